@@ -1,0 +1,62 @@
+/**
+ * Chance as an argument. The host gives cryptographic bytes; the simulator gives a seeded stream.
+ *
+ * @module
+ */
+
+/** Where chance comes from. */
+export interface Random {
+  /** `length` bytes that nobody can guess (or, in a simulation, that the seed decides). */
+  bytes(length: number): Uint8Array;
+  /** A number in [0, 1). */
+  next(): number;
+}
+
+/** A small seeded generator (splitmix-seeded sfc32) for tests, fuzzers and simulations: no secrets. */
+export class SeededRandom implements Random {
+  #a: number;
+  #b: number;
+  #c: number;
+  #counter = 1;
+
+  constructor(seed: number) {
+    let x = seed >>> 0;
+    const mix = (): number => {
+      x = (x + 0x9e3779b9) | 0;
+      let z = x;
+      z = Math.imul(z ^ (z >>> 16), 0x21f0aaad);
+      z = Math.imul(z ^ (z >>> 15), 0x735a2d97);
+      return z ^ (z >>> 15);
+    };
+    this.#a = mix();
+    this.#b = mix();
+    this.#c = mix();
+    for (let i = 0; i < 12; i++) this.uint32();
+  }
+
+  /** The next 32 bits, as a number from 0. */
+  uint32(): number {
+    const t = (((this.#a + this.#b) | 0) + this.#counter) | 0;
+    this.#counter = (this.#counter + 1) | 0;
+    this.#a = this.#b ^ (this.#b >>> 9);
+    this.#b = (this.#c + (this.#c << 3)) | 0;
+    this.#c = (this.#c << 21) | (this.#c >>> 11);
+    this.#c = (this.#c + t) | 0;
+    return t >>> 0;
+  }
+
+  /** A whole number from 0 up to, but not including, `below`. */
+  below(below: number): number {
+    return Math.floor(this.next() * below);
+  }
+
+  next(): number {
+    return this.uint32() / 0x1_0000_0000;
+  }
+
+  bytes(length: number): Uint8Array {
+    const bytes = new Uint8Array(length);
+    for (let i = 0; i < length; i++) bytes[i] = this.uint32() & 0xff;
+    return bytes;
+  }
+}

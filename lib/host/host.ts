@@ -1,0 +1,143 @@
+/**
+ * The outside world as one interface: sockets, TLS, time, chance, processes, signals.
+ *
+ * `deno.ts` and `bun.ts` implement it; nothing else under `lib/` names a runtime. The simulator is
+ * a third.
+ *
+ * @module
+ */
+import type { Clock } from "../base/clock.ts";
+import type { LogSink } from "../base/log.ts";
+import type { Random } from "../base/random.ts";
+import type { Address, Stream } from "./stream.ts";
+
+/** What the accepting side of TLS shows, and what it asks for. PEM texts. */
+export interface ServerTls {
+  readonly cert: string;
+  readonly key: string;
+  /** Given: the dialler must show a certificate that this authority signed. */
+  readonly clientCa?: string | undefined;
+  readonly alpn?: string | undefined;
+}
+
+/** Whom the dialling side of TLS believes, and what it shows. PEM texts. */
+export interface ClientTls {
+  /** The authority that must have signed the acceptor's certificate. */
+  readonly ca: string;
+  /** The name that must stand in the acceptor's certificate, whatever address was dialled. */
+  readonly serverName: string;
+  /** Shown to the acceptor if it asks. */
+  readonly cert?: string | undefined;
+  readonly key?: string | undefined;
+  readonly alpn?: string | undefined;
+}
+
+/** How to listen. */
+export interface ListenOptions {
+  readonly hostname: string;
+  /** 0: the system chooses one. */
+  readonly port: number;
+  readonly tls?: ServerTls | undefined;
+  /** A TLS handshake may take this long. Milliseconds. */
+  readonly handshakeMs?: number | undefined;
+  /** A dialler did not get through TLS: who, and the system's word for why. */
+  readonly refused?: ((remote: Address, message: string) => void) | undefined;
+}
+
+/** An open listener. */
+export interface Listener {
+  readonly address: Address;
+  /** Shows these certificates from now on; open streams go on. */
+  secure(tls: ServerTls): void;
+  /** Accepts no more. Open streams go on. */
+  close(): Promise<void>;
+}
+
+/** How to connect. */
+export interface ConnectOptions {
+  readonly hostname: string;
+  readonly port: number;
+  readonly tls?: ClientTls | undefined;
+  /** For the whole of it, TLS included. Milliseconds. */
+  readonly timeoutMs: number;
+  /** Gives it up. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Why a connection could not be made, in one word. */
+export const CONNECT_FAILURES = [
+  "refused", // nobody listens there
+  "unreachable", // no way there, or no such name
+  "timeout", // no answer in time
+  "untrusted", // the acceptor's certificate is not one we believe
+  "broken", // it broke off on the way
+  "aborted", // this side gave it up
+] as const;
+
+/** One of {@linkcode CONNECT_FAILURES}. */
+export type ConnectFailure = (typeof CONNECT_FAILURES)[number];
+
+/** A connection could not be made. */
+export class ConnectError extends Error {
+  override readonly name = "ConnectError";
+  /** Which of the reasons. */
+  readonly code: ConnectFailure;
+
+  constructor(code: ConnectFailure, message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+/** A port that cannot be listened on. `code` is the system's word, such as `"EADDRINUSE"`. */
+export class ListenError extends Error {
+  override readonly name = "ListenError";
+  readonly code: string;
+
+  constructor(code: string, message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+/** How to start a process: this runtime, or the other, on a TypeScript file. */
+export interface SpawnOptions {
+  readonly runtime: "deno" | "bun";
+  readonly file: string;
+  readonly args?: readonly string[] | undefined;
+}
+
+/** A process that was started. Its standard input ends when ours does, so it can end with us. */
+export interface Child {
+  readonly pid: number;
+  /** Called with each line it prints. */
+  lines(each: (line: string) => void): void;
+  /** Writes to its standard input. */
+  write(text: string): void;
+  signal(name: "SIGTERM" | "SIGKILL" | "SIGSTOP" | "SIGCONT" | "SIGINT"): void;
+  /** Its exit status, or the name of the signal that ended it. */
+  readonly ended: Promise<number | string>;
+}
+
+/** The outside world. */
+export interface Host {
+  readonly runtime: "deno" | "bun";
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Prints log lines for a person. */
+  readonly log: LogSink;
+  /** Rejects with {@linkcode ListenError}. */
+  listen(options: ListenOptions, accept: (stream: Stream) => void): Promise<Listener>;
+  /** Rejects with {@linkcode ConnectError}. Resolves only when TLS has verified the acceptor. */
+  connect(options: ConnectOptions): Promise<Stream>;
+  /**
+   * Runs `task` at the next flush point, the end of this turn, just before streams send what they
+   * queued. Tasks run in the order given.
+   */
+  atFlush(task: () => void): void;
+  spawn(options: SpawnOptions): Child;
+  /** Calls `task` on a signal of the operating system; gives back what stops that. */
+  onSignal(name: "SIGINT" | "SIGTERM", task: () => void): () => void;
+  /** The text of a file that only this user may read, made with `make()` if it is not there. */
+  secretFile(path: string, make: () => string): string;
+}
