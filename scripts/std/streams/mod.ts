@@ -1,1 +1,7 @@
-export {};
+/**
+ * A small local `@std/streams`: the functions that this project uses, with the signatures of the
+ * genuine package, for machines that do not reach JSR. `deno.json` links it.
+ *
+ * @module
+ */
+export { TextLineStream, type TextLineStreamOptions } from "./text_line_stream.ts";
