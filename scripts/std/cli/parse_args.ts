@@ -1,12 +1,12 @@
 /**
- * A small local `@std/cli/parse-args`: the options that this project uses, on `node:util`.
+ * A small local `@std/cli/parse-args`: the options that this project uses.
  *
- * It knows flat names only, and leaves out what we never ask for: dotted names, `stopEarly`, and
- * `boolean: true`.
+ * It leaves out what we never ask for: dotted names, `stopEarly`, `boolean: true`, and a number
+ * right behind a letter (`-p80`). `parseArgs` of `node:util` would take `--name --other` for a
+ * name of "--other", and the genuine package does not.
  *
  * @module
  */
-import { parseArgs as tokenize } from "node:util";
 
 /** What the command line said, by the full name of each option. */
 export type Args<Flags = Record<string, unknown>, DoubleDash = undefined> =
@@ -68,67 +68,72 @@ export function parseArgs<
   args: string[],
   options: ParseOptions<Strings, Booleans, Collected, Negatable, Defaults, DoubleDash> = {},
 ): Args<Flags<Strings, Booleans, Collected, Negatable, Defaults>, DoubleDash> {
-  const strings = listOf(options.string);
-  const booleans = listOf(options.boolean);
-  const collected = listOf(options.collect);
-  const negatable = listOf(options.negatable);
-  const fullName = new Map<string, string>();
+  const spellings = new Map<string, string[]>();
   for (const [name, others] of Object.entries(options.alias ?? {})) {
-    for (const other of listOf(others)) fullName.set(other, name);
+    const all = [name, ...listOf(others)];
+    for (const spelling of all) spellings.set(spelling, all);
   }
+  const allOf = (name: string): string[] => spellings.get(name) ?? [name];
+  const setOf = (names: Names<string> | undefined): Set<string> =>
+    new Set(listOf(names).flatMap(allOf));
+  const strings = setOf(options.string);
+  const booleans = setOf(options.boolean);
+  const collected = setOf(options.collect);
+  const negatable = setOf(options.negatable);
+
   const positional: (string | number)[] = [];
-  const rest: string[] = [];
-  const out: Record<string, unknown> = { ...options.default, _: positional };
+  const out: Record<string, unknown> = { _: positional };
 
-  const set = (name: string, value: unknown, arg: string): void => {
-    const known = strings.includes(name) || booleans.includes(name) || collected.includes(name) ||
-      negatable.includes(name) || Object.values(options.alias ?? {}).flat().includes(name) ||
-      name in (options.alias ?? {});
-    if (!known && options.unknown?.(arg, name, value) === false) return;
-    if (!collected.includes(name)) out[name] = value;
-    else if (seen.has(name)) (out[name] as unknown[]).push(value);
-    else out[name] = [value];
-    seen.add(name);
-  };
-  const seen = new Set<string>();
-
-  const names = [...fullName.keys(), ...strings, ...booleans];
-  const declared = Object.fromEntries(names.map((name) => {
-    const full = fullName.get(name) ?? name;
-    return [name, {
-      type: strings.includes(full) ? "string" as const : "boolean" as const,
-      ...(name.length === 1 ? { short: name } : {}),
-    }];
-  }));
-  const { tokens } = tokenize({ args, options: declared, strict: false, tokens: true });
-  let behindDashes = false;
-  for (const token of tokens) {
-    if (token.kind === "option-terminator") behindDashes = true;
-    else if (token.kind === "positional") {
-      const { value } = token;
-      if (behindDashes && options["--"]) rest.push(value);
-      else if (behindDashes || options.unknown?.(value) !== false) positional.push(numeric(value));
-    } else {
-      const name = fullName.get(token.name) ?? token.name;
-      const plain = name.replace(/^no-/, "");
-      if (plain !== name && negatable.includes(plain)) set(plain, false, token.rawName);
-      else if (booleans.includes(name)) set(name, token.value !== "false", token.rawName);
-      else if (strings.includes(name)) set(name, token.value ?? "", token.rawName);
-      else set(name, token.value === undefined ? true : numeric(token.value), token.rawName);
+  const set = (arg: string, name: string, given: string | boolean): void => {
+    const known = strings.has(name) || booleans.has(name) || spellings.has(name);
+    if (!known && options.unknown?.(arg, name, given) === false) return;
+    const value = typeof given === "string" && !strings.has(name) ? numeric(given) : given;
+    for (const spelling of allOf(name)) {
+      if (collected.has(spelling)) out[spelling] = [...(out[spelling] as [] ?? []), value];
+      else out[spelling] = value;
     }
+  };
+
+  const end = args.includes("--") ? args.indexOf("--") : args.length;
+  for (let i = 0; i < end; i++) {
+    const arg = args[i]!;
+    const next = i + 1 < end ? args[i + 1]! : "-";
+    const [, dashes, name = "", , value] = /^(--?)([^=]+)(=(.+))?$/s.exec(arg) ?? [];
+    if (dashes === undefined) {
+      if (options.unknown?.(arg) !== false) positional.push(strings.has("_") ? arg : numeric(arg));
+      continue;
+    }
+    const letters = dashes === "-" ? [...name] : [name];
+    const last = letters.pop()!;
+    for (const letter of letters) set(arg, letter, strings.has(letter) ? "" : true);
+    const plain = last.replace(/^no-/, "");
+    if (value !== undefined) set(arg, last, booleans.has(last) ? value !== "false" : value);
+    else if (dashes === "--" && plain !== last && negatable.has(plain)) set(arg, plain, false);
+    else if (booleans.has(last) && (next === "true" || next === "false")) {
+      set(arg, last, next === "true");
+      i++;
+    } else if (!booleans.has(last) && !next.startsWith("-")) {
+      set(arg, last, next);
+      i++;
+    } else set(arg, last, strings.has(last) ? "" : true);
   }
-  for (const name of booleans) if (!(name in out)) out[name] = false;
-  for (const name of collected) if (!seen.has(name) && !(out[name])) out[name] = [];
-  for (const [other, name] of fullName) if (name in out) out[other] = out[name];
-  if (options["--"]) out["--"] = rest;
+
+  for (const [name, value] of Object.entries(options.default ?? {})) {
+    for (const spelling of allOf(name)) out[spelling] ??= value;
+  }
+  for (const name of booleans) out[name] ??= collected.has(name) ? [] : false;
+  for (const name of strings) if (collected.has(name)) out[name] ??= [];
+  if (options["--"]) out["--"] = args.slice(end + 1);
+  else positional.push(...args.slice(end + 1));
   return out as Args<Flags<Strings, Booleans, Collected, Negatable, Defaults>, DoubleDash>;
 }
 
-function listOf<Name extends string>(names: Names<Name> | undefined): readonly string[] {
+function listOf<Name extends string>(names: Names<Name> | undefined): readonly Name[] {
   return names === undefined ? [] : typeof names === "string" ? [names] : names;
 }
 
-/** A number where the text reads as one, as the genuine package gives for undeclared names. */
+/** A number where the text reads as one. */
 function numeric(text: string): string | number {
-  return /^[-+]?(\d+(\.\d*)?|\.\d+)(e[-+]?\d+)?$/.test(text) ? Number(text) : text;
+  const reads = /^0x[0-9a-f]+$|^[-+]?(\d+(\.\d*)?|\.\d+)(e[-+]?\d+)?$/i.test(text);
+  return reads ? Number(text) : text;
 }
