@@ -36,7 +36,7 @@ export interface ParseOptions<
   /** Options that `--no-name` sets to false. */
   negatable?: Names<Negatable>;
   /** The value of an option that is not given. */
-  default?: Defaults & Partial<Record<Strings | Booleans, unknown>>;
+  default?: Defaults;
   /** Other names of an option. */
   alias?: Readonly<Record<string, string | readonly string[]>>;
   /** Whether what follows `--` goes into a list of its own. */
