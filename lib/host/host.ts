@@ -17,7 +17,6 @@ export interface ServerTls {
   readonly key: string;
   /** Given: the dialler must show a certificate that this authority signed. */
   readonly clientCa?: string | undefined;
-  readonly alpn?: string | undefined;
 }
 
 /** Whom the dialling side of TLS believes, and what it shows. PEM texts. */
@@ -29,7 +28,6 @@ export interface ClientTls {
   /** Shown to the acceptor if it asks. */
   readonly cert?: string | undefined;
   readonly key?: string | undefined;
-  readonly alpn?: string | undefined;
 }
 
 /** How to listen. */

@@ -45,7 +45,7 @@ export interface Stream {
   readonly remote: Address;
   /** The peer's certificate in DER: under TLS, when the peer showed one and the host can read it. */
   readonly peerCertificate: Uint8Array | undefined;
-  /** Who is told. Replace it to hand the stream on. */
+  /** Who is told. What happens before one is given is held for it. Replace it to hand the stream on. */
   handler: StreamHandler;
   /** Bytes that were written and not yet handed to the system. */
   readonly unsent: number;

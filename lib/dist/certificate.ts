@@ -1,0 +1,184 @@
+/**
+ * X.509 certificates (RFC 5280): the cluster's authority and the nodes' leaves, written by hand
+ * because neither runtime can make one.
+ *
+ *     authority   Ed25519, from the cookie, so the same on every node: nothing in it is by chance
+ *        └─ leaf  P-256, fresh at every start of a node and every day after
+ *
+ * @module
+ */
+import { concat, utf8 } from "../base/bytes.ts";
+import * as der from "./der.ts";
+
+/** The one host name in every leaf, whatever address a node has. No public authority may sign it. */
+export const SERVER_NAME = "node.firn.internal";
+
+const DAY_MS = 24 * 60 * 60 * 1000;
+
+/** A leaf begins this long before now, for clocks that are behind. */
+const LEAF_BACKDATED_MS = DAY_MS;
+
+/** A leaf ends this long after now. */
+const LEAF_LIFE_MS = 7 * DAY_MS;
+
+/** When a running node makes itself a new leaf. */
+export const LEAF_RENEW_MS: number = DAY_MS;
+
+const ED25519 = der.sequence(der.oid("1.3.101.112"));
+
+/** A key that signs certificates. */
+export interface Authority {
+  /** The certificate, PEM. */
+  readonly pem: string;
+  /** Its subject, as DER: the issuer of the leaves. */
+  readonly subject: Uint8Array;
+  /** The hash that leaves name it by. */
+  readonly keyId: Uint8Array;
+  readonly key: CryptoKey;
+}
+
+/** A node's certificate and its private key. */
+export interface Leaf {
+  readonly cert: string;
+  readonly key: string;
+  /** The certificate as it goes over the wire. */
+  readonly der: Uint8Array;
+}
+
+/** The authority of a 32-byte seed. The same seed gives the same certificate, byte for byte. */
+export async function makeAuthority(seed: Uint8Array): Promise<Authority> {
+  const pkcs8 = concat([
+    der.sequence(der.integer(new Uint8Array([0])), ED25519, der.octets(der.octets(seed))),
+  ]);
+  const readable = await crypto.subtle.importKey("pkcs8", buffer(pkcs8), "Ed25519", true, ["sign"]);
+  const { x } = await crypto.subtle.exportKey("jwk", readable);
+  const key = await crypto.subtle.importKey("pkcs8", buffer(pkcs8), "Ed25519", false, ["sign"]);
+  const publicKey = fromBase64(x!.replaceAll("-", "+").replaceAll("_", "/"));
+  const keyId = (await sha256(publicKey)).subarray(0, 20);
+  // The hash in the name makes another cookie read as "unknown issuer", not as "bad signature".
+  const subject = commonName(`firn cluster ${hex(keyId.subarray(0, 4))}`);
+  const certificate = await sign(key, {
+    serial: new Uint8Array([1]),
+    issuer: subject,
+    subject,
+    from: Date.UTC(2020, 0, 1),
+    until: Date.UTC(2049, 11, 31),
+    publicKey: der.sequence(ED25519, der.bits(publicKey)),
+    extensions: [
+      // CA, and no authority below it.
+      extension("2.5.29.19", true, der.sequence(der.TRUE, der.integer(new Uint8Array([0])))),
+      extension("2.5.29.15", true, der.bits(new Uint8Array([0x04]), 2)), // keyCertSign
+      extension("2.5.29.14", false, der.octets(keyId)),
+    ],
+  });
+  return { pem: pem("CERTIFICATE", certificate), subject, keyId, key };
+}
+
+/** A fresh leaf for the node `nodeName`. `wall` is the time of day, `serial` 16 bytes of chance. */
+export async function makeLeaf(
+  authority: Authority,
+  nodeName: string,
+  wall: number,
+  serial: Uint8Array,
+): Promise<Leaf> {
+  const pair = await crypto.subtle.generateKey(
+    { name: "ECDSA", namedCurve: "P-256" },
+    true,
+    ["sign", "verify"],
+  );
+  const publicKey = new Uint8Array(await crypto.subtle.exportKey("spki", pair.publicKey));
+  const privateKey = new Uint8Array(await crypto.subtle.exportKey("pkcs8", pair.privateKey));
+  const certificate = await sign(authority.key, {
+    serial: serial.map((byte, i) => i === 0 ? byte & 0x7f | 0x40 : byte),
+    issuer: authority.subject,
+    subject: commonName("firn node"),
+    from: wall - LEAF_BACKDATED_MS,
+    until: wall + LEAF_LIFE_MS,
+    publicKey,
+    extensions: [
+      extension("2.5.29.19", true, der.sequence()),
+      extension("2.5.29.15", true, der.bits(new Uint8Array([0x80]), 7)), // digitalSignature
+      extension(
+        "2.5.29.37",
+        false,
+        der.sequence(der.oid("1.3.6.1.5.5.7.3.1"), der.oid("1.3.6.1.5.5.7.3.2")),
+      ), // serverAuth, clientAuth
+      extension(
+        "2.5.29.17",
+        false,
+        der.sequence(
+          der.element(0x82, utf8(SERVER_NAME)),
+          der.element(0x86, utf8(`firn://${nodeName}`)),
+        ),
+      ),
+      extension("2.5.29.35", false, der.sequence(der.element(0x80, authority.keyId))),
+    ],
+  });
+  return {
+    cert: pem("CERTIFICATE", certificate),
+    key: pem("PRIVATE KEY", privateKey),
+    der: certificate,
+  };
+}
+
+/** The DER bytes of the first certificate in a PEM text. */
+export function derOf(text: string): Uint8Array {
+  const body = /-----BEGIN CERTIFICATE-----([^-]*)-----END CERTIFICATE-----/.exec(text)?.[1];
+  return fromBase64((body ?? "").replace(/\s/g, ""));
+}
+
+interface Fields {
+  readonly serial: Uint8Array;
+  readonly issuer: Uint8Array;
+  readonly subject: Uint8Array;
+  readonly from: number;
+  readonly until: number;
+  readonly publicKey: Uint8Array;
+  readonly extensions: readonly Uint8Array[];
+}
+
+async function sign(key: CryptoKey, fields: Fields): Promise<Uint8Array> {
+  const toSign = der.sequence(
+    der.explicit(0, der.integer(new Uint8Array([2]))), // version 3
+    der.integer(fields.serial),
+    ED25519,
+    fields.issuer,
+    der.sequence(der.utcTime(fields.from), der.utcTime(fields.until)),
+    fields.subject,
+    fields.publicKey,
+    der.explicit(3, der.sequence(...fields.extensions)),
+  );
+  const signature = new Uint8Array(await crypto.subtle.sign("Ed25519", key, buffer(toSign)));
+  return der.sequence(toSign, ED25519, der.bits(signature));
+}
+
+function extension(id: string, critical: boolean, value: Uint8Array): Uint8Array {
+  const parts = critical ? [der.TRUE] : [];
+  return der.sequence(der.oid(id), ...parts, der.octets(value));
+}
+
+function commonName(name: string): Uint8Array {
+  return der.sequence(der.setOf(der.sequence(der.oid("2.5.4.3"), der.text(name))));
+}
+
+function pem(label: string, bytes: Uint8Array): string {
+  const lines = btoa(String.fromCharCode(...bytes)).match(/.{1,64}/g)!.join("\n");
+  return `-----BEGIN ${label}-----\n${lines}\n-----END ${label}-----\n`;
+}
+
+async function sha256(bytes: Uint8Array): Promise<Uint8Array> {
+  return new Uint8Array(await crypto.subtle.digest("SHA-256", buffer(bytes)));
+}
+
+function fromBase64(text: string): Uint8Array {
+  return Uint8Array.from(atob(text), (char) => char.charCodeAt(0));
+}
+
+function hex(bytes: Uint8Array): string {
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+/** WebCrypto's types want memory that is not shared; ours never is. */
+function buffer(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+  return bytes as Uint8Array<ArrayBuffer>;
+}

@@ -1,0 +1,79 @@
+/**
+ * DER, as much of it as a certificate needs (ITU-T X.690): tag, length, value.
+ *
+ * @module
+ */
+import { concat } from "../base/bytes.ts";
+
+/** One element: its tag, the length of what follows in the shortest form, and that. */
+export function element(tag: number, ...parts: Uint8Array[]): Uint8Array {
+  const body = parts.length === 0 ? new Uint8Array(0) : concat(parts);
+  const length: number[] = [];
+  if (body.length < 0x80) length.push(body.length);
+  else {
+    for (let rest = body.length; rest > 0; rest >>>= 8) length.unshift(rest & 0xff);
+    length.unshift(0x80 | length.length);
+  }
+  return concat([new Uint8Array([tag, ...length]), body]);
+}
+
+/** SEQUENCE. */
+export function sequence(...parts: Uint8Array[]): Uint8Array {
+  return element(0x30, ...parts);
+}
+
+/** SET of one. */
+export function setOf(part: Uint8Array): Uint8Array {
+  return element(0x31, part);
+}
+
+/** A context tag around what it holds. */
+export function explicit(number: number, ...parts: Uint8Array[]): Uint8Array {
+  return element(0xa0 | number, ...parts);
+}
+
+/** INTEGER, not negative, from its bytes, most significant first. */
+export function integer(bytes: Uint8Array): Uint8Array {
+  let from = 0;
+  while (from < bytes.length - 1 && bytes[from] === 0) from++;
+  const digits = bytes.subarray(from);
+  return (digits[0] ?? 0) & 0x80
+    ? element(0x02, new Uint8Array([0]), digits)
+    : element(0x02, digits);
+}
+
+/** BOOLEAN true. */
+export const TRUE: Uint8Array = new Uint8Array([0x01, 0x01, 0xff]);
+
+/** OCTET STRING. */
+export function octets(bytes: Uint8Array): Uint8Array {
+  return element(0x04, bytes);
+}
+
+/** BIT STRING, with its last `unused` bits left out. */
+export function bits(bytes: Uint8Array, unused = 0): Uint8Array {
+  return element(0x03, new Uint8Array([unused]), bytes);
+}
+
+/** UTF8String. */
+export function text(value: string): Uint8Array {
+  return element(0x0c, new TextEncoder().encode(value));
+}
+
+/** OBJECT IDENTIFIER from its dotted form. */
+export function oid(dotted: string): Uint8Array {
+  const [first, second, ...rest] = dotted.split(".").map(Number);
+  const bytes = [first! * 40 + second!];
+  for (const arc of rest) {
+    const digits = [arc & 0x7f];
+    for (let left = arc >>> 7; left > 0; left >>>= 7) digits.unshift(0x80 | (left & 0x7f));
+    bytes.push(...digits);
+  }
+  return element(0x06, new Uint8Array(bytes));
+}
+
+/** UTCTime, for years 1950 to 2049. `ms` since 1970. */
+export function utcTime(ms: number): Uint8Array {
+  const digits = new Date(ms).toISOString().slice(2, 19).replace(/[-:T]/g, "");
+  return element(0x17, new TextEncoder().encode(`${digits}Z`));
+}

@@ -1,0 +1,281 @@
+/**
+ * The outside world on Bun, over its own sockets, plain and TLS alike: they pass the same contract
+ * as `node:tls` there in about half the round trip (`bench/host/dial_bench.ts`).
+ *
+ * @module
+ */
+import process from "node:process";
+import { setImmediate } from "node:timers";
+import { BunStream, type RawSocket } from "./bun_stream.ts";
+import { connectAborted, connectError, connectTimeout } from "./connect.ts";
+import { FlushPoint } from "./flush_point.ts";
+import {
+  type Child,
+  ConnectError,
+  type ConnectOptions,
+  type Host,
+  type Listener,
+  ListenError,
+  type ListenOptions,
+  type ServerTls,
+  type SpawnOptions,
+} from "./host.ts";
+import type { Address, Stream } from "./stream.ts";
+import {
+  onSystemSignal,
+  spawnChild,
+  SystemClock,
+  systemLog,
+  systemRandom,
+  systemSecretFile,
+} from "./system.ts";
+import type { Clock } from "../base/clock.ts";
+import type { LogSink } from "../base/log.ts";
+import type { Random } from "../base/random.ts";
+
+/** How long a dialler's TLS handshake may take unless told otherwise. */
+const HANDSHAKE_MS = 5_000;
+
+/** The part of Bun that we use; Bun's own types are a package, and the core has none. */
+interface BunApi {
+  listen(options: unknown): RawListener;
+  connect(options: unknown): Promise<RawSocket>;
+}
+
+interface RawListener {
+  readonly hostname: string;
+  readonly port: number;
+  stop(closeOpen?: boolean): void;
+}
+
+/** Bun. */
+export class BunHost implements Host {
+  readonly runtime = "bun";
+  readonly clock: Clock = new SystemClock((timer) => (timer as unknown as Unref).unref());
+  readonly random: Random = systemRandom;
+  readonly log: LogSink = systemLog;
+  readonly #bun: BunApi = (globalThis as unknown as { Bun: BunApi }).Bun;
+  readonly #point = new FlushPoint(setImmediate);
+
+  atFlush(task: () => void): void {
+    this.#point.task(task);
+  }
+
+  listen(options: ListenOptions, accept: (stream: Stream) => void): Promise<Listener> {
+    const listener = new BunListener(this.#bun, this.#point, this.clock, options, accept);
+    return listener.open().then(() => listener);
+  }
+
+  connect(options: ConnectOptions): Promise<Stream> {
+    const { hostname, port, signal } = options;
+    const wanted = options.tls;
+    return new Promise<Stream>((connected, fail) => {
+      let socket: RawSocket | undefined;
+      let settled = false;
+      const settle = (failure?: ConnectError): void => {
+        if (settled) return;
+        settled = true;
+        timer.cancel();
+        signal?.removeEventListener("abort", abort);
+        if (failure === undefined) return;
+        socket?.terminate();
+        fail(failure);
+      };
+      const timer = this.clock.after(
+        options.timeoutMs,
+        () => settle(connectTimeout(options)),
+      );
+      const abort = (): void => settle(connectAborted(options));
+      signal?.addEventListener("abort", abort);
+      if (signal?.aborted) return abort();
+
+      const up = (raw: RawSocket): void => {
+        if (settled) return raw.terminate();
+        const stream = new BunStream(this.#point, raw, addressOf(raw));
+        if (wanted !== undefined) stream.peerCertificate = raw.getPeerCertificate?.()?.raw;
+        raw.data = stream;
+        settle();
+        connected(stream);
+      };
+      const socketHandler = {
+        ...BunStream.events,
+        open(raw: RawSocket): void {
+          socket = raw;
+          if (settled) raw.terminate();
+          else if (wanted === undefined) up(raw);
+        },
+        // `ok` alone is not enough: Bun reports an unverified certificate beside a success.
+        handshake(raw: RawSocket, ok: boolean, error: Error | null): void {
+          if (ok && !error && raw.authorized) return up(raw);
+          settle(connectError(error ?? new Error("certificate not verified"), options));
+        },
+        close(raw: RawSocket, error?: Error): void {
+          if (raw.data) return raw.data.closed(error);
+          settle(new ConnectError("broken", `cannot connect to ${hostname}:${port}: it hung up`));
+        },
+        connectError(_raw: RawSocket, error: Error): void {
+          settle(connectError(error, options));
+        },
+      };
+      this.#bun.connect({
+        hostname,
+        port,
+        allowHalfOpen: true,
+        tls: wanted && {
+          ca: wanted.ca,
+          serverName: wanted.serverName,
+          ...(wanted.cert && { cert: wanted.cert, key: wanted.key }),
+        },
+        socket: socketHandler,
+      }).catch((error: unknown) => settle(connectError(error, options)));
+    });
+  }
+
+  spawn(options: SpawnOptions): Child {
+    const args = options.args ?? [];
+    return options.runtime === "bun"
+      ? spawnChild(process.execPath, [options.file, ...args])
+      : spawnChild(process.env["DENO_BIN"] ?? "deno", ["run", "-A", options.file, ...args]);
+  }
+
+  onSignal(name: "SIGINT" | "SIGTERM", task: () => void): () => void {
+    return onSystemSignal(name, task);
+  }
+
+  secretFile(path: string, make: () => string): string {
+    return systemSecretFile(path, make);
+  }
+}
+
+interface Unref {
+  unref(): void;
+}
+
+/** A listener whose sockets are handed on when TLS, if any, has succeeded. */
+class BunListener implements Listener {
+  readonly #bun: BunApi;
+  readonly #point: FlushPoint;
+  readonly #clock: Clock;
+  readonly #options: ListenOptions;
+  readonly #accept: (stream: Stream) => void;
+  /** Sockets in the middle of TLS, and the timer that ends them. */
+  readonly #shaking = new Map<RawSocket, () => void>();
+  #tls: ServerTls | undefined;
+  #raw: RawListener | undefined;
+
+  constructor(
+    bun: BunApi,
+    point: FlushPoint,
+    clock: Clock,
+    options: ListenOptions,
+    accept: (stream: Stream) => void,
+  ) {
+    this.#bun = bun;
+    this.#point = point;
+    this.#clock = clock;
+    this.#options = options;
+    this.#accept = accept;
+    this.#tls = options.tls;
+  }
+
+  get address(): Address {
+    return { hostname: this.#raw!.hostname, port: this.#raw!.port };
+  }
+
+  // deno-lint-ignore require-await -- a failure is a rejection here too
+  async open(port: number = this.#options.port): Promise<void> {
+    const { hostname } = this.#options;
+    const secured = this.#tls;
+    try {
+      this.#raw = this.#bun.listen({
+        hostname,
+        port,
+        allowHalfOpen: true,
+        tls: secured && {
+          cert: secured.cert,
+          key: secured.key,
+          ...(secured.clientCa !== undefined && {
+            ca: secured.clientCa,
+            requestCert: true,
+            rejectUnauthorized: true,
+          }),
+        },
+        socket: {
+          ...BunStream.events,
+          open: (raw: RawSocket) => this.#opened(raw),
+          handshake: (raw: RawSocket, ok: boolean, error: Error | null) =>
+            this.#shaken(raw, ok, error),
+          close: (raw: RawSocket, error?: Error) => this.#closed(raw, error),
+        },
+      });
+    } catch (error) {
+      const code = (error as { code?: string }).code ?? "unknown";
+      const message = `cannot listen on ${hostname}:${port}: ${(error as Error).message}`;
+      throw new ListenError(code, message);
+    }
+  }
+
+  secure(tls: ServerTls): void {
+    // Bun cannot change the certificates of a listener: a new one takes its place on the port.
+    const { port } = this.address;
+    this.#raw!.stop(false);
+    this.#tls = tls;
+    this.open(port).catch((error) => this.#options.refused?.(this.address, String(error)));
+  }
+
+  close(): Promise<void> {
+    this.#raw?.stop(false);
+    for (const [raw, stop] of this.#shaking) {
+      stop();
+      raw.terminate();
+    }
+    this.#shaking.clear();
+    return Promise.resolve();
+  }
+
+  #opened(raw: RawSocket): void {
+    if (this.#tls === undefined) return this.#up(raw);
+    const ms = this.#options.handshakeMs ?? HANDSHAKE_MS;
+    const timer = this.#clock.after(ms, () => this.#refuse(raw, "TLS handshake timeout"));
+    this.#shaking.set(raw, () => timer.cancel());
+  }
+
+  #shaken(raw: RawSocket, ok: boolean, error: Error | null): void {
+    if (!this.#shaking.has(raw)) return;
+    // The error beside a success speaks of the client's certificate: it counts if we asked for one.
+    const judged = this.#tls?.clientCa !== undefined;
+    if (!ok || (judged && (error || !raw.authorized))) {
+      return this.#refuse(raw, error?.message ?? "no certificate");
+    }
+    this.#shaking.get(raw)!();
+    this.#shaking.delete(raw);
+    this.#up(raw);
+  }
+
+  #up(raw: RawSocket): void {
+    const stream = new BunStream(this.#point, raw, addressOf(raw));
+    if (this.#tls?.clientCa !== undefined) {
+      stream.peerCertificate = raw.getPeerCertificate?.()?.raw;
+    }
+    raw.data = stream;
+    this.#accept(stream);
+  }
+
+  #refuse(raw: RawSocket, message: string): void {
+    const stop = this.#shaking.get(raw);
+    if (stop === undefined) return;
+    stop();
+    this.#shaking.delete(raw);
+    this.#options.refused?.(addressOf(raw), message);
+    raw.terminate();
+  }
+
+  #closed(raw: RawSocket, error: Error | undefined): void {
+    if (raw.data) raw.data.closed(error);
+    else this.#refuse(raw, "it hung up during the TLS handshake");
+  }
+}
+
+function addressOf(raw: RawSocket): Address {
+  return { hostname: raw.remoteAddress, port: raw.remotePort };
+}

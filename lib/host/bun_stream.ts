@@ -1,0 +1,95 @@
+/**
+ * A stream over a socket of Bun's, plain or TLS. Bun copies what it is given before `write`
+ * returns, and tells how much it took; the rest waits for `drain`.
+ *
+ * @module
+ */
+import type { FlushPoint } from "./flush_point.ts";
+import { QueuedStream } from "./queued_stream.ts";
+import type { Address } from "./stream.ts";
+
+/** The part of Bun's socket that we use. */
+export interface RawSocket {
+  /** Ours, once the socket is handed on. */
+  data: BunStream | undefined;
+  readonly remoteAddress: string;
+  readonly remotePort: number;
+  readonly authorized?: boolean;
+  getPeerCertificate?(): { raw?: Uint8Array } | undefined;
+  write(bytes: Uint8Array, offset: number, length: number): number;
+  end(): void;
+  terminate(): void;
+  pause(): void;
+  resume(): void;
+}
+
+/** A socket of Bun's. */
+export class BunStream extends QueuedStream {
+  readonly #socket: RawSocket;
+  #chunk: Uint8Array | undefined;
+  #offset = 0;
+
+  constructor(point: FlushPoint, socket: RawSocket, remote: Address) {
+    super(point, remote);
+    this.#socket = socket;
+  }
+
+  /** The callbacks of Bun's that go straight to the stream in `socket.data`. */
+  static readonly events = {
+    data(socket: RawSocket, bytes: Uint8Array): void {
+      socket.data?.push(bytes, false);
+    },
+    drain(socket: RawSocket): void {
+      if (socket.data) socket.data.#go();
+    },
+    end(socket: RawSocket): void {
+      socket.data?.pushEnd();
+    },
+    error(socket: RawSocket, error: Error): void {
+      if (socket.data) socket.data.closed(error);
+      else throw error;
+    },
+  };
+
+  /** Bun says that the socket is gone. */
+  closed(error: Error | undefined): void {
+    if (this.isOver) return;
+    this.#socket.terminate();
+    this.over({ kind: "broken", message: error?.message ?? "the connection was closed" });
+  }
+
+  protected override launch(): void {
+    this.#chunk = this.take();
+    this.#offset = 0;
+    this.#go();
+  }
+
+  protected override finish(): void {
+    this.#socket.end();
+  }
+
+  protected override cut(): void {
+    this.#socket.terminate();
+  }
+
+  protected override pauseReading(): void {
+    this.#socket.pause();
+  }
+
+  protected override resumeReading(): void {
+    this.#socket.resume();
+  }
+
+  #go(): void {
+    const chunk = this.#chunk;
+    if (chunk === undefined || this.isOver) return;
+    const length = this.#socket.write(chunk, this.#offset, chunk.length - this.#offset);
+    // -1: the socket is gone, and `close` will say so.
+    if (length <= 0) return;
+    this.#offset += length;
+    this.sent(length);
+    if (this.#offset < chunk.length) return;
+    this.#chunk = undefined;
+    this.done();
+  }
+}

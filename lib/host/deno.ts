@@ -1,0 +1,270 @@
+/**
+ * The outside world on Deno.
+ *
+ * TLS takes three of Deno's ways, each for what only it can do:
+ *
+ * | side | call | why |
+ * |---|---|---|
+ * | accept | `node:tls` | the only one with `setNoDelay` and client certificates |
+ * | dial, one authority | `Deno.connect`, `setNoDelay`, `Deno.startTls` | half the round trip of `node:tls` |
+ * | dial, own certificate | `node:tls` | `Deno.startTls` shows none; `Deno.connectTls` has no `setNoDelay` |
+ *
+ * `bench/host/dial_bench.ts` measures them.
+ *
+ * @module
+ */
+import type { AddressInfo, Socket } from "node:net";
+import tls, { type TLSSocket } from "node:tls";
+import { connectAborted, connectError, connectTimeout } from "./connect.ts";
+import { DenoStream, WriteWindow } from "./deno_stream.ts";
+import { FlushPoint } from "./flush_point.ts";
+import {
+  type Child,
+  type ConnectOptions,
+  type Host,
+  type Listener,
+  ListenError,
+  type ListenOptions,
+  type ServerTls,
+  type SpawnOptions,
+} from "./host.ts";
+import { NodeStream } from "./node_stream.ts";
+import type { Address, Stream } from "./stream.ts";
+import {
+  onSystemSignal,
+  spawnChild,
+  SystemClock,
+  systemLog,
+  systemRandom,
+  systemSecretFile,
+} from "./system.ts";
+import type { Clock } from "../base/clock.ts";
+import type { LogSink } from "../base/log.ts";
+import type { Random } from "../base/random.ts";
+
+/** How long a dialler's TLS handshake may take unless told otherwise. */
+const HANDSHAKE_MS = 5_000;
+
+/** Deno. */
+export class DenoHost implements Host {
+  readonly runtime = "deno";
+  readonly clock: Clock = new SystemClock((timer) => Deno.unrefTimer(timer as unknown as number));
+  readonly random: Random = systemRandom;
+  readonly log: LogSink = systemLog;
+  readonly #point = new FlushPoint(queueMicrotask);
+  readonly #window = new WriteWindow();
+
+  atFlush(task: () => void): void {
+    this.#point.task(task);
+  }
+
+  listen(options: ListenOptions, accept: (stream: Stream) => void): Promise<Listener> {
+    return options.tls === undefined
+      ? this.#listenPlain(options, accept)
+      : this.#listenTls(options, options.tls, accept);
+  }
+
+  async connect(options: ConnectOptions): Promise<Stream> {
+    const cancel = new AbortController();
+    let timedOut = false;
+    const timer = setTimeout(() => {
+      timedOut = true;
+      cancel.abort();
+    }, options.timeoutMs);
+    const abort = (): void => cancel.abort();
+    options.signal?.addEventListener("abort", abort);
+    try {
+      if (options.signal?.aborted) throw connectAborted(options);
+      return options.tls?.cert === undefined
+        ? await this.#dial(options, cancel.signal)
+        : await this.#dialWithCertificate(options, cancel.signal);
+    } catch (error) {
+      if (timedOut) throw connectTimeout(options);
+      if (options.signal?.aborted) throw connectAborted(options);
+      throw connectError(error, options);
+    } finally {
+      clearTimeout(timer);
+      options.signal?.removeEventListener("abort", abort);
+    }
+  }
+
+  spawn(options: SpawnOptions): Child {
+    const args = options.args ?? [];
+    return options.runtime === "deno"
+      ? spawnChild(Deno.execPath(), ["run", "-A", options.file, ...args])
+      : spawnChild(Deno.env.get("BUN_BIN") ?? "bun", [options.file, ...args]);
+  }
+
+  onSignal(name: "SIGINT" | "SIGTERM", task: () => void): () => void {
+    return onSystemSignal(name, task);
+  }
+
+  secretFile(path: string, make: () => string): string {
+    return systemSecretFile(path, make);
+  }
+
+  // deno-lint-ignore require-await -- a failure is a rejection here too
+  async #listenPlain(options: ListenOptions, accept: (stream: Stream) => void): Promise<Listener> {
+    let listener: Deno.TcpListener;
+    try {
+      listener = Deno.listen({ hostname: options.hostname, port: options.port });
+    } catch (error) {
+      throw listenError(error, options);
+    }
+    this.#accept(listener, accept);
+    return {
+      address: addressOf(listener.addr as Deno.NetAddr),
+      secure() {},
+      close() {
+        listener.close();
+        return Promise.resolve();
+      },
+    };
+  }
+
+  async #accept(listener: Deno.TcpListener, accept: (stream: Stream) => void): Promise<void> {
+    for (;;) {
+      try {
+        const conn = await listener.accept();
+        conn.setNoDelay(true);
+        const remote = addressOf(conn.remoteAddr as Deno.NetAddr);
+        accept(new DenoStream(this.#point, this.#window, conn, remote));
+      } catch (error) {
+        if (error instanceof Deno.errors.BadResource) return;
+        if (error instanceof Deno.errors.Interrupted) return;
+        // Out of descriptors, or the dialler is gone again: the next one may do better.
+        await new Promise((wake) => setTimeout(wake, 10));
+      }
+    }
+  }
+
+  async #listenTls(
+    options: ListenOptions,
+    secured: ServerTls,
+    accept: (stream: Stream) => void,
+  ): Promise<Listener> {
+    const server = tls.createServer({
+      ...contextOf(secured),
+      handshakeTimeout: options.handshakeMs ?? HANDSHAKE_MS,
+      allowHalfOpen: true,
+    });
+    // Sockets in the middle of TLS: open ones outlive the listener, these do not.
+    const shaking = new Set<Socket>();
+    server.on("connection", (raw: Socket) => {
+      shaking.add(raw);
+      raw.on("close", () => shaking.delete(raw));
+    });
+    server.on("secureConnection", (socket) => {
+      shaking.delete(rawOf(socket));
+      const remote = { hostname: socket.remoteAddress ?? "", port: socket.remotePort ?? 0 };
+      accept(new NodeStream(this.#point, socket, remote));
+    });
+    // Without the `destroy` a dialler that failed, or stays silent, would hold its socket open.
+    server.on("tlsClientError", (error, socket) => {
+      const raw = rawOf(socket);
+      const remote = { hostname: raw.remoteAddress ?? "", port: raw.remotePort ?? 0 };
+      options.refused?.(remote, error.message);
+      socket.destroy();
+    });
+    await new Promise<void>((listening, fail) => {
+      server.once("error", (error) => fail(listenError(error, options)));
+      server.listen(options.port, options.hostname, listening);
+    });
+    const { address, port } = server.address() as AddressInfo;
+    return {
+      address: { hostname: address, port },
+      secure: (next) => server.setSecureContext(contextOf(next)),
+      close() {
+        // Its callback would wait for every open session, and those may outlive the listener.
+        server.close();
+        for (const raw of shaking) raw.destroy();
+        return Promise.resolve();
+      },
+    };
+  }
+
+  async #dial(options: ConnectOptions, signal: AbortSignal): Promise<Stream> {
+    const { hostname, port } = options;
+    const tcp = await Deno.connect({ hostname, port, signal });
+    tcp.setNoDelay(true);
+    const remote = addressOf(tcp.remoteAddr as Deno.NetAddr);
+    let conn: Deno.Conn = tcp;
+    if (options.tls !== undefined) {
+      const { ca, serverName } = options.tls;
+      const close = (): void => conn.close();
+      signal.addEventListener("abort", close);
+      try {
+        const secured = await Deno.startTls(tcp, { hostname: serverName, caCerts: [ca] });
+        conn = secured;
+        await secured.handshake();
+      } catch (error) {
+        if (!signal.aborted) closeQuietly(conn);
+        throw error;
+      } finally {
+        signal.removeEventListener("abort", close);
+      }
+    }
+    return new DenoStream(this.#point, this.#window, conn, remote);
+  }
+
+  #dialWithCertificate(options: ConnectOptions, signal: AbortSignal): Promise<Stream> {
+    const { hostname, port } = options;
+    const { ca, cert, key, serverName } = options.tls!;
+    return new Promise((connected, fail) => {
+      const socket = tls.connect({
+        host: hostname,
+        port,
+        ca,
+        cert,
+        key,
+        servername: serverName,
+        minVersion: "TLSv1.3",
+        allowHalfOpen: true,
+      } as tls.ConnectionOptions);
+      signal.addEventListener("abort", () => socket.destroy(new Error("aborted")), { once: true });
+      socket.once("error", fail);
+      socket.once("close", () => fail(new Error("the connection was closed")));
+      socket.once("secureConnect", () => {
+        socket.off("error", fail);
+        const remote = { hostname: socket.remoteAddress ?? hostname, port };
+        connected(new NodeStream(this.#point, socket, remote));
+      });
+    });
+  }
+}
+
+function contextOf(secured: ServerTls): tls.TlsOptions {
+  const { cert, key, clientCa } = secured;
+  if (clientCa === undefined) return { cert, key, minVersion: "TLSv1.3" };
+  return {
+    cert,
+    key,
+    ca: clientCa,
+    requestCert: true,
+    rejectUnauthorized: true,
+    minVersion: "TLSv1.3",
+  };
+}
+
+/** The TCP socket under a TLS socket: it still knows its address when TLS has failed. */
+function rawOf(socket: TLSSocket): Socket {
+  return (socket as unknown as { _parent?: Socket })._parent ?? socket;
+}
+
+function addressOf(address: Deno.NetAddr): Address {
+  return { hostname: address.hostname, port: address.port };
+}
+
+function closeQuietly(conn: Deno.Conn): void {
+  try {
+    conn.close();
+  } catch {
+    // `startTls` took the connection over and closed it.
+  }
+}
+
+function listenError(error: unknown, options: ListenOptions): ListenError {
+  const { message } = error as Error;
+  const code = (error as { code?: string }).code ?? (error as Error).name;
+  return new ListenError(code, `cannot listen on ${options.hostname}:${options.port}: ${message}`);
+}

@@ -1,0 +1,238 @@
+/**
+ * What every host's stream does alike: the queue, the one write in flight, the life.
+ *
+ *     write ─▶ queue ─(flush point)─▶ launch ─▶ the host sends `take()` ─▶ done ─▶ queue empty? ─▶ drain
+ *                                        ▲                                  │
+ *                                        └──────── more was queued ─────────┘
+ *
+ * There is one write in flight. What is queued behind it leaves together in the next one, so a busy
+ * stream batches by itself. (On Deno it is also a matter of correctness: a write can be short, and
+ * a second one in flight would put its bytes into the gap.)
+ *
+ * The life: reading and writing end apart, in either order; when both have, it is `closed`.
+ *
+ * @module
+ */
+import { concat } from "../base/bytes.ts";
+import type { Flushable, FlushPoint } from "./flush_point.ts";
+import { type Address, IGNORE, type Stream, type StreamEnd, type StreamHandler } from "./stream.ts";
+
+/** Queued chunks are joined into one write up to this many bytes. */
+const JOIN_BYTES_MAX = 256 * 1024;
+
+/** The part of a stream that does not depend on the host. */
+export abstract class QueuedStream implements Stream, Flushable {
+  readonly remote: Address;
+  peerCertificate: Uint8Array | undefined = undefined;
+
+  readonly #point: FlushPoint;
+  #queue: Uint8Array[] = [];
+  #unsent = 0;
+  /** In the flush point's list. */
+  #dirty = false;
+  /** A write is in flight. */
+  #busy = false;
+  /** `end` was called: nothing more is taken. */
+  #ending = false;
+  #writeOver = false;
+  #readOver = false;
+  #over = false;
+  #paused = false;
+  #handler: StreamHandler = IGNORE;
+  /** A handler was given. Until then everything that happens is held for it. */
+  #claimed = false;
+  /** What came while nobody wanted it: the host may have had a read under way. */
+  #held: Uint8Array[] = [];
+  #heldEnd = false;
+  #heldClose: StreamEnd | undefined;
+
+  constructor(point: FlushPoint, remote: Address) {
+    this.#point = point;
+    this.remote = remote;
+  }
+
+  get handler(): StreamHandler {
+    return this.#handler;
+  }
+
+  set handler(handler: StreamHandler) {
+    this.#handler = handler;
+    if (this.#claimed) return;
+    // Not within the assignment: the owner may not have finished setting itself up.
+    queueMicrotask(() => {
+      this.#claimed = true;
+      if (!this.#over) this.startReading();
+      this.#release();
+      if (this.#heldClose !== undefined) this.#handler.close(this.#heldClose);
+    });
+  }
+
+  get unsent(): number {
+    return this.#unsent;
+  }
+
+  write(bytes: Uint8Array): void {
+    if (this.#ending || this.#over || bytes.length === 0) return;
+    this.#queue.push(bytes);
+    this.#unsent += bytes.length;
+    this.#schedule();
+  }
+
+  pause(): void {
+    if (this.#paused || this.#over) return;
+    this.#paused = true;
+    this.pauseReading();
+  }
+
+  resume(): void {
+    if (!this.#paused || this.#over) return;
+    this.#paused = false;
+    this.#release();
+    if (!this.#paused && !this.#over) this.resumeReading();
+  }
+
+  end(): void {
+    if (this.#ending || this.#over) return;
+    this.#ending = true;
+    this.#schedule();
+  }
+
+  abort(): void {
+    if (this.#over) return;
+    this.cut();
+    this.over({ kind: "aborted" });
+  }
+
+  /** Called by the flush point. */
+  flush(): void {
+    this.#dirty = false;
+    if (this.#busy || this.#over) return;
+    if (this.#queue.length > 0) {
+      this.#busy = true;
+      this.launch();
+    } else if (this.#ending) this.#endWriting();
+  }
+
+  /** Starts to send `take()`; the host calls `done` when all of it has gone. */
+  protected abstract launch(): void;
+  /** Tells the peer that no more will come. */
+  protected abstract finish(): void;
+  /** Destroys the stream and frees what it holds. */
+  protected abstract cut(): void;
+  /** Begins to read: somebody wants it now. For hosts that do not read by themselves. */
+  protected startReading(): void {}
+  /** Stops reading, if the host can. */
+  protected pauseReading(): void {}
+  /** Reads again. */
+  protected resumeReading(): void {}
+
+  /** True once nothing may be done with the stream any more. */
+  protected get isOver(): boolean {
+    return this.#over;
+  }
+
+  /** True while the owner wants no bytes. */
+  protected get isPaused(): boolean {
+    return this.#paused;
+  }
+
+  /** The next bytes to send, as one chunk. */
+  protected take(): Uint8Array {
+    const queue = this.#queue;
+    if (queue.length === 1) {
+      this.#queue = [];
+      return queue[0]!;
+    }
+    let count = 0;
+    let length = 0;
+    do length += queue[count++]!.length; while (
+      count < queue.length && length + queue[count]!.length <= JOIN_BYTES_MAX
+    );
+    return concat(queue.splice(0, count));
+  }
+
+  /** `length` bytes of the chunk in flight are with the system. */
+  protected sent(length: number): void {
+    this.#unsent -= length;
+  }
+
+  /** The chunk in flight is with the system, all of it. */
+  protected done(): void {
+    if (this.#over) return;
+    if (this.#queue.length > 0) return this.launch();
+    this.#busy = false;
+    if (this.#ending) this.#endWriting();
+    else this.#handler.drain();
+  }
+
+  /** Bytes came. `borrowed`: the host will use the memory again after this call. */
+  protected push(bytes: Uint8Array, borrowed: boolean): void {
+    if (this.#over || this.#readOver) return;
+    if (this.#paused || !this.#claimed) this.#held.push(borrowed ? bytes.slice() : bytes);
+    else this.#deliver(bytes);
+  }
+
+  /** The peer will send no more. */
+  protected pushEnd(): void {
+    if (this.#over || this.#readOver || this.#heldEnd) return;
+    if (this.#paused || !this.#claimed) this.#heldEnd = true;
+    else this.#endReading();
+  }
+
+  /** The stream is over. Only the first call counts. */
+  protected over(end: StreamEnd): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#queue = [];
+    this.#held = [];
+    this.#unsent = 0;
+    if (this.#claimed) this.#handler.close(end);
+    else this.#heldClose = end;
+  }
+
+  #release(): void {
+    while (this.#held.length > 0 && !this.#paused && !this.#over) {
+      this.#deliver(this.#held.shift()!);
+    }
+    if (!this.#heldEnd || this.#paused || this.#over) return;
+    this.#heldEnd = false;
+    this.#endReading();
+  }
+
+  #schedule(): void {
+    if (this.#dirty || this.#busy) return;
+    this.#dirty = true;
+    this.#point.dirty(this);
+  }
+
+  #deliver(bytes: Uint8Array): void {
+    try {
+      this.#handler.data(bytes);
+    } catch (error) {
+      // Handlers are our own code and answer for what peers send; a throw is our bug, and loud.
+      this.abort();
+      queueMicrotask(() => {
+        throw error;
+      });
+    }
+  }
+
+  #endReading(): void {
+    this.#readOver = true;
+    this.#handler.end();
+    this.#closeIfDone();
+  }
+
+  #endWriting(): void {
+    if (this.#writeOver) return;
+    this.#writeOver = true;
+    this.finish();
+    this.#closeIfDone();
+  }
+
+  #closeIfDone(): void {
+    if (!this.#readOver || !this.#writeOver || this.#over) return;
+    this.cut();
+    this.over({ kind: "closed" });
+  }
+}

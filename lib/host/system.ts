@@ -1,0 +1,131 @@
+/**
+ * What Deno and Bun do alike through `node:` built-ins: time, chance, processes, signals, files.
+ *
+ * @module
+ */
+import { type ChildProcess, spawn } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
+import process from "node:process";
+import type { Clock, Timer } from "../base/clock.ts";
+import type { LogSink } from "../base/log.ts";
+import type { Random } from "../base/random.ts";
+import type { Child } from "./host.ts";
+
+/** The machine's time. `unref` keeps a timer from holding the process open. */
+export class SystemClock implements Clock {
+  readonly #unref: (timer: ReturnType<typeof setTimeout>) => void;
+
+  constructor(unref: (timer: ReturnType<typeof setTimeout>) => void) {
+    this.#unref = unref;
+  }
+
+  now(): number {
+    return performance.now();
+  }
+
+  wall(): number {
+    return Date.now();
+  }
+
+  after(ms: number, task: () => void): Timer {
+    const timer = setTimeout(task, ms);
+    this.#unref(timer);
+    return { cancel: () => clearTimeout(timer) };
+  }
+
+  every(ms: number, task: () => void): Timer {
+    const timer = setInterval(task, ms);
+    this.#unref(timer);
+    return { cancel: () => clearInterval(timer) };
+  }
+}
+
+/** The machine's dice. */
+export const systemRandom: Random = {
+  bytes: (length) => new Uint8Array(randomBytes(length)),
+  next: () => Math.random(),
+};
+
+/** Prints to standard error: the time of day, the level if it matters, the line. */
+export const systemLog: LogSink = (level, line) => {
+  const time = new Date().toISOString().slice(11, 23);
+  const mark = level === "warn" || level === "error" ? ` ${level}` : "";
+  process.stderr.write(`${time}${mark} ${line}\n`);
+};
+
+/** Starts a process whose standard output is read by lines. */
+export function spawnChild(command: string, args: readonly string[]): Child {
+  return new SystemChild(
+    spawn(command, args as string[], { stdio: ["pipe", "pipe", "inherit"] }),
+  );
+}
+
+class SystemChild implements Child {
+  readonly ended: Promise<number | string>;
+  readonly #child: ChildProcess;
+  #rest = "";
+
+  constructor(child: ChildProcess) {
+    this.#child = child;
+    this.ended = new Promise((end) => {
+      child.on("error", (error) => end(error.message));
+      child.on("close", (code, signal) => end(code ?? signal ?? "unknown"));
+    });
+    child.stdin?.on("error", () => {
+      // The child is gone; `ended` tells.
+    });
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? -1;
+  }
+
+  lines(each: (line: string) => void): void {
+    this.#child.stdout?.setEncoding("utf8");
+    this.#child.stdout?.on("data", (text: string) => {
+      const lines = (this.#rest + text).split("\n");
+      this.#rest = lines.pop() ?? "";
+      for (const line of lines) each(line);
+    });
+  }
+
+  write(text: string): void {
+    this.#child.stdin?.write(text);
+  }
+
+  signal(name: "SIGTERM" | "SIGKILL" | "SIGSTOP" | "SIGCONT" | "SIGINT"): void {
+    // Not `child.kill`: on Deno that takes any signal for the end and closes the child's input.
+    try {
+      process.kill(this.pid, name);
+    } catch {
+      // It has ended already.
+    }
+  }
+}
+
+/** Calls `task` on a signal; gives back what stops that. */
+export function onSystemSignal(name: "SIGINT" | "SIGTERM", task: () => void): () => void {
+  process.on(name, task);
+  return () => process.off(name, task);
+}
+
+/** Reads a file that only its owner may read, or makes it. */
+export function systemSecretFile(path: string, make: () => string): string {
+  try {
+    return readFileSync(path, "utf8").trim();
+  } catch (error) {
+    if ((error as { code?: string }).code !== "ENOENT") throw error;
+  }
+  mkdirSync(dirname(path), { recursive: true });
+  const secret = make();
+  try {
+    writeFileSync(path, secret + "\n", { mode: 0o600, flag: "wx" });
+    return secret;
+  } catch (error) {
+    // Another process made it between our look and our write.
+    if ((error as { code?: string }).code !== "EEXIST") throw error;
+    return readFileSync(path, "utf8").trim();
+  }
+}

@@ -1,0 +1,456 @@
+/**
+ * What every host promises, as one suite. It runs for each host, over plain TCP and over TLS.
+ */
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { createHash } from "node:crypto";
+import { utf8 } from "../../lib/base/bytes.ts";
+import { type Leaf, makeAuthority, makeLeaf, SERVER_NAME } from "../../lib/dist/certificate.ts";
+import { ConnectError, type Host, type Listener, ListenError } from "../../lib/host/host.ts";
+import type { ClientTls, ServerTls } from "../../lib/host/host.ts";
+import type { Stream, StreamEnd, StreamHandler } from "../../lib/host/stream.ts";
+import { SeededRandom } from "../../lib/base/random.ts";
+import { test, until } from "../kit/test.ts";
+
+/** One end of a stream that writes down what happens to it. */
+export class Recorder implements StreamHandler {
+  text = "";
+  bytes = 0;
+  drains = 0;
+  ended = false;
+  readonly closes: StreamEnd[] = [];
+  onData: ((bytes: Uint8Array) => void) | undefined;
+  readonly stream: Stream;
+  readonly #decoder = new TextDecoder();
+
+  constructor(stream: Stream) {
+    this.stream = stream;
+    stream.handler = this;
+  }
+
+  data(bytes: Uint8Array): void {
+    this.bytes += bytes.length;
+    if (this.text.length < 1000) this.text += this.#decoder.decode(bytes, { stream: true });
+    this.onData?.(bytes);
+  }
+
+  drain(): void {
+    this.drains++;
+  }
+
+  end(): void {
+    this.ended = true;
+  }
+
+  close(end: StreamEnd): void {
+    this.closes.push(end);
+  }
+}
+
+interface Secured {
+  readonly server: ServerTls;
+  readonly client: ClientTls;
+}
+
+async function authority(seed: number): Promise<{ ca: string; leaf: Leaf }> {
+  const random = new SeededRandom(seed);
+  const ca = await makeAuthority(random.bytes(32));
+  const leaf = await makeLeaf(ca, "a@127.0.0.1:9000", Date.now(), random.bytes(16));
+  return { ca: ca.pem, leaf };
+}
+
+/** TLS in the three ways that Firn uses it; `undefined` is plain TCP. */
+async function ways(): Promise<
+  Record<"plain" | "cluster TLS" | "mutual TLS", Secured | undefined>
+> {
+  const { ca, leaf } = await authority(1);
+  const client = { ca, serverName: SERVER_NAME };
+  const server = { cert: leaf.cert, key: leaf.key };
+  return {
+    plain: undefined,
+    "cluster TLS": { server, client },
+    "mutual TLS": {
+      server: { ...server, clientCa: ca },
+      client: { ...client, cert: leaf.cert, key: leaf.key },
+    },
+  };
+}
+
+interface Pair {
+  readonly near: Recorder;
+  readonly far: Recorder;
+  readonly listener: Listener;
+}
+
+async function pair(host: Host, way: Secured | undefined): Promise<Pair> {
+  let far: Recorder | undefined;
+  const listener = await host.listen(
+    { hostname: "127.0.0.1", port: 0, tls: way?.server },
+    (stream) => far = new Recorder(stream),
+  );
+  const stream = await host.connect({ ...listener.address, tls: way?.client, timeoutMs: 5000 });
+  const near = new Recorder(stream);
+  await until("the far end is there", () => far !== undefined);
+  return { near, far: far!, listener };
+}
+
+async function unpair({ near, far, listener }: Pair): Promise<void> {
+  near.stream.abort();
+  far.stream.abort();
+  await listener.close();
+  await until("both ends are closed", () => near.closes.length > 0 && far.closes.length > 0);
+}
+
+/** Declares the suite for a host. */
+export async function hostContract(makeHost: () => Host): Promise<void> {
+  for (const [name, way] of Object.entries(await ways())) {
+    test(`Stream (${name}) carries bytes both ways, in order`, async () => {
+      const both = await pair(makeHost(), way);
+      for (let i = 0; i < 100; i++) both.near.stream.write(utf8(`${i},`));
+      both.far.stream.write(utf8("hello"));
+      const all = Array.from({ length: 100 }, (_, i) => `${i},`).join("");
+      await until("all arrived", () => both.far.text === all && both.near.text === "hello");
+      assertEquals(both.near.stream.unsent, 0);
+      await unpair(both);
+    });
+
+    test(`Stream (${name}) carries 32 MiB in pieces of odd sizes without losing a byte`, async () => {
+      const both = await pair(makeHost(), way);
+      const random = new SeededRandom(7);
+      const sent = createHash("sha256");
+      const came = createHash("sha256");
+      both.far.onData = (bytes) => void came.update(bytes);
+      let total = 0;
+      while (total < 32 << 20) {
+        const piece = random.bytes(16).slice(0, 1 + random.below(15));
+        const large = new Uint8Array(random.below(3) === 0 ? random.below(1 << 20) : 100).fill(
+          piece[0]!,
+        );
+        for (const bytes of [piece, large]) {
+          both.near.stream.write(bytes);
+          sent.update(bytes);
+          total += bytes.length;
+        }
+      }
+      await until("all arrived", () => both.far.bytes === total, 30_000);
+      assertEquals(came.digest("hex"), sent.digest("hex"));
+      assertEquals(both.near.stream.unsent, 0);
+      assert(both.near.drains > 0);
+      await unpair(both);
+    });
+
+    test(`Stream (${name}) reports unsent bytes while the peer does not read, and drains when it does`, async () => {
+      const both = await pair(makeHost(), way);
+      both.far.stream.pause();
+      const block = new Uint8Array(1 << 20);
+      let written = 0;
+      await until("the pipe is full", () => {
+        both.near.stream.write(block);
+        written += block.length;
+        return both.near.stream.unsent > 8 * block.length;
+      });
+      const drains = both.near.drains;
+      const before = both.far.bytes;
+      // What was under way when reading was paused may not be delivered either.
+      assertEquals(before, 0);
+      both.far.stream.resume();
+      await until("all arrived", () => both.far.bytes === written, 30_000);
+      await until("it drained", () => both.near.stream.unsent === 0 && both.near.drains > drains);
+      await unpair(both);
+    });
+
+    test(`Stream (${name}) pauses and resumes in the middle of data`, async () => {
+      const both = await pair(makeHost(), way);
+      let calls = 0;
+      both.far.onData = () => {
+        calls++;
+        both.far.stream.pause();
+        queueMicrotask(() => both.far.stream.resume());
+      };
+      const block = new Uint8Array(10_000);
+      for (let i = 0; i < 100; i++) both.near.stream.write(block);
+      await until("all arrived", () => both.far.bytes === 1_000_000);
+      assert(calls > 1);
+      await unpair(both);
+    });
+
+    test(`Stream.end (${name}) closes one way only; the other goes on until it ends too`, async () => {
+      const both = await pair(makeHost(), way);
+      both.near.stream.write(utf8("last words"));
+      both.near.stream.end();
+      await until("the far end saw it", () => both.far.ended);
+      assertEquals(both.far.text, "last words");
+      both.near.stream.write(utf8("too late"));
+      both.far.stream.write(utf8("answer"));
+      await until("the answer came", () => both.near.text === "answer");
+      assertEquals(both.near.closes, []);
+      both.far.stream.end();
+      await until("both are closed", () => both.near.closes.length + both.far.closes.length === 2);
+      assertEquals(both.near.closes, [{ kind: "closed" }]);
+      assertEquals(both.far.closes, [{ kind: "closed" }]);
+      assertEquals(both.far.text, "last words");
+      await both.listener.close();
+    });
+
+    test(`Stream.abort (${name}) is told to its owner as aborted and to the peer, once each`, async () => {
+      const both = await pair(makeHost(), way);
+      both.near.stream.write(utf8("x"));
+      await until("it is up", () => both.far.text === "x");
+      both.near.stream.abort();
+      both.near.stream.abort();
+      assertEquals(both.near.closes, [{ kind: "aborted" }]);
+      await until("the far end saw it", () => both.far.ended || both.far.closes.length > 0);
+      both.far.stream.abort();
+      await until("the far end is closed", () => both.far.closes.length === 1);
+      both.near.stream.write(utf8("into the void"));
+      await both.listener.close();
+    });
+
+    test(`Stream (${name}) has no Nagle stall: spaced small messages arrive at once, both ways`, async () => {
+      const both = await pair(makeHost(), way);
+      const message = new Uint8Array(64);
+      for (const [from, to] of [[both.near, both.far], [both.far, both.near]] as const) {
+        const late: number[] = [];
+        // Two writes in two turns, with an answer in the middle: what Nagle and delayed ACK stall on.
+        for (let i = 0; i < 40; i++) {
+          const target = to.bytes + 2 * message.length;
+          const began = performance.now();
+          from.stream.write(message);
+          await new Promise((turn) => setTimeout(turn, 0));
+          from.stream.write(message);
+          await until("both came", () => to.bytes >= target);
+          late.push(performance.now() - began);
+        }
+        late.sort((a, b) => a - b);
+        const worst = late[Math.floor(late.length * 0.8)]!;
+        assert(worst < 35, `80 % of pairs should take less than 35 ms, took ${worst}`);
+      }
+      await unpair(both);
+    });
+  }
+
+  test("Host.connect to a port where nobody listens is refused", async () => {
+    const host = makeHost();
+    const listener = await host.listen({ hostname: "127.0.0.1", port: 0 }, () => {});
+    const { address } = listener;
+    await listener.close();
+    const error = await assertRejects(
+      () => host.connect({ ...address, timeoutMs: 3000 }),
+      ConnectError,
+    );
+    assertEquals(error.code, "refused");
+  });
+
+  test("Host.connect gives up after its time when TLS does not answer", async () => {
+    const { ca } = await authority(1);
+    const host = makeHost();
+    const streams: Recorder[] = [];
+    const silent = await host.listen(
+      { hostname: "127.0.0.1", port: 0 },
+      (stream) => streams.push(new Recorder(stream)),
+    );
+    const tls = { ca, serverName: SERVER_NAME };
+    const error = await assertRejects(
+      () => host.connect({ ...silent.address, tls, timeoutMs: 100 }),
+      ConnectError,
+    );
+    assertEquals(error.code, "timeout");
+    await until("the dialler hung up", () => streams.every((s) => s.ended || s.closes.length > 0));
+    for (const { stream } of streams) stream.abort();
+    await silent.close();
+  });
+
+  test("Host.connect can be given up by its signal", async () => {
+    const { ca } = await authority(1);
+    const host = makeHost();
+    const streams: Recorder[] = [];
+    const silent = await host.listen(
+      { hostname: "127.0.0.1", port: 0 },
+      (stream) => streams.push(new Recorder(stream)),
+    );
+    const cancel = new AbortController();
+    const tls = { ca, serverName: SERVER_NAME };
+    const attempt = host.connect({
+      ...silent.address,
+      tls,
+      timeoutMs: 5000,
+      signal: cancel.signal,
+    });
+    const failed = assertRejects(() => attempt, ConnectError);
+    await until("the dialler is there", () => streams.length === 1);
+    cancel.abort();
+    assertEquals((await failed).code, "aborted");
+    await until("the dialler hung up", () => streams.every((s) => s.ended || s.closes.length > 0));
+    for (const { stream } of streams) stream.abort();
+    await silent.close();
+  });
+
+  test("Host.connect trusts only the given authority and name, and the listener hears why not", async () => {
+    const host = makeHost();
+    const ours = await authority(1);
+    const theirs = await authority(2);
+    const refused: string[] = [];
+    const accepted: Recorder[] = [];
+    const listener = await host.listen({
+      hostname: "127.0.0.1",
+      port: 0,
+      tls: { cert: theirs.leaf.cert, key: theirs.leaf.key },
+      refused: (remote, message) => refused.push(`${remote.hostname} ${message}`),
+    }, (stream) => accepted.push(new Recorder(stream)));
+    for (
+      const tls of [
+        { ca: ours.ca, serverName: SERVER_NAME },
+        { ca: theirs.ca, serverName: "another.name" },
+      ]
+    ) {
+      const error = await assertRejects(
+        () => host.connect({ ...listener.address, tls, timeoutMs: 3000 }),
+        ConnectError,
+      );
+      assertEquals(error.code, "untrusted", error.message);
+    }
+    // Some hosts refuse after the handshake: then the listener has a stream that ends at once.
+    await until("both were noticed", () => refused.length + accepted.length === 2);
+    await until("none is open", () => accepted.every((s) => s.ended || s.closes.length > 0));
+    for (const { stream, text } of accepted) {
+      assertEquals(text, "");
+      stream.abort();
+    }
+    for (const line of refused) assert(line.startsWith("127.0.0.1 "), line);
+    await listener.close();
+  });
+
+  test("Host.listen with clientCa refuses a dialler with no certificate, and one of another authority", async () => {
+    const host = makeHost();
+    const ours = await authority(1);
+    const theirs = await authority(2);
+    const refused: string[] = [];
+    const accepted: Recorder[] = [];
+    const listener = await host.listen({
+      hostname: "127.0.0.1",
+      port: 0,
+      tls: { cert: ours.leaf.cert, key: ours.leaf.key, clientCa: ours.ca },
+      refused: (_remote, message) => refused.push(message),
+    }, (stream) => accepted.push(new Recorder(stream)));
+    const tls = { ca: ours.ca, serverName: SERVER_NAME };
+    const diallers: Recorder[] = [];
+    for (const own of [{}, { cert: theirs.leaf.cert, key: theirs.leaf.key }]) {
+      // Under TLS 1.3 the dialler may believe that it is in before the listener has judged it.
+      const stream = await host.connect({
+        ...listener.address,
+        tls: { ...tls, ...own },
+        timeoutMs: 3000,
+      }).catch(() => undefined);
+      if (stream) diallers.push(new Recorder(stream));
+    }
+    await until("both were refused", () => refused.length === 2);
+    await until("they know", () => diallers.every((s) => s.ended || s.closes.length > 0));
+    assertEquals(accepted.length, 0);
+    for (const { stream } of diallers) stream.abort();
+    await listener.close();
+  });
+
+  test("Host.listen under TLS ends diallers that speak something else, or nothing", async () => {
+    const host = makeHost();
+    const { leaf } = await authority(1);
+    const refused: string[] = [];
+    const listener = await host.listen({
+      hostname: "127.0.0.1",
+      port: 0,
+      tls: { cert: leaf.cert, key: leaf.key },
+      handshakeMs: 200,
+      refused: (_remote, message) => refused.push(message),
+    }, () => {
+      throw new Error("accepted");
+    });
+    const plain = new Recorder(await host.connect({ ...listener.address, timeoutMs: 1000 }));
+    plain.stream.write(utf8("GET / HTTP/1.1\r\nHost: x\r\n\r\n"));
+    const silent = new Recorder(await host.connect({ ...listener.address, timeoutMs: 1000 }));
+    for (const dialler of [plain, silent]) {
+      await until("it was ended", () => dialler.ended || dialler.closes.length > 0);
+      dialler.stream.abort();
+    }
+    await until("both were noticed", () => refused.length === 2);
+    await listener.close();
+  });
+
+  test("Listener.secure shows other certificates from then on, and open streams go on", async () => {
+    const host = makeHost();
+    const before = await authority(1);
+    const after = await authority(2);
+    const far: Recorder[] = [];
+    const listener = await host.listen({
+      hostname: "127.0.0.1",
+      port: 0,
+      tls: { cert: before.leaf.cert, key: before.leaf.key },
+    }, (stream) => far.push(new Recorder(stream)));
+    const dial = async (ca: string): Promise<Recorder> =>
+      new Recorder(
+        await host.connect({
+          ...listener.address,
+          tls: { ca, serverName: SERVER_NAME },
+          timeoutMs: 3000,
+        }),
+      );
+    const old = await dial(before.ca);
+    listener.secure({ cert: after.leaf.cert, key: after.leaf.key });
+    const fresh = await dial(after.ca);
+    for (const each of [old, fresh]) each.stream.write(utf8("hello"));
+    await until("both speak", () => far.length === 2 && far.every((s) => s.text === "hello"));
+    for (const each of [old, fresh, ...far]) each.stream.abort();
+    await listener.close();
+  });
+
+  test("Host.listen on a port in use fails with its code and says where", async () => {
+    const host = makeHost();
+    const first = await host.listen({ hostname: "127.0.0.1", port: 0 }, () => {});
+    const error = await assertRejects(() => host.listen(first.address, () => {}), ListenError);
+    assert(/EADDRINUSE|AddrInUse/.test(error.code), error.code);
+    assert(error.message.includes(`127.0.0.1:${first.address.port}`), error.message);
+    await first.close();
+  });
+
+  test("Host.atFlush runs tasks in order, before what they write leaves", async () => {
+    const host = makeHost();
+    const both = await pair(host, undefined);
+    const order: string[] = [];
+    host.atFlush(() => {
+      order.push("first");
+      both.near.stream.write(utf8("b"));
+      host.atFlush(() => order.push("third"));
+    });
+    host.atFlush(() => order.push("second"));
+    both.near.stream.write(utf8("a"));
+    assertEquals(order, []);
+    await until("it came", () => both.far.text === "ab");
+    assertEquals(order, ["first", "second", "third"]);
+    await unpair(both);
+  });
+
+  test("Host.clock fires timers once or again and again, and not after they are cancelled", async () => {
+    const { clock } = makeHost();
+    let once = 0;
+    let often = 0;
+    const timer = clock.after(5, () => once++);
+    clock.after(1, () => once += 100).cancel();
+    const ticker = clock.every(2, () => often++);
+    const began = clock.now();
+    await until("they fired", () => once > 0 && often > 2);
+    ticker.cancel();
+    timer.cancel();
+    assertEquals(once, 1);
+    assert(clock.now() - began >= 4);
+    assert(Math.abs(clock.wall() - Date.now()) < 1000);
+  });
+
+  test("Host.secretFile makes a file for its owner only, and gives the same text again", async () => {
+    const fs = await import("node:fs");
+    const os = await import("node:os");
+    const folder = fs.mkdtempSync(`${os.tmpdir()}/firn-`);
+    const host = makeHost();
+    const path = `${folder}/deep/cookie`;
+    assertEquals(host.secretFile(path, () => "first"), "first");
+    assertEquals(host.secretFile(path, () => "second"), "first");
+    assertEquals(fs.statSync(path).mode & 0o777, 0o600);
+    fs.rmSync(folder, { recursive: true });
+  });
+}
