@@ -29,7 +29,7 @@ import {
   systemRandom,
   systemSecretFile,
 } from "./system.ts";
-import type { Clock } from "../base/clock.ts";
+import type { Clock, Timer } from "../base/clock.ts";
 import type { LogSink } from "../base/log.ts";
 import type { Random } from "../base/random.ts";
 
@@ -158,8 +158,8 @@ class BunListener implements Listener {
   readonly #clock: Clock;
   readonly #options: ListenOptions;
   readonly #accept: (stream: Stream) => void;
-  /** Sockets in the middle of TLS, and the timer that ends them. */
-  readonly #shaking = new Map<RawSocket, () => void>();
+  /** Sockets in the middle of TLS. */
+  readonly #shaking = new Map<RawSocket, { readonly remote: Address; readonly timer: Timer }>();
   #tls: ServerTls | undefined;
   #raw: RawListener | undefined;
 
@@ -225,11 +225,12 @@ class BunListener implements Listener {
 
   close(): Promise<void> {
     this.#raw?.stop(false);
-    for (const [raw, stop] of this.#shaking) {
-      stop();
+    const shaking = [...this.#shaking];
+    this.#shaking.clear();
+    for (const [raw, { timer }] of shaking) {
+      timer.cancel();
       raw.terminate();
     }
-    this.#shaking.clear();
     return Promise.resolve();
   }
 
@@ -237,17 +238,19 @@ class BunListener implements Listener {
     if (this.#tls === undefined) return this.#up(raw);
     const ms = this.#options.handshakeMs ?? HANDSHAKE_MS;
     const timer = this.#clock.after(ms, () => this.#refuse(raw, "TLS handshake timeout"));
-    this.#shaking.set(raw, () => timer.cancel());
+    // A socket forgets its address when it is closed.
+    this.#shaking.set(raw, { remote: addressOf(raw), timer });
   }
 
   #shaken(raw: RawSocket, ok: boolean, error: Error | null): void {
-    if (!this.#shaking.has(raw)) return;
+    const shaking = this.#shaking.get(raw);
+    if (shaking === undefined) return;
     // The error beside a success speaks of the client's certificate: it counts if we asked for one.
     const judged = this.#tls?.clientCa !== undefined;
     if (!ok || (judged && (error || !raw.authorized))) {
       return this.#refuse(raw, error?.message ?? "no certificate");
     }
-    this.#shaking.get(raw)!();
+    shaking.timer.cancel();
     this.#shaking.delete(raw);
     this.#up(raw);
   }
@@ -262,11 +265,11 @@ class BunListener implements Listener {
   }
 
   #refuse(raw: RawSocket, message: string): void {
-    const stop = this.#shaking.get(raw);
-    if (stop === undefined) return;
-    stop();
+    const shaking = this.#shaking.get(raw);
+    if (shaking === undefined) return;
+    shaking.timer.cancel();
     this.#shaking.delete(raw);
-    this.#options.refused?.(addressOf(raw), message);
+    this.#options.refused?.(shaking.remote, message);
     raw.terminate();
   }
 

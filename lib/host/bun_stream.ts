@@ -17,7 +17,7 @@ export interface RawSocket {
   readonly authorized?: boolean;
   getPeerCertificate?(): { raw?: Uint8Array } | undefined;
   write(bytes: Uint8Array, offset: number, length: number): number;
-  end(): void;
+  shutdown(): void;
   terminate(): void;
   pause(): void;
   resume(): void;
@@ -53,9 +53,7 @@ export class BunStream extends QueuedStream {
 
   /** Bun says that the socket is gone. */
   closed(error: Error | undefined): void {
-    if (this.isOver) return;
-    this.#socket.terminate();
-    this.over({ kind: "broken", message: error?.message ?? "the connection was closed" });
+    this.gone(error?.message ?? "");
   }
 
   protected override launch(): void {
@@ -65,7 +63,7 @@ export class BunStream extends QueuedStream {
   }
 
   protected override finish(): void {
-    this.#socket.end();
+    this.#socket.shutdown();
   }
 
   protected override cut(): void {

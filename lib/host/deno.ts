@@ -15,11 +15,12 @@
  */
 import type { AddressInfo, Socket } from "node:net";
 import tls, { type TLSSocket } from "node:tls";
-import { connectAborted, connectError, connectTimeout } from "./connect.ts";
+import { connectAborted, connectError, connectTimeout, place } from "./connect.ts";
 import { DenoStream, WriteWindow } from "./deno_stream.ts";
 import { FlushPoint } from "./flush_point.ts";
 import {
   type Child,
+  type ClientTls,
   type ConnectOptions,
   type Host,
   type Listener,
@@ -45,6 +46,9 @@ import type { Random } from "../base/random.ts";
 /** How long a dialler's TLS handshake may take unless told otherwise. */
 const HANDSHAKE_MS = 5_000;
 
+/** How many silent addresses are remembered; past it an attempt may cost a descriptor each. */
+const SILENT_MAX = 1024;
+
 /** Deno. */
 export class DenoHost implements Host {
   readonly runtime = "deno";
@@ -53,6 +57,11 @@ export class DenoHost implements Host {
   readonly log: LogSink = systemLog;
   readonly #point = new FlushPoint(queueMicrotask);
   readonly #window = new WriteWindow();
+  /**
+   * Where TLS was not answered in time. Deno does not let go of a socket whose `startTls` is under
+   * way, so another attempt there goes through `node:tls`, which does.
+   */
+  readonly #silent = new Set<string>();
 
   atFlush(task: () => void): void {
     this.#point.task(task);
@@ -75,9 +84,9 @@ export class DenoHost implements Host {
     options.signal?.addEventListener("abort", abort);
     try {
       if (options.signal?.aborted) throw connectAborted(options);
-      return options.tls?.cert === undefined
-        ? await this.#dial(options, cancel.signal)
-        : await this.#dialWithCertificate(options, cancel.signal);
+      return options.tls !== undefined && (options.tls.cert || this.#silent.has(place(options)))
+        ? await this.#dialByNode(options, options.tls, cancel.signal)
+        : await this.#dial(options, cancel.signal);
     } catch (error) {
       if (timedOut) throw connectTimeout(options);
       if (options.signal?.aborted) throw connectAborted(options);
@@ -111,13 +120,14 @@ export class DenoHost implements Host {
     } catch (error) {
       throw listenError(error, options);
     }
-    this.#accept(listener, accept);
+    const accepting = this.#accept(listener, accept);
     return {
       address: addressOf(listener.addr as Deno.NetAddr),
       secure() {},
       close() {
         listener.close();
-        return Promise.resolve();
+        // The port is free when the last `accept` has been given up.
+        return accepting;
       },
     };
   }
@@ -191,14 +201,17 @@ export class DenoHost implements Host {
     let conn: Deno.Conn = tcp;
     if (options.tls !== undefined) {
       const { ca, serverName } = options.tls;
-      const close = (): void => conn.close();
+      const close = (): void => {
+        if (this.#silent.size < SILENT_MAX) this.#silent.add(place(options));
+        closeQuietly(conn);
+      };
       signal.addEventListener("abort", close);
       try {
         const secured = await Deno.startTls(tcp, { hostname: serverName, caCerts: [ca] });
         conn = secured;
         await secured.handshake();
       } catch (error) {
-        if (!signal.aborted) closeQuietly(conn);
+        closeQuietly(conn);
         throw error;
       } finally {
         signal.removeEventListener("abort", close);
@@ -207,16 +220,15 @@ export class DenoHost implements Host {
     return new DenoStream(this.#point, this.#window, conn, remote);
   }
 
-  #dialWithCertificate(options: ConnectOptions, signal: AbortSignal): Promise<Stream> {
+  #dialByNode(options: ConnectOptions, wanted: ClientTls, signal: AbortSignal): Promise<Stream> {
     const { hostname, port } = options;
-    const { ca, cert, key, serverName } = options.tls!;
+    const { ca, cert, key, serverName } = wanted;
     return new Promise((connected, fail) => {
       const socket = tls.connect({
         host: hostname,
         port,
         ca,
-        cert,
-        key,
+        ...(cert && { cert, key }),
         servername: serverName,
         minVersion: "TLSv1.3",
         allowHalfOpen: true,
@@ -226,6 +238,7 @@ export class DenoHost implements Host {
       socket.once("close", () => fail(new Error("the connection was closed")));
       socket.once("secureConnect", () => {
         socket.off("error", fail);
+        this.#silent.delete(place(options));
         const remote = { hostname: socket.remoteAddress ?? hostname, port };
         connected(new NodeStream(this.#point, socket, remote));
       });

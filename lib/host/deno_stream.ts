@@ -85,13 +85,11 @@ export class DenoStream extends QueuedStream {
   readonly #failed = (error: unknown): void => {
     this.#chunk = undefined;
     this.#window.release(this.#epoch);
-    this.#break(error);
+    this.#broke(error);
   };
 
-  #break(error: unknown): void {
-    if (this.isOver) return;
-    this.cut();
-    this.over({ kind: "broken", message: error instanceof Error ? error.message : String(error) });
+  #broke(error: unknown): void {
+    this.gone(error instanceof Error ? error.message : String(error));
   }
 
   async #read(): Promise<void> {
@@ -111,7 +109,7 @@ export class DenoStream extends QueuedStream {
         }
       }
     } catch (error) {
-      this.#break(error);
+      this.#broke(error);
     }
   }
 }

@@ -21,14 +21,14 @@ export class NodeStream extends QueuedStream {
     socket.setNoDelay(true);
     socket.on("data", (bytes: Uint8Array) => this.push(bytes, false));
     socket.on("end", () => this.pushEnd());
-    socket.on("error", (error: Error) => this.#break(error.message));
-    socket.on("close", () => this.#break("the connection was closed"));
+    socket.on("error", (error: Error) => this.gone(error.message));
+    socket.on("close", () => this.gone(""));
   }
 
   protected override launch(): void {
     const chunk = this.take();
     this.#socket.write(chunk, (error) => {
-      if (error) return this.#break(error.message);
+      if (error) return this.gone(error.message);
       this.sent(chunk.length);
       this.done();
     });
@@ -42,17 +42,25 @@ export class NodeStream extends QueuedStream {
     this.#socket.destroy();
   }
 
+  // `pause` alone stops the events and lets the memory fill. What holds the peer back is that the
+  // TCP socket under TLS is not read; the types do not show it, but each runtime has it.
   protected override pauseReading(): void {
     this.#socket.pause();
+    this.#handle?.readStop?.();
   }
 
   protected override resumeReading(): void {
+    this.#handle?.readStart?.();
     this.#socket.resume();
   }
 
-  #break(message: string): void {
-    if (this.isOver) return;
-    this.#socket.destroy();
-    this.over({ kind: "broken", message });
+  get #handle(): Handle | undefined {
+    const socket = this.#socket as unknown as { _parent?: { _handle?: Handle }; _handle?: Handle };
+    return socket._parent?._handle ?? socket._handle;
   }
+}
+
+interface Handle {
+  readStop?(): void;
+  readStart?(): void;
 }

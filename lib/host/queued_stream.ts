@@ -98,8 +98,6 @@ export abstract class QueuedStream implements Stream, Flushable {
   }
 
   abort(): void {
-    if (this.#over) return;
-    this.cut();
     this.over({ kind: "aborted" });
   }
 
@@ -179,10 +177,24 @@ export abstract class QueuedStream implements Stream, Flushable {
     else this.#endReading();
   }
 
+  /** The system says that the connection is gone. */
+  protected gone(message: string): void {
+    // Some hosts tell the peer's end, when it comes after ours, as the close of the whole.
+    const inOrder = message === "" && this.#writeOver;
+    if (inOrder && !this.#readOver && !this.#over) this.#handler.end();
+    this.over(
+      inOrder ? { kind: "closed" } : {
+        kind: "broken",
+        message: message || "the connection was closed",
+      },
+    );
+  }
+
   /** The stream is over. Only the first call counts. */
   protected over(end: StreamEnd): void {
     if (this.#over) return;
     this.#over = true;
+    this.cut();
     this.#queue = [];
     this.#held = [];
     this.#unsent = 0;
@@ -231,8 +243,6 @@ export abstract class QueuedStream implements Stream, Flushable {
   }
 
   #closeIfDone(): void {
-    if (!this.#readOver || !this.#writeOver || this.#over) return;
-    this.cut();
-    this.over({ kind: "closed" });
+    if (this.#readOver && this.#writeOver) this.over({ kind: "closed" });
   }
 }
