@@ -6,7 +6,7 @@
  */
 
 /** A queue of `T`. `undefined` is not a member: `shift` gives it for "empty". */
-export class Ring<T extends {}> {
+export class Ring<T extends NonNullable<unknown>> {
   #items: (T | undefined)[];
   #head = 0;
   #length = 0;

@@ -1,0 +1,111 @@
+// deno-lint-ignore-file no-console
+/**
+ * Checks everything that CI checks, from a clean clone, with no more than Deno on the machine:
+ *
+ *     deno task test                       all of it
+ *     deno task test --quick               without Bun and without the benches
+ *     deno task test --only fmt,lint,deno  these stages
+ *
+ * One stage after another, because they share the machine's cores. A stage that fails does not
+ * stop the later ones. The last line is `N passed, N failed`.
+ *
+ * @module
+ */
+import { parseArgs } from "@std/cli/parse-args";
+import { run } from "./check/command.ts";
+import { type Stage, STAGES } from "./check/stages.ts";
+import { sentence, sum, type Tally, tallyOf } from "./check/tally.ts";
+import { findTools, type Tools } from "./check/tools.ts";
+
+const HELP = `Checks everything that CI checks.
+
+Usage: deno task test [options]
+
+  --only <stage,…>  run these stages only
+  --quick           leave out what takes long: Bun, mixed processes, benches
+  --verbose         show what every stage prints, not only the failed ones
+  --help            show this
+
+Stages:
+${STAGES.map(({ name, title }) => `  ${name.padEnd(10)} ${title}`).join("\n")}`;
+
+const tty = Deno.stdout.isTerminal();
+const colour = tty && !Deno.noColor;
+const green = (text: string): string => colour ? `\x1b[32m${text}\x1b[0m` : text;
+const red = (text: string): string => colour ? `\x1b[31m${text}\x1b[0m` : text;
+
+/** Ends the script over a command line that makes no sense. */
+function refuse(why: string): never {
+  console.error(`${why}\n\n${HELP}`);
+  Deno.exit(2);
+}
+
+function stagesAsked(): { stages: Stage[]; verbose: boolean } {
+  const args = parseArgs(Deno.args, {
+    string: ["only"],
+    boolean: ["quick", "verbose", "help"],
+    collect: ["only"],
+    unknown: (arg) => refuse(`No such option: ${arg}`),
+  });
+  if (args.help) {
+    console.log(HELP);
+    Deno.exit(0);
+  }
+  const only = args.only.flatMap((names) => names.split(",")).filter(Boolean);
+  for (const name of only) {
+    if (!STAGES.some((stage) => stage.name === name)) refuse(`No such stage: ${name}`);
+  }
+  const stages = STAGES.filter(({ name, slow }) =>
+    only.length > 0 ? only.includes(name) : !(args.quick && slow)
+  );
+  return { stages, verbose: args.verbose };
+}
+
+/** Runs one stage, tells the person how it goes, and counts. */
+async function runStage(stage: Stage, tools: Tools, verbose: boolean): Promise<Tally> {
+  const title = stage.title.padEnd(38);
+  if (stage.needsBun && tools.bun === undefined) {
+    const failed = Deno.env.has("CI");
+    console.log(`${title}        ${failed ? red("failed") : "skipped"}: no Bun, and npx gave none`);
+    return { passed: 0, failed: failed ? 1 : 0, skipped: failed ? 0 : 1 };
+  }
+  const start = performance.now();
+  const seconds = (): string => `${((performance.now() - start) / 1000).toFixed(1)} s`.padStart(7);
+  const progress = tty && !verbose
+    ? setInterval(() => Deno.stdout.writeSync(bytesOf(`\r${title}${seconds()} `)), 100)
+    : undefined;
+  if (verbose) console.log(`\n── ${stage.title}`);
+
+  const tallies: Tally[] = [];
+  let failures = "";
+  for (const [runtime, ...args] of stage.commands()) {
+    const program = runtime === "deno" ? tools.deno : tools.bun!;
+    const result = await run({ program, args, env: { ...tools.env, ...stage.env } }, verbose);
+    tallies.push(tallyOf(stage.counts, result));
+    if (!result.ok) failures += `$ ${[runtime, ...args].join(" ")}\n${result.output.trimEnd()}\n`;
+  }
+  clearInterval(progress);
+  const all = sum(tallies);
+  const tally = stage.counts === "whole"
+    ? { passed: all.failed > 0 ? 0 : 1, failed: all.failed > 0 ? 1 : 0, skipped: 0 }
+    : all;
+  const verdict = tally.failed > 0 ? red("failed") : green("ok");
+  const counts = stage.counts === "whole" ? "" : `, ${sentence(tally)}`;
+  console.log(`${tty && !verbose ? "\r" : ""}${title}${seconds()} ${verdict}${counts}`);
+  if (failures !== "" && !verbose) console.log(failures);
+  return tally;
+}
+
+function bytesOf(text: string): Uint8Array {
+  return new TextEncoder().encode(text);
+}
+
+Deno.chdir(new URL("..", import.meta.url));
+const { stages, verbose } = stagesAsked();
+const tools = await findTools(stages.some((stage) => stage.needsBun));
+console.log(tools.versions);
+const tallies: Tally[] = [];
+for (const stage of stages) tallies.push(await runStage(stage, tools, verbose));
+const total = sum(tallies);
+console.log(sentence(total));
+Deno.exit(total.failed > 0 ? 1 : 0);

@@ -1,0 +1,109 @@
+/**
+ * The stages of the check, in order. This table is what CI runs.
+ *
+ * @module
+ */
+import type { Counting } from "./tally.ts";
+
+/** One thing to check. Every command of it must succeed. */
+export interface Stage {
+  /** As `--only` has it. */
+  readonly name: string;
+  readonly title: string;
+  /** Who prints the counts. */
+  readonly counts: Counting;
+  /** Left out by `--quick`, because it takes long. */
+  readonly slow?: boolean;
+  /** Cannot run without Bun. */
+  readonly needsBun?: boolean;
+  readonly env?: Readonly<Record<string, string>>;
+  /** Command lines, each beginning with the runtime's name. */
+  readonly commands: () => readonly (readonly ["deno" | "bun", ...string[]])[];
+}
+
+/** All of them. */
+export const STAGES: readonly Stage[] = [
+  {
+    name: "fmt",
+    title: "format",
+    counts: "whole",
+    commands: () => [["deno", "fmt", "--check"]],
+  },
+  {
+    name: "lint",
+    title: "lint",
+    counts: "whole",
+    commands: () => [["deno", "lint"]],
+  },
+  {
+    name: "types",
+    title: "types of everything",
+    counts: "whole",
+    commands: () => [["deno", "check", "-q", "."]],
+  },
+  {
+    name: "doc",
+    title: "documentation of every public symbol",
+    counts: "whole",
+    commands: () => [["deno", "doc", "--lint", "mod.ts"]],
+  },
+  {
+    name: "publish",
+    title: "publishing, tried dry",
+    counts: "whole",
+    commands: () => [["deno", "publish", "--dry-run", "--allow-dirty"]],
+  },
+  {
+    name: "examples",
+    title: "examples in the documentation",
+    counts: "deno test",
+    commands: () => [["deno", "test", "--doc", "-A", "mod.ts", "lib", "README.md"]],
+  },
+  {
+    name: "deno",
+    title: "suite on Deno",
+    counts: "deno test",
+    commands: () => [["deno", "test", "-A", "tests/"]],
+  },
+  {
+    name: "bun",
+    title: "suite on Bun",
+    counts: "bun test",
+    slow: true,
+    needsBun: true,
+    commands: () => [["bun", "test", "./tests"]],
+  },
+  {
+    name: "mixed",
+    title: "processes of Deno and Bun together",
+    counts: "deno test",
+    slow: true,
+    needsBun: true,
+    env: { FIRN_PAIRS: "mixed" },
+    commands: () => [["deno", "test", "-A", "tests/process/"]],
+  },
+  {
+    name: "bench",
+    title: "benches on Deno, tiny",
+    counts: "whole",
+    slow: true,
+    env: { FIRN_BENCH: "tiny" },
+    commands: () => [["deno", "bench", "-A", "bench/"]],
+  },
+  {
+    name: "bench-bun",
+    title: "benches on Bun, tiny",
+    counts: "whole",
+    slow: true,
+    needsBun: true,
+    env: { FIRN_BENCH: "tiny" },
+    commands: () => filesUnder("bench", "_bench.ts").map((file) => ["bun", file] as const),
+  },
+];
+
+function filesUnder(folder: string, ending: string): string[] {
+  return [...Deno.readDirSync(folder)].flatMap(({ name, isDirectory }) => {
+    const path = `${folder}/${name}`;
+    return isDirectory ? filesUnder(path, ending) : name.endsWith(ending) ? [path] : [];
+  }).sort();
+}
