@@ -1,0 +1,178 @@
+/**
+ * The rules of the house, each a function from what there is to what is wrong with it: a line for
+ * every offence, with its file and line. `lib/README.md` holds the data.
+ */
+import { readdirSync, readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { lineAt, type Source, sourceOf } from "./source.ts";
+
+/** What `lib/README.md` says. */
+export interface Plan {
+  /** The storey of each folder of `lib`; `lib/*.ts` and `mod.ts` are folders of their own here. */
+  readonly storeys: ReadonlyMap<string, number>;
+  /** Folders that do not exist yet. */
+  readonly planned: ReadonlySet<string>;
+  /** Files that may wait, read the clock and throw dice; from the project's root. */
+  readonly loud: ReadonlySet<string>;
+  /** Files that its text names (`base/ring`), unless that line calls something planned. */
+  readonly named: readonly { readonly path: string; readonly line: number }[];
+}
+
+/** What makes a file loud. */
+const LOUD_WORDS = [
+  /(?<![.#\w])(async|await)\b/,
+  /\b(setTimeout|setInterval|setImmediate|queueMicrotask)\b/,
+  /\b(Date\.now|new Date\(\)|performance\.now)/,
+  /\b(Math\.random|getRandomValues|randomBytes|randomUUID|randomInt)\b/,
+];
+
+/** What may stand at the top. */
+const TOP = [
+  "CHANGELOG.md",
+  "LICENSE",
+  "README.md",
+  "bench",
+  "bunfig.toml",
+  "deno.json",
+  "deno.lock", // written by Deno
+  "lib",
+  "mesher",
+  "mod.ts",
+  "node_modules", // not in git
+  "scripts",
+  "tests",
+  "tsconfig.json",
+];
+
+const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+
+/** `mod.ts`, if it is there, and every TypeScript file under `lib`. */
+export function readHouse(): Source[] {
+  const paths = readdirSync(ROOT + "lib", { recursive: true }).map((path) =>
+    `lib/${String(path).replaceAll("\\", "/")}`
+  );
+  if (readdirSync(ROOT).includes("mod.ts")) paths.push("mod.ts");
+  return paths.filter((path) => path.endsWith(".ts")).sort()
+    .map((path) => sourceOf(path, readFileSync(ROOT + path, "utf8")));
+}
+
+/** The plan of the house. */
+export function readPlan(): Plan {
+  return planOf(readFileSync(ROOT + "lib/README.md", "utf8"));
+}
+
+/** Reads the table of storeys, the list of loud files, and every file name from the text. */
+export function planOf(text: string): Plan {
+  const rows = [...text.matchAll(/^\| +(\d+) +\| +`([^`]+)` +\|(.*)$/gm)];
+  const folderOf = (name: string): string =>
+    name === "mod.ts" ? "." : name === "lib/*.ts" ? "lib" : `lib/${name.replace(/\/$/, "")}`;
+  return {
+    storeys: new Map(rows.map(([, storey, name]) => [folderOf(name!), Number(storey)])),
+    planned: new Set(
+      rows.filter(([, , , says]) => says!.includes("planned")).map(([, , name]) => folderOf(name!)),
+    ),
+    loud: new Set([...text.matchAll(/^- `([^`]+\.ts)`/gm)].map(([, path]) => `lib/${path}`)),
+    named: text.split("\n").flatMap((line, index) =>
+      line.includes("planned") ? [] : [...line.matchAll(/`([a-z]+)\/([a-z_]+)(?:\.ts)?`/g)]
+        .filter(([, name]) => rows.some((row) => row[2] === `${name}/`))
+        .map(([, name, file]) => ({ path: `lib/${name}/${file}.ts`, line: index + 1 }))
+    ),
+  };
+}
+
+/** Imports that climb, go next door, leave the house, or name no file. */
+export function importProblems(files: readonly Source[], plan: Plan): string[] {
+  const paths = new Set(files.map(({ path }) => path));
+  return files.flatMap(({ path, imports }) =>
+    imports.flatMap(({ specifier, line }) => {
+      const at = `${path}:${line}: imports ${specifier}`;
+      if (specifier.startsWith("node:")) return [];
+      if (!specifier.startsWith(".")) return [`${at}, which is neither node: nor lib`];
+      const target = resolve(path, specifier);
+      if (!paths.has(target)) return [`${at}, but there is no file ${target}`];
+      const [from, to] = [folder(path), folder(target)];
+      if (from === to || storeyOf(to, plan) < storeyOf(from, plan)) return [];
+      return [`${at}: storey ${storeyOf(from, plan)} must not know ${storeyOf(to, plan)}`];
+    })
+  );
+}
+
+/** Files that import each other in a circle, types included. */
+export function cycleProblems(files: readonly Source[]): string[] {
+  const targets = new Map(files.map(({ path, imports }) => [
+    path,
+    imports.filter(({ specifier }) => specifier.startsWith("."))
+      .map(({ specifier }) => resolve(path, specifier)),
+  ]));
+  const done = new Set<string>();
+  const walk = (path: string, trail: readonly string[]): string[] => {
+    const before = trail.indexOf(path);
+    if (before >= 0) return [[...trail.slice(before), path].join(" -> ")];
+    if (done.has(path)) return [];
+    const found = (targets.get(path) ?? []).flatMap((target) => walk(target, [...trail, path]));
+    done.add(path);
+    return found;
+  };
+  return files.flatMap(({ path }) => walk(path, []));
+}
+
+/** Files outside `lib/host` that name a runtime. */
+export function runtimeProblems(files: readonly Source[]): string[] {
+  return files.filter(({ path }) => !path.startsWith("lib/host/")).flatMap(({ path, code, bare }) =>
+    [...places(bare, /\b(Deno|Bun)\b/), ...places(code, /(["'`])(Deno|Bun)\1/)]
+      .map(({ line, word }) => `${path}:${line}: names ${word}; only lib/host may`)
+  );
+}
+
+/** Quiet files that are loud, and files on the loud list that are quiet or missing. */
+export function quietProblems(files: readonly Source[], { loud }: Plan): string[] {
+  const paths = files.map(({ path }) => path);
+  const missing = [...loud].filter((path) => !paths.includes(path))
+    .map((path) => `lib/README.md: ${path} is on the loud list, but there is no such file`);
+  return files.flatMap(({ path, bare }) => {
+    const found = LOUD_WORDS.flatMap((pattern) => places(bare, pattern));
+    if (loud.has(path)) return found.length > 0 ? [] : [`${path}:1: is quiet: not for the list`];
+    return found.map(({ line, word }) =>
+      `${path}:${line}: ${word}, but it is not on the loud list`
+    );
+  }).concat(missing);
+}
+
+/** Folders and files of which `lib/README.md` does not tell the truth. */
+export function planProblems(files: readonly Source[], plan: Plan): string[] {
+  const folders = new Set(files.map(({ path }) => folder(path)));
+  const paths = new Set(files.map(({ path }) => path));
+  return [
+    ...[...folders].filter((name) => !plan.storeys.has(name))
+      .map((name) => `lib/README.md: ${name} has no storey`),
+    ...[...plan.storeys.keys()].filter((name) => folders.has(name) === plan.planned.has(name))
+      .map((name) =>
+        `lib/README.md: ${name} ${folders.has(name) ? "is no longer planned" : "does not exist"}`
+      ),
+    ...plan.named.filter(({ path }) => !paths.has(path))
+      .map(({ path, line }) => `lib/README.md:${line}: there is no file ${path}`),
+  ];
+}
+
+/** What stands at the top and should not. */
+export function topProblems(names: readonly string[] = readdirSync(ROOT)): string[] {
+  return names.filter((name) => !name.startsWith(".") && !TOP.includes(name))
+    .map((name) => `${name}:1: does not belong at the top`);
+}
+
+function storeyOf(name: string, { storeys }: Plan): number {
+  return storeys.get(name) ?? NaN;
+}
+
+function folder(path: string): string {
+  return path.includes("/") ? path.slice(0, path.lastIndexOf("/")) : ".";
+}
+
+function resolve(from: string, specifier: string): string {
+  return new URL(specifier, `file:///${from}`).pathname.slice(1);
+}
+
+function places(text: string, pattern: RegExp): { line: number; word: string }[] {
+  return [...text.matchAll(new RegExp(pattern, "g"))]
+    .map((found) => ({ line: lineAt(text, found.index), word: found[0] }));
+}
