@@ -1,0 +1,126 @@
+/**
+ * Frames between nodes. Every message, in the handshake and after it, travels as
+ *
+ *     ┌──────────────┬──────────┬───────────────────┐
+ *     │ u32 LE length│ u8 tag   │ body, length - 1  │     length 0: no tag, no body; skipped
+ *     └──────────────┴──────────┴───────────────────┘
+ *
+ * The length is checked before a byte of the body is kept, and memory for a body grows with the
+ * bytes that arrive, never with the length that was announced.
+ *
+ * @module
+ */
+import { EMPTY } from "../base/bytes.ts";
+
+/** Bytes in front of the tag. */
+export const FRAME_HEAD_BYTES = 4;
+
+/** The longest frame of an open session, tag included: 16 MiB. A longer one ends the session. */
+export const FRAME_BYTES_MAX: number = 16 * 1024 * 1024;
+
+/** The longest frame of a handshake, tag included. */
+export const HANDSHAKE_FRAME_BYTES_MAX = 4096;
+
+/** What `push` keeps for the next frame is given back to the system above this many bytes. */
+const KEPT_BYTES_MAX = 64 * 1024;
+
+/** Who takes frames. `body` is valid during the call only. */
+export interface FrameSink {
+  /** False: stop here; the rest of the bytes is dropped. */
+  frame(tag: number, body: Uint8Array): boolean;
+}
+
+/** Cuts a stream of bytes into frames. */
+export class FrameReader {
+  /** The longest frame that is let through. */
+  limit: number;
+  /** The beginning of a frame whose end has not come. */
+  #kept: Uint8Array = EMPTY;
+  #length = 0;
+
+  constructor(limit: number) {
+    this.limit = limit;
+  }
+
+  /** Takes the next bytes. False: a frame was over the limit, and nothing may be read any more. */
+  push(bytes: Uint8Array, sink: FrameSink): boolean {
+    let at = 0;
+    if (this.#length > 0) {
+      const used = this.#finish(bytes, sink);
+      if (used < 0) return used !== -1;
+      at = used;
+    }
+    while (bytes.length - at >= FRAME_HEAD_BYTES) {
+      const length = lengthAt(bytes, at);
+      if (length > this.limit) return false;
+      const end = at + FRAME_HEAD_BYTES + length;
+      if (end > bytes.length) break;
+      if (length > 0) {
+        const body = bytes.subarray(at + FRAME_HEAD_BYTES + 1, end);
+        if (!sink.frame(bytes[at + FRAME_HEAD_BYTES]!, body)) return true;
+      }
+      at = end;
+    }
+    if (at < bytes.length) this.#keep(bytes.subarray(at));
+    return true;
+  }
+
+  /** How many bytes ended the frame that is kept; -1: over the limit; -2: the sink wants no more. */
+  #finish(bytes: Uint8Array, sink: FrameSink): number {
+    let at = 0;
+    if (this.#length < FRAME_HEAD_BYTES) {
+      at = Math.min(FRAME_HEAD_BYTES - this.#length, bytes.length);
+      this.#keep(bytes.subarray(0, at));
+      if (this.#length < FRAME_HEAD_BYTES) return at;
+    }
+    const length = lengthAt(this.#kept, 0);
+    if (length > this.limit) return -1;
+    const missing = FRAME_HEAD_BYTES + length - this.#length;
+    const piece = Math.min(missing, bytes.length - at);
+    this.#keep(bytes.subarray(at, at + piece));
+    if (piece < missing) return at + piece;
+    const kept = this.#kept;
+    const end = this.#length;
+    this.#length = 0;
+    if (kept.length > KEPT_BYTES_MAX) this.#kept = EMPTY;
+    if (length > 0) {
+      const body = kept.subarray(FRAME_HEAD_BYTES + 1, end);
+      if (!sink.frame(kept[FRAME_HEAD_BYTES]!, body)) return -2;
+    }
+    return at + piece;
+  }
+
+  #keep(bytes: Uint8Array): void {
+    const needed = this.#length + bytes.length;
+    if (needed > this.#kept.length) {
+      const grown = new Uint8Array(Math.max(needed, this.#kept.length * 2, 256));
+      grown.set(this.#kept.subarray(0, this.#length));
+      this.#kept = grown;
+    }
+    this.#kept.set(bytes, this.#length);
+    this.#length = needed;
+  }
+}
+
+/** A whole frame in memory of its own. */
+export function encodeFrame(tag: number, body: Uint8Array = EMPTY): Uint8Array {
+  const frame = startFrame(tag, body.length);
+  frame.set(body, FRAME_HEAD_BYTES + 1);
+  return frame;
+}
+
+/** A frame whose body, of `length` bytes, is still to be filled in, from `FRAME_HEAD_BYTES + 1`. */
+export function startFrame(tag: number, length: number): Uint8Array {
+  const frame = new Uint8Array(FRAME_HEAD_BYTES + 1 + length);
+  const framed = length + 1;
+  frame[0] = framed & 0xff;
+  frame[1] = (framed >>> 8) & 0xff;
+  frame[2] = (framed >>> 16) & 0xff;
+  frame[3] = framed >>> 24;
+  frame[4] = tag;
+  return frame;
+}
+
+function lengthAt(bytes: Uint8Array, at: number): number {
+  return (bytes[at]! | bytes[at + 1]! << 8 | bytes[at + 2]! << 16 | bytes[at + 3]! << 24) >>> 0;
+}

@@ -1,0 +1,137 @@
+/**
+ * A handshake on its way: runs a {@linkcode Dialler} or an {@linkcode Acceptor} over a stream, with
+ * a deadline, and at most 4096 bytes from whoever has not proved itself.
+ *
+ * @module
+ */
+import type { Clock, Timer } from "../base/clock.ts";
+import type { Stream, StreamHandler } from "../host/stream.ts";
+import type { Opened } from "./connection.ts";
+import { FrameReader, type FrameSink, HANDSHAKE_FRAME_BYTES_MAX } from "./frame.ts";
+import { type Acceptor, type Dialler, fail, type Met, type Step } from "./handshake.ts";
+import type { RejectReason } from "./message.ts";
+
+/** Bytes that one side may send before the session is up. */
+export const UNPROVEN_BYTES_MAX = 4096;
+
+/** A REJECT is given this long to reach the other side. */
+const FAREWELL_MS = 1_000;
+
+/** Why a handshake came to nothing. */
+export type GreetingFailure = RejectReason | "timeout" | "broken" | "aborted";
+
+/** Who is told how it went. One of `up` and `failed` is called, once. */
+export interface Greeter {
+  /** A dialler has proved itself: the reason to refuse it, or `undefined`. */
+  decide(met: Met): { readonly reason: RejectReason; readonly words: string } | undefined;
+  /** It is up. What takes further frames, beginning with those behind the handshake. */
+  up(met: Met, opened: Opened): FrameSink;
+  failed(failure: GreetingFailure, words: string, byPeer: boolean): void;
+}
+
+/** One handshake. */
+export class Greeting implements StreamHandler, FrameSink {
+  readonly #stream: Stream;
+  readonly #machine: Dialler | Acceptor;
+  readonly #greeter: Greeter;
+  readonly #clock: Clock;
+  readonly #reader = new FrameReader(HANDSHAKE_FRAME_BYTES_MAX);
+  readonly #deadline: Timer;
+  #bytes = 0;
+  #ended = false;
+  #next: FrameSink | undefined;
+
+  constructor(
+    stream: Stream,
+    machine: Dialler | Acceptor,
+    greeter: Greeter,
+    clock: Clock,
+    deadlineMs: number,
+  ) {
+    this.#stream = stream;
+    this.#machine = machine;
+    this.#greeter = greeter;
+    this.#clock = clock;
+    this.#deadline = clock.after(
+      deadlineMs,
+      () => this.#fail("timeout", `no handshake in ${Math.round(deadlineMs)} ms`, false),
+    );
+    stream.handler = this;
+    if ("begin" in machine) stream.write(machine.begin());
+  }
+
+  /** Gives it up. */
+  abort(): void {
+    this.#fail("aborted", "given up", false);
+  }
+
+  data(bytes: Uint8Array): void {
+    this.#bytes += bytes.length;
+    const whole = this.#reader.push(bytes, this);
+    if (this.#next !== undefined || this.#ended) return;
+    if (whole && this.#bytes <= UNPROVEN_BYTES_MAX) return;
+    this.#act(fail("protocol", `more than ${UNPROVEN_BYTES_MAX} bytes before the session is up`));
+  }
+
+  frame(tag: number, body: Uint8Array): boolean {
+    if (this.#next !== undefined) return this.#next.frame(tag, body);
+    if (!this.#ended) this.#act(this.#machine.receive(tag, body));
+    return !this.#ended;
+  }
+
+  drain(): void {}
+
+  end(): void {
+    this.#hungUp("it hung up");
+  }
+
+  close(): void {
+    this.#hungUp("the connection broke off");
+  }
+
+  #act(step: Step): void {
+    switch (step.kind) {
+      case "send":
+        this.#stream.write(step.frame);
+        break;
+      case "decide": {
+        const refusal = this.#greeter.decide(step.met);
+        if (refusal) return this.#act(fail(refusal.reason, refusal.words));
+        const up = (this.#machine as Acceptor).accept();
+        this.#stream.write(up.frame);
+        this.#act(up);
+        break;
+      }
+      case "up":
+        this.#deadline.cancel();
+        this.#next = this.#greeter.up(step.met, { stream: this.#stream, reader: this.#reader });
+        break;
+      case "fail":
+        if (step.frame !== undefined) this.#stream.write(step.frame);
+        this.#fail(step.reason, step.words, step.byPeer);
+        break;
+    }
+  }
+
+  #hungUp(words: string): void {
+    const silent = this.#bytes === 0 ? " without a word" : "";
+    this.#fail("broken", `${words}${silent}`, false);
+  }
+
+  #fail(failure: GreetingFailure, words: string, byPeer: boolean): void {
+    if (this.#ended || this.#next !== undefined) return;
+    this.#ended = true;
+    this.#deadline.cancel();
+    const stream = this.#stream;
+    const timer = this.#clock.after(FAREWELL_MS, () => stream.abort());
+    stream.handler = {
+      data() {},
+      drain() {},
+      end: () => stream.abort(),
+      close: () => timer.cancel(),
+    };
+    if (failure === "aborted" || failure === "timeout" || failure === "broken") stream.abort();
+    else stream.end();
+    this.#greeter.failed(failure, words, byPeer);
+  }
+}

@@ -1,0 +1,310 @@
+/**
+ * The handshake: four messages, inside TLS, after which each side knows who the other is.
+ *
+ *     dialler                                              acceptor
+ *        │                                                  │  its certificate has been verified
+ *        │── NAME: my name, creation, version, nonce ──────▶│  waits for name
+ *        │◀── CHALLENGE: the same of mine, and my proof ────│  waits for reply
+ *        │── REPLY: my proof, what I expose ───────────────▶│  decides
+ *        │◀── ACK: what I expose ───────────────────────────│  up
+ *        up
+ *
+ * A proof is HMAC-SHA256, with a key that only the cookie gives, over the role of the prover and a
+ * hash of NAME, of CHALLENGE, and of the acceptor's certificate where the dialler can read it (it
+ * says so in NAME). So a proof is good for one handshake, in one direction, over one TLS session:
+ * it cannot be replayed, reflected or relayed. The dialler proves itself second, to somebody who
+ * has proved himself already.
+ *
+ * Either side may answer with REJECT instead. Anything out of turn is a failure. Nothing here waits
+ * or reads a clock; the deadline is the caller's.
+ *
+ * @module
+ */
+import { createHash, createHmac, timingSafeEqual } from "node:crypto";
+import { unreachable } from "../base/assert.ts";
+import { Reader, utf8 } from "../base/bytes.ts";
+import { encodeFrame } from "./frame.ts";
+import {
+  type Challenge,
+  decodeChallenge,
+  decodeList,
+  decodeName,
+  decodeReject,
+  decodeReply,
+  encodeChallenge,
+  encodeList,
+  encodeName,
+  encodeReject,
+  encodeReply,
+  FLAG_READS_CERTIFICATE,
+  type Name,
+  type RejectReason,
+  TAG,
+} from "./message.ts";
+import { isNormalName } from "./name.ts";
+
+/** The version that this code speaks. */
+export const VERSION = 1;
+
+/** The features that this code has, one bit each: none yet. */
+export const FEATURES = 0;
+
+/** What a node brings to a handshake. */
+export interface Self {
+  readonly name: string;
+  readonly creation: number;
+  readonly proofKey: Uint8Array;
+  readonly exposed: readonly string[];
+}
+
+/** What a node learns of the other in a handshake. */
+export interface Met {
+  readonly name: string;
+  readonly creation: number;
+  readonly version: number;
+  /** Features that both have. */
+  readonly features: number;
+  readonly exposed: readonly string[];
+  /** What both sides call this session: from the dialler's nonce, never 0. */
+  readonly session: bigint;
+  /** The session with us that a dialler last saw up, or 0. */
+  readonly lastSession: bigint;
+}
+
+/** What to do after a message. */
+export type Step =
+  | { readonly kind: "send"; readonly frame: Uint8Array }
+  /** The dialler is who it says: the acceptor calls `accept` or `reject`. */
+  | { readonly kind: "decide"; readonly met: Met }
+  | { readonly kind: "up"; readonly met: Met }
+  /** It has failed: send the frame, if there is one, and close. */
+  | {
+    readonly kind: "fail";
+    readonly reason: RejectReason;
+    readonly words: string;
+    /** The other side said so. */
+    readonly byPeer: boolean;
+    readonly frame: Uint8Array | undefined;
+  };
+
+/** The side that dialled. */
+export class Dialler {
+  readonly #self: Self;
+  readonly #expected: string;
+  readonly #name: Name;
+  readonly #certificate: Uint8Array | undefined;
+  #lastSession: () => bigint;
+  #state:
+    | { readonly waitsFor: "challenge" }
+    | { readonly waitsFor: "ack"; readonly challenge: Challenge }
+    | { readonly waitsFor: "nothing" } = { waitsFor: "challenge" };
+
+  /**
+   * `expected` is the name that was dialled, `certificate` what the acceptor showed (if it can be
+   * read), `lastSession` is asked when the proof is sent.
+   */
+  constructor(
+    self: Self,
+    expected: string,
+    nonce: Uint8Array,
+    certificate: Uint8Array | undefined,
+    lastSession: () => bigint,
+  ) {
+    this.#self = self;
+    this.#expected = expected;
+    this.#certificate = certificate;
+    this.#lastSession = lastSession;
+    this.#name = {
+      name: self.name,
+      creation: self.creation,
+      version: VERSION,
+      features: FEATURES,
+      flags: certificate === undefined ? 0 : FLAG_READS_CERTIFICATE,
+      nonce,
+    };
+  }
+
+  /** The first message. */
+  begin(): Uint8Array {
+    return encodeFrame(TAG.NAME, encodeName(this.#name));
+  }
+
+  /** What to do when a message has come. */
+  receive(tag: number, body: Uint8Array): Step {
+    const state = this.#state;
+    this.#state = { waitsFor: "nothing" };
+    if (tag === TAG.REJECT) return rejectedByPeer(body);
+    switch (state.waitsFor) {
+      case "challenge":
+        return tag === TAG.CHALLENGE ? this.#challenged(body) : outOfTurn(tag);
+      case "ack":
+        return tag === TAG.ACK ? this.#acked(body, state.challenge) : outOfTurn(tag);
+      case "nothing":
+        return outOfTurn(tag);
+      default:
+        return unreachable(state);
+    }
+  }
+
+  #challenged(body: Uint8Array): Step {
+    const decoded = decodeChallenge(body);
+    if (decoded === undefined) return fail("protocol", "a malformed CHALLENGE");
+    const challenge = decoded.message;
+    if (challenge.version !== VERSION) {
+      return fail("version", `it chose version ${challenge.version}, we speak ${VERSION}`);
+    }
+    const transcript = hashOf(this.#name, challenge, this.#certificate);
+    if (!timingSafeEqual(decoded.proof, prove(this.#self.proofKey, "acceptor", transcript))) {
+      return fail("cookie", "its proof is wrong: it has another cookie");
+    }
+    if (challenge.name !== this.#expected) {
+      const named = isNormalName(challenge.name) ? challenge.name : "a node without a proper name";
+      return fail("wrongnode", `${named} answered where ${this.#expected} was dialled`);
+    }
+    this.#state = { waitsFor: "ack", challenge };
+    const proof = prove(this.#self.proofKey, "dialler", transcript);
+    const reply = { lastSession: this.#lastSession(), exposed: this.#self.exposed };
+    return { kind: "send", frame: encodeFrame(TAG.REPLY, encodeReply(proof, reply)) };
+  }
+
+  #acked(body: Uint8Array, challenge: Challenge): Step {
+    const exposed = decodeList(body);
+    if (exposed === undefined) return fail("protocol", "a malformed ACK");
+    return {
+      kind: "up",
+      met: {
+        name: challenge.name,
+        creation: challenge.creation,
+        version: challenge.version,
+        features: challenge.features & FEATURES,
+        exposed,
+        session: sessionOf(this.#name),
+        lastSession: 0n,
+      },
+    };
+  }
+}
+
+/** The side that was dialled. */
+export class Acceptor {
+  readonly #self: Self;
+  readonly #nonce: Uint8Array;
+  readonly #certificate: Uint8Array;
+  #state:
+    | { readonly waitsFor: "name" }
+    | { readonly waitsFor: "reply"; readonly name: Name; readonly transcript: Uint8Array }
+    | { readonly waitsFor: "decision"; readonly met: Met }
+    | { readonly waitsFor: "nothing" } = { waitsFor: "name" };
+
+  /** `certificate` is what this side showed, in DER. */
+  constructor(self: Self, nonce: Uint8Array, certificate: Uint8Array) {
+    this.#self = self;
+    this.#nonce = nonce;
+    this.#certificate = certificate;
+  }
+
+  /** What to do when a message has come. */
+  receive(tag: number, body: Uint8Array): Step {
+    const state = this.#state;
+    this.#state = { waitsFor: "nothing" };
+    if (tag === TAG.REJECT) return rejectedByPeer(body);
+    switch (state.waitsFor) {
+      case "name":
+        return tag === TAG.NAME ? this.#named(body) : outOfTurn(tag);
+      case "reply":
+        return tag === TAG.REPLY
+          ? this.#replied(body, state.name, state.transcript)
+          : outOfTurn(tag);
+      case "decision":
+      case "nothing":
+        return outOfTurn(tag);
+      default:
+        return unreachable(state);
+    }
+  }
+
+  /** After "decide": the session is up. */
+  accept(): Step & { readonly kind: "up"; readonly frame: Uint8Array } {
+    const state = this.#state;
+    if (state.waitsFor !== "decision") throw new Error("nothing to accept");
+    this.#state = { waitsFor: "nothing" };
+    const frame = encodeFrame(TAG.ACK, encodeList(this.#self.exposed));
+    return { kind: "up", met: state.met, frame };
+  }
+
+  #named(body: Uint8Array): Step {
+    const name = decodeName(body);
+    if (name === undefined) return fail("protocol", "a malformed NAME");
+    if (name.version < VERSION) {
+      return fail("version", `it speaks version ${name.version}, we speak ${VERSION}`);
+    }
+    if (!isNormalName(name.name)) return fail("name", "its name is not of the form name@host:port");
+    if (name.name === this.#self.name) {
+      return fail("name", `it calls itself ${name.name}, as we do`);
+    }
+    const challenge = {
+      name: this.#self.name,
+      creation: this.#self.creation,
+      version: VERSION,
+      features: name.features & FEATURES,
+      nonce: this.#nonce,
+    };
+    const bound = (name.flags & FLAG_READS_CERTIFICATE) !== 0;
+    const transcript = hashOf(name, challenge, bound ? this.#certificate : undefined);
+    const proof = prove(this.#self.proofKey, "acceptor", transcript);
+    this.#state = { waitsFor: "reply", name, transcript };
+    const whole = new Uint8Array([...encodeChallenge(challenge), ...proof]);
+    return { kind: "send", frame: encodeFrame(TAG.CHALLENGE, whole) };
+  }
+
+  #replied(body: Uint8Array, name: Name, transcript: Uint8Array): Step {
+    const decoded = decodeReply(body);
+    if (decoded === undefined) return fail("protocol", "a malformed REPLY");
+    if (!timingSafeEqual(decoded.proof, prove(this.#self.proofKey, "dialler", transcript))) {
+      return fail("cookie", "its proof is wrong: it has another cookie");
+    }
+    const met = {
+      name: name.name,
+      creation: name.creation,
+      version: VERSION,
+      features: name.features & FEATURES,
+      exposed: decoded.message.exposed,
+      session: sessionOf(name),
+      lastSession: decoded.message.lastSession,
+    };
+    this.#state = { waitsFor: "decision", met };
+    return { kind: "decide", met };
+  }
+}
+
+/** A failure of this side's making, with the REJECT that tells the other. */
+export function fail(reason: RejectReason, words: string): Step & { readonly kind: "fail" } {
+  const frame = encodeFrame(TAG.REJECT, encodeReject(reason, words));
+  return { kind: "fail", reason, words, byPeer: false, frame };
+}
+
+function rejectedByPeer(body: Uint8Array): Step {
+  const { reason, words } = decodeReject(body) ?? { reason: "protocol", words: "" } as const;
+  return { kind: "fail", reason, words, byPeer: true, frame: undefined };
+}
+
+function outOfTurn(tag: number): Step {
+  return fail("protocol", `message 0x${tag.toString(16).padStart(2, "0")} out of turn`);
+}
+
+function hashOf(name: Name, challenge: Challenge, certificate?: Uint8Array): Uint8Array {
+  const hash = createHash("sha256").update("firn handshake 1");
+  // Each part begins with its length, so that no two transcripts run into the same bytes.
+  for (const part of [encodeName(name), encodeChallenge(challenge), certificate ?? utf8("")]) {
+    hash.update(new Uint8Array(new Uint32Array([part.length]).buffer)).update(part);
+  }
+  return hash.digest();
+}
+
+function prove(key: Uint8Array, role: "dialler" | "acceptor", transcript: Uint8Array): Uint8Array {
+  return createHmac("sha256", key).update(role).update(transcript).digest();
+}
+
+function sessionOf(name: Name): bigint {
+  return new Reader(name.nonce).u64() || 1n;
+}

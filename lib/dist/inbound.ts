@@ -1,0 +1,58 @@
+/**
+ * From a frame of an open session to the one who acts on it. Bodies are decoded and judged here;
+ * what is returned is the rule that the peer broke, which ends its session.
+ *
+ * @module
+ */
+import { isUtf8 } from "node:buffer";
+import { decodeList, decodeRoomBroadcast, TAG } from "./message.ts";
+import { isNormalName } from "./name.ts";
+
+/** Takes what other nodes broadcast to rooms. `message` is valid during the call only. */
+export interface RoomSink {
+  /** `text`: the message is valid UTF-8, to be sent on as text. */
+  roomMessage(room: string, message: Uint8Array, text: boolean, from: string): void;
+}
+
+/** Who acts on frames. */
+export interface Inbound {
+  /** A peer says whom it is connected with. */
+  peerList(names: readonly string[], from: string): void;
+  /** Filled by the cluster; without it room messages are skipped. */
+  readonly roomSink: RoomSink | undefined;
+}
+
+/** Hands a frame on. Unknown tags are skipped: a later version may know them. */
+export function dispatch(
+  inbound: Inbound,
+  from: string,
+  tag: number,
+  body: Uint8Array,
+): string | undefined {
+  switch (tag) {
+    case TAG.PEER_LIST: {
+      const names = decodeList(body);
+      if (names === undefined) return "a malformed PEER_LIST";
+      if (!names.every(isNormalName)) return "a PEER_LIST with something that is no node name";
+      inbound.peerList(names, from);
+      return undefined;
+    }
+    case TAG.ROOM_BROADCAST:
+    case TAG.ROOM_BROADCAST_BINARY: {
+      const decoded = decodeRoomBroadcast(body);
+      if (decoded === undefined) return "a malformed ROOM_BROADCAST";
+      const text = tag === TAG.ROOM_BROADCAST;
+      if (text && !isUtf8(decoded.message)) return "a ROOM_BROADCAST that is not UTF-8";
+      inbound.roomSink?.roomMessage(decoded.room, decoded.message, text, from);
+      return undefined;
+    }
+    case TAG.NAME:
+    case TAG.CHALLENGE:
+    case TAG.REPLY:
+    case TAG.ACK:
+    case TAG.REJECT:
+      return "a message of the handshake, after it";
+    default:
+      return undefined;
+  }
+}

@@ -1,0 +1,245 @@
+/**
+ * The wire table: every message that nodes exchange, one row each.
+ *
+ * | tag  | name                  | body, all integers little-endian                             | from     | answer |
+ * |------|-----------------------|--------------------------------------------------------------|----------|--------|
+ * | 0x01 | NAME                  | text16 name, u32 creation, u8 version, u32 features, u8 flags, 32 nonce | dialler | CHALLENGE |
+ * | 0x02 | CHALLENGE             | text16 name, u32 creation, u8 version, u32 features, 32 nonce, 32 proof | acceptor | REPLY |
+ * | 0x03 | REPLY                 | 32 proof, u64 last session, u16 count, count × text16 exposed | dialler | ACK |
+ * | 0x04 | ACK                   | u16 count, count × text16 exposed                            | acceptor |        |
+ * | 0x05 | REJECT                | u8 reason, text16 words                                      | either, in place of an answer | |
+ * | 0x12 | PEER_LIST             | u16 count, count × text16 name                               | either, when a session is up | |
+ * | 0x1E | ROOM_BROADCAST        | text16 room, u32 length, message in UTF-8                    | where it was said | |
+ * | 0x1F | ROOM_BROADCAST_BINARY | text16 room, u32 length, message                             | where it was said | |
+ * | 0x20 | GOODBYE               | u8 reason                                                    | who ends the session | |
+ * | 0xF0 | PING                  | 8 bytes                                                      | either, after silence | PONG |
+ * | 0xF1 | PONG                  | the same 8 bytes                                             | who was asked | |
+ *
+ * `text16` is a u16 length and UTF-8. Readers ignore what follows the fields they know, so a later
+ * version can add some; after the handshake unknown tags are skipped. 0x10, 0x11, 0x13 to 0x1D are
+ * kept for actors.
+ *
+ * @module
+ */
+import { Reader, utf8, Writer } from "../base/bytes.ts";
+import { encodeFrame, FRAME_BYTES_MAX, FRAME_HEAD_BYTES, startFrame } from "./frame.ts";
+
+/** Tags by name. */
+export const TAG = {
+  NAME: 0x01,
+  CHALLENGE: 0x02,
+  REPLY: 0x03,
+  ACK: 0x04,
+  REJECT: 0x05,
+  PEER_LIST: 0x12,
+  ROOM_BROADCAST: 0x1e,
+  ROOM_BROADCAST_BINARY: 0x1f,
+  GOODBYE: 0x20,
+  PING: 0xf0,
+  PONG: 0xf1,
+} as const;
+
+/** Bytes of a nonce, and of a proof. */
+export const NONCE_BYTES = 32;
+
+/** At most this many names stand in one list. */
+export const LIST_COUNT_MAX = 1024;
+
+/** The longest room name on the wire, in bytes. */
+export const ROOM_BYTES_MAX = 255;
+
+/** The longest message to a room that fits a frame beside the longest room name. */
+export const ROOM_MESSAGE_BYTES_MAX: number = FRAME_BYTES_MAX - 1 - 2 - ROOM_BYTES_MAX - 4;
+
+/** Why a handshake was refused, by number on the wire (from 1). */
+export const REJECT_REASONS = [
+  "protocol", // a message that is not one, or out of turn
+  "version", // no version in common
+  "cookie", // the proof is wrong
+  "name", // the dialler's name is none, or the acceptor's own
+  "wrongnode", // the acceptor is not the node that was dialled
+  "duplicate", // there is a session already, or one is about to be
+  "stopping", // the acceptor is about to stop
+] as const;
+
+/** One of {@linkcode REJECT_REASONS}. */
+export type RejectReason = (typeof REJECT_REASONS)[number];
+
+/** Why a session is ended on purpose, by number on the wire (from 1). */
+export const GOODBYE_REASONS = ["shutdown", "disconnected"] as const;
+
+/** One of {@linkcode GOODBYE_REASONS}. */
+export type GoodbyeReason = (typeof GOODBYE_REASONS)[number];
+
+/** The dialler can read the acceptor's certificate, so the proofs cover it. */
+export const FLAG_READS_CERTIFICATE = 1;
+
+/** NAME. */
+export interface Name {
+  readonly name: string;
+  readonly creation: number;
+  /** The highest version that the dialler speaks. */
+  readonly version: number;
+  readonly features: number;
+  readonly flags: number;
+  readonly nonce: Uint8Array;
+}
+
+/** CHALLENGE, without its proof. */
+export interface Challenge {
+  readonly name: string;
+  readonly creation: number;
+  /** The version that both will speak. */
+  readonly version: number;
+  readonly features: number;
+  readonly nonce: Uint8Array;
+}
+
+/** REPLY, without its proof. */
+export interface Reply {
+  /** The session with the acceptor that the dialler last saw up, or 0. */
+  readonly lastSession: bigint;
+  readonly exposed: readonly string[];
+}
+
+/** NAME's body. */
+export function encodeName(message: Name): Uint8Array {
+  return new Writer(128)
+    .text16(message.name).u32(message.creation).u8(message.version).u32(message.features)
+    .u8(message.flags).bytes(message.nonce).done();
+}
+
+/** NAME from its body. */
+export function decodeName(body: Uint8Array): Name | undefined {
+  const reader = new Reader(body);
+  const message = {
+    name: reader.text(reader.u16()),
+    creation: reader.u32(),
+    version: reader.u8(),
+    features: reader.u32(),
+    flags: reader.u8(),
+    nonce: reader.bytes(NONCE_BYTES).slice(),
+  };
+  return reader.ok ? message : undefined;
+}
+
+/** CHALLENGE's body up to its proof, which covers it. */
+export function encodeChallenge(message: Challenge): Uint8Array {
+  return new Writer(128)
+    .text16(message.name).u32(message.creation).u8(message.version).u32(message.features)
+    .bytes(message.nonce).done();
+}
+
+/** CHALLENGE and its proof from its body. */
+export function decodeChallenge(
+  body: Uint8Array,
+): { message: Challenge; proof: Uint8Array } | undefined {
+  const reader = new Reader(body);
+  const message = {
+    name: reader.text(reader.u16()),
+    creation: reader.u32(),
+    version: reader.u8(),
+    features: reader.u32(),
+    nonce: reader.bytes(NONCE_BYTES).slice(),
+  };
+  const proof = reader.bytes(NONCE_BYTES).slice();
+  return reader.ok ? { message, proof } : undefined;
+}
+
+/** REPLY's body behind its proof. */
+export function encodeReply(proof: Uint8Array, message: Reply): Uint8Array {
+  const writer = new Writer(128).bytes(proof).u64(message.lastSession);
+  return writeList(writer, message.exposed).done();
+}
+
+/** REPLY and its proof from its body. */
+export function decodeReply(body: Uint8Array): { message: Reply; proof: Uint8Array } | undefined {
+  const reader = new Reader(body);
+  const proof = reader.bytes(NONCE_BYTES).slice();
+  const message = { lastSession: reader.u64(), exposed: readList(reader) };
+  return reader.ok ? { message, proof } : undefined;
+}
+
+/** A list of names: ACK's body, PEER_LIST's body. */
+export function encodeList(names: readonly string[]): Uint8Array {
+  return writeList(new Writer(64), names).done();
+}
+
+/** A list of names from its body. */
+export function decodeList(body: Uint8Array): string[] | undefined {
+  const reader = new Reader(body);
+  const names = readList(reader);
+  return reader.ok ? names : undefined;
+}
+
+/** REJECT's body. The words are for the other side's log. */
+export function encodeReject(reason: RejectReason, words: string): Uint8Array {
+  return new Writer(64).u8(REJECT_REASONS.indexOf(reason) + 1).text16(words).done();
+}
+
+/** REJECT from its body. A reason of a later version reads as "protocol". */
+export function decodeReject(
+  body: Uint8Array,
+): { reason: RejectReason; words: string } | undefined {
+  const reader = new Reader(body);
+  const reason = REJECT_REASONS[reader.u8() - 1] ?? "protocol";
+  const words = reader.text(reader.u16());
+  // The words go into a log: nothing in them may look like another line.
+  // deno-lint-ignore no-control-regex
+  return reader.ok ? { reason, words: words.replace(/[\x00-\x1f\x7f-\x9f]/g, " ") } : undefined;
+}
+
+/** A GOODBYE frame. */
+export function encodeGoodbye(reason: GoodbyeReason): Uint8Array {
+  return encodeFrame(TAG.GOODBYE, new Uint8Array([GOODBYE_REASONS.indexOf(reason) + 1]));
+}
+
+/** GOODBYE from its body. */
+export function decodeGoodbye(body: Uint8Array): GoodbyeReason | undefined {
+  return body.length === 0 ? undefined : GOODBYE_REASONS[body[0]! - 1] ?? "shutdown";
+}
+
+/**
+ * A ROOM_BROADCAST frame, or ROOM_BROADCAST_BINARY for bytes. The layout is public, so the frame is
+ * made in one piece: it is written once and shared by all sessions.
+ */
+export function encodeRoomBroadcast(room: string, data: string | Uint8Array): Uint8Array {
+  const name = utf8(room);
+  const message = typeof data === "string" ? utf8(data) : data;
+  const tag = typeof data === "string" ? TAG.ROOM_BROADCAST : TAG.ROOM_BROADCAST_BINARY;
+  const frame = startFrame(tag, 2 + name.length + 4 + message.length);
+  const view = new DataView(frame.buffer);
+  let at = FRAME_HEAD_BYTES + 1;
+  view.setUint16(at, name.length, true);
+  frame.set(name, at += 2);
+  view.setUint32(at += name.length, message.length, true);
+  frame.set(message, at + 4);
+  return frame;
+}
+
+/** A room message from its body; `message` is a view, valid as long as the body is. */
+export function decodeRoomBroadcast(
+  body: Uint8Array,
+): { room: string; message: Uint8Array } | undefined {
+  const reader = new Reader(body);
+  const length = reader.u16();
+  if (length === 0 || length > ROOM_BYTES_MAX) return undefined;
+  const room = reader.text(length);
+  const message = reader.bytes(reader.u32());
+  return reader.ok ? { room, message } : undefined;
+}
+
+function writeList(writer: Writer, names: readonly string[]): Writer {
+  const listed = names.slice(0, LIST_COUNT_MAX);
+  writer.u16(listed.length);
+  for (const name of listed) writer.text16(name);
+  return writer;
+}
+
+function readList(reader: Reader): string[] {
+  const count = reader.u16();
+  if (count > LIST_COUNT_MAX) reader.ok = false;
+  const names: string[] = [];
+  for (let i = 0; i < count && reader.ok; i++) names.push(reader.text(reader.u16()));
+  return names;
+}
