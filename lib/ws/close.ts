@@ -1,0 +1,83 @@
+/**
+ * The end of a WebSocket in numbers and words: which codes may stand in a close frame, and its
+ * payload.
+ *
+ *     ┌──────────┬─────────────────────────────┐
+ *     │ code u16 │ reason, UTF-8, 0..123 bytes │      or nothing at all
+ *     └──────────┴─────────────────────────────┘
+ *
+ * @module
+ */
+import { EMPTY, utf8Text } from "../base/bytes.ts";
+
+/** The codes that have a name, and whether they may stand in a frame. */
+export const CLOSE_CODES = {
+  normal: 1000, // the purpose is fulfilled
+  goingAway: 1001, // the server stops, or the page was left
+  protocolError: 1002,
+  unsupportedData: 1003,
+  noStatus: 1005, // never in a frame: the close frame had no code
+  abnormal: 1006, // never in a frame: there was no close frame
+  invalidPayload: 1007, // a text that is not UTF-8
+  policyViolation: 1008,
+  messageTooBig: 1009,
+  mandatoryExtension: 1010, // a client's: the server did not agree to an extension
+  internalError: 1011,
+  serviceRestart: 1012,
+  tryAgainLater: 1013,
+  badGateway: 1014,
+} as const;
+
+/** A close frame is a control frame: 125 bytes, of which the code takes two. */
+const REASON_BYTES_MAX = 123;
+
+/** A code that `close` does not send. */
+export class CloseCodeError extends RangeError {
+  override readonly name = "CloseCodeError";
+  /** Stable code: `"badclosecode"`. */
+  readonly code = "badclosecode";
+}
+
+/** What a close frame said. `undefined` for a code or reason that it must not contain. */
+export type CloseFrame =
+  | { readonly ok: true; readonly code: number; readonly reason: string }
+  | { readonly ok: false; readonly rule: "closeLength" | "closeCode" | "closeReason" };
+
+/** True for the codes that may stand in a close frame, whoever sends it. */
+export function isWireCode(code: number): boolean {
+  if (code >= 3000) return code <= 4999;
+  if (code < 1000 || code > 1014) return false;
+  return code !== 1004 && code !== CLOSE_CODES.noStatus && code !== CLOSE_CODES.abnormal;
+}
+
+/** Throws {@linkcode CloseCodeError} unless a server may send this code. */
+export function checkCloseCode(code: number): void {
+  const ours = Number.isInteger(code) && isWireCode(code) &&
+    code !== CLOSE_CODES.mandatoryExtension;
+  if (ours) return;
+  throw new CloseCodeError(
+    `cannot close with code ${code}: use 1000 to 1003, 1007 to 1009, 1011 to 1014 or 3000 to 4999`,
+  );
+}
+
+/** Reads the payload of a close frame. An empty one has the code 1005. */
+export function parseClose(payload: Uint8Array): CloseFrame {
+  if (payload.length === 0) return { ok: true, code: CLOSE_CODES.noStatus, reason: "" };
+  if (payload.length === 1) return { ok: false, rule: "closeLength" };
+  const code = (payload[0]! << 8) | payload[1]!;
+  if (!isWireCode(code)) return { ok: false, rule: "closeCode" };
+  const reason = utf8Text(payload.subarray(2));
+  if (reason === undefined) return { ok: false, rule: "closeReason" };
+  return { ok: true, code, reason };
+}
+
+/** The payload of a close frame. A long reason is cut between two characters. */
+export function buildClose(code: number, reason: string): Uint8Array {
+  if (code === CLOSE_CODES.noStatus) return EMPTY;
+  const payload = new Uint8Array(2 + REASON_BYTES_MAX);
+  payload[0] = code >> 8;
+  payload[1] = code & 0xff;
+  // `encodeInto` writes whole characters only.
+  const { written } = new TextEncoder().encodeInto(reason, payload.subarray(2));
+  return payload.subarray(0, 2 + written);
+}

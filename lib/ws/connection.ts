@@ -1,0 +1,406 @@
+/**
+ * One WebSocket, from the 101 to its end: RFC 6455, sections 5 to 7.
+ *
+ *              close() · the peer's close or its last byte · a broken rule ·
+ *              a handler that throws · too much waits to be sent
+ *     open ──────────────────────────────────────▶ closing ──the stream is gone──▶ closed
+ *       └───────────────────────────── the stream is gone ──────────────────────────▲
+ *
+ * While it is `closing` nothing more is sent and no message is handled; whoever has not gone when
+ * the deadline passes is cut off. The `close` handler is called once, when the stream is gone.
+ *
+ * A handler may give a promise. Until it settles nothing more is read, so a peer that sends faster
+ * than the handler works is held back by its own socket, and messages stay in order.
+ *
+ * @module
+ */
+import { assert, unreachable } from "../base/assert.ts";
+import { utf8 } from "../base/bytes.ts";
+import { Heartbeat } from "../base/heartbeat.ts";
+import type { LogSink } from "../base/log.ts";
+import type { Address, Stream, StreamEnd, StreamHandler } from "../host/stream.ts";
+import { buildClose, checkCloseCode, CLOSE_CODES, parseClose } from "./close.ts";
+import { encodeFrame, FrameDecoder, OPCODES, type Rule, RULES } from "./frame.ts";
+import { MessageReader, type MessageSink } from "./message.ts";
+import { Outlet, type SendResult } from "./outlet.ts";
+import type { Member, Rooms } from "./rooms.ts";
+import { type Scratch, SCRATCH_BYTES } from "./scratch.ts";
+
+/** The life of a connection. */
+export const CONNECTION_STATES = ["open", "closing", "closed"] as const;
+
+/** One of {@linkcode CONNECTION_STATES}. */
+export type ConnectionState = (typeof CONNECTION_STATES)[number];
+
+const PING_BYTES_MAX = 125;
+
+/** A ping that cannot be sent. */
+export class PingError extends RangeError {
+  override readonly name = "PingError";
+  /** Stable code: `"badping"`. */
+  readonly code = "badping";
+}
+
+/** One WebSocket, as the application sees it. */
+export interface Connection<Data = undefined> {
+  /** A number that no other connection of its server has or had. */
+  readonly id: number;
+  /** Where the peer is. */
+  readonly remoteAddress: Address;
+  /** The subprotocol that was agreed on. */
+  readonly protocol: string | undefined;
+  /** Whatever the application keeps with it; the upgrade hook gives the first. */
+  data: Data;
+  readonly state: ConnectionState;
+  /** Bytes that wait to be handed to the system. */
+  readonly buffered: number;
+  /** The rooms it is in. */
+  readonly rooms: ReadonlySet<string>;
+  /** Sends a string as text, bytes as binary; bytes are copied. It neither blocks nor throws. */
+  send(data: string | Uint8Array): SendResult;
+  /** Sends a ping of at most 125 bytes. Throws {@linkcode PingError} for more. */
+  ping(payload?: string | Uint8Array): SendResult;
+  /**
+   * Says goodbye and waits for the peer's answer; what was sent before still arrives. The reason is
+   * cut to 123 bytes. Does nothing unless open.
+   */
+  close(code?: number, reason?: string): void;
+  /** Enters a room of its server. Does nothing unless open. */
+  join(room: string): void;
+  /** Leaves a room. */
+  leave(room: string): void;
+}
+
+/**
+ * What the application does with connections. Promises are waited for before more is read; whatever
+ * else a handler gives is ignored. One that throws ends its connection with 1011, and no other.
+ */
+export interface ConnectionHandlers<Data> {
+  /** It is open. */
+  open?(conn: Connection<Data>): unknown;
+  /** A message came: a string if it was sent as text. */
+  message?(conn: Connection<Data>, data: string | Uint8Array): unknown;
+  /** It is over. 1005: the peer's close had no code. 1006: it broke off. */
+  close?(conn: Connection<Data>, code: number, reason: string): unknown;
+  /** Nothing waits any more, after a send was "behind" or "dropped". */
+  drain?(conn: Connection<Data>): unknown;
+}
+
+/** What happens to a message that does not fit under `backpressureLimit`. */
+export const BACKPRESSURE_POLICIES = ["close", "drop"] as const;
+
+/** One of {@linkcode BACKPRESSURE_POLICIES}. */
+export type BackpressurePolicy = (typeof BACKPRESSURE_POLICIES)[number];
+
+/** What all connections of one server share. */
+export interface ConnectionTerms<Data> {
+  readonly handlers: ConnectionHandlers<Data>;
+  readonly rooms: Rooms;
+  readonly log: LogSink;
+  /** Where frames are read. */
+  readonly input: Scratch;
+  /** Where frames are written. */
+  readonly output: Scratch;
+  readonly payloadBytesMax: number;
+  readonly backpressureBytesMax: number;
+  readonly backpressurePolicy: BackpressurePolicy;
+  readonly closeTimeoutMs: number;
+  /** Silence after which a peer is dead; 0 for never. */
+  readonly idleMs: number;
+  /** How often {@linkcode WebSocketConnection.tick} is called. */
+  readonly tickMs: number;
+  now(): number;
+  /** Calls a task at the end of this turn. */
+  later(task: () => void): void;
+  /** It is closed, and its handler has been told. */
+  ended(connection: WebSocketConnection<Data>): void;
+}
+
+/** The state machine behind a {@linkcode Connection}. */
+export class WebSocketConnection<Data> implements Connection<Data>, Member, MessageSink {
+  readonly id: number;
+  readonly remoteAddress: Address;
+  readonly protocol: string | undefined;
+  data: Data;
+
+  readonly #terms: ConnectionTerms<Data>;
+  readonly #stream: Stream;
+  readonly #outlet: Outlet;
+  readonly #decoder: FrameDecoder;
+  readonly #reader: MessageReader;
+  readonly #heartbeat: Heartbeat | undefined;
+  #state: ConnectionState = "open";
+  /** A handler's promise is pending: nothing is read. */
+  #waiting = false;
+  /** What followed the message that is being handled, in the same chunk. */
+  #held: Uint8Array | undefined;
+  /** Nothing that the peer still sends is looked at. */
+  #deaf = false;
+  /** When `closing` ends by force. */
+  #deadline = Infinity;
+  #endCode: number = CLOSE_CODES.abnormal;
+  #endReason = "";
+
+  constructor(
+    terms: ConnectionTerms<Data>,
+    stream: Stream,
+    id: number,
+    data: Data,
+    protocol: string | undefined,
+  ) {
+    this.id = id;
+    this.remoteAddress = stream.remote;
+    this.protocol = protocol;
+    this.data = data;
+    this.#terms = terms;
+    this.#stream = stream;
+    this.#outlet = new Outlet(stream, terms.output, terms.backpressureBytesMax);
+    this.#decoder = new FrameDecoder("server", terms.payloadBytesMax);
+    this.#reader = new MessageReader(this, terms.payloadBytesMax);
+    if (terms.idleMs === 0) return;
+    const limits = { quietMs: terms.idleMs / 2, deadlineMs: terms.idleMs };
+    this.#heartbeat = new Heartbeat(limits, terms.tickMs, terms.now());
+  }
+
+  /** Takes the stream over. `early` is what came right behind the request. */
+  start(early: Uint8Array): void {
+    this.#stream.handler = this.#handler;
+    this.#run("open", () => this.#terms.handlers.open?.(this));
+    if (early.length > 0) this.#received(early);
+    if (!this.#waiting) this.#stream.resume();
+  }
+
+  get state(): ConnectionState {
+    return this.#state;
+  }
+
+  get buffered(): number {
+    return this.#stream.unsent;
+  }
+
+  get rooms(): ReadonlySet<string> {
+    return this.#terms.rooms.of(this);
+  }
+
+  send(data: string | Uint8Array): SendResult {
+    if (this.#state !== "open") return "closed";
+    this.#terms.rooms.settle(this);
+    return this.#judge(this.#outlet.message(data));
+  }
+
+  ping(payload: string | Uint8Array = ""): SendResult {
+    const bytes = typeof payload === "string" ? utf8(payload) : payload;
+    if (bytes.length > PING_BYTES_MAX) {
+      throw new PingError(`cannot ping with ${bytes.length} bytes: a ping carries at most 125`);
+    }
+    if (this.#state !== "open") return "closed";
+    this.#terms.rooms.settle(this);
+    return this.#judge(this.#outlet.frames(encodeFrame(OPCODES.ping, bytes)));
+  }
+
+  close(code: number = CLOSE_CODES.normal, reason: string = ""): void {
+    checkCloseCode(code);
+    this.#sayGoodbye(code, reason);
+  }
+
+  join(room: string): void {
+    if (this.#state === "open") this.#terms.rooms.join(room, this);
+  }
+
+  leave(room: string): void {
+    this.#terms.rooms.leave(room, this);
+  }
+
+  sendShared(frames: Uint8Array): void {
+    if (this.#state === "open") this.#judge(this.#outlet.frames(frames));
+  }
+
+  /** Does what time demands: asks whether the peer lives, gives up a silent or a slow one. */
+  tick(now: number): void {
+    if (now >= this.#deadline) return this.abort();
+    if (this.#heartbeat === undefined || this.#state !== "open") return;
+    const advice = this.#heartbeat.tick(now);
+    switch (advice) {
+      case "wait":
+        return;
+      case "ping":
+        this.ping();
+        return;
+      case "dead":
+        // While a handler works we do not listen, so silence says nothing about the peer.
+        if (this.#waiting) return this.#heartbeat.heard();
+        this.#endReason = "idle timeout";
+        return this.abort();
+      default:
+        unreachable(advice);
+    }
+  }
+
+  /** Ends it without a word. */
+  abort(): void {
+    this.#stream.abort();
+  }
+
+  // What the stream tells.
+
+  readonly #handler: StreamHandler = {
+    data: (bytes) => this.#received(bytes),
+    drain: () => {
+      if (this.#outlet.drained()) this.#run("drain", () => this.#terms.handlers.drain?.(this));
+    },
+    end: () => {
+      if (this.#state === "open") this.#beginClosing();
+      this.#stream.end();
+    },
+    close: (end) => this.#closed(end),
+  };
+
+  #received(bytes: Uint8Array): void {
+    this.#heartbeat?.heard();
+    if (!this.#waiting) return this.#read(bytes);
+    assert(this.#held === undefined, "a paused stream goes on");
+    this.#held = bytes.slice();
+  }
+
+  /** Decodes until a handler gives a promise; the rest is kept. */
+  #read(bytes: Uint8Array): void {
+    const { input } = this.#terms;
+    for (let from = 0; from < bytes.length && !this.#deaf;) {
+      const length = Math.min(bytes.length - from, SCRATCH_BYTES);
+      input.bytes.set(length === bytes.length ? bytes : bytes.subarray(from, from + length));
+      const stop = this.#decoder.decode(input, 0, length, this.#reader);
+      from += stop;
+      if (!this.#waiting || from === bytes.length) continue;
+      this.#held = bytes.slice(from);
+      return;
+    }
+  }
+
+  #closed(end: StreamEnd): void {
+    this.#terms.rooms.leaveAll(this);
+    this.#state = "closed";
+    this.#deadline = Infinity;
+    this.#held = undefined;
+    const broken = this.#endCode === CLOSE_CODES.abnormal && end.kind === "broken";
+    const reason = broken ? end.message : this.#endReason;
+    this.#run("close", () => this.#terms.handlers.close?.(this, this.#endCode, reason));
+    this.#terms.ended(this);
+  }
+
+  // What the reader tells.
+
+  get paused(): boolean {
+    return this.#waiting || this.#deaf;
+  }
+
+  message(data: string | Uint8Array): void {
+    if (this.#state !== "open") return;
+    // Written out, not through `#run`: this is the one that is called for every message.
+    try {
+      const result = this.#terms.handlers.message?.(this, data);
+      if (result instanceof Promise) this.#wait("message", result);
+    } catch (error) {
+      this.#crashed("message", error);
+    }
+  }
+
+  control(opcode: number, payload: Uint8Array): Rule | undefined {
+    if (opcode === OPCODES.ping && this.#state === "open") this.#outlet.pong(payload);
+    if (opcode !== OPCODES.close) return undefined;
+    const frame = parseClose(payload);
+    if (!frame.ok) return frame.rule;
+    if (this.#endCode === CLOSE_CODES.abnormal) {
+      this.#endCode = frame.code;
+      this.#endReason = frame.reason;
+    }
+    this.#sayGoodbye(frame.code, "");
+    this.#hangUp();
+    return undefined;
+  }
+
+  fail(rule: Rule): void {
+    const { code, words } = RULES[rule];
+    this.#giveUp(code, words);
+    this.#hangUp();
+  }
+
+  // Handlers.
+
+  #run(name: keyof ConnectionHandlers<Data>, handler: () => unknown): void {
+    try {
+      const result = handler();
+      if (result instanceof Promise) this.#wait(name, result);
+    } catch (error) {
+      this.#crashed(name, error);
+    }
+  }
+
+  /** Reads nothing until the promise settles, unless the handler is one that no message follows. */
+  #wait(name: keyof ConnectionHandlers<Data>, promise: Promise<unknown>): void {
+    const holds = !this.#waiting && this.#state === "open" && name !== "drain";
+    if (holds) {
+      this.#waiting = true;
+      this.#stream.pause();
+    }
+    promise.catch((error) => this.#crashed(name, error)).then(() => {
+      if (holds) this.#goOn();
+    });
+  }
+
+  #goOn(): void {
+    if (!this.#waiting) return;
+    this.#waiting = false;
+    const held = this.#held;
+    this.#held = undefined;
+    if (held !== undefined) this.#read(held);
+    if (!this.#waiting) this.#stream.resume();
+  }
+
+  #crashed(name: keyof ConnectionHandlers<Data>, error: unknown): void {
+    const what = error instanceof Error ? error.stack ?? error.message : String(error);
+    this.#terms.log("error", `ws: the ${name} handler of connection ${this.id} failed: ${what}`);
+    this.#giveUp(CLOSE_CODES.internalError, "internal error");
+  }
+
+  // The ways from open to closing.
+
+  /** Ends it for a fault, which the `close` handler is told whatever the peer answers. */
+  #giveUp(code: number, words: string): void {
+    if (this.#state !== "open") return;
+    this.#endCode = code;
+    this.#endReason = words;
+    this.#sayGoodbye(code, words);
+  }
+
+  /** Writes our close frame, behind everything that was sent before. */
+  #sayGoodbye(code: number, reason: string): void {
+    if (this.#state !== "open") return;
+    this.#beginClosing();
+    this.#outlet.control(OPCODES.close, buildClose(code, reason));
+  }
+
+  #beginClosing(): void {
+    this.#terms.rooms.leaveAll(this);
+    this.#state = "closing";
+    this.#deadline = this.#terms.now() + this.#terms.closeTimeoutMs;
+    // The handler's promise may be pending for ever; the peer's answer is to be read now. Not within
+    // this call: another connection may be reading.
+    if (this.#waiting) this.#terms.later(() => this.#goOn());
+  }
+
+  /** Both have said goodbye, or the peer is beyond it. The server is the first to hang up. */
+  #hangUp(): void {
+    this.#deaf = true;
+    this.#stream.end();
+  }
+
+  /** Acts on a message that did not fit. */
+  #judge(result: SendResult): SendResult {
+    if (result !== "dropped" || this.#terms.backpressurePolicy === "drop") return result;
+    // A close frame would not get through either. Not within this call: rooms may be handing out.
+    this.#state = "closing";
+    this.#endReason = "over backpressureLimit";
+    this.#terms.later(() => this.abort());
+    return "closed";
+  }
+}

@@ -1,0 +1,317 @@
+/**
+ * WebSocket frames: RFC 6455, section 5.2. Quiet.
+ *
+ *       byte 0            byte 1
+ *     ┌─┬───┬────────┐  ┌────┬─────────┐  ┌─────────────────────┐  ┌──────────┐  ┌─────────┐
+ *     │F│RSV│ opcode │  │MASK│ length  │  │ 126: u16 BE, longer │  │ key u32, │  │ payload │
+ *     │1│ 3 │   4    │  │ 1  │    7    │  │ 127: u64 BE         │  │ if MASK  │  │         │
+ *     └─┴───┴────────┘  └────┴─────────┘  └─────────────────────┘  └──────────┘  └─────────┘
+ *
+ *     81 05 48 65 6c 6c 6f                    "Hello" from a server
+ *     81 85 37 fa 21 3d 7f 9f 4d 51 58        the same from a client
+ *
+ * The decoder takes the stream as it comes, cut anywhere. It is the only part that knows of chunks:
+ * above it there are headers, pieces of payload and whole control frames. It keeps at most one
+ * header and one control frame; what a length claims is never allocated here or above.
+ *
+ * @module
+ */
+import { Buffer } from "node:buffer";
+import { turnKey, unmask } from "./mask.ts";
+import type { Scratch } from "./scratch.ts";
+
+/** What a frame carries. */
+export const OPCODES = {
+  continuation: 0x0,
+  text: 0x1,
+  binary: 0x2,
+  close: 0x8,
+  ping: 0x9,
+  pong: 0xa,
+} as const;
+
+/** Every rule that a peer can break, the code we close with, and the reason we give. */
+export const RULES = {
+  reserved: { code: 1002, words: "a reserved bit is set" },
+  opcode: { code: 1002, words: "the opcode is reserved" },
+  unmasked: { code: 1002, words: "a client's frame must be masked" },
+  masked: { code: 1002, words: "a server's frame must not be masked" },
+  controlLength: { code: 1002, words: "a control frame is longer than 125 bytes" },
+  controlFragment: { code: 1002, words: "a control frame is fragmented" },
+  lengthForm: { code: 1002, words: "the length is not in its shortest form" },
+  lengthSign: { code: 1002, words: "the highest bit of the length is set" },
+  continuation: { code: 1002, words: "nothing is there to continue" },
+  interleaved: { code: 1002, words: "a message begins inside another" },
+  closeLength: { code: 1002, words: "a close frame of one byte" },
+  closeCode: { code: 1002, words: "the close code is reserved" },
+  closeReason: { code: 1007, words: "the close reason is not UTF-8" },
+  text: { code: 1007, words: "the text is not UTF-8" },
+  tooBig: { code: 1009, words: "the message is too big" },
+} as const;
+
+/** One of {@linkcode RULES}. */
+export type Rule = keyof typeof RULES;
+
+/** Which side of the connection this is. A server reads masked frames, a client unmasked ones. */
+export type Role = "server" | "client";
+
+const FIN = 0x80;
+const RESERVED = 0x70;
+const MASKED = 0x80;
+const LENGTH_7 = 0x7f;
+const CONTROL = 0x08;
+const CONTROL_BYTES_MAX = 125;
+const HEADER_BYTES_MAX = 14;
+/** Bit n is set if n is an opcode. */
+const KNOWN_OPCODES = 0b0000_0111_0000_0111;
+
+/** Whom the decoder tells. */
+export interface FrameSink {
+  /** True to stop the decoder before the next frame. */
+  readonly paused: boolean;
+  /** The header of a data frame. Gives the rule that it breaks, if it does. */
+  begin(opcode: number, fin: boolean, length: number): Rule | undefined;
+  /**
+   * The next bytes of its payload, unmasked, `from` up to `to` in the scratch; `left` follow.
+   * `high` is 0 if they are all ASCII. A frame without payload has one empty piece.
+   */
+  piece(scratch: Scratch, from: number, to: number, high: number, left: number): Rule | undefined;
+  /** A whole control frame. */
+  control(opcode: number, payload: Uint8Array): Rule | undefined;
+  /** The peer broke a rule. Nothing follows. */
+  fail(rule: Rule): void;
+}
+
+/** Takes frames apart. */
+export class FrameDecoder {
+  readonly #masked: boolean;
+  readonly #lengthMax: number;
+  /** A header that is not all there yet. */
+  readonly #head: Uint8Array = new Uint8Array(HEADER_BYTES_MAX);
+  #headLength = 0;
+  /** A control payload that is not all there yet. */
+  #control: Uint8Array | undefined;
+  #dead = false;
+
+  // The frame that is being read.
+  #fin = false;
+  #opcode = 0;
+  #key = 0;
+  #length = 0;
+  /** Payload bytes that have not come; -1 between frames. */
+  #left = -1;
+
+  /** `lengthMax` is the longest payload of one frame; a longer one is refused by its header. */
+  constructor(role: Role, lengthMax: number) {
+    this.#masked = role === "server";
+    this.#lengthMax = lengthMax;
+  }
+
+  /**
+   * Decodes the bytes `from` up to `to`, in place, and gives the offset at which it stopped: `to`,
+   * unless the sink has paused.
+   */
+  decode(scratch: Scratch, from: number, to: number, sink: FrameSink): number {
+    let at = from;
+    while (!this.#dead) {
+      if (this.#left < 0) {
+        if (at === to || sink.paused) return at;
+        at = this.#begin(scratch.bytes, at, to, sink);
+        if (this.#left < 0) return at;
+      }
+      const end = Math.min(to, at + this.#left);
+      if (end === at && this.#left > 0) return at;
+      this.#piece(scratch, at, end, sink);
+      at = end;
+    }
+    return to;
+  }
+
+  /** Reads a header and gives the offset behind it. `#left` stays -1 if it is not all there. */
+  #begin(bytes: Uint8Array, from: number, to: number, sink: FrameSink): number {
+    if (this.#headLength > 0) return this.#beginJoined(bytes, from, to, sink);
+    const taken = this.#header(bytes, from, to, sink);
+    if (taken > 0) return from + taken;
+    if (!this.#dead) {
+      for (let at = from; at < to; at++) this.#head[this.#headLength++] = bytes[at]!;
+    }
+    return to;
+  }
+
+  /** The same for a header whose beginning came in an earlier chunk. */
+  #beginJoined(bytes: Uint8Array, from: number, to: number, sink: FrameSink): number {
+    for (let at = from; at < to; at++) {
+      this.#head[this.#headLength++] = bytes[at]!;
+      if (this.#header(this.#head, 0, this.#headLength, sink) > 0) {
+        this.#headLength = 0;
+        return at + 1;
+      }
+      if (this.#dead) return to;
+    }
+    return to;
+  }
+
+  /** Parses a header. Gives its length, or 0 if it is not all there or broke a rule. */
+  #header(bytes: Uint8Array, from: number, to: number, sink: FrameSink): number {
+    const first = bytes[from]!;
+    const opcode = first & 0x0f;
+    // An extension that uses a reserved bit would have been agreed on in the handshake; none is.
+    if ((first & RESERVED) !== 0) return this.#fail("reserved", sink);
+    if (((KNOWN_OPCODES >> opcode) & 1) === 0) return this.#fail("opcode", sink);
+    const control = (opcode & CONTROL) !== 0;
+    if (control && (first & FIN) === 0) return this.#fail("controlFragment", sink);
+    if (to - from < 2) return 0;
+
+    const second = bytes[from + 1]!;
+    if (((second & MASKED) !== 0) !== this.#masked) {
+      return this.#fail(this.#masked ? "unmasked" : "masked", sink);
+    }
+    let length = second & LENGTH_7;
+    if (control && length > CONTROL_BYTES_MAX) return this.#fail("controlLength", sink);
+    let at = from + 2;
+    if (length === 126) {
+      if (to - at < 2) return 0;
+      length = (bytes[at]! << 8) | bytes[at + 1]!;
+      if (length < 126) return this.#fail("lengthForm", sink);
+      at += 2;
+    } else if (length === 127) {
+      if (to - at < 8) return 0;
+      if ((bytes[at]! & 0x80) !== 0) return this.#fail("lengthSign", sink);
+      length = u32(bytes, at) * 0x1_0000_0000 + u32(bytes, at + 4);
+      if (length < 0x1_0000) return this.#fail("lengthForm", sink);
+      at += 8;
+    }
+    if (length > this.#lengthMax) return this.#fail("tooBig", sink);
+    const next = this.#masked ? at + 4 : at;
+    if (next > to) return 0;
+    this.#key = this.#masked
+      ? bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24)
+      : 0;
+    this.#fin = (first & FIN) !== 0;
+    this.#opcode = opcode;
+    this.#length = length;
+    if (!control) {
+      const broken = sink.begin(opcode, this.#fin, length);
+      if (broken !== undefined) return this.#fail(broken, sink);
+    }
+    this.#left = length;
+    return next - from;
+  }
+
+  /** Hands on the payload bytes `from` up to `to`. */
+  #piece(scratch: Scratch, from: number, to: number, sink: FrameSink): void {
+    const high = unmask(scratch, from, to, this.#key);
+    const left = this.#left - (to - from);
+    let broken: Rule | undefined;
+    if ((this.#opcode & CONTROL) === 0) broken = sink.piece(scratch, from, to, high, left);
+    else broken = this.#controlPiece(scratch.bytes, from, to, left, sink);
+    if (broken !== undefined) {
+      this.#fail(broken, sink);
+      return;
+    }
+    if (left === 0) this.#left = -1;
+    else {
+      this.#left = left;
+      this.#key = turnKey(this.#key, to - from);
+    }
+  }
+
+  #controlPiece(
+    bytes: Uint8Array,
+    from: number,
+    to: number,
+    left: number,
+    sink: FrameSink,
+  ): Rule | undefined {
+    if (this.#control === undefined && left === 0) {
+      return sink.control(this.#opcode, bytes.slice(from, to));
+    }
+    this.#control ??= new Uint8Array(this.#length);
+    this.#control.set(bytes.subarray(from, to), this.#length - this.#left);
+    if (left > 0) return undefined;
+    const payload = this.#control;
+    this.#control = undefined;
+    return sink.control(this.#opcode, payload);
+  }
+
+  #fail(rule: Rule, sink: FrameSink): 0 {
+    this.#dead = true;
+    sink.fail(rule);
+    return 0;
+  }
+}
+
+/** The bytes that stand before an unmasked payload of this length. */
+export function headerLength(length: number): 2 | 4 | 10 {
+  return length < 126 ? 2 : length < 0x1_0000 ? 4 : 10;
+}
+
+/** Writes the header of an unmasked, unfragmented frame at `at`. */
+export function writeHeader(bytes: Uint8Array, at: number, opcode: number, length: number): void {
+  bytes[at] = FIN | opcode;
+  if (length < 126) {
+    bytes[at + 1] = length;
+  } else if (length < 0x1_0000) {
+    bytes[at + 1] = 126;
+    bytes[at + 2] = length >> 8;
+    bytes[at + 3] = length;
+  } else {
+    bytes[at + 1] = 127;
+    const high = Math.floor(length / 0x1_0000_0000);
+    for (let i = 0; i < 4; i++) {
+      bytes[at + 2 + i] = high >>> (24 - 8 * i);
+      bytes[at + 6 + i] = length >>> (24 - 8 * i);
+    }
+  }
+}
+
+/** A whole frame of these payload bytes, in memory of its own. */
+export function encodeFrame(opcode: number, payload: Uint8Array): Uint8Array {
+  const start = headerLength(payload.length);
+  const frame = new Uint8Array(start + payload.length);
+  writeHeader(frame, 0, opcode, payload.length);
+  frame.set(payload, start);
+  return frame;
+}
+
+/** A whole frame of a message, in memory of its own. A lone surrogate becomes U+FFFD. */
+export function encodeMessage(data: string | Uint8Array): Uint8Array {
+  if (typeof data !== "string") return encodeFrame(OPCODES.binary, data);
+  const length = Buffer.byteLength(data);
+  const start = headerLength(length);
+  const frame = new Uint8Array(start + length);
+  writeHeader(frame, 0, OPCODES.text, length);
+  Buffer.from(frame.buffer).write(data, start);
+  return frame;
+}
+
+/**
+ * Writes the frame of a message at `at` and gives the offset behind it; -1 if the scratch might
+ * not have room, and then nothing was written.
+ */
+export function appendMessage(scratch: Scratch, at: number, data: string | Uint8Array): number {
+  const lengthMost = typeof data === "string" ? data.length * 3 : data.length;
+  if (at + 10 + lengthMost > scratch.bytes.length) return -1;
+  if (typeof data === "string") return appendText(scratch, at, data);
+  const start = at + headerLength(data.length);
+  writeHeader(scratch.bytes, at, OPCODES.binary, data.length);
+  scratch.bytes.set(data, start);
+  return start + data.length;
+}
+
+/** Writes as if the text were ASCII; where it is not and the header grows by that, moves it. */
+function appendText(scratch: Scratch, at: number, text: string): number {
+  const guess = headerLength(text.length);
+  const length = scratch.text.write(text, at + guess);
+  const header = headerLength(length);
+  if (header !== guess) {
+    scratch.bytes.copyWithin(at + header, at + guess, at + guess + length);
+  }
+  writeHeader(scratch.bytes, at, OPCODES.text, length);
+  return at + header + length;
+}
+
+function u32(bytes: Uint8Array, at: number): number {
+  return ((bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!) >>>
+    0;
+}

@@ -1,0 +1,249 @@
+/**
+ * The opening handshake: RFC 6455, section 4.2, over RFC 9112. Quiet.
+ *
+ *     GET /path HTTP/1.1                          HTTP/1.1 101 Switching Protocols
+ *     Host: example.org                           Upgrade: websocket
+ *     Upgrade: websocket                    ──▶   Connection: Upgrade
+ *     Connection: Upgrade                         Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=
+ *     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==
+ *     Sec-WebSocket-Version: 13
+ *
+ * The reader is strict where two readers of one request could disagree on where it ends or what it
+ * says: bare line feeds, folded lines, NULs, spaces before a colon, headers that may stand only once.
+ *
+ * @module
+ */
+import { createHash } from "node:crypto";
+import { Buffer } from "node:buffer";
+
+/** The whole head of a request may have this many bytes; more is answered with 431. */
+const HEAD_BYTES_MAX = 16 * 1024;
+
+/** Its first line may have this many; more is answered with 414. */
+const REQUEST_LINE_BYTES_MAX = 8 * 1024;
+
+/** It may have this many headers; more are answered with 431. */
+const HEADERS_MAX = 100;
+
+/** Headers that decide where a request ends or whom it is for: twice is refused. */
+const ONCE: ReadonlySet<string> = new Set([
+  "content-length",
+  "host",
+  "origin",
+  "sec-websocket-key",
+  "sec-websocket-version",
+  "transfer-encoding",
+]);
+
+const METHOD = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
+const FIELD_NAME = METHOD;
+// Visible characters, spaces, tabs and bytes beyond ASCII.
+// deno-lint-ignore no-control-regex
+const FIELD_VALUE = /^[^\x00-\x08\x0a-\x1f\x7f]*$/;
+// A path, or the whole URL as clients send it to proxies, or the asterisk of OPTIONS.
+const TARGET = /^(\/[\x21-\x7e]*|https?:\/\/[\x21-\x7e]+|\*)$/i;
+const HOST = /^[^\s/?#@\\]+$/;
+const KEY = /^[A-Za-z0-9+/]{22}==$/;
+const KEY_SUFFIX = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+
+/** A request that is not served: the status, what to tell the client, and headers that go with it. */
+export interface Refusal {
+  readonly status: number;
+  readonly words: string;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** The head of a request. */
+export interface RequestHead {
+  readonly method: string;
+  readonly target: string;
+  readonly version: "1.0" | "1.1";
+  /** Names in lower case, as they came and in their order. */
+  readonly headers: readonly (readonly [name: string, value: string])[];
+}
+
+/** What has come of a request's head. */
+export type HeadProgress =
+  | { readonly state: "more" }
+  /** The head is whole; the chunk's bytes from `rest` on follow it. */
+  | { readonly state: "head"; readonly head: RequestHead; readonly rest: number }
+  | { readonly state: "refused"; readonly refusal: Refusal };
+
+const MORE: HeadProgress = { state: "more" };
+
+/** Reads the head of a request as its bytes come. */
+export class HeadReader {
+  #bytes = new Uint8Array(512);
+  #length = 0;
+  #lines = 0;
+  /** Where the line that is being read begins. */
+  #lineAt = 0;
+
+  /** Takes the next chunk. To be called until it gives something other than "more". */
+  push(chunk: Uint8Array): HeadProgress {
+    for (let at = 0; at < chunk.length; at++) {
+      const byte = chunk[at]!;
+      if (this.#length === HEAD_BYTES_MAX) return refused(431, "the request's head is too long");
+      if (this.#length === this.#bytes.length) this.#grow();
+      const before = this.#length === 0 ? 0 : this.#bytes[this.#length - 1];
+      this.#bytes[this.#length++] = byte;
+      if (byte === 0x0a) {
+        if (before !== 0x0d) return refused(400, "a line ends without a carriage return");
+        const empty = this.#length - this.#lineAt === 2;
+        this.#lineAt = this.#length;
+        if (empty) {
+          // An empty line or two before the request is what some clients leave behind.
+          if (this.#lines > 0) return this.#parse(at + 1);
+          if (this.#length > 4) return refused(400, "the request is empty");
+        } else if (++this.#lines > HEADERS_MAX + 1) return refused(431, "too many headers");
+      } else if (before === 0x0d) {
+        return refused(400, "a carriage return stands alone");
+      } else if (byte === 0) {
+        return refused(400, "a NUL stands in the head");
+      } else if (this.#lines === 0 && this.#length - this.#lineAt > REQUEST_LINE_BYTES_MAX) {
+        return refused(414, "the request line is too long");
+      }
+    }
+    return MORE;
+  }
+
+  #grow(): void {
+    const grown = new Uint8Array(Math.min(HEAD_BYTES_MAX, this.#bytes.length * 2));
+    grown.set(this.#bytes);
+    this.#bytes = grown;
+  }
+
+  #parse(rest: number): HeadProgress {
+    const text = Buffer.from(this.#bytes.buffer).toString("latin1", 0, this.#length - 4);
+    const [first, ...lines] = text.replace(/^(\r\n)+/, "").split("\r\n");
+    const words = first!.split(" ");
+    const [method, target, protocol] = words;
+    if (words.length !== 3 || !METHOD.test(method!) || !TARGET.test(target!)) {
+      return refused(400, "the request line is malformed");
+    }
+    if (protocol !== "HTTP/1.1" && protocol !== "HTTP/1.0") {
+      return /^HTTP\/\d\.\d$/.test(protocol!)
+        ? refused(505, "this server speaks HTTP/1.1")
+        : refused(400, "the request line is malformed");
+    }
+    const headers: [string, string][] = [];
+    for (const line of lines) {
+      const header = parseHeader(line);
+      if (header === undefined) return refused(400, "a header is malformed");
+      if (ONCE.has(header[0]) && headers.some(([name]) => name === header[0])) {
+        return refused(400, `the header ${header[0]} stands twice`);
+      }
+      headers.push(header);
+    }
+    const version = protocol === "HTTP/1.1" ? "1.1" : "1.0";
+    const head: RequestHead = { method: method!, target: target!, version, headers };
+    const refusal = checkHead(head);
+    if (refusal !== undefined) return { state: "refused", refusal };
+    return { state: "head", head, rest };
+  }
+}
+
+/** The value of a header, or of all headers of that name joined by commas. */
+export function headerOf(head: RequestHead, name: string): string | undefined {
+  let value: string | undefined;
+  for (const [each, text] of head.headers) {
+    if (each === name) value = value === undefined ? text : `${value}, ${text}`;
+  }
+  return value;
+}
+
+/** True if the client means to open a WebSocket, rightly or wrongly. */
+export function wantsWebSocket(head: RequestHead): boolean {
+  return hasToken(headerOf(head, "upgrade"), "websocket") ||
+    headerOf(head, "sec-websocket-key") !== undefined;
+}
+
+/** What is wrong with a request to open a WebSocket; `undefined` if nothing is. */
+export function checkUpgrade(head: RequestHead): Refusal | undefined {
+  if (head.method !== "GET") {
+    return { status: 405, words: "a WebSocket is opened with GET", headers: { Allow: "GET" } };
+  }
+  if (head.version !== "1.1") return { status: 400, words: "a WebSocket needs HTTP/1.1" };
+  if (!hasToken(headerOf(head, "upgrade"), "websocket")) {
+    return { status: 400, words: "the header Upgrade: websocket is missing" };
+  }
+  if (!hasToken(headerOf(head, "connection"), "upgrade")) {
+    return { status: 400, words: "the header Connection: Upgrade is missing" };
+  }
+  if (headerOf(head, "sec-websocket-version") !== "13") {
+    return {
+      status: 426,
+      words: "this server speaks version 13",
+      headers: { "Sec-WebSocket-Version": "13", Upgrade: "websocket" },
+    };
+  }
+  if (!KEY.test(headerOf(head, "sec-websocket-key") ?? "")) {
+    return { status: 400, words: "Sec-WebSocket-Key is not 16 bytes in base64" };
+  }
+  if ((headerOf(head, "content-length") ?? "0") !== "0" || headerOf(head, "transfer-encoding")) {
+    return { status: 400, words: "a request to open a WebSocket has no body" };
+  }
+  return undefined;
+}
+
+/** The subprotocols that the client offers, in its order. */
+export function offeredProtocols(head: RequestHead): string[] {
+  const offered = headerOf(head, "sec-websocket-protocol") ?? "";
+  return offered.split(",").map((each) => each.trim()).filter((each) => each !== "");
+}
+
+/** What proves to the client that its key was read. */
+export function acceptKey(key: string): string {
+  return createHash("sha1").update(key + KEY_SUFFIX).digest("base64");
+}
+
+/** The answer that opens the WebSocket. Of the headers given, none may be one of its own. */
+export function acceptAnswer(
+  head: RequestHead,
+  protocol: string | undefined,
+  headers: Iterable<readonly [string, string]>,
+): Uint8Array {
+  let text = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
+    `Sec-WebSocket-Accept: ${acceptKey(headerOf(head, "sec-websocket-key") ?? "")}\r\n`;
+  if (protocol !== undefined) text += `Sec-WebSocket-Protocol: ${protocol}\r\n`;
+  for (const [name, value] of headers) text += `${name}: ${value}\r\n`;
+  return Buffer.from(text + "\r\n", "latin1");
+}
+
+/** What is wrong with any request, whatever it is for. */
+function checkHead(head: RequestHead): Refusal | undefined {
+  const host = headerOf(head, "host");
+  if (host === undefined && head.version === "1.1") {
+    return { status: 400, words: "the header Host is missing" };
+  }
+  if (host !== undefined && !(HOST.test(host) && URL.canParse(`http://${host}/`))) {
+    return { status: 400, words: "the header Host is malformed" };
+  }
+  const length = headerOf(head, "content-length");
+  if (length !== undefined && !/^\d{1,15}$/.test(length)) {
+    return { status: 400, words: "the header Content-Length is malformed" };
+  }
+  if (length !== undefined && headerOf(head, "transfer-encoding") !== undefined) {
+    return { status: 400, words: "Content-Length and Transfer-Encoding exclude each other" };
+  }
+  return undefined;
+}
+
+function parseHeader(line: string): [string, string] | undefined {
+  const colon = line.indexOf(":");
+  if (colon < 1) return undefined;
+  const name = line.slice(0, colon);
+  const value = line.slice(colon + 1).replace(/^[ \t]+|[ \t]+$/g, "");
+  if (!FIELD_NAME.test(name) || !FIELD_VALUE.test(value)) return undefined;
+  return [name.toLowerCase(), value];
+}
+
+/** True if a list of words separated by commas has this one, in any case. */
+function hasToken(list: string | undefined, token: string): boolean {
+  if (list === undefined) return false;
+  return list.split(",").some((each) => each.trim().toLowerCase() === token);
+}
+
+function refused(status: number, words: string): HeadProgress {
+  return { state: "refused", refusal: { status, words } };
+}

@@ -1,0 +1,112 @@
+/**
+ * Plain HTTP on the WebSocket port: one request, one response, then the connection closes. Quiet.
+ *
+ * Requests and responses are the platform's own; here they meet the wire.
+ *
+ * @module
+ */
+import { Buffer } from "node:buffer";
+import { concat } from "../base/bytes.ts";
+import type { Refusal, RequestHead } from "./handshake.ts";
+
+/** Reason phrases of the statuses that the server itself gives. Clients ignore them; people do not. */
+const PHRASES: Readonly<Record<number, string>> = {
+  200: "OK",
+  204: "No Content",
+  304: "Not Modified",
+  400: "Bad Request",
+  401: "Unauthorized",
+  403: "Forbidden",
+  404: "Not Found",
+  405: "Method Not Allowed",
+  408: "Request Timeout",
+  411: "Length Required",
+  413: "Content Too Large",
+  414: "URI Too Long",
+  426: "Upgrade Required",
+  431: "Request Header Fields Too Large",
+  500: "Internal Server Error",
+  501: "Not Implemented",
+  503: "Service Unavailable",
+  505: "HTTP Version Not Supported",
+};
+
+/** Headers that speak of the connection, which is ours, or of a length that we know better. */
+const OURS: ReadonlySet<string> = new Set([
+  "connection",
+  "content-length",
+  "keep-alive",
+  "transfer-encoding",
+  "upgrade",
+]);
+
+/** How a body's end is told. */
+export type Framing =
+  | { readonly kind: "length"; readonly length: number }
+  | { readonly kind: "chunked" }
+  /** By the end of the connection, or there is none. */
+  | { readonly kind: "none" };
+
+/** `100 Continue`: the client waits for it before it sends a body. */
+export const CONTINUE: Uint8Array = Buffer.from("HTTP/1.1 100 Continue\r\n\r\n");
+
+/** The last chunk of a chunked body. */
+export const LAST_CHUNK: Uint8Array = Buffer.from("0\r\n\r\n");
+
+/** A request for the hooks; `undefined` for one that the platform's class cannot express. */
+export function buildRequest(
+  head: RequestHead,
+  scheme: "http" | "https",
+  body: readonly Uint8Array[],
+): Request | undefined {
+  const headers = new Headers();
+  let host = "localhost";
+  for (const [name, value] of head.headers) {
+    headers.append(name, value);
+    if (name === "host") host = value;
+  }
+  const url = head.target.startsWith("/") ? `${scheme}://${host}${head.target}` : head.target;
+  const init: RequestInit = { method: head.method, headers };
+  if (body.length > 0) init.body = concat(body) as Uint8Array<ArrayBuffer>;
+  try {
+    return new Request(url === "*" ? `${scheme}://${host}/` : url, init);
+  } catch {
+    return undefined;
+  }
+}
+
+/** The response that refuses a request: the words as text. */
+export function encodeRefusal({ status, words, headers = {} }: Refusal): Uint8Array {
+  const body = Buffer.from(`${words}\n`);
+  const lines = new Headers({ "Content-Type": "text/plain; charset=utf-8", ...headers });
+  // `Upgrade` belongs to a 426 and to nothing else that has this shape.
+  const extra = headers["Upgrade"] === undefined ? "" : `Upgrade: ${headers["Upgrade"]}\r\n`;
+  const head = encodeHead(status, lines, { kind: "length", length: body.length }, extra);
+  return concat([head, body]);
+}
+
+/** The head of a response. */
+export function encodeHead(
+  status: number,
+  headers: Headers,
+  framing: Framing,
+  extra: string = "",
+): Uint8Array {
+  let text = `HTTP/1.1 ${status} ${PHRASES[status] ?? ""}\r\n${extra}`;
+  for (const [name, value] of headers) {
+    if (!OURS.has(name)) text += `${name}: ${value}\r\n`;
+  }
+  if (framing.kind === "length") text += `content-length: ${framing.length}\r\n`;
+  if (framing.kind === "chunked") text += "transfer-encoding: chunked\r\n";
+  return Buffer.from(`${text}connection: close\r\n\r\n`, "latin1");
+}
+
+/** One chunk of a chunked body. An empty one would end the body, so there is none. */
+export function encodeChunk(bytes: Uint8Array): Uint8Array {
+  return concat([Buffer.from(`${bytes.length.toString(16)}\r\n`), bytes, Buffer.from("\r\n")]);
+}
+
+/** True for a response that has no body, whatever its headers say. */
+export function isBodiless(method: string, status: number): boolean {
+  return method === "HEAD" || status === 204 || status === 304;
+}

@@ -1,0 +1,137 @@
+/**
+ * Messages out of frames: RFC 6455, section 5.4. Quiet.
+ *
+ *     text, fin ─────────────────────────────────────────────▶ message
+ *     text ──▶ continuation ──▶ … ──▶ continuation, fin ─────▶ message
+ *                    └── control frames pass in between
+ *
+ * A message that is one frame in one piece, as most are, goes straight from the scratch to its
+ * receiver. Others are kept until they are whole: memory grows with the bytes that came, by
+ * doubling, and never past what the headers so far have announced.
+ *
+ * @module
+ */
+import { Buffer, isUtf8 } from "node:buffer";
+import { type FrameSink, OPCODES, type Rule } from "./frame.ts";
+import type { Scratch } from "./scratch.ts";
+import { Utf8Check } from "./utf8.ts";
+
+/** Whom the reader tells. */
+export interface MessageSink {
+  /** True to stop before the next frame. */
+  readonly paused: boolean;
+  /** A whole message: a string if it was sent as text. */
+  message(data: string | Uint8Array): void;
+  /** A whole control frame. */
+  control(opcode: number, payload: Uint8Array): Rule | undefined;
+  /** The peer broke a rule. Nothing follows. */
+  fail(rule: Rule): void;
+}
+
+/** Puts messages together and checks their text. */
+export class MessageReader implements FrameSink {
+  readonly #sink: MessageSink;
+  readonly #lengthMax: number;
+  /** What the message is: its first frame's opcode; 0 between messages. */
+  #opcode = 0;
+  /** The frame that is being read is the message's last. */
+  #fin = false;
+  /** The message's length by the headers that have come. */
+  #announced = 0;
+  /** The message so far, if it is not in one piece. */
+  #parts: Parts | undefined;
+
+  /** `lengthMax` is the longest message, in bytes. */
+  constructor(sink: MessageSink, lengthMax: number) {
+    this.#sink = sink;
+    this.#lengthMax = lengthMax;
+  }
+
+  get paused(): boolean {
+    return this.#sink.paused;
+  }
+
+  begin(opcode: number, fin: boolean, length: number): Rule | undefined {
+    if (opcode === OPCODES.continuation) {
+      if (this.#opcode === 0) return "continuation";
+    } else {
+      if (this.#opcode !== 0) return "interleaved";
+      this.#opcode = opcode;
+    }
+    this.#fin = fin;
+    this.#announced += length;
+    return this.#announced > this.#lengthMax ? "tooBig" : undefined;
+  }
+
+  piece(scratch: Scratch, from: number, to: number, high: number, left: number): Rule | undefined {
+    const last = this.#fin && left === 0;
+    if (!last || this.#parts !== undefined) return this.#part(scratch, from, to, high, last);
+    if (this.#opcode === OPCODES.binary) return this.#whole(scratch.bytes.slice(from, to));
+    if (high === 0) return this.#whole(scratch.text.toString("latin1", from, to));
+    if (!isUtf8(scratch.bytes.subarray(from, to))) return "text";
+    return this.#whole(scratch.text.toString("utf8", from, to));
+  }
+
+  control(opcode: number, payload: Uint8Array): Rule | undefined {
+    return this.#sink.control(opcode, payload);
+  }
+
+  fail(rule: Rule): void {
+    this.#parts = undefined;
+    this.#sink.fail(rule);
+  }
+
+  #part(scratch: Scratch, from: number, to: number, high: number, last: boolean): Rule | undefined {
+    const parts = this.#parts ??= new Parts();
+    parts.add(scratch.bytes, from, to, this.#announced);
+    if (this.#opcode === OPCODES.binary) return last ? this.#whole(parts.bytes()) : undefined;
+    if (!parts.check(scratch.bytes, from, to, high)) return "text";
+    if (!last) return undefined;
+    const text = parts.text();
+    return text === undefined ? "text" : this.#whole(text);
+  }
+
+  #whole(data: string | Uint8Array): undefined {
+    this.#opcode = 0;
+    this.#announced = 0;
+    this.#parts = undefined;
+    this.#sink.message(data);
+  }
+}
+
+/** A message that comes in pieces. */
+class Parts {
+  #memory = new Uint8Array(0);
+  #length = 0;
+  #ascii = true;
+  readonly #utf8 = new Utf8Check();
+
+  add(bytes: Uint8Array, from: number, to: number, announced: number): void {
+    const length = this.#length + (to - from);
+    if (length > this.#memory.length) {
+      const grown = new Uint8Array(Math.max(length, Math.min(announced, this.#memory.length * 2)));
+      grown.set(this.#memory.subarray(0, this.#length));
+      this.#memory = grown;
+    }
+    this.#memory.set(bytes.subarray(from, to), this.#length);
+    this.#length = length;
+  }
+
+  /** False if the text so far cannot be UTF-8. */
+  check(bytes: Uint8Array, from: number, to: number, high: number): boolean {
+    if (high === 0 && this.#utf8.whole) return true;
+    this.#ascii = false;
+    return this.#utf8.push(bytes, from, to);
+  }
+
+  bytes(): Uint8Array {
+    const exact = this.#length === this.#memory.length;
+    return exact ? this.#memory : this.#memory.slice(0, this.#length);
+  }
+
+  text(): string | undefined {
+    if (!this.#utf8.whole) return undefined;
+    const text = Buffer.from(this.#memory.buffer);
+    return text.toString(this.#ascii ? "latin1" : "utf8", 0, this.#length);
+  }
+}

@@ -1,0 +1,165 @@
+/**
+ * What `serve` is told, checked and completed with defaults.
+ *
+ * | option | default | at the limit |
+ * |---|---|---|
+ * | `maxConnections` | 10 000 | 503 |
+ * | `handshakeTimeout` | 10 s | 408; 503 while a hook is pending |
+ * | `maxRequestBodySize` | 1 MiB | 413 |
+ * | `maxPayloadLength` | 16 MiB | the connection closes with 1009 |
+ * | `backpressureLimit` | 16 MiB | by `backpressurePolicy`: the connection is cut off, or the message dropped |
+ * | `idleTimeout` | 120 s | pinged at half of it, cut off at all of it |
+ * | `closeTimeout` | 5 s | cut off |
+ *
+ * @module
+ */
+import type { LogSink } from "../base/log.ts";
+import type { Address } from "../host/stream.ts";
+import {
+  BACKPRESSURE_POLICIES,
+  type BackpressurePolicy,
+  type ConnectionHandlers,
+} from "./connection.ts";
+import type { Rooms } from "./rooms.ts";
+
+const MIB = 1024 * 1024;
+
+/** An option that cannot be. */
+export class OptionError extends TypeError {
+  override readonly name = "OptionError";
+  /** Stable code: `"badoption"`. */
+  readonly code = "badoption";
+}
+
+/** What an upgrade hook gives to accept a WebSocket. */
+export interface Acceptance<Data> {
+  /** The connection's `data`. */
+  readonly data?: Data;
+  /** One of the subprotocols that the client offers. */
+  readonly protocol?: string | undefined;
+  /** Headers for the 101. */
+  readonly headers?: HeadersInit | undefined;
+}
+
+/** What an upgrade hook may give: nothing or an acceptance to accept, a response to refuse. */
+export type UpgradeAnswer<Data> = Response | Acceptance<Data> | undefined | void;
+
+/** How to serve. */
+export interface ServeOptions<Data = undefined> extends ConnectionHandlers<Data> {
+  /** Default "127.0.0.1": this machine only. */
+  readonly hostname?: string | undefined;
+  /** Default 0: the system chooses. */
+  readonly port?: number | undefined;
+  /** PEM texts. With them the server speaks `wss` and `https`. */
+  readonly tls?: { readonly cert: string; readonly key: string } | undefined;
+  /** The rooms that connections join. Default: rooms of its own. */
+  readonly rooms?: Rooms | undefined;
+  /** Where failures of handlers are reported. Default: the host's log. */
+  readonly log?: LogSink | undefined;
+  /**
+   * The origins whose pages may connect, such as `"https://example.org"`; others get a 403. A client
+   * that names no origin is not a browser, and may. Default: all.
+   */
+  readonly origins?: readonly string[] | undefined;
+  /** Bytes of a message. */
+  readonly maxPayloadLength?: number | undefined;
+  /** Bytes that may wait to be sent to one peer. */
+  readonly backpressureLimit?: number | undefined;
+  readonly backpressurePolicy?: BackpressurePolicy | undefined;
+  /** Seconds of silence; 0: for ever. */
+  readonly idleTimeout?: number | undefined;
+  /** Milliseconds from the accept to the answer. */
+  readonly handshakeTimeout?: number | undefined;
+  /** Milliseconds from our goodbye to the end. */
+  readonly closeTimeout?: number | undefined;
+  readonly maxConnections?: number | undefined;
+  /** Bytes of a plain request's body. */
+  readonly maxRequestBodySize?: number | undefined;
+  /** Decides on a WebSocket before it is accepted. One that throws refuses with 500. */
+  upgrade?(
+    request: Request,
+    remote: Address,
+  ): UpgradeAnswer<Data> | Promise<UpgradeAnswer<Data>>;
+  /** Answers what is not a WebSocket. Default: 404. */
+  fetch?(request: Request): Response | Promise<Response>;
+}
+
+/** The numbers among the options, checked, in the units that the code uses. */
+export interface Limits {
+  readonly port: number;
+  readonly payloadBytesMax: number;
+  readonly backpressureBytesMax: number;
+  readonly idleMs: number;
+  readonly handshakeMs: number;
+  readonly closeTimeoutMs: number;
+  readonly connectionsMax: number;
+  readonly bodyBytesMax: number;
+}
+
+const HANDLERS = ["open", "message", "close", "drain", "upgrade", "fetch"] as const;
+
+/** Throws {@linkcode OptionError} for an option that cannot be. */
+export function checkOptions<Data>(options: ServeOptions<Data>): Limits {
+  for (const name of HANDLERS) {
+    if (options[name] === undefined || typeof options[name] === "function") continue;
+    throw new OptionError(`option ${name} must be a function`);
+  }
+  if (options.hostname === "") {
+    throw new OptionError('option hostname is empty: use "127.0.0.1", or "0.0.0.0" for all');
+  }
+  if (options.tls !== undefined && !(options.tls.cert && options.tls.key)) {
+    throw new OptionError("option tls needs both cert and key, as PEM texts");
+  }
+  const policy = options.backpressurePolicy;
+  if (policy !== undefined && !BACKPRESSURE_POLICIES.includes(policy)) {
+    throw new OptionError(
+      `option backpressurePolicy is ${JSON.stringify(policy)}: use "close" or "drop"`,
+    );
+  }
+  for (const origin of options.origins ?? []) checkOrigin(origin);
+  return {
+    port: whole("port", options.port, 0, 0, 65535),
+    payloadBytesMax: whole("maxPayloadLength", options.maxPayloadLength, 16 * MIB, 1),
+    backpressureBytesMax: whole("backpressureLimit", options.backpressureLimit, 16 * MIB, 1),
+    idleMs: positive("idleTimeout", options.idleTimeout, 120, true) * 1000,
+    handshakeMs: positive("handshakeTimeout", options.handshakeTimeout, 10_000),
+    closeTimeoutMs: positive("closeTimeout", options.closeTimeout, 5_000),
+    connectionsMax: whole("maxConnections", options.maxConnections, 10_000, 1),
+    bodyBytesMax: whole("maxRequestBodySize", options.maxRequestBodySize, MIB, 0),
+  };
+}
+
+function checkOrigin(origin: string): void {
+  if (URL.canParse(origin) && new URL(origin).origin === origin) return;
+  throw new OptionError(
+    `option origins has ${JSON.stringify(origin)}: write scheme, host and port only, ` +
+      'such as "https://example.org"',
+  );
+}
+
+/** A whole number within bounds. */
+function whole(
+  name: string,
+  value: number | undefined,
+  fallback: number,
+  least: number,
+  most: number = Number.MAX_SAFE_INTEGER,
+): number {
+  if (value === undefined) return fallback;
+  if (Number.isInteger(value) && value >= least && value <= most) return value;
+  const range = most === Number.MAX_SAFE_INTEGER ? `from ${least}` : `from ${least} to ${most}`;
+  throw new OptionError(`option ${name} is ${value}: use a whole number ${range}`);
+}
+
+/** A time that ends. */
+function positive(
+  name: string,
+  value: number | undefined,
+  fallback: number,
+  zeroIsNever: boolean = false,
+): number {
+  if (value === undefined) return fallback;
+  if (Number.isFinite(value) && (value > 0 || (value === 0 && zeroIsNever))) return value;
+  const zero = zeroIsNever ? ", or 0 for never" : "";
+  throw new OptionError(`option ${name} is ${value}: use a number above 0${zero}`);
+}

@@ -1,0 +1,102 @@
+/**
+ * The way out of one connection: whole frames into its stream, counted.
+ *
+ *     waiting bytes   0 ─────── BEHIND_BYTES ─────── backpressureLimit
+ *     a send gives      "sent"               "behind"                  "dropped"
+ *     drain() after                  yes, once nothing waits any more
+ *
+ * A pong is no exception: a peer that pings and does not read has at most one pong waiting beyond
+ * `BEHIND_BYTES`, and the latest of its pings in memory (RFC 6455, 5.5.3, lets us skip the others).
+ *
+ * @module
+ */
+import type { Stream } from "../host/stream.ts";
+import { appendMessage, encodeFrame, encodeMessage, OPCODES } from "./frame.ts";
+import type { Scratch } from "./scratch.ts";
+
+/** More than this waiting to be sent is "behind". */
+export const BEHIND_BYTES: number = 64 * 1024;
+
+/** What became of something that was to be sent. */
+export type SendResult =
+  /** It leaves when this turn ends. */
+  | "sent"
+  /** It will leave, but much waits before it: better go on after `drain`. */
+  | "behind"
+  /** It did not fit under `backpressureLimit` and is lost, by the policy "drop". */
+  | "dropped"
+  /** The connection is not open. */
+  | "closed";
+
+/** Queues frames for one stream. */
+export class Outlet {
+  readonly #stream: Stream;
+  readonly #scratch: Scratch;
+  readonly #bytesMax: number;
+  /** Somebody was told "behind" or "dropped", and `drained` has not been called since. */
+  #behind = false;
+  /** Bytes that were ever written. */
+  #written = 0;
+  /** `#written` when the last pong was. */
+  #pongAt = 0;
+  /** The latest ping that has not been answered. */
+  #ping: Uint8Array | undefined;
+
+  /** `bytesMax` may wait; a message that waits alone may be longer. */
+  constructor(stream: Stream, scratch: Scratch, bytesMax: number) {
+    this.#stream = stream;
+    this.#scratch = scratch;
+    this.#bytesMax = bytesMax;
+  }
+
+  /** Queues a message as one frame. */
+  message(data: string | Uint8Array): SendResult {
+    const length = appendMessage(this.#scratch, 0, data);
+    return this.frames(length < 0 ? encodeMessage(data) : this.#scratch.bytes.slice(0, length));
+  }
+
+  /** Queues whole frames, in memory that will not change any more. */
+  frames(frames: Uint8Array): SendResult {
+    const { unsent } = this.#stream;
+    const waiting = unsent + frames.length;
+    if (waiting > this.#bytesMax && unsent > 0) {
+      this.#behind = true;
+      return "dropped";
+    }
+    this.#write(frames);
+    if (waiting <= BEHIND_BYTES) return "sent";
+    this.#behind = true;
+    return "behind";
+  }
+
+  /** Queues a frame that is short and must not be lost. */
+  control(opcode: number, payload: Uint8Array): void {
+    this.#write(encodeFrame(opcode, payload));
+  }
+
+  /** Answers a ping, now or later. */
+  pong(payload: Uint8Array): void {
+    const { unsent } = this.#stream;
+    const lastHasLeft = this.#written - unsent >= this.#pongAt;
+    if (unsent > BEHIND_BYTES && !lastHasLeft) {
+      this.#ping = payload;
+      return;
+    }
+    this.#ping = undefined;
+    this.control(OPCODES.pong, payload);
+    this.#pongAt = this.#written;
+  }
+
+  /** Nothing waits any more. True if somebody is to be told. */
+  drained(): boolean {
+    if (this.#ping !== undefined) this.pong(this.#ping);
+    const behind = this.#behind;
+    this.#behind = false;
+    return behind;
+  }
+
+  #write(bytes: Uint8Array): void {
+    this.#written += bytes.length;
+    this.#stream.write(bytes);
+  }
+}

@@ -1,0 +1,307 @@
+/**
+ * Rooms: named sets of connections on this node, and the fast way to all of their members.
+ *
+ *     broadcast(r, a) ┐                          ┌─▶ member 1 ─┐
+ *     broadcast(r, b) ├─▶ batch: [a][b][c] ─seal─┼─▶ member 2 ─┼─ one write each, when the turn ends
+ *     broadcast(r, c) ┘   encoded once           └─▶ member 3 ─┘
+ *
+ * What is broadcast to a room in one turn is encoded once, one frame behind the other, into the open
+ * batch; sealing it copies it out once, and every member's stream is handed the same bytes. At most
+ * one batch is open. Order holds because whatever could be told apart from the outside seals it
+ * first: a broadcast to another room, a direct send to a member, a join, a leave.
+ *
+ * Membership belongs to this node alone. Other nodes hear of a broadcast through the {@linkcode
+ * Relay}, and theirs come in through {@linkcode Rooms.deliver}, which tells nobody else.
+ *
+ * @module
+ */
+import { utf8 } from "../base/bytes.ts";
+import { assert } from "../base/assert.ts";
+import { appendMessage, encodeMessage } from "./frame.ts";
+import { Scratch } from "./scratch.ts";
+
+/** A room's name has at most this many bytes of UTF-8. */
+export const ROOM_NAME_BYTES_MAX = 255;
+
+/** A member is in at most this many rooms, unless told otherwise. */
+const ROOMS_MAX = 1000;
+
+/** A message to a room: a string is sent as text, bytes as binary. */
+export type RoomMessage = string | Uint8Array;
+
+/** What a room needs of a connection. */
+export interface Member {
+  /** Takes whole frames, in memory that will not change any more. Must not call back into rooms. */
+  sendShared(frames: Uint8Array): void;
+}
+
+/** How a broadcast reaches the rooms of other nodes: filled by the cluster. */
+export interface Relay {
+  broadcast(room: string, data: RoomMessage): void;
+}
+
+/** Calls a task at the end of this turn, before streams send. A `Host` is one. */
+export interface TurnEnd {
+  atFlush(task: () => void): void;
+}
+
+/** Limits of {@linkcode Rooms}. */
+export interface RoomsOptions {
+  /** A member may be in this many rooms; joining one more throws. Default 1000. */
+  readonly roomsMax?: number | undefined;
+}
+
+/** Why a room cannot be joined, in one word. */
+export type RoomFault =
+  /** The name is empty, longer than 255 bytes of UTF-8, or has a lone surrogate. */
+  | "badroom"
+  /** The connection is in as many rooms as it may. */
+  | "toomanyrooms";
+
+/** A room that cannot be joined or broadcast to. */
+export class RoomError extends RangeError {
+  override readonly name = "RoomError";
+  /** Which of the reasons. */
+  readonly code: RoomFault;
+
+  constructor(code: RoomFault, message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+/** One room that has members. */
+interface Room {
+  readonly name: string;
+  readonly members: Set<Member>;
+}
+
+/** Bytes of the open batch that one member is not to get. */
+interface Exclusion {
+  readonly from: number;
+  readonly to: number;
+}
+
+const NO_MEMBERS: ReadonlySet<Member> = new Set();
+const NO_ROOMS: ReadonlySet<string> = new Set();
+
+/**
+ * The rooms of one node.
+ *
+ * @example
+ * ```ts
+ * import { Rooms } from "./rooms.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const tasks: (() => void)[] = [];
+ * const rooms = new Rooms({ atFlush: (task) => tasks.push(task) });
+ * const got: Uint8Array[] = [];
+ * rooms.join("lobby", { sendShared: (frames) => got.push(frames) });
+ * rooms.broadcast("lobby", "hi");
+ * rooms.broadcast("lobby", "ho");
+ * for (const task of tasks) task();
+ * assertEquals(got, [new Uint8Array([0x81, 2, 0x68, 0x69, 0x81, 2, 0x68, 0x6f])]);
+ * ```
+ */
+export class Rooms {
+  /** Tells other nodes what is broadcast here. Empty on a node without a cluster. */
+  relay: Relay | undefined;
+
+  readonly #turn: TurnEnd;
+  readonly #roomsMax: number;
+  readonly #rooms: Map<string, Room> = new Map();
+  /** Which rooms each member is in. Who is in none is not here. */
+  readonly #joined: Map<Member, Set<string>> = new Map();
+
+  /** The batch, from 0 up to `#length`. A turn's frames past its end seal it first. */
+  readonly #scratch: Scratch = new Scratch();
+  #length = 0;
+  /** Whose batch is open. */
+  #open: Room | undefined;
+  /** Who is not to get what of the open batch. */
+  readonly #exclusions: Map<Member, Exclusion[]> = new Map();
+  /** The end of this turn will seal. */
+  #armed = false;
+  readonly #endTurn = (): void => {
+    this.#armed = false;
+    this.#seal();
+  };
+
+  constructor(turn: TurnEnd, options: RoomsOptions = {}) {
+    this.#turn = turn;
+    this.#roomsMax = options.roomsMax ?? ROOMS_MAX;
+  }
+
+  /** How many rooms have members here. */
+  get count(): number {
+    return this.#rooms.size;
+  }
+
+  /** Who is in a room, here. It changes as they come and go. */
+  members(room: string): ReadonlySet<Member> {
+    return this.#rooms.get(room)?.members ?? NO_MEMBERS;
+  }
+
+  /** The rooms that a member is in. It changes as it comes and goes. */
+  of(member: Member): ReadonlySet<string> {
+    return this.#joined.get(member) ?? NO_ROOMS;
+  }
+
+  /** Adds a member. Being in it already changes nothing. Throws {@linkcode RoomError}. */
+  join(room: string, member: Member): void {
+    const joined = this.#joined.get(member);
+    if (joined?.has(room)) return;
+    checkName(room);
+    if (joined !== undefined && joined.size >= this.#roomsMax) {
+      throw new RoomError(
+        "toomanyrooms",
+        `cannot join ${JSON.stringify(room)}: already in ${joined.size} rooms, leave one first`,
+      );
+    }
+    const known = this.#rooms.get(room);
+    if (known === undefined) this.#rooms.set(room, { name: room, members: new Set([member]) });
+    else {
+      // What was broadcast before is not for the newcomer.
+      if (this.#open === known) this.#seal();
+      known.members.add(member);
+    }
+    if (joined === undefined) this.#joined.set(member, new Set([room]));
+    else joined.add(room);
+  }
+
+  /** Takes a member out. It still gets what was broadcast before. */
+  leave(room: string, member: Member): void {
+    const joined = this.#joined.get(member);
+    if (joined === undefined || !joined.delete(room)) return;
+    if (joined.size === 0) this.#joined.delete(member);
+    this.#remove(room, member);
+  }
+
+  /** Takes a member out of all rooms. */
+  leaveAll(member: Member): void {
+    const joined = this.#joined.get(member);
+    if (joined === undefined) return;
+    this.#joined.delete(member);
+    for (const room of joined) this.#remove(room, member);
+  }
+
+  /** Sends to every member of a room, on every node. */
+  broadcast(room: string, data: RoomMessage): void {
+    if (!this.#append(room, data, undefined)) checkName(room);
+    this.relay?.broadcast(room, data);
+  }
+
+  /** Sends to every member of a room but this one, on every node. */
+  broadcastFrom(member: Member, room: string, data: RoomMessage): void {
+    if (!this.#append(room, data, member)) checkName(room);
+    this.relay?.broadcast(room, data);
+  }
+
+  /** Sends to the members here, `except` left out: a broadcast that another node has relayed. */
+  deliver(room: string, data: RoomMessage, except?: Member): void {
+    this.#append(room, data, except);
+  }
+
+  /** Hands out what is still open for this member, so that what it is sent next comes after. */
+  settle(member: Member): void {
+    if (this.#open?.members.has(member)) this.#seal();
+  }
+
+  /** Adds a message to its room's batch. False if nobody here is in that room. */
+  #append(name: string, data: RoomMessage, except: Member | undefined): boolean {
+    const room = this.#rooms.get(name);
+    if (room === undefined) return false;
+    if (this.#open !== room) this.#begin(room);
+    const from = this.#length;
+    const to = appendMessage(this.#scratch, from, data);
+    if (to < 0) this.#large(room, data, except);
+    else {
+      this.#length = to;
+      if (except !== undefined) this.#exclude(except, from, to);
+    }
+    return true;
+  }
+
+  #begin(room: Room): void {
+    this.#seal();
+    this.#open = room;
+    if (this.#armed) return;
+    this.#armed = true;
+    this.#turn.atFlush(this.#endTurn);
+  }
+
+  /** The batch is full, or the message is larger than any batch. */
+  #large(room: Room, data: RoomMessage, except: Member | undefined): void {
+    if (this.#length > 0) {
+      this.#begin(room);
+      this.#append(room.name, data, except);
+      return;
+    }
+    const frame = encodeMessage(data);
+    for (const member of room.members) if (member !== except) member.sendShared(frame);
+  }
+
+  #exclude(member: Member, from: number, to: number): void {
+    const exclusions = this.#exclusions.get(member);
+    if (exclusions === undefined) this.#exclusions.set(member, [{ from, to }]);
+    else exclusions.push({ from, to });
+  }
+
+  /** Hands the open batch to its members. */
+  #seal(): void {
+    const room = this.#open;
+    if (room === undefined) return;
+    this.#open = undefined;
+    const length = this.#length;
+    this.#length = 0;
+    if (length === 0) return;
+    const frames = this.#scratch.bytes.slice(0, length);
+    if (this.#exclusions.size === 0) {
+      for (const member of room.members) member.sendShared(frames);
+    } else this.#handOutExcept(room, frames);
+    assert(this.#length === 0, "a member called back into rooms");
+  }
+
+  #handOutExcept(room: Room, frames: Uint8Array): void {
+    for (const member of room.members) {
+      const exclusions = this.#exclusions.get(member);
+      if (exclusions === undefined) member.sendShared(frames);
+      else handOutAround(member, frames, exclusions);
+    }
+    this.#exclusions.clear();
+  }
+
+  #remove(name: string, member: Member): void {
+    const room = this.#rooms.get(name);
+    assert(room !== undefined, "a member of a room that is not there");
+    if (this.#open === room) this.#seal();
+    room.members.delete(member);
+    if (room.members.size === 0) this.#rooms.delete(name);
+  }
+}
+
+/** Hands out what lies between the exclusions, which are in order and do not overlap. */
+function handOutAround(
+  member: Member,
+  frames: Uint8Array,
+  exclusions: readonly Exclusion[],
+): void {
+  let at = 0;
+  for (const { from, to } of exclusions) {
+    if (from > at) member.sendShared(frames.subarray(at, from));
+    at = to;
+  }
+  if (at < frames.length) member.sendShared(frames.subarray(at));
+}
+
+function checkName(room: string): void {
+  if (room.length > 0 && room.isWellFormed()) {
+    // Three bytes are the most that one unit of a string can take.
+    if (room.length * 3 <= ROOM_NAME_BYTES_MAX || utf8(room).length <= ROOM_NAME_BYTES_MAX) return;
+  }
+  const shown = JSON.stringify(room.length > 40 ? `${room.slice(0, 40)}…` : room);
+  throw new RoomError(
+    "badroom",
+    `no room can be called ${shown}: give it 1 to ${ROOM_NAME_BYTES_MAX} bytes of UTF-8`,
+  );
+}

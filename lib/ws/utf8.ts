@@ -1,0 +1,76 @@
+/**
+ * Whether bytes that come in pieces are UTF-8 so far. A wrong byte is found in the piece that it
+ * comes in; a character may be cut by the border of two pieces.
+ *
+ *     lead byte   needs   the next byte is within
+ *     00..7f      0
+ *     c2..df      1       80..bf
+ *     e0          2       a0..bf      (less would be too long a form)
+ *     e1..ec, ee  2       80..bf
+ *     ed          2       80..9f      (more would be a surrogate)
+ *     f0          3       90..bf
+ *     f1..f3      3       80..bf
+ *     f4          3       80..8f      (more would be past U+10FFFF)
+ *     others      never
+ *
+ * @module
+ */
+import { isUtf8 } from "node:buffer";
+
+/** Below this length a call into the runtime costs more than it saves. */
+const NATIVE_FROM_BYTES = 32;
+
+/** The place within a character, between one piece and the next. */
+export class Utf8Check {
+  /** Bytes that the character still needs. */
+  #needed = 0;
+  /** Bounds of the next byte. */
+  #least = 0x80;
+  #most = 0xbf;
+
+  /** True if no character is cut off: the text may end here. */
+  get whole(): boolean {
+    return this.#needed === 0;
+  }
+
+  /** Looks at the bytes `from` up to `to`. False if they cannot be UTF-8, whatever follows. */
+  push(bytes: Uint8Array, from: number, to: number): boolean {
+    let at = from;
+    while (at < to && this.#needed > 0) if (!this.#byte(bytes[at++]!)) return false;
+    if (to - at >= NATIVE_FROM_BYTES) {
+      const border = lastBorder(bytes, to);
+      if (!isUtf8(bytes.subarray(at, border))) return false;
+      at = border;
+    }
+    while (at < to) if (!this.#byte(bytes[at++]!)) return false;
+    return true;
+  }
+
+  #byte(byte: number): boolean {
+    if (this.#needed > 0) {
+      if (byte < this.#least || byte > this.#most) return false;
+      this.#needed--;
+      this.#least = 0x80;
+      this.#most = 0xbf;
+      return true;
+    }
+    if (byte < 0x80) return true;
+    if (byte < 0xc2 || byte > 0xf4) return false;
+    this.#needed = byte < 0xe0 ? 1 : byte < 0xf0 ? 2 : 3;
+    if (byte === 0xe0) this.#least = 0xa0;
+    else if (byte === 0xed) this.#most = 0x9f;
+    else if (byte === 0xf0) this.#least = 0x90;
+    else if (byte === 0xf4) this.#most = 0x8f;
+    return true;
+  }
+}
+
+/** Where the last character that may be cut off begins; `to` if the last byte ends one. */
+function lastBorder(bytes: Uint8Array, to: number): number {
+  for (let back = 1; back <= 3; back++) {
+    const byte = bytes[to - back]!;
+    if (byte < 0x80) return to;
+    if (byte >= 0xc0) return to - back;
+  }
+  return to;
+}
