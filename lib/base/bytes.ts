@@ -93,7 +93,8 @@ export class Reader {
   }
 
   #take(length: number): boolean {
-    if (!this.ok || length > this.left) {
+    // Negative is what is left of a peer's length that was too small for its fields: a failure too.
+    if (!this.ok || length < 0 || length > this.left) {
       this.ok = false;
       return false;
     }

@@ -1,0 +1,18 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import { assert, AssertionFailure, unreachable } from "../../lib/base/assert.ts";
+import { test } from "../kit/test.ts";
+
+test("assert lets what is truthy pass, and throws with its message over what is not", () => {
+  for (const value of [true, 1, "x", {}]) assert(value, "fine");
+  for (const value of [false, 0, "", null, undefined, NaN]) {
+    const failure = assertThrows(() => assert(value, "queue is empty"), AssertionFailure);
+    assertEquals(
+      [failure.name, failure.code, failure.message],
+      ["AssertionFailure", "assertion", "queue is empty"],
+    );
+  }
+});
+
+test("unreachable says what it was reached with", () => {
+  assertThrows(() => unreachable("sideways" as never), AssertionFailure, "unreachable: sideways");
+});

@@ -1,0 +1,72 @@
+import { assertEquals } from "@std/assert";
+import { Heartbeat, type HeartbeatAdvice } from "../../lib/base/heartbeat.ts";
+import { test } from "../kit/test.ts";
+
+const LIMITS = { quietMs: 50, deadlineMs: 150 };
+
+/** Ticks every 10 ms up to `end`, hearing at `hears`; what was advised but "wait", and when. */
+function play(end: number, hears: readonly number[] = []): [number, HeartbeatAdvice][] {
+  const heartbeat = new Heartbeat(LIMITS, 10, 0);
+  const advised: [number, HeartbeatAdvice][] = [];
+  for (let now = 10; now <= end; now += 10) {
+    if (hears.includes(now)) heartbeat.heard();
+    const advice = heartbeat.tick(now);
+    if (advice !== "wait") advised.push([now, advice]);
+  }
+  return advised;
+}
+
+test("Heartbeat asks once per quiet time, and gives up at the deadline", () => {
+  assertEquals(play(150), [[50, "ping"], [100, "ping"], [150, "dead"]]);
+});
+
+test("Heartbeat counts any traffic as a sign of life", () => {
+  const often = Array.from({ length: 100 }, (_, i) => i * 40 + 40);
+  assertEquals(play(4000, often), []);
+  assertEquals(play(200, [60]), [[50, "ping"], [110, "ping"], [160, "ping"]]);
+  assertEquals(play(210, [60]).at(-1), [210, "dead"]);
+});
+
+test("Heartbeat is dead at the deadline and not a moment before it", () => {
+  const heartbeat = new Heartbeat(LIMITS, 100, 1000);
+  assertEquals(heartbeat.tick(1000 + 149.9), "ping");
+  assertEquals(heartbeat.tick(1000 + 150), "dead");
+});
+
+test("Heartbeat hears what came before a tick at that tick, even at the deadline", () => {
+  const heartbeat = new Heartbeat(LIMITS, 100, 0);
+  heartbeat.heard();
+  assertEquals(heartbeat.tick(150), "wait");
+  assertEquals(heartbeat.tick(299), "ping");
+  assertEquals(heartbeat.tick(300), "dead");
+});
+
+test("Heartbeat does not hold against the peer that its own ticks came late", () => {
+  const heartbeat = new Heartbeat(LIMITS, 10, 0);
+  assertEquals(heartbeat.tick(10), "wait");
+  // This process was stopped for an hour. Twenty of its milliseconds were due to happen.
+  const back = 3_600_000;
+  assertEquals(heartbeat.tick(back), "wait");
+  const advised: [number, HeartbeatAdvice][] = [];
+  for (let now = 10; now <= 120; now += 10) {
+    const advice = heartbeat.tick(back + now);
+    if (advice !== "wait") advised.push([now, advice]);
+  }
+  // The 10 ms before, the 20 that were due, and 120 since: the deadline.
+  assertEquals(advised, [[20, "ping"], [70, "ping"], [120, "dead"]]);
+});
+
+test("Heartbeat forgives no lateness that is within two ticks", () => {
+  const heartbeat = new Heartbeat(LIMITS, 10, 0);
+  const advised: HeartbeatAdvice[] = [];
+  for (let now = 20; now <= 160; now += 20) advised.push(heartbeat.tick(now));
+  assertEquals(advised, ["wait", "wait", "ping", "wait", "wait", "ping", "wait", "dead"]);
+});
+
+test("Heartbeat that comes late again and again still ends with a silent peer", () => {
+  const heartbeat = new Heartbeat(LIMITS, 10, 0);
+  let ticks = 1;
+  // Each tick comes 1000 ms late, of which 20 count.
+  while (heartbeat.tick(ticks * 1000) !== "dead") ticks++;
+  assertEquals(ticks, 8);
+});

@@ -1,0 +1,27 @@
+import { assertEquals } from "@std/assert";
+import { Log, LOG_LEVELS, type LogLevel } from "../../lib/base/log.ts";
+import { test } from "../kit/test.ts";
+
+/** A log from `least` on, and where its lines go. */
+function heard(least: LogLevel) {
+  const lines: [LogLevel, string][] = [];
+  return { lines, log: new Log((level, line) => lines.push([level, line]), least, "a@here") };
+}
+
+test("Log passes on each level from the least on, and none below", () => {
+  for (const least of LOG_LEVELS) {
+    const { log, lines } = heard(least);
+    for (const level of LOG_LEVELS) log[level](`said ${level}`);
+    const passed = LOG_LEVELS.slice(LOG_LEVELS.indexOf(least));
+    assertEquals(lines, passed.map((level) => [level, `a@here: said ${level}`]));
+  }
+});
+
+test("Log.as speaks under another name, with the same sink and the same least level", () => {
+  const { log, lines } = heard("warn");
+  const other = log.as("rooms");
+  other.info("not this");
+  other.warn("this");
+  log.error("and this");
+  assertEquals(lines, [["warn", "rooms: this"], ["error", "a@here: and this"]]);
+});
