@@ -173,6 +173,7 @@ export class Mesh implements Inbound, SessionHandler {
     }, (stream) => this.#accept(stream));
     if (name.port === 0) await this.#rename(this.#listener.address.port);
     const { clock } = this.#host;
+    if (this.#stopping) return;
     this.#timers.push(clock.every(this.#tickMs, () => this.#tick()));
     if (this.#options.tls === undefined) {
       this.#timers.push(clock.every(LEAF_RENEW_MS, () => void this.#renew()));
@@ -202,6 +203,7 @@ export class Mesh implements Inbound, SessionHandler {
     const session = this.#sessions.get(name);
     this.#dials.get(name)?.cancel.abort();
     this.#peers.leave(name);
+    this.#settle(name, new NodeConnectError("aborted", `no session with ${name}: disconnected`));
     await session?.goodbye("disconnected");
     return session !== undefined;
   }
@@ -233,8 +235,10 @@ export class Mesh implements Inbound, SessionHandler {
     if (this.#sessions.get(name) !== session) return;
     this.#sessions.delete(name);
     this.#peers.down(name, end !== "disconnected", this.#host.clock.now());
-    if (end === "shutdown" || end === "disconnected") this.#log.info(`${name} is down: ${end}`);
-    else this.#log.warn(`${name} is down: ${end} (${words})`);
+    if (this.#stopping) this.#log.debug(`${name} is down: we are stopping`);
+    else if (end === "shutdown" || end === "disconnected") {
+      this.#log.info(`${name} is down: ${end}`);
+    } else this.#log.warn(`${name} is down: ${end} (${words})`);
     this.events.emit("nodedown", { node: name, reason: end });
     this.#schedule();
   }

@@ -1,0 +1,63 @@
+/**
+ * Rooms across the cluster: the second half of the journey of a broadcast.
+ *
+ *     rooms.broadcast ─▶ members here
+ *           └─▶ relay ─▶ one ROOM_BROADCAST to each connected node ─▶ its relay ─▶ members there
+ *
+ * A node never forwards what it was sent: who said it has told everybody. Nobody tracks where a
+ * room has members, so a broadcast costs one frame per node whether or not anyone listens there.
+ *
+ * @module
+ */
+import { Buffer } from "node:buffer";
+import { utf8 } from "../base/bytes.ts";
+import type { Log } from "../base/log.ts";
+import type { RoomSink } from "../dist/inbound.ts";
+import type { Mesh } from "../dist/mesh.ts";
+import { encodeRoomBroadcast, ROOM_MESSAGE_BYTES_MAX } from "../dist/message.ts";
+import type { Relay, RoomMessage, Rooms } from "../ws/rooms.ts";
+
+/** Ties the rooms of a node to the mesh. */
+export class RoomRelay implements Relay, RoomSink {
+  readonly #mesh: Mesh;
+  readonly #rooms: Rooms;
+  readonly #log: Log;
+
+  constructor(mesh: Mesh, rooms: Rooms, log: Log) {
+    this.#mesh = mesh;
+    this.#rooms = rooms;
+    this.#log = log;
+    rooms.relay = this;
+    mesh.roomSink = this;
+  }
+
+  /** Tells the other nodes. A message that fits no frame is not sent to them, which is logged. */
+  broadcast(room: string, data: RoomMessage): void {
+    let frame: Uint8Array | undefined;
+    for (const session of this.#mesh.sessions()) {
+      frame ??= this.#encode(room, data);
+      if (frame === undefined) return;
+      session.sendData(frame);
+    }
+  }
+
+  roomMessage(room: string, message: Uint8Array, text: boolean): void {
+    if (!text) return this.#rooms.deliver(room, message);
+    const { buffer, byteOffset, length } = message;
+    this.#rooms.deliver(room, Buffer.from(buffer, byteOffset, length).toString("utf8"));
+  }
+
+  #encode(room: string, data: RoomMessage): Uint8Array | undefined {
+    const length = typeof data !== "string"
+      ? data.length
+      : data.length * 3 <= ROOM_MESSAGE_BYTES_MAX
+      ? 0
+      : utf8(data).length;
+    if (length <= ROOM_MESSAGE_BYTES_MAX) return encodeRoomBroadcast(room, data);
+    this.#log.warn(
+      `a message of ${length} bytes to room ${JSON.stringify(room)} was not sent to other nodes: ` +
+        `the most is ${ROOM_MESSAGE_BYTES_MAX}`,
+    );
+    return undefined;
+  }
+}

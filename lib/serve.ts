@@ -1,0 +1,33 @@
+/**
+ * `serve` for a program that is no node: WebSockets on this machine alone.
+ *
+ * @module
+ */
+import { systemHost } from "./start.ts";
+import type { ServeOptions } from "./ws/options.ts";
+import { serve as serveOn, type Server } from "./ws/server.ts";
+
+/**
+ * Serves WebSockets, and plain HTTP on the same port. Its rooms are its own; `node.serve` is the
+ * same with rooms that span the cluster.
+ *
+ * @throws {OptionError} `code` "badoption": an option cannot be.
+ * @throws {ListenError} `code` of the system: the port is in use, or may not be used.
+ *
+ * @example An echo server
+ * ```ts
+ * import { serve } from "@firn/firn";
+ *
+ * await using server = await serve({
+ *   message: (conn, data) => conn.send(data),
+ *   fetch: () => new Response("a WebSocket lives here"),
+ * });
+ * const socket = new WebSocket(server.url);
+ * socket.onopen = () => socket.send("hello");
+ * await new Promise((came) => socket.onmessage = came);
+ * socket.close();
+ * ```
+ */
+export function serve<Data = undefined>(options: ServeOptions<Data> = {}): Promise<Server> {
+  return serveOn(systemHost(), options);
+}

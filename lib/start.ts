@@ -1,0 +1,146 @@
+/**
+ * From options to a running node: chooses the host, checks what the user typed, derives the keys,
+ * and fits the hatch through which rooms reach other nodes.
+ *
+ * @module
+ */
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { Log, LOG_LEVELS, type LogLevel, type LogSink } from "./base/log.ts";
+import { RoomRelay } from "./cluster/room_relay.ts";
+import { checkCookie, makeCookie } from "./dist/cookie.ts";
+import type { SessionLimits } from "./dist/connection.ts";
+import { type ClusterKeys, deriveKeys } from "./dist/identity.ts";
+import { Mesh, type OwnTls } from "./dist/mesh.ts";
+import { formatName, isLoopback, type NodeName, normalName, parseName } from "./dist/name.ts";
+import { BunHost } from "./host/bun.ts";
+import { DenoHost } from "./host/deno.ts";
+import type { Host } from "./host/host.ts";
+import { Rooms } from "./ws/rooms.ts";
+
+/** How to start a node. Everything has a default: `Node.start()` is a node on this machine. */
+export interface NodeOptions {
+  /**
+   * The node's name, `name@host:port`: `host:port` is where others dial it. Port 0 lets the system
+   * choose. Default: a name by chance, on 127.0.0.1, port 0.
+   */
+  readonly name?: string | undefined;
+  /**
+   * The cluster's secret, the same on every node. Nodes that listen beyond this machine need one
+   * with 16 bytes of chance. Default: what is in `cookieFile`.
+   */
+  readonly cookie?: string | undefined;
+  /**
+   * Where the cookie is kept when none is given; made, readable by its owner only, when it is not
+   * there. Default: `.firn.cookie` in the home folder.
+   */
+  readonly cookieFile?: string | undefined;
+  /**
+   * Where to listen, if not at the host and port of the name: behind NAT, in a container. A node
+   * whose name is not on this machine must say this, so that nobody listens to the world unawares.
+   */
+  readonly listen?: { readonly hostname: string; readonly port?: number | undefined } | undefined;
+  /** Nodes to join; one that is up is enough to find all. They are dialled until the node stops. */
+  readonly seeds?: readonly string[] | undefined;
+  /** Certificates of your own authority, PEM, in place of those that the cookie gives. */
+  readonly tls?: OwnTls | undefined;
+  /** Milliseconds of silence after which a peer is pinged. Default 5000. */
+  readonly pingInterval?: number | undefined;
+  /** Milliseconds of silence after which a peer is given up. Default 15000. */
+  readonly pingTimeout?: number | undefined;
+  /** Bytes that may wait for one peer; past it room messages to it are dropped. Default 64 MiB. */
+  readonly queueBytesMax?: number | undefined;
+  /** What is logged: nothing, or from a level up. Default "info". */
+  readonly logLevel?: LogLevel | "silent" | undefined;
+  /** Who takes the lines. Default: standard error. */
+  readonly log?: LogSink | undefined;
+}
+
+/** A node cannot be started as it was asked to be. */
+export class NodeOptionError extends TypeError {
+  override readonly name = "NodeOptionError";
+  /** Stable code: `"badoption"`. */
+  readonly code = "badoption";
+}
+
+/** What `startNode` makes. */
+export interface Parts {
+  readonly host: Host;
+  readonly mesh: Mesh;
+  readonly rooms: Rooms;
+}
+
+/** The host of the runtime that runs this. */
+export function systemHost(): Host {
+  return "Bun" in globalThis ? new BunHost() : new DenoHost();
+}
+
+/** Starts a node. `keys` spares deriving them from the cookie again. */
+export async function startNode(
+  options: NodeOptions,
+  host: Host = systemHost(),
+  keys?: ClusterKeys,
+): Promise<Parts> {
+  const name = nodeName(options, host);
+  const listen = listenAddress(options, name);
+  const limits = sessionLimits(options);
+  const log = makeLog(options, host, name);
+  const cookie = options.cookie ?? cookieFromFile(options, host);
+  checkCookie(cookie, isLoopback(listen.hostname));
+  const seeds = (options.seeds ?? []).map(normalName);
+  keys ??= await deriveKeys(cookie);
+  const mesh = new Mesh(host, { name, keys, listen, seeds, tls: options.tls, limits, log });
+  const rooms = new Rooms(host);
+  new RoomRelay(mesh, rooms, log);
+  await mesh.start();
+  return { host, mesh, rooms };
+}
+
+function nodeName(options: NodeOptions, host: Host): NodeName {
+  const chance = Array.from(host.random.bytes(3), (byte) => byte.toString(16).padStart(2, "0"));
+  return parseName(normalName(options.name ?? `node-${chance.join("")}@127.0.0.1:0`))!;
+}
+
+function listenAddress(options: NodeOptions, name: NodeName): { hostname: string; port: number } {
+  const { listen } = options;
+  if (listen !== undefined) return { hostname: listen.hostname, port: listen.port ?? name.port };
+  if (isLoopback(name.hostname)) return { hostname: name.hostname, port: name.port };
+  throw new NodeOptionError(
+    `${formatName(name)} would listen beyond this machine: if that is meant, ` +
+      `give listen: { hostname: "${name.hostname}" }, or "0.0.0.0" for all addresses`,
+  );
+}
+
+function sessionLimits(options: NodeOptions): SessionLimits {
+  const quietMs = milliseconds("pingInterval", options.pingInterval ?? 5_000);
+  const deadlineMs = milliseconds("pingTimeout", options.pingTimeout ?? 15_000);
+  if (deadlineMs <= quietMs) {
+    throw new NodeOptionError(
+      `option pingTimeout (${deadlineMs}) must be more than pingInterval (${quietMs})`,
+    );
+  }
+  return { quietMs, deadlineMs, queueBytesMax: options.queueBytesMax ?? 64 * 1024 * 1024 };
+}
+
+function milliseconds(name: string, value: number): number {
+  if (value >= 10 && value <= 86_400_000) return value;
+  throw new NodeOptionError(`option ${name} is ${value}: use 10 to 86400000 milliseconds`);
+}
+
+function makeLog(options: NodeOptions, host: Host, name: NodeName): Log {
+  const level = options.logLevel ?? "info";
+  if (level === "silent") return new Log(() => {}, "error", "");
+  if (!LOG_LEVELS.includes(level)) {
+    throw new NodeOptionError(
+      `option logLevel is ${JSON.stringify(level)}: use "silent" or one of ${
+        LOG_LEVELS.join(", ")
+      }`,
+    );
+  }
+  return new Log(options.log ?? host.log, level, formatName(name));
+}
+
+function cookieFromFile(options: NodeOptions, host: Host): string {
+  const path = options.cookieFile ?? join(homedir(), ".firn.cookie");
+  return host.secretFile(path, () => makeCookie(host.random));
+}

@@ -1,0 +1,59 @@
+/**
+ * Firn: nodes that form a mesh, and WebSocket rooms that span it, for Deno and Bun.
+ *
+ * @example A chat that runs on as many machines as you like
+ * ```ts
+ * import { Node } from "@firn/firn";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const cookie = "the same on every node";
+ * const start = (short: string, seeds: string[]) =>
+ *   Node.start({ name: `${short}@127.0.0.1:0`, cookie, seeds, logLevel: "silent" });
+ * const chat = (node: Node) =>
+ *   node.serve({
+ *     open: (conn) => conn.join("lobby"),
+ *     message: (_conn, text) => node.rooms.broadcast("lobby", text),
+ *   });
+ *
+ * await using a = await start("a", []);
+ * await using b = await start("b", [a.name]);
+ * const [here, there] = [await chat(a), await chat(b)];
+ *
+ * const mine = new WebSocket(here.url);
+ * const yours = new WebSocket(there.url);
+ * await Promise.all([mine, yours].map((socket) => new Promise((open) => socket.onopen = open)));
+ * if (a.peers().length === 0) await new Promise<unknown>((up) => a.on("nodeup", up));
+ *
+ * const heard = new Promise((hear) => yours.onmessage = (event) => hear(event.data));
+ * mine.send("hello from the other node");
+ * assertEquals(await heard, "hello from the other node");
+ * mine.close();
+ * yours.close();
+ * ```
+ *
+ * @module
+ */
+export { Node } from "./lib/node.ts";
+export { serve } from "./lib/serve.ts";
+export { NodeOptionError, type NodeOptions } from "./lib/start.ts";
+export { type MeshEvents, NodeConnectError, type OwnTls } from "./lib/dist/mesh.ts";
+export type { SessionEnd } from "./lib/dist/connection.ts";
+export { NodeNameError } from "./lib/dist/name.ts";
+export { CookieError } from "./lib/dist/cookie.ts";
+export type { LogLevel, LogSink } from "./lib/base/log.ts";
+export { ListenError } from "./lib/host/host.ts";
+export type { Address } from "./lib/host/stream.ts";
+export type {
+  BackpressurePolicy,
+  Connection,
+  ConnectionHandlers,
+  ConnectionState,
+} from "./lib/ws/connection.ts";
+export {
+  type Acceptance,
+  OptionError,
+  type ServeOptions,
+  type UpgradeAnswer,
+} from "./lib/ws/options.ts";
+export { RoomError, type RoomMessage, type Rooms } from "./lib/ws/rooms.ts";
+export type { Server, StopOptions } from "./lib/ws/server.ts";
