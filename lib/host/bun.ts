@@ -36,6 +36,9 @@ import type { Random } from "../base/random.ts";
 /** How long a dialler's TLS handshake may take unless told otherwise. */
 const HANDSHAKE_MS = 5_000;
 
+/** How long an acceptor that we do not trust has to hang up too. Milliseconds. */
+const FAREWELL_MS = 1_000;
+
 /** The part of Bun that we use; Bun's own types are a package, and the core has none. */
 interface BunApi {
   listen(options: unknown): RawListener;
@@ -104,9 +107,14 @@ export class BunHost implements Host {
           if (settled) raw.terminate();
           else if (wanted === undefined) up(raw);
         },
-        // `ok` alone is not enough: Bun reports an unverified certificate beside a success.
-        handshake(raw: RawSocket, ok: boolean, error: Error | null): void {
+        // This is where the acceptor's certificate is judged. `ok` alone is not enough: Bun reports
+        // an unverified certificate beside a success.
+        handshake: (raw: RawSocket, ok: boolean, error: Error | null): void => {
           if (ok && !error && raw.authorized) return up(raw);
+          // In order, not cut off: in the middle of TLS Deno's acceptor would not notice for seconds.
+          raw.shutdown();
+          socket = undefined;
+          this.clock.after(FAREWELL_MS, () => raw.terminate());
           settle(connectError(error ?? new Error("certificate not verified"), options));
         },
         close(raw: RawSocket, error?: Error): void {
@@ -124,6 +132,8 @@ export class BunHost implements Host {
         tls: wanted && {
           ca: wanted.ca,
           serverName: wanted.serverName,
+          // Not Bun's way of refusing, which cuts off: ours, in `handshake` above.
+          rejectUnauthorized: false,
           ...(wanted.cert && { cert: wanted.cert, key: wanted.key }),
         },
         socket: socketHandler,

@@ -1,0 +1,153 @@
+import { assert, assertEquals } from "@std/assert";
+import { type NodeProcess, PAIRS, untilWhole, withNodes } from "../kit/process.ts";
+import { Client } from "../kit/socket.ts";
+import { test, until } from "../kit/test.ts";
+
+/** A message said on one node is heard on the other, both ways. */
+async function roomsWork(a: NodeProcess, b: NodeProcess): Promise<void> {
+  for (const [here, there] of [[a, b], [b, a]] as const) {
+    const client = await Client.member(there.url, "works");
+    await here.ask("say", { room: "works", text: "yes" });
+    await until("it was heard", () => client.heard.includes("yes0"));
+    await client.close();
+  }
+}
+
+for (const [one, other] of PAIRS) {
+  test(`nodedown (${one}, ${other}) comes at once after kill -9, and a restarted node is accepted at once`, async () => {
+    await withNodes(async (start) => {
+      const a = await start(one, "a");
+      const b = await start(other, "b", { seeds: [a.name] });
+      const c = await start(one, "c", { seeds: [a.name] });
+      await untilWhole(a, b, c);
+      const killedAt = performance.timeOrigin + performance.now();
+      await b.kill();
+      await until(
+        "both noticed",
+        () => [a, c].every((node) => node.count("nodedown", b.name, "closed") === 1),
+      );
+      for (const node of [a, c]) {
+        const { at } = node.told.find(({ event }) => event === "nodedown")!;
+        assert(at! - killedAt < 1000, `noticed after ${at! - killedAt} ms`);
+      }
+      await roomsWork(a, c);
+      const again = await start(other, "b", { name: b.name, seeds: [a.name] });
+      assertEquals(again.name, b.name);
+      await untilWhole(a, again, c);
+      await roomsWork(a, again);
+      assertEquals([a.count("nodeup", b.name), c.count("nodeup", b.name)], [2, 2]);
+    });
+  });
+
+  test(`a node (${one}, ${other}) stopped with SIGSTOP is given up at the deadline, and rejoins after SIGCONT`, async () => {
+    await withNodes(async (start) => {
+      const hasty = { pingInterval: 200, pingTimeout: 1000 };
+      const a = await start(one, "a", hasty);
+      const b = await start(other, "b", { ...hasty, seeds: [a.name] });
+      const c = await start(other, "c", { ...hasty, seeds: [a.name] });
+      await untilWhole(a, b, c);
+      const stoppedAt = performance.timeOrigin + performance.now();
+      b.signal("SIGSTOP");
+      await until(
+        "both gave up",
+        () => [a, c].every((node) => node.count("nodedown", b.name, "timeout") === 1),
+      );
+      for (const node of [a, c]) {
+        const { at } = node.told.find(({ event }) => event === "nodedown")!;
+        const after = at! - stoppedAt;
+        assert(after > 700 && after < 3000, `gave up after ${after} ms`);
+      }
+      await roomsWork(a, c);
+      assertEquals([a.count("nodedown", c.name), c.count("nodedown", a.name)], [0, 0]);
+      b.signal("SIGCONT");
+      await untilWhole(a, b, c);
+      assertEquals([b.count("nodedown", a.name), b.count("nodedown", c.name)], [1, 1]);
+      await roomsWork(a, b);
+      await roomsWork(b, c);
+    });
+  });
+
+  test(`a node (${one}, ${other}) stopped for less than the deadline loses nothing`, async () => {
+    await withNodes(async (start) => {
+      const patient = { pingInterval: 300, pingTimeout: 10_000 };
+      const a = await start(one, "a", patient);
+      const b = await start(other, "b", { ...patient, seeds: [a.name] });
+      await untilWhole(a, b);
+      const client = await Client.member(b.url, "r");
+      b.signal("SIGSTOP");
+      await a.ask("say", { room: "r", text: "x", count: 500 });
+      // Long enough for pings to be due on both sides.
+      await new Promise((wake) => setTimeout(wake, 1000));
+      b.signal("SIGCONT");
+      await until("all came", () => client.heard.length === 500);
+      assertEquals([a.count("nodedown"), b.count("nodedown")], [0, 0]);
+      await client.close();
+    });
+  });
+
+  test(`a node (${one}, ${other}) with a wrong cookie is refused on both sides within a second, in one line each`, async () => {
+    await withNodes(async (start) => {
+      const a = await start(one, "a");
+      const b = await start(other, "b", { seeds: [a.name] });
+      await untilWhole(a, b);
+      const stranger = await start(other, "stranger", {
+        cookie: "another cookie",
+        seeds: [a.name],
+      });
+      await until("both refused", () => a.count("refused") > 0 && stranger.count("refused") > 0);
+      // It dials when it starts, and says that it is ready right after.
+      const readyAt = stranger.told.find(({ event }) => event === "ready")!.at!;
+      for (const node of [a, stranger]) {
+        const late = node.told.find(({ event }) => event === "refused")!.at! - readyAt;
+        assert(late < 1000, `refused after ${late} ms`);
+      }
+      // It goes on trying, and nobody's log fills.
+      await until("it has tried again", () => a.count("refused") >= 4, 30_000);
+      assertEquals(a.warnings().length, 1, a.warnings().join("\n"));
+      assertEquals(stranger.warnings().length, 1, stranger.warnings().join("\n"));
+      assert(/cookie/.test(a.warnings()[0]!), a.warnings()[0]);
+      assert(/cookie/.test(stranger.warnings()[0]!), stranger.warnings()[0]);
+      assertEquals(await stranger.ask("peers"), []);
+      assertEquals(await a.ask("peers"), [b.name]);
+      await roomsWork(a, b);
+    });
+  });
+
+  test(`a session (${one}, ${other}) has a p99 under 5 ms for spaced small messages, both ways`, async () => {
+    await withNodes(async (start) => {
+      const a = await start(one, "a");
+      const b = await start(other, "b", { seeds: [a.name] });
+      await untilWhole(a, b);
+      for (const [from, to] of [[a, b], [b, a]] as const) {
+        // A stall of Nagle's shows in every round; a busy machine does not.
+        const rounds: number[] = [];
+        while (rounds.length < 5 && !rounds.some((ms) => ms < 5)) {
+          const room = `spaced ${rounds.length}`;
+          await to.ask("listen", { room });
+          await from.ask("saySpaced", { room, count: 200, everyMs: 3 });
+          const all = async (): Promise<number[]> =>
+            (await to.ask<{ at: number[] }>("heard", { room })).at;
+          await until("all came", async () => (await all()).length === 200);
+          rounds.push((await all()).sort((x, y) => x - y)[197]!);
+        }
+        assert(rounds.some((ms) => ms < 5), `p99 of the rounds: ${rounds.join(", ")} ms`);
+      }
+    });
+  });
+
+  test(`disconnect (${one}, ${other}) ends the session for both, and neither comes back by itself`, async () => {
+    await withNodes(async (start) => {
+      const a = await start(one, "a");
+      const b = await start(other, "b", { seeds: [a.name] });
+      await untilWhole(a, b);
+      assertEquals(await a.ask("disconnect", { name: b.name }), true);
+      await until("both know", () =>
+        a.count("nodedown", b.name, "disconnected") === 1 &&
+        b.count("nodedown", a.name, "disconnected") === 1);
+      assertEquals(await a.ask("disconnect", { name: b.name }), false);
+      assertEquals(await a.ask("connect", { name: b.name }), "up");
+      await untilWhole(a, b);
+      assertEquals([a.count("nodeup"), b.count("nodeup")], [2, 2]);
+    });
+  });
+}
