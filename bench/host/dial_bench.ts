@@ -1,0 +1,185 @@
+/**
+ * Question: which of the runtime's TLS calls should nodes dial and accept with?
+ *
+ * Each way is measured by a round trip of 64 B, by five small writes in five turns until all have
+ * come (what Nagle's algorithm and delayed acknowledgements stall: look at the p99), by 1 MiB one
+ * way in writes of 16 KiB, and by a dial with its first round trip. Both ends share one process and
+ * its one event loop, which is saturated; ratios between ways mean something, absolute times less.
+ *
+ * @module
+ */
+import process from "node:process";
+import { setImmediate } from "node:timers";
+import tls from "node:tls";
+import { makeAuthority, makeLeaf, SERVER_NAME } from "../../lib/dist/certificate.ts";
+import { DenoStream, WriteWindow } from "../../lib/host/deno_stream.ts";
+import { FlushPoint } from "../../lib/host/flush_point.ts";
+import { NodeStream } from "../../lib/host/node_stream.ts";
+import { type Stream, type StreamHandler } from "../../lib/host/stream.ts";
+import { systemHost } from "../../lib/start.ts";
+import { bench, size } from "../kit.ts";
+
+/** Two ends of one connection. */
+interface Pair {
+  readonly near: Stream;
+  readonly far: Stream;
+}
+
+type Way = () => Promise<Pair>;
+
+const host = systemHost();
+const authority = await makeAuthority(host.random.bytes(32));
+const leaf = await makeLeaf(authority, "a@127.0.0.1:9000", Date.now(), host.random.bytes(16));
+const own = { cert: leaf.cert, key: leaf.key };
+const point = new FlushPoint("Bun" in globalThis ? (run) => setImmediate(run) : queueMicrotask);
+const nowhere = { hostname: "", port: 0 };
+
+/** Listens by the host and hands out the far end of each dial. */
+async function byHost(dial: (port: number) => Promise<Stream>, clientCa?: string): Promise<Way> {
+  let arrived: (stream: Stream) => void = () => {};
+  const { address } = await host.listen(
+    { hostname: "127.0.0.1", port: 0, tls: { ...own, clientCa } },
+    (stream) => arrived(stream),
+  );
+  return async () => {
+    const far = new Promise<Stream>((arrive) => arrived = arrive);
+    return { near: await dial(address.port), far: await far };
+  };
+}
+
+function dialByHost(certificate: object): (port: number) => Promise<Stream> {
+  const client = { ca: authority.pem, serverName: SERVER_NAME, ...certificate };
+  return (port) => host.connect({ hostname: "127.0.0.1", port, tls: client, timeoutMs: 5000 });
+}
+
+async function denoWays(): Promise<Record<string, Way>> {
+  const window = new WriteWindow();
+  const stream = (conn: Deno.Conn): Stream => new DenoStream(point, window, conn, nowhere);
+  // `connectTls` checks the address that it dials; our certificates hold one fixed name.
+  const connectTls = async (port: number): Promise<Stream> =>
+    stream(
+      await Deno.connectTls({
+        hostname: "127.0.0.1",
+        port,
+        caCerts: [authority.pem],
+        unsafelyDisableHostnameVerification: true,
+      }),
+    );
+  const listener = Deno.listenTls({ hostname: "127.0.0.1", port: 0, ...own });
+  const { port } = listener.addr as Deno.NetAddr;
+  return {
+    "startTls to node:tls (ours)": await byHost(dialByHost({})),
+    "node:tls to node:tls (ours, own certificates)": await byHost(dialByHost(own), authority.pem),
+    "connectTls to node:tls": await byHost(connectTls),
+    "connectTls to listenTls": async () => {
+      const far = listener.accept();
+      return { near: await connectTls(port), far: stream(await far) };
+    },
+  };
+}
+
+async function bunWays(): Promise<Record<string, Way>> {
+  const server = tls.createServer({ ...own, allowHalfOpen: true });
+  await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
+  const { port } = server.address() as { port: number };
+  return {
+    "Bun.connect to Bun.listen (ours)": await byHost(dialByHost({})),
+    "Bun.connect to Bun.listen (ours, own certificates)": await byHost(
+      dialByHost(own),
+      authority.pem,
+    ),
+    "node:tls to node:tls": async () => {
+      const far = new Promise<tls.TLSSocket>((up) => server.once("secureConnection", up));
+      const socket = tls.connect({
+        host: "127.0.0.1",
+        port,
+        ca: authority.pem,
+        servername: SERVER_NAME,
+      });
+      await new Promise<void>((up) => socket.once("secureConnect", up));
+      const near = new NodeStream(point, socket, nowhere);
+      return { near, far: new NodeStream(point, await far, nowhere) };
+    },
+  };
+}
+
+/** Calls back when `bytes` more have come. */
+class Counter implements StreamHandler {
+  #left = 0;
+  #reached: () => void = () => {};
+
+  constructor(stream: Stream) {
+    stream.handler = this;
+  }
+
+  take(bytes: number): Promise<void> {
+    this.#left += bytes;
+    return new Promise((reached) => this.#reached = reached);
+  }
+
+  data(bytes: Uint8Array): void {
+    this.#left -= bytes.length;
+    if (this.#left === 0) this.#reached();
+  }
+
+  drain(): void {}
+  end(): void {}
+  close(): void {}
+}
+
+const small = new Uint8Array(64);
+const block = new Uint8Array(16 * 1024);
+const BLOCKS = size(64, 2);
+const ways = "Bun" in globalThis ? await bunWays() : await denoWays();
+
+async function roundTrip(near: Stream, far: Stream, here: Counter, there: Counter): Promise<void> {
+  const came = there.take(small.length);
+  near.write(small);
+  await came;
+  const back = here.take(small.length);
+  far.write(small);
+  await back;
+}
+
+for (const [name, open] of Object.entries(ways)) {
+  const { near, far } = await open();
+  const [here, there] = [new Counter(near), new Counter(far)];
+
+  bench(`round trip: ${name}`, { group: "round trip of 64 B" }, async () => {
+    await roundTrip(near, far, here, there);
+  });
+
+  for (
+    const [from, to, way] of [[near, there, "to acceptor"], [far, here, "to dialler"]] as const
+  ) {
+    const options = { group: "five writes in five turns", n: size(300, 2), warmup: 2 };
+    bench(`spaced, ${way}: ${name}`, options, async () => {
+      const all = to.take(5 * small.length);
+      for (let i = 0; i < 5; i++) {
+        from.write(small);
+        await new Promise((turn) => setImmediate(turn));
+      }
+      await all;
+    });
+  }
+
+  bench(`${BLOCKS} × 16 KiB: ${name}`, { group: "throughput" }, async () => {
+    const all = there.take(BLOCKS * block.length);
+    for (let i = 0; i < BLOCKS; i++) near.write(block);
+    await all;
+  });
+
+  bench(
+    `dial: ${name}`,
+    { group: "dial and first round trip", n: size(50, 1), warmup: 1 },
+    async () => {
+      const pair = await open();
+      await roundTrip(pair.near, pair.far, new Counter(pair.near), new Counter(pair.far));
+      pair.near.abort();
+      pair.far.abort();
+    },
+  );
+}
+
+// On Bun nothing else ends the process: sockets are open.
+if ("Bun" in globalThis) setTimeout(() => process.exit(0), size(30_000, 2_000)).unref?.();
