@@ -53,7 +53,8 @@ export function checkCookie(cookie: string, loopback: boolean): void {
 export function chanceBits(text: string): number {
   if (new Set(text).size < DISTINCT_MIN) return 0;
   let kinds = 0;
-  if (/^[0-9a-f]*$/.test(text) || /^[0-9A-F]*$/.test(text)) kinds = 16;
+  if (/^[0-9]*$/.test(text)) kinds = 10;
+  else if (/^[0-9a-f]*$/.test(text) || /^[0-9A-F]*$/.test(text)) kinds = 16;
   else {
     if (/[a-z]/.test(text)) kinds += 26;
     if (/[A-Z]/.test(text)) kinds += 26;
