@@ -65,6 +65,12 @@ export const REJECT_REASONS = [
 /** One of {@linkcode REJECT_REASONS}. */
 export type RejectReason = (typeof REJECT_REASONS)[number];
 
+/** This many characters of a REJECT's words are read; the rest is cut off. */
+const WORDS_LENGTH_MAX = 200;
+
+/** Controls, what turns the direction of writing, and what ends a line or a paragraph. */
+const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
+
 /** Why a session is ended on purpose, by number on the wire (from 1). */
 export const GOODBYE_REASONS = ["shutdown", "disconnected"] as const;
 
@@ -184,9 +190,9 @@ export function decodeReject(
   const reader = new Reader(body);
   const reason = REJECT_REASONS[reader.u8() - 1] ?? "protocol";
   const words = reader.text(reader.u16());
-  // The words go into a log: nothing in them may look like another line.
-  // deno-lint-ignore no-control-regex
-  return reader.ok ? { reason, words: words.replace(/[\x00-\x1f\x7f-\x9f]/g, " ") } : undefined;
+  if (!reader.ok) return undefined;
+  // The words go into a log, and may come from anybody: nothing in them may look like another line.
+  return { reason, words: words.slice(0, WORDS_LENGTH_MAX).replace(UNPRINTABLE, " ") };
 }
 
 /** A GOODBYE frame. */
