@@ -67,7 +67,9 @@ async function runAll(): Promise<void> {
 /** The mean of one call, in nanoseconds. */
 async function measure(body: Body, { n, warmup = n ?? 100 }: BenchOptions): Promise<number> {
   for (let i = 0; i < warmup; i++) await body();
-  const waits = body() instanceof Promise;
+  const first = body();
+  const waits = first instanceof Promise;
+  await first;
   const start = performance.now();
   let calls = 0;
   while (n === undefined ? performance.now() - start < MEASURE_MS : calls < n) {
