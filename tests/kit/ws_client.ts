@@ -1,0 +1,264 @@
+/**
+ * A WebSocket client that can lie: raw TCP, any bytes, and a frame builder and reader of its own, so
+ * that the server is not judged by the code that it is made of.
+ */
+import type { Host } from "../../lib/host/host.ts";
+import type { Stream, StreamEnd, StreamHandler } from "../../lib/host/stream.ts";
+import { until } from "./test.ts";
+
+/** The key of RFC 6455's example. */
+export const SAMPLE_KEY = "dGhlIHNhbXBsZSBub25jZQ==";
+
+/** The mask that frames have unless they say otherwise: that of RFC 6455's examples. */
+export const SAMPLE_MASK: readonly number[] = [0x37, 0xfa, 0x21, 0x3d];
+
+/** A frame, right or wrong. */
+export interface FrameShape {
+  /** Default 1, text. */
+  readonly opcode?: number;
+  /** A string is sent as UTF-8. */
+  readonly payload?: string | Uint8Array;
+  readonly fin?: boolean;
+  /** The three reserved bits, as 0 to 7. */
+  readonly reserved?: number;
+  /** `false` leaves the mask out. */
+  readonly mask?: readonly number[] | false;
+  /** The form of the length, if not the shortest. */
+  readonly form?: 7 | 16 | 64;
+  /** The length to claim, if not the true one. */
+  readonly claims?: number | bigint;
+}
+
+/** A frame that the server sent. */
+export interface ReceivedFrame {
+  readonly fin: boolean;
+  readonly opcode: number;
+  readonly payload: Uint8Array;
+}
+
+/** The bytes that hex digits say; blanks do not matter. */
+export function hex(text: string): Uint8Array<ArrayBuffer> {
+  const digits = text.replace(/\s/g, "");
+  return Uint8Array.from(
+    { length: digits.length / 2 },
+    (_, i) => parseInt(digits.slice(2 * i, 2 * i + 2), 16),
+  );
+}
+
+/** Bytes as hex digits. */
+export function toHex(bytes: Uint8Array): string {
+  return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join(" ");
+}
+
+/** UTF-8 of a string; bytes as they are. */
+export function bytesOf(data: string | Uint8Array): Uint8Array {
+  return typeof data === "string" ? new TextEncoder().encode(data) : data;
+}
+
+/** One array of several. */
+export function join(...parts: readonly Uint8Array[]): Uint8Array {
+  const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
+}
+
+/** Builds a frame as a client sends it, or as one should not. */
+export function buildFrame(shape: FrameShape = {}): Uint8Array {
+  const { opcode = 1, fin = true, reserved = 0, mask = SAMPLE_MASK } = shape;
+  const payload = bytesOf(shape.payload ?? "");
+  const length = BigInt(shape.claims ?? payload.length);
+  const form = shape.form ?? (length < 126n ? 7 : length < 65536n ? 16 : 64);
+  const head = [(fin ? 0x80 : 0) | (reserved << 4) | opcode];
+  head.push((mask ? 0x80 : 0) | (form === 7 ? Number(length) : form === 16 ? 126 : 127));
+  for (let bits = form === 7 ? 0 : form; bits > 0; bits -= 8) {
+    head.push(Number((length >> BigInt(bits - 8)) & 0xffn));
+  }
+  if (!mask) return join(Uint8Array.from(head), payload);
+  const masked = payload.map((byte, i) => byte ^ mask[i % 4]!);
+  return join(Uint8Array.from([...head, ...mask]), masked);
+}
+
+/** Takes a server's frames apart; throws at what a server must not send. */
+export function readFrames(bytes: Uint8Array): { frames: ReceivedFrame[]; rest: Uint8Array } {
+  const frames: ReceivedFrame[] = [];
+  let at = 0;
+  for (;;) {
+    const [first, second] = [bytes[at], bytes[at + 1]];
+    if (first === undefined || second === undefined) break;
+    if ((first & 0x70) !== 0) {
+      throw new Error(`a reserved bit in ${toHex(bytes.slice(at, at + 4))}`);
+    }
+    if ((second & 0x80) !== 0) throw new Error("a server's frame is masked");
+    const extra = second === 126 ? 2 : second === 127 ? 8 : 0;
+    let length = extra === 0 ? second : 0;
+    for (let i = 0; i < extra; i++) length = length * 256 + (bytes[at + 2 + i] ?? 0);
+    const start = at + 2 + extra;
+    if (start + length > bytes.length) break;
+    if (extra > 0 && length < (extra === 2 ? 126 : 65536)) throw new Error("not the shortest form");
+    const payload = bytes.slice(start, start + length);
+    frames.push({ fin: (first & 0x80) !== 0, opcode: first & 0x0f, payload });
+    at = start + length;
+  }
+  return { frames, rest: bytes.subarray(at) };
+}
+
+/** The payload of a close frame, without regard to the rules. */
+export function closePayload(code: number, reason: string | Uint8Array = ""): Uint8Array {
+  return join(Uint8Array.of(code >> 8, code & 0xff), bytesOf(reason));
+}
+
+/** The request that opens a WebSocket. A header given as `undefined` is left out. */
+export function upgradeRequest(
+  headers: Readonly<Record<string, string | undefined>> = {},
+  line: string = "GET / HTTP/1.1",
+): string {
+  const all: Record<string, string | undefined> = {
+    Host: "127.0.0.1",
+    Upgrade: "websocket",
+    Connection: "Upgrade",
+    "Sec-WebSocket-Key": SAMPLE_KEY,
+    "Sec-WebSocket-Version": "13",
+    ...headers,
+  };
+  const lines = Object.entries(all).filter(([, value]) => value !== undefined)
+    .map(([name, value]) => `${name}: ${value}\r\n`);
+  return `${line}\r\n${lines.join("")}\r\n`;
+}
+
+/** One raw connection. */
+export class RawClient implements StreamHandler {
+  readonly stream: Stream;
+  /** The head of the HTTP response, once it is whole. */
+  head: string | undefined;
+  /** Everything behind the head. */
+  body: Uint8Array = new Uint8Array(0);
+  /** Frames that came after a 101. */
+  readonly frames: ReceivedFrame[] = [];
+  /** The server will send no more. */
+  ended = false;
+  /** It is over, and how. */
+  closed: StreamEnd | undefined;
+  #read = 0;
+
+  /** Connects to a server on this machine. */
+  static async connect(host: Host, port: number): Promise<RawClient> {
+    const stream = await host.connect({ hostname: "127.0.0.1", port, timeoutMs: 5000 });
+    return new RawClient(stream);
+  }
+
+  /** Connects and opens a WebSocket. */
+  static async open(
+    host: Host,
+    port: number,
+    headers?: Readonly<Record<string, string | undefined>>,
+    line?: string,
+  ): Promise<RawClient> {
+    const client = await RawClient.connect(host, port);
+    client.write(upgradeRequest(headers, line));
+    await client.answered();
+    if (client.status !== 101) throw new Error(`no WebSocket: ${client.head}${client.text}`);
+    return client;
+  }
+
+  constructor(stream: Stream) {
+    this.stream = stream;
+    stream.handler = this;
+  }
+
+  /** The status of the HTTP response. */
+  get status(): number {
+    return Number(this.head?.split(" ")[1]);
+  }
+
+  /** What is behind the head, as text. */
+  get text(): string {
+    return new TextDecoder().decode(this.body);
+  }
+
+  /** A header of the HTTP response. */
+  header(name: string): string | undefined {
+    const line = this.head?.split("\r\n").find((each) =>
+      each.toLowerCase().startsWith(`${name.toLowerCase()}:`)
+    );
+    return line?.slice(name.length + 1).trim();
+  }
+
+  write(data: string | Uint8Array): void {
+    this.stream.write(bytesOf(data));
+  }
+
+  /** Sends a frame. */
+  send(shape: FrameShape): void {
+    this.write(buildFrame(shape));
+  }
+
+  /** Waits for the head of the HTTP response. */
+  answered(): Promise<void> {
+    return until("the server answers", () => this.head !== undefined || this.closed !== undefined);
+  }
+
+  /** Waits until the server has ended its side. */
+  gone(ms?: number): Promise<void> {
+    return until("the server hangs up", () => this.ended || this.closed !== undefined, ms);
+  }
+
+  /** The next frame that was not taken yet. */
+  async next(): Promise<ReceivedFrame> {
+    const at = this.#read++;
+    await until("a frame comes", () => this.frames.length > at || this.closed !== undefined);
+    const frame = this.frames[at];
+    if (frame === undefined) throw new Error(`no frame ${at}: ${JSON.stringify(this.closed)}`);
+    return frame;
+  }
+
+  /** The next frame's payload as text. */
+  async nextText(): Promise<string> {
+    return new TextDecoder().decode((await this.next()).payload);
+  }
+
+  /** Waits for the close frame, whatever comes before it: its code and reason. */
+  async closeFrame(): Promise<{ code: number; reason: string }> {
+    for (;;) {
+      const { opcode, payload } = await this.next();
+      if (opcode !== 8) continue;
+      const code = payload.length === 0 ? 1005 : payload[0]! * 256 + payload[1]!;
+      return { code, reason: new TextDecoder().decode(payload.subarray(2)) };
+    }
+  }
+
+  /** Ends it now, and waits until it is over. */
+  async abort(): Promise<void> {
+    this.stream.abort();
+    await until("the stream is over", () => this.closed !== undefined);
+  }
+
+  data(bytes: Uint8Array): void {
+    this.body = join(this.body, bytes);
+    if (this.head === undefined) {
+      const text = new TextDecoder("latin1").decode(this.body);
+      const end = text.indexOf("\r\n\r\n");
+      if (end < 0) return;
+      this.head = text.slice(0, end);
+      this.body = this.body.slice(end + 4);
+    }
+    if (this.status !== 101) return;
+    const { frames, rest } = readFrames(this.body);
+    this.frames.push(...frames);
+    this.body = rest.slice();
+  }
+
+  drain(): void {}
+
+  end(): void {
+    this.ended = true;
+    this.stream.end();
+  }
+
+  close(end: StreamEnd): void {
+    this.closed = end;
+  }
+}

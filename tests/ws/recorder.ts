@@ -1,0 +1,153 @@
+/** The ends of the quiet parts: what a decoder, a reader or a connection tells, written down. */
+import type { Stream, StreamHandler } from "../../lib/host/stream.ts";
+import { IGNORE } from "../../lib/host/stream.ts";
+import { FrameDecoder, type FrameSink, type Rule } from "../../lib/ws/frame.ts";
+import { MessageReader, type MessageSink } from "../../lib/ws/message.ts";
+import { Scratch, SCRATCH_BYTES } from "../../lib/ws/scratch.ts";
+import { join, readFrames, type ReceivedFrame, toHex } from "../kit/ws_client.ts";
+
+/** Writes down what a frame decoder tells, one line an event. */
+export class FrameRecorder implements FrameSink {
+  paused = false;
+  readonly lines: string[] = [];
+  /** How many payload bytes came. */
+  bytes = 0;
+
+  begin(opcode: number, fin: boolean, length: number): Rule | undefined {
+    this.lines.push(`begin ${opcode}${fin ? " fin" : ""} ${length}`);
+    return undefined;
+  }
+
+  piece(scratch: Scratch, from: number, to: number, _high: number, left: number): undefined {
+    this.bytes += to - from;
+    if (to > from || left === 0) this.lines.push(`piece ${toHex(scratch.bytes.slice(from, to))}`);
+  }
+
+  control(opcode: number, payload: Uint8Array): undefined {
+    this.lines.push(`control ${opcode} ${toHex(payload)}`.trim());
+  }
+
+  fail(rule: Rule): void {
+    this.lines.push(`fail ${rule}`);
+  }
+}
+
+/** Writes down what a message reader tells. */
+export class MessageRecorder implements MessageSink {
+  paused = false;
+  readonly messages: (string | Uint8Array)[] = [];
+  readonly controls: { opcode: number; payload: Uint8Array }[] = [];
+  failed: Rule | undefined;
+
+  message(data: string | Uint8Array): void {
+    this.messages.push(data);
+  }
+
+  control(opcode: number, payload: Uint8Array): undefined {
+    this.controls.push({ opcode, payload });
+  }
+
+  fail(rule: Rule): void {
+    this.failed = rule;
+  }
+}
+
+/** Feeds a decoder chunk by chunk, as a connection does. */
+export function feed(
+  decoder: FrameDecoder,
+  sink: FrameSink,
+  chunks: readonly Uint8Array[],
+  scratch: Scratch = new Scratch(),
+): void {
+  for (const chunk of chunks) {
+    for (let from = 0; from < chunk.length; from += SCRATCH_BYTES) {
+      const piece = chunk.subarray(from, from + SCRATCH_BYTES);
+      scratch.bytes.set(piece);
+      decoder.decode(scratch, 0, piece.length, sink);
+    }
+  }
+}
+
+/** The lines of a decoder that is fed these chunks. */
+export function decode(
+  chunks: readonly Uint8Array[],
+  lengthMax: number = 1 << 20,
+  role: "server" | "client" = "server",
+): FrameRecorder {
+  const recorder = new FrameRecorder();
+  feed(new FrameDecoder(role, lengthMax), recorder, chunks);
+  return recorder;
+}
+
+/** What a server's reader makes of these chunks. */
+export function read(chunks: readonly Uint8Array[], lengthMax: number = 1 << 20): MessageRecorder {
+  const recorder = new MessageRecorder();
+  feed(
+    new FrameDecoder("server", lengthMax),
+    new MessageReader(recorder, lengthMax),
+    chunks,
+  );
+  return recorder;
+}
+
+/** Bytes, one array each. */
+export function byteByByte(bytes: Uint8Array): Uint8Array[] {
+  return Array.from(bytes, (byte) => Uint8Array.of(byte));
+}
+
+/** A stream whose other end is the test. What is written waits until `flush`. */
+export class FakeStream implements Stream {
+  readonly remote = { hostname: "192.0.2.1", port: 4711 };
+  readonly peerCertificate = undefined;
+  handler: StreamHandler = IGNORE;
+  unsent = 0;
+  paused = false;
+  ended = false;
+  aborted = false;
+  /** Each write, as it was given. */
+  readonly writes: Uint8Array[] = [];
+
+  write(bytes: Uint8Array): void {
+    if (this.ended || this.aborted) return;
+    this.writes.push(bytes);
+    this.unsent += bytes.length;
+  }
+
+  pause(): void {
+    this.paused = true;
+  }
+
+  resume(): void {
+    this.paused = false;
+  }
+
+  end(): void {
+    this.ended = true;
+  }
+
+  abort(): void {
+    if (this.aborted) return;
+    this.aborted = true;
+    this.handler.close({ kind: "aborted" });
+  }
+
+  /** Everything that was written has left. */
+  flush(): void {
+    this.unsent = 0;
+    this.handler.drain();
+  }
+
+  /** The frames that were written. */
+  get frames(): ReceivedFrame[] {
+    return readFrames(join(...this.writes)).frames;
+  }
+
+  /** They in short: "1 hi", "8 1000 bye". */
+  get sent(): string[] {
+    return this.frames.map(({ opcode, payload }) => {
+      if (opcode !== 8) return `${opcode} ${new TextDecoder().decode(payload)}`.trim();
+      const code = payload.length === 0 ? 1005 : payload[0]! * 256 + payload[1]!;
+      return `8 ${code} ${new TextDecoder().decode(payload.subarray(2))}`.trim();
+    });
+  }
+}
