@@ -55,5 +55,5 @@ export {
   type ServeOptions,
   type UpgradeAnswer,
 } from "./lib/ws/options.ts";
-export { RoomError, type RoomMessage, type Rooms } from "./lib/ws/rooms.ts";
+export { type Member, RoomError, type RoomMessage, type Rooms } from "./lib/ws/rooms.ts";
 export type { Server, StopOptions } from "./lib/ws/server.ts";

@@ -42,7 +42,7 @@ export class PingError extends RangeError {
 }
 
 /** One WebSocket, as the application sees it. */
-export interface Connection<Data = undefined> {
+export interface Connection<Data = undefined> extends Member {
   /** A number that no other connection of its server has or had. */
   readonly id: number;
   /** Where the peer is. */
