@@ -37,23 +37,37 @@ export { Node } from "./lib/node.ts";
 export { serve } from "./lib/serve.ts";
 export { NodeOptionError, type NodeOptions } from "./lib/start.ts";
 export { type MeshEvents, NodeConnectError, type OwnTls } from "./lib/dist/mesh.ts";
-export type { SessionEnd } from "./lib/dist/connection.ts";
+export { SESSION_ENDS, type SessionEnd } from "./lib/dist/connection.ts";
 export { NodeNameError } from "./lib/dist/name.ts";
 export { CookieError } from "./lib/dist/cookie.ts";
-export type { LogLevel, LogSink } from "./lib/base/log.ts";
+export { LOG_LEVELS, type LogLevel, type LogSink } from "./lib/base/log.ts";
 export { ListenError } from "./lib/host/host.ts";
 export type { Address } from "./lib/host/stream.ts";
-export type {
-  BackpressurePolicy,
-  Connection,
-  ConnectionHandlers,
-  ConnectionState,
+export {
+  BACKPRESSURE_POLICIES,
+  type BackpressurePolicy,
+  type Connection,
+  CONNECTION_STATES,
+  type ConnectionHandlers,
+  type ConnectionState,
+  PingError,
 } from "./lib/ws/connection.ts";
+export { CloseCodeError } from "./lib/ws/close.ts";
 export {
   type Acceptance,
   OptionError,
   type ServeOptions,
   type UpgradeAnswer,
 } from "./lib/ws/options.ts";
-export { type Member, RoomError, type RoomMessage, type Rooms } from "./lib/ws/rooms.ts";
+export type { SendResult } from "./lib/ws/outlet.ts";
+export {
+  type Member,
+  type Relay,
+  RoomError,
+  type RoomFault,
+  type RoomMessage,
+  Rooms,
+  type RoomsOptions,
+  type TurnEnd,
+} from "./lib/ws/rooms.ts";
 export type { Server, StopOptions } from "./lib/ws/server.ts";

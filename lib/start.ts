@@ -58,6 +58,7 @@ export interface NodeOptions {
 
 /** A node cannot be started as it was asked to be. */
 export class NodeOptionError extends TypeError {
+  /** Tells the class of the error. */
   override readonly name = "NodeOptionError";
   /** Stable code: `"badoption"`. */
   readonly code = "badoption";

@@ -9,6 +9,7 @@
 
 /** Our own code broke a rule of its own. Never caused by input. */
 export class AssertionFailure extends Error {
+  /** Tells the class of the error. */
   override readonly name = "AssertionFailure";
   /** Stable code: `"assertion"`. */
   readonly code = "assertion";

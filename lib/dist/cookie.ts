@@ -20,6 +20,7 @@ const DISTINCT_MIN = 8;
 
 /** A cookie that must not be used. */
 export class CookieError extends Error {
+  /** Tells the class of the error. */
   override readonly name = "CookieError";
   /** Stable code: `"badcookie"`. */
   readonly code = "badcookie";

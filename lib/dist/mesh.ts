@@ -47,6 +47,7 @@ const UNPROVEN_MAX = 128;
 export interface OwnTls {
   /** This node's certificate, with its host name or address in it. */
   readonly cert: string;
+  /** The private key of it. */
   readonly key: string;
   /** The authority that signed every node's certificate. */
   readonly ca: string;
@@ -87,10 +88,12 @@ interface Waiter {
 
 /** A session could not be had. `code` says why in one word. */
 export class NodeConnectError extends Error {
+  /** Tells the class of the error. */
   override readonly name = "NodeConnectError";
   /** A `ConnectError`'s code, a reason to refuse, `"timeout"`, `"broken"` or `"stopping"`. */
   readonly code: string;
 
+  /** With its code and words. */
   constructor(code: string, message: string) {
     super(message);
     this.code = code;

@@ -30,6 +30,7 @@ export interface NodeName {
 
 /** A name that is not of the form `name@host:port`. */
 export class NodeNameError extends Error {
+  /** Tells the class of the error. */
   override readonly name = "NodeNameError";
   /** Stable code: `"badname"`. */
   readonly code = "badname";

@@ -77,6 +77,7 @@ export type ConnectFailure = (typeof CONNECT_FAILURES)[number];
 
 /** A connection could not be made. */
 export class ConnectError extends Error {
+  /** Tells the class of the error. */
   override readonly name = "ConnectError";
   /** Which of the reasons. */
   readonly code: ConnectFailure;
@@ -89,9 +90,12 @@ export class ConnectError extends Error {
 
 /** A port that cannot be listened on. `code` is the system's word, such as `"EADDRINUSE"`. */
 export class ListenError extends Error {
+  /** Tells the class of the error. */
   override readonly name = "ListenError";
+  /** The system's word for it. */
   readonly code: string;
 
+  /** With its code and words. */
   constructor(code: string, message: string) {
     super(message);
     this.code = code;

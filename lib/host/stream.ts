@@ -14,7 +14,9 @@
 
 /** Where one end of a stream is. */
 export interface Address {
+  /** A host name or an address, without brackets. */
   readonly hostname: string;
+  /** From 1 to 65535. */
   readonly port: number;
 }
 

@@ -33,6 +33,7 @@ const REASON_BYTES_MAX = 123;
 
 /** A code that `close` does not send. */
 export class CloseCodeError extends RangeError {
+  /** Tells the class of the error. */
   override readonly name = "CloseCodeError";
   /** Stable code: `"badclosecode"`. */
   readonly code = "badclosecode";

@@ -36,6 +36,7 @@ const PING_BYTES_MAX = 125;
 
 /** A ping that cannot be sent. */
 export class PingError extends RangeError {
+  /** Tells the class of the error. */
   override readonly name = "PingError";
   /** Stable code: `"badping"`. */
   readonly code = "badping";
@@ -51,6 +52,7 @@ export interface Connection<Data = undefined> extends Member {
   readonly protocol: string | undefined;
   /** Whatever the application keeps with it; the upgrade hook gives the first. */
   data: Data;
+  /** Where in its life it is. */
   readonly state: ConnectionState;
   /** Bytes that wait to be handed to the system. */
   readonly buffered: number;

@@ -26,6 +26,7 @@ const MIB = 1024 * 1024;
 
 /** An option that cannot be. */
 export class OptionError extends TypeError {
+  /** Tells the class of the error. */
   override readonly name = "OptionError";
   /** Stable code: `"badoption"`. */
   readonly code = "badoption";
@@ -65,6 +66,7 @@ export interface ServeOptions<Data = undefined> extends ConnectionHandlers<Data>
   readonly maxPayloadLength?: number | undefined;
   /** Bytes that may wait to be sent to one peer. */
   readonly backpressureLimit?: number | undefined;
+  /** What happens to a message that does not fit under it. Default "close". */
   readonly backpressurePolicy?: BackpressurePolicy | undefined;
   /** Seconds of silence; 0: for ever. */
   readonly idleTimeout?: number | undefined;
@@ -72,6 +74,7 @@ export interface ServeOptions<Data = undefined> extends ConnectionHandlers<Data>
   readonly handshakeTimeout?: number | undefined;
   /** Milliseconds from our goodbye to the end. */
   readonly closeTimeout?: number | undefined;
+  /** WebSockets and requests at once; one more gets a 503. */
   readonly maxConnections?: number | undefined;
   /** Bytes of a plain request's body. */
   readonly maxRequestBodySize?: number | undefined;

@@ -37,11 +37,13 @@ export interface Member {
 
 /** How a broadcast reaches the rooms of other nodes: filled by the cluster. */
 export interface Relay {
+  /** Tells the other nodes, once each. */
   broadcast(room: string, data: RoomMessage): void;
 }
 
 /** Calls a task at the end of this turn, before streams send. A `Host` is one. */
 export interface TurnEnd {
+  /** Runs `task` then. */
   atFlush(task: () => void): void;
 }
 
@@ -60,10 +62,12 @@ export type RoomFault =
 
 /** A room that cannot be joined or broadcast to. */
 export class RoomError extends RangeError {
+  /** Tells the class of the error. */
   override readonly name = "RoomError";
   /** Which of the reasons. */
   readonly code: RoomFault;
 
+  /** With its code and words. */
   constructor(code: RoomFault, message: string) {
     super(message);
     this.code = code;
@@ -127,6 +131,7 @@ export class Rooms {
     this.#seal();
   };
 
+  /** `turn` tells when this turn ends. */
   constructor(turn: TurnEnd, options: RoomsOptions = {}) {
     this.#turn = turn;
     this.#roomsMax = options.roomsMax ?? ROOMS_MAX;

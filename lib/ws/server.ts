@@ -28,6 +28,7 @@ const TURNED_AWAY_MAX = 100;
 export interface StopOptions {
   /** The code of the close frames. Default 1001: going away. */
   readonly code?: number | undefined;
+  /** Its reason; cut to 123 bytes. */
   readonly reason?: string | undefined;
   /** Milliseconds until those who have not gone are cut off. Default 5000. */
   readonly timeout?: number | undefined;
@@ -35,12 +36,15 @@ export interface StopOptions {
 
 /** A running server. */
 export interface Server extends AsyncDisposable {
+  /** The address that it listens on. */
   readonly hostname: string;
+  /** The port that it really has. */
   readonly port: number;
   /** Where to connect, with `ws:` or `wss:`. */
   readonly url: string;
   /** How many WebSockets are open, or not quite closed. */
   readonly connections: number;
+  /** What its connections join. */
   readonly rooms: Rooms;
   /** Accepts no more, says goodbye to everybody, and resolves when all are gone. */
   stop(options?: StopOptions): Promise<void>;
