@@ -79,9 +79,10 @@ export function systemHost(): Host {
 /** Starts a node. `keys` spares deriving them from the cookie again. */
 export async function startNode(
   options: NodeOptions,
-  host: Host = systemHost(),
+  host?: Host,
   keys?: ClusterKeys,
 ): Promise<Parts> {
+  host ??= systemHost();
   const name = nodeName(options, host);
   const listen = listenAddress(options, name);
   const limits = sessionLimits(options);
