@@ -14,7 +14,7 @@
 import { parseArgs } from "@std/cli/parse-args";
 import { run } from "./check/command.ts";
 import { type Stage, STAGES } from "./check/stages.ts";
-import { sentence, sum, type Tally, tallyOf } from "./check/tally.ts";
+import { complaintOf, sentence, sum, type Tally, tallyOf } from "./check/tally.ts";
 import { findTools, type Tools } from "./check/tools.ts";
 
 const HELP = `Checks everything that CI checks.
@@ -82,7 +82,7 @@ async function runStage(stage: Stage, tools: Tools, verbose: boolean): Promise<T
     const program = runtime === "deno" ? tools.deno : tools.bun!;
     const result = await run({ program, args, env: { ...tools.env, ...stage.env } }, verbose);
     tallies.push(tallyOf(stage.counts, result));
-    if (!result.ok) failures += `$ ${[runtime, ...args].join(" ")}\n${result.output.trimEnd()}\n`;
+    if (!result.ok) failures += `$ ${[runtime, ...args].join(" ")}\n${complaintOf(result)}\n`;
   }
   clearInterval(progress);
   const all = sum(tallies);

@@ -102,6 +102,8 @@ test("runtimeProblems finds a runtime's name in code, not in comments or sentenc
   assertEquals(runtimeProblems(dist('if ("Bun" in globalThis) x();')).length, 1);
   assertEquals(runtimeProblems(dist("const s = `${Bun.version}`;")).length, 1);
   assertEquals(runtimeProblems([sourceOf("lib/host/deno.ts", "Deno.exit();")]), []);
+  assertEquals(runtimeProblems([sourceOf("lib/start.ts", '"Bun" in globalThis;')]), []);
+  assertEquals(runtimeProblems([sourceOf("lib/start.ts", "Bun.version;")]).length, 1);
 });
 
 test("quietProblems finds each loud word, and a loud list that is not true", () => {

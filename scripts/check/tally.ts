@@ -21,6 +21,12 @@ export function tallyOf(counting: Counting, { ok, output }: Result): Tally {
   return ok ? counts : { ...counts, failed: Math.max(1, counts.failed) };
 }
 
+/** What a failed run printed, without the lines that say that something passed. */
+export function complaintOf({ output }: Result): string {
+  const dull = /^(\(pass\) .*|.* \.\.\. ok \(.*\)|Check .*|)$/;
+  return output.split("\n").filter((line) => !dull.test(line)).join("\n");
+}
+
 /** Several together. */
 export function sum(tallies: readonly Tally[]): Tally {
   const of = (key: keyof Tally): number => tallies.reduce((all, tally) => all + tally[key], 0);

@@ -39,6 +39,7 @@ test("Writer holds exactly its limit, and one byte more is our bug", () => {
   const writer = new Writer(1, limit);
   assertEquals(writeAll(writer).length, limit);
   assertThrows(() => writer.u8(0), AssertionFailure, `limit of ${limit} bytes`);
+  assertEquals(new Writer(1, 2).u8(1).u8(2).length, 2);
   for (let less = 0; less < limit; less++) {
     assertThrows(() => writeAll(new Writer(1, less)), AssertionFailure, "limit");
   }

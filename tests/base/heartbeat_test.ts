@@ -67,6 +67,6 @@ test("Heartbeat that comes late again and again still ends with a silent peer", 
   const heartbeat = new Heartbeat(LIMITS, 10, 0);
   let ticks = 1;
   // Each tick comes 1000 ms late, of which 20 count.
-  while (heartbeat.tick(ticks * 1000) !== "dead") ticks++;
+  while (ticks < 100 && heartbeat.tick(ticks * 1000) !== "dead") ticks++;
   assertEquals(ticks, 8);
 });
