@@ -163,6 +163,7 @@ export class Connection implements FrameSink {
     this.#end(end, words);
   }
 
+  /** A frame came. */
   frame(tag: number, body: Uint8Array): boolean {
     switch (tag) {
       case TAG.PING:
@@ -187,10 +188,14 @@ export class Connection implements FrameSink {
     }
   }
 
+  /** A frame over the limit came: what follows it cannot be told apart. */
+  overlong(): void {
+    this.#broke(`a frame of more than ${FRAME_BYTES_MAX} bytes`);
+  }
+
   #data(bytes: Uint8Array): void {
     this.#heartbeat.heard();
-    if (this.#over || this.#reader.push(bytes, this)) return;
-    this.#broke(`a frame of more than ${FRAME_BYTES_MAX} bytes`);
+    if (!this.#over && !this.#reader.push(bytes, this)) this.overlong();
   }
 
   #broke(rule: string): false {

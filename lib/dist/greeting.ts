@@ -20,12 +20,18 @@ const FAREWELL_MS = 1_000;
 /** Why a handshake came to nothing. */
 export type GreetingFailure = RejectReason | "timeout" | "broken" | "aborted";
 
+/** Who takes what comes behind the handshake. */
+export interface SessionSink extends FrameSink {
+  /** A frame was over the limit: nothing more can be read. */
+  overlong(): void;
+}
+
 /** Who is told how it went. One of `up` and `failed` is called, once. */
 export interface Greeter {
   /** A dialler has proved itself: the reason to refuse it, or `undefined`. */
   decide(met: Met): { readonly reason: RejectReason; readonly words: string } | undefined;
   /** It is up. What takes further frames, beginning with those behind the handshake. */
-  up(met: Met, opened: Opened): FrameSink;
+  up(met: Met, opened: Opened): SessionSink;
   failed(failure: GreetingFailure, words: string, byPeer: boolean): void;
 }
 
@@ -39,7 +45,7 @@ export class Greeting implements StreamHandler, FrameSink {
   readonly #deadline: Timer;
   #bytes = 0;
   #ended = false;
-  #next: FrameSink | undefined;
+  #next: SessionSink | undefined;
 
   constructor(
     stream: Stream,
@@ -68,6 +74,7 @@ export class Greeting implements StreamHandler, FrameSink {
   data(bytes: Uint8Array): void {
     this.#bytes += bytes.length;
     const whole = this.#reader.push(bytes, this);
+    if (this.#next !== undefined && !whole) this.#next.overlong();
     if (this.#next !== undefined || this.#ended) return;
     if (whole && this.#bytes <= UNPROVEN_BYTES_MAX) return;
     this.#act(fail("protocol", `more than ${UNPROVEN_BYTES_MAX} bytes before the session is up`));
@@ -96,6 +103,8 @@ export class Greeting implements StreamHandler, FrameSink {
         break;
       case "decide": {
         const refusal = this.#greeter.decide(step.met);
+        // To decide may have ended another session, and who was told of that may have stopped us.
+        if (this.#ended) return;
         if (refusal) return this.#act(fail(refusal.reason, refusal.words));
         const up = (this.#machine as Acceptor).accept();
         this.#stream.write(up.frame);

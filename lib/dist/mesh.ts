@@ -23,7 +23,6 @@ import {
   type SessionHandler,
   type SessionLimits,
 } from "./connection.ts";
-import type { FrameSink } from "./frame.ts";
 import { type Greeter, Greeting, type GreetingFailure } from "./greeting.ts";
 import { Acceptor, Dialler, type Met, type Self } from "./handshake.ts";
 import { type ClusterKeys, makeCreation } from "./identity.ts";
@@ -455,7 +454,7 @@ export class Mesh implements Inbound, SessionHandler {
     dial.cancel.abort();
   }
 
-  #up(met: Met, dialled: boolean, opened: Opened): FrameSink {
+  #up(met: Met, dialled: boolean, opened: Opened): Connection {
     const { clock } = this.#host;
     const { limits } = this.#options;
     const session = new Connection(met, dialled, opened, this, limits, this.#tickMs, clock);
