@@ -119,7 +119,7 @@ export interface ConnectionTerms<Data> {
 }
 
 /** The state machine behind a {@linkcode Connection}. */
-export class WebSocketConnection<Data> implements Connection<Data>, Member, MessageSink {
+export class WebSocketConnection<Data> implements Connection<Data>, MessageSink {
   readonly id: number;
   readonly remoteAddress: Address;
   readonly protocol: string | undefined;

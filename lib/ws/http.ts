@@ -40,6 +40,9 @@ const OURS: ReadonlySet<string> = new Set([
   "upgrade",
 ]);
 
+/** Methods that a `Request` must not have. Not every runtime's class refuses them. */
+const FORBIDDEN_METHODS: ReadonlySet<string> = new Set(["CONNECT", "TRACE", "TRACK"]);
+
 /** How a body's end is told. */
 export type Framing =
   | { readonly kind: "length"; readonly length: number }
@@ -59,6 +62,7 @@ export function buildRequest(
   scheme: "http" | "https",
   body: readonly Uint8Array[],
 ): Request | undefined {
+  if (FORBIDDEN_METHODS.has(head.method.toUpperCase())) return undefined;
   const headers = new Headers();
   let host = "localhost";
   for (const [name, value] of head.headers) {

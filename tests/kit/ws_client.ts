@@ -134,14 +134,15 @@ export class RawClient implements StreamHandler {
   readonly stream: Stream;
   /** The head of the HTTP response, once it is whole. */
   head: string | undefined;
-  /** Everything behind the head. */
-  body: Uint8Array = new Uint8Array(0);
   /** Frames that came after a 101. */
   readonly frames: ReceivedFrame[] = [];
+  /** Answers a close frame with its like, as a client should. */
+  polite = true;
   /** The server will send no more. */
   ended = false;
   /** It is over, and how. */
   closed: StreamEnd | undefined;
+  #chunks: Uint8Array[] = [];
   #read = 0;
 
   /** Connects to a server on this machine. */
@@ -172,6 +173,12 @@ export class RawClient implements StreamHandler {
   /** The status of the HTTP response. */
   get status(): number {
     return Number(this.head?.split(" ")[1]);
+  }
+
+  /** Everything that came and is no frame: what is behind the head, or all of it if there is none. */
+  get body(): Uint8Array {
+    if (this.#chunks.length > 1) this.#chunks = [join(...this.#chunks)];
+    return this.#chunks[0] ?? new Uint8Array(0);
   }
 
   /** What is behind the head, as text. */
@@ -237,18 +244,21 @@ export class RawClient implements StreamHandler {
   }
 
   data(bytes: Uint8Array): void {
-    this.body = join(this.body, bytes);
+    this.#chunks.push(bytes.slice());
     if (this.head === undefined) {
       const text = new TextDecoder("latin1").decode(this.body);
       const end = text.indexOf("\r\n\r\n");
       if (end < 0) return;
       this.head = text.slice(0, end);
-      this.body = this.body.slice(end + 4);
+      this.#chunks = [this.body.slice(end + 4)];
     }
     if (this.status !== 101) return;
     const { frames, rest } = readFrames(this.body);
-    this.frames.push(...frames);
-    this.body = rest.slice();
+    for (const frame of frames) {
+      this.frames.push(frame);
+      if (frame.opcode === 8 && this.polite) this.send({ opcode: 8, payload: frame.payload });
+    }
+    this.#chunks = [rest.slice()];
   }
 
   drain(): void {}

@@ -1,0 +1,415 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import { EMPTY } from "../../lib/base/bytes.ts";
+import { RULES } from "../../lib/ws/frame.ts";
+import { CloseCodeError } from "../../lib/ws/close.ts";
+import {
+  type Connection,
+  type ConnectionHandlers,
+  type ConnectionTerms,
+  PingError,
+  WebSocketConnection,
+} from "../../lib/ws/connection.ts";
+import { Rooms } from "../../lib/ws/rooms.ts";
+import { Scratch } from "../../lib/ws/scratch.ts";
+import { buildFrame, closePayload, type FrameShape, hex, join } from "../kit/ws_client.ts";
+import { test } from "../kit/test.ts";
+import { FakeStream } from "./recorder.ts";
+
+const CLOSE_MS = 5000;
+
+/** One connection, whose peer, clock and turns are the test. */
+class Stage {
+  readonly stream = new FakeStream();
+  readonly log: string[] = [];
+  /** What the application's handlers were told, one line a call. */
+  readonly told: string[] = [];
+  readonly conn: WebSocketConnection<undefined>;
+  readonly rooms: Rooms;
+  now = 0;
+  ended = 0;
+  readonly #tasks: (() => void)[] = [];
+
+  constructor(
+    handlers: ConnectionHandlers<undefined> = {},
+    terms: Partial<ConnectionTerms<undefined>> = {},
+    early: Uint8Array = EMPTY,
+  ) {
+    this.rooms = new Rooms({ atFlush: (task) => this.#tasks.push(task) });
+    const { told } = this;
+    this.conn = new WebSocketConnection(
+      {
+        handlers: {
+          open: (conn) => {
+            told.push("open");
+            return handlers.open?.(conn);
+          },
+          message: (conn, data) => {
+            told.push(`message ${typeof data === "string" ? data : `<${data.join()}>`}`);
+            return handlers.message?.(conn, data);
+          },
+          close: (conn, code, reason) => {
+            told.push(`close ${code} ${reason}`.trim());
+            return handlers.close?.(conn, code, reason);
+          },
+          drain: (conn) => {
+            told.push("drain");
+            return handlers.drain?.(conn);
+          },
+        },
+        rooms: this.rooms,
+        log: (_level, line) => this.log.push(line.split("\n")[0]!),
+        input: new Scratch(),
+        output: new Scratch(),
+        payloadBytesMax: 1000,
+        backpressureBytesMax: 100_000,
+        backpressurePolicy: "close",
+        closeTimeoutMs: CLOSE_MS,
+        idleMs: 0,
+        tickMs: 1000,
+        now: () => this.now,
+        later: (task) => this.#tasks.push(task),
+        ended: () => this.ended++,
+        ...terms,
+      },
+      this.stream,
+      1,
+      undefined,
+      undefined,
+    );
+    this.conn.start(early);
+  }
+
+  /** The peer sends these frames in one chunk. */
+  receive(...shapes: readonly FrameShape[]): void {
+    this.stream.handler.data(join(...shapes.map((shape) => buildFrame(shape))));
+  }
+
+  /** What was sent, with the end of our side. */
+  get sent(): string[] {
+    return this.stream.ended ? [...this.stream.sent, "end"] : this.stream.sent;
+  }
+
+  endTurn(): void {
+    for (let task = this.#tasks.shift(); task !== undefined; task = this.#tasks.shift()) task();
+  }
+
+  /** Everything that promises do on their own. */
+  async settle(): Promise<void> {
+    for (let i = 0; i < 10; i++) await Promise.resolve();
+    this.endTurn();
+  }
+
+  /** The peer has hung up too. */
+  hangUp(): void {
+    this.stream.handler.end();
+    this.stream.handler.close({ kind: "closed" });
+  }
+}
+
+function deferred(): { promise: Promise<void>; resolve: () => void; reject: (e: Error) => void } {
+  return Promise.withResolvers<void>();
+}
+
+test("Connection hands on text and binary, and sends either", () => {
+  const stage = new Stage({ message: (conn, data) => conn.send(data) });
+  stage.receive({ payload: "hi" }, { opcode: 2, payload: hex("01 02") });
+  assertEquals(stage.told, ["open", "message hi", "message <1,2>"]);
+  assertEquals(stage.sent, ["1 hi", "2 \u0001\u0002"]);
+});
+
+test("Connection reads what came right behind the request, after open", () => {
+  const early = join(buildFrame({ payload: "a" }), buildFrame({ payload: "b" }).subarray(0, 3));
+  const stage = new Stage({}, {}, early);
+  stage.stream.handler.data(buildFrame({ payload: "b" }).subarray(3));
+  assertEquals(stage.told, ["open", "message a", "message b"]);
+});
+
+test("Connection answers pings with pongs, and pongs with nothing", () => {
+  const stage = new Stage();
+  stage.receive({ opcode: 9, payload: "x" }, { opcode: 9 }, { opcode: 10, payload: "y" });
+  assertEquals(stage.sent, ["10 x", "10"]);
+});
+
+test("Connection.ping sends a ping, and refuses a long one", () => {
+  const stage = new Stage();
+  assertEquals([stage.conn.ping(), stage.conn.ping("é")], ["sent", "sent"]);
+  assertEquals(stage.sent, ["9", "9 é"]);
+  assertEquals(stage.conn.ping(new Uint8Array(125)), "sent");
+  assertThrows(() => stage.conn.ping(new Uint8Array(126)), PingError, "at most 125");
+});
+
+/** A peer that closes: its payload, what we answer, what the handler is told. */
+const CLOSES: readonly (readonly [what: string, Uint8Array, answer: string, told: string])[] = [
+  ["1000", closePayload(1000), "8 1000", "close 1000"],
+  ["1001 and a reason", closePayload(1001, "away"), "8 1001", "close 1001 away"],
+  ["no code", hex(""), "8 1005", "close 1005"],
+  ["4321", closePayload(4321, "é"), "8 4321", "close 4321 é"],
+  ["1010", closePayload(1010), "8 1010", "close 1010"],
+  ["one byte", hex("03"), `8 1002 ${RULES.closeLength.words}`, ""],
+  ["1005", closePayload(1005), `8 1002 ${RULES.closeCode.words}`, ""],
+  ["1006", closePayload(1006), `8 1002 ${RULES.closeCode.words}`, ""],
+  ["999", closePayload(999), `8 1002 ${RULES.closeCode.words}`, ""],
+  ["2999", closePayload(2999), `8 1002 ${RULES.closeCode.words}`, ""],
+  ["5000", closePayload(5000), `8 1002 ${RULES.closeCode.words}`, ""],
+  [
+    "a reason that is not UTF-8",
+    closePayload(1000, hex("ff")),
+    `8 1007 ${RULES.closeReason.words}`,
+    "",
+  ],
+];
+
+for (const [what, payload, answer, told] of CLOSES) {
+  test(`Connection answers a close with ${what} and hangs up`, () => {
+    const stage = new Stage();
+    stage.receive({ opcode: 8, payload }, { payload: "never read" }, { opcode: 3 });
+    assertEquals(stage.sent, [answer, "end"]);
+    assertEquals([stage.conn.state, stage.ended], ["closing", 0]);
+    assertEquals(stage.conn.send("late"), "closed");
+    stage.hangUp();
+    assertEquals(stage.told, ["open", told || `close ${answer.slice(2)}`]);
+    assertEquals([stage.conn.state, stage.ended], ["closed", 1]);
+  });
+}
+
+test("Connection.close says goodbye once, and waits for the peer's answer", () => {
+  const stage = new Stage();
+  stage.conn.send("last");
+  stage.conn.close(4000, "enough");
+  stage.conn.close(4001, "again");
+  assertEquals(stage.conn.send("late"), "closed");
+  assertEquals(stage.conn.ping(), "closed");
+  assertEquals(stage.sent, ["1 last", "8 4000 enough"]);
+  stage.receive({ payload: "crossed it" }, { opcode: 9, payload: "too" });
+  stage.receive({ opcode: 8, payload: closePayload(4000, "enough") });
+  assertEquals(stage.sent, ["1 last", "8 4000 enough", "end"]);
+  stage.hangUp();
+  assertEquals(stage.told, ["open", "close 4000 enough"]);
+});
+
+test("Connection.close refuses codes that must not be sent, and stays open", () => {
+  const stage = new Stage();
+  for (const code of [0, 1005, 1006, 1010, 1015, 2000, 5000]) {
+    assertThrows(() => stage.conn.close(code), CloseCodeError);
+  }
+  assertEquals(stage.conn.state, "open");
+});
+
+test("Connection cuts off a peer that does not answer the close, at the deadline", () => {
+  const stage = new Stage();
+  stage.conn.close();
+  stage.conn.tick(CLOSE_MS - 1);
+  assertEquals(stage.stream.aborted, false);
+  stage.conn.tick(CLOSE_MS);
+  assertEquals(stage.told, ["open", "close 1006"]);
+});
+
+test("Connection cuts off a peer that does not hang up, and knows its code", () => {
+  const stage = new Stage();
+  stage.receive({ opcode: 8, payload: closePayload(1000, "bye") });
+  stage.conn.tick(CLOSE_MS);
+  assertEquals(stage.told, ["open", "close 1000 bye"]);
+});
+
+for (const [rule, { code, words }] of Object.entries(RULES)) {
+  if (rule !== "opcode" && rule !== "text" && rule !== "tooBig") continue;
+  test(`Connection closes with ${code} for ${rule}, and listens no more`, () => {
+    const stage = new Stage();
+    const broken = {
+      opcode: { opcode: 3 },
+      text: { payload: hex("ff") },
+      tooBig: { opcode: 2, claims: 1001 },
+    }[rule];
+    stage.receive({ payload: "before" }, broken, { payload: "after" });
+    stage.receive({ payload: "later" }, { opcode: 8 });
+    assertEquals(stage.sent, [`8 ${code} ${words}`, "end"]);
+    stage.hangUp();
+    assertEquals(stage.told, ["open", "message before", `close ${code} ${words}`]);
+  });
+}
+
+test("Connection is told 1006 and why when the stream breaks", () => {
+  const stage = new Stage();
+  stage.stream.handler.close({ kind: "broken", message: "reset by peer" });
+  assertEquals(stage.told, ["open", "close 1006 reset by peer"]);
+  assertEquals([stage.conn.state, stage.ended], ["closed", 1]);
+  assertEquals(stage.conn.send("x"), "closed");
+});
+
+test("Connection is told 1006 when the peer ends without a close", () => {
+  const stage = new Stage();
+  stage.conn.join("r");
+  stage.stream.handler.end();
+  assertEquals([stage.conn.state, stage.sent, stage.rooms.count], ["closing", ["end"], 0]);
+  stage.stream.handler.close({ kind: "closed" });
+  assertEquals(stage.told, ["open", "close 1006"]);
+});
+
+test("Connection reads nothing while a handler's promise is pending, and keeps the order", async () => {
+  const [first, second] = [deferred(), deferred()];
+  const gates = [first, second];
+  const stage = new Stage({ message: () => gates.shift()?.promise });
+  stage.receive({ payload: "1" }, { payload: "2" }, { opcode: 9 }, { payload: "3" });
+  assertEquals([stage.told.at(-1), stage.stream.paused], ["message 1", true]);
+  first.resolve();
+  await stage.settle();
+  assertEquals([stage.told.at(-1), stage.stream.paused], ["message 2", true]);
+  assertEquals(stage.sent, []);
+  second.resolve();
+  await stage.settle();
+  assertEquals([stage.told.at(-1), stage.stream.paused], ["message 3", false]);
+  assertEquals(stage.sent, ["10"]);
+});
+
+test("Connection handles no message before the promise of open settles", async () => {
+  const gate = deferred();
+  const stage = new Stage({ open: () => gate.promise }, {}, buildFrame({ payload: "early" }));
+  assertEquals([stage.told, stage.stream.paused], [["open"], true]);
+  gate.resolve();
+  await stage.settle();
+  assertEquals([stage.told, stage.stream.paused], [["open", "message early"], false]);
+});
+
+test("Connection that closes while a handler works still hears the peer's answer", async () => {
+  const stage = new Stage({ message: () => new Promise(() => {}) });
+  stage.receive({ payload: "1" }, { payload: "2" }, { opcode: 8, payload: closePayload(1000) });
+  stage.conn.close(1001);
+  assertEquals(stage.sent, ["8 1001"]);
+  await stage.settle();
+  assertEquals([stage.sent, stage.stream.paused], [["8 1001", "end"], false]);
+  stage.hangUp();
+  assertEquals(stage.told, ["open", "message 1", "close 1000"]);
+});
+
+test("Connection closes with 1011 when a handler throws or rejects, and says why in the log", async () => {
+  for (const how of ["throws", "rejects"] as const) {
+    for (const name of ["open", "message", "drain"] as const) {
+      const handler = (): unknown => {
+        if (how === "throws") throw new Error("oops");
+        return Promise.reject(new Error("oops"));
+      };
+      const stage = new Stage({ [name]: handler });
+      if (name === "drain") {
+        stage.conn.send("x".repeat(70_000));
+        stage.stream.flush();
+      }
+      if (name === "message") stage.receive({ payload: "1" }, { payload: "2" });
+      await stage.settle();
+      assertEquals(stage.sent.at(-1), "8 1011 internal error", `${name} ${how}`);
+      assertEquals(stage.log, [
+        `ws: the ${name} handler of connection 1 failed: Error: oops`,
+      ]);
+      stage.receive({ opcode: 8, payload: closePayload(1011) });
+      stage.hangUp();
+      assertEquals(stage.told.at(-1), "close 1011 internal error");
+      assertEquals(stage.told.filter((line) => line === "message 2"), []);
+    }
+  }
+});
+
+test("Connection is gone even if its close handler throws or rejects", async () => {
+  for (
+    const close of [() => Promise.reject(new Error("a")), () => {
+      throw new Error("a");
+    }]
+  ) {
+    const stage = new Stage({ close });
+    stage.stream.abort();
+    await stage.settle();
+    assertEquals([stage.ended, stage.log.length, stage.conn.state], [1, 1, "closed"]);
+  }
+});
+
+test("Connection sends what was broadcast before a send, a ping or a close, before it", () => {
+  const stage = new Stage();
+  const { conn, rooms } = stage;
+  conn.join("r");
+  rooms.broadcast("r", "1");
+  conn.send("2");
+  rooms.broadcast("r", "3");
+  conn.ping("4");
+  rooms.broadcast("r", "5");
+  conn.close();
+  rooms.broadcast("r", "6");
+  stage.endTurn();
+  assertEquals(stage.sent, ["1 1", "1 2", "1 3", "9 4", "1 5", "8 1000"]);
+  assertEquals([conn.rooms.size, rooms.count], [0, 0]);
+});
+
+test("Connection leaves its rooms when it is closed, and enters none afterwards", () => {
+  const stage = new Stage();
+  stage.conn.join("r");
+  stage.conn.join("s");
+  stage.conn.leave("s");
+  assertEquals([...stage.conn.rooms], ["r"]);
+  stage.stream.abort();
+  assertEquals(stage.rooms.count, 0);
+  stage.conn.join("r");
+  assertEquals(stage.rooms.count, 0);
+});
+
+test("Connection over backpressureLimit is cut off, at the end of the turn", () => {
+  const stage = new Stage();
+  stage.conn.join("r");
+  assertEquals(stage.conn.send("x".repeat(99_000)), "behind");
+  assertEquals(stage.conn.send("x".repeat(2000)), "closed");
+  assertEquals(stage.conn.send("y"), "closed");
+  stage.rooms.broadcast("r", "z");
+  assertEquals([stage.conn.state, stage.stream.aborted], ["closing", false]);
+  stage.endTurn();
+  assertEquals(stage.told, ["open", "close 1006 over backpressureLimit"]);
+  assertEquals(stage.rooms.count, 0);
+});
+
+test("Connection over backpressureLimit drops messages if told so, and tells when it is over", () => {
+  const stage = new Stage({}, { backpressurePolicy: "drop" });
+  stage.conn.join("r");
+  stage.conn.send("x".repeat(99_000));
+  assertEquals(stage.conn.send("y".repeat(2000)), "dropped");
+  stage.rooms.broadcast("r", "z".repeat(2000));
+  stage.endTurn();
+  assertEquals([stage.conn.state, stage.told], ["open", ["open"]]);
+  assertEquals(stage.stream.frames.length, 1);
+  stage.stream.flush();
+  assertEquals(stage.told, ["open", "drain"]);
+  assertEquals(stage.conn.send("again"), "sent");
+  stage.stream.flush();
+  assertEquals(stage.told, ["open", "drain"]);
+});
+
+test("Connection pings at half the idle timeout and is dead at all of it", () => {
+  const stage = new Stage({}, { idleMs: 20_000, tickMs: 1000 });
+  for (let now = 1000; now < 20_000; now += 1000) stage.conn.tick(now);
+  assertEquals(stage.sent, ["9"]);
+  stage.conn.tick(20_000);
+  assertEquals(stage.told, ["open", "close 1006 idle timeout"]);
+});
+
+test("Connection takes any traffic for a sign of life", () => {
+  const stage = new Stage({}, { idleMs: 20_000, tickMs: 1000 });
+  for (let now = 1000; now < 100_000; now += 1000) {
+    if (now % 15_000 === 0) stage.receive({ opcode: 10 });
+    stage.conn.tick(now);
+  }
+  assertEquals(stage.conn.state, "open");
+});
+
+test("Connection does not take its own handler's time for the peer's silence", async () => {
+  const gate = deferred();
+  const stage = new Stage({ message: () => gate.promise }, { idleMs: 20_000, tickMs: 1000 });
+  stage.receive({ payload: "work" });
+  for (let now = 1000; now < 100_000; now += 1000) stage.conn.tick(now);
+  assertEquals(stage.conn.state, "open");
+  gate.resolve();
+  await stage.settle();
+  for (let now = 100_000; now < 121_000; now += 1000) stage.conn.tick(now);
+  assertEquals(stage.told.at(-1), "close 1006 idle timeout");
+});
+
+test("Connection lets each handler use the connection it is given", () => {
+  const seen: Connection[] = [];
+  const stage = new Stage({ open: (conn) => seen.push(conn), close: (conn) => seen.push(conn) });
+  stage.stream.abort();
+  assertEquals(seen.map((conn) => conn === stage.conn), [true, true]);
+  assertEquals(stage.conn.remoteAddress, { hostname: "192.0.2.1", port: 4711 });
+});

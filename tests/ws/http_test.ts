@@ -1,0 +1,238 @@
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import type { ServeOptions } from "../../lib/ws/options.ts";
+import { serve, type Server } from "../../lib/ws/server.ts";
+import { makeHost } from "../kit/host.ts";
+import { test, until } from "../kit/test.ts";
+import { RawClient, upgradeRequest } from "../kit/ws_client.ts";
+
+const host = makeHost();
+
+/** Serves during a test; gives what was logged too. */
+async function serving(
+  options: ServeOptions,
+  body: (server: Server, log: string[]) => Promise<void>,
+): Promise<void> {
+  const log: string[] = [];
+  const server = await serve(host, { log: (_level, line) => log.push(line), ...options });
+  try {
+    await body(server, log);
+  } finally {
+    await server.stop({ timeout: 500 });
+  }
+}
+
+/** Sends a request and waits for the whole response. */
+async function ask(server: Server, request: string | Uint8Array): Promise<RawClient> {
+  const client = await RawClient.connect(host, server.port);
+  client.write(request);
+  await client.gone();
+  return client;
+}
+
+function url(server: Server, path = "/"): string {
+  return `http://127.0.0.1:${server.port}${path}`;
+}
+
+test("serve answers plain requests with 404 if there is no fetch hook", async () => {
+  await serving({}, async (server) => {
+    const response = await fetch(url(server));
+    assertEquals([response.status, await response.text()], [404, "not found\n"]);
+  });
+});
+
+test("serve hands a request to the fetch hook, and its response to the client", async () => {
+  let seen: unknown[] = [];
+  await serving({
+    fetch: async (request) => {
+      const { method, url } = request;
+      seen = [method, new URL(url).pathname, request.headers.get("x-a"), await request.text()];
+      return new Response("made", { status: 201, headers: { "X-B": "2", "Set-Cookie": "c=1" } });
+    },
+  }, async (server) => {
+    const response = await fetch(url(server, "/p"), {
+      method: "POST",
+      headers: { "X-A": "1" },
+      body: "é",
+    });
+    assertEquals([response.status, response.headers.get("x-b")], [201, "2"]);
+    assertEquals([response.headers.get("set-cookie"), await response.text()], ["c=1", "made"]);
+    assertEquals(seen, ["POST", "/p", "1", "é"]);
+  });
+});
+
+test("serve sends no body in answer to HEAD, nor with 204", async () => {
+  await serving({
+    fetch: ({ method }) =>
+      method === "HEAD" ? new Response("unseen") : new Response(null, { status: 204 }),
+  }, async (server) => {
+    const head = await ask(server, "HEAD / HTTP/1.1\r\nHost: h\r\n\r\n");
+    assertEquals([head.status, head.text], [200, ""]);
+    const none = await ask(server, "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+    assertEquals([none.status, none.text, none.header("content-length")], [204, "", undefined]);
+  });
+});
+
+test("serve streams a long body in chunks, and to HTTP/1.0 until the end", async () => {
+  const pieces = Array.from({ length: 40 }, (_, i) => `${i}`.padEnd(50_000, "."));
+  const body = (): ReadableStream<Uint8Array> =>
+    ReadableStream.from(pieces.map((piece) => new TextEncoder().encode(piece)));
+  await serving({ fetch: () => new Response(body()) }, async (server) => {
+    const response = await fetch(url(server));
+    assertEquals(await response.text(), pieces.join(""));
+    const old = await ask(server, "GET / HTTP/1.0\r\n\r\n");
+    assertEquals(old.header("transfer-encoding"), undefined);
+    assertEquals(old.text, pieces.join(""));
+  });
+});
+
+test("serve does not pull a body faster than its client reads", async () => {
+  let pulled = 0;
+  const body = new ReadableStream<Uint8Array>({
+    pull(controller) {
+      controller.enqueue(new Uint8Array(100_000));
+      if (++pulled === 300) controller.close();
+    },
+  }, { highWaterMark: 0 });
+  await serving({ fetch: () => new Response(body) }, async (server) => {
+    const client = await RawClient.connect(host, server.port);
+    client.stream.pause();
+    client.write("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+    let before = -1;
+    await until("the body stands still", async () => {
+      const still = pulled > 0 && pulled === before;
+      before = pulled;
+      await new Promise((wake) => setTimeout(wake, 100));
+      return still;
+    });
+    assert(pulled < 200, `${pulled} of 300 pieces`);
+    client.stream.resume();
+    await client.gone();
+    assertEquals(pulled, 300);
+  });
+});
+
+test("serve cuts off a client that does not read its response, and cancels the body", async () => {
+  let cancelled = false;
+  const body = (): ReadableStream<Uint8Array> =>
+    new ReadableStream({
+      pull: (controller) => controller.enqueue(new Uint8Array(1 << 20)),
+      cancel: () => {
+        cancelled = true;
+      },
+    });
+  await serving({ fetch: () => new Response(body()), handshakeTimeout: 200 }, async (server) => {
+    const client = await RawClient.connect(host, server.port);
+    client.write("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+    client.stream.pause();
+    await until("the body is cancelled", () => cancelled);
+    client.stream.resume();
+    await client.gone();
+  });
+});
+
+/** Requests and the status that answers them, with a fetch hook that would say 200. */
+const REQUESTS: readonly (readonly [string, string, number])[] = [
+  ["a GET", "GET / HTTP/1.1\r\nHost: h\r\n\r\n", 200],
+  ["a GET by HTTP/1.0", "GET / HTTP/1.0\r\n\r\n", 200],
+  ["the asterisk", "OPTIONS * HTTP/1.1\r\nHost: h\r\n\r\n", 200],
+  ["a body", "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabc", 200],
+  [
+    "a body of the limit",
+    `PUT / HTTP/1.1\r\nHost: h\r\nContent-Length: 100\r\n\r\n${"x".repeat(100)}`,
+    200,
+  ],
+  ["a body over the limit", "PUT / HTTP/1.1\r\nHost: h\r\nContent-Length: 101\r\n\r\n", 413],
+  [
+    "a body in chunks",
+    "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    411,
+  ],
+  ["a method that needs more than a Request", "TRACE / HTTP/1.1\r\nHost: h\r\n\r\n", 501],
+  ["nonsense", "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\n", 400],
+  ["a head without end", `GET / HTTP/1.1\r\nHost: h\r\n${"X: y\r\n".repeat(5000)}`, 431],
+];
+
+for (const [what, request, status] of REQUESTS) {
+  test(`serve answers ${what} with ${status}`, async () => {
+    await serving({ fetch: () => new Response("ok"), maxRequestBodySize: 100 }, async (server) => {
+      const client = await ask(server, request);
+      assertEquals([client.status, client.header("connection")], [status, "close"]);
+      assertEquals(await fetch(url(server)).then((response) => response.text()), "ok");
+    });
+  });
+}
+
+test("serve answers 500 for a hook that throws, rejects or gives no Response, and lives", async () => {
+  const hooks = [
+    () => {
+      throw new Error("oops");
+    },
+    () => Promise.reject(new Error("oops")),
+    () => "no response" as unknown as Response,
+  ];
+  for (const hook of hooks) {
+    await serving({ fetch: hook }, async (server, log) => {
+      for (let i = 1; i <= 2; i++) {
+        const response = await fetch(url(server));
+        assertEquals([response.status, await response.text()], [500, "internal error\n"]);
+        assertEquals(log.length, i);
+        assertStringIncludes(log[0]!, "ws: a hook failed");
+      }
+    });
+  }
+});
+
+test("serve breaks a response off whose body fails, rather than end it", async () => {
+  const body = (): ReadableStream<Uint8Array> => {
+    let pulled = 0;
+    return new ReadableStream({
+      pull(controller) {
+        if (++pulled < 3) controller.enqueue(new Uint8Array(10));
+        else controller.error(new Error("no more"));
+      },
+    });
+  };
+  await serving({ fetch: () => new Response(body()) }, async (server, log) => {
+    const client = await ask(server, "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+    assertEquals(client.text.endsWith("0\r\n\r\n"), false);
+    assertStringIncludes(log[0]!, "no more");
+  });
+});
+
+test("serve asks for a body that waits to be asked for", async () => {
+  await serving(
+    { fetch: async (request) => new Response(await request.text()) },
+    async (server) => {
+      const client = await RawClient.connect(host, server.port);
+      client.write(
+        "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n",
+      );
+      await client.answered();
+      assertEquals(client.status, 100);
+      client.write("ok");
+      await client.gone();
+      assertStringIncludes(client.text, "HTTP/1.1 200 OK");
+      assert(client.text.endsWith("\r\n\r\nok"));
+    },
+  );
+});
+
+test("serve answers 408 to a client that does not finish its request", async () => {
+  await serving({ handshakeTimeout: 60 }, async (server) => {
+    for (
+      const start of ["", "GET /", "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nab"]
+    ) {
+      const client = await ask(server, start);
+      assertEquals(client.status, 408, start);
+    }
+  });
+});
+
+test("serve answers 503 when a hook does not answer in time", async () => {
+  const never = (): Promise<Response> => new Promise(() => {});
+  await serving({ fetch: never, upgrade: never, handshakeTimeout: 60 }, async (server) => {
+    for (const request of ["GET / HTTP/1.0\r\n\r\n", upgradeRequest()]) {
+      assertEquals((await ask(server, request)).status, 503);
+    }
+  });
+});

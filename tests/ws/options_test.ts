@@ -1,0 +1,55 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import { checkOptions, OptionError, type ServeOptions } from "../../lib/ws/options.ts";
+import { test } from "../kit/test.ts";
+
+test("checkOptions completes the defaults, in the units of the code", () => {
+  assertEquals(checkOptions({}), {
+    port: 0,
+    payloadBytesMax: 16 * 1024 * 1024,
+    backpressureBytesMax: 16 * 1024 * 1024,
+    idleMs: 120_000,
+    handshakeMs: 10_000,
+    closeTimeoutMs: 5_000,
+    connectionsMax: 10_000,
+    bodyBytesMax: 1024 * 1024,
+  });
+  assertEquals(checkOptions({ idleTimeout: 0 }).idleMs, 0);
+  assertEquals(checkOptions({ idleTimeout: 0.5 }).idleMs, 500);
+});
+
+/** Options that cannot be, and what the error must say. */
+const WRONG: readonly (readonly [Record<string, unknown>, says: string])[] = [
+  [{ port: -1 }, "option port is -1: use a whole number from 0 to 65535"],
+  [{ port: 65536 }, "option port is 65536"],
+  [{ port: 1.5 }, "option port is 1.5"],
+  [{ port: "80" }, "option port is 80"],
+  [{ hostname: "" }, "option hostname is empty"],
+  [{ maxPayloadLength: 0 }, "option maxPayloadLength is 0: use a whole number from 1"],
+  [{ maxPayloadLength: Infinity }, "option maxPayloadLength is Infinity"],
+  [{ backpressureLimit: NaN }, "option backpressureLimit is NaN"],
+  [{ backpressurePolicy: "wait" }, 'use "close" or "drop"'],
+  [{ idleTimeout: -1 }, "option idleTimeout is -1: use a number above 0, or 0 for never"],
+  [{ idleTimeout: Infinity }, "option idleTimeout is Infinity"],
+  [{ handshakeTimeout: 0 }, "option handshakeTimeout is 0: use a number above 0"],
+  [{ closeTimeout: -5 }, "option closeTimeout is -5"],
+  [{ maxConnections: 0 }, "option maxConnections is 0"],
+  [{ maxRequestBodySize: -1 }, "option maxRequestBodySize is -1: use a whole number from 0"],
+  [{ tls: { cert: "x" } }, "option tls needs both cert and key"],
+  [{ tls: { cert: "", key: "x" } }, "option tls needs both cert and key"],
+  [{ origins: ["example.org"] }, "write scheme, host and port only"],
+  [{ origins: ["https://example.org/"] }, "write scheme, host and port only"],
+  [{ origins: ["https://example.org", "https://Example.org"] }, '"https://Example.org"'],
+  [{ message: "no function" }, "option message must be a function"],
+  [{ fetch: {} }, "option fetch must be a function"],
+];
+
+for (const [options, says] of WRONG) {
+  test(`checkOptions refuses ${JSON.stringify(options)}, and says what to do`, () => {
+    const error = assertThrows(() => checkOptions(options as ServeOptions), OptionError, says);
+    assertEquals((error as OptionError).code, "badoption");
+  });
+}
+
+test("checkOptions takes origins as browsers send them", () => {
+  checkOptions({ origins: ["https://example.org", "http://127.0.0.1:8080"] });
+});

@@ -1,0 +1,96 @@
+import { assertEquals } from "@std/assert";
+import { BEHIND_BYTES, Outlet } from "../../lib/ws/outlet.ts";
+import { Scratch } from "../../lib/ws/scratch.ts";
+import { bytesOf } from "../kit/ws_client.ts";
+import { test } from "../kit/test.ts";
+import { FakeStream } from "./recorder.ts";
+
+function outlet(bytesMax = 16 << 20): { out: Outlet; stream: FakeStream } {
+  const stream = new FakeStream();
+  return { out: new Outlet(stream, new Scratch(), bytesMax), stream };
+}
+
+test("Outlet writes each message as one frame, in memory of its own", () => {
+  const { out, stream } = outlet();
+  assertEquals(out.message("hi"), "sent");
+  assertEquals(out.message(bytesOf("ho")), "sent");
+  assertEquals(out.message("x".repeat(70_000)), "behind");
+  assertEquals(stream.sent, ["1 hi", "2 ho", `1 ${"x".repeat(70_000)}`]);
+  assertEquals(stream.writes.length, 3);
+});
+
+test("Outlet copies bytes before it gives control back", () => {
+  const { out, stream } = outlet();
+  for (const length of [3, 100_000]) {
+    const bytes = new Uint8Array(length).fill(97);
+    out.message(bytes);
+    bytes.fill(98);
+  }
+  assertEquals(stream.frames.map(({ payload }) => payload.every((byte) => byte === 97)), [
+    true,
+    true,
+  ]);
+});
+
+test("Outlet says behind past its mark, and that it caught up once", () => {
+  const { out, stream } = outlet();
+  const frame = new Uint8Array(BEHIND_BYTES);
+  assertEquals(out.frames(frame), "sent");
+  assertEquals(out.drained(), false);
+  assertEquals(out.frames(frame.subarray(0, 1)), "behind");
+  stream.unsent = 0;
+  assertEquals(out.drained(), true);
+  assertEquals(out.drained(), false);
+});
+
+test("Outlet drops what does not fit, whole, and takes again when there is room", () => {
+  const { out, stream } = outlet(1000);
+  assertEquals(out.frames(new Uint8Array(900)), "sent");
+  assertEquals(out.frames(new Uint8Array(101)), "dropped");
+  assertEquals(out.frames(new Uint8Array(100)), "sent");
+  assertEquals(out.frames(new Uint8Array(1)), "dropped");
+  assertEquals(stream.unsent, 1000);
+  stream.unsent = 0;
+  assertEquals(out.drained(), true);
+  assertEquals(out.frames(new Uint8Array(1000)), "sent");
+});
+
+test("Outlet takes a message over the limit if nothing waits", () => {
+  const { out } = outlet(1000);
+  assertEquals(out.frames(new Uint8Array(2000)), "sent");
+  assertEquals(out.frames(new Uint8Array(1)), "dropped");
+});
+
+test("Outlet answers every ping while its peer reads", () => {
+  const { out, stream } = outlet();
+  for (const each of ["a", "b", "c"]) out.pong(bytesOf(each));
+  assertEquals(stream.sent, ["10 a", "10 b", "10 c"]);
+});
+
+test("Outlet keeps the latest ping only, of a peer that pings and does not read", () => {
+  const { out, stream } = outlet();
+  out.frames(new Uint8Array(BEHIND_BYTES + 1));
+  const before = stream.writes.length;
+  for (let i = 0; i < 1000; i++) out.pong(bytesOf(`${i}`));
+  assertEquals(stream.writes.length, before + 1);
+  stream.unsent = 0;
+  assertEquals(out.drained(), true);
+  const pongs = stream.writes.slice(before).map((bytes) =>
+    new TextDecoder().decode(bytes.slice(2))
+  );
+  assertEquals(pongs, ["0", "999"]);
+});
+
+test("Outlet answers a ping of a peer that is behind once the last pong has left", () => {
+  const { out, stream } = outlet();
+  out.frames(new Uint8Array(BEHIND_BYTES + 1));
+  out.pong(bytesOf("first"));
+  out.pong(bytesOf("second"));
+  const before = stream.writes.length;
+  // Much was written since, and the first pong is among what left.
+  out.frames(new Uint8Array(BEHIND_BYTES + 1));
+  stream.unsent = BEHIND_BYTES + 1;
+  out.pong(bytesOf("third"));
+  assertEquals(new TextDecoder().decode(stream.writes[before + 1]!.slice(2)), "third");
+  assertEquals(stream.writes.length, before + 2);
+});

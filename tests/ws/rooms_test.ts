@@ -1,0 +1,305 @@
+import { assert, assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
+import { SeededRandom } from "../../lib/base/random.ts";
+import { encodeMessage } from "../../lib/ws/frame.ts";
+import { type Member, RoomError, type RoomMessage, Rooms } from "../../lib/ws/rooms.ts";
+import { bytesOf, readFrames } from "../kit/ws_client.ts";
+import { test } from "../kit/test.ts";
+
+/** Keeps what it is handed. */
+class Listener implements Member {
+  readonly handed: Uint8Array[] = [];
+
+  sendShared(frames: Uint8Array): void {
+    this.handed.push(frames);
+  }
+
+  /** The messages, in order; binary ones in angle brackets. */
+  get got(): string[] {
+    return this.handed.flatMap((bytes) =>
+      readFrames(bytes).frames.map(({ opcode, payload }) => {
+        const text = new TextDecoder().decode(payload);
+        return opcode === 1 ? text : `<${text}>`;
+      })
+    );
+  }
+}
+
+/** Rooms whose turn ends when the test says so. */
+class Stage {
+  readonly tasks: (() => void)[] = [];
+  readonly rooms: Rooms;
+
+  constructor(roomsMax?: number) {
+    this.rooms = new Rooms({ atFlush: (task) => this.tasks.push(task) }, { roomsMax });
+  }
+
+  /** Members of room "r". */
+  members(count: number, room: string = "r"): Listener[] {
+    return Array.from({ length: count }, () => {
+      const listener = new Listener();
+      this.rooms.join(room, listener);
+      return listener;
+    });
+  }
+
+  endTurn(): void {
+    for (const task of this.tasks.splice(0)) task();
+  }
+}
+
+test("Rooms.join and leave keep count of rooms and members", () => {
+  const { rooms } = new Stage();
+  const [a, b] = [new Listener(), new Listener()];
+  rooms.join("r", a);
+  rooms.join("r", a);
+  rooms.join("r", b);
+  rooms.join("s", a);
+  assertEquals([rooms.count, rooms.members("r").size, rooms.members("s").size], [2, 2, 1]);
+  assertEquals([...rooms.of(a)], ["r", "s"]);
+  rooms.leave("r", a);
+  rooms.leave("r", a);
+  rooms.leave("nowhere", a);
+  assertEquals([...rooms.members("r")], [b]);
+  rooms.leaveAll(a);
+  rooms.leaveAll(a);
+  rooms.leave("r", b);
+  assertEquals([rooms.count, rooms.of(a).size, rooms.members("r").size], [0, 0, 0]);
+});
+
+test("Rooms.broadcast hands every member the same bytes, once a turn", () => {
+  const stage = new Stage();
+  const [a, b] = stage.members(2);
+  stage.rooms.broadcast("r", "one");
+  stage.rooms.broadcast("r", bytesOf("two"));
+  assertEquals([a!.handed.length, stage.tasks.length], [0, 1]);
+  stage.endTurn();
+  assertEquals([a!.got, b!.got], [["one", "<two>"], ["one", "<two>"]]);
+  assertStrictEquals(a!.handed[0], b!.handed[0]);
+  assertEquals(a!.handed.length, 1);
+});
+
+test("Rooms.broadcast does not change bytes that were handed out in an earlier turn", () => {
+  const stage = new Stage();
+  const [a] = stage.members(1);
+  stage.rooms.broadcast("r", "one");
+  stage.endTurn();
+  stage.rooms.broadcast("r", "two");
+  stage.endTurn();
+  assertEquals(a!.got, ["one", "two"]);
+});
+
+test("Rooms.broadcast keeps a copy of the bytes it is given", () => {
+  const stage = new Stage();
+  const [a] = stage.members(1);
+  const [small, large] = [bytesOf("s"), new Uint8Array(100_000).fill(115)];
+  stage.rooms.broadcast("r", small);
+  stage.rooms.broadcast("r", large);
+  small.fill(0);
+  large.fill(0);
+  stage.endTurn();
+  assertEquals(a!.got, ["<s>", `<${"s".repeat(100_000)}>`]);
+});
+
+test("Rooms.broadcast reaches nobody in a room without members, or in another room", () => {
+  const stage = new Stage();
+  const [a] = stage.members(1, "s");
+  stage.rooms.broadcast("r", "x");
+  stage.rooms.broadcastFrom(a!, "r", "x");
+  assertEquals(stage.tasks.length, 0);
+  assertEquals(a!.got, []);
+});
+
+test("Rooms.broadcastFrom leaves out the one, whatever surrounds it in the batch", () => {
+  const stage = new Stage();
+  const [a, b, c] = stage.members(3);
+  stage.rooms.broadcastFrom(a!, "r", "1 from a");
+  stage.rooms.broadcast("r", "2");
+  stage.rooms.broadcastFrom(b!, "r", "3 from b");
+  stage.rooms.broadcastFrom(a!, "r", "4 from a");
+  stage.endTurn();
+  assertEquals(a!.got, ["2", "3 from b"]);
+  assertEquals(b!.got, ["1 from a", "2", "4 from a"]);
+  assertEquals(c!.got, ["1 from a", "2", "3 from b", "4 from a"]);
+  assertEquals(c!.handed.length, 1);
+  stage.rooms.broadcast("r", "5");
+  stage.endTurn();
+  assertEquals(a!.got.at(-1), "5");
+});
+
+test("Rooms.broadcastFrom takes one that is no member for what it is: left out of nothing", () => {
+  const stage = new Stage();
+  const [a] = stage.members(1);
+  stage.rooms.broadcastFrom(new Listener(), "r", "x");
+  stage.endTurn();
+  assertEquals(a!.got, ["x"]);
+});
+
+test("Rooms.broadcastFrom leaves out the one from a message larger than any batch", () => {
+  const stage = new Stage();
+  const [a, b] = stage.members(2);
+  const large = "x".repeat(100_000);
+  stage.rooms.broadcast("r", "before");
+  stage.rooms.broadcastFrom(a!, "r", large);
+  stage.rooms.broadcast("r", "after");
+  stage.endTurn();
+  assertEquals(a!.got, ["before", "after"]);
+  assertEquals(b!.got, ["before", large, "after"]);
+});
+
+test("Rooms.join gets the newcomer nothing that was broadcast before", () => {
+  const stage = new Stage();
+  const [a] = stage.members(1);
+  const late = new Listener();
+  stage.rooms.broadcast("r", "before");
+  stage.rooms.join("r", late);
+  stage.rooms.broadcast("r", "after");
+  stage.endTurn();
+  assertEquals([a!.got, late.got], [["before", "after"], ["after"]]);
+});
+
+test("Rooms.leave gets the leaver what was broadcast before, and nothing after", () => {
+  for (const leave of ["leave", "leaveAll"] as const) {
+    const stage = new Stage();
+    const [a, b] = stage.members(2);
+    stage.rooms.broadcast("r", "before");
+    if (leave === "leave") stage.rooms.leave("r", a!);
+    else stage.rooms.leaveAll(a!);
+    stage.rooms.broadcast("r", "after");
+    stage.endTurn();
+    assertEquals([a!.got, b!.got], [["before"], ["before", "after"]], leave);
+  }
+});
+
+test("Rooms.settle hands a member what is open for it, and leaves other rooms open", () => {
+  const stage = new Stage();
+  const [a] = stage.members(1);
+  const [b] = stage.members(1, "s");
+  stage.rooms.broadcast("r", "x");
+  stage.rooms.settle(b!);
+  assertEquals(a!.handed.length, 0);
+  stage.rooms.settle(a!);
+  assertEquals(a!.got, ["x"]);
+  stage.endTurn();
+  assertEquals(a!.got, ["x"]);
+});
+
+test("Rooms keep, for every member, the order of one caller, whatever it does in a turn", () => {
+  const random = new SeededRandom(11);
+  for (let round = 0; round < 300; round++) {
+    const stage = new Stage();
+    const { rooms } = stage;
+    const names = ["r", "s", "t"];
+    const listeners = Array.from({ length: 4 }, () => new Listener());
+    const expected = listeners.map((): string[] => []);
+    for (let step = 0; step < 40; step++) {
+      const who = random.below(4);
+      const member = listeners[who]!;
+      const room = names[random.below(3)]!;
+      const message = random.below(20) === 0 ? `${step} ${"x".repeat(25_000)}` : `${step}`;
+      const all = (except: number): void =>
+        listeners.forEach((each, i) => {
+          if (i !== except && rooms.members(room).has(each)) expected[i]!.push(message);
+        });
+      switch (random.below(6)) {
+        case 0:
+          rooms.join(room, member);
+          break;
+        case 1:
+          rooms.leave(room, member);
+          break;
+        case 2:
+          // A direct send, as a connection does it.
+          rooms.settle(member);
+          member.handed.push(encodeMessage(message));
+          expected[who]!.push(message);
+          break;
+        case 3:
+          all(who);
+          rooms.broadcastFrom(member, room, message);
+          break;
+        case 4:
+          if (random.below(4) === 0) stage.endTurn();
+          break;
+        default:
+          all(-1);
+          rooms.broadcast(room, message);
+      }
+    }
+    stage.endTurn();
+    listeners.forEach(({ got }, i) =>
+      assertEquals(got, expected[i], `round ${round}, member ${i}`)
+    );
+  }
+});
+
+test("Rooms seal a batch that is full, and lose nothing", () => {
+  const stage = new Stage();
+  const [a] = stage.members(1);
+  const messages = Array.from({ length: 200 }, (_, i) => `${i} ${"x".repeat(1000)}`);
+  for (const message of messages) stage.rooms.broadcast("r", message);
+  assert(a!.handed.length >= 2);
+  stage.endTurn();
+  assertEquals(a!.got, messages);
+  assert(a!.handed.every(({ length }) => length <= 64 * 1024));
+});
+
+test("Rooms tell the relay of broadcasts, of members here or not, and of no delivery", () => {
+  const stage = new Stage();
+  const [a] = stage.members(1);
+  const relayed: [string, RoomMessage][] = [];
+  stage.rooms.relay = { broadcast: (room, data) => relayed.push([room, data]) };
+  stage.rooms.broadcast("r", "1");
+  stage.rooms.broadcastFrom(a!, "r", "2");
+  stage.rooms.broadcast("elsewhere", "3");
+  stage.rooms.deliver("r", "4");
+  stage.rooms.deliver("r", "5", a);
+  stage.endTurn();
+  assertEquals(relayed, [["r", "1"], ["r", "2"], ["elsewhere", "3"]]);
+  assertEquals(a!.got, ["1", "4"]);
+});
+
+/** Names, and whether they can be. */
+const NAMES: readonly (readonly [name: string, ok: boolean])[] = [
+  ["", false],
+  ["x", true],
+  ["x".repeat(255), true],
+  ["x".repeat(256), false],
+  ["é".repeat(127), true],
+  ["é".repeat(128), false],
+  ["😀".repeat(63), true],
+  ["😀".repeat(64), false],
+  ["\ud800", false],
+  ["a\udc00b", false],
+];
+
+test("Rooms refuse names that are empty, too long or no text, to join and to broadcast", () => {
+  for (const [name, ok] of NAMES) {
+    const { rooms } = new Stage();
+    const member = new Listener();
+    for (
+      const use of [
+        () => rooms.broadcast(name, "x"),
+        () => rooms.broadcastFrom(member, name, "x"),
+        () => rooms.join(name, member),
+      ]
+    ) {
+      if (ok) use();
+      else assertEquals((assertThrows(use, RoomError) as RoomError).code, "badroom");
+    }
+    assertEquals(rooms.count, ok ? 1 : 0);
+  }
+});
+
+test("Rooms.join refuses one room too many, and changes nothing", () => {
+  const { rooms } = new Stage(2);
+  const member = new Listener();
+  rooms.join("a", member);
+  rooms.join("b", member);
+  rooms.join("b", member);
+  const error = assertThrows(() => rooms.join("c", member), RoomError, "leave one first");
+  assertEquals((error as RoomError).code, "toomanyrooms");
+  assertEquals([[...rooms.of(member)], rooms.count], [["a", "b"], 2]);
+  rooms.leave("a", member);
+  rooms.join("c", member);
+  assertEquals([...rooms.of(member)], ["b", "c"]);
+});

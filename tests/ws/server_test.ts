@@ -1,0 +1,539 @@
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { utf8 } from "../../lib/base/bytes.ts";
+import { ListenError } from "../../lib/host/host.ts";
+import type { Connection } from "../../lib/ws/connection.ts";
+import { OptionError, type ServeOptions } from "../../lib/ws/options.ts";
+import { Rooms } from "../../lib/ws/rooms.ts";
+import { serve, type Server } from "../../lib/ws/server.ts";
+import { makeHost } from "../kit/host.ts";
+import { test, until } from "../kit/test.ts";
+import {
+  buildFrame,
+  closePayload,
+  type FrameShape,
+  hex,
+  join,
+  RawClient,
+  upgradeRequest,
+} from "../kit/ws_client.ts";
+
+const host = makeHost();
+
+/** Serves during a test, and stops after it. */
+async function serving<Data = undefined>(
+  options: ServeOptions<Data>,
+  body: (server: Server, log: string[]) => Promise<void>,
+): Promise<void> {
+  const log: string[] = [];
+  const server = await serve(host, { log: (_level, line) => log.push(line), ...options });
+  try {
+    await body(server, log);
+  } finally {
+    await server.stop({ timeout: 500 });
+    assertEquals(server.connections, 0);
+  }
+}
+
+const ECHO: ServeOptions = { message: (conn, data) => conn.send(data) };
+
+/** The runtime's own client. */
+class Client {
+  readonly socket: WebSocket;
+  readonly got: (string | Uint8Array)[] = [];
+  closed: { code: number; reason: string; clean: boolean } | undefined;
+
+  constructor(url: string, protocols: string[] = []) {
+    this.socket = new WebSocket(url, protocols);
+    this.socket.binaryType = "arraybuffer";
+    this.socket.onmessage = ({ data }) =>
+      this.got.push(typeof data === "string" ? data : new Uint8Array(data));
+    this.socket.onclose = ({ code, reason, wasClean }) =>
+      this.closed = { code, reason, clean: wasClean };
+    this.socket.onerror = () => {};
+  }
+
+  static async open(url: string, protocols?: string[]): Promise<Client> {
+    const client = new Client(url, protocols);
+    await until("the socket opens", () => client.socket.readyState === WebSocket.OPEN);
+    return client;
+  }
+
+  async until(count: number): Promise<void> {
+    await until(`${count} messages come`, () => this.got.length >= count);
+  }
+
+  async close(code?: number, reason?: string): Promise<void> {
+    this.socket.close(code, reason);
+    await this.gone();
+  }
+
+  gone(): Promise<void> {
+    return until("the socket closes", () => this.closed !== undefined);
+  }
+}
+
+test("serve echoes text and binary of every length form to the runtime's own client", async () => {
+  await serving(ECHO, async (server) => {
+    const client = await Client.open(server.url);
+    const messages: (string | Uint8Array<ArrayBuffer>)[] = [
+      "",
+      "hi",
+      "é€😀\ufeff",
+      new Uint8Array(0),
+    ];
+    for (const length of [125, 126, 65_535, 65_536, 1_000_000]) {
+      messages.push("é".repeat(length / 2), new Uint8Array(length).fill(length));
+    }
+    for (const message of messages) client.socket.send(message);
+    await client.until(messages.length);
+    messages.forEach((message, i) => {
+      assertEquals(typeof client.got[i], typeof message);
+      assert(String(client.got[i]) === String(message), `message ${i}`);
+    });
+    await client.close(1000, "bye");
+    assertEquals(client.closed?.code, 1000);
+  });
+});
+
+test("serve tells open, messages in order, and close with the peer's code and reason", async () => {
+  const told: string[] = [];
+  await serving({
+    open: (conn) => told.push(`open ${conn.id} ${conn.state}`),
+    message: (_conn, data) => told.push(String(data)),
+    close: (conn, code, reason) => told.push(`close ${code} ${reason} ${conn.state}`),
+  }, async (server) => {
+    const client = await Client.open(server.url);
+    assertEquals(server.connections, 1);
+    for (const each of ["1", "2", "3", "4", "5"]) client.socket.send(each);
+    await client.close(4001, "done");
+    await until("the handler is told", () => told.length === 7);
+    assertEquals(told, ["open 1 open", "1", "2", "3", "4", "5", "close 4001 done closed"]);
+    await until("it is not counted", () => server.connections === 0);
+  });
+});
+
+test("serve tells 1006 when the client vanishes, and lives", async () => {
+  const codes: number[] = [];
+  await serving({ ...ECHO, close: (_conn, code) => codes.push(code) }, async (server) => {
+    const client = await RawClient.open(host, server.port);
+    await client.abort();
+    await until("the handler is told", () => codes.length === 1);
+    assertEquals(codes, [1006]);
+    const other = await RawClient.open(host, server.port);
+    other.send({ payload: "still there" });
+    assertEquals(await other.nextText(), "still there");
+  });
+});
+
+test("serve closes with 1011 when a handler throws, and others do not notice", async () => {
+  await serving({
+    message: (conn, data) => {
+      if (data === "bad") throw new Error("oops");
+      conn.send(data);
+    },
+  }, async (server, log) => {
+    const [good, bad] = [await Client.open(server.url), await Client.open(server.url)];
+    bad.socket.send("bad");
+    await bad.gone();
+    assertEquals([bad.closed?.code, bad.closed?.reason], [1011, "internal error"]);
+    assertStringIncludes(log[0]!, "oops");
+    good.socket.send("good");
+    await good.until(1);
+    await good.close();
+  });
+});
+
+/** What a hostile client sends, and the code it is closed with. */
+const HOSTILE: readonly (readonly [what: string, frames: readonly FrameShape[], code: number])[] = [
+  ["an unmasked frame", [{ payload: "x", mask: false }], 1002],
+  ["a reserved bit", [{ payload: "x", reserved: 4 }], 1002],
+  ["a reserved opcode", [{ opcode: 3 }], 1002],
+  ["a fragmented ping", [{ opcode: 9, fin: false }], 1002],
+  ["a long ping", [{ opcode: 9, payload: "x".repeat(126) }], 1002],
+  ["a continuation of nothing", [{ opcode: 0 }], 1002],
+  ["a message within a message", [{ fin: false }, { opcode: 1 }], 1002],
+  ["a length in too long a form", [{ payload: "x", form: 64 }], 1002],
+  ["a negative length", [{ opcode: 2, claims: -1n & 0xffff_ffff_ffff_ffffn, form: 64 }], 1002],
+  ["a text that is not UTF-8", [{ payload: hex("61 ff") }], 1007],
+  ["a claim over the limit", [{ opcode: 2, claims: 1001 }], 1009],
+  ["fragments over the limit", [
+    { payload: "x".repeat(900), fin: false },
+    { opcode: 0, claims: 101 },
+  ], 1009],
+  ["a close with a reserved code", [{ opcode: 8, payload: closePayload(1005) }], 1002],
+  ["a close of one byte", [{ opcode: 8, payload: "x" }], 1002],
+];
+
+for (const [what, frames, code] of HOSTILE) {
+  test(`serve closes with ${code} for ${what}, and hangs up`, async () => {
+    await serving({ ...ECHO, maxPayloadLength: 1000 }, async (server) => {
+      const client = await RawClient.open(host, server.port);
+      for (const frame of frames) client.send(frame);
+      assertEquals((await client.closeFrame()).code, code);
+      await client.gone();
+    });
+  });
+}
+
+test("serve takes a request and frames that come byte by byte", async () => {
+  await serving(ECHO, async (server) => {
+    const client = await RawClient.connect(host, server.port);
+    const all = join(utf8(upgradeRequest()), buildFrame({ payload: "slow" }));
+    for (const byte of all) {
+      client.write(Uint8Array.of(byte));
+      await until("it left", () => client.stream.unsent === 0);
+    }
+    assertEquals(await client.nextText(), "slow");
+    assertEquals(client.header("sec-websocket-accept"), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+  });
+});
+
+test("serve reads frames that come in one chunk with the request", async () => {
+  for (const upgrade of [undefined, () => ({}), () => Promise.resolve({})]) {
+    const options = upgrade === undefined ? ECHO : { ...ECHO, upgrade };
+    await serving(options, async (server) => {
+      const client = await RawClient.connect(host, server.port);
+      client.write(join(
+        utf8(upgradeRequest()),
+        buildFrame({ payload: "early" }),
+        buildFrame({ payload: "bird" }),
+      ));
+      assertEquals([await client.nextText(), await client.nextText()], ["early", "bird"]);
+    });
+  }
+});
+
+test("serve refuses a bad request to open a WebSocket with its status", async () => {
+  await serving(ECHO, async (server) => {
+    const requests: [string, number][] = [
+      [upgradeRequest({ "Sec-WebSocket-Version": "8" }), 426],
+      [upgradeRequest({ "Sec-WebSocket-Key": "short" }), 400],
+      [upgradeRequest({ Connection: undefined }), 400],
+      [upgradeRequest({}, "POST / HTTP/1.1"), 405],
+    ];
+    for (const [request, status] of requests) {
+      const client = await RawClient.connect(host, server.port);
+      client.write(request);
+      await client.gone();
+      assertEquals(client.status, status);
+      if (status === 426) assertEquals(client.header("sec-websocket-version"), "13");
+    }
+  });
+});
+
+test("serve asks the upgrade hook, and attaches data, protocol and headers", async () => {
+  const seen: string[] = [];
+  await serving<{ user: string }>({
+    upgrade: async (request, remote) => {
+      await Promise.resolve();
+      seen.push(remote.hostname, new URL(request.url).search, request.headers.get("x-token") ?? "");
+      return { data: { user: "ann" }, protocol: "chat", headers: { "X-Node": "a" } };
+    },
+    open: (conn) => conn.send(`${conn.data.user} ${conn.protocol}`),
+  }, async (server) => {
+    const client = await RawClient.open(host, server.port, {
+      "Sec-WebSocket-Protocol": "chat, other",
+      "X-Token": "t",
+    }, "GET /room?a=1 HTTP/1.1");
+    assertEquals(await client.nextText(), "ann chat");
+    assertEquals([client.header("sec-websocket-protocol"), client.header("x-node")], ["chat", "a"]);
+    assertEquals(seen, ["127.0.0.1", "?a=1", "t"]);
+  });
+});
+
+test("serve refuses with the Response of the upgrade hook", async () => {
+  let opened = 0;
+  await serving({
+    upgrade: () => new Response("who are you?", { status: 401, headers: { "X-Why": "token" } }),
+    open: () => opened++,
+  }, async (server) => {
+    const client = await RawClient.connect(host, server.port);
+    client.write(upgradeRequest());
+    await client.gone();
+    assertEquals([client.status, client.text], [401, "who are you?"]);
+    assertEquals(client.header("x-why"), "token");
+    assertEquals([opened, server.connections], [0, 0]);
+  });
+});
+
+test("serve answers 500 for an upgrade hook that fails or gives what cannot be", async () => {
+  const hooks: ServeOptions["upgrade"][] = [
+    () => {
+      throw new Error("oops");
+    },
+    () => Promise.reject(new Error("oops")),
+    () => ({ protocol: "not offered" }),
+    () => ({ headers: { "Sec-WebSocket-Accept": "mine" } }),
+    () => ({ headers: { "X-A": "split\r\nX-B: 1" } }),
+  ];
+  for (const upgrade of hooks) {
+    await serving({ upgrade: upgrade! }, async (server, log) => {
+      const client = await RawClient.connect(host, server.port);
+      client.write(upgradeRequest());
+      await client.gone();
+      assertEquals([client.status, log.length], [500, 1]);
+    });
+  }
+});
+
+test("serve lets in pages of the named origins only, and clients that name none", async () => {
+  await serving({ ...ECHO, origins: ["https://good.example"] }, async (server) => {
+    const grid: [string | undefined, number][] = [
+      ["https://good.example", 101],
+      [undefined, 101],
+      ["https://bad.example", 403],
+      ["http://good.example", 403],
+      ["null", 403],
+    ];
+    for (const [origin, status] of grid) {
+      const client = await RawClient.connect(host, server.port);
+      client.write(upgradeRequest({ Origin: origin }));
+      await client.answered();
+      assertEquals(client.status, status, origin);
+    }
+  });
+});
+
+test("serve answers 503 over maxConnections, and has room again when one leaves", async () => {
+  await serving({ ...ECHO, maxConnections: 2 }, async (server) => {
+    const first = await RawClient.open(host, server.port);
+    await RawClient.open(host, server.port);
+    const third = await RawClient.connect(host, server.port);
+    await third.gone();
+    assertEquals(third.status, 503);
+    await first.abort();
+    await until("there is room", () => server.connections === 1);
+    await until("one is let in", async () => {
+      const client = await RawClient.connect(host, server.port);
+      client.write(upgradeRequest());
+      await client.answered();
+      return client.status === 101;
+    });
+  });
+});
+
+test("serve joins connections to rooms, and Rooms.broadcast reaches them", async () => {
+  const rooms = new Rooms(host);
+  await serving({
+    rooms,
+    open: (conn) => conn.join("lobby"),
+    message: (conn, data) => rooms.broadcastFrom(conn, "lobby", data),
+  }, async (server) => {
+    const clients = [
+      await Client.open(server.url),
+      await Client.open(server.url),
+      await RawClient.open(host, server.port),
+    ] as const;
+    server.rooms.broadcast("lobby", "all");
+    clients[0].socket.send("not me");
+    await clients[1].until(2);
+    assertEquals(clients[1].got, ["all", "not me"]);
+    assertEquals([await clients[2].nextText(), await clients[2].nextText()], ["all", "not me"]);
+    await clients[0].close();
+    assertEquals(clients[0].got, ["all"]);
+    await until("it left", () => server.rooms.members("lobby").size === 2);
+    await clients[1].close();
+  });
+});
+
+test("serve keeps the order of broadcasts and sends of one turn on the wire", async () => {
+  const rooms = new Rooms(host);
+  await serving({
+    rooms,
+    message(conn) {
+      conn.join("r");
+      rooms.broadcast("r", "1");
+      conn.send("2");
+      rooms.broadcast("r", "3");
+      conn.leave("r");
+      rooms.broadcast("r", "never");
+      conn.send("4");
+      conn.close(1000, "5");
+    },
+  }, async (server) => {
+    const client = await RawClient.open(host, server.port);
+    client.send({ payload: "go" });
+    const texts = [];
+    for (let i = 0; i < 4; i++) texts.push(await client.nextText());
+    assertEquals(texts, ["1", "2", "3", "4"]);
+    assertEquals(await client.closeFrame(), { code: 1000, reason: "5" });
+  });
+});
+
+test("serve shares rooms that it is given between servers", async () => {
+  const shared = new Rooms(host);
+  const options: ServeOptions = { rooms: shared, open: (conn) => conn.join("r") };
+  await serving(options, async (one) => {
+    await serving(options, async (two) => {
+      const [a, b] = [
+        await RawClient.open(host, one.port),
+        await RawClient.open(host, two.port),
+      ];
+      shared.broadcast("r", "both");
+      assertEquals([await a.nextText(), await b.nextText()], ["both", "both"]);
+    });
+  });
+});
+
+test("serve holds a client back while its handler works, and loses nothing", async () => {
+  let release = (): void => {};
+  const gate = new Promise<void>((resolve) => release = resolve);
+  let handled = 0;
+  await serving({
+    message: async () => {
+      handled++;
+      await gate;
+    },
+  }, async (server) => {
+    const client = await RawClient.open(host, server.port);
+    const frame = buildFrame({ opcode: 2, payload: new Uint8Array(100_000) });
+    const count = 300;
+    for (let i = 0; i < count; i++) client.write(frame);
+    await until("the client is held back", async () => {
+      const before = client.stream.unsent;
+      await new Promise((wake) => setTimeout(wake, 150));
+      return handled === 1 && before > 0 && client.stream.unsent === before;
+    });
+    release();
+    await until("all are handled", () => handled === count);
+  });
+});
+
+test("serve cuts off a slow reader at its limit, and delays nobody", async () => {
+  const codes: string[] = [];
+  await serving({
+    open: (conn) => conn.join("r"),
+    close: (_conn, code, reason) => codes.push(`${code} ${reason}`),
+    backpressureLimit: 1 << 20,
+  }, async (server) => {
+    const slow = await RawClient.open(host, server.port);
+    const fast = await RawClient.open(host, server.port);
+    slow.stream.pause();
+    const message = "x".repeat(100_000);
+    let sent = 0;
+    while (codes.length === 0) {
+      server.rooms.broadcast("r", message);
+      await until("the fast one has it", () => fast.frames.length > sent, 2000);
+      sent++;
+      assert(sent < 1000);
+    }
+    assertEquals(codes, ["1006 over backpressureLimit"]);
+    assertEquals([fast.frames.length, server.connections], [sent, 1]);
+    await slow.abort();
+  });
+});
+
+test("serve drops for a slow reader by policy, and tells it when it has caught up", async () => {
+  let drained = 0;
+  let conn: Connection | undefined;
+  await serving({
+    open: (each) => {
+      conn = each;
+    },
+    drain: () => drained++,
+    backpressureLimit: 1 << 20,
+    backpressurePolicy: "drop",
+  }, async (server) => {
+    const slow = await RawClient.open(host, server.port);
+    slow.stream.pause();
+    const message = new Uint8Array(200_000);
+    await until("a message is dropped", () => conn!.send(message) === "dropped");
+    const dropped = drained;
+    slow.stream.resume();
+    await until("it has caught up", () => drained > dropped);
+    assertEquals([conn!.buffered, conn!.send("again")], [0, "sent"]);
+    await until("the last one comes", () => slow.frames.at(-1)?.opcode === 1);
+  });
+});
+
+test("serve pings a silent client, and cuts off one that does not answer", async () => {
+  const codes: string[] = [];
+  await serving({
+    idleTimeout: 0.4,
+    close: (_conn, code, reason) => codes.push(`${code} ${reason}`),
+  }, async (server) => {
+    const silent = await RawClient.open(host, server.port);
+    const lively = await Client.open(server.url);
+    assertEquals((await silent.next()).opcode, 9);
+    await silent.gone();
+    assertEquals(codes, ["1006 idle timeout"]);
+    assertEquals([lively.closed, server.connections], [undefined, 1]);
+    await lively.close();
+  });
+});
+
+test("serve cuts off a client that does not answer its close", async () => {
+  const codes: number[] = [];
+  await serving({
+    closeTimeout: 60,
+    open: (conn) => conn.close(4000),
+    close: (_conn, code) => codes.push(code),
+  }, async (server) => {
+    const client = await RawClient.connect(host, server.port);
+    client.polite = false;
+    client.write(upgradeRequest());
+    assertEquals((await client.closeFrame()).code, 4000);
+    await client.gone();
+    await until("the handler is told", () => codes.length === 1);
+    assertEquals(codes, [1006]);
+  });
+});
+
+test("Server.stop says 1001 to everybody, waits for them, and refuses newcomers", async () => {
+  const codes: string[] = [];
+  const server = await serve(host, { ...ECHO, close: (_conn, code) => codes.push(`${code}`) });
+  const clients = [await Client.open(server.url), await Client.open(server.url)];
+  const stopped = server.stop({ reason: "moving" });
+  assertEquals(server.stop(), stopped);
+  await stopped;
+  assertEquals(server.connections, 0);
+  for (const client of clients) {
+    await client.gone();
+    assertEquals([client.closed?.code, client.closed?.reason], [1001, "moving"]);
+  }
+  assertEquals(codes, ["1001", "1001"]);
+  await assertRejects(() => RawClient.connect(host, server.port));
+});
+
+test("Server.stop sends what was sent before it, and then the close", async () => {
+  const server = await serve(host, { open: (conn) => conn.join("r") });
+  const client = await RawClient.open(host, server.port);
+  server.rooms.broadcast("r", "last words");
+  const stopped = server.stop({ code: 1012, timeout: 100 });
+  assertEquals(await client.nextText(), "last words");
+  assertEquals((await client.closeFrame()).code, 1012);
+  await stopped;
+});
+
+test("Server.stop cuts off whoever has not gone in time", async () => {
+  let code = 0;
+  const server = await serve(host, {
+    close: (_conn, each) => {
+      code = each;
+    },
+  });
+  const client = await RawClient.open(host, server.port);
+  client.polite = false;
+  await RawClient.connect(host, server.port);
+  await server.stop({ timeout: 30 });
+  await client.gone();
+  assertEquals([server.connections, code], [0, 1006]);
+});
+
+test("Server ends with the block that holds it", async () => {
+  let port: number;
+  {
+    await using server = await serve(host);
+    port = server.port;
+    assertEquals(server.url, `ws://127.0.0.1:${port}/`);
+    assertEquals(server.hostname, "127.0.0.1");
+  }
+  await assertRejects(() => RawClient.connect(host, port));
+});
+
+test("serve rejects with what is wrong with its options, or with its port", async () => {
+  await assertRejects(() => serve(host, { port: -1 }), OptionError, "option port");
+  await using server = await serve(host);
+  const error = await assertRejects(() => serve(host, { port: server.port }), ListenError);
+  assertEquals((error as ListenError).code, "EADDRINUSE");
+});
