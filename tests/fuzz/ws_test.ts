@@ -1,0 +1,217 @@
+/**
+ * Random frames into a connection and random requests into the handshake: nothing throws, nothing
+ * hangs, and every outcome is a message or an end by the rules. `FIRN_FUZZ=200000` runs longer; a
+ * failure names the seed that replays it: `FIRN_FUZZ_SEED=n`.
+ */
+import { assert, assertEquals } from "@std/assert";
+import process from "node:process";
+import { EMPTY } from "../../lib/base/bytes.ts";
+import { SeededRandom } from "../../lib/base/random.ts";
+import { isWireCode } from "../../lib/ws/close.ts";
+import { WebSocketConnection } from "../../lib/ws/connection.ts";
+import { checkUpgrade, HeadReader, wantsWebSocket } from "../../lib/ws/handshake.ts";
+import { Rooms } from "../../lib/ws/rooms.ts";
+import { Scratch } from "../../lib/ws/scratch.ts";
+import { test } from "../kit/test.ts";
+import { buildFrame, bytesOf, closePayload, join, upgradeRequest } from "../kit/ws_client.ts";
+import { FakeStream } from "../ws/recorder.ts";
+
+const FRAMES = Number(process.env["FIRN_FUZZ"] ?? 10_000);
+const SEED = Number(process.env["FIRN_FUZZ_SEED"] ?? 1);
+const PAYLOAD_MAX = 5000;
+const FRAMES_A_ROUND = 8;
+const ROUNDS = Math.ceil(FRAMES / FRAMES_A_ROUND);
+
+const scratches = { input: new Scratch(), output: new Scratch() };
+
+/** Everything that can be told of one connection. */
+interface Outcome {
+  readonly messages: (string | Uint8Array)[];
+  readonly ends: { code: number; reason: string }[];
+  readonly log: string[];
+  readonly stream: FakeStream;
+  readonly state: string;
+}
+
+/** A connection that is fed these chunks, and then ends. */
+function run(chunks: readonly Uint8Array[]): Outcome {
+  const [messages, ends, log]: [(string | Uint8Array)[], Outcome["ends"], string[]] = [[], [], []];
+  const stream = new FakeStream();
+  const rooms = new Rooms({ atFlush: (task) => task() });
+  const conn = new WebSocketConnection<undefined>(
+    {
+      handlers: {
+        message: (_conn, data) => messages.push(data),
+        close: (_conn, code, reason) => ends.push({ code, reason }),
+      },
+      rooms,
+      log: (_level, line) => log.push(line),
+      ...scratches,
+      payloadBytesMax: PAYLOAD_MAX,
+      backpressureBytesMax: 1 << 20,
+      backpressurePolicy: "close",
+      closeTimeoutMs: 1000,
+      idleMs: 0,
+      tickMs: 1000,
+      now: () => 0,
+      later: (task) => task(),
+      ended: () => {},
+    },
+    stream,
+    1,
+    undefined,
+    undefined,
+  );
+  conn.start(EMPTY);
+  for (const chunk of chunks) stream.handler.data(chunk);
+  const { state } = conn;
+  stream.handler.end();
+  stream.handler.close({ kind: "closed" });
+  return { messages, ends, log, stream, state };
+}
+
+const ALPHABET = ["a", "é", "€", "😀", "\0", "\u{10ffff}", "0123456789"];
+
+function randomText(random: SeededRandom): string {
+  let text = "";
+  const most = random.below(8) === 0 ? 300 : 12;
+  for (let i = random.below(most); i > 0; i--) text += ALPHABET[random.below(ALPHABET.length)];
+  return text;
+}
+
+/** A message, and the frames that carry it, with control frames in between. */
+function randomMessage(random: SeededRandom): { data: string | Uint8Array; frames: Uint8Array[] } {
+  const text = random.below(2) === 0;
+  const data = text ? randomText(random) : random.bytes(random.below(random.below(4) ? 40 : 3000));
+  const bytes = bytesOf(data);
+  const frames: Uint8Array[] = [];
+  const parts = random.below(3) === 0 ? 1 + random.below(4) : 1;
+  for (let part = 0, at = 0; part < parts; part++) {
+    const last = part === parts - 1;
+    const end = last ? bytes.length : at + random.below(bytes.length - at + 1);
+    const opcode = part > 0 ? 0 : text ? 1 : 2;
+    const mask = [...random.bytes(4)];
+    frames.push(buildFrame({ opcode, fin: last, payload: bytes.subarray(at, end), mask }));
+    at = end;
+    if (random.below(4) === 0) {
+      frames.push(
+        buildFrame({ opcode: 9 + random.below(2), payload: random.bytes(random.below(126)) }),
+      );
+    }
+  }
+  return { data, frames };
+}
+
+/** The bytes in random pieces. */
+function cut(random: SeededRandom, bytes: Uint8Array): Uint8Array[] {
+  const chunks: Uint8Array[] = [];
+  const most = random.below(2) === 0 ? 4 : 1 + bytes.length;
+  for (let at = 0; at < bytes.length;) {
+    const end = at + 1 + random.below(most);
+    chunks.push(bytes.slice(at, end));
+    at = end;
+  }
+  return chunks;
+}
+
+/** Runs one round for each seed, and names the seed of the one that fails. */
+function rounds(body: (random: SeededRandom) => void): void {
+  for (let seed = SEED; seed < SEED + ROUNDS; seed++) {
+    try {
+      body(new SeededRandom(seed));
+    } catch (error) {
+      throw new Error(`FIRN_FUZZ=1 FIRN_FUZZ_SEED=${seed} replays this`, { cause: error });
+    }
+  }
+}
+
+/** What holds of every connection, whatever it was sent. */
+function checkOutcome({ messages, ends, log, stream, state }: Outcome): void {
+  assertEquals(log, []);
+  assertEquals(ends.length, 1);
+  const { code } = ends[0]!;
+  assert(isWireCode(code) || code === 1005 || code === 1006, `close ${code}`);
+  const closes = stream.sent.filter((line) => line.startsWith("8 "));
+  assertEquals(closes.length, state === "open" ? 0 : 1);
+  if (closes.length === 1) {
+    assertEquals(stream.sent.at(-1), closes[0]);
+    const sent = Number(closes[0]!.split(" ")[1]);
+    assert(isWireCode(sent) || sent === 1005, `sent ${sent}`);
+    assertEquals(sent, code);
+  }
+  for (const each of messages) {
+    const length = bytesOf(each).length;
+    assert(length <= PAYLOAD_MAX);
+    if (typeof each === "string") assert(each.isWellFormed());
+  }
+}
+
+test("Connection hands on every right message, however it is cut", () => {
+  rounds((random) => {
+    const sent = Array.from({ length: FRAMES_A_ROUND / 2 }, () => randomMessage(random));
+    const bytes = join(...sent.flatMap(({ frames }) => frames));
+    const outcome = run(cut(random, bytes));
+    checkOutcome(outcome);
+    assertEquals(outcome.state, "open");
+    assertEquals(outcome.messages.map(String), sent.map(({ data }) => String(data)));
+  });
+});
+
+test("Connection ends by the rules whatever random frames it is sent", () => {
+  rounds((random) => {
+    const frames = Array.from({ length: FRAMES_A_ROUND }, () => {
+      const wrong = (odds: number): boolean => random.below(odds) === 0;
+      return buildFrame({
+        opcode: wrong(10) ? random.below(16) : [0, 1, 2, 8, 9, 10][random.below(wrong(3) ? 6 : 3)]!,
+        fin: !wrong(3),
+        reserved: wrong(30) ? random.below(8) : 0,
+        payload: wrong(10)
+          ? closePayload(random.below(5100), random.bytes(random.below(4)))
+          : wrong(2)
+          ? randomText(random)
+          : random.bytes(random.below(200)),
+        ...(wrong(30) ? { mask: false } : {}),
+        ...(wrong(30) ? { form: 64 } : {}),
+        ...(wrong(30) ? { claims: random.below(10_000), form: 16 } : {}),
+      });
+    });
+    checkOutcome(run(cut(random, join(...frames))));
+  });
+});
+
+test("Connection ends by the rules when right frames are damaged", () => {
+  rounds((random) => {
+    const frames = Array.from({ length: FRAMES_A_ROUND / 2 }, () => randomMessage(random).frames);
+    const bytes = join(...frames.flat());
+    for (let i = random.below(4); i >= 0; i--) {
+      bytes[random.below(bytes.length)] = random.below(256);
+    }
+    checkOutcome(run(cut(random, bytes.subarray(0, 1 + random.below(bytes.length)))));
+  });
+});
+
+test("Connection ends by the rules when it is sent noise", () => {
+  rounds((random) => checkOutcome(run(cut(random, random.bytes(1 + random.below(300))))));
+});
+
+test("HeadReader gives a verdict on any request, and the same however it is cut", () => {
+  rounds((random) => {
+    const request = bytesOf(upgradeRequest());
+    for (let i = random.below(4); i > 0; i--) {
+      const byte = [0, 9, 10, 13, 32, 58, random.below(256)][random.below(7)]!;
+      request[random.below(request.length)] = byte;
+    }
+    const verdicts = [[request], cut(random, request)].map((chunks) => {
+      const reader = new HeadReader();
+      for (const chunk of chunks) {
+        const progress = reader.push(chunk);
+        if (progress.state === "more") continue;
+        if (progress.state === "refused") return progress.refusal;
+        const { head } = progress;
+        return [head, wantsWebSocket(head), checkUpgrade(head)];
+      }
+      return "more";
+    });
+    assertEquals(verdicts[0], verdicts[1]);
+  });
+});
