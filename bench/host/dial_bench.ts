@@ -15,7 +15,7 @@ import { makeAuthority, makeLeaf, SERVER_NAME } from "../../lib/dist/certificate
 import { DenoStream, WriteWindow } from "../../lib/host/deno_stream.ts";
 import { FlushPoint } from "../../lib/host/flush_point.ts";
 import { NodeStream } from "../../lib/host/node_stream.ts";
-import { type Stream, type StreamHandler } from "../../lib/host/stream.ts";
+import type { Stream, StreamHandler } from "../../lib/host/stream.ts";
 import { systemHost } from "../../lib/start.ts";
 import { bench, size } from "../kit.ts";
 
