@@ -1,0 +1,82 @@
+/**
+ * A WebSocket echo server: sends every message back as it came, text as text and bytes as bytes.
+ *
+ *     deno task echo --port 9001        on Deno
+ *     bun scripts/echo.ts --port 9001   on Bun
+ *
+ * A client that does not read what comes back is read no further, until it does.
+ *
+ * @module
+ */
+import process from "node:process";
+import { parseArgs } from "@std/cli/parse-args";
+import { ListenError, serve, type Server } from "../mod.ts";
+
+const HELP = `Echoes WebSocket messages.
+
+Usage: deno task echo [options]
+
+  --port <number>    where to listen; 0 lets the system choose (default 9001)
+  --hostname <name>  the address to listen on (default 127.0.0.1; 0.0.0.0 is everywhere)
+  --help             show this
+`;
+
+/** More than any test suite sends. */
+const MESSAGE_BYTES_MAX = 64 * 1024 * 1024;
+
+function fail(words: string): never {
+  process.stderr.write(`echo: ${words}\n`);
+  process.exit(1);
+}
+
+function readOptions(): { port: number; hostname: string } {
+  const options = parseArgs(process.argv.slice(2), {
+    string: ["port", "hostname"],
+    boolean: ["help"],
+    default: { port: "9001", hostname: "127.0.0.1" },
+    unknown: (arg) => fail(`no such option: ${arg} (--help shows them)`),
+  });
+  if (options.help) {
+    process.stdout.write(HELP);
+    process.exit(0);
+  }
+  const port = /^\d+$/.test(options.port) ? Number(options.port) : NaN;
+  if (!(port <= 65535)) {
+    fail(`--port is ${JSON.stringify(options.port)}: use a whole number from 0 to 65535`);
+  }
+  if (options.hostname === "") fail("--hostname is empty: use 127.0.0.1, or 0.0.0.0 for all");
+  return { port, hostname: options.hostname };
+}
+
+/** What goes on with a connection's messages once it has caught up. */
+type GoOn = (() => void) | undefined;
+
+function echo(options: { port: number; hostname: string }): Promise<Server> {
+  return serve<GoOn>({
+    ...options,
+    maxPayloadLength: MESSAGE_BYTES_MAX,
+    backpressureLimit: 2 * MESSAGE_BYTES_MAX,
+    message(conn, data) {
+      if (conn.send(data) !== "behind") return;
+      return new Promise<void>((goOn) => conn.data = goOn);
+    },
+    drain: (conn) => conn.data?.(),
+    close: (conn) => conn.data?.(),
+  });
+}
+
+const options = readOptions();
+const server = await echo(options).catch((error: unknown) => {
+  if (!(error instanceof ListenError)) throw error;
+  const { hostname, port } = options;
+  const inUse = `cannot listen on ${hostname}:${port}: the port is in use`;
+  return fail(error.code === "EADDRINUSE" ? inUse : error.message);
+});
+process.stdout.write(`Echoing on ${server.url}\n`);
+
+for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  process.on(signal, async () => {
+    await server.stop({ timeout: 1000 });
+    process.exit(0);
+  });
+}
