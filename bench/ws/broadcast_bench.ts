@@ -1,0 +1,70 @@
+/**
+ * Question: what does a broadcast cost, from the call until the last member has it?
+ *
+ * One call of a bench is one turn: one message, or a burst of eight, to a room of 10, 200 or 1000
+ * members. The members are real sockets on loopback, held by a second process that only counts
+ * bytes; on a machine of two cores both processes are busy, and with many members the kernel's
+ * loopback takes most of the time of both. Divide by members and messages for one delivery: bursts
+ * show what sealing a turn's frames into one write is worth.
+ *
+ * @module
+ */
+import { fileURLToPath } from "node:url";
+import { headerLength } from "../../lib/ws/frame.ts";
+import type { Connection } from "../../lib/ws/connection.ts";
+import { serve } from "../../lib/ws/server.ts";
+import { systemHost } from "../../lib/start.ts";
+import { bench, size } from "../kit.ts";
+
+const ROOMS: readonly number[] = [size(10, 2), size(200, 5), size(1000, 10)];
+const PAYLOADS = [64, 1024];
+const BURSTS = [1, 8];
+
+const host = systemHost();
+let control: Connection<string> | undefined;
+let began: () => void = () => {};
+let arrived: () => void = () => {};
+
+const server = await serve<string>(host, {
+  idleTimeout: 0,
+  upgrade: (request) => ({ data: new URL(request.url).pathname.slice(1) }),
+  open(conn) {
+    if (conn.data !== "control") return conn.join(conn.data);
+    control = conn;
+    began();
+  },
+  message: () => arrived(),
+});
+
+const readers = host.spawn({
+  runtime: host.runtime,
+  file: fileURLToPath(new URL("readers.ts", import.meta.url)),
+  args: [String(server.port), ...ROOMS.map(String)],
+});
+await new Promise<void>((begin) => began = begin);
+
+let expected = 0;
+
+for (const members of ROOMS) {
+  for (const payload of PAYLOADS) {
+    const message = "x".repeat(payload);
+    const group = `${payload} B to ${members} members`;
+    for (const burst of BURSTS) {
+      bench(`${burst} a turn: ${group}`, { group, baseline: burst === 1 }, async () => {
+        expected += members * burst * (headerLength(payload) + payload);
+        control!.send(String(expected));
+        const all = new Promise<void>((arrive) => arrived = arrive);
+        for (let i = 0; i < burst; i++) server.rooms.broadcast(String(members), message);
+        await all;
+      });
+    }
+  }
+}
+
+// On Bun nothing else ends the process: the server listens.
+if (host.runtime === "bun") {
+  bench("stop", { group: "the end", n: 1, warmup: 0 }, async () => {
+    await server.stop();
+    await readers.ended;
+  });
+}
