@@ -33,6 +33,8 @@ export interface Greeter {
   /** It is up. What takes further frames, beginning with those behind the handshake. */
   up(met: Met, opened: Opened): SessionSink;
   failed(failure: GreetingFailure, words: string, byPeer: boolean): void;
+  /** After a failure: its stream is closed. */
+  gone(): void;
 }
 
 /** One handshake. */
@@ -45,6 +47,8 @@ export class Greeting implements StreamHandler, FrameSink {
   readonly #deadline: Timer;
   #bytes = 0;
   #ended = false;
+  /** This side has sent what proves it. */
+  #proved = false;
   #next: SessionSink | undefined;
 
   constructor(
@@ -66,9 +70,20 @@ export class Greeting implements StreamHandler, FrameSink {
     if ("begin" in machine) stream.write(machine.begin());
   }
 
-  /** Gives it up. */
+  /** Gives it up without a word, and cuts it even if it has failed and the REJECT is on its way. */
   abort(): void {
     this.#fail("aborted", "given up", false);
+    if (this.#ended) this.#stream.abort();
+  }
+
+  /**
+   * Gives up a dial because the other side's has won. It is told: to be cut off without a word is
+   * what it knows of nodes with another cookie. Behind a proof it needs no telling, since it judges
+   * that proof as we did theirs.
+   */
+  withdraw(): void {
+    const step = fail("duplicate", "the other side's dial has won");
+    this.#act(this.#proved ? { ...step, frame: undefined } : step);
   }
 
   data(bytes: Uint8Array): void {
@@ -99,6 +114,7 @@ export class Greeting implements StreamHandler, FrameSink {
   #act(step: Step): void {
     switch (step.kind) {
       case "send":
+        this.#proved = true;
         this.#stream.write(step.frame);
         break;
       case "decide": {
@@ -116,6 +132,7 @@ export class Greeting implements StreamHandler, FrameSink {
         this.#next = this.#greeter.up(step.met, { stream: this.#stream, reader: this.#reader });
         break;
       case "fail":
+        if (this.#ended) break;
         if (step.frame !== undefined) this.#stream.write(step.frame);
         this.#fail(step.reason, step.words, step.byPeer);
         break;
@@ -137,10 +154,13 @@ export class Greeting implements StreamHandler, FrameSink {
       data() {},
       drain() {},
       end: () => stream.abort(),
-      close: () => timer.cancel(),
+      close: () => {
+        timer.cancel();
+        this.#greeter.gone();
+      },
     };
+    this.#greeter.failed(failure, words, byPeer);
     if (failure === "aborted" || failure === "timeout" || failure === "broken") stream.abort();
     else stream.end();
-    this.#greeter.failed(failure, words, byPeer);
   }
 }

@@ -73,7 +73,7 @@ export interface MeshEvents {
   refused: { readonly peer: string; readonly reason: string; readonly words: string };
 }
 
-/** A dial that is on its way. */
+/** A dial that is on its way: in TCP and TLS at first, then in the handshake. */
 interface Dial {
   readonly cancel: AbortController;
   greeting: Greeting | undefined;
@@ -111,6 +111,10 @@ export class Mesh implements Inbound, SessionHandler {
   readonly #refusals: Refusals;
   readonly #sessions = new Map<string, Connection>();
   readonly #dials = new Map<string, Dial>();
+  /** Dials in TCP and TLS, those that were given up among them. */
+  readonly #connecting = new Set<AbortController>();
+  /** Handshakes of both sides, until they are up or their streams are closed. */
+  readonly #greetings = new Set<Greeting>();
   /** Diallers in the middle of the handshake, the oldest first. */
   readonly #unproven = new Set<Greeting>();
   readonly #waiters = new Map<string, Waiter[]>();
@@ -125,6 +129,7 @@ export class Mesh implements Inbound, SessionHandler {
   #timers: Timer[] = [];
   #dialTimer: Timer | undefined;
   #stopping = false;
+  #stopped: Promise<void> | undefined;
 
   constructor(host: Host, options: MeshOptions) {
     this.#host = host;
@@ -142,6 +147,11 @@ export class Mesh implements Inbound, SessionHandler {
   /** This node's name, with the port that it really has. */
   get name(): string {
     return this.#name;
+  }
+
+  /** The log, in which that name stands in front. */
+  get log(): Log {
+    return this.#log;
   }
 
   /** The names of the nodes with which there is a session, in order. */
@@ -211,19 +221,10 @@ export class Mesh implements Inbound, SessionHandler {
   }
 
   /** Says goodbye to everybody and listens no more. */
-  async stop(): Promise<void> {
-    if (this.#stopping) return;
+  stop(): Promise<void> {
     this.#stopping = true;
-    for (const timer of this.#timers) timer.cancel();
-    this.#dialTimer?.cancel();
-    for (const dial of this.#dials.values()) dial.cancel.abort();
-    for (const greeting of [...this.#unproven]) greeting.abort();
-    for (const [name, waiters] of this.#waiters) {
-      for (const { failed } of waiters) failed(stoppingError(name));
-    }
-    this.#waiters.clear();
-    const closing = [...this.#sessions.values()].map((session) => session.goodbye("shutdown"));
-    await Promise.all([this.#listener?.close(), ...closing]);
+    // Not within this call: who is told of a session's end may stop the node too.
+    return this.#stopped ??= Promise.resolve().then(() => this.#stop());
   }
 
   /** A frame came over a session. Called by the connection. */
@@ -283,6 +284,19 @@ export class Mesh implements Inbound, SessionHandler {
     if (this.#options.tls === undefined) await this.#renew();
   }
 
+  async #stop(): Promise<void> {
+    for (const timer of this.#timers) timer.cancel();
+    this.#dialTimer?.cancel();
+    for (const cancel of this.#connecting) cancel.abort();
+    for (const greeting of [...this.#greetings]) greeting.abort();
+    for (const [name, waiters] of this.#waiters) {
+      for (const { failed } of waiters) failed(stoppingError(name));
+    }
+    this.#waiters.clear();
+    const closing = [...this.#sessions.values()].map((session) => session.goodbye("shutdown"));
+    await Promise.all([this.#listener?.close(), ...closing]);
+  }
+
   #tick(): void {
     const now = this.#host.clock.now();
     for (const session of [...this.#sessions.values()]) session.tick(now);
@@ -317,11 +331,14 @@ export class Mesh implements Inbound, SessionHandler {
     try {
       const { hostname, port } = parts;
       const { signal } = dial.cancel;
+      this.#connecting.add(dial.cancel);
       stream = await this.#host.connect({ hostname, port, tls, timeoutMs: DIAL_MS, signal });
     } catch (error) {
       if (error instanceof ConnectError) this.#dialFailed(name, dial, error.code, error.message);
       else throw error;
       return;
+    } finally {
+      this.#connecting.delete(dial.cancel);
     }
     if (dial.cancel.signal.aborted) {
       stream.abort();
@@ -334,22 +351,26 @@ export class Mesh implements Inbound, SessionHandler {
       stream.peerCertificate,
       () => this.#peers.proving(name),
     );
-    const greeting = new Greeting(
+    const greeting: Greeting = new Greeting(
       stream,
       machine,
       {
         decide: () => undefined,
         up: (met, opened) => {
+          this.#greetings.delete(greeting);
           this.#dials.delete(name);
           return this.#up(met, true, opened);
         },
         failed: (failure, words, byPeer) => this.#dialFailed(name, dial, failure, words, byPeer),
+        gone: () => void this.#greetings.delete(greeting),
       },
       this.#host.clock,
       DIAL_MS,
     );
+    this.#greetings.add(greeting);
     dial.greeting = greeting;
     dial.cancel.signal.addEventListener("abort", () => greeting.abort(), { once: true });
+    if (this.#dials.get(name) !== dial) greeting.withdraw();
   }
 
   #dialFailed(
@@ -404,6 +425,7 @@ export class Mesh implements Inbound, SessionHandler {
     const greeter: Greeter = {
       decide: (met) => this.#decide(met),
       up: (met, opened) => {
+        this.#greetings.delete(greeting);
         this.#unproven.delete(greeting);
         return this.#up(met, false, opened);
       },
@@ -416,8 +438,10 @@ export class Mesh implements Inbound, SessionHandler {
           : "";
         this.#refused(place(remote), remote.hostname, failure, `${said}${words}${hint}`);
       },
+      gone: () => void this.#greetings.delete(greeting),
     };
     const greeting = new Greeting(stream, machine, greeter, this.#host.clock, GREETING_MS);
+    this.#greetings.add(greeting);
     this.#unproven.add(greeting);
     if (this.#unproven.size <= UNPROVEN_MAX) return;
     // Honest diallers prove themselves in milliseconds: the oldest is the one to doubt.
@@ -433,7 +457,6 @@ export class Mesh implements Inbound, SessionHandler {
   }
 
   #decide(met: Met): { reason: RejectReason; words: string } | undefined {
-    if (this.#stopping) return { reason: "stopping", words: `${this.#name} is stopping` };
     const verdict = this.#peers.judge(met.name, met.creation, met.lastSession);
     if (verdict === "duplicate") {
       return { reason: "duplicate", words: `there is a session with ${this.#name} already` };
@@ -441,6 +464,8 @@ export class Mesh implements Inbound, SessionHandler {
     if (verdict === "replace") {
       this.#sessions.get(met.name)?.abort("restarted", "a later session took its place");
     }
+    // Asked last: who is told of the end of that session may stop the node.
+    if (this.#stopping) return { reason: "stopping", words: `${this.#name} is stopping` };
     this.#giveUpDial(met.name);
     return undefined;
   }
@@ -451,7 +476,8 @@ export class Mesh implements Inbound, SessionHandler {
     if (dial === undefined) return;
     this.#dials.delete(name);
     this.#peers.yielded(name, this.#host.clock.now());
-    dial.cancel.abort();
+    // What is still in TLS goes on to its end, and is withdrawn then.
+    dial.greeting?.withdraw();
   }
 
   #up(met: Met, dialled: boolean, opened: Opened): Connection {

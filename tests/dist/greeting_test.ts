@@ -29,6 +29,7 @@ class Notes implements Greeter {
   /** What came behind the handshake. */
   readonly after: Collector = new Collector();
   overlong = 0;
+  gones = 0;
   refusal: ReturnType<Greeter["decide"]>;
   onDecide: () => void = () => {};
 
@@ -51,6 +52,11 @@ class Notes implements Greeter {
     this.failures.push(failure);
     this.words = words;
     this.byPeer = byPeer;
+  }
+
+  gone(): void {
+    assertEquals(this.failures.length, 1, "gone before it failed");
+    this.gones++;
   }
 }
 

@@ -1,0 +1,173 @@
+/**
+ * A client that keeps none of the rules: TLS that trusts anybody, or no TLS, and any bytes.
+ */
+import { Buffer } from "node:buffer";
+import { connect as connectTcp, createServer, type Server, type Socket } from "node:net";
+import tls from "node:tls";
+import { encodeFrame, FrameReader } from "../../lib/dist/frame.ts";
+import { Dialler } from "../../lib/dist/handshake.ts";
+import { parseName } from "../../lib/dist/name.ts";
+import { testKeys } from "../kit/keys.ts";
+import { until } from "../kit/test.ts";
+import { Collector, type Frame } from "./collector.ts";
+
+/** One connection of the intruder's. */
+export class Intruder {
+  readonly socket: Socket;
+  /** The connection is over. */
+  isOver = false;
+  /** Every byte that came. */
+  readonly bytes: Uint8Array[] = [];
+  readonly #collector = new Collector();
+  readonly #reader = new FrameReader(0xffff_ffff);
+
+  private constructor(socket: Socket) {
+    this.socket = socket;
+    socket.on("data", (bytes: Uint8Array) => {
+      this.bytes.push(bytes);
+      this.#reader.push(bytes, this.#collector);
+    });
+    socket.on("error", () => {});
+    socket.on("end", () => this.isOver = true);
+    socket.on("close", () => this.isOver = true);
+  }
+
+  /** Connects to the node of that name, in plain TCP. */
+  static async plain(name: string): Promise<Intruder> {
+    const { hostname, port } = parseName(name)!;
+    const socket = connectTcp({ host: hostname, port });
+    let connected = false;
+    socket.once("connect", () => connected = true);
+    const intruder = new Intruder(socket);
+    await until("TCP is through", () => connected || intruder.isOver);
+    return intruder;
+  }
+
+  /** Connects to the node of that name in TLS, whatever certificate it shows. */
+  static async secure(name: string): Promise<Intruder> {
+    const { hostname, port } = parseName(name)!;
+    const socket = tls.connect({ host: hostname, port, rejectUnauthorized: false });
+    let secured = false;
+    socket.once("secureConnect", () => secured = true);
+    const intruder = new Intruder(socket);
+    await until("TLS is through", () => secured || intruder.isOver);
+    return intruder;
+  }
+
+  /** Joins the cluster as a member would, under a name of its own; what it does then is its affair. */
+  static async member(target: string, name: string, creation: number = 1): Promise<Intruder> {
+    const { proofKey } = await testKeys();
+    const self = { name, creation, proofKey, exposed: [] };
+    const nonce = crypto.getRandomValues(new Uint8Array(32));
+    const machine = new Dialler(self, target, nonce, undefined, () => 0n);
+    const intruder = await Intruder.secure(target);
+    intruder.write(machine.begin());
+    for (let index = 0;; index++) {
+      const { tag, body } = await intruder.frame(index);
+      const step = machine.receive(tag, body);
+      if (step.kind === "send") intruder.write(step.frame);
+      else if (step.kind === "up") return intruder;
+      else throw new Error(`${name} was refused: ${JSON.stringify(step)}`);
+    }
+  }
+
+  /** Every frame that came. */
+  get frames(): readonly Frame[] {
+    return this.#collector.frames;
+  }
+
+  send(tag: number, body?: Uint8Array): void {
+    this.socket.write(encodeFrame(tag, body));
+  }
+
+  write(...parts: Uint8Array[]): void {
+    this.socket.write(Buffer.concat(parts));
+  }
+
+  /** Waits for the frame number `index`. */
+  async frame(index: number): Promise<Frame> {
+    await until(`frame ${index} came`, () => this.frames.length > index || this.isOver);
+    const frame = this.frames[index];
+    if (frame === undefined) throw new Error(`cut before frame ${index}`);
+    return frame;
+  }
+
+  close(): void {
+    this.socket.destroy();
+  }
+}
+
+/** Somebody on the way between two nodes. */
+export interface Middle {
+  readonly port: number;
+  /** Everything that passed, both ways, as the one in the middle saw it. */
+  readonly seen: Uint8Array[];
+  /** How many have come. */
+  readonly count: number;
+  /** While true, nothing is passed on. */
+  held: boolean;
+  close(): Promise<void>;
+}
+
+/** What TLS the one in the middle speaks: its own to whoever dials, and trusting anybody. */
+export interface MiddleTls {
+  readonly cert: string;
+  readonly key: string;
+}
+
+/** Passes on what comes to `port` (0: any) to `target`: the TCP bytes, or out of one TLS into another. */
+export async function startMiddle(
+  target: number,
+  port: number = 0,
+  own?: MiddleTls,
+): Promise<Middle> {
+  const open = new Set<Socket>();
+  const waiting: (() => void)[] = [];
+  const middle = { port, seen: [] as Uint8Array[], count: 0, held: false, close };
+  const track = (socket: Socket): void => {
+    open.add(socket);
+    socket.on("close", () => open.delete(socket));
+    socket.on("error", () => socket.destroy());
+  };
+  const pipe = (from: Socket, to: Socket): void => {
+    from.on("data", (bytes: Uint8Array) => {
+      middle.seen.push(bytes);
+      if (middle.held) waiting.push(() => to.write(bytes));
+      else {
+        for (const pass of waiting.splice(0)) pass();
+        to.write(bytes);
+      }
+    });
+    from.on("end", () => to.end());
+    from.on("close", () => to.destroy());
+  };
+  const accept = (near: Socket): void => {
+    middle.count++;
+    track(near);
+    const far = own === undefined
+      ? connectTcp({ host: "127.0.0.1", port: target })
+      : tls.connect({ host: "127.0.0.1", port: target, rejectUnauthorized: false });
+    track(far);
+    pipe(near, far);
+    pipe(far, near);
+  };
+  const server: Server = own === undefined
+    ? createServer(accept)
+    : tls.createServer({ ...own, minVersion: "TLSv1.3" }, accept);
+  server.on("connection", track);
+  server.on("tlsClientError", (_error: Error, socket: Socket) => socket.destroy());
+  await new Promise<void>((listening) => server.listen(port, "127.0.0.1", listening));
+  middle.port = (server.address() as { port: number }).port;
+  const release = setInterval(() => {
+    if (!middle.held) { for (const pass of waiting.splice(0)) pass(); }
+  }, 2);
+
+  async function close(): Promise<void> {
+    clearInterval(release);
+    for (const socket of open) socket.destroy();
+    const closed = new Promise<void>((done) => server.close(() => done()));
+    await until("all have gone", () => open.size === 0);
+    await closed;
+  }
+  return middle;
+}

@@ -1,0 +1,203 @@
+/**
+ * Nodes of one process, in a mesh over real loopback TLS, with verbs: start, cluster, until whole.
+ * What they log and tell is kept in arrays. Whatever a test starts is stopped at its end.
+ */
+import type { LogLevel } from "../../lib/base/log.ts";
+import type { MeshEvents } from "../../lib/dist/mesh.ts";
+import type { ClusterKeys } from "../../lib/dist/identity.ts";
+import type { Host } from "../../lib/host/host.ts";
+import { type NodeOptions, type Parts, startNode } from "../../lib/start.ts";
+import { makeHost } from "./host.ts";
+import { COOKIE, testKeys } from "./keys.ts";
+import { until } from "./test.ts";
+
+/** One line of a log. */
+export interface Line {
+  readonly level: LogLevel;
+  readonly line: string;
+}
+
+/** A node that writes down what it says. */
+export interface TestNode extends Parts {
+  readonly name: string;
+  readonly lines: Line[];
+  /** `up name` and `down name reason`, in order. */
+  readonly told: string[];
+  readonly refused: MeshEvents["refused"][];
+}
+
+/** Starts a node; its port is the system's choice unless the name has one. */
+export type Start = (
+  short: string,
+  options?: NodeOptions,
+  host?: Host,
+  keys?: ClusterKeys,
+) => Promise<TestNode>;
+
+/** Runs `body` and stops every node that it started, in whatever way it ends. */
+export async function withNodes(body: (start: Start) => Promise<void>): Promise<void> {
+  const nodes: TestNode[] = [];
+  const start: Start = async (short, options = {}, host = makeHost(), keys) => {
+    const lines: Line[] = [];
+    const told: string[] = [];
+    const refused: MeshEvents["refused"][] = [];
+    const parts = await startNode(
+      {
+        name: short.includes("@") ? short : `${short}@127.0.0.1:0`,
+        cookie: COOKIE,
+        logLevel: "debug",
+        log: (level, line) => void lines.push({ level, line }),
+        ...options,
+      },
+      host,
+      keys ?? await testKeys(),
+    );
+    const { mesh } = parts;
+    mesh.events.on("nodeup", ({ node }) => void told.push(`up ${node}`));
+    mesh.events.on("nodedown", ({ node, reason }) => void told.push(`down ${node} ${reason}`));
+    mesh.events.on("refused", (event) => void refused.push(event));
+    const node = { ...parts, name: mesh.name, lines, told, refused };
+    nodes.push(node);
+    return node;
+  };
+  try {
+    await body(start);
+  } finally {
+    await Promise.all(nodes.map(({ mesh }) => mesh.stop()));
+  }
+}
+
+/** Starts `count` nodes, each with the first as its only seed, and waits until the mesh is whole. */
+export async function cluster(start: Start, count: number): Promise<TestNode[]> {
+  const first = await start("n0");
+  const rest = await Promise.all(
+    Array.from({ length: count - 1 }, (_, i) => start(`n${i + 1}`, { seeds: [first.name] })),
+  );
+  const nodes = [first, ...rest];
+  await untilWhole(nodes);
+  return nodes;
+}
+
+/** Waits until each of the nodes has a session with each other, the same on both sides. */
+export async function untilWhole(nodes: readonly TestNode[]): Promise<void> {
+  const whole = (): boolean =>
+    nodes.every((one) => nodes.every((other) => one === other || agree(one, other)));
+  try {
+    await until("the mesh is whole", whole);
+  } catch (error) {
+    const logs = nodes.map(({ lines }) => lines.map(({ line }) => line).join("\n")).join("\n\n");
+    throw new Error(`${(error as Error).message}\n${logs}`);
+  }
+}
+
+/** Whether two nodes have a session, and both mean the same one. */
+export function agree(one: TestNode, other: TestNode): boolean {
+  const here = one.mesh.session(other.name)?.met.session;
+  return here !== undefined && here === other.mesh.session(one.name)?.met.session;
+}
+
+/** Waits until a node has no session with another. */
+export function untilApart(one: TestNode, other: TestNode): Promise<void> {
+  return until(
+    `${one.name} is apart from ${other.name}`,
+    () => one.mesh.session(other.name) === undefined,
+  );
+}
+
+/** The warnings and errors that a node has logged. */
+export function warnings(node: TestNode): string[] {
+  return node.lines.filter(({ level }) => level === "warn" || level === "error")
+    .map(({ line }) => line);
+}
+
+/** Waits until a node has refused somebody, or been refused, and gives the one word for why. */
+export async function refusedBy(node: TestNode): Promise<string> {
+  await until(`${node.name} refuses`, () => node.refused.length > 0);
+  return node.refused[0]!.reason;
+}
+
+/** Joins the room "lobby" on a node; gives back how often it was sent something. */
+export function listen(node: TestNode, room: string = "lobby"): () => number {
+  let heard = 0;
+  node.rooms.join(room, { sendShared: () => heard++ });
+  return () => heard;
+}
+
+/** The real host with some of it replaced. */
+export function hostWith(changes: (real: Host) => Partial<Host>): Host {
+  const real = makeHost();
+  return {
+    runtime: real.runtime,
+    clock: real.clock,
+    random: real.random,
+    log: real.log,
+    listen: (options, accept) => real.listen(options, accept),
+    connect: (options) => real.connect(options),
+    atFlush: (task) => real.atFlush(task),
+    spawn: (options) => real.spawn(options),
+    onSignal: (name, task) => real.onSignal(name, task),
+    secretFile: (path, make) => real.secretFile(path, make),
+    ...changes(real),
+  };
+}
+
+/** A host on which deadlines of five seconds take `ms`. */
+export function hurriedHost(ms: number): Host {
+  const hurried = (given: number): number => given === 5_000 ? ms : given;
+  return hostWith((real) => ({
+    clock: {
+      now: () => real.clock.now(),
+      wall: () => real.clock.wall(),
+      after: (given, task) => real.clock.after(hurried(given), task),
+      every: (given, task) => real.clock.every(given, task),
+    },
+    listen: (options, accept) =>
+      real.listen({ ...options, handshakeMs: hurried(options.handshakeMs ?? 5_000) }, accept),
+    connect: (options) => real.connect({ ...options, timeoutMs: hurried(options.timeoutMs) }),
+  }));
+}
+
+/** A host that knows which of the timers that it was asked for are still to come. */
+export function countingHost(): { readonly host: Host; readonly armed: ReadonlySet<string> } {
+  const armed = new Set<string>();
+  let last = 0;
+  const host = hostWith(({ clock }) => ({
+    clock: {
+      now: () => clock.now(),
+      wall: () => clock.wall(),
+      after(ms, task) {
+        const id = `${++last}: after ${ms}`;
+        armed.add(id);
+        const timer = clock.after(ms, () => {
+          armed.delete(id);
+          task();
+        });
+        return {
+          cancel() {
+            armed.delete(id);
+            timer.cancel();
+          },
+        };
+      },
+      every(ms, task) {
+        const id = `${++last}: every ${ms}`;
+        armed.add(id);
+        const timer = clock.every(ms, task);
+        return {
+          cancel() {
+            armed.delete(id);
+            timer.cancel();
+          },
+        };
+      },
+    },
+  }));
+  return { host, armed };
+}
+
+/** A port of this machine on which nobody listens now. */
+export async function freePort(): Promise<number> {
+  const listener = await makeHost().listen({ hostname: "127.0.0.1", port: 0 }, () => {});
+  await listener.close();
+  return listener.address.port;
+}
