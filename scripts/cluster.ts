@@ -1,0 +1,190 @@
+/**
+ * A demo cluster: nodes as processes on this machine, a page for each, and keys to break them.
+ *
+ *     deno task cluster             three nodes, until you quit
+ *     deno task cluster --once      a check that ends by itself
+ *     bun scripts/cluster.ts        the same on Bun
+ *     deno task cluster --help      the options
+ *
+ * @module
+ */
+import process from "node:process";
+import { checkCluster } from "./cluster/check.ts";
+import { Cluster } from "./cluster/cluster.ts";
+import { hasKeys, readKeys } from "./cluster/keys.ts";
+import { HELP, type Options, readOptions } from "./cluster/options.ts";
+import { makePlans } from "./cluster/plans.ts";
+import { shortName } from "./cluster/report.ts";
+import type { Round } from "./cluster/round.ts";
+import { DemoError } from "./cluster/runtimes.ts";
+import { Screen } from "./cluster/screen.ts";
+import { Show } from "./cluster/show.ts";
+
+/** From the start to a whole mesh, and all of `--once`. */
+const MS_MAX = 30_000;
+
+/** Fulfilled when the person, or a signal, ends it. */
+type Quit = PromiseWithResolvers<void>;
+
+/** Exit statuses. */
+const FAILED = 1;
+const MISUSED = 2;
+
+/** Starts the nodes, and waits until the mesh is whole. */
+async function begin(cluster: Cluster, screen: Screen, options: Options): Promise<void> {
+  const startedAt = performance.now();
+  const { nodes } = cluster;
+  screen.title(`Firn demo cluster: ${nodes.length === 1 ? "1 node" : `${nodes.length} nodes`}`);
+  for (const node of nodes) cluster.start(node);
+  await cluster.until(() => cluster.running.length === nodes.length && cluster.isWhole);
+  cluster.tell = (event) => screen.event(event);
+  screen.nodes(nodes);
+  screen.line();
+  screen.good(
+    `The mesh is whole, ${secondsSince(startedAt)} s after the first process was started.`,
+  );
+  if (options.json) printJson(cluster);
+}
+
+/** Lets everybody talk once, and shows who heard whom. */
+async function talk(cluster: Cluster, screen: Screen): Promise<Round> {
+  const round = await cluster.play();
+  const { delivered, expected } = round;
+  screen.good(`Each node has broadcast to one room: ${delivered} of ${expected} messages arrived.`);
+  screen.line();
+  screen.round(round);
+  screen.line();
+  return round;
+}
+
+/** Lets everybody talk, kills and mends a node, ends everything, and says what was verified. */
+async function once(cluster: Cluster, screen: Screen, startedAt: number): Promise<void> {
+  const first = await talk(cluster, screen);
+  const facts = await checkCluster(cluster, screen, first);
+  await cluster.stop();
+  screen.line();
+  const seconds = secondsSince(startedAt);
+  screen.good(`Verified in ${seconds} s: ${facts.join(", ")}; every process has ended.`);
+}
+
+/** Lets everybody talk, unless somebody is breaking it already. */
+async function greet(cluster: Cluster, screen: Screen): Promise<void> {
+  try {
+    await talk(cluster, screen);
+  } catch (error) {
+    screen.bad(wordsOf(error));
+    screen.line();
+  }
+}
+
+/** Shows what can be done, and stays up until the person, or a signal, says otherwise. */
+async function stay(cluster: Cluster, screen: Screen, quit: Quit): Promise<void> {
+  screen.line("  Open two of the pages side by side and talk. Then break something.");
+  screen.line();
+  if (!hasKeys()) {
+    screen.quiet("There is no keyboard here: SIGINT or SIGTERM ends it.");
+    return await quit.promise;
+  }
+  const show = new Show(cluster, screen, quit.resolve);
+  screen.keys(cluster.nodes.length);
+  const ignoreKeys = readKeys((key) => show.press(key));
+  await quit.promise;
+  ignoreKeys();
+  screen.line();
+}
+
+/** Does the work; false if the person quits first. Rejects if it fails, or takes too long. */
+async function inTime(
+  work: Promise<unknown>,
+  quit: Quit,
+  cluster: Cluster,
+  ms: number,
+): Promise<boolean> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<never>((_, failed) => {
+    const why = (): string => `gave up after ${MS_MAX / 1000} s: ${cluster.inWords()}`;
+    timer = setTimeout(() => failed(new DemoError(why())), ms);
+  });
+  try {
+    return await Promise.race([work.then(() => true), late, quit.promise.then(() => false)]);
+  } finally {
+    clearTimeout(timer);
+    // Who lost the race may still fail, once the cluster is stopped.
+    work.catch(() => {});
+  }
+}
+
+async function run(options: Options, quit: Quit): Promise<number> {
+  const { plans, note } = await makePlans(options);
+  const output = options.json ? process.stderr : process.stdout;
+  const screen = new Screen(output, plans.map(({ name }) => shortName(name)));
+  if (note !== undefined) screen.quiet(note);
+  const cluster = new Cluster(plans);
+  const startedAt = performance.now();
+  const wait = (work: Promise<unknown>): Promise<boolean> =>
+    inTime(work, quit, cluster, MS_MAX - (performance.now() - startedAt));
+  try {
+    const whole = await wait(begin(cluster, screen, options));
+    if (options.once) {
+      return whole && await wait(once(cluster, screen, startedAt)) ? 0 : FAILED;
+    }
+    if (whole && await wait(greet(cluster, screen))) await stay(cluster, screen, quit);
+    await cluster.stop();
+    screen.quiet("Every node has said goodbye, and every process has ended.");
+    return 0;
+  } finally {
+    await cluster.stop();
+  }
+}
+
+/** A line for each node, for programs. */
+function printJson(cluster: Cluster): void {
+  for (const { plan, url, pid } of cluster.nodes) {
+    const { name, page, runtime } = plan;
+    const address = name.slice(name.indexOf("@") + 1);
+    process.stdout.write(`${JSON.stringify({ name, address, url, page, pid, runtime })}\n`);
+  }
+}
+
+function secondsSince(at: number): string {
+  return ((performance.now() - at) / 1000).toFixed(2);
+}
+
+/** What to say of an error; one that nobody expected is thrown on. */
+function wordsOf(error: unknown): string {
+  if (error instanceof DemoError) return error.message;
+  throw error;
+}
+
+async function main(): Promise<number> {
+  const asked = readOptions(process.argv.slice(2));
+  switch (asked.kind) {
+    case "help":
+      process.stdout.write(`${HELP}\n`);
+      return 0;
+    case "wrong":
+      process.stderr.write(`cluster: ${asked.why} (--help shows the options)\n`);
+      return MISUSED;
+    case "run":
+      break;
+    default:
+      asked satisfies never;
+  }
+  const quit = Promise.withResolvers<void>();
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, quit.resolve);
+  // Whoever read what we print has gone: `deno task cluster | head`.
+  process.stdout.on("error", quit.resolve);
+  try {
+    return await run(asked.options, quit);
+  } catch (error) {
+    process.stderr.write(`cluster: ${wordsOf(error)}\n`);
+    return FAILED;
+  }
+}
+
+const status = await main();
+// What was printed may still be on its way into a pipe.
+for (const output of [process.stdout, process.stderr]) {
+  await new Promise<void>((flushed) => output.write("", () => flushed()));
+}
+process.exit(status);

@@ -1,0 +1,150 @@
+/**
+ * What one node of the demo serves: the page, its health, and the chat on `/ws`.
+ *
+ * Any page may connect, whatever its origin: there is nothing here to steal.
+ *
+ * @module
+ */
+import { readFileSync } from "node:fs";
+import process from "node:process";
+import { type Connection, type Node, RoomError, type Rooms, type Server } from "../../mod.ts";
+import {
+  type ClientMessage,
+  type NodeStatus,
+  parseMessage,
+  type ServerMessage,
+} from "./protocol.ts";
+import type { Terms } from "./report.ts";
+
+/** Nothing from elsewhere; and a clock that is fine enough for microseconds. */
+const PAGE_HEADERS: Readonly<Record<string, string>> = {
+  "Content-Type": "text/html; charset=utf-8",
+  "Cache-Control": "no-store",
+  "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; " +
+    "script-src 'unsafe-inline'; connect-src 'self'; img-src data:; base-uri 'none'",
+  "Cross-Origin-Embedder-Policy": "require-corp",
+  "Cross-Origin-Opener-Policy": "same-origin",
+};
+
+/** What rooms take for a member. Every connection is one, which its type does not say yet. */
+type RoomMember = Parameters<Rooms["broadcastFrom"]>[0];
+
+const RUNTIME = "Bun" in globalThis ? "bun" : "deno";
+
+/** Serves the chat on a node. */
+export function serveChat(node: Node, terms: Terms): Promise<Server> {
+  return new Chat(node, terms).serve();
+}
+
+class Chat {
+  readonly #node: Node;
+  readonly #terms: Terms;
+  readonly #page = readFileSync(new URL("./page.html", import.meta.url), "utf8");
+  /** Who asked to be told of the cluster. */
+  readonly #watchers = new Set<Connection>();
+  /** Why each node was lost last. */
+  readonly #losses = new Map<string, string>();
+
+  constructor(node: Node, terms: Terms) {
+    this.#node = node;
+    this.#terms = terms;
+  }
+
+  serve(): Promise<Server> {
+    this.#node.on("nodeup", () => this.#tellWatchers());
+    this.#node.on("nodedown", (event) => {
+      this.#losses.set(event.node, event.reason);
+      this.#tellWatchers();
+    });
+    return this.#node.serve({
+      port: this.#terms.port,
+      fetch: (request) => this.#fetch(new URL(request.url).pathname),
+      upgrade: (request) => {
+        if (new URL(request.url).pathname === "/ws") return;
+        return new Response("the WebSocket is at /ws\n", { status: 404 });
+      },
+      message: (conn, data) => this.#message(conn, data),
+      close: (conn) => this.#watchers.delete(conn),
+    });
+  }
+
+  #fetch(path: string): Response {
+    switch (path) {
+      case "/":
+        return new Response(this.#page, { headers: PAGE_HEADERS });
+      case "/health":
+        return Response.json(this.#health());
+      case "/ws":
+        return new Response("this is for WebSockets\n", { status: 426 });
+      default:
+        return new Response("there is a page at /\n", { status: 404 });
+    }
+  }
+
+  #health(): Record<string, unknown> {
+    const { name } = this.#node;
+    return { ok: true, node: name, peers: this.#node.peers(), runtime: RUNTIME, pid: process.pid };
+  }
+
+  #message(conn: Connection, data: string | Uint8Array): void {
+    const parsed = parseMessage(data);
+    if (!parsed.ok) return send(conn, { type: "error", message: parsed.why });
+    try {
+      this.#obey(conn, parsed.message);
+    } catch (error) {
+      if (!(error instanceof RoomError)) throw error;
+      send(conn, { type: "error", message: error.message });
+    }
+  }
+
+  #obey(conn: Connection, message: ClientMessage): void {
+    switch (message.type) {
+      case "join":
+        conn.join(message.room);
+        return send(conn, { type: "joined", room: message.room });
+      case "leave":
+        conn.leave(message.room);
+        return send(conn, { type: "left", room: message.room });
+      case "broadcast":
+        return this.#node.rooms.broadcast(message.room, this.#delivery(message));
+      case "broadcastFrom":
+        return this.#node.rooms.broadcastFrom(
+          conn as unknown as RoomMember,
+          message.room,
+          this.#delivery(message),
+        );
+      case "watch":
+        this.#watchers.add(conn);
+        return send(conn, this.#status());
+      default:
+        message satisfies never;
+    }
+  }
+
+  #delivery({ room, data }: { readonly room: string; readonly data: unknown }): string {
+    return encode({ type: "message", room, data, from: this.#node.name });
+  }
+
+  #tellWatchers(): void {
+    const status = this.#status();
+    for (const conn of this.#watchers) send(conn, status);
+  }
+
+  #status(): ServerMessage {
+    const peers = this.#node.peers();
+    const nodes = this.#terms.nodes.map((card): NodeStatus => {
+      if (card.name === this.#node.name || peers.includes(card.name)) return { ...card, up: true };
+      const reason = this.#losses.get(card.name);
+      return reason === undefined ? { ...card, up: false } : { ...card, up: false, reason };
+    });
+    return { type: "status", node: this.#node.name, runtime: RUNTIME, pid: process.pid, nodes };
+  }
+}
+
+function encode(message: ServerMessage): string {
+  return JSON.stringify(message);
+}
+
+function send(conn: Connection, message: ServerMessage): void {
+  conn.send(encode(message));
+}

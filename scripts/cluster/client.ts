@@ -1,0 +1,73 @@
+/**
+ * A client of one node's chat, for the demo itself. Any WebSocket client could do what it does.
+ *
+ * @module
+ */
+import type { ClientMessage, ServerMessage } from "./protocol.ts";
+import { DemoError } from "./runtimes.ts";
+
+/** Connecting may take this long. */
+const CONNECT_MS = 5_000;
+
+/** A client that is connected. */
+export class ChatClient {
+  /** The node that it is connected to. */
+  readonly node: string;
+  /** Told of each message, and when it came in milliseconds. */
+  heard: ((message: ServerMessage, at: number) => void) | undefined;
+  /** Told when the connection is lost. */
+  lost: (() => void) | undefined;
+  readonly #socket: WebSocket;
+
+  private constructor(node: string, socket: WebSocket) {
+    this.node = node;
+    this.#socket = socket;
+    socket.onmessage = ({ data }) => {
+      const at = performance.now();
+      this.heard?.(JSON.parse(data as string) as ServerMessage, at);
+    };
+    socket.onclose = () => this.lost?.();
+    socket.onerror = () => {
+      // The close that follows says it.
+    };
+  }
+
+  /** Connects to a node. */
+  static async open(node: string, url: string): Promise<ChatClient> {
+    const socket = new WebSocket(url);
+    await new Promise<void>((open, failed) => {
+      const fail = (why: string): void => failed(new DemoError(`no WebSocket to ${node}: ${why}`));
+      const patience = setTimeout(() => fail(`no answer within ${CONNECT_MS} ms`), CONNECT_MS);
+      socket.onopen = () => {
+        clearTimeout(patience);
+        open();
+      };
+      socket.onerror = socket.onclose = () => {
+        clearTimeout(patience);
+        fail("the connection failed");
+      };
+    });
+    return new ChatClient(node, socket);
+  }
+
+  get isOpen(): boolean {
+    return this.#socket.readyState === WebSocket.OPEN;
+  }
+
+  /** Sends a message, if it is connected. */
+  say(message: ClientMessage): void {
+    if (this.isOpen) this.#socket.send(JSON.stringify(message));
+  }
+
+  /** Resolves when it is closed, whatever it was before. */
+  async close(): Promise<void> {
+    if (this.#socket.readyState === WebSocket.CLOSED) return;
+    await new Promise<void>((closed) => {
+      this.#socket.onclose = () => {
+        this.lost?.();
+        closed();
+      };
+      this.#socket.close();
+    });
+  }
+}

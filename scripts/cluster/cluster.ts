@@ -1,0 +1,221 @@
+/**
+ * The demo's cluster: its processes, what each of them sees of the others, and a client at each.
+ *
+ * @module
+ */
+import { randomBytes } from "node:crypto";
+import { ChatClient } from "./client.ts";
+import { NodeProcess, type ProcessPlan, type ProcessWatcher } from "./process.ts";
+import type { NodeCard, Report } from "./report.ts";
+import { playRound, type Round } from "./round.ts";
+import { DemoError } from "./runtimes.ts";
+
+/** Something that happened. Milliseconds are since the deed that it follows. */
+export type ClusterEvent =
+  | { readonly kind: "started"; readonly node: NodeProcess; readonly ms: number }
+  | {
+    readonly kind: "met";
+    readonly node: NodeProcess;
+    readonly other: string;
+    readonly ms: number;
+  }
+  | {
+    readonly kind: "lost";
+    readonly node: NodeProcess;
+    readonly other: string;
+    readonly reason: string;
+    readonly ms: number;
+  }
+  | { readonly kind: "ended"; readonly node: NodeProcess; readonly words: string }
+  | { readonly kind: "refused"; readonly node: NodeProcess; readonly words: string }
+  | { readonly kind: "log"; readonly node: NodeProcess; readonly line: string };
+
+/** The cluster. */
+export class Cluster implements ProcessWatcher {
+  readonly nodes: readonly NodeProcess[];
+  /** Told of everything that happens. */
+  tell: (event: ClusterEvent) => void = () => {};
+  readonly #clients = new Map<NodeProcess, ChatClient>();
+  /** When something was last done to each node, by its name. */
+  readonly #deeds = new Map<string, number>();
+  /** Those who were killed on purpose. */
+  readonly #killed = new Set<NodeProcess>();
+  /** Looks again whether what somebody waits for has come. */
+  readonly #looks = new Set<() => void>();
+  #broken: DemoError | undefined;
+  /** Everybody has seen everybody once. A node that ends before is one that cannot start. */
+  #wasWhole = false;
+  #rounds = 0;
+  #stopping = false;
+
+  constructor(plans: readonly ProcessPlan[]) {
+    const cookie = randomBytes(32).toString("base64url");
+    const cards = plans.map(({ name, page, runtime }): NodeCard => ({ name, page, runtime }));
+    this.nodes = plans.map((plan) => {
+      return new NodeProcess(
+        plan,
+        { name: plan.name, cookie, port: plan.port, nodes: cards },
+        this,
+      );
+    });
+  }
+
+  /** It was told to stop. */
+  get isStopping(): boolean {
+    return this.#stopping;
+  }
+
+  /** Those that run and are not paused. */
+  get running(): readonly NodeProcess[] {
+    return this.nodes.filter((node) => node.state === "up");
+  }
+
+  /** Every node that runs sees every other that runs, and none else. */
+  get isWhole(): boolean {
+    const { running } = this;
+    if (this.nodes.some((node) => node.state === "starting")) return false;
+    return running.every((node) =>
+      node.peers.size === running.length - 1 &&
+      running.every((other) => other === node || node.peers.has(other.plan.name))
+    );
+  }
+
+  /** Who is there, and how many each one sees. */
+  inWords(): string {
+    const words = ({ short, state, peers }: NodeProcess): string =>
+      `${short} is ${state}${state === "up" ? ` and sees ${peers.size}` : ""}`;
+    return this.nodes.map(words).join(", ");
+  }
+
+  start(node: NodeProcess): void {
+    this.#deeds.set(node.plan.name, performance.now());
+    node.start();
+  }
+
+  kill(node: NodeProcess): void {
+    this.#deeds.set(node.plan.name, performance.now());
+    this.#killed.add(node);
+    node.kill();
+  }
+
+  pause(node: NodeProcess): void {
+    this.#deeds.set(node.plan.name, performance.now());
+    node.pause();
+  }
+
+  resume(node: NodeProcess): void {
+    this.#deeds.set(node.plan.name, performance.now());
+    node.resume();
+  }
+
+  /** Waits until every node that runs sees every other. */
+  untilWhole(): Promise<void> {
+    return this.until(() => this.isWhole);
+  }
+
+  /** Waits for that. Rejects if a node cannot start, or the cluster is stopped. */
+  until(condition: () => boolean): Promise<void> {
+    return new Promise((came, failed) => {
+      const look = (): void => {
+        if (this.#broken === undefined && !condition()) return;
+        this.#looks.delete(look);
+        if (this.#broken === undefined) came();
+        else failed(this.#broken);
+      };
+      this.#looks.add(look);
+      look();
+    });
+  }
+
+  /** Plays a round with a client at each node that runs. */
+  async play(): Promise<Round> {
+    const clients = await Promise.all(this.running.map((node) => this.#clientOf(node)));
+    return await playRound(clients, `round ${++this.#rounds}`);
+  }
+
+  /** Ends all of it; resolves when no process is left. */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    this.#fail("the cluster was stopped");
+    await Promise.all([...this.#clients.values()].map((client) => client.close()));
+    await Promise.all(this.nodes.map((node) => node.stop()));
+  }
+
+  /** Called by a process. */
+  reported(node: NodeProcess, report: Report): void {
+    switch (report.kind) {
+      case "ready":
+        this.tell({ kind: "started", node, ms: this.#since(node.plan.name) });
+        break;
+      case "failed":
+        this.#fail(`${node.short} cannot start: ${report.message}`);
+        break;
+      case "nodeup":
+        this.tell({
+          kind: "met",
+          node,
+          other: report.node,
+          ms: this.#sinceEither(node, report.node),
+        });
+        break;
+      case "nodedown": {
+        if (this.#stopping) break;
+        const { node: other, reason } = report;
+        this.tell({ kind: "lost", node, other, reason, ms: this.#sinceEither(node, other) });
+        break;
+      }
+      case "refused":
+        this.tell({ kind: "refused", node, words: `${report.peer}: ${report.words}` });
+        break;
+      case "log":
+        this.tell({ kind: "log", node, line: report.line });
+        break;
+      default:
+        report satisfies never;
+    }
+    this.#lookAll();
+  }
+
+  /** Called by a process. */
+  ended(node: NodeProcess, how: number | string, lastWords: string): void {
+    void this.#clients.get(node)?.close();
+    this.#clients.delete(node);
+    const meant = this.#killed.delete(node) || this.#stopping;
+    if (!meant) {
+      const why = lastWords.split("\n").findLast((line) => /error|cannot|panic/i.test(line));
+      const plain = typeof how === "number" ? `ended with status ${how}` : `was ended by ${how}`;
+      const words = why === undefined ? plain : `${plain}: ${why.trim()}`;
+      if (this.#wasWhole) this.tell({ kind: "ended", node, words });
+      else this.#fail(`${node.short} ${words}`);
+    }
+    this.#lookAll();
+  }
+
+  async #clientOf(node: NodeProcess): Promise<ChatClient> {
+    const known = this.#clients.get(node);
+    if (known?.isOpen) return known;
+    const client = await ChatClient.open(node.plan.name, node.url);
+    this.#clients.set(node, client);
+    return client;
+  }
+
+  /** Milliseconds since something was done to that node. All of them have been started. */
+  #since(name: string): number {
+    return performance.now() - (this.#deeds.get(name) ?? 0);
+  }
+
+  /** What happens between two nodes follows what was last done to one of them. */
+  #sinceEither(node: NodeProcess, other: string): number {
+    return Math.min(this.#since(node.plan.name), this.#since(other));
+  }
+
+  #fail(why: string): void {
+    this.#broken ??= new DemoError(why);
+    this.#lookAll();
+  }
+
+  #lookAll(): void {
+    this.#wasWhole ||= this.running.length === this.nodes.length && this.isWhole;
+    for (const look of [...this.#looks]) look();
+  }
+}

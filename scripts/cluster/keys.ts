@@ -1,0 +1,33 @@
+/**
+ * Keys, one at a time, without Enter.
+ *
+ * @module
+ */
+import process from "node:process";
+
+/** What a terminal sends for Ctrl-C and Ctrl-D. */
+const CTRL_C = "\x03";
+const CTRL_D = "\x04";
+
+/** Whether there is somebody to press keys. */
+export function hasKeys(): boolean {
+  return process.stdin.isTTY === true;
+}
+
+/** Calls `pressed` with each key, Ctrl-C and Ctrl-D as `q`; gives back what ends that. */
+export function readKeys(pressed: (key: string) => void): () => void {
+  const { stdin } = process;
+  const take = (text: string): void => {
+    // Arrows and the like.
+    if (text.startsWith("\x1b")) return;
+    for (const key of text) pressed(key === CTRL_C || key === CTRL_D ? "q" : key);
+  };
+  stdin.setRawMode(true);
+  stdin.setEncoding("utf8");
+  stdin.on("data", take);
+  return () => {
+    stdin.off("data", take);
+    stdin.setRawMode(false);
+    stdin.pause();
+  };
+}

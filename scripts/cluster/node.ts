@@ -1,0 +1,75 @@
+/**
+ * One node of the demo, as a process. Its parent says in one line of JSON on standard input what it
+ * is to be; it reports in such lines on standard output. When its input ends so does it, so it never
+ * outlives the one who started it.
+ *
+ * @module
+ */
+import process from "node:process";
+import { ListenError, Node } from "../../mod.ts";
+import { serveChat } from "./chat.ts";
+import type { Report, Terms } from "./report.ts";
+
+/** Saying goodbye may take this long; then the process ends without. */
+const GOODBYE_MS = 2_000;
+
+/** After this much silence a peer is lost: how soon a paused node is noticed. */
+const PING_TIMEOUT_MS = 4_000;
+
+function report(what: Report): void {
+  process.stdout.write(`${JSON.stringify(what)}\n`);
+}
+
+async function start(terms: Terms): Promise<Node> {
+  const node = await Node.start({
+    name: terms.name,
+    cookie: terms.cookie,
+    seeds: terms.nodes.map((card) => card.name).filter((name) => name !== terms.name),
+    pingInterval: PING_TIMEOUT_MS / 4,
+    pingTimeout: PING_TIMEOUT_MS,
+    logLevel: "error",
+    log: (_level, line) => report({ kind: "log", line }),
+  });
+  for (const peer of node.peers()) report({ kind: "nodeup", node: peer });
+  node.on("nodeup", ({ node }) => report({ kind: "nodeup", node }));
+  node.on("nodedown", ({ node, reason }) => report({ kind: "nodedown", node, reason }));
+  node.on("refused", ({ peer, words }) => report({ kind: "refused", peer, words }));
+  await serveChat(node, terms);
+  const { bun, deno } = process.versions;
+  report({ kind: "ready", pid: process.pid, version: bun ?? deno ?? "" });
+  return node;
+}
+
+async function begin(terms: Terms): Promise<void> {
+  try {
+    node = await start(terms);
+  } catch (error) {
+    if (!(error instanceof ListenError)) throw error;
+    report({ kind: "failed", message: error.message });
+    process.exit(1);
+  }
+}
+
+async function end(): Promise<void> {
+  setTimeout(() => process.exit(0), GOODBYE_MS);
+  await node?.stop();
+  process.exit(0);
+}
+
+let node: Node | undefined;
+let input = "";
+let begun = false;
+process.stdin.setEncoding("utf8");
+process.stdin.on("data", (text: string) => {
+  input += text;
+  if (begun || !input.includes("\n")) return;
+  begun = true;
+  void begin(JSON.parse(input) as Terms);
+});
+process.stdin.on("end", () => void end());
+process.stdout.on("error", () => {
+  // Nobody listens any more; the end of the input follows.
+});
+process.on("SIGTERM", () => void end());
+// Ctrl-C goes to all processes of a terminal. The parent decides what it means.
+process.on("SIGINT", () => {});

@@ -1,0 +1,83 @@
+/**
+ * The demo's command line. Quiet.
+ *
+ * @module
+ */
+import { parseArgs } from "@std/cli/parse-args";
+
+/** A key, 1 to 9, belongs to each node. */
+const NODES_MAX = 9;
+
+/** Where the pages are, unless that is taken. */
+export const PORT_DEFAULT = 8080;
+
+/** What is to be run. */
+export interface Options {
+  readonly nodes: number;
+  readonly once: boolean;
+  readonly bun: boolean;
+  /** The first page's; 0 for any; `undefined` if the user did not say. */
+  readonly port: number | undefined;
+  readonly json: boolean;
+}
+
+/** What the command line asks for. */
+export type Asked =
+  | { readonly kind: "run"; readonly options: Options }
+  | { readonly kind: "help" }
+  | { readonly kind: "wrong"; readonly why: string };
+
+/** For `--help`. */
+export const HELP: string =
+  `Starts a demo cluster on this machine: nodes as processes, a page for each.
+
+Usage: deno task cluster [options]
+       bun scripts/cluster.ts [options]
+
+  --nodes <count>  how many nodes, 1 to ${NODES_MAX} (default 3)
+  --port <port>    port of the first node's page, the others' follow; 0 for any
+                   (default ${PORT_DEFAULT}, or free ones if those are taken)
+  --bun            the last node is a Bun process, the others are Deno's
+  --once           check that it works, kill a node, bring it back, check again,
+                   and end: exit status 0 if all of that went well, 1 if not
+  --json           print a line of JSON for each node to standard output, with
+                   name, address, url, page, pid and runtime; words go to
+                   standard error
+  --help           show this
+
+Without --once it stays up: keys kill nodes and bring them back. BUN_BIN and
+DENO_BIN name the programs, where they are not on the PATH.`;
+
+/** Reads a command line. */
+export function readOptions(args: readonly string[]): Asked {
+  const strangers: string[] = [];
+  const given = parseArgs([...args], {
+    string: ["nodes", "port"],
+    boolean: ["once", "bun", "json", "help"],
+    alias: { help: "h" },
+    unknown: (arg) => {
+      strangers.push(arg);
+      return false;
+    },
+  });
+  if (given.help) return { kind: "help" };
+  if (strangers.length > 0) return wrong(`no such option: ${strangers[0]}`);
+  const nodes = whole(given.nodes ?? "3", 1, NODES_MAX);
+  if (nodes === undefined) return wrong(`--nodes takes a number from 1 to ${NODES_MAX}`);
+  const portMax = 65_536 - nodes;
+  const port = given.port === undefined ? undefined : whole(given.port, 0, portMax);
+  if (given.port !== undefined && port === undefined) {
+    return wrong(`--port takes a number from 0 to ${portMax}, for ${nodes} nodes`);
+  }
+  const { once, bun, json } = given;
+  return { kind: "run", options: { nodes, once, bun, port, json } };
+}
+
+function whole(text: string, least: number, most: number): number | undefined {
+  const value = /^\d{1,5}$/.test(text) ? Number(text) : -1;
+  return value >= least && value <= most ? value : undefined;
+}
+
+function wrong(why: string): Asked {
+  return { kind: "wrong", why };
+}

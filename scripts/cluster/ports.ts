@@ -1,0 +1,45 @@
+/**
+ * Ports that nobody listens on.
+ *
+ * @module
+ */
+import { createServer } from "node:net";
+
+/**
+ * Where ports are looked for by chance: below those that systems give to outgoing connections. A
+ * node that was killed must find its port free when it comes back.
+ */
+const PORT_MIN = 10_240;
+const PORT_MAX = 32_000;
+
+/** So many ports are tried for each one that is wanted. */
+const TRIES_MAX = 100;
+
+/** Whether a port of this machine can be listened on. */
+export function isFree(port: number): Promise<boolean> {
+  return new Promise((answer) => {
+    const server = createServer();
+    server.once("error", () => answer(false));
+    server.listen({ host: "127.0.0.1", port, exclusive: true }, () => {
+      server.close(() => answer(true));
+    });
+  });
+}
+
+/** That many free ports, by chance, and none of those. */
+export async function freePorts(count: number, without: readonly number[]): Promise<number[]> {
+  const ports = new Set<number>();
+  for (let tries = 0; ports.size < count; tries++) {
+    if (tries > TRIES_MAX * count) throw new Error("found no free ports on this machine");
+    const port = PORT_MIN + Math.floor(Math.random() * (PORT_MAX - PORT_MIN));
+    if (!without.includes(port) && await isFree(port)) ports.add(port);
+  }
+  return [...ports];
+}
+
+/** The ports from `first` on that are taken, out of `count`. */
+export async function takenPorts(first: number, count: number): Promise<number[]> {
+  const taken: number[] = [];
+  for (let port = first; port < first + count; port++) if (!(await isFree(port))) taken.push(port);
+  return taken;
+}

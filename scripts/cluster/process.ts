@@ -1,0 +1,183 @@
+/**
+ * One node's process, as the one who started it sees it.
+ *
+ *     down ──start──▶ starting ──ready──▶ up ◀──pause, resume──▶ paused
+ *      ▲                  └───────────────┴───── the process is gone ──┘
+ *      └───────────────────────────────────────────────┘
+ *
+ * @module
+ */
+import { type ChildProcess, spawn } from "node:child_process";
+import process from "node:process";
+import { fileURLToPath } from "node:url";
+import { type NodeCard, parseReport, type Report, shortName, type Terms } from "./report.ts";
+import { argumentsFor } from "./runtimes.ts";
+
+/** A process that was told to end is given this long; then it is killed. */
+const END_MS = 4_000;
+
+/** Of what a process says on standard error, this much of the end is kept, to tell why it died. */
+const ERROR_CHARS_MAX = 4_000;
+
+/** The life of a process. */
+export const PROCESS_STATES = ["down", "starting", "up", "paused"] as const;
+
+/** One of {@linkcode PROCESS_STATES}. */
+export type ProcessState = (typeof PROCESS_STATES)[number];
+
+/** What a process is started with. */
+export interface ProcessPlan extends NodeCard {
+  readonly port: number;
+  readonly program: string;
+}
+
+/** Who is told what becomes of a process. */
+export interface ProcessWatcher {
+  reported(process: NodeProcess, report: Report): void;
+  /** `how` it ended: its exit status, or a signal's name; `lastWords` from its standard error. */
+  ended(process: NodeProcess, how: number | string, lastWords: string): void;
+}
+
+/** One node's process. */
+export class NodeProcess {
+  readonly plan: ProcessPlan;
+  /** Before the `@`. */
+  readonly short: string;
+  /** The other nodes that it has said it sees. */
+  readonly peers: Set<string> = new Set();
+  readonly #terms: Terms;
+  readonly #watcher: ProcessWatcher;
+  #state: ProcessState = "down";
+  #child: ChildProcess | undefined;
+  #pid = 0;
+  #version = "";
+  #ended: Promise<void> = Promise.resolve();
+
+  constructor(plan: ProcessPlan, terms: Terms, watcher: ProcessWatcher) {
+    this.plan = plan;
+    this.short = shortName(plan.name);
+    this.#terms = terms;
+    this.#watcher = watcher;
+  }
+
+  get state(): ProcessState {
+    return this.#state;
+  }
+
+  /** Its own, once it is up: what was started may have been a wrapper. */
+  get pid(): number {
+    return this.#pid;
+  }
+
+  /** Of the runtime, once it is up. */
+  get version(): string {
+    return this.#version;
+  }
+
+  /** Where its clients connect. */
+  get url(): string {
+    return `ws://127.0.0.1:${this.plan.port}/ws`;
+  }
+
+  /** Starts it, if it is down. */
+  start(): void {
+    if (this.#state !== "down") return;
+    const file = fileURLToPath(new URL("./node.ts", import.meta.url));
+    const child = spawn(this.plan.program, argumentsFor(this.plan.runtime, file), {
+      stdio: ["pipe", "pipe", "pipe"],
+    });
+    this.#child = child;
+    this.#state = "starting";
+    this.#pid = child.pid ?? 0;
+    let lastWords = "";
+    child.stderr!.setEncoding("utf8").on("data", (text: string) => {
+      lastWords = (lastWords + text).slice(-ERROR_CHARS_MAX);
+    });
+    eachLine(child, (line) => this.#reported(parseReport(line)));
+    child.stdin!.on("error", () => {
+      // It is gone, which `close` tells.
+    });
+    child.stdin!.write(`${JSON.stringify(this.#terms)}\n`);
+    this.#ended = new Promise((ended) => {
+      const end = (how: number | string): void => {
+        if (this.#state !== "down") this.#gone(how, lastWords.trim());
+        ended();
+      };
+      child.on("error", (error) => end(error.message));
+      child.on("close", (code, signal) => end(code ?? signal ?? "unknown"));
+    });
+  }
+
+  /** Ends it without a word: kill -9. */
+  kill(): void {
+    this.#signal("SIGKILL");
+  }
+
+  /** Freezes it, as a machine that hangs. */
+  pause(): void {
+    if (this.#state !== "up") return;
+    this.#signal("SIGSTOP");
+    this.#state = "paused";
+  }
+
+  /** Lets it go on. */
+  resume(): void {
+    if (this.#state !== "paused") return;
+    this.#state = "up";
+    this.#signal("SIGCONT");
+  }
+
+  /** Has it say goodbye and end; resolves when it is gone. */
+  async stop(): Promise<void> {
+    if (this.#state === "down") return await this.#ended;
+    this.resume();
+    this.#child!.stdin!.end();
+    const patience = setTimeout(() => this.kill(), END_MS);
+    await this.#ended;
+    clearTimeout(patience);
+  }
+
+  #reported(report: Report): void {
+    switch (report.kind) {
+      case "ready":
+        this.#pid = report.pid;
+        this.#version = report.version;
+        this.#state = "up";
+        break;
+      case "nodeup":
+        this.peers.add(report.node);
+        break;
+      case "nodedown":
+        this.peers.delete(report.node);
+        break;
+    }
+    this.#watcher.reported(this, report);
+  }
+
+  #gone(how: number | string, lastWords: string): void {
+    this.#state = "down";
+    this.#child = undefined;
+    this.peers.clear();
+    this.#watcher.ended(this, how, lastWords);
+  }
+
+  // Not `child.kill`: on Deno that takes any signal for the end and closes the child's input.
+  #signal(name: "SIGKILL" | "SIGSTOP" | "SIGCONT"): void {
+    for (const pid of new Set([this.#pid, this.#child?.pid ?? 0])) {
+      try {
+        if (pid > 0 && this.#state !== "down") process.kill(pid, name);
+      } catch {
+        // It has ended already.
+      }
+    }
+  }
+}
+
+function eachLine(child: ChildProcess, take: (line: string) => void): void {
+  let rest = "";
+  child.stdout!.setEncoding("utf8").on("data", (text: string) => {
+    const lines = (rest + text).split("\n");
+    rest = lines.pop()!;
+    for (const line of lines) take(line);
+  });
+}

@@ -1,0 +1,138 @@
+/**
+ * The demo's socket protocol: JSON texts on the path `/ws`. Quiet.
+ *
+ * | the client sends                          | who gets what                                             |
+ * | ----------------------------------------- | --------------------------------------------------------- |
+ * | `{"type":"join","room"}`                  | it: `{"type":"joined","room"}`                            |
+ * | `{"type":"leave","room"}`                 | it: `{"type":"left","room"}`                              |
+ * | `{"type":"broadcast","room","data"}`      | all in the room: `{"type":"message","room","data","from"}` |
+ * | `{"type":"broadcastFrom","room","data"}`  | all in the room but the sender: the same                  |
+ * | anything else                             | it: `{"type":"error","message"}`                          |
+ *
+ * `room` is a text of 1 to 255 bytes, `data` any JSON value, `from` the name of the node that the
+ * sender is connected to. Who broadcasts need not be in the room. What is over a limit is answered
+ * with an error too; the connection lives on.
+ *
+ * One more is for pages that show the cluster. `{"type":"watch"}` is answered, at once and then
+ * whenever a node comes or goes, with
+ *
+ *     {"type":"status","node","runtime","pid","nodes":[{"name","page","runtime","up","reason"?}]}
+ *
+ * where `nodes` are all nodes of the demo in order, `up` is what this one sees, and `reason` says why
+ * a node was lost.
+ *
+ * @module
+ */
+
+/** A message may have this many characters; a longer one is answered with an error. */
+export const MESSAGE_CHARS_MAX = 65_536;
+
+/** A room's name may have this many bytes of UTF-8; for a longer one there is an error. */
+export const ROOM_BYTES_MAX = 255;
+
+/** Lists and objects in `data` may be nested this deep; for deeper ones there is an error. */
+export const DATA_DEPTH_MAX = 32;
+
+/** What a client may ask for. */
+export const REQUEST_TYPES = ["join", "leave", "broadcast", "broadcastFrom", "watch"] as const;
+
+/** What a client asks for. */
+export type ClientMessage =
+  | { readonly type: "join" | "leave"; readonly room: string }
+  | { readonly type: "broadcast" | "broadcastFrom"; readonly room: string; readonly data: unknown }
+  | { readonly type: "watch" };
+
+/** One node, as another sees it. */
+export interface NodeStatus {
+  readonly name: string;
+  readonly page: string;
+  readonly runtime: "deno" | "bun";
+  readonly up: boolean;
+  /** Why it was lost. */
+  readonly reason?: string;
+}
+
+/** What a client is sent. */
+export type ServerMessage =
+  | { readonly type: "joined" | "left"; readonly room: string }
+  | {
+    readonly type: "message";
+    readonly room: string;
+    readonly data: unknown;
+    readonly from: string;
+  }
+  | {
+    readonly type: "status";
+    readonly node: string;
+    readonly runtime: "deno" | "bun";
+    readonly pid: number;
+    readonly nodes: readonly NodeStatus[];
+  }
+  | { readonly type: "error"; readonly message: string };
+
+/** What came of reading a message. */
+export type Parsed =
+  | { readonly ok: true; readonly message: ClientMessage }
+  | { readonly ok: false; readonly why: string };
+
+/** Reads what a client sent. It never throws. */
+export function parseMessage(data: string | Uint8Array): Parsed {
+  if (typeof data !== "string") {
+    return wrong("binary messages mean nothing here: send JSON as text");
+  }
+  if (data.length > MESSAGE_CHARS_MAX) {
+    return wrong(
+      `a message of ${data.length} characters is too long: the most is ${MESSAGE_CHARS_MAX}`,
+    );
+  }
+  let value: unknown;
+  try {
+    value = JSON.parse(data);
+  } catch {
+    return wrong('this is not JSON: send texts like {"type":"join","room":"lobby"}');
+  }
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    return wrong('this is no object: send texts like {"type":"join","room":"lobby"}');
+  }
+  return parseObject(value as Record<string, unknown>);
+}
+
+function parseObject(value: Record<string, unknown>): Parsed {
+  const type = REQUEST_TYPES.find((known) => known === value["type"]);
+  if (type === undefined) {
+    return wrong(`type is ${shown(value["type"])}: use one of ${REQUEST_TYPES.join(", ")}`);
+  }
+  if (type === "watch") return { ok: true, message: { type } };
+  const room = value["room"];
+  if (!isRoom(room)) {
+    return wrong(`room is ${shown(room)}: use a text of 1 to ${ROOM_BYTES_MAX} bytes of UTF-8`);
+  }
+  if (type === "join" || type === "leave") return { ok: true, message: { type, room } };
+  if (!Object.hasOwn(value, "data")) return wrong("data is missing: use any JSON value");
+  const data = value["data"];
+  if (isDeeperThan(data, DATA_DEPTH_MAX)) {
+    return wrong(`data is nested too deep: the most is ${DATA_DEPTH_MAX} levels`);
+  }
+  return { ok: true, message: { type, room, data } };
+}
+
+function isRoom(room: unknown): room is string {
+  if (typeof room !== "string" || room === "" || !room.isWellFormed()) return false;
+  return new TextEncoder().encode(room).length <= ROOM_BYTES_MAX;
+}
+
+/** Looks no deeper than `depth` itself, so it cannot be made to recurse for long. */
+function isDeeperThan(value: unknown, depth: number): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  return depth === 0 || Object.values(value).some((inner) => isDeeperThan(inner, depth - 1));
+}
+
+function shown(value: unknown): string {
+  if (value === undefined) return "missing";
+  const text = typeof value === "string" ? value : JSON.stringify(value);
+  return JSON.stringify(text.length > 40 ? `${text.slice(0, 40)}…` : text);
+}
+
+function wrong(why: string): Parsed {
+  return { ok: false, why };
+}

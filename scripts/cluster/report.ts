@@ -1,0 +1,52 @@
+/**
+ * What the demo's processes tell one another: the parent gives a node its terms as one line of JSON
+ * on standard input, the node reports in such lines on standard output. Quiet.
+ *
+ * @module
+ */
+import type { SessionEnd } from "../../mod.ts";
+
+/** A node of the demo, as all of them know it. */
+export interface NodeCard {
+  /** `node1@127.0.0.1:port`. */
+  readonly name: string;
+  /** Where its page is. */
+  readonly page: string;
+  readonly runtime: "deno" | "bun";
+}
+
+/** What a node's process is told when it starts. Its input stays open; when it ends, so does it. */
+export interface Terms {
+  readonly name: string;
+  readonly cookie: string;
+  /** Of the page and the WebSocket. */
+  readonly port: number;
+  /** All nodes of the demo, in order. */
+  readonly nodes: readonly NodeCard[];
+}
+
+/** What a node's process reports. */
+export type Report =
+  | { readonly kind: "ready"; readonly pid: number; readonly version: string }
+  /** It cannot start, and ends. */
+  | { readonly kind: "failed"; readonly message: string }
+  | { readonly kind: "nodeup"; readonly node: string }
+  | { readonly kind: "nodedown"; readonly node: string; readonly reason: SessionEnd }
+  | { readonly kind: "refused"; readonly peer: string; readonly words: string }
+  | { readonly kind: "log"; readonly line: string };
+
+/** Reads a report. Whatever else a process prints is a line of its log. */
+export function parseReport(line: string): Report {
+  try {
+    const value = JSON.parse(line) as Partial<Report> | null;
+    if (typeof value?.kind === "string") return value as Report;
+  } catch {
+    // Not ours: a runtime's warning, perhaps.
+  }
+  return { kind: "log", line };
+}
+
+/** A node's short name: what stands before the `@`. */
+export function shortName(name: string): string {
+  return name.slice(0, name.indexOf("@"));
+}

@@ -1,0 +1,166 @@
+/**
+ * A round: one client at each node joins a room, each broadcasts in turn, and it is noted who heard
+ * what, and after how many microseconds. Everything that should arrive must, once, and nothing else.
+ *
+ * @module
+ */
+import type { ChatClient } from "./client.ts";
+import type { ServerMessage } from "./protocol.ts";
+import { shortName } from "./report.ts";
+import { DemoError } from "./runtimes.ts";
+
+/** A message that has not arrived after this long is lost. */
+const ARRIVAL_MS = 3_000;
+
+/** So many broadcasts of each node go untimed, while everything is still cold. */
+const WARM_UPS = 5;
+
+/** So many are timed. */
+const TIMED = 20;
+
+/** What came of a round. */
+export interface Round {
+  /** From which node, row by row, and to which, column by column. */
+  readonly nodes: readonly string[];
+  /** The median of each pair. */
+  readonly micros: readonly (readonly number[])[];
+  readonly timed: number;
+  /** Deliveries that there were, of those that there should have been. */
+  readonly delivered: number;
+  readonly expected: number;
+  /** What was heard that should not have been, in words. */
+  readonly faults: readonly string[];
+}
+
+/** Plays a round in a room that nobody else is in. Rejects if a client loses its connection. */
+export async function playRound(clients: readonly ChatClient[], room: string): Promise<Round> {
+  const ledger = new Ledger(clients, room);
+  try {
+    const micros = await ledger.fill();
+    const { delivered, expected, faults } = ledger;
+    const nodes = clients.map((client) => client.node);
+    return { nodes, micros, timed: TIMED, delivered, expected, faults };
+  } finally {
+    ledger.close();
+  }
+}
+
+/** Who has heard what. */
+class Ledger {
+  delivered = 0;
+  expected = 0;
+  readonly faults: string[] = [];
+  readonly #clients: readonly ChatClient[];
+  readonly #room: string;
+  readonly #in = new Set<ChatClient>();
+  #sent = 0;
+  #from: ChatClient | undefined;
+  #sentAt = 0;
+  /** Who has heard the last one, and when. */
+  #heard = new Map<ChatClient, number>();
+  /** Looks whether what is waited for has come. */
+  #look: () => void = () => {};
+  /** Who has lost its connection. */
+  #lost: string | undefined;
+
+  constructor(clients: readonly ChatClient[], room: string) {
+    this.#clients = clients;
+    this.#room = room;
+    for (const client of clients) {
+      client.heard = (message, at) => {
+        this.#take(client, message, at);
+        this.#look();
+      };
+      client.lost = () => {
+        this.#lost ??= client.node;
+        this.#look();
+      };
+    }
+  }
+
+  /** Has everybody talk in turn; gives the medians of each pair. */
+  async fill(): Promise<number[][]> {
+    for (const client of this.#clients) client.say({ type: "join", room: this.#room });
+    await this.#until(() => this.#in.size === this.#clients.length);
+    const micros: number[][] = [];
+    for (const from of this.#clients) {
+      const times: number[][] = this.#clients.map(() => []);
+      for (let n = 0; n < WARM_UPS + TIMED; n++) {
+        const took = await this.#send(from, "broadcast");
+        if (n >= WARM_UPS) took.forEach((time, to) => time !== undefined && times[to]!.push(time));
+      }
+      micros.push(times.map(median));
+      await this.#send(from, "broadcastFrom");
+    }
+    // The answer comes behind whatever else is still on its way to a client.
+    for (const client of this.#clients) client.say({ type: "leave", room: this.#room });
+    await this.#until(() => this.#in.size === 0);
+    return micros;
+  }
+
+  /** Listens no more. */
+  close(): void {
+    for (const client of this.#clients) client.heard = client.lost = undefined;
+  }
+
+  /** Has one client broadcast; gives the microseconds until each one heard it. */
+  async #send(
+    from: ChatClient,
+    type: "broadcast" | "broadcastFrom",
+  ): Promise<(number | undefined)[]> {
+    const count = this.#clients.length - (type === "broadcast" ? 0 : 1);
+    this.expected += count;
+    this.#from = from;
+    this.#heard = new Map();
+    const data = { text: `hello from ${from.node}`, number: ++this.#sent };
+    this.#sentAt = performance.now();
+    from.say({ type, room: this.#room, data });
+    await this.#until(() => this.#heard.size >= count);
+    if (type === "broadcastFrom" && this.#heard.has(from)) {
+      this.faults.push(`${from.node} heard what it sent to all but itself`);
+    }
+    return this.#clients.map((client) => this.#heard.get(client));
+  }
+
+  #take(client: ChatClient, message: ServerMessage, at: number): void {
+    if (message.type === "joined") this.#in.add(client);
+    else if (message.type === "left") this.#in.delete(client);
+    else if (message.type !== "message") {
+      this.faults.push(`${client.node} heard ${JSON.stringify(message)}`);
+    } else if (!this.#isExpected(message) || this.#heard.has(client)) {
+      this.faults.push(`${client.node} heard out of turn: ${JSON.stringify(message)}`);
+    } else {
+      this.#heard.set(client, (at - this.#sentAt) * 1000);
+      this.delivered++;
+    }
+  }
+
+  #isExpected({ room, data, from }: ServerMessage & { type: "message" }): boolean {
+    const { number } = data as { number?: unknown };
+    return room === this.#room && number === this.#sent && from === this.#from?.node;
+  }
+
+  /** Waits for that, but not for long. Rejects if somebody has lost its connection. */
+  #until(condition: () => boolean): Promise<void> {
+    return new Promise((done, failed) => {
+      const patience = setTimeout(() => end(done), ARRIVAL_MS);
+      const end = (settle: () => void): void => {
+        clearTimeout(patience);
+        this.#look = () => {};
+        settle();
+      };
+      this.#look = () => {
+        if (this.#lost !== undefined) {
+          const why = `the WebSocket to ${shortName(this.#lost)} was lost`;
+          end(() => failed(new DemoError(why)));
+        } else if (condition()) end(done);
+      };
+      this.#look();
+    });
+  }
+}
+
+function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[Math.floor(sorted.length / 2)] ?? NaN;
+}

@@ -1,0 +1,62 @@
+/**
+ * How to start Deno and Bun.
+ *
+ * @module
+ */
+import { accessSync, constants } from "node:fs";
+import { delimiter, join } from "node:path";
+import process from "node:process";
+
+/** A runtime's name. */
+export type Runtime = "deno" | "bun";
+
+/** What a person calls it. */
+export const RUNTIME_NAMES: Readonly<Record<Runtime, string>> = { deno: "Deno", bun: "Bun" };
+
+/** The runtime that runs this. */
+export const ownRuntime: Runtime = "Bun" in globalThis ? "bun" : "deno";
+
+const HOW_TO_INSTALL: Readonly<Record<Runtime, string>> = {
+  deno: "npm install -g deno, or https://deno.com",
+  bun: "npm install -g bun, or https://bun.com",
+};
+
+/** Something the demo expects to go wrong now and then. Its message is all there is to say. */
+export class DemoError extends Error {
+  override readonly name = "DemoError";
+}
+
+/** The program of a runtime: this one's own, what `DENO_BIN` or `BUN_BIN` says, or on the PATH. */
+export function programOf(runtime: Runtime): string {
+  if (runtime === ownRuntime) return process.execPath;
+  const variable = runtime === "deno" ? "DENO_BIN" : "BUN_BIN";
+  const given = process.env[variable];
+  const program = given ? (isProgram(given) ? given : undefined) : findProgram(runtime);
+  if (program !== undefined) return program;
+  const where = given ? `at ${given}, where ${variable} points` : "on the PATH";
+  throw new DemoError(
+    `there is no ${RUNTIME_NAMES[runtime]} ${where}: install it (${HOW_TO_INSTALL[runtime]})` +
+      ` or set ${variable} to its program`,
+  );
+}
+
+/** The first program of that name on the PATH. */
+export function findProgram(name: string): string | undefined {
+  const folders = (process.env["PATH"] ?? "").split(delimiter).filter(Boolean);
+  const file = process.platform === "win32" ? `${name}.exe` : name;
+  return folders.map((folder) => join(folder, file)).find(isProgram);
+}
+
+/** The arguments with which a runtime runs a file. */
+export function argumentsFor(runtime: Runtime, file: string): string[] {
+  return runtime === "deno" ? ["run", "-A", file] : [file];
+}
+
+function isProgram(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}

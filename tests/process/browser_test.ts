@@ -1,0 +1,219 @@
+// deno-lint-ignore-file no-console -- says why a test is skipped, and where pictures are
+/**
+ * A browser, on the pages of the demo cluster: two people chat across nodes while one node dies.
+ *
+ * Needs Chromium on the machine, and is skipped without. `FIRN_SCREENSHOTS` says where the pictures
+ * go; else they go to a temporary folder.
+ */
+import { mkdirSync, mkdtempSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import { assertEquals } from "@std/assert";
+import type { Browser, Page } from "playwright-core";
+import { ChatClient } from "../../scripts/cluster/client.ts";
+import { Cluster } from "../../scripts/cluster/cluster.ts";
+import { makePlans } from "../../scripts/cluster/plans.ts";
+import { findProgram } from "../../scripts/cluster/runtimes.ts";
+import { runtime, test } from "../kit/test.ts";
+import { isMixed } from "./demo.ts";
+
+const BROWSER_ARGS = [
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+  "--disable-dev-shm-usage",
+];
+
+const chromiumPath = ["chromium", "chromium-browser", "google-chrome"].map(findProgram).find(
+  Boolean,
+);
+
+const whyNot = runtime === "bun"
+  ? "bun test does not fetch packages; the suite on Deno runs it"
+  : chromiumPath === undefined
+  ? "there is no Chromium on the PATH (apt-get install chromium)"
+  : undefined;
+if (whyNot !== undefined) console.log(`browser_test: skipped, ${whyNot}`);
+
+/** Where pictures go. */
+function makeFolder(): string {
+  const asked = process.env["FIRN_SCREENSHOTS"];
+  if (!asked) return mkdtempSync(join(tmpdir(), "firn-screenshots-"));
+  mkdirSync(asked, { recursive: true });
+  return asked;
+}
+
+async function withBrowser(body: (browser: Browser) => Promise<void>): Promise<void> {
+  const { chromium } = await import("playwright-core");
+  const browser = await chromium.launch({
+    executablePath: chromiumPath!,
+    headless: true,
+    args: BROWSER_ARGS,
+  });
+  try {
+    await body(browser);
+  } finally {
+    await browser.close();
+  }
+}
+
+/** Someone at a page, with what a person does and sees. */
+class Person {
+  readonly page: Page;
+  /** What the page's script threw. */
+  readonly faults: string[] = [];
+  /** Where its pictures go. */
+  readonly #folder: string;
+
+  constructor(page: Page, folder: string) {
+    this.page = page;
+    this.#folder = folder;
+    page.on("pageerror", (error) => this.faults.push(String(error)));
+  }
+
+  static async at(
+    browser: Browser,
+    url: string,
+    name: string,
+    folder: string,
+    dark = false,
+  ): Promise<Person> {
+    const context = await browser.newContext({
+      viewport: { width: 1280, height: 800 },
+      colorScheme: dark ? "dark" : "light",
+      deviceScaleFactor: 2,
+    });
+    const person = new Person(await context.newPage(), folder);
+    await person.page.goto(url);
+    await person.page.locator("#send:enabled").waitFor();
+    await person.page.fill("#name", name);
+    return person;
+  }
+
+  async says(text: string): Promise<void> {
+    await this.page.fill("#text", text);
+    await this.page.press("#text", "Enter");
+  }
+
+  async sees(words: string, within = "#log"): Promise<void> {
+    await this.page.locator(within).getByText(words, { exact: true }).first().waitFor();
+  }
+
+  /** Waits until the list of nodes shows that one up, or down. */
+  async seesNode(name: string, state: "up" | "down"): Promise<void> {
+    const up = state === "up";
+    await this.page.locator(`#nodes [data-name="${name}"][data-up="${up}"]`).waitFor();
+  }
+
+  async joins(room: string): Promise<void> {
+    await this.page.fill("#new-room", room);
+    await this.page.press("#new-room", "Enter");
+    await this.page.locator(".chip.active", { hasText: room }).waitFor();
+  }
+
+  async picks(room: string): Promise<void> {
+    await this.page.locator(".chip .pick", { hasText: room }).click();
+    await this.page.locator(".chip.active", { hasText: room }).waitFor();
+  }
+
+  async holdsPhone(): Promise<void> {
+    await this.page.setViewportSize({ width: 390, height: 844 });
+  }
+
+  async sitsDown(): Promise<void> {
+    await this.page.setViewportSize({ width: 1280, height: 800 });
+  }
+
+  async shoots(name: string): Promise<void> {
+    await this.page.screenshot({ path: join(this.#folder, `${name}.png`), animations: "disabled" });
+  }
+}
+
+test("the demo's page chats across nodes, and shows one die and come back", {
+  ignore: whyNot !== undefined,
+}, async () => {
+  const folder = makeFolder();
+  const options = { nodes: 3, once: false, json: false, bun: isMixed, port: 0 };
+  const { plans } = await makePlans(options);
+  const cluster = new Cluster(plans);
+  try {
+    for (const node of cluster.nodes) cluster.start(node);
+    await cluster.until(() => cluster.running.length === 3 && cluster.isWhole);
+    await withBrowser((browser) => chat(browser, cluster, folder));
+    console.log(`browser_test: screenshots are in ${folder}`);
+  } finally {
+    await cluster.stop();
+  }
+});
+
+async function chat(browser: Browser, cluster: Cluster, folder: string): Promise<void> {
+  const [first, second, third] = cluster.nodes;
+  const ada = await Person.at(browser, first!.plan.page, "Ada", folder);
+  const grace = await Person.at(browser, third!.plan.page, "Grace", folder, true);
+  assertEquals(await ada.page.locator("#here").textContent(), "node1");
+  assertEquals(await grace.page.locator("#here").textContent(), "node3");
+  for (const name of ["node1", "node2", "node3"]) await ada.seesNode(name, "up");
+  await ada.shoots("quiet-light");
+
+  await ada.says("Hello from node1! Is anybody out there?");
+  await grace.sees("Hello from node1! Is anybody out there?");
+  await grace.says("Loud and clear, over on node3.");
+  await ada.sees("Loud and clear, over on node3.");
+  await ada.says("<img src=x onerror=alert(1)> is only text, I hope");
+  await grace.sees("<img src=x onerror=alert(1)> is only text, I hope");
+
+  // Somebody without a page.
+  const guest = await ChatClient.open(second!.plan.name, second!.url);
+  guest.say({ type: "broadcast", room: "lobby", data: "A plain text, from a program on node2." });
+  guest.say({ type: "broadcast", room: "lobby", data: { load: 0.25 } });
+  await guest.close();
+  await ada.sees("A plain text, from a program on node2.");
+  await ada.sees('{"load":0.25}');
+
+  // A room of their own, and a word that does not come back.
+  for (const person of [ada, grace]) await person.joins("workshop");
+  await ada.picks("lobby");
+  await grace.page.getByLabel("all but me").check({ force: true });
+  await grace.says("psst");
+  await ada.page.locator(".chip", { hasText: "workshop" }).locator(".unread").waitFor();
+  await ada.picks("workshop");
+  await ada.sees("psst");
+  await grace.sees("to the others");
+  assertEquals(await grace.page.locator("#log").getByText("psst", { exact: true }).count(), 1);
+  await grace.page.getByLabel("everyone").check({ force: true });
+  for (const person of [ada, grace]) await person.picks("lobby");
+
+  cluster.kill(second!);
+  await ada.seesNode("node2", "down");
+  await grace.seesNode("node2", "down");
+  await grace.says("node2 is gone. Did you notice?");
+  await ada.sees("node2 is gone. Did you notice?");
+  await ada.says("At once. We go on without it.");
+  await grace.sees("At once. We go on without it.");
+  await ada.shoots("down-light");
+  await grace.shoots("down-dark");
+
+  cluster.start(second!);
+  await ada.seesNode("node2", "up");
+  await grace.seesNode("node2", "up");
+  await ada.holdsPhone();
+  await ada.shoots("phone-light");
+  await grace.holdsPhone();
+  await grace.shoots("phone-dark");
+
+  cluster.kill(first!);
+  await ada.page.locator("#trouble").getByText("does not answer").waitFor();
+  await ada.shoots("trouble-phone");
+  await ada.sitsDown();
+  await ada.shoots("trouble-light");
+  cluster.start(first!);
+  await ada.sees("answers again");
+  await ada.says("Back.");
+  await grace.sees("Back.");
+  assertEquals([...ada.faults, ...grace.faults], []);
+}

@@ -1,0 +1,206 @@
+// deno-lint-ignore-file no-console -- says why a test is skipped
+/**
+ * The demo cluster from outside, as a person or a program meets it: its options, its lines, its
+ * protocol, and its end.
+ */
+import { createServer } from "node:net";
+import process from "node:process";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { MESSAGE_CHARS_MAX } from "../../scripts/cluster/protocol.ts";
+import { findProgram } from "../../scripts/cluster/runtimes.ts";
+import { runtime, test, until } from "../kit/test.ts";
+import { Demo, DEMO_COMMAND, Guest, isAlive, isMixed, type NodeLine } from "./demo.ts";
+
+const MIXED: readonly string[] = isMixed ? ["--bun"] : [];
+
+async function untilGone(nodes: readonly NodeLine[]): Promise<void> {
+  await until("every process has ended", () => !nodes.some(({ pid }) => isAlive(pid)));
+}
+
+test("cluster.ts --once --json checks itself, prints a line for each node, and ends", async () => {
+  await using demo = Demo.start(["--once", "--json", "--port", "0", ...MIXED]);
+  assertEquals(await demo.ended, 0, demo.err);
+  const nodes = demo.lines();
+  assertEquals(nodes.map(({ name }) => name.split("@")[0]), ["node1", "node2", "node3"]);
+  for (const { name, address, url, page, pid } of nodes) {
+    assertEquals(name.split("@")[1], address);
+    assertMatch(url, /^ws:\/\/127\.0\.0\.1:\d+\/ws$/);
+    assertEquals(page, url.replace("ws:", "http:").replace(/ws$/, ""));
+    assert(pid > 0 && !isAlive(pid));
+  }
+  const expected = isMixed ? ["deno", "deno", "bun"] : [runtime, runtime, runtime];
+  assertEquals(nodes.map((node) => node.runtime), expected);
+  const verdict = demo.err.trimEnd().split("\n").at(-1)!;
+  assertMatch(
+    verdict,
+    /Verified in .* s: 3 nodes in one mesh, (\d+) of \1 messages delivered once/,
+  );
+  assert(!demo.err.includes("\x1b"), "colour where there is no terminal");
+});
+
+test("cluster.ts lets any WebSocket client take part", async () => {
+  await using demo = Demo.start(["--json", "--port", "0", ...MIXED]);
+  const nodes = await demo.nodes(3);
+  const [one, two, three] = nodes;
+  await using ada = await Guest.at(one!.url);
+  await using grace = await Guest.at(three!.url);
+
+  for (const guest of [ada, grace]) {
+    guest.say({ type: "join", room: "tea" });
+    assertEquals(await guest.hears(), { type: "joined", room: "tea" });
+  }
+  const hello = { type: "message", room: "tea", data: ["hello", 1], from: one!.name } as const;
+  ada.say({ type: "broadcast", room: "tea", data: ["hello", 1] });
+  assertEquals(await ada.hears(), hello);
+  assertEquals(await grace.hears(), hello);
+
+  // To all but the sender: what comes next at the sender is what comes after it.
+  ada.say({ type: "broadcastFrom", room: "tea", data: "psst" });
+  ada.say({ type: "leave", room: "tea" });
+  assertEquals(await grace.hears(), { ...hello, data: "psst" });
+  assertEquals(await ada.hears(), { type: "left", room: "tea" });
+  grace.say({ type: "broadcast", room: "tea", data: "who is here?" });
+  assertEquals(await grace.hears(), { ...hello, data: "who is here?", from: three!.name });
+
+  const wrong: unknown[] = [
+    "no JSON",
+    { type: "shout" },
+    { type: "join", room: "x".repeat(300) },
+    { type: "broadcast", room: "tea", data: "x".repeat(MESSAGE_CHARS_MAX) },
+    new Uint8Array([1, 2, 3]),
+  ];
+  for (const what of wrong) {
+    ada.say(what);
+    assertEquals((await ada.hears()).type, "error");
+  }
+
+  ada.say({ type: "watch" });
+  const status = await ada.hears();
+  assert(status.type === "status" && status.node === one!.name && status.pid === one!.pid);
+  assertEquals(
+    status.nodes.map(({ name, up }) => [name, up]),
+    nodes.map(({ name }) => [name, true]),
+  );
+  process.kill(two!.pid, "SIGKILL");
+  const after = await ada.hears();
+  assert(after.type === "status");
+  assertEquals(after.nodes.map(({ up }) => up), [true, false, true]);
+  assertEquals(after.nodes[1]!.reason, "closed");
+  await until("the demo tells of it", () => demo.err.includes("was ended by SIGKILL"));
+
+  demo.signal("SIGTERM");
+  assertEquals(await demo.ended, 0, demo.err);
+  await untilGone(nodes);
+});
+
+test("cluster.ts serves the page and the health of each node, and nothing else", async () => {
+  await using demo = Demo.start(["--json", "--nodes", "2", "--port", "0", ...MIXED]);
+  const nodes = await demo.nodes(2);
+  for (const { name, page, pid } of nodes) {
+    const html = await fetch(page);
+    assertStringIncludes(html.headers.get("content-type")!, "text/html");
+    assertStringIncludes(await html.text(), "<title>Firn demo cluster</title>");
+    const health = await (await fetch(`${page}health`)).json();
+    assertEquals([health.ok, health.node, health.pid], [true, name, pid]);
+    assertEquals(health.peers, nodes.map((node) => node.name).filter((peer) => peer !== name));
+    for (const [path, status] of [["ws", 426], ["favicon.ico", 404], ["../etc/passwd", 404]]) {
+      const answer = await fetch(`${page}${path}`);
+      await answer.body?.cancel();
+      assertEquals(answer.status, status);
+    }
+  }
+  let refused = false;
+  await Guest.at(nodes[0]!.url.replace(/ws$/, "other")).catch(() => refused = true);
+  assert(refused, "a WebSocket off its path was let in");
+  demo.signal("SIGINT");
+  assertEquals(await demo.ended, 0, demo.err);
+  await untilGone(nodes);
+});
+
+test("cluster.ts leaves no process behind when it is killed", async () => {
+  await using demo = Demo.start(["--json", "--port", "0", ...MIXED]);
+  const nodes = await demo.nodes(3);
+  for (const { pid } of nodes) assert(isAlive(pid));
+  demo.signal("SIGKILL");
+  assertEquals(await demo.ended, "SIGKILL");
+  await untilGone(nodes);
+});
+
+test("cluster.ts answers a wrong option with one line, and status 2", async () => {
+  const wrong = [
+    ["--frob"],
+    ["lobby"],
+    ["--nodes", "0"],
+    ["--nodes", "10"],
+    ["--nodes", "three"],
+    ["--port", "http"],
+    ["--port", "65535"],
+    ["--port"],
+  ];
+  for (const args of wrong) {
+    await using demo = Demo.start(args);
+    assertEquals(await demo.ended, 2, args.join(" "));
+    assertEquals(demo.out, "");
+    assertMatch(demo.err, /^cluster: .*(no such option|takes a number).*\n$/);
+  }
+  await using help = Demo.start(["--help"]);
+  assertEquals(await help.ended, 0);
+  for (const option of ["--nodes", "--once", "--bun", "--port", "--json"]) {
+    assertStringIncludes(help.out, option);
+  }
+});
+
+test("cluster.ts says which port is taken, and ends with status 1", async () => {
+  const server = createServer();
+  await new Promise<void>((open) => server.listen(0, "127.0.0.1", open));
+  const { port } = server.address() as { port: number };
+  await using demo = Demo.start(["--port", `${port}`]);
+  assertEquals(await demo.ended, 1);
+  await new Promise((closed) => server.close(closed));
+  assertStringIncludes(demo.err, `port ${port} is taken`);
+  assertEquals(demo.err.trimEnd().split("\n").length, 1, demo.err);
+});
+
+test("cluster.ts says how to come by the other runtime, where it is missing", async () => {
+  const nowhere = { DENO_BIN: "/nowhere/deno", BUN_BIN: "/nowhere/bun" };
+  await using demo = Demo.start(["--bun", "--port", "0"], nowhere);
+  assertEquals(await demo.ended, 1);
+  assertMatch(demo.err, /^cluster: there is no (Deno|Bun) at \/nowhere\/.*install it.*\n$/);
+});
+
+const script = process.platform === "linux" ? findProgram("script") : undefined;
+if (script === undefined) {
+  console.log("cluster_demo_test: no script(1) here, so keys are not tested");
+}
+
+test("cluster.ts obeys its keys on a terminal, and shows what follows", {
+  ignore: script === undefined,
+}, async () => {
+  const command = [...DEMO_COMMAND, "--port", "0"].map((word) => `'${word}'`).join(" ");
+  const args = ["--quiet", "--return", "--command", command, "/dev/null"];
+  await using demo = Demo.run(script!, args, { TERM: "xterm", NO_COLOR: "" });
+  const shows = (what: RegExp): Promise<void> =>
+    until(`it shows ${what}`, () => what.test(plain()));
+  /** Without the colours. */
+  const plain = (): string => {
+    // deno-lint-ignore no-control-regex -- they are what is looked for
+    return demo.out.replace(/\x1b\[\d*m/g, "");
+  };
+  await shows(/q +quit/);
+  assertStringIncludes(demo.out, "\x1b[32m");
+  demo.type("2");
+  await shows(/node1 +lost node2: closed/);
+  await shows(/node3 +lost node2: closed/);
+  demo.type("2");
+  await shows(/node2 +is heard again: all 3 hear all/);
+  demo.type("m");
+  await shows(/quit[^]*from ↓ to →/);
+  demo.type("p1");
+  await shows(/node2 +lost node1: timeout/);
+  await shows(/node3 +lost node1: timeout/);
+  demo.type("p1");
+  await shows(/node1 +is heard again: all 3 hear all/);
+  demo.type("q");
+  assertEquals(await demo.ended, 0, demo.out);
+  assertStringIncludes(demo.out, "every process has ended");
+});
