@@ -124,6 +124,11 @@ export class BunHost implements Host {
         connectError(_raw: RawSocket, error: Error): void {
           settle(connectError(error, options));
         },
+        // The peer's alerts come here too, even when we have refused it: they must not be thrown.
+        error(raw: RawSocket, error: Error): void {
+          if (raw.data) raw.data.closed(error);
+          else settle(connectError(error, options));
+        },
       };
       this.#bun.connect({
         hostname,
@@ -216,6 +221,7 @@ class BunListener implements Listener {
           handshake: (raw: RawSocket, ok: boolean, error: Error | null) =>
             this.#shaken(raw, ok, error),
           close: (raw: RawSocket, error?: Error) => this.#closed(raw, error),
+          error: (raw: RawSocket, error: Error) => this.#closed(raw, error),
         },
       });
     } catch (error) {
@@ -285,7 +291,7 @@ class BunListener implements Listener {
 
   #closed(raw: RawSocket, error: Error | undefined): void {
     if (raw.data) raw.data.closed(error);
-    else this.#refuse(raw, "it hung up during the TLS handshake");
+    else this.#refuse(raw, error?.message ?? "it hung up during the TLS handshake");
   }
 }
 

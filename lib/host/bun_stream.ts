@@ -45,10 +45,6 @@ export class BunStream extends QueuedStream {
     end(socket: RawSocket): void {
       socket.data?.pushEnd();
     },
-    error(socket: RawSocket, error: Error): void {
-      if (socket.data) socket.data.closed(error);
-      else throw error;
-    },
   };
 
   /** Bun says that the socket is gone. */

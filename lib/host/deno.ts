@@ -13,7 +13,7 @@
  *
  * @module
  */
-import type { AddressInfo, Socket } from "node:net";
+import { type AddressInfo, isIP, type Socket } from "node:net";
 import tls, { type TLSSocket } from "node:tls";
 import { connectAborted, connectError, connectTimeout, place } from "./connect.ts";
 import { DenoStream, WriteWindow } from "./deno_stream.ts";
@@ -229,7 +229,8 @@ export class DenoHost implements Host {
         port,
         ca,
         ...(cert && { cert, key }),
-        servername: serverName,
+        // An address may not stand in SNI; without a name the host that was dialled is verified.
+        ...(isIP(serverName) === 0 && { servername: serverName }),
         minVersion: "TLSv1.3",
         allowHalfOpen: true,
       } as tls.ConnectionOptions);

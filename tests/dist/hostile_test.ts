@@ -201,7 +201,7 @@ test("Mesh refuses one in the middle that ends TLS with a certificate of its own
       randomBytes(16),
     );
     const target = Number(b.name.split(":")[1]);
-    const middle = await startMiddle(target, 0, leaf);
+    const middle = await startMiddle(target, leaf);
     try {
       const a = await start("a");
       const name = `b@127.0.0.1:${middle.port}`;
@@ -248,7 +248,7 @@ test(
       const target = await freePort();
       const { authority } = await testKeys();
       const stolen = await makeLeaf(authority, "c@127.0.0.1:1", Date.now(), randomBytes(16));
-      const middle = await startMiddle(target, 0, stolen);
+      const middle = await startMiddle(target, stolen);
       try {
         const b = await start(`b@127.0.0.1:${middle.port}`, {
           listen: { hostname: "127.0.0.1", port: target },

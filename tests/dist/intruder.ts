@@ -115,15 +115,11 @@ export interface MiddleTls {
   readonly key: string;
 }
 
-/** Passes on what comes to `port` (0: any) to `target`: the TCP bytes, or out of one TLS into another. */
-export async function startMiddle(
-  target: number,
-  port: number = 0,
-  own?: MiddleTls,
-): Promise<Middle> {
+/** Passes on to the port `target` what comes: the TCP bytes, or out of one TLS into another. */
+export async function startMiddle(target: number, own?: MiddleTls): Promise<Middle> {
   const open = new Set<Socket>();
   const waiting: (() => void)[] = [];
-  const middle = { port, seen: [] as Uint8Array[], count: 0, held: false, close };
+  const middle = { port: 0, seen: [] as Uint8Array[], count: 0, held: false, close };
   const track = (socket: Socket): void => {
     open.add(socket);
     socket.on("close", () => open.delete(socket));
@@ -156,7 +152,7 @@ export async function startMiddle(
     : tls.createServer({ ...own, minVersion: "TLSv1.3" }, accept);
   server.on("connection", track);
   server.on("tlsClientError", (_error: Error, socket: Socket) => socket.destroy());
-  await new Promise<void>((listening) => server.listen(port, "127.0.0.1", listening));
+  await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
   middle.port = (server.address() as { port: number }).port;
   const release = setInterval(() => {
     if (!middle.held) { for (const pass of waiting.splice(0)) pass(); }

@@ -37,7 +37,7 @@ export type Start = (
 /** Runs `body` and stops every node that it started, in whatever way it ends. */
 export async function withNodes(body: (start: Start) => Promise<void>): Promise<void> {
   const nodes: TestNode[] = [];
-  const start: Start = async (short, options = {}, host = makeHost(), keys) => {
+  const start: Start = async (short, options, host, keys) => {
     const lines: Line[] = [];
     const told: string[] = [];
     const refused: MeshEvents["refused"][] = [];
@@ -49,7 +49,7 @@ export async function withNodes(body: (start: Start) => Promise<void>): Promise<
         log: (level, line) => void lines.push({ level, line }),
         ...options,
       },
-      host,
+      host ?? makeHost(),
       keys ?? await testKeys(),
     );
     const { mesh } = parts;
