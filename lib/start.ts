@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { createPrivateKey, X509Certificate } from "node:crypto";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { Log, LOG_LEVELS, type LogLevel, type LogSink } from "./base/log.ts";
@@ -56,6 +57,9 @@ export interface NodeOptions {
   readonly log?: LogSink | undefined;
 }
 
+/** The least that `queueBytesMax` may be. */
+const QUEUE_BYTES_LEAST = 1024;
+
 /** A node cannot be started as it was asked to be. */
 export class NodeOptionError extends TypeError {
   /** Tells the class of the error. */
@@ -90,10 +94,11 @@ export async function startNode(
   const cookie = options.cookie ?? cookieFromFile(options, host);
   checkCookie(cookie, isLoopback(listen.hostname));
   const seeds = (options.seeds ?? []).map(normalName);
+  if (options.tls !== undefined) checkTls(options.tls);
   keys ??= await deriveKeys(cookie);
   const mesh = new Mesh(host, { name, keys, listen, seeds, tls: options.tls, limits, log });
   const rooms = new Rooms(host);
-  new RoomRelay(mesh, rooms, log);
+  new RoomRelay(mesh, rooms);
   await mesh.start();
   return { host, mesh, rooms };
 }
@@ -105,12 +110,34 @@ function nodeName(options: NodeOptions, host: Host): NodeName {
 
 function listenAddress(options: NodeOptions, name: NodeName): { hostname: string; port: number } {
   const { listen } = options;
-  if (listen !== undefined) return { hostname: listen.hostname, port: listen.port ?? name.port };
+  if (listen !== undefined) {
+    const { hostname, port = name.port } = listen;
+    if (Number.isInteger(port) && port >= 0 && port <= 65535) return { hostname, port };
+    throw new NodeOptionError(`option listen.port is ${port}: use 0 to 65535`);
+  }
   if (isLoopback(name.hostname)) return { hostname: name.hostname, port: name.port };
   throw new NodeOptionError(
     `${formatName(name)} would listen beyond this machine: if that is meant, ` +
       `give listen: { hostname: "${name.hostname}" }, or "0.0.0.0" for all addresses`,
   );
+}
+
+/** Certificates that are none would be noticed at the first session only, and by the other side. */
+function checkTls({ cert, key, ca }: OwnTls): void {
+  const attempt = <T>(name: string, make: () => T): T => {
+    try {
+      return make();
+    } catch (error) {
+      // The cause speaks of the text's form, and does not repeat it.
+      const { message } = error as Error;
+      throw new NodeOptionError(`option tls.${name} cannot be read as PEM: ${message}`);
+    }
+  };
+  attempt("ca", () => new X509Certificate(ca));
+  const leaf = attempt("cert", () => new X509Certificate(cert));
+  if (!leaf.checkPrivateKey(attempt("key", () => createPrivateKey(key)))) {
+    throw new NodeOptionError("option tls.key is not the key of tls.cert");
+  }
 }
 
 function sessionLimits(options: NodeOptions): SessionLimits {
@@ -121,7 +148,13 @@ function sessionLimits(options: NodeOptions): SessionLimits {
       `option pingTimeout (${deadlineMs}) must be more than pingInterval (${quietMs})`,
     );
   }
-  return { quietMs, deadlineMs, queueBytesMax: options.queueBytesMax ?? 64 * 1024 * 1024 };
+  const queueBytesMax = options.queueBytesMax ?? 64 * 1024 * 1024;
+  if (!(queueBytesMax >= QUEUE_BYTES_LEAST && queueBytesMax < Infinity)) {
+    throw new NodeOptionError(
+      `option queueBytesMax is ${queueBytesMax}: use ${QUEUE_BYTES_LEAST} bytes or more`,
+    );
+  }
+  return { quietMs, deadlineMs, queueBytesMax };
 }
 
 function milliseconds(name: string, value: number): number {

@@ -11,7 +11,6 @@
  */
 import { Buffer } from "node:buffer";
 import { utf8 } from "../base/bytes.ts";
-import type { Log } from "../base/log.ts";
 import type { RoomSink } from "../dist/inbound.ts";
 import type { Mesh } from "../dist/mesh.ts";
 import { encodeRoomBroadcast, ROOM_MESSAGE_BYTES_MAX } from "../dist/message.ts";
@@ -21,12 +20,10 @@ import type { Relay, RoomMessage, Rooms } from "../ws/rooms.ts";
 export class RoomRelay implements Relay, RoomSink {
   readonly #mesh: Mesh;
   readonly #rooms: Rooms;
-  readonly #log: Log;
 
-  constructor(mesh: Mesh, rooms: Rooms, log: Log) {
+  constructor(mesh: Mesh, rooms: Rooms) {
     this.#mesh = mesh;
     this.#rooms = rooms;
-    this.#log = log;
     rooms.relay = this;
     mesh.roomSink = this;
   }
@@ -54,7 +51,7 @@ export class RoomRelay implements Relay, RoomSink {
       ? 0
       : utf8(data).length;
     if (length <= ROOM_MESSAGE_BYTES_MAX) return encodeRoomBroadcast(room, data);
-    this.#log.warn(
+    this.#mesh.log.warn(
       `a message of ${length} bytes to room ${JSON.stringify(room)} was not sent to other nodes: ` +
         `the most is ${ROOM_MESSAGE_BYTES_MAX}`,
     );
