@@ -30,14 +30,14 @@ import {
   encodeChunk,
   encodeHead,
   encodeRefusal,
-  type Framing,
+  framingOf,
   isBodiless,
   LAST_CHUNK,
 } from "./http.ts";
 import type { Acceptance, Limits, ServeOptions, UpgradeAnswer } from "./options.ts";
 
-/** A response whose body is longer is sent in chunks, and not faster than it is read. */
-const BODY_PIECE_BYTES = 64 * 1024;
+/** While more than this waits for the client, a response's body is not read on. */
+const RESPONSE_BYTES_WAITING_MAX = 64 * 1024;
 
 /** Headers of the 101 that are the handshake's own. */
 const RESERVED_HEADERS: readonly string[] = [
@@ -76,10 +76,16 @@ export class Arrival<Data> implements StreamHandler {
   readonly #reader = new HeadReader();
   #state: State = "head";
   #deadline: number;
+  /** The upgrade hook is being asked. */
+  #upgrading = false;
+  /** The client will send no more. */
+  #halfClosed = false;
   /** The plain request whose body comes. */
   #head: RequestHead | undefined;
   #body: Uint8Array[] = [];
   #bodyLeft = 0;
+  /** The body of the response that is being sent. */
+  #response: ReadableStreamDefaultReader<Uint8Array> | undefined;
   /** Goes on with a response that waits for its client. */
   #drained: (() => void) | undefined;
 
@@ -102,15 +108,15 @@ export class Arrival<Data> implements StreamHandler {
     this.#stream.abort();
   }
 
-  /** True if nothing is under way that would be worth waiting for. */
-  get idle(): boolean {
-    return this.#state === "head" || this.#state === "body";
+  /** True if a server that stops need not wait for it: nobody would see the end of it. */
+  get isIdle(): boolean {
+    return this.#isReading || this.#upgrading || this.#halfClosed;
   }
 
   /** Gives up who is late. */
   tick(now: number): void {
     if (now < this.#deadline) return;
-    if (this.idle) this.refuse({ status: 408, words: "the request did not come in time" });
+    if (this.#isReading) this.refuse({ status: 408, words: "the request did not come in time" });
     else if (this.#state === "asking") this.refuse({ status: 503, words: "no answer in time" });
     else this.abort();
   }
@@ -132,13 +138,20 @@ export class Arrival<Data> implements StreamHandler {
 
   end(): void {
     // A request that is whole may still be answered.
-    if (this.idle) this.#stream.end();
+    if (this.#isReading) this.#stream.end();
+    this.#halfClosed = true;
   }
 
   close(_end: StreamEnd): void {
     this.#state = "gone";
     this.#drained?.();
+    // Nobody reads it any more. It may have failed by itself, which has been reported then.
+    this.#response?.cancel().catch(() => {});
     this.#terms.ended(this);
+  }
+
+  get #isReading(): boolean {
+    return this.#state === "head" || this.#state === "body";
   }
 
   // A WebSocket.
@@ -153,6 +166,7 @@ export class Arrival<Data> implements StreamHandler {
     const early = rest.length === 0 ? EMPTY : rest.slice();
     // What follows is the connection's to read.
     this.#stream.pause();
+    this.#upgrading = true;
     const { remote } = this.#stream;
     this.#ask(
       () => options.upgrade!(request, remote),
@@ -168,6 +182,7 @@ export class Arrival<Data> implements StreamHandler {
   }
 
   #judge(head: RequestHead, answer: UpgradeAnswer<Data>, early: Uint8Array): void {
+    this.#upgrading = false;
     if (answer instanceof Response) {
       this.#stream.resume();
       this.#respond(head, answer);
@@ -270,42 +285,29 @@ export class Arrival<Data> implements StreamHandler {
     });
   }
 
-  async #send(head: RequestHead, response: Response): Promise<void> {
-    const { status, headers, body } = response;
-    if (body === null || isBodiless(head.method, status)) {
-      const framing: Framing = status === 204 || status === 304
-        ? { kind: "none" }
-        : { kind: "length", length: 0 };
-      this.#stream.write(encodeHead(status, headers, framing));
-      await body?.cancel();
-      return this.#leave();
-    }
-    const reader = body.getReader();
-    let next = await reader.read();
-    const first = next.value ?? EMPTY;
-    if (!next.done) next = await reader.read();
-    if (next.done) {
-      this.#stream.write(encodeHead(status, headers, { kind: "length", length: first.length }));
-      this.#stream.write(first);
-      return this.#leave();
-    }
-    const chunked = head.version === "1.1";
-    const framing: Framing = { kind: chunked ? "chunked" : "none" };
+  async #send(head: RequestHead, { status, headers, body }: Response): Promise<void> {
+    const framing = framingOf(head, status, headers, body !== null);
     this.#stream.write(encodeHead(status, headers, framing));
-    for (let bytes: Uint8Array | undefined = first; bytes !== undefined;) {
-      if (bytes.length > 0) this.#stream.write(chunked ? encodeChunk(bytes) : bytes);
-      await this.#room();
-      if (this.#state !== "answering") return reader.cancel();
-      bytes = next.value;
-      if (!next.done) next = await reader.read();
+    if (body === null || isBodiless(head.method, status)) {
+      body?.cancel().catch(() => {});
+      return this.#leave();
     }
-    if (chunked) this.#stream.write(LAST_CHUNK);
+    this.#response = body.getReader();
+    for (;;) {
+      const { done, value } = await this.#response.read();
+      if (this.#state !== "answering") return;
+      if (done) break;
+      const chunked = framing.kind === "chunked";
+      if (value.length > 0) this.#stream.write(chunked ? encodeChunk(value) : value);
+      await this.#room();
+    }
+    if (framing.kind === "chunked") this.#stream.write(LAST_CHUNK);
     this.#leave();
   }
 
   /** Waits until the client has read most of what it was sent. */
   async #room(): Promise<void> {
-    if (this.#stream.unsent <= BODY_PIECE_BYTES || this.#state !== "answering") return;
+    if (this.#stream.unsent <= RESPONSE_BYTES_WAITING_MAX || this.#state !== "answering") return;
     this.#deadline = this.#terms.now() + this.#terms.limits.handshakeMs;
     await new Promise<void>((wake) => this.#drained = wake);
     this.#drained = undefined;

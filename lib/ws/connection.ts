@@ -16,7 +16,7 @@
  */
 import { assert, unreachable } from "../base/assert.ts";
 import { utf8 } from "../base/bytes.ts";
-import { Heartbeat } from "../base/heartbeat.ts";
+import { Heartbeat, type HeartbeatLimits } from "../base/heartbeat.ts";
 import type { LogSink } from "../base/log.ts";
 import type { Address, Stream, StreamEnd, StreamHandler } from "../host/stream.ts";
 import { buildClose, checkCloseCode, CLOSE_CODES, parseClose } from "./close.ts";
@@ -58,7 +58,7 @@ export interface Connection<Data = undefined> extends Member {
   readonly buffered: number;
   /** The rooms it is in. */
   readonly rooms: ReadonlySet<string>;
-  /** Sends a string as text, bytes as binary; bytes are copied. It neither blocks nor throws. */
+  /** Sends a string as text, bytes as binary; bytes are copied. It never blocks. */
   send(data: string | Uint8Array): SendResult;
   /** Sends a ping of at most 125 bytes. Throws {@linkcode PingError} for more. */
   ping(payload?: string | Uint8Array): SendResult;
@@ -107,8 +107,8 @@ export interface ConnectionTerms<Data> {
   readonly backpressureBytesMax: number;
   readonly backpressurePolicy: BackpressurePolicy;
   readonly closeTimeoutMs: number;
-  /** Silence after which a peer is dead; 0 for never. */
-  readonly idleMs: number;
+  /** How long a peer may be silent; `undefined`: for ever. */
+  readonly silence: HeartbeatLimits | undefined;
   /** How often {@linkcode WebSocketConnection.tick} is called. */
   readonly tickMs: number;
   now(): number;
@@ -159,9 +159,8 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
     this.#outlet = new Outlet(stream, terms.output, terms.backpressureBytesMax);
     this.#decoder = new FrameDecoder("server", terms.payloadBytesMax);
     this.#reader = new MessageReader(this, terms.payloadBytesMax);
-    if (terms.idleMs === 0) return;
-    const limits = { quietMs: terms.idleMs / 2, deadlineMs: terms.idleMs };
-    this.#heartbeat = new Heartbeat(limits, terms.tickMs, terms.now());
+    if (terms.silence === undefined) return;
+    this.#heartbeat = new Heartbeat(terms.silence, terms.tickMs, terms.now());
   }
 
   /** Takes the stream over. `early` is what came right behind the request. */

@@ -87,7 +87,7 @@ export class FrameDecoder {
   readonly #masked: boolean;
   readonly #lengthMax: number;
   /** A header that is not all there yet. */
-  readonly #head: Uint8Array = new Uint8Array(HEADER_BYTES_MAX);
+  #head: Uint8Array | undefined;
   #headLength = 0;
   /** A control payload that is not all there yet. */
   #control: Uint8Array | undefined;
@@ -133,6 +133,7 @@ export class FrameDecoder {
     const taken = this.#header(bytes, from, to, sink);
     if (taken > 0) return from + taken;
     if (!this.#dead) {
+      this.#head ??= new Uint8Array(HEADER_BYTES_MAX);
       for (let at = from; at < to; at++) this.#head[this.#headLength++] = bytes[at]!;
     }
     return to;
@@ -140,9 +141,10 @@ export class FrameDecoder {
 
   /** The same for a header whose beginning came in an earlier chunk. */
   #beginJoined(bytes: Uint8Array, from: number, to: number, sink: FrameSink): number {
+    const head = this.#head!;
     for (let at = from; at < to; at++) {
-      this.#head[this.#headLength++] = bytes[at]!;
-      if (this.#header(this.#head, 0, this.#headLength, sink) > 0) {
+      head[this.#headLength++] = bytes[at]!;
+      if (this.#header(head, 0, this.#headLength, sink) > 0) {
         this.#headLength = 0;
         return at + 1;
       }
@@ -276,7 +278,7 @@ export function encodeFrame(opcode: number, payload: Uint8Array): Uint8Array {
 
 /** A whole frame of a message, in memory of its own. A lone surrogate becomes U+FFFD. */
 export function encodeMessage(data: string | Uint8Array): Uint8Array {
-  if (typeof data !== "string") return encodeFrame(OPCODES.binary, data);
+  if (typeof data !== "string") return encodeFrame(OPCODES.binary, checkBytes(data));
   const length = Buffer.byteLength(data);
   const start = headerLength(length);
   const frame = new Uint8Array(start + length);
@@ -290,13 +292,21 @@ export function encodeMessage(data: string | Uint8Array): Uint8Array {
  * not have room, and then nothing was written.
  */
 export function appendMessage(scratch: Scratch, at: number, data: string | Uint8Array): number {
-  const lengthMost = typeof data === "string" ? data.length * 3 : data.length;
+  const lengthMost = typeof data === "string" ? data.length * 3 : checkBytes(data).length;
   if (at + 10 + lengthMost > scratch.bytes.length) return -1;
   if (typeof data === "string") return appendText(scratch, at, data);
   const start = at + headerLength(data.length);
   writeHeader(scratch.bytes, at, OPCODES.binary, data.length);
   scratch.bytes.set(data, start);
   return start + data.length;
+}
+
+/** Callers without types send anything, and what has no length would vanish without a word. */
+function checkBytes(data: Uint8Array): Uint8Array {
+  if (data instanceof Uint8Array) return data;
+  throw new TypeError(
+    `cannot send ${Object.prototype.toString.call(data)}: send a string or a Uint8Array`,
+  );
 }
 
 /** Writes as if the text were ASCII; where it is not and the header grows by that, moves it. */

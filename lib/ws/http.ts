@@ -114,3 +114,17 @@ export function encodeChunk(bytes: Uint8Array): Uint8Array {
 export function isBodiless(method: string, status: number): boolean {
   return method === "HEAD" || status === 204 || status === 304;
 }
+
+/** How the end of a response is told: by its own `Content-Length`, or else in chunks. */
+export function framingOf(
+  head: RequestHead,
+  status: number,
+  headers: Headers,
+  hasBody: boolean,
+): Framing {
+  const length = headers.get("content-length");
+  if (length !== null && /^\d+$/.test(length)) return { kind: "length", length: Number(length) };
+  if (isBodiless(head.method, status)) return { kind: "none" };
+  if (!hasBody) return { kind: "length", length: 0 };
+  return head.version === "1.1" ? { kind: "chunked" } : { kind: "none" };
+}

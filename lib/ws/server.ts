@@ -117,7 +117,9 @@ class WebSocketServer<Data> implements Server {
       backpressureBytesMax: limits.backpressureBytesMax,
       backpressurePolicy: options.backpressurePolicy ?? "close",
       closeTimeoutMs: limits.closeTimeoutMs,
-      idleMs: limits.idleMs,
+      silence: limits.idleMs === 0
+        ? undefined
+        : { quietMs: limits.idleMs / 2, deadlineMs: limits.idleMs },
       tickMs: tickMs(limits),
       now,
       later: (task) => host.atFlush(task),
@@ -201,7 +203,7 @@ class WebSocketServer<Data> implements Server {
     { code = CLOSE_CODES.goingAway, reason, timeout = 5000 }: StopOptions,
   ): Promise<void> {
     const closed = this.#listener!.close();
-    for (const arrival of this.#arrivals) if (arrival.idle) arrival.abort();
+    for (const arrival of this.#arrivals) if (arrival.isIdle) arrival.abort();
     for (const connection of this.#connections) connection.close(code, reason);
     const timer = this.#host.clock.after(timeout, () => {
       for (const arrival of this.#arrivals) arrival.abort();

@@ -51,7 +51,7 @@ function run(chunks: readonly Uint8Array[]): Outcome {
       backpressureBytesMax: 1 << 20,
       backpressurePolicy: "close",
       closeTimeoutMs: 1000,
-      idleMs: 0,
+      silence: undefined,
       tickMs: 1000,
       now: () => 0,
       later: (task) => task(),

@@ -16,6 +16,7 @@ import { test } from "../kit/test.ts";
 import { FakeStream } from "./recorder.ts";
 
 const CLOSE_MS = 5000;
+const SILENCE = { quietMs: 10_000, deadlineMs: 20_000 };
 
 /** One connection, whose peer, clock and turns are the test. */
 class Stage {
@@ -64,7 +65,7 @@ class Stage {
         backpressureBytesMax: 100_000,
         backpressurePolicy: "close",
         closeTimeoutMs: CLOSE_MS,
-        idleMs: 0,
+        silence: undefined,
         tickMs: 1000,
         now: () => this.now,
         later: (task) => this.#tasks.push(task),
@@ -378,7 +379,7 @@ test("Connection over backpressureLimit drops messages if told so, and tells whe
 });
 
 test("Connection pings at half the idle timeout and is dead at all of it", () => {
-  const stage = new Stage({}, { idleMs: 20_000, tickMs: 1000 });
+  const stage = new Stage({}, { silence: SILENCE, tickMs: 1000 });
   for (let now = 1000; now < 20_000; now += 1000) stage.conn.tick(now);
   assertEquals(stage.sent, ["9"]);
   stage.conn.tick(20_000);
@@ -386,7 +387,7 @@ test("Connection pings at half the idle timeout and is dead at all of it", () =>
 });
 
 test("Connection takes any traffic for a sign of life", () => {
-  const stage = new Stage({}, { idleMs: 20_000, tickMs: 1000 });
+  const stage = new Stage({}, { silence: SILENCE, tickMs: 1000 });
   for (let now = 1000; now < 100_000; now += 1000) {
     if (now % 15_000 === 0) stage.receive({ opcode: 10 });
     stage.conn.tick(now);
@@ -396,7 +397,7 @@ test("Connection takes any traffic for a sign of life", () => {
 
 test("Connection does not take its own handler's time for the peer's silence", async () => {
   const gate = deferred();
-  const stage = new Stage({ message: () => gate.promise }, { idleMs: 20_000, tickMs: 1000 });
+  const stage = new Stage({ message: () => gate.promise }, { silence: SILENCE, tickMs: 1000 });
   stage.receive({ payload: "work" });
   for (let now = 1000; now < 100_000; now += 1000) stage.conn.tick(now);
   assertEquals(stage.conn.state, "open");

@@ -1,4 +1,4 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import {
   appendMessage,
   encodeFrame,
@@ -239,4 +239,12 @@ test("appendMessage writes nothing where there might not be room", () => {
   assertEquals(appendMessage(scratch, 0, "x".repeat(19)), -1);
   assertEquals(toHex(scratch.bytes), toHex(new Uint8Array(64)));
   assertEquals(appendMessage(scratch, 0, new Uint8Array(54)), 56);
+});
+
+test("appendMessage and encodeMessage refuse what is neither a string nor bytes", () => {
+  for (const data of [undefined, 1, {}, [1], new ArrayBuffer(1)]) {
+    const wrong = data as unknown as string;
+    assertThrows(() => encodeMessage(wrong), TypeError, "send a string or a Uint8Array");
+    assertThrows(() => appendMessage(new Scratch(64), 0, wrong), TypeError, "cannot send [object");
+  }
 });

@@ -85,6 +85,73 @@ test("serve streams a long body in chunks, and to HTTP/1.0 until the end", async
   });
 });
 
+test("serve sends each piece of a body as it comes, and cancels it when its client is gone", async () => {
+  let body: ReadableStreamDefaultController<Uint8Array> | undefined;
+  let cancelled = false;
+  const events = new ReadableStream<Uint8Array>({
+    start: (controller) => {
+      body = controller;
+    },
+    cancel: () => {
+      cancelled = true;
+    },
+  });
+  await serving({ fetch: () => new Response(events) }, async (server) => {
+    const client = await RawClient.connect(host, server.port);
+    client.write("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+    await client.answered();
+    body!.enqueue(new Uint8Array(3).fill(97));
+    await until("the first piece comes", () => client.text === "3\r\naaa\r\n");
+    await client.abort();
+    await until("the body is cancelled", () => {
+      // Only what is written to it tells that a client is gone, and not merely done with sending.
+      if (!cancelled) body!.enqueue(new Uint8Array(3));
+      return cancelled;
+    });
+  });
+});
+
+test("Server.stop waits for a response that is under way, and for no client that is not there", async () => {
+  let answer = (_response: Response): void => {};
+  let asked = 0;
+  const options: ServeOptions = {
+    fetch: () => {
+      asked++;
+      return new Promise<Response>((resolve) => answer = resolve);
+    },
+    upgrade: () => {
+      asked++;
+      return new Promise(() => {});
+    },
+  };
+  const server = await serve(host, options);
+  const asking = await RawClient.connect(host, server.port);
+  asking.write("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+  const upgrading = await RawClient.connect(host, server.port);
+  upgrading.write(upgradeRequest());
+  const silent = await RawClient.connect(host, server.port);
+  silent.write("GET");
+  await until("both hooks are asked", () => asked === 2);
+  const stopped = server.stop({ timeout: 60_000 });
+  await upgrading.gone();
+  await silent.gone();
+  answer(new Response("late"));
+  await asking.gone();
+  assertStringIncludes(asking.text, "late");
+  await stopped;
+});
+
+test("serve takes the length of a body from its header", async () => {
+  const headers = { "Content-Length": "4" };
+  await serving({ fetch: () => new Response("four", { headers }) }, async (server) => {
+    for (const [method, text] of [["GET", "four"], ["HEAD", ""]] as const) {
+      const client = await ask(server, `${method} / HTTP/1.1\r\nHost: h\r\n\r\n`);
+      assertEquals([client.header("content-length"), client.text], ["4", text]);
+      assertEquals(client.header("transfer-encoding"), undefined);
+    }
+  });
+});
+
 test("serve does not pull a body faster than its client reads", async () => {
   let pulled = 0;
   const body = new ReadableStream<Uint8Array>({
@@ -212,7 +279,7 @@ test("serve asks for a body that waits to be asked for", async () => {
       client.write("ok");
       await client.gone();
       assertStringIncludes(client.text, "HTTP/1.1 200 OK");
-      assert(client.text.endsWith("\r\n\r\nok"));
+      assert(client.text.endsWith("\r\n\r\n2\r\nok\r\n0\r\n\r\n"));
     },
   );
 });

@@ -1,5 +1,7 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { utf8 } from "../../lib/base/bytes.ts";
+import { SeededRandom } from "../../lib/base/random.ts";
+import { makeAuthority, makeLeaf, SERVER_NAME } from "../../lib/dist/certificate.ts";
 import { ListenError } from "../../lib/host/host.ts";
 import type { Connection } from "../../lib/ws/connection.ts";
 import { OptionError, type ServeOptions } from "../../lib/ws/options.ts";
@@ -250,8 +252,8 @@ test("serve refuses with the Response of the upgrade hook", async () => {
     const client = await RawClient.connect(host, server.port);
     client.write(upgradeRequest());
     await client.gone();
-    assertEquals([client.status, client.text], [401, "who are you?"]);
-    assertEquals(client.header("x-why"), "token");
+    assertEquals([client.status, client.header("x-why")], [401, "token"]);
+    assertStringIncludes(client.text, "who are you?");
     assertEquals([opened, server.connections], [0, 0]);
   });
 });
@@ -529,6 +531,34 @@ test("Server ends with the block that holds it", async () => {
     assertEquals(server.hostname, "127.0.0.1");
   }
   await assertRejects(() => RawClient.connect(host, port));
+});
+
+test("serve speaks wss and https by certificate", async () => {
+  const random = new SeededRandom(5);
+  const ca = await makeAuthority(random.bytes(32));
+  const leaf = await makeLeaf(ca, "a@127.0.0.1:9000", Date.now(), random.bytes(16));
+  const tls = { cert: leaf.cert, key: leaf.key };
+  const fetch = (request: Request): Response => new Response(request.url);
+  await serving({ ...ECHO, tls, fetch }, async (server) => {
+    assertEquals(server.url, `wss://127.0.0.1:${server.port}/`);
+    const dial = async (): Promise<RawClient> =>
+      new RawClient(
+        await host.connect({
+          hostname: "127.0.0.1",
+          port: server.port,
+          tls: { ca: ca.pem, serverName: SERVER_NAME },
+          timeoutMs: 5000,
+        }),
+      );
+    const socket = await dial();
+    socket.write(upgradeRequest());
+    socket.send({ payload: "secret" });
+    assertEquals(await socket.nextText(), "secret");
+    const plain = await dial();
+    plain.write("GET /x HTTP/1.0\r\nHost: h\r\n\r\n");
+    await plain.gone();
+    assertEquals(plain.text, "https://h/x");
+  });
 });
 
 test("serve rejects with what is wrong with its options, or with its port", async () => {
