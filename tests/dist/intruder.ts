@@ -5,9 +5,7 @@ import { Buffer } from "node:buffer";
 import { connect as connectTcp, createServer, type Server, type Socket } from "node:net";
 import tls from "node:tls";
 import { encodeFrame, FrameReader } from "../../lib/dist/frame.ts";
-import { Dialler } from "../../lib/dist/handshake.ts";
 import { parseName } from "../../lib/dist/name.ts";
-import { testKeys } from "../kit/keys.ts";
 import { until } from "../kit/test.ts";
 import { Collector, type Frame } from "./collector.ts";
 
@@ -52,23 +50,6 @@ export class Intruder {
     const intruder = new Intruder(socket);
     await until("TLS is through", () => secured || intruder.isOver);
     return intruder;
-  }
-
-  /** Joins the cluster as a member would, under a name of its own; what it does then is its affair. */
-  static async member(target: string, name: string, creation: number = 1): Promise<Intruder> {
-    const { proofKey } = await testKeys();
-    const self = { name, creation, proofKey, exposed: [] };
-    const nonce = crypto.getRandomValues(new Uint8Array(32));
-    const machine = new Dialler(self, target, nonce, undefined, () => 0n);
-    const intruder = await Intruder.secure(target);
-    intruder.write(machine.begin());
-    for (let index = 0;; index++) {
-      const { tag, body } = await intruder.frame(index);
-      const step = machine.receive(tag, body);
-      if (step.kind === "send") intruder.write(step.frame);
-      else if (step.kind === "up") return intruder;
-      else throw new Error(`${name} was refused: ${JSON.stringify(step)}`);
-    }
   }
 
   /** Every frame that came. */

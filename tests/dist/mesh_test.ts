@@ -25,6 +25,7 @@ import {
 } from "../kit/mesh.ts";
 import { test, until } from "../kit/test.ts";
 import { Intruder } from "./intruder.ts";
+import { joinAs } from "./wire.ts";
 
 test("Mesh.connect brings two nodes together, and both call the session alike", async () => {
   await withNodes(async (start) => {
@@ -224,14 +225,14 @@ test("Mesh accepts a node's new life at once, while it still thinks the old one 
     const port = await freePort();
     const name = `b@127.0.0.1:${port}`;
     // The old life is silent for ever: nothing says that it has ended.
-    const old = await Intruder.member(a.name, name, 1);
+    const old = await joinAs(name, a.name, 1);
     await until("the old life is up", () => a.told.length === 1);
     const b = await start(name, { seeds: [a.name] });
     await untilWhole([a, b]);
     assertEquals(a.told, [`up ${name}`, `down ${name} restarted`, `up ${name}`]);
     assertEquals(b.told, [`up ${a.name}`]);
     await until("the old life is cut", () => old.isOver);
-    old.close();
+    old.stream.abort();
     assertEquals(a.mesh.session(name)!.met.creation, b.mesh.creation);
   });
 });
@@ -240,13 +241,13 @@ test("Mesh takes a second session of the same life for a duplicate, and keeps th
   await withNodes(async (start) => {
     const a = await start("a");
     const name = `b@127.0.0.1:${await freePort()}`;
-    const first = await Intruder.member(a.name, name, 1);
-    const error = await assertRejects(() => Intruder.member(a.name, name, 1));
+    const first = await joinAs(name, a.name, 1);
+    const error = await assertRejects(() => joinAs(name, a.name, 1));
     assertStringIncludes(String(error), "duplicate");
     assertEquals([a.told, warnings(a)], [[`up ${name}`], []]);
     first.send(TAG.PING, new Uint8Array(8));
     await until("the first is answered", () => first.frames.at(-1)?.tag === TAG.PONG);
-    first.close();
+    first.stream.abort();
   });
 });
 
@@ -254,12 +255,12 @@ test("Mesh ends the session of a member that breaks a rule, and no other", async
   await withNodes(async (start) => {
     const [a, b] = await cluster(start, 2);
     const name = `c@127.0.0.1:${await freePort()}`;
-    const member = await Intruder.member(a!.name, name);
+    const member = await joinAs(name, a!.name);
     await until("it is up", () => a!.told.length === 2);
     member.send(TAG.NAME);
     await until("it is down", () => a!.told.length === 3);
     await until("it is cut", () => member.isOver);
-    member.close();
+    member.stream.abort();
     assertEquals(a!.told.slice(1), [`up ${name}`, `down ${name} protocol`]);
     assertEquals(warnings(a!), [
       `${a!.name}: ${name} is down: protocol (it sent a message of the handshake, after it)`,
@@ -271,7 +272,7 @@ test("Mesh ends the session of a member that breaks a rule, and no other", async
 test("Mesh survives whatever names a member tells it, and dials none that is itself", async () => {
   await withNodes(async (start) => {
     const a = await start("a");
-    const member = await Intruder.member(a.name, `c@127.0.0.1:${await freePort()}`);
+    const member = await joinAs(`c@127.0.0.1:${await freePort()}`, a.name);
     const free = await freePort();
     const names = ["x@127.0.0.1:0", "x@-:1", "x@a..b:1", "x@[:::::]:1", `x@127.0.0.1:${free}`];
     member.send(TAG.PEER_LIST, encodeList([a.name, ...names]));
@@ -280,7 +281,7 @@ test("Mesh survives whatever names a member tells it, and dials none that is its
     member.send(TAG.PING, new Uint8Array(8));
     await until("the session is up", () => member.frames.at(-1)?.tag === TAG.PONG);
     assertEquals(a.told.length, 1);
-    member.close();
+    member.stream.abort();
   });
 });
 
@@ -334,11 +335,11 @@ test("Mesh that is stopped by who is told of a node's new life lets that life in
   await withNodes(async (start) => {
     const a = await start("a");
     const name = `b@127.0.0.1:${await freePort()}`;
-    const old = await Intruder.member(a.name, name, 1);
+    const old = await joinAs(name, a.name, 1);
     a.mesh.events.on("nodedown", () => void a.mesh.stop());
-    await assertRejects(() => Intruder.member(a.name, name, 2));
+    await assertRejects(() => joinAs(name, a.name, 2));
     assertEquals([a.mesh.peers(), a.told], [[], [`up ${name}`, `down ${name} restarted`]]);
-    old.close();
+    old.stream.abort();
   });
 });
 

@@ -4,8 +4,12 @@
 import { concat } from "../../lib/base/bytes.ts";
 import type { Listener } from "../../lib/host/host.ts";
 import type { Stream, StreamEnd, StreamHandler } from "../../lib/host/stream.ts";
+import { SERVER_NAME } from "../../lib/dist/certificate.ts";
 import { encodeFrame, FrameReader } from "../../lib/dist/frame.ts";
+import { Dialler } from "../../lib/dist/handshake.ts";
+import { parseName } from "../../lib/dist/name.ts";
 import { makeHost } from "../kit/host.ts";
+import { testKeys } from "../kit/keys.ts";
 import { until } from "../kit/test.ts";
 import { Collector, type Frame } from "./collector.ts";
 
@@ -59,6 +63,29 @@ export class Raw implements StreamHandler {
 
   close(end: StreamEnd): void {
     this.closed = end;
+  }
+}
+
+/** Joins the cluster as a member would; what it does then is the test's affair. */
+export async function joinAs(name: string, target: string, creation: number = 1): Promise<Raw> {
+  const { authority, proofKey } = await testKeys();
+  const { hostname, port } = parseName(target)!;
+  const tls = { ca: authority.pem, serverName: SERVER_NAME };
+  const raw = new Raw(await makeHost().connect({ hostname, port, tls, timeoutMs: 5000 }));
+  const self = { name, creation, proofKey, exposed: [] };
+  const nonce = crypto.getRandomValues(new Uint8Array(32));
+  const machine = new Dialler(self, target, nonce, undefined, () => 0n);
+  raw.write(machine.begin());
+  for (let index = 0;; index++) {
+    await until(`frame ${index} came`, () => raw.frames.length > index || raw.isOver);
+    const frame = raw.frames[index];
+    const step = frame && machine.receive(frame.tag, frame.body);
+    if (step?.kind === "up") return raw;
+    if (step?.kind === "send") raw.write(step.frame);
+    else {
+      raw.stream.abort();
+      throw new Error(`${name} was refused: ${JSON.stringify(step)}`);
+    }
   }
 }
 

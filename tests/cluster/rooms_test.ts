@@ -1,0 +1,244 @@
+import { assert, assertEquals } from "@std/assert";
+import {
+  encodeRoomBroadcast,
+  ROOM_BYTES_MAX,
+  ROOM_MESSAGE_BYTES_MAX,
+  TAG,
+} from "../../lib/dist/message.ts";
+import type { Member } from "../../lib/ws/rooms.ts";
+import { joinAs, type Raw } from "../dist/wire.ts";
+import { cluster, freePort, type TestNode, untilWhole, warnings, withNodes } from "../kit/mesh.ts";
+import { test, until } from "../kit/test.ts";
+
+/** Somebody in a room, who writes down each WebSocket frame as `opcode:payload`. */
+class Listener implements Member {
+  readonly heard: string[] = [];
+  bytes = 0;
+
+  constructor(node: TestNode, room: string = "room") {
+    node.rooms.join(room, this);
+  }
+
+  sendShared(frames: Uint8Array): void {
+    const view = new DataView(frames.buffer, frames.byteOffset, frames.length);
+    for (let at = 0; at < frames.length;) {
+      const short = view.getUint8(at + 1);
+      const head = short < 126 ? 2 : short === 126 ? 4 : 10;
+      const length = short < 126
+        ? short
+        : short === 126
+        ? view.getUint16(at + 2)
+        : Number(view.getBigUint64(at + 2));
+      const payload = frames.subarray(at + head, at + head + length);
+      this.bytes += length;
+      const text = length > 1000 ? `${length} bytes` : new TextDecoder().decode(payload);
+      this.heard.push(
+        view.getUint8(at) === 0x81 ? text : `${view.getUint8(at).toString(16)} ${payload.toHex()}`,
+      );
+      at += head + length;
+    }
+  }
+}
+
+test("Rooms.broadcast reaches the members on every node, text as text and bytes as bytes", async () => {
+  await withNodes(async (start) => {
+    const nodes = await cluster(start, 3);
+    const listeners = nodes.map((node) => new Listener(node));
+    const elsewhere = new Listener(nodes[1]!, "another room");
+    nodes[0]!.rooms.broadcast("room", "héllo");
+    nodes[0]!.rooms.broadcast("room", new Uint8Array([0xff, 0x00, 0xc3]));
+    nodes[0]!.rooms.broadcast("room", "");
+    for (const { heard } of listeners) {
+      await until("all came", () => heard.length === 3);
+      assertEquals(heard, ["héllo", "82 ff00c3", ""]);
+    }
+    assertEquals(elsewhere.heard, []);
+  });
+});
+
+test("Rooms.broadcastFrom leaves one member out at home, and nobody elsewhere", async () => {
+  await withNodes(async (start) => {
+    const [a, b] = await cluster(start, 2);
+    const [one, other, far] = [new Listener(a!), new Listener(a!), new Listener(b!)];
+    a!.rooms.broadcastFrom(one, "room", "from one");
+    a!.rooms.broadcast("room", "to all");
+    await until("all came", () => far.heard.length === 2 && one.heard.length === 1);
+    assertEquals([one.heard, other.heard], [["to all"], ["from one", "to all"]]);
+    assertEquals(far.heard, ["from one", "to all"]);
+  });
+});
+
+test("Rooms.broadcast reaches other nodes though nobody is in that room here", async () => {
+  await withNodes(async (start) => {
+    const [a, b] = await cluster(start, 2);
+    const far = new Listener(b!);
+    a!.rooms.broadcast("room", "hello");
+    await until("it came", () => far.heard.length === 1);
+    assertEquals(a!.rooms.count, 0);
+  });
+});
+
+test("Rooms keeps the order of each sender, once each, with two nodes sending at once", async () => {
+  await withNodes(async (start) => {
+    const nodes = await cluster(start, 3);
+    const far = new Listener(nodes[2]!);
+    for (let round = 0; round < 50; round++) {
+      for (const sender of [0, 1]) {
+        for (let i = round * 20; i < round * 20 + 20; i++) {
+          nodes[sender]!.rooms.broadcast("room", `${sender} ${i}`);
+        }
+      }
+      await new Promise((wake) => setTimeout(wake));
+    }
+    await until("all came", () => far.heard.length >= 2000);
+    for (const sender of [0, 1]) {
+      const own = far.heard.filter((text) => text.startsWith(`${sender} `));
+      assertEquals(own, Array.from({ length: 1000 }, (_, i) => `${sender} ${i}`));
+    }
+    assertEquals(far.heard.length, 2000);
+  });
+});
+
+test("RoomRelay sends nothing on that it was sent", async () => {
+  await withNodes(async (start) => {
+    const [a, b] = await cluster(start, 2);
+    // Two members who count what they get: one says something, the other must hear it from nobody.
+    const name = (short: string, port: number) => `${short}@127.0.0.1:${port}`;
+    const one = await joinAs(name("x", await freePort()), a!.name);
+    const other = await joinAs(name("y", await freePort()), a!.name);
+    const [here, there] = [new Listener(a!), new Listener(b!)];
+    for (let i = 0; i < 10; i++) one.write(encodeRoomBroadcast("room", `${i}`));
+    one.write(encodeRoomBroadcast("room", new Uint8Array([1])));
+    await until("a's member hears it", () => here.heard.length === 11);
+    // What a says itself comes behind whatever it might have sent on.
+    a!.rooms.broadcast("room", "last");
+    const rooms = (raw: Raw) =>
+      raw.frames.filter(({ tag }) =>
+        tag === TAG.ROOM_BROADCAST || tag === TAG.ROOM_BROADCAST_BINARY
+      ).length;
+    await until(
+      "all hear that",
+      () => rooms(one) > 0 && rooms(other) > 0 && there.heard.length > 0,
+    );
+    assertEquals([rooms(one), rooms(other), there.heard], [1, 1, ["last"]]);
+    one.stream.abort();
+    other.stream.abort();
+  });
+});
+
+test("RoomRelay's frame is the public layout, byte for byte", async () => {
+  await withNodes(async (start) => {
+    const a = await start("a");
+    const member = await joinAs(`x@127.0.0.1:${await freePort()}`, a.name);
+    await until("a knows it", () => a.told.length === 1);
+    a.rooms.broadcast("räum", "hé");
+    await until("it came", () => member.frames.at(-1)?.tag === TAG.ROOM_BROADCAST);
+    assertEquals(member.frames.at(-1)!.body.toHex(), "050072c3a4756d" + "03000000" + "68c3a9");
+    a.rooms.broadcast("r", "lone \ud800 surrogate");
+    await until("it came", () => member.frames.at(-1)!.body[0] === 1);
+    assertEquals(
+      new TextDecoder().decode(member.frames.at(-1)!.body.subarray(7)),
+      "lone \ufffd surrogate",
+    );
+    member.stream.abort();
+  });
+});
+
+test("RoomRelay carries the longest message, and keeps a longer one at home with a line in the log", async () => {
+  await withNodes(async (start) => {
+    const [a, b] = await cluster(start, 2);
+    const room = "r".repeat(ROOM_BYTES_MAX);
+    const [here, there] = [new Listener(a!, room), new Listener(b!, room)];
+    a!.rooms.broadcast(room, "x".repeat(ROOM_MESSAGE_BYTES_MAX));
+    await until("it came", () => there.heard.length === 1);
+    assertEquals(there.bytes, ROOM_MESSAGE_BYTES_MAX);
+    for (
+      const data of [
+        "x".repeat(ROOM_MESSAGE_BYTES_MAX + 1),
+        "é".repeat(ROOM_MESSAGE_BYTES_MAX / 2 + 1),
+        new Uint8Array(ROOM_MESSAGE_BYTES_MAX + 1),
+      ]
+    ) {
+      a!.rooms.broadcast(room, data);
+    }
+    a!.rooms.broadcast(room, "short");
+    await until("the next one came", () => there.heard.length === 2);
+    assertEquals(there.heard[1], "short");
+    await until("all came at home", () => here.heard.length === 5);
+    assertEquals(warnings(a!).length, 3);
+    for (const line of warnings(a!)) {
+      assert(line.includes("was not sent to other nodes: the most is"), line);
+      assert(line.startsWith(`${a!.name}: `), line);
+    }
+    assertEquals([warnings(b!), b!.told.length], [[], 1]);
+  });
+});
+
+test("RoomRelay ends the session of a member whose text is not UTF-8, and no other", async () => {
+  await withNodes(async (start) => {
+    const [a, b] = await cluster(start, 2);
+    const here = new Listener(a!);
+    const name = `x@127.0.0.1:${await freePort()}`;
+    const member = await joinAs(name, a!.name);
+    await until("it is up", () => a!.told.length === 2);
+    const frame = encodeRoomBroadcast("room", new Uint8Array([0xc3, 0x28]));
+    member.write(frame.with(4, TAG.ROOM_BROADCAST), encodeRoomBroadcast("room", "behind it"));
+    await until("it is down", () => a!.told.length === 3);
+    assertEquals(a!.told.at(-1), `down ${name} protocol`);
+    assertEquals(warnings(a!), [
+      `${a!.name}: ${name} is down: protocol (it sent a ROOM_BROADCAST that is not UTF-8)`,
+    ]);
+    b!.rooms.broadcast("room", "from b");
+    await until("b is heard", () => here.heard.length > 0);
+    assertEquals(here.heard, ["from b"]);
+    await until("it is cut", () => member.isOver);
+    member.stream.abort();
+  });
+});
+
+test("RoomRelay drops what a node that does not read cannot take, and others get all of it", async () => {
+  await withNodes(async (start) => {
+    const a = await start("a", { queueBytesMax: 1 << 20 });
+    const b = await start("b", { seeds: [a.name] });
+    await untilWhole([a, b]);
+    const name = `x@127.0.0.1:${await freePort()}`;
+    const deaf = await joinAs(name, a.name);
+    await until("it is up", () => a.told.length === 2);
+    deaf.stream.pause();
+    const there = new Listener(b);
+    const session = a.mesh.session(name)!;
+    const text = "x".repeat(50_000);
+    let said = 0;
+    await until("its queue is full", async () => {
+      for (let i = 0; i < 5; i++, said++) a.rooms.broadcast("room", text);
+      const at = said;
+      await until("b has it", () => there.heard.length === at);
+      return session.dropped > 0;
+    });
+    assert(session.unsent <= 1 << 20, `${session.unsent}`);
+    assertEquals(a.mesh.session(b.name)!.dropped, 0);
+    assertEquals(a.mesh.peers().length, 2);
+    deaf.stream.abort();
+    await until("it is down", () => a.mesh.session(name) === undefined);
+  });
+});
+
+test("RoomRelay sends to a node that came later, and no more to one that left", async () => {
+  await withNodes(async (start) => {
+    const [a, b] = await cluster(start, 2);
+    const second = new Listener(b!);
+    a!.rooms.broadcast("room", "one");
+    await until("it came", () => second.heard.length === 1);
+    const c = await start("c", { seeds: [a!.name] });
+    await untilWhole([a!, b!, c]);
+    const third = new Listener(c);
+    await b!.mesh.disconnect(a!.name);
+    await until("a knows", () => a!.mesh.session(b!.name) === undefined);
+    a!.rooms.broadcast("room", "two");
+    await until("it came", () => third.heard.length === 1);
+    // From c to b there is a way, which a's words must not have taken.
+    c.rooms.broadcast("room", "three");
+    await until("it came", () => second.heard.length === 2);
+    assertEquals([second.heard, third.heard], [["one", "three"], ["two", "three"]]);
+  });
+});
