@@ -35,6 +35,10 @@ async function begin(cluster: Cluster, screen: Screen, options: Options): Promis
   const startedAt = performance.now();
   const { nodes } = cluster;
   screen.title(`Firn demo cluster: ${nodes.length === 1 ? "1 node" : `${nodes.length} nodes`}`);
+  cluster.tell = (event) => {
+    // That they start, and meet, is what the table will say.
+    if (event.kind !== "started" && event.kind !== "met") screen.event(event);
+  };
   for (const node of nodes) cluster.start(node);
   await cluster.until(() => cluster.running.length === nodes.length && cluster.isWhole);
   cluster.tell = (event) => screen.event(event);

@@ -38,6 +38,8 @@ export class Cluster implements ProcessWatcher {
   readonly #clients = new Map<NodeProcess, ChatClient>();
   /** When something was last done to each node, by its name. */
   readonly #deeds = new Map<string, number>();
+  /** Why they said that they cannot start. */
+  readonly #reasons = new Map<NodeProcess, string>();
   /** Those who were killed on purpose. */
   readonly #killed = new Set<NodeProcess>();
   /** Looks again whether what somebody waits for has come. */
@@ -93,6 +95,7 @@ export class Cluster implements ProcessWatcher {
   }
 
   kill(node: NodeProcess): void {
+    if (node.state === "down") return;
     this.#deeds.set(node.plan.name, performance.now());
     this.#killed.add(node);
     node.kill();
@@ -137,8 +140,9 @@ export class Cluster implements ProcessWatcher {
   async stop(): Promise<void> {
     this.#stopping = true;
     this.#fail("the cluster was stopped");
-    await Promise.all([...this.#clients.values()].map((client) => client.close()));
-    await Promise.all(this.nodes.map((node) => node.stop()));
+    // Together: a client of a process that hangs is closed when that one is.
+    const closed = [...this.#clients.values()].map((client) => client.close());
+    await Promise.all([...closed, ...this.nodes.map((node) => node.stop())]);
   }
 
   /** Called by a process. */
@@ -148,7 +152,7 @@ export class Cluster implements ProcessWatcher {
         this.tell({ kind: "started", node, ms: this.#since(node.plan.name) });
         break;
       case "failed":
-        this.#fail(`${node.short} cannot start: ${report.message}`);
+        this.#reasons.set(node, report.message);
         break;
       case "nodeup":
         this.tell({
@@ -182,12 +186,13 @@ export class Cluster implements ProcessWatcher {
     this.#clients.delete(node);
     const meant = this.#killed.delete(node) || this.#stopping;
     if (!meant) {
-      const why = lastWords.split("\n").findLast((line) => /error|cannot|panic/i.test(line));
+      const reason = this.#reasons.get(node) ?? lastWords.split("\n").findLast(saysWhy);
       const plain = typeof how === "number" ? `ended with status ${how}` : `was ended by ${how}`;
-      const words = why === undefined ? plain : `${plain}: ${why.trim()}`;
+      const words = reason === undefined ? plain : `${plain}: ${reason.trim()}`;
       if (this.#wasWhole) this.tell({ kind: "ended", node, words });
       else this.#fail(`${node.short} ${words}`);
     }
+    this.#reasons.delete(node);
     this.#lookAll();
   }
 
@@ -218,4 +223,9 @@ export class Cluster implements ProcessWatcher {
     this.#wasWhole ||= this.running.length === this.nodes.length && this.isWhole;
     for (const look of [...this.#looks]) look();
   }
+}
+
+/** Whether a line of a process's last words tells why it ended. */
+function saysWhy(line: string): boolean {
+  return /error|cannot|panic/i.test(line);
 }

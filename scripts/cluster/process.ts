@@ -130,7 +130,8 @@ export class NodeProcess {
   /** Has it say goodbye and end; resolves when it is gone. */
   async stop(): Promise<void> {
     if (this.#state === "down") return await this.#ended;
-    this.resume();
+    // Whoever paused it.
+    this.#signal("SIGCONT");
     this.#child!.stdin!.end();
     const patience = setTimeout(() => this.kill(), END_MS);
     await this.#ended;
@@ -150,6 +151,12 @@ export class NodeProcess {
       case "nodedown":
         this.peers.delete(report.node);
         break;
+      case "failed":
+      case "refused":
+      case "log":
+        break;
+      default:
+        report satisfies never;
     }
     this.#watcher.reported(this, report);
   }

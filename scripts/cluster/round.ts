@@ -12,6 +12,9 @@ import { DemoError } from "./runtimes.ts";
 /** A message that has not arrived after this long is lost. */
 const ARRIVAL_MS = 3_000;
 
+/** A round in which more broadcasts than this did not reach everybody is given up. */
+const LOSSES_MAX = 2;
+
 /** So many broadcasts of each node go untimed, while everything is still cold. */
 const WARM_UPS = 5;
 
@@ -25,6 +28,9 @@ export interface Round {
   /** The median of each pair. */
   readonly micros: readonly (readonly number[])[];
   readonly timed: number;
+  readonly room: string;
+  /** What each node said. */
+  readonly words: readonly string[];
   /** Deliveries that there were, of those that there should have been. */
   readonly delivered: number;
   readonly expected: number;
@@ -32,14 +38,18 @@ export interface Round {
   readonly faults: readonly string[];
 }
 
-/** Plays a round in a room that nobody else is in. Rejects if a client loses its connection. */
+/**
+ * Plays a round in a room that nobody else is in. Rejects if a client loses its connection, or hardly
+ * anything arrives.
+ */
 export async function playRound(clients: readonly ChatClient[], room: string): Promise<Round> {
   const ledger = new Ledger(clients, room);
   try {
     const micros = await ledger.fill();
     const { delivered, expected, faults } = ledger;
     const nodes = clients.map((client) => client.node);
-    return { nodes, micros, timed: TIMED, delivered, expected, faults };
+    const words = clients.map(wordsOf);
+    return { nodes, micros, timed: TIMED, room, words, delivered, expected, faults };
   } finally {
     ledger.close();
   }
@@ -60,6 +70,8 @@ class Ledger {
   #heard = new Map<ChatClient, number>();
   /** Looks whether what is waited for has come. */
   #look: () => void = () => {};
+  /** Broadcasts that did not reach everybody. */
+  #losses = 0;
   /** Who has lost its connection. */
   #lost: string | undefined;
 
@@ -112,10 +124,14 @@ class Ledger {
     this.expected += count;
     this.#from = from;
     this.#heard = new Map();
-    const data = { text: `hello from ${from.node}`, number: ++this.#sent };
+    const data = { text: wordsOf(from), number: ++this.#sent };
     this.#sentAt = performance.now();
     from.say({ type, room: this.#room, data });
     await this.#until(() => this.#heard.size >= count);
+    if (this.#heard.size < count && ++this.#losses > LOSSES_MAX) {
+      const why = `only ${this.delivered} of ${this.expected} messages arrived`;
+      throw new DemoError(this.faults[0] ?? why);
+    }
     if (type === "broadcastFrom" && this.#heard.has(from)) {
       this.faults.push(`${from.node} heard what it sent to all but itself`);
     }
@@ -158,6 +174,11 @@ class Ledger {
       this.#look();
     });
   }
+}
+
+/** What a client says. */
+function wordsOf(client: ChatClient): string {
+  return `hello from ${shortName(client.node)}`;
 }
 
 function median(values: readonly number[]): number {

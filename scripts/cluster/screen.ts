@@ -88,22 +88,23 @@ export class Screen {
     });
   }
 
-  /** Who heard whom, after how long. */
-  round({ nodes, micros, timed }: Round): void {
+  /** Who heard what, after how long. */
+  round({ nodes, micros, timed, room, words }: Round): void {
     const names = nodes.map(shortName);
-    const corner = "from ↓ to →";
-    const wide = Math.max(corner.length, this.#nameWidth);
+    const said = names.map((name, from) => `${name} says “${words[from]}”`);
+    const corner = `in the room “${room}”`;
+    const wide = Math.max(corner.length, ...said.map((text) => text.length));
     const cell = Math.max(7, this.#nameWidth);
     const head = names.map((name) => this.#paint(this.#colourOf(name), name.padStart(cell)));
     this.line(`  ${this.#paint(DIM, corner.padEnd(wide))}  ${head.join("  ")}`);
     micros.forEach((row, from) => {
       const name = names[from]!;
-      const label = this.#paint(this.#colourOf(name), name.padEnd(wide));
+      const rest = said[from]!.slice(name.length).padEnd(wide - name.length);
       const cells = row.map((time) => (isNaN(time) ? "lost" : time.toFixed(0)).padStart(cell));
-      this.line(`  ${label}  ${cells.join("  ")}`);
+      this.line(`  ${this.#paint(this.#colourOf(name), name)}${rest}  ${cells.join("  ")}`);
     });
     this.line();
-    this.quiet(`µs from send to receipt, client to client: the median of ${timed} broadcasts`);
+    this.quiet(`µs until the client at that node heard it: the median of ${timed} broadcasts`);
   }
 
   /** One line for something that happened. */

@@ -186,6 +186,8 @@ async function chat(browser: Browser, cluster: Cluster, folder: string): Promise
   await grace.sees("to the others");
   assertEquals(await grace.page.locator("#log").getByText("psst", { exact: true }).count(), 1);
   await grace.page.getByLabel("everyone").check({ force: true });
+  // And one where nobody has said anything.
+  await ada.joins("kitchen");
   for (const person of [ada, grace]) await person.picks("lobby");
 
   cluster.kill(second!);

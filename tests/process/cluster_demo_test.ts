@@ -3,7 +3,7 @@
  * The demo cluster from outside, as a person or a program meets it: its options, its lines, its
  * protocol, and its end.
  */
-import { createServer } from "node:net";
+import { connect, createServer } from "node:net";
 import process from "node:process";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { MESSAGE_CHARS_MAX } from "../../scripts/cluster/protocol.ts";
@@ -15,6 +15,24 @@ const MIXED: readonly string[] = isMixed ? ["--bun"] : [];
 
 async function untilGone(nodes: readonly NodeLine[]): Promise<void> {
   await until("every process has ended", () => !nodes.some(({ pid }) => isAlive(pid)));
+}
+
+/** The first line with which a server answers a WebSocket's request. */
+async function upgradeAnswer(url: string): Promise<string> {
+  const { hostname, port, pathname } = new URL(url);
+  const socket = connect(Number(port), hostname);
+  const key = "dGhlIHNhbXBsZSBub25jZQ==";
+  socket.write(
+    `GET ${pathname} HTTP/1.1\r\nHost: ${hostname}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n` +
+      `Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${key}\r\n\r\n`,
+  );
+  const answer = await new Promise<string>((came) =>
+    socket.once("data", (bytes) => came(`${bytes}`))
+  );
+  const closed = new Promise((closed) => socket.once("close", closed));
+  socket.destroy();
+  await closed;
+  return answer;
 }
 
 test("cluster.ts --once --json checks itself, prints a line for each node, and ends", async () => {
@@ -109,10 +127,20 @@ test("cluster.ts serves the page and the health of each node, and nothing else",
       assertEquals(answer.status, status);
     }
   }
-  let refused = false;
-  await Guest.at(nodes[0]!.url.replace(/ws$/, "other")).catch(() => refused = true);
-  assert(refused, "a WebSocket off its path was let in");
+  const [{ url }] = nodes as [NodeLine];
+  assertMatch(await upgradeAnswer(url), /^HTTP\/1\.1 101 /);
+  assertMatch(await upgradeAnswer(url.replace(/ws$/, "other")), /^HTTP\/1\.1 404 /);
   demo.signal("SIGINT");
+  assertEquals(await demo.ended, 0, demo.err);
+  await untilGone(nodes);
+});
+
+test("cluster.ts ends all of its processes when it is told to, a frozen one too", async () => {
+  await using demo = Demo.start(["--json", "--port", "0", ...MIXED]);
+  const nodes = await demo.nodes(3);
+  await until("it stays up", () => demo.err.includes("no keyboard"));
+  process.kill(nodes[1]!.pid, "SIGSTOP");
+  demo.signal("SIGTERM");
   assertEquals(await demo.ended, 0, demo.err);
   await untilGone(nodes);
 });
@@ -194,7 +222,7 @@ test("cluster.ts obeys its keys on a terminal, and shows what follows", {
   demo.type("2");
   await shows(/node2 +is heard again: all 3 hear all/);
   demo.type("m");
-  await shows(/quit[^]*from ↓ to →/);
+  await shows(/quit[^]*node3 says “hello from node3”( +\d+){3}/);
   demo.type("p1");
   await shows(/node2 +lost node1: timeout/);
   await shows(/node3 +lost node1: timeout/);
