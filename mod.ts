@@ -35,7 +35,28 @@
  */
 export { Node } from "./lib/node.ts";
 export { serve } from "./lib/serve.ts";
-export { NodeOptionError, type NodeOptions } from "./lib/start.ts";
+export { type NodeEvents, NodeOptionError, type NodeOptions } from "./lib/start.ts";
+export type {
+  ActorFunction,
+  MailboxPolicy,
+  MessageHandler,
+  ReceiveOptions,
+  Self,
+  SpawnOptions,
+  SystemMessage,
+} from "./lib/actor/self.ts";
+export { Call, type CallOptions } from "./lib/actor/call.ts";
+export {
+  ActorExitError,
+  CallExitError,
+  CallTimeoutError,
+  NameError,
+  NoProcError,
+} from "./lib/actor/errors.ts";
+export { Down, Exit, type ExitReason } from "./lib/actor/exit.ts";
+export type { Crash, SystemEvents } from "./lib/actor/system.ts";
+export type { TimerRef } from "./lib/actor/timer.ts";
+export { type Home, Pid, Ref } from "./lib/term/pid.ts";
 export { type MeshEvents, NodeConnectError, type OwnTls } from "./lib/dist/mesh.ts";
 export { SESSION_ENDS, type SessionEnd } from "./lib/dist/connection.ts";
 export { NodeNameError } from "./lib/dist/name.ts";

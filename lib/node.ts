@@ -3,10 +3,14 @@
  *
  * @module
  */
-import type { MeshEvents } from "./dist/mesh.ts";
+import type { ActorFunction, SpawnOptions } from "./actor/self.ts";
+import type { Call, CallOptions } from "./actor/call.ts";
+import type { ExitReason } from "./actor/exit.ts";
+import type { TimerRef } from "./actor/timer.ts";
 import { normalName } from "./dist/name.ts";
-import type { NodeOptions, Parts } from "./start.ts";
+import type { NodeEvents, NodeOptions, Parts } from "./start.ts";
 import { startNode } from "./start.ts";
+import type { Pid } from "./term/pid.ts";
 import type { Rooms } from "./ws/rooms.ts";
 import { serve, type Server } from "./ws/server.ts";
 import type { ServeOptions } from "./ws/options.ts";
@@ -85,15 +89,138 @@ export class Node {
   }
 
   /**
-   * Calls `listener` at each event: `"nodeup"` and `"nodedown"` (with the reason: "closed",
-   * "timeout", "shutdown", "disconnected", "restarted" or "protocol") of other nodes, `"refused"`
-   * when somebody was not let in or did not let us in. Gives back what stops that.
+   * Calls `listener` at each event, and gives back what stops that. Of the mesh: `"nodeup"`,
+   * `"nodedown"` (with the reason: "closed", "timeout", "shutdown", "disconnected", "restarted" or
+   * "protocol"), `"refused"` when somebody was not let in or did not let us in. Of the actors:
+   * `"spawn"`, `"exit"`, `"crash"`, `"deadletter"`, `"mailbox"`.
    */
-  on<Name extends keyof MeshEvents>(
+  on<Name extends keyof NodeEvents>(
     name: Name,
-    listener: (event: MeshEvents[Name]) => void,
+    listener: (event: NodeEvents[Name]) => void,
   ): () => void {
-    return this.#parts.mesh.events.on(name, listener);
+    return this.#parts.events.on(name, listener);
+  }
+
+  /**
+   * Spawns an actor, which has its first turn after this one, and gives its pid. Inside an actor use
+   * `self.spawn`, so that its ancestors are known, or `self.spawnLink`, `self.spawnMonitor`.
+   *
+   * @example
+   * ```ts
+   * import { type Call, Node, type Self } from "@firn/firn";
+   * import { assertEquals } from "@std/assert";
+   *
+   * await using node = await Node.start({ logLevel: "silent" });
+   *
+   * // A handler: called with each message, no promise per message.
+   * const counter = node.spawn((_self: Self<number | Call<"sum", number>>) => {
+   *   let sum = 0;
+   *   return (message) => {
+   *     if (typeof message === "number") sum += message;
+   *     else message.reply(sum);
+   *   };
+   * });
+   * node.send(counter, 40);
+   * node.send(counter, 2);
+   * assertEquals(await node.call(counter, "sum"), 42);
+   *
+   * // A loop: it awaits its messages, and ends when it returns.
+   * const echo = node.spawn(async (self: Self<Call<string, string>>) => {
+   *   for await (const call of self) call.reply(call.request);
+   * });
+   * assertEquals(await node.call(echo, "hello"), "hello");
+   * ```
+   */
+  spawn<M, A extends unknown[]>(body: ActorFunction<M, A>, ...args: A): Pid<M> {
+    return this.#parts.system.spawn(undefined, undefined, body, args);
+  }
+
+  /**
+   * Spawns an actor with a name or a bounded mailbox.
+   *
+   * @throws {NameError} `code` "taken": another actor holds the name.
+   */
+  spawnWith<M, A extends unknown[]>(
+    options: Omit<SpawnOptions, "link">,
+    body: ActorFunction<M, A>,
+    ...args: A
+  ): Pid<M> {
+    return this.#parts.system.spawn(undefined, options, body, args);
+  }
+
+  /**
+   * Sends a message to an actor, by pid or by name. It neither blocks nor throws: a message to
+   * nobody is told as "deadletter". Inside a node messages are passed by reference, so do not change
+   * what you sent.
+   */
+  send<M>(to: Pid<M> | string, message: M): void {
+    this.#parts.system.sendTo(to, message);
+  }
+
+  /**
+   * Asks an actor and gives its answer. The actor finds a `Call` in its mailbox and replies to it.
+   *
+   * @throws {CallTimeoutError} `code` "timeout": no answer in time (5 seconds unless told otherwise).
+   * @throws {NoProcError} `code` "noproc": there is no such actor.
+   * @throws {CallExitError} `code` "exit": it ended before it answered; `reason` says why.
+   */
+  call<Q, R>(to: Pid<Call<Q, R>> | string, request: Q, options?: CallOptions): Promise<R> {
+    return this.#parts.system.call(to, request, options);
+  }
+
+  /** Sends an exit signal: it ends an actor that does not trap exits; `"kill"` ends any. */
+  exit(to: Pid<never>, reason: ExitReason): void {
+    this.#parts.system.exit(to, reason);
+  }
+
+  /** Whether the actor lives. */
+  isAlive(pid: Pid<never>): boolean {
+    return this.#parts.system.isAlive(pid);
+  }
+
+  /** All actors of this node, in the order of their spawning. */
+  actors(): Pid[] {
+    return this.#parts.system.pids();
+  }
+
+  /**
+   * Registers an actor of this node under a name.
+   *
+   * @throws {NameError} `code` "taken": another holds it, and `holder` is who; "badname": it is empty.
+   * @throws {NoProcError} `code` "noproc": there is no such actor.
+   */
+  register(name: string, pid: Pid<never>): void {
+    this.#parts.system.names.register(name, pid);
+  }
+
+  /** Who is registered under a name on this node. */
+  whereis(name: string): Pid<never> | undefined {
+    return this.#parts.system.names.whereis(name);
+  }
+
+  /** Frees a name. Whether somebody held it. */
+  unregister(name: string): boolean {
+    return this.#parts.system.names.unregister(name);
+  }
+
+  /** All names on this node, in the order of their registration. */
+  registered(): string[] {
+    return this.#parts.system.names.registered();
+  }
+
+  /** Sends a message after so many milliseconds, if the actor still lives then. */
+  sendAfter<M>(to: Pid<M>, message: M, ms: number): TimerRef {
+    return this.#parts.system.sendAfter(to, message, ms);
+  }
+
+  /** Sends a message every so many milliseconds, as long as the actor lives. */
+  sendInterval<M>(to: Pid<M>, message: M, ms: number): TimerRef {
+    return this.#parts.system.sendInterval(to, message, ms);
+  }
+
+  /** Milliseconds that were left of a timer, or false if it had fired or been cancelled. */
+  cancelTimer(timer: TimerRef): number | false {
+    return this.#parts.system.cancelTimer(timer);
   }
 
   /**
@@ -110,11 +237,12 @@ export class Node {
   }
 
   /**
-   * Stops the node's servers, then says goodbye to the other nodes, who see `nodedown` with
+   * Stops the node's servers and ends its actors, then says goodbye to the other nodes, who see `nodedown` with
    * "shutdown", and listens no more.
    */
   async stop(): Promise<void> {
     await Promise.all(this.#servers.map((server) => server.stop()));
+    this.#parts.system.stop();
     await this.#parts.mesh.stop();
   }
 

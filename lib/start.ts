@@ -8,11 +8,13 @@ import { createPrivateKey, X509Certificate } from "node:crypto";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { Log, LOG_LEVELS, type LogLevel, type LogSink } from "./base/log.ts";
+import { crashText, System, type SystemEvents } from "./actor/system.ts";
+import { Emitter } from "./base/emitter.ts";
 import { RoomRelay } from "./cluster/room_relay.ts";
 import { checkCookie, makeCookie } from "./dist/cookie.ts";
 import type { SessionLimits } from "./dist/connection.ts";
 import { type ClusterKeys, deriveKeys } from "./dist/identity.ts";
-import { Mesh, type OwnTls } from "./dist/mesh.ts";
+import { Mesh, type MeshEvents, type OwnTls } from "./dist/mesh.ts";
 import { formatName, isLoopback, type NodeName, normalName, parseName } from "./dist/name.ts";
 import { BunHost } from "./host/bun.ts";
 import { DenoHost } from "./host/deno.ts";
@@ -73,7 +75,12 @@ export interface Parts {
   readonly host: Host;
   readonly mesh: Mesh;
   readonly rooms: Rooms;
+  readonly system: System;
+  readonly events: Emitter<NodeEvents>;
 }
+
+/** What a node tells: what its mesh tells, and what its actors do. */
+export interface NodeEvents extends MeshEvents, SystemEvents {}
 
 /** The host of the runtime that runs this. */
 export function systemHost(): Host {
@@ -96,11 +103,18 @@ export async function startNode(
   const seeds = (options.seeds ?? []).map(normalName);
   if (options.tls !== undefined) checkTls(options.tls);
   keys ??= await deriveKeys(cookie);
-  const mesh = new Mesh(host, { name, keys, listen, seeds, tls: options.tls, limits, log });
+  const events = new Emitter<NodeEvents>();
+  const mesh = new Mesh(host, { name, keys, listen, seeds, tls: options.tls, limits, log }, events);
   const rooms = new Rooms(host);
   new RoomRelay(mesh, rooms);
   await mesh.start();
-  return { host, mesh, rooms };
+  const home = { node: mesh.name, creation: mesh.creation, local: true };
+  const system = new System(home, host, events);
+  events.on("crash", (crash) => log.as(mesh.name).error(crashText(crash)));
+  events.on("mailbox", ({ pid, length, dropped }) => {
+    if (!dropped) log.as(mesh.name).warn(`the mailbox of ${pid} holds ${length} messages`);
+  });
+  return { host, mesh, rooms, system, events };
 }
 
 function nodeName(options: NodeOptions, host: Host): NodeName {

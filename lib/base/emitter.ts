@@ -7,7 +7,7 @@
 
 /** Listeners by event name. `Events` maps each name to what its listeners are given. */
 export class Emitter<Events extends object> {
-  readonly #listeners = new Map<keyof Events, Set<(event: never) => void>>();
+  readonly #listeners = new Map<PropertyKey, Set<(event: never) => void>>();
 
   /** Calls `listener` at each event of that name; gives back what stops that. */
   on<Name extends keyof Events>(name: Name, listener: (event: Events[Name]) => void): () => void {
@@ -15,6 +15,12 @@ export class Emitter<Events extends object> {
     if (listeners === undefined) this.#listeners.set(name, listeners = new Set());
     listeners.add(listener);
     return () => void listeners.delete(listener);
+  }
+
+  /** Whether anybody listens: ask before making what would be told. */
+  has(name: keyof Events): boolean {
+    const listeners = this.#listeners.get(name);
+    return listeners !== undefined && listeners.size > 0;
   }
 
   /** Tells. A listener that throws is the user's bug: it surfaces, and the others are told all the same. */

@@ -9,7 +9,7 @@
  * @module
  */
 import { assert } from "../base/assert.ts";
-import { Emitter } from "../base/emitter.ts";
+import type { Emitter } from "../base/emitter.ts";
 import type { Timer } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
 import { place } from "../host/connect.ts";
@@ -101,7 +101,7 @@ export class NodeConnectError extends Error {
 
 /** A node's part of the mesh. */
 export class Mesh implements Inbound, SessionHandler {
-  readonly events: Emitter<MeshEvents> = new Emitter();
+  readonly events: Emitter<MeshEvents>;
   readonly creation: number;
   roomSink: RoomSink | undefined = undefined;
 
@@ -131,7 +131,8 @@ export class Mesh implements Inbound, SessionHandler {
   #stopping = false;
   #stopped: Promise<void> | undefined;
 
-  constructor(host: Host, options: MeshOptions) {
+  constructor(host: Host, options: MeshOptions, events: Emitter<MeshEvents>) {
+    this.events = events;
     this.#host = host;
     this.#options = options;
     this.creation = makeCreation(host.random);

@@ -64,6 +64,10 @@ export class BunHost implements Host {
     this.#point.task(task);
   }
 
+  yieldToIo(task: () => void): void {
+    setImmediate(task);
+  }
+
   listen(options: ListenOptions, accept: (stream: Stream) => void): Promise<Listener> {
     const listener = new BunListener(this.#bun, this.#point, this.clock, options, accept);
     return listener.open().then(() => listener);

@@ -14,6 +14,7 @@
  * @module
  */
 import { type AddressInfo, isIP, type Socket } from "node:net";
+import { setImmediate } from "node:timers";
 import tls, { type TLSSocket } from "node:tls";
 import { connectAborted, connectError, connectTimeout, place } from "./connect.ts";
 import { DenoStream, WriteWindow } from "./deno_stream.ts";
@@ -49,6 +50,9 @@ const HANDSHAKE_MS = 5_000;
 /** How many silent addresses are remembered; past it an attempt may cost a descriptor each. */
 const SILENT_MAX = 1024;
 
+/** Turns of the event loop in which Deno looks at sockets once, when it is busy. */
+const TURNS_PER_LOOK = 61;
+
 /** Deno. */
 export class DenoHost implements Host {
   readonly runtime = "deno";
@@ -65,6 +69,19 @@ export class DenoHost implements Host {
 
   atFlush(task: () => void): void {
     this.#point.task(task);
+  }
+
+  /**
+   * Deno looks at sockets in about every 61st turn of its loop while immediates keep it busy, so
+   * that many of them are what one look costs: some 0.2 ms.
+   */
+  yieldToIo(task: () => void): void {
+    let left = TURNS_PER_LOOK;
+    const turn = (): void => {
+      if (--left > 0) setImmediate(turn);
+      else task();
+    };
+    setImmediate(turn);
   }
 
   listen(options: ListenOptions, accept: (stream: Stream) => void): Promise<Listener> {

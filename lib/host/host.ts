@@ -137,6 +137,8 @@ export interface Host {
    * queued. Tasks run in the order given.
    */
   atFlush(task: () => void): void;
+  /** Calls `task` when sockets and timers have had a turn, however busy this process is. */
+  yieldToIo(task: () => void): void;
   spawn(options: SpawnOptions): Child;
   /** Calls `task` on a signal of the operating system; gives back what stops that. */
   onSignal(name: "SIGINT" | "SIGTERM", task: () => void): () => void;

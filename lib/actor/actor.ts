@@ -1,0 +1,412 @@
+/**
+ * One actor: its mailbox, its body, its turns and its end.
+ *
+ *     spawn ─▶ starting ─turn─▶ running ──body returns a function──▶ handler, called with each message
+ *                                  │
+ *                                  └──body returns a promise──▶ waits in `receive`, or computes
+ *     any of them ──body ends · throws · exit · kill · a link──▶ dead
+ *
+ * Dead is at once, for everybody: no message, signal or use of `self` has any effect any more.
+ * JavaScript that is already running cannot be stopped; it is cut off at its next use of `self`.
+ *
+ * @module
+ */
+import { type Home, Pid, type Ref } from "../term/pid.ts";
+import type { Call, CallOptions } from "./call.ts";
+import { Cell } from "./cell.ts";
+import { ActorExitError } from "./errors.ts";
+import type { ExitReason } from "./exit.ts";
+import type { Names } from "./names.ts";
+import type { Runnable, Scheduler } from "./scheduler.ts";
+import type {
+  ActorFunction,
+  MailboxPolicy,
+  MessageHandler,
+  ReceiveOptions,
+  Self,
+  SpawnOptions,
+} from "./self.ts";
+import type { Wheel, WheelTimer } from "./wheel.ts";
+
+/** What an actor needs of the system it lives in. */
+export interface ActorHome {
+  readonly home: Home;
+  readonly scheduler: Scheduler;
+  readonly wheel: Wheel;
+  readonly names: Names;
+  /** From this length on a mailbox asks before it takes a message. */
+  readonly mark: number;
+  setTimer(timer: WheelTimer, ms: number): void;
+  /** Whether a message may be put into a mailbox that has reached its watermark. */
+  admit(actor: Actor, message: unknown): boolean;
+  /** The actor has ended. `message` is what it was handling. */
+  ended(actor: Actor, reason: ExitReason, message: unknown): void;
+  spawn<M, A extends unknown[]>(
+    parent: Actor | undefined,
+    options: SpawnOptions | undefined,
+    body: ActorFunction<M, A>,
+    args: A,
+  ): Pid<M>;
+  send<M>(to: Pid<M>, message: M): void;
+  call<Q, R>(to: Pid<Call<Q, R>>, request: Q, options?: CallOptions): Promise<R>;
+  exit(to: Pid<never>, reason: ExitReason, from?: Pid): void;
+  link(actor: Cell, pid: Pid<never>): void;
+  unlink(actor: Cell, pid: Pid<never>): void;
+  monitor(actor: Cell, pid: Pid<never>): Ref;
+  demonitor(actor: Cell, ref: Ref, flush: boolean): boolean;
+}
+
+/** The states of an actor, in the order of its life. */
+const STARTING = 0;
+const HANDLER = 1;
+const ASYNC = 2;
+const DEAD = 3;
+
+/** Messages that one actor handles in a turn. */
+const TURN_MESSAGES = 64;
+
+class ReceiveTimer implements WheelTimer {
+  due = 0;
+  next: WheelTimer | undefined = undefined;
+  previous: WheelTimer | undefined = undefined;
+  readonly #actor: Actor;
+
+  constructor(actor: Actor) {
+    this.#actor = actor;
+  }
+
+  fire(): void {
+    this.#actor.receiveTimedOut();
+  }
+}
+
+/** The state behind a {@linkcode Self}. */
+export class Actor extends Cell implements Runnable, Self<unknown> {
+  readonly pid: Pid<unknown>;
+  readonly system: ActorHome;
+  /** What was given to `spawn`, for the report of a crash. */
+  readonly body: ActorFunction<never, never[]>;
+  /** The parent and its parents, nearest first. */
+  readonly ancestors: readonly Pid[];
+  /** What `ancestors` of its children is; made with the first child. */
+  lineage: readonly Pid[] | undefined = undefined;
+  /** From this length on a message is let in by `System.admit` only. */
+  watermark: number;
+  /** How a bounded mailbox is bounded. */
+  bound: { readonly max: number; readonly policy: MailboxPolicy } | undefined = undefined;
+
+  #state = STARTING;
+  /** In the scheduler's queue. */
+  #queued = true;
+  /** Starting: the arguments of the body. Handler: the handler. Dead: why. */
+  #what: unknown;
+  /** The three of a pending `receive`. A million actors may wait: no object holds them together. */
+  #resolve: ((message: unknown) => void) | undefined = undefined;
+  #match: ((message: never) => boolean) | undefined = undefined;
+  #timer: ReceiveTimer | undefined = undefined;
+  #abort: AbortController | undefined = undefined;
+
+  constructor(
+    system: ActorHome,
+    id: number,
+    body: ActorFunction<never, never[]>,
+    args: readonly unknown[],
+    ancestors: readonly Pid[],
+  ) {
+    super();
+    this.system = system;
+    this.pid = new Pid(system.home, id, this);
+    this.body = body;
+    this.#what = args;
+    this.ancestors = ancestors;
+    this.watermark = system.mark;
+  }
+
+  /** Takes a message. */
+  deliver(message: unknown): void {
+    if (this.#resolve !== undefined) return this.#offer(message);
+    if (this.length >= this.watermark && !this.system.admit(this, message)) return;
+    this.push(message);
+    if (this.#queued || this.#state === ASYNC) return;
+    this.#queued = true;
+    this.system.scheduler.ready(this);
+  }
+
+  /** An actor that waits in `receive` is given the message at once, unless I/O is due. */
+  #offer(message: unknown): void {
+    const match = this.#match;
+    if (match !== undefined && !match(message as never)) {
+      if (this.length < this.watermark || this.system.admit(this, message)) this.push(message);
+      return;
+    }
+    if (!this.#queued && this.system.scheduler.spend()) return this.#hand(message);
+    this.push(message);
+    if (this.#queued) return;
+    this.#queued = true;
+    this.system.scheduler.ready(this);
+  }
+
+  #hand(message: unknown): void {
+    const resolve = this.#resolve!;
+    this.#endWait();
+    resolve(message);
+  }
+
+  #endWait(): void {
+    this.#resolve = undefined;
+    this.#match = undefined;
+    if (this.#timer === undefined) return;
+    this.system.wheel.remove(this.#timer);
+    this.#timer = undefined;
+  }
+
+  /** Its turn. */
+  run(): void {
+    switch (this.#state) {
+      case HANDLER:
+        return this.#runHandler();
+      case ASYNC:
+        return this.#runAsync();
+      case STARTING:
+        return this.#start();
+    }
+  }
+
+  #start(): void {
+    const { scheduler } = this.system;
+    scheduler.credit--;
+    const args = this.#what as unknown[];
+    this.#what = undefined;
+    let begun: unknown;
+    try {
+      begun = (this.body as (...all: unknown[]) => unknown)(this, ...args);
+    } catch (error) {
+      return this.#threw(error, undefined);
+    }
+    if (this.#state === DEAD) {
+      if (begun instanceof Promise) begun.catch(ignore);
+      return;
+    }
+    if (typeof begun === "function") {
+      this.#state = HANDLER;
+      this.#what = begun;
+      if (this.length > 0) scheduler.ready(this);
+      else this.#queued = false;
+    } else if (begun instanceof Promise) {
+      this.#state = ASYNC;
+      this.#queued = false;
+      // A message may have come while it was not yet known that it waits.
+      this.#wake();
+      begun.then(() => this.end("normal"), (error) => this.#threw(error, undefined));
+    } else this.end("normal");
+  }
+
+  #runHandler(): void {
+    const { scheduler } = this.system;
+    const handler = this.#what as MessageHandler<never>;
+    let left = TURN_MESSAGES;
+    while (this.length > 0 && left-- > 0) {
+      const message = this.shift();
+      try {
+        const result = handler(message as never);
+        if (result instanceof Promise) {
+          scheduler.credit -= TURN_MESSAGES - left;
+          return this.#await(result, message);
+        }
+      } catch (error) {
+        return this.#threw(error, message);
+      }
+      if (this.#state === DEAD) return;
+    }
+    scheduler.credit -= TURN_MESSAGES - left;
+    if (this.length > 0) scheduler.ready(this);
+    else this.#queued = false;
+  }
+
+  /** A handler gave a promise: the next message waits for it. */
+  #await(promise: Promise<unknown>, message: unknown): void {
+    promise.then(() => {
+      if (this.#state === DEAD) return;
+      if (this.length > 0) this.system.scheduler.ready(this);
+      else this.#queued = false;
+    }, (error) => this.#threw(error, message));
+  }
+
+  #runAsync(): void {
+    this.system.scheduler.credit--;
+    this.#queued = false;
+    this.#wake();
+  }
+
+  /** Hands the waiting `receive` what has come. */
+  #wake(): void {
+    if (this.#resolve === undefined || this.length === 0) return;
+    if (this.#match === undefined) return this.#hand(this.shift());
+    const taken = this.take(this.#match);
+    if (taken !== undefined) this.#hand(taken.message);
+  }
+
+  receive(options?: ReceiveOptions<never>): Promise<never> {
+    this.#alive();
+    if (this.#resolve !== undefined) throw new Error(`${this.pid} receives already`);
+    const match = options?.match;
+    if (this.length > 0 && !this.#queued && this.system.scheduler.spend()) {
+      if (match === undefined) return Promise.resolve(this.shift() as never);
+      const taken = this.take(match);
+      if (taken !== undefined) return Promise.resolve(taken.message as never);
+    }
+    return this.#wait(match, options?.timeout);
+  }
+
+  #wait(match: ((message: never) => boolean) | undefined, ms: number | undefined): Promise<never> {
+    const promise = new Promise<unknown>((resolve) => this.#resolve = resolve);
+    this.#match = match;
+    if (ms !== undefined && ms !== Infinity) {
+      this.#timer = new ReceiveTimer(this);
+      this.system.setTimer(this.#timer, ms);
+    }
+    // There is a message, and no credit to take it with: it comes with the next turn.
+    if (this.length > 0 && !this.#queued) {
+      this.#queued = true;
+      this.system.scheduler.ready(this);
+    }
+    return promise as Promise<never>;
+  }
+
+  /** The time of a `receive` is over. What came in the meantime still counts. */
+  receiveTimedOut(): void {
+    this.#wake();
+    if (this.#resolve !== undefined) this.#hand(undefined);
+  }
+
+  [Symbol.asyncIterator](): AsyncIterator<never> {
+    return {
+      next: () => this.receive().then((value) => ({ done: false, value })),
+      return: () => Promise.resolve({ done: true, value: undefined }),
+    };
+  }
+
+  get signal(): AbortSignal {
+    this.#abort ??= new AbortController();
+    if (this.#state === DEAD) this.#abort.abort(this.#what);
+    return this.#abort.signal;
+  }
+
+  get trapExit(): boolean {
+    return this.trapping;
+  }
+
+  set trapExit(trap: boolean) {
+    this.#alive();
+    this.trapping = trap;
+  }
+
+  send<M>(to: Pid<M>, message: M): void {
+    this.#alive();
+    this.system.send(to, message);
+  }
+
+  link(pid: Pid<never>): void {
+    this.#alive();
+    this.system.link(this, pid);
+  }
+
+  unlink(pid: Pid<never>): void {
+    this.#alive();
+    this.system.unlink(this, pid);
+  }
+
+  monitor(pid: Pid<never>): Ref {
+    this.#alive();
+    return this.system.monitor(this, pid);
+  }
+
+  demonitor(ref: Ref, options: { flush?: boolean } = {}): boolean {
+    this.#alive();
+    return this.system.demonitor(this, ref, options.flush ?? false);
+  }
+
+  exit(reason: ExitReason): never;
+  exit(to: Pid<never>, reason: ExitReason): void;
+  exit(...args: [ExitReason] | [Pid<never>, ExitReason]): void {
+    this.#alive();
+    if (args.length === 2) return this.system.exit(args[0] as Pid, args[1], this.pid as Pid);
+    this.end(args[0]);
+    throw new ActorExitError(this.pid as Pid, args[0]);
+  }
+
+  call<Q, R>(to: Pid<Call<Q, R>>, request: Q, options?: CallOptions): Promise<R> {
+    this.#alive();
+    return this.system.call(to, request, options);
+  }
+
+  register(name: string): void {
+    this.#alive();
+    this.system.names.register(name, this.pid);
+  }
+
+  spawn<M, A extends unknown[]>(body: ActorFunction<M, A>, ...args: A): Pid<M> {
+    this.#alive();
+    return this.system.spawn(this, undefined, body, args);
+  }
+
+  spawnLink<M, A extends unknown[]>(body: ActorFunction<M, A>, ...args: A): Pid<M> {
+    this.#alive();
+    return this.system.spawn(this, { link: true }, body, args);
+  }
+
+  spawnMonitor<M, A extends unknown[]>(body: ActorFunction<M, A>, ...args: A): [Pid<M>, Ref] {
+    this.#alive();
+    const pid = this.system.spawn(this, undefined, body, args);
+    return [pid, this.system.monitor(this, pid)];
+  }
+
+  /** True until it has ended. */
+  get isAlive(): boolean {
+    return this.#state !== DEAD;
+  }
+
+  /** Ends it: the one place where an actor dies. */
+  end(reason: ExitReason, message?: unknown): void {
+    if (this.#state === DEAD) return;
+    this.#state = DEAD;
+    this.#what = reason;
+    this.clear();
+    const resolve = this.#resolve;
+    if (resolve !== undefined) {
+      this.#endWait();
+      resolve(new Rejected(new ActorExitError(this.pid as Pid, reason)));
+    }
+    this.#abort?.abort(reason);
+    this.system.ended(this, reason, message);
+  }
+
+  /** The body or a handler threw. */
+  #threw(error: unknown, message: unknown): void {
+    if (this.#state === DEAD) return;
+    this.end(error instanceof Error ? error : { thrown: error }, message);
+  }
+
+  #alive(): void {
+    if (this.#state === DEAD) throw new ActorExitError(this.pid as Pid, this.#what as ExitReason);
+  }
+}
+
+/**
+ * What rejects a promise that is resolved with it, so that a promise's own `reject` need not be kept.
+ * Not a rejected promise: a runtime keeps a list of those that nobody has handled yet, and a million
+ * of them at once take for ever.
+ */
+class Rejected {
+  readonly #error: unknown;
+
+  constructor(error: unknown) {
+    this.#error = error;
+  }
+
+  then(_resolve: unknown, reject: (error: unknown) => void): void {
+    reject(this.#error);
+  }
+}
+
+function ignore(): void {}

@@ -1,0 +1,108 @@
+/**
+ * Requests: sent to an actor as a {@linkcode Call}, answered once.
+ *
+ *     call(pid, request) ─▶ a Call in the mailbox ─▶ reply(value) ─▶ the promise resolves
+ *                │            └─ the actor ends ─▶ rejects with why
+ *                └─ time over, or signal ─▶ rejects; a reply that comes later is dropped
+ *
+ * A call hangs on the actor that is to answer it, so the end of that actor finds it without a monitor,
+ * and in the system's wheel, of which it is a timer itself. Nothing else is made for it.
+ *
+ * @module
+ */
+import type { Pid } from "../term/pid.ts";
+import { type Cell, type Chained, hang, unhang } from "./cell.ts";
+import { CallExitError, CallTimeoutError } from "./errors.ts";
+import type { ExitReason } from "./exit.ts";
+import type { Wheel, WheelTimer } from "./wheel.ts";
+
+/** How long a call waits unless told otherwise. Milliseconds. */
+export const CALL_TIMEOUT_MS = 5_000;
+
+/** How to call. */
+export interface CallOptions {
+  /** Milliseconds until the call rejects with `CallTimeoutError`; `Infinity` for never. Default 5000. */
+  readonly timeout?: number | undefined;
+  /** Gives the call up when aborted; it rejects with the signal's reason. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** A request, in the mailbox of the one who is to answer it: `message instanceof Call` tells it. */
+export abstract class Call<Request = unknown, Reply = unknown> {
+  /** What is asked. */
+  abstract readonly request: Request;
+  /** Answers. Only the first answer counts, and only while somebody waits. */
+  abstract reply(value: Reply): void;
+  /** Refuses: the caller's promise rejects with `error`. */
+  abstract refuse(error: unknown): void;
+}
+
+/** A call that waits for its answer. */
+export class PendingCall<Request = unknown, Reply = unknown> extends Call<Request, Reply>
+  implements WheelTimer, Chained {
+  readonly request: Request;
+  due = 0;
+  next: WheelTimer | undefined = undefined;
+  previous: WheelTimer | undefined = undefined;
+  following: Chained | undefined = undefined;
+  preceding: Chained | undefined = undefined;
+  readonly #actor: Cell;
+  readonly #wheel: Wheel;
+  readonly #ms: number;
+  #resolve: ((reply: Reply) => void) | undefined;
+  readonly #reject: (error: unknown) => void;
+  #unlisten: (() => void) | undefined = undefined;
+
+  constructor(
+    request: Request,
+    actor: Cell,
+    wheel: Wheel,
+    ms: number,
+    resolve: (reply: Reply) => void,
+    reject: (error: unknown) => void,
+  ) {
+    super();
+    this.request = request;
+    this.#actor = actor;
+    this.#wheel = wheel;
+    this.#ms = ms;
+    this.#resolve = resolve;
+    this.#reject = reject;
+    hang(this, actor);
+  }
+
+  override reply(value: Reply): void {
+    const resolve = this.#resolve;
+    if (resolve === undefined) return;
+    this.#settle();
+    resolve(value);
+  }
+
+  override refuse(error: unknown): void {
+    if (this.#resolve === undefined) return;
+    this.#settle();
+    this.#reject(error);
+  }
+
+  /** The time is over. */
+  fire(): void {
+    this.refuse(new CallTimeoutError(this.#actor.pid as Pid, this.#ms));
+  }
+
+  /** The actor that was to answer has ended. */
+  drop(reason: ExitReason): void {
+    this.refuse(new CallExitError(this.#actor.pid as Pid, reason));
+  }
+
+  /** The caller listens to a signal; this stops it. */
+  unlisten(stop: () => void): void {
+    this.#unlisten = stop;
+  }
+
+  #settle(): void {
+    this.#resolve = undefined;
+    this.#wheel.remove(this);
+    this.#unlisten?.();
+    unhang(this, this.#actor);
+  }
+}

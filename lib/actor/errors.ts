@@ -1,0 +1,78 @@
+/**
+ * What actors and their callers are told by way of errors. Each has a `code` that stays.
+ *
+ * @module
+ */
+import type { ExitReason } from "./exit.ts";
+import { reasonText } from "./exit.ts";
+import type { Pid } from "../term/pid.ts";
+
+/** A call was not answered in time. */
+export class CallTimeoutError extends Error {
+  /** Tells the class of the error. */
+  override readonly name = "CallTimeoutError";
+  /** Stable code: `"timeout"`. */
+  readonly code = "timeout";
+  /** For the runtime. */
+  constructor(pid: Pid, ms: number) {
+    super(`no answer from ${pid} in ${ms} ms`);
+  }
+}
+
+/** There is no such actor, or not any more. */
+export class NoProcError extends Error {
+  /** Tells the class of the error. */
+  override readonly name = "NoProcError";
+  /** Stable code: `"noproc"`. */
+  readonly code = "noproc";
+  /** For the runtime. */
+  constructor(target: Pid<never> | string) {
+    super(`no such actor: ${target}`);
+  }
+}
+
+/** The actor that was called ended before it answered; `reason` says why. */
+export class CallExitError extends Error {
+  /** Tells the class of the error. */
+  override readonly name = "CallExitError";
+  /** Stable code: `"exit"`. */
+  readonly code = "exit";
+  /** Why it ended. */
+  readonly reason: ExitReason;
+  /** For the runtime. */
+  constructor(pid: Pid, reason: ExitReason) {
+    super(`${pid} ended before it answered: ${reasonText(reason)}`);
+    this.reason = reason;
+  }
+}
+
+/** What an actor's `self` throws, and its pending `receive` rejects with, once the actor is dead. */
+export class ActorExitError extends Error {
+  /** Tells the class of the error. */
+  override readonly name = "ActorExitError";
+  /** Stable code: `"exit"`. */
+  readonly code = "exit";
+  /** Why the actor ended. */
+  readonly reason: ExitReason;
+  /** For the runtime. */
+  constructor(pid: Pid, reason: ExitReason) {
+    super(`${pid} has ended: ${reasonText(reason)}`);
+    this.reason = reason;
+  }
+}
+
+/** A name that is held by another actor, or is none. */
+export class NameError extends Error {
+  /** Tells the class of the error. */
+  override readonly name = "NameError";
+  /** `"taken"`: another holds it; `"badname"`: it is empty. */
+  readonly code: "taken" | "badname";
+  /** Who holds it. */
+  readonly holder: Pid | undefined;
+  /** For the runtime. */
+  constructor(code: "taken" | "badname", message: string, holder?: Pid) {
+    super(message);
+    this.code = code;
+    this.holder = holder;
+  }
+}

@@ -1,0 +1,86 @@
+/**
+ * A mailbox: first in, first out, in a ring that is made with the first message. An actor extends
+ * it, so that an idle actor holds three empty fields and no queue.
+ *
+ * @module
+ */
+
+const NONE: unknown[] = [];
+const FIRST_CAPACITY = 4;
+/** A ring that grew past this is given back when it is empty. */
+const KEPT_CAPACITY = 64;
+
+/** The messages of one actor. */
+export class Mailbox {
+  /** A ring; its length is 0 or a power of two. */
+  #items: unknown[] = NONE;
+  #head = 0;
+  /** How many messages wait. */
+  length = 0;
+
+  /** Adds at the end. */
+  push(message: unknown): void {
+    if (this.length === this.#items.length) this.#grow();
+    this.#items[(this.#head + this.length) & (this.#items.length - 1)] = message;
+    this.length++;
+  }
+
+  /** Takes from the front. Only when there is one. */
+  shift(): unknown {
+    const items = this.#items;
+    const message = items[this.#head];
+    items[this.#head] = undefined;
+    this.#head = (this.#head + 1) & (items.length - 1);
+    if (--this.length === 0 && items.length > KEPT_CAPACITY) this.#items = NONE;
+    return message;
+  }
+
+  /** Takes the first message that `wanted` is true of; the others keep their order. */
+  take(wanted: (message: never) => boolean): { readonly message: unknown } | undefined {
+    for (let i = 0; i < this.length; i++) {
+      const message = this.#items[(this.#head + i) & (this.#items.length - 1)];
+      if (!wanted(message as never)) continue;
+      this.#close(i);
+      return { message };
+    }
+    return undefined;
+  }
+
+  /** Takes out all that `unwanted` is true of. */
+  discard(unwanted: (message: unknown) => boolean): void {
+    for (let i = this.length - 1; i >= 0; i--) {
+      if (unwanted(this.#items[(this.#head + i) & (this.#items.length - 1)])) this.#close(i);
+    }
+  }
+
+  /** Forgets everything. */
+  clear(): void {
+    this.#items = NONE;
+    this.#head = 0;
+    this.length = 0;
+  }
+
+  /** The messages in order, for who looks in. */
+  peek(): unknown[] {
+    const mask = this.#items.length - 1;
+    return Array.from({ length: this.length }, (_, i) => this.#items[(this.#head + i) & mask]);
+  }
+
+  /** Closes the gap at `index` by moving up what stands before it: what is taken stands in front. */
+  #close(index: number): void {
+    const items = this.#items;
+    const mask = items.length - 1;
+    for (let i = index; i > 0; i--) {
+      items[(this.#head + i) & mask] = items[(this.#head + i - 1) & mask];
+    }
+    this.shift();
+  }
+
+  #grow(): void {
+    const old = this.#items;
+    const grown = new Array(old.length === 0 ? FIRST_CAPACITY : old.length * 2).fill(undefined);
+    for (let i = 0; i < this.length; i++) grown[i] = old[(this.#head + i) & (old.length - 1)];
+    this.#items = grown;
+    this.#head = 0;
+  }
+}

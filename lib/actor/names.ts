@@ -1,0 +1,56 @@
+/**
+ * Names of actors on this node: one actor a name, any number of names an actor.
+ *
+ * @module
+ */
+import type { Pid } from "../term/pid.ts";
+import { type Cell, cellOf } from "./cell.ts";
+import { NameError, NoProcError } from "./errors.ts";
+
+/** The registry of one system. */
+export class Names {
+  readonly #pids = new Map<string, Pid<never>>();
+
+  /** Throws `NameError` if another holds the name, `NoProcError` if the actor is not there. */
+  register(name: string, pid: Pid<never>): void {
+    if (name === "") throw new NameError("badname", "the name is empty");
+    const actor = cellOf(pid);
+    if (actor === undefined) throw new NoProcError(pid);
+    const holder = this.#pids.get(name);
+    if (holder !== undefined) {
+      if (holder === pid) return;
+      const message = `the name ${JSON.stringify(name)} is held by ${holder}`;
+      throw new NameError("taken", message, holder);
+    }
+    this.#pids.set(name, pid);
+    if (actor.names === undefined) actor.names = [name];
+    else actor.names.push(name);
+  }
+
+  /** Who holds a name. */
+  whereis(name: string): Pid<never> | undefined {
+    return this.#pids.get(name);
+  }
+
+  /** Whether somebody held it. */
+  unregister(name: string): boolean {
+    const pid = this.#pids.get(name);
+    if (pid === undefined) return false;
+    this.#pids.delete(name);
+    const actor = cellOf(pid);
+    if (actor?.names !== undefined) actor.names = actor.names.filter((other) => other !== name);
+    return true;
+  }
+
+  /** All names, in the order of their registration. */
+  registered(): string[] {
+    return [...this.#pids.keys()];
+  }
+
+  /** Drops the names of an actor that has ended. */
+  ended(actor: Cell): void {
+    if (actor.names === undefined) return;
+    for (const name of actor.names) this.#pids.delete(name);
+    actor.names = undefined;
+  }
+}

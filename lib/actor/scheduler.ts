@@ -1,0 +1,94 @@
+/**
+ * Runs what is ready, in turns, and lets the event loop see to sockets and timers in between.
+ *
+ *     ready ─▶ queue ─▶ a turn each ─▶ … ─▶ out of credit? ─▶ slice over? ─yes─▶ yield to I/O ─┐
+ *                ▲                              └─no: more credit ─┘                            │
+ *                └──────────────────────────────────────────────────────────────────────────────┘
+ *
+ * The queue is drained in microtasks, which costs next to nothing. Credit counts messages; when it is
+ * used up the clock is read, and when the slice is over nobody gets a turn until I/O has had one.
+ *
+ * @module
+ */
+import type { Clock } from "../base/clock.ts";
+import { Ring } from "../base/ring.ts";
+
+/** Messages between two looks at the clock. */
+const CREDIT = 64;
+
+/** How long actors may run before I/O has a turn. Milliseconds. */
+const SLICE_MS = 1;
+
+/** Something that can be given a turn. */
+export interface Runnable {
+  /** Handles some messages. Each costs one credit. */
+  run(): void;
+}
+
+/** The scheduler of one system. */
+export class Scheduler {
+  /** Messages that may be handled before the clock is read again. */
+  credit: number = CREDIT;
+  readonly #clock: Clock;
+  readonly #yieldToIo: (task: () => void) => void;
+  readonly #queue = new Ring<Runnable>(256);
+  #armed = false;
+  #yielding = false;
+  #sliceBegan: number;
+
+  constructor(clock: Clock, yieldToIo: (task: () => void) => void) {
+    this.#clock = clock;
+    this.#yieldToIo = yieldToIo;
+    this.#sliceBegan = clock.now();
+  }
+
+  /** How many wait for a turn. */
+  get waiting(): number {
+    return this.#queue.length;
+  }
+
+  /** Gives `runnable` a turn when those before it have had theirs. */
+  ready(runnable: Runnable): void {
+    this.#queue.push(runnable);
+    if (this.#armed) return;
+    this.#armed = true;
+    queueMicrotask(this.#drain);
+  }
+
+  /**
+   * Whether something may happen now, outside of a turn: costs a credit. False: I/O is due, and
+   * what wants to happen has to be `ready` instead.
+   */
+  spend(): boolean {
+    return --this.credit > 0 || this.#renew();
+  }
+
+  readonly #drain = (): void => {
+    const queue = this.#queue;
+    while (queue.length > 0) {
+      if (this.credit <= 0 && !this.#renew()) return;
+      queue.shift()!.run();
+    }
+    this.#armed = false;
+  };
+
+  /** New credit, if the slice is not over. Otherwise sees to it that I/O has a turn. */
+  #renew(): boolean {
+    if (this.#yielding) return false;
+    if (this.#clock.now() - this.#sliceBegan < SLICE_MS) {
+      this.credit = CREDIT;
+      return true;
+    }
+    this.#yielding = true;
+    this.#armed = true;
+    this.#yieldToIo(this.#resume);
+    return false;
+  }
+
+  readonly #resume = (): void => {
+    this.#yielding = false;
+    this.#sliceBegan = this.#clock.now();
+    this.credit = CREDIT;
+    this.#drain();
+  };
+}

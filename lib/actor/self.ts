@@ -1,0 +1,84 @@
+/**
+ * What the body of an actor is, and what it is given: `self`.
+ *
+ * @module
+ */
+import type { Pid, Ref } from "../term/pid.ts";
+import type { Call, CallOptions } from "./call.ts";
+import type { Down, Exit, ExitReason } from "./exit.ts";
+
+/** What an actor does with each message. A promise is waited for before the next one. */
+export type MessageHandler<Message> = (message: Message) => unknown;
+
+/**
+ * The body of an actor. It either awaits messages with `self.receive()` and ends when it returns, or
+ * returns at once the handler of its messages, which costs no promise per message.
+ */
+export type ActorFunction<Message = unknown, Args extends unknown[] = []> = (
+  self: Self<Message>,
+  ...args: Args
+) => Promise<unknown> | MessageHandler<Message> | void;
+
+/** What to wait for. */
+export interface ReceiveOptions<Message> {
+  /** Milliseconds after which to give `undefined`. */
+  readonly timeout?: number | undefined;
+  /** Takes the first message that this is true of; the others stay, in order. */
+  readonly match?: ((message: Message) => boolean) | undefined;
+}
+
+/** What a mailbox does when it is full. System messages are let in whatever the policy. */
+export type MailboxPolicy = "dropNewest" | "dropOldest" | "exit";
+
+/** How to spawn. */
+export interface SpawnOptions {
+  /** Links the new actor with the one that spawns. */
+  readonly link?: boolean | undefined;
+  /** Registers it under a name before it runs. */
+  readonly name?: string | undefined;
+  /** At most this many messages wait, and what happens to one more. Default: no limit. */
+  readonly mailbox?: { readonly max: number; readonly policy: MailboxPolicy } | undefined;
+}
+
+/** An actor, as its own code sees it. Anything here throws `ActorExitError` once the actor is dead. */
+export interface Self<Message = unknown> extends AsyncIterable<Message> {
+  /** Its pid. */
+  readonly pid: Pid<Message>;
+  /** Aborted when the actor ends: for `fetch` and whatever else takes a signal. */
+  readonly signal: AbortSignal;
+  /** True: exit signals come as `Exit` messages and do not end it. "kill" always does. */
+  trapExit: boolean;
+  /** The next message. One `receive` at a time. */
+  receive(): Promise<Message>;
+  /** The next message that matches, or `undefined` when the time is over. */
+  receive(options: ReceiveOptions<Message> & { timeout: number }): Promise<Message | undefined>;
+  /** The next message that matches. */
+  receive(options: ReceiveOptions<Message>): Promise<Message>;
+  /** Sends; to nobody if there is no such actor. */
+  send<M>(to: Pid<M>, message: M): void;
+  /** Each of the two ends when the other does, unless it traps exits. */
+  link(pid: Pid<never>): void;
+  /** Takes a link away, at both ends. */
+  unlink(pid: Pid<never>): void;
+  /** A `Down` message will come when that actor ends, or now if it has. */
+  monitor(pid: Pid<never>): Ref;
+  /** Takes a monitor away; `flush` also takes its `Down` out of the mailbox. */
+  demonitor(ref: Ref, options?: { flush?: boolean }): boolean;
+  /** Asks another actor, and gives its answer. Rejects as `Node.call` does. */
+  call<Q, R>(to: Pid<Call<Q, R>>, request: Q, options?: CallOptions): Promise<R>;
+  /** Ends this actor. */
+  exit(reason: ExitReason): never;
+  /** Sends an exit signal to another: `"kill"` cannot be trapped. */
+  exit(to: Pid<never>, reason: ExitReason): void;
+  /** Registers this actor under a name. */
+  register(name: string): void;
+  /** Spawns an actor that this one is the parent of. */
+  spawn<M, A extends unknown[]>(body: ActorFunction<M, A>, ...args: A): Pid<M>;
+  /** Spawns and links in one step. */
+  spawnLink<M, A extends unknown[]>(body: ActorFunction<M, A>, ...args: A): Pid<M>;
+  /** Spawns and monitors in one step. */
+  spawnMonitor<M, A extends unknown[]>(body: ActorFunction<M, A>, ...args: A): [Pid<M>, Ref];
+}
+
+/** What a program tells from its own messages by the class. */
+export type SystemMessage = Exit | Down;

@@ -1,0 +1,339 @@
+/**
+ * A system: the actors of one node, their table, and what they share.
+ *
+ * @module
+ */
+import type { Clock, Timer } from "../base/clock.ts";
+import { Emitter } from "../base/emitter.ts";
+import { type Home, Pid, type Ref } from "../term/pid.ts";
+import { Actor, type ActorHome } from "./actor.ts";
+import { type Call, CALL_TIMEOUT_MS, type CallOptions, PendingCall } from "./call.ts";
+import { type Cell, cellOf, dropChain } from "./cell.ts";
+import { NoProcError } from "./errors.ts";
+import { Down, Exit, type ExitReason, isOrderly, reasonText } from "./exit.ts";
+import { Names } from "./names.ts";
+import { Scheduler } from "./scheduler.ts";
+import type { ActorFunction, SpawnOptions } from "./self.ts";
+import { Signals } from "./signals.ts";
+import { SentTimer, SPENT, type TimerHost, type TimerRef } from "./timer.ts";
+import { Wheel, type WheelTimer } from "./wheel.ts";
+
+/** How many ancestors a crash report names. */
+const ANCESTORS_MAX = 8;
+
+/** A mailbox that grows to this is worth a warning, once. */
+const MAILBOX_MARK = 100_000;
+
+/** What a system takes from outside. */
+export interface SystemHost {
+  readonly clock: Clock;
+  /** Calls the task when sockets and timers have had a turn. */
+  yieldToIo(task: () => void): void;
+}
+
+/** How messages leave this node: filled above. */
+export interface Remote {
+  send(to: Pid<never>, message: unknown): void;
+}
+
+/** An actor ended in disorder. */
+export interface Crash {
+  /** Who. */
+  readonly pid: Pid;
+  /** Under which names it was registered. */
+  readonly names: readonly string[];
+  /** The name of the function that was spawned. */
+  readonly body: string;
+  /** Why. */
+  readonly reason: ExitReason;
+  /** The message that it was handling, if it has a handler. */
+  readonly message: unknown;
+  /** Its parent, and the parent's parent, and so on. */
+  readonly ancestors: readonly Pid[];
+}
+
+/** What a system tells. Nothing is made for an event that nobody listens to. */
+export interface SystemEvents {
+  /** An actor was spawned. */
+  spawn: { readonly pid: Pid };
+  /** An actor has ended. */
+  exit: { readonly pid: Pid; readonly reason: ExitReason };
+  /** An actor has ended in disorder. */
+  crash: Crash;
+  /** A message to an actor that is not there. */
+  deadletter: { readonly to: Pid<never> | string; readonly message: unknown };
+  /** A mailbox has grown past the mark, or, being bounded, has dropped a message. */
+  mailbox: { readonly pid: Pid; readonly length: number; readonly dropped: boolean };
+}
+
+/** The actors of one node. */
+export class System implements ActorHome, TimerHost {
+  readonly home: Home;
+  /** Stands for what is no actor: `<0.0>`. */
+  readonly pid: Pid;
+  readonly scheduler: Scheduler;
+  readonly wheel: Wheel;
+  readonly names: Names = new Names();
+  readonly events: Emitter<SystemEvents>;
+  /** From this length on a mailbox asks before it takes a message. */
+  readonly mark: number = MAILBOX_MARK;
+  remote: Remote | undefined = undefined;
+  readonly #clock: Clock;
+  readonly #signals = new Signals();
+  readonly #actors = new Map<number, Actor>();
+  #lastId = 0;
+  /** The one native timer, armed for what is due next in the wheel. */
+  #alarm: Timer | undefined;
+  #alarmAt = Infinity;
+
+  constructor(home: Home, host: SystemHost, events: Emitter<SystemEvents> = new Emitter()) {
+    this.events = events;
+    this.home = home;
+    this.pid = new Pid(home, 0, undefined);
+    this.#clock = host.clock;
+    this.scheduler = new Scheduler(host.clock, (task) => host.yieldToIo(task));
+    this.wheel = new Wheel(host.clock.now());
+  }
+
+  /** How many actors there are. */
+  get size(): number {
+    return this.#actors.size;
+  }
+
+  /** All pids, in the order of spawning. */
+  pids(): Pid[] {
+    return Array.from(this.#actors.values(), (actor) => actor.pid as Pid);
+  }
+
+  /** Whether an actor of this node lives. */
+  isAlive(pid: Pid<never>): boolean {
+    return pid.target !== undefined;
+  }
+
+  /** The actor with a local id. */
+  find(id: number): Actor | undefined {
+    return this.#actors.get(id);
+  }
+
+  /** Spawns an actor, which has its first turn when this one is over. */
+  spawn<M, A extends unknown[]>(
+    parent: Actor | undefined,
+    options: SpawnOptions | undefined,
+    body: ActorFunction<M, A>,
+    args: A,
+  ): Pid<M> {
+    const id = ++this.#lastId;
+    const ancestors = parent === undefined ? NONE : parent.lineage ??= lineage(parent);
+    const actor = new Actor(
+      this,
+      id,
+      body as unknown as ActorFunction<never, never[]>,
+      args,
+      ancestors,
+    );
+    this.#actors.set(id, actor);
+    if (options !== undefined) this.#apply(actor, parent, options);
+    if (this.events.has("spawn")) this.events.emit("spawn", { pid: actor.pid as Pid });
+    this.scheduler.ready(actor);
+    return actor.pid as Pid<M>;
+  }
+
+  /** Sends; to nobody if there is no such actor. It neither blocks nor throws. */
+  send<M>(to: Pid<M>, message: M): void {
+    const actor = cellOf(to);
+    if (actor !== undefined) actor.deliver(message);
+    else this.#elsewhere(to, message);
+  }
+
+  /** Sends to a pid or to who is registered under a name. */
+  sendTo<M>(to: Pid<M> | string, message: M): void {
+    const pid = typeof to === "string" ? this.names.whereis(to) as Pid<M> | undefined : to;
+    if (pid !== undefined) this.send(pid, message);
+    else if (this.events.has("deadletter")) {
+      this.events.emit("deadletter", { to: to as string, message });
+    }
+  }
+
+  /** Asks, and gives the answer. */
+  call<Q, R>(
+    to: Pid<Call<Q, R>> | string,
+    request: Q,
+    options: CallOptions = NO_OPTIONS,
+  ): Promise<R> {
+    const { timeout = CALL_TIMEOUT_MS, signal } = options;
+    const pid = typeof to === "string" ? this.names.whereis(to) : to;
+    const actor = pid && cellOf(pid);
+    if (actor === undefined) return Promise.reject(new NoProcError(to));
+    if (signal?.aborted) return Promise.reject(signal.reason);
+    return new Promise<R>((resolve, reject) => {
+      const call = new PendingCall<Q, R>(request, actor, this.wheel, timeout, resolve, reject);
+      if (timeout !== Infinity) this.setTimer(call, timeout);
+      if (signal !== undefined) {
+        const abort = (): void => call.refuse(signal.reason);
+        signal.addEventListener("abort", abort, { once: true });
+        call.unlisten(() => signal.removeEventListener("abort", abort));
+      }
+      actor.deliver(call);
+    });
+  }
+
+  /** Sends an exit signal. `from` is who is named in it: outside of actors, the system itself. */
+  exit(to: Pid<never>, reason: ExitReason, from: Pid = this.pid): void {
+    const actor = cellOf(to);
+    if (actor !== undefined) this.#signals.exit(actor, from, reason);
+  }
+
+  link(actor: Cell, pid: Pid<never>): void {
+    this.#signals.link(actor, pid);
+  }
+
+  unlink(actor: Cell, pid: Pid<never>): void {
+    this.#signals.unlink(actor, pid);
+  }
+
+  monitor(actor: Cell, pid: Pid<never>): Ref {
+    return this.#signals.monitor(actor, pid);
+  }
+
+  demonitor(actor: Cell, ref: Ref, flush: boolean): boolean {
+    return this.#signals.demonitor(actor, ref, flush);
+  }
+
+  /** Sends a message after a time; an actor that is not there gets none. */
+  sendAfter<M>(to: Pid<M>, message: M, ms: number): TimerRef {
+    return this.#sendLater(to, message, ms, undefined);
+  }
+
+  /** Sends a message every so many milliseconds. */
+  sendInterval<M>(to: Pid<M>, message: M, ms: number): TimerRef {
+    return this.#sendLater(to, message, ms, Math.max(1, ms));
+  }
+
+  /** Milliseconds that were left, or false if the timer had fired or been cancelled. */
+  cancelTimer(timer: TimerRef): number | false {
+    return timer instanceof SentTimer ? timer.cancel() : false;
+  }
+
+  now(): number {
+    return this.#clock.now();
+  }
+
+  /** Hangs a timer in the wheel. */
+  setTimer(timer: WheelTimer, ms: number): void {
+    this.wheel.add(timer, this.#clock.now() + Math.max(0, ms));
+    if (timer.due < this.#alarmAt) this.#arm(timer.due);
+  }
+
+  /** An actor has ended. Called by it, once. */
+  ended(actor: Actor, reason: ExitReason, message: unknown): void {
+    const pid = actor.pid as Pid;
+    pid.target = undefined;
+    this.#actors.delete(pid.id);
+    if (!isOrderly(reason) && this.events.has("crash")) this.#report(actor, reason, message);
+    if (actor.names !== undefined) this.names.ended(actor);
+    if (actor.chain !== undefined) dropChain(actor, reason);
+    this.#signals.ended(actor, reason);
+    if (this.events.has("exit")) this.events.emit("exit", { pid, reason });
+  }
+
+  /** Whether a message may be put into a mailbox that has reached its watermark. */
+  admit(actor: Actor, message: unknown): boolean {
+    const { length, bound } = actor;
+    const pid = actor.pid as Pid;
+    const full = bound !== undefined && length >= bound.max && !isSystemMessage(message);
+    if (this.events.has("mailbox")) this.events.emit("mailbox", { pid, length, dropped: full });
+    // Told once for the mark; a bounded mailbox asks again for every message.
+    if (bound === undefined) actor.watermark = Infinity;
+    if (!full) return true;
+    switch (bound.policy) {
+      case "dropNewest":
+        return false;
+      case "dropOldest":
+        actor.take((old: unknown) => !isSystemMessage(old));
+        return true;
+      case "exit":
+        actor.end({ mailbox: "full" });
+        return false;
+    }
+  }
+
+  /** Ends every actor, and the wheel's alarm. */
+  stop(): void {
+    for (const actor of [...this.#actors.values()]) actor.end("shutdown");
+    this.#alarm?.cancel();
+  }
+
+  #apply(actor: Actor, parent: Actor | undefined, options: SpawnOptions): void {
+    if (options.name !== undefined) {
+      try {
+        this.names.register(options.name, actor.pid);
+      } catch (error) {
+        actor.end("normal");
+        throw error;
+      }
+    }
+    if (options.mailbox !== undefined) {
+      actor.bound = options.mailbox;
+      actor.watermark = options.mailbox.max;
+    }
+    if (options.link && parent !== undefined) this.#signals.link(parent, actor.pid as Pid);
+  }
+
+  #sendLater<M>(to: Pid<M>, message: M, ms: number, everyMs: number | undefined): TimerRef {
+    const actor = cellOf(to);
+    if (actor === undefined) return SPENT;
+    const timer = new SentTimer(this, actor, message, everyMs);
+    this.setTimer(timer, ms);
+    return timer;
+  }
+
+  #elsewhere(to: Pid<never>, message: unknown): void {
+    if (!to.home.local && this.remote !== undefined) this.remote.send(to, message);
+    else if (this.events.has("deadletter")) this.events.emit("deadletter", { to, message });
+  }
+
+  #arm(due: number): void {
+    this.#alarm?.cancel();
+    this.#alarmAt = due;
+    this.#alarm = this.#clock.after(Math.max(0, due - this.#clock.now()), this.#ring);
+  }
+
+  readonly #ring = (): void => {
+    this.#alarmAt = Infinity;
+    this.wheel.advance(this.#clock.now());
+    const due = this.wheel.nextDue();
+    if (due < this.#alarmAt) this.#arm(due);
+  };
+
+  #report(actor: Actor, reason: ExitReason, message: unknown): void {
+    const { pid, names = [], body, ancestors } = actor;
+    this.events.emit("crash", {
+      pid: pid as Pid,
+      names,
+      body: body.name || "anonymous",
+      reason,
+      message,
+      ancestors,
+    });
+  }
+}
+
+/** A crash as lines that a person can read. */
+export function crashText(crash: Crash): string {
+  const { pid, names, body, reason, message, ancestors } = crash;
+  const lines = [`actor ${[pid, ...names].join(" ")} (${body}) crashed: ${reasonText(reason)}`];
+  if (message !== undefined) lines.push(`  last message: ${reasonText(message as ExitReason)}`);
+  if (ancestors.length > 0) lines.push(`  ancestors: ${ancestors.join(" ")}`);
+  return lines.join("\n");
+}
+
+const NONE: readonly Pid[] = [];
+const NO_OPTIONS: CallOptions = {};
+
+function isSystemMessage(message: unknown): boolean {
+  return message instanceof Exit || message instanceof Down;
+}
+
+function lineage(parent: Actor): readonly Pid[] {
+  return [parent.pid as Pid, ...parent.ancestors].slice(0, ANCESTORS_MAX);
+}

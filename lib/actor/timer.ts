@@ -1,0 +1,71 @@
+/**
+ * Timers that send: after a time once, or again and again. They hang in the system's wheel, and on
+ * their target, so that none outlives it.
+ *
+ * @module
+ */
+import { type Cell, type Chained, hang, unhang } from "./cell.ts";
+import type { Wheel, WheelTimer } from "./wheel.ts";
+
+/** Names a timer that was set; for `cancelTimer`. */
+export interface TimerRef {
+  /** Milliseconds until it fires, or `undefined` if it will not any more. */
+  readonly left: number | undefined;
+}
+
+/** Where a timer finds its time. */
+export interface TimerHost {
+  readonly wheel: Wheel;
+  /** Now, on the wheel's clock. */
+  now(): number;
+  setTimer(timer: WheelTimer, ms: number): void;
+}
+
+/** A message on its way. */
+export class SentTimer implements WheelTimer, TimerRef, Chained {
+  due = 0;
+  next: WheelTimer | undefined = undefined;
+  previous: WheelTimer | undefined = undefined;
+  following: Chained | undefined = undefined;
+  preceding: Chained | undefined = undefined;
+  readonly #host: TimerHost;
+  readonly #target: Cell;
+  readonly #message: unknown;
+  readonly #everyMs: number | undefined;
+
+  constructor(host: TimerHost, target: Cell, message: unknown, everyMs: number | undefined) {
+    this.#host = host;
+    this.#target = target;
+    this.#message = message;
+    this.#everyMs = everyMs;
+    hang(this, target);
+  }
+
+  get left(): number | undefined {
+    return this.next === undefined ? undefined : Math.max(0, this.due - this.#host.now());
+  }
+
+  fire(): void {
+    if (this.#everyMs === undefined) unhang(this, this.#target);
+    // From the time that it was due, not from now: a late turn does not make the next one later.
+    else this.#host.wheel.add(this, this.due + this.#everyMs);
+    this.#target.deliver(this.#message);
+  }
+
+  /** Milliseconds that were left, or false if it had fired or been cancelled. */
+  cancel(): number | false {
+    const left = this.left;
+    if (left === undefined) return false;
+    this.#host.wheel.remove(this);
+    unhang(this, this.#target);
+    return left;
+  }
+
+  /** The target has ended. */
+  drop(): void {
+    this.#host.wheel.remove(this);
+  }
+}
+
+/** What is sent by timers is sent to a live actor; a dead one is answered with a spent reference. */
+export const SPENT: TimerRef = { left: undefined };
