@@ -7,7 +7,7 @@
  */
 import { readFileSync } from "node:fs";
 import process from "node:process";
-import { type Connection, type Node, RoomError, type Rooms, type Server } from "../../mod.ts";
+import { type Connection, type Node, RoomError, type Server } from "../../mod.ts";
 import {
   type ClientMessage,
   type NodeStatus,
@@ -25,9 +25,6 @@ const PAGE_HEADERS: Readonly<Record<string, string>> = {
   "Cross-Origin-Embedder-Policy": "require-corp",
   "Cross-Origin-Opener-Policy": "same-origin",
 };
-
-/** What rooms take for a member. Every connection is one, which its type does not say yet. */
-type RoomMember = Parameters<Rooms["broadcastFrom"]>[0];
 
 const RUNTIME = "Bun" in globalThis ? "bun" : "deno";
 
@@ -108,11 +105,7 @@ class Chat {
       case "broadcast":
         return this.#node.rooms.broadcast(message.room, this.#delivery(message));
       case "broadcastFrom":
-        return this.#node.rooms.broadcastFrom(
-          conn as unknown as RoomMember,
-          message.room,
-          this.#delivery(message),
-        );
+        return this.#node.rooms.broadcastFrom(conn, message.room, this.#delivery(message));
       case "watch":
         this.#watchers.add(conn);
         return send(conn, this.#status());
