@@ -134,6 +134,7 @@ export function hostWith(changes: (real: Host) => Partial<Host>): Host {
     listen: (options, accept) => real.listen(options, accept),
     connect: (options) => real.connect(options),
     atFlush: (task) => real.atFlush(task),
+    yieldToIo: (task) => real.yieldToIo(task),
     spawn: (options) => real.spawn(options),
     onSignal: (name, task) => real.onSignal(name, task),
     secretFile: (path, make) => real.secretFile(path, make),
