@@ -1,0 +1,77 @@
+/**
+ * Where terms are written: memory that is handed out in pieces and never written again.
+ *
+ *     ┌──────────────┬───────────────────────┬─────────────┐
+ *     │ taken before │ written, not taken    │ room        │
+ *     └──────────────┴───────────────────────┴─────────────┘
+ *     0              start                   at            end
+ *
+ * The owner writes what it likes, lets the encoder write terms, and takes the whole. What was taken may
+ * wait in a socket's queue, so the next piece follows behind it; when little room is left, fresh
+ * memory begins. The fields are open because the codec writes by the byte.
+ *
+ * @module
+ */
+
+/** The first memory of a buffer, in bytes. It doubles with every fresh one, up to the largest. */
+const CHUNK_BYTES_MIN = 4 * 1024;
+const CHUNK_BYTES_MAX = 64 * 1024;
+
+/** With less room than this, `take` begins fresh memory. */
+const ROOM_BYTES_MIN = 512;
+
+/** Bytes in the making. */
+export class TermBuffer {
+  /** The memory. */
+  bytes: Uint8Array<ArrayBuffer>;
+  /** The same memory. */
+  view: DataView;
+  /** Where the piece that was not taken begins. */
+  start = 0;
+  /** Where the next byte goes. */
+  at = 0;
+  /** Where the memory ends. */
+  end: number;
+
+  constructor(capacity: number = CHUNK_BYTES_MIN) {
+    this.bytes = new Uint8Array(capacity);
+    this.view = new DataView(this.bytes.buffer);
+    this.end = capacity;
+  }
+
+  /** Makes sure that `length` bytes can be written. Positions stay what they are. */
+  reserve(length: number): void {
+    if (this.at + length > this.end) this.#grow(this.at + length);
+  }
+
+  /** Writes bytes as they are. */
+  write(bytes: Uint8Array): void {
+    this.reserve(bytes.length);
+    this.bytes.set(bytes, this.at);
+    this.at += bytes.length;
+  }
+
+  /** What was written since the last time, as a view of memory that is not written again. */
+  take(): Uint8Array<ArrayBuffer> {
+    const piece = this.bytes.subarray(this.start, this.at);
+    this.start = this.at;
+    if (this.end - this.at < ROOM_BYTES_MIN) {
+      this.#use(Math.min(CHUNK_BYTES_MAX, Math.max(CHUNK_BYTES_MIN, this.end * 2)));
+      this.start = 0;
+      this.at = 0;
+    }
+    return piece;
+  }
+
+  #grow(needed: number): void {
+    const old = this.bytes.subarray(this.start, this.at);
+    this.#use(Math.max(needed, this.end * 2));
+    this.bytes.set(old, this.start);
+  }
+
+  #use(capacity: number): void {
+    this.bytes = new Uint8Array(capacity);
+    this.view = new DataView(this.bytes.buffer);
+    this.end = capacity;
+  }
+}

@@ -1,0 +1,381 @@
+/**
+ * Bytes to terms: the other half of `term/encode`. `term/tags` draws the layout.
+ *
+ * Decoding is total. Whatever the bytes are, they give a value or a {@linkcode ProtocolError}: every
+ * length and count is held against what is left before anything is made of it, nesting has a limit,
+ * and the keys that a peer invents become properties of their object and nothing else.
+ *
+ * @module
+ */
+import { assert } from "../base/assert.ts";
+import { EMPTY } from "../base/bytes.ts";
+import { ProtocolError } from "./errors.ts";
+import { type Pid, readPidId, readPidNode, type Ref } from "./pid.ts";
+import { type Shape, shapeOf } from "./shapes.ts";
+import {
+  BIGINT_BYTES_MAX,
+  DEPTH_MAX,
+  ERROR_CAUSE,
+  ERROR_STACK,
+  ERRORS_MAX,
+  SHAPES_MAX,
+  TAG,
+} from "./tags.ts";
+import { utf16Text, utf8TextOf } from "./text.ts";
+import { TextReader } from "./text_reader.ts";
+import { binaryOf } from "./typed_array.ts";
+
+/** The session's table of nodes, as the receiver of a pid sees it. */
+export interface PidReader {
+  /** The pid of an actor; `undefined` if the index was not announced. */
+  pid(index: number, id: number): Pid | undefined;
+  /** Likewise a reference. */
+  ref(index: number, id: number): Ref | undefined;
+}
+
+/** The errors that have a class of their own after the journey. */
+const ERROR_CLASSES: ReadonlyMap<string, ErrorConstructor> = new Map<string, ErrorConstructor>(
+  [EvalError, RangeError, ReferenceError, SyntaxError, TypeError, URIError].map((constructor) => [
+    constructor.name,
+    constructor,
+  ]),
+);
+
+/** Decodes the terms of one session from one direction, in the order in which they were encoded. */
+export class Decoder {
+  readonly #pids: PidReader | undefined;
+  /** By number. The first term begins with the version, and so with none. */
+  readonly #shapes: (Shape | undefined)[] = [];
+  readonly #text = new TextReader();
+  #began = false;
+  /** The bytes of the term, from `#from` up to `#end`. */
+  #bytes: Uint8Array = EMPTY;
+  #from = 0;
+  #at = 0;
+  #end = 0;
+  /** Over the whole memory behind `#bytes`; made anew only where that is another than last time. */
+  #view: DataView = new DataView(new ArrayBuffer(0));
+  /** How many errors the term has so far. */
+  #errors = 0;
+
+  /** Without `pids`, a pid is a {@linkcode ProtocolError}. */
+  constructor(pids?: PidReader) {
+    this.#pids = pids;
+  }
+
+  /**
+   * The term that the bytes `from` up to `to` are, all of them. It shares no memory with them. If they
+   * are none, a {@linkcode ProtocolError} says so, and the session is over.
+   */
+  decode(bytes: Uint8Array, from: number = 0, to: number = bytes.length): unknown {
+    assert(from >= 0 && from <= to && to <= bytes.length, "a range within the bytes");
+    this.#bytes = bytes;
+    this.#from = from;
+    this.#at = from;
+    this.#end = to;
+    this.#errors = 0;
+    this.#text.begin(bytes, to);
+    if (from < to && bytes[from] === TAG.VERSION) this.#begin();
+    else if (!this.#began) this.#fail("no version");
+    const value = this.#value(0);
+    if (this.#at < to) this.#fail("bytes behind the term");
+    return value;
+  }
+
+  #begin(): void {
+    this.#at++;
+    this.#began = true;
+    this.#shapes.length = 0;
+  }
+
+  #value(depth: number): unknown {
+    if (this.#at >= this.#end) this.#fail("a value is missing");
+    const tag = this.#bytes[this.#at++]!;
+    if (tag < TAG.STRING) return this.#shaped(tag - TAG.SHAPE, depth);
+    if (tag < TAG.INT) return this.#latin1(tag - TAG.STRING);
+    if (tag < TAG.ARRAY) return tag - TAG.INT;
+    if (tag < TAG.SHAPE_WIDE) return this.#array(tag - TAG.ARRAY, depth);
+    if (tag < TAG.NULL) return this.#shaped(((tag - TAG.SHAPE_WIDE) << 8) | this.#u8(), depth);
+    return this.#tagged(tag, depth);
+  }
+
+  #tagged(tag: number, depth: number): unknown {
+    switch (tag) {
+      case TAG.NULL:
+        return null;
+      case TAG.UNDEFINED:
+        return undefined;
+      case TAG.FALSE:
+        return false;
+      case TAG.TRUE:
+        return true;
+      case TAG.UINT8:
+        return this.#u8();
+      case TAG.UINT16:
+        return this.#u16();
+      case TAG.UINT32:
+        return this.#u32();
+      case TAG.INT8:
+        return (this.#u8() << 24) >> 24;
+      case TAG.INT16:
+        return (this.#u16() << 16) >> 16;
+      case TAG.INT32:
+        return this.#u32() | 0;
+      case TAG.FLOAT64:
+        return this.#f64();
+      case TAG.BIGINT64:
+        return this.#i64();
+      case TAG.BIGINT:
+        return this.#bigint();
+      case TAG.STRING8:
+        return this.#latin1(this.#u8());
+      case TAG.STRING32:
+        return this.#latin1(this.#u32());
+      case TAG.UTF8_8:
+        return this.#utf8(this.#u8());
+      case TAG.UTF8_32:
+        return this.#utf8(this.#u32());
+      case TAG.UTF16:
+        return this.#utf16(this.#u32());
+      case TAG.ARRAY32:
+        return this.#array(this.#u32(), depth);
+      case TAG.OBJECT8:
+        return this.#spelledOut(this.#keys(this.#u8()), depth);
+      case TAG.OBJECT32:
+        return this.#spelledOut(this.#keys(this.#u32()), depth);
+      case TAG.SHAPE_NEW:
+        return this.#newShape(depth);
+      case TAG.MAP:
+        return this.#map(this.#u32(), depth);
+      case TAG.SET:
+        return this.#set(this.#u32(), depth);
+      case TAG.DATE:
+        return new Date(this.#f64());
+      case TAG.BYTES:
+        return this.#copy(this.#u32());
+      case TAG.TYPED:
+        return this.#binary();
+      case TAG.PID:
+      case TAG.REF:
+        return this.#handle(tag);
+      case TAG.ERROR:
+        return this.#error(depth);
+      default:
+        this.#at--;
+        return this.#fail(`no tag: ${tag}`);
+    }
+  }
+
+  #shaped(number: number, depth: number): unknown {
+    const shape = this.#shapes[number];
+    if (shape === undefined) return this.#fail(`no shape: ${number}`);
+    return this.#fill(shape, depth);
+  }
+
+  #newShape(depth: number): unknown {
+    const number = this.#u16();
+    if (number >= SHAPES_MAX) this.#fail(`too many shapes: ${number}`);
+    const keys = this.#keys(this.#u8());
+    const shape = shapeOf(keys) ?? this.#fail("no keys of a shape");
+    this.#shapes[number] = shape;
+    return this.#fill(shape, depth);
+  }
+
+  #fill({ keys, inherited }: Shape, depth: number): unknown {
+    if (inherited) return this.#spelledOut(keys, depth);
+    this.#checkDepth(depth);
+    const object: Record<string, unknown> = {};
+    for (let i = 0; i < keys.length; i++) object[keys[i]!] = this.#value(depth + 1);
+    return object;
+  }
+
+  #spelledOut(keys: readonly string[], depth: number): unknown {
+    this.#checkDepth(depth);
+    const object: Record<string, unknown> = {};
+    for (const key of keys) define(object, key, this.#value(depth + 1), keys.length);
+    return object;
+  }
+
+  #keys(count: number): string[] {
+    // Every key and every value takes a byte at least.
+    this.#checkLeft(2 * count);
+    const keys: string[] = new Array(count);
+    for (let i = 0; i < count; i++) keys[i] = this.#string();
+    return keys;
+  }
+
+  #array(count: number, depth: number): unknown {
+    this.#checkDepth(depth);
+    this.#checkLeft(count);
+    const array: unknown[] = new Array(count);
+    for (let i = 0; i < count; i++) array[i] = this.#value(depth + 1);
+    return array;
+  }
+
+  #map(count: number, depth: number): unknown {
+    this.#checkDepth(depth);
+    this.#checkLeft(2 * count);
+    const map = new Map<unknown, unknown>();
+    for (let i = 0; i < count; i++) {
+      const key = this.#value(depth + 1);
+      map.set(key, this.#value(depth + 1));
+    }
+    return map;
+  }
+
+  #set(count: number, depth: number): unknown {
+    this.#checkDepth(depth);
+    this.#checkLeft(count);
+    const set = new Set<unknown>();
+    for (let i = 0; i < count; i++) set.add(this.#value(depth + 1));
+    return set;
+  }
+
+  #error(depth: number): unknown {
+    this.#checkDepth(depth);
+    if (++this.#errors > ERRORS_MAX) this.#fail("too many errors");
+    const flags = this.#u8();
+    if (flags > (ERROR_STACK | ERROR_CAUSE)) this.#fail(`no flags of an error: ${flags}`);
+    const name = this.#string();
+    const message = this.#string();
+    const error = new (ERROR_CLASSES.get(name) ?? Error)(message);
+    if (error.name !== name) hide(error, "name", name);
+    hide(error, "stack", flags & ERROR_STACK ? this.#string() : `${name}: ${message}`);
+    if (flags & ERROR_CAUSE) hide(error, "cause", this.#value(depth + 1));
+    return error;
+  }
+
+  #handle(tag: number): unknown {
+    const at = this.#at;
+    const view = this.#memory();
+    const packed = this.#take(8) + this.#bytes.byteOffset;
+    const node = readPidNode(view, packed);
+    const id = readPidId(view, packed);
+    const handle = tag === TAG.PID ? this.#pids?.pid(node, id) : this.#pids?.ref(node, id);
+    if (handle !== undefined) return handle;
+    this.#at = at;
+    return this.#fail(`no node: ${node}`);
+  }
+
+  #bigint(): bigint {
+    const sign = this.#u8();
+    const length = this.#u32();
+    if (sign > 1 || length === 0 || length > BIGINT_BYTES_MAX) this.#fail("no bigint");
+    const from = this.#take(length);
+    const value = BigInt(`0x${this.#bytes.subarray(from, from + length).toHex()}`);
+    return sign === 1 ? -value : value;
+  }
+
+  #binary(): unknown {
+    const kind = this.#u8();
+    const memory = this.#copy(this.#u32()).buffer;
+    return binaryOf(kind, memory) ?? this.#fail(`no binary data: kind ${kind}`);
+  }
+
+  #copy(length: number): Uint8Array<ArrayBuffer> {
+    const from = this.#take(length);
+    // Not slice(): a Buffer's shares its memory.
+    const copy = new Uint8Array(length);
+    copy.set(this.#bytes.subarray(from, from + length));
+    return copy;
+  }
+
+  #string(): string {
+    const at = this.#at;
+    // So deep that nothing but a scalar is read.
+    const value = this.#value(DEPTH_MAX);
+    if (typeof value === "string") return value;
+    this.#at = at;
+    return this.#fail("no string");
+  }
+
+  #latin1(length: number): string {
+    const from = this.#take(length);
+    return this.#text.latin1(from, from + length);
+  }
+
+  #utf8(length: number): string {
+    const from = this.#take(length);
+    return utf8TextOf(this.#bytes, from, from + length) ?? this.#fail("no UTF-8");
+  }
+
+  #utf16(length: number): string {
+    if (length % 2 !== 0) this.#fail("half a code unit");
+    const from = this.#take(length);
+    return utf16Text(this.#bytes, from, from + length);
+  }
+
+  #u8(): number {
+    return this.#bytes[this.#take(1)]!;
+  }
+
+  #u16(): number {
+    const at = this.#take(2);
+    return this.#bytes[at]! | (this.#bytes[at + 1]! << 8);
+  }
+
+  #u32(): number {
+    const at = this.#take(4);
+    const bytes = this.#bytes;
+    const high = (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24);
+    return (bytes[at]! | (bytes[at + 1]! << 8) | high) >>> 0;
+  }
+
+  #f64(): number {
+    return this.#memory().getFloat64(this.#take(8) + this.#bytes.byteOffset, true);
+  }
+
+  #i64(): bigint {
+    return this.#memory().getBigInt64(this.#take(8) + this.#bytes.byteOffset, true);
+  }
+
+  #memory(): DataView {
+    const memory = this.#bytes.buffer;
+    return this.#view.buffer === memory ? this.#view : this.#view = new DataView(memory);
+  }
+
+  /** Steps over `length` bytes that are there: where they begin. */
+  #take(length: number): number {
+    const at = this.#at;
+    if (length > this.#end - at) this.#fail(`${length} bytes are missing`);
+    this.#at = at + length;
+    return at;
+  }
+
+  #checkLeft(count: number): void {
+    if (count > this.#end - this.#at) this.#fail(`more than there are: ${count}`);
+  }
+
+  #checkDepth(depth: number): void {
+    if (depth >= DEPTH_MAX) this.#fail(`nested deeper than ${DEPTH_MAX}`);
+  }
+
+  #fail(what: string): never {
+    throw new ProtocolError(what, this.#at - this.#from);
+  }
+}
+
+/** The term that the bytes of {@linkcode encodeTerm} are. */
+export function decodeTerm(bytes: Uint8Array): unknown {
+  return new Decoder().decode(bytes);
+}
+
+/** An index further than this beyond the number of keys would make an array full of holes. */
+const INDEX_GAP_MAX = 16;
+
+/**
+ * Adds a property, whatever its name: assigning to `__proto__` would not. Where the name is the index of
+ * an array, an engine would reserve memory for all indices below.
+ */
+function define(object: object, key: string, value: unknown, keys: number): void {
+  if (Number(key) > keys + INDEX_GAP_MAX) {
+    // A property that cannot be written takes the others out of that memory.
+    Object.defineProperty(object, key, { value, configurable: true });
+  }
+  const property = { value, writable: true, enumerable: true, configurable: true };
+  Object.defineProperty(object, key, property);
+}
+
+function hide(error: Error, key: string, value: unknown): void {
+  Object.defineProperty(error, key, { value, writable: true, configurable: true });
+}

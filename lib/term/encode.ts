@@ -1,0 +1,401 @@
+/**
+ * Terms to bytes: what goes between actors of different nodes. `term/tags` draws the layout.
+ *
+ * A value is walked once. An object's keys lead through the tree of shapes while its values are
+ * written; the number of its shape goes in front at the end. If the tree ends on the way, the keys are
+ * new: they are written out in front of the values, and have a number from then on.
+ *
+ *     { type: "inc", by: 1 }    1st   f1 e9 0000 02 44"type" 42"by" 43"inc" 81
+ *                               2nd   00 43"inc" 81
+ *
+ * What may travel: null, undefined, booleans, numbers, bigints, strings, dates, binary data, errors,
+ * pids, references, and arrays, plain objects, maps and sets of these. Of an object its own
+ * enumerable properties with string keys; getters are asked. Holes of arrays become undefined. What
+ * occurs twice arrives as two.
+ *
+ * @module
+ */
+import { assert } from "../base/assert.ts";
+import { TermBuffer } from "./buffer.ts";
+import { type Home, Pid, Ref, writePid } from "./pid.ts";
+import { explain, Refusal } from "./refusal.ts";
+import { type ShapeNode, ShapeTree } from "./shapes.ts";
+import {
+  BIGINT_BYTES_MAX,
+  DEPTH_MAX,
+  ERROR_CAUSE,
+  ERROR_STACK,
+  ERRORS_MAX,
+  TAG,
+  TERM_BYTES_MAX,
+} from "./tags.ts";
+import { writeText } from "./text.ts";
+import { type Binary, bytesOf, kindOf } from "./typed_array.ts";
+
+/** The longest of what a value begins with, up to where it makes sure of room itself. */
+const HEAD_BYTES_MAX = 16;
+
+/** So many counts of an array have a tag of their own. */
+const SHORT_ARRAYS = TAG.SHAPE_WIDE - TAG.ARRAY;
+
+/** So many shapes have a tag of their own. */
+const SHORT_SHAPES = TAG.STRING - TAG.SHAPE;
+
+/** The session's table of nodes, as the sender of a pid sees it. */
+export interface PidWriter {
+  /** The index of a pid's home, which is announced to the peer if it is new; `undefined`: no room. */
+  index(home: Home): number | undefined;
+}
+
+/** Encodes the terms of one session in one direction. They are decoded in the same order. */
+export class Encoder {
+  readonly #pids: PidWriter | undefined;
+  readonly #bytesMax: number;
+  readonly #shapes = new ShapeTree();
+  /** The peer's shapes are not ours: the next term begins with the version. */
+  #anew = true;
+  /** Where the term goes that is being encoded. */
+  #out: TermBuffer = new TermBuffer(0);
+  /** Where it begins there. */
+  #start = 0;
+  /** The term itself. */
+  #message: unknown;
+  /** `Object.prototype` has enumerable properties, so `for in` gives more than an object's own. */
+  #polluted = false;
+  /** How many errors it has so far. */
+  #errors = 0;
+
+  /** Without `pids`, a pid is refused. A term of more than `bytesMax` is refused. */
+  constructor(pids?: PidWriter, bytesMax: number = TERM_BYTES_MAX) {
+    this.#pids = pids;
+    this.#bytesMax = bytesMax;
+  }
+
+  /**
+   * Writes a term to the end of `out`. What may not travel is a {@linkcode TermError}, and it is as if
+   * nothing had been asked; so it is if a getter throws.
+   */
+  encode(message: unknown, out: TermBuffer): void {
+    assert(this.#message === undefined, "a getter must not send");
+    if (this.#shapes.full) this.#forget();
+    const known = this.#shapes.count;
+    this.#begin(message, out);
+    try {
+      if (this.#anew) out.bytes[out.at++] = TAG.VERSION;
+      this.#value(message, 0);
+      this.#checkLength(0);
+      this.#anew = false;
+    } catch (error) {
+      out.at = this.#start;
+      this.#shapes.rollBack(known);
+      throw error instanceof Refusal ? explain(message, error) : error;
+    } finally {
+      this.#message = undefined;
+    }
+  }
+
+  #begin(message: unknown, out: TermBuffer): void {
+    out.reserve(HEAD_BYTES_MAX);
+    this.#message = message;
+    this.#out = out;
+    this.#start = out.at;
+    this.#errors = 0;
+    this.#polluted = false;
+    for (const _ in Object.prototype) this.#polluted = true;
+  }
+
+  #forget(): void {
+    this.#shapes.clear();
+    this.#anew = true;
+  }
+
+  #value(value: unknown, depth: number): void {
+    const out = this.#out;
+    if (out.at + HEAD_BYTES_MAX > out.end) this.#room(HEAD_BYTES_MAX);
+    switch (typeof value) {
+      case "string":
+        return writeText(out, value);
+      case "number":
+        return writeNumber(out, value);
+      case "object":
+        return value === null
+          ? void (out.bytes[out.at++] = TAG.NULL)
+          : this.#object(value, depth + 1);
+      case "boolean":
+        out.bytes[out.at++] = value ? TAG.TRUE : TAG.FALSE;
+        return;
+      case "undefined":
+        out.bytes[out.at++] = TAG.UNDEFINED;
+        return;
+      case "bigint":
+        return this.#bigint(value);
+      default:
+        throw new Refusal(value, `is a ${typeof value}, which cannot be sent`);
+    }
+  }
+
+  #object(value: object, depth: number): void {
+    if (depth > DEPTH_MAX) throw new Refusal(value, `is nested deeper than ${DEPTH_MAX}`, "depth");
+    const prototype = Object.getPrototypeOf(value);
+    if (prototype === Object.prototype || prototype === null) {
+      this.#plain(value as Record<string, unknown>, depth);
+    } else if (prototype === Array.prototype && Array.isArray(value)) this.#array(value, depth);
+    else this.#other(value, depth);
+  }
+
+  #plain(value: Record<string, unknown>, depth: number): void {
+    const out = this.#out;
+    const start = out.at;
+    const known = this.#shapes.count;
+    const body = out.at += known > SHORT_SHAPES ? 2 : 1;
+    let node: ShapeNode = this.#shapes.root;
+    if (this.#polluted) return this.#spellOut(value, depth, start, body, node);
+    for (const key in value) {
+      const last = node.last;
+      const next = last !== undefined && last.key === key ? last : node.find(key);
+      if (next === undefined) return this.#spellOut(value, depth, start, body, node);
+      node = next;
+      this.#value(value[key], depth);
+    }
+    const shape = node.shape;
+    // A number given since the walk began was given within this object: to the peer it is new.
+    if (shape < 0 || shape >= known) return this.#spellOut(value, depth, start, body, node);
+    if (known > SHORT_SHAPES) {
+      out.bytes[start] = TAG.SHAPE_WIDE + (shape >> 8);
+      out.bytes[start + 1] = shape & 0xff;
+    } else out.bytes[start] = TAG.SHAPE + shape;
+  }
+
+  /** An object whose keys, down from `node`, the peer does not know; the values up to there stand. */
+  #spellOut(
+    value: Record<string, unknown>,
+    depth: number,
+    start: number,
+    body: number,
+    node: ShapeNode,
+  ): void {
+    const out = this.#out;
+    const keys = node.path().concat(Object.keys(value).slice(node.depth));
+    const shape = this.#shapes.define(keys);
+    const written = out.at > body ? out.bytes.slice(body, out.at) : undefined;
+    out.at = start;
+    if (shape >= 0) writeNewShape(out, shape, keys.length);
+    else writeSpelledOut(out, keys.length);
+    for (const key of keys) writeText(out, key);
+    if (written !== undefined) out.write(written);
+    for (let i = node.depth; i < keys.length; i++) this.#value(value[keys[i]!], depth);
+  }
+
+  #array(value: readonly unknown[], depth: number): void {
+    const out = this.#out;
+    const count = value.length;
+    this.#checkLength(count);
+    if (count < SHORT_ARRAYS) out.bytes[out.at++] = TAG.ARRAY + count;
+    else writeHead(out, TAG.ARRAY32, count);
+    for (let i = 0; i < count; i++) this.#value(value[i], depth);
+  }
+
+  #other(value: object, depth: number): void {
+    const out = this.#out;
+    if (value instanceof Pid) this.#handle(TAG.PID, value);
+    else if (value instanceof Ref) this.#handle(TAG.REF, value);
+    else if (value instanceof Uint8Array) this.#bytes(value);
+    else if (isExactly(value, Map)) this.#map(value, depth);
+    else if (isExactly(value, Set)) this.#set(value, depth);
+    else if (isExactly(value, Date)) writeFloat(out, TAG.DATE, value.getTime());
+    else if (value instanceof Error) this.#error(value, depth);
+    else if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) this.#binary(value);
+    else throw new Refusal(value, `is ${describe(value)}, which cannot be sent`);
+  }
+
+  #handle(tag: number, handle: Pid | Ref): void {
+    const out = this.#out;
+    if (this.#pids === undefined) {
+      throw new Refusal(handle, `is ${handle}, which means something in a session only`);
+    }
+    const node = this.#pids.index(handle.home);
+    if (node === undefined) {
+      const what = `is ${handle}, and the session's table of nodes is full`;
+      throw new Refusal(handle, what, "system_limit");
+    }
+    out.bytes[out.at] = tag;
+    writePid(out.view, out.at + 1, node, handle.id);
+    out.at += 9;
+  }
+
+  #bigint(value: bigint): void {
+    const out = this.#out;
+    if (BigInt.asIntN(64, value) === value) {
+      out.bytes[out.at] = TAG.BIGINT64;
+      out.view.setBigInt64(out.at + 1, value, true);
+      out.at += 9;
+      return;
+    }
+    const digits = (value < 0n ? -value : value).toString(16);
+    const length = (digits.length + 1) >> 1;
+    if (length > BIGINT_BYTES_MAX) {
+      const what = `is a bigint of more than ${BIGINT_BYTES_MAX} bytes`;
+      throw new Refusal(value, what, "system_limit");
+    }
+    out.bytes[out.at] = TAG.BIGINT;
+    out.bytes[out.at + 1] = value < 0n ? 1 : 0;
+    out.view.setUint32(out.at + 2, length, true);
+    out.at += 6;
+    out.write(Uint8Array.fromHex(digits.padStart(2 * length, "0")));
+  }
+
+  #bytes(value: Uint8Array): void {
+    this.#checkLength(value.length);
+    writeHead(this.#out, TAG.BYTES, value.length);
+    this.#out.write(value);
+  }
+
+  #binary(value: Binary): void {
+    const out = this.#out;
+    const kind = kindOf(value);
+    if (kind < 0) throw new Refusal(value, `is ${describe(value)}, which cannot be sent`);
+    const bytes = bytesOf(value);
+    this.#checkLength(bytes.length);
+    out.bytes[out.at] = TAG.TYPED;
+    out.bytes[out.at + 1] = kind;
+    out.view.setUint32(out.at + 2, bytes.length, true);
+    out.at += 6;
+    out.write(bytes);
+  }
+
+  #map(value: ReadonlyMap<unknown, unknown>, depth: number): void {
+    const head = this.#out.at + 1;
+    writeHead(this.#out, TAG.MAP, 0);
+    let count = 0;
+    for (const [key, item] of value) {
+      this.#value(key, depth);
+      this.#value(item, depth);
+      count++;
+    }
+    // A getter may have added some on the way.
+    this.#out.view.setUint32(head, count, true);
+  }
+
+  #set(value: ReadonlySet<unknown>, depth: number): void {
+    const head = this.#out.at + 1;
+    writeHead(this.#out, TAG.SET, 0);
+    let count = 0;
+    for (const item of value) {
+      this.#value(item, depth);
+      count++;
+    }
+    this.#out.view.setUint32(head, count, true);
+  }
+
+  #error(value: Error, depth: number): void {
+    const out = this.#out;
+    if (++this.#errors > ERRORS_MAX) {
+      throw new Refusal(value, `is one of more than ${ERRORS_MAX} errors`, "system_limit");
+    }
+    const { name, message, stack, cause } = value;
+    const hasStack = typeof stack === "string";
+    const hasCause = cause !== undefined;
+    out.bytes[out.at++] = TAG.ERROR;
+    out.bytes[out.at++] = (hasStack ? ERROR_STACK : 0) | (hasCause ? ERROR_CAUSE : 0);
+    writeText(out, String(name));
+    writeText(out, String(message));
+    if (hasStack) writeText(out, stack);
+    if (hasCause) this.#value(cause, depth);
+  }
+
+  /** Makes room for `length` bytes more, within the limit. */
+  #room(length: number): void {
+    this.#checkLength(0);
+    this.#out.reserve(length);
+  }
+
+  /** Refuses the whole term if it is too long already, or with `more` bytes. */
+  #checkLength(more: number): void {
+    if (this.#out.at - this.#start + more <= this.#bytesMax) return;
+    throw new Refusal(this.#message, `is longer than ${this.#bytesMax} bytes`, "system_limit");
+  }
+}
+
+/** The bytes of one term, which stands for itself. There is no session, so it holds no pids. */
+export function encodeTerm(value: unknown): Uint8Array<ArrayBuffer> {
+  const out = new TermBuffer();
+  new Encoder().encode(value, out);
+  return out.take();
+}
+
+function writeNumber(out: TermBuffer, value: number): void {
+  const { bytes, at } = out;
+  if ((value | 0) !== value) {
+    if (value >= 0 && value >>> 0 === value) return writeHead(out, TAG.UINT32, value);
+    return writeFloat(out, TAG.FLOAT64, value);
+  }
+  if (value < 0) return writeNegative(out, value);
+  if (value < 64) {
+    if (value === 0 && Object.is(value, -0)) return writeFloat(out, TAG.FLOAT64, value);
+    bytes[at] = TAG.INT + value;
+    out.at = at + 1;
+  } else if (value < 0x100) {
+    bytes[at] = TAG.UINT8;
+    bytes[at + 1] = value;
+    out.at = at + 2;
+  } else if (value < 0x1_0000) {
+    bytes[at] = TAG.UINT16;
+    bytes[at + 1] = value & 0xff;
+    bytes[at + 2] = value >> 8;
+    out.at = at + 3;
+  } else writeHead(out, TAG.UINT32, value);
+}
+
+function writeNegative(out: TermBuffer, value: number): void {
+  const { bytes, view, at } = out;
+  if (value >= -0x80) {
+    bytes[at] = TAG.INT8;
+    bytes[at + 1] = value & 0xff;
+    out.at = at + 2;
+  } else if (value >= -0x8000) {
+    bytes[at] = TAG.INT16;
+    view.setInt16(at + 1, value, true);
+    out.at = at + 3;
+  } else {
+    bytes[at] = TAG.INT32;
+    view.setInt32(at + 1, value, true);
+    out.at = at + 5;
+  }
+}
+
+function writeFloat(out: TermBuffer, tag: number, value: number): void {
+  out.bytes[out.at] = tag;
+  out.view.setFloat64(out.at + 1, value, true);
+  out.at += 9;
+}
+
+/** A tag and a u32. */
+function writeHead(out: TermBuffer, tag: number, value: number): void {
+  out.bytes[out.at] = tag;
+  out.view.setUint32(out.at + 1, value, true);
+  out.at += 5;
+}
+
+function writeNewShape(out: TermBuffer, shape: number, keys: number): void {
+  out.bytes[out.at] = TAG.SHAPE_NEW;
+  out.view.setUint16(out.at + 1, shape, true);
+  out.bytes[out.at + 3] = keys;
+  out.at += 4;
+}
+
+function writeSpelledOut(out: TermBuffer, keys: number): void {
+  if (keys > 0xff) return writeHead(out, TAG.OBJECT32, keys);
+  out.bytes[out.at++] = TAG.OBJECT8;
+  out.bytes[out.at++] = keys;
+}
+
+/** Whether a value was made by this constructor, and not by one that extends it. */
+function isExactly<T>(value: object, constructor: new () => T): value is T & object {
+  return Object.getPrototypeOf(value) === constructor.prototype;
+}
+
+/** "an instance of Foo". */
+function describe(value: object): string {
+  const name = Object.getPrototypeOf(value)?.constructor?.name;
+  return typeof name === "string" && name !== "" ? `an instance of ${name}` : "no plain object";
+}

@@ -1,0 +1,94 @@
+/**
+ * Why a value cannot be sent, in words: the encoder knows only the culprit; the way to it is looked for
+ * afterwards, because a way that is kept up on every message costs more than the sending.
+ *
+ * @module
+ */
+import { TermError } from "./errors.ts";
+import { DEPTH_MAX } from "./tags.ts";
+
+/** Thrown within the encoder, and nowhere else seen. */
+export class Refusal {
+  /** What may not travel. */
+  readonly culprit: unknown;
+  /** What is wrong with it; follows the path. */
+  readonly what: string;
+  /** It is wrong in itself, it is over a limit, or it is nested too deep: perhaps in a circle. */
+  readonly why: "badarg" | "system_limit" | "depth";
+
+  constructor(culprit: unknown, what: string, why: "badarg" | "system_limit" | "depth" = "badarg") {
+    this.culprit = culprit;
+    this.what = what;
+    this.why = why;
+  }
+}
+
+/** A value within another, and the step from there. */
+interface Part {
+  readonly value: unknown;
+  /** Like `.users` or `[3]`. */
+  readonly step: string;
+}
+
+/** The longest path that is told; the middle of a longer one is left out. In characters. */
+const PATH_LENGTH_MAX = 400;
+
+/** What to tell whoever sent `message`. */
+export function explain(message: unknown, { culprit, what, why }: Refusal): TermError {
+  const way: Part[] = [{ value: message, step: "message" }];
+  // What gives another value at every look is not found again.
+  if (!walk(way, culprit, why === "depth")) way.length = 1;
+  if (why !== "depth") return new TermError(pathOf(way), what, why);
+  const circle = way.findIndex(({ value }, i) => way.findIndex((up) => up.value === value) < i);
+  if (circle < 0) return new TermError(pathOf(way), what, "system_limit");
+  return new TermError(pathOf(way.slice(0, circle + 1)), "is within itself: a circle");
+}
+
+/** Goes the encoder's way to the culprit, or to where it is too deep; false if there is none. */
+function walk(way: Part[], culprit: unknown, deep: boolean): boolean {
+  const { value } = way.at(-1)!;
+  if (way.length > DEPTH_MAX || !deep) { if (Object.is(value, culprit)) return true; }
+  if (typeof value !== "object" || value === null || way.length > DEPTH_MAX) return false;
+  for (const part of parts(value)) {
+    way.push(part);
+    if (walk(way, culprit, deep)) return true;
+    way.pop();
+  }
+  return false;
+}
+
+/** What a value holds, in the order in which it is encoded. */
+function* parts(value: object): Generator<Part> {
+  if (Array.isArray(value)) {
+    for (let i = 0; i < value.length; i++) yield { value: value[i], step: `[${i}]` };
+  } else if (value instanceof Map) {
+    let i = 0;
+    for (const [key, item] of value) {
+      yield { value: key, step: `.keys()[${i}]` };
+      const named = typeof key === "string";
+      yield { value: item, step: named ? `.get(${JSON.stringify(key)})` : `.values()[${i}]` };
+      i++;
+    }
+  } else if (value instanceof Set) {
+    let i = 0;
+    for (const item of value) yield { value: item, step: `.values()[${i++}]` };
+  } else if (value instanceof Error) yield { value: value.cause, step: ".cause" };
+  else if (isPlain(value)) {
+    for (const key of Object.keys(value)) yield { value: value[key], step: stepTo(key) };
+  }
+}
+
+function isPlain(value: object): value is Record<string, unknown> {
+  const prototype = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null;
+}
+
+function stepTo(key: string): string {
+  return /^[\p{L}_$][\p{L}\p{N}_$]*$/u.test(key) ? `.${key}` : `[${JSON.stringify(key)}]`;
+}
+
+function pathOf(way: readonly Part[]): string {
+  const path = way.map(({ step }) => step).join("");
+  if (path.length <= PATH_LENGTH_MAX) return path;
+  return `${path.slice(0, PATH_LENGTH_MAX / 2)} … ${path.slice(-PATH_LENGTH_MAX / 2)}`;
+}

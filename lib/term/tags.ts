@@ -1,0 +1,122 @@
+/**
+ * The layout of a term on the wire: every tag, one row each.
+ *
+ * An encoded term is a version byte where the dictionary of shapes begins anew, then one value. A
+ * value is a tag and what follows it. All integers are little-endian but those of BIGINT, whose bytes
+ * are in the order of its hexadecimal digits.
+ *
+ * | tag        | name        | what follows                                   | value                          |
+ * |------------|-------------|------------------------------------------------|--------------------------------|
+ * | 0x00..0x3f | SHAPE       | a value for each key of that shape             | object of shape 0 to 63        |
+ * | 0x40..0x7f | STRING      | as many bytes, one a character                 | string of 0 to 63 characters   |
+ * | 0x80..0xbf | INT         |                                                | integer, 0 to 63               |
+ * | 0xc0..0xcf | ARRAY       | as many values                                 | array of 0 to 15               |
+ * | 0xd0..0xd3 | SHAPE_WIDE  | u8; values. Shape 256 × (tag - 0xd0) + u8      | object of shape 0 to 1023      |
+ * | 0xd4       | NULL        |                                                | null                           |
+ * | 0xd5       | UNDEFINED   |                                                | undefined                      |
+ * | 0xd6       | FALSE       |                                                | false                          |
+ * | 0xd7       | TRUE        |                                                | true                           |
+ * | 0xd8       | UINT8       | u8                                             | integer                        |
+ * | 0xd9       | UINT16      | u16                                            | integer                        |
+ * | 0xda       | UINT32      | u32                                            | integer                        |
+ * | 0xdb       | INT8        | i8                                             | integer below 0                |
+ * | 0xdc       | INT16       | i16                                            | integer below 0                |
+ * | 0xdd       | INT32       | i32                                            | integer below 0                |
+ * | 0xde       | FLOAT64     | f64, bit for bit                               | any other number               |
+ * | 0xdf       | BIGINT64    | i64                                            | bigint                         |
+ * | 0xe0       | BIGINT      | u8 1 if below 0, u32 length, bytes             | bigint beyond 64 bits          |
+ * | 0xe1       | STRING8     | u8 length, bytes, one a character              | string up to U+00FF            |
+ * | 0xe2       | STRING32    | u32 length, bytes, one a character             | string up to U+00FF            |
+ * | 0xe3       | UTF8_8      | u8 length, bytes of UTF-8                      | string                         |
+ * | 0xe4       | UTF8_32     | u32 length, bytes of UTF-8                     | string                         |
+ * | 0xe5       | UTF16       | u32 length in bytes, even; u16 code units      | string with a lone surrogate   |
+ * | 0xe6       | ARRAY32     | u32 count, values                              | array                          |
+ * | 0xe7       | OBJECT8     | u8 count, keys, values                         | object                         |
+ * | 0xe8       | OBJECT32    | u32 count, keys, values                        | object                         |
+ * | 0xe9       | SHAPE_NEW   | u16 shape, u8 count, keys, values              | object, and what its shape is  |
+ * | 0xea       | MAP         | u32 count, as often a key and a value          | Map                            |
+ * | 0xeb       | SET         | u32 count, values                              | Set                            |
+ * | 0xec       | DATE        | f64 milliseconds since 1970, NaN if invalid    | Date                           |
+ * | 0xed       | BYTES       | u32 length, bytes                              | Uint8Array                     |
+ * | 0xee       | TYPED       | u8 kind, u32 length in bytes, bytes            | see `term/typed_array`         |
+ * | 0xef       | PID         | u64, see `term/pid`                            | Pid                            |
+ * | 0xf0       | REF         | u64, likewise                                  | Ref                            |
+ * | 0xf1       | VERSION     | value. Only in front: shapes begin anew        | the term, in version 1         |
+ * | 0xf2       | ERROR       | u8 flags, name, message, then as the flags say | Error                          |
+ *
+ * A key, a name, a message and a stack are values that must be strings. ERROR's flags: 1 if a stack
+ * follows, 2 if a cause does, in this order.
+ *
+ * Lengths of Map, Set and bytes have four bytes even when they are short, so that nothing on the wire
+ * is much smaller than what it becomes: a decoder makes at most about a hundred times the bytes that it
+ * was given, in the worst case that we know (many empty arrays, objects or typed arrays).
+ *
+ * @module
+ */
+
+/** Tags by name; for a tag that is a range, its first. */
+export const TAG = {
+  SHAPE: 0x00,
+  STRING: 0x40,
+  INT: 0x80,
+  ARRAY: 0xc0,
+  SHAPE_WIDE: 0xd0,
+  NULL: 0xd4,
+  UNDEFINED: 0xd5,
+  FALSE: 0xd6,
+  TRUE: 0xd7,
+  UINT8: 0xd8,
+  UINT16: 0xd9,
+  UINT32: 0xda,
+  INT8: 0xdb,
+  INT16: 0xdc,
+  INT32: 0xdd,
+  FLOAT64: 0xde,
+  BIGINT64: 0xdf,
+  BIGINT: 0xe0,
+  STRING8: 0xe1,
+  STRING32: 0xe2,
+  UTF8_8: 0xe3,
+  UTF8_32: 0xe4,
+  UTF16: 0xe5,
+  ARRAY32: 0xe6,
+  OBJECT8: 0xe7,
+  OBJECT32: 0xe8,
+  SHAPE_NEW: 0xe9,
+  MAP: 0xea,
+  SET: 0xeb,
+  DATE: 0xec,
+  BYTES: 0xed,
+  TYPED: 0xee,
+  PID: 0xef,
+  REF: 0xf0,
+  VERSION: 0xf1,
+  ERROR: 0xf2,
+} as const;
+
+/** ERROR carries a stack. */
+export const ERROR_STACK = 1;
+
+/** ERROR carries a cause. */
+export const ERROR_CAUSE = 2;
+
+/** Arrays, objects, maps, sets and errors stand in one another at most so deep; deeper is refused. */
+export const DEPTH_MAX = 64;
+
+/** A session has at most so many shapes at a time. A message past that spells its keys out. */
+export const SHAPES_MAX = 1024;
+
+/** An object with more keys is a dictionary, not a shape: its keys are spelled out. */
+export const SHAPE_KEYS_MAX = 64;
+
+/** An object with a longer key is none either. In characters. */
+export const SHAPE_KEY_LENGTH_MAX = 64;
+
+/** The longest bigint, both ways: Bun has none beyond 128 KiB. Longer is refused. */
+export const BIGINT_BYTES_MAX = 65_536;
+
+/** One term holds at most so many errors; more are refused, because each costs a stack to make. */
+export const ERRORS_MAX = 256;
+
+/** The longest term, where its owner says nothing else. Longer is refused. */
+export const TERM_BYTES_MAX: number = 16 * 1024 * 1024;

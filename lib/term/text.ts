@@ -1,0 +1,105 @@
+/**
+ * Strings to bytes and back.
+ *
+ *     up to U+00FF            one byte a character: STRING, STRING8, STRING32
+ *     beyond                  UTF-8: UTF8_8, UTF8_32
+ *     with a lone surrogate   UTF-16, so that nothing is lost: UTF16
+ *
+ * So text comes out as it went in, whatever it is. A long text with a character from U+0080 to U+00FF
+ * may be in UTF-8 as well.
+ *
+ * @module
+ */
+import { Buffer, isUtf8 } from "node:buffer";
+import type { TermBuffer } from "./buffer.ts";
+import { TAG } from "./tags.ts";
+
+/** From this length on a call into the runtime costs less than a loop. In characters. */
+const NATIVE_FROM_LENGTH = 40;
+
+/** What buffers can do and do not show in their types: each takes its `this` as any Uint8Array. */
+interface NativeText {
+  /** Writes at most `length` bytes from `at` on, no character in part; how many it wrote. */
+  utf8Write(this: Uint8Array, text: string, at: number, length: number): number;
+  ucs2Write(this: Uint8Array, text: string, at: number, length: number): number;
+  utf8Slice(this: Uint8Array, from: number, to: number): string;
+  ucs2Slice(this: Uint8Array, from: number, to: number): string;
+}
+
+const native = Buffer.prototype as unknown as NativeText;
+
+/** Writes a string. */
+export function writeText(out: TermBuffer, text: string): void {
+  const length = text.length;
+  if (length < NATIVE_FROM_LENGTH) writeShort(out, text, length);
+  else writeLong(out, text, length);
+}
+
+function writeShort(out: TermBuffer, text: string, length: number): void {
+  if (out.at + length >= out.end) out.reserve(length + 1);
+  const bytes = out.bytes;
+  const from = out.at + 1;
+  for (let i = 0; i < length; i++) {
+    const code = text.charCodeAt(i);
+    if (code > 0xff) return writeWide(out, text);
+    bytes[from + i] = code;
+  }
+  bytes[from - 1] = TAG.STRING + length;
+  out.at = from + length;
+}
+
+/** As if it were ASCII; the number of its bytes tells whether it is. */
+function writeLong(out: TermBuffer, text: string, length: number): void {
+  const from = out.at;
+  // Text that is not ASCII has more bytes than characters. Room for one more character of any kind
+  // makes sure that then more than `length` bytes are written.
+  out.reserve(5 + length + 4);
+  writeHead(out, length);
+  if (native.utf8Write.call(out.bytes, text, out.at, length + 4) === length) out.at += length;
+  else {
+    out.at = from;
+    writeWide(out, text);
+  }
+}
+
+function writeHead(out: TermBuffer, length: number): void {
+  if (length < 64) out.bytes[out.at++] = TAG.STRING + length;
+  else writeHead8(out, TAG.STRING8, TAG.STRING32, length);
+}
+
+function writeHead8(out: TermBuffer, tag8: number, tag32: number, length: number): void {
+  if (length < 256) {
+    out.bytes[out.at++] = tag8;
+    out.bytes[out.at++] = length;
+  } else {
+    out.bytes[out.at] = tag32;
+    out.view.setUint32(out.at + 1, length, true);
+    out.at += 5;
+  }
+}
+
+function writeWide(out: TermBuffer, text: string): void {
+  if (!text.isWellFormed()) return writeUnits(out, text);
+  const length = Buffer.byteLength(text);
+  out.reserve(5 + length);
+  writeHead8(out, TAG.UTF8_8, TAG.UTF8_32, length);
+  out.at += native.utf8Write.call(out.bytes, text, out.at, length);
+}
+
+function writeUnits(out: TermBuffer, text: string): void {
+  const length = 2 * text.length;
+  out.reserve(5 + length);
+  out.bytes[out.at] = TAG.UTF16;
+  out.view.setUint32(out.at + 1, length, true);
+  out.at += 5 + native.ucs2Write.call(out.bytes, text, out.at + 5, length);
+}
+
+/** The string of UTF-8 bytes; `undefined` if they are none. */
+export function utf8TextOf(bytes: Uint8Array, from: number, to: number): string | undefined {
+  return isUtf8(bytes.subarray(from, to)) ? native.utf8Slice.call(bytes, from, to) : undefined;
+}
+
+/** The string of UTF-16 code units, an even number of bytes. */
+export function utf16Text(bytes: Uint8Array, from: number, to: number): string {
+  return native.ucs2Slice.call(bytes, from, to);
+}

@@ -1,0 +1,57 @@
+/**
+ * Both ends of a session, for tests of terms: what is sent here arrives there, by way of bytes.
+ */
+import { TermBuffer } from "../../lib/term/buffer.ts";
+import { Decoder, type PidReader } from "../../lib/term/decode.ts";
+import { Encoder, type PidWriter } from "../../lib/term/encode.ts";
+import { type Home, Pid, Ref } from "../../lib/term/pid.ts";
+
+/** The sender's node. */
+export const HERE: Home = { node: "a@h:1", creation: 7, local: true };
+/** Some third node. */
+export const THERE: Home = { node: "c@h:3", creation: 9, local: false };
+
+/** Nodes that both ends know, by their index. */
+export const HOMES: readonly Home[] = [HERE, { node: "b@h:2", creation: 8, local: false }, THERE];
+
+/** The table of {@linkcode HOMES}. */
+export const PIDS: PidWriter & PidReader = {
+  index: (home) => HOMES.indexOf(home) < 0 ? undefined : HOMES.indexOf(home),
+  pid: (index, id) => HOMES[index] && new Pid(HOMES[index], id, undefined),
+  ref: (index, id) => HOMES[index] && new Ref(HOMES[index], id),
+};
+
+/** An encoder and the decoder at the other end. */
+export class Session {
+  readonly encoder: Encoder;
+  readonly decoder: Decoder = new Decoder(PIDS);
+  readonly out: TermBuffer = new TermBuffer();
+
+  constructor(bytesMax?: number) {
+    this.encoder = new Encoder(PIDS, bytesMax);
+  }
+
+  /** The bytes of a term. */
+  encode(term: unknown): Uint8Array {
+    this.encoder.encode(term, this.out);
+    return this.out.take();
+  }
+
+  /** The bytes of a term that need not be decoded, in hex. */
+  hex(term: unknown): string {
+    return this.encode(term).toHex();
+  }
+
+  /** Sends a term: what arrives. */
+  pass(term: unknown): unknown {
+    return this.decoder.decode(this.encode(term));
+  }
+}
+
+/** Bytes of hex, which may have spaces, and text in double quotes for its characters. */
+export function hex(text: string): Uint8Array {
+  const digits = text.replace(/"([^"]*)"/g, (_, chars: string) => {
+    return [...chars].map((char) => char.charCodeAt(0).toString(16).padStart(2, "0")).join("");
+  });
+  return Uint8Array.fromHex(digits.replace(/\s/g, ""));
+}
