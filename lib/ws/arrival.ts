@@ -295,7 +295,6 @@ export class Arrival<Data> implements StreamHandler {
     this.#response = body.getReader();
     for (;;) {
       const { done, value } = await this.#response.read();
-      if (this.#state !== "answering") return;
       if (done) break;
       const chunked = framing.kind === "chunked";
       if (value.length > 0) this.#stream.write(chunked ? encodeChunk(value) : value);

@@ -67,7 +67,7 @@ export interface Connection<Data = undefined> extends Member {
    * cut to 123 bytes. Does nothing unless open.
    */
   close(code?: number, reason?: string): void;
-  /** Enters a room of its server. Does nothing unless open. */
+  /** Enters a room of its server. Does nothing unless open. Throws `RoomError`. */
   join(room: string): void;
   /** Leaves a room. */
   leave(room: string): void;
@@ -136,8 +136,6 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
   #waiting = false;
   /** What followed the message that is being handled, in the same chunk. */
   #held: Uint8Array | undefined;
-  /** Nothing that the peer still sends is looked at. */
-  #deaf = false;
   /** When `closing` ends by force. */
   #deadline = Infinity;
   #endCode: number = CLOSE_CODES.abnormal;
@@ -266,7 +264,7 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
   /** Decodes until a handler gives a promise; the rest is kept. */
   #read(bytes: Uint8Array): void {
     const { input } = this.#terms;
-    for (let from = 0; from < bytes.length && !this.#deaf;) {
+    for (let from = 0; from < bytes.length;) {
       const length = Math.min(bytes.length - from, SCRATCH_BYTES);
       input.bytes.set(length === bytes.length ? bytes : bytes.subarray(from, from + length));
       const stop = this.#decoder.decode(input, 0, length, this.#reader);
@@ -291,7 +289,7 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
   // What the reader tells.
 
   get paused(): boolean {
-    return this.#waiting || this.#deaf;
+    return this.#waiting;
   }
 
   message(data: string | Uint8Array): void {
@@ -315,14 +313,15 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
       this.#endReason = frame.reason;
     }
     this.#sayGoodbye(frame.code, "");
-    this.#hangUp();
+    // Both have said goodbye. The server is the first to hang up.
+    this.#stream.end();
     return undefined;
   }
 
   fail(rule: Rule): void {
     const { code, words } = RULES[rule];
     this.#giveUp(code, words);
-    this.#hangUp();
+    this.#stream.end();
   }
 
   // Handlers.
@@ -387,12 +386,6 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
     // The handler's promise may be pending for ever; the peer's answer is to be read now. Not within
     // this call: another connection may be reading.
     if (this.#waiting) this.#terms.later(() => this.#goOn());
-  }
-
-  /** Both have said goodbye, or the peer is beyond it. The server is the first to hang up. */
-  #hangUp(): void {
-    this.#deaf = true;
-    this.#stream.end();
   }
 
   /** Acts on a message that did not fit. */

@@ -12,6 +12,7 @@
  * @module
  */
 import { Buffer, isUtf8 } from "node:buffer";
+import { assert } from "../base/assert.ts";
 import { type FrameSink, OPCODES, type Rule } from "./frame.ts";
 import type { Scratch } from "./scratch.ts";
 import { Utf8Check } from "./utf8.ts";
@@ -124,9 +125,10 @@ class Parts {
     return this.#utf8.push(bytes, from, to);
   }
 
+  /** To be called when all has come that was announced: then the memory is exactly filled. */
   bytes(): Uint8Array {
-    const exact = this.#length === this.#memory.length;
-    return exact ? this.#memory : this.#memory.slice(0, this.#length);
+    assert(this.#length === this.#memory.length, "a message ends before its last byte");
+    return this.#memory;
   }
 
   text(): string | undefined {

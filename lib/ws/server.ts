@@ -189,8 +189,6 @@ class WebSocketServer<Data> implements Server {
     this.#arrivals.delete(arrival);
     this.#connections.add(connection);
     connection.start(early);
-    // Its hook was slower than the stop.
-    if (this.#stopped !== undefined) connection.close(CLOSE_CODES.goingAway);
   }
 
   #tick(): void {

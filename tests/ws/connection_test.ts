@@ -82,7 +82,10 @@ class Stage {
 
   /** The peer sends these frames in one chunk. */
   receive(...shapes: readonly FrameShape[]): void {
-    this.stream.handler.data(join(...shapes.map((shape) => buildFrame(shape))));
+    const chunk = join(...shapes.map((shape) => buildFrame(shape)));
+    this.stream.handler.data(chunk);
+    // The memory is the host's, which uses it again.
+    chunk.fill(0xff);
   }
 
   /** What was sent, with the end of our side. */

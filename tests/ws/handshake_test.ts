@@ -157,6 +157,12 @@ test("HeadReader refuses a line, a count and a head over its limits, and takes t
   assertEquals([verdict(total(16384)), verdict(total(16385))], ["head", 431]);
 });
 
+test("HeadReader refuses a wrong byte when it comes, not when the head is whole", () => {
+  for (const start of ["GET / HTTP/1.1\n", "GET / HTTP/1.1\rH", "GET /\0"]) {
+    assertEquals([verdict(start.slice(0, -1)), verdict(start)], ["more", 400]);
+  }
+});
+
 test("HeadReader refuses an endless line without waiting for its end", () => {
   assertEquals(verdict("x".repeat(9000)), 414);
   assertEquals(verdict("GET / HTTP/1.1\r\nX: " + "x".repeat(20_000)), 431);

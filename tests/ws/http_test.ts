@@ -152,6 +152,24 @@ test("serve takes the length of a body from its header", async () => {
   });
 });
 
+test("serve lets no response speak of the connection", async () => {
+  const headers = {
+    "Transfer-Encoding": "gzip",
+    Connection: "keep-alive",
+    "Keep-Alive": "1",
+    X: "y",
+  };
+  await serving({ fetch: () => new Response(null, { headers }) }, async (server) => {
+    const client = await ask(server, "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+    assertEquals(client.header("connection"), "close");
+    assertEquals([client.header("transfer-encoding"), client.header("keep-alive")], [
+      undefined,
+      undefined,
+    ]);
+    assertEquals([client.header("x"), client.header("content-length")], ["y", "0"]);
+  });
+});
+
 test("serve does not pull a body faster than its client reads", async () => {
   let pulled = 0;
   const body = new ReadableStream<Uint8Array>({

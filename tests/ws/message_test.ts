@@ -157,13 +157,13 @@ test("MessageReader holds no more memory than the bytes that came, whatever is a
   const start = buildFrame({ opcode: 2, claims: limit, payload: "x".repeat(100) });
   const scratch = new Scratch();
   const kept: MessageReader[] = [];
-  const before = process.memoryUsage().rss;
+  const before = memory();
   for (let i = 0; i < 4000; i++) {
     const reader = new MessageReader(new MessageRecorder(), limit);
     feed(new FrameDecoder("server", limit), reader, [start], scratch);
     kept.push(reader);
   }
-  assertLess(process.memoryUsage().rss - before, 100 << 20);
+  assertLess(memory() - before, 100 << 20);
   assertEquals(kept.length, 4000);
 });
 
@@ -181,3 +181,9 @@ test("MessageReader is told of a message while later frames of the chunk wait", 
   ]);
   assertEquals(order, ["1", "control 9", "2"]);
 });
+
+/** Memory that was asked for, used or not. */
+function memory(): number {
+  const { rss, external } = process.memoryUsage();
+  return Math.max(rss, external);
+}

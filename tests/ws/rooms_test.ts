@@ -78,6 +78,17 @@ test("Rooms.broadcast hands every member the same bytes, once a turn", () => {
   assertEquals(a!.handed.length, 1);
 });
 
+test("Rooms wait for the end of a turn once, whatever it brings", () => {
+  const stage = new Stage();
+  stage.members(1);
+  stage.members(1, "s");
+  for (const room of ["r", "s", "r"]) stage.rooms.broadcast(room, "x");
+  assertEquals(stage.tasks.length, 1);
+  stage.endTurn();
+  stage.rooms.broadcast("r", "x");
+  assertEquals(stage.tasks.length, 1);
+});
+
 test("Rooms.broadcast does not change bytes that were handed out in an earlier turn", () => {
   const stage = new Stage();
   const [a] = stage.members(1);
@@ -121,6 +132,7 @@ test("Rooms.broadcastFrom leaves out the one, whatever surrounds it in the batch
   assertEquals(b!.got, ["1 from a", "2", "4 from a"]);
   assertEquals(c!.got, ["1 from a", "2", "3 from b", "4 from a"]);
   assertEquals(c!.handed.length, 1);
+  assertEquals([a, b].flatMap((each) => each!.handed).filter(({ length }) => length === 0), []);
   stage.rooms.broadcast("r", "5");
   stage.endTurn();
   assertEquals(a!.got.at(-1), "5");

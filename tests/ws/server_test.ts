@@ -232,6 +232,7 @@ test("serve asks the upgrade hook, and attaches data, protocol and headers", asy
       return { data: { user: "ann" }, protocol: "chat", headers: { "X-Node": "a" } };
     },
     open: (conn) => conn.send(`${conn.data.user} ${conn.protocol}`),
+    message: (conn, data) => conn.send(data),
   }, async (server) => {
     const client = await RawClient.open(host, server.port, {
       "Sec-WebSocket-Protocol": "chat, other",
@@ -240,6 +241,8 @@ test("serve asks the upgrade hook, and attaches data, protocol and headers", asy
     assertEquals(await client.nextText(), "ann chat");
     assertEquals([client.header("sec-websocket-protocol"), client.header("x-node")], ["chat", "a"]);
     assertEquals(seen, ["127.0.0.1", "?a=1", "t"]);
+    client.send({ payload: "and on" });
+    assertEquals(await client.nextText(), "and on");
   });
 });
 
@@ -276,6 +279,24 @@ test("serve answers 500 for an upgrade hook that fails or gives what cannot be",
       assertEquals([client.status, log.length], [500, 1]);
     });
   }
+});
+
+test("serve opens nothing for an upgrade hook that answers when it is too late", async () => {
+  let opened = 0;
+  let answer = (): void => {};
+  await serving({
+    upgrade: () => new Promise<void>((resolve) => answer = resolve),
+    open: () => opened++,
+    handshakeTimeout: 60,
+  }, async (server) => {
+    const client = await RawClient.connect(host, server.port);
+    client.write(upgradeRequest());
+    await client.gone();
+    answer();
+    const other = await RawClient.connect(host, server.port);
+    await other.gone();
+    assertEquals([client.status, opened, server.connections], [503, 0, 0]);
+  });
 });
 
 test("serve lets in pages of the named origins only, and clients that name none", async () => {
@@ -509,16 +530,27 @@ test("Server.stop sends what was sent before it, and then the close", async () =
 
 test("Server.stop cuts off whoever has not gone in time", async () => {
   let code = 0;
+  let asked = false;
   const server = await serve(host, {
+    // Nothing but the stop would end them within the test.
+    closeTimeout: 600_000,
+    handshakeTimeout: 600_000,
+    fetch: () => {
+      asked = true;
+      return new Promise(() => {});
+    },
     close: (_conn, each) => {
       code = each;
     },
   });
   const client = await RawClient.open(host, server.port);
   client.polite = false;
-  await RawClient.connect(host, server.port);
+  const waiting = await RawClient.connect(host, server.port);
+  waiting.write("GET / HTTP/1.0\r\n\r\n");
+  await until("the hook is asked", () => asked);
   await server.stop({ timeout: 30 });
   await client.gone();
+  await waiting.gone();
   assertEquals([server.connections, code], [0, 1006]);
 });
 
