@@ -54,11 +54,67 @@ export {
   NoProcError,
 } from "./lib/actor/errors.ts";
 export { Down, Exit, type ExitReason } from "./lib/actor/exit.ts";
-export type { Crash, SystemEvents } from "./lib/actor/system.ts";
+export type { Crash, Restarting, SystemEvents } from "./lib/actor/system.ts";
 export type { TimerRef } from "./lib/actor/timer.ts";
 export { type Home, Pid, Ref } from "./lib/term/pid.ts";
 export { type MeshEvents, NodeConnectError, type OwnTls } from "./lib/dist/mesh.ts";
 export { SESSION_ENDS, type SessionEnd } from "./lib/dist/connection.ts";
+export {
+  type Args,
+  type Asks,
+  type CallHandler,
+  type CastHandler,
+  goOn,
+  type Later,
+  noReply,
+  Outcome,
+  type Reply,
+  type Rest,
+  type Service,
+  service,
+  type ServiceContext,
+  type ServiceDefinition,
+  type ServicePid,
+  stop,
+  type Tells,
+  UnknownCallError,
+} from "./lib/otp/service.ts";
+export {
+  type AwaitOptions,
+  type MapOptions,
+  type Task,
+  task,
+  type TaskApi,
+  TaskExitError,
+  type TaskFunction,
+  TaskTimeoutError,
+} from "./lib/otp/task.ts";
+export {
+  type Backoff,
+  type ChildSpec,
+  ChildSpecError,
+  type Restart,
+  RESTARTS,
+  type Started,
+} from "./lib/otp/child.ts";
+export {
+  AUTO_SHUTDOWNS,
+  type AutoShutdown,
+  type ChildCount,
+  type ChildInfo,
+  Supervisor,
+  SupervisorError,
+  type SupervisorFault,
+  type SupervisorOptions,
+} from "./lib/otp/supervisor.ts";
+export {
+  type DynamicChildSpec,
+  DynamicSupervisor,
+  type DynamicSupervisorOptions,
+} from "./lib/otp/dynamic_supervisor.ts";
+export type { Starter } from "./lib/otp/start.ts";
+export { STRATEGIES, type Strategy } from "./lib/otp/strategy.ts";
+export { treeText } from "./lib/otp/tree.ts";
 export { NodeNameError } from "./lib/dist/name.ts";
 export { CookieError } from "./lib/dist/cookie.ts";
 export { LOG_LEVELS, type LogLevel, type LogSink } from "./lib/base/log.ts";

@@ -40,6 +40,8 @@ export class Mailbox {
     for (let i = 0; i < this.length; i++) {
       const message = this.#items[(this.#head + i) & (this.#items.length - 1)];
       if (!wanted(message as never)) continue;
+      // The predicate may have ended the actor, which empties the mailbox.
+      if (i >= this.length) return undefined;
       this.#close(i);
       return { message };
     }

@@ -3,12 +3,14 @@
  *
  * @module
  */
+import { assert } from "../base/assert.ts";
 import type { Clock, Timer } from "../base/clock.ts";
 import { Emitter } from "../base/emitter.ts";
+import type { Random } from "../base/random.ts";
 import { type Home, Pid, type Ref } from "../term/pid.ts";
 import { Actor, type ActorHome } from "./actor.ts";
 import { type Call, CALL_TIMEOUT_MS, type CallOptions, PendingCall } from "./call.ts";
-import { type Cell, cellOf, dropChain } from "./cell.ts";
+import { type Cell, cellOf, type Chained, dropChain, hang, unhang } from "./cell.ts";
 import { NoProcError } from "./errors.ts";
 import { Down, Exit, type ExitReason, isOrderly, reasonText } from "./exit.ts";
 import { Names } from "./names.ts";
@@ -27,6 +29,7 @@ const MAILBOX_MARK = 100_000;
 /** What a system takes from outside. */
 export interface SystemHost {
   readonly clock: Clock;
+  readonly random: Random;
   /** Calls the task when sockets and timers have had a turn. */
   yieldToIo(task: () => void): void;
 }
@@ -52,6 +55,20 @@ export interface Crash {
   readonly ancestors: readonly Pid[];
 }
 
+/** A supervisor's child has ended in disorder. */
+export interface Restarting {
+  /** Who supervises it. */
+  readonly supervisor: Pid;
+  /** Its id. */
+  readonly child: string;
+  /** Why it ended. */
+  readonly reason: ExitReason;
+  /** Restarts within the supervisor's period, this one included. */
+  readonly restarts: number;
+  /** What the supervisor does next, in words. */
+  readonly next: string;
+}
+
 /** What a system tells. Nothing is made for an event that nobody listens to. */
 export interface SystemEvents {
   /** An actor was spawned. */
@@ -60,6 +77,8 @@ export interface SystemEvents {
   exit: { readonly pid: Pid; readonly reason: ExitReason };
   /** An actor has ended in disorder. */
   crash: Crash;
+  /** A supervisor's child has ended in disorder. */
+  restart: Restarting;
   /** A message to an actor that is not there. */
   deadletter: { readonly to: Pid<never> | string; readonly message: unknown };
   /** A mailbox has grown past the mark, or, being bounded, has dropped a message. */
@@ -79,6 +98,7 @@ export class System implements ActorHome, TimerHost {
   readonly mark: number = MAILBOX_MARK;
   remote: Remote | undefined = undefined;
   readonly #clock: Clock;
+  readonly #random: Random;
   readonly #signals = new Signals();
   readonly #actors = new Map<number, Actor>();
   #lastId = 0;
@@ -88,9 +108,10 @@ export class System implements ActorHome, TimerHost {
 
   constructor(home: Home, host: SystemHost, events: Emitter<SystemEvents> = new Emitter()) {
     this.events = events;
-    this.home = home;
+    this.home = { ...home, system: this };
     this.pid = new Pid(home, 0, undefined);
     this.#clock = host.clock;
+    this.#random = host.random;
     this.scheduler = new Scheduler(host.clock, (task) => host.yieldToIo(task));
     this.wheel = new Wheel(host.clock.now());
   }
@@ -103,6 +124,30 @@ export class System implements ActorHome, TimerHost {
   /** All pids, in the order of spawning. */
   pids(): Pid[] {
     return Array.from(this.#actors.values(), (actor) => actor.pid as Pid);
+  }
+
+  /** Resolves with the reason when an actor has ended; at once, with "noproc", if there is none. */
+  whenEnded(pid: Pid<never>): Promise<ExitReason> {
+    const cell = cellOf(pid);
+    if (cell === undefined) return Promise.resolve("noproc");
+    return new Promise((ended) => hang(new Waiting(ended), cell));
+  }
+
+  /** Ends one actor when another has ended, but not the other way round. */
+  ownedBy(owner: Pid<never>, pid: Pid<never>): void {
+    const cell = cellOf(owner);
+    if (cell === undefined) return this.exit(pid, "kill");
+    const owned = new Waiting(() => this.exit(pid, "kill"));
+    hang(owned, cell);
+    this.whenEnded(pid).then(() => unhang(owned, cell));
+  }
+
+  /** The result of a promise, unless it takes too long. */
+  within<T>(promise: Promise<T>, ms: number, late: () => Error): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const timer = this.#clock.after(ms, () => reject(late()));
+      promise.then(resolve, reject).finally(() => timer.cancel());
+    });
   }
 
   /** Whether an actor of this node lives. */
@@ -218,6 +263,11 @@ export class System implements ActorHome, TimerHost {
     return this.#clock.now();
   }
 
+  /** A number by chance, in [0, 1). */
+  chance(): number {
+    return this.#random.next();
+  }
+
   /** Hangs a timer in the wheel. */
   setTimer(timer: WheelTimer, ms: number): void {
     this.wheel.add(timer, this.#clock.now() + Math.max(0, ms));
@@ -325,6 +375,28 @@ export function crashText(crash: Crash): string {
   if (message !== undefined) lines.push(`  last message: ${reasonText(message as ExitReason)}`);
   if (ancestors.length > 0) lines.push(`  ancestors: ${ancestors.join(" ")}`);
   return lines.join("\n");
+}
+
+/** Somebody who is no actor waits for an actor's end. */
+class Waiting implements Chained {
+  following: Chained | undefined = undefined;
+  preceding: Chained | undefined = undefined;
+  readonly #ended: (reason: ExitReason) => void;
+
+  constructor(ended: (reason: ExitReason) => void) {
+    this.#ended = ended;
+  }
+
+  drop(reason: ExitReason): void {
+    this.#ended(reason);
+  }
+}
+
+/** The system that a pid is held by. */
+export function systemOf(pid: Pid<never>): System {
+  const { system } = pid.home;
+  assert(system instanceof System, "a pid that no system holds");
+  return system;
 }
 
 const NONE: readonly Pid[] = [];

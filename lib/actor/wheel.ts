@@ -16,8 +16,8 @@ const SLOTS: number = 1 << BITS;
 const MASK: number = SLOTS - 1;
 const LEVELS = 4;
 
-/** The farthest that a timer can be away: about 49 days. One that is farther fires then. */
-export const TIMER_MS_MAX: number = 2 ** (BITS * LEVELS) - 1;
+/** The farthest that a timer can be from the wheel's tick: about 49 days. One that is farther fires then. */
+export const REACH_MS: number = 2 ** (BITS * LEVELS) - 1;
 
 /** Something that can hang in the wheel. The wheel writes its first three fields. */
 export interface WheelTimer {
@@ -54,7 +54,7 @@ export class Wheel {
   /** Hangs a timer to fire at `due`, or in the next tick if that is past. */
   add(timer: WheelTimer, due: number): void {
     const tick = Math.max(Math.ceil(due), this.#tick);
-    timer.due = Math.min(tick, this.#tick + TIMER_MS_MAX);
+    timer.due = Math.min(tick, this.#tick + REACH_MS);
     this.size++;
     this.#hang(timer);
   }
@@ -70,15 +70,11 @@ export class Wheel {
     this.size--;
   }
 
-  /** Fires all that are due at `now`, in the order of their ticks. */
+  /** Fires all that are due at `now`, in the order of their ticks. From one to the next it jumps. */
   advance(now: number): void {
     const end = Math.floor(now);
-    while (this.#tick <= end) {
-      if (this.size === 0) {
-        this.#tick = end + 1;
-        return;
-      }
-      const tick = this.#tick;
+    for (let tick = this.nextDue(); tick <= end; tick = this.nextDue()) {
+      this.#tick = tick;
       if ((tick & MASK) === 0) this.#cascade(tick);
       this.#tick++;
       const head = this.#slots[tick & MASK]!;
@@ -88,6 +84,7 @@ export class Wheel {
         timer.fire();
       }
     }
+    this.#tick = Math.max(this.#tick, end + 1);
   }
 
   /**
@@ -99,8 +96,8 @@ export class Wheel {
     let due = Infinity;
     for (let level = 0; level < LEVELS; level++) {
       const span = 2 ** (BITS * level);
-      // On level 0 the current slot has not been looked at; those above have been when they began.
-      const first = level === 0 ? this.#tick : Math.floor(this.#tick / span) + 1;
+      // A slot that began before this tick has been looked at; one that begins with it has not.
+      const first = Math.ceil(this.#tick / span);
       for (let at = first; at < first + SLOTS && at * span < due; at++) {
         const head = this.#slots[level * SLOTS + (at & MASK)]!;
         if (head.next !== head) due = at * span;

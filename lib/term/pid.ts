@@ -23,6 +23,8 @@ export interface Home {
   readonly creation: number;
   /** It is the node itself that holds the pid. */
   readonly local: boolean;
+  /** What sends on behalf of the node that holds the pid; for the runtime. */
+  readonly system?: object | undefined;
 }
 
 /**

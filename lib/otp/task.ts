@@ -1,0 +1,184 @@
+/**
+ * Tasks: a function that runs as an actor of its own, and whose result somebody waits for.
+ *
+ * A task belongs to who started it: when that actor ends, so does the task. A crash of the task is
+ * the reason that `await` rejects with; it sends no message and ends nobody else.
+ *
+ * @module
+ */
+import type { ExitReason } from "../actor/exit.ts";
+import { reasonText } from "../actor/exit.ts";
+import type { Self } from "../actor/self.ts";
+import { systemOf } from "../actor/system.ts";
+import type { Pid } from "../term/pid.ts";
+import type { Starter } from "./start.ts";
+
+/** How long `task.await` waits unless told otherwise. Milliseconds. */
+export const AWAIT_TIMEOUT_MS = 5_000;
+
+/** How many tasks of a `task.map` run at once unless told otherwise. */
+export const MAP_CONCURRENCY = 8;
+
+/** A task that has not given its result in time. It goes on; cancel it, or await it again. */
+export class TaskTimeoutError extends Error {
+  /** Tells the class of the error. */
+  override readonly name = "TaskTimeoutError";
+  /** Stable code: `"timeout"`. */
+  readonly code = "timeout";
+}
+
+/** A task that ended without a result: `reason` says why. */
+export class TaskExitError extends Error {
+  /** Tells the class of the error. */
+  override readonly name = "TaskExitError";
+  /** Stable code: `"exit"`. */
+  readonly code = "exit";
+  /** Why it ended: the `Error` that it threw, `"killed"`, … */
+  readonly reason: ExitReason;
+
+  /** For the runtime. */
+  constructor(pid: Pid<never>, reason: ExitReason) {
+    super(`task ${pid} ended without a result: ${reasonText(reason)}`, { cause: reason });
+    this.reason = reason;
+  }
+}
+
+/** A task that was started. */
+export interface Task<T> {
+  /** The actor that runs it. */
+  readonly pid: Pid<never>;
+  /** Its result; rejects with {@linkcode TaskExitError}. */
+  readonly result: Promise<T>;
+}
+
+/** What a task runs. `self.signal` is aborted when it is cancelled. */
+export type TaskFunction<T> = (self: Self<never>) => T | Promise<T>;
+
+/** Options of {@linkcode TaskApi.await}. */
+export interface AwaitOptions {
+  /** Milliseconds; `Infinity` for as long as it takes. Default 5000. */
+  readonly timeout?: number | undefined;
+}
+
+/** Options of {@linkcode TaskApi.map}. */
+export interface MapOptions {
+  /** How many run at once. Default 8. */
+  readonly concurrency?: number | undefined;
+}
+
+/** Starts tasks and waits for them. */
+export interface TaskApi {
+  /** Starts a task. `from` is the node, or the actor that the task belongs to. */
+  async<T>(from: Starter, run: TaskFunction<T>): Task<T>;
+  /** Its result. Rejects with `TaskTimeoutError`, after which it may be awaited again. */
+  await<T>(task: Task<T>, options?: AwaitOptions): Promise<T>;
+  /** Ends a task at once. False: it had ended. */
+  cancel(task: Task<unknown>): boolean;
+  /**
+   * Runs `each` for every item as a task, some at once; gives the results in the order of the items.
+   * The first that fails cancels the others, and is what the whole rejects with.
+   */
+  map<I, T>(
+    from: Starter,
+    items: Iterable<I>,
+    each: (item: I, self: Self<never>) => T | Promise<T>,
+    options?: MapOptions,
+  ): Promise<T[]>;
+}
+
+/**
+ * Tasks.
+ *
+ * @example
+ * ```ts
+ * import { Node, task } from "@firn/firn";
+ * import { assertEquals } from "@std/assert";
+ *
+ * await using node = await Node.start({ logLevel: "silent" });
+ * const answer = task.async(node, async () => 6 * 7);
+ * assertEquals(await task.await(answer), 42);
+ *
+ * const squares = await task.map(node, [1, 2, 3], (n) => n * n, { concurrency: 2 });
+ * assertEquals(squares, [1, 4, 9]);
+ * ```
+ */
+export const task: TaskApi = {
+  async: start,
+  await: wait,
+  cancel,
+  map,
+};
+
+function start<T>(from: Starter, run: TaskFunction<T>): Task<T> {
+  let settle: (value: T) => void = () => {};
+  let fail: (error: unknown) => void = () => {};
+  const result = new Promise<T>((resolve, reject) => {
+    settle = resolve;
+    fail = reject;
+  });
+  // Whoever never awaits the task is not to be told of its crash by the runtime.
+  result.catch(() => {});
+  const pid = from.spawn(async (self: Self<never>) => {
+    // A task that throws does not crash: its owner is told, and nobody else.
+    try {
+      settle(await run(self));
+    } catch (error) {
+      const reason = error instanceof Error ? error : { thrown: error };
+      fail(new TaskExitError(self.pid, reason));
+      self.exit({ shutdown: reason });
+    }
+  });
+  const system = systemOf(pid);
+  system.whenEnded(pid).then((reason) => fail(new TaskExitError(pid, reason)));
+  if (isActor(from)) system.ownedBy(from.pid, pid);
+  return { pid, result };
+}
+
+function wait<T>(task: Task<T>, { timeout = AWAIT_TIMEOUT_MS }: AwaitOptions = {}): Promise<T> {
+  if (timeout === Infinity) return task.result;
+  return systemOf(task.pid).within(task.result, timeout, () => {
+    return new TaskTimeoutError(`task ${task.pid} gave no result in ${timeout} ms`);
+  });
+}
+
+function cancel(task: Task<unknown>): boolean {
+  const system = systemOf(task.pid);
+  if (!system.isAlive(task.pid)) return false;
+  system.exit(task.pid, "kill");
+  return true;
+}
+
+async function map<I, T>(
+  from: Starter,
+  items: Iterable<I>,
+  each: (item: I, self: Self<never>) => T | Promise<T>,
+  { concurrency = MAP_CONCURRENCY }: MapOptions = {},
+): Promise<T[]> {
+  if (!(concurrency >= 1)) throw new RangeError(`concurrency is ${concurrency}: use 1 or more`);
+  const results: T[] = [];
+  const running = new Set<Task<T>>();
+  const waiting = items[Symbol.iterator]();
+  let begun = 0;
+  const worker = async (): Promise<void> => {
+    for (let next = waiting.next(); !next.done; next = waiting.next()) {
+      const index = begun++;
+      const item = next.value;
+      const one = start(from, (self) => each(item, self));
+      running.add(one);
+      results[index] = await one.result;
+      running.delete(one);
+    }
+  };
+  try {
+    await Promise.all(Array.from({ length: Math.floor(concurrency) }, worker));
+  } catch (error) {
+    waiting.return?.();
+    for (const other of running) cancel(other);
+    throw error;
+  }
+  return results;
+}
+
+function isActor(from: Starter): from is Starter & Self {
+  return from.spawnLink !== undefined;
+}

@@ -1,0 +1,35 @@
+/**
+ * A supervision tree as a person reads it.
+ *
+ *     <0.3> supervisor
+ *     ├─ counter <0.4>
+ *     └─ pool <0.5> supervisor
+ *        ├─ dynamic_1 <0.6>
+ *        └─ dynamic_2 restarting
+ *
+ * @module
+ */
+import { type ChildInfo, Supervisor } from "./supervisor.ts";
+import type { DynamicSupervisor } from "./dynamic_supervisor.ts";
+
+/** The tree below a supervisor, as lines of text. */
+export async function treeText(top: Supervisor | DynamicSupervisor): Promise<string> {
+  return [`${top.pid} supervisor`, ...await branches(top)].join("\n");
+}
+
+async function branches(of: Supervisor | DynamicSupervisor): Promise<string[]> {
+  const children = await of.whichChildren();
+  const lines: string[] = [];
+  for (const [index, child] of children.entries()) {
+    const last = index === children.length - 1;
+    lines.push(`${last ? "└─" : "├─"} ${line(child)}`);
+    if (child.type !== "supervisor" || typeof child.pid !== "object") continue;
+    const below = await branches(new Supervisor(child.pid));
+    lines.push(...below.map((each) => `${last ? "   " : "│  "}${each}`));
+  }
+  return lines;
+}
+
+function line({ id, pid, type }: ChildInfo): string {
+  return `${id} ${pid ?? "stopped"}${type === "supervisor" ? " supervisor" : ""}`;
+}
