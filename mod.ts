@@ -53,7 +53,11 @@ export {
   NameError,
   NoProcError,
 } from "./lib/actor/errors.ts";
-export { Down, Exit, type ExitReason } from "./lib/actor/exit.ts";
+export { Down, Exit } from "./lib/actor/exit.ts";
+export type { ExitReason, ExitWord, LinkedReason, ShutdownReason } from "./lib/term/exit.ts";
+export { decodeTerm } from "./lib/term/decode.ts";
+export { encodeTerm } from "./lib/term/encode.ts";
+export { ProtocolError, TermError } from "./lib/term/errors.ts";
 export type { Crash, Restarting, SystemEvents } from "./lib/actor/system.ts";
 export type { TimerRef } from "./lib/actor/timer.ts";
 export { type Home, Pid, Ref } from "./lib/term/pid.ts";

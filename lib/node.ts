@@ -5,7 +5,7 @@
  */
 import type { ActorFunction, SpawnOptions } from "./actor/self.ts";
 import type { Call, CallOptions } from "./actor/call.ts";
-import type { ExitReason } from "./actor/exit.ts";
+import type { ExitReason } from "./term/exit.ts";
 import type { TimerRef } from "./actor/timer.ts";
 import { normalName } from "./dist/name.ts";
 import type { NodeEvents, NodeOptions, Parts } from "./start.ts";

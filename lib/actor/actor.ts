@@ -15,7 +15,7 @@ import { type Home, Pid, type Ref } from "../term/pid.ts";
 import type { Call, CallOptions } from "./call.ts";
 import { Cell } from "./cell.ts";
 import { ActorExitError } from "./errors.ts";
-import type { ExitReason } from "./exit.ts";
+import type { ExitReason } from "../term/exit.ts";
 import type { Names } from "./names.ts";
 import type { Runnable, Scheduler } from "./scheduler.ts";
 import type {

@@ -13,7 +13,7 @@
 import type { Pid } from "../term/pid.ts";
 import { type Cell, type Chained, hang, unhang } from "./cell.ts";
 import { CallExitError, CallTimeoutError } from "./errors.ts";
-import type { ExitReason } from "./exit.ts";
+import type { ExitReason } from "../term/exit.ts";
 import type { Wheel, WheelTimer } from "./wheel.ts";
 
 /** How long a call waits unless told otherwise. Milliseconds. */

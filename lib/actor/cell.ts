@@ -8,7 +8,7 @@
  * @module
  */
 import type { Pid, Ref } from "../term/pid.ts";
-import type { ExitReason } from "./exit.ts";
+import type { ExitReason } from "../term/exit.ts";
 import { Mailbox } from "./mailbox.ts";
 
 /** One actor watches another. */

@@ -3,9 +3,17 @@
  *
  * @module
  */
-import type { ExitReason } from "./exit.ts";
-import { reasonText } from "./exit.ts";
+import type { ExitReason } from "../term/exit.ts";
+import { reasonLine } from "./exit.ts";
 import type { Pid } from "../term/pid.ts";
+
+/** An argument that cannot be: a time that is none, a mailbox for no message. */
+export class ArgumentError extends RangeError {
+  /** Tells the class of the error. */
+  override readonly name = "ArgumentError";
+  /** Stable code: `"badarg"`. */
+  readonly code = "badarg";
+}
 
 /** A call was not answered in time. */
 export class CallTimeoutError extends Error {
@@ -41,7 +49,7 @@ export class CallExitError extends Error {
   readonly reason: ExitReason;
   /** For the runtime. */
   constructor(pid: Pid, reason: ExitReason) {
-    super(`${pid} ended before it answered: ${reasonText(reason)}`);
+    super(`${pid} ended before it answered: ${reasonLine(reason)}`);
     this.reason = reason;
   }
 }
@@ -56,7 +64,7 @@ export class ActorExitError extends Error {
   readonly reason: ExitReason;
   /** For the runtime. */
   constructor(pid: Pid, reason: ExitReason) {
-    super(`${pid} has ended: ${reasonText(reason)}`);
+    super(`${pid} has ended: ${reasonLine(reason)}`);
     this.reason = reason;
   }
 }

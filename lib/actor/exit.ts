@@ -1,26 +1,10 @@
 /**
- * Why an actor ends, and what tells others of it.
+ * What tells others that an actor has ended.
  *
  * @module
  */
+import type { ExitReason } from "../term/exit.ts";
 import type { Pid, Ref } from "../term/pid.ts";
-
-/**
- * Why an actor ended. `"normal"`, `"shutdown"` and `{ shutdown }` are ends in order; `"killed"` is
- * what `"kill"` becomes; `"noproc"` and `"noconnection"` are given for actors and nodes that are not
- * there; an `Error` is a crash. Any other term is the program's own.
- */
-export type ExitReason =
-  | "normal"
-  | "shutdown"
-  | { readonly shutdown: unknown }
-  | "kill"
-  | "killed"
-  | "noproc"
-  | "noconnection"
-  | Error
-  // deno-lint-ignore ban-types -- any other term, without losing the words above in an editor
-  | (unknown & {});
 
 /** A linked actor has ended: what an actor that traps exits gets in its mailbox. */
 export class Exit {
@@ -55,13 +39,6 @@ export class Down {
     this.pid = pid;
     this.reason = reason;
   }
-}
-
-/** Whether an end is in order: no crash, nothing to report. */
-export function isOrderly(reason: ExitReason): boolean {
-  return reason === "normal" || reason === "shutdown" ||
-    (typeof reason === "object" && reason !== null && Object.hasOwn(reason, "shutdown") &&
-      !(reason instanceof Error));
 }
 
 /** A reason in words, for a log. */

@@ -5,7 +5,8 @@
  */
 import type { Pid, Ref } from "../term/pid.ts";
 import type { Call, CallOptions } from "./call.ts";
-import type { Down, Exit, ExitReason } from "./exit.ts";
+import type { Down, Exit } from "./exit.ts";
+import type { ExitReason } from "../term/exit.ts";
 
 /** What an actor does with each message. A promise is waited for before the next one. */
 export type MessageHandler<Message> = (message: Message) => unknown;

@@ -20,7 +20,8 @@
 import { Ring } from "../base/ring.ts";
 import { type Pid, Ref } from "../term/pid.ts";
 import { type Cell, cellOf } from "./cell.ts";
-import { Down, Exit, type ExitReason } from "./exit.ts";
+import { Down, Exit } from "./exit.ts";
+import type { ExitReason } from "../term/exit.ts";
 
 interface Signal {
   readonly to: Cell;

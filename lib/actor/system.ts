@@ -12,7 +12,8 @@ import { Actor, type ActorHome } from "./actor.ts";
 import { type Call, CALL_TIMEOUT_MS, type CallOptions, PendingCall } from "./call.ts";
 import { type Cell, cellOf, type Chained, dropChain, hang, unhang } from "./cell.ts";
 import { NoProcError } from "./errors.ts";
-import { Down, Exit, type ExitReason, isOrderly, reasonText } from "./exit.ts";
+import { Down, Exit, reasonText } from "./exit.ts";
+import { type ExitReason, isNormal } from "../term/exit.ts";
 import { Names } from "./names.ts";
 import { Scheduler } from "./scheduler.ts";
 import type { ActorFunction, SpawnOptions } from "./self.ts";
@@ -279,7 +280,7 @@ export class System implements ActorHome, TimerHost {
     const pid = actor.pid as Pid;
     pid.target = undefined;
     this.#actors.delete(pid.id);
-    if (!isOrderly(reason) && this.events.has("crash")) this.#report(actor, reason, message);
+    if (!isNormal(reason) && this.events.has("crash")) this.#report(actor, reason, message);
     if (actor.names !== undefined) this.names.ended(actor);
     if (actor.chain !== undefined) dropChain(actor, reason);
     this.#signals.ended(actor, reason);

@@ -5,7 +5,17 @@
  * @module
  */
 import { type Cell, type Chained, hang, unhang } from "./cell.ts";
+import { ArgumentError } from "./errors.ts";
 import type { Wheel, WheelTimer } from "./wheel.ts";
+
+/** The longest time of a timer, about 24 days. The machine's own timers take no more either. */
+export const TIMER_MS_MAX: number = 2 ** 31 - 1;
+
+/** What a timer can be set to. A negative time is over already; `ArgumentError` if it is none. */
+export function timerMs(ms: number): number {
+  if (ms <= TIMER_MS_MAX) return Math.max(0, ms);
+  throw new ArgumentError(`${ms} is no time for a timer: use 0 to ${TIMER_MS_MAX} ms`);
+}
 
 /** Names a timer that was set; for `cancelTimer`. */
 export interface TimerRef {
@@ -47,9 +57,14 @@ export class SentTimer implements WheelTimer, TimerRef, Chained {
 
   fire(): void {
     if (this.#everyMs === undefined) unhang(this, this.#target);
-    // From the time that it was due, not from now: a late turn does not make the next one later.
-    else this.#host.wheel.add(this, this.due + this.#everyMs);
+    else this.#again(this.#everyMs);
     this.#target.deliver(this.#message);
+  }
+
+  /** In step with the first, however late this one is. Those that were missed are left out. */
+  #again(everyMs: number): void {
+    const missed = Math.max(0, Math.floor((this.#host.now() - this.due) / everyMs));
+    this.#host.wheel.add(this, this.due + (missed + 1) * everyMs);
   }
 
   /** Milliseconds that were left, or false if it had fired or been cancelled. */

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import type { ExitReason } from "../actor/exit.ts";
-import { isOrderly } from "../actor/exit.ts";
+import type { ExitReason } from "../term/exit.ts";
+import { isNormal } from "../term/exit.ts";
 import type { Self } from "../actor/self.ts";
 import type { Pid } from "../term/pid.ts";
 
@@ -119,7 +119,7 @@ export function makeChild(spec: ChildSpec): Child {
 
 /** Whether a child that ended for this reason is to be started again. */
 export function wantsRestart(restart: Restart, reason: ExitReason): boolean {
-  return restart === "permanent" || (restart === "transient" && !isOrderly(reason));
+  return restart === "permanent" || (restart === "transient" && !isNormal(reason));
 }
 
 /** The pause before a child's next restart, and counts it. `chance` is in [0, 1). */

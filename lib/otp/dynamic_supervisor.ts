@@ -5,7 +5,8 @@
  * @module
  */
 import { Call } from "../actor/call.ts";
-import { Exit, type ExitReason, isOrderly } from "../actor/exit.ts";
+import { Exit } from "../actor/exit.ts";
+import { type ExitReason, isNormal } from "../term/exit.ts";
 import type { Self } from "../actor/self.ts";
 import { type System, systemOf } from "../actor/system.ts";
 import type { Pid } from "../term/pid.ts";
@@ -268,7 +269,7 @@ class Supervising {
   }
 
   #report(child: Child, reason: ExitReason, next: string): void {
-    if (isOrderly(reason)) return;
+    if (isNormal(reason)) return;
     reportChild(this.#system, this.#self, child, reason, this.#intensity.count, next);
   }
 }

@@ -11,7 +11,8 @@
  * @module
  */
 import { Call, type CallOptions } from "../actor/call.ts";
-import { Exit, type ExitReason } from "../actor/exit.ts";
+import { Exit } from "../actor/exit.ts";
+import type { ExitReason } from "../term/exit.ts";
 import type { Self } from "../actor/self.ts";
 import type { TimerRef } from "../actor/timer.ts";
 import { systemOf } from "../actor/system.ts";

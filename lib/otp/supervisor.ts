@@ -13,7 +13,8 @@
  * @module
  */
 import { Call } from "../actor/call.ts";
-import { Down, Exit, type ExitReason, isOrderly } from "../actor/exit.ts";
+import { Down, Exit } from "../actor/exit.ts";
+import { type ExitReason, isNormal } from "../term/exit.ts";
 import type { Self } from "../actor/self.ts";
 import { type System, systemOf } from "../actor/system.ts";
 import type { Pid } from "../term/pid.ts";
@@ -402,7 +403,7 @@ class Supervising {
   }
 
   #report(child: Child, reason: ExitReason, next: string): void {
-    if (isOrderly(reason)) return;
+    if (isNormal(reason)) return;
     reportChild(this.#system, this.#self, child, reason, this.#intensity.count, next);
   }
 }

@@ -6,7 +6,7 @@
  *
  * @module
  */
-import type { ExitReason } from "../actor/exit.ts";
+import type { ExitReason } from "../term/exit.ts";
 import { reasonText } from "../actor/exit.ts";
 import type { Self } from "../actor/self.ts";
 import { systemOf } from "../actor/system.ts";
