@@ -4,7 +4,7 @@
  * @module
  */
 import type { ExitReason } from "../term/exit.ts";
-import { reasonLine } from "./exit.ts";
+import { describe } from "./describe.ts";
 import type { Pid } from "../term/pid.ts";
 
 /** An argument that cannot be: a time that is none, a mailbox for no message. */
@@ -49,7 +49,7 @@ export class CallExitError extends Error {
   readonly reason: ExitReason;
   /** For the runtime. */
   constructor(pid: Pid, reason: ExitReason) {
-    super(`${pid} ended before it answered: ${reasonLine(reason)}`);
+    super(`${pid} ended before it answered: ${describe(reason)}`);
     this.reason = reason;
   }
 }
@@ -64,7 +64,7 @@ export class ActorExitError extends Error {
   readonly reason: ExitReason;
   /** For the runtime. */
   constructor(pid: Pid, reason: ExitReason) {
-    super(`${pid} has ended: ${reasonLine(reason)}`);
+    super(`${pid} has ended: ${describe(reason)}`);
     this.reason = reason;
   }
 }

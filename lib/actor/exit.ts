@@ -5,9 +5,40 @@
  */
 import type { ExitReason } from "../term/exit.ts";
 import type { Pid, Ref } from "../term/pid.ts";
+import { describeFully } from "./describe.ts";
 
-/** A linked actor has ended: what an actor that traps exits gets in its mailbox. */
+/** Known to this file only: by it the classes tell the runtime from a program that imitates it. */
+const KEY: unique symbol = Symbol("runtime");
+
+/** Makes an {@linkcode Exit}. */
+export function exitMessage(from: Pid, reason: ExitReason): Exit {
+  return new Exit(KEY, from, reason);
+}
+
+/** Makes a {@linkcode Down}. */
+export function downMessage(ref: Ref, pid: Pid, reason: ExitReason): Down {
+  return new Down(KEY, ref, pid, reason);
+}
+
+/** Whether it is from the runtime, and not a message that looks so. */
+export function isSystemMessage(message: unknown): message is Exit | Down {
+  return message instanceof Exit || message instanceof Down;
+}
+
+function assertRuntime(key: symbol, kind: string): void {
+  if (key !== KEY) throw new TypeError(`only the runtime makes ${kind} messages`);
+}
+
+/**
+ * A linked actor has ended, or somebody has sent an exit signal: what an actor that traps exits gets
+ * in its mailbox. `message instanceof Exit` is true of what the runtime made, and of nothing else.
+ */
 export class Exit {
+  /** True of each message of this class, and of no imitation. */
+  static [Symbol.hasInstance](message: unknown): boolean {
+    return typeof message === "object" && message !== null && #genuine in message;
+  }
+  readonly #genuine = true;
   /** Always `"EXIT"`. */
   readonly type = "EXIT";
   /** Who ended, or who sent the signal. */
@@ -15,15 +46,24 @@ export class Exit {
   /** Why. */
   readonly reason: ExitReason;
 
-  /** For the runtime: what a program makes is not believed by anyone. */
-  constructor(from: Pid, reason: ExitReason) {
+  /** For the runtime only: it throws for a program. */
+  constructor(key: symbol, from: Pid, reason: ExitReason) {
+    assertRuntime(key, "Exit");
     this.from = from;
     this.reason = reason;
   }
 }
 
-/** A monitored actor has ended, or was not there. */
+/**
+ * A monitored actor has ended, or was not there. `message instanceof Down` is true of what the
+ * runtime made, and of nothing else.
+ */
 export class Down {
+  /** True of each message of this class, and of no imitation. */
+  static [Symbol.hasInstance](message: unknown): boolean {
+    return typeof message === "object" && message !== null && #genuine in message;
+  }
+  readonly #genuine = true;
   /** Always `"DOWN"`. */
   readonly type = "DOWN";
   /** What `monitor` gave. */
@@ -33,21 +73,21 @@ export class Down {
   /** Why. */
   readonly reason: ExitReason;
 
-  /** For the runtime: what a program makes is not believed by anyone. */
-  constructor(ref: Ref, pid: Pid, reason: ExitReason) {
+  /** For the runtime only: it throws for a program. */
+  constructor(key: symbol, ref: Ref, pid: Pid, reason: ExitReason) {
+    assertRuntime(key, "Down");
     this.ref = ref;
     this.pid = pid;
     this.reason = reason;
   }
 }
 
-/** A reason in words, for a log. */
+/** A reason in words, for a log: an error with its stack. */
 export function reasonText(reason: ExitReason): string {
-  if (typeof reason === "string") return reason;
-  if (reason instanceof Error) return reason.stack ?? `${reason.name}: ${reason.message}`;
-  try {
-    return JSON.stringify(reason) ?? String(reason);
-  } catch {
-    return String(reason);
-  }
+  return describeFully(reason);
+}
+
+/** A reason in one line, for the message of an error: an `Error` without its stack. */
+export function reasonLine(reason: ExitReason): string {
+  return reason instanceof Error ? `${reason.name}: ${reason.message}` : reasonText(reason);
 }

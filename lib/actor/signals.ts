@@ -20,7 +20,7 @@
 import { Ring } from "../base/ring.ts";
 import { type Pid, Ref } from "../term/pid.ts";
 import { type Cell, cellOf } from "./cell.ts";
-import { Down, Exit } from "./exit.ts";
+import { Down, downMessage, exitMessage } from "./exit.ts";
 import type { ExitReason } from "../term/exit.ts";
 
 interface Signal {
@@ -52,7 +52,7 @@ export class Signals {
   monitor(actor: Cell, pid: Pid<never>): Ref {
     const ref = new Ref(actor.pid.home, ++this.#lastRef);
     const other = cellOf(pid);
-    if (other === undefined) actor.deliver(new Down(ref, pid, "noproc"));
+    if (other === undefined) actor.deliver(downMessage(ref, pid, "noproc"));
     else {
       const monitor = { ref, watcher: actor, target: pid };
       (actor.monitors ??= new Map()).set(ref.id, monitor);
@@ -64,13 +64,13 @@ export class Signals {
   /** Whether there was such a monitor. */
   demonitor(actor: Cell, ref: Ref, flush: boolean): boolean {
     const monitor = actor.monitors?.get(ref.id);
-    if (monitor !== undefined) {
+    if (monitor?.ref.equals(ref)) {
       actor.monitors!.delete(ref.id);
       cellOf(monitor.target)?.watchers?.delete(monitor);
-    } else if (flush) {
-      actor.discard((message) => message instanceof Down && message.ref.equals(ref));
+      return true;
     }
-    return monitor !== undefined;
+    if (flush) actor.discard((message) => message instanceof Down && message.ref.equals(ref));
+    return false;
   }
 
   /** `exit(pid, reason)`. */
@@ -87,16 +87,14 @@ export class Signals {
       actor.links = undefined;
       for (const pid of links) {
         const other = cellOf(pid);
-        if (other === undefined) continue;
-        other.links?.delete(from);
-        this.#waiting.push({ to: other, from, reason });
+        // A listener that was told of this end may have unlinked already.
+        if (other?.links?.delete(from)) this.#waiting.push({ to: other, from, reason });
       }
     }
     if (watchers !== undefined) {
       actor.watchers = undefined;
       for (const { ref, watcher } of watchers) {
-        watcher.monitors?.delete(ref.id);
-        if (watcher.isAlive) watcher.deliver(new Down(ref, from, reason));
+        if (watcher.monitors?.delete(ref.id)) watcher.deliver(downMessage(ref, from, reason));
       }
     }
     if (monitors !== undefined) {
@@ -119,7 +117,7 @@ export class Signals {
 
   #signal(to: Cell, from: Pid, reason: ExitReason): void {
     if (!to.isAlive) return;
-    if (to.trapping) to.deliver(new Exit(from, reason));
+    if (to.trapping) to.deliver(exitMessage(from, reason));
     else if (reason !== "normal" || from === to.pid) to.end(reason);
   }
 }

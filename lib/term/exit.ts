@@ -30,7 +30,7 @@ import { ProtocolError, TermError } from "./errors.ts";
 import { Pid, readPidId, readPidNode, writePid } from "./pid.ts";
 
 /** The reasons that are a word and have a tag of their own, by tag. */
-const WORDS = [
+const WORDS: readonly (ExitWord | undefined)[] = [
   "normal",
   undefined,
   "killed",
@@ -40,22 +40,31 @@ const WORDS = [
   "noconnection",
   "noproc",
   "kill",
-] as const;
+];
 
 /** The tags of the other reasons. */
 const TAG = { MESSAGE: 1, LINKED: 3, TEXT: 5, SHUTDOWN: 9, ERROR: 10, TERM: 11 } as const;
 
 /** A reason that is one word, with a meaning that everybody knows. */
-export type ExitWord = NonNullable<(typeof WORDS)[number]>;
+export type ExitWord =
+  | "normal"
+  | "shutdown"
+  | "kill"
+  | "killed"
+  | "noproc"
+  | "noconnection";
 
 /** An orderly end with something to say: as good as `"shutdown"`. */
 export interface ShutdownReason {
+  /** What there is to say. */
   readonly shutdown: unknown;
 }
 
 /** An end because a linked actor ended. */
 export interface LinkedReason {
+  /** Who ended. */
   readonly linked: Pid;
+  /** Why. */
   readonly reason: ExitReason;
 }
 
