@@ -26,6 +26,7 @@ import type {
   Self,
   SpawnOptions,
 } from "./self.ts";
+import { timerMs } from "./timer.ts";
 import type { Wheel, WheelTimer } from "./wheel.ts";
 
 /** What an actor needs of the system it lives in. */
@@ -39,8 +40,8 @@ export interface ActorHome {
   setTimer(timer: WheelTimer, ms: number): void;
   /** Whether a message may be put into a mailbox that has reached its watermark. */
   admit(actor: Actor, message: unknown): boolean;
-  /** The actor has ended. `message` is what it was handling. */
-  ended(actor: Actor, reason: ExitReason, message: unknown): void;
+  /** The actor has ended. */
+  ended(actor: Actor, reason: ExitReason, crash: ActorCrash | undefined): void;
   spawn<M, A extends unknown[]>(
     parent: Actor | undefined,
     options: SpawnOptions | undefined,
@@ -48,7 +49,12 @@ export interface ActorHome {
     args: A,
   ): Pid<M>;
   send<M>(to: Pid<M>, message: M): void;
-  call<Q, R>(to: Pid<Call<Q, R>>, request: Q, options?: CallOptions): Promise<R>;
+  call<Q, R>(
+    to: Pid<Call<Q, R>>,
+    request: Q,
+    options: CallOptions | undefined,
+    caller: Cell,
+  ): Promise<R>;
   exit(to: Pid<never>, reason: ExitReason, from?: Pid): void;
   link(actor: Cell, pid: Pid<never>): void;
   unlink(actor: Cell, pid: Pid<never>): void;
@@ -56,11 +62,19 @@ export interface ActorHome {
   demonitor(actor: Cell, ref: Ref, flush: boolean): boolean;
 }
 
-/** The states of an actor, in the order of its life. */
+/** An actor ended by its own doing: it threw, or left with a reason that is no good one. */
+export interface ActorCrash {
+  /** What it was handling. */
+  readonly message: unknown;
+}
+
+/** The states of an actor, in the order of its life. From `ASYNC` on a message makes no turn. */
 const STARTING = 0;
 const HANDLER = 1;
 const ASYNC = 2;
-const DEAD = 3;
+/** Its handler gave a promise, which is waited for. */
+const HELD = 3;
+const DEAD = 4;
 
 /** Messages that one actor handles in a turn. */
 const TURN_MESSAGES = 64;
@@ -100,7 +114,10 @@ export class Actor extends Cell implements Runnable, Self<unknown> {
   #queued = true;
   /** Starting: the arguments of the body. Handler: the handler. Dead: why. */
   #what: unknown;
-  /** The three of a pending `receive`. A million actors may wait: no object holds them together. */
+  /** What it is handling, for the report of a crash. */
+  #last: unknown = undefined;
+  /** The four of a pending `receive`. A million actors may wait: no object holds them together. */
+  #promise: Promise<unknown> | undefined = undefined;
   #resolve: ((message: unknown) => void) | undefined = undefined;
   #match: ((message: never) => boolean) | undefined = undefined;
   #timer: ReceiveTimer | undefined = undefined;
@@ -127,7 +144,7 @@ export class Actor extends Cell implements Runnable, Self<unknown> {
     if (this.#resolve !== undefined) return this.#offer(message);
     if (this.length >= this.watermark && !this.system.admit(this, message)) return;
     this.push(message);
-    if (this.#queued || this.#state === ASYNC) return;
+    if (this.#queued || this.#state >= ASYNC) return;
     this.#queued = true;
     this.system.scheduler.ready(this);
   }
@@ -135,24 +152,44 @@ export class Actor extends Cell implements Runnable, Self<unknown> {
   /** An actor that waits in `receive` is given the message at once, unless I/O is due. */
   #offer(message: unknown): void {
     const match = this.#match;
-    if (match !== undefined && !match(message as never)) {
-      if (this.length < this.watermark || this.system.admit(this, message)) this.push(message);
-      return;
-    }
-    if (!this.#queued && this.system.scheduler.spend()) return this.#hand(message);
+    const wanted = match === undefined || this.#matches(match, message);
+    if (this.#state === DEAD) return;
+    if (wanted && !this.#queued && this.system.scheduler.spend()) return this.#hand(message);
+    if (this.length >= this.watermark && !this.system.admit(this, message)) return;
     this.push(message);
-    if (this.#queued) return;
+    if (!wanted || this.#queued) return;
     this.#queued = true;
     this.system.scheduler.ready(this);
   }
 
+  /** The sender must not be told of a predicate that throws: it is the receiver's. */
+  #matches(match: (message: never) => boolean, message: unknown): boolean {
+    try {
+      return match(message as never);
+    } catch (error) {
+      this.#fail(error);
+      return false;
+    }
+  }
+
   #hand(message: unknown): void {
-    const resolve = this.#resolve!;
+    const resolve = this.#resolve;
+    if (resolve === undefined) return this.push(message);
     this.#endWait();
+    this.#last = message;
     resolve(message);
   }
 
+  /** The pending `receive` rejects. */
+  #fail(error: unknown): void {
+    const resolve = this.#resolve;
+    if (resolve === undefined) return;
+    this.#endWait();
+    resolve(new Rejected(error));
+  }
+
   #endWait(): void {
+    this.#promise = undefined;
     this.#resolve = undefined;
     this.#match = undefined;
     if (this.#timer === undefined) return;
@@ -166,6 +203,7 @@ export class Actor extends Cell implements Runnable, Self<unknown> {
       case HANDLER:
         return this.#runHandler();
       case ASYNC:
+      case HELD:
         return this.#runAsync();
       case STARTING:
         return this.#start();
@@ -181,7 +219,7 @@ export class Actor extends Cell implements Runnable, Self<unknown> {
     try {
       begun = (this.body as (...all: unknown[]) => unknown)(this, ...args);
     } catch (error) {
-      return this.#threw(error, undefined);
+      return this.#threw(error);
     }
     if (this.#state === DEAD) {
       if (begun instanceof Promise) begun.catch(ignore);
@@ -197,7 +235,7 @@ export class Actor extends Cell implements Runnable, Self<unknown> {
       this.#queued = false;
       // A message may have come while it was not yet known that it waits.
       this.#wake();
-      begun.then(() => this.end("normal"), (error) => this.#threw(error, undefined));
+      begun.then(() => this.end("normal"), (error) => this.#threw(error));
     } else this.end("normal");
   }
 
@@ -206,30 +244,40 @@ export class Actor extends Cell implements Runnable, Self<unknown> {
     const handler = this.#what as MessageHandler<never>;
     let left = TURN_MESSAGES;
     while (this.length > 0 && left-- > 0) {
-      const message = this.shift();
+      const message = this.#last = this.shift();
       try {
         const result = handler(message as never);
         if (result instanceof Promise) {
           scheduler.credit -= TURN_MESSAGES - left;
-          return this.#await(result, message);
+          return this.#hold(result);
         }
       } catch (error) {
-        return this.#threw(error, message);
+        return this.#threw(error);
       }
       if (this.#state === DEAD) return;
     }
+    this.#last = undefined;
     scheduler.credit -= TURN_MESSAGES - left;
     if (this.length > 0) scheduler.ready(this);
     else this.#queued = false;
   }
 
-  /** A handler gave a promise: the next message waits for it. */
-  #await(promise: Promise<unknown>, message: unknown): void {
-    promise.then(() => {
-      if (this.#state === DEAD) return;
-      if (this.length > 0) this.system.scheduler.ready(this);
-      else this.#queued = false;
-    }, (error) => this.#threw(error, message));
+  /** A handler gave a promise: the next message waits for it, unless it receives that one itself. */
+  #hold(promise: Promise<unknown>): void {
+    if (this.#state !== DEAD) {
+      this.#state = HELD;
+      this.#queued = false;
+    }
+    promise.then(() => this.#release(), (error) => this.#threw(error));
+  }
+
+  #release(): void {
+    if (this.#state !== HELD) return;
+    this.#state = HANDLER;
+    this.#last = undefined;
+    if (this.#queued || this.length === 0) return;
+    this.#queued = true;
+    this.system.scheduler.ready(this);
   }
 
   #runAsync(): void {
@@ -242,33 +290,42 @@ export class Actor extends Cell implements Runnable, Self<unknown> {
   #wake(): void {
     if (this.#resolve === undefined || this.length === 0) return;
     if (this.#match === undefined) return this.#hand(this.shift());
-    const taken = this.take(this.#match);
-    if (taken !== undefined) this.#hand(taken.message);
+    try {
+      const taken = this.take(this.#match);
+      if (taken !== undefined) this.#hand(taken.message);
+    } catch (error) {
+      this.#fail(error);
+    }
   }
 
   receive(options?: ReceiveOptions<never>): Promise<never> {
     this.#alive();
     if (this.#resolve !== undefined) throw new Error(`${this.pid} receives already`);
     const match = options?.match;
-    if (this.length > 0 && !this.#queued && this.system.scheduler.spend()) {
-      if (match === undefined) return Promise.resolve(this.shift() as never);
+    const timeout = options?.timeout ?? Infinity;
+    const ms = timeout === Infinity ? Infinity : timerMs(timeout);
+    this.#last = undefined;
+    if (this.length === 0 || this.#queued) return this.#wait(match, ms);
+    if (this.system.scheduler.spend()) {
+      if (match === undefined) return Promise.resolve((this.#last = this.shift()) as never);
       const taken = this.take(match);
-      if (taken !== undefined) return Promise.resolve(taken.message as never);
-    }
-    return this.#wait(match, options?.timeout);
-  }
-
-  #wait(match: ((message: never) => boolean) | undefined, ms: number | undefined): Promise<never> {
-    const promise = new Promise<unknown>((resolve) => this.#resolve = resolve);
-    this.#match = match;
-    if (ms !== undefined && ms !== Infinity) {
-      this.#timer = new ReceiveTimer(this);
-      this.system.setTimer(this.#timer, ms);
+      this.#alive();
+      if (taken === undefined) return this.#wait(match, ms);
+      return Promise.resolve((this.#last = taken.message) as never);
     }
     // There is a message, and no credit to take it with: it comes with the next turn.
-    if (this.length > 0 && !this.#queued) {
-      this.#queued = true;
-      this.system.scheduler.ready(this);
+    this.#queued = true;
+    this.system.scheduler.ready(this);
+    return this.#wait(match, ms);
+  }
+
+  #wait(match: ((message: never) => boolean) | undefined, ms: number): Promise<never> {
+    const promise = new Promise<unknown>((resolve) => this.#resolve = resolve);
+    this.#promise = promise;
+    this.#match = match;
+    if (ms !== Infinity) {
+      this.#timer = new ReceiveTimer(this);
+      this.system.setTimer(this.#timer, ms);
     }
     return promise as Promise<never>;
   }
@@ -331,13 +388,13 @@ export class Actor extends Cell implements Runnable, Self<unknown> {
   exit(...args: [ExitReason] | [Pid<never>, ExitReason]): void {
     this.#alive();
     if (args.length === 2) return this.system.exit(args[0] as Pid, args[1], this.pid as Pid);
-    this.end(args[0]);
+    this.crash(args[0]);
     throw new ActorExitError(this.pid as Pid, args[0]);
   }
 
   call<Q, R>(to: Pid<Call<Q, R>>, request: Q, options?: CallOptions): Promise<R> {
     this.#alive();
-    return this.system.call(to, request, options);
+    return this.system.call(to, request, options, this);
   }
 
   register(name: string): void {
@@ -366,25 +423,36 @@ export class Actor extends Cell implements Runnable, Self<unknown> {
     return this.#state !== DEAD;
   }
 
-  /** Ends it: the one place where an actor dies. */
-  end(reason: ExitReason, message?: unknown): void {
+  /** Ends it, by a signal or in good order. */
+  end(reason: ExitReason): void {
+    this.#end(reason, undefined);
+  }
+
+  /** Ends it by its own doing: with a report, unless the reason is a good one. */
+  crash(reason: ExitReason): void {
+    this.#end(reason, { message: this.#last });
+  }
+
+  /** The one place where an actor dies. */
+  #end(reason: ExitReason, crash: ActorCrash | undefined): void {
     if (this.#state === DEAD) return;
     this.#state = DEAD;
     this.#what = reason;
+    this.#last = undefined;
     this.clear();
-    const resolve = this.#resolve;
-    if (resolve !== undefined) {
-      this.#endWait();
-      resolve(new Rejected(new ActorExitError(this.pid as Pid, reason)));
+    const promise = this.#promise;
+    if (promise !== undefined) {
+      this.#fail(new ActorExitError(this.pid as Pid, reason));
+      // Whether or not its body waits for that: an end is no unhandled rejection.
+      promise.catch(ignore);
     }
+    this.system.ended(this, reason, crash);
     this.#abort?.abort(reason);
-    this.system.ended(this, reason, message);
   }
 
   /** The body or a handler threw. */
-  #threw(error: unknown, message: unknown): void {
-    if (this.#state === DEAD) return;
-    this.end(error instanceof Error ? error : { thrown: error }, message);
+  #threw(error: unknown): void {
+    this.crash(error instanceof Error ? error : { thrown: error });
   }
 
   #alive(): void {

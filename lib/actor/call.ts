@@ -12,7 +12,7 @@
  */
 import type { Pid } from "../term/pid.ts";
 import { type Cell, type Chained, hang, unhang } from "./cell.ts";
-import { CallExitError, CallTimeoutError } from "./errors.ts";
+import { ActorExitError, CallExitError, CallTimeoutError } from "./errors.ts";
 import type { ExitReason } from "../term/exit.ts";
 import type { Wheel, WheelTimer } from "./wheel.ts";
 
@@ -52,6 +52,7 @@ export class PendingCall<Request = unknown, Reply = unknown> extends Call<Reques
   #resolve: ((reply: Reply) => void) | undefined;
   readonly #reject: (error: unknown) => void;
   #unlisten: (() => void) | undefined = undefined;
+  #asking: Asking | undefined = undefined;
 
   constructor(
     request: Request,
@@ -99,10 +100,43 @@ export class PendingCall<Request = unknown, Reply = unknown> extends Call<Reques
     this.#unlisten = stop;
   }
 
+  /** The caller is an actor: the call ends with it. */
+  askedBy(caller: Cell, promise: Promise<Reply>): void {
+    if (this.#resolve !== undefined) this.#asking = new Asking(this, caller, promise);
+  }
+
   #settle(): void {
     this.#resolve = undefined;
     this.#wheel.remove(this);
     this.#unlisten?.();
+    this.#asking?.done();
     unhang(this, this.#actor);
+  }
+}
+
+/** A call of an actor, hanging on that actor. */
+class Asking implements Chained {
+  following: Chained | undefined = undefined;
+  preceding: Chained | undefined = undefined;
+  readonly #call: { refuse(error: unknown): void };
+  readonly #caller: Cell;
+  readonly #promise: Promise<unknown>;
+
+  constructor(call: { refuse(error: unknown): void }, caller: Cell, promise: Promise<unknown>) {
+    this.#call = call;
+    this.#caller = caller;
+    this.#promise = promise;
+    hang(this, caller);
+  }
+
+  done(): void {
+    unhang(this, this.#caller);
+  }
+
+  /** The caller has ended. */
+  drop(reason: ExitReason): void {
+    this.#call.refuse(new ActorExitError(this.#caller.pid as Pid, reason));
+    // Whether or not its body waits for that: an end is no unhandled rejection.
+    this.#promise.catch(() => {});
   }
 }

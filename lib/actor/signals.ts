@@ -94,7 +94,8 @@ export class Signals {
     if (watchers !== undefined) {
       actor.watchers = undefined;
       for (const { ref, watcher } of watchers) {
-        if (watcher.monitors?.delete(ref.id)) watcher.deliver(downMessage(ref, from, reason));
+        if (!watcher.monitors?.delete(ref.id) || !watcher.isAlive) continue;
+        watcher.deliver(downMessage(ref, from, reason));
       }
     }
     if (monitors !== undefined) {

@@ -8,17 +8,18 @@ import type { Clock, Timer } from "../base/clock.ts";
 import { Emitter } from "../base/emitter.ts";
 import type { Random } from "../base/random.ts";
 import { type Home, Pid, type Ref } from "../term/pid.ts";
-import { Actor, type ActorHome } from "./actor.ts";
-import { type Call, CALL_TIMEOUT_MS, type CallOptions, PendingCall } from "./call.ts";
+import { Actor, type ActorCrash, type ActorHome } from "./actor.ts";
+import { Call, CALL_TIMEOUT_MS, type CallOptions, PendingCall } from "./call.ts";
 import { type Cell, cellOf, type Chained, dropChain, hang, unhang } from "./cell.ts";
-import { NoProcError } from "./errors.ts";
-import { Down, Exit, reasonText } from "./exit.ts";
+import { describe } from "./describe.ts";
+import { ArgumentError, NoProcError } from "./errors.ts";
+import { isSystemMessage, reasonText } from "./exit.ts";
 import { type ExitReason, isNormal } from "../term/exit.ts";
 import { Names } from "./names.ts";
 import { Scheduler } from "./scheduler.ts";
 import type { ActorFunction, SpawnOptions } from "./self.ts";
 import { Signals } from "./signals.ts";
-import { SentTimer, SPENT, type TimerHost, type TimerRef } from "./timer.ts";
+import { SentTimer, SPENT, type TimerHost, timerMs, type TimerRef } from "./timer.ts";
 import { Wheel, type WheelTimer } from "./wheel.ts";
 
 /** How many ancestors a crash report names. */
@@ -40,7 +41,11 @@ export interface Remote {
   send(to: Pid<never>, message: unknown): void;
 }
 
-/** An actor ended in disorder. */
+/**
+ * An actor ended by its own doing, and in disorder: it threw, it left with a reason that is no good
+ * one, or it let its mailbox overflow. Those that an exit signal takes along are no crashes: one
+ * fault, one report.
+ */
 export interface Crash {
   /** Who. */
   readonly pid: Pid;
@@ -50,7 +55,7 @@ export interface Crash {
   readonly body: string;
   /** Why. */
   readonly reason: ExitReason;
-  /** The message that it was handling, if it has a handler. */
+  /** The message that it was handling, if any. */
   readonly message: unknown;
   /** Its parent, and the parent's parent, and so on. */
   readonly ancestors: readonly Pid[];
@@ -76,7 +81,7 @@ export interface SystemEvents {
   spawn: { readonly pid: Pid };
   /** An actor has ended. */
   exit: { readonly pid: Pid; readonly reason: ExitReason };
-  /** An actor has ended in disorder. */
+  /** An actor has ended by its own doing, and in disorder. */
   crash: Crash;
   /** A supervisor's child has ended in disorder. */
   restart: Restarting;
@@ -106,6 +111,7 @@ export class System implements ActorHome, TimerHost {
   /** The one native timer, armed for what is due next in the wheel. */
   #alarm: Timer | undefined;
   #alarmAt = Infinity;
+  #stopped = false;
 
   constructor(home: Home, host: SystemHost, events: Emitter<SystemEvents> = new Emitter()) {
     this.events = events;
@@ -169,6 +175,7 @@ export class System implements ActorHome, TimerHost {
     args: A,
   ): Pid<M> {
     const id = ++this.#lastId;
+    if (this.#stopped) return new Pid<M>(this.home, id, undefined);
     const ancestors = parent === undefined ? NONE : parent.lineage ??= lineage(parent);
     const actor = new Actor(
       this,
@@ -177,8 +184,9 @@ export class System implements ActorHome, TimerHost {
       args,
       ancestors,
     );
+    if (options !== undefined) this.#apply(actor, options);
     this.#actors.set(id, actor);
-    if (options !== undefined) this.#apply(actor, parent, options);
+    if (options?.link && parent !== undefined) this.#signals.link(parent, actor.pid as Pid);
     if (this.events.has("spawn")) this.events.emit("spawn", { pid: actor.pid as Pid });
     this.scheduler.ready(actor);
     return actor.pid as Pid<M>;
@@ -204,23 +212,29 @@ export class System implements ActorHome, TimerHost {
   call<Q, R>(
     to: Pid<Call<Q, R>> | string,
     request: Q,
-    options: CallOptions = NO_OPTIONS,
+    options?: CallOptions,
+    caller?: Cell,
   ): Promise<R> {
-    const { timeout = CALL_TIMEOUT_MS, signal } = options;
+    const { timeout = CALL_TIMEOUT_MS, signal } = options ?? NO_OPTIONS;
     const pid = typeof to === "string" ? this.names.whereis(to) : to;
     const actor = pid && cellOf(pid);
     if (actor === undefined) return Promise.reject(new NoProcError(to));
     if (signal?.aborted) return Promise.reject(signal.reason);
-    return new Promise<R>((resolve, reject) => {
-      const call = new PendingCall<Q, R>(request, actor, this.wheel, timeout, resolve, reject);
-      if (timeout !== Infinity) this.setTimer(call, timeout);
+    let call: PendingCall<Q, R>;
+    const promise = new Promise<R>((resolve, reject) => {
+      const ms = timeout === Infinity ? Infinity : timerMs(timeout);
+      call = new PendingCall<Q, R>(request, actor, this.wheel, ms, resolve, reject);
+      if (ms !== Infinity) this.setTimer(call, ms);
       if (signal !== undefined) {
         const abort = (): void => call.refuse(signal.reason);
         signal.addEventListener("abort", abort, { once: true });
         call.unlisten(() => signal.removeEventListener("abort", abort));
       }
-      actor.deliver(call);
     });
+    if (call! === undefined) return promise;
+    if (caller !== undefined) call.askedBy(caller, promise);
+    actor.deliver(call);
+    return promise;
   }
 
   /** Sends an exit signal. `from` is who is named in it: outside of actors, the system itself. */
@@ -252,7 +266,7 @@ export class System implements ActorHome, TimerHost {
 
   /** Sends a message every so many milliseconds. */
   sendInterval<M>(to: Pid<M>, message: M, ms: number): TimerRef {
-    return this.#sendLater(to, message, ms, Math.max(1, ms));
+    return this.#sendLater(to, message, ms, Math.max(1, Math.ceil(ms)));
   }
 
   /** Milliseconds that were left, or false if the timer had fired or been cancelled. */
@@ -271,20 +285,27 @@ export class System implements ActorHome, TimerHost {
 
   /** Hangs a timer in the wheel. */
   setTimer(timer: WheelTimer, ms: number): void {
-    this.wheel.add(timer, this.#clock.now() + Math.max(0, ms));
+    const now = this.#clock.now();
+    // An empty wheel has nobody to move it: bring it up to date.
+    if (this.wheel.size === 0) this.wheel.advance(now);
+    this.wheel.add(timer, now + ms);
     if (timer.due < this.#alarmAt) this.#arm(timer.due);
   }
 
   /** An actor has ended. Called by it, once. */
-  ended(actor: Actor, reason: ExitReason, message: unknown): void {
+  ended(actor: Actor, reason: ExitReason, crash: ActorCrash | undefined): void {
     const pid = actor.pid as Pid;
+    const { names } = actor;
     pid.target = undefined;
     this.#actors.delete(pid.id);
-    if (!isNormal(reason) && this.events.has("crash")) this.#report(actor, reason, message);
-    if (actor.names !== undefined) this.names.ended(actor);
+    if (names !== undefined) this.names.ended(actor);
+    if (crash !== undefined && !isNormal(reason) && this.events.has("crash")) {
+      this.#report(actor, names, reason, crash.message);
+    }
+    // Told before those who are linked with it end, so that causes come before effects.
+    if (this.events.has("exit")) this.events.emit("exit", { pid, reason });
     if (actor.chain !== undefined) dropChain(actor, reason);
     this.#signals.ended(actor, reason);
-    if (this.events.has("exit")) this.events.emit("exit", { pid, reason });
   }
 
   /** Whether a message may be put into a mailbox that has reached its watermark. */
@@ -292,9 +313,11 @@ export class System implements ActorHome, TimerHost {
     const { length, bound } = actor;
     const pid = actor.pid as Pid;
     const full = bound !== undefined && length >= bound.max && !isSystemMessage(message);
-    if (this.events.has("mailbox")) this.events.emit("mailbox", { pid, length, dropped: full });
-    // Told once for the mark; a bounded mailbox asks again for every message.
+    // Told once for the mark; a bounded mailbox asks for every message, and tells what it drops.
     if (bound === undefined) actor.watermark = Infinity;
+    if ((full || bound === undefined) && this.events.has("mailbox")) {
+      this.events.emit("mailbox", { pid, length, dropped: full });
+    }
     if (!full) return true;
     switch (bound.policy) {
       case "dropNewest":
@@ -303,38 +326,36 @@ export class System implements ActorHome, TimerHost {
         actor.take((old: unknown) => !isSystemMessage(old));
         return true;
       case "exit":
-        actor.end({ mailbox: "full" });
+        actor.crash({ mailbox: "full" });
         return false;
     }
   }
 
-  /** Ends every actor, and the wheel's alarm. */
+  /** Ends every actor, and the wheel's alarm. What is spawned from now on is dead. */
   stop(): void {
+    this.#stopped = true;
     for (const actor of [...this.#actors.values()]) actor.end("shutdown");
     this.#alarm?.cancel();
   }
 
-  #apply(actor: Actor, parent: Actor | undefined, options: SpawnOptions): void {
-    if (options.name !== undefined) {
-      try {
-        this.names.register(options.name, actor.pid);
-      } catch (error) {
-        actor.end("normal");
-        throw error;
+  /** Throws if they cannot be; the actor is then none. */
+  #apply(actor: Actor, { name, mailbox }: SpawnOptions): void {
+    if (mailbox !== undefined) {
+      if (!(mailbox.max >= 1)) {
+        throw new ArgumentError(`a mailbox of at most ${mailbox.max} messages: use 1 or more`);
       }
+      actor.bound = mailbox;
+      actor.watermark = mailbox.max;
     }
-    if (options.mailbox !== undefined) {
-      actor.bound = options.mailbox;
-      actor.watermark = options.mailbox.max;
-    }
-    if (options.link && parent !== undefined) this.#signals.link(parent, actor.pid as Pid);
+    if (name !== undefined) this.names.register(name, actor.pid);
   }
 
   #sendLater<M>(to: Pid<M>, message: M, ms: number, everyMs: number | undefined): TimerRef {
     const actor = cellOf(to);
     if (actor === undefined) return SPENT;
+    const wait = timerMs(ms);
     const timer = new SentTimer(this, actor, message, everyMs);
-    this.setTimer(timer, ms);
+    this.setTimer(timer, wait);
     return timer;
   }
 
@@ -356,11 +377,15 @@ export class System implements ActorHome, TimerHost {
     if (due < this.#alarmAt) this.#arm(due);
   };
 
-  #report(actor: Actor, reason: ExitReason, message: unknown): void {
-    const { pid, names = [], body, ancestors } = actor;
+  #report(
+    { pid, body, ancestors }: Actor,
+    names: readonly string[] | undefined,
+    reason: ExitReason,
+    message: unknown,
+  ): void {
     this.events.emit("crash", {
       pid: pid as Pid,
-      names,
+      names: names ?? [],
       body: body.name || "anonymous",
       reason,
       message,
@@ -373,9 +398,13 @@ export class System implements ActorHome, TimerHost {
 export function crashText(crash: Crash): string {
   const { pid, names, body, reason, message, ancestors } = crash;
   const lines = [`actor ${[pid, ...names].join(" ")} (${body}) crashed: ${reasonText(reason)}`];
-  if (message !== undefined) lines.push(`  last message: ${reasonText(message as ExitReason)}`);
+  if (message !== undefined) lines.push(`  last message: ${messageText(message)}`);
   if (ancestors.length > 0) lines.push(`  ancestors: ${ancestors.join(" ")}`);
   return lines.join("\n");
+}
+
+function messageText(message: unknown): string {
+  return message instanceof Call ? `a call, ${describe(message.request)}` : describe(message);
 }
 
 /** Somebody who is no actor waits for an actor's end. */
@@ -402,10 +431,6 @@ export function systemOf(pid: Pid<never>): System {
 
 const NONE: readonly Pid[] = [];
 const NO_OPTIONS: CallOptions = {};
-
-function isSystemMessage(message: unknown): boolean {
-  return message instanceof Exit || message instanceof Down;
-}
 
 function lineage(parent: Actor): readonly Pid[] {
   return [parent.pid as Pid, ...parent.ancestors].slice(0, ANCESTORS_MAX);

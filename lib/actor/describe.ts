@@ -1,0 +1,97 @@
+/**
+ * Terms in words, for logs and messages of errors: whatever it is, in so many characters and no more,
+ * and without an error of its own.
+ *
+ * @module
+ */
+import { Pid, Ref } from "../term/pid.ts";
+
+/** A text is cut off here. In characters. */
+export const DESCRIBED_LENGTH_MAX = 2_000;
+
+/** Of a list, an object, a map or a set, so many members are told; the rest is counted. */
+const MEMBERS_MAX = 20;
+
+/** What is nested deeper than this is not told. */
+const DEPTH_MAX = 4;
+
+/** So many terms within one are told, however they are nested. */
+const TERMS_MAX = 100;
+
+/** A text within a term is cut off here. In characters. */
+const INNER_LENGTH_MAX = 200;
+
+/** How many terms may still be told. */
+interface Budget {
+  left: number;
+}
+
+/** A term in words. A text on its own stands without quotes. */
+export function describe(term: unknown): string {
+  try {
+    return cut(typeof term === "string" ? term : words(term, 0, { left: TERMS_MAX }));
+  } catch {
+    // A getter, a proxy or a `toString` of the program's own.
+    return "(cannot be told)";
+  }
+}
+
+/** An error with its stack; anything else as {@linkcode describe} has it. */
+export function describeFully(term: unknown): string {
+  try {
+    if (term instanceof Error && typeof term.stack === "string") return cut(term.stack);
+  } catch {
+    // As above.
+  }
+  return describe(term);
+}
+
+function words(term: unknown, depth: number, budget: Budget): string {
+  if (budget.left-- <= 0) return "…";
+  switch (typeof term) {
+    case "string":
+      return JSON.stringify(cut(term, INNER_LENGTH_MAX));
+    case "bigint":
+      return `${term}n`;
+    case "function":
+      return `function ${term.name || "without a name"}`;
+    case "object":
+      return term === null ? "null" : objectWords(term, depth, budget);
+    default:
+      return String(term);
+  }
+}
+
+function objectWords(term: object, depth: number, budget: Budget): string {
+  if (term instanceof Pid || term instanceof Ref) return term.toString();
+  if (term instanceof Error) return `${term.name}: ${term.message}`;
+  if (term instanceof Date || term instanceof RegExp) return String(term);
+  const name = className(term);
+  if (ArrayBuffer.isView(term)) return `${name}(${term.byteLength} bytes)`;
+  if (term instanceof Map) return `Map(${term.size})`;
+  if (term instanceof Set) return `Set(${term.size})`;
+  if (depth === DEPTH_MAX) return Array.isArray(term) ? "[…]" : "{…}";
+  if (Array.isArray(term)) {
+    const told = term.slice(0, MEMBERS_MAX).map((member) => words(member, depth + 1, budget));
+    return `[${told.join(", ")}${more(term.length)}]`;
+  }
+  const keys = Object.keys(term);
+  const told = keys.slice(0, MEMBERS_MAX).map((key) =>
+    `${key}: ${words((term as Record<string, unknown>)[key], depth + 1, budget)}`
+  );
+  const prefix = name === "Object" || name === "" ? "" : `${name} `;
+  return keys.length === 0 ? `${prefix}{}` : `${prefix}{ ${told.join(", ")}${more(keys.length)} }`;
+}
+
+function className(term: object): string {
+  const { constructor } = term;
+  return typeof constructor === "function" ? constructor.name : "";
+}
+
+function more(count: number): string {
+  return count > MEMBERS_MAX ? `, and ${count - MEMBERS_MAX} more` : "";
+}
+
+function cut(text: string, length = DESCRIBED_LENGTH_MAX): string {
+  return text.length > length ? `${text.slice(0, length)}…` : text;
+}

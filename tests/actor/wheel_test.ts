@@ -1,0 +1,210 @@
+import { assert, assertEquals } from "@std/assert";
+import { REACH_MS, Wheel, type WheelTimer } from "../../lib/actor/wheel.ts";
+import { SeededRandom } from "../../lib/base/random.ts";
+import { test } from "../kit/test.ts";
+
+class Probe implements WheelTimer {
+  due = 0;
+  next: WheelTimer | undefined = undefined;
+  previous: WheelTimer | undefined = undefined;
+  readonly fired: Probe[];
+  then: (() => void) | undefined;
+
+  constructor(fired: Probe[], then?: () => void) {
+    this.fired = fired;
+    this.then = then;
+  }
+
+  fire(): void {
+    this.fired.push(this);
+    this.then?.();
+  }
+}
+
+/** Advances only when `nextDue` says so, as the system's alarm does. Gives how often that was. */
+function follow(wheel: Wheel, end: number): number {
+  let wakes = 0;
+  for (let due = wheel.nextDue(); due <= end; due = wheel.nextDue()) {
+    wheel.advance(due);
+    wakes++;
+  }
+  return wakes;
+}
+
+/** A distance that reaches every level about as often, and their edges more often than that. */
+function distance(random: SeededRandom): number {
+  const level = 8 * (1 + random.below(4));
+  if (random.next() < 0.2) return 2 ** level - 1 + random.below(3) - 1;
+  return Math.floor(random.next() * 2 ** level);
+}
+
+test("Wheel fires no timer early, none late, and all in order", () => {
+  const fired: Probe[] = [];
+  const wheel = new Wheel(1000);
+  const dues = [1000, 1001, 1255, 1256, 1257, 1511, 2024, 66_536, 66_537, 17_000_000];
+  for (const due of dues.toReversed()) wheel.add(new Probe(fired), due);
+  for (const due of dues) {
+    wheel.advance(due - 1);
+    assert(!fired.some((timer) => timer.due === due), `${due} is early`);
+    wheel.advance(due);
+    assertEquals(fired.at(-1)?.due, due);
+  }
+  assertEquals(fired.map(({ due }) => due), dues);
+  assertEquals(wheel.size, 0);
+});
+
+for (const seed of [1, 2, 3, 4]) {
+  test(`Wheel does as a sorted list does, seed ${seed}`, () => {
+    const random = new SeededRandom(seed);
+    const fired: Probe[] = [];
+    const hanging = new Set<Probe>();
+    let now = random.below(2 ** 20);
+    let next = now; // the next tick that has not been looked at
+    const wheel = new Wheel(now);
+    for (let step = 0; step < 5000; step++) {
+      const dice = random.next();
+      if (dice < 0.5) {
+        const timer = new Probe(fired);
+        const due = now + distance(random);
+        wheel.add(timer, due + (random.next() < 0.3 ? -random.next() : 0));
+        assertEquals(timer.due, Math.max(due, next));
+        hanging.add(timer);
+      } else if (dice < 0.65) {
+        const timer = [...hanging][random.below(hanging.size)];
+        if (timer !== undefined) wheel.remove(timer);
+        if (timer !== undefined) hanging.delete(timer);
+      } else {
+        const first = Math.min(...[...hanging].map(({ due }) => due));
+        assert(wheel.nextDue() <= first, `${wheel.nextDue()} is later than ${first}`);
+        // To the moment, to just before it, to an edge, or far beyond.
+        const way = random.below(6);
+        const target = way === 0
+          ? wheel.nextDue()
+          : way === 1
+          ? first - 1
+          : way === 2
+          ? Math.ceil((now + 1) / 256) * 256 - 1
+          : way === 3
+          ? now + distance(random)
+          : now + random.below(300);
+        now = Math.max(now, Number.isFinite(target) ? target : 0);
+        next = Math.max(next, now + 1);
+        wheel.advance(now + random.next() * 0.99);
+        const due = [...hanging].filter((timer) => timer.due <= now).map(({ due }) => due)
+          .sort((a, b) => a - b);
+        assertEquals(fired.map(({ due }) => due), due);
+        for (const timer of fired.splice(0)) assert(hanging.delete(timer), "fired twice");
+      }
+      assertEquals(wheel.size, hanging.size);
+    }
+    assertEquals(wheel.nextDue() === Infinity, hanging.size === 0);
+    const left = hanging.size;
+    const wakes = follow(wheel, Number.MAX_SAFE_INTEGER);
+    assertEquals(fired.length, left);
+    assert(wakes <= 4 * left, `${wakes} wakes for ${left} timers`);
+  });
+}
+
+test("Wheel.nextDue is not late when the next tick begins a slot of a higher level", () => {
+  for (const edge of [256, 65_536, 2 ** 24]) {
+    const fired: Probe[] = [];
+    const wheel = new Wheel(0);
+    wheel.add(new Probe(fired), edge + 3);
+    wheel.advance(edge - 1);
+    assert(wheel.nextDue() <= edge + 3, `${wheel.nextDue()} is later than ${edge + 3}`);
+    follow(wheel, edge + 3);
+    assertEquals(fired.map(({ due }) => due), [edge + 3]);
+  }
+});
+
+test("Wheel.advance over years of nothing takes no time", () => {
+  const fired: Probe[] = [];
+  const wheel = new Wheel(0);
+  const year = 365 * 24 * 3_600_000;
+  // A wheel that nothing hung in has not moved; a timer for soon is for soon all the same.
+  wheel.add(new Probe(fired), REACH_MS);
+  const began = performance.now();
+  for (let i = 0; i < 20; i++) {
+    wheel.add(new Probe(fired), (i + 1) * year);
+    wheel.advance((i + 1) * year);
+  }
+  assertEquals(fired.length, 21);
+  const took = performance.now() - began;
+  assert(took < 2000, `${took} ms`);
+});
+
+test("Wheel.add hangs a past timer in the next tick, and a far one at the farthest", () => {
+  const fired: Probe[] = [];
+  const wheel = new Wheel(500);
+  wheel.advance(500);
+  const [past, far] = [new Probe(fired), new Probe(fired)];
+  wheel.add(past, 3);
+  wheel.add(far, 1e15);
+  assertEquals([past.due, far.due], [501, 501 + REACH_MS]);
+  wheel.advance(500.9);
+  assertEquals(fired, []);
+  wheel.advance(501);
+  assertEquals(fired, [past]);
+  follow(wheel, far.due - 1);
+  assertEquals(fired, [past]);
+  follow(wheel, far.due);
+  assertEquals(fired, [past, far]);
+});
+
+test("Wheel.remove takes a timer off, once or twice, and one that never hung", () => {
+  const fired: Probe[] = [];
+  const wheel = new Wheel(0);
+  const timers = [5, 5, 5, 300, 300].map((due) => {
+    const timer = new Probe(fired);
+    wheel.add(timer, due);
+    return timer;
+  });
+  wheel.remove(timers[1]!);
+  wheel.remove(timers[1]!);
+  wheel.remove(timers[3]!);
+  wheel.remove(new Probe(fired));
+  assertEquals(wheel.size, 3);
+  wheel.advance(400);
+  assertEquals(fired, [timers[0], timers[2], timers[4]]);
+  wheel.remove(timers[0]!);
+  assertEquals([wheel.size, wheel.nextDue()], [0, Infinity]);
+});
+
+test("Wheel lets a timer that fires add and remove others, and itself", () => {
+  const fired: Probe[] = [];
+  const wheel = new Wheel(0);
+  const victim = new Probe(fired);
+  const late = new Probe(fired);
+  const again: Probe = new Probe(fired, () => {
+    if (fired.length < 3) wheel.add(again, again.due);
+  });
+  wheel.add(new Probe(fired, () => wheel.remove(victim)), 10);
+  wheel.add(victim, 10);
+  wheel.add(again, 11);
+  wheel.add(new Probe(fired, () => wheel.add(late, 1)), 20);
+  wheel.advance(19);
+  // What is hung again for the tick that fires is for the next one: no tick lasts for ever.
+  assertEquals([fired.length, fired[1], fired[2], again.due], [3, again, again, 12]);
+  wheel.advance(21);
+  assertEquals([fired.at(-1), late.due, wheel.size], [late, 21, 0]);
+});
+
+test("Wheel holds 100,000 timers, and to add or remove one costs no more for it", () => {
+  const fired: Probe[] = [];
+  const cost = (hanging: number): number => {
+    const wheel = new Wheel(0);
+    const random = new SeededRandom(5);
+    for (let i = 0; i < hanging; i++) wheel.add(new Probe(fired), 1 + random.below(600_000));
+    const timer = new Probe(fired);
+    const began = performance.now();
+    for (let i = 0; i < 100_000; i++) {
+      wheel.add(timer, 1 + random.below(600_000));
+      wheel.remove(timer);
+    }
+    assertEquals(wheel.size, hanging);
+    return performance.now() - began;
+  };
+  cost(10);
+  const [few, many] = [cost(10), cost(100_000)];
+  assert(many < 20 * few + 200, `${few} ms among 10, ${many} ms among 100,000`);
+});

@@ -1,0 +1,185 @@
+/**
+ * A system of actors on a clock that stands still until the test moves it, and one on the real host.
+ */
+import { setImmediate } from "node:timers";
+import type { Clock, Timer } from "../../lib/base/clock.ts";
+import { type Random, SeededRandom } from "../../lib/base/random.ts";
+import type { Actor } from "../../lib/actor/actor.ts";
+import type { ActorFunction, SpawnOptions } from "../../lib/actor/self.ts";
+import { System, type SystemHost } from "../../lib/actor/system.ts";
+import type { Home, Pid } from "../../lib/term/pid.ts";
+import { makeHost } from "./host.ts";
+
+/** Rounds after which a system that will not come to rest is given up. */
+const ROUNDS_MAX = 10_000;
+
+interface Armed extends Timer {
+  due: number;
+  readonly task: () => void;
+  readonly everyMs: number | undefined;
+}
+
+/** A clock that the test moves. */
+export class ManualClock implements Clock {
+  #now: number;
+  #armed: Armed[] = [];
+  /** How often the clock was read. */
+  readings = 0;
+
+  constructor(now = 0) {
+    this.#now = now;
+  }
+
+  now(): number {
+    this.readings++;
+    return this.#now;
+  }
+
+  wall(): number {
+    return 1_700_000_000_000 + this.#now;
+  }
+
+  after(ms: number, task: () => void): Timer {
+    return this.#arm(ms, task, undefined);
+  }
+
+  every(ms: number, task: () => void): Timer {
+    return this.#arm(ms, task, ms);
+  }
+
+  /** How many timers of the machine would be armed. */
+  get armed(): number {
+    return this.#armed.length;
+  }
+
+  /** The longest of their delays that is left. */
+  get longest(): number {
+    return Math.max(0, ...this.#armed.map(({ due }) => due - this.#now));
+  }
+
+  /** Moves the clock and fires nothing, as when this process was busy. */
+  jump(ms: number): void {
+    this.#now += ms;
+  }
+
+  /** Fires the next timer due by `end`, at its time or now if that is past; false if there is none. */
+  fire(end: number): boolean {
+    const next = this.#armed.toSorted((a, b) => a.due - b.due)[0];
+    if (next === undefined || next.due > end) {
+      this.#now = Math.max(this.#now, end);
+      return false;
+    }
+    this.#now = Math.max(this.#now, next.due);
+    if (next.everyMs === undefined) next.cancel();
+    else next.due += next.everyMs;
+    next.task();
+    return true;
+  }
+
+  #arm(ms: number, task: () => void, everyMs: number | undefined): Timer {
+    const cancel = (): void => {
+      this.#armed = this.#armed.filter((other) => other !== timer);
+    };
+    const timer: Armed = { due: this.#now + ms, task, everyMs, cancel };
+    this.#armed.push(timer);
+    return timer;
+  }
+}
+
+class ManualHost implements SystemHost {
+  readonly random: Random = new SeededRandom(1);
+  readonly clock: ManualClock;
+  readonly yielded: (() => void)[] = [];
+
+  constructor(now?: number) {
+    this.clock = new ManualClock(now);
+  }
+
+  yieldToIo(task: () => void): void {
+    this.yielded.push(task);
+  }
+}
+
+/** The home of the systems here. */
+export const HOME: Home = { node: "kit@127.0.0.1:1", creation: 7, local: true };
+
+/** An actor that the test moves: `self` is its own, and what it handles is kept. */
+export interface Puppet {
+  readonly pid: Pid<unknown>;
+  readonly self: Actor;
+  readonly got: unknown[];
+}
+
+/** A system whose clock the test moves. */
+export class ManualSystem extends System {
+  readonly clock: ManualClock;
+  readonly #host: ManualHost;
+
+  constructor(now?: number) {
+    const host = new ManualHost(now);
+    super(HOME, host);
+    this.#host = host;
+    this.clock = host.clock;
+  }
+
+  /** How often I/O was given a turn. */
+  yields = 0;
+
+  /** Spawns an actor that no other is the parent of. */
+  start<M, A extends unknown[]>(body: ActorFunction<M, A>, ...args: A): Pid<M> {
+    return this.spawn(undefined, undefined, body, args);
+  }
+
+  /** The same, with options. */
+  startWith<M, A extends unknown[]>(
+    options: SpawnOptions,
+    body: ActorFunction<M, A>,
+    ...args: A
+  ): Pid<M> {
+    return this.spawn(undefined, options, body, args);
+  }
+
+  /** An actor that does nothing but keep what it is sent, and is moved from outside. */
+  puppet(options: SpawnOptions & { readonly trap?: boolean } = {}): Puppet {
+    const got: unknown[] = [];
+    const pid = this.spawn<unknown, []>(
+      undefined,
+      options,
+      () => (message: unknown) => void got.push(message),
+      [],
+    );
+    const self = this.find(pid.id) as Actor;
+    if (options.trap) self.trapExit = true;
+    return { pid, self, got };
+  }
+
+  /** Lets everything happen that can happen without time going by. */
+  async settle(): Promise<void> {
+    for (let round = 0; round < ROUNDS_MAX; round++) {
+      // An immediate comes after all microtasks, and those are what turns are made of.
+      await new Promise<void>((done) => void setImmediate(done));
+      const task = this.#host.yielded.shift();
+      if (task === undefined) return;
+      this.yields++;
+      task();
+    }
+    throw new Error("the system does not come to rest");
+  }
+
+  /** Lets time go by: everything happens at its time. */
+  async advance(ms: number): Promise<void> {
+    await this.settle();
+    const end = this.clock.now() + ms;
+    while (this.clock.fire(end)) await this.settle();
+  }
+}
+
+/** Runs a body of a test on a system with the machine's clock, and stops it. */
+export async function withSystem(body: (system: System) => Promise<void>): Promise<void> {
+  const system = new System(HOME, makeHost());
+  try {
+    await body(system);
+  } finally {
+    system.stop();
+  }
+}
