@@ -49,6 +49,8 @@ export class Greeting implements StreamHandler, FrameSink {
   #ended = false;
   /** This side has sent what proves it. */
   #proved = false;
+  /** Cuts who does not hang up after a REJECT. */
+  #farewell: Timer | undefined;
   #next: SessionSink | undefined;
 
   constructor(
@@ -87,6 +89,7 @@ export class Greeting implements StreamHandler, FrameSink {
   }
 
   data(bytes: Uint8Array): void {
+    if (this.#ended) return;
     this.#bytes += bytes.length;
     const whole = this.#reader.push(bytes, this);
     if (this.#next !== undefined && !whole) this.#next.overlong();
@@ -104,11 +107,14 @@ export class Greeting implements StreamHandler, FrameSink {
   drain(): void {}
 
   end(): void {
-    this.#hungUp("it hung up");
+    if (this.#ended) this.#stream.abort();
+    else this.#hungUp("it hung up");
   }
 
   close(): void {
     this.#hungUp("the connection broke off");
+    this.#farewell?.cancel();
+    if (this.#ended) this.#greeter.gone();
   }
 
   #act(step: Step): void {
@@ -148,19 +154,10 @@ export class Greeting implements StreamHandler, FrameSink {
     if (this.#ended || this.#next !== undefined) return;
     this.#ended = true;
     this.#deadline.cancel();
-    const stream = this.#stream;
-    const timer = this.#clock.after(FAREWELL_MS, () => stream.abort());
-    stream.handler = {
-      data() {},
-      drain() {},
-      end: () => stream.abort(),
-      close: () => {
-        timer.cancel();
-        this.#greeter.gone();
-      },
-    };
+    const cut = failure === "aborted" || failure === "timeout" || failure === "broken";
+    if (!cut) this.#farewell = this.#clock.after(FAREWELL_MS, () => this.#stream.abort());
     this.#greeter.failed(failure, words, byPeer);
-    if (failure === "aborted" || failure === "timeout" || failure === "broken") stream.abort();
-    else stream.end();
+    if (cut) this.#stream.abort();
+    else this.#stream.end();
   }
 }

@@ -60,6 +60,8 @@ export abstract class QueuedStream implements Stream, Flushable {
     if (this.#claimed) return;
     // Not within the assignment: the owner may not have finished setting itself up.
     queueMicrotask(() => {
+      // It may have been handed on before this ran: once is enough.
+      if (this.#claimed) return;
       this.#claimed = true;
       if (!this.#over) this.startReading();
       this.#release();

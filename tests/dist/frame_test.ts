@@ -135,7 +135,8 @@ test("FrameReader keeps a long frame's memory for no other frame", () => {
   reader.push(long.subarray(0, 100), new Collector());
   reader.push(long.subarray(100), new Collector());
   // If it had kept it, it would need no more for this.
-  const allocated = countingAllocations(() => reader.push(head(50), new Collector()));
+  const next = head(50);
+  const allocated = countingAllocations(() => reader.push(next, new Collector()));
   assert(allocated > 0 && allocated <= 1024, `${allocated} bytes`);
 });
 

@@ -337,3 +337,73 @@ test("Greeting that has failed reads nothing more, and cuts within a second who 
     greeted.far.closed = { kind: "aborted" };
   });
 });
+
+test("Greeting.abort cuts at once who has failed and does not hang up, and tells that it is gone", async () => {
+  await accepting(async ({ far, notes, greeting }) => {
+    far.send(0x99);
+    await until("it heard the REJECT", () => far.ended);
+    assertEquals([notes.failures, notes.gones], [["protocol"], 0]);
+    greeting.abort();
+    assertEquals([notes.failures, notes.gones], [["protocol"], 1]);
+    await until("it is cut", () => {
+      far.send(0x99);
+      return far.closed !== undefined;
+    });
+    greeting.abort();
+    assertEquals(notes.gones, 1);
+  });
+});
+
+test("Greeting tells once that it is gone, however it failed", async () => {
+  const ways: readonly ((greeted: Greeted) => void)[] = [
+    ({ far }) => far.stream.end(),
+    ({ far }) => far.stream.abort(),
+    ({ greeting }) => greeting.abort(),
+    ({ greeting }) => greeting.withdraw(),
+    ({ far }) => {
+      far.send(0x99);
+      far.stream.end();
+    },
+  ];
+  for (const side of [accepting, dialling]) {
+    for (const way of ways) {
+      await side(async (greeted) => {
+        greeted.far.end = () => greeted.far.stream.end();
+        way(greeted);
+        await until("it is gone", () => greeted.notes.gones > 0);
+        assertEquals([greeted.notes.failures.length, greeted.notes.gones], [1, 1]);
+      });
+    }
+  }
+});
+
+test("Greeting.withdraw says duplicate before the proof, and nothing behind it", async () => {
+  await dialling(async (greeted) => {
+    greeted.greeting.withdraw();
+    await untilFailed(greeted, "duplicate");
+    await assertRejected(greeted, "duplicate");
+    assertEquals(greeted.far.tags, [TAG.NAME, TAG.REJECT]);
+  });
+  await dialling(async (greeted) => {
+    const { far } = greeted;
+    const machine = acceptor(FAR);
+    far.write(frameIn(machine.receive(far.frames[0]!.tag, far.frames[0]!.body)));
+    await until("REPLY came", () => far.frames.length === 2);
+    greeted.greeting.withdraw();
+    await untilFailed(greeted, "duplicate");
+    await until("the end is heard", () => far.isOver);
+    assertEquals(far.tags, [TAG.NAME, TAG.REPLY]);
+    assertEquals(far.closed, undefined, "the proof may not be lost by a cut");
+  });
+});
+
+test("Greeting.withdraw does nothing to a session that is up", async () => {
+  await accepting(async ({ far, notes, greeting }) => {
+    far.write(await proving(far));
+    await until("it is up", () => notes.ups.length === 1);
+    greeting.withdraw();
+    far.send(0x77);
+    await until("it still is", () => notes.after.frames.length === 1);
+    assertEquals([notes.failures, far.tags], [[], [TAG.CHALLENGE, TAG.ACK]]);
+  });
+});

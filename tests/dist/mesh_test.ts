@@ -70,10 +70,14 @@ test("Mesh ends with one session however often two nodes dial each other at once
   });
 });
 
-test("Mesh.disconnect is final on both sides, though each is the other's seed", async () => {
+test("Mesh.disconnect is final on both sides, though one is the other's seed", async () => {
+  const [one, other] = [countingHost(), countingHost()];
+  /** No dial is on its way, nor is one to come. */
+  const atRest = ({ armed }: { armed: ReadonlySet<string> }) =>
+    [...armed].every((what) => what.includes("every"));
   await withNodes(async (start) => {
-    const a = await start("a");
-    const b = await start("b", { seeds: [a.name] });
+    const a = await start("a", {}, one.host);
+    const b = await start("b", { seeds: [a.name] }, other.host);
     const c = await start("c", { seeds: [a.name, b.name] });
     await untilWhole([a, b, c]);
     assertEquals(await b.mesh.disconnect(a.name), true);
@@ -82,6 +86,7 @@ test("Mesh.disconnect is final on both sides, though each is the other's seed", 
     assertEquals(a.told.at(-1), `down ${b.name} disconnected`);
     assertEquals(b.told.at(-1), `down ${a.name} disconnected`);
     assertEquals(await b.mesh.disconnect(a.name), false);
+    assertEquals([atRest(one), atRest(other)], [true, true]);
     // A newcomer tells each of the other, and they stay apart all the same.
     const d = await start("d", { seeds: [a.name] });
     await untilWhole([a, c, d]);
@@ -93,6 +98,21 @@ test("Mesh.disconnect is final on both sides, though each is the other's seed", 
     // The user may want it again.
     await a.mesh.connect(b.name);
     await untilWhole([a, b, c, d]);
+  });
+});
+
+test("Mesh.disconnect ends the dialling of a node that was never reached", async () => {
+  const { host, armed } = countingHost();
+  await withNodes(async (start) => {
+    const name = `x@127.0.0.1:${await freePort()}`;
+    const a = await start("a", { seeds: [name] }, host);
+    await until("it was dialled in vain", () => a.lines.some(({ line }) => line.includes(name)));
+    assertEquals(await a.mesh.disconnect(name), false);
+    await until("no dial is to come", () => [...armed].every((what) => what.includes("every")));
+    const waiting = assertRejects(() => a.mesh.connect(name), NodeConnectError);
+    await a.mesh.disconnect(name);
+    assertEquals((await waiting).code, "aborted");
+    await until("no dial is to come", () => [...armed].every((what) => what.includes("every")));
   });
 });
 
@@ -305,7 +325,9 @@ test("Mesh.stop leaves no timer behind, whatever was under way", async () => {
     await until("the deaf one has been dialled", () => accepted.length === 1);
     assert(armed.size > 0);
     await a.mesh.stop();
-    assertEquals([...armed], []);
+    assertEquals([...armed].filter((what) => !what.includes("dial")), []);
+    // Long before the dial would have been given up by itself.
+    await until("no dial is left", () => armed.size === 0, 1000);
     await Promise.all([dialling, gone]);
     for (const stream of accepted) stream.abort();
     silent.close();
@@ -350,6 +372,16 @@ async function serialOf(name: string): Promise<string | undefined> {
   intruder.close();
   return certificate?.serialNumber;
 }
+
+test("Mesh shows a certificate with the name that it really has", async () => {
+  await withNodes(async (start) => {
+    const a = await start("a");
+    const intruder = await Intruder.secure(a.name);
+    const { subjectaltname } = (intruder.socket as TLSSocket).getPeerCertificate();
+    assertEquals(subjectaltname, `DNS:node.firn.internal, URI:firn://${a.name}`);
+    intruder.close();
+  });
+});
 
 test("Mesh makes itself a new certificate every day; sessions go on, and new ones come up", async () => {
   let renew: (() => void) | undefined;

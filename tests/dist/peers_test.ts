@@ -172,10 +172,9 @@ test("Peers dials a lost node again within 100 ms, and one that it gave way to w
 test("Peers begins the pauses anew after a session", () => {
   const table = peers(0);
   table.add(A, "seed", 0);
-  for (let i = 0; i < 5; i++) {
+  for (let i = 1; i <= 5; i++) {
     table.dialling(A);
-    table.failed(A, 0);
-    table.add(A, "seed", 0);
+    assertEquals(table.failed(A, 0), i);
   }
   table.up(A, 1n, 1, 0);
   table.down(A, true, 0);

@@ -126,20 +126,13 @@ export function listen(node: TestNode, room: string = "lobby"): () => number {
 /** The real host with some of it replaced. */
 export function hostWith(changes: (real: Host) => Partial<Host>): Host {
   const real = makeHost();
-  return {
-    runtime: real.runtime,
-    clock: real.clock,
-    random: real.random,
-    log: real.log,
-    listen: (options, accept) => real.listen(options, accept),
-    connect: (options) => real.connect(options),
-    atFlush: (task) => real.atFlush(task),
-    yieldToIo: (task) => real.yieldToIo(task),
-    spawn: (options) => real.spawn(options),
-    onSignal: (name, task) => real.onSignal(name, task),
-    secretFile: (path, make) => real.secretFile(path, make),
-    ...changes(real),
-  };
+  const replaced = changes(real);
+  return new Proxy(real, {
+    get(_, name: keyof Host) {
+      const value = replaced[name] ?? real[name];
+      return typeof value === "function" && !(name in replaced) ? value.bind(real) : value;
+    },
+  });
 }
 
 /** A host on which deadlines of five seconds take `ms`. */
@@ -158,18 +151,27 @@ export function hurriedHost(ms: number): Host {
   }));
 }
 
-/** A host that knows which of the timers that it was asked for are still to come. */
+/** A host that knows which timers are still to come, and which dials are on their way. */
 export function countingHost(): { readonly host: Host; readonly armed: ReadonlySet<string> } {
   const armed = new Set<string>();
   let last = 0;
-  const host = hostWith(({ clock }) => ({
+  const host = hostWith((real) => ({
+    async connect(options) {
+      const id = `${++last}: dial ${options.port}`;
+      armed.add(id);
+      try {
+        return await real.connect(options);
+      } finally {
+        armed.delete(id);
+      }
+    },
     clock: {
-      now: () => clock.now(),
-      wall: () => clock.wall(),
+      now: () => real.clock.now(),
+      wall: () => real.clock.wall(),
       after(ms, task) {
         const id = `${++last}: after ${ms}`;
         armed.add(id);
-        const timer = clock.after(ms, () => {
+        const timer = real.clock.after(ms, () => {
           armed.delete(id);
           task();
         });
@@ -183,7 +185,7 @@ export function countingHost(): { readonly host: Host; readonly armed: ReadonlyS
       every(ms, task) {
         const id = `${++last}: every ${ms}`;
         armed.add(id);
-        const timer = clock.every(ms, task);
+        const timer = real.clock.every(ms, task);
         return {
           cancel() {
             armed.delete(id);
