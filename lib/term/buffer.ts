@@ -53,7 +53,7 @@ export class TermBuffer {
 
   /** What was written since the last time, as a view of memory that is not written again. */
   take(): Uint8Array<ArrayBuffer> {
-    const piece = this.bytes.subarray(this.start, this.at);
+    const piece = new Uint8Array(this.bytes.buffer, this.start, this.at - this.start);
     this.start = this.at;
     if (this.end - this.at < ROOM_BYTES_MIN) {
       this.#use(Math.min(CHUNK_BYTES_MAX, Math.max(CHUNK_BYTES_MIN, this.end * 2)));

@@ -41,6 +41,9 @@ const ERROR_CLASSES: ReadonlyMap<string, ErrorConstructor> = new Map<string, Err
   ]),
 );
 
+/** The values of the tags from NULL to TRUE. */
+const CONSTANTS = [null, undefined, false, true] as const;
+
 /** Decodes the terms of one session from one direction, in the order in which they were encoded. */
 export class Decoder {
   readonly #pids: PidReader | undefined;
@@ -96,19 +99,13 @@ export class Decoder {
     if (tag < TAG.ARRAY) return tag - TAG.INT;
     if (tag < TAG.SHAPE_WIDE) return this.#array(tag - TAG.ARRAY, depth);
     if (tag < TAG.NULL) return this.#shaped(((tag - TAG.SHAPE_WIDE) << 8) | this.#u8(), depth);
+    if (tag < TAG.UINT8) return CONSTANTS[tag - TAG.NULL];
+    if (tag < TAG.BIGINT64) return this.#number(tag);
     return this.#tagged(tag, depth);
   }
 
-  #tagged(tag: number, depth: number): unknown {
+  #number(tag: number): number {
     switch (tag) {
-      case TAG.NULL:
-        return null;
-      case TAG.UNDEFINED:
-        return undefined;
-      case TAG.FALSE:
-        return false;
-      case TAG.TRUE:
-        return true;
       case TAG.UINT8:
         return this.#u8();
       case TAG.UINT16:
@@ -121,8 +118,13 @@ export class Decoder {
         return (this.#u16() << 16) >> 16;
       case TAG.INT32:
         return this.#u32() | 0;
-      case TAG.FLOAT64:
+      default:
         return this.#f64();
+    }
+  }
+
+  #tagged(tag: number, depth: number): unknown {
+    switch (tag) {
       case TAG.BIGINT64:
         return this.#i64();
       case TAG.BIGINT:

@@ -58,6 +58,8 @@ export class Encoder {
   #out: TermBuffer = new TermBuffer(0);
   /** Where it begins there. */
   #start = 0;
+  /** The key whose value is being written; the root's is the term's. */
+  #above: ShapeNode = this.#shapes.root;
   /** The term itself. */
   #message: unknown;
   /** `Object.prototype` has enumerable properties, so `for in` gives more than an object's own. */
@@ -99,6 +101,7 @@ export class Encoder {
     this.#message = message;
     this.#out = out;
     this.#start = out.at;
+    this.#above = this.#shapes.root;
     this.#errors = 0;
     this.#polluted = false;
     for (const _ in Object.prototype) this.#polluted = true;
@@ -112,26 +115,14 @@ export class Encoder {
   #value(value: unknown, depth: number): void {
     const out = this.#out;
     if (out.at + HEAD_BYTES_MAX > out.end) this.#room(HEAD_BYTES_MAX);
-    switch (typeof value) {
-      case "string":
-        return writeText(out, value);
-      case "number":
-        return writeNumber(out, value);
-      case "object":
-        return value === null
-          ? void (out.bytes[out.at++] = TAG.NULL)
-          : this.#object(value, depth + 1);
-      case "boolean":
-        out.bytes[out.at++] = value ? TAG.TRUE : TAG.FALSE;
-        return;
-      case "undefined":
-        out.bytes[out.at++] = TAG.UNDEFINED;
-        return;
-      case "bigint":
-        return this.#bigint(value);
-      default:
-        throw new Refusal(value, `is a ${typeof value}, which cannot be sent`);
-    }
+    if (typeof value === "string") return writeText(out, value);
+    if (typeof value === "number") return writeNumber(out, value);
+    if (value === null) out.bytes[out.at++] = TAG.NULL;
+    else if (typeof value === "object") this.#object(value, depth + 1);
+    else if (typeof value === "boolean") out.bytes[out.at++] = value ? TAG.TRUE : TAG.FALSE;
+    else if (value === undefined) out.bytes[out.at++] = TAG.UNDEFINED;
+    else if (typeof value === "bigint") this.#bigint(value);
+    else throw new Refusal(value, `is a ${typeof value}, which cannot be sent`);
   }
 
   #object(value: object, depth: number): void {
@@ -148,13 +139,20 @@ export class Encoder {
     const start = out.at;
     const known = this.#shapes.count;
     const body = out.at += known > SHORT_SHAPES ? 2 : 1;
-    let node: ShapeNode = this.#shapes.root;
-    if (this.#polluted) return this.#spellOut(value, depth, start, body, node);
+    const root = this.#shapes.root;
+    if (this.#polluted) return this.#spellOut(value, depth, start, body, root);
+    const above = this.#above;
+    let node: ShapeNode = root;
+    let last = above.inner;
     for (const key in value) {
-      const last = node.last;
-      const next = last !== undefined && last.key === key ? last : node.find(key);
-      if (next === undefined) return this.#spellOut(value, depth, start, body, node);
-      node = next;
+      if (last === undefined || last.key !== key) {
+        last = node.find(key);
+        if (last === undefined) return this.#spellOut(value, depth, start, body, node);
+        if (node === root) above.inner = last;
+      }
+      node = last;
+      last = node.last;
+      this.#above = node;
       this.#value(value[key], depth);
     }
     const shape = node.shape;

@@ -7,7 +7,8 @@
  *     root ─ type ┬ by             shape 0: { type, by }
  *                 └ name ─ age     shape 1: { type, name, age }
  *
- * Every node remembers the child of its last step, where most steps lead again.
+ * Every node remembers the child of its last step, where most steps lead again. From the root steps
+ * lead everywhere, so a key also remembers where the walk of its value began.
  *
  * @module
  */
@@ -28,6 +29,8 @@ export class ShapeNode {
   shape = -1;
   /** Where the last step led. */
   last: ShapeNode | undefined;
+  /** The first step of the last object that was the value of this key, or stood in a list that was. */
+  inner: ShapeNode | undefined;
   /** All children, once there are two. */
   #children: Map<string, ShapeNode> | undefined;
 
@@ -36,6 +39,7 @@ export class ShapeNode {
     this.parent = parent;
     this.depth = parent === undefined ? 0 : parent.depth + 1;
     this.last = undefined;
+    this.inner = undefined;
     this.#children = undefined;
   }
 

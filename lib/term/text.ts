@@ -39,11 +39,26 @@ function writeShort(out: TermBuffer, text: string, length: number): void {
   if (out.at + length >= out.end) out.reserve(length + 1);
   const bytes = out.bytes;
   const from = out.at + 1;
-  for (let i = 0; i < length; i++) {
-    const code = text.charCodeAt(i);
-    if (code > 0xff) return writeWide(out, text);
-    bytes[from + i] = code;
+  // All bits of all characters: one question at the end is cheaper than one for each.
+  let bits = 0;
+  let i = 0;
+  for (; i + 4 <= length; i += 4) {
+    const a = text.charCodeAt(i);
+    const b = text.charCodeAt(i + 1);
+    const c = text.charCodeAt(i + 2);
+    const d = text.charCodeAt(i + 3);
+    bits |= a | b | c | d;
+    bytes[from + i] = a;
+    bytes[from + i + 1] = b;
+    bytes[from + i + 2] = c;
+    bytes[from + i + 3] = d;
   }
+  for (; i < length; i++) {
+    const a = text.charCodeAt(i);
+    bits |= a;
+    bytes[from + i] = a;
+  }
+  if (bits > 0xff) return writeWide(out, text);
   bytes[from - 1] = TAG.STRING + length;
   out.at = from + length;
 }

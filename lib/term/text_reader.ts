@@ -54,7 +54,7 @@ export class TextReader {
       if (to - from >= ALONE_FROM_LENGTH) return latin1Slice.call(this.#bytes, from, to);
       this.#open(from);
     }
-    return this.#window.slice(from - this.#windowFrom, to - this.#windowFrom);
+    return this.#window.substring(from - this.#windowFrom, to - this.#windowFrom);
   }
 
   #short(from: number, to: number): string {

@@ -1,0 +1,159 @@
+/**
+ * Question: how does the codec of terms compare with `npm:msgpackr`, with structures shared on both
+ * ends, and with JSON through bytes?
+ *
+ *     deno run -A bench/peers/codec.ts <folder> 9      nine rounds on Deno
+ *     bun bench/peers/codec.ts <folder> 9              nine rounds on Bun
+ *
+ * The folder holds its `node_modules`: a package that only this comparison needs stays out of the
+ * repository. A round runs every contender once, in a process of its own. What is printed are medians
+ * of the rounds, messages a second, and the lowest and the highest round trip.
+ *
+ * @module
+ */
+import { spawnSync } from "node:child_process";
+import { createRequire } from "node:module";
+import process from "node:process";
+import { fileURLToPath } from "node:url";
+import { TermBuffer } from "../../lib/term/buffer.ts";
+import { Decoder } from "../../lib/term/decode.ts";
+import { Encoder } from "../../lib/term/encode.ts";
+import { EVENT, SMALL } from "../term/samples.ts";
+
+/** One number is the median of so many windows. */
+const WINDOWS = 7;
+
+/** How long a window is, and, before the first, the time to warm up. Milliseconds. */
+const WINDOW_MS = 60;
+const WARM_MS = 300;
+
+const [folder = ".", what = "5"] = process.argv.slice(2);
+
+/** What we use of msgpackr. */
+interface Msgpackr {
+  Packr: new (options: { structures: unknown[] }) => {
+    pack(value: unknown): Uint8Array;
+    unpack(bytes: Uint8Array): unknown;
+  };
+}
+
+/** Both ends of one session. */
+interface Codec {
+  encode(term: unknown): Uint8Array;
+  decode(bytes: Uint8Array): unknown;
+}
+
+const CONTENDERS: Readonly<Record<string, () => Codec>> = {
+  firn() {
+    const encoder = new Encoder();
+    const decoder = new Decoder();
+    const out = new TermBuffer();
+    return {
+      encode(term) {
+        encoder.encode(term, out);
+        return out.take();
+      },
+      decode: (bytes) => decoder.decode(bytes),
+    };
+  },
+  msgpackr() {
+    const { Packr }: Msgpackr = createRequire(`${folder}/package.json`)("msgpackr");
+    const packr = new Packr({ structures: [] });
+    return {
+      encode: (term) => packr.pack(term),
+      decode: (bytes) => packr.unpack(bytes),
+    };
+  },
+  json() {
+    const utf8 = new TextEncoder();
+    const text = new TextDecoder();
+    return {
+      encode: (term) => utf8.encode(JSON.stringify(term)),
+      decode: (bytes) => JSON.parse(text.decode(bytes)),
+    };
+  },
+};
+
+const SAMPLES: Readonly<Record<string, unknown>> = { small: SMALL, event: EVENT };
+
+/** What is measured of each contender and sample. */
+const COLUMNS = ["round trip", "encode", "decode", "bytes"] as const;
+
+type Row = Record<(typeof COLUMNS)[number], number>;
+
+/** Keeps what was made, so that it has to be made. */
+let sink: unknown;
+
+/** The numbers of one contender, by sample. */
+function measure(contender: string): Record<string, Row> {
+  const rows: Record<string, Row> = {};
+  const codec = CONTENDERS[contender]!();
+  for (const [sample, term] of Object.entries(SAMPLES)) {
+    for (let i = 0; i < 3; i++) sink = codec.decode(codec.encode(term));
+    if (JSON.stringify(sink) !== JSON.stringify(term)) throw new Error(`${contender} is wrong`);
+    const bytes = codec.encode(term).slice();
+    rows[sample] = {
+      "round trip": rate(() => void (sink = codec.decode(codec.encode(term)))),
+      encode: rate(() => void (sink = codec.encode(term))),
+      decode: rate(() => void (sink = codec.decode(bytes))),
+      bytes: bytes.length,
+    };
+  }
+  return rows;
+}
+
+/** Calls a second. */
+function rate(body: () => void): number {
+  window(body, WARM_MS);
+  return median(Array.from({ length: WINDOWS }, () => window(body, WINDOW_MS)));
+}
+
+function window(body: () => void, ms: number): number {
+  const start = performance.now();
+  for (let calls = 200;; calls += 200) {
+    for (let i = 0; i < 200; i++) body();
+    const spent = performance.now() - start;
+    if (spent > ms) return calls / spent * 1000;
+  }
+}
+
+/** The same in a process of its own. */
+function spawn(contender: string): Record<string, Row> {
+  const run = "Bun" in globalThis ? [] : ["run", "-A", "--no-check"];
+  const file = fileURLToPath(import.meta.url);
+  const child = spawnSync(process.execPath, [...run, file, folder, contender], {
+    encoding: "utf8",
+  });
+  if (child.status !== 0) throw new Error(child.stderr);
+  return JSON.parse(child.stdout);
+}
+
+function median(numbers: readonly number[]): number {
+  return numbers.toSorted((a, b) => a - b)[numbers.length >> 1]!;
+}
+
+function print(cells: readonly (string | number)[]): void {
+  const texts = cells.map((cell) =>
+    typeof cell === "number" ? Math.round(cell).toLocaleString("en") : cell
+  );
+  process.stdout.write(texts.map((text) => text.padStart(12)).join("") + "\n");
+}
+
+function main(): void {
+  if (what in CONTENDERS) return void process.stdout.write(JSON.stringify(measure(what)));
+  const names = Object.keys(CONTENDERS);
+  const rounds = Array.from({ length: Number(what) }, () => {
+    return Object.fromEntries(names.map((name) => [name, spawn(name)]));
+  });
+  for (const sample of Object.keys(SAMPLES)) {
+    print([sample, ...COLUMNS, "lowest", "highest"]);
+    for (const name of names) {
+      const rows = rounds.map((round) => round[name]![sample]!);
+      const trips = rows.map((row) => row["round trip"]);
+      const medians = COLUMNS.map((column) => median(rows.map((row) => row[column])));
+      print([name, ...medians, Math.min(...trips), Math.max(...trips)]);
+    }
+  }
+}
+
+main();
