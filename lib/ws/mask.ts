@@ -9,7 +9,7 @@
  * On the way it looks at every byte, so it tells whether any of them was beyond ASCII: the reader of
  * a text need not look again. With the key 0, which changes nothing, that is all it does.
  *
- * Two versions, because short payloads dominate and set-up costs dominate them (`bench/ws`).
+ * Two versions, because short payloads dominate and set-up costs dominate them (`bench/ws/mask_bench.ts`).
  * Words are little-endian, as on every machine that the runtimes run on.
  *
  * @module

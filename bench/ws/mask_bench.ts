@@ -1,0 +1,29 @@
+/**
+ * Question: what does unmasking cost, against one XOR a byte, on both sides of the length where
+ * `unmask` goes over to whole aligned words?
+ *
+ * One payload at an offset of 6, where that of a short client's frame begins.
+ *
+ * @module
+ */
+import { unmask } from "../../lib/ws/mask.ts";
+import { Scratch } from "../../lib/ws/scratch.ts";
+import { bench, size } from "../kit.ts";
+
+const KEY = 0xd4c3b2a1 | 0;
+const FROM = 6;
+const scratch = new Scratch(128 * 1024);
+
+function byteByByte(bytes: Uint8Array, from: number, to: number, key: number): void {
+  for (let at = from; at < to; at++) bytes[at]! ^= (key >>> (((at - from) & 3) << 3)) & 0xff;
+}
+
+for (const length of [16, 64, 127, 128, 1024, size(65_536, 2048)]) {
+  const group = `${length} B`;
+  bench(`one XOR a byte: ${group}`, { group, baseline: true }, () => {
+    byteByByte(scratch.bytes, FROM, FROM + length, KEY);
+  });
+  bench(`unmask: ${group}`, { group }, () => {
+    unmask(scratch, FROM, FROM + length, KEY);
+  });
+}
