@@ -26,7 +26,10 @@ export abstract class QueuedStream implements Stream, Flushable {
   peerCertificate: Uint8Array | undefined = undefined;
 
   readonly #point: FlushPoint;
-  #queue: Uint8Array[] = [];
+  /** The first chunk that waits. Most turns write one, and need no array for it. */
+  #first: Uint8Array | undefined;
+  /** The chunks behind it. */
+  #rest: Uint8Array[] = [];
   #unsent = 0;
   /** In the flush point's list. */
   #dirty = false;
@@ -75,7 +78,8 @@ export abstract class QueuedStream implements Stream, Flushable {
 
   write(bytes: Uint8Array): void {
     if (this.#ending || this.#over || bytes.length === 0) return;
-    this.#queue.push(bytes);
+    if (this.#first === undefined) this.#first = bytes;
+    else this.#rest.push(bytes);
     this.#unsent += bytes.length;
     this.#schedule();
   }
@@ -107,7 +111,7 @@ export abstract class QueuedStream implements Stream, Flushable {
   flush(): void {
     this.#dirty = false;
     if (this.#busy || this.#over) return;
-    if (this.#queue.length > 0) {
+    if (this.#first !== undefined) {
       this.#busy = true;
       this.launch();
     } else if (this.#ending) this.#endWriting();
@@ -136,19 +140,20 @@ export abstract class QueuedStream implements Stream, Flushable {
     return this.#paused;
   }
 
-  /** The next bytes to send, as one chunk. */
+  /** The next bytes to send, as one chunk. Only when some wait. */
   protected take(): Uint8Array {
-    const queue = this.#queue;
-    if (queue.length === 1) {
-      this.#queue = [];
-      return queue[0]!;
-    }
+    const first = this.#first!;
+    this.#first = undefined;
+    const rest = this.#rest;
+    if (rest.length === 0) return first;
     let count = 0;
-    let length = 0;
-    do length += queue[count++]!.length; while (
-      count < queue.length && length + queue[count]!.length <= JOIN_BYTES_MAX
-    );
-    return concat(queue.splice(0, count));
+    let length = first.length;
+    while (count < rest.length && length + rest[count]!.length <= JOIN_BYTES_MAX) {
+      length += rest[count++]!.length;
+    }
+    const joined = concat([first, ...rest.splice(0, count)]);
+    this.#first = rest.shift();
+    return joined;
   }
 
   /** `length` bytes of the chunk in flight are with the system. */
@@ -159,7 +164,7 @@ export abstract class QueuedStream implements Stream, Flushable {
   /** The chunk in flight is with the system, all of it. */
   protected done(): void {
     if (this.#over) return;
-    if (this.#queue.length > 0) return this.launch();
+    if (this.#first !== undefined) return this.launch();
     this.#busy = false;
     if (this.#ending) this.#endWriting();
     else this.#handler.drain();
@@ -197,7 +202,8 @@ export abstract class QueuedStream implements Stream, Flushable {
     if (this.#over) return;
     this.#over = true;
     this.cut();
-    this.#queue = [];
+    this.#first = undefined;
+    this.#rest = [];
     this.#held = [];
     this.#unsent = 0;
     if (this.#claimed) this.#handler.close(end);

@@ -7,7 +7,8 @@
  *   where the host can, at the next flush point (`Host.atFlush`).
  * - Bytes given to `write` belong to the stream until `unsent` is 0 again; do not change them.
  * - Bytes given to `data` belong to the host; they are valid during the call only.
- * - `close` is called exactly once, and nothing is called after it.
+ * - `close` is called exactly once, and nothing is called after it. `abort` calls it at once.
+ * - A pause holds back the peer's `end` too. `resume` may call `data` at once.
  *
  * @module
  */
