@@ -9,7 +9,6 @@
  *
  * @module
  */
-import { Buffer } from "node:buffer";
 import { utf8 } from "../base/bytes.ts";
 import type { RoomSink } from "../dist/inbound.ts";
 import type { Mesh } from "../dist/mesh.ts";
@@ -39,9 +38,7 @@ export class RoomRelay implements Relay, RoomSink {
   }
 
   roomMessage(room: string, message: Uint8Array, text: boolean): void {
-    if (!text) return this.#rooms.deliver(room, message);
-    const { buffer, byteOffset, length } = message;
-    this.#rooms.deliver(room, Buffer.from(buffer, byteOffset, length).toString("utf8"));
+    this.#rooms.deliver(room, message, text);
   }
 
   #encode(room: string, data: RoomMessage): Uint8Array | undefined {

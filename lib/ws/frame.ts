@@ -277,8 +277,13 @@ export function encodeFrame(opcode: number, payload: Uint8Array): Uint8Array {
 }
 
 /** A whole frame of a message, in memory of its own. A lone surrogate becomes U+FFFD. */
-export function encodeMessage(data: string | Uint8Array): Uint8Array {
-  if (typeof data !== "string") return encodeFrame(OPCODES.binary, checkBytes(data));
+export function encodeMessage(
+  data: string | Uint8Array,
+  text: boolean = typeof data === "string",
+): Uint8Array {
+  if (typeof data !== "string") {
+    return encodeFrame(text ? OPCODES.text : OPCODES.binary, checkBytes(data));
+  }
   const length = Buffer.byteLength(data);
   const start = headerLength(length);
   const frame = new Uint8Array(start + length);
@@ -289,14 +294,19 @@ export function encodeMessage(data: string | Uint8Array): Uint8Array {
 
 /**
  * Writes the frame of a message at `at` and gives the offset behind it; -1 if the scratch might
- * not have room, and then nothing was written.
+ * not have room, and then nothing was written. `text`: bytes are valid UTF-8, to be sent as text.
  */
-export function appendMessage(scratch: Scratch, at: number, data: string | Uint8Array): number {
+export function appendMessage(
+  scratch: Scratch,
+  at: number,
+  data: string | Uint8Array,
+  text: boolean = typeof data === "string",
+): number {
   const lengthMost = typeof data === "string" ? data.length * 3 : checkBytes(data).length;
   if (at + 10 + lengthMost > scratch.bytes.length) return -1;
   if (typeof data === "string") return appendText(scratch, at, data);
   const start = at + headerLength(data.length);
-  writeHeader(scratch.bytes, at, OPCODES.binary, data.length);
+  writeHeader(scratch.bytes, at, text ? OPCODES.text : OPCODES.binary, data.length);
   scratch.bytes.set(data, start);
   return start + data.length;
 }

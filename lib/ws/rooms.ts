@@ -192,19 +192,22 @@ export class Rooms {
 
   /** Sends to every member of a room, on every node. */
   broadcast(room: string, data: RoomMessage): void {
-    if (!this.#append(room, data, undefined)) checkName(room);
+    if (!this.#append(room, data, undefined, typeof data === "string")) checkName(room);
     this.relay?.broadcast(room, data);
   }
 
   /** Sends to every member of a room but this one, on every node. */
   broadcastFrom(member: Member, room: string, data: RoomMessage): void {
-    if (!this.#append(room, data, member)) checkName(room);
+    if (!this.#append(room, data, member, typeof data === "string")) checkName(room);
     this.relay?.broadcast(room, data);
   }
 
-  /** Sends to the members here, `except` left out: a broadcast that another node has relayed. */
-  deliver(room: string, data: RoomMessage, except?: Member): void {
-    this.#append(room, data, except);
+  /**
+   * Sends to the members here alone: a broadcast that another node has relayed. `text`: bytes are
+   * valid UTF-8, to be sent as text.
+   */
+  deliver(room: string, data: RoomMessage, text: boolean = typeof data === "string"): void {
+    this.#append(room, data, undefined, text);
   }
 
   /** Hands out what is still open for this member, so that what it is sent next comes after. */
@@ -213,13 +216,13 @@ export class Rooms {
   }
 
   /** Adds a message to its room's batch. False if nobody here is in that room. */
-  #append(name: string, data: RoomMessage, except: Member | undefined): boolean {
+  #append(name: string, data: RoomMessage, except: Member | undefined, text: boolean): boolean {
     const room = this.#rooms.get(name);
     if (room === undefined) return false;
     if (this.#open !== room) this.#begin(room);
     const from = this.#length;
-    const to = appendMessage(this.#scratch, from, data);
-    if (to < 0) this.#large(room, data, except);
+    const to = appendMessage(this.#scratch, from, data, text);
+    if (to < 0) this.#large(room, data, except, text);
     else {
       this.#length = to;
       if (except !== undefined) this.#exclude(except, from, to);
@@ -236,13 +239,13 @@ export class Rooms {
   }
 
   /** The batch is full, or the message is larger than any batch. */
-  #large(room: Room, data: RoomMessage, except: Member | undefined): void {
+  #large(room: Room, data: RoomMessage, except: Member | undefined, text: boolean): void {
     if (this.#length > 0) {
       this.#begin(room);
-      this.#append(room.name, data, except);
+      this.#append(room.name, data, except, text);
       return;
     }
-    const frame = encodeMessage(data);
+    const frame = encodeMessage(data, text);
     for (const member of room.members) if (member !== except) member.sendShared(frame);
   }
 

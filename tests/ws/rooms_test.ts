@@ -264,10 +264,21 @@ test("Rooms tell the relay of broadcasts, of members here or not, and of no deli
   stage.rooms.broadcastFrom(a!, "r", "2");
   stage.rooms.broadcast("elsewhere", "3");
   stage.rooms.deliver("r", "4");
-  stage.rooms.deliver("r", "5", a);
   stage.endTurn();
   assertEquals(relayed, [["r", "1"], ["r", "2"], ["elsewhere", "3"]]);
   assertEquals(a!.got, ["1", "4"]);
+});
+
+test("Rooms.deliver sends bytes that are text as text, small and large, and others as binary", () => {
+  const stage = new Stage();
+  const [a] = stage.members(1);
+  const large = "é".repeat(50_000);
+  stage.rooms.deliver("r", new TextEncoder().encode("é"), true);
+  stage.rooms.deliver("r", new TextEncoder().encode(large), true);
+  stage.rooms.deliver("r", new Uint8Array([0xc3, 0xa9]));
+  stage.endTurn();
+  assertEquals(a!.got.slice(0, 2), ["é", large]);
+  assertEquals(a!.handed.at(-1)!.slice(-4), new Uint8Array([0x82, 2, 0xc3, 0xa9]));
 });
 
 /** Names, and whether they can be. */
