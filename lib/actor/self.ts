@@ -45,6 +45,8 @@ export interface SpawnOptions {
 export interface Self<Message = unknown> extends AsyncIterable<Message> {
   /** Its pid. */
   readonly pid: Pid<Message>;
+  /** How many messages wait in its mailbox. */
+  readonly length: number;
   /** Aborted when the actor ends: for `fetch` and whatever else takes a signal. */
   readonly signal: AbortSignal;
   /** True: exit signals come as `Exit` messages and do not end it. "kill" always does. */

@@ -1,0 +1,412 @@
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import type { Call } from "../../lib/actor/call.ts";
+import { ActorExitError } from "../../lib/actor/errors.ts";
+import type { Self } from "../../lib/actor/self.ts";
+import type { System } from "../../lib/actor/system.ts";
+import type { Pid } from "../../lib/term/pid.ts";
+import { Node } from "../../lib/node.ts";
+import { heapBytes } from "../kit/heap.ts";
+import { ManualSystem, withSystem } from "../kit/system.ts";
+import { test, until } from "../kit/test.ts";
+
+const crash = new Error("a crash");
+
+/** Bodies that end, and the reason that they end with. */
+const BODIES: readonly [string, (self: Self) => unknown, unknown][] = [
+  ["returns nothing", () => {}, "normal"],
+  ["returns a value that is no handler", () => 42, "normal"],
+  ["throws an Error", () => {
+    throw crash;
+  }, crash],
+  ["throws something else", () => {
+    // deno-lint-ignore no-throw-literal
+    throw "a text";
+  }, { thrown: "a text" }],
+  ["resolves", () => Promise.resolve(1), "normal"],
+  ["rejects", () => Promise.reject(crash), crash],
+  ["rejects with nothing", () => Promise.reject(), { thrown: undefined }],
+  ["resolves later", async () => {
+    await Promise.resolve();
+    await Promise.resolve();
+  }, "normal"],
+  ["throws later", async () => {
+    await Promise.resolve();
+    throw crash;
+  }, crash],
+  ["leaves", (self) => self.exit("shutdown"), "shutdown"],
+  ["leaves later", async (self) => {
+    await Promise.resolve();
+    self.exit({ shutdown: 1 });
+  }, { shutdown: 1 }],
+  ["leaves, and will not have it", (self) => {
+    assertThrows(() => self.exit("first"), ActorExitError);
+    throw new Error("second");
+  }, "first"],
+  ["leaves, and goes on as a handler", (self) => {
+    assertThrows(() => self.exit("first"), ActorExitError);
+    return () => {};
+  }, "first"],
+  ["leaves, and goes on as a loop that rejects", async (self) => {
+    assertThrows(() => self.exit("first"), ActorExitError);
+    await Promise.resolve();
+    throw new Error("second");
+  }, "first"],
+];
+
+for (const [how, body, reason] of BODIES) {
+  test(`spawn: a body that ${how} ends with ${String(reason)}`, async () => {
+    const system = new ManualSystem();
+    const ends: unknown[] = [];
+    system.events.on("exit", (end) => void ends.push(end));
+    const pid = system.start(body as (self: Self) => Promise<unknown>);
+    assertEquals([system.isAlive(pid), system.size], [true, 1]);
+    await system.settle();
+    assertEquals([system.isAlive(pid), system.size, ends], [false, 0, [{ pid, reason }]]);
+  });
+}
+
+/** What a handler does with its second message, and what it ends with. */
+const HANDLERS: readonly [string, (self: Self) => unknown, unknown][] = [
+  ["throws", () => {
+    throw crash;
+  }, crash],
+  ["rejects", () => Promise.reject(crash), crash],
+  ["leaves", (self) => self.exit("gone"), "gone"],
+  ["leaves in a promise", async (self) => {
+    await Promise.resolve();
+    self.exit("gone");
+  }, "gone"],
+  ["is killed by another within", (self) => {
+    const { system } = self as unknown as { system: System };
+    system.exit(self.pid, "kill");
+  }, "killed"],
+  ["is killed within, and then throws", (self) => {
+    (self as unknown as { system: System }).system.exit(self.pid, "kill");
+    throw crash;
+  }, "killed"],
+  ["is killed within, and then rejects", (self) => {
+    (self as unknown as { system: System }).system.exit(self.pid, "kill");
+    return Promise.reject(crash);
+  }, "killed"],
+];
+
+for (const [how, act, reason] of HANDLERS) {
+  test(`a handler that ${how} ends its actor, and handles no more`, async () => {
+    const system = new ManualSystem();
+    const ends: unknown[] = [];
+    const got: unknown[] = [];
+    system.events.on("exit", (end) => void ends.push(end));
+    const pid = system.start((self) => (message) => {
+      got.push(message);
+      return message === 2 ? act(self) : undefined;
+    });
+    for (const message of [1, 2, 3]) system.send(pid, message);
+    await system.settle();
+    assertEquals([got, ends, system.size], [[1, 2], [{ pid, reason }], 0]);
+    assertEquals(system.find(pid.id), undefined);
+  });
+}
+
+test("a handler's promise holds the next message until it resolves", async () => {
+  const system = new ManualSystem();
+  const log: string[] = [];
+  const release: (() => void)[] = [];
+  const pid = system.start(() => async (message) => {
+    log.push(`begin ${message}`);
+    await new Promise<void>((done) => release.push(done));
+    log.push(`end ${message}`);
+  });
+  for (const message of [1, 2]) system.send(pid, message);
+  await system.settle();
+  system.send(pid, 3);
+  await system.settle();
+  assertEquals(log, ["begin 1"]);
+  release[0]!();
+  await system.settle();
+  assertEquals(log, ["begin 1", "end 1", "begin 2"]);
+  release[1]!();
+  await system.settle();
+  release[2]!();
+  await system.settle();
+  system.send(pid, 4);
+  await system.settle();
+  assertEquals(log.slice(3), ["end 2", "begin 3", "end 3", "begin 4"]);
+  // It can be killed while it waits, and what it waited for is then nothing to it.
+  system.send(pid, 5);
+  system.exit(pid, "kill");
+  release[3]!();
+  await system.settle();
+  assertEquals([log.slice(7), system.size], [["end 4"], 0]);
+});
+
+test("a handler that waits may receive within, and handles the rest afterwards", async () => {
+  const system = new ManualSystem();
+  const log: unknown[] = [];
+  const pid = system.start<unknown, []>((self) => async (message) => {
+    log.push(message);
+    if (message !== "ask") return;
+    log.push(["answer", await self.receive({ match: (answer) => answer === "yes" })]);
+    log.push(["next", await self.receive()]);
+  });
+  for (const message of ["ask", 1, 2]) system.send(pid, message);
+  await system.settle();
+  assertEquals(log, ["ask"]);
+  system.send(pid, "yes");
+  await system.settle();
+  assertEquals(log.slice(1), [["answer", "yes"], ["next", 1], 2]);
+  system.stop();
+});
+
+test("spawn gives a pid at once, and the body its first turn later", async () => {
+  const system = new ManualSystem();
+  const log: string[] = [];
+  const pid = system.start((self, name: string) => {
+    log.push(name);
+    const child = self.spawn(() => void log.push("child"));
+    assertEquals(self.pid, pid);
+    log.push(`${child}`);
+  }, "an argument");
+  log.push(`${pid}`);
+  await system.settle();
+  assertEquals(log, ["<0.1>", "an argument", "<0.2>", "child"]);
+});
+
+test("an actor that is killed before its first turn never runs", async () => {
+  const system = new ManualSystem();
+  let ran = false;
+  const pid = system.start(() => void (ran = true));
+  system.send(pid, "unread");
+  system.exit(pid, "kill");
+  assertEquals([system.size, system.isAlive(pid)], [0, false]);
+  await system.settle();
+  assertEquals(ran, false);
+});
+
+test("spawnLink and spawnMonitor bond in one step, even with a child that ends at once", async () => {
+  const system = new ManualSystem();
+  const parent = system.puppet({ trap: true });
+  const linked = parent.self.spawnLink(() => {});
+  const [watched, ref] = parent.self.spawnMonitor(() => {
+    throw crash;
+  });
+  await system.settle();
+  const [exit, down] = parent.got as [{ from: Pid }, { pid: Pid; ref: unknown }];
+  assertEquals([exit.from, down.pid, down.ref], [linked, watched, ref]);
+  assertEquals([parent.self.links?.size, parent.self.monitors?.size], [0, 0]);
+  system.stop();
+});
+
+test("a chain of 100,000 actors, each spawned by the one before, is spawned and ends", async () => {
+  const system = new ManualSystem();
+  let depth = 0;
+  let last: Self | undefined;
+  const body = (self: Self, left: number) => {
+    depth++;
+    last = self;
+    if (left > 0) self.spawnLink(body, left - 1);
+    return () => {};
+  };
+  const first = system.start(body, 100_000);
+  await system.settle();
+  assertEquals([depth, system.size], [100_001, 100_001]);
+  assertEquals((last as unknown as { ancestors: unknown[] }).ancestors.length, 8);
+  system.exit(first, "over");
+  assertEquals(system.size, 0);
+});
+
+test("self throws ActorExitError for everything, once its actor is dead", async () => {
+  const system = new ManualSystem();
+  const other = system.puppet();
+  const { self, pid } = system.puppet();
+  const ref = self.monitor(other.pid);
+  await system.settle();
+  system.exit(pid, "over");
+  const uses: (() => unknown)[] = [
+    () => self.receive(),
+    () => self.receive({ timeout: 1, match: () => true }),
+    () => self.send(other.pid, 1),
+    () => self.link(other.pid as Pid),
+    () => self.unlink(other.pid as Pid),
+    () => self.monitor(other.pid as Pid),
+    () => self.demonitor(ref),
+    () => self.call(other.pid as Pid<Call<number, number>>, 1),
+    () => self.exit("again"),
+    () => self.exit(other.pid as Pid, "again"),
+    () => self.register("name"),
+    () => self.spawn(() => {}),
+    () => self.spawnLink(() => {}),
+    () => self.spawnMonitor(() => {}),
+    () => self.trapExit = true,
+    () => self[Symbol.asyncIterator]().next(),
+  ];
+  for (const use of uses) {
+    const error = assertThrows(use, ActorExitError, `${pid} has ended: over`);
+    assertEquals([error.code, error.reason], ["exit", "over"], String(use));
+  }
+  await system.settle();
+  assertEquals([other.got, system.size, system.names.registered()], [[], 1, []]);
+  assertEquals([self.pid, self.signal.aborted, self.signal.reason], [pid, true, "over"]);
+  system.stop();
+});
+
+test("self.signal is aborted when the actor ends, after everything else of it has gone", async () => {
+  const system = new ManualSystem();
+  const other = system.puppet({ trap: true });
+  const { self, pid, got } = system.puppet({ name: "it" });
+  self.link(other.pid as Pid);
+  const seen: unknown[] = [];
+  self.signal.addEventListener("abort", () => {
+    system.send(pid, "to a dead one");
+    seen.push(self.signal.reason, system.isAlive(pid), system.names.registered(), self.length);
+    seen.push(other.self.links?.size);
+  });
+  assertEquals(self.signal.aborted, false);
+  system.exit(pid, "over");
+  assertEquals(seen, ["over", false, [], 0, 0]);
+  await system.settle();
+  assertEquals([got, other.got.length], [[], 1]);
+  system.stop();
+});
+
+test("an actor that is killed while it awaits something else is dead at once", async () => {
+  const system = new ManualSystem();
+  let go = (): void => {};
+  const after: unknown[] = [];
+  const pid = system.start(async (self) => {
+    await new Promise<void>((done) => go = done);
+    after.push("runs on");
+    self.send(self.pid, "but does nothing");
+    after.push("never");
+  });
+  await system.settle();
+  system.exit(pid, "kill");
+  assertEquals([system.isAlive(pid), system.size], [false, 0]);
+  go();
+  await system.settle();
+  assertEquals(after, ["runs on"]);
+});
+
+test("send to a dead actor, or to none, is a dead letter; what it held is not", async () => {
+  const system = new ManualSystem();
+  const letters: unknown[] = [];
+  const { pid } = system.puppet();
+  system.send(pid, "held");
+  const stop = system.events.on("deadletter", (letter) => void letters.push(letter));
+  system.exit(pid, "kill");
+  system.send(pid, "late");
+  assertEquals(letters, [{ to: pid, message: "late" }]);
+  stop();
+  system.send(pid, "nobody listens");
+  await system.settle();
+  assertEquals(letters.length, 1);
+});
+
+test("stop ends every actor, those too that are spawned meanwhile, and lets none live after", async () => {
+  const system = new ManualSystem();
+  const reasons: unknown[] = [];
+  system.events.on("exit", ({ reason }) => {
+    reasons.push(reason);
+    system.start(() => {});
+  });
+  const { pid } = system.puppet();
+  system.start(async (self) => {
+    await self.receive({ timeout: 1000 });
+  });
+  await system.settle();
+  system.sendInterval(pid, 1, 10);
+  system.stop();
+  const late = system.start(() => {});
+  assertEquals([system.size, reasons, system.isAlive(late)], [0, ["shutdown", "shutdown"], false]);
+  assertEquals([system.wheel.size, system.clock.armed], [0, 0]);
+  await system.settle();
+  assertEquals(system.scheduler.waiting, 0);
+});
+
+test("Node.stop ends its actors and leaves nothing running", async () => {
+  const node = await Node.start({ cookie: "only for this test", logLevel: "silent" });
+  const reasons: unknown[] = [];
+  node.on("exit", ({ reason }) => void reasons.push(reason));
+  const pids = [
+    node.spawn(async (self) => {
+      for await (const _ of self);
+    }),
+    node.spawn(async (self) => {
+      await self.receive({ timeout: 3_600_000 });
+    }),
+    node.spawn(() => () => {}),
+    node.spawnWith({ name: "it" }, () => new Promise(() => {})),
+  ];
+  const waiting = node.call(pids[2] as Pid<Call<string, string>>, "?").catch((error) => error.code);
+  node.sendInterval(pids[0]!, "tick", 1);
+  await until("they run", () => node.actors().length === 4);
+  await node.stop();
+  assertEquals([node.actors(), node.registered(), reasons.length], [[], [], 4]);
+  assertEquals(await waiting, "exit");
+});
+
+/** What an actor of the many is, by its number. Together they use everything that an actor may leave. */
+const KINDS: ((system: System, i: number, last: Pid | undefined) => Pid)[] = [
+  (system) => system.spawn(undefined, undefined, () => () => {}, []),
+  (system) => system.spawn(undefined, undefined, (self) => self.receive(), []),
+  (system) => system.spawn(undefined, undefined, (self) => self.receive({ timeout: 60_000 }), []),
+  (system) => system.spawn(undefined, undefined, () => {}, []),
+  (system) =>
+    system.spawn(undefined, undefined, () => {
+      throw new Error("over");
+    }, []),
+  (system, i) => system.spawn(undefined, { name: `n${i}` }, () => () => {}, []),
+  (system, _, last) =>
+    system.spawn(undefined, undefined, (self) => {
+      self.trapExit = true;
+      self.link(last!);
+      return () => {};
+    }, []),
+  (system, _, last) =>
+    system.spawn(undefined, undefined, (self) => {
+      self.monitor(last!);
+      return self.receive();
+    }, []),
+  (system) => {
+    const pid = system.spawn(undefined, undefined, () => () => {}, []);
+    system.sendAfter<unknown>(pid, "late", 60_000);
+    system.sendInterval<unknown>(pid, "often", 50_000);
+    return pid;
+  },
+  (system) => {
+    const pid = system.spawn(undefined, undefined, () => () => {}, []);
+    system.call(pid as Pid<unknown>, "?").catch(() => {});
+    return pid;
+  },
+  (system, i) => {
+    const pid = system.spawn(undefined, undefined, (self) => self.receive(), []);
+    if (i % 100 === 0) system.find(pid.id)!.signal.addEventListener("abort", () => {});
+    for (let n = 0; n < 3; n++) system.send(pid as Pid<unknown>, n);
+    return pid;
+  },
+];
+
+test("1,000,000 actors of all kinds are spawned and end, and the memory comes back", async () => {
+  await withSystem(async (system) => {
+    const round = async (count: number): Promise<void> => {
+      const pids: Pid[] = [];
+      for (let i = 0; i < count; i++) {
+        pids.push(KINDS[i % KINDS.length]!(system, i, pids.at(-1)));
+      }
+      await until("all have had their turn", () => system.scheduler.waiting === 0);
+      assert(system.size > count / 2, `${system.size} of ${count} live`);
+      for (const [i, pid] of pids.entries()) system.exit(pid, i % 3 === 0 ? "kill" : "over");
+      // Those that trap exits have a message to read; then they are killed.
+      for (const pid of system.pids()) system.exit(pid, "kill");
+      await until("all have unwound", () => system.scheduler.waiting === 0);
+      const { size, wheel, names } = system;
+      assertEquals([size, wheel.size, names.registered().length], [0, 0, 0]);
+    };
+    // Code and queues take their size first: they stay, however many actors there are.
+    await round(50_000);
+    const before = heapBytes();
+    for (let i = 0; i < 20; i++) await round(50_000);
+    const grown = heapBytes() - before;
+    // Less than 8 bytes for each: nothing of any actor is left.
+    assert(grown < 8_000_000, `${grown} bytes more after 1,000,000 actors`);
+  });
+});

@@ -1,0 +1,119 @@
+import { assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { NameError, NoProcError } from "../../lib/actor/errors.ts";
+import { Call } from "../../lib/actor/call.ts";
+import { ManualSystem } from "../kit/system.ts";
+import { test } from "../kit/test.ts";
+
+test("Names.register gives an actor a name, or several, and whereis finds it", () => {
+  const system = new ManualSystem();
+  const { names } = system;
+  const [one, two] = [system.puppet(), system.puppet()];
+  names.register("b", one.pid);
+  one.self.register("a");
+  names.register("c", two.pid);
+  assertEquals(names.whereis("a"), one.pid);
+  assertEquals(names.whereis("b"), one.pid);
+  assertEquals(names.whereis("c"), two.pid);
+  assertEquals(names.whereis("d"), undefined);
+  assertEquals(names.registered(), ["b", "a", "c"]);
+  system.stop();
+});
+
+test("Names.register fails for a name that is taken and says who holds it", () => {
+  const system = new ManualSystem();
+  const [one, two] = [system.puppet(), system.puppet()];
+  one.self.register("it");
+  one.self.register("it");
+  const error = assertThrows(() => two.self.register("it"), NameError, `held by ${one.pid}`);
+  assertEquals([error.code, error.holder], ["taken", one.pid]);
+  assertEquals(system.names.registered(), ["it"]);
+  system.stop();
+});
+
+test("Names.register fails for the empty name and for an actor that is not there", () => {
+  const system = new ManualSystem();
+  const one = system.puppet();
+  assertEquals(assertThrows(() => one.self.register(""), NameError).code, "badname");
+  system.exit(one.pid, "kill");
+  assertThrows(() => system.names.register("it", one.pid), NoProcError);
+  assertEquals(system.names.registered(), []);
+});
+
+test("Names.unregister frees a name for another, and says whether somebody held it", () => {
+  const system = new ManualSystem();
+  const [one, two] = [system.puppet(), system.puppet()];
+  one.self.register("it");
+  one.self.register("other");
+  assertEquals(system.names.unregister("it"), true);
+  assertEquals(system.names.unregister("it"), false);
+  two.self.register("it");
+  // The name that one held before is not dropped with it.
+  system.exit(one.pid, "kill");
+  assertEquals(system.names.registered(), ["it"]);
+  assertEquals(system.names.whereis("it"), two.pid);
+  system.stop();
+});
+
+test("Names are dropped at once when their actor ends, before anybody is told", () => {
+  const system = new ManualSystem();
+  const [one, two] = [system.puppet(), system.puppet()];
+  one.self.register("it");
+  one.self.register("also");
+  const seen: unknown[] = [];
+  system.events.on("exit", () => {
+    seen.push(system.names.whereis("it"));
+    two.self.register("it");
+  });
+  system.exit(one.pid, "over");
+  assertEquals([seen, system.names.whereis("it")], [[undefined], two.pid]);
+  assertEquals(system.names.registered(), ["it"]);
+});
+
+test("sendTo sends to a name, and to nobody as a dead letter", async () => {
+  const system = new ManualSystem();
+  const letters: unknown[] = [];
+  system.events.on("deadletter", (letter) => void letters.push(letter));
+  const one = system.puppet({ name: "it" });
+  system.sendTo("it", 1);
+  system.sendTo("nobody", 2);
+  system.sendTo(one.pid, 3);
+  await system.settle();
+  assertEquals([one.got, letters], [[1, 3], [{ to: "nobody", message: 2 }]]);
+  system.exit(one.pid, "kill");
+  system.sendTo("it", 4);
+  assertEquals(letters.length, 2);
+});
+
+test("call asks who is registered under a name", async () => {
+  const system = new ManualSystem();
+  system.startWith({ name: "it" }, () => (message: unknown) => {
+    if (message instanceof Call) message.reply(message.request * 2);
+  });
+  assertEquals(await system.call<number, number>("it", 21), 42);
+  const error = await assertRejects(() => system.call("nobody", 1), NoProcError);
+  assertEquals([error.code, error.message], ["noproc", "no such actor: nobody"]);
+  system.stop();
+});
+
+test("spawn with a name that is taken throws, and leaves no actor and no event behind", async () => {
+  const system = new ManualSystem();
+  const one = system.puppet({ name: "it" });
+  const events: string[] = [];
+  for (const name of ["spawn", "exit"] as const) system.events.on(name, () => events.push(name));
+  let ran = false;
+  const spawn = () => system.startWith({ name: "it" }, () => void (ran = true));
+  assertThrows(spawn, NameError);
+  await system.settle();
+  assertEquals([system.pids(), events, ran], [[one.pid], [], false]);
+  assertEquals(system.names.whereis("it"), one.pid);
+  system.stop();
+});
+
+test("spawn with a name has it before the actor runs", async () => {
+  const system = new ManualSystem();
+  const seen: unknown[] = [];
+  const pid = system.startWith({ name: "it" }, () => void seen.push(system.names.whereis("it")));
+  assertEquals(system.names.whereis("it"), pid);
+  await system.settle();
+  assertEquals([seen, system.names.registered()], [[pid], []]);
+});

@@ -1,0 +1,408 @@
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { SeededRandom } from "../../lib/base/random.ts";
+import { ActorExitError, ArgumentError } from "../../lib/actor/errors.ts";
+import { Down, Exit } from "../../lib/actor/exit.ts";
+import type { ReceiveOptions, Self } from "../../lib/actor/self.ts";
+import { ManualSystem } from "../kit/system.ts";
+import { test } from "../kit/test.ts";
+
+/** An actor that receives as it is told to from outside. */
+async function receiver(system: ManualSystem) {
+  const pid = system.start(async (self: Self) => {
+    await new Promise<void>((end) => self.signal.addEventListener("abort", () => end()));
+  });
+  await system.settle();
+  const self = system.find(pid.id)!;
+  const got: unknown[] = [];
+  const receive = (options: ReceiveOptions<never> = {}): void => {
+    self.receive(options).then(
+      (message) => void got.push(message),
+      (error) => void got.push(error.message),
+    );
+  };
+  return { pid, self, got, receive };
+}
+
+const even = (message: number): boolean => message % 2 === 0;
+
+test("receive gives messages in the order in which they were sent", async () => {
+  const system = new ManualSystem();
+  const { pid, got, receive } = await receiver(system);
+  for (const message of [0, "", undefined, null, false]) system.send(pid, message);
+  for (let i = 0; i < 5; i++) {
+    receive();
+    await system.settle();
+  }
+  assertEquals(got, [0, "", undefined, null, false]);
+  receive();
+  await system.settle();
+  assertEquals(got.length, 5);
+  system.send(pid, "late");
+  await system.settle();
+  assertEquals(got[5], "late");
+  system.stop();
+});
+
+test("receive finds what came before the actor's first turn", async () => {
+  const system = new ManualSystem();
+  const got: unknown[] = [];
+  const pid = system.start(async (self) => {
+    for await (const message of self) got.push(message);
+  });
+  system.send(pid, 1);
+  system.send(pid, 2);
+  await system.settle();
+  assertEquals(got, [1, 2]);
+  system.stop();
+});
+
+test("receive with match takes the first that matches, and leaves the others in order", async () => {
+  const system = new ManualSystem();
+  const { pid, self, got, receive } = await receiver(system);
+  for (const message of [1, 3, 4, 5, 6]) system.send(pid, message);
+  receive({ match: even });
+  await system.settle();
+  assertEquals([got, self.peek()], [[4], [1, 3, 5, 6]]);
+  receive();
+  receive.call(undefined);
+  await system.settle();
+  assertEquals([got, self.peek()], [[4, 1, 3], [5, 6]]);
+  system.stop();
+});
+
+test("receive with match waits past what does not match, which stays in order", async () => {
+  const system = new ManualSystem();
+  const { pid, self, got, receive } = await receiver(system);
+  system.send(pid, 1);
+  receive({ match: even });
+  for (const message of [3, 5, 8, 7, 10]) {
+    system.send(pid, message);
+    await system.settle();
+  }
+  assertEquals([got, self.peek()], [[8], [1, 3, 5, 7, 10]]);
+  system.stop();
+});
+
+test("receive does as a list does, whatever is sent, matched and timed out", async () => {
+  const random = new SeededRandom(11);
+  const system = new ManualSystem();
+  const { pid, got, receive } = await receiver(system);
+  const model: number[] = [];
+  const expected: unknown[] = [];
+  let waits: ((message: number) => boolean) | undefined;
+  const look = (): void => {
+    const at = waits === undefined ? -1 : model.findIndex(waits);
+    if (at < 0) return;
+    expected.push(model.splice(at, 1)[0]);
+    waits = undefined;
+  };
+  for (let step = 0; step < 4000; step++) {
+    const dice = random.below(10);
+    if (dice < 5) {
+      const message = random.below(50);
+      system.send(pid, message);
+      model.push(message);
+    } else if (dice < 9) {
+      if (waits !== undefined) continue;
+      await system.settle();
+      const rest = random.below(3);
+      waits = dice === 5 ? () => true : (message: number) => message % 3 === rest;
+      receive(dice === 5 ? { timeout: 50 } : { timeout: 50, match: waits });
+    } else {
+      await system.advance(50);
+      look();
+      if (waits !== undefined) expected.push(undefined);
+      waits = undefined;
+    }
+    look();
+    if (random.next() < 0.4) {
+      await system.settle();
+      assertEquals(got, expected);
+    }
+  }
+  system.stop();
+});
+
+test("receive with timeout gives undefined when the time is over, and not before", async () => {
+  const system = new ManualSystem();
+  const { got, receive } = await receiver(system);
+  receive({ timeout: 100 });
+  await system.advance(99);
+  assertEquals(got, []);
+  await system.advance(1);
+  assertEquals(got, [undefined]);
+  assertEquals([system.wheel.size, system.clock.armed], [0, 0]);
+  system.stop();
+});
+
+test("receive with timeout gives a message that comes in time, and leaves no timer", async () => {
+  const system = new ManualSystem();
+  const { pid, got, receive } = await receiver(system);
+  receive({ timeout: 100 });
+  await system.advance(99);
+  system.send(pid, "in time");
+  assertEquals(system.wheel.size, 0);
+  await system.advance(1000);
+  assertEquals(got, ["in time"]);
+  system.stop();
+});
+
+test("receive with timeout gives a message that has waited for its turn when time is over", async () => {
+  const system = new ManualSystem();
+  const { pid, self, got, receive } = await receiver(system);
+  receive({ timeout: 10 });
+  // Busy, so that the message has to wait for I/O to have its turn, and the timer is first.
+  system.scheduler.credit = 0;
+  system.clock.jump(10);
+  system.send(pid, "it came");
+  assertEquals(self.length, 1);
+  assertEquals(system.clock.fire(system.clock.now()), true);
+  await system.settle();
+  assertEquals(got, ["it came"]);
+  system.stop();
+});
+
+test("receive with a timeout of 0, or a negative one, gives what is there or undefined", async () => {
+  for (const timeout of [0, -5, -Infinity]) {
+    const system = new ManualSystem(0.5);
+    const { pid, got, receive } = await receiver(system);
+    receive({ timeout });
+    await system.advance(1);
+    assertEquals(got, [undefined]);
+    system.send(pid, "there");
+    receive({ timeout });
+    await system.advance(1);
+    assertEquals(got, [undefined, "there"]);
+    system.stop();
+  }
+});
+
+test("receive refuses a timeout that is no time, and takes no message for it", async () => {
+  const system = new ManualSystem();
+  const { pid, self, got, receive } = await receiver(system);
+  system.send(pid, "stays");
+  for (const timeout of [NaN, 2 ** 31, 1e300]) {
+    const error = assertThrows(() => self.receive({ timeout }), ArgumentError);
+    assertEquals(error.code, "badarg");
+  }
+  assertEquals(self.peek(), ["stays"]);
+  receive({ timeout: Infinity });
+  await system.settle();
+  assertEquals([got, system.wheel.size], [["stays"], 0]);
+  system.stop();
+});
+
+test("receive rejects when its predicate throws; sender, scheduler and mailbox go on", async () => {
+  const system = new ManualSystem();
+  const { pid, self, got, receive } = await receiver(system);
+  const match = (): boolean => {
+    throw new Error("a bad predicate");
+  };
+  // Thrown while a message is sent.
+  receive({ match, timeout: 1000 });
+  system.send(pid, 1);
+  await system.settle();
+  assertEquals([got, self.peek()], [["a bad predicate"], [1]]);
+  // In the actor's turn, which it waits for while I/O has one.
+  system.send(pid, 2);
+  system.scheduler.credit = 0;
+  system.clock.jump(10);
+  receive({ match: (message: number) => message === 2 ? match() : false });
+  assertEquals(got.length, 1);
+  await system.settle();
+  assertEquals([got, self.peek()], [["a bad predicate", "a bad predicate"], [1, 2]]);
+  // At once.
+  assertThrows(() => self.receive({ match }), Error, "a bad predicate");
+  assertEquals([self.peek(), system.wheel.size], [[1, 2], 0]);
+  receive();
+  await system.settle();
+  assertEquals(got[2], 1);
+  system.stop();
+});
+
+test("receive bears a predicate that ends its own actor", async () => {
+  for (const first of [false, true]) {
+    const system = new ManualSystem();
+    const { pid, self, got, receive } = await receiver(system);
+    const match = (): boolean => {
+      system.exit(pid, "kill");
+      return true;
+    };
+    if (first) {
+      system.send(pid, 1);
+      assertThrows(() => self.receive({ match }), ActorExitError);
+    } else {
+      receive({ match });
+      system.send(pid, 1);
+      await system.settle();
+      assertEquals(got, [`${pid} has ended: killed`]);
+    }
+    assertEquals([self.isAlive, self.length], [false, 0]);
+    system.stop();
+  }
+});
+
+test("receive a second time while one waits is an error, and the first goes on", async () => {
+  const system = new ManualSystem();
+  const { pid, self, got, receive } = await receiver(system);
+  receive();
+  assertThrows(() => self.receive(), Error, "receives already");
+  system.send(pid, 1);
+  await system.settle();
+  assertEquals(got, [1]);
+  system.stop();
+});
+
+test("receive rejects when the actor ends, and its timer goes", async () => {
+  const system = new ManualSystem();
+  const { pid, self } = await receiver(system);
+  const waiting = self.receive({ timeout: 1000 });
+  const rejected = assertRejects(() => waiting, ActorExitError);
+  system.exit(pid, "over");
+  assertEquals(system.wheel.size, 0);
+  const error = await rejected;
+  assertEquals([error.code, error.reason], ["exit", "over"]);
+  assertThrows(() => self.receive(), ActorExitError);
+  system.stop();
+});
+
+test("receive that nobody waits for rejects without ending the process", async () => {
+  const system = new ManualSystem();
+  const pid = system.start(async (self) => {
+    const next = self.receive();
+    await new Promise(() => {});
+    await next;
+  });
+  await system.settle();
+  system.exit(pid, "kill");
+  await system.settle();
+  assertEquals(system.size, 0);
+  system.stop();
+});
+
+test("for await gives message after message, and ends with its actor", async () => {
+  const system = new ManualSystem();
+  const events: unknown[] = [];
+  const pid = system.start(async (self) => {
+    try {
+      for await (const message of self) {
+        events.push(message);
+        if (message === "skip") break;
+      }
+      events.push("broke off");
+      for await (const message of self) events.push(["again", message]);
+    } catch (error) {
+      events.push((error as Error).name);
+      throw error;
+    } finally {
+      events.push("finally");
+    }
+  });
+  for (const message of [1, "skip", 2]) system.send(pid, message);
+  await system.settle();
+  assertEquals(events, [1, "skip", "broke off", ["again", 2]]);
+  system.exit(pid, "kill");
+  await system.settle();
+  assertEquals(events.slice(4), ["ActorExitError", "finally"]);
+  system.stop();
+});
+
+test("a mailbox tells how many messages wait", async () => {
+  const system = new ManualSystem();
+  const { pid, self, receive } = await receiver(system);
+  for (let i = 0; i < 10; i++) system.send(pid, i);
+  assertEquals((self as Self).length, 10);
+  receive();
+  await system.settle();
+  assertEquals(self.length, 9);
+  system.stop();
+});
+
+test("an unbounded mailbox is told of once past the mark", async () => {
+  const system = new ManualSystem();
+  const { pid } = await receiver(system);
+  const told: unknown[] = [];
+  system.events.on("mailbox", (event) => void told.push(event));
+  for (let i = 0; i < system.mark + 10; i++) system.send(pid, i);
+  assertEquals(told, [{ pid, length: system.mark, dropped: false }]);
+  assertEquals(system.find(pid.id)!.length, system.mark + 10);
+  system.stop();
+});
+
+for (const waiting of [false, true]) {
+  const when = waiting ? "while it waits for something else" : "while it is busy";
+
+  test(`a bounded mailbox that drops the newest keeps the oldest, ${when}`, async () => {
+    const { got, told } = await overflow("dropNewest", waiting);
+    assertEquals([got, told], [[1, 2, 3, "EXIT", "DOWN"], [3, 3, 5]]);
+  });
+
+  test(`a bounded mailbox that drops the oldest keeps the newest, ${when}`, async () => {
+    const { got, told } = await overflow("dropOldest", waiting);
+    assertEquals([got, told], [[4, 5, "EXIT", "DOWN", 6], [3, 3, 5]]);
+  });
+
+  test(`a bounded mailbox that exits ends its actor at the first too many, ${when}`, async () => {
+    const { got, told, reason } = await overflow("exit", waiting);
+    assertEquals([got, told, reason], [[], [3], { mailbox: "full" }]);
+  });
+}
+
+/** Sends 1 to 5, system messages and 6 to an actor that has room for 3. */
+async function overflow(policy: "dropNewest" | "dropOldest" | "exit", waiting: boolean) {
+  const system = new ManualSystem();
+  const told: number[] = [];
+  const got: unknown[] = [];
+  let reason: unknown;
+  system.events.on("mailbox", ({ length, dropped }) => {
+    assert(dropped);
+    told.push(length);
+  });
+  system.events.on("exit", (event) => void (reason ??= event.reason));
+  const [linked, watched] = [system.puppet(), system.puppet()];
+  const pid = system.startWith({ mailbox: { max: 3, policy } }, async (self) => {
+    self.trapExit = true;
+    self.link(linked.pid);
+    self.monitor(watched.pid);
+    if (waiting) await self.receive({ match: (message) => message === "none", timeout: 10 });
+    else await new Promise((done) => system.events.on("deadletter", done));
+    for await (const message of self) {
+      got.push(message instanceof Exit || message instanceof Down ? message.type : message);
+    }
+  });
+  await system.settle();
+  for (let i = 1; i <= 5; i++) system.send(pid, i);
+  linked.self.end("x");
+  watched.self.end("x");
+  system.send(pid, 6);
+  system.send(linked.pid, "go on");
+  await system.advance(20);
+  system.stop();
+  return { got, told, reason };
+}
+
+test("a bounded mailbox stays bounded while its waiting actor has no turn", async () => {
+  const system = new ManualSystem();
+  const pid = system.startWith(
+    { mailbox: { max: 2, policy: "dropNewest" } },
+    async (self) => {
+      for await (const _ of self);
+    },
+  );
+  await system.settle();
+  system.scheduler.credit = 0;
+  system.clock.jump(10);
+  for (let i = 0; i < 100; i++) system.send(pid, i);
+  assertEquals(system.find(pid.id)!.length, 2);
+  system.stop();
+});
+
+test("a mailbox for no message is refused, and nothing is spawned", () => {
+  const system = new ManualSystem();
+  for (const max of [0, -1, NaN]) {
+    const spawn = () => system.startWith({ mailbox: { max, policy: "exit" } }, () => {});
+    assertThrows(spawn, ArgumentError);
+  }
+  assertEquals([system.size, system.scheduler.waiting], [0, 0]);
+  system.stop();
+});

@@ -1,0 +1,427 @@
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { ActorExitError } from "../../lib/actor/errors.ts";
+import { Down, Exit } from "../../lib/actor/exit.ts";
+import type { ExitReason } from "../../lib/term/exit.ts";
+import { Pid, Ref } from "../../lib/term/pid.ts";
+import { HOME, ManualSystem, type Puppet } from "../kit/system.ts";
+import { test } from "../kit/test.ts";
+
+const crash = new Error("a crash");
+
+/** Every kind of reason that there is. */
+const REASONS: readonly ExitReason[] = [
+  "normal",
+  "shutdown",
+  { shutdown: "enough" },
+  "kill",
+  "killed",
+  "noproc",
+  "noconnection",
+  crash,
+  "anything else",
+  { of: ["the program's", "own"] },
+  0,
+];
+
+/** What an actor may be when another bonds with it. */
+const LIVES = ["alive", "dead", "never"] as const;
+
+/** A system that remembers why its actors ended. */
+class Ends extends ManualSystem {
+  readonly #reasons = new Map<number, ExitReason>();
+
+  constructor() {
+    super();
+    this.events.on("exit", ({ pid, reason }) => void this.#reasons.set(pid.id, reason));
+  }
+
+  /** Why it ended, in a list; an empty one if it lives. */
+  of({ pid }: Puppet): ExitReason[] {
+    assertEquals(this.isAlive(pid), !this.#reasons.has(pid.id));
+    return this.isAlive(pid) ? [] : [this.#reasons.get(pid.id)];
+  }
+}
+
+/** It leaves, as its own code would. */
+function leave({ self }: Puppet, reason: ExitReason): void {
+  assertThrows(() => self.exit(reason), ActorExitError);
+}
+
+/** What came, without the classes: they are looked at elsewhere. */
+function plain(messages: readonly unknown[]): unknown[] {
+  return messages.map((message) => {
+    if (message instanceof Exit) return ["EXIT", message.from.id, message.reason];
+    if (message instanceof Down) return ["DOWN", message.ref.id, message.pid.id, message.reason];
+    return message;
+  });
+}
+
+function name(reason: ExitReason): string {
+  return reason instanceof Error ? "an Error" : JSON.stringify(reason);
+}
+
+/** A target in one of its lives, as far as it has come before the bond. */
+async function targetOf(system: Ends, life: typeof LIVES[number]): Promise<Puppet> {
+  if (life === "never") {
+    return { pid: new Pid(system.home, 999_999, undefined), self: undefined as never, got: [] };
+  }
+  const target = system.puppet();
+  await system.settle();
+  if (life === "dead") leave(target, "shutdown");
+  return target;
+}
+
+for (const reason of REASONS) {
+  for (const life of LIVES) {
+    for (const trap of [false, true]) {
+      const told: ExitReason = life === "alive" ? reason : "noproc";
+      const traps = trap ? "traps exits" : "does not trap exits";
+      const what = life === "alive" ? `ends with ${name(reason)}` : life;
+
+      test(`link: one that ${traps}, the other is ${life} and then ${what}`, async () => {
+        const system = new Ends();
+        const target = await targetOf(system, life);
+        const one = system.puppet({ trap });
+        one.self.link(target.pid);
+        if (life === "alive") leave(target, reason);
+        await system.settle();
+        assertEquals(plain(one.got), trap ? [["EXIT", target.pid.id, told]] : []);
+        assertEquals(system.of(one), trap || told === "normal" ? [] : [told]);
+        assertEquals(one.self.links?.size ?? 0, 0);
+        system.stop();
+      });
+
+      test(`monitor: one that ${traps}, the other is ${life} and then ${what}`, async () => {
+        const system = new Ends();
+        const target = await targetOf(system, life);
+        const one = system.puppet({ trap });
+        const ref = one.self.monitor(target.pid);
+        if (life === "alive") leave(target, reason);
+        await system.settle();
+        assertEquals(plain(one.got), [["DOWN", ref.id, target.pid.id, told]]);
+        assertEquals([system.of(one), one.self.monitors?.size ?? 0], [[], 0]);
+        system.stop();
+      });
+
+      test(`exit: ${name(reason)} to one that ${traps} and is ${life}`, async () => {
+        const system = new Ends();
+        const target = await targetOf(system, life);
+        if (life === "alive") target.self.trapExit = trap;
+        const one = system.puppet();
+        one.self.exit(target.pid, reason);
+        await system.settle();
+        assertEquals([system.of(one), one.got], [[], []]);
+        if (life !== "alive") return system.stop();
+        const ends = reason === "kill" ? ["killed"] : trap || reason === "normal" ? [] : [reason];
+        assertEquals(system.of(target), ends);
+        const got = trap && reason !== "kill" ? [["EXIT", one.pid.id, reason]] : [];
+        assertEquals(plain(target.got), got);
+        system.stop();
+      });
+    }
+  }
+
+  for (const trap of [false, true]) {
+    test(`exit: ${name(reason)} to itself, ${trap ? "" : "not "}trapping exits`, async () => {
+      const system = new Ends();
+      const one = system.puppet({ trap });
+      await system.settle();
+      one.self.exit(one.pid, reason);
+      await system.settle();
+      assertEquals(system.of(one), reason === "kill" ? ["killed"] : trap ? [] : [reason]);
+      assertEquals(
+        plain(one.got),
+        trap && reason !== "kill" ? [["EXIT", one.pid.id, reason]] : [],
+      );
+      system.stop();
+    });
+  }
+}
+
+/** How an actor comes to its end, and the reason that others are told. */
+const DEATHS: readonly [string, (target: Puppet, other: Puppet) => void, ExitReason][] = [
+  ["returns", (target) => void target.self.system.send(target.pid, "return"), "normal"],
+  ["throws an Error", (target) => target.self.system.send(target.pid, crash), crash],
+  ["is killed", (target, other) => other.self.exit(target.pid, "kill"), "killed"],
+  ["gets a signal", (target, other) => other.self.exit(target.pid, "so"), "so"],
+  ["leaves with kill", (target) => leave(target, "kill"), "kill"],
+];
+
+for (const [how, act, reason] of DEATHS) {
+  test(`an actor that ${how} tells links and monitors ${name(reason)}`, async () => {
+    const system = new Ends();
+    const pid = system.start(async (self) => {
+      const message = await self.receive();
+      if (message instanceof Error) throw message;
+    });
+    const target: Puppet = { pid, self: system.find(pid.id)!, got: [] };
+    const [linked, trapping, watching] = [
+      system.puppet(),
+      system.puppet({ trap: true }),
+      system.puppet(),
+    ];
+    linked.self.link(pid);
+    target.self.link(trapping.pid);
+    const ref = watching.self.monitor(pid);
+    await system.settle();
+    act(target, watching);
+    await system.settle();
+    assertEquals(system.of(linked), reason === "normal" ? [] : [reason]);
+    assertEquals(plain(trapping.got), [["EXIT", pid.id, reason]]);
+    assertEquals(plain(watching.got), [["DOWN", ref.id, pid.id, reason]]);
+    system.stop();
+  });
+}
+
+test("link twice is once, and from both ends is one", async () => {
+  const system = new Ends();
+  const [one, two] = [system.puppet({ trap: true }), system.puppet({ trap: true })];
+  one.self.link(two.pid);
+  one.self.link(two.pid);
+  two.self.link(one.pid);
+  assertEquals([one.self.links?.size, two.self.links?.size], [1, 1]);
+  leave(two, "gone");
+  await system.settle();
+  assertEquals(plain(one.got), [["EXIT", two.pid.id, "gone"]]);
+  system.stop();
+});
+
+test("link with itself is nothing", async () => {
+  const system = new Ends();
+  const one = system.puppet({ trap: true });
+  one.self.link(one.pid);
+  await system.settle();
+  assertEquals([one.self.links?.size ?? 0, one.got, system.of(one)], [0, [], []]);
+  system.stop();
+});
+
+test("unlink takes the link away at both ends, whoever made it", async () => {
+  for (const byMaker of [true, false]) {
+    const system = new Ends();
+    const [one, two] = [system.puppet(), system.puppet({ trap: true })];
+    one.self.link(two.pid);
+    if (byMaker) one.self.unlink(two.pid);
+    else two.self.unlink(one.pid);
+    leave(one, "gone");
+    await system.settle();
+    assertEquals([two.got, one.self.links?.size ?? 0, two.self.links?.size ?? 0], [[], 0, 0]);
+    system.stop();
+  }
+});
+
+test("unlink of what is not linked, is dead or never was is nothing", async () => {
+  const system = new Ends();
+  const one = system.puppet();
+  for (const life of LIVES) one.self.unlink((await targetOf(system, life)).pid);
+  assertEquals([system.of(one), one.got], [[], []]);
+  system.stop();
+});
+
+test("unlink after the other has ended leaves the Exit that has come", async () => {
+  const system = new Ends();
+  const [one, two] = [system.puppet({ trap: true }), system.puppet()];
+  one.self.link(two.pid);
+  leave(two, "gone");
+  one.self.unlink(two.pid);
+  await system.settle();
+  assertEquals(plain(one.got), [["EXIT", two.pid.id, "gone"]]);
+  system.stop();
+});
+
+test("unlink by a listener that is told of the end still comes in time", async () => {
+  const system = new Ends();
+  const [one, two] = [system.puppet(), system.puppet()];
+  one.self.link(two.pid);
+  system.events.on("exit", ({ pid }) => pid === two.pid && one.self.unlink(two.pid));
+  leave(two, "gone");
+  await system.settle();
+  assertEquals(system.of(one), []);
+  system.stop();
+});
+
+test("link after unlink is a link again", async () => {
+  const system = new Ends();
+  const [one, two] = [system.puppet(), system.puppet()];
+  one.self.link(two.pid);
+  one.self.unlink(two.pid);
+  two.self.link(one.pid);
+  leave(two, "gone");
+  await system.settle();
+  assertEquals(system.of(one), ["gone"]);
+  system.stop();
+});
+
+test("monitor several times gives as many Downs, in order, and demonitor takes one", async () => {
+  const system = new Ends();
+  const [one, two] = [system.puppet(), system.puppet()];
+  const refs = [1, 2, 3].map(() => one.self.monitor(two.pid));
+  assertEquals(new Set(refs.map(({ key }) => key)).size, 3);
+  assertEquals(one.self.demonitor(refs[1]!), true);
+  assertEquals(one.self.demonitor(refs[1]!), false);
+  leave(two, "gone");
+  await system.settle();
+  assertEquals(plain(one.got), [
+    ["DOWN", refs[0]!.id, two.pid.id, "gone"],
+    ["DOWN", refs[2]!.id, two.pid.id, "gone"],
+  ]);
+  system.stop();
+});
+
+test("monitor goes one way, and ends with who watches", async () => {
+  const system = new Ends();
+  const [one, two] = [system.puppet(), system.puppet({ trap: true })];
+  one.self.monitor(two.pid);
+  one.self.monitor(one.pid);
+  leave(one, "gone");
+  await system.settle();
+  assertEquals([two.got, system.of(two), two.self.watchers?.size], [[], [], 0]);
+  system.stop();
+});
+
+test("demonitor leaves a Down that has come; with flush it takes that, and no other", async () => {
+  for (const flush of [false, true]) {
+    const system = new Ends();
+    const [two, three] = [system.puppet(), system.puppet()];
+    const refs: Ref[] = [];
+    const kept: unknown[] = [];
+    const pid = system.start(async (self) => {
+      refs.push(self.monitor(two.pid), self.monitor(three.pid));
+      await self.receive({ match: (message) => message === "go" });
+      assertEquals(self.demonitor(refs[0]!, { flush }), false);
+      for (;;) kept.push(await self.receive());
+    });
+    await system.settle();
+    leave(two, "gone");
+    leave(three, "gone");
+    system.send(pid, "between");
+    system.send(pid, "go");
+    await system.settle();
+    const first = flush ? [] : [["DOWN", refs[0]!.id, two.pid.id, "gone"]];
+    const rest = [["DOWN", refs[1]!.id, three.pid.id, "gone"], "between"];
+    assertEquals(plain(kept), [...first, ...rest]);
+    system.stop();
+  }
+});
+
+test("demonitor of another actor's reference, or another node's, takes nothing", async () => {
+  const system = new Ends();
+  const [one, two, three] = [system.puppet(), system.puppet(), system.puppet()];
+  const ref = one.self.monitor(two.pid);
+  assertEquals(three.self.demonitor(ref, { flush: true }), false);
+  const abroad = new Ref({ ...HOME, node: "b@127.0.0.1:2" }, ref.id);
+  assertEquals(one.self.demonitor(abroad, { flush: true }), false);
+  assertEquals(one.self.demonitor(new Ref(system.home, ref.id)), true);
+  leave(two, "gone");
+  await system.settle();
+  assertEquals(one.got, []);
+  system.stop();
+});
+
+test("demonitor by a listener that is told of the end still comes in time", async () => {
+  const system = new Ends();
+  const [one, two] = [system.puppet(), system.puppet()];
+  const ref = one.self.monitor(two.pid);
+  system.events.on("exit", ({ pid }) => pid === two.pid && one.self.demonitor(ref));
+  leave(two, "gone");
+  await system.settle();
+  assertEquals(one.got, []);
+  system.stop();
+});
+
+test("an end passes through those that do not trap exits, and stops at one that does", async () => {
+  const system = new Ends();
+  const [a, b, c, d] = [
+    system.puppet(),
+    system.puppet(),
+    system.puppet({ trap: true }),
+    system
+      .puppet(),
+  ];
+  a.self.link(b.pid);
+  b.self.link(c.pid);
+  c.self.link(d.pid);
+  leave(a, crash);
+  await system.settle();
+  assertEquals([system.of(b), system.of(c), system.of(d)], [[crash], [], []]);
+  // From its neighbour, not from where it began.
+  assertEquals(plain(c.got), [["EXIT", b.pid.id, crash]]);
+  system.stop();
+});
+
+test("trapExit counts when the signal comes, not when the link was made", async () => {
+  const system = new Ends();
+  const [one, two, three] = [system.puppet({ trap: true }), system.puppet(), system.puppet()];
+  one.self.link(two.pid);
+  one.self.link(three.pid);
+  leave(two, "first");
+  one.self.trapExit = false;
+  leave(three, "second");
+  await system.settle();
+  assertEquals(system.of(one), ["second"]);
+  system.stop();
+});
+
+for (const shape of ["a chain", "a star"] as const) {
+  test(`${shape} of 100,000 linked actors ends as a loop, one after another`, async () => {
+    const system = new Ends();
+    const all = Array.from({ length: 100_000 }, () => system.puppet());
+    for (let i = 1; i < all.length; i++) {
+      all[i]!.self.link(all[shape === "a chain" ? i - 1 : 0]!.pid);
+    }
+    const order: number[] = [];
+    system.events.on("exit", ({ pid }) => void order.push(pid.id));
+    leave(all[0]!, "over");
+    assertEquals(system.size, 0);
+    assert(order.every((id, i) => id === all[i]!.pid.id), "causes before effects");
+    assertEquals(system.of(all.at(-1)!), ["over"]);
+    await system.settle();
+  });
+}
+
+test("Exit and Down cannot be made, copied or imitated", async () => {
+  const system = new Ends();
+  const [one, two] = [system.puppet({ trap: true }), system.puppet()];
+  one.self.link(two.pid);
+  const ref = one.self.monitor(two.pid);
+  leave(two, "gone");
+  await system.settle();
+  assertEquals(one.got.map((got) => [got instanceof Exit, got instanceof Down]).toSorted(), [
+    [false, true],
+    [true, false],
+  ]);
+  for (const genuine of one.got as object[]) {
+    const Class = genuine.constructor as new (...args: unknown[]) => object;
+    assertThrows(() => new Class(two.pid, "gone"), TypeError);
+    assertThrows(() => new Class(Symbol("runtime"), ref, two.pid, "gone"), TypeError);
+    const imitations = [
+      { ...genuine },
+      structuredClone({ type: (genuine as Exit).type, reason: "gone" }),
+      Object.create(genuine),
+      Object.assign(Object.create(Class.prototype), genuine),
+      "EXIT",
+      null,
+      undefined,
+    ];
+    for (const imitation of imitations) {
+      assert(!(imitation instanceof Exit) && !(imitation instanceof Down), String(imitation));
+    }
+  }
+  system.stop();
+});
+
+test("a message that looks like EXIT or DOWN ends nobody and is flushed by nobody", async () => {
+  const system = new Ends();
+  const [one, two] = [system.puppet(), system.puppet()];
+  one.self.link(two.pid);
+  const ref = one.self.monitor(two.pid);
+  const fakes = [
+    { type: "EXIT", from: two.pid, reason: "kill" },
+    { type: "DOWN", ref, pid: two.pid, reason: "gone" },
+  ];
+  for (const fake of fakes) system.send(one.pid, fake);
+  one.self.demonitor(ref, { flush: true });
+  one.self.demonitor(ref, { flush: true });
+  await system.settle();
+  assertEquals([one.got, system.of(one)], [fakes, []]);
+  system.stop();
+});

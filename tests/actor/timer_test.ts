@@ -1,0 +1,237 @@
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { ArgumentError } from "../../lib/actor/errors.ts";
+import { TIMER_MS_MAX } from "../../lib/actor/timer.ts";
+import { ManualSystem, withSystem } from "../kit/system.ts";
+import { test, until } from "../kit/test.ts";
+
+test("sendAfter sends once, when its time has come", async () => {
+  const system = new ManualSystem();
+  const { pid, got } = system.puppet();
+  system.sendAfter(pid, "late", 300);
+  system.sendAfter(pid, "soon", 100);
+  await system.advance(99);
+  assertEquals(got, []);
+  await system.advance(1);
+  assertEquals(got, ["soon"]);
+  await system.advance(10_000);
+  assertEquals(got, ["soon", "late"]);
+  assertEquals([system.wheel.size, system.clock.armed], [0, 0]);
+  system.stop();
+});
+
+test("sendAfter with 0, a negative time or a fraction fires with the next millisecond", async () => {
+  for (const ms of [0, -1, -Infinity, 0.001, 0.5, 1]) {
+    const system = new ManualSystem(1000.25);
+    const { pid, got } = system.puppet();
+    system.sendAfter(pid, ms, ms);
+    await system.settle();
+    assertEquals(got, [], "not within the call");
+    await system.advance(2);
+    assertEquals(got, [ms]);
+    system.stop();
+  }
+});
+
+test("sendAfter is never early, whatever fractions clock and time have", async () => {
+  for (const start of [0, 0.1, 0.5, 0.999]) {
+    for (const ms of [1, 1.5, 255.9, 256, 300.25]) {
+      const system = new ManualSystem(start);
+      const { pid, got } = system.puppet();
+      system.sendAfter(pid, "it", ms);
+      await system.advance(ms - 0.05);
+      assertEquals(got, [], `${start} and ${ms}`);
+      await system.advance(1.05);
+      assertEquals(got, ["it"], `${start} and ${ms}`);
+      system.stop();
+    }
+  }
+});
+
+test("sendAfter and sendInterval refuse a time that is none, and set nothing", () => {
+  const system = new ManualSystem();
+  const { pid, self } = system.puppet();
+  for (const ms of [NaN, Infinity, TIMER_MS_MAX + 1, 2 ** 53]) {
+    assertEquals(assertThrows(() => system.sendAfter(pid, 1, ms), ArgumentError).code, "badarg");
+    assertThrows(() => system.sendInterval(pid, 1, ms), RangeError);
+  }
+  assertEquals([system.wheel.size, system.clock.armed, self.chain], [0, 0, undefined]);
+  system.stop();
+});
+
+test("sendAfter keeps the longest time, and asks the machine for no timer that it cannot set", async () => {
+  const system = new ManualSystem();
+  const { pid, got } = system.puppet();
+  system.sendAfter(pid, "far", TIMER_MS_MAX);
+  assert(system.clock.longest <= 2 ** 31 - 1);
+  await system.advance(TIMER_MS_MAX - 1);
+  assertEquals(got, []);
+  await system.advance(1);
+  assertEquals(got, ["far"]);
+  system.stop();
+});
+
+test("sendAfter is on time in a system that was idle for a year", async () => {
+  const system = new ManualSystem();
+  const { pid, got } = system.puppet();
+  await system.advance(365 * 24 * 3_600_000);
+  system.sendAfter(pid, "it", 10);
+  await system.advance(9);
+  assertEquals(got, []);
+  await system.advance(1);
+  assertEquals(got, ["it"]);
+  system.stop();
+});
+
+test("sendInterval keeps step with its beginning, and skips what a busy process missed", async () => {
+  const system = new ManualSystem();
+  const at: number[] = [];
+  const pid = system.start(() => () => void at.push(system.clock.now()));
+  const timer = system.sendInterval(pid, "tick", 100);
+  await system.advance(350);
+  assertEquals(at, [100, 200, 300]);
+  // Busy for a while: one tick when it looks again, and the next one in step.
+  system.clock.jump(577);
+  await system.advance(0);
+  await system.advance(200);
+  assertEquals(at, [100, 200, 300, 927, 1000, 1100]);
+  assertEquals(system.cancelTimer(timer), 73);
+  await system.advance(1000);
+  assertEquals(at.length, 6);
+  assertEquals([system.wheel.size, system.find(pid.id)!.chain], [0, undefined]);
+  system.stop();
+});
+
+test("sendInterval takes whole milliseconds from 1, rounded up", async () => {
+  for (const [ms, times] of [[0, 12], [-3, 12], [0.2, 12], [1, 12], [2.5, 4], [3, 4]] as const) {
+    const system = new ManualSystem();
+    const { pid, got } = system.puppet();
+    system.sendInterval(pid, "tick", ms);
+    await system.advance(12);
+    assertEquals(got.length, times, `every ${ms} ms`);
+    system.stop();
+  }
+});
+
+test("cancelTimer gives the milliseconds that were left, once", async () => {
+  const system = new ManualSystem();
+  const { pid, self, got } = system.puppet();
+  const timer = system.sendAfter(pid, "never", 100);
+  await system.advance(30);
+  assertEquals(timer.left, 70);
+  assertEquals(system.cancelTimer(timer), 70);
+  assertEquals(system.cancelTimer(timer), false);
+  assertEquals([timer.left, self.chain, system.wheel.size], [undefined, undefined, 0]);
+  await system.advance(1000);
+  assertEquals(got, []);
+  const fired = system.sendAfter(pid, "it", 5);
+  await system.advance(5);
+  assertEquals([got, fired.left, system.cancelTimer(fired)], [["it"], undefined, false]);
+  system.stop();
+});
+
+test("cancelTimer of the first, the middle and the last leaves the others of a target", async () => {
+  for (const gone of [0, 1, 2]) {
+    const system = new ManualSystem();
+    const { pid, self, got } = system.puppet();
+    const timers = [0, 1, 2].map((i) => system.sendAfter(pid, i, 10 + i));
+    assertEquals(system.cancelTimer(timers[gone]!), 10 + gone);
+    await system.advance(100);
+    assertEquals([got, self.chain], [[0, 1, 2].filter((i) => i !== gone), undefined]);
+    system.stop();
+  }
+});
+
+test("no timer outlives its target, and one for a dead actor is spent at once", async () => {
+  const system = new ManualSystem();
+  const letters: unknown[] = [];
+  system.events.on("deadletter", (letter) => void letters.push(letter));
+  const { pid } = system.puppet();
+  const timers = [
+    system.sendAfter(pid, 1, 100),
+    system.sendInterval(pid, 2, 100),
+    system.sendAfter(pid, 3, 1e9),
+  ];
+  system.exit(pid, "kill");
+  assertEquals([system.wheel.size, ...timers.map(({ left }) => left)], [
+    0,
+    undefined,
+    undefined,
+    undefined,
+  ]);
+  assertEquals(timers.map((timer) => system.cancelTimer(timer)), [false, false, false]);
+  const spent = [system.sendAfter(pid, 4, 10), system.sendInterval(pid, 5, 10)];
+  assertEquals(spent.map((timer) => [timer.left, system.cancelTimer(timer)]), [
+    [undefined, false],
+    [undefined, false],
+  ]);
+  await system.advance(1000);
+  assertEquals([letters, system.wheel.size], [[], 0]);
+});
+
+test("an interval whose message ends its target stops", async () => {
+  const system = new ManualSystem();
+  let ticks = 0;
+  const pid = system.start(() => () => {
+    if (++ticks === 2) throw new Error("enough");
+  });
+  system.sendInterval(pid, "tick", 10);
+  await system.advance(1000);
+  assertEquals([ticks, system.size, system.wheel.size, system.clock.armed], [2, 0, 0, 0]);
+});
+
+test("an interval that overflows its target's mailbox stops", async () => {
+  const system = new ManualSystem();
+  const pid = system.startWith(
+    { mailbox: { max: 3, policy: "exit" } },
+    () => new Promise(() => {}),
+  );
+  system.sendInterval(pid, "tick", 10);
+  await system.advance(39);
+  assertEquals(system.isAlive(pid), true);
+  await system.advance(1000);
+  assertEquals([system.size, system.wheel.size, system.clock.armed], [0, 0, 0]);
+});
+
+test("timers of one millisecond fire in the order in which they were set, and one alarm does all", async () => {
+  const system = new ManualSystem();
+  const { pid, got } = system.puppet();
+  const numbers = Array.from({ length: 1000 }, (_, i) => i);
+  for (const i of numbers) system.sendAfter(pid, i, 50);
+  assertEquals(system.clock.armed, 1);
+  await system.advance(50);
+  assertEquals(got, numbers);
+  system.stop();
+});
+
+test("100,000 timers are set, fired and cancelled in no time, with one timer of the machine", async () => {
+  const system = new ManualSystem();
+  const { pid } = system.puppet();
+  const began = performance.now();
+  const timers = Array.from({ length: 100_000 }, (_, i) => system.sendAfter(pid, i, 1 + i % 5000));
+  assertEquals(system.clock.armed, 1);
+  for (let i = 0; i < timers.length; i += 2) system.cancelTimer(timers[i]!);
+  assertEquals(system.wheel.size, 50_000);
+  let got = 0;
+  const target = system.start(() => () => void got++);
+  for (let i = 0; i < 1000; i++) system.sendAfter(target, i, 4000);
+  await system.advance(4000);
+  assertEquals(got, 1000);
+  const took = performance.now() - began;
+  assert(took < 5000, `${took} ms`);
+  system.stop();
+  assertEquals(system.wheel.size, 0);
+});
+
+test("timers fire on the machine's clock, not early, and stop leaves none", async () => {
+  await withSystem(async (system) => {
+    const began = performance.now();
+    const at: number[] = [];
+    const pid = system.spawn(undefined, undefined, () => () => void at.push(performance.now()), []);
+    system.sendAfter(pid, "it", 20);
+    system.sendInterval(pid, "tick", 5);
+    system.sendAfter(pid, "never", 3_600_000);
+    await until("both have come", () => at.length >= 8);
+    assert(at[0]! - began >= 5, `${at[0]! - began} ms`);
+    assert(at[7]! - began >= 20, `${at[7]! - began} ms`);
+  });
+});

@@ -1,0 +1,146 @@
+/**
+ * What must not compile, does not: each `@ts-expect-error` is an error of the type checker when the
+ * line below it is none. What must, does, and does what its types say.
+ */
+import { assertEquals } from "@std/assert";
+import type { Call } from "../../lib/actor/call.ts";
+import { Down, Exit } from "../../lib/actor/exit.ts";
+import type { ActorFunction, Self, SystemMessage } from "../../lib/actor/self.ts";
+import type { Pid } from "../../lib/term/pid.ts";
+import { ManualSystem } from "../kit/system.ts";
+import { test } from "../kit/test.ts";
+
+type Counter = number | Call<"sum", number>;
+
+test("Pid takes what its actor takes, and nothing else", async () => {
+  const system = new ManualSystem();
+  const got: unknown[] = [];
+  const numbers: Pid<number> = system.start((_self: Self<number>) => (message) => {
+    got.push(message.toFixed(1));
+  });
+  system.send(numbers, 1);
+  // @ts-expect-error: it takes numbers
+  const wrong = (): void => system.send(numbers, "one");
+  // @ts-expect-error: nor a number or a text
+  const either = (): void => system.send<string | number>(numbers, 1);
+  // @ts-expect-error: a timer sends no more than that either
+  const later = (): unknown => system.sendAfter(numbers, "one", 1);
+  // @ts-expect-error: and it cannot be called
+  const called = (): unknown => system.call(numbers, 1);
+  assertEquals([wrong, either, later, called].length, 4);
+  await system.settle();
+  assertEquals(got, ["1.0"]);
+  system.stop();
+});
+
+test("Pid of an actor that takes more is one of an actor that takes less", () => {
+  const system = new ManualSystem();
+  const both: Pid<number | string> = system.start((_self: Self<number | string>) => () => {});
+  const numbers: Pid<number> = both;
+  const nothing: Pid = numbers;
+  // @ts-expect-error: one that takes numbers does not take texts
+  const texts: Pid<string> = numbers;
+  // @ts-expect-error: to one that takes nothing, nothing can be sent
+  const send = (): void => system.send(nothing, 1);
+  assertEquals([texts, typeof send], [both, "function"]);
+  system.stop();
+});
+
+test("Self of another type of message is another type of body", async () => {
+  const system = new ManualSystem();
+  const body: ActorFunction<number, [string]> = async (self, name) => {
+    const message: number = await self.receive();
+    // @ts-expect-error: it is a number
+    const text: string = message;
+    const perhaps = await self.receive({ timeout: 1 });
+    // @ts-expect-error: the time may be over
+    const surely: number = perhaps;
+    return [name, text, surely];
+  };
+  const pid = system.start(body, "a name");
+  // @ts-expect-error: it needs its argument
+  const without = (): unknown => system.start(body);
+  // @ts-expect-error: and of that type
+  const wrong = (): unknown => system.start(body, 1);
+  // @ts-expect-error: its messages are numbers
+  const texts: Pid<string> = pid;
+  assertEquals([typeof without, typeof wrong, texts], ["function", "function", pid]);
+  await system.settle();
+  system.stop();
+});
+
+test("call gives what the actor replies with, and asks only what it is asked", async () => {
+  const system = new ManualSystem();
+  const counter = system.start((_self: Self<Counter>) => {
+    let sum = 0;
+    return (message) => {
+      if (typeof message === "number") sum += message;
+      else message.reply(sum);
+    };
+  });
+  system.send(counter, 42);
+  const sum: number = await system.call(counter, "sum");
+  // @ts-expect-error: it is asked for the sum and nothing else
+  const product = (): unknown => system.call(counter, "product");
+  // @ts-expect-error: it replies with a number
+  const text = (): Promise<string> => system.call(counter, "sum");
+  assertEquals([sum, typeof product, typeof text], [42, "function", "function"]);
+  system.stop();
+});
+
+test("reply takes what the caller waits for", async () => {
+  const system = new ManualSystem();
+  const pid = system.start((_self: Self<Call<string, number>>) => (call) => {
+    const wrong = (): void => {
+      // @ts-expect-error: the caller waits for a number
+      call.reply("4");
+    };
+    call.reply(call.request.length + 0 * wrong.length);
+  });
+  assertEquals(await system.call(pid, "four"), 4);
+  system.stop();
+});
+
+test("match is given the actor's messages, and links and monitors take any actor", async () => {
+  const system = new ManualSystem();
+  const other = system.start((_self: Self<number>) => () => {});
+  const kinds: unknown[] = [];
+  const pid = system.start(async (self: Self<{ kind: "a" | "b" } | SystemMessage>) => {
+    self.trapExit = true;
+    self.link(other);
+    self.monitor(other);
+    const b = await self.receive({ match: (message) => "kind" in message && message.kind === "b" });
+    // @ts-expect-error: its messages have no such kind
+    const never = "kind" in b && b.kind === "c";
+    kinds.push(b, never);
+    for await (const message of self) {
+      if (message instanceof Exit) kinds.push(["EXIT", message.reason]);
+      else if (message instanceof Down) kinds.push(["DOWN", message.reason]);
+      else kinds.push(message.kind);
+    }
+  });
+  system.send(pid, { kind: "a" });
+  system.send(pid, { kind: "b" });
+  // @ts-expect-error: no such kind
+  system.send(system.start((_self: Self<{ kind: "a" }>) => () => {}), { kind: "x" });
+  await system.settle();
+  system.find(other.id)!.end("over");
+  await system.settle();
+  assertEquals(kinds.slice(0, 3), [{ kind: "b" }, false, "a"]);
+  assertEquals(kinds.slice(3).toSorted(), [["DOWN", "over"], ["EXIT", "over"]]);
+  system.stop();
+});
+
+test("an exit reason is any term, and Exit and Down are made by the runtime only", () => {
+  const system = new ManualSystem();
+  const { self, pid } = system.puppet();
+  const exit = (): void => {
+    self.exit(pid, "normal");
+    self.exit(pid, { any: ["term", 1n] });
+    self.exit(pid, new Error("or this"));
+  };
+  // @ts-expect-error: what it needs for that, it cannot have
+  const make = (): unknown => new Exit(pid, "normal");
+  assertEquals([typeof exit, typeof make], ["function", "function"]);
+  system.stop();
+});
