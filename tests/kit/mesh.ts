@@ -124,8 +124,7 @@ export function listen(node: TestNode, room: string = "lobby"): () => number {
 }
 
 /** The real host with some of it replaced. */
-export function hostWith(changes: (real: Host) => Partial<Host>): Host {
-  const real = makeHost();
+export function hostWith(changes: (real: Host) => Partial<Host>, real: Host = makeHost()): Host {
   const replaced = changes(real);
   return new Proxy(real, {
     get(_, name: keyof Host) {
@@ -152,7 +151,9 @@ export function hurriedHost(ms: number): Host {
 }
 
 /** A host that knows which timers are still to come, and which dials are on their way. */
-export function countingHost(): { readonly host: Host; readonly armed: ReadonlySet<string> } {
+export function countingHost(
+  base?: Host,
+): { readonly host: Host; readonly armed: ReadonlySet<string> } {
   const armed = new Set<string>();
   let last = 0;
   const host = hostWith((real) => ({
@@ -194,7 +195,7 @@ export function countingHost(): { readonly host: Host; readonly armed: ReadonlyS
         };
       },
     },
-  }));
+  }), base);
   return { host, armed };
 }
 
