@@ -66,10 +66,12 @@ export { SESSION_ENDS, type SessionEnd } from "./lib/dist/connection.ts";
 export {
   type Args,
   type Asks,
+  type Besides,
   type CallHandler,
   type CastHandler,
   goOn,
   type Later,
+  type NameSource,
   noReply,
   Outcome,
   type Reply,
@@ -78,7 +80,9 @@ export {
   service,
   type ServiceContext,
   type ServiceDefinition,
+  ServiceName,
   type ServicePid,
+  type ServiceTarget,
   stop,
   type Tells,
   UnknownCallError,
@@ -104,13 +108,15 @@ export {
 export {
   AUTO_SHUTDOWNS,
   type AutoShutdown,
+  type SupervisorOptions,
+} from "./lib/otp/supervising.ts";
+export {
   type ChildCount,
   type ChildInfo,
-  Supervisor,
   SupervisorError,
   type SupervisorFault,
-  type SupervisorOptions,
-} from "./lib/otp/supervisor.ts";
+} from "./lib/otp/supervision.ts";
+export { Supervisor } from "./lib/otp/supervisor.ts";
 export {
   type DynamicChildSpec,
   DynamicSupervisor,

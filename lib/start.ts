@@ -8,7 +8,7 @@ import { createPrivateKey, X509Certificate } from "node:crypto";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { Log, LOG_LEVELS, type LogLevel, type LogSink } from "./base/log.ts";
-import { crashText, System, type SystemEvents } from "./actor/system.ts";
+import { type Crash, crashText, System, type SystemEvents } from "./actor/system.ts";
 import { Emitter } from "./base/emitter.ts";
 import { RoomRelay } from "./cluster/room_relay.ts";
 import { checkCookie, makeCookie } from "./dist/cookie.ts";
@@ -19,6 +19,9 @@ import { formatName, isLoopback, type NodeName, normalName, parseName } from "./
 import { BunHost } from "./host/bun.ts";
 import { DenoHost } from "./host/deno.ts";
 import type { Host } from "./host/host.ts";
+import { restartText } from "./otp/supervision.ts";
+import { isNormal } from "./term/exit.ts";
+import type { Pid } from "./term/pid.ts";
 import { Rooms } from "./ws/rooms.ts";
 
 /** How to start a node. Everything has a default: `Node.start()` is a node on this machine. */
@@ -110,11 +113,25 @@ export async function startNode(
   await mesh.start();
   const home = { node: mesh.name, creation: mesh.creation, local: true };
   const system = new System(home, host, events);
-  events.on("crash", (crash) => log.as(mesh.name).error(crashText(crash)));
+  logEnds(events, () => log.as(mesh.name));
   events.on("mailbox", ({ pid, length, dropped }) => {
     if (!dropped) log.as(mesh.name).warn(`the mailbox of ${pid} holds ${length} messages`);
   });
   return { host, mesh, rooms, system, events };
+}
+
+/** One report for one crash: that of a supervised actor waits for what its supervisor says. */
+function logEnds(events: Emitter<NodeEvents>, log: () => Log): void {
+  const crashes = new WeakMap<Pid, Crash>();
+  events.on("crash", (crash) => {
+    if (crash.supervisor === undefined) log().error(crashText(crash));
+    else crashes.set(crash.pid, crash);
+  });
+  events.on("restart", (end) => {
+    const text = restartText(end, end.pid && crashes.get(end.pid));
+    if (isNormal(end.reason)) log().warn(text);
+    else log().error(text);
+  });
 }
 
 function nodeName(options: NodeOptions, host: Host): NodeName {

@@ -59,15 +59,19 @@ export interface Crash {
   readonly message: unknown;
   /** Its parent, and the parent's parent, and so on. */
   readonly ancestors: readonly Pid[];
+  /** Its supervisor, if it has one: that will tell of it too, with `restart`. */
+  readonly supervisor: Pid | undefined;
 }
 
-/** A supervisor's child has ended in disorder. */
+/** A supervisor's child has ended in disorder, or is started again, or could not be. */
 export interface Restarting {
   /** Who supervises it. */
   readonly supervisor: Pid;
   /** Its id. */
   readonly child: string;
-  /** Why it ended. */
+  /** Its pid; undefined if it could not be started. */
+  readonly pid: Pid | undefined;
+  /** Why it ended, or could not be started. */
   readonly reason: ExitReason;
   /** Restarts within the supervisor's period, this one included. */
   readonly restarts: number;
@@ -83,7 +87,7 @@ export interface SystemEvents {
   exit: { readonly pid: Pid; readonly reason: ExitReason };
   /** An actor has ended by its own doing, and in disorder. */
   crash: Crash;
-  /** A supervisor's child has ended in disorder. */
+  /** A supervisor's child has ended in disorder, or is started again, or could not be. */
   restart: Restarting;
   /** A message to an actor that is not there. */
   deadletter: { readonly to: Pid<never> | string; readonly message: unknown };
@@ -107,6 +111,8 @@ export class System implements ActorHome, TimerHost {
   readonly #random: Random;
   readonly #signals = new Signals();
   readonly #actors = new Map<number, Actor>();
+  /** Who supervises an actor. */
+  readonly #supervisors = new WeakMap<Pid, Pid>();
   #lastId = 0;
   /** The one native timer, armed for what is due next in the wheel. */
   #alarm: Timer | undefined;
@@ -155,6 +161,11 @@ export class System implements ActorHome, TimerHost {
       const timer = this.#clock.after(ms, () => reject(late()));
       promise.then(resolve, reject).finally(() => timer.cancel());
     });
+  }
+
+  /** Notes that one actor supervises another: who tells of a crash then waits for what it tells. */
+  supervise(pid: Pid, supervisor: Pid): void {
+    this.#supervisors.set(pid, supervisor);
   }
 
   /** Whether an actor of this node lives. */
@@ -390,6 +401,7 @@ export class System implements ActorHome, TimerHost {
       reason,
       message,
       ancestors,
+      supervisor: this.#supervisors.get(pid as Pid),
     });
   }
 }

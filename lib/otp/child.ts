@@ -21,6 +21,9 @@ export type Restart = (typeof RESTARTS)[number];
 /** How long a worker has to stop when it is told to, unless told otherwise. Milliseconds. */
 export const SHUTDOWN_MS = 5_000;
 
+/** The longest pause between restarts, unless told otherwise. Milliseconds. */
+export const BACKOFF_CAP_MS = 30_000;
+
 /** Pauses between restarts of one child. */
 export interface Backoff {
   /** The first pause, doubled with each restart. Milliseconds. */
@@ -29,7 +32,7 @@ export interface Backoff {
   readonly cap?: number | undefined;
   /** The part of a pause that chance may take away, from 0 to 1. Default 0.5. */
   readonly jitter?: number | undefined;
-  /** A child that has been up for so long begins at `base` again. Default: `cap`. */
+  /** A child that has been up for so long begins at `base` again. Milliseconds. Default: `cap`. */
   readonly reset?: number | undefined;
 }
 
@@ -42,7 +45,8 @@ export interface ChildSpec {
   readonly id: string;
   /**
    * Starts it, linked with the supervisor, which is `self`: `(self) => self.spawnLink(worker)`, or
-   * `(self) => counter.start(self, 0)`. A promise is waited for.
+   * `(self) => counter.start(self, 0)`. A promise is waited for. A child that is not linked is killed,
+   * and its start has failed: the supervisor would not hear of its end.
    */
   readonly start: (self: Self) => Started | Promise<Started>;
   /** Default "permanent". */
@@ -81,8 +85,12 @@ export interface Child {
   readonly spec: CompleteSpec;
   /** Its pid, while it runs. */
   pid: Pid | undefined;
+  /** Its pid before it ended. */
+  former: Pid | undefined;
   /** It ended, and will be started again. */
   restarting: boolean;
+  /** What will start it again, if it waits for a pause of its own. */
+  waits: object | undefined;
   /** Restarts since it was last up for long. */
   restarts: number;
   /** When it was last started. */
@@ -107,11 +115,19 @@ export function makeChild(spec: ChildSpec): Child {
   if (shutdown !== "brutalKill" && !(typeof shutdown === "number" && shutdown >= 0)) {
     throw bad('shutdown must be "brutalKill", milliseconds, or Infinity');
   }
-  if (backoff !== undefined && !(backoff.base > 0)) throw bad("backoff.base must be above 0");
+  if (backoff !== undefined) {
+    const { base, cap = BACKOFF_CAP_MS, jitter = 0, reset = 0 } = backoff;
+    if (!(base > 0)) throw bad("backoff.base must be above 0");
+    if (!(cap >= base)) throw bad("backoff.cap must be backoff.base or more");
+    if (!(jitter >= 0 && jitter <= 1)) throw bad("backoff.jitter must be from 0 to 1");
+    if (!(reset >= 0)) throw bad("backoff.reset must be 0 or more");
+  }
   return {
     spec: { id, start, restart, shutdown, type, significant, backoff },
     pid: undefined,
+    former: undefined,
     restarting: false,
+    waits: undefined,
     restarts: 0,
     startedAt: 0,
   };
@@ -122,15 +138,15 @@ export function wantsRestart(restart: Restart, reason: ExitReason): boolean {
   return restart === "permanent" || (restart === "transient" && !isNormal(reason));
 }
 
-/** The pause before a child's next restart, and counts it. `chance` is in [0, 1). */
-export function nextPause(child: Child, now: number, chance: number): number {
+/**
+ * The pause before a child's next restart, and counts it. `upMs` is how long it was up: 0 if its start
+ * failed. `chance` is in [0, 1).
+ */
+export function nextPause(child: Child, upMs: number, chance: number): number {
   const { backoff } = child.spec;
-  if (backoff === undefined) {
-    child.restarts++;
-    return 0;
-  }
-  const { base, cap = 30_000, jitter = 0.5, reset = cap } = backoff;
-  if (now - child.startedAt >= reset) child.restarts = 0;
+  if (backoff === undefined) return 0;
+  const { base, cap = BACKOFF_CAP_MS, jitter = 0.5, reset = cap } = backoff;
+  if (upMs >= reset) child.restarts = 0;
   const full = Math.min(cap, base * 2 ** Math.min(child.restarts++, 32));
   return full * (1 - jitter * chance);
 }

@@ -6,23 +6,22 @@
  */
 import { Call } from "../actor/call.ts";
 import { Exit } from "../actor/exit.ts";
-import { type ExitReason, isNormal } from "../term/exit.ts";
 import type { Self } from "../actor/self.ts";
-import { type System, systemOf } from "../actor/system.ts";
+import { systemOf } from "../actor/system.ts";
+import { type ExitReason, isNormal } from "../term/exit.ts";
 import type { Pid } from "../term/pid.ts";
 import { type Child, type ChildSpec, makeChild, nextPause, wantsRestart } from "./child.ts";
-import { INTENSITY, Intensity, PERIOD_MS } from "./intensity.ts";
+import { Intensity } from "./intensity.ts";
+import { Nursery } from "./nursery.ts";
 import { startAndWait, type Starter, type Starting } from "./start.ts";
 import {
   type ChildCount,
   type ChildInfo,
-  count,
-  info,
-  reportChild,
+  childInfo,
+  countChildren,
   startFailed,
-  stopChild,
   SupervisorError,
-} from "./supervisor.ts";
+} from "./supervision.ts";
 
 /** How to supervise children that come and go. */
 export interface DynamicSupervisorOptions {
@@ -73,9 +72,13 @@ export class DynamicSupervisor {
     from: Starter,
     options: DynamicSupervisorOptions = {},
   ): Promise<DynamicSupervisor> {
+    const intensity = new Intensity(options.intensity, options.period);
+    const { maxChildren = Infinity } = options;
+    if (!(maxChildren >= 0)) throw new RangeError("maxChildren must be 0 or more");
     const pid = await startAndWait<unknown>(
       from,
-      (self, starting) => new Supervising(self, options).live(starting),
+      "supervisor",
+      (self, starting) => new Supervising(self, starting, intensity, maxChildren).live(starting),
     );
     return new DynamicSupervisor(pid);
   }
@@ -114,6 +117,7 @@ export class DynamicSupervisor {
   }
 }
 
+/** A restart that is due: sent by the supervisor to itself. */
 class Due {
   readonly child: Child;
 
@@ -125,18 +129,17 @@ class Due {
 /** A dynamic supervisor at work. */
 class Supervising {
   readonly #self: Self;
-  readonly #system: System;
+  readonly #nursery: Nursery;
   readonly #intensity: Intensity;
   readonly #max: number;
   readonly #children = new Set<Child>();
-  readonly #byPid = new Map<Pid, Child>();
   #lastId = 0;
 
-  constructor(self: Self, options: DynamicSupervisorOptions) {
+  constructor(self: Self, starting: Starting, intensity: Intensity, max: number) {
     this.#self = self;
-    this.#system = systemOf(self.pid);
-    this.#intensity = new Intensity(options.intensity ?? INTENSITY, options.period ?? PERIOD_MS);
-    this.#max = options.maxChildren ?? Infinity;
+    this.#intensity = intensity;
+    this.#max = max;
+    this.#nursery = new Nursery(self, starting.parent, () => intensity.count);
   }
 
   async live(starting: Starting): Promise<void> {
@@ -145,89 +148,78 @@ class Supervising {
     starting.done();
     while (true) {
       const message = await self.receive();
-      let end: ExitReason | undefined;
-      if (message instanceof Exit) end = await this.#exited(message);
-      else if (message instanceof Due) end = await this.#begin(message.child);
-      else if (message instanceof Call) await this.#asked(message as Call<Request>);
+      const end = await this.#handle(message) ?? this.#nursery.order;
       if (end === undefined) continue;
-      await this.#stopAll();
-      self.exit(end);
+      await this.#nursery.stopTogether([...this.#children]);
+      return this.#nursery.end(end);
     }
   }
 
-  async #exited({ from, reason }: Exit): Promise<ExitReason | undefined> {
-    const child = this.#byPid.get(from);
-    if (child === undefined) return reason === "normal" ? undefined : reason;
-    this.#byPid.delete(from);
-    child.pid = undefined;
-    if (wantsRestart(child.spec.restart, reason)) {
-      return await this.#again(child, reason, "restarts");
+  /** What to end with, or `undefined` to go on; as do most functions here. */
+  #handle(message: unknown): Promise<ExitReason | undefined> | ExitReason | undefined {
+    if (message instanceof Exit) {
+      if (this.#nursery.isOrder(message)) return message.reason;
+      const child = this.#nursery.find(message.from);
+      // A stranger's end is no news: a helper of a start function, or a child that is forgotten.
+      return child && this.#exited(child, message.reason);
     }
-    this.#children.delete(child);
-    this.#report(child, reason, "it is not started again");
+    if (message instanceof Due) return this.#begin(message.child);
+    if (message instanceof Call) return this.#asked(message as Call<Request>);
     return undefined;
   }
 
-  async #again(child: Child, reason: ExitReason, next: string): Promise<ExitReason | undefined> {
-    const now = this.#system.now();
-    if (!this.#intensity.allow(now)) {
-      this.#report(child, reason, "too many restarts: the supervisor ends");
+  #exited(child: Child, reason: ExitReason): Promise<ExitReason | undefined> | undefined {
+    this.#nursery.ended(child);
+    if (wantsRestart(child.spec.restart, reason)) {
+      return this.#again(child, reason, this.#nursery.system.now() - child.startedAt);
+    }
+    if (!isNormal(reason)) this.#nursery.tell(child, reason, "none: it is temporary");
+    this.#children.delete(child);
+    return undefined;
+  }
+
+  /** A child has ended, or its start has failed (`upMs` is then undefined), and is to run again. */
+  async #again(
+    child: Child,
+    reason: ExitReason,
+    upMs: number | undefined,
+  ): Promise<ExitReason | undefined> {
+    const { system } = this.#nursery;
+    const failed = upMs === undefined;
+    const ended = failed ? "its start failed" : "it ended";
+    if (!this.#intensity.allow(system.now())) {
+      const next = `${ended} once too often: the supervisor ends`;
+      this.#nursery.tell(child, reason, next, !failed);
       return "shutdown";
     }
-    const pause = nextPause(child, now, this.#system.chance());
-    this.#report(child, reason, pause > 0 ? `${next} in ${Math.round(pause)} ms` : next);
+    const pause = nextPause(child, upMs ?? 0, system.chance());
+    const when = pause > 0 ? ` in ${Math.round(pause)} ms` : "";
+    const next = `${failed ? "its start is tried again" : "restarts"}${when}`;
+    this.#nursery.tell(child, reason, next, !failed);
     child.restarting = true;
-    if (pause === 0 && next === "restarts") return await this.#begin(child);
-    this.#system.sendAfter(this.#self.pid, new Due(child), pause);
+    if (pause > 0) system.sendAfter(this.#self.pid, new Due(child), pause);
+    else if (!failed) return await this.#begin(child);
+    // Other messages have their turn first.
+    else system.send(this.#self.pid, new Due(child));
     return undefined;
   }
 
   /** Starts a child again. */
   async #begin(child: Child): Promise<ExitReason | undefined> {
-    if (!this.#children.has(child) || !child.restarting) return undefined;
+    // It may have been terminated while it waited.
+    if (!child.restarting) return undefined;
     try {
-      await this.#start(child);
+      const started = this.#nursery.start(child);
+      if (started !== undefined) await started;
     } catch (error) {
-      const reason = error instanceof Error ? error : { start: error };
-      return await this.#again(child, reason, "its start failed; it is tried again");
+      if (this.#nursery.order === undefined) {
+        return await this.#again(child, error as Error, undefined);
+      }
     }
     return undefined;
   }
 
-  async #start(child: Child): Promise<Pid> {
-    const started = child.spec.start(this.#self);
-    const ready = started instanceof Promise ? await started : started;
-    child.pid = ("pid" in ready ? ready.pid : ready) as Pid;
-    child.restarting = false;
-    child.startedAt = this.#system.now();
-    this.#byPid.set(child.pid, child);
-    return child.pid;
-  }
-
-  /** Tells all to stop, then waits for each. */
-  async #stopAll(): Promise<void> {
-    const running = [...this.#children].filter(({ pid }) => pid !== undefined);
-    for (const { pid, spec } of running) {
-      this.#system.exit(
-        pid!,
-        spec.shutdown === "brutalKill" ? "kill" : "shutdown",
-        this.#self.pid as Pid,
-      );
-    }
-    const began = this.#system.now();
-    for (const child of running) {
-      const { shutdown } = child.spec;
-      const left = shutdown === "brutalKill" || shutdown === Infinity
-        ? shutdown
-        : Math.max(0, shutdown - (this.#system.now() - began));
-      await stopChild(this.#self, this.#system, {
-        ...child,
-        spec: { ...child.spec, shutdown: left },
-      });
-    }
-  }
-
-  async #asked(call: Call<Request>): Promise<void> {
+  async #asked(call: Call<Request>): Promise<undefined> {
     try {
       call.reply(await this.#answer(call.request));
     } catch (error) {
@@ -240,18 +232,25 @@ class Supervising {
       case "start":
         return await this.#add(request.spec);
       case "which":
-        return Array.from(this.#children, info);
+        return Array.from(this.#children, childInfo);
       case "count":
-        return count([...this.#children]);
+        return countChildren([...this.#children]);
       case "terminate": {
-        const child = this.#byPid.get(request.pid as Pid);
-        if (child === undefined) throw new SupervisorError("not_found", `no child ${request.pid}`);
-        this.#byPid.delete(child.pid!);
+        const child = this.#find(request.pid);
+        child.restarting = false;
         this.#children.delete(child);
-        await stopChild(this.#self, this.#system, child);
+        if (child.pid !== undefined) await this.#nursery.stop(child);
         return undefined;
       }
     }
+  }
+
+  /** A child by its pid; one that waits for its restart, by the pid that it had. */
+  #find(pid: Pid<never>): Child {
+    const child = this.#nursery.find(pid) ??
+      Array.from(this.#children).find(({ restarting, former }) => restarting && former === pid);
+    if (child !== undefined) return child;
+    throw new SupervisorError("not_found", `there is no child ${pid}`);
   }
 
   async #add(spec: DynamicChildSpec): Promise<Pid> {
@@ -259,17 +258,12 @@ class Supervising {
       throw new SupervisorError("max_children", `there are ${this.#max} children already`);
     }
     const child = makeChild({ ...spec, id: spec.id ?? `dynamic_${++this.#lastId}` });
-    this.#children.add(child);
     try {
-      return await this.#start(child);
+      await this.#nursery.start(child);
     } catch (error) {
-      this.#children.delete(child);
       throw startFailed(child, error);
     }
-  }
-
-  #report(child: Child, reason: ExitReason, next: string): void {
-    if (isNormal(reason)) return;
-    reportChild(this.#system, this.#self, child, reason, this.#intensity.count, next);
+    this.#children.add(child);
+    return child.pid!;
   }
 }

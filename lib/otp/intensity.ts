@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { Ring } from "../base/ring.ts";
 
 /** Restarts within `periodMs` before the supervisor gives up, unless told otherwise. */
 export const INTENSITY = 3;
@@ -14,9 +15,13 @@ export class Intensity {
   readonly #most: number;
   readonly #periodMs: number;
   /** When, the oldest first; never longer than `#most`. */
-  #times: number[] = [];
+  readonly #times = new Ring<number>(4);
 
-  constructor(most: number, periodMs: number) {
+  /** Throws a `RangeError` for numbers that make no sense. */
+  constructor(most: number = INTENSITY, periodMs: number = PERIOD_MS) {
+    if (!(most >= 0) || !(periodMs > 0)) {
+      throw new RangeError("intensity must be 0 or more, and period more than 0 milliseconds");
+    }
     this.#most = most;
     this.#periodMs = periodMs;
   }
@@ -24,9 +29,12 @@ export class Intensity {
   /** Counts a restart. False: it is one too many. */
   allow(now: number): boolean {
     // A restart is forgotten when it is older than the period, not when it is as old.
-    this.#times = this.#times.filter((time) => now - time <= this.#periodMs);
+    while (this.#times.length > 0 && now - this.#times.peek()! > this.#periodMs) {
+      this.#times.shift();
+    }
     if (this.#times.length >= this.#most) return false;
-    this.#times.push(now);
+    // Without a limit there is nothing to remember them for.
+    if (this.#most !== Infinity) this.#times.push(now);
     return true;
   }
 

@@ -11,50 +11,68 @@
  * @module
  */
 import { Call, type CallOptions } from "../actor/call.ts";
+import { cellOf } from "../actor/cell.ts";
+import { ActorExitError, CallExitError, NoProcError } from "../actor/errors.ts";
 import { Exit } from "../actor/exit.ts";
-import type { ExitReason } from "../term/exit.ts";
 import type { Self } from "../actor/self.ts";
+import { type System, systemOf } from "../actor/system.ts";
 import type { TimerRef } from "../actor/timer.ts";
-import { systemOf } from "../actor/system.ts";
+import type { ExitReason } from "../term/exit.ts";
 import type { Pid } from "../term/pid.ts";
-import { startAndWait, type Starter, type Starting } from "./start.ts";
+import { endSelf, startAndWait, type Starter, type Starting } from "./start.ts";
+
+/** What is to happen besides the new state. Each is there, or is not. */
+export interface Besides {
+  /** The call is answered with this. */
+  readonly reply?: { readonly value: unknown };
+  /** The service ends for this reason. */
+  readonly stop?: { readonly reason: ExitReason };
+  /** `continue` is called with this. */
+  readonly goOn?: { readonly value: unknown };
+}
 
 /** What a handler may give in place of a new state: see {@linkcode noReply}, {@linkcode stop}. */
 export class Outcome<State> {
-  /** For `noReply`, `stop` and `goOn`. */
-  constructor(
-    state: State,
-    rest: { reply?: unknown; stop?: ExitReason; goOn?: unknown; replies: boolean },
-  ) {
-    this.state = state;
-    this.rest = rest;
-  }
   /** The new state. */
   readonly state: State;
   /** What else is to happen. */
-  readonly rest: { reply?: unknown; stop?: ExitReason; goOn?: unknown; replies: boolean };
+  readonly besides: Besides;
+
+  /** For `noReply`, `stop` and `goOn`. */
+  constructor(state: State, besides: Besides) {
+    this.state = state;
+    this.besides = besides;
+  }
 }
 
 /** From a call handler: it will answer later, through the `this.call` that it kept. */
 export function noReply<State>(state: State): Outcome<State> {
-  return new Outcome(state, { replies: false });
+  return new Outcome(state, {});
 }
 
 /** From any handler: the service ends after this, for this reason. A call may still be answered. */
-export function stop<State>(reason: ExitReason, state: State, reply?: unknown): Outcome<State> {
-  return new Outcome(state, { stop: reason, reply, replies: reply !== undefined });
+export function stop<State>(
+  reason: ExitReason,
+  state: State,
+  ...reply: readonly [] | readonly [unknown]
+): Outcome<State> {
+  const stopping = { stop: { reason } };
+  return new Outcome(
+    state,
+    reply.length === 0 ? stopping : { ...stopping, reply: { value: reply[0] } },
+  );
 }
 
 /** From `init`: `continue` is called with `value` before any message is looked at. */
-export function goOn<State>(state: State, value: unknown): Outcome<State> {
-  return new Outcome(state, { goOn: value, replies: false });
+export function goOn<State>(state: State, value?: unknown): Outcome<State> {
+  return new Outcome(state, { goOn: { value } });
 }
 
 /** What a handler finds in `this`. */
 export interface ServiceContext {
-  /** The service as an actor. */
+  /** The service as an actor: to monitor others, to set timers, to register a name in `init`. */
   readonly self: Self;
-  /** In a call handler: the call, to answer later. */
+  /** In a call handler: the call, to answer later with its `reply`, or to `refuse`. */
   readonly call: Call | undefined;
 }
 
@@ -85,8 +103,8 @@ export interface ServiceDefinition<
   Calls extends Record<string, CallHandler>,
   Casts extends Record<string, CastHandler>,
 > {
-  /** The first state, from the arguments of `start`. */
-  init(...args: Init): Later<State | Outcome<State>>;
+  /** The first state, from the arguments of `start`, which waits for it and fails if it throws. */
+  init(this: ServiceContext, ...args: Init): Later<State | Outcome<State>>;
   /** What can be asked: each gives `[reply, state]`. */
   readonly call?: Calls | undefined;
   /** What can be told: each gives the new state. */
@@ -95,13 +113,18 @@ export interface ServiceDefinition<
   info?(this: ServiceContext, state: State, message: unknown): Later<State | Outcome<State>>;
   /** After an `init` that went on with {@linkcode goOn}. */
   continue?(this: ServiceContext, state: State, value: unknown): Later<State | Outcome<State>>;
-  /** Nothing came for `idleMs`. */
+  /** No message was handled for `idleMs`; and again after as long. */
   idle?(this: ServiceContext, state: State): Later<State | Outcome<State>>;
   /** How long nothing must come until `idle` is called. Milliseconds. */
   readonly idleMs?: number | undefined;
   /**
+   * True: exit signals of linked actors come to `info`, as `Exit`s. That of its parent, or of the node,
+   * ends it all the same.
+   */
+  readonly trapExit?: boolean | undefined;
+  /**
    * It is about to end: by `stop`, by the end of its parent or of a linked actor, or because a handler
-   * threw. Not when it is killed.
+   * threw. Not when it is killed, nor when `init` failed.
    */
   terminate?(this: ServiceContext, state: State, reason: ExitReason): Later<void>;
 }
@@ -127,23 +150,64 @@ type Request =
   | { readonly $state: "get" }
   | { readonly $state: "set"; readonly change: (state: never) => unknown };
 
-/** The pid of a service: what its functions take. */
+/** The pid of a service: what `start` gives. */
 export type ServicePid = Pid<unknown>;
+
+/** What a service's functions take: its pid, or where it is found by name. */
+export type ServiceTarget = ServicePid | ServiceName;
+
+/** Where names are looked up: a node, or an actor, for the names of its node. */
+export type NameSource =
+  | { whereis(name: string): Pid<never> | undefined }
+  | { readonly pid: Pid<never> };
+
+/** A service by its name, which is looked up at each use: who was restarted is found again. */
+export class ServiceName {
+  /** The name that it is registered under. */
+  readonly name: string;
+  readonly #source: NameSource;
+
+  /** See {@linkcode Service.at}. */
+  constructor(source: NameSource, name: string) {
+    this.name = name;
+    this.#source = source;
+  }
+
+  /** Who has the name now. Throws `NoProcError`. */
+  get pid(): ServicePid {
+    const source = this.#source;
+    const pid = "whereis" in source
+      ? source.whereis(this.name)
+      : systemOf(source.pid).names.whereis(this.name);
+    if (pid === undefined) throw new NoProcError(this.name);
+    return pid as ServicePid;
+  }
+}
 
 /** A kind of service: starts some, and speaks with them. */
 export interface Service<State, Init extends Args, Calls, Casts> {
-  /** Starts one, linked if an actor starts it; rejects with the reason if `init` fails. */
+  /**
+   * Starts one, linked if an actor starts it. Rejects with what `init` threw, or with an
+   * `ActorExitError` whose `reason` says why it ended before it had started.
+   */
   start(from: Starter, ...args: Init): Promise<ServicePid>;
-  /** Functions that ask a service. */
-  call(pid: ServicePid, options?: CallOptions): Asks<Calls>;
-  /** Functions that tell a service; nobody answers. */
-  cast(pid: ServicePid): Tells<Casts>;
+  /** Starts one under a name. Rejects with `NameError` if another has it. */
+  startAs(name: string, from: Starter, ...args: Init): Promise<ServicePid>;
+  /** The one that has this name, whenever it is used: `counter.call(counter.at(node, "hits"))`. */
+  at(source: NameSource, name: string): ServiceName;
+  /**
+   * Functions that ask a service. They reject as `Node.call` does: a handler that throws rejects with
+   * `CallExitError`, whose `reason` is what it threw.
+   */
+  call(service: ServiceTarget, options?: CallOptions): Asks<Calls>;
+  /** Functions that tell a service; nobody answers, not even if there is no such service. */
+  cast(service: ServiceTarget): Tells<Casts>;
   /** Ends it in order; resolves when it has ended. */
-  stop(pid: ServicePid, reason?: ExitReason): Promise<void>;
+  stop(service: ServiceTarget, reason?: ExitReason): Promise<void>;
   /** Its state, for tests and operators. */
-  state(pid: ServicePid, options?: CallOptions): Promise<State>;
-  /** Replaces its state, for tests and operators. */
-  replace(pid: ServicePid, change: (state: State) => State): Promise<State>;
+  state(service: ServiceTarget, options?: CallOptions): Promise<State>;
+  /** Replaces its state, for tests and operators. If `change` throws, this rejects with it. */
+  replace(service: ServiceTarget, change: (state: State) => State): Promise<State>;
 }
 
 /**
@@ -177,30 +241,53 @@ export function service<
   Calls extends Record<string, CallHandler>,
   Casts extends Record<string, CastHandler>,
 >(definition: ServiceDefinition<State, Init, Calls, Casts>): Service<State, Init, Calls, Casts> {
-  const ask = (pid: ServicePid, request: unknown, options?: CallOptions): Promise<never> =>
-    systemOf(pid).call(pid as Pid<Call<unknown, never>>, request, options);
+  const ask = (
+    service: ServiceTarget,
+    request: Request,
+    options?: CallOptions,
+  ): Promise<never> => {
+    const pid = found(service);
+    if (pid === undefined) return Promise.reject(new NoProcError((service as ServiceName).name));
+    return systemOf(pid).call(pid as Pid<Call<Request, never>>, request, options);
+  };
+  const start = (name: string | undefined, from: Starter, args: Args): Promise<ServicePid> =>
+    startAndWait<unknown>(
+      from,
+      "service",
+      (self, starting) => new Running(definition, self, starting).begin(name, args),
+    );
   return {
-    start: (from, ...args) =>
-      startAndWait<unknown>(
-        from,
-        (self, starting) => new Running(definition, self, starting).begin(args),
-      ),
-    call: (pid, options) =>
-      functions(definition.call, (name, args) => ask(pid, { $call: name, args }, options)),
-    cast: (pid) =>
-      functions(
-        definition.cast,
-        (name, args) => systemOf(pid).send(pid, { $cast: name, args }),
-      ),
-    async stop(pid, reason = "normal") {
+    start: (from, ...args) => start(undefined, from, args),
+    startAs: (name, from, ...args) => start(name, from, args),
+    at: (source, name) => new ServiceName(source, name),
+    call: (service, options) =>
+      functions(definition.call, (name, args) => ask(service, { $call: name, args }, options)),
+    cast: (service) =>
+      functions(definition.cast, (name, args) => {
+        const pid = found(service);
+        if (pid !== undefined) systemOf(pid).send(pid, { $cast: name, args });
+      }),
+    async stop(service, reason = "normal") {
+      const pid = found(service);
+      if (pid === undefined) return;
       const system = systemOf(pid);
       const ended = system.whenEnded(pid);
       system.send(pid, new StopRequest(reason));
       await ended;
     },
-    state: (pid, options) => ask(pid, { $state: "get" }, options),
-    replace: (pid, change) => ask(pid, { $state: "set", change }),
+    state: (service, options) => ask(service, { $state: "get" }, options),
+    replace: (service, change) => ask(service, { $state: "set", change }),
   };
+}
+
+/** Who is meant, if there is such a service. */
+function found(service: ServiceTarget): ServicePid | undefined {
+  if (!(service instanceof ServiceName)) return service;
+  try {
+    return service.pid;
+  } catch {
+    return undefined;
+  }
 }
 
 /** One function for each handler. */
@@ -224,7 +311,9 @@ class StopRequest {
 }
 
 /** Sent to itself when nothing has come for a while. */
-const IDLE = { idle: true };
+class Idle {
+  timer: TimerRef | undefined = undefined;
+}
 
 /** A call that no handler is there for. */
 export class UnknownCallError extends Error {
@@ -240,10 +329,15 @@ class Running<State> implements ServiceContext {
   call: Call | undefined = undefined;
   // deno-lint-ignore no-explicit-any -- the definition's own types were checked where it was made
   readonly #definition: ServiceDefinition<State, any, any, any>;
+  readonly #system: System;
   readonly #starting: Starting;
   #state: State | undefined;
+  /** There is no state yet. */
+  #begins = true;
+  /** Until `init` and `continue` are done, if they give promises. */
   #started: Promise<void> | undefined;
-  #idleTimer: TimerRef | undefined;
+  /** What is on its way if no message comes. */
+  #idle: Idle | undefined;
 
   constructor(
     // deno-lint-ignore no-explicit-any -- as above
@@ -253,27 +347,32 @@ class Running<State> implements ServiceContext {
   ) {
     this.#definition = definition;
     this.self = self;
+    this.#system = systemOf(self.pid);
     this.#starting = starting;
   }
 
   /** Runs `init`, and gives the handler of messages. */
-  begin(args: Args): (message: unknown) => unknown {
+  begin(name: string | undefined, args: Args): (message: unknown) => unknown {
+    const { terminate, trapExit } = this.#definition;
     // Only a service that wants to know of its end has to be asked to end.
-    if (this.#definition.terminate !== undefined) this.self.trapExit = true;
-    const first = this.#definition.init(...args);
-    if (first instanceof Promise) {
-      this.#started = first.then((state) => this.#begun(state)).then(() => {
-        this.#started = undefined;
-      });
-      this.#started.catch((error) => this.#fail(error));
-    } else {
-      const going = this.#begun(first);
+    if (terminate !== undefined || trapExit) this.self.trapExit = true;
+    try {
+      if (name !== undefined) this.self.register(name);
+      const first = this.#definition.init.apply(this, args);
+      const going = first instanceof Promise
+        ? first.then((state) => this.#begun(state), (error) => this.#starting.failed(error))
+        : this.#begun(first);
       if (going instanceof Promise) {
         this.#started = going.then(() => {
           this.#started = undefined;
         });
+        // Whoever throws there ends the actor; a message that waits must not be told of it too.
         this.#started.catch((error) => this.#fail(error));
       }
+    } catch (error) {
+      // What `continue` throws is a crash: the service had started.
+      if (this.#begins) this.#starting.failed(error);
+      else throw error;
     }
     return (message) =>
       this.#started === undefined
@@ -282,26 +381,32 @@ class Running<State> implements ServiceContext {
   }
 
   #begun(first: State | Outcome<State>): void | Promise<void> {
-    if (!(first instanceof Outcome)) {
-      this.#state = first;
-      this.#starting.done();
-      this.#watch();
-      return;
+    if (this.#isDead) return;
+    const { stop, goOn } = first instanceof Outcome ? first.besides : {} as Besides;
+    if (stop !== undefined) {
+      const { reason } = stop;
+      const error = reason instanceof Error
+        ? reason
+        : new ActorExitError(this.self.pid as Pid, reason);
+      return this.#starting.failed(error);
     }
-    this.#state = first.state;
-    if (first.rest.stop !== undefined) return this.self.exit(first.rest.stop);
+    this.#state = first instanceof Outcome ? first.state : first;
+    this.#begins = false;
     this.#starting.done();
-    if (first.rest.goOn !== undefined) {
-      return this.#settle(
-        this.#definition.continue?.call(this, this.#state, first.rest.goOn) ?? this.#state,
-      );
-    }
+    const onwards = this.#definition.continue;
+    if (goOn === undefined || onwards === undefined) return this.#watch();
+    return this.#guard(() => this.#settle(onwards.call(this, this.#state!, goOn.value)));
   }
 
   /** One message; what it gives is waited for. */
   #message(message: unknown): void | Promise<void> {
+    return this.#guard(() => this.#handle(message));
+  }
+
+  /** What throws in a handler ends the service. */
+  #guard(handle: () => void | Promise<void>): void | Promise<void> {
     try {
-      const done = this.#handle(message);
+      const done = handle();
       return done instanceof Promise ? done.catch((error) => this.#crashed(error)) : done;
     } catch (error) {
       return this.#crashed(error);
@@ -310,17 +415,28 @@ class Running<State> implements ServiceContext {
 
   #handle(message: unknown): void | Promise<void> {
     if (message instanceof Call) return this.#called(message as Call<Request, unknown>);
-    if (message instanceof StopRequest) return this.#terminate(message.reason);
+    if (message instanceof StopRequest) {
+      return this.#terminate(message.reason, () => endSelf(this.self, message.reason));
+    }
     if (message instanceof Exit) return this.#exited(message);
-    if (message === IDLE) {
-      return this.#settle(this.#definition.idle?.call(this, this.#state!) ?? this.#state!);
+    if (message instanceof Idle) {
+      const { idle } = this.#definition;
+      // A message was handled since, or is longer in the mailbox.
+      if (message !== this.#idle || idle === undefined) return;
+      return this.#settle(idle.call(this, this.#state!));
     }
     const { $cast, args } = (message ?? {}) as { $cast?: unknown; args?: unknown };
     const casts = this.#definition.cast;
     if (typeof $cast === "string" && Array.isArray(args) && casts && Object.hasOwn(casts, $cast)) {
       return this.#settle(casts[$cast].call(this, this.#state, ...args));
     }
-    return this.#settle(this.#definition.info?.call(this, this.#state!, message) ?? this.#state!);
+    return this.#info(message);
+  }
+
+  #info(message: unknown): void | Promise<void> {
+    const { info } = this.#definition;
+    if (info === undefined) return this.#watch();
+    return this.#settle(info.call(this, this.#state!, message));
   }
 
   #called(call: Call<Request, unknown>): void | Promise<void> {
@@ -337,11 +453,18 @@ class Running<State> implements ServiceContext {
       }
       return this.#answer(call as Call, answer);
     }
-    if (request?.$state === "set") {
-      this.#state = (request.change as (s: State) => State)(this.#state!);
+    if (request?.$state === undefined) {
+      return call.refuse(new UnknownCallError(`no such call: ${String(name)}`));
     }
-    if (request?.$state !== undefined) return call.reply(this.#state);
-    call.refuse(new UnknownCallError(`no such call: ${String(name)}`));
+    // Operators look at a service without being taken for its users: no handler, no idle timer.
+    try {
+      if (request.$state === "set") {
+        this.#state = (request.change as (state: State) => State)(this.#state!);
+      }
+      call.reply(this.#state);
+    } catch (error) {
+      call.refuse(error);
+    }
   }
 
   #answer(call: Call, answer: [unknown, State] | Outcome<State>): void | Promise<void> {
@@ -349,42 +472,59 @@ class Running<State> implements ServiceContext {
     if (!(answer instanceof Outcome)) {
       this.#state = answer[1];
       call.reply(answer[0]);
-      this.#watch();
-      return;
+      return this.#watch();
     }
-    if (answer.rest.replies) call.reply(answer.rest.reply);
+    const { reply } = answer.besides;
+    if (reply !== undefined) call.reply(reply.value);
     return this.#settle(answer);
   }
 
   /** Takes a new state, or what else a handler gave. */
   #settle(next: Later<State | Outcome<State>>): void | Promise<void> {
     if (next instanceof Promise) return next.then((settled) => this.#settle(settled));
-    if (next instanceof Outcome) {
+    if (!(next instanceof Outcome)) this.#state = next;
+    else {
       this.#state = next.state;
-      if (next.rest.stop !== undefined) return this.#terminate(next.rest.stop);
-    } else this.#state = next;
+      const { stop } = next.besides;
+      if (stop !== undefined) {
+        return this.#terminate(stop.reason, () => endSelf(this.self, stop.reason));
+      }
+    }
     this.#watch();
   }
 
-  /** Only a service with `terminate` traps exits. What would have ended it, ends it. */
-  #exited({ reason }: Exit): void | Promise<void> {
-    if (reason !== "normal") return this.#terminate(reason);
+  /**
+   * Whom a service is linked with ends it, as it would if it did not trap exits for the sake of
+   * `terminate`; the end of its parent always does. A service that traps them for itself is told.
+   */
+  #exited(exit: Exit): void | Promise<void> {
+    const { from, reason } = exit;
+    const { trapExit, terminate } = this.#definition;
+    const order = from === this.#starting.parent || from === this.#system.pid;
+    if (!order && (trapExit || terminate === undefined)) return this.#info(exit);
+    if (!order && reason === "normal") return;
+    // It is taken along by another: its own end is no crash.
+    return this.#terminate(reason, () => cellOf(this.self.pid)?.end(reason));
   }
 
-  #crashed(error: unknown): void | Promise<void> {
-    const reason = error instanceof Error ? error : { thrown: error };
+  /** A handler threw: who asked is told at once, and the actor ends with what was thrown. */
+  #crashed(error: unknown): Promise<void> {
     // `self.exit` in a handler throws, and the actor is dead already.
-    if (this.self.signal.aborted) return;
-    return this.#terminate(reason);
+    if (this.#isDead) throw error;
+    const reason = error instanceof Error ? error : { thrown: error };
+    this.call?.refuse(new CallExitError(this.self.pid as Pid, reason));
+    const ending = this.#terminate(reason, () => {
+      throw error;
+    });
+    return ending as Promise<void>;
   }
 
-  #terminate(reason: ExitReason): void | Promise<void> {
-    if (this.self.signal.aborted) return;
+  /** Calls `terminate`, and then ends. */
+  #terminate(reason: ExitReason, end: () => void): void | Promise<void> {
     const { terminate } = this.#definition;
-    const end = (): void => endSelf(this.self, reason);
-    if (terminate === undefined || this.#state === undefined) return end();
+    if (terminate === undefined || this.#isDead) return end();
     try {
-      const done = terminate.call(this, this.#state, reason);
+      const done = terminate.call(this, this.#state!, reason);
       if (done instanceof Promise) return done.then(end, end);
     } catch {
       // The reason that it ends for matters more than what cleaning up threw.
@@ -392,27 +532,21 @@ class Running<State> implements ServiceContext {
     end();
   }
 
+  /** `continue` threw. */
   #fail(error: unknown): void {
-    if (this.self.signal.aborted) return;
-    this.#starting.failed(error);
     endSelf(this.self, error instanceof Error ? error : { thrown: error });
+  }
+
+  get #isDead(): boolean {
+    return !this.#system.isAlive(this.self.pid);
   }
 
   /** Winds the idle timer up again. */
   #watch(): void {
     const { idleMs } = this.#definition;
-    if (idleMs === undefined || this.self.signal.aborted) return;
-    const system = systemOf(this.self.pid);
-    if (this.#idleTimer !== undefined) system.cancelTimer(this.#idleTimer);
-    this.#idleTimer = system.sendAfter(this.self.pid, IDLE, idleMs);
-  }
-}
-
-/** Ends an actor from within, without the throw of `self.exit`. */
-function endSelf(self: Self, reason: ExitReason): void {
-  try {
-    self.exit(reason);
-  } catch {
-    // That is how `self.exit` stops the code behind it; there is none here.
+    if (idleMs === undefined || this.#isDead) return;
+    if (this.#idle?.timer !== undefined) this.#system.cancelTimer(this.#idle.timer);
+    const idle = this.#idle = new Idle();
+    idle.timer = this.#system.sendAfter(this.self.pid, idle, idleMs);
   }
 }

@@ -7,7 +7,7 @@
  * @module
  */
 import type { ExitReason } from "../term/exit.ts";
-import { reasonText } from "../actor/exit.ts";
+import { reasonLine } from "../actor/exit.ts";
 import type { Self } from "../actor/self.ts";
 import { systemOf } from "../actor/system.ts";
 import type { Pid } from "../term/pid.ts";
@@ -38,7 +38,7 @@ export class TaskExitError extends Error {
 
   /** For the runtime. */
   constructor(pid: Pid<never>, reason: ExitReason) {
-    super(`task ${pid} ended without a result: ${reasonText(reason)}`, { cause: reason });
+    super(`task ${pid} ended without a result: ${reasonLine(reason)}`, { cause: reason });
     this.reason = reason;
   }
 }
@@ -62,7 +62,7 @@ export interface AwaitOptions {
 
 /** Options of {@linkcode TaskApi.map}. */
 export interface MapOptions {
-  /** How many run at once. Default 8. */
+  /** How many run at once; `Infinity` for all. Default 8. */
   readonly concurrency?: number | undefined;
 }
 
@@ -123,6 +123,8 @@ function start<T>(from: Starter, run: TaskFunction<T>): Task<T> {
     try {
       settle(await run(self));
     } catch (error) {
+      // It was cancelled, or left by itself: why is told below.
+      if (!systemOf(self.pid).isAlive(self.pid)) return;
       const reason = error instanceof Error ? error : { thrown: error };
       fail(new TaskExitError(self.pid, reason));
       self.exit({ shutdown: reason });
@@ -158,22 +160,39 @@ async function map<I, T>(
   const results: T[] = [];
   const running = new Set<Task<T>>();
   const waiting = items[Symbol.iterator]();
+  const workers: Promise<void>[] = [];
   let begun = 0;
-  const worker = async (): Promise<void> => {
-    for (let next = waiting.next(); !next.done; next = waiting.next()) {
+  /** No more is to begin: all have, or one has failed. */
+  let over = false;
+  const next = (): { readonly item: I } | undefined => {
+    if (over) return undefined;
+    const { done, value } = waiting.next();
+    over = done === true;
+    return over ? undefined : { item: value };
+  };
+  const work = async (first: { readonly item: I }): Promise<void> => {
+    for (let one: { readonly item: I } | undefined = first; one; one = next()) {
+      const { item } = one;
       const index = begun++;
-      const item = next.value;
-      const one = start(from, (self) => each(item, self));
-      running.add(one);
-      results[index] = await one.result;
-      running.delete(one);
+      const begunTask = start(from, (self) => each(item, self));
+      running.add(begunTask);
+      results[index] = await begunTask.result;
+      running.delete(begunTask);
     }
   };
   try {
-    await Promise.all(Array.from({ length: Math.floor(concurrency) }, worker));
+    while (workers.length < concurrency) {
+      const one = next();
+      if (one === undefined) break;
+      workers.push(work(one));
+    }
+    await Promise.all(workers);
   } catch (error) {
-    waiting.return?.();
+    if (!over) waiting.return?.();
+    over = true;
     for (const other of running) cancel(other);
+    // Those that are still to hear of their task's end are heard by nobody.
+    await Promise.allSettled(workers);
     throw error;
   }
   return results;

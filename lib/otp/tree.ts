@@ -9,8 +9,9 @@
  *
  * @module
  */
-import { type ChildInfo, Supervisor } from "./supervisor.ts";
 import type { DynamicSupervisor } from "./dynamic_supervisor.ts";
+import type { ChildInfo } from "./supervision.ts";
+import { Supervisor } from "./supervisor.ts";
 
 /** The tree below a supervisor, as lines of text. */
 export async function treeText(top: Supervisor | DynamicSupervisor): Promise<string> {
