@@ -76,8 +76,11 @@ const ASYNC = 2;
 const HELD = 3;
 const DEAD = 4;
 
-/** Messages that one actor handles in a turn. */
-const TURN_MESSAGES = 64;
+/**
+ * What a message costs that an async body takes without waiting. What it does with it happens outside
+ * of turns, where only the clock tells how long that takes: so the clock is read more often.
+ */
+const TAKEN_CREDIT = 8;
 
 class ReceiveTimer implements WheelTimer {
   due = 0;
@@ -242,13 +245,16 @@ export class Actor extends Cell implements Runnable, Self<unknown> {
   #runHandler(): void {
     const { scheduler } = this.system;
     const handler = this.#what as MessageHandler<never>;
-    let left = TURN_MESSAGES;
-    while (this.length > 0 && left-- > 0) {
+    // A turn lasts as long as the credit, 64 messages at the most.
+    const most = scheduler.credit;
+    let left = most;
+    while (this.length > 0 && left > 0) {
+      left--;
       const message = this.#last = this.shift();
       try {
         const result = handler(message as never);
         if (result instanceof Promise) {
-          scheduler.credit -= TURN_MESSAGES - left;
+          scheduler.credit -= most - left;
           return this.#hold(result);
         }
       } catch (error) {
@@ -257,7 +263,7 @@ export class Actor extends Cell implements Runnable, Self<unknown> {
       if (this.#state === DEAD) return;
     }
     this.#last = undefined;
-    scheduler.credit -= TURN_MESSAGES - left;
+    scheduler.credit -= most - left;
     if (this.length > 0) scheduler.ready(this);
     else this.#queued = false;
   }
@@ -306,7 +312,7 @@ export class Actor extends Cell implements Runnable, Self<unknown> {
     const ms = timeout === Infinity ? Infinity : timerMs(timeout);
     this.#last = undefined;
     if (this.length === 0 || this.#queued) return this.#wait(match, ms);
-    if (this.system.scheduler.spend()) {
+    if (this.system.scheduler.spend(TAKEN_CREDIT)) {
       if (match === undefined) return Promise.resolve((this.#last = this.shift()) as never);
       const taken = this.take(match);
       this.#alive();

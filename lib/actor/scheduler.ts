@@ -7,14 +7,16 @@
  *
  * The queue is drained in microtasks, which costs next to nothing. Credit counts messages; when it is
  * used up the clock is read, and when the slice is over nobody gets a turn until I/O has had one.
+ * Where messages take long there is less credit, down to one: a slice is then a message too long at
+ * the most.
  *
  * @module
  */
 import type { Clock } from "../base/clock.ts";
 import { Ring } from "../base/ring.ts";
 
-/** Messages between two looks at the clock. */
-const CREDIT = 64;
+/** Messages between two looks at the clock, at the most. */
+export const CREDIT = 64;
 
 /** How long actors may run before I/O has a turn. Milliseconds. */
 const SLICE_MS = 1;
@@ -35,11 +37,16 @@ export class Scheduler {
   #armed = false;
   #yielding = false;
   #sliceBegan: number;
+  /** How much credit there is at a time. */
+  #grant = CREDIT;
+  #lookedAt: number;
+  /** Turns have followed each other since that look, so that what it took was all theirs. */
+  #unbroken = false;
 
   constructor(clock: Clock, yieldToIo: (task: () => void) => void) {
     this.#clock = clock;
     this.#yieldToIo = yieldToIo;
-    this.#sliceBegan = clock.now();
+    this.#sliceBegan = this.#lookedAt = clock.now();
   }
 
   /** How many wait for a turn. */
@@ -56,11 +63,12 @@ export class Scheduler {
   }
 
   /**
-   * Whether something may happen now, outside of a turn: costs a credit. False: I/O is due, and
-   * what wants to happen has to be `ready` instead.
+   * Whether something may happen now, outside of a turn: costs credit. False: I/O is due, and what
+   * wants to happen has to be `ready` instead.
    */
-  spend(): boolean {
-    return --this.credit > 0 || this.#renew();
+  spend(credit = 1): boolean {
+    this.credit -= credit;
+    return this.credit > 0 || this.#renew();
   }
 
   readonly #drain = (): void => {
@@ -70,13 +78,16 @@ export class Scheduler {
       queue.shift()!.run();
     }
     this.#armed = false;
+    this.#unbroken = false;
   };
 
   /** New credit, if the slice is not over. Otherwise sees to it that I/O has a turn. */
   #renew(): boolean {
     if (this.#yielding) return false;
-    if (this.#clock.now() - this.#sliceBegan < SLICE_MS) {
-      this.credit = CREDIT;
+    const now = this.#clock.now();
+    this.#pace(now);
+    if (now - this.#sliceBegan < SLICE_MS) {
+      this.credit = this.#grant;
       return true;
     }
     this.#yielding = true;
@@ -85,10 +96,21 @@ export class Scheduler {
     return false;
   }
 
+  /** Grants as much credit as lasts for a slice, by what the last one took. */
+  #pace(now: number): void {
+    const took = now - this.#lookedAt;
+    if (!this.#unbroken) this.#grant = CREDIT;
+    else if (took < SLICE_MS) this.#grant = Math.min(CREDIT, this.#grant * 2);
+    else this.#grant = Math.max(1, Math.floor(this.#grant * SLICE_MS / took));
+    this.#lookedAt = now;
+    this.#unbroken = true;
+  }
+
   readonly #resume = (): void => {
     this.#yielding = false;
-    this.#sliceBegan = this.#clock.now();
-    this.credit = CREDIT;
+    this.#sliceBegan = this.#lookedAt = this.#clock.now();
+    this.#unbroken = true;
+    this.credit = this.#grant;
     this.#drain();
   };
 }

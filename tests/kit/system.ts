@@ -86,7 +86,8 @@ export class ManualClock implements Clock {
   }
 }
 
-class ManualHost implements SystemHost {
+/** The world of such a system: I/O has its turn when the test says so. */
+export class ManualHost implements SystemHost {
   readonly random: Random = new SeededRandom(1);
   readonly clock: ManualClock;
   readonly yielded: (() => void)[] = [];
@@ -113,12 +114,12 @@ export interface Puppet {
 /** A system whose clock the test moves. */
 export class ManualSystem extends System {
   readonly clock: ManualClock;
-  readonly #host: ManualHost;
+  readonly host: ManualHost;
 
   constructor(now?: number) {
     const host = new ManualHost(now);
     super(HOME, host);
-    this.#host = host;
+    this.host = host;
     this.clock = host.clock;
   }
 
@@ -158,7 +159,7 @@ export class ManualSystem extends System {
     for (let round = 0; round < ROUNDS_MAX; round++) {
       // An immediate comes after all microtasks, and those are what turns are made of.
       await new Promise<void>((done) => void setImmediate(done));
-      const task = this.#host.yielded.shift();
+      const task = this.host.yielded.shift();
       if (task === undefined) return;
       this.yields++;
       task();

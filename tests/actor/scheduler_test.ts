@@ -1,0 +1,266 @@
+import { assert, assertEquals } from "@std/assert";
+import type { Clock, Timer } from "../../lib/base/clock.ts";
+import type { Call } from "../../lib/actor/call.ts";
+import { type Runnable, Scheduler } from "../../lib/actor/scheduler.ts";
+import type { Self } from "../../lib/actor/self.ts";
+import type { System } from "../../lib/actor/system.ts";
+import type { Stream } from "../../lib/host/stream.ts";
+import { IGNORE } from "../../lib/host/stream.ts";
+import type { Pid } from "../../lib/term/pid.ts";
+import { makeHost } from "../kit/host.ts";
+import { ManualClock, ManualSystem, withSystem } from "../kit/system.ts";
+import { test, until } from "../kit/test.ts";
+
+/** All microtasks that are there, and those that they make. */
+async function microtasks(): Promise<void> {
+  for (let i = 0; i < 200; i++) await Promise.resolve();
+}
+
+test("Scheduler gives turns in order, and one who comes back goes to the end", async () => {
+  const clock = new ManualClock();
+  const scheduler = new Scheduler(clock, () => {});
+  const log: string[] = [];
+  let left = 2;
+  const one: Runnable = {
+    run: () => {
+      log.push("one");
+      if (left-- > 0) scheduler.ready(one);
+    },
+  };
+  const two: Runnable = { run: () => void log.push("two") };
+  scheduler.ready(one);
+  scheduler.ready(two);
+  assertEquals([log, scheduler.waiting], [[], 2]);
+  await microtasks();
+  assertEquals([log, scheduler.waiting], [["one", "two", "one", "one"], 0]);
+  scheduler.ready(two);
+  await microtasks();
+  assertEquals(log.length, 5);
+});
+
+test("Scheduler yields to I/O when the slice is over, and does nothing until I/O has had its turn", async () => {
+  const clock = new ManualClock();
+  const yielded: (() => void)[] = [];
+  const scheduler = new Scheduler(clock, (task) => void yielded.push(task));
+  let turns = 0;
+  const busy: Runnable = {
+    run: () => {
+      turns++;
+      scheduler.credit--;
+      clock.jump(0.01);
+      scheduler.ready(busy);
+    },
+  };
+  scheduler.ready(busy);
+  await microtasks();
+  // 64 turns are 0.64 ms, so that the second look is past the first millisecond.
+  assertEquals([turns, yielded.length], [128, 1]);
+  assertEquals(scheduler.spend(), false);
+  await microtasks();
+  assertEquals([turns, yielded.length], [128, 1]);
+  yielded.shift()!();
+  assertEquals([turns, yielded.length], [256, 1]);
+  // The clock is read once in 64 turns.
+  assert(clock.readings < 12, `${clock.readings} readings`);
+});
+
+test("Scheduler.spend gives and takes as much as a slice holds", () => {
+  const clock = new ManualClock();
+  const yielded: (() => void)[] = [];
+  const scheduler = new Scheduler(clock, (task) => void yielded.push(task));
+  let spent = 0;
+  while (scheduler.spend() && spent < 10_000) {
+    spent++;
+    clock.jump(0.01);
+  }
+  assert(spent >= 64 && spent <= 192, `${spent}`);
+  assertEquals(yielded.length, 1);
+  yielded.shift()!();
+  assertEquals(scheduler.spend(), true);
+});
+
+/** A system whose actor takes 5 ms for each of its messages: how many between two turns of I/O. */
+async function slow(body: (clock: ManualClock, handled: () => void) => (self: Self) => unknown) {
+  const system = new ManualSystem();
+  let handled = 0;
+  const pid = system.start(body(system.clock, () => void handled++) as (self: Self) => void);
+  for (let i = 0; i < 1000; i++) system.send(pid as Pid<unknown>, i);
+  const slices: number[] = [];
+  let before = 0;
+  const { yieldToIo } = system.host;
+  system.host.yieldToIo = (task) => {
+    slices.push(handled - before);
+    before = handled;
+    yieldToIo.call(system.host, task);
+  };
+  await system.settle();
+  system.stop();
+  assertEquals(handled, 1000);
+  return slices;
+}
+
+test("a handler that is slow yields to I/O after each message, once that is known", async () => {
+  const slices = await slow((clock, handled) => () => () => {
+    clock.jump(5);
+    handled();
+  });
+  assert(slices.slice(0, 2).every((count) => count <= 128), `${slices}`);
+  assert(slices.length > 800 && slices.slice(2).every((count) => count <= 1), `${slices}`);
+});
+
+test("a loop that is slow yields to I/O every few messages", async () => {
+  const slices = await slow((clock, handled) => async (self) => {
+    for await (const _ of self) {
+      clock.jump(5);
+      handled();
+    }
+  });
+  assert(slices.every((count) => count <= 9), `${slices}`);
+});
+
+test("a handler that is fast again has whole slices again", async () => {
+  let ms = 5;
+  const slices = await slow((clock, handled) => () => () => {
+    clock.jump(ms);
+    handled();
+    if (clock.now() > 3000) ms = 0.001;
+  });
+  assert(slices.length > 100 && slices.length < 500, `${slices.length} slices`);
+});
+
+test("an actor with many messages does not keep another from its turn", async () => {
+  const system = new ManualSystem();
+  const log: string[] = [];
+  const many = system.start(() => () => void log.push("many"));
+  const few = system.start(() => () => void log.push("few"));
+  for (let i = 0; i < 1000; i++) system.send(many, i);
+  system.send(few, 1);
+  await system.settle();
+  assert(log.indexOf("few") <= 128, `${log.indexOf("few")}`);
+  assertEquals(log.length, 1001);
+  system.stop();
+});
+
+/** How 1,000 actors are never idle. Each gives a count of what they have done. */
+const BUSY: readonly [string, (system: System) => () => number][] = [
+  ["handlers that send to themselves", (system) => {
+    let done = 0;
+    for (let i = 0; i < 1000; i++) {
+      const pid = system.spawn(undefined, undefined, (self: Self<number>) => (message) => {
+        done++;
+        self.send(self.pid, message);
+      }, []);
+      system.send(pid, i);
+    }
+    return () => done;
+  }],
+  ["loops that send to themselves", (system) => {
+    let done = 0;
+    for (let i = 0; i < 1000; i++) {
+      const pid = system.spawn(undefined, undefined, async (self: Self<number>) => {
+        for await (const message of self) {
+          done++;
+          self.send(self.pid, message);
+        }
+      }, []);
+      system.send(pid, i);
+    }
+    return () => done;
+  }],
+  ["loops that play ping-pong, which would stay in microtasks for ever", (system) => {
+    let done = 0;
+    for (let i = 0; i < 500; i++) {
+      const pong = system.spawn(undefined, undefined, async (self: Self<Pid<number>>) => {
+        for await (const pid of self) {
+          done++;
+          self.send(pid, done);
+        }
+      }, []);
+      system.spawn(undefined, undefined, async (self: Self<number>) => {
+        for (;;) {
+          self.send(pong, self.pid);
+          await self.receive();
+        }
+      }, []);
+    }
+    return () => done;
+  }],
+  ["loops that call handlers", (system) => {
+    let done = 0;
+    for (let i = 0; i < 500; i++) {
+      const server = system.spawn(
+        undefined,
+        undefined,
+        (_self: Self<Call<number, number>>) => (call) => call.reply(call.request),
+        [],
+      );
+      system.spawn(undefined, undefined, async (self) => {
+        for (;; done++) await self.call(server, 1);
+      }, []);
+    }
+    return () => done;
+  }],
+];
+
+for (const [who, start] of BUSY) {
+  test(`timers and sockets go on while 1,000 actors are never idle: ${who}`, async () => {
+    const host = makeHost();
+    await withSystem(async (system) => {
+      const listener = await host.listen({ hostname: "127.0.0.1", port: 0 }, (stream) => {
+        stream.handler = {
+          ...IGNORE,
+          data: (bytes) => stream.write(bytes.slice()),
+          end: () => stream.end(),
+        };
+      });
+      const stream = await host.connect({ ...listener.address, timeoutMs: 5000 });
+      const [done, ticks] = [start(system), { count: 0 }];
+      const timer = host.clock.every(1, () => void ticks.count++);
+      try {
+        const began = performance.now();
+        await echo(stream, 20);
+        await until("timers fire", () => ticks.count >= 10);
+        const took = performance.now() - began;
+        // Some 10 ms when nobody else wants the machine; for ever if actors starve I/O.
+        assert(took < 5000, `${took} ms for 20 echoes and 10 ticks`);
+        assert(done() > 1000, `${done()} messages`);
+      } finally {
+        timer.cancel();
+        system.stop();
+        stream.abort();
+        await listener.close();
+      }
+    });
+  });
+}
+
+/** So many round trips, one after another. */
+function echo(stream: Stream, times: number): Promise<void> {
+  return new Promise((done, fail) => {
+    let left = times;
+    stream.handler = {
+      ...IGNORE,
+      data: () => {
+        if (--left === 0) done();
+        else stream.write(Uint8Array.of(left));
+      },
+      close: () => fail(new Error("the stream closed")),
+    };
+    stream.write(Uint8Array.of(left));
+  });
+}
+
+test("a system that has nothing to do arms nothing and reads no clock", async () => {
+  const clock: Clock & { asked: number } = {
+    asked: 0,
+    now: () => (clock.asked++, 0),
+    wall: () => 0,
+    after: (): Timer => (clock.asked++, { cancel() {} }),
+    every: (): Timer => (clock.asked++, { cancel() {} }),
+  };
+  const scheduler = new Scheduler(clock, () => clock.asked++);
+  const began = clock.asked;
+  scheduler.ready({ run() {} });
+  await microtasks();
+  assertEquals([clock.asked, scheduler.waiting], [began, 0]);
+});
