@@ -33,7 +33,9 @@ export class RoomRelay implements Relay, RoomSink {
     for (const session of this.#mesh.sessions()) {
       frame ??= this.#encode(room, data);
       if (frame === undefined) return;
-      session.sendData(frame);
+      if (!session.sendData(frame) && session.dropped === 1) {
+        this.#mesh.log.warn(`${session.met.name} does not read: room messages to it are dropped`);
+      }
     }
   }
 

@@ -39,6 +39,9 @@ const DIAL_MS = 5_000;
 /** A dialler may take this long over TLS, and as long over the handshake in it. Milliseconds. */
 const GREETING_MS = 5_000;
 
+/** At most this many nodes are dialled at once; the others wait until one of these is done. */
+const DIALS_MAX = 64;
+
 /** At most this many diallers may be unproven at once; one more ends the one that is so longest. */
 const UNPROVEN_MAX = 128;
 
@@ -305,7 +308,8 @@ export class Mesh implements Inbound, SessionHandler {
 
   #schedule(): void {
     this.#dialTimer?.cancel();
-    if (this.#stopping) return;
+    // With as many dials as there may be, the first that is done schedules the next.
+    if (this.#stopping || this.#dials.size >= DIALS_MAX) return;
     const at = this.#peers.nextDueAt();
     if (at === Infinity) return;
     const { clock } = this.#host;
@@ -314,7 +318,10 @@ export class Mesh implements Inbound, SessionHandler {
 
   #dialDue(): void {
     if (this.#stopping) return;
-    for (const name of this.#peers.due(this.#host.clock.now())) void this.#dial(name);
+    for (const name of this.#peers.due(this.#host.clock.now())) {
+      if (this.#dials.size >= DIALS_MAX) break;
+      void this.#dial(name);
+    }
     this.#schedule();
   }
 
@@ -493,6 +500,7 @@ export class Mesh implements Inbound, SessionHandler {
     if (others.length > 0) session.sendControl(encodeFrame(TAG.PEER_LIST, encodeList(others)));
     this.#settle(met.name);
     this.events.emit("nodeup", { node: met.name });
+    this.#schedule();
     return session;
   }
 

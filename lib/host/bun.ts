@@ -18,6 +18,7 @@ import {
   ListenError,
   type ListenOptions,
   type ServerTls,
+  SHAKING_MAX,
   type SpawnOptions,
 } from "./host.ts";
 import type { Address, Stream } from "./stream.ts";
@@ -260,6 +261,9 @@ class BunListener implements Listener {
     const timer = this.#clock.after(ms, () => this.#refuse(raw, "TLS handshake timeout"));
     // A socket forgets its address when it is closed.
     this.#shaking.set(raw, { remote: addressOf(raw), timer });
+    if (this.#shaking.size <= SHAKING_MAX) return;
+    const [oldest] = this.#shaking.keys();
+    this.#refuse(oldest!, "TLS handshake timeout");
   }
 
   #shaken(raw: RawSocket, ok: boolean, error: Error | null): void {

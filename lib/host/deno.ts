@@ -28,6 +28,7 @@ import {
   ListenError,
   type ListenOptions,
   type ServerTls,
+  SHAKING_MAX,
   type SpawnOptions,
 } from "./host.ts";
 import { NodeStream } from "./node_stream.ts";
@@ -179,6 +180,7 @@ export class DenoHost implements Host {
     const shaking = new Set<Socket>();
     server.on("connection", (raw: Socket) => {
       shaking.add(raw);
+      if (shaking.size > SHAKING_MAX) shaking.values().next().value?.destroy();
       raw.on("close", () => shaking.delete(raw));
     });
     server.on("secureConnection", (socket) => {

@@ -5,7 +5,7 @@
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { linkSync, mkdirSync, readFileSync, statSync, unlinkSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import process from "node:process";
 import type { Clock, Timer } from "../base/clock.ts";
@@ -113,19 +113,34 @@ export function onSystemSignal(name: "SIGINT" | "SIGTERM", task: () => void): ()
 
 /** Reads a file that only its owner may read, or makes it. */
 export function systemSecretFile(path: string, make: () => string): string {
-  try {
-    return readFileSync(path, "utf8").trim();
-  } catch (error) {
-    if ((error as { code?: string }).code !== "ENOENT") throw error;
-  }
+  const known = readSecret(path);
+  if (known !== undefined) return known;
   mkdirSync(dirname(path), { recursive: true });
   const secret = make();
+  // Written whole under another name first, so that nobody ever reads half of it.
+  const draft = `${path}.${process.pid}`;
+  writeFileSync(draft, secret + "\n", { mode: 0o600 });
   try {
-    writeFileSync(path, secret + "\n", { mode: 0o600, flag: "wx" });
+    linkSync(draft, path);
     return secret;
   } catch (error) {
     // Another process made it between our look and our write.
     if ((error as { code?: string }).code !== "EEXIST") throw error;
+    return readSecret(path)!;
+  } finally {
+    unlinkSync(draft);
+  }
+}
+
+/** The secret in a file, or `undefined` if there is no such file. */
+function readSecret(path: string): string | undefined {
+  try {
+    if ((statSync(path).mode & 0o077) !== 0) {
+      throw new Error(`others may read the secret in ${path}: run chmod 600 ${path}`);
+    }
     return readFileSync(path, "utf8").trim();
+  } catch (error) {
+    if ((error as { code?: string }).code === "ENOENT") return undefined;
+    throw error;
   }
 }

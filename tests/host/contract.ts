@@ -1,11 +1,17 @@
 /**
  * What every host promises, as one suite. It runs for each host, over plain TCP and over TLS.
  */
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { createHash } from "node:crypto";
 import { utf8 } from "../../lib/base/bytes.ts";
 import { type Leaf, makeAuthority, makeLeaf, SERVER_NAME } from "../../lib/dist/certificate.ts";
-import { ConnectError, type Host, type Listener, ListenError } from "../../lib/host/host.ts";
+import {
+  ConnectError,
+  type Host,
+  type Listener,
+  ListenError,
+  SHAKING_MAX,
+} from "../../lib/host/host.ts";
 import type { ClientTls, ServerTls } from "../../lib/host/host.ts";
 import type { Stream, StreamEnd, StreamHandler } from "../../lib/host/stream.ts";
 import { SeededRandom } from "../../lib/base/random.ts";
@@ -378,6 +384,35 @@ export async function hostContract(makeHost: () => Host): Promise<void> {
     await listener.close();
   });
 
+  test("Host.listen under TLS ends the longest in the handshake when there are too many", async () => {
+    const host = makeHost();
+    const { ca, leaf } = await authority(1);
+    const accepted: Recorder[] = [];
+    const tls = { cert: leaf.cert, key: leaf.key };
+    const listener = await host.listen(
+      { hostname: "127.0.0.1", port: 0, tls, handshakeMs: 60_000 },
+      (stream) => accepted.push(new Recorder(stream)),
+    );
+    const silent: Recorder[] = [];
+    for (let i = 0; i <= SHAKING_MAX; i++) {
+      silent.push(new Recorder(await host.connect({ ...listener.address, timeoutMs: 5000 })));
+    }
+    await until("the first was ended", () => silent[0]!.ended || silent[0]!.closes.length > 0);
+    const honest = new Recorder(
+      await host.connect({
+        ...listener.address,
+        tls: { ca, serverName: SERVER_NAME },
+        timeoutMs: 5000,
+      }),
+    );
+    honest.stream.write(utf8("hello"));
+    await until("an honest one is let in", () => accepted[0]?.text === "hello");
+    const over = silent.filter((s) => s.ended || s.closes.length > 0).length;
+    assert(over >= 1 && over <= 3, `${over} were ended`);
+    for (const { stream } of [...silent, ...accepted, honest]) stream.abort();
+    await listener.close();
+  });
+
   test("Listener.secure shows other certificates from then on, and open streams go on", async () => {
     const host = makeHost();
     const before = await authority(1);
@@ -456,6 +491,9 @@ export async function hostContract(makeHost: () => Host): Promise<void> {
     assertEquals(host.secretFile(path, () => "first"), "first");
     assertEquals(host.secretFile(path, () => "second"), "first");
     assertEquals(fs.statSync(path).mode & 0o777, 0o600);
+    assertEquals(fs.readdirSync(`${folder}/deep`), ["cookie"]);
+    fs.chmodSync(path, 0o644);
+    assertThrows(() => host.secretFile(path, () => "third"), Error, "chmod 600");
     fs.rmSync(folder, { recursive: true });
   });
 }
