@@ -11,7 +11,7 @@ import { assert } from "../base/assert.ts";
 import { EMPTY } from "../base/bytes.ts";
 import { ProtocolError } from "./errors.ts";
 import { type Pid, readPidId, readPidNode, type Ref } from "./pid.ts";
-import { type Shape, shapeOf } from "./shapes.ts";
+import { type Shape, shapeOf, startsWithDigit } from "./shapes.ts";
 import {
   BIGINT_BYTES_MAX,
   DEPTH_MAX,
@@ -191,11 +191,13 @@ export class Decoder {
     return object;
   }
 
+  /** Without a prototype at first, so that nothing is inherited that assigning could run into. */
   #spelledOut(keys: readonly string[], depth: number): unknown {
     this.#checkDepth(depth);
-    const object: Record<string, unknown> = {};
-    for (const key of keys) define(object, key, this.#value(depth + 1), keys.length);
-    return object;
+    if (keys.length === 0) return {};
+    const object: Record<string, unknown> = Object.create(null);
+    for (const key of keys) put(object, key, this.#value(depth + 1), keys.length);
+    return Object.setPrototypeOf(object, Object.prototype);
   }
 
   #keys(count: number): string[] {
@@ -366,16 +368,15 @@ export function decodeTerm(bytes: Uint8Array): unknown {
 const INDEX_GAP_MAX = 16;
 
 /**
- * Adds a property, whatever its name: assigning to `__proto__` would not. Where the name is the index of
- * an array, an engine would reserve memory for all indices below.
+ * Assigns a property. Where its name is the index of an array, V8 would reserve memory for all indices
+ * below: 16 KB for `{ "1000": 1 }`. Next to one that cannot be written it does not.
  */
-function define(object: object, key: string, value: unknown, keys: number): void {
-  if (Number(key) > keys + INDEX_GAP_MAX) {
-    // A property that cannot be written takes the others out of that memory.
-    Object.defineProperty(object, key, { value, configurable: true });
+function put(object: Record<string, unknown>, key: string, value: unknown, keys: number): void {
+  if (startsWithDigit(key) && Number(key) > keys + INDEX_GAP_MAX) {
+    Object.defineProperty(object, key, { configurable: true });
+    Object.defineProperty(object, key, { writable: true, enumerable: true });
   }
-  const property = { value, writable: true, enumerable: true, configurable: true };
-  Object.defineProperty(object, key, property);
+  object[key] = value;
 }
 
 function hide(error: Error, key: string, value: unknown): void {

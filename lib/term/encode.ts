@@ -187,7 +187,6 @@ export class Encoder {
   #array(value: readonly unknown[], depth: number): void {
     const out = this.#out;
     const count = value.length;
-    this.#checkLength(count);
     if (count < SHORT_ARRAYS) out.bytes[out.at++] = TAG.ARRAY + count;
     else writeHead(out, TAG.ARRAY32, count);
     for (let i = 0; i < count; i++) this.#value(value[i], depth);

@@ -36,15 +36,17 @@ const PATH_LENGTH_MAX = 400;
 /** What to tell whoever sent `message`. */
 export function explain(message: unknown, { culprit, what, why }: Refusal): TermError {
   const way: Part[] = [{ value: message, step: "message" }];
-  // What gives another value at every look is not found again.
-  if (!walk(way, culprit, why === "depth")) way.length = 1;
+  walk(way, culprit, why === "depth");
   if (why !== "depth") return new TermError(pathOf(way), what, why);
   const circle = way.findIndex(({ value }, i) => way.findIndex((up) => up.value === value) < i);
   if (circle < 0) return new TermError(pathOf(way), what, "system_limit");
   return new TermError(pathOf(way.slice(0, circle + 1)), "is within itself: a circle");
 }
 
-/** Goes the encoder's way to the culprit, or to where it is too deep; false if there is none. */
+/**
+ * Goes the encoder's way to the culprit, or to where it is too deep. False, and back at the message, if
+ * it is not there: a getter may give another value at every look.
+ */
 function walk(way: Part[], culprit: unknown, deep: boolean): boolean {
   const { value } = way.at(-1)!;
   if (way.length > DEPTH_MAX || !deep) { if (Object.is(value, culprit)) return true; }

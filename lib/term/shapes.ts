@@ -134,9 +134,11 @@ export function shapeOf(keys: readonly string[]): Shape | undefined {
 /** Whether an object with these keys may be a shape. Digits in front are a dictionary's. */
 function canBeShape(keys: readonly string[]): boolean {
   if (keys.length === 0 || keys.length > SHAPE_KEYS_MAX) return false;
-  return keys.every((key) => key.length <= SHAPE_KEY_LENGTH_MAX && !isDigit(key.charCodeAt(0)));
+  return keys.every((key) => key.length <= SHAPE_KEY_LENGTH_MAX && !startsWithDigit(key));
 }
 
-function isDigit(code: number): boolean {
+/** Whether a key may be the index of an array. */
+export function startsWithDigit(key: string): boolean {
+  const code = key.charCodeAt(0);
   return code >= 0x30 && code <= 0x39;
 }

@@ -40,6 +40,7 @@ test("Encoder refuses what cannot travel, and says where it stands", () => {
     [{ a: 1, "b c": new Mine() }, 'message["b c"] is an instance of Mine'],
     [[new MyMap()], "message[0] is an instance of MyMap"],
     [[MyArray.of(1)], "message[0] is an instance of MyArray"],
+    [{ a: Object.create(Array.prototype) }, "message.a is an instance of Array"],
     [{ when: [new Date(0), Promise.resolve()] }, "message.when[1] is an instance of Promise"],
     [{ r: /x/ }, "message.r is an instance of RegExp"],
     [{ n: new Number(1) }, "message.n is an instance of Number"],
@@ -86,6 +87,16 @@ test("Encoder refuses what is nested deeper than the limit", () => {
 
 test("Encoder refuses what is much too deep without running out of stack", () => {
   assertEquals(refused(nested(100_000)).code, "system_limit");
+});
+
+test("Encoder names the whole message where the culprit is not found again", () => {
+  const fresh = {
+    get deep() {
+      return nested(100_000);
+    },
+  };
+  const error = refused([fresh]);
+  assertEquals([error.path, error.code], ["message", "system_limit"]);
 });
 
 test("Encoder sends twice what occurs twice", () => {
@@ -145,7 +156,7 @@ test("Encoder sends the own enumerable properties of an object, and asks getters
 
 test("Encoder sends an object's own properties, whatever all objects inherit", () => {
   const session = new Session();
-  assertEquals(session.pass({ a: 1 }), { a: 1 });
+  assertEquals(session.pass({ a: 1, polluted: 2 }), { a: 1, polluted: 2 });
   Object.defineProperty(Object.prototype, "polluted", {
     value: 1,
     enumerable: true,
