@@ -122,7 +122,7 @@ export class System implements ActorHome, TimerHost {
   constructor(home: Home, host: SystemHost, events: Emitter<SystemEvents> = new Emitter()) {
     this.events = events;
     this.home = { ...home, system: this };
-    this.pid = new Pid(home, 0, undefined);
+    this.pid = new Pid(this.home, 0, undefined);
     this.#clock = host.clock;
     this.#random = host.random;
     this.scheduler = new Scheduler(host.clock, (task) => host.yieldToIo(task));

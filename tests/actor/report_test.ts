@@ -1,0 +1,218 @@
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import type { Call } from "../../lib/actor/call.ts";
+import type { Self } from "../../lib/actor/self.ts";
+import { type Crash, crashText, type SystemEvents } from "../../lib/actor/system.ts";
+import { Node } from "../../lib/node.ts";
+import type { Pid } from "../../lib/term/pid.ts";
+import { ManualSystem } from "../kit/system.ts";
+import { test, until } from "../kit/test.ts";
+
+/** A system whose crashes are kept. */
+function watched() {
+  const system = new ManualSystem();
+  const crashes: Crash[] = [];
+  system.events.on("crash", (crash) => void crashes.push(crash));
+  return { system, crashes };
+}
+
+test("a crash is reported with pid, names, function, reason, last message and ancestors", async () => {
+  const { system, crashes } = watched();
+  const reason = new Error("a crash");
+  function cook() {
+    return (order: { dish: string }) => {
+      if (order.dish === "soup") throw reason;
+    };
+  }
+  let cookPid: Pid<{ dish: string }> | undefined;
+  const owner = system.start((self) => {
+    self.spawn((chef) => {
+      cookPid = chef.spawn(cook);
+      return () => {};
+    });
+    return () => {};
+  });
+  await system.settle();
+  system.names.register("cook", cookPid!);
+  system.names.register("also", cookPid!);
+  for (const dish of ["bread", "soup", "cake"]) system.send(cookPid!, { dish });
+  await system.settle();
+  const [crash] = crashes;
+  assertEquals(crashes.length, 1);
+  assertEquals([crash!.pid, crash!.names, crash!.body], [cookPid, ["cook", "also"], "cook"]);
+  assertEquals([crash!.reason, crash!.message], [reason, { dish: "soup" }]);
+  assertEquals(crash!.ancestors.map(String), ["<0.2>", String(owner)]);
+  const lines = crashText(crash!).split("\n");
+  assertEquals(lines[0], "actor <0.3> cook also (cook) crashed: Error: a crash");
+  assert(lines.slice(1, -2).every((line) => line.startsWith("    at ")), "the stack");
+  assertEquals(lines.slice(-2), ['  last message: { dish: "soup" }', "  ancestors: <0.2> <0.1>"]);
+  system.stop();
+});
+
+test("a crash of a loop tells the message that it was at, and none when it was at none", async () => {
+  const { system, crashes } = watched();
+  const loop = async (self: Self<number>) => {
+    await self.receive({ timeout: 10 });
+    const message = await self.receive();
+    if (message === 2) throw new Error("at it");
+    await Promise.resolve();
+    await self.receive({ match: (other) => other === 3, timeout: 10 });
+    throw new Error("at none");
+  };
+  const [one, two, three] = [system.start(loop), system.start(loop), system.start(loop)];
+  for (const message of [1, 2]) system.send(one, message);
+  for (const message of [1, 4]) system.send(two, message);
+  await system.advance(100);
+  system.send(three, 2);
+  await system.settle();
+  const told = crashes.map(({ reason, message }) => [(reason as Error).message, message]);
+  assertEquals(told, [["at it", 2], ["at none", undefined], ["at it", 2]]);
+  const alone = crashText({ ...crashes[1]!, ancestors: [] }).split("\n");
+  assert(alone.slice(1).every((line) => line.startsWith("    at ")), alone.join("\n"));
+});
+
+test("an actor does not keep the message that it has handled", async () => {
+  const { system, crashes } = watched();
+  const handlers = [() => {}, () => Promise.resolve(), () => new Promise(() => {})];
+  for (const handler of handlers) {
+    const pid = system.start(() => handler);
+    system.send<unknown>(pid, "it");
+    await system.settle();
+    system.find(pid.id)!.crash("from outside its turns");
+  }
+  assertEquals(crashes.map(({ message }) => message), [undefined, undefined, "it"]);
+});
+
+for (const reason of ["normal", "shutdown", { shutdown: "enough" }]) {
+  test(`an end in order is no crash: ${JSON.stringify(reason)}`, async () => {
+    const { system, crashes } = watched();
+    system.start((self) => self.exit(reason));
+    await system.settle();
+    assertEquals([crashes, system.size], [[], 0]);
+  });
+}
+
+test("those that an exit signal takes along do not crash: one fault, one report", async () => {
+  const { system, crashes } = watched();
+  const [one, two, three] = [system.puppet(), system.puppet(), system.puppet()];
+  one.self.link(two.pid);
+  two.self.link(three.pid);
+  const victim = system.puppet();
+  await system.settle();
+  system.exit(victim.pid, "kill");
+  three.self.system.spawn(three.self, { link: true }, function guilty() {
+    throw new Error("it was me");
+  }, []);
+  await system.settle();
+  assertEquals([system.size, crashes.map(({ body }) => body)], [0, ["guilty"]]);
+});
+
+test("what is thrown and is no Error, and a mailbox that overflows, are told as they are", async () => {
+  const { system, crashes } = watched();
+  system.start(() => {
+    throw { odd: 1n };
+  });
+  const full = system.startWith({ mailbox: { max: 1, policy: "exit" } }, () => () => {});
+  system.send(full, 1);
+  system.send(full, 2);
+  await system.settle();
+  const texts = crashes.map((crash) => crashText(crash));
+  assertEquals(texts, [
+    'actor <0.2> (anonymous) crashed: { mailbox: "full" }',
+    "actor <0.1> (anonymous) crashed: { thrown: { odd: 1n } }",
+  ]);
+});
+
+test("a report tells a call by its request", async () => {
+  const { system, crashes } = watched();
+  const pid = system.start((_self: Self<Call<{ get: string }, never>>) => () => {
+    throw new Error("no");
+  });
+  system.call(pid, { get: "it" }).catch(() => {});
+  await system.settle();
+  assertStringIncludes(crashText(crashes[0]!), '\n  last message: a call, { get: "it" }');
+});
+
+test("events tell of spawn, exit, dead letters and marks, each to who asked for it", async () => {
+  const system = new ManualSystem();
+  const told: [string, unknown][] = [];
+  const stops = (["spawn", "exit", "crash", "deadletter", "mailbox"] as const).map((name) =>
+    system.events.on(name, (event: SystemEvents[typeof name]) => void told.push([name, event]))
+  );
+  const pid = system.startWith({ mailbox: { max: 1, policy: "dropNewest" } }, () => () => {});
+  system.send(pid, 1);
+  system.send(pid, 2);
+  system.exit(pid, "over");
+  system.send(pid, 3);
+  assertEquals(told, [
+    ["spawn", { pid }],
+    ["mailbox", { pid, length: 1, dropped: true }],
+    ["exit", { pid, reason: "over" }],
+    ["deadletter", { to: pid, message: 3 }],
+  ]);
+  for (const stop of stops) stop();
+  system.start(() => {});
+  await system.settle();
+  assertEquals(told.length, 4);
+});
+
+test("events cost nothing when nobody listens: nothing is made for them", async () => {
+  const system = new ManualSystem();
+  system.events.emit = (name) => {
+    throw new Error(`${String(name)} was told to nobody`);
+  };
+  const pid = system.startWith({ mailbox: { max: 1, policy: "dropOldest" } }, () => () => {
+    throw new Error("a crash");
+  });
+  for (let i = 0; i < 3; i++) system.send(pid, i);
+  await system.settle();
+  system.send(pid, "dead");
+  system.sendTo("nobody", "dead");
+  assertEquals(system.size, 0);
+});
+
+test("a listener that throws harms neither the system nor the other listeners", async () => {
+  const system = new ManualSystem();
+  const told: unknown[] = [];
+  const surfaced: unknown[] = [];
+  const { queueMicrotask } = globalThis;
+  // The error surfaces in a turn of its own; here it is caught on its way.
+  globalThis.queueMicrotask = (task) =>
+    queueMicrotask(() => {
+      try {
+        task();
+      } catch (error) {
+        surfaced.push((error as Error).message);
+      }
+    });
+  try {
+    system.events.on("exit", () => {
+      throw new Error("a bad listener");
+    });
+    system.events.on("exit", ({ reason }) => void told.push(reason));
+    const [one, two] = [system.puppet(), system.puppet()];
+    one.self.link(two.pid);
+    system.exit(one.pid, "over");
+    await system.settle();
+    assertEquals([told, system.size, surfaced.length], [["over", "over"], 0, 2]);
+  } finally {
+    globalThis.queueMicrotask = queueMicrotask;
+  }
+});
+
+test("a node logs one readable report of a crash", async () => {
+  const lines: string[] = [];
+  await using node = await Node.start({
+    cookie: "only for this test",
+    log: (level, line) => void (level === "error" && lines.push(line)),
+  });
+  const pid = node.spawn(function cook() {
+    return () => {
+      throw new Error("a crash");
+    };
+  });
+  node.send(pid, { pid });
+  await until("it is logged", () => lines.length > 0);
+  assertEquals(lines.length, 1);
+  assertStringIncludes(lines[0]!, `actor ${pid} (cook) crashed: Error: a crash`);
+  assertStringIncludes(lines[0]!, `last message: { pid: ${pid} }`);
+});
