@@ -1,0 +1,119 @@
+/**
+ * How much of the machine actors leave to sockets when they are never idle, and how much sockets leave
+ * to them.
+ *
+ *     this process                              another process
+ *     1,000 actors, each sends itself the next  echo_client.ts: one echo after the other,
+ *     message · an echo server                  prints the 50th and 99th percentile
+ *
+ * The share of the actors is the time that is not spent between the call of `yieldToIo` and the next
+ * turn of an actor.
+ *
+ * @module
+ */
+import { fileURLToPath } from "node:url";
+import { System } from "../../lib/actor/system.ts";
+import type { Host } from "../../lib/host/host.ts";
+import { IGNORE } from "../../lib/host/stream.ts";
+import { size } from "../kit.ts";
+
+/** Actors that are never idle. */
+export const BUSY: number = size(1000, 10);
+
+/** Echoes that are waited for. */
+const ECHOES = size(600, 5);
+
+/** Actors stop after this; an echo that has not come by then was starved. Milliseconds. */
+const MS_MAX = 5_000;
+
+/** What was measured. */
+export interface Fairness {
+  /** Milliseconds for an echo: half are faster. */
+  readonly p50Ms: number;
+  /** And this long takes one of a hundred. */
+  readonly p99Ms: number;
+  /** Of the time, what was left to the actors, 0 to 1. */
+  readonly share: number;
+  /** How often the scheduler yielded, in a second. */
+  readonly yields: number;
+  /** The echoes were not done when the actors were stopped. */
+  readonly starved: boolean;
+}
+
+/** Work that a message takes: the rounds of an integer loop, about a nanosecond each. */
+function work(rounds: number, seed: number): number {
+  let sum = seed;
+  for (let i = 0; i < rounds; i++) sum = (Math.imul(sum, 31) + i) & 0xffffff;
+  return sum;
+}
+
+/** Measures a way to yield. `rounds` is the work for each message. */
+export async function measureFairness(
+  host: Host,
+  yieldToIo: (task: () => void) => void,
+  rounds = 1000,
+): Promise<Fairness> {
+  let away = 0;
+  let yields = 0;
+  let stopAt = Infinity;
+  let starved = false;
+  const counted = (task: () => void): void => {
+    const left = performance.now();
+    yields++;
+    yieldToIo(() => {
+      const now = performance.now();
+      away += now - left;
+      if (now > stopAt) {
+        starved = true;
+        system.stop();
+      }
+      task();
+    });
+  };
+  const home = { node: "busy@127.0.0.1:0", creation: 1, local: true };
+  const { clock, random } = host;
+  const system = new System(home, { clock, random, yieldToIo: counted });
+  const listener = await host.listen({ hostname: "127.0.0.1", port: 0 }, (stream) => {
+    stream.handler = {
+      ...IGNORE,
+      data: (bytes) => stream.write(bytes.slice()),
+      end: () => stream.end(),
+    };
+  });
+  const client = host.spawn({
+    runtime: host.runtime,
+    file: fileURLToPath(new URL("echo_client.ts", import.meta.url)),
+    args: [String(listener.address.port), String(ECHOES)],
+  });
+  // Said when the client is connected, and again when it has done.
+  let heard: (line: string) => void = () => {};
+  const line = (): Promise<string> => new Promise((hear) => heard = hear);
+  client.lines((text) => heard(text));
+  await line();
+
+  const start = performance.now();
+  stopAt = start + MS_MAX;
+  for (let i = 0; i < BUSY; i++) {
+    const pid = system.spawn(undefined, undefined, (self) => {
+      let sum = i;
+      return () => {
+        sum = work(rounds, sum);
+        self.send(self.pid, sum);
+      };
+    }, []);
+    system.send(pid, 0);
+  }
+  client.write("go\n");
+  const percentiles = (await line()).split(" ").map(Number);
+  const took = performance.now() - start;
+  system.stop();
+  await client.ended;
+  await listener.close();
+  return {
+    p50Ms: percentiles[0]!,
+    p99Ms: percentiles[1]!,
+    share: 1 - away / took,
+    yields: yields * 1000 / took,
+    starved,
+  };
+}

@@ -1,0 +1,43 @@
+/**
+ * Question: when actors are never idle, how long does a socket wait, and what is left to the actors,
+ * by the way in which the scheduler yields?
+ *
+ * Not a rate: each bench prints a line of its own, and the time of the bench is how long that took. A
+ * thousand actors send themselves a message each, so that one is always due; another process sends an
+ * echo server 64 bytes after pauses by chance, and waits for each echo.
+ *
+ * @module
+ */
+import process from "node:process";
+import { systemHost } from "../../lib/start.ts";
+import { bench, tiny } from "../kit.ts";
+import { measureFairness } from "./fairness.ts";
+import { waysOf } from "./ways.ts";
+
+const host = systemHost();
+
+/** Rounds of a loop, a nanosecond or two each, that an actor makes for a message. */
+const LOADS: readonly (readonly [string, number])[] = [
+  ["light", 10],
+  ["5 µs", 4_000],
+  ["0.3 ms", 250_000],
+];
+
+for (const [load, rounds] of tiny ? LOADS.slice(0, 1) : LOADS) {
+  for (const way of tiny ? waysOf(host).slice(0, 1) : waysOf(host)) {
+    bench(`${way.name} (${load})`, { group: load, n: 1, warmup: 0 }, async () => {
+      const opened = await way.open();
+      const { p50Ms, p99Ms, share, yields, starved } = await measureFairness(
+        host,
+        (task) => opened.yieldToIo(task),
+        rounds,
+      );
+      opened.close();
+      const line = starved
+        ? "starved until the actors stopped"
+        : `p50 ${p50Ms} ms, p99 ${p99Ms} ms, ${(share * 100).toFixed(1)} % left to the actors, ` +
+          `${yields.toFixed(0)} yields/s`;
+      process.stdout.write(`${way.name} (${load}): ${line}\n`);
+    });
+  }
+}

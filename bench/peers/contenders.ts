@@ -1,0 +1,194 @@
+/**
+ * Who is measured: ours on each runtime, Erlang/OTP, nact on each runtime; where they come from, and
+ * what to do when one is not there.
+ *
+ * @module
+ */
+import { execFileSync, spawn } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import { fileURLToPath } from "node:url";
+import type { Run } from "./rows.ts";
+
+/** A run of a contender that takes longer is cut. */
+const RUN_MS_MAX = 60_000;
+
+/** The version of nact that the record speaks of. */
+const NACT = "nact@7.6.2";
+
+/** Runs that nact has something for. */
+const NACT_RUNS: readonly Run[] = ["send", "pingpong", "call", "spawn", "idle"];
+
+/** Runs that ask the same of Erlang as another, because it has one shape of process only. */
+const OURS_ONLY: readonly Run[] = ["send-async", "spawn-async", "idle-async"];
+
+/** What one run of one contender gave. */
+export type Figures = ReadonlyMap<string, number>;
+
+/** Somebody who is measured. */
+export interface Contender {
+  readonly name: string;
+  /** With its version. */
+  readonly title: string;
+  /** The command line for a run, or `undefined` if it has nothing like it. */
+  command(run: Run): readonly string[] | undefined;
+}
+
+/** Those that can be measured here, and sentences about those that cannot. */
+export interface Field {
+  readonly contenders: readonly Contender[];
+  readonly absent: readonly string[];
+  /** Removes what was made for them. */
+  clear(): void;
+}
+
+const deno = process.env["DENO_BIN"] ?? "deno";
+const bun = process.env["BUN_BIN"] ?? "bun";
+const denoRun = [deno, "run", "-A", "--v8-flags=--expose-gc"];
+
+/** Finds them, compiles the Erlang program, and installs nact into a temporary folder. */
+export function prepare(): Field {
+  const folder = mkdtempSync(join(tmpdir(), "firn-peers-"));
+  const contenders: Contender[] = [];
+  const absent: string[] = [];
+  const there = { deno: version(deno, "--version"), bun: version(bun, "--version") };
+  const ours = path("firn.ts");
+  if (there.deno) contenders.push(firn("Deno", there.deno, [...denoRun, ours]));
+  else absent.push("Deno is not on the PATH (DENO_BIN can name it).");
+  if (there.bun) contenders.push(firn("Bun", there.bun, [bun, ours]));
+  else absent.push("Bun is not on the PATH (BUN_BIN can name it).");
+  const erlang = prepareErlang(folder);
+  if (typeof erlang === "string") absent.push(erlang);
+  else contenders.push(erlang);
+  if (installNact(folder, there)) {
+    const theirs = path("nact.ts");
+    if (there.deno) {
+      contenders.push(nact("Deno", folder, [...denoRun, "--no-config", theirs]));
+    }
+    if (there.bun) contenders.push(nact("Bun", folder, [bun, theirs]));
+  } else absent.push(`${NACT} could not be installed: it is left out.`);
+  return { contenders, absent, clear: () => rmSync(folder, { recursive: true, force: true }) };
+}
+
+/** One run of one contender, in a process of its own. No figures if it failed. */
+export function measure(contender: Contender, run: Run): Promise<Figures | string> {
+  const [command, ...args] = contender.command(run)!;
+  const child = spawn(command!, args, { stdio: ["ignore", "pipe", "pipe"] });
+  const timer = setTimeout(() => child.kill("SIGKILL"), RUN_MS_MAX);
+  let output = "";
+  let errors = "";
+  child.stdout.setEncoding("utf8").on("data", (text: string) => output += text);
+  child.stderr.setEncoding("utf8").on("data", (text: string) => errors += text);
+  return new Promise((resolve) => {
+    child.on("error", (error) => resolve(error.message));
+    child.on("close", (code, signal) => {
+      clearTimeout(timer);
+      if (code === 0) return resolve(figuresIn(output));
+      const why = signal === "SIGKILL" ? `cut after ${RUN_MS_MAX / 1000} s` : `status ${code}`;
+      resolve(`${why} ${errors.trim().split("\n").at(-1) ?? ""}`);
+    });
+  });
+}
+
+function figuresIn(output: string): Figures {
+  const figures = new Map<string, number>();
+  for (const line of output.split("\n")) {
+    if (!line.startsWith("{")) continue;
+    const { metric, value } = JSON.parse(line);
+    figures.set(metric, value);
+  }
+  return figures;
+}
+
+function firn(runtime: string, version: string, line: readonly string[]): Contender {
+  return {
+    name: `Firn ${runtime}`,
+    title: `Firn on ${runtime} ${version}`,
+    command: (run) => [...line, run],
+  };
+}
+
+function nact(runtime: string, folder: string, line: readonly string[]): Contender {
+  return {
+    name: `nact ${runtime}`,
+    title: `${NACT} on ${runtime}`,
+    command: (run) => NACT_RUNS.includes(run) ? [...line, run, folder] : undefined,
+  };
+}
+
+function prepareErlang(folder: string): Contender | string {
+  const erl = process.env["ERL"] ?? "erl";
+  const print = 'io:format("~s", [erlang:system_info(otp_release)]), halt().';
+  const release = version(erl, "-noshell", "-eval", print);
+  if (release === undefined) {
+    return "Erlang is not on the PATH (ERL can name it), so there is nothing to compare with:\n" +
+      "    apt-get install --no-install-recommends erlang-base";
+  }
+  const erlc = process.env["ERLC"] ?? "erlc";
+  execFileSync(erlc, ["-o", folder, path("actors.erl")], { stdio: "inherit" });
+  const client = [
+    deno,
+    "run",
+    "-A",
+    fileURLToPath(new URL("../actor/echo_client.ts", import.meta.url)),
+  ];
+  const line = [
+    erl,
+    "-noshell",
+    "-noinput",
+    "-start_epmd",
+    "false",
+    "+P",
+    "4000000",
+    "-pa",
+    folder,
+  ];
+  return {
+    name: "Erlang",
+    title: `Erlang/OTP ${release}`,
+    command(run) {
+      if (OURS_ONLY.includes(run)) return undefined;
+      const more = run === "fairness" ? [which(client[0]!), ...client.slice(1)] : [];
+      return [...line, "-s", "actors", "main", "-extra", run, ...more];
+    },
+  };
+}
+
+function installNact(folder: string, there: { readonly bun: string | undefined }): boolean {
+  writeFileSync(join(folder, "package.json"), '{ "private": true }\n');
+  try {
+    if (there.bun) run(bun, "add", NACT);
+    else run(deno, "add", "--quiet", `npm:${NACT}`);
+    return true;
+  } catch {
+    return false;
+  }
+
+  function run(command: string, ...args: string[]): void {
+    execFileSync(command, args, { cwd: folder, stdio: "ignore", timeout: RUN_MS_MAX });
+  }
+}
+
+/** What a program says of its version, or `undefined` if it is not there. */
+function version(command: string, ...args: string[]): string | undefined {
+  try {
+    const text = execFileSync(command, args, {
+      encoding: "utf8",
+      stdio: ["ignore", "pipe", "ignore"],
+    });
+    return /\d+(\.\d+)*/.exec(text)?.[0];
+  } catch {
+    return undefined;
+  }
+}
+
+/** Where a command is: Erlang starts programs by their path only. */
+function which(command: string): string {
+  return execFileSync("sh", ["-c", 'command -v "$1"', "sh", command], { encoding: "utf8" }).trim();
+}
+
+function path(name: string): string {
+  return fileURLToPath(new URL(name, import.meta.url));
+}
