@@ -85,8 +85,8 @@ export {
   type ServiceTarget,
   stop,
   type Tells,
-  UnknownCallError,
 } from "./lib/otp/service.ts";
+export { UnknownCallError } from "./lib/otp/unknown_call.ts";
 export {
   type AwaitOptions,
   type MapOptions,

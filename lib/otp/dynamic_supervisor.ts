@@ -22,6 +22,7 @@ import {
   startFailed,
   SupervisorError,
 } from "./supervision.ts";
+import { UnknownCallError } from "./unknown_call.ts";
 
 /** How to supervise children that come and go. */
 export interface DynamicSupervisorOptions {
@@ -242,6 +243,8 @@ class Supervising {
         if (child.pid !== undefined) await this.#nursery.stop(child);
         return undefined;
       }
+      default:
+        throw new UnknownCallError("no such request to a dynamic supervisor");
     }
   }
 

@@ -20,6 +20,7 @@ import type { TimerRef } from "../actor/timer.ts";
 import type { ExitReason } from "../term/exit.ts";
 import type { Pid } from "../term/pid.ts";
 import { endSelf, startAndWait, type Starter, type Starting } from "./start.ts";
+import { UnknownCallError } from "./unknown_call.ts";
 
 /** What is to happen besides the new state. Each is there, or is not. */
 export interface Besides {
@@ -313,14 +314,6 @@ class StopRequest {
 /** Sent to itself when nothing has come for a while. */
 class Idle {
   timer: TimerRef | undefined = undefined;
-}
-
-/** A call that no handler is there for. */
-export class UnknownCallError extends Error {
-  /** Tells the class of the error. */
-  override readonly name = "UnknownCallError";
-  /** Stable code: `"undef"`. */
-  readonly code = "undef";
 }
 
 /** A service that runs: the state and what is done with messages. */

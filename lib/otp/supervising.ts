@@ -29,6 +29,7 @@ import { Nursery } from "./nursery.ts";
 import type { Starting } from "./start.ts";
 import { affected, STRATEGIES, type Strategy } from "./strategy.ts";
 import { childInfo, countChildren, startFailed, SupervisorError } from "./supervision.ts";
+import { UnknownCallError } from "./unknown_call.ts";
 
 /** When the end of significant children ends the supervisor. */
 export const AUTO_SHUTDOWNS = ["never", "any_significant", "all_significant"] as const;
@@ -293,6 +294,8 @@ export class Supervising {
       case "delete":
         this.#forget(this.#stopped(request.id));
         return undefined;
+      default:
+        throw new UnknownCallError("no such request to a supervisor");
     }
   }
 

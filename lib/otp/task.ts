@@ -181,7 +181,7 @@ async function map<I, T>(
     }
   };
   try {
-    while (workers.length < concurrency) {
+    while (workers.length < Math.floor(concurrency)) {
       const one = next();
       if (one === undefined) break;
       workers.push(work(one));

@@ -1,0 +1,103 @@
+import { assertEquals } from "@std/assert";
+import { SeededRandom } from "../../lib/base/random.ts";
+import type { Self } from "../../lib/actor/self.ts";
+import type { ChildSpec } from "../../lib/otp/child.ts";
+import { STRATEGIES } from "../../lib/otp/strategy.ts";
+import { Supervisor } from "../../lib/otp/supervisor.ts";
+import type { Pid } from "../../lib/term/pid.ts";
+import { test } from "../kit/test.ts";
+import { BOOM, Family } from "./family.ts";
+
+/** Seeds, and crashes for each: 10,000 in all. */
+const SEEDS = [1, 2, 3, 4, 5];
+const CRASHES = 2_000;
+
+/** Children of a supervisor, and supervisors of a supervisor. */
+const WIDTH = 3;
+
+/** A tree of three levels, whose workers are registered under the names of their places. */
+function level(family: Family, path: string, depth: number, random: SeededRandom): ChildSpec {
+  const id = path || "root";
+  const children: ChildSpec[] = [];
+  for (let i = 0; i < WIDTH; i++) {
+    children.push(
+      depth === 1
+        ? family.child(`${path}.${i}`, {
+          stopping: i === 1 ? "late" : "atOnce",
+          shutdown: i === 2 ? "brutalKill" : 1000,
+        })
+        : level(family, `${path}.${i}`, depth - 1, random),
+    );
+  }
+  const options = {
+    strategy: STRATEGIES[random.below(3)]!,
+    intensity: depth === 3 ? Infinity : 2,
+    period: 50,
+    children,
+  };
+  const start = async (self: Self): Promise<Pid<never>> => {
+    if (random.below(2) === 0) await null;
+    const { pid } = await Supervisor.start(self, options);
+    family.born(id, pid);
+    return pid;
+  };
+  // Those below a supervisor that was killed take their time to stop, and hold their names meanwhile.
+  return { id, type: "supervisor", start, backoff: { base: 20, cap: 100 } };
+}
+
+for (const seed of SEEDS) {
+  test(`Supervisor: a tree three levels deep is whole after ${CRASHES} random crashes, seed ${seed}`, async () => {
+    const random = new SeededRandom(seed);
+    const family = new Family();
+    const root = level(family, "", 3, random);
+    const tree = await family.supervise({ intensity: Infinity, children: [root] });
+    const workers = [...family.pids.keys()].filter((id) => id.split(".").length === 4).sort();
+    const all = [...family.pids.keys()];
+    assertEquals([workers.length, all.length], [27, 40]);
+    const size = family.system.size;
+    assertEquals(size, 41);
+
+    const reasons = [BOOM, "kill", "normal", "shutdown", "bad"];
+    for (let crashes = 0; crashes < CRASHES;) {
+      // Some at once, some while others are still being stopped or started.
+      for (let together = 1 + random.below(4); together > 0; together--, crashes++) {
+        const alive = all.filter((id) => family.runs(id));
+        if (alive.length === 0) break;
+        const id = alive[random.below(alive.length)]!;
+        const isWorker = id.split(".").length === 4;
+        if (isWorker) family.endNow(id, reasons[random.below(reasons.length)]!);
+        else family.system.exit(family.pids.get(id)!, random.below(2) === 0 ? "kill" : "shutdown");
+      }
+      const then = random.below(4);
+      if (then === 1) await null;
+      if (then > 1) await family.system.settle();
+      if (then === 3) await family.system.advance(random.below(30));
+      family.record.length = family.told.length = family.crashes.length = 0;
+    }
+    await family.system.advance(5_000);
+
+    const replay = `seed ${seed}`;
+    // Exactly the specified children run, under their names, and nobody else.
+    assertEquals(all.filter((id) => !family.runs(id)), [], replay);
+    assertEquals(family.system.size, size, replay);
+    assertEquals(family.system.names.registered().sort(), workers, replay);
+    for (const id of workers) {
+      assertEquals(family.system.names.whereis(id), family.pids.get(id), replay);
+    }
+    // Nothing has been kept of those that are gone.
+    assertEquals(family.system.wheel.size, 0, replay);
+    for (const pid of family.system.pids()) {
+      const { links, monitors, watchers, length } = family.system.find(pid.id)!;
+      const places = [...family.pids].filter(([, one]) => one === pid);
+      const isWorker = places[0]?.[0].split(".").length === 4;
+      const linked = pid === tree.pid ? 1 : isWorker ? 1 : 1 + WIDTH;
+      assertEquals(links?.size, linked, `${replay}: ${places[0]?.[0]}`);
+      assertEquals([monitors?.size ?? 0, watchers?.size ?? 0, length], [0, 0, 0], replay);
+    }
+
+    await Promise.all([tree.stop(), family.system.advance(5_000)]);
+    assertEquals(family.system.size, 0, replay);
+    assertEquals(family.system.names.registered(), [], replay);
+    assertEquals(family.system.wheel.size, 0, replay);
+  });
+}

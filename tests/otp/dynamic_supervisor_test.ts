@@ -1,0 +1,217 @@
+import { assertEquals, assertRejects } from "@std/assert";
+import { CallExitError } from "../../lib/actor/errors.ts";
+import type { Self } from "../../lib/actor/self.ts";
+import type { Restart } from "../../lib/otp/child.ts";
+import {
+  DynamicSupervisor,
+  type DynamicSupervisorOptions,
+} from "../../lib/otp/dynamic_supervisor.ts";
+import { SupervisorError } from "../../lib/otp/supervision.ts";
+import type { ExitReason } from "../../lib/term/exit.ts";
+import type { Pid } from "../../lib/term/pid.ts";
+import { test } from "../kit/test.ts";
+import { BOOM, Family, LATE_MS, type Stopping, word } from "./family.ts";
+
+const start = (family: Family, options?: DynamicSupervisorOptions): Promise<DynamicSupervisor> =>
+  family.run(DynamicSupervisor.start(family.outside, options));
+
+const REASONS: readonly ExitReason[] = ["normal", "shutdown", { shutdown: 1 }, BOOM, "kill"];
+
+const AGAIN: Record<Restart, readonly boolean[]> = {
+  permanent: [true, true, true, true, true],
+  transient: [false, false, false, true, true],
+  temporary: [false, false, false, false, false],
+};
+
+for (const [restart, agains] of Object.entries(AGAIN) as [Restart, boolean[]][]) {
+  test(`DynamicSupervisor: a ${restart} child restarts, or is forgotten, by its reason`, async () => {
+    for (const [column, reason] of REASONS.entries()) {
+      const family = new Family();
+      const pool = await start(family);
+      for (const id of ["a", "b", "c"]) {
+        await family.run(pool.startChild(family.child(id, { restart })));
+      }
+      family.news();
+      await family.end("b", reason);
+      const again = agains[column]!;
+      assertEquals(family.news(), [
+        `end b ${reason === "kill" ? "killed" : word(reason)}`,
+        ...again ? ["start b"] : [],
+      ]);
+      const ids = (await family.run(pool.whichChildren())).map(({ id }) => id);
+      assertEquals(ids, again ? ["a", "b", "c"] : ["a", "c"]);
+      assertEquals((await family.run(pool.countChildren())).active, ids.length);
+      family.system.stop();
+    }
+  });
+}
+
+test("DynamicSupervisor.stop: tells all at once, and kills each when its time is over", async () => {
+  const family = new Family();
+  const pool = await start(family);
+  const children: [string, Stopping, "brutalKill" | number, number, string][] = [
+    ["a", "atOnce", 100, 0, "shutdown"],
+    ["b", "never", 100, 100, "killed"],
+    ["c", "never", "brutalKill", 0, "killed"],
+    ["d", "late", 100, LATE_MS, "shutdown"],
+    ["e", "late", 10, 10, "killed"],
+    ["f", "crashes", Infinity, 0, "boom"],
+    ["g", "late", Infinity, LATE_MS, "shutdown"],
+    ["h", "never", 100, 100, "killed"],
+  ];
+  for (const [id, stopping, shutdown] of children) {
+    await family.run(pool.startChild(family.child(id, { stopping, shutdown })));
+  }
+  family.news();
+  const stopped = pool.stop();
+  await family.system.settle();
+  let ms = 0;
+  for (const at of [0, 10, LATE_MS, 100]) {
+    // One millisecond before, nothing more has ended; a tick of the wheel after, it has.
+    if (at > ms) await family.system.advance(at - 1 - ms);
+    if (at > 0) assertEquals(family.news(), []);
+    if (at > 0) await family.system.advance(2);
+    ms = Math.max(0, at + 1);
+    if (at === 0) ms = 0;
+    const expected = children.filter((child) => child[3] === at)
+      .map(([id, , , , reason]) => `end ${id} ${reason}`);
+    assertEquals(family.news().sort(), expected.sort());
+  }
+  await family.run(stopped);
+  assertEquals(family.system.size, 0);
+  assertEquals(family.told.map(({ child, next }) => [child, next]).sort(), [
+    ["b", "none: it was killed, having had 100 ms to stop"],
+    ["e", "none: it was killed, having had 10 ms to stop"],
+    ["f", "none: it was to stop in any case"],
+    ["h", "none: it was killed, having had 100 ms to stop"],
+  ]);
+});
+
+test("DynamicSupervisor: more restarts than its intensity end it and all its children", async () => {
+  for (const crashes of [2, 3]) {
+    const family = new Family();
+    const pool = await start(family, { intensity: 2, period: 1000 });
+    await family.run(pool.startChild(family.child("a")));
+    await family.run(pool.startChild(family.child("b")));
+    for (let i = 0; i < crashes; i++) await family.end(i % 2 === 0 ? "a" : "b", BOOM);
+    assertEquals(family.system.size, crashes > 2 ? 0 : 3);
+    family.system.stop();
+  }
+});
+
+test("DynamicSupervisor.startChild: numbers its children, and refuses one too many", async () => {
+  const family = new Family();
+  const pool = await start(family, { maxChildren: 2 });
+  const { start: body } = family.child("x");
+  const nameless = { start: (self: Self) => self.spawnLink(() => () => {}) };
+  const first = await family.run(pool.startChild(nameless));
+  await family.run(pool.startChild({ ...nameless, id: "mine" }));
+  const error = await assertRejects(() => family.run(pool.startChild(nameless)), SupervisorError);
+  assertEquals(error.code, "max_children");
+  await family.run(pool.terminateChild(first));
+  await family.run(pool.startChild({ start: body }));
+  const ids = (await family.run(pool.whichChildren())).map(({ id }) => id);
+  assertEquals(ids, ["mine", "dynamic_2"]);
+  for (const options of [{ maxChildren: -1 }, { intensity: -1 }, { period: 0 }]) {
+    await assertRejects(() => DynamicSupervisor.start(family.outside, options), RangeError);
+  }
+  family.system.stop();
+});
+
+test("DynamicSupervisor.startChild: one that cannot start is not kept, and takes no place", async () => {
+  const family = new Family();
+  const pool = await start(family, { maxChildren: 1 });
+  for (let i = 0; i < 3; i++) {
+    const start = i === 0 ? () => Promise.reject(BOOM) : (): never => {
+      throw BOOM;
+    };
+    const error = await assertRejects(
+      () => family.run(pool.startChild({ start })),
+      SupervisorError,
+    );
+    assertEquals([error.code, error.cause], ["start_failed", BOOM]);
+  }
+  await family.run(pool.startChild(family.child("a")));
+  family.system.stop();
+});
+
+test("DynamicSupervisor.terminateChild: also of one that waits for its restart, by the pid it had", async () => {
+  const family = new Family();
+  const pool = await start(family);
+  const backoff = { base: 100, jitter: 0 };
+  const pid = await family.run(pool.startChild(family.child("a", { backoff })));
+  await family.end("a", BOOM);
+  assertEquals((await family.run(pool.whichChildren()))[0]!.pid, "restarting");
+  await family.run(pool.terminateChild(pid));
+  family.news();
+  await family.system.advance(1_000);
+  assertEquals(family.news(), []);
+  const error = await assertRejects(() => family.run(pool.terminateChild(pid)), SupervisorError);
+  assertEquals(error.code, "not_found");
+  family.system.stop();
+});
+
+test("DynamicSupervisor: restarts after its pause; a start that fails counts and is tried again", async () => {
+  const family = new Family();
+  const pool = await start(family, { intensity: 3 });
+  const child = family.child("a", { backoff: { base: 100, jitter: 0 } });
+  let starts = 0;
+  await family.run(pool.startChild({
+    ...child,
+    start: (self) => {
+      if (starts++ === 1) throw BOOM;
+      return child.start(self);
+    },
+  }));
+  await family.end("a", BOOM);
+  await family.system.advance(99);
+  assertEquals([starts, family.runs("a")], [1, false]);
+  await family.system.advance(2);
+  assertEquals([starts, family.runs("a")], [2, false]);
+  await family.system.advance(201);
+  assertEquals([starts, family.runs("a")], [3, true]);
+  assertEquals(family.told.map(({ next }) => next), [
+    "restarts in 100 ms",
+    "its start is tried again in 200 ms",
+  ]);
+  family.system.stop();
+});
+
+test("DynamicSupervisor: ends while a start function never settles, and leaves no orphan", async () => {
+  for (const reason of ["shutdown", "kill"]) {
+    const family = new Family();
+    const pool = await start(family);
+    await family.run(pool.startChild(family.child("a")));
+    const hanging = pool.startChild({ start: () => new Promise(() => {}) }).catch((error) => error);
+    await family.system.settle();
+    const asked = assertRejects(() => pool.whichChildren(), CallExitError);
+    family.system.exit(pool.pid, reason);
+    await family.system.settle();
+    assertEquals(family.system.size, 0);
+    assertEquals(await hanging instanceof Error, true);
+    await asked;
+  }
+});
+
+test("DynamicSupervisor: does not obey strangers", async () => {
+  const family = new Family();
+  const pool = await start(family);
+  const stranger = family.system.puppet();
+  family.system.exit(pool.pid, "shutdown", stranger.pid as Pid);
+  await family.run(pool.startChild(family.child("a")));
+  assertEquals(family.runs("a"), true);
+  await family.run(pool.stop("normal"));
+  assertEquals(family.runs("a"), false);
+  family.system.stop();
+});
+
+test("DynamicSupervisor: starts and stops ten thousand children in linear time", async () => {
+  const family = new Family();
+  const pool = await start(family);
+  const nameless = { start: (self: Self) => self.spawnLink(() => () => {}) };
+  const starts = Array.from({ length: 10_000 }, () => pool.startChild(nameless));
+  await family.run(Promise.all(starts));
+  assertEquals((await family.run(pool.countChildren())).active, 10_000);
+  await family.run(pool.stop());
+  assertEquals(family.system.size, 0);
+});

@@ -1,0 +1,145 @@
+/**
+ * Children that do as they are told, on a system whose clock the test moves, and a record of what
+ * happened to them.
+ */
+import { describe } from "../../lib/actor/describe.ts";
+import { Exit } from "../../lib/actor/exit.ts";
+import type { Self } from "../../lib/actor/self.ts";
+import { type Crash, type Restarting, systemOf } from "../../lib/actor/system.ts";
+import type { ChildSpec } from "../../lib/otp/child.ts";
+import type { Starter } from "../../lib/otp/start.ts";
+import { Supervisor } from "../../lib/otp/supervisor.ts";
+import type { SupervisorOptions } from "../../lib/otp/supervising.ts";
+import type { ExitReason } from "../../lib/term/exit.ts";
+import type { Pid } from "../../lib/term/pid.ts";
+import { ManualSystem } from "../kit/system.ts";
+
+/** What a child does when it is told to stop. */
+export type Stopping = "atOnce" | "late" | "never" | "crashes";
+
+/** How long the late ones take. Milliseconds. */
+export const LATE_MS = 40;
+
+/** The error of those that crash. */
+export const BOOM: Error = new Error("boom");
+
+/** A system with a family of actors in it. */
+export class Family {
+  readonly system: ManualSystem = new ManualSystem();
+  /** "start a", "end a shutdown", … in order. */
+  record: string[] = [];
+  /** What supervisors told. */
+  readonly told: Restarting[] = [];
+  readonly crashes: Crash[] = [];
+  /** The child that runs under each id. */
+  readonly pids: Map<string, Pid> = new Map();
+  readonly #ids = new Map<Pid, string>();
+  /** Starts a thing from outside of any actor. */
+  readonly outside: Starter = {
+    spawn: (body, ...args) => this.system.start(body, ...args),
+    call: (to, request, options) => this.system.call(to, request, options),
+  };
+
+  constructor() {
+    this.system.events.on("exit", ({ pid, reason }) => {
+      const id = this.#ids.get(pid);
+      if (id !== undefined) this.record.push(`end ${id} ${word(reason)}`);
+    });
+    this.system.events.on("restart", (event) => this.told.push(event));
+    this.system.events.on("crash", (crash) => this.crashes.push(crash));
+  }
+
+  /** What has been recorded since the last time. */
+  news(): string[] {
+    const { record } = this;
+    this.record = [];
+    return record;
+  }
+
+  /** Notes that an actor runs under an id. */
+  born(id: string, pid: Pid<never>): void {
+    this.record.push(`start ${id}`);
+    this.pids.set(id, pid as Pid);
+    this.#ids.set(pid as Pid, id);
+  }
+
+  /** A child that is registered under its id, and ends as it is told: see {@linkcode end}. */
+  child(
+    id: string,
+    options: Partial<ChildSpec> & { readonly stopping?: Stopping } = {},
+  ): ChildSpec {
+    const { stopping = "atOnce", ...rest } = options;
+    const start = (self: Self): Pid<never> => {
+      const pid = self.spawnLink(obedient, id, stopping);
+      this.born(id, pid);
+      return pid;
+    };
+    return { id, start, ...rest };
+  }
+
+  /** Starts a supervisor. */
+  supervise(options: SupervisorOptions, from: Starter = this.outside): Promise<Supervisor> {
+    return this.run(Supervisor.start(from, options));
+  }
+
+  /** Waits for a promise while the system runs. */
+  async run<T>(promise: Promise<T>): Promise<T> {
+    promise.catch(() => {});
+    await this.system.settle();
+    return await promise;
+  }
+
+  /** Ends the child under an id, and lets everything follow. */
+  async end(id: string, reason: ExitReason): Promise<void> {
+    this.endNow(id, reason);
+    await this.system.settle();
+  }
+
+  /** Ends it, and lets nothing follow yet. */
+  endNow(id: string, reason: ExitReason): void {
+    const pid = this.pids.get(id)!;
+    if (reason === "kill") this.system.exit(pid, "kill");
+    else this.system.send(pid as Pid<unknown>, new Leave(reason));
+  }
+
+  /** Whether the child under an id runs. */
+  runs(id: string): boolean {
+    const pid = this.pids.get(id);
+    return pid !== undefined && this.system.isAlive(pid);
+  }
+}
+
+/** Tells an obedient actor to end by itself. */
+class Leave {
+  readonly reason: ExitReason;
+
+  constructor(reason: ExitReason) {
+    this.reason = reason;
+  }
+}
+
+function obedient(self: Self, id: string, stopping: Stopping): (message: unknown) => void {
+  self.register(id);
+  // The others end by the signal.
+  if (stopping !== "atOnce") self.trapExit = true;
+  let leaving = false;
+  return (message) => {
+    if (message instanceof Leave) {
+      if (message.reason instanceof Error) throw message.reason;
+      self.exit(message.reason);
+    }
+    if (!(message instanceof Exit)) return;
+    // Its supervisor was killed: whoever comes after it is to find the name free.
+    if (stopping === "late" && message.reason === "killed") self.exit("killed");
+    if (leaving) return;
+    leaving = true;
+    if (stopping === "crashes") throw BOOM;
+    if (stopping === "late") systemOf(self.pid).sendAfter(self.pid, new Leave("shutdown"), LATE_MS);
+  };
+}
+
+/** A reason in a word. */
+export function word(reason: ExitReason): string {
+  if (reason instanceof Error) return reason.message;
+  return typeof reason === "string" ? reason : describe(reason);
+}

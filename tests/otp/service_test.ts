@@ -1,0 +1,661 @@
+import { assert, assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
+import { Call } from "../../lib/actor/call.ts";
+import {
+  ActorExitError,
+  CallExitError,
+  CallTimeoutError,
+  NameError,
+  NoProcError,
+} from "../../lib/actor/errors.ts";
+import { Exit } from "../../lib/actor/exit.ts";
+import type { Self } from "../../lib/actor/self.ts";
+import { goOn, noReply, service, type ServicePid, stop } from "../../lib/otp/service.ts";
+import { UnknownCallError } from "../../lib/otp/unknown_call.ts";
+import type { ExitReason } from "../../lib/term/exit.ts";
+import type { Pid } from "../../lib/term/pid.ts";
+import { test } from "../kit/test.ts";
+import { BOOM, Family } from "./family.ts";
+
+const counter = service({
+  init: (first: number) => first,
+  call: {
+    add: (sum: number, by: number) => [sum + by, sum + by],
+    later: async (sum: number, by: number) => {
+      await null;
+      return [sum + by, sum + by];
+    },
+    fail: (_sum: number, error: unknown): [number, number] => {
+      throw error;
+    },
+    failLater: async (_sum: number, error: unknown): Promise<[number, number]> => {
+      await null;
+      throw error;
+    },
+  },
+  cast: {
+    set: (_sum: number, to: number) => to,
+    fail: (_sum: number, error: unknown): number => {
+      throw error;
+    },
+  },
+});
+
+test("service: calls and casts are handled in order, one at a time", async () => {
+  const family = new Family();
+  const pid = await family.run(counter.start(family.outside, 10));
+  const ask = counter.call(pid);
+  const replies = [ask.add(5), ask.later(1), ask.add(2)];
+  counter.cast(pid).set(100);
+  replies.push(ask.later(1), ask.add(1));
+  assertEquals(await family.run(Promise.all(replies)), [15, 16, 18, 101, 102]);
+  assertEquals(await family.run(counter.state(pid)), 102);
+  family.system.stop();
+});
+
+test("service.call: knows the arguments and the reply of each handler", async () => {
+  const family = new Family();
+  const pid = await family.run(counter.start(family.outside, 1));
+  const sum: number = await family.run(counter.call(pid).add(3));
+  assertEquals(sum, 4);
+  // @ts-expect-error: it takes a number
+  counter.call(pid).add("3").catch(() => {});
+  // @ts-expect-error: there is no such call
+  assertEquals(counter.call(pid).sub, undefined);
+  // @ts-expect-error: init takes a number
+  counter.start(family.outside, "1").catch(() => {});
+  await family.system.settle();
+  family.system.stop();
+});
+
+test("service.start: fails as init fails, by its rejection and by nothing else", async () => {
+  const fails: [() => unknown, unknown][] = [
+    [() => {
+      throw BOOM;
+    }, BOOM],
+    [() => Promise.reject(BOOM), BOOM],
+    [() => {
+      throw "a word";
+    }, "a word"],
+    [() => stop(BOOM, 0), BOOM],
+    [() => Promise.resolve(stop(BOOM, 0)), BOOM],
+    [() => stop("busy", 0), "busy"],
+    [() => stop("normal", 0), "normal"],
+  ];
+  for (const [init, reason] of fails) {
+    let terminated = 0;
+    const failing = service({ init: init as () => number, terminate: () => void terminated++ });
+    const family = new Family();
+    const got = await family.run(failing.start(family.outside).catch((error) => error));
+    assertEquals(got instanceof ActorExitError ? got.reason : got, reason);
+    // An actor that starts it, linked, lives on.
+    let caught: unknown;
+    const parent = family.system.start(async (self: Self) => {
+      await failing.start(self).catch((error) => caught = error);
+      await self.receive();
+    });
+    await family.system.settle();
+    assertEquals(caught instanceof ActorExitError ? caught.reason : caught, reason);
+    assertEquals(family.system.pids(), [parent]);
+    assertEquals([terminated, family.crashes.length], [0, 0]);
+    family.system.stop();
+  }
+});
+
+test("service.start: rejects with why a service ended while init was at work", async () => {
+  for (const reason of ["kill", "shutdown", BOOM]) {
+    const hanging = service({ init: () => new Promise<number>(() => {}) });
+    const family = new Family();
+    const starting = hanging.start(family.outside);
+    starting.catch(() => {});
+    await family.system.settle();
+    const [pid] = family.system.pids();
+    const asked = assertRejects(() => hanging.state(pid as ServicePid), CallExitError);
+    family.system.exit(pid!, reason);
+    const got = await starting.catch((error) => error);
+    if (reason === BOOM) assertEquals(got, BOOM);
+    else assertEquals((got as ActorExitError).reason, reason === "kill" ? "killed" : reason);
+    await asked;
+  }
+});
+
+test("service: what comes during an async init waits for it, in order", async () => {
+  const family = new Family();
+  let ready = (_first: number): void => {};
+  const slow = service({
+    init: () => new Promise<number[]>((resolve) => ready = (first) => resolve([first])),
+    call: { add: (list: number[], n: number) => [list.length, [...list, n]] },
+    cast: { put: (list: number[], n: number) => [...list, n] },
+  });
+  const starting = slow.start(family.outside);
+  await family.system.settle();
+  const pid = family.system.pids()[0] as ServicePid;
+  const replies = [slow.call(pid).add(1)];
+  slow.cast(pid).put(2);
+  replies.push(slow.call(pid).add(3));
+  await family.system.settle();
+  ready(0);
+  assertEquals(await family.run(starting), pid);
+  assertEquals(await family.run(Promise.all(replies)), [1, 3]);
+  assertEquals(await family.run(slow.state(pid)), [0, 1, 2, 3]);
+  family.system.stop();
+});
+
+test("service: continue runs after start and before any message, whatever it is given", async () => {
+  for (const value of ["x", undefined, null, 0]) {
+    const seen: unknown[] = [];
+    const going = service({
+      init: (late: boolean) => late ? Promise.resolve(goOn(0, value)) : goOn(0, value),
+      continue: async (state: number, given) => {
+        await null;
+        seen.push(given);
+        return state + 1;
+      },
+      call: { get: (state: number) => [state, state] },
+    });
+    const family = new Family();
+    for (const late of [false, true]) {
+      const pid = await family.run(going.start(family.outside, late));
+      assertEquals(await family.run(going.call(pid).get()), 1);
+    }
+    assertEquals(seen, [value, value]);
+    family.system.stop();
+  }
+});
+
+test("service: continue that throws is a crash, not a failed start", async () => {
+  for (const late of [false, true]) {
+    const family = new Family();
+    const going = service({
+      init: () => goOn(0),
+      continue: (_state: number): Promise<number> => {
+        if (!late) throw BOOM;
+        return Promise.reject(BOOM);
+      },
+    });
+    let started = false;
+    const starting = going.start(family.outside).then(() => started = true);
+    await family.system.settle();
+    await starting;
+    assertEquals(started, true);
+    assertEquals(family.crashes.map(({ reason, body }) => [reason, body]), [[BOOM, "service"]]);
+    assertEquals(family.system.size, 0);
+  }
+});
+
+test("service: a handler that throws refuses its caller at once, though terminate takes long", async () => {
+  for (const name of ["fail", "failLater"] as const) {
+    for (const error of [BOOM, "a word"]) {
+      const family = new Family();
+      let go = (): void => {};
+      const slow = service({
+        init: () => 0,
+        call: {
+          fail: (_: number, thrown: unknown): [number, number] => {
+            throw thrown;
+          },
+          failLater: (_: number, thrown: unknown): Promise<[number, number]> =>
+            Promise.reject(thrown),
+        },
+        terminate: () => new Promise<void>((resolve) => go = resolve),
+      });
+      const pid = await family.run(slow.start(family.outside));
+      const refused = await family.run(slow.call(pid)[name](error).catch((given) => given));
+      const reason = error === BOOM ? BOOM : { thrown: error };
+      assertInstanceOf(refused, CallExitError);
+      assertEquals(refused.reason, reason);
+      assertEquals(family.system.isAlive(pid), true);
+      const ended = family.system.whenEnded(pid);
+      go();
+      assertEquals(await family.run(ended), reason);
+      assertEquals(family.crashes.length, 1);
+      // The report says what it was asked.
+      assertInstanceOf(family.crashes[0]!.message, Call);
+    }
+  }
+});
+
+test("service: a crash rejects all who wait, and is one report", async () => {
+  const family = new Family();
+  const pid = await family.run(counter.start(family.outside, 0));
+  const ask = counter.call(pid);
+  const calls = [ask.failLater(BOOM), ask.add(1), ask.add(2)];
+  const reasons = await family.run(
+    Promise.all(calls.map((call) => call.then(() => "", (error) => error.reason))),
+  );
+  assertEquals(reasons, [BOOM, BOOM, BOOM]);
+  assertEquals(family.crashes.length, 1);
+  await assertRejects(() => ask.add(1), NoProcError);
+  counter.cast(pid).set(1);
+});
+
+test("service: a reply may come later, from any handler, and of many in any order", async () => {
+  const family = new Family();
+  const desk = service({
+    init: () => [] as Call[],
+    call: {
+      wait(waiting: Call[]) {
+        return noReply([...waiting, this.call!]);
+      },
+    },
+    cast: {
+      serve(waiting: Call[], reply: string) {
+        waiting.at(-1)!.reply(reply);
+        return waiting.slice(0, -1);
+      },
+      turnAway(waiting: Call[]) {
+        waiting.at(-1)!.refuse(BOOM);
+        return waiting.slice(0, -1);
+      },
+    },
+  });
+  const pid = await family.run(desk.start(family.outside));
+  const calls = [1, 2, 3].map(() => desk.call(pid).wait().catch((error: Error) => error.message));
+  desk.cast(pid).serve("third");
+  desk.cast(pid).turnAway();
+  desk.cast(pid).serve("first");
+  assertEquals(await family.run(Promise.all(calls)), ["first", "boom", "third"]);
+  family.system.stop();
+});
+
+test("service: stop with a reason ends it, with or without a reply, from any handler", async () => {
+  const family = new Family();
+  const terminated: unknown[] = [];
+  const stopping = service({
+    init: () => 1,
+    call: {
+      reply: (state: number) => stop("done", state + 1, "bye"),
+      replyNothing: (state: number) => stop("done", state, undefined),
+      silent: (state: number) => stop("done", state),
+      later: (state: number) => Promise.resolve(stop("done", state, "bye")),
+    },
+    cast: { leave: (state: number) => stop(BOOM, state) },
+    info: (state: number) => stop("normal", state),
+    terminate: (state: number, reason) => void terminated.push(state, reason),
+  });
+  const grid = [["reply", "bye"], ["replyNothing", undefined], ["later", "bye"]] as const;
+  for (const [name, reply] of grid) {
+    const pid = await family.run(stopping.start(family.outside));
+    const ended = family.system.whenEnded(pid);
+    assertEquals(await family.run(stopping.call(pid)[name]()), reply);
+    assertEquals(await ended, "done");
+  }
+  assertEquals(terminated.splice(0), [2, "done", 1, "done", 1, "done"]);
+  let pid = await family.run(stopping.start(family.outside));
+  const refused = await family.run(stopping.call(pid).silent().catch((error) => error));
+  assertEquals((refused as CallExitError).reason, "done");
+  pid = await family.run(stopping.start(family.outside));
+  let ended = family.system.whenEnded(pid);
+  stopping.cast(pid).leave();
+  assertEquals(await family.run(ended), BOOM);
+  pid = await family.run(stopping.start(family.outside));
+  ended = family.system.whenEnded(pid);
+  family.system.send(pid, "anything");
+  assertEquals(await family.run(ended), "normal");
+});
+
+/** How a service can end, why, and whether its `terminate` is called. */
+const ENDS: readonly [string, ExitReason, boolean][] = [
+  ["stop", "normal", true],
+  ["stop for a reason", { shutdown: 1 }, true],
+  ["a crash", BOOM, true],
+  ["its parent", "shutdown", true],
+  ["its parent, in order", "normal", true],
+  ["the node", "shutdown", true],
+  ["a link", BOOM, true],
+  ["kill", "killed", false],
+];
+
+for (const slow of [false, true]) {
+  for (const [how, reason, called] of ENDS) {
+    const does = `${called ? "is" : "is not"} called at the end by ${how}`;
+    test(`service: terminate ${slow ? "is waited for and " : ""}${does}`, async () => {
+      const family = new Family();
+      const terminated: unknown[] = [];
+      const clean = service({
+        init: (state: string) => state,
+        cast: {
+          crash: (): string => {
+            throw BOOM;
+          },
+        },
+        async terminate(state, why) {
+          if (slow) await new Promise((resolve) => setTimeout(resolve, 0));
+          assertEquals(family.system.isAlive(this.self.pid), true);
+          terminated.push([state, why]);
+        },
+      });
+      let pid: ServicePid | undefined;
+      const parent = family.system.start(async (self: Self) => {
+        pid = await clean.start(self, "state");
+        self.unlink(how.startsWith("its parent") ? self.pid : pid);
+        self.exit(await self.receive() as string);
+      });
+      await family.system.settle();
+      const ended = family.system.whenEnded(pid!);
+      if (how.startsWith("stop")) await family.run(clean.stop(pid!, reason));
+      else if (how === "a crash") clean.cast(pid!).crash();
+      else if (how === "the node") family.system.exit(pid!, reason);
+      else if (how === "kill") family.system.exit(pid!, "kill");
+      else if (how.startsWith("its parent")) family.system.send(parent, reason);
+      else {
+        const other = family.system.puppet();
+        other.self.link(pid!);
+        other.self.end(reason);
+      }
+      assertEquals(await family.run(ended), reason);
+      assertEquals(terminated, called ? [["state", reason]] : []);
+      // By another's end it is taken along; only its own doing is reported.
+      assertEquals(family.crashes.length, how === "a crash" ? 1 : 0);
+      family.system.stop();
+    });
+  }
+}
+
+test("service: terminate that throws, or rejects, changes no reason", async () => {
+  for (const late of [false, true]) {
+    const family = new Family();
+    const clumsy = service({
+      init: () => 0,
+      terminate: (): Promise<void> => {
+        if (!late) throw new Error("clumsy");
+        return Promise.reject(new Error("clumsy"));
+      },
+    });
+    const pid = await family.run(clumsy.start(family.outside));
+    const ended = family.system.whenEnded(pid);
+    await family.run(clumsy.stop(pid, "shutdown"));
+    assertEquals(await ended, "shutdown");
+    assertEquals(family.crashes, []);
+  }
+});
+
+test("service: without terminate it ends with those it is linked with, without a message", async () => {
+  const family = new Family();
+  const pid = await family.run(counter.start(family.outside, 0));
+  const other = family.system.puppet();
+  other.self.link(pid);
+  other.self.end("normal");
+  assertEquals(family.system.isAlive(pid), true);
+  const second = family.system.puppet();
+  second.self.link(pid);
+  second.self.end("bad");
+  assertEquals(family.system.isAlive(pid), false);
+});
+
+test("service: trapExit gives info the ends of others, but not that of its parent", async () => {
+  const family = new Family();
+  const seen: unknown[] = [];
+  const trapping = service({
+    init: () => 0,
+    trapExit: true,
+    info: (state: number, message) => {
+      seen.push(message);
+      return state;
+    },
+    terminate: () => {},
+  });
+  let pid: ServicePid | undefined;
+  const parent = family.system.start(async (self: Self) => {
+    pid = await trapping.start(self);
+    await self.receive();
+  });
+  await family.system.settle();
+  for (const reason of ["normal", "bad"]) {
+    const other = family.system.puppet();
+    other.self.link(pid!);
+    other.self.end(reason);
+  }
+  await family.system.settle();
+  assertEquals(seen.map((exit) => exit instanceof Exit && exit.reason), ["normal", "bad"]);
+  family.system.send(parent, "go");
+  await family.system.settle();
+  assertEquals(seen.length, 2);
+  assertEquals(family.system.size, 0);
+});
+
+test("service: info takes all other messages, and those that look like a cast of no handler", async () => {
+  const family = new Family();
+  const seen: unknown[] = [];
+  const listening = service({
+    init: () => null as null | number,
+    cast: { known: () => null },
+    info: (_state, message) => {
+      seen.push(message);
+      return null;
+    },
+  });
+  const pid = await family.run(listening.start(family.outside));
+  const odd = [
+    undefined,
+    null,
+    0,
+    "text",
+    { $cast: "known" },
+    { $cast: "unknown", args: [] },
+    { $cast: "toString", args: [] },
+    { $cast: "constructor", args: [] },
+    { type: "EXIT", reason: "kill" },
+  ];
+  for (const message of odd) family.system.send(pid, message);
+  await family.system.settle();
+  assertEquals(seen, odd);
+  assertEquals(await family.run(listening.state(pid)), null);
+  family.system.stop();
+});
+
+test("service: a state may be undefined or null, and a handler may make it so", async () => {
+  const family = new Family();
+  const empty = service({
+    init: () => undefined as null | undefined | number,
+    cast: { set: (_state, to: null | undefined | number) => to },
+    info: () => null,
+    terminate: (state) => void ends.push(state),
+  });
+  const ends: unknown[] = [];
+  const pid = await family.run(empty.start(family.outside));
+  assertEquals(await family.run(empty.state(pid)), undefined);
+  empty.cast(pid).set(1);
+  family.system.send(pid, "info");
+  assertEquals(await family.run(empty.state(pid)), null);
+  empty.cast(pid).set(undefined);
+  await family.run(empty.stop(pid));
+  assertEquals(ends, [undefined]);
+});
+
+test("service: an unknown call is refused, and the service lives", async () => {
+  const family = new Family();
+  const pid = await family.run(counter.start(family.outside, 0));
+  const odd: unknown[] = [
+    undefined,
+    null,
+    "add",
+    { $call: "sub", args: [] },
+    { $call: "toString", args: [] },
+    { $call: "add" },
+    { $call: 3, args: [] },
+  ];
+  for (const request of odd) {
+    const asked = family.system.call(pid as Pid<Call<unknown, unknown>>, request);
+    await assertRejects(() => family.run(asked), UnknownCallError);
+  }
+  assertEquals(await family.run(counter.call(pid).add(1)), 1);
+  family.system.stop();
+});
+
+test("service: idle comes when no message was handled for so long, and again, and leaves no timer", async () => {
+  const family = new Family();
+  let idles = 0;
+  const quiet = service({
+    init: () => 0,
+    cast: { touch: (state: number) => state },
+    call: { ask: (state: number) => [state, state] },
+    idleMs: 100,
+    idle: (state: number) => {
+      idles++;
+      return state;
+    },
+  });
+  const pid = await family.run(quiet.start(family.outside));
+  const touches = [
+    () => quiet.cast(pid).touch(),
+    () => quiet.call(pid).ask(),
+    () => family.system.send(pid, "info"),
+  ];
+  for (const touch of touches) {
+    await family.system.advance(99);
+    touch();
+    await family.system.settle();
+  }
+  assertEquals(idles, 0);
+  // Looking at it is not using it.
+  await family.system.advance(60);
+  await family.run(quiet.state(pid));
+  await family.system.advance(41);
+  assertEquals(idles, 1);
+  await family.system.advance(210);
+  assertEquals(idles, 3);
+  assertEquals(family.system.wheel.size, 1);
+  await family.run(quiet.stop(pid));
+  assertEquals(family.system.wheel.size, 0);
+});
+
+test("service: an idle message that was overtaken by another is no idleness", async () => {
+  const family = new Family();
+  let idles = 0;
+  let release = (): void => {};
+  const busy = service({
+    init: () => 0,
+    cast: {
+      work: (state: number) => new Promise<number>((resolve) => release = () => resolve(state)),
+    },
+    idleMs: 100,
+    idle: (state: number) => {
+      idles++;
+      return state;
+    },
+  });
+  const pid = await family.run(busy.start(family.outside));
+  busy.cast(pid).work();
+  await family.system.advance(1_000);
+  release();
+  await family.system.settle();
+  assertEquals(idles, 0);
+  await family.system.advance(101);
+  assertEquals(idles, 1);
+  family.system.stop();
+});
+
+test("service.replace: changes the state; a change that throws is the operator's, not the service's", async () => {
+  const family = new Family();
+  const pid = await family.run(counter.start(family.outside, 1));
+  assertEquals(await family.run(counter.replace(pid, (state) => state * 7)), 7);
+  const failed = counter.replace(pid, () => {
+    throw BOOM;
+  });
+  assertEquals(await family.run(failed.catch((error) => error)), BOOM);
+  assertEquals(await family.run(counter.state(pid)), 7);
+  family.system.stop();
+});
+
+test("service.at: finds a service by name at each use, from a node and from an actor", async () => {
+  const family = new Family();
+  const node = { whereis: (name: string) => family.system.names.whereis(name) };
+  const actor = family.system.puppet().self;
+  for (const source of [node, actor]) {
+    const hits = counter.at(source, "hits");
+    await assertRejects(() => counter.call(hits).add(1), NoProcError, "hits");
+    await assertRejects(() => counter.state(hits), NoProcError);
+    counter.cast(hits).set(1);
+    await counter.stop(hits);
+    for (const first of [10, 20]) {
+      const pid = await family.run(counter.startAs("hits", family.outside, first));
+      assertEquals(hits.pid, pid);
+      assertEquals(await family.run(counter.call(hits).add(1)), first + 1);
+      counter.cast(hits).set(5);
+      assertEquals(await family.run(counter.state(hits)), 5);
+      await family.run(counter.stop(hits));
+    }
+  }
+  family.system.stop();
+});
+
+test("service.startAs: rejects if another has the name, which keeps it", async () => {
+  const family = new Family();
+  const first = await family.run(counter.startAs("hits", family.outside, 0));
+  const error = await family.run(
+    counter.startAs("hits", family.outside, 0).catch((error) => error),
+  );
+  assertInstanceOf(error, NameError);
+  assertEquals(error.holder, first);
+  assertEquals(family.system.size, 1);
+  family.system.stop();
+});
+
+test("service: init finds itself in this.self, to register names and set timers", async () => {
+  const family = new Family();
+  const ticking = service({
+    init(name: string) {
+      this.self.register(name);
+      family.system.sendAfter(this.self.pid, "tick", 10);
+      return 0;
+    },
+    info: (state: number) => state + 1,
+  });
+  const pid = await family.run(ticking.start(family.outside, "clock"));
+  assertEquals(family.system.names.whereis("clock"), pid);
+  await family.system.advance(11);
+  assertEquals(await family.run(ticking.state(pid)), 1);
+  family.system.stop();
+});
+
+test("service.call: a timeout or a signal gives up, and the late reply is dropped", async () => {
+  const family = new Family();
+  let release = (): void => {};
+  const slow = service({
+    init: () => 0,
+    call: {
+      wait: (state: number) =>
+        new Promise<[string, number]>((resolve) => release = () => resolve(["late", state])),
+    },
+  });
+  const pid = await family.run(slow.start(family.outside));
+  const timed = assertRejects(() => slow.call(pid, { timeout: 50 }).wait(), CallTimeoutError);
+  await family.system.advance(51);
+  await timed;
+  release();
+  const abort = new AbortController();
+  const given = assertRejects(() => slow.call(pid, { signal: abort.signal }).wait());
+  await family.system.settle();
+  abort.abort(BOOM);
+  assertEquals(await given, BOOM);
+  release();
+  await family.system.settle();
+  assert(family.system.isAlive(pid));
+  family.system.stop();
+});
+
+test("service.stop: resolves for one that has ended", async () => {
+  const family = new Family();
+  const pid = await family.run(counter.start(family.outside, 0));
+  await family.run(counter.stop(pid));
+  await family.run(counter.stop(pid));
+  assertEquals(family.system.size, 0);
+});
+
+test("service: self.exit in a handler ends it at once, without terminate", async () => {
+  const family = new Family();
+  let terminated = 0;
+  const leaving = service({
+    init: () => 0,
+    call: {
+      leave(_state: number): [number, number] {
+        this.self.exit("done");
+      },
+    },
+    terminate: () => void terminated++,
+  });
+  const pid = await family.run(leaving.start(family.outside));
+  const refused = await family.run(leaving.call(pid).leave().catch((error) => error));
+  assertEquals((refused as CallExitError).reason, "done");
+  assertEquals(terminated, 0);
+});

@@ -1,0 +1,769 @@
+import { assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
+import { ActorExitError, CallExitError, NoProcError } from "../../lib/actor/errors.ts";
+import type { Self } from "../../lib/actor/self.ts";
+import { crashText } from "../../lib/actor/system.ts";
+import { type ChildSpec, ChildSpecError } from "../../lib/otp/child.ts";
+import { restartText, SupervisorError } from "../../lib/otp/supervision.ts";
+import { Supervisor } from "../../lib/otp/supervisor.ts";
+import { treeText } from "../../lib/otp/tree.ts";
+import { DynamicSupervisor } from "../../lib/otp/dynamic_supervisor.ts";
+import type { Pid } from "../../lib/term/pid.ts";
+import { test } from "../kit/test.ts";
+import { BOOM, Family } from "./family.ts";
+
+const never = (): Promise<never> => new Promise(() => {});
+
+/** A start function's promise that the test keeps. */
+function held(): { start: Promise<Pid<never>>; give: (pid: Pid<never>) => void } {
+  let give = (_pid: Pid<never>): void => {};
+  const start = new Promise<Pid<never>>((resolve) => give = resolve);
+  return { start, give };
+}
+
+/** An actor that starts a supervisor as its parent, and stays. */
+async function withParent(
+  family: Family,
+  children: ChildSpec[],
+): Promise<{ parent: Pid<unknown>; tree: Supervisor }> {
+  let tree: Supervisor | undefined;
+  const parent = family.system.start(async (self: Self) => {
+    tree = await Supervisor.start(self, { children });
+    while (true) {
+      const reason = await self.receive();
+      self.exit(reason as string);
+    }
+  });
+  await family.system.settle();
+  return { parent, tree: tree! };
+}
+
+test("Supervisor.start: starts children in order, each when the one before it has started", async () => {
+  const family = new Family();
+  const { start, give } = held();
+  const slow = { id: "slow", start: () => start };
+  const starting = Supervisor.start(family.outside, {
+    children: [family.child("a"), slow, family.child("c")],
+  });
+  await family.system.settle();
+  assertEquals(family.news(), ["start a"]);
+  const [supervisor] = family.system.pids();
+  const pid = family.system.puppet().self;
+  family.system.find(supervisor!.id)!.link(pid.pid);
+  give(pid.pid);
+  const tree = await family.run(starting);
+  assertEquals(family.news(), ["start c"]);
+  assertEquals((await family.run(tree.whichChildren())).map(({ id }) => id), ["a", "slow", "c"]);
+  family.system.stop();
+});
+
+test("Supervisor.start: a start that fails stops those already started, last first, and rejects", async () => {
+  const fails: [ChildSpec["start"], string][] = [
+    [() => {
+      throw BOOM;
+    }, "Error: boom"],
+    [() => Promise.reject(BOOM), "Error: boom"],
+    [() => undefined as never, "TypeError: its start function gave no pid"],
+    [() => ({ pid: 3 }) as never, "TypeError: its start function gave no pid"],
+  ];
+  for (const [start, words] of fails) {
+    const family = new Family();
+    const children = [family.child("a"), family.child("b"), { id: "c", start }, family.child("d")];
+    const error = await assertRejects(() => family.supervise({ children }), SupervisorError);
+    assertEquals(error.code, "start_failed");
+    assertEquals(error.message, `child "c" could not be started: ${words}`);
+    assertEquals(family.news(), ["start a", "start b", "end b shutdown", "end a shutdown"]);
+    assertEquals(family.system.size, 0);
+    // That it is told by the rejection is enough.
+    assertEquals(family.crashes, []);
+  }
+});
+
+test("Supervisor.start: a start that fails does not end the actor that started it", async () => {
+  const family = new Family();
+  let code: string | undefined;
+  const parent = family.system.start(async (self: Self) => {
+    const start = (): never => {
+      throw BOOM;
+    };
+    await Supervisor.start(self, { children: [{ id: "a", start }] })
+      .catch((error) => code = error.code);
+    await self.receive();
+  });
+  await family.system.settle();
+  assertEquals(code, "start_failed");
+  assertEquals(family.system.isAlive(parent), true);
+  family.system.stop();
+});
+
+test("Supervisor.start: refuses options and children that cannot be", async () => {
+  const family = new Family();
+  const a = family.child("a");
+  const refused: [object, string][] = [
+    [{ strategy: "one_for_none" }, "strategy"],
+    [{ intensity: -1 }, "intensity"],
+    [{ intensity: NaN }, "intensity"],
+    [{ period: 0 }, "period"],
+    [{ autoShutdown: "always" }, "autoShutdown"],
+    [{ children: [a, a] }, 'two children are called "a"'],
+    [{ children: [{ ...a, id: "" }] }, "id"],
+    [{ children: [{ ...a, start: 3 }] }, "start"],
+    [{ children: [{ ...a, restart: "sometimes" }] }, "restart"],
+    [{ children: [{ ...a, type: "boss" }] }, "type"],
+    [{ children: [{ ...a, shutdown: -1 }] }, "shutdown"],
+    [{ children: [{ ...a, shutdown: NaN }] }, "shutdown"],
+    [{ children: [{ ...a, significant: true }] }, "significant"],
+    [{ children: [{ ...a, significant: true, restart: "transient" }] }, "autoShutdown"],
+    [{ children: [{ ...a, backoff: { base: 0 } }] }, "backoff.base"],
+    [{ children: [{ ...a, backoff: { base: 9, cap: 8 } }] }, "backoff.cap"],
+    [{ children: [{ ...a, backoff: { base: 9, jitter: 2 } }] }, "backoff.jitter"],
+    [{ children: [{ ...a, backoff: { base: 9, reset: -1 } }] }, "backoff.reset"],
+  ];
+  for (const [options, words] of refused) {
+    const error = await assertRejects(() => Supervisor.start(family.outside, options));
+    assertEquals(error instanceof RangeError || error instanceof ChildSpecError, true);
+    assertEquals((error as Error).message.includes(words), true, (error as Error).message);
+  }
+  assertEquals(family.system.size, 0);
+});
+
+test("Supervisor: a child that is not linked with it could not be started, and is killed", async () => {
+  const family = new Family();
+  const stray = family.system.puppet();
+  const start = (): Pid<never> => stray.pid;
+  const error = await assertRejects(() => family.supervise({ children: [{ id: "a", start }] }));
+  assertEquals((error as Error).message.includes("is not linked with its supervisor"), true);
+  assertEquals(family.system.size, 0);
+});
+
+test("Supervisor: a child that has ended before its start function is done is an end like any other", async () => {
+  const family = new Family();
+  let starts = 0;
+  const start = async (self: Self): Promise<Pid<never>> => {
+    const pid = self.spawnLink(async (_self: Self) => {});
+    if (++starts < 3) await family.system.whenEnded(pid);
+    else return family.child("a").start(self) as Pid<never>;
+    return pid;
+  };
+  const tree = await family.supervise({ children: [{ id: "a", start }] });
+  await family.system.settle();
+  assertEquals(starts, 3);
+  const [a] = await family.run(tree.whichChildren());
+  assertEquals(a!.pid, family.pids.get("a"));
+  family.system.stop();
+});
+
+test("Supervisor: ends while a start function never settles, when its parent or the node says so", async () => {
+  for (const from of ["node", "parent"]) {
+    const family = new Family();
+    const children = [family.child("a"), { id: "b", start: never }];
+    let refused: unknown;
+    const parent = family.system.start(async (self: Self) => {
+      await Supervisor.start(self, { children }).catch((error) => refused = error);
+      await self.receive();
+    });
+    await family.system.settle();
+    const supervisor = family.system.pids()[1]!;
+    if (from === "node") family.system.exit(supervisor, "shutdown");
+    else family.system.exit(supervisor, "shutdown", parent as Pid);
+    await family.system.settle();
+    assertInstanceOf(refused, ActorExitError);
+    assertEquals(refused.reason, "shutdown");
+    assertEquals(family.runs("a"), false);
+    assertEquals(family.system.isAlive(supervisor), false);
+    family.system.stop();
+  }
+});
+
+test("Supervisor: ends while a restart never settles, and while a started child never does", async () => {
+  for (const hangs of ["restart", "startChild"]) {
+    const family = new Family();
+    const first = family.child("b");
+    let starts = 0;
+    const start = (self: Self) => starts++ === 0 ? first.start(self) : never();
+    const tree = await family.supervise({ children: [family.child("a"), { id: "b", start }] });
+    if (hangs === "restart") await family.end("b", BOOM);
+    else {
+      const refused = assertRejects(() => tree.startChild({ id: "c", start: never }));
+      await family.system.settle();
+      await family.run(tree.stop());
+      await refused;
+    }
+    await family.run(tree.stop());
+    assertEquals(family.system.size, 0);
+  }
+});
+
+test("Supervisor: a child that has started too late for it is ended", async () => {
+  for (const reason of ["shutdown", "kill"]) {
+    const family = new Family();
+    const { start, give } = held();
+    const starting = Supervisor.start(family.outside, {
+      children: [{ id: "a", start: () => start }],
+    });
+    starting.catch(() => {});
+    await family.system.settle();
+    const [supervisor] = family.system.pids();
+    const late = family.system.puppet();
+    family.system.exit(supervisor!, reason);
+    await family.system.settle();
+    assertEquals(family.system.isAlive(supervisor!), false);
+    give(late.pid);
+    await family.system.settle();
+    assertEquals(family.system.isAlive(late.pid), false);
+    await assertRejects(() => starting, ActorExitError);
+  }
+});
+
+test("Supervisor: a killed one leaves no orphan, however deep", async () => {
+  const family = new Family();
+  const inner = (id: string, ids: string[]): ChildSpec => ({
+    id,
+    type: "supervisor",
+    start: (self) => Supervisor.start(self, { children: ids.map((one) => family.child(one)) }),
+  });
+  const tree = await family.supervise({
+    children: [family.child("a"), inner("left", ["b", "c"]), inner("right", ["d"])],
+  });
+  assertEquals(family.system.size, 7);
+  family.system.exit(tree.pid, "kill");
+  await family.system.settle();
+  assertEquals(family.system.size, 0);
+  assertEquals(family.system.names.registered(), []);
+});
+
+test("Supervisor: ends when its parent does, in order or not", async () => {
+  for (const reason of ["normal", "shutdown", BOOM]) {
+    const family = new Family();
+    const { parent, tree } = await withParent(family, [family.child("a")]);
+    family.system.send(parent, reason);
+    await family.system.settle();
+    assertEquals(family.system.isAlive(tree.pid), false);
+    assertEquals(family.system.size, 0);
+    // One fault, one report.
+    assertEquals(family.crashes.length, reason === BOOM ? 1 : 0);
+    assertEquals(family.told, []);
+  }
+});
+
+test("Supervisor: does not obey exit signals of strangers, nor notice their ends", async () => {
+  const family = new Family();
+  const helpers: Pid<never>[] = [];
+  const child = family.child("a");
+  const start = (self: Self) => {
+    helpers.push(self.spawnLink((): void => {
+      throw BOOM;
+    }));
+    return child.start(self);
+  };
+  const tree = await family.supervise({ children: [{ id: "a", start }] });
+  const stranger = family.system.puppet();
+  for (const reason of ["normal", "shutdown", BOOM]) {
+    family.system.exit(tree.pid, reason, stranger.pid as Pid);
+    await family.system.settle();
+  }
+  stranger.self.link(tree.pid);
+  stranger.self.end(BOOM);
+  await family.system.settle();
+  assertEquals(helpers.map((pid) => family.system.isAlive(pid)), [false]);
+  assertEquals(family.system.isAlive(tree.pid), true);
+  assertEquals(family.news(), ["start a"]);
+  family.system.stop();
+});
+
+test("Supervisor.stop: for any reason, in order, and of one that has ended", async () => {
+  for (const reason of [undefined, "normal", "shutdown", { shutdown: 1 }, BOOM, "kill"]) {
+    const family = new Family();
+    const tree = await family.supervise({ children: [family.child("a"), family.child("b")] });
+    const ended = family.system.whenEnded(tree.pid);
+    await family.run(tree.stop(reason));
+    assertEquals(await ended, reason === "kill" ? "killed" : reason ?? "shutdown");
+    assertEquals(family.system.size, 0);
+    await tree.stop();
+  }
+});
+
+test("Supervisor: escalates to its parent, which starts it again with all its children", async () => {
+  const family = new Family();
+  const inner: ChildSpec = {
+    id: "inner",
+    type: "supervisor",
+    start: (self) =>
+      Supervisor.start(self, { intensity: 1, children: [family.child("b"), family.child("c")] }),
+  };
+  const tree = await family.supervise({ intensity: 1, children: [family.child("a"), inner] });
+  family.news();
+  await family.end("c", BOOM);
+  assertEquals(family.news(), ["end c boom", "start c"]);
+  await family.end("c", BOOM);
+  assertEquals(family.news(), ["end c boom", "end b shutdown", "start b", "start c"]);
+  assertEquals(family.told.map(({ child, next }) => [child, next]), [
+    ["c", "restarts"],
+    ["c", "it ended once too often: the supervisor ends"],
+    ["inner", "restarts"],
+  ]);
+  await family.end("c", BOOM);
+  await family.end("c", BOOM);
+  assertEquals(family.system.isAlive(tree.pid), false);
+  assertEquals(family.system.size, 0);
+});
+
+test("Supervisor: a restart that fails counts, is tried again after other messages, and escalates", async () => {
+  for (const failures of [2, 3, 4]) {
+    const family = new Family();
+    const child = family.child("a");
+    let starts = 0;
+    const start = (self: Self) => {
+      if (starts++ > 0 && starts <= 1 + failures) throw BOOM;
+      return child.start(self);
+    };
+    const tree = await family.supervise({ intensity: 3, children: [{ id: "a", start }] });
+    await family.end("a", new Error("first"));
+    const survives = failures < 3;
+    assertEquals(family.system.isAlive(tree.pid), survives);
+    assertEquals(family.told.map(({ pid, reason }) => [pid?.id, (reason as Error).message]), [
+      [2, "first"],
+      ...Array(Math.min(failures, 3)).fill([undefined, "boom"]),
+    ]);
+    if (survives) assertEquals(starts, 2 + failures);
+    family.system.stop();
+  }
+});
+
+test("Supervisor: a restart that fails under one_for_all and rest_for_one begins with all again", async () => {
+  for (
+    const [strategy, retry] of [
+      ["one_for_all", ["end c shutdown", "end a shutdown", "start a", "end a shutdown"]],
+      ["rest_for_one", ["end c shutdown"]],
+    ] as const
+  ) {
+    const family = new Family();
+    const b = family.child("b");
+    let starts = 0;
+    const start = (self: Self) => {
+      if (starts++ === 1) throw BOOM;
+      return b.start(self);
+    };
+    await family.supervise({
+      strategy,
+      children: [family.child("a"), { id: "b", start }, family.child("c")],
+    });
+    family.news();
+    await family.end("b", BOOM);
+    const last = strategy === "one_for_all"
+      ? ["start a", "start b", "start c"]
+      : ["start b", "start c"];
+    assertEquals(family.news(), ["end b boom", ...retry, ...last]);
+    family.system.stop();
+  }
+});
+
+test("Supervisor: children that crash together restart once each, or once for all", async () => {
+  for (
+    const [strategy, restarts, follows] of [
+      ["one_for_one", 3, ["start a", "start b", "start c"]],
+      ["one_for_all", 1, ["start a", "start b", "start c"]],
+      ["rest_for_one", 1, ["start a", "start b", "start c"]],
+    ] as const
+  ) {
+    const family = new Family();
+    await family.supervise({ strategy, children: ["a", "b", "c"].map((id) => family.child(id)) });
+    family.news();
+    for (const id of ["a", "b", "c"]) family.endNow(id, BOOM);
+    await family.system.settle();
+    const ends = ["end a boom", "end b boom", "end c boom"];
+    assertEquals(family.news(), [...ends, ...follows]);
+    assertEquals(family.told.at(-1)!.restarts, restarts);
+    // Nobody's crash goes untold because a sibling's was handled first.
+    assertEquals(family.told.map(({ child }) => child).sort(), ["a", "b", "c"]);
+    family.system.stop();
+  }
+});
+
+const SIGNIFICANT = { restart: "transient", significant: true } as const;
+
+test("Supervisor: significant children that end in order end it, as autoShutdown says", async () => {
+  // What becomes of it when a, then c, end for these reasons.
+  const grid: [("any" | "all"), (string | Error)[], boolean[]][] = [
+    ["any", ["normal"], [false]],
+    ["any", ["shutdown"], [false]],
+    ["any", [BOOM, "normal"], [true, false]],
+    ["all", ["normal", "shutdown"], [true, false]],
+    ["all", [BOOM, "normal"], [true, true]],
+  ];
+  for (const [when, reasons, alive] of grid) {
+    const family = new Family();
+    const tree = await family.supervise({
+      autoShutdown: `${when}_significant`,
+      children: [family.child("a", SIGNIFICANT), family.child("b"), family.child("c", SIGNIFICANT)],
+    });
+    const ended = family.system.whenEnded(tree.pid);
+    for (const [i, reason] of reasons.entries()) {
+      await family.end(i === 0 ? "a" : "c", reason);
+      assertEquals(family.system.isAlive(tree.pid), alive[i], `${when} ${reasons.join()}`);
+    }
+    if (!alive.at(-1)) {
+      assertEquals(await ended, "shutdown");
+      assertEquals(family.system.size, 0);
+    }
+    family.system.stop();
+  }
+});
+
+test("Supervisor: the end of a significant child that it was asked for, or that is insignificant, is none of its own", async () => {
+  const family = new Family();
+  const tree = await family.supervise({
+    autoShutdown: "any_significant",
+    children: [
+      family.child("a", SIGNIFICANT),
+      family.child("b", { restart: "transient" }),
+      family.child("c", { restart: "temporary", significant: true }),
+    ],
+  });
+  await family.run(tree.terminateChild("a"));
+  await family.end("b", "normal");
+  assertEquals(family.system.isAlive(tree.pid), true);
+  await family.end("c", BOOM);
+  assertEquals(family.system.isAlive(tree.pid), false);
+});
+
+test("Supervisor: all_significant waits for one that is about to be started again", async () => {
+  const family = new Family();
+  const backoff = { base: 100, jitter: 0 };
+  const tree = await family.supervise({
+    autoShutdown: "all_significant",
+    children: [family.child("a", { ...SIGNIFICANT, backoff }), family.child("b", SIGNIFICANT)],
+  });
+  await family.end("a", BOOM);
+  await family.end("b", "normal");
+  assertEquals(family.system.isAlive(tree.pid), true);
+  await family.system.advance(101);
+  assertEquals(family.runs("a"), true);
+  family.system.stop();
+});
+
+test("Supervisor: pauses double up to the cap; a child that stays up begins again", async () => {
+  const family = new Family();
+  const backoff = { base: 100, cap: 350, jitter: 0, reset: 5_000 };
+  await family.supervise({ intensity: Infinity, children: [family.child("a", { backoff })] });
+  const pauses = async (): Promise<number> => {
+    await family.end("a", BOOM);
+    family.news();
+    for (let ms = 1;; ms++) {
+      await family.system.advance(1);
+      if (family.runs("a")) return ms;
+    }
+  };
+  assertEquals([await pauses(), await pauses(), await pauses(), await pauses()], [
+    100,
+    200,
+    350,
+    350,
+  ]);
+  await family.system.advance(4_999);
+  assertEquals(await pauses(), 350);
+  await family.system.advance(5_000);
+  assertEquals(await pauses(), 100);
+  family.system.stop();
+});
+
+test("Supervisor: jitter takes away at most its part of a pause", async () => {
+  const family = new Family();
+  const backoff = { base: 1000, cap: 1000, jitter: 0.5 };
+  await family.supervise({ intensity: Infinity, children: [family.child("a", { backoff })] });
+  for (let i = 0; i < 50; i++) {
+    await family.end("a", BOOM);
+    await family.system.advance(2_000);
+  }
+  const pauses = family.told.map(({ next }) => Number(/in (\d+) ms/.exec(next)![1]));
+  assertEquals(pauses.length, 50);
+  assertEquals(pauses.every((ms) => ms >= 500 && ms <= 1000), true);
+  assertEquals(new Set(pauses).size > 20, true);
+  family.system.stop();
+});
+
+test("Supervisor: the time that its start failed is none that a child was up", async () => {
+  const family = new Family();
+  const child = family.child("a");
+  let starts = 0;
+  const start = (self: Self) => {
+    if (starts++ > 0) throw BOOM;
+    return child.start(self);
+  };
+  const backoff = { base: 100, cap: 400, jitter: 0, reset: 300 };
+  await family.supervise({ intensity: Infinity, children: [{ id: "a", start, backoff }] });
+  await family.end("a", BOOM);
+  await family.system.advance(2_000);
+  const pauses = family.told.map(({ next }) => /in (\d+) ms/.exec(next)![1]);
+  assertEquals(pauses.slice(0, 5), ["100", "200", "400", "400", "400"]);
+  family.system.stop();
+});
+
+test("Supervisor: siblings that share a fate end at once, and start when the pause is over", async () => {
+  const family = new Family();
+  const tree = await family.supervise({
+    strategy: "rest_for_one",
+    intensity: Infinity,
+    children: [
+      family.child("a", { backoff: { base: 100, jitter: 0 } }),
+      family.child("b", { backoff: { base: 1000, jitter: 0 } }),
+      family.child("c"),
+      family.child("d"),
+    ],
+  });
+  family.news();
+  await family.end("b", BOOM);
+  assertEquals(family.news(), ["end b boom", "end d shutdown", "end c shutdown"]);
+  const states = (await family.run(tree.whichChildren())).map(({ pid }) => typeof pid);
+  assertEquals(states, ["object", "string", "string", "string"]);
+  await family.run(tree.terminateChild("c"));
+  // One that stands before them ends too: its pause is shorter, but b's is not forgotten.
+  await family.end("a", BOOM);
+  assertEquals(family.news(), ["end a boom"]);
+  await family.system.advance(999);
+  assertEquals(family.news(), []);
+  await family.system.advance(2);
+  assertEquals(family.news(), ["start a", "start b", "start c", "start d"]);
+  await family.system.advance(10_000);
+  assertEquals(family.news(), []);
+  family.system.stop();
+});
+
+test("Supervisor: what was terminated while it waited for its restart is not started", async () => {
+  const family = new Family();
+  const backoff = { base: 100, jitter: 0 };
+  const tree = await family.supervise({ children: [family.child("a", { backoff })] });
+  await family.end("a", BOOM);
+  const error = await assertRejects(() => family.run(tree.restartChild("a")), SupervisorError);
+  assertEquals(error.code, "restarting");
+  await family.run(tree.terminateChild("a"));
+  await family.run(tree.restartChild("a"));
+  await family.end("a", BOOM);
+  family.news();
+  // The pause is now 200 ms; the timer of the first must not end it.
+  await family.system.advance(199);
+  assertEquals(family.news(), []);
+  await family.system.advance(2);
+  assertEquals(family.news(), ["start a"]);
+  await family.end("a", BOOM);
+  await family.run(tree.terminateChild("a"));
+  await family.run(tree.deleteChild("a"));
+  family.news();
+  await family.system.advance(10_000);
+  assertEquals(family.news(), []);
+  family.system.stop();
+});
+
+test("Supervisor: the child API says no in OTP's words", async () => {
+  const family = new Family();
+  const tree = await family.supervise({
+    intensity: 10,
+    children: [
+      family.child("runs"),
+      family.child("waits", { backoff: { base: 100 } }),
+      family.child("stopped"),
+      family.child("temporary", { restart: "temporary" }),
+    ],
+  });
+  await family.end("waits", BOOM);
+  await family.run(tree.terminateChild("stopped"));
+  await family.run(tree.terminateChild("temporary"));
+  const answer = async (asked: Promise<unknown>): Promise<string> =>
+    await family.run(asked.then(() => "ok", (error) => error.code));
+  const ask = {
+    startChild: (id: string) => tree.startChild(family.child(id)),
+    restartChild: (id: string) => tree.restartChild(id),
+    deleteChild: (id: string) => tree.deleteChild(id),
+    terminateChild: (id: string) => tree.terminateChild(id),
+  };
+  const grid: [keyof typeof ask, string, string][] = [
+    ["startChild", "runs", "already_started"],
+    ["startChild", "waits", "already_started"],
+    ["startChild", "stopped", "already_present"],
+    ["restartChild", "runs", "running"],
+    ["restartChild", "waits", "restarting"],
+    ["restartChild", "nobody", "not_found"],
+    ["deleteChild", "runs", "running"],
+    ["deleteChild", "waits", "restarting"],
+    ["deleteChild", "nobody", "not_found"],
+    ["terminateChild", "nobody", "not_found"],
+    ["terminateChild", "temporary", "not_found"],
+    ["terminateChild", "stopped", "ok"],
+    ["restartChild", "stopped", "ok"],
+    ["terminateChild", "stopped", "ok"],
+    ["deleteChild", "stopped", "ok"],
+    ["deleteChild", "stopped", "not_found"],
+    ["startChild", "stopped", "ok"],
+  ];
+  for (const [what, id, expected] of grid) {
+    assertEquals(await answer(ask[what](id)), expected, `${what} ${id}`);
+  }
+  assertEquals(await family.run(tree.countChildren()), {
+    specs: 3,
+    active: 2,
+    supervisors: 0,
+    workers: 3,
+  });
+  family.system.stop();
+});
+
+test("Supervisor.startChild: adds at the end; one that cannot start is not kept", async () => {
+  const family = new Family();
+  const tree = await family.supervise({ strategy: "rest_for_one", children: [family.child("a")] });
+  const pid = await family.run(tree.startChild(family.child("b")));
+  assertEquals(pid, family.pids.get("b"));
+  const start = (): never => {
+    throw BOOM;
+  };
+  const error = await assertRejects(
+    () => family.run(tree.startChild({ id: "c", start })),
+    SupervisorError,
+    "boom",
+  );
+  assertEquals([error.code, error.cause], ["start_failed", BOOM]);
+  await assertRejects(() => family.run(tree.startChild({ id: "", start })), ChildSpecError);
+  assertEquals((await family.run(tree.whichChildren())).map(({ id }) => id), ["a", "b"]);
+  family.news();
+  await family.end("a", BOOM);
+  assertEquals(family.news(), ["end a boom", "end b shutdown", "start a", "start b"]);
+  family.system.stop();
+});
+
+test("Supervisor: what is asked while it stops is answered by its end, and after it by noproc", async () => {
+  const family = new Family();
+  const tree = await family.supervise({ children: [family.child("a", { stopping: "late" })] });
+  const stopped = tree.stop();
+  await family.system.settle();
+  const asked = assertRejects(() => tree.whichChildren(), CallExitError);
+  await family.system.advance(100);
+  assertEquals((await asked).reason, "shutdown");
+  await stopped;
+  await assertRejects(() => tree.whichChildren(), NoProcError);
+});
+
+test("Supervisor: what is no request of its own is refused or ignored, and nothing ends", async () => {
+  const family = new Family();
+  const tree = await family.supervise({ children: [family.child("a")] });
+  for (const message of [undefined, null, 3, "EXIT", { type: "EXIT", reason: "shutdown" }]) {
+    family.system.send(tree.pid, message);
+  }
+  const call = family.system.call(tree.pid as never, { $child: "sell" }, { timeout: 100 });
+  assertEquals(await family.run(call.then((reply) => reply, () => "refused")), "refused");
+  assertEquals((await family.run(tree.countChildren())).active, 1);
+  family.system.stop();
+});
+
+test("restart: one event tells who ended, why, how often, and what comes next", async () => {
+  const family = new Family();
+  const tree = await family.supervise({
+    intensity: 2,
+    children: [family.child("a"), family.child("b", { restart: "temporary" })],
+  });
+  const first = family.pids.get("a");
+  await family.end("a", BOOM);
+  await family.end("a", "normal");
+  await family.end("b", "normal");
+  await family.run(tree.startChild(family.child("c", { restart: "temporary" })));
+  await family.end("c", "kill");
+  await family.end("a", "kill");
+  assertEquals(
+    family.told.map(({ child, reason, restarts, next }) => [child, reason, restarts, next]),
+    [
+      ["a", BOOM, 1, "restarts"],
+      ["a", "normal", 2, "restarts"],
+      ["c", "killed", 2, "none: it is temporary"],
+      ["a", "killed", 2, "it ended once too often: the supervisor ends"],
+    ],
+  );
+  assertEquals(family.told[0]!.pid, first);
+  assertEquals(family.told[0]!.supervisor, tree.pid);
+  // Its crash says that a supervisor will tell of it.
+  assertEquals(family.crashes.map(({ pid, supervisor }) => [pid, supervisor]), [[first, tree.pid]]);
+});
+
+test("restart: tells of a child that was killed because it did not stop, or crashed while it did", async () => {
+  const family = new Family();
+  const tree = await family.supervise({
+    children: [
+      family.child("deaf", { stopping: "never", shutdown: 10 }),
+      family.child("brutal", { stopping: "never", shutdown: "brutalKill" }),
+      family.child("crashes", { stopping: "crashes" }),
+      family.child("good"),
+    ],
+  });
+  const stopped = tree.stop();
+  await family.system.advance(100);
+  await stopped;
+  assertEquals(family.told.map(({ child, reason, next }) => [child, reason, next]), [
+    ["crashes", BOOM, "none: it was to stop in any case"],
+    ["deaf", "killed", "none: it was killed, having had 10 ms to stop"],
+  ]);
+});
+
+test("restartText: one report with the reason, the crash and what comes next", async () => {
+  const family = new Family();
+  await family.supervise({ children: [family.child("a")] });
+  await family.end("a", BOOM);
+  const [end, crash] = [family.told[0]!, family.crashes[0]!];
+  const lines = restartText(end, crash).split("\n");
+  assertEquals(lines[0], 'child "a" <0.2> of supervisor <0.1> ended: Error: boom');
+  const rest = lines.filter((line) => line.startsWith("  ") && !line.trim().startsWith("at "));
+  assertEquals(rest.length, 5);
+  assertEquals(rest[0], "  body: obedient, registered as a");
+  assertEquals(rest[1]!.startsWith("  last message: "), true);
+  assertEquals(rest.slice(2), ["  ancestors: <0.1>", "  restarts: 1", "  next: restarts"]);
+  assertEquals(crashText(crash).includes("boom"), true);
+  assertEquals(
+    restartText({ ...end, pid: undefined, reason: "killed" }),
+    'child "a" of supervisor <0.1> could not be started: killed\n  restarts: 1\n  next: restarts',
+  );
+  family.system.stop();
+});
+
+test("treeText: draws supervisors of both kinds, and who restarts or does not run", async () => {
+  const family = new Family();
+  const pool: ChildSpec = {
+    id: "pool",
+    type: "supervisor",
+    start: (self) => DynamicSupervisor.start(self),
+  };
+  const inner: ChildSpec = {
+    id: "inner",
+    type: "supervisor",
+    start: (self) => Supervisor.start(self, { children: [family.child("b"), pool] }),
+  };
+  const waits = family.child("waits", { backoff: { base: 100 } });
+  const tree = await family.supervise({
+    children: [family.child("a"), inner, waits, family.child("stopped")],
+  });
+  const [, { pid }] = await family.run(tree.whichChildren()) as [unknown, { pid: Pid }];
+  const below = await family.run(new Supervisor(pid).whichChildren());
+  const { start } = family.child("x");
+  await family.run(new DynamicSupervisor(below[1]!.pid as Pid).startChild({ start }));
+  await family.end("waits", BOOM);
+  await family.run(tree.terminateChild("stopped"));
+  assertEquals(
+    await family.run(treeText(tree)),
+    [
+      "<0.1> supervisor",
+      "├─ a <0.2>",
+      "├─ inner <0.3> supervisor",
+      "│  ├─ b <0.4>",
+      "│  └─ pool <0.5> supervisor",
+      "│     └─ dynamic_1 <0.8>",
+      "├─ waits restarting",
+      "└─ stopped stopped",
+    ].join("\n"),
+  );
+  family.system.stop();
+});
+
+test("Supervisor: throws nothing where nobody could catch it when the node stops", async () => {
+  const family = new Family();
+  const children = [family.child("a"), { id: "b", start: never }];
+  const starting = Supervisor.start(family.outside, { children });
+  const refused = assertRejects(() => starting, ActorExitError);
+  await family.system.settle();
+  family.system.stop();
+  await refused;
+  assertEquals(family.system.size, 0);
+});

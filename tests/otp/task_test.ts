@@ -1,0 +1,229 @@
+import { assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
+import type { Self } from "../../lib/actor/self.ts";
+import { task, TaskExitError, TaskTimeoutError } from "../../lib/otp/task.ts";
+import { test } from "../kit/test.ts";
+import { BOOM, Family } from "./family.ts";
+
+/** Promises that the test settles, by number. */
+class Gates {
+  readonly #open = new Map<number, () => void>();
+  /** How many wait now, and the most that did at once. */
+  waiting = 0;
+  most = 0;
+
+  wait(n: number): Promise<number> {
+    this.most = Math.max(this.most, ++this.waiting);
+    return new Promise((resolve) =>
+      this.#open.set(n, () => {
+        this.waiting--;
+        resolve(n);
+      })
+    );
+  }
+
+  open(n: number): void {
+    this.#open.get(n)!();
+    this.#open.delete(n);
+  }
+
+  get numbers(): number[] {
+    return [...this.#open.keys()];
+  }
+}
+
+test("task.await: gives the result of the task that is asked for, in whatever order they end", async () => {
+  const family = new Family();
+  const gates = new Gates();
+  const tasks = Array.from(
+    { length: 100 },
+    (_, n) => task.async(family.outside, () => gates.wait(n)),
+  );
+  await family.system.settle();
+  for (const n of gates.numbers.reverse()) gates.open(n);
+  for (const n of [99, 0, 50, 1]) assertEquals(await family.run(task.await(tasks[n]!)), n);
+  // A result is kept, and may be awaited again.
+  assertEquals(await task.await(tasks[50]!), 50);
+  assertEquals(family.system.size, 0);
+});
+
+test("task.await: rejects with what a task threw, which ends nobody else and is no stray message", async () => {
+  const family = new Family();
+  const got: unknown[] = [];
+  const owner = family.system.start(async (self: Self) => {
+    self.trapExit = true;
+    for (const thrown of [BOOM, "a word"]) {
+      const failing = task.async(self, () => {
+        throw thrown;
+      });
+      got.push(await task.await(failing).catch((error) => error));
+      const later = task.async(self, () => Promise.reject(thrown));
+      got.push(await task.await(later).catch((error) => error));
+    }
+    got.push(self.length);
+    await self.receive();
+  });
+  await family.system.settle();
+  assertEquals(
+    got.map((error) => error instanceof TaskExitError ? error.reason : error),
+    [BOOM, BOOM, { thrown: "a word" }, { thrown: "a word" }, 0],
+  );
+  assertEquals(family.system.pids(), [owner]);
+  assertEquals(family.crashes, []);
+  family.system.stop();
+});
+
+test("task.await: rejects with the reason that a task left for, or was ended for", async () => {
+  const family = new Family();
+  const leaving = task.async(family.outside, (self) => self.exit("done"));
+  const later = task.async(family.outside, async (self) => {
+    await null;
+    self.exit("done");
+  });
+  const shot = task.async(family.outside, () => new Promise(() => {}));
+  await family.system.settle();
+  family.system.exit(shot.pid, "shot");
+  const reasons = await family.run(Promise.all(
+    [leaving, later, shot].map((one) => task.await(one).catch((error) => error.reason)),
+  ));
+  assertEquals(reasons, ["done", "done", "shot"]);
+});
+
+test("task.await: gives up after its time; the task goes on and may be awaited again", async () => {
+  const family = new Family();
+  const gates = new Gates();
+  const slow = task.async(family.outside, () => gates.wait(7));
+  const timed = assertRejects(() => task.await(slow, { timeout: 50 }), TaskTimeoutError);
+  await family.system.advance(51);
+  await timed;
+  const byDefault = assertRejects(() => task.await(slow), TaskTimeoutError);
+  const forEver = task.await(slow, { timeout: Infinity });
+  await family.system.advance(5_001);
+  await byDefault;
+  gates.open(7);
+  assertEquals(await family.run(forEver), 7);
+  assertEquals(await family.run(task.await(slow)), 7);
+  await family.system.settle();
+  assertEquals(family.system.clock.armed, 0);
+});
+
+test("task.cancel: kills, aborts the signal, and is false for one that has ended", async () => {
+  const family = new Family();
+  let aborted = false;
+  const slow = task.async(family.outside, (self) => {
+    self.signal.addEventListener("abort", () => aborted = true);
+    return new Promise<never>(() => {});
+  });
+  await family.system.settle();
+  assertEquals(task.cancel(slow), true);
+  assertEquals(aborted, true);
+  assertEquals(family.system.isAlive(slow.pid), false);
+  const error = await task.await(slow).catch((error) => error);
+  assertInstanceOf(error, TaskExitError);
+  assertEquals(error.reason, "killed");
+  assertEquals(task.cancel(slow), false);
+});
+
+test("task: ends with the actor that it belongs to, and leaves nothing with one that lives on", async () => {
+  const family = new Family();
+  const owner = family.system.puppet();
+  const left = task.async(owner.self, () => new Promise(() => {}));
+  const done = task.async(owner.self, () => 1);
+  assertEquals(await family.run(task.await(done)), 1);
+  await family.system.settle();
+  const hanging = (): number => {
+    let count = 0;
+    for (let link = owner.self.chain; link !== undefined; link = link.following) count++;
+    return count;
+  };
+  assertEquals(hanging(), 1);
+  owner.self.end("normal");
+  assertEquals(family.system.isAlive(left.pid), false);
+  assertEquals(await task.await(left).catch((error: TaskExitError) => error.reason), "killed");
+  assertEquals(owner.got, []);
+});
+
+test("task: one that nobody awaits is no unhandled rejection", async () => {
+  const family = new Family();
+  task.async(family.outside, () => {
+    throw BOOM;
+  });
+  await family.system.settle();
+  assertEquals(family.system.size, 0);
+});
+
+test("task.map: results come in the order of the items, however they end", async () => {
+  const family = new Family();
+  const gates = new Gates();
+  const items = Array.from({ length: 20 }, (_, n) => n);
+  const mapping = task.map(family.outside, items, (n) => gates.wait(n), { concurrency: 5 });
+  await family.system.settle();
+  while (gates.numbers.length > 0) {
+    gates.open(gates.numbers.at(-1)!);
+    await family.system.settle();
+  }
+  assertEquals(await mapping, items);
+  assertEquals(gates.most, 5);
+  assertEquals(family.system.size, 0);
+});
+
+test("task.map: runs at most so many at once, takes items as they are needed, and any iterable", async () => {
+  for (const [concurrency, most] of [[1, 1], [2.9, 2], [100, 10], [Infinity, 10]] as const) {
+    const family = new Family();
+    const gates = new Gates();
+    let taken = 0;
+    const items = function* (): Generator<number> {
+      for (; taken < 10; taken++) yield taken;
+    };
+    const mapping = task.map(family.outside, items(), (n) => gates.wait(n), { concurrency });
+    await family.system.settle();
+    assertEquals(gates.waiting, most);
+    assertEquals(taken <= most, true);
+    while (gates.numbers.length > 0) {
+      gates.open(gates.numbers[0]!);
+      await family.system.settle();
+    }
+    assertEquals((await mapping).length, 10);
+    assertEquals(gates.most, most);
+  }
+  const family = new Family();
+  assertEquals(await family.run(task.map(family.outside, [], () => 1)), []);
+  for (const concurrency of [0, NaN, -1]) {
+    const none = task.map(family.outside, [1], () => 1, { concurrency });
+    await assertRejects(() => none, RangeError);
+  }
+});
+
+test("task.map: the first failure cancels the others, starts no more, and is what it rejects with", async () => {
+  const family = new Family();
+  const started: number[] = [];
+  const gates = new Gates();
+  const items = Array.from({ length: 10 }, (_, n) => n);
+  const mapping = task.map(family.outside, items, async (n) => {
+    started.push(n);
+    await gates.wait(n);
+    if (n === 1) throw BOOM;
+  }, { concurrency: 3 });
+  const rejected = assertRejects(() => mapping, TaskExitError, "boom");
+  await family.system.settle();
+  // One that ends well in the same turn does not take the next item either.
+  gates.open(1);
+  gates.open(0);
+  await family.system.settle();
+  await rejected;
+  assertEquals(started.length <= 4, true);
+  assertEquals(family.system.size, 0);
+  const count = started.length;
+  await family.system.settle();
+  assertEquals(started.length, count);
+});
+
+test("task.map: an iterable that throws cancels what has begun", async () => {
+  const family = new Family();
+  const items = function* (): Generator<number> {
+    yield 1;
+    throw BOOM;
+  };
+  const mapping = task.map(family.outside, items(), () => new Promise(() => {}));
+  assertEquals(await family.run(mapping.catch((error) => error)), BOOM);
+  assertEquals(family.system.size, 0);
+});
