@@ -122,6 +122,22 @@ export {
   DynamicSupervisor,
   type DynamicSupervisorOptions,
 } from "./lib/otp/dynamic_supervisor.ts";
+export {
+  CHILD_TYPES,
+  CONFIG_BYTES_MAX,
+  CONFIG_FAULTS,
+  CONFIG_STRATEGIES,
+  type ConfigChild,
+  ConfigError,
+  type ConfigFault,
+  type ConfigForm,
+  configOptions,
+  decodeConfig,
+  type DecodeConfigOptions,
+  type DecodedConfig,
+  encodeConfig,
+  type SupervisorConfig,
+} from "./lib/otp/config.ts";
 export type { Starter } from "./lib/otp/start.ts";
 export { STRATEGIES, type Strategy } from "./lib/otp/strategy.ts";
 export { treeText } from "./lib/otp/tree.ts";

@@ -16,6 +16,9 @@ import type { Pid } from "../../lib/term/pid.ts";
 import { test } from "../kit/test.ts";
 import { BOOM, Family } from "./family.ts";
 
+/** Something to throw that is no error. */
+const WORD: unknown = "a word";
+
 const counter = service({
   init: (first: number) => first,
   call: {
@@ -74,8 +77,8 @@ test("service.start: fails as init fails, by its rejection and by nothing else",
     }, BOOM],
     [() => Promise.reject(BOOM), BOOM],
     [() => {
-      throw "a word";
-    }, "a word"],
+      throw WORD;
+    }, WORD],
     [() => stop(BOOM, 0), BOOM],
     [() => Promise.resolve(stop(BOOM, 0)), BOOM],
     [() => stop("busy", 0), "busy"],

@@ -1,0 +1,363 @@
+/**
+ * The binary supervisor config: a supervisor and its children as bytes. Quiet.
+ *
+ *     u8 strategy │ u32 restarts │ u64 seconds │ u32 children │ child …
+ *
+ *     child: u32 length, id │ u64 function │ u64 args │ u64 args size │ u8 restart
+ *            │ u8 shutdown, u64 ms │ u8 type │ tail
+ *     tail:  nothing, or u8 0, or u8 1 │ u16 length, node │ u16 length, function's name
+ *
+ * All integers are little-endian, all texts UTF-8. The numbers of strategies, restart types and so on
+ * are their places in the lists below. A function is an index into a table that the reader has: what
+ * arrives can name only what is exposed. The arguments are addresses in the writer's memory, kept and
+ * not looked at. A shutdown of all ones is `Infinity`.
+ *
+ * The tail came later, and whether there is one can be asked of a last child only: behind any other,
+ * a first byte of 0 or 1 may as well begin the length of the next id. The rule is to take it for a tail.
+ * A config that is whole when it is read without tails, and that the rule would read otherwise, or not
+ * at all, is `"ambiguous"`: the caller has to say which form it is in.
+ *
+ * @module
+ */
+import { Reader, utf8, utf8Text, Writer } from "../base/bytes.ts";
+import { type ChildSpec, type Restart, RESTARTS } from "./child.ts";
+import { STRATEGIES, type Strategy } from "./strategy.ts";
+import type { SupervisorOptions } from "./supervising.ts";
+
+/** Strategies, by their numbers. The last has no order of its own here: it restarts one for one. */
+export const CONFIG_STRATEGIES: readonly (Strategy | "simple_one_for_one")[] = [
+  ...STRATEGIES,
+  "simple_one_for_one",
+];
+
+/** What kinds of children there are, by their numbers. */
+export const CHILD_TYPES = ["worker", "supervisor"] as const;
+
+/** A config of more bytes is refused. */
+export const CONFIG_BYTES_MAX: number = 16 * 1024 * 1024;
+
+/** The least that a child takes: an empty id, and no tail. */
+const CHILD_BYTES_LEAST = 4 + 3 * 8 + 1 + 1 + 8 + 1;
+
+/** All ones: as long as it takes. */
+const FOREVER = 0xffff_ffff_ffff_ffffn;
+
+/** Why a config was refused. */
+export const CONFIG_FAULTS = [
+  "size", // it is longer than CONFIG_BYTES_MAX
+  "short", // it ends within this field, or counts more children than it has bytes for
+  "strategy", // no such strategy
+  "restart", // no such restart type
+  "shutdown", // no such kind of shutdown
+  "type", // no such type of child
+  "utf8", // a text that is none
+  "range", // a number that is too large to be exact
+  "function", // an index beyond the table
+  "trailing", // bytes behind the last child
+  "ambiguous", // with tails and without, it reads as two things
+] as const;
+
+/** One of {@linkcode CONFIG_FAULTS}. */
+export type ConfigFault = (typeof CONFIG_FAULTS)[number];
+
+/** Whether children have tails. */
+export type ConfigForm = "plain" | "tailed";
+
+/** A child in a config. */
+export interface ConfigChild {
+  /** Its name among its siblings. */
+  readonly id: string;
+  /** What starts it: an index into the table of exposed functions. */
+  readonly start: number;
+  /** Where its arguments were in the writer's memory. Default: nowhere. */
+  readonly args?: { readonly pointer: bigint; readonly size: bigint } | undefined;
+  /** When it is started again. */
+  readonly restart: Restart;
+  /** How it is stopped. */
+  readonly shutdown: "brutalKill" | number;
+  /** What it is. */
+  readonly type: (typeof CHILD_TYPES)[number];
+  /** It is to run on another node, as the function of this name there. */
+  readonly target?: { readonly node: string; readonly start: string } | undefined;
+}
+
+/** A supervisor in a config. */
+export interface SupervisorConfig {
+  /** One of {@linkcode CONFIG_STRATEGIES}. */
+  readonly strategy: Strategy | "simple_one_for_one";
+  /** More restarts than this within `period` end it. */
+  readonly intensity: number;
+  /** Milliseconds; whole seconds. */
+  readonly period: number;
+  /** In the order of their start. */
+  readonly children: readonly ConfigChild[];
+}
+
+/** What came of decoding a config. */
+export type DecodedConfig =
+  | { readonly ok: true; readonly config: SupervisorConfig; readonly form: ConfigForm }
+  | { readonly ok: false; readonly fault: ConfigFault; readonly offset: number };
+
+/** How to decode a config. */
+export interface DecodeConfigOptions {
+  /** How many functions are exposed: an index beyond is refused. Default: any. */
+  readonly functions?: number | undefined;
+  /** The form that it is known to be in. Default: found out, or `"ambiguous"`. */
+  readonly form?: ConfigForm | undefined;
+}
+
+/** A config that cannot be written, or cannot be used: `code` "badconfig". */
+export class ConfigError extends RangeError {
+  /** Tells the class of the error. */
+  override readonly name = "ConfigError";
+  /** Stable code: `"badconfig"`. */
+  readonly code = "badconfig";
+}
+
+/**
+ * Reads a config; what is malformed is refused with the fault and the offset of its field.
+ *
+ * @example
+ * ```ts
+ * import { decodeConfig, encodeConfig } from "@firn/firn";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const bytes = encodeConfig({
+ *   strategy: "one_for_all",
+ *   intensity: 3,
+ *   period: 5_000,
+ *   children: [{ id: "a", start: 0, restart: "permanent", shutdown: 5_000, type: "worker" }],
+ * });
+ * const decoded = decodeConfig(bytes, { functions: 1 });
+ * assertEquals(decoded.ok && decoded.config.children[0]!.id, "a");
+ * assertEquals(decodeConfig(bytes.subarray(0, 9)), { ok: false, fault: "short", offset: 5 });
+ * ```
+ */
+export function decodeConfig(bytes: Uint8Array, options: DecodeConfigOptions = {}): DecodedConfig {
+  const { functions = Infinity, form } = options;
+  if (bytes.length > CONFIG_BYTES_MAX) {
+    return { ok: false, fault: "size", offset: CONFIG_BYTES_MAX };
+  }
+  if (form !== undefined) return new Reading(bytes, form, functions).config();
+  const byRule = new Reading(bytes, "tailed", functions);
+  const tailed = byRule.config();
+  // No tail was seen: without tails it reads the same.
+  if (byRule.fork === undefined) return tailed.ok ? { ...tailed, form: "plain" } : tailed;
+  const plain = new Reading(bytes, "plain", functions).config();
+  return plain.ok ? { ok: false, fault: "ambiguous", offset: byRule.fork } : tailed;
+}
+
+class Refused extends Error {
+  readonly fault: ConfigFault;
+  readonly offset: number;
+
+  constructor(fault: ConfigFault, offset: number) {
+    super(fault);
+    this.fault = fault;
+    this.offset = offset;
+  }
+}
+
+/** One reading of a config, in one form. */
+class Reading {
+  /** Where the first tail was seen. */
+  fork: number | undefined = undefined;
+  readonly #bytes: Uint8Array;
+  readonly #reader: Reader;
+  readonly #form: ConfigForm;
+  readonly #functions: number;
+
+  constructor(bytes: Uint8Array, form: ConfigForm, functions: number) {
+    this.#bytes = bytes;
+    this.#reader = new Reader(bytes);
+    this.#form = form;
+    this.#functions = functions;
+  }
+
+  config(): DecodedConfig {
+    try {
+      const config = this.#config();
+      this.#need(this.#reader.left === 0, "trailing", this.#reader.at);
+      return { ok: true, config, form: this.#form };
+    } catch (error) {
+      if (!(error instanceof Refused)) throw error;
+      return { ok: false, fault: error.fault, offset: error.offset };
+    }
+  }
+
+  #config(): SupervisorConfig {
+    const strategy = this.#one(CONFIG_STRATEGIES, "strategy");
+    const intensity = this.#u32();
+    const period = this.#number(Math.floor(Number.MAX_SAFE_INTEGER / 1000)) * 1000;
+    const at = this.#reader.at;
+    const count = this.#u32();
+    this.#need(count * CHILD_BYTES_LEAST <= this.#reader.left, "short", at);
+    const children: ConfigChild[] = [];
+    for (let i = 0; i < count; i++) children.push(this.#child());
+    return { strategy, intensity, period, children };
+  }
+
+  #child(): ConfigChild {
+    const id = this.#text(this.#u32());
+    const at = this.#reader.at;
+    const start = this.#number(Number.MAX_SAFE_INTEGER);
+    this.#need(start < this.#functions, "function", at);
+    const args = { pointer: this.#u64(), size: this.#u64() };
+    const restart = this.#one(RESTARTS, "restart");
+    const kind = this.#one(["brutalKill", "ms"] as const, "shutdown");
+    const ms = kind === "ms" ? this.#milliseconds() : (this.#u64(), "brutalKill" as const);
+    const type = this.#one(CHILD_TYPES, "type");
+    const target = this.#form === "tailed" ? this.#tail() : undefined;
+    const child = { id, start, args, restart, shutdown: ms, type };
+    return target === undefined ? child : { ...child, target };
+  }
+
+  /** Behind a child: what another form would take for something else. */
+  #tail(): ConfigChild["target"] {
+    const reader = this.#reader;
+    const next = this.#bytes[reader.at];
+    if (next !== 0 && next !== 1) return undefined;
+    this.fork ??= reader.at;
+    reader.u8();
+    if (next === 0) return undefined;
+    return { node: this.#text(this.#u16()), start: this.#text(this.#u16()) };
+  }
+
+  #milliseconds(): number {
+    const reader = this.#reader;
+    const at = reader.at;
+    if (this.#u64() === FOREVER) return Infinity;
+    reader.at = at;
+    return this.#number(Number.MAX_SAFE_INTEGER);
+  }
+
+  #u16(): number {
+    return this.#whole(this.#reader.u16());
+  }
+
+  #u32(): number {
+    return this.#whole(this.#reader.u32());
+  }
+
+  #u64(): bigint {
+    return this.#whole(this.#reader.u64());
+  }
+
+  /** A u64 that is exact as a number, and no more than `most`. */
+  #number(most: number): number {
+    const at = this.#reader.at;
+    const value = this.#u64();
+    this.#need(value <= BigInt(most), "range", at);
+    return Number(value);
+  }
+
+  /** A u8 that is a place in a list. */
+  #one<T>(list: readonly T[], fault: ConfigFault): T {
+    const at = this.#reader.at;
+    const place = this.#whole(this.#reader.u8());
+    this.#need(place < list.length, fault, at);
+    return list[place]!;
+  }
+
+  #text(length: number): string {
+    const at = this.#reader.at;
+    const text = utf8Text(this.#whole(this.#reader.bytes(length)));
+    this.#need(text !== undefined, "utf8", at);
+    return text!;
+  }
+
+  /** What was read, if it was all there. A read that fails stays where it was. */
+  #whole<T>(value: T): T {
+    this.#need(this.#reader.ok, "short", this.#reader.at);
+    return value;
+  }
+
+  #need(fine: boolean, fault: ConfigFault, offset: number): void {
+    if (!fine) throw new Refused(fault, offset);
+  }
+}
+
+/**
+ * Writes a config. With tails, each child has one, so that there is no doubt where the next begins.
+ *
+ * @throws {ConfigError} `code` "badconfig": it does not fit the layout, or would be read as something
+ * else.
+ */
+export function encodeConfig(config: SupervisorConfig, form: ConfigForm = "tailed"): Uint8Array {
+  const writer = new Writer(256, CONFIG_BYTES_MAX);
+  const { strategy, intensity, period, children } = config;
+  if (period % 1000 !== 0) throw new ConfigError(`period is ${period}: use whole seconds`);
+  writer.u8(placeOf(CONFIG_STRATEGIES, strategy, "strategy"))
+    .u32(Number(unsigned(intensity, 32, "intensity")))
+    .u64(unsigned(period / 1000, 64, "period"))
+    .u32(children.length);
+  for (const child of children) writeChild(writer, child, form);
+  const bytes = writer.done().slice();
+  const decoded = decodeConfig(bytes);
+  if (decoded.ok) return bytes;
+  throw new ConfigError(
+    `a ${form} config that would be read otherwise: ${decoded.fault} at ${decoded.offset}`,
+  );
+}
+
+function writeChild(writer: Writer, child: ConfigChild, form: ConfigForm): void {
+  const { id, start, args, restart, shutdown, type, target } = child;
+  const name = utf8(id);
+  const brutal = shutdown === "brutalKill";
+  const ms = brutal ? 0n : shutdown === Infinity ? FOREVER : unsigned(shutdown, 64, "shutdown");
+  writer.u32(name.length).bytes(name)
+    .u64(unsigned(start, 64, "start")).u64(args?.pointer ?? 0n).u64(args?.size ?? 0n)
+    .u8(placeOf(RESTARTS, restart, "restart"))
+    .u8(brutal ? 0 : 1).u64(ms)
+    .u8(placeOf(CHILD_TYPES, type, "type"));
+  if (form === "plain") {
+    if (target !== undefined) throw new ConfigError("a plain config has no room for a target");
+    return;
+  }
+  writer.u8(target === undefined ? 0 : 1);
+  if (target === undefined) return;
+  for (const text of [target.node, target.start]) {
+    if (utf8(text).length > 0xffff) {
+      throw new ConfigError("target: a text of more than 65535 bytes");
+    }
+    writer.text16(text);
+  }
+}
+
+function placeOf<T>(list: readonly T[], one: T, field: string): number {
+  const place = list.indexOf(one);
+  if (place < 0) throw new ConfigError(`${field} must be one of ${list.join(", ")}`);
+  return place;
+}
+
+function unsigned(value: number, bits: 32 | 64, field: string): bigint {
+  const most = bits === 32 ? 0xffff_ffff : Number.MAX_SAFE_INTEGER;
+  if (Number.isInteger(value) && value >= 0 && value <= most) return BigInt(value);
+  throw new ConfigError(`${field} is ${value}: use a whole number from 0 to ${most}`);
+}
+
+/**
+ * What to give `Supervisor.start` for a config. `functions` is the table that its children's `start`
+ * are indexes into.
+ *
+ * @throws {ConfigError} `code` "badconfig": a function is not in the table, or a child is to run on
+ * another node.
+ */
+export function configOptions(
+  config: SupervisorConfig,
+  functions: readonly ChildSpec["start"][],
+): SupervisorOptions {
+  const { strategy, intensity, period } = config;
+  const children = config.children.map(({ id, start, restart, shutdown, type, target }) => {
+    const who = `child ${JSON.stringify(id)}`;
+    const body = functions[start];
+    if (body === undefined) throw new ConfigError(`${who}: there is no function ${start}`);
+    if (target !== undefined) throw new ConfigError(`${who}: it is to run on ${target.node}`);
+    return { id, start: body, restart, shutdown, type };
+  });
+  return { strategy: local(strategy), intensity, period, children };
+}
+
+function local(strategy: SupervisorConfig["strategy"]): Strategy {
+  return strategy === "simple_one_for_one" ? "one_for_one" : strategy;
+}
