@@ -2,14 +2,14 @@
  * What names, signals, timers and calls keep on an actor, and what they may do to it. An `Actor` is a
  * cell with a body.
  *
- * Most actors have no links, names or timers, and there may be millions: what is not there is
- * `undefined`, and nothing is made before it is needed.
+ * Most actors have no links, names or timers, and there may be millions: all of it is kept apart, in
+ * one object that is made when it is needed, and nothing in it before that.
  *
  * @module
  */
 import type { Pid, Ref } from "../term/pid.ts";
 import type { ExitReason } from "../term/exit.ts";
-import { Mailbox } from "./mailbox.ts";
+import { Mailbox, type MailboxPolicy } from "./mailbox.ts";
 
 /** One actor watches another. */
 export interface Monitor {
@@ -26,21 +26,110 @@ export interface Chained {
   drop(reason: ExitReason): void;
 }
 
+/** How a mailbox is bounded. */
+export interface MailboxBound {
+  readonly max: number;
+  readonly policy: MailboxPolicy;
+}
+
+/** What few actors have. */
+class Extras {
+  bound: MailboxBound | undefined = undefined;
+  trapping = false;
+  links: Set<Pid> | undefined = undefined;
+  monitors: Map<number, Monitor> | undefined = undefined;
+  watchers: Set<Monitor> | undefined = undefined;
+  names: string[] | undefined = undefined;
+  chain: Chained | undefined = undefined;
+  lineage: readonly Pid[] | undefined = undefined;
+  abort: AbortController | undefined = undefined;
+}
+
 /** An actor, as far as those who serve it are concerned. */
 export abstract class Cell extends Mailbox {
   abstract readonly pid: Pid<unknown>;
+  #extras: Extras | undefined = undefined;
+
+  /** How its mailbox is bounded, if it is. */
+  get bound(): MailboxBound | undefined {
+    return this.#extras?.bound;
+  }
+
+  set bound(bound: MailboxBound | undefined) {
+    (this.#extras ??= new Extras()).bound = bound;
+  }
+
   /** Exit signals come as messages. */
-  trapping = false;
+  get trapping(): boolean {
+    return this.#extras !== undefined && this.#extras.trapping;
+  }
+
+  set trapping(trapping: boolean) {
+    (this.#extras ??= new Extras()).trapping = trapping;
+  }
+
   /** Linked actors. */
-  links: Set<Pid> | undefined = undefined;
+  get links(): Set<Pid> | undefined {
+    return this.#extras?.links;
+  }
+
+  set links(links: Set<Pid> | undefined) {
+    (this.#extras ??= new Extras()).links = links;
+  }
+
   /** What this actor monitors, by the number of the reference. */
-  monitors: Map<number, Monitor> | undefined = undefined;
+  get monitors(): Map<number, Monitor> | undefined {
+    return this.#extras?.monitors;
+  }
+
+  set monitors(monitors: Map<number, Monitor> | undefined) {
+    (this.#extras ??= new Extras()).monitors = monitors;
+  }
+
   /** Who monitors this actor. */
-  watchers: Set<Monitor> | undefined = undefined;
+  get watchers(): Set<Monitor> | undefined {
+    return this.#extras?.watchers;
+  }
+
+  set watchers(watchers: Set<Monitor> | undefined) {
+    (this.#extras ??= new Extras()).watchers = watchers;
+  }
+
   /** The names that it is registered under. */
-  names: string[] | undefined = undefined;
+  get names(): string[] | undefined {
+    return this.#extras?.names;
+  }
+
+  set names(names: string[] | undefined) {
+    (this.#extras ??= new Extras()).names = names;
+  }
+
   /** The first of the timers and calls that hang on it. */
-  chain: Chained | undefined = undefined;
+  get chain(): Chained | undefined {
+    return this.#extras?.chain;
+  }
+
+  set chain(chain: Chained | undefined) {
+    (this.#extras ??= new Extras()).chain = chain;
+  }
+
+  /** What the ancestors of its children are; made with the first child. */
+  get lineage(): readonly Pid[] | undefined {
+    return this.#extras?.lineage;
+  }
+
+  set lineage(lineage: readonly Pid[] | undefined) {
+    (this.#extras ??= new Extras()).lineage = lineage;
+  }
+
+  /** Behind its `signal`. */
+  get abort(): AbortController | undefined {
+    return this.#extras?.abort;
+  }
+
+  set abort(abort: AbortController | undefined) {
+    (this.#extras ??= new Extras()).abort = abort;
+  }
 
   /** True until it has ended. */
   abstract get isAlive(): boolean;

@@ -10,7 +10,13 @@ const FIRST_CAPACITY = 4;
 /** A ring that grew past this is given back when it is empty. */
 const KEPT_CAPACITY = 64;
 
-/** The messages of one actor. */
+/** What a mailbox does when it is full. System messages are let in whatever the policy. */
+export type MailboxPolicy = "dropNewest" | "dropOldest" | "exit";
+
+/**
+ * The messages of one actor. What is private and is done rarely is static: a class with private
+ * methods has a word in each of its objects that says so.
+ */
 export class Mailbox {
   /** A ring; its length is 0 or a power of two. */
   #items: unknown[] = NONE;
@@ -20,7 +26,7 @@ export class Mailbox {
 
   /** Adds at the end. */
   push(message: unknown): void {
-    if (this.length === this.#items.length) this.#grow();
+    if (this.length === this.#items.length) Mailbox.#grow(this);
     this.#items[(this.#head + this.length) & (this.#items.length - 1)] = message;
     this.length++;
   }
@@ -42,7 +48,7 @@ export class Mailbox {
       if (!wanted(message as never)) continue;
       // The predicate may have ended the actor, which empties the mailbox.
       if (i >= this.length) return undefined;
-      this.#close(i);
+      Mailbox.#close(this, i);
       return { message };
     }
     return undefined;
@@ -51,7 +57,9 @@ export class Mailbox {
   /** Takes out all that `unwanted` is true of. */
   discard(unwanted: (message: unknown) => boolean): void {
     for (let i = this.length - 1; i >= 0; i--) {
-      if (unwanted(this.#items[(this.#head + i) & (this.#items.length - 1)])) this.#close(i);
+      if (unwanted(this.#items[(this.#head + i) & (this.#items.length - 1)])) {
+        Mailbox.#close(this, i);
+      }
     }
   }
 
@@ -69,20 +77,22 @@ export class Mailbox {
   }
 
   /** Closes the gap at `index` by moving up what stands before it: what is taken stands in front. */
-  #close(index: number): void {
-    const items = this.#items;
+  static #close(mailbox: Mailbox, index: number): void {
+    const items = mailbox.#items;
     const mask = items.length - 1;
     for (let i = index; i > 0; i--) {
-      items[(this.#head + i) & mask] = items[(this.#head + i - 1) & mask];
+      items[(mailbox.#head + i) & mask] = items[(mailbox.#head + i - 1) & mask];
     }
-    this.shift();
+    mailbox.shift();
   }
 
-  #grow(): void {
-    const old = this.#items;
+  static #grow(mailbox: Mailbox): void {
+    const old = mailbox.#items;
     const grown = new Array(old.length === 0 ? FIRST_CAPACITY : old.length * 2).fill(undefined);
-    for (let i = 0; i < this.length; i++) grown[i] = old[(this.#head + i) & (old.length - 1)];
-    this.#items = grown;
-    this.#head = 0;
+    for (let i = 0; i < mailbox.length; i++) {
+      grown[i] = old[(mailbox.#head + i) & (old.length - 1)];
+    }
+    mailbox.#items = grown;
+    mailbox.#head = 0;
   }
 }

@@ -3,19 +3,26 @@
  *
  * @module
  */
-import type { Pid } from "../term/pid.ts";
+import type { Home, Pid } from "../term/pid.ts";
 import { type Cell, cellOf } from "./cell.ts";
 import { NameError, NoProcError } from "./errors.ts";
 
 /** The registry of one system. */
 export class Names {
+  readonly #home: Home;
   readonly #pids = new Map<string, Pid<never>>();
+
+  /** `home` is that of the actors that may have a name here. */
+  constructor(home: Home) {
+    this.#home = home;
+  }
 
   /** Throws `NameError` if another holds the name, `NoProcError` if the actor is not there. */
   register(name: string, pid: Pid<never>): void {
     if (name === "") throw new NameError("badname", "the name is empty");
     const actor = cellOf(pid);
-    if (actor === undefined) throw new NoProcError(pid);
+    // Another system in this process would not know of the name when the actor ends.
+    if (actor === undefined || pid.home !== this.#home) throw new NoProcError(pid);
     const holder = this.#pids.get(name);
     if (holder !== undefined) {
       if (holder === pid) return;

@@ -5,8 +5,11 @@
  */
 import type { Pid, Ref } from "../term/pid.ts";
 import type { Call, CallOptions } from "./call.ts";
+import type { MailboxPolicy } from "./mailbox.ts";
 import type { Down, Exit } from "./exit.ts";
 import type { ExitReason } from "../term/exit.ts";
+
+export type { MailboxPolicy };
 
 /** What an actor does with each message. A promise is waited for before the next one. */
 export type MessageHandler<Message> = (message: Message) => unknown;
@@ -27,9 +30,6 @@ export interface ReceiveOptions<Message> {
   /** Takes the first message that this is true of; the others stay, in order. */
   readonly match?: ((message: Message) => boolean) | undefined;
 }
-
-/** What a mailbox does when it is full. System messages are let in whatever the policy. */
-export type MailboxPolicy = "dropNewest" | "dropOldest" | "exit";
 
 /** How to spawn. */
 export interface SpawnOptions {

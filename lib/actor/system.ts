@@ -19,6 +19,7 @@ import { Names } from "./names.ts";
 import { Scheduler } from "./scheduler.ts";
 import type { ActorFunction, SpawnOptions } from "./self.ts";
 import { Signals } from "./signals.ts";
+import { Table } from "./table.ts";
 import { SentTimer, SPENT, type TimerHost, timerMs, type TimerRef } from "./timer.ts";
 import { Wheel, type WheelTimer } from "./wheel.ts";
 
@@ -102,7 +103,7 @@ export class System implements ActorHome, TimerHost {
   readonly pid: Pid;
   readonly scheduler: Scheduler;
   readonly wheel: Wheel;
-  readonly names: Names = new Names();
+  readonly names: Names;
   readonly events: Emitter<SystemEvents>;
   /** From this length on a mailbox asks before it takes a message. */
   readonly mark: number = MAILBOX_MARK;
@@ -110,7 +111,7 @@ export class System implements ActorHome, TimerHost {
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #signals = new Signals();
-  readonly #actors = new Map<number, Actor>();
+  readonly #actors = new Table<Actor>();
   /** Who supervises an actor. */
   readonly #supervisors = new WeakMap<Pid, Pid>();
   #lastId = 0;
@@ -123,6 +124,7 @@ export class System implements ActorHome, TimerHost {
     this.events = events;
     this.home = { ...home, system: this };
     this.pid = new Pid(this.home, 0, undefined);
+    this.names = new Names(this.home);
     this.#clock = host.clock;
     this.#random = host.random;
     this.scheduler = new Scheduler(host.clock, (task) => host.yieldToIo(task));
@@ -136,7 +138,7 @@ export class System implements ActorHome, TimerHost {
 
   /** All pids, in the order of spawning. */
   pids(): Pid[] {
-    return Array.from(this.#actors.values(), (actor) => actor.pid as Pid);
+    return this.#actors.all().map((actor) => actor.pid as Pid);
   }
 
   /** Resolves with the reason when an actor has ended; at once, with "noproc", if there is none. */
@@ -196,7 +198,7 @@ export class System implements ActorHome, TimerHost {
       ancestors,
     );
     if (options !== undefined) this.#apply(actor, options);
-    this.#actors.set(id, actor);
+    this.#actors.add(id, actor);
     if (options?.link && parent !== undefined) this.#signals.link(parent, actor.pid as Pid);
     if (this.events.has("spawn")) this.events.emit("spawn", { pid: actor.pid as Pid });
     this.scheduler.ready(actor);
@@ -329,6 +331,8 @@ export class System implements ActorHome, TimerHost {
     if ((full || bound === undefined) && this.events.has("mailbox")) {
       this.events.emit("mailbox", { pid, length, dropped: full });
     }
+    // Who is told may have ended it.
+    if (!actor.isAlive) return false;
     if (!full) return true;
     switch (bound.policy) {
       case "dropNewest":
@@ -345,7 +349,7 @@ export class System implements ActorHome, TimerHost {
   /** Ends every actor, and the wheel's alarm. What is spawned from now on is dead. */
   stop(): void {
     this.#stopped = true;
-    for (const actor of [...this.#actors.values()]) actor.end("shutdown");
+    for (const actor of this.#actors.all()) actor.end("shutdown");
     this.#alarm?.cancel();
   }
 
