@@ -91,7 +91,6 @@ export class Scheduler {
       return true;
     }
     this.#yielding = true;
-    this.#armed = true;
     this.#yieldToIo(this.#resume);
     return false;
   }

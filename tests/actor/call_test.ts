@@ -154,6 +154,7 @@ test("call listens to its signal no longer than it waits", async () => {
   await system.settle();
   assertEquals(listening, 3);
   calls[0]!.reply("yes");
+  calls[0]!.refuse(new Error("once is enough"));
   calls[2]!.refuse(new Error("no"));
   await system.advance(20);
   assertEquals([listening, answered.value, refused.error?.message], [0, "yes", "no"]);

@@ -132,11 +132,14 @@ test("a handler's promise holds the next message until it resolves", async () =>
   await system.settle();
   assertEquals(log.slice(3), ["end 2", "begin 3", "end 3", "begin 4"]);
   // It can be killed while it waits, and what it waited for is then nothing to it.
+  const self = system.find(pid.id)!;
   system.send(pid, 5);
+  assertEquals([self.length, system.scheduler.waiting], [1, 0]);
   system.exit(pid, "kill");
+  assertEquals(self.length, 0);
   release[3]!();
   await system.settle();
-  assertEquals([log.slice(7), system.size], [["end 4"], 0]);
+  assertEquals([log.slice(7), system.size, self.isAlive], [["end 4"], 0, false]);
 });
 
 test("a handler that waits may receive within, and handles the rest afterwards", async () => {

@@ -39,6 +39,17 @@ test("Names.register fails for the empty name and for an actor that is not there
   assertEquals(system.names.registered(), []);
 });
 
+test("Names.register takes no actor of another system in the same process", () => {
+  const [system, other] = [new ManualSystem(), new ManualSystem()];
+  const [one, stranger] = [system.puppet({ name: "it" }), other.puppet()];
+  assertThrows(() => system.names.register("there", stranger.pid), NoProcError);
+  assertThrows(() => other.names.register("it", one.pid), NoProcError);
+  stranger.self.register("it");
+  other.exit(stranger.pid, "kill");
+  assertEquals([system.names.whereis("it"), other.names.registered()], [one.pid, []]);
+  system.stop();
+});
+
 test("Names.unregister frees a name for another, and says whether somebody held it", () => {
   const system = new ManualSystem();
   const [one, two] = [system.puppet(), system.puppet()];

@@ -334,12 +334,12 @@ for (const waiting of [false, true]) {
 
   test(`a bounded mailbox that drops the newest keeps the oldest, ${when}`, async () => {
     const { got, told } = await overflow("dropNewest", waiting);
-    assertEquals([got, told], [[1, 2, 3, "EXIT", "DOWN"], [3, 3, 5]]);
+    assertEquals([got, told], [["EXIT", 1, 2, "DOWN"], [3, 3, 3, 4]]);
   });
 
   test(`a bounded mailbox that drops the oldest keeps the newest, ${when}`, async () => {
     const { got, told } = await overflow("dropOldest", waiting);
-    assertEquals([got, told], [[4, 5, "EXIT", "DOWN", 6], [3, 3, 5]]);
+    assertEquals([got, told], [["EXIT", 5, "DOWN", 6], [3, 3, 3, 4]]);
   });
 
   test(`a bounded mailbox that exits ends its actor at the first too many, ${when}`, async () => {
@@ -348,7 +348,7 @@ for (const waiting of [false, true]) {
   });
 }
 
-/** Sends 1 to 5, system messages and 6 to an actor that has room for 3. */
+/** Sends an Exit, 1 to 5, a Down and 6 to an actor that has room for 3. */
 async function overflow(policy: "dropNewest" | "dropOldest" | "exit", waiting: boolean) {
   const system = new ManualSystem();
   const told: number[] = [];
@@ -358,7 +358,7 @@ async function overflow(policy: "dropNewest" | "dropOldest" | "exit", waiting: b
     assert(dropped);
     told.push(length);
   });
-  system.events.on("exit", (event) => void (reason ??= event.reason));
+  system.events.on("exit", (event) => event.pid === pid && (reason = event.reason));
   const [linked, watched] = [system.puppet(), system.puppet()];
   const pid = system.startWith({ mailbox: { max: 3, policy } }, async (self) => {
     self.trapExit = true;
@@ -371,8 +371,8 @@ async function overflow(policy: "dropNewest" | "dropOldest" | "exit", waiting: b
     }
   });
   await system.settle();
-  for (let i = 1; i <= 5; i++) system.send(pid, i);
   linked.self.end("x");
+  for (let i = 1; i <= 5; i++) system.send(pid, i);
   watched.self.end("x");
   system.send(pid, 6);
   system.send(linked.pid, "go on");
@@ -394,6 +394,34 @@ test("a bounded mailbox stays bounded while its waiting actor has no turn", asyn
   system.clock.jump(10);
   for (let i = 0; i < 100; i++) system.send(pid, i);
   assertEquals(system.find(pid.id)!.length, 2);
+  system.stop();
+});
+
+test("a listener that is told of a full mailbox may end its actor", async () => {
+  const system = new ManualSystem();
+  const pid = system.startWith({ mailbox: { max: 1, policy: "dropOldest" } }, () => () => {});
+  const self = system.find(pid.id)!;
+  system.events.on("mailbox", () => system.exit(pid, "kill"));
+  for (let i = 0; i < 3; i++) system.send<unknown>(pid, i);
+  assertEquals([self.isAlive, self.length], [false, 0]);
+  await system.settle();
+});
+
+test("messages keep their order when some are handed over and some wait for a turn", async () => {
+  const system = new ManualSystem();
+  const got: unknown[] = [];
+  const receiver = system.start(async (self) => {
+    for await (const message of self) got.push(message);
+  });
+  const sender = system.start(() => () => system.send(receiver, "second"));
+  await system.settle();
+  // No credit: the sender's turn and the receiver's wait, in this order, for I/O.
+  system.scheduler.credit = 0;
+  system.clock.jump(10);
+  system.send<unknown>(sender, "go");
+  system.send(receiver, "first");
+  await system.settle();
+  assertEquals(got, ["first", "second"]);
   system.stop();
 });
 

@@ -66,6 +66,13 @@ test("a crash of a loop tells the message that it was at, and none when it was a
   await system.settle();
   const told = crashes.map(({ reason, message }) => [(reason as Error).message, message]);
   assertEquals(told, [["at it", 2], ["at none", undefined], ["at it", 2]]);
+  const aside = system.start(async (self: Self<number>) => {
+    await self.receive();
+    await Promise.race([self.receive(), Promise.reject(new Error("aside"))]);
+  });
+  system.send(aside, 5);
+  await system.settle();
+  assertEquals(crashes[3]!.message, undefined);
   const alone = crashText({ ...crashes[1]!, ancestors: [] }).split("\n");
   assert(alone.slice(1).every((line) => line.startsWith("    at ")), alone.join("\n"));
 });

@@ -1,8 +1,10 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
+import { fileURLToPath } from "node:url";
 import { ArgumentError } from "../../lib/actor/errors.ts";
 import { TIMER_MS_MAX } from "../../lib/actor/timer.ts";
 import { ManualSystem, withSystem } from "../kit/system.ts";
-import { test, until } from "../kit/test.ts";
+import { makeHost } from "../kit/host.ts";
+import { runtime, test, until } from "../kit/test.ts";
 
 test("sendAfter sends once, when its time has come", async () => {
   const system = new ManualSystem();
@@ -110,6 +112,18 @@ test("sendInterval takes whole milliseconds from 1, rounded up", async () => {
     assertEquals(got.length, times, `every ${ms} ms`);
     system.stop();
   }
+});
+
+test("sendInterval of a fraction keeps step with whole milliseconds, whatever it misses", async () => {
+  const system = new ManualSystem();
+  const at: number[] = [];
+  const pid = system.start(() => () => void at.push(system.clock.now()));
+  system.sendInterval<unknown>(pid, "tick", 2.5);
+  await system.advance(6);
+  system.clock.jump(8);
+  await system.advance(10);
+  assertEquals(at, [3, 6, 14, 15, 18, 21, 24]);
+  system.stop();
 });
 
 test("cancelTimer gives the milliseconds that were left, once", async () => {
@@ -220,6 +234,21 @@ test("100,000 timers are set, fired and cancelled in no time, with one timer of 
   assert(took < 5000, `${took} ms`);
   system.stop();
   assertEquals(system.wheel.size, 0);
+});
+
+test("no timer, call or receive keeps a program alive that has nothing else to do", async () => {
+  const file = fileURLToPath(new URL("./idle.ts", import.meta.url));
+  const child = makeHost().spawn({ runtime, file });
+  child.lines(() => {});
+  let ended: number | string | undefined;
+  child.ended.then((status) => ended = status);
+  try {
+    await until("the program ends by itself", () => ended !== undefined);
+    assertEquals(ended, 0);
+  } finally {
+    if (ended === undefined) child.signal("SIGKILL");
+    await child.ended;
+  }
 });
 
 test("timers fire on the machine's clock, not early, and stop leaves none", async () => {
