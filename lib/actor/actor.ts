@@ -160,7 +160,7 @@ export class Actor extends Cell implements Runnable, Self<unknown> {
     try {
       return match(message as never);
     } catch (error) {
-      this.#fail(error);
+      this.#fail(() => error);
       return false;
     }
   }
@@ -174,11 +174,11 @@ export class Actor extends Cell implements Runnable, Self<unknown> {
   }
 
   /** The pending `receive` rejects. */
-  #fail(error: unknown): void {
+  #fail(why: () => unknown): void {
     const resolve = this.#resolve;
     if (resolve === undefined) return;
     this.#endWait();
-    resolve(new Rejected(error));
+    resolve(new Rejected(why));
   }
 
   #endWait(): void {
@@ -291,7 +291,7 @@ export class Actor extends Cell implements Runnable, Self<unknown> {
       const taken = this.take(match);
       if (taken !== undefined) this.#hand(taken.message);
     } catch (error) {
-      this.#fail(error);
+      this.#fail(() => error);
     }
   }
 
@@ -438,7 +438,7 @@ export class Actor extends Cell implements Runnable, Self<unknown> {
     this.clear();
     const promise = this.#promise;
     if (promise !== undefined) {
-      this.#fail(new ActorExitError(this.pid as Pid, reason));
+      this.#fail(() => new ActorExitError(this.pid as Pid, reason));
       // Whether or not its body waits for that: an end is no unhandled rejection.
       promise.catch(ignore);
     }
@@ -464,17 +464,18 @@ export class Actor extends Cell implements Runnable, Self<unknown> {
 /**
  * What rejects a promise that is resolved with it, so that a promise's own `reject` need not be kept.
  * Not a rejected promise: a runtime keeps a list of those that nobody has handled yet, and a million
- * of them at once take for ever.
+ * of them at once take for ever. The error is made last, on a short stack: on a long one it is twice
+ * as dear, and whoever ends many actors would wait for it.
  */
 class Rejected {
-  readonly #error: unknown;
+  readonly #why: () => unknown;
 
-  constructor(error: unknown) {
-    this.#error = error;
+  constructor(why: () => unknown) {
+    this.#why = why;
   }
 
   then(_resolve: unknown, reject: (error: unknown) => void): void {
-    reject(this.#error);
+    reject(this.#why());
   }
 }
 
