@@ -19,7 +19,7 @@ export function timerMs(ms: number): number {
 
 /** Names a timer that was set; for `cancelTimer`. */
 export interface TimerRef {
-  /** Milliseconds until it fires, or `undefined` if it will not any more. */
+  /** Whole milliseconds until it fires, or `undefined` if it will not any more. */
   readonly left: number | undefined;
 }
 
@@ -52,7 +52,8 @@ export class SentTimer implements WheelTimer, TimerRef, Chained {
   }
 
   get left(): number | undefined {
-    return this.next === undefined ? undefined : Math.max(0, this.due - this.#host.now());
+    if (this.next === undefined) return undefined;
+    return Math.max(0, Math.floor(this.due - this.#host.now()));
   }
 
   fire(): void {

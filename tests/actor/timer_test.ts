@@ -143,6 +143,22 @@ test("cancelTimer gives the milliseconds that were left, once", async () => {
   system.stop();
 });
 
+test("cancelTimer gives whole milliseconds, never more than were set", async () => {
+  for (const start of [0, 0.2, 0.5, 0.999]) {
+    const system = new ManualSystem(start);
+    const { pid } = system.puppet();
+    const timers = [10, 10, 10].map((ms) => system.sendAfter(pid, "it", ms));
+    assertEquals(timers[0]!.left, 10);
+    system.clock.jump(0.5);
+    assert([9, 10].includes(system.cancelTimer(timers[0]!) as number));
+    await system.advance(8.5);
+    assert([0, 1].includes(system.cancelTimer(timers[1]!) as number));
+    system.clock.jump(5);
+    assertEquals(system.cancelTimer(timers[2]!), 0);
+    system.stop();
+  }
+});
+
 test("cancelTimer of the first, the middle and the last leaves the others of a target", async () => {
   for (const gone of [0, 1, 2]) {
     const system = new ManualSystem();

@@ -1,0 +1,150 @@
+/**
+ * The front door to actors: each of `Node`'s methods reaches what it promises.
+ */
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import {
+  type ActorExitError,
+  type Call,
+  CallExitError,
+  CallTimeoutError,
+  NameError,
+  Node,
+  NoProcError,
+  type Pid,
+  type Self,
+} from "../../mod.ts";
+import { test, until } from "../kit/test.ts";
+
+const start = (): Promise<Node> => Node.start({ cookie: "only for this test", logLevel: "silent" });
+
+test("Node spawns actors, sends to them, calls them and ends them", async () => {
+  await using node = await start();
+  const echo = node.spawn((_self: Self<Call<string, string>>, mark: string) => (call) => {
+    call.reply(call.request + mark);
+  }, "!");
+  const waiting = node.spawn(async (self) => {
+    for await (const _ of self);
+  });
+  assertEquals(node.actors(), [echo, waiting]);
+  assertEquals([String(echo), echo.node], ["<0.1>", node.name]);
+  assertEquals(await node.call(echo, "hello"), "hello!");
+  node.exit(waiting, "normal");
+  assertEquals(node.isAlive(waiting), true);
+  node.exit(waiting, "over");
+  assertEquals([node.isAlive(waiting), node.actors()], [false, [echo]]);
+  node.exit(echo, "kill");
+  await assertRejects(() => node.call(echo, "hello"), NoProcError);
+});
+
+test("Node tells callers in errors of their own why there is no answer", async () => {
+  await using node = await start();
+  const mute = node.spawn((_self: Self<Call<string, string>>) => () => {});
+  const mortal = node.spawn((_self: Self<Call<string, string>>) => () => {
+    throw new Error("no");
+  });
+  const late = await assertRejects(() => node.call(mute, "?", { timeout: 5 }), CallTimeoutError);
+  const dead = await assertRejects(() => node.call(mortal, "?"), CallExitError);
+  const none = await assertRejects(() => node.call("nobody", "?"), NoProcError);
+  assertEquals([late.code, dead.code, none.code], ["timeout", "exit", "noproc"]);
+  assertEquals((dead.reason as Error).message, "no");
+  const gone = await assertRejects(
+    () => node.call(mute, "?", { signal: AbortSignal.abort(new Error("given up")) }),
+    Error,
+  );
+  assertEquals(gone.message, "given up");
+});
+
+test("Node knows actors by name", async () => {
+  await using node = await start();
+  const got: unknown[] = [];
+  const keep = (_self: Self<number>) => (message: number) => void got.push(message);
+  const one = node.spawnWith({ name: "one" }, keep);
+  const two = node.spawn(keep);
+  node.register("two", two);
+  assertEquals([node.whereis("one"), node.whereis("two"), node.whereis("three")], [
+    one,
+    two,
+    undefined,
+  ]);
+  assertEquals(node.registered(), ["one", "two"]);
+  assertEquals(assertThrows(() => node.register("one", two), NameError).holder, one);
+  assertThrows(() => node.spawnWith({ name: "one" }, keep), NameError);
+  node.send("one", 1);
+  node.send("two", 2);
+  assertEquals([node.unregister("two"), node.unregister("two")], [true, false]);
+  const letters: unknown[] = [];
+  const stop = node.on("deadletter", ({ to, message }) => void letters.push([to, message]));
+  node.send("two", 3);
+  stop();
+  node.send("two", 4);
+  await until("both have come", () => got.length === 2);
+  assertEquals([got, letters], [[1, 2], [["two", 3]]]);
+});
+
+test("Node sends after a time, again and again, and not when that is cancelled", async () => {
+  await using node = await start();
+  const got: string[] = [];
+  const pid = node.spawn((_self: Self<string>) => (message) => void got.push(message));
+  const often = node.sendInterval(pid, "often", 1);
+  node.sendAfter(pid, "once", 1);
+  const never = node.sendAfter(pid, "never", 60_000);
+  const left = node.cancelTimer(never);
+  assert(typeof left === "number" && left > 50_000 && left <= 60_000, `${left}`);
+  await until(
+    "they come",
+    () => got.includes("once") && got.filter((m) => m === "often").length > 3,
+  );
+  assert(node.cancelTimer(often) !== false);
+  assertEquals([node.cancelTimer(often), node.cancelTimer(never)], [false, false]);
+  assertEquals(got.filter((message) => message !== "often"), ["once"]);
+});
+
+test("Node bounds a mailbox, and tells of what it drops, of spawn, exit and crash", async () => {
+  await using node = await start();
+  const told: string[] = [];
+  for (const name of ["spawn", "exit", "crash", "mailbox"] as const) {
+    node.on(name, (event: { pid: Pid }) => void told.push(`${name} ${event.pid}`));
+  }
+  const pid = node.spawnWith({ mailbox: { max: 1, policy: "dropNewest" } }, () => (message) => {
+    if (message === "crash") throw new Error("no");
+  });
+  node.send<unknown>(pid, "crash");
+  node.send<unknown>(pid, "dropped");
+  await until("it has ended", () => !node.isAlive(pid));
+  assertEquals(told, ["spawn <0.1>", "mailbox <0.1>", "crash <0.1>", "exit <0.1>"]);
+});
+
+test("two nodes in one process keep their actors, names and numbers apart", async () => {
+  await using a = await start();
+  await using b = await start();
+  const one = a.spawnWith({ name: "it" }, () => () => {});
+  const two = b.spawnWith({ name: "it" }, () => () => {});
+  assertEquals([a.actors(), b.actors(), String(one) === String(two)], [[one], [two], true]);
+  assertEquals([one.equals(two), one.key === two.key], [false, false]);
+  assertThrows(() => b.register("there", one), NoProcError);
+  await a.stop();
+  assertEquals([a.actors(), b.whereis("it")], [[], two]);
+});
+
+test("Node.stop ends actors that would go on, and a stopped node spawns none that lives", async () => {
+  const node = await start();
+  const seen: unknown[] = [];
+  node.spawn(async (self) => {
+    self.trapExit = true;
+    for (;;) {
+      try {
+        await self.receive({ timeout: 1 });
+      } catch (error) {
+        seen.push((error as ActorExitError).reason);
+        throw error;
+      }
+    }
+  });
+  await until("it runs", () => node.actors().length === 1);
+  await node.stop();
+  await node.stop();
+  const late = node.spawn(() => () => {});
+  assertEquals([node.actors(), node.isAlive(late)], [[], false]);
+  await until("it was told", () => seen.length > 0);
+  assertEquals(seen, ["shutdown"]);
+});
