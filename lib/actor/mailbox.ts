@@ -88,7 +88,8 @@ export class Mailbox {
 
   static #grow(mailbox: Mailbox): void {
     const old = mailbox.#items;
-    const grown = new Array(old.length === 0 ? FIRST_CAPACITY : old.length * 2).fill(undefined);
+    // Not filled: what is read was written before, and `fill` would take half the time of a send.
+    const grown = new Array<unknown>(old.length === 0 ? FIRST_CAPACITY : old.length * 2);
     for (let i = 0; i < mailbox.length; i++) {
       grown[i] = old[(mailbox.#head + i) & (old.length - 1)];
     }
