@@ -80,6 +80,11 @@ export interface Restarting {
   readonly next: string;
 }
 
+/** The children of a supervisor. */
+export interface Brood {
+  has(pid: Pid): boolean;
+}
+
 /** What a system tells. Nothing is made for an event that nobody listens to. */
 export interface SystemEvents {
   /** An actor was spawned. */
@@ -112,8 +117,8 @@ export class System implements ActorHome, TimerHost {
   readonly #random: Random;
   readonly #signals = new Signals();
   readonly #actors = new Table<Actor>();
-  /** Who supervises an actor. */
-  readonly #supervisors = new WeakMap<Pid, Pid>();
+  /** Which actors supervise, and whom. */
+  readonly #supervisors = new Map<Pid, Brood>();
   #lastId = 0;
   /** The one native timer, armed for what is due next in the wheel. */
   #alarm: Timer | undefined;
@@ -165,9 +170,10 @@ export class System implements ActorHome, TimerHost {
     });
   }
 
-  /** Notes that one actor supervises another: who tells of a crash then waits for what it tells. */
-  supervise(pid: Pid, supervisor: Pid): void {
-    this.#supervisors.set(pid, supervisor);
+  /** Notes that an actor supervises others: it will tell of their crashes too. */
+  supervises(supervisor: Pid, brood: Brood): void {
+    this.#supervisors.set(supervisor, brood);
+    this.whenEnded(supervisor).then(() => this.#supervisors.delete(supervisor));
   }
 
   /** Whether an actor of this node lives. */
@@ -392,8 +398,14 @@ export class System implements ActorHome, TimerHost {
     if (due < this.#alarmAt) this.#arm(due);
   };
 
+  /** A supervisor is linked with its children. */
+  #supervisorOf(pid: Pid, links: Set<Pid> | undefined): Pid | undefined {
+    if (links === undefined || this.#supervisors.size === 0) return undefined;
+    return [...links].find((other) => this.#supervisors.get(other)?.has(pid));
+  }
+
   #report(
-    { pid, body, ancestors }: Actor,
+    { pid, body, ancestors, links }: Actor,
     names: readonly string[] | undefined,
     reason: ExitReason,
     message: unknown,
@@ -405,7 +417,7 @@ export class System implements ActorHome, TimerHost {
       reason,
       message,
       ancestors,
-      supervisor: this.#supervisors.get(pid as Pid),
+      supervisor: this.#supervisorOf(pid as Pid, links),
     });
   }
 }

@@ -39,6 +39,7 @@ export class Nursery {
     this.system = systemOf(self.pid);
     this.#parent = parent;
     this.#restarts = restarts;
+    this.system.supervises(self.pid as Pid, this.#running);
   }
 
   /** The child that runs as this actor. */
@@ -98,7 +99,6 @@ export class Nursery {
     child.restarting = false;
     child.startedAt = system.now();
     this.#running.set(pid, child);
-    system.supervise(pid, self.pid as Pid);
   }
 
   /** A child that has started when its supervisor had gone. */

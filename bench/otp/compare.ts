@@ -1,0 +1,95 @@
+/**
+ * Measures restarts of ours beside Erlang's, in interleaved rounds, each in a process of its own, and
+ * prints the medians. `bench/RECORD.md` keeps what came of it.
+ *
+ *     deno run -A bench/otp/compare.ts        bun bench/otp/compare.ts
+ *
+ * A burst ends a hundred children at once, of a supervisor that remembers one burst: by `kill`, or by an
+ * error that each throws, whose stack then is a part of the report. Sustained is burst after burst, ten
+ * thousand restarts of killed children. From the end of the first until the last runs again, divided
+ * by how many there were: microseconds.
+ *
+ * @module
+ */
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import { fileURLToPath } from "node:url";
+import { median, report, seconds } from "../peers/measure.ts";
+import { Restarts } from "./restarts.ts";
+
+const CHILDREN = 100;
+const BURSTS = 9;
+const SUSTAINED = 100;
+const ROUNDS = 5;
+
+/** Ours, in this process. */
+async function ours(): Promise<void> {
+  for (const end of ["kill", "throw"] as const) {
+    const times: number[] = [];
+    // The first half is for the compiler.
+    for (let i = 0; i < 2 * BURSTS; i++) {
+      const restarts = await Restarts.start(CHILDREN, "service");
+      await restarts.burst(end);
+      const time = await seconds(() => restarts.burst(end));
+      if (i >= BURSTS) times.push(time);
+      restarts.stop();
+    }
+    report(end, median(times) * 1e6 / CHILDREN);
+  }
+  const restarts = await Restarts.start(CHILDREN, "service");
+  const sustained = await seconds(async () => {
+    for (let i = 0; i < SUSTAINED; i++) await restarts.burst("kill");
+  });
+  report("sustained", sustained * 1e6 / (CHILDREN * SUSTAINED));
+  restarts.stop();
+}
+
+/** What a program's lines say. */
+function figures(file: string, args: readonly string[]): Map<string, number> {
+  const lines = execFileSync(file, args, { encoding: "utf8" }).trim().split("\n");
+  return new Map(lines.map((line) => JSON.parse(line)).map(({ metric, value }) => [metric, value]));
+}
+
+function compare(): void {
+  const folder = mkdtempSync(join(tmpdir(), "firn-restart-"));
+  const here = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
+  const erl = process.env["ERL"] ?? "erl";
+  execFileSync(process.env["ERLC"] ?? "erlc", ["-o", folder, here("restart.erl")]);
+  const counts = [CHILDREN, BURSTS, SUSTAINED].map(String);
+  const own = [here("compare.ts"), "ours"];
+  const contenders: [string, string, string[]][] = [
+    ["Erlang", erl, [
+      ..."-noshell -noinput -start_epmd false -pa".split(" "),
+      folder,
+      ..."-s restart main -extra".split(" "),
+      ...counts,
+    ]],
+    ["Firn on Deno", process.env["DENO_BIN"] ?? "deno", ["run", "-A", ...own]],
+    ["Firn on Bun", process.env["BUN_BIN"] ?? "bun", own],
+  ];
+  const found = new Map(contenders.map(([name]) => [name, new Map<string, number[]>()]));
+  for (let round = 0; round < ROUNDS; round++) {
+    for (const [name, file, args] of contenders) {
+      for (const [metric, value] of figures(file, args)) {
+        const metrics = found.get(name)!;
+        metrics.set(metric, [...metrics.get(metric) ?? [], value]);
+      }
+    }
+  }
+  rmSync(folder, { recursive: true });
+  process.stdout.write(`µs a restart: median (least to most) of ${ROUNDS} rounds\n`);
+  for (const [name, metrics] of found) {
+    const columns = [...metrics].map(([metric, values]) =>
+      `${metric} ${median(values).toFixed(1)} (${Math.min(...values).toFixed(1)} to ${
+        Math.max(...values).toFixed(1)
+      })`.padEnd(36)
+    );
+    process.stdout.write(`${name.padEnd(14)} ${columns.join("")}\n`);
+  }
+}
+
+if (process.argv[2] === "ours") await ours();
+else compare();
