@@ -7,8 +7,10 @@
 
 const NONE: unknown[] = [];
 const FIRST_CAPACITY = 4;
+/** In few steps: each is a ring for the collector. */
+const GROWTH = 4;
 /** A ring that grew past this is given back when it is empty. */
-const KEPT_CAPACITY = 64;
+const KEPT_CAPACITY = 256;
 
 /** What a mailbox does when it is full. System messages are let in whatever the policy. */
 export type MailboxPolicy = "dropNewest" | "dropOldest" | "exit";
@@ -89,7 +91,7 @@ export class Mailbox {
   static #grow(mailbox: Mailbox): void {
     const old = mailbox.#items;
     // Not filled: what is read was written before, and `fill` would take half the time of a send.
-    const grown = new Array<unknown>(old.length === 0 ? FIRST_CAPACITY : old.length * 2);
+    const grown = new Array<unknown>(old.length === 0 ? FIRST_CAPACITY : old.length * GROWTH);
     for (let i = 0; i < mailbox.length; i++) {
       grown[i] = old[(mailbox.#head + i) & (old.length - 1)];
     }
