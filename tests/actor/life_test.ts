@@ -304,6 +304,36 @@ test("send to a dead actor, or to none, is a dead letter; what it held is not", 
   assertEquals(letters.length, 1);
 });
 
+test("whenEnded resolves with the reason of an end, and with noproc when there is nobody", async () => {
+  const system = new ManualSystem();
+  const { pid, self } = system.puppet();
+  const ends: unknown[] = [];
+  for (let i = 0; i < 2; i++) system.whenEnded(pid).then((reason) => ends.push(reason));
+  await system.settle();
+  assertEquals(ends, []);
+  system.exit(pid, "over");
+  system.whenEnded(pid).then((reason) => ends.push(reason));
+  await system.settle();
+  assertEquals([ends.toSorted(), self.chain], [["noproc", "over", "over"], undefined]);
+});
+
+test("ownedBy ends what is owned with its owner, and not the other way round", async () => {
+  const system = new ManualSystem();
+  const [owner, kept, lost] = [system.puppet(), system.puppet({ trap: true }), system.puppet()];
+  system.ownedBy(owner.pid, kept.pid);
+  system.ownedBy(owner.pid, lost.pid);
+  system.exit(lost.pid, "over");
+  await system.settle();
+  assertEquals(system.pids(), [owner.pid, kept.pid]);
+  system.exit(owner.pid, "over");
+  assertEquals(system.size, 0);
+  await system.settle();
+  assertEquals([owner.self.chain, kept.self.chain, kept.got], [undefined, undefined, []]);
+  const orphan = system.puppet();
+  system.ownedBy(owner.pid, orphan.pid);
+  assertEquals(system.size, 0);
+});
+
 test("stop ends every actor, those too that are spawned meanwhile, and lets none live after", async () => {
   const system = new ManualSystem();
   const reasons: unknown[] = [];
