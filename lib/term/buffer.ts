@@ -13,11 +13,11 @@
  * @module
  */
 
-/** The first memory of a buffer, in bytes. It doubles with every fresh one, up to the largest. */
+/** The first memory of a buffer, in bytes. Every fresh one is twice the last, up to the largest. */
 const CHUNK_BYTES_MIN = 4 * 1024;
 const CHUNK_BYTES_MAX = 64 * 1024;
 
-/** With less room than this, `take` begins fresh memory. */
+/** With less room than this, or than was just taken, `take` begins fresh memory. */
 const ROOM_BYTES_MIN = 512;
 
 /** Bytes in the making. */
@@ -32,11 +32,15 @@ export class TermBuffer {
   at = 0;
   /** Where the memory ends. */
   end: number;
+  /** How large fresh memory is. */
+  #chunk = CHUNK_BYTES_MIN;
+  /** The memory grew beyond that, for one piece. */
+  #grown = false;
 
-  constructor(capacity: number = CHUNK_BYTES_MIN) {
-    this.bytes = new Uint8Array(capacity);
+  constructor() {
+    this.bytes = new Uint8Array(CHUNK_BYTES_MIN);
     this.view = new DataView(this.bytes.buffer);
-    this.end = capacity;
+    this.end = CHUNK_BYTES_MIN;
   }
 
   /** Makes sure that `length` bytes can be written. Positions stay what they are. */
@@ -53,25 +57,36 @@ export class TermBuffer {
 
   /** What was written since the last time, as a view of memory that is not written again. */
   take(): Uint8Array<ArrayBuffer> {
-    const piece = new Uint8Array(this.bytes.buffer, this.start, this.at - this.start);
+    const length = this.at - this.start;
+    const piece = new Uint8Array(this.bytes.buffer, this.start, length);
     this.start = this.at;
-    if (this.end - this.at < ROOM_BYTES_MIN) {
-      this.#use(Math.min(CHUNK_BYTES_MAX, Math.max(CHUNK_BYTES_MIN, this.end * 2)));
-      this.start = 0;
-      this.at = 0;
-    }
+    if (this.#grown || this.end - this.at < Math.max(length, ROOM_BYTES_MIN)) this.#refresh();
     return piece;
   }
 
-  #grow(needed: number): void {
-    const old = this.bytes.subarray(this.start, this.at);
-    this.#use(Math.max(needed, this.end * 2));
-    this.bytes.set(old, this.start);
+  /** Forgets what was written since the last time, for an owner that has copied it. */
+  clear(): void {
+    this.at = this.start;
   }
 
-  #use(capacity: number): void {
-    this.bytes = new Uint8Array(capacity);
+  #refresh(): void {
+    this.#chunk = Math.min(CHUNK_BYTES_MAX, 2 * this.#chunk);
+    this.#use(this.#chunk);
+    this.#grown = false;
+    this.start = 0;
+    this.at = 0;
+  }
+
+  #grow(needed: number): void {
+    const written = this.bytes.subarray(this.start, this.at);
+    this.#use(this.start + 2 * (needed - this.start));
+    this.#grown = true;
+    this.bytes.set(written, this.start);
+  }
+
+  #use(length: number): void {
+    this.bytes = new Uint8Array(length);
     this.view = new DataView(this.bytes.buffer);
-    this.end = capacity;
+    this.end = length;
   }
 }

@@ -10,8 +10,8 @@
  *
  * What may travel: null, undefined, booleans, numbers, bigints, strings, dates, binary data, errors,
  * pids, references, and arrays, plain objects, maps and sets of these. Of an object its own
- * enumerable properties with string keys; getters are asked. Holes of arrays become undefined. What
- * occurs twice arrives as two.
+ * enumerable properties with string keys; getters are asked. Of an error its name, message, stack and
+ * cause. Holes of arrays become undefined. What occurs twice arrives as two.
  *
  * @module
  */
@@ -55,7 +55,7 @@ export class Encoder {
   /** The peer's shapes are not ours: the next term begins with the version. */
   #anew = true;
   /** Where the term goes that is being encoded. */
-  #out: TermBuffer = new TermBuffer(0);
+  #out!: TermBuffer;
   /** Where it begins there. */
   #start = 0;
   /** The key whose value is being written; the root's is the term's. */

@@ -346,3 +346,19 @@ test("TermBuffer hands out pieces that are not written again", () => {
   out.take();
   assert(out.bytes.length <= 2_000_000);
 });
+
+test("TermBuffer does not grow with the number of pieces", () => {
+  for (
+    const sizes of [[10], [700], [3000], [16_000], [50_000], [200_000], [10, 16_000], [7, 60_000]]
+  ) {
+    const out = new TermBuffer();
+    const encoder = new Encoder();
+    for (let i = 0; i < 500; i++) {
+      const size = sizes[i % sizes.length]!;
+      encoder.encode(new Uint8Array(size), out);
+      encoder.encode(i, out);
+      assertEquals(out.take().length, size + (i === 0 ? 6 : 5) + (i < 64 ? 1 : i < 256 ? 2 : 3));
+      assert(out.bytes.length <= 65_536, `${out.bytes.length} for ${sizes}`);
+    }
+  }
+});
