@@ -48,6 +48,7 @@ export type {
 export { Call, type CallOptions } from "./lib/actor/call.ts";
 export {
   ActorExitError,
+  ArgumentError,
   CallExitError,
   CallTimeoutError,
   NameError,

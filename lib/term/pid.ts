@@ -69,6 +69,11 @@ export class Pid<in Message = never> {
     const { node, creation, local } = this.home;
     return local ? `<0.${this.id}>` : `<${node} ${this.id}.${creation}>`;
   }
+
+  /** The same: JSON of a pid is for people. */
+  toJSON(): string {
+    return this.toString();
+  }
 }
 
 /** A reference that no other equals: names a monitor, a call, a timer. */
@@ -99,6 +104,11 @@ export class Ref {
   toString(): string {
     const { node, creation, local } = this.home;
     return local ? `#Ref<0.${this.id}>` : `#Ref<${node} ${this.id}.${creation}>`;
+  }
+
+  /** The same: JSON of a reference is for people. */
+  toJSON(): string {
+    return this.toString();
   }
 }
 

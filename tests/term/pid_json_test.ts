@@ -1,0 +1,14 @@
+import { assertEquals } from "@std/assert";
+import { Pid, Ref } from "../../lib/term/pid.ts";
+import { test } from "../kit/test.ts";
+
+const HOME = { node: "a@127.0.0.1:9000", creation: 3, local: true };
+const ABROAD = { ...HOME, local: false };
+
+test("Pid and Ref are their texts in JSON, and do not walk into the actor", () => {
+  const target: { self?: unknown } = {};
+  target.self = target;
+  const values = [new Pid(HOME, 42, target), new Pid(ABROAD, 42, undefined), new Ref(HOME, 7)];
+  const texts = ["<0.42>", "<a@127.0.0.1:9000 42.3>", "#Ref<0.7>"];
+  assertEquals(JSON.parse(JSON.stringify(values)), texts);
+});
