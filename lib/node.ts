@@ -92,7 +92,7 @@ export class Node {
    * Calls `listener` at each event, and gives back what stops that. Of the mesh: `"nodeup"`,
    * `"nodedown"` (with the reason: "closed", "timeout", "shutdown", "disconnected", "restarted" or
    * "protocol"), `"refused"` when somebody was not let in or did not let us in. Of the actors:
-   * `"spawn"`, `"exit"`, `"crash"`, `"deadletter"`, `"mailbox"`.
+   * `"spawn"`, `"exit"`, `"crash"`, `"restart"`, `"deadletter"`, `"mailbox"`.
    */
   on<Name extends keyof NodeEvents>(
     name: Name,

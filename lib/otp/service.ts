@@ -502,8 +502,6 @@ class Running<State> implements ServiceContext {
 
   /** A handler threw: who asked is told at once, and the actor ends with what was thrown. */
   #crashed(error: unknown): Promise<void> {
-    // `self.exit` in a handler throws, and the actor is dead already.
-    if (this.#isDead) throw error;
     const reason = error instanceof Error ? error : { thrown: error };
     this.call?.refuse(new CallExitError(this.self.pid as Pid, reason));
     const ending = this.#terminate(reason, () => {
@@ -512,7 +510,7 @@ class Running<State> implements ServiceContext {
     return ending as Promise<void>;
   }
 
-  /** Calls `terminate`, and then ends. */
+  /** Calls `terminate`, and then ends; not if it has ended, by a kill or by `self.exit`. */
   #terminate(reason: ExitReason, end: () => void): void | Promise<void> {
     const { terminate } = this.#definition;
     if (terminate === undefined || this.#isDead) return end();

@@ -207,6 +207,9 @@ test("decodeConfig: a config that is whole both ways is ambiguous, and each form
   const id = `\x7e\0${start}\x7d\0\0\0${inner}`;
   const bytes = legacy("worker1", id);
   assertEquals(decodeConfig(bytes), { ok: false, fault: "ambiguous", offset: 63 });
+  // It is told where the doubt begins, not where the next one does.
+  const longer = decodeConfig(legacy("worker1", id, "b"));
+  assertEquals(longer, { ok: false, fault: "ambiguous", offset: 63 });
   const readAs = (form: "plain" | "tailed") => {
     const decoded = decodeConfig(bytes, { form });
     return decoded.ok && decoded.config.children.map(({ id, target }) => [id, target]);

@@ -87,6 +87,31 @@ test("DynamicSupervisor.stop: tells all at once, and kills each when its time is
   ]);
 });
 
+test("DynamicSupervisor.stop: tells why a child ended that ended in the same moment", async () => {
+  const family = new Family();
+  const pool = await start(family);
+  const pid = await family.run(pool.startChild(family.child("a")));
+  const stopped = pool.stop();
+  family.system.exit(pid, "bad");
+  await family.run(stopped);
+  assertEquals(family.told.map(({ child, reason }) => [child, reason]), [["a", "bad"]]);
+});
+
+test("DynamicSupervisor: ends while a restart never settles, for the reason that it is told", async () => {
+  const family = new Family();
+  const pool = await start(family);
+  const child = family.child("a");
+  let starts = 0;
+  await family.run(pool.startChild({
+    start: (self) => starts++ === 0 ? child.start(self) : new Promise(() => {}),
+  }));
+  await family.end("a", BOOM);
+  const ended = family.system.whenEnded(pool.pid);
+  await family.run(pool.stop({ shutdown: "as told" }));
+  assertEquals(await ended, { shutdown: "as told" });
+  assertEquals(family.told.length, 1);
+});
+
 test("DynamicSupervisor: more restarts than its intensity end it and all its children", async () => {
   for (const crashes of [2, 3]) {
     const family = new Family();

@@ -165,6 +165,50 @@ test("service: continue runs after start and before any message, whatever it is 
   }
 });
 
+test("service: nothing runs of one that was killed during init, or in a handler", async () => {
+  const family = new Family();
+  const ran: string[] = [];
+  let release = (): void => {};
+  const held = (): Promise<void> => new Promise((resolve) => release = resolve);
+  const slow = service({
+    init: async (waits: boolean) => {
+      if (waits) await held();
+      return goOn(0);
+    },
+    continue: (state: number) => {
+      ran.push("continue");
+      return state;
+    },
+    cast: {
+      stop: async (state: number) => {
+        await held();
+        return stop("normal", state);
+      },
+      fail: async (): Promise<number> => {
+        await held();
+        throw BOOM;
+      },
+    },
+    terminate: () => void ran.push("terminate"),
+  });
+  slow.start(family.outside, true).catch(() => {});
+  await family.system.settle();
+  family.system.exit(family.system.pids()[0]!, "kill");
+  release();
+  await family.system.settle();
+  assertEquals(ran, []);
+  for (const name of ["stop", "fail"] as const) {
+    const pid = await family.run(slow.start(family.outside, false));
+    assertEquals(ran.splice(0), ["continue"]);
+    slow.cast(pid)[name]();
+    await family.system.settle();
+    family.system.exit(pid, "kill");
+    release();
+    await family.system.settle();
+    assertEquals(ran, []);
+  }
+});
+
 test("service: continue that throws is a crash, not a failed start", async () => {
   for (const late of [false, true]) {
     const family = new Family();
@@ -246,6 +290,8 @@ test("service: a reply may come later, from any handler, and of many in any orde
         return waiting.slice(0, -1);
       },
       turnAway(waiting: Call[]) {
+        // The call that was handled last is not this one's.
+        assertEquals(this.call, undefined);
         waiting.at(-1)!.refuse(BOOM);
         return waiting.slice(0, -1);
       },
@@ -385,6 +431,38 @@ test("service: without terminate it ends with those it is linked with, without a
   assertEquals(family.system.isAlive(pid), false);
 });
 
+test("service: with terminate it outlives those it is linked with that end in order", async () => {
+  const family = new Family();
+  const seen: unknown[] = [];
+  const clean = service({
+    init: () => 0,
+    info: (state: number, message) => {
+      seen.push(message);
+      return state;
+    },
+    terminate: () => {},
+  });
+  const pid = await family.run(clean.start(family.outside));
+  const other = family.system.puppet();
+  other.self.link(pid);
+  other.self.end("normal");
+  await family.system.settle();
+  assertEquals([family.system.isAlive(pid), seen.length], [true, 0]);
+  family.system.stop();
+});
+
+test("service: trapExit obeys the node", async () => {
+  for (const reason of ["normal", "shutdown", "bad"]) {
+    const family = new Family();
+    const trapping = service({ init: () => 0, trapExit: true, info: (state: number) => state });
+    const pid = await family.run(trapping.start(family.outside));
+    const ended = family.system.whenEnded(pid);
+    family.system.exit(pid, reason);
+    assertEquals(await family.run(ended), reason);
+    assertEquals(family.crashes, []);
+  }
+});
+
 test("service: trapExit gives info the ends of others, but not that of its parent", async () => {
   const family = new Family();
   const seen: unknown[] = [];
@@ -508,6 +586,7 @@ test("service: idle comes when no message was handled for so long, and again, an
     await family.system.advance(99);
     touch();
     await family.system.settle();
+    assertEquals(family.system.wheel.size, 1);
   }
   assertEquals(idles, 0);
   // Looking at it is not using it.

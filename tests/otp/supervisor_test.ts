@@ -136,20 +136,23 @@ test("Supervisor: a child that is not linked with it could not be started, and i
 });
 
 test("Supervisor: a child that has ended before its start function is done is an end like any other", async () => {
-  const family = new Family();
-  let starts = 0;
-  const start = async (self: Self): Promise<Pid<never>> => {
-    const pid = self.spawnLink(async (_self: Self) => {});
-    if (++starts < 3) await family.system.whenEnded(pid);
-    else return family.child("a").start(self) as Pid<never>;
-    return pid;
-  };
-  const tree = await family.supervise({ children: [{ id: "a", start }] });
-  await family.system.settle();
-  assertEquals(starts, 3);
-  const [a] = await family.run(tree.whichChildren());
-  assertEquals(a!.pid, family.pids.get("a"));
-  family.system.stop();
+  for (const linked of [true, false]) {
+    const family = new Family();
+    let starts = 0;
+    const start = async (self: Self): Promise<Pid<never>> => {
+      if (++starts === 3) return family.child("a").start(self) as Pid<never>;
+      const body = async (_self: Self): Promise<void> => {};
+      const pid = linked ? self.spawnLink(body) : self.spawn(body);
+      await family.system.whenEnded(pid);
+      return pid;
+    };
+    const tree = await family.supervise({ children: [{ id: "a", start }] });
+    await family.system.settle();
+    assertEquals(starts, 3);
+    const [a] = await family.run(tree.whichChildren());
+    assertEquals(a!.pid, family.pids.get("a"));
+    family.system.stop();
+  }
 });
 
 test("Supervisor: ends while a start function never settles, when its parent or the node says so", async () => {
@@ -188,8 +191,12 @@ test("Supervisor: ends while a restart never settles, and while a started child 
       await family.run(tree.stop());
       await refused;
     }
-    await family.run(tree.stop());
+    const ended = family.system.whenEnded(tree.pid);
+    await family.run(tree.stop({ shutdown: "as told" }));
+    if (hangs === "restart") assertEquals(await ended, { shutdown: "as told" });
     assertEquals(family.system.size, 0);
+    // The start that was given up is no end of a child.
+    assertEquals(family.told.length, hangs === "restart" ? 1 : 0);
   }
 });
 
@@ -212,6 +219,25 @@ test("Supervisor: a child that has started too late for it is ended", async () =
     assertEquals(family.system.isAlive(late.pid), false);
     await assertRejects(() => starting, ActorExitError);
   }
+});
+
+test("Supervisor: a child that has started in the moment of the order to end is ended", async () => {
+  const family = new Family();
+  const { start, give } = held();
+  const starting = Supervisor.start(family.outside, {
+    children: [{ id: "a", start: () => start }],
+  });
+  starting.catch(() => {});
+  await family.system.settle();
+  const [supervisor] = family.system.pids();
+  const late = family.system.puppet();
+  // Both wait in the mailbox until I/O has had its turn.
+  family.system.clock.jump(10);
+  family.system.scheduler.credit = 0;
+  family.system.exit(supervisor!, "shutdown");
+  give(late.pid);
+  await family.system.settle();
+  assertEquals(family.system.size, 0);
 });
 
 test("Supervisor: a killed one leaves no orphan, however deep", async () => {
@@ -329,6 +355,26 @@ test("Supervisor: a restart that fails counts, is tried again after other messag
   }
 });
 
+test("Supervisor: answers between one failed restart and the next", async () => {
+  const family = new Family();
+  const child = family.child("a");
+  let starts = 0;
+  const start = (self: Self) => {
+    if (starts++ > 0 && starts < 10) throw BOOM;
+    return child.start(self);
+  };
+  const tree = await family.supervise({ intensity: Infinity, children: [{ id: "a", start }] });
+  family.endNow("a", BOOM);
+  const states: unknown[] = [];
+  const ask = async (): Promise<void> => {
+    while (starts < 10) states.push((await tree.whichChildren())[0]!.pid);
+  };
+  await family.run(ask());
+  assertEquals(states.includes("restarting"), true);
+  assertEquals(family.runs("a"), true);
+  family.system.stop();
+});
+
 test("Supervisor: a restart that fails under one_for_all and rest_for_one begins with all again", async () => {
   for (
     const [strategy, retry] of [
@@ -375,6 +421,7 @@ test("Supervisor: children that crash together restart once each, or once for al
     assertEquals(family.told.at(-1)!.restarts, restarts);
     // Nobody's crash goes untold because a sibling's was handled first.
     assertEquals(family.told.map(({ child }) => child).sort(), ["a", "b", "c"]);
+    assertEquals(family.told.map(({ reason }) => reason), [BOOM, BOOM, BOOM]);
     family.system.stop();
   }
 });
@@ -525,6 +572,26 @@ test("Supervisor: siblings that share a fate end at once, and start when the pau
   assertEquals(family.news(), ["start a", "start b", "start c", "start d"]);
   await family.system.advance(10_000);
   assertEquals(family.news(), []);
+  family.system.stop();
+});
+
+test("Supervisor: the crash of one without a pause waits for the pause of those that start with it", async () => {
+  const family = new Family();
+  await family.supervise({
+    strategy: "rest_for_one",
+    children: [
+      family.child("a"),
+      family.child("b", { backoff: { base: 1000, jitter: 0 } }),
+    ],
+  });
+  await family.end("b", BOOM);
+  family.news();
+  await family.system.advance(400);
+  await family.end("a", BOOM);
+  await family.system.advance(598);
+  assertEquals(family.news(), ["end a boom"]);
+  await family.system.advance(3);
+  assertEquals(family.news(), ["start a", "start b"]);
   family.system.stop();
 });
 
