@@ -22,7 +22,7 @@ const NACT = "nact@7.6.2";
 const NACT_RUNS: readonly Run[] = ["send", "pingpong", "call", "spawn", "idle"];
 
 /** Runs that ask the same of Erlang as another, because it has one shape of process only. */
-const OURS_ONLY: readonly Run[] = ["send-async", "spawn-async", "idle-async"];
+const OURS_ONLY: readonly Run[] = ["send-burst", "send-async", "spawn-async", "idle-async"];
 
 /** What one run of one contender gave. */
 export type Figures = ReadonlyMap<string, number>;

@@ -17,7 +17,10 @@ interface Increment {
   readonly by: number;
 }
 
-/** Messages that the producer sends in one turn. */
+/** Messages that a producer sends in a turn, when it is not to run away from who takes them. */
+const PACED = 50;
+
+/** And when it is: the mailbox grows to millions, as it does in Erlang's run. */
 const BURST = 1000;
 
 const IDLE = 1_000_000;
@@ -26,13 +29,13 @@ const TIMERS = 100_000;
 
 const node = await Node.start({ cookie: "the benches' own", logLevel: "silent" });
 
-/** An actor that sends n messages to another, a burst a turn. */
-function produce(sink: Pid<Increment>, n: number): void {
+/** An actor that sends n messages to another, so many a turn. */
+function produce(sink: Pid<Increment>, n: number, burst: number): void {
   const producer = node.spawn((self: Self<"go on">) => {
     let left = n;
     return () => {
-      for (let i = 0; i < BURST; i++) self.send(sink, { type: "inc", by: 1 });
-      left -= BURST;
+      for (let i = 0; i < burst; i++) self.send(sink, { type: "inc", by: 1 });
+      left -= burst;
       if (left > 0) self.send(self.pid, "go on");
       else node.exit(self.pid, "kill");
     };
@@ -40,7 +43,7 @@ function produce(sink: Pid<Increment>, n: number): void {
   node.send(producer, "go on");
 }
 
-function send(n: number): Promise<void> {
+function send(n: number, burst: number): Promise<void> {
   const { done, give } = signal();
   const sink = node.spawn((self: Self<Increment>) => {
     let left = n;
@@ -51,7 +54,7 @@ function send(n: number): Promise<void> {
       node.exit(self.pid, "kill");
     };
   });
-  produce(sink, n);
+  produce(sink, n, burst);
   return done;
 }
 
@@ -61,7 +64,7 @@ function sendAsync(n: number): Promise<void> {
     for (let left = n; left > 0;) left -= (await self.receive()).by;
     give();
   });
-  produce(sink, n);
+  produce(sink, n, PACED);
   return done;
 }
 
@@ -197,7 +200,8 @@ async function fairness(): Promise<void> {
 }
 
 await runNamed({
-  send: () => reportRate("send", 3_000_000, send),
+  send: () => reportRate("send", 3_000_000, (n) => send(n, PACED)),
+  "send-burst": () => reportRate("send-burst", 3_000_000, (n) => send(n, BURST)),
   "send-async": () => reportRate("send-async", 2_000_000, sendAsync),
   pingpong: () => reportRate("pingpong", 2_000_000, pingPong),
   call: () => reportRate("call", 500_000, call),

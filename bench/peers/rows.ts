@@ -7,6 +7,7 @@
 /** The runs of a program, in the order in which they are made. A run gives one figure or several. */
 export const RUNS = [
   "send",
+  "send-burst",
   "send-async",
   "pingpong",
   "call",
@@ -55,6 +56,14 @@ export type Unit = keyof typeof UNITS;
 /** The table. */
 export const ROWS: readonly Row[] = [
   { metric: "send", title: "send, to a handler", run: "send", unit: "M/s", times: 4 },
+  {
+    metric: "send-burst",
+    peer: "send",
+    title: "… that has no time for all",
+    run: "send-burst",
+    unit: "M/s",
+    times: 4,
+  },
   {
     metric: "send-async",
     peer: "send",

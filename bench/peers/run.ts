@@ -9,9 +9,10 @@
  *
  * @module
  */
-import { availableParallelism, cpus, loadavg } from "node:os";
+import { availableParallelism, cpus } from "node:os";
 import process from "node:process";
 import { parseArgs } from "@std/cli/parse-args";
+import { calm } from "./calm.ts";
 import { type Contender, measure, prepare } from "./contenders.ts";
 import { table } from "./report.ts";
 import { type Run, RUNS } from "./rows.ts";
@@ -24,6 +25,8 @@ Usage: deno task bench:peers [options]
   --only <runs>      some runs only, by name, with commas between:
                      ${RUNS.slice(0, 7).join(" ")}
                      ${RUNS.slice(7).join(" ")}
+  --calm <seconds>   before each run, wait so long at the most for a machine that
+                     has nothing else to do (default 0)
   --json             print every figure as a line of JSON before the table
   --help             show this
 
@@ -37,11 +40,18 @@ function fail(words: string): never {
   process.exit(1);
 }
 
-function readOptions(): { rounds: number; runs: readonly Run[]; json: boolean } {
+interface Options {
+  readonly rounds: number;
+  readonly runs: readonly Run[];
+  readonly calmSeconds: number;
+  readonly json: boolean;
+}
+
+function readOptions(): Options {
   const options = parseArgs(process.argv.slice(2), {
-    string: ["rounds", "only"],
+    string: ["rounds", "only", "calm"],
     boolean: ["json", "help"],
-    default: { rounds: "5", only: RUNS.join(",") },
+    default: { rounds: "5", only: RUNS.join(","), calm: "0" },
     unknown: (arg) => fail(`no such option: ${arg} (--help shows them)`),
   });
   if (options.help) {
@@ -50,19 +60,26 @@ function readOptions(): { rounds: number; runs: readonly Run[]; json: boolean } 
   }
   const rounds = /^\d{1,3}$/.test(options.rounds) ? Number(options.rounds) : 0;
   if (rounds < 1) fail(`--rounds is ${JSON.stringify(options.rounds)}: use 1 to 999`);
+  const calmSeconds = /^\d{1,4}$/.test(options.calm) ? Number(options.calm) : NaN;
+  if (Number.isNaN(calmSeconds)) fail(`--calm is ${JSON.stringify(options.calm)}: use 0 to 9999`);
   const wanted = options.only.split(",");
   const stranger = wanted.find((name) => !(RUNS as readonly string[]).includes(name));
   if (stranger !== undefined) {
     fail(`--only has ${JSON.stringify(stranger)}: use ${RUNS.join(", ")}`);
   }
-  return { rounds, runs: RUNS.filter((run) => wanted.includes(run)), json: options.json };
+  return {
+    rounds,
+    runs: RUNS.filter((run) => wanted.includes(run)),
+    calmSeconds,
+    json: options.json,
+  };
 }
 
 /** Figures of a contender by metric, one of each round. */
 export type Results = Map<Contender, Map<string, number[]>>;
 
 async function main(): Promise<void> {
-  const { rounds, runs, json } = readOptions();
+  const { rounds, runs, calmSeconds, json } = readOptions();
   const field = prepare();
   process.on("SIGINT", () => {
     field.clear();
@@ -75,9 +92,11 @@ async function main(): Promise<void> {
   try {
     for (let round = 1; round <= rounds; round++) {
       for (const run of runs) {
-        say(`round ${round} of ${rounds}: ${run} (load ${loadavg()[0]!.toFixed(1)})`);
+        say(`round ${round} of ${rounds}: ${run}`);
         for (const contender of field.contenders) {
           if (contender.command(run) === undefined) continue;
+          const busy = await calm(calmSeconds);
+          if (busy > 0.1) say(`  ${contender.name}: ${(busy * 100).toFixed(0)} % used by others`);
           const figures = await measure(contender, run);
           if (typeof figures === "string") {
             say(`  ${contender.name} failed: ${figures}`);
