@@ -6,6 +6,7 @@
 import type { ActorFunction, SpawnOptions } from "./actor/self.ts";
 import type { Call, CallOptions } from "./actor/call.ts";
 import type { ExitReason } from "./term/exit.ts";
+import type { ActorName } from "./actor/remote.ts";
 import type { TimerRef } from "./actor/timer.ts";
 import { normalName } from "./dist/name.ts";
 import type { NodeEvents, NodeOptions, Parts } from "./start.ts";
@@ -153,7 +154,7 @@ export class Node {
    * nobody is told as "deadletter". Inside a node messages are passed by reference, so do not change
    * what you sent.
    */
-  send<M>(to: Pid<M> | string, message: M): void {
+  send<M>(to: Pid<M> | ActorName | string, message: M): void {
     this.#parts.system.sendTo(to, message);
   }
 
@@ -164,7 +165,11 @@ export class Node {
    * @throws {NoProcError} `code` "noproc": there is no such actor.
    * @throws {CallExitError} `code` "exit": it ended before it answered; `reason` says why.
    */
-  call<Q, R>(to: Pid<Call<Q, R>> | string, request: Q, options?: CallOptions): Promise<R> {
+  call<Q, R>(
+    to: Pid<Call<Q, R>> | ActorName | string,
+    request: Q,
+    options?: CallOptions,
+  ): Promise<R> {
     return this.#parts.system.call(to, request, options);
   }
 

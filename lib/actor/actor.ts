@@ -15,8 +15,10 @@ import { type Home, Pid, type Ref } from "../term/pid.ts";
 import type { Call, CallOptions } from "./call.ts";
 import { Cell } from "./cell.ts";
 import { ActorExitError } from "./errors.ts";
+import { downMessage, exitMessage } from "./exit.ts";
 import type { ExitReason } from "../term/exit.ts";
 import type { Names } from "./names.ts";
+import type { ActorName } from "./remote.ts";
 import type { Runnable, Scheduler } from "./scheduler.ts";
 import type { ActorFunction, MessageHandler, ReceiveOptions, Self, SpawnOptions } from "./self.ts";
 import { timerMs } from "./timer.ts";
@@ -41,9 +43,9 @@ export interface ActorHome {
     body: ActorFunction<M, A>,
     args: A,
   ): Pid<M>;
-  send<M>(to: Pid<M>, message: M): void;
+  sendTo<M>(to: Pid<M> | ActorName | string, message: M): void;
   call<Q, R>(
-    to: Pid<Call<Q, R>>,
+    to: Pid<Call<Q, R>> | ActorName | string,
     request: Q,
     options: CallOptions | undefined,
     caller: Cell,
@@ -51,7 +53,7 @@ export interface ActorHome {
   exit(to: Pid<never>, reason: ExitReason, from?: Pid): void;
   link(actor: Cell, pid: Pid<never>): void;
   unlink(actor: Cell, pid: Pid<never>): void;
-  monitor(actor: Cell, pid: Pid<never>): Ref;
+  monitor(actor: Cell, to: Pid<never> | ActorName | string): Ref;
   demonitor(actor: Cell, ref: Ref, flush: boolean): boolean;
 }
 
@@ -354,9 +356,9 @@ export class Actor extends Cell implements Runnable, Self<unknown> {
     this.trapping = trap;
   }
 
-  send<M>(to: Pid<M>, message: M): void {
+  send<M>(to: Pid<M> | ActorName | string, message: M): void {
     this.#alive();
-    this.system.send(to, message);
+    this.system.sendTo(to, message);
   }
 
   link(pid: Pid<never>): void {
@@ -369,9 +371,9 @@ export class Actor extends Cell implements Runnable, Self<unknown> {
     this.system.unlink(this, pid);
   }
 
-  monitor(pid: Pid<never>): Ref {
+  monitor(to: Pid<never> | ActorName | string): Ref {
     this.#alive();
-    return this.system.monitor(this, pid);
+    return this.system.monitor(this, to);
   }
 
   demonitor(ref: Ref, options: { flush?: boolean } = {}): boolean {
@@ -388,7 +390,11 @@ export class Actor extends Cell implements Runnable, Self<unknown> {
     throw new ActorExitError(this.pid as Pid, args[0]);
   }
 
-  call<Q, R>(to: Pid<Call<Q, R>>, request: Q, options?: CallOptions): Promise<R> {
+  call<Q, R>(
+    to: Pid<Call<Q, R>> | ActorName | string,
+    request: Q,
+    options?: CallOptions,
+  ): Promise<R> {
     this.#alive();
     return this.system.call(to, request, options, this);
   }
@@ -417,6 +423,24 @@ export class Actor extends Cell implements Runnable, Self<unknown> {
   /** True until it has ended. */
   get isAlive(): boolean {
     return this.#state !== DEAD;
+  }
+
+  /** An actor that it is linked with has ended. */
+  linkBroke(from: Pid, reason: ExitReason): void {
+    if (this.#state === DEAD) return;
+    if (this.trapping) this.deliver(exitMessage(from, reason));
+    else if (reason !== "normal" || from === this.pid) this.#end(reason, undefined);
+  }
+
+  /** Somebody has called `exit(pid, reason)`. */
+  exitSignal(from: Pid, reason: ExitReason): void {
+    if (reason === "kill") this.#end("killed", undefined);
+    else this.linkBroke(from, reason);
+  }
+
+  /** An actor that it monitors has ended. */
+  down(ref: Ref, pid: Pid, reason: ExitReason): void {
+    this.deliver(downMessage(ref, pid, reason));
   }
 
   /** Ends it, by a signal or in good order. */

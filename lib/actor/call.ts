@@ -12,7 +12,13 @@
  */
 import type { Pid } from "../term/pid.ts";
 import { type Cell, type Chained, hang, unhang } from "./cell.ts";
-import { ActorExitError, CallExitError, CallTimeoutError } from "./errors.ts";
+import {
+  ActorExitError,
+  CallExitError,
+  CallTimeoutError,
+  NoConnectionError,
+  NoProcError,
+} from "./errors.ts";
 import type { ExitReason } from "../term/exit.ts";
 import type { Wheel, WheelTimer } from "./wheel.ts";
 
@@ -52,6 +58,7 @@ export class PendingCall<Request = unknown, Reply = unknown> extends Call<Reques
   #resolve: ((reply: Reply) => void) | undefined;
   readonly #reject: (error: unknown) => void;
   #unlisten: (() => void) | undefined = undefined;
+  #over: (() => void) | undefined = undefined;
   #asking: Asking | undefined = undefined;
 
   constructor(
@@ -87,12 +94,25 @@ export class PendingCall<Request = unknown, Reply = unknown> extends Call<Reques
 
   /** The time is over. */
   fire(): void {
-    this.refuse(new CallTimeoutError(this.#actor.pid as Pid, this.#ms));
+    this.refuse(new CallTimeoutError(this.#actor.label, this.#ms));
   }
 
-  /** The actor that was to answer has ended. */
+  /** The actor that was to answer has ended; its cell, if it is of another node, with the session. */
   drop(reason: ExitReason): void {
-    this.refuse(new CallExitError(this.#actor.pid as Pid, reason));
+    const { label, pid } = this.#actor;
+    const lost = reason === "noconnection" && !pid.home.local;
+    this.refuse(lost ? new NoConnectionError(label) : new CallExitError(label, reason));
+  }
+
+  /** Its node has answered for the actor: that it has ended, or is none. */
+  ended(reason: ExitReason): void {
+    const { label } = this.#actor;
+    this.refuse(reason === "noproc" ? new NoProcError(label) : new CallExitError(label, reason));
+  }
+
+  /** The request has travelled: this is told when it is answered or given up. */
+  whenOver(over: () => void): void {
+    this.#over = over;
   }
 
   /** The caller listens to a signal; this stops it. */
@@ -110,6 +130,7 @@ export class PendingCall<Request = unknown, Reply = unknown> extends Call<Reques
     this.#wheel.remove(this);
     this.#unlisten?.();
     this.#asking?.done();
+    this.#over?.();
     unhang(this, this.#actor);
   }
 }

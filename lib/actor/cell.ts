@@ -15,7 +15,7 @@ import { Mailbox, type MailboxPolicy } from "./mailbox.ts";
 export interface Monitor {
   readonly ref: Ref;
   readonly watcher: Cell;
-  readonly target: Pid;
+  readonly target: Cell;
 }
 
 /** Something that hangs on an actor, in a chain whose first the actor holds. */
@@ -45,7 +45,7 @@ class Extras {
   abort: AbortController | undefined = undefined;
 }
 
-/** An actor, as far as those who serve it are concerned. */
+/** An actor, as far as those who serve it are concerned: one of this node, or of another. */
 export abstract class Cell extends Mailbox {
   abstract readonly pid: Pid<unknown>;
   #extras: Extras | undefined = undefined;
@@ -131,12 +131,36 @@ export abstract class Cell extends Mailbox {
     (this.#extras ??= new Extras()).abort = abort;
   }
 
+  /** What it is called in the message of an error. */
+  get label(): string {
+    return this.pid.toString();
+  }
+
   /** True until it has ended. */
   abstract get isAlive(): boolean;
   /** Takes a message. */
   abstract deliver(message: unknown): void;
+  /** An actor that it is linked with has ended. */
+  abstract linkBroke(from: Pid, reason: ExitReason): void;
+  /** Somebody has called `exit(pid, reason)`. */
+  abstract exitSignal(from: Pid, reason: ExitReason): void;
+  /** An actor that it monitors has ended. */
+  abstract down(ref: Ref, pid: Pid, reason: ExitReason): void;
   /** Ends it; once. */
   abstract end(reason: ExitReason): void;
+
+  // What follows concerns those of other nodes, which are to be told.
+
+  /** An actor has linked itself with it. */
+  linked(_actor: Cell): void {}
+  /** An actor has taken that back. */
+  unlinked(_actor: Cell): void {}
+  /** An actor monitors it. */
+  watched(_monitor: Monitor): void {}
+  /** An actor has taken that back, or has ended. */
+  unwatched(_monitor: Monitor): void {}
+  /** Something that was kept on it has gone. */
+  released(): void {}
 }
 
 /** The cell behind a pid, while the actor lives on this node. */
@@ -160,6 +184,7 @@ export function unhang(link: Chained, cell: Cell): void {
   else if (cell.chain === link) cell.chain = following;
   link.following = undefined;
   link.preceding = undefined;
+  if (cell.chain === undefined) cell.released();
 }
 
 /** Drops all that hangs on an actor that has ended. */

@@ -22,7 +22,7 @@ export class CallTimeoutError extends Error {
   /** Stable code: `"timeout"`. */
   readonly code = "timeout";
   /** For the runtime. */
-  constructor(pid: Pid, ms: number) {
+  constructor(pid: Pid | string, ms: number) {
     super(`no answer from ${pid} in ${ms} ms`);
   }
 }
@@ -39,6 +39,18 @@ export class NoProcError extends Error {
   }
 }
 
+/** There is no session with the node of an actor, or it was lost before the answer. */
+export class NoConnectionError extends Error {
+  /** Tells the class of the error. */
+  override readonly name = "NoConnectionError";
+  /** Stable code: `"noconnection"`. */
+  readonly code = "noconnection";
+  /** For the runtime. */
+  constructor(target: Pid<never> | string) {
+    super(`no connection to the node of ${target}`);
+  }
+}
+
 /** The actor that was called ended before it answered; `reason` says why. */
 export class CallExitError extends Error {
   /** Tells the class of the error. */
@@ -48,7 +60,7 @@ export class CallExitError extends Error {
   /** Why it ended. */
   readonly reason: ExitReason;
   /** For the runtime. */
-  constructor(pid: Pid, reason: ExitReason) {
+  constructor(pid: Pid | string, reason: ExitReason) {
     super(`${pid} ended before it answered: ${describe(reason)}`);
     this.reason = reason;
   }

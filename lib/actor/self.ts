@@ -7,6 +7,7 @@ import type { Pid, Ref } from "../term/pid.ts";
 import type { Call, CallOptions } from "./call.ts";
 import type { MailboxPolicy } from "./mailbox.ts";
 import type { Down, Exit } from "./exit.ts";
+import type { ActorName } from "./remote.ts";
 import type { ExitReason } from "../term/exit.ts";
 
 export type { MailboxPolicy };
@@ -57,18 +58,22 @@ export interface Self<Message = unknown> extends AsyncIterable<Message> {
   receive(options: ReceiveOptions<Message> & { timeout: number }): Promise<Message | undefined>;
   /** The next message that matches. */
   receive(options: ReceiveOptions<Message>): Promise<Message>;
-  /** Sends; to nobody if there is no such actor. */
-  send<M>(to: Pid<M>, message: M): void;
+  /** Sends, by pid or by name, here or on another node; to nobody if there is no such actor. */
+  send<M>(to: Pid<M> | ActorName | string, message: M): void;
   /** Each of the two ends when the other does, unless it traps exits. */
   link(pid: Pid<never>): void;
   /** Takes a link away, at both ends. */
   unlink(pid: Pid<never>): void;
   /** A `Down` message will come when that actor ends, or now if it has. */
-  monitor(pid: Pid<never>): Ref;
+  monitor(to: Pid<never> | ActorName | string): Ref;
   /** Takes a monitor away; `flush` also takes its `Down` out of the mailbox. */
   demonitor(ref: Ref, options?: { flush?: boolean }): boolean;
   /** Asks another actor, and gives its answer. Rejects as `Node.call` does. */
-  call<Q, R>(to: Pid<Call<Q, R>>, request: Q, options?: CallOptions): Promise<R>;
+  call<Q, R>(
+    to: Pid<Call<Q, R>> | ActorName | string,
+    request: Q,
+    options?: CallOptions,
+  ): Promise<R>;
   /** Ends this actor. */
   exit(reason: ExitReason): never;
   /** Sends an exit signal to another: `"kill"` cannot be trapped. */

@@ -13,15 +13,19 @@
  * A link whose other end ended with the reason "kill" is no `exit(pid, "kill")`: it can be trapped.
  * To link with an actor that is not there is a signal "noproc"; to monitor it, a `Down` "noproc".
  *
+ * An actor of another node is a cell too, a `Distant`, as long as links or monitors keep it here. So
+ * the rules are these for it as well; its cell tells its node, and ends "noconnection" with the session.
+ *
  * Ends spread over links in a queue, not by recursion: a chain of a million linked actors is a loop.
  *
  * @module
  */
 import { Ring } from "../base/ring.ts";
-import { type Pid, Ref } from "../term/pid.ts";
-import { type Cell, cellOf } from "./cell.ts";
-import { Down, downMessage, exitMessage } from "./exit.ts";
 import type { ExitReason } from "../term/exit.ts";
+import { type Pid, Ref } from "../term/pid.ts";
+import { type Cell, cellOf, type Monitor } from "./cell.ts";
+import { Down } from "./exit.ts";
+import type { Remote } from "./remote.ts";
 
 interface Signal {
   readonly to: Cell;
@@ -29,96 +33,150 @@ interface Signal {
   readonly reason: ExitReason;
 }
 
-/** Carries signals within one system. */
+/** Carries signals from and to the actors of one system. */
 export class Signals {
+  /** How other nodes are reached. */
+  remote: Remote | undefined = undefined;
   readonly #waiting = new Ring<Signal>(16);
   #carrying = false;
   #lastRef = 0;
 
+  /** Who is behind a pid, or why nobody is. */
+  who(pid: Pid<never>): Cell | "noproc" | "noconnection" {
+    const cell = cellOf(pid);
+    if (cell !== undefined) return cell;
+    if (pid.home.local || this.remote === undefined) return "noproc";
+    const line = this.remote.lineOf(pid.home);
+    return typeof line === "string" ? line : line.distant(pid.id);
+  }
+
+  /** A reference that no other equals. */
+  ref(actor: Cell): Ref {
+    return new Ref(actor.pid.home, ++this.#lastRef);
+  }
+
   /** Links two actors; again is the same as once, and to itself is nothing. */
   link(actor: Cell, pid: Pid<never>): void {
-    const other = cellOf(pid);
-    if (other === actor || actor.links?.has(pid)) return;
-    if (other === undefined) return this.exit(actor, pid, "noproc");
-    (actor.links ??= new Set()).add(pid);
-    (other.links ??= new Set()).add(actor.pid as Pid);
+    const other = this.who(pid);
+    if (typeof other === "string") return actor.linkBroke(pid, other);
+    if (other === actor || actor.links?.has(other.pid as Pid)) return other.released();
+    tie(actor, other);
+    other.linked(actor);
   }
 
   unlink(actor: Cell, pid: Pid<never>): void {
-    if (!actor.links?.delete(pid)) return;
-    cellOf(pid)?.links?.delete(actor.pid as Pid);
+    if (actor.links === undefined) return;
+    const other = this.who(pid);
+    // One that has just ended may be about to tell of it.
+    if (typeof other === "string") return void actor.links.delete(pid);
+    if (untie(actor, other)) other.unlinked(actor);
+    other.released();
   }
 
-  monitor(actor: Cell, pid: Pid<never>): Ref {
-    const ref = new Ref(actor.pid.home, ++this.#lastRef);
-    const other = cellOf(pid);
-    if (other === undefined) actor.deliver(downMessage(ref, pid, "noproc"));
-    else {
-      const monitor = { ref, watcher: actor, target: pid };
-      (actor.monitors ??= new Map()).set(ref.id, monitor);
-      (other.watchers ??= new Set()).add(monitor);
-    }
-    return ref;
+  /** Monitors whoever a pid names. */
+  monitor(actor: Cell, pid: Pid<never>, ref: Ref): void {
+    const other = this.who(pid);
+    if (typeof other === "string") actor.down(ref, pid, other);
+    else this.monitorCell(actor, other, ref);
+  }
+
+  monitorCell(watcher: Cell, target: Cell, ref: Ref): void {
+    const monitor = { ref, watcher, target };
+    watch(monitor);
+    target.watched(monitor);
   }
 
   /** Whether there was such a monitor. */
   demonitor(actor: Cell, ref: Ref, flush: boolean): boolean {
     const monitor = actor.monitors?.get(ref.id);
     if (monitor?.ref.equals(ref)) {
-      actor.monitors!.delete(ref.id);
-      cellOf(monitor.target)?.watchers?.delete(monitor);
+      unwatch(monitor);
+      monitor.target.unwatched(monitor);
+      monitor.target.released();
       return true;
     }
     if (flush) actor.discard((message) => message instanceof Down && message.ref.equals(ref));
     return false;
   }
 
-  /** `exit(pid, reason)`. */
-  exit(to: Cell, from: Pid, reason: ExitReason): void {
-    if (reason === "kill") return to.end("killed");
-    this.#signal(to, from, reason);
-  }
-
   /** Tells everybody who is linked with an actor or monitors it that it has ended. */
   ended(actor: Cell, reason: ExitReason): void {
-    const { links, watchers, monitors } = actor;
-    const from = actor.pid as Pid;
-    if (links !== undefined) {
-      actor.links = undefined;
-      for (const pid of links) {
-        const other = cellOf(pid);
-        // A listener that was told of this end may have unlinked already.
-        if (other?.links?.delete(from)) this.#waiting.push({ to: other, from, reason });
-      }
-    }
-    if (watchers !== undefined) {
-      actor.watchers = undefined;
-      for (const { ref, watcher } of watchers) {
-        if (!watcher.monitors?.delete(ref.id) || !watcher.isAlive) continue;
-        watcher.deliver(downMessage(ref, from, reason));
-      }
-    }
+    this.endLinks(actor, reason);
+    this.endWatchers(actor, reason);
+    const { monitors } = actor;
     if (monitors !== undefined) {
       actor.monitors = undefined;
       for (const monitor of monitors.values()) {
-        cellOf(monitor.target)?.watchers?.delete(monitor);
+        monitor.target.watchers?.delete(monitor);
+        monitor.target.unwatched(monitor);
+        monitor.target.released();
       }
     }
     this.#carry();
+  }
+
+  /** The sessions with these actors are lost: the links of all, and then the monitors. */
+  lost(actors: readonly Cell[]): void {
+    for (const actor of actors) this.endLinks(actor, "noconnection");
+    this.#carry();
+    for (const actor of actors) this.endWatchers(actor, "noconnection");
+  }
+
+  endLinks(actor: Cell, reason: ExitReason): void {
+    const { links } = actor;
+    if (links === undefined) return;
+    actor.links = undefined;
+    const from = actor.pid as Pid;
+    for (const pid of links) {
+      const other = cellOf(pid);
+      // A listener that was told of this end may have unlinked already.
+      if (other?.links?.delete(from)) this.#waiting.push({ to: other, from, reason });
+    }
+  }
+
+  endWatchers(actor: Cell, reason: ExitReason): void {
+    const { watchers } = actor;
+    if (watchers === undefined) return;
+    actor.watchers = undefined;
+    for (const { ref, watcher } of watchers) {
+      if (!watcher.monitors?.delete(ref.id) || !watcher.isAlive) continue;
+      watcher.down(ref, actor.pid as Pid, reason);
+      watcher.released();
+    }
   }
 
   #carry(): void {
     if (this.#carrying) return;
     this.#carrying = true;
     for (let signal = this.#waiting.shift(); signal; signal = this.#waiting.shift()) {
-      this.#signal(signal.to, signal.from, signal.reason);
+      signal.to.linkBroke(signal.from, signal.reason);
+      signal.to.released();
     }
     this.#carrying = false;
   }
+}
 
-  #signal(to: Cell, from: Pid, reason: ExitReason): void {
-    if (!to.isAlive) return;
-    if (to.trapping) to.deliver(exitMessage(from, reason));
-    else if (reason !== "normal" || from === to.pid) to.end(reason);
-  }
+/** Links two, at both ends. */
+export function tie(one: Cell, other: Cell): void {
+  (one.links ??= new Set()).add(other.pid as Pid);
+  (other.links ??= new Set()).add(one.pid as Pid);
+}
+
+/** Takes a link away, at both ends. Whether there was one. */
+export function untie(one: Cell, other: Cell): boolean {
+  if (!one.links?.delete(other.pid as Pid)) return false;
+  other.links?.delete(one.pid as Pid);
+  return true;
+}
+
+/** Notes a monitor, at both ends. */
+export function watch(monitor: Monitor): void {
+  (monitor.watcher.monitors ??= new Map()).set(monitor.ref.id, monitor);
+  (monitor.target.watchers ??= new Set()).add(monitor);
+}
+
+/** Takes a monitor away, at both ends. */
+export function unwatch(monitor: Monitor): void {
+  monitor.watcher.monitors?.delete(monitor.ref.id);
+  monitor.target.watchers?.delete(monitor);
 }

@@ -12,10 +12,12 @@ import { Actor, type ActorCrash, type ActorHome } from "./actor.ts";
 import { Call, CALL_TIMEOUT_MS, type CallOptions, PendingCall } from "./call.ts";
 import { type Cell, cellOf, type Chained, dropChain, hang, unhang } from "./cell.ts";
 import { describe } from "./describe.ts";
-import { ArgumentError, NoProcError } from "./errors.ts";
+import { ArgumentError, NoConnectionError, NoProcError } from "./errors.ts";
 import { isSystemMessage, reasonText } from "./exit.ts";
 import { type ExitReason, isNormal } from "../term/exit.ts";
 import { Names } from "./names.ts";
+import { Outsider } from "./outsider.ts";
+import type { ActorName } from "./remote.ts";
 import { Scheduler } from "./scheduler.ts";
 import type { ActorFunction, SpawnOptions } from "./self.ts";
 import { Signals } from "./signals.ts";
@@ -35,11 +37,6 @@ export interface SystemHost {
   readonly random: Random;
   /** Calls the task when sockets and timers have had a turn. */
   yieldToIo(task: () => void): void;
-}
-
-/** How messages leave this node: filled above. */
-export interface Remote {
-  send(to: Pid<never>, message: unknown): void;
 }
 
 /**
@@ -95,8 +92,12 @@ export interface SystemEvents {
   crash: Crash;
   /** A supervisor's child has ended in disorder, or is started again, or could not be. */
   restart: Restarting;
-  /** A message to an actor that is not there. */
-  deadletter: { readonly to: Pid<never> | string; readonly message: unknown };
+  /** A message to an actor that is not there, or, with `error`, one that cannot travel to its node. */
+  deadletter: {
+    readonly to: Pid<never> | ActorName | string;
+    readonly message: unknown;
+    readonly error?: Error | undefined;
+  };
   /** A mailbox has grown past the mark, or, being bounded, has dropped a message. */
   mailbox: { readonly pid: Pid; readonly length: number; readonly dropped: boolean };
 }
@@ -106,16 +107,18 @@ export class System implements ActorHome, TimerHost {
   readonly home: Home;
   /** Stands for what is no actor: `<0.0>`. */
   readonly pid: Pid;
+  /** The same, as a cell. */
+  readonly outsider: Outsider;
   readonly scheduler: Scheduler;
   readonly wheel: Wheel;
   readonly names: Names;
   readonly events: Emitter<SystemEvents>;
   /** From this length on a mailbox asks before it takes a message. */
   readonly mark: number = MAILBOX_MARK;
-  remote: Remote | undefined = undefined;
   readonly #clock: Clock;
   readonly #random: Random;
-  readonly #signals = new Signals();
+  /** What carries signals between actors. */
+  readonly signals: Signals = new Signals();
   readonly #actors = new Table<Actor>();
   /** Which actors supervise, and whom. */
   readonly #supervisors = new Map<Pid, Brood>();
@@ -129,6 +132,7 @@ export class System implements ActorHome, TimerHost {
     this.events = events;
     this.home = { ...home, system: this };
     this.pid = new Pid(this.home, 0, undefined);
+    this.outsider = new Outsider(this.pid);
     this.names = new Names(this.home);
     this.#clock = host.clock;
     this.#random = host.random;
@@ -149,14 +153,20 @@ export class System implements ActorHome, TimerHost {
   /** Resolves with the reason when an actor has ended; at once, with "noproc", if there is none. */
   whenEnded(pid: Pid<never>): Promise<ExitReason> {
     const cell = cellOf(pid);
-    if (cell === undefined) return Promise.resolve("noproc");
-    return new Promise((ended) => hang(new Waiting(ended), cell));
+    if (cell instanceof Actor) return new Promise((ended) => hang(new Waiting(ended), cell));
+    if (pid.home.local) return Promise.resolve("noproc");
+    return new Promise((ended) => {
+      const { outsider } = this;
+      const ref = this.signals.ref(outsider);
+      outsider.expect(ref, ended);
+      this.signals.monitor(outsider, pid, ref);
+    });
   }
 
   /** Ends one actor when another has ended, but not the other way round. */
   ownedBy(owner: Pid<never>, pid: Pid<never>): void {
     const cell = cellOf(owner);
-    if (cell === undefined) return this.exit(pid, "kill");
+    if (!(cell instanceof Actor)) return this.exit(pid, "kill");
     const owned = new Waiting(() => this.exit(pid, "kill"));
     hang(owned, cell);
     this.whenEnded(pid).then(() => unhang(owned, cell));
@@ -178,7 +188,7 @@ export class System implements ActorHome, TimerHost {
 
   /** Whether an actor of this node lives. */
   isAlive(pid: Pid<never>): boolean {
-    return pid.target !== undefined;
+    return pid.home.local && pid.target !== undefined;
   }
 
   /** The actor with a local id. */
@@ -205,7 +215,7 @@ export class System implements ActorHome, TimerHost {
     );
     if (options !== undefined) this.#apply(actor, options);
     this.#actors.add(id, actor);
-    if (options?.link && parent !== undefined) this.#signals.link(parent, actor.pid as Pid);
+    if (options?.link && parent !== undefined) this.signals.link(parent, actor.pid as Pid);
     if (this.events.has("spawn")) this.events.emit("spawn", { pid: actor.pid as Pid });
     this.scheduler.ready(actor);
     return actor.pid as Pid<M>;
@@ -218,27 +228,28 @@ export class System implements ActorHome, TimerHost {
     else this.#elsewhere(to, message);
   }
 
-  /** Sends to a pid or to who is registered under a name. */
-  sendTo<M>(to: Pid<M> | string, message: M): void {
-    const pid = typeof to === "string" ? this.names.whereis(to) as Pid<M> | undefined : to;
-    if (pid !== undefined) this.send(pid, message);
-    else if (this.events.has("deadletter")) {
-      this.events.emit("deadletter", { to: to as string, message });
-    }
+  /** Sends to a pid, or to who is registered under a name, here or on another node. */
+  sendTo<M>(to: Pid<M> | ActorName | string, message: M): void {
+    if (to instanceof Pid) return this.send(to, message);
+    const cell = this.#named(to);
+    if (typeof cell !== "string") cell.deliver(message);
+    else this.#dead(to, message);
   }
 
   /** Asks, and gives the answer. */
   call<Q, R>(
-    to: Pid<Call<Q, R>> | string,
+    to: Pid<Call<Q, R>> | ActorName | string,
     request: Q,
     options?: CallOptions,
     caller?: Cell,
   ): Promise<R> {
     const { timeout = CALL_TIMEOUT_MS, signal } = options ?? NO_OPTIONS;
-    const pid = typeof to === "string" ? this.names.whereis(to) : to;
-    const actor = pid && cellOf(pid);
-    if (actor === undefined) return Promise.reject(new NoProcError(to));
-    if (signal?.aborted) return Promise.reject(signal.reason);
+    const actor = to instanceof Pid ? cellOf(to) ?? this.signals.who(to) : this.#named(to);
+    if (typeof actor === "string") return Promise.reject(noCall(to, actor));
+    if (signal?.aborted) {
+      actor.released();
+      return Promise.reject(signal.reason);
+    }
     let call: PendingCall<Q, R>;
     const promise = new Promise<R>((resolve, reject) => {
       const ms = timeout === Infinity ? Infinity : timerMs(timeout);
@@ -258,24 +269,33 @@ export class System implements ActorHome, TimerHost {
 
   /** Sends an exit signal. `from` is who is named in it: outside of actors, the system itself. */
   exit(to: Pid<never>, reason: ExitReason, from: Pid = this.pid): void {
-    const actor = cellOf(to);
-    if (actor !== undefined) this.#signals.exit(actor, from, reason);
+    const actor = this.signals.who(to);
+    if (typeof actor === "string") return;
+    actor.exitSignal(from, reason);
+    actor.released();
   }
 
   link(actor: Cell, pid: Pid<never>): void {
-    this.#signals.link(actor, pid);
+    this.signals.link(actor, pid);
   }
 
   unlink(actor: Cell, pid: Pid<never>): void {
-    this.#signals.unlink(actor, pid);
+    this.signals.unlink(actor, pid);
   }
 
-  monitor(actor: Cell, pid: Pid<never>): Ref {
-    return this.#signals.monitor(actor, pid);
+  monitor(actor: Cell, to: Pid<never> | ActorName | string): Ref {
+    const ref = this.signals.ref(actor);
+    if (to instanceof Pid) this.signals.monitor(actor, to, ref);
+    else {
+      const cell = this.#named(to);
+      if (typeof cell === "string") actor.down(ref, this.#nobody(to), cell);
+      else this.signals.monitorCell(actor, cell, ref);
+    }
+    return ref;
   }
 
   demonitor(actor: Cell, ref: Ref, flush: boolean): boolean {
-    return this.#signals.demonitor(actor, ref, flush);
+    return this.signals.demonitor(actor, ref, flush);
   }
 
   /** Sends a message after a time; an actor that is not there gets none. */
@@ -324,7 +344,7 @@ export class System implements ActorHome, TimerHost {
     // Told before those who are linked with it end, so that causes come before effects.
     if (this.events.has("exit")) this.events.emit("exit", { pid, reason });
     if (actor.chain !== undefined) dropChain(actor, reason);
-    this.#signals.ended(actor, reason);
+    this.signals.ended(actor, reason);
   }
 
   /** Whether a message may be put into a mailbox that has reached its watermark. */
@@ -372,8 +392,8 @@ export class System implements ActorHome, TimerHost {
   }
 
   #sendLater<M>(to: Pid<M>, message: M, ms: number, everyMs: number | undefined): TimerRef {
-    const actor = cellOf(to);
-    if (actor === undefined) return SPENT;
+    const actor = this.signals.who(to);
+    if (typeof actor === "string") return SPENT;
     const wait = timerMs(ms);
     const timer = new SentTimer(this, actor, message, everyMs);
     this.setTimer(timer, wait);
@@ -381,8 +401,31 @@ export class System implements ActorHome, TimerHost {
   }
 
   #elsewhere(to: Pid<never>, message: unknown): void {
-    if (!to.home.local && this.remote !== undefined) this.remote.send(to, message);
-    else if (this.events.has("deadletter")) this.events.emit("deadletter", { to, message });
+    const { remote } = this.signals;
+    if (to.home.local || remote === undefined) return this.#dead(to, message);
+    const line = remote.lineOf(to.home);
+    if (typeof line === "string") this.#dead(to, message);
+    else line.send(to.id, message);
+  }
+
+  #dead(to: Pid<never> | ActorName | string, message: unknown): void {
+    if (this.events.has("deadletter")) this.events.emit("deadletter", { to, message });
+  }
+
+  /** Who is registered under a name, or why nobody is to be found. */
+  #named(to: ActorName | string): Cell | "noproc" | "noconnection" {
+    const name = typeof to === "string" ? to : to.name;
+    if (typeof to === "string" || to.node === this.home.node) {
+      const pid = this.names.whereis(name);
+      return (pid && cellOf(pid)) ?? "noproc";
+    }
+    return this.signals.remote?.lineTo(to.node)?.named(name) ?? "noconnection";
+  }
+
+  /** Stands for whoever has a name that nobody has. */
+  #nobody(to: ActorName | string): Pid {
+    if (typeof to === "string" || to.node === this.home.node) return this.pid;
+    return new Pid({ node: to.node, creation: 0, local: false, system: this }, 0, undefined);
   }
 
   #arm(due: number): void {
@@ -455,6 +498,12 @@ export function systemOf(pid: Pid<never>): System {
   const { system } = pid.home;
   assert(system instanceof System, "a pid that no system holds");
   return system;
+}
+
+/** Why a call could not be begun. */
+function noCall(to: Pid<never> | ActorName | string, why: "noproc" | "noconnection"): Error {
+  const whom = to instanceof Pid || typeof to === "string" ? `${to}` : `${to.name} on ${to.node}`;
+  return why === "noproc" ? new NoProcError(whom) : new NoConnectionError(whom);
 }
 
 const NONE: readonly Pid[] = [];

@@ -140,8 +140,8 @@ for (const reason of REASONS) {
 
 /** How an actor comes to its end, and the reason that others are told. */
 const DEATHS: readonly [string, (target: Puppet, other: Puppet) => void, ExitReason][] = [
-  ["returns", (target) => void target.self.system.send(target.pid, "return"), "normal"],
-  ["throws an Error", (target) => target.self.system.send(target.pid, crash), crash],
+  ["returns", (target) => void target.self.system.sendTo(target.pid, "return"), "normal"],
+  ["throws an Error", (target) => target.self.system.sendTo(target.pid, crash), crash],
   ["is killed", (target, other) => other.self.exit(target.pid, "kill"), "killed"],
   ["gets a signal", (target, other) => other.self.exit(target.pid, "so"), "so"],
   ["leaves with kill", (target) => leave(target, "kill"), "kill"],
