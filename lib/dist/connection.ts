@@ -13,6 +13,7 @@ import type { Clock } from "../base/clock.ts";
 import { encodeFrame, FRAME_BYTES_MAX, type FrameReader, type FrameSink } from "./frame.ts";
 import type { Met } from "./handshake.ts";
 import { decodeGoodbye, encodeGoodbye, type GoodbyeReason, TAG } from "./message.ts";
+import { Outbox } from "./outbox.ts";
 
 /** Bytes of a ping. */
 const PING_BYTES = 8;
@@ -42,6 +43,13 @@ export interface SessionLimits extends HeartbeatLimits {
   readonly queueBytesMax: number;
 }
 
+/** What a session takes from outside. */
+export interface SessionHost {
+  readonly clock: Clock;
+  /** Runs a task at the end of this turn. */
+  atFlush(task: () => void): void;
+}
+
 /** Who takes what comes over a session. */
 export interface SessionHandler {
   /** A frame that is not the session's own business. A returned text is the rule that it broke. */
@@ -62,8 +70,8 @@ export class Connection implements FrameSink {
   readonly met: Met;
   /** Whether this side dialled. */
   readonly dialled: boolean;
-  /** Data frames that were dropped because the queue was full. */
-  dropped = 0;
+  /** What is to be sent. */
+  readonly outbox: Outbox;
   readonly #stream: Stream;
   readonly #handler: SessionHandler;
   readonly #limits: SessionLimits;
@@ -81,7 +89,7 @@ export class Connection implements FrameSink {
     handler: SessionHandler,
     limits: SessionLimits,
     tickMs: number,
-    clock: Clock,
+    host: SessionHost,
   ) {
     this.met = met;
     this.dialled = dialled;
@@ -89,8 +97,9 @@ export class Connection implements FrameSink {
     this.#reader = opened.reader;
     this.#handler = handler;
     this.#limits = limits;
-    this.#clock = clock;
-    this.#heartbeat = new Heartbeat(limits, tickMs, clock.now());
+    this.#clock = host.clock;
+    this.outbox = new Outbox(opened.stream, limits.queueBytesMax, (task) => host.atFlush(task));
+    this.#heartbeat = new Heartbeat(limits, tickMs, host.clock.now());
     this.#reader.limit = FRAME_BYTES_MAX;
     this.#stream.handler = {
       data: (bytes) => this.#data(bytes),
@@ -107,22 +116,22 @@ export class Connection implements FrameSink {
 
   /** Bytes that wait to be sent. */
   get unsent(): number {
-    return this.#stream.unsent;
+    return this.outbox.unsent;
+  }
+
+  /** Data frames that were dropped because too much was waiting. */
+  get dropped(): number {
+    return this.outbox.dropped;
   }
 
   /** Sends a frame that must not be lost as long as the session lives. */
   sendControl(frame: Uint8Array): void {
-    this.#stream.write(frame);
+    this.outbox.control(frame);
   }
 
   /** Sends a frame unless too much is waiting. False: it was dropped. */
   sendData(frame: Uint8Array): boolean {
-    if (this.#stream.unsent + frame.length > this.#limits.queueBytesMax) {
-      this.dropped++;
-      return false;
-    }
-    this.#stream.write(frame);
-    return true;
+    return this.outbox.data(frame);
   }
 
   /** Pings or gives up, as time goes by. */

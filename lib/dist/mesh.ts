@@ -489,11 +489,10 @@ export class Mesh implements Inbound, SessionHandler {
   }
 
   #up(met: Met, dialled: boolean, opened: Opened): Connection {
-    const { clock } = this.#host;
     const { limits } = this.#options;
-    const session = new Connection(met, dialled, opened, this, limits, this.#tickMs, clock);
+    const session = new Connection(met, dialled, opened, this, limits, this.#tickMs, this.#host);
     this.#sessions.set(met.name, session);
-    this.#peers.up(met.name, met.session, met.creation, clock.now());
+    this.#peers.up(met.name, met.session, met.creation, this.#host.clock.now());
     this.#failing.delete(met.name);
     this.#log.info(`${met.name} is up`);
     const others = this.peers().filter((name) => name !== met.name);

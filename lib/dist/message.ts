@@ -9,15 +9,37 @@
  * | 0x04 | ACK                   | u16 count, count × text16 exposed                            | acceptor |        |
  * | 0x05 | REJECT                | u8 reason, text16 words                                      | either, in place of an answer | |
  * | 0x12 | PEER_LIST             | u16 count, count × text16 name                               | either, when a session is up | |
+ * | 0x10 | SEND                  | u64 to, term                                                 | either | |
+ * | 0x11 | SEND_NAMED            | text16 name, term                                            | either | |
+ * | 0x13 | LINK                  | u64 from, u64 to                                             | either | EXIT if there is no such actor |
+ * | 0x14 | UNLINK                | u64 from, u64 to                                             | either | UNLINKED |
+ * | 0x15 | EXIT                  | u64 from, u64 to, reason: a linked actor has ended           | either | |
+ * | 0x16 | MONITOR               | u64 from, u64 to, u64 ref                                    | either | DOWN if there is no such actor |
+ * | 0x17 | DEMONITOR             | u64 from, u64 to, u64 ref                                    | either | |
+ * | 0x18 | DOWN                  | u64 ended, u64 to, u64 ref, reason                           | either | |
+ * | 0x19 | SPAWN                 | u64 request, u64 from, u8 flags, text16 function, u64 ref, arguments: a term | either | SPAWNED |
+ * | 0x1A | SPAWNED               | u64 request, u8 status, u64 id, reason                       | either | |
  * | 0x1E | ROOM_BROADCAST        | text16 room, u32 length, message in UTF-8                    | where it was said | |
  * | 0x1F | ROOM_BROADCAST_BINARY | text16 room, u32 length, message                             | where it was said | |
  * | 0x20 | GOODBYE               | u8 reason                                                    | who ends the session | |
+ * | 0x21 | EXIT_SIGNAL           | u64 from, u64 to, reason: `exit(pid, reason)`                | either | |
+ * | 0x22 | UNLINKED              | u64 from, u64 to                                             | who was sent an UNLINK | |
+ * | 0x23 | CALL                  | u64 request, u64 to, term                                    | either | ANSWER |
+ * | 0x24 | CALL_NAMED            | u64 request, text16 name, term                               | either | ANSWER |
+ * | 0x25 | ANSWER                | u64 request, u8 status, term or reason                       | who was called | |
+ * | 0x26 | CALL_OVER             | u64 request: nobody waits for its answer any more            | who called | |
+ * | 0x27 | MONITOR_NAMED         | u64 from, text16 name, u64 ref                               | either | DOWN if there is no such actor |
+ * | 0x28 | HOME                  | u16 index, u32 creation, text16 name: what an index in a pid means | either, before its first use | |
+ * | 0x29 | EXPOSED               | u8 what, u16 count, count × text16 function                  | when it changes | |
+ * | 0x2A | BULK                  | u32 number, u32 length, the beginning of a large frame: tag and body | either | |
+ * | 0x2B | FRAGMENT              | u32 number, more of it                                       | who sent BULK | |
  * | 0xF0 | PING                  | 8 bytes                                                      | either, after silence | PONG |
  * | 0xF1 | PONG                  | the same 8 bytes                                             | who was asked | |
  *
  * `text16` is a u16 length and UTF-8. Readers ignore what follows the fields they know, so a later
- * version can add some; after the handshake unknown tags are skipped. 0x10, 0x11, 0x13 to 0x1D are
- * kept for actors.
+ * version can add some; after the handshake unknown tags are skipped. 0x1B to 0x1D are kept for
+ * global names. A u64 that names an actor is a pid as `term/pid` draws it; a ref and a request are
+ * numbers of who made them. Terms and reasons fill the rest of the body.
  *
  * @module
  */
@@ -32,9 +54,30 @@ export const TAG = {
   ACK: 0x04,
   REJECT: 0x05,
   PEER_LIST: 0x12,
+  SEND: 0x10,
+  SEND_NAMED: 0x11,
+  LINK: 0x13,
+  UNLINK: 0x14,
+  EXIT: 0x15,
+  MONITOR: 0x16,
+  DEMONITOR: 0x17,
+  DOWN: 0x18,
+  SPAWN: 0x19,
+  SPAWNED: 0x1a,
   ROOM_BROADCAST: 0x1e,
   ROOM_BROADCAST_BINARY: 0x1f,
   GOODBYE: 0x20,
+  EXIT_SIGNAL: 0x21,
+  UNLINKED: 0x22,
+  CALL: 0x23,
+  CALL_NAMED: 0x24,
+  ANSWER: 0x25,
+  CALL_OVER: 0x26,
+  MONITOR_NAMED: 0x27,
+  HOME: 0x28,
+  EXPOSED: 0x29,
+  BULK: 0x2a,
+  FRAGMENT: 0x2b,
   PING: 0xf0,
   PONG: 0xf1,
 } as const;

@@ -64,7 +64,7 @@ async function withSession(
       owner,
       { ...LIMITS, ...limits },
       1000,
-      host.clock,
+      host,
     );
     await body({ ...wire, session, owner });
   });
