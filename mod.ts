@@ -52,9 +52,13 @@ export {
   CallExitError,
   CallTimeoutError,
   NameError,
+  NoConnectionError,
   NoProcError,
 } from "./lib/actor/errors.ts";
 export { Down, Exit } from "./lib/actor/exit.ts";
+export { NodeChange } from "./lib/actor/node_change.ts";
+export type { ActorName, RemoteSpawn } from "./lib/actor/remote.ts";
+export { type ExposeOptions, SpawnError, type SpawnFailure } from "./lib/dist/spawner.ts";
 export type { ExitReason, ExitWord, LinkedReason, ShutdownReason } from "./lib/term/exit.ts";
 export { decodeTerm } from "./lib/term/decode.ts";
 export { encodeTerm } from "./lib/term/encode.ts";

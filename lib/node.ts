@@ -6,7 +6,8 @@
 import type { ActorFunction, SpawnOptions } from "./actor/self.ts";
 import type { Call, CallOptions } from "./actor/call.ts";
 import type { ExitReason } from "./term/exit.ts";
-import type { ActorName } from "./actor/remote.ts";
+import type { ActorName, RemoteSpawn } from "./actor/remote.ts";
+import type { ExposeOptions } from "./dist/spawner.ts";
 import type { TimerRef } from "./actor/timer.ts";
 import { normalName } from "./dist/name.ts";
 import type { NodeEvents, NodeOptions, Parts } from "./start.ts";
@@ -132,8 +133,66 @@ export class Node {
    * assertEquals(await node.call(echo, "hello"), "hello");
    * ```
    */
-  spawn<M, A extends unknown[]>(body: ActorFunction<M, A>, ...args: A): Pid<M> {
-    return this.#parts.system.spawn(undefined, undefined, body, args);
+  spawn<M, A extends unknown[]>(body: ActorFunction<M, A>, ...args: A): Pid<M>;
+  /**
+   * Spawns on another node what it has exposed there, and resolves with the pid.
+   *
+   * @throws {SpawnError} `code` says why not: "notexposed", "refused", "timeout", "noconnection", "limit".
+   * @throws {TermError} `code` "badarg": an argument cannot be sent.
+   *
+   * @example
+   * ```ts
+   * import { type Call, Node, type Self } from "@firn/firn";
+   * import { assertEquals } from "@std/assert";
+   *
+   * const cookie = "the same on every node";
+   * await using a = await Node.start({ name: "a@127.0.0.1:0", cookie, logLevel: "silent" });
+   * await using b = await Node.start({ name: "b@127.0.0.1:0", cookie, logLevel: "silent" });
+   * await b.connect(a.name);
+   *
+   * a.expose("adder", (_self: Self<Call<number, number>>, to: number) => {
+   *   return (call) => call.reply(call.request + to);
+   * });
+   * const adder = await b.spawn<Call<number, number>>({ node: a.name, fn: "adder" }, 40);
+   * assertEquals(adder.node, a.name);
+   * assertEquals(await b.call(adder, 2), 42);
+   * ```
+   */
+  spawn<M>(there: RemoteSpawn, ...args: unknown[]): Promise<Pid<M>>;
+  spawn(what: unknown, ...args: unknown[]): unknown {
+    const { system } = this.#parts;
+    const body = what as ActorFunction<never, never[]> | RemoteSpawn;
+    if (typeof body === "function") {
+      return system.spawn(undefined, undefined, body, args as never[]);
+    }
+    const there = { ...body, node: normalName(body.node) };
+    return system.spawnAt(system.outsider, there, false, undefined, args);
+  }
+
+  /**
+   * Lets other nodes spawn a function under a name; nothing else of this node can be spawned from
+   * outside. `allow` says which nodes may. One that was exposed under that name before is replaced.
+   *
+   * @throws {ArgumentError} `code` "badarg": the name is empty or longer than 255 bytes.
+   */
+  expose<M, A extends unknown[]>(
+    name: string,
+    fn: ActorFunction<M, A>,
+    options?: ExposeOptions,
+  ): void {
+    this.#parts.remote.spawner.expose(name, fn as never, options);
+  }
+
+  /** Lets nobody spawn it any more; what was spawned lives on. Whether there was such a function. */
+  unexpose(name: string): boolean {
+    return this.#parts.remote.spawner.unexpose(name);
+  }
+
+  /** The names of what a node exposes, in order: of this one, or of one that it has a session with. */
+  exposed(node: string = this.name): string[] {
+    const { mesh, remote } = this.#parts;
+    const name = normalName(node);
+    return name === mesh.name ? remote.spawner.names().sort() : mesh.exposedBy(name) ?? [];
   }
 
   /**
@@ -150,9 +209,10 @@ export class Node {
   }
 
   /**
-   * Sends a message to an actor, by pid or by name. It neither blocks nor throws: a message to
-   * nobody is told as "deadletter". Inside a node messages are passed by reference, so do not change
-   * what you sent.
+   * Sends a message to an actor, by pid, by name, or by name on a node: `{ name, node }`. It neither
+   * blocks nor throws: a message to nobody is told as "deadletter", and so is one that cannot travel to
+   * its node. Inside a node messages are passed by reference, so do not change what you sent; to other
+   * nodes they are copied.
    */
   send<M>(to: Pid<M> | ActorName | string, message: M): void {
     this.#parts.system.sendTo(to, message);
@@ -163,6 +223,8 @@ export class Node {
    *
    * @throws {CallTimeoutError} `code` "timeout": no answer in time (5 seconds unless told otherwise).
    * @throws {NoProcError} `code` "noproc": there is no such actor.
+   * @throws {NoConnectionError} `code` "noconnection": there is no session with its node, or it was lost.
+   * @throws {TermError} `code` "badarg": the request cannot be sent to another node.
    * @throws {CallExitError} `code` "exit": it ended before it answered; `reason` says why.
    */
   call<Q, R>(

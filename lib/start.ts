@@ -14,6 +14,8 @@ import { RoomRelay } from "./cluster/room_relay.ts";
 import { checkCookie, makeCookie } from "./dist/cookie.ts";
 import type { SessionLimits } from "./dist/connection.ts";
 import { type ClusterKeys, deriveKeys } from "./dist/identity.ts";
+import { RemoteActors } from "./dist/remote_actors.ts";
+import { FRAME_BYTES_MAX } from "./dist/frame.ts";
 import { Mesh, type MeshEvents, type OwnTls } from "./dist/mesh.ts";
 import { formatName, isLoopback, type NodeName, normalName, parseName } from "./dist/name.ts";
 import { BunHost } from "./host/bun.ts";
@@ -79,6 +81,7 @@ export interface Parts {
   readonly mesh: Mesh;
   readonly rooms: Rooms;
   readonly system: System;
+  readonly remote: RemoteActors;
   readonly events: Emitter<NodeEvents>;
 }
 
@@ -113,11 +116,18 @@ export async function startNode(
   await mesh.start();
   const home = { node: mesh.name, creation: mesh.creation, local: true };
   const system = new System(home, host, events);
+  const remote = new RemoteActors(system, FRAME_BYTES_MAX);
+  mesh.attach = (session) => remote.attach(session);
+  remote.spawner.changed = (added, fn) => mesh.expose(remote.spawner.names(), added, fn);
+  events.on("nodeup", ({ node }) => system.nodeWatchers.changed("nodeup", node));
+  events.on("nodedown", ({ node, reason }) => {
+    system.nodeWatchers.changed("nodedown", node, reason);
+  });
   logEnds(events, () => log.as(mesh.name));
   events.on("mailbox", ({ pid, length, dropped }) => {
     if (!dropped) log.as(mesh.name).warn(`the mailbox of ${pid} holds ${length} messages`);
   });
-  return { host, mesh, rooms, system, events };
+  return { host, mesh, rooms, system, remote, events };
 }
 
 /** One report for one crash: that of a supervised actor waits for what its supervisor says. */

@@ -18,7 +18,7 @@ import { ActorExitError } from "./errors.ts";
 import { downMessage, exitMessage } from "./exit.ts";
 import type { ExitReason } from "../term/exit.ts";
 import type { Names } from "./names.ts";
-import type { ActorName } from "./remote.ts";
+import type { ActorName, RemoteSpawn } from "./remote.ts";
 import type { Runnable, Scheduler } from "./scheduler.ts";
 import type { ActorFunction, MessageHandler, ReceiveOptions, Self, SpawnOptions } from "./self.ts";
 import { timerMs } from "./timer.ts";
@@ -43,6 +43,16 @@ export interface ActorHome {
     body: ActorFunction<M, A>,
     args: A,
   ): Pid<M>;
+  spawnAt<M>(
+    from: Cell,
+    target: RemoteSpawn,
+    link: boolean,
+    ref: Ref | undefined,
+    args: readonly unknown[],
+  ): Promise<Pid<M>>;
+  readonly signals: { ref(actor: Cell): Ref };
+  readonly nodeWatchers: { remove(actor: Cell, node: string): boolean };
+  monitorNode(actor: Cell, node: string): void;
   sendTo<M>(to: Pid<M> | ActorName | string, message: M): void;
   call<Q, R>(
     to: Pid<Call<Q, R>> | ActorName | string,
@@ -76,6 +86,9 @@ const DEAD = 4;
  * of turns, where only the clock tells how long that takes: so the clock is read more often.
  */
 const TAKEN_CREDIT = 8;
+
+/** What is spawned: a body here, or what another node has exposed. */
+type Spawned = ActorFunction<never, never[]> | RemoteSpawn;
 
 /** What a `receive` was given: what it waits for, and how long. */
 class Condition implements WheelTimer {
@@ -404,20 +417,47 @@ export class Actor extends Cell implements Runnable, Self<unknown> {
     this.system.names.register(name, this.pid);
   }
 
-  spawn<M, A extends unknown[]>(body: ActorFunction<M, A>, ...args: A): Pid<M> {
+  spawn<M, A extends unknown[]>(body: ActorFunction<M, A>, ...args: A): Pid<M>;
+  spawn<M>(there: RemoteSpawn, ...args: unknown[]): Promise<Pid<M>>;
+  spawn(what: unknown, ...args: unknown[]): unknown {
     this.#alive();
-    return this.system.spawn(this, undefined, body, args);
+    const body = what as Spawned;
+    if (typeof body === "function") {
+      return this.system.spawn(this, undefined, body, args as never[]);
+    }
+    return this.system.spawnAt(this, body, false, undefined, args);
   }
 
-  spawnLink<M, A extends unknown[]>(body: ActorFunction<M, A>, ...args: A): Pid<M> {
+  spawnLink<M, A extends unknown[]>(body: ActorFunction<M, A>, ...args: A): Pid<M>;
+  spawnLink<M>(there: RemoteSpawn, ...args: unknown[]): Promise<Pid<M>>;
+  spawnLink(what: unknown, ...args: unknown[]): unknown {
     this.#alive();
-    return this.system.spawn(this, { link: true }, body, args);
+    const body = what as Spawned;
+    if (typeof body === "function") return this.system.spawn(this, LINKED, body, args as never[]);
+    return this.system.spawnAt(this, body, true, undefined, args);
   }
 
-  spawnMonitor<M, A extends unknown[]>(body: ActorFunction<M, A>, ...args: A): [Pid<M>, Ref] {
+  spawnMonitor<M, A extends unknown[]>(body: ActorFunction<M, A>, ...args: A): [Pid<M>, Ref];
+  spawnMonitor<M>(there: RemoteSpawn, ...args: unknown[]): Promise<[Pid<M>, Ref]>;
+  spawnMonitor(what: unknown, ...args: unknown[]): unknown {
     this.#alive();
-    const pid = this.system.spawn(this, undefined, body, args);
-    return [pid, this.system.monitor(this, pid)];
+    const body = what as Spawned;
+    if (typeof body === "function") {
+      const pid = this.system.spawn(this, undefined, body, args as never[]);
+      return [pid, this.system.monitor(this, pid)];
+    }
+    const ref = this.system.signals.ref(this);
+    return this.system.spawnAt(this, body, false, ref, args).then((pid) => [pid, ref]);
+  }
+
+  monitorNode(node: string): void {
+    this.#alive();
+    this.system.monitorNode(this, node);
+  }
+
+  demonitorNode(node: string): boolean {
+    this.#alive();
+    return this.system.nodeWatchers.remove(this, node);
   }
 
   /** True until it has ended. */
@@ -502,5 +542,7 @@ class Rejected {
     reject(this.#why());
   }
 }
+
+const LINKED: SpawnOptions = { link: true };
 
 function ignore(): void {}

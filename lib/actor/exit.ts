@@ -6,6 +6,7 @@
 import type { ExitReason } from "../term/exit.ts";
 import type { Pid, Ref } from "../term/pid.ts";
 import { describeFully } from "./describe.ts";
+import { NodeChange } from "./node_change.ts";
 
 /** Known to this file only: by it the classes tell the runtime from a program that imitates it. */
 const KEY: unique symbol = Symbol("runtime");
@@ -21,8 +22,8 @@ export function downMessage(ref: Ref, pid: Pid, reason: ExitReason): Down {
 }
 
 /** Whether it is from the runtime, and not a message that looks so. */
-export function isSystemMessage(message: unknown): message is Exit | Down {
-  return message instanceof Exit || message instanceof Down;
+export function isSystemMessage(message: unknown): message is Exit | Down | NodeChange {
+  return message instanceof Exit || message instanceof Down || message instanceof NodeChange;
 }
 
 function assertRuntime(key: symbol, kind: string): void {

@@ -4,17 +4,21 @@
  *
  * @module
  */
-import type { Home } from "../term/pid.ts";
+import type { Home, Pid, Ref } from "../term/pid.ts";
 import type { Cell } from "./cell.ts";
 
 /** The way to one life of another node, while there is a session with it. */
 export interface Line {
-  /** The cell of an actor there, made if it is not known. */
+  /** The cell of an actor there, made if there is none. */
   distant(id: number): Cell;
+  /** The cell of an actor there, if there is one. */
+  known(id: number): Cell | undefined;
   /** A cell for whoever is registered under a name there. */
   named(name: string): Cell;
   /** Sends a message to an actor there: shorter than by its cell. */
   send(id: number, message: unknown): void;
+  /** Likewise to whoever is registered under a name there. */
+  sendNamed(name: string, message: unknown): void;
 }
 
 /** All other nodes. */
@@ -23,6 +27,24 @@ export interface Remote {
   lineOf(home: Home): Line | "noproc" | "noconnection";
   /** The way to the present life of a node. */
   lineTo(node: string): Line | undefined;
+  /** Spawns what another node has exposed, linked with `from` and monitored by it if that is wanted. */
+  spawn(
+    from: Cell,
+    target: RemoteSpawn,
+    link: boolean,
+    ref: Ref | undefined,
+    args: readonly unknown[],
+  ): Promise<Pid>;
+}
+
+/** Where to spawn what: a function that another node has exposed. */
+export interface RemoteSpawn {
+  /** The node, `name@host:port`; this one's own name is a node like any other. */
+  readonly node: string;
+  /** The name under which that node has exposed the function. */
+  readonly fn: string;
+  /** Milliseconds to wait for the node's answer. Default 5000. */
+  readonly timeout?: number | undefined;
 }
 
 /** An actor by its name on a node, this one or another. */

@@ -7,7 +7,8 @@ import type { Pid, Ref } from "../term/pid.ts";
 import type { Call, CallOptions } from "./call.ts";
 import type { MailboxPolicy } from "./mailbox.ts";
 import type { Down, Exit } from "./exit.ts";
-import type { ActorName } from "./remote.ts";
+import type { NodeChange } from "./node_change.ts";
+import type { ActorName, RemoteSpawn } from "./remote.ts";
 import type { ExitReason } from "../term/exit.ts";
 
 export type { MailboxPolicy };
@@ -82,11 +83,24 @@ export interface Self<Message = unknown> extends AsyncIterable<Message> {
   register(name: string): void;
   /** Spawns an actor that this one is the parent of. */
   spawn<M, A extends unknown[]>(body: ActorFunction<M, A>, ...args: A): Pid<M>;
+  /** Spawns what another node has exposed. Rejects with `SpawnError`. */
+  spawn<M>(there: RemoteSpawn, ...args: unknown[]): Promise<Pid<M>>;
   /** Spawns and links in one step. */
   spawnLink<M, A extends unknown[]>(body: ActorFunction<M, A>, ...args: A): Pid<M>;
+  /** Spawns what another node has exposed, and links in one step. */
+  spawnLink<M>(there: RemoteSpawn, ...args: unknown[]): Promise<Pid<M>>;
   /** Spawns and monitors in one step. */
   spawnMonitor<M, A extends unknown[]>(body: ActorFunction<M, A>, ...args: A): [Pid<M>, Ref];
+  /** Spawns what another node has exposed, and monitors in one step. */
+  spawnMonitor<M>(there: RemoteSpawn, ...args: unknown[]): Promise<[Pid<M>, Ref]>;
+  /**
+   * `NodeChange` messages will come when a session with this node is up, and when it is over: one now, if
+   * there is none.
+   */
+  monitorNode(node: string): void;
+  /** No more of them. Whether there would have been. */
+  demonitorNode(node: string): boolean;
 }
 
 /** What a program tells from its own messages by the class. */
-export type SystemMessage = Exit | Down;
+export type SystemMessage = Exit | Down | NodeChange;

@@ -23,7 +23,7 @@
 import { Ring } from "../base/ring.ts";
 import type { ExitReason } from "../term/exit.ts";
 import { type Pid, Ref } from "../term/pid.ts";
-import { type Cell, cellOf, type Monitor } from "./cell.ts";
+import { type Cell, cellOf, dropChain, type Monitor } from "./cell.ts";
 import { Down } from "./exit.ts";
 import type { Remote } from "./remote.ts";
 
@@ -103,23 +103,17 @@ export class Signals {
   ended(actor: Cell, reason: ExitReason): void {
     this.endLinks(actor, reason);
     this.endWatchers(actor, reason);
-    const { monitors } = actor;
-    if (monitors !== undefined) {
-      actor.monitors = undefined;
-      for (const monitor of monitors.values()) {
-        monitor.target.watchers?.delete(monitor);
-        monitor.target.unwatched(monitor);
-        monitor.target.released();
-      }
-    }
+    this.endMonitors(actor);
     this.#carry();
   }
 
-  /** The sessions with these actors are lost: the links of all, and then the monitors. */
+  /** The session with the node of these actors is lost: the links of all, the monitors, then the calls. */
   lost(actors: readonly Cell[]): void {
     for (const actor of actors) this.endLinks(actor, "noconnection");
     this.#carry();
     for (const actor of actors) this.endWatchers(actor, "noconnection");
+    for (const actor of actors) this.endMonitors(actor);
+    for (const actor of actors) dropChain(actor, "noconnection");
   }
 
   endLinks(actor: Cell, reason: ExitReason): void {
@@ -142,6 +136,17 @@ export class Signals {
       if (!watcher.monitors?.delete(ref.id) || !watcher.isAlive) continue;
       watcher.down(ref, actor.pid as Pid, reason);
       watcher.released();
+    }
+  }
+
+  endMonitors(actor: Cell): void {
+    const { monitors } = actor;
+    if (monitors === undefined) return;
+    actor.monitors = undefined;
+    for (const monitor of monitors.values()) {
+      monitor.target.watchers?.delete(monitor);
+      monitor.target.unwatched(monitor);
+      monitor.target.released();
     }
   }
 

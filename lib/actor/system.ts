@@ -16,8 +16,9 @@ import { ArgumentError, NoConnectionError, NoProcError } from "./errors.ts";
 import { isSystemMessage, reasonText } from "./exit.ts";
 import { type ExitReason, isNormal } from "../term/exit.ts";
 import { Names } from "./names.ts";
+import { NodeWatchers } from "./node_change.ts";
 import { Outsider } from "./outsider.ts";
-import type { ActorName } from "./remote.ts";
+import type { ActorName, RemoteSpawn } from "./remote.ts";
 import { Scheduler } from "./scheduler.ts";
 import type { ActorFunction, SpawnOptions } from "./self.ts";
 import { Signals } from "./signals.ts";
@@ -115,6 +116,8 @@ export class System implements ActorHome, TimerHost {
   readonly events: Emitter<SystemEvents>;
   /** From this length on a mailbox asks before it takes a message. */
   readonly mark: number = MAILBOX_MARK;
+  /** Which actors are told of which nodes. */
+  readonly nodeWatchers: NodeWatchers = new NodeWatchers();
   readonly #clock: Clock;
   readonly #random: Random;
   /** What carries signals between actors. */
@@ -221,6 +224,19 @@ export class System implements ActorHome, TimerHost {
     return actor.pid as Pid<M>;
   }
 
+  /** Spawns what a node has exposed. */
+  spawnAt<M>(
+    from: Cell,
+    target: RemoteSpawn,
+    link: boolean,
+    ref: Ref | undefined,
+    args: readonly unknown[],
+  ): Promise<Pid<M>> {
+    const { remote } = this.signals;
+    if (remote === undefined) return Promise.reject(new NoConnectionError(target.node));
+    return remote.spawn(from, target, link, ref, args) as Promise<Pid<M>>;
+  }
+
   /** Sends; to nobody if there is no such actor. It neither blocks nor throws. */
   send<M>(to: Pid<M>, message: M): void {
     const actor = cellOf(to);
@@ -231,9 +247,13 @@ export class System implements ActorHome, TimerHost {
   /** Sends to a pid, or to who is registered under a name, here or on another node. */
   sendTo<M>(to: Pid<M> | ActorName | string, message: M): void {
     if (to instanceof Pid) return this.send(to, message);
-    const cell = this.#named(to);
-    if (typeof cell !== "string") cell.deliver(message);
-    else this.#dead(to, message);
+    if (typeof to !== "string" && to.node !== this.home.node) {
+      const line = this.signals.remote?.lineTo(to.node);
+      return line === undefined ? this.#dead(to, message) : line.sendNamed(to.name, message);
+    }
+    const pid = this.names.whereis(typeof to === "string" ? to : to.name) as Pid<M> | undefined;
+    if (pid === undefined) this.#dead(to, message);
+    else this.send(pid, message);
   }
 
   /** Asks, and gives the answer. */
@@ -292,6 +312,11 @@ export class System implements ActorHome, TimerHost {
       else this.signals.monitorCell(actor, cell, ref);
     }
     return ref;
+  }
+
+  /** Tells an actor when a session with a node is up, and when it is over; now, if there is none. */
+  monitorNode(actor: Cell, node: string): void {
+    this.nodeWatchers.add(actor, node, this.signals.remote?.lineTo(node) !== undefined);
   }
 
   demonitor(actor: Cell, ref: Ref, flush: boolean): boolean {

@@ -37,6 +37,7 @@ import {
   encodeReject,
   encodeReply,
   FLAG_READS_CERTIFICATE,
+  listThatFits,
   type Name,
   type RejectReason,
   TAG,
@@ -228,7 +229,7 @@ export class Acceptor {
     const state = this.#state;
     if (state.waitsFor !== "decision") throw new Error("nothing to accept");
     this.#state = { waitsFor: "nothing" };
-    const frame = encodeFrame(TAG.ACK, encodeList(this.#self.exposed));
+    const frame = encodeFrame(TAG.ACK, encodeList(listThatFits(this.#self.exposed)));
     return { kind: "up", met: state.met, frame };
   }
 

@@ -5,7 +5,7 @@
  * @module
  */
 import { isUtf8 } from "node:buffer";
-import { decodeList, decodeRoomBroadcast, TAG } from "./message.ts";
+import { decodeExposed, decodeList, decodeRoomBroadcast, TAG } from "./message.ts";
 import { isNormalName } from "./name.ts";
 
 /** Takes what other nodes broadcast to rooms. `message` is valid during the call only. */
@@ -14,10 +14,18 @@ export interface RoomSink {
   roomMessage(room: string, message: Uint8Array, text: boolean, from: string): void;
 }
 
+/** Acts on what actors of one other node say. */
+export interface ActorSink {
+  /** `alone`: the row was a large one, whose term depends on none before it. */
+  take(tag: number, body: Uint8Array, alone: boolean): string | undefined;
+}
+
 /** Who acts on frames. */
 export interface Inbound {
   /** A peer says whom it is connected with. */
   peerList(names: readonly string[], from: string): void;
+  /** A peer exposes functions, or does not any more. */
+  exposed(added: boolean, names: readonly string[], from: string): void;
   /** Filled by the cluster; without it room messages are skipped. */
   readonly roomSink: RoomSink | undefined;
 }
@@ -28,6 +36,8 @@ export function dispatch(
   from: string,
   tag: number,
   body: Uint8Array,
+  actors?: ActorSink,
+  alone = false,
 ): string | undefined {
   switch (tag) {
     case TAG.PEER_LIST: {
@@ -35,6 +45,12 @@ export function dispatch(
       if (names === undefined) return "a malformed PEER_LIST";
       if (!names.every(isNormalName)) return "a PEER_LIST with something that is no node name";
       inbound.peerList(names, from);
+      return undefined;
+    }
+    case TAG.EXPOSED: {
+      const decoded = decodeExposed(body);
+      if (decoded === undefined) return "a malformed EXPOSED";
+      inbound.exposed(decoded.added, decoded.names, from);
       return undefined;
     }
     case TAG.ROOM_BROADCAST:
@@ -53,6 +69,6 @@ export function dispatch(
     case TAG.REJECT:
       return "a message of the handshake, after it";
     default:
-      return undefined;
+      return actors?.take(tag, body, alone);
   }
 }

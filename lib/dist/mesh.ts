@@ -26,8 +26,16 @@ import {
 import { type Greeter, Greeting, type GreetingFailure } from "./greeting.ts";
 import { Acceptor, Dialler, type Met, type Self } from "./handshake.ts";
 import { type ClusterKeys, makeCreation } from "./identity.ts";
-import { dispatch, type Inbound, type RoomSink } from "./inbound.ts";
-import { encodeList, NONCE_BYTES, type RejectReason, TAG } from "./message.ts";
+import { type ActorSink, dispatch, type Inbound, type RoomSink } from "./inbound.ts";
+import {
+  encodeExposed,
+  encodeList,
+  LIST_COUNT_MAX,
+  listThatFits,
+  NONCE_BYTES,
+  type RejectReason,
+  TAG,
+} from "./message.ts";
 import { encodeFrame } from "./frame.ts";
 import { formatName, type NodeName, parseName } from "./name.ts";
 import { Peers } from "./peers.ts";
@@ -44,6 +52,15 @@ const DIALS_MAX = 64;
 
 /** At most this many diallers may be unproven at once; one more ends the one that is so longest. */
 const UNPROVEN_MAX = 128;
+
+/** Acts for the actors of this node in one session. */
+export interface SessionActors extends ActorSink {
+  /** The session is over. */
+  lost(): void;
+}
+
+/** So many functions of one peer are known; it may expose more. */
+const EXPOSED_MAX = 65_536;
 
 /** Certificates of the user's own, PEM: instead of those that the cookie gives. */
 export interface OwnTls {
@@ -107,12 +124,19 @@ export class Mesh implements Inbound, SessionHandler {
   readonly events: Emitter<MeshEvents>;
   readonly creation: number;
   roomSink: RoomSink | undefined = undefined;
+  /** Filled when there are actors: gives those of a new session. Until then there are none. */
+  attach: ((session: Connection) => SessionActors) | undefined = undefined;
 
   readonly #host: Host;
   readonly #options: MeshOptions;
   readonly #tickMs: number;
   readonly #refusals: Refusals;
   readonly #sessions = new Map<string, Connection>();
+  readonly #actors = new Map<Connection, SessionActors>();
+  /** What this node exposes. */
+  #exposes: readonly string[] = [];
+  /** What each peer exposes. */
+  readonly #exposed = new Map<string, Set<string>>();
   readonly #dials = new Map<string, Dial>();
   /** Dials in TCP and TLS, those that were given up among them. */
   readonly #connecting = new Set<AbortController>();
@@ -232,8 +256,20 @@ export class Mesh implements Inbound, SessionHandler {
   }
 
   /** A frame came over a session. Called by the connection. */
-  message(session: Connection, tag: number, body: Uint8Array): string | undefined {
-    return dispatch(this, session.met.name, tag, body);
+  message(
+    session: Connection,
+    tag: number,
+    body: Uint8Array,
+    bulk?: number,
+  ): string | undefined {
+    return dispatch(
+      this,
+      session.met.name,
+      tag,
+      body,
+      this.#actors.get(session),
+      bulk !== undefined,
+    );
   }
 
   /** A session is over. Called by the connection. */
@@ -241,11 +277,16 @@ export class Mesh implements Inbound, SessionHandler {
     const { name } = session.met;
     if (this.#sessions.get(name) !== session) return;
     this.#sessions.delete(name);
+    this.#exposed.delete(name);
+    const actors = this.#actors.get(session);
+    this.#actors.delete(session);
     this.#peers.down(name, end !== "disconnected", this.#host.clock.now());
     if (this.#stopping) this.#log.debug(`${name} is down: we are stopping`);
     else if (end === "shutdown" || end === "disconnected") {
       this.#log.info(`${name} is down: ${end}`);
     } else this.#log.warn(`${name} is down: ${end} (${words})`);
+    // First what is bound to the node's actors ends, then it is told that the node has gone.
+    actors?.lost();
     this.events.emit("nodedown", { node: name, reason: end });
     this.#schedule();
   }
@@ -257,9 +298,32 @@ export class Mesh implements Inbound, SessionHandler {
     this.#dialDue();
   }
 
+  /** A peer exposes functions, or does not any more. Called by the dispatcher. */
+  exposed(added: boolean, names: readonly string[], from: string): void {
+    const exposed = this.#exposed.get(from);
+    for (const name of names) {
+      if (!added) exposed?.delete(name);
+      else if (exposed !== undefined && exposed.size < EXPOSED_MAX) exposed.add(name);
+    }
+  }
+
+  /** This node exposes a function, or does not any more: the peers are told. */
+  expose(names: readonly string[], added: boolean, name: string): void {
+    this.#exposes = names;
+    this.#self = this.#makeSelf();
+    const frame = encodeExposed(added, [name]);
+    for (const session of this.#sessions.values()) session.sendControl(frame);
+  }
+
+  /** What a peer exposes, in order; undefined if there is no session with it. */
+  exposedBy(name: string): string[] | undefined {
+    const exposed = this.#exposed.get(name);
+    return exposed && [...exposed].sort();
+  }
+
   #makeSelf(): Self {
     const { proofKey } = this.#options.keys;
-    return { name: this.#name, creation: this.creation, proofKey, exposed: [] };
+    return { name: this.#name, creation: this.creation, proofKey, exposed: this.#exposes };
   }
 
   async #makeTls(): Promise<ServerTls> {
@@ -492,10 +556,17 @@ export class Mesh implements Inbound, SessionHandler {
     const { limits } = this.#options;
     const session = new Connection(met, dialled, opened, this, limits, this.#tickMs, this.#host);
     this.#sessions.set(met.name, session);
+    this.#exposed.set(met.name, new Set(met.exposed));
+    if (this.attach !== undefined) this.#actors.set(session, this.attach(session));
     this.#peers.up(met.name, met.session, met.creation, this.#host.clock.now());
     this.#failing.delete(met.name);
     this.#log.info(`${met.name} is up`);
     const others = this.peers().filter((name) => name !== met.name);
+    // The handshake has room for the first names only.
+    const rest = this.#exposes.slice(listThatFits(this.#exposes).length);
+    for (let i = 0; i < rest.length; i += LIST_COUNT_MAX) {
+      session.sendControl(encodeExposed(true, rest.slice(i, i + LIST_COUNT_MAX)));
+    }
     if (others.length > 0) session.sendControl(encodeFrame(TAG.PEER_LIST, encodeList(others)));
     this.#settle(met.name);
     this.events.emit("nodeup", { node: met.name });

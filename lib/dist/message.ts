@@ -82,11 +82,35 @@ export const TAG = {
   PONG: 0xf1,
 } as const;
 
+/** The status of an ANSWER, and what follows it. */
+export const ANSWER = {
+  /** The reply: a term. */
+  REPLY: 0,
+  /** The call was refused: an error, or what was given in its place, as a term. */
+  REFUSED: 1,
+  /** The actor has ended, or there is none: an exit reason. */
+  ENDED: 2,
+} as const;
+
+/** Flags of a SPAWN. */
+export const SPAWN_FLAG = { LINK: 1, MONITOR: 2 } as const;
+
+/** The status of a SPAWNED, by number on the wire. All but the first are failures. */
+export const SPAWN_STATUS = [
+  "ok",
+  "notexposed", // no function is exposed under that name
+  "refused", // it may not be spawned by this node
+  "limit", // too many at once
+] as const;
+
 /** Bytes of a nonce, and of a proof. */
 export const NONCE_BYTES = 32;
 
 /** At most this many names stand in one list. */
 export const LIST_COUNT_MAX = 1024;
+
+/** The names of one list in the handshake have so many bytes together. */
+const HANDSHAKE_LIST_BYTES_MAX = 3_072;
 
 /** The longest room name on the wire, in bytes. */
 export const ROOM_BYTES_MAX = 255;
@@ -198,7 +222,7 @@ export function decodeChallenge(
 /** REPLY's body behind its proof. */
 export function encodeReply(proof: Uint8Array, message: Reply): Uint8Array {
   const writer = new Writer(128).bytes(proof).u64(message.lastSession);
-  return writeList(writer, message.exposed).done();
+  return writeList(writer, listThatFits(message.exposed)).done();
 }
 
 /** REPLY and its proof from its body. */
@@ -207,6 +231,37 @@ export function decodeReply(body: Uint8Array): { message: Reply; proof: Uint8Arr
   const proof = reader.bytes(NONCE_BYTES).slice();
   const message = { lastSession: reader.u64(), exposed: readList(reader) };
   return reader.ok ? { message, proof } : undefined;
+}
+
+/** A HOME frame. */
+export function encodeHome(index: number, creation: number, node: string): Uint8Array {
+  return encodeFrame(TAG.HOME, new Writer(64).u16(index).u32(creation).text16(node).done());
+}
+
+/** HOME from its body. */
+export function decodeHome(
+  body: Uint8Array,
+): { index: number; creation: number; node: string } | undefined {
+  const reader = new Reader(body);
+  const home = { index: reader.u16(), creation: reader.u32(), node: reader.text(reader.u16()) };
+  return reader.ok ? home : undefined;
+}
+
+/** An EXPOSED frame: what this node now exposes, or does not any more. */
+export function encodeExposed(added: boolean, names: readonly string[]): Uint8Array {
+  return encodeFrame(
+    TAG.EXPOSED,
+    writeList(new Writer(64).u8(added ? 1 : 0), names).done(),
+  );
+}
+
+/** EXPOSED from its body. */
+export function decodeExposed(
+  body: Uint8Array,
+): { added: boolean; names: string[] } | undefined {
+  const reader = new Reader(body);
+  const exposed = { added: reader.u8() !== 0, names: readList(reader) };
+  return reader.ok ? exposed : undefined;
 }
 
 /** A list of names: ACK's body, PEER_LIST's body. */
@@ -276,6 +331,15 @@ export function decodeRoomBroadcast(
   const room = reader.text(length);
   const message = reader.bytes(reader.u32());
   return reader.ok ? { room, message } : undefined;
+}
+
+/** As many of the first names as have room in a message of the handshake. */
+export function listThatFits(names: readonly string[]): readonly string[] {
+  let length = 0;
+  const count = names.findIndex((name) =>
+    (length += 2 + utf8(name).length) > HANDSHAKE_LIST_BYTES_MAX
+  );
+  return count < 0 ? names : names.slice(0, count);
 }
 
 function writeList(writer: Writer, names: readonly string[]): Writer {

@@ -54,6 +54,8 @@ export class Encoder {
   readonly #shapes = new ShapeTree();
   /** The peer's shapes are not ours: the next term begins with the version. */
   #anew = true;
+  /** What was so before the last term. */
+  #before = { shapes: 0, anew: true };
   /** Where the term goes that is being encoded. */
   #out!: TermBuffer;
   /** Where it begins there. */
@@ -81,6 +83,8 @@ export class Encoder {
     assert(this.#message === undefined, "a getter must not send");
     if (this.#shapes.full) this.#forget();
     const known = this.#shapes.count;
+    this.#before.shapes = known;
+    this.#before.anew = this.#anew;
     this.#begin(message, out);
     try {
       if (this.#anew) out.bytes[out.at++] = TAG.VERSION;
@@ -94,6 +98,12 @@ export class Encoder {
     } finally {
       this.#message = undefined;
     }
+  }
+
+  /** The last term is not sent after all: what the peer would have learned from it is forgotten. */
+  undo(): void {
+    this.#shapes.rollBack(this.#before.shapes);
+    this.#anew = this.#before.anew;
   }
 
   #begin(message: unknown, out: TermBuffer): void {

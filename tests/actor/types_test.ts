@@ -116,7 +116,7 @@ test("match is given the actor's messages, and links and monitors take any actor
     for await (const message of self) {
       if (message instanceof Exit) kinds.push(["EXIT", message.reason]);
       else if (message instanceof Down) kinds.push(["DOWN", message.reason]);
-      else kinds.push(message.kind);
+      else if ("kind" in message) kinds.push(message.kind);
     }
   });
   system.send(pid, { kind: "a" });

@@ -167,6 +167,7 @@ test("dispatch takes any frame, and hands on only what is by the rules", () => {
   rounds(FRAMES, (random) => {
     const [tag, body] = anyBody(random);
     const inbound: Inbound = {
+      exposed() {},
       peerList(names) {
         for (const name of names) assert(isNormalName(name), name);
       },

@@ -63,6 +63,7 @@ export async function withNodes(body: (start: Start) => Promise<void>): Promise<
   try {
     await body(start);
   } finally {
+    for (const { system } of nodes) system.stop();
     await Promise.all(nodes.map(({ mesh }) => mesh.stop()));
   }
 }

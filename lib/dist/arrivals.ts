@@ -1,0 +1,354 @@
+/**
+ * What actors of one other node say to ours: rows of the wire table become messages and signals.
+ *
+ * A peer that holds the cookie may still be broken or hostile. A row that cannot be is a broken rule, and
+ * ends the session. One that could have been, but not any more, such as the end of a link that was taken
+ * back meanwhile, is nothing. And nobody can say that an actor has ended to one that does not watch it.
+ *
+ * @module
+ */
+import type { Actor } from "../actor/actor.ts";
+import type { Cell, Monitor } from "../actor/cell.ts";
+import { tie, untie, unwatch, watch } from "../actor/signals.ts";
+import type { System } from "../actor/system.ts";
+import { utf8Text } from "../base/bytes.ts";
+import { Decoder } from "../term/decode.ts";
+import { ProtocolError } from "../term/errors.ts";
+import { decodeExit, type ExitReason } from "../term/exit.ts";
+import { type Pid, Ref } from "../term/pid.ts";
+import { Distant, Named } from "./distant.ts";
+import { RECEIVER, SENDER } from "./homes.ts";
+import { IncomingCall } from "./incoming_call.ts";
+import { ANSWER, decodeHome, TAG } from "./message.ts";
+import { isNormalName } from "./name.ts";
+import type { Outbound } from "./outbound.ts";
+import type { Spawner } from "./spawner.ts";
+
+/** A peer may have so many monitors, calls and linked actors here at once, of each. */
+const BONDS_MAX: number = 2 ** 20;
+
+/** One actor of a peer may be linked with so many of ours. */
+const LINKS_MAX: number = 2 ** 16;
+
+const WORD_BYTES = 8;
+
+/** The rows of one session. */
+export class Arrivals {
+  readonly #system: System;
+  readonly #line: Outbound;
+  readonly #spawner: Spawner;
+  readonly #decoder: Decoder;
+  readonly #over: () => void;
+  /** Calls that our actors are to answer. */
+  readonly #calls = new Map<number, IncomingCall>();
+  /** The row that is being read: its bytes, where it goes on, where it ends. */
+  #bytes!: Uint8Array;
+  #at = 0;
+  #end = 0;
+  /** It was a large one: its term depends on none before it. */
+  #alone = false;
+
+  /** `over` is told when the session is. */
+  constructor(system: System, line: Outbound, spawner: Spawner, over: () => void) {
+    this.#over = over;
+    this.#system = system;
+    this.#line = line;
+    this.#spawner = spawner;
+    this.#decoder = new Decoder(line.homes);
+  }
+
+  /** Acts on a row. A returned text is the rule that it broke. */
+  take(tag: number, body: Uint8Array, alone: boolean): string | undefined {
+    this.#bytes = body;
+    this.#at = 0;
+    this.#end = body.length;
+    this.#alone = alone;
+    try {
+      this.#act(tag, body);
+    } catch (error) {
+      if (error instanceof ProtocolError) return `row 0x${tag.toString(16)}: ${error.message}`;
+      throw error;
+    }
+    return undefined;
+  }
+
+  /** The session is over. */
+  lost(): void {
+    this.#over();
+    for (const call of [...this.#calls.values()]) call.close();
+    this.#line.lost();
+    this.#spawner.lost(this.#line);
+  }
+
+  #act(tag: number, body: Uint8Array): void {
+    switch (tag) {
+      case TAG.SEND:
+        return this.#send();
+      case TAG.SEND_NAMED:
+        return this.#sendNamed();
+      case TAG.CALL:
+      case TAG.CALL_NAMED:
+        return this.#call(tag);
+      case TAG.ANSWER:
+        return this.#answer();
+      case TAG.CALL_OVER:
+        return void this.#calls.get(this.#number())?.close();
+      case TAG.LINK:
+        return this.#link();
+      case TAG.UNLINK:
+        return this.#unlink();
+      case TAG.UNLINKED: {
+        const from = this.#sender();
+        return this.#line.known(from)?.unlinkedThere(this.#receiver());
+      }
+      case TAG.EXIT:
+        return this.#exit();
+      case TAG.EXIT_SIGNAL:
+        return this.#exitSignal();
+      case TAG.MONITOR:
+      case TAG.MONITOR_NAMED:
+        return this.#monitor(tag);
+      case TAG.DEMONITOR:
+        return this.#demonitor();
+      case TAG.DOWN:
+        return this.#down();
+      case TAG.SPAWN:
+        return this.#spawn();
+      case TAG.SPAWNED:
+        return this.#spawned();
+      case TAG.HOME:
+        return this.#home(body);
+    }
+  }
+
+  #send(): void {
+    const to = this.#receiver();
+    // It is decoded whoever is to get it: the next term may build on it.
+    const message = this.#term();
+    const actor = this.#system.find(to);
+    if (actor !== undefined) actor.deliver(message);
+    else this.#dead(to, message);
+  }
+
+  #sendNamed(): void {
+    const name = this.#text();
+    const message = this.#term();
+    this.#system.sendTo(name, message);
+  }
+
+  #dead(to: number, message: unknown): void {
+    const { events } = this.#system;
+    if (!events.has("deadletter")) return;
+    events.emit("deadletter", { to: this.#line.homes.pid(RECEIVER, to)!, message });
+  }
+
+  #call(tag: number): void {
+    const number = this.#number();
+    const actor = tag === TAG.CALL ? this.#system.find(this.#receiver()) : this.#holder();
+    const request = this.#term();
+    if (this.#calls.has(number)) this.#fail("a request's number that is in use");
+    if (this.#calls.size >= BONDS_MAX) this.#fail("too many calls");
+    if (actor === undefined) return this.#line.answer(number, ANSWER.ENDED, "noproc");
+    actor.deliver(new IncomingCall(request, actor, number, this.#calls, this.#line));
+  }
+
+  #answer(): void {
+    const number = this.#number();
+    const status = this.#u8();
+    if (status === ANSWER.ENDED) {
+      const reason = this.#reason();
+      return this.#line.answered(number)?.ended(reason);
+    }
+    const value = this.#term();
+    const call = this.#line.answered(number);
+    if (status === ANSWER.REPLY) call?.reply(value);
+    else if (status === ANSWER.REFUSED) call?.refuse(value);
+    else this.#fail("an unknown status");
+  }
+
+  #link(): void {
+    const from = this.#sender();
+    const to = this.#receiver();
+    const actor = this.#system.find(to);
+    if (actor === undefined) return this.#line.linkBroke(this.#own(to), from, "noproc");
+    const distant = this.#distant(from);
+    // It did not know yet that we have unlinked them. As soon as it does, they are not linked there either.
+    if (distant.isUnlinking(to)) return;
+    if ((distant.links?.size ?? 0) >= LINKS_MAX) this.#fail("too many links");
+    tie(actor, distant);
+  }
+
+  #unlink(): void {
+    const from = this.#sender();
+    const to = this.#receiver();
+    const distant = this.#line.known(from);
+    const actor = this.#system.find(to);
+    if (distant !== undefined && actor !== undefined) untie(actor, distant);
+    this.#line.unlinked(to, from);
+    distant?.released();
+  }
+
+  #exit(): void {
+    const from = this.#sender();
+    const to = this.#receiver();
+    const reason = this.#reason();
+    const distant = this.#line.known(from);
+    const actor = this.#system.find(to);
+    if (distant === undefined || actor === undefined || distant.isUnlinking(to)) return;
+    if (!untie(actor, distant)) return;
+    actor.linkBroke(distant.pid as Pid, reason);
+    distant.released();
+  }
+
+  #exitSignal(): void {
+    const from = this.#sender();
+    const to = this.#receiver();
+    this.#system.find(to)?.exitSignal(this.#line.pid(from), this.#reason());
+  }
+
+  #monitor(tag: number): void {
+    const from = this.#sender();
+    const to = tag === TAG.MONITOR ? this.#receiver() : 0;
+    const actor = tag === TAG.MONITOR ? this.#system.find(to) : this.#holder();
+    const ref = this.#number();
+    if (actor === undefined) return this.#line.downOf(to, from, ref, "noproc");
+    const distant = this.#distant(from);
+    if (distant.monitors?.has(ref)) this.#fail("a reference that is in use");
+    if (this.#line.monitors >= BONDS_MAX) this.#fail("too many monitors");
+    this.#line.monitors++;
+    watch({ ref: new Ref(this.#line.home, ref), watcher: distant, target: actor });
+  }
+
+  #demonitor(): void {
+    const distant = this.#line.known(this.#sender());
+    this.#receiver();
+    const monitor = distant?.monitors?.get(this.#number());
+    if (monitor === undefined) return;
+    this.#line.monitors--;
+    unwatch(monitor);
+    distant!.released();
+  }
+
+  #down(): void {
+    const ended = this.#sender();
+    const to = this.#receiver();
+    const ref = this.#number();
+    const reason = this.#reason();
+    const watcher: Cell | undefined = to === 0 ? this.#system.outsider : this.#system.find(to);
+    const monitor = watcher?.monitors?.get(ref);
+    if (monitor === undefined || !this.#concerns(monitor, ended)) return;
+    unwatch(monitor);
+    const { pid } = monitor.target;
+    watcher!.down(monitor.ref, pid.id === ended ? pid as Pid : this.#line.pid(ended), reason);
+    monitor.target.released();
+  }
+
+  /** Whether a monitor is of this actor of the peer. */
+  #concerns({ target }: Monitor, id: number): boolean {
+    if (!(target instanceof Distant) || target.pid.home !== this.#line.home) return false;
+    return target instanceof Named || target.pid.id === id;
+  }
+
+  #spawn(): void {
+    const request = this.#number();
+    const from = this.#sender();
+    const flags = this.#u8();
+    const name = this.#text();
+    const ref = this.#number();
+    const args = this.#term();
+    if (!Array.isArray(args)) this.#fail("arguments that are no array");
+    this.#spawner.asked(this.#line, { request, from, flags, name, ref, args });
+  }
+
+  #spawned(): void {
+    const request = this.#number();
+    const status = this.#u8();
+    const id = this.#sender();
+    this.#spawner.answered(this.#line, request, status, id);
+  }
+
+  #home(body: Uint8Array): void {
+    const home = decodeHome(body);
+    if (home === undefined || !isNormalName(home.node)) return this.#fail("a malformed HOME");
+    const broken = this.#line.homes.announced(home.index, home.node, home.creation);
+    if (broken !== undefined) this.#fail(broken);
+  }
+
+  #distant(id: number): Distant {
+    const distant = this.#line.distant(id);
+    if (this.#line.kept > 2 * BONDS_MAX) this.#fail("too many actors");
+    return distant;
+  }
+
+  #own(id: number): Pid {
+    return this.#line.homes.pid(RECEIVER, id)!;
+  }
+
+  /** Who is registered under the name that comes next. */
+  #holder(): Actor | undefined {
+    const pid = this.#system.names.whereis(this.#text());
+    return pid && this.#system.find(pid.id);
+  }
+
+  #term(): unknown {
+    const decoder = this.#alone ? new Decoder(this.#line.homes) : this.#decoder;
+    return decoder.decode(this.#bytes, this.#at, this.#end);
+  }
+
+  #reason(): ExitReason {
+    const { homes } = this.#line;
+    return decodeExit(this.#bytes, this.#at, this.#end, new Decoder(homes), homes);
+  }
+
+  #sender(): number {
+    return this.#pid(SENDER);
+  }
+
+  #receiver(): number {
+    return this.#pid(RECEIVER);
+  }
+
+  /** The number of an actor of that side. */
+  #pid(side: number): number {
+    const at = this.#at;
+    const id = this.#number() % 2 ** 40;
+    const node = this.#bytes[at + 6]! | this.#bytes[at + 7]! << 8;
+    if (node !== side) {
+      this.#fail(
+        side === SENDER
+          ? "a sender that is none of its actors"
+          : "an addressee that is none of ours",
+      );
+    }
+    return id;
+  }
+
+  /** A u64; what is above 2 ** 48 is cut off. */
+  #number(): number {
+    const bytes = this.#bytes;
+    const at = this.#at;
+    if (this.#end - at < WORD_BYTES) this.#fail("it is too short");
+    this.#at = at + WORD_BYTES;
+    const low = (bytes[at]! | bytes[at + 1]! << 8 | bytes[at + 2]! << 16 | bytes[at + 3]! << 24) >>>
+      0;
+    return low + (bytes[at + 4]! | bytes[at + 5]! << 8) * 2 ** 32;
+  }
+
+  #u8(): number {
+    if (this.#at >= this.#end) this.#fail("it is too short");
+    return this.#bytes[this.#at++]!;
+  }
+
+  #text(): string {
+    const length = this.#u8() | this.#u8() << 8;
+    const end = this.#at + length;
+    if (end > this.#end) this.#fail("it is too short");
+    const text = utf8Text(this.#bytes.subarray(this.#at, end));
+    this.#at = end;
+    return text ?? this.#fail("a name that is not UTF-8");
+  }
+
+  #fail(what: string): never {
+    throw new ProtocolError(what, this.#at);
+  }
+}

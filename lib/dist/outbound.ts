@@ -1,0 +1,342 @@
+/**
+ * What actors of this node say to those of one other node: each signal becomes a row of the wire
+ * table, written straight into the session's outbox.
+ *
+ * Messages may be dropped, when too much is waiting for the peer; signals never are.
+ *
+ * @module
+ */
+import type { PendingCall } from "../actor/call.ts";
+import type { Cell } from "../actor/cell.ts";
+import type { System } from "../actor/system.ts";
+import { utf8 } from "../base/bytes.ts";
+import type { TermBuffer } from "../term/buffer.ts";
+import { Encoder } from "../term/encode.ts";
+import { encodeExit, type ExitReason } from "../term/exit.ts";
+import { type Pid, type Ref, writePid } from "../term/pid.ts";
+import { Distant, Named, type Teller } from "./distant.ts";
+import { type FarHome, type FoundLine, Homes, RECEIVER, SENDER } from "./homes.ts";
+import { ANSWER, encodeHome, TAG } from "./message.ts";
+import type { Outbox } from "./outbox.ts";
+
+/** Bytes of a pid, of a reference's number, of a request's number. */
+const WORD_BYTES = 8;
+
+/** A name of an actor or of a function may be this long, in bytes. */
+const NAME_BYTES_MAX = 0xffff;
+
+/** The line to one life of another node, for one session. */
+export class Outbound implements FoundLine, Teller {
+  readonly home: FarHome;
+  readonly homes: Homes;
+  isOpen = true;
+  /** Monitors of actors there on actors here. */
+  monitors = 0;
+  readonly #system: System;
+  readonly #outbox: Outbox;
+  readonly #encoder: Encoder;
+  readonly #distants = new Map<number, Distant>();
+  readonly #named = new Set<Distant>();
+  /** Calls that wait for an answer, by the number of the request. */
+  readonly #calls = new Map<number, PendingCall>();
+  #requests = 0;
+
+  constructor(system: System, home: FarHome, outbox: Outbox, bytesMax: number) {
+    this.#system = system;
+    this.home = home;
+    home.line = this;
+    this.#outbox = outbox;
+    this.homes = new Homes(system, home, (index, { node, creation }) => {
+      outbox.control(encodeHome(index, creation, node));
+    });
+    this.#encoder = new Encoder(this.homes, bytesMax);
+  }
+
+  /** How many cells, and how many of our calls: what is kept for actors of that node. */
+  get kept(): number {
+    return this.#distants.size + this.#named.size + this.#calls.size;
+  }
+
+  /** The sender of a row, as a pid. */
+  pid(id: number): Pid {
+    return this.homes.pid(SENDER, id)!;
+  }
+
+  distant(id: number): Distant {
+    let distant = this.#distants.get(id);
+    if (distant === undefined) {
+      distant = new Distant(this, this.home, id);
+      this.#distants.set(id, distant);
+    }
+    return distant;
+  }
+
+  known(id: number): Distant | undefined {
+    return this.#distants.get(id);
+  }
+
+  named(name: string): Cell {
+    const named = new Named(this, this.home, name);
+    this.#named.add(named);
+    return named;
+  }
+
+  forget(distant: Distant): void {
+    if (distant instanceof Named) this.#named.delete(distant);
+    else if (this.#distants.get(distant.pid.id) === distant) {
+      this.#distants.delete(distant.pid.id);
+      distant.pid.target = undefined;
+    }
+  }
+
+  /** The session is over: everything that is kept for actors of that node ends, "noconnection". */
+  lost(): void {
+    this.isOpen = false;
+    const cells = [...this.#distants.values(), ...this.#named];
+    for (const cell of cells) {
+      cell.isAlive = false;
+      cell.pid.target = undefined;
+    }
+    this.#system.signals.lost(cells);
+    this.#distants.clear();
+    this.#named.clear();
+    this.#calls.clear();
+  }
+
+  send(id: number, message: unknown): void {
+    const out = this.#begin(TAG.SEND, WORD_BYTES);
+    writePid(out.view, out.at, RECEIVER, id);
+    out.at += WORD_BYTES;
+    try {
+      this.#encoder.encode(message, out);
+    } catch (error) {
+      this.#outbox.cancel();
+      this.#unsendable(this.pid(id), message, error);
+      return;
+    }
+    if (!this.#outbox.commit(false)) this.#encoder.undo();
+  }
+
+  sendNamed(name: string, message: unknown): void {
+    const out = this.#beginNamed(TAG.SEND_NAMED, 0, name);
+    try {
+      this.#encoder.encode(message, out);
+    } catch (error) {
+      this.#outbox.cancel();
+      this.#unsendable({ name, node: this.home.node }, message, error);
+      return;
+    }
+    if (!this.#outbox.commit(false)) this.#encoder.undo();
+  }
+
+  call(to: number | string, call: PendingCall): void {
+    const request = ++this.#requests;
+    let out: TermBuffer;
+    if (typeof to === "number") {
+      out = this.#begin(TAG.CALL, 2 * WORD_BYTES);
+      writeNumber(out, request);
+      writePid(out.view, out.at, RECEIVER, to);
+      out.at += WORD_BYTES;
+    } else out = this.#beginNamed(TAG.CALL_NAMED, request, to);
+    try {
+      this.#encoder.encode(call.request, out);
+    } catch (error) {
+      this.#outbox.cancel();
+      return call.refuse(error);
+    }
+    // One that is dropped is as if it were lost on the way: it waits for its timeout.
+    if (!this.#outbox.commit(false)) return this.#encoder.undo();
+    this.#calls.set(request, call);
+    call.whenOver(() => {
+      // It was answered, unless it is still there.
+      if (this.#calls.delete(request) && this.isOpen) this.#tellOver(request);
+    });
+  }
+
+  /** The call that an answer is for, if it waits. */
+  answered(request: number): PendingCall | undefined {
+    const call = this.#calls.get(request);
+    this.#calls.delete(request);
+    return call;
+  }
+
+  /** Answers a call of an actor there. */
+  answer(request: number, status: number, value: unknown): void {
+    const out = this.#begin(TAG.ANSWER, WORD_BYTES + 1);
+    writeNumber(out, request);
+    out.bytes[out.at++] = status;
+    if (status === ANSWER.ENDED) {
+      this.#reason(value as ExitReason, out);
+      this.#outbox.commit(true);
+      return;
+    }
+    try {
+      this.#encoder.encode(value, out);
+    } catch (error) {
+      this.#outbox.cancel();
+      if (status === ANSWER.REPLY) return this.answer(request, ANSWER.REFUSED, error);
+      return this.answer(request, ANSWER.REFUSED, new Error(String(error)));
+    }
+    this.#outbox.commit(true);
+  }
+
+  link(from: Pid<unknown>, id: number): void {
+    this.#pair(TAG.LINK, from.id, id);
+    this.#outbox.commit(true);
+  }
+
+  unlink(from: Pid<unknown>, id: number): void {
+    this.#pair(TAG.UNLINK, from.id, id);
+    this.#outbox.commit(true);
+  }
+
+  /** Answers an UNLINK. */
+  unlinked(from: number, id: number): void {
+    this.#pair(TAG.UNLINKED, from, id);
+    this.#outbox.commit(true);
+  }
+
+  linkBroke(from: Pid, id: number, reason: ExitReason): void {
+    this.#reason(reason, this.#pair(TAG.EXIT, from.id, id));
+    this.#outbox.commit(true);
+  }
+
+  exitSignal(from: Pid, id: number, reason: ExitReason): void {
+    this.#reason(reason, this.#pair(TAG.EXIT_SIGNAL, from.id, id));
+    this.#outbox.commit(true);
+  }
+
+  monitor(from: Pid<unknown>, to: number | string, ref: Ref): void {
+    if (typeof to === "number") this.#triple(TAG.MONITOR, from.id, to, ref.id);
+    else {
+      const name = utf8(to);
+      const out = this.#begin(TAG.MONITOR_NAMED, 2 * WORD_BYTES + 2 + name.length);
+      writeOwn(out, from.id);
+      writeText(out, name);
+      writeNumber(out, ref.id);
+    }
+    this.#outbox.commit(true);
+  }
+
+  demonitor(from: Pid<unknown>, id: number, ref: Ref): void {
+    this.#triple(TAG.DEMONITOR, from.id, id, ref.id);
+    this.#outbox.commit(true);
+  }
+
+  down(ended: Pid, id: number, ref: Ref, reason: ExitReason): void {
+    this.monitors--;
+    this.downOf(ended.id, id, ref.id, reason);
+  }
+
+  /** The same, by numbers. */
+  downOf(ended: number, id: number, ref: number, reason: ExitReason): void {
+    this.#reason(reason, this.#triple(TAG.DOWN, ended, id, ref));
+    this.#outbox.commit(true);
+  }
+
+  /** Asks for an actor. A `TermError` if the arguments cannot be sent. */
+  spawn(
+    request: number,
+    from: number,
+    flags: number,
+    fn: string,
+    ref: number,
+    args: readonly unknown[],
+  ): void {
+    const name = utf8(fn);
+    const out = this.#begin(TAG.SPAWN, 3 * WORD_BYTES + 3 + name.length);
+    writeNumber(out, request);
+    writeOwn(out, from);
+    out.bytes[out.at++] = flags;
+    writeText(out, name);
+    writeNumber(out, ref);
+    try {
+      this.#encoder.encode(args, out);
+    } catch (error) {
+      this.#outbox.cancel();
+      throw error;
+    }
+    this.#outbox.commit(true);
+  }
+
+  /** Answers a SPAWN. */
+  spawned(request: number, status: number, id: number, reason: ExitReason): void {
+    const out = this.#begin(TAG.SPAWNED, 2 * WORD_BYTES + 1);
+    writeNumber(out, request);
+    out.bytes[out.at++] = status;
+    writeOwn(out, id);
+    this.#reason(reason, out);
+    this.#outbox.commit(true);
+  }
+
+  #tellOver(request: number): void {
+    writeNumber(this.#begin(TAG.CALL_OVER, WORD_BYTES), request);
+    this.#outbox.commit(true);
+  }
+
+  /** Begins a row, with room for `length` bytes. */
+  #begin(tag: number, length: number): TermBuffer {
+    const out = this.#outbox.begin(tag);
+    out.reserve(length);
+    return out;
+  }
+
+  /** Begins a row to a name, with the number of a request in front, if it is one. */
+  #beginNamed(tag: number, request: number, name: string): TermBuffer {
+    const bytes = utf8(name);
+    const out = this.#begin(tag, WORD_BYTES + 2 + bytes.length);
+    if (request > 0) writeNumber(out, request);
+    writeText(out, bytes);
+    return out;
+  }
+
+  #pair(tag: number, from: number, to: number): TermBuffer {
+    const out = this.#begin(tag, 2 * WORD_BYTES);
+    writeOwn(out, from);
+    writePid(out.view, out.at, RECEIVER, to);
+    out.at += WORD_BYTES;
+    return out;
+  }
+
+  #triple(tag: number, from: number, to: number, ref: number): TermBuffer {
+    const out = this.#begin(tag, 3 * WORD_BYTES);
+    writeOwn(out, from);
+    writePid(out.view, out.at, RECEIVER, to);
+    out.at += WORD_BYTES;
+    writeNumber(out, ref);
+    return out;
+  }
+
+  /** Ends are rare: each has an encoder of its own, and depends on nothing before it. */
+  #reason(reason: ExitReason, out: TermBuffer): void {
+    encodeExit(reason, out, new Encoder(this.homes), this.homes);
+  }
+
+  #unsendable(to: Pid | { name: string; node: string }, message: unknown, error: unknown): void {
+    const { events } = this.#system;
+    if (events.has("deadletter")) {
+      events.emit("deadletter", { to, message, error: error as Error });
+    }
+  }
+}
+
+/** One of ours, as the other side has it. */
+function writeOwn(out: TermBuffer, id: number): void {
+  writePid(out.view, out.at, SENDER, id);
+  out.at += WORD_BYTES;
+}
+
+/** A u64, of a number that is no bigint. */
+function writeNumber(out: TermBuffer, value: number): void {
+  out.view.setUint32(out.at, value >>> 0, true);
+  out.view.setUint32(out.at + 4, Math.floor(value / 2 ** 32), true);
+  out.at += WORD_BYTES;
+}
+
+/** A text behind its length; there is room. */
+function writeText(out: TermBuffer, bytes: Uint8Array): void {
+  const length = Math.min(bytes.length, NAME_BYTES_MAX);
+  out.view.setUint16(out.at, length, true);
+  out.bytes.set(bytes.subarray(0, length), out.at + 2);
+  out.at += 2 + length;
+}
