@@ -1,9 +1,14 @@
 /**
  * One session with another node, from ACK to its end: frames in, frames out, signs of life.
  *
- * Frames that are sent in one turn leave in one write. What waits to be sent is bounded: past
- * `queueBytesMax` data frames are dropped and counted, and control frames still go, so that a peer
- * that does not read costs a bounded amount of memory and is found out by its silence.
+ * Frames that are sent in one turn leave in one write, and large ones in pieces between others: see
+ * `outbox.ts`. What waits to be sent is bounded: past `queueBytesMax` data frames are dropped and
+ * counted, and control and vital frames still go, so that a peer that does not read costs a bounded
+ * amount of memory and is found out by its silence; if more than 16 MiB of those come together, the
+ * session ends.
+ *
+ * Large frames that come in pieces are handed on when they are whole. The handler is asked at the first
+ * piece whom one is for, and can tell by `holds` what must wait behind it.
  *
  * @module
  */
@@ -11,9 +16,12 @@ import { Heartbeat, type HeartbeatLimits } from "../base/heartbeat.ts";
 import type { Stream, StreamEnd } from "../host/stream.ts";
 import type { Clock } from "../base/clock.ts";
 import { encodeFrame, FRAME_BYTES_MAX, type FrameReader, type FrameSink } from "./frame.ts";
+import { type Arriving, Fragments, MESSAGE_BYTES_MAX } from "./fragments.ts";
 import type { Met } from "./handshake.ts";
+import { type HoldKey, Holds } from "./holds.ts";
 import { decodeGoodbye, encodeGoodbye, type GoodbyeReason, TAG } from "./message.ts";
 import { Outbox } from "./outbox.ts";
+import type { PressureState } from "./pressure.ts";
 
 /** Bytes of a ping. */
 const PING_BYTES = 8;
@@ -32,6 +40,7 @@ export const SESSION_ENDS = [
   "disconnected", // one side asked for it
   "restarted", // a later life of the node, or a later session, took its place
   "protocol", // the node broke a rule of the protocol
+  "overload", // it did not read, and more than may wait for it could not be dropped
 ] as const;
 
 /** One of {@linkcode SESSION_ENDS}. */
@@ -41,6 +50,11 @@ export type SessionEnd = (typeof SESSION_ENDS)[number];
 export interface SessionLimits extends HeartbeatLimits {
   /** Past this many unsent bytes data frames are dropped. */
   readonly queueBytesMax: number;
+  /**
+   * A longer message fails to be sent, and ends the session of who sends it: tag and body, in
+   * bytes. The same on all nodes. Default: {@linkcode MESSAGE_BYTES_MAX}.
+   */
+  readonly messageBytesMax?: number | undefined;
 }
 
 /** What a session takes from outside. */
@@ -52,8 +66,24 @@ export interface SessionHost {
 
 /** Who takes what comes over a session. */
 export interface SessionHandler {
-  /** A frame that is not the session's own business. A returned text is the rule that it broke. */
-  message(connection: Connection, tag: number, body: Uint8Array): string | undefined;
+  /**
+   * A frame that is not the session's own business. A returned text is the rule that it broke. `bulk`
+   * is given where the frame came in pieces: it is at its place in the order, and not to be held.
+   */
+  message(
+    connection: Connection,
+    tag: number,
+    body: Uint8Array,
+    bulk?: number,
+  ): string | undefined;
+  /**
+   * A large frame has begun; `head` is the beginning of its body. What is returned stands for its
+   * addressee: until the frame is whole, deliveries to the same one must be given to
+   * {@linkcode Connection.holds}. `undefined`: nothing needs to wait for it.
+   */
+  begin?(connection: Connection, tag: number, head: Uint8Array): HoldKey | undefined;
+  /** The queue is more than half full, or it is below an eighth again. */
+  pressure?(connection: Connection, high: boolean): void;
   /** The session is over; called once. `words` say more, for a log. */
   over(connection: Connection, end: SessionEnd, words: string): void;
 }
@@ -72,6 +102,8 @@ export class Connection implements FrameSink {
   readonly dialled: boolean;
   /** What is to be sent. */
   readonly outbox: Outbox;
+  /** What came and waits behind large frames that are on their way. */
+  readonly holds: Holds = new Holds();
   readonly #stream: Stream;
   readonly #handler: SessionHandler;
   readonly #limits: SessionLimits;
@@ -80,7 +112,10 @@ export class Connection implements FrameSink {
   readonly #heartbeat: Heartbeat;
   /** The number in the last ping. */
   #pings = 0;
+  /** Bytes of pongs since the stream was last empty. */
+  #pongs = 0;
   #over = false;
+  readonly #fragments: Fragments;
 
   constructor(
     met: Met,
@@ -98,12 +133,18 @@ export class Connection implements FrameSink {
     this.#handler = handler;
     this.#limits = limits;
     this.#clock = host.clock;
-    this.outbox = new Outbox(opened.stream, limits.queueBytesMax, (task) => host.atFlush(task));
+    const messageBytesMax = limits.messageBytesMax ?? MESSAGE_BYTES_MAX;
+    this.#fragments = new Fragments(messageBytesMax);
+    this.outbox = new Outbox(opened.stream, { bytesMax: limits.queueBytesMax, messageBytesMax }, {
+      atFlush: (task) => host.atFlush(task),
+      pressure: (high) => handler.pressure?.(this, high),
+      overload: () => this.#end("overload", `it leaves ${this.unsent} bytes unread`),
+    });
     this.#heartbeat = new Heartbeat(limits, tickMs, host.clock.now());
     this.#reader.limit = FRAME_BYTES_MAX;
     this.#stream.handler = {
       data: (bytes) => this.#data(bytes),
-      drain: () => {},
+      drain: () => this.#drain(),
       end: () => this.#end("closed", "the other side hung up"),
       close: (end) => this.#end("closed", wordsOf(end)),
     };
@@ -124,6 +165,17 @@ export class Connection implements FrameSink {
     return this.outbox.dropped;
   }
 
+  /** How full the queue is. */
+  pressure(): PressureState {
+    const { unsent, dropped, pressure } = this.outbox;
+    return { queued: unsent, limit: this.#limits.queueBytesMax, dropped, high: pressure.isHigh };
+  }
+
+  /** Resolves when the queue is not high: below an eighth of its limit, or gone with the session. */
+  relieved(): Promise<void> {
+    return this.outbox.pressure.relieved();
+  }
+
   /** Sends a frame that must not be lost as long as the session lives. */
   sendControl(frame: Uint8Array): void {
     this.outbox.control(frame);
@@ -139,7 +191,7 @@ export class Connection implements FrameSink {
     switch (this.#heartbeat.tick(now)) {
       case "ping":
         this.#pings++;
-        this.#stream.write(encodeFrame(TAG.PING, pingBody(this.#pings)));
+        this.outbox.control(encodeFrame(TAG.PING, pingBody(this.#pings)));
         break;
       case "dead":
         this.#end("timeout", `nothing heard for ${this.#limits.deadlineMs} ms`);
@@ -158,10 +210,18 @@ export class Connection implements FrameSink {
     this.#over = true;
     const stream = this.#stream;
     const gone = new Promise<void>((close) => {
-      stream.handler = { data() {}, drain() {}, end: () => stream.abort(), close: () => close() };
+      stream.handler = {
+        data() {},
+        drain: () => this.outbox.drain(),
+        end: () => stream.abort(),
+        close: () => {
+          this.outbox.close();
+          close();
+        },
+      };
     });
-    stream.write(encodeGoodbye(reason));
-    stream.end();
+    this.outbox.end(encodeGoodbye(reason));
+    this.#forget();
     const timer = this.#clock.after(GOODBYE_MS, () => stream.abort());
     this.#handler.over(this, reason, "we ended it");
     return gone.finally(() => timer.cancel());
@@ -178,8 +238,10 @@ export class Connection implements FrameSink {
       case TAG.PING:
         if (body.length < PING_BYTES) return this.#broke("a PING that is too short");
         // Whoever pings and does not read would fill our memory with answers.
-        if (this.#stream.unsent < PONGS_UNSENT_BYTES_MAX) {
-          this.#stream.write(encodeFrame(TAG.PONG, body.subarray(0, PING_BYTES)));
+        if (this.#pongs < PONGS_UNSENT_BYTES_MAX) {
+          const pong = encodeFrame(TAG.PONG, body.subarray(0, PING_BYTES));
+          this.#pongs += pong.length;
+          this.outbox.control(pong);
         }
         return true;
       case TAG.PONG:
@@ -190,6 +252,10 @@ export class Connection implements FrameSink {
         this.#end(reason, "it said goodbye");
         return false;
       }
+      case TAG.BULK:
+        return this.#begin(this.#fragments.begin(body));
+      case TAG.FRAGMENT:
+        return this.#add(this.#fragments.add(body));
       default: {
         const broken = this.#handler.message(this, tag, body);
         return broken === undefined ? !this.#over : this.#broke(broken);
@@ -207,6 +273,33 @@ export class Connection implements FrameSink {
     if (!this.#over && !this.#reader.push(bytes, this)) this.overlong();
   }
 
+  #drain(): void {
+    this.#pongs = 0;
+    this.outbox.drain();
+  }
+
+  /** The first piece of a large frame came. */
+  #begin(arriving: Arriving | string): boolean {
+    if (typeof arriving === "string") return this.#broke(arriving);
+    const key = this.#handler.begin?.(this, arriving.tag, arriving.body);
+    if (key !== undefined) arriving.slot = this.holds.open(key);
+    return true;
+  }
+
+  /** Another piece of it came. */
+  #add(arriving: Arriving | string): boolean {
+    if (typeof arriving === "string") return this.#broke(arriving);
+    if (!arriving.isWhole) return true;
+    const run = () => {
+      const { tag, body, number } = arriving;
+      const broken = this.#handler.message(this, tag, body, number);
+      if (broken !== undefined) this.#broke(broken);
+    };
+    if (arriving.slot === undefined) run();
+    else this.holds.close(arriving.slot, run);
+    return !this.#over;
+  }
+
   #broke(rule: string): false {
     this.#end("protocol", `it sent ${rule}`);
     return false;
@@ -215,8 +308,16 @@ export class Connection implements FrameSink {
   #end(end: SessionEnd, words: string): void {
     if (this.#over) return;
     this.#over = true;
+    this.outbox.close();
+    this.#forget();
     this.#stream.abort();
     this.#handler.over(this, end, words);
+  }
+
+  /** Nothing more is handed on: what had begun to come, and what was held for it, is dropped. */
+  #forget(): void {
+    this.#fragments.clear();
+    this.holds.clear();
   }
 }
 
