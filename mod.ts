@@ -67,6 +67,7 @@ export type { Crash, Restarting, SystemEvents } from "./lib/actor/system.ts";
 export type { TimerRef } from "./lib/actor/timer.ts";
 export { type Home, Pid, Ref } from "./lib/term/pid.ts";
 export { type MeshEvents, NodeConnectError, type OwnTls } from "./lib/dist/mesh.ts";
+export type { PressureState } from "./lib/dist/pressure.ts";
 export { SESSION_ENDS, type SessionEnd } from "./lib/dist/connection.ts";
 export {
   type Args,

@@ -10,6 +10,7 @@ import type { ActorName, RemoteSpawn } from "./actor/remote.ts";
 import type { ExposeOptions } from "./dist/spawner.ts";
 import type { TimerRef } from "./actor/timer.ts";
 import { normalName } from "./dist/name.ts";
+import type { PressureState } from "./dist/pressure.ts";
 import type { NodeEvents, NodeOptions, Parts } from "./start.ts";
 import { startNode } from "./start.ts";
 import type { Pid } from "./term/pid.ts";
@@ -91,9 +92,23 @@ export class Node {
   }
 
   /**
+   * How much waits for a node because it reads slowly: bytes `queued` of the `limit`, past which messages
+   * to it are dropped, how many were `dropped`, and whether the queue is `high`, from half of the limit
+   * until it is below an eighth again. `undefined`: there is no session with it.
+   */
+  pressure(name: string): PressureState | undefined {
+    return this.#parts.mesh.session(normalName(name))?.pressure();
+  }
+
+  /** Resolves when what waits for a node is not high: at once, or as soon as it is, or its session is over. */
+  relieved(name: string): Promise<void> {
+    return this.#parts.mesh.session(normalName(name))?.relieved() ?? Promise.resolve();
+  }
+
+  /**
    * Calls `listener` at each event, and gives back what stops that. Of the mesh: `"nodeup"`,
    * `"nodedown"` (with the reason: "closed", "timeout", "shutdown", "disconnected", "restarted" or
-   * "protocol"), `"refused"` when somebody was not let in or did not let us in. Of the actors:
+   * "protocol", "overload"), `"pressure"` when much waits for a node, or not any more, `"refused"` when somebody was not let in or did not let us in. Of the actors:
    * `"spawn"`, `"exit"`, `"crash"`, `"restart"`, `"deadletter"`, `"mailbox"`.
    */
   on<Name extends keyof NodeEvents>(

@@ -15,7 +15,7 @@ import { checkCookie, makeCookie } from "./dist/cookie.ts";
 import type { SessionLimits } from "./dist/connection.ts";
 import { type ClusterKeys, deriveKeys } from "./dist/identity.ts";
 import { RemoteActors } from "./dist/remote_actors.ts";
-import { FRAME_BYTES_MAX } from "./dist/frame.ts";
+import { MESSAGE_BYTES_MAX } from "./dist/fragments.ts";
 import { Mesh, type MeshEvents, type OwnTls } from "./dist/mesh.ts";
 import { formatName, isLoopback, type NodeName, normalName, parseName } from "./dist/name.ts";
 import { BunHost } from "./host/bun.ts";
@@ -56,8 +56,10 @@ export interface NodeOptions {
   readonly pingInterval?: number | undefined;
   /** Milliseconds of silence after which a peer is given up. Default 15000. */
   readonly pingTimeout?: number | undefined;
-  /** Bytes that may wait for one peer; past it room messages to it are dropped. Default 64 MiB. */
+  /** Bytes that may wait for one peer; past it messages to it are dropped. Default 64 MiB. */
   readonly queueBytesMax?: number | undefined;
+  /** The longest message to another node, in bytes; the same on all nodes. Default 16 MiB. */
+  readonly messageBytesMax?: number | undefined;
   /** What is logged: nothing, or from a level up. Default "info". */
   readonly logLevel?: LogLevel | "silent" | undefined;
   /** Who takes the lines. Default: standard error. */
@@ -66,6 +68,10 @@ export interface NodeOptions {
 
 /** The least that `queueBytesMax` may be. */
 const QUEUE_BYTES_LEAST = 1024;
+
+/** What `messageBytesMax` may be. */
+const MESSAGE_BYTES_LEAST = 65_536;
+const MESSAGE_BYTES_MOST: number = 1024 * 1024 * 1024;
 
 /** A node cannot be started as it was asked to be. */
 export class NodeOptionError extends TypeError {
@@ -116,7 +122,7 @@ export async function startNode(
   await mesh.start();
   const home = { node: mesh.name, creation: mesh.creation, local: true };
   const system = new System(home, host, events);
-  const remote = new RemoteActors(system, FRAME_BYTES_MAX);
+  const remote = new RemoteActors(system, limits.messageBytesMax ?? MESSAGE_BYTES_MAX);
   mesh.attach = (session) => remote.attach(session);
   remote.spawner.changed = (added, fn) => mesh.expose(remote.spawner.names(), added, fn);
   events.on("nodeup", ({ node }) => system.nodeWatchers.changed("nodeup", node));
@@ -195,7 +201,13 @@ function sessionLimits(options: NodeOptions): SessionLimits {
       `option queueBytesMax is ${queueBytesMax}: use ${QUEUE_BYTES_LEAST} bytes or more`,
     );
   }
-  return { quietMs, deadlineMs, queueBytesMax };
+  const messageBytesMax = options.messageBytesMax ?? MESSAGE_BYTES_MAX;
+  if (!(messageBytesMax >= MESSAGE_BYTES_LEAST && messageBytesMax <= MESSAGE_BYTES_MOST)) {
+    throw new NodeOptionError(
+      `option messageBytesMax is ${messageBytesMax}: use ${MESSAGE_BYTES_LEAST} to ${MESSAGE_BYTES_MOST}`,
+    );
+  }
+  return { quietMs, deadlineMs, queueBytesMax, messageBytesMax };
 }
 
 function milliseconds(name: string, value: number): number {

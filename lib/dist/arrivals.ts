@@ -17,6 +17,7 @@ import { ProtocolError } from "../term/errors.ts";
 import { decodeExit, type ExitReason } from "../term/exit.ts";
 import { type Pid, Ref } from "../term/pid.ts";
 import { Distant, Named } from "./distant.ts";
+import type { HoldKey, Holds } from "./holds.ts";
 import { RECEIVER, SENDER } from "./homes.ts";
 import { IncomingCall } from "./incoming_call.ts";
 import { ANSWER, decodeHome, TAG } from "./message.ts";
@@ -32,12 +33,39 @@ const LINKS_MAX: number = 2 ** 16;
 
 const WORD_BYTES = 8;
 
+/** Where a row has its addressee, whether that is a name, and whether a term of the session follows. */
+interface Form {
+  readonly to: number;
+  readonly named: boolean;
+  readonly term: boolean;
+}
+
+/** The rows that have one. */
+const FORMS: ReadonlyMap<number, Form> = new Map<number, Form>([
+  [TAG.SEND, { to: 0, named: false, term: true }],
+  [TAG.SEND_NAMED, { to: 0, named: true, term: true }],
+  [TAG.CALL, { to: WORD_BYTES, named: false, term: true }],
+  [TAG.CALL_NAMED, { to: WORD_BYTES, named: true, term: true }],
+  [TAG.MONITOR_NAMED, { to: WORD_BYTES, named: true, term: false }],
+  ...[TAG.LINK, TAG.UNLINK, TAG.EXIT, TAG.EXIT_SIGNAL, TAG.MONITOR, TAG.DEMONITOR, TAG.DOWN].map(
+    (tag) => [tag, { to: WORD_BYTES, named: false, term: false }] as const,
+  ),
+]);
+
+/** What is needed of the session itself. */
+export interface HeldSession {
+  readonly holds: Holds;
+  abort(end: "protocol", words: string): void;
+}
+
 /** The rows of one session. */
 export class Arrivals {
   readonly #system: System;
   readonly #line: Outbound;
   readonly #spawner: Spawner;
   readonly #decoder: Decoder;
+  readonly #session: HeldSession;
+  readonly #holds: Holds;
   readonly #over: () => void;
   /** Calls that our actors are to answer. */
   readonly #calls = new Map<number, IncomingCall>();
@@ -47,9 +75,19 @@ export class Arrivals {
   #end = 0;
   /** It was a large one: its term depends on none before it. */
   #alone = false;
+  /** It had to wait, and its term was decoded when it came. */
+  #decoded: { readonly term: unknown } | undefined;
 
   /** `over` is told when the session is. */
-  constructor(system: System, line: Outbound, spawner: Spawner, over: () => void) {
+  constructor(
+    system: System,
+    line: Outbound,
+    spawner: Spawner,
+    session: HeldSession,
+    over: () => void,
+  ) {
+    this.#session = session;
+    this.#holds = session.holds;
     this.#over = over;
     this.#system = system;
     this.#line = line;
@@ -57,19 +95,69 @@ export class Arrivals {
     this.#decoder = new Decoder(line.homes);
   }
 
-  /** Acts on a row. A returned text is the rule that it broke. */
+  /**
+   * Acts on a row. `alone`: it was a large one, at its place in the order. A returned text is the rule that
+   * it broke.
+   */
   take(tag: number, body: Uint8Array, alone: boolean): string | undefined {
-    this.#bytes = body;
-    this.#at = 0;
-    this.#end = body.length;
-    this.#alone = alone;
+    const key = alone || this.#holds.count === 0 ? undefined : this.keyOf(tag, body);
+    this.#begin(body, alone);
+    return this.#guard(tag, body, key);
+  }
+
+  #guard(tag: number, body: Uint8Array, key?: HoldKey): string | undefined {
     try {
-      this.#act(tag, body);
+      if (key !== undefined && this.#holds.isHeld(key)) this.#wait(tag, body, key);
+      else this.#act(tag, body);
     } catch (error) {
       if (error instanceof ProtocolError) return `row 0x${tag.toString(16)}: ${error.message}`;
       throw error;
     }
     return undefined;
+  }
+
+  /** For whom a row is that begins like this: what comes later for the same actor is to wait for it. */
+  keyOf(tag: number, head: Uint8Array): HoldKey | undefined {
+    const form = FORMS.get(tag);
+    if (form === undefined || head.length < form.to + 2) return undefined;
+    this.#begin(head, false);
+    this.#at = form.to;
+    if (!form.named) {
+      return head.length < form.to + WORD_BYTES ? undefined : this.#number() % 2 ** 40;
+    }
+    const length = head[form.to]! | head[form.to + 1]! << 8;
+    if (head.length < form.to + 2 + length) return undefined;
+    const name = this.#text();
+    return this.#system.names.whereis(name)?.id ?? `name ${name}`;
+  }
+
+  #begin(body: Uint8Array, alone: boolean): void {
+    this.#bytes = body;
+    this.#at = 0;
+    this.#end = body.length;
+    this.#alone = alone;
+    this.#decoded = undefined;
+  }
+
+  /** Acts on a row later. Its term is decoded now, for the next may build on it. */
+  #wait(tag: number, body: Uint8Array, key: HoldKey): void {
+    const form = FORMS.get(tag)!;
+    this.#begin(body, false);
+    let decoded: { readonly term: unknown } | undefined;
+    if (form.term) {
+      this.#at = form.to;
+      if (form.named) this.#text();
+      else this.#number();
+      decoded = { term: this.#term() };
+    }
+    const copy = body.slice();
+    const run = (): void => {
+      this.#begin(copy, false);
+      this.#decoded = decoded;
+      const broken = this.#guard(tag, copy);
+      if (broken !== undefined) this.#session.abort("protocol", `it sent ${broken}`);
+    };
+    if (!this.#holds.hold(key, body.length, run)) this.#fail("too much behind a large message");
   }
 
   /** The session is over. */
@@ -291,6 +379,7 @@ export class Arrivals {
   }
 
   #term(): unknown {
+    if (this.#decoded !== undefined) return this.#decoded.term;
     const decoder = this.#alone ? new Decoder(this.#line.homes) : this.#decoder;
     return decoder.decode(this.#bytes, this.#at, this.#end);
   }

@@ -16,17 +16,11 @@ import { place } from "../host/connect.ts";
 import { ConnectError, type Host, type Listener, type ServerTls } from "../host/host.ts";
 import type { Address, Stream } from "../host/stream.ts";
 import { derOf, LEAF_RENEW_MS, makeLeaf, SERVER_NAME } from "./certificate.ts";
-import {
-  Connection,
-  type Opened,
-  type SessionEnd,
-  type SessionHandler,
-  type SessionLimits,
-} from "./connection.ts";
+import { Connection, type Opened, type SessionEnd, type SessionLimits } from "./connection.ts";
 import { type Greeter, Greeting, type GreetingFailure } from "./greeting.ts";
 import { Acceptor, Dialler, type Met, type Self } from "./handshake.ts";
 import { type ClusterKeys, makeCreation } from "./identity.ts";
-import { type ActorSink, dispatch, type Inbound, type RoomSink } from "./inbound.ts";
+import type { RoomSink } from "./inbound.ts";
 import {
   encodeExposed,
   encodeList,
@@ -39,6 +33,7 @@ import {
 import { encodeFrame } from "./frame.ts";
 import { formatName, type NodeName, parseName } from "./name.ts";
 import { Peers } from "./peers.ts";
+import { Session, type SessionActors, type SessionOwner } from "./session.ts";
 import { Refusals, refusalWords } from "./refusals.ts";
 
 /** A dial may take this long to reach TLS, and a handshake this long after it. Milliseconds. */
@@ -52,12 +47,6 @@ const DIALS_MAX = 64;
 
 /** At most this many diallers may be unproven at once; one more ends the one that is so longest. */
 const UNPROVEN_MAX = 128;
-
-/** Acts for the actors of this node in one session. */
-export interface SessionActors extends ActorSink {
-  /** The session is over. */
-  lost(): void;
-}
 
 /** So many functions of one peer are known; it may expose more. */
 const EXPOSED_MAX = 65_536;
@@ -89,6 +78,8 @@ export interface MeshEvents {
   nodeup: { readonly node: string };
   /** The session with a node is over. */
   nodedown: { readonly node: string; readonly reason: SessionEnd };
+  /** More than half of what may wait for a node waits, or less than an eighth again. */
+  pressure: { readonly node: string; readonly high: boolean };
   /** Somebody was not let in, or did not let us in. `peer` is a node's name or an address. */
   refused: { readonly peer: string; readonly reason: string; readonly words: string };
 }
@@ -120,7 +111,7 @@ export class NodeConnectError extends Error {
 }
 
 /** A node's part of the mesh. */
-export class Mesh implements Inbound, SessionHandler {
+export class Mesh implements SessionOwner {
   readonly events: Emitter<MeshEvents>;
   readonly creation: number;
   roomSink: RoomSink | undefined = undefined;
@@ -132,7 +123,6 @@ export class Mesh implements Inbound, SessionHandler {
   readonly #tickMs: number;
   readonly #refusals: Refusals;
   readonly #sessions = new Map<string, Connection>();
-  readonly #actors = new Map<Connection, SessionActors>();
   /** What this node exposes. */
   #exposes: readonly string[] = [];
   /** What each peer exposes. */
@@ -255,31 +245,18 @@ export class Mesh implements Inbound, SessionHandler {
     return this.#stopped ??= Promise.resolve().then(() => this.#stop());
   }
 
-  /** A frame came over a session. Called by the connection. */
-  message(
-    session: Connection,
-    tag: number,
-    body: Uint8Array,
-    bulk?: number,
-  ): string | undefined {
-    return dispatch(
-      this,
-      session.met.name,
-      tag,
-      body,
-      this.#actors.get(session),
-      bulk !== undefined,
-    );
+  /** A queue is more than half full, or not any more. Called by the session. */
+  pressure({ met }: Connection, high: boolean): void {
+    if (high) this.#log.warn(`${met.name} is slow: much waits for it`);
+    this.events.emit("pressure", { node: met.name, high });
   }
 
-  /** A session is over. Called by the connection. */
-  over(session: Connection, end: SessionEnd, words: string): void {
-    const { name } = session.met;
-    if (this.#sessions.get(name) !== session) return;
+  /** A session is over. Called by it. */
+  over({ actors }: Session, connection: Connection, end: SessionEnd, words: string): void {
+    const { name } = connection.met;
+    if (this.#sessions.get(name) !== connection) return;
     this.#sessions.delete(name);
     this.#exposed.delete(name);
-    const actors = this.#actors.get(session);
-    this.#actors.delete(session);
     this.#peers.down(name, end !== "disconnected", this.#host.clock.now());
     if (this.#stopping) this.#log.debug(`${name} is down: we are stopping`);
     else if (end === "shutdown" || end === "disconnected") {
@@ -554,10 +531,19 @@ export class Mesh implements Inbound, SessionHandler {
 
   #up(met: Met, dialled: boolean, opened: Opened): Connection {
     const { limits } = this.#options;
-    const session = new Connection(met, dialled, opened, this, limits, this.#tickMs, this.#host);
+    const receiver = new Session(this);
+    const session = new Connection(
+      met,
+      dialled,
+      opened,
+      receiver,
+      limits,
+      this.#tickMs,
+      this.#host,
+    );
     this.#sessions.set(met.name, session);
     this.#exposed.set(met.name, new Set(met.exposed));
-    if (this.attach !== undefined) this.#actors.set(session, this.attach(session));
+    receiver.actors = this.attach?.(session);
     this.#peers.up(met.name, met.session, met.creation, this.#host.clock.now());
     this.#failing.delete(met.name);
     this.#log.info(`${met.name} is up`);

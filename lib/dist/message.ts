@@ -321,6 +321,13 @@ export function encodeRoomBroadcast(room: string, data: string | Uint8Array): Ui
   return frame;
 }
 
+/** The room of a room message that begins like this. */
+export function decodeRoomName(head: Uint8Array): string | undefined {
+  const reader = new Reader(head);
+  const room = reader.text(reader.u16());
+  return reader.ok ? room : undefined;
+}
+
 /** A room message from its body; `message` is a view, valid as long as the body is. */
 export function decodeRoomBroadcast(
   body: Uint8Array,

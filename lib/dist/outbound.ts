@@ -14,6 +14,7 @@ import type { TermBuffer } from "../term/buffer.ts";
 import { Encoder } from "../term/encode.ts";
 import { encodeExit, type ExitReason } from "../term/exit.ts";
 import { type Pid, type Ref, writePid } from "../term/pid.ts";
+import { BULK_BYTES_MIN } from "./bulk.ts";
 import { Distant, Named, type Teller } from "./distant.ts";
 import { type FarHome, type FoundLine, Homes, RECEIVER, SENDER } from "./homes.ts";
 import { ANSWER, encodeHome, TAG } from "./message.ts";
@@ -35,6 +36,8 @@ export class Outbound implements FoundLine, Teller {
   readonly #system: System;
   readonly #outbox: Outbox;
   readonly #encoder: Encoder;
+  /** The longest term. */
+  readonly #bytesMax: number;
   readonly #distants = new Map<number, Distant>();
   readonly #named = new Set<Distant>();
   /** Calls that wait for an answer, by the number of the request. */
@@ -49,6 +52,7 @@ export class Outbound implements FoundLine, Teller {
     this.homes = new Homes(system, home, (index, { node, creation }) => {
       outbox.control(encodeHome(index, creation, node));
     });
+    this.#bytesMax = bytesMax;
     this.#encoder = new Encoder(this.homes, bytesMax);
   }
 
@@ -108,7 +112,7 @@ export class Outbound implements FoundLine, Teller {
     writePid(out.view, out.at, RECEIVER, id);
     out.at += WORD_BYTES;
     try {
-      this.#encoder.encode(message, out);
+      this.#term(message, out);
     } catch (error) {
       this.#outbox.cancel();
       this.#unsendable(this.pid(id), message, error);
@@ -120,7 +124,7 @@ export class Outbound implements FoundLine, Teller {
   sendNamed(name: string, message: unknown): void {
     const out = this.#beginNamed(TAG.SEND_NAMED, 0, name);
     try {
-      this.#encoder.encode(message, out);
+      this.#term(message, out);
     } catch (error) {
       this.#outbox.cancel();
       this.#unsendable({ name, node: this.home.node }, message, error);
@@ -139,7 +143,7 @@ export class Outbound implements FoundLine, Teller {
       out.at += WORD_BYTES;
     } else out = this.#beginNamed(TAG.CALL_NAMED, request, to);
     try {
-      this.#encoder.encode(call.request, out);
+      this.#term(call.request, out);
     } catch (error) {
       this.#outbox.cancel();
       return call.refuse(error);
@@ -171,7 +175,7 @@ export class Outbound implements FoundLine, Teller {
       return;
     }
     try {
-      this.#encoder.encode(value, out);
+      this.#term(value, out);
     } catch (error) {
       this.#outbox.cancel();
       if (status === ANSWER.REPLY) return this.answer(request, ANSWER.REFUSED, error);
@@ -251,7 +255,7 @@ export class Outbound implements FoundLine, Teller {
     writeText(out, name);
     writeNumber(out, ref);
     try {
-      this.#encoder.encode(args, out);
+      this.#term(args, out);
     } catch (error) {
       this.#outbox.cancel();
       throw error;
@@ -271,6 +275,13 @@ export class Outbound implements FoundLine, Teller {
 
   #tellOver(request: number): void {
     writeNumber(this.#begin(TAG.CALL_OVER, WORD_BYTES), request);
+    this.#outbox.commit(true);
+  }
+
+  /** A row of the names and groups of the cluster. */
+  row(tag: number, body: Uint8Array): void {
+    const out = this.#begin(tag, body.length);
+    out.write(body);
     this.#outbox.commit(true);
   }
 
@@ -305,6 +316,19 @@ export class Outbound implements FoundLine, Teller {
     out.at += WORD_BYTES;
     writeNumber(out, ref);
     return out;
+  }
+
+  /**
+   * Writes a term. A large one is cut, and may be overtaken: it has an encoder of its own, so that no term
+   * behind it builds on it.
+   */
+  #term(term: unknown, out: TermBuffer): void {
+    const start = out.at;
+    this.#encoder.encode(term, out);
+    if (this.#outbox.length <= BULK_BYTES_MIN) return;
+    this.#encoder.undo();
+    out.at = start;
+    new Encoder(this.homes, this.#bytesMax).encode(term, out);
   }
 
   /** Ends are rare: each has an encoder of its own, and depends on nothing before it. */

@@ -28,12 +28,13 @@ export class RemoteActors implements Remote {
   }
 
   /** A session is up: gives what acts on its rows. */
-  attach({ met, outbox }: Connection): Arrivals {
+  attach(session: Connection): Arrivals {
+    const { met, outbox } = session;
     const { name, creation } = met;
     const home = new FarHome(this.#system, name, creation);
     const line = new Outbound(this.#system, home, outbox, this.#messageBytesMax);
     this.#lines.set(name, line);
-    return new Arrivals(this.#system, line, this.spawner, () => {
+    return new Arrivals(this.#system, line, this.spawner, session, () => {
       if (this.#lines.get(name) === line) this.#lines.delete(name);
     });
   }
