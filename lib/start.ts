@@ -124,10 +124,11 @@ export async function startNode(
   const system = new System(home, host, events);
   const remote = new RemoteActors(system, limits.messageBytesMax ?? MESSAGE_BYTES_MAX);
   mesh.attach = (session) => remote.attach(session);
+  remote.exposedBy = (node) => mesh.exposedBy(node);
   remote.spawner.changed = (added, fn) => mesh.expose(remote.spawner.names(), added, fn);
-  events.on("nodeup", ({ node }) => system.nodeWatchers.changed("nodeup", node));
+  events.on("nodeup", ({ node }) => system.nodeChanged("nodeup", node));
   events.on("nodedown", ({ node, reason }) => {
-    system.nodeWatchers.changed("nodedown", node, reason);
+    system.nodeChanged("nodedown", node, reason);
   });
   logEnds(events, () => log.as(mesh.name));
   events.on("mailbox", ({ pid, length, dropped }) => {

@@ -51,7 +51,7 @@ export interface ActorHome {
     args: readonly unknown[],
   ): Promise<Pid<M>>;
   readonly signals: { ref(actor: Cell): Ref };
-  readonly nodeWatchers: { remove(actor: Cell, node: string): boolean };
+  readonly nodeWatchers: { remove(node: string, actor: Cell): boolean };
   monitorNode(actor: Cell, node: string): void;
   sendTo<M>(to: Pid<M> | ActorName | string, message: M): void;
   call<Q, R>(
@@ -457,7 +457,7 @@ export class Actor extends Cell implements Runnable, Self<unknown> {
 
   demonitorNode(node: string): boolean {
     this.#alive();
-    return this.system.nodeWatchers.remove(this, node);
+    return this.system.nodeWatchers.remove(node, this);
   }
 
   /** True until it has ended. */

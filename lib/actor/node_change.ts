@@ -1,9 +1,8 @@
 /**
- * What tells an actor that a node has come or gone, and who wants to be told.
+ * What tells an actor that a node has come or gone.
  *
  * @module
  */
-import { type Cell, type Chained, hang } from "./cell.ts";
 
 /** Known to this file only: tells what the runtime made from what a program made to look so. */
 const KEY: unique symbol = Symbol("runtime");
@@ -34,48 +33,11 @@ export class NodeChange {
   }
 }
 
-/** An actor wants to know of a node. */
-class Watch implements Chained {
-  following: Chained | undefined = undefined;
-  preceding: Chained | undefined = undefined;
-  readonly #gone: () => void;
-
-  constructor(gone: () => void) {
-    this.#gone = gone;
-  }
-
-  drop(): void {
-    this.#gone();
-  }
-}
-
-/** Who is told of which node. */
-export class NodeWatchers {
-  readonly #byNode = new Map<string, Set<Cell>>();
-
-  /** Adds an actor; again is the same as once. `isUp`: there is a session with the node. */
-  add(actor: Cell, node: string, isUp: boolean): void {
-    let watchers = this.#byNode.get(node);
-    if (watchers === undefined) this.#byNode.set(node, watchers = new Set());
-    if (!watchers.has(actor)) {
-      watchers.add(actor);
-      hang(new Watch(() => this.remove(actor, node)), actor);
-    }
-    if (!isUp) actor.deliver(new NodeChange(KEY, "nodedown", node, "noconnection"));
-  }
-
-  /** Takes an actor out. Whether it was in. */
-  remove(actor: Cell, node: string): boolean {
-    const watchers = this.#byNode.get(node);
-    if (!watchers?.delete(actor)) return false;
-    if (watchers.size === 0) this.#byNode.delete(node);
-    return true;
-  }
-
-  /** Tells all who want to know. */
-  changed(type: "nodeup" | "nodedown", node: string, reason?: string): void {
-    const watchers = this.#byNode.get(node);
-    if (watchers === undefined) return;
-    for (const actor of [...watchers]) actor.deliver(new NodeChange(KEY, type, node, reason));
-  }
+/** Makes a {@linkcode NodeChange}. */
+export function nodeChange(
+  type: "nodeup" | "nodedown",
+  node: string,
+  reason?: string,
+): NodeChange {
+  return new NodeChange(KEY, type, node, reason);
 }

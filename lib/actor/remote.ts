@@ -27,6 +27,8 @@ export interface Remote {
   lineOf(home: Home): Line | "noproc" | "noconnection";
   /** The way to the present life of a node. */
   lineTo(node: string): Line | undefined;
+  /** The nodes that expose a function of this name, in order: those there is a session with, and this one. */
+  candidates(fn: string): string[];
   /** Spawns what another node has exposed, linked with `from` and monitored by it if that is wanted. */
   spawn(
     from: Cell,

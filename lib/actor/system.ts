@@ -16,7 +16,7 @@ import { ArgumentError, NoConnectionError, NoProcError } from "./errors.ts";
 import { isSystemMessage, reasonText } from "./exit.ts";
 import { type ExitReason, isNormal } from "../term/exit.ts";
 import { Names } from "./names.ts";
-import { NodeWatchers } from "./node_change.ts";
+import { nodeChange } from "./node_change.ts";
 import { Outsider } from "./outsider.ts";
 import type { ActorName, RemoteSpawn } from "./remote.ts";
 import { Scheduler } from "./scheduler.ts";
@@ -24,6 +24,7 @@ import type { ActorFunction, SpawnOptions } from "./self.ts";
 import { Signals } from "./signals.ts";
 import { Table } from "./table.ts";
 import { SentTimer, SPENT, type TimerHost, timerMs, type TimerRef } from "./timer.ts";
+import { Watchers } from "./watchers.ts";
 import { Wheel, type WheelTimer } from "./wheel.ts";
 
 /** How many ancestors a crash report names. */
@@ -117,7 +118,7 @@ export class System implements ActorHome, TimerHost {
   /** From this length on a mailbox asks before it takes a message. */
   readonly mark: number = MAILBOX_MARK;
   /** Which actors are told of which nodes. */
-  readonly nodeWatchers: NodeWatchers = new NodeWatchers();
+  readonly nodeWatchers: Watchers = new Watchers();
   readonly #clock: Clock;
   readonly #random: Random;
   /** What carries signals between actors. */
@@ -316,7 +317,14 @@ export class System implements ActorHome, TimerHost {
 
   /** Tells an actor when a session with a node is up, and when it is over; now, if there is none. */
   monitorNode(actor: Cell, node: string): void {
-    this.nodeWatchers.add(actor, node, this.signals.remote?.lineTo(node) !== undefined);
+    this.nodeWatchers.add(node, actor);
+    if (this.signals.remote?.lineTo(node) !== undefined) return;
+    actor.deliver(nodeChange("nodedown", node, "noconnection"));
+  }
+
+  /** A session with a node is up, or over: those actors are told. */
+  nodeChanged(type: "nodeup" | "nodedown", node: string, reason?: string): void {
+    if (this.nodeWatchers.has(node)) this.nodeWatchers.tell(node, nodeChange(type, node, reason));
   }
 
   demonitor(actor: Cell, ref: Ref, flush: boolean): boolean {
