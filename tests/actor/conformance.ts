@@ -1,0 +1,875 @@
+/**
+ * What actors promise one another, wherever they are: one suite for both actors on one node, on two nodes
+ * of a process, and on two processes. The same scenes, the same expectations, to the letter.
+ *
+ * The actors of a scene are puppets, spawned by the name of their body on the side that the scene says.
+ * They are moved by orders, and write down what comes to them; a clerk on each side reads that out, and
+ * knows how they ended. What they wrote is compared as text, in which pids and references have the
+ * names that the scene gave them.
+ */
+import { assertEquals } from "@std/assert";
+import type { ActorFunction, Self } from "../../lib/actor/self.ts";
+import { Call } from "../../lib/actor/call.ts";
+import { Down, Exit } from "../../lib/actor/exit.ts";
+import type { ActorName, RemoteSpawn } from "../../lib/actor/remote.ts";
+import type { System } from "../../lib/actor/system.ts";
+import type { RemoteActors } from "../../lib/dist/remote_actors.ts";
+import type { ExitReason } from "../../lib/term/exit.ts";
+import { Pid, Ref } from "../../lib/term/pid.ts";
+import { test, until } from "../kit/test.ts";
+
+/** Something that a puppet is to do. */
+interface Order {
+  readonly order: string;
+  readonly args: unknown[];
+}
+
+/** What a puppet's server side does with a request of the scene's. */
+interface Asked {
+  readonly ask: "echo" | "refuse" | "twice" | "exit" | "throw" | "hold";
+  readonly value?: unknown;
+}
+
+/** The end of a puppet, or that there was none. */
+type End = { readonly ended: ExitReason } | "alive" | "unknown";
+
+type Notes = unknown[][];
+
+/** What a node needs of its parts to have puppets. */
+export interface Stage {
+  readonly system: System;
+  readonly remote: RemoteActors;
+}
+
+/** Has puppets and a clerk on a node. */
+export function prepareStage({ system, remote }: Stage): void {
+  const notes = new Map<string, Notes>();
+  const ends = new Map<number, ExitReason>();
+  const ids = new Map<string, number>();
+  system.events.on("exit", ({ pid, reason }) => void ends.set(pid.id, reason));
+  const puppet = (self: Self<unknown>, label: string, trap: boolean) => {
+    const written: Notes = [];
+    notes.set(label, written);
+    ids.set(label, self.pid.id);
+    if (trap) self.trapExit = true;
+    return puppetHandler(self, written);
+  };
+  const { spawner } = remote;
+  spawner.expose("puppet", puppet as unknown as ActorFunction<never, never[]>);
+  spawner.expose("dies", dies as unknown as ActorFunction<never, never[]>);
+  system.spawn(undefined, { name: "clerk" }, (self: Self<unknown>) => {
+    return (message) => {
+      if (!(message instanceof Call)) return;
+      const [what, ...args] = message.request as [string, ...unknown[]];
+      if (what === "notes") message.reply(notes.get(args[0] as string) ?? []);
+      else if (what === "size") message.reply(system.size);
+      else if (what === "end") message.reply(endOf(ids.get(args[0] as string), ends));
+      else if (args.length === 0) message.reply("there");
+      else {
+        const [node, ...rest] = args as string[];
+        self.call({ name: "clerk", node: node! }, ["pass", ...rest]).then(
+          (value) => message.reply(value),
+          (error) => message.refuse(error),
+        );
+      }
+    };
+  }, []);
+}
+
+function endOf(id: number | undefined, ends: ReadonlyMap<number, ExitReason>): End {
+  if (id === undefined) return "unknown";
+  return ends.has(id) ? { ended: ends.get(id) } : "alive";
+}
+
+/** Ends in its first turn. */
+function dies(self: Self<unknown>, reason: ExitReason): void {
+  self.exit(reason);
+}
+
+function isOrder(value: unknown): value is Order {
+  return typeof value === "object" && value !== null && "order" in value;
+}
+
+function puppetHandler(self: Self<unknown>, written: Notes): (message: unknown) => unknown {
+  const held: Call[] = [];
+  return (message) => {
+    if (isOrder(message)) return void act(self, message, written, held);
+    if (message instanceof Call) {
+      if (isOrder(message.request)) {
+        const done = act(self, message.request, written, held);
+        if (!(done instanceof Promise)) return message.reply(done);
+        return done.then((value) => message.reply(value), (error) => message.refuse(error));
+      }
+      return answer(self, message as Call<Asked>, written, held);
+    }
+    if (message instanceof Exit) written.push(["exit", message.from, message.reason]);
+    else if (message instanceof Down) {
+      written.push(["down", message.ref, message.pid, message.reason]);
+    } else written.push(["got", message]);
+  };
+}
+
+function answer(self: Self<unknown>, call: Call<Asked>, written: Notes, held: Call[]): void {
+  const { ask, value } = call.request;
+  switch (ask) {
+    case "echo":
+      return call.reply(value);
+    case "refuse":
+      return call.refuse(value);
+    case "twice":
+      call.reply(1);
+      call.reply(2);
+      return call.refuse(3);
+    case "exit":
+      return self.exit(value as ExitReason);
+    case "throw":
+      throw new TypeError(String(value));
+    case "hold":
+      written.push(["asked", value]);
+      held.push(call as Call);
+      return;
+  }
+}
+
+/** Does what is ordered; what it gives is the answer to the order, if it was a call. */
+function act(self: Self<unknown>, { order, args }: Order, written: Notes, held: Call[]): unknown {
+  const [to, value, more] = args as [Pid<unknown>, unknown, unknown];
+  switch (order) {
+    case "link":
+      return self.link(to);
+    case "unlink":
+      return self.unlink(to);
+    case "monitor":
+      return self.monitor(to as Pid<unknown> | ActorName);
+    case "demonitor":
+      return self.demonitor(args[0] as Ref, { flush: value === true });
+    case "exit":
+      return self.exit(args[0] as ExitReason);
+    case "exitTo":
+      return self.exit(to, value as ExitReason);
+    case "send":
+      return self.send(to as Pid<unknown> | ActorName, value);
+    case "trap":
+      self.trapExit = args[0] as boolean;
+      return;
+    case "register":
+      return self.register(args[0] as string);
+    case "echoIsSelf":
+      return to === self.pid;
+    case "answer":
+      for (const call of held.splice(0)) call.reply(args[0]);
+      return;
+    case "burst":
+      return burst(self, to, value as ActorName, more as number);
+    case "spawn":
+      return self.spawn(args[0] as RemoteSpawn, ...args.slice(1));
+    case "spawnLink":
+      return self.spawnLink(args[0] as RemoteSpawn, ...args.slice(1));
+    case "spawnMonitor":
+      return self.spawnMonitor(args[0] as RemoteSpawn, ...args.slice(1));
+    case "flush":
+      return flush(self, to);
+    case "call": {
+      const { timeout, abort } = (more ?? {}) as { timeout?: number; abort?: string };
+      const cancel = new AbortController();
+      self.call(to, value, { timeout, signal: cancel.signal }).then(
+        (reply) => written.push(["reply", reply]),
+        (error) => written.push(["failed", ...failure(error)]),
+      );
+      if (abort !== undefined) cancel.abort(abort);
+      return;
+    }
+    default:
+      throw new Error(`no order: ${order}`);
+  }
+}
+
+/** What of a failed call does not depend on where things are. */
+function failure(error: unknown): unknown[] {
+  if (!(error instanceof Error)) return [error];
+  const { name, code, reason } = error as { name: string; code?: string; reason?: unknown };
+  return code === undefined ? [error] : reason === undefined ? [name, code] : [name, code, reason];
+}
+
+/** Messages by pid and by name, signals between them, in one turn. */
+function burst(self: Self<unknown>, to: Pid<unknown>, name: ActorName, count: number): void {
+  for (let i = 0; i < count; i++) {
+    self.send(i % 2 === 0 ? to : name, i);
+    if (i % 10 === 9) self.exit(to, `after ${i}`);
+  }
+}
+
+/** A `Down` that is in the mailbox already is taken out of it. */
+async function flush(self: Self<unknown>, to: Pid<unknown>): Promise<unknown> {
+  const ref = self.monitor(to);
+  const before = self.length;
+  self.exit(to, "kill");
+  while (self.length === before) await new Promise((wake) => setTimeout(wake, 1));
+  return [self.length - before, self.demonitor(ref, { flush: true }), self.length - before];
+}
+
+/** Compares long lists of lines: says where they part. */
+function assertLines(actual: readonly string[], expected: readonly string[]): void {
+  const at = expected.findIndex((line, i) => line !== actual[i]);
+  if (at < 0) return assertEquals(actual.length, expected.length);
+  const part = (lines: readonly string[]) =>
+    lines.slice(at, at + 3).map((line) => line.slice(0, 99));
+  assertEquals([at, ...part(actual)], [at, ...part(expected)]);
+}
+
+/** A puppet, in the hands of a scene. */
+export class Puppet {
+  readonly label: string;
+  readonly pid: Pid<unknown>;
+  readonly node: string;
+  readonly #scene: Scene;
+  readonly #key: string;
+
+  constructor(scene: Scene, key: string, label: string, pid: Pid<unknown>, node: string) {
+    this.#scene = scene;
+    this.#key = key;
+    this.label = label;
+    this.pid = pid;
+    this.node = node;
+  }
+
+  /** Has it do something, and gives what came of it. */
+  do<T = unknown>(order: string, ...args: unknown[]): Promise<T> {
+    const { system } = this.#scene;
+    return system.call<Order, T>(this.pid as never, { order, args: args.map(plain) });
+  }
+
+  /** Has it do something from which it does not answer. */
+  tell(order: string, ...args: unknown[]): void {
+    this.#scene.system.send(this.pid, { order, args: args.map(plain) });
+  }
+
+  /** What came to it, a line each. */
+  async notes(): Promise<string[]> {
+    await this.#scene.settle();
+    return await this.peek();
+  }
+
+  /** The same, up to now. */
+  async peek(): Promise<string[]> {
+    const notes = await this.#scene.clerk<Notes>(this.node, "notes", this.#key);
+    return notes.map((words) => words.map((word) => this.#scene.text(word)).join(" "));
+  }
+
+  /** How it ended, or "alive". */
+  async end(): Promise<string> {
+    await this.#scene.settle();
+    const end = await this.#scene.clerk<End>(this.node, "end", this.#key);
+    return typeof end === "string" ? end : this.#scene.text(end.ended);
+  }
+}
+
+/** In orders a puppet stands for its pid. */
+function plain(value: unknown): unknown {
+  return value instanceof Puppet ? value.pid : value;
+}
+
+/** Where scenes are played. */
+export interface World {
+  /** The system that the test is in. */
+  readonly system: System;
+  /** The names of the nodes of the two sides; both may be one. */
+  readonly nodes: readonly [here: string, there: string];
+}
+
+let scenes = 0;
+
+/** One scene: its puppets and what they are called. */
+export class Scene {
+  readonly system: System;
+  readonly here: string;
+  readonly there: string;
+  readonly #number = ++scenes;
+  readonly #names = new Map<string, string>();
+
+  constructor({ system, nodes }: World) {
+    this.system = system;
+    [this.here, this.there] = nodes;
+  }
+
+  /** A puppet on a node. */
+  async puppet(node: string, label: string, options: { trap?: boolean } = {}): Promise<Puppet> {
+    const { trap = false } = options;
+    const key = `${this.#number} ${label}`;
+    const { system } = this;
+    const there = { node, fn: "puppet" };
+    const pid = await system.spawnAt<unknown>(system.outsider, there, false, undefined, [
+      key,
+      trap,
+    ]);
+    this.name(label, pid);
+    const puppet = new Puppet(this, key, label, pid, node);
+    // It has had its first turn.
+    await puppet.do("echoIsSelf", pid);
+    return puppet;
+  }
+
+  /** A puppet on each side, the second of which traps exits. */
+  async pair(): Promise<[Puppet, Puppet]> {
+    return [await this.puppet(this.here, "A"), await this.puppet(this.there, "B", { trap: true })];
+  }
+
+  /** The pid of a puppet that has ended. */
+  async dead(node: string): Promise<Pid<unknown>> {
+    const puppet = await this.puppet(node, "dead");
+    puppet.tell("exit", "normal");
+    assertEquals(await puppet.end(), "normal");
+    return puppet.pid;
+  }
+
+  /** A name that no other scene uses. */
+  word(word: string): string {
+    return `${word} ${this.#number}`;
+  }
+
+  /** Gives a pid or a reference a name in texts. */
+  name<T extends Pid<unknown> | Ref>(label: string, handle: T): T {
+    this.#names.set(handle.key, label);
+    return handle;
+  }
+
+  clerk<T>(node: string, ...request: unknown[]): Promise<T> {
+    return this.system.call<unknown, T>({ name: "clerk", node }, request);
+  }
+
+  /** Whatever was on its way, and what came of that, has arrived: it cannot be overtaken. */
+  async settle(): Promise<void> {
+    const { here, there } = this;
+    await this.clerk(here, "pass", there, here, there, here, there, here);
+    await this.clerk(there, "pass", here, there, here, there, here, there);
+  }
+
+  /** A value as text; the same wherever it has come from. */
+  text(value: unknown): string {
+    if (value instanceof Pid) {
+      return this.#names.get(value.key) ?? (value.id === 0 ? "nobody" : "a stranger");
+    }
+    if (value instanceof Ref) return this.#names.get(value.key) ?? "a reference";
+    if (value instanceof Error) {
+      const stack = value.stack?.includes(value.message) ? "" : " without a stack";
+      const cause = value.cause === undefined ? "" : ` because ${this.text(value.cause)}`;
+      return `${value.name}(${value.message})${stack}${cause}`;
+    }
+    if (Array.isArray(value)) return `[${value.map((item) => this.text(item)).join(" ")}]`;
+    if (value instanceof Map) return `Map${this.text([...value])}`;
+    if (value instanceof Set) return `Set${this.text([...value])}`;
+    if (value instanceof Uint8Array) return `bytes ${value.toHex()}`;
+    if (typeof value === "object" && value !== null) {
+      const entries = Object.entries(value).map(([key, item]) => `${key}: ${this.text(item)}`);
+      return `{${entries.join(", ")}}`;
+    }
+    return typeof value === "bigint" ? `${value}n` : String(value);
+  }
+}
+
+/** Reasons of every kind, as they are given. */
+const REASONS: readonly ExitReason[] = [
+  "normal",
+  "shutdown",
+  { shutdown: ["because", 1] },
+  "kill",
+  "killed",
+  "noproc",
+  "noconnection",
+  "any text",
+  "",
+  new Error("boom", { cause: new TypeError("why") }),
+  new RangeError("too far"),
+  { code: 7, list: [1, { two: 2n }] },
+  42,
+  null,
+  undefined,
+  true,
+];
+
+type Play = (scene: Scene) => Promise<void>;
+
+const LINKS: Record<string, Play> = {
+  async "a linked actor that traps exits is told of an end with each reason"(scene) {
+    for (const reason of REASONS) {
+      for (const [one, other] of [[scene.here, scene.there], [scene.there, scene.here]]) {
+        const a = await scene.puppet(one!, "A");
+        const b = await scene.puppet(other!, "B", { trap: true });
+        await b.do("link", a);
+        a.tell("exit", reason);
+        assertEquals(await b.notes(), [`exit A ${scene.text(reason)}`]);
+        assertEquals([await a.end(), await b.end()], [scene.text(reason), "alive"]);
+        b.tell("exit", "normal");
+      }
+    }
+  },
+  async "a linked actor that does not trap exits ends with the reason, unless that is normal"(
+    scene,
+  ) {
+    for (const reason of REASONS) {
+      const a = await scene.puppet(scene.here, "A");
+      const b = await scene.puppet(scene.there, "B");
+      await a.do("link", b);
+      await scene.settle();
+      b.tell("exit", reason);
+      const expected = reason === "normal" ? "alive" : scene.text(reason);
+      assertEquals([await b.end(), await a.end()], [scene.text(reason), expected]);
+    }
+  },
+  async "an end spreads over a chain of links, there and back, to the last that traps"(scene) {
+    const chain = [];
+    for (let i = 0; i < 6; i++) {
+      const node = i % 2 === 0 ? scene.here : scene.there;
+      chain.push(await scene.puppet(node, `P${i}`, { trap: i === 5 }));
+      if (i > 0) await chain[i]!.do("link", chain[i - 1]);
+    }
+    await scene.settle();
+    chain[0]!.tell("exit", { broke: 1 });
+    assertEquals(await chain[5]!.notes(), ["exit P4 {broke: 1}"]);
+    for (const link of chain.slice(0, 5)) assertEquals(await link.end(), "{broke: 1}");
+  },
+  async "a reason that names a linked actor names the same one everywhere"(scene) {
+    const [a, b] = await scene.pair();
+    await a.do("link", b);
+    a.tell("exit", { linked: a.pid, reason: { linked: b.pid, reason: new Error("deep") } });
+    const expected = "exit A {linked: A, reason: {linked: B, reason: Error(deep)}}";
+    assertEquals(await b.notes(), [expected]);
+  },
+  async "a link with an actor that has ended is an exit noproc"(scene) {
+    const dead = await scene.dead(scene.there);
+    const a = await scene.puppet(scene.here, "A");
+    const b = await scene.puppet(scene.here, "B", { trap: true });
+    await b.do("link", dead);
+    a.tell("link", dead);
+    assertEquals(await b.notes(), ["exit dead noproc"]);
+    assertEquals(await a.end(), "noproc");
+    // It is none: nothing is left to be taken back.
+    await b.do("unlink", dead);
+    assertEquals(await b.notes(), ["exit dead noproc"]);
+  },
+  async "a link made twice, from both sides, is one link"(scene) {
+    const [a, b] = await scene.pair();
+    await Promise.all([a.do("link", b), a.do("link", b), b.do("link", a), b.do("link", a)]);
+    await scene.settle();
+    a.tell("exit", "once");
+    assertEquals(await b.notes(), ["exit A once"]);
+  },
+  async "a link with oneself is nothing"(scene) {
+    const [, b] = await scene.pair();
+    await b.do("link", b);
+    await b.do("unlink", b);
+    assertEquals(await b.notes(), []);
+    b.tell("exit", "bye");
+    assertEquals(await b.end(), "bye");
+  },
+  async "an unlink by either side ends the link for both"(scene) {
+    for (const who of [0, 1]) {
+      const pair = await scene.pair();
+      const [a, b] = pair;
+      await a.do("link", b);
+      await scene.settle();
+      await pair[who]!.do("unlink", pair[1 - who]);
+      await scene.settle();
+      a.tell("exit", "unheard");
+      assertEquals(await b.notes(), []);
+      const [c, d] = await scene.pair();
+      await d.do("link", c);
+      await scene.settle();
+      await [c, d][who]!.do("unlink", [c, d][1 - who]);
+      await scene.settle();
+      d.tell("exit", "unheard");
+      assertEquals([await d.end(), await c.end()], ["unheard", "alive"]);
+    }
+  },
+  async "an unlink counts at once, whatever is on its way"(scene) {
+    const a = await scene.puppet(scene.here, "A");
+    const b = await scene.puppet(scene.there, "B", { trap: true });
+    // In one turn of A: linked, and not any more; B's end comes after that.
+    a.tell("link", b);
+    a.tell("unlink", b);
+    await a.do("unlink", b);
+    b.tell("exit", "unheard");
+    assertEquals([await b.end(), await a.end()], ["unheard", "alive"]);
+  },
+  async "a link that was taken back can be made again"(scene) {
+    const [a, b] = await scene.pair();
+    for (let i = 0; i < 3; i++) {
+      await a.do("link", b);
+      await a.do("unlink", b);
+    }
+    await a.do("link", b);
+    await scene.settle();
+    a.tell("exit", "heard");
+    assertEquals(await b.notes(), ["exit A heard"]);
+  },
+  async "spawnLink links in one step: an actor that ends at once is heard of"(scene) {
+    const b = await scene.puppet(scene.here, "B", { trap: true });
+    const pid = await b.do<Pid<unknown>>("spawnLink", { node: scene.there, fn: "dies" }, "at once");
+    scene.name("C", pid);
+    assertEquals(await b.notes(), ["exit C at once"]);
+    const a = await scene.puppet(scene.here, "A");
+    a.tell("spawnLink", { node: scene.there, fn: "dies" }, new Error("too"));
+    assertEquals(await a.end(), "Error(too)");
+  },
+};
+
+const MONITORS: Record<string, Play> = {
+  async "a monitor tells once of an end with each reason, and of who it was"(scene) {
+    for (const reason of REASONS) {
+      const [a, b] = await scene.pair();
+      scene.name("r", await a.do<Ref>("monitor", b));
+      b.tell("exit", reason);
+      assertEquals(await a.notes(), [`down r B ${scene.text(reason)}`]);
+      assertEquals(await a.end(), "alive");
+    }
+  },
+  async "each monitor of the same actor tells, by its own reference"(scene) {
+    const [a, b] = await scene.pair();
+    for (const label of ["r1", "r2", "r3"]) scene.name(label, await a.do<Ref>("monitor", b));
+    b.tell("exit", 1);
+    assertEquals(await a.notes(), ["down r1 B 1", "down r2 B 1", "down r3 B 1"]);
+  },
+  async "a monitor of one that has ended tells noproc"(scene) {
+    const dead = await scene.dead(scene.there);
+    const a = await scene.puppet(scene.here, "A");
+    scene.name("r", await a.do<Ref>("monitor", dead));
+    assertEquals(await a.notes(), ["down r dead noproc"]);
+  },
+  async "a monitor by name watches who has the name then"(scene) {
+    const [a, b] = await scene.pair();
+    const name = scene.word("watched");
+    await b.do("register", name);
+    scene.name("r", await a.do<Ref>("monitor", { name, node: scene.there }));
+    b.tell("exit", { gone: true });
+    assertEquals(await a.notes(), ["down r B {gone: true}"]);
+  },
+  async "a monitor by a name that nobody has tells noproc"(scene) {
+    const a = await scene.puppet(scene.here, "A");
+    const name = scene.word("nobody");
+    scene.name("r", await a.do<Ref>("monitor", { name, node: scene.there }));
+    assertEquals(await a.notes(), ["down r nobody noproc"]);
+  },
+  async "demonitor takes a monitor away, and says whether there was one"(scene) {
+    const [a, b] = await scene.pair();
+    const name = scene.word("watched");
+    await b.do("register", name);
+    const one = scene.name("one", await a.do<Ref>("monitor", b));
+    const two = scene.name("two", await a.do<Ref>("monitor", b));
+    const named = await a.do<Ref>("monitor", { name, node: scene.there });
+    assertEquals(await a.do("demonitor", one), true);
+    assertEquals(await a.do("demonitor", one), false);
+    assertEquals(await a.do("demonitor", named, true), true);
+    b.tell("exit", "bye");
+    assertEquals(await a.notes(), ["down two B bye"]);
+    assertEquals(await a.do("demonitor", two), false);
+  },
+  async "demonitor with flush takes a Down out of the mailbox"(scene) {
+    const [a, b] = await scene.pair();
+    assertEquals(await a.do("flush", b), [1, false, 0]);
+    assertEquals(await a.notes(), []);
+    assertEquals(await b.end(), "killed");
+  },
+  async "an actor that has ended monitors nobody"(scene) {
+    const [a, b] = await scene.pair();
+    await a.do("monitor", b);
+    a.tell("exit", "first");
+    await scene.settle();
+    b.tell("exit", "second");
+    assertEquals([await a.end(), await b.end(), await a.notes()], ["first", "second", []]);
+  },
+  async "spawnMonitor monitors in one step: an actor that ends at once is heard of"(scene) {
+    const a = await scene.puppet(scene.here, "A");
+    const there = { node: scene.there, fn: "dies" };
+    const [pid, ref] = await a.do<[Pid<unknown>, Ref]>("spawnMonitor", there, { at: "once" });
+    scene.name("C", pid);
+    scene.name("r", ref);
+    assertEquals(await a.notes(), ["down r C {at: once}"]);
+  },
+};
+
+const EXITS: Record<string, Play> = {
+  async "exit is a message to an actor that traps exits, unless it is kill"(scene) {
+    for (const reason of REASONS) {
+      const [a, b] = await scene.pair();
+      await a.do("exitTo", b, reason);
+      const isKill = reason === "kill";
+      assertEquals(await b.notes(), isKill ? [] : [`exit A ${scene.text(reason)}`]);
+      assertEquals(await b.end(), isKill ? "killed" : "alive");
+      assertEquals(await a.end(), "alive");
+    }
+  },
+  async "exit ends an actor that does not trap exits, unless it is normal"(scene) {
+    for (const reason of REASONS) {
+      const a = await scene.puppet(scene.here, "A");
+      const b = await scene.puppet(scene.there, "B");
+      await a.do("exitTo", b, reason);
+      const expected = reason === "normal"
+        ? "alive"
+        : reason === "kill"
+        ? "killed"
+        : scene.text(reason);
+      assertEquals(await b.end(), expected);
+    }
+  },
+  async "a killed actor tells those that it is linked with that it was killed"(scene) {
+    const [a, b] = await scene.pair();
+    const c = await scene.puppet(scene.there, "C");
+    await a.do("link", b);
+    await a.do("link", c);
+    await scene.settle();
+    await b.do("exitTo", a, "kill");
+    assertEquals(await a.end(), "killed");
+    assertEquals([await b.notes(), await c.end()], [["exit A killed"], "killed"]);
+  },
+  async "exit to one that has ended is nothing"(scene) {
+    const dead = await scene.dead(scene.there);
+    const [a] = await scene.pair();
+    await a.do("exitTo", dead, "kill");
+    assertEquals([await a.notes(), await a.end()], [[], "alive"]);
+  },
+  async "a handler that throws is an end with its error"(scene) {
+    const [a, b] = await scene.pair();
+    await b.do("link", a);
+    await scene.settle();
+    a.tell("no such thing");
+    assertEquals(await b.notes(), ["exit A Error(no order: no such thing)"]);
+  },
+};
+
+const CALLS: Record<string, Play> = {
+  async "a call gives the reply, by pid and by name"(scene) {
+    const [a, b] = await scene.pair();
+    const name = scene.word("server");
+    await b.do("register", name);
+    const value = { list: [1, new Map([["key", b.pid]])], bytes: Uint8Array.of(1, 2) };
+    await a.do("call", b, { ask: "echo", value });
+    await a.do("call", { name, node: scene.there }, { ask: "echo", value: undefined });
+    assertEquals(await a.notes(), [
+      "reply {list: [1 Map[[key B]]], bytes: bytes 0102}",
+      "reply undefined",
+    ]);
+  },
+  async "a call that is refused rejects with what was given, an error as an error"(scene) {
+    const [a, b] = await scene.pair();
+    const error = new RangeError("no", { cause: new Error("deeper") });
+    await a.do("call", b, { ask: "refuse", value: error });
+    await a.do("call", b, { ask: "refuse", value: { not: "an error" } });
+    assertEquals(await a.notes(), [
+      "failed RangeError(no) because Error(deeper)",
+      "failed {not: an error}",
+    ]);
+  },
+  async "only the first answer to a call counts"(scene) {
+    const [a, b] = await scene.pair();
+    await a.do("call", b, { ask: "twice" });
+    assertEquals(await a.notes(), ["reply 1"]);
+  },
+  async "a call of one that has ended, or of a name that nobody has, fails with noproc"(scene) {
+    const dead = await scene.dead(scene.there);
+    const [a] = await scene.pair();
+    await a.do("call", dead, { ask: "echo" });
+    await a.do("call", { name: scene.word("nobody"), node: scene.there }, { ask: "echo" });
+    assertEquals(await a.notes(), ["failed NoProcError noproc", "failed NoProcError noproc"]);
+  },
+  async "a call of an actor that ends meanwhile fails with its reason"(scene) {
+    for (const reason of REASONS) {
+      const [a, b] = await scene.pair();
+      await a.do("call", b, { ask: "hold", value: 1 });
+      await a.do("call", b, { ask: "exit", value: reason });
+      await a.do("call", b, { ask: "echo", value: 2 });
+      const because = reason === undefined ? "" : ` ${scene.text(reason)}`;
+      const failed = `failed CallExitError exit${because}`;
+      const [first, second, third] = await a.notes();
+      assertEquals([first, second], [failed, failed]);
+      // It may have been sent before the end was known: both are what happened.
+      if (third !== failed) assertEquals(third, "failed NoProcError noproc");
+    }
+  },
+  async "a call of an actor that throws, or is killed, fails with that"(scene) {
+    const [a, b] = await scene.pair();
+    const c = await scene.puppet(scene.there, "C");
+    await a.do("call", b, { ask: "throw", value: "oh" });
+    await scene.settle();
+    await a.do("call", c, { ask: "hold", value: "work" });
+    await scene.settle();
+    await a.do("exitTo", c, "kill");
+    assertEquals(await a.notes(), [
+      "failed CallExitError exit TypeError(oh)",
+      "failed CallExitError exit killed",
+    ]);
+  },
+  async "a call that is not answered in time fails, and a late reply is dropped"(scene) {
+    const [a, b] = await scene.pair();
+    await a.do("call", b, { ask: "hold", value: "late" }, { timeout: 20 });
+    await until("it is over", async () => (await a.peek()).length > 0);
+    await b.do("answer", "too late");
+    assertEquals(await b.notes(), ["asked late"]);
+    assertEquals(await a.notes(), ["failed CallTimeoutError timeout"]);
+  },
+  async "a call that is given up fails with the signal's reason, and a reply is dropped"(scene) {
+    const [a, b] = await scene.pair();
+    await a.do("call", b, { ask: "hold", value: 1 }, { abort: "given up" });
+    assertEquals(await b.notes(), ["asked 1"]);
+    await b.do("answer", "too late");
+    assertEquals(await a.notes(), ["failed given up"]);
+  },
+  async "calls are answered in any order, each its own"(scene) {
+    const [a, b] = await scene.pair();
+    await a.do("call", b, { ask: "hold", value: "first" });
+    await a.do("call", b, { ask: "echo", value: "second" });
+    assertEquals(await a.notes(), ["reply second"]);
+    await b.do("answer", "third");
+    assertEquals(await a.notes(), ["reply second", "reply third"]);
+  },
+  async "an actor that ends takes its calls along"(scene) {
+    const [a, b] = await scene.pair();
+    await a.do("call", b, { ask: "hold", value: 1 });
+    assertEquals(await b.notes(), ["asked 1"]);
+    a.tell("exit", "tired");
+    assertEquals(await a.notes(), ["failed ActorExitError exit tired"]);
+    await b.do("answer", "too late");
+    assertEquals([await a.end(), await b.end()], ["tired", "alive"]);
+  },
+};
+
+const NAMES: Record<string, Play> = {
+  async "a message to a name reaches who has it when it arrives"(scene) {
+    const [a, b] = await scene.pair();
+    const c = await scene.puppet(scene.there, "C");
+    const name = scene.word("post");
+    const to = { name, node: scene.there };
+    await a.do("send", to, "nobody is there");
+    await b.do("register", name);
+    await a.do("send", to, "for B");
+    await scene.settle();
+    b.tell("exit", "normal");
+    await scene.settle();
+    await a.do("send", to, "nobody again");
+    await scene.settle();
+    await c.do("register", name);
+    await a.do("send", to, "for C");
+    assertEquals([await b.notes(), await c.notes()], [["got for B"], ["got for C"]]);
+  },
+  async "names may be in any script, and long"(scene) {
+    const [a, b] = await scene.pair();
+    for (const word of ["ünï ✓ 名前 🜂", "x".repeat(1000), " "]) {
+      const name = scene.word(word);
+      await b.do("register", name);
+      await a.do("send", { name, node: scene.there }, name.length);
+    }
+    assertEquals((await b.notes()).length, 3);
+  },
+};
+
+const MESSAGES: Record<string, Play> = {
+  async "messages by pid and by name, and exit signals, come in the order of sending"(scene) {
+    const [a, b] = await scene.pair();
+    const name = scene.word("order");
+    await b.do("register", name);
+    await b.do("monitor", a);
+    await b.do("link", a);
+    await scene.settle();
+    await a.do("burst", b, { name, node: scene.there }, 1000);
+    a.tell("burst", b, { name, node: scene.there }, 5);
+    a.tell("exit", "last");
+    const expected: string[] = [];
+    for (let i = 0; i < 1000; i++) {
+      expected.push(`got ${i}`);
+      if (i % 10 === 9) expected.push(`exit A after ${i}`);
+    }
+    for (let i = 0; i < 5; i++) expected.push(`got ${i}`);
+    expected.push("down a reference A last", "exit A last");
+    assertLines(await b.notes(), expected);
+  },
+  async "large messages and small ones come in the order of sending"(scene) {
+    const [a, b] = await scene.pair();
+    const name = scene.word("sizes");
+    await b.do("register", name);
+    const to = [b, { name, node: scene.there }];
+    const expected: string[] = [];
+    for (let i = 0; i < 20; i++) {
+      const length = i % 3 === 0 ? 300_000 : 1;
+      a.tell("send", to[i % 2], "x".repeat(length));
+      expected.push(`got ${"x".repeat(length)}`);
+    }
+    a.tell("exitTo", b, "end");
+    expected.push("exit A end");
+    await until("all came", async () => (await b.peek()).length === expected.length);
+    assertLines(await b.notes(), expected);
+  },
+  async "a message to one that has ended is lost without a word"(scene) {
+    const dead = await scene.dead(scene.there);
+    const [a, b] = await scene.pair();
+    await a.do("send", dead, "hello");
+    await a.do("send", b, "you then");
+    assertEquals([await a.notes(), await b.notes()], [[], ["got you then"]]);
+    assertEquals(await a.end(), "alive");
+  },
+  async "a pid within a term is a pid of the same actor"(scene) {
+    const [a, b] = await scene.pair();
+    const c = await scene.puppet(scene.here, "C");
+    const term = { deep: [new Map([[1, new Set([a.pid, b.pid, c.pid])]])], x: { y: c.pid } };
+    await a.do("send", b, term);
+    const text = "{deep: [Map[[1 Set[A B C]]]], x: {y: C}}";
+    assertEquals(await b.notes(), [`got ${text}`]);
+    // What is done with one that came so is done to that actor.
+    await b.do("send", c, ["back", term.x.y]);
+    assertEquals(await c.notes(), ["got [back C]"]);
+  },
+  async "a pid that has travelled is the actor's own again at home"(scene) {
+    for (const node of [scene.here, scene.there]) {
+      const a = await scene.puppet(node, "A", { trap: true });
+      assertEquals(await a.do("echoIsSelf", a), true);
+      await a.do("link", a);
+      await a.do("send", { name: "clerk", node: scene.there }, a.pid);
+      await a.do("send", a, a.pid);
+      assertEquals(await a.notes(), ["got A"]);
+    }
+  },
+  async "terms of all kinds arrive as they were"(scene) {
+    const [a, b] = await scene.pair();
+    const terms = [undefined, null, true, -0, 1.5, 2n ** 70n, "té", [], {}, [[[1]]], new Date(5)];
+    for (const term of terms) await a.do("send", b, term);
+    await a.do("send", b, new TypeError("an error is a message like any other"));
+    assertEquals(await b.notes(), [
+      ...terms.map((term) => `got ${scene.text(term)}`),
+      "got TypeError(an error is a message like any other)",
+    ]);
+  },
+};
+
+/** The scenes, by what they are about. */
+const SUITE: Record<string, Record<string, Play>> = {
+  Links: LINKS,
+  Monitors: MONITORS,
+  Exits: EXITS,
+  Calls: CALLS,
+  Names: NAMES,
+  Messages: MESSAGES,
+};
+
+/** Declares the suite for a world: a test for each subject, with the sides as they are and exchanged. */
+export function conform(
+  where: string,
+  withWorld: (body: (world: World) => Promise<void>) => Promise<void>,
+): void {
+  for (const [subject, plays] of Object.entries(SUITE)) {
+    test(`${subject} are as they should be, ${where}`, async () => {
+      await withWorld(async ({ system, nodes: [near, far] }) => {
+        const sides: (readonly [string, string])[] = near === far
+          ? [[near, far]]
+          : [[near, far], [far, near]];
+        for (const nodes of sides) {
+          for (const [name, play] of Object.entries(plays)) {
+            try {
+              await play(new Scene({ system, nodes }));
+            } catch (error) {
+              const side = nodes[0] === near ? "" : " (the other way round)";
+              throw new Error(`${name}${side}: ${(error as Error).message}`, { cause: error });
+            }
+          }
+        }
+      });
+    });
+  }
+}

@@ -1,0 +1,147 @@
+/**
+ * A network in memory: hosts whose streams are queues of this process. Everything else of a host, time
+ * and chance among it, is the real one's. There is no TLS in it: who listens is believed.
+ */
+import { ConnectError, type Host, ListenError } from "../../lib/host/host.ts";
+import { type Address, IGNORE, type Stream, type StreamEnd } from "../../lib/host/stream.ts";
+import type { StreamHandler } from "../../lib/host/stream.ts";
+import { makeHost } from "./host.ts";
+import { hostWith } from "./mesh.ts";
+
+/** What is on its way to one end. */
+type Step = (handler: StreamHandler) => void;
+
+/** One end of a connection. */
+class MemoryStream implements Stream {
+  readonly remote: Address;
+  readonly peerCertificate = undefined;
+  handler: StreamHandler = IGNORE;
+  unsent = 0;
+  other!: MemoryStream;
+  readonly #host: Host;
+  #written: Uint8Array[] = [];
+  #arrived: Step[] = [];
+  #paused = false;
+  #scheduled = false;
+  #hasEnded = false;
+  #isClosed = false;
+
+  constructor(host: Host, remote: Address) {
+    this.#host = host;
+    this.remote = remote;
+  }
+
+  write(bytes: Uint8Array): void {
+    if (this.#hasEnded || this.#isClosed || bytes.length === 0) return;
+    if (this.unsent === 0) this.#host.atFlush(() => this.#flush());
+    this.unsent += bytes.length;
+    this.#written.push(bytes);
+  }
+
+  pause(): void {
+    this.#paused = true;
+  }
+
+  resume(): void {
+    this.#paused = false;
+    this.#schedule();
+  }
+
+  end(): void {
+    if (this.#hasEnded || this.#isClosed) return;
+    this.#flush();
+    this.#hasEnded = true;
+    this.other.arrive((handler) => handler.end());
+    if (this.other.#hasEnded) this.#closeBoth();
+  }
+
+  abort(): void {
+    if (this.#isClosed) return;
+    this.other.arrive(() => this.other.close({ kind: "broken", message: "ECONNRESET" }));
+    this.close({ kind: "aborted" });
+  }
+
+  /** Hands something on in a later turn, behind all that came before. */
+  arrive(step: Step): void {
+    this.#arrived.push(step);
+    this.#schedule();
+  }
+
+  close(end: StreamEnd): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#arrived = [];
+    this.#written = [];
+    this.handler.close(end);
+  }
+
+  #closeBoth(): void {
+    for (const end of [this, this.other]) end.arrive(() => end.close({ kind: "closed" }));
+  }
+
+  #flush(): void {
+    if (this.#isClosed || this.#written.length === 0) return;
+    for (const written of this.#written.splice(0)) {
+      // The receiver's are valid during the call only: here they are spoiled after it.
+      const bytes = written.slice();
+      this.other.arrive((handler) => {
+        handler.data(bytes);
+        bytes.fill(0xee);
+      });
+    }
+    this.unsent = 0;
+    this.arrive((handler) => handler.drain());
+  }
+
+  #schedule(): void {
+    if (this.#scheduled || this.#paused || this.#arrived.length === 0) return;
+    this.#scheduled = true;
+    this.#host.yieldToIo(() => {
+      this.#scheduled = false;
+      while (!this.#paused && !this.#isClosed) {
+        const step = this.#arrived.shift();
+        if (step === undefined) return;
+        step(this.handler);
+      }
+    });
+  }
+}
+
+/** Who listens where. */
+export class MemoryNetwork {
+  readonly #listeners = new Map<number, (stream: Stream) => void>();
+  #lastPort = 1000;
+
+  /** A host on this network. */
+  host(): Host {
+    return hostWith((real) => ({
+      listen: (options, accept) => {
+        const port = options.port || ++this.#lastPort;
+        if (this.#listeners.has(port)) {
+          return Promise.reject(new ListenError("EADDRINUSE", `port ${port} is in use`));
+        }
+        this.#listeners.set(port, accept);
+        return Promise.resolve({
+          address: { hostname: options.hostname, port },
+          secure() {},
+          close: () => {
+            this.#listeners.delete(port);
+            return Promise.resolve();
+          },
+        });
+      },
+      connect: ({ hostname, port }) => {
+        const accept = this.#listeners.get(port);
+        if (accept === undefined) {
+          return Promise.reject(new ConnectError("refused", `nobody listens on port ${port}`));
+        }
+        const near = new MemoryStream(real, { hostname, port });
+        const far = new MemoryStream(real, { hostname, port: ++this.#lastPort });
+        near.other = far;
+        far.other = near;
+        accept(far);
+        return Promise.resolve(near);
+      },
+    }), makeHost());
+  }
+}
