@@ -58,6 +58,15 @@ export {
 export { Down, Exit } from "./lib/actor/exit.ts";
 export { NodeChange } from "./lib/actor/node_change.ts";
 export type { ActorName, RemoteSpawn } from "./lib/actor/remote.ts";
+export type {
+  Global,
+  GlobalEvents,
+  GlobalOptions,
+  NameConflict,
+  OnConflict,
+} from "./lib/cluster/global.ts";
+export type { Groups } from "./lib/cluster/groups.ts";
+export { GroupChange, NameChange } from "./lib/cluster/changes.ts";
 export { type ExposeOptions, SpawnError, type SpawnFailure } from "./lib/dist/spawner.ts";
 export type { ExitReason, ExitWord, LinkedReason, ShutdownReason } from "./lib/term/exit.ts";
 export { decodeTerm } from "./lib/term/decode.ts";

@@ -9,6 +9,8 @@ import type { ExitReason } from "./term/exit.ts";
 import type { ActorName, RemoteSpawn } from "./actor/remote.ts";
 import type { ExposeOptions } from "./dist/spawner.ts";
 import type { TimerRef } from "./actor/timer.ts";
+import type { Global } from "./cluster/global.ts";
+import { DEFAULT_SCOPE, Groups } from "./cluster/groups.ts";
 import { normalName } from "./dist/name.ts";
 import type { PressureState } from "./dist/pressure.ts";
 import type { NodeEvents, NodeOptions, Parts } from "./start.ts";
@@ -41,8 +43,34 @@ export class Node {
   readonly #parts: Parts;
   readonly #servers: Server[] = [];
 
+  /**
+   * Names that all nodes know.
+   *
+   * @example
+   * ```ts
+   * import { type Call, Node, type Self } from "@firn/firn";
+   * import { assertEquals } from "@std/assert";
+   *
+   * const cookie = "the same on every node";
+   * await using a = await Node.start({ name: "a@127.0.0.1:0", cookie, logLevel: "silent" });
+   * await using b = await Node.start({ name: "b@127.0.0.1:0", cookie, logLevel: "silent" });
+   * await b.connect(a.name);
+   *
+   * const echo = a.spawn((_self: Self<Call<string, string>>) => (call) => call.reply(call.request));
+   * assertEquals(await a.global.register("echo", echo), true);
+   * assertEquals(await b.global.register("echo", b.spawn(() => () => {})), false);
+   * const found = b.global.whereis("echo")!;
+   * assertEquals(await b.call(found, "hello"), "hello");
+   * ```
+   */
+  readonly global: Global;
+  /** Groups of actors that all nodes know. */
+  readonly groups: Groups;
+
   private constructor(parts: Parts) {
     this.#parts = parts;
+    this.global = parts.global;
+    this.groups = new Groups(parts.groups, DEFAULT_SCOPE);
   }
 
   /**

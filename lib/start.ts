@@ -10,6 +10,9 @@ import { join } from "node:path";
 import { Log, LOG_LEVELS, type LogLevel, type LogSink } from "./base/log.ts";
 import { type Crash, crashText, System, type SystemEvents } from "./actor/system.ts";
 import { Emitter } from "./base/emitter.ts";
+import { Global, type GlobalEvents } from "./cluster/global.ts";
+import { GroupTable } from "./cluster/groups.ts";
+import { Replicas } from "./cluster/replicas.ts";
 import { RoomRelay } from "./cluster/room_relay.ts";
 import { checkCookie, makeCookie } from "./dist/cookie.ts";
 import type { SessionLimits } from "./dist/connection.ts";
@@ -88,11 +91,13 @@ export interface Parts {
   readonly rooms: Rooms;
   readonly system: System;
   readonly remote: RemoteActors;
+  readonly global: Global;
+  readonly groups: GroupTable;
   readonly events: Emitter<NodeEvents>;
 }
 
 /** What a node tells: what its mesh tells, and what its actors do. */
-export interface NodeEvents extends MeshEvents, SystemEvents {}
+export interface NodeEvents extends MeshEvents, SystemEvents, GlobalEvents {}
 
 /** The host of the runtime that runs this. */
 export function systemHost(): Host {
@@ -127,14 +132,19 @@ export async function startNode(
   remote.exposedBy = (node) => mesh.exposedBy(node);
   remote.spawner.changed = (added, fn) => mesh.expose(remote.spawner.names(), added, fn);
   events.on("nodeup", ({ node }) => system.nodeChanged("nodeup", node));
+  const global = new Global(system, events, () => host.clock.wall());
+  const groups = new GroupTable(system);
+  const replicas = new Replicas(global, groups);
+  remote.cluster = replicas;
   events.on("nodedown", ({ node, reason }) => {
     system.nodeChanged("nodedown", node, reason);
+    replicas.down(node);
   });
   logEnds(events, () => log.as(mesh.name));
   events.on("mailbox", ({ pid, length, dropped }) => {
     if (!dropped) log.as(mesh.name).warn(`the mailbox of ${pid} holds ${length} messages`);
   });
-  return { host, mesh, rooms, system, remote, events };
+  return { host, mesh, rooms, system, remote, global, groups, events };
 }
 
 /** One report for one crash: that of a supervised actor waits for what its supervisor says. */

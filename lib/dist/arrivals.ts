@@ -52,6 +52,14 @@ const FORMS: ReadonlyMap<number, Form> = new Map<number, Form>([
   ),
 ]);
 
+/** Takes what nodes tell each other of names and groups: filled above. */
+export interface ClusterSink<Line> {
+  /** A session is up. */
+  up(line: Line): void;
+  /** A row. A returned text is the rule that it broke. */
+  row(line: Line, tag: number, body: Uint8Array): string | undefined;
+}
+
 /** What is needed of the session itself. */
 export interface HeldSession {
   readonly holds: Holds;
@@ -65,6 +73,7 @@ export class Arrivals {
   readonly #spawner: Spawner;
   readonly #decoder: Decoder;
   readonly #session: HeldSession;
+  readonly #cluster: () => ClusterSink<Outbound> | undefined;
   readonly #holds: Holds;
   readonly #over: () => void;
   /** Calls that our actors are to answer. */
@@ -84,8 +93,10 @@ export class Arrivals {
     line: Outbound,
     spawner: Spawner,
     session: HeldSession,
+    cluster: () => ClusterSink<Outbound> | undefined,
     over: () => void,
   ) {
+    this.#cluster = cluster;
     this.#session = session;
     this.#holds = session.holds;
     this.#over = over;
@@ -206,6 +217,10 @@ export class Arrivals {
         return this.#spawned();
       case TAG.HOME:
         return this.#home(body);
+      default: {
+        const broken = this.#cluster()?.row(this.#line, tag, body);
+        if (broken !== undefined) this.#fail(broken);
+      }
     }
   }
 
@@ -236,7 +251,7 @@ export class Arrivals {
     const request = this.#term();
     if (this.#calls.has(number)) this.#fail("a request's number that is in use");
     if (this.#calls.size >= BONDS_MAX) this.#fail("too many calls");
-    if (actor === undefined) return this.#line.answer(number, ANSWER.ENDED, "noproc");
+    if (actor === undefined) return this.#line.answer(number, ANSWER.MISSING, undefined);
     actor.deliver(new IncomingCall(request, actor, number, this.#calls, this.#line));
   }
 
@@ -247,6 +262,7 @@ export class Arrivals {
       const reason = this.#reason();
       return this.#line.answered(number)?.ended(reason);
     }
+    if (status === ANSWER.MISSING) return this.#line.answered(number)?.missing();
     const value = this.#term();
     const call = this.#line.answered(number);
     if (status === ANSWER.REPLY) call?.reply(value);

@@ -19,6 +19,9 @@
  * | 0x18 | DOWN                  | u64 ended, u64 to, u64 ref, reason                           | either | |
  * | 0x19 | SPAWN                 | u64 request, u64 from, u8 flags, text16 function, u64 ref, arguments: a term | either | SPAWNED |
  * | 0x1A | SPAWNED               | u64 request, u8 status, u64 id, reason                       | either | |
+ * | 0x1B | GLOBAL_REGISTER       | text16 name, u64 pid, text16 owner, u64 stamp, u64 request   | the owner | GLOBAL_REGISTERED |
+ * | 0x1C | GLOBAL_UNREGISTER     | text16 name                                                  | the owner | |
+ * | 0x1D | GLOBAL_SYNC           | u32 count, count × (text16 name, u64 pid, text16 owner), count × u64 stamp | the owner, when a session is up | |
  * | 0x1E | ROOM_BROADCAST        | text16 room, u32 length, message in UTF-8                    | where it was said | |
  * | 0x1F | ROOM_BROADCAST_BINARY | text16 room, u32 length, message                             | where it was said | |
  * | 0x20 | GOODBYE               | u8 reason                                                    | who ends the session | |
@@ -26,19 +29,21 @@
  * | 0x22 | UNLINKED              | u64 from, u64 to                                             | who was sent an UNLINK | |
  * | 0x23 | CALL                  | u64 request, u64 to, term                                    | either | ANSWER |
  * | 0x24 | CALL_NAMED            | u64 request, text16 name, term                               | either | ANSWER |
- * | 0x25 | ANSWER                | u64 request, u8 status, term or reason                       | who was called | |
+ * | 0x25 | ANSWER                | u64 request, u8 status, term, reason or nothing              | who was called | |
  * | 0x26 | CALL_OVER             | u64 request: nobody waits for its answer any more            | who called | |
  * | 0x27 | MONITOR_NAMED         | u64 from, text16 name, u64 ref                               | either | DOWN if there is no such actor |
  * | 0x28 | HOME                  | u16 index, u32 creation, text16 name: what an index in a pid means | either, before its first use | |
  * | 0x29 | EXPOSED               | u8 what, u16 count, count × text16 function                  | when it changes | |
  * | 0x2A | BULK                  | u32 number, u32 length, the beginning of a large frame: tag and body | either | |
  * | 0x2B | FRAGMENT              | u32 number, more of it                                       | who sent BULK | |
+ * | 0x2C | GLOBAL_REGISTERED     | u64 request, u8 status                                       | who was sent a GLOBAL_REGISTER | |
+ * | 0x2D | GROUP_JOIN            | u32 count, count × (text16 scope, text16 group, u64 pid)     | the members' node | |
+ * | 0x2E | GROUP_LEAVE           | the same                                                     | the members' node | |
  * | 0xF0 | PING                  | 8 bytes                                                      | either, after silence | PONG |
  * | 0xF1 | PONG                  | the same 8 bytes                                             | who was asked | |
  *
  * `text16` is a u16 length and UTF-8. Readers ignore what follows the fields they know, so a later
- * version can add some; after the handshake unknown tags are skipped. 0x1B to 0x1D are kept for
- * global names. A u64 that names an actor is a pid as `term/pid` draws it; a ref and a request are
+ * version can add some; after the handshake unknown tags are skipped. A u64 that names an actor is a pid as `term/pid` draws it; a ref and a request are
  * numbers of who made them. Terms and reasons fill the rest of the body.
  *
  * @module
@@ -64,6 +69,9 @@ export const TAG = {
   DOWN: 0x18,
   SPAWN: 0x19,
   SPAWNED: 0x1a,
+  GLOBAL_REGISTER: 0x1b,
+  GLOBAL_UNREGISTER: 0x1c,
+  GLOBAL_SYNC: 0x1d,
   ROOM_BROADCAST: 0x1e,
   ROOM_BROADCAST_BINARY: 0x1f,
   GOODBYE: 0x20,
@@ -78,6 +86,9 @@ export const TAG = {
   EXPOSED: 0x29,
   BULK: 0x2a,
   FRAGMENT: 0x2b,
+  GLOBAL_REGISTERED: 0x2c,
+  GROUP_JOIN: 0x2d,
+  GROUP_LEAVE: 0x2e,
   PING: 0xf0,
   PONG: 0xf1,
 } as const;
@@ -88,8 +99,10 @@ export const ANSWER = {
   REPLY: 0,
   /** The call was refused: an error, or what was given in its place, as a term. */
   REFUSED: 1,
-  /** The actor has ended, or there is none: an exit reason. */
+  /** The actor has ended: an exit reason. */
   ENDED: 2,
+  /** There is no such actor: nothing follows. */
+  MISSING: 3,
 } as const;
 
 /** Flags of a SPAWN. */

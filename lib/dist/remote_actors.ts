@@ -7,7 +7,7 @@ import type { Cell } from "../actor/cell.ts";
 import type { Remote, RemoteSpawn } from "../actor/remote.ts";
 import type { System } from "../actor/system.ts";
 import type { Home, Pid, Ref } from "../term/pid.ts";
-import { Arrivals } from "./arrivals.ts";
+import { Arrivals, type ClusterSink } from "./arrivals.ts";
 import type { Connection } from "./connection.ts";
 import { FarHome } from "./homes.ts";
 import { Outbound } from "./outbound.ts";
@@ -16,6 +16,10 @@ import { Spawner } from "./spawner.ts";
 /** The actors of other nodes. */
 export class RemoteActors implements Remote {
   readonly spawner: Spawner;
+  /** Takes what nodes tell each other of names and groups: filled above. */
+  cluster: ClusterSink<Outbound> | undefined = undefined;
+  /** What a peer exposes; undefined if there is no session with it. */
+  exposedBy: (node: string) => readonly string[] | undefined = () => undefined;
   readonly #system: System;
   readonly #messageBytesMax: number;
   readonly #lines = new Map<string, Outbound>();
@@ -34,7 +38,8 @@ export class RemoteActors implements Remote {
     const home = new FarHome(this.#system, name, creation);
     const line = new Outbound(this.#system, home, outbox, this.#messageBytesMax);
     this.#lines.set(name, line);
-    return new Arrivals(this.#system, line, this.spawner, session, () => {
+    this.cluster?.up(line);
+    return new Arrivals(this.#system, line, this.spawner, session, () => this.cluster, () => {
       if (this.#lines.get(name) === line) this.#lines.delete(name);
     });
   }
@@ -51,6 +56,12 @@ export class RemoteActors implements Remote {
 
   lineTo(node: string): Outbound | undefined {
     return this.#lines.get(node);
+  }
+
+  candidates(fn: string): string[] {
+    const nodes = [...this.#lines.keys()].filter((node) => this.exposedBy(node)?.includes(fn));
+    if (this.spawner.names().includes(fn)) nodes.push(this.#system.home.node);
+    return nodes.sort();
   }
 
   lineOf(home: Home): Outbound | "noproc" | "noconnection" {

@@ -1,0 +1,56 @@
+/**
+ * What the nodes of a cluster tell each other of names and groups: from sessions to tables.
+ *
+ * @module
+ */
+import type { ClusterSink } from "../dist/arrivals.ts";
+import { TAG } from "../dist/message.ts";
+import type { Global } from "./global.ts";
+import type { GroupTable } from "./groups.ts";
+import type { PeerLine } from "./rows.ts";
+
+/** Hands rows to names and groups. */
+export class Replicas implements ClusterSink<PeerLine> {
+  readonly #global: Global;
+  readonly #groups: GroupTable;
+  readonly #lines = new Map<string, PeerLine>();
+
+  constructor(global: Global, groups: GroupTable) {
+    this.#global = global;
+    this.#groups = groups;
+  }
+
+  up(line: PeerLine): void {
+    this.#lines.set(line.home.node, line);
+    this.#global.up(line);
+    this.#groups.up(line);
+  }
+
+  /** The session with a node is over, and that has been told. */
+  down(node: string): void {
+    const line = this.#lines.get(node);
+    this.#lines.delete(node);
+    if (line === undefined) return;
+    this.#global.down(line);
+    this.#groups.down(line);
+  }
+
+  row(line: PeerLine, tag: number, body: Uint8Array): string | undefined {
+    switch (tag) {
+      case TAG.GLOBAL_REGISTER:
+        return this.#global.registering(line, body);
+      case TAG.GLOBAL_UNREGISTER:
+        return this.#global.unregistering(line, body);
+      case TAG.GLOBAL_SYNC:
+        return this.#global.sync(line, body);
+      case TAG.GLOBAL_REGISTERED:
+        return this.#global.registered(line, body);
+      case TAG.GROUP_JOIN:
+        return this.#groups.joining(line, body);
+      case TAG.GROUP_LEAVE:
+        return this.#groups.leaving(line, body);
+      default:
+        return undefined;
+    }
+  }
+}
