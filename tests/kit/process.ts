@@ -37,9 +37,9 @@ export class NodeProcess {
   readonly #answers = new Map<number, (answer: { result?: unknown; error?: string }) => void>();
   #lastId = 0;
 
-  private constructor(runtime: Runtime, options: NodeOptions) {
+  private constructor(runtime: Runtime, options: NodeOptions, program: string) {
     this.runtime = runtime;
-    const file = fileURLToPath(new URL("../process/child.ts", import.meta.url));
+    const file = fileURLToPath(new URL(`../process/${program}`, import.meta.url));
     this.#child = makeHost().spawn({ runtime, file });
     this.#child.lines((line) => {
       const value = JSON.parse(line);
@@ -52,17 +52,18 @@ export class NodeProcess {
     this.#child.write(JSON.stringify(options) + "\n");
   }
 
-  /** Starts one and waits until it listens. The port is the system's choice unless named. */
+  /**
+   * Starts one and waits until it listens. The port is the system's choice unless named, the program in
+   * `tests/process` the one that serves rooms.
+   */
   static async start(
     runtime: Runtime,
     short: string,
     options: NodeOptions = {},
+    program: string = "child.ts",
   ): Promise<NodeProcess> {
-    const node = new NodeProcess(runtime, {
-      name: `${short}@127.0.0.1:0`,
-      cookie: COOKIE,
-      ...options,
-    });
+    const all = { name: `${short}@127.0.0.1:0`, cookie: COOKIE, ...options };
+    const node = new NodeProcess(runtime, all, program);
     await until(`${short} is ready`, () => node.told.some(({ event }) => event !== "log"), 30_000);
     const ready = node.told.find(({ event }) => event === "ready");
     if (ready === undefined) throw new Error(`${short}: ${JSON.stringify(node.told)}`);

@@ -1,0 +1,34 @@
+import { conform, prepareStage } from "../actor/conformance.ts";
+import { type TestNode, withNodes as withMesh } from "../kit/mesh.ts";
+import { type NodeProcess, PAIRS, type Runtime, withNodes } from "../kit/process.ts";
+import { runtime, until } from "../kit/test.ts";
+
+/** The program of the other process. */
+const CHILD = "actors_child.ts";
+
+/** On which runtime the other side runs: this side is in this process. */
+const OTHERS: readonly Runtime[] = PAIRS.filter(([one]) => one === runtime).map(([, other]) =>
+  other
+);
+
+/** Waits until the node here has a session with that of another process, and it with this one. */
+export async function untilMet(near: TestNode, far: NodeProcess): Promise<void> {
+  await until("they have met", async () => {
+    return near.mesh.session(far.name) !== undefined &&
+      (await far.ask<string[]>("peers")).includes(near.name);
+  });
+}
+
+for (const other of OTHERS) {
+  conform(`on two processes (${runtime}, ${other})`, async (body) => {
+    await withMesh(async (startHere) => {
+      await withNodes(async (startThere) => {
+        const near = await startHere("near", { logLevel: "silent" });
+        prepareStage(near);
+        const far = await startThere(other, "far", { seeds: [near.name] }, CHILD);
+        await untilMet(near, far);
+        await body({ system: near.system, nodes: [near.name, far.name] });
+      });
+    });
+  });
+}
