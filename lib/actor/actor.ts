@@ -21,7 +21,7 @@ import type { Names } from "./names.ts";
 import type { ActorName, RemoteSpawn } from "./remote.ts";
 import type { Runnable, Scheduler } from "./scheduler.ts";
 import type { ActorFunction, MessageHandler, ReceiveOptions, Self, SpawnOptions } from "./self.ts";
-import { timerMs } from "./timer.ts";
+import { timerMs, type TimerRef } from "./timer.ts";
 import type { Wheel, WheelTimer } from "./wheel.ts";
 
 /** What an actor needs of the system it lives in. */
@@ -65,6 +65,9 @@ export interface ActorHome {
   unlink(actor: Cell, pid: Pid<never>): void;
   monitor(actor: Cell, to: Pid<never> | ActorName | string): Ref;
   demonitor(actor: Cell, ref: Ref, flush: boolean): boolean;
+  sendAfter<M>(to: Pid<M>, message: M, ms: number): TimerRef;
+  sendInterval<M>(to: Pid<M>, message: M, ms: number): TimerRef;
+  cancelTimer(timer: TimerRef): number | false;
 }
 
 /** An actor ended by its own doing: it threw, or left with a reason that is no good one. */
@@ -415,6 +418,31 @@ export class Actor extends Cell implements Runnable, Self<unknown> {
   register(name: string): void {
     this.#alive();
     this.system.names.register(name, this.pid);
+  }
+
+  unregister(name: string): boolean {
+    this.#alive();
+    return this.system.names.unregister(name);
+  }
+
+  whereis(name: string): Pid<never> | undefined {
+    this.#alive();
+    return this.system.names.whereis(name);
+  }
+
+  sendAfter<M>(to: Pid<M>, message: M, ms: number): TimerRef {
+    this.#alive();
+    return this.system.sendAfter(to, message, ms);
+  }
+
+  sendInterval<M>(to: Pid<M>, message: M, ms: number): TimerRef {
+    this.#alive();
+    return this.system.sendInterval(to, message, ms);
+  }
+
+  cancelTimer(timer: TimerRef): number | false {
+    this.#alive();
+    return this.system.cancelTimer(timer);
   }
 
   spawn<M, A extends unknown[]>(body: ActorFunction<M, A>, ...args: A): Pid<M>;

@@ -27,6 +27,18 @@ export class CallTimeoutError extends Error {
   }
 }
 
+/** The request was dropped: the mailbox of the actor that was called is full. */
+export class MailboxFullError extends Error {
+  /** Tells the class of the error. */
+  override readonly name = "MailboxFullError";
+  /** Stable code: `"mailboxfull"`. */
+  readonly code = "mailboxfull";
+  /** For the runtime. */
+  constructor(pid: Pid | string) {
+    super(`the mailbox of ${pid} is full`);
+  }
+}
+
 /** There is no such actor, or not any more. */
 export class NoProcError extends Error {
   /** Tells the class of the error. */

@@ -10,6 +10,7 @@ import type { Down, Exit } from "./exit.ts";
 import type { NodeChange } from "./node_change.ts";
 import type { ActorName, RemoteSpawn } from "./remote.ts";
 import type { ExitReason } from "../term/exit.ts";
+import type { TimerRef } from "./timer.ts";
 
 export type { MailboxPolicy };
 
@@ -53,7 +54,10 @@ export interface Self<Message = unknown> extends AsyncIterable<Message> {
   readonly signal: AbortSignal;
   /** True: exit signals come as `Exit` messages and do not end it. "kill" always does. */
   trapExit: boolean;
-  /** The next message. One `receive` at a time. */
+  /**
+   * The next message. One `receive` at a time. A promise gives a message that has a `then` not as it
+   * is, but what that comes to: put it into an object, or take it with a handler.
+   */
   receive(): Promise<Message>;
   /** The next message that matches, or `undefined` when the time is over. */
   receive(options: ReceiveOptions<Message> & { timeout: number }): Promise<Message | undefined>;
@@ -81,6 +85,16 @@ export interface Self<Message = unknown> extends AsyncIterable<Message> {
   exit(to: Pid<never>, reason: ExitReason): void;
   /** Registers this actor under a name. */
   register(name: string): void;
+  /** Takes a name away, whoever on this node holds it. Whether somebody did. */
+  unregister(name: string): boolean;
+  /** Who holds a name on this node. */
+  whereis(name: string): Pid<never> | undefined;
+  /** Sends a message after so many milliseconds; an actor that is not there gets none. */
+  sendAfter<M>(to: Pid<M>, message: M, ms: number): TimerRef;
+  /** Sends a message every so many milliseconds. */
+  sendInterval<M>(to: Pid<M>, message: M, ms: number): TimerRef;
+  /** Milliseconds that were left, or false if the timer had fired or been cancelled. */
+  cancelTimer(timer: TimerRef): number | false;
   /** Spawns an actor that this one is the parent of. */
   spawn<M, A extends unknown[]>(body: ActorFunction<M, A>, ...args: A): Pid<M>;
   /** Spawns what another node has exposed. Rejects with `SpawnError`. */

@@ -12,7 +12,7 @@ import { Actor, type ActorCrash, type ActorHome } from "./actor.ts";
 import { Call, CALL_TIMEOUT_MS, type CallOptions, PendingCall } from "./call.ts";
 import { type Cell, cellOf, type Chained, dropChain, hang, unhang } from "./cell.ts";
 import { describe } from "./describe.ts";
-import { ArgumentError, NoConnectionError, NoProcError } from "./errors.ts";
+import { ArgumentError, MailboxFullError, NoConnectionError, NoProcError } from "./errors.ts";
 import { isSystemMessage, reasonText } from "./exit.ts";
 import { type ExitReason, isNormal } from "../term/exit.ts";
 import { Names } from "./names.ts";
@@ -395,9 +395,10 @@ export class System implements ActorHome, TimerHost {
     if (!full) return true;
     switch (bound.policy) {
       case "dropNewest":
+        dropped(message, pid);
         return false;
       case "dropOldest":
-        actor.take((old: unknown) => !isSystemMessage(old));
+        dropped(actor.take((old: unknown) => !isSystemMessage(old))?.message, pid);
         return true;
       case "exit":
         actor.crash({ mailbox: "full" });
@@ -531,6 +532,11 @@ export function systemOf(pid: Pid<never>): System {
   const { system } = pid.home;
   assert(system instanceof System, "a pid that no system holds");
   return system;
+}
+
+/** A full mailbox has no room for a message. Who calls is told, instead of waiting in vain. */
+function dropped(message: unknown, pid: Pid): void {
+  if (message instanceof Call) message.refuse(new MailboxFullError(pid));
 }
 
 /** Why a call could not be begun. */

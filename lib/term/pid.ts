@@ -112,6 +112,12 @@ export class Ref {
   }
 }
 
+// The same in `console.log`, which would walk through the whole system otherwise.
+for (const { prototype } of [Pid, Ref]) {
+  const value = prototype.toString;
+  Object.defineProperty(prototype, Symbol.for("nodejs.util.inspect.custom"), { value });
+}
+
 /** The u64 of the wire. `node` is an index into the session's table, 0 to 65535. */
 export function packPid(node: number, id: number): bigint {
   assert(node >= 0 && node <= 0xffff && id >= 0 && id < LOCAL_ID_MAX, `no pid: ${node}, ${id}`);

@@ -5,6 +5,7 @@ import {
   ArgumentError,
   CallExitError,
   CallTimeoutError,
+  MailboxFullError,
   NoProcError,
 } from "../../lib/actor/errors.ts";
 import type { Pid } from "../../lib/term/pid.ts";
@@ -265,3 +266,28 @@ test("an actor that calls itself is told so by the time, and goes on", async () 
   assertEquals(seen, ["timeout", "too late"]);
   system.stop();
 });
+
+for (const [policy, kept] of [["dropNewest", [0, 1]], ["dropOldest", [1, 2]]] as const) {
+  test(`a call that a full mailbox drops is refused at once, with ${policy}`, async () => {
+    const system = new ManualSystem();
+    const got: unknown[] = [];
+    const pid = system.startWith(
+      { mailbox: { max: 2, policy } },
+      () => (call: Call<number, string>) => {
+        got.push(call.request);
+        call.reply("done");
+      },
+    );
+    // Before its first turn, so that all three wait.
+    const seen = [0, 1, 2].map((request) => outcome(system.call(pid, request)));
+    await system.settle();
+    assertEquals(got, [...kept]);
+    const dropped = [0, 1, 2].find((request) => !(kept as readonly number[]).includes(request))!;
+    const { error } = seen[dropped]!;
+    assertInstanceOf(error, MailboxFullError);
+    assertEquals([error.code, error.message], ["mailboxfull", `the mailbox of ${pid} is full`]);
+    assertEquals(kept.map((request) => seen[request]!.value), ["done", "done"]);
+    assertEquals([system.find(pid.id)!.chain, system.wheel.size], [undefined, 0]);
+    system.stop();
+  });
+}

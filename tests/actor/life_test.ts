@@ -222,6 +222,8 @@ test("self throws ActorExitError for everything, once its actor is dead", async 
   const other = system.puppet();
   const { self, pid } = system.puppet();
   const ref = self.monitor(other.pid);
+  const timer = self.sendAfter(other.pid, 1, 1);
+  self.cancelTimer(timer);
   await system.settle();
   system.exit(pid, "over");
   const uses: (() => unknown)[] = [
@@ -236,6 +238,11 @@ test("self throws ActorExitError for everything, once its actor is dead", async 
     () => self.exit("again"),
     () => self.exit(other.pid as Pid, "again"),
     () => self.register("name"),
+    () => self.unregister("name"),
+    () => self.whereis("name"),
+    () => self.sendAfter(other.pid, 1, 1),
+    () => self.sendInterval(other.pid, 1, 1),
+    () => self.cancelTimer(timer),
     () => self.spawn(() => {}),
     () => self.spawnLink(() => {}),
     () => self.spawnMonitor(() => {}),

@@ -128,3 +128,12 @@ test("spawn with a name has it before the actor runs", async () => {
   await system.settle();
   assertEquals([seen, system.names.registered()], [[pid], []]);
 });
+
+test("self.whereis finds who has a name, and self.unregister takes it away", () => {
+  const system = new ManualSystem();
+  const [one, two] = [system.puppet({ name: "it" }), system.puppet()];
+  assertEquals([two.self.whereis("it"), two.self.whereis("nobody")], [one.pid, undefined]);
+  assertEquals([two.self.unregister("it"), two.self.unregister("it")], [true, false]);
+  assertEquals(one.self.whereis("it"), undefined);
+  system.stop();
+});

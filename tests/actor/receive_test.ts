@@ -434,3 +434,25 @@ test("a mailbox for no message is refused, and nothing is spawned", () => {
   assertEquals([system.size, system.scheduler.waiting], [0, 0]);
   system.stop();
 });
+
+test("receive gives what a message with a then comes to, and a handler the message itself", async () => {
+  const system = new ManualSystem();
+  const promise = { then: (resolve: (value: string) => void) => resolve("what it comes to") };
+  const { pid, got, receive } = await receiver(system);
+  const handled: unknown[] = [];
+  const handler = system.start(() => (message: unknown) => void handled.push(message));
+  receive();
+  for (let i = 0; i < 2; i++) system.send(pid, promise);
+  system.send(handler, promise);
+  await system.settle();
+  receive();
+  await system.settle();
+  // In an object it travels as it is.
+  system.send(pid, { promise });
+  receive();
+  await system.settle();
+  assertEquals(got, ["what it comes to", "what it comes to", { promise }]);
+  assertEquals(handled, [promise]);
+  assert(handled[0] === promise);
+  system.stop();
+});

@@ -280,3 +280,16 @@ test("timers fire on the machine's clock, not early, and stop leaves none", asyn
     assert(at[7]! - began >= 20, `${at[7]! - began} ms`);
   });
 });
+
+test("self.sendAfter, sendInterval and cancelTimer do as the system's own", async () => {
+  const system = new ManualSystem();
+  const [{ self }, { pid, got }] = [system.puppet(), system.puppet()];
+  self.sendAfter(pid, "once", 10);
+  const again = self.sendInterval(pid, "again", 20);
+  await system.advance(45);
+  assertEquals(got, ["once", "again", "again"]);
+  assertEquals([self.cancelTimer(again), self.cancelTimer(again)], [15, false]);
+  await system.advance(100);
+  assertEquals([got.length, system.wheel.size], [3, 0]);
+  system.stop();
+});

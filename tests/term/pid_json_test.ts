@@ -1,4 +1,5 @@
 import { assertEquals } from "@std/assert";
+import { inspect } from "node:util";
 import { Pid, Ref } from "../../lib/term/pid.ts";
 import { test } from "../kit/test.ts";
 
@@ -11,4 +12,13 @@ test("Pid and Ref are their texts in JSON, and do not walk into the actor", () =
   const values = [new Pid(HOME, 42, target), new Pid(ABROAD, 42, undefined), new Ref(HOME, 7)];
   const texts = ["<0.42>", "<a@127.0.0.1:9000 42.3>", "#Ref<0.7>"];
   assertEquals(JSON.parse(JSON.stringify(values)), texts);
+});
+
+test("Pid and Ref are their texts where a console shows them, and nothing of the system", () => {
+  const home = { ...HOME, system: { secret: "s3cret" } };
+  const values = [new Pid(home, 42, { secret: "s3cret" }), new Ref(home, 7)];
+  assertEquals(values.map((value) => inspect(value)), ["<0.42>", "#Ref<0.7>"]);
+  // What `console.log` itself makes of it, where it is not `inspect`.
+  const { Deno } = globalThis as { Deno?: { inspect(value: unknown): string } };
+  if (Deno !== undefined) assertEquals(Deno.inspect(values), "[ <0.42>, #Ref<0.7> ]");
 });
