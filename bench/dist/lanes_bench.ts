@@ -110,6 +110,8 @@ function sendSmall(session: Connection, sentAt: number): void {
 const large = startFrame(TAG_LARGE, LARGE_BYTES);
 const nextTurn = (): Promise<void> => new Promise((wake) => setTimeout(wake, 0));
 
+const rounds = [0, 0];
+
 for (const [index, session] of sessions.entries()) {
   const way = index === 0 ? "dialler to acceptor" : "acceptor to dialler";
 
@@ -136,11 +138,9 @@ for (const [index, session] of sessions.entries()) {
       if (i < behind - 1) await nextTurn();
     }
     await all;
-    if (++rounds[index]! === n + 5) report(name);
+    if (++rounds[index]! === n) report(name);
   });
 }
-
-const rounds = [0, 0];
 
 function report(name: string): void {
   const delays = receiver.delaysMs.splice(0).sort((a, b) => a - b);

@@ -5,6 +5,8 @@
  *     FRAGMENT  number, the next of them                              ┐ other frames
  *     FRAGMENT  number, the last of them                              ┘ may stand between any two
  *
+ *     TAKEN     u32: so many bytes of fragments more have come, says who gets them
+ *
  * BULK stands where the frame stands among the others, so its number and what its first bytes say
  * (the tag, and in most rows the addressee) are known there. `fragments.ts` puts it together again.
  *
@@ -13,6 +15,19 @@
 import { assert } from "../base/assert.ts";
 import { FRAME_HEAD_BYTES } from "./frame.ts";
 import { TAG } from "./message.ts";
+
+/** The tag of TAKEN. */
+export const TAKEN = 0x2c;
+
+/**
+ * At most this many bytes of fragments are on their way to a peer that has not said TAKEN: a small
+ * frame waits behind no more, however much the system buffers on both sides. A large message goes at
+ * this much in a round trip; on a line of 20 ms that is 25 MiB/s.
+ */
+export const FLIGHT_BYTES_MAX: number = 512 * 1024;
+
+/** Who gets fragments says TAKEN for so many bytes of them at once. */
+export const TAKEN_BYTES_MIN: number = FLIGHT_BYTES_MAX / 4;
 
 /** A frame of more bytes than this is cut. */
 export const BULK_BYTES_MIN: number = 32 * 1024;
@@ -74,4 +89,16 @@ function writeHead(row: Uint8Array, tag: number, number: number, behind: number)
   view.setUint32(0, 1 + 4 + behind, true);
   row[FRAME_HEAD_BYTES] = tag;
   view.setUint32(FRAME_HEAD_BYTES + 1, number, true);
+}
+
+/** A TAKEN frame. */
+export function encodeTaken(bytes: number): Uint8Array {
+  const frame = new Uint8Array(FRAME_HEAD_BYTES + 5);
+  writeHead(frame, TAKEN, bytes, 0);
+  return frame;
+}
+
+/** The u32 at `at`. */
+export function u32At(bytes: Uint8Array, at: number): number {
+  return (bytes[at]! | bytes[at + 1]! << 8 | bytes[at + 2]! << 16 | bytes[at + 3]! << 24) >>> 0;
 }

@@ -9,7 +9,7 @@
  *
  * @module
  */
-import { BULK_HEAD_BYTES, BULK_OPEN_MAX } from "./bulk.ts";
+import { BULK_HEAD_BYTES, BULK_OPEN_MAX, TAKEN, TAKEN_BYTES_MIN, u32At } from "./bulk.ts";
 import { FRAME_BYTES_MAX } from "./frame.ts";
 import { TAG } from "./message.ts";
 import type { Slot } from "./holds.ts";
@@ -32,6 +32,7 @@ const UNCUTTABLE: ReadonlySet<number> = new Set([
   TAG.HOME,
   TAG.BULK,
   TAG.FRAGMENT,
+  TAKEN,
   TAG.PING,
   TAG.PONG,
 ]);
@@ -77,6 +78,8 @@ export class Fragments {
   readonly #bytesMax: number;
   readonly #open = new Map<number, Arriving>();
   #bytes = 0;
+  /** Bytes of fragments that the peer has not been told to have come. */
+  #untold = 0;
 
   /** `messageBytesMax`: the longest frame, tag and body. */
   constructor(messageBytesMax: number) {
@@ -128,11 +131,20 @@ export class Fragments {
     }
     arriving.bytes.set(row.subarray(4), at);
     arriving.at = at + length;
+    this.#untold += length;
     if (arriving.isWhole) {
       this.#open.delete(arriving.number);
       this.#bytes -= arriving.bytes.length;
     }
     return arriving;
+  }
+
+  /** How many bytes the peer is to be told that have come; 0: not yet. Asked after each `add`. */
+  takeUntold(): number {
+    if (this.#untold < TAKEN_BYTES_MIN) return 0;
+    const untold = this.#untold;
+    this.#untold = 0;
+    return untold;
   }
 
   /** Forgets them all. */
@@ -155,8 +167,4 @@ export class Fragments {
   #overfull(): string {
     return `messages in pieces of more than ${this.#bytesMax} bytes together`;
   }
-}
-
-function u32At(bytes: Uint8Array, at: number): number {
-  return (bytes[at]! | bytes[at + 1]! << 8 | bytes[at + 2]! << 16 | bytes[at + 3]! << 24) >>> 0;
 }

@@ -8,7 +8,8 @@
  * What small frames a turn has written leaves in one piece at its end. What is in the stream cannot be
  * overtaken, so it is given little at once, and more when that has gone. A large frame comes up in
  * the data lane in its turn, leaves its first piece there, and the rest goes through the bulk lane, one
- * large frame after the other, a fragment between shares of the data.
+ * large frame after the other, a fragment between shares of the data, and no more than the peer has
+ * not yet said that it took: what the system buffers cannot be overtaken either.
  *
  * Limits. Past `bytesMax` unsent bytes data frames are dropped and counted, but for vital ones; past
  * {@linkcode VITAL_BYTES_MAX} more, the owner is told at the end of the turn that it is too much, and
@@ -20,7 +21,7 @@
 import { Ring } from "../base/ring.ts";
 import type { Stream } from "../host/stream.ts";
 import { TermBuffer } from "../term/buffer.ts";
-import { Bulk, BULK_BYTES_MIN, BULK_OPEN_MAX } from "./bulk.ts";
+import { Bulk, BULK_BYTES_MIN, BULK_OPEN_MAX, FLIGHT_BYTES_MAX } from "./bulk.ts";
 import { FRAME_HEAD_BYTES } from "./frame.ts";
 import { Pressure } from "./pressure.ts";
 
@@ -28,7 +29,7 @@ import { Pressure } from "./pressure.ts";
 const PIECE_BYTES_MAX = 32 * 1024;
 
 /** The stream is given more while less than this waits in it. */
-const WINDOW_BYTES = 128 * 1024;
+const WINDOW_BYTES = 64 * 1024;
 
 /** Between two fragments this much of the data goes. */
 const SHARE_BYTES = 32 * 1024;
@@ -87,6 +88,8 @@ export class Outbox {
   #share = SHARE_BYTES;
   /** How much of it has overtaken the large frames that have begun. */
   #passed = 0;
+  /** Bytes of fragments that the peer has not said to have taken. */
+  #flight = 0;
   #armed = false;
   #isOverloaded = false;
   /** Nothing is taken any more. */
@@ -175,6 +178,14 @@ export class Outbox {
     this.pressure.settle();
   }
 
+  /** The peer has taken so many bytes of fragments. False: more than there were. */
+  taken(bytes: number): boolean {
+    if (bytes > this.#flight) return false;
+    this.#flight -= bytes;
+    if (!this.#isClosed) this.#refill();
+    return true;
+  }
+
   /** Takes no more; sends what waits, then this frame, and ends the stream. */
   end(last: Uint8Array): void {
     if (this.#isClosed || this.#last !== undefined) return;
@@ -260,10 +271,15 @@ export class Outbox {
         this.#share = SHARE_BYTES;
         this.#passed = 0;
         if (!this.#sendData()) return this.#finish();
-      } else if (this.#share <= 0 || this.#passed >= PASSED_BYTES_MAX || !this.#sendData()) {
-        this.#share = SHARE_BYTES;
-        this.#sendFragment();
+        continue;
       }
+      // After the end nobody listens for what the peer has taken.
+      const mayFly = this.#flight < FLIGHT_BYTES_MAX || this.#last !== undefined;
+      const mayPass = this.#passed < PASSED_BYTES_MAX && (this.#share > 0 || !mayFly);
+      if (mayPass && this.#sendData()) continue;
+      if (!mayFly) return;
+      this.#share = SHARE_BYTES;
+      this.#sendFragment();
     }
   }
 
@@ -300,6 +316,7 @@ export class Outbox {
     const bulk = this.#bulks.peek()!;
     const [head, bytes] = bulk.next();
     this.#queued -= bytes.length;
+    this.#flight += bytes.length;
     this.#stream.write(head);
     this.#stream.write(bytes);
     if (bulk.left === 0) this.#bulks.shift();
