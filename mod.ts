@@ -89,15 +89,18 @@ export {
   type NameSource,
   noReply,
   Outcome,
+  type RemoteStarter,
   type Reply,
   type Rest,
   type Service,
   service,
+  type ServiceChild,
   type ServiceContext,
   type ServiceDefinition,
   ServiceName,
   type ServicePid,
   type ServiceTarget,
+  type Speaker,
   stop,
   type Tells,
 } from "./lib/otp/service.ts";
@@ -114,8 +117,13 @@ export {
 } from "./lib/otp/task.ts";
 export {
   type Backoff,
+  type ChildRules,
   type ChildSpec,
   ChildSpecError,
+  type LocalChildSpec,
+  NODE_DOWNS,
+  type NodeDownPolicy,
+  type RemoteChildSpec,
   type Restart,
   RESTARTS,
   type Started,
@@ -153,6 +161,13 @@ export {
   encodeConfig,
   type SupervisorConfig,
 } from "./lib/otp/config.ts";
+export {
+  type Candidate,
+  type NodeChoice,
+  type NodeSelector,
+  type Placement,
+  PLACEMENTS,
+} from "./lib/otp/placement.ts";
 export type { Starter } from "./lib/otp/start.ts";
 export { STRATEGIES, type Strategy } from "./lib/otp/strategy.ts";
 export { treeText } from "./lib/otp/tree.ts";

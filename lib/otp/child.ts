@@ -7,6 +7,7 @@ import type { ExitReason } from "../term/exit.ts";
 import { isNormal } from "../term/exit.ts";
 import type { Self } from "../actor/self.ts";
 import type { Pid } from "../term/pid.ts";
+import { isNoChoice, type NodeChoice, PLACEMENTS } from "./placement.ts";
 
 /** When a child that ended is started again. */
 export const RESTARTS = [
@@ -17,6 +18,16 @@ export const RESTARTS = [
 
 /** One of {@linkcode RESTARTS}. */
 export type Restart = (typeof RESTARTS)[number];
+
+/** What becomes of a remote child whose node is gone, if it is one that is started again. */
+export const NODE_DOWNS = [
+  "fail", // it has ended, "noconnection"; each attempt to start it counts
+  "wait", // it is started when its node is back, and nothing counts until then
+  "failover", // it is started at once on another node that exposes its function, and that does not count
+] as const;
+
+/** One of {@linkcode NODE_DOWNS}. */
+export type NodeDownPolicy = (typeof NODE_DOWNS)[number];
 
 /** How long a worker has to stop when it is told to, unless told otherwise. Milliseconds. */
 export const SHUTDOWN_MS = 5_000;
@@ -39,16 +50,10 @@ export interface Backoff {
 /** What a start function gives: the pid of the child, or something that has it. */
 export type Started = Pid<never> | { readonly pid: Pid<never> };
 
-/** A child, as the user describes it. */
-export interface ChildSpec {
+/** What is said of a child wherever it runs. */
+export interface ChildRules {
   /** Its name among its siblings. */
   readonly id: string;
-  /**
-   * Starts it, linked with the supervisor, which is `self`: `(self) => self.spawnLink(worker)`, or
-   * `(self) => counter.start(self, 0)`. A promise is waited for. A child that is not linked is killed,
-   * and its start has failed: the supervisor would not hear of its end.
-   */
-  readonly start: (self: Self) => Started | Promise<Started>;
   /** Default "permanent". */
   readonly restart?: Restart | undefined;
   /**
@@ -64,6 +69,48 @@ export interface ChildSpec {
   readonly backoff?: Backoff | undefined;
 }
 
+/** A child that is started by a function here. */
+export interface LocalChildSpec extends ChildRules {
+  /**
+   * Starts it, linked with the supervisor, which is `self`: `(self) => self.spawnLink(worker)`, or
+   * `(self) => counter.start(self, 0)`. A promise is waited for. A child that is not linked is killed,
+   * and its start has failed: the supervisor would not hear of its end.
+   */
+  readonly start: (self: Self) => Started | Promise<Started>;
+  readonly node?: undefined;
+  readonly fn?: undefined;
+  readonly args?: undefined;
+  readonly onNodeDown?: undefined;
+  readonly timeout?: undefined;
+  readonly ready?: undefined;
+}
+
+/** A child that runs what a node has exposed: another node, or this one if it exposes it too. */
+export interface RemoteChildSpec extends ChildRules {
+  /**
+   * Where: a node, `name@host:port`, or how to choose one of those that expose the function. It is
+   * started again where it ran, as long as that node is there and exposes it.
+   */
+  readonly node: NodeChoice;
+  /** The name under which the function is exposed there. */
+  readonly fn: string;
+  /** What the function is given behind `self`. */
+  readonly args?: readonly unknown[] | undefined;
+  /** When its node is gone: see {@linkcode NODE_DOWNS}. Default "fail". */
+  readonly onNodeDown?: NodeDownPolicy | undefined;
+  /** Milliseconds to wait for the node's answer to a start. Default 5000. */
+  readonly timeout?: number | undefined;
+  /**
+   * True: it has started when it says so, as services do after their `init`. Default false: it has
+   * started when it was spawned.
+   */
+  readonly ready?: boolean | undefined;
+  readonly start?: undefined;
+}
+
+/** A child, as the user describes it: with `start`, or with `node` and `fn`. */
+export type ChildSpec = LocalChildSpec | RemoteChildSpec;
+
 /** A child that cannot be: `code` "badchild". */
 export class ChildSpecError extends TypeError {
   /** Tells the class of the error. */
@@ -72,12 +119,24 @@ export class ChildSpecError extends TypeError {
   readonly code = "badchild";
 }
 
-/** A child's description with its defaults. */
-export interface CompleteSpec extends ChildSpec {
+/** Where a remote child runs, and what. */
+export interface RemotePart {
+  readonly node: NodeChoice;
+  readonly fn: string;
+  readonly args: readonly unknown[];
+  readonly onNodeDown: NodeDownPolicy;
+  readonly timeout: number | undefined;
+  readonly ready: boolean;
+}
+
+/** A child's description with its defaults. Either `start` or `remote` is there. */
+export interface CompleteSpec extends ChildRules {
   readonly restart: Restart;
   readonly shutdown: "brutalKill" | number;
   readonly type: "worker" | "supervisor";
   readonly significant: boolean;
+  readonly start: LocalChildSpec["start"] | undefined;
+  readonly remote: RemotePart | undefined;
 }
 
 /** A child, while its supervisor knows it. */
@@ -89,6 +148,10 @@ export interface Child {
   former: Pid | undefined;
   /** It ended, and will be started again. */
   restarting: boolean;
+  /** While `restarting`: no node is there that it may run on, or one before it waits for its node. */
+  waiting: boolean;
+  /** Of a remote child: the node where it runs, or ran last. */
+  node: string | undefined;
   /** What will start it again, if it waits for a pause of its own. */
   waits: object | undefined;
   /** Restarts since it was last up for long. */
@@ -99,11 +162,11 @@ export interface Child {
 
 /** A child from its description. Throws {@linkcode ChildSpecError}. */
 export function makeChild(spec: ChildSpec): Child {
-  const { id, start, restart = "permanent", type = "worker", significant = false, backoff } = spec;
+  const { id, restart = "permanent", type = "worker", significant = false, backoff } = spec;
   const bad = (words: string): ChildSpecError =>
     new ChildSpecError(`child ${JSON.stringify(id)}: ${words}`);
   if (typeof id !== "string" || id === "") throw bad("id must be a text that is not empty");
-  if (typeof start !== "function") throw bad("start must be a function that gives a pid");
+  const { start, remote } = whatRuns(spec, bad);
   if (!RESTARTS.includes(restart)) throw bad(`restart must be one of ${RESTARTS.join(", ")}`);
   if (type !== "worker" && type !== "supervisor") {
     throw bad('type must be "worker" or "supervisor"');
@@ -123,14 +186,47 @@ export function makeChild(spec: ChildSpec): Child {
     if (!(reset >= 0)) throw bad("backoff.reset must be 0 or more");
   }
   return {
-    spec: { id, start, restart, shutdown, type, significant, backoff },
+    spec: { id, start, remote, restart, shutdown, type, significant, backoff },
     pid: undefined,
     former: undefined,
     restarting: false,
+    waiting: false,
+    node: undefined,
     waits: undefined,
     restarts: 0,
     startedAt: 0,
   };
+}
+
+/** The start function, or where which exposed function is to run: exactly one of them. */
+function whatRuns(
+  spec: ChildSpec,
+  bad: (words: string) => ChildSpecError,
+): Pick<CompleteSpec, "start" | "remote"> {
+  const { start, node, fn, args = [], onNodeDown = "fail", timeout, ready = false } = spec;
+  if (start !== undefined) {
+    const there = [node, fn, spec.args, spec.onNodeDown, timeout, spec.ready];
+    if (there.some((given) => given !== undefined)) {
+      throw bad("start is for a child here, node and fn for one on another node: give one of them");
+    }
+    if (typeof start !== "function") throw bad("start must be a function that gives a pid");
+    return { start, remote: undefined };
+  }
+  if (node === undefined && fn === undefined) {
+    throw bad("start must be a function that gives a pid; or give node and fn");
+  }
+  if (isNoChoice(node)) {
+    throw bad(`node must be name@host:port, a function, or one of ${PLACEMENTS.join(", ")}`);
+  }
+  if (typeof fn !== "string" || fn === "") {
+    throw bad("fn must be the name of a function that its node exposes");
+  }
+  if (!Array.isArray(args)) throw bad("args must be an array");
+  if (!NODE_DOWNS.includes(onNodeDown)) {
+    throw bad(`onNodeDown must be one of ${NODE_DOWNS.join(", ")}`);
+  }
+  if (timeout !== undefined && !(timeout > 0)) throw bad("timeout must be above 0 milliseconds");
+  return { start: undefined, remote: { node: node!, fn, args, onNodeDown, timeout, ready } };
 }
 
 /** Whether a child that ended for this reason is to be started again. */

@@ -20,7 +20,7 @@
  * @module
  */
 import { Reader, utf8, utf8Text, Writer } from "../base/bytes.ts";
-import { type ChildSpec, type Restart, RESTARTS } from "./child.ts";
+import { type LocalChildSpec, type Restart, RESTARTS } from "./child.ts";
 import { STRATEGIES, type Strategy } from "./strategy.ts";
 import type { SupervisorOptions } from "./supervising.ts";
 
@@ -345,7 +345,7 @@ function unsigned(value: number, bits: 32 | 64, field: string): bigint {
  */
 export function configOptions(
   config: SupervisorConfig,
-  functions: readonly ChildSpec["start"][],
+  functions: readonly LocalChildSpec["start"][],
 ): SupervisorOptions {
   const { strategy, intensity, period } = config;
   const children = config.children.map(({ id, start, restart, shutdown, type, target }) => {

@@ -6,13 +6,22 @@
  */
 import { Call } from "../actor/call.ts";
 import { Exit } from "../actor/exit.ts";
+import { NodeChange } from "../actor/node_change.ts";
 import type { Self } from "../actor/self.ts";
 import { systemOf } from "../actor/system.ts";
 import { type ExitReason, isNormal } from "../term/exit.ts";
 import type { Pid } from "../term/pid.ts";
-import { type Child, type ChildSpec, makeChild, nextPause, wantsRestart } from "./child.ts";
+import {
+  type Child,
+  type ChildSpec,
+  type LocalChildSpec,
+  makeChild,
+  nextPause,
+  type RemoteChildSpec,
+  wantsRestart,
+} from "./child.ts";
 import { Intensity } from "./intensity.ts";
-import { Nursery } from "./nursery.ts";
+import { AwayError, Look, Nursery } from "./nursery.ts";
 import { startAndWait, type Starter, type Starting } from "./start.ts";
 import {
   type ChildCount,
@@ -35,7 +44,12 @@ export interface DynamicSupervisorOptions {
 }
 
 /** A child that comes and goes: it needs no id of its own. */
-export type DynamicChildSpec = Omit<ChildSpec, "id" | "significant"> & { readonly id?: string };
+export type DynamicChildSpec =
+  & (
+    | Omit<LocalChildSpec, "id" | "significant">
+    | Omit<RemoteChildSpec, "id" | "significant">
+  )
+  & { readonly id?: string };
 
 type Request =
   | { readonly $child: "start"; readonly spec: DynamicChildSpec }
@@ -165,18 +179,42 @@ class Supervising {
       return child && this.#exited(child, message.reason);
     }
     if (message instanceof Due) return this.#begin(message.child);
+    if (message instanceof Look) return this.#look();
+    if (message instanceof NodeChange) return void this.#nursery.nodeChanged(message);
     if (message instanceof Call) return this.#asked(message as Call<Request>);
     return undefined;
   }
 
   #exited(child: Child, reason: ExitReason): Promise<ExitReason | undefined> | undefined {
-    this.#nursery.ended(child);
+    this.#nursery.ended(child, reason);
     if (wantsRestart(child.spec.restart, reason)) {
+      if (this.#nursery.isAway(child, reason)) return this.#moved(child, reason);
       return this.#again(child, reason, this.#nursery.system.now() - child.startedAt);
     }
     if (!isNormal(reason)) this.#nursery.tell(child, reason, "none: it is temporary");
     this.#children.delete(child);
     return undefined;
+  }
+
+  /** The node of a child is gone, which does not count: it waits, or runs on another. */
+  #moved(child: Child, reason: ExitReason): Promise<ExitReason | undefined> {
+    const waits = child.spec.remote!.onNodeDown === "wait";
+    const next = waits ? "waits for its node" : "runs on another node, or waits for one";
+    this.#nursery.tell(child, reason, next);
+    child.restarting = true;
+    return this.#begin(child);
+  }
+
+  /** Perhaps a node is there that a child waits for. */
+  #look(): Promise<ExitReason | undefined> {
+    return this.#nursery.look(this.#children, async () => {
+      for (const child of [...this.#children]) {
+        if (!child.waiting) continue;
+        const end = await this.#begin(child) ?? this.#nursery.order;
+        if (end !== undefined) return end;
+      }
+      return undefined;
+    });
   }
 
   /** A child has ended, or its start has failed (`upMs` is then undefined), and is to run again. */
@@ -198,6 +236,7 @@ class Supervising {
     const next = `${failed ? "its start is tried again" : "restarts"}${when}`;
     this.#nursery.tell(child, reason, next, !failed);
     child.restarting = true;
+    child.waiting = false;
     if (pause > 0) system.sendAfter(this.#self.pid, new Due(child), pause);
     else if (!failed) return await this.#begin(child);
     // Other messages have their turn first.
@@ -214,6 +253,7 @@ class Supervising {
       if (started !== undefined) await started;
     } catch (error) {
       if (this.#nursery.order === undefined) {
+        if (error instanceof AwayError) return void this.#nursery.wait(child);
         return await this.#again(child, error as Error, undefined);
       }
     }
@@ -238,7 +278,7 @@ class Supervising {
         return countChildren([...this.#children]);
       case "terminate": {
         const child = this.#find(request.pid);
-        child.restarting = false;
+        child.restarting = child.waiting = false;
         this.#children.delete(child);
         if (child.pid !== undefined) await this.#nursery.stop(child);
         return undefined;
@@ -251,7 +291,9 @@ class Supervising {
   /** A child by its pid; one that waits for its restart, by the pid that it had. */
   #find(pid: Pid<never>): Child {
     const child = this.#nursery.find(pid) ??
-      Array.from(this.#children).find(({ restarting, former }) => restarting && former === pid);
+      Array.from(this.#children).find(({ restarting, former }) =>
+        restarting && former?.equals(pid)
+      );
     if (child !== undefined) return child;
     throw new SupervisorError("not_found", `there is no child ${pid}`);
   }
@@ -260,7 +302,9 @@ class Supervising {
     if (this.#children.size >= this.#max) {
       throw new SupervisorError("max_children", `there are ${this.#max} children already`);
     }
-    const child = makeChild({ ...spec, id: spec.id ?? `dynamic_${++this.#lastId}` });
+    const child = makeChild(
+      { ...spec, id: spec.id ?? `dynamic_${++this.#lastId}` } as ChildSpec,
+    );
     try {
       await this.#nursery.start(child);
     } catch (error) {

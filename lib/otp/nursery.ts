@@ -9,11 +9,34 @@
  */
 import { cellOf } from "../actor/cell.ts";
 import { Down, Exit } from "../actor/exit.ts";
+import type { NodeChange } from "../actor/node_change.ts";
 import type { Self } from "../actor/self.ts";
 import { type System, systemOf } from "../actor/system.ts";
 import { type ExitReason, isNormal } from "../term/exit.ts";
 import { Pid } from "../term/pid.ts";
 import type { Child, Started } from "./child.ts";
+import { isNodeName, Placer } from "./placement.ts";
+import { untilReady } from "./ready.ts";
+
+/** How often a supervisor looks whether a node is there that a child waits for. Milliseconds. */
+export const LOOK_MS = 100;
+
+/**
+ * So many children that were out of reach when they were last heard of are remembered, to be killed when
+ * their node is back. The oldest is forgotten for one more; it ends by its link, unless it traps exits.
+ */
+export const LOST_MAX = 65_536;
+
+/** No node is there that a child may run on, and it is to wait for one. */
+export class AwayError extends Error {
+  /** Tells the class of the error. */
+  override readonly name = "AwayError";
+  /** Stable code: `"noconnection"`. */
+  readonly code = "noconnection";
+}
+
+/** Sent by a supervisor to itself while children wait for a node. */
+export class Look {}
 
 /** A start function's promise has settled: sent by the supervisor to itself. */
 class Settled {
@@ -33,6 +56,10 @@ export class Nursery {
   order: ExitReason | undefined = undefined;
   /** Restarts that count, for the reports. */
   readonly #restarts: () => number;
+  readonly #placer = new Placer();
+  /** Those of other nodes whose end is only known from the end of the session. */
+  readonly #lost = new Set<Pid>();
+  #looking = false;
 
   constructor(self: Self, parent: Pid<never> | undefined, restarts: () => number) {
     this.self = self;
@@ -44,22 +71,135 @@ export class Nursery {
 
   /** The child that runs as this actor. */
   find(pid: Pid<never>): Child | undefined {
-    return this.#running.get(pid as Pid);
+    const child = this.#running.get(pid as Pid);
+    if (child !== undefined || pid.home.local) return child;
+    // Another object may stand for the same actor, such as one that a third node has told of.
+    const cell = this.system.signals.who(pid);
+    if (typeof cell === "string") return undefined;
+    cell.released();
+    return this.#running.get(cell.pid as Pid);
   }
 
-  /** Whether an exit signal is the order to end. */
+  /** Whether an exit signal is the order to end: of who started it, or of a program around actors. */
   isOrder({ from }: Exit): boolean {
-    return from === this.#parent || from === this.system.pid;
+    return from === this.#parent || from.id === this.system.pid.id;
   }
 
   /**
-   * Starts a child; throws, or rejects, with why it could not be started. A start function that never
-   * settles is waited for until the supervisor is told to end: then `order` is set.
+   * Starts a child; throws, or rejects, with why it could not be started: with {@linkcode AwayError}, if
+   * it is to wait for a node. A start function that never settles is waited for until the supervisor is
+   * told to end: then `order` is set.
    */
   start(child: Child): void | Promise<void> {
-    const started = child.spec.start(this.self);
+    const { start } = child.spec;
+    if (start === undefined) return this.#startThere(child);
+    const started = start(this.self);
     if (started instanceof Promise) return this.#startLater(child, started);
     this.#adopt(child, started);
+  }
+
+  /** Starts one on the node that its description says. */
+  #startThere(child: Child): Promise<void> {
+    const node = this.#place(child);
+    child.node = node;
+    // What may still run there goes first: the session keeps the order.
+    this.#reached(node);
+    return this.#startLater(child, this.#spawnThere(child, node));
+  }
+
+  /** Where a child is to be started. */
+  #place(child: Child): string {
+    const { node: choice, fn, onNodeDown } = child.spec.remote!;
+    const nodes = this.system.signals.remote?.candidates(fn) ?? [];
+    const named = isNodeName(choice) ? choice : undefined;
+    const former = child.node ?? named;
+    if (former !== undefined && nodes.includes(former)) return former;
+    const away = new AwayError(`it waits for ${former ?? `a node that exposes ${fn}`}`);
+    if (onNodeDown === "wait" && former !== undefined) throw away;
+    // The attempt will say what is wrong with it.
+    if (onNodeDown === "fail" && named !== undefined) return named;
+    if (named !== undefined && nodes.includes(named)) return named;
+    const how = isNodeName(choice) ? "any" : choice;
+    const chosen = this.#placer.choose(how as "any", fn, nodes, this.system.chance());
+    if (chosen !== undefined) return chosen;
+    if (onNodeDown !== "fail") throw away;
+    throw new Error(`no node is there that exposes ${JSON.stringify(fn)}`);
+  }
+
+  async #spawnThere(child: Child, node: string): Promise<Pid> {
+    const { fn, args, timeout, ready, onNodeDown } = child.spec.remote!;
+    try {
+      const pid = await this.self.spawnLink({ node, fn, timeout }, ...args);
+      if (ready) await untilReady(this.self, pid);
+      return pid as Pid;
+    } catch (error) {
+      const { code, message } = error as { code?: unknown; message?: unknown };
+      // The node has gone, or what it exposed, since it was chosen.
+      const away = code === "noconnection" || code === "notexposed";
+      if (away && onNodeDown !== "fail") throw new AwayError(String(message), { cause: error });
+      throw error;
+    }
+  }
+
+  /** Whether a child has ended because its node is out of reach, and is not to be blamed for it. */
+  isAway(child: Child, reason: ExitReason): boolean {
+    const { spec: { remote }, node } = child;
+    if (remote === undefined || remote.onNodeDown === "fail" || node === undefined) return false;
+    return reason === "noconnection" && !this.#reaches(node);
+  }
+
+  /** A child waits for a node: there will be a {@linkcode Look}. */
+  wait(child: Child): void {
+    child.restarting = true;
+    child.waiting = true;
+    this.#lookLater();
+  }
+
+  /** Looks after those that wait: `begin` starts some of them, and gives what to end with. */
+  async look(
+    children: Iterable<Child>,
+    begin: () => Promise<ExitReason | undefined>,
+  ): Promise<ExitReason | undefined> {
+    this.#looking = false;
+    const end = await begin();
+    if (end !== undefined) return end;
+    for (const { waiting } of children) if (waiting) this.#lookLater();
+    return undefined;
+  }
+
+  #lookLater(): void {
+    if (this.#looking) return;
+    this.#looking = true;
+    this.system.sendAfter(this.self.pid, new Look(), LOOK_MS);
+  }
+
+  /** A node has come or gone. */
+  nodeChanged({ type, node }: NodeChange): void {
+    if (type === "nodeup") this.#reached(node);
+  }
+
+  /** Ends what was out of reach on a node: it may live, if it traps exits. */
+  #reached(node: string): void {
+    if (this.#lost.size === 0) return;
+    for (const pid of this.#lost) {
+      if (pid.node !== node) continue;
+      this.#lost.delete(pid);
+      this.system.exit(pid, "kill", this.self.pid as Pid);
+    }
+    this.self.demonitorNode(node);
+  }
+
+  #lose(pid: Pid): void {
+    if (this.#lost.size >= LOST_MAX) this.#lost.delete(this.#lost.values().next().value!);
+    this.#lost.add(pid);
+    this.self.monitorNode(pid.node);
+    // It may be there again already.
+    if (this.#reaches(pid.node)) this.#reached(pid.node);
+  }
+
+  #reaches(node: string): boolean {
+    return node === this.system.home.node ||
+      this.system.signals.remote?.lineTo(node) !== undefined;
   }
 
   async #startLater(child: Child, starting: Promise<Started>): Promise<void> {
@@ -88,15 +228,19 @@ export class Nursery {
   #adopt(child: Child, started: Started): void {
     const { self, system } = this;
     const pid = pidOf(started);
-    if (system.isAlive(pid) && !cellOf(self.pid)?.links?.has(pid)) {
-      system.exit(pid, "kill");
-      throw new TypeError(`${pid} is not linked with its supervisor: start it from \`self\``);
+    if (!cellOf(self.pid)?.links?.has(pid)) {
+      if (system.isAlive(pid)) {
+        system.exit(pid, "kill");
+        throw new TypeError(`${pid} is not linked with its supervisor: start it from \`self\``);
+      }
+      // One that has ended already may have been linked or not: now its end is told in any case.
+      self.link(pid);
     }
-    // One that has ended already may have been linked or not: now its end is told in any case.
-    if (!system.isAlive(pid)) self.link(pid);
+    if (child.spec.remote !== undefined) this.#placer.arrived(pid.node);
     child.pid = pid;
     child.former = undefined;
     child.restarting = false;
+    child.waiting = false;
     child.startedAt = system.now();
     this.#running.set(pid, child);
   }
@@ -105,7 +249,8 @@ export class Nursery {
   #tooLate(started: Started): void {
     const pid = pidOf(started);
     // One that the supervisor spawned was linked, and has been told; it may be cleaning up.
-    const own = this.system.find(pid.id)?.ancestors.includes(this.self.pid as Pid);
+    const own = pid.home.local &&
+      this.system.find(pid.id)?.ancestors.includes(this.self.pid as Pid);
     if (!own) this.system.exit(pid, "kill");
   }
 
@@ -115,11 +260,14 @@ export class Nursery {
   }
 
   /** Notes that a child has ended. */
-  ended(child: Child): void {
-    if (child.pid === undefined) return;
-    this.#running.delete(child.pid);
-    child.former = child.pid;
+  ended(child: Child, reason: ExitReason): void {
+    const { pid } = child;
+    if (pid === undefined) return;
+    this.#running.delete(pid);
+    child.former = pid;
     child.pid = undefined;
+    if (child.spec.remote !== undefined) this.#placer.left(pid.node);
+    if (reason === "noconnection" && !pid.home.local) this.#lose(pid);
   }
 
   /**
@@ -143,8 +291,9 @@ export class Nursery {
       system.exit(pid, "kill", self.pid as Pid);
       down = await self.receive({ match });
     }
-    this.ended(child);
-    this.#tellStop(child, late, this.#lastWord(pid) ?? (down as Down).reason);
+    const { reason } = down as Down;
+    this.ended(child, reason);
+    this.#tellStop(child, late, this.#lastWord(pid) ?? reason);
   }
 
   /**
@@ -174,7 +323,7 @@ export class Nursery {
       else if (message instanceof Down) {
         const child = this.find(message.pid);
         if (child === undefined || !waiting.delete(child)) continue;
-        this.ended(child);
+        this.ended(child, message.reason);
         const late = child.spec.shutdown !== Infinity &&
           system.now() - began >= graceMs(child) && message.reason === "killed";
         this.#tellStop(child, late, reasons.get(message.pid) ?? message.reason);
@@ -206,13 +355,14 @@ export class Nursery {
   tell(child: Child, reason: ExitReason, next: string, ended = true): void {
     const { events } = this.system;
     if (!events.has("restart")) return;
+    const where = child.spec.remote && child.node !== undefined ? ` (node ${child.node})` : "";
     events.emit("restart", {
       supervisor: this.self.pid as Pid,
       child: child.spec.id,
       pid: ended ? child.pid ?? child.former : undefined,
       reason,
       restarts: this.#restarts(),
-      next,
+      next: next + where,
     });
   }
 }

@@ -14,11 +14,15 @@ import { Call, type CallOptions } from "../actor/call.ts";
 import { cellOf } from "../actor/cell.ts";
 import { ActorExitError, CallExitError, NoProcError } from "../actor/errors.ts";
 import { Exit } from "../actor/exit.ts";
-import type { Self } from "../actor/self.ts";
+import type { ActorName, RemoteSpawn } from "../actor/remote.ts";
+import type { ActorFunction, Self } from "../actor/self.ts";
 import { type System, systemOf } from "../actor/system.ts";
 import type { TimerRef } from "../actor/timer.ts";
 import type { ExitReason } from "../term/exit.ts";
 import type { Pid } from "../term/pid.ts";
+import type { ChildRules, RemoteChildSpec } from "./child.ts";
+import { asksReady, untilReady } from "./ready.ts";
+import { revive } from "./refusal.ts";
 import { endSelf, startAndWait, type Starter, type Starting } from "./start.ts";
 import { UnknownCallError } from "./unknown_call.ts";
 
@@ -144,11 +148,12 @@ export type Asks<Calls> = string extends keyof Calls ? Record<never, never>
 export type Tells<Casts> = string extends keyof Casts ? Record<never, never>
   : { [K in keyof Casts]: (...args: Rest<Casts[K]>) => void };
 
-/** What is sent to a service. */
+/** What is sent to a service. Plain, so that it travels to other nodes. */
 type Request =
   | { readonly $call: string; readonly args: Args }
   | { readonly $cast: string; readonly args: Args }
   | { readonly $state: "get" }
+  | { readonly $state: "pid" }
   | { readonly $state: "set"; readonly change: (state: never) => unknown };
 
 /** The pid of a service: what `start` gives. */
@@ -162,28 +167,90 @@ export type NameSource =
   | { whereis(name: string): Pid<never> | undefined }
   | { readonly pid: Pid<never> };
 
+/** Who may speak with other nodes: a node, or an actor. */
+export interface Speaker {
+  /** Sends. */
+  send<M>(to: Pid<M> | ActorName | string, message: M): void;
+  /** Asks. */
+  call<Q, R>(
+    to: Pid<Call<Q, R>> | ActorName | string,
+    request: Q,
+    options?: CallOptions,
+  ): Promise<R>;
+}
+
+/** Who may start things on other nodes: a node, or an actor, which is linked with what it starts. */
+export interface RemoteStarter extends Speaker {
+  /** Spawns. */
+  spawn<M>(there: RemoteSpawn, ...args: unknown[]): Promise<Pid<M>>;
+  /** Spawns and links, if it is an actor. */
+  spawnLink?<M>(there: RemoteSpawn, ...args: unknown[]): Promise<Pid<M>>;
+  /** Sends an exit signal. */
+  exit(to: Pid<never>, reason: ExitReason): void;
+}
+
 /** A service by its name, which is looked up at each use: who was restarted is found again. */
 export class ServiceName {
   /** The name that it is registered under. */
   readonly name: string;
-  readonly #source: NameSource;
+  /** The node whose name it is; undefined: that of the source. */
+  readonly node: string | undefined;
+  readonly #source: NameSource | Speaker;
 
   /** See {@linkcode Service.at}. */
-  constructor(source: NameSource, name: string) {
+  constructor(source: NameSource | Speaker, name: string, node?: string) {
     this.name = name;
+    this.node = node;
     this.#source = source;
   }
 
-  /** Who has the name now. Throws `NoProcError`. */
+  /** Who has the name now, on this node. Throws `NoProcError`. */
   get pid(): ServicePid {
     const source = this.#source;
-    const pid = "whereis" in source
+    const pid = this.node !== undefined
+      ? undefined
+      : "whereis" in source
       ? source.whereis(this.name)
-      : systemOf(source.pid).names.whereis(this.name);
-    if (pid === undefined) throw new NoProcError(this.name);
+      : systemOf((source as { pid: Pid<never> }).pid).names.whereis(this.name);
+    if (pid === undefined) throw new NoProcError(this.#words);
     return pid as ServicePid;
   }
+
+  /** Asks whoever has the name. For the runtime. */
+  call(request: unknown, options?: CallOptions): Promise<unknown> {
+    const { name, node } = this;
+    if (node !== undefined) return (this.#source as Speaker).call({ name, node }, request, options);
+    const pid = this.#found() as Pid<Call> | undefined;
+    if (pid === undefined) return Promise.reject(new NoProcError(name));
+    return systemOf(pid).call(pid, request, options);
+  }
+
+  /** Tells whoever has the name. For the runtime. */
+  send(message: unknown): void {
+    const { name, node } = this;
+    if (node !== undefined) return (this.#source as Speaker).send({ name, node }, message);
+    const pid = this.#found();
+    if (pid !== undefined) systemOf(pid).send(pid, message);
+  }
+
+  #found(): ServicePid | undefined {
+    try {
+      return this.pid;
+    } catch {
+      return undefined;
+    }
+  }
+
+  get #words(): string {
+    return this.node === undefined ? this.name : `${this.name} on ${this.node}`;
+  }
 }
+
+/** A service that a supervisor is to run on another node. */
+export type ServiceChild<Init extends Args> =
+  & ChildRules
+  & Pick<RemoteChildSpec, "node" | "fn" | "onNodeDown" | "timeout">
+  & { readonly args: Init };
 
 /** A kind of service: starts some, and speaks with them. */
 export interface Service<State, Init extends Args, Calls, Casts> {
@@ -194,8 +261,22 @@ export interface Service<State, Init extends Args, Calls, Casts> {
   start(from: Starter, ...args: Init): Promise<ServicePid>;
   /** Starts one under a name. Rejects with `NameError` if another has it. */
   startAs(name: string, from: Starter, ...args: Init): Promise<ServicePid>;
+  /**
+   * What a node exposes so that other nodes may start the service there: `node.expose("counter",
+   * counter.body)`. They start it with `startAt`, or as a child of a supervisor: see `child`.
+   */
+  readonly body: ActorFunction<unknown, Init>;
+  /**
+   * Starts one on a node that exposes its `body`, linked if an actor starts it, and waits for `init`
+   * there. Rejects as `spawn` on another node does, and with what `init` threw.
+   */
+  startAt(from: RemoteStarter, there: RemoteSpawn, ...args: Init): Promise<ServicePid>;
+  /** A child for a supervisor that runs on a node that exposes its `body`, and is waited for. */
+  child(spec: ServiceChild<Init>): RemoteChildSpec;
   /** The one that has this name, whenever it is used: `counter.call(counter.at(node, "hits"))`. */
   at(source: NameSource, name: string): ServiceName;
+  /** The same, on another node. */
+  at(source: Speaker, where: ActorName): ServiceName;
   /**
    * Functions that ask a service. They reject as `Node.call` does: a handler that throws rejects with
    * `CallExitError`, whose `reason` is what it threw.
@@ -247,9 +328,10 @@ export function service<
     request: Request,
     options?: CallOptions,
   ): Promise<never> => {
-    const pid = found(service);
-    if (pid === undefined) return Promise.reject(new NoProcError((service as ServiceName).name));
-    return systemOf(pid).call(pid as Pid<Call<Request, never>>, request, options);
+    if (service instanceof ServiceName) return revive(service.call(request, options));
+    const pid = service as Pid<Call<Request, never>>;
+    const answer = systemOf(pid).call(pid, request, options);
+    return pid.home.local ? answer : revive(answer);
   };
   const start = (name: string | undefined, from: Starter, args: Args): Promise<ServicePid> =>
     startAndWait<unknown>(
@@ -257,23 +339,46 @@ export function service<
       "service",
       (self, starting) => new Running(definition, self, starting).begin(name, args),
     );
+  // Named for the report of a crash.
+  const body = function service(self: Self, ...args: Init): (message: unknown) => unknown {
+    // Who spawned it linked has done that in one step, and nobody else knows it yet.
+    const [parent] = cellOf(self.pid)?.links ?? [];
+    const failed = (reason: unknown): void => {
+      if (!systemOf(self.pid).isAlive(self.pid)) return;
+      if (parent !== undefined) self.unlink(parent);
+      endSelf(self, { shutdown: reason });
+    };
+    return new Running(definition, self, { parent, done() {}, failed }).begin(undefined, args);
+  };
   return {
     start: (from, ...args) => start(undefined, from, args),
     startAs: (name, from, ...args) => start(name, from, args),
-    at: (source, name) => new ServiceName(source, name),
+    body,
+    async startAt(from, there, ...args) {
+      const pid = from.spawnLink === undefined
+        ? await from.spawn<unknown>(there, ...args)
+        : await from.spawnLink<unknown>(there, ...args);
+      await untilReady(from, pid);
+      return pid;
+    },
+    child: (spec) => ({ ...spec, ready: true }),
+    at: (source: NameSource | Speaker, where: string | ActorName) =>
+      typeof where === "string"
+        ? new ServiceName(source, where)
+        : new ServiceName(source, where.name, where.node),
     call: (service, options) =>
       functions(definition.call, (name, args) => ask(service, { $call: name, args }, options)),
     cast: (service) =>
       functions(definition.cast, (name, args) => {
-        const pid = found(service);
-        if (pid !== undefined) systemOf(pid).send(pid, { $cast: name, args });
+        if (service instanceof ServiceName) service.send({ $cast: name, args });
+        else systemOf(service).send(service, { $cast: name, args });
       }),
     async stop(service, reason = "normal") {
-      const pid = found(service);
+      const pid = service instanceof ServiceName ? await found(service) : service;
       if (pid === undefined) return;
       const system = systemOf(pid);
       const ended = system.whenEnded(pid);
-      system.send(pid, new StopRequest(reason));
+      system.send(pid, { $stop: { reason } });
       await ended;
     },
     state: (service, options) => ask(service, { $state: "get" }, options),
@@ -281,13 +386,15 @@ export function service<
   };
 }
 
-/** Who is meant, if there is such a service. */
-function found(service: ServiceTarget): ServicePid | undefined {
-  if (!(service instanceof ServiceName)) return service;
+/** Who has a name now, if there is such a service. */
+async function found(service: ServiceName): Promise<ServicePid | undefined> {
   try {
-    return service.pid;
-  } catch {
-    return undefined;
+    return service.node === undefined
+      ? service.pid
+      : await service.call({ $state: "pid" }) as ServicePid;
+  } catch (error) {
+    if (error instanceof NoProcError) return undefined;
+    throw error;
   }
 }
 
@@ -303,12 +410,16 @@ function functions<T>(
   return made as T;
 }
 
-class StopRequest {
-  readonly reason: ExitReason;
-
-  constructor(reason: ExitReason) {
-    this.reason = reason;
+/**
+ * A request to stop, and its reason. Anybody can send one, of this node or another: it ends the service,
+ * as an exit signal "kill" of the same sender would, and does nothing else.
+ */
+function stopRequest(message: unknown): { readonly reason: ExitReason } | undefined {
+  const { $stop } = (message ?? {}) as { $stop?: unknown };
+  if (typeof $stop !== "object" || $stop === null || !Object.hasOwn($stop, "reason")) {
+    return undefined;
   }
+  return $stop as { reason: ExitReason };
 }
 
 /** Sent to itself when nothing has come for a while. */
@@ -327,6 +438,8 @@ class Running<State> implements ServiceContext {
   #state: State | undefined;
   /** There is no state yet. */
   #begins = true;
+  /** Who is to be told that there is. */
+  readonly #waiters: Call[] = [];
   /** Until `init` and `continue` are done, if they give promises. */
   #started: Promise<void> | undefined;
   /** What is on its way if no message comes. */
@@ -367,10 +480,11 @@ class Running<State> implements ServiceContext {
       if (this.#begins) this.#starting.failed(error);
       else throw error;
     }
-    return (message) =>
-      this.#started === undefined
-        ? this.#message(message)
-        : this.#started.then(() => this.#message(message));
+    return (message) => {
+      if (message instanceof Call && asksReady(message.request)) return this.#tellReady(message);
+      if (this.#started === undefined) return this.#message(message);
+      return this.#started.then(() => this.#message(message));
+    };
   }
 
   #begun(first: State | Outcome<State>): void | Promise<void> {
@@ -386,9 +500,16 @@ class Running<State> implements ServiceContext {
     this.#state = first instanceof Outcome ? first.state : first;
     this.#begins = false;
     this.#starting.done();
+    for (const call of this.#waiters.splice(0)) call.reply(true);
     const onwards = this.#definition.continue;
     if (goOn === undefined || onwards === undefined) return this.#watch();
     return this.#guard(() => this.#settle(onwards.call(this, this.#state!, goOn.value)));
+  }
+
+  /** Answers, as soon as `init` is done, who waits for the start on another node. */
+  #tellReady(call: Call): void {
+    if (this.#begins) this.#waiters.push(call);
+    else call.reply(true);
   }
 
   /** One message; what it gives is waited for. */
@@ -408,9 +529,6 @@ class Running<State> implements ServiceContext {
 
   #handle(message: unknown): void | Promise<void> {
     if (message instanceof Call) return this.#called(message as Call<Request, unknown>);
-    if (message instanceof StopRequest) {
-      return this.#terminate(message.reason, () => endSelf(this.self, message.reason));
-    }
     if (message instanceof Exit) return this.#exited(message);
     if (message instanceof Idle) {
       const { idle } = this.#definition;
@@ -422,6 +540,10 @@ class Running<State> implements ServiceContext {
     const casts = this.#definition.cast;
     if (typeof $cast === "string" && Array.isArray(args) && casts && Object.hasOwn(casts, $cast)) {
       return this.#settle(casts[$cast].call(this, this.#state, ...args));
+    }
+    const stop = stopRequest(message);
+    if (stop !== undefined) {
+      return this.#terminate(stop.reason, () => endSelf(this.self, stop.reason));
     }
     return this.#info(message);
   }
@@ -454,7 +576,7 @@ class Running<State> implements ServiceContext {
       if (request.$state === "set") {
         this.#state = (request.change as (state: State) => State)(this.#state!);
       }
-      call.reply(this.#state);
+      call.reply(request.$state === "pid" ? this.self.pid : this.#state);
     } catch (error) {
       call.refuse(error);
     }
@@ -493,7 +615,7 @@ class Running<State> implements ServiceContext {
   #exited(exit: Exit): void | Promise<void> {
     const { from, reason } = exit;
     const { trapExit, terminate } = this.#definition;
-    const order = from === this.#starting.parent || from === this.#system.pid;
+    const order = from === this.#starting.parent || from.id === this.#system.pid.id;
     if (!order && (trapExit || terminate === undefined)) return this.#info(exit);
     if (!order && reason === "normal") return;
     // It is taken along by another: its own end is no crash.

@@ -18,6 +18,7 @@
  */
 import { Call } from "../actor/call.ts";
 import { Exit } from "../actor/exit.ts";
+import { NodeChange } from "../actor/node_change.ts";
 import type { Self } from "../actor/self.ts";
 import type { TimerRef } from "../actor/timer.ts";
 import { type ExitReason, isNormal } from "../term/exit.ts";
@@ -25,7 +26,7 @@ import type { Pid } from "../term/pid.ts";
 import { type Child, type ChildSpec, ChildSpecError, makeChild, nextPause } from "./child.ts";
 import { wantsRestart } from "./child.ts";
 import { Intensity } from "./intensity.ts";
-import { Nursery } from "./nursery.ts";
+import { AwayError, Look, Nursery } from "./nursery.ts";
 import type { Starting } from "./start.ts";
 import { affected, STRATEGIES, type Strategy } from "./strategy.ts";
 import { childInfo, countChildren, startFailed, SupervisorError } from "./supervision.ts";
@@ -131,6 +132,10 @@ export class Supervising {
         const started = this.#nursery.start(child);
         if (started !== undefined) await started;
       } catch (error) {
+        if (error instanceof AwayError && this.#nursery.order === undefined) {
+          if (this.#hold(child)) continue;
+          break;
+        }
         await this.#stopAll();
         if (this.#nursery.order !== undefined) return this.#nursery.end(this.#nursery.order);
         return starting.failed(startFailed(child, error));
@@ -155,13 +160,16 @@ export class Supervising {
       return child && this.#exited(child, message.reason);
     }
     if (message instanceof Due) return this.#due(message);
+    if (message instanceof Look) return this.#look();
+    if (message instanceof NodeChange) return void this.#nursery.nodeChanged(message);
     if (message instanceof Call) return this.#asked(message as Call<SupervisorRequest>);
     return undefined;
   }
 
   #exited(child: Child, reason: ExitReason): Promise<ExitReason | undefined> | string | undefined {
-    this.#nursery.ended(child);
+    this.#nursery.ended(child, reason);
     if (wantsRestart(child.spec.restart, reason)) {
+      if (this.#nursery.isAway(child, reason)) return this.#moved(child, reason);
       return this.#again(child, reason, this.#nursery.system.now() - child.startedAt);
     }
     if (!isNormal(reason)) this.#nursery.tell(child, reason, "none: it is temporary");
@@ -208,9 +216,40 @@ export class Supervising {
     return undefined;
   }
 
+  /** The node of a child is gone, which does not count: it waits, or runs on another. */
+  async #moved(child: Child, reason: ExitReason): Promise<ExitReason | undefined> {
+    const waits = child.spec.remote!.onNodeDown === "wait";
+    const next = waits ? "waits for its node" : "runs on another node, or waits for one";
+    this.#nursery.tell(child, reason, next);
+    await this.#stopGroup(child);
+    if (this.#strategy === "one_for_one") return await this.#begin([child]);
+    // Those that wait for a pause take it along.
+    return this.#wave === undefined ? await this.#begin(this.#children) : undefined;
+  }
+
+  /** A child waits for a node; under the other strategies, those behind it wait too: then false. */
+  #hold(child: Child): boolean {
+    this.#nursery.wait(child);
+    if (this.#strategy === "one_for_one") return true;
+    for (const one of this.#children.slice(this.#children.indexOf(child) + 1)) {
+      if (one.pid === undefined) one.restarting = one.waiting = true;
+    }
+    return false;
+  }
+
+  /** Perhaps a node is there that a child waits for. */
+  #look(): Promise<ExitReason | undefined> {
+    return this.#nursery.look(this.#children, () => {
+      // All that wait are begun together when the wave comes.
+      if (this.#wave !== undefined) return Promise.resolve(undefined);
+      return this.#begin(this.#children.filter(({ waiting }) => waiting));
+    });
+  }
+
   /** Stops, last first, those who share the fate of a child that is to run again. */
   async #stopGroup(child: Child): Promise<void> {
     child.restarting = true;
+    child.waiting = false;
     if (this.#strategy === "one_for_one") return;
     const at = this.#children.indexOf(child);
     const [from, to] = affected(this.#strategy, at, this.#children.length);
@@ -253,6 +292,10 @@ export class Supervising {
         if (started !== undefined) await started;
       } catch (error) {
         if (this.#nursery.order !== undefined) return undefined;
+        if (error instanceof AwayError) {
+          if (this.#hold(child)) continue;
+          return undefined;
+        }
         return await this.#again(child, error as Error, undefined);
       }
     }
@@ -285,7 +328,7 @@ export class Supervising {
       case "terminate": {
         const child = this.#find(request.id);
         if (child.pid !== undefined) await this.#nursery.stop(child);
-        child.restarting = false;
+        child.restarting = child.waiting = false;
         if (child.spec.restart === "temporary") this.#forget(child);
         return undefined;
       }

@@ -7,6 +7,7 @@ import { reasonLine, reasonText } from "../actor/exit.ts";
 import { type Crash, crashText, type Restarting } from "../actor/system.ts";
 import type { Pid } from "../term/pid.ts";
 import type { Child } from "./child.ts";
+import { isNodeName } from "./placement.ts";
 
 /** Why a supervisor did not do what it was asked, in OTP's words. */
 export type SupervisorFault =
@@ -36,10 +37,15 @@ export class SupervisorError extends Error {
 export interface ChildInfo {
   /** Its name among its siblings. */
   readonly id: string;
-  /** Its pid; "restarting" while it waits for its restart; undefined when it does not run. */
-  readonly pid: Pid | "restarting" | undefined;
+  /**
+   * Its pid; "restarting" while it waits for its restart, "waiting" while no node is there that it may
+   * run on; undefined when it does not run.
+   */
+  readonly pid: Pid | "restarting" | "waiting" | undefined;
   /** What it is. */
   readonly type: "worker" | "supervisor";
+  /** Of a remote child: the node where it runs, ran last, or is to run if that is named. */
+  readonly node?: string | undefined;
 }
 
 /** How many children there are. */
@@ -56,8 +62,11 @@ export interface ChildCount {
 
 /** A child as it is told of. */
 export function childInfo(child: Child): ChildInfo {
-  const { id, type } = child.spec;
-  return { id, pid: child.restarting ? "restarting" : child.pid, type };
+  const { spec: { id, type, remote }, restarting, waiting } = child;
+  const pid = restarting ? waiting ? "waiting" : "restarting" : child.pid;
+  if (remote === undefined) return { id, pid, type };
+  const named = isNodeName(remote.node) ? remote.node : undefined;
+  return { id, pid, type, node: child.node ?? named };
 }
 
 /** How many there are. */

@@ -4,7 +4,7 @@
  *     <0.3> supervisor
  *     ├─ counter <0.4>
  *     └─ pool <0.5> supervisor
- *        ├─ dynamic_1 <0.6>
+ *        ├─ dynamic_1 <b@10.0.0.2:9101 6.3>
  *        └─ dynamic_2 restarting
  *
  * @module
@@ -31,6 +31,8 @@ async function branches(of: Supervisor | DynamicSupervisor): Promise<string[]> {
   return lines;
 }
 
-function line({ id, pid, type }: ChildInfo): string {
-  return `${id} ${pid ?? "stopped"}${type === "supervisor" ? " supervisor" : ""}`;
+function line({ id, pid, type, node }: ChildInfo): string {
+  // A pid says itself where it is.
+  const where = node === undefined || typeof pid === "object" ? "" : ` on ${node}`;
+  return `${id} ${pid ?? "stopped"}${where}${type === "supervisor" ? " supervisor" : ""}`;
 }

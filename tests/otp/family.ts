@@ -6,7 +6,7 @@ import { describe } from "../../lib/actor/describe.ts";
 import { Exit } from "../../lib/actor/exit.ts";
 import type { Self } from "../../lib/actor/self.ts";
 import { type Crash, type Restarting, systemOf } from "../../lib/actor/system.ts";
-import type { ChildSpec } from "../../lib/otp/child.ts";
+import type { LocalChildSpec } from "../../lib/otp/child.ts";
 import type { Starter } from "../../lib/otp/start.ts";
 import { Supervisor } from "../../lib/otp/supervisor.ts";
 import type { SupervisorOptions } from "../../lib/otp/supervising.ts";
@@ -66,8 +66,8 @@ export class Family {
   /** A child that is registered under its id, and ends as it is told: see {@linkcode end}. */
   child(
     id: string,
-    options: Partial<ChildSpec> & { readonly stopping?: Stopping } = {},
-  ): ChildSpec {
+    options: Partial<LocalChildSpec> & { readonly stopping?: Stopping } = {},
+  ): LocalChildSpec {
     const { stopping = "atOnce", ...rest } = options;
     const start = (self: Self): Pid<never> => {
       const pid = self.spawnLink(obedient, id, stopping);

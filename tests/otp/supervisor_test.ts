@@ -2,7 +2,7 @@ import { assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
 import { ActorExitError, CallExitError, NoProcError } from "../../lib/actor/errors.ts";
 import type { Self } from "../../lib/actor/self.ts";
 import { crashText } from "../../lib/actor/system.ts";
-import { type ChildSpec, ChildSpecError } from "../../lib/otp/child.ts";
+import { type ChildSpec, ChildSpecError, type LocalChildSpec } from "../../lib/otp/child.ts";
 import { restartText, SupervisorError } from "../../lib/otp/supervision.ts";
 import { Supervisor } from "../../lib/otp/supervisor.ts";
 import { treeText } from "../../lib/otp/tree.ts";
@@ -57,7 +57,7 @@ test("Supervisor.start: starts children in order, each when the one before it ha
 });
 
 test("Supervisor.start: a start that fails stops those already started, last first, and rejects", async () => {
-  const fails: [ChildSpec["start"], string][] = [
+  const fails: [LocalChildSpec["start"], string][] = [
     [() => {
       throw BOOM;
     }, "Error: boom"],
