@@ -104,10 +104,14 @@ export class PendingCall<Request = unknown, Reply = unknown> extends Call<Reques
     this.refuse(lost ? new NoConnectionError(label) : new CallExitError(label, reason));
   }
 
-  /** Its node has answered for the actor: that it has ended, or is none. */
+  /** Its node has answered for the actor: it has ended. */
   ended(reason: ExitReason): void {
-    const { label } = this.#actor;
-    this.refuse(reason === "noproc" ? new NoProcError(label) : new CallExitError(label, reason));
+    this.refuse(new CallExitError(this.#actor.label, reason));
+  }
+
+  /** Its node has answered for the actor: there is none. */
+  missing(): void {
+    this.refuse(new NoProcError(this.#actor.label));
   }
 
   /** The request has travelled: this is told when it is answered or given up. */
