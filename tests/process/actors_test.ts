@@ -23,11 +23,16 @@ for (const other of OTHERS) {
   conform(`on two processes (${runtime}, ${other})`, async (body) => {
     await withMesh(async (startHere) => {
       await withNodes(async (startThere) => {
-        const near = await startHere("near", { logLevel: "silent" });
+        const near = await startHere("near", { logLevel: "info" });
         prepareStage(near);
         const far = await startThere(other, "far", { seeds: [near.name] }, CHILD);
         await untilMet(near, far);
-        await body({ system: near.system, nodes: [near.name, far.name] });
+        try {
+          await body({ system: near.system, nodes: [near.name, far.name] });
+        } catch (error) {
+          const lines = [...near.lines, ...far.told].map(({ line }) => line).join("\n");
+          throw new Error(`${(error as Error).message}\n${lines}`, { cause: error });
+        }
       });
     });
   });
