@@ -51,6 +51,7 @@ export {
   ArgumentError,
   CallExitError,
   CallTimeoutError,
+  MailboxFullError,
   NameError,
   NoConnectionError,
   NoProcError,
