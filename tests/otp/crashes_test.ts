@@ -5,6 +5,7 @@ import type { ChildSpec } from "../../lib/otp/child.ts";
 import { STRATEGIES } from "../../lib/otp/strategy.ts";
 import { Supervisor } from "../../lib/otp/supervisor.ts";
 import type { Pid } from "../../lib/term/pid.ts";
+import { comesBack, heapBytes } from "../kit/heap.ts";
 import { test } from "../kit/test.ts";
 import { BOOM, Family } from "./family.ts";
 
@@ -45,6 +46,33 @@ function level(family: Family, path: string, depth: number, random: SeededRandom
   return { id, type: "supervisor", start, backoff: { base: 20, cap: 100 } };
 }
 
+const REASONS = [BOOM, "kill", "normal", "shutdown", "bad"];
+
+/** Ends so many of them by chance, some at once, some while others are still stopped or started. */
+async function crash(
+  family: Family,
+  ids: readonly string[],
+  random: SeededRandom,
+  count: number,
+): Promise<void> {
+  const { system } = family;
+  for (let crashes = 0; crashes < count;) {
+    for (let together = 1 + random.below(4); together > 0; together--, crashes++) {
+      const alive = ids.filter((id) => family.runs(id));
+      if (alive.length === 0) break;
+      const id = alive[random.below(alive.length)]!;
+      const isWorker = id.split(".").length === 4;
+      if (isWorker) family.endNow(id, REASONS[random.below(REASONS.length)]!);
+      else system.exit(family.pids.get(id)!, random.below(2) === 0 ? "kill" : "shutdown");
+    }
+    const then = random.below(4);
+    if (then === 1) await null;
+    if (then > 1) await system.settle();
+    if (then === 3) await system.advance(random.below(30));
+    family.forget();
+  }
+}
+
 for (const seed of SEEDS) {
   test(`Supervisor: a tree three levels deep is whole after ${CRASHES} random crashes, seed ${seed}`, async () => {
     const random = new SeededRandom(seed);
@@ -57,23 +85,7 @@ for (const seed of SEEDS) {
     const size = family.system.size;
     assertEquals(size, 41);
 
-    const reasons = [BOOM, "kill", "normal", "shutdown", "bad"];
-    for (let crashes = 0; crashes < CRASHES;) {
-      // Some at once, some while others are still being stopped or started.
-      for (let together = 1 + random.below(4); together > 0; together--, crashes++) {
-        const alive = all.filter((id) => family.runs(id));
-        if (alive.length === 0) break;
-        const id = alive[random.below(alive.length)]!;
-        const isWorker = id.split(".").length === 4;
-        if (isWorker) family.endNow(id, reasons[random.below(reasons.length)]!);
-        else family.system.exit(family.pids.get(id)!, random.below(2) === 0 ? "kill" : "shutdown");
-      }
-      const then = random.below(4);
-      if (then === 1) await null;
-      if (then > 1) await family.system.settle();
-      if (then === 3) await family.system.advance(random.below(30));
-      family.record.length = family.told.length = family.crashes.length = 0;
-    }
+    await crash(family, all, random, CRASHES);
     await family.system.advance(5_000);
 
     const replay = `seed ${seed}`;
@@ -101,3 +113,25 @@ for (const seed of SEEDS) {
     assertEquals(family.system.wheel.size, 0, replay);
   });
 }
+
+test("Supervisor: 10,000 random crashes leave nothing in memory", async () => {
+  const random = new SeededRandom(6);
+  const family = new Family();
+  const tree = await family.supervise({
+    intensity: Infinity,
+    children: [level(family, "", 3, random)],
+  });
+  const all = [...family.pids.keys()];
+  // What is made once and kept, such as compiled code, is there after the first of them.
+  await crash(family, all, random, 10_000);
+  await family.system.advance(5_000);
+  family.forget();
+  const before = heapBytes();
+  await crash(family, all, random, 10_000);
+  await family.system.advance(5_000);
+  family.forget();
+  // Twenty bytes a crash, less than any object that could be kept of it. One pid each was a megabyte.
+  await comesBack(before, 200_000);
+  assertEquals(family.system.size, 41);
+  await Promise.all([tree.stop(), family.system.advance(5_000)]);
+});

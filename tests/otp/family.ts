@@ -43,7 +43,9 @@ export class Family {
   constructor() {
     this.system.events.on("exit", ({ pid, reason }) => {
       const id = this.#ids.get(pid);
-      if (id !== undefined) this.record.push(`end ${id} ${word(reason)}`);
+      if (id === undefined) return;
+      this.record.push(`end ${id} ${word(reason)}`);
+      this.#ids.delete(pid);
     });
     this.system.events.on("restart", (event) => this.told.push(event));
     this.system.events.on("crash", (crash) => this.crashes.push(crash));
@@ -54,6 +56,12 @@ export class Family {
     const { record } = this;
     this.record = [];
     return record;
+  }
+
+  /** Drops what has been recorded and told. */
+  forget(): void {
+    this.record = [];
+    this.told.length = this.crashes.length = 0;
   }
 
   /** Notes that an actor runs under an id. */
