@@ -17,7 +17,7 @@ import { FRAME_HEAD_BYTES } from "./frame.ts";
 import { TAG } from "./message.ts";
 
 /** The tag of TAKEN. */
-export const TAKEN = 0x2c;
+export const TAKEN: typeof TAG.TAKEN = TAG.TAKEN;
 
 /**
  * At most this many bytes of fragments are on their way to a peer that has not said TAKEN: a small

@@ -39,6 +39,7 @@
  * | 0x2C | GLOBAL_REGISTERED     | u64 request, u8 status                                       | who was sent a GLOBAL_REGISTER | |
  * | 0x2D | GROUP_JOIN            | u32 count, count × (text16 scope, text16 group, u64 pid)     | the members' node | |
  * | 0x2E | GROUP_LEAVE           | the same                                                     | the members' node | |
+ * | 0x2F | TAKEN                 | u32 bytes: so many more of fragments have come               | who gets fragments | |
  * | 0xF0 | PING                  | 8 bytes                                                      | either, after silence | PONG |
  * | 0xF1 | PONG                  | the same 8 bytes                                             | who was asked | |
  *
@@ -89,6 +90,7 @@ export const TAG = {
   GLOBAL_REGISTERED: 0x2c,
   GROUP_JOIN: 0x2d,
   GROUP_LEAVE: 0x2e,
+  TAKEN: 0x2f,
   PING: 0xf0,
   PONG: 0xf1,
 } as const;

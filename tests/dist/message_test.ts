@@ -153,6 +153,7 @@ test("TAG holds the numbers that are on the wire", () => {
     GLOBAL_REGISTERED: 0x2c,
     GROUP_JOIN: 0x2d,
     GROUP_LEAVE: 0x2e,
+    TAKEN: 0x2f,
     ROOM_BROADCAST: 0x1e,
     ROOM_BROADCAST_BINARY: 0x1f,
     GOODBYE: 0x20,
