@@ -47,9 +47,16 @@ const FORMS: ReadonlyMap<number, Form> = new Map<number, Form>([
   [TAG.CALL, { to: WORD_BYTES, named: false, term: true }],
   [TAG.CALL_NAMED, { to: WORD_BYTES, named: true, term: true }],
   [TAG.MONITOR_NAMED, { to: WORD_BYTES, named: true, term: false }],
-  ...[TAG.LINK, TAG.UNLINK, TAG.EXIT, TAG.EXIT_SIGNAL, TAG.MONITOR, TAG.DEMONITOR, TAG.DOWN].map(
-    (tag) => [tag, { to: WORD_BYTES, named: false, term: false }] as const,
-  ),
+  ...[
+    TAG.LINK,
+    TAG.UNLINK,
+    TAG.UNLINKED,
+    TAG.EXIT,
+    TAG.EXIT_SIGNAL,
+    TAG.MONITOR,
+    TAG.DEMONITOR,
+    TAG.DOWN,
+  ].map((tag) => [tag, { to: WORD_BYTES, named: false, term: false }] as const),
 ]);
 
 /** Takes what nodes tell each other of names and groups: filled above. */

@@ -12,6 +12,7 @@ import type { System } from "../actor/system.ts";
 import { utf8 } from "../base/bytes.ts";
 import type { TermBuffer } from "../term/buffer.ts";
 import { Encoder } from "../term/encode.ts";
+import { TermError } from "../term/errors.ts";
 import { encodeExit, type ExitReason } from "../term/exit.ts";
 import { type Pid, type Ref, writePid } from "../term/pid.ts";
 import { BULK_BYTES_MIN } from "./bulk.ts";
@@ -23,8 +24,14 @@ import type { Outbox } from "./outbox.ts";
 /** Bytes of a pid, of a reference's number, of a request's number. */
 const WORD_BYTES = 8;
 
-/** A name of an actor or of a function may be this long, in bytes. */
+/** A name of an actor or of a function may be this long, in bytes. Nobody has what is left of a longer one. */
 const NAME_BYTES_MAX = 0xffff;
+
+/** The longest exit reason that travels, in bytes. In place of a longer one goes a text that says so. */
+const REASON_BYTES_MAX = 2 ** 20;
+
+/** What stands around its term. */
+const REASON_HEADS_BYTES = 1024;
 
 /** The line to one life of another node, for one session. */
 export class Outbound implements FoundLine, Teller {
@@ -86,10 +93,11 @@ export class Outbound implements FoundLine, Teller {
   }
 
   forget(distant: Distant): void {
+    // A pid that outlives its cell leads to the actor by the line, or to nobody.
+    distant.pid.target = undefined;
     if (distant instanceof Named) this.#named.delete(distant);
     else if (this.#distants.get(distant.pid.id) === distant) {
       this.#distants.delete(distant.pid.id);
-      distant.pid.target = undefined;
     }
   }
 
@@ -179,7 +187,8 @@ export class Outbound implements FoundLine, Teller {
     } catch (error) {
       this.#outbox.cancel();
       if (status === ANSWER.REPLY) return this.answer(request, ANSWER.REFUSED, error);
-      return this.answer(request, ANSWER.REFUSED, new Error(String(error)));
+      const words = error instanceof TermError ? error.message : "a getter of it threw";
+      return this.answer(request, ANSWER.REFUSED, new Error(`unsendable refusal: ${words}`));
     }
     this.#outbox.commit(true);
   }
@@ -331,9 +340,21 @@ export class Outbound implements FoundLine, Teller {
     new Encoder(this.homes, this.#bytesMax).encode(term, out);
   }
 
-  /** Ends are rare: each has an encoder of its own, and depends on nothing before it. */
+  /**
+   * Ends are rare: each has an encoder of its own, and depends on nothing before it. They must be told,
+   * and nothing may be thrown at whoever ends: for a reason that cannot travel there stands a text.
+   */
   #reason(reason: ExitReason, out: TermBuffer): void {
-    encodeExit(reason, out, new Encoder(this.homes), this.homes);
+    const start = out.at;
+    let words = `it is longer than ${REASON_BYTES_MAX} bytes`;
+    try {
+      encodeExit(reason, out, new Encoder(this.homes, REASON_BYTES_MAX), this.homes);
+      if (out.at - start <= REASON_BYTES_MAX + REASON_HEADS_BYTES) return;
+    } catch {
+      words = "a getter of it threw";
+    }
+    out.at = start;
+    encodeExit(`unsendable exit reason: ${words}`, out, new Encoder(), this.homes);
   }
 
   #unsendable(to: Pid | { name: string; node: string }, message: unknown, error: unknown): void {
@@ -359,7 +380,9 @@ function writeNumber(out: TermBuffer, value: number): void {
 
 /** A text behind its length; there is room. */
 function writeText(out: TermBuffer, bytes: Uint8Array): void {
-  const length = Math.min(bytes.length, NAME_BYTES_MAX);
+  let length = Math.min(bytes.length, NAME_BYTES_MAX);
+  // Not within a character: half of one is no UTF-8, and would end the session.
+  while (length < bytes.length && (bytes[length]! & 0xc0) === 0x80) length--;
   out.view.setUint16(out.at, length, true);
   out.bytes.set(bytes.subarray(0, length), out.at + 2);
   out.at += 2 + length;

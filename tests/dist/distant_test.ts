@@ -1,0 +1,127 @@
+import { assert, assertEquals } from "@std/assert";
+import type { Actor } from "../../lib/actor/actor.ts";
+import { Exit } from "../../lib/actor/exit.ts";
+import { SeededRandom } from "../../lib/base/random.ts";
+import { test } from "../kit/test.ts";
+import { join, moveAll, type Side } from "./line.ts";
+
+/**
+ * What may happen: one of the two links, unlinks or ends; or the next frame of one arrives at the other.
+ */
+const STEPS = ["link", "unlink", "exit", "move"] as const;
+
+/** Two actors, on two nodes, and what has happened to them. */
+class Couple {
+  readonly sides: readonly [Side, Side];
+  readonly actors: readonly [Actor, Actor];
+  readonly done: string[] = [];
+
+  constructor(sides: readonly [Side, Side]) {
+    this.sides = sides;
+    this.actors = [sides[0].actor({ trap: true }), sides[1].actor({ trap: true })];
+  }
+
+  /** Takes a step. False: it cannot be taken, or changes nothing. */
+  step(index: number): boolean {
+    const who = index & 1;
+    const what = STEPS[index >> 1]!;
+    const [side, other] = who === 0 ? this.sides : [this.sides[1], this.sides[0]];
+    const [actor, far] = who === 0 ? this.actors : [this.actors[1], this.actors[0]];
+    this.done.push(`${what} ${who}`);
+    if (what === "move") return other.takeFrom(side);
+    if (!actor.isAlive) return false;
+    if (what === "exit") actor.end("bye");
+    else actor[what](side.pid(far));
+    return true;
+  }
+
+  /** Whether each has the other among those it is linked with. */
+  linked(): [boolean, boolean] {
+    return this.actors.map((actor, who) => {
+      const far = this.actors[1 - who]!;
+      return [...actor.links ?? []].some((pid) => pid.id === far.pid.id);
+    }) as [boolean, boolean];
+  }
+
+  /** Everything has arrived: both must have the same view, whatever it is. */
+  assertAgreed(): void {
+    moveAll(...this.sides);
+    const [one, other] = this.linked();
+    assertEquals(one, other, `${this.done}: ${[one, other]}`);
+    const alive = this.actors.every(({ isAlive }) => isAlive);
+    if (one) assert(alive, `${this.done}: one of those that are linked has ended`);
+    // None is told of more ends of the other than there were, but for links made with nobody.
+    const told = this.actors.map((actor) => actor.peek().map((exit) => (exit as Exit).reason));
+    for (const reasons of told) {
+      assert(reasons.filter((reason) => reason === "bye").length <= 1, `${this.done}: ${reasons}`);
+    }
+    if (one) {
+      this.actors[0].end("last");
+      moveAll(...this.sides);
+      const reasons = this.actors[1].peek().map((exit) => (exit as Exit).reason);
+      assertEquals(reasons.at(-1), "last", `${this.done}`);
+    }
+    for (const actor of this.actors) actor.end("over");
+    moveAll(...this.sides);
+    const kept = this.sides.map(({ line }) => line.kept);
+    assertEquals(kept, [0, 0], `${this.done}: something is kept`);
+  }
+}
+
+/** All sequences of so many steps of these. */
+function* sequences(steps: readonly number[], length: number): Generator<number[]> {
+  const at = new Array<number>(length).fill(0);
+  while (true) {
+    yield at.map((i) => steps[i]!);
+    let last = length - 1;
+    while (last >= 0 && ++at[last]! === steps.length) at[last--] = 0;
+    if (last < 0) return;
+  }
+}
+
+function playAll(steps: readonly number[], length: number): number {
+  const sides = join();
+  let played = 0;
+  for (const sequence of sequences(steps, length)) {
+    const couple = new Couple(sides);
+    // What cannot be done is the same as a shorter sequence.
+    if (sequence.every((step) => couple.step(step))) {
+      played++;
+      couple.assertAgreed();
+    } else {
+      moveAll(...sides);
+      for (const actor of couple.actors) actor.end("over");
+      moveAll(...sides);
+    }
+  }
+  assertEquals(sides.map(({ over }) => over), [undefined, undefined]);
+  return played;
+}
+
+test("Distant: both sides agree on a link after links and unlinks in any order, however they cross", () => {
+  const [link0, link1, unlink0, unlink1, , , move0, move1] = [0, 1, 2, 3, 4, 5, 6, 7];
+  assert(playAll([link0!, link1!, unlink0!, unlink1!, move0!, move1!], 6) > 10_000);
+});
+
+test("Distant: both sides agree on a link after links, unlinks and ends in any order", () => {
+  const played = playAll([0, 1, 2, 3, 4, 5, 6, 7], 5);
+  assert(played > 4_000, `${played}`);
+});
+
+test("Distant: both sides agree on a link after many links and unlinks at random", () => {
+  for (let seed = 0; seed < 1000; seed++) {
+    const random = new SeededRandom(seed);
+    const couple = new Couple(join());
+    for (let i = 0; i < 40; i++) {
+      // Ends are rare.
+      const step = random.below(8);
+      if ((step === 4 || step === 5) && random.below(20) > 0) continue;
+      couple.step(step);
+    }
+    try {
+      couple.assertAgreed();
+    } catch (error) {
+      throw new Error(`seed ${seed}`, { cause: error });
+    }
+  }
+});
