@@ -21,7 +21,7 @@ import {
   wantsRestart,
 } from "./child.ts";
 import { Intensity } from "./intensity.ts";
-import { AwayError, Look, Nursery } from "./nursery.ts";
+import { AwayError, awayWords, Look, Nursery } from "./nursery.ts";
 import { startAndWait, type Starter, type Starting } from "./start.ts";
 import {
   type ChildCount,
@@ -188,7 +188,8 @@ class Supervising {
   #exited(child: Child, reason: ExitReason): Promise<ExitReason | undefined> | undefined {
     this.#nursery.ended(child, reason);
     if (wantsRestart(child.spec.restart, reason)) {
-      if (this.#nursery.isAway(child, reason)) return this.#moved(child, reason);
+      const away = this.#nursery.isAway(child, reason);
+      if (away !== undefined) return this.#moved(child, reason, away === "surely");
       return this.#again(child, reason, this.#nursery.system.now() - child.startedAt);
     }
     if (!isNormal(reason)) this.#nursery.tell(child, reason, "none: it is temporary");
@@ -197,12 +198,17 @@ class Supervising {
   }
 
   /** The node of a child is gone, which does not count: it waits, or runs on another. */
-  #moved(child: Child, reason: ExitReason): Promise<ExitReason | undefined> {
-    const waits = child.spec.remote!.onNodeDown === "wait";
-    const next = waits ? "waits for its node" : "runs on another node, or waits for one";
-    this.#nursery.tell(child, reason, next);
+  async #moved(
+    child: Child,
+    reason: ExitReason,
+    surely: boolean,
+  ): Promise<ExitReason | undefined> {
+    this.#nursery.tell(child, reason, awayWords(child, surely));
     child.restarting = true;
-    return this.#begin(child);
+    const end = await this.#begin(child);
+    if (end !== undefined || surely || child.pid === undefined) return end;
+    // Its node was there: it has ended like any other.
+    return this.#intensity.allow(this.#nursery.system.now()) ? undefined : "shutdown";
   }
 
   /** Perhaps a node is there that a child waits for. */

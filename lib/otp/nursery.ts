@@ -134,18 +134,22 @@ export class Nursery {
       return pid as Pid;
     } catch (error) {
       const { code, message } = error as { code?: unknown; message?: unknown };
-      // The node has gone, or what it exposed, since it was chosen.
-      const away = code === "noconnection" || code === "notexposed";
-      if (away && onNodeDown !== "fail") throw new AwayError(String(message), { cause: error });
+      // The node has gone, or what it exposed, since it was chosen; or it is stopping.
+      const isAway = code === "noconnection" || code === "notexposed" || code === "limit";
+      if (isAway && onNodeDown !== "fail") throw new AwayError(String(message), { cause: error });
       throw error;
     }
   }
 
-  /** Whether a child has ended because its node is out of reach, and is not to be blamed for it. */
-  isAway(child: Child, reason: ExitReason): boolean {
+  /**
+   * Whether a child may have ended because its node has: "surely", because the node is out of reach, or
+   * "perhaps", because that is how the actors of a node end that stops. The next start will tell.
+   */
+  isAway(child: Child, reason: ExitReason): "surely" | "perhaps" | undefined {
     const { spec: { remote }, node } = child;
-    if (remote === undefined || remote.onNodeDown === "fail" || node === undefined) return false;
-    return reason === "noconnection" && !this.#reaches(node);
+    if (remote === undefined || remote.onNodeDown === "fail") return undefined;
+    if (reason === "noconnection" && !this.#reaches(node!)) return "surely";
+    return reason === "shutdown" ? "perhaps" : undefined;
   }
 
   /** A child waits for a node: there will be a {@linkcode Look}. */
@@ -365,6 +369,14 @@ export class Nursery {
       next: next + where,
     });
   }
+}
+
+/** What becomes of a child whose node is gone, or may be. */
+export function awayWords({ spec: { remote } }: Child, surely: boolean): string {
+  if (!surely) return "restarts, or waits for a node";
+  return remote!.onNodeDown === "wait"
+    ? "waits for its node"
+    : "runs on another node, or waits for one";
 }
 
 /** How long a child may take to stop. */

@@ -26,7 +26,7 @@ import type { Pid } from "../term/pid.ts";
 import { type Child, type ChildSpec, ChildSpecError, makeChild, nextPause } from "./child.ts";
 import { wantsRestart } from "./child.ts";
 import { Intensity } from "./intensity.ts";
-import { AwayError, Look, Nursery } from "./nursery.ts";
+import { AwayError, awayWords, Look, Nursery } from "./nursery.ts";
 import type { Starting } from "./start.ts";
 import { affected, STRATEGIES, type Strategy } from "./strategy.ts";
 import { childInfo, countChildren, startFailed, SupervisorError } from "./supervision.ts";
@@ -169,7 +169,8 @@ export class Supervising {
   #exited(child: Child, reason: ExitReason): Promise<ExitReason | undefined> | string | undefined {
     this.#nursery.ended(child, reason);
     if (wantsRestart(child.spec.restart, reason)) {
-      if (this.#nursery.isAway(child, reason)) return this.#moved(child, reason);
+      const away = this.#nursery.isAway(child, reason);
+      if (away !== undefined) return this.#moved(child, reason, away === "surely");
       return this.#again(child, reason, this.#nursery.system.now() - child.startedAt);
     }
     if (!isNormal(reason)) this.#nursery.tell(child, reason, "none: it is temporary");
@@ -217,14 +218,19 @@ export class Supervising {
   }
 
   /** The node of a child is gone, which does not count: it waits, or runs on another. */
-  async #moved(child: Child, reason: ExitReason): Promise<ExitReason | undefined> {
-    const waits = child.spec.remote!.onNodeDown === "wait";
-    const next = waits ? "waits for its node" : "runs on another node, or waits for one";
-    this.#nursery.tell(child, reason, next);
+  async #moved(
+    child: Child,
+    reason: ExitReason,
+    surely: boolean,
+  ): Promise<ExitReason | undefined> {
+    this.#nursery.tell(child, reason, awayWords(child, surely));
     await this.#stopGroup(child);
-    if (this.#strategy === "one_for_one") return await this.#begin([child]);
     // Those that wait for a pause take it along.
-    return this.#wave === undefined ? await this.#begin(this.#children) : undefined;
+    if (this.#wave !== undefined) return undefined;
+    const end = await this.#begin(this.#strategy === "one_for_one" ? [child] : this.#children);
+    if (end !== undefined || surely || child.pid === undefined) return end;
+    // Its node was there: it has ended like any other.
+    return this.#intensity.allow(this.#nursery.system.now()) ? undefined : "shutdown";
   }
 
   /** A child waits for a node; under the other strategies, those behind it wait too: then false. */

@@ -1,0 +1,137 @@
+/**
+ * Workers that nodes expose and supervisors of other nodes start, on nodes of one process, and a record
+ * of what happened to them.
+ */
+import { Call } from "../../lib/actor/call.ts";
+import { Exit } from "../../lib/actor/exit.ts";
+import type { Self } from "../../lib/actor/self.ts";
+import { type Restarting, systemOf } from "../../lib/actor/system.ts";
+import type { LocalChildSpec } from "../../lib/otp/child.ts";
+import type { RemoteStarter } from "../../lib/otp/service.ts";
+import type { Starter } from "../../lib/otp/start.ts";
+import type { Pid } from "../../lib/term/pid.ts";
+import { type Start, type TestNode, untilWhole, withNodes } from "../kit/mesh.ts";
+import { until } from "../kit/test.ts";
+import { LATE_MS, type Stopping, word } from "./family.ts";
+
+/** What a worker does when it is told to stop; "ignores": it traps exits, and ignores all of them. */
+export type Manner = Stopping | "ignores";
+
+/** The nodes of a test, and what their workers did. */
+export class Abroad {
+  /** "start a@b", "end a@b shutdown", … in order. */
+  record: string[] = [];
+  /** What supervisors told. */
+  readonly told: Restarting[] = [];
+  readonly #ids = new Map<Pid, string>();
+  readonly #start: Start;
+
+  constructor(start: Start) {
+    this.#start = start;
+  }
+
+  /** Starts a node that exposes "worker", in a mesh with others. `exposes` is false: not yet. */
+  async node(short: string, others: readonly TestNode[] = [], exposes = true): Promise<TestNode> {
+    const seeds = others.map(({ name }) => name);
+    const hasty = { pingInterval: 50, pingTimeout: 5_000 };
+    const node = await this.#start(short, { seeds, ...hasty });
+    const letter = short[0]!;
+    node.events.on("exit", ({ pid, reason }) => {
+      const id = this.#ids.get(pid);
+      if (id === undefined) return;
+      this.#ids.delete(pid);
+      this.record.push(`end ${id} ${word(reason)}`);
+    });
+    node.events.on("restart", (event) => this.told.push(event));
+    if (exposes) this.expose(node, letter);
+    await untilWhole([node, ...others]);
+    return node;
+  }
+
+  /** Exposes "worker" on a node. */
+  expose(node: TestNode, letter: string, name = "worker"): void {
+    const worker = (self: Self, id: string, manner: Manner = "atOnce") => {
+      this.#ids.set(self.pid as Pid, `${id}@${letter}`);
+      this.record.push(`start ${id}@${letter}`);
+      return work(self, manner);
+    };
+    node.remote.spawner.expose(name, worker as never);
+  }
+
+  /** A child here that does the same. */
+  local(id: string, manner: Manner = "atOnce"): LocalChildSpec {
+    const start = (self: Self): Pid<never> => {
+      const pid = self.spawnLink(work, manner);
+      this.#ids.set(pid as Pid, `${id}@here`);
+      this.record.push(`start ${id}@here`);
+      return pid;
+    };
+    return { id, start };
+  }
+
+  /** What has been recorded since the last time. */
+  news(): string[] {
+    const { record } = this;
+    this.record = [];
+    return record;
+  }
+
+  /** The workers that live, on whatever node. */
+  get living(): string[] {
+    return [...this.#ids.values()].sort();
+  }
+
+  /** The worker of this name, `a@b`. */
+  pid(id: string): Pid<unknown> {
+    for (const [pid, name] of this.#ids) if (name === id) return pid as Pid<unknown>;
+    throw new Error(`${id} does not live`);
+  }
+
+  /** Has one crash. */
+  crash(id: string): void {
+    const pid = this.pid(id);
+    systemOf(pid).send(pid, "crash");
+  }
+
+  /** Waits until exactly these live. */
+  untilLiving(...ids: string[]): Promise<void> {
+    return until(`${ids.join(" ")} live`, () => this.living.join() === [...ids].sort().join())
+      .catch((error) => {
+        throw new Error(`${error.message}; living: ${this.living}; record: ${this.record}`);
+      });
+  }
+}
+
+/** Runs a test with nodes, which are stopped at its end. */
+export function abroad(body: (world: Abroad) => Promise<void>): Promise<void> {
+  return withNodes((start) => body(new Abroad(start)));
+}
+
+/** Starts things on a node, from outside of its actors. */
+export function starter({ system }: TestNode): Starter & RemoteStarter {
+  return {
+    spawn:
+      ((what: never, ...args: never[]) =>
+        typeof what === "function"
+          ? system.spawn(undefined, undefined, what, args)
+          : system.spawnAt(system.outsider, what, false, undefined, args)) as never,
+    send: (to, message) => system.sendTo(to, message),
+    call: (to, request, options) => system.call(to, request, options),
+    exit: (to, reason) => system.exit(to, reason),
+  };
+}
+
+function work(self: Self, manner: Manner): (message: unknown) => void {
+  if (manner !== "atOnce") self.trapExit = true;
+  return (message) => {
+    if (message === "crash") throw new Error("boom");
+    if (message === "leave") self.exit("normal");
+    if (message instanceof Call) message.reply(message.request);
+    if (!(message instanceof Exit) || manner === "ignores" || manner === "never") return;
+    if (manner === "crashes") throw new Error("boom");
+    if (manner === "late") {
+      const { system } = self.pid.home as { system: { sendAfter: (...all: unknown[]) => void } };
+      system.sendAfter(self.pid, "leave", LATE_MS);
+    }
+  };
+}

@@ -1,0 +1,573 @@
+import { assert, assertEquals, assertNotEquals, assertRejects, assertThrows } from "@std/assert";
+import { type ChildSpec, ChildSpecError, makeChild, NODE_DOWNS } from "../../lib/otp/child.ts";
+import { DynamicSupervisor } from "../../lib/otp/dynamic_supervisor.ts";
+import { SupervisorError } from "../../lib/otp/supervision.ts";
+import { Supervisor } from "../../lib/otp/supervisor.ts";
+import { STRATEGIES } from "../../lib/otp/strategy.ts";
+import { treeText } from "../../lib/otp/tree.ts";
+import type { Pid } from "../../lib/term/pid.ts";
+import { untilApart, untilWhole } from "../kit/mesh.ts";
+import { test, until } from "../kit/test.ts";
+import { abroad, type Manner, starter } from "./abroad.ts";
+
+const remote = (id: string, node: string, manner: Manner = "atOnce") => ({
+  id,
+  node,
+  fn: "worker",
+  args: [id, manner],
+});
+
+test("ChildSpec: is with start, or with node and fn; anything else is refused in words", () => {
+  const start = () => undefined as never;
+  const node = "b@host:1";
+  const bad: [unknown, string][] = [
+    [{ id: "a" }, "start must be a function that gives a pid; or give node and fn"],
+    [{ id: "a", start, node, fn: "f" }, "give one of them"],
+    [{ id: "a", start, args: [] }, "give one of them"],
+    [{ id: "a", start, onNodeDown: "wait" }, "give one of them"],
+    [{ id: "a", start, ready: true }, "give one of them"],
+    [{ id: "a", node }, "fn must be the name"],
+    [{ id: "a", node, fn: "" }, "fn must be the name"],
+    [{ id: "a", fn: "f" }, "node must be name@host:port"],
+    [{ id: "a", node: "b", fn: "f" }, "node must be name@host:port"],
+    [{ id: "a", node: 1, fn: "f" }, "node must be name@host:port"],
+    [{ id: "a", node, fn: "f", args: 3 }, "args must be an array"],
+    [{ id: "a", node, fn: "f", onNodeDown: "never" }, "onNodeDown must be one of fail, wait"],
+    [{ id: "a", node, fn: "f", timeout: 0 }, "timeout must be above 0"],
+  ];
+  for (const [spec, words] of bad) {
+    assertThrows(() => makeChild(spec as ChildSpec), ChildSpecError, words);
+  }
+  for (const choice of [node, "any", "least_loaded", "round_robin", () => node]) {
+    assertEquals(makeChild({ id: "a", node: choice, fn: "f" }).spec.remote?.onNodeDown, "fail");
+  }
+});
+
+test("Supervisor: a remote child that crashes runs again on its node, and the report names the node", async () => {
+  await abroad(async (world) => {
+    const a = await world.node("a");
+    const b = await world.node("b", [a]);
+    const tree = await Supervisor.start(starter(a), { children: [remote("w", b.name)] });
+    assertEquals(world.news(), ["start w@b"]);
+    const [before] = await tree.whichChildren();
+    assertEquals([before!.id, before!.type, before!.node], ["w", "worker", b.name]);
+    world.crash("w@b");
+    await until("it runs again", () => world.record.length === 2);
+    assertEquals(world.news(), ["end w@b boom", "start w@b"]);
+    const [after] = await tree.whichChildren();
+    assertEquals((after!.pid as Pid).node, b.name);
+    assertNotEquals(String(after!.pid), String(before!.pid));
+    const [event] = world.told;
+    assertEquals([event!.child, String(event!.pid), event!.next], [
+      "w",
+      String(before!.pid),
+      `restarts (node ${b.name})`,
+    ]);
+    assertEquals(await tree.countChildren(), { specs: 1, active: 1, supervisors: 0, workers: 1 });
+    assertEquals(
+      await treeText(tree),
+      `${tree.pid} supervisor\n└─ w ${after!.pid}`,
+    );
+    await tree.stop();
+    await world.untilLiving();
+    assertEquals(world.news(), ["end w@b shutdown"]);
+  });
+});
+
+test("Supervisor: remote children that crash too often end it, and it stops the others first", async () => {
+  await abroad(async (world) => {
+    const a = await world.node("a");
+    const b = await world.node("b", [a]);
+    const tree = await Supervisor.start(starter(a), {
+      intensity: 1,
+      children: [remote("w", b.name), remote("x", b.name)],
+    });
+    world.crash("w@b");
+    await until("again", () => world.record.includes("end w@b boom"));
+    await world.untilLiving("w@b", "x@b");
+    world.crash("w@b");
+    assertEquals(await a.system.whenEnded(tree.pid), "shutdown");
+    await world.untilLiving();
+  });
+});
+
+/** Manner and shutdown of a child, how it ends, and how long that takes at least. */
+const SHUTDOWNS: readonly [Manner, number | "brutalKill", string, number][] = [
+  ["atOnce", 5000, "shutdown", 0],
+  ["atOnce", "brutalKill", "killed", 0],
+  ["late", 5000, "normal", 35],
+  ["late", Infinity, "normal", 35],
+  ["late", 5, "killed", 0],
+  ["never", 50, "killed", 45],
+  ["crashes", 5000, "boom", 0],
+];
+
+for (const [manner, shutdown, reason, ms] of SHUTDOWNS) {
+  test(`Supervisor: stops a remote child, ${shutdown}, that stops ${manner}, before the one in front of it`, async () => {
+    await abroad(async (world) => {
+      const a = await world.node("a");
+      const b = await world.node("b", [a]);
+      const tree = await Supervisor.start(starter(a), {
+        children: [world.local("first"), { ...remote("w", b.name, manner), shutdown }],
+      });
+      world.news();
+      const began = performance.now();
+      await tree.stop();
+      assert(performance.now() - began >= ms);
+      assertEquals(world.news(), [`end w@b ${reason}`, "end first@here shutdown"]);
+    });
+  });
+}
+
+for (const strategy of STRATEGIES) {
+  for (const [index, crashes] of ["v@b", "w@here", "x@b"].entries()) {
+    test(`Supervisor: ${strategy} among local and remote children, when ${crashes} crashes`, async () => {
+      await abroad(async (world) => {
+        const a = await world.node("a");
+        const b = await world.node("b", [a]);
+        const children = [remote("v", b.name), world.local("w"), remote("x", b.name)];
+        const all = ["v@b", "w@here", "x@b"];
+        await Supervisor.start(starter(a), { strategy, children });
+        assertEquals(world.news(), all.map((id) => `start ${id}`));
+        const from = strategy === "one_for_all" ? 0 : index;
+        const share = strategy === "one_for_one" ? [crashes] : all.slice(from);
+        const stopped = share.filter((id) => id !== crashes).reverse();
+        world.crash(crashes);
+        const expected = [
+          `end ${crashes} boom`,
+          ...stopped.map((id) => `end ${id} shutdown`),
+          ...share.map((id) => `start ${id}`),
+        ];
+        await until("all ran again", () => world.record.length >= expected.length);
+        assertEquals(world.news(), expected);
+      });
+    });
+  }
+}
+
+test("Supervisor.start: fails with why a remote child could not be started, and stops those before it", async () => {
+  await abroad(async (world) => {
+    const a = await world.node("a");
+    const b = await world.node("b", [a]);
+    b.remote.spawner.expose("mine", (() => {}) as never, { allow: ["c@host:1"] });
+    const refused: [Partial<ChildSpec>, string][] = [
+      [{ node: b.name, fn: "nothing" }, "notexposed"],
+      [{ node: b.name, fn: "mine" }, "refused"],
+      [{ node: "c@127.0.0.1:1", fn: "worker" }, "noconnection"],
+      [{ node: b.name, fn: "worker", args: [() => {}] }, "badarg"],
+      [{ node: () => "c@127.0.0.1:1", fn: "worker" }, "noconnection"],
+    ];
+    for (const [spec, code] of refused) {
+      const children = [remote("v", b.name), { id: "w", ...spec } as ChildSpec];
+      const error = await assertRejects(
+        () => Supervisor.start(starter(a), { children }),
+        SupervisorError,
+      );
+      assertEquals([error.code, (error.cause as { code?: string }).code], ["start_failed", code]);
+      assertEquals(world.news(), ["start v@b", "end v@b shutdown"]);
+    }
+    for (const onNodeDown of NODE_DOWNS) {
+      const tree = await Supervisor.start(starter(a), {});
+      const spec: ChildSpec = { id: "w", node: "any", fn: "nothing", onNodeDown };
+      const error = await assertRejects(() => tree.startChild(spec), SupervisorError);
+      assertEquals(error.code, "start_failed");
+      assertEquals(await tree.whichChildren(), []);
+      await tree.stop();
+    }
+  });
+});
+
+test("Supervisor: when it is killed, or its node stops, its remote children end", async () => {
+  await abroad(async (world) => {
+    const a = await world.node("a");
+    const b = await world.node("b", [a]);
+    const tree = await Supervisor.start(starter(a), { children: [remote("w", b.name)] });
+    a.system.exit(tree.pid, "kill");
+    await world.untilLiving();
+    assertEquals(world.news(), ["start w@b", "end w@b killed"]);
+    await Supervisor.start(starter(a), { children: [remote("w", b.name)] });
+    a.system.stop();
+    await a.mesh.stop();
+    await world.untilLiving();
+    assertEquals(world.news(), ["start w@b", "end w@b shutdown"]);
+  });
+});
+
+test("onNodeDown fail: the loss of its node counts, and so does each attempt to start it", async () => {
+  await abroad(async (world) => {
+    const a = await world.node("a");
+    const b = await world.node("b", [a]);
+    const tree = await Supervisor.start(starter(a), {
+      intensity: 2,
+      children: [world.local("v"), remote("w", b.name)],
+    });
+    world.news();
+    const ended = a.system.whenEnded(tree.pid);
+    await a.mesh.disconnect(b.name);
+    assertEquals(await ended, "shutdown");
+    await world.untilLiving();
+    assertEquals(world.news().sort(), ["end v@here shutdown", "end w@b noconnection"]);
+    assertEquals(world.told.map(({ reason, next }) => [String(reason).split(":")[0], next]), [
+      ["noconnection", `restarts (node ${b.name})`],
+      ["SpawnError", `its start is tried again (node ${b.name})`],
+      ["SpawnError", `its start failed once too often: the supervisor ends (node ${b.name})`],
+    ]);
+  });
+});
+
+test("onNodeDown fail: with pauses between its restarts a child is there when its node is back in time", async () => {
+  await abroad(async (world) => {
+    const a = await world.node("a");
+    const b = await world.node("b", [a]);
+    await Supervisor.start(starter(a), {
+      intensity: 50,
+      children: [{ ...remote("w", b.name), backoff: { base: 5, cap: 20 } }],
+    });
+    await a.mesh.disconnect(b.name);
+    await until("it was tried in vain", () => world.told.length > 2);
+    await a.mesh.connect(b.name);
+    await world.untilLiving("w@b");
+    assertEquals(world.news(), ["start w@b", "end w@b noconnection", "start w@b"]);
+  });
+});
+
+for (const manner of ["atOnce", "ignores"] as const) {
+  test(`onNodeDown wait: a child (${manner}) waits for its node, which counts for nothing, and lives once`, async () => {
+    await abroad(async (world) => {
+      const a = await world.node("a");
+      const b = await world.node("b", [a]);
+      const tree = await Supervisor.start(starter(a), {
+        intensity: 0,
+        children: [{ ...remote("w", b.name, manner), onNodeDown: "wait" }, world.local("x")],
+      });
+      const [{ pid: before }] = await tree.whichChildren() as unknown as [{ pid: Pid }];
+      world.news();
+      await a.mesh.disconnect(b.name);
+      await until(
+        "it waits",
+        async () => (await tree.whichChildren())[0]!.pid === "waiting",
+      );
+      assertEquals((await tree.whichChildren())[0]!.node, b.name);
+      assertEquals((await treeText(tree)).split("\n")[1], `├─ w waiting on ${b.name}`);
+      assertEquals(await tree.countChildren(), { specs: 2, active: 1, supervisors: 0, workers: 2 });
+      assertEquals(world.told.map(({ next }) => next), [`waits for its node (node ${b.name})`]);
+      await a.mesh.connect(b.name);
+      await until("it runs", () => world.record.includes("start w@b"));
+      const end = manner === "ignores" ? "killed" : "noconnection";
+      assertEquals(world.news(), [`end w@b ${end}`, "start w@b"]);
+      assertEquals(world.living, ["w@b", "x@here"]);
+      const [{ pid: after }] = await tree.whichChildren() as unknown as [{ pid: Pid }];
+      assertNotEquals(String(after), String(before));
+    });
+  });
+}
+
+test("onNodeDown wait: a new life of its node is waited for until it exposes the function", async () => {
+  await abroad(async (world) => {
+    const a = await world.node("a");
+    const b = await world.node("b", [a]);
+    const tree = await Supervisor.start(starter(a), {
+      intensity: 0,
+      children: [{ ...remote("w", b.name), onNodeDown: "wait" }],
+    });
+    b.system.stop();
+    await b.mesh.stop();
+    await untilApart(a, b);
+    const again = await world.node(b.name, [a], false);
+    await until("it waits", async () => (await tree.whichChildren())[0]!.pid === "waiting");
+    // Long enough for some looks.
+    await new Promise((wake) => setTimeout(wake, 250));
+    assertEquals((await tree.whichChildren())[0]!.pid, "waiting");
+    world.news();
+    world.expose(again, "b");
+    await world.untilLiving("w@b");
+    assertEquals(world.news(), ["start w@b"]);
+  });
+});
+
+test("onNodeDown wait: a supervisor starts without the nodes of such children, which start when they are there", async () => {
+  await abroad(async (world) => {
+    const a = await world.node("a", [], false);
+    const spec = { node: "any", fn: "worker", onNodeDown: "wait" } as const;
+    const tree = await Supervisor.start(starter(a), {
+      children: [{ ...spec, id: "v", args: ["v"] }, world.local("w")],
+    });
+    assertEquals((await tree.whichChildren()).map(({ pid }) => typeof pid), ["string", "object"]);
+    await world.node("b", [a]);
+    await world.untilLiving("v@b", "w@here");
+    await tree.stop();
+    await world.untilLiving();
+  });
+});
+
+for (const strategy of ["rest_for_one", "one_for_all"] as const) {
+  test(`onNodeDown wait: under ${strategy} those behind a child that waits wait with it`, async () => {
+    await abroad(async (world) => {
+      const a = await world.node("a");
+      const b = await world.node("b", [a]);
+      const tree = await Supervisor.start(starter(a), {
+        strategy,
+        intensity: 0,
+        children: [
+          world.local("v"),
+          { ...remote("w", b.name), onNodeDown: "wait" },
+          world.local("x"),
+        ],
+      });
+      world.news();
+      await a.mesh.disconnect(b.name);
+      await until(
+        "they wait",
+        async () =>
+          (await tree.whichChildren()).filter(({ pid }) => pid === "waiting").length === 2,
+      );
+      await world.untilLiving("v@here");
+      world.news();
+      await a.mesh.connect(b.name);
+      await world.untilLiving("v@here", "w@b", "x@here");
+      assertEquals(world.news(), ["start w@b", "start x@here"]);
+    });
+  });
+}
+
+test("onNodeDown wait: a child that waits can be terminated, and is not started then", async () => {
+  await abroad(async (world) => {
+    const a = await world.node("a");
+    const b = await world.node("b", [a]);
+    const tree = await Supervisor.start(starter(a), {
+      children: [{ ...remote("w", b.name), onNodeDown: "wait" }],
+    });
+    await a.mesh.disconnect(b.name);
+    await until("it waits", async () => (await tree.whichChildren())[0]!.pid === "waiting");
+    await tree.terminateChild("w");
+    assertEquals((await tree.whichChildren())[0]!.pid, undefined);
+    await a.mesh.connect(b.name);
+    await new Promise((wake) => setTimeout(wake, 250));
+    assertEquals(world.living, []);
+    const pid = await tree.restartChild("w");
+    assertEquals(pid.node, b.name);
+    await tree.terminateChild("w");
+    await tree.deleteChild("w");
+    assertEquals(world.living, []);
+  });
+});
+
+for (const manner of ["atOnce", "ignores"] as const) {
+  test(`onNodeDown failover: a child (${manner}) runs at once on another node, and lives once when all is whole`, async () => {
+    await abroad(async (world) => {
+      const a = await world.node("a", [], false);
+      const b = await world.node("b", [a]);
+      const tree = await Supervisor.start(starter(a), {
+        intensity: 0,
+        children: [{ ...remote("w", b.name, manner), onNodeDown: "failover" }],
+      });
+      const c = await world.node("c", [a, b]);
+      world.news();
+      await a.mesh.disconnect(b.name);
+      await until("it runs there", () => world.record.includes("start w@c"));
+      assertEquals((await tree.whichChildren())[0]!.node, c.name);
+      assertEquals(world.told.map(({ next }) => next.split(" (")[0]), [
+        "runs on another node, or waits for one",
+      ]);
+      await a.mesh.connect(b.name);
+      await world.untilLiving("w@c");
+      await untilWhole([a, b, c]);
+      // It stays where it is, and the other node's is no more.
+      const ended = a.system.whenEnded(tree.pid);
+      world.crash("w@c");
+      assertEquals(await ended, "shutdown", "that counts");
+    });
+  });
+}
+
+test("onNodeDown failover: without another node it waits for the first that comes", async () => {
+  await abroad(async (world) => {
+    const a = await world.node("a", [], false);
+    const b = await world.node("b", [a]);
+    const tree = await Supervisor.start(starter(a), {
+      intensity: 0,
+      children: [{ ...remote("w", b.name), onNodeDown: "failover" }],
+    });
+    await b.mesh.stop();
+    await until("it waits", async () => (await tree.whichChildren())[0]!.pid === "waiting");
+    const c = await world.node("c", [a]);
+    await until("it runs", () => world.record.includes("start w@c"));
+    assertEquals((await tree.whichChildren())[0]!.node, c.name);
+  });
+});
+
+for (const onNodeDown of ["wait", "failover"] as const) {
+  test(`onNodeDown ${onNodeDown}: a node that stops in order is gone as well, and that does not count`, async () => {
+    await abroad(async (world) => {
+      const a = await world.node("a", [], false);
+      const b = await world.node("b", [a]);
+      const children = ["v", "w", "x"].map((id) => ({ ...remote(id, b.name), onNodeDown }));
+      await Supervisor.start(starter(a), { intensity: 0, children });
+      const pool = await DynamicSupervisor.start(starter(a), { intensity: 0 });
+      await pool.startChild({ ...remote("y", b.name), onNodeDown });
+      b.system.stop();
+      await b.mesh.stop();
+      await untilApart(a, b);
+      const again = onNodeDown === "wait" ? b.name : "c";
+      await world.node(again, [a]);
+      await world.untilLiving(...["v", "w", "x", "y"].map((id) => `${id}@${again[0]}`));
+    });
+  });
+}
+
+test("onNodeDown wait: shutdown as a child's own reason counts when its node is there", async () => {
+  await abroad(async (world) => {
+    const a = await world.node("a");
+    const b = await world.node("b", [a]);
+    for (const kind of [Supervisor, DynamicSupervisor]) {
+      const tree = await kind.start(starter(a), { intensity: 1 });
+      await tree.startChild({ ...remote("w", b.name), onNodeDown: "wait" });
+      const ended = a.system.whenEnded(tree.pid);
+      for (let i = 0; i < 2; i++) {
+        world.news();
+        b.system.exit(world.pid("w@b"), "shutdown");
+        await until("it was started again", () => world.record.includes("start w@b"));
+      }
+      assertEquals(await ended, "shutdown");
+      await world.untilLiving();
+    }
+  });
+});
+
+test("noconnection as a child's own reason is an end like any other: it counts", async () => {
+  await abroad(async (world) => {
+    const a = await world.node("a");
+    const b = await world.node("b", [a]);
+    const tree = await Supervisor.start(starter(a), {
+      intensity: 1,
+      children: [{ ...remote("w", b.name), onNodeDown: "wait" }],
+    });
+    for (let i = 0; i < 2; i++) {
+      await world.untilLiving("w@b");
+      b.system.exit(world.pid("w@b"), "noconnection");
+      await until("it ended", () => world.record.filter((line) => /^end/.test(line)).length > i);
+    }
+    assertEquals(await a.system.whenEnded(tree.pid), "shutdown");
+  });
+});
+
+test("Supervisor: a restart type decides before onNodeDown does", async () => {
+  await abroad(async (world) => {
+    const a = await world.node("a");
+    const b = await world.node("b", [a]);
+    const tree = await Supervisor.start(starter(a), {
+      children: (["permanent", "transient", "temporary"] as const).map((restart) => ({
+        ...remote(restart, b.name),
+        restart,
+        onNodeDown: "wait" as const,
+      })),
+    });
+    await a.mesh.disconnect(b.name);
+    await until("two wait", async () => {
+      const children = await tree.whichChildren();
+      return children.filter(({ pid }) => pid === "waiting").length === 2;
+    });
+    assertEquals((await tree.whichChildren()).map(({ id }) => id), ["permanent", "transient"]);
+  });
+});
+
+test("Supervisor: a node of its own is a node like any other", async () => {
+  await abroad(async (world) => {
+    const a = await world.node("a");
+    const tree = await Supervisor.start(starter(a), { children: [remote("w", a.name)] });
+    world.crash("w@a");
+    await until("it runs again", () => world.record.length === 3);
+    await tree.stop();
+    assertEquals(world.news(), ["start w@a", "end w@a boom", "start w@a", "end w@a shutdown"]);
+  });
+});
+
+test("DynamicSupervisor: spreads remote children, restarts them where they ran, and stops all at once", async () => {
+  await abroad(async (world) => {
+    const a = await world.node("a", [], false);
+    const b = await world.node("b", [a]);
+    const c = await world.node("c", [a, b]);
+    const pool = await DynamicSupervisor.start(starter(a), { intensity: 10 });
+    const pids: Pid[] = [];
+    for (const node of ["round_robin", "round_robin", "least_loaded", "least_loaded"]) {
+      const id = `w${pids.length}`;
+      pids.push(await pool.startChild({ id, node, fn: "worker", args: [id] }));
+    }
+    assertEquals(world.news(), ["start w0@b", "start w1@c", "start w2@b", "start w3@c"]);
+    await pool.terminateChild(pids[0]!);
+    assertEquals(world.news(), ["end w0@b shutdown"]);
+    world.crash("w2@b");
+    await until("it runs again", () => world.record.length === 2);
+    assertEquals(world.news(), ["end w2@b boom", "start w2@b"]);
+    const infos = await pool.whichChildren();
+    assertEquals(infos.map(({ id, node }) => [id, node]), [
+      ["w1", c.name],
+      ["w2", b.name],
+      ["w3", c.name],
+    ]);
+    await pool.startChild({
+      node: b.name,
+      fn: "worker",
+      args: ["late", "late"],
+      restart: "temporary",
+    });
+    await pool.stop();
+    await world.untilLiving();
+    assertEquals(world.news().sort(), [
+      "end late@b normal",
+      "end w1@c shutdown",
+      "end w2@b shutdown",
+      "end w3@c shutdown",
+      "start late@b",
+    ]);
+  });
+});
+
+for (const onNodeDown of NODE_DOWNS) {
+  test(`DynamicSupervisor: onNodeDown ${onNodeDown} is as with other supervisors`, async () => {
+    await abroad(async (world) => {
+      const a = await world.node("a", [], false);
+      const b = await world.node("b", [a]);
+      const pool = await DynamicSupervisor.start(starter(a), { intensity: 0 });
+      const spec = { node: b.name, fn: "worker", args: ["w", "ignores"], onNodeDown };
+      await pool.startChild(spec);
+      const c = onNodeDown === "failover" ? await world.node("c", [a, b]) : undefined;
+      const ended = a.system.whenEnded(pool.pid);
+      await a.mesh.disconnect(b.name);
+      if (onNodeDown === "fail") return assertEquals(await ended, "shutdown");
+      if (c !== undefined) await until("it moved", () => world.record.includes("start w@c"));
+      else await until("it waits", async () => (await pool.whichChildren())[0]!.pid === "waiting");
+      await a.mesh.connect(b.name);
+      await until("it runs", () => world.record.filter((line) => /^start/.test(line)).length === 2);
+      await world.untilLiving(c === undefined ? "w@b" : "w@c");
+    });
+  });
+}
+
+test("Supervisor: is spoken with from another node, by its pid", async () => {
+  await abroad(async (world) => {
+    const a = await world.node("a");
+    const b = await world.node("b", [a]);
+    const { pid } = await Supervisor.start(starter(a), {
+      children: [remote("v", b.name), world.local("w")],
+    });
+    a.system.names.register("tree", pid);
+    a.system.spawn(undefined, { name: "guide" }, () => (call) =>
+      (call as never as {
+        reply(pid: unknown): void;
+      }).reply(pid), []);
+    const there = await b.system.call({ name: "guide", node: a.name }, 0) as Pid<unknown>;
+    const tree = new Supervisor(there);
+    const children = await tree.whichChildren();
+    assertEquals(children.map(({ id }) => id), ["v", "w"]);
+    // What lives there is at home here.
+    assertEquals((children[0]!.pid as Pid).home.local, true);
+    await tree.terminateChild("w");
+    const pidOfX = await tree.startChild(remote("x", b.name));
+    assertEquals(pidOfX.home.local, true);
+    assertEquals(world.living, ["v@b", "x@b"]);
+    await tree.stop();
+    await world.untilLiving();
+    assertEquals(a.system.isAlive(pid), false);
+  });
+});
