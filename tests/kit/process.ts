@@ -37,10 +37,15 @@ export class NodeProcess {
   readonly #answers = new Map<number, (answer: { result?: unknown; error?: string }) => void>();
   #lastId = 0;
 
-  private constructor(runtime: Runtime, options: NodeOptions, program: string) {
+  private constructor(
+    runtime: Runtime,
+    options: NodeOptions,
+    program: string,
+    launch: (runtime: Runtime, file: string) => Child,
+  ) {
     this.runtime = runtime;
     const file = fileURLToPath(new URL(`../process/${program}`, import.meta.url));
-    this.#child = makeHost().spawn({ runtime, file });
+    this.#child = launch(runtime, file);
     this.#child.lines((line) => {
       const value = JSON.parse(line);
       if ("event" in value) this.told.push(value);
@@ -54,16 +59,18 @@ export class NodeProcess {
 
   /**
    * Starts one and waits until it listens. The port is the system's choice unless named, the program in
-   * `tests/process` the one that serves rooms.
+   * `tests/process` the one that serves rooms. `launch` starts it elsewhere than beside the test.
    */
   static async start(
     runtime: Runtime,
     short: string,
     options: NodeOptions = {},
     program: string = "child.ts",
+    launch: (runtime: Runtime, file: string) => Child = (runtime, file) =>
+      makeHost().spawn({ runtime, file }),
   ): Promise<NodeProcess> {
     const all = { name: `${short}@127.0.0.1:0`, cookie: COOKIE, ...options };
-    const node = new NodeProcess(runtime, all, program);
+    const node = new NodeProcess(runtime, all, program, launch);
     await until(`${short} is ready`, () => node.told.some(({ event }) => event !== "log"), 30_000);
     const ready = node.told.find(({ event }) => event === "ready");
     if (ready === undefined) throw new Error(`${short}: ${JSON.stringify(node.told)}`);

@@ -1,0 +1,95 @@
+/**
+ * Two machines on one: network namespaces that a test makes, joined by a wire that it can cut.
+ */
+import { execFileSync } from "node:child_process";
+import process from "node:process";
+import type { Child } from "../../lib/host/host.ts";
+import { spawnChild } from "../../lib/host/system.ts";
+import type { Runtime } from "./process.ts";
+
+function ip(...args: string[]): void {
+  execFileSync("ip", args, { stdio: "pipe" });
+}
+
+/** Starts a process in a namespace. */
+export type Launch = (runtime: Runtime, file: string) => Child;
+
+/** Two namespaces, `10.99.x.1` and `10.99.x.2`. */
+export class TwoMachines {
+  readonly addresses: readonly [string, string];
+  readonly #names: readonly [string, string];
+
+  constructor() {
+    const number = process.pid % 250;
+    this.addresses = [`10.99.${number}.1`, `10.99.${number}.2`];
+    this.#names = [`firn-${process.pid}-a`, `firn-${process.pid}-b`];
+    const [a, b] = this.#names;
+    const wires = [`fa${process.pid % 100_000}`, `fb${process.pid % 100_000}`] as const;
+    for (const name of this.#names) ip("netns", "add", name);
+    ip("link", "add", wires[0], "type", "veth", "peer", "name", wires[1]);
+    for (const [i, name] of [a, b].entries()) {
+      ip("link", "set", wires[i]!, "netns", name!);
+      ip("-n", name!, "addr", "add", `${this.addresses[i]}/24`, "dev", wires[i]!);
+      ip("-n", name!, "link", "set", "lo", "up");
+      ip("-n", name!, "link", "set", wires[i]!, "up");
+    }
+  }
+
+  /** Whether this machine allows it: to root on Linux, with `ip` and `iptables`. */
+  static isPossible(): boolean {
+    const name = `firn-${process.pid}-try`;
+    try {
+      ip("netns", "add", name);
+    } catch {
+      return false;
+    }
+    try {
+      execFileSync("ip", ["netns", "exec", name, "iptables", "-L"], { stdio: "pipe" });
+      return true;
+    } catch {
+      return false;
+    } finally {
+      ip("netns", "del", name);
+    }
+  }
+
+  /** What starts a process on one of the two. */
+  launch(machine: 0 | 1): Launch {
+    return (runtime, file) => {
+      const bin = process.env[runtime === "deno" ? "DENO_BIN" : "BUN_BIN"] ?? runtime;
+      const args = runtime === "deno" ? ["run", "-A", file] : [file];
+      return spawnChild("ip", ["netns", "exec", this.#names[machine], bin, ...args]);
+    };
+  }
+
+  /** Drops every packet between them, both ways, without a word to anybody. */
+  cut(): void {
+    for (const [i, name] of this.#names.entries()) {
+      const other = this.addresses[1 - i]!;
+      execFileSync("ip", [
+        "netns",
+        "exec",
+        name,
+        "iptables",
+        "-A",
+        "INPUT",
+        "-s",
+        other,
+        "-j",
+        "DROP",
+      ]);
+    }
+  }
+
+  /** Lets them through again. */
+  heal(): void {
+    for (const name of this.#names) {
+      execFileSync("ip", ["netns", "exec", name, "iptables", "-F"]);
+    }
+  }
+
+  /** Takes the machines away. Their processes must have ended. */
+  remove(): void {
+    for (const name of this.#names) ip("netns", "del", name);
+  }
+}

@@ -1,0 +1,98 @@
+/**
+ * A network that is cut without a word and healed, between two machines: two namespaces on this one.
+ */
+import process from "node:process";
+import { isDeepStrictEqual } from "node:util";
+import { assertEquals } from "@std/assert";
+import { TwoMachines } from "../kit/netns.ts";
+import { type NodeProcess, PAIRS, untilWhole, withNodes } from "../kit/process.ts";
+import { test, until } from "../kit/test.ts";
+
+/** How long the cut lasts. 30 seconds by FIRN_LONG=1, else long enough for both to give up. */
+const CUT_MS = process.env["FIRN_LONG"] === "1" ? 30_000 : 4_000;
+
+const heard = (node: NodeProcess, tag: string) =>
+  node.told.filter((told) => told.event === "heard" && told["tag"] === tag)
+    .map((told) => told["what"]);
+
+for (const [one, other] of PAIRS) {
+  const name = `a partition (${one}, ${other}) is told to both sides once, and healed by itself`;
+  // Not to others than root, nor without `ip` and `iptables`.
+  test(name, { ignore: !TwoMachines.isPossible() }, async () => {
+    const machines = new TwoMachines();
+    try {
+      await withNodes(async (start) => {
+        const cookie = "a cookie of a test that is long enough to be one";
+        const options = (machine: 0 | 1) => ({
+          name: `n${machine}@${machines.addresses[machine]}:9100`,
+          listen: { hostname: machines.addresses[machine] },
+          cookie,
+          pingInterval: 300,
+          pingTimeout: 1500,
+        });
+        const a = await start(one, "a", options(0), "town.ts", machines.launch(0));
+        const seeds = [a.name];
+        const b = await start(
+          other,
+          "b",
+          { ...options(1), seeds },
+          "town.ts",
+          machines.launch(1),
+        );
+        await untilWhole(a, b);
+        await a.ask("counter", { name: "of-a" });
+        await b.ask("counter", { name: "of-b" });
+        await b.ask("counter", { name: "free" });
+        await a.ask("watch", { name: "of-b", node: b.name });
+        await b.ask("watch", { name: "of-a", node: a.name });
+        assertEquals(await a.ask("register", { name: "mine" }), true);
+        assertEquals(await b.ask("spawn", { node: a.name }), "ok");
+        const actors = (node: NodeProcess) => node.ask<number>("actors");
+
+        machines.cut();
+        await until("both gave up", () => a.count("nodedown") === 1 && b.count("nodedown") === 1);
+        const loss = ["EXIT noconnection", "DOWN noconnection", "nodedown"];
+        await until(
+          "their actors know",
+          () => heard(a, "of-b").length === 3 && heard(b, "of-a").length === 3,
+        );
+        assertEquals([heard(a, "of-b"), heard(b, "of-a")], [loss, loss]);
+        assertEquals(heard(b, "spawned"), loss);
+        assertEquals(await a.ask("count", { name: "of-b", node: b.name }), "noconnection");
+        assertEquals(await b.ask("spawn", { node: a.name }), "noconnection");
+        assertEquals(await b.ask("whereis", { name: "mine" }), undefined);
+        const alive = [await actors(a), await actors(b)] as const;
+        // Each side takes a name that the other takes too.
+        assertEquals(await b.ask("register", { name: "torn" }), true);
+        assertEquals(await a.ask("register", { name: "torn" }), true);
+        await new Promise((wake) => setTimeout(wake, CUT_MS));
+        assertEquals([a.count("nodeup"), b.count("nodeup")], [1, 1]);
+
+        machines.heal();
+        await untilWhole(a, b);
+        assertEquals([a.count("nodedown"), b.count("nodedown")], [1, 1]);
+        assertEquals(await a.ask("count", { name: "free", node: b.name }), 0);
+        // Those that were linked across the cut have ended by it.
+        assertEquals(await a.ask("count", { name: "of-b", node: b.name }), "noproc");
+        assertEquals(await b.ask("count", { name: "of-a", node: a.name }), "noproc");
+        const where = (node: NodeProcess, what: string) => node.ask("whereis", { name: what });
+        await until(
+          "the names agree",
+          async () =>
+            (await where(a, "torn")) === (await where(b, "torn")) &&
+            (await where(a, "mine")) === (await where(b, "mine")),
+        );
+        // One keeps it, and the other's actor has ended: who, is a matter of a millisecond.
+        const keepsA = String(await where(a, "torn")).startsWith(a.name);
+        const expected = keepsA ? [alive[0] + 1, alive[1]] : [alive[0], alive[1] + 1];
+        await until(
+          "the loser has ended",
+          async () => isDeepStrictEqual([await actors(a), await actors(b)], expected),
+        );
+        assertEquals([heard(a, "of-b").at(-1), heard(b, "of-a").at(-1)], ["nodeup", "nodeup"]);
+      });
+    } finally {
+      machines.remove();
+    }
+  });
+}

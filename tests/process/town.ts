@@ -1,0 +1,156 @@
+/**
+ * A node in a process of its own, over the front door alone: counters, watchers, global names and floods,
+ * as a test orders them, one JSON value a line. The first line in is the node's options; every further
+ * one is a command with an `id`, answered with the same `id`. It ends when its input does.
+ */
+import process from "node:process";
+import {
+  type Call,
+  Down,
+  Exit,
+  Node,
+  NodeChange,
+  type NodeOptions,
+  type Pid,
+  type Self,
+} from "../../mod.ts";
+
+interface Command {
+  readonly id: number;
+  readonly do: string;
+  readonly name: string;
+  readonly node: string;
+  readonly count: number;
+}
+
+function tell(value: unknown): void {
+  process.stdout.write(JSON.stringify(value) + "\n");
+}
+
+/** Counts its messages, and says how many, or who it is. */
+function counter(self: Self<unknown>): (message: unknown) => void {
+  let count = 0;
+  return (message) => {
+    const call = message as Call<string, unknown>;
+    if (call?.request === "count") call.reply(count);
+    else if (call?.request === "who") call.reply(self.pid);
+    else count++;
+  };
+}
+
+function reasonOf(reason: unknown): string {
+  return reason instanceof Error ? reason.message : String(reason);
+}
+
+/** Links with an actor, monitors it and its node, and tells what it hears. */
+async function watcher(self: Self<unknown>, who: Pid, tag: string): Promise<void> {
+  self.trapExit = true;
+  self.link(who);
+  self.monitor(who);
+  self.monitorNode(who.node);
+  for await (const message of self) {
+    if (message instanceof Exit) {
+      tell({ event: "heard", tag, what: `EXIT ${reasonOf(message.reason)}` });
+    } else if (message instanceof Down) {
+      tell({ event: "heard", tag, what: `DOWN ${reasonOf(message.reason)}` });
+    } else if (message instanceof NodeChange) {
+      tell({ event: "heard", tag, what: message.type });
+    }
+  }
+}
+
+async function run(options: NodeOptions): Promise<(command: Command) => unknown> {
+  const node = await Node.start({
+    ...options,
+    log: (level, line) => tell({ event: "log", level, line }),
+  });
+  for (const event of ["nodeup", "nodedown", "pressure"] as const) {
+    node.on(event, (details) => tell({ event, ...details }));
+  }
+  node.expose("counter", counter);
+  const workers: Pid[] = [];
+  tell({ event: "ready", name: node.name, url: "", pid: process.pid });
+
+  return async (command) => {
+    const { name } = command;
+    const there = { name, node: command.node };
+    switch (command.do) {
+      case "peers":
+        return node.peers();
+      case "actors":
+        return node.actors().length;
+      case "counter":
+        return String(node.spawnWith({ name }, counter));
+      case "count":
+        return await node.call(there, "count").then((count) => count, (error) => error.code);
+      case "watch": {
+        const who = await node.call(there, "who") as Pid;
+        node.spawn(watcher, who, name);
+        return String(who);
+      }
+      case "spawn": {
+        const pid = await node.spawn({ node: command.node, fn: "counter" })
+          .catch((error) => error.code);
+        if (typeof pid === "string") return pid;
+        workers.push(pid as Pid);
+        node.spawn(watcher, pid as Pid, "spawned");
+        return "ok";
+      }
+      case "worker":
+        workers.push(node.spawn(counter) as Pid);
+        return true;
+      case "end":
+        for (const pid of workers.splice(0)) node.exit(pid, "kill");
+        return true;
+      case "flood": {
+        const before = node.pressure(command.node);
+        for (let i = 0; i < command.count; i++) {
+          node.send(there, { type: "flood", i, text: "sixty-four bytes of text, or thereabouts" });
+        }
+        return { before, after: node.pressure(command.node) };
+      }
+      case "pressure":
+        return node.pressure(command.node);
+      case "register": {
+        const pid = node.spawn(counter);
+        return await node.global.register(name, pid);
+      }
+      case "whereis":
+        return node.global.whereis(name)?.key;
+      case "memory":
+        for (let i = 0; i < 3; i++) (globalThis as { gc?: () => void }).gc?.();
+        return process.memoryUsage().rss;
+      case "stop":
+        await node.stop();
+        return true;
+      default:
+        throw new Error(`unknown command ${command.do}`);
+    }
+  };
+}
+
+let act: Promise<(command: Command) => unknown> | undefined;
+let rest = "";
+process.stdin.setEncoding("utf8");
+process.stdin.on("data", async (text: string) => {
+  const lines = (rest + text).split("\n");
+  rest = lines.pop()!;
+  for (const line of lines) {
+    const value = JSON.parse(line);
+    if (act === undefined) {
+      act = run(value);
+      act.catch((error) => {
+        tell({ event: "failed", code: error.code, message: error.message });
+        process.exit(1);
+      });
+      continue;
+    }
+    const { id } = value as Command;
+    try {
+      tell({ id, result: await (await act)(value) });
+    } catch (error) {
+      tell({ id, error: String(error) });
+    }
+  }
+});
+process.stdin.on("end", () => process.exit(0));
