@@ -16,9 +16,6 @@ import { assert } from "../base/assert.ts";
 import { FRAME_HEAD_BYTES } from "./frame.ts";
 import { TAG } from "./message.ts";
 
-/** The tag of TAKEN. */
-export const TAKEN: typeof TAG.TAKEN = TAG.TAKEN;
-
 /**
  * At most this many bytes of fragments are on their way to a peer that has not said TAKEN: a small
  * frame waits behind no more, however much the system buffers on both sides. A large message goes at
@@ -94,7 +91,7 @@ function writeHead(row: Uint8Array, tag: number, number: number, behind: number)
 /** A TAKEN frame. */
 export function encodeTaken(bytes: number): Uint8Array {
   const frame = new Uint8Array(FRAME_HEAD_BYTES + 5);
-  writeHead(frame, TAKEN, bytes, 0);
+  writeHead(frame, TAG.TAKEN, bytes, 0);
   return frame;
 }
 

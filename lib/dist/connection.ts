@@ -15,7 +15,7 @@
 import { Heartbeat, type HeartbeatLimits } from "../base/heartbeat.ts";
 import type { Stream, StreamEnd } from "../host/stream.ts";
 import type { Clock } from "../base/clock.ts";
-import { encodeTaken, TAKEN, u32At } from "./bulk.ts";
+import { encodeTaken, u32At } from "./bulk.ts";
 import { encodeFrame, FRAME_BYTES_MAX, type FrameReader, type FrameSink } from "./frame.ts";
 import { type Arriving, Fragments, MESSAGE_BYTES_MAX } from "./fragments.ts";
 import type { Met } from "./handshake.ts";
@@ -257,7 +257,7 @@ export class Connection implements FrameSink {
         return this.#begin(this.#fragments.begin(body));
       case TAG.FRAGMENT:
         return this.#add(this.#fragments.add(body));
-      case TAKEN:
+      case TAG.TAKEN:
         if (body.length < 4) return this.#broke("a TAKEN that is too short");
         return this.outbox.taken(u32At(body, 0)) || this.#broke("a TAKEN of more than was sent");
       default: {

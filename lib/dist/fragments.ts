@@ -9,7 +9,7 @@
  *
  * @module
  */
-import { BULK_HEAD_BYTES, BULK_OPEN_MAX, TAKEN, TAKEN_BYTES_MIN, u32At } from "./bulk.ts";
+import { BULK_HEAD_BYTES, BULK_OPEN_MAX, TAKEN_BYTES_MIN, u32At } from "./bulk.ts";
 import { FRAME_BYTES_MAX } from "./frame.ts";
 import { TAG } from "./message.ts";
 import type { Slot } from "./holds.ts";
@@ -32,7 +32,7 @@ const UNCUTTABLE: ReadonlySet<number> = new Set([
   TAG.HOME,
   TAG.BULK,
   TAG.FRAGMENT,
-  TAKEN,
+  TAG.TAKEN,
   TAG.PING,
   TAG.PONG,
 ]);
