@@ -282,7 +282,10 @@ export class System implements ActorHome, TimerHost {
         call.unlisten(() => signal.removeEventListener("abort", abort));
       }
     });
-    if (call! === undefined) return promise;
+    if (call! === undefined) {
+      actor.released();
+      return promise;
+    }
     if (caller !== undefined) call.askedBy(caller, promise);
     actor.deliver(call);
     return promise;
@@ -318,7 +321,7 @@ export class System implements ActorHome, TimerHost {
   /** Tells an actor when a session with a node is up, and when it is over; now, if there is none. */
   monitorNode(actor: Cell, node: string): void {
     this.nodeWatchers.add(node, actor);
-    if (this.signals.remote?.lineTo(node) !== undefined) return;
+    if (node === this.home.node || this.signals.remote?.lineTo(node) !== undefined) return;
     actor.deliver(nodeChange("nodedown", node, "noconnection"));
   }
 
@@ -426,9 +429,9 @@ export class System implements ActorHome, TimerHost {
   }
 
   #sendLater<M>(to: Pid<M>, message: M, ms: number, everyMs: number | undefined): TimerRef {
+    const wait = timerMs(ms);
     const actor = this.signals.who(to);
     if (typeof actor === "string") return SPENT;
-    const wait = timerMs(ms);
     const timer = new SentTimer(this, actor, message, everyMs);
     this.setTimer(timer, wait);
     return timer;

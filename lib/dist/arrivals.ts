@@ -20,16 +20,13 @@ import { Distant, Named } from "./distant.ts";
 import type { HoldKey, Holds } from "./holds.ts";
 import { RECEIVER, SENDER } from "./homes.ts";
 import { IncomingCall } from "./incoming_call.ts";
-import { ANSWER, decodeHome, TAG } from "./message.ts";
+import { ANSWER, decodeHome, SPAWN_FLAG, TAG } from "./message.ts";
 import { isNormalName } from "./name.ts";
 import type { Outbound } from "./outbound.ts";
 import type { Spawner } from "./spawner.ts";
 
-/** A peer may have so many monitors, calls and linked actors here at once, of each. */
+/** A peer may have so many monitors and calls here at once, of each, and half as many links more. */
 const BONDS_MAX: number = 2 ** 20;
-
-/** One actor of a peer may be linked with so many of ours. */
-const LINKS_MAX: number = 2 ** 16;
 
 const WORD_BYTES = 8;
 
@@ -83,6 +80,9 @@ export class Arrivals {
   readonly #cluster: () => ClusterSink<Outbound> | undefined;
   readonly #holds: Holds;
   readonly #over: () => void;
+  readonly #bondsMax: number;
+  /** How many links were asked for since they were last counted. */
+  #uncounted = 0;
   /** Calls that our actors are to answer. */
   readonly #calls = new Map<number, IncomingCall>();
   /** The row that is being read: its bytes, where it goes on, where it ends. */
@@ -94,7 +94,7 @@ export class Arrivals {
   /** It had to wait, and its term was decoded when it came. */
   #decoded: { readonly term: unknown } | undefined;
 
-  /** `over` is told when the session is. */
+  /** `over` is told when the session is. Tests give another limit. */
   constructor(
     system: System,
     line: Outbound,
@@ -102,7 +102,9 @@ export class Arrivals {
     session: HeldSession,
     cluster: () => ClusterSink<Outbound> | undefined,
     over: () => void,
+    bondsMax: number = BONDS_MAX,
   ) {
+    this.#bondsMax = bondsMax;
     this.#cluster = cluster;
     this.#session = session;
     this.#holds = session.holds;
@@ -257,7 +259,7 @@ export class Arrivals {
     const actor = tag === TAG.CALL ? this.#system.find(this.#receiver()) : this.#holder();
     const request = this.#term();
     if (this.#calls.has(number)) this.#fail("a request's number that is in use");
-    if (this.#calls.size >= BONDS_MAX) this.#fail("too many calls");
+    if (this.#calls.size >= this.#bondsMax) this.#fail("too many calls");
     if (actor === undefined) return this.#line.answer(number, ANSWER.MISSING, undefined);
     actor.deliver(new IncomingCall(request, actor, number, this.#calls, this.#line));
   }
@@ -285,7 +287,7 @@ export class Arrivals {
     const distant = this.#distant(from);
     // It did not know yet that we have unlinked them. As soon as it does, they are not linked there either.
     if (distant.isUnlinking(to)) return;
-    if ((distant.links?.size ?? 0) >= LINKS_MAX) this.#fail("too many links");
+    this.#countLink();
     tie(actor, distant);
   }
 
@@ -324,8 +326,7 @@ export class Arrivals {
     const ref = this.#number();
     if (actor === undefined) return this.#line.downOf(to, from, ref, "noproc");
     const distant = this.#distant(from);
-    if (distant.monitors?.has(ref)) this.#fail("a reference that is in use");
-    if (this.#line.monitors >= BONDS_MAX) this.#fail("too many monitors");
+    this.#countMonitor(distant, ref);
     this.#line.monitors++;
     watch({ ref: new Ref(this.#line.home, ref), watcher: distant, target: actor });
   }
@@ -368,7 +369,11 @@ export class Arrivals {
     const ref = this.#number();
     const args = this.#term();
     if (!Array.isArray(args)) this.#fail("arguments that are no array");
+    const distant = this.#distant(from);
+    if (flags & SPAWN_FLAG.LINK) this.#countLink();
+    if (flags & SPAWN_FLAG.MONITOR) this.#countMonitor(distant, ref);
     this.#spawner.asked(this.#line, { request, from, flags, name, ref, args });
+    distant.released();
   }
 
   #spawned(): void {
@@ -387,8 +392,21 @@ export class Arrivals {
 
   #distant(id: number): Distant {
     const distant = this.#line.distant(id);
-    if (this.#line.kept > 2 * BONDS_MAX) this.#fail("too many actors");
+    if (this.#line.kept > 2 * this.#bondsMax) this.#fail("too many actors");
     return distant;
+  }
+
+  /** A link is about to be made. They are counted now and then, for they may end in many ways. */
+  #countLink(): void {
+    if (++this.#uncounted < this.#bondsMax / 2) return;
+    this.#uncounted = 0;
+    if (this.#line.links > this.#bondsMax) this.#fail("too many links");
+  }
+
+  /** A monitor is about to be made. */
+  #countMonitor(distant: Distant, ref: number): void {
+    if (distant.monitors?.has(ref)) this.#fail("a reference that is in use");
+    if (this.#line.monitors >= this.#bondsMax) this.#fail("too many monitors");
   }
 
   #own(id: number): Pid {

@@ -68,6 +68,13 @@ export class Outbound implements FoundLine, Teller {
     return this.#distants.size + this.#named.size + this.#calls.size;
   }
 
+  /** How many links there are between actors of both sides. */
+  get links(): number {
+    let count = 0;
+    for (const { links } of this.#distants.values()) count += links?.size ?? 0;
+    return count;
+  }
+
   /** The sender of a row, as a pid. */
   pid(id: number): Pid {
     return this.homes.pid(SENDER, id)!;

@@ -239,6 +239,8 @@ export class Spawner {
     const actor = this.#system.find(pid.id) as Actor | undefined;
     // The node is stopping.
     if (actor === undefined) return this.#refuse(line, request, "limit");
+    // Who was asked whether it may, or was told that it did, has ended the session.
+    if (!line.isOpen) return actor.end("noconnection");
     if (flags & SPAWN_FLAG.LINK) tie(actor, line.distant(from));
     if (flags & SPAWN_FLAG.MONITOR) {
       line.monitors++;

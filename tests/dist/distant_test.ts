@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import type { Actor } from "../../lib/actor/actor.ts";
-import { Exit } from "../../lib/actor/exit.ts";
+import type { Exit } from "../../lib/actor/exit.ts";
 import { SeededRandom } from "../../lib/base/random.ts";
 import { test } from "../kit/test.ts";
 import { join, moveAll, type Side } from "./line.ts";
