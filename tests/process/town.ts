@@ -117,6 +117,8 @@ async function run(options: NodeOptions): Promise<(command: Command) => unknown>
       }
       case "whereis":
         return node.global.whereis(name)?.key;
+      case "names":
+        return node.global.names();
       case "memory":
         for (let i = 0; i < 3; i++) (globalThis as { gc?: () => void }).gc?.();
         return process.memoryUsage().rss;
