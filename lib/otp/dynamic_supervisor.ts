@@ -22,6 +22,7 @@ import {
 } from "./child.ts";
 import { Intensity } from "./intensity.ts";
 import { AwayError, awayWords, Look, Nursery } from "./nursery.ts";
+import { refuse, revive } from "./refusal.ts";
 import { startAndWait, type Starter, type Starting } from "./start.ts";
 import {
   type ChildCount,
@@ -128,7 +129,8 @@ export class DynamicSupervisor {
 
   #ask<T>(request: Request): Promise<T> {
     const pid = this.pid as unknown as Pid<Call<Request, T>>;
-    return systemOf(this.pid).call(pid, request, { timeout: Infinity });
+    const answer = systemOf(pid).call(pid, request, { timeout: Infinity });
+    return pid.home.local ? answer : revive(answer, pid.toString());
   }
 }
 
@@ -270,7 +272,7 @@ class Supervising {
     try {
       call.reply(await this.#answer(call.request));
     } catch (error) {
-      call.refuse(error);
+      refuse(call as Call, error);
     }
   }
 

@@ -8,6 +8,7 @@
  * @module
  */
 import { cellOf } from "../actor/cell.ts";
+import { ActorExitError, NoProcError } from "../actor/errors.ts";
 import { Down, Exit } from "../actor/exit.ts";
 import type { NodeChange } from "../actor/node_change.ts";
 import type { Self } from "../actor/self.ts";
@@ -130,7 +131,7 @@ export class Nursery {
     const { fn, args, timeout, ready, onNodeDown } = child.spec.remote!;
     try {
       const pid = await this.self.spawnLink({ node, fn, timeout }, ...args);
-      if (ready) await untilReady(this.self, pid);
+      if (ready) await this.#untilReady(pid);
       return pid as Pid;
     } catch (error) {
       const { code, message } = error as { code?: unknown; message?: unknown };
@@ -138,6 +139,17 @@ export class Nursery {
       const isAway = code === "noconnection" || code === "notexposed" || code === "limit";
       if (isAway && onNodeDown !== "fail") throw new AwayError(String(message), { cause: error });
       throw error;
+    }
+  }
+
+  async #untilReady(pid: Pid<never>): Promise<void> {
+    try {
+      await untilReady(this.self, pid);
+    } catch (error) {
+      if (!(error instanceof NoProcError)) throw error;
+      // It had ended before it could be asked. Why is told by the link.
+      const reason = this.#lastWord(pid as Pid);
+      throw reason instanceof Error ? reason : new ActorExitError(pid as Pid, reason ?? "noproc");
     }
   }
 

@@ -1,16 +1,30 @@
 /**
- * Waiting until something that was spawned on another node has started: it is asked, and answers when it
- * has. Services do; see `Service.body`.
+ * Starting something on another node and waiting until it has started there: what `startAndWait` is at
+ * home. Who starts it asks, and is answered when there is an answer.
+ *
+ *     here   spawn, linked ─▶ "ready?" ────────────────────────────────▶ the pid, or why not
+ *                 │              │                                         ▲
+ *     there       └─▶ init ──────┴──▶ done: true · failed: refused with why, and it ends
+ *
+ * One that has failed waits to be asked, so that it can say why; not for long, for who started it may not
+ * want to know.
  *
  * @module
  */
-import type { Call, CallOptions } from "../actor/call.ts";
-import { CallExitError } from "../actor/errors.ts";
-import { isShutdown } from "../term/exit.ts";
+import { Call, type CallOptions } from "../actor/call.ts";
+import { cellOf } from "../actor/cell.ts";
+import { Exit } from "../actor/exit.ts";
+import type { Self } from "../actor/self.ts";
+import { systemOf } from "../actor/system.ts";
 import type { Pid } from "../term/pid.ts";
+import { refuse } from "./refusal.ts";
+import { endSelf, type Starting } from "./start.ts";
+
+/** So long one that has failed waits to be asked why. Milliseconds. */
+export const ASKED_MS = 5_000;
 
 /** What is asked. */
-export const READY: { readonly $ready: true } = { $ready: true };
+const READY: { readonly $ready: true } = { $ready: true };
 
 /** Who asks. */
 export interface Asker {
@@ -18,17 +32,60 @@ export interface Asker {
 }
 
 /** Resolves when it has started; rejects with why it could not. */
-export function untilReady(asker: Asker, pid: Pid<never>): Promise<void> {
+export function untilReady(asker: Asker, pid: Pid<never>): Promise<true> {
   const to = pid as unknown as Pid<Call<typeof READY, true>>;
-  return asker.call(to, READY, { timeout: Infinity }).then(() => {}, (error) => {
-    // That is how a service ends whose `init` failed.
-    if (!(error instanceof CallExitError) || !isShutdown(error.reason)) throw error;
-    const { shutdown: why } = error.reason;
-    throw why instanceof Error ? why : error;
-  });
+  return asker.call(to, READY, { timeout: Infinity });
 }
 
-/** Whether that is what a call asks. */
-export function asksReady(request: unknown): boolean {
-  return (request as { $ready?: unknown } | null | undefined)?.$ready === true;
+/** Nobody has asked. */
+class Unasked {}
+
+/** The start of something that another node has spawned here. */
+export class Readiness implements Starting {
+  readonly parent: Pid<never> | undefined;
+  readonly #self: Self;
+  readonly #askers: Call[] = [];
+  #state: "starting" | "ready" | { readonly failed: unknown } = "starting";
+
+  /** In its first turn. */
+  constructor(self: Self) {
+    this.#self = self;
+    // Who spawned it linked has done that in one step, and nobody else knows it yet.
+    [this.parent] = cellOf(self.pid)?.links ?? [];
+  }
+
+  done(): void {
+    this.#state = "ready";
+    for (const call of this.#askers.splice(0)) call.reply(true);
+  }
+
+  failed(reason: unknown): void {
+    const { pid } = this.#self;
+    if (!systemOf(pid).isAlive(pid)) return;
+    this.#state = { failed: reason };
+    if (this.#askers.length > 0) this.#end(reason);
+    else systemOf(pid).sendAfter(pid, new Unasked(), ASKED_MS);
+  }
+
+  /** A handler of messages, behind one that tells who asks. */
+  guard(handler: (message: unknown) => unknown): (message: unknown) => unknown {
+    return (message) => {
+      const isAsking = message instanceof Call &&
+        (message.request as { $ready?: unknown } | null | undefined)?.$ready === true;
+      if (isAsking) this.#askers.push(message);
+      if (typeof this.#state === "object") {
+        const isOver = isAsking || message instanceof Unasked || message instanceof Exit;
+        return isOver ? this.#end(this.#state.failed) : undefined;
+      }
+      if (!isAsking) return handler(message);
+      if (this.#state === "ready") this.done();
+      return undefined;
+    };
+  }
+
+  #end(reason: unknown): void {
+    for (const call of this.#askers) refuse(call, reason);
+    if (this.parent !== undefined) this.#self.unlink(this.parent);
+    endSelf(this.#self, { shutdown: reason });
+  }
 }

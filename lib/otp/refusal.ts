@@ -1,22 +1,57 @@
 /**
- * What a service or a supervisor refuses with, when it comes from another node: an `Error` that has its
- * name, its message and its cause, and has lost its class on the way. Quiet.
+ * What services and supervisors refuse with, over to another node and back. An `Error` keeps its name,
+ * its message and its cause on the way, and loses its class and all else: so what it has to say beside
+ * them goes into the cause, and its name gives it its class back. Quiet.
  *
  * @module
  */
+import { type Call, PendingCall } from "../actor/call.ts";
+import { CallExitError } from "../actor/errors.ts";
+import type { ExitReason } from "../term/exit.ts";
+import { ChildSpecError } from "./child.ts";
+import { SupervisorError, type SupervisorFault } from "./supervision.ts";
 import { UnknownCallError } from "./unknown_call.ts";
 
-/** The same promise, with errors of another node in the classes of this one. */
-export function revive<T>(answer: Promise<unknown>): Promise<T> {
+/** Refuses a call, which may have come from another node. */
+export function refuse(call: Call, error: unknown): void {
+  call.refuse(call instanceof PendingCall ? error : packed(error));
+}
+
+/** The same promise, with the errors of another node in the classes of this one. `whom` was asked. */
+export function revive<T>(answer: Promise<unknown>, whom: string): Promise<T> {
   return answer.then((value) => value as T, (error) => {
-    throw revived(error);
+    throw revived(error, whom);
   });
 }
 
-function revived(error: unknown): unknown {
-  if (!(error instanceof Error) || error instanceof UnknownCallError) return error;
-  if (error.name === "UnknownCallError") {
-    return new UnknownCallError(error.message, { cause: error });
-  }
+function packed(error: unknown): unknown {
+  if (error instanceof SupervisorError) return plain(error, [error.code, error.cause]);
+  if (error instanceof CallExitError) return plain(error, [error.reason]);
   return error;
+}
+
+function plain({ name, message, stack }: Error, cause: unknown[]): Error {
+  const error = new Error(message, { cause });
+  error.name = name;
+  error.stack = stack ?? "";
+  return error;
+}
+
+function revived(error: unknown, whom: string): unknown {
+  // One that was made here has its class, and its constructor's words.
+  if (!(error instanceof Error) || error.constructor !== Error) return error;
+  const { name, message, cause } = error;
+  const packed = Array.isArray(cause) ? cause : [];
+  switch (name) {
+    case "UnknownCallError":
+      return new UnknownCallError(message, { cause: error });
+    case "ChildSpecError":
+      return new ChildSpecError(message, { cause: error });
+    case "SupervisorError":
+      return new SupervisorError(packed[0] as SupervisorFault, message, packed[1]);
+    case "CallExitError":
+      return new CallExitError(whom, packed[0] as ExitReason);
+    default:
+      return error;
+  }
 }

@@ -21,8 +21,8 @@ import type { TimerRef } from "../actor/timer.ts";
 import type { ExitReason } from "../term/exit.ts";
 import type { Pid } from "../term/pid.ts";
 import type { ChildRules, RemoteChildSpec } from "./child.ts";
-import { asksReady, untilReady } from "./ready.ts";
-import { revive } from "./refusal.ts";
+import { Readiness, untilReady } from "./ready.ts";
+import { refuse, revive } from "./refusal.ts";
 import { endSelf, startAndWait, type Starter, type Starting } from "./start.ts";
 import { UnknownCallError } from "./unknown_call.ts";
 
@@ -219,7 +219,10 @@ export class ServiceName {
   /** Asks whoever has the name. For the runtime. */
   call(request: unknown, options?: CallOptions): Promise<unknown> {
     const { name, node } = this;
-    if (node !== undefined) return (this.#source as Speaker).call({ name, node }, request, options);
+    if (node !== undefined) {
+      const answer = (this.#source as Speaker).call({ name, node }, request, options);
+      return revive(answer, this.#words);
+    }
     const pid = this.#found() as Pid<Call> | undefined;
     if (pid === undefined) return Promise.reject(new NoProcError(name));
     return systemOf(pid).call(pid, request, options);
@@ -328,10 +331,10 @@ export function service<
     request: Request,
     options?: CallOptions,
   ): Promise<never> => {
-    if (service instanceof ServiceName) return revive(service.call(request, options));
+    if (service instanceof ServiceName) return service.call(request, options) as Promise<never>;
     const pid = service as Pid<Call<Request, never>>;
     const answer = systemOf(pid).call(pid, request, options);
-    return pid.home.local ? answer : revive(answer);
+    return pid.home.local ? answer : revive(answer, pid.toString());
   };
   const start = (name: string | undefined, from: Starter, args: Args): Promise<ServicePid> =>
     startAndWait<unknown>(
@@ -339,16 +342,10 @@ export function service<
       "service",
       (self, starting) => new Running(definition, self, starting).begin(name, args),
     );
-  // Named for the report of a crash.
+  // Called by its kind, for the report of a crash.
   const body = function service(self: Self, ...args: Init): (message: unknown) => unknown {
-    // Who spawned it linked has done that in one step, and nobody else knows it yet.
-    const [parent] = cellOf(self.pid)?.links ?? [];
-    const failed = (reason: unknown): void => {
-      if (!systemOf(self.pid).isAlive(self.pid)) return;
-      if (parent !== undefined) self.unlink(parent);
-      endSelf(self, { shutdown: reason });
-    };
-    return new Running(definition, self, { parent, done() {}, failed }).begin(undefined, args);
+    const readiness = new Readiness(self);
+    return readiness.guard(new Running(definition, self, readiness).begin(undefined, args));
   };
   return {
     start: (from, ...args) => start(undefined, from, args),
@@ -438,8 +435,6 @@ class Running<State> implements ServiceContext {
   #state: State | undefined;
   /** There is no state yet. */
   #begins = true;
-  /** Who is to be told that there is. */
-  readonly #waiters: Call[] = [];
   /** Until `init` and `continue` are done, if they give promises. */
   #started: Promise<void> | undefined;
   /** What is on its way if no message comes. */
@@ -480,11 +475,10 @@ class Running<State> implements ServiceContext {
       if (this.#begins) this.#starting.failed(error);
       else throw error;
     }
-    return (message) => {
-      if (message instanceof Call && asksReady(message.request)) return this.#tellReady(message);
-      if (this.#started === undefined) return this.#message(message);
-      return this.#started.then(() => this.#message(message));
-    };
+    return (message) =>
+      this.#started === undefined
+        ? this.#message(message)
+        : this.#started.then(() => this.#message(message));
   }
 
   #begun(first: State | Outcome<State>): void | Promise<void> {
@@ -500,16 +494,9 @@ class Running<State> implements ServiceContext {
     this.#state = first instanceof Outcome ? first.state : first;
     this.#begins = false;
     this.#starting.done();
-    for (const call of this.#waiters.splice(0)) call.reply(true);
     const onwards = this.#definition.continue;
     if (goOn === undefined || onwards === undefined) return this.#watch();
     return this.#guard(() => this.#settle(onwards.call(this, this.#state!, goOn.value)));
-  }
-
-  /** Answers, as soon as `init` is done, who waits for the start on another node. */
-  #tellReady(call: Call): void {
-    if (this.#begins) this.#waiters.push(call);
-    else call.reply(true);
   }
 
   /** One message; what it gives is waited for. */
@@ -569,7 +556,7 @@ class Running<State> implements ServiceContext {
       return this.#answer(call as Call, answer);
     }
     if (request?.$state === undefined) {
-      return call.refuse(new UnknownCallError(`no such call: ${String(name)}`));
+      return refuse(call as Call, new UnknownCallError(`no such call: ${String(name)}`));
     }
     // Operators look at a service without being taken for its users: no handler, no idle timer.
     try {
@@ -625,7 +612,7 @@ class Running<State> implements ServiceContext {
   /** A handler threw: who asked is told at once, and the actor ends with what was thrown. */
   #crashed(error: unknown): Promise<void> {
     const reason = error instanceof Error ? error : { thrown: error };
-    this.call?.refuse(new CallExitError(this.self.pid as Pid, reason));
+    if (this.call !== undefined) refuse(this.call, new CallExitError(this.self.pid as Pid, reason));
     const ending = this.#terminate(reason, () => {
       throw error;
     });

@@ -27,6 +27,7 @@ import { type Child, type ChildSpec, ChildSpecError, makeChild, nextPause } from
 import { wantsRestart } from "./child.ts";
 import { Intensity } from "./intensity.ts";
 import { AwayError, awayWords, Look, Nursery } from "./nursery.ts";
+import { refuse } from "./refusal.ts";
 import type { Starting } from "./start.ts";
 import { affected, STRATEGIES, type Strategy } from "./strategy.ts";
 import { childInfo, countChildren, startFailed, SupervisorError } from "./supervision.ts";
@@ -319,7 +320,7 @@ export class Supervising {
     try {
       call.reply(await this.#answer(call.request));
     } catch (error) {
-      call.refuse(error);
+      refuse(call as Call, error);
     }
   }
 

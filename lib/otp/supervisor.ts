@@ -16,6 +16,7 @@ import { systemOf } from "../actor/system.ts";
 import type { ExitReason } from "../term/exit.ts";
 import type { Pid } from "../term/pid.ts";
 import type { ChildSpec } from "./child.ts";
+import { revive } from "./refusal.ts";
 import { startAndWait, type Starter } from "./start.ts";
 import {
   complete,
@@ -119,6 +120,7 @@ export class Supervisor {
 
   #ask<T>(request: SupervisorRequest): Promise<T> {
     const pid = this.pid as unknown as Pid<Call<SupervisorRequest, T>>;
-    return systemOf(this.pid).call(pid, request, { timeout: Infinity });
+    const answer = systemOf(pid).call(pid, request, { timeout: Infinity });
+    return pid.home.local ? answer : revive(answer, pid.toString());
   }
 }

@@ -1,0 +1,270 @@
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { Call } from "../../lib/actor/call.ts";
+import {
+  type ActorExitError,
+  CallExitError,
+  NoConnectionError,
+  NoProcError,
+} from "../../lib/actor/errors.ts";
+import { Exit } from "../../lib/actor/exit.ts";
+import type { Self } from "../../lib/actor/self.ts";
+import { DynamicSupervisor } from "../../lib/otp/dynamic_supervisor.ts";
+import { noReply, service, type ServiceContext } from "../../lib/otp/service.ts";
+import { SupervisorError } from "../../lib/otp/supervision.ts";
+import { Supervisor } from "../../lib/otp/supervisor.ts";
+import { UnknownCallError } from "../../lib/otp/unknown_call.ts";
+import type { ExitReason } from "../../lib/term/exit.ts";
+import type { Pid } from "../../lib/term/pid.ts";
+import { cluster, type TestNode, withNodes } from "../kit/mesh.ts";
+import { test, until } from "../kit/test.ts";
+import { starter } from "./abroad.ts";
+
+/** A counter that tells how it ended, and can be told to begin late or not at all. */
+function makeCounter() {
+  const ends: ExitReason[] = [];
+  let open = () => {};
+  const counter = service({
+    init(this: ServiceContext, first: number, name = ""): number | Promise<number> {
+      if (name === "fails") throw new RangeError("no such counter");
+      if (name === "leaves") this.self.exit({ why: "left" });
+      if (name === "late") return new Promise((resolve) => open = () => resolve(first));
+      if (name !== "") this.self.register(name);
+      return first;
+    },
+    call: {
+      add: (sum: number, by: number): [number, number] => [sum + by, sum + by],
+      fails: (): never => {
+        throw new Error("boom");
+      },
+      never: (sum: number) => noReply(sum),
+    },
+    cast: { reset: () => 0 },
+    terminate: (_sum: number, reason: ExitReason) => void ends.push(reason),
+  });
+  return { counter, ends, open: () => open() };
+}
+
+/** Runs a test with two nodes, the second of which exposes the counter. */
+async function withCounter(
+  body: (
+    world: ReturnType<typeof makeCounter> & { a: TestNode; b: TestNode },
+  ) => Promise<void>,
+): Promise<void> {
+  await withNodes(async (start) => {
+    const [a, b] = await cluster(start, 2) as [TestNode, TestNode];
+    const made = makeCounter();
+    b.remote.spawner.expose("counter", made.counter.body as never);
+    await until("a knows", () => a.mesh.exposedBy(b.name)!.includes("counter"));
+    await body({ ...made, a, b });
+  });
+}
+
+/** An actor that does nothing of itself. */
+function puppet({ system }: TestNode): Self & { readonly got: unknown[] } {
+  const got: unknown[] = [];
+  const pid = system.spawn(
+    undefined,
+    undefined,
+    () => (message: unknown) => void got.push(message),
+    [],
+  );
+  return Object.assign(system.find(pid.id)!, { got }) as never;
+}
+
+test("Service.startAt: starts it on another node and waits for init", async () => {
+  await withCounter(async ({ counter, open, a, b }) => {
+    const there = { node: b.name, fn: "counter" };
+    const pid = await counter.startAt(starter(a), there, 40);
+    assertEquals([pid.node, pid.home.local], [b.name, false]);
+    assertEquals(await counter.call(pid).add(2), 42);
+    counter.cast(pid).reset();
+    assertEquals(await counter.state(pid), 0);
+    let started = false;
+    const late = counter.startAt(starter(a), there, 1, "late").then((pid) => {
+      started = true;
+      return pid;
+    });
+    await until("it is there", () => b.system.size === 2);
+    assertEquals(await counter.call(pid).add(1), 1);
+    assertEquals(started, false);
+    open();
+    assertEquals(await counter.state(await late), 1);
+  });
+});
+
+test("Service.startAt: fails with what init threw, or why it ended, and with why it could not be spawned", async () => {
+  await withCounter(async ({ counter, a, b }) => {
+    const there = { node: b.name, fn: "counter" };
+    const actor = puppet(a);
+    for (const from of [starter(a), actor]) {
+      const error = await assertRejects(
+        () => counter.startAt(from as never, there, 0, "fails"),
+        Error,
+      );
+      assertEquals([error.name, error.message], ["RangeError", "no such counter"]);
+      const unknown = await assertRejects(
+        () => counter.startAt(starter(a), { ...there, fn: "none" }, 0),
+        Error,
+      );
+      assertEquals((unknown as unknown as { code: string }).code, "notexposed");
+    }
+    // A start that fails is told by the rejection and by nothing else.
+    assertEquals([a.system.isAlive(actor.pid), actor.got], [true, []]);
+    await until("none is left", () => b.system.size === 0);
+  });
+});
+
+test("Service.startAt: is linked with the actor that starts it, whose end ends it in order", async () => {
+  await withCounter(async ({ counter, ends, a, b }) => {
+    const actor = puppet(a);
+    const pid = await counter.startAt(actor as never, { node: b.name, fn: "counter" }, 1);
+    assertEquals(await counter.state(pid), 1);
+    a.system.exit(actor.pid, "bye");
+    await until("it has ended", () => b.system.size === 0);
+    assertEquals(ends, ["bye"]);
+    const other = puppet(a);
+    await counter.startAt(other as never, { node: b.name, fn: "counter" }, 1);
+    await a.mesh.disconnect(b.name);
+    await until("it has ended", () => b.system.size === 0);
+    assertEquals(ends, ["bye", "noconnection"]);
+  });
+});
+
+test("Service.child: a supervisor waits for init there, restarts it, and stops it with its terminate", async () => {
+  await withCounter(async ({ counter, ends, open, a, b }) => {
+    const child = (name: string) =>
+      counter.child({ id: "c", node: b.name, fn: "counter", args: [7, name] });
+    const tree = await Supervisor.start(starter(a), { children: [child("hits")] });
+    const there = counter.at(starter(a), { name: "hits", node: b.name });
+    assertEquals(await counter.call(there).add(1), 8);
+    const failed = await assertRejects(() => counter.call(there).fails(), CallExitError);
+    assertEquals((failed.reason as Error).message, "boom");
+    await until("it runs again", () => b.system.names.whereis("hits") !== undefined);
+    assertEquals(await counter.state(there), 7);
+    await tree.stop();
+    assertEquals(ends.map(String), ["Error: boom", "shutdown"]);
+    const error = await assertRejects(
+      () => Supervisor.start(starter(a), { children: [child("fails")] }),
+      SupervisorError,
+    );
+    assertEquals((error.cause as Error).message, "no such counter");
+    const left = await assertRejects(
+      () => Supervisor.start(starter(a), { children: [child("leaves")] }),
+      SupervisorError,
+    );
+    assertEquals((left.cause as ActorExitError).reason, { why: "left" });
+    // One that is told to end while it waits for init there does so, and leaves nobody.
+    const pool = await DynamicSupervisor.start(starter(a));
+    const starting = pool.startChild(child("late")).catch((error) => error);
+    await until("it is there", () => b.system.size === 1);
+    await pool.stop();
+    assert(await starting instanceof Error);
+    open();
+    await until("none is left", () => b.system.size === 0);
+  });
+});
+
+test("Service.at: speaks with whoever has the name on a node, this one too, from a node or an actor", async () => {
+  await withCounter(async ({ counter, ends, a, b }) => {
+    for (const [from, node] of [[starter(a), b], [puppet(a), b], [starter(b), b]] as const) {
+      const there = counter.at(from as never, { name: "hits", node: node.name });
+      assertEquals([there.name, there.node], ["hits", node.name]);
+      await assertRejects(() => counter.call(there).add(1), NoProcError, "hits");
+      await assertRejects(() => counter.state(there), NoProcError);
+      counter.cast(there).reset();
+      await counter.stop(there);
+      const pid = await counter.startAs("hits", starter(b), 1);
+      assertEquals(await counter.call(there).add(2), 3);
+      counter.cast(there).reset();
+      assertEquals(await counter.state(there), 0);
+      await assertRejects(() => counter.call(there, { timeout: 20 }).never(), Error, "20 ms");
+      await counter.stop(there, { shutdown: "enough" });
+      assertEquals(b.system.isAlive(pid), false);
+      assertEquals(ends.splice(0), [{ shutdown: "enough" }]);
+    }
+    const nowhere = counter.at(starter(a), { name: "hits", node: "c@127.0.0.1:1" });
+    await assertRejects(() => counter.call(nowhere).add(1), NoConnectionError);
+    await assertRejects(() => counter.stop(nowhere), NoConnectionError);
+  });
+});
+
+test("Service: what it refuses keeps its class and its code on the way to another node", async () => {
+  await withCounter(async ({ counter, a, b }) => {
+    const other = service({ init: () => 0, call: { nothing: (n: number) => [n, n] } });
+    const pid = await counter.startAt(starter(a), { node: b.name, fn: "counter" }, 1, "hits");
+    for (const target of [pid, other.at(starter(a), { name: "hits", node: b.name })]) {
+      const error = await assertRejects(() => other.call(target).nothing(), UnknownCallError);
+      assertEquals([error.code, error.message], ["undef", "no such call: nothing"]);
+    }
+    // A function does not travel, so nobody replaces the state of a service from outside.
+    await assertRejects(() => counter.replace(pid, (state) => state), Error);
+    const failed = await assertRejects(() => counter.call(pid).fails(), CallExitError);
+    assertEquals([failed.code, (failed.reason as Error).message], ["exit", "boom"]);
+  });
+});
+
+test("Supervisor: what it refuses keeps its class and its code on the way to another node", async () => {
+  await withCounter(async ({ a, b }) => {
+    for (const kind of [Supervisor, DynamicSupervisor]) {
+      const tree = await kind.start(starter(b), {});
+      const guide = b.system.spawn(undefined, { name: "guide" }, () => (call: unknown) => {
+        if (call instanceof Call) call.reply(tree.pid);
+      }, []);
+      const pid = await a.system.call({ name: "guide", node: b.name }, 0) as Pid<unknown>;
+      b.system.exit(guide, "kill");
+      const there = new kind(pid);
+      const error = await assertRejects(
+        () => there.terminateChild((kind === Supervisor ? "x" : pid) as never),
+        SupervisorError,
+      );
+      assertEquals(error.code, "not_found");
+      const failed = await assertRejects(
+        () => there.startChild({ id: "x", node: b.name, fn: "none" }),
+        SupervisorError,
+      );
+      assertEquals([failed.code, (failed.cause as Error).name], ["start_failed", "SpawnError"]);
+      await assertRejects(
+        () => there.startChild({ id: "x", node: "nowhere", fn: "none" }),
+        TypeError,
+        "node must be name@host:port",
+      );
+      await there.stop();
+      assertEquals(b.system.isAlive(tree.pid), false);
+    }
+  });
+});
+
+test("Service.stop: its request is a plain message, which can do no more than end the service", async () => {
+  await withNodes(async (start) => {
+    const [a, b] = await cluster(start, 2) as [TestNode, TestNode];
+    const got: unknown[] = [];
+    const keeper = service({
+      init: () => 0,
+      info: (state: number, message: unknown) => {
+        got.push(message);
+        return state;
+      },
+      trapExit: true,
+    });
+    const pid = await keeper.startAs("keeper", starter(b));
+    const to = { name: "keeper", node: b.name };
+    const lookalikes = [{ $stop: 1 }, { $stop: null }, { $stop: {} }, { $stop: "normal" }];
+    for (const message of lookalikes) a.system.sendTo(to, message);
+    await until("all came", () => got.length === lookalikes.length);
+    assertEquals(got, lookalikes);
+    assertEquals(b.system.isAlive(pid), true);
+    const ended = b.system.whenEnded(pid);
+    a.system.sendTo(to, { $stop: { reason: "by another" } });
+    assertEquals(await ended, "by another");
+  });
+});
+
+test("Service: an exit signal of a program on another node is an order, as one here is", async () => {
+  await withCounter(async ({ counter, ends, a, b }) => {
+    const pid = await counter.startAt(starter(a), { node: b.name, fn: "counter" }, 1);
+    a.system.exit(pid, "enough");
+    await until("it has ended", () => b.system.size === 0);
+    assertEquals(ends, ["enough"]);
+    assert(!(ends[0] instanceof Exit));
+  });
+});
