@@ -38,6 +38,34 @@ export const BULK_HEAD_BYTES = 512;
 /** At most this many large frames may have begun and not ended, in one direction of a session. */
 export const BULK_OPEN_MAX = 1024;
 
+/**
+ * What never travels in pieces, however long: rows of the handshake, of the session itself, pieces,
+ * and rows that must stay in order among themselves and are for no single actor, whom the other
+ * side could let wait. All of them have limits of their own.
+ */
+export const WHOLE_TAGS: ReadonlySet<number> = new Set<number>([
+  TAG.NAME,
+  TAG.CHALLENGE,
+  TAG.REPLY,
+  TAG.ACK,
+  TAG.REJECT,
+  TAG.PEER_LIST,
+  TAG.GOODBYE,
+  TAG.HOME,
+  TAG.EXPOSED,
+  TAG.GLOBAL_SYNC,
+  TAG.GLOBAL_REGISTER,
+  TAG.GLOBAL_UNREGISTER,
+  TAG.GLOBAL_REGISTERED,
+  TAG.GROUP_JOIN,
+  TAG.GROUP_LEAVE,
+  TAG.BULK,
+  TAG.FRAGMENT,
+  TAG.TAKEN,
+  TAG.PING,
+  TAG.PONG,
+]);
+
 /** A large frame that is to be sent. */
 export class Bulk {
   /** What its pieces are known by. */

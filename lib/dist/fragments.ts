@@ -9,9 +9,8 @@
  *
  * @module
  */
-import { BULK_HEAD_BYTES, BULK_OPEN_MAX, TAKEN_BYTES_MIN, u32At } from "./bulk.ts";
+import { BULK_HEAD_BYTES, BULK_OPEN_MAX, TAKEN_BYTES_MIN, u32At, WHOLE_TAGS } from "./bulk.ts";
 import { FRAME_BYTES_MAX } from "./frame.ts";
-import { TAG } from "./message.ts";
 import type { Slot } from "./holds.ts";
 
 /** The longest frame that may come in pieces, tag included: 16 MiB, and room for what names the addressee. */
@@ -19,23 +18,6 @@ export const MESSAGE_BYTES_MAX: number = FRAME_BYTES_MAX + 1024;
 
 /** How much larger the memory of a frame becomes when it is full. */
 const GROWTH = 4;
-
-/** What never travels in pieces: rows of the handshake, of the session itself, and pieces. */
-const UNCUTTABLE: ReadonlySet<number> = new Set([
-  TAG.NAME,
-  TAG.CHALLENGE,
-  TAG.REPLY,
-  TAG.ACK,
-  TAG.REJECT,
-  TAG.PEER_LIST,
-  TAG.GOODBYE,
-  TAG.HOME,
-  TAG.BULK,
-  TAG.FRAGMENT,
-  TAG.TAKEN,
-  TAG.PING,
-  TAG.PONG,
-]);
 
 /** A large frame that has begun. */
 export class Arriving {
@@ -108,7 +90,7 @@ export class Fragments {
     }
     if (row.length - 8 >= length) return "a BULK that leaves nothing for fragments";
     const tag = row[8]!;
-    if (UNCUTTABLE.has(tag)) return `a message in pieces that must be whole: 0x${tag.toString(16)}`;
+    if (WHOLE_TAGS.has(tag)) return `a message in pieces that must be whole: 0x${tag.toString(16)}`;
     if (this.#open.has(number)) return "a BULK whose number is in use";
     if (this.#open.size >= BULK_OPEN_MAX) return `more than ${BULK_OPEN_MAX} messages in pieces`;
     const arriving = new Arriving(number, length, row.slice(8));

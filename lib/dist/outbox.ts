@@ -21,7 +21,7 @@
 import { Ring } from "../base/ring.ts";
 import type { Stream } from "../host/stream.ts";
 import { TermBuffer } from "../term/buffer.ts";
-import { Bulk, BULK_BYTES_MIN, BULK_OPEN_MAX, FLIGHT_BYTES_MAX } from "./bulk.ts";
+import { Bulk, BULK_BYTES_MIN, BULK_OPEN_MAX, FLIGHT_BYTES_MAX, WHOLE_TAGS } from "./bulk.ts";
 import { FRAME_HEAD_BYTES } from "./frame.ts";
 import { Pressure } from "./pressure.ts";
 
@@ -163,7 +163,7 @@ export class Outbox {
       return false;
     }
     out.view.setUint32(begun, length, true);
-    if (length > BULK_BYTES_MIN) this.#cutOff(begun);
+    if (length > BULK_BYTES_MIN && isCut(out.bytes, begun)) this.#cutOff(begun);
     else if (out.at - out.start > PIECE_BYTES_MAX) this.#push();
     if (unsent > this.pressure.highMark) this.#rose(unsent);
     if (!this.#armed) this.#arm();
@@ -251,7 +251,8 @@ export class Outbox {
   }
 
   #append(frame: Uint8Array): void {
-    if (frame.length - FRAME_HEAD_BYTES <= BULK_BYTES_MIN) return this.#enqueue(frame);
+    const isSmall = frame.length - FRAME_HEAD_BYTES <= BULK_BYTES_MIN;
+    if (isSmall || !isCut(frame, 0)) return this.#enqueue(frame);
     const bulk = new Bulk(this.#numbers++ >>> 0, frame);
     this.#queued += bulk.left;
     this.#data.push(bulk);
@@ -329,4 +330,9 @@ export class Outbox {
     this.#stream.write(this.#last);
     this.#stream.end();
   }
+}
+
+/** Whether the large frame that begins there is to be cut. */
+function isCut(bytes: Uint8Array, begun: number): boolean {
+  return !WHOLE_TAGS.has(bytes[begun + FRAME_HEAD_BYTES]!);
 }

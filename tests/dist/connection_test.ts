@@ -1,6 +1,9 @@
 import { assert, assertEquals } from "@std/assert";
 import { Connection, type SessionHandler, type SessionLimits } from "../../lib/dist/connection.ts";
+import { BULK_BYTES_MIN, encodeTaken } from "../../lib/dist/bulk.ts";
+import { MESSAGE_BYTES_MAX } from "../../lib/dist/fragments.ts";
 import { encodeFrame, FRAME_BYTES_MAX, FrameReader } from "../../lib/dist/frame.ts";
+import { HELD_BYTES_MAX } from "../../lib/dist/holds.ts";
 import type { Met } from "../../lib/dist/handshake.ts";
 import { dispatch } from "../../lib/dist/inbound.ts";
 import { encodeList, encodeRoomBroadcast, TAG } from "../../lib/dist/message.ts";
@@ -26,8 +29,17 @@ class Owner implements SessionHandler {
   words = "";
   readonly lists: (readonly string[])[] = [];
   readonly said: string[] = [];
+  /** Rows of the tests' own: the number of one that came in pieces, for whom, what, and its length. */
+  readonly rows: string[] = [];
+  readonly told: string[] = [];
 
-  message(session: Connection, tag: number, body: Uint8Array): string | undefined {
+  message(
+    session: Connection,
+    tag: number,
+    body: Uint8Array,
+    bulk?: number,
+  ): string | undefined {
+    if (tag === ROW) return this.#row(session, body, bulk);
     const inbound = {
       peerList: (names: readonly string[]) => void this.lists.push(names),
       exposed: () => {},
@@ -39,10 +51,58 @@ class Owner implements SessionHandler {
     return dispatch(inbound, session.met.name, tag, body);
   }
 
+  begin(_session: Connection, tag: number, head: Uint8Array): number | undefined {
+    return tag === ROW && head[0] !== 0 ? head[0] : undefined;
+  }
+
+  pressure(_session: Connection, high: boolean): void {
+    this.told.push(high ? "high" : "low");
+  }
+
   over(_session: Connection, end: string, words: string): void {
     this.overs.push(end);
     this.words = words;
   }
+
+  /** A row of the tests' own: a byte for whom, a byte what, and what fills it up. */
+  #row({ holds }: Connection, body: Uint8Array, bulk: number | undefined): string | undefined {
+    const key = body[0]!;
+    const run = () => void this.rows.push(line);
+    const line = `${bulk === undefined ? "" : `bulk ${bulk}: `}${key} ${body[1]} ${body.length}`;
+    if (body[1] === 0xff) return "a row of the tests that breaks a rule";
+    if (bulk === undefined && holds.isHeld(key)) {
+      return holds.hold(key, body.length, run) ? undefined : "too much to hold";
+    }
+    run();
+    return undefined;
+  }
+}
+
+/** A tag that nobody knows. */
+const ROW = 0x77;
+
+/** A BULK of a row of the tests: number, length of tag and body, for whom, what. */
+function bulk(number: number, length: number, key: number, what: number): Uint8Array {
+  const body = new Uint8Array(11);
+  const view = new DataView(body.buffer);
+  view.setUint32(0, number, true);
+  view.setUint32(4, length, true);
+  body.set([ROW, key, what], 8);
+  return encodeFrame(TAG.BULK, body);
+}
+
+/** A FRAGMENT with so many bytes. */
+function fragment(number: number, length: number): Uint8Array {
+  const body = new Uint8Array(4 + length);
+  new DataView(body.buffer).setUint32(0, number, true);
+  return encodeFrame(TAG.FRAGMENT, body);
+}
+
+/** A small row of the tests. */
+function small(key: number, what: number, length = 2): Uint8Array {
+  const body = new Uint8Array(length);
+  body.set([key, what]);
+  return encodeFrame(ROW, body);
 }
 
 interface Open extends Wire {
@@ -100,7 +160,7 @@ test("Connection answers a PING with the same 8 bytes, and no more of it", async
 
 test("Connection skips PONGs, empty frames and every tag that it does not know", async () => {
   await withSession(async ({ far, owner }) => {
-    const known = new Set<number>(Object.values(TAG));
+    const known = new Set<number>([...Object.values(TAG), ROW]);
     for (let tag = 0; tag <= 0xff; tag++) {
       if (!known.has(tag)) far.send(tag, hex("ffffffffffff"));
     }
@@ -162,7 +222,31 @@ const BROKEN: readonly (readonly [what: string, frame: Uint8Array, rule: string]
   ],
 ];
 
-for (const [what, frame, rule] of BROKEN) {
+/** The same for what comes in pieces. */
+const BROKEN_PIECES: typeof BROKEN = [
+  ["a BULK of nothing", encodeFrame(TAG.BULK), "a BULK that is too short"],
+  ["a FRAGMENT of nothing", encodeFrame(TAG.FRAGMENT), "a FRAGMENT that is too short"],
+  ["a stray FRAGMENT", fragment(1, 5), "a FRAGMENT of nothing that has begun"],
+  [
+    "a BULK over the limit",
+    bulk(1, MESSAGE_BYTES_MAX + 1, 1, 1),
+    `a message of more than ${MESSAGE_BYTES_MAX} bytes`,
+  ],
+  [
+    "a broken rule in a large frame",
+    joined(bulk(1, 10, 0, 0xff), fragment(1, 7)),
+    "a row of the tests that breaks a rule",
+  ],
+  [
+    "a broken rule in a large frame that waited",
+    joined(bulk(1, 10, 1, 1), bulk(2, 10, 1, 0xff), fragment(2, 7), fragment(1, 7)),
+    "a row of the tests that breaks a rule",
+  ],
+  ["a short TAKEN", encodeFrame(TAG.TAKEN, hex("000000")), "a TAKEN that is too short"],
+  ["a TAKEN of what was not sent", encodeTaken(1), "a TAKEN of more than was sent"],
+];
+
+for (const [what, frame, rule] of [...BROKEN, ...BROKEN_PIECES]) {
   test(`Connection ends as "protocol" at ${what}, and hears nothing behind it`, async () => {
     await assertBreaks(
       ({ far }) => far.write(frame, encodeRoomBroadcast("r", "x")),
@@ -335,4 +419,200 @@ test("Connection pings a silent peer, with a new number each time, and any answe
     assertEquals(far.tags, [TAG.PING, TAG.PING]);
     assertEquals(owner.overs, []);
   });
+});
+
+/** Two sessions, the two ends of one wire: what one sends the other gets. */
+async function withPair(
+  body: (near: Connection, far: Connection, there: Owner, here: Owner) => Promise<void>,
+  limits: Partial<SessionLimits> = {},
+): Promise<void> {
+  await withWire(async ({ near, far }, host) => {
+    const owners = [new Owner(), new Owner()];
+    const [here, there] = [near, far.stream].map((stream, index) => {
+      const opened = { stream, reader: new FrameReader(4096) };
+      const all = { ...LIMITS, queueBytesMax: 64 << 20, ...limits };
+      return new Connection(MET, false, opened, owners[index]!, all, 1000, host);
+    });
+    await body(here!, there!, owners[1]!, owners[0]!);
+    // Its stream has another handler now, which will not tell.
+    far.closed = { kind: "closed" };
+  });
+}
+
+/** Sends a row of the tests as rows of actors are sent. */
+function sendRow({ outbox }: Connection, key: number, what: number, length = 2): boolean {
+  const out = outbox.begin(ROW);
+  out.reserve(length);
+  out.bytes[out.at] = key;
+  out.bytes[out.at + 1] = what;
+  out.at += length;
+  return outbox.commit(false);
+}
+
+test("Connection hands on what came in pieces when it is whole, with its number", async () => {
+  await withSession(async ({ far, owner }) => {
+    far.write(bulk(5, 10, 0, 1), small(0, 2), fragment(5, 3), small(0, 3), fragment(5, 4));
+    await until("it came", () => owner.rows.length === 3);
+    assertEquals(owner.rows, ["0 2 2", "0 3 2", "bulk 5: 0 1 9"]);
+  });
+});
+
+test("Connection lets what is for the same addressee wait for a large frame, and no other", async () => {
+  await withSession(async ({ session, far, owner }) => {
+    far.write(bulk(1, 10, 9, 1), small(9, 2), small(8, 3), bulk(2, 10, 9, 4), small(9, 5));
+    await until("what may pass came", () => owner.rows.length === 1);
+    assertEquals([owner.rows, session.holds.count], [["8 3 2"], 1]);
+    far.write(fragment(2, 7), small(8, 6));
+    await until("what may pass came", () => owner.rows.length === 2);
+    far.write(fragment(1, 7), small(9, 7));
+    await until("all came", () => owner.rows.length === 7);
+    assertEquals(owner.rows.slice(2), [
+      "bulk 1: 9 1 9",
+      "9 2 2",
+      "bulk 2: 9 4 9",
+      "9 5 2",
+      "9 7 2",
+    ]);
+    assertEquals([session.holds.count, session.holds.bytes], [0, 0]);
+  });
+});
+
+test("Connection ends as protocol at more behind a large frame than it holds", async () => {
+  await withSession(async ({ far, owner }) => {
+    far.write(bulk(1, 10, 9, 1));
+    for (let sent = 0; sent <= HELD_BYTES_MAX; sent += 1_000_000) far.write(small(9, 2, 1_000_000));
+    await until("the session is over", () => owner.overs.length > 0);
+    assertEquals([owner.overs, owner.words], [["protocol"], "it sent too much to hold"]);
+  });
+});
+
+test("Connection drops what was held when it ends, and never hands it on", async () => {
+  await withSession(async ({ session, far, owner }) => {
+    far.write(bulk(1, 10, 9, 1), small(9, 2), small(8, 3));
+    await until("what may pass came", () => owner.rows.length === 1);
+    session.abort("disconnected", "enough");
+    assertEquals([session.holds.count, owner.rows.length], [0, 1]);
+  });
+});
+
+test("Connection brings large and small frames of two sides through, each as it was", async () => {
+  await withPair(async (near, far, there, here) => {
+    const lengths = [2, 50, BULK_BYTES_MIN - 1, BULK_BYTES_MIN, 100_000, 3_000_000];
+    for (let i = 0; i < 60; i++) {
+      for (const session of [near, far]) {
+        assert(sendRow(session, 1 + i % 3, i, lengths[i % lengths.length]));
+      }
+      if (i % 7 === 0) await new Promise((wake) => setTimeout(wake, 0));
+    }
+    for (const owner of [here, there]) {
+      await until("all came", () => owner.rows.length === 60);
+      for (const key of [1, 2, 3]) {
+        const order = owner.rows.map((line) => line.replace(/^bulk \d+: /, "").split(" "))
+          .filter(([to]) => to === `${key}`).map(([, what]) => Number(what));
+        assertEquals(order, Array.from({ length: 20 }, (_, i) => 3 * i + key - 1));
+      }
+      assertEquals(owner.overs, []);
+    }
+    assertEquals([near.dropped, far.dropped, near.holds.count, far.holds.count], [0, 0, 0, 0]);
+  });
+});
+
+test("Connection brings small frames past a large one", async () => {
+  await withPair(async (near, _far, there) => {
+    sendRow(near, 1, 1, FRAME_BYTES_MAX);
+    for (let i = 0; i < 100; i++) sendRow(near, 2, i);
+    await until("all came", () => there.rows.length === 101);
+    assertEquals(there.rows.at(-1), `bulk 0: 1 1 ${FRAME_BYTES_MAX}`);
+  });
+});
+
+test("Connection gives a message over its limit up, and nothing else is lost", async () => {
+  await withPair(async (near, _far, there) => {
+    assert(sendRow(near, 1, 1, 99_999));
+    assertEquals(sendRow(near, 1, 2, 100_000), false);
+    assert(sendRow(near, 1, 3));
+    await until("the others came", () => there.rows.length === 2);
+    assertEquals(there.rows, ["bulk 0: 1 1 99999", "1 3 2"]);
+  }, { messageBytesMax: 100_000 });
+});
+
+test("Connection ends as protocol at a message over its limit", async () => {
+  await withSession(async ({ far, owner }) => {
+    far.write(bulk(1, 1001, 1, 1));
+    await until("the session is over", () => owner.overs.length > 0);
+    assertEquals(owner.words, "it sent a message of more than 1000 bytes");
+  }, { messageBytesMax: 1000 });
+});
+
+test("Connection.pressure tells how full the queue is, and relieved waits until it is not", async () => {
+  await withSession(async ({ session, far, owner }) => {
+    const limit = 1 << 20;
+    assertEquals(session.pressure(), { queued: 0, limit, dropped: 0, high: false });
+    far.stream.pause();
+    // The system's buffers take what they take; go on until the queue is full for good.
+    let dropped = 0;
+    await until("nothing more is taken", async () => {
+      while (sendRow(session, 1, 1, 1000));
+      dropped++;
+      await new Promise((wake) => setTimeout(wake, 5));
+      return session.pressure().queued > limit - 2000;
+    });
+    const { queued, high } = session.pressure();
+    assert(queued <= limit && high);
+    assertEquals([session.pressure().dropped, owner.told.at(-1)], [dropped, "high"]);
+    const relieved = session.relieved();
+    far.stream.resume();
+    await relieved;
+    assert(session.pressure().queued <= limit / 8 && !session.pressure().high);
+    await until("it was told", () => owner.told.at(-1) === "low");
+    await session.relieved();
+  });
+});
+
+test("Connection.relieved resolves when the session is over", async () => {
+  for (const how of ["abort", "goodbye"] as const) {
+    await withSession(async ({ session, far }) => {
+      far.stream.pause();
+      while (sendRow(session, 1, 1, 1000));
+      const relieved = session.relieved();
+      if (how === "abort") session.abort("closed", "enough");
+      else void session.goodbye("shutdown");
+      await relieved;
+      await session.relieved();
+      far.stream.resume();
+      far.stream.abort();
+      await until("it is cut", () => far.isOver);
+    });
+  }
+});
+
+test("Connection ends as overload when what cannot be dropped is too much", async () => {
+  await withSession(async ({ session, far, owner }) => {
+    far.stream.pause();
+    let sent = 0;
+    for (; !session.isOver && sent < 100 << 20; sent += 10_000) {
+      session.outbox.begin(ROW).write(new Uint8Array(10_000));
+      session.outbox.commit(true);
+      if (sent % 1_000_000 === 0) await new Promise((wake) => setTimeout(wake, 0));
+    }
+    assertEquals(owner.overs, ["overload"]);
+    assert(owner.words.endsWith(" bytes unread"), owner.words);
+    assertEquals([session.unsent, session.outbox.commit(true)], [0, false]);
+  });
+});
+
+test("Connection.goodbye sends large frames to their end before it", async () => {
+  await withSession(async ({ session, far }) => {
+    for (let i = 0; i < 3; i++) sendRow(session, 1, i, 1 << 20);
+    const leaving = session.goodbye("shutdown");
+    await until("all came", () => far.ended);
+    const pieces = far.frames.filter(({ tag }) => tag === TAG.BULK || tag === TAG.FRAGMENT);
+    const bytes = pieces.reduce(
+      (sum, { tag, body }) => sum + body.length - (tag === TAG.BULK ? 8 : 4),
+      0,
+    );
+    assertEquals([bytes, far.tags.at(-1)], [3 * ((1 << 20) + 1), TAG.GOODBYE]);
+    far.stream.end();
+    await leaving;
+  }, { queueBytesMax: 8 << 20 });
 });

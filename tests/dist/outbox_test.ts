@@ -201,6 +201,18 @@ test("Outbox cuts what is longer than BULK_BYTES_MIN, and nothing else", () => {
   assertEquals(runs(bench.rows.slice(0, 2).map(({ tag }) => tag)), ["77×1", "78×1"]);
 });
 
+test("Outbox cuts no rows that must be whole, however long", () => {
+  const bench = new Bench();
+  for (const tag of [TAG.EXPOSED, TAG.GLOBAL_SYNC, TAG.GROUP_JOIN]) {
+    bench.write(tag, 150_000);
+    bench.outbox.data(encodeFrame(tag, new Uint8Array(150_000)));
+    bench.write(tag, 5);
+  }
+  bench.sendAll();
+  assertEquals(runs(bench.rows.map(({ tag }) => tag)), ["29×3", "1d×3", "2d×3"]);
+  assertEquals(bench.came.filter(({ body }) => body.length === 150_000).length, 6);
+});
+
 test("Outbox leaves the first piece of a large frame at its place in the order", () => {
   const bench = new Bench();
   bench.write(0x77, 5);
