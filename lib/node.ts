@@ -59,7 +59,7 @@ export class Node {
    * const echo = a.spawn((_self: Self<Call<string, string>>) => (call) => call.reply(call.request));
    * assertEquals(await a.global.register("echo", echo), true);
    * assertEquals(await b.global.register("echo", b.spawn(() => () => {})), false);
-   * const found = b.global.whereis("echo")!;
+   * const found = b.global.whereis<Call<string, string>>("echo")!;
    * assertEquals(await b.call(found, "hello"), "hello");
    * ```
    */
@@ -303,9 +303,9 @@ export class Node {
     this.#parts.system.names.register(name, pid);
   }
 
-  /** Who is registered under a name on this node. */
-  whereis(name: string): Pid<never> | undefined {
-    return this.#parts.system.names.whereis(name);
+  /** Who is registered under a name on this node. The type of what it takes is the caller's word. */
+  whereis<M = never>(name: string): Pid<M> | undefined {
+    return this.#parts.system.names.whereis(name) as Pid<M> | undefined;
   }
 
   /** Frees a name. Whether somebody held it. */

@@ -51,6 +51,7 @@ export interface RemoteSpawn {
 
 /** An actor by its name on a node, this one or another. */
 export interface ActorName {
+  /** Its name there. */
   readonly name: string;
   /** `name@host:port`. */
   readonly node: string;

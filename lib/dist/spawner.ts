@@ -33,7 +33,12 @@ export interface ExposeOptions {
 }
 
 /** Why a spawn on another node failed, in one word. */
-export type SpawnFailure = (typeof SPAWN_STATUS)[number] | "timeout" | "noconnection";
+export type SpawnFailure =
+  | "notexposed"
+  | "refused"
+  | "limit"
+  | "timeout"
+  | "noconnection";
 
 /** An actor could not be spawned on another node. */
 export class SpawnError extends Error {
@@ -256,7 +261,7 @@ export class Spawner {
     this.#pending.delete(request);
     const { from, flags, ref } = pending;
     if (status !== 0) {
-      const code = SPAWN_STATUS[status] ?? "refused";
+      const code = (SPAWN_STATUS[status] ?? "refused") as SpawnFailure;
       return pending.fail(code, WORDS[code] ?? code);
     }
     if (pending.isOver) return line.exitSignal(this.#system.pid, id, "kill");
