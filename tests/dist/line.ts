@@ -131,7 +131,7 @@ export class Side {
     if (this.over === undefined) this.#stream.handler.data(encodeFrame(tag, body));
   }
 
-  /** An actor that does nothing; what it is sent stays in its mailbox, as long as no turns are given. */
+  /** An actor that does nothing; what it is sent stays in its mailbox. */
   actor(options: { readonly trap?: boolean; readonly name?: string } = {}): Actor {
     const name = options.name === undefined ? {} : { name: options.name };
     const pid = this.system.spawn(undefined, name, idle, []);
@@ -151,8 +151,8 @@ export class Side {
   }
 }
 
-function idle(): () => void {
-  return () => {};
+function idle(): Promise<void> {
+  return new Promise(() => {});
 }
 
 /** Two nodes with a session. */
