@@ -55,6 +55,7 @@ export {
   NameError,
   NoConnectionError,
   NoProcError,
+  QueueFullError,
 } from "./lib/actor/errors.ts";
 export { Down, Exit } from "./lib/actor/exit.ts";
 export { NodeChange } from "./lib/actor/node_change.ts";

@@ -72,6 +72,9 @@ export interface NodeOptions {
 /** The least that `queueBytesMax` may be. */
 const QUEUE_BYTES_LEAST = 1024;
 
+/** Of a message's bytes so many may be its address: the rest is the longest term. */
+const ROW_HEAD_BYTES_MAX = 1024;
+
 /** What `messageBytesMax` may be. */
 const MESSAGE_BYTES_LEAST = 65_536;
 const MESSAGE_BYTES_MOST: number = 1024 * 1024 * 1024;
@@ -127,7 +130,7 @@ export async function startNode(
   await mesh.start();
   const home = { node: mesh.name, creation: mesh.creation, local: true };
   const system = new System(home, host, events);
-  const remote = new RemoteActors(system, limits.messageBytesMax ?? MESSAGE_BYTES_MAX);
+  const remote = new RemoteActors(system, limits.messageBytesMax - ROW_HEAD_BYTES_MAX);
   mesh.attach = (session) => remote.attach(session);
   remote.exposedBy = (node) => mesh.exposedBy(node);
   remote.spawner.changed = (added, fn) => mesh.expose(remote.spawner.names(), added, fn);
@@ -198,7 +201,7 @@ function checkTls({ cert, key, ca }: OwnTls): void {
   }
 }
 
-function sessionLimits(options: NodeOptions): SessionLimits {
+function sessionLimits(options: NodeOptions): SessionLimits & { messageBytesMax: number } {
   const quietMs = milliseconds("pingInterval", options.pingInterval ?? 5_000);
   const deadlineMs = milliseconds("pingTimeout", options.pingTimeout ?? 15_000);
   if (deadlineMs <= quietMs) {

@@ -39,6 +39,18 @@ export class MailboxFullError extends Error {
   }
 }
 
+/** The request was dropped: too much waits already for the node of the actor that was called. */
+export class QueueFullError extends Error {
+  /** Tells the class of the error. */
+  override readonly name = "QueueFullError";
+  /** Stable code: `"queuefull"`. */
+  readonly code = "queuefull";
+  /** For the runtime. */
+  constructor(node: string) {
+    super(`too much waits for ${node}: see node.pressure and node.relieved`);
+  }
+}
+
 /** There is no such actor, or not any more. */
 export class NoProcError extends Error {
   /** Tells the class of the error. */

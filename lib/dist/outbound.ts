@@ -7,6 +7,7 @@
  * @module
  */
 import type { PendingCall } from "../actor/call.ts";
+import { QueueFullError } from "../actor/errors.ts";
 import type { Cell } from "../actor/cell.ts";
 import type { System } from "../actor/system.ts";
 import { utf8 } from "../base/bytes.ts";
@@ -163,8 +164,10 @@ export class Outbound implements FoundLine, Teller {
       this.#outbox.cancel();
       return call.refuse(error);
     }
-    // One that is dropped is as if it were lost on the way: it waits for its timeout.
-    if (!this.#outbox.commit(false)) return this.#encoder.undo();
+    if (!this.#outbox.commit(false)) {
+      this.#encoder.undo();
+      return call.refuse(new QueueFullError(this.home.node));
+    }
     this.#calls.set(request, call);
     call.whenOver(() => {
       // It was answered, unless it is still there.
