@@ -393,8 +393,9 @@ export class Mesh implements SessionOwner {
       stream.abort();
       return this.#dialFailed(name, dial, "aborted", "given up");
     }
+    const self = this.#self;
     const machine = new Dialler(
-      this.#self,
+      self,
       name,
       this.#host.random.bytes(NONCE_BYTES),
       stream.peerCertificate,
@@ -408,7 +409,7 @@ export class Mesh implements SessionOwner {
         up: (met, opened) => {
           this.#greetings.delete(greeting);
           this.#dials.delete(name);
-          return this.#up(met, true, opened);
+          return this.#up(met, true, opened, self.exposed);
         },
         failed: (failure, words, byPeer) => this.#dialFailed(name, dial, failure, words, byPeer),
         gone: () => void this.#greetings.delete(greeting),
@@ -465,8 +466,9 @@ export class Mesh implements SessionOwner {
 
   #accept(stream: Stream): void {
     if (this.#stopping) return stream.abort();
+    const self = this.#self;
     const machine = new Acceptor(
-      this.#self,
+      self,
       this.#host.random.bytes(NONCE_BYTES),
       this.#certificate!,
     );
@@ -476,7 +478,7 @@ export class Mesh implements SessionOwner {
       up: (met, opened) => {
         this.#greetings.delete(greeting);
         this.#unproven.delete(greeting);
-        return this.#up(met, false, opened);
+        return this.#up(met, false, opened, self.exposed);
       },
       failed: (failure, words, byPeer) => {
         this.#unproven.delete(greeting);
@@ -529,7 +531,7 @@ export class Mesh implements SessionOwner {
     dial.greeting?.withdraw();
   }
 
-  #up(met: Met, dialled: boolean, opened: Opened): Connection {
+  #up(met: Met, dialled: boolean, opened: Opened, exposed: readonly string[]): Connection {
     const { limits } = this.#options;
     const receiver = new Session(this);
     const session = new Connection(
@@ -548,16 +550,26 @@ export class Mesh implements SessionOwner {
     this.#failing.delete(met.name);
     this.#log.info(`${met.name} is up`);
     const others = this.peers().filter((name) => name !== met.name);
-    // The handshake has room for the first names only.
-    const rest = this.#exposes.slice(listThatFits(this.#exposes).length);
-    for (let i = 0; i < rest.length; i += LIST_COUNT_MAX) {
-      session.sendControl(encodeExposed(true, rest.slice(i, i + LIST_COUNT_MAX)));
-    }
+    this.#tellExposed(session, exposed);
     if (others.length > 0) session.sendControl(encodeFrame(TAG.PEER_LIST, encodeList(others)));
     this.#settle(met.name);
     this.events.emit("nodeup", { node: met.name });
     this.#schedule();
     return session;
+  }
+
+  /** The handshake had room for the first names only, and some may have come or gone during it. */
+  #tellExposed(session: Connection, inHandshake: readonly string[]): void {
+    const told = new Set(listThatFits(inHandshake));
+    const now = new Set(this.#exposes);
+    for (
+      const [added, names] of [[false, told.difference(now)], [true, now.difference(told)]] as const
+    ) {
+      const list = [...names];
+      for (let i = 0; i < list.length; i += LIST_COUNT_MAX) {
+        session.sendControl(encodeExposed(added, list.slice(i, i + LIST_COUNT_MAX)));
+      }
+    }
   }
 
   #settle(name: string, error?: NodeConnectError): void {
