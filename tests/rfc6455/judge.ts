@@ -1,0 +1,242 @@
+/**
+ * The client that judges: it sends what a case says, cut as it is told, and compares all that comes.
+ */
+import { assert, assertEquals } from "@std/assert";
+import { setImmediate } from "node:timers";
+import { SeededRandom } from "../../lib/base/random.ts";
+import { makeAuthority, makeLeaf, SERVER_NAME } from "../../lib/dist/certificate.ts";
+import type { ClientTls, Host, ServerTls } from "../../lib/host/host.ts";
+import type { Stream, StreamEnd, StreamHandler } from "../../lib/host/stream.ts";
+import { until } from "../kit/test.ts";
+import { bytesOf, join, toHex, upgradeRequest } from "../kit/ws_client.ts";
+import { type Case, CLOSE, close, type Expected } from "./case.ts";
+
+/** How what is sent is cut into segments. */
+export const CUTS = ["one segment", "byte by byte", "random segments"] as const;
+
+/** One of {@linkcode CUTS}. */
+export type Cut = (typeof CUTS)[number];
+
+/** How the bytes travel. */
+export const WIRES = ["plain", "TLS"] as const;
+
+/** One of {@linkcode WIRES}. */
+export type Wire = (typeof WIRES)[number];
+
+/** A certificate for a server, and what its clients must believe. */
+export async function makeTls(): Promise<{ server: ServerTls; client: ClientTls }> {
+  const random = new SeededRandom(7);
+  const authority = await makeAuthority(random.bytes(32));
+  const leaf = await makeLeaf(authority, "a@127.0.0.1:9000", Date.now(), random.bytes(16));
+  return {
+    server: { cert: leaf.cert, key: leaf.key },
+    client: { ca: authority.pem, serverName: SERVER_NAME },
+  };
+}
+
+/** A frame as it came. */
+export interface Frame extends Expected {
+  readonly fin: boolean;
+  /** The three reserved bits. */
+  readonly reserved: number;
+}
+
+/** One connection of the judge's. */
+export class Judge implements StreamHandler {
+  /** The head of the response. */
+  head = "";
+  /** Frames that came. */
+  readonly frames: Frame[] = [];
+  readonly #stream: Stream;
+  readonly #random: SeededRandom;
+  readonly #cut: Cut;
+  #bytes = new Uint8Array(1024);
+  #length = 0;
+  #at = 0;
+  #ended = false;
+  #closed: StreamEnd | undefined;
+
+  constructor(stream: Stream, cut: Cut, seed: number) {
+    this.#stream = stream;
+    this.#cut = cut;
+    this.#random = new SeededRandom(seed);
+    stream.handler = this;
+  }
+
+  /** Connects and opens a WebSocket. */
+  static async open(
+    host: Host,
+    port: number,
+    tls: ClientTls | undefined,
+    cut: Cut,
+    extensions?: string,
+  ): Promise<Judge> {
+    const stream = await host.connect({ hostname: "127.0.0.1", port, tls, timeoutMs: 10_000 });
+    const judge = new Judge(stream, cut, port);
+    await judge.send([bytesOf(upgradeRequest({ "Sec-WebSocket-Extensions": extensions }))]);
+    await until("the server answers", () => judge.head !== "" || judge.#ended);
+    assert(judge.head.startsWith("HTTP/1.1 101 "), judge.head);
+    assertEquals(judge.header("Sec-WebSocket-Accept"), ACCEPT);
+    return judge;
+  }
+
+  /** A header of the response. */
+  header(name: string): string | undefined {
+    const line = this.head.split("\r\n").find((each) =>
+      each.toLowerCase().startsWith(`${name.toLowerCase()}:`)
+    );
+    return line?.slice(name.length + 1).trim();
+  }
+
+  /** Sends these frames, cut. */
+  async send(frames: readonly Uint8Array[], large = false): Promise<void> {
+    const bytes = join(...frames);
+    // What is large would take for ever byte by byte: there, segments of the size of a packet.
+    const most = this.#cut === "one segment"
+      ? bytes.length
+      : this.#cut === "byte by byte"
+      ? large ? 1460 : 1
+      : large
+      ? 8192
+      : 16;
+    for (let at = 0; at < bytes.length && this.#closed === undefined;) {
+      const random = this.#cut === "random segments" ? 1 + this.#random.below(most) : most;
+      this.#stream.write(bytes.subarray(at, at + random));
+      at += random;
+      // The stream would join what it is given before it has sent the last.
+      do await new Promise<void>((turn) => setImmediate(turn)); while (this.#stream.unsent > 0);
+    }
+  }
+
+  /** Waits for so many frames. */
+  async until(count: number): Promise<void> {
+    await until(`${count} frames come`, () => this.frames.length >= count || this.#ended, 30_000);
+  }
+
+  /** Waits for the server's close frame and the end; nothing may come behind it. Gives its code. */
+  async over(): Promise<number> {
+    await until("the server hangs up", () => this.#ended, 30_000);
+    this.#stream.end();
+    await until("the connection is over", () => this.#closed !== undefined);
+    assertEquals(this.#closed, { kind: "closed" });
+    assertEquals(this.#at, this.#length, "the server stopped inside a frame");
+    const last = this.frames.pop();
+    assertEquals(last?.opcode, CLOSE, "the server went without a close frame");
+    const { payload } = last!;
+    assert(payload.length !== 1);
+    return payload.length === 0 ? 1005 : payload[0]! * 256 + payload[1]!;
+  }
+
+  /** Judges one case. */
+  async judge(row: Case): Promise<void> {
+    await this.send(row.sends, row.large);
+    if (row.close === undefined) {
+      await this.until(row.expects.length);
+      await this.send([close(1000)]);
+    }
+    assertEquals(await this.over(), row.close ?? 1000);
+    compare(this.frames, row.expects);
+  }
+
+  data(bytes: Uint8Array): void {
+    this.#keep(bytes);
+    if (this.head === "") {
+      const text = new TextDecoder("latin1").decode(this.#bytes.subarray(0, this.#length));
+      const end = text.indexOf("\r\n\r\n");
+      if (end < 0) return;
+      this.head = text.slice(0, end);
+      this.#at = end + 4;
+    }
+    for (let next = this.#frame(); next > 0; next = this.#frame()) this.#at = next;
+  }
+
+  drain(): void {}
+
+  end(): void {
+    this.#ended = true;
+  }
+
+  close(end: StreamEnd): void {
+    this.#ended = true;
+    this.#closed = end;
+  }
+
+  #keep(bytes: Uint8Array): void {
+    if (this.#length + bytes.length > this.#bytes.length) {
+      const grown = new Uint8Array(2 * (this.#length + bytes.length));
+      grown.set(this.#bytes.subarray(0, this.#length));
+      this.#bytes = grown;
+    }
+    this.#bytes.set(bytes, this.#length);
+    this.#length += bytes.length;
+  }
+
+  /** Reads the frame at `#at`; gives the offset behind it, or 0 if it is not all there. */
+  #frame(): number {
+    const bytes = this.#bytes.subarray(this.#at, this.#length);
+    if (bytes.length < 2) return 0;
+    const [first, second] = [bytes[0]!, bytes[1]!];
+    assert(second < 0x80, "a server's frame is masked");
+    const extra = second === 126 ? 2 : second === 127 ? 8 : 0;
+    if (bytes.length < 2 + extra) return 0;
+    let length = extra === 0 ? second : 0;
+    for (let i = 0; i < extra; i++) length = length * 256 + bytes[2 + i]!;
+    assert(
+      extra === 0 || length >= (extra === 2 ? 126 : 65536),
+      "the length is not in its shortest form",
+    );
+    if (bytes.length < 2 + extra + length) return 0;
+    const payload = bytes.slice(2 + extra, 2 + extra + length);
+    this.frames.push({
+      fin: first >= 0x80,
+      reserved: (first >> 4) & 7,
+      opcode: first & 15,
+      payload,
+    });
+    return this.#at + 2 + extra + length;
+  }
+}
+
+/** What proves that the server has read the key `dGhlIHNhbXBsZSBub25jZQ==`: the RFC's example. */
+const ACCEPT = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
+
+/** Every frame is there, in its place, whole, without a reserved bit. */
+function compare(frames: readonly Frame[], expects: readonly Expected[]): void {
+  frames.forEach((frame, i) => {
+    const expected = expects[i];
+    assert(expected !== undefined, `frame ${i} was not to come: ${shown(frame)}`);
+    assert(frame.fin && frame.reserved === 0, `frame ${i} is ${shown(frame)}`);
+    const same = frame.opcode === expected.opcode && equal(frame.payload, expected.payload);
+    assert(same, `frame ${i} is ${shown(frame)}, not ${shown(expected)}`);
+  });
+  assertEquals(frames.length, expects.length, "frames are missing");
+}
+
+/** True for the same bytes. */
+export function equal(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, i) => byte === b[i]);
+}
+
+function shown({ opcode, payload }: Expected): string {
+  return `opcode ${opcode} with ${payload.length} bytes, ${toHex(payload.subarray(0, 20))}`;
+}
+
+/** Judges all cases, some at a time; what fails is told together. */
+export async function judgeAll<Row extends { id: string; title: string }>(
+  rows: readonly Row[],
+  judge: (row: Row) => Promise<void>,
+  atOnce = 32,
+): Promise<void> {
+  const left = [...rows];
+  const failures: string[] = [];
+  await Promise.all(Array.from({ length: atOnce }, async () => {
+    for (let row = left.shift(); row !== undefined; row = left.shift()) {
+      try {
+        await judge(row);
+      } catch (error) {
+        failures.push(`${row.id} ${row.title}: ${error}`);
+      }
+    }
+  }));
+  if (failures.length > 0) throw new Error(`${failures.length} cases fail\n${failures.join("\n")}`);
+}
