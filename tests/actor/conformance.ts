@@ -329,7 +329,7 @@ export class Scene {
 
   /** Gives a pid or a reference a name in texts. */
   name<T extends Pid<unknown> | Ref>(label: string, handle: T): T {
-    this.#names.set(handle.key, label);
+    this.#names.set(keyOf(handle), label);
     return handle;
   }
 
@@ -347,9 +347,9 @@ export class Scene {
   /** A value as text; the same wherever it has come from. */
   text(value: unknown): string {
     if (value instanceof Pid) {
-      return this.#names.get(value.key) ?? (value.id === 0 ? "nobody" : "a stranger");
+      return this.#names.get(keyOf(value)) ?? (value.id === 0 ? "nobody" : "a stranger");
     }
-    if (value instanceof Ref) return this.#names.get(value.key) ?? "a reference";
+    if (value instanceof Ref) return this.#names.get(keyOf(value)) ?? "a reference";
     if (value instanceof Error) {
       const stack = value.stack?.includes(value.message) ? "" : " without a stack";
       const cause = value.cause === undefined ? "" : ` because ${this.text(value.cause)}`;
@@ -365,6 +365,10 @@ export class Scene {
     }
     return typeof value === "bigint" ? `${value}n` : String(value);
   }
+}
+
+function keyOf(handle: Pid<unknown> | Ref): string {
+  return `${handle instanceof Ref ? "reference" : "pid"} ${handle.key}`;
 }
 
 /** Reasons of every kind, as they are given. */
