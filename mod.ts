@@ -68,6 +68,7 @@ export type {
   OnConflict,
 } from "./lib/cluster/global.ts";
 export type { Groups } from "./lib/cluster/groups.ts";
+export type { Singleton, SingletonOptions } from "./lib/cluster/singleton.ts";
 export { GroupChange, NameChange } from "./lib/cluster/changes.ts";
 export { type ExposeOptions, SpawnError, type SpawnFailure } from "./lib/dist/spawner.ts";
 export type { ExitReason, ExitWord, LinkedReason, ShutdownReason } from "./lib/term/exit.ts";

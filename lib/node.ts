@@ -103,12 +103,15 @@ export class Node {
 
   /**
    * Has a session with the node of that name; one that is up already will do. If there is none, it
-   * is dialled once. A node that was met stays known: its session is restored when it is lost.
+   * is dialled once. A node that was met stays known: its session is restored when it is lost. The global
+   * names that the node has are known then, unless it takes more than 5 seconds to tell them.
    *
    * @throws {NodeConnectError} The dial failed: `code` says why ("refused", "timeout", "untrusted", …).
    */
-  connect(name: string): Promise<void> {
-    return this.#parts.mesh.connect(normalName(name));
+  async connect(name: string): Promise<void> {
+    const node = normalName(name);
+    await this.#parts.mesh.connect(node);
+    await this.#parts.global.synced(node);
   }
 
   /**

@@ -137,7 +137,10 @@ export async function startNode(
   events.on("nodeup", ({ node }) => system.nodeChanged("nodeup", node));
   const global = new Global(system, events, () => host.clock.wall());
   const groups = new GroupTable(system);
-  const replicas = new Replicas(global, groups);
+  const replicas = new Replicas(global, groups, async (node) => {
+    await new Promise<void>((turn) => host.yieldToIo(turn));
+    await mesh.session(node)?.relieved();
+  });
   remote.cluster = replicas;
   events.on("nodedown", ({ node, reason }) => {
     system.nodeChanged("nodedown", node, reason);

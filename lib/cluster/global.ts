@@ -1,20 +1,26 @@
 /**
  * Global names: each is registered on one node, and found on all of them in memory.
  *
- *     register ─▶ our entry ─▶ REGISTER to all peers ─▶ all answered ─▶ true
- *                                   │                       └─ one knows a better entry ─▶ taken back, false
+ *     register ─▶ our entry ─▶ REGISTER to all peers ─▶ all have said OK ─▶ true
+ *                                   │                       └─ TAKEN by one that holds it ─▶ taken back, false
  *     a session is up ─▶ SYNC: our names          a session is over ─▶ its names go
  *
  * A node says only what it owns itself, so nobody removes a name but who registered it. After a race or
  * a partition two nodes may hold one name: all name the same winner, and the other takes its own back.
  *
+ * A peer that knows of another holder may be behind: that one has let go of the name, and we know it
+ * already. So its TAKEN counts only if we cannot ask the holder ourselves; else its OK comes later,
+ * when it has heard of it too.
+ *
  * @module
  */
 import { type Chained, hang, unhang } from "../actor/cell.ts";
-import { NameError, NoProcError } from "../actor/errors.ts";
+import { ArgumentError, NameError, NoProcError } from "../actor/errors.ts";
 import type { System } from "../actor/system.ts";
 import { Watchers } from "../actor/watchers.ts";
+import type { WheelTimer } from "../actor/wheel.ts";
 import type { Emitter } from "../base/emitter.ts";
+import type { LocalChildSpec } from "../otp/child.ts";
 import type { Pid } from "../term/pid.ts";
 import { type NameChange, nameChange } from "./changes.ts";
 import { type NameChanged, type NameEntry, NameTable } from "./names.ts";
@@ -31,8 +37,30 @@ import {
   sendRegister,
   sendRegistered,
   sendSync,
+  sendSynced,
   sendUnregister,
+  STAMP_MAX,
 } from "./rows.ts";
+import { type Singleton, type SingletonOptions, startSingleton } from "./singleton.ts";
+import { Telling } from "./telling.ts";
+
+/**
+ * A node may have so many names. To register one more is refused; a peer that says it has more breaks a
+ * rule, which ends its session.
+ */
+export const NAMES_MAX: number = 2 ** 18;
+
+/** Before others have a turn, a peer is told of so many names. */
+const PORTION_COUNT = 2048;
+
+/** A resolver may take this long to settle a conflict. Then the actor ends all the same. Milliseconds. */
+const RESOLVE_MS_MAX = 30_000;
+
+/** `connect` waits no longer for the peer's names. Milliseconds. */
+const SYNC_MS_MAX = 5_000;
+
+/** Names that begin with this are the runtime's own, and are shown to nobody. */
+const RESERVED = "\0";
 
 /** Two nodes held one name; this node's lost it. */
 export interface NameConflict {
@@ -46,7 +74,7 @@ export interface NameConflict {
 /**
  * What becomes of an actor that loses its name: `"exit"` ends it with `{ nameConflict, winner }`; `"keep"`
  * lets it live on, nameless. A function may hand its state to the winner first: the actor ends when
- * what it gives is settled, unless that is `"keep"`.
+ * what it gives is settled, unless that is `"keep"`, and after 30 seconds at the latest.
  */
 export type OnConflict =
   | "exit"
@@ -67,17 +95,21 @@ export interface GlobalEvents {
   nameconflict: NameConflict;
 }
 
-/** A name of ours. It hangs on its actor. */
+/** A name of ours. */
 class Own implements Chained {
   following: Chained | undefined = undefined;
   preceding: Chained | undefined = undefined;
+  readonly number: number;
   readonly entry: NameEntry;
   readonly onConflict: OnConflict;
   readonly #ended: () => void;
   /** As long as peers are asked. */
   asking: Asking | undefined = undefined;
+  /** Waits for the end of its actor no more. */
+  unwatch: () => void = () => {};
 
-  constructor(entry: NameEntry, onConflict: OnConflict, ended: () => void) {
+  constructor(number: number, entry: NameEntry, onConflict: OnConflict, ended: () => void) {
+    this.number = number;
     this.entry = entry;
     this.onConflict = onConflict;
     this.#ended = ended;
@@ -88,12 +120,37 @@ class Own implements Chained {
   }
 }
 
-/** Peers that have not answered a REGISTER yet. */
+/** Peers that have not said OK to a REGISTER yet. */
 interface Asking {
   readonly request: number;
-  readonly waiting: Set<PeerLine>;
+  /** Whom each believes to have the name, if it has said so: it will say OK when that one has not. */
+  readonly waiting: Map<string, string | undefined>;
   readonly done: (registered: boolean) => void;
   readonly promise: Promise<boolean>;
+}
+
+/** A node that there is a session with. */
+interface Peer {
+  readonly line: PeerLine;
+  /** How far it has been told of our names. */
+  readonly telling: Telling<Own>;
+  /** OKs that it will get, by name: as soon as its entry wins here. */
+  readonly owed: Map<string, { readonly entry: NameEntry; readonly request: number }>;
+  /** It has told of all its names. */
+  readonly synced: Promise<void>;
+  readonly whenSynced: () => void;
+}
+
+/** The time of a resolver is over. */
+class Patience implements WheelTimer {
+  due = 0;
+  next: WheelTimer | undefined = undefined;
+  previous: WheelTimer | undefined = undefined;
+  readonly fire: () => void;
+
+  constructor(fire: () => void) {
+    this.fire = fire;
+  }
 }
 
 /** The global names, as one node has them. */
@@ -102,12 +159,15 @@ export class Global {
   readonly #events: Emitter<GlobalEvents>;
   readonly #wall: () => number;
   readonly #table = new NameTable();
+  /** In the order of their numbers. */
   readonly #own = new Map<string, Own>();
   readonly #asking = new Map<number, Own>();
-  readonly #lines = new Set<PeerLine>();
+  readonly #peers = new Map<string, Peer>();
   readonly #watchers = new Watchers();
+  readonly #singletons = new Map<string, Singleton>();
+  #numbers = 0;
   #requests = 0;
-  /** Later than all stamps that are known. */
+  /** No stamp that is known is later. */
   #stamp = 0;
 
   /** `wall` is the time of day, in milliseconds. */
@@ -119,28 +179,16 @@ export class Global {
 
   /**
    * Registers an actor under a name on all nodes. Resolves when all connected nodes have answered: to
-   * true, and every one of them finds it; or to false, since another holds the name. It ends with its
-   * actor. One that has the name already keeps it.
+   * true, and every one of them finds it; or to false, since another holds the name. Until then nodes
+   * may find it already. It ends with its actor. One that has the name already keeps it.
    *
-   * @throws {NameError} `code` "badname": it is empty, or longer than 255 bytes.
+   * @throws {NameError} `code` "badname": it is empty, longer than 255 bytes, or begins with NUL.
    * @throws {NoProcError} `code` "noproc": the actor is not there.
+   * @throws {ArgumentError} `code` "badarg": this node has as many names as it may, 262,144.
    */
   register(name: string, pid: Pid<never>, options: GlobalOptions = {}): Promise<boolean> {
-    if (!isKey(name)) {
-      const words = `a global name has 1 to ${KEY_BYTES_MAX} bytes: ${JSON.stringify(name)}`;
-      return Promise.reject(new NameError("badname", words));
-    }
-    const held = this.#table.find(name);
-    if (held !== undefined) return this.#again(held, pid);
-    const cell = this.#system.signals.who(pid);
-    if (typeof cell === "string") return Promise.reject(new NoProcError(pid));
-    const entry = { name, owner: this.#me, pid: cell.pid as Pid, stamp: this.#now() };
-    const own = new Own(entry, options.onConflict ?? "exit", () => this.#withdraw(own));
-    this.#own.set(name, own);
-    hang(own, cell);
-    if (!pid.home.local) this.#system.whenEnded(pid).then(() => this.#withdraw(own));
-    this.#apply(this.#table.set(entry));
-    return this.#ask(own);
+    if (isName(name)) return this.#register(name, pid, options.onConflict ?? "exit");
+    return Promise.reject(badName(name));
   }
 
   /** Who is registered under a name, on whatever node. */
@@ -150,7 +198,7 @@ export class Global {
 
   /** Frees a name that was registered on this node. Whether it was. */
   unregister(name: string): boolean {
-    const own = this.#own.get(name);
+    const own = isName(name) ? this.#own.get(name) : undefined;
     if (own === undefined) return false;
     this.#withdraw(own);
     return true;
@@ -158,7 +206,7 @@ export class Global {
 
   /** All names of all nodes, in the order in which they became known here. */
   names(): string[] {
-    return this.#table.names();
+    return this.#table.names().filter((name) => !name.startsWith(RESERVED));
   }
 
   /**
@@ -175,17 +223,104 @@ export class Global {
     return () => void this.#watchers.remove(name, actor);
   }
 
-  /** A session is up: the peer is told of our names. */
+  /**
+   * Has exactly one child run in the cluster, under a global name: on one of the nodes that ask for it,
+   * and on another of them when that one is lost or stops. Resolves when it is settled who runs it.
+   *
+   * While nodes are apart each side runs one. When they meet again, the later one is stopped, in order.
+   *
+   * @throws {NameError} `code` "badname": it is empty, longer than 254 bytes, or begins with NUL;
+   * "taken": this node takes part already.
+   *
+   * @example
+   * ```ts
+   * import { type Call, Node, type Self } from "@firn/firn";
+   * import { assertEquals } from "@std/assert";
+   *
+   * const cookie = "the same on every node";
+   * await using a = await Node.start({ name: "a@127.0.0.1:0", cookie, logLevel: "silent" });
+   * await using b = await Node.start({ name: "b@127.0.0.1:0", cookie, logLevel: "silent" });
+   * await b.connect(a.name);
+   *
+   * const clock = (_self: Self<Call<"where", string>>, node: Node) => (call: Call<"where", string>) =>
+   *   call.reply(node.name);
+   * for (const node of [a, b]) {
+   *   await node.global.singleton("clock", {
+   *     id: "clock",
+   *     start: (self) => self.spawnLink(clock, node),
+   *   });
+   * }
+   * assertEquals(await b.call(b.global.whereis("clock")!, "where"), a.name);
+   * await a.stop();
+   * while (b.global.whereis("clock") === undefined) await new Promise((wake) => setTimeout(wake, 5));
+   * assertEquals(await b.call(b.global.whereis("clock")!, "where"), b.name);
+   * ```
+   */
+  singleton(
+    name: string,
+    child: LocalChildSpec,
+    options: SingletonOptions = {},
+  ): Promise<Singleton> {
+    const lock = RESERVED + name;
+    if (!isName(name) || !isKey(lock)) return Promise.reject(badName(name));
+    if (this.#singletons.has(name)) {
+      const words = `this node takes part in the singleton ${JSON.stringify(name)} already`;
+      return Promise.reject(new NameError("taken", words));
+    }
+    const singleton = startSingleton(this.#system, name, child, options, {
+      holder: () => this.#table.find(lock)?.pid,
+      lock: (pid) => this.#register(lock, pid, "keep"),
+      unlock: () => void (this.#own.has(lock) && this.#withdraw(this.#own.get(lock)!)),
+      monitor: (pid) => void this.monitor(lock, pid),
+      // As old as the lock: who wins the one in a conflict wins the other.
+      register: (pid) => this.#register(name, pid, "keep", this.#own.get(lock)?.entry.stamp),
+      whereis: () => this.whereis(name),
+    });
+    this.#singletons.set(name, singleton);
+    this.#system.whenEnded(singleton.pid).then(() => this.#singletons.delete(name));
+    return singleton.settled.then(() => singleton);
+  }
+
+  /** Resolves when a peer has told of all its names, or its session is over, or it takes too long. */
+  synced(node: string): Promise<void> {
+    const peer = this.#peers.get(node);
+    if (peer === undefined) return Promise.resolve();
+    const late = (): Error => new Error(`${node} takes long to tell of its names`);
+    return this.#system.within(peer.synced, SYNC_MS_MAX, late).catch(() => {});
+  }
+
+  /** A session is up. */
   up(line: PeerLine): void {
-    this.#lines.add(line);
-    sendSync(line, [...this.#own.values()].map(({ entry }) => entry), this.#me);
+    let whenSynced!: () => void;
+    const synced = new Promise<void>((resolve) => whenSynced = resolve);
+    const telling = new Telling(this.#own.values(), this.#numbers);
+    this.#peers.set(line.home.node, { line, telling, owed: new Map(), synced, whenSynced });
+  }
+
+  /** Tells a peer of more of our names. False: of all of them. */
+  tell(line: PeerLine): boolean {
+    const telling = this.#peer(line)?.telling;
+    if (telling === undefined || telling.isOver) return false;
+    sendSync(line, telling.next(PORTION_COUNT).map(({ entry }) => entry), this.#me);
+    if (!telling.isDone) return true;
+    telling.isOver = true;
+    sendSynced(line);
+    return false;
   }
 
   /** A session is over: its names go, and its answers are not waited for. */
   down(line: PeerLine): void {
-    if (!this.#lines.delete(line)) return;
-    for (const own of [...this.#asking.values()]) this.#answered(own, line, REGISTERED.OK);
-    for (const change of this.#table.drop(line.home.node)) this.#apply(change);
+    const { node } = line.home;
+    const peer = this.#peer(line);
+    if (peer === undefined) return;
+    this.#peers.delete(node);
+    peer.whenSynced();
+    for (const own of [...this.#asking.values()]) {
+      const { waiting } = own.asking!;
+      if ([...waiting.values()].includes(node)) this.#withdraw(own);
+      else this.#agreed(own, node);
+    }
+    for (const change of this.#table.drop(node)) this.#apply(change);
   }
 
   /** A REGISTER. A returned text is the rule that it broke. */
@@ -193,9 +328,17 @@ export class Global {
     const row = readRegister(line, body);
     if (row === undefined) return "a malformed REGISTER";
     if (row.owner !== line.home.node) return "a REGISTER of another node's name";
+    const peer = this.#peer(line);
+    if (peer === undefined) return undefined;
+    const { name, request } = row;
     const entry = this.#learn(row, row.owner);
-    const isWinner = this.#table.find(row.name) === entry;
-    sendRegistered(line, row.request, isWinner ? REGISTERED.OK : REGISTERED.TAKEN);
+    if (entry === undefined) return TOO_MANY;
+    const winner = this.#table.find(name);
+    if (winner === undefined || winner === entry) sendRegistered(line, request, REGISTERED.OK);
+    else {
+      if (winner.owner !== this.#me) peer.owed.set(name, { entry, request });
+      sendRegistered(line, request, REGISTERED.TAKEN, winner.owner);
+    }
     return undefined;
   }
 
@@ -204,7 +347,11 @@ export class Global {
     const row = readRegistered(body);
     if (row === undefined) return "a malformed REGISTERED";
     const own = this.#asking.get(row.request);
-    if (own !== undefined) this.#answered(own, line, row.status);
+    const { node } = line.home;
+    if (!own?.asking?.waiting.has(node)) return undefined;
+    if (row.status === REGISTERED.OK) this.#agreed(own, node);
+    else if (row.owner === node || !this.#peers.has(row.owner)) this.#withdraw(own);
+    else own.asking.waiting.set(node, row.owner);
     return undefined;
   }
 
@@ -212,6 +359,9 @@ export class Global {
   unregistering(line: PeerLine, body: Uint8Array): string | undefined {
     const name = readUnregister(body);
     if (name === undefined) return "a malformed UNREGISTER";
+    const peer = this.#peer(line);
+    if (peer === undefined) return undefined;
+    peer.owed.delete(name);
     this.#apply(this.#table.remove(line.home.node, name));
     return undefined;
   }
@@ -221,7 +371,12 @@ export class Global {
     const rows = readSync(line, body);
     if (rows === undefined) return "a malformed SYNC";
     if (rows.some(({ owner }) => owner !== line.home.node)) return "a SYNC of another node's names";
-    for (const row of rows) this.#learn(row, row.owner);
+    const peer = this.#peer(line);
+    if (peer === undefined) return undefined;
+    if (rows.length === 0) peer.whenSynced();
+    for (const row of rows) {
+      if (this.#learn(row, row.owner) === undefined) return TOO_MANY;
+    }
     return undefined;
   }
 
@@ -229,8 +384,61 @@ export class Global {
     return this.#system.home.node;
   }
 
+  /** Who is behind a line, as long as its session is up. */
+  #peer(line: PeerLine): Peer | undefined {
+    const peer = this.#peers.get(line.home.node);
+    return peer?.line === line ? peer : undefined;
+  }
+
   #now(): number {
-    return this.#stamp = Math.max(Math.floor(this.#wall() * 1000), this.#stamp + 1);
+    const now = Math.max(Math.floor(this.#wall() * 1000), this.#stamp + 1);
+    return this.#stamp = Math.min(now, STAMP_MAX);
+  }
+
+  #register(
+    name: string,
+    pid: Pid<never>,
+    onConflict: OnConflict,
+    stamp?: number,
+  ): Promise<boolean> {
+    const held = this.#table.find(name);
+    if (held !== undefined) return this.#again(held, pid);
+    const cell = this.#system.signals.who(pid);
+    if (typeof cell === "string") return Promise.reject(new NoProcError(pid));
+    if (this.#own.size >= NAMES_MAX) {
+      cell.released();
+      return Promise.reject(new ArgumentError(`this node has ${NAMES_MAX} global names already`));
+    }
+    const entry: NameEntry = {
+      name,
+      owner: this.#me,
+      pid: cell.pid as Pid,
+      stamp: stamp ?? this.#now(),
+    };
+    const own = new Own(++this.#numbers, entry, onConflict, () => this.#withdraw(own));
+    this.#own.set(name, own);
+    const change = this.#table.set(entry);
+    if (pid.home.local) {
+      hang(own, cell);
+      own.unwatch = () => unhang(own, cell);
+    } else own.unwatch = this.#watch(pid, () => this.#withdraw(own));
+    // Asked before anybody is told: who is told may take the name back.
+    const answer = this.#ask(own);
+    this.#apply(change);
+    return answer;
+  }
+
+  /** Monitors an actor of another node. Gives what stops that. */
+  #watch(pid: Pid<never>, ended: () => void): () => void {
+    const { signals, outsider } = this.#system;
+    const ref = signals.ref(outsider);
+    outsider.expect(ref, ended);
+    signals.monitor(outsider, pid, ref);
+    return () => {
+      signals.demonitor(outsider, ref, false);
+      // It is expected no more.
+      outsider.down(ref, pid as Pid, "noproc");
+    };
   }
 
   /** The name is held already. */
@@ -240,21 +448,23 @@ export class Global {
   }
 
   #ask(own: Own): Promise<boolean> {
-    if (this.#lines.size === 0) return Promise.resolve(true);
     const request = ++this.#requests;
+    const waiting = new Map<string, undefined>();
+    for (const [node, { line }] of this.#peers) {
+      if (sendRegister(line, own.entry, this.#me, request)) waiting.set(node, undefined);
+    }
+    if (waiting.size === 0) return Promise.resolve(true);
     let done!: (registered: boolean) => void;
     const promise = new Promise<boolean>((resolve) => done = resolve);
-    own.asking = { request, waiting: new Set(this.#lines), done, promise };
+    own.asking = { request, waiting, done, promise };
     this.#asking.set(request, own);
-    for (const line of this.#lines) sendRegister(line, own.entry, this.#me, request);
     return promise;
   }
 
-  #answered(own: Own, line: PeerLine, status: number): void {
+  /** A peer has nothing against it. */
+  #agreed(own: Own, node: string): void {
     const { asking } = own;
-    if (!asking?.waiting.delete(line)) return;
-    if (status !== REGISTERED.OK) this.#withdraw(own);
-    else if (asking.waiting.size === 0) this.#answer(own, true);
+    if (asking?.waiting.delete(node) && asking.waiting.size === 0) this.#answer(own, true);
   }
 
   #answer(own: Own, registered: boolean): void {
@@ -267,52 +477,84 @@ export class Global {
 
   /** A name of ours is taken back, everywhere. */
   #withdraw(own: Own): void {
-    const { name, pid } = own.entry;
+    const { name } = own.entry;
     if (this.#own.get(name) !== own) return;
     this.#own.delete(name);
-    const cell = this.#system.signals.who(pid);
-    if (typeof cell !== "string") unhang(own, cell);
+    own.unwatch();
     const change = this.#table.remove(this.#me, name);
-    for (const line of this.#lines) sendUnregister(line, name);
+    for (const { line, telling } of this.#peers.values()) {
+      if (telling.knows(own.number)) sendUnregister(line, name);
+    }
     this.#answer(own, false);
     this.#apply(change);
   }
 
-  /** A peer has a name. */
-  #learn({ name, pid, stamp }: NameRow, owner: string): NameEntry {
+  /** A peer has a name. `undefined`: it has too many. */
+  #learn({ name, pid, stamp }: NameRow, owner: string): NameEntry | undefined {
     const entry = { name, owner, pid, stamp };
-    this.#stamp = Math.max(this.#stamp, Math.min(stamp, Number.MAX_SAFE_INTEGER - 1));
+    this.#stamp = Math.max(this.#stamp, stamp);
     this.#apply(this.#table.set(entry));
     const own = this.#own.get(name);
     const winner = this.#table.find(name);
     if (own !== undefined && winner !== undefined && winner.owner !== this.#me) {
       this.#lose(own, winner.pid);
     }
-    return entry;
+    return this.#table.countOf(owner) <= NAMES_MAX ? entry : undefined;
   }
 
   /** Another node has our name by better right. One that was just asked for is simply not had. */
   #lose(own: Own, winner: Pid): void {
+    const { onConflict, asking } = own;
     const { name, pid: loser } = own.entry;
-    const isAsking = own.asking !== undefined;
     this.#withdraw(own);
-    if (isAsking) return;
+    if (asking !== undefined) return;
     const conflict = { name, loser, winner };
-    if (this.#events.has("nameconflict")) this.#events.emit("nameconflict", conflict);
-    if (own.onConflict === "keep") return;
+    if (!name.startsWith(RESERVED) && this.#events.has("nameconflict")) {
+      this.#events.emit("nameconflict", conflict);
+    }
+    if (onConflict === "keep") return;
     const end = (): void => this.#system.exit(loser, { nameConflict: name, winner });
-    if (own.onConflict === "exit") return end();
-    const { onConflict } = own;
+    if (onConflict === "exit") return end();
+    const patience = new Patience(end);
+    this.#system.setTimer(patience, RESOLVE_MS_MAX);
     // What the resolver throws ends the actor, as if it had nothing to say.
-    new Promise((resolve) => resolve(onConflict(conflict))).then((verdict) => {
+    new Promise((resolve) => resolve(onConflict(conflict))).catch(() => {}).then((verdict) => {
+      if (patience.next === undefined) return;
+      this.#system.wheel.remove(patience);
       if (verdict !== "keep") end();
-    }, end);
+    });
   }
 
   #apply(change: NameChanged | undefined): void {
     if (change === undefined) return;
     const { name, to } = change;
-    if (this.#watchers.has(name)) this.#watchers.tell(name, nameChange(name, to?.pid));
-    if (this.#events.has("name")) this.#events.emit("name", { name, pid: to?.pid });
+    const pid = this.#table.find(name)?.pid;
+    // Who was told of another change has made one of this name meanwhile, and that has been told.
+    if (to === undefined ? pid !== undefined : !to.pid.equals(pid)) return;
+    this.#pay(to);
+    if (this.#watchers.has(name)) this.#watchers.tell(name, nameChange(name, pid));
+    if (!name.startsWith(RESERVED) && this.#events.has("name")) {
+      this.#events.emit("name", { name, pid });
+    }
   }
+
+  /** An entry wins now: its owner may be waiting to be told so. */
+  #pay(entry: NameEntry | undefined): void {
+    const peer = entry && this.#peers.get(entry.owner);
+    const owed = peer?.owed.get(entry!.name);
+    if (owed?.entry !== entry || owed === undefined) return;
+    peer!.owed.delete(entry!.name);
+    sendRegistered(peer!.line, owed.request, REGISTERED.OK);
+  }
+}
+
+const TOO_MANY = `more than ${NAMES_MAX} names`;
+
+function isName(name: string): boolean {
+  return isKey(name) && !name.startsWith(RESERVED);
+}
+
+function badName(name: string): NameError {
+  const words = `a global name has 1 to ${KEY_BYTES_MAX} bytes, and does not begin with NUL`;
+  return new NameError("badname", `${words}: ${JSON.stringify(name)}`);
 }

@@ -23,18 +23,41 @@ import {
   readMembers,
   sendMembers,
 } from "./rows.ts";
+import { type Numbered, Telling } from "./telling.ts";
 
 /** The scope of groups that are given none. */
 export const DEFAULT_SCOPE = "default";
 
-/** The members of one group that one node owns, in the order of joining. */
-type Members = Map<string, Pid[]>;
+/**
+ * A node may have so many memberships. To join once more is refused; a peer that says it has more breaks
+ * a rule, which ends its session.
+ */
+export const MEMBERSHIPS_MAX: number = 2 ** 20;
+
+/** Before others have a turn, a peer is told of so many memberships. */
+const PORTION_COUNT = 2048;
+
+/** A member, and how often it has joined. */
+interface Member {
+  readonly pid: Pid;
+  times: number;
+}
+
+/** The members of one group: of each node, by their numbers, in the order of joining. */
+interface Group {
+  readonly scope: string;
+  readonly name: string;
+  readonly byNode: Map<string, Map<number, Member>>;
+}
+
+/** A membership of an actor of ours. */
+interface Row extends MemberRow, Numbered {}
 
 /** What an actor of ours is in. It hangs on the actor. */
 class Joined implements Chained {
   following: Chained | undefined = undefined;
   preceding: Chained | undefined = undefined;
-  readonly rows: MemberRow[] = [];
+  readonly rows: Row[] = [];
   readonly #ended: () => void;
 
   constructor(ended: () => void) {
@@ -46,14 +69,25 @@ class Joined implements Chained {
   }
 }
 
+/** A node that there is a session with. */
+interface Peer {
+  readonly line: PeerLine;
+  /** How far it has been told of our memberships. */
+  readonly telling: Telling<Row>;
+  /** How many it has. */
+  memberships: number;
+}
+
 /** All groups of all scopes, as one node has them. */
 export class GroupTable {
   readonly #system: System;
-  /** By scope and group, then by the node that owns the members. */
-  readonly #groups = new Map<string, Members>();
+  readonly #groups = new Map<string, Group>();
+  /** Our memberships, in the order of their numbers. */
+  readonly #rows = new Set<Row>();
   readonly #joined = new Map<Actor, Joined>();
-  readonly #lines = new Set<PeerLine>();
+  readonly #peers = new Map<string, Peer>();
   readonly #watchers = new Watchers();
+  #numbers = 0;
 
   constructor(system: System) {
     this.#system = system;
@@ -61,45 +95,49 @@ export class GroupTable {
 
   join(scope: string, group: string, pid: Pid<never>): void {
     const actor = this.#actor(pid);
+    if (this.#rows.size >= MEMBERSHIPS_MAX) {
+      throw new ArgumentError(`this node has ${MEMBERSHIPS_MAX} memberships of groups already`);
+    }
     let joined = this.#joined.get(actor);
     if (joined === undefined) {
       joined = new Joined(() => this.#leaveAll(actor));
       this.#joined.set(actor, joined);
       hang(joined, actor);
     }
-    const row = { scope, group, pid: actor.pid as Pid };
+    const row = { scope, group, pid: actor.pid as Pid, number: ++this.#numbers };
     joined.rows.push(row);
+    this.#rows.add(row);
+    for (const { line } of this.#peers.values()) sendMembers(line, TAG.GROUP_JOIN, [row]);
     this.#add(this.#me, row);
-    for (const line of this.#lines) sendMembers(line, TAG.GROUP_JOIN, [row]);
   }
 
   leave(scope: string, group: string, pid: Pid<never>): boolean {
     const actor = this.#system.find(pid.id);
-    const joined = actor && this.#joined.get(actor);
+    if (actor === undefined || !actor.pid.equals(pid)) return false;
+    const joined = this.#joined.get(actor);
     const at = joined?.rows.findIndex((row) => row.scope === scope && row.group === group) ?? -1;
-    if (joined === undefined || at < 0 || !actor!.pid.equals(pid)) return false;
-    const [row] = joined.rows.splice(at, 1);
+    if (joined === undefined || at < 0) return false;
+    const gone = joined.rows.splice(at, 1);
     if (joined.rows.length === 0) {
-      this.#joined.delete(actor!);
-      unhang(joined, actor!);
+      this.#joined.delete(actor);
+      unhang(joined, actor);
     }
-    this.#remove(this.#me, row!);
-    for (const line of this.#lines) sendMembers(line, TAG.GROUP_LEAVE, [row!]);
+    this.#leave(gone);
     return true;
   }
 
   members(scope: string, group: string): Pid[] {
-    return [...this.#groups.get(keyOf(scope, group))?.values() ?? []].flat();
+    const byNode = this.#groups.get(keyOf(scope, group))?.byNode;
+    return [...byNode?.values() ?? []].flatMap(pidsOf);
   }
 
   localMembers(scope: string, group: string): Pid[] {
-    return [...this.#groups.get(keyOf(scope, group))?.get(this.#me) ?? []];
+    return pidsOf(this.#groups.get(keyOf(scope, group))?.byNode.get(this.#me));
   }
 
   names(scope: string): string[] {
-    const prefix = keyOf(scope, "");
-    return [...this.#groups.keys()].filter((key) => key.startsWith(prefix))
-      .map((key) => key.slice(prefix.length));
+    return [...this.#groups.values()].filter((group) => group.scope === scope)
+      .map(({ name }) => name);
   }
 
   monitor(scope: string, group: string, pid: Pid<GroupChange>): () => void {
@@ -110,45 +148,73 @@ export class GroupTable {
     return () => void this.#watchers.remove(key, actor);
   }
 
-  /** A session is up: the peer is told of our members. */
+  /** A session is up. */
   up(line: PeerLine): void {
-    this.#lines.add(line);
-    const rows = [...this.#joined.values()].flatMap((joined) => joined.rows);
-    sendMembers(line, TAG.GROUP_JOIN, rows);
+    const telling = new Telling(this.#rows.values(), this.#numbers);
+    this.#peers.set(line.home.node, { line, telling, memberships: 0 });
+  }
+
+  /** Tells a peer of more of our memberships. False: of all of them. */
+  tell(line: PeerLine): boolean {
+    const telling = this.#peer(line)?.telling;
+    if (telling === undefined || telling.isDone) return false;
+    sendMembers(line, TAG.GROUP_JOIN, telling.next(PORTION_COUNT));
+    return !telling.isDone;
   }
 
   /** A session is over: its members go. */
   down(line: PeerLine): void {
-    if (!this.#lines.delete(line)) return;
     const { node } = line.home;
-    for (const [key, members] of [...this.#groups]) {
-      const left = members.get(node);
+    if (this.#peer(line) === undefined) return;
+    this.#peers.delete(node);
+    for (const [key, group] of [...this.#groups]) {
+      const left = group.byNode.get(node);
       if (left === undefined) continue;
-      members.delete(node);
-      if (members.size === 0) this.#groups.delete(key);
-      this.#tell(key, [], left);
+      group.byNode.delete(node);
+      if (group.byNode.size === 0) this.#groups.delete(key);
+      this.#tell(key, group, [], pidsOf(left));
     }
   }
 
   /** A JOIN. A returned text is the rule that it broke. */
   joining(line: PeerLine, body: Uint8Array): string | undefined {
-    const rows = readMembers(line, body);
-    if (rows === undefined) return "a malformed JOIN";
-    if (rows.some(({ pid }) => pid.home !== line.home)) return "a JOIN of another node's actor";
+    const rows = this.#read(line, body);
+    if (typeof rows === "string") return `a JOIN ${rows}`;
+    const peer = this.#peer(line);
+    if (peer === undefined) return undefined;
+    peer.memberships += rows.length;
+    if (peer.memberships > MEMBERSHIPS_MAX) return `more than ${MEMBERSHIPS_MAX} memberships`;
     for (const row of rows) this.#add(line.home.node, row);
     return undefined;
   }
 
   /** A LEAVE. */
   leaving(line: PeerLine, body: Uint8Array): string | undefined {
-    const rows = readMembers(line, body);
-    if (rows === undefined) return "a malformed LEAVE";
-    for (const row of rows) this.#remove(line.home.node, row);
+    const rows = this.#read(line, body);
+    if (typeof rows === "string") return `a LEAVE ${rows}`;
+    const peer = this.#peer(line);
+    if (peer === undefined) return undefined;
+    for (const row of rows) {
+      if (this.#remove(line.home.node, row)) peer.memberships--;
+    }
     return undefined;
   }
 
   get #me(): string {
     return this.#system.home.node;
+  }
+
+  /** Who is behind a line, as long as its session is up. */
+  #peer(line: PeerLine): Peer | undefined {
+    const peer = this.#peers.get(line.home.node);
+    return peer?.line === line ? peer : undefined;
+  }
+
+  #read(line: PeerLine, body: Uint8Array): MemberRow[] | string {
+    const rows = readMembers(line, body);
+    if (rows === undefined) return "that is malformed";
+    if (rows.some(({ pid }) => pid.home !== line.home)) return "of another node's actor";
+    return rows;
   }
 
   #actor(pid: Pid<never>): Actor {
@@ -160,35 +226,48 @@ export class GroupTable {
   #leaveAll(actor: Actor): void {
     const rows = this.#joined.get(actor)?.rows ?? [];
     this.#joined.delete(actor);
+    this.#leave(rows);
+  }
+
+  /** Memberships of ours end. */
+  #leave(rows: readonly Row[]): void {
+    for (const row of rows) this.#rows.delete(row);
+    for (const { line, telling } of this.#peers.values()) {
+      sendMembers(line, TAG.GROUP_LEAVE, rows.filter(({ number }) => telling.knows(number)));
+    }
     for (const row of rows) this.#remove(this.#me, row);
-    for (const line of this.#lines) sendMembers(line, TAG.GROUP_LEAVE, rows);
   }
 
-  #add(owner: string, { scope, group, pid }: MemberRow): void {
-    const key = keyOf(scope, group);
-    let members = this.#groups.get(key);
-    if (members === undefined) this.#groups.set(key, members = new Map());
-    const pids = members.get(owner);
-    if (pids === undefined) members.set(owner, [pid]);
-    else pids.push(pid);
-    this.#tell(key, [pid], []);
+  #add(owner: string, { scope, group: name, pid }: MemberRow): void {
+    const key = keyOf(scope, name);
+    let group = this.#groups.get(key);
+    if (group === undefined) this.#groups.set(key, group = { scope, name, byNode: new Map() });
+    let members = group.byNode.get(owner);
+    if (members === undefined) group.byNode.set(owner, members = new Map());
+    const member = members.get(pid.id);
+    if (member === undefined) members.set(pid.id, { pid, times: 1 });
+    else member.times++;
+    this.#tell(key, group, [pid], []);
   }
 
-  #remove(owner: string, { scope, group, pid }: MemberRow): void {
-    const key = keyOf(scope, group);
-    const members = this.#groups.get(key);
-    const pids = members?.get(owner);
-    const at = pids?.findIndex((other) => other.equals(pid)) ?? -1;
-    if (at < 0) return;
-    pids!.splice(at, 1);
-    if (pids!.length === 0) members!.delete(owner);
-    if (members!.size === 0) this.#groups.delete(key);
-    this.#tell(key, [], [pid]);
+  /** Whether it was a member. */
+  #remove(owner: string, { scope, group: name, pid }: MemberRow): boolean {
+    const key = keyOf(scope, name);
+    const group = this.#groups.get(key);
+    const members = group?.byNode.get(owner);
+    const member = members?.get(pid.id);
+    if (group === undefined || members === undefined || member === undefined) return false;
+    member.times--;
+    if (member.times === 0) members.delete(pid.id);
+    if (members.size === 0) group.byNode.delete(owner);
+    if (group.byNode.size === 0) this.#groups.delete(key);
+    this.#tell(key, group, [], [member.pid]);
+    return true;
   }
 
-  #tell(key: string, joined: readonly Pid[], left: readonly Pid[]): void {
+  #tell(key: string, group: Group, joined: readonly Pid[], left: readonly Pid[]): void {
     if (!this.#watchers.has(key)) return;
-    this.#watchers.tell(key, groupChange(key.slice(key.indexOf("\0") + 1), joined, left));
+    this.#watchers.tell(key, groupChange(group.name, joined, left));
   }
 }
 
@@ -212,7 +291,8 @@ export class Groups {
    * An actor of this node joins a group; it may do so several times. It leaves when it ends.
    *
    * @throws {NoProcError} `code` "noproc": it is not on this node.
-   * @throws {ArgumentError} `code` "badarg": the group's name is empty or longer than 255 bytes.
+   * @throws {ArgumentError} `code` "badarg": the group's name is empty or longer than 255 bytes, or this node
+   * has as many memberships as it may, 1,048,576.
    */
   join(group: string, pid: Pid<never>): void {
     this.#table.join(this.#scope, checked(group), pid);
@@ -249,8 +329,13 @@ export class Groups {
   }
 }
 
+/** Scopes and groups may have any characters: where the one ends is said by its length. */
 function keyOf(scope: string, group: string): string {
-  return `${scope}\0${group}`;
+  return `${scope.length}:${scope}${group}`;
+}
+
+function pidsOf(members: Map<number, Member> | undefined): Pid[] {
+  return [...members?.values() ?? []].flatMap(({ pid, times }) => Array<Pid>(times).fill(pid));
 }
 
 function checked(name: string): string {

@@ -66,6 +66,11 @@ export class NameTable {
     return [...this.#byOwner.get(owner)?.values() ?? []];
   }
 
+  /** How many names a node has. */
+  countOf(owner: string): number {
+    return this.#byOwner.get(owner)?.size ?? 0;
+  }
+
   /** A node has a name: in place of what it had under it. */
   set(entry: NameEntry): NameChanged | undefined {
     const { owner, name } = entry;

@@ -1,6 +1,9 @@
 /**
  * What the nodes of a cluster tell each other of names and groups: from sessions to tables.
  *
+ *     a session is up ─▶ names, groups: portion, breath, portion, … ─▶ the peer
+ *     a row ─▶ names, groups            a session is over ─▶ names, groups: what that node had goes
+ *
  * @module
  */
 import type { ClusterSink } from "../dist/arrivals.ts";
@@ -13,17 +16,21 @@ import type { PeerLine } from "./rows.ts";
 export class Replicas implements ClusterSink<PeerLine> {
   readonly #global: Global;
   readonly #groups: GroupTable;
+  readonly #breath: (node: string) => Promise<void>;
   readonly #lines = new Map<string, PeerLine>();
 
-  constructor(global: Global, groups: GroupTable) {
+  /** `breath` resolves when others have had a turn, and a node reads what is sent to it. */
+  constructor(global: Global, groups: GroupTable, breath: (node: string) => Promise<void>) {
     this.#global = global;
     this.#groups = groups;
+    this.#breath = breath;
   }
 
   up(line: PeerLine): void {
     this.#lines.set(line.home.node, line);
     this.#global.up(line);
     this.#groups.up(line);
+    void this.#tell(line);
   }
 
   /** The session with a node is over, and that has been told. */
@@ -51,6 +58,16 @@ export class Replicas implements ClusterSink<PeerLine> {
         return this.#groups.leaving(line, body);
       default:
         return undefined;
+    }
+  }
+
+  /** Tells a peer of all that this node has. */
+  async #tell(line: PeerLine): Promise<void> {
+    const { node } = line.home;
+    const portion = (): boolean => this.#global.tell(line) || this.#groups.tell(line);
+    while (portion()) {
+      await this.#breath(node);
+      if (this.#lines.get(node) !== line) return;
     }
   }
 }

@@ -15,8 +15,14 @@ import { TAG } from "../dist/message.ts";
 /** The longest name, group or scope, in bytes. */
 export const KEY_BYTES_MAX = 255;
 
-/** A list of names or members is sent in rows of at most so many. */
-export const LIST_COUNT_MAX = 256;
+/** A row lists at most so many names or members; one that says more is refused. */
+export const LIST_COUNT_MAX = 1024;
+
+/** A list is cut into rows of no more than this: a larger row would be cut by the session, and overtaken. */
+const LIST_BYTES_MAX = 16 * 1024;
+
+/** The latest stamp: above it numbers are not exact. */
+export const STAMP_MAX: number = Number.MAX_SAFE_INTEGER;
 
 /** The status of a REGISTERED. */
 export const REGISTERED = { OK: 0, TAKEN: 1 } as const;
@@ -43,18 +49,19 @@ export interface MemberRow {
   readonly pid: Pid;
 }
 
-/** Tells a peer of a name of ours, and asks what it knows of it. */
+/** Tells a peer of a name of ours, and asks what it knows of it. False: there is no way to say it. */
 export function sendRegister(
   line: PeerLine,
   { name, pid, stamp }: NameRow,
   owner: string,
   request: number,
-): void {
+): boolean {
   const packed = pack(line, pid);
-  if (packed === undefined) return;
+  if (packed === undefined) return false;
   const body = new Writer(64).text16(name).u64(packed).text16(owner)
     .u64(BigInt(stamp)).u64(BigInt(request)).done();
   line.row(TAG.GLOBAL_REGISTER, body);
+  return true;
 }
 
 /** REGISTER from its body; `undefined` if it is none. */
@@ -68,22 +75,30 @@ export function readRegister(
   const owner = reader.text(reader.u16());
   const stamp = Number(reader.u64());
   const request = Number(reader.u64());
-  if (!reader.ok || pid === undefined || !isKey(name)) return undefined;
+  if (!reader.ok || pid === undefined || !isKey(name) || stamp > STAMP_MAX) return undefined;
   return { name, pid, owner, stamp, request };
 }
 
-/** Answers a REGISTER. */
-export function sendRegistered(line: PeerLine, request: number, status: number): void {
-  line.row(TAG.GLOBAL_REGISTERED, new Writer(16).u64(BigInt(request)).u8(status).done());
+/** Answers a REGISTER. `owner`: the node that has the name, if it is taken. */
+export function sendRegistered(
+  line: PeerLine,
+  request: number,
+  status: number,
+  owner: string = "",
+): void {
+  const body = new Writer(16).u64(BigInt(request)).u8(status).text16(owner).done();
+  line.row(TAG.GLOBAL_REGISTERED, body);
 }
 
 /** REGISTERED from its body. */
 export function readRegistered(
   body: Uint8Array,
-): { request: number; status: number } | undefined {
+): { request: number; status: number; owner: string } | undefined {
   const reader = new Reader(body);
-  const row = { request: Number(reader.u64()), status: reader.u8() };
-  return reader.ok ? row : undefined;
+  const request = Number(reader.u64());
+  const status = reader.u8();
+  const owner = reader.text(reader.u16());
+  return reader.ok ? { request, status, owner } : undefined;
 }
 
 /** Tells a peer that a name is ours no more. */
@@ -98,27 +113,51 @@ export function readUnregister(body: Uint8Array): string | undefined {
   return reader.ok && isKey(name) ? name : undefined;
 }
 
-/** Tells a peer of all our names. */
-export function sendSync(line: PeerLine, all: readonly NameRow[], owner: string): void {
-  for (let i = 0; i < all.length; i += LIST_COUNT_MAX) {
-    const names = all.slice(i, i + LIST_COUNT_MAX).flatMap((row) => {
-      const packed = pack(line, row.pid);
-      return packed === undefined ? [] : [{ row, packed }];
-    });
-    const writer = new Writer(64 * names.length).u32(names.length);
-    for (const { row, packed } of names) writer.text16(row.name).u64(packed).text16(owner);
-    for (const { row } of names) writer.u64(BigInt(row.stamp));
-    line.row(TAG.GLOBAL_SYNC, writer.done());
+/** Tells a peer of names of ours. */
+export function sendSync(line: PeerLine, names: readonly NameRow[], owner: string): void {
+  let rows: { row: NameRow; packed: bigint }[] = [];
+  let length = 0;
+  const flush = (): void => {
+    if (rows.length > 0) sendSyncRow(line, rows, owner);
+    rows = [];
+    length = 0;
+  };
+  for (const row of names) {
+    const packed = pack(line, row.pid);
+    if (packed === undefined) continue;
+    // No text has more than three bytes for each of its units.
+    const most = 3 * (row.name.length + owner.length) + 20;
+    if (length + most > LIST_BYTES_MAX || rows.length === LIST_COUNT_MAX) flush();
+    length += most;
+    rows.push({ row, packed });
   }
+  flush();
 }
 
-/** SYNC from its body. */
+/** Tells a peer that these were all. */
+export function sendSynced(line: PeerLine): void {
+  sendSyncRow(line, [], "");
+}
+
+function sendSyncRow(
+  line: PeerLine,
+  rows: readonly { row: NameRow; packed: bigint }[],
+  owner: string,
+): void {
+  const writer = new Writer(64 * (rows.length + 1)).u32(rows.length);
+  for (const { row, packed } of rows) writer.text16(row.name).u64(packed).text16(owner);
+  for (const { row } of rows) writer.u64(BigInt(row.stamp));
+  line.row(TAG.GLOBAL_SYNC, writer.done());
+}
+
+/** SYNC from its body; an empty one says that these were all. */
 export function readSync(
   line: PeerLine,
   body: Uint8Array,
 ): (NameRow & { owner: string })[] | undefined {
   const reader = new Reader(body);
   const count = reader.u32();
+  if (count > LIST_COUNT_MAX) return undefined;
   const rows: { name: string; pid: Pid | undefined; owner: string }[] = [];
   for (let i = 0; i < count && reader.ok; i++) {
     const name = reader.text(reader.u16());
@@ -128,7 +167,7 @@ export function readSync(
   const all: (NameRow & { owner: string })[] = [];
   for (const { name, pid, owner } of rows) {
     const stamp = Number(reader.u64());
-    if (!reader.ok || pid === undefined || !isKey(name)) return undefined;
+    if (!reader.ok || pid === undefined || !isKey(name) || stamp > STAMP_MAX) return undefined;
     all.push({ name, pid, owner, stamp });
   }
   return reader.ok ? all : undefined;
@@ -140,20 +179,27 @@ export function sendMembers(
   tag: typeof TAG.GROUP_JOIN | typeof TAG.GROUP_LEAVE,
   members: readonly MemberRow[],
 ): void {
-  for (let i = 0; i < members.length; i += LIST_COUNT_MAX) {
-    const some = members.slice(i, i + LIST_COUNT_MAX);
-    const writer = new Writer(64 * some.length).u32(some.length);
-    for (const { scope, group, pid } of some) {
+  let at = 0;
+  while (at < members.length) {
+    const writer = new Writer(256).u32(0);
+    const start = at;
+    while (at < members.length && at - start < LIST_COUNT_MAX) {
+      const { scope, group, pid } = members[at]!;
+      if (writer.length + 3 * (scope.length + group.length) + 12 > LIST_BYTES_MAX) break;
       writer.text16(scope).text16(group).u64(pack(line, pid) ?? 0n);
+      at++;
     }
-    line.row(tag, writer.done());
+    const body = writer.done();
+    new DataView(body.buffer).setUint32(0, at - start, true);
+    line.row(tag, body);
   }
 }
 
-/** JOIN or LEAVE from its body. */
+/** JOIN or LEAVE from its body: of actors of that node only. */
 export function readMembers(line: PeerLine, body: Uint8Array): MemberRow[] | undefined {
   const reader = new Reader(body);
   const count = reader.u32();
+  if (count > LIST_COUNT_MAX) return undefined;
   const members: MemberRow[] = [];
   for (let i = 0; i < count && reader.ok; i++) {
     const scope = reader.text(reader.u16());

@@ -21,7 +21,7 @@
  * | 0x1A | SPAWNED               | u64 request, u8 status, u64 id, reason                       | either | |
  * | 0x1B | GLOBAL_REGISTER       | text16 name, u64 pid, text16 owner, u64 stamp, u64 request   | the owner | GLOBAL_REGISTERED |
  * | 0x1C | GLOBAL_UNREGISTER     | text16 name                                                  | the owner | |
- * | 0x1D | GLOBAL_SYNC           | u32 count, count × (text16 name, u64 pid, text16 owner), count × u64 stamp | the owner, when a session is up | |
+ * | 0x1D | GLOBAL_SYNC           | u32 count, count × (text16 name, u64 pid, text16 owner), count × u64 stamp; 0: that was all | the owner, when a session is up | |
  * | 0x1E | ROOM_BROADCAST        | text16 room, u32 length, message in UTF-8                    | where it was said | |
  * | 0x1F | ROOM_BROADCAST_BINARY | text16 room, u32 length, message                             | where it was said | |
  * | 0x20 | GOODBYE               | u8 reason                                                    | who ends the session | |
@@ -36,7 +36,7 @@
  * | 0x29 | EXPOSED               | u8 what, u16 count, count × text16 function                  | when it changes | |
  * | 0x2A | BULK                  | u32 number, u32 length, the beginning of a large frame: tag and body | either | |
  * | 0x2B | FRAGMENT              | u32 number, more of it                                       | who sent BULK | |
- * | 0x2C | GLOBAL_REGISTERED     | u64 request, u8 status                                       | who was sent a GLOBAL_REGISTER | |
+ * | 0x2C | GLOBAL_REGISTERED     | u64 request, u8 status, text16 owner if taken                | who was sent a GLOBAL_REGISTER | |
  * | 0x2D | GROUP_JOIN            | u32 count, count × (text16 scope, text16 group, u64 pid)     | the members' node | |
  * | 0x2E | GROUP_LEAVE           | the same                                                     | the members' node | |
  * | 0x2F | TAKEN                 | u32 bytes: so many more of fragments have come               | who gets fragments | |

@@ -1,0 +1,164 @@
+/**
+ * Singletons on real nodes of one process.
+ */
+import { assertEquals, assertRejects } from "@std/assert";
+import { Call } from "../../lib/actor/call.ts";
+import { NameError } from "../../lib/actor/errors.ts";
+import type { Self } from "../../lib/actor/self.ts";
+import type { LocalChildSpec } from "../../lib/otp/child.ts";
+import type { Pid } from "../../lib/term/pid.ts";
+import { MemoryNetwork } from "../kit/memory_host.ts";
+import { cluster, type Start, type TestNode, untilWhole, withNodes } from "../kit/mesh.ts";
+import { test, until } from "../kit/test.ts";
+
+/** Counts those that run on a node. */
+class Census {
+  readonly live = new Set<string>();
+  /** So many ran at once. */
+  most = 0;
+  started = 0;
+
+  child(node: TestNode): LocalChildSpec {
+    return {
+      id: "clock",
+      start: (self) =>
+        self.spawnLink((self: Self<unknown>) => {
+          this.live.add(node.name);
+          this.started++;
+          this.most = Math.max(this.most, this.live.size);
+          self.signal.addEventListener("abort", () => this.live.delete(node.name));
+          return (message: unknown) => {
+            if (message === "crash") throw new Error("as told");
+            if (message instanceof Call) message.reply(node.name);
+          };
+        }),
+    };
+  }
+}
+
+/** Waits until one runs, and all nodes find it. Gives its node. */
+async function untilOne(nodes: readonly TestNode[], census: Census): Promise<string> {
+  await until("exactly one runs, and all find it", () => {
+    const [where] = census.live;
+    return census.live.size === 1 &&
+      nodes.every((node) => node.global.whereis("clock")?.node === where);
+  });
+  return [...census.live][0]!;
+}
+
+const quiet = { logLevel: "silent" } as const;
+
+async function three(start: Start): Promise<[TestNode, TestNode, TestNode]> {
+  const net = new MemoryNetwork();
+  const a = await start("a", quiet, net.host());
+  const b = await start("b", { ...quiet, seeds: [a.name] }, net.host());
+  const c = await start("c", { ...quiet, seeds: [a.name] }, net.host());
+  await untilWhole([a, b, c]);
+  return [a, b, c];
+}
+
+test("Global.singleton: one runs, found everywhere; when its node is lost, another runs it", async () => {
+  await withNodes(async (start) => {
+    const nodes = await three(start);
+    const census = new Census();
+    await Promise.all(
+      nodes.map((node) => node.global.singleton("clock", census.child(node))),
+    );
+    const first = await untilOne(nodes, census);
+    assertEquals(census.started, 1);
+    assertEquals(nodes.map(({ global }) => global.names()), Array(3).fill(["clock"]));
+    const holder = nodes.find(({ name }) => name === first)!;
+    const rest = nodes.filter((node) => node !== holder);
+    await holder.mesh.stop();
+    holder.system.stop();
+    const second = await untilOne(rest, census);
+    assertEquals(second !== first, true);
+    assertEquals(census.started, 2);
+  });
+});
+
+test("Global.singleton: restarts where it runs, and moves when that has been tried too often", async () => {
+  await withNodes(async (start) => {
+    const nodes = await three(start);
+    const census = new Census();
+    for (const node of nodes) {
+      await node.global.singleton("clock", census.child(node), { intensity: 1, period: 60_000 });
+    }
+    const [a] = nodes;
+    assertEquals(await untilOne(nodes, census), a.name);
+    const before = a.global.whereis("clock") as Pid<string>;
+    a.system.send(before, "crash");
+    await until("it was started again", () => census.started === 2);
+    assertEquals(await untilOne(nodes, census), a.name);
+    assertEquals(a.global.whereis("clock")!.equals(before), false);
+    a.system.send(a.global.whereis("clock") as Pid<string>, "crash");
+    await until("it was started elsewhere", () => census.started === 3);
+    assertEquals(await untilOne(nodes, census) !== a.name, true);
+  });
+});
+
+test("Singleton.stop: the child ends before another node takes over", async () => {
+  await withNodes(async (start) => {
+    const nodes = await three(start);
+    const census = new Census();
+    const parts = [];
+    for (const node of nodes) {
+      parts.push(await node.global.singleton("clock", census.child(node)));
+    }
+    assertEquals(parts.map((part) => part.isHere), [true, false, false]);
+    await assertRejects(
+      () => nodes[0].global.singleton("clock", census.child(nodes[0])),
+      NameError,
+    );
+    for (const at of [0, 1]) {
+      const here = parts.find((part) => part.isHere)!;
+      const before = await untilOne(nodes, census);
+      await here.stop();
+      assertEquals(census.live.has(before), false);
+      const after = await untilOne(nodes, census);
+      assertEquals(after !== before, true, `${at}`);
+    }
+    await parts.find((part) => part.isHere)!.stop();
+    await until("nobody is left", () => {
+      return census.live.size === 0 && nodes.every(({ global }) => !global.whereis("clock"));
+    });
+    assertEquals(census.most, 1);
+    // It may take part again.
+    await nodes[0].global.singleton("clock", census.child(nodes[0]));
+    assertEquals(await untilOne(nodes, census), nodes[0].name);
+  });
+});
+
+test("Global.singleton: two that ran apart become one when the nodes meet", async () => {
+  await withNodes(async (start) => {
+    const census = new Census();
+    const a = await start("a", quiet);
+    const b = await start("b", quiet);
+    const first = await a.global.singleton("clock", census.child(a));
+    const second = await b.global.singleton("clock", census.child(b));
+    // The later lock's child was not started later: the child has its lock's age.
+    a.system.send(a.global.whereis("clock") as Pid<string>, "crash");
+    await until("a's is the youngest", () => census.started === 3);
+    assertEquals([first.isHere, second.isHere], [true, true]);
+    await b.mesh.connect(a.name);
+    assertEquals(await untilOne([a, b], census), a.name);
+    assertEquals([first.isHere, second.isHere], [true, false]);
+    assertEquals(census.started, 3);
+    await first.stop();
+    assertEquals(await untilOne([a, b], census), b.name);
+  });
+});
+
+test("Global.singleton: a child that cannot be started here is started where it can", async () => {
+  await withNodes(async (start) => {
+    const [a, b] = await cluster(start, 2) as [TestNode, TestNode];
+    const census = new Census();
+    const start_ = (): never => {
+      throw new Error("not here");
+    };
+    const broken = a.global.singleton("clock", { id: "clock", start: start_ });
+    await b.global.singleton("clock", census.child(b));
+    assertEquals(await untilOne([a, b], census), b.name);
+    await broken;
+  });
+});
