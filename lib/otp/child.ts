@@ -152,6 +152,8 @@ export interface Child {
   waiting: boolean;
   /** Of a remote child: the node where it runs, or ran last. */
   node: string | undefined;
+  /** Of a remote child: the session through which it was started. */
+  session: object | undefined;
   /** What will start it again, if it waits for a pause of its own. */
   waits: object | undefined;
   /** Restarts since it was last up for long. */
@@ -192,6 +194,7 @@ export function makeChild(spec: ChildSpec): Child {
     restarting: false,
     waiting: false,
     node: undefined,
+    session: undefined,
     waits: undefined,
     restarts: 0,
     startedAt: 0,

@@ -103,6 +103,7 @@ export class Nursery {
   #startThere(child: Child): Promise<void> {
     const node = this.#place(child);
     child.node = node;
+    child.session = this.#sessionWith(node);
     // What may still run there goes first: the session keeps the order.
     this.#reached(node);
     return this.#startLater(child, this.#spawnThere(child, node));
@@ -154,13 +155,14 @@ export class Nursery {
   }
 
   /**
-   * Whether a child may have ended because its node has: "surely", because the node is out of reach, or
-   * "perhaps", because that is how the actors of a node end that stops. The next start will tell.
+   * Whether a child may have ended because its node has: "surely", because the session is over, whether
+   * or not there is another by now, or "perhaps", because that is how the actors of a node end that stops.
+   * The next start will tell.
    */
   isAway(child: Child, reason: ExitReason): "surely" | "perhaps" | undefined {
-    const { spec: { remote }, node } = child;
+    const { spec: { remote }, node, session } = child;
     if (remote === undefined || remote.onNodeDown === "fail") return undefined;
-    if (reason === "noconnection" && !this.#reaches(node!)) return "surely";
+    if (reason === "noconnection" && this.#sessionWith(node!) !== session) return "surely";
     return reason === "shutdown" ? "perhaps" : undefined;
   }
 
@@ -210,12 +212,11 @@ export class Nursery {
     this.#lost.add(pid);
     this.self.monitorNode(pid.node);
     // It may be there again already.
-    if (this.#reaches(pid.node)) this.#reached(pid.node);
+    if (this.#sessionWith(pid.node) !== undefined) this.#reached(pid.node);
   }
 
-  #reaches(node: string): boolean {
-    return node === this.system.home.node ||
-      this.system.signals.remote?.lineTo(node) !== undefined;
+  #sessionWith(node: string): object | undefined {
+    return this.system.signals.remote?.lineTo(node);
   }
 
   async #startLater(child: Child, starting: Promise<Started>): Promise<void> {

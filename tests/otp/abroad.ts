@@ -121,7 +121,8 @@ export function starter({ system }: TestNode): Starter & RemoteStarter {
   };
 }
 
-function work(self: Self, manner: Manner): (message: unknown) => void {
+/** A worker's body. */
+export function work(self: Self, manner: Manner): (message: unknown) => void {
   if (manner !== "atOnce") self.trapExit = true;
   return (message) => {
     if (message === "crash") throw new Error("boom");

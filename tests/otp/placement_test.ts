@@ -1,0 +1,80 @@
+import { assertEquals } from "@std/assert";
+import { isNoChoice, isNodeName, PLACEMENTS, Placer } from "../../lib/otp/placement.ts";
+import { test } from "../kit/test.ts";
+
+const NODES = ["a@h:1", "b@h:1", "c@h:1"];
+
+test("isNodeName: tells a name from a way to choose, and isNoChoice what is neither", () => {
+  assertEquals(isNodeName("a@h:1"), true);
+  for (const placement of PLACEMENTS) assertEquals(isNodeName(placement), false);
+  for (const choice of ["a@h:1", ...PLACEMENTS, () => "a@h:1"]) {
+    assertEquals(isNoChoice(choice), false, String(choice));
+  }
+  for (const choice of ["", "a", "most_loaded", undefined, null, 1, {}]) {
+    assertEquals(isNoChoice(choice), true, String(choice));
+  }
+});
+
+test("Placer.choose: any is by chance, each as likely as the others, and none of none", () => {
+  const placer = new Placer();
+  const choose = (chance: number) => placer.choose("any", "f", NODES, chance);
+  assertEquals([0, 0.33, 0.34, 0.66, 0.67, 0.999].map(choose), [
+    "a@h:1",
+    "a@h:1",
+    "b@h:1",
+    "b@h:1",
+    "c@h:1",
+    "c@h:1",
+  ]);
+  for (const placement of PLACEMENTS) {
+    assertEquals(placer.choose(placement, "f", [], 0), undefined, placement);
+  }
+  assertEquals(placer.choose(() => "x@h:1", "f", [], 0), undefined);
+});
+
+test("Placer.choose: round_robin goes around, for each function by itself, whoever comes and goes", () => {
+  const placer = new Placer();
+  const choose = (fn: string, nodes = NODES) => placer.choose("round_robin", fn, nodes, 0);
+  assertEquals([1, 2, 3, 4].map(() => choose("f")), ["a@h:1", "b@h:1", "c@h:1", "a@h:1"]);
+  assertEquals(choose("g"), "a@h:1");
+  // The next is gone; one that is new is not left out.
+  assertEquals(choose("f", ["a@h:1", "c@h:1"]), "c@h:1");
+  assertEquals(choose("f", ["b@h:1", "c@h:1", "d@h:1"]), "d@h:1");
+  assertEquals(choose("f", ["b@h:1"]), "b@h:1");
+});
+
+test("Placer.choose: least_loaded is where the fewest children are, the first of equals", () => {
+  const placer = new Placer();
+  const choose = () => placer.choose("least_loaded", "f", NODES, 0);
+  assertEquals(choose(), "a@h:1");
+  placer.arrived("a@h:1");
+  assertEquals(choose(), "b@h:1");
+  placer.arrived("b@h:1");
+  placer.arrived("c@h:1");
+  assertEquals(choose(), "a@h:1");
+  placer.arrived("a@h:1");
+  placer.left("c@h:1");
+  assertEquals(choose(), "c@h:1");
+});
+
+test("Placer.choose: a function is told the nodes and how many children each has", () => {
+  const placer = new Placer();
+  placer.arrived("b@h:1");
+  placer.arrived("b@h:1");
+  let told: unknown;
+  const chosen = placer.choose(
+    (candidates) => {
+      told = candidates;
+      return candidates.at(-1)!.node;
+    },
+    "f",
+    NODES,
+    0,
+  );
+  assertEquals(chosen, "c@h:1");
+  assertEquals(told, [
+    { node: "a@h:1", children: 0 },
+    { node: "b@h:1", children: 2 },
+    { node: "c@h:1", children: 0 },
+  ]);
+});
