@@ -126,6 +126,11 @@ export class Side {
     return true;
   }
 
+  /** The first frame that it has sent is lost. */
+  skip(): void {
+    this.#moved++;
+  }
+
   /** Takes a frame, whoever has made it. */
   take(tag: number, body: Uint8Array): void {
     if (this.over === undefined) this.#stream.handler.data(encodeFrame(tag, body));
