@@ -1,0 +1,246 @@
+/**
+ * Supervised children on other nodes, between operating-system processes: what is promised when a child
+ * crashes, when its node or its supervisor's is killed, stopped for a while, or comes back.
+ */
+import { assert, assertEquals, assertNotEquals } from "@std/assert";
+import type { RemoteChildSpec } from "../../lib/otp/child.ts";
+import type { SupervisorOptions } from "../../lib/otp/supervising.ts";
+import { type NodeProcess, PAIRS, type Runtime, untilWhole, withNodes } from "../kit/process.ts";
+import type { Manner } from "../otp/abroad.ts";
+import { test, until } from "../kit/test.ts";
+
+/** A worker that lives, or a child that is known. */
+interface Known {
+  readonly id: string;
+  readonly pid?: string;
+  readonly node?: string;
+}
+
+/** Sessions are given up after a second of silence. */
+const HASTY = { pingInterval: 200, pingTimeout: 1000 };
+
+/** Runs a test with a supervising node on one runtime, and others on the other. */
+async function withCluster(
+  [one, other]: readonly [Runtime, Runtime],
+  body: (
+    a: NodeProcess,
+    start: (short: string, ...seeds: NodeProcess[]) => Promise<NodeProcess>,
+  ) => Promise<void>,
+): Promise<void> {
+  await withNodes(async (startNode) => {
+    const a = await startNode(one, "a", HASTY, "remote_children_child.ts");
+    await body(a, async (short, ...seeds) => {
+      const name = short.includes("@") ? { name: short } : {};
+      const options = { ...HASTY, ...name, seeds: [a, ...seeds].map(({ name }) => name) };
+      const node = await startNode(other, short, options, "remote_children_child.ts");
+      await node.ask("expose");
+      await untilWhole(node, a, ...seeds);
+      await until("a knows what it exposes", async () => {
+        return (await a.ask<string[]>("exposed", { name: node.name })).includes("worker");
+      });
+      return node;
+    });
+  });
+}
+
+const child = (
+  id: string,
+  node: string,
+  spec: Partial<RemoteChildSpec> & { manner?: Manner } = {},
+) => {
+  const { manner = "atOnce", ...rest } = spec;
+  return { id, node, fn: "worker", args: [id, manner], ...rest };
+};
+
+const supervise = (a: NodeProcess, options: SupervisorOptions): Promise<void> =>
+  a.ask("supervise", options as Record<string, unknown>);
+
+const which = (a: NodeProcess): Promise<Known[]> => a.ask("which");
+
+async function living(...nodes: NodeProcess[]): Promise<Known[]> {
+  return (await Promise.all(nodes.map((node) => node.ask<Known[]>("living")))).flat();
+}
+
+/** Waits until the first child waits, or runs on a node. */
+async function untilFirst(a: NodeProcess, what: "waiting" | NodeProcess): Promise<void> {
+  await until(`it is ${typeof what === "string" ? what : `on ${what.name}`}`, async () => {
+    const [{ pid } = {}] = await which(a);
+    return typeof what === "string" ? pid === what : String(pid).startsWith(`${what.name} `);
+  });
+}
+
+const starts = (node: NodeProcess): number => node.count("start");
+
+for (const pair of PAIRS) {
+  const on = pair.join(", ");
+
+  test(`a remote child (${on}) that crashes runs again on its node, with a new pid of that node`, async () => {
+    await withCluster(pair, async (a, start) => {
+      const b = await start("b");
+      await supervise(a, { children: [child("w", b.name)] });
+      const [before] = await which(a);
+      assertEquals(await living(b), [{ id: "w", pid: before!.pid! }]);
+      for (let round = 1; round <= 3; round++) {
+        await b.ask("crash", { worker: "w" });
+        await until("it runs again", () => starts(b) === round + 1);
+      }
+      await until("it is known", async () => {
+        return (await which(a))[0]!.pid === (await living(b))[0]!.pid;
+      });
+      const [after] = await which(a);
+      assertNotEquals(after!.pid, before!.pid);
+      assertEquals(after!.node, b.name);
+      assert(after!.pid!.startsWith(`${b.name} `), after!.pid);
+      assertEquals((await living(b)).length, 1);
+    });
+  });
+
+  test(`onNodeDown fail (${on}): kill -9 of its node counts, as does each attempt, and ends the supervisor`, async () => {
+    await withCluster(pair, async (a, start) => {
+      const b = await start("b");
+      const c = await start("c", b);
+      await supervise(a, { intensity: 2, children: [child("v", c.name), child("w", b.name)] });
+      await b.kill();
+      await until("the supervisor has ended", () => a.count("over", undefined, "shutdown") === 1);
+      assertEquals(a.count("restart"), 3);
+      await until("its other child has been stopped", () => c.count("end") === 1);
+      assertEquals(await living(c), []);
+    });
+  });
+
+  test(`onNodeDown wait (${on}): a child waits for its node after kill -9, and is started there when it returns`, async () => {
+    await withCluster(pair, async (a, start) => {
+      const b = await start("b");
+      const c = await start("c", b);
+      await supervise(a, {
+        intensity: 0,
+        children: [child("w", b.name, { onNodeDown: "wait" }), child("x", c.name)],
+      });
+      const [before] = await which(a);
+      await b.kill();
+      await untilFirst(a, "waiting");
+      assertEquals((await which(a))[0]!.node, b.name);
+      const again = await start(b.name, c);
+      await untilFirst(a, again);
+      const [after] = await which(a);
+      assertNotEquals(after!.pid, before!.pid);
+      assertEquals(await living(again), [{ id: "w", pid: after!.pid! }]);
+      // Nothing happened to the other, nor to the supervisor.
+      assertEquals([c.count("end"), starts(c), a.count("over")], [0, 1, 0]);
+    });
+  });
+
+  test(`onNodeDown failover (${on}): a child runs on another node at once after kill -9 of its own`, async () => {
+    await withCluster(pair, async (a, start) => {
+      const b = await start("b");
+      await supervise(a, {
+        intensity: 0,
+        children: [child("w", "least_loaded", { onNodeDown: "failover" })],
+      });
+      const c = await start("c", b);
+      await b.kill();
+      await untilFirst(a, c);
+      assertEquals((await living(c)).length, 1);
+      const gone = a.told.find(({ event }) => event === "nodedown")!.at!;
+      const begun = c.told.find(({ event }) => event === "start")!.at!;
+      assert(begun - gone < 1000, `${begun - gone} ms later`);
+      // It stays when the first is back.
+      const again = await start(b.name, c);
+      await untilWhole(a, again, c);
+      assertEquals([starts(again), starts(c), a.count("over")], [0, 1, 0]);
+    });
+  });
+
+  test(`remote children (${on}) end when their supervisor's node is killed with -9`, async () => {
+    await withCluster(pair, async (a, start) => {
+      const b = await start("b");
+      const c = await start("c", b);
+      await supervise(a, {
+        children: [child("v", b.name), child("w", c.name), child("x", b.name, { manner: "late" })],
+      });
+      assertEquals((await living(b, c)).length, 3);
+      await a.kill();
+      await until("none is left", async () => (await living(b, c)).length === 0);
+      assertEquals(b.count("end", undefined, "noconnection"), 1);
+      assertEquals(c.count("end", undefined, "noconnection"), 1);
+    });
+  });
+
+  test(`Supervisor.stop (${on}): remote children are stopped last first, each when the one behind it has ended`, async () => {
+    await withCluster(pair, async (a, start) => {
+      const b = await start("b");
+      const c = await start("c", b);
+      await supervise(a, {
+        children: [
+          child("v", b.name),
+          child("w", c.name, { manner: "late" }),
+          child("x", b.name, { manner: "never", shutdown: 100 }),
+          child("y", c.name, { manner: "late" }),
+        ],
+      });
+      await a.ask("stop");
+      const ends = [...b.told, ...c.told].filter(({ event }) => event === "end")
+        .sort((one, other) => one.at! - other.at!);
+      assertEquals(ends.map(({ id, reason }) => `${id} ${reason}`), [
+        "y normal",
+        "x killed",
+        "w normal",
+        "v shutdown",
+      ]);
+      assert(ends[1]!.at! - ends[0]!.at! > 90, "x had its time");
+      await until("it was told", () => a.count("over") === 1);
+      assert(a.told.find(({ event }) => event === "over")!.at! >= ends.at(-1)!.at!);
+    });
+  });
+
+  for (const onNodeDown of ["wait", "failover"] as const) {
+    for (const manner of ["atOnce", "ignores"] as const) {
+      test(`onNodeDown ${onNodeDown} (${on}): a child (${manner}) lives once after its node was stopped with SIGSTOP, and went on`, async () => {
+        await withCluster(pair, async (a, start) => {
+          const b = await start("b");
+          await supervise(a, {
+            intensity: 0,
+            children: [child("w", b.name, { onNodeDown, manner })],
+          });
+          const c = await start("c", b);
+          b.signal("SIGSTOP");
+          await until("it is given up", () => a.count("nodedown", b.name, "timeout") === 1);
+          await untilFirst(a, onNodeDown === "wait" ? "waiting" : c);
+          b.signal("SIGCONT");
+          await untilWhole(a, b, c);
+          const where = onNodeDown === "wait" ? b : c;
+          await untilFirst(a, where);
+          await until("one lives", async () => (await living(b, c)).length === 1);
+          const [{ pid }] = await which(a) as [Known];
+          assertEquals(await living(where), [{ id: "w", pid: pid! }]);
+          assertEquals([b.count("end"), a.count("over")], [1, 0]);
+        });
+      });
+    }
+  }
+
+  test(`remote children (${on}) live once after their supervisor's node was stopped with SIGSTOP, and went on`, async () => {
+    await withCluster(pair, async (a, start) => {
+      const b = await start("b");
+      const c = await start("c", b);
+      await supervise(a, {
+        intensity: 0,
+        children: [
+          child("w", b.name, { onNodeDown: "wait" }),
+          child("x", c.name, { onNodeDown: "wait", manner: "ignores" }),
+        ],
+      });
+      a.signal("SIGSTOP");
+      await until("both gave it up", () => b.count("nodedown") + c.count("nodedown") === 2);
+      assertEquals((await living(b, c)).map(({ id }) => id), ["x"]);
+      a.signal("SIGCONT");
+      await untilWhole(a, b, c);
+      await until("both run again", () => starts(b) === 2 && starts(c) === 2);
+      await until("each lives once", async () => {
+        const pids = (await which(a)).map(({ id, pid }) => ({ id, pid }));
+        return JSON.stringify(pids) === JSON.stringify(await living(b, c));
+      });
+      assertEquals(a.count("over"), 0);
+    });
+  });
+}
