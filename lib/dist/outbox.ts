@@ -163,7 +163,7 @@ export class Outbox {
       return false;
     }
     out.view.setUint32(begun, length, true);
-    if (length > BULK_BYTES_MIN && isCut(out.bytes, begun)) this.#cutOff(begun);
+    if (length > BULK_BYTES_MIN) this.#cutOff(begun);
     else if (out.at - out.start > PIECE_BYTES_MAX) this.#push();
     if (unsent > this.pressure.highMark) this.#rose(unsent);
     if (!this.#armed) this.#arm();
@@ -237,7 +237,7 @@ export class Outbox {
     if (this.#isOverloaded || this.pressure.isNews) this.#arm();
   }
 
-  /** The buffer's end from `begun` on is a large frame: it is no part of a piece. */
+  /** The buffer's end from `begun` on is a large frame: it is no part of a piece of small ones. */
   #cutOff(begun: number): void {
     const length = begun - this.#out.start;
     const bytes = this.#out.take();
@@ -252,7 +252,7 @@ export class Outbox {
 
   #append(frame: Uint8Array): void {
     const isSmall = frame.length - FRAME_HEAD_BYTES <= BULK_BYTES_MIN;
-    if (isSmall || !isCut(frame, 0)) return this.#enqueue(frame);
+    if (isSmall || WHOLE_TAGS.has(frame[FRAME_HEAD_BYTES]!)) return this.#enqueue(frame);
     const bulk = new Bulk(this.#numbers++ >>> 0, frame);
     this.#queued += bulk.left;
     this.#data.push(bulk);
@@ -330,9 +330,4 @@ export class Outbox {
     this.#stream.write(this.#last);
     this.#stream.end();
   }
-}
-
-/** Whether the large frame that begins there is to be cut. */
-function isCut(bytes: Uint8Array, begun: number): boolean {
-  return !WHOLE_TAGS.has(bytes[begun + FRAME_HEAD_BYTES]!);
 }

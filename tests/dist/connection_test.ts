@@ -158,6 +158,16 @@ test("Connection answers a PING with the same 8 bytes, and no more of it", async
   });
 });
 
+test("Connection answers every PING of who reads the answers", async () => {
+  await withSession(async ({ far }) => {
+    const pings = joined(...new Array(1000).fill(encodeFrame(TAG.PING, new Uint8Array(8))));
+    for (let round = 1; round <= 12; round++) {
+      far.write(pings);
+      await until("all are answered", () => far.frames.length === 1000 * round);
+    }
+  });
+});
+
 test("Connection skips PONGs, empty frames and every tag that it does not know", async () => {
   await withSession(async ({ far, owner }) => {
     const known = new Set<number>([...Object.values(TAG), ROW]);
@@ -486,14 +496,21 @@ test("Connection ends as protocol at more behind a large frame than it holds", a
   });
 });
 
-test("Connection drops what was held when it ends, and never hands it on", async () => {
-  await withSession(async ({ session, far, owner }) => {
-    far.write(bulk(1, 10, 9, 1), small(9, 2), small(8, 3));
-    await until("what may pass came", () => owner.rows.length === 1);
-    session.abort("disconnected", "enough");
-    assertEquals([session.holds.count, owner.rows.length], [0, 1]);
+for (const how of ["abort", "goodbye"] as const) {
+  test(`Connection.${how} drops what was held, and never hands it on`, async () => {
+    await withSession(async ({ session, far, owner }) => {
+      far.write(bulk(1, 10, 9, 1), small(9, 2), small(8, 3));
+      await until("what may pass came", () => owner.rows.length === 1);
+      if (how === "abort") session.abort("disconnected", "enough");
+      else void session.goodbye("shutdown");
+      assertEquals([session.holds.count, owner.rows.length], [0, 1]);
+      far.write(fragment(1, 7));
+      far.stream.end();
+      await until("it is cut", () => far.isOver);
+      assertEquals(owner.rows.length, 1);
+    });
   });
-});
+}
 
 test("Connection brings large and small frames of two sides through, each as it was", async () => {
   await withPair(async (near, far, there, here) => {
@@ -575,13 +592,15 @@ test("Connection.relieved resolves when the session is over", async () => {
       far.stream.pause();
       while (sendRow(session, 1, 1, 1000));
       const relieved = session.relieved();
+      const leaving = how === "goodbye" ? session.goodbye("shutdown") : undefined;
       if (how === "abort") session.abort("closed", "enough");
-      else void session.goodbye("shutdown");
       await relieved;
       await session.relieved();
       far.stream.resume();
       far.stream.abort();
-      await until("it is cut", () => far.isOver);
+      await leaving;
+      // A write that was under way on Deno may count as sent after its stream counts nothing.
+      assert(session.unsent <= 0, "what waited is kept");
     });
   }
 });
