@@ -1,0 +1,222 @@
+/**
+ * The replicated table of names, and lists that are told in portions: properties over seeds.
+ */
+import { assertEquals } from "@std/assert";
+import type { SeededRandom } from "../../lib/base/random.ts";
+import { type NameChanged, type NameEntry, NameTable, wins } from "../../lib/cluster/names.ts";
+import { Telling } from "../../lib/cluster/telling.ts";
+import { Pid } from "../../lib/term/pid.ts";
+import { pick, seeds } from "../kit/seeds.ts";
+import { test } from "../kit/test.ts";
+
+const OWNERS = ["a@h:1", "b@h:1", "c@h:1", "d@h:1", "e@h:1"];
+const NAMES = ["x", "y", "z"];
+
+function pidOn(node: string, id: number): Pid {
+  return new Pid({ node, creation: 1, local: false }, id, undefined);
+}
+
+function entry(owner: string, name: string, stamp: number, id: number = stamp): NameEntry {
+  return { name, owner, pid: pidOn(owner, id), stamp };
+}
+
+/** What an owner says. */
+type Said =
+  | { readonly kind: "set"; readonly entry: NameEntry }
+  | { readonly kind: "remove"; readonly name: string }
+  | { readonly kind: "list"; readonly entries: readonly NameEntry[] };
+
+/** Owners that register, unregister, and now and then say all that they have, each in its own order. */
+function history(random: SeededRandom, size: number): Map<string, Said[]> {
+  const said = new Map<string, Said[]>(OWNERS.map((owner) => [owner, []]));
+  const truth = new Map<string, Map<string, NameEntry>>(OWNERS.map((owner) => [owner, new Map()]));
+  for (let i = 0; i < size; i++) {
+    const owner = pick(random, OWNERS);
+    const name = pick(random, NAMES);
+    const mine = truth.get(owner)!;
+    const what = random.below(8);
+    if (what < 4) {
+      // Few stamps, so that they tie.
+      const one = entry(owner, name, random.below(6), i);
+      mine.set(name, one);
+      said.get(owner)!.push({ kind: "set", entry: one });
+    } else if (what < 7) {
+      if (mine.delete(name)) said.get(owner)!.push({ kind: "remove", name });
+    } else said.get(owner)!.push({ kind: "list", entries: [...mine.values()] });
+  }
+  return said;
+}
+
+/** A table, and what it has told, which must be the same. */
+class Replica {
+  readonly table = new NameTable();
+  readonly told = new Map<string, Pid>();
+
+  hear(owner: string, said: Said): void {
+    switch (said.kind) {
+      case "set":
+        return this.apply(this.table.set(said.entry));
+      case "remove":
+        return this.apply(this.table.remove(owner, said.name));
+      case "list":
+        for (const one of said.entries) this.apply(this.table.set(one));
+    }
+  }
+
+  apply(change: NameChanged | undefined): void {
+    if (change === undefined) return;
+    const { name, from, to } = change;
+    assertEquals(
+      this.told.get(name)?.key,
+      from?.pid.key,
+      "a change begins where the last one ended",
+    );
+    assertEquals(from?.pid.key === to?.pid.key && from?.owner === to?.owner, false, "it changes");
+    if (to === undefined) this.told.delete(name);
+    else this.told.set(name, to.pid);
+  }
+
+  /** Who is found under each name. */
+  get found(): Record<string, string | undefined> {
+    return Object.fromEntries(NAMES.map((name) => {
+      const found = this.table.find(name);
+      assertEquals(found?.pid.key, this.told.get(name)?.key, "what was told is what is found");
+      return [name, found && `${found.owner} ${found.pid.key}`];
+    }));
+  }
+}
+
+/** Who is to be found, by the plainest means. */
+function model(said: ReadonlyMap<string, readonly Said[]>, gone: ReadonlySet<string>) {
+  const entries = new Map<string, NameEntry>();
+  for (const [owner, all] of said) {
+    if (gone.has(owner)) continue;
+    for (const one of all) {
+      if (one.kind === "set") entries.set(`${owner} ${one.entry.name}`, one.entry);
+      if (one.kind === "remove") entries.delete(`${owner} ${one.name}`);
+    }
+  }
+  return Object.fromEntries(NAMES.map((name) => {
+    const [best] = [...entries.values()].filter((one) => one.name === name)
+      .sort((one, other) => wins(one, other) ? -1 : 1);
+    return [name, best && `${best.owner} ${best.pid.key}`];
+  }));
+}
+
+test("NameTable: any order and duplication of the owners' messages ends in the same table", () => {
+  return seeds(3_000, 60, (random, size) => {
+    const said = history(random, size);
+    const gone = new Set(OWNERS.filter(() => random.below(5) === 0));
+    const wanted = model(said, gone);
+    for (let node = 0; node < 5; node++) {
+      const replica = new Replica();
+      const at = new Map(OWNERS.map((owner) => [owner, 0]));
+      const open = new Set(OWNERS);
+      while (open.size > 0) {
+        const owner = pick(random, [...open]);
+        const all = said.get(owner)!;
+        const next = at.get(owner)!;
+        if (next < all.length) {
+          replica.hear(owner, all[next]!);
+          if (random.below(3) === 0) replica.hear(owner, all[next]!);
+          at.set(owner, next + 1);
+          // Its session is lost, and all of it is told again.
+          if (random.below(40) === 0) {
+            for (const change of replica.table.drop(owner)) replica.apply(change);
+            at.set(owner, 0);
+          }
+        } else {
+          open.delete(owner);
+          if (!gone.has(owner)) continue;
+          for (const change of replica.table.drop(owner)) replica.apply(change);
+        }
+      }
+      assertEquals(replica.found, wanted);
+      assertEquals(replica.table.size, replica.table.names().length);
+      for (const owner of OWNERS) {
+        assertEquals(replica.table.countOf(owner), replica.table.allOf(owner).length);
+        if (gone.has(owner)) assertEquals(replica.table.countOf(owner), 0);
+      }
+    }
+  });
+});
+
+test("NameTable: nobody's register or unregister removes what another has", () => {
+  return seeds(2_000, 60, (random, size) => {
+    const table = new NameTable();
+    const has = new Map<string, NameEntry>();
+    for (let i = 0; i < size; i++) {
+      const owner = pick(random, OWNERS);
+      const name = pick(random, NAMES);
+      const key = `${owner} ${name}`;
+      if (random.below(2) === 0) {
+        has.set(key, entry(owner, name, random.below(4), i));
+        table.set(has.get(key)!);
+      } else {
+        has.delete(key);
+        table.remove(owner, name);
+      }
+      for (const one of OWNERS) {
+        for (const other of NAMES) assertEquals(table.of(one, other), has.get(`${one} ${other}`));
+      }
+      for (const one of NAMES) {
+        const isHeld = OWNERS.some((owner) => has.has(`${owner} ${one}`));
+        assertEquals(table.find(one) !== undefined, isHeld);
+      }
+    }
+  });
+});
+
+test("NameTable: the earliest stamp wins, then the lesser node; all know the same", () => {
+  const table = new NameTable();
+  const late = entry("a@h:1", "x", 7);
+  const early = entry("b@h:1", "x", 6);
+  const tied = entry("c@h:1", "x", 6);
+  assertEquals(table.set(late), { name: "x", from: undefined, to: late });
+  assertEquals(table.set(early), { name: "x", from: late, to: early });
+  assertEquals(table.set(tied), undefined);
+  assertEquals(table.remove("b@h:1", "x"), { name: "x", from: early, to: tied });
+  assertEquals(table.remove("b@h:1", "x"), undefined);
+  assertEquals(table.drop("c@h:1"), [{ name: "x", from: tied, to: late }]);
+  assertEquals(table.drop("c@h:1"), []);
+  assertEquals([table.names(), table.size, table.allOf("a@h:1")], [["x"], 1, [late]]);
+  // The same actor under a later stamp is no news, but it is the entry from now on.
+  const again = { ...late, stamp: 9 };
+  assertEquals([table.set(again), table.find("x")], [undefined, again]);
+  // It may lose what it had by its old stamp.
+  const other = entry("e@h:1", "x", 8);
+  assertEquals(table.set(other)?.to, other);
+});
+
+test("Telling: every row that stays is told once, by its turn or as it comes, and none that went before", () => {
+  return seeds(3_000, 60, (random, size) => {
+    const rows = new Set<{ number: number }>();
+    let numbers = 0;
+    const add = (): { number: number } => {
+      const row = { number: ++numbers };
+      rows.add(row);
+      return row;
+    };
+    for (let i = 0; i < random.below(20); i++) add();
+    const telling = new Telling(rows.values(), numbers);
+    const heard: number[] = [];
+    for (let i = 0; i < size || !telling.isDone; i++) {
+      const what = random.below(3);
+      if (what === 0) {
+        const count = 1 + random.below(4);
+        const some = telling.next(count).map(({ number }) => number);
+        assertEquals(some.length <= count, true);
+        heard.push(...some);
+      } else if (what === 1) heard.push(add().number);
+      else if (rows.size > 0) {
+        const row = pick(random, [...rows]);
+        rows.delete(row);
+        const at = heard.indexOf(row.number);
+        assertEquals(telling.knows(row.number), at >= 0);
+        if (at >= 0) heard.splice(at, 1);
+      }
+    }
+    assertEquals(heard.sort((a, b) => a - b), [...rows].map(({ number }) => number));
+    assertEquals(telling.next(9), []);
+  });
+});

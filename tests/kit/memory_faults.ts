@@ -1,0 +1,170 @@
+/**
+ * Faults for the network in memory: what is on its way can be held and let go in any order of the
+ * connections, connections can be cut, and nodes cut off. The order within a connection is kept.
+ */
+import { ConnectError, type Host } from "../../lib/host/host.ts";
+import type { Address, Stream, StreamEnd, StreamHandler } from "../../lib/host/stream.ts";
+import { IGNORE } from "../../lib/host/stream.ts";
+import { MemoryNetwork } from "./memory_host.ts";
+import { hostWith } from "./mesh.ts";
+
+type Step = (handler: StreamHandler) => void;
+
+/** One end of a connection, on which what arrives may be held. */
+class HeldStream implements Stream {
+  handler: StreamHandler = IGNORE;
+  readonly waiting: Step[] = [];
+  isOver = false;
+  /** The node whose end it is, and the two that it connects. */
+  readonly owner: number;
+  readonly link: string;
+  readonly #inner: Stream;
+  readonly #weather: Weather;
+
+  constructor(inner: Stream, owner: number, link: string, weather: Weather) {
+    this.owner = owner;
+    this.link = link;
+    this.#inner = inner;
+    this.#weather = weather;
+    inner.handler = {
+      data: (bytes) => {
+        const copy = bytes.slice();
+        this.#take((handler) => handler.data(copy));
+      },
+      drain: () => this.handler.drain(),
+      end: () => this.#take((handler) => handler.end()),
+      close: (end) => this.#take(() => this.#close(end)),
+    };
+  }
+
+  get remote(): Address {
+    return this.#inner.remote;
+  }
+
+  get peerCertificate(): Uint8Array | undefined {
+    return this.#inner.peerCertificate;
+  }
+
+  get unsent(): number {
+    return this.#inner.unsent;
+  }
+
+  write(bytes: Uint8Array): void {
+    this.#inner.write(bytes);
+  }
+
+  pause(): void {
+    this.#inner.pause();
+  }
+
+  resume(): void {
+    this.#inner.resume();
+  }
+
+  end(): void {
+    this.#inner.end();
+  }
+
+  /** By its owner: at once, whatever is held. */
+  abort(): void {
+    this.#inner.abort();
+    this.#close({ kind: "aborted" });
+  }
+
+  /** By the network: each side hears of it in its own time. */
+  break(): void {
+    this.#inner.abort();
+  }
+
+  /** Hands on the first of what is held. */
+  pass(): void {
+    this.waiting.shift()?.(this.handler);
+  }
+
+  #take(step: Step): void {
+    if (this.isOver) return;
+    this.waiting.push(step);
+    if (!this.#weather.isHeld) { while (this.waiting.length > 0) this.pass(); }
+  }
+
+  #close(end: StreamEnd): void {
+    if (this.isOver) return;
+    this.isOver = true;
+    this.waiting.length = 0;
+    this.#weather.forget(this);
+    this.handler.close(end);
+  }
+}
+
+/** A network in memory, and what happens to it. Nodes are known by their ports. */
+export class Weather {
+  /** What arrives waits for {@linkcode pass}. */
+  isHeld = false;
+  readonly #net = new MemoryNetwork();
+  readonly #streams = new Set<HeldStream>();
+  readonly #cut = new Set<string>();
+  /** Who is dialling in this very call. */
+  #dialler = 0;
+
+  /** The host of a node that listens on this port. */
+  host(port: number): Host {
+    const inner = this.#net.host();
+    return hostWith(() => ({
+      listen: (options, accept) =>
+        inner.listen(options, (stream) => accept(this.#held(stream, port, this.#dialler))),
+      connect: async (options) => {
+        if (this.#cut.has(pair(port, options.port))) {
+          throw new ConnectError("unreachable", "the way is cut");
+        }
+        this.#dialler = port;
+        return this.#held(await inner.connect(options), port, options.port);
+      },
+    }), inner);
+  }
+
+  /** Cuts what connects two nodes; new connections fail. */
+  cut(one: number, other: number): void {
+    const link = pair(one, other);
+    this.#cut.add(link);
+    for (const stream of [...this.#streams]) if (stream.link === link) stream.break();
+  }
+
+  /** Two nodes may connect again. */
+  heal(one: number, other: number): void {
+    this.#cut.delete(pair(one, other));
+  }
+
+  /** A node's process dies: its ends are gone at once. */
+  kill(port: number): void {
+    for (const stream of [...this.#streams]) if (stream.owner === port) stream.abort();
+  }
+
+  /** Hands on the next of a connection that `choose` picks. False: nothing is held. */
+  pass(choose: (count: number) => number): boolean {
+    const waiting = [...this.#streams].filter((stream) => stream.waiting.length > 0);
+    if (waiting.length === 0) return false;
+    waiting[choose(waiting.length)]!.pass();
+    return true;
+  }
+
+  /** All is healed, and nothing is held any more. */
+  clear(): void {
+    this.#cut.clear();
+    this.isHeld = false;
+    while (this.pass(() => 0));
+  }
+
+  forget(stream: HeldStream): void {
+    this.#streams.delete(stream);
+  }
+
+  #held(stream: Stream, owner: number, other: number): Stream {
+    const held = new HeldStream(stream, owner, pair(owner, other), this);
+    this.#streams.add(held);
+    return held;
+  }
+}
+
+function pair(one: number, other: number): string {
+  return `${Math.min(one, other)} ${Math.max(one, other)}`;
+}
