@@ -321,29 +321,31 @@ export class Nursery {
     const { self, system } = this;
     const began = system.now();
     const reasons = new Map<Pid, ExitReason>();
-    const waiting = new Set<Child>();
+    /** By the number of the reference: one that ends is known by that, and not by its pid. */
+    const waiting = new Map<number, Child>();
     for (const child of children) {
       if (child.pid === undefined) continue;
-      waiting.add(child);
-      self.monitor(child.pid);
+      waiting.set(self.monitor(child.pid).id, child);
       const reason = child.spec.shutdown === "brutalKill" ? "kill" : "shutdown";
       system.exit(child.pid, reason, self.pid as Pid);
     }
-    const byTime = [...waiting].sort((a, b) => graceMs(a) - graceMs(b));
+    const byTime = [...waiting.values()].sort((a, b) => graceMs(a) - graceMs(b));
     for (let next = 0; waiting.size > 0;) {
-      while (next < byTime.length && !waiting.has(byTime[next]!)) next++;
+      while (next < byTime.length && byTime[next]!.pid === undefined) next++;
       const patience = next < byTime.length ? graceMs(byTime[next]!) : Infinity;
       const timeout = Math.max(0, began + patience - system.now());
       const message: unknown = await self.receive({ timeout });
       if (message === undefined) system.exit(byTime[next++]!.pid!, "kill", self.pid as Pid);
       else if (message instanceof Exit) reasons.set(message.from, message.reason);
       else if (message instanceof Down) {
-        const child = this.find(message.pid);
-        if (child === undefined || !waiting.delete(child)) continue;
+        const child = waiting.get(message.ref.id);
+        if (child === undefined) continue;
+        waiting.delete(message.ref.id);
+        const reason = reasons.get(child.pid!) ?? message.reason;
         this.ended(child, message.reason);
         const late = child.spec.shutdown !== Infinity &&
           system.now() - began >= graceMs(child) && message.reason === "killed";
-        this.#tellStop(child, late, reasons.get(message.pid) ?? message.reason);
+        this.#tellStop(child, late, reason);
       }
     }
   }

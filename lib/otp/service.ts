@@ -185,8 +185,6 @@ export interface RemoteStarter extends Speaker {
   spawn<M>(there: RemoteSpawn, ...args: unknown[]): Promise<Pid<M>>;
   /** Spawns and links, if it is an actor. */
   spawnLink?<M>(there: RemoteSpawn, ...args: unknown[]): Promise<Pid<M>>;
-  /** Sends an exit signal. */
-  exit(to: Pid<never>, reason: ExitReason): void;
 }
 
 /** A service by its name, which is looked up at each use: who was restarted is found again. */
@@ -220,8 +218,13 @@ export class ServiceName {
   call(request: unknown, options?: CallOptions): Promise<unknown> {
     const { name, node } = this;
     if (node !== undefined) {
-      const answer = (this.#source as Speaker).call({ name, node }, request, options);
-      return revive(answer, this.#words);
+      try {
+        const answer = (this.#source as Speaker).call({ name, node }, request, options);
+        return revive(answer, this.#words);
+      } catch (error) {
+        // The source is an actor that has ended.
+        return Promise.reject(error);
+      }
     }
     const pid = this.#found() as Pid<Call> | undefined;
     if (pid === undefined) return Promise.reject(new NoProcError(name));

@@ -117,7 +117,6 @@ export function starter({ system }: TestNode): Starter & RemoteStarter {
           : system.spawnAt(system.outsider, what, false, undefined, args)) as never,
     send: (to, message) => system.sendTo(to, message),
     call: (to, request, options) => system.call(to, request, options),
-    exit: (to, reason) => system.exit(to, reason),
   };
 }
 

@@ -544,6 +544,28 @@ for (const onNodeDown of NODE_DOWNS) {
   });
 }
 
+for (const kind of [Supervisor, DynamicSupervisor]) {
+  for (const manner of ["atOnce", "ignores"] as const) {
+    test(`${kind.name}: stops a child (${manner}) whose session was lost and is back, before it has heard of that`, async () => {
+      await abroad(async (world) => {
+        const a = await world.node("a");
+        const b = await world.node("b", [a]);
+        const tree = await kind.start(starter(a), {});
+        await tree.startChild({ ...remote("w", b.name, manner), shutdown: 20 });
+        // It waits for a start function, and for nothing else.
+        const start = () => new Promise<never>(() => {});
+        const starting = assertRejects(() => tree.startChild({ id: "never", start }), Error);
+        await a.mesh.disconnect(b.name);
+        await a.mesh.connect(b.name);
+        assertEquals(world.living, manner === "ignores" ? ["w@b"] : []);
+        await tree.stop();
+        await starting;
+        await world.untilLiving();
+      });
+    });
+  }
+}
+
 test("Supervisor: is spoken with from another node, by its pid", async () => {
   await abroad(async (world) => {
     const a = await world.node("a");
