@@ -86,6 +86,11 @@ export class Node {
     return new Node(await startNode(options));
   }
 
+  /** For the simulator: a node of parts that were started elsewhere. */
+  static of(parts: Parts): Node {
+    return new Node(parts);
+  }
+
   /** This node's name, `name@host:port`, with the port that it really has. */
   get name(): string {
     return this.#parts.mesh.name;

@@ -11,7 +11,7 @@
  */
 import { utf8 } from "../base/bytes.ts";
 import type { Random } from "../base/random.ts";
-import { type Authority, makeAuthority } from "./certificate.ts";
+import { type Authority, type Leaf, makeAuthority } from "./certificate.ts";
 
 /** Rounds of PBKDF2-HMAC-SHA256. */
 const ROUNDS = 600_000;
@@ -24,6 +24,8 @@ export interface ClusterKeys {
   readonly authority: Authority;
   /** The key of the proofs in the handshake, 32 bytes. */
   readonly proofKey: Uint8Array;
+  /** What every node shows instead of a certificate of its own: in simulations, whose channel is no TLS. */
+  readonly leaf?: Leaf | undefined;
 }
 
 /** The keys of a cookie: the same on every node and runtime. */

@@ -310,8 +310,9 @@ export class Mesh implements SessionOwner {
       return { cert: own.cert, key: own.key, clientCa: own.ca };
     }
     const { clock, random } = this.#host;
-    const { authority } = this.#options.keys;
-    const leaf = await makeLeaf(authority, this.#name, clock.wall(), random.bytes(16));
+    const { keys } = this.#options;
+    const leaf = keys.leaf ??
+      await makeLeaf(keys.authority, this.#name, clock.wall(), random.bytes(16));
     this.#certificate = leaf.der;
     return { cert: leaf.cert, key: leaf.key };
   }

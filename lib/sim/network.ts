@@ -1,0 +1,365 @@
+/**
+ * A network in which everything that goes wrong is decided by the seed, or by who runs the simulation.
+ *
+ * A connection is reliable and in order, as TCP is: what cannot pass waits, and passes when it can, unless
+ * somebody has given it up by then. Under it there is no TLS: who listens at an address is believed to be
+ * who it says, and nobody listens in.
+ *
+ * @module
+ */
+import { ConnectError, type ConnectOptions, ListenError } from "../host/host.ts";
+import {
+  type Address,
+  IGNORE,
+  type Stream,
+  type StreamEnd,
+  type StreamHandler,
+} from "../host/stream.ts";
+import { concat } from "../base/bytes.ts";
+import type { Flushable } from "../host/flush_point.ts";
+import { hashOf } from "./trace.ts";
+import type { Place, World } from "./world.ts";
+
+/** How things travel from one machine to another. */
+export interface LinkOptions {
+  /** Milliseconds that everything takes. Default 1. */
+  readonly delay?: number | undefined;
+  /** Up to so many more, by chance. Default 1. */
+  readonly jitter?: number | undefined;
+  /** Bytes a millisecond; what is more waits. Default: no limit. */
+  readonly bandwidth?: number | undefined;
+}
+
+/** What stands at the ends. */
+export interface Machine extends Place {
+  /** Its address. */
+  readonly hostname: string;
+  /** It is gone, and does not even say so. */
+  readonly isOff: boolean;
+  readonly flushPoint: { dirty(stream: Flushable): void };
+  /** Who listens on a port. */
+  listening(port: number): ((stream: Stream) => void) | undefined;
+  nextPort(): number;
+}
+
+const DELAY_MS = 1;
+const JITTER_MS = 1;
+
+/** Two things of one connection never arrive at the same moment. */
+const APART_MS = 1e-6;
+
+/** One direction between two machines. */
+interface Link {
+  delay: number;
+  jitter: number;
+  bandwidth: number;
+  isBlocked: boolean;
+  /** When what has been sent before will have left. */
+  freeAt: number;
+  /** What waits for it to be unblocked. */
+  waiting: (() => void)[];
+}
+
+/** All machines and what is between them. */
+export class Network {
+  readonly #world: World;
+  readonly #usual: LinkOptions;
+  readonly #links = new Map<string, Link>();
+  readonly #machines = new Map<string, Machine>();
+  readonly #connections = new Set<SimStream>();
+
+  /** `usual` is how things travel unless it is said otherwise for two machines. */
+  constructor(world: World, usual: LinkOptions = {}) {
+    this.#world = world;
+    this.#usual = usual;
+  }
+
+  add(machine: Machine): void {
+    this.#machines.set(machine.hostname, machine);
+  }
+
+  /** Says how things travel between two, both ways. */
+  set(a: string, b: string, options: LinkOptions): void {
+    for (const link of [this.#link(a, b), this.#link(b, a)]) {
+      link.delay = options.delay ?? link.delay;
+      link.jitter = options.jitter ?? link.jitter;
+      link.bandwidth = options.bandwidth ?? link.bandwidth;
+    }
+  }
+
+  /** Nothing passes from one to the other, until it is unblocked. */
+  block(from: string, to: string): void {
+    this.#link(from, to).isBlocked = true;
+  }
+
+  unblock(from: string, to: string): void {
+    const link = this.#link(from, to);
+    link.isBlocked = false;
+    for (const send of link.waiting.splice(0)) send();
+  }
+
+  /** Lets everything pass again. */
+  heal(): void {
+    for (const key of [...this.#links.keys()]) {
+      const [from, to] = key.split(">") as [string, string];
+      this.unblock(from, to);
+    }
+  }
+
+  /** Breaks every connection between two machines. How many there were. */
+  reset(a: string, b: string): number {
+    let count = 0;
+    for (const stream of [...this.#connections]) {
+      if (stream.machine.hostname !== a || stream.far.machine.hostname !== b) continue;
+      count++;
+      stream.far.broke("ECONNRESET");
+      stream.broke("ECONNRESET");
+    }
+    return count;
+  }
+
+  /** The connections of a machine are gone without a word; `told`: the other ends are told. */
+  vanish(machine: Machine, told: boolean): void {
+    for (const stream of [...this.#connections]) {
+      if (stream.machine !== machine) continue;
+      if (told) {
+        this.carry(machine.hostname, stream.far, 0, "reset", (far) => far.broke("ECONNRESET"));
+      }
+      this.#connections.delete(stream);
+    }
+  }
+
+  /** Connects. Resolves when the other machine has accepted. */
+  connect(from: Machine, options: ConnectOptions): Promise<Stream> {
+    const { hostname, port, timeoutMs, signal } = options;
+    return new Promise((resolve, reject) => {
+      let isOver = false;
+      const over = (): boolean => {
+        if (isOver) return true;
+        isOver = true;
+        world.cancel(timer);
+        return false;
+      };
+      const fail = (code: ConnectError["code"], words: string): void => {
+        if (!over()) reject(new ConnectError(code, words));
+      };
+      const world = this.#world;
+      const timer = world.after(timeoutMs, from, "", () => {
+        fail("timeout", `no answer from ${hostname}:${port} in ${timeoutMs} ms`);
+      });
+      signal?.addEventListener("abort", () => fail("aborted", "given up"), { once: true });
+      const there = this.#machines.get(hostname);
+      if (there === undefined) return fail("unreachable", `no such machine: ${hostname}`);
+      this.#pass(from.hostname, hostname, 0, () => {
+        if (there.isGone) return there.isOff ? undefined : back(() => refuse());
+        const accept = there.listening(port);
+        if (accept === undefined) return back(() => refuse());
+        const near = new SimStream(this, from, { hostname, port });
+        const far = new SimStream(this, there, { hostname: from.hostname, port: there.nextPort() });
+        near.far = far;
+        far.far = near;
+        this.#connections.add(near);
+        this.#connections.add(far);
+        world.after(0, there, `accepts ${from.label}`, () => accept(far));
+        back(() => over() ? near.abort() : resolve(near));
+      }, there);
+      const refuse = (): void => fail("refused", `nobody listens on ${hostname}:${port}`);
+      const back = (run: () => void): void => this.#pass(hostname, from.hostname, 0, run, from);
+    });
+  }
+
+  /** Carries something to the other end of a connection, behind all that went before it. */
+  carry(
+    from: string,
+    to: SimStream,
+    bytes: number,
+    what: string,
+    run: (to: SimStream) => void,
+  ): void {
+    this.#pass(
+      from,
+      to.machine.hostname,
+      bytes,
+      () => {
+        if (!to.isOver) run(to);
+      },
+      to.machine,
+      what,
+      to,
+    );
+  }
+
+  forget(stream: SimStream): void {
+    this.#connections.delete(stream);
+  }
+
+  #pass(
+    from: string,
+    to: string,
+    bytes: number,
+    run: () => void,
+    place: Place,
+    what: string = "",
+    stream?: SimStream,
+  ): void {
+    const link = this.#link(from, to);
+    const send = (): void => {
+      const world = this.#world;
+      const begins = Math.max(world.now, link.freeAt);
+      link.freeAt = begins + bytes / link.bandwidth;
+      let at = link.freeAt + link.delay + link.jitter * world.random.next();
+      if (stream !== undefined) at = stream.lastAt = Math.max(at, stream.lastAt + APART_MS);
+      world.after(at - world.now, place, what, run);
+    };
+    if (link.isBlocked) link.waiting.push(send);
+    else send();
+  }
+
+  #link(from: string, to: string): Link {
+    const key = `${from}>${to}`;
+    let link = this.#links.get(key);
+    if (link === undefined) {
+      link = {
+        delay: this.#usual.delay ?? DELAY_MS,
+        jitter: this.#usual.jitter ?? JITTER_MS,
+        bandwidth: this.#usual.bandwidth ?? Infinity,
+        isBlocked: false,
+        freeAt: 0,
+        waiting: [],
+      };
+      this.#links.set(key, link);
+    }
+    return link;
+  }
+}
+
+/** One end of a connection. */
+export class SimStream implements Stream {
+  readonly machine: Machine;
+  readonly remote: Address;
+  readonly peerCertificate = undefined;
+  unsent = 0;
+  far!: SimStream;
+  /** When the last of what is on its way to this end will arrive. */
+  lastAt = 0;
+  isOver = false;
+  readonly #network: Network;
+  #handler: StreamHandler = IGNORE;
+  #isClaimed = false;
+  /** What came while nobody wanted it. */
+  readonly #held: ((handler: StreamHandler) => void)[] = [];
+  #written: Uint8Array[] = [];
+  #isPaused = false;
+  #isEnding = false;
+  #hasEnded = false;
+
+  constructor(network: Network, machine: Machine, remote: Address) {
+    this.#network = network;
+    this.machine = machine;
+    this.remote = remote;
+  }
+
+  get handler(): StreamHandler {
+    return this.#handler;
+  }
+
+  set handler(handler: StreamHandler) {
+    this.#handler = handler;
+    if (this.#isClaimed) return;
+    this.#isClaimed = true;
+    queueMicrotask(() => this.#release());
+  }
+
+  write(bytes: Uint8Array): void {
+    if (this.#isEnding || this.isOver || bytes.length === 0) return;
+    if (this.#written.length === 0) this.machine.flushPoint.dirty(this);
+    this.#written.push(bytes);
+    this.unsent += bytes.length;
+  }
+
+  /** Called by the flush point. */
+  flush(): void {
+    if (this.isOver || this.#written.length === 0) return;
+    const bytes = concat(this.#written);
+    this.#written = [];
+    const what = `from ${this.machine.label}: ${bytes.length} bytes ${hashOf(bytes)}`;
+    this.#network.carry(this.machine.hostname, this.far, bytes.length, what, (far) => {
+      far.arrive((handler) => handler.data(bytes));
+      // The other end's system has them: there is room again.
+      this.#network.carry(far.machine.hostname, this, 0, "", (near) => near.#sent(bytes.length));
+    });
+  }
+
+  pause(): void {
+    this.#isPaused = true;
+  }
+
+  resume(): void {
+    this.#isPaused = false;
+    this.#release();
+  }
+
+  end(): void {
+    if (this.#isEnding || this.isOver) return;
+    this.flush();
+    this.#isEnding = true;
+    this.#network.carry(this.machine.hostname, this.far, 0, "end", (far) => far.#ended());
+    if (this.#hasEnded) this.#over({ kind: "closed" });
+  }
+
+  abort(): void {
+    if (this.isOver) return;
+    this.#network.carry(
+      this.machine.hostname,
+      this.far,
+      0,
+      "reset",
+      (far) => far.broke("ECONNRESET"),
+    );
+    this.#over({ kind: "aborted" });
+  }
+
+  /** The connection is gone. */
+  broke(message: string): void {
+    if (this.isOver) return;
+    this.#over({ kind: "broken", message });
+  }
+
+  arrive(step: (handler: StreamHandler) => void): void {
+    this.#held.push(step);
+    this.#release();
+  }
+
+  #sent(length: number): void {
+    this.unsent -= length;
+    if (this.unsent === 0) this.#handler.drain();
+  }
+
+  #ended(): void {
+    this.arrive((handler) => {
+      this.#hasEnded = true;
+      handler.end();
+      if (this.#isEnding) this.#over({ kind: "closed" });
+    });
+  }
+
+  #release(): void {
+    while (this.#isClaimed && !this.#isPaused && !this.isOver && this.#held.length > 0) {
+      this.#held.shift()!(this.#handler);
+    }
+  }
+
+  #over(end: StreamEnd): void {
+    if (this.isOver) return;
+    this.isOver = true;
+    this.unsent = 0;
+    this.#written = [];
+    this.#network.forget(this);
+    this.#handler.close(end);
+  }
+}
+
+/** For who listens where somebody does already. */
+export function portInUse(port: number): ListenError {
+  return new ListenError("EADDRINUSE", `port ${port} is in use`);
+}

@@ -1,0 +1,129 @@
+/**
+ * One life of a simulated machine, which is the host of one node: its time, its chance, its sockets. When it
+ * is gone, nothing that it had set going happens any more.
+ *
+ * @module
+ */
+import type { Clock, Timer } from "../base/clock.ts";
+import type { LogSink } from "../base/log.ts";
+import { SeededRandom } from "../base/random.ts";
+import { FlushPoint } from "../host/flush_point.ts";
+import type {
+  Child,
+  ConnectOptions,
+  Host,
+  Listener,
+  ListenOptions,
+  SpawnOptions,
+} from "../host/host.ts";
+import type { Stream } from "../host/stream.ts";
+import { type Machine, type Network, portInUse } from "./network.ts";
+import type { Event, World } from "./world.ts";
+
+/** The calendar's time at the beginning: 2026-01-01. */
+const EPOCH_MS = 1_767_225_600_000;
+
+/** A simulated host. */
+export class SimHost implements Host, Machine {
+  readonly runtime = "deno";
+  readonly label: string;
+  /** Its address. */
+  readonly hostname: string;
+  readonly clock: Clock;
+  readonly random: SeededRandom;
+  readonly log: LogSink;
+  readonly flushPoint: FlushPoint = new FlushPoint(queueMicrotask);
+  isGone = false;
+  isHeld = false;
+  /** It does not even say that it is gone. */
+  isOff = false;
+  readonly #world: World;
+  readonly #network: Network;
+  readonly #listeners = new Map<number, (stream: Stream) => void>();
+  #lastPort = 50_000;
+
+  constructor(world: World, network: Network, label: string, hostname: string) {
+    this.#world = world;
+    this.#network = network;
+    this.label = label;
+    this.hostname = hostname;
+    this.random = new SeededRandom(world.random.uint32());
+    this.clock = {
+      now: () => world.now,
+      wall: () => EPOCH_MS + Math.floor(world.now),
+      after: (ms, task) => this.#timer(ms, task, false),
+      every: (ms, task) => this.#timer(ms, task, true),
+    };
+    this.log = (level, line) => {
+      if (!this.isGone) world.trace.add(world.now, label, `${level}: ${line}`);
+    };
+    network.add(this);
+  }
+
+  /** Who listens on a port. */
+  listening(port: number): ((stream: Stream) => void) | undefined {
+    return this.#listeners.get(port);
+  }
+
+  nextPort(): number {
+    return ++this.#lastPort;
+  }
+
+  listen(options: ListenOptions, accept: (stream: Stream) => void): Promise<Listener> {
+    const port = options.port || this.nextPort();
+    if (this.#listeners.has(port)) return Promise.reject(portInUse(port));
+    this.#listeners.set(port, accept);
+    return Promise.resolve({
+      address: { hostname: options.hostname, port },
+      secure() {},
+      close: () => {
+        this.#listeners.delete(port);
+        return Promise.resolve();
+      },
+    });
+  }
+
+  connect(options: ConnectOptions): Promise<Stream> {
+    return this.#network.connect(this, options);
+  }
+
+  atFlush(task: () => void): void {
+    this.flushPoint.task(task);
+  }
+
+  yieldToIo(task: () => void): void {
+    this.#world.after(0, this, "", task);
+  }
+
+  /** It is gone. `told`: its kernel tells the peers. */
+  vanish(told: boolean): void {
+    this.#network.vanish(this, told);
+    this.isGone = true;
+    this.isOff = !told;
+    this.#listeners.clear();
+  }
+
+  spawn(_options: SpawnOptions): Child {
+    throw new Error("a simulated machine starts no processes");
+  }
+
+  onSignal(): () => void {
+    return () => {};
+  }
+
+  secretFile(): string {
+    throw new Error("a simulated machine has no files: give the node a cookie");
+  }
+
+  #timer(ms: number, task: () => void, again: boolean): Timer {
+    let event: Event;
+    const set = (): void => {
+      event = this.#world.after(ms, this, "", () => {
+        if (again) set();
+        task();
+      });
+    };
+    set();
+    return { cancel: () => this.#world.cancel(event) };
+  }
+}

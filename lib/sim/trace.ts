@@ -1,0 +1,85 @@
+/**
+ * What happened in a simulation, in order, and a hash of all of it: two runs with the same hash were the
+ * same.
+ *
+ * @module
+ */
+
+/** One thing that happened. */
+export interface TraceLine {
+  /** Virtual milliseconds. */
+  readonly at: number;
+  /** The node, or empty for what concerns no node. */
+  readonly node: string;
+  readonly what: string;
+}
+
+/** The last lines that are kept, unless all are wanted. */
+const KEPT_MAX = 1_000;
+
+/** A trace in the making. */
+export class Trace {
+  /** How many lines there have been. */
+  length = 0;
+  #high = 0x811c9dc5;
+  #low = 0x9e3779b9;
+  readonly #isWhole: boolean;
+  #lines: TraceLine[] = [];
+
+  /** `isWhole`: all lines are kept, and not only the last. */
+  constructor(isWhole: boolean) {
+    this.#isWhole = isWhole;
+  }
+
+  /** The last lines, or all of them. */
+  get lines(): readonly TraceLine[] {
+    return this.#lines.slice(this.#isWhole ? 0 : -KEPT_MAX);
+  }
+
+  /** 16 hexadecimal digits of all that has happened so far. */
+  get hash(): string {
+    return hex(this.#high) + hex(this.#low);
+  }
+
+  add(at: number, node: string, what: string): void {
+    this.length++;
+    // Thousandths of a millisecond: enough to tell apart, and a whole number.
+    this.#mix(`${Math.round(at * 1000)} ${node} ${what}`);
+    this.#lines.push({ at, node, what });
+    if (!this.#isWhole && this.#lines.length >= 2 * KEPT_MAX) {
+      this.#lines = this.#lines.slice(-KEPT_MAX);
+    }
+  }
+
+  #mix(text: string): void {
+    for (let i = 0; i < text.length; i++) {
+      const code = text.charCodeAt(i);
+      this.#high = Math.imul(this.#high ^ code, 0x01000193);
+      this.#low = Math.imul((this.#low << 5 | this.#low >>> 27) ^ code, 0x85ebca6b);
+    }
+  }
+}
+
+/** A short hash of bytes, for a trace. */
+export function hashOf(bytes: Uint8Array): string {
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < bytes.length; i++) hash = Math.imul(hash ^ bytes[i]!, 0x01000193);
+  return hex(hash);
+}
+
+/** A trace as a person reads it: a column for each node. */
+export function traceText(lines: readonly TraceLine[]): string {
+  const nodes = [...new Set(lines.map(({ node }) => node))].filter((node) => node !== "").sort();
+  const width = 34;
+  const head = `${"ms".padStart(12)}  ${nodes.map((node) => node.padEnd(width)).join("")}`;
+  const rows = lines.map(({ at, node, what }) => {
+    const column = nodes.indexOf(node);
+    const left = `${at.toFixed(3).padStart(12)}  `;
+    return column < 0 ? `${left}── ${what}` : left + " ".repeat(column * width) + what;
+  });
+  return [head, ...rows].join("\n");
+}
+
+function hex(value: number): string {
+  return (value >>> 0).toString(16).padStart(8, "0");
+}

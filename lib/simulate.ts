@@ -1,0 +1,395 @@
+/**
+ * A whole cluster in one process, under faults, from a seed: `@firn/firn/sim`.
+ *
+ * Everything that nodes take from outside is simulated: time, timers, chance, the network, and the order in
+ * which what is ready happens. So one number replays a whole history, on Deno and on Bun alike. Everything
+ * else is real: codec, handshake, sessions, actors, supervisors, names, rooms.
+ *
+ * What is not simulated: TLS (who listens at an address is believed, and nobody listens in), WebSockets,
+ * files, other processes, and how long code takes: it takes no time at all.
+ *
+ * @module
+ */
+import { setImmediate } from "node:timers";
+import { SeededRandom } from "./base/random.ts";
+import { utf8 } from "./base/bytes.ts";
+import type { ClusterKeys } from "./dist/identity.ts";
+import { Node } from "./node.ts";
+import { guard, type Violation } from "./sim/guard.ts";
+import { type LinkOptions, Network } from "./sim/network.ts";
+import { SimHost } from "./sim/sim_host.ts";
+import { Trace, type TraceLine, traceText } from "./sim/trace.ts";
+import { type Event, World } from "./sim/world.ts";
+import { type NodeOptions, startNode } from "./start.ts";
+
+export { Trace, traceText };
+export type { LinkOptions, TraceLine, Violation };
+
+/** How to simulate. */
+export interface SimulateOptions {
+  /** Decides everything that chance decides. Default 1. */
+  readonly seed?: number | undefined;
+  /** At most so much virtual time may pass. Milliseconds; default one hour. */
+  readonly limit?: number | undefined;
+  /** At most so many events may happen. Default 10 million. */
+  readonly steps?: number | undefined;
+  /** Keeps the whole trace, and not only its last thousand lines. */
+  readonly trace?: boolean | undefined;
+  /** How things travel between machines, unless said otherwise for two. */
+  readonly link?: LinkOptions | undefined;
+  /** Fails if code reaches for the real clock, chance or network. Default true. */
+  readonly guard?: boolean | undefined;
+}
+
+/** What came of a simulation. */
+export interface SimulationResult<T> {
+  /** What the body gave. */
+  readonly value: T;
+  /** Of everything that happened: the same seed gives the same. */
+  readonly hash: string;
+  /** How many events there were. */
+  readonly steps: number;
+  /** Virtual milliseconds. */
+  readonly ms: number;
+  readonly trace: readonly TraceLine[];
+}
+
+/** A simulation failed. The message has the seed that replays it; `cause` is what was thrown. */
+export class SimulationError extends Error {
+  /** Tells the class of the error. */
+  override readonly name = "SimulationError";
+  /** Stable code: `"simulation"`. */
+  readonly code = "simulation";
+  /** What replays it. */
+  readonly seed: number;
+  /** The last that happened. */
+  readonly trace: readonly TraceLine[];
+
+  /** For the simulator. */
+  constructor(seed: number, what: string, trace: readonly TraceLine[], cause?: unknown) {
+    super(`seed ${seed}: ${what}`, { cause });
+    this.seed = seed;
+    this.trace = trace;
+  }
+}
+
+/** Port of every simulated node. */
+const PORT = 9100;
+
+/** The cookie of every simulated node. */
+const COOKIE = "the cookie of a simulation";
+
+const LIMIT_MS = 3_600_000;
+const STEPS_MAX = 10_000_000;
+
+/** One simulated node, with its options, through its lives. */
+interface Member {
+  readonly options: NodeOptions;
+  host: SimHost;
+  node: Node | undefined;
+}
+
+/** A simulation that runs. */
+export class Simulation {
+  /** Decided by the seed: chance for the body. */
+  readonly random: SeededRandom;
+  readonly #world: World;
+  readonly #network: Network;
+  readonly #keys: ClusterKeys;
+  readonly #members = new Map<string, Member>();
+  readonly #conditions = new Set<Condition>();
+
+  /** For `simulate`. */
+  constructor(world: World, network: Network, keys: ClusterKeys) {
+    this.#world = world;
+    this.#network = network;
+    this.#keys = keys;
+    this.random = new SeededRandom(world.random.uint32());
+  }
+
+  /** Virtual milliseconds since the beginning. */
+  get now(): number {
+    return this.#world.now;
+  }
+
+  /** The names that nodes were started with, in order. */
+  get names(): string[] {
+    return [...this.#members.keys()];
+  }
+
+  /** A node, if it is up. */
+  node(short: string): Node | undefined {
+    return this.#members.get(short)?.node;
+  }
+
+  /** Starts a node on a machine of its own. Its full name is `short@short.sim:9100`. */
+  start(short: string, options: NodeOptions = {}): Promise<Node> {
+    const known = this.#members.get(short);
+    if (known?.node !== undefined) return Promise.reject(new Error(`${short} is up`));
+    return this.#start(short, options);
+  }
+
+  /** Starts a node again that was crashed, killed or stopped: another life, the same options. */
+  restart(short: string): Promise<Node> {
+    const { options, node } = this.#member(short);
+    if (node !== undefined) this.kill(short);
+    return this.#start(short, options);
+  }
+
+  /** Stops a node in order. */
+  async stop(short: string): Promise<void> {
+    const member = this.#member(short);
+    const { node, host } = member;
+    if (node === undefined) return;
+    member.node = undefined;
+    this.#note(short, "stops");
+    await node.stop();
+    host.vanish(true);
+  }
+
+  /** The power of its machine fails: it is gone, and nobody is told. */
+  crash(short: string): void {
+    this.#vanish(short, false, "crashes");
+  }
+
+  /** Its process is killed: it is gone, and its system tells the others that their connections are. */
+  kill(short: string): void {
+    this.#vanish(short, true, "is killed");
+  }
+
+  /** Nothing happens on a node until it is resumed. */
+  pause(short: string): void {
+    this.#note(short, "is paused");
+    this.#member(short).host.isHeld = true;
+  }
+
+  /** It goes on: what it has missed happens now. */
+  resume(short: string): void {
+    this.#note(short, "goes on");
+    this.#world.release(this.#member(short).host);
+  }
+
+  /** Says how things travel between two nodes, both ways. */
+  link(a: string, b: string, options: LinkOptions): void {
+    this.#network.set(address(a), address(b), options);
+  }
+
+  /** Nothing passes from any of the first to any of the second, and the other way round unless `oneWay`. */
+  partition(
+    some: readonly string[],
+    others: readonly string[],
+    { oneWay = false }: { readonly oneWay?: boolean } = {},
+  ): void {
+    this.#note("", `partition ${some.join(" ")} ${oneWay ? "->" : "|"} ${others.join(" ")}`);
+    for (const a of some) {
+      for (const b of others) {
+        this.#network.block(address(a), address(b));
+        if (!oneWay) this.#network.block(address(b), address(a));
+      }
+    }
+  }
+
+  /** Lets everything pass again. */
+  heal(): void {
+    this.#note("", "heals");
+    this.#network.heal();
+  }
+
+  /** Breaks the connections between two nodes. */
+  cut(a: string, b: string): void {
+    this.#note("", `cut ${a} - ${b}`);
+    this.#network.reset(address(a), address(b));
+  }
+
+  /** Lets so much virtual time pass. */
+  run(ms: number): Promise<void> {
+    return new Promise((resolve) => void this.#world.after(ms, undefined, "", resolve));
+  }
+
+  /** Lets time pass until something is so. Rejects if it is not within `within`: a minute. */
+  until(
+    what: string,
+    condition: () => boolean,
+    { within = 60_000 }: { readonly within?: number } = {},
+  ): Promise<void> {
+    if (condition()) return Promise.resolve();
+    return new Promise((resolve, reject) => {
+      const waiting: Condition = {
+        isMet: condition,
+        resolve: () => {
+          this.#world.cancel(late);
+          resolve();
+        },
+      };
+      const late: Event = this.#world.after(within, undefined, "", () => {
+        this.#conditions.delete(waiting);
+        reject(new Error(`waited ${within} ms in vain until ${what}`));
+      });
+      this.#conditions.add(waiting);
+    });
+  }
+
+  /** Writes a line of the body's own into the trace. */
+  note(what: string): void {
+    this.#note("", what);
+  }
+
+  /** For `simulate`: something has happened. */
+  happened(): void {
+    for (const condition of this.#conditions) {
+      if (!condition.isMet()) continue;
+      this.#conditions.delete(condition);
+      condition.resolve();
+    }
+  }
+
+  /** For `simulate`: stops what is up. */
+  async close(): Promise<void> {
+    this.#network.heal();
+    for (const [short, { host }] of this.#members) {
+      if (host.isHeld) this.resume(short);
+    }
+    await Promise.all([...this.#members.keys()].map((short) => this.stop(short)));
+  }
+
+  async #start(short: string, options: NodeOptions): Promise<Node> {
+    const host = new SimHost(this.#world, this.#network, short, address(short));
+    const member: Member = { options, host, node: undefined };
+    this.#members.set(short, member);
+    this.#note(short, "starts");
+    const parts = await startNode(
+      {
+        name: `${short}@${address(short)}:${PORT}`,
+        listen: { hostname: address(short) },
+        cookie: COOKIE,
+        logLevel: "silent",
+        ...options,
+        seeds: options.seeds?.map((seed) => seed.includes("@") ? seed : fullName(seed)),
+      },
+      host,
+      this.#keys,
+    );
+    const node = Node.of(parts);
+    if (this.#members.get(short) === member) member.node = node;
+    return node;
+  }
+
+  #vanish(short: string, told: boolean, what: string): void {
+    const member = this.#member(short);
+    if (member.host.isGone) return;
+    this.#note(short, what);
+    member.node = undefined;
+    member.host.vanish(told);
+  }
+
+  #member(short: string): Member {
+    const member = this.#members.get(short);
+    if (member === undefined) throw new Error(`no node was started as ${JSON.stringify(short)}`);
+    return member;
+  }
+
+  #note(node: string, what: string): void {
+    this.#world.trace.add(this.#world.now, node, what);
+  }
+}
+
+interface Condition {
+  readonly isMet: () => boolean;
+  readonly resolve: () => void;
+}
+
+/** A simulated node's name. */
+export function fullName(short: string): string {
+  return `${short}@${address(short)}:${PORT}`;
+}
+
+/**
+ * Runs `body` in a simulated world. Rejects with {@linkcode SimulationError} if it throws, if nothing can
+ * happen any more while it waits, or if it takes too long.
+ *
+ * @example A name that outlives its node
+ * ```ts
+ * import { simulate } from "@firn/firn/sim";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const { ms } = await simulate({ seed: 7 }, async (sim) => {
+ *   const a = await sim.start("a");
+ *   const b = await sim.start("b", { seeds: ["a"] });
+ *   await sim.until("they met", () => a.peers().length === 1 && b.peers().length === 1);
+ *   assertEquals(await a.global.register("cart", a.spawn(() => () => {})), true);
+ *   sim.crash("a"); // the power fails: nobody is told
+ *   await sim.until("b gave it up", () => b.global.whereis("cart") === undefined);
+ * });
+ * assertEquals(ms > 15_000 && ms < 20_000, true); // the deadline; in real time some milliseconds
+ * ```
+ */
+export async function simulate<T>(
+  options: SimulateOptions,
+  body: (sim: Simulation) => Promise<T>,
+): Promise<SimulationResult<T>> {
+  const { seed = 1, limit = LIMIT_MS, steps = STEPS_MAX } = options;
+  const trace = new Trace(options.trace ?? false);
+  const world = new World(new SeededRandom(seed), trace);
+  const network = new Network(world, options.link);
+  const sim = new Simulation(world, network, KEYS);
+  const fail = (what: string, cause?: unknown): SimulationError =>
+    new SimulationError(seed, `${what}, at ${world.now.toFixed(3)} ms`, trace.lines, cause);
+  const violations: Violation[] = [];
+  const unguard = options.guard === false
+    ? () => {}
+    : guard((violation) => violations.push(violation));
+  try {
+    const value = await drive(world, sim, limit, steps, fail, body(sim));
+    await drive(world, sim, Infinity, Infinity, fail, sim.close());
+    if (violations.length > 0) {
+      const { what, where } = violations[0]!;
+      throw fail(`code reached for the real world: ${what}\n${where}\n`);
+    }
+    return { value, hash: trace.hash, steps: world.steps, ms: world.now, trace: trace.lines };
+  } finally {
+    unguard();
+  }
+}
+
+/** Lets things happen until a promise is settled. */
+async function drive<T>(
+  world: World,
+  sim: Simulation,
+  limit: number,
+  steps: number,
+  fail: (what: string, cause?: unknown) => SimulationError,
+  promise: Promise<T>,
+): Promise<T> {
+  let outcome: { readonly value: T } | { readonly error: unknown } | undefined;
+  promise.then((value) => outcome = { value }, (error) => outcome = { error });
+  for (await settled(); outcome === undefined; await settled()) {
+    try {
+      if (!world.step()) throw new Error("nothing can happen any more, and it still waits");
+      sim.happened();
+    } catch (error) {
+      throw fail(String(error), error);
+    }
+    if (world.now > limit) throw fail(`more than ${limit} ms have passed`);
+    if (world.steps > steps) throw fail(`more than ${steps} events have happened`);
+  }
+  if ("error" in outcome) throw fail(String(outcome.error), outcome.error);
+  return outcome.value;
+}
+
+/** The turn is over: all promises that could be settled are. */
+function settled(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
+function address(short: string): string {
+  return `${short}.sim`;
+}
+
+const NO_LEAF = { der: new Uint8Array(), cert: "", key: "" };
+
+/** There is no TLS in it, so there is nothing to derive. */
+const KEYS: ClusterKeys = {
+  authority: { pem: "" } as ClusterKeys["authority"],
+  proofKey: utf8("the proof key of every simulation"),
+  leaf: NO_LEAF as NonNullable<ClusterKeys["leaf"]>,
+};

@@ -1,0 +1,117 @@
+/**
+ * The simulator itself: the same seed gives the same history, faults do what they say, and code that
+ * reaches past it is found.
+ */
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { simulate, SimulationError } from "../../lib/simulate.ts";
+import { test } from "../kit/test.ts";
+import { story, three } from "./story.ts";
+
+test("simulate: the same seed gives the same events, another seed others", async () => {
+  const [one, again, other] = [await story(3), await story(3), await story(4)];
+  assertEquals([again.hash, again.steps, again.ms], [one.hash, one.steps, one.ms]);
+  assert(other.hash !== one.hash);
+});
+
+test("simulate: a crash is found out by its silence, a kill at once, a pause only if it lasts", async () => {
+  await simulate({ seed: 1 }, async (sim) => {
+    const [, b, c] = await three(sim);
+    let began = sim.now;
+    sim.kill("a");
+    await sim.until("seen", () => b.peers().length === 1 && c.peers().length === 1);
+    assert(sim.now - began < 10);
+    await sim.restart("a");
+    await sim.until("back", () => b.peers().length === 2 && c.peers().length === 2);
+    began = sim.now;
+    sim.crash("a");
+    await sim.until("seen", () => b.peers().length === 1 && c.peers().length === 1);
+    assert(sim.now - began > 10_000, `${sim.now - began}`);
+    const downs: string[] = [];
+    b.on("nodedown", ({ reason }) => void downs.push(reason));
+    sim.pause("c");
+    await sim.run(5_000);
+    sim.resume("c");
+    await sim.run(5_000);
+    assertEquals(downs, []);
+    sim.pause("c");
+    await sim.run(20_000);
+    assertEquals(downs, ["timeout"]);
+    sim.resume("c");
+    await sim.until("back", () => b.peers().length === 1);
+  });
+});
+
+test("simulate: what a partition holds back comes when it heals, or the session ends", async () => {
+  await simulate({ seed: 2 }, async (sim) => {
+    const [a, b] = await three(sim);
+    const got: unknown[] = [];
+    b.spawnWith({ name: "sink" }, () => (message: unknown) => void got.push(message));
+    sim.partition(["a"], ["b"]);
+    a.send({ name: "sink", node: b.name }, "held");
+    await sim.run(3_000);
+    assertEquals(got, []);
+    sim.heal();
+    await sim.until("it came", () => got.length === 1);
+    sim.partition(["a"], ["b"], { oneWay: true });
+    await sim.until("both gave up", () => a.peers().length === 1 && b.peers().length === 1);
+    sim.heal();
+    await sim.until("they met again", () => a.peers().length === 2 && b.peers().length === 2);
+    sim.cut("a", "b");
+    await sim.until("it is noticed", () => a.peers().length === 1);
+    await sim.until("they met again", () => a.peers().length === 2 && b.peers().length === 2);
+  });
+});
+
+test("simulate: virtual time jumps; five nodes at rest for an hour take a moment", async () => {
+  const began = performance.now();
+  const { ms } = await simulate({ limit: 4_000_000 }, async (sim) => {
+    for (const name of ["a", "b", "c", "d", "e"]) await sim.start(name, { seeds: ["a"] });
+    await sim.run(3_600_000);
+  });
+  const factor = ms / (performance.now() - began);
+  assert(factor > 100, `${Math.round(factor)} times faster than real`);
+});
+
+test("simulate: who reaches for the real clock or chance is found, with the place", async () => {
+  const real = { random: Math.random, setTimeout: globalThis.setTimeout, Date: globalThis.Date };
+  for (const reach of [() => Math.random(), () => Date.now(), () => new Date()]) {
+    const error = await assertRejects(
+      () => simulate({}, () => Promise.resolve(void reach())),
+      SimulationError,
+    ) as SimulationError;
+    assert(error.message.includes("reached for the real world"), error.message);
+    assert(error.message.includes("simulate_test.ts"), error.message);
+  }
+  assertEquals({ ...real }, {
+    random: Math.random,
+    setTimeout: globalThis.setTimeout,
+    Date: globalThis.Date,
+  });
+  const { value } = await simulate({ guard: false }, () => Promise.resolve(Math.random() < 1));
+  assert(value);
+});
+
+test("simulate: a failure has the seed, the moment, the cause and the trace", async () => {
+  const cause = new Error("as it happens");
+  const error = await assertRejects(
+    () =>
+      simulate({ seed: 99 }, async (sim) => {
+        await sim.run(250);
+        sim.note("about to fail");
+        throw cause;
+      }),
+    SimulationError,
+  ) as SimulationError;
+  assertEquals([error.seed, error.cause, error.code], [99, cause, "simulation"]);
+  assert(error.message.includes("seed 99") && error.message.includes("250.000 ms"));
+  assertEquals(error.trace.at(-1)?.what, "about to fail");
+});
+
+test("simulate: says so when nothing can happen any more, and when it takes too long", async () => {
+  const stuck = () => simulate({}, () => new Promise<void>(() => {}));
+  await assertRejects(stuck, SimulationError, "nothing can happen any more");
+  const long = () => simulate({ limit: 1_000 }, (sim) => sim.run(2_000));
+  await assertRejects(long, SimulationError, "more than 1000 ms have passed");
+  const until = () => simulate({}, (sim) => sim.until("pigs fly", () => false, { within: 10 }));
+  await assertRejects(until, SimulationError, "until pigs fly");
+});

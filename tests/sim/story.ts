@@ -1,0 +1,27 @@
+/**
+ * A short history that is told again and again: three nodes, a global name, a crash, another life.
+ */
+import { simulate, type Simulation, type SimulationResult } from "../../lib/simulate.ts";
+import type { Node } from "../../lib/node.ts";
+
+/** Three nodes that have met. */
+export async function three(sim: Simulation): Promise<[Node, Node, Node]> {
+  const a = await sim.start("a");
+  const b = await sim.start("b", { seeds: ["a"] });
+  const c = await sim.start("c", { seeds: ["a"] });
+  await sim.until("they met", () => [a, b, c].every((node) => node.peers().length === 2));
+  return [a, b, c];
+}
+
+/** The history of a seed. */
+export function story(seed: number): Promise<SimulationResult<number>> {
+  return simulate({ seed }, async (sim) => {
+    const [a, b] = await three(sim);
+    await a.global.register("cart", a.spawn(() => () => {}));
+    sim.crash("a");
+    await sim.until("it is gone", () => b.global.whereis("cart") === undefined);
+    await sim.restart("a");
+    await sim.until("it is back", () => b.peers().length === 2);
+    return sim.now;
+  });
+}
