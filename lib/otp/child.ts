@@ -85,7 +85,38 @@ export interface LocalChildSpec extends ChildRules {
   readonly ready?: undefined;
 }
 
-/** A child that runs what a node has exposed: another node, or this one if it exposes it too. */
+/**
+ * A child that runs what a node has exposed: another node, or this one if it exposes it too. It is spawned
+ * there and linked in one step, runs again there, and is stopped by the same rule as one here.
+ *
+ * @example
+ * ```ts
+ * import { Node, type Pid, type Self, Supervisor } from "@firn/firn";
+ * import { assertEquals, assertNotEquals } from "@std/assert";
+ *
+ * const cookie = "the same on every node";
+ * await using a = await Node.start({ name: "a@127.0.0.1:0", cookie, logLevel: "silent" });
+ * await using b = await Node.start({ name: "b@127.0.0.1:0", cookie, logLevel: "silent" });
+ * await a.connect(b.name);
+ *
+ * b.expose("worker", (_self: Self<string>, name: string) => (message: string) => {
+ *   if (message === "crash") throw new Error(`${name}: as told`);
+ * });
+ *
+ * const tree = await Supervisor.start(a, {
+ *   children: [{ id: "w", node: b.name, fn: "worker", args: ["w"], onNodeDown: "wait" }],
+ * });
+ * const [before] = await tree.whichChildren();
+ * assertEquals(before!.node, b.name);
+ * const restarted = new Promise((restarted) => a.on("restart", restarted));
+ * a.send(before!.pid as Pid<string>, "crash");
+ * await restarted;
+ * const [after] = await tree.whichChildren();
+ * assertEquals(after!.node, b.name);
+ * assertNotEquals(`${after!.pid}`, `${before!.pid}`);
+ * await tree.stop();
+ * ```
+ */
 export interface RemoteChildSpec extends ChildRules {
   /**
    * Where: a node, `name@host:port`, or how to choose one of those that expose the function. It is

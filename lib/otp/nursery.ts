@@ -116,6 +116,9 @@ export class Nursery {
     const named = isNodeName(choice) ? choice : undefined;
     const former = child.node ?? named;
     if (former !== undefined && nodes.includes(former)) return former;
+    // What its node has exposed just now may not be known here: the first attempt asks, and may be told no.
+    const asks = !child.waiting && (onNodeDown === "wait" || child.node === undefined);
+    if (asks && former !== undefined && this.#sessionWith(former) !== undefined) return former;
     const away = new AwayError(`it waits for ${former ?? `a node that exposes ${fn}`}`);
     if (onNodeDown === "wait" && former !== undefined) throw away;
     // The attempt will say what is wrong with it.

@@ -268,8 +268,41 @@ export interface Service<State, Init extends Args, Calls, Casts> {
   /** Starts one under a name. Rejects with `NameError` if another has it. */
   startAs(name: string, from: Starter, ...args: Init): Promise<ServicePid>;
   /**
-   * What a node exposes so that other nodes may start the service there: `node.expose("counter",
-   * counter.body)`. They start it with `startAt`, or as a child of a supervisor: see `child`.
+   * What a node exposes so that other nodes may start the service there. They do so with `startAt`, or
+   * as a child of a supervisor: see `child`.
+   *
+   * @example
+   * ```ts
+   * import { Node, service, Supervisor } from "@firn/firn";
+   * import { assertEquals } from "@std/assert";
+   *
+   * const counter = service({
+   *   init(first: number, name: string) {
+   *     this.self.register(name);
+   *     return first;
+   *   },
+   *   call: { add: (sum: number, by: number) => [sum + by, sum + by] },
+   * });
+   *
+   * const cookie = "the same on every node";
+   * await using a = await Node.start({ name: "a@127.0.0.1:0", cookie, logLevel: "silent" });
+   * await using b = await Node.start({ name: "b@127.0.0.1:0", cookie, logLevel: "silent" });
+   * await a.connect(b.name);
+   * b.expose("counter", counter.body);
+   *
+   * const pid = await counter.startAt(a, { node: b.name, fn: "counter" }, 40, "hits");
+   * assertEquals(await counter.call(pid).add(2), 42);
+   *
+   * const hits = counter.at(a, { name: "hits", node: b.name });
+   * assertEquals(await counter.state(hits), 42);
+   * await counter.stop(hits);
+   *
+   * const tree = await Supervisor.start(a, {
+   *   children: [counter.child({ id: "hits", node: b.name, fn: "counter", args: [0, "hits"] })],
+   * });
+   * assertEquals(await counter.call(hits).add(1), 1);
+   * await tree.stop();
+   * ```
    */
   readonly body: ActorFunction<unknown, Init>;
   /**

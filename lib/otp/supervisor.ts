@@ -1,6 +1,6 @@
 /**
  * Supervisors: actors that start children in order, start them again when they end, and stop them in
- * reverse. OTP's rules; remote children and failover come with the actors of other nodes.
+ * reverse. OTP's rules, for children of this node and of others.
  *
  *     start ─▶ children, first to last ─▶ supervising ──too many restarts · told to stop──▶ stopping
  *                     │ one fails              │ a child ends                              │

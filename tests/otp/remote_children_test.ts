@@ -300,6 +300,21 @@ test("onNodeDown wait: a supervisor starts without the nodes of such children, w
   });
 });
 
+test("onNodeDown: a function that its node has exposed just now is found there at once", async () => {
+  await abroad(async (world) => {
+    const a = await world.node("a");
+    const b = await world.node("b", [a], false);
+    for (const onNodeDown of NODE_DOWNS) {
+      world.expose(b, "b", onNodeDown);
+      // Nothing has been read from the network in between.
+      const spec = { ...remote("w", b.name), fn: onNodeDown, onNodeDown };
+      const tree = await Supervisor.start(starter(a), { children: [spec] });
+      assertEquals(((await tree.whichChildren())[0]!.pid as Pid).node, b.name);
+      await tree.stop();
+    }
+  });
+});
+
 for (const strategy of ["rest_for_one", "one_for_all"] as const) {
   test(`onNodeDown wait: under ${strategy} those behind a child that waits wait with it`, async () => {
     await abroad(async (world) => {
