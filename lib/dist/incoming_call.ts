@@ -56,7 +56,9 @@ export class IncomingCall extends Call implements Chained {
 
   /** Nobody waits for the answer any more. Whether somebody did. */
   close(): boolean {
-    if (!this.#open.delete(this.#number)) return false;
+    // A peer may use a number again whose call it has given up.
+    if (this.#open.get(this.#number) !== this) return false;
+    this.#open.delete(this.#number);
     unhang(this, this.#actor);
     return true;
   }

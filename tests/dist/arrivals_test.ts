@@ -280,6 +280,22 @@ test("Arrivals.take holds what is for one actor behind a large message to it, an
   assertEquals(got, [large, 1, "exit signal", "call 2", "exit bye"]);
 });
 
+test("Arrivals.take: a number of a call may be used again when that call is over, and means the new one", () => {
+  const [one, other] = join();
+  const actor = one.actor();
+  for (const value of ["first", "second"]) {
+    one.take(TAG.CALL, row([1, to(1)], encodeTerm(value)));
+    if (value === "first") one.take(TAG.CALL_OVER, row([1]));
+  }
+  const [first, second] = actor.peek() as [Call, Call];
+  first.reply("late");
+  assertEquals(one.waiting, []);
+  second.reply("in time");
+  assertEquals(one.waiting.length, 1);
+  assertEquals(actor.chain, undefined);
+  void other;
+});
+
 /** A session of which one side takes at most a few of each. */
 function limited(most: number): Side {
   const [one, other] = join();
