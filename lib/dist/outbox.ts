@@ -25,8 +25,8 @@ import { Bulk, BULK_BYTES_MIN, BULK_OPEN_MAX, FLIGHT_BYTES_MAX, WHOLE_TAGS } fro
 import { FRAME_HEAD_BYTES } from "./frame.ts";
 import { Pressure } from "./pressure.ts";
 
-/** Past this many bytes in the buffer, they become a piece before the turn has ended. */
-const PIECE_BYTES_MAX = 32 * 1024;
+/** Past this many bytes in the buffer, they become a piece: two fit into the buffer's memory. */
+const PIECE_BYTES_MAX = 30 * 1024;
 
 /** The stream is given more while less than this waits in it. */
 const WINDOW_BYTES = 64 * 1024;
