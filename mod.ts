@@ -191,6 +191,7 @@ export {
 export { CloseCodeError } from "./lib/ws/close.ts";
 export {
   type Acceptance,
+  type DeflateOptions,
   OptionError,
   type ServeOptions,
   type UpgradeAnswer,

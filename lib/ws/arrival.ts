@@ -14,11 +14,13 @@
 import { EMPTY } from "../base/bytes.ts";
 import type { LogSink } from "../base/log.ts";
 import type { Stream, StreamEnd, StreamHandler } from "../host/stream.ts";
+import { acceptDeflate, type DeflateTerms } from "./extension.ts";
 import {
   acceptAnswer,
   checkUpgrade,
   headerOf,
   HeadReader,
+  offeredExtensions,
   offeredProtocols,
   type Refusal,
   type RequestHead,
@@ -55,16 +57,21 @@ export interface ArrivalTerms<Data> {
   readonly options: ServeOptions<Data>;
   readonly limits: Limits;
   readonly log: LogSink;
+  /** What we are willing to compress; `undefined`: nothing. */
+  readonly deflate: DeflateTerms | undefined;
   now(): number;
-  /** The 101 has been written. `early` is what came behind the request. */
-  admit(
-    arrival: Arrival<Data>,
-    stream: Stream,
-    acceptance: Acceptance<Data>,
-    early: Uint8Array,
-  ): void;
+  /** The 101 has been written. */
+  admit(arrival: Arrival<Data>, stream: Stream, admission: Admission<Data>): void;
   /** It ended without becoming a WebSocket. */
   ended(arrival: Arrival<Data>): void;
+}
+
+/** With what an arrival becomes a connection. */
+export interface Admission<Data> {
+  readonly acceptance: Acceptance<Data>;
+  readonly deflate: DeflateTerms | undefined;
+  /** What came behind the request. */
+  readonly early: Uint8Array;
 }
 
 type State = "head" | "body" | "asking" | "answering" | "leaving" | "gone";
@@ -198,9 +205,11 @@ export class Arrival<Data> implements StreamHandler {
     if (protocol !== undefined && !offeredProtocols(head).includes(protocol)) {
       throw new TypeError(`the client does not offer the protocol ${JSON.stringify(protocol)}`);
     }
-    this.#stream.write(acceptAnswer(head, protocol, headers));
+    const { deflate: wish } = this.#terms;
+    const deflate = wish && acceptDeflate(offeredExtensions(head) ?? [], wish);
+    this.#stream.write(acceptAnswer(head, protocol, deflate?.answer, headers));
     this.#state = "gone";
-    this.#terms.admit(this, this.#stream, acceptance, early);
+    this.#terms.admit(this, this.#stream, { acceptance, deflate: deflate?.terms, early });
   }
 
   // A plain request.

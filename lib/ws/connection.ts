@@ -20,6 +20,8 @@ import { Heartbeat, type HeartbeatLimits } from "../base/heartbeat.ts";
 import type { LogSink } from "../base/log.ts";
 import type { Address, Stream, StreamEnd, StreamHandler } from "../host/stream.ts";
 import { buildClose, checkCloseCode, CLOSE_CODES, parseClose } from "./close.ts";
+import { Deflate, type DeflateShop, type Packing } from "./deflate.ts";
+import type { DeflateTerms } from "./extension.ts";
 import { encodeFrame, FrameDecoder, OPCODES, type Rule, RULES } from "./frame.ts";
 import { MessageReader, type MessageSink } from "./message.ts";
 import { Outlet, type SendResult } from "./outlet.ts";
@@ -107,6 +109,8 @@ export interface ConnectionTerms<Data> {
   readonly backpressureBytesMax: number;
   readonly backpressurePolicy: BackpressurePolicy;
   readonly closeTimeoutMs: number;
+  /** What compresses; `undefined`: nothing. */
+  readonly deflate: DeflateShop | undefined;
   /** How long a peer may be silent; `undefined`: for ever. */
   readonly silence: HeartbeatLimits | undefined;
   /** How often {@linkcode WebSocketConnection.tick} is called. */
@@ -116,6 +120,14 @@ export interface ConnectionTerms<Data> {
   later(task: () => void): void;
   /** It is closed, and its handler has been told. */
   ended(connection: WebSocketConnection<Data>): void;
+}
+
+/** What the handshake has settled for one connection. */
+export interface Settled<Data> {
+  readonly id: number;
+  readonly data: Data;
+  readonly protocol: string | undefined;
+  readonly deflate: DeflateTerms | undefined;
 }
 
 /** The state machine behind a {@linkcode Connection}. */
@@ -131,6 +143,7 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
   readonly #decoder: FrameDecoder;
   readonly #reader: MessageReader;
   readonly #heartbeat: Heartbeat | undefined;
+  readonly #deflate: Deflate | undefined;
   #state: ConnectionState = "open";
   /** A handler's promise is pending: nothing is read. */
   #waiting = false;
@@ -141,22 +154,17 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
   #endCode: number = CLOSE_CODES.abnormal;
   #endReason = "";
 
-  constructor(
-    terms: ConnectionTerms<Data>,
-    stream: Stream,
-    id: number,
-    data: Data,
-    protocol: string | undefined,
-  ) {
-    this.id = id;
+  constructor(terms: ConnectionTerms<Data>, stream: Stream, settled: Settled<Data>) {
+    this.id = settled.id;
     this.remoteAddress = stream.remote;
-    this.protocol = protocol;
-    this.data = data;
+    this.protocol = settled.protocol;
+    this.data = settled.data;
     this.#terms = terms;
     this.#stream = stream;
-    this.#outlet = new Outlet(stream, terms.output, terms.backpressureBytesMax);
-    this.#decoder = new FrameDecoder("server", terms.payloadBytesMax);
-    this.#reader = new MessageReader(this, terms.payloadBytesMax);
+    this.#deflate = settled.deflate && new Deflate(terms.deflate!, settled.deflate, "server");
+    this.#outlet = new Outlet(stream, terms.output, terms.backpressureBytesMax, this.#deflate);
+    this.#decoder = new FrameDecoder("server", terms.payloadBytesMax, this.#deflate !== undefined);
+    this.#reader = new MessageReader(this, terms.payloadBytesMax, this.#deflate);
     if (terms.silence === undefined) return;
     this.#heartbeat = new Heartbeat(terms.silence, terms.tickMs, terms.now());
   }
@@ -210,8 +218,14 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
     this.#terms.rooms.leave(room, this);
   }
 
+  get packing(): Packing | undefined {
+    return this.#deflate?.packing;
+  }
+
   sendShared(frames: Uint8Array): void {
-    if (this.#state === "open") this.#judge(this.#outlet.frames(frames));
+    if (this.#state !== "open") return;
+    this.#deflate?.shared();
+    this.#judge(this.#outlet.frames(frames));
   }
 
   /** Does what time demands: asks whether the peer lives, gives up a silent or a slow one. */
@@ -283,6 +297,7 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
     const broken = this.#endCode === CLOSE_CODES.abnormal && end.kind === "broken";
     const reason = broken ? end.message : this.#endReason;
     this.#run("close", () => this.#terms.handlers.close?.(this, this.#endCode, reason));
+    this.#deflate?.close();
     this.#terms.ended(this);
   }
 

@@ -9,6 +9,7 @@
  *
  *     81 05 48 65 6c 6c 6f                    "Hello" from a server
  *     81 85 37 fa 21 3d 7f 9f 4d 51 58        the same from a client
+ *     c1 07 f2 48 cd c9 c9 07 00              the same from a server, compressed: RFC 7692
  *
  * The decoder takes the stream as it comes, cut anywhere. It is the only part that knows of chunks:
  * above it there are headers, pieces of payload and whole control frames. It keeps at most one
@@ -46,6 +47,7 @@ export const RULES = {
   closeCode: { code: 1002, words: "the close code is reserved" },
   closeReason: { code: 1007, words: "the close reason is not UTF-8" },
   text: { code: 1007, words: "the text is not UTF-8" },
+  deflate: { code: 1007, words: "the message cannot be inflated" },
   tooBig: { code: 1009, words: "the message is too big" },
 } as const;
 
@@ -54,6 +56,9 @@ export type Rule = keyof typeof RULES;
 
 /** Which side of the connection this is. A server reads masked frames, a client unmasked ones. */
 export type Role = "server" | "client";
+
+/** The reserved bit of a message's first frame that says that it is compressed. */
+export const COMPRESSED = 0x40;
 
 const FIN = 0x80;
 const RESERVED = 0x70;
@@ -64,13 +69,15 @@ const CONTROL_BYTES_MAX = 125;
 const HEADER_BYTES_MAX = 14;
 /** Bit n is set if n is an opcode. */
 const KNOWN_OPCODES = 0b0000_0111_0000_0111;
+/** Bit n is set if a message may begin with opcode n. */
+const FIRST_OPCODES = 0b0000_0000_0000_0110;
 
 /** Whom the decoder tells. */
 export interface FrameSink {
   /** True to stop the decoder before the next frame. */
   readonly paused: boolean;
   /** The header of a data frame. Gives the rule that it breaks, if it does. */
-  begin(opcode: number, fin: boolean, length: number): Rule | undefined;
+  begin(opcode: number, fin: boolean, length: number, compressed: boolean): Rule | undefined;
   /**
    * The next bytes of its payload, unmasked, `from` up to `to` in the scratch; `left` follow.
    * `high` is 0 if they are all ASCII. A frame without payload has one empty piece.
@@ -86,6 +93,8 @@ export interface FrameSink {
 export class FrameDecoder {
   readonly #masked: boolean;
   readonly #lengthMax: number;
+  /** Reserved bits that a message's first frame may have. */
+  readonly #allowed: number;
   /** A header that is not all there yet. */
   #head: Uint8Array | undefined;
   #headLength = 0;
@@ -101,10 +110,14 @@ export class FrameDecoder {
   /** Payload bytes that have not come; -1 between frames. */
   #left = -1;
 
-  /** `lengthMax` is the longest payload of one frame; a longer one is refused by its header. */
-  constructor(role: Role, lengthMax: number) {
+  /**
+   * `lengthMax` is the longest payload of one frame; a longer one is refused by its header.
+   * `deflate`: it was agreed on that messages may be compressed.
+   */
+  constructor(role: Role, lengthMax: number, deflate: boolean = false) {
     this.#masked = role === "server";
     this.#lengthMax = lengthMax;
+    this.#allowed = deflate ? COMPRESSED : 0;
   }
 
   /**
@@ -157,8 +170,10 @@ export class FrameDecoder {
   #header(bytes: Uint8Array, from: number, to: number, sink: FrameSink): number {
     const first = bytes[from]!;
     const opcode = first & 0x0f;
-    // An extension that uses a reserved bit would have been agreed on in the handshake; none is.
-    if ((first & RESERVED) !== 0) return this.#fail("reserved", sink);
+    const reserved = first & RESERVED;
+    if (reserved !== 0 && (reserved !== this.#allowed || ((FIRST_OPCODES >> opcode) & 1) === 0)) {
+      return this.#fail("reserved", sink);
+    }
     if (((KNOWN_OPCODES >> opcode) & 1) === 0) return this.#fail("opcode", sink);
     const control = (opcode & CONTROL) !== 0;
     if (control && (first & FIN) === 0) return this.#fail("controlFragment", sink);
@@ -193,7 +208,7 @@ export class FrameDecoder {
     this.#opcode = opcode;
     this.#length = length;
     if (!control) {
-      const broken = sink.begin(opcode, this.#fin, length);
+      const broken = sink.begin(opcode, this.#fin, length, reserved !== 0);
       if (broken !== undefined) return this.#fail(broken, sink);
     }
     this.#left = length;

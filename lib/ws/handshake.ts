@@ -15,6 +15,7 @@
  */
 import { createHash } from "node:crypto";
 import { Buffer } from "node:buffer";
+import { type Extension, parseExtensions } from "./extension.ts";
 
 /** The whole head of a request may have this many bytes; more is answered with 431. */
 const HEAD_BYTES_MAX = 16 * 1024;
@@ -183,7 +184,15 @@ export function checkUpgrade(head: RequestHead): Refusal | undefined {
   if ((headerOf(head, "content-length") ?? "0") !== "0" || headerOf(head, "transfer-encoding")) {
     return { status: 400, words: "a request to open a WebSocket has no body" };
   }
+  if (offeredExtensions(head) === undefined) {
+    return { status: 400, words: "the header Sec-WebSocket-Extensions is malformed" };
+  }
   return undefined;
+}
+
+/** The extensions that the client offers, in its order; `undefined` if that cannot be read. */
+export function offeredExtensions(head: RequestHead): Extension[] | undefined {
+  return parseExtensions(headerOf(head, "sec-websocket-extensions") ?? "");
 }
 
 /** The subprotocols that the client offers, in its order. */
@@ -201,11 +210,13 @@ export function acceptKey(key: string): string {
 export function acceptAnswer(
   head: RequestHead,
   protocol: string | undefined,
+  extensions: string | undefined,
   headers: Iterable<readonly [string, string]>,
 ): Uint8Array {
   let text = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
     `Sec-WebSocket-Accept: ${acceptKey(headerOf(head, "sec-websocket-key") ?? "")}\r\n`;
   if (protocol !== undefined) text += `Sec-WebSocket-Protocol: ${protocol}\r\n`;
+  if (extensions !== undefined) text += `Sec-WebSocket-Extensions: ${extensions}\r\n`;
   for (const [name, value] of headers) text += `${name}: ${value}\r\n`;
   return Buffer.from(text + "\r\n", "latin1");
 }

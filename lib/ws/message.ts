@@ -7,7 +7,8 @@
  *
  * A message that is one frame in one piece, as most are, goes straight from the scratch to its
  * receiver. Others are kept until they are whole: memory grows with the bytes that came, by
- * doubling, and never past what the headers so far have announced.
+ * doubling, and never past what the headers so far have announced. One that is compressed is inflated
+ * when it is whole, and no further than a message may be long.
  *
  * @module
  */
@@ -29,35 +30,44 @@ export interface MessageSink {
   fail(rule: Rule): void;
 }
 
+/** Inflates what was compressed. */
+export interface Inflate {
+  inflate(bytes: Uint8Array, lengthMax: number): Uint8Array | "tooBig" | "broken";
+}
+
 /** Puts messages together and checks their text. */
 export class MessageReader implements FrameSink {
   readonly #sink: MessageSink;
   readonly #lengthMax: number;
+  readonly #inflate: Inflate | undefined;
   /** What the message is: its first frame's opcode; 0 between messages. */
   #opcode = 0;
   /** The frame that is being read is the message's last. */
   #fin = false;
+  #compressed = false;
   /** The message's length by the headers that have come. */
   #announced = 0;
   /** The message so far, if it is not in one piece. */
   #parts: Parts | undefined;
 
-  /** `lengthMax` is the longest message, in bytes. */
-  constructor(sink: MessageSink, lengthMax: number) {
+  /** `lengthMax` is the longest message, in bytes, compressed or not. */
+  constructor(sink: MessageSink, lengthMax: number, inflate?: Inflate) {
     this.#sink = sink;
     this.#lengthMax = lengthMax;
+    this.#inflate = inflate;
   }
 
   get paused(): boolean {
     return this.#sink.paused;
   }
 
-  begin(opcode: number, fin: boolean, length: number): Rule | undefined {
+  begin(opcode: number, fin: boolean, length: number, compressed: boolean): Rule | undefined {
     if (opcode === OPCODES.continuation) {
       if (this.#opcode === 0) return "continuation";
     } else {
       if (this.#opcode !== 0) return "interleaved";
       this.#opcode = opcode;
+      this.#compressed = compressed;
     }
     this.#fin = fin;
     this.#announced += length;
@@ -67,6 +77,7 @@ export class MessageReader implements FrameSink {
   piece(scratch: Scratch, from: number, to: number, high: number, left: number): Rule | undefined {
     const last = this.#fin && left === 0;
     if (!last || this.#parts !== undefined) return this.#part(scratch, from, to, high, last);
+    if (this.#compressed) return this.#inflated(scratch.bytes.subarray(from, to));
     if (this.#opcode === OPCODES.binary) return this.#whole(scratch.bytes.slice(from, to));
     if (high === 0) return this.#whole(scratch.text.toString("latin1", from, to));
     if (!isUtf8(scratch.bytes.subarray(from, to))) return "text";
@@ -85,11 +96,21 @@ export class MessageReader implements FrameSink {
   #part(scratch: Scratch, from: number, to: number, high: number, last: boolean): Rule | undefined {
     const parts = this.#parts ??= new Parts();
     parts.add(scratch.bytes, from, to, this.#announced);
+    if (this.#compressed) return last ? this.#inflated(parts.bytes()) : undefined;
     if (this.#opcode === OPCODES.binary) return last ? this.#whole(parts.bytes()) : undefined;
     if (!parts.check(scratch.bytes, from, to, high)) return "text";
     if (!last) return undefined;
     const text = parts.text();
     return text === undefined ? "text" : this.#whole(text);
+  }
+
+  #inflated(bytes: Uint8Array): Rule | undefined {
+    const payload = this.#inflate!.inflate(bytes, this.#lengthMax);
+    if (payload === "tooBig") return "tooBig";
+    if (payload === "broken") return "deflate";
+    if (this.#opcode === OPCODES.binary) return this.#whole(payload);
+    if (!isUtf8(payload)) return "text";
+    return this.#whole(Buffer.from(payload.buffer, payload.byteOffset, payload.length).toString());
   }
 
   #whole(data: string | Uint8Array): undefined {

@@ -10,6 +10,7 @@
  * | `backpressureLimit` | 16 MiB | by `backpressurePolicy`: the connection is cut off, or the message dropped |
  * | `idleTimeout` | 120 s | pinged at half of it, cut off at all of it |
  * | `closeTimeout` | 5 s | cut off |
+ * | `perMessageDeflate` | off | a message that would inflate beyond `maxPayloadLength`: 1009 |
  *
  * @module
  */
@@ -20,6 +21,8 @@ import {
   type BackpressurePolicy,
   type ConnectionHandlers,
 } from "./connection.ts";
+import type { DeflateSettings } from "./deflate.ts";
+import { WINDOW_BITS_MAX, WINDOW_BITS_MIN } from "./extension.ts";
 import type { Rooms } from "./rooms.ts";
 
 const MIB = 1024 * 1024;
@@ -45,6 +48,28 @@ export interface Acceptance<Data> {
 /** What an upgrade hook may give: nothing or an acceptance to accept, a response to refuse. */
 export type UpgradeAnswer<Data> = Response | Acceptance<Data> | undefined | void;
 
+/**
+ * How to compress. Every connection that may refer to earlier messages holds memory for it beside the
+ * heap, some 225 KiB to compress and 20 to 30 KiB to inflate; one that forgets after each message,
+ * which is the default for both sides, holds none.
+ */
+export interface DeflateOptions {
+  /** Bytes from which on a message is compressed. Default 1024. */
+  readonly threshold?: number | undefined;
+  /** From 0 to 9: how hard to try. Default 6. */
+  readonly level?: number | undefined;
+  /** From 1 to 9: how much memory to use for it. Default 8. */
+  readonly memLevel?: number | undefined;
+  /** The server forgets after each message. Default true. */
+  readonly serverNoContextTakeover?: boolean | undefined;
+  /** The client shall forget after each message. Default true. */
+  readonly clientNoContextTakeover?: boolean | undefined;
+  /** The server looks back 2 to the power of this many bytes at most: 8 to 15. Default 15. */
+  readonly serverMaxWindowBits?: number | undefined;
+  /** The same for a client that can be told. Default 15. */
+  readonly clientMaxWindowBits?: number | undefined;
+}
+
 /** How to serve. */
 export interface ServeOptions<Data = undefined> extends ConnectionHandlers<Data> {
   /** Default "127.0.0.1": this machine only. */
@@ -64,6 +89,8 @@ export interface ServeOptions<Data = undefined> extends ConnectionHandlers<Data>
   readonly origins?: readonly string[] | undefined;
   /** Bytes of a message. */
   readonly maxPayloadLength?: number | undefined;
+  /** Compresses messages with clients that can: RFC 7692. Default false. */
+  readonly perMessageDeflate?: boolean | DeflateOptions | undefined;
   /** Bytes that may wait to be sent to one peer. */
   readonly backpressureLimit?: number | undefined;
   /** What happens to a message that does not fit under it. Default "close". */
@@ -97,6 +124,7 @@ export interface Limits {
   readonly closeTimeoutMs: number;
   readonly connectionsMax: number;
   readonly bodyBytesMax: number;
+  readonly deflate: DeflateSettings | undefined;
 }
 
 const HANDLERS = ["open", "message", "close", "drain", "upgrade", "fetch"] as const;
@@ -129,6 +157,29 @@ export function checkOptions<Data>(options: ServeOptions<Data>): Limits {
     closeTimeoutMs: positive("closeTimeout", options.closeTimeout, 5_000),
     connectionsMax: whole("maxConnections", options.maxConnections, 10_000, 1),
     bodyBytesMax: whole("maxRequestBodySize", options.maxRequestBodySize, MIB, 0),
+    deflate: checkDeflate(options.perMessageDeflate),
+  };
+}
+
+/** The settings that an option asks for; `undefined` for none. */
+export function checkDeflate(
+  option: boolean | DeflateOptions | undefined,
+): DeflateSettings | undefined {
+  if (option === undefined || option === false) return undefined;
+  const options: DeflateOptions = option === true ? {} : option;
+  const number = (name: keyof DeflateOptions, fallback: number, least: number, most?: number) =>
+    whole(`perMessageDeflate.${name}`, options[name] as number | undefined, fallback, least, most);
+  const bits = (name: keyof DeflateOptions): number =>
+    number(name, WINDOW_BITS_MAX, WINDOW_BITS_MIN, WINDOW_BITS_MAX);
+  const { serverNoContextTakeover = true, clientNoContextTakeover = true } = options;
+  return {
+    wish: {
+      server: { takeover: !serverNoContextTakeover, windowBits: bits("serverMaxWindowBits") },
+      client: { takeover: !clientNoContextTakeover, windowBits: bits("clientMaxWindowBits") },
+    },
+    threshold: number("threshold", 1024, 0),
+    level: number("level", 6, 0, 9),
+    memLevel: number("memLevel", 8, 1, 9),
   };
 }
 

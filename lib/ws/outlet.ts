@@ -11,6 +11,8 @@
  * @module
  */
 import type { Stream } from "../host/stream.ts";
+import { Buffer } from "node:buffer";
+import type { Deflate } from "./deflate.ts";
 import { appendMessage, encodeFrame, encodeMessage, OPCODES } from "./frame.ts";
 import type { Scratch } from "./scratch.ts";
 
@@ -33,6 +35,7 @@ export class Outlet {
   readonly #stream: Stream;
   readonly #scratch: Scratch;
   readonly #bytesMax: number;
+  readonly #deflate: Deflate | undefined;
   /** Somebody was told "behind" or "dropped", and `drained` has not been called since. */
   #behind = false;
   /** Bytes that were ever written. */
@@ -43,14 +46,17 @@ export class Outlet {
   #ping: Uint8Array | undefined;
 
   /** `bytesMax` may wait; a message that waits alone may be longer. */
-  constructor(stream: Stream, scratch: Scratch, bytesMax: number) {
+  constructor(stream: Stream, scratch: Scratch, bytesMax: number, deflate?: Deflate) {
     this.#stream = stream;
+    this.#deflate = deflate;
     this.#scratch = scratch;
     this.#bytesMax = bytesMax;
   }
 
   /** Queues a message as one frame. */
   message(data: string | Uint8Array): SendResult {
+    const packed = this.#deflate?.frame(data, lengthOf(data));
+    if (packed !== undefined) return this.frames(packed);
     const length = appendMessage(this.#scratch, 0, data);
     return this.frames(length < 0 ? encodeMessage(data) : this.#scratch.bytes.slice(0, length));
   }
@@ -99,4 +105,8 @@ export class Outlet {
     this.#written += bytes.length;
     this.#stream.write(bytes);
   }
+}
+
+function lengthOf(data: string | Uint8Array): number {
+  return typeof data === "string" ? Buffer.byteLength(data) : data.length;
 }

@@ -5,6 +5,8 @@
  *     broadcast(r, b) ├─▶ batch: [a][b][c] ─seal─┼─▶ member 2 ─┼─ one write each, when the turn ends
  *     broadcast(r, c) ┘   encoded once           └─▶ member 3 ─┘
  *
+ * Members whose peers inflate get it compressed, which is done once for all of them.
+ *
  * What is broadcast to a room in one turn is encoded once, one frame behind the other, into the open
  * batch; sealing it copies it out once, and every member's stream is handed the same bytes. At most
  * one batch is open. Order holds because whatever could be told apart from the outside seals it
@@ -17,6 +19,7 @@
  */
 import { utf8 } from "../base/bytes.ts";
 import { assert } from "../base/assert.ts";
+import type { Packing } from "./deflate.ts";
 import { appendMessage, encodeMessage } from "./frame.ts";
 import { Scratch } from "./scratch.ts";
 
@@ -33,6 +36,8 @@ export type RoomMessage = string | Uint8Array;
 export interface Member {
   /** Takes whole frames, in memory that will not change any more. Must not call back into rooms. */
   sendShared(frames: Uint8Array): void;
+  /** Lays them out for this member and others like it. Default: they stay as they are. */
+  readonly packing?: Packing | undefined;
 }
 
 /** How a broadcast reaches the rooms of other nodes: filled by the cluster. */
@@ -245,8 +250,8 @@ export class Rooms {
       this.#append(room.name, data, except, text);
       return;
     }
-    const frame = encodeMessage(data, text);
-    for (const member of room.members) if (member !== except) member.sendShared(frame);
+    const skip = except === undefined ? undefined : new Set([except]);
+    handOut(room.members, encodeMessage(data, text), skip);
   }
 
   #exclude(member: Member, from: number, to: number): void {
@@ -264,18 +269,16 @@ export class Rooms {
     this.#length = 0;
     if (length === 0) return;
     const frames = this.#scratch.bytes.slice(0, length);
-    if (this.#exclusions.size === 0) {
-      for (const member of room.members) member.sendShared(frames);
-    } else this.#handOutExcept(room, frames);
+    if (this.#exclusions.size === 0) handOut(room.members, frames, undefined);
+    else this.#handOutExcept(room, frames);
     assert(this.#length === 0, "a member called back into rooms");
   }
 
   #handOutExcept(room: Room, frames: Uint8Array): void {
-    for (const member of room.members) {
-      const exclusions = this.#exclusions.get(member);
-      if (exclusions === undefined) member.sendShared(frames);
-      else handOutAround(member, frames, exclusions);
+    for (const [member, exclusions] of this.#exclusions) {
+      if (room.members.has(member)) handOutAround(member, frames, exclusions);
     }
+    handOut(room.members, frames, this.#exclusions);
     this.#exclusions.clear();
   }
 
@@ -285,6 +288,26 @@ export class Rooms {
     if (this.#open === room) this.#seal();
     room.members.delete(member);
     if (room.members.size === 0) this.#rooms.delete(name);
+  }
+}
+
+/** Hands the same frames to all but some, packed once for each way of packing. */
+function handOut(
+  members: Iterable<Member>,
+  frames: Uint8Array,
+  skip: { has(member: Member): boolean } | undefined,
+): void {
+  let packing: Packing | undefined;
+  let packed = frames;
+  let others: Map<Packing | undefined, Uint8Array> | undefined;
+  for (const member of members) {
+    if (skip !== undefined && skip.has(member)) continue;
+    if (member.packing !== packing) {
+      (others ??= new Map([[undefined, frames]])).set(packing, packed);
+      packing = member.packing;
+      packed = others.get(packing) ?? packing!.pack(frames);
+    }
+    member.sendShared(packed);
   }
 }
 

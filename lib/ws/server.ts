@@ -10,10 +10,11 @@
  */
 import type { Host, Listener } from "../host/host.ts";
 import type { Stream } from "../host/stream.ts";
-import { Arrival, type ArrivalTerms } from "./arrival.ts";
+import { type Admission, Arrival, type ArrivalTerms } from "./arrival.ts";
 import { checkCloseCode, CLOSE_CODES } from "./close.ts";
 import { type ConnectionTerms, WebSocketConnection } from "./connection.ts";
-import { type Acceptance, checkOptions, type Limits, type ServeOptions } from "./options.ts";
+import { DeflateShop } from "./deflate.ts";
+import { checkOptions, type Limits, type ServeOptions } from "./options.ts";
 import { Rooms } from "./rooms.ts";
 import { Scratch } from "./scratch.ts";
 
@@ -96,10 +97,12 @@ class WebSocketServer<Data> implements Server {
     this.rooms = options.rooms ?? new Rooms(host);
     const log = options.log ?? host.log;
     const now = (): number => host.clock.now();
+    const deflate = limits.deflate && new DeflateShop(limits.deflate);
     this.#arrivalTerms = {
       options,
       limits,
       log,
+      deflate: deflate?.settings.wish,
       now,
       admit: (...args) => this.#admit(...args),
       ended: (arrival) => {
@@ -117,6 +120,7 @@ class WebSocketServer<Data> implements Server {
       backpressureBytesMax: limits.backpressureBytesMax,
       backpressurePolicy: options.backpressurePolicy ?? "close",
       closeTimeoutMs: limits.closeTimeoutMs,
+      deflate,
       silence: limits.idleMs === 0
         ? undefined
         : { quietMs: limits.idleMs / 2, deadlineMs: limits.idleMs },
@@ -176,16 +180,10 @@ class WebSocketServer<Data> implements Server {
     if (room <= 0) arrival.refuse({ status: 503, words: "too many connections" });
   }
 
-  #admit(
-    arrival: Arrival<Data>,
-    stream: Stream,
-    acceptance: Acceptance<Data>,
-    early: Uint8Array,
-  ): void {
-    const { data, protocol } = acceptance;
-    const id = ++this.#lastId;
-    const terms = this.#connectionTerms;
-    const connection = new WebSocketConnection(terms, stream, id, data as Data, protocol);
+  #admit(arrival: Arrival<Data>, stream: Stream, admission: Admission<Data>): void {
+    const { acceptance: { data, protocol }, deflate, early } = admission;
+    const settled = { id: ++this.#lastId, data: data as Data, protocol, deflate };
+    const connection = new WebSocketConnection(this.#connectionTerms, stream, settled);
     this.#arrivals.delete(arrival);
     this.#connections.add(connection);
     connection.start(early);
@@ -210,6 +208,7 @@ class WebSocketServer<Data> implements Server {
     if (!this.#isEmpty) await new Promise<void>((wake) => this.#empty = wake);
     timer.cancel();
     this.#sweep?.cancel();
+    this.#connectionTerms.deflate?.close();
     await closed;
   }
 

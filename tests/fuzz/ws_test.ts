@@ -51,6 +51,7 @@ function run(chunks: readonly Uint8Array[]): Outcome {
       backpressureBytesMax: 1 << 20,
       backpressurePolicy: "close",
       closeTimeoutMs: 1000,
+      deflate: undefined,
       silence: undefined,
       tickMs: 1000,
       now: () => 0,
@@ -58,9 +59,7 @@ function run(chunks: readonly Uint8Array[]): Outcome {
       ended: () => {},
     },
     stream,
-    1,
-    undefined,
-    undefined,
+    { id: 1, data: undefined, protocol: undefined, deflate: undefined },
   );
   conn.start(EMPTY);
   for (const chunk of chunks) stream.handler.data(chunk);

@@ -15,7 +15,8 @@ import {
   text,
 } from "./case.ts";
 
-const FULL = process.env["FIRN_RFC6455"] === "full";
+/** The sizes are those of the public suite. */
+export const FULL: boolean = process.env["FIRN_RFC6455"] === "full";
 const SHRINK = FULL ? 1 : 16;
 const KIB = 1024;
 const MIB = KIB * KIB;

@@ -65,6 +65,7 @@ class Stage {
         backpressureBytesMax: 100_000,
         backpressurePolicy: "close",
         closeTimeoutMs: CLOSE_MS,
+        deflate: undefined,
         silence: undefined,
         tickMs: 1000,
         now: () => this.now,
@@ -73,9 +74,7 @@ class Stage {
         ...terms,
       },
       this.stream,
-      1,
-      undefined,
-      undefined,
+      { id: 1, data: undefined, protocol: undefined, deflate: undefined },
     );
     this.conn.start(early);
   }

@@ -229,13 +229,13 @@ test("acceptKey gives RFC 6455's example", () => {
 });
 
 test("acceptAnswer writes the accept key, the protocol and further headers", () => {
-  const answer = acceptAnswer(head(upgradeRequest()), "chat", new Headers({ "X-Node": "a" }));
+  const answer = acceptAnswer(head(upgradeRequest()), "chat", "x", new Headers({ "X-Node": "a" }));
   assertEquals(
     answer.join(),
     bytesOf(
       "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
         "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n" +
-        "Sec-WebSocket-Protocol: chat\r\nx-node: a\r\n\r\n",
+        "Sec-WebSocket-Protocol: chat\r\nSec-WebSocket-Extensions: x\r\nx-node: a\r\n\r\n",
     ).join(),
   );
 });

@@ -2,6 +2,24 @@ import { assertEquals, assertThrows } from "@std/assert";
 import { checkOptions, OptionError, type ServeOptions } from "../../lib/ws/options.ts";
 import { test } from "../kit/test.ts";
 
+test("checkOptions completes perMessageDeflate: nobody remembers unless told to", () => {
+  const whole = { takeover: false, windowBits: 15 };
+  assertEquals(checkOptions({ perMessageDeflate: true }).deflate, {
+    wish: { server: whole, client: whole },
+    threshold: 1024,
+    level: 6,
+    memLevel: 8,
+  });
+  const { wish } = checkOptions({
+    perMessageDeflate: { serverNoContextTakeover: false, clientMaxWindowBits: 9 },
+  }).deflate!;
+  assertEquals(wish, {
+    server: { takeover: true, windowBits: 15 },
+    client: { takeover: false, windowBits: 9 },
+  });
+  assertEquals(checkOptions({ perMessageDeflate: false }).deflate, undefined);
+});
+
 test("checkOptions completes the defaults, in the units of the code", () => {
   assertEquals(checkOptions({}), {
     port: 0,
@@ -12,6 +30,7 @@ test("checkOptions completes the defaults, in the units of the code", () => {
     closeTimeoutMs: 5_000,
     connectionsMax: 10_000,
     bodyBytesMax: 1024 * 1024,
+    deflate: undefined,
   });
   assertEquals(checkOptions({ idleTimeout: 0 }).idleMs, 0);
   assertEquals(checkOptions({ idleTimeout: 0.5 }).idleMs, 500);
@@ -26,6 +45,8 @@ const WRONG: readonly (readonly [Record<string, unknown>, says: string])[] = [
   [{ hostname: "" }, "option hostname is empty"],
   [{ maxPayloadLength: 0 }, "option maxPayloadLength is 0: use a whole number from 1"],
   [{ maxPayloadLength: Infinity }, "option maxPayloadLength is Infinity"],
+  [{ perMessageDeflate: { level: 10 } }, "perMessageDeflate.level is 10"],
+  [{ perMessageDeflate: { serverMaxWindowBits: 7 } }, "a whole number from 8 to 15"],
   [{ backpressureLimit: NaN }, "option backpressureLimit is NaN"],
   [{ backpressurePolicy: "wait" }, 'use "close" or "drop"'],
   [{ idleTimeout: -1 }, "option idleTimeout is -1: use a number above 0, or 0 for never"],

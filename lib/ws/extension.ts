@@ -1,0 +1,206 @@
+/**
+ * The header `Sec-WebSocket-Extensions`, and what the two sides agree on with it: RFC 6455, section
+ * 9.1, and RFC 7692, section 7.1. Quiet.
+ *
+ *     offer    permessage-deflate; client_max_window_bits, permessage-deflate
+ *     answer   permessage-deflate; server_no_context_takeover; client_max_window_bits=12
+ *
+ * | parameter | in an offer | in an answer |
+ * |---|---|---|
+ * | `server_no_context_takeover` | the server shall forget after each message | it will |
+ * | `client_no_context_takeover` | the client will | it shall |
+ * | `server_max_window_bits=n` | the server shall look back 2^n bytes at most | it will |
+ * | `client_max_window_bits[=n]` | the client can be told; it will look back 2^n | it shall |
+ *
+ * @module
+ */
+
+/** The one extension that we know. */
+const NAME = "permessage-deflate";
+
+/** A header with more offers than this is nobody's that we want to talk to. */
+const OFFERS_MAX = 16;
+
+/** The smallest and the largest window, as powers of two. */
+export const WINDOW_BITS_MIN = 8;
+/** See {@linkcode WINDOW_BITS_MIN}. */
+export const WINDOW_BITS_MAX = 15;
+
+/** One extension as a header names it. */
+export interface Extension {
+  readonly name: string;
+  /** In their order; `true` for one without a value. */
+  readonly params: readonly (readonly [name: string, value: string | true])[];
+}
+
+/** What is agreed on for the messages of one direction. */
+export interface Direction {
+  /** The sender may refer to earlier messages. */
+  readonly takeover: boolean;
+  /** It looks back 2 to the power of this many bytes at most. */
+  readonly windowBits: number;
+}
+
+/** What is agreed on for one connection. */
+export interface DeflateTerms {
+  /** From the server to the client. */
+  readonly server: Direction;
+  /** From the client to the server. */
+  readonly client: Direction;
+}
+
+const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
+const WINDOW_BITS = /^([89]|1[0-5])$/;
+
+/** Reads the header; `undefined` for one that breaks the grammar. */
+export function parseExtensions(header: string): Extension[] | undefined {
+  const all: Extension[] = [];
+  for (const each of splitOutside(header, ",")) {
+    // A list may have empty elements: RFC 9110, section 5.6.1.
+    if (each.trim() === "") continue;
+    const [name, ...params] = splitOutside(each, ";").map((part) => part.trim());
+    if (!TOKEN.test(name!) || all.length === OFFERS_MAX) return undefined;
+    const parsed = params.map(parseParam);
+    if (!parsed.every((param) => param !== undefined)) return undefined;
+    all.push({ name: name!, params: parsed });
+  }
+  return all;
+}
+
+function parseParam(text: string): readonly [string, string | true] | undefined {
+  const equals = text.indexOf("=");
+  if (equals < 0) return TOKEN.test(text) ? [text, true] : undefined;
+  const name = text.slice(0, equals).trimEnd();
+  let value = text.slice(equals + 1).trimStart();
+  if (value.startsWith('"')) {
+    if (value.length < 2 || !value.endsWith('"')) return undefined;
+    value = value.slice(1, -1).replace(/\\(.)/g, "$1");
+  }
+  return TOKEN.test(name) && TOKEN.test(value) ? [name, value] : undefined;
+}
+
+/** Splits a text where the separator stands outside of quotes. */
+function splitOutside(text: string, separator: string): string[] {
+  const parts: string[] = [];
+  let quoted = false;
+  let from = 0;
+  for (let at = 0; at < text.length; at++) {
+    const char = text[at]!;
+    if (quoted && char === "\\") at++;
+    else if (char === '"') quoted = !quoted;
+    else if (!quoted && char === separator) {
+      parts.push(text.slice(from, at));
+      from = at + 1;
+    }
+  }
+  parts.push(text.slice(from));
+  return parts;
+}
+
+/** The four parameters, read. */
+interface Params {
+  readonly serverForgets: boolean;
+  readonly clientForgets: boolean;
+  readonly serverBits: number | undefined;
+  /** `true`: named without a value. */
+  readonly clientBits: number | true | undefined;
+}
+
+/** The parameters of one offer or answer; `undefined` if there is one that cannot be. */
+function readParams({ params }: Extension): Params | undefined {
+  const seen = new Map(params);
+  // Twice is refused, and so is a name that we do not know.
+  if (seen.size !== params.length) return undefined;
+  const flag = (name: string): boolean | undefined => {
+    const value = seen.get(name);
+    seen.delete(name);
+    return value === undefined ? false : value === true ? true : undefined;
+  };
+  const bits = (name: string): number | true | undefined | null => {
+    const value = seen.get(name);
+    seen.delete(name);
+    if (value === undefined || value === true) return value;
+    return WINDOW_BITS.test(value) ? Number(value) : null;
+  };
+  const serverForgets = flag("server_no_context_takeover");
+  const clientForgets = flag("client_no_context_takeover");
+  const serverBits = bits("server_max_window_bits");
+  const clientBits = bits("client_max_window_bits");
+  if (serverForgets === undefined || clientForgets === undefined || seen.size > 0) return undefined;
+  if (serverBits === null || serverBits === true || clientBits === null) return undefined;
+  return { serverForgets, clientForgets, serverBits, clientBits };
+}
+
+/**
+ * A server's choice among the offers: the first that can be, and its answer. `wish` is what the
+ * server is willing to do at most. `undefined`: none of them.
+ */
+export function acceptDeflate(
+  offers: readonly Extension[],
+  wish: DeflateTerms,
+): { readonly terms: DeflateTerms; readonly answer: string } | undefined {
+  for (const offer of offers) {
+    const params = offer.name === NAME ? readParams(offer) : undefined;
+    if (params === undefined) continue;
+    const { serverForgets, clientForgets, serverBits, clientBits } = params;
+    const server: Direction = {
+      takeover: wish.server.takeover && !serverForgets,
+      windowBits: Math.min(wish.server.windowBits, serverBits ?? WINDOW_BITS_MAX),
+    };
+    // A client that does not name its window cannot be told to make it smaller.
+    const told = clientBits === true ? WINDOW_BITS_MAX : clientBits;
+    const client: Direction = {
+      takeover: wish.client.takeover && !clientForgets,
+      windowBits: told === undefined ? WINDOW_BITS_MAX : Math.min(wish.client.windowBits, told),
+    };
+    let answer = NAME;
+    if (!server.takeover) answer += "; server_no_context_takeover";
+    if (!client.takeover) answer += "; client_no_context_takeover";
+    if (serverBits !== undefined || server.windowBits < WINDOW_BITS_MAX) {
+      answer += `; server_max_window_bits=${server.windowBits}`;
+    }
+    if (told !== undefined && client.windowBits < WINDOW_BITS_MAX) {
+      answer += `; client_max_window_bits=${client.windowBits}`;
+    }
+    return { terms: { server, client }, answer };
+  }
+  return undefined;
+}
+
+/** What a client offers that is willing to do so much at most. */
+export function offerDeflate({ server, client }: DeflateTerms): string {
+  let offer = NAME;
+  if (!server.takeover) offer += "; server_no_context_takeover";
+  if (!client.takeover) offer += "; client_no_context_takeover";
+  if (server.windowBits < WINDOW_BITS_MAX) offer += `; server_max_window_bits=${server.windowBits}`;
+  offer += "; client_max_window_bits";
+  if (client.windowBits < WINDOW_BITS_MAX) offer += `=${client.windowBits}`;
+  return offer;
+}
+
+/**
+ * What a server has agreed to, as the client that offered reads it: `"none"` if to nothing;
+ * `undefined` for an answer that the offer does not allow.
+ */
+export function readDeflateAnswer(
+  header: string | undefined,
+  wish: DeflateTerms | undefined,
+): DeflateTerms | "none" | undefined {
+  const all = parseExtensions(header ?? "");
+  if (all === undefined || all.length > 1) return undefined;
+  const [answer] = all;
+  if (answer === undefined) return "none";
+  const params = answer.name === NAME && wish !== undefined ? readParams(answer) : undefined;
+  if (params === undefined || params.clientBits === true) return undefined;
+  const serverBits = params.serverBits ?? WINDOW_BITS_MAX;
+  if (serverBits > wish!.server.windowBits || (!wish!.server.takeover && !params.serverForgets)) {
+    return undefined;
+  }
+  return {
+    server: { takeover: !params.serverForgets, windowBits: serverBits },
+    client: {
+      takeover: wish!.client.takeover && !params.clientForgets,
+      windowBits: Math.min(wish!.client.windowBits, params.clientBits ?? WINDOW_BITS_MAX),
+    },
+  };
+}

@@ -1,0 +1,249 @@
+/**
+ * Groups 12 and 13 against this server over real sockets: a client compresses by streams of the
+ * platform's zlib, with a memory as it was agreed on, and reads what comes back in the same way.
+ */
+import { assert, assertEquals } from "@std/assert";
+import zlib from "node:zlib";
+import { SeededRandom } from "../../lib/base/random.ts";
+import type { DeflateOptions } from "../../lib/ws/options.ts";
+import { serve, type Server } from "../../lib/ws/server.ts";
+import { makeHost } from "../kit/host.ts";
+import { test } from "../kit/test.ts";
+import { buildFrame, join } from "../kit/ws_client.ts";
+import { close } from "./case.ts";
+import { DEFLATE, type DeflateCase } from "./deflate.ts";
+import { type Cut, CUTS, equal, type Frame, Judge, judgeAll, makeTls } from "./judge.ts";
+import { type Wire, WIRES } from "./judge.ts";
+
+const host = makeHost();
+const TAIL = Uint8Array.of(0, 0, 0xff, 0xff);
+
+/** A stream of the platform's zlib, message by message. */
+class Flow {
+  readonly #make: () => zlib.DeflateRaw | zlib.InflateRaw;
+  readonly #takeover: boolean;
+  #stream: zlib.DeflateRaw | zlib.InflateRaw | undefined;
+
+  constructor(make: () => zlib.DeflateRaw | zlib.InflateRaw, takeover: boolean) {
+    this.#make = make;
+    this.#takeover = takeover;
+  }
+
+  /** What comes out for what goes in. */
+  async run(input: Uint8Array): Promise<Uint8Array> {
+    const stream = this.#stream ??= this.#make();
+    const parts: Uint8Array[] = [];
+    const take = (part: Uint8Array): void => void parts.push(part);
+    stream.on("data", take);
+    await new Promise<void>((done, fail) => {
+      stream.once("error", fail);
+      stream.write(input);
+      stream.flush(zlib.constants.Z_SYNC_FLUSH, () => done());
+    });
+    stream.off("data", take);
+    stream.removeAllListeners("error");
+    if (!this.#takeover) this.close();
+    return join(...parts);
+  }
+
+  close(): void {
+    this.#stream?.close();
+    this.#stream = undefined;
+  }
+}
+
+/** The value of a parameter in an answer. */
+function bitsIn(answer: string, side: "server" | "client"): number {
+  return Number(new RegExp(`${side}_max_window_bits=(\\d+)`).exec(answer)?.[1] ?? 15);
+}
+
+/** The frames of a message, compressed. */
+function framesOf({ opcode, fragment }: DeflateCase, bytes: Uint8Array): Uint8Array[] {
+  const frames: Uint8Array[] = [];
+  for (let at = 0; at === 0 || at < bytes.length; at += fragment) {
+    const payload = bytes.subarray(at, Math.min(bytes.length, at + fragment));
+    const fin = at + fragment >= bytes.length;
+    frames.push(
+      at === 0
+        ? buildFrame({ opcode, payload, fin, reserved: 4 })
+        : buildFrame({ opcode: 0, payload, fin }),
+    );
+  }
+  return frames;
+}
+
+async function judgeOne(row: DeflateCase, server: Server, judge: Judge): Promise<void> {
+  assertEquals(judge.header("Sec-WebSocket-Extensions"), row.answer);
+  const takes = (side: string): boolean => !row.answer.includes(`${side}_no_context_takeover`);
+  const deflate = new Flow(
+    () => zlib.createDeflateRaw({ windowBits: Math.max(9, bitsIn(row.answer, "client")) }),
+    takes("client"),
+  );
+  const inflate = new Flow(
+    () => zlib.createInflateRaw({ windowBits: bitsIn(row.answer, "server") }),
+    takes("server"),
+  );
+  const random = new SeededRandom(row.length + server.port);
+  const sent: Uint8Array[] = [];
+  for (let i = 0; i < row.count; i++) {
+    const payload = row.payload(random, row.length);
+    const bytes = await deflate.run(payload);
+    sent.push(payload);
+    await judge.send(framesOf(row, bytes.subarray(0, -4)), row.length > 300);
+  }
+  await judge.until(row.count);
+  await judge.send([close(1000)]);
+  assertEquals(await judge.over(), 1000);
+  assertEquals(judge.frames.length, row.count);
+  for (const [i, frame] of judge.frames.entries()) {
+    const payload = frame.reserved === 0
+      ? frame.payload
+      : await inflate.run(join(frame.payload, TAIL));
+    checkFrame(frame, row, i);
+    assert(equal(payload, sent[i]!), `message ${i} came back another`);
+  }
+  deflate.close();
+  inflate.close();
+}
+
+function checkFrame({ fin, opcode, reserved, payload }: Frame, row: DeflateCase, i: number): void {
+  assert(fin && opcode === row.opcode && (reserved === 0 || reserved === 4), `frame ${i}`);
+  // What can be made smaller is; with a memory the second is far smaller than the first.
+  const noise = row.title.startsWith("noise");
+  if (row.length >= 256 && !noise) assert(payload.length < row.length, `frame ${i} is not packed`);
+}
+
+async function judgeTable(wire: Wire, cut: Cut): Promise<void> {
+  const tls = wire === "TLS" ? await makeTls() : undefined;
+  const servers = new Map<string, Server>();
+  const serverFor = async (options: DeflateOptions): Promise<Server> => {
+    const key = JSON.stringify(options);
+    if (!servers.has(key)) {
+      servers.set(
+        key,
+        await serve(host, {
+          message: (conn, data) => conn.send(data),
+          tls: tls?.server,
+          perMessageDeflate: options,
+          backpressureLimit: 1 << 28,
+        }),
+      );
+    }
+    return servers.get(key)!;
+  };
+  for (const row of DEFLATE) await serverFor(row.server);
+  try {
+    await judgeAll(DEFLATE, async (row) => {
+      const server = await serverFor(row.server);
+      const judge = await Judge.open(host, server.port, tls?.client, cut, row.offer);
+      await judgeOne(row, server, judge);
+    });
+  } finally {
+    for (const server of servers.values()) await server.stop({ timeout: 1000 });
+  }
+}
+
+for (const wire of WIRES) {
+  for (const cut of CUTS) {
+    test(
+      `serve passes the table of compression: ${wire}, ${cut}`,
+      { timeout: 300_000 },
+      () => judgeTable(wire, cut),
+    );
+  }
+}
+
+/** Frames that break a rule of RFC 7692, and the code that answers them. */
+const FAULTS: readonly (readonly [title: string, frames: Uint8Array[], code: number])[] = [
+  ["the bit of compression on a ping", [buildFrame({ opcode: 9, reserved: 4 })], 1002],
+  ["the bit on a close frame", [buildFrame({ opcode: 8, reserved: 4 })], 1002],
+  [
+    "the bit on a continuation",
+    [
+      buildFrame({ payload: Uint8Array.of(0xf2), fin: false, reserved: 4 }),
+      buildFrame({ opcode: 0, payload: Uint8Array.of(0x48), reserved: 4 }),
+    ],
+    1002,
+  ],
+  ["another reserved bit", [buildFrame({ reserved: 2 })], 1002],
+  ["all reserved bits", [buildFrame({ reserved: 7 })], 1002],
+  ["what is no deflate", [buildFrame({ payload: Uint8Array.of(255, 255), reserved: 4 })], 1007],
+  [
+    "a text that is no UTF-8 when inflated",
+    [buildFrame({ payload: packed(Uint8Array.of(0x61, 0xff)), reserved: 4 })],
+    1007,
+  ],
+  [
+    "a bomb",
+    [buildFrame({ opcode: 2, payload: packed(new Uint8Array(1 << 24)), reserved: 4 })],
+    1009,
+  ],
+  [
+    "a bomb in fragments",
+    [
+      buildFrame({ opcode: 2, payload: packed(new Uint8Array(1 << 24)), fin: false, reserved: 4 }),
+      buildFrame({ opcode: 0 }),
+    ],
+    1009,
+  ],
+];
+
+function packed(payload: Uint8Array): Uint8Array {
+  const bytes = zlib.deflateRawSync(payload, { finishFlush: zlib.constants.Z_SYNC_FLUSH });
+  return bytes.subarray(0, -4);
+}
+
+test("serve ends a connection that breaks a rule of compression, and no other", async () => {
+  const log: string[] = [];
+  const server = await serve(host, {
+    message: (conn, data) => conn.send(data),
+    perMessageDeflate: true,
+    maxPayloadLength: 1 << 20,
+    log: (_level, line) => log.push(line),
+  });
+  const offer = "permessage-deflate";
+  try {
+    const witness = await Judge.open(host, server.port, undefined, "one segment", offer);
+    for (const [title, frames, code] of FAULTS) {
+      const judge = await Judge.open(host, server.port, undefined, "random segments", offer);
+      await judge.send(frames);
+      assertEquals(await judge.over(), code, title);
+      assertEquals(judge.frames, [], title);
+    }
+    await witness.send([
+      buildFrame({ payload: packed(new Uint8Array(4).fill(0x61)), reserved: 4 }),
+    ]);
+    await witness.until(1);
+    assertEquals(witness.frames[0]!.payload.length, 4);
+    await witness.send([close(1000)]);
+    await witness.over();
+  } finally {
+    await server.stop({ timeout: 1000 });
+  }
+  assertEquals(log, []);
+});
+
+test("serve agrees on no compression unless told to, and refuses a malformed offer", async () => {
+  const server = await serve(host, { message: (conn, data) => conn.send(data) });
+  try {
+    const judge = await Judge.open(
+      host,
+      server.port,
+      undefined,
+      "one segment",
+      "permessage-deflate",
+    );
+    assertEquals(judge.header("Sec-WebSocket-Extensions"), undefined);
+    await judge.send([buildFrame({ payload: packed(Uint8Array.of(0x61)), reserved: 4 })]);
+    assertEquals(await judge.over(), 1002);
+    let failure = "";
+    try {
+      await Judge.open(host, server.port, undefined, "one segment", "a b");
+    } catch (error) {
+      failure = String(error);
+    }
+    assert(failure.includes("HTTP/1.1 400"), failure);
+  } finally {
+    await server.stop({ timeout: 1000 });
+  }
+});
