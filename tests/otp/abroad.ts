@@ -44,7 +44,7 @@ export class Abroad {
     });
     node.events.on("restart", (event) => this.told.push(event));
     if (exposes) this.expose(node, letter);
-    await untilWhole([node, ...others]);
+    for (const other of others) await untilWhole([node, other]);
     return node;
   }
 

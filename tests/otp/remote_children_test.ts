@@ -5,6 +5,8 @@ import { SupervisorError } from "../../lib/otp/supervision.ts";
 import { Supervisor } from "../../lib/otp/supervisor.ts";
 import { STRATEGIES } from "../../lib/otp/strategy.ts";
 import { treeText } from "../../lib/otp/tree.ts";
+import { Call } from "../../lib/actor/call.ts";
+import type { Self } from "../../lib/actor/self.ts";
 import type { Pid } from "../../lib/term/pid.ts";
 import { untilApart, untilWhole } from "../kit/mesh.ts";
 import { test, until } from "../kit/test.ts";
@@ -315,6 +317,98 @@ test("onNodeDown: a function that its node has exposed just now is found there a
   });
 });
 
+test("onNodeDown wait: a node that is there and does not expose the function is waited for as well", async () => {
+  await abroad(async (world) => {
+    const a = await world.node("a");
+    const b = await world.node("b", [a], false);
+    const tree = await Supervisor.start(starter(a), {
+      intensity: 0,
+      children: [{ ...remote("w", b.name), onNodeDown: "wait" }],
+    });
+    assertEquals((await tree.whichChildren())[0]!.pid, "waiting");
+    world.expose(b, "b");
+    await world.untilLiving("w@b");
+  });
+});
+
+test("onNodeDown wait: one whose start fails for another reason keeps nobody else waiting", async () => {
+  await abroad(async (world) => {
+    const a = await world.node("a");
+    const b = await world.node("b", [a]);
+    const c = await world.node("c", [a, b]);
+    const backoff = { base: 5, cap: 10 };
+    await Supervisor.start(starter(a), {
+      intensity: Infinity,
+      children: [
+        { ...remote("v", b.name), onNodeDown: "wait", backoff },
+        { ...remote("w", c.name), onNodeDown: "wait" },
+      ],
+    });
+    await a.mesh.disconnect(b.name);
+    await a.mesh.disconnect(c.name);
+    await world.untilLiving();
+    b.remote.spawner.expose("worker", (() => {}) as never, { allow: [] });
+    await a.mesh.connect(b.name);
+    await until("it is refused", () => world.told.some(({ next }) => /tried again/.test(next)));
+    // Long enough for the next look.
+    await new Promise((wake) => setTimeout(wake, 150));
+    await a.mesh.connect(c.name);
+    await world.untilLiving("w@c");
+  });
+});
+
+test("onNodeDown wait: the copy that was out of reach is killed before another is started", async () => {
+  await abroad(async (world) => {
+    const a = await world.node("a");
+    const b = await world.node("b", [a]);
+    const tree = await Supervisor.start(starter(a), {
+      children: [{ ...remote("w", b.name, "ignores"), onNodeDown: "wait" }],
+    });
+    await a.mesh.disconnect(b.name);
+    await until("it waits", async () => (await tree.whichChildren())[0]!.pid === "waiting");
+    world.news();
+    // It is busy when it is to look again, and hears of the node after that.
+    let go = (_pid: Pid) => {};
+    let self: Self | undefined;
+    const start = (its: Self) => {
+      self = its;
+      return new Promise<Pid>((resolve) => go = resolve);
+    };
+    const starting = tree.startChild({ id: "x", start });
+    await until("it is busy", () => self !== undefined);
+    await new Promise((wake) => setTimeout(wake, 250));
+    await a.mesh.connect(b.name);
+    go(self!.spawnLink(() => () => {}) as Pid);
+    await starting;
+    await until("it runs", () => world.record.length >= 2);
+    assertEquals(world.news(), ["end w@b killed", "start w@b"]);
+  });
+});
+
+test("Supervisor: a temporary child that was out of reach is killed, though it is not started again", async () => {
+  for (const busy of [false, true]) {
+    await abroad(async (world) => {
+      const a = await world.node("a");
+      const b = await world.node("b", [a]);
+      const tree = await Supervisor.start(starter(a), {
+        children: [{ ...remote("w", b.name, "ignores"), restart: "temporary" }],
+      });
+      let go = (_error: Error) => {};
+      const start = () => new Promise<never>((_, reject) => go = reject);
+      const starting = busy
+        ? assertRejects(() => tree.startChild({ id: "x", start }), SupervisorError)
+        : undefined;
+      await a.mesh.disconnect(b.name);
+      assertEquals(world.living, ["w@b"]);
+      await a.mesh.connect(b.name);
+      go(new Error("no"));
+      await starting;
+      await world.untilLiving();
+      assertEquals(await tree.whichChildren(), []);
+    });
+  }
+});
+
 for (const strategy of ["rest_for_one", "one_for_all"] as const) {
   test(`onNodeDown wait: under ${strategy} those behind a child that waits wait with it`, async () => {
     await abroad(async (world) => {
@@ -395,6 +489,24 @@ for (const manner of ["atOnce", "ignores"] as const) {
   });
 }
 
+test("onNodeDown failover: the node that is named is taken before others", async () => {
+  await abroad(async (world) => {
+    const a = await world.node("a", [], false);
+    const b = await world.node("b", [a]);
+    const ids = ["q", "r", "s", "t", "u", "v", "w"];
+    await Supervisor.start(starter(a), {
+      children: ids.map((id) => ({ ...remote(id, b.name), onNodeDown: "failover" as const })),
+    });
+    const c = await world.node("c", [a, b]);
+    await a.mesh.disconnect(b.name);
+    await world.untilLiving(...ids.map((id) => `${id}@c`));
+    await world.node("d", [a, b, c]);
+    await a.mesh.connect(b.name);
+    await a.mesh.disconnect(c.name);
+    await world.untilLiving(...ids.map((id) => `${id}@b`));
+  });
+});
+
 test("onNodeDown failover: without another node it waits for the first that comes", async () => {
   await abroad(async (world) => {
     const a = await world.node("a", [], false);
@@ -417,10 +529,15 @@ for (const onNodeDown of ["wait", "failover"] as const) {
       const a = await world.node("a", [], false);
       const b = await world.node("b", [a]);
       const children = ["v", "w", "x"].map((id) => ({ ...remote(id, b.name), onNodeDown }));
-      await Supervisor.start(starter(a), { intensity: 0, children });
+      const tree = await Supervisor.start(starter(a), { intensity: 0, children });
       const pool = await DynamicSupervisor.start(starter(a), { intensity: 0 });
       await pool.startChild({ ...remote("y", b.name), onNodeDown });
       b.system.stop();
+      // Its sessions may be up for a while.
+      await until("they wait", async () => {
+        const infos = [...await tree.whichChildren(), ...await pool.whichChildren()];
+        return infos.every(({ pid }) => pid === "waiting");
+      });
       await b.mesh.stop();
       await untilApart(a, b);
       const again = onNodeDown === "wait" ? b.name : "c";
@@ -514,6 +631,10 @@ test("DynamicSupervisor: spreads remote children, restarts them where they ran, 
     world.crash("w2@b");
     await until("it runs again", () => world.record.length === 2);
     assertEquals(world.news(), ["end w2@b boom", "start w2@b"]);
+    await pool.terminateChild(
+      await pool.startChild({ id: "x", node: "least_loaded", fn: "worker", args: ["x"] }),
+    );
+    assertEquals(world.news(), ["start x@b", "end x@b shutdown"]);
     const infos = await pool.whichChildren();
     assertEquals(infos.map(({ id, node }) => [id, node]), [
       ["w1", c.name],
@@ -535,6 +656,28 @@ test("DynamicSupervisor: spreads remote children, restarts them where they ran, 
       "end w3@c shutdown",
       "start late@b",
     ]);
+  });
+});
+
+test("DynamicSupervisor.terminateChild: knows a remote child by its pid, whoever has told it", async () => {
+  await abroad(async (world) => {
+    const a = await world.node("a", [], false);
+    const b = await world.node("b", [a]);
+    const c = await world.node("c", [a, b], false);
+    c.system.spawn(undefined, { name: "echo" }, () => (call: unknown) => {
+      if (call instanceof Call) call.reply(call.request);
+    }, []);
+    const pool = await DynamicSupervisor.start(starter(a));
+    for (const waits of [false, true]) {
+      const spec = { node: b.name, fn: "worker", args: ["w"], onNodeDown: "wait" as const };
+      const pid = await pool.startChild(spec);
+      if (waits) await a.mesh.disconnect(b.name);
+      const told = await a.system.call({ name: "echo", node: c.name }, pid as never) as Pid;
+      assertEquals([told === pid, told.equals(pid)], [false, true]);
+      await pool.terminateChild(told);
+      assertEquals((await pool.countChildren()).specs, 0);
+      await world.untilLiving();
+    }
   });
 });
 
