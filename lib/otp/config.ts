@@ -338,10 +338,9 @@ function unsigned(value: number, bits: 32 | 64, field: string): bigint {
 
 /**
  * What to give `Supervisor.start` for a config. `functions` is the table that its children's `start`
- * are indexes into.
+ * are indexes into. A child with a target is a remote child: of that node, and what it exposes.
  *
- * @throws {ConfigError} `code` "badconfig": a function is not in the table, or a child is to run on
- * another node.
+ * @throws {ConfigError} `code` "badconfig": a function is not in the table.
  */
 export function configOptions(
   config: SupervisorConfig,
@@ -349,11 +348,11 @@ export function configOptions(
 ): SupervisorOptions {
   const { strategy, intensity, period } = config;
   const children = config.children.map(({ id, start, restart, shutdown, type, target }) => {
-    const who = `child ${JSON.stringify(id)}`;
+    const rules = { id, restart, shutdown, type };
+    if (target !== undefined) return { ...rules, node: target.node, fn: target.start };
     const body = functions[start];
-    if (body === undefined) throw new ConfigError(`${who}: there is no function ${start}`);
-    if (target !== undefined) throw new ConfigError(`${who}: it is to run on ${target.node}`);
-    return { id, start: body, restart, shutdown, type };
+    if (body !== undefined) return { ...rules, start: body };
+    throw new ConfigError(`child ${JSON.stringify(id)}: there is no function ${start}`);
   });
   return { strategy: local(strategy), intensity, period, children };
 }

@@ -269,7 +269,7 @@ test("encodeConfig: refuses what the layout has no room for, or would be read ot
   for (const [config, form] of refused) assertThrows(() => encodeConfig(config, form), ConfigError);
 });
 
-test("configOptions: starts the functions of the table, and refuses those that are not there", async () => {
+test("configOptions: starts the functions of the table, what targets expose, and nothing else", async () => {
   const family = new Family();
   const functions = ["a", "b"].map((id) => family.child(id).start);
   const decoded = decodeConfig(
@@ -291,7 +291,8 @@ test("configOptions: starts the functions of the table, and refuses those that a
 
   assertThrows(() => configOptions(decoded.config, functions.slice(1)), ConfigError, "function 1");
   const remote = { ...ONE, children: [{ ...CHILD, target }] };
-  assertThrows(() => configOptions(remote, functions), ConfigError, "worker@host:9000");
+  const [child] = configOptions(remote, []).children!;
+  assertEquals([child!.node, child!.fn, child!.start], [target.node, target.start, undefined]);
   const simple = configOptions({ ...ONE, strategy: "simple_one_for_one" }, functions);
   assertEquals(simple.strategy, "one_for_one");
 });
