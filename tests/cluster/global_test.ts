@@ -1,20 +1,32 @@
 /**
- * Global names and groups on real nodes of one process, over loopback TLS.
+ * Global names on nodes of one process: over loopback TLS, and over a network in memory where races are
+ * made on purpose.
  */
-import { assertEquals } from "@std/assert";
-import type { Self } from "../../lib/actor/self.ts";
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { Exit } from "../../lib/actor/exit.ts";
+import { NameError, NoProcError } from "../../lib/actor/errors.ts";
+import { Writer } from "../../lib/base/bytes.ts";
 import { NameChange } from "../../lib/cluster/changes.ts";
+import { type NameConflict, NAMES_MAX, type OnConflict } from "../../lib/cluster/global.ts";
+import { STAMP_MAX } from "../../lib/cluster/rows.ts";
+import { TAG } from "../../lib/dist/message.ts";
+import { Node } from "../../lib/node.ts";
 import type { Pid } from "../../lib/term/pid.ts";
-import { cluster, type TestNode, withNodes } from "../kit/mesh.ts";
+import { cluster, type TestNode, untilApart, warnings, withNodes } from "../kit/mesh.ts";
+import { COOKIE } from "../kit/keys.ts";
 import { test, until } from "../kit/test.ts";
-
-function idle(node: TestNode): Pid {
-  return node.system.spawn(undefined, undefined, () => () => {}, []) as Pid;
-}
-
-const found = (nodes: readonly TestNode[], name: string) =>
-  nodes.map(({ global }) => global.whereis(name)?.key);
+import {
+  fastHost,
+  found,
+  hex,
+  idle,
+  say,
+  scribe,
+  Town,
+  turn,
+  untilFound,
+  withTown,
+} from "./town.ts";
 
 test("Global.register: found everywhere when it resolves, and gone with its actor", async () => {
   await withNodes(async (start) => {
@@ -28,87 +40,588 @@ test("Global.register: found everywhere when it resolves, and gone with its acto
     assertEquals(b.global.unregister("cart"), false);
     assertEquals(c.global.names(), ["cart"]);
     a.system.exit(pid, "kill");
-    await until("it is gone", () => found(nodes, "cart").every((key) => key === undefined));
+    await untilFound(nodes, "cart", undefined);
     assertEquals(await b.global.register("cart", idle(b)), true);
     await b.mesh.stop();
     await until("it went with its node", () => found([a, c], "cart").every((key) => !key));
   });
 });
 
-test("Global: two nodes register one name at once, and one has it", async () => {
-  await withNodes(async (start) => {
-    const nodes = await cluster(start, 3);
+test("Node.connect: the names of the other node are known when it resolves", async () => {
+  const options = { cookie: COOKIE, logLevel: "silent" } as const;
+  await using a = await Node.start({ ...options, name: "a@127.0.0.1:0" });
+  await using b = await Node.start({ ...options, name: "b@127.0.0.1:0" });
+  const pid = a.spawn(() => () => {});
+  for (let i = 0; i < 5_000; i++) void a.global.register(`name ${i}`, pid);
+  await b.connect(a.name);
+  assertEquals(b.global.names().length, 5_000);
+  assertEquals(b.global.whereis("name 4999")?.equals(pid), true);
+});
+
+test("Global.register: a name that is none, an actor that is none", async () => {
+  await withTown(1, async (_town, a) => {
+    const bad = ["", "\0", "\0x", "é".repeat(128), "x".repeat(256), "\ud800"];
+    for (const name of bad) {
+      const error = await assertRejects(() => a!.global.register(name, idle(a!)), NameError);
+      assertEquals(error.code, "badname");
+      assertEquals(a!.global.unregister(name), false);
+    }
+    const longest = "é".repeat(127) + "x";
+    assertEquals(await a!.global.register(longest, idle(a!)), true);
+    assertEquals(a!.global.names(), [longest]);
+    const dead = idle(a!);
+    a!.system.exit(dead, "kill");
+    await assertRejects(() => a!.global.register("x", dead), NoProcError);
+    assertThrows(() => a!.global.monitor("x", dead as Pid<NameChange>), NoProcError);
+  });
+});
+
+test("Global.register: a name in use keeps its holder; the same actor again is the same answer", async () => {
+  await withTown(2, async (town, a, b) => {
+    await town.meet();
+    const [first, second] = [idle(a!), idle(a!)];
+    const answers = [first, second, first].map((pid) => a!.global.register("x", pid));
+    assertEquals(await Promise.all(answers), [true, false, true]);
+    assertEquals(await b!.global.register("x", first), false);
+    assertEquals(found([a!, b!], "x"), [first.key, first.key]);
+    // One actor may have several names, and loses just the one that is taken back.
+    await a!.global.register("y", first);
+    assertEquals([a!.global.unregister("x"), a!.global.unregister("x")], [true, false]);
+    await untilFound([a!, b!], "x", undefined);
+    assertEquals(found([a!, b!], "y"), [first.key, first.key]);
+    assertEquals(await b!.global.register("x", idle(b!)), true);
+    a!.system.exit(second, "kill");
+    a!.system.exit(first, "kill");
+    await untilFound([a!, b!], "y", undefined);
+    assertEquals([a!.global.names(), b!.global.names()], [["x"], ["x"]]);
+  });
+});
+
+test("Global: names that were registered before the nodes met are known to both, and go with their node only", async () => {
+  await withTown(3, async (town, a, b, c) => {
+    const pids = [a!, b!, c!].map(idle);
+    for (const [i, node] of [a!, b!, c!].entries()) {
+      await node.global.register(`of ${i}`, pids[i]!);
+    }
+    await town.meet();
+    for (const [i, pid] of pids.entries()) await untilFound([a!, b!, c!], `of ${i}`, pid);
+    // Only one node sees another go: the third knows nothing of it, and nothing is lost there.
+    town.cut(0, 1);
+    await untilApart(a!, b!);
+    await untilApart(b!, a!);
+    assertEquals([a!.global.names().sort(), b!.global.names().sort()], [
+      ["of 0", "of 2"],
+      ["of 1", "of 2"],
+    ]);
+    assertEquals(c!.global.names().sort(), ["of 0", "of 1", "of 2"]);
+    town.heal(0, 1);
+    await town.meet();
+    for (const [i, pid] of pids.entries()) await untilFound([a!, b!, c!], `of ${i}`, pid);
+  });
+});
+
+test("Global: three nodes register one name at once, and one has it", async () => {
+  await withTown(3, async (town, ...nodes) => {
+    await town.meet();
     for (let i = 0; i < 50; i++) {
       const answers = await Promise.all(
         nodes.map((node) => node.global.register(`n${i}`, idle(node))),
       );
       assertEquals(answers.filter(Boolean).length, 1);
-      const keys = found(nodes, `n${i}`);
+      const owner = nodes[answers.indexOf(true)]!;
       await until("all agree", () => new Set(found(nodes, `n${i}`)).size === 1);
-      const owner = answers.indexOf(true);
-      assertEquals(nodes[owner]!.global.whereis(`n${i}`)?.node, nodes[owner]!.name, `${keys}`);
+      assertEquals(nodes[0]!.global.whereis(`n${i}`)?.node, owner.name);
     }
   });
 });
 
-test("Global: after a partition the later one loses the name, and ends", async () => {
+test("Global.register: true, though a third node has not yet heard that the name is free", async () => {
+  await withTown(3, async (town, a, b, c) => {
+    await town.meet();
+    const [old, young] = [idle(a!), idle(b!)];
+    await a!.global.register("x", old);
+    town.weather.isHeld = true;
+    a!.global.unregister("x");
+    await town.pass(1, 0);
+    assertEquals(found([a!, b!, c!], "x"), [undefined, undefined, old.key]);
+    let answer: boolean | undefined;
+    void b!.global.register("x", young).then((registered) => answer = registered);
+    await town.pass(0, 1);
+    await town.pass(2, 1);
+    await town.pass(1, 0);
+    await town.pass(1, 2);
+    // It said that it is taken; but by whom, is asked for nothing: that one has let go.
+    assertEquals([answer, c!.global.whereis("x")?.key], [undefined, old.key]);
+    await town.pass(2, 0);
+    assertEquals(c!.global.whereis("x")?.key, young.key);
+    await town.pass(1, 2);
+    assertEquals(answer, true);
+  });
+});
+
+test("Global.register: false, if a third node knows a holder whom we cannot ask", async () => {
+  await withTown(3, async (town, a, b, c) => {
+    await town.meet();
+    const old = idle(a!);
+    await a!.global.register("x", old);
+    town.cut(0, 1);
+    await untilApart(b!, a!);
+    assertEquals(b!.global.whereis("x"), undefined);
+    assertEquals(await b!.global.register("x", idle(b!)), false);
+    await untilFound([a!, c!], "x", old);
+  });
+});
+
+test("Global.register: false, if the holder that a third node knows is lost before it has answered", async () => {
+  await withTown(3, async (town, a, b, c) => {
+    await town.meet();
+    await a!.global.register("x", idle(a!));
+    town.weather.isHeld = true;
+    a!.global.unregister("x");
+    await town.pass(1, 0);
+    let answer: boolean | undefined;
+    void b!.global.register("x", idle(b!)).then((registered) => answer = registered);
+    await town.pass(2, 1);
+    await town.pass(1, 2);
+    town.cut(0, 1);
+    await town.pass(1, 0);
+    await until("it is answered", () => answer !== undefined);
+    assertEquals([answer, b!.global.whereis("x")], [false, undefined]);
+    assertEquals(c!.global.whereis("x")?.node, a!.name);
+  });
+});
+
+test("Global.register: a peer that is lost is not waited for", async () => {
+  await withTown(3, async (town, a, b, c) => {
+    await town.meet();
+    town.weather.isHeld = true;
+    const pid = idle(a!);
+    let answer: boolean | undefined;
+    void a!.global.register("x", pid).then((registered) => answer = registered);
+    await town.pass(1, 0);
+    await town.pass(0, 1);
+    assertEquals(answer, undefined);
+    // Who asks meanwhile is told the same.
+    const again = a!.global.register("x", pid);
+    assertEquals(await a!.global.register("x", idle(a!)), false);
+    town.cut(0, 2);
+    await town.pass(0, 2);
+    assertEquals([answer, await again], [undefined, true].with(0, true));
+    assertEquals(b!.global.whereis("x")?.key, pid.key);
+    assertEquals(c!.global.whereis("x"), undefined);
+  });
+});
+
+test("Global.register: false, if it is taken back, or its actor ends, before all have answered", async () => {
+  await withTown(2, async (town, a, b) => {
+    await town.meet();
+    town.weather.isHeld = true;
+    const pid = idle(a!);
+    const first = a!.global.register("x", pid);
+    assertEquals(a!.global.unregister("x"), true);
+    const second = a!.global.register("x", pid);
+    a!.system.exit(pid, "kill");
+    const third = a!.global.register("x", idle(a!));
+    // The answers to the first two are on their way when the third is asked for.
+    town.weather.clear();
+    assertEquals(await Promise.all([first, second, third]), [false, false, true]);
+    await untilFound([a!, b!], "x", a!.global.whereis("x"));
+  });
+});
+
+test("Global: what is taken back by who is told of it is announced to nobody", async () => {
+  await withTown(2, async (town, a, b) => {
+    await town.meet();
+    const stop = a!.events.on("name", ({ name, pid }) => {
+      if (name === "x" && pid !== undefined) a!.global.unregister("x");
+    });
+    assertEquals(await a!.global.register("x", idle(a!)), false);
+    stop();
+    await a!.global.register("y", idle(a!));
+    assertEquals(b!.global.names(), ["y"]);
+  });
+});
+
+test("Global.monitor: tells of a name that appears, moves and goes, in the order in which it is found", async () => {
+  await withTown(2, async (town, a, b) => {
+    await town.meet();
+    const log: NameChange[] = [];
+    const watcher = scribe<NameChange>(b!, log);
+    const stop = b!.global.monitor("x", watcher);
+    b!.global.monitor("x", watcher);
+    const pid = idle(a!);
+    await a!.global.register("x", pid);
+    a!.global.unregister("x");
+    await until("all four are there", () => log.length === 4);
+    assert(log.every((message) => message instanceof NameChange));
+    const keys = (): (string | undefined)[] => log.map((change) => change.pid?.key);
+    assertEquals(keys(), [undefined, undefined, pid.key, undefined]);
+    // A name that goes with its node, and is taken by who is told of another that goes with it.
+    await a!.global.register("w", pid);
+    await a!.global.register("x", pid);
+    const heir = idle(b!);
+    b!.events.on("name", (event) => {
+      if (event.name === "w" && event.pid === undefined) void b!.global.register("x", heir);
+    });
+    await town.settled();
+    town.cut(0, 1);
+    await until("it has moved", () => log.length === 6);
+    assertEquals(keys().slice(4), [pid.key, heir.key]);
+    assertEquals(b!.global.whereis("x")?.key, heir.key);
+    stop();
+    b!.global.unregister("x");
+    await turn();
+    assertEquals(log.length, 6);
+  });
+});
+
+/** Two nodes that are apart and hold one name. The first of them has it longer. */
+async function conflict(
+  onConflict: OnConflict | undefined,
+  body: (
+    town: Town,
+    a: TestNode,
+    b: TestNode,
+    log: unknown[],
+  ) => Promise<void>,
+  hurry: number = 1,
+  heard: unknown[] = [],
+): Promise<void> {
   await withNodes(async (start) => {
-    const a = await start("a");
-    const b = await start("b");
+    const town = new Town(start);
+    const a = await town.add();
+    const b = await town.add((host) => fastHost(host, hurry));
     const log: unknown[] = [];
-    const first = idle(a);
-    const second = b.system.spawn(undefined, undefined, async (self: Self) => {
-      self.trapExit = true;
-      log.push(await self.receive());
-    }, []) as Pid;
-    assertEquals(await a.global.register("cart", first), true);
-    assertEquals(await b.global.register("cart", second), true);
-    await b.mesh.connect(a.name);
-    await until("both agree", () => new Set(found([a, b], "cart")).size === 1);
-    assertEquals(b.global.whereis("cart")?.equals(first), true);
+    await a.global.register("x", scribe(a, heard));
+    // Stamps are of milliseconds, where nobody knows of another's.
+    await new Promise((wake) => setTimeout(wake, 2));
+    assertEquals(await b.global.register("x", scribe(b, log), { onConflict }), true);
+    await body(town, a, b, log);
+  });
+}
+
+test("Global: after a partition the later one loses the name, and ends with who has it", async () => {
+  await conflict(undefined, async (town, a, b, log) => {
+    const told: NameConflict[] = [];
+    const names: unknown[] = [];
+    b.events.on("nameconflict", (event) => told.push(event));
+    b.events.on("name", ({ name, pid }) => name === "x" && names.push([name, pid?.key]));
+    const winner = a.global.whereis("x")!;
+    const loser = b.global.whereis("x")!;
+    await town.meet();
+    await untilFound([a, b], "x", winner);
     await until("the loser was told", () => log.length === 1);
     const exit = log[0] as Exit;
-    assertEquals(exit instanceof Exit, true);
-    const { nameConflict, winner } = exit.reason as { nameConflict: string; winner: Pid };
-    assertEquals([nameConflict, winner.equals(first)], ["cart", true]);
+    assert(exit instanceof Exit);
+    const reason = exit.reason as { nameConflict: string; winner: Pid };
+    assertEquals([reason.nameConflict, reason.winner.equals(winner)], ["x", true]);
+    assertEquals(told.map(({ name }) => name), ["x"]);
+    assertEquals([told[0]!.winner.equals(winner), told[0]!.loser.equals(loser)], [true, true]);
+    assertEquals(names, [["x", winner.key]]);
+    assertEquals(a.system.isAlive(winner), true);
   });
 });
 
-test("Global.monitor: tells of a name that appears, moves and goes", async () => {
-  await withNodes(async (start) => {
-    const [a, b] = await cluster(start, 2) as [TestNode, TestNode];
-    const log: (string | undefined)[] = [];
-    const watcher = b.system.spawn(undefined, undefined, () => (message: unknown) => {
-      if (message instanceof NameChange) log.push(message.pid?.key);
-    }, []) as Pid<NameChange>;
-    b.global.monitor("cart", watcher);
-    const pid = idle(a);
-    await a.global.register("cart", pid);
-    a.global.unregister("cart");
-    await until("three", () => log.length === 3);
-    assertEquals(log, [undefined, pid.key, undefined]);
+test("Global: a loser that is kept lives on, nameless", async () => {
+  for (const keep of ["keep", () => "keep", () => Promise.resolve("keep")] as OnConflict[]) {
+    await conflict(keep, async (town, a, b, log) => {
+      const loser = b.global.whereis("x")!;
+      await town.meet();
+      await untilFound([a, b], "x", a.global.whereis("x"));
+      await town.meet();
+      assertEquals([log, b.system.isAlive(loser)], [[], true]);
+      // It does not come back when the winner goes.
+      a.global.unregister("x");
+      await untilFound([a, b], "x", undefined);
+      assertEquals(await b.global.register("x", loser), true);
+    });
+  }
+});
+
+test("Global: a resolver may hand the loser's state to the winner before it ends", async () => {
+  const heard: unknown[] = [];
+  let give!: () => void;
+  const given = new Promise<void>((resolve) => give = resolve);
+  let node!: TestNode;
+  const merge = async ({ winner, name }: NameConflict): Promise<void> => {
+    // Nothing can be had by registering again.
+    assertEquals(await node.global.register(name, idle(node)), false);
+    await given;
+    node.system.send(winner as Pid<unknown>, "the loser's state");
+  };
+  await conflict(
+    merge,
+    async (town, a, b, log) => {
+      node = b;
+      const loser = b.global.whereis("x")!;
+      await town.meet();
+      await untilFound([a, b], "x", a.global.whereis("x"));
+      assertEquals([log, b.system.isAlive(loser)], [[], true]);
+      give();
+      await until("the loser has ended", () => log.length === 1);
+      assertEquals(heard, ["the loser's state"]);
+    },
+    1,
+    heard,
+  );
+});
+
+test("Global: a resolver that throws, and one that does not come to an end, end the loser", async () => {
+  const never = (): Promise<never> => new Promise(() => {});
+  const throws = (): never => {
+    throw new Error("as told");
+  };
+  for (const resolver of [throws, () => Promise.reject(new Error("as told")), never]) {
+    await conflict(resolver, async (town, a, b, log) => {
+      const winner = a.global.whereis("x")!;
+      await town.meet();
+      await untilFound([a, b], "x", winner);
+      await until("the loser was told", () => log.length === 1);
+      assert(log[0] instanceof Exit);
+    }, 100);
+  }
+});
+
+test("Global: three that meet at once, each with the name, keep one of them", async () => {
+  await withTown(3, async (town, ...nodes) => {
+    const pids = nodes.map(idle);
+    for (const [i, node] of nodes.entries()) await node.global.register("x", pids[i]!);
+    const told: NameConflict[] = [];
+    for (const { events } of nodes) events.on("nameconflict", (event) => told.push(event));
+    await Promise.all(
+      nodes.map((node, i) => node.mesh.connect(nodes[(i + 1) % 3]!.name).catch(() => {})),
+    );
+    await town.meet();
+    await until("two have ended", () => {
+      return pids.filter((pid, i) => nodes[i]!.system.isAlive(pid)).length === 1;
+    });
+    const kept = pids.find((pid, i) => nodes[i]!.system.isAlive(pid))!;
+    await untilFound(nodes, "x", kept);
+    assertEquals(told.length, 2);
   });
 });
 
-test("Groups: members of all nodes, as often as they joined, and gone with their end", async () => {
-  await withNodes(async (start) => {
-    const [a, b] = await cluster(start, 2) as [TestNode, TestNode];
-    const [x, y] = [idle(a), idle(b)];
-    a.groups.join("s", "g", x);
-    a.groups.join("s", "g", x);
-    b.groups.join("s", "g", y);
-    const keys = (node: TestNode) => node.groups.members("s", "g").map((pid) => pid.key).sort();
-    const all = [x.key, x.key, y.key].sort();
-    await until("both know", () => keys(a).length === 3 && keys(b).length === 3);
-    assertEquals([keys(a), keys(b)], [all, all]);
-    assertEquals(b.groups.localMembers("s", "g").length, 1);
-    assertEquals(a.groups.leave("s", "g", x), true);
-    a.system.exit(x, "kill");
-    await until("only one is left", () => keys(b).length === 1);
-    assertEquals(keys(a), [y.key]);
-    assertEquals(a.groups.names("s"), ["g"]);
-    await b.mesh.stop();
-    await until("none is left", () => keys(a).length === 0);
-    assertEquals(a.groups.names("s"), []);
+test("Global.register: an actor of another node; the name goes with it, and with the session to it", async () => {
+  await withTown(3, async (town, a, b, c) => {
+    await town.meet();
+    const nodes = [a!, b!, c!];
+    const away = idle(b!);
+    const kept = (): number => a!.system.outsider.monitors?.size ?? 0;
+    for (let i = 0; i < 3; i++) {
+      await c!.global.register("post", away);
+      await until("it is known here", () => a!.global.whereis("post") !== undefined);
+      const far = a!.global.whereis("post")!;
+      c!.global.unregister("post");
+      assertEquals(await a!.global.register("x", far), true);
+      assertEquals(kept(), 1);
+      assertEquals(b!.global.whereis("x"), away);
+      a!.global.unregister("x");
+      assertEquals(kept(), 0);
+      await untilFound(nodes, "post", undefined);
+    }
+    await b!.global.register("post", away);
+    const far = a!.global.whereis("post")!;
+    await a!.global.register("x", far);
+    assertEquals(found(nodes, "x"), [away.key, away.key, away.key]);
+    b!.system.exit(away, "kill");
+    await untilFound(nodes, "x", undefined);
+    await assertNone(a!, far);
+    const other = idle(b!);
+    await b!.global.register("post", other);
+    await a!.global.register("x", a!.global.whereis("post")!);
+    await until("it is known there", () => c!.global.whereis("x") !== undefined);
+    town.cut(0, 1);
+    await until("it is gone there", () => c!.global.whereis("x") === undefined);
+    assertEquals([a!.global.whereis("x"), kept()], [undefined, 0]);
+  });
+});
+
+/** Registering an actor of another node that has ended gives a name for a moment at the most. */
+async function assertNone(node: TestNode, pid: Pid<never>): Promise<void> {
+  await node.global.register("x", pid).catch(() => {});
+  await until("it has no name", () => node.global.whereis("x") === undefined);
+}
+
+test("Global: an UNREGISTER overtakes no list of names, however long they are", async () => {
+  await withTown(2, async (town, a, b) => {
+    const pid = idle(a!);
+    const names = Array.from({ length: 700 }, (_, i) => `${i} ${"é".repeat(120)}`);
+    for (const name of names) void a!.global.register(name, pid);
+    a!.events.on("nodeup", () => {
+      for (const name of names) a!.global.unregister(name);
+      void a!.global.register("last", pid);
+    });
+    await a!.mesh.connect(b!.name);
+    await until("the last is known", () => b!.global.whereis("last") !== undefined);
+    assertEquals(b!.global.names(), ["last"]);
+    await town.settled();
+    assertEquals(b!.global.names(), ["last"]);
+  });
+});
+
+test("Global: a long list is told in portions, while names come and go", async () => {
+  await withTown(2, async (town, a, b) => {
+    const pid = idle(a!);
+    for (let i = 0; i < 6_000; i++) void a!.global.register(`n${i}`, pid);
+    a!.events.on("nodeup", () => {
+      for (let i = 0; i < 6_000; i += 2) a!.global.unregister(`n${i}`);
+      for (let i = 0; i < 6_000; i += 4) void a!.global.register(`n${i}`, pid);
+    });
+    await a!.mesh.connect(b!.name);
+    await b!.global.synced(a!.name);
+    await town.settled();
+    assertEquals(b!.global.names().sort(), a!.global.names().sort());
+    assertEquals(b!.global.names().length, 4_500);
+  });
+});
+
+test("Global: a peer that says what it must not is shown out, and its names go", async () => {
+  const list = (name: string, owner: string, stamp = 1n): Writer =>
+    new Writer().u32(1).text16(name).u64(7n).text16(owner).u64(stamp);
+  const register = (name: string, owner: string, pid = 7n, stamp = 1n): Writer =>
+    new Writer().text16(name).u64(pid).text16(owner).u64(stamp).u64(1n);
+  const late = BigInt(STAMP_MAX) + 1n;
+  const rules: readonly (readonly [number, (me: string, third: string) => Writer, string])[] = [
+    [TAG.GLOBAL_REGISTER, (_, third) => register("x", third), "a REGISTER of another node's name"],
+    [TAG.GLOBAL_REGISTER, (me) => register("", me), "a malformed REGISTER"],
+    [
+      TAG.GLOBAL_REGISTER,
+      (me) => register("x", me, 0xffff_0000_0000_0007n),
+      "a malformed REGISTER",
+    ],
+    [TAG.GLOBAL_REGISTER, (me) => register("x", me, 7n, late), "a malformed REGISTER"],
+    [TAG.GLOBAL_SYNC, (_, third) => list("x", third), "a SYNC of another node's names"],
+    [TAG.GLOBAL_SYNC, (me) => list("x".repeat(256), me), "a malformed SYNC"],
+    [TAG.GLOBAL_SYNC, (me) => list("x", me, late), "a malformed SYNC"],
+    [TAG.GLOBAL_SYNC, () => new Writer().u32(0xffff_ffff), "a malformed SYNC"],
+    [TAG.GLOBAL_SYNC, () => new Writer().u32(1), "a malformed SYNC"],
+    [TAG.GLOBAL_UNREGISTER, () => new Writer().u16(9), "a malformed UNREGISTER"],
+    [TAG.GLOBAL_REGISTERED, () => new Writer().u64(1n), "a malformed REGISTERED"],
+    [TAG.GROUP_JOIN, () => new Writer().u32(1).text16("s").text16("g"), "a JOIN that is malformed"],
+    [TAG.GROUP_JOIN, () => new Writer().u32(0xffff_ffff), "a JOIN that is malformed"],
+    [
+      TAG.GROUP_JOIN,
+      () => new Writer().u32(1).text16("s").text16("g").u64(1n << 48n | 7n),
+      "a JOIN of another node's actor",
+    ],
+    [
+      TAG.GROUP_LEAVE,
+      () => new Writer().u32(1).text16("s").text16("g").u64(1n << 48n | 7n),
+      "a LEAVE of another node's actor",
+    ],
+  ];
+  await withTown(3, async (town, a, b, c) => {
+    await town.meet();
+    await c!.global.register("of c", idle(c!));
+    for (const [tag, row, rule] of rules) {
+      await b!.global.register("of b", idle(b!));
+      say(b!, a!, tag, row(b!.name, c!.name).done());
+      await until(`it breaks: ${rule}`, () => warnings(a!).some((line) => line.includes(rule)));
+      await untilApart(a!, b!);
+      await untilApart(b!, a!);
+      assertEquals(a!.global.names(), ["of c"], rule);
+      a!.lines.length = 0;
+      b!.global.unregister("of b");
+      await b!.mesh.connect(a!.name);
+    }
+  });
+});
+
+test("Global: a peer cannot answer for others, nor for what was not asked", async () => {
+  await withTown(3, async (town, a, b, c) => {
+    await town.meet();
+    town.weather.isHeld = true;
+    let answer: boolean | undefined;
+    const pid = idle(a!);
+    void a!.global.register("x", pid).then((registered) => answer = registered);
+    for (let request = 0n; request < 9n; request++) {
+      for (const status of [0, 1, 9]) {
+        const row = new Writer().u64(request).u8(status).text16("d@h:1").done();
+        if (status === 0) say(b!, a!, TAG.GLOBAL_REGISTERED, row);
+        else if (request < 1n) say(b!, a!, TAG.GLOBAL_REGISTERED, row);
+      }
+    }
+    await town.pass(0, 1);
+    await town.pass(1, 0);
+    await town.pass(0, 1);
+    assertEquals([answer, a!.global.whereis("x")?.key], [undefined, pid.key]);
+    await town.pass(2, 0);
+    await town.pass(0, 2);
+    assertEquals(answer, true);
+    // Once it is answered nothing more can be said about it.
+    for (let request = 0n; request < 9n; request++) {
+      say(b!, a!, TAG.GLOBAL_REGISTERED, new Writer().u64(request).u8(1).text16(b!.name).done());
+    }
+    await town.pass(0, 1);
+    assertEquals(a!.global.whereis("x")?.key, pid.key);
+    assertEquals(c!.global.whereis("x")?.key, pid.key);
+  });
+});
+
+test("Global: a clock far ahead stops no other: later stamps are later, to the last there is", async () => {
+  await withTown(2, async (town, a, b) => {
+    await town.meet();
+    const far = (name: string, stamp: number): Uint8Array =>
+      new Writer().text16(name).u64(7n).text16(b!.name).u64(BigInt(stamp)).u64(9n).done();
+    for (const stamp of [STAMP_MAX - 1, STAMP_MAX]) {
+      say(b!, a!, TAG.GLOBAL_REGISTER, far("far", stamp));
+      await until("it is known", () => a!.global.whereis("far") !== undefined);
+      for (let i = 0; i < 3; i++) assertEquals(await a!.global.register(`n${i}`, idle(a!)), true);
+      await until("all are known", () => b!.global.names().length === 3);
+      for (let i = 0; i < 3; i++) a!.global.unregister(`n${i}`);
+      await until("none is", () => b!.global.names().length === 0);
+    }
+    // Two REGISTERs of one request are two answers, and change nothing.
+    say(b!, a!, TAG.GLOBAL_REGISTER, far("far", 1));
+    say(b!, a!, TAG.GLOBAL_REGISTER, far("far", 1));
+    await town.settled();
+    assertEquals(a!.global.names(), ["far"]);
+    assertEquals(warnings(a!), []);
+  });
+});
+
+test("Global: a node has so many names and no more; a peer that says so is shown out", async () => {
+  await withTown(2, async (town, a, b) => {
+    await town.meet();
+    const COUNT = 1024;
+    for (let at = 0; at <= NAMES_MAX; at += COUNT) {
+      const row = new Writer(100_000).u32(COUNT);
+      for (let i = 0; i < COUNT; i++) row.text16(`n${at + i}`).u64(7n).text16(b!.name);
+      for (let i = 0; i < COUNT; i++) row.u64(1n);
+      say(b!, a!, TAG.GLOBAL_SYNC, row.done());
+      await turn();
+    }
+    await untilApart(a!, b!);
+    assert(warnings(a!).some((line) => line.includes(`more than ${NAMES_MAX} names`)));
+    assertEquals(a!.global.names(), []);
+  });
+});
+
+test("Global: the rows begin with the public layout, byte for byte", async () => {
+  await withTown(2, async (town, a, b) => {
+    await town.meet();
+    const rows: string[] = [];
+    const line = a!.remote.lineTo(b!.name)!;
+    const { row } = line;
+    line.row = (tag: number, body: Uint8Array) => {
+      rows.push(`${tag.toString(16)} ${hex(body)}`);
+      row.call(line, tag, body);
+    };
+    const pid = idle(a!);
+    await a!.global.register("ab", pid);
+    a!.global.unregister("ab");
+    const owner = hex(new Writer().text16(a!.name).done());
+    const id = hex(new Writer().u64(BigInt(pid.id)).done());
+    assertEquals(rows.length, 2);
+    assert(rows[0]!.startsWith(`1b 02006162${id}${owner}`), rows[0]);
+    assertEquals(rows[0]!.length, `1b 02006162${id}${owner}`.length + 32);
+    assertEquals(rows[1], "1c 02006162");
+    await a!.global.register("ab", pid);
+    rows.length = 0;
+    a!.global.up(line);
+    assertEquals(a!.global.tell(line), false);
+    assert(rows[0]!.startsWith(`1d 0100000002006162${id}${owner}`), rows[0]);
+    assertEquals(rows[0]!.length, `1d 0100000002006162${id}${owner}`.length + 16);
+    assertEquals(rows.slice(1), ["1d 00000000"]);
   });
 });

@@ -147,6 +147,15 @@ export class Weather {
     return true;
   }
 
+  /** Hands on all that is held for one node from another. */
+  passTo(owner: number, other: number): void {
+    const link = pair(owner, other);
+    for (const stream of [...this.#streams]) {
+      if (stream.owner !== owner || stream.link !== link) continue;
+      while (stream.waiting.length > 0) stream.pass();
+    }
+  }
+
   /** All is healed, and nothing is held any more. */
   clear(): void {
     this.#cut.clear();

@@ -1,0 +1,223 @@
+/**
+ * Process groups on nodes of one process.
+ */
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { ArgumentError, NoProcError } from "../../lib/actor/errors.ts";
+import { Writer } from "../../lib/base/bytes.ts";
+import { GroupChange } from "../../lib/cluster/changes.ts";
+import { DEFAULT_SCOPE, Groups, MEMBERSHIPS_MAX } from "../../lib/cluster/groups.ts";
+import { TAG } from "../../lib/dist/message.ts";
+import type { Pid } from "../../lib/term/pid.ts";
+import { cluster, type TestNode, untilApart, warnings, withNodes } from "../kit/mesh.ts";
+import { pick, seeds } from "../kit/seeds.ts";
+import { test, until } from "../kit/test.ts";
+import { idle, say, scribe, turn, withTown } from "./town.ts";
+
+function groupsOf({ groups }: TestNode): Groups {
+  return new Groups(groups, DEFAULT_SCOPE);
+}
+
+function keys(node: TestNode, group: string = "g"): string[] {
+  return groupsOf(node).members(group).map(({ key }) => key).sort();
+}
+
+function untilKeys(nodes: readonly TestNode[], pids: readonly Pid[], group = "g"): Promise<void> {
+  const all = pids.map(({ key }) => key).sort().join();
+  return until(
+    `all see ${all} in ${group}`,
+    () => nodes.every((node) => keys(node, group).join() === all),
+  );
+}
+
+test("Groups: members of all nodes, as often as they joined, and gone with their end", async () => {
+  await withNodes(async (start) => {
+    const [a, b] = await cluster(start, 2) as [TestNode, TestNode];
+    const [x, y] = [idle(a), idle(b)];
+    groupsOf(a).join("g", x);
+    groupsOf(a).join("g", x);
+    groupsOf(b).join("g", y);
+    await untilKeys([a, b], [x, x, y]);
+    assertEquals(groupsOf(b).localMembers("g"), [y]);
+    assertEquals(groupsOf(a).localMembers("g"), [x, x]);
+    assertEquals(groupsOf(a).leave("g", x), true);
+    await untilKeys([a, b], [x, y]);
+    a.system.exit(x, "kill");
+    await untilKeys([a, b], [y]);
+    assertEquals(groupsOf(a).names(), ["g"]);
+    await b.mesh.stop();
+    await untilKeys([a], []);
+    assertEquals(groupsOf(a).names(), []);
+  });
+});
+
+test("Groups: joined before the nodes met, in several groups and scopes, known to both after", async () => {
+  await withTown(2, async (town, a, b) => {
+    const [x, y] = [idle(a!), idle(b!)];
+    const scopes = ["s", "s\0", "1:s", "s:"];
+    for (const scope of scopes) {
+      for (const group of ["g", "\0g", "é".repeat(127)]) {
+        groupsOf(a!).scope(scope).join(group, x);
+        groupsOf(b!).scope(scope).join(group, y);
+        groupsOf(b!).scope(scope).join(group, y);
+      }
+    }
+    await town.meet();
+    const both = [x.key, y.key, y.key].sort();
+    for (const scope of scopes) {
+      for (const node of [a!, b!]) {
+        const groups = groupsOf(node).scope(scope);
+        await until("all are there", () => groups.members("g").length === 3);
+        assertEquals(groups.names().sort(), ["\0g", "g", "é".repeat(127)].sort());
+        for (const group of groups.names()) {
+          assertEquals(groups.members(group).map(({ key }) => key).sort(), both);
+        }
+      }
+    }
+    assertEquals(groupsOf(a!).scope("s").leave("\0g", x), true);
+    assertEquals(groupsOf(a!).scope("s\0").members("g").length, 3);
+    assertEquals(groupsOf(a!).names(), []);
+    // All of an actor's memberships go at once.
+    b!.system.exit(y, "kill");
+    await until("only one is left", () => {
+      return scopes.every((scope) => groupsOf(a!).scope(scope).members("g").length === 1);
+    });
+  });
+});
+
+test("Groups: one side that loses the other forgets its members, and learns them again", async () => {
+  await withTown(3, async (town, a, b, c) => {
+    await town.meet();
+    const pids = [a!, b!, c!].map(idle);
+    for (const [i, node] of [a!, b!, c!].entries()) groupsOf(node).join("g", pids[i]!);
+    await untilKeys([a!, b!, c!], pids);
+    town.cut(0, 1);
+    await untilApart(a!, b!);
+    await untilApart(b!, a!);
+    assertEquals(keys(a!), [pids[0]!.key, pids[2]!.key].sort());
+    assertEquals(keys(b!), [pids[1]!.key, pids[2]!.key].sort());
+    assertEquals(keys(c!).length, 3);
+    town.heal(0, 1);
+    await town.meet();
+    await untilKeys([a!, b!, c!], pids);
+  });
+});
+
+test("Groups.monitor: all members now, then who joins and who leaves", async () => {
+  await withTown(2, async (town, a, b) => {
+    await town.meet();
+    const [x, y] = [idle(a!), idle(b!)];
+    groupsOf(a!).join("g", x);
+    await untilKeys([a!, b!], [x]);
+    const log: GroupChange[] = [];
+    const watcher = scribe<GroupChange>(b!, log);
+    const stop = groupsOf(b!).monitor("g", watcher);
+    const say = (): string[] =>
+      log.map(({ joined, left }) =>
+        `+${joined.map(({ key }) => key)} -${left.map(({ key }) => key)}`
+      );
+    groupsOf(b!).join("g", y);
+    groupsOf(b!).join("other", y);
+    groupsOf(a!).join("g", x);
+    await untilKeys([b!], [x, x, y]);
+    groupsOf(b!).leave("g", y);
+    await until("it is told", () => log.length === 4);
+    assert(log.every((change) => change instanceof GroupChange && change.group === "g"));
+    town.cut(0, 1);
+    await until("the node's members have left", () => log.length === 5);
+    assertEquals(say(), [
+      `+${x.key} -`,
+      `+${y.key} -`,
+      `+${x.key} -`,
+      `+ -${y.key}`,
+      `+ -${x.key},${x.key}`,
+    ]);
+    stop();
+    groupsOf(b!).join("g", y);
+    await turn();
+    assertEquals(log.length, 5);
+  });
+});
+
+test("Groups: who is not on this node joins nothing; a name that is none is no group", async () => {
+  await withTown(2, async (town, a, b) => {
+    await town.meet();
+    const far = idle(b!);
+    await b!.global.register("far", far);
+    const there = a!.global.whereis("far")!;
+    const near = idle(a!);
+    for (const pid of [there, there]) assertThrows(() => groupsOf(a!).join("g", pid), NoProcError);
+    // Its number is that of an actor here.
+    groupsOf(a!).join("g", near);
+    assertEquals([there.id === near.id, groupsOf(a!).leave("g", there)], [true, false]);
+    assertEquals(groupsOf(a!).leave("h", near), false);
+    assertThrows(() => groupsOf(a!).monitor("g", there as Pid<GroupChange>), NoProcError);
+    for (const bad of ["", "x".repeat(256), "\ud800"]) {
+      assertThrows(() => groupsOf(a!).join(bad, near), ArgumentError);
+      assertThrows(() => groupsOf(a!).scope(bad), ArgumentError);
+    }
+    a!.system.exit(near, "kill");
+    assertThrows(() => groupsOf(a!).join("g", near), NoProcError);
+    assertEquals([groupsOf(a!).leave("g", near), keys(a!)], [false, []]);
+  });
+});
+
+test("Groups: a long list is told in portions, while actors join and leave, and nothing overtakes it", () => {
+  return seeds(6, 4_000, async (random, size) => {
+    await withTown(2, async (town, a, b) => {
+      const pids = [idle(a!), idle(a!), idle(a!)];
+      const names = ["g", "é".repeat(127), "ü".repeat(127)];
+      const groups = groupsOf(a!);
+      for (let i = 0; i < size * 2; i++) groups.join(pick(random, names), pick(random, pids));
+      let left = 200;
+      const churn = (): void => {
+        for (let i = 0; i < 20; i++) {
+          const [name, pid] = [pick(random, names), pick(random, pids)];
+          if (random.below(3) === 0) groups.join(name, pid);
+          else groups.leave(name, pid);
+        }
+        if (--left > 0) setTimeout(churn, 0);
+      };
+      a!.events.on("nodeup", churn);
+      await a!.mesh.connect(b!.name);
+      await until("that is over", () => left === 0);
+      a!.system.exit(pids[2]!, "kill");
+      await town.settled();
+      await until(
+        "both know the same",
+        () => names.every((name) => keys(a!, name).join() === keys(b!, name).join()),
+      );
+      for (const name of names) assertEquals(keys(b!, name), keys(a!, name));
+      assertEquals(keys(b!, "g").includes(pids[2]!.key), false);
+    });
+  });
+});
+
+test("Groups: a peer has so many memberships and no more; what it is in goes with it", async () => {
+  await withTown(2, async (town, a, b) => {
+    await town.meet();
+    const COUNT = 1024;
+    const row = new Writer(40_000).u32(COUNT);
+    for (let i = 0; i < COUNT; i++) row.text16("default").text16("g").u64(7n);
+    const body = row.done().slice();
+    for (let i = 0; i < MEMBERSHIPS_MAX / COUNT; i++) {
+      say(b!, a!, TAG.GROUP_JOIN, body);
+      if (i % 32 === 0) await turn();
+    }
+    await until("all are in", () => groupsOf(a!).members("g").length === MEMBERSHIPS_MAX);
+    // Who leaves makes room.
+    const one = new Writer().u32(1).text16("default").text16("g").u64(7n).done().slice();
+    for (let i = 0; i < 3; i++) {
+      say(b!, a!, TAG.GROUP_LEAVE, one);
+      say(b!, a!, TAG.GROUP_JOIN, one);
+    }
+    // None that is not in it leaves it.
+    const none = new Writer().u32(1).text16("default").text16("h").u64(7n).done().slice();
+    say(b!, a!, TAG.GROUP_LEAVE, none);
+    await town.settled();
+    assertEquals(warnings(a!), []);
+    say(b!, a!, TAG.GROUP_JOIN, one);
+    await untilApart(a!, b!);
+    assert(warnings(a!).some((line) => line.includes(`more than ${MEMBERSHIPS_MAX} memberships`)));
+    assertEquals(keys(a!), []);
+  });
+});

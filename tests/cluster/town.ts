@@ -1,0 +1,154 @@
+/**
+ * Nodes on a network in memory whose connections can be held and cut, by their numbers.
+ */
+import type { Self } from "../../lib/actor/self.ts";
+import type { Host } from "../../lib/host/host.ts";
+import { encodeFrame } from "../../lib/dist/frame.ts";
+import type { Pid } from "../../lib/term/pid.ts";
+import { Weather } from "../kit/memory_faults.ts";
+import { hostWith, type Start, type TestNode, untilWhole, withNodes } from "../kit/mesh.ts";
+import { until } from "../kit/test.ts";
+
+const PORT = 3000;
+
+/** Some nodes, and the network between them. */
+export class Town {
+  readonly weather: Weather = new Weather();
+  readonly nodes: TestNode[] = [];
+  readonly #start: Start;
+
+  constructor(start: Start) {
+    this.#start = start;
+  }
+
+  /** Starts a node that knows of no other. */
+  async add(change: (host: Host) => Host = (host) => host): Promise<TestNode> {
+    const port = PORT + this.nodes.length;
+    const node = await this.#start(
+      `n${this.nodes.length}@127.0.0.1:${port}`,
+      {},
+      change(this.weather.host(port)),
+    );
+    this.nodes.push(node);
+    return node;
+  }
+
+  /** Has all nodes meet. */
+  async meet(): Promise<void> {
+    for (const one of this.nodes) {
+      for (const other of this.nodes) {
+        if (one.name < other.name) await one.mesh.connect(other.name);
+      }
+    }
+    await untilWhole(this.nodes);
+    await this.settled();
+  }
+
+  /** Until all that is on its way has arrived: what one tells another comes in order, and comes back. */
+  async settled(): Promise<void> {
+    for (let i = 0; i < 3; i++) {
+      await Promise.all(
+        this.nodes.map((node) => node.global.register(`settled ${node.name}`, idle(node))),
+      );
+      for (const { global, name } of this.nodes) global.unregister(`settled ${name}`);
+    }
+    await until(
+      "they are gone",
+      () =>
+        this.nodes.every(({ global }) =>
+          !global.names().some((name) => name.startsWith("settled"))
+        ),
+    );
+  }
+
+  /** Hands on what is held for one node from another, and lets them act on it. */
+  async pass(to: number, from: number): Promise<void> {
+    // What was written leaves at the end of its turn, and arrives in a later one.
+    for (let i = 0; i < 4; i++) {
+      await turn();
+      this.weather.passTo(PORT + to, PORT + from);
+    }
+    await turn();
+  }
+
+  cut(one: number, other: number): void {
+    this.weather.cut(PORT + one, PORT + other);
+  }
+
+  heal(one: number, other: number): void {
+    this.weather.heal(PORT + one, PORT + other);
+  }
+}
+
+/** Runs `body` with a town, and stops its nodes. */
+export async function withTown(
+  count: number,
+  body: (town: Town, ...nodes: TestNode[]) => Promise<void>,
+): Promise<void> {
+  await withNodes(async (start) => {
+    const town = new Town(start);
+    for (let i = 0; i < count; i++) await town.add();
+    try {
+      await body(town, ...town.nodes);
+    } finally {
+      town.weather.clear();
+    }
+  });
+}
+
+/** Everything that is ready has had a turn. */
+export function turn(): Promise<void> {
+  return new Promise((wake) => setTimeout(wake, 0));
+}
+
+/** An actor that does nothing. */
+export function idle(node: TestNode): Pid {
+  return node.system.spawn(undefined, undefined, () => () => {}, []) as Pid;
+}
+
+/** An actor that writes down what it gets. */
+export function scribe<M>(node: TestNode, log: M[]): Pid<M> {
+  return node.system.spawn(undefined, undefined, (self: Self<M>) => {
+    self.trapExit = true;
+    return (message: M) => void log.push(message);
+  }, []) as Pid<M>;
+}
+
+/** Says a row as if the runtime had. */
+export function say(from: TestNode, to: TestNode, tag: number, body: Uint8Array): void {
+  from.mesh.session(to.name)!.sendData(encodeFrame(tag, body));
+}
+
+/** Who each node finds under a name. */
+export function found(nodes: readonly TestNode[], name: string): (string | undefined)[] {
+  return nodes.map(({ global }) => global.whereis(name)?.key);
+}
+
+/** Waits until all nodes find this actor under a name, or nobody. */
+export function untilFound(
+  nodes: readonly TestNode[],
+  name: string,
+  pid: Pid<never> | undefined,
+): Promise<void> {
+  return until(
+    `all find ${name} at ${pid?.key}`,
+    () => found(nodes, name).every((key) => key === pid?.key),
+  );
+}
+
+/** A host on which time goes faster. */
+export function fastHost(host: Host, factor: number): Host {
+  return hostWith((real) => ({
+    clock: {
+      now: () => real.clock.now() * factor,
+      wall: () => real.clock.wall(),
+      after: (ms, task) => real.clock.after(ms / factor, task),
+      every: (ms, task) => real.clock.every(ms, task),
+    },
+  }), host);
+}
+
+/** Two digits for each byte. */
+export function hex(bytes: Uint8Array): string {
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
