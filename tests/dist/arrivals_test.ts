@@ -2,7 +2,6 @@ import { assert, assertEquals } from "@std/assert";
 import type { Actor } from "../../lib/actor/actor.ts";
 import { Call } from "../../lib/actor/call.ts";
 import { Exit } from "../../lib/actor/exit.ts";
-import { Writer } from "../../lib/base/bytes.ts";
 import { Arrivals } from "../../lib/dist/arrivals.ts";
 import { encodeHome, TAG } from "../../lib/dist/message.ts";
 import { encodeTerm } from "../../lib/term/encode.ts";
@@ -10,22 +9,7 @@ import { LOCAL_ID_MAX, packPid } from "../../lib/term/pid.ts";
 import { test } from "../kit/test.ts";
 import { hex, joined } from "./collector.ts";
 import { join, moveAll, type Side } from "./line.ts";
-
-/** A pid of the sender's. */
-const from = (id: number): bigint => packPid(0, id);
-/** A pid of the receiver's. */
-const to = (id: number): bigint => packPid(1, id);
-
-/** A row of u64s, and what follows them. */
-function row(numbers: readonly (number | bigint)[], ...rest: Uint8Array[]): Uint8Array {
-  const writer = new Writer(64);
-  for (const number of numbers) writer.u64(BigInt(number));
-  return joined(writer.done(), ...rest);
-}
-
-function named(name: string): Uint8Array {
-  return new Writer(16).text16(name).done();
-}
+import { from, named, row, to } from "./rows.ts";
 
 const TERM = encodeTerm("a term");
 const NORMAL = hex("00");
