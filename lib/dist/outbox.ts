@@ -31,8 +31,8 @@ const PIECE_BYTES_MAX = 30 * 1024;
 /** The stream is given more while less than this waits in it. */
 const WINDOW_BYTES = 64 * 1024;
 
-/** Between two fragments this much of the data goes. */
-const SHARE_BYTES = 32 * 1024;
+/** Between two fragments this much of the data goes: one full piece. */
+const SHARE_BYTES = PIECE_BYTES_MAX;
 
 /** A shared frame of fewer bytes is copied into the buffer: a chunk of its own costs more. */
 const COPY_BYTES_MAX = 4 * 1024;
