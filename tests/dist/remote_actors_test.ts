@@ -1,0 +1,227 @@
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import type { Actor } from "../../lib/actor/actor.ts";
+import { NoConnectionError } from "../../lib/actor/errors.ts";
+import type { Down, Exit } from "../../lib/actor/exit.ts";
+import type { NodeChange } from "../../lib/actor/node_change.ts";
+import { Pid } from "../../lib/term/pid.ts";
+import { prepareStage, Scene } from "../actor/conformance.ts";
+import { comesBack, heapBytes } from "../kit/heap.ts";
+import { MemoryNetwork } from "../kit/memory_host.ts";
+import { type TestNode, untilApart, untilWhole, withNodes } from "../kit/mesh.ts";
+import { test, until } from "../kit/test.ts";
+
+/** Runs `body` with so many nodes on a network in memory, in a mesh, with puppets on each. */
+async function withStages(
+  count: number,
+  body: (nodes: TestNode[], network: MemoryNetwork) => Promise<void>,
+): Promise<void> {
+  await withNodes(async (start) => {
+    const network = new MemoryNetwork();
+    const nodes: TestNode[] = [];
+    for (let i = 0; i < count; i++) {
+      const seeds = nodes.map(({ name }) => name);
+      nodes.push(await start(`n${i}`, { logLevel: "silent", seeds }, network.host()));
+      prepareStage(nodes[i]!);
+    }
+    await untilWhole(nodes);
+    await body(nodes, network);
+  });
+}
+
+function idle(): Promise<void> {
+  return new Promise(() => {});
+}
+
+function actorOn({ system }: TestNode): Actor {
+  const actor = system.find(system.spawn(undefined, undefined, idle, []).id)!;
+  actor.trapExit = true;
+  return actor;
+}
+
+test("A pid that is sent from A to B and on to C within a term is the same actor there", async () => {
+  await withStages(3, async ([a, b, c]) => {
+    const { system } = a!;
+    const scene = new Scene({ system, nodes: [a!.name, c!.name] });
+    const home = await scene.puppet(a!.name, "home", { trap: true });
+    const middle = await scene.puppet(b!.name, "middle");
+    const last = await scene.puppet(c!.name, "last", { trap: true });
+    await home.do("send", middle, { to: [new Map([["who", home.pid]])] });
+    await until("it came", async () => (await middle.peek()).length === 1);
+    assertEquals(await middle.peek(), ["got {to: [Map[[who home]]]}"]);
+    await middle.do("send", last, new Set([{ pid: home.pid, me: middle.pid }]));
+    await until("it came", async () => (await last.peek()).length === 1);
+    // C does to it what can be done.
+    await last.do("link", home);
+    scene.name("r", await last.do("monitor", home) as never);
+    await last.do("send", home, "from afar");
+    await last.do("call", home, { ask: "echo", value: home.pid });
+    assertEquals(await home.notes(), ["got from afar"]);
+    home.tell("exit", "the same");
+    assertEquals(await last.notes(), [
+      "got Set[{pid: home, me: middle}]",
+      "reply home",
+      "down r home the same",
+      "exit home the same",
+    ]);
+    const kept = [a, b, c].map((node) => {
+      return node!.mesh.peers().map((peer) => node!.remote.lineTo(peer)!.kept);
+    });
+    assertEquals(kept, [[0, 0], [0, 0], [0, 0]]);
+  });
+});
+
+test("A pid of a node with which there is no session is bound to by noconnection", async () => {
+  await withStages(3, async ([a, b, c]) => {
+    const { system } = a!;
+    const scene = new Scene({ system, nodes: [a!.name, b!.name] });
+    const far = await scene.puppet(c!.name, "far");
+    const near = await scene.puppet(b!.name, "near", { trap: true });
+    // B knows of it by A, and has no session with C.
+    await b!.mesh.disconnect(c!.name);
+    await untilApart(c!, b!);
+    await near.do("link", far);
+    scene.name("r", await near.do("monitor", far) as never);
+    scene.name("n", await near.do("monitor", { name: "clerk", node: c!.name }) as never);
+    await near.do("send", far, "lost");
+    await near.do("exitTo", far, "kill");
+    await near.do("call", far, { ask: "echo" });
+    await near.do("call", { name: "clerk", node: c!.name }, "anything");
+    assertEquals(await near.notes(), [
+      "exit far noconnection",
+      "down r far noconnection",
+      "down n nobody noconnection",
+      "failed NoConnectionError noconnection",
+      "failed NoConnectionError noconnection",
+    ]);
+    assertEquals(await far.peek(), []);
+    // As soon as there is one, it is reached: the pid is the same.
+    await b!.mesh.connect(c!.name);
+    await untilWhole([a!, b!, c!]);
+    await near.do("link", far);
+    await near.do("call", far, { ask: "echo", value: "now" });
+    await until("it is answered", async () => (await near.peek()).length === 6);
+    far.tell("exit", "done");
+    await until("it has ended", async () => (await near.peek()).length === 7);
+    assertEquals((await near.notes()).slice(5), ["reply now", "exit far done"]);
+  });
+});
+
+test("A pid that was had of one session is the same over the next, and its old bonds stay ended", async () => {
+  await withStages(2, async ([a, b]) => {
+    const near = actorOn(a!);
+    const far = actorOn(b!);
+    const pid = a!.remote.lineTo(b!.name)!.pid(far.pid.id);
+    near.link(pid);
+    near.monitor(pid);
+    await until("they are linked", () => far.links?.size === 1);
+    await a!.mesh.disconnect(b!.name);
+    await untilApart(b!, a!);
+    assertEquals(near.peek().map((end) => (end as Exit | Down).reason), [
+      "noconnection",
+      "noconnection",
+    ]);
+    assertEquals((far.peek()[0] as Exit).reason, "noconnection");
+    await a!.mesh.connect(b!.name);
+    await untilWhole([a!, b!]);
+    a!.system.send(pid as never, "hello again" as never);
+    near.link(pid);
+    await until("both have come", () => far.length === 2 && far.links?.size === 1);
+    assertEquals(far.peek()[1], "hello again");
+    // The end of one bond of theirs is told once, and not that of the earlier one again.
+    far.end("done");
+    await until("it is told", () => near.length === 3);
+    const last = near.peek()[2] as Exit;
+    assert(last.from.equals(pid) && last.reason === "done");
+    assertEquals(a!.remote.lineTo(b!.name)!.kept, 0);
+  });
+});
+
+test("RemoteActors.lineOf: another life of a node is noproc, an unknown node noconnection", async () => {
+  await withStages(2, async ([a, b]) => {
+    const { system, remote } = a!;
+    const home = (node: string, creation: number) => ({ node, creation, local: false, system });
+    const { creation } = remote.lineTo(b!.name)!.home;
+    assertEquals(remote.lineOf(home(b!.name, creation)), remote.lineTo(b!.name)!);
+    assertEquals(remote.lineOf(home(b!.name, creation + 1)), "noproc");
+    assertEquals(remote.lineOf(home("nobody@h:1", 1)), "noconnection");
+    assertEquals(remote.lineOf(home(a!.name, 1)), "noproc");
+    const old = new Pid(home(b!.name, creation + 1), 1, undefined);
+    assertEquals(await system.whenEnded(old), "noproc");
+    await assertRejects(
+      () => system.call(new Pid(home("nobody@h:1", 1), 1, undefined) as never, 1),
+      NoConnectionError,
+    );
+  });
+});
+
+test("Self.monitorNode tells of a node that comes and goes, in order, behind its actors' ends", async () => {
+  await withStages(2, async ([a, b]) => {
+    const near = actorOn(a!);
+    const far = actorOn(b!);
+    near.monitorNode(b!.name);
+    near.monitorNode(b!.name);
+    near.monitorNode("nobody@h:1");
+    near.monitorNode(a!.name);
+    near.monitor(a!.remote.lineTo(b!.name)!.pid(far.pid.id));
+    await b!.mesh.disconnect(a!.name);
+    await untilApart(a!, b!);
+    await a!.mesh.connect(b!.name);
+    await untilWhole([a!, b!]);
+    const told = near.peek().map((message) => {
+      const { type, reason } = message as NodeChange | Down;
+      return `${type} ${reason}`;
+    });
+    assertEquals(told, [
+      "nodedown noconnection",
+      "DOWN noconnection",
+      "nodedown disconnected",
+      "nodeup undefined",
+    ]);
+    assertEquals([near.demonitorNode(b!.name), near.demonitorNode(b!.name)], [true, false]);
+    near.demonitorNode("nobody@h:1");
+    near.demonitorNode(a!.name);
+    assertEquals(near.chain, undefined);
+    await a!.mesh.disconnect(b!.name);
+    await untilApart(b!, a!);
+    assertEquals(near.length, 4);
+  });
+});
+
+test("RemoteActors: 10,000 bonds of each kind leave nothing behind when the session is lost", async () => {
+  await withStages(2, async ([a, b]) => {
+    const round = async (): Promise<void> => {
+      await untilWhole([a!, b!]);
+      const line = a!.remote.lineTo(b!.name)!;
+      const back = b!.remote.lineTo(a!.name)!;
+      const [near, far] = [actorOn(a!), actorOn(b!)];
+      const crowd = Array.from({ length: 1000 }, () => actorOn(b!));
+      const ends: Promise<unknown>[] = [];
+      for (let i = 0; i < 10_000; i++) {
+        const pid = line.pid(crowd[i % 1000]!.pid.id);
+        near.link(pid);
+        near.monitor(pid);
+        if (i % 10 === 0) near.monitor({ name: `${i}`, node: b!.name });
+        ends.push(near.call(pid as never, i, { timeout: Infinity }));
+      }
+      far.monitor(back.pid(near.pid.id));
+      const settled = Promise.allSettled(ends);
+      await until(
+        "all have come",
+        () => back.kept >= 1 && crowd.every(({ length }) => length === 10),
+      );
+      await a!.mesh.disconnect(b!.name);
+      await untilApart(b!, a!);
+      assert((await settled).every(({ status }) => status === "rejected"));
+      assertEquals([line.kept, back.kept, line.links, back.links], [0, 0, 0, 0]);
+      assertEquals([near.links?.size, near.monitors?.size, near.chain], [0, 0, undefined]);
+      assertEquals(crowd.filter(({ chain, links }) => chain || links?.size), []);
+      for (const actor of [near, far, ...crowd]) actor.end("over");
+      assertEquals([a!.system.wheel.size, b!.system.wheel.size], [0, 0]);
+      await a!.mesh.connect(b!.name);
+    };
+    await round();
+    const before = heapBytes();
+    for (let i = 0; i < 3; i++) await round();
+    await comesBack(before, 2 * 1024 * 1024);
+  });
+});
