@@ -439,6 +439,29 @@ for (const strategy of ["rest_for_one", "one_for_all"] as const) {
   });
 }
 
+for (const strategy of STRATEGIES) {
+  test(`onNodeDown wait: under ${strategy} a supervisor starts, and those behind a child that waits do as later`, async () => {
+    await abroad(async (world) => {
+      const a = await world.node("a", [], false);
+      const tree = await Supervisor.start(starter(a), {
+        strategy,
+        intensity: 0,
+        children: [
+          world.local("v"),
+          { id: "w", node: "any", fn: "worker", args: ["w"], onNodeDown: "wait" },
+          world.local("x"),
+        ],
+      });
+      const alone = strategy === "one_for_one";
+      assertEquals(world.living, alone ? ["v@here", "x@here"] : ["v@here"]);
+      const pids = (await tree.whichChildren()).map(({ pid }) => typeof pid);
+      assertEquals(pids, ["object", "string", alone ? "object" : "string"]);
+      await world.node("b", [a]);
+      await world.untilLiving("v@here", "w@b", "x@here");
+    });
+  });
+}
+
 test("onNodeDown wait: a child that waits can be terminated, and is not started then", async () => {
   await abroad(async (world) => {
     const a = await world.node("a");

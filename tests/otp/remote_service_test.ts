@@ -9,6 +9,7 @@ import {
 import { Exit } from "../../lib/actor/exit.ts";
 import type { Self } from "../../lib/actor/self.ts";
 import { DynamicSupervisor } from "../../lib/otp/dynamic_supervisor.ts";
+import { ASKED_MS } from "../../lib/otp/ready.ts";
 import { noReply, service, type ServiceContext } from "../../lib/otp/service.ts";
 import { SupervisorError } from "../../lib/otp/supervision.ts";
 import { Supervisor } from "../../lib/otp/supervisor.ts";
@@ -28,6 +29,9 @@ function makeCounter() {
       if (name === "fails") throw new RangeError("no such counter");
       if (name === "leaves") this.self.exit({ why: "left" });
       if (name === "late") return new Promise((resolve) => open = () => resolve(first));
+      if (name === "fails late") {
+        return new Promise((_, reject) => open = () => reject(new RangeError("no such counter")));
+      }
       if (name !== "") this.self.register(name);
       return first;
     },
@@ -93,7 +97,7 @@ test("Service.startAt: starts it on another node and waits for init", async () =
 });
 
 test("Service.startAt: fails with what init threw, or why it ended, and with why it could not be spawned", async () => {
-  await withCounter(async ({ counter, a, b }) => {
+  await withCounter(async ({ counter, open, a, b }) => {
     const there = { node: b.name, fn: "counter" };
     const actor = puppet(a);
     for (const from of [starter(a), actor]) {
@@ -108,6 +112,19 @@ test("Service.startAt: fails with what init threw, or why it ended, and with why
       );
       assertEquals((unknown as unknown as { code: string }).code, "notexposed");
     }
+    // One that has been asked says so at once, and is gone.
+    const began = performance.now();
+    const late = assertRejects(
+      () => counter.startAt(starter(a), there, 0, "fails late"),
+      Error,
+      "no such counter",
+    );
+    await until("it is there", () => b.system.size === 1);
+    await new Promise((wake) => setTimeout(wake, 50));
+    open();
+    await late;
+    await until("it has ended", () => b.system.size === 0);
+    assert(performance.now() - began < ASKED_MS);
     // A start that fails is told by the rejection and by nothing else.
     assertEquals([a.system.isAlive(actor.pid), actor.got], [true, []]);
     await until("none is left", () => b.system.size === 0);
