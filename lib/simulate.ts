@@ -87,6 +87,8 @@ interface Member {
   readonly options: NodeOptions;
   host: SimHost;
   node: Node | undefined;
+  /** Stops all that runs there. */
+  halt: () => void;
 }
 
 /** A simulation that runs. */
@@ -254,7 +256,7 @@ export class Simulation {
 
   async #start(short: string, options: NodeOptions): Promise<Node> {
     const host = new SimHost(this.#world, this.#network, short, address(short));
-    const member: Member = { options, host, node: undefined };
+    const member: Member = { options, host, node: undefined, halt: () => {} };
     this.#members.set(short, member);
     this.#note(short, "starts");
     const parts = await startNode(
@@ -270,6 +272,8 @@ export class Simulation {
       this.#keys,
     );
     const node = Node.of(parts);
+    member.halt = () => parts.system.scheduler.halt();
+    if (host.isGone) member.halt();
     if (this.#members.get(short) === member) member.node = node;
     return node;
   }
@@ -280,6 +284,7 @@ export class Simulation {
     this.#note(short, what);
     member.node = undefined;
     member.host.vanish(told);
+    member.halt();
   }
 
   #member(short: string): Member {

@@ -71,6 +71,12 @@ export class Scheduler {
     return this.credit > 0 || this.#renew();
   }
 
+  /** Gives nobody a turn any more: the machine is gone. For simulations. */
+  halt(): void {
+    this.credit = 0;
+    this.#yielding = true;
+  }
+
   readonly #drain = (): void => {
     const queue = this.#queue;
     while (queue.length > 0) {

@@ -17,12 +17,15 @@ export interface Place {
 
 /** Something that will happen. */
 export interface Event {
-  readonly at: number;
+  at: number;
   readonly place: Place | undefined;
   /** As the trace has it; not in the trace if it is empty. */
   readonly what: string;
   run: (() => void) | undefined;
 }
+
+/** What happened in some order keeps it when it happens at one moment. */
+const APART_MS = 1e-6;
 
 interface Entry {
   readonly event: Event;
@@ -90,7 +93,10 @@ export class World {
     const missed = this.#held.filter((event) => event.place === place);
     this.#held = this.#held.filter((event) => event.place !== place);
     // In the order in which it would have happened, at one moment.
-    missed.forEach((event, i) => this.#push({ ...event, at: this.now + i * 1e-6 }));
+    missed.forEach((event, i) => {
+      event.at = this.now + i * APART_MS;
+      this.#push(event);
+    });
   }
 
   #push(event: Event): void {

@@ -1,0 +1,132 @@
+/**
+ * A random cluster under random faults, from a seed; and at its end, when everything is healed and at rest,
+ * the promises are looked at.
+ */
+import type { Node } from "../../lib/node.ts";
+import { simulate, type SimulateOptions, type Simulation } from "../../lib/simulate.ts";
+
+/** A promise that Firn makes: work that goes on during the faults, and what must be true after them. */
+export interface Promising {
+  readonly name: string;
+  /** A node is up, in a new life. */
+  up(short: string, node: Node): void;
+  /** It is gone, or about to stop. */
+  down(short: string): void;
+  /** Some time has passed: do something. */
+  act(): void;
+  /** No faults any more, and all nodes are up: no more work either. */
+  rest?(): void;
+  /** All is at rest: throws what was broken. */
+  check(sim: Simulation): void | Promise<void>;
+}
+
+/** What makes promises for one simulation. */
+export type MakePromise = (stage: Stage) => Promising;
+
+/** What promises work on. */
+export interface Stage {
+  readonly sim: Simulation;
+  /** The nodes that are up and not about to stop. */
+  readonly nodes: ReadonlyMap<string, Node>;
+  /** One of some things, by chance. */
+  pick<T>(list: readonly T[]): T;
+}
+
+/** How wild it gets. */
+export interface ChaosOptions extends SimulateOptions {
+  /** Virtual milliseconds of faults. */
+  readonly ms?: number;
+  /** Without faults. */
+  readonly calm?: boolean;
+}
+
+const SETTINGS = { logLevel: "silent", pingInterval: 500, pingTimeout: 2_000 } as const;
+
+/** Runs a seed. Gives the hash of what happened. */
+export async function chaos(
+  seed: number,
+  makers: readonly MakePromise[],
+  options: ChaosOptions = {},
+): Promise<{ hash: string; steps: number; ms: number }> {
+  return await simulate({ ...options, seed }, async (sim) => {
+    const { random } = sim;
+    const pick = <T>(list: readonly T[]): T => list[random.below(list.length)]!;
+    const nodes = new Map<string, Node>();
+    const promises = makers.map((make) => make({ sim, nodes, pick }));
+    const shorts = ["a", "b", "c", "d", "e", "f", "g"].slice(0, 1 + random.below(7));
+    const up = (short: string, node: Node): void => {
+      nodes.set(short, node);
+      for (const promise of promises) promise.up(short, node);
+    };
+    const down = (short: string): void => {
+      nodes.delete(short);
+      for (const promise of promises) promise.down(short);
+    };
+    for (const a of shorts) {
+      for (const b of shorts) {
+        if (a < b) sim.link(a, b, { delay: random.below(20), jitter: random.below(30) });
+      }
+    }
+    for (const short of shorts) {
+      up(short, await sim.start(short, { ...SETTINGS, seeds: shorts.filter((s) => s !== short) }));
+    }
+    const paused = new Set<string>();
+    const until = sim.now + (options.ms ?? 20_000);
+    while (sim.now < until) {
+      await sim.run(random.below(200));
+      for (const promise of promises) promise.act();
+      if (options.calm || random.next() > 0.08) continue;
+      const short = pick(shorts);
+      const other = pick(shorts);
+      switch (random.below(8)) {
+        case 0:
+        case 1:
+          if (!nodes.has(short)) break;
+          paused.delete(short);
+          down(short);
+          if (random.next() < 0.5) sim.crash(short);
+          else sim.kill(short);
+          break;
+        case 2:
+        case 3:
+          if (nodes.has(short)) break;
+          up(short, await sim.restart(short));
+          break;
+        case 4:
+          if (short !== other) {
+            sim.partition([short], [other], { oneWay: random.next() < 0.3 });
+          }
+          break;
+        case 5:
+          sim.heal();
+          break;
+        case 6:
+          if (short !== other) sim.cut(short, other);
+          break;
+        case 7:
+          if (!nodes.has(short)) break;
+          if (paused.delete(short)) sim.resume(short);
+          else {
+            paused.add(short);
+            sim.pause(short);
+          }
+          break;
+      }
+    }
+    sim.heal();
+    for (const short of paused) sim.resume(short);
+    for (const short of shorts) {
+      if (!nodes.has(short)) up(short, await sim.restart(short));
+    }
+    await sim.until(
+      "the mesh is whole",
+      () => shorts.every((short) => nodes.get(short)!.peers().length === shorts.length - 1),
+      {
+        within: 120_000,
+      },
+    );
+    for (const promise of promises) promise.rest?.();
+    await sim.run(15_000);
+    for (const promise of promises) await promise.check(sim);
+  });
+}
