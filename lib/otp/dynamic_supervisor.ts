@@ -21,7 +21,8 @@ import {
   wantsRestart,
 } from "./child.ts";
 import { Intensity } from "./intensity.ts";
-import { AwayError, awayWords, Look, Nursery } from "./nursery.ts";
+import { Nursery } from "./nursery.ts";
+import { AwayError, awayWords, Look } from "./outposts.ts";
 import { refuse, revive } from "./refusal.ts";
 import { startAndWait, type Starter, type Starting } from "./start.ts";
 import {
@@ -182,7 +183,7 @@ class Supervising {
     }
     if (message instanceof Due) return this.#begin(message.child);
     if (message instanceof Look) return this.#look();
-    if (message instanceof NodeChange) return void this.#nursery.nodeChanged(message);
+    if (message instanceof NodeChange) return void this.#nursery.outposts.nodeChanged(message);
     if (message instanceof Call) return this.#asked(message as Call<Request>);
     return undefined;
   }
@@ -190,7 +191,7 @@ class Supervising {
   #exited(child: Child, reason: ExitReason): Promise<ExitReason | undefined> | undefined {
     this.#nursery.ended(child, reason);
     if (wantsRestart(child.spec.restart, reason)) {
-      const away = this.#nursery.isAway(child, reason);
+      const away = this.#nursery.outposts.isAway(child, reason);
       if (away !== undefined) return this.#moved(child, reason, away === "surely");
       return this.#again(child, reason, this.#nursery.system.now() - child.startedAt);
     }
@@ -215,9 +216,9 @@ class Supervising {
 
   /** Perhaps a node is there that a child waits for. */
   #look(): Promise<ExitReason | undefined> {
-    return this.#nursery.look(this.#children, async () => {
-      for (const child of [...this.#children]) {
-        if (!child.waiting) continue;
+    const { outposts } = this.#nursery;
+    return outposts.look(this.#children, async () => {
+      for (const child of outposts.hopeful(this.#children)) {
         const end = await this.#begin(child) ?? this.#nursery.order;
         if (end !== undefined) return end;
       }
@@ -261,7 +262,7 @@ class Supervising {
       if (started !== undefined) await started;
     } catch (error) {
       if (this.#nursery.order === undefined) {
-        if (error instanceof AwayError) return void this.#nursery.wait(child);
+        if (error instanceof AwayError) return void this.#nursery.outposts.wait(child);
         return await this.#again(child, error as Error, undefined);
       }
     }

@@ -8,36 +8,13 @@
  * @module
  */
 import { cellOf } from "../actor/cell.ts";
-import { ActorExitError, NoProcError } from "../actor/errors.ts";
 import { Down, Exit } from "../actor/exit.ts";
-import type { NodeChange } from "../actor/node_change.ts";
 import type { Self } from "../actor/self.ts";
 import { type System, systemOf } from "../actor/system.ts";
 import { type ExitReason, isNormal } from "../term/exit.ts";
 import { Pid } from "../term/pid.ts";
 import type { Child, Started } from "./child.ts";
-import { isNodeName, Placer } from "./placement.ts";
-import { untilReady } from "./ready.ts";
-
-/** How often a supervisor looks whether a node is there that a child waits for. Milliseconds. */
-export const LOOK_MS = 100;
-
-/**
- * So many children that were out of reach when they were last heard of are remembered, to be killed when
- * their node is back. The oldest is forgotten for one more; it ends by its link, unless it traps exits.
- */
-export const LOST_MAX = 65_536;
-
-/** No node is there that a child may run on, and it is to wait for one. */
-export class AwayError extends Error {
-  /** Tells the class of the error. */
-  override readonly name = "AwayError";
-  /** Stable code: `"noconnection"`. */
-  readonly code = "noconnection";
-}
-
-/** Sent by a supervisor to itself while children wait for a node. */
-export class Look {}
+import { lastWord, Outposts } from "./outposts.ts";
 
 /** A start function's promise has settled: sent by the supervisor to itself. */
 class Settled {
@@ -57,16 +34,15 @@ export class Nursery {
   order: ExitReason | undefined = undefined;
   /** Restarts that count, for the reports. */
   readonly #restarts: () => number;
-  readonly #placer = new Placer();
-  /** Those of other nodes whose end is only known from the end of the session. */
-  readonly #lost = new Set<Pid>();
-  #looking = false;
+  /** Those on other nodes. */
+  readonly outposts: Outposts;
 
   constructor(self: Self, parent: Pid<never> | undefined, restarts: () => number) {
     this.self = self;
     this.system = systemOf(self.pid);
     this.#parent = parent;
     this.#restarts = restarts;
+    this.outposts = new Outposts(self);
     this.system.supervises(self.pid as Pid, this.#running);
   }
 
@@ -87,139 +63,16 @@ export class Nursery {
   }
 
   /**
-   * Starts a child; throws, or rejects, with why it could not be started: with {@linkcode AwayError}, if
+   * Starts a child; throws, or rejects, with why it could not be started: with `AwayError`, if
    * it is to wait for a node. A start function that never settles is waited for until the supervisor is
    * told to end: then `order` is set.
    */
   start(child: Child): void | Promise<void> {
     const { start } = child.spec;
-    if (start === undefined) return this.#startThere(child);
+    if (start === undefined) return this.#startLater(child, this.outposts.start(child));
     const started = start(this.self);
     if (started instanceof Promise) return this.#startLater(child, started);
     this.#adopt(child, started);
-  }
-
-  /** Starts one on the node that its description says. */
-  #startThere(child: Child): Promise<void> {
-    const node = this.#place(child);
-    child.node = node;
-    child.session = this.#sessionWith(node);
-    // What may still run there goes first: the session keeps the order.
-    this.#reached(node);
-    return this.#startLater(child, this.#spawnThere(child, node));
-  }
-
-  /** Where a child is to be started. */
-  #place(child: Child): string {
-    const { node: choice, fn, onNodeDown } = child.spec.remote!;
-    const nodes = this.system.signals.remote?.candidates(fn) ?? [];
-    const named = isNodeName(choice) ? choice : undefined;
-    const former = child.node ?? named;
-    if (former !== undefined && nodes.includes(former)) return former;
-    // What its node has exposed just now may not be known here: the first attempt asks, and may be told no.
-    const asks = !child.waiting && (onNodeDown === "wait" || child.node === undefined);
-    if (asks && former !== undefined && this.#sessionWith(former) !== undefined) return former;
-    const away = new AwayError(`it waits for ${former ?? `a node that exposes ${fn}`}`);
-    if (onNodeDown === "wait" && former !== undefined) throw away;
-    // The attempt will say what is wrong with it.
-    if (onNodeDown === "fail" && named !== undefined) return named;
-    if (named !== undefined && nodes.includes(named)) return named;
-    const how = isNodeName(choice) ? "any" : choice;
-    const chosen = this.#placer.choose(how as "any", fn, nodes, this.system.chance());
-    if (chosen !== undefined) return chosen;
-    if (onNodeDown !== "fail") throw away;
-    throw new Error(`no node is there that exposes ${JSON.stringify(fn)}`);
-  }
-
-  async #spawnThere(child: Child, node: string): Promise<Pid> {
-    const { fn, args, timeout, ready, onNodeDown } = child.spec.remote!;
-    try {
-      const pid = await this.self.spawnLink({ node, fn, timeout }, ...args);
-      if (ready) await this.#untilReady(pid);
-      return pid as Pid;
-    } catch (error) {
-      const { code, message } = error as { code?: unknown; message?: unknown };
-      // The node has gone, or what it exposed, since it was chosen; or it is stopping.
-      const isAway = code === "noconnection" || code === "notexposed" || code === "limit";
-      if (isAway && onNodeDown !== "fail") throw new AwayError(String(message), { cause: error });
-      throw error;
-    }
-  }
-
-  async #untilReady(pid: Pid<never>): Promise<void> {
-    try {
-      await untilReady(this.self, pid);
-    } catch (error) {
-      if (!(error instanceof NoProcError)) throw error;
-      // It had ended before it could be asked. Why is told by the link.
-      const reason = this.#lastWord(pid as Pid);
-      throw reason instanceof Error ? reason : new ActorExitError(pid as Pid, reason ?? "noproc");
-    }
-  }
-
-  /**
-   * Whether a child may have ended because its node has: "surely", because the session is over, whether
-   * or not there is another by now, or "perhaps", because that is how the actors of a node end that stops.
-   * The next start will tell.
-   */
-  isAway(child: Child, reason: ExitReason): "surely" | "perhaps" | undefined {
-    const { spec: { remote }, node, session } = child;
-    if (remote === undefined || remote.onNodeDown === "fail") return undefined;
-    if (reason === "noconnection" && this.#sessionWith(node!) !== session) return "surely";
-    return reason === "shutdown" ? "perhaps" : undefined;
-  }
-
-  /** A child waits for a node: there will be a {@linkcode Look}. */
-  wait(child: Child): void {
-    child.restarting = true;
-    child.waiting = true;
-    this.#lookLater();
-  }
-
-  /** Looks after those that wait: `begin` starts some of them, and gives what to end with. */
-  async look(
-    children: Iterable<Child>,
-    begin: () => Promise<ExitReason | undefined>,
-  ): Promise<ExitReason | undefined> {
-    this.#looking = false;
-    const end = await begin();
-    if (end !== undefined) return end;
-    for (const { waiting } of children) if (waiting) this.#lookLater();
-    return undefined;
-  }
-
-  #lookLater(): void {
-    if (this.#looking) return;
-    this.#looking = true;
-    this.system.sendAfter(this.self.pid, new Look(), LOOK_MS);
-  }
-
-  /** A node has come or gone. */
-  nodeChanged({ type, node }: NodeChange): void {
-    if (type === "nodeup") this.#reached(node);
-  }
-
-  /** Ends what was out of reach on a node: it may live, if it traps exits. */
-  #reached(node: string): void {
-    if (this.#lost.size === 0) return;
-    for (const pid of this.#lost) {
-      if (pid.node !== node) continue;
-      this.#lost.delete(pid);
-      this.system.exit(pid, "kill", this.self.pid as Pid);
-    }
-    this.self.demonitorNode(node);
-  }
-
-  #lose(pid: Pid): void {
-    if (this.#lost.size >= LOST_MAX) this.#lost.delete(this.#lost.values().next().value!);
-    this.#lost.add(pid);
-    this.self.monitorNode(pid.node);
-    // It may be there again already.
-    if (this.#sessionWith(pid.node) !== undefined) this.#reached(pid.node);
-  }
-
-  #sessionWith(node: string): object | undefined {
-    return this.system.signals.remote?.lineTo(node);
   }
 
   async #startLater(child: Child, starting: Promise<Started>): Promise<void> {
@@ -256,7 +109,7 @@ export class Nursery {
       // One that has ended already may have been linked or not: now its end is told in any case.
       self.link(pid);
     }
-    if (child.spec.remote !== undefined) this.#placer.arrived(pid.node);
+    this.outposts.arrived(child, pid);
     child.pid = pid;
     child.former = undefined;
     child.restarting = false;
@@ -286,8 +139,7 @@ export class Nursery {
     this.#running.delete(pid);
     child.former = pid;
     child.pid = undefined;
-    if (child.spec.remote !== undefined) this.#placer.left(pid.node);
-    if (reason === "noconnection" && !pid.home.local) this.#lose(pid);
+    this.outposts.left(child, pid, reason);
   }
 
   /**
@@ -313,7 +165,7 @@ export class Nursery {
     }
     const { reason } = down as Down;
     this.ended(child, reason);
-    this.#tellStop(child, late, this.#lastWord(pid) ?? reason);
+    this.#tellStop(child, late, lastWord(self, pid) ?? reason);
   }
 
   /**
@@ -353,17 +205,6 @@ export class Nursery {
     }
   }
 
-  /** The reason that the link tells, which is the true one if the child had ended before. */
-  #lastWord(pid: Pid): ExitReason | undefined {
-    let reason: ExitReason | undefined;
-    const cell = cellOf(this.self.pid);
-    const isHis = (message: unknown): boolean => message instanceof Exit && message.from === pid;
-    for (let word = cell?.take(isHis); word; word = cell!.take(isHis)) {
-      reason ??= (word.message as Exit).reason;
-    }
-    return reason;
-  }
-
   #tellStop(child: Child, late: boolean, reason: ExitReason): void {
     const { shutdown } = child.spec;
     if (shutdown !== "brutalKill" && late) {
@@ -387,14 +228,6 @@ export class Nursery {
       next: next + where,
     });
   }
-}
-
-/** What becomes of a child whose node is gone, or may be. */
-export function awayWords({ spec: { remote } }: Child, surely: boolean): string {
-  if (!surely) return "restarts, or waits for a node";
-  return remote!.onNodeDown === "wait"
-    ? "waits for its node"
-    : "runs on another node, or waits for one";
 }
 
 /** How long a child may take to stop. */

@@ -37,7 +37,7 @@ export type NodeSelector = (candidates: readonly Candidate[]) => string | undefi
 export type NodeChoice = Placement | NodeSelector | (string & Record<never, never>);
 
 /** Whether it is the name of a node, and not how to choose one. */
-export function isNodeName(choice: NodeChoice): choice is string {
+export function isNodeName(choice: NodeChoice): choice is `${string}@${string}` {
   return typeof choice === "string" && choice.includes("@");
 }
 

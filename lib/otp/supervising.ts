@@ -26,7 +26,8 @@ import type { Pid } from "../term/pid.ts";
 import { type Child, type ChildSpec, ChildSpecError, makeChild, nextPause } from "./child.ts";
 import { wantsRestart } from "./child.ts";
 import { Intensity } from "./intensity.ts";
-import { AwayError, awayWords, Look, Nursery } from "./nursery.ts";
+import { Nursery } from "./nursery.ts";
+import { AwayError, awayWords, Look } from "./outposts.ts";
 import { refuse } from "./refusal.ts";
 import type { Starting } from "./start.ts";
 import { affected, STRATEGIES, type Strategy } from "./strategy.ts";
@@ -162,7 +163,7 @@ export class Supervising {
     }
     if (message instanceof Due) return this.#due(message);
     if (message instanceof Look) return this.#look();
-    if (message instanceof NodeChange) return void this.#nursery.nodeChanged(message);
+    if (message instanceof NodeChange) return void this.#nursery.outposts.nodeChanged(message);
     if (message instanceof Call) return this.#asked(message as Call<SupervisorRequest>);
     return undefined;
   }
@@ -170,7 +171,7 @@ export class Supervising {
   #exited(child: Child, reason: ExitReason): Promise<ExitReason | undefined> | string | undefined {
     this.#nursery.ended(child, reason);
     if (wantsRestart(child.spec.restart, reason)) {
-      const away = this.#nursery.isAway(child, reason);
+      const away = this.#nursery.outposts.isAway(child, reason);
       if (away !== undefined) return this.#moved(child, reason, away === "surely");
       return this.#again(child, reason, this.#nursery.system.now() - child.startedAt);
     }
@@ -236,7 +237,7 @@ export class Supervising {
 
   /** A child waits for a node; under the other strategies, those behind it wait too: then false. */
   #hold(child: Child): boolean {
-    this.#nursery.wait(child);
+    this.#nursery.outposts.wait(child);
     if (this.#strategy === "one_for_one") return true;
     for (const one of this.#children.slice(this.#children.indexOf(child) + 1)) {
       if (one.pid === undefined) one.restarting = one.waiting = true;
@@ -246,10 +247,14 @@ export class Supervising {
 
   /** Perhaps a node is there that a child waits for. */
   #look(): Promise<ExitReason | undefined> {
-    return this.#nursery.look(this.#children, () => {
+    const { outposts } = this.#nursery;
+    return outposts.look(this.#children, () => {
       // All that wait are begun together when the wave comes.
       if (this.#wave !== undefined) return Promise.resolve(undefined);
-      return this.#begin(this.#children.filter(({ waiting }) => waiting));
+      if (this.#strategy === "one_for_one") return this.#begin(outposts.hopeful(this.#children));
+      const waiting = this.#children.filter(({ waiting }) => waiting);
+      const [first] = outposts.hopeful(waiting.slice(0, 1));
+      return first === undefined ? Promise.resolve(undefined) : this.#begin(waiting);
     });
   }
 
