@@ -1,0 +1,100 @@
+/**
+ * Measures global names on two nodes of ours, processes of their own on loopback over TLS, beside those of
+ * Erlang/OTP over TLS, in interleaved rounds, and prints the table of medians.
+ *
+ *     deno run -A bench/peers/global.ts [rounds]
+ *
+ * @module
+ */
+import { execFileSync } from "node:child_process";
+import process from "node:process";
+import { fileURLToPath } from "node:url";
+import { endAll, measurePair, type Pair, preparePairs } from "./dist_pairs.ts";
+import { median } from "./measure.ts";
+
+/** What is compared. `times` of Erlang's is the least, or the most, that it has to be. */
+const ROWS = [
+  { metric: "whereis", title: "whereis", unit: "M/s", scale: 1e-6, least: 2 },
+  { metric: "register.p50", title: "register, median", unit: "ms", scale: 1, most: 1 / 3 },
+  { metric: "register.p99", title: "register, 99 of 100", unit: "ms", scale: 1, most: 1 / 3 },
+  {
+    metric: "sync",
+    title: "100,000 names to a node that joins",
+    unit: "ms",
+    scale: 1,
+    limit: 2000,
+  },
+  { metric: "sync.stall.near", title: "… longest stall of who joins", unit: "ms", scale: 1 },
+  { metric: "sync.stall.far", title: "… and of who tells", unit: "ms", scale: 1 },
+] as const;
+
+/** The same pair, with the programs of this comparison. */
+function ofNames(pair: Pair): Pair {
+  const file = (word: string): string =>
+    word.replace("dist_firn.ts", "global_firn.ts").replace(/^dist_actors$/, "global_names");
+  return {
+    ...pair,
+    far: (turn) => pair.far(turn).map(file),
+    near: (turn, run, far, farProcess) => pair.near(turn, run, far, farProcess).map(file),
+  };
+}
+
+/** Compiles the Erlang program to where the pair looks for it. */
+function compile(pair: Pair): void {
+  const line = pair.far(0);
+  const folder = line[line.indexOf("-pa") + 1]!;
+  const source = fileURLToPath(new URL("global_names.erl", import.meta.url));
+  execFileSync(process.env["ERLC"] ?? "erlc", ["-o", folder, source], { stdio: "inherit" });
+}
+
+const rounds = Number(process.argv[2] ?? 3);
+const { pairs: all, absent, clear } = await preparePairs(false, false);
+const pairs = all.filter(({ name }) => name !== "Erlang TCP").map(ofNames);
+const figures = new Map(pairs.map((pair) => [pair, new Map<string, number[]>()]));
+try {
+  for (const pair of pairs) if (!pair.isOurs) compile(pair);
+  for (let round = 0; round < rounds; round++) {
+    for (const pair of pairs) {
+      const measured = await measurePair(pair, "trip");
+      if (typeof measured === "string") {
+        process.stderr.write(`${pair.name}: ${measured}\n`);
+        continue;
+      }
+      for (const [metric, value] of measured) {
+        const values = figures.get(pair)!;
+        values.set(metric, [...values.get(metric) ?? [], value]);
+      }
+    }
+  }
+} finally {
+  endAll();
+  clear();
+}
+
+const erlang = pairs.find(({ isOurs }) => !isOurs);
+const cells = (words: readonly string[]): string => `| ${words.join(" | ")} |\n`;
+process.stdout.write(cells(["", "", ...pairs.map(({ name }) => name), "must"]));
+process.stdout.write(cells(["---", "---", ...pairs.map(() => "---:"), "---:"]));
+for (const row of ROWS) {
+  const { metric, title, unit, scale } = row;
+  const middle = (pair: Pair | undefined): number | undefined => {
+    const values = pair && figures.get(pair)!.get(metric);
+    return values && median(values);
+  };
+  const theirs = middle(erlang);
+  const must = "least" in row
+    ? `≥ ${row.least}×`
+    : "most" in row
+    ? `≤ ${row.most.toFixed(2)}×`
+    : "limit" in row
+    ? `< ${row.limit}`
+    : "";
+  const texts = pairs.map((pair) => {
+    const value = middle(pair);
+    if (value === undefined) return "";
+    const times = pair.isOurs && theirs !== undefined ? ` (${(value / theirs).toFixed(2)}×)` : "";
+    return `${(value * scale).toFixed(2)}${times}`;
+  });
+  process.stdout.write(cells([title, unit, ...texts, must]));
+}
+for (const words of absent) process.stderr.write(`${words}\n`);
