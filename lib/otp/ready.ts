@@ -21,7 +21,7 @@ import { refuse } from "./refusal.ts";
 import { endSelf, type Starting } from "./start.ts";
 
 /** So long one that has failed waits to be asked why. Milliseconds. */
-export const ASKED_MS = 5_000;
+export const ASKED_MS = 2_000;
 
 /** What is asked. */
 const READY: { readonly $ready: true } = { $ready: true };

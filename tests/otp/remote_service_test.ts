@@ -6,7 +6,6 @@ import {
   NoConnectionError,
   NoProcError,
 } from "../../lib/actor/errors.ts";
-import { Exit } from "../../lib/actor/exit.ts";
 import type { Self } from "../../lib/actor/self.ts";
 import { DynamicSupervisor } from "../../lib/otp/dynamic_supervisor.ts";
 import { ASKED_MS } from "../../lib/otp/ready.ts";
@@ -128,6 +127,22 @@ test("Service.startAt: fails with what init threw, or why it ended, and with why
     // A start that fails is told by the rejection and by nothing else.
     assertEquals([a.system.isAlive(actor.pid), actor.got], [true, []]);
     await until("none is left", () => b.system.size === 0);
+  });
+});
+
+test("Service.body: one whose init failed ends with who spawned it, or when nobody asks why for long", async () => {
+  await withCounter(async ({ a, b }) => {
+    const actor = puppet(a);
+    const there = { node: b.name, fn: "counter" };
+    const began = performance.now();
+    await actor.spawnLink(there, 0, "fails");
+    assertEquals(b.system.size, 1);
+    a.system.exit(actor.pid, "kill");
+    await until("it has ended", () => b.system.size === 0);
+    assert(performance.now() - began < ASKED_MS);
+    await starter(a).spawn(there, 0, "fails");
+    await until("it has ended", () => b.system.size === 0);
+    assert(performance.now() - began >= ASKED_MS);
   });
 });
 
@@ -283,9 +298,8 @@ test("Service.stop: its request is a plain message, which can do no more than en
 test("Service: an exit signal of a program on another node is an order, as one here is", async () => {
   await withCounter(async ({ counter, ends, a, b }) => {
     const pid = await counter.startAt(starter(a), { node: b.name, fn: "counter" }, 1);
-    a.system.exit(pid, "enough");
+    a.system.exit(pid, "normal");
     await until("it has ended", () => b.system.size === 0);
-    assertEquals(ends, ["enough"]);
-    assert(!(ends[0] instanceof Exit));
+    assertEquals(ends, ["normal"]);
   });
 });
