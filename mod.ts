@@ -181,13 +181,17 @@ export { ListenError } from "./lib/host/host.ts";
 export type { Address } from "./lib/host/stream.ts";
 export {
   BACKPRESSURE_POLICIES,
+  type BackpressureOptions,
   type BackpressurePolicy,
+} from "./lib/ws/backpressure.ts";
+export {
   type Connection,
   CONNECTION_STATES,
   type ConnectionHandlers,
   type ConnectionState,
   PingError,
 } from "./lib/ws/connection.ts";
+export type { Packing } from "./lib/ws/deflate.ts";
 export { CloseCodeError } from "./lib/ws/close.ts";
 export {
   type Acceptance,
@@ -205,6 +209,7 @@ export {
   type RoomMessage,
   Rooms,
   type RoomsOptions,
+  type RoomTerms,
   type TurnEnd,
 } from "./lib/ws/rooms.ts";
 export type { Server, StopOptions } from "./lib/ws/server.ts";

@@ -14,6 +14,7 @@
 import { EMPTY } from "../base/bytes.ts";
 import type { LogSink } from "../base/log.ts";
 import type { Stream, StreamEnd, StreamHandler } from "../host/stream.ts";
+import type { Backpressure } from "./backpressure.ts";
 import { acceptDeflate, type DeflateTerms } from "./extension.ts";
 import {
   acceptAnswer,
@@ -36,7 +37,13 @@ import {
   isBodiless,
   LAST_CHUNK,
 } from "./http.ts";
-import type { Acceptance, Limits, ServeOptions, UpgradeAnswer } from "./options.ts";
+import {
+  type Acceptance,
+  type Limits,
+  limitsOf,
+  type ServeOptions,
+  type UpgradeAnswer,
+} from "./options.ts";
 
 /** While more than this waits for the client, a response's body is not read on. */
 const RESPONSE_BYTES_WAITING_MAX = 64 * 1024;
@@ -69,6 +76,8 @@ export interface ArrivalTerms<Data> {
 /** With what an arrival becomes a connection. */
 export interface Admission<Data> {
   readonly acceptance: Acceptance<Data>;
+  /** If it is not what the server says. */
+  readonly backpressure: Backpressure | undefined;
   readonly deflate: DeflateTerms | undefined;
   /** What came behind the request. */
   readonly early: Uint8Array;
@@ -205,11 +214,17 @@ export class Arrival<Data> implements StreamHandler {
     if (protocol !== undefined && !offeredProtocols(head).includes(protocol)) {
       throw new TypeError(`the client does not offer the protocol ${JSON.stringify(protocol)}`);
     }
-    const { deflate: wish } = this.#terms;
+    const { deflate: wish, limits } = this.#terms;
+    const backpressure = limitsOf(acceptance.backpressure, limits.backpressure);
     const deflate = wish && acceptDeflate(offeredExtensions(head) ?? [], wish);
     this.#stream.write(acceptAnswer(head, protocol, deflate?.answer, headers));
     this.#state = "gone";
-    this.#terms.admit(this, this.#stream, { acceptance, deflate: deflate?.terms, early });
+    this.#terms.admit(this, this.#stream, {
+      acceptance,
+      backpressure,
+      deflate: deflate?.terms,
+      early,
+    });
   }
 
   // A plain request.

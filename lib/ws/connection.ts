@@ -19,13 +19,17 @@ import { utf8 } from "../base/bytes.ts";
 import { Heartbeat, type HeartbeatLimits } from "../base/heartbeat.ts";
 import type { LogSink } from "../base/log.ts";
 import type { Address, Stream, StreamEnd, StreamHandler } from "../host/stream.ts";
+import type { Pid } from "../term/pid.ts";
+import type { Self } from "../actor/self.ts";
+import { type Backpressure, completeBackpressure } from "./backpressure.ts";
 import { buildClose, checkCloseCode, CLOSE_CODES, parseClose } from "./close.ts";
 import { Deflate, type DeflateShop, type Packing } from "./deflate.ts";
 import type { DeflateTerms } from "./extension.ts";
-import { encodeFrame, FrameDecoder, OPCODES, type Rule, RULES } from "./frame.ts";
+import { FrameDecoder, OPCODES, type Rule, RULES } from "./frame.ts";
 import { MessageReader, type MessageSink } from "./message.ts";
 import { Outlet, type SendResult } from "./outlet.ts";
-import type { Member, Rooms } from "./rooms.ts";
+import type { Embodiment, Incarnate } from "./embodiment.ts";
+import type { Member, Rooms, RoomTerms } from "./rooms.ts";
 import { type Scratch, SCRATCH_BYTES } from "./scratch.ts";
 
 /** The life of a connection. */
@@ -54,6 +58,15 @@ export interface Connection<Data = undefined> extends Member {
   readonly protocol: string | undefined;
   /** Whatever the application keeps with it; the upgrade hook gives the first. */
   data: Data;
+  /**
+   * The connection as an actor: it can be sent to, linked and monitored from anywhere in the cluster.
+   * The messages go to the `info` handler. It ends with its socket, for the reason
+   * `{ shutdown: { code, reason } }`; when it is ended, its socket is closed: with 1001 for a reason in
+   * good order, otherwise with 1011. `undefined` on a server that belongs to no node.
+   */
+  readonly pid: Pid<unknown> | undefined;
+  /** The actor, as its own code sees it: to link, monitor, call. `undefined` where there is no pid. */
+  readonly self: Self | undefined;
   /** Where in its life it is. */
   readonly state: ConnectionState;
   /** Bytes that wait to be handed to the system. */
@@ -84,17 +97,13 @@ export interface ConnectionHandlers<Data> {
   open?(conn: Connection<Data>): unknown;
   /** A message came: a string if it was sent as text. */
   message?(conn: Connection<Data>, data: string | Uint8Array): unknown;
+  /** A message came to its `pid`, or an `Exit` or `Down` for it. One at a time. */
+  info?(conn: Connection<Data>, message: unknown): unknown;
   /** It is over. 1005: the peer's close had no code. 1006: it broke off. */
   close?(conn: Connection<Data>, code: number, reason: string): unknown;
   /** Nothing waits any more, after a send was "behind" or "dropped". */
   drain?(conn: Connection<Data>): unknown;
 }
-
-/** What happens to a message that does not fit under `backpressureLimit`. */
-export const BACKPRESSURE_POLICIES = ["close", "drop"] as const;
-
-/** One of {@linkcode BACKPRESSURE_POLICIES}. */
-export type BackpressurePolicy = (typeof BACKPRESSURE_POLICIES)[number];
 
 /** What all connections of one server share. */
 export interface ConnectionTerms<Data> {
@@ -106,8 +115,7 @@ export interface ConnectionTerms<Data> {
   /** Where frames are written. */
   readonly output: Scratch;
   readonly payloadBytesMax: number;
-  readonly backpressureBytesMax: number;
-  readonly backpressurePolicy: BackpressurePolicy;
+  readonly backpressure: Backpressure;
   readonly closeTimeoutMs: number;
   /** What compresses; `undefined`: nothing. */
   readonly deflate: DeflateShop | undefined;
@@ -116,6 +124,8 @@ export interface ConnectionTerms<Data> {
   /** How often {@linkcode WebSocketConnection.tick} is called. */
   readonly tickMs: number;
   now(): number;
+  /** Makes actors of connections; `undefined` where there are none. */
+  readonly embody: Incarnate | undefined;
   /** Calls a task at the end of this turn. */
   later(task: () => void): void;
   /** It is closed, and its handler has been told. */
@@ -128,6 +138,8 @@ export interface Settled<Data> {
   readonly data: Data;
   readonly protocol: string | undefined;
   readonly deflate: DeflateTerms | undefined;
+  /** If it is not what the server says. */
+  readonly backpressure?: Backpressure | undefined;
 }
 
 /** The state machine behind a {@linkcode Connection}. */
@@ -144,6 +156,9 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
   readonly #reader: MessageReader;
   readonly #heartbeat: Heartbeat | undefined;
   readonly #deflate: Deflate | undefined;
+  readonly #backpressure: Backpressure;
+  /** The actor, if somebody has asked for it. */
+  #embodiment: Embodiment | undefined;
   #state: ConnectionState = "open";
   /** A handler's promise is pending: nothing is read. */
   #waiting = false;
@@ -153,6 +168,8 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
   #deadline = Infinity;
   #endCode: number = CLOSE_CODES.abnormal;
   #endReason = "";
+  /** What a handler threw. */
+  #fault: Error | undefined;
 
   constructor(terms: ConnectionTerms<Data>, stream: Stream, settled: Settled<Data>) {
     this.id = settled.id;
@@ -162,7 +179,8 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
     this.#terms = terms;
     this.#stream = stream;
     this.#deflate = settled.deflate && new Deflate(terms.deflate!, settled.deflate, "server");
-    this.#outlet = new Outlet(stream, terms.output, terms.backpressureBytesMax, this.#deflate);
+    this.#backpressure = settled.backpressure ?? terms.backpressure;
+    this.#outlet = new Outlet(stream, terms.output, this.#backpressure, this.#deflate);
     this.#decoder = new FrameDecoder("server", terms.payloadBytesMax, this.#deflate !== undefined);
     this.#reader = new MessageReader(this, terms.payloadBytesMax, this.#deflate);
     if (terms.silence === undefined) return;
@@ -175,6 +193,14 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
     this.#run("open", () => this.#terms.handlers.open?.(this));
     if (early.length > 0) this.#received(early);
     if (!this.#waiting) this.#stream.resume();
+  }
+
+  get pid(): Pid<unknown> | undefined {
+    return this.#embody()?.pid;
+  }
+
+  get self(): Self | undefined {
+    return this.#embody()?.self;
   }
 
   get state(): ConnectionState {
@@ -192,7 +218,7 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
   send(data: string | Uint8Array): SendResult {
     if (this.#state !== "open") return "closed";
     this.#terms.rooms.settle(this);
-    return this.#judge(this.#outlet.message(data));
+    return this.#judge(this.#outlet.message(data), this.#backpressure);
   }
 
   ping(payload: string | Uint8Array = ""): SendResult {
@@ -202,7 +228,7 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
     }
     if (this.#state !== "open") return "closed";
     this.#terms.rooms.settle(this);
-    return this.#judge(this.#outlet.frames(encodeFrame(OPCODES.ping, bytes)));
+    return this.#outlet.ping(bytes);
   }
 
   close(code: number = CLOSE_CODES.normal, reason: string = ""): void {
@@ -222,10 +248,11 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
     return this.#deflate?.packing;
   }
 
-  sendShared(frames: Uint8Array): void {
+  sendShared(frames: Uint8Array, room: RoomTerms): void {
     if (this.#state !== "open") return;
     this.#deflate?.shared();
-    this.#judge(this.#outlet.frames(frames));
+    const limits = completeBackpressure(room.backpressure, this.#backpressure);
+    this.#judge(this.#outlet.frames(frames, limits, room.name), limits);
   }
 
   /** Does what time demands: asks whether the peer lives, gives up a silent or a slow one. */
@@ -298,6 +325,7 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
     const reason = broken ? end.message : this.#endReason;
     this.#run("close", () => this.#terms.handlers.close?.(this, this.#endCode, reason));
     this.#deflate?.close();
+    this.#embodiment?.die(this.#fault ?? { shutdown: { code: this.#endCode, reason } });
     this.#terms.ended(this);
   }
 
@@ -374,7 +402,23 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
   #crashed(name: keyof ConnectionHandlers<Data>, error: unknown): void {
     const what = error instanceof Error ? error.stack ?? error.message : String(error);
     this.#terms.log("error", `ws: the ${name} handler of connection ${this.id} failed: ${what}`);
+    this.#fault ??= error instanceof Error ? error : new Error(String(error));
     this.#giveUp(CLOSE_CODES.internalError, "internal error");
+  }
+
+  // The actor.
+
+  #embody(): Embodiment | undefined {
+    if (this.#embodiment === undefined && this.#state !== "closed") {
+      this.#embodiment = this.#terms.embody?.({
+        message: (message) => this.#terms.handlers.info?.(this, message),
+        ended: (orderly) => {
+          if (orderly) this.#giveUp(CLOSE_CODES.goingAway, "the actor has ended");
+          else this.#giveUp(CLOSE_CODES.internalError, "internal error");
+        },
+      });
+    }
+    return this.#embodiment;
   }
 
   // The ways from open to closing.
@@ -391,6 +435,7 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
   #sayGoodbye(code: number, reason: string): void {
     if (this.#state !== "open") return;
     this.#beginClosing();
+    this.#outlet.finish();
     this.#outlet.control(OPCODES.close, buildClose(code, reason));
   }
 
@@ -404,12 +449,20 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
   }
 
   /** Acts on a message that did not fit. */
-  #judge(result: SendResult): SendResult {
-    if (result !== "dropped" || this.#terms.backpressurePolicy === "drop") return result;
-    // A close frame would not get through either. Not within this call: rooms may be handing out.
+  #judge(result: SendResult, { policy }: Backpressure): SendResult {
+    if (result !== "dropped" || policy === "drop") return result;
+    // The close frame waits behind all the rest; who does not read that far is cut off when the
+    // deadline passes.
     this.#state = "closing";
+    this.#deadline = this.#terms.now() + this.#terms.closeTimeoutMs;
+    this.#endCode = CLOSE_CODES.tryAgainLater;
     this.#endReason = "over backpressureLimit";
-    this.#terms.later(() => this.abort());
+    this.#outlet.control(OPCODES.close, buildClose(this.#endCode, this.#endReason));
+    // Not within this call: rooms may be handing out.
+    this.#terms.later(() => {
+      this.#terms.rooms.leaveAll(this);
+      this.#goOn();
+    });
     return "closed";
   }
 }

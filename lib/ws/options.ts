@@ -7,7 +7,7 @@
  * | `handshakeTimeout` | 10 s | 408; 503 while a hook is pending |
  * | `maxRequestBodySize` | 1 MiB | 413 |
  * | `maxPayloadLength` | 16 MiB | the connection closes with 1009 |
- * | `backpressureLimit` | 16 MiB | by `backpressurePolicy`: the connection is cut off, or the message dropped |
+ * | `backpressureLimit` | 16 MiB | by `backpressurePolicy`: the connection closes with 1013, the message is dropped, or the latest is held |
  * | `idleTimeout` | 120 s | pinged at half of it, cut off at all of it |
  * | `closeTimeout` | 5 s | cut off |
  * | `perMessageDeflate` | off | a message that would inflate beyond `maxPayloadLength`: 1009 |
@@ -16,11 +16,14 @@
  */
 import type { LogSink } from "../base/log.ts";
 import type { Address } from "../host/stream.ts";
+import type { SpawnOptions } from "../actor/self.ts";
 import {
-  BACKPRESSURE_POLICIES,
-  type BackpressurePolicy,
-  type ConnectionHandlers,
-} from "./connection.ts";
+  type Backpressure,
+  type BackpressureOptions,
+  checkBackpressure,
+  completeBackpressure,
+} from "./backpressure.ts";
+import type { ConnectionHandlers } from "./connection.ts";
 import type { DeflateSettings } from "./deflate.ts";
 import { WINDOW_BITS_MAX, WINDOW_BITS_MIN } from "./extension.ts";
 import type { Rooms } from "./rooms.ts";
@@ -43,6 +46,8 @@ export interface Acceptance<Data> {
   readonly protocol?: string | undefined;
   /** Headers for the 101. */
   readonly headers?: HeadersInit | undefined;
+  /** For this connection, instead of what the server says. */
+  readonly backpressure?: BackpressureOptions | undefined;
 }
 
 /** What an upgrade hook may give: nothing or an acceptance to accept, a response to refuse. */
@@ -71,7 +76,8 @@ export interface DeflateOptions {
 }
 
 /** How to serve. */
-export interface ServeOptions<Data = undefined> extends ConnectionHandlers<Data> {
+export interface ServeOptions<Data = undefined>
+  extends ConnectionHandlers<Data>, BackpressureOptions {
   /** Default "127.0.0.1": this machine only. */
   readonly hostname?: string | undefined;
   /** Default 0: the system chooses. */
@@ -91,10 +97,8 @@ export interface ServeOptions<Data = undefined> extends ConnectionHandlers<Data>
   readonly maxPayloadLength?: number | undefined;
   /** Compresses messages with clients that can: RFC 7692. Default false. */
   readonly perMessageDeflate?: boolean | DeflateOptions | undefined;
-  /** Bytes that may wait to be sent to one peer. */
-  readonly backpressureLimit?: number | undefined;
-  /** What happens to a message that does not fit under it. Default "close". */
-  readonly backpressurePolicy?: BackpressurePolicy | undefined;
+  /** How the mailboxes of connections are bounded. Default: not at all. */
+  readonly mailbox?: SpawnOptions["mailbox"];
   /** Seconds of silence; 0: for ever. */
   readonly idleTimeout?: number | undefined;
   /** Milliseconds from the accept to the answer. */
@@ -118,7 +122,7 @@ export interface ServeOptions<Data = undefined> extends ConnectionHandlers<Data>
 export interface Limits {
   readonly port: number;
   readonly payloadBytesMax: number;
-  readonly backpressureBytesMax: number;
+  readonly backpressure: Backpressure;
   readonly idleMs: number;
   readonly handshakeMs: number;
   readonly closeTimeoutMs: number;
@@ -127,7 +131,10 @@ export interface Limits {
   readonly deflate: DeflateSettings | undefined;
 }
 
-const HANDLERS = ["open", "message", "close", "drain", "upgrade", "fetch"] as const;
+const HANDLERS = ["open", "message", "info", "close", "drain", "upgrade", "fetch"] as const;
+
+/** What holds unless it is said otherwise. */
+const BACKPRESSURE: Backpressure = { bytesMax: 16 * MIB, policy: "close" };
 
 /** Throws {@linkcode OptionError} for an option that cannot be. */
 export function checkOptions<Data>(options: ServeOptions<Data>): Limits {
@@ -138,20 +145,12 @@ export function checkOptions<Data>(options: ServeOptions<Data>): Limits {
   if (options.hostname === "") {
     throw new OptionError('option hostname is empty: use "127.0.0.1", or "0.0.0.0" for all');
   }
-  if (options.tls !== undefined && !(options.tls.cert && options.tls.key)) {
-    throw new OptionError("option tls needs both cert and key, as PEM texts");
-  }
-  const policy = options.backpressurePolicy;
-  if (policy !== undefined && !BACKPRESSURE_POLICIES.includes(policy)) {
-    throw new OptionError(
-      `option backpressurePolicy is ${JSON.stringify(policy)}: use "close" or "drop"`,
-    );
-  }
+  if (options.tls !== undefined) checkTls(options.tls);
   for (const origin of options.origins ?? []) checkOrigin(origin);
   return {
     port: whole("port", options.port, 0, 0, 65535),
     payloadBytesMax: whole("maxPayloadLength", options.maxPayloadLength, 16 * MIB, 1),
-    backpressureBytesMax: whole("backpressureLimit", options.backpressureLimit, 16 * MIB, 1),
+    backpressure: limitsOf(options, BACKPRESSURE)!,
     idleMs: positive("idleTimeout", options.idleTimeout, 120, true) * 1000,
     handshakeMs: positive("handshakeTimeout", options.handshakeTimeout, 10_000),
     closeTimeoutMs: positive("closeTimeout", options.closeTimeout, 5_000),
@@ -159,6 +158,22 @@ export function checkOptions<Data>(options: ServeOptions<Data>): Limits {
     bodyBytesMax: whole("maxRequestBodySize", options.maxRequestBodySize, MIB, 0),
     deflate: checkDeflate(options.perMessageDeflate),
   };
+}
+
+/** Throws {@linkcode OptionError} for certificates that cannot be. */
+export function checkTls(tls: { readonly cert: string; readonly key: string }): void {
+  if (tls.cert && tls.key) return;
+  throw new OptionError("option tls needs both cert and key, as PEM texts");
+}
+
+/** What a hook or an option says of backpressure, checked; `undefined` if it says nothing. */
+export function limitsOf(
+  options: BackpressureOptions | undefined,
+  otherwise: Backpressure,
+): Backpressure | undefined {
+  if (options === undefined) return undefined;
+  checkBackpressure(options, (words) => new OptionError(words));
+  return completeBackpressure(options, otherwise);
 }
 
 /** The settings that an option asks for; `undefined` for none. */

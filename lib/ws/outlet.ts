@@ -2,7 +2,7 @@
  * The way out of one connection: whole frames into its stream, counted.
  *
  *     waiting bytes   0 ─────── BEHIND_BYTES ─────── backpressureLimit
- *     a send gives      "sent"               "behind"                  "dropped"
+ *     a send gives      "sent"               "behind"                  "dropped" or "held"
  *     drain() after                  yes, once nothing waits any more
  *
  * A pong is no exception: a peer that pings and does not read has at most one pong waiting beyond
@@ -12,6 +12,7 @@
  */
 import type { Stream } from "../host/stream.ts";
 import { Buffer } from "node:buffer";
+import type { Backpressure } from "./backpressure.ts";
 import type { Deflate } from "./deflate.ts";
 import { appendMessage, encodeFrame, encodeMessage, OPCODES } from "./frame.ts";
 import type { Scratch } from "./scratch.ts";
@@ -27,6 +28,8 @@ export type SendResult =
   | "behind"
   /** It did not fit under `backpressureLimit` and is lost, by the policy "drop". */
   | "dropped"
+  /** It did not fit, and leaves when nothing waits, unless a later one takes its place: "latest". */
+  | "held"
   /** The connection is not open. */
   | "closed";
 
@@ -34,7 +37,7 @@ export type SendResult =
 export class Outlet {
   readonly #stream: Stream;
   readonly #scratch: Scratch;
-  readonly #bytesMax: number;
+  readonly #limits: Backpressure;
   readonly #deflate: Deflate | undefined;
   /** Somebody was told "behind" or "dropped", and `drained` has not been called since. */
   #behind = false;
@@ -44,13 +47,16 @@ export class Outlet {
   #pongAt = 0;
   /** The latest ping that has not been answered. */
   #ping: Uint8Array | undefined;
+  /** The latest frames that did not fit, by their slot. */
+  #held: Map<string, Uint8Array> | undefined;
+  #heldBytes = 0;
 
-  /** `bytesMax` may wait; a message that waits alone may be longer. */
-  constructor(stream: Stream, scratch: Scratch, bytesMax: number, deflate?: Deflate) {
+  /** So much may wait; a message that waits alone may be longer. */
+  constructor(stream: Stream, scratch: Scratch, limits: Backpressure, deflate?: Deflate) {
     this.#stream = stream;
     this.#deflate = deflate;
     this.#scratch = scratch;
-    this.#bytesMax = bytesMax;
+    this.#limits = limits;
   }
 
   /** Queues a message as one frame. */
@@ -61,18 +67,30 @@ export class Outlet {
     return this.frames(length < 0 ? encodeMessage(data) : this.#scratch.bytes.slice(0, length));
   }
 
-  /** Queues whole frames, in memory that will not change any more. */
-  frames(frames: Uint8Array): SendResult {
+  /**
+   * Queues whole frames, in memory that will not change any more. Those that are held take the place
+   * of those before in the same slot.
+   */
+  frames(frames: Uint8Array, limits: Backpressure = this.#limits, slot: string = ""): SendResult {
     const { unsent } = this.#stream;
     const waiting = unsent + frames.length;
-    if (waiting > this.#bytesMax && unsent > 0) {
+    if (waiting > limits.bytesMax && unsent > 0) {
       this.#behind = true;
-      return "dropped";
+      if (limits.policy !== "latest") return "dropped";
+      this.#hold(slot, frames, limits.bytesMax);
+      return "held";
     }
+    // What is held in its slot is out of date.
+    if (this.#held !== undefined) this.#release(slot);
     this.#write(frames);
     if (waiting <= BEHIND_BYTES) return "sent";
     this.#behind = true;
     return "behind";
+  }
+
+  /** Queues a ping. One that does not fit is lost. */
+  ping(payload: Uint8Array): SendResult {
+    return this.frames(encodeFrame(OPCODES.ping, payload), { ...this.#limits, policy: "drop" });
   }
 
   /** Queues a frame that is short and must not be lost. */
@@ -93,12 +111,40 @@ export class Outlet {
     this.#pongAt = this.#written;
   }
 
+  /** Queues what is held: nothing more will be. */
+  finish(): void {
+    const held = this.#held;
+    this.#held = undefined;
+    this.#heldBytes = 0;
+    if (held !== undefined) { for (const frames of held.values()) this.#write(frames); }
+  }
+
   /** Nothing waits any more. True if somebody is to be told. */
   drained(): boolean {
+    this.finish();
     if (this.#ping !== undefined) this.pong(this.#ping);
     const behind = this.#behind;
     this.#behind = false;
     return behind;
+  }
+
+  /** Keeps frames, and of what is held no more than the limit: the oldest goes. */
+  #hold(slot: string, frames: Uint8Array, bytesMax: number): void {
+    const held = this.#held ??= new Map();
+    this.#release(slot);
+    held.set(slot, frames);
+    this.#heldBytes += frames.length;
+    for (const oldest of held.keys()) {
+      if (this.#heldBytes <= bytesMax || oldest === slot) break;
+      this.#release(oldest);
+    }
+  }
+
+  #release(slot: string): void {
+    const frames = this.#held?.get(slot);
+    if (frames === undefined) return;
+    this.#held!.delete(slot);
+    this.#heldBytes -= frames.length;
   }
 
   #write(bytes: Uint8Array): void {

@@ -19,6 +19,7 @@
  */
 import { utf8 } from "../base/bytes.ts";
 import { assert } from "../base/assert.ts";
+import { type BackpressureOptions, checkBackpressure } from "./backpressure.ts";
 import type { Packing } from "./deflate.ts";
 import { appendMessage, encodeMessage } from "./frame.ts";
 import { Scratch } from "./scratch.ts";
@@ -34,10 +35,21 @@ export type RoomMessage = string | Uint8Array;
 
 /** What a room needs of a connection. */
 export interface Member {
-  /** Takes whole frames, in memory that will not change any more. Must not call back into rooms. */
-  sendShared(frames: Uint8Array): void;
+  /**
+   * Takes whole frames for a room, in memory that will not change any more. Must not call back into
+   * rooms.
+   */
+  sendShared(frames: Uint8Array, room: RoomTerms): void;
   /** Lays them out for this member and others like it. Default: they stay as they are. */
   readonly packing?: Packing | undefined;
+}
+
+/** What a member is told of the room that it is sent something for. */
+export interface RoomTerms {
+  /** Its name. */
+  readonly name: string;
+  /** What happens to members that do not read fast enough; `undefined`: what their server says. */
+  readonly backpressure: BackpressureOptions | undefined;
 }
 
 /** How a broadcast reaches the rooms of other nodes: filled by the cluster. */
@@ -63,7 +75,9 @@ export type RoomFault =
   /** The name is empty, longer than 255 bytes of UTF-8, or has a lone surrogate. */
   | "badroom"
   /** The connection is in as many rooms as it may. */
-  | "toomanyrooms";
+  | "toomanyrooms"
+  /** An option of the room cannot be. */
+  | "badoption";
 
 /** A room that cannot be joined or broadcast to. */
 export class RoomError extends RangeError {
@@ -80,8 +94,7 @@ export class RoomError extends RangeError {
 }
 
 /** One room that has members. */
-interface Room {
-  readonly name: string;
+interface Room extends RoomTerms {
   readonly members: Set<Member>;
 }
 
@@ -121,6 +134,8 @@ export class Rooms {
   readonly #rooms: Map<string, Room> = new Map();
   /** Which rooms each member is in. Who is in none is not here. */
   readonly #joined: Map<Member, Set<string>> = new Map();
+  /** Rooms with a say of their own on backpressure, with or without members. */
+  readonly #limits: Map<string, BackpressureOptions> = new Map();
 
   /** The batch, from 0 up to `#length`. A turn's frames past its end seal it first. */
   readonly #scratch: Scratch = new Scratch();
@@ -152,6 +167,23 @@ export class Rooms {
     return this.#rooms.get(room)?.members ?? NO_MEMBERS;
   }
 
+  /**
+   * Says what happens to members of a room, here, that do not read what is broadcast to it fast
+   * enough; `undefined`: what their server says again. It stays until it is said anew, whoever comes
+   * and goes. Throws {@linkcode RoomError}.
+   */
+  limit(room: string, options: BackpressureOptions | undefined): void {
+    checkName(room);
+    if (options !== undefined) {
+      checkBackpressure(options, (words) => new RoomError("badoption", words));
+      this.#limits.set(room, { ...options });
+    } else this.#limits.delete(room);
+    const known = this.#rooms.get(room);
+    if (known === undefined) return;
+    if (this.#open === known) this.#seal();
+    this.#rooms.set(room, this.#make(room, known.members));
+  }
+
   /** The rooms that a member is in. It changes as it comes and goes. */
   of(member: Member): ReadonlySet<string> {
     return this.#joined.get(member) ?? NO_ROOMS;
@@ -169,7 +201,7 @@ export class Rooms {
       );
     }
     const known = this.#rooms.get(room);
-    if (known === undefined) this.#rooms.set(room, { name: room, members: new Set([member]) });
+    if (known === undefined) this.#rooms.set(room, this.#make(room, new Set([member])));
     else {
       // What was broadcast before is not for the newcomer.
       if (this.#open === known) this.#seal();
@@ -251,7 +283,7 @@ export class Rooms {
       return;
     }
     const skip = except === undefined ? undefined : new Set([except]);
-    handOut(room.members, encodeMessage(data, text), skip);
+    handOut(room, encodeMessage(data, text), skip);
   }
 
   #exclude(member: Member, from: number, to: number): void {
@@ -269,17 +301,21 @@ export class Rooms {
     this.#length = 0;
     if (length === 0) return;
     const frames = this.#scratch.bytes.slice(0, length);
-    if (this.#exclusions.size === 0) handOut(room.members, frames, undefined);
+    if (this.#exclusions.size === 0) handOut(room, frames, undefined);
     else this.#handOutExcept(room, frames);
     assert(this.#length === 0, "a member called back into rooms");
   }
 
   #handOutExcept(room: Room, frames: Uint8Array): void {
     for (const [member, exclusions] of this.#exclusions) {
-      if (room.members.has(member)) handOutAround(member, frames, exclusions);
+      if (room.members.has(member)) handOutAround(member, room, frames, exclusions);
     }
-    handOut(room.members, frames, this.#exclusions);
+    handOut(room, frames, this.#exclusions);
     this.#exclusions.clear();
+  }
+
+  #make(name: string, members: Set<Member>): Room {
+    return { name, backpressure: this.#limits.get(name), members };
   }
 
   #remove(name: string, member: Member): void {
@@ -293,36 +329,37 @@ export class Rooms {
 
 /** Hands the same frames to all but some, packed once for each way of packing. */
 function handOut(
-  members: Iterable<Member>,
+  room: Room,
   frames: Uint8Array,
   skip: { has(member: Member): boolean } | undefined,
 ): void {
   let packing: Packing | undefined;
   let packed = frames;
   let others: Map<Packing | undefined, Uint8Array> | undefined;
-  for (const member of members) {
+  for (const member of room.members) {
     if (skip !== undefined && skip.has(member)) continue;
     if (member.packing !== packing) {
       (others ??= new Map([[undefined, frames]])).set(packing, packed);
       packing = member.packing;
       packed = others.get(packing) ?? packing!.pack(frames);
     }
-    member.sendShared(packed);
+    member.sendShared(packed, room);
   }
 }
 
 /** Hands out what lies between the exclusions, which are in order and do not overlap. */
 function handOutAround(
   member: Member,
+  room: Room,
   frames: Uint8Array,
   exclusions: readonly Exclusion[],
 ): void {
   let at = 0;
   for (const { from, to } of exclusions) {
-    if (from > at) member.sendShared(frames.subarray(at, from));
+    if (from > at) member.sendShared(frames.subarray(at, from), room);
     at = to;
   }
-  if (at < frames.length) member.sendShared(frames.subarray(at));
+  if (at < frames.length) member.sendShared(frames.subarray(at), room);
 }
 
 function checkName(room: string): void {

@@ -11,10 +11,12 @@
 import type { Host, Listener } from "../host/host.ts";
 import type { Stream } from "../host/stream.ts";
 import { type Admission, Arrival, type ArrivalTerms } from "./arrival.ts";
+import type { System } from "../actor/system.ts";
 import { checkCloseCode, CLOSE_CODES } from "./close.ts";
 import { type ConnectionTerms, WebSocketConnection } from "./connection.ts";
 import { DeflateShop } from "./deflate.ts";
-import { checkOptions, type Limits, type ServeOptions } from "./options.ts";
+import { incarnate } from "./embodiment.ts";
+import { checkOptions, checkTls, type Limits, OptionError, type ServeOptions } from "./options.ts";
 import { Rooms } from "./rooms.ts";
 import { Scratch } from "./scratch.ts";
 
@@ -25,13 +27,21 @@ const TICK_MS_MIN = 5;
 /** This many refused with 503 may be on their way out at once; more are cut off. */
 const TURNED_AWAY_MAX = 100;
 
+/** So many are said goodbye to at once when a server stops, so many milliseconds apart. */
+const STOP_BATCH_SIZE = 1000;
+const STOP_BATCH_MS = 100;
+
 /** How to stop. */
 export interface StopOptions {
+  /** How many connections are closed at once, the oldest first. Default 1000. */
+  readonly batchSize?: number | undefined;
+  /** Milliseconds between one batch and the next: so that not all come back at once. Default 100. */
+  readonly batchInterval?: number | undefined;
   /** The code of the close frames. Default 1001: going away. */
   readonly code?: number | undefined;
   /** Its reason; cut to 123 bytes. */
   readonly reason?: string | undefined;
-  /** Milliseconds until those who have not gone are cut off. Default 5000. */
+  /** Milliseconds, from the last batch on, until those who have not gone are cut off. Default 5000. */
   readonly timeout?: number | undefined;
 }
 
@@ -47,12 +57,18 @@ export interface Server extends AsyncDisposable {
   readonly connections: number;
   /** What its connections join. */
   readonly rooms: Rooms;
+  /**
+   * Shows this certificate from now on; connections that are open stay. Throws an `OptionError` on a
+   * server without TLS.
+   */
+  reload(options: { readonly tls: { readonly cert: string; readonly key: string } }): void;
   /** Accepts no more, says goodbye to everybody, and resolves when all are gone. */
   stop(options?: StopOptions): Promise<void>;
 }
 
 /**
- * Serves WebSockets. Rejects with an `OptionError` or a `ListenError`.
+ * Serves WebSockets. Rejects with an `OptionError` or a `ListenError`. With a system its connections are
+ * actors.
  *
  * @example
  * ```ts ignore
@@ -66,9 +82,10 @@ export interface Server extends AsyncDisposable {
 export async function serve<Data = undefined>(
   host: Host,
   options: ServeOptions<Data> = {},
+  system: System | undefined = undefined,
 ): Promise<Server> {
   const limits = checkOptions(options);
-  const server = new WebSocketServer(host, options, limits);
+  const server = new WebSocketServer(host, options, limits, system);
   await server.listen();
   return server;
 }
@@ -90,7 +107,12 @@ class WebSocketServer<Data> implements Server {
   /** Called when the last one has gone. */
   #empty: (() => void) | undefined;
 
-  constructor(host: Host, options: ServeOptions<Data>, limits: Limits) {
+  constructor(
+    host: Host,
+    options: ServeOptions<Data>,
+    limits: Limits,
+    system: System | undefined,
+  ) {
     this.#host = host;
     this.#options = options;
     this.#limits = limits;
@@ -117,8 +139,8 @@ class WebSocketServer<Data> implements Server {
       input: new Scratch(),
       output: new Scratch(),
       payloadBytesMax: limits.payloadBytesMax,
-      backpressureBytesMax: limits.backpressureBytesMax,
-      backpressurePolicy: options.backpressurePolicy ?? "close",
+      backpressure: limits.backpressure,
+      embody: system && incarnate(system, options.mailbox),
       closeTimeoutMs: limits.closeTimeoutMs,
       deflate,
       silence: limits.idleMs === 0
@@ -162,8 +184,17 @@ class WebSocketServer<Data> implements Server {
     this.#sweep = this.#host.clock.every(this.#connectionTerms.tickMs, () => this.#tick());
   }
 
+  reload({ tls }: { readonly tls: { readonly cert: string; readonly key: string } }): void {
+    checkTls(tls);
+    if (this.#options.tls === undefined) {
+      throw new OptionError("option tls cannot be reloaded: the server was started without it");
+    }
+    this.#listener!.secure(tls);
+  }
+
   stop(options: StopOptions = {}): Promise<void> {
     checkCloseCode(options.code ?? CLOSE_CODES.goingAway);
+    checkStop(options);
     return this.#stopped ??= this.#stop(options);
   }
 
@@ -181,8 +212,9 @@ class WebSocketServer<Data> implements Server {
   }
 
   #admit(arrival: Arrival<Data>, stream: Stream, admission: Admission<Data>): void {
-    const { acceptance: { data, protocol }, deflate, early } = admission;
-    const settled = { id: ++this.#lastId, data: data as Data, protocol, deflate };
+    const { acceptance: { data, protocol }, backpressure, deflate, early } = admission;
+    const id = ++this.#lastId;
+    const settled = { id, data: data as Data, protocol, deflate, backpressure };
     const connection = new WebSocketConnection(this.#connectionTerms, stream, settled);
     this.#arrivals.delete(arrival);
     this.#connections.add(connection);
@@ -195,16 +227,29 @@ class WebSocketServer<Data> implements Server {
     for (const connection of this.#connections) connection.tick(now);
   }
 
-  async #stop(
-    { code = CLOSE_CODES.goingAway, reason, timeout = 5000 }: StopOptions,
-  ): Promise<void> {
+  #abort(): void {
+    for (const arrival of this.#arrivals) arrival.abort();
+    for (const connection of this.#connections) connection.abort();
+  }
+
+  async #stop({
+    batchSize = STOP_BATCH_SIZE,
+    batchInterval = STOP_BATCH_MS,
+    code = CLOSE_CODES.goingAway,
+    reason,
+    timeout = 5000,
+  }: StopOptions): Promise<void> {
     const closed = this.#listener!.close();
     for (const arrival of this.#arrivals) if (arrival.isIdle) arrival.abort();
-    for (const connection of this.#connections) connection.close(code, reason);
-    const timer = this.#host.clock.after(timeout, () => {
-      for (const arrival of this.#arrivals) arrival.abort();
-      for (const connection of this.#connections) connection.abort();
-    });
+    const left = [...this.#connections];
+    let timer = IDLE;
+    const batch = (): void => {
+      for (const connection of left.splice(0, batchSize)) connection.close(code, reason);
+      timer = left.length > 0
+        ? this.#host.clock.after(batchInterval, batch)
+        : this.#host.clock.after(timeout, () => this.#abort());
+    };
+    batch();
     if (!this.#isEmpty) await new Promise<void>((wake) => this.#empty = wake);
     timer.cancel();
     this.#sweep?.cancel();
@@ -218,6 +263,17 @@ class WebSocketServer<Data> implements Server {
 
   #left(): void {
     if (this.#isEmpty) this.#empty?.();
+  }
+}
+
+/** Stands for a timer that was never set. */
+const IDLE = { cancel(): void {} };
+
+/** Throws {@linkcode OptionError} for options of a stop that cannot be. */
+function checkStop({ batchSize = 1, batchInterval = 0, timeout = 0 }: StopOptions): void {
+  if (!(batchSize >= 1)) throw new OptionError(`option batchSize is ${batchSize}: use 1 or more`);
+  for (const [name, ms] of Object.entries({ batchInterval, timeout })) {
+    if (!(ms >= 0)) throw new OptionError(`option ${name} is ${ms}: use 0 or more`);
   }
 }
 

@@ -62,8 +62,8 @@ class Stage {
         input: new Scratch(),
         output: new Scratch(),
         payloadBytesMax: 1000,
-        backpressureBytesMax: 100_000,
-        backpressurePolicy: "close",
+        backpressure: { bytesMax: 100_000, policy: "close" },
+        embody: undefined,
         closeTimeoutMs: CLOSE_MS,
         deflate: undefined,
         silence: undefined,
@@ -351,21 +351,26 @@ test("Connection leaves its rooms when it is closed, and enters none afterwards"
   assertEquals(stage.rooms.count, 0);
 });
 
-test("Connection over backpressureLimit is cut off, at the end of the turn", () => {
+test("Connection over backpressureLimit says 1013 behind all the rest, and is cut off in time", () => {
   const stage = new Stage();
   stage.conn.join("r");
   assertEquals(stage.conn.send("x".repeat(99_000)), "behind");
   assertEquals(stage.conn.send("x".repeat(2000)), "closed");
   assertEquals(stage.conn.send("y"), "closed");
   stage.rooms.broadcast("r", "z");
-  assertEquals([stage.conn.state, stage.stream.aborted], ["closing", false]);
+  assertEquals([stage.conn.state, stage.rooms.count], ["closing", 1]);
   stage.endTurn();
-  assertEquals(stage.told, ["open", "close 1006 over backpressureLimit"]);
   assertEquals(stage.rooms.count, 0);
+  assertEquals(stage.stream.frames.length, 2);
+  assertEquals(stage.sent.at(-1), "8 1013 over backpressureLimit");
+  stage.conn.tick(stage.now + CLOSE_MS - 1);
+  assertEquals(stage.stream.aborted, false);
+  stage.conn.tick(stage.now + CLOSE_MS);
+  assertEquals(stage.told, ["open", "close 1013 over backpressureLimit"]);
 });
 
 test("Connection over backpressureLimit drops messages if told so, and tells when it is over", () => {
-  const stage = new Stage({}, { backpressurePolicy: "drop" });
+  const stage = new Stage({}, { backpressure: { bytesMax: 100_000, policy: "drop" } });
   stage.conn.join("r");
   stage.conn.send("x".repeat(99_000));
   assertEquals(stage.conn.send("y".repeat(2000)), "dropped");
@@ -378,6 +383,31 @@ test("Connection over backpressureLimit drops messages if told so, and tells whe
   assertEquals(stage.conn.send("again"), "sent");
   stage.stream.flush();
   assertEquals(stage.told, ["open", "drain"]);
+});
+
+test("Connection does with a room's messages what the room says, and with its own what is said of it", () => {
+  const stage = new Stage();
+  for (const room of ["drop", "latest"] as const) {
+    stage.rooms.limit(room, { backpressureLimit: 500, backpressurePolicy: room });
+    stage.conn.join(room);
+  }
+  stage.conn.send("x".repeat(400));
+  for (const round of [1, 2, 3]) {
+    for (const room of ["drop", "latest"]) {
+      stage.rooms.broadcast(room, `${room} ${round} ${"y".repeat(100)}`);
+      stage.endTurn();
+    }
+  }
+  assertEquals([stage.conn.state, stage.stream.frames.length], ["open", 1]);
+  stage.conn.send("mine");
+  stage.stream.flush();
+  assertEquals(stage.sent.map((line) => line.slice(0, 11)).slice(1), ["1 mine", "1 latest 3 "]);
+  assertEquals(stage.told, ["open", "drain"]);
+  stage.conn.send("x".repeat(400));
+  stage.rooms.limit("drop", undefined);
+  stage.rooms.broadcast("drop", "y".repeat(100));
+  stage.endTurn();
+  assertEquals(stage.stream.frames.length, 5);
 });
 
 test("Connection pings at half the idle timeout and is dead at all of it", () => {

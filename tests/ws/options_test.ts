@@ -24,7 +24,7 @@ test("checkOptions completes the defaults, in the units of the code", () => {
   assertEquals(checkOptions({}), {
     port: 0,
     payloadBytesMax: 16 * 1024 * 1024,
-    backpressureBytesMax: 16 * 1024 * 1024,
+    backpressure: { bytesMax: 16 * 1024 * 1024, policy: "close" },
     idleMs: 120_000,
     handshakeMs: 10_000,
     closeTimeoutMs: 5_000,
@@ -48,7 +48,7 @@ const WRONG: readonly (readonly [Record<string, unknown>, says: string])[] = [
   [{ perMessageDeflate: { level: 10 } }, "perMessageDeflate.level is 10"],
   [{ perMessageDeflate: { serverMaxWindowBits: 7 } }, "a whole number from 8 to 15"],
   [{ backpressureLimit: NaN }, "option backpressureLimit is NaN"],
-  [{ backpressurePolicy: "wait" }, 'use "close" or "drop"'],
+  [{ backpressurePolicy: "wait" }, 'use "close", "drop" or "latest"'],
   [{ idleTimeout: -1 }, "option idleTimeout is -1: use a number above 0, or 0 for never"],
   [{ idleTimeout: Infinity }, "option idleTimeout is Infinity"],
   [{ handshakeTimeout: 0 }, "option handshakeTimeout is 0: use a number above 0"],

@@ -1,13 +1,18 @@
 import { assertEquals } from "@std/assert";
+import type { BackpressurePolicy } from "../../lib/ws/backpressure.ts";
 import { BEHIND_BYTES, Outlet } from "../../lib/ws/outlet.ts";
+import { encodeMessage } from "../../lib/ws/frame.ts";
 import { Scratch } from "../../lib/ws/scratch.ts";
 import { bytesOf } from "../kit/ws_client.ts";
 import { test } from "../kit/test.ts";
 import { FakeStream } from "./recorder.ts";
 
-function outlet(bytesMax = 16 << 20): { out: Outlet; stream: FakeStream } {
+function outlet(
+  bytesMax = 16 << 20,
+  policy: BackpressurePolicy = "close",
+): { out: Outlet; stream: FakeStream } {
   const stream = new FakeStream();
-  return { out: new Outlet(stream, new Scratch(), bytesMax), stream };
+  return { out: new Outlet(stream, new Scratch(), { bytesMax, policy }), stream };
 }
 
 test("Outlet writes each message as one frame, in memory of its own", () => {
@@ -94,3 +99,60 @@ test("Outlet answers a ping of a peer that is behind once the last pong has left
   assertEquals(new TextDecoder().decode(stream.writes[before + 1]!.slice(2)), "third");
   assertEquals(stream.writes.length, before + 2);
 });
+
+/** A frame of so many bytes that says which it is. */
+function mark(name: string, length: number): Uint8Array {
+  return encodeMessage(name + "-".repeat(length - 2 - name.length));
+}
+
+test("Outlet holds the latest of each slot, and sends it when nothing waits", () => {
+  const { out, stream } = outlet(300, "latest");
+  assertEquals(out.frames(mark("first", 100)), "sent");
+  assertEquals(out.frames(mark("a1", 100), LATEST, "a"), "sent");
+  for (const name of ["a2", "a3"]) assertEquals(out.frames(mark(name, 120), LATEST, "a"), "held");
+  assertEquals(out.message("x".repeat(110)), "held");
+  assertEquals(stream.frames.length, 2);
+  stream.flush();
+  assertEquals(out.drained(), true);
+  assertEquals(names(stream), ["first", "a1", "a3", "xxxx"]);
+});
+
+test("Outlet does not send what is held once something newer of its slot has left", () => {
+  const { out, stream } = outlet(300, "latest");
+  out.frames(mark("first", 200));
+  assertEquals(out.frames(mark("old", 120)), "held");
+  assertEquals(out.frames(mark("new", 50)), "sent");
+  stream.flush();
+  out.drained();
+  assertEquals(names(stream), ["first", "new"]);
+});
+
+test("Outlet holds no more than its limit: the oldest slot goes", () => {
+  const { out, stream } = outlet(300, "latest");
+  out.frames(mark("first", 290));
+  for (const slot of ["a", "b", "c"]) out.frames(mark(slot, 110), LATEST, slot);
+  out.frames(mark("b2", 110), LATEST, "b");
+  stream.flush();
+  out.drained();
+  assertEquals(names(stream), ["first", "c", "b2"]);
+});
+
+test("Outlet sends what is held before its goodbye", () => {
+  const { out, stream } = outlet(300, "latest");
+  out.frames(mark("first", 290));
+  out.frames(mark("held", 110));
+  out.finish();
+  out.control(8, new Uint8Array(0));
+  assertEquals(names(stream), ["first", "held", ""]);
+});
+
+const LATEST = { bytesMax: 300, policy: "latest" } as const;
+
+function names(stream: FakeStream): string[] {
+  return stream.frames.map(({ payload }) =>
+    new TextDecoder().decode(payload.subarray(0, 5)).replace(/-+.*/, "").slice(0, 5).replace(
+      "xxxxx",
+      "xxxx",
+    )
+  );
+}

@@ -1,4 +1,10 @@
-import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertRejects,
+  assertStringIncludes,
+  assertThrows,
+} from "@std/assert";
 import { utf8 } from "../../lib/base/bytes.ts";
 import { SeededRandom } from "../../lib/base/random.ts";
 import { makeAuthority, makeLeaf, SERVER_NAME } from "../../lib/dist/certificate.ts";
@@ -422,12 +428,13 @@ test("serve holds a client back while its handler works, and loses nothing", asy
   });
 });
 
-test("serve cuts off a slow reader at its limit, and delays nobody", async () => {
+test("serve ends a slow reader at its limit with 1013, and delays nobody", async () => {
   const codes: string[] = [];
   await serving({
     open: (conn) => conn.join("r"),
     close: (_conn, code, reason) => codes.push(`${code} ${reason}`),
     backpressureLimit: 1 << 20,
+    closeTimeout: 200,
   }, async (server) => {
     const slow = await RawClient.open(host, server.port);
     const fast = await RawClient.open(host, server.port);
@@ -440,9 +447,26 @@ test("serve cuts off a slow reader at its limit, and delays nobody", async () =>
       sent++;
       assert(sent < 1000);
     }
-    assertEquals(codes, ["1006 over backpressureLimit"]);
+    assertEquals(codes, ["1013 over backpressureLimit"]);
     assertEquals([fast.frames.length, server.connections], [sent, 1]);
     await slow.abort();
+  });
+});
+
+test("serve tells a slow reader 1013 if it reads on", async () => {
+  let conn: Connection | undefined;
+  await serving({
+    open: (each) => {
+      conn = each;
+    },
+    upgrade: () => ({ backpressure: { backpressureLimit: 1 << 20 } }),
+  }, async (server) => {
+    const slow = await RawClient.open(host, server.port);
+    slow.stream.pause();
+    await until("it is too much", () => conn!.send(new Uint8Array(200_000)) === "closed");
+    slow.stream.resume();
+    assertEquals(await slow.closeFrame(), { code: 1013, reason: "over backpressureLimit" });
+    await slow.gone();
   });
 });
 
@@ -528,6 +552,34 @@ test("Server.stop sends what was sent before it, and then the close", async () =
   await stopped;
 });
 
+test("Server.stop says goodbye in batches, the oldest first, and waits from the last on", async () => {
+  const server = await serve(host);
+  const clients: RawClient[] = [];
+  for (let i = 0; i < 5; i++) clients.push(await RawClient.open(host, server.port));
+  let over = false;
+  const stopped = server.stop({ batchSize: 2, batchInterval: 60, code: 1012, timeout: 5000 })
+    .then(() => over = true);
+  const told = (): number => clients.filter(({ frames }) => frames.length > 0).length;
+  const seen = new Set<number>();
+  await until("all are told", () => {
+    seen.add(told());
+    return seen.has(5);
+  });
+  for (const [i, client] of clients.entries()) {
+    assertEquals((await client.closeFrame()).code, 1012, `${i}`);
+  }
+  assert(seen.has(2) || seen.has(4), `${[...seen]}`);
+  await stopped;
+  assertEquals(over, true);
+});
+
+test("Server.stop refuses options that cannot be", async () => {
+  await using server = await serve(host);
+  for (const wrong of [{ batchSize: 0 }, { batchInterval: -1 }, { timeout: NaN }]) {
+    await assertRejects(() => Promise.try(() => server.stop(wrong)), OptionError);
+  }
+});
+
 test("Server.stop cuts off whoever has not gone in time", async () => {
   let code = 0;
   let asked = false;
@@ -598,4 +650,39 @@ test("serve rejects with what is wrong with its options, or with its port", asyn
   await using server = await serve(host);
   const error = await assertRejects(() => serve(host, { port: server.port }), ListenError);
   assertEquals((error as ListenError).code, "EADDRINUSE");
+});
+
+test("Server.reload shows a new certificate from then on, and leaves open connections alone", async () => {
+  const random = new SeededRandom(11);
+  const made = await Promise.all([1, 2].map(async () => {
+    const ca = await makeAuthority(random.bytes(32));
+    return { ca, leaf: await makeLeaf(ca, "a@127.0.0.1:9000", Date.now(), random.bytes(16)) };
+  }));
+  const [before, after] = made;
+  await serving({ ...ECHO, tls: before!.leaf }, async (server) => {
+    const dial = async ({ ca }: typeof made[0]): Promise<RawClient> => {
+      const tls = { ca: ca.pem, serverName: SERVER_NAME };
+      const { port } = server;
+      const client = new RawClient(
+        await host.connect({ hostname: "127.0.0.1", port, tls, timeoutMs: 5000 }),
+      );
+      client.write(upgradeRequest());
+      await client.answered();
+      return client;
+    };
+    const old = await dial(before!);
+    await assertRejects(() => dial(after!));
+    assertThrows(() => server.reload({ tls: { cert: "", key: "" } }), OptionError);
+    server.reload({ tls: after!.leaf });
+    const fresh = await dial(after!);
+    await assertRejects(() => dial(before!));
+    for (const client of [old, fresh]) {
+      client.send({ payload: "still here" });
+      assertEquals(await client.nextText(), "still here");
+    }
+  });
+  await serving({}, (server) => {
+    assertThrows(() => server.reload({ tls: after!.leaf }), OptionError, "started without it");
+    return Promise.resolve();
+  });
 });
