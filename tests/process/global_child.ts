@@ -1,0 +1,133 @@
+/**
+ * A node with named actors in a process of its own. The first line in is the node's options; further ones
+ * are commands with an `id`, which are answered with the same `id`. What happens by itself comes out with
+ * `event`. It ends when its input does, so no test leaves one behind.
+ */
+import process from "node:process";
+import { Call } from "../../lib/actor/call.ts";
+import type { Self } from "../../lib/actor/self.ts";
+import type { OnConflict } from "../../lib/cluster/global.ts";
+import { DEFAULT_SCOPE, Groups } from "../../lib/cluster/groups.ts";
+import type { NodeOptions } from "../../lib/start.ts";
+import { startNode } from "../../lib/start.ts";
+import type { Pid } from "../../lib/term/pid.ts";
+
+function tell(value: unknown): void {
+  process.stdout.write(JSON.stringify(value) + "\n");
+}
+
+/** Milliseconds on a clock that all processes of this machine share. */
+function now(): number {
+  return performance.timeOrigin + performance.now();
+}
+
+/** A number that can be asked for, and added to. */
+function counter(_self: Self<number | Call<"sum", number>>, sum: number) {
+  return (message: number | Call<"sum", number>): void => {
+    if (message instanceof Call) message.reply(sum);
+    else sum += message;
+  };
+}
+
+async function run(options: NodeOptions): Promise<(command: Record<string, unknown>) => unknown> {
+  const parts = await startNode({
+    ...options,
+    log: (level, line) => tell({ event: "log", level, line }),
+  });
+  const { mesh, system, global } = parts;
+  const groups = new Groups(parts.groups, DEFAULT_SCOPE);
+  for (const event of ["nodeup", "nodedown"] as const) {
+    mesh.events.on(event, (details) => tell({ event, at: now(), ...details }));
+  }
+  parts.events.on("name", ({ name, pid }) => tell({ event: "name", name, key: pid?.key }));
+  parts.events.on("nameconflict", ({ name, loser, winner }) => {
+    tell({ event: "nameconflict", name, loser: loser.key, winner: winner.key });
+  });
+  const actors = new Map<string, Pid<number | Call<"sum", number>>>();
+  const merge: OnConflict = async ({ loser, winner }) => {
+    const sum = await system.call(loser as Pid<Call<"sum", number>>, "sum");
+    system.send(winner as Pid<number>, sum);
+  };
+  const resolvers: Record<string, OnConflict> = { exit: "exit", keep: "keep", merge };
+  tell({ event: "ready", at: now(), name: mesh.name, pid: process.pid });
+  return async (command) => {
+    const { name, label, sum = 0, onConflict = "exit", node } = command as Record<string, string>;
+    const actor = actors.get(label!);
+    switch (command["do"]) {
+      case "peers":
+        return mesh.peers();
+      case "spawn": {
+        const pid = system.spawn(undefined, undefined, counter, [Number(sum)]);
+        actors.set(label!, pid);
+        void system.whenEnded(pid).then((reason) => {
+          const conflict = reason as { nameConflict?: string; winner?: Pid };
+          tell({
+            event: "ended",
+            label,
+            conflict: conflict.nameConflict,
+            by: conflict.winner?.key,
+          });
+        });
+        return pid.key;
+      }
+      case "register":
+        return await global.register(name!, actor!, { onConflict: resolvers[onConflict]! });
+      case "unregister":
+        return global.unregister(name!);
+      case "whereis":
+        return global.whereis(name!)?.key;
+      case "names":
+        return global.names().sort();
+      case "sum":
+        return await system.call(global.whereis(name!) as Pid<Call<"sum", number>>, "sum");
+      case "exit":
+        return system.exit(actor!, "kill");
+      case "join":
+        return groups.join(name!, actor!);
+      case "members":
+        return groups.members(name!).map(({ key }) => key).sort();
+      case "singleton": {
+        const child = (self: Self<Call<"sum", number>>) => {
+          tell({ event: "runs", name });
+          self.signal.addEventListener("abort", () => tell({ event: "rests", name }));
+          return (call: Call<"sum", number>): void => call.reply(1);
+        };
+        const start = (self: Self): Pid<never> => self.spawnLink(child);
+        await global.singleton(name!, { id: name!, start });
+        return true;
+      }
+      case "connect":
+        return await mesh.connect(node!).then(() => "up", (error) => error.code);
+      case "disconnect":
+        return await mesh.disconnect(node!);
+      default:
+        throw new Error(`unknown command ${command["do"]}`);
+    }
+  };
+}
+
+let act: Promise<(command: Record<string, unknown>) => unknown> | undefined;
+let rest = "";
+process.stdin.setEncoding("utf8");
+process.stdin.on("data", async (text: string) => {
+  const lines = (rest + text).split("\n");
+  rest = lines.pop()!;
+  for (const line of lines) {
+    const value = JSON.parse(line);
+    if (act === undefined) {
+      act = run(value);
+      act.catch((error) => {
+        tell({ event: "failed", code: error.code, message: error.message });
+        process.exit(1);
+      });
+      continue;
+    }
+    const { id } = value;
+    try {
+      tell({ id, result: await (await act)(value) });
+    } catch (error) {
+      tell({ id, error: String(error) });
+    }
+  }
+});
+process.stdin.on("end", () => process.exit(0));

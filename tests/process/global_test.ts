@@ -1,0 +1,224 @@
+/**
+ * Global names, groups and singletons on three nodes, each a process of its own.
+ */
+import { assert, assertEquals } from "@std/assert";
+import { type NodeProcess, PAIRS, untilWhole, withNodes } from "../kit/process.ts";
+import { test, until } from "../kit/test.ts";
+
+const CHILD = "global_child.ts";
+const hasty = { pingInterval: 200, pingTimeout: 1_000 };
+
+function whereis(node: NodeProcess, name: string): Promise<string | undefined> {
+  return node.ask<string | undefined>("whereis", { name });
+}
+
+function spawn(node: NodeProcess, label: string, sum = 0): Promise<string> {
+  return node.ask<string>("spawn", { label, sum });
+}
+
+/** Waits until all nodes find this under a name, or nothing. */
+function untilFound(nodes: NodeProcess[], name: string, key: string | undefined): Promise<void> {
+  return until(`all find ${name} at ${key}`, async () => {
+    const found = await Promise.all(nodes.map((node) => whereis(node, name)));
+    return found.every((one) => one === key);
+  });
+}
+
+for (const [one, other] of PAIRS) {
+  const where = `(${one}, ${other})`;
+
+  test(`global names ${where} are found on all nodes, and go with their actor, by unregister, and with their node`, async () => {
+    await withNodes(async (start) => {
+      const a = await start(one, "a", {}, CHILD);
+      const b = await start(other, "b", { seeds: [a.name] }, CHILD);
+      const c = await start(one, "c", { seeds: [a.name] }, CHILD);
+      await untilWhole(a, b, c);
+      const all = [a, b, c];
+      const [x, y, z] = [await spawn(a, "x", 40), await spawn(b, "y"), await spawn(b, "z")];
+      assertEquals(await a.ask("register", { name: "cart", label: "x" }), true);
+      assertEquals(await Promise.all(all.map((node) => whereis(node, "cart"))), [x, x, x]);
+      assertEquals(await c.ask("sum", { name: "cart" }), 40);
+      assertEquals(await b.ask("register", { name: "cart", label: "y" }), false);
+      assertEquals(await b.ask("unregister", { name: "cart" }), false);
+      assertEquals(await b.ask("register", { name: "till", label: "y" }), true);
+      assertEquals(await b.ask("register", { name: "shop", label: "z" }), true);
+      await b.ask("join", { name: "g", label: "y" });
+      await b.ask("join", { name: "g", label: "y" });
+      await a.ask("join", { name: "g", label: "x" });
+      const members = (node: NodeProcess) => node.ask<string[]>("members", { name: "g" });
+      await until("all see the group", async () => (await members(c)).length === 3);
+      for (const node of all) assertEquals(await node.ask("names"), ["cart", "shop", "till"]);
+
+      assertEquals(await a.ask("unregister", { name: "cart" }), true);
+      await untilFound(all, "cart", undefined);
+      assertEquals(
+        await c.ask("register", { name: "cart", label: "none" }).catch(() => "none"),
+        "none",
+      );
+      await spawn(c, "w");
+      assertEquals(await c.ask("register", { name: "cart", label: "w" }), true);
+      await b.ask("exit", { label: "z" });
+      await untilFound(all, "shop", undefined);
+      assertEquals(await whereis(a, "till"), y);
+
+      await b.kill();
+      await untilFound([a, c], "till", undefined);
+      for (const node of [a, c]) assertEquals(await node.ask("names"), ["cart"]);
+      for (const node of [a, c]) assertEquals(await members(node), [x]);
+      // Each node worked that out by itself: nobody told it.
+      for (const node of [a, c]) {
+        const told = node.told.filter(({ event, name }) => event === "name" && name === "till");
+        assertEquals(told.map(({ key }) => key), [y, undefined]);
+      }
+      assert(z !== y);
+
+      // Another life of it knows what there is, and has none of what it had.
+      const again = await start(other, "b", { name: b.name, seeds: [a.name] }, CHILD);
+      await untilWhole(a, again, c);
+      await until("it knows", async () => (await again.ask<string[]>("names")).length === 1);
+      const fresh = await spawn(again, "y");
+      assert(fresh !== y);
+      assertEquals(await again.ask("register", { name: "till", label: "y" }), true);
+      await untilFound([a, again, c], "till", fresh);
+    });
+  });
+
+  test(`global names ${where}: many nodes that register one name at once, and one has it`, async () => {
+    await withNodes(async (start) => {
+      const a = await start(one, "a", {}, CHILD);
+      const b = await start(other, "b", { seeds: [a.name] }, CHILD);
+      const c = await start(one, "c", { seeds: [a.name] }, CHILD);
+      await untilWhole(a, b, c);
+      const all = [a, b, c];
+      for (const node of all) await spawn(node, "x");
+      for (let i = 0; i < 40; i++) {
+        const name = `n${i}`;
+        const answers = await Promise.all(
+          all.map((node) => node.ask<boolean>("register", { name, label: "x" })),
+        );
+        assertEquals(answers.filter(Boolean).length, 1);
+        const holder = all[answers.indexOf(true)]!;
+        await untilFound(all, name, await whereis(holder, name));
+        assert((await whereis(a, name))!.startsWith(holder.name));
+      }
+    });
+  });
+
+  test(`global names ${where}: a stopped node's go when it is given up; when it is back, who was later loses`, async () => {
+    await withNodes(async (start) => {
+      const a = await start(one, "a", hasty, CHILD);
+      const b = await start(other, "b", { ...hasty, seeds: [a.name] }, CHILD);
+      const c = await start(one, "c", { ...hasty, seeds: [a.name] }, CHILD);
+      await untilWhole(a, b, c);
+      const all = [a, b, c];
+      const keys = new Map<string, string>();
+      for (const kind of ["exit", "keep", "merge"]) {
+        keys.set(`b ${kind}`, await spawn(b, kind, 2));
+        assertEquals(
+          await b.ask("register", { name: kind, label: kind, onConflict: "merge" }),
+          true,
+        );
+      }
+      await spawn(b, "alone");
+      await b.ask("register", { name: "alone", label: "alone" });
+      b.signal("SIGSTOP");
+      try {
+        // Who asks while it does not answer waits until it is given up.
+        await spawn(a, "patient");
+        assertEquals(await a.ask("register", { name: "patient", label: "patient" }), true);
+        for (const name of ["exit", "keep", "merge", "alone"]) {
+          await untilFound([a, c], name, undefined);
+        }
+        for (const kind of ["exit", "keep", "merge"]) {
+          keys.set(`c ${kind}`, await spawn(c, kind, 40));
+          const details = { name: kind, label: kind, onConflict: kind };
+          assertEquals(await c.ask("register", details), true);
+        }
+      } finally {
+        b.signal("SIGCONT");
+      }
+      await untilWhole(a, b, c);
+      for (const kind of ["exit", "keep", "merge"]) {
+        await untilFound(all, kind, keys.get(`b ${kind}`));
+      }
+      await until("all know all", async () => {
+        const names = await Promise.all(all.map((node) => node.ask<string[]>("names")));
+        return names.every((some) => some.join() === "alone,exit,keep,merge,patient");
+      });
+      // Those of `c` were later: one has ended, one lives on, one has given what it had.
+      await until("two have ended", () => c.count("ended") === 2);
+      const ended = c.told.filter(({ event }) => event === "ended");
+      for (const kind of ["exit", "merge"]) {
+        const { conflict, by } = ended.find((told) => told["label"] === kind)!;
+        assertEquals([conflict, by], [kind, keys.get(`b ${kind}`)]);
+      }
+      assertEquals(await a.ask("sum", { name: "merge" }), 42);
+      assertEquals(await a.ask("sum", { name: "exit" }), 2);
+      const conflicts = c.told.filter(({ event }) => event === "nameconflict");
+      assertEquals(conflicts.map(({ name }) => name).sort(), ["exit", "keep", "merge"]);
+      for (const { name, loser, winner } of conflicts) {
+        assertEquals([loser, winner], [keys.get(`c ${name}`), keys.get(`b ${name}`)]);
+      }
+      assertEquals([a.count("nameconflict"), b.count("nameconflict"), b.count("ended")], [0, 0, 0]);
+      // The one that was kept may have another name.
+      assertEquals(await c.ask("register", { name: "kept", label: "keep" }), true);
+      await untilFound(all, "kept", keys.get("c keep"));
+    });
+  });
+
+  test(`global names ${where}: a link that one pair loses costs nobody else a name`, async () => {
+    await withNodes(async (start) => {
+      const a = await start(one, "a", {}, CHILD);
+      const b = await start(other, "b", { seeds: [a.name] }, CHILD);
+      const c = await start(one, "c", { seeds: [a.name] }, CHILD);
+      await untilWhole(a, b, c);
+      const x = await spawn(b, "x");
+      await b.ask("register", { name: "x", label: "x" });
+      await untilFound([a, b, c], "x", x);
+      await a.ask("disconnect", { node: b.name });
+      await untilFound([a], "x", undefined);
+      // It is taken for all that, as one of us can tell.
+      await spawn(a, "y");
+      assertEquals(await a.ask("register", { name: "x", label: "y" }), false);
+      assertEquals([await whereis(b, "x"), await whereis(c, "x")], [x, x]);
+      assertEquals(await a.ask("connect", { node: b.name }), "up");
+      await untilFound([a, b, c], "x", x);
+    });
+  });
+
+  test(`a singleton ${where} runs once, moves when its node is killed or stopped, and is one again after`, async () => {
+    await withNodes(async (start) => {
+      const a = await start(one, "a", hasty, CHILD);
+      const b = await start(other, "b", { ...hasty, seeds: [a.name] }, CHILD);
+      const c = await start(one, "c", { ...hasty, seeds: [a.name] }, CHILD);
+      await untilWhole(a, b, c);
+      const all = [a, b, c];
+      await Promise.all(all.map((node) => node.ask("singleton", { name: "clock" })));
+      const running = (nodes: NodeProcess[]) =>
+        nodes.filter((node) => node.count("runs") > node.count("rests"));
+      const untilOne = async (nodes: NodeProcess[]): Promise<NodeProcess> => {
+        await until("one runs, and all find it", async () => {
+          const [holder, ...rest] = running(nodes);
+          if (holder === undefined || rest.length > 0) return false;
+          const found = await Promise.all(nodes.map((node) => whereis(node, "clock")));
+          return found.every((key) => key?.startsWith(`${holder.name} `) && key === found[0]);
+        });
+        return running(nodes)[0]!;
+      };
+      const first = await untilOne(all);
+      assertEquals(all.reduce((sum, node) => sum + node.count("runs"), 0), 1);
+      await first.kill();
+      const two = all.filter((node) => node !== first);
+      const second = await untilOne(two);
+      second.signal("SIGSTOP");
+      const third = two.find((node) => node !== second)!;
+      await untilOne([third]);
+      assertEquals([second.count("rests"), third.count("runs")], [0, 1]);
+      second.signal("SIGCONT");
+      await untilWhole(second, third);
+      // The one that had it longer keeps it: the other ends.
+      assertEquals(await untilOne(two), second);
+      assertEquals([second.count("runs"), third.count("rests")], [1, 1]);
+    });
+  });
+}
