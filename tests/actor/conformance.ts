@@ -448,6 +448,7 @@ const LINKS: Record<string, Play> = {
     assertEquals(await b.notes(), ["exit dead noproc"]);
     assertEquals(await a.end(), "noproc");
     // It is none: nothing is left to be taken back.
+    await b.do("link", await scene.puppet(scene.there, "C"));
     await b.do("unlink", dead);
     assertEquals(await b.notes(), ["exit dead noproc"]);
   },

@@ -249,19 +249,20 @@ test("Arrivals.take holds what is for one actor behind a large message to it, an
   moveAll(one, other);
   const large = "x".repeat(400_000);
   far.send(nearPid as never, large);
-  far.send({ name: "near", node: one.system.home.node }, 1);
+  far.send({ name: "near", node: one.system.home.node }, { of: 1 });
   far.exit(nearPid, "signal");
   far.system.call(nearPid as never, 2, { timeout: Infinity }, far).catch(() => {});
-  far.send(other.pid(third) as never, "passes");
+  // It is decoded first, and has the same keys as one that waits, which were new in that.
+  far.send(other.pid(third) as never, { of: "another" });
   far.end("bye");
   while (third.length === 0) one.takeFrom(other);
-  assertEquals([near.length, third.peek()], [0, ["passes"]]);
+  assertEquals([near.length, third.peek()], [0, [{ of: "another" }]]);
   moveAll(one, other);
   const got = near.peek().map((message) => {
     if (message instanceof Exit) return `exit ${message.reason}`;
     return message instanceof Call ? `call ${message.request}` : message;
   });
-  assertEquals(got, [large, 1, "exit signal", "call 2", "exit bye"]);
+  assertEquals(got, [large, { of: 1 }, "exit signal", "call 2", "exit bye"]);
 });
 
 test("Arrivals.take: a number of a call may be used again when that call is over, and means the new one", () => {
@@ -278,6 +279,38 @@ test("Arrivals.take: a number of a call may be used again when that call is over
   assertEquals(one.waiting.length, 1);
   assertEquals(actor.chain, undefined);
   void other;
+});
+
+function spawnRow(i: number, flags: string): Uint8Array {
+  return row([i, from(i)], hex(flags), named("fn"), row([i]), encodeTerm([]));
+}
+
+test("Arrivals.take tells of a message to one that is not there, on the node where it is not", () => {
+  const [one] = join();
+  const letters: unknown[] = [];
+  one.take(TAG.SEND, row([to(7)], TERM));
+  one.system.events.on("deadletter", ({ to, message }) => void letters.push(`${to}`, message));
+  one.take(TAG.SEND, row([to(7)], TERM));
+  one.take(TAG.SEND_NAMED, joined(named("nobody"), TERM));
+  assertEquals(letters, ["<0.7>", "a term", "nobody", "a term"]);
+});
+
+test("Arrivals.take hands on what is not its own, and ends the session if that was by no rule", () => {
+  const [one] = join();
+  one.take(0x77, TERM);
+  const taken: number[] = [];
+  one.remote.cluster = {
+    up() {},
+    row(line, tag, body) {
+      assert(line === one.line && body.length === TERM.length);
+      taken.push(tag);
+      return tag === 0x78 ? "a bad row" : undefined;
+    },
+  };
+  one.take(0x77, TERM);
+  assertEquals([taken, one.over], [[0x77], undefined]);
+  one.take(0x78, TERM);
+  assert(one.over?.includes("a bad row"), one.over);
 });
 
 /** A session of which one side takes at most a few of each. */
@@ -306,9 +339,13 @@ test("Arrivals.take ends the session at a monitor, a call, a link or an actor to
     "too many monitors": (i) => [TAG.MONITOR, row([from(1), to(1), i])],
     "too many calls": (i) => [TAG.CALL, row([i, to(1)], TERM)],
     "too many links": (i) => [TAG.LINK, row([from(i), to(1)])],
+    "too many monitors, by SPAWN": (i) => [TAG.SPAWN, spawnRow(i, "02")],
+    "too many links, by SPAWN": (i) => [TAG.SPAWN, spawnRow(i, "01")],
   };
-  for (const [what, make] of Object.entries(rows)) {
+  for (const [name, make] of Object.entries(rows)) {
     const one = limited(100);
+    one.remote.spawner.expose("fn", () => {});
+    const what = name.split(",")[0]!;
     let taken = 0;
     while (one.over === undefined && taken < 1000) one.take(...make(++taken));
     assert(one.over?.includes(what), `${what}: ${one.over} after ${taken}`);

@@ -138,7 +138,7 @@ test("Outbound: an answer that has come is not told to be over", async () => {
   const call = one.system.call(one.pid(far) as never, 1);
   moveAll(one, other);
   (far.peek()[0] as Call).reply("yes");
-  moveAll(one, other);
+  while (one.takeFrom(other));
   assertEquals([await call, one.waiting, one.line.kept], ["yes", [], 0]);
 });
 
@@ -208,6 +208,24 @@ test("Outbound: what was monitored by name keeps no name in the pid that is told
   assertEquals(late.length, 0);
   assertEquals((near.peek()[1] as Exit).reason, "noproc");
   assertEquals(one.line.kept, 0);
+});
+
+test("Outbound: a monitor that is taken back, or whose actor has ended, is told to be, and not kept", () => {
+  const [one, other] = join();
+  const far = other.actor({ name: "far" });
+  const [near, also] = [one.actor(), one.actor()];
+  const refs = [near.monitor(one.pid(far)), near.monitor({ name: "far", node: "other@h:2" })];
+  also.monitor(one.pid(far));
+  also.monitor({ name: "far", node: "other@h:2" });
+  moveAll(one, other);
+  assertEquals([far.watchers?.size, other.line.monitors], [4, 4]);
+  for (const ref of refs) assertEquals(near.demonitor(ref), true);
+  moveAll(one, other);
+  assertEquals([far.watchers?.size, other.line.monitors], [2, 2]);
+  also.end("tired");
+  moveAll(one, other);
+  assertEquals([far.watchers?.size, other.line.monitors], [0, 0]);
+  assertEquals([one.line.kept, other.line.kept], [0, 0]);
 });
 
 test("Outbound.lost: links, monitors, then calls of all actors there end with noconnection", async () => {

@@ -12,7 +12,7 @@ import { cluster, untilWhole, withNodes } from "../kit/mesh.ts";
 import { MemoryNetwork } from "../kit/memory_host.ts";
 import { test, until } from "../kit/test.ts";
 import { hex, joined } from "./collector.ts";
-import { join, moveAll, type Side } from "./line.ts";
+import { join, moveAll, Side } from "./line.ts";
 
 const FN = { node: "other@h:2", fn: "fn" };
 
@@ -200,6 +200,25 @@ test("Spawner.spawn on a node without a session, or whose session is lost, fails
   await turns();
   assertEquals(sizeOf(other), 2);
   await assertFails(near.spawn(FN) as never, "noconnection");
+});
+
+test("Spawner.spawn: the loss of one node ends the spawns there, and no others", async () => {
+  const [one, other] = join();
+  const third = new Side("third@h:3", 3);
+  exposeOn(other);
+  const near = one.actor();
+  const [first] = [near.spawn(FN) as Promise<Pid>];
+  while (other.takeFrom(one));
+  const session = one.session;
+  one.open(third);
+  third.open(one);
+  const second = near.spawn({ node: "third@h:3", fn: "fn" }) as Promise<Pid>;
+  one.cut();
+  await assertFails(second, "noconnection");
+  assert(near.chain !== undefined && one.system.wheel.size === 1);
+  session.abort("closed", "cut");
+  one.system.stop();
+  await assertRejects(() => first, Error);
 });
 
 test("Spawner.spawn with an argument that cannot be sent asks for nothing", async () => {
