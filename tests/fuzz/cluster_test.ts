@@ -1,0 +1,242 @@
+/**
+ * Random and mutated rows into everything that reads what peers say of names and groups: nothing throws,
+ * what is read is within its limits, and tables stay whole. `FIRN_FUZZ=200000` runs longer; a failure names
+ * the seed that replays it: `FIRN_FUZZ_SEED=n`.
+ */
+import { assert, assertEquals } from "@std/assert";
+import process from "node:process";
+import { System } from "../../lib/actor/system.ts";
+import { Emitter } from "../../lib/base/emitter.ts";
+import { SeededRandom } from "../../lib/base/random.ts";
+import { Global, type GlobalEvents } from "../../lib/cluster/global.ts";
+import { GroupTable } from "../../lib/cluster/groups.ts";
+import { Replicas } from "../../lib/cluster/replicas.ts";
+import {
+  isKey,
+  KEY_BYTES_MAX,
+  LIST_COUNT_MAX,
+  type PeerLine,
+  readMembers,
+  readRegister,
+  readRegistered,
+  readSync,
+  readUnregister,
+  sendMembers,
+  sendRegister,
+  sendRegistered,
+  sendSync,
+  sendSynced,
+  sendUnregister,
+  STAMP_MAX,
+} from "../../lib/cluster/rows.ts";
+import { TAG } from "../../lib/dist/message.ts";
+import { type Home, Pid } from "../../lib/term/pid.ts";
+import { makeHost } from "../kit/host.ts";
+import { pick } from "../kit/seeds.ts";
+import { test } from "../kit/test.ts";
+
+const ROUNDS = Number(process.env["FIRN_FUZZ"] ?? 10_000);
+const ONLY = process.env["FIRN_FUZZ_SEED"];
+
+/** Runs `body` for this many rounds, each with chance of its own. */
+function rounds(count: number, body: (random: SeededRandom) => void): void {
+  const first = ONLY === undefined ? 0 : Number(ONLY);
+  const last = ONLY === undefined ? count : first + 1;
+  for (let seed = first; seed < last; seed++) {
+    try {
+      body(new SeededRandom(seed));
+    } catch (error) {
+      throw new Error(`replay with FIRN_FUZZ_SEED=${seed}`, { cause: error });
+    }
+  }
+}
+
+/** A session with a node, in which it knows three nodes by index. */
+class Line implements PeerLine {
+  readonly home: Home;
+  readonly rows: (readonly [tag: number, body: Uint8Array])[] = [];
+  readonly #others: Home[];
+
+  constructor(node: string, own: Home) {
+    this.home = { node, creation: 1, local: false };
+    this.#others = [this.home, own, { node: "third@h:1", creation: 1, local: false }];
+  }
+
+  readonly homes = {
+    index: (home: Home): number | undefined => {
+      const at = this.#others.findIndex(({ node }) => node === home.node);
+      // As the other side has it.
+      return at < 0 ? undefined : at < 2 ? 1 - at : at;
+    },
+    pid: (index: number, id: number): Pid | undefined => {
+      const home = this.#others[index];
+      return home && new Pid(home, id, undefined);
+    },
+    ref: () => undefined,
+  };
+
+  row(tag: number, body: Uint8Array): void {
+    this.rows.push([tag, body.slice()]);
+  }
+}
+
+const OWN: Home = { node: "own@h:1", creation: 1, local: true };
+
+function text(random: SeededRandom): string {
+  const letters = ["a", "b", "é", "\0", "😀", "\ud800", " "];
+  const length = random.below(4) === 0 ? random.below(300) : 1 + random.below(3);
+  return Array.from({ length }, () => pick(random, letters)).join("");
+}
+
+function name(random: SeededRandom): string {
+  const one = text(random);
+  return isKey(one) ? one : pick(random, ["x", "y"]);
+}
+
+/** A row as the peer would send it: its own side of the line has the indexes the other way round. */
+function sample(random: SeededRandom, line: Line): readonly [number, Uint8Array] {
+  line.rows.length = 0;
+  const owner = random.below(8) === 0 ? "third@h:1" : line.home.node;
+  const pid = (): Pid => line.homes.pid(Math.min(1, random.below(9)), random.below(5))!;
+  const row = () => ({ name: name(random), pid: pid(), stamp: random.below(2 ** 31) });
+  const member = () => ({ scope: name(random), group: name(random), pid: pid() });
+  const many = <T>(make: () => T): T[] => Array.from({ length: random.below(5) }, make);
+  switch (random.below(7)) {
+    case 0:
+      sendRegister(line, row(), owner, random.below(4));
+      break;
+    case 1:
+      sendRegistered(line, random.below(4), random.below(3), pick(random, ["", owner, OWN.node]));
+      break;
+    case 2:
+      sendUnregister(line, name(random));
+      break;
+    case 3:
+      sendSync(line, many(row), owner);
+      break;
+    case 4:
+      sendSynced(line);
+      break;
+    case 5:
+      sendMembers(line, TAG.GROUP_JOIN, many(member));
+      break;
+    case 6:
+      sendMembers(line, TAG.GROUP_LEAVE, many(member));
+  }
+  return line.rows[0] ?? [TAG.GLOBAL_SYNC, random.bytes(random.below(20))];
+}
+
+/** A few bytes changed, cut, or added. */
+function mutated(random: SeededRandom, body: Uint8Array): Uint8Array {
+  const bytes = body.slice(0, random.below(3) === 0 ? random.below(body.length + 1) : body.length);
+  for (let i = random.below(4); i > 0 && bytes.length > 0; i--) {
+    bytes[random.below(bytes.length)] = pick(random, [0, 1, 0x7f, 0xff, random.below(256)]);
+  }
+  if (random.below(4) > 0) return bytes;
+  const longer = new Uint8Array(bytes.length + random.below(40));
+  longer.set(bytes);
+  longer.set(random.bytes(longer.length - bytes.length), bytes.length);
+  return longer;
+}
+
+function assertKey(text: string): void {
+  assert(text.length > 0 && new TextEncoder().encode(text).length <= KEY_BYTES_MAX, "a key");
+}
+
+test("rows: readers of names and groups take any bytes, and give what is within its limits", () => {
+  rounds(ROUNDS, (random) => {
+    const line = new Line("peer@h:1", OWN);
+    const body = random.below(4) === 0
+      ? random.bytes(random.below(60))
+      : mutated(random, sample(random, line)[1]);
+    const register = readRegister(line, body);
+    const sync = readSync(line, body);
+    for (const row of [...register ? [register] : [], ...sync ?? []]) {
+      assertKey(row.name);
+      assert(row.stamp >= 0 && row.stamp <= STAMP_MAX && row.pid instanceof Pid);
+    }
+    assert((sync?.length ?? 0) <= LIST_COUNT_MAX);
+    readRegistered(body);
+    const gone = readUnregister(body);
+    if (gone !== undefined) assertKey(gone);
+    for (const { scope, group, pid } of readMembers(line, body) ?? []) {
+      assertKey(scope);
+      assertKey(group);
+      assert(pid instanceof Pid);
+    }
+  });
+});
+
+test("rows: what is sent is what is read, in rows that no session cuts", () => {
+  rounds(ROUNDS / 200, (random) => {
+    const line = new Line("peer@h:1", OWN);
+    const pid = line.homes.pid(1, 7)!;
+    const count = random.below(3_000);
+    const names = Array.from({ length: count }, (_, i) => ({
+      name: `${i} ${pick(random, ["", "é".repeat(120), "x".repeat(250 - `${i} `.length)])}`,
+      pid,
+      stamp: random.below(2 ** 31),
+    }));
+    sendSync(line, names, OWN.node);
+    const far = new Line(OWN.node, { ...OWN, node: "peer@h:1" });
+    const read = line.rows.flatMap(([, body]) => readSync(far, body)!);
+    assertEquals(
+      read.map(({ name, stamp }) => ({ name, stamp })),
+      names.map(({ name, stamp }) => ({
+        name,
+        stamp,
+      })),
+    );
+    assert(read.every((row) => row.pid.node === OWN.node && row.owner === OWN.node));
+    const all = line.rows.splice(0);
+    const members = names.map(({ name }) => ({ scope: "s", group: name, pid }));
+    sendMembers(line, TAG.GROUP_JOIN, members);
+    const joined = line.rows.flatMap(([, body]) => readMembers(far, body)!);
+    assertEquals(joined.map(({ group }) => group), members.map(({ group }) => group));
+    for (const [, body] of [...all, ...line.rows]) assert(body.length < 32 * 1024);
+  });
+});
+
+test("Replicas: any rows of peers leave tables whole, and what a peer said goes with it", () => {
+  rounds(ROUNDS / 20, (random) => {
+    const events = new Emitter<GlobalEvents>();
+    const system = new System(OWN, makeHost(), events as never);
+    try {
+      const global = new Global(system, events, () => 1);
+      const groups = new GroupTable(system);
+      const replicas = new Replicas(global, groups, () => Promise.resolve());
+      let lines = [new Line("peer@h:1", system.home), new Line("other@h:1", system.home)];
+      for (const line of lines) replicas.up(line);
+      const idle = (): Pid => system.spawn(undefined, undefined, () => () => {}, []) as Pid;
+      for (let i = 0; i < 60; i++) {
+        const line = pick(random, lines);
+        const [tag, whole] = sample(random, new Line(line.home.node, system.home));
+        const body = random.below(3) === 0 ? mutated(random, whole) : whole;
+        switch (random.below(8)) {
+          case 0:
+            void global.register(name(random), idle()).catch(() => {});
+            break;
+          case 1:
+            global.unregister(pick(random, ["x", "y"]));
+            break;
+          case 2:
+            groups.join("x", "y", idle());
+            break;
+          default:
+            // Who breaks a rule is shown out.
+            if (replicas.row(line, tag, body) === undefined) continue;
+            replicas.down(line.home.node);
+            lines = lines.filter((other) => other !== line);
+            lines.push(new Line(line.home.node, system.home));
+            replicas.up(lines.at(-1)!);
+        }
+      }
+      for (const each of global.names()) assert(global.whereis(each) !== undefined);
+      for (const pid of system.pids()) system.exit(pid, "kill");
+      for (const { home } of lines) replicas.down(home.node);
+      assertEquals([global.names(), groups.names("x")], [[], []]);
+    } finally {
+      system.stop();
+    }
+  });
+});
