@@ -37,6 +37,11 @@ export function untilReady(asker: Asker, pid: Pid<never>): Promise<true> {
   return asker.call(to, READY, { timeout: Infinity });
 }
 
+/** Whether a call asks that. */
+export function asksReady({ request }: Call): boolean {
+  return (request as { $ready?: unknown } | null | undefined)?.$ready === true;
+}
+
 /** Nobody has asked. */
 class Unasked {}
 
@@ -67,11 +72,15 @@ export class Readiness implements Starting {
     else systemOf(pid).sendAfter(pid, new Unasked(), ASKED_MS);
   }
 
+  /** It has not started, and only waits to be asked why. */
+  get hasFailed(): boolean {
+    return typeof this.#state === "object";
+  }
+
   /** A handler of messages, behind one that tells who asks. */
   guard(handler: (message: unknown) => unknown): (message: unknown) => unknown {
     return (message) => {
-      const isAsking = message instanceof Call &&
-        (message.request as { $ready?: unknown } | null | undefined)?.$ready === true;
+      const isAsking = message instanceof Call && asksReady(message);
       if (isAsking) this.#askers.push(message);
       if (typeof this.#state === "object") {
         const isOver = isAsking || message instanceof Unasked || message instanceof Exit;

@@ -28,6 +28,7 @@ import { wantsRestart } from "./child.ts";
 import { Intensity } from "./intensity.ts";
 import { Nursery } from "./nursery.ts";
 import { AwayError, awayWords, Look } from "./outposts.ts";
+import { asksReady } from "./ready.ts";
 import { refuse } from "./refusal.ts";
 import type { Starting } from "./start.ts";
 import { affected, STRATEGIES, type Strategy } from "./strategy.ts";
@@ -322,6 +323,8 @@ export class Supervising {
   }
 
   async #asked(call: Call<SupervisorRequest>): Promise<undefined> {
+    // Who has started it from another node: it handles messages, so it has started.
+    if (asksReady(call as Call)) return void call.reply(true);
     try {
       call.reply(await this.#answer(call.request));
     } catch (error) {

@@ -12,10 +12,12 @@
  * @module
  */
 import type { Call } from "../actor/call.ts";
+import type { ActorFunction, Self } from "../actor/self.ts";
 import { systemOf } from "../actor/system.ts";
 import type { ExitReason } from "../term/exit.ts";
 import type { Pid } from "../term/pid.ts";
 import type { ChildSpec } from "./child.ts";
+import { Readiness } from "./ready.ts";
 import { revive } from "./refusal.ts";
 import { startAndWait, type Starter } from "./start.ts";
 import {
@@ -78,6 +80,41 @@ export class Supervisor {
       (self, starting) => new Supervising(self, starting.parent, completed).live(starting),
     );
     return new Supervisor(pid);
+  }
+
+  /**
+   * What a node exposes so that a supervisor of another node may have a supervisor there as its child: a
+   * tree that spans nodes. The child's description says `type: "supervisor"` and `ready: true`.
+   *
+   * @throws {ChildSpecError} `code` "badchild": a child's description cannot be.
+   *
+   * @example
+   * ```ts
+   * import { Node, type Self, Supervisor, treeText } from "@firn/firn";
+   * import { assertEquals } from "@std/assert";
+   *
+   * const cookie = "the same on every node";
+   * await using a = await Node.start({ name: "a@127.0.0.1:0", cookie, logLevel: "silent" });
+   * await using b = await Node.start({ name: "b@127.0.0.1:0", cookie, logLevel: "silent" });
+   * await a.connect(b.name);
+   *
+   * const worker = (_self: Self<string>) => (_message: string) => {};
+   * b.expose("pool", Supervisor.body({ children: [{ id: "w", start: (self) => self.spawnLink(worker) }] }));
+   *
+   * const pool = { id: "pool", node: b.name, fn: "pool", type: "supervisor", ready: true } as const;
+   * const tree = await Supervisor.start(a, { children: [pool] });
+   * assertEquals((await treeText(tree)).split("\n").length, 3);
+   * ```
+   */
+  static body(options: SupervisorOptions): ActorFunction<unknown> {
+    complete(options);
+    return async function supervisor(self: Self): Promise<void> {
+      const readiness = new Readiness(self);
+      await new Supervising(self, readiness.parent, complete(options)).live(readiness);
+      if (!readiness.hasFailed) return;
+      const wait = readiness.guard(() => {});
+      for await (const message of self) wait(message);
+    };
   }
 
   /** Starts one more child, at the end. Gives its pid. */

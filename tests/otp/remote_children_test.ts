@@ -530,6 +530,43 @@ test("onNodeDown failover: the node that is named is taken before others", async
   });
 });
 
+test("onNodeDown failover: a node that is there and does not expose the function is asked once, and passed over", async () => {
+  await abroad(async (world) => {
+    const a = await world.node("a", [], false);
+    const b = await world.node("b", [a], false);
+    const c = await world.node("c", [a, b]);
+    await until("a knows", () => a.mesh.exposedBy(c.name)!.includes("worker"));
+    await Supervisor.start(starter(a), {
+      intensity: 0,
+      children: [{ ...remote("w", b.name), onNodeDown: "failover" }],
+    });
+    await world.untilLiving("w@c");
+  });
+});
+
+test("Supervisor: what was not ready when its session was lost is killed when that is back", async () => {
+  await abroad(async (world) => {
+    const a = await world.node("a");
+    const b = await world.node("b", [a]);
+    b.remote.spawner.expose(
+      "mute",
+      ((self: Self) => {
+        self.trapExit = true;
+        return () => {};
+      }) as never,
+    );
+    const tree = await Supervisor.start(starter(a), {});
+    const spec = { id: "w", node: b.name, fn: "mute", ready: true } as const;
+    const starting = assertRejects(() => tree.startChild(spec), SupervisorError);
+    await until("it is there", () => b.system.size === 1);
+    await a.mesh.disconnect(b.name);
+    assertEquals(((await starting).cause as { code?: string }).code, "noconnection");
+    assertEquals(b.system.size, 1);
+    await a.mesh.connect(b.name);
+    await until("it has ended", () => b.system.size === 0);
+  });
+});
+
 test("onNodeDown failover: without another node it waits for the first that comes", async () => {
   await abroad(async (world) => {
     const a = await world.node("a", [], false);
@@ -724,6 +761,75 @@ for (const onNodeDown of NODE_DOWNS) {
     });
   });
 }
+
+test("Supervisor.body: a supervisor on another node is a child that is waited for, stopped and restarted", async () => {
+  await abroad(async (world) => {
+    const a = await world.node("a");
+    const b = await world.node("b", [a]);
+    let fails = false;
+    const start = (self: Self) => {
+      if (fails) throw new Error("not now");
+      return world.local("y").start(self);
+    };
+    b.remote.spawner.expose(
+      "pool",
+      Supervisor.body({
+        intensity: 0,
+        children: [world.local("x"), { id: "y", start }],
+      }) as never,
+    );
+    const pool: ChildSpec = {
+      id: "pool",
+      node: b.name,
+      fn: "pool",
+      type: "supervisor",
+      ready: true,
+      onNodeDown: "wait",
+    };
+    const tree = await Supervisor.start(starter(a), { children: [world.local("w"), pool] });
+    assertEquals(world.news(), ["start w@here", "start x@here", "start y@here"]);
+    const lines = (await treeText(tree)).split("\n").slice(1);
+    assertEquals(lines.map((line) => line.replace(/ <.*>/, "")), [
+      "├─ w",
+      "└─ pool supervisor",
+      "   ├─ x",
+      "   └─ y",
+    ]);
+    assertEquals(await tree.countChildren(), { specs: 2, active: 2, supervisors: 1, workers: 1 });
+    // It gives up, and is started again by its own supervisor.
+    b.system.exit(world.pid("x@here"), "kill");
+    await until("all run again", () => world.record.length === 4);
+    assertEquals(world.news(), [
+      "end x@here killed",
+      "end y@here shutdown",
+      "start x@here",
+      "start y@here",
+    ]);
+    await a.mesh.disconnect(b.name);
+    await world.untilLiving("w@here");
+    world.news();
+    await a.mesh.connect(b.name);
+    await world.untilLiving("w@here", "x@here", "y@here");
+    await tree.stop();
+    assertEquals(world.news().slice(-3), [
+      "end y@here shutdown",
+      "end x@here shutdown",
+      "end w@here shutdown",
+    ]);
+    fails = true;
+    const error = await assertRejects(
+      () => Supervisor.start(starter(a), { children: [pool] }),
+      SupervisorError,
+    );
+    const cause = error.cause as SupervisorError;
+    assertEquals([cause.name, /"y" could not be started/.test(cause.message)], [
+      "SupervisorError",
+      true,
+    ]);
+    await until("none is left", () => b.system.size === 0);
+    assertThrows(() => Supervisor.body({ children: [{} as ChildSpec] }), ChildSpecError);
+  });
+});
 
 for (const kind of [Supervisor, DynamicSupervisor]) {
   for (const manner of ["atOnce", "ignores"] as const) {
