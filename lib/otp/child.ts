@@ -77,11 +77,17 @@ export interface LocalChildSpec extends ChildRules {
    * and its start has failed: the supervisor would not hear of its end.
    */
   readonly start: (self: Self) => Started | Promise<Started>;
+  /** Of a remote child only. */
   readonly node?: undefined;
+  /** Of a remote child only. */
   readonly fn?: undefined;
+  /** Of a remote child only. */
   readonly args?: undefined;
+  /** Of a remote child only. */
   readonly onNodeDown?: undefined;
+  /** Of a remote child only. */
   readonly timeout?: undefined;
+  /** Of a remote child only. */
   readonly ready?: undefined;
 }
 
@@ -136,6 +142,7 @@ export interface RemoteChildSpec extends ChildRules {
    * started when it was spawned.
    */
   readonly ready?: boolean | undefined;
+  /** Of a child here only. */
   readonly start?: undefined;
 }
 
