@@ -16,6 +16,7 @@
  *
  * @module
  */
+import type { Action, Condition } from "../domain/alert.ts";
 import type { Level, MesherEvent } from "../domain/event.ts";
 
 /** Something done, or why it was not. */
@@ -187,16 +188,10 @@ export interface EventDetail {
 }
 
 /** When a rule fires. */
-export type AlertCondition =
-  | { readonly kind: "threshold"; readonly count: number; readonly windowMinutes: number }
-  | { readonly kind: "new_issue" }
-  | { readonly kind: "regression" }
-  | { readonly kind: "spike" };
+export type AlertCondition = Condition;
 
 /** What a rule does when it fires. */
-export type AlertAction =
-  | { readonly kind: "websocket" }
-  | { readonly kind: "webhook"; readonly url: string };
+export type AlertAction = Action;
 
 /** A rule. */
 export interface AlertRule {

@@ -1,0 +1,48 @@
+/**
+ * Ids: UUIDs, in lower case with dashes. Ours are of version 7, so that rows made together lie together
+ * in an index; those of events are their clients' own, of any version.
+ *
+ * @module
+ */
+
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+const HEX = /^[0-9a-f]{32}$/;
+
+/** Whether `text` is a UUID as we write them. */
+export function isId(text: unknown): text is string {
+  return typeof text === "string" && UUID.test(text);
+}
+
+/** The id that `text` means: a UUID in any case, or as Sentry writes them without dashes; or null. */
+export function idOf(text: unknown): string | null {
+  if (typeof text !== "string" || text.length > 36) return null;
+  const lower = text.toLowerCase();
+  if (UUID.test(lower)) return lower;
+  return HEX.test(lower) ? dashed(lower) : null;
+}
+
+/** The id as Sentry writes it. */
+export function bareId(id: string): string {
+  return id.replaceAll("-", "");
+}
+
+/** A new id of this moment. `dice`: at least ten random bytes. */
+export function idFrom(now: number, dice: Uint8Array): string {
+  const bytes = new Uint8Array(16);
+  new DataView(bytes.buffer).setBigUint64(0, BigInt(Math.max(0, Math.trunc(now))) << 16n);
+  bytes.set(dice.subarray(0, 10), 6);
+  bytes[6] = bytes[6]! & 0x0f | 0x70;
+  bytes[8] = bytes[8]! & 0x3f | 0x80;
+  return dashed(Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join(""));
+}
+
+/** A new id. */
+export function newId(now: number = Date.now()): string {
+  return idFrom(now, crypto.getRandomValues(new Uint8Array(10)));
+}
+
+function dashed(hex: string): string {
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${
+    hex.slice(20)
+  }`;
+}

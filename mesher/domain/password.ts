@@ -1,0 +1,105 @@
+/**
+ * Passwords, hashed by the platform's scrypt, which costs memory as well as time. The parameters stand in
+ * the hash, so that raising them leaves the old hashes valid:
+ *
+ * ```
+ * scrypt$<N>$<r>$<p>$<salt, base64url>$<key, base64url>
+ * ```
+ *
+ * @module
+ */
+import { Buffer } from "node:buffer";
+import { randomBytes, scrypt, timingSafeEqual } from "node:crypto";
+
+/** How dear a hash is. */
+export interface PasswordCost {
+  /** A power of two. Memory is `128 * N * r` bytes. */
+  readonly N: number;
+  readonly r: number;
+  readonly p: number;
+}
+
+/** 32 MiB and some 80 ms: OWASP's second choice for scrypt. */
+export const PASSWORD_COST: PasswordCost = { N: 32_768, r: 8, p: 3 };
+
+/** A hash may not ask for more than this, whatever stands in it. */
+const MEMORY_BYTES_MAX = 268_435_456;
+const PARALLEL_MAX = 16;
+const SALT_BYTES = 16;
+const KEY_BYTES = 32;
+
+/** A password has at least this many characters. */
+export const PASSWORD_CHARS_MIN = 10;
+/** And at most this many: hashing a megabyte is a favour for nobody. */
+export const PASSWORD_CHARS_MAX = 256;
+
+/** What is wrong with a password, or null. */
+export function passwordProblem(password: string): string | null {
+  if (password.length < PASSWORD_CHARS_MIN) {
+    return `a password needs at least ${PASSWORD_CHARS_MIN} characters`;
+  }
+  if (password.length > PASSWORD_CHARS_MAX) {
+    return `a password may have at most ${PASSWORD_CHARS_MAX} characters`;
+  }
+  return null;
+}
+
+/** The hash to store. */
+export async function hashPassword(
+  password: string,
+  cost: PasswordCost = PASSWORD_COST,
+): Promise<string> {
+  const salt = randomBytes(SALT_BYTES);
+  const key = await derive(password, salt, cost, KEY_BYTES);
+  const { N, r, p } = cost;
+  return ["scrypt", N, r, p, salt.toString("base64url"), key.toString("base64url")].join("$");
+}
+
+/** Whether this is the password. A hash that cannot be read is nobody's. */
+export async function verifyPassword(password: string, hash: string): Promise<boolean> {
+  const stored = readHash(hash);
+  if (stored === null || password.length > PASSWORD_CHARS_MAX) return false;
+  const key = await derive(password, stored.salt, stored.cost, stored.key.length);
+  return timingSafeEqual(key, stored.key);
+}
+
+/** Whether the hash was made with other parameters than today's, and is to be renewed at the next login. */
+export function isOutdated(hash: string, cost: PasswordCost = PASSWORD_COST): boolean {
+  const stored = readHash(hash)?.cost;
+  return stored === undefined || stored.N !== cost.N || stored.r !== cost.r || stored.p !== cost.p;
+}
+
+interface StoredHash {
+  readonly cost: PasswordCost;
+  readonly salt: Uint8Array;
+  readonly key: Uint8Array;
+}
+
+function readHash(hash: string): StoredHash | null {
+  const parts = hash.split("$");
+  if (parts.length !== 6 || parts[0] !== "scrypt") return null;
+  const [N, r, p] = parts.slice(1, 4).map(Number) as [number, number, number];
+  const whole = [N, r, p].every((n) => Number.isSafeInteger(n) && n > 0);
+  if (!whole || N < 2 || (N & N - 1) !== 0 || p > PARALLEL_MAX) return null;
+  if (128 * N * r > MEMORY_BYTES_MAX) return null;
+  const salt = Buffer.from(parts[4]!, "base64url");
+  const key = Buffer.from(parts[5]!, "base64url");
+  if (salt.length < SALT_BYTES || key.length !== KEY_BYTES) return null;
+  return { cost: { N, r, p }, salt, key };
+}
+
+function derive(
+  password: string,
+  salt: Uint8Array,
+  { N, r, p }: PasswordCost,
+  length: number,
+): Promise<Buffer> {
+  // The same text typed on another keyboard may be composed otherwise.
+  const text = password.normalize("NFKC");
+  return new Promise((resolve, reject) => {
+    scrypt(text, salt, length, { N, r, p, maxmem: 2 * MEMORY_BYTES_MAX }, (error, key) => {
+      if (error) reject(error);
+      else resolve(key);
+    });
+  });
+}

@@ -1,0 +1,85 @@
+/**
+ * How many events a project may send: a sliding window of two counters. The window before counts in
+ * proportion to how much of it is still in sight, so that there is no moment at which twice the limit
+ * passes, and nothing has to be reset by a timer.
+ *
+ * ```
+ * seen = count + previous * (1 - elapsed / window)
+ * ```
+ *
+ * Plain data in, plain data out: one actor for the whole cluster keeps a state per project.
+ *
+ * @module
+ */
+
+/** At most `limit` in any `windowMs`. */
+export interface RateLimit {
+  readonly limit: number;
+  readonly windowMs: number;
+}
+
+/** What is remembered of a project. */
+export interface RateState {
+  /** When the current window began. */
+  readonly since: number;
+  readonly count: number;
+  readonly previous: number;
+}
+
+/** What the window says. */
+export interface RateVerdict {
+  /** How many of those asked for may pass now: from the front. */
+  readonly granted: number;
+  /** When the next one may pass, in milliseconds from now; 0 when all passed. */
+  readonly retryAfterMs: number;
+  readonly state: RateState;
+}
+
+/** Asks for `wanted` events at `now`. `state` null: the first time. */
+export function takeRate(
+  state: RateState | null,
+  now: number,
+  wanted: number,
+  { limit, windowMs }: RateLimit,
+): RateVerdict {
+  const current = windowAt(state, now, windowMs);
+  const seen = seenIn(current, now, windowMs);
+  const granted = Math.min(wanted, Math.max(0, Math.floor(limit - seen + 1e-9)));
+  const next = { ...current, count: current.count + granted };
+  const retryAfterMs = granted === wanted ? 0 : waitMs(next, now, limit, windowMs);
+  return { granted, retryAfterMs, state: next };
+}
+
+/** Whether nothing is to be remembered of this state any more. */
+export function isRateIdle(state: RateState, now: number, windowMs: number): boolean {
+  return now - state.since >= 2 * windowMs;
+}
+
+function windowAt(state: RateState | null, now: number, windowMs: number): RateState {
+  if (state === null) return { since: now, count: 0, previous: 0 };
+  const windows = Math.floor((now - state.since) / windowMs);
+  // A clock that went back opens no window.
+  if (windows <= 0) return state;
+  const since = state.since + windows * windowMs;
+  return { since, count: 0, previous: windows === 1 ? state.count : 0 };
+}
+
+function seenIn({ since, count, previous }: RateState, now: number, windowMs: number): number {
+  const elapsed = Math.min(1, Math.max(0, (now - since) / windowMs));
+  return count + previous * (1 - elapsed);
+}
+
+/** How long until one more fits. */
+function waitMs(state: RateState, now: number, limit: number, windowMs: number): number {
+  const room = limit - 1 - state.count;
+  const left = state.since + windowMs - now;
+  if (room >= 0 && state.previous > 0) {
+    // Within this window: when enough of the previous one has gone out of sight.
+    const elapsed = (1 - room / state.previous) * windowMs;
+    return Math.max(1, Math.ceil(state.since + elapsed - now));
+  }
+  if (state.count <= 0) return Math.max(1, left);
+  // In the next window, where this one is the previous.
+  const share = Math.max(0, 1 - Math.max(0, limit - 1) / state.count);
+  return Math.max(1, Math.ceil(left + share * windowMs));
+}

@@ -1,0 +1,55 @@
+/**
+ * API keys, tokens and session secrets: made once, shown once, stored as a hash. They are random enough that
+ * a plain SHA-256 is as good as a slow hash, and looking one up costs microseconds.
+ *
+ * @module
+ */
+import { createHash, timingSafeEqual } from "node:crypto";
+
+/** What a secret is for; its text begins with this, so that a leaked one is recognised. */
+export const SECRET_KINDS = { key: "mshr_", token: "msht_", session: "mshs_" } as const;
+/** What a secret is for. */
+export type SecretKind = keyof typeof SECRET_KINDS;
+
+/** Random bytes of a secret: 192 bits. */
+export const SECRET_BYTES = 24;
+
+/** A secret as it is made. */
+export interface NewSecret {
+  /** Shown once, stored never. */
+  readonly secret: string;
+  /** Stored. */
+  readonly hash: string;
+  /** Its first characters, to tell keys apart in a list. */
+  readonly prefix: string;
+}
+
+/** A new secret. */
+export function newSecret(kind: SecretKind): NewSecret {
+  return secretFrom(kind, crypto.getRandomValues(new Uint8Array(SECRET_BYTES)));
+}
+
+/** A secret of these random bytes. */
+export function secretFrom(kind: SecretKind, dice: Uint8Array): NewSecret {
+  const hex = Array.from(dice, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  const secret = SECRET_KINDS[kind] + hex;
+  return { secret, hash: hashSecret(secret), prefix: secret.slice(0, 9) };
+}
+
+/** What is stored of a secret, and looked up by. */
+export function hashSecret(secret: string): string {
+  return createHash("sha256").update(secret).digest("hex");
+}
+
+/** Whether a text looks like a secret of a kind; worth no more than a look before the database is asked. */
+export function isSecret(kind: SecretKind, text: string): boolean {
+  const prefix = SECRET_KINDS[kind];
+  return text.length === prefix.length + 2 * SECRET_BYTES && text.startsWith(prefix) &&
+    /^[0-9a-f]+$/.test(text.slice(prefix.length));
+}
+
+/** Whether two texts are the same, in a time that says nothing of where they differ. */
+export function sameText(a: string, b: string): boolean {
+  const hashed = (text: string) => createHash("sha256").update(text).digest();
+  return timingSafeEqual(hashed(a), hashed(b));
+}

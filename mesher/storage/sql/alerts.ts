@@ -1,0 +1,236 @@
+/**
+ * Alert rules and alerts, in the SQL that both engines speak.
+ *
+ * @module
+ */
+import { isId, newId } from "../../domain/id.ts";
+import { Conditions, type Database, type Query } from "../database.ts";
+import { jsonText, readJson } from "../json.ts";
+import type {
+  Alert,
+  AlertAction,
+  AlertCondition,
+  AlertRule,
+  Alerts,
+  AlertStatus,
+  Result,
+} from "../storage.ts";
+import { limitOf, pageFrom } from "./issues.ts";
+
+interface RuleRow {
+  readonly id: string;
+  readonly project_id: string;
+  readonly name: string;
+  readonly condition: unknown;
+  readonly action: unknown;
+  readonly enabled: boolean | number;
+  readonly cooldown_minutes: number;
+  readonly last_fired_at: number | null;
+  readonly created_at: number;
+}
+
+interface AlertRow {
+  readonly id: string;
+  readonly rule_id: string;
+  readonly rule_name: string;
+  readonly project_id: string;
+  readonly issue_id: string | null;
+  readonly status: AlertStatus;
+  readonly message: string;
+  readonly condition: unknown;
+  readonly triggered_at: number;
+  readonly acknowledged_at: number | null;
+  readonly resolved_at: number | null;
+}
+
+const RULE = "id, project_id, name, condition, action, enabled, cooldown_minutes, " +
+  "last_fired_at, created_at";
+const ALERT = "id, rule_id, rule_name, project_id, issue_id, status, message, condition, " +
+  "triggered_at, acknowledged_at, resolved_at";
+const OF_ORG = "project_id IN (SELECT id FROM projects WHERE org_id = $2)";
+
+const ruleFrom = (row: RuleRow): AlertRule => ({
+  id: row.id,
+  projectId: row.project_id,
+  name: row.name,
+  condition: readJson<AlertCondition>(row.condition),
+  action: readJson<AlertAction>(row.action),
+  enabled: Boolean(row.enabled),
+  cooldownMinutes: row.cooldown_minutes,
+  lastFiredAt: row.last_fired_at,
+  createdAt: row.created_at,
+});
+
+const alertFrom = (row: AlertRow): Alert => ({
+  id: row.id,
+  ruleId: row.rule_id,
+  ruleName: row.rule_name,
+  projectId: row.project_id,
+  issueId: row.issue_id,
+  status: row.status,
+  message: row.message,
+  condition: readJson<AlertCondition>(row.condition),
+  triggeredAt: row.triggered_at,
+  acknowledgedAt: row.acknowledged_at,
+  resolvedAt: row.resolved_at,
+});
+
+/** Alerts in `db`. */
+export function alerts(db: Database): Alerts {
+  /** Moves an alert to a state from one of `from`, and stamps it. */
+  const move = async (
+    orgId: string,
+    alertId: string,
+    from: readonly AlertStatus[],
+    to: "acknowledged" | "resolved",
+  ): Promise<Result<Alert, "no_alert" | "wrong_state">> => {
+    if (!isId(orgId) || !isId(alertId)) return { ok: false, reason: "no_alert" };
+    return await db.transaction(async (query: Query) => {
+      const old = await query.row<AlertRow>(
+        `SELECT ${ALERT} FROM alerts WHERE id = $1 AND ${OF_ORG}${db.dialect.forUpdate}`,
+        alertId,
+        orgId,
+      );
+      if (old === undefined) return { ok: false, reason: "no_alert" };
+      if (!from.includes(old.status)) return { ok: false, reason: "wrong_state" };
+      const row = await query.row<AlertRow>(
+        `UPDATE alerts SET status = $2, ${to}_at = $3 WHERE id = $1 RETURNING ${ALERT}`,
+        alertId,
+        to,
+        db.now(),
+      );
+      return { ok: true, value: alertFrom(row!) };
+    });
+  };
+
+  return {
+    async createAlertRule(orgId, { projectId, name, condition, action, cooldownMinutes }) {
+      if (!isId(orgId) || !isId(projectId)) return { ok: false, reason: "no_project" };
+      return await db.transaction(async (query) => {
+        const project = await query.row(
+          "SELECT id FROM projects WHERE id = $1 AND org_id = $2",
+          projectId,
+          orgId,
+        );
+        if (project === undefined) return { ok: false, reason: "no_project" };
+        const now = db.now();
+        const row = await query.row<RuleRow>(
+          `INSERT INTO alert_rules
+             (id, project_id, name, condition, action, cooldown_minutes, created_at)
+           VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING ${RULE}`,
+          newId(now),
+          projectId,
+          name,
+          jsonText(condition),
+          jsonText(action),
+          cooldownMinutes,
+          now,
+        );
+        return { ok: true, value: ruleFrom(row!) };
+      });
+    },
+
+    async alertRules(orgId, projectId) {
+      if (!isId(orgId) || !isId(projectId)) return [];
+      const rows = await db.rows<RuleRow>(
+        `SELECT ${RULE} FROM alert_rules WHERE project_id = $1 AND ${OF_ORG}
+         ORDER BY created_at, id`,
+        projectId,
+        orgId,
+      );
+      return rows.map(ruleFrom);
+    },
+
+    async setAlertRuleEnabled(orgId, ruleId, enabled) {
+      if (!isId(orgId) || !isId(ruleId)) return null;
+      const row = await db.row<RuleRow>(
+        `UPDATE alert_rules SET enabled = $3 WHERE id = $1 AND ${OF_ORG} RETURNING ${RULE}`,
+        ruleId,
+        orgId,
+        enabled,
+      );
+      return row === undefined ? null : ruleFrom(row);
+    },
+
+    async deleteAlertRule(orgId, ruleId) {
+      if (!isId(orgId) || !isId(ruleId)) return false;
+      return await db.transaction(async (query) => {
+        const deleted = await query.change(
+          `DELETE FROM alert_rules WHERE id = $1 AND ${OF_ORG}`,
+          ruleId,
+          orgId,
+        );
+        if (deleted > 0) await query.change("DELETE FROM alerts WHERE rule_id = $1", ruleId);
+        return deleted > 0;
+      });
+    },
+
+    async alerts(orgId, projectId, status, page) {
+      if (!isId(orgId) || !isId(projectId)) return { rows: [], next: null };
+      if (page.after && !isId(page.after.id)) return { rows: [], next: null };
+      const where = new Conditions();
+      where.and(`project_id = ${where.param(projectId)}`);
+      where.and(OF_ORG.replace("$2", where.param(orgId)));
+      if (status !== undefined) where.and(`status = ${where.param(status)}`);
+      if (page.after) {
+        const { at, id } = page.after;
+        where.and(`(triggered_at, id) < (${where.param(at)}, ${where.param(id)})`);
+      }
+      const limit = limitOf(page);
+      const rows = await db.rows<AlertRow>(
+        `SELECT ${ALERT} FROM alerts WHERE ${where.text}
+         ORDER BY triggered_at DESC, id DESC LIMIT ${where.param(limit + 1)}`,
+        ...where.params,
+      );
+      return pageFrom(rows, limit, (row) => row.triggered_at, alertFrom);
+    },
+
+    acknowledgeAlert(orgId, alertId) {
+      return move(orgId, alertId, ["active"], "acknowledged");
+    },
+
+    resolveAlert(orgId, alertId) {
+      return move(orgId, alertId, ["active", "acknowledged"], "resolved");
+    },
+
+    async enabledAlertRules(projectId) {
+      if (projectId !== undefined && !isId(projectId)) return [];
+      const rows = projectId === undefined
+        ? await db.rows<RuleRow>(`SELECT ${RULE} FROM alert_rules WHERE enabled ORDER BY id`)
+        : await db.rows<RuleRow>(
+          `SELECT ${RULE} FROM alert_rules WHERE enabled AND project_id = $1 ORDER BY id`,
+          projectId,
+        );
+      return rows.map(ruleFrom);
+    },
+
+    async fireAlert({ ruleId, issueId, message, now }) {
+      if (!isId(ruleId) || (issueId !== null && !isId(issueId))) return null;
+      return await db.transaction(async (query) => {
+        const rule = await query.row<RuleRow>(
+          `UPDATE alert_rules SET last_fired_at = $2 WHERE id = $1 AND enabled
+           AND (last_fired_at IS NULL
+             OR last_fired_at <= CAST($2 AS BIGINT) - cooldown_minutes * 60000)
+           RETURNING ${RULE}`,
+          ruleId,
+          now,
+        );
+        if (rule === undefined) return null;
+        const row = await query.row<AlertRow>(
+          `INSERT INTO alerts
+             (id, rule_id, rule_name, project_id, issue_id, status, message, condition, triggered_at)
+           VALUES ($1, $2, $3, $4, $5, 'active', $6, $7, $8) RETURNING ${ALERT}`,
+          newId(now),
+          rule.id,
+          rule.name,
+          rule.project_id,
+          issueId,
+          message,
+          jsonText(readJson(rule.condition)),
+          now,
+        );
+        return alertFrom(row!);
+      });
+    },
+  };
+}

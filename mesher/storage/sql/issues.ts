@@ -1,0 +1,236 @@
+/**
+ * Issues, in the SQL that both engines speak.
+ *
+ * @module
+ */
+import type { Level } from "../../domain/event.ts";
+import { isId } from "../../domain/id.ts";
+import { Conditions, type Database, likeAnywhere } from "../database.ts";
+import {
+  type Issue,
+  type Issues,
+  type IssueStatus,
+  type Page,
+  PAGE_ROWS_MAX,
+  type PageRequest,
+  type SpikeCandidate,
+} from "../storage.ts";
+
+interface IssueRow {
+  readonly id: string;
+  readonly project_id: string;
+  readonly fingerprint: string;
+  readonly title: string;
+  readonly culprit: string;
+  readonly level: Level;
+  readonly status: IssueStatus;
+  readonly event_count: number;
+  readonly first_seen: number;
+  readonly last_seen: number;
+  readonly assigned_to: string | null;
+}
+
+const ISSUE = "i.id, i.project_id, i.fingerprint, i.title, i.culprit, i.level, i.status, " +
+  "i.event_count, i.first_seen, i.last_seen, i.assigned_to";
+
+/** The condition that an issue of `issues i` is of an organisation. */
+const OF_ORG = "i.project_id IN (SELECT id FROM projects WHERE org_id = $2)";
+
+const HOUR_MS = 3_600_000;
+
+const issueFrom = (row: IssueRow): Issue => ({
+  id: row.id,
+  projectId: row.project_id,
+  fingerprint: row.fingerprint,
+  title: row.title,
+  culprit: row.culprit,
+  level: row.level,
+  status: row.status,
+  eventCount: row.event_count,
+  firstSeen: row.first_seen,
+  lastSeen: row.last_seen,
+  assignedTo: row.assigned_to,
+});
+
+/** How many rows a request gets. */
+export function limitOf(page: Pick<PageRequest, "limit">): number {
+  return Math.min(PAGE_ROWS_MAX, Math.max(1, Math.trunc(page.limit) || 1));
+}
+
+/** A page of rows of which one more than the limit was asked, to know whether there are more. */
+export function pageFrom<Row extends { readonly id: string }, T>(
+  rows: readonly Row[],
+  limit: number,
+  at: (row: Row) => number,
+  from: (row: Row) => T,
+): Page<T> {
+  const shown = rows.slice(0, limit);
+  const last = shown.at(-1);
+  return {
+    rows: shown.map(from),
+    next: rows.length > limit && last !== undefined ? { at: at(last), id: last.id } : null,
+  };
+}
+
+/** Issues in `db`. */
+export function issues(db: Database): Issues {
+  return {
+    async issues(orgId, projectId, filter, page) {
+      if (!isId(orgId) || !isId(projectId)) return { rows: [], next: null };
+      if (page.after && !isId(page.after.id)) return { rows: [], next: null };
+      if (typeof filter.assignedTo === "string" && !isId(filter.assignedTo)) {
+        return { rows: [], next: null };
+      }
+      const where = new Conditions();
+      where.and(`i.project_id = ${where.param(projectId)}`);
+      where.and(`${OF_ORG.replace("$2", where.param(orgId))}`);
+      if (filter.status !== undefined) where.and(`i.status = ${where.param(filter.status)}`);
+      if (filter.level !== undefined) where.and(`i.level = ${where.param(filter.level)}`);
+      if (filter.assignedTo === null) where.and("i.assigned_to IS NULL");
+      else if (filter.assignedTo !== undefined) {
+        where.and(`i.assigned_to = ${where.param(filter.assignedTo)}`);
+      }
+      if (filter.query) {
+        const pattern = where.param(likeAnywhere(filter.query.toLowerCase()));
+        where.and(`i.title_folded LIKE ${pattern} ESCAPE '!'`);
+      }
+      if (page.after) {
+        const { at, id } = page.after;
+        where.and(`(i.last_seen, i.id) < (${where.param(at)}, ${where.param(id)})`);
+      }
+      const limit = limitOf(page);
+      const rows = await db.rows<IssueRow>(
+        `SELECT ${ISSUE} FROM issues i WHERE ${where.text}
+         ORDER BY i.last_seen DESC, i.id DESC LIMIT ${where.param(limit + 1)}`,
+        ...where.params,
+      );
+      return pageFrom(rows, limit, (row) => row.last_seen, issueFrom);
+    },
+
+    async issue(orgId, issueId) {
+      if (!isId(orgId) || !isId(issueId)) return null;
+      const row = await db.row<IssueRow>(
+        `SELECT ${ISSUE} FROM issues i WHERE i.id = $1 AND ${OF_ORG}`,
+        issueId,
+        orgId,
+      );
+      return row === undefined ? null : issueFrom(row);
+    },
+
+    async setIssueStatus(orgId, issueId, status) {
+      if (!isId(orgId) || !isId(issueId)) return null;
+      return await db.transaction(async (query) => {
+        const old = await query.row<IssueRow>(
+          `SELECT ${ISSUE} FROM issues i WHERE i.id = $1 AND ${OF_ORG}${db.dialect.forUpdate}`,
+          issueId,
+          orgId,
+        );
+        if (old === undefined) return null;
+        await query.change("UPDATE issues SET status = $2 WHERE id = $1", issueId, status);
+        return { issue: issueFrom({ ...old, status }), changed: old.status !== status };
+      });
+    },
+
+    async assignIssue(orgId, issueId, userId) {
+      if (!isId(orgId) || !isId(issueId)) return { ok: false, reason: "no_issue" };
+      return await db.transaction(async (query) => {
+        const old = await query.row<IssueRow>(
+          `SELECT ${ISSUE} FROM issues i WHERE i.id = $1 AND ${OF_ORG}${db.dialect.forUpdate}`,
+          issueId,
+          orgId,
+        );
+        if (old === undefined) return { ok: false, reason: "no_issue" };
+        if (userId !== null) {
+          const member = isId(userId) && await query.row(
+            "SELECT id FROM memberships WHERE user_id = $1 AND org_id = $2",
+            userId,
+            orgId,
+          );
+          if (!member) return { ok: false, reason: "no_member" };
+        }
+        await query.change("UPDATE issues SET assigned_to = $2 WHERE id = $1", issueId, userId);
+        return { ok: true, value: issueFrom({ ...old, assigned_to: userId }) };
+      });
+    },
+
+    async deleteIssue(orgId, issueId) {
+      if (!isId(orgId) || !isId(issueId)) return false;
+      return await db.transaction(async (query) => {
+        // The issue first: a batch that is being written holds it, and the next makes a new one.
+        const deleted = await query.change(
+          `DELETE FROM issues WHERE id = $1
+           AND project_id IN (SELECT id FROM projects WHERE org_id = $2)`,
+          issueId,
+          orgId,
+        );
+        if (deleted === 0) return false;
+        await query.change("UPDATE alerts SET issue_id = NULL WHERE issue_id = $1", issueId);
+        await db.dialect.deleteEvents(query, "issue_id = $1", issueId);
+        return true;
+      });
+    },
+
+    async topIssues(orgId, projectId, since, limit) {
+      if (!isId(orgId) || !isId(projectId)) return [];
+      const rows = await db.rows<IssueRow & { readonly recent: number }>(
+        `SELECT ${ISSUE}, r.recent FROM issues i JOIN (
+           SELECT e.issue_id, count(*) AS recent FROM events e
+           WHERE e.project_id = $1 AND e.received_at >= $3 GROUP BY e.issue_id
+         ) r ON r.issue_id = i.id
+         WHERE i.project_id = $1 AND ${OF_ORG} AND i.status = 'unresolved'
+         ORDER BY r.recent DESC, i.last_seen DESC, i.id DESC LIMIT $4`,
+        projectId,
+        orgId,
+        since,
+        limitOf({ limit }),
+      );
+      return rows.map((row) => ({ ...issueFrom(row), recent: row.recent }));
+    },
+
+    async unresolvedCount(projectId) {
+      if (!isId(projectId)) return 0;
+      const row = await db.row<{ readonly count: number }>(
+        `SELECT count(*) AS count FROM issues
+         WHERE project_id = $1 AND status = 'unresolved'`,
+        projectId,
+      );
+      return row!.count;
+    },
+
+    async spikeCandidates(now) {
+      const rows = await db.rows<{
+        readonly id: string;
+        readonly project_id: string;
+        readonly title: string;
+        readonly last_hour: number;
+        readonly week_before: number;
+      }>(
+        `SELECT i.id, i.project_id, i.title,
+           (SELECT count(*) FROM events e WHERE e.issue_id = i.id
+             AND e.received_at >= $1 AND e.received_at <= $3) AS last_hour,
+           (SELECT count(*) FROM events e WHERE e.issue_id = i.id
+             AND e.received_at >= $2 AND e.received_at < $1) AS week_before
+         FROM issues i WHERE i.status = 'archived' AND i.last_seen >= $1`,
+        now - HOUR_MS,
+        now - HOUR_MS - 7 * 24 * HOUR_MS,
+        now,
+      );
+      return rows.filter((row) => row.last_hour > 0).map((row): SpikeCandidate => ({
+        issueId: row.id,
+        projectId: row.project_id,
+        title: row.title,
+        lastHour: row.last_hour,
+        weekBefore: row.week_before,
+      }));
+    },
+
+    async unarchive(issueId) {
+      if (!isId(issueId)) return false;
+      const changed = await db.change(
+        "UPDATE issues SET status = 'unresolved' WHERE id = $1 AND status = 'archived'",
+        issueId,
+      );
+      return changed > 0;
+    },
+  };
+}

@@ -1,0 +1,84 @@
+/**
+ * SQLite's schema, as the steps that lead to it. A step that was ever released is never changed.
+ *
+ * Times are integers of milliseconds, ids are texts, JSON is text. An event's words are in a full-text
+ * table without content, which a trigger keeps in step when events go.
+ *
+ * @module
+ */
+
+/** Step n makes version n + 1. */
+export const SQLITE_STEPS: readonly string[] = [
+  `
+  CREATE TABLE organisations (
+    id TEXT PRIMARY KEY, name TEXT NOT NULL, slug TEXT NOT NULL UNIQUE, created_at INTEGER NOT NULL
+  ) STRICT;
+  CREATE TABLE users (
+    id TEXT PRIMARY KEY, email TEXT NOT NULL, email_folded TEXT NOT NULL UNIQUE,
+    display_name TEXT NOT NULL, password_hash TEXT NOT NULL, created_at INTEGER NOT NULL
+  ) STRICT;
+  CREATE TABLE memberships (
+    id TEXT PRIMARY KEY, user_id TEXT NOT NULL REFERENCES users, role TEXT NOT NULL,
+    org_id TEXT NOT NULL REFERENCES organisations, joined_at INTEGER NOT NULL,
+    UNIQUE (user_id, org_id)
+  ) STRICT;
+  CREATE INDEX memberships_by_org ON memberships (org_id, joined_at);
+  CREATE TABLE sessions (
+    id TEXT PRIMARY KEY, secret_hash TEXT NOT NULL UNIQUE, user_id TEXT NOT NULL REFERENCES users,
+    kind TEXT NOT NULL, label TEXT NOT NULL, created_at INTEGER NOT NULL, expires_at INTEGER NOT NULL
+  ) STRICT;
+  CREATE INDEX sessions_by_user ON sessions (user_id);
+  CREATE INDEX sessions_by_end ON sessions (expires_at);
+  CREATE TABLE projects (
+    id TEXT PRIMARY KEY, org_id TEXT NOT NULL REFERENCES organisations, name TEXT NOT NULL,
+    slug TEXT NOT NULL, platform TEXT, retention_days INTEGER NOT NULL DEFAULT 90,
+    sample_rate REAL NOT NULL DEFAULT 1, created_at INTEGER NOT NULL,
+    UNIQUE (org_id, slug)
+  ) STRICT;
+  CREATE TABLE api_keys (
+    id TEXT PRIMARY KEY, project_id TEXT NOT NULL, label TEXT NOT NULL, prefix TEXT NOT NULL,
+    secret_hash TEXT NOT NULL UNIQUE, created_at INTEGER NOT NULL, revoked_at INTEGER
+  ) STRICT;
+  CREATE INDEX api_keys_by_project ON api_keys (project_id);
+  CREATE TABLE issues (
+    id TEXT PRIMARY KEY, project_id TEXT NOT NULL, fingerprint TEXT NOT NULL, title TEXT NOT NULL,
+    title_folded TEXT NOT NULL, culprit TEXT NOT NULL, level TEXT NOT NULL,
+    status TEXT NOT NULL DEFAULT 'unresolved', event_count INTEGER NOT NULL,
+    first_seen INTEGER NOT NULL, last_seen INTEGER NOT NULL, assigned_to TEXT,
+    UNIQUE (project_id, fingerprint)
+  ) STRICT;
+  CREATE INDEX issues_by_project ON issues (project_id, last_seen, id);
+  CREATE INDEX issues_by_status ON issues (project_id, status, last_seen, id);
+  CREATE INDEX issues_archived ON issues (last_seen) WHERE status = 'archived';
+  CREATE TABLE events (
+    number INTEGER PRIMARY KEY, id TEXT NOT NULL, project_id TEXT NOT NULL, issue_id TEXT NOT NULL,
+    fingerprint TEXT NOT NULL, level TEXT NOT NULL, title TEXT NOT NULL, message TEXT NOT NULL,
+    environment TEXT, release TEXT, tags TEXT NOT NULL, payload TEXT NOT NULL,
+    event_at INTEGER NOT NULL, received_at INTEGER NOT NULL,
+    UNIQUE (id, project_id)
+  ) STRICT;
+  CREATE INDEX events_by_project ON events (project_id, received_at, id, level);
+  CREATE INDEX events_by_issue ON events (issue_id, received_at, id);
+  CREATE VIRTUAL TABLE event_words USING fts5 (
+    words, content = '', contentless_delete = 1,
+    tokenize = "unicode61 remove_diacritics 0 categories 'L* N* Co Mn Mc Me' tokenchars '_'"
+  );
+  CREATE TRIGGER events_gone AFTER DELETE ON events BEGIN
+    DELETE FROM event_words WHERE rowid = old.number;
+  END;
+  CREATE TABLE alert_rules (
+    id TEXT PRIMARY KEY, project_id TEXT NOT NULL, name TEXT NOT NULL, condition TEXT NOT NULL,
+    action TEXT NOT NULL, enabled INTEGER NOT NULL DEFAULT 1, cooldown_minutes INTEGER NOT NULL,
+    last_fired_at INTEGER, created_at INTEGER NOT NULL
+  ) STRICT;
+  CREATE INDEX alert_rules_by_project ON alert_rules (project_id);
+  CREATE TABLE alerts (
+    id TEXT PRIMARY KEY, rule_id TEXT NOT NULL, rule_name TEXT NOT NULL, project_id TEXT NOT NULL,
+    issue_id TEXT, status TEXT NOT NULL, message TEXT NOT NULL, condition TEXT NOT NULL,
+    triggered_at INTEGER NOT NULL, acknowledged_at INTEGER, resolved_at INTEGER
+  ) STRICT;
+  CREATE INDEX alerts_by_project ON alerts (project_id, triggered_at, id);
+  CREATE INDEX alerts_by_rule ON alerts (rule_id);
+  CREATE INDEX alerts_by_issue ON alerts (issue_id) WHERE issue_id IS NOT NULL;
+  `,
+];
