@@ -20,9 +20,9 @@ import { type LinkOptions, Network } from "./sim/network.ts";
 import { SimHost } from "./sim/sim_host.ts";
 import { Trace, type TraceLine, traceText } from "./sim/trace.ts";
 import { type Event, World } from "./sim/world.ts";
-import { type NodeOptions, startNode } from "./start.ts";
+import { type NodeOptions, type Parts, startNode } from "./start.ts";
 
-export { Trace, traceText };
+export { SeededRandom, traceText };
 export type { LinkOptions, TraceLine, Violation };
 
 /** How to simulate. */
@@ -51,6 +51,7 @@ export interface SimulationResult<T> {
   readonly steps: number;
   /** Virtual milliseconds. */
   readonly ms: number;
+  /** The last that happened, or all of it. */
   readonly trace: readonly TraceLine[];
 }
 
@@ -87,12 +88,58 @@ interface Member {
   readonly options: NodeOptions;
   host: SimHost;
   node: Node | undefined;
-  /** Stops all that runs there. */
-  halt: () => void;
+  parts: Parts | undefined;
 }
 
-/** A simulation that runs. */
-export class Simulation {
+/** A simulation that runs: what a body may do to its cluster. */
+export interface Simulation {
+  /** Decided by the seed: chance for the body. */
+  readonly random: SeededRandom;
+  /** Virtual milliseconds since the beginning. */
+  readonly now: number;
+  /** The names that nodes were started with, in order. */
+  readonly names: string[];
+  /** A node, if it is up. */
+  node(short: string): Node | undefined;
+  /** Starts a node on a machine of its own. Its full name is `short@short.sim:9100`. */
+  start(short: string, options?: NodeOptions): Promise<Node>;
+  /** Starts a node again that was crashed, killed or stopped: another life, the same options. */
+  restart(short: string): Promise<Node>;
+  /** Stops a node in order. */
+  stop(short: string): Promise<void>;
+  /** The power of its machine fails: it is gone, and nobody is told. */
+  crash(short: string): void;
+  /** Its process is killed: it is gone, and its system tells the others that their connections are. */
+  kill(short: string): void;
+  /** Nothing happens on a node until it is resumed. */
+  pause(short: string): void;
+  /** It goes on: what it has missed happens now. */
+  resume(short: string): void;
+  /** Says how things travel between two nodes, both ways. */
+  link(a: string, b: string, options: LinkOptions): void;
+  /** Nothing passes from any of the first to any of the second, and the other way round unless `oneWay`. */
+  partition(
+    some: readonly string[],
+    others: readonly string[],
+    options?: { readonly oneWay?: boolean },
+  ): void;
+  /** Lets everything pass again. */
+  heal(): void;
+  /** Breaks the connections between two nodes. */
+  cut(a: string, b: string): void;
+  /** Lets so much virtual time pass. */
+  run(ms: number): Promise<void>;
+  /** Lets time pass until something is so. Rejects if it is not within `within`: a minute. */
+  until(
+    what: string,
+    condition: () => boolean,
+    options?: { readonly within?: number },
+  ): Promise<void>;
+  /** Writes a line of the body's own into the trace. */
+  note(what: string): void;
+}
+
+class Cluster implements Simulation {
   /** Decided by the seed: chance for the body. */
   readonly random: SeededRandom;
   readonly #world: World;
@@ -122,6 +169,11 @@ export class Simulation {
   /** A node, if it is up. */
   node(short: string): Node | undefined {
     return this.#members.get(short)?.node;
+  }
+
+  /** For Firn's own tests: what a node is made of. */
+  partsOf(short: string): Parts | undefined {
+    return this.#members.get(short)?.parts;
   }
 
   /** Starts a node on a machine of its own. Its full name is `short@short.sim:9100`. */
@@ -256,7 +308,7 @@ export class Simulation {
 
   async #start(short: string, options: NodeOptions): Promise<Node> {
     const host = new SimHost(this.#world, this.#network, short, address(short));
-    const member: Member = { options, host, node: undefined, halt: () => {} };
+    const member: Member = { options, host, node: undefined, parts: undefined };
     this.#members.set(short, member);
     this.#note(short, "starts");
     const parts = await startNode(
@@ -272,8 +324,8 @@ export class Simulation {
       this.#keys,
     );
     const node = Node.of(parts);
-    member.halt = () => parts.system.scheduler.halt();
-    if (host.isGone) member.halt();
+    member.parts = parts;
+    if (host.isGone) parts.system.scheduler.halt();
     if (this.#members.get(short) === member) member.node = node;
     return node;
   }
@@ -284,7 +336,7 @@ export class Simulation {
     this.#note(short, what);
     member.node = undefined;
     member.host.vanish(told);
-    member.halt();
+    member.parts?.system.scheduler.halt();
   }
 
   #member(short: string): Member {
@@ -336,7 +388,7 @@ export async function simulate<T>(
   const trace = new Trace(options.trace ?? false);
   const world = new World(new SeededRandom(seed), trace);
   const network = new Network(world, options.link);
-  const sim = new Simulation(world, network, KEYS);
+  const sim = new Cluster(world, network, KEYS);
   const fail = (what: string, cause?: unknown): SimulationError =>
     new SimulationError(seed, `${what}, at ${world.now.toFixed(3)} ms`, trace.lines, cause);
   const violations: Violation[] = [];
@@ -359,7 +411,7 @@ export async function simulate<T>(
 /** Lets things happen until a promise is settled. */
 async function drive<T>(
   world: World,
-  sim: Simulation,
+  sim: Cluster,
   limit: number,
   steps: number,
   fail: (what: string, cause?: unknown) => SimulationError,

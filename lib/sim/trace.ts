@@ -11,6 +11,7 @@ export interface TraceLine {
   readonly at: number;
   /** The node, or empty for what concerns no node. */
   readonly node: string;
+  /** What happened. */
   readonly what: string;
 }
 
@@ -41,6 +42,7 @@ export class Trace {
     return hex(this.#high) + hex(this.#low);
   }
 
+  /** One more thing has happened. */
   add(at: number, node: string, what: string): void {
     this.length++;
     // Thousandths of a millisecond: enough to tell apart, and a whole number.

@@ -45,7 +45,7 @@ export const STAGES: readonly Stage[] = [
     name: "doc",
     title: "documentation of every public symbol",
     counts: "whole",
-    commands: () => [["deno", "doc", "--lint", "mod.ts"]],
+    commands: () => [["deno", "doc", "--lint", "mod.ts", "lib/simulate.ts"]],
   },
   {
     name: "publish",
@@ -81,6 +81,17 @@ export const STAGES: readonly Stage[] = [
     needsBun: true,
     env: { FIRN_PAIRS: "mixed" },
     commands: () => [["deno", "test", "-A", "tests/process/"]],
+  },
+  {
+    name: "sim",
+    title: "promises in the simulator, on Deno and on Bun",
+    counts: "whole",
+    slow: true,
+    needsBun: true,
+    commands: () => [
+      ["deno", "run", "-A", "scripts/sim.ts", "--seeds", "200"],
+      ["bun", "scripts/sim.ts", "--seeds", "200"],
+    ],
   },
   {
     name: "bench",

@@ -3,7 +3,12 @@
  * the promises are looked at.
  */
 import type { Node } from "../../lib/node.ts";
-import { simulate, type SimulateOptions, type Simulation } from "../../lib/simulate.ts";
+import {
+  simulate,
+  type SimulateOptions,
+  type Simulation,
+  type SimulationResult,
+} from "../../lib/simulate.ts";
 
 /** A promise that Firn makes: work that goes on during the faults, and what must be true after them. */
 export interface Promising {
@@ -47,7 +52,7 @@ export async function chaos(
   seed: number,
   makers: readonly MakePromise[],
   options: ChaosOptions = {},
-): Promise<{ hash: string; steps: number; ms: number }> {
+): Promise<SimulationResult<void>> {
   return await simulate({ ...options, seed }, async (sim) => {
     const { random } = sim;
     const pick = <T>(list: readonly T[]): T => list[random.below(list.length)]!;

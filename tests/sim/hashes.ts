@@ -2,8 +2,13 @@
  * Prints the hash of each of some seeds, for a comparison of runtimes.
  */
 import process from "node:process";
+import { chaos } from "./chaos.ts";
+import { PROMISES, promisesOf } from "./promises/all.ts";
 import { story } from "./story.ts";
 
 const hashes: string[] = [];
-for (let seed = 1; seed <= 20; seed++) hashes.push((await story(seed)).hash);
+for (let seed = 1; seed <= 10; seed++) {
+  hashes.push((await story(seed)).hash);
+  hashes.push((await chaos(seed, promisesOf(seed, Object.keys(PROMISES)))).hash);
+}
 process.stdout.write(hashes.join(" ") + "\n");

@@ -3,6 +3,7 @@
  */
 import type { MakePromise } from "../chaos.ts";
 import { children } from "./children.ts";
+import { leaks } from "./leaks.ts";
 import { messages } from "./messages.ts";
 import { names } from "./names.ts";
 import { rooms } from "./rooms.ts";
@@ -15,4 +16,15 @@ export const PROMISES: Readonly<Record<string, MakePromise>> = {
   names,
   rooms,
   children,
+  leaks,
 };
+
+/** One that looks at everything has a seed of five to itself. */
+const ALONE = 5;
+
+/** What is looked at with a seed, of those that are wanted. */
+export function promisesOf(seed: number, wanted: readonly string[]): MakePromise[] {
+  const alone = wanted.includes("leaks") && (seed % ALONE === 0 || wanted.length === 1);
+  const names = alone ? ["leaks"] : wanted.filter((name) => name !== "leaks");
+  return names.map((name) => PROMISES[name]!);
+}

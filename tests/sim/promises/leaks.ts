@@ -1,0 +1,96 @@
+/**
+ * Promise: what ends leaves nothing behind, here and on other nodes: no cell, no call, no monitor, no name,
+ * no timer. It looks at everything, so it is alone in its simulation.
+ */
+import type { Call } from "../../../lib/actor/call.ts";
+import type { Self } from "../../../lib/actor/self.ts";
+import type { Node } from "../../../lib/node.ts";
+import type { Simulation } from "../../../lib/simulate.ts";
+import type { Parts } from "../../../lib/start.ts";
+import type { Pid } from "../../../lib/term/pid.ts";
+import type { MakePromise } from "../chaos.ts";
+import { copyOf } from "./messages.ts";
+
+export const leaks: MakePromise = ({ nodes, pick, sim }) => {
+  const actors: { short: string; node: Node; pid: Pid }[] = [];
+
+  return {
+    name: "leaks",
+    up(_short, node) {
+      // It never ends, so what is kept for those who monitored it must be given back by them.
+      node.spawnWith({ name: "hub" }, () => () => {});
+      // One whose spawn is answered when the session is lost already is nobody's: it ends by itself.
+      node.expose("idle", async (self: Self) => void await self.receive({ timeout: 5_000 }));
+    },
+    down(short) {
+      for (let i = actors.length - 1; i >= 0; i--) {
+        if (actors[i]!.short === short) actors.splice(i, 1);
+      }
+    },
+    act() {
+      const shorts = [...nodes.keys()];
+      if (shorts.length === 0) return;
+      const short = pick(shorts);
+      const node = nodes.get(short)!;
+      const other = actors.length > 0 ? copyOf(pick(actors).pid, node) : undefined;
+      const pid = node.spawn(async (self: Self<unknown>) => {
+        self.trapExit = sim.random.next() < 0.5;
+        if (other !== undefined) {
+          self.link(other);
+          self.unlink(other);
+          self.link(other);
+          self.demonitor(self.monitor(other));
+          self.monitor(other);
+          self.monitor({ name: "nobody", node: other.node });
+          self.monitor({ name: "hub", node: other.node });
+          self.sendAfter(other as Pid<string>, "later", 50);
+          self.call(other as Pid<Call<string, string>>, "?", { timeout: 500 }).catch(() => {});
+        }
+        for await (const _ of self);
+      }) as Pid;
+      actors.push({ short, node, pid });
+      node.global.register(`n${sim.random.below(5)}`, pid).catch(() => {});
+      node.groups.join("g", pid);
+      const there = nodes.get(pick(shorts))!.name;
+      node.spawn({ node: there, fn: "idle" }).then(
+        (spawned) => node.exit(spawned, "kill"),
+        () => {},
+      );
+      if (sim.random.next() < 0.3) node.exit(pick(actors).pid, "kill");
+    },
+    rest() {
+      for (const { node, pid } of actors) node.exit(pid, "kill");
+    },
+    check() {
+      for (const [short, node] of nodes) {
+        const { remote, system, mesh } = partsOf(sim, short);
+        const left = {
+          actors: node.actors().length - 1,
+          kept: mesh.peers().map((name) => remote.lineTo(name)!.kept).filter((kept) => kept > 0),
+          monitors: mesh.peers().map((name) => remote.lineTo(name)!.monitors).filter(Boolean),
+          timers: system.wheel.size,
+          names: node.global.names(),
+          members: node.groups.names(),
+          sessions: mesh.peers().length - (nodes.size - 1),
+        };
+        const nothing = {
+          actors: 0,
+          kept: [],
+          monitors: [],
+          timers: 0,
+          names: [],
+          members: [],
+          sessions: 0,
+        };
+        if (JSON.stringify(left) !== JSON.stringify(nothing)) {
+          throw new Error(`${short} still has ${JSON.stringify(left)}`);
+        }
+      }
+    },
+  };
+};
+
+/** What a node is made of. */
+function partsOf(sim: Simulation, short: string): Parts {
+  return (sim as unknown as { partsOf(short: string): Parts }).partsOf(short);
+}
