@@ -567,6 +567,67 @@ test("Supervisor: what was not ready when its session was lost is killed when th
   });
 });
 
+test("Supervisor: what is spawned and says that it is not ready is killed", async () => {
+  await abroad(async (world) => {
+    const a = await world.node("a");
+    const b = await world.node("b", [a]);
+    b.remote.spawner.expose(
+      "shy",
+      (() => (call: unknown) => {
+        if (call instanceof Call) call.refuse(new Error("not ready"));
+      }) as never,
+    );
+    const children = [{ id: "w", node: b.name, fn: "shy", ready: true }];
+    const tree = await Supervisor.start(starter(a), {});
+    const error = await assertRejects(() => tree.startChild(children[0]!), SupervisorError);
+    assertEquals((error.cause as Error).message, "not ready");
+    await until("it has ended", () => b.system.size === 0);
+  });
+});
+
+test("onNodeDown wait: a child whose siblings pause does not start before them when its node is back", async () => {
+  await abroad(async (world) => {
+    const a = await world.node("a");
+    const b = await world.node("b", [a]);
+    await Supervisor.start(starter(a), {
+      strategy: "rest_for_one",
+      children: [
+        { ...world.local("v"), backoff: { base: 400, jitter: 0 } },
+        { ...remote("w", b.name), onNodeDown: "wait" },
+      ],
+    });
+    await a.mesh.disconnect(b.name);
+    await world.untilLiving("v@here");
+    world.news();
+    world.crash("v@here");
+    await world.untilLiving();
+    await a.mesh.connect(b.name);
+    await world.untilLiving("v@here", "w@b");
+    assertEquals(world.news(), ["end v@here boom", "start v@here", "start w@b"]);
+  });
+});
+
+test("onNodeDown failover: a child whose siblings pause waits for them", async () => {
+  await abroad(async (world) => {
+    const a = await world.node("a", [], false);
+    const b = await world.node("b", [a]);
+    await Supervisor.start(starter(a), {
+      strategy: "rest_for_one",
+      children: [
+        { ...remote("u", b.name), onNodeDown: "failover" },
+        { ...world.local("v"), backoff: { base: 400, jitter: 0 } },
+      ],
+    });
+    await world.node("c", [a, b]);
+    const began = performance.now();
+    world.crash("v@here");
+    await world.untilLiving("u@b");
+    await a.mesh.disconnect(b.name);
+    await world.untilLiving("u@c", "v@here");
+    assert(performance.now() - began >= 395);
+  });
+});
+
 test("onNodeDown failover: without another node it waits for the first that comes", async () => {
   await abroad(async (world) => {
     const a = await world.node("a", [], false);
