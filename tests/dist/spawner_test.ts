@@ -78,6 +78,7 @@ test("Spawner.spawn links and monitors in the step that spawns", async () => {
   await turns();
   const [first, second] = spawned.map(({ self }) => self as Actor) as [Actor, Actor];
   assertEquals([first.links?.size, second.watchers?.size], [1, 1]);
+  assertEquals([other.line.links, other.line.monitors], [1, 1]);
   first.end("one");
   second.end("two");
   moveAll(one, other);
@@ -86,6 +87,7 @@ test("Spawner.spawn links and monitors in the step that spawns", async () => {
   assertEquals([exit.reason, down.reason], ["one", "two"]);
   assert(exit.from.equals(await linked) && down.pid.equals(pid) && down.ref.equals(ref));
   assertEquals([one.line.kept, other.line.kept], [0, 0]);
+  assertEquals([other.line.links, other.line.monitors], [0, 0]);
 });
 
 test("Spawner.spawn of an actor that ends in its first turn tells of it, behind its pid", async () => {
