@@ -34,6 +34,7 @@
  * @module
  */
 export { Node } from "./lib/node.ts";
+export { connect } from "./lib/connect.ts";
 export { serve } from "./lib/serve.ts";
 export { type NodeEvents, NodeOptionError, type NodeOptions } from "./lib/start.ts";
 export type {
@@ -177,7 +178,7 @@ export { treeText } from "./lib/otp/tree.ts";
 export { NodeNameError } from "./lib/dist/name.ts";
 export { CookieError } from "./lib/dist/cookie.ts";
 export { LOG_LEVELS, type LogLevel, type LogSink } from "./lib/base/log.ts";
-export { ListenError } from "./lib/host/host.ts";
+export { ConnectError, type ConnectFailure, ListenError } from "./lib/host/host.ts";
 export type { Address } from "./lib/host/stream.ts";
 export {
   BACKPRESSURE_POLICIES,
@@ -192,6 +193,13 @@ export {
   PingError,
 } from "./lib/ws/connection.ts";
 export type { Packing } from "./lib/ws/deflate.ts";
+export {
+  type Client,
+  type ClientOptions,
+  type ClientState,
+  HandshakeError,
+  type ReconnectOptions,
+} from "./lib/ws/client.ts";
 export { CloseCodeError } from "./lib/ws/close.ts";
 export {
   type Acceptance,

@@ -25,7 +25,8 @@ import { type Backpressure, completeBackpressure } from "./backpressure.ts";
 import { buildClose, checkCloseCode, CLOSE_CODES, parseClose } from "./close.ts";
 import { Deflate, type DeflateShop, type Packing } from "./deflate.ts";
 import type { DeflateTerms } from "./extension.ts";
-import { FrameDecoder, OPCODES, type Rule, RULES } from "./frame.ts";
+import { FrameDecoder, OPCODES, type Role, type Rule, RULES } from "./frame.ts";
+import type { Masker } from "./masker.ts";
 import { MessageReader, type MessageSink } from "./message.ts";
 import { Outlet, type SendResult } from "./outlet.ts";
 import type { Embodiment, Incarnate } from "./embodiment.ts";
@@ -107,6 +108,9 @@ export interface ConnectionHandlers<Data> {
 
 /** What all connections of one server share. */
 export interface ConnectionTerms<Data> {
+  readonly role: Role;
+  /** What masks a client's frames. */
+  readonly masker: Masker | undefined;
   readonly handlers: ConnectionHandlers<Data>;
   readonly rooms: Rooms;
   readonly log: LogSink;
@@ -178,10 +182,20 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
     this.data = settled.data;
     this.#terms = terms;
     this.#stream = stream;
-    this.#deflate = settled.deflate && new Deflate(terms.deflate!, settled.deflate, "server");
+    this.#deflate = settled.deflate && new Deflate(terms.deflate!, settled.deflate, terms.role);
     this.#backpressure = settled.backpressure ?? terms.backpressure;
-    this.#outlet = new Outlet(stream, terms.output, this.#backpressure, this.#deflate);
-    this.#decoder = new FrameDecoder("server", terms.payloadBytesMax, this.#deflate !== undefined);
+    this.#outlet = new Outlet(
+      stream,
+      terms.output,
+      this.#backpressure,
+      this.#deflate,
+      terms.masker,
+    );
+    this.#decoder = new FrameDecoder(
+      terms.role,
+      terms.payloadBytesMax,
+      this.#deflate !== undefined,
+    );
     this.#reader = new MessageReader(this, terms.payloadBytesMax, this.#deflate);
     if (terms.silence === undefined) return;
     this.#heartbeat = new Heartbeat(terms.silence, terms.tickMs, terms.now());
@@ -357,7 +371,7 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
     }
     this.#sayGoodbye(frame.code, "");
     // Both have said goodbye. The server is the first to hang up.
-    this.#stream.end();
+    if (this.#terms.role === "server") this.#stream.end();
     return undefined;
   }
 

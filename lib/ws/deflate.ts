@@ -13,7 +13,7 @@
  */
 import { concat } from "../base/bytes.ts";
 import type { DeflateTerms, Direction } from "./extension.ts";
-import { COMPRESSED, encodeFrame, OPCODES } from "./frame.ts";
+import { COMPRESSED, encodeFrame, OPCODES, spanOf } from "./frame.ts";
 import { Deflator, hasMemory, type Inflated, Inflator, makeOutput } from "./zlib.ts";
 
 /** A longer message is sent as it is: compressing it would keep everybody else waiting. */
@@ -125,16 +125,6 @@ export class DeflateShop {
     }
     return packed ? concat(parts) : frames;
   }
-}
-
-/** Where the payload of a frame of ours stands. */
-function spanOf(frames: Uint8Array, at: number): { start: number; length: number } {
-  const short = frames[at + 1]!;
-  if (short < 126) return { start: at + 2, length: short };
-  const count = short === 126 ? 2 : 8;
-  let length = 0;
-  for (let i = 0; i < count; i++) length = length * 256 + frames[at + 2 + i]!;
-  return { start: at + 2 + count, length };
 }
 
 /** What one connection has. */

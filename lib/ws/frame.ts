@@ -263,6 +263,19 @@ export function headerLength(length: number): 2 | 4 | 10 {
   return length < 126 ? 2 : length < 0x1_0000 ? 4 : 10;
 }
 
+/** Where the payload of the unmasked frame at `at` stands. */
+export function spanOf(
+  frames: Uint8Array,
+  at: number,
+): { start: number; length: number } {
+  const short = frames[at + 1]!;
+  if (short < 126) return { start: at + 2, length: short };
+  const count = short === 126 ? 2 : 8;
+  let length = 0;
+  for (let i = 0; i < count; i++) length = length * 256 + frames[at + 2 + i]!;
+  return { start: at + 2 + count, length };
+}
+
 /** Writes the header of an unmasked, unfragmented frame at `at`. */
 export function writeHeader(bytes: Uint8Array, at: number, opcode: number, length: number): void {
   bytes[at] = FIN | opcode;

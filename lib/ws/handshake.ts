@@ -250,7 +250,7 @@ function parseHeader(line: string): [string, string] | undefined {
 }
 
 /** True if a list of words separated by commas has this one, in any case. */
-function hasToken(list: string | undefined, token: string): boolean {
+export function hasToken(list: string | undefined, token: string): boolean {
   if (list === undefined) return false;
   return list.split(",").some((each) => each.trim().toLowerCase() === token);
 }

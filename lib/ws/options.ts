@@ -30,6 +30,10 @@ import type { Rooms } from "./rooms.ts";
 
 const MIB = 1024 * 1024;
 
+/** How finely time is looked at, at most and at least. */
+const TICK_MS_MAX = 1000;
+const TICK_MS_MIN = 5;
+
 /** An option that cannot be. */
 export class OptionError extends TypeError {
   /** Tells the class of the error. */
@@ -231,4 +235,10 @@ function positive(
   if (Number.isFinite(value) && (value > 0 || (value === 0 && zeroIsNever))) return value;
   const zero = zeroIsNever ? ", or 0 for never" : "";
   throw new OptionError(`option ${name} is ${value}: use a number above 0${zero}`);
+}
+
+/** A quarter of the shortest time that is watched: nothing ends much later than it should. */
+export function tickMs({ idleMs, handshakeMs, closeTimeoutMs }: Limits): number {
+  const shortest = Math.min(idleMs === 0 ? Infinity : idleMs, handshakeMs, closeTimeoutMs);
+  return Math.max(TICK_MS_MIN, Math.min(TICK_MS_MAX, shortest / 4));
 }

@@ -15,6 +15,7 @@ import { Buffer } from "node:buffer";
 import type { Backpressure } from "./backpressure.ts";
 import type { Deflate } from "./deflate.ts";
 import { appendMessage, encodeFrame, encodeMessage, OPCODES } from "./frame.ts";
+import type { Masker } from "./masker.ts";
 import type { Scratch } from "./scratch.ts";
 
 /** More than this waiting to be sent is "behind". */
@@ -39,6 +40,8 @@ export class Outlet {
   readonly #scratch: Scratch;
   readonly #limits: Backpressure;
   readonly #deflate: Deflate | undefined;
+  /** A client has one. */
+  readonly #masker: Masker | undefined;
   /** Somebody was told "behind" or "dropped", and `drained` has not been called since. */
   #behind = false;
   /** Bytes that were ever written. */
@@ -52,7 +55,14 @@ export class Outlet {
   #heldBytes = 0;
 
   /** So much may wait; a message that waits alone may be longer. */
-  constructor(stream: Stream, scratch: Scratch, limits: Backpressure, deflate?: Deflate) {
+  constructor(
+    stream: Stream,
+    scratch: Scratch,
+    limits: Backpressure,
+    deflate?: Deflate,
+    masker?: Masker,
+  ) {
+    this.#masker = masker;
     this.#stream = stream;
     this.#deflate = deflate;
     this.#scratch = scratch;
@@ -147,7 +157,8 @@ export class Outlet {
     this.#heldBytes -= frames.length;
   }
 
-  #write(bytes: Uint8Array): void {
+  #write(frames: Uint8Array): void {
+    const bytes = this.#masker === undefined ? frames : this.#masker.mask(frames);
     this.#written += bytes.length;
     this.#stream.write(bytes);
   }

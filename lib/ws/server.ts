@@ -16,13 +16,16 @@ import { checkCloseCode, CLOSE_CODES } from "./close.ts";
 import { type ConnectionTerms, WebSocketConnection } from "./connection.ts";
 import { DeflateShop } from "./deflate.ts";
 import { incarnate } from "./embodiment.ts";
-import { checkOptions, checkTls, type Limits, OptionError, type ServeOptions } from "./options.ts";
+import {
+  checkOptions,
+  checkTls,
+  type Limits,
+  OptionError,
+  type ServeOptions,
+  tickMs,
+} from "./options.ts";
 import { Rooms } from "./rooms.ts";
 import { Scratch } from "./scratch.ts";
-
-/** How finely time is looked at, at most and at least. */
-const TICK_MS_MAX = 1000;
-const TICK_MS_MIN = 5;
 
 /** This many refused with 503 may be on their way out at once; more are cut off. */
 const TURNED_AWAY_MAX = 100;
@@ -133,6 +136,8 @@ class WebSocketServer<Data> implements Server {
       },
     };
     this.#connectionTerms = {
+      role: "server",
+      masker: undefined,
       handlers: options,
       rooms: this.rooms,
       log,
@@ -275,10 +280,4 @@ function checkStop({ batchSize = 1, batchInterval = 0, timeout = 0 }: StopOption
   for (const [name, ms] of Object.entries({ batchInterval, timeout })) {
     if (!(ms >= 0)) throw new OptionError(`option ${name} is ${ms}: use 0 or more`);
   }
-}
-
-/** A quarter of the shortest time that is watched: nothing ends much later than it should. */
-function tickMs({ idleMs, handshakeMs, closeTimeoutMs }: Limits): number {
-  const shortest = Math.min(idleMs === 0 ? Infinity : idleMs, handshakeMs, closeTimeoutMs);
-  return Math.max(TICK_MS_MIN, Math.min(TICK_MS_MAX, shortest / 4));
 }

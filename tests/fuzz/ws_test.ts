@@ -50,6 +50,8 @@ function run(chunks: readonly Uint8Array[]): Outcome {
       payloadBytesMax: PAYLOAD_MAX,
       backpressure: { bytesMax: 1 << 20, policy: "close" },
       embody: undefined,
+      role: "server",
+      masker: undefined,
       closeTimeoutMs: 1000,
       deflate: undefined,
       silence: undefined,

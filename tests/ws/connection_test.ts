@@ -64,6 +64,8 @@ class Stage {
         payloadBytesMax: 1000,
         backpressure: { bytesMax: 100_000, policy: "close" },
         embody: undefined,
+        role: "server",
+        masker: undefined,
         closeTimeoutMs: CLOSE_MS,
         deflate: undefined,
         silence: undefined,

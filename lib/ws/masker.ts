@@ -1,0 +1,60 @@
+/**
+ * Masks what a client sends: RFC 6455, section 5.3. Each frame has a key of its own that nobody can
+ * guess, so that nobody can choose the bytes on the wire.
+ *
+ *     81 05 48 65 6c 6c 6f   ──▶   81 85 37 fa 21 3d 7f 9f 4d 51 58
+ *
+ * @module
+ */
+import type { Random } from "../base/random.ts";
+import { spanOf } from "./frame.ts";
+
+const KEY_BYTES = 4;
+const MASKED = 0x80;
+
+/** Keys are drawn so many at a time: asking for chance costs more than the chance. */
+const KEYS_AT_ONCE = 256;
+
+/** Masks the frames of one connection. */
+export class Masker {
+  readonly #random: Random;
+  #keys: Uint8Array = new Uint8Array(0);
+  #next = 0;
+
+  constructor(random: Random) {
+    this.#random = random;
+  }
+
+  /** The same frames, masked, in memory of their own. */
+  mask(frames: Uint8Array): Uint8Array {
+    let count = 0;
+    for (let at = 0; at < frames.length; count++) {
+      const { start, length } = spanOf(frames, at);
+      at = start + length;
+    }
+    const out = new Uint8Array(frames.length + count * KEY_BYTES);
+    for (let at = 0, to = 0; at < frames.length;) {
+      const { start, length } = spanOf(frames, at);
+      out.set(frames.subarray(at, start), to);
+      out[to + 1]! |= MASKED;
+      to = this.#write(out, to + (start - at), frames, start, start + length);
+      at = start + length;
+    }
+    return out;
+  }
+
+  /** Writes a key and the payload under it; gives the offset behind. */
+  #write(out: Uint8Array, at: number, frames: Uint8Array, from: number, to: number): number {
+    if (this.#next === this.#keys.length) {
+      this.#keys = this.#random.bytes(KEYS_AT_ONCE * KEY_BYTES);
+      this.#next = 0;
+    }
+    const key = this.#keys;
+    const first = this.#next;
+    this.#next += KEY_BYTES;
+    for (let i = 0; i < KEY_BYTES; i++) out[at + i] = key[first + i]!;
+    const start = at + KEY_BYTES;
+    for (let i = 0; from + i < to; i++) out[start + i] = frames[from + i]! ^ key[first + (i & 3)]!;
+    return start + (to - from);
+  }
+}

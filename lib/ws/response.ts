@@ -1,0 +1,133 @@
+/**
+ * The answer to a client that asks for a WebSocket: RFC 6455, section 4.1. Quiet.
+ *
+ *     GET /chat HTTP/1.1                      ──▶ HTTP/1.1 101 Switching Protocols
+ *     Host: example.org                           Upgrade: websocket
+ *     Upgrade: websocket                          Connection: Upgrade
+ *     Connection: Upgrade                         Sec-WebSocket-Accept: …
+ *     Sec-WebSocket-Key: …
+ *     Sec-WebSocket-Version: 13
+ *
+ * @module
+ */
+import { Buffer } from "node:buffer";
+import { concat } from "../base/bytes.ts";
+import { type DeflateTerms, offerDeflate, readDeflateAnswer } from "./extension.ts";
+import { acceptKey, hasToken } from "./handshake.ts";
+
+/** The head of an answer may have this many bytes. */
+const HEAD_BYTES_MAX = 16 * 1024;
+
+/** What a client asks for. */
+export interface Asked {
+  /** The path and the query. */
+  readonly target: string;
+  /** Host and port, as in the URL. */
+  readonly host: string;
+  /** 16 bytes by chance, in base64. */
+  readonly key: string;
+  readonly protocols: readonly string[];
+  readonly deflate: DeflateTerms | undefined;
+  /** Further headers. */
+  readonly headers: Iterable<readonly [string, string]>;
+}
+
+/** What has come of the answer. */
+export type Answer =
+  | { readonly state: "more" }
+  /** It is open. `early` is what came behind the head. */
+  | {
+    readonly state: "open";
+    readonly protocol: string | undefined;
+    readonly deflate: DeflateTerms | undefined;
+    readonly early: Uint8Array;
+  }
+  /** The server does not want to, or broke a rule; `status` is its own, 0 if there is none. */
+  | { readonly state: "refused"; readonly status: number; readonly words: string };
+
+/** The request. */
+export function encodeAsk(asked: Asked): Uint8Array {
+  let text = `GET ${asked.target} HTTP/1.1\r\nHost: ${asked.host}\r\n` +
+    `Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: ${asked.key}\r\n` +
+    "Sec-WebSocket-Version: 13\r\n";
+  if (asked.protocols.length > 0) {
+    text += `Sec-WebSocket-Protocol: ${asked.protocols.join(", ")}\r\n`;
+  }
+  if (asked.deflate !== undefined) {
+    text += `Sec-WebSocket-Extensions: ${offerDeflate(asked.deflate)}\r\n`;
+  }
+  for (const [name, value] of asked.headers) text += `${name}: ${value}\r\n`;
+  return Buffer.from(`${text}\r\n`, "latin1");
+}
+
+/** Reads the answer as its bytes come. */
+export class AnswerReader {
+  readonly #asked: Asked;
+  #bytes: Uint8Array = new Uint8Array(0);
+
+  constructor(asked: Asked) {
+    this.#asked = asked;
+  }
+
+  /** Takes the next chunk. To be called until it gives something other than "more". */
+  push(chunk: Uint8Array): Answer {
+    const bytes = this.#bytes = concat([this.#bytes, chunk]);
+    const text = Buffer.from(bytes.buffer).toString(
+      "latin1",
+      0,
+      Math.min(bytes.length, HEAD_BYTES_MAX),
+    );
+    const end = text.indexOf("\r\n\r\n");
+    if (end >= 0) return this.#judge(text.slice(0, end), bytes.subarray(end + 4));
+    if (bytes.length < HEAD_BYTES_MAX) return { state: "more" };
+    return refused(0, "the head of the answer is too long");
+  }
+
+  #judge(text: string, early: Uint8Array): Answer {
+    const [line, ...lines] = text.split("\r\n");
+    const found = /^HTTP\/1\.1 (\d{3})(?: |$)/.exec(line!);
+    if (found === null) return refused(0, "the answer is no HTTP/1.1");
+    const status = Number(found[1]);
+    if (status !== 101) return refused(status, `the server answers ${line!.slice(9, 100)}`);
+    const headers = readHeaders(lines);
+    if (headers === undefined) return refused(status, "a header of the answer is malformed");
+    if (!hasToken(headers.get("upgrade"), "websocket")) {
+      return refused(status, "the header Upgrade: websocket is missing");
+    }
+    if (!hasToken(headers.get("connection"), "upgrade")) {
+      return refused(status, "the header Connection: Upgrade is missing");
+    }
+    if (headers.get("sec-websocket-accept") !== acceptKey(this.#asked.key)) {
+      return refused(status, "Sec-WebSocket-Accept does not fit to our key");
+    }
+    const protocol = headers.get("sec-websocket-protocol");
+    if (protocol !== undefined && !this.#asked.protocols.includes(protocol)) {
+      return refused(status, "the server chose a protocol that was not offered");
+    }
+    const deflate = readDeflateAnswer(
+      headers.get("sec-websocket-extensions"),
+      this.#asked.deflate,
+    );
+    if (deflate === undefined) {
+      return refused(status, "the server agreed to an extension that was not offered so");
+    }
+    return { state: "open", protocol, deflate: deflate === "none" ? undefined : deflate, early };
+  }
+}
+
+/** By name in lower case; those that stand twice joined. `undefined` if there is none. */
+function readHeaders(lines: readonly string[]): Map<string, string> | undefined {
+  const headers = new Map<string, string>();
+  for (const line of lines) {
+    const found = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*(.*?)[ \t]*$/.exec(line);
+    if (found === null) return undefined;
+    const name = found[1]!.toLowerCase();
+    const before = headers.get(name);
+    headers.set(name, before === undefined ? found[2]! : `${before}, ${found[2]!}`);
+  }
+  return headers;
+}
+
+function refused(status: number, words: string): Answer {
+  return { state: "refused", status, words };
+}

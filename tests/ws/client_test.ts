@@ -1,0 +1,300 @@
+import { assertEquals, assertRejects } from "@std/assert";
+import { SeededRandom } from "../../lib/base/random.ts";
+import { System } from "../../lib/actor/system.ts";
+import { makeAuthority, makeLeaf, SERVER_NAME } from "../../lib/dist/certificate.ts";
+import { ConnectError } from "../../lib/host/host.ts";
+import type { Stream } from "../../lib/host/stream.ts";
+import { connect, Delay, HandshakeError } from "../../lib/ws/client.ts";
+import { acceptKey } from "../../lib/ws/handshake.ts";
+import { Masker } from "../../lib/ws/masker.ts";
+import { OptionError, type ServeOptions } from "../../lib/ws/options.ts";
+import { serve, type Server } from "../../lib/ws/server.ts";
+import { makeHost } from "../kit/host.ts";
+import { HOME } from "../kit/system.ts";
+import { test, until } from "../kit/test.ts";
+import { buildFrame, bytesOf, hex, join, toHex } from "../kit/ws_client.ts";
+
+const host = makeHost();
+const QUICK = { minDelay: 5, maxDelay: 20 };
+
+/** Serves during a test. */
+async function serving(
+  options: ServeOptions,
+  body: (server: Server) => Promise<void>,
+): Promise<void> {
+  const server = await serve(host, { log: () => {}, ...options });
+  try {
+    await body(server);
+  } finally {
+    await server.stop({ timeout: 500 });
+  }
+}
+
+const ECHO: ServeOptions = { message: (conn, data) => conn.send(data) };
+
+test("Masker masks frames of every length form, each under a key of its own", () => {
+  const masker = new Masker({ bytes: () => hex("37 fa 21 3d 01 02 03 04"), next: () => 0 });
+  assertEquals(
+    toHex(masker.mask(join(hex("81 05 48 65 6c 6c 6f"), hex("8a 01 00")))),
+    "81 85 37 fa 21 3d 7f 9f 4d 51 58 8a 81 01 02 03 04 01",
+  );
+  const random = new SeededRandom(1);
+  for (const length of [0, 125, 126, 65_535, 65_536]) {
+    const mask = [0, 0, 0, 0];
+    const payload = random.bytes(length);
+    const plain = buildFrame({ opcode: 2, payload, mask: false });
+    const masked = new Masker({ bytes: (count) => new Uint8Array(count), next: () => 0 });
+    assertEquals(masked.mask(plain), buildFrame({ opcode: 2, payload, mask }));
+  }
+});
+
+test("connect echoes text and binary of every length form, plain and compressed", async () => {
+  for (const perMessageDeflate of [false, true, { serverNoContextTakeover: false }]) {
+    await serving({ ...ECHO, perMessageDeflate }, async (server) => {
+      const got: (string | Uint8Array)[] = [];
+      const client = await connect(host, server.url, {
+        perMessageDeflate,
+        message: (_conn, data) => got.push(data),
+      });
+      const sent: (string | Uint8Array)[] = ["", "é".repeat(3000), new Uint8Array(0)];
+      for (const length of [125, 126, 65_535, 65_536, 300_000]) {
+        sent.push("x".repeat(length), new Uint8Array(length).fill(length));
+      }
+      for (const each of sent) client.send(each);
+      await until("all come back", () => got.length === sent.length);
+      assertEquals(got.map(String).join() === sent.map(String).join(), true);
+      await client.close();
+      assertEquals(client.state, "closed");
+    });
+  }
+});
+
+test("connect agrees on a protocol, sends headers, and is told what the server closes with", async () => {
+  const told: string[] = [];
+  let header: string | null = null;
+  await serving({
+    upgrade: (request) => {
+      header = request.headers.get("x-who");
+      return { protocol: "b" };
+    },
+    open: (conn) => conn.close(4001, "go"),
+  }, async (server) => {
+    const client = await connect(host, `${server.url}path?x=1`, {
+      protocols: ["a", "b"],
+      headers: { "X-Who": "me" },
+      reconnect: false,
+      data: 7,
+      open: (conn) => told.push(`open ${conn.protocol} ${conn.data}`),
+      close: (_conn, code, reason) => told.push(`close ${code} ${reason}`),
+    });
+    await until("it is closed", () => client.state === "closed");
+    assertEquals([told, header], [["open b 7", "close 4001 go"], "me"]);
+    assertEquals(client.send("x"), "closed");
+    await client.close();
+  });
+});
+
+test("connect rejects with what is wrong: options, nobody there, a refusal", async () => {
+  const wrongs = ["http://127.0.0.1/", "ws://", "ws://127.0.0.1/#x", "x"];
+  for (const url of wrongs) await assertRejects(() => connect(host, url), OptionError);
+  const options = [{ reconnect: { minDelay: 0 } }, { maxPayloadLength: 0 }, {
+    message: 1 as never,
+  }];
+  for (const wrong of options) {
+    await assertRejects(() => connect(host, "ws://127.0.0.1:1/", wrong), OptionError);
+  }
+  let port = 0;
+  await serving({ upgrade: () => new Response("no", { status: 403 }) }, async (server) => {
+    port = server.port;
+    const error = await assertRejects(() => connect(host, server.url), HandshakeError, "403");
+    assertEquals((error as HandshakeError).status, 403);
+  });
+  await assertRejects(() => connect(host, `ws://127.0.0.1:${port}/`), ConnectError);
+});
+
+/** Listens, and answers each request so. */
+async function answering(
+  answer: (key: string) => string | Uint8Array,
+  body: (url: string) => Promise<void>,
+): Promise<void> {
+  const streams: Stream[] = [];
+  const listener = await host.listen({ hostname: "127.0.0.1", port: 0 }, (stream) => {
+    streams.push(stream);
+    stream.handler = {
+      data: (bytes) => {
+        const key = /Sec-WebSocket-Key: (\S+)/.exec(new TextDecoder().decode(bytes))?.[1];
+        if (key !== undefined) stream.write(bytesOf(answer(key)));
+      },
+      drain() {},
+      end: () => stream.end(),
+      close() {},
+    };
+  });
+  await body(`ws://127.0.0.1:${listener.address.port}/`);
+  for (const stream of streams) stream.abort();
+  await listener.close();
+}
+
+const HEAD = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n";
+
+/** The right answer. */
+function accept(key: string): string {
+  return `${HEAD}Sec-WebSocket-Accept: ${acceptKey(key)}\r\n\r\n`;
+}
+
+/** Answers that a client must not take for a WebSocket. */
+const LIES: readonly (readonly [title: string, answer: string, says: string])[] = [
+  ["no accept key", `${HEAD}\r\n`, "does not fit"],
+  [
+    "a wrong accept key",
+    `${HEAD}Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n`,
+    "fit",
+  ],
+  ["no upgrade", "HTTP/1.1 101 X\r\nConnection: Upgrade\r\n\r\n", "Upgrade: websocket"],
+  ["no connection", "HTTP/1.1 101 X\r\nUpgrade: websocket\r\n\r\n", "Connection: Upgrade"],
+  ["no HTTP", "hello\r\n\r\n", "no HTTP/1.1"],
+  ["another status", "HTTP/1.1 200 OK\r\n\r\n", "200 OK"],
+  ["a malformed header", `${HEAD}x y\r\n\r\n`, "malformed"],
+  ["an endless head", `${HEAD}X: ${"x".repeat(20_000)}`, "too long"],
+];
+
+for (const [title, answer, says] of LIES) {
+  test(`connect takes no answer with ${title} for a WebSocket`, async () => {
+    await answering(() => answer, async (url) => {
+      await assertRejects(() => connect(host, url), HandshakeError, says);
+    });
+  });
+}
+
+test("connect gives a server up that does not answer in time", async () => {
+  await answering(() => "", async (url) => {
+    await assertRejects(
+      () => connect(host, url, { handshakeTimeout: 30 }),
+      HandshakeError,
+      "no answer in time",
+    );
+  });
+});
+
+test("connect takes neither masked frames nor what it did not agree to", async () => {
+  const frames: readonly (readonly [Uint8Array, number])[] = [
+    [buildFrame({ payload: "x" }), 1002],
+    [buildFrame({ payload: "x", mask: false, reserved: 4 }), 1002],
+    [buildFrame({ payload: Uint8Array.of(0xff), mask: false }), 1007],
+    [buildFrame({ payload: "xx", mask: false }), 1009],
+  ];
+  for (const [frame, expected] of frames) {
+    const codes: number[] = [];
+    await answering((key) => join(bytesOf(accept(key)), frame), async (url) => {
+      const client = await connect(host, url, {
+        reconnect: false,
+        maxPayloadLength: 1,
+        closeTimeout: 100,
+        close: (_conn, code) => codes.push(code),
+      });
+      await until("it is over", () => client.state === "closed");
+    });
+    assertEquals(codes, [expected]);
+  }
+});
+
+test("Client connects again when it loses its server, with the same handlers", async () => {
+  const opened: number[] = [];
+  let server = await serve(host, ECHO);
+  const { port } = server;
+  const client = await connect(host, server.url, {
+    reconnect: QUICK,
+    open: (conn) => opened.push(conn.id),
+  });
+  await server.stop({ code: 1012 });
+  await until("it waits", () => client.state !== "open");
+  assertEquals(client.send("lost"), "closed");
+  server = await serve(host, { ...ECHO, port });
+  await until("it is back", () => client.state === "open");
+  assertEquals(opened, [1, 2]);
+  await client.close();
+  await until("it has gone", () => server.connections === 0);
+  await server.stop();
+});
+
+test("Client gives up after so many failures in a row", async () => {
+  const server = await serve(host, ECHO);
+  const client = await connect(host, server.url, { reconnect: { ...QUICK, attempts: 3 } });
+  await server.stop();
+  await until("it gives up", () => client.state === "closed");
+});
+
+test("Client.close ends it while it waits to connect again, and while it connects", async () => {
+  const server = await serve(host, ECHO);
+  const client = await connect(host, server.url, {
+    reconnect: { minDelay: 60_000, maxDelay: 60_000 },
+  });
+  await server.stop();
+  await until("it waits", () => client.state === "waiting");
+  await client.close();
+  assertEquals(client.state, "closed");
+  await client.close();
+});
+
+test("Client notices a server that is silent, and one that does not say goodbye", async () => {
+  await answering(accept, async (url) => {
+    let told = "";
+    const options = {
+      reconnect: false,
+      idleTimeout: 0.1,
+      closeTimeout: 50,
+      close: (_conn: unknown, code: number, reason: string) => {
+        told = `${code} ${reason}`;
+      },
+    };
+    const silent = await connect(host, url, options);
+    await until("it is given up", () => silent.state === "closed");
+    assertEquals(told, "1006 idle timeout");
+    const rude = await connect(host, url, { ...options, idleTimeout: 0 });
+    await rude.close();
+    assertEquals(rude.state, "closed");
+  });
+});
+
+test("Client speaks wss, and believes whom it is told to", async () => {
+  const random = new SeededRandom(5);
+  const [ca, other] = await Promise.all([1, 2].map(() => makeAuthority(random.bytes(32))));
+  const leaf = await makeLeaf(ca!, "a@127.0.0.1:9000", Date.now(), random.bytes(16));
+  await serving({ ...ECHO, tls: leaf }, async (server) => {
+    const got: unknown[] = [];
+    const client = await connect(host, server.url, {
+      tls: { ca: ca!.pem, serverName: SERVER_NAME },
+      message: (_conn, data) => got.push(data),
+    });
+    client.send("secret");
+    await until("it comes back", () => got.length === 1);
+    await client.close();
+    const tls = { ca: other!.pem, serverName: SERVER_NAME };
+    await assertRejects(() => connect(host, server.url, { tls }), ConnectError);
+  });
+});
+
+test("Client's connections are actors in a system", async () => {
+  const system = new System(HOME, host);
+  await serving(ECHO, async (server) => {
+    const got: unknown[] = [];
+    const client = await connect(host, server.url, {
+      info: (conn, message) => conn.send(String(message)),
+      message: (_conn, data) => got.push(data),
+    }, system);
+    system.sendTo(client.connection.pid!, "through an actor");
+    await until("it comes back", () => got.length === 1);
+    await client.close();
+    assertEquals([got, system.size], [["through an actor"], 0]);
+  });
+  system.stop();
+});
+
+test("Delay doubles to its longest, by chance between half and whole, and begins anew", () => {
+  const delay = (chance: number) =>
+    new Delay({ minDelay: 100, maxDelay: 350, attempts: 4 }, () => chance);
+  const whole = delay(1);
+  assertEquals([0, 0, 0, 0, 0].map((ms) => whole.next(ms)), [100, 200, 350, 350, undefined]);
+  const half = delay(0);
+  assertEquals([0, 350, 351, 0].map((ms) => half.next(ms)), [50, 100, 50, 100]);
+});
