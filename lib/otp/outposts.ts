@@ -135,7 +135,7 @@ export class Outposts {
     const former = formerNode(remote, child.node);
     if (former !== undefined && nodes.includes(former)) return former;
     // What its node has exposed just now may not be known here: the first attempt asks, and may be told no.
-    const asks = !child.waiting && (onNodeDown === "wait" || child.node === undefined);
+    const asks = onNodeDown === "wait" || child.node === undefined;
     if (asks && former !== undefined && this.#sessionWith(former) !== undefined) return former;
     const away = `it waits for ${former ?? `a node that exposes ${JSON.stringify(fn)}`}`;
     if (onNodeDown === "wait" && former !== undefined) throw new AwayError(away);
