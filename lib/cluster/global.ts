@@ -158,6 +158,7 @@ export class Global {
   readonly #system: System;
   readonly #events: Emitter<GlobalEvents>;
   readonly #wall: () => number;
+  readonly #namesMax: number;
   readonly #table = new NameTable();
   /** In the order of their numbers. */
   readonly #own = new Map<string, Own>();
@@ -170,8 +171,14 @@ export class Global {
   /** No stamp that is known is later. */
   #stamp = 0;
 
-  /** `wall` is the time of day, in milliseconds. */
-  constructor(system: System, events: Emitter<GlobalEvents>, wall: () => number) {
+  /** For the runtime: programs get theirs from their node. `wall` is the time of day, in milliseconds. */
+  constructor(
+    system: System,
+    events: Emitter<GlobalEvents>,
+    wall: () => number,
+    namesMax: number = NAMES_MAX,
+  ) {
+    this.#namesMax = namesMax;
     this.#system = system;
     this.#events = events;
     this.#wall = wall;
@@ -332,7 +339,7 @@ export class Global {
     if (peer === undefined) return undefined;
     const { name, request } = row;
     const entry = this.#learn(row, row.owner);
-    if (entry === undefined) return TOO_MANY;
+    if (entry === undefined) return this.#tooMany();
     const winner = this.#table.find(name);
     if (winner === undefined || winner === entry) sendRegistered(line, request, REGISTERED.OK);
     else {
@@ -375,7 +382,7 @@ export class Global {
     if (peer === undefined) return undefined;
     if (rows.length === 0) peer.whenSynced();
     for (const row of rows) {
-      if (this.#learn(row, row.owner) === undefined) return TOO_MANY;
+      if (this.#learn(row, row.owner) === undefined) return this.#tooMany();
     }
     return undefined;
   }
@@ -405,9 +412,10 @@ export class Global {
     if (held !== undefined) return this.#again(held, pid);
     const cell = this.#system.signals.who(pid);
     if (typeof cell === "string") return Promise.reject(new NoProcError(pid));
-    if (this.#own.size >= NAMES_MAX) {
+    if (this.#own.size >= this.#namesMax) {
       cell.released();
-      return Promise.reject(new ArgumentError(`this node has ${NAMES_MAX} global names already`));
+      const words = `this node has ${this.#namesMax} global names already`;
+      return Promise.reject(new ArgumentError(words));
     }
     const entry: NameEntry = {
       name,
@@ -499,7 +507,11 @@ export class Global {
     if (own !== undefined && winner !== undefined && winner.owner !== this.#me) {
       this.#lose(own, winner.pid);
     }
-    return this.#table.countOf(owner) <= NAMES_MAX ? entry : undefined;
+    return this.#table.countOf(owner) <= this.#namesMax ? entry : undefined;
+  }
+
+  #tooMany(): string {
+    return `more than ${this.#namesMax} names`;
   }
 
   /** Another node has our name by better right. One that was just asked for is simply not had. */
@@ -547,8 +559,6 @@ export class Global {
     sendRegistered(peer!.line, owed.request, REGISTERED.OK);
   }
 }
-
-const TOO_MANY = `more than ${NAMES_MAX} names`;
 
 function isName(name: string): boolean {
   return isKey(name) && !name.startsWith(RESERVED);

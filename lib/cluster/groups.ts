@@ -81,6 +81,7 @@ interface Peer {
 /** All groups of all scopes, as one node has them. */
 export class GroupTable {
   readonly #system: System;
+  readonly #membershipsMax: number;
   readonly #groups = new Map<string, Group>();
   /** Our memberships, in the order of their numbers. */
   readonly #rows = new Set<Row>();
@@ -89,14 +90,16 @@ export class GroupTable {
   readonly #watchers = new Watchers();
   #numbers = 0;
 
-  constructor(system: System) {
+  constructor(system: System, membershipsMax: number = MEMBERSHIPS_MAX) {
     this.#system = system;
+    this.#membershipsMax = membershipsMax;
   }
 
   join(scope: string, group: string, pid: Pid<never>): void {
     const actor = this.#actor(pid);
-    if (this.#rows.size >= MEMBERSHIPS_MAX) {
-      throw new ArgumentError(`this node has ${MEMBERSHIPS_MAX} memberships of groups already`);
+    const most = this.#membershipsMax;
+    if (this.#rows.size >= most) {
+      throw new ArgumentError(`this node has ${most} memberships of groups already`);
     }
     let joined = this.#joined.get(actor);
     if (joined === undefined) {
@@ -183,7 +186,8 @@ export class GroupTable {
     const peer = this.#peer(line);
     if (peer === undefined) return undefined;
     peer.memberships += rows.length;
-    if (peer.memberships > MEMBERSHIPS_MAX) return `more than ${MEMBERSHIPS_MAX} memberships`;
+    const most = this.#membershipsMax;
+    if (peer.memberships > most) return `more than ${most} memberships`;
     for (const row of rows) this.#add(line.home.node, row);
     return undefined;
   }

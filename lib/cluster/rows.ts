@@ -6,8 +6,8 @@
  *
  * @module
  */
-import { Reader, Writer } from "../base/bytes.ts";
-import { packPid, type Pid, unpackPid } from "../term/pid.ts";
+import { EMPTY, Reader, utf8Text, Writer } from "../base/bytes.ts";
+import { packPid, type Pid } from "../term/pid.ts";
 import type { PidReader } from "../term/decode.ts";
 import type { PidWriter } from "../term/encode.ts";
 import { TAG } from "../dist/message.ts";
@@ -71,10 +71,10 @@ export function readRegister(
 ): NameRow & { owner: string; request: number } | undefined {
   const reader = new Reader(body);
   const name = reader.text(reader.u16());
-  const pid = unpack(line, reader.u64());
+  const pid = readPid(line, reader);
   const owner = reader.text(reader.u16());
-  const stamp = Number(reader.u64());
-  const request = Number(reader.u64());
+  const stamp = readNumber(reader);
+  const request = readNumber(reader);
   if (!reader.ok || pid === undefined || !isKey(name) || stamp > STAMP_MAX) return undefined;
   return { name, pid, owner, stamp, request };
 }
@@ -95,7 +95,7 @@ export function readRegistered(
   body: Uint8Array,
 ): { request: number; status: number; owner: string } | undefined {
   const reader = new Reader(body);
-  const request = Number(reader.u64());
+  const request = readNumber(reader);
   const status = reader.u8();
   const owner = reader.text(reader.u16());
   return reader.ok ? { request, status, owner } : undefined;
@@ -159,14 +159,15 @@ export function readSync(
   const count = reader.u32();
   if (count > LIST_COUNT_MAX) return undefined;
   const rows: { name: string; pid: Pid | undefined; owner: string }[] = [];
+  const owners = new Texts();
   for (let i = 0; i < count && reader.ok; i++) {
-    const name = reader.text(reader.u16());
-    const pid = unpack(line, reader.u64());
-    rows.push({ name, pid, owner: reader.text(reader.u16()) });
+    const name = shortText(reader, reader.bytes(reader.u16()));
+    const pid = readPid(line, reader);
+    rows.push({ name, pid, owner: owners.next(reader) });
   }
   const all: (NameRow & { owner: string })[] = [];
   for (const { name, pid, owner } of rows) {
-    const stamp = Number(reader.u64());
+    const stamp = readNumber(reader);
     if (!reader.ok || pid === undefined || !isKey(name) || stamp > STAMP_MAX) return undefined;
     all.push({ name, pid, owner, stamp });
   }
@@ -201,10 +202,12 @@ export function readMembers(line: PeerLine, body: Uint8Array): MemberRow[] | und
   const count = reader.u32();
   if (count > LIST_COUNT_MAX) return undefined;
   const members: MemberRow[] = [];
+  const scopes = new Texts();
+  const groups = new Texts();
   for (let i = 0; i < count && reader.ok; i++) {
-    const scope = reader.text(reader.u16());
-    const group = reader.text(reader.u16());
-    const pid = unpack(line, reader.u64());
+    const scope = scopes.next(reader);
+    const group = groups.next(reader);
+    const pid = readPid(line, reader);
     if (!reader.ok || pid === undefined || !isKey(scope) || !isKey(group)) return undefined;
     members.push({ scope, group, pid });
   }
@@ -224,7 +227,49 @@ function pack(line: PeerLine, pid: Pid): bigint | undefined {
   return index === undefined ? undefined : packPid(index, pid.id);
 }
 
-function unpack(line: PeerLine, packed: bigint): Pid | undefined {
-  const { node, id } = unpackPid(packed);
-  return line.homes.pid(node, id);
+function readPid(line: PeerLine, reader: Reader): Pid | undefined {
+  const low = reader.u32();
+  const high = reader.u8();
+  reader.u8();
+  return line.homes.pid(reader.u16(), low + high * 2 ** 32);
+}
+
+/** A u64; exact up to {@linkcode STAMP_MAX}. */
+function readNumber(reader: Reader): number {
+  const low = reader.u32();
+  return low + reader.u32() * 2 ** 32;
+}
+
+/** Texts of which one is often the same as the one before: then it is, and takes no memory of its own. */
+class Texts {
+  #bytes: Uint8Array = EMPTY;
+  #text = "";
+
+  next(reader: Reader): string {
+    const bytes = reader.bytes(reader.u16());
+    if (!areEqual(bytes, this.#bytes)) {
+      this.#text = shortText(reader, bytes);
+      this.#bytes = bytes;
+    }
+    return this.#text;
+  }
+}
+
+function areEqual(one: Uint8Array, other: Uint8Array): boolean {
+  if (one.length !== other.length) return false;
+  for (let i = 0; i < one.length; i++) if (one[i] !== other[i]) return false;
+  return true;
+}
+
+/** UTF-8 that is short, and most often ASCII: to call a decoder takes longer than to do without it. */
+function shortText(reader: Reader, bytes: Uint8Array): string {
+  for (let i = 0; i < bytes.length; i++) {
+    if (bytes[i]! < 0x80) continue;
+    const text = utf8Text(bytes);
+    if (text === undefined) reader.ok = false;
+    return text ?? "";
+  }
+  // What is longer than any text here is none.
+  if (bytes.length > KEY_BYTES_MAX) return "";
+  return String.fromCharCode.apply(null, bytes as unknown as number[]);
 }
