@@ -30,6 +30,9 @@ const BONDS_MAX: number = 2 ** 20;
 
 const WORD_BYTES = 8;
 
+/** So many are noted that were taken back before they were let through. Of more, some are not. */
+const EARLY_MAX = 4096;
+
 /** Where a row has its addressee, whether that is a name, and whether a term of the session follows. */
 interface Form {
   readonly to: number;
@@ -85,6 +88,8 @@ export class Arrivals {
   #uncounted = 0;
   /** Calls that our actors are to answer. */
   readonly #calls = new Map<number, IncomingCall>();
+  /** Calls and monitors that were taken back while they still wait behind a large message. */
+  readonly #early = new Set<string>();
   /** The row that is being read: its bytes, where it goes on, where it ends. */
   #bytes!: Uint8Array;
   #at = 0;
@@ -200,7 +205,7 @@ export class Arrivals {
       case TAG.ANSWER:
         return this.#answer();
       case TAG.CALL_OVER:
-        return void this.#calls.get(this.#number())?.close();
+        return this.#callOver();
       case TAG.LINK:
         return this.#link();
       case TAG.UNLINK:
@@ -261,7 +266,28 @@ export class Arrivals {
     if (this.#calls.has(number)) this.#fail("a request's number that is in use");
     if (this.#calls.size >= this.#bondsMax) this.#fail("too many calls");
     if (actor === undefined) return this.#line.answer(number, ANSWER.MISSING, undefined);
-    actor.deliver(new IncomingCall(request, actor, number, this.#calls, this.#line));
+    const call = new IncomingCall(request, actor, number, this.#calls, this.#line);
+    // It is a message all the same, to which nobody waits for an answer.
+    if (this.#wasEarly(`call ${number}`)) call.close();
+    actor.deliver(call);
+  }
+
+  #callOver(): void {
+    const number = this.#number();
+    const call = this.#calls.get(number);
+    if (call !== undefined) call.close();
+    else this.#noteEarly(`call ${number}`);
+  }
+
+  /** There is nothing like it to be taken back: it may be about to come. */
+  #noteEarly(what: string): void {
+    if (this.#holds.count === 0) return;
+    if (this.#early.size >= EARLY_MAX) this.#early.clear();
+    this.#early.add(what);
+  }
+
+  #wasEarly(what: string): boolean {
+    return this.#early.size > 0 && this.#early.delete(what);
   }
 
   #answer(): void {
@@ -324,6 +350,7 @@ export class Arrivals {
     const to = tag === TAG.MONITOR ? this.#receiver() : 0;
     const actor = tag === TAG.MONITOR ? this.#system.find(to) : this.#holder();
     const ref = this.#number();
+    if (this.#wasEarly(`monitor ${from} ${ref}`)) return;
     if (actor === undefined) return this.#line.downOf(to, from, ref, "noproc");
     const distant = this.#distant(from);
     this.#countMonitor(distant, ref);
@@ -332,10 +359,12 @@ export class Arrivals {
   }
 
   #demonitor(): void {
-    const distant = this.#line.known(this.#sender());
+    const from = this.#sender();
     this.#receiver();
-    const monitor = distant?.monitors?.get(this.#number());
-    if (monitor === undefined) return;
+    const ref = this.#number();
+    const distant = this.#line.known(from);
+    const monitor = distant?.monitors?.get(ref);
+    if (monitor === undefined) return this.#noteEarly(`monitor ${from} ${ref}`);
     this.#line.monitors--;
     unwatch(monitor);
     distant!.released();

@@ -281,6 +281,33 @@ test("Arrivals.take: a number of a call may be used again when that call is over
   void other;
 });
 
+test("Arrivals.take makes nothing of a monitor or a call that was taken back while it was held", () => {
+  const [one, other] = join();
+  const near = one.actor({ name: "near" });
+  const far = other.actor();
+  const to = { name: "near", node: "one@h:1" };
+  for (let round = 0; round < 2; round++) {
+    const cancel = new AbortController();
+    const { signal } = cancel;
+    far.send(to, "x".repeat(400_000));
+    const refs = [far.monitor(to), far.monitor(other.pid(near))];
+    far.call(to, 1, { signal }).catch(() => {});
+    far.call(other.pid(near) as never, 2, { signal }).catch(() => {});
+    for (const ref of refs) far.demonitor(ref);
+    cancel.abort("not any more");
+    // One that is not.
+    if (round === 1) far.monitor(to);
+    moveAll(one, other);
+    // The calls are messages all the same.
+    assertEquals([one.over, near.length], [undefined, 3 * (round + 1)]);
+    assertEquals([near.watchers?.size ?? 0, near.chain, one.line.monitors], [
+      round,
+      undefined,
+      round,
+    ]);
+  }
+});
+
 function spawnRow(i: number, flags: string): Uint8Array {
   return row([i, from(i)], hex(flags), named("fn"), row([i]), encodeTerm([]));
 }
