@@ -11,7 +11,7 @@
  * @module
  */
 import { setImmediate } from "node:timers";
-import { SeededRandom } from "./base/random.ts";
+import { type Random, SeededRandom } from "./base/random.ts";
 import { utf8 } from "./base/bytes.ts";
 import type { ClusterKeys } from "./dist/identity.ts";
 import { Node } from "./node.ts";
@@ -23,7 +23,7 @@ import { type Event, World } from "./sim/world.ts";
 import { type NodeOptions, type Parts, startNode } from "./start.ts";
 
 export { SeededRandom, traceText };
-export type { LinkOptions, TraceLine, Violation };
+export type { LinkOptions, Random, TraceLine };
 
 /** How to simulate. */
 export interface SimulateOptions {

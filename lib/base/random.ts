@@ -19,6 +19,7 @@ export class SeededRandom implements Random {
   #c: number;
   #counter = 1;
 
+  /** The same seed gives the same numbers. */
   constructor(seed: number) {
     let x = seed >>> 0;
     const mix = (): number => {
@@ -50,10 +51,12 @@ export class SeededRandom implements Random {
     return Math.floor(this.next() * below);
   }
 
+  /** A number in [0, 1). */
   next(): number {
     return this.uint32() / 0x1_0000_0000;
   }
 
+  /** So many bytes, which the seed decides. */
   bytes(length: number): Uint8Array {
     const bytes = new Uint8Array(length);
     for (let i = 0; i < length; i++) bytes[i] = this.uint32() & 0xff;
