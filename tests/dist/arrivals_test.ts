@@ -387,7 +387,7 @@ test("Arrivals.take ends the session at a monitor, a call, a link or an actor to
   for (let i = 101; i <= 250 && one.over === undefined; i++) {
     one.take(TAG.LINK, row([from(i), to(1)]));
   }
-  assert(one.over?.includes("too many"), one.over);
+  assert(one.over?.includes("too many actors"), one.over);
 });
 
 test("Arrivals.take counts what has ended no more: any number, one after the other", () => {
