@@ -1,0 +1,230 @@
+// deno-lint-ignore-file no-console -- says why a test is skipped
+/**
+ * Clients that others have written, each a process of its own, against this server: echo of every
+ * length, fragments, compression in each agreement, subprotocols, and closing from either side.
+ *
+ * Chromium, Node, Deno, Bun, npm's `ws` and Python's `websockets` are tried where they are installed;
+ * what is missing is said.
+ */
+import { spawn, spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { assert, assertEquals } from "@std/assert";
+import type { DeflateOptions } from "../../lib/ws/options.ts";
+import { serve, type Server } from "../../lib/ws/server.ts";
+import { findProgram } from "../../scripts/cluster/runtimes.ts";
+import { makeHost } from "../kit/host.ts";
+import { runtime, test, until } from "../kit/test.ts";
+
+const host = makeHost();
+const SCRIPT = fileURLToPath(new URL("./ws_script.mjs", import.meta.url));
+const PYTHON_SCRIPT = fileURLToPath(new URL("./ws_script.py", import.meta.url));
+
+/** What a client has seen. */
+interface Seen {
+  readonly echoed: number;
+  /** What a message in fragments came to; empty if the client cannot send one. */
+  readonly fragments: string;
+  readonly extensions: string;
+  readonly protocol: string;
+  /** How the server's close looked, and its own. */
+  readonly told: { code: number; reason: string; wasClean: boolean };
+  readonly said: { code: number; reason: string; wasClean: boolean };
+}
+
+/** A client, if it is here. */
+interface Candidate {
+  readonly name: string;
+  /** Why it is not. */
+  readonly missing?: string | undefined;
+  /** It sends fragments. */
+  readonly fragments: boolean;
+  /** It offers to compress. */
+  readonly deflates: boolean;
+  talk(url: string): Promise<Seen>;
+}
+
+/** Runs a program that prints one line of JSON. */
+async function run(command: string, args: readonly string[]): Promise<Seen> {
+  const child = spawn(command, args, { stdio: ["ignore", "pipe", "pipe"] });
+  let [out, err] = ["", ""];
+  child.stdout.on("data", (text) => out += text);
+  child.stderr.on("data", (text) => err += text);
+  const status = await new Promise((ended) => child.on("close", ended));
+  assertEquals(status, 0, `${command} ${args.join(" ")}\n${err}`);
+  return JSON.parse(out);
+}
+
+/** True if a program ends well. */
+function works(command: string | undefined, args: readonly string[]): boolean {
+  if (command === undefined) return false;
+  return spawnSync(command, args, { stdio: "ignore", timeout: 60_000 }).status === 0;
+}
+
+const [deno, bun, node] = ["deno", "bun", "node"].map(findProgram);
+const DENO_ARGS = ["run", "-A", "-q", "--no-config", "--no-lock"];
+
+/** Node has a `WebSocket` of its own from 22 on, and behind a flag before. */
+const nodeFlags = [[], ["--experimental-websocket"]]
+  .find((flags) =>
+    works(node, [...flags, "-e", "new WebSocket('ws://127.0.0.1:9').onerror = () => {}"])
+  );
+
+const python = ["/usr/bin/python3", findProgram("python3")]
+  .find((each) => works(each, ["-c", "import websockets"]));
+
+const hasWs = works(deno, ["eval", "--no-config", "--no-lock", "-q", 'await import("npm:ws@8")']);
+
+const chromium = ["chromium", "chromium-browser", "google-chrome"].map(findProgram).find(Boolean);
+
+const CANDIDATES: readonly Candidate[] = [
+  {
+    name: "Deno's own WebSocket",
+    missing: deno === undefined ? "Deno" : undefined,
+    fragments: false,
+    deflates: false,
+    talk: (url) => run(deno!, [...DENO_ARGS, SCRIPT, url]),
+  },
+  {
+    name: "Bun's own WebSocket",
+    missing: bun === undefined ? "Bun" : undefined,
+    // It has `terminate` and `ping` too, and takes no notice of `fin`.
+    fragments: false,
+    deflates: true,
+    talk: (url) => run(bun!, [SCRIPT, url]),
+  },
+  {
+    name: "Node's own WebSocket",
+    missing: nodeFlags === undefined ? "a Node that has one" : undefined,
+    fragments: false,
+    deflates: false,
+    talk: (url) => run(node!, [...nodeFlags!, SCRIPT, url]),
+  },
+  {
+    name: "npm's ws",
+    missing: hasWs ? undefined : "Deno with npm's ws",
+    fragments: true,
+    deflates: true,
+    talk: (url) => run(deno!, [...DENO_ARGS, SCRIPT, url, "npm:ws@8"]),
+  },
+  {
+    name: "Python's websockets",
+    missing: python === undefined ? "python3 with websockets" : undefined,
+    fragments: true,
+    deflates: true,
+    talk: (url) => run(python!, [PYTHON_SCRIPT, url, "deflate"]),
+  },
+  {
+    name: "Python's websockets, uncompressed",
+    missing: python === undefined ? "python3 with websockets" : undefined,
+    fragments: true,
+    deflates: false,
+    talk: (url) => run(python!, [PYTHON_SCRIPT, url]),
+  },
+  {
+    name: "Chromium",
+    missing: runtime === "bun"
+      ? "the suite on Deno: bun test does not fetch packages"
+      : chromium === undefined
+      ? "Chromium"
+      : undefined,
+    fragments: false,
+    deflates: true,
+    talk: inChromium,
+  },
+];
+
+async function inChromium(url: string): Promise<Seen> {
+  const { chromium: launcher } = await import("playwright-core");
+  const browser = await launcher.launch({
+    executablePath: chromium!,
+    headless: true,
+    args: ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"],
+  });
+  try {
+    const page = await browser.newPage();
+    // The page comes from the server, so that its origin is one that is let in.
+    await page.goto(url.replace("ws:", "http:"));
+    const script = readFileSync(SCRIPT, "utf8").replace("export async", "async")
+      .replace(/if \(typeof process[^]*$/, "");
+    return await page.evaluate(`${script}; talk(${JSON.stringify(url)}, WebSocket)`);
+  } finally {
+    await browser.close();
+  }
+}
+
+/** Serves what the scripts expect. */
+async function serving(
+  perMessageDeflate: boolean | DeflateOptions,
+  body: (server: Server, codes: string[]) => Promise<void>,
+): Promise<void> {
+  const codes: string[] = [];
+  const server = await serve(host, {
+    perMessageDeflate,
+    upgrade: (request) => {
+      const offered = request.headers.get("sec-websocket-protocol") ?? "";
+      return { protocol: offered.includes("firn.1") ? "firn.1" : undefined };
+    },
+    fetch: () => new Response("<p>a page</p>", { headers: { "Content-Type": "text/html" } }),
+    message: (conn, data) => {
+      const order = typeof data === "string" ? /^close (\d+) (.*)$/.exec(data) : null;
+      if (order === null) conn.send(data);
+      else conn.close(Number(order[1]), order[2]);
+    },
+    close: (_conn, code, reason) => codes.push(`${code} ${reason}`),
+  });
+  try {
+    await body(server, codes);
+  } finally {
+    await server.stop({ timeout: 1000 });
+  }
+}
+
+/** What the server is told of compression. */
+const AGREEMENTS: readonly (readonly [name: string, option: boolean | DeflateOptions])[] = [
+  ["nothing compressed", false],
+  ["compressed, both forgetting", { threshold: 0 }],
+  [
+    "compressed, both remembering",
+    { threshold: 0, serverNoContextTakeover: false, clientNoContextTakeover: false },
+  ],
+  [
+    "compressed, in small windows",
+    {
+      threshold: 0,
+      serverNoContextTakeover: false,
+      clientNoContextTakeover: false,
+      serverMaxWindowBits: 9,
+      clientMaxWindowBits: 9,
+    },
+  ],
+];
+
+for (const candidate of CANDIDATES) {
+  const { name, missing, fragments, deflates } = candidate;
+  if (missing !== undefined) {
+    console.log(`ws_clients_test: ${name} skipped: it needs ${missing}`);
+  }
+  for (const [agreement, option] of AGREEMENTS) {
+    // One that never offers has nothing to agree on.
+    if (!deflates && option !== false && option !== AGREEMENTS[1]![1]) continue;
+    test(`serve suits ${name}: ${agreement}`, { ignore: missing !== undefined }, async () => {
+      await serving(option, async (server, codes) => {
+        const seen = await candidate.talk(server.url);
+        assert(seen.echoed >= 24, `${seen.echoed}`);
+        assertEquals(seen.fragments, fragments ? "fragments" : seen.fragments);
+        assertEquals(seen.protocol, "firn.1");
+        if (deflates && seen.extensions !== undefined) {
+          assertEquals(seen.extensions.includes("permessage-deflate"), option !== false);
+        }
+        assertEquals(seen.told, { code: 4002, reason: "enough", wasClean: true });
+        assertEquals(seen.said.code, 4001);
+        assertEquals(seen.said.wasClean, true);
+        await until("the server has seen both ends", () => codes.length === 2);
+        // Node answers our close without the reason.
+        assertEquals(codes.map((each) => each.slice(0, 4)), ["4002", "4001"]);
+        assertEquals(codes[1], "4001 done");
+      });
+    });
+  }
+}
