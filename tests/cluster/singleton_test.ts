@@ -5,11 +5,14 @@ import { assertEquals, assertRejects } from "@std/assert";
 import { Call } from "../../lib/actor/call.ts";
 import { NameError } from "../../lib/actor/errors.ts";
 import type { Self } from "../../lib/actor/self.ts";
+import type { Singleton } from "../../lib/cluster/singleton.ts";
 import type { LocalChildSpec } from "../../lib/otp/child.ts";
 import type { Pid } from "../../lib/term/pid.ts";
 import { MemoryNetwork } from "../kit/memory_host.ts";
 import { cluster, type Start, type TestNode, untilWhole, withNodes } from "../kit/mesh.ts";
+import { seeds } from "../kit/seeds.ts";
 import { test, until } from "../kit/test.ts";
+import { turn, withTown } from "./town.ts";
 
 /** Counts those that run on a node. */
 class Census {
@@ -162,3 +165,84 @@ test("Global.singleton: a child that cannot be started here is started where it 
     await broken;
   });
 });
+
+test(
+  "Global.singleton: exactly one runs after whatever happened to the network, the nodes and the child",
+  {
+    timeout: 300_000,
+  },
+  async () => {
+    await seeds(25, 40, async (random, size) => {
+      await withTown(4, async (town, ...nodes) => {
+        await town.meet();
+        const census = new Census();
+        const options = { intensity: 1, period: 60_000 };
+        const parts = new Map<TestNode, Singleton>();
+        const join = (node: TestNode): void => {
+          if (parts.has(node)) return;
+          node.global.singleton("clock", census.child(node), options).then(
+            (part) => parts.set(node, part),
+            () => {},
+          );
+        };
+        for (const node of nodes) join(node);
+        town.weather.isHeld = true;
+        for (let i = 0; i < size; i++) {
+          const at = random.below(4);
+          const other = (at + 1 + random.below(3)) % 4;
+          const node = nodes[at]!;
+          switch (random.below(10)) {
+            case 0:
+              town.cut(at, other);
+              break;
+            case 1:
+              town.heal(at, other);
+              node.mesh.connect(nodes[other]!.name).catch(() => {});
+              break;
+            case 2: {
+              const child = node.global.whereis("clock");
+              if (child !== undefined) node.system.send(child as Pid<string>, "crash");
+              break;
+            }
+            case 3: {
+              // All four may not be out at once: nobody would run it.
+              const part = parts.get(node);
+              if (part === undefined || parts.size < 3) break;
+              parts.delete(node);
+              void part.stop();
+              break;
+            }
+            case 4:
+              join(node);
+              break;
+            default:
+              for (let n = random.below(6); n >= 0; n--) {
+                if (!town.weather.pass((count) => random.below(count))) await turn();
+              }
+          }
+          if (random.below(3) === 0) await turn();
+        }
+        town.weather.clear();
+        for (const one of nodes) {
+          for (const two of nodes) town.heal(nodes.indexOf(one), nodes.indexOf(two));
+        }
+        await until("all have met", async () => {
+          let isWhole = true;
+          for (const one of nodes) {
+            for (const two of nodes) {
+              if (one === two || one.mesh.session(two.name) !== undefined) continue;
+              isWhole = false;
+              one.mesh.connect(two.name).catch(() => {});
+            }
+          }
+          await turn();
+          return isWhole;
+        });
+        await untilOne(nodes, census);
+        // It stays that way.
+        for (let i = 0; i < 20; i++) await turn();
+        await untilOne(nodes, census);
+      });
+    });
+  },
+);
