@@ -1,0 +1,31 @@
+/**
+ * Chooses the storage by configuration.
+ *
+ * @module
+ */
+import type { Storage } from "./storage.ts";
+
+/** What the storage is to be. */
+export interface StorageConfig {
+  /** `postgres://user:password@host:port/database`; absent: SQLite. */
+  readonly databaseUrl?: string | undefined;
+  /** SQLite's file, or `:memory:`. */
+  readonly sqlitePath: string;
+  /** SQLite waits for the disk at each transaction. */
+  readonly sqliteFullSync?: boolean | undefined;
+  /** At most this many connections to PostgreSQL. */
+  readonly poolMax?: number | undefined;
+  /** The time. Default: the real one. */
+  readonly now?: (() => number) | undefined;
+}
+
+/** Opens the storage, and makes or updates its tables. PostgreSQL's driver is loaded only if it is needed. */
+export async function openStorage(config: StorageConfig): Promise<Storage> {
+  const { databaseUrl, sqlitePath, sqliteFullSync, poolMax, now } = config;
+  if (databaseUrl === undefined) {
+    const { openSqlite } = await import("./sqlite.ts");
+    return await openSqlite({ path: sqlitePath, fullSync: sqliteFullSync, now });
+  }
+  const { openPostgres } = await import("./postgres.ts");
+  return await openPostgres({ url: databaseUrl, poolMax, now });
+}

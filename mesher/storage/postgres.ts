@@ -1,0 +1,317 @@
+/**
+ * Storage in PostgreSQL (15 or later), for several machines, with the driver `npm:postgres`.
+ *
+ * Every statement with a parameter is prepared by the server; connections, waits and statements have
+ * limits, all named below. What was written survives whatever the server's own settings let it survive.
+ *
+ * @module
+ */
+import postgres from "postgres@3.4.9";
+import { assert } from "../domain/assert.ts";
+import type { Database, Dialect, Query, Value } from "./database.ts";
+import { cleanText } from "./json.ts";
+import { type Batch, writeBatch } from "./postgres_batch.ts";
+import { Days } from "./postgres_days.ts";
+import { POSTGRES_STEPS } from "./postgres_schema.ts";
+import { columnsOf } from "./rows.ts";
+import { accounts } from "./sql/accounts.ts";
+import { alerts } from "./sql/alerts.ts";
+import { events } from "./sql/events.ts";
+import { issues } from "./sql/issues.ts";
+import { projects } from "./sql/projects.ts";
+import {
+  type EventOutcome,
+  type NewEvent,
+  type Storage,
+  StorageError,
+  WRITE_EVENTS_MAX,
+} from "./storage.ts";
+
+/** How to open it. */
+export interface PostgresOptions {
+  /** `postgres://user:password@host:port/database`. */
+  readonly url: string;
+  /** At most this many connections. Default 10. */
+  readonly poolMax?: number | undefined;
+  /** The time. Default: the real one. */
+  readonly now?: (() => number) | undefined;
+}
+
+/** Connections of one process, unless it is told otherwise. */
+export const POOL_MAX = 10;
+/** At most this many calls may wait for a connection or an answer; one more rejects at once. */
+export const CALLS_MAX = 1_000;
+/** A statement may take this long; then the server ends it, and the call rejects. */
+export const STATEMENT_MS_MAX = 15_000;
+/** A statement may wait this long for another's lock. */
+const LOCK_MS_MAX = 5_000;
+/** A transaction may stand still this long before the server ends it and its connection. */
+const IDLE_IN_TRANSACTION_MS_MAX = 30_000;
+const CONNECT_SECONDS_MAX = 5;
+const IDLE_SECONDS_MAX = 60;
+const LIFE_SECONDS_MAX = 1_800;
+const CLOSE_SECONDS_MAX = 5;
+/** A batch that met a deadlock, or a day that was just dropped, is tried this often. */
+const WRITE_TRIES = 4;
+/** Upkeep deletes this many events at a time. */
+const DELETE_ROWS = 5_000;
+
+const DAY_MS = 86_400_000;
+/** Mesher's advisory locks: the schema's. */
+const SCHEMA_LOCK = 0x6d736872;
+
+/** Whether the same call may succeed later, by the class or the code of SQLSTATE. */
+const RETRIED =
+  /^(?:08|53|57P|40|25P03|55P03|57014|23514|CONNECT|ECONN|ENOTFOUND|EAI_|ETIMEDOUT|EPIPE)/;
+/** What a batch is written again for at once. */
+const WRITTEN_AGAIN = /^(?:40001|40P01|23514|55P03)$/;
+
+const DIALECT: Dialect = {
+  forUpdate: " FOR UPDATE",
+  tagsHold: (param) => `e.tags @> CAST(CAST(${param} AS text) AS jsonb)`,
+  wordsMatch: (param) => `e.words @@ CAST(CAST(${param} AS text) AS tsquery)`,
+  wordsQuery: (words) =>
+    words.map((word, i) => i === words.length - 1 ? `'${word}':*` : `'${word}'`).join(" & "),
+  tagPairs: "jsonb_each_text(e.tags) AS tag(key, value)",
+  eventById: (param) =>
+    `FROM event_ids k JOIN events e
+       ON e.received_at = k.received_at AND e.project_id = k.project_id AND e.id = k.id
+     WHERE k.id = ${param}`,
+  payloadBytes: "octet_length(CAST(e.payload AS text))",
+  deleteEvents: (query, condition, ...params) =>
+    query.change(
+      `WITH gone AS (DELETE FROM events WHERE ${condition} RETURNING id, project_id)
+       DELETE FROM event_ids k USING gone
+       WHERE k.id = gone.id AND k.project_id = gone.project_id`,
+      ...params,
+    ),
+};
+
+type Client = postgres.Sql | postgres.TransactionSql;
+
+/** Opens it, makes or updates its tables, and makes the partitions of the next days. */
+export async function openPostgres(options: PostgresOptions): Promise<Storage> {
+  const db = new Postgres(options);
+  try {
+    await db.migrate();
+    await db.days.ahead(db.now());
+  } catch (error) {
+    await db.close();
+    throw error;
+  }
+  return {
+    ...accounts(db),
+    ...projects(db),
+    ...issues(db),
+    ...events(db),
+    ...alerts(db),
+    writeEvents: (batch) => db.writeEvents(batch),
+    async upkeep(now) {
+      const partitionsCreated = await db.days.ahead(now);
+      const keep = await db.row<{ days: number }>(
+        "SELECT coalesce(max(retention_days), 90) AS days FROM projects",
+      );
+      const dropped = await db.days.dropBefore(now - keep!.days * DAY_MS);
+      let eventsDeleted = dropped.events;
+      const all = await db.rows<{ id: string; days: number }>(
+        "SELECT id, retention_days AS days FROM projects",
+      );
+      for (const { id, days } of all) {
+        for (let deleted = DELETE_ROWS; deleted === DELETE_ROWS; eventsDeleted += deleted) {
+          deleted = await DIALECT.deleteEvents(
+            db,
+            `project_id = $1 AND received_at < $2 AND (received_at, id) IN (
+               SELECT received_at, id FROM events
+               WHERE project_id = $1 AND received_at < $2 LIMIT ${DELETE_ROWS})`,
+            id,
+            now - days * DAY_MS,
+          );
+        }
+      }
+      const sessionsDeleted = await db.change("DELETE FROM sessions WHERE expires_at <= $1", now);
+      return {
+        eventsDeleted,
+        sessionsDeleted,
+        partitionsCreated,
+        partitionsDropped: dropped.partitions,
+      };
+    },
+    async health() {
+      const began = performance.now();
+      let problem: string | null = null;
+      try {
+        await db.row("SELECT 1 AS one");
+      } catch (error) {
+        problem = error instanceof Error ? error.message : String(error);
+      }
+      return {
+        ok: problem === null,
+        engine: "postgres",
+        schema: POSTGRES_STEPS.length,
+        latencyMs: performance.now() - began,
+        problem,
+      };
+    },
+    close: () => db.close(),
+  };
+}
+
+/** The pool of connections. */
+class Postgres implements Database {
+  readonly dialect: Dialect = DIALECT;
+  readonly now: () => number;
+  readonly days: Days;
+  readonly #sql: postgres.Sql;
+  #calls = 0;
+  #closed: Promise<void> | undefined;
+
+  constructor({ url, poolMax, now }: PostgresOptions) {
+    this.now = now ?? Date.now;
+    this.days = new Days(this);
+    this.#sql = postgres(url, {
+      max: poolMax ?? POOL_MAX,
+      connect_timeout: CONNECT_SECONDS_MAX,
+      idle_timeout: IDLE_SECONDS_MAX,
+      max_lifetime: LIFE_SECONDS_MAX,
+      onnotice: () => {},
+      connection: {
+        application_name: "mesher",
+        statement_timeout: STATEMENT_MS_MAX,
+        lock_timeout: LOCK_MS_MAX,
+        idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_MS_MAX,
+      },
+      types: {
+        // Counts and milliseconds: far below 2^53.
+        int8: { to: 20, from: [20], parse: Number, serialize: (n: number) => `${Math.trunc(n)}` },
+        // As text both ways; `json.ts` makes and reads it.
+        json: {
+          to: 114,
+          from: [114, 3802],
+          parse: (text: string) => text,
+          serialize: (text: string) => text,
+        },
+      },
+    });
+  }
+
+  rows<Row>(sql: string, ...params: Value[]): Promise<Row[]> {
+    return this.#call(() => queryOn(this.#sql).rows<Row>(sql, ...params));
+  }
+
+  row<Row>(sql: string, ...params: Value[]): Promise<Row | undefined> {
+    return this.#call(() => queryOn(this.#sql).row<Row>(sql, ...params));
+  }
+
+  change(sql: string, ...params: Value[]): Promise<number> {
+    return this.#call(() => queryOn(this.#sql).change(sql, ...params));
+  }
+
+  transaction<T>(body: (query: Query) => Promise<T>): Promise<T> {
+    return this.#call(async () => {
+      return await this.#sql.begin((client) => body(queryOn(client))) as T;
+    });
+  }
+
+  async writeEvents(batch: readonly NewEvent[]): Promise<readonly EventOutcome[]> {
+    assert(batch.length <= WRITE_EVENTS_MAX, `a batch of ${batch.length} events`);
+    if (batch.length === 0) return [];
+    const rows = batch.map(columnsOf);
+    for (let tries = 1;; tries++) {
+      try {
+        await this.days.need(rows.map((row) => row.receivedAt));
+        return await this.#call(async () => {
+          return await this.#sql.begin((client) =>
+            writeBatch(batchOn(client), rows, this.now())
+          ) as readonly EventOutcome[];
+        });
+      } catch (error) {
+        const again = error instanceof StorageError && WRITTEN_AGAIN.test(codeOf(error.cause));
+        if (!again || tries === WRITE_TRIES) throw error;
+        this.days.forget();
+      }
+    }
+  }
+
+  /** The schema's missing steps; of several nodes that start at once one does it. */
+  async migrate(): Promise<void> {
+    await this.#call(async () => {
+      await this.#sql.begin(async (client) => {
+        await client.unsafe(`SELECT pg_advisory_xact_lock(${SCHEMA_LOCK})`);
+        await client.unsafe(
+          "CREATE TABLE IF NOT EXISTS mesher_schema (version integer NOT NULL)",
+        );
+        const [row] = await client.unsafe("SELECT max(version) AS version FROM mesher_schema");
+        const version: number = row?.["version"] ?? 0;
+        if (version > POSTGRES_STEPS.length) {
+          throw new StorageError(
+            `the database has schema ${version}, this program knows ${POSTGRES_STEPS.length}`,
+            false,
+          );
+        }
+        for (const step of POSTGRES_STEPS.slice(version)) await client.unsafe(step).simple();
+        if (version < POSTGRES_STEPS.length) {
+          await client.unsafe(
+            `INSERT INTO mesher_schema (version) VALUES (${POSTGRES_STEPS.length})`,
+          );
+        }
+      });
+    });
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= this.#sql.end({ timeout: CLOSE_SECONDS_MAX });
+    return this.#closed;
+  }
+
+  async #call<T>(run: () => Promise<T>): Promise<T> {
+    if (this.#closed !== undefined) throw new StorageError("the storage is closed", false);
+    if (this.#calls >= CALLS_MAX) {
+      throw new StorageError(`${CALLS_MAX} calls already wait for PostgreSQL`, true);
+    }
+    this.#calls++;
+    try {
+      return await run();
+    } catch (error) {
+      throw storageErrorFrom(error);
+    } finally {
+      this.#calls--;
+    }
+  }
+}
+
+function queryOn(client: Client): Query {
+  const run = (sql: string, params: readonly Value[]) =>
+    client.unsafe(sql, params.map(bound), { prepare: params.length > 0 });
+  return {
+    rows: async <Row>(sql: string, ...params: Value[]) => [...await run(sql, params)] as Row[],
+    row: async <Row>(sql: string, ...params: Value[]) =>
+      (await run(sql, params))[0] as Row | undefined,
+    change: async (sql, ...params) => (await run(sql, params)).count,
+  };
+}
+
+function batchOn(client: postgres.TransactionSql): Batch {
+  return {
+    rows: async <Row>(sql: string, ...columns: (Value[] | string)[]) =>
+      [...await client.unsafe(sql, columns, { prepare: true })] as Row[],
+  };
+}
+
+function bound(value: Value): Value {
+  return typeof value === "string" ? cleanText(value) : value;
+}
+
+/** Turns what the driver throws into what storage throws. */
+function storageErrorFrom(error: unknown): unknown {
+  if (error instanceof StorageError) return error;
+  const code = codeOf(error);
+  if (code === "") return error;
+  const message = error instanceof Error ? error.message : String(error);
+  return new StorageError(`PostgreSQL: ${message || code}`, RETRIED.test(code), error);
+}
+
+/** SQLSTATE, the driver's word, or the system's; empty: it is none of theirs. */
+function codeOf(error: unknown): string {
+  const code = (error as { readonly code?: unknown } | null)?.code;
+  return typeof code === "string" ? code : "";
+}

@@ -1,0 +1,256 @@
+/**
+ * PostgreSQL's batch writer: one transaction, whose statements each take the whole batch as columns.
+ *
+ * ```
+ * projects   hold those that exist
+ * issues     find; make those missing, by their keys' order
+ * event_ids  insert, by order; what is there already is a duplicate
+ * events     insert what was not
+ * issues     count, by their ids' order; resolved becomes unresolved
+ * ```
+ *
+ * All writers take rows in these orders, so two do not wait for each other in a circle; and the rows that
+ * many writers want, the issues, are held last and for the shortest time.
+ *
+ * @module
+ */
+import { newId } from "../domain/id.ts";
+import type { Value } from "./database.ts";
+import { type EventColumns, eventKey, issueKey } from "./rows.ts";
+import { type EventOutcome, StorageError } from "./storage.ts";
+
+/** One transaction, with statements whose parameters are columns. */
+export interface Batch {
+  rows<Row>(sql: string, ...columns: (Value[] | string)[]): Promise<Row[]>;
+}
+
+interface IssueRow {
+  readonly id: string;
+  readonly project_id: string;
+  readonly fingerprint: string;
+  readonly status: string;
+}
+
+interface IdRow {
+  readonly id: string;
+  readonly project_id: string;
+}
+
+/** Writes it; what became of each row, in order. */
+export async function writeBatch(
+  batch: Batch,
+  rows: readonly EventColumns[],
+  now: number,
+): Promise<readonly EventOutcome[]> {
+  const held = await batch.rows<{ readonly id: string }>(
+    "SELECT id FROM projects WHERE id = ANY($1::uuid[]) ORDER BY id FOR KEY SHARE",
+    unique(rows.map((row) => row.projectId)),
+  );
+  const projects = new Set(held.map(({ id }) => id));
+  const housed = rows.filter((row) => projects.has(row.projectId));
+  if (housed.length === 0) return rows.map(() => ({ kind: "orphan" }));
+
+  const { issues, made } = await issuesFor(batch, housed, now);
+  const fresh = await insertIds(
+    batch,
+    housed.filter((row) => issues.get(issueKey(row))!.status !== "discarded"),
+  );
+  const stored = new Set(fresh);
+  if (fresh.length > 0) await insertEvents(batch, fresh, issues);
+  const reopened = await countEvents(batch, fresh, issues);
+  const unused = [...made].filter((id) =>
+    !fresh.some((row) => issues.get(issueKey(row))!.id === id)
+  );
+  if (unused.length > 0) {
+    await batch.rows("DELETE FROM issues WHERE id = ANY($1::uuid[]) AND event_count = 0", unused);
+  }
+
+  return rows.map((row): EventOutcome => {
+    if (!projects.has(row.projectId)) return { kind: "orphan" };
+    const issue = issues.get(issueKey(row))!;
+    if (issue.status === "discarded") return { kind: "discarded", issueId: issue.id };
+    if (!stored.has(row)) return { kind: "duplicate" };
+    // Each is told once, of the first event that did it.
+    const first = made.delete(issue.id);
+    const regressed = reopened.delete(issue.id);
+    return { kind: "stored", issueId: issue.id, first, regressed };
+  });
+}
+
+/** The issues of these rows by their keys, and the ids of those that are new. */
+async function issuesFor(
+  batch: Batch,
+  rows: readonly EventColumns[],
+  now: number,
+): Promise<{ readonly issues: Map<string, IssueRow>; readonly made: Set<string> }> {
+  const firsts = new Map<string, EventColumns>();
+  for (const row of rows) {
+    const key = issueKey(row);
+    if (!firsts.has(key)) firsts.set(key, row);
+  }
+  const issues = new Map<string, IssueRow>();
+  const made = new Set<string>();
+  const find = async (missing: readonly EventColumns[]) => {
+    const found = await batch.rows<IssueRow>(
+      `SELECT i.id, i.project_id, i.fingerprint, i.status FROM issues i
+       JOIN unnest($1::uuid[], $2::text[]) AS k (project_id, fingerprint)
+         ON i.project_id = k.project_id AND i.fingerprint = k.fingerprint`,
+      missing.map((row) => row.projectId),
+      missing.map((row) => row.fingerprint),
+    );
+    for (const row of found) {
+      issues.set(issueKey({ projectId: row.project_id, fingerprint: row.fingerprint }), row);
+    }
+    return missing.filter((row) => !issues.has(issueKey(row)));
+  };
+  const missing = await find([...firsts.values()]);
+  if (missing.length === 0) return { issues, made };
+  const inserted = await batch.rows<IssueRow>(
+    `INSERT INTO issues (id, project_id, fingerprint, title, title_folded, culprit, level,
+       event_count, first_seen, last_seen)
+     SELECT id, project_id, fingerprint, title, title_folded, culprit, level, 0, seen, seen
+     FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
+       $8::bigint[])
+       AS n (id, project_id, fingerprint, title, title_folded, culprit, level, seen)
+     ORDER BY project_id, fingerprint
+     ON CONFLICT (project_id, fingerprint) DO NOTHING
+     RETURNING id, project_id, fingerprint, status`,
+    missing.map(() => newId(now)),
+    missing.map((row) => row.projectId),
+    missing.map((row) => row.fingerprint),
+    missing.map((row) => row.title),
+    missing.map((row) => row.title.toLowerCase()),
+    missing.map((row) => row.culprit),
+    missing.map((row) => row.level),
+    missing.map((row) => row.receivedAt),
+  );
+  for (const row of inserted) {
+    issues.set(issueKey({ projectId: row.project_id, fingerprint: row.fingerprint }), row);
+    made.add(row.id);
+  }
+  // Another writer made these in between, and has committed, or the insert would have waited.
+  const others = missing.filter((row) => !issues.has(issueKey(row)));
+  if (others.length > 0 && (await find(others)).length > 0) throw vanished();
+  return { issues, made };
+}
+
+/** The rows whose ids were not there: of two of one id in the batch the first. */
+async function insertIds(
+  batch: Batch,
+  rows: readonly EventColumns[],
+): Promise<readonly EventColumns[]> {
+  const firsts = new Map<string, EventColumns>();
+  for (const row of rows) {
+    const key = eventKey(row);
+    if (!firsts.has(key)) firsts.set(key, row);
+  }
+  if (firsts.size === 0) return [];
+  const asked = [...firsts.values()];
+  const inserted = await batch.rows<IdRow>(
+    `INSERT INTO event_ids (id, project_id, received_at)
+     SELECT id, project_id, received_at
+     FROM unnest($1::uuid[], $2::uuid[], $3::bigint[]) AS n (id, project_id, received_at)
+     ORDER BY id, project_id
+     ON CONFLICT DO NOTHING RETURNING id, project_id`,
+    asked.map((row) => row.id),
+    asked.map((row) => row.projectId),
+    asked.map((row) => row.receivedAt),
+  );
+  const fresh = new Set(
+    inserted.map((row) => eventKey({ projectId: row.project_id, id: row.id })),
+  );
+  return asked.filter((row) => fresh.has(eventKey(row)));
+}
+
+async function insertEvents(
+  batch: Batch,
+  rows: readonly EventColumns[],
+  issues: ReadonlyMap<string, IssueRow>,
+): Promise<void> {
+  await batch.rows(
+    `INSERT INTO events (id, project_id, issue_id, fingerprint, level, title, message, environment,
+       release, tags, payload, words, event_at, received_at)
+     SELECT id, project_id, issue_id, fingerprint, level, title, message, environment, release,
+       CAST(tags AS jsonb), CAST(payload AS json),
+       array_to_tsvector(array_remove(string_to_array(words, ' '), '')), event_at, received_at
+     FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[],
+       $8::text[], $9::text[], string_to_array($10::text, chr(30)),
+       string_to_array($11::text, chr(30)), $12::text[], $13::bigint[], $14::bigint[])
+       AS n (id, project_id, issue_id, fingerprint, level, title, message, environment, release,
+         tags, payload, words, event_at, received_at)`,
+    rows.map((row) => row.id),
+    rows.map((row) => row.projectId),
+    rows.map((row) => issues.get(issueKey(row))!.id),
+    rows.map((row) => row.fingerprint),
+    rows.map((row) => row.level),
+    rows.map((row) => row.title),
+    rows.map((row) => row.message),
+    rows.map((row) => row.environment),
+    rows.map((row) => row.release),
+    joined(rows.map((row) => row.tags)),
+    joined(rows.map((row) => row.payload)),
+    rows.map((row) => row.words),
+    rows.map((row) => row.eventAt),
+    rows.map((row) => row.receivedAt),
+  );
+}
+
+/** Adds the events to their issues. The ids of those that were resolved until now. */
+async function countEvents(
+  batch: Batch,
+  rows: readonly EventColumns[],
+  issues: ReadonlyMap<string, IssueRow>,
+): Promise<Set<string>> {
+  const groups = new Map<string, EventColumns[]>();
+  for (const row of rows) {
+    const { id } = issues.get(issueKey(row))!;
+    const group = groups.get(id);
+    if (group === undefined) groups.set(id, [row]);
+    else group.push(row);
+  }
+  if (groups.size === 0) return new Set();
+  const latest = [...groups.values()].map((group) =>
+    group.reduce((a, b) => b.receivedAt >= a.receivedAt ? b : a)
+  );
+  const counted = await batch.rows<{ readonly id: string; readonly was: string }>(
+    `WITH added AS (
+       SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[], $5::text[])
+         AS n (id, count, first_seen, last_seen, level)
+     ), old AS (
+       SELECT id, status FROM issues WHERE id = ANY($1::uuid[]) ORDER BY id FOR UPDATE
+     )
+     UPDATE issues i SET event_count = i.event_count + added.count,
+       first_seen = least(i.first_seen, added.first_seen),
+       level = CASE WHEN added.last_seen >= i.last_seen THEN added.level ELSE i.level END,
+       last_seen = greatest(i.last_seen, added.last_seen),
+       status = CASE WHEN i.status = 'resolved' THEN 'unresolved' ELSE i.status END
+     FROM added JOIN old ON old.id = added.id WHERE i.id = added.id
+     RETURNING i.id, old.status AS was`,
+    [...groups.keys()],
+    [...groups.values()].map((group) => group.length),
+    [...groups.values()].map((group) => Math.min(...group.map((row) => row.receivedAt))),
+    latest.map((row) => row.receivedAt),
+    latest.map((row) => row.level),
+  );
+  if (counted.length < groups.size) throw vanished();
+  return new Set(counted.filter(({ was }) => was === "resolved").map(({ id }) => id));
+}
+
+/**
+ * Texts of JSON as one text, with U+001E between, which no JSON holds unescaped. Escaping them as the
+ * elements of an array would take five times as long.
+ */
+function joined(texts: readonly string[]): string {
+  return texts.join("\x1e");
+}
+
+function unique(texts: readonly string[]): string[] {
+  return [...new Set(texts)];
+}
+
+/** An issue was deleted in the middle: the batch is written again, and makes a new one. */
+function vanished(): StorageError {
+  return new StorageError("an issue was deleted while a batch was written to it", true, {
+    code: "40001",
+  });
+}

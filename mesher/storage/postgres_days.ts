@@ -1,0 +1,131 @@
+/**
+ * The day partitions of PostgreSQL's events: made ahead, made when needed, dropped when all of a day is
+ * older than every project's retention.
+ *
+ * @module
+ */
+import type { Database, Query } from "./database.ts";
+
+/** This many days after today have their partitions ready. */
+export const DAYS_AHEAD = 7;
+
+const DAY_MS = 86_400_000;
+/** Mesher's advisory locks: the partitions'. */
+const DAYS_LOCK = 0x6d736864;
+/** Dropping a day waits for its readers and stops all others meanwhile: not for longer than this. */
+const DROP_LOCK_MS = 2_000;
+
+/** The partitions. */
+export class Days {
+  readonly #db: Database;
+  /** The days, counted since the epoch, whose partitions were seen. */
+  readonly #seen = new Set<number>();
+
+  constructor(db: Database) {
+    this.#db = db;
+  }
+
+  /** Makes today's partition and the next days'. How many were missing. */
+  ahead(now: number): Promise<number> {
+    const today = dayOf(now);
+    return this.#make(Array.from({ length: DAYS_AHEAD + 1 }, (_, i) => today + i));
+  }
+
+  /** Sees to it that these times have partitions. */
+  async need(times: readonly number[]): Promise<void> {
+    const days = [...new Set(times.map(dayOf))].filter((day) => !this.#seen.has(day));
+    if (days.length > 0) await this.#make(days);
+  }
+
+  /** A partition was not where it was seen: looks again. */
+  forget(): void {
+    this.#seen.clear();
+  }
+
+  /** Drops the partitions of days that ended before `time`, with their events. */
+  async dropBefore(
+    time: number,
+  ): Promise<{ readonly partitions: number; readonly events: number }> {
+    let [partitions, events] = [0, 0];
+    const tables = await this.#db.rows<{ readonly name: string }>(
+      `SELECT c.relname AS name FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+       WHERE i.inhparent = CAST('events' AS regclass) ORDER BY c.relname`,
+    );
+    for (const { name } of tables) {
+      const day = dayNamed(name);
+      if (day === null || (day + 1) * DAY_MS > time) continue;
+      const gone = await this.#db.transaction((query) => drop(query, name)).catch(busyIsNothing);
+      if (gone === null) continue;
+      this.#seen.delete(day);
+      partitions++;
+      events += gone;
+    }
+    return { partitions, events };
+  }
+
+  async #make(days: readonly number[]): Promise<number> {
+    const made = await this.#db.transaction(async (query) => {
+      // Two that make the same day would fail on each other.
+      await query.row(`SELECT pg_advisory_xact_lock(${DAYS_LOCK})`);
+      let made = 0;
+      for (const day of days) if (await make(query, day)) made++;
+      return made;
+    });
+    for (const day of days) this.#seen.add(day);
+    return made;
+  }
+}
+
+/** Makes a day's partition, if it is missing. The name and bounds are numbers of our own making. */
+async function make(query: Query, day: number): Promise<boolean> {
+  const name = nameOf(day);
+  const found = await query.row<{ readonly found: boolean }>(
+    `SELECT to_regclass('${name}') IS NOT NULL AS found`,
+  );
+  if (found!.found) return false;
+  // Made apart and attached: that does not stop who reads and writes the other days.
+  await query.change(
+    `CREATE TABLE ${name} (LIKE events INCLUDING DEFAULTS INCLUDING COMPRESSION)`,
+  );
+  await query.change(
+    `ALTER TABLE events ATTACH PARTITION ${name}
+     FOR VALUES FROM (${day * DAY_MS}) TO (${(day + 1) * DAY_MS})`,
+  );
+  return true;
+}
+
+/** How many events the partition had. */
+async function drop(query: Query, name: string): Promise<number> {
+  await query.change(`SET LOCAL lock_timeout = ${DROP_LOCK_MS}`);
+  await query.row(`SELECT pg_advisory_xact_lock(${DAYS_LOCK})`);
+  const there = await query.row<{ readonly there: boolean }>(
+    `SELECT to_regclass('${name}') IS NOT NULL AS there`,
+  );
+  if (!there!.there) return 0;
+  const events = await query.change(
+    `DELETE FROM event_ids k USING ${name} e WHERE k.id = e.id AND k.project_id = e.project_id`,
+  );
+  await query.change(`ALTER TABLE events DETACH PARTITION ${name}`);
+  await query.change(`DROP TABLE ${name}`);
+  return events;
+}
+
+/** Somebody reads that day just now: the next round drops it. */
+function busyIsNothing(error: { readonly retry?: boolean }): null {
+  if (error.retry === true) return null;
+  throw error;
+}
+
+function dayOf(time: number): number {
+  return Math.floor(time / DAY_MS);
+}
+
+function nameOf(day: number): string {
+  return `events_${new Date(day * DAY_MS).toISOString().slice(0, 10).replaceAll("-", "")}`;
+}
+
+/** The day of a partition's name, or null when it is none of ours. */
+function dayNamed(name: string): number | null {
+  const [, year, month, date] = /^events_(\d{4})(\d\d)(\d\d)$/.exec(name) ?? [];
+  return year === undefined ? null : Date.UTC(+year, +month! - 1, +date!) / DAY_MS;
+}

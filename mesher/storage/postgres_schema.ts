@@ -1,0 +1,96 @@
+/**
+ * PostgreSQL's schema, as the steps that lead to it. A step that was ever released is never changed.
+ *
+ * ```
+ * event_ids (id, project_id, received_at)     every stored event once: what makes ids idempotent, and
+ *    │                                        finds an event's day
+ *    └─▶ events, partitioned by received_at: events_20260131, one table a day (UTC)
+ * ```
+ *
+ * A unique index of a partitioned table must hold the partition's key, and a client that sends an event
+ * again the next morning sends it on another day; so the ids are a table of their own. Retention drops
+ * whole days.
+ *
+ * Times are bigints of milliseconds, as everywhere in Mesher: `to_timestamp(received_at / 1000.0)`.
+ *
+ * @module
+ */
+
+/** Step n makes version n + 1. */
+export const POSTGRES_STEPS: readonly string[] = [
+  `
+  CREATE TABLE organisations (
+    id uuid PRIMARY KEY, name text NOT NULL, slug text NOT NULL UNIQUE, created_at bigint NOT NULL
+  );
+  CREATE TABLE users (
+    id uuid PRIMARY KEY, email text NOT NULL, email_folded text NOT NULL UNIQUE,
+    display_name text NOT NULL, password_hash text NOT NULL, created_at bigint NOT NULL
+  );
+  CREATE TABLE memberships (
+    id uuid PRIMARY KEY, user_id uuid NOT NULL REFERENCES users, role text NOT NULL,
+    org_id uuid NOT NULL REFERENCES organisations, joined_at bigint NOT NULL,
+    UNIQUE (user_id, org_id)
+  );
+  CREATE INDEX memberships_by_org ON memberships (org_id, joined_at);
+  CREATE TABLE sessions (
+    id uuid PRIMARY KEY, secret_hash text NOT NULL UNIQUE, user_id uuid NOT NULL REFERENCES users,
+    kind text NOT NULL, label text NOT NULL, created_at bigint NOT NULL, expires_at bigint NOT NULL
+  );
+  CREATE INDEX sessions_by_user ON sessions (user_id);
+  CREATE INDEX sessions_by_end ON sessions (expires_at);
+  CREATE TABLE projects (
+    id uuid PRIMARY KEY, org_id uuid NOT NULL REFERENCES organisations, name text NOT NULL,
+    slug text NOT NULL, platform text, retention_days integer NOT NULL DEFAULT 90,
+    sample_rate double precision NOT NULL DEFAULT 1, created_at bigint NOT NULL,
+    UNIQUE (org_id, slug)
+  );
+  CREATE TABLE api_keys (
+    id uuid PRIMARY KEY, project_id uuid NOT NULL, label text NOT NULL, prefix text NOT NULL,
+    secret_hash text NOT NULL UNIQUE, created_at bigint NOT NULL, revoked_at bigint
+  );
+  CREATE INDEX api_keys_by_project ON api_keys (project_id);
+  CREATE TABLE issues (
+    id uuid PRIMARY KEY, project_id uuid NOT NULL, fingerprint text NOT NULL, title text NOT NULL,
+    title_folded text NOT NULL, culprit text NOT NULL, level text NOT NULL,
+    status text NOT NULL DEFAULT 'unresolved', event_count bigint NOT NULL,
+    first_seen bigint NOT NULL, last_seen bigint NOT NULL, assigned_to uuid,
+    UNIQUE (project_id, fingerprint)
+  ) WITH (fillfactor = 80);
+  CREATE INDEX issues_by_project ON issues (project_id, last_seen, id);
+  CREATE INDEX issues_by_status ON issues (project_id, status, last_seen, id);
+  CREATE INDEX issues_archived ON issues (last_seen) WHERE status = 'archived';
+  CREATE TABLE event_ids (
+    id uuid NOT NULL, project_id uuid NOT NULL, received_at bigint NOT NULL,
+    PRIMARY KEY (id, project_id)
+  );
+  CREATE TABLE events (
+    id uuid NOT NULL, project_id uuid NOT NULL, issue_id uuid NOT NULL, fingerprint text NOT NULL,
+    level text NOT NULL, title text NOT NULL, message text NOT NULL, environment text,
+    release text, tags jsonb NOT NULL, payload json NOT NULL, words tsvector NOT NULL,
+    event_at bigint NOT NULL, received_at bigint NOT NULL
+  ) PARTITION BY RANGE (received_at);
+  CREATE INDEX events_by_project ON events (project_id, received_at, id) INCLUDE (level);
+  CREATE INDEX events_by_issue ON events (issue_id, received_at, id);
+  CREATE INDEX events_by_tags ON events USING gin (tags jsonb_path_ops);
+  CREATE INDEX events_by_words ON events USING gin (words);
+  CREATE TABLE alert_rules (
+    id uuid PRIMARY KEY, project_id uuid NOT NULL, name text NOT NULL, condition json NOT NULL,
+    action json NOT NULL, enabled boolean NOT NULL DEFAULT TRUE, cooldown_minutes bigint NOT NULL,
+    last_fired_at bigint, created_at bigint NOT NULL
+  );
+  CREATE INDEX alert_rules_by_project ON alert_rules (project_id) WHERE enabled;
+  CREATE TABLE alerts (
+    id uuid PRIMARY KEY, rule_id uuid NOT NULL, rule_name text NOT NULL, project_id uuid NOT NULL,
+    issue_id uuid, status text NOT NULL, message text NOT NULL, condition json NOT NULL,
+    triggered_at bigint NOT NULL, acknowledged_at bigint, resolved_at bigint
+  );
+  CREATE INDEX alerts_by_project ON alerts (project_id, triggered_at, id);
+  CREATE INDEX alerts_by_rule ON alerts (rule_id);
+  CREATE INDEX alerts_by_issue ON alerts (issue_id) WHERE issue_id IS NOT NULL;
+  -- A server that was built without lz4 goes on with its own compression.
+  DO $do$ BEGIN
+    ALTER TABLE events ALTER COLUMN payload SET COMPRESSION lz4;
+  EXCEPTION WHEN OTHERS THEN NULL;
+  END $do$;
+  `,
+];

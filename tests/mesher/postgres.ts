@@ -1,0 +1,116 @@
+/**
+ * A PostgreSQL of the tests' own: a cluster in a temporary folder on a free port of the loopback, and in it
+ * a new database for whoever asks. It ends with the process that started it, however that ends: a shell
+ * stands by and waits for the end of its standard input.
+ */
+import { spawn, spawnSync } from "node:child_process";
+import { chmodSync, existsSync, mkdtempSync, readdirSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import postgres from "postgres@3.4.9";
+import { until } from "../kit/test.ts";
+
+/** A running cluster. */
+export interface Cluster {
+  /** Makes an empty database; its address, and what deletes it. */
+  newDatabase(): Promise<{ readonly url: string; drop(): Promise<void> }>;
+  /** Runs statements in a database. */
+  run(url: string, ...sql: string[]): Promise<readonly Record<string, unknown>[]>;
+}
+
+/** Starts one; or why there can be none. */
+export async function startPostgres(): Promise<Cluster | string> {
+  const bin = binFolder();
+  if (bin === undefined) return "there is no PostgreSQL here";
+  const root = process.getuid?.() === 0;
+  if (root && spawnSync("runuser", ["-u", "postgres", "--", "true"]).status !== 0) {
+    return "PostgreSQL does not run as root, and there is no user postgres";
+  }
+  const as = root ? ["runuser", "-u", "postgres", "--"] : [];
+  const folder = mkdtempSync(join(tmpdir(), "mesher-postgres-"));
+  chmodSync(folder, 0o755);
+  if (root) spawnSync("chown", ["postgres", folder]);
+  const port = await freePort();
+
+  const made = run([
+    ...as,
+    join(bin, "initdb"),
+    ...["-D", join(folder, "data"), "-U", "mesher", "-E", "UTF8", "--locale=C", "--auth=trust"],
+    "--no-sync",
+  ]);
+  if (made !== undefined) return `initdb failed: ${made}`;
+  const sync = process.env["MESHER_TEST_FSYNC"] === "on" ? "on" : "off";
+  const settings = `-p ${port} -h 127.0.0.1 -k ${folder} -c fsync=${sync} -c max_connections=60`;
+  const script = `"$@" -D "$DATA" -o "$SETTINGS" -l "$DATA/log" -w start >/dev/null 2>&1
+    read -r _
+    "$@" -D "$DATA" -m immediate stop >/dev/null 2>&1
+    rm -rf "$FOLDER"`;
+  const shell = spawn("sh", ["-c", script, "sh", ...as, join(bin, "pg_ctl")], {
+    cwd: folder,
+    env: { ...process.env, DATA: join(folder, "data"), SETTINGS: settings, FOLDER: folder },
+    stdio: ["pipe", "ignore", "ignore"],
+    detached: true,
+  });
+  shell.unref();
+  (shell.stdin as unknown as { unref?(): void }).unref?.();
+
+  const address = (database: string) => `postgres://mesher@127.0.0.1:${port}/${database}`;
+  const sqlOn = async (url: string, statements: readonly string[]) => {
+    const sql = postgres(url, { max: 1, connect_timeout: 5, onnotice: () => {} });
+    try {
+      let rows: readonly Record<string, unknown>[] = [];
+      for (const statement of statements) rows = [...await sql.unsafe(statement)];
+      return rows;
+    } finally {
+      await sql.end();
+    }
+  };
+  const answers = () => sqlOn(address("postgres"), ["SELECT 1"]).then(() => true, () => false);
+  try {
+    await until("PostgreSQL answers", answers, 30_000);
+  } catch (error) {
+    return String(error);
+  }
+  let databases = 0;
+  return {
+    async newDatabase() {
+      const name = `mesher_${++databases}`;
+      await sqlOn(address("postgres"), [`CREATE DATABASE ${name}`]);
+      return {
+        url: address(name),
+        drop: async () => {
+          await sqlOn(address("postgres"), [`DROP DATABASE ${name} WITH (FORCE)`]);
+        },
+      };
+    },
+    run: (url, ...sql) => sqlOn(url, sql),
+  };
+}
+
+/** Where Debian and others put the programs, the newest first; or the path's. */
+function binFolder(): string | undefined {
+  const versions = existsSync("/usr/lib/postgresql") ? readdirSync("/usr/lib/postgresql") : [];
+  const folders = versions.sort((a, b) => Number(b) - Number(a))
+    .map((version) => `/usr/lib/postgresql/${version}/bin`);
+  return [...folders, ...(process.env["PATH"] ?? "").split(":")]
+    .find((folder) => existsSync(join(folder, "initdb")) && existsSync(join(folder, "pg_ctl")));
+}
+
+/** What a command that failed said. */
+function run([program, ...args]: readonly string[]): string | undefined {
+  const { status, stderr, error } = spawnSync(program!, args, { cwd: tmpdir(), encoding: "utf8" });
+  return status === 0 ? undefined : error?.message ?? stderr.trim();
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once("error", reject);
+    server.listen(0, "127.0.0.1", () => {
+      const { port } = server.address() as { port: number };
+      server.close(() => resolve(port));
+    });
+  });
+}
