@@ -871,6 +871,7 @@ test("Supervisor.body: a supervisor on another node is a child that is waited fo
     world.news();
     await a.mesh.connect(b.name);
     await world.untilLiving("w@here", "x@here", "y@here");
+    await until("it is ready", async () => (await tree.countChildren()).active === 2);
     await tree.stop();
     assertEquals(world.news().slice(-3), [
       "end y@here shutdown",
