@@ -12,6 +12,7 @@ import type { Cell, Monitor } from "../actor/cell.ts";
 import { tie, untie, unwatch, watch } from "../actor/signals.ts";
 import type { System } from "../actor/system.ts";
 import { utf8Text } from "../base/bytes.ts";
+import { TextReader } from "../term/text_reader.ts";
 import { Decoder } from "../term/decode.ts";
 import { ProtocolError } from "../term/errors.ts";
 import { decodeExit, type ExitReason } from "../term/exit.ts";
@@ -94,6 +95,7 @@ export class Arrivals {
   #bytes!: Uint8Array;
   #at = 0;
   #end = 0;
+  readonly #names = new TextReader();
   /** It was a large one: its term depends on none before it. */
   #alone = false;
   /** It had to wait, and its term was decoded when it came. */
@@ -128,6 +130,16 @@ export class Arrivals {
     const key = alone || this.#holds.count === 0 ? undefined : this.keyOf(tag, body);
     this.#begin(body, alone);
     return this.#guard(tag, body, key);
+  }
+
+  /** The same for a row whose body stands in `bytes`, when nothing is held. */
+  takeAt(tag: number, bytes: Uint8Array, from: number, to: number): string | undefined {
+    this.#bytes = bytes;
+    this.#at = from;
+    this.#end = to;
+    this.#alone = false;
+    this.#decoded = undefined;
+    return this.#guard(tag, bytes);
   }
 
   #guard(tag: number, body: Uint8Array, key?: HoldKey): string | undefined {
@@ -470,8 +482,14 @@ export class Arrivals {
   /** The number of an actor of that side. */
   #pid(side: number): number {
     const at = this.#at;
-    const id = this.#number() % 2 ** 40;
-    const node = this.#bytes[at + 6]! | this.#bytes[at + 7]! << 8;
+    const bytes = this.#bytes;
+    if (this.#end - at < WORD_BYTES) this.#fail("it is too short");
+    this.#at = at + WORD_BYTES;
+    const low = bytes[at]! | bytes[at + 1]! << 8 | bytes[at + 2]! << 16 | bytes[at + 3]! << 24;
+    // Nearly all numbers have 31 bits.
+    const high = bytes[at + 4]!;
+    const id = high === 0 && low >= 0 ? low : (low >>> 0) + high * 2 ** 32;
+    const node = bytes[at + 6]! | bytes[at + 7]! << 8;
     if (node !== side) {
       this.#fail(
         side === SENDER
@@ -502,9 +520,16 @@ export class Arrivals {
     const length = this.#u8() | this.#u8() << 8;
     const end = this.#at + length;
     if (end > this.#end) this.#fail("it is too short");
-    const text = utf8Text(this.#bytes.subarray(this.#at, end));
+    const from = this.#at;
     this.#at = end;
-    return text ?? this.#fail("a name that is not UTF-8");
+    let plain = from;
+    while (plain < end && this.#bytes[plain]! < 0x80) plain++;
+    if (plain === end) {
+      // Most names are ASCII, and come again and again.
+      this.#names.begin(this.#bytes, end);
+      return this.#names.latin1(from, end);
+    }
+    return utf8Text(this.#bytes.subarray(from, end)) ?? this.#fail("a name that is not UTF-8");
   }
 
   #fail(what: string): never {

@@ -67,6 +67,8 @@ export interface SessionHost {
 
 /** Who takes what comes over a session. */
 export interface SessionHandler {
+  /** The same for what actors send most, where it stands in `bytes`, when nothing is held. */
+  messageAt?(tag: number, bytes: Uint8Array, from: number, to: number): string | undefined;
   /**
    * A frame that is not the session's own business. A returned text is the rule that it broke. `bulk`
    * is given where the frame came in pieces: it is at its place in the order, and not to be held.
@@ -231,6 +233,16 @@ export class Connection implements FrameSink {
   /** Ends the session at once. */
   abort(end: SessionEnd, words: string): void {
     this.#end(end, words);
+  }
+
+  /** A frame came, whose body stands in `bytes`: a view of its own would cost more than the rest. */
+  frameAt(tag: number, bytes: Uint8Array, from: number, to: number): boolean {
+    const isPlain = (tag === TAG.SEND || tag === TAG.SEND_NAMED) && this.holds.count === 0;
+    if (!isPlain || this.#handler.messageAt === undefined) {
+      return this.frame(tag, bytes.subarray(from, to));
+    }
+    const broken = this.#handler.messageAt(tag, bytes, from, to);
+    return broken === undefined ? !this.#over : this.#broke(broken);
   }
 
   /** A frame came. */

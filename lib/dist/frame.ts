@@ -28,6 +28,8 @@ const KEPT_BYTES_MAX = 64 * 1024;
 export interface FrameSink {
   /** False: stop here; the rest of the bytes is dropped. */
   frame(tag: number, body: Uint8Array): boolean;
+  /** The same, for who can do without a view of the body: it stands in `bytes`. */
+  frameAt?(tag: number, bytes: Uint8Array, from: number, to: number): boolean;
 }
 
 /** Cuts a stream of bytes into frames. */
@@ -56,8 +58,12 @@ export class FrameReader {
       const end = at + FRAME_HEAD_BYTES + length;
       if (end > bytes.length) break;
       if (length > 0) {
-        const body = bytes.subarray(at + FRAME_HEAD_BYTES + 1, end);
-        if (!sink.frame(bytes[at + FRAME_HEAD_BYTES]!, body)) return true;
+        const tag = bytes[at + FRAME_HEAD_BYTES]!;
+        const body = at + FRAME_HEAD_BYTES + 1;
+        const goesOn = sink.frameAt === undefined
+          ? sink.frame(tag, bytes.subarray(body, end))
+          : sink.frameAt(tag, bytes, body, end);
+        if (!goesOn) return true;
       }
       at = end;
     }

@@ -14,13 +14,19 @@ import { utf8 } from "../base/bytes.ts";
 import type { TermBuffer } from "../term/buffer.ts";
 import { Encoder } from "../term/encode.ts";
 import { TermError } from "../term/errors.ts";
-import { encodeExit, type ExitReason } from "../term/exit.ts";
+import { encodeExit, type ExitReason, writeNormal } from "../term/exit.ts";
 import { type Pid, type Ref, writePid } from "../term/pid.ts";
 import { BULK_BYTES_MIN } from "./bulk.ts";
 import { Distant, Named, type Teller } from "./distant.ts";
 import { type FarHome, type FoundLine, Homes, RECEIVER, SENDER } from "./homes.ts";
 import { ANSWER, encodeHome, TAG } from "./message.ts";
 import type { Outbox } from "./outbox.ts";
+
+/** The bytes of so many names are kept. */
+const NAMES_KEPT_MAX = 1024;
+
+/** A shorter text is copied byte by byte: a view of it would cost more. */
+const VIEW_BYTES_MIN = 64;
 
 /** Bytes of a pid, of a reference's number, of a request's number. */
 const WORD_BYTES = 8;
@@ -51,6 +57,8 @@ export class Outbound implements FoundLine, Teller {
   /** Calls that wait for an answer, by the number of the request. */
   readonly #calls = new Map<number, PendingCall>();
   #requests = 0;
+  /** The bytes of names that were used, which mostly are used again. */
+  readonly #names = new Map<string, Uint8Array>();
 
   constructor(system: System, home: FarHome, outbox: Outbox, bytesMax: number) {
     this.#system = system;
@@ -266,7 +274,7 @@ export class Outbound implements FoundLine, Teller {
     ref: number,
     args: readonly unknown[],
   ): void {
-    const name = utf8(fn);
+    const name = this.#nameBytes(fn);
     const out = this.#begin(TAG.SPAWN, 3 * WORD_BYTES + 3 + name.length);
     writeNumber(out, request);
     writeOwn(out, from);
@@ -311,9 +319,18 @@ export class Outbound implements FoundLine, Teller {
     return out;
   }
 
+  #nameBytes(name: string): Uint8Array {
+    let bytes = this.#names.get(name);
+    if (bytes === undefined) {
+      if (this.#names.size >= NAMES_KEPT_MAX) this.#names.clear();
+      this.#names.set(name, bytes = utf8(name));
+    }
+    return bytes;
+  }
+
   /** Begins a row to a name, with the number of a request in front, if it is one. */
   #beginNamed(tag: number, request: number, name: string): TermBuffer {
-    const bytes = utf8(name);
+    const bytes = this.#nameBytes(name);
     const out = this.#begin(tag, WORD_BYTES + 2 + bytes.length);
     if (request > 0) writeNumber(out, request);
     writeText(out, bytes);
@@ -355,6 +372,7 @@ export class Outbound implements FoundLine, Teller {
    * and nothing may be thrown at whoever ends: for a reason that cannot travel there stands a text.
    */
   #reason(reason: ExitReason, out: TermBuffer): void {
+    if (reason === "normal") return writeNormal(out);
     const start = out.at;
     let words = `it is longer than ${REASON_BYTES_MAX} bytes`;
     try {
@@ -394,6 +412,8 @@ function writeText(out: TermBuffer, bytes: Uint8Array): void {
   // Not within a character: half of one is no UTF-8, and would end the session.
   while (length < bytes.length && (bytes[length]! & 0xc0) === 0x80) length--;
   out.view.setUint16(out.at, length, true);
-  out.bytes.set(bytes.subarray(0, length), out.at + 2);
+  if (length < VIEW_BYTES_MIN) {
+    for (let i = 0; i < length; i++) out.bytes[out.at + 2 + i] = bytes[i]!;
+  } else out.bytes.set(bytes.subarray(0, length), out.at + 2);
   out.at += 2 + length;
 }

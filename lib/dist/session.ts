@@ -11,6 +11,8 @@ import { decodeRoomName, TAG } from "./message.ts";
 
 /** Acts for the actors of this node in one session. */
 export interface SessionActors extends ActorSink {
+  /** The same as `take`, for a row whose body stands in `bytes`. */
+  takeAt(tag: number, bytes: Uint8Array, from: number, to: number): string | undefined;
   /** For whom a row is that begins like this. */
   keyOf(tag: number, head: Uint8Array): HoldKey | undefined;
   /** The session is over. */
@@ -33,6 +35,10 @@ export class Session implements SessionHandler {
 
   constructor(owner: SessionOwner) {
     this.#owner = owner;
+  }
+
+  messageAt(tag: number, bytes: Uint8Array, from: number, to: number): string | undefined {
+    return this.actors?.takeAt(tag, bytes, from, to);
   }
 
   message(

@@ -33,6 +33,14 @@ export interface PidReader {
   ref(index: number, id: number): Ref | undefined;
 }
 
+/**
+ * A binary of up to so many bytes is a view of memory that it shares with others of the session: as with
+ * a `Buffer` of Node's, its `buffer` is not its own. So at most a pool is kept alive by one of them.
+ */
+const POOLED_BYTES_MAX = 128;
+const POOL_BYTES = 4096;
+const EMPTY_POOL = new Uint8Array(0);
+
 /** The errors that have a class of their own after the journey. */
 const ERROR_CLASSES: ReadonlyMap<string, ErrorConstructor> = new Map<string, ErrorConstructor>(
   [EvalError, RangeError, ReferenceError, SyntaxError, TypeError, URIError].map((constructor) => [
@@ -60,6 +68,9 @@ export class Decoder {
   #view: DataView = new DataView(new ArrayBuffer(0));
   /** How many errors the term has so far. */
   #errors = 0;
+  /** Memory for short binaries, which on some runtimes costs much more to get than to fill. */
+  #pool: Uint8Array<ArrayBuffer> = EMPTY_POOL;
+  #poolAt = 0;
 
   /** Without `pids`, a pid is a {@linkcode ProtocolError}. */
   constructor(pids?: PidReader) {
@@ -67,7 +78,8 @@ export class Decoder {
   }
 
   /**
-   * The term that the bytes `from` up to `to` are, all of them. It shares no memory with them. If they
+   * The term that the bytes `from` up to `to` are, all of them. It shares no memory with them (short
+   * binaries share some with each other, see {@linkcode POOLED_BYTES_MAX}). If they
    * are none, a {@linkcode ProtocolError} says so, and the session is over.
    */
   decode(bytes: Uint8Array, from: number = 0, to: number = bytes.length): unknown {
@@ -154,7 +166,7 @@ export class Decoder {
       case TAG.DATE:
         return new Date(this.#f64());
       case TAG.BYTES:
-        return this.#copy(this.#u32());
+        return this.#binaryOf(this.#u32());
       case TAG.TYPED:
         return this.#binary();
       case TAG.PID:
@@ -274,6 +286,23 @@ export class Decoder {
     const kind = this.#u8();
     const memory = this.#copy(this.#u32()).buffer;
     return binaryOf(kind, memory) ?? this.#fail(`no binary data: kind ${kind}`);
+  }
+
+  /** A binary: if it is short, out of the pool. */
+  #binaryOf(length: number): Uint8Array<ArrayBuffer> {
+    if (length > POOLED_BYTES_MAX) return this.#copy(length);
+    const from = this.#take(length);
+    if (this.#poolAt + length > this.#pool.length) {
+      this.#pool = new Uint8Array(POOL_BYTES);
+      this.#poolAt = 0;
+    }
+    const bytes = this.#bytes;
+    const pool = this.#pool;
+    const start = this.#poolAt;
+    // The next begins where any kind of array could.
+    this.#poolAt = start + ((length + 7) & ~7);
+    for (let i = 0; i < length; i++) pool[start + i] = bytes[from + i]!;
+    return new Uint8Array(pool.buffer, start, length);
   }
 
   #copy(length: number): Uint8Array<ArrayBuffer> {

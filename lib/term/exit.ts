@@ -132,9 +132,19 @@ function write(
   writeTerm(out, TAG.TERM, reason, encoder);
 }
 
+/** Writes the commonest reason, for which nothing needs to be made. */
+export function writeNormal(out: TermBuffer): void {
+  writeWord(0, out);
+}
+
+function writeWord(word: number, out: TermBuffer): void {
+  out.reserve(1);
+  out.bytes[out.at++] = word;
+}
+
 function writeText(text: string, out: TermBuffer): void {
   const word = WORDS.indexOf(text as ExitWord);
-  if (word >= 0) return out.write(Uint8Array.of(word));
+  if (word >= 0) return writeWord(word, out);
   writeLong(out, TAG.TEXT, text);
 }
 
