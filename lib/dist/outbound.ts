@@ -360,10 +360,12 @@ export class Outbound implements FoundLine, Teller {
    */
   #term(term: unknown, out: TermBuffer): void {
     const start = out.at;
-    this.#encoder.encode(term, out);
-    if (this.#outbox.length <= BULK_BYTES_MIN) return;
-    this.#encoder.undo();
-    out.at = start;
+    if (!isLarge(term)) {
+      this.#encoder.encode(term, out);
+      if (this.#outbox.length <= BULK_BYTES_MIN) return;
+      this.#encoder.undo();
+      out.at = start;
+    }
     new Encoder(this.homes, this.#bytesMax).encode(term, out);
   }
 
@@ -391,6 +393,11 @@ export class Outbound implements FoundLine, Teller {
       events.emit("deadletter", { to, message, error: error as Error });
     }
   }
+}
+
+/** Whether a term is large at first sight: what is large in other ways is noticed when it is encoded. */
+function isLarge(term: unknown): boolean {
+  return (term instanceof Uint8Array || typeof term === "string") && term.length > BULK_BYTES_MIN;
 }
 
 /** One of ours, as the other side has it. */

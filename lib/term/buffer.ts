@@ -17,6 +17,9 @@
 const CHUNK_BYTES_MIN = 4 * 1024;
 const CHUNK_BYTES_MAX = 64 * 1024;
 
+/** From this length on a piece grows by a quarter: to double it would waste much. */
+const CHUNKY_BYTES_MIN: number = 1024 * 1024;
+
 /** With less room than this, or than was just taken, `take` begins fresh memory. */
 const ROOM_BYTES_MIN = 512;
 
@@ -79,7 +82,8 @@ export class TermBuffer {
 
   #grow(needed: number): void {
     const written = this.bytes.subarray(this.start, this.at);
-    this.#use(this.start + 2 * (needed - this.start));
+    const length = needed - this.start;
+    this.#use(this.start + (length < CHUNKY_BYTES_MIN ? 2 * length : length + (length >> 2)));
     this.#grown = true;
     this.bytes.set(written, this.start);
   }
