@@ -169,10 +169,15 @@ test("Service.child: a supervisor waits for init there, restarts it, and stops i
     const tree = await Supervisor.start(starter(a), { children: [child("hits")] });
     const there = counter.at(starter(a), { name: "hits", node: b.name });
     assertEquals(await counter.call(there).add(1), 8);
+    const before = b.system.names.whereis("hits");
     const failed = await assertRejects(() => counter.call(there).fails(), CallExitError);
     assertEquals((failed.reason as Error).message, "boom");
-    await until("it runs again", () => b.system.names.whereis("hits") !== undefined);
+    await until("it runs again", () => {
+      const now = b.system.names.whereis("hits");
+      return now !== undefined && now !== before;
+    });
     assertEquals(await counter.state(there), 7);
+    assertEquals((await tree.countChildren()).active, 1);
     await tree.stop();
     assertEquals(ends.map(String), ["Error: boom", "shutdown"]);
     const error = await assertRejects(
