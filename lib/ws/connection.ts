@@ -203,9 +203,9 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
 
   /** Takes the stream over. `early` is what came right behind the request. */
   start(early: Uint8Array): void {
-    this.#stream.handler = this.#handler;
+    this.#stream.handler = new Ear(this as WebSocketConnection<unknown>);
     this.#run("open", () => this.#terms.handlers.open?.(this));
-    if (early.length > 0) this.#received(early);
+    if (early.length > 0) this.received(early);
     if (!this.#waiting) this.#stream.resume();
   }
 
@@ -297,19 +297,8 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
 
   // What the stream tells.
 
-  readonly #handler: StreamHandler = {
-    data: (bytes) => this.#received(bytes),
-    drain: () => {
-      if (this.#outlet.drained()) this.#run("drain", () => this.#terms.handlers.drain?.(this));
-    },
-    end: () => {
-      if (this.#state === "open") this.#beginClosing();
-      this.#stream.end();
-    },
-    close: (end) => this.#closed(end),
-  };
-
-  #received(bytes: Uint8Array): void {
+  /** Bytes came. */
+  received(bytes: Uint8Array): void {
     this.#heartbeat?.heard();
     if (!this.#waiting) return this.#read(bytes);
     assert(this.#held === undefined, "a paused stream goes on");
@@ -330,7 +319,19 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
     }
   }
 
-  #closed(end: StreamEnd): void {
+  /** Nothing waits any more. */
+  drained(): void {
+    if (this.#outlet.drained()) this.#run("drain", () => this.#terms.handlers.drain?.(this));
+  }
+
+  /** The peer will send no more. */
+  halfClosed(): void {
+    if (this.#state === "open") this.#beginClosing();
+    this.#stream.end();
+  }
+
+  /** The stream is gone. */
+  gone(end: StreamEnd): void {
     this.#terms.rooms.leaveAll(this);
     this.#state = "closed";
     this.#deadline = Infinity;
@@ -478,5 +479,30 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
       this.#goOn();
     });
     return "closed";
+  }
+}
+
+/** Whom the stream of a connection tells: its names are not the connection's. */
+class Ear implements StreamHandler {
+  readonly #connection: WebSocketConnection<unknown>;
+
+  constructor(connection: WebSocketConnection<unknown>) {
+    this.#connection = connection;
+  }
+
+  data(bytes: Uint8Array): void {
+    this.#connection.received(bytes);
+  }
+
+  drain(): void {
+    this.#connection.drained();
+  }
+
+  end(): void {
+    this.#connection.halfClosed();
+  }
+
+  close(end: StreamEnd): void {
+    this.#connection.gone(end);
   }
 }

@@ -1,0 +1,68 @@
+/**
+ * A crowd for `ws_load_test.ts`, in a process of its own so that the server's memory is the server's:
+ *
+ *     idle PORT COUNT      opens so many WebSockets and keeps them; prints "open"
+ *     churn PORT A_SECOND SECONDS   opens and drops so many a second; prints "done COUNT"
+ *
+ * It ends when its standard input does.
+ */
+import net from "node:net";
+import process from "node:process";
+
+const REQUEST = "GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
+  "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
+/** So many dial at the same time. */
+const AT_ONCE = 50;
+
+const [what, ...numbers] = process.argv.slice(2);
+const [port, first = 0, second = 0] = numbers.map(Number);
+
+/** Opens a WebSocket. */
+function open(): Promise<net.Socket> {
+  return new Promise((opened, fail) => {
+    const socket = net.connect(port!, "127.0.0.1", () => socket.write(REQUEST));
+    socket.once("data", () => opened(socket));
+    socket.on("error", fail);
+  });
+}
+
+async function idle(count: number): Promise<void> {
+  const sockets: net.Socket[] = [];
+  while (sockets.length < count) {
+    const some = Math.min(AT_ONCE, count - sockets.length);
+    sockets.push(...await Promise.all(Array.from({ length: some }, open)));
+  }
+  process.stdout.write("open\n");
+}
+
+async function churn(aSecond: number, seconds: number): Promise<void> {
+  const all: Promise<void>[] = [];
+  const begun = Date.now();
+  for (let count = 0; count < aSecond * seconds;) {
+    const due = Math.min(aSecond * seconds, (Date.now() - begun) * aSecond / 1000);
+    // Every other one is rude: it vanishes without a word, some before the answer.
+    for (; count < due; count++) {
+      if (count % 5 === 0) all.push(vanish());
+      else all.push(open().then((socket) => void socket.resetAndDestroy(), () => {}));
+    }
+    await new Promise((turn) => setTimeout(turn, 5));
+  }
+  await Promise.all(all);
+  process.stdout.write(`done ${all.length}\n`);
+}
+
+/** Asks, and does not wait for the answer. */
+function vanish(): Promise<void> {
+  return new Promise((gone) => {
+    const socket = net.connect(port!, "127.0.0.1", () => {
+      socket.write(REQUEST.slice(0, 100));
+      socket.destroy();
+    });
+    socket.on("error", () => {});
+    socket.on("close", () => gone());
+  });
+}
+
+process.stdin.on("end", () => process.exit(0));
+process.stdin.resume();
+await (what === "idle" ? idle(first) : churn(first, second));

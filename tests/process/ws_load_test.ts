@@ -1,0 +1,172 @@
+// deno-lint-ignore-file no-console -- reports what it has measured
+/**
+ * Crowds: what an idle connection costs, what connections that come and go leave behind, whom slow and
+ * hostile clients delay, and what slow readers cost.
+ *
+ * Small unless told otherwise: `FIRN_IDLE=10000` opens that many connections, `FIRN_CHURN_S=60` lets
+ * a thousand a second come and go for that long.
+ */
+import process from "node:process";
+import { fileURLToPath } from "node:url";
+import { assert, assertEquals } from "@std/assert";
+import type { Child } from "../../lib/host/host.ts";
+import type { ServeOptions } from "../../lib/ws/options.ts";
+import { serve, type Server } from "../../lib/ws/server.ts";
+import { comesBack, heapBytes } from "../kit/heap.ts";
+import { makeHost } from "../kit/host.ts";
+import { runtime, test, until } from "../kit/test.ts";
+import { RawClient, upgradeRequest } from "../kit/ws_client.ts";
+
+const host = makeHost();
+const IDLE = Number(process.env["FIRN_IDLE"] ?? 2000);
+const CHURN_S = Number(process.env["FIRN_CHURN_S"] ?? 2);
+const CHURN_A_SECOND = 1000;
+const CROWD = fileURLToPath(new URL("./ws_load_child.ts", import.meta.url));
+
+/** What an idle connection may cost, in bytes of the heap. */
+const IDLE_BYTES_MAX = 4096;
+/** What does not grow with their number. */
+const SLACK_BYTES = 700_000;
+
+async function serving(
+  options: ServeOptions,
+  body: (server: Server) => Promise<void>,
+): Promise<void> {
+  const server = await serve(host, { log: () => {}, ...options });
+  try {
+    await body(server);
+  } finally {
+    await server.stop({ timeout: 1000, batchInterval: 0 });
+  }
+}
+
+/** Starts a crowd, and gives what it says. */
+function crowd(...args: readonly (string | number)[]): { child: Child; lines: string[] } {
+  const child = host.spawn({ runtime, file: CROWD, args: args.map(String) });
+  const lines: string[] = [];
+  child.lines((line) => lines.push(line));
+  return { child, lines };
+}
+
+test(
+  "an idle connection costs at most 4 KiB of heap, and leaves nothing",
+  { timeout: 300_000 },
+  async () => {
+    await serving(
+      { maxConnections: IDLE + 100, message: (conn, data) => conn.send(data) },
+      async (server) => {
+        // The code is compiled, and the tables have their size.
+        const warm = crowd("idle", server.port, 50);
+        await until("the first are open", () => warm.lines.length > 0);
+        const before = heapBytes();
+        const { child, lines } = crowd("idle", server.port, IDLE);
+        await until("all are open", () => lines.includes("open"), 120_000);
+        assertEquals(server.connections, IDLE + 50);
+        const each = (heapBytes() - before) / IDLE;
+        console.log(
+          `ws_load_test: ${IDLE} idle connections, ${Math.round(each)} bytes of heap each`,
+        );
+        assert(each <= IDLE_BYTES_MAX + SLACK_BYTES / IDLE, `${each} bytes each`);
+        child.signal("SIGKILL");
+        await child.ended;
+        await until("all have gone", () => server.connections === 50, 60_000);
+        await comesBack(before, SLACK_BYTES + 300 * IDLE);
+        warm.child.signal("SIGKILL");
+        await warm.child.ended;
+      },
+    );
+  },
+);
+
+test("connections that come and go leave nothing behind", { timeout: 300_000 }, async () => {
+  let [opened, closed] = [0, 0];
+  await serving({
+    open: (conn) => {
+      opened++;
+      conn.join("everybody");
+    },
+    close: () => closed++,
+  }, async (server) => {
+    const round = async (seconds: number): Promise<void> => {
+      const { child, lines } = crowd("churn", server.port, CHURN_A_SECOND, seconds);
+      await until("they have come and gone", () => lines.length > 0, 1000 * (30 + 2 * seconds));
+      child.signal("SIGKILL");
+      await child.ended;
+      await until("nobody is left", () => server.connections === 0 && opened === closed);
+    };
+    await round(1);
+    const before = heapBytes();
+    const first = opened;
+    await round(CHURN_S);
+    assert(opened - first > CHURN_A_SECOND * CHURN_S / 2, `${opened - first} connections`);
+    assertEquals([server.rooms.count, server.connections], [0, 0]);
+    await comesBack(before, SLACK_BYTES);
+  });
+});
+
+test("200 clients that send a byte now and then delay nobody, and are given up", async () => {
+  await serving(
+    { message: (conn, data) => conn.send(data), handshakeTimeout: 1500 },
+    async (server) => {
+      const request = upgradeRequest();
+      const slow = await Promise.all(
+        Array.from({ length: 200 }, () => RawClient.connect(host, server.port)),
+      );
+      let at = 0;
+      const dripping = host.clock.every(20, () => {
+        for (const client of slow) client.write(request[at % 60]!);
+        at++;
+      });
+      const times: number[] = [];
+      for (let i = 0; i < 20; i++) {
+        const begun = performance.now();
+        const client = await RawClient.open(host, server.port);
+        client.send({ payload: "hello" });
+        assertEquals(await client.nextText(), "hello");
+        times.push(performance.now() - begun);
+        await client.abort();
+      }
+      times.sort((a, b) => a - b);
+      assert(times[10]! < 250, `the median of the others waited ${times[10]} ms`);
+      await until("all are given up", () => slow.every(({ ended, closed }) => ended || closed));
+      dripping.cancel();
+      for (const client of slow) assertEquals(client.status, 408);
+      for (const client of slow) client.stream.abort();
+    },
+  );
+});
+
+for (const backpressurePolicy of ["close", "drop", "latest"] as const) {
+  test(`readers that never read cost a bounded amount of memory: ${backpressurePolicy}`, async () => {
+    const limit = 128 * 1024;
+    await serving({
+      open: (conn) => conn.join("news"),
+      backpressureLimit: limit,
+      backpressurePolicy,
+      closeTimeout: 300,
+    }, async (server) => {
+      const readers = await Promise.all(
+        Array.from({ length: 20 }, () => RawClient.open(host, server.port)),
+      );
+      for (const reader of readers) reader.stream.pause();
+      const witness = await RawClient.open(host, server.port);
+      const before = process.memoryUsage();
+      // Far more than the kernel takes for all of them.
+      for (let i = 0; i < 400; i++) {
+        server.rooms.broadcast("news", new Uint8Array(60_000));
+        await until("the witness has it", () => witness.frames.length >= i + 1);
+        witness.frames[i] = { fin: true, opcode: 2, payload: new Uint8Array(0) };
+      }
+      heapBytes();
+      const after = process.memoryUsage();
+      const grown = after.heapUsed + after.external - before.heapUsed - before.external;
+      // Each has what waits and what is held; half as much again for the collector's sake.
+      const allowed = 20 * limit * 3 + 8 * 1024 * 1024;
+      assert(grown < allowed, `${grown} bytes, ${allowed} allowed`);
+      if (backpressurePolicy === "close") {
+        await until("they are gone", () => server.connections === 1);
+      } else assertEquals(server.connections, 21);
+      for (const reader of [...readers, witness]) await reader.abort();
+    });
+  });
+}
