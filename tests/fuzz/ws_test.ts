@@ -9,9 +9,13 @@ import { EMPTY } from "../../lib/base/bytes.ts";
 import { SeededRandom } from "../../lib/base/random.ts";
 import { isWireCode } from "../../lib/ws/close.ts";
 import { WebSocketConnection } from "../../lib/ws/connection.ts";
+import { DeflateShop } from "../../lib/ws/deflate.ts";
+import { acceptDeflate, type DeflateTerms, parseExtensions } from "../../lib/ws/extension.ts";
 import { checkUpgrade, HeadReader, wantsWebSocket } from "../../lib/ws/handshake.ts";
+import { checkDeflate } from "../../lib/ws/options.ts";
 import { Rooms } from "../../lib/ws/rooms.ts";
 import { Scratch } from "../../lib/ws/scratch.ts";
+import { Deflator, makeOutput } from "../../lib/ws/zlib.ts";
 import { test } from "../kit/test.ts";
 import { buildFrame, bytesOf, closePayload, join, upgradeRequest } from "../kit/ws_client.ts";
 import { FakeStream } from "../ws/recorder.ts";
@@ -22,6 +26,7 @@ const PAYLOAD_MAX = 5000;
 const FRAMES_A_ROUND = 8;
 const ROUNDS = Math.ceil(FRAMES / FRAMES_A_ROUND);
 
+const shop = new DeflateShop(checkDeflate(true)!);
 const scratches = { input: new Scratch(), output: new Scratch() };
 
 /** Everything that can be told of one connection. */
@@ -34,7 +39,7 @@ interface Outcome {
 }
 
 /** A connection that is fed these chunks, and then ends. */
-function run(chunks: readonly Uint8Array[]): Outcome {
+function run(chunks: readonly Uint8Array[], deflate?: DeflateTerms): Outcome {
   const [messages, ends, log]: [(string | Uint8Array)[], Outcome["ends"], string[]] = [[], [], []];
   const stream = new FakeStream();
   const rooms = new Rooms({ atFlush: (task) => task() });
@@ -53,7 +58,7 @@ function run(chunks: readonly Uint8Array[]): Outcome {
       role: "server",
       masker: undefined,
       closeTimeoutMs: 1000,
-      deflate: undefined,
+      deflate: shop,
       silence: undefined,
       tickMs: 1000,
       now: () => 0,
@@ -61,7 +66,7 @@ function run(chunks: readonly Uint8Array[]): Outcome {
       ended: () => {},
     },
     stream,
-    { id: 1, data: undefined, protocol: undefined, deflate: undefined },
+    { id: 1, data: undefined, protocol: undefined, deflate },
   );
   conn.start(EMPTY);
   for (const chunk of chunks) stream.handler.data(chunk);
@@ -214,5 +219,90 @@ test("HeadReader gives a verdict on any request, and the same however it is cut"
       return "more";
     });
     assertEquals(verdicts[0], verdicts[1]);
+  });
+});
+
+/** Remembering or not, in windows of any size. */
+function randomTerms(random: SeededRandom): DeflateTerms {
+  const direction = () => ({ takeover: random.below(2) === 0, windowBits: 8 + random.below(8) });
+  return { server: direction(), client: direction() };
+}
+
+/** Messages, some compressed as agreed, in frames. */
+function packedMessages(
+  random: SeededRandom,
+  { client }: DeflateTerms,
+): { sent: (string | Uint8Array)[]; frames: Uint8Array[] } {
+  const deflator = new Deflator(true, client.windowBits, {}, output);
+  const sent: (string | Uint8Array)[] = [];
+  const frames: Uint8Array[] = [];
+  for (let i = 0; i < FRAMES_A_ROUND / 2; i++) {
+    const { data, frames: plain } = randomMessage(random);
+    sent.push(data);
+    if (random.below(3) === 0) {
+      frames.push(...plain);
+      continue;
+    }
+    const bytes = deflator.compress(bytesOf(data));
+    if (!client.takeover) deflator.reset();
+    const opcode = typeof data === "string" ? 1 : 2;
+    const at = random.below(bytes.length + 1);
+    if (random.below(2) === 0) frames.push(buildFrame({ opcode, payload: bytes, reserved: 4 }));
+    else {
+      frames.push(
+        buildFrame({ opcode, payload: bytes.subarray(0, at), reserved: 4, fin: false }),
+        buildFrame({ opcode: 9 }),
+        buildFrame({ opcode: 0, payload: bytes.subarray(at) }),
+      );
+    }
+  }
+  deflator.close();
+  return { sent, frames };
+}
+
+const output = makeOutput();
+
+test("Connection inflates every right message, in any agreement, however it is cut", () => {
+  rounds((random) => {
+    const terms = randomTerms(random);
+    const { sent, frames } = packedMessages(random, terms);
+    const outcome = run(cut(random, join(...frames)), terms);
+    checkOutcome(outcome);
+    assertEquals(outcome.state, "open");
+    assertEquals(outcome.messages.map(String), sent.map(String));
+  });
+});
+
+test("Connection ends by the rules when compressed frames are damaged", () => {
+  rounds((random) => {
+    const terms = randomTerms(random);
+    const bytes = join(...packedMessages(random, terms).frames);
+    for (let i = random.below(4); i >= 0; i--) {
+      bytes[random.below(bytes.length)] = random.below(256);
+    }
+    checkOutcome(run(cut(random, bytes), terms));
+  });
+});
+
+test("acceptDeflate answers any offer with what the client can read, or not at all", () => {
+  const words = [
+    "permessage-deflate",
+    "server_no_context_takeover",
+    "client_no_context_takeover",
+    "server_max_window_bits",
+    "client_max_window_bits",
+    ...'; ; ; , = 8 15 16 " \\ x'.split(" "),
+    " ",
+  ];
+  rounds((random) => {
+    let offer = random.below(2) === 0 ? "permessage-deflate" : "";
+    for (let i = random.below(12); i > 0; i--) offer += words[random.below(words.length)];
+    const offers = parseExtensions(offer);
+    const accepted = offers && acceptDeflate(offers, randomTerms(random));
+    if (accepted === undefined) return;
+    assertEquals(parseExtensions(accepted.answer)?.length, 1, offer);
+    for (const { windowBits } of Object.values(accepted.terms)) {
+      assert(windowBits >= 8 && windowBits <= 15);
+    }
   });
 });
