@@ -255,14 +255,32 @@ test("Arrivals.take holds what is for one actor behind a large message to it, an
   // It is decoded first, and has the same keys as one that waits, which were new in that.
   far.send(other.pid(third) as never, { of: "another" });
   far.end("bye");
-  while (third.length === 0) one.takeFrom(other);
-  assertEquals([near.length, third.peek()], [0, [{ of: "another" }]]);
+  other.actor().send(other.pid(third) as never, { new: "keys" });
+  while (third.length < 2) one.takeFrom(other);
+  assertEquals([near.length, third.peek()], [0, [{ of: "another" }, { new: "keys" }]]);
   moveAll(one, other);
+  // Terms are decoded once: what was learned from the others stands.
+  other.actor().send(other.pid(third) as never, { new: "values" });
+  moveAll(one, other);
+  assertEquals([one.over, third.peek()[2]], [undefined, { new: "values" }]);
   const got = near.peek().map((message) => {
     if (message instanceof Exit) return `exit ${message.reason}`;
     return message instanceof Call ? `call ${message.request}` : message;
   });
   assertEquals(got, [large, { of: 1 }, "exit signal", "call 2", "exit bye"]);
+});
+
+test("Arrivals.take ends the session at a row that cannot be when its turn comes, if it was held", () => {
+  const [one, other] = join();
+  const near = one.actor({ trap: true });
+  const far = other.actor();
+  far.send(other.pid(near) as never, "x".repeat(400_000));
+  one.takeFrom(other);
+  one.take(TAG.EXIT_SIGNAL, row([from(far.pid.id), to(near.pid.id)], hex("63")));
+  assertEquals([one.over, near.length], [undefined, 0]);
+  moveAll(one, other);
+  assert(one.over?.startsWith("protocol: it sent row 0x21"), one.over);
+  assertEquals(near.length, 1);
 });
 
 test("Arrivals.take: a number of a call may be used again when that call is over, and means the new one", () => {

@@ -93,7 +93,9 @@ test("Homes.pid gives a pid of the home that was announced, of this life or anot
   assertEquals(homes.ref(3, 7)!.key, "a@h:1 7.1");
   assertEquals(homes.ref(4, 7)!.key, "a@h:1 7.9");
   // The number 0 stands for the program itself, and a pid of ours that has ended for nobody.
-  assertEquals([homes.pid(1, 0), homes.pid(3, 0)], [system.pid, system.pid]);
+  assert(homes.pid(1, 0) === system.pid && homes.pid(3, 0) === system.pid);
+  // Whoever has a pid can tell what sends for it.
+  for (const index of [0, 1, 2, 3, 4]) assert(homes.pid(index, 7)!.home.system === system);
   assert(homes.pid(4, 0) !== system.pid);
   assertEquals(system.isAlive(homes.pid(1, 7)!), false);
 });

@@ -69,6 +69,20 @@ test("Outbound.send tells of a message that cannot travel, and nothing else is l
   assertEquals(one.line.kept, 0);
 });
 
+test("Outbound.send tells of a message that is too long, and a call of one is refused", async () => {
+  const [one, other] = join();
+  const far = other.actor();
+  const letters = deadLetters(one);
+  const pid = one.pid(far) as never;
+  const long = new Uint8Array(16 * 1024 * 1024);
+  one.system.send(pid, long as never);
+  assertEquals(letters, [`<other@h:2 ${far.pid.id}.2>: TermError`]);
+  const error = await assertRejects(() => one.system.call(pid, long), TermError);
+  assertEquals(error.code, "system_limit");
+  moveAll(one, other);
+  assertEquals([far.length, one.line.kept, one.over], [0, 0, undefined]);
+});
+
 test("Outbound.call refuses a request that cannot travel, and keeps nothing of it", async () => {
   const [one, other] = join();
   const far = other.actor({ name: "far" });
@@ -99,7 +113,8 @@ test("Outbound.answer refuses in place of an answer that cannot travel", async (
     second!.refuse(term);
     third!.reply({ key: 3 });
     moveAll(one, other);
-    await assertRejects(() => reply, Error);
+    const error = await assertRejects(() => reply, Error);
+    assert(["TermError", "RangeError"].includes(error.name), error.name);
     await assertRejects(() => refusal, Error, "unsendable refusal");
     assertEquals(await good, { key: 3 });
     assertEquals([one.over, other.over, one.line.kept], [undefined, undefined, 0]);

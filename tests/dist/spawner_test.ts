@@ -57,6 +57,10 @@ test("Spawner.spawn starts what is exposed with its arguments, and gives its pid
   const spawned = exposeOn(other);
   const near = one.actor();
   const pid = near.spawn(FN, 1, { of: [near.pid] }, undefined) as Promise<Pid>;
+  while (other.takeFrom(one));
+  // The answer has room for a reason, which is "normal".
+  const [answer] = other.waiting.map(({ tag, body }) => [tag, body.length, body.at(-1)]);
+  assertEquals(answer, [TAG.SPAWNED, 18, 0]);
   moveAll(one, other);
   await turns();
   const [{ self, args }] = spawned as [Spawned];
@@ -258,7 +262,9 @@ test("Spawner.spawn on this node itself is a spawn of what it exposes", async ()
   assertEquals([exit.reason, down.reason], ["killed", "killed"]);
   exposeOn(one, { allow: [] });
   await assertFails(near.spawn(here) as never, "refused");
+  exposeOn(one);
   one.system.stop();
+  await assertFails(one.remote.spawn(near, here, false, undefined, []), "limit");
 });
 
 test("Spawner.expose takes names of 1 to 255 bytes, and the last function of a name", async () => {
