@@ -23,7 +23,7 @@ import {
 import { Intensity } from "./intensity.ts";
 import { Nursery } from "./nursery.ts";
 import { AwayError, awayWords, Look } from "./outposts.ts";
-import { refuse, revive } from "./refusal.ts";
+import { assertNear, refuse, revive } from "./refusal.ts";
 import { startAndWait, type Starter, type Starting } from "./start.ts";
 import {
   type ChildCount,
@@ -100,7 +100,10 @@ export class DynamicSupervisor {
     return new DynamicSupervisor(pid);
   }
 
-  /** Starts a child. Rejects with `SupervisorError`, "max_children" or "start_failed". */
+  /**
+   * Starts a child. Rejects with `SupervisorError`: "max_children", "start_failed", or "refused", if the
+   * supervisor is of another node.
+   */
   startChild(spec: DynamicChildSpec): Promise<Pid> {
     return this.#ask({ $child: "start", spec });
   }
@@ -271,6 +274,7 @@ class Supervising {
 
   async #asked(call: Call<Request>): Promise<undefined> {
     try {
+      if (call.request?.$child === "start") assertNear(call as Call);
       call.reply(await this.#answer(call.request));
     } catch (error) {
       refuse(call as Call, error);

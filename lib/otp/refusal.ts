@@ -8,9 +8,17 @@
 import { type Call, PendingCall } from "../actor/call.ts";
 import { CallExitError } from "../actor/errors.ts";
 import type { ExitReason } from "../term/exit.ts";
-import { ChildSpecError } from "./child.ts";
 import { SupervisorError, type SupervisorFault } from "./supervision.ts";
 import { UnknownCallError } from "./unknown_call.ts";
+
+/**
+ * Throws unless a call is of this node. What a supervisor starts on other nodes it starts in the name of
+ * its own, which may be allowed what the caller's is not.
+ */
+export function assertNear(call: Call): void {
+  if (call instanceof PendingCall) return;
+  throw new SupervisorError("refused", "children are started by the supervisor's own node only");
+}
 
 /** Refuses a call, which may have come from another node. */
 export function refuse(call: Call, error: unknown): void {
@@ -45,8 +53,6 @@ function revived(error: unknown, whom: string): unknown {
   switch (name) {
     case "UnknownCallError":
       return new UnknownCallError(message, { cause: error });
-    case "ChildSpecError":
-      return new ChildSpecError(message, { cause: error });
     case "SupervisorError":
       return new SupervisorError(packed[0] as SupervisorFault, message, packed[1]);
     case "CallExitError":

@@ -29,7 +29,7 @@ import { Intensity } from "./intensity.ts";
 import { Nursery } from "./nursery.ts";
 import { AwayError, awayWords, Look } from "./outposts.ts";
 import { asksReady } from "./ready.ts";
-import { refuse } from "./refusal.ts";
+import { assertNear, refuse } from "./refusal.ts";
 import type { Starting } from "./start.ts";
 import { affected, STRATEGIES, type Strategy } from "./strategy.ts";
 import { childInfo, countChildren, startFailed, SupervisorError } from "./supervision.ts";
@@ -326,6 +326,7 @@ export class Supervising {
     // Who has started it from another node: it handles messages, so it has started.
     if (asksReady(call as Call)) return void call.reply(true);
     try {
+      if (call.request?.$child === "start") assertNear(call as Call);
       call.reply(await this.#answer(call.request));
     } catch (error) {
       refuse(call as Call, error);

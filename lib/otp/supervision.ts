@@ -16,6 +16,7 @@ export type SupervisorFault =
   | "not_found" // there is no such child
   | "running" // it runs, so it cannot be deleted or restarted
   | "restarting" // it is about to be started again
+  | "refused" // another node may not have children started: it would do so in this one's name
   | "max_children" // there are as many as there may be
   | "start_failed"; // its start function failed; `cause` says why
 

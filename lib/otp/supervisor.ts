@@ -117,7 +117,7 @@ export class Supervisor {
     };
   }
 
-  /** Starts one more child, at the end. Gives its pid. */
+  /** Starts one more child, at the end. Gives its pid. Not for a supervisor of another node. */
   startChild(spec: ChildSpec): Promise<Pid> {
     return this.#ask({ $child: "start", spec });
   }

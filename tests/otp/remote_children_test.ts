@@ -934,9 +934,18 @@ test("Supervisor: is spoken with from another node, by its pid", async () => {
     // What lives there is at home here.
     assertEquals((children[0]!.pid as Pid).home.local, true);
     await tree.terminateChild("w");
-    const pidOfX = await tree.startChild(remote("x", b.name));
-    assertEquals(pidOfX.home.local, true);
-    assertEquals(world.living, ["v@b", "x@b"]);
+    assertEquals(world.living, ["v@b"]);
+    const pidOfV = (await tree.whichChildren())[0]!.pid;
+    await tree.terminateChild("v");
+    assertEquals(world.living, []);
+    assertNotEquals(await tree.restartChild("v"), pidOfV);
+    assertEquals(world.living, ["v@b"]);
+    // It would be started in the name of the supervisor's node.
+    const refused = await assertRejects(
+      () => tree.startChild(remote("x", b.name)),
+      SupervisorError,
+    );
+    assertEquals(refused.code, "refused");
     await tree.stop();
     await world.untilLiving();
     assertEquals(a.system.isAlive(pid), false);
