@@ -6,6 +6,23 @@
  * thousand actors send themselves a message each, so that one is always due; another process sends an
  * echo server 64 bytes after pauses by chance, and waits for each echo.
  *
+ * What came of it, light actors, on a machine that was busy with other work, so that the shares mean more
+ * than the times (echo p50 and p99 in ms, what is left to the actors):
+ *
+ * | way                         | Deno 2.9.6             | Bun 1.4.5              |
+ * | --------------------------- | ---------------------- | ---------------------- |
+ * | 61 × setImmediate           | 0.1, 1.8 to 5.9, 91 %  | not needed             |
+ * | 1 × setImmediate            | starved                | 2.0, 6.0, 95 %         |
+ * | 16 × setImmediate           | 2.1, 6.6 to 32, 85 %   | not needed             |
+ * | crypto.subtle.digest        | 1.1, 3.0 to 36, 92 %   | starved                |
+ * | a byte through its own socket | 2.0, 17 to 54, 87 %  | not measured           |
+ * | setTimeout(0)               | 1.1, 2.1 to 3.6, 32 %  | 1.0, 4.9, 46 %         |
+ * | MessageChannel              | starved                | starved                |
+ *
+ * So the cheapest is one `setImmediate` on Bun, and 61 of them on Deno, which looks at sockets in about
+ * every 61st turn of its loop: what the hosts do. On a quiet machine that was p99 2.1 and 2.8 ms with
+ * 93 % and 99 % left to the actors (`bench/RECORD.md`).
+ *
  * @module
  */
 import process from "node:process";
