@@ -16,6 +16,7 @@ const CHUNK_BYTES = size(64 * 1024, 4096);
 
 let delivered = 0;
 const inbound: Inbound = {
+  exposed() {},
   peerList() {},
   roomSink: { roomMessage: (_room, message) => void (delivered += message.length) },
 };
