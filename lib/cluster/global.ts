@@ -64,6 +64,7 @@ const RESERVED = "\0";
 
 /** Two nodes held one name; this node's lost it. */
 export interface NameConflict {
+  /** Which. */
   readonly name: string;
   /** Who has lost the name. */
   readonly loser: Pid;
@@ -198,9 +199,9 @@ export class Global {
     return Promise.reject(badName(name));
   }
 
-  /** Who is registered under a name, on whatever node. */
-  whereis(name: string): Pid<never> | undefined {
-    return this.#table.find(name)?.pid;
+  /** Who is registered under a name, on whatever node. What it takes as messages, is for the caller to know. */
+  whereis<M = never>(name: string): Pid<M> | undefined {
+    return this.#table.find(name)?.pid as Pid<M> | undefined;
   }
 
   /** Frees a name that was registered on this node. Whether it was. */
@@ -232,7 +233,7 @@ export class Global {
 
   /**
    * Has exactly one child run in the cluster, under a global name: on one of the nodes that ask for it,
-   * and on another of them when that one is lost or stops. Resolves when it is settled who runs it.
+   * and on another of them when that one is lost or stops. Resolves when it is to be found here.
    *
    * While nodes are apart each side runs one. When they meet again, the later one is stopped, in order.
    *
@@ -257,10 +258,11 @@ export class Global {
    *     start: (self) => self.spawnLink(clock, node),
    *   });
    * }
-   * assertEquals(await b.call(b.global.whereis("clock")!, "where"), a.name);
+   * const find = () => b.global.whereis<Call<"where", string>>("clock");
+   * assertEquals(await b.call(find()!, "where"), a.name);
    * await a.stop();
-   * while (b.global.whereis("clock") === undefined) await new Promise((wake) => setTimeout(wake, 5));
-   * assertEquals(await b.call(b.global.whereis("clock")!, "where"), b.name);
+   * while (find() === undefined) await new Promise((wake) => setTimeout(wake, 5));
+   * assertEquals(await b.call(find()!, "where"), b.name);
    * ```
    */
   singleton(
@@ -278,7 +280,7 @@ export class Global {
       holder: () => this.#table.find(lock)?.pid,
       lock: (pid) => this.#register(lock, pid, "keep"),
       unlock: () => void (this.#own.has(lock) && this.#withdraw(this.#own.get(lock)!)),
-      monitor: (pid) => void this.monitor(lock, pid),
+      monitor: (pid) => [lock, name].forEach((key) => this.monitor(key, pid)),
       // As old as the lock: who wins the one in a conflict wins the other.
       register: (pid) => this.#register(name, pid, "keep", this.#own.get(lock)?.entry.stamp),
       whereis: () => this.whereis(name),
@@ -296,7 +298,11 @@ export class Global {
     return this.#system.within(peer.synced, SYNC_MS_MAX, late).catch(() => {});
   }
 
-  /** A session is up. */
+  /**
+   * A session is up.
+   *
+   * @internal
+   */
   up(line: PeerLine): void {
     let whenSynced!: () => void;
     const synced = new Promise<void>((resolve) => whenSynced = resolve);
@@ -304,7 +310,11 @@ export class Global {
     this.#peers.set(line.home.node, { line, telling, owed: new Map(), synced, whenSynced });
   }
 
-  /** Tells a peer of more of our names. False: of all of them. */
+  /**
+   * Tells a peer of more of our names. False: of all of them.
+   *
+   * @internal
+   */
   tell(line: PeerLine): boolean {
     const telling = this.#peer(line)?.telling;
     if (telling === undefined || telling.isOver) return false;
@@ -315,7 +325,11 @@ export class Global {
     return false;
   }
 
-  /** A session is over: its names go, and its answers are not waited for. */
+  /**
+   * A session is over: its names go, and its answers are not waited for.
+   *
+   * @internal
+   */
   down(line: PeerLine): void {
     const { node } = line.home;
     const peer = this.#peer(line);
@@ -330,7 +344,11 @@ export class Global {
     for (const change of this.#table.drop(node)) this.#apply(change);
   }
 
-  /** A REGISTER. A returned text is the rule that it broke. */
+  /**
+   * A REGISTER. A returned text is the rule that it broke.
+   *
+   * @internal
+   */
   registering(line: PeerLine, body: Uint8Array): string | undefined {
     const row = readRegister(line, body);
     if (row === undefined) return "a malformed REGISTER";
@@ -349,7 +367,11 @@ export class Global {
     return undefined;
   }
 
-  /** A REGISTERED. */
+  /**
+   * A REGISTERED.
+   *
+   * @internal
+   */
   registered(line: PeerLine, body: Uint8Array): string | undefined {
     const row = readRegistered(body);
     if (row === undefined) return "a malformed REGISTERED";
@@ -362,7 +384,11 @@ export class Global {
     return undefined;
   }
 
-  /** An UNREGISTER. */
+  /**
+   * An UNREGISTER.
+   *
+   * @internal
+   */
   unregistering(line: PeerLine, body: Uint8Array): string | undefined {
     const name = readUnregister(body);
     if (name === undefined) return "a malformed UNREGISTER";
@@ -373,7 +399,11 @@ export class Global {
     return undefined;
   }
 
-  /** A SYNC. */
+  /**
+   * A SYNC.
+   *
+   * @internal
+   */
   sync(line: PeerLine, body: Uint8Array): string | undefined {
     const rows = readSync(line, body);
     if (rows === undefined) return "a malformed SYNC";

@@ -35,7 +35,7 @@ export interface SingletonNames {
   holder(): Pid<never> | undefined;
   lock(pid: Pid<never>): Promise<boolean>;
   unlock(): void;
-  /** Sends a message whenever the lock has moved. */
+  /** Sends a message whenever the lock or the child's name has moved. */
   monitor(pid: Pid<unknown>): void;
   /** Registers the child. */
   register(pid: Pid<never>): Promise<boolean>;
@@ -49,7 +49,7 @@ export class Singleton {
   readonly name: string;
   /** The manager on this node. */
   readonly pid: Pid<never>;
-  /** Resolves when it is known who runs the child: this node, and it has started, or another. */
+  /** Resolves when the child is to be found here, or would be if it had not ended for good. */
   readonly settled: Promise<void>;
   readonly #names: SingletonNames;
 
@@ -125,11 +125,19 @@ class Manager {
     const self = this.#self;
     self.trapExit = true;
     this.#names.monitor(self.pid);
+    let isSettled = false;
+    let isLate = false;
     while (true) {
       const isDecided = await this.#act();
-      if (isDecided) settled();
-      // What makes it look again: the lock has moved, the supervisor has ended, or it is to stop.
-      const message: unknown = await self.receive({ timeout: isDecided ? Infinity : RETRY_MS });
+      // The child may have no name, as it has ended for good: that is not waited for.
+      if (isDecided && (isLate || this.#names.whereis() !== undefined)) {
+        isSettled = true;
+        settled();
+      }
+      // What makes it look again: the lock or the name has moved, the supervisor has ended, it is to stop.
+      const timeout = isDecided && isSettled ? Infinity : RETRY_MS;
+      const message: unknown = await self.receive({ timeout });
+      isLate = message === undefined;
       if (!(message instanceof Exit)) continue;
       if (message.from.equals(this.#supervisor?.pid)) {
         this.#supervisor = undefined;
