@@ -69,17 +69,19 @@ export interface ConnectOptions {
 }
 
 /** Why a connection could not be made, in one word. */
-export const CONNECT_FAILURES = [
-  "refused", // nobody listens there
-  "unreachable", // no way there, or no such name
-  "timeout", // no answer in time
-  "untrusted", // the acceptor's certificate is not one we believe
-  "broken", // it broke off on the way
-  "aborted", // this side gave it up
-] as const;
-
-/** One of {@linkcode CONNECT_FAILURES}. */
-export type ConnectFailure = (typeof CONNECT_FAILURES)[number];
+export type ConnectFailure =
+  /** Nobody listens there. */
+  | "refused"
+  /** There is no way there, or no such name. */
+  | "unreachable"
+  /** No answer in time. */
+  | "timeout"
+  /** The acceptor's certificate is not one we believe. */
+  | "untrusted"
+  /** It broke off on the way. */
+  | "broken"
+  /** This side gave it up. */
+  | "aborted";
 
 /** A connection could not be made. */
 export class ConnectError extends Error {
@@ -88,6 +90,7 @@ export class ConnectError extends Error {
   /** Which of the reasons. */
   readonly code: ConnectFailure;
 
+  /** With its code and words. */
   constructor(code: ConnectFailure, message: string) {
     super(message);
     this.code = code;
