@@ -4,6 +4,7 @@
  */
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { Exit } from "../../lib/actor/exit.ts";
+import type { Self } from "../../lib/actor/self.ts";
 import { ArgumentError, NameError, NoProcError } from "../../lib/actor/errors.ts";
 import { Writer } from "../../lib/base/bytes.ts";
 import { NameChange } from "../../lib/cluster/changes.ts";
@@ -638,5 +639,58 @@ test("Global: the rows begin with the public layout, byte for byte", async () =>
     assert(rows[0]!.startsWith(`1d 0100000002006162${id}${owner}`), rows[0]);
     assertEquals(rows[0]!.length, `1d 0100000002006162${id}${owner}`.length + 16);
     assertEquals(rows.slice(1), ["1d 00000000"]);
+  });
+});
+
+test("Global: what comes over a session that is not up is nothing, and to be told twice is to be told once", async () => {
+  await withTown(2, async (town, a, b) => {
+    await town.meet();
+    const line = a!.remote.lineTo(b!.name)!;
+    const sent: number[] = [];
+    line.row = (tag: number) => void sent.push(tag);
+    const global = new Global(a!.system, a!.events, () => 1);
+    const row = new Writer().text16("x").u64(7n).text16(b!.name).u64(1n).u64(1n).done();
+    const list = new Writer().u32(1).text16("x").u64(7n).text16(b!.name).u64(1n).done();
+    const nothing = (): void => {
+      assertEquals(global.registering(line, row), undefined);
+      assertEquals(global.sync(line, list), undefined);
+      assertEquals(global.unregistering(line, new Writer().text16("x").done()), undefined);
+      assertEquals([global.tell(line), global.down(line)], [false, undefined]);
+      assertEquals([global.names(), sent.splice(0)], [[], []]);
+    };
+    nothing();
+    await global.synced(b!.name);
+    global.up(line);
+    void global.register("own", idle(a!));
+    sent.length = 0;
+    assertEquals([global.tell(line), global.tell(line)], [false, false]);
+    assertEquals(sent.splice(0), [TAG.GLOBAL_SYNC]);
+    // A session that is lost has no more to tell.
+    const synced = global.synced(b!.name);
+    global.sync(line, list);
+    assertEquals(global.names(), ["own", "x"]);
+    global.down(line);
+    await synced;
+    assertEquals(global.names(), ["own"]);
+    global.unregister("own");
+    nothing();
+  });
+});
+
+test("Global.singleton: a name that is none, or too long for its lock", async () => {
+  await withTown(1, async (_town, a) => {
+    const child = { id: "x", start: (self: Self) => self.spawnLink(() => () => {}) };
+    for (const name of ["", "\0x", "x".repeat(255), "\ud800"]) {
+      const error = await assertRejects(() => a!.global.singleton(name, child), NameError);
+      assertEquals(error.code, "badname");
+    }
+    const longest = "x".repeat(254);
+    const part = await a!.global.singleton(longest, child);
+    assertEquals([part.name, part.isHere, part.whereis()], [
+      longest,
+      true,
+      a!.global.whereis(longest),
+    ]);
+    assertEquals(a!.global.names(), [longest]);
   });
 });
