@@ -145,7 +145,8 @@ export class Node {
    * Calls `listener` at each event, and gives back what stops that. Of the mesh: `"nodeup"`,
    * `"nodedown"` (with the reason: "closed", "timeout", "shutdown", "disconnected", "restarted" or
    * "protocol", "overload"), `"pressure"` when much waits for a node, or not any more, `"refused"` when somebody was not let in or did not let us in. Of the actors:
-   * `"spawn"`, `"exit"`, `"crash"`, `"restart"`, `"deadletter"`, `"mailbox"`.
+   * `"spawn"`, `"exit"`, `"crash"`, `"restart"`, `"deadletter"`, `"mailbox"`. Of global names: `"name"` when
+   * one has appeared, moved or gone, `"nameconflict"` when an actor of this node has lost one.
    */
   on<Name extends keyof NodeEvents>(
     name: Name,
