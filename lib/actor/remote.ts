@@ -47,6 +47,11 @@ export interface RemoteSpawn {
   readonly fn: string;
   /** Milliseconds to wait for the node's answer. Default 5000. */
   readonly timeout?: number | undefined;
+  /**
+   * True: it does not outlive the session with who spawns it. If it traps exits it has a few seconds to
+   * end by itself, and is killed then.
+   */
+  readonly owned?: boolean | undefined;
 }
 
 /** An actor by its name on a node, this one or another. */

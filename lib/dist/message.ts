@@ -108,7 +108,7 @@ export const ANSWER = {
 } as const;
 
 /** Flags of a SPAWN. */
-export const SPAWN_FLAG = { LINK: 1, MONITOR: 2 } as const;
+export const SPAWN_FLAG = { LINK: 1, MONITOR: 2, OWNED: 4 } as const;
 
 /** The status of a SPAWNED, by number on the wire. All but the first are failures. */
 export const SPAWN_STATUS = [

@@ -23,6 +23,9 @@ import type { Outbound } from "./outbound.ts";
 /** How long a spawn on another node may take, unless told otherwise. Milliseconds. */
 export const SPAWN_TIMEOUT_MS = 5_000;
 
+/** So long one that is owned may take to end when the session with its owner is over. Milliseconds. */
+export const OWNED_GRACE_MS = 5_000;
+
 /** The longest name of an exposed function, in bytes. */
 export const EXPOSED_NAME_BYTES_MAX = 255;
 
@@ -137,6 +140,32 @@ class Pending implements WheelTimer, Chained {
   }
 }
 
+/** An actor here that an actor of another node owns: hangs on the owner's cell, and then in the wheel. */
+class Owned implements WheelTimer, Chained {
+  due = 0;
+  next: WheelTimer | undefined = undefined;
+  previous: WheelTimer | undefined = undefined;
+  following: Chained | undefined = undefined;
+  preceding: Chained | undefined = undefined;
+  readonly #lost: () => void;
+  readonly #actor: Actor;
+
+  constructor(lost: () => void, actor: Actor) {
+    this.#lost = lost;
+    this.#actor = actor;
+  }
+
+  /** The session is over. */
+  drop(): void {
+    if (this.#actor.isAlive) this.#lost();
+  }
+
+  /** It has had its time. */
+  fire(): void {
+    this.#actor.end("killed");
+  }
+}
+
 /** What one node lets others spawn, and what it has others spawn. */
 export class Spawner {
   /** Told when what is exposed changes. */
@@ -195,7 +224,8 @@ export class Spawner {
         return reject(new SpawnError("noconnection", target, "no session with it"));
       }
       const request = ++this.#requests;
-      const flags = (link ? SPAWN_FLAG.LINK : 0) | (ref === undefined ? 0 : SPAWN_FLAG.MONITOR);
+      const flags = (link ? SPAWN_FLAG.LINK : 0) | (ref === undefined ? 0 : SPAWN_FLAG.MONITOR) |
+        (target.owned ? SPAWN_FLAG.OWNED : 0);
       // First, for it throws if the arguments cannot be sent.
       line.spawn(request, from.pid.id, flags, target.fn, ref?.id ?? 0, args);
       const pending = new Pending(
@@ -247,11 +277,22 @@ export class Spawner {
     // Who was asked whether it may, or was told that it did, has ended the session.
     if (!line.isOpen) return actor.end("noconnection");
     if (flags & SPAWN_FLAG.LINK) tie(actor, line.distant(from));
+    if (flags & SPAWN_FLAG.OWNED) this.#own(line.distant(from), actor);
     if (flags & SPAWN_FLAG.MONITOR) {
       line.monitors++;
       watch({ ref: new Ref(line.home, ref), watcher: line.distant(from), target: actor });
     }
     line.spawned(request, 0, pid.id, "normal");
+  }
+
+  /** One of ours is not to outlive the session with its owner. */
+  #own(owner: Cell, actor: Actor): void {
+    const owned = new Owned(() => this.#system.setTimer(owned, OWNED_GRACE_MS), actor);
+    hang(owned, owner);
+    this.#system.whenEnded(actor.pid as Pid).then(() => {
+      unhang(owned, owner);
+      this.#system.wheel.remove(owned);
+    });
   }
 
   /** Another node has answered. Called by the arrivals. */

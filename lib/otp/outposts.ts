@@ -153,7 +153,7 @@ export class Outposts {
   async #spawn({ fn, args, timeout, ready, onNodeDown }: RemotePart, node: string): Promise<Pid> {
     let pid: Pid | undefined;
     try {
-      pid = await this.#self.spawnLink({ node, fn, timeout }, ...args) as Pid;
+      pid = await this.#self.spawnLink({ node, fn, timeout, owned: true }, ...args) as Pid;
       if (ready) await this.#untilReady(pid);
       return pid;
     } catch (error) {

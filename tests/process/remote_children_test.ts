@@ -156,9 +156,14 @@ for (const pair of PAIRS) {
       const b = await start("b");
       const c = await start("c", b);
       await supervise(a, {
-        children: [child("v", b.name), child("w", c.name), child("x", b.name, { manner: "late" })],
+        children: [
+          child("v", b.name),
+          child("w", c.name),
+          child("x", b.name, { manner: "late" }),
+          child("y", c.name, { manner: "ignores" }),
+        ],
       });
-      assertEquals((await living(b, c)).length, 3);
+      assertEquals((await living(b, c)).length, 4);
       await a.kill();
       await until("none is left", async () => (await living(b, c)).length === 0);
       assertEquals(b.count("end", undefined, "noconnection"), 1);
