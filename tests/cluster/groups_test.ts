@@ -75,6 +75,17 @@ test("Groups: joined before the nodes met, in several groups and scopes, known t
     assertEquals(groupsOf(a!).scope("s").leave("\0g", x), true);
     assertEquals(groupsOf(a!).scope("s\0").members("g").length, 3);
     assertEquals(groupsOf(a!).names(), []);
+    // Nothing is kept for an actor that has left all of its groups.
+    const w = idle(a!);
+    groupsOf(a!).join("w", w);
+    groupsOf(a!).join("w", w);
+    assertEquals(groupsOf(a!).leave("w", w), true);
+    assertEquals(a!.system.find(w.id)!.chain === undefined, false);
+    assertEquals([groupsOf(a!).leave("w", w), groupsOf(a!).leave("w", w)], [true, false]);
+    assertEquals(a!.system.find(w.id)!.chain === undefined, true);
+    groupsOf(a!).join("w", w);
+    a!.system.exit(w, "kill");
+    assertEquals(groupsOf(a!).members("w"), []);
     // All of an actor's memberships go at once.
     b!.system.exit(y, "kill");
     await until("only one is left", () => {

@@ -12,7 +12,7 @@ import { MemoryNetwork } from "../kit/memory_host.ts";
 import { cluster, type Start, type TestNode, untilWhole, withNodes } from "../kit/mesh.ts";
 import { seeds } from "../kit/seeds.ts";
 import { test, until } from "../kit/test.ts";
-import { turn, withTown } from "./town.ts";
+import { idle, turn, withTown } from "./town.ts";
 
 /** Counts those that run on a node. */
 class Census {
@@ -246,3 +246,75 @@ test(
     });
   },
 );
+
+test("Global.singleton: nobody runs it under a name that another has; it runs when that is free", async () => {
+  await withTown(2, async (town, ...nodes) => {
+    await town.meet();
+    const [a, b] = nodes as [TestNode, TestNode];
+    const other = idle(b);
+    assertEquals(await b.global.register("clock", other), true);
+    const census = new Census();
+    for (const node of nodes) {
+      await node.global.singleton("clock", census.child(node), { intensity: 1, period: 60_000 });
+    }
+    await until("it was tried", () => census.started > 1);
+    assertEquals(a.global.whereis("clock")?.equals(other), true);
+    assertEquals(b.system.isAlive(other), true);
+    b.global.unregister("clock");
+    await untilOne(nodes, census);
+    assertEquals(a.global.whereis("clock")?.equals(other), false);
+  });
+});
+
+test("Global.singleton: resolves, though its node stops before it is decided who runs it", async () => {
+  await withTown(1, async (_town, a) => {
+    const never = (): Promise<Pid> => new Promise(() => {});
+    const part = a!.global.singleton("clock", { id: "clock", start: never });
+    await until("it is being started", () => a!.system.size > 1);
+    a!.system.stop();
+    assertEquals((await part).name, "clock");
+    assertEquals((await part).isHere, false);
+  });
+});
+
+test("Global.singleton: a child that ends for good is not run again, and holds up nobody", async () => {
+  await withTown(2, async (town, ...nodes) => {
+    await town.meet();
+    const census = new Census();
+    for (const node of nodes) {
+      const start = (self: Self) => {
+        census.started++;
+        return self.spawnLink(() => {});
+      };
+      const child: LocalChildSpec = { id: "clock", restart: "transient", start };
+      let isSettled = false;
+      node.global.singleton("clock", child).then(() => isSettled = true);
+      await until("it is settled", () => isSettled);
+    }
+    assertEquals(census.started, 1);
+    assertEquals(nodes.map(({ global }) => global.whereis("clock")), [undefined, undefined]);
+  });
+});
+
+test("Global.singleton: resolves when the child can be found, though it starts slowly elsewhere", async () => {
+  await withTown(2, async (town, ...nodes) => {
+    await town.meet();
+    const [a, b] = nodes as [TestNode, TestNode];
+    const census = new Census();
+    const { start } = census.child(a);
+    let open!: () => void;
+    const opened = new Promise<void>((resolve) => open = resolve);
+    const slow = (self: Self) => opened.then(() => start(self));
+    const first = a.global.singleton("clock", { id: "clock", start: slow });
+    let isSettled = false;
+    const second = b.global.singleton("clock", census.child(b));
+    second.then(() => isSettled = true);
+    for (let i = 0; i < 20; i++) await turn();
+    assertEquals([isSettled, census.started], [false, 0]);
+    open();
+    await second;
+    assertEquals(b.global.whereis("clock")?.node, a.name);
+    assertEquals((await first).whereis()?.node, a.name);
+    assertEquals((await second).name, "clock");
+  });
+});
