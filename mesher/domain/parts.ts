@@ -51,9 +51,10 @@ export function timeFrom(value: unknown): number | null {
     return ms <= 8.64e15 ? ms : null;
   }
   if (typeof value !== "string" || value.length > 64) return null;
+  // What else Date.parse takes for a date, the number 5 among it, differs from runtime to runtime.
+  if (!/^\d{4}-\d\d-\d\d[T ]\d\d:\d\d/.test(value)) return null;
   // Without a zone it is UTC, as Sentry's older clients mean it, and not the server's.
-  const zoned = /(?:Z|[+-]\d\d:?\d\d)$/i.test(value) ? value : `${value}Z`;
-  const ms = Date.parse(/^\d{4}-\d\d-\d\d[T ]/.test(value) ? zoned : value);
+  const ms = Date.parse(/(?:Z|[+-]\d\d:?\d\d)$/i.test(value) ? value : `${value}Z`);
   return Number.isNaN(ms) ? null : ms;
 }
 

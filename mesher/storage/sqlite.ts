@@ -49,6 +49,7 @@ const STATEMENTS_MAX = 200;
 const DELETE_ROWS = 500;
 
 const DAY_MS = 86_400_000;
+const SQLITE_ERROR = 1;
 const SQLITE_BUSY = 5;
 const SQLITE_LOCKED = 6;
 const SQLITE_FULL = 13;
@@ -451,10 +452,16 @@ function guarded<T>(run: () => T): T {
   }
 }
 
-/** SQLite's own number of an error, without what it says beyond. */
+/** SQLite's own number of an error, without what it says beyond; undefined: it is none of SQLite's. */
 function codeOf(error: unknown): number | undefined {
-  const code = (error as { readonly errcode?: unknown } | null)?.errcode;
-  return typeof code === "number" ? code & 0xff : undefined;
+  const { code, errcode } = (error ?? {}) as {
+    readonly code?: unknown;
+    readonly errcode?: unknown;
+  };
+  if (typeof errcode === "number") return errcode & 0xff;
+  if (code !== "ERR_SQLITE_ERROR") return undefined;
+  // Deno's `exec` gives no number.
+  return messageOf(error) === "database is locked" ? SQLITE_BUSY : SQLITE_ERROR;
 }
 
 function messageOf(error: unknown): string {

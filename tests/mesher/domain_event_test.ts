@@ -1,0 +1,411 @@
+/**
+ * Events: what is taken, what is refused with which words, what is cut, and what is grouped together.
+ */
+import { assert, assertEquals, assertNotEquals } from "@std/assert";
+import type { Exception, Frame, MesherEvent } from "../../mesher/domain/event.ts";
+import { basisOf, groupingOf, normalise } from "../../mesher/domain/fingerprint.ts";
+import {
+  BREADCRUMBS_MAX,
+  EXCEPTIONS_MAX,
+  FRAMES_MAX,
+  FUTURE_MS_MAX,
+  MESSAGE_CHARS_MAX,
+  PAST_MS_MAX,
+  TAGS_MAX,
+} from "../../mesher/domain/limits.ts";
+import { plausibleTime, timeFrom } from "../../mesher/domain/parts.ts";
+import { eventFromSentry, readEnvelope } from "../../mesher/domain/sentry.ts";
+import { cut, freeObject } from "../../mesher/domain/trim.ts";
+import { validateBulk, type Validated, validateEvent } from "../../mesher/domain/validate.ts";
+import { test } from "../kit/test.ts";
+import { eventWith } from "./event.ts";
+
+const NOW = Date.UTC(2026, 0, 31, 12);
+const ID = "0189f7b2-3c4d-7abc-8def-0123456789ab";
+const MOMENT = { now: NOW, newId: () => ID };
+
+function eventOf(result: Validated): MesherEvent {
+  if (!result.ok) throw new Error(result.reason);
+  return result.event;
+}
+
+const taken = (input: unknown): MesherEvent => eventOf(validateEvent(input, MOMENT));
+
+test("validateEvent takes a message alone and fills the rest", () => {
+  assertEquals(taken({ message: "boom" }), eventWith({ id: ID, timestamp: NOW, message: "boom" }));
+});
+
+test("validateEvent refuses with a sentence that says what to do", () => {
+  const m = { message: "m" };
+  const reasons: readonly (readonly [unknown, string])[] = [
+    [null, "an event must be a JSON object"],
+    [[], "an event must be a JSON object"],
+    ["text", "an event must be a JSON object"],
+    [{}, "an event needs a message or an exception"],
+    [{ message: " \n" }, "an event needs a message or an exception"],
+    [{ exception: [] }, "an event needs a message or an exception"],
+    [{ exception: [{ type: 5n, value: {} }] }, "an event needs a message or an exception"],
+    [{ message: 5 }, "message must be a string"],
+    [{ message: { a: 1 } }, "message must be a string"],
+    [{ ...m, id: "x" }, "id must be a UUID, or 32 hexadecimal digits"],
+    [{ ...m, id: 5 }, "id must be a UUID, or 32 hexadecimal digits"],
+    [{ ...m, level: "loud" }, "level must be one of debug, info, warning, error, fatal"],
+    [{ ...m, level: "__proto__" }, "level must be one of debug, info, warning, error, fatal"],
+    [{ ...m, timestamp: "yesterday" }, "timestamp must be ISO 8601, or seconds or milliseconds"],
+    [{ ...m, timestamp: {} }, "timestamp must be ISO 8601, or seconds or milliseconds"],
+    [{ ...m, exception: "x" }, "exception must be an object or an array"],
+    [{ ...m, tags: "x" }, "tags must be an object of strings"],
+    [{ ...m, breadcrumbs: 5 }, "breadcrumbs must be an array"],
+  ];
+  for (const [input, reason] of reasons) {
+    const result = validateEvent(input, MOMENT);
+    assert(!result.ok && result.reason.startsWith(reason), `${reason}: ${JSON.stringify(result)}`);
+  }
+});
+
+test("validateEvent cuts what is long and drops what is many", () => {
+  const many = <T>(n: number, of: (i: number) => T) => Array.from({ length: n }, (_, i) => of(i));
+  const event = taken({
+    message: "m".repeat(99_999),
+    tags: Object.fromEntries(many(999, (i) => [`k${i}`, "v".repeat(999)])),
+    breadcrumbs: many(999, (i) => ({ message: `b${i}` })),
+    exception: many(99, (i) => ({
+      type: `T${i}`,
+      value: "v",
+      stacktrace: { frames: many(999, (j) => ({ function: `f${j}` })) },
+    })),
+    fingerprint: many(99, (i) => `p${i}`),
+    user: { id: 5, name: "n" },
+  });
+  assertEquals(event.message.length, MESSAGE_CHARS_MAX);
+  assertEquals(Object.keys(event.tags).length, TAGS_MAX);
+  assertEquals(event.tags["k0"]?.length, 256);
+  assertEquals(event.breadcrumbs.length, BREADCRUMBS_MAX);
+  assertEquals(event.breadcrumbs.at(-1)?.message, "b998", "the latest are kept");
+  assertEquals(event.exceptions.length, EXCEPTIONS_MAX);
+  assertEquals(event.exceptions.at(-1)?.type, "T98", "the one thrown is kept");
+  const frames = event.exceptions[0]!.frames;
+  assertEquals([frames.length, frames[0]?.function, frames.at(-1)?.function], [
+    FRAMES_MAX,
+    "f0",
+    "f998",
+  ]);
+  assertEquals(event.fingerprint?.length, 16);
+  assertEquals(event.user, { id: "5", email: null, username: "n", ip: null });
+});
+
+test("freeObject bounds depth, entries and values, and knows no special keys", () => {
+  let deep: unknown = "bottom";
+  for (let i = 0; i < 5000; i++) deep = { deep };
+  const cutOff = JSON.stringify(freeObject(deep));
+  assert(cutOff.includes("[too deep]") && cutOff.length < 200);
+  const wide = freeObject({ list: Array.from({ length: 9999 }, (_, i) => i) });
+  assertEquals((wide["list"] as number[]).length, 201);
+  assertEquals((wide["list"] as unknown[]).at(-1), "[9799 more]");
+  const bomb = Object.fromEntries(
+    Array.from(
+      { length: 200 },
+      (_, i) => [`k${i}`, Array.from({ length: 200 }, () => [1, 2, 3])],
+    ),
+  );
+  assert(JSON.stringify(freeObject(bomb)).length < 20_000);
+  const proto = freeObject(JSON.parse(`{"__proto__": {"admin": true}, "a": null}`));
+  assertEquals(Object.getPrototypeOf(proto), Object.prototype);
+  assert(Object.hasOwn(proto, "__proto__"));
+  assertEquals((proto as { admin?: boolean }).admin, undefined);
+});
+
+test("cut leaves no half of a pair", () => {
+  assertEquals(cut("abc", 3), "abc");
+  assertEquals(cut("abcd", 3), "ab…");
+  assertEquals(cut("a🎉bc", 3), "a…");
+  assert(cut("🎉".repeat(50), 20).isWellFormed());
+});
+
+test("timeFrom reads every spelling of a moment", () => {
+  const at = Date.UTC(2026, 0, 31, 12);
+  for (
+    const spelling of [
+      at,
+      at / 1000,
+      "2026-01-31T12:00:00Z",
+      "2026-01-31T13:00:00+01:00",
+      "2026-01-31T12:00:00",
+      "2026-01-31 12:00:00.000000",
+    ]
+  ) assertEquals(timeFrom(spelling), at, String(spelling));
+  for (
+    const wrong of ["", "x", "5", "Sat 5", -1, NaN, Infinity, 1e300, null, {}, "2026".repeat(99)]
+  ) {
+    assertEquals(timeFrom(wrong), null, String(wrong));
+  }
+});
+
+test("plausibleTime prefers the server's clock to one that cannot be right", () => {
+  assertEquals(plausibleTime(NOW - PAST_MS_MAX, NOW), NOW - PAST_MS_MAX);
+  assertEquals(plausibleTime(NOW - PAST_MS_MAX - 1, NOW), NOW);
+  assertEquals(plausibleTime(NOW + FUTURE_MS_MAX, NOW), NOW + FUTURE_MS_MAX);
+  assertEquals(plausibleTime(NOW + FUTURE_MS_MAX + 1, NOW), NOW);
+});
+
+test("validateBulk judges each event by itself", () => {
+  const bulk = validateBulk([{ message: "a" }, {}, { message: "b" }], MOMENT);
+  assert(bulk.ok);
+  assertEquals(bulk.events.map(({ ok }) => ok), [true, false, true]);
+  assert(validateBulk({ events: [{ message: "a" }] }, MOMENT).ok);
+  assertEquals(validateBulk({}, MOMENT).ok, false);
+  assertEquals(validateBulk([], MOMENT).ok, false);
+  const many = validateBulk(Array(101).fill({ message: "a" }), MOMENT);
+  assertEquals(many, { ok: false, reason: "a bulk request may hold 100 events, this one has 101" });
+});
+
+const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
+
+test("readEnvelope takes events with and without a length, and passes over the rest", () => {
+  const event = `{"event_id":"${"a".repeat(32)}","message":"ü\\n"}`;
+  const envelope = readEnvelope(bytes([
+    `{"event_id":"${"a".repeat(32)}","dsn":"http://k@h/1"}`,
+    `{"type":"session"}`,
+    `{"started":1}`,
+    `{"type":"event","length":${bytes(event).length}}`,
+    event,
+    `{"type":"attachment","length":9}`,
+    `line\nline`,
+    `{"type":"event"}`,
+    `{"message":"second"}`,
+    "",
+  ].join("\n")));
+  assert(envelope.ok);
+  assertEquals(envelope.eventId, idWithDashes("a".repeat(32)));
+  assertEquals(envelope.dsn, "http://k@h/1");
+  assertEquals(envelope.events, [JSON.parse(event), { message: "second" }]);
+  assertEquals(envelope.ignored, 2);
+});
+
+function idWithDashes(hex: string): string {
+  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
+}
+
+test("readEnvelope refuses what is broken, at whatever byte", () => {
+  const whole = `{"event_id":null}\n{"type":"event","length":15}\n{"message":"x"}\n`;
+  for (let end = 0; end < whole.length; end++) {
+    const envelope = readEnvelope(bytes(whole.slice(0, end)));
+    // Only where a line or the payload ends is what there is an envelope.
+    const { ok } = envelope;
+    assertEquals(ok, [17, 18, whole.length - 1].includes(end), `${end} bytes`);
+  }
+  const header = `{}\n`;
+  const reasons = [
+    [`[]`, "the envelope's first line must be a JSON object"],
+    [`${header}{}`, "the header of item 1 must be a JSON object with a type"],
+    [`${header}{"type":"event","length":-1}\n{}`, "the length of item 1 must be a number of bytes"],
+    [`${header}{"type":"event","length":1e99}\n{}`, "the length of item 1 must be"],
+    [`${header}{"type":"event","length":99}\n{}`, "item 1 ends before its length"],
+    [`${header}{"type":"event"}\nnonsense`, "item 1 must be a JSON object"],
+    [`${header}${`{"type":"x"}\n{}\n`.repeat(101)}`, "more than 100 items"],
+  ] as const;
+  for (const [text, reason] of reasons) {
+    const envelope = readEnvelope(bytes(text));
+    assert(!envelope.ok && envelope.reason.startsWith(reason), JSON.stringify(envelope));
+  }
+});
+
+test("eventFromSentry takes an SDK's event whole", () => {
+  const event = eventOf(eventFromSentry({
+    event_id: "b".repeat(32),
+    timestamp: NOW / 1000 - 1,
+    level: "fatal",
+    platform: "node",
+    environment: "production",
+    release: "shop@1",
+    server_name: "web-1",
+    transaction: "GET /cart",
+    sdk: { name: "sentry.javascript.node", version: "10.0.0", packages: [] },
+    tags: [["region", "eu"], { key: "n", value: 5 }],
+    user: { id: 7, email: "a@b.c", ip_address: "{{auto}}" },
+    request: {
+      url: "http://x/",
+      cookies: { s: "1" },
+      headers: { Cookie: "s=1", Authorization: "Bearer x", Accept: "*" },
+    },
+    breadcrumbs: {
+      values: [{ timestamp: NOW / 1000, category: "c", message: "m", data: { a: 1 } }],
+    },
+    exception: {
+      values: [{
+        type: "TypeError",
+        value: "x is undefined",
+        mechanism: { type: "onerror", handled: false },
+        stacktrace: {
+          frames: [{
+            filename: "/app/a.ts",
+            function: "f",
+            lineno: 5,
+            colno: 6,
+            in_app: true,
+            context_line: "x.y",
+            pre_context: ["a", "b"],
+            post_context: ["c"],
+          }],
+        },
+      }],
+    },
+  }, MOMENT));
+  assertEquals(event.id, idWithDashes("b".repeat(32)));
+  assertEquals(event.timestamp, NOW - 1000);
+  assertEquals(event.tags, { region: "eu", n: "5" });
+  assertEquals(event.sdk, { name: "sentry.javascript.node", version: "10.0.0" });
+  assertEquals(event.user, { id: "7", email: "a@b.c", username: null, ip: "{{auto}}" });
+  assertEquals(event.request, {
+    url: "http://x/",
+    headers: { Cookie: "[removed]", Authorization: "[removed]", Accept: "*" },
+  });
+  assertEquals(event.breadcrumbs[0]?.data, { a: 1 });
+  assertEquals(event.exceptions, [{
+    type: "TypeError",
+    value: "x is undefined",
+    module: null,
+    handled: false,
+    frames: [{
+      file: "/app/a.ts",
+      function: "f",
+      module: null,
+      line: 5,
+      column: 6,
+      inApp: true,
+      context: "x.y",
+      contextBefore: ["a", "b"],
+      contextAfter: ["c"],
+    }],
+  }]);
+});
+
+test("eventFromSentry finds the message wherever the SDK put it", () => {
+  const message = (raw: unknown) => eventOf(eventFromSentry(raw, MOMENT)).message;
+  assertEquals(message({ message: "m" }), "m");
+  assertEquals(message({ message: { formatted: "user 5", message: "user %s" } }), "user 5");
+  assertEquals(message({ logentry: { message: "user %s", params: [5] } }), "user %s");
+  assertEquals(eventFromSentry({ type: "x" }, MOMENT).ok, false);
+  assertEquals(eventFromSentry({ exception: { values: null } }, MOMENT).ok, false);
+  const thread = { threads: { values: [{ stacktrace: { frames: [{ function: "f" }] } }] } };
+  const event = eventOf(eventFromSentry({ message: "m", ...thread }, MOMENT));
+  assertEquals(event.exceptions[0]?.frames[0]?.function, "f");
+});
+
+test("eventFromSentry and validateEvent are total", () => {
+  const odd = [null, 5, "x", [], {}, [[]], [null], { values: 5 }, { values: [null, [], 5] }, NaN];
+  const keys = Object.keys(eventWith()).concat("exception", "event_id", "logentry", "threads");
+  for (const key of keys) {
+    for (const value of odd) {
+      eventFromSentry({ message: "m", [key]: value }, MOMENT);
+      validateEvent({ message: "m", [key]: value }, MOMENT);
+    }
+  }
+});
+
+const frame = (file: string, name: string, parts: Partial<Frame> = {}): Frame => ({
+  file,
+  function: name,
+  module: null,
+  line: 1,
+  column: 1,
+  inApp: null,
+  context: null,
+  contextBefore: [],
+  contextAfter: [],
+  ...parts,
+});
+
+const thrown = (type: string, value: string, frames: readonly Frame[]): Partial<MesherEvent> => ({
+  exceptions: [{ type, value, module: null, handled: null, frames } satisfies Exception],
+});
+
+const print = (parts: Partial<MesherEvent>): string => groupingOf(eventWith(parts)).fingerprint;
+
+test("groupingOf goes by the client's own grouping first", () => {
+  const stack = thrown("E", "v", [frame("a.ts", "f")]);
+  assertEquals(
+    print({ ...stack, fingerprint: ["x"] }),
+    print({ message: "y", fingerprint: ["x"] }),
+  );
+  assertNotEquals(print({ fingerprint: ["a", "b"] }), print({ fingerprint: ["a|b"] }));
+  assertNotEquals(print({ fingerprint: ["a,b"] }), print({ fingerprint: ["a", "b"] }));
+  assertEquals(print({ ...stack, fingerprint: ["{{ default }}"] }), print(stack));
+  assertNotEquals(print({ ...stack, fingerprint: ["{{default}}", "x"] }), print(stack));
+  assertEquals(basisOf(eventWith({ fingerprint: ["x"] }))[0], "custom");
+});
+
+test("groupingOf goes by type and frames, not by lines, values and builds", () => {
+  const one = thrown("E", "user 1", [frame("https://a.example/x-0123abcdef.js?v=1", "f")]);
+  const two = thrown("E", "user 2", [
+    frame("https://b.example/x-9876fedcba.js?v=2", "f", { line: 99, column: 7 }),
+  ]);
+  assertEquals(print(one), print(two));
+  assertEquals(basisOf(eventWith(one))[0], "frames");
+  assertNotEquals(print(one), print(thrown("F", "user 1", one.exceptions![0]!.frames)));
+  assertNotEquals(print(one), print(thrown("E", "user 1", [frame("x.js", "g")])));
+});
+
+test("groupingOf counts the application's frames when there are any, and a recursion once", () => {
+  const app = frame("a.ts", "f", { inApp: true });
+  const library = (name: string) => frame("lib.js", name, { inApp: false });
+  assertEquals(
+    print(thrown("E", "v", [library("x"), app])),
+    print(thrown("E", "v", [library("y"), library("z"), app])),
+  );
+  assertNotEquals(
+    print(thrown("E", "v", [library("x")])),
+    print(thrown("E", "v", [library("y")])),
+  );
+  assertEquals(
+    print(thrown("E", "v", [app, app, app, app])),
+    print(thrown("E", "v", [app, app])),
+  );
+});
+
+test("groupingOf goes by the value without frames, and by the message without an exception", () => {
+  assertEquals(print(thrown("E", "user 1", [])), print(thrown("E", "user 22", [])));
+  assertNotEquals(print(thrown("E", "user 1", [])), print(thrown("E", "order 1", [])));
+  assertEquals(print({ message: "user 1 gone" }), print({ message: "User 2  gone" }));
+  assertNotEquals(print({ message: "user gone" }), print({ message: "user here" }));
+});
+
+test("normalise puts a kind in the place of what changes", () => {
+  const cases = [
+    ["User 17 not found", "user <n> not found"],
+    [`no order ${ID}`, "no order <uuid>"],
+    ["at 0xDEADBEEF", "at <hex>"],
+    ["commit 0123456789abcdef", "commit <hex>"],
+    ["facade and decade stay", "facade and decade stay"],
+    ["from 10.0.0.1:8080", "from <ip>:<n>"],
+    ["mail to a.b@example.org failed", "mail to <email> failed"],
+    [`no such key "a b"`, "no such key <text>"],
+    ["took 1.5 s\n  again", "took <n> s again"],
+  ] as const;
+  for (const [text, expected] of cases) assertEquals(normalise(text), expected);
+});
+
+test("normalise takes no longer than the text is long", () => {
+  for (const piece of ["a@", "a.", "'", '"', "0", "1.", "-", "a@b.", "deadbeef"]) {
+    const began = performance.now();
+    normalise(piece.repeat(50_000));
+    assert(performance.now() - began < 250, piece);
+  }
+});
+
+test("groupingOf names an issue by its exception, or its message's first line", () => {
+  const title = (parts: Partial<MesherEvent>) => groupingOf(eventWith(parts)).title;
+  assertEquals(title(thrown("TypeError", "x is undefined\nat", [])), "TypeError: x is undefined");
+  assertEquals(title(thrown("TypeError", "", [])), "TypeError");
+  assertEquals(title({ message: "\n first \n second" }), "first");
+  assertEquals(title({ message: "" }), "Untitled");
+  assertEquals(title({ message: "x".repeat(999) }).length, 256);
+});
+
+test("groupingOf says where it was thrown", () => {
+  const culprit = (parts: Partial<MesherEvent>) => groupingOf(eventWith(parts)).culprit;
+  const frames = [frame("a.ts", "f", { inApp: true }), frame("lib.js", "g", { inApp: false })];
+  assertEquals(culprit(thrown("E", "v", frames)), "f (a.ts)");
+  assertEquals(culprit({ transaction: "GET /" }), "GET /");
+  assertEquals(culprit({}), "");
+});

@@ -1,0 +1,53 @@
+/**
+ * The storage contract on every engine. PostgreSQL is a real one, of the tests' own; where it cannot be had,
+ * its tests are skipped, and a line says why.
+ */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { openSqlite } from "../../mesher/storage/sqlite.ts";
+import { type Engine, storageContract } from "./storage_contract.ts";
+import { provideDriver } from "./driver.ts";
+
+const memory: Engine = {
+  name: "SQLite in memory",
+  shared: false,
+  fresh: (now) =>
+    Promise.resolve({
+      open: () => openSqlite({ path: ":memory:", now }),
+      drop: () => Promise.resolve(),
+    }),
+};
+
+const file: Engine = {
+  name: "SQLite in a file",
+  shared: true,
+  fresh: (now) => {
+    const folder = mkdtempSync(join(tmpdir(), "mesher-sqlite-"));
+    return Promise.resolve({
+      open: () => openSqlite({ path: join(folder, "mesher.db"), now }),
+      drop: () => Promise.resolve(rmSync(folder, { recursive: true })),
+    });
+  },
+};
+
+storageContract(memory);
+storageContract(file);
+
+const whyNot = await provideDriver();
+const { startPostgres } = whyNot === undefined
+  ? await import("./postgres.ts")
+  : { startPostgres: () => Promise.resolve(whyNot) };
+const cluster = await startPostgres();
+if (typeof cluster === "string") console.log(`storage_test: PostgreSQL skipped, ${cluster}`);
+else {
+  const { openPostgres } = await import("../../mesher/storage/postgres.ts");
+  storageContract({
+    name: "PostgreSQL",
+    shared: true,
+    fresh: async (now) => {
+      const { url, drop } = await cluster.newDatabase();
+      return { open: () => openPostgres({ url, now }), drop };
+    },
+  });
+}
