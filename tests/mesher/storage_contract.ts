@@ -1,3 +1,4 @@
+// deno-lint-ignore-file no-console
 /**
  * What every storage promises, as tests. `storage_test.ts` runs them on each engine.
  */

@@ -1,3 +1,4 @@
+// deno-lint-ignore-file no-console
 /**
  * The storage contract on every engine. PostgreSQL is a real one, of the tests' own; where it cannot be had,
  * its tests are skipped, and a line says why.
