@@ -1,0 +1,167 @@
+/**
+ * Starts and stops a node of Mesher, in this order: storage, node, first run, services, sockets, HTTP.
+ *
+ * @module
+ */
+import { Node, type Server } from "../mod.ts";
+import { type Config, storageConfig } from "./config.ts";
+import { BULK_BYTES_MAX } from "./domain/limits.ts";
+import { type FirstRun, firstRun } from "./first_run.ts";
+import { Attempts } from "./http/attempts.ts";
+import { pageFile } from "./http/page.ts";
+import { jsonResponse, Router } from "./http/router.ts";
+import { ROUTES } from "./http/routes/all.ts";
+import type { Mesher } from "./mesher.ts";
+import type { LogLine, Parts } from "./parts.ts";
+import { Counters } from "./pipeline/counters.ts";
+import { Intake } from "./pipeline/intake.ts";
+import { Keys } from "./pipeline/keys.ts";
+import { Live } from "./pipeline/live.ts";
+import { EventQueue } from "./pipeline/queue.ts";
+import { REGISTRY, registry } from "./services/registry.ts";
+import { startTree } from "./services/tree.ts";
+import { MESSAGE_BYTES_MAX, socketHandlers } from "./sockets/sockets.ts";
+import { openStorage } from "./storage/open.ts";
+import type { Storage } from "./storage/storage.ts";
+
+/** Events that were accepted and not grouped yet; past it the door is closed. */
+const INBOX_MAX = 20_000;
+/** Events that were grouped and not stored yet. */
+const OUTBOX_MAX = 2_000;
+/** A node that stops waits so long for what it holds to be stored. Milliseconds. */
+const DRAIN_MS_MAX = 10_000;
+/** A request may be larger than any route takes, so that it is told so. */
+const BODY_BYTES_MAX: number = BULK_BYTES_MAX + 1_048_576;
+
+/** A node that runs. */
+export interface App {
+  readonly mesher: Mesher;
+  /** What was made, if this was the first start. */
+  readonly first: FirstRun | null;
+  readonly url: string;
+  /**
+   * Accepts no more, stores what it holds, and stops. Resolves with how many events could not be stored
+   * in time: 0, unless the database is away.
+   */
+  stop(): Promise<number>;
+}
+
+/** What may be given instead of the real thing. */
+export interface AppOptions {
+  readonly log: LogLine;
+  readonly storage?: Storage | undefined;
+  readonly now?: (() => number) | undefined;
+}
+
+/** Starts a node. */
+export async function startApp(config: Config, options: AppOptions): Promise<App> {
+  const { log, now = Date.now } = options;
+  const storage = options.storage ?? await openStorage(storageConfig(config.database));
+  let node: Node | undefined;
+  try {
+    node = await startNode(config, log);
+    const first = await firstRun(storage);
+    const mesher = await startMesher(config, { storage, node, log, now });
+    const servers = await startServers(mesher);
+    const { hostname } = config;
+    const host = hostname === "0.0.0.0" || hostname === "::" ? "127.0.0.1" : hostname;
+    const url = `http://${host.includes(":") ? `[${host}]` : host}:${mesher.ports.http}`;
+    registry.cast(registry.at(node, REGISTRY)).serving(url);
+    return { mesher, first, url, stop: () => stop(mesher, servers) };
+  } catch (error) {
+    await node?.stop();
+    await storage.close();
+    throw error;
+  }
+}
+
+async function startNode({ cluster }: Config, log: LogLine): Promise<Node> {
+  const lines = (level: string, line: string): void =>
+    log(level === "error" ? "error" : level === "warn" ? "warn" : "info", line);
+  const logged = { log: lines, logLevel: "warn" } as const;
+  if (cluster === null) {
+    const cookie = Array.from(
+      crypto.getRandomValues(new Uint8Array(24)),
+      (byte) => byte.toString(16).padStart(2, "0"),
+    ).join("");
+    return await Node.start({ cookie, ...logged });
+  }
+  const { name, cookie, peers } = cluster;
+  const hostname = /@(.*):\d+$/.exec(name)![1]!.replace(/^\[|\]$/g, "");
+  const node = await Node.start({ name, cookie, seeds: peers, listen: { hostname }, ...logged });
+  log("info", `node ${node.name} listens; peers: ${peers.join(", ") || "none"}`);
+  return node;
+}
+
+async function startMesher(
+  config: Config,
+  { storage, node, log, now }: Pick<Parts, "storage" | "node" | "log" | "now">,
+): Promise<Mesher> {
+  const counters = new Counters();
+  const parts: Parts = {
+    config,
+    node,
+    storage,
+    inbox: new EventQueue(INBOX_MAX),
+    outbox: new EventQueue(OUTBOX_MAX),
+    counters,
+    live: new Live(node.rooms, node.groups, counters),
+    log,
+    now,
+  };
+  return {
+    ...parts,
+    keys: new Keys(storage, now),
+    intake: new Intake(parts),
+    attempts: new Attempts(),
+    tree: await startTree(parts),
+    startedAt: now(),
+    isOpen: true,
+    ports: { http: 0, ws: 0 },
+  };
+}
+
+async function startServers(mesher: Mesher): Promise<Server[]> {
+  const { node, config } = mesher;
+  const { hostname, httpPort, wsPort } = config;
+  const router = new Router(mesher, ROUTES);
+  const common = {
+    hostname,
+    maxPayloadLength: MESSAGE_BYTES_MAX,
+    maxRequestBodySize: BODY_BYTES_MAX,
+    ...socketHandlers(mesher),
+  };
+  const ws = await node.serve({ ...common, port: wsPort });
+  const http = await node.serve({
+    ...common,
+    port: httpPort,
+    async fetch(request): Promise<Response> {
+      const url = new URL(request.url);
+      const answer = await router.answer(request, url);
+      if (answer !== undefined) return answer;
+      return url.pathname.startsWith("/api/")
+        ? jsonResponse(404, { error: "not found" })
+        : await pageFile(request.method, url.pathname);
+    },
+  });
+  mesher.ports.ws = ws.port;
+  mesher.ports.http = http.port;
+  return [ws, http];
+}
+
+async function stop(mesher: Mesher, servers: readonly Server[]): Promise<number> {
+  const { inbox, outbox, storage, node, log } = mesher;
+  mesher.isOpen = false;
+  await Promise.all(servers.map((server) => server.stop()));
+  const deadline = Date.now() + DRAIN_MS_MAX;
+  const held = (): number => inbox.size + outbox.size;
+  while (held() > 0 && Date.now() < deadline) {
+    await new Promise((wake) => setTimeout(wake, 10));
+  }
+  const lost = held();
+  if (lost > 0) log("error", `${lost} accepted events could not be stored before the end`);
+  await mesher.tree.stop();
+  await node.stop();
+  await storage.close();
+  return lost;
+}

@@ -1,0 +1,91 @@
+/**
+ * Several nodes as processes on this machine: one Mesher. They share the database, a file of SQLite or
+ * PostgreSQL; SQLite lets one process write at a time, and the others wait a little.
+ *
+ * @module
+ */
+import { type ChildProcess, spawn } from "node:child_process";
+import process from "node:process";
+import { createServer } from "node:net";
+import { fileURLToPath } from "node:url";
+import { type Config, ConfigError, storageConfig } from "../config.ts";
+import { firstRun } from "../first_run.ts";
+import { say, sayFirstRun } from "../say.ts";
+import { openStorage } from "../storage/open.ts";
+
+const MAIN = fileURLToPath(new URL("../main.ts", import.meta.url));
+
+/** Runs `count` nodes until it is told to stop; the exit status. */
+export async function runNodes(
+  config: Config,
+  count: number,
+  told: Promise<void>,
+): Promise<number> {
+  if (config.cluster !== null) {
+    throw new ConfigError("--nodes names its nodes itself: unset MESHER_NODE_NAME and the others");
+  }
+  // Before any node starts, so that they do not race for it.
+  const storage = await openStorage(storageConfig(config.database));
+  const first = await firstRun(storage).finally(() => storage.close());
+  const cookie = crypto.randomUUID() + crypto.randomUUID();
+  const ports = await freePorts(count);
+  const names = ports.map((port, i) => `mesher${i + 1}@127.0.0.1:${port}`);
+  const children = names.map((name, i) =>
+    start({
+      ...process.env,
+      DATABASE_URL: config.database,
+      MESHER_NODE_NAME: name,
+      MESHER_COOKIE: cookie,
+      MESHER_PEERS: names.filter((other) => other !== name).join(","),
+      MESHER_HTTP_PORT: String(config.httpPort === 0 ? 0 : config.httpPort + 10 * i),
+      MESHER_WS_PORT: String(config.wsPort === 0 ? 0 : config.wsPort + 10 * i),
+    })
+  );
+  if (first !== null) sayFirstRun(first, `http://${config.hostname}:${config.httpPort}`);
+  say("info", `${count} nodes start; their pages: ${pages(config, count)}`);
+  const ended = Promise.all(children.map(({ ended }) => ended));
+  await Promise.race([told, ended]);
+  for (const { child } of children) child.kill("SIGTERM");
+  return Math.max(...await ended);
+}
+
+function pages({ hostname, httpPort }: Config, count: number): string {
+  if (httpPort === 0) return "each says its own";
+  return Array.from({ length: count }, (_, i) => `http://${hostname}:${httpPort + 10 * i}`).join(
+    " ",
+  );
+}
+
+function start(env: NodeJS.ProcessEnv): { child: ChildProcess; ended: Promise<number> } {
+  const run = "Bun" in globalThis ? [MAIN] : ["run", "-A", MAIN];
+  const child = spawn(process.execPath, run, { env, stdio: ["ignore", "inherit", "inherit"] });
+  const ended = new Promise<number>((resolve) => {
+    child.on("error", (error) => {
+      say("error", `a node cannot be started: ${error.message}`);
+      resolve(1);
+    });
+    child.on("exit", (code, signal) => {
+      if (code !== 0) say("warn", `${env["MESHER_NODE_NAME"]} has ended: ${signal ?? code}`);
+      resolve(code ?? 1);
+    });
+  });
+  return { child, ended };
+}
+
+/** Ports that nobody listens on now. */
+async function freePorts(count: number): Promise<number[]> {
+  const servers = await Promise.all(
+    Array.from(
+      { length: count },
+      () =>
+        new Promise<ReturnType<typeof createServer>>((resolve, reject) => {
+          const server = createServer();
+          server.on("error", reject);
+          server.listen(0, "127.0.0.1", () => resolve(server));
+        }),
+    ),
+  );
+  const ports = servers.map((server) => (server.address() as { port: number }).port);
+  await Promise.all(servers.map((server) => new Promise((done) => server.close(done))));
+  return ports;
+}

@@ -1,0 +1,166 @@
+/**
+ * What a node of Mesher is told, from the environment and the command line. Quiet: texts in, a `Config`
+ * out, or one sentence about what is wrong.
+ *
+ * @module
+ */
+import type { StorageConfig } from "./storage/open.ts";
+
+/** Where a node is part of a cluster. */
+export interface ClusterConfig {
+  /** `name@host:port`. */
+  readonly name: string;
+  readonly cookie: string;
+  readonly peers: readonly string[];
+}
+
+/** Everything a node is told. */
+export interface Config {
+  /** Null: alone. */
+  readonly cluster: ClusterConfig | null;
+  readonly hostname: string;
+  readonly httpPort: number;
+  readonly wsPort: number;
+  /** `postgres://…`, or the path of a SQLite file, or `:memory:`. */
+  readonly database: string;
+  /** Events that one project may send in a minute, on all nodes together. */
+  readonly ratePerMinute: number;
+  /** A node that accepts more events than this in five seconds looks for help. */
+  readonly loadThreshold: number;
+  /** Cookies are for https only. */
+  readonly secureCookies: boolean;
+}
+
+/** What the command line says. */
+export interface Command {
+  readonly help: boolean;
+  /** How many processes to run on this machine. */
+  readonly nodes: number;
+  /** Keep nothing. */
+  readonly memory: boolean;
+}
+
+/** Something the person who starts it got wrong. */
+export class ConfigError extends Error {
+  override readonly name = "ConfigError";
+}
+
+/** Where events are kept when nobody says otherwise. */
+export const DATABASE_DEFAULT = "mesher.db";
+/** Events of one project in a minute, unless it is said otherwise. */
+export const RATE_PER_MINUTE_DEFAULT = 60_000;
+/** Events in five seconds. */
+export const LOAD_THRESHOLD_DEFAULT = 100;
+/** More processes on one machine are no use. */
+export const NODES_MAX = 16;
+
+/** What `--help` prints. */
+export const HELP: string = `Mesher: errors of your programs, gathered and grouped, on Firn
+
+  deno task mesher                one node, with its data in ${DATABASE_DEFAULT}
+  deno task mesher --memory       one node that keeps nothing
+  deno task mesher --nodes 3      three processes on this machine that are one Mesher
+
+  --nodes N     how many processes (1 to ${NODES_MAX})
+  --memory      an empty database that is gone when it stops
+  --help        this
+
+Environment:
+  MESHER_NODE_NAME       name@host:port; with MESHER_COOKIE the node is part of a cluster
+  MESHER_COOKIE          the cluster's secret
+  MESHER_PEERS           nodes to join, with commas between: a@host:9100,b@host:9100
+  MESHER_HOST            where to listen for HTTP and WebSockets      (127.0.0.1)
+  MESHER_HTTP_PORT       HTTP; 0: the system chooses                  (8080)
+  MESHER_WS_PORT         WebSockets; 0: the system chooses            (8081)
+  DATABASE_URL           postgres://…, a file for SQLite, or :memory: (${DATABASE_DEFAULT})
+  MESHER_RATE_LIMIT      events of one project in a minute            (${RATE_PER_MINUTE_DEFAULT})
+  MESHER_LOAD_THRESHOLD  events in 5 s that make a node look for help (${LOAD_THRESHOLD_DEFAULT})
+  MESHER_SECURE_COOKIES  1: session cookies over https only           (0)
+`;
+
+/** Variables by name. */
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Reads the environment. Throws `ConfigError`. */
+export function readConfig(env: Environment, command: Pick<Command, "memory">): Config {
+  const database = command.memory ? ":memory:" : env["DATABASE_URL"] || DATABASE_DEFAULT;
+  const scheme = /^([a-z][a-z0-9+.-]+):\/\//i.exec(database)?.[1]?.toLowerCase();
+  if (scheme !== undefined && scheme !== "postgres" && scheme !== "postgresql") {
+    throw new ConfigError(
+      `DATABASE_URL begins with ${scheme}://: use postgres://… or the path of a SQLite file`,
+    );
+  }
+  return {
+    cluster: readCluster(env),
+    hostname: env["MESHER_HOST"] || "127.0.0.1",
+    httpPort: whole(env, "MESHER_HTTP_PORT", 8080, 0, 65_535),
+    wsPort: whole(env, "MESHER_WS_PORT", 8081, 0, 65_535),
+    database,
+    ratePerMinute: whole(env, "MESHER_RATE_LIMIT", RATE_PER_MINUTE_DEFAULT, 1, 1_000_000_000),
+    loadThreshold: whole(env, "MESHER_LOAD_THRESHOLD", LOAD_THRESHOLD_DEFAULT, 1, 1_000_000_000),
+    secureCookies: env["MESHER_SECURE_COOKIES"] === "1",
+  };
+}
+
+/** Reads the arguments. Throws `ConfigError`. */
+export function readCommand(args: readonly string[]): Command {
+  let [help, nodes, memory] = [false, 1, false];
+  for (let i = 0; i < args.length; i++) {
+    const arg = args[i]!;
+    if (arg === "--help" || arg === "-h") help = true;
+    else if (arg === "--memory") memory = true;
+    else if (arg === "--nodes" || arg.startsWith("--nodes=")) {
+      nodes = wholeFrom("--nodes", arg === "--nodes" ? args[++i] : arg.slice(8), 1, NODES_MAX);
+    } else throw new ConfigError(`unknown argument ${JSON.stringify(arg)}: see --help`);
+  }
+  if (memory && nodes > 1) {
+    throw new ConfigError("--memory is for one node: several share a file or PostgreSQL");
+  }
+  return { help, nodes, memory };
+}
+
+/** What storage is told of a database. */
+export function storageConfig(database: string): StorageConfig {
+  const isPostgres = /^postgres(?:ql)?:\/\//i.test(database);
+  return isPostgres ? { databaseUrl: database, sqlitePath: "" } : { sqlitePath: database };
+}
+
+function readCluster(env: Environment): ClusterConfig | null {
+  const name = env["MESHER_NODE_NAME"] ?? "";
+  const cookie = env["MESHER_COOKIE"] ?? "";
+  const peers = (env["MESHER_PEERS"] ?? "").split(",").map((peer) => peer.trim()).filter(Boolean);
+  if (name === "" && cookie === "") {
+    if (peers.length === 0) return null;
+    throw new ConfigError("MESHER_PEERS is set: set MESHER_NODE_NAME and MESHER_COOKIE too");
+  }
+  if (name === "") throw new ConfigError("MESHER_COOKIE is set: set MESHER_NODE_NAME too");
+  if (cookie === "") throw new ConfigError("MESHER_NODE_NAME is set: set MESHER_COOKIE too");
+  for (const [variable, value] of [["MESHER_NODE_NAME", name], ...peers.map(peerPair)] as const) {
+    if (/^[^@\s]+@[^@\s]+:\d{1,5}$/.test(value)) continue;
+    throw new ConfigError(`${variable} has ${JSON.stringify(value)}: write name@host:port`);
+  }
+  return { name, cookie, peers };
+}
+
+function peerPair(peer: string): readonly [string, string] {
+  return ["MESHER_PEERS", peer];
+}
+
+function whole(
+  env: Environment,
+  name: string,
+  fallback: number,
+  least: number,
+  most: number,
+): number {
+  const text = env[name];
+  return text === undefined || text === "" ? fallback : wholeFrom(name, text, least, most);
+}
+
+function wholeFrom(name: string, text: string | undefined, least: number, most: number): number {
+  const value = Number(text);
+  if (text !== undefined && /^\d+$/.test(text) && value >= least && value <= most) return value;
+  throw new ConfigError(
+    `${name} is ${JSON.stringify(text ?? "")}: use a whole number from ${least} to ${most}`,
+  );
+}

@@ -1,0 +1,70 @@
+/**
+ * The first start: an organisation, somebody who may log in, a project and its key. Their secrets are told
+ * once, to whoever starts it, and are not stored.
+ *
+ * @module
+ */
+import { hashPassword } from "./domain/password.ts";
+import { newSecret } from "./domain/secret.ts";
+import type { Result, Storage } from "./storage/storage.ts";
+
+/** What was made. */
+export interface FirstRun {
+  readonly email: string;
+  readonly password: string;
+  readonly key: string;
+  readonly organisationId: string;
+  readonly projectId: string;
+}
+
+/** Who may log in at first. */
+export const FIRST_EMAIL = "admin@mesher.local";
+
+/** Makes them, unless somebody can log in already: then null. */
+export async function firstRun(storage: Storage): Promise<FirstRun | null> {
+  if (await storage.userCount() > 0) return null;
+  const password = passwordOf(crypto.getRandomValues(new Uint8Array(15)));
+  const passwordHash = await hashPassword(password);
+  const user = await storage.createUser({ email: FIRST_EMAIL, displayName: "Admin", passwordHash });
+  // Another node was faster.
+  if (!user.ok) return null;
+  const organisation = must(
+    await storage.createOrganisation({ name: "Default", slug: "default", ownerId: user.value.id }),
+  );
+  const project = must(
+    await storage.createProject({
+      orgId: organisation.id,
+      name: "Default",
+      slug: "default",
+      platform: null,
+    }),
+  );
+  const { secret, hash, prefix } = newSecret("key");
+  must(
+    await storage.createApiKey(organisation.id, {
+      projectId: project.id,
+      label: "default",
+      prefix,
+      secretHash: hash,
+    }),
+  );
+  return {
+    email: FIRST_EMAIL,
+    password,
+    key: secret,
+    organisationId: organisation.id,
+    projectId: project.id,
+  };
+}
+
+/** A password that a person can type: five groups of letters and digits that do not look alike. */
+function passwordOf(dice: Uint8Array): string {
+  const alphabet = "abcdefghjkmnpqrstuvwxyz23456789";
+  const letters = Array.from(dice, (byte) => alphabet[byte % alphabet.length]!).join("");
+  return letters.match(/.{3}/g)!.join("-");
+}
+
+function must<T>(result: Result<T, string>): T {
+  if (result.ok) return result.value;
+  throw new Error(`the first start failed: ${result.reason}`);
+}

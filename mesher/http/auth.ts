@@ -1,0 +1,96 @@
+/**
+ * Who asks. Ingest shows a project's key; everything else a session's cookie or a personal token. Nobody is
+ * told whether an id of another organisation exists.
+ *
+ * @module
+ */
+import { hashSecret, isSecret } from "../domain/secret.ts";
+import type { Accounts, Membership, Project, Session, User } from "../storage/storage.ts";
+import type { Keys } from "../pipeline/keys.ts";
+import { Refusal } from "./route.ts";
+
+/** The session's cookie. */
+export const COOKIE = "mesher_session";
+/** A session lasts so long. Milliseconds. */
+export const SESSION_MS = 604_800_000;
+
+/** Who asks. */
+export type Who =
+  | { readonly kind: "nobody" }
+  | { readonly kind: "project"; readonly project: Project }
+  | {
+    readonly kind: "user";
+    readonly user: User;
+    readonly session: Session;
+    readonly memberships: readonly Membership[];
+  };
+
+/** Nobody in particular. */
+export const NOBODY: Who = { kind: "nobody" };
+
+/** The key that an ingest request shows, in any of the ways that clients know. */
+export function keyOf(headers: Headers, url: URL): string | null {
+  const own = headers.get("x-api-key");
+  if (own !== null) return own.trim();
+  for (const name of ["x-sentry-auth", "authorization"]) {
+    const value = headers.get(name)?.trim();
+    if (value === undefined || value === "") continue;
+    const sentry = /^sentry\s/i.test(value) || value.includes("sentry_key=")
+      ? /sentry_key=([^,\s]+)/i.exec(value)?.[1]
+      : undefined;
+    if (sentry !== undefined) return sentry;
+    return value.replace(/^(?:bearer|dsn)\s+/i, "").replace(/^https?:\/\/([^:@/]+).*$/, "$1");
+  }
+  return url.searchParams.get("sentry_key");
+}
+
+/** The project of an ingest request. Throws 401. */
+export async function projectOf(headers: Headers, url: URL, keys: Keys): Promise<Project> {
+  const key = keyOf(headers, url);
+  const project = key === null ? null : await keys.project(key);
+  if (project === null) throw new Refusal(401, "unauthorized");
+  return project;
+}
+
+/** The person who asks. Throws 401, or 403 for a page of another site. */
+export async function personOf(request: Request, url: URL, accounts: Accounts): Promise<Who> {
+  const bearer = /^bearer\s+(\S+)$/i.exec(request.headers.get("authorization") ?? "")?.[1];
+  const cookie = cookieOf(request.headers.get("cookie"));
+  const secret = bearer ?? cookie;
+  if (secret === undefined || !(isSecret("session", secret) || isSecret("token", secret))) {
+    throw new Refusal(401, "unauthorized");
+  }
+  // A cookie comes by itself, whatever page asks: only our own may change anything.
+  if (bearer === undefined && !isOwnOrigin(request, url)) {
+    throw new Refusal(403, "the request comes from another site");
+  }
+  const found = await accounts.sessionBySecret(hashSecret(secret));
+  if (found === null) throw new Refusal(401, "unauthorized");
+  const memberships = await accounts.organisationsOf(found.user.id);
+  return { kind: "user", user: found.user, session: found.session, memberships };
+}
+
+/** The session's secret in a Cookie header. */
+export function cookieOf(header: string | null): string | undefined {
+  for (const pair of header?.split(";") ?? []) {
+    const at = pair.indexOf("=");
+    if (at > 0 && pair.slice(0, at).trim() === COOKIE) return pair.slice(at + 1).trim();
+  }
+  return undefined;
+}
+
+/** A Set-Cookie header: scripts do not see it, and other sites do not send it. */
+export function sessionCookie(secret: string, maxAgeSeconds: number, isSecure: boolean): string {
+  const secure = isSecure ? "; Secure" : "";
+  return `${COOKIE}=${secret}; Path=/; Max-Age=${maxAgeSeconds}; HttpOnly; SameSite=Strict${secure}`;
+}
+
+/** Whether a request with a cookie is of our own page, or of no page at all. */
+function isOwnOrigin(request: Request, url: URL): boolean {
+  const isUpgrade = request.headers.get("upgrade")?.toLowerCase() === "websocket";
+  if (request.method === "GET" && !isUpgrade) return true;
+  const origin = request.headers.get("origin");
+  if (origin === null) return request.headers.get("sec-fetch-site") !== "cross-site";
+  // The stream's port is another one: the machine's name decides.
+  return URL.parse(origin)?.hostname === url.hostname;
+}

@@ -1,0 +1,148 @@
+/**
+ * Reads requests: bodies up to a limit, and values checked against their fields. What does not fit is
+ * refused with a sentence.
+ *
+ * @module
+ */
+import { type Field, type Fields, Refusal, type Values } from "./route.ts";
+
+/** Bytes of the JSON body of a route that is not ingest. */
+export const BODY_BYTES_MAX = 65_536;
+/** Characters of a text that says no limit of its own. */
+const TEXT_CHARS_MAX = 1_024;
+
+/** The bytes of a body, inflated if they were deflated. Neither may be more than `max`. */
+export async function readBytes(request: Request, max: number): Promise<Uint8Array> {
+  const sent = new Uint8Array(await request.arrayBuffer());
+  if (sent.length > max) throw new Refusal(400, "payload too large");
+  const encoding = request.headers.get("content-encoding")?.trim().toLowerCase() ?? "identity";
+  if (encoding === "identity" || encoding === "") return sent;
+  if (encoding !== "gzip" && encoding !== "deflate") {
+    throw new Refusal(400, "content-encoding must be gzip, deflate or identity");
+  }
+  return await inflate(sent, encoding, max);
+}
+
+async function inflate(
+  bytes: Uint8Array,
+  format: "gzip" | "deflate",
+  max: number,
+): Promise<Uint8Array> {
+  const stream = new Blob([bytes as Uint8Array<ArrayBuffer>]).stream()
+    .pipeThrough(new DecompressionStream(format));
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  try {
+    for await (const chunk of stream) {
+      length += chunk.length;
+      if (length > max) throw new Refusal(400, "payload too large");
+      chunks.push(chunk);
+    }
+  } catch (error) {
+    if (error instanceof Refusal) throw error;
+    throw new Refusal(400, `the body is not valid ${format}`);
+  }
+  const whole = new Uint8Array(length);
+  let at = 0;
+  for (const chunk of chunks) {
+    whole.set(chunk, at);
+    at += chunk.length;
+  }
+  return whole;
+}
+
+/** A body as JSON. */
+export async function readJson(request: Request, max: number): Promise<unknown> {
+  const bytes = await readBytes(request, max);
+  try {
+    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+  } catch {
+    throw new Refusal(400, "invalid json");
+  }
+}
+
+/** A JSON body with these fields. An empty one has none of them. */
+export async function readBody(request: Request, fields: Fields): Promise<Values> {
+  const bytes = await readBytes(request, BODY_BYTES_MAX);
+  if (bytes.length === 0) return checkValues({}, fields);
+  let value: unknown;
+  try {
+    value = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+  } catch {
+    throw new Refusal(400, "invalid json");
+  }
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    throw new Refusal(400, "the body must be a JSON object");
+  }
+  return checkValues(value as Values, fields);
+}
+
+/** A query's values; texts become numbers and truths where the fields say so. */
+export function readQuery(search: URLSearchParams, fields: Fields): Values {
+  const values: Record<string, unknown> = {};
+  for (const [name, { type }] of Object.entries(fields)) {
+    const text = search.get(name);
+    if (text === null || text === "") continue;
+    if (type === "integer" || type === "number") {
+      values[name] = /^-?\d+(\.\d+)?$/.test(text) ? Number(text) : text;
+    } else if (type === "boolean") {
+      values[name] = text === "true" ? true : text === "false" ? false : text;
+    } else values[name] = text;
+  }
+  return checkValues(values, fields);
+}
+
+/** The values of these fields, and no others. */
+function checkValues(raw: Values, fields: Fields): Values {
+  const values: Record<string, unknown> = {};
+  for (const [name, field] of Object.entries(fields)) {
+    const value = Object.hasOwn(raw, name) ? raw[name] : undefined;
+    if (value === undefined || (value === null && !field.nullable)) {
+      if (field.required) throw new Refusal(400, `${name} is required`);
+      continue;
+    }
+    if (value !== null) check(name, value, field);
+    values[name] = value;
+  }
+  return values;
+}
+
+function check(name: string, value: unknown, field: Field): void {
+  const { type, min, max } = field;
+  switch (type) {
+    case "any":
+      return;
+    case "string": {
+      if (typeof value !== "string") throw new Refusal(400, `${name} must be a string`);
+      if (field.enum !== undefined && !field.enum.includes(value)) {
+        throw new Refusal(400, `${name} must be one of ${field.enum.join(", ")}`);
+      }
+      if (field.required && value.trim() === "") throw new Refusal(400, `${name} is required`);
+      const most = max ?? TEXT_CHARS_MAX;
+      if (value.length > most) {
+        throw new Refusal(400, `${name} may have at most ${most} characters`);
+      }
+      return;
+    }
+    case "integer":
+    case "number": {
+      const isRight = type === "integer" ? Number.isSafeInteger(value) : Number.isFinite(value);
+      const kind = type === "integer" ? "a whole number" : "a number";
+      if (!isRight) throw new Refusal(400, `${name} must be ${kind}`);
+      if (
+        (min !== undefined && Number(value) < min) || (max !== undefined && Number(value) > max)
+      ) {
+        throw new Refusal(400, `${name} must be ${kind} from ${min} to ${max}`);
+      }
+      return;
+    }
+    case "boolean":
+      if (typeof value !== "boolean") throw new Refusal(400, `${name} must be true or false`);
+      return;
+    case "object":
+      if (typeof value !== "object" || Array.isArray(value)) {
+        throw new Refusal(400, `${name} must be an object`);
+      }
+      return;
+  }
+}

@@ -1,0 +1,105 @@
+/**
+ * A route: one row of the API's table. The router, the checks of input and the OpenAPI document are all
+ * made of these rows, so they cannot say different things.
+ *
+ * @module
+ */
+import type { Membership, Project, User } from "../storage/storage.ts";
+import type { Mesher } from "../mesher.ts";
+import type { Who } from "./auth.ts";
+
+/** What a value in a query or a body must be. */
+export interface Field {
+  readonly type: "string" | "integer" | "number" | "boolean" | "object" | "any";
+  readonly required?: boolean;
+  /** Null is as good as a value. */
+  readonly nullable?: boolean;
+  readonly enum?: readonly string[];
+  /** Of numbers the least and the most; of strings the fewest and the most characters. */
+  readonly min?: number;
+  readonly max?: number;
+  readonly about?: string;
+}
+
+/** Fields by name. */
+export type Fields = Readonly<Record<string, Field>>;
+
+/** Who may call. */
+export type Access =
+  /** Everybody. */
+  | "public"
+  /** Who has a project's key. */
+  | "key"
+  /** Who has logged in, or has a token. */
+  | "user";
+
+/** What a handler is given. */
+export interface Asked {
+  readonly mesher: Mesher;
+  readonly request: Request;
+  readonly url: URL;
+  /** The variable parts of the path. */
+  readonly params: Readonly<Record<string, string>>;
+  readonly query: Values;
+  readonly body: Values;
+  /** Who asks; `nobody` where access is public or by key. */
+  readonly who: Who;
+}
+
+/** Values that have been checked against their fields. */
+export interface Values {
+  readonly [name: string]: unknown;
+}
+
+/** What a handler gives: JSON, with a status other than 200 when it says so; or any response. */
+export type Answer = Reply | Response;
+
+/** JSON to send. */
+export interface Reply {
+  readonly status?: number;
+  readonly json: unknown;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** One row. */
+export interface Route {
+  readonly method: "GET" | "POST";
+  /** `:name` is a variable part. */
+  readonly path: string;
+  readonly name: string;
+  readonly about: string;
+  readonly access: Access;
+  readonly query?: Fields;
+  /** What its JSON body holds. Without it the handler reads the body itself, if there is one. */
+  readonly body?: Fields;
+  readonly ok: number;
+  readonly errors: readonly number[];
+  /** What the answer's JSON looks like, in words. */
+  readonly gives: string;
+  handle(asked: Asked): Promise<Answer> | Answer;
+}
+
+/** A project, and what the person who asks is in its organisation. */
+export interface ProjectPlace {
+  readonly project: Project;
+  readonly membership: Membership;
+}
+
+/** Who is logged in. */
+export interface Person {
+  readonly user: User;
+  readonly memberships: readonly Membership[];
+}
+
+/** The client is at fault: its answer. Thrown by whatever finds out, caught by the router. */
+export class Refusal extends Error {
+  override readonly name = "Refusal";
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+
+  constructor(status: number, message: string, headers: Readonly<Record<string, string>> = {}) {
+    super(message);
+    this.status = status;
+    this.headers = headers;
+  }
+}

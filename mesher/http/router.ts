@@ -1,0 +1,189 @@
+/**
+ * Finds the route of a request, checks who asks and what is asked, and makes a response of the answer.
+ *
+ *     path ─▶ route ─▶ method ─▶ who ─▶ query, body ─▶ handler ─▶ JSON
+ *      404              405      401          400          what it says; 503, 500 when it throws
+ *
+ * @module
+ */
+import type { Mesher } from "../mesher.ts";
+import { StorageError } from "../storage/storage.ts";
+import { NOBODY, personOf, projectOf, type Who } from "./auth.ts";
+import { readBody, readQuery } from "./input.ts";
+import { type Answer, Refusal, type Route } from "./route.ts";
+
+/** Headers of every answer of the API. */
+const HEADERS: Readonly<Record<string, string>> = {
+  "content-type": "application/json; charset=utf-8",
+  "cache-control": "no-store",
+  "x-content-type-options": "nosniff",
+};
+
+/** Pages of other sites may report events, and nothing else. */
+const INGEST_CORS: Readonly<Record<string, string>> = {
+  "access-control-allow-origin": "*",
+  "access-control-allow-headers":
+    "content-type, content-encoding, authorization, x-api-key, x-sentry-auth",
+  "access-control-allow-methods": "POST",
+  "access-control-max-age": "86400",
+  "access-control-expose-headers": "retry-after, x-sentry-rate-limits",
+};
+
+/** A branch of the paths. */
+interface Branch {
+  readonly fixed: Map<string, Branch>;
+  variable: { readonly name: string; readonly branch: Branch } | undefined;
+  readonly routes: Map<string, Route>;
+}
+
+/** A route and the variable parts of the path. */
+interface Found {
+  readonly routes: ReadonlyMap<string, Route>;
+  readonly params: Readonly<Record<string, string>>;
+}
+
+/** Answers requests by a table of routes. */
+export class Router {
+  readonly #mesher: Mesher;
+  readonly #root: Branch = newBranch();
+
+  constructor(mesher: Mesher, routes: readonly Route[]) {
+    this.#mesher = mesher;
+    for (const route of routes) this.#add(route);
+  }
+
+  /** The answer; undefined: no route has this path. */
+  async answer(request: Request, url: URL): Promise<Response | undefined> {
+    const found = this.#find(url.pathname);
+    if (found === undefined) return undefined;
+    this.#mesher.counters.add("requests");
+    const method = request.method === "HEAD" ? "GET" : request.method;
+    const first = [...found.routes.values()][0]!;
+    const cors = first.access === "key" ? INGEST_CORS : {};
+    if (method === "OPTIONS" && first.access === "key") {
+      return new Response(null, { status: 204, headers: cors });
+    }
+    const route = found.routes.get(method);
+    if (route === undefined) {
+      const allow = [...found.routes.keys()].join(", ");
+      return jsonResponse(405, { error: "method not allowed" }, { ...cors, allow });
+    }
+    try {
+      return await this.#handle(route, request, url, found.params, cors);
+    } catch (error) {
+      return this.#failure(error, cors);
+    }
+  }
+
+  async #handle(
+    route: Route,
+    request: Request,
+    url: URL,
+    params: Readonly<Record<string, string>>,
+    cors: Readonly<Record<string, string>>,
+  ): Promise<Response> {
+    const mesher = this.#mesher;
+    const who = await this.#who(route, request, url);
+    const query = readQuery(url.searchParams, route.query ?? {});
+    const body = route.body === undefined ? {} : await readBody(request, route.body);
+    const answer = await route.handle({ mesher, request, url, params, query, body, who });
+    return toResponse(answer, route.ok, cors);
+  }
+
+  async #who(route: Route, request: Request, url: URL): Promise<Who> {
+    const { storage, keys, counters } = this.#mesher;
+    try {
+      switch (route.access) {
+        case "public":
+          return NOBODY;
+        case "key":
+          return { kind: "project", project: await projectOf(request.headers, url, keys) };
+        case "user":
+          return await personOf(request, url, storage);
+      }
+    } catch (error) {
+      if (error instanceof Refusal) counters.add("unauthorized");
+      throw error;
+    }
+  }
+
+  /** What went wrong, in words that tell nothing of the inside. */
+  #failure(error: unknown, cors: Readonly<Record<string, string>>): Response {
+    if (error instanceof Refusal) {
+      return jsonResponse(error.status, { error: error.message }, { ...cors, ...error.headers });
+    }
+    const words = error instanceof Error ? error.stack ?? error.message : String(error);
+    this.#mesher.log("error", `a request failed: ${words}`);
+    return error instanceof StorageError && error.retry
+      ? jsonResponse(503, { error: "the database is away" }, { ...cors, "retry-after": "5" })
+      : jsonResponse(500, { error: "internal error" }, cors);
+  }
+
+  #add(route: Route): void {
+    let branch = this.#root;
+    for (const part of partsOf(route.path)) {
+      if (part.startsWith(":")) {
+        branch.variable ??= { name: part.slice(1), branch: newBranch() };
+        branch = branch.variable.branch;
+      } else {
+        const next = branch.fixed.get(part) ?? newBranch();
+        branch.fixed.set(part, next);
+        branch = next;
+      }
+    }
+    branch.routes.set(route.method, route);
+  }
+
+  #find(path: string): Found | undefined {
+    let branch = this.#root;
+    const values: string[] = [];
+    for (const part of partsOf(path)) {
+      const fixed = branch.fixed.get(part);
+      if (fixed !== undefined) branch = fixed;
+      else if (branch.variable !== undefined && part !== "") {
+        values.push(decoded(part));
+        branch = branch.variable.branch;
+      } else return undefined;
+    }
+    const route = [...branch.routes.values()][0];
+    if (route === undefined) return undefined;
+    const names = partsOf(route.path).filter((part) => part.startsWith(":"));
+    const params = Object.fromEntries(names.map((name, i) => [name.slice(1), values[i]!]));
+    return { routes: branch.routes, params };
+  }
+}
+
+function newBranch(): Branch {
+  return { fixed: new Map(), variable: undefined, routes: new Map() };
+}
+
+/** The parts of a path; a slash at its end is none. */
+function partsOf(path: string): string[] {
+  return path.replace(/^\/|\/$/g, "").split("/");
+}
+
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
+}
+
+function toResponse(
+  answer: Answer,
+  status: number,
+  cors: Readonly<Record<string, string>>,
+): Response {
+  if (answer instanceof Response) return answer;
+  return jsonResponse(answer.status ?? status, answer.json, { ...cors, ...answer.headers });
+}
+
+/** JSON as a response. */
+export function jsonResponse(
+  status: number,
+  json: unknown,
+  headers: Readonly<Record<string, string>> = {},
+): Response {
+  return new Response(JSON.stringify(json), { status, headers: { ...HEADERS, ...headers } });
+}

@@ -1,0 +1,40 @@
+/**
+ * The table: every route of the API.
+ *
+ * @module
+ */
+import { openApiOf } from "../openapi.ts";
+import type { Route } from "../route.ts";
+import { accountRoutes } from "./account.ts";
+import { alertRoutes } from "./alerts.ts";
+import { dashboardRoutes } from "./dashboard.ts";
+import { eventRoutes } from "./events.ts";
+import { ingestRoutes } from "./ingest.ts";
+import { issueRoutes } from "./issues.ts";
+import { organisationRoutes } from "./organisations.ts";
+import { projectRoutes } from "./projects.ts";
+import { systemRoutes } from "./system.ts";
+
+/** All routes. */
+export const ROUTES: readonly Route[] = [
+  ...ingestRoutes,
+  ...issueRoutes,
+  ...eventRoutes,
+  ...dashboardRoutes,
+  ...alertRoutes,
+  ...projectRoutes,
+  ...organisationRoutes,
+  ...accountRoutes,
+  ...systemRoutes,
+  {
+    method: "GET",
+    path: "/api/openapi.json",
+    name: "getOpenApi",
+    about: "This description.",
+    access: "public",
+    ok: 200,
+    errors: [],
+    gives: "an OpenAPI 3.1 document",
+    handle: () => ({ json: openApiOf(ROUTES) }),
+  },
+];

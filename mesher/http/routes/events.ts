@@ -1,0 +1,113 @@
+/**
+ * Events: lists, search, one with all that it has.
+ *
+ * @module
+ */
+import { LEVELS } from "../../domain/event.ts";
+import type { EventFilter, PageRequest } from "../../storage/storage.ts";
+import { type Asked, Refusal, type Reply, type Route } from "../route.ts";
+import { inScope, limitOf, pageOf, projectPlaceOf } from "../scope.ts";
+import { eventDetailShape, eventShape, pageShape } from "../shapes.ts";
+import { PAGE } from "./issues.ts";
+
+const DAY_MS = 86_400_000;
+const LIMIT = { type: "any", about: "1 to 100; anything else is 25" } as const;
+
+/** The routes. */
+export const eventRoutes: readonly Route[] = [
+  {
+    method: "GET",
+    path: "/api/v1/projects/:project_id/events",
+    name: "listEvents",
+    about: "The events of a project, newest first.",
+    access: "user",
+    query: {
+      q: { type: "string", about: "words, all of which it must have" },
+      level: { type: "string", enum: LEVELS },
+      environment: { type: "string" },
+      release: { type: "string" },
+      ...PAGE,
+    },
+    ok: 200,
+    errors: [400, 401, 404],
+    gives: '{"data":[event],"has_more","next_cursor","next_cursor_id"}',
+    async handle(asked): Promise<Reply> {
+      const { query } = asked;
+      const filter: EventFilter = {
+        query: query["q"] as string | undefined,
+        level: query["level"] as EventFilter["level"],
+        environment: query["environment"] as string | undefined,
+        release: query["release"] as string | undefined,
+      };
+      return { json: pageShape(await eventsOf(asked, filter, pageOf(asked, 25)), eventShape) };
+    },
+  },
+  {
+    method: "GET",
+    path: "/api/v1/projects/:project_id/events/search",
+    name: "searchEvents",
+    about: "The events of the last 24 hours that have all words of `q`.",
+    access: "user",
+    query: { q: { type: "string" }, limit: LIMIT },
+    ok: 200,
+    errors: [400, 401, 404],
+    gives: "[event]",
+    async handle(asked): Promise<Reply> {
+      const query = asked.query["q"] as string | undefined;
+      if (query === undefined || query.trim() === "") {
+        throw new Refusal(400, "missing search query");
+      }
+      return { json: await lastDay(asked, { query }) };
+    },
+  },
+  {
+    method: "GET",
+    path: "/api/v1/projects/:project_id/events/tags",
+    name: "findEventsByTag",
+    about: "The events of the last 24 hours that have a tag.",
+    access: "user",
+    query: { key: { type: "string" }, value: { type: "string" }, limit: LIMIT },
+    ok: 200,
+    errors: [400, 401, 404],
+    gives: "[event]",
+    async handle(asked): Promise<Reply> {
+      const { key, value } = asked.query as { key?: string; value?: string };
+      if (key === undefined || value === undefined) {
+        throw new Refusal(400, "missing key or value parameter");
+      }
+      // Not by assignment: `__proto__` is a key like any other.
+      return { json: await lastDay(asked, { tags: Object.fromEntries([[key, value]]) }) };
+    },
+  },
+  {
+    method: "GET",
+    path: "/api/v1/events/:event_id",
+    name: "getEvent",
+    about: "One event, with the ids of its neighbours in the issue.",
+    access: "user",
+    ok: 200,
+    errors: [401, 404],
+    gives: '{"event":{…},"navigation":{"next_id","prev_id"}}',
+    async handle(asked): Promise<Reply> {
+      const id = asked.params["event_id"]!;
+      const { storage } = asked.mesher;
+      const detail = await inScope(asked, "event", (orgId) => storage.event(orgId, id));
+      return { json: eventDetailShape(detail) };
+    },
+  },
+];
+
+async function lastDay(asked: Asked, filter: EventFilter): Promise<unknown> {
+  const since = asked.mesher.now() - DAY_MS;
+  const limit = limitOf(asked.query["limit"], 25);
+  return (await eventsOf(asked, { ...filter, since }, { limit })).rows.map(eventShape);
+}
+
+async function eventsOf(
+  asked: Asked,
+  filter: EventFilter,
+  page: PageRequest,
+): Promise<Awaited<ReturnType<Asked["mesher"]["storage"]["events"]>>> {
+  const { project, membership } = await projectPlaceOf(asked);
+  return await asked.mesher.storage.events(membership.organisation.id, project.id, filter, page);
+}

@@ -1,0 +1,159 @@
+/**
+ * Events come in: one, many, or as Sentry's SDKs send them.
+ *
+ * @module
+ */
+import type { MesherEvent } from "../../domain/event.ts";
+import { bareId, isId } from "../../domain/id.ts";
+import { BULK_BYTES_MAX, EVENT_BYTES_MAX } from "../../domain/limits.ts";
+import { eventFromSentry, readEnvelope } from "../../domain/sentry.ts";
+import { validateBulk, validateEvent } from "../../domain/validate.ts";
+import type { Verdict } from "../../pipeline/intake.ts";
+import type { Project } from "../../storage/storage.ts";
+import { readBytes, readJson } from "../input.ts";
+import { type Asked, Refusal, type Reply, type Route } from "../route.ts";
+
+const ERRORS = [400, 401, 429, 503] as const;
+
+/** The routes. */
+export const ingestRoutes: readonly Route[] = [
+  {
+    method: "POST",
+    path: "/api/v1/events",
+    name: "storeEvent",
+    about: "Takes one event. An id that the project has already changes nothing.",
+    access: "key",
+    ok: 202,
+    errors: ERRORS,
+    gives: '{"status":"accepted","id"}',
+    async handle(asked): Promise<Reply> {
+      const { intake, counters } = open(asked);
+      const input = await readJson(asked.request, EVENT_BYTES_MAX);
+      const valid = validateEvent(input, intake.moment());
+      if (!valid.ok) {
+        counters.add("refused_invalid");
+        throw new Refusal(400, valid.reason);
+      }
+      accepted(await intake.take(projectOf(asked), [valid.event]));
+      return { json: { status: "accepted", id: valid.event.id } };
+    },
+  },
+  {
+    method: "POST",
+    path: "/api/v1/events/bulk",
+    name: "storeEvents",
+    about: "Takes up to 100 events, each by itself: those that are refused are listed.",
+    access: "key",
+    ok: 202,
+    errors: ERRORS,
+    gives: '{"status":"accepted","accepted","ids":[…],"errors":[{"index","error"}]}',
+    async handle(asked): Promise<Reply> {
+      const { intake, counters } = open(asked);
+      const bulk = validateBulk(await readJson(asked.request, BULK_BYTES_MAX), intake.moment());
+      if (!bulk.ok) throw new Refusal(400, bulk.reason);
+      const valid: { index: number; event: MesherEvent }[] = [];
+      const errors: { index: number; error: string }[] = [];
+      for (const [index, one] of bulk.events.entries()) {
+        if (one.ok) valid.push({ index, event: one.event });
+        else errors.push({ index, error: one.reason });
+      }
+      counters.add("refused_invalid", errors.length);
+      if (valid.length === 0) {
+        throw new Refusal(400, `no event is valid: ${errors[0]!.error}`);
+      }
+      const verdict = await intake.take(projectOf(asked), valid.map(({ event }) => event));
+      const count = accepted(verdict);
+      for (const { index } of valid.slice(count)) errors.push({ index, error: "rate limited" });
+      const ids = valid.slice(0, count).map(({ event }) => event.id);
+      return { json: { status: "accepted", accepted: count, ids, errors } };
+    },
+  },
+  {
+    method: "POST",
+    path: "/api/:project/envelope",
+    name: "storeEnvelope",
+    about: "What Sentry's SDKs send to a DSN. `project` is any number, or the key's project.",
+    access: "key",
+    ok: 200,
+    errors: [400, 401, 404, 429, 503],
+    gives: '{"id"}: without dashes',
+    async handle(asked): Promise<Reply> {
+      open(asked);
+      mustBeProject(asked);
+      const envelope = readEnvelope(await readBytes(asked.request, BULK_BYTES_MAX));
+      if (!envelope.ok) throw new Refusal(400, envelope.reason);
+      return await takeSentry(asked, envelope.events, envelope.eventId);
+    },
+  },
+  {
+    method: "POST",
+    path: "/api/:project/store",
+    name: "storeSentryEvent",
+    about: "What Sentry's older SDKs send: one event as JSON.",
+    access: "key",
+    ok: 200,
+    errors: [400, 401, 404, 429, 503],
+    gives: '{"id"}: without dashes',
+    async handle(asked): Promise<Reply> {
+      open(asked);
+      mustBeProject(asked);
+      return await takeSentry(asked, [await readJson(asked.request, EVENT_BYTES_MAX)], null);
+    },
+  },
+];
+
+/** 503 while the node stops. */
+function open({ mesher }: Asked): Asked["mesher"] {
+  if (!mesher.isOpen) throw new Refusal(503, "the node is stopping", { "retry-after": "1" });
+  return mesher;
+}
+
+function projectOf({ who }: Asked): Project {
+  if (who.kind !== "project") throw new Refusal(401, "unauthorized");
+  return who.project;
+}
+
+/** A DSN's project must be a number for some SDKs; the key says which one it is. */
+function mustBeProject(asked: Asked): void {
+  const named = asked.params["project"]!;
+  const { id, slug } = projectOf(asked);
+  if (/^\d+$/.test(named) || named === slug || named.toLowerCase() === id) return;
+  throw new Refusal(404, "project not found");
+}
+
+async function takeSentry(
+  asked: Asked,
+  inputs: readonly unknown[],
+  envelopeId: string | null,
+): Promise<Reply> {
+  const { intake, counters } = asked.mesher;
+  const events: MesherEvent[] = [];
+  let reason = "";
+  for (const input of inputs) {
+    const valid = eventFromSentry(input, intake.moment());
+    if (valid.ok) events.push(valid.event);
+    else reason = valid.reason;
+  }
+  counters.add("refused_invalid", inputs.length - events.length);
+  if (events.length === 0 && inputs.length > 0) throw new Refusal(400, reason);
+  if (events.length > 0) accepted(await intake.take(projectOf(asked), events));
+  const id = events[0]?.id ?? envelopeId;
+  return { json: isId(id) ? { id: bareId(id) } : {} };
+}
+
+/** How many were accepted. Throws the refusal of none. */
+export function accepted(verdict: Verdict): number {
+  switch (verdict.kind) {
+    case "accepted":
+      return verdict.accepted;
+    case "rate_limited": {
+      const seconds = String(Math.max(1, Math.ceil(verdict.retryAfterMs / 1000)));
+      throw new Refusal(429, "rate limited", {
+        "retry-after": seconds,
+        "x-sentry-rate-limits": `${seconds}::organization`,
+      });
+    }
+    case "full":
+      throw new Refusal(503, "the buffer is full", { "retry-after": "1" });
+  }
+}

@@ -1,0 +1,218 @@
+/**
+ * Issues: lists, details, and what a person does with them.
+ *
+ * @module
+ */
+import { LEVELS } from "../../domain/event.ts";
+import { tellCount } from "../../services/announcer.ts";
+import {
+  type Issue,
+  ISSUE_STATUSES,
+  type IssueFilter,
+  type IssueStatus,
+} from "../../storage/storage.ts";
+import { type Asked, type Fields, Refusal, type Reply, type Route } from "../route.ts";
+import { inScope, limitOf, pageOf, projectPlaceOf } from "../scope.ts";
+import { eventShape, issueShape, pageShape } from "../shapes.ts";
+import { iso } from "../../pipeline/time.ts";
+
+/** The query of a list in pages. */
+export const PAGE: Fields = {
+  cursor: { type: "string", about: "next_cursor of the page before" },
+  cursor_id: { type: "string", about: "next_cursor_id of the page before" },
+  limit: { type: "any", about: "1 to 100; anything else is 25" },
+};
+
+const ISSUE = "issue";
+
+/** The routes. */
+export const issueRoutes: readonly Route[] = [
+  {
+    method: "GET",
+    path: "/api/v1/projects/:project_id/issues",
+    name: "listIssues",
+    about: "The issues of a project, those with the latest events first.",
+    access: "user",
+    query: {
+      status: { type: "string", enum: ISSUE_STATUSES },
+      level: { type: "string", enum: LEVELS },
+      assigned_to: { type: "string", about: 'a user\'s id, or "none"' },
+      q: { type: "string", about: "part of the title" },
+      ...PAGE,
+    },
+    ok: 200,
+    errors: [400, 401, 404],
+    gives: '{"data":[issue],"has_more","next_cursor","next_cursor_id"}',
+    async handle(asked): Promise<Reply> {
+      const { project, membership } = await projectPlaceOf(asked);
+      const { query } = asked;
+      const assigned = query["assigned_to"] as string | undefined;
+      const filter: IssueFilter = {
+        status: query["status"] as IssueStatus | undefined,
+        level: query["level"] as IssueFilter["level"],
+        assignedTo: assigned === "none" ? null : assigned,
+        query: query["q"] as string | undefined,
+      };
+      const { storage } = asked.mesher;
+      const orgId = membership.organisation.id;
+      const page = await storage.issues(orgId, project.id, filter, pageOf(asked, 25));
+      return { json: pageShape(page, issueShape) };
+    },
+  },
+  {
+    method: "GET",
+    path: "/api/v1/issues/:issue_id",
+    name: "getIssue",
+    about: "One issue.",
+    access: "user",
+    ok: 200,
+    errors: [401, 404],
+    gives: "issue",
+    handle: async (asked) => ({ json: issueShape((await issueOf(asked)).issue) }),
+  },
+  {
+    method: "GET",
+    path: "/api/v1/issues/:issue_id/events",
+    name: "listIssueEvents",
+    about: "The events of an issue, newest first.",
+    access: "user",
+    query: PAGE,
+    ok: 200,
+    errors: [400, 401, 404],
+    gives: '{"data":[event],"has_more","next_cursor","next_cursor_id"}',
+    async handle(asked): Promise<Reply> {
+      const { orgId, issue } = await issueOf(asked);
+      const page = await asked.mesher.storage.issueEvents(orgId, issue.id, pageOf(asked, 25));
+      return { json: pageShape(page, eventShape) };
+    },
+  },
+  {
+    method: "GET",
+    path: "/api/v1/issues/:issue_id/timeline",
+    name: "getIssueTimeline",
+    about: "When an issue's latest events came.",
+    access: "user",
+    query: { limit: { type: "any", about: "1 to 100; anything else is 50" } },
+    ok: 200,
+    errors: [401, 404],
+    gives: '[{"id","level","message","received_at"}]',
+    async handle(asked): Promise<Reply> {
+      const { orgId, issue } = await issueOf(asked);
+      const limit = limitOf(asked.query["limit"], 50);
+      const page = await asked.mesher.storage.issueEvents(orgId, issue.id, { limit });
+      return {
+        json: page.rows.map(({ id, level, message, receivedAt }) => ({
+          id,
+          level,
+          message,
+          received_at: iso(receivedAt),
+        })),
+      };
+    },
+  },
+  {
+    method: "GET",
+    path: "/api/v1/issues/:issue_id/tags",
+    name: "getIssueTags",
+    about: "The commonest values of each tag of an issue, of the last 30 days.",
+    access: "user",
+    ok: 200,
+    errors: [401, 404],
+    gives: '[{"key","values":[{"value","count"}]}]',
+    async handle(asked): Promise<Reply> {
+      const { orgId, issue } = await issueOf(asked);
+      const since = asked.mesher.now() - 30 * 86_400_000;
+      return { json: await asked.mesher.storage.issueTags(orgId, issue.id, since, 10) };
+    },
+  },
+  statusRoute("resolve", "resolved", "resolved"),
+  statusRoute("archive", "archived", "archived"),
+  statusRoute("unresolve", "unresolved", "unresolved"),
+  statusRoute("discard", "discarded", "discarded"),
+  {
+    method: "POST",
+    path: "/api/v1/issues/:issue_id/delete",
+    name: "deleteIssue",
+    about: "Deletes an issue and its events.",
+    access: "user",
+    ok: 200,
+    errors: [401, 404],
+    gives: '{"status":"ok","affected"}',
+    async handle(asked): Promise<Reply> {
+      const { orgId, issue } = await issueOf(asked);
+      const deleted = await asked.mesher.storage.deleteIssue(orgId, issue.id);
+      await tellChange(asked, issue, "deleted");
+      return affected(deleted);
+    },
+  },
+  {
+    method: "POST",
+    path: "/api/v1/issues/:issue_id/assign",
+    name: "assignIssue",
+    about: "Assigns an issue to a member; an empty text or null to nobody.",
+    access: "user",
+    body: { user_id: { type: "string", nullable: true } },
+    ok: 200,
+    errors: [400, 401, 404],
+    gives: '{"status":"ok"}',
+    async handle(asked): Promise<Reply> {
+      const { orgId, issue } = await issueOf(asked);
+      if (asked.body["user_id"] === undefined) throw new Refusal(400, "user_id is required");
+      const userId = asked.body["user_id"] === "" ? null : asked.body["user_id"] as string | null;
+      const done = await asked.mesher.storage.assignIssue(orgId, issue.id, userId);
+      if (!done.ok) {
+        throw done.reason === "no_issue"
+          ? new Refusal(404, "issue not found")
+          : new Refusal(400, "user_id is not a member");
+      }
+      asked.mesher.live.tell(issue.projectId, {
+        type: "issue",
+        action: "assigned",
+        issue_id: issue.id,
+      });
+      return { json: { status: "ok" } };
+    },
+  },
+];
+
+/** How many rows a change was made to. */
+export function affected(changed: boolean): Reply {
+  return { json: { status: "ok", affected: changed ? 1 : 0 } };
+}
+
+function statusRoute(verb: string, status: IssueStatus, action: string): Route {
+  return {
+    method: "POST",
+    path: `/api/v1/issues/:issue_id/${verb}`,
+    name: `${verb}Issue`,
+    about: `Makes an issue ${status}.`,
+    access: "user",
+    ok: 200,
+    errors: [401, 404],
+    gives: '{"status":"ok","affected"}',
+    async handle(asked): Promise<Reply> {
+      const id = asked.params["issue_id"]!;
+      const { storage } = asked.mesher;
+      const done = await inScope(
+        asked,
+        ISSUE,
+        (orgId) => storage.setIssueStatus(orgId, id, status),
+      );
+      if (done.changed) await tellChange(asked, done.issue, action);
+      return affected(done.changed);
+    },
+  };
+}
+
+async function tellChange({ mesher }: Asked, issue: Issue, action: string): Promise<void> {
+  mesher.live.tell(issue.projectId, { type: "issue", action, issue_id: issue.id });
+  await tellCount(mesher, issue.projectId);
+}
+
+async function issueOf(asked: Asked): Promise<{ orgId: string; issue: Issue }> {
+  const id = asked.params["issue_id"]!;
+  return await inScope(asked, ISSUE, async (orgId) => {
+    const issue = await asked.mesher.storage.issue(orgId, id);
+    return issue === null ? null : { orgId, issue };
+  });
+}

@@ -1,0 +1,230 @@
+/**
+ * Projects, their settings and their keys.
+ *
+ * @module
+ */
+import { newSecret } from "../../domain/secret.ts";
+import { type Fields, Refusal, type Reply, type Route } from "../route.ts";
+import { inScope, membershipsOf, mustManage, organisationOf, projectPlaceOf } from "../scope.ts";
+import { keyShape, projectShape } from "../shapes.ts";
+import { affected } from "./issues.ts";
+
+/** What is unique in addresses. */
+export const SLUG: RegExp = /^[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?$/;
+
+/** What may be set of a project. */
+const SETTINGS: Fields = {
+  name: { type: "string", max: 200, min: 1 },
+  platform: { type: "string", max: 64, nullable: true },
+  retention_days: { type: "integer", min: 1, max: 3650 },
+  sample_rate: { type: "number", min: 0, max: 1 },
+};
+
+/** The routes. */
+export const projectRoutes: readonly Route[] = [
+  {
+    method: "GET",
+    path: "/api/v1/projects",
+    name: "listAllProjects",
+    about: "The projects of all one's organisations.",
+    access: "user",
+    ok: 200,
+    errors: [401],
+    gives: "[project]",
+    async handle(asked): Promise<Reply> {
+      const lists = await Promise.all(
+        membershipsOf(asked).map(({ organisation }) =>
+          asked.mesher.storage.projects(organisation.id)
+        ),
+      );
+      return { json: lists.flat().map(projectShape) };
+    },
+  },
+  {
+    method: "GET",
+    path: "/api/v1/orgs/:org_id/projects",
+    name: "listProjects",
+    about: "The projects of an organisation.",
+    access: "user",
+    ok: 200,
+    errors: [401, 404],
+    gives: "[project]",
+    async handle(asked): Promise<Reply> {
+      const { organisation } = organisationOf(asked);
+      const projects = await asked.mesher.storage.projects(organisation.id);
+      return { json: projects.map(projectShape) };
+    },
+  },
+  {
+    method: "POST",
+    path: "/api/v1/orgs/:org_id/projects",
+    name: "createProject",
+    about: "Makes a project. Its slug is made of its name when there is none.",
+    access: "user",
+    body: {
+      name: { type: "string", required: true, max: 200 },
+      slug: { type: "string", max: 64 },
+      platform: { type: "string", max: 64, nullable: true },
+    },
+    ok: 201,
+    errors: [400, 401, 403, 404, 409],
+    gives: "project",
+    async handle(asked): Promise<Reply> {
+      const { organisation, role } = organisationOf(asked);
+      mustManage(role);
+      const name = asked.body["name"] as string;
+      const made = await asked.mesher.storage.createProject({
+        orgId: organisation.id,
+        name,
+        slug: slugOf(asked.body["slug"] as string | undefined, name),
+        platform: (asked.body["platform"] as string | null | undefined) ?? null,
+      });
+      if (made.ok) return { json: projectShape(made.value) };
+      throw made.reason === "slug_taken"
+        ? new Refusal(409, "slug is taken")
+        : new Refusal(404, "organization not found");
+    },
+  },
+  {
+    method: "GET",
+    path: "/api/v1/projects/:project_id",
+    name: "getProject",
+    about: "One project.",
+    access: "user",
+    ok: 200,
+    errors: [401, 404],
+    gives: "project",
+    handle: async (asked) => ({ json: projectShape((await projectPlaceOf(asked)).project) }),
+  },
+  {
+    method: "POST",
+    path: "/api/v1/projects/:project_id/delete",
+    name: "deleteProject",
+    about: "Deletes a project and all that it has.",
+    access: "user",
+    ok: 200,
+    errors: [401, 403, 404],
+    gives: '{"status":"ok","affected"}',
+    async handle(asked): Promise<Reply> {
+      const { project, membership } = await projectPlaceOf(asked);
+      mustManage(membership.role);
+      const { storage, keys } = asked.mesher;
+      const deleted = await storage.deleteProject(membership.organisation.id, project.id);
+      keys.forget();
+      return affected(deleted);
+    },
+  },
+  {
+    method: "GET",
+    path: "/api/v1/projects/:project_id/settings",
+    name: "getSettings",
+    about: "A project's settings.",
+    access: "user",
+    ok: 200,
+    errors: [401, 404],
+    gives: '{"retention_days","sample_rate","name","platform"}',
+    async handle(asked): Promise<Reply> {
+      const { name, platform, retentionDays, sampleRate } = (await projectPlaceOf(asked)).project;
+      return {
+        json: { retention_days: retentionDays, sample_rate: sampleRate, name, platform },
+      };
+    },
+  },
+  {
+    method: "POST",
+    path: "/api/v1/projects/:project_id/settings",
+    name: "setSettings",
+    about: "Changes settings; what is absent stays.",
+    access: "user",
+    body: SETTINGS,
+    ok: 200,
+    errors: [400, 401, 403, 404],
+    gives: '{"status":"ok","affected"}',
+    async handle(asked): Promise<Reply> {
+      const { project, membership } = await projectPlaceOf(asked);
+      mustManage(membership.role);
+      const { body } = asked;
+      if ((body["name"] as string | undefined)?.trim() === "") {
+        throw new Refusal(400, "name must not be empty");
+      }
+      const { storage, keys } = asked.mesher;
+      const changed = await storage.updateProject(membership.organisation.id, project.id, {
+        name: body["name"] as string | undefined,
+        platform: body["platform"] as string | null | undefined,
+        retentionDays: body["retention_days"] as number | undefined,
+        sampleRate: body["sample_rate"] as number | undefined,
+      });
+      keys.forget();
+      return affected(changed !== null);
+    },
+  },
+  {
+    method: "GET",
+    path: "/api/v1/projects/:project_id/api-keys",
+    name: "listApiKeys",
+    about: "A project's keys, without the keys: those were shown once.",
+    access: "user",
+    ok: 200,
+    errors: [401, 404],
+    gives: '[{"id","project_id","label","prefix","created_at","revoked_at"}]',
+    async handle(asked): Promise<Reply> {
+      const { project, membership } = await projectPlaceOf(asked);
+      const { storage } = asked.mesher;
+      const keys = await storage.apiKeys(membership.organisation.id, project.id);
+      return { json: keys.map(keyShape) };
+    },
+  },
+  {
+    method: "POST",
+    path: "/api/v1/projects/:project_id/api-keys",
+    name: "createApiKey",
+    about: "Makes a key. This answer is the only one that shows it.",
+    access: "user",
+    body: { label: { type: "string", max: 100 } },
+    ok: 201,
+    errors: [400, 401, 403, 404],
+    gives: '{"key_value","id"}',
+    async handle(asked): Promise<Reply> {
+      const { project, membership } = await projectPlaceOf(asked);
+      mustManage(membership.role);
+      const { secret, hash, prefix } = newSecret("key");
+      const made = await asked.mesher.storage.createApiKey(membership.organisation.id, {
+        projectId: project.id,
+        label: (asked.body["label"] as string | undefined)?.trim() || "default",
+        prefix,
+        secretHash: hash,
+      });
+      if (!made.ok) throw new Refusal(404, "project not found");
+      return { json: { key_value: secret, id: made.value.id } };
+    },
+  },
+  {
+    method: "POST",
+    path: "/api/v1/api-keys/:key_id/revoke",
+    name: "revokeApiKey",
+    about: "Revokes a key: at once on this node, within two seconds on the others.",
+    access: "user",
+    ok: 200,
+    errors: [401, 403, 404],
+    gives: '{"status":"ok","affected"}',
+    async handle(asked): Promise<Reply> {
+      const { storage, keys } = asked.mesher;
+      const id = asked.params["key_id"]!;
+      const memberships = membershipsOf(asked);
+      await inScope(asked, "api key", async (orgId) => {
+        const { role } = memberships.find(({ organisation }) => organisation.id === orgId)!;
+        return role !== "member" && await storage.revokeApiKey(orgId, id);
+      });
+      keys.forget();
+      return affected(true);
+    },
+  },
+];
+
+/** A slug as given, checked; or made of a name. */
+export function slugOf(given: string | undefined, name: string): string {
+  const slug = given ?? (name.toLowerCase().normalize("NFKD").replace(/[^a-z0-9]+/g, "-")
+    .replace(/^-+|-+$/g, "").slice(0, 64).replace(/-+$/, "") || "project");
+  if (SLUG.test(slug)) return slug;
+  throw new Refusal(400, "slug must be of lower-case letters, digits and dashes");
+}

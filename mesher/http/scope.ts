@@ -1,0 +1,70 @@
+/**
+ * From an id in a path to the row that it names, if it is of an organisation that the person who asks is a
+ * member of; else 404, whether or not there is one.
+ *
+ * @module
+ */
+import { decodeCursor, placeFrom } from "../domain/cursor.ts";
+import type { Membership, PageRequest, Role } from "../storage/storage.ts";
+import { type Asked, type ProjectPlace, Refusal } from "./route.ts";
+
+/** The person's memberships. */
+export function membershipsOf({ who }: Asked): readonly Membership[] {
+  if (who.kind !== "user") throw new Refusal(401, "unauthorized");
+  return who.memberships;
+}
+
+/** The first thing that `find` finds in the person's organisations. */
+export async function inScope<T>(
+  asked: Asked,
+  what: string,
+  find: (orgId: string) => Promise<T | null | undefined | false>,
+): Promise<T> {
+  for (const { organisation } of membershipsOf(asked)) {
+    const found = await find(organisation.id);
+    if (found !== null && found !== undefined && found !== false) return found;
+  }
+  throw new Refusal(404, `${what} not found`);
+}
+
+/** The organisation in the path, by id or slug. */
+export function organisationOf(asked: Asked): Membership {
+  const wanted = asked.params["org_id"];
+  for (const membership of membershipsOf(asked)) {
+    const { id, slug } = membership.organisation;
+    if (id === wanted || slug === wanted) return membership;
+  }
+  throw new Refusal(404, "organization not found");
+}
+
+/** The project in the path, by id or slug. */
+export async function projectPlaceOf(asked: Asked): Promise<ProjectPlace> {
+  const wanted = asked.params["project_id"]!;
+  for (const membership of membershipsOf(asked)) {
+    const project = await asked.mesher.storage.project(membership.organisation.id, wanted);
+    if (project !== null) return { project, membership };
+  }
+  throw new Refusal(404, "project not found");
+}
+
+/** 403 unless the role is one of an organisation's managers. */
+export function mustManage(role: Role): void {
+  if (role === "member") throw new Refusal(403, "only an owner or admin may do this");
+}
+
+/** Which part of a list the query asks for. */
+export function pageOf({ query }: Asked, limitDefault: number): PageRequest {
+  const limit = limitOf(query["limit"], limitDefault);
+  const cursor = query["cursor"] as string | undefined;
+  if (cursor === undefined) return { limit };
+  const id = query["cursor_id"] as string | undefined;
+  const after = id === undefined ? decodeCursor(cursor) : placeFrom(cursor, id);
+  if (after === null) throw new Refusal(400, "cursor is not one that we gave");
+  return { limit, after };
+}
+
+/** As the original has it: what makes no sense is the default. */
+export function limitOf(limit: unknown, limitDefault: number): number {
+  const value = typeof limit === "string" && /^\d{1,3}$/.test(limit) ? Number(limit) : 0;
+  return value >= 1 && value <= 100 ? value : limitDefault;
+}

@@ -1,0 +1,208 @@
+/**
+ * Rows as the API's JSON: the names of the original, times as ISO 8601.
+ *
+ * @module
+ */
+import { actionJson, conditionJson } from "../domain/alert.ts";
+import { iso, isoOrNull } from "../pipeline/time.ts";
+import type {
+  Alert,
+  AlertRule,
+  ApiKey,
+  EventDetail,
+  EventSummary,
+  Issue,
+  Member,
+  Membership,
+  Page,
+  Project,
+  Session,
+  User,
+} from "../storage/storage.ts";
+
+/** A JSON object. */
+export type Shape = Readonly<Record<string, unknown>>;
+
+/** An issue. */
+export function issueShape(issue: Issue): Shape {
+  return {
+    id: issue.id,
+    project_id: issue.projectId,
+    fingerprint: issue.fingerprint,
+    title: issue.title,
+    culprit: issue.culprit,
+    level: issue.level,
+    status: issue.status,
+    event_count: issue.eventCount,
+    first_seen: iso(issue.firstSeen),
+    last_seen: iso(issue.lastSeen),
+    assigned_to: issue.assignedTo,
+  };
+}
+
+/** An event in a list. */
+export function eventShape(event: EventSummary): Shape {
+  return {
+    id: event.id,
+    project_id: event.projectId,
+    issue_id: event.issueId,
+    level: event.level,
+    title: event.title,
+    message: event.message,
+    environment: event.environment,
+    release: event.release,
+    tags: event.tags,
+    timestamp: iso(event.timestamp),
+    received_at: iso(event.receivedAt),
+  };
+}
+
+/** An event with all that it has. */
+export function eventDetailShape(detail: EventDetail): Shape {
+  const { event } = detail;
+  return {
+    event: {
+      id: event.id,
+      project_id: detail.projectId,
+      issue_id: detail.issueId,
+      level: event.level,
+      title: detail.title,
+      message: event.message,
+      fingerprint: detail.fingerprint,
+      exception: event.exceptions,
+      stacktrace: event.exceptions.at(-1)?.frames ?? [],
+      breadcrumbs: event.breadcrumbs.map((crumb) => ({
+        ...crumb,
+        timestamp: isoOrNull(crumb.timestamp),
+      })),
+      tags: event.tags,
+      extra: event.extra,
+      contexts: event.contexts,
+      request: event.request,
+      user_context: event.user,
+      environment: event.environment,
+      release: event.release,
+      platform: event.platform,
+      server_name: event.serverName,
+      transaction: event.transaction,
+      logger: event.logger,
+      sdk_name: event.sdk?.name ?? null,
+      sdk_version: event.sdk?.version ?? null,
+      timestamp: iso(event.timestamp),
+      received_at: iso(detail.receivedAt),
+    },
+    navigation: { next_id: detail.nextId, prev_id: detail.previousId },
+  };
+}
+
+/** A page of a list. */
+export function pageShape<T>(page: Page<T>, shape: (row: T) => Shape): Shape {
+  return {
+    data: page.rows.map(shape),
+    has_more: page.next !== null,
+    next_cursor: page.next === null ? null : String(page.next.at),
+    next_cursor_id: page.next?.id ?? null,
+  };
+}
+
+/** A project. */
+export function projectShape(project: Project): Shape {
+  return {
+    id: project.id,
+    org_id: project.orgId,
+    name: project.name,
+    slug: project.slug,
+    platform: project.platform,
+    retention_days: project.retentionDays,
+    sample_rate: project.sampleRate,
+    created_at: iso(project.createdAt),
+  };
+}
+
+/** An organisation, and one's role in it. */
+export function organisationShape({ organisation, role }: Membership): Shape {
+  return {
+    id: organisation.id,
+    name: organisation.name,
+    slug: organisation.slug,
+    role,
+    created_at: iso(organisation.createdAt),
+  };
+}
+
+/** A person. */
+export function userShape(user: User): Shape {
+  return {
+    id: user.id,
+    email: user.email,
+    display_name: user.displayName,
+    created_at: iso(user.createdAt),
+  };
+}
+
+/** A member. */
+export function memberShape(member: Member): Shape {
+  return {
+    id: member.id,
+    user_id: member.userId,
+    email: member.email,
+    display_name: member.displayName,
+    role: member.role,
+    joined_at: iso(member.joinedAt),
+  };
+}
+
+/** A session or token, without its secret. */
+export function sessionShape(session: Session): Shape {
+  return {
+    id: session.id,
+    kind: session.kind,
+    label: session.label,
+    created_at: iso(session.createdAt),
+    expires_at: iso(session.expiresAt),
+  };
+}
+
+/** A key, without the key. */
+export function keyShape(key: ApiKey): Shape {
+  return {
+    id: key.id,
+    project_id: key.projectId,
+    label: key.label,
+    prefix: key.prefix,
+    created_at: iso(key.createdAt),
+    revoked_at: isoOrNull(key.revokedAt),
+  };
+}
+
+/** A rule. */
+export function ruleShape(rule: AlertRule): Shape {
+  return {
+    id: rule.id,
+    project_id: rule.projectId,
+    name: rule.name,
+    condition: conditionJson(rule.condition),
+    action: actionJson(rule.action),
+    enabled: rule.enabled,
+    cooldown_minutes: rule.cooldownMinutes,
+    last_fired_at: isoOrNull(rule.lastFiredAt),
+    created_at: iso(rule.createdAt),
+  };
+}
+
+/** An alert. */
+export function alertShape(alert: Alert): Shape {
+  return {
+    id: alert.id,
+    rule_id: alert.ruleId,
+    rule_name: alert.ruleName,
+    project_id: alert.projectId,
+    issue_id: alert.issueId,
+    status: alert.status,
+    message: alert.message,
+    condition_snapshot: conditionJson(alert.condition),
+    triggered_at: iso(alert.triggeredAt),
+    acknowledged_at: isoOrNull(alert.acknowledgedAt),
+    resolved_at: isoOrNull(alert.resolvedAt),
+  };
+}

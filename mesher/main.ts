@@ -1,0 +1,59 @@
+/**
+ * Mesher: errors of your programs, gathered and grouped.
+ *
+ *     deno task mesher              one node
+ *     deno task mesher --nodes 3    three processes on this machine
+ *     deno task mesher --help       the rest
+ *
+ * @module
+ */
+import process from "node:process";
+import { startApp } from "./app.ts";
+import { runNodes } from "./cluster/nodes.ts";
+import { type Config, ConfigError, HELP, readCommand, readConfig } from "./config.ts";
+import { say, sayFirstRun } from "./say.ts";
+
+/** Exit statuses. */
+const FAILED = 1;
+const MISUSED = 2;
+
+/** Resolves at the first Ctrl-C or `kill`; at the second the process ends at once. */
+function untilTold(): Promise<void> {
+  return new Promise((resolve) => {
+    for (const signal of ["SIGINT", "SIGTERM"] as const) {
+      process.on(signal, () => resolve());
+      process.once(signal, () => process.on(signal, () => process.exit(FAILED)));
+    }
+  });
+}
+
+async function runOne(config: Config): Promise<number> {
+  const app = await startApp(config, { log: say });
+  const told = untilTold();
+  if (app.first !== null) sayFirstRun(app.first, app.url);
+  const { ports, node } = app.mesher;
+  say("info", `Mesher is ready: ${app.url}  (live streams on port ${ports.ws}, node ${node.name})`);
+  await told;
+  say("info", "stopping: what is held is being stored");
+  return await app.stop() === 0 ? 0 : FAILED;
+}
+
+async function main(args: readonly string[]): Promise<number> {
+  try {
+    const command = readCommand(args);
+    if (command.help) {
+      process.stdout.write(HELP);
+      return 0;
+    }
+    const config = readConfig(process.env, command);
+    return command.nodes === 1
+      ? await runOne(config)
+      : await runNodes(config, command.nodes, untilTold());
+  } catch (error) {
+    const words = error instanceof Error ? error.message : String(error);
+    process.stderr.write(`mesher: ${words}\n`);
+    return error instanceof ConfigError ? MISUSED : FAILED;
+  }
+}
+
+process.exit(await main(process.argv.slice(2)));

@@ -1,0 +1,23 @@
+/**
+ * A running node of Mesher, as its HTTP and sockets see it.
+ *
+ * @module
+ */
+import type { Supervisor } from "../mod.ts";
+import type { Attempts } from "./http/attempts.ts";
+import type { Intake } from "./pipeline/intake.ts";
+import type { Keys } from "./pipeline/keys.ts";
+import type { Parts } from "./parts.ts";
+
+/** The node. */
+export interface Mesher extends Parts {
+  readonly keys: Keys;
+  readonly intake: Intake;
+  readonly attempts: Attempts;
+  readonly tree: Supervisor;
+  readonly startedAt: number;
+  /** False while it stops: no more is accepted. */
+  isOpen: boolean;
+  /** The ports that the servers really have. */
+  readonly ports: { http: number; ws: number };
+}

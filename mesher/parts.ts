@@ -1,0 +1,31 @@
+/**
+ * What the parts of one node share. It outlives any service: a service that is started again finds what
+ * its predecessor had accepted and not finished.
+ *
+ * @module
+ */
+import type { Node } from "../mod.ts";
+import type { Config } from "./config.ts";
+import type { Counters } from "./pipeline/counters.ts";
+import type { Live } from "./pipeline/live.ts";
+import type { EventQueue } from "./pipeline/queue.ts";
+import type { Accepted, Outgoing } from "./pipeline/accepted.ts";
+import type { Storage } from "./storage/storage.ts";
+
+/** Says something to whoever runs the node. */
+export type LogLine = (level: "info" | "warn" | "error", text: string) => void;
+
+/** What the parts of one node share. */
+export interface Parts {
+  readonly config: Config;
+  readonly node: Node;
+  readonly storage: Storage;
+  /** Accepted, and not grouped yet. */
+  readonly inbox: EventQueue<Accepted>;
+  /** Grouped, and not stored yet. */
+  readonly outbox: EventQueue<Outgoing>;
+  readonly counters: Counters;
+  readonly live: Live;
+  readonly log: LogLine;
+  readonly now: () => number;
+}

@@ -1,0 +1,50 @@
+/**
+ * An event on its way through a node.
+ *
+ *     validated ─▶ Accepted ─▶ inbox ─▶ grouped: Outgoing ─▶ outbox ─▶ stored ─▶ announced
+ *
+ * @module
+ */
+import type { MesherEvent } from "../domain/event.ts";
+import { groupingOf } from "../domain/fingerprint.ts";
+import type { Parts } from "../parts.ts";
+import type { NewEvent } from "../storage/storage.ts";
+
+/** Validated, sampled, within its limit: its sender has been told 202. Plain, so that it travels. */
+export interface Accepted {
+  readonly projectId: string;
+  readonly receivedAt: number;
+  readonly event: MesherEvent;
+}
+
+/** Ready to be stored. */
+export interface Outgoing {
+  readonly row: NewEvent;
+  /** Another node waits to hear that it is stored. */
+  readonly stored?: (() => void) | undefined;
+}
+
+/** The row to store. */
+export function rowOf({ projectId, receivedAt, event }: Accepted): NewEvent {
+  const { fingerprint, title, culprit } = groupingOf(event);
+  return { projectId, fingerprint, title, culprit, receivedAt, event };
+}
+
+/** The rows of events. One that cannot be grouped is our mistake, and must not hold up the others. */
+export function grouped(
+  { counters, log }: Pick<Parts, "counters" | "log">,
+  items: readonly Accepted[],
+  stored?: () => void,
+): Outgoing[] {
+  const rows: Outgoing[] = [];
+  for (const item of items) {
+    try {
+      rows.push({ row: rowOf(item), stored });
+    } catch (error) {
+      counters.add("unwritable");
+      log("error", `event ${item.event.id} cannot be grouped: ${String(error)}`);
+      stored?.();
+    }
+  }
+  return rows;
+}

@@ -1,0 +1,140 @@
+/**
+ * Live streams: who watches which events of a project, on any node, and how a node tells them.
+ *
+ *     project:<id>                    everything but events: issues, counts, alerts
+ *     events:<id>                     all its events
+ *     events:<id>:<level>:<env hash>  those that pass a filter; each part may be empty
+ *
+ * A watcher is a member of the first room and of one of the others, so that nothing is filtered per
+ * watcher: an event is broadcast to the at most four rooms whose filter it passes. The node's hub is a
+ * member of a group of the same name as each room that somebody here is in, and groups are known
+ * everywhere: what nobody in the cluster watches is not even encoded.
+ *
+ * @module
+ */
+import { createHash } from "node:crypto";
+import type { Connection, Groups, Pid, Rooms } from "../../mod.ts";
+import type { EventOutcome, NewEvent } from "../storage/storage.ts";
+import type { Counters } from "./counters.ts";
+import { iso } from "./time.ts";
+
+/** Which events a watcher wants. */
+export interface StreamFilter {
+  readonly level?: string | undefined;
+  readonly environment?: string | undefined;
+}
+
+/** The live streams of one node. */
+export class Live {
+  readonly #rooms: Rooms;
+  readonly #groups: Groups;
+  readonly #counters: Counters;
+  /** Rooms that somebody here is in, and how many. */
+  readonly #watched = new Map<string, number>();
+  /** Represents this node in the groups; none while it is being started again. */
+  #hub: Pid<never> | undefined;
+
+  constructor(rooms: Rooms, groups: Groups, counters: Counters) {
+    this.#rooms = rooms;
+    this.#groups = groups;
+    this.#counters = counters;
+  }
+
+  /** A hub has started: it joins for all rooms that are watched here. */
+  adopt(hub: Pid<never>): void {
+    this.#hub = hub;
+    for (const room of this.#watched.keys()) this.#groups.join(room, hub);
+  }
+
+  /** A connection enters a room. */
+  enter(conn: Connection<never>, room: string): void {
+    conn.join(room);
+    const count = this.#watched.get(room) ?? 0;
+    this.#watched.set(room, count + 1);
+    if (count === 0 && this.#hub !== undefined) this.#groups.join(room, this.#hub);
+  }
+
+  /** A connection leaves a room, or is gone. */
+  leave(conn: Connection<never>, room: string): void {
+    conn.leave(room);
+    const count = (this.#watched.get(room) ?? 0) - 1;
+    if (count > 0) return void this.#watched.set(room, count);
+    this.#watched.delete(room);
+    if (this.#hub !== undefined) this.#groups.leave(room, this.#hub);
+  }
+
+  /** Tells who watches that these were stored. */
+  events(rows: readonly NewEvent[], outcomes: readonly (EventOutcome | undefined)[]): void {
+    for (const [i, row] of rows.entries()) {
+      const outcome = outcomes[i];
+      if (outcome?.kind !== "stored") continue;
+      const { level, environment } = row.event;
+      let text: string | undefined;
+      for (const room of roomsOf(row.projectId, level, environment)) {
+        if (!this.#isWatched(room)) continue;
+        text ??= JSON.stringify(eventMessage(row, outcome.issueId));
+        this.#broadcast(room, text);
+      }
+    }
+  }
+
+  /** Tells who watches a project anything else. */
+  tell(projectId: string, message: Readonly<Record<string, unknown>>): void {
+    const room = projectRoom(projectId);
+    if (this.#isWatched(room)) this.#broadcast(room, JSON.stringify(message));
+  }
+
+  #isWatched(room: string): boolean {
+    return this.#watched.has(room) || this.#groups.members(room).length > 0;
+  }
+
+  #broadcast(room: string, text: string): void {
+    this.#counters.add("broadcasts");
+    this.#rooms.broadcast(room, text);
+  }
+}
+
+/** The room of a project. */
+export function projectRoom(projectId: string): string {
+  return `project:${projectId}`;
+}
+
+/** The room of a project's events that pass a filter. */
+export function eventRoom(projectId: string, { level, environment }: StreamFilter): string {
+  if (level === undefined && environment === undefined) return `events:${projectId}`;
+  const hash = environment === undefined
+    ? ""
+    : createHash("sha256").update(environment).digest("hex").slice(0, 32);
+  return `events:${projectId}:${level ?? ""}:${hash}`;
+}
+
+/** The rooms whose filter an event passes. */
+function roomsOf(projectId: string, level: string, environment: string | null): string[] {
+  const rooms = [eventRoom(projectId, {}), eventRoom(projectId, { level })];
+  if (environment !== null) {
+    rooms.push(eventRoom(projectId, { environment }), eventRoom(projectId, { level, environment }));
+  }
+  return rooms;
+}
+
+function eventMessage(row: NewEvent, issueId: string): Readonly<Record<string, unknown>> {
+  const { event } = row;
+  return {
+    type: "event",
+    issue_id: issueId,
+    data: {
+      id: event.id,
+      project_id: row.projectId,
+      issue_id: issueId,
+      level: event.level,
+      title: row.title,
+      culprit: row.culprit,
+      message: event.message.slice(0, 512),
+      environment: event.environment,
+      release: event.release,
+      tags: event.tags,
+      timestamp: iso(event.timestamp),
+      received_at: iso(row.receivedAt),
+    },
+  };
+}

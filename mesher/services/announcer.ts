@@ -1,0 +1,75 @@
+/**
+ * Tells the world what was stored: live streams, the count of unresolved issues, and the alerts of new
+ * and returned issues. It is also the node's hub of live streams (`live.ts`).
+ *
+ * What it fails to tell is not told later; storing does not wait for it.
+ *
+ * @module
+ */
+import { type Service, service } from "../../mod.ts";
+import type { Parts } from "../parts.ts";
+import { Alarm } from "../pipeline/alarm.ts";
+import type { EventOutcome, NewEvent } from "../storage/storage.ts";
+
+/** Its name on each node. */
+export const ANNOUNCER = "mesher_announcer";
+
+/** The state. */
+export interface AnnouncerState {
+  readonly parts: Parts;
+  readonly alarm: Alarm;
+}
+
+/** What it can be told. */
+export type AnnouncerCasts = {
+  stored(
+    state: AnnouncerState,
+    rows: readonly NewEvent[],
+    outcomes: readonly (EventOutcome | undefined)[],
+  ): Promise<AnnouncerState>;
+};
+
+/** The service. */
+export const announcer: Service<
+  AnnouncerState,
+  [parts: Parts],
+  Record<never, never>,
+  AnnouncerCasts
+> = service({
+  init(parts: Parts): AnnouncerState {
+    parts.live.adopt(this.self.pid as never);
+    return { parts, alarm: new Alarm(parts) };
+  },
+  cast: {
+    async stored(
+      state: AnnouncerState,
+      rows: readonly NewEvent[],
+      outcomes: readonly (EventOutcome | undefined)[],
+    ): Promise<AnnouncerState> {
+      state.parts.live.events(rows, outcomes);
+      const changed = new Set<string>();
+      for (const [i, row] of rows.entries()) {
+        const outcome = outcomes[i];
+        if (outcome?.kind !== "stored" || !(outcome.first || outcome.regressed)) continue;
+        changed.add(row.projectId);
+        const kind = outcome.first ? "new_issue" : "regression";
+        if (outcome.regressed) {
+          state.parts.live.tell(row.projectId, {
+            type: "issue",
+            action: "regressed",
+            issue_id: outcome.issueId,
+          });
+        }
+        await state.alarm.happened(row.projectId, outcome.issueId, { kind, title: row.title });
+      }
+      for (const projectId of changed) await tellCount(state.parts, projectId);
+      return state;
+    },
+  },
+});
+
+/** Tells who watches how many issues are unresolved. */
+export async function tellCount({ storage, live }: Parts, projectId: string): Promise<void> {
+  const count = await storage.unresolvedCount(projectId);
+  live.tell(projectId, { type: "issue_count", project_id: projectId, count });
+}

@@ -1,0 +1,121 @@
+/**
+ * Groups what was accepted and hands it to the writer; or, when the node is loaded and others help, hands
+ * every other batch to them.
+ *
+ *     inbox ─▶ here: grouped ─▶ outbox
+ *         └──▶ a helper on another node: grouped and stored there ─▶ settled here when it says so
+ *
+ * What a helper has not settled stays in the inbox, on loan. If it is lost the batch is processed here;
+ * the events' ids keep what was stored there already from being stored twice.
+ *
+ * @module
+ */
+import { type Pid, type Service, service, type ServicePid } from "../../mod.ts";
+import type { Parts } from "../parts.ts";
+import { type Accepted, grouped } from "../pipeline/accepted.ts";
+import type { Loan } from "../pipeline/queue.ts";
+import { helperCalls } from "./helper.ts";
+
+/** Its name on each node. */
+export const PROCESSOR = "mesher_processor";
+
+/** Events that are grouped in one turn, or sent to a helper in one message. */
+export const PROCESS_EVENTS = 50;
+/** Batches that helpers may have at once; more are processed here. */
+const LENT_BATCHES_MAX = 8;
+/** A helper that has not stored a batch by then is not relied upon. Milliseconds. */
+const HELPER_MS_MAX = 30_000;
+/** It looks again though nobody woke it. Milliseconds. */
+const LOOK_MS = 250;
+
+/** Sent by the service to itself. */
+type Wake = "wake" | "look";
+
+/** The state. */
+export interface ProcessorState {
+  readonly parts: Parts;
+  /** On other nodes. */
+  readonly helpers: readonly ServicePid[];
+  readonly lent: { batches: number; turn: number };
+  /** A wake is on its way. */
+  readonly woken: { is: boolean };
+}
+
+/** What it can be told. */
+export type ProcessorCasts = {
+  help(state: ProcessorState, helpers: readonly ServicePid[]): ProcessorState;
+};
+
+/** The service. */
+export const processor: Service<
+  ProcessorState,
+  [parts: Parts],
+  Record<never, never>,
+  ProcessorCasts
+> = service({
+  init(parts: Parts): ProcessorState {
+    const { self } = this;
+    const me = self.pid as Pid<Wake>;
+    const woken = { is: false };
+    const wake = (): void => {
+      if (woken.is) return;
+      woken.is = true;
+      parts.node.send(me, "wake");
+    };
+    parts.inbox.wake = wake;
+    // Whoever had them is gone.
+    parts.inbox.releaseAll();
+    self.sendInterval(me, "look", LOOK_MS);
+    return { parts, helpers: [], lent: { batches: 0, turn: 0 }, woken };
+  },
+  cast: {
+    help: (state: ProcessorState, helpers: readonly ServicePid[]) => ({ ...state, helpers }),
+  },
+  info(state: ProcessorState): ProcessorState {
+    state.woken.is = false;
+    pump(state);
+    return state;
+  },
+});
+
+/** Moves on what can be moved on. One batch a turn is enough to be fair; the next wake comes at once. */
+function pump(state: ProcessorState): void {
+  const { inbox, outbox } = state.parts;
+  while (inbox.waiting > 0) {
+    const helper = helperFor(state);
+    if (helper !== undefined) {
+      lend(state, helper, inbox.take(PROCESS_EVENTS)!);
+      continue;
+    }
+    // The writer wakes us when it has made room.
+    if (outbox.room < PROCESS_EVENTS) return;
+    const loan = inbox.take(PROCESS_EVENTS)!;
+    outbox.push(grouped(state.parts, loan.items));
+    inbox.settle(loan);
+  }
+}
+
+/** Whose turn it is: every other batch is ours. */
+function helperFor({ helpers, lent }: ProcessorState): ServicePid | undefined {
+  if (helpers.length === 0 || lent.batches >= LENT_BATCHES_MAX) return undefined;
+  const turn = lent.turn++ % (helpers.length + 1);
+  return helpers[turn];
+}
+
+async function lend(
+  state: ProcessorState,
+  helper: ServicePid,
+  loan: Loan<Accepted>,
+): Promise<void> {
+  const { inbox, counters } = state.parts;
+  state.lent.batches++;
+  try {
+    await helperCalls(helper, HELPER_MS_MAX).process(loan.items);
+    counters.add("sent_to_helpers", loan.items.length);
+    inbox.settle(loan);
+  } catch {
+    inbox.release(loan);
+  } finally {
+    state.lent.batches--;
+  }
+}

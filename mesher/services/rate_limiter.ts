@@ -1,0 +1,55 @@
+/**
+ * Counts for the projects that are this node's to count. What has left every window is forgotten.
+ *
+ * @module
+ */
+import { type Service, service } from "../../mod.ts";
+import { isRateIdle, type RateLimit, type RateState, takeRate } from "../domain/rate.ts";
+
+/** Its name on each node. */
+export const RATE_LIMITER = "mesher_rate_limiter";
+
+/** What may pass. */
+export interface RateAnswer {
+  readonly granted: number;
+  readonly retryAfterMs: number;
+}
+
+/** The counts, by project. */
+export interface RateCounts {
+  readonly limit: RateLimit;
+  readonly now: () => number;
+  readonly counts: Map<string, RateState>;
+}
+
+/** What it can be asked. */
+export type RateCalls = {
+  take(state: RateCounts, projectId: string, wanted: number): [RateAnswer, RateCounts];
+};
+
+/** The service. */
+export const rateLimiter: Service<
+  RateCounts,
+  [limit: RateLimit, now: () => number],
+  RateCalls,
+  Record<never, never>
+> = service({
+  init(limit: RateLimit, now: () => number): RateCounts {
+    this.self.sendInterval(this.self.pid, "sweep", limit.windowMs);
+    return { limit, now, counts: new Map() };
+  },
+  call: {
+    take(state: RateCounts, projectId: string, wanted: number): [RateAnswer, RateCounts] {
+      const known = state.counts.get(projectId) ?? null;
+      const verdict = takeRate(known, state.now(), wanted, state.limit);
+      state.counts.set(projectId, verdict.state);
+      return [{ granted: verdict.granted, retryAfterMs: verdict.retryAfterMs }, state];
+    },
+  },
+  info(state: RateCounts): RateCounts {
+    for (const [projectId, count] of state.counts) {
+      if (isRateIdle(count, state.now(), state.limit.windowMs)) state.counts.delete(projectId);
+    }
+    return state;
+  },
+});

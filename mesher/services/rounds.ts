@@ -1,0 +1,105 @@
+/**
+ * What is to be done once in the whole cluster, every so often: each is a singleton, which moves to
+ * another node when its own is lost.
+ *
+ * @module
+ */
+import { type LocalChildSpec, type Service, service } from "../../mod.ts";
+import { isSpike } from "../domain/spike.ts";
+import type { Parts } from "../parts.ts";
+import { Alarm } from "../pipeline/alarm.ts";
+import { tellCount } from "./announcer.ts";
+
+/** Something to do again and again. */
+export interface Round {
+  /** Its global name. */
+  readonly name: string;
+  readonly everyMs: number;
+  /** The first time comes this long after it has started here. */
+  readonly firstMs: number;
+  run(parts: Parts): Promise<void>;
+}
+
+/** Deletes what is older than its project's retention, and prepares the database for the next days. */
+const retention: Round = {
+  name: "mesher_retention",
+  everyMs: 3_600_000,
+  firstMs: 10_000,
+  async run({ storage, log, now }) {
+    const report = await storage.upkeep(now());
+    if (report.eventsDeleted === 0 && report.partitionsDropped === 0) return;
+    log(
+      "info",
+      `retention: ${report.eventsDeleted} events and ${report.partitionsDropped} days deleted`,
+    );
+  },
+};
+
+/** Fires the rules that count. */
+const alertEvaluator: Round = {
+  name: "mesher_alert_evaluator",
+  everyMs: 30_000,
+  firstMs: 5_000,
+  async run(parts) {
+    const { storage, now } = parts;
+    const alarm = new Alarm(parts);
+    for (const rule of await storage.enabledAlertRules()) {
+      const { condition } = rule;
+      if (condition.kind !== "threshold") continue;
+      const since = now() - condition.windowMinutes * 60_000;
+      const count = await storage.eventCount(rule.projectId, since);
+      if (count > condition.count) await alarm.fire(rule, null, { kind: "count", count });
+    }
+  },
+};
+
+/** Brings archived issues back that spike. */
+const spikeChecker: Round = {
+  name: "mesher_spike_checker",
+  everyMs: 300_000,
+  firstMs: 15_000,
+  async run(parts) {
+    const { storage, live, log, now } = parts;
+    const alarm = new Alarm(parts);
+    for (const candidate of await storage.spikeCandidates(now())) {
+      if (!isSpike(candidate) || !await storage.unarchive(candidate.issueId)) continue;
+      const { issueId, projectId, title } = candidate;
+      log("info", `issue ${issueId} spikes: unresolved again`);
+      live.tell(projectId, { type: "issue", action: "spiked", issue_id: issueId });
+      await alarm.happened(projectId, issueId, { kind: "spike", title });
+      await tellCount(parts, projectId);
+    }
+  },
+};
+
+/** All of them. */
+export const ROUNDS: readonly Round[] = [retention, alertEvaluator, spikeChecker];
+
+const rounds: Service<
+  readonly [Parts, Round],
+  [parts: Parts, round: Round],
+  Record<never, never>,
+  Record<never, never>
+> = service({
+  init(parts: Parts, round: Round): readonly [Parts, Round] {
+    parts.log("info", `${round.name} runs on this node`);
+    this.self.sendAfter(this.self.pid, "due", round.firstMs);
+    return [parts, round];
+  },
+  async info(state: readonly [Parts, Round]): Promise<readonly [Parts, Round]> {
+    const [parts, round] = state;
+    try {
+      await round.run(parts);
+    } catch (error) {
+      // The database is away: the next time.
+      parts.log("warn", `${round.name}: ${error instanceof Error ? error.message : error}`);
+    }
+    this.self.sendAfter(this.self.pid, "due", round.everyMs);
+    return state;
+  },
+});
+
+/** A round as the child of a singleton. */
+export function roundChild(parts: Parts, round: Round): LocalChildSpec {
+  return { id: round.name, start: (self) => rounds.start(self, parts, round) };
+}

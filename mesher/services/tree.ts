@@ -1,0 +1,61 @@
+/**
+ * The supervision tree of a node. Each service may be killed at any time: what it had accepted is in the
+ * queues of `Parts`, and its successor goes on with it.
+ *
+ *     mesher
+ *     ├─ pipeline: storage_writer, announcer, processor
+ *     └─ cluster: rate_limiter, registry, load_monitor
+ *     and beside it, once in the cluster: retention, alert_evaluator, spike_checker
+ *
+ * @module
+ */
+import { type LocalChildSpec, Supervisor } from "../../mod.ts";
+import type { Parts } from "../parts.ts";
+import { ANNOUNCER, announcer } from "./announcer.ts";
+import { HELPER, helperOf } from "./helper.ts";
+import { LOAD_MONITOR, loadMonitor } from "./load_monitor.ts";
+import { PROCESSOR, processor } from "./processor.ts";
+import { RATE_LIMITER, rateLimiter } from "./rate_limiter.ts";
+import { REGISTRY, registry } from "./registry.ts";
+import { roundChild, ROUNDS } from "./rounds.ts";
+import { WRITER, writer } from "./writer.ts";
+
+/** More restarts than this in ten seconds, and the level above decides. */
+const INTENSITY = { intensity: 20, period: 10_000 };
+const BACKOFF = { base: 10, cap: 2_000 };
+
+/** Starts all services of a node. */
+export async function startTree(parts: Parts): Promise<Supervisor> {
+  const { node, now, config } = parts;
+  const limit = { limit: config.ratePerMinute, windowMs: 60_000 };
+  const tree = await Supervisor.start(node, {
+    ...INTENSITY,
+    children: [
+      branch("pipeline", [
+        { id: "storage_writer", start: (self) => writer.startAs(WRITER, self, parts) },
+        { id: "announcer", start: (self) => announcer.startAs(ANNOUNCER, self, parts) },
+        { id: "processor", start: (self) => processor.startAs(PROCESSOR, self, parts) },
+      ]),
+      branch("cluster", [
+        {
+          id: "rate_limiter",
+          start: (self) => rateLimiter.startAs(RATE_LIMITER, self, limit, now),
+        },
+        { id: "registry", start: (self) => registry.startAs(REGISTRY, self, parts) },
+        { id: "load_monitor", start: (self) => loadMonitor.startAs(LOAD_MONITOR, self, parts) },
+      ]),
+    ],
+  });
+  node.expose(HELPER, helperOf(parts).body);
+  for (const round of ROUNDS) await node.global.singleton(round.name, roundChild(parts, round));
+  return tree;
+}
+
+function branch(id: string, children: readonly LocalChildSpec[]): LocalChildSpec {
+  const rules = children.map((child) => ({ ...child, backoff: BACKOFF }));
+  return {
+    id,
+    type: "supervisor",
+    start: async (self) => (await Supervisor.start(self, { ...INTENSITY, children: rules })).pid,
+  };
+}

@@ -1,0 +1,177 @@
+/**
+ * Stores what is in the outbox: when 50 wait, or when the first has waited 250 ms; and then as many at once
+ * as there are, up to 500. What is being stored stays in the outbox, on loan.
+ *
+ *     idle ──50 wait · 250 ms──▶ writing ──stored──▶ idle · writing the next
+ *                                   │ the database is away
+ *                                   ▼
+ *                                pausing ──the pause is over──▶ writing the same again
+ *
+ * A batch that the database refuses for good is written one by one, so that one bad event costs no
+ * other. Nothing else is ever given up: when the outbox is full, the door is closed (503).
+ *
+ * @module
+ */
+import { type Pid, type Service, service } from "../../mod.ts";
+import type { Parts } from "../parts.ts";
+import type { Outgoing } from "../pipeline/accepted.ts";
+import type { Loan } from "../pipeline/queue.ts";
+import { type EventOutcome, StorageError } from "../storage/storage.ts";
+import { ANNOUNCER, announcer } from "./announcer.ts";
+
+/** Its name on each node. */
+export const WRITER = "mesher_storage_writer";
+/** So many are worth a write. */
+export const BATCH_EVENTS = 50;
+/** Fewer wait no longer than this. Milliseconds. */
+export const BATCH_MS = 250;
+/** And when more wait, so many go at once. */
+export const BATCH_EVENTS_MAX = 500;
+/** Pauses before the same batch is tried again; the last one from then on. Milliseconds. */
+export const RETRY_MS: readonly number[] = [100, 500, 1_000, 2_000, 5_000];
+
+/** Sent by the service to itself. */
+type Wake = "full" | "late" | "again";
+
+/** The state. */
+export interface WriterState {
+  readonly parts: Parts;
+  readonly me: Pid<Wake>;
+  /** A wake is on its way because many wait. */
+  isWoken: boolean;
+  /** The timer of those that wait runs. */
+  isTimed: boolean;
+  /** How often the batch has failed. */
+  failures: number;
+  /** Until the pause is over nothing is tried. */
+  isPausing: boolean;
+  /** What could not be written yet. */
+  failed: Loan<Outgoing> | undefined;
+}
+
+/** The service. */
+export const writer: Service<
+  WriterState,
+  [parts: Parts],
+  Record<never, never>,
+  Record<never, never>
+> = service({
+  init(parts: Parts): WriterState {
+    const { node, outbox } = parts;
+    const me = this.self.pid as Pid<Wake>;
+    const state: WriterState = {
+      parts,
+      me,
+      isWoken: false,
+      isTimed: false,
+      failures: 0,
+      isPausing: false,
+      failed: undefined,
+    };
+    outbox.wake = () => {
+      if (!state.isWoken && outbox.waiting >= BATCH_EVENTS) {
+        state.isWoken = true;
+        node.send(me, "full");
+      } else if (!state.isTimed) {
+        state.isTimed = true;
+        node.sendAfter(me, "late", BATCH_MS);
+      }
+    };
+    outbox.releaseAll();
+    return state;
+  },
+  async info(state: WriterState, message: unknown): Promise<WriterState> {
+    if (message === "full") state.isWoken = false;
+    if (message === "late") state.isTimed = false;
+    if (message === "again") state.isPausing = false;
+    await flush(state);
+    return state;
+  },
+});
+
+/** Writes until little waits, or the database fails. */
+async function flush(state: WriterState): Promise<void> {
+  const { outbox, inbox } = state.parts;
+  while (!state.isPausing) {
+    const loan = state.failed ?? outbox.take(BATCH_EVENTS_MAX);
+    if (loan === undefined) return;
+    const outcomes = await write(state, loan);
+    if (outcomes === undefined) return;
+    outbox.settle(loan);
+    state.failed = undefined;
+    if (inbox.waiting > 0) inbox.wake?.();
+    tell(state.parts, loan, outcomes);
+    if (outbox.waiting < BATCH_EVENTS) break;
+  }
+  if (outbox.waiting > 0 && !state.isPausing) outbox.wake?.();
+}
+
+/** Writes a batch; undefined: it is to be tried again after a pause. */
+async function write(
+  state: WriterState,
+  loan: Loan<Outgoing>,
+): Promise<readonly (EventOutcome | undefined)[] | undefined> {
+  const { storage, counters, log } = state.parts;
+  try {
+    const outcomes = await storage.writeEvents(loan.items.map(({ row }) => row));
+    if (state.failures > 0) log("info", "storage is back");
+    state.failures = 0;
+    counters.add("batches");
+    return outcomes;
+  } catch (error) {
+    if (error instanceof StorageError && !error.retry) return await writeSingly(state, loan);
+    pause(state, loan, error);
+    return undefined;
+  }
+}
+
+/** One of them is at fault: the others are stored. */
+async function writeSingly(
+  state: WriterState,
+  loan: Loan<Outgoing>,
+): Promise<readonly (EventOutcome | undefined)[] | undefined> {
+  const { storage, counters, log } = state.parts;
+  const outcomes: (EventOutcome | undefined)[] = [];
+  for (const { row } of loan.items) {
+    try {
+      outcomes.push((await storage.writeEvents([row]))[0]);
+    } catch (error) {
+      if (!(error instanceof StorageError) || error.retry) {
+        // Those before it are duplicates the next time.
+        pause(state, loan, error);
+        return undefined;
+      }
+      counters.add("unwritable");
+      log("error", `event ${row.event.id} cannot be stored: ${error.message}`);
+      outcomes.push(undefined);
+    }
+  }
+  return outcomes;
+}
+
+function pause(state: WriterState, loan: Loan<Outgoing>, error: unknown): void {
+  const { node, counters, log, outbox } = state.parts;
+  const ms = RETRY_MS[Math.min(state.failures, RETRY_MS.length - 1)]!;
+  state.failures++;
+  state.failed = loan;
+  state.isPausing = true;
+  counters.add("write_retries");
+  const words = error instanceof Error ? error.message : String(error);
+  log("warn", `storage failed, ${outbox.size} events wait, again in ${ms} ms: ${words}`);
+  node.sendAfter(state.me, "again", ms);
+}
+
+/** Says that they are stored to who waits for it. */
+function tell(
+  { counters, node }: Parts,
+  { items }: Loan<Outgoing>,
+  outcomes: readonly (EventOutcome | undefined)[],
+): void {
+  for (const [i, { stored }] of items.entries()) {
+    const kind = outcomes[i]?.kind;
+    if (kind !== undefined) counters.add(kind);
+    stored?.();
+  }
+  const rows = items.map(({ row }) => row);
+  announcer.cast(announcer.at(node, ANNOUNCER)).stored(rows, outcomes);
+}

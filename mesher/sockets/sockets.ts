@@ -1,0 +1,174 @@
+/**
+ * WebSockets: live streams out, events in.
+ *
+ *     /stream/projects/:id, /ws/stream/projects/:id   who has logged in sees a project's events
+ *     /ingest, /ws/ingest                             who has a key sends events
+ *
+ * What a stream's client may send: {"type":"subscribe","filters":{"level","environment"}}.
+ *
+ * @module
+ */
+import type { Connection, ServeOptions, UpgradeAnswer } from "../../mod.ts";
+import { isLevel } from "../domain/event.ts";
+import { BULK_BYTES_MAX, EVENT_BYTES_MAX } from "../domain/limits.ts";
+import { objectOf } from "../domain/trim.ts";
+import { validateEvent } from "../domain/validate.ts";
+import { personOf, projectOf } from "../http/auth.ts";
+import { Refusal } from "../http/route.ts";
+import { jsonResponse } from "../http/router.ts";
+import { accepted } from "../http/routes/ingest.ts";
+import type { Mesher } from "../mesher.ts";
+import { eventRoom, projectRoom, type StreamFilter } from "../pipeline/live.ts";
+import type { Project } from "../storage/storage.ts";
+
+/** What a connection is for. */
+export type Role =
+  | { readonly kind: "stream"; readonly project: Project; room: string }
+  | { readonly kind: "ingest"; key: string; readonly url: URL };
+
+type Socket = Connection<Role>;
+type Handlers = Required<Pick<ServeOptions<Role>, "upgrade" | "open" | "message" | "close">>;
+
+/** Bytes that may wait for a stream's client; then events pass it by. */
+const STREAM_BYTES_MAX = 1_048_576;
+
+/** The handlers for a server of a node. */
+export function socketHandlers(mesher: Mesher): Handlers {
+  return {
+    async upgrade(request): Promise<UpgradeAnswer<Role>> {
+      try {
+        return await admit(mesher, request);
+      } catch (error) {
+        if (error instanceof Refusal) return jsonResponse(error.status, { error: error.message });
+        throw error;
+      }
+    },
+    open(conn: Socket): void {
+      const role = conn.data;
+      if (role.kind !== "stream") return;
+      mesher.counters.add("stream_clients");
+      mesher.live.enter(conn as never, projectRoom(role.project.id));
+      mesher.live.enter(conn as never, role.room);
+    },
+    message(conn: Socket, data: string | Uint8Array): unknown {
+      const text = typeof data === "string" ? data : new TextDecoder().decode(data);
+      return conn.data.kind === "stream"
+        ? subscribe(mesher, conn, conn.data, text)
+        : ingest(mesher, conn, conn.data, text);
+    },
+    close(conn: Socket): void {
+      const role = conn.data;
+      if (role.kind !== "stream") return;
+      mesher.live.leave(conn as never, projectRoom(role.project.id));
+      mesher.live.leave(conn as never, role.room);
+    },
+  };
+}
+
+/** Decides who may connect, and as what. Throws a refusal. */
+async function admit(mesher: Mesher, request: Request): Promise<UpgradeAnswer<Role>> {
+  const url = new URL(request.url);
+  const path = url.pathname.replace(/\/$/, "");
+  const [, wanted] = /^(?:\/ws)?\/stream\/projects\/([^/]+)$/.exec(path) ?? [];
+  if (wanted !== undefined) {
+    const who = await personOf(request, url, mesher.storage);
+    if (who.kind !== "user") throw new Refusal(401, "unauthorized");
+    for (const { organisation } of who.memberships) {
+      const project = await mesher.storage.project(organisation.id, wanted);
+      if (project === null) continue;
+      return {
+        data: { kind: "stream", project, room: eventRoom(project.id, {}) },
+        backpressure: { backpressureLimit: STREAM_BYTES_MAX, backpressurePolicy: "drop" },
+      };
+    }
+    throw new Refusal(404, "project not found");
+  }
+  if (/^(?:\/ws)?\/ingest$/.test(path)) {
+    await projectOf(request.headers, url, mesher.keys);
+    return { data: { kind: "ingest", key: keyHeaders(request.headers), url } };
+  }
+  throw new Refusal(404, "not found");
+}
+
+/** The headers that the key is in, to be asked about again: it may be revoked while we are connected. */
+function keyHeaders(headers: Headers): string {
+  const names = ["x-api-key", "x-sentry-auth", "authorization"];
+  return JSON.stringify(names.flatMap((name) => {
+    const value = headers.get(name);
+    return value === null ? [] : [[name, value]];
+  }));
+}
+
+/** A stream's client changes its filter. */
+function subscribe(
+  mesher: Mesher,
+  conn: Socket,
+  role: Extract<Role, { kind: "stream" }>,
+  text: string,
+): void {
+  const input = text.length > 4_096 ? null : parsed(text);
+  const filters = objectOf(objectOf(input)?.["filters"] ?? {});
+  if (objectOf(input)?.["type"] !== "subscribe" || filters === null) {
+    return void send(conn, { error: 'send {"type":"subscribe","filters":{…}}' });
+  }
+  const { level, environment } = filters;
+  if (level !== undefined && level !== null && level !== "" && !isLevel(level)) {
+    return void send(conn, { error: "level is not one" });
+  }
+  const filter: StreamFilter = {
+    level: typeof level === "string" && level !== "" ? level : undefined,
+    environment: typeof environment === "string" && environment !== "" ? environment : undefined,
+  };
+  const room = eventRoom(role.project.id, filter);
+  if (room !== role.room) {
+    mesher.live.enter(conn as never, room);
+    mesher.live.leave(conn as never, role.room);
+    role.room = room;
+  }
+  send(conn, { type: "filters_updated", filters: filter });
+}
+
+/** An event comes in. */
+async function ingest(
+  mesher: Mesher,
+  conn: Socket,
+  role: Extract<Role, { kind: "ingest" }>,
+  text: string,
+): Promise<void> {
+  try {
+    if (!mesher.isOpen) throw new Refusal(503, "the node is stopping");
+    if (new TextEncoder().encode(text).length > EVENT_BYTES_MAX) {
+      throw new Refusal(400, "payload too large");
+    }
+    const project = await projectOf(new Headers(JSON.parse(role.key)), role.url, mesher.keys);
+    const input = parsed(text);
+    if (input === undefined) throw new Refusal(400, "invalid json");
+    const valid = validateEvent(input, mesher.intake.moment());
+    if (!valid.ok) {
+      mesher.counters.add("refused_invalid");
+      throw new Refusal(400, valid.reason);
+    }
+    accepted(await mesher.intake.take(project, [valid.event]));
+    send(conn, { status: "accepted", id: valid.event.id });
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+    const wait = error.headers["retry-after"];
+    send(conn, { error: error.message, ...(wait === undefined ? {} : { retry_after: +wait }) });
+    if (error.status === 401) conn.close(1008, "unauthorized");
+  }
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function send(conn: Socket, message: unknown): void {
+  conn.send(JSON.stringify(message));
+}
+
+/** The longest message that a socket takes; longer ones end it. */
+export const MESSAGE_BYTES_MAX: number = BULK_BYTES_MAX;
