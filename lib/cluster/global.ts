@@ -549,7 +549,8 @@ export class Global {
     const { onConflict, asking } = own;
     const { name, pid: loser } = own.entry;
     this.#withdraw(own);
-    if (asking !== undefined) return;
+    // Two nodes may have registered one and the same actor: it has lost nothing.
+    if (asking !== undefined || loser.equals(winner)) return;
     const conflict = { name, loser, winner };
     if (!name.startsWith(RESERVED) && this.#events.has("nameconflict")) {
       this.#events.emit("nameconflict", conflict);

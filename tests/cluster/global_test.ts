@@ -443,6 +443,24 @@ async function assertNone(node: TestNode, pid: Pid<never>): Promise<void> {
   await until("it has no name", () => node.global.whereis("x") === undefined);
 }
 
+test("Global: an actor that two nodes have registered under one name has lost nothing", async () => {
+  await withTown(2, async (town, a, b) => {
+    await town.meet();
+    const pid = idle(b!);
+    await b!.global.register("post", pid);
+    assertEquals(await a!.global.register("x", a!.global.whereis("post")!), true);
+    const told: NameConflict[] = [];
+    a!.events.on("nameconflict", (event) => told.push(event));
+    // As if the other had registered it long ago, where nobody could hear of it.
+    const row = new Writer().u32(1).text16("x").u64(BigInt(pid.id)).text16(b!.name).u64(1n);
+    say(b!, a!, TAG.GLOBAL_SYNC, row.done());
+    await town.settled();
+    assertEquals(a!.global.unregister("x"), false);
+    assertEquals([told, b!.system.isAlive(pid)], [[], true]);
+    assertEquals(a!.global.whereis("x")?.equals(pid), true);
+  });
+});
+
 test("Global: an UNREGISTER overtakes no list of names, however long they are", async () => {
   await withTown(2, async (town, a, b) => {
     const pid = idle(a!);
