@@ -62,7 +62,7 @@ export class Side {
   constructor(node: string, creation: number = 1) {
     this.host = new ManualHost();
     this.system = new System({ node, creation, local: true }, this.host);
-    this.remote = new RemoteActors(this.system, 16 * 1024 * 1024);
+    this.remote = new RemoteActors(this.system, 4 * 1024 * 1024);
     this.system.events.on("crash", (crash) => void this.crashes.push(crash));
   }
 

@@ -8,7 +8,7 @@ import { TAG } from "../../lib/dist/message.ts";
 import { SpawnError, type SpawnFailure } from "../../lib/dist/spawner.ts";
 import { TermError } from "../../lib/term/errors.ts";
 import { packPid, type Pid, type Ref } from "../../lib/term/pid.ts";
-import { cluster, untilWhole, withNodes } from "../kit/mesh.ts";
+import { cluster, hostWith, untilWhole, withNodes } from "../kit/mesh.ts";
 import { MemoryNetwork } from "../kit/memory_host.ts";
 import { test, until } from "../kit/test.ts";
 import { hex, joined } from "./collector.ts";
@@ -363,6 +363,29 @@ test("Node.exposed: what a node exposes is known to its peers, and kept current"
     assertEquals([c.mesh.exposedBy(b.name), a.mesh.exposedBy(b.name)], [[], []]);
     await a.mesh.disconnect(b.name);
     await until("b has forgotten", () => b.mesh.exposedBy(a.name) === undefined);
+  });
+});
+
+test("Node.exposed: what changed between the first word of a handshake and its last is known", async () => {
+  await withNodes(async (start) => {
+    const network = new MemoryNetwork();
+    const quiet = { logLevel: "silent" } as const;
+    const a = await start("a", quiet, network.host());
+    const { spawner } = a.remote;
+    for (const name of ["old", "stays"]) spawner.expose(name, () => {});
+    const host = hostWith((real) => ({
+      async connect(options) {
+        // The acceptor is there already, and says what was exposed then.
+        const stream = await real.connect(options);
+        spawner.unexpose("old");
+        spawner.expose("new", () => {});
+        return stream;
+      },
+    }), network.host());
+    const b = await start("b", { ...quiet, seeds: [a.name] }, host);
+    await untilWhole([a, b]);
+    await until("b knows the new one", () => b.mesh.exposedBy(a.name)!.includes("new"));
+    assertEquals(b.mesh.exposedBy(a.name), ["new", "stays"]);
   });
 });
 
