@@ -23,6 +23,8 @@ interface Attempt {
   readonly name: string;
   readonly node: string;
   readonly key: string;
+  /** Of an actor of another node: it goes with the session to that, too. */
+  readonly isFar: boolean;
   state: "pending" | "true" | "false" | "lost" | "withdrawn";
 }
 
@@ -58,13 +60,14 @@ class Town {
     node.system.events.on("exit", ({ pid }) => this.#withdrawn(pid.key));
     (node.mesh.events as unknown as typeof node.events).on("nameconflict", ({ name, loser }) => {
       this.log.push(`n${at} conflict ${name} ${loser}`);
-      for (const attempt of this.#held(name, loser.key)) attempt.state = "lost";
+      for (const attempt of this.#held(name, loser.key, node.name)) attempt.state = "lost";
     });
   }
 
-  #held(name: string, key: string): Attempt[] {
+  #held(name: string, key: string, node: string): Attempt[] {
     return this.attempts.filter((one) =>
-      one.name === name && one.key === key && (one.state === "true" || one.state === "pending")
+      one.name === name && one.key === key && one.node === node &&
+      (one.state === "true" || one.state === "pending")
     );
   }
 
@@ -110,7 +113,13 @@ class Town {
     // It has it already: the same answer as before, for the same entry.
     if (known !== undefined) return;
     const onConflict = pick<OnConflict>(random, ["exit", "keep", () => {}, () => "keep"]);
-    const attempt: Attempt = { name, node: node.name, key: pid.key, state: "pending" };
+    const attempt: Attempt = {
+      name,
+      node: node.name,
+      key: pid.key,
+      isFar: !pid.home.local,
+      state: "pending",
+    };
     this.attempts.push(attempt);
     this.log.push(`n${at} registers ${name} ${pid.key}`);
     node.global.register(name, pid, { onConflict }).then((registered) => {
@@ -144,7 +153,12 @@ class Town {
       case 5:
       case 6:
         return this.register(at, pick(random, NAMES), this.actor(at));
-      case 7:
+      case 7: {
+        // One of another node, by another name that it has.
+        const far = node.global.whereis(pick(random, NAMES)) as Pid | undefined;
+        if (far !== undefined && !far.home.local) this.register(at, pick(random, NAMES), far);
+        return;
+      }
       case 8:
         return this.unregister(at, pick(random, NAMES));
       case 9:
@@ -239,10 +253,12 @@ class Town {
     for (const name of NAMES) {
       const found = this.live[0]!.global.whereis(name)?.key;
       const all = this.attempts.filter((one) => one.name === name);
-      const holders = all.filter(({ state }) => state === "true");
-      assertEquals(holders.map(({ key }) => key), found === undefined ? [] : [found], name);
+      const holders = all.filter(({ state, isFar }) => state === "true" && !isFar);
+      const isFar = all.some((one) => one.state === "true" && one.isFar && one.key === found);
+      const wanted = found === undefined || (isFar && holders.length === 0) ? [] : [found];
+      assertEquals(holders.map(({ key }) => key), wanted, name);
       if (found !== undefined) assertEquals(this.isAlive(found), true, `${name} leads to ${found}`);
-      const freed = all.some(({ state }) => state === "withdrawn");
+      const freed = all.some((one) => one.state === "withdrawn" || one.isFar);
       if (all.length > 0 && !freed) assertEquals(holders.length, 1, `nobody has ${name}`);
     }
     for (const group of GROUPS) {
