@@ -55,7 +55,7 @@ export class SimHost implements Host, Machine {
       every: (ms, task) => this.#timer(ms, task, true),
     };
     this.log = (level, line) => {
-      if (!this.isGone) world.trace.add(world.now, label, `${level}: ${line}`);
+      if (!this.isGone) world.trace.say(world.now, label, `${level}: ${line}`);
     };
     network.add(this);
   }

@@ -44,9 +44,14 @@ export class Trace {
 
   /** One more thing has happened. */
   add(at: number, node: string, what: string): void {
-    this.length++;
     // Thousandths of a millisecond: enough to tell apart, and a whole number.
     this.#mix(`${Math.round(at * 1000)} ${node} ${what}`);
+    this.say(at, node, what);
+  }
+
+  /** What only people read: it is no part of the hash. */
+  say(at: number, node: string, what: string): void {
+    this.length++;
     this.#lines.push({ at, node, what });
     if (!this.#isWhole && this.#lines.length >= 2 * KEPT_MAX) {
       this.#lines = this.#lines.slice(-KEPT_MAX);

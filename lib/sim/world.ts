@@ -24,8 +24,8 @@ export interface Event {
   run: (() => void) | undefined;
 }
 
-/** What happened in some order keeps it when it happens at one moment. */
-const APART_MS = 1e-6;
+/** Before all ties that chance gives; among each other in the order of their numbers. */
+const FIRST = -1;
 
 interface Entry {
   readonly event: Event;
@@ -92,16 +92,16 @@ export class World {
     place.isHeld = false;
     const missed = this.#held.filter((event) => event.place === place);
     this.#held = this.#held.filter((event) => event.place !== place);
-    // In the order in which it would have happened, at one moment.
-    missed.forEach((event, i) => {
-      event.at = this.now + i * APART_MS;
-      this.#push(event);
-    });
+    // In the order in which it would have happened, now, and before all that is still to come.
+    for (const event of missed) {
+      event.at = this.now;
+      this.#push(event, FIRST);
+    }
   }
 
-  #push(event: Event): void {
+  #push(event: Event, tie: number = this.random.uint32()): void {
     const heap = this.#heap;
-    const entry = { event, tie: this.random.uint32(), number: this.#numbers++ };
+    const entry = { event, tie, number: this.#numbers++ };
     let i = heap.push(entry) - 1;
     while (i > 0) {
       const parent = (i - 1) >> 1;

@@ -45,7 +45,7 @@ export interface ChaosOptions extends SimulateOptions {
   readonly calm?: boolean;
 }
 
-const SETTINGS = { logLevel: "silent", pingInterval: 500, pingTimeout: 2_000 } as const;
+const SETTINGS = { pingInterval: 500, pingTimeout: 2_000 } as const;
 
 /** Runs a seed. Gives the hash of what happened. */
 export async function chaos(
@@ -73,7 +73,9 @@ export async function chaos(
       }
     }
     for (const short of shorts) {
-      up(short, await sim.start(short, { ...SETTINGS, seeds: shorts.filter((s) => s !== short) }));
+      const seeds = shorts.filter((other) => other !== short);
+      const logLevel = options.trace ? "debug" : "silent";
+      up(short, await sim.start(short, { ...SETTINGS, seeds, logLevel }));
     }
     const paused = new Set<string>();
     const until = sim.now + (options.ms ?? 20_000);

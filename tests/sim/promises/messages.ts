@@ -23,6 +23,7 @@ export const messages: MakePromise = ({ nodes, pick, sim }) => {
   const sinks: { short: string; pid: Pid<Numbered> }[] = [];
   const lives = new Map<string, number>();
   let arrived = 0;
+  let sends = 0;
 
   const sink = (short: string, node: Node): void => {
     const last = new Map<string, number>();
@@ -51,6 +52,7 @@ export const messages: MakePromise = ({ nodes, pick, sim }) => {
       const shorts = [...nodes.keys()];
       if (shorts.length < 2) return;
       for (let i = 0; i < 5; i++) {
+        sends++;
         const short = pick(shorts);
         const node = nodes.get(short)!;
         const target = pick(sinks);
@@ -76,7 +78,10 @@ export const messages: MakePromise = ({ nodes, pick, sim }) => {
     },
     check() {
       if (broken.length > 0) throw new Error(broken.slice(0, 5).join("\n"));
-      if (nodes.size > 1 && arrived === 0) throw new Error("no message has arrived at all");
+      // One of a hundred could have, even if nodes are away for most of the time.
+      if (nodes.size > 1 && arrived === 0 && sends > 100) {
+        throw new Error(`none of ${sends} messages has arrived`);
+      }
     },
   };
 };
