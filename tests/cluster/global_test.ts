@@ -712,3 +712,43 @@ test("Global.singleton: a name that is none, or too long for its lock", async ()
     assertEquals(a!.global.names(), [longest]);
   });
 });
+
+test("Global.register: each stamp is later than all that are known, though the clock stands still", async () => {
+  await withTown(2, async (town, a, b) => {
+    await town.meet();
+    const line = a!.remote.lineTo(b!.name)!;
+    const stamps: number[] = [];
+    line.row = (_: number, body: Uint8Array) => {
+      // Behind it is the request.
+      if (body.length > 16) {
+        const view = new DataView(body.buffer, body.byteOffset, body.byteLength);
+        stamps.push(Number(view.getBigUint64(body.length - 16, true)));
+      }
+    };
+    const global = new Global(a!.system, a!.events, () => 1);
+    global.up(line);
+    for (const name of ["x", "y"]) void global.register(name, idle(a!));
+    const row = new Writer().u32(1).text16("z").u64(7n).text16(b!.name).u64(5_000n).done();
+    global.sync(line, row);
+    void global.register("w", idle(a!));
+    assertEquals(stamps, [1_000, 1_001, 5_001]);
+    global.down(line);
+  });
+});
+
+test("Global.register: several at once are answered each by itself, and leave nothing on their actor", async () => {
+  await withTown(2, async (town, a, b) => {
+    await town.meet();
+    await b!.global.register("q", idle(b!));
+    town.weather.isHeld = true;
+    await b!.global.unregister("q");
+    const pid = idle(a!);
+    const names = ["p", "q", "r"];
+    const answers = names.map((name) => a!.global.register(name, pid));
+    town.weather.clear();
+    assertEquals(await Promise.all(answers), [true, false, true]);
+    assertEquals(a!.system.find(pid.id)!.chain === undefined, false);
+    for (const name of names) a!.global.unregister(name);
+    assertEquals(a!.system.find(pid.id)!.chain === undefined, true);
+  });
+});

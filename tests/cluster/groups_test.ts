@@ -6,6 +6,7 @@ import { ArgumentError, NoProcError } from "../../lib/actor/errors.ts";
 import { Writer } from "../../lib/base/bytes.ts";
 import { GroupChange } from "../../lib/cluster/changes.ts";
 import { DEFAULT_SCOPE, Groups, GroupTable, MEMBERSHIPS_MAX } from "../../lib/cluster/groups.ts";
+import { TAG } from "../../lib/dist/message.ts";
 import type { Pid } from "../../lib/term/pid.ts";
 import { cluster, type TestNode, untilApart, withNodes } from "../kit/mesh.ts";
 import { pick, seeds } from "../kit/seeds.ts";
@@ -230,5 +231,40 @@ test("Groups: a node has so many memberships and no more; who leaves makes room"
     table.down(line);
     assertEquals(table.members("s", "g").length, 3);
     assertEquals(MEMBERSHIPS_MAX, 2 ** 20);
+  });
+});
+
+test("Groups: what comes over a session that is not up is nothing, and no news is not told", async () => {
+  await withTown(2, async (town, a, b) => {
+    await town.meet();
+    const line = a!.remote.lineTo(b!.name)!;
+    const sent: number[] = [];
+    line.row = (tag: number) => void sent.push(tag);
+    const table = new GroupTable(a!.system);
+    const row = new Writer().u32(1).text16("s").text16("g").u64(7n).done();
+    const nothing = (): void => {
+      assertEquals([table.joining(line, row), table.leaving(line, row)], [undefined, undefined]);
+      assertEquals([table.tell(line), table.down(line)], [false, undefined]);
+      assertEquals([table.names("s"), sent.splice(0)], [[], []]);
+    };
+    nothing();
+    table.up(line);
+    const pid = idle(a!);
+    table.join("s", "own", pid);
+    assertEquals([table.tell(line), sent.splice(0)], [false, [TAG.GROUP_JOIN]]);
+    const log: GroupChange[] = [];
+    const watcher = scribe<GroupChange>(a!, log);
+    table.monitor("s", "own", watcher);
+    table.joining(line, row);
+    table.down(line);
+    await turn();
+    assertEquals([table.names("s"), log.length], [["own"], 1]);
+    // A session that comes up later is told of what there is, once.
+    table.up(line);
+    assertEquals([table.tell(line), table.tell(line)], [false, false]);
+    assertEquals(sent.splice(0), [TAG.GROUP_JOIN]);
+    table.down(line);
+    table.leave("s", "own", pid);
+    nothing();
   });
 });

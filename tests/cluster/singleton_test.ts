@@ -7,6 +7,7 @@ import { NameError } from "../../lib/actor/errors.ts";
 import type { Self } from "../../lib/actor/self.ts";
 import type { Singleton } from "../../lib/cluster/singleton.ts";
 import type { LocalChildSpec } from "../../lib/otp/child.ts";
+import { TAG } from "../../lib/dist/message.ts";
 import type { Pid } from "../../lib/term/pid.ts";
 import { MemoryNetwork } from "../kit/memory_host.ts";
 import { cluster, type Start, type TestNode, untilWhole, withNodes } from "../kit/mesh.ts";
@@ -316,5 +317,30 @@ test("Global.singleton: resolves when the child can be found, though it starts s
     assertEquals(b.global.whereis("clock")?.node, a.name);
     assertEquals((await first).whereis()?.node, a.name);
     assertEquals((await second).name, "clock");
+  });
+});
+
+test("Global.singleton: who cannot have the lock that nobody here has, does not ask all the time", async () => {
+  await withTown(3, async (town, ...nodes) => {
+    await town.meet();
+    const [a, b, c] = nodes as [TestNode, TestNode, TestNode];
+    const census = new Census();
+    await a.global.singleton("clock", census.child(a));
+    await b.global.singleton("clock", census.child(b));
+    const line = b.remote.lineTo(c.name)!;
+    const { row } = line;
+    let asked = 0;
+    line.row = (tag: number, body: Uint8Array) => {
+      if (tag === TAG.GLOBAL_REGISTER) asked++;
+      row.call(line, tag, body);
+    };
+    // The third still knows who has it.
+    town.cut(0, 1);
+    await until("it was asked for", () => asked > 0);
+    for (let i = 0; i < 50; i++) await turn();
+    assertEquals([asked <= 2, census.started], [true, 1]);
+    // And has it as soon as that one lets go.
+    town.cut(0, 2);
+    await until("it runs on the other side, too", () => census.started === 2);
   });
 });
