@@ -125,6 +125,8 @@ export async function chaos(
     for (const short of shorts) {
       if (!nodes.has(short)) up(short, await sim.restart(short));
     }
+    // What was paused or cut may find out only now whom it has lost meanwhile.
+    await sim.run(5_000);
     await sim.until(
       "the mesh is whole",
       () => shorts.every((short) => nodes.get(short)!.peers().length === shorts.length - 1),
