@@ -444,6 +444,9 @@ export function storageContract(engine: Engine): void {
     assertEquals(await storage.event(a.orgId, entry.event.id), null);
     const found = await storage.events(a.orgId, a.project.id, { query: "door" }, { limit: 9 });
     assertEquals(found.rows, []);
+    await storage.writeEvents([entryWith(a.project.id, NOON, { message: "the window is open" })]);
+    const stale = await storage.events(a.orgId, a.project.id, { query: "door" }, { limit: 9 });
+    assertEquals(stale.rows, [], "the next event does not inherit its words");
     const [again] = await storage.writeEvents([entry]);
     assert(again?.kind === "stored" && again.first);
     assertNotEquals(again.issueId, issueOf(first));
@@ -993,8 +996,9 @@ export function storageContract(engine: Engine): void {
 
         // A regression is told by one of them.
         for (const { id } of rows) await storage.setIssueStatus(a.orgId, id, "resolved");
-        const more = await Promise.all([storage, other].map((s) =>
-          s.writeEvents(
+        const nodes = Array.from({ length: 12 }, (_, i) => i % 2 ? storage : other);
+        const more = await Promise.all(nodes.map((node) =>
+          node.writeEvents(
             Array.from("abcdefgh", (c) =>
               entryWith(a.project.id, NOON + 100, { message: `kind ${c}` })),
           )

@@ -1,0 +1,147 @@
+// deno-lint-ignore-file no-console
+/**
+ * What PostgreSQL's storage does beyond the contract: its day partitions, and nodes that start at once.
+ */
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { type Storage, StorageError } from "../../mesher/storage/storage.ts";
+import { test } from "../kit/test.ts";
+import { provideDriver } from "./driver.ts";
+import { entryWith } from "./event.ts";
+
+const DAY_MS = 86_400_000;
+const NOON = Math.floor(Date.now() / DAY_MS) * DAY_MS + DAY_MS / 2;
+
+const missing = await provideDriver();
+const cluster = missing ?? await (await import("./postgres.ts")).startPostgres();
+if (typeof cluster === "string") console.log(`storage_postgres_test: skipped, ${cluster}`);
+else {
+  const { openPostgres } = await import("../../mesher/storage/postgres.ts");
+
+  const withDatabase = async (body: (url: string) => Promise<void>): Promise<void> => {
+    const { url, drop } = await cluster.newDatabase();
+    try {
+      await body(url);
+    } finally {
+      await drop();
+    }
+  };
+
+  const days = async (url: string): Promise<readonly unknown[]> =>
+    (await cluster.run(
+      url,
+      `SELECT c.relname AS name FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+       WHERE i.inhparent = 'events'::regclass ORDER BY 1`,
+    )).map(({ name }) => name);
+
+  const nameOf = (time: number): string =>
+    `events_${new Date(time).toISOString().slice(0, 10).replaceAll("-", "")}`;
+
+  const projectIn = async (storage: Storage): Promise<{ orgId: string; projectId: string }> => {
+    const user = await storage.createUser({ email: "a", displayName: "a", passwordHash: "" });
+    assert(user.ok);
+    const org = await storage.createOrganisation({ name: "a", slug: "a", ownerId: user.value.id });
+    assert(org.ok);
+    const orgId = org.value.id;
+    const project = await storage.createProject({ orgId, name: "a", slug: "a", platform: null });
+    assert(project.ok);
+    return { orgId, projectId: project.value.id };
+  };
+
+  test("openPostgres makes the schema once when five nodes start at once", () =>
+    withDatabase(async (url) => {
+      const open = () => openPostgres({ url, poolMax: 2, now: () => NOON });
+      const nodes = await Promise.all([open(), open(), open(), open(), open()]);
+      const week = Array.from({ length: 8 }, (_, i) => nameOf(NOON + i * DAY_MS));
+      assertEquals(await days(url), week);
+      for (const node of nodes) {
+        assertEquals((await node.health()).schema, 1);
+        await node.close();
+      }
+    }));
+
+  test("openPostgres refuses a schema of a later version, and says so", () =>
+    withDatabase(async (url) => {
+      await (await openPostgres({ url })).close();
+      await cluster.run(url, "INSERT INTO mesher_schema (version) VALUES (99)");
+      await assertRejects(() => openPostgres({ url }), StorageError, "has schema 99");
+    }));
+
+  test("openPostgres says that a server cannot be reached, and that it may be later", async () => {
+    const error = await assertRejects(
+      () => openPostgres({ url: "postgres://mesher@127.0.0.1:1/x" }),
+      StorageError,
+    );
+    assertEquals(error.retry, true);
+  });
+
+  test("upkeep makes days ahead and drops whole days, with their ids", () =>
+    withDatabase(async (url) => {
+      const storage = await openPostgres({ url, now: () => NOON });
+      try {
+        const { orgId, projectId } = await projectIn(storage);
+        await storage.updateProject(orgId, projectId, { retentionDays: 5 });
+        await storage.writeEvents(
+          [100, 6, 5.1, 4.9].map((d) => entryWith(projectId, NOON - d * DAY_MS)),
+        );
+        assertEquals((await days(url)).length, 8 + 3);
+        const report = await storage.upkeep(NOON);
+        assertEquals(report, {
+          eventsDeleted: 3,
+          sessionsDeleted: 0,
+          partitionsCreated: 0,
+          partitionsDropped: 2,
+        });
+        assertEquals((await days(url)).slice(0, 2), [nameOf(NOON - 5 * DAY_MS), nameOf(NOON)]);
+        const [ids] = await cluster.run(url, "SELECT count(*)::int AS count FROM event_ids");
+        assertEquals(ids, { count: 1 });
+        // Three days on, three more days are ready.
+        assertEquals((await storage.upkeep(NOON + 3 * DAY_MS)).partitionsCreated, 3);
+      } finally {
+        await storage.close();
+      }
+    }));
+
+  test("writeEvents makes the day again that another node has just dropped", () =>
+    withDatabase(async (url) => {
+      const [one, two] = [
+        await openPostgres({ url, now: () => NOON }),
+        await openPostgres({ url, now: () => NOON }),
+      ];
+      try {
+        const { orgId, projectId } = await projectIn(one);
+        await one.updateProject(orgId, projectId, { retentionDays: 5 });
+        const old = () => entryWith(projectId, NOON - 9 * DAY_MS);
+        await one.writeEvents([old()]);
+        assertEquals((await two.upkeep(NOON)).partitionsDropped, 1);
+        // The first still believes that the day is there.
+        assertEquals((await one.writeEvents([old()])).map(({ kind }) => kind), ["stored"]);
+      } finally {
+        await one.close();
+        await two.close();
+      }
+    }));
+
+  test("openPostgres goes on after the server ended its connections", () =>
+    withDatabase(async (url) => {
+      const storage = await openPostgres({ url, now: () => NOON });
+      try {
+        const { projectId } = await projectIn(storage);
+        const entry = entryWith(projectId, NOON);
+        await cluster.run(
+          url,
+          `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+           WHERE application_name = 'mesher' AND datname = current_database()`,
+        );
+        // The first call may meet the end of the old connection; it says that it may be tried again.
+        const write = () => storage.writeEvents([entry]);
+        const outcomes = await write().catch((error: unknown) => {
+          assert(error instanceof StorageError && error.retry, String(error));
+          return write();
+        });
+        assertEquals(outcomes.length, 1);
+        assertEquals(await storage.eventCount(projectId, 0), 1);
+      } finally {
+        await storage.close();
+      }
+    }));
+}

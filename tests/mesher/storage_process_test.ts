@@ -1,0 +1,109 @@
+/**
+ * SQLite's file among processes: what one wrote before it was killed is there, and several write at once.
+ */
+import { assert, assertEquals } from "@std/assert";
+import { spawn } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import { openSqlite } from "../../mesher/storage/sqlite.ts";
+import type { Storage } from "../../mesher/storage/storage.ts";
+import { runtime, test } from "../kit/test.ts";
+
+const CHILD = fileURLToPath(new URL("./storage_child.ts", import.meta.url));
+const BATCH = 50;
+
+/** A project in a file, and the storage that this process opened. */
+interface Place {
+  readonly path: string;
+  readonly storage: Storage;
+  readonly orgId: string;
+  readonly projectId: string;
+}
+
+async function withPlace(body: (place: Place) => Promise<void>): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), "mesher-processes-"));
+  const path = join(folder, "mesher.db");
+  const storage = await openSqlite({ path });
+  try {
+    const user = await storage.createUser({ email: "a", displayName: "a", passwordHash: "" });
+    assert(user.ok);
+    const org = await storage.createOrganisation({ name: "a", slug: "a", ownerId: user.value.id });
+    assert(org.ok);
+    const orgId = org.value.id;
+    const project = await storage.createProject({ orgId, name: "a", slug: "a", platform: null });
+    assert(project.ok);
+    await body({ path, storage, orgId, projectId: project.value.id });
+  } finally {
+    await storage.close();
+    rmSync(folder, { recursive: true });
+  }
+}
+
+/** What a child told before it ended. */
+interface Told {
+  /** The number of the first event that it had not told to be written. */
+  readonly written: number;
+  readonly stored: number;
+  readonly complaint: string;
+}
+
+/** Runs a child; `killAt`: kills it with -9 once it has told that so many are written. */
+async function write(place: Place, from: number, to: number, killAt = Infinity): Promise<Told> {
+  const run = runtime === "deno" ? ["run", "-A", "--no-check", CHILD] : [CHILD];
+  const args = [...run, place.path, place.projectId, `${from}`, `${to}`];
+  const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "pipe"] });
+  const ended = new Promise((resolve) => child.once("close", resolve));
+  let complaint = "";
+  child.stderr.on("data", (data) => complaint += data);
+  let [written, stored] = [from, 0];
+  for await (const line of createInterface({ input: child.stdout })) {
+    const [until, count] = line.split(" ").map(Number) as [number, number];
+    written = until;
+    stored += count;
+    if (written >= killAt) child.kill("SIGKILL");
+  }
+  await ended;
+  return { written, stored, complaint };
+}
+
+/** How many events the issues say there are. */
+async function counted({ storage, orgId, projectId }: Place): Promise<number> {
+  const { rows } = await storage.issues(orgId, projectId, {}, { limit: 100 });
+  return rows.reduce((sum, { eventCount }) => sum + eventCount, 0);
+}
+
+test("SQLite keeps what was written before a kill -9, and whole batches only", () =>
+  withPlace(async (place) => {
+    const far = 1_000_000;
+    const told = await write(place, 0, far, 20 * BATCH);
+    assert(told.written >= 20 * BATCH && told.written < far, `${told.written} ${told.complaint}`);
+    const stored = await place.storage.eventCount(place.projectId, 0);
+    // The batch that was under way may be there, or any that it had no time to tell of.
+    assert(stored >= told.written, `${stored} of ${told.written} are stored`);
+    assertEquals(stored % BATCH, 0);
+    assertEquals(await counted(place), stored);
+    // The same again, from the beginning: what was there is there once.
+    const again = await write(place, 0, stored + BATCH);
+    assertEquals(again.stored, BATCH, again.complaint);
+    assertEquals(await counted(place), stored + BATCH);
+  }));
+
+test("SQLite lets three processes write the same file at once", () =>
+  withPlace(async (place) => {
+    const each = 60 * BATCH;
+    // The second and third overlap by half.
+    const told = await Promise.all([
+      write(place, 0, each),
+      write(place, each, 2 * each),
+      write(place, each + each / 2, 2 * each + each / 2),
+    ]);
+    const complaints = told.map(({ complaint }) => complaint).join("");
+    assertEquals(told.map(({ written }) => written), [each, 2 * each, 2.5 * each], complaints);
+    assertEquals(told.reduce((sum, { stored }) => sum + stored, 0), 2.5 * each);
+    assertEquals(await place.storage.eventCount(place.projectId, 0), 2.5 * each);
+    assertEquals(await counted(place), 2.5 * each);
+  }));
