@@ -150,6 +150,10 @@ export function checkOptions<Data>(options: ServeOptions<Data>): Limits {
     throw new OptionError('option hostname is empty: use "127.0.0.1", or "0.0.0.0" for all');
   }
   if (options.tls !== undefined) checkTls(options.tls);
+  const { mailbox } = options;
+  if (mailbox !== undefined && !(mailbox.max >= 1)) {
+    throw new OptionError(`option mailbox.max is ${mailbox.max}: use 1 or more`);
+  }
   for (const origin of options.origins ?? []) checkOrigin(origin);
   return {
     port: whole("port", options.port, 0, 0, 65535),

@@ -171,6 +171,18 @@ export class Rooms {
    * Says what happens to members of a room, here, that do not read what is broadcast to it fast
    * enough; `undefined`: what their server says again. It stays until it is said anew, whoever comes
    * and goes. Throws {@linkcode RoomError}.
+   *
+   * @example Prices, of which only the latest matters
+   * ```ts
+   * import { serve } from "@firn/firn";
+   * import { assertEquals } from "@std/assert";
+   *
+   * await using server = await serve({ open: (conn) => conn.join("prices") });
+   * const { rooms } = server;
+   * rooms.limit("prices", { backpressureLimit: 64 * 1024, backpressurePolicy: "latest" });
+   * rooms.broadcast("prices", "42");
+   * assertEquals(rooms.count, 0);
+   * ```
    */
   limit(room: string, options: BackpressureOptions | undefined): void {
     checkName(room);

@@ -156,10 +156,10 @@ test("Deflate goes on rightly after a frame of another's packing", () => {
   const read = (frame: Uint8Array) =>
     new TextDecoder().decode(client.inflate(payloadOf(frame), 10_000) as Uint8Array);
   assertEquals(read(server.frame(LONG, LONG.length)!), LONG);
-  const shared = server.packing.pack(encodeMessage("b".repeat(2000) + LONG));
+  const shared = server.packing.pack(encodeMessage(LONG + "b".repeat(2000)));
   assertEquals(shared[0], 0xc1);
   server.shared();
-  assertEquals(read(shared), "b".repeat(2000) + LONG);
+  assertEquals(read(shared), LONG + "b".repeat(2000));
   assertEquals(read(server.frame(LONG, LONG.length)!), LONG);
   assertEquals(read(server.frame(LONG, LONG.length)!), LONG);
   server.close();

@@ -47,6 +47,7 @@ const WRONG: readonly (readonly [Record<string, unknown>, says: string])[] = [
   [{ maxPayloadLength: Infinity }, "option maxPayloadLength is Infinity"],
   [{ perMessageDeflate: { level: 10 } }, "perMessageDeflate.level is 10"],
   [{ perMessageDeflate: { serverMaxWindowBits: 7 } }, "a whole number from 8 to 15"],
+  [{ mailbox: { max: 0, policy: "exit" } }, "option mailbox.max is 0"],
   [{ backpressureLimit: NaN }, "option backpressureLimit is NaN"],
   [{ backpressurePolicy: "wait" }, 'use "close", "drop" or "latest"'],
   [{ idleTimeout: -1 }, "option idleTimeout is -1: use a number above 0, or 0 for never"],

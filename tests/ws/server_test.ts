@@ -464,6 +464,7 @@ test("serve tells a slow reader 1013 if it reads on", async () => {
     const slow = await RawClient.open(host, server.port);
     slow.stream.pause();
     await until("it is too much", () => conn!.send(new Uint8Array(200_000)) === "closed");
+    assert(conn!.buffered < 2 << 20, `${conn!.buffered} bytes wait`);
     slow.stream.resume();
     assertEquals(await slow.closeFrame(), { code: 1013, reason: "over backpressureLimit" });
     await slow.gone();
