@@ -72,6 +72,11 @@ async function run(options: NodeOptions): Promise<(command: Record<string, unkno
       }
       case "register":
         return await global.register(name!, actor!, { onConflict: resolvers[onConflict]! });
+      case "fill":
+        for (let i = 0; i < Number(sum); i++) void global.register(`${name}:${i}`, actor!);
+        return true;
+      case "count":
+        return global.names().length;
       case "unregister":
         return global.unregister(name!);
       case "whereis":

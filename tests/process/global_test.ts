@@ -186,6 +186,20 @@ for (const [one, other] of PAIRS) {
     });
   });
 
+  test(`global names ${where}: a hundred thousand are told to a node that joins, and heartbeats go on`, async () => {
+    await withNodes(async (start) => {
+      const brisk = { pingInterval: 1_000, pingTimeout: 8_000 };
+      const a = await start(one, "a", brisk, CHILD);
+      await spawn(a, "x");
+      await a.ask("fill", { name: "user", label: "x", sum: 100_000 });
+      const b = await start(other, "b", { ...brisk, seeds: [a.name] }, CHILD);
+      await until("all are known", async () => await b.ask("count") === 100_000);
+      await a.ask("exit", { label: "x" });
+      await until("all have gone", async () => await b.ask("count") === 0);
+      assertEquals([a.count("nodedown"), b.count("nodedown")], [0, 0]);
+    });
+  });
+
   test(`a singleton ${where} runs once, moves when its node is killed or stopped, and is one again after`, async () => {
     await withNodes(async (start) => {
       const a = await start(one, "a", hasty, CHILD);
