@@ -18,7 +18,6 @@ import { Intake } from "./pipeline/intake.ts";
 import { Keys } from "./pipeline/keys.ts";
 import { Live } from "./pipeline/live.ts";
 import { EventQueue } from "./pipeline/queue.ts";
-import { REGISTRY, registry } from "./services/registry.ts";
 import { startTree } from "./services/tree.ts";
 import { MESSAGE_BYTES_MAX, socketHandlers } from "./sockets/sockets.ts";
 import { openStorage } from "./storage/open.ts";
@@ -66,7 +65,7 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
     const { hostname } = config;
     const host = hostname === "0.0.0.0" || hostname === "::" ? "127.0.0.1" : hostname;
     const url = `http://${host.includes(":") ? `[${host}]` : host}:${mesher.ports.http}`;
-    registry.cast(registry.at(node, REGISTRY)).serving(url);
+    mesher.place.url = url;
     return { mesher, first, url, stop: () => stop(mesher, servers) };
   } catch (error) {
     await node?.stop();
@@ -106,16 +105,19 @@ async function startMesher(
     outbox: new EventQueue(OUTBOX_MAX),
     counters,
     live: new Live(node.rooms, node.groups, counters),
+    place: { url: null, tree: null },
+    startedAt: now(),
     log,
     now,
   };
+  const tree = await startTree(parts);
+  parts.place.tree = tree;
   return {
     ...parts,
     keys: new Keys(storage, now),
     intake: new Intake(parts),
     attempts: new Attempts(),
-    tree: await startTree(parts),
-    startedAt: now(),
+    tree,
     isOpen: true,
     ports: { http: 0, ws: 0 },
   };

@@ -15,7 +15,6 @@ export interface Mesher extends Parts {
   readonly intake: Intake;
   readonly attempts: Attempts;
   readonly tree: Supervisor;
-  readonly startedAt: number;
   /** False while it stops: no more is accepted. */
   isOpen: boolean;
   /** The ports that the servers really have. */

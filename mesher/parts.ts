@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Node } from "../mod.ts";
+import type { Node, Supervisor } from "../mod.ts";
 import type { Config } from "./config.ts";
 import type { Counters } from "./pipeline/counters.ts";
 import type { Live } from "./pipeline/live.ts";
@@ -14,6 +14,13 @@ import type { Storage } from "./storage/storage.ts";
 
 /** Says something to whoever runs the node. */
 export type LogLine = (level: "info" | "warn" | "error", text: string) => void;
+
+/** What is known when all have started. */
+export interface Place {
+  /** Where the page is. */
+  url: string | null;
+  tree: Supervisor | null;
+}
 
 /** What the parts of one node share. */
 export interface Parts {
@@ -26,6 +33,8 @@ export interface Parts {
   readonly outbox: EventQueue<Outgoing>;
   readonly counters: Counters;
   readonly live: Live;
+  readonly place: Place;
+  readonly startedAt: number;
   readonly log: LogLine;
   readonly now: () => number;
 }

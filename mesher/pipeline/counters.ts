@@ -24,7 +24,6 @@ export const COUNTS = [
   "broadcasts",
   "alerts",
   "requests",
-  "stream_clients",
 ] as const;
 /** One of them. */
 export type Count = typeof COUNTS[number];

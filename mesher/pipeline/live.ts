@@ -40,6 +40,9 @@ export class Live {
     this.#counters = counters;
   }
 
+  /** How many connections watch here. */
+  clients = 0;
+
   /** A hub has started: it joins for all rooms that are watched here. */
   adopt(hub: Pid<never>): void {
     this.#hub = hub;

@@ -102,7 +102,8 @@ async function look(
     parts.node.exit(next.helping.pid as Pid<never>, "shutdown");
     next = helpWith(next, null);
   }
-  const helpers = next.helping === null ? [] : [next.helping.node];
+  const { helping } = next;
+  const helpers = helping === null ? [] : [{ on: helping.node, pid: `${helping.pid}` }];
   registry.cast(registry.at(parts.node, REGISTRY)).observed(recent, helpers);
   return next;
 }

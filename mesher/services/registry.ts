@@ -5,8 +5,17 @@
  *
  * @module
  */
-import { type Service, service, type ServiceContext, type ServicePid } from "../../mod.ts";
+import {
+  type Call,
+  noReply,
+  type Outcome,
+  type Service,
+  service,
+  type ServiceContext,
+  type ServicePid,
+} from "../../mod.ts";
 import type { Parts } from "../parts.ts";
+import { type TreeShape, treeShape } from "./tree_shape.ts";
 
 /** Its name on each node, and the global one that one node has. */
 export const REGISTRY = "mesher_registry";
@@ -21,24 +30,36 @@ export interface NodeLoad {
   readonly accepted: number;
   readonly stored: number;
   /** The nodes that process for it. */
-  readonly helpers: readonly string[];
+  readonly helpers: readonly Help[];
+  readonly clients: number;
   readonly httpUrl: string | null;
   readonly startedAt: number;
+}
+
+/** A processor on another node. */
+export interface Help {
+  readonly on: string;
+  readonly pid: string;
+}
+
+/** The same, and what stands on the cluster's page besides. */
+export interface NodeCard extends NodeLoad {
+  readonly counts: Readonly<Record<string, number>>;
+  readonly tree: TreeShape | null;
 }
 
 /** The state. */
 export interface RegistryState {
   readonly parts: Parts;
-  readonly startedAt: number;
   /** What the load monitor said last. */
   readonly recent: number;
-  readonly helpers: readonly string[];
-  readonly httpUrl: string | null;
+  readonly helpers: readonly Help[];
 }
 
 /** What it can be asked. */
 export type RegistryCalls = {
   load(state: RegistryState): [NodeLoad, RegistryState];
+  card(this: ServiceContext, state: RegistryState): Outcome<RegistryState>;
 };
 /** What it can be told. */
 export type RegistryCasts = {
@@ -46,9 +67,8 @@ export type RegistryCasts = {
     this: ServiceContext,
     state: RegistryState,
     recent: number,
-    helpers: readonly string[],
+    helpers: readonly Help[],
   ): RegistryState;
-  serving(state: RegistryState, httpUrl: string): RegistryState;
 };
 
 /** The service. */
@@ -60,21 +80,14 @@ export const registry: Service<RegistryState, [parts: Parts], RegistryCalls, Reg
       // Not waited for: a peer that is slow to answer must not hold up the start.
       node.global.register(`${REGISTRY}@${node.name}`, me, { onConflict: "keep" }).catch(() => {});
       claim(parts, me);
-      return { parts, startedAt: parts.now(), recent: 0, helpers: [], httpUrl: null };
+      return { parts, recent: 0, helpers: [] };
     },
     call: {
-      load(state: RegistryState): [NodeLoad, RegistryState] {
-        const { node, inbox, outbox, counters } = state.parts;
-        return [{
-          node: node.name,
-          recent: state.recent,
-          unstored: inbox.size + outbox.size,
-          accepted: counters.get("accepted"),
-          stored: counters.get("stored"),
-          helpers: state.helpers,
-          httpUrl: state.httpUrl,
-          startedAt: state.startedAt,
-        }, state];
+      load: (state: RegistryState): [NodeLoad, RegistryState] => [loadOf(state), state],
+      card(this: ServiceContext, state: RegistryState): Outcome<RegistryState> {
+        // Not waited for: a supervisor that is busy must not hold up the registry.
+        answerCard(state, this.call!);
+        return noReply(state);
       },
     },
     cast: {
@@ -82,14 +95,39 @@ export const registry: Service<RegistryState, [parts: Parts], RegistryCalls, Reg
         this: ServiceContext,
         state: RegistryState,
         recent: number,
-        helpers: readonly string[],
+        helpers: readonly Help[],
       ): RegistryState {
         claim(state.parts, this.self.pid);
         return { ...state, recent, helpers };
       },
-      serving: (state: RegistryState, httpUrl: string) => ({ ...state, httpUrl }),
     },
   });
+
+function loadOf({ parts, recent, helpers }: RegistryState): NodeLoad {
+  const { node, inbox, outbox, counters, live, place, startedAt } = parts;
+  return {
+    node: node.name,
+    recent,
+    unstored: inbox.size + outbox.size,
+    accepted: counters.get("accepted"),
+    stored: counters.get("stored"),
+    helpers,
+    clients: live.clients,
+    httpUrl: place.url,
+    startedAt,
+  };
+}
+
+async function answerCard(state: RegistryState, call: Call): Promise<void> {
+  const { counters, place } = state.parts;
+  let tree: TreeShape | null = null;
+  try {
+    if (place.tree !== null) tree = await treeShape("mesher", place.tree);
+  } catch {
+    // It stops.
+  }
+  call.reply({ ...loadOf(state), counts: counters.all(), tree });
+}
 
 /** Takes the cluster's name if nobody has it. */
 function claim({ node }: Parts, me: ServicePid): void {
@@ -113,4 +151,12 @@ export async function loads(parts: Parts): Promise<NodeLoad[]> {
     registry.call(pid, { timeout: 1_000 }).load().catch(() => null)
   );
   return (await Promise.all(asked)).filter((load) => load !== null);
+}
+
+/** The cards of all nodes; who does not answer in two seconds is left out. */
+export async function cards(parts: Parts): Promise<NodeCard[]> {
+  const asked = [...registries(parts).values()].map((pid) =>
+    registry.call(pid, { timeout: 2_000 }).card().catch(() => null)
+  );
+  return (await Promise.all(asked)).filter((card) => card !== null) as NodeCard[];
 }

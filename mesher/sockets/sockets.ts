@@ -46,7 +46,7 @@ export function socketHandlers(mesher: Mesher): Handlers {
     open(conn: Socket): void {
       const role = conn.data;
       if (role.kind !== "stream") return;
-      mesher.counters.add("stream_clients");
+      mesher.live.clients++;
       mesher.live.enter(conn as never, projectRoom(role.project.id));
       mesher.live.enter(conn as never, role.room);
     },
@@ -59,6 +59,7 @@ export function socketHandlers(mesher: Mesher): Handlers {
     close(conn: Socket): void {
       const role = conn.data;
       if (role.kind !== "stream") return;
+      mesher.live.clients--;
       mesher.live.leave(conn as never, projectRoom(role.project.id));
       mesher.live.leave(conn as never, role.room);
     },

@@ -19,7 +19,7 @@ const NOBODYS_HASH = await hashPassword("nobody has this password");
 export const accountRoutes: readonly Route[] = [
   {
     method: "POST",
-    path: "/api/v1/auth/login",
+    path: "/api/v1/login",
     name: "login",
     about: "Logs in: sets the session's cookie.",
     access: "public",
@@ -57,7 +57,7 @@ export const accountRoutes: readonly Route[] = [
   },
   {
     method: "POST",
-    path: "/api/v1/auth/logout",
+    path: "/api/v1/logout",
     name: "logout",
     about: "Ends the session or token that this request shows.",
     access: "user",
@@ -73,23 +73,23 @@ export const accountRoutes: readonly Route[] = [
   },
   {
     method: "GET",
-    path: "/api/v1/auth/me",
+    path: "/api/v1/me",
     name: "getMe",
     about: "Who one is, and in which organisations.",
     access: "user",
     ok: 200,
     errors: [401],
-    gives: '{"user":{…},"organizations":[…]}',
+    gives: '{"user":{…},"organisations":[…]}',
     handle(asked): Reply {
       const { user, memberships } = person(asked);
       return {
-        json: { user: userShape(user), organizations: memberships.map(organisationShape) },
+        json: { user: userShape(user), organisations: memberships.map(organisationShape) },
       };
     },
   },
   {
     method: "POST",
-    path: "/api/v1/auth/password",
+    path: "/api/v1/password",
     name: "setPassword",
     about: "Changes one's password. Ends all sessions, not the tokens.",
     access: "user",
@@ -119,7 +119,7 @@ export const accountRoutes: readonly Route[] = [
   },
   {
     method: "GET",
-    path: "/api/v1/auth/sessions",
+    path: "/api/v1/sessions",
     name: "listSessions",
     about: "One's sessions and tokens.",
     access: "user",
@@ -133,7 +133,7 @@ export const accountRoutes: readonly Route[] = [
   },
   {
     method: "POST",
-    path: "/api/v1/auth/sessions/:session_id/end",
+    path: "/api/v1/sessions/:session_id/end",
     name: "endSession",
     about: "Ends one of one's sessions or tokens.",
     access: "user",
@@ -151,7 +151,7 @@ export const accountRoutes: readonly Route[] = [
   },
   {
     method: "POST",
-    path: "/api/v1/auth/tokens",
+    path: "/api/v1/tokens",
     name: "createToken",
     about: "Makes a token for a program: Authorization: Bearer …. Shown once.",
     access: "user",

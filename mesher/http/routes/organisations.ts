@@ -81,18 +81,23 @@ export const organisationRoutes: readonly Route[] = [
     method: "POST",
     path: "/api/v1/orgs/:org_id/members",
     name: "addMember",
-    about: "Adds a user, by id.",
+    about: "Adds a user, by id or email.",
     access: "user",
     body: {
-      user_id: { type: "string", required: true },
+      user_id: { type: "string" },
+      email: { type: "string", max: 254 },
       role: { type: "string", enum: ROLES },
     },
     ok: 201,
     errors: [400, 401, 403, 404, 409],
     gives: '{"id"}',
     async handle(asked): Promise<Reply> {
-      const userId = asked.body["user_id"] as string;
-      return { json: { id: await add(asked, userId, managedBy(asked)) } };
+      const managed = managedBy(asked);
+      const { user_id: id, email } = asked.body as { user_id?: string; email?: string };
+      if (!id && !email) throw new Refusal(400, "user_id is required");
+      const userId = id || (await asked.mesher.storage.credentials(email!))?.user.id;
+      if (userId === undefined) throw new Refusal(404, "user not found");
+      return { json: { id: await add(asked, userId, managed) } };
     },
   },
   {

@@ -3,10 +3,8 @@
  *
  * @module
  */
-import { treeText } from "../../../mod.ts";
 import { COUNTS } from "../../pipeline/counters.ts";
-import { iso } from "../../pipeline/time.ts";
-import { loads } from "../../services/registry.ts";
+import { cards, REGISTRY } from "../../services/registry.ts";
 import { ROUNDS } from "../../services/rounds.ts";
 import type { Reply, Route } from "../route.ts";
 
@@ -61,6 +59,7 @@ export const systemRoutes: readonly Route[] = [
       const gauges = {
         inbox_events: inbox.size,
         outbox_events: outbox.size,
+        stream_clients: mesher.live.clients,
         peers: node.peers().length,
         actors: node.actors().length,
         uptime_seconds: Math.floor((mesher.now() - mesher.startedAt) / 1000),
@@ -76,39 +75,44 @@ export const systemRoutes: readonly Route[] = [
     method: "GET",
     path: "/api/v1/cluster",
     name: "getCluster",
-    about: "The nodes, their load, who processes for whom, the global names, this node's tree.",
+    about: "The nodes, their load, who processes for whom, the global names, the trees.",
     access: "user",
     ok: 200,
     errors: [401],
-    gives: '{"node","nodes":[…],"singletons":[…],"names":[…],"tree","storage"}',
+    gives: '{"node","standalone","nodes":[…],"processors":[…],"names":[…],"trees":[…],"storage"}',
     async handle({ mesher }): Promise<Reply> {
-      const { node } = mesher;
-      const all = await loads(mesher);
-      const names = all.map((load) => `mesher_registry@${load.node}`);
+      const { node, config, storage, now } = mesher;
+      const all = await cards(mesher);
+      const names = [
+        REGISTRY,
+        ...all.map((card) => `${REGISTRY}@${card.node}`),
+        ...ROUNDS.map(({ name }) => name),
+      ];
       return {
         json: {
           node: node.name,
-          nodes: all.map((load) => ({
-            node: load.node,
-            recent: load.recent,
-            unstored: load.unstored,
-            accepted: load.accepted,
-            stored: load.stored,
-            helpers: load.helpers,
-            http_url: load.httpUrl,
-            started_at: iso(load.startedAt),
+          standalone: config.cluster === null,
+          nodes: all.map((card) => ({
+            name: card.node,
+            self: card.node === node.name,
+            load: card.recent,
+            unstored: card.unstored,
+            accepted: card.accepted,
+            stored: card.stored,
+            stream_clients: card.clients,
+            http_url: card.httpUrl,
+            uptime_ms: now() - card.startedAt,
+            counters: card.counts,
           })),
-          singletons: ROUNDS.map(({ name }) => ({
-            name,
-            node: node.global.whereis(name)?.node ?? null,
-          })),
-          names: ["mesher_registry", ...names].map((name) => ({
-            name,
-            node: node.global.whereis(name)?.node ?? null,
-          })),
-          tree: await treeText(mesher.tree),
-          storage: await mesher.storage.health(),
-          counters: mesher.counters.all(),
+          processors: all.flatMap((card) =>
+            card.helpers.map((help) => ({ for: card.node, ...help }))
+          ),
+          names: names.map((name) => {
+            const pid = node.global.whereis(name);
+            return { name, node: pid?.node ?? null, pid: pid === undefined ? null : `${pid}` };
+          }),
+          trees: all.map((card) => ({ node: card.node, root: card.tree })),
+          storage: await storage.health(),
         },
       };
     },

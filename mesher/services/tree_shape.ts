@@ -1,0 +1,30 @@
+/**
+ * A supervision tree as plain data, so that any node can show any other's.
+ *
+ * @module
+ */
+import { Supervisor } from "../../mod.ts";
+
+/** A child and those below it. */
+export interface TreeShape {
+  readonly id: string;
+  readonly type: "worker" | "supervisor";
+  readonly pid: string | null;
+  readonly state: "running" | "restarting" | "waiting" | "stopped";
+  readonly children: readonly TreeShape[];
+}
+
+/** The tree below a supervisor. */
+export async function treeShape(id: string, top: Supervisor): Promise<TreeShape> {
+  const children = await Promise.all(
+    (await top.whichChildren()).map(async (child): Promise<TreeShape> => {
+      const { id, pid, type } = child;
+      if (typeof pid !== "object") {
+        return { id, type, pid: null, state: pid ?? "stopped", children: [] };
+      }
+      if (type === "supervisor") return await treeShape(id, new Supervisor(pid));
+      return { id, type, pid: `${pid}`, state: "running", children: [] };
+    }),
+  );
+  return { id, type: "supervisor", pid: `${top.pid}`, state: "running", children };
+}
