@@ -7,7 +7,8 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openSqlite } from "../../mesher/storage/sqlite.ts";
-import { type Engine, storageContract } from "./storage_contract.ts";
+import type { Engine } from "./contract/world.ts";
+import { storageContract } from "./storage_contract.ts";
 import { provideDriver } from "./driver.ts";
 
 const memory: Engine = {

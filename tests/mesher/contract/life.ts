@@ -1,0 +1,146 @@
+/**
+ * The storage contract. Retention, several at once, opening and closing.
+ */
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { type Storage, StorageError } from "../../../mesher/storage/storage.ts";
+import { entryWith } from "../event.ts";
+import { DAY_MS, type Engine, kinds, NOON, type Party, type Promised } from "./world.ts";
+
+/** Declares them. */
+export function lifeContract(promise: Promised, engine: Engine): void {
+  promise("deletes what is older than its project keeps, and nothing else", async (world) => {
+    const { storage, a, b, clock } = world;
+    await storage.updateProject(a.orgId, a.project.id, { retentionDays: 3 });
+    await storage.updateProject(b.orgId, b.project.id, { retentionDays: 10 });
+    const days = [20, 11, 5, 3.01, 2.99, 0];
+    const entries = [a, b].flatMap(({ project }) =>
+      days.map((d) => entryWith(project.id, NOON - d * DAY_MS, { tags: { day: `${d}` } }))
+    );
+    await storage.writeEvents(entries);
+    for (const [secretHash, expiresAt] of [["s1", NOON], ["s2", NOON + 1]] as const) {
+      await storage.createSession({
+        userId: a.owner.id,
+        kind: "session",
+        label: "",
+        secretHash,
+        expiresAt,
+      });
+    }
+    clock.now = NOON - 1;
+    const report = await storage.upkeep(NOON);
+    assertEquals([report.eventsDeleted, report.sessionsDeleted], [4 + 2, 1]);
+    const left = async ({ orgId, project }: Party) =>
+      (await storage.events(orgId, project.id, {}, { limit: 9 })).rows.map((e) => e.tags["day"]);
+    assertEquals(await left(a), ["0", "2.99"]);
+    assertEquals(await left(b), ["0", "2.99", "3.01", "5"]);
+    assertEquals(await storage.event(a.orgId, entries[0]!.event.id), null);
+    const found = await storage.events(a.orgId, a.project.id, { query: "door" }, { limit: 9 });
+    assertEquals(found.rows.length, 2, "their words are gone too");
+    const [issue] = (await storage.issues(a.orgId, a.project.id, {}, { limit: 1 })).rows;
+    assertEquals(issue?.eventCount, 6, "what was counted stays counted");
+    const again = await storage.upkeep(NOON);
+    assertEquals([again.eventsDeleted, again.sessionsDeleted], [0, 0]);
+    // What is gone may come again: its id is free, its day is made anew.
+    assertEquals(kinds(await storage.writeEvents([entries[0]!])), ["stored"]);
+    // Two nodes at once delete it once.
+    const both = await Promise.all([storage.upkeep(NOON), storage.upkeep(NOON)]);
+    assertEquals(both[0].eventsDeleted + both[1].eventsDeleted, 1);
+  });
+
+  if (engine.shared) {
+    promise("lets two processes write the same at once, and stores it once", async (world) => {
+      const { storage, opened, a } = world;
+      const other = await opened.open();
+      try {
+        const batches = Array.from(
+          { length: 12 },
+          (_, n) =>
+            Array.from(
+              { length: 40 },
+              (_, i) =>
+                entryWith(a.project.id, NOON + i, {
+                  message: `kind ${"abcdefgh"[(n * 3 + i) % 8]}`,
+                }),
+            ),
+        );
+        // Each batch by both, in opposite orders of rows and of batches.
+        const write = (storage: Storage, batch: typeof batches[number]) =>
+          storage.writeEvents(batch);
+        const outcomes = await Promise.all([
+          ...batches.map((batch) => write(storage, batch)),
+          ...batches.toReversed().map((batch) => write(other, batch.toReversed())),
+        ]);
+        const all = outcomes.flat();
+        assertEquals(all.filter(({ kind }) => kind === "stored").length, 480);
+        assertEquals(all.filter(({ kind }) => kind === "duplicate").length, 480);
+        assertEquals(all.filter((o) => o.kind === "stored" && o.first).length, 8);
+        const { rows } = await storage.issues(a.orgId, a.project.id, {}, { limit: 100 });
+        assertEquals(rows.length, 8);
+        assertEquals(rows.reduce((sum, { eventCount }) => sum + eventCount, 0), 480);
+        assertEquals(await other.eventCount(a.project.id, 0), 480);
+
+        // A regression is told by one of them.
+        for (const { id } of rows) await storage.setIssueStatus(a.orgId, id, "resolved");
+        const nodes = Array.from({ length: 12 }, (_, i) => i % 2 ? storage : other);
+        const more = await Promise.all(nodes.map((node) =>
+          node.writeEvents(
+            Array.from("abcdefgh", (c) =>
+              entryWith(a.project.id, NOON + 100, { message: `kind ${c}` })),
+          )
+        ));
+        const told = more.flat().filter((o) => o.kind === "stored" && o.regressed);
+        assertEquals(told.length, 8);
+      } finally {
+        await other.close();
+      }
+    });
+  }
+
+  promise("survives a deletion in the middle of writing", async ({ storage, a }) => {
+    const write = async () => {
+      for (let i = 0; i < 15; i++) {
+        const outcomes = await storage.writeEvents(
+          Array.from(
+            { length: 10 },
+            (_, n) => entryWith(a.project.id, NOON + i, { message: `kind ${"abc"[n % 3]}` }),
+          ),
+        );
+        assertEquals(new Set(kinds(outcomes)), new Set(["stored"]));
+      }
+    };
+    const remove = async () => {
+      for (let i = 0; i < 15; i++) {
+        const { rows } = await storage.issues(a.orgId, a.project.id, {}, { limit: 9 });
+        for (const { id } of rows) await storage.deleteIssue(a.orgId, id);
+      }
+    };
+    await Promise.all([write(), write(), remove()]);
+    const { rows } = await storage.issues(a.orgId, a.project.id, {}, { limit: 9 });
+    const counted = rows.reduce((sum, { eventCount }) => sum + eventCount, 0);
+    assertEquals(counted, await storage.eventCount(a.project.id, 0), "no event without its issue");
+  });
+
+  if (engine.shared) {
+    promise("keeps what it has when it is opened again", async ({ storage, opened, a }) => {
+      const entry = entryWith(a.project.id, NOON);
+      await storage.writeEvents([entry]);
+      const [one, two] = await Promise.all([opened.open(), opened.open()]);
+      assertEquals((await one.event(a.orgId, entry.event.id))?.event, entry.event);
+      assertEquals((await two.health()).ok, true);
+      await one.close();
+      await two.close();
+    });
+  }
+
+  promise("says how it is, and rejects when it is closed", async ({ storage, opened, a }) => {
+    const health = await storage.health();
+    assertEquals([health.ok, health.problem], [true, null]);
+    assert(health.schema >= 1);
+    const other = await opened.open();
+    await other.close();
+    await other.close();
+    await assertRejects(() => other.project(a.orgId, "shop"), StorageError, "closed");
+    await assertRejects(() => other.writeEvents([entryWith(a.project.id, NOON)]), StorageError);
+    assertEquals((await other.health()).ok, false);
+  });
+}

@@ -1,0 +1,108 @@
+/**
+ * The world of the storage contract: two organisations in an empty storage, and the words in which its tests
+ * speak.
+ */
+import { assert } from "@std/assert";
+import type {
+  EventOutcome,
+  Project,
+  Result,
+  Storage,
+  User,
+} from "../../../mesher/storage/storage.ts";
+import { test } from "../../kit/test.ts";
+
+/** An empty storage of its own for one test. */
+export interface Opened {
+  /** Opens it; each time another connection to the same data. */
+  open(): Promise<Storage>;
+  /** Deletes it. */
+  drop(): Promise<void>;
+}
+
+/** One engine. */
+export interface Engine {
+  readonly name: string;
+  /** Whether a second `open` sees the same data. */
+  readonly shared: boolean;
+  fresh(now: () => number): Promise<Opened>;
+}
+
+/** Milliseconds. */
+export const DAY_MS = 86_400_000;
+/** Milliseconds. */
+export const HOUR_MS = 3_600_000;
+/** Noon, so that the tests' hours lie in one day unless they mean to cross one. */
+export const NOON: number = Math.floor(Date.now() / DAY_MS) * DAY_MS + DAY_MS / 2;
+
+/** What was done; fails when it was refused. */
+export function valueOf<T>(result: Result<T, string>): T {
+  if (!result.ok) throw new Error(`refused: ${result.reason}`);
+  return result.value;
+}
+
+/** An organisation with its owner and a project. */
+export interface Party {
+  readonly orgId: string;
+  readonly owner: User;
+  readonly project: Project;
+}
+
+/** Makes one. */
+export async function party(storage: Storage, name: string): Promise<Party> {
+  const owner = valueOf(
+    await storage.createUser({
+      email: `${name}@example.org`,
+      displayName: name,
+      passwordHash: "hash",
+    }),
+  );
+  const org = valueOf(
+    await storage.createOrganisation({ name, slug: name, ownerId: owner.id }),
+  );
+  const project = valueOf(
+    await storage.createProject({ orgId: org.id, name: "Shop", slug: "shop", platform: "deno" }),
+  );
+  return { orgId: org.id, owner, project };
+}
+
+/** What a test is given. */
+export interface World {
+  readonly storage: Storage;
+  readonly opened: Opened;
+  readonly a: Party;
+  readonly b: Party;
+  /** The storage's time. */
+  readonly clock: { now: number };
+}
+
+/** Declares a test of an engine. */
+export type Promised = (what: string, body: (world: World) => Promise<void>) => void;
+
+/** Declares tests of this engine, each in a world of its own. */
+export function promisesOf(engine: Engine): Promised {
+  return (what, body) =>
+    test(`Storage on ${engine.name} ${what}`, async () => {
+      const clock = { now: NOON };
+      const opened = await engine.fresh(() => clock.now);
+      const storage = await opened.open();
+      try {
+        const [a, b] = [await party(storage, "anna"), await party(storage, "bert")];
+        await body({ storage, opened, a, b, clock });
+      } finally {
+        await storage.close();
+        await opened.drop();
+      }
+    });
+}
+
+/** What became of each event. */
+export function kinds(outcomes: readonly EventOutcome[]): EventOutcome["kind"][] {
+  return outcomes.map(({ kind }) => kind);
+}
+
+/** The issue of an event that was stored. */
+export function issueOf(outcome: EventOutcome | undefined): string {
+  assert(outcome?.kind === "stored", `outcome ${outcome?.kind}`);
+  return outcome.issueId;
+}

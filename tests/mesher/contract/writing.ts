@@ -1,0 +1,159 @@
+// deno-lint-ignore-file no-console
+/**
+ * The storage contract. Batches of events, and what they do to issues.
+ */
+import { assertEquals } from "@std/assert";
+import { newId } from "../../../mesher/domain/id.ts";
+import { entryWith, realisticEntry } from "../event.ts";
+import { DAY_MS, type Engine, issueOf, kinds, NOON, type Promised } from "./world.ts";
+
+/** Declares them. */
+export function writingContract(promise: Promised, engine: Engine): void {
+  promise("gives back the event that was written", async ({ storage, a }) => {
+    const entry = realisticEntry(a.project.id, NOON, 1);
+    const [outcome] = await storage.writeEvents([entry]);
+    assertEquals(outcome, {
+      kind: "stored",
+      issueId: issueOf(outcome),
+      first: true,
+      regressed: false,
+    });
+    assertEquals(await storage.event(a.orgId, entry.event.id), {
+      projectId: a.project.id,
+      issueId: issueOf(outcome),
+      fingerprint: entry.fingerprint,
+      title: entry.title,
+      receivedAt: NOON,
+      event: entry.event,
+      nextId: null,
+      previousId: null,
+    });
+    const issue = await storage.issue(a.orgId, issueOf(outcome));
+    assertEquals(issue?.title, entry.title);
+    assertEquals(issue?.culprit, entry.culprit);
+    assertEquals(issue?.fingerprint, entry.fingerprint);
+    assertEquals([issue?.eventCount, issue?.firstSeen, issue?.lastSeen], [1, NOON, NOON]);
+    assertEquals(await storage.writeEvents([]), []);
+  });
+
+  promise("stores an event once, whenever and however often it comes", async (world) => {
+    const { storage, a, b } = world;
+    const entry = entryWith(a.project.id, NOON);
+    const again = { ...entry, receivedAt: NOON + DAY_MS };
+    assertEquals(kinds(await storage.writeEvents([entry, entry])), ["stored", "duplicate"]);
+    assertEquals(kinds(await storage.writeEvents([entry])), ["duplicate"]);
+    assertEquals(kinds(await storage.writeEvents([again])), ["duplicate"], "on another day");
+    const [issue] = (await storage.issues(a.orgId, a.project.id, {}, { limit: 9 })).rows;
+    assertEquals([issue?.eventCount, issue?.lastSeen], [1, NOON]);
+    assertEquals(await storage.eventCount(a.project.id, 0), 1);
+    // Another project's event of the same id is another event.
+    const other = { ...entry, projectId: b.project.id };
+    assertEquals(kinds(await storage.writeEvents([other])), ["stored"]);
+    assertEquals((await storage.event(b.orgId, entry.event.id))?.projectId, b.project.id);
+    assertEquals((await storage.event(a.orgId, entry.event.id))?.projectId, a.project.id);
+  });
+
+  promise("writes the rest of a batch beside events of no project", async ({ storage, a }) => {
+    const outcomes = await storage.writeEvents([
+      entryWith(newId(), NOON),
+      entryWith(a.project.id, NOON),
+      entryWith(newId(), NOON),
+    ]);
+    assertEquals(kinds(outcomes), ["orphan", "stored", "orphan"]);
+    assertEquals(kinds(await storage.writeEvents([entryWith(newId(), NOON)])), ["orphan"]);
+  });
+
+  promise("groups by fingerprint and tells each issue's first event once", async (world) => {
+    const { storage, a } = world;
+    const outcomes = await storage.writeEvents([
+      entryWith(a.project.id, NOON + 2, { message: "one" }),
+      entryWith(a.project.id, NOON + 9, { message: "one", level: "fatal" }),
+      entryWith(a.project.id, NOON + 1, { message: "two" }),
+      entryWith(a.project.id, NOON + 5, { message: "one", level: "debug" }),
+    ]);
+    assertEquals(outcomes.map((o) => o.kind === "stored" && o.first), [true, false, true, false]);
+    const { rows } = await storage.issues(a.orgId, a.project.id, {}, { limit: 9 });
+    assertEquals(
+      rows.map(({ title, eventCount, firstSeen, lastSeen, level }) => [
+        title,
+        eventCount,
+        firstSeen,
+        lastSeen,
+        level,
+      ]),
+      [["one", 3, NOON + 2, NOON + 9, "fatal"], ["two", 1, NOON + 1, NOON + 1, "error"]],
+    );
+    // One that is late moves neither the level nor the time.
+    await storage.writeEvents([entryWith(a.project.id, NOON, { message: "one", level: "info" })]);
+    const [issue] = (await storage.issues(a.orgId, a.project.id, {}, { limit: 1 })).rows;
+    assertEquals([issue?.level, issue?.firstSeen, issue?.lastSeen], ["fatal", NOON, NOON + 9]);
+  });
+
+  promise("moves a resolved issue back when it comes again, and says so once", async (world) => {
+    const { storage, a } = world;
+    const [first] = await storage.writeEvents([entryWith(a.project.id, NOON)]);
+    const id = issueOf(first);
+    const resolved = await storage.setIssueStatus(a.orgId, id, "resolved");
+    assertEquals([resolved?.issue.status, resolved?.changed], ["resolved", true]);
+    assertEquals((await storage.setIssueStatus(a.orgId, id, "resolved"))?.changed, false);
+    const outcomes = await storage.writeEvents([
+      entryWith(a.project.id, NOON + 1),
+      entryWith(a.project.id, NOON + 2),
+    ]);
+    assertEquals(outcomes, [
+      { kind: "stored", issueId: id, first: false, regressed: true },
+      { kind: "stored", issueId: id, first: false, regressed: false },
+    ]);
+    assertEquals((await storage.issue(a.orgId, id))?.status, "unresolved");
+    // An archived one stays.
+    await storage.setIssueStatus(a.orgId, id, "archived");
+    const [later] = await storage.writeEvents([entryWith(a.project.id, NOON + 3)]);
+    assertEquals(later, { kind: "stored", issueId: id, first: false, regressed: false });
+    assertEquals((await storage.issue(a.orgId, id))?.status, "archived");
+    // A duplicate wakes nothing.
+    const again = entryWith(a.project.id, NOON + 4);
+    await storage.writeEvents([again]);
+    await storage.setIssueStatus(a.orgId, id, "resolved");
+    assertEquals(kinds(await storage.writeEvents([again])), ["duplicate"]);
+    assertEquals((await storage.issue(a.orgId, id))?.status, "resolved");
+  });
+
+  promise("drops the events of a discarded issue, until it is not discarded", async (world) => {
+    const { storage, a } = world;
+    const [first] = await storage.writeEvents([entryWith(a.project.id, NOON)]);
+    const id = issueOf(first);
+    await storage.setIssueStatus(a.orgId, id, "discarded");
+    const dropped = entryWith(a.project.id, NOON + 1);
+    assertEquals(await storage.writeEvents([dropped]), [{ kind: "discarded", issueId: id }]);
+    assertEquals((await storage.issue(a.orgId, id))?.eventCount, 1);
+    assertEquals(await storage.event(a.orgId, dropped.event.id), null);
+    await storage.setIssueStatus(a.orgId, id, "unresolved");
+    assertEquals(kinds(await storage.writeEvents([dropped])), ["stored"], "its id is not used up");
+  });
+
+  promise("writes ten thousand events", async ({ storage, a }) => {
+    for (const size of [50, 500]) {
+      const entries = Array.from(
+        { length: 10_000 },
+        (_, i) => realisticEntry(a.project.id, NOON + i, i),
+      );
+      const times: number[] = [];
+      const began = performance.now();
+      for (let i = 0; i < entries.length; i += size) {
+        const batchBegan = performance.now();
+        await storage.writeEvents(entries.slice(i, i + size));
+        times.push(performance.now() - batchBegan);
+      }
+      const perSecond = Math.round(10_000_000 / (performance.now() - began));
+      times.sort((x, y) => x - y);
+      const p99 = times[Math.floor(times.length * 0.99)]!;
+      console.log(
+        `storage_test: ${engine.name}, batches of ${size}: ${perSecond} events/s, ` +
+          `p99 ${p99.toFixed(1)} ms`,
+      );
+    }
+    assertEquals(await storage.eventCount(a.project.id, 0), 20_000);
+    const { rows } = await storage.issues(a.orgId, a.project.id, {}, { limit: 100 });
+    assertEquals(rows.reduce((sum, { eventCount }) => sum + eventCount, 0), 20_000);
+  });
+}
