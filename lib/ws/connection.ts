@@ -41,6 +41,9 @@ export type ConnectionState = (typeof CONNECTION_STATES)[number];
 
 const PING_BYTES_MAX = 125;
 
+/** What was kept is decoded in such pieces: it has to be copied for it, and again after each message. */
+const HELD_PIECE_BYTES = 4096;
+
 /** A ping that cannot be sent. */
 export class PingError extends RangeError {
   /** Tells the class of the error. */
@@ -300,21 +303,24 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
   /** Bytes came. */
   received(bytes: Uint8Array): void {
     this.#heartbeat?.heard();
-    if (!this.#waiting) return this.#read(bytes);
+    if (!this.#waiting) return this.#read(bytes, SCRATCH_BYTES);
     assert(this.#held === undefined, "a paused stream goes on");
     this.#held = bytes.slice();
   }
 
-  /** Decodes until a handler gives a promise; the rest is kept. */
-  #read(bytes: Uint8Array): void {
+  /**
+   * Decodes so much at a time until a handler gives a promise; the rest is kept. What was kept is ours,
+   * and is not copied again for each of a thousand small messages in it.
+   */
+  #read(bytes: Uint8Array, pieceBytes: number): void {
     const { input } = this.#terms;
     for (let from = 0; from < bytes.length;) {
-      const length = Math.min(bytes.length - from, SCRATCH_BYTES);
+      const length = Math.min(bytes.length - from, pieceBytes);
       input.bytes.set(length === bytes.length ? bytes : bytes.subarray(from, from + length));
       const stop = this.#decoder.decode(input, 0, length, this.#reader);
       from += stop;
       if (!this.#waiting || from === bytes.length) continue;
-      this.#held = bytes.slice(from);
+      this.#held = pieceBytes === HELD_PIECE_BYTES ? bytes.subarray(from) : bytes.slice(from);
       return;
     }
   }
@@ -410,7 +416,7 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
     this.#waiting = false;
     const held = this.#held;
     this.#held = undefined;
-    if (held !== undefined) this.#read(held);
+    if (held !== undefined) this.#read(held, HELD_PIECE_BYTES);
     if (!this.#waiting) this.#stream.resume();
   }
 

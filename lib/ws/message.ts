@@ -7,13 +7,12 @@
  *
  * A message that is one frame in one piece, as most are, goes straight from the scratch to its
  * receiver. Others are kept until they are whole: memory grows with the bytes that came, by
- * doubling, and never past what the headers so far have announced. One that is compressed is inflated
- * when it is whole, and no further than a message may be long.
+ * doubling, never with what a header claims, and never past what the message may be long. One that is
+ * compressed is inflated when it is whole, and no further than that.
  *
  * @module
  */
 import { Buffer, isUtf8 } from "node:buffer";
-import { assert } from "../base/assert.ts";
 import { type FrameSink, OPCODES, type Rule } from "./frame.ts";
 import type { Scratch } from "./scratch.ts";
 import { Utf8Check } from "./utf8.ts";
@@ -95,7 +94,8 @@ export class MessageReader implements FrameSink {
 
   #part(scratch: Scratch, from: number, to: number, high: number, last: boolean): Rule | undefined {
     const parts = this.#parts ??= new Parts();
-    parts.add(scratch.bytes, from, to, this.#announced);
+    // Once the last header has come, it is known how long the message is.
+    parts.add(scratch.bytes, from, to, this.#fin ? this.#announced : this.#lengthMax);
     if (this.#compressed) return last ? this.#inflated(parts.bytes()) : undefined;
     if (this.#opcode === OPCODES.binary) return last ? this.#whole(parts.bytes()) : undefined;
     if (!parts.check(scratch.bytes, from, to, high)) return "text";
@@ -128,10 +128,11 @@ class Parts {
   #ascii = true;
   readonly #utf8 = new Utf8Check();
 
-  add(bytes: Uint8Array, from: number, to: number, announced: number): void {
+  /** The whole will be `lengthMost` long at the most. */
+  add(bytes: Uint8Array, from: number, to: number, lengthMost: number): void {
     const length = this.#length + (to - from);
     if (length > this.#memory.length) {
-      const grown = new Uint8Array(Math.max(length, Math.min(announced, this.#memory.length * 2)));
+      const grown = new Uint8Array(Math.max(length, Math.min(lengthMost, this.#memory.length * 2)));
       grown.set(this.#memory.subarray(0, this.#length));
       this.#memory = grown;
     }
@@ -146,10 +147,10 @@ class Parts {
     return this.#utf8.push(bytes, from, to);
   }
 
-  /** To be called when all has come that was announced: then the memory is exactly filled. */
+  /** All that has come. */
   bytes(): Uint8Array {
-    assert(this.#length === this.#memory.length, "a message ends before its last byte");
-    return this.#memory;
+    const whole = this.#length === this.#memory.length;
+    return whole ? this.#memory : this.#memory.slice(0, this.#length);
   }
 
   text(): string | undefined {
