@@ -608,6 +608,11 @@ test("Global: a node has so many names and no more; a peer that says it has more
     const answers = ["x", "y"].map((name) => global.register(name, pid));
     assertEquals(await Promise.all(answers), [true, true]);
     await assertRejects(() => global.register("z", pid), ArgumentError);
+    await b!.global.register("far", idle(b!));
+    const { kept } = line;
+    const far = a!.global.whereis("far")!;
+    await assertRejects(() => global.register("z", far), ArgumentError);
+    assertEquals(line.kept, kept);
     global.unregister("x");
     assertEquals(await global.register("z", pid), true);
     global.up(line);
