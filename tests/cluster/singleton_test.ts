@@ -344,3 +344,21 @@ test("Global.singleton: who cannot have the lock that nobody here has, does not 
     await until("it runs on the other side, too", () => census.started === 2);
   });
 });
+
+test("Global.singleton: a child that cannot be started yet is tried again, and not settled before", async () => {
+  await withTown(1, async (_town, node) => {
+    const census = new Census();
+    const { start } = census.child(node!);
+    let failures = 2;
+    const late = (self: Self) => {
+      if (failures-- > 0) throw new Error("not yet");
+      return start(self);
+    };
+    let where: string | undefined = "not settled";
+    node!.global.singleton("clock", { id: "clock", start: late }).then((part) => {
+      where = part.whereis()?.node;
+    });
+    await until("it runs", () => census.started === 1 && where !== "not settled");
+    assertEquals(where, node!.name);
+  });
+});
