@@ -1,0 +1,159 @@
+// @ts-check
+/**
+ * Who is here and what they look at: the user, the organisation, the project, and the project's live
+ * stream. Views get it with their place and a signal that ends with them.
+ *
+ * @module
+ */
+import * as api from "./api.js";
+import { LiveStream } from "./live.js";
+
+/** @import * as model from "./model.js" */
+/** @import { Place } from "./router.js" */
+/** @import { Keys, Bindings } from "./keys.js" */
+/** @import { Message, LiveState } from "./live.js" */
+
+/**
+ * What a view gets.
+ *
+ * @typedef {{
+ *   app: App, place: Place, signal: AbortSignal,
+ *   keys: (bindings: Bindings) => void,
+ *   title: (text: string) => void,
+ *   project: model.Project,
+ * }} Context
+ */
+
+/** Minutes over which live events are counted. */
+const RATE_MS = 60_000;
+
+/** The app's state. Says `live` for each message of the project's stream, and `state` of it. */
+export class App extends EventTarget {
+  /** @type {model.User} */
+  user;
+  /** @type {model.Organisation[]} */
+  organisations;
+  /** @type {model.Organisation | null} */
+  organisation = null;
+  /** @type {model.Project[]} */
+  projects = [];
+  /** @type {model.Project | null} */
+  project = null;
+  /** Events since the page was opened. */
+  seen = 0;
+  /** When the last events came, for the rate. @type {number[]} */
+  #arrivals = [];
+  /** @type {LiveStream | null} */
+  #live = null;
+  /** @type {Map<string, Promise<model.Member[]>>} */
+  #members = new Map();
+
+  /** @param {{ user: model.User, organisations: model.Organisation[] }} me */
+  constructor({ user, organisations }) {
+    super();
+    this.user = user;
+    this.organisations = organisations;
+  }
+
+  /** @returns {LiveState} */
+  get liveState() {
+    return this.#live?.state ?? "closed";
+  }
+
+  /** Events of the last minute. */
+  get perMinute() {
+    const since = Date.now() - RATE_MS;
+    const first = this.#arrivals.findIndex((at) => at >= since);
+    this.#arrivals = first === -1 ? [] : this.#arrivals.slice(first);
+    return this.#arrivals.length;
+  }
+
+  /** Finds the organisation and project of last time, or the first. */
+  async start() {
+    const orgId = localStorage.getItem("mesher.organisation");
+    const organisation = this.organisations.find(({ id }) => id === orgId) ??
+      this.organisations[0] ?? null;
+    await this.enter(organisation);
+  }
+
+  /** @param {model.Organisation | null} organisation */
+  async enter(organisation) {
+    this.organisation = organisation;
+    if (organisation !== null) localStorage.setItem("mesher.organisation", organisation.id);
+    await this.refresh();
+  }
+
+  /** Asks again which projects there are. */
+  async refresh() {
+    this.projects = this.organisation === null ? [] : await api.projects(this.organisation.id);
+    const projectId = this.project?.id ?? localStorage.getItem("mesher.project");
+    this.look(this.projects.find(({ id }) => id === projectId) ?? this.projects[0] ?? null);
+  }
+
+  /** @param {model.Project | null} project */
+  look(project) {
+    const same = project?.id === this.project?.id;
+    this.project = project;
+    if (project !== null) localStorage.setItem("mesher.project", project.id);
+    if (same && this.#live !== null) return;
+    this.#live?.close();
+    this.#live = null;
+    this.seen = 0;
+    this.#arrivals = [];
+    if (project === null) return;
+    this.#live = new LiveStream({
+      projectId: project.id,
+      onMessage: (message) => this.#hear(message),
+      onState: () => this.dispatchEvent(new Event("state")),
+    });
+  }
+
+  /**
+   * Who is in the organisation; asked once.
+   *
+   * @returns {Promise<model.Member[]>}
+   */
+  members() {
+    const orgId = this.organisation?.id;
+    if (orgId === undefined) return Promise.resolve([]);
+    let members = this.#members.get(orgId);
+    if (members === undefined) {
+      members = api.members(orgId);
+      members.catch(() => this.#members.delete(orgId));
+      this.#members.set(orgId, members);
+    }
+    return members;
+  }
+
+  /** Members have changed. */
+  forgetMembers() {
+    this.#members.clear();
+  }
+
+  /** Ends the stream. */
+  stop() {
+    this.#live?.close();
+    this.#live = null;
+  }
+
+  /** @param {Message} message */
+  #hear(message) {
+    if (message.type === "event") {
+      this.seen++;
+      this.#arrivals.push(Date.now());
+    }
+    this.dispatchEvent(new CustomEvent("live", { detail: message }));
+  }
+
+  /**
+   * Calls for each live message until the signal ends.
+   *
+   * @param {AbortSignal} signal
+   * @param {(message: Message) => void} listener
+   */
+  onLive(signal, listener) {
+    this.addEventListener("live", (event) => {
+      listener(/** @type {CustomEvent<Message>} */ (event).detail);
+    }, { signal });
+  }
+}

@@ -1,0 +1,163 @@
+// @ts-check
+/**
+ * Charts, as SVG drawn at the size of their place and again when that changes.
+ *
+ * @module
+ */
+import { fill, h, s } from "./dom.js";
+import { count, exact } from "./time.js";
+
+/** @import { Bucket, ValueCount } from "./model.js" */
+
+const LEFT = 40;
+const BOTTOM = 22;
+const TOP = 8;
+/** Pixels that a label of the time axis needs. */
+const LABEL_WIDTH = 76;
+
+const hour = new Intl.DateTimeFormat(undefined, {
+  hour: "2-digit",
+  minute: "2-digit",
+  hourCycle: "h23",
+});
+const day = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
+
+/**
+ * Round steps from 0 to at least `max`: three or four.
+ *
+ * @param {number} max
+ * @returns {number[]}
+ */
+export function ticksTo(max) {
+  const rough = Math.max(1, max) / 3;
+  const power = 10 ** Math.floor(Math.log10(rough));
+  const step = Math.max(1, [1, 2, 5, 10].map((n) => n * power).find((n) => n >= rough) ?? power);
+  const ticks = [];
+  for (let tick = 0; tick < max + step; tick += step) ticks.push(tick);
+  return ticks;
+}
+
+/**
+ * Columns over time, with the exact numbers under the pointer.
+ *
+ * @param {readonly Bucket[]} buckets
+ * @param {{ height?: number, daily?: boolean, signal: AbortSignal, unit?: string }} options
+ */
+export function columnChart(buckets, { height = 200, daily = false, signal, unit = "events" }) {
+  const total = buckets.reduce((sum, bucket) => sum + bucket.count, 0);
+  const top = buckets.reduce((max, bucket) => Math.max(max, bucket.count), 0);
+  const tip = h("div", { class: "tip", hidden: true });
+  const svg = s("svg", {
+    class: "columns",
+    height,
+    role: "img",
+    "aria-label": `${count(total)} ${unit} in ${buckets.length} ${daily ? "days" : "hours"}, ` +
+      `at most ${count(top)} in one`,
+  });
+  const box = h("div", { class: "chart" }, svg, tip);
+
+  /** @param {number} width */
+  function draw(width) {
+    const ticks = ticksTo(top);
+    const most = ticks.at(-1) ?? 1;
+    const [inner, tall] = [width - LEFT, height - BOTTOM - TOP];
+    const step = inner / Math.max(1, buckets.length);
+    const y = (/** @type {number} */ n) => TOP + tall - n / most * tall;
+    const every = Math.max(1, Math.ceil(LABEL_WIDTH / step));
+    svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
+    svg.setAttribute("width", String(width));
+    fill(
+      svg,
+      ticks.map((tick) =>
+        s(
+          "g",
+          null,
+          s("line", { class: "grid", x1: LEFT, x2: width, y1: y(tick), y2: y(tick) }),
+          s(
+            "text",
+            { class: "tick", x: LEFT - 8, y: y(tick) + 4, "text-anchor": "end" },
+            count(tick),
+          ),
+        )
+      ),
+      buckets.map((bucket, i) => {
+        const x = LEFT + i * step;
+        const tallness = bucket.count === 0 ? 0 : Math.max(2, bucket.count / most * tall);
+        return s(
+          "g",
+          { class: "column", onpointerenter: () => show(bucket, x + step / 2) },
+          s("rect", { class: "hit", x, y: TOP, width: step, height: tall }),
+          s("rect", {
+            class: "bar",
+            x: x + Math.min(2, step * 0.12),
+            y: TOP + tall - tallness,
+            width: Math.max(1, step - Math.min(4, step * 0.24)),
+            height: tallness,
+            rx: Math.min(2, step / 4),
+          }),
+        );
+      }),
+      buckets.map((bucket, i) =>
+        i % every === 0 && i * step + LABEL_WIDTH / 2 < inner &&
+        s(
+          "text",
+          { class: "tick", x: LEFT + (i + 0.5) * step, y: height - 6, "text-anchor": "middle" },
+          (daily ? day : hour).format(new Date(bucket.at)),
+        )
+      ),
+    );
+  }
+  /**
+   * @param {Bucket} bucket
+   * @param {number} x
+   */
+  function show(bucket, x) {
+    fill(
+      tip,
+      h("strong", null, `${count(bucket.count)} ${unit}`),
+      exact(bucket.at).split(" · ")[0],
+    );
+    tip.hidden = false;
+    tip.style.left = `${Math.max(70, Math.min(x, box.clientWidth - 70))}px`;
+  }
+  svg.addEventListener("pointerleave", () => {
+    tip.hidden = true;
+  });
+  const watch = new ResizeObserver(([entry]) => {
+    const width = Math.floor(entry?.contentRect.width ?? 0);
+    if (width > LEFT) draw(width);
+  });
+  watch.observe(box);
+  signal.addEventListener("abort", () => watch.disconnect());
+  return box;
+}
+
+/**
+ * Values with bars behind them.
+ *
+ * @param {readonly ValueCount[]} values
+ * @param {{ hrefOf?: (value: string) => string, kindOf?: (value: string) => string }} [options]
+ */
+export function barList(values, { hrefOf, kindOf = () => "" } = {}) {
+  const total = values.reduce((sum, one) => sum + one.count, 0);
+  return h(
+    "ul",
+    { class: "bars" },
+    values.map(({ value, count: n }) => {
+      const share = total === 0 ? 0 : n / total;
+      const bar = h("span", { class: `bar ${kindOf(value)}`, "aria-hidden": "true" });
+      bar.style.width = `${Math.max(1, share * 100)}%`;
+      const label = hrefOf === undefined
+        ? h("span", { class: "bar-label" }, value)
+        : h("a", { class: "bar-label", href: hrefOf(value) }, value);
+      return h(
+        "li",
+        { title: `${value}: ${count(n)}` },
+        label,
+        h("span", { class: "bar-count" }, count(n)),
+        h("span", { class: "bar-share" }, `${Math.round(share * 100)} %`),
+        h("span", { class: "bar-track" }, bar),
+      );
+    }),
+  );
+}

@@ -1,0 +1,117 @@
+// @ts-check
+/// <reference lib="dom" />
+/// <reference lib="dom.iterable" />
+/// <reference lib="dom.asynciterable" />
+/**
+ * Elements, made from names, properties and children. Text only ever becomes text nodes and attributes:
+ * nothing in this page parses data as HTML, and addresses from data pass `safeHref`.
+ *
+ * @module
+ */
+
+/** @typedef {Node | string | number | null | undefined | false} Child */
+/** @typedef {Record<string, unknown>} Props */
+
+const SVG = "http://www.w3.org/2000/svg";
+
+/**
+ * An HTML element. `on…` properties are listeners, `data` an object of data attributes; true and false
+ * set and leave out an attribute.
+ *
+ * @template {keyof HTMLElementTagNameMap} Tag
+ * @param {Tag} tag
+ * @param {Props | null} [props]
+ * @param {...(Child | readonly Child[])} children
+ * @returns {HTMLElementTagNameMap[Tag]}
+ */
+export function h(tag, props, ...children) {
+  const element = document.createElement(tag);
+  apply(element, props ?? {});
+  append(element, children.flat());
+  return element;
+}
+
+/**
+ * An SVG element.
+ *
+ * @template {keyof SVGElementTagNameMap} Tag
+ * @param {Tag} tag
+ * @param {Props | null} [props]
+ * @param {...(Child | readonly Child[])} children
+ * @returns {SVGElementTagNameMap[Tag]}
+ */
+export function s(tag, props, ...children) {
+  const element = document.createElementNS(SVG, tag);
+  apply(element, props ?? {});
+  append(element, children.flat());
+  return element;
+}
+
+/**
+ * @param {Element} element
+ * @param {Props} props
+ */
+function apply(element, props) {
+  for (const [name, value] of Object.entries(props)) {
+    if (value === undefined || value === null || value === false) continue;
+    if (name.startsWith("on")) {
+      element.addEventListener(name.slice(2), /** @type {EventListener} */ (value));
+    } else if (name === "data") {
+      for (const [key, text] of Object.entries(/** @type {Props} */ (value))) {
+        if (text !== undefined && text !== null) element.setAttribute(`data-${key}`, String(text));
+      }
+    } else if (name === "value" && "value" in element) {
+      element.value = String(value);
+    } else {
+      element.setAttribute(name, value === true ? "" : String(value));
+    }
+  }
+}
+
+/**
+ * @param {Element} element
+ * @param {readonly Child[]} children
+ */
+function append(element, children) {
+  for (const child of children) {
+    if (child === null || child === undefined || child === false) continue;
+    element.append(typeof child === "number" ? String(child) : child);
+  }
+}
+
+/**
+ * Puts these children in the place of all that were there.
+ *
+ * @param {Element} element
+ * @param {...(Child | readonly Child[])} children
+ */
+export function fill(element, ...children) {
+  element.replaceChildren();
+  append(element, children.flat());
+}
+
+/**
+ * Several children without a parent.
+ *
+ * @param {...(Child | readonly Child[])} children
+ * @returns {DocumentFragment}
+ */
+export function fragment(...children) {
+  const all = document.createDocumentFragment();
+  for (const child of children.flat()) {
+    if (child === null || child === undefined || child === false) continue;
+    all.append(typeof child === "number" ? String(child) : child);
+  }
+  return all;
+}
+
+/**
+ * An address from data, if it is one that a browser may open from here; else undefined.
+ *
+ * @param {unknown} text
+ * @returns {string | undefined}
+ */
+export function safeHref(text) {
+  if (typeof text !== "string" || !/^https?:\/\//i.test(text)) return undefined;
+  return URL.canParse(text) ? text : undefined;
+}

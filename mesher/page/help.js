@@ -1,0 +1,55 @@
+// @ts-check
+/**
+ * The list of keys, on `?`.
+ *
+ * @module
+ */
+import { h } from "./dom.js";
+import { PLACES } from "./shell.js";
+
+/** @type {readonly (readonly [string, string])[]} */
+const KEYS = [
+  ["j  k", "Next, previous row"],
+  ["Enter", "Open the row"],
+  ["/", "Search"],
+  ["e", "Resolve the issue, or reopen it"],
+  ["x", "Ignore the issue"],
+  ["a", "Assign the issue"],
+  ["p", "Pause or continue the live stream"],
+  ["←  →", "Older, newer event"],
+  ["u", "Back to the list"],
+  ["?", "This list"],
+];
+
+/** Shows it. */
+export function showHelp() {
+  const rows = [
+    ...KEYS,
+    ...PLACES.map(({ key, text }) => /** @type {const} */ ([`g ${key}`, `Go to ${text}`])),
+  ];
+  const dialog = h(
+    "dialog",
+    { class: "dialog wide", "aria-label": "Keyboard" },
+    h(
+      "form",
+      { method: "dialog" },
+      h("h2", null, "Keyboard"),
+      h(
+        "dl",
+        { class: "keys" },
+        rows.map(([keys, what]) =>
+          h(
+            "div",
+            null,
+            h("dt", null, keys.split(/\s+/).map((key) => h("kbd", null, key))),
+            h("dd", null, what),
+          )
+        ),
+      ),
+      h("div", { class: "dialog-foot" }, h("button", { class: "button" }, "Close")),
+    ),
+  );
+  dialog.addEventListener("close", () => dialog.remove());
+  document.body.append(dialog);
+  dialog.showModal();
+}

@@ -1,0 +1,51 @@
+// @ts-check
+/**
+ * Free data, as a table at the top and indented text below.
+ *
+ * @module
+ */
+import { h, safeHref } from "./dom.js";
+
+/**
+ * Names and texts.
+ *
+ * @param {readonly (readonly [string, string])[]} pairs
+ */
+export function pairTable(pairs) {
+  return h(
+    "dl",
+    { class: "pairs" },
+    pairs.map(([key, value]) => h("div", null, h("dt", null, key), h("dd", null, linked(value)))),
+  );
+}
+
+/**
+ * An object of anything.
+ *
+ * @param {Record<string, unknown>} object
+ */
+export function objectTable(object) {
+  return h(
+    "dl",
+    { class: "pairs" },
+    Object.entries(object).map(([key, value]) =>
+      h("div", null, h("dt", null, key), h("dd", null, valueOf(value)))
+    ),
+  );
+}
+
+/** @param {unknown} value */
+function valueOf(value) {
+  if (typeof value === "object" && value !== null) {
+    return h("pre", null, JSON.stringify(value, null, 2));
+  }
+  return linked(String(value));
+}
+
+/** @param {string} text */
+function linked(text) {
+  const href = safeHref(text);
+  return href === undefined
+    ? text
+    : h("a", { href, rel: "noopener noreferrer", target: "_blank" }, text);
+}

@@ -1,0 +1,114 @@
+// @ts-check
+/**
+ * A live stream of one project: a WebSocket that comes back by itself, at growing intervals.
+ *
+ * @module
+ */
+import { streamUrl } from "./api.js";
+import { objectOf } from "./rows.js";
+
+/** @typedef {"connecting" | "open" | "waiting" | "closed"} LiveState */
+/** @typedef {{ level?: string, environment?: string }} Filters */
+/** @typedef {Record<string, unknown>} Message */
+
+/** The first wait before a new try; it doubles. */
+const WAIT_MS = 1_000;
+/** The longest. */
+const WAIT_MS_MAX = 30_000;
+
+/** One stream. Says `message` and `state`. */
+export class LiveStream {
+  #projectId;
+  /** @type {Filters} */
+  #filters;
+  #onMessage;
+  #onState;
+  /** @type {LiveState} */
+  #state = "connecting";
+  /** @type {WebSocket | undefined} */
+  #socket;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #timer;
+  #tries = 0;
+
+  /**
+   * @param {{
+   *   projectId: string, filters?: Filters,
+   *   onMessage: (message: Message) => void, onState?: (state: LiveState) => void,
+   * }} options
+   */
+  constructor({ projectId, filters = {}, onMessage, onState = () => {} }) {
+    this.#projectId = projectId;
+    this.#filters = filters;
+    this.#onMessage = onMessage;
+    this.#onState = onState;
+    this.#open();
+  }
+
+  /** @returns {LiveState} */
+  get state() {
+    return this.#state;
+  }
+
+  /** @param {Filters} filters */
+  setFilters(filters) {
+    this.#filters = filters;
+    this.#subscribe();
+  }
+
+  /** For good. */
+  close() {
+    this.#move("closed");
+    clearTimeout(this.#timer);
+    this.#socket?.close();
+  }
+
+  #open() {
+    this.#move("connecting");
+    const socket = new WebSocket(streamUrl(this.#projectId));
+    this.#socket = socket;
+    socket.onopen = () => {
+      if (this.#state === "closed") return socket.close();
+      this.#tries = 0;
+      this.#subscribe();
+      this.#move("open");
+    };
+    socket.onmessage = ({ data }) => {
+      if (this.#state === "closed" || typeof data !== "string") return;
+      const message = parse(data);
+      if (message !== null) this.#onMessage(message);
+    };
+    socket.onclose = () => {
+      if (this.#state === "closed") return;
+      this.#move("waiting");
+      const wait = Math.min(WAIT_MS_MAX, WAIT_MS * 2 ** this.#tries++);
+      this.#timer = setTimeout(() => this.#open(), wait * (1 + Math.random() / 10));
+    };
+  }
+
+  #subscribe() {
+    if (this.#socket?.readyState !== WebSocket.OPEN) return;
+    const { level, environment } = this.#filters;
+    const filters = {
+      ...(level ? { level } : {}),
+      ...(environment ? { environment } : {}),
+    };
+    this.#socket.send(JSON.stringify({ type: "subscribe", filters }));
+  }
+
+  /** @param {LiveState} state */
+  #move(state) {
+    if (this.#state === "closed") return;
+    this.#state = state;
+    this.#onState(state);
+  }
+}
+
+/** @param {string} data @returns {Message | null} */
+function parse(data) {
+  try {
+    return objectOf(JSON.parse(data));
+  } catch {
+    return null;
+  }
+}

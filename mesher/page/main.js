@@ -1,0 +1,170 @@
+// @ts-check
+/**
+ * Where the page begins: signs in, draws the shell, and shows the view of each place.
+ *
+ * @module
+ */
+import * as api from "./api.js";
+import { App } from "./app.js";
+import { fill, h } from "./dom.js";
+import { showHelp } from "./help.js";
+import { Keys, moveRow } from "./keys.js";
+import { button, empty, failure, toast, wordsFor } from "./parts.js";
+import { go, href, placeFrom } from "./router.js";
+import { PLACES, shell } from "./shell.js";
+import { keepTimesFresh } from "./time.js";
+import { alertsView } from "./views/alerts.js";
+import { clusterView } from "./views/cluster.js";
+import { dashboardView } from "./views/dashboard.js";
+import { eventView } from "./views/event.js";
+import { issueView } from "./views/issue.js";
+import { issuesView } from "./views/issues.js";
+import { liveView } from "./views/live.js";
+import { loginView } from "./views/login.js";
+import { searchView } from "./views/search.js";
+import { settingsView } from "./views/settings.js";
+import { welcomeView } from "./views/welcome.js";
+
+/** @import { Context } from "./app.js" */
+/** @typedef {(context: Context) => HTMLElement} View */
+
+/** By the first part of the path. @type {Record<string, View>} */
+const VIEWS = {
+  "": dashboardView,
+  issues: (context) => context.place.parts.length > 1 ? issueView(context) : issuesView(context),
+  events: eventView,
+  search: searchView,
+  live: liveView,
+  alerts: alertsView,
+  settings: settingsView,
+  cluster: clusterView,
+};
+
+const keys = new Keys();
+const rootElement = document.getElementById("app");
+if (rootElement === null) throw new Error("there is no #app in the page");
+const root = rootElement;
+
+/** Ends what is on the screen: the sign-in page or the whole app. */
+let stage = new AbortController();
+
+async function begin() {
+  stage.abort();
+  stage = new AbortController();
+  const { signal } = stage;
+  let app;
+  try {
+    app = new App(await api.me());
+    await app.start();
+  } catch (error) {
+    if (signal.aborted) return;
+    if (error instanceof api.ApiError && error.status === 401) return showLogin();
+    return fill(root, h("main", { class: "alone" }, failure(wordsFor(error), begin)));
+  }
+  if (signal.aborted) return app.stop();
+  run(app, signal);
+}
+
+function showLogin() {
+  stage.abort();
+  stage = new AbortController();
+  document.title = "Sign in · Mesher";
+  fill(root, loginView(begin));
+}
+
+/**
+ * @param {App} app
+ * @param {AbortSignal} signal
+ */
+function run(app, signal) {
+  const frame = shell(app, { changed: show, help: showHelp });
+  let view = new AbortController();
+  let first = true;
+
+  function show() {
+    view.abort();
+    view = new AbortController();
+    const place = placeFrom();
+    const name = place.parts[0] ?? "";
+    // A view that is drawn again keeps the focus where it was.
+    const focused = document.activeElement?.id;
+    frame.current(name === "events" ? "issues" : name);
+    window.scrollTo(0, 0);
+    const title = (/** @type {string} */ text) => {
+      document.title = `${text} · Mesher`;
+    };
+    title(PLACES.find(({ path }) => path === name)?.text ?? "Mesher");
+    const { project } = app;
+    if (project === null && name !== "cluster") {
+      return fill(
+        frame.main,
+        welcomeView(app, () => {
+          frame.redraw();
+          show();
+        }),
+      );
+    }
+    const draw = Object.hasOwn(VIEWS, name) ? VIEWS[name] : undefined;
+    const context = {
+      app,
+      place,
+      signal: view.signal,
+      project: /** @type {import("./model.js").Project} */ (project),
+      title,
+      keys: (/** @type {import("./keys.js").Bindings} */ bindings) =>
+        keys.bind(bindings, view.signal),
+    };
+    fill(frame.main, draw === undefined ? nowhere() : draw(context));
+    const again = focused ? document.getElementById(focused) : null;
+    if (again !== null) again.focus();
+    else if (!first) frame.main.focus({ preventScroll: true });
+    first = false;
+  }
+
+  keys.bind({
+    "?": showHelp,
+    "/": () => {
+      const box = document.querySelector("[data-search]");
+      if (box instanceof HTMLInputElement) box.select();
+      else go("#/search");
+    },
+    j: () => moveRow(frame.main, 1),
+    k: () => moveRow(frame.main, -1),
+    ...Object.fromEntries(
+      PLACES.map(({ key, path }) => [`g ${key}`, () => go(href(path === "" ? [] : [path]))]),
+    ),
+  }, signal);
+  addEventListener("hashchange", show, { signal });
+  app.addEventListener("refreshed", () => frame.redraw(), { signal });
+  app.onLive(signal, (message) => {
+    if (message.type !== "alert") return;
+    toast(`${message.rule_name ?? "Alert"}: ${message.message ?? ""}`, {
+      kind: "alert",
+      href: "#/alerts",
+    });
+  });
+  signal.addEventListener("abort", () => {
+    view.abort();
+    app.stop();
+  });
+  fill(root, frame.root);
+  show();
+}
+
+function nowhere() {
+  return h(
+    "div",
+    { class: "view" },
+    empty(
+      "There is nothing here",
+      "The address names no page of Mesher.",
+      button("To the dashboard", { onclick: () => go("#/") }),
+    ),
+  );
+}
+
+api.session.addEventListener("signedout", () => {
+  if (!root.querySelector(".login")) showLogin();
+});
+keepTimesFresh();
+begin();

@@ -1,0 +1,123 @@
+// @ts-check
+/**
+ * What the page works with: types only. `rows.js` makes them from the API's JSON.
+ *
+ * @module
+ */
+
+/** @typedef {"debug" | "info" | "warning" | "error" | "fatal"} Level */
+/** @typedef {"unresolved" | "resolved" | "archived" | "discarded"} IssueStatus */
+/** @typedef {"owner" | "admin" | "member"} Role */
+
+/** @typedef {{ id: string, email: string, name: string }} User */
+/** @typedef {{ id: string, name: string, slug: string, role: Role }} Organisation */
+/**
+ * @typedef {{
+ *   id: string, orgId: string, name: string, slug: string, platform: string | null,
+ *   retentionDays: number, sampleRate: number,
+ * }} Project
+ */
+/**
+ * @typedef {{
+ *   id: string, projectId: string, title: string, culprit: string, level: Level,
+ *   status: IssueStatus, count: number, recent: number | null,
+ *   firstSeen: number | null, lastSeen: number | null, assignedTo: string | null,
+ * }} Issue
+ */
+/**
+ * @typedef {{
+ *   id: string, issueId: string, level: Level, title: string, message: string,
+ *   environment: string | null, release: string | null, tags: [string, string][],
+ *   at: number | null,
+ * }} EventSummary
+ */
+/**
+ * @typedef {{
+ *   file: string | null, function: string | null, module: string | null, line: number | null,
+ *   column: number | null, inApp: boolean | null, context: string | null, before: string[],
+ *   after: string[],
+ * }} Frame
+ */
+/**
+ * @typedef {{
+ *   type: string, value: string, handled: boolean | null, frames: Frame[],
+ * }} Exception
+ */
+/**
+ * @typedef {{
+ *   at: number | null, type: string | null, category: string | null, level: Level,
+ *   message: string | null, data: Record<string, unknown>,
+ * }} Breadcrumb
+ */
+/**
+ * @typedef {{
+ *   id: string, issueId: string, projectId: string, level: Level, title: string, message: string,
+ *   at: number | null, receivedAt: number | null, exceptions: Exception[],
+ *   breadcrumbs: Breadcrumb[], tags: [string, string][], facts: [string, string][],
+ *   user: [string, string][], contexts: Record<string, unknown>, extra: Record<string, unknown>,
+ *   request: Record<string, unknown> | null, raw: unknown, nextId: string | null,
+ *   previousId: string | null,
+ * }} EventDetail
+ */
+/** @typedef {{ value: string, count: number }} ValueCount */
+/** @typedef {{ at: number, count: number }} Bucket */
+/** @typedef {{ unresolved: number, events: number, fresh: number }} Health */
+/** @typedef {{ events: number, bytes: number, oldestAt: number | null }} Usage */
+/**
+ * @typedef {{
+ *   id: string, name: string, kind: string, threshold: number | null,
+ *   windowMinutes: number | null, webhook: string | null, enabled: boolean,
+ *   cooldownMinutes: number, lastFiredAt: number | null,
+ * }} AlertRule
+ */
+/**
+ * @typedef {{
+ *   id: string, ruleId: string, ruleName: string, issueId: string | null, status: string,
+ *   message: string, at: number | null,
+ * }} Alert
+ */
+/**
+ * @typedef {{
+ *   id: string, label: string, prefix: string, createdAt: number | null,
+ *   revokedAt: number | null,
+ * }} ApiKey
+ */
+/**
+ * @typedef {{
+ *   id: string, userId: string, email: string, name: string, role: Role, joinedAt: number | null,
+ * }} Member
+ */
+/**
+ * @template T
+ * @typedef {{ rows: T[], next: Record<string, string> | null }} Page
+ */
+
+/** @typedef {{ key: string, values: ValueCount[] }} Tag */
+
+/**
+ * @typedef {{
+ *   name: string, isHere: boolean, load: number, unstored: number, accepted: number,
+ *   stored: number, clients: number, url: string | null, uptimeMs: number | null,
+ *   counters: [string, number][],
+ * }} ClusterNode
+ */
+/** @typedef {{ by: string, on: string, pid: string | null }} Help */
+/** @typedef {{ name: string, node: string | null, pid: string | null }} ClusterName */
+/**
+ * @typedef {{
+ *   name: string, pid: string | null, state: string, isSupervisor: boolean, children: TreeNode[],
+ * }} TreeNode
+ */
+/**
+ * @typedef {{
+ *   ok: boolean, engine: string, latencyMs: number | null, problem: string | null,
+ * }} StorageState
+ */
+/**
+ * @typedef {{
+ *   here: string, isAlone: boolean, nodes: ClusterNode[], helps: Help[], names: ClusterName[],
+ *   trees: { node: string, root: TreeNode | null }[], storage: StorageState,
+ * }} Cluster
+ */
+
+export {};

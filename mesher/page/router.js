@@ -1,0 +1,66 @@
+// @ts-check
+/**
+ * Addresses after `#`: `#/issues?status=resolved`. The server needs to know none of them.
+ *
+ * @module
+ */
+
+/** @typedef {{ path: string, parts: string[], query: URLSearchParams }} Place */
+
+/**
+ * Where the page is.
+ *
+ * @param {string} [hash]
+ * @returns {Place}
+ */
+export function placeFrom(hash = location.hash) {
+  const [path = "", query = ""] = hash.replace(/^#/, "").split(/\?(.*)/s);
+  const parts = path.split("/").filter(Boolean).map(decode);
+  return { path: `/${parts.join("/")}`, parts, query: new URLSearchParams(query) };
+}
+
+/**
+ * @param {string} text
+ * @returns {string}
+ */
+function decode(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
+/**
+ * An address. What is empty in the query is left out.
+ *
+ * @param {readonly string[]} parts
+ * @param {Record<string, string | null | undefined>} [query]
+ * @returns {string}
+ */
+export function href(parts, query = {}) {
+  const kept = Object.entries(query).filter(([, value]) => value);
+  const search = new URLSearchParams(/** @type {[string, string][]} */ (kept)).toString();
+  const path = parts.map(encodeURIComponent).join("/");
+  return `#/${path}${search === "" ? "" : `?${search}`}`;
+}
+
+/**
+ * Goes there.
+ *
+ * @param {string} address
+ */
+export function go(address) {
+  location.hash = address;
+}
+
+/**
+ * The same place with another query.
+ *
+ * @param {Place} place
+ * @param {Record<string, string | null | undefined>} changes
+ * @returns {string}
+ */
+export function withQuery(place, changes) {
+  return href(place.parts, { ...Object.fromEntries(place.query), ...changes });
+}

@@ -1,0 +1,199 @@
+// @ts-check
+/**
+ * What surrounds every view: navigation, the project, who is here, light or dark.
+ *
+ * @module
+ */
+import * as api from "./api.js";
+import { fill, h } from "./dom.js";
+import { icon } from "./icons.js";
+import { attempt, avatar, iconButton, select } from "./parts.js";
+import { go, href } from "./router.js";
+
+/** @import { App } from "./app.js" */
+/** @import { IconName } from "./icons.js" */
+
+/** @type {readonly { key: string, path: string, text: string, icon: IconName }[]} */
+export const PLACES = [
+  { key: "d", path: "", text: "Dashboard", icon: "dashboard" },
+  { key: "i", path: "issues", text: "Issues", icon: "issues" },
+  { key: "s", path: "search", text: "Search", icon: "search" },
+  { key: "l", path: "live", text: "Live", icon: "live" },
+  { key: "a", path: "alerts", text: "Alerts", icon: "alerts" },
+  { key: "c", path: "cluster", text: "Cluster", icon: "cluster" },
+  { key: "p", path: "settings", text: "Settings", icon: "settings" },
+];
+
+/** @type {Record<string, string>} */
+const LIVE_WORDS = {
+  open: "Live",
+  connecting: "Connecting",
+  waiting: "Reconnecting",
+  closed: "Offline",
+};
+
+/**
+ * The shell, and where views go.
+ *
+ * @param {App} app
+ * @param {{ changed: () => void, help: () => void }} on `changed`: another project.
+ */
+export function shell(app, on) {
+  const main = h("main", { id: "main", tabindex: "-1" });
+  const links = PLACES.map(({ path, text, icon: name, key }) =>
+    h(
+      "a",
+      { href: href(path === "" ? [] : [path]), title: `${text} (g ${key})`, data: { path } },
+      icon(name),
+      h("span", null, text),
+    )
+  );
+  const switcher = h("div", { class: "switcher" });
+  const live = h("span", { class: "live-state", role: "status" });
+  const menu = iconButton("menu", "Menu", { class: "icon-button menu", "aria-expanded": "false" });
+  const side = h(
+    "div",
+    { class: "side", id: "side" },
+    h("a", { class: "brand", href: "#/" }, mark(), "Mesher"),
+    switcher,
+    h("nav", { class: "nav", "aria-label": "Mesher" }, links),
+    h(
+      "div",
+      { class: "side-foot" },
+      live,
+      h(
+        "div",
+        { class: "who" },
+        avatar(app.user.name),
+        h("span", { class: "who-name", title: app.user.email }, app.user.name),
+        themeButton(),
+        iconButton("out", "Sign out", { onclick: signOut }),
+      ),
+    ),
+  );
+  const veil = h("div", { class: "veil" });
+  const root = h(
+    "div",
+    { class: "shell" },
+    h("a", { class: "skip", href: "#main", onclick: skip }, "Skip to content"),
+    h("div", { class: "top" }, menu, h("a", { class: "brand", href: "#/" }, mark(), "Mesher")),
+    side,
+    veil,
+    main,
+  );
+
+  /** @param {boolean} open */
+  function setMenu(open) {
+    root.classList.toggle("menu-open", open);
+    menu.setAttribute("aria-expanded", String(open));
+  }
+  /** @param {Event} event */
+  function skip(event) {
+    event.preventDefault();
+    main.focus();
+  }
+  async function signOut() {
+    await attempt(null, () => api.logout());
+    api.session.dispatchEvent(new Event("signedout"));
+  }
+  menu.addEventListener("click", () => setMenu(!root.classList.contains("menu-open")));
+  veil.addEventListener("click", () => setMenu(false));
+  root.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") setMenu(false);
+  });
+
+  function drawSwitcher() {
+    /** @type {[string, string][]} */
+    const projects = app.projects.map(({ id, name }) => [id, name]);
+    const project = select(projects, app.project?.id ?? "", {
+      "aria-label": "Project",
+      onchange: () => {
+        app.look(app.projects.find(({ id }) => id === project.value) ?? null);
+        on.changed();
+      },
+    });
+    /** @type {[string, string][]} */
+    const all = app.organisations.map(({ id, name }) => [id, name]);
+    const organisation = select(all, app.organisation?.id ?? "", {
+      "aria-label": "Organisation",
+      onchange: async () => {
+        const chosen = app.organisations.find(({ id }) => id === organisation.value) ?? null;
+        await attempt(null, () => app.enter(chosen));
+        drawSwitcher();
+        go("#/");
+        on.changed();
+      },
+    });
+    fill(
+      switcher,
+      all.length > 1
+        ? organisation
+        : h("span", { class: "organisation" }, app.organisation?.name ?? ""),
+      projects.length > 0 && project,
+    );
+  }
+  function drawLive() {
+    live.dataset.state = app.liveState;
+    fill(live, h("i", { class: "dot" }), LIVE_WORDS[app.liveState] ?? "");
+  }
+  app.addEventListener("state", drawLive);
+  drawSwitcher();
+  drawLive();
+
+  return {
+    root,
+    main,
+    /** @param {string} path */
+    current(path) {
+      setMenu(false);
+      for (const link of links) {
+        const here = link.dataset.path === path;
+        if (here) link.setAttribute("aria-current", "page");
+        else link.removeAttribute("aria-current");
+      }
+    },
+    redraw() {
+      drawSwitcher();
+      drawLive();
+    },
+  };
+}
+
+/** The mark: the letter on a square. */
+export function mark() {
+  return h("img", { class: "mark", src: "/favicon.svg", alt: "", width: 22, height: 22 });
+}
+
+/** Light, dark, or as the machine has it. */
+function themeButton() {
+  /** @type {readonly { theme: string, icon: IconName, label: string }[]} */
+  const steps = [
+    { theme: "", icon: "auto", label: "Theme: as the system" },
+    { theme: "light", icon: "sun", label: "Theme: light" },
+    { theme: "dark", icon: "moon", label: "Theme: dark" },
+  ];
+  const root = document.documentElement;
+  let at = Math.max(0, steps.findIndex(({ theme }) => theme === (root.dataset.theme ?? "")));
+  const button = iconButton("auto", "Theme", {
+    onclick: () => {
+      at = (at + 1) % steps.length;
+      draw();
+    },
+  });
+  function draw() {
+    const step = steps[at];
+    if (step === undefined) return;
+    if (step.theme === "") {
+      delete root.dataset.theme;
+      localStorage.removeItem("mesher.theme");
+    } else {
+      root.dataset.theme = step.theme;
+      localStorage.setItem("mesher.theme", step.theme);
+    }
+    button.setAttribute("aria-label", step.label);
+    button.title = step.label;
+    fill(button, icon(step.icon));
+  }
+  draw();
+  return button;
+}

@@ -1,0 +1,125 @@
+// @ts-check
+/**
+ * Stack traces: the line that threw first, the application's own lines open, the libraries' folded.
+ *
+ * @module
+ */
+import { h } from "./dom.js";
+import { button } from "./parts.js";
+
+/** @import * as model from "./model.js" */
+
+/**
+ * The chain of exceptions, the one finally thrown first.
+ *
+ * @param {readonly model.Exception[]} exceptions
+ */
+export function stack(exceptions) {
+  return h(
+    "div",
+    { class: "stack" },
+    exceptions.toReversed().map((exception, i) => exceptionPart(exception, i)),
+  );
+}
+
+/**
+ * @param {model.Exception} exception
+ * @param {number} depth
+ */
+function exceptionPart(exception, depth) {
+  const frames = exception.frames.toReversed();
+  const anyOwn = frames.some(({ inApp }) => inApp === true);
+  const foreign = frames.filter(({ inApp }) => anyOwn && inApp !== true).length;
+  const list = h(
+    "ol",
+    { class: "frames" },
+    frames.map((frame, i) => framePart(frame, anyOwn, depth === 0 && isOpen(frames, i, anyOwn))),
+  );
+  const toggle = foreign > 0 && foreign < frames.length
+    ? button(`Show ${foreign} library ${foreign === 1 ? "line" : "lines"}`, {
+      kind: "quiet small",
+      "aria-expanded": "false",
+      onclick: () => {
+        const all = list.classList.toggle("all");
+        if (!toggle) return;
+        toggle.setAttribute("aria-expanded", String(all));
+        toggle.textContent = `${all ? "Hide" : "Show"} ${foreign} library ${
+          foreign === 1 ? "line" : "lines"
+        }`;
+      },
+    })
+    : false;
+  if (!toggle) list.classList.add("all");
+  return h(
+    "section",
+    { class: "exception" },
+    depth > 0 && h("p", { class: "cause" }, "Caused by"),
+    h(
+      "header",
+      null,
+      h(
+        "div",
+        { class: "exception-words" },
+        h("h3", null, exception.type || "Error"),
+        exception.value && h("p", null, exception.value),
+      ),
+      exception.handled === false && h("span", { class: "status active" }, "Unhandled"),
+      toggle,
+    ),
+    frames.length > 0 ? list : h("p", { class: "dim" }, "It came without a stack."),
+  );
+}
+
+/**
+ * The first line of the application's own is open.
+ *
+ * @param {readonly model.Frame[]} frames
+ * @param {number} i
+ * @param {boolean} anyOwn
+ */
+function isOpen(frames, i, anyOwn) {
+  return i ===
+    frames.findIndex((frame) => frame.context !== null && (!anyOwn || frame.inApp === true));
+}
+
+/**
+ * @param {model.Frame} frame
+ * @param {boolean} anyOwn
+ * @param {boolean} open
+ */
+function framePart(frame, anyOwn, open) {
+  const place = [frame.file ?? frame.module ?? "unknown", frame.line, frame.column]
+    .filter((part) => part !== null).join(":");
+  const head = [
+    h("span", { class: "frame-function" }, frame.function ?? "anonymous"),
+    h("span", { class: "frame-place", title: place }, h("bdi", null, place)),
+  ];
+  const own = !anyOwn || frame.inApp === true;
+  const className = `frame ${own ? "own" : "foreign"}`;
+  if (frame.context === null) {
+    return h("li", { class: className }, h("div", { class: "frame-head" }, head));
+  }
+  return h(
+    "li",
+    { class: className },
+    h("details", { open }, h("summary", { class: "frame-head" }, head), source(frame)),
+  );
+}
+
+/** @param {model.Frame} frame */
+function source(frame) {
+  const first = frame.line === null ? null : frame.line - frame.before.length;
+  const lines = [...frame.before, frame.context ?? "", ...frame.after];
+  return h(
+    "pre",
+    { class: "source", tabindex: 0 },
+    lines.map((text, i) =>
+      h(
+        "span",
+        { class: i === frame.before.length ? "line thrown" : "line" },
+        h("i", null, first === null ? "" : String(first + i)),
+        h("code", null, text === "" ? " " : text),
+      )
+    ),
+  );
+}

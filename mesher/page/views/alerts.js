@@ -1,0 +1,265 @@
+// @ts-check
+/**
+ * Alerts: those that fired, and the rules that fire them.
+ *
+ * @module
+ */
+import * as api from "../api.js";
+import { h } from "../dom.js";
+import {
+  attempt,
+  button,
+  confirm,
+  empty,
+  field,
+  load,
+  panel,
+  select,
+  statusBadge,
+  tabs,
+  toast,
+} from "../parts.js";
+import { go, href, withQuery } from "../router.js";
+import { ago, count } from "../time.js";
+
+/** @import { Context } from "../app.js" */
+/** @import * as model from "../model.js" */
+
+/** @param {Context} context @returns {HTMLElement} */
+export function alertsView(context) {
+  const rules = context.place.parts[1] === "rules";
+  return h(
+    "div",
+    { class: "view" },
+    h("header", { class: "view-head" }, h("h1", null, "Alerts")),
+    tabs("Alerts", [
+      { text: "Fired", href: "#/alerts", current: !rules },
+      { text: "Rules", href: "#/alerts/rules", current: rules },
+    ]),
+    rules ? rulesPart(context) : firedPart(context),
+  );
+}
+
+/** @param {Context} context */
+function firedPart({ app, place, project, signal }) {
+  const status = place.query.get("status") ?? "";
+  const body = h("div", { class: "panel flush" });
+  const refresh = (quiet = false) =>
+    load(
+      body,
+      signal,
+      () => api.alerts(project.id, { status }, signal),
+      ({ rows }) =>
+        rows.length === 0
+          ? empty(
+            status === "" ? "No alert has fired" : "No such alerts",
+            "Rules decide when one does.",
+            button("Rules", { onclick: () => go("#/alerts/rules") }),
+          )
+          : h("ul", { class: "rows" }, rows.map(row)),
+      { quiet },
+    );
+
+  /** @param {model.Alert} alert */
+  function row(alert) {
+    const act = (/** @type {"acknowledge" | "resolve"} */ action, /** @type {string} */ text) => {
+      const control = button(text, {
+        kind: "small",
+        onclick: async () => {
+          if (await attempt(control, () => api.actOnAlert(alert.id, action))) refresh(true);
+        },
+      });
+      return control;
+    };
+    return h(
+      "li",
+      { class: "row alert" },
+      statusBadge(alert.status),
+      h(
+        "div",
+        { class: "row-main" },
+        alert.issueId === null ? h("span", { class: "row-title" }, alert.message) : h(
+          "a",
+          { class: "row-title", href: href(["issues", alert.issueId]), data: { row: "" } },
+          alert.message,
+        ),
+        h("div", { class: "row-sub" }, h("span", null, alert.ruleName)),
+      ),
+      h("span", { class: "row-when" }, ago(alert.at)),
+      h(
+        "span",
+        { class: "row-buttons" },
+        alert.status === "active" && act("acknowledge", "Acknowledge"),
+        alert.status !== "resolved" && act("resolve", "Resolve"),
+      ),
+    );
+  }
+  app.onLive(signal, (message) => {
+    if (message.type === "alert") refresh(true);
+  });
+  refresh();
+  const choose = select(
+    [["", "Any state"], ["active", "Active"], ["acknowledged", "Acknowledged"], [
+      "resolved",
+      "Resolved",
+    ]],
+    status,
+    {
+      id: "alert-status",
+      "aria-label": "State",
+      onchange: () => go(withQuery(place, { status: choose.value })),
+    },
+  );
+  return h("div", null, h("div", { class: "filters" }, choose), body);
+}
+
+/** @param {Context} context */
+function rulesPart({ project, signal }) {
+  const body = h("div", { class: "panel flush" });
+  const refresh = (quiet = false) =>
+    load(
+      body,
+      signal,
+      () => api.rules(project.id, signal),
+      (rules) =>
+        rules.length === 0
+          ? empty(
+            "No rules yet",
+            "A rule tells this page, or another program, that something happened.",
+          )
+          : h("ul", { class: "rows" }, rules.map(row)),
+      { quiet },
+    );
+
+  /** @param {model.AlertRule} rule */
+  function row(rule) {
+    const toggle = h("input", {
+      type: "checkbox",
+      role: "switch",
+      class: "switch",
+      "aria-label": `${rule.name} is on`,
+      onchange: async () => {
+        if (!await attempt(null, () => api.toggleRule(rule.id, toggle.checked))) {
+          toggle.checked = !toggle.checked;
+        }
+      },
+    });
+    toggle.checked = rule.enabled;
+    const remove = button("Delete", {
+      kind: "small quiet",
+      onclick: async () => {
+        const words = "The rule is deleted, and the alerts that it fired.";
+        if (!await confirm(`Delete “${rule.name}”?`, words, "Delete")) return;
+        if (await attempt(remove, () => api.deleteRule(rule.id))) refresh(true);
+      },
+    });
+    return h(
+      "li",
+      { class: "row rule" },
+      toggle,
+      h(
+        "div",
+        { class: "row-main" },
+        h("span", { class: "row-title" }, rule.name),
+        h(
+          "div",
+          { class: "row-sub" },
+          h("span", null, conditionWords(rule)),
+          h("span", null, `at most every ${rule.cooldownMinutes} min`),
+          rule.webhook && h("span", { class: "mini" }, `tells ${rule.webhook}`),
+        ),
+      ),
+      h("span", { class: "row-when" }, "fired ", ago(rule.lastFiredAt)),
+      h("span", { class: "row-buttons" }, remove),
+    );
+  }
+  refresh();
+  return h("div", { class: "columns-2" }, body, panel("New rule", {}, form()));
+
+  function form() {
+    const name = h("input", { required: true, maxlength: 100, placeholder: "Too many errors" });
+    const kind = select(
+      [["threshold", "More events than"], ["new_issue", "A new issue"], [
+        "regression",
+        "A resolved issue comes back",
+      ], ["spike", "An ignored issue spikes"]],
+      "threshold",
+      { onchange: () => more.hidden = kind.value !== "threshold" },
+    );
+    const threshold = numberBox(100, 1, 1_000_000_000);
+    const windowBox = numberBox(5, 1, 10_080);
+    const cooldown = numberBox(60, 0, 43_200);
+    const webhook = h("input", { type: "url", placeholder: "https://…" });
+    const more = h(
+      "div",
+      { class: "field-row" },
+      field("Events", threshold),
+      field("in minutes", windowBox),
+    );
+    const make = h("button", { class: "button primary" }, "Add the rule");
+    const element = h(
+      "form",
+      {
+        class: "form",
+        onsubmit: async (/** @type {Event} */ event) => {
+          event.preventDefault();
+          const done = await attempt(make, () =>
+            api.createRule(project.id, {
+              name: name.value.trim(),
+              condition: kind.value === "threshold"
+                ? {
+                  condition_type: "threshold",
+                  threshold: threshold.valueAsNumber,
+                  window_minutes: windowBox.valueAsNumber,
+                }
+                : { condition_type: kind.value },
+              action: webhook.value === ""
+                ? { type: "websocket" }
+                : { type: "webhook", url: webhook.value },
+              cooldown_minutes: cooldown.valueAsNumber,
+            }));
+          if (!done) return;
+          toast("The rule is on");
+          element.reset();
+          more.hidden = false;
+          refresh(true);
+        },
+      },
+      field("Name", name),
+      field("Fires on", kind),
+      more,
+      field("Not again for, in minutes", cooldown),
+      field("Tell this address", webhook, "Empty: this page only."),
+      h("div", { class: "form-foot" }, make),
+    );
+    return element;
+  }
+}
+
+/**
+ * @param {number} value
+ * @param {number} min
+ * @param {number} max
+ */
+function numberBox(value, min, max) {
+  // The attribute too, so that a reset comes back to it.
+  const box = h("input", { type: "number", required: true, min, max });
+  box.defaultValue = String(value);
+  return box;
+}
+
+/** @param {model.AlertRule} rule */
+function conditionWords({ kind, threshold, windowMinutes }) {
+  switch (kind) {
+    case "threshold":
+      return `more than ${count(threshold ?? 0)} events in ${windowMinutes ?? 0} min`;
+    case "new_issue":
+      return "a new issue";
+    case "regression":
+      return "a resolved issue comes back";
+    case "spike":
+      return "an ignored issue spikes";
+    default:
+      return kind;
+  }
+}

@@ -1,0 +1,186 @@
+// @ts-check
+/**
+ * The cluster: nodes and their load, who processes for whom, names, the supervision tree.
+ *
+ * @module
+ */
+import * as api from "../api.js";
+import { h, safeHref } from "../dom.js";
+import { empty, load, panel } from "../parts.js";
+import { count, duration } from "../time.js";
+
+/** @import { Context } from "../app.js" */
+/** @import * as model from "../model.js" */
+
+/** Asked again this often. */
+const REFRESH_MS = 3_000;
+/** Pixels by which a branch stands further in. */
+const INDENT = 20;
+
+/** @param {Context} context @returns {HTMLElement} */
+export function clusterView({ signal }) {
+  const body = h("div", { class: "cluster" });
+  const refresh = (quiet = false) =>
+    load(body, signal, () => api.cluster(signal), draw, { quiet, bones: 8 });
+  refresh();
+  let busy = false;
+  const timer = setInterval(async () => {
+    if (document.hidden || busy || body.querySelector(":focus")) return;
+    busy = true;
+    await refresh(true);
+    busy = false;
+  }, REFRESH_MS);
+  signal.addEventListener("abort", () => clearInterval(timer));
+  return h(
+    "div",
+    { class: "view" },
+    h("header", { class: "view-head" }, h("h1", null, "Cluster")),
+    body,
+  );
+}
+
+/** @param {model.Cluster} cluster */
+function draw({ nodes, isAlone, helps, names, trees, storage }) {
+  const top = nodes.reduce((max, { load: n }) => Math.max(max, n), 1);
+  return [
+    h("ul", { class: "nodes" }, nodes.map((node) => nodeCard(node, top))),
+    h(
+      "div",
+      { class: "grid even" },
+      panel("Who processes for whom", {}, helpList(helps, isAlone)),
+      panel("Storage", {}, storageTable(storage)),
+      panel("Names", { class: "flush" }, nameTable(names)),
+      panel("Events on all nodes", {}, counterTable(nodes)),
+      trees.map(({ node, root }) =>
+        panel(
+          trees.length === 1 ? "Supervision tree" : `Supervision tree of ${node}`,
+          {},
+          root === null ? empty("It did not answer") : h("ul", { class: "tree" }, branch(root, 0)),
+        )
+      ),
+    ),
+  ];
+}
+
+/**
+ * @param {model.ClusterNode} node
+ * @param {number} top
+ */
+function nodeCard({ name, isHere, load: n, url, accepted, stored, unstored, uptimeMs }, top) {
+  const bar = h("span", { class: "bar", "aria-hidden": "true" });
+  bar.style.width = `${n / top * 100}%`;
+  const address = isHere ? undefined : safeHref(url);
+  return h(
+    "li",
+    { class: "node" },
+    h(
+      "header",
+      null,
+      h("i", { class: "dot" }),
+      address === undefined ? h("b", null, name) : h("a", { href: address }, name),
+      isHere && h("span", { class: "mini" }, "this one"),
+    ),
+    h(
+      "div",
+      { class: "node-load" },
+      h("span", null, `${count(n)} events in 5 s`),
+      h("span", { class: "bar-track" }, bar),
+    ),
+    h(
+      "dl",
+      { class: "node-facts" },
+      pair("accepted", count(accepted)),
+      pair("stored", count(stored)),
+      pair("waiting", count(unstored)),
+      pair("up", uptimeMs === null ? "–" : duration(uptimeMs)),
+    ),
+  );
+}
+
+/**
+ * @param {readonly model.Help[]} helps
+ * @param {boolean} isAlone
+ */
+function helpList(helps, isAlone) {
+  if (helps.length === 0) {
+    return isAlone
+      ? empty("One node, alone", "With peers, a loaded node has the least loaded process for it.")
+      : empty("Every node processes its own events", "A loaded node asks the least loaded.");
+  }
+  return h(
+    "ul",
+    { class: "helps" },
+    helps.map(({ by, on }) =>
+      h("li", null, h("b", null, by), h("span", null, "processes for"), h("b", null, on))
+    ),
+  );
+}
+
+/** @param {model.StorageState} storage */
+function storageTable({ engine, ok, problem, latencyMs }) {
+  const state = h(
+    "span",
+    { class: `status ${ok ? "resolved" : "active"}` },
+    ok ? "Answers" : problem ?? "Away",
+  );
+  return h(
+    "dl",
+    { class: "pairs" },
+    pair("Database", engine === "postgres" ? "PostgreSQL" : "SQLite"),
+    pair("State", state),
+    pair("Latency", latencyMs === null ? "–" : `${latencyMs.toFixed(1)} ms`),
+  );
+}
+
+/** @param {readonly model.ClusterNode[]} nodes */
+function counterTable(nodes) {
+  /** @type {Map<string, number>} */
+  const sums = new Map();
+  for (const { counters } of nodes) {
+    for (const [name, n] of counters) sums.set(name, (sums.get(name) ?? 0) + n);
+  }
+  return h(
+    "dl",
+    { class: "pairs numbers" },
+    [...sums].map(([name, n]) => pair(name.replaceAll("_", " "), count(n))),
+  );
+}
+
+/** @param {string} name @param {import("../dom.js").Child} value */
+function pair(name, value) {
+  return h("div", null, h("dt", null, name), h("dd", null, value));
+}
+
+/** @param {readonly model.ClusterName[]} names */
+function nameTable(names) {
+  return h(
+    "ul",
+    { class: "rows" },
+    names.map(({ name, node, pid }) =>
+      h(
+        "li",
+        { class: "row name" },
+        h("code", null, name),
+        node === null
+          ? h("span", { class: "status active" }, "nowhere")
+          : h("span", { class: "dim", title: pid ?? "" }, node),
+      )
+    ),
+  );
+}
+
+/**
+ * @param {model.TreeNode} tree
+ * @param {number} depth
+ * @returns {HTMLElement[]}
+ */
+function branch({ name, pid, state, isSupervisor, children }, depth) {
+  const row = h(
+    "li",
+    { class: isSupervisor ? "supervisor" : "" },
+    h("span", { class: "tree-name" }, name),
+    pid === null ? h("span", { class: "status active" }, state) : h("code", null, pid),
+  );
+  row.style.paddingInlineStart = `${depth * INDENT}px`;
+  return [row, ...children.flatMap((child) => branch(child, depth + 1))];
+}

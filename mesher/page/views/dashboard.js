@@ -1,0 +1,182 @@
+// @ts-check
+/**
+ * The dashboard: a project at a glance, and live.
+ *
+ * @module
+ */
+import * as api from "../api.js";
+import { barList, columnChart } from "../chart.js";
+import { fill, h } from "../dom.js";
+import { empty, levelBadge, load, panel, select } from "../parts.js";
+import { href } from "../router.js";
+import { ago, count, plural } from "../time.js";
+
+/** @import { Context } from "../app.js" */
+/** @import * as model from "../model.js" */
+
+/** Numbers that events change are asked again at most this often. */
+const REFRESH_MS = 5_000;
+/** The live numbers are drawn this often. */
+const LIVE_MS = 1_000;
+
+/** @param {Context} context @returns {HTMLElement} */
+export function dashboardView({ app, project, signal }) {
+  const [stats, volume, levels, top, tags] = Array.from({ length: 5 }, () => h("div"));
+  if (!stats || !volume || !levels || !top || !tags) throw new Error("unreachable");
+  stats.className = "stats";
+
+  const unresolved = h("strong", null, "–");
+  const perMinute = h("strong", null, "0");
+  const sinceOpen = h("span", null, "Waiting for events");
+  /** @type {"hour" | "day"} */
+  let bucket = "hour";
+  let tag = "";
+
+  const loadStats = (quiet = false) =>
+    load(stats, signal, () => api.health(project.id, signal), (health) => {
+      unresolved.textContent = count(health.unresolved);
+      return [
+        tile("Events", h("strong", null, count(health.events)), "in 24 hours"),
+        tile("Unresolved issues", unresolved, "all time", "#/issues?status=unresolved"),
+        tile("New issues", h("strong", null, count(health.fresh)), "in 24 hours"),
+        tile("Live", perMinute, sinceOpen, "#/live"),
+      ];
+    }, { bones: 1, quiet });
+  const loadVolume = (quiet = false) =>
+    load(
+      volume,
+      signal,
+      () => api.volume(project.id, bucket, signal),
+      (buckets) => columnChart(buckets, { daily: bucket === "day", signal }),
+      { quiet, bones: 5 },
+    );
+  const loadLevels = (quiet = false) =>
+    load(
+      levels,
+      signal,
+      () => api.levels(project.id, signal),
+      (values) =>
+        values.length === 0 ? empty("No events in 24 hours") : barList(values, {
+          kindOf: (level) => level,
+          hrefOf: (level) => href(["issues"], { level, status: "unresolved" }),
+        }),
+      { quiet },
+    );
+  const loadTop = (quiet = false) =>
+    load(top, signal, () => api.topIssues(project.id, signal), topList, { quiet });
+  const loadTags = (quiet = false) =>
+    load(
+      tags,
+      signal,
+      () => api.tagValues(project.id, tag, signal),
+      (values) =>
+        values.length === 0 ? empty("No event has this tag") : barList(values.slice(0, 7), {
+          hrefOf: (value) => href(["search"], { tag: `${tag}:${value}` }),
+        }),
+      { quiet },
+    );
+
+  const all = [loadStats, loadVolume, loadLevels, loadTop, loadTags];
+  // Live: the numbers at once, the rest soon after.
+  let stale = false;
+  const drawLive = () => {
+    perMinute.textContent = count(app.perMinute);
+    sinceOpen.textContent = app.seen === 0
+      ? "events per minute"
+      : `per minute · ${plural(app.seen, "event")} seen`;
+  };
+  drawLive();
+  app.onLive(signal, (message) => {
+    if (message.type === "issue_count") unresolved.textContent = count(Number(message.count));
+    stale = true;
+  });
+  const ticker = setInterval(drawLive, LIVE_MS);
+  const refresher = setInterval(() => {
+    if (!stale || document.hidden) return;
+    stale = false;
+    for (const one of all) one(true);
+  }, REFRESH_MS);
+  signal.addEventListener("abort", () => {
+    clearInterval(ticker);
+    clearInterval(refresher);
+  });
+
+  const bucketSelect = select([["hour", "By hour"], ["day", "By day"]], bucket, {
+    "aria-label": "Columns",
+    class: "small",
+    onchange: () => {
+      bucket = bucketSelect.value === "day" ? "day" : "hour";
+      loadVolume();
+    },
+  });
+  const tagSelect = select([], tag, {
+    hidden: true,
+    "aria-label": "Tag",
+    class: "small",
+    onchange: () => {
+      tag = tagSelect.value;
+      loadTags();
+    },
+  });
+  for (const one of all) one();
+  return h(
+    "div",
+    { class: "view" },
+    h("header", { class: "view-head" }, h("h1", null, project.name)),
+    stats,
+    h(
+      "div",
+      { class: "grid" },
+      panel("Events", { class: "wide", tools: bucketSelect }, volume),
+      panel("Levels", {}, levels),
+      panel("Top issues", {
+        class: "wide flush",
+        tools: h("a", { href: "#/issues?status=unresolved" }, "All issues"),
+      }, top),
+      panel("Tags", { tools: tagSelect }, tags),
+    ),
+  );
+}
+
+/**
+ * @param {string} label
+ * @param {HTMLElement} value
+ * @param {string | HTMLElement} note
+ * @param {string} [address]
+ */
+function tile(label, value, note, address) {
+  const body = [
+    h("span", { class: "stat-label" }, label),
+    value,
+    typeof note === "string" ? h("span", null, note) : note,
+  ];
+  return address === undefined
+    ? h("div", { class: "stat" }, body)
+    : h("a", { class: "stat", href: address }, body);
+}
+
+/** @param {model.Issue[]} issues */
+function topList(issues) {
+  if (issues.length === 0) {
+    return empty("No unresolved issues", "Nothing to do, or nothing sends events yet.");
+  }
+  const list = h("ul", { class: "rows" });
+  fill(
+    list,
+    issues.map((issue) =>
+      h(
+        "li",
+        { class: "row compact" },
+        levelBadge(issue.level),
+        h(
+          "a",
+          { class: "row-title", href: href(["issues", issue.id]), data: { row: "" } },
+          issue.title,
+        ),
+        h("span", { class: "row-when" }, ago(issue.lastSeen)),
+        h("span", { class: "row-count" }, count(issue.recent ?? issue.count)),
+      )
+    ),
+  );
+  return list;
+}

@@ -1,0 +1,23 @@
+// @ts-check
+/**
+ * An event by its id alone: finds its issue and goes there.
+ *
+ * @module
+ */
+import * as api from "../api.js";
+import { h } from "../dom.js";
+import { load } from "../parts.js";
+import { href } from "../router.js";
+
+/** @import { Context } from "../app.js" */
+
+/** @param {Context} context @returns {HTMLElement} */
+export function eventView({ place, signal }) {
+  const eventId = place.parts[1] ?? "";
+  const box = h("div", { class: "view" });
+  load(box, signal, () => api.event(eventId, signal), (event) => {
+    location.replace(href(["issues", event.issueId, event.id]));
+    return null;
+  });
+  return box;
+}

@@ -1,0 +1,71 @@
+// @ts-check
+/**
+ * A list of events that grows at its end, for search and for an issue.
+ *
+ * @module
+ */
+import { fill, h } from "../dom.js";
+import { attempt, button, levelBadge, load } from "../parts.js";
+import { ago } from "../time.js";
+
+/** @import * as model from "../model.js" */
+
+/**
+ * @param {{
+ *   signal: AbortSignal,
+ *   fetchPage: (query: Record<string, string>) => Promise<model.Page<model.EventSummary>>,
+ *   hrefOf: (event: model.EventSummary) => string,
+ *   none: HTMLElement,
+ * }} options
+ */
+export function eventRows({ signal, fetchPage, hrefOf, none }) {
+  const list = h("ul", { class: "rows", "aria-label": "Events" });
+  const box = h("div", { class: "panel flush" });
+
+  /** @param {model.Page<model.EventSummary>} page */
+  function more({ rows, next }) {
+    list.append(...rows.map((event) => eventRow(event, hrefOf(event))));
+    const foot = h("div", { class: "list-foot" });
+    if (next === null) return foot;
+    const further = button("Show more", {
+      onclick: () =>
+        attempt(further, async () => {
+          foot.replaceWith(more(await fetchPage(next)));
+        }),
+    });
+    foot.append(further);
+    return foot;
+  }
+
+  load(box, signal, () => fetchPage({}), (page) => {
+    fill(list);
+    return page.rows.length === 0 ? none : [list, more(page)];
+  }, { bones: 8 });
+  return box;
+}
+
+/**
+ * @param {model.EventSummary} event
+ * @param {string} address
+ */
+export function eventRow(event, address) {
+  return h(
+    "li",
+    { class: "row event", data: { level: event.level } },
+    levelBadge(event.level),
+    h(
+      "div",
+      { class: "row-main" },
+      h("a", { class: "row-title", href: address, data: { row: "" } }, event.title),
+      h(
+        "div",
+        { class: "row-sub" },
+        event.environment && h("span", null, event.environment),
+        event.release && h("span", null, event.release),
+        event.tags.filter(([key]) => key !== "environment" && key !== "release").slice(0, 3)
+          .map(([key, value]) => h("span", { class: "mini" }, `${key}: ${value}`)),
+      ),
+    ),
+    h("span", { class: "row-when" }, ago(event.at)),
+  );
+}

@@ -1,0 +1,228 @@
+// @ts-check
+/**
+ * One issue: what can be done to it, an event of it, and all the others.
+ *
+ *     #/issues/<id>               its latest event
+ *     #/issues/<id>/events        all of them
+ *     #/issues/<id>/<event id>    that one
+ *
+ * @module
+ */
+import { ACTIONS, actionsFor, actOn } from "../actions.js";
+import * as api from "../api.js";
+import { fill, h } from "../dom.js";
+import { eventParts } from "../event_parts.js";
+import { icon } from "../icons.js";
+import { attempt, button, empty, levelBadge, load, select, statusBadge, tabs } from "../parts.js";
+import { go, href } from "../router.js";
+import { ago, count } from "../time.js";
+import { eventRows } from "./event_rows.js";
+import { splitTitle } from "./issues.js";
+
+/** @import { Context } from "../app.js" */
+/** @import * as model from "../model.js" */
+
+/** @param {Context} context @returns {HTMLElement} */
+export function issueView({ app, place, signal, keys, title }) {
+  const [, issueId = "", which = ""] = place.parts;
+  const head = h("div", { class: "issue-head" });
+  const facts = h("aside", { class: "issue-facts", "aria-label": "About this issue" });
+  const body = h("div", { class: "issue-body" });
+  /** @type {model.Issue | null} */
+  let issue = null;
+
+  const refresh = (quiet = false) =>
+    load(head, signal, () => api.issue(issueId, signal), (found) => {
+      issue = found;
+      title(found.title);
+      drawFacts(found);
+      return headOf(found);
+    }, { bones: 2, quiet });
+
+  /** @param {model.Issue} found */
+  function headOf(found) {
+    const { head: type, rest } = splitTitle(found.title);
+    return [
+      h(
+        "div",
+        { class: "issue-title" },
+        h("h1", null, type && h("b", null, type), type ? " " : null, rest),
+        h(
+          "p",
+          { class: "row-sub" },
+          levelBadge(found.level),
+          statusBadge(found.status),
+          found.culprit && h("span", { class: "culprit" }, found.culprit),
+        ),
+      ),
+      h(
+        "div",
+        { class: "toolbar" },
+        actionsFor(found.status).map((action, i) => {
+          const { text, icon: name } = ACTIONS[action];
+          const act = button(text, {
+            icon: name,
+            kind: i === 0 ? "primary" : "",
+            onclick: async () => {
+              if (await actOn(found, action, act)) refresh(true);
+            },
+          });
+          return act;
+        }),
+        button(ACTIONS.delete.text, {
+          icon: "trash",
+          kind: "quiet",
+          onclick: async () => {
+            if (await actOn(found, "delete", null)) go("#/issues");
+          },
+        }),
+      ),
+    ];
+  }
+
+  /** @param {model.Issue} found */
+  function drawFacts(found) {
+    const who = select([["", "Nobody"]], "", {
+      id: "assign",
+      "aria-label": "Assigned to",
+      onchange: () =>
+        attempt(null, async () => {
+          try {
+            await api.assign(found.id, who.value);
+          } finally {
+            refresh(true);
+          }
+        }),
+    });
+    app.members().then((members) => {
+      fill(
+        who,
+        [{ userId: "", name: "Nobody" }, ...members].map(({ userId, name }) =>
+          h("option", { value: userId }, name)
+        ),
+      );
+      who.value = found.assignedTo ?? "";
+    }, () => {});
+    fill(
+      facts,
+      fact("Events", count(found.count)),
+      fact("Last seen", ago(found.lastSeen)),
+      fact("First seen", ago(found.firstSeen)),
+      fact("Assigned to", who),
+    );
+  }
+
+  const showEvent = () =>
+    load(body, signal, async () => {
+      if (which !== "") return api.event(which, signal);
+      const page = await api.issueEvents(issueId, { limit: "1" }, signal);
+      const latest = page.rows[0];
+      return latest === undefined ? null : api.event(latest.id, signal);
+    }, (event) => {
+      if (event === null) {
+        return empty("No events are stored", "They are older than the project keeps them.");
+      }
+      const older = stepper("Older", "back", event.previousId);
+      const newer = stepper("Newer", "next", event.nextId);
+      keys({
+        ArrowLeft: () => older.click(),
+        ArrowRight: () => newer.click(),
+      });
+      return [
+        h(
+          "div",
+          { class: "event-bar" },
+          h(
+            "span",
+            null,
+            "Event ",
+            h("code", null, event.id.slice(0, 8)),
+            " · ",
+            ago(event.receivedAt),
+          ),
+          h("span", { class: "steps" }, older, newer),
+        ),
+        ...eventParts(event),
+      ];
+    }, { bones: 8 });
+
+  /**
+   * @param {string} text
+   * @param {"back" | "next"} name
+   * @param {string | null} eventId
+   */
+  function stepper(text, name, eventId) {
+    if (eventId === null) {
+      return h("a", { class: "button small", "aria-disabled": "true" }, icon(name), text);
+    }
+    return h(
+      "a",
+      { class: "button small", href: href(["issues", issueId, eventId]), id: `step-${name}` },
+      icon(name),
+      text,
+    );
+  }
+
+  refresh();
+  if (which === "events") {
+    const rows = eventRows({
+      signal,
+      fetchPage: (query) => api.issueEvents(issueId, query, signal),
+      hrefOf: (event) => href(["issues", issueId, event.id]),
+      none: empty("No events are stored"),
+    });
+    body.append(rows);
+  } else showEvent();
+
+  keys({
+    u: () => go("#/issues"),
+    e: () => act("resolve", "unresolve"),
+    x: () => act("archive"),
+    a: () => document.getElementById("assign")?.focus(),
+  });
+  /** @param {...import("../actions.js").Action} wanted */
+  async function act(...wanted) {
+    const now = issue;
+    const action = now && wanted.find((one) => actionsFor(now.status).includes(one));
+    if (now && action && await actOn(now, action, null)) refresh(true);
+  }
+  let stale = false;
+  app.onLive(signal, (message) => {
+    if (message.issue_id === issueId) stale = true;
+  });
+  const timer = setInterval(() => {
+    if (!stale || document.hidden || head.contains(document.activeElement)) return;
+    stale = false;
+    refresh(true);
+  }, 2_000);
+  signal.addEventListener("abort", () => clearInterval(timer));
+
+  return h(
+    "div",
+    { class: "view issue-view" },
+    h("a", { class: "up", href: "#/issues" }, icon("back"), "Issues"),
+    head,
+    facts,
+    tabs("Issue", [
+      {
+        text: which === "" || which === "events" ? "Latest event" : "Event",
+        href: href(["issues", issueId]),
+        current: which !== "events",
+      },
+      {
+        text: "All events",
+        href: href(["issues", issueId, "events"]),
+        current: which === "events",
+      },
+    ]),
+    body,
+  );
+}
+
+/**
+ * @param {string} name
+ * @param {import("../dom.js").Child} value
+ */
+function fact(name, value) {
+  return h("div", { class: "fact" }, h("span", null, name), h("strong", null, value));
+}

@@ -1,0 +1,63 @@
+// @ts-check
+/**
+ * Signing in.
+ *
+ * @module
+ */
+import * as api from "../api.js";
+import { h } from "../dom.js";
+import { field, wordsFor } from "../parts.js";
+import { mark } from "../shell.js";
+
+/**
+ * @param {() => void} done
+ * @returns {HTMLElement}
+ */
+export function loginView(done) {
+  const email = h("input", {
+    type: "email",
+    name: "email",
+    autocomplete: "username",
+    required: true,
+    autofocus: true,
+  });
+  const password = h("input", {
+    type: "password",
+    name: "password",
+    autocomplete: "current-password",
+    required: true,
+  });
+  const fault = h("p", { class: "fault", role: "alert" });
+  const enter = h("button", { class: "button primary" }, "Sign in");
+  return h(
+    "main",
+    { class: "login" },
+    h(
+      "form",
+      {
+        onsubmit: async (/** @type {Event} */ event) => {
+          event.preventDefault();
+          enter.disabled = true;
+          fault.textContent = "";
+          try {
+            await api.login(email.value, password.value);
+            done();
+          } catch (error) {
+            fault.textContent = error instanceof api.ApiError && error.status === 401
+              ? "This e-mail address and password do not belong together."
+              : wordsFor(error);
+            password.select();
+          } finally {
+            enter.disabled = false;
+          }
+        },
+      },
+      h("div", { class: "login-head" }, mark(), h("h1", null, "Sign in to Mesher")),
+      field("E-mail", email),
+      field("Password", password),
+      fault,
+      enter,
+    ),
+    h("p", { class: "login-foot" }, "The first start of Mesher prints an address and a password."),
+  );
+}

@@ -1,0 +1,41 @@
+// @ts-check
+/**
+ * Settings, in tabs: the project, its keys, the members, oneself.
+ *
+ * @module
+ */
+import { h } from "../dom.js";
+import { tabs } from "../parts.js";
+import { accountSettings } from "./settings_account.js";
+import { keySettings } from "./settings_keys.js";
+import { memberSettings } from "./settings_members.js";
+import { projectSettings } from "./settings_project.js";
+
+/** @import { Context } from "../app.js" */
+
+const TABS = /** @type {const} */ ([
+  ["", "Project", projectSettings],
+  ["keys", "Keys", keySettings],
+  ["members", "Members", memberSettings],
+  ["account", "Account", accountSettings],
+]);
+
+/** @param {Context} context @returns {HTMLElement} */
+export function settingsView(context) {
+  const which = context.place.parts[1] ?? "";
+  const [, , draw] = TABS.find(([name]) => name === which) ?? TABS[0];
+  return h(
+    "div",
+    { class: "view" },
+    h("header", { class: "view-head" }, h("h1", null, "Settings")),
+    tabs(
+      "Settings",
+      TABS.map(([name, text]) => ({
+        text,
+        href: name === "" ? "#/settings" : `#/settings/${name}`,
+        current: name === which,
+      })),
+    ),
+    draw(context),
+  );
+}

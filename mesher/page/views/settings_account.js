@@ -1,0 +1,62 @@
+// @ts-check
+/**
+ * Oneself: name and password.
+ *
+ * @module
+ */
+import * as api from "../api.js";
+import { h } from "../dom.js";
+import { attempt, field, panel, toast } from "../parts.js";
+
+/** @import { Context } from "../app.js" */
+
+/** @param {Context} context @returns {HTMLElement} */
+export function accountSettings({ app }) {
+  const current = h("input", {
+    type: "password",
+    required: true,
+    maxlength: 256,
+    autocomplete: "current-password",
+  });
+  const next = h("input", {
+    type: "password",
+    required: true,
+    maxlength: 256,
+    autocomplete: "new-password",
+  });
+  const save = h("button", { class: "button primary" }, "Change the password");
+  const form = h(
+    "form",
+    {
+      class: "form",
+      onsubmit: async (/** @type {Event} */ event) => {
+        event.preventDefault();
+        const done = await attempt(save, () => api.setPassword(current.value, next.value));
+        if (!done) return;
+        toast("Changed. Sign in with the new one.");
+        api.session.dispatchEvent(new Event("signedout"));
+      },
+    },
+    // For password managers.
+    h("input", { hidden: true, autocomplete: "username", value: app.user.email }),
+    field("Current password", current),
+    field("New password", next, "All your sessions end."),
+    h("div", { class: "form-foot" }, save),
+  );
+  return h(
+    "div",
+    { class: "columns-2" },
+    panel(
+      "You",
+      {},
+      h(
+        "dl",
+        { class: "pairs" },
+        h("div", null, h("dt", null, "Name"), h("dd", null, app.user.name)),
+        h("div", null, h("dt", null, "E-mail"), h("dd", null, app.user.email)),
+        h("div", null, h("dt", null, "Role"), h("dd", null, app.organisation?.role ?? "none")),
+      ),
+    ),
+    panel("Password", {}, form),
+  );
+}

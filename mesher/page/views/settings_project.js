@@ -1,0 +1,150 @@
+// @ts-check
+/**
+ * A project's name, retention and sampling; what it occupies; new projects; its end.
+ *
+ * @module
+ */
+import * as api from "../api.js";
+import { h } from "../dom.js";
+import { attempt, button, confirm, field, load, panel, toast } from "../parts.js";
+import { go } from "../router.js";
+import { ago, bytes, count } from "../time.js";
+
+/** @import { Context } from "../app.js" */
+
+/** @param {Context} context @returns {HTMLElement} */
+export function projectSettings({ app, project, signal }) {
+  const settings = h("div");
+  const usage = h("div");
+  const mayManage = app.organisation?.role !== "member";
+
+  load(settings, signal, () => api.settings(project.id, signal), (now) => {
+    const name = h("input", { required: true, maxlength: 200, value: now.name });
+    const platform = h("input", {
+      maxlength: 64,
+      placeholder: "deno, node, python …",
+      value: now.platform ?? "",
+    });
+    const days = h("input", {
+      type: "number",
+      min: 1,
+      max: 3650,
+      required: true,
+      value: now.retentionDays,
+    });
+    const rate = h("input", {
+      type: "number",
+      min: 0,
+      max: 100,
+      step: "any",
+      required: true,
+      value: Number((now.sampleRate * 100).toFixed(4)),
+    });
+    const save = h("button", { class: "button primary", disabled: !mayManage }, "Save");
+    return h(
+      "form",
+      {
+        class: "form",
+        onsubmit: async (/** @type {Event} */ event) => {
+          event.preventDefault();
+          const done = await attempt(save, async () => {
+            await api.changeSettings(project.id, {
+              name: name.value.trim(),
+              platform: platform.value.trim() || null,
+              retention_days: days.valueAsNumber,
+              sample_rate: rate.valueAsNumber / 100,
+            });
+            await app.refresh();
+          });
+          if (!done) return;
+          app.dispatchEvent(new Event("refreshed"));
+          toast("Saved");
+        },
+      },
+      field("Name", name),
+      field("Platform", platform),
+      field("Keep events for, in days", days, "Older events are deleted; counts of issues stay."),
+      field("Keep this share of events, in percent", rate, "The others are accepted and dropped."),
+      h("div", { class: "form-foot" }, save),
+    );
+  });
+  load(usage, signal, () => api.usage(project.id, signal), (now) =>
+    h(
+      "dl",
+      { class: "pairs" },
+      pair("Events stored", count(now.events)),
+      pair("Size, estimated", bytes(now.bytes)),
+      pair("Oldest event", now.oldestAt === null ? "none" : ago(now.oldestAt)),
+      pair("Project id", h("code", null, project.id)),
+    ));
+
+  const newName = h("input", { required: true, maxlength: 100, placeholder: "Shop" });
+  const make = h("button", { class: "button", disabled: !mayManage }, "Make the project");
+  const remove = button("Delete this project", {
+    kind: "danger",
+    disabled: !mayManage,
+    onclick: async () => {
+      const words = "All its issues, events, keys and rules are deleted for good.";
+      if (!await confirm(`Delete “${project.name}”?`, words, "Delete")) return;
+      const done = await attempt(remove, async () => {
+        await api.deleteProject(project.id);
+        await app.refresh();
+      });
+      if (!done) return;
+      app.dispatchEvent(new Event("refreshed"));
+      go("#/");
+    },
+  });
+  return h(
+    "div",
+    { class: "columns-2" },
+    panel("This project", {}, settings),
+    h(
+      "div",
+      { class: "stacked" },
+      panel("Storage", {}, usage),
+      panel(
+        "Another project",
+        {},
+        h(
+          "form",
+          {
+            class: "form",
+            onsubmit: async (/** @type {Event} */ event) => {
+              event.preventDefault();
+              const done = await attempt(make, async () => {
+                const orgId = app.organisation?.id ?? "";
+                const made = await api.createProject(orgId, {
+                  name: newName.value.trim(),
+                  platform: null,
+                });
+                await app.refresh();
+                app.look(app.projects.find(({ id }) => id === made.id) ?? app.project);
+              });
+              if (!done) return;
+              app.dispatchEvent(new Event("refreshed"));
+              go("#/settings/keys");
+            },
+          },
+          field("Name", newName),
+          h("div", { class: "form-foot" }, make),
+        ),
+      ),
+      panel(
+        "The end",
+        {},
+        h(
+          "div",
+          { class: "form" },
+          h("p", { class: "hint" }, "A project is deleted with all its issues and events."),
+          h("div", { class: "form-foot" }, remove),
+        ),
+      ),
+    ),
+  );
+}
+
+/** @param {string} name @param {import("../dom.js").Child} value */
+function pair(name, value) {
+  return h("div", null, h("dt", null, name), h("dd", null, value));
+}

@@ -1,0 +1,58 @@
+// @ts-check
+/**
+ * What there is to see before the first project: how to make it.
+ *
+ * @module
+ */
+import * as api from "../api.js";
+import { h } from "../dom.js";
+import { attempt, field } from "../parts.js";
+import { go } from "../router.js";
+
+/** @import { App } from "../app.js" */
+
+/**
+ * @param {App} app
+ * @param {() => void} done
+ * @returns {HTMLElement}
+ */
+export function welcomeView(app, done) {
+  const organisation = h("input", { required: true, maxlength: 100, placeholder: "Our team" });
+  const name = h("input", { required: true, maxlength: 100, placeholder: "Shop" });
+  const make = h("button", { class: "button primary" }, "Make the project");
+  return h(
+    "div",
+    { class: "view narrow" },
+    h("h1", null, "Welcome to Mesher"),
+    h(
+      "p",
+      { class: "lead" },
+      "A project gathers the errors of one program. Make one, give its key to your program, and " +
+        "what goes wrong there appears here.",
+    ),
+    h(
+      "form",
+      {
+        class: "form",
+        onsubmit: (/** @type {Event} */ event) => {
+          event.preventDefault();
+          attempt(make, async () => {
+            if (app.organisation === null) {
+              const made = await api.createOrganisation(organisation.value.trim());
+              app.organisations = [...app.organisations, { ...made, role: "owner" }];
+              await app.enter(made);
+            }
+            const orgId = app.organisation?.id ?? "";
+            await api.createProject(orgId, { name: name.value.trim(), platform: null });
+            await app.refresh();
+            go("#/settings/keys");
+            done();
+          });
+        },
+      },
+      app.organisation === null && field("Organisation", organisation),
+      field("Project", name),
+      h("div", { class: "form-foot" }, make),
+    ),
+  );
+}
