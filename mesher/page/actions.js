@@ -1,4 +1,3 @@
-// @ts-check
 /**
  * What can be done to an issue, wherever it is shown.
  *

@@ -1,4 +1,3 @@
-// @ts-check
 /**
  * The server: the only file that fetches. Each function is one route; answers come out as `model.js`
  * has them. The session is a cookie that scripts cannot read.

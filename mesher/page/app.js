@@ -1,4 +1,3 @@
-// @ts-check
 /**
  * Who is here and what they look at: the user, the organisation, the project, and the project's live
  * stream. Views get it with their place and a signal that ends with them.

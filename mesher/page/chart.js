@@ -1,4 +1,3 @@
-// @ts-check
 /**
  * Charts, as SVG drawn at the size of their place and again when that changes.
  *

@@ -1,7 +1,3 @@
-// @ts-check
-/// <reference lib="dom" />
-/// <reference lib="dom.iterable" />
-/// <reference lib="dom.asynciterable" />
 /**
  * Elements, made from names, properties and children. Text only ever becomes text nodes and attributes:
  * nothing in this page parses data as HTML, and addresses from data pass `safeHref`.

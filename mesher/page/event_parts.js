@@ -1,4 +1,3 @@
-// @ts-check
 /**
  * The parts of one event: stack, breadcrumbs, tags and the rest.
  *
@@ -30,20 +29,22 @@ export function eventParts(event) {
   if (event.breadcrumbs.length > 0) {
     parts.push(panel("Breadcrumbs", { class: "flush" }, crumbs(event.breadcrumbs)));
   }
-  const facts = [
-    ...event.facts,
-    ...event.user.map(([key, value]) => /** @type {[string, string]} */ ([`User ${key}`, value])),
-  ];
-  if (facts.length > 0) parts.push(panel("Context", {}, pairTable(facts)));
-  if (event.request !== null) parts.push(panel("Request", {}, objectTable(event.request)));
+  const tables = [];
+  const user = event.user.map((
+    [key, value],
+  ) => /** @type {[string, string]} */ ([`User ${key}`, value]));
+  const facts = [...event.facts, ...user];
+  if (facts.length > 0) tables.push(panel("Context", {}, pairTable(facts)));
+  if (event.request !== null) tables.push(panel("Request", {}, objectTable(event.request)));
   for (const [name, value] of Object.entries(event.contexts)) {
     const isObject = typeof value === "object" && value !== null;
     const table = objectTable(isObject ? { ...value } : { value });
-    parts.push(panel(name.charAt(0).toUpperCase() + name.slice(1), {}, table));
+    tables.push(panel(name.charAt(0).toUpperCase() + name.slice(1), {}, table));
   }
   if (Object.keys(event.extra).length > 0) {
-    parts.push(panel("Extra", {}, objectTable(event.extra)));
+    tables.push(panel("Extra", {}, objectTable(event.extra)));
   }
+  parts.push(h("div", { class: "tiles" }, tables));
   parts.push(h(
     "details",
     { class: "panel raw" },

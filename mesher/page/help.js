@@ -1,4 +1,3 @@
-// @ts-check
 /**
  * The list of keys, on `?`.
  *

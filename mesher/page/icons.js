@@ -1,4 +1,3 @@
-// @ts-check
 /**
  * The icons: strokes on a square of 20.
  *

@@ -1,4 +1,3 @@
-// @ts-check
 /**
  * Free data, as a table at the top and indented text below.
  *

@@ -1,4 +1,3 @@
-// @ts-check
 /**
  * The keyboard: single keys and pairs (`g d`), as long as nobody is typing.
  *

@@ -1,4 +1,3 @@
-// @ts-check
 /**
  * A live stream of one project: a WebSocket that comes back by itself, at growing intervals.
  *

@@ -1,4 +1,3 @@
-// @ts-check
 /**
  * Where the page begins: signs in, draws the shell, and shows the view of each place.
  *
@@ -89,7 +88,7 @@ function run(app, signal) {
     // A view that is drawn again keeps the focus where it was.
     const focused = document.activeElement?.id;
     frame.current(name === "events" ? "issues" : name);
-    window.scrollTo(0, 0);
+    scrollTo(0, 0);
     const title = (/** @type {string} */ text) => {
       document.title = `${text} · Mesher`;
     };

@@ -1,4 +1,3 @@
-// @ts-check
 /**
  * What the page works with: types only. `rows.js` makes them from the API's JSON.
  *

@@ -1,4 +1,3 @@
-// @ts-check
 /**
  * The pieces that views are put together from.
  *

@@ -1,4 +1,3 @@
-// @ts-check
 /**
  * Addresses after `#`: `#/issues?status=resolved`. The server needs to know none of them.
  *

@@ -1,4 +1,3 @@
-// @ts-check
 /**
  * From the API's JSON to what the page works with (`model.js`). What is missing or of another type
  * becomes empty, so that no view breaks on a server that is older or newer than the page.

@@ -1,4 +1,3 @@
-// @ts-check
 /**
  * What surrounds every view: navigation, the project, who is here, light or dark.
  *

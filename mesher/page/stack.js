@@ -1,4 +1,3 @@
-// @ts-check
 /**
  * Stack traces: the line that threw first, the application's own lines open, the libraries' folded.
  *

@@ -1,5 +1,3 @@
-// @ts-check
-/// <reference lib="dom" />
 /**
  * Light or dark, set before the first paint: a plain script, because modules wait for the document.
  * `system` leaves it to the machine. `shell.js` switches.

@@ -1,4 +1,3 @@
-// @ts-check
 /**
  * Dates and numbers as people read them: relative, with the exact time on hover.
  *

@@ -1,4 +1,3 @@
-// @ts-check
 /**
  * Alerts: those that fired, and the rules that fire them.
  *

@@ -1,4 +1,3 @@
-// @ts-check
 /**
  * The cluster: nodes and their load, who processes for whom, names, the supervision tree.
  *
@@ -128,7 +127,10 @@ function storageTable({ engine, ok, problem, latencyMs }) {
     { class: "pairs" },
     pair("Database", engine === "postgres" ? "PostgreSQL" : "SQLite"),
     pair("State", state),
-    pair("Latency", latencyMs === null ? "–" : `${latencyMs.toFixed(1)} ms`),
+    pair(
+      "Latency",
+      latencyMs === null ? "–" : latencyMs < 1 ? "under 1 ms" : `${latencyMs.toFixed(1)} ms`,
+    ),
   );
 }
 

@@ -1,4 +1,3 @@
-// @ts-check
 /**
  * The dashboard: a project at a glance, and live.
  *
@@ -18,6 +17,8 @@ import { ago, count, plural } from "../time.js";
 const REFRESH_MS = 5_000;
 /** The live numbers are drawn this often. */
 const LIVE_MS = 1_000;
+/** The levels, worst first. */
+const WORST = ["fatal", "error", "warning", "info", "debug"];
 
 /** @param {Context} context @returns {HTMLElement} */
 export function dashboardView({ app, project, signal }) {
@@ -56,10 +57,12 @@ export function dashboardView({ app, project, signal }) {
       signal,
       () => api.levels(project.id, signal),
       (values) =>
-        values.length === 0 ? empty("No events in 24 hours") : barList(values, {
-          kindOf: (level) => level,
-          hrefOf: (level) => href(["issues"], { level, status: "unresolved" }),
-        }),
+        values.length === 0
+          ? empty("No events in 24 hours")
+          : barList(values.toSorted((a, b) => WORST.indexOf(a.value) - WORST.indexOf(b.value)), {
+            kindOf: (level) => level,
+            hrefOf: (level) => href(["issues"], { level, status: "unresolved" }),
+          }),
       { quiet },
     );
   const loadTop = (quiet = false) =>
@@ -68,13 +71,26 @@ export function dashboardView({ app, project, signal }) {
     load(
       tags,
       signal,
-      () => api.tagValues(project.id, tag, signal),
+      async () => {
+        if (tag === "") await findTags();
+        return tag === "" ? [] : await api.tagValues(project.id, tag, signal);
+      },
       (values) =>
-        values.length === 0 ? empty("No event has this tag") : barList(values.slice(0, 7), {
-          hrefOf: (value) => href(["search"], { tag: `${tag}:${value}` }),
-        }),
+        values.length === 0
+          ? empty("No tags in 24 hours", "Events may say browser, region, and whatever helps.")
+          : barList(values.slice(0, 7), {
+            hrefOf: (value) => href(["search"], { tag: `${tag}:${value}` }),
+          }),
       { quiet },
     );
+
+  /** Which tags there are; the commonest is shown first. */
+  async function findTags() {
+    const keys = await api.tagKeys(project.id, signal);
+    tag = keys[0]?.value ?? "";
+    fill(tagSelect, keys.map(({ value }) => h("option", { value }, value)));
+    tagSelect.hidden = tag === "";
+  }
 
   const all = [loadStats, loadVolume, loadLevels, loadTop, loadTags];
   // Live: the numbers at once, the rest soon after.

@@ -1,4 +1,3 @@
-// @ts-check
 /**
  * An event by its id alone: finds its issue and goes there.
  *

@@ -1,4 +1,3 @@
-// @ts-check
 /**
  * A list of events that grows at its end, for search and for an issue.
  *

@@ -1,9 +1,9 @@
-// @ts-check
 /**
  * One issue: what can be done to it, an event of it, and all the others.
  *
  *     #/issues/<id>               its latest event
  *     #/issues/<id>/events        all of them
+ *     #/issues/<id>/tags          which tags they have
  *     #/issues/<id>/<event id>    that one
  *
  * @module
@@ -13,7 +13,18 @@ import * as api from "../api.js";
 import { fill, h } from "../dom.js";
 import { eventParts } from "../event_parts.js";
 import { icon } from "../icons.js";
-import { attempt, button, empty, levelBadge, load, select, statusBadge, tabs } from "../parts.js";
+import { barList } from "../chart.js";
+import {
+  attempt,
+  button,
+  empty,
+  levelBadge,
+  load,
+  panel,
+  select,
+  statusBadge,
+  tabs,
+} from "../parts.js";
 import { go, href } from "../router.js";
 import { ago, count } from "../time.js";
 import { eventRows } from "./event_rows.js";
@@ -28,6 +39,7 @@ export function issueView({ app, place, signal, keys, title }) {
   const head = h("div", { class: "issue-head" });
   const facts = h("aside", { class: "issue-facts", "aria-label": "About this issue" });
   const body = h("div", { class: "issue-body" });
+  const isEvent = which !== "events" && which !== "tags";
   /** @type {model.Issue | null} */
   let issue = null;
 
@@ -112,6 +124,27 @@ export function issueView({ app, place, signal, keys, title }) {
     );
   }
 
+  const showTags = () =>
+    load(
+      body,
+      signal,
+      () => api.issueTags(issueId, signal),
+      (tags) =>
+        tags.length === 0 ? empty("No tags in 30 days") : h(
+          "div",
+          { class: "tiles" },
+          tags.map(({ key, values }) =>
+            panel(
+              key,
+              {},
+              barList(values, {
+                hrefOf: (value) => href(["search"], { tag: `${key}:${value}` }),
+              }),
+            )
+          ),
+        ),
+    );
+
   const showEvent = () =>
     load(body, signal, async () => {
       if (which !== "") return api.event(which, signal);
@@ -164,7 +197,8 @@ export function issueView({ app, place, signal, keys, title }) {
   }
 
   refresh();
-  if (which === "events") {
+  if (which === "tags") showTags();
+  else if (which === "events") {
     const rows = eventRows({
       signal,
       fetchPage: (query) => api.issueEvents(issueId, query, signal),
@@ -205,15 +239,16 @@ export function issueView({ app, place, signal, keys, title }) {
     facts,
     tabs("Issue", [
       {
-        text: which === "" || which === "events" ? "Latest event" : "Event",
+        text: isEvent && which !== "" ? "Event" : "Latest event",
         href: href(["issues", issueId]),
-        current: which !== "events",
+        current: isEvent,
       },
       {
         text: "All events",
         href: href(["issues", issueId, "events"]),
         current: which === "events",
       },
+      { text: "Tags", href: href(["issues", issueId, "tags"]), current: which === "tags" },
     ]),
     body,
   );

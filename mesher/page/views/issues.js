@@ -1,4 +1,3 @@
-// @ts-check
 /**
  * The issues of a project: filters, and what can be done to each.
  *

@@ -1,4 +1,3 @@
-// @ts-check
 /**
  * The live stream: events as they are stored, filtered by the server.
  *

@@ -1,4 +1,3 @@
-// @ts-check
 /**
  * Search in the events of a project: words, a level, and tags as `key:value`.
  *

@@ -1,4 +1,3 @@
-// @ts-check
 /**
  * Settings, in tabs: the project, its keys, the members, oneself.
  *

@@ -1,4 +1,3 @@
-// @ts-check
 /**
  * Oneself: name and password.
  *

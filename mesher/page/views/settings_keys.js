@@ -1,4 +1,3 @@
-// @ts-check
 /**
  * A project's keys: made here, shown once. And how a program uses one.
  *
@@ -79,7 +78,7 @@ export function keySettings({ app, project, signal }) {
               copyable(key),
             ),
           );
-          fill(guide, instructions(project, key));
+          fill(guide, instructions(key));
           refresh(true);
         });
       },
@@ -88,7 +87,7 @@ export function keySettings({ app, project, signal }) {
     make,
   );
   refresh();
-  fill(guide, instructions(project, "YOUR_KEY"));
+  fill(guide, instructions("YOUR_KEY"));
   return h(
     "div",
     { class: "columns-2" },
@@ -102,11 +101,8 @@ export function keySettings({ app, project, signal }) {
   );
 }
 
-/**
- * @param {model.Project} project
- * @param {string} key
- */
-function instructions(project, key) {
+/** @param {string} key */
+function instructions(key) {
   const { protocol, host, origin } = location;
   // SDKs want a number there; the key says which project it is.
   const dsn = `${protocol}//${key}@${host}/1`;

@@ -1,4 +1,3 @@
-// @ts-check
 /**
  * Who is in the organisation, and as what.
  *

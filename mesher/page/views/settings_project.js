@@ -1,4 +1,3 @@
-// @ts-check
 /**
  * A project's name, retention and sampling; what it occupies; new projects; its end.
  *
@@ -131,7 +130,7 @@ export function projectSettings({ app, project, signal }) {
         ),
       ),
       panel(
-        "The end",
+        "Delete this project",
         {},
         h(
           "div",

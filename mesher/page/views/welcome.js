@@ -1,4 +1,3 @@
-// @ts-check
 /**
  * What there is to see before the first project: how to make it.
  *
