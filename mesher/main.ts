@@ -20,10 +20,14 @@ const MISUSED = 2;
 /** Resolves at the first Ctrl-C or `kill`; at the second the process ends at once. */
 function untilTold(): Promise<void> {
   return new Promise((resolve) => {
-    for (const signal of ["SIGINT", "SIGTERM"] as const) {
-      process.on(signal, () => resolve());
-      process.once(signal, () => process.on(signal, () => process.exit(FAILED)));
-    }
+    let isTold = false;
+    const told = (): void => {
+      if (isTold) process.exit(FAILED);
+      isTold = true;
+      resolve();
+    };
+    process.on("SIGINT", told);
+    process.on("SIGTERM", told);
   });
 }
 

@@ -45,7 +45,10 @@ export async function runNodes(
   say("info", `${count} nodes start; their pages: ${pages(config, count)}`);
   const ended = Promise.all(children.map(({ ended }) => ended));
   await Promise.race([told, ended]);
-  for (const { child } of children) child.kill("SIGTERM");
+  for (const { child } of children) {
+    // Not by the child's own `kill`: after that Deno tells no status of it.
+    if (child.exitCode === null && child.signalCode === null) process.kill(child.pid!, "SIGTERM");
+  }
   return Math.max(...await ended);
 }
 

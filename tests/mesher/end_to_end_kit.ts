@@ -81,7 +81,7 @@ export interface Stage {
 export async function onStage(
   body: (stage: Stage) => Promise<void>,
   changes: Partial<Config> = {},
-  storage?: Storage,
+  storage: Storage | undefined = undefined,
 ): Promise<void> {
   const lines: string[] = [];
   const log = (_level: string, text: string): void => void lines.push(text);

@@ -4,8 +4,8 @@
  * @module
  */
 import { LEVELS } from "../../domain/event.ts";
-import type { EventFilter, PageRequest } from "../../storage/storage.ts";
-import { type Asked, Refusal, type Reply, type Route } from "../route.ts";
+import type { EventFilter, EventSummary, Page, PageRequest } from "../../storage/storage.ts";
+import { type Asked, type ProjectPlace, Refusal, type Reply, type Route } from "../route.ts";
 import { inScope, limitOf, pageOf, projectPlaceOf } from "../scope.ts";
 import { eventDetailShape, eventShape, pageShape } from "../shapes.ts";
 import { PAGE } from "./issues.ts";
@@ -33,13 +33,16 @@ export const eventRoutes: readonly Route[] = [
     gives: '{"data":[event],"has_more","next_cursor","next_cursor_id"}',
     async handle(asked): Promise<Reply> {
       const { query } = asked;
+      const place = await projectPlaceOf(asked);
       const filter: EventFilter = {
         query: query["q"] as string | undefined,
         level: query["level"] as EventFilter["level"],
         environment: query["environment"] as string | undefined,
         release: query["release"] as string | undefined,
       };
-      return { json: pageShape(await eventsOf(asked, filter, pageOf(asked, 25)), eventShape) };
+      return {
+        json: pageShape(await eventsOf(asked, place, filter, pageOf(asked, 25)), eventShape),
+      };
     },
   },
   {
@@ -98,16 +101,17 @@ export const eventRoutes: readonly Route[] = [
 ];
 
 async function lastDay(asked: Asked, filter: EventFilter): Promise<unknown> {
+  const place = await projectPlaceOf(asked);
   const since = asked.mesher.now() - DAY_MS;
   const limit = limitOf(asked.query["limit"], 25);
-  return (await eventsOf(asked, { ...filter, since }, { limit })).rows.map(eventShape);
+  return (await eventsOf(asked, place, { ...filter, since }, { limit })).rows.map(eventShape);
 }
 
-async function eventsOf(
-  asked: Asked,
+function eventsOf(
+  { mesher }: Asked,
+  { project, membership }: ProjectPlace,
   filter: EventFilter,
   page: PageRequest,
-): Promise<Awaited<ReturnType<Asked["mesher"]["storage"]["events"]>>> {
-  const { project, membership } = await projectPlaceOf(asked);
-  return await asked.mesher.storage.events(membership.organisation.id, project.id, filter, page);
+): Promise<Page<EventSummary>> {
+  return mesher.storage.events(membership.organisation.id, project.id, filter, page);
 }

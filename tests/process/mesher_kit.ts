@@ -1,0 +1,154 @@
+/**
+ * Nodes of Mesher as processes, started as a person starts them.
+ */
+import { type ChildProcess, spawn } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import { fileURLToPath } from "node:url";
+import { Client, loggedIn } from "../mesher/end_to_end_kit.ts";
+import { until } from "../kit/test.ts";
+
+const MAIN = fileURLToPath(new URL("../../mesher/main.ts", import.meta.url));
+
+/** What the first start printed. */
+export interface Printed {
+  readonly email: string;
+  readonly password: string;
+  readonly key: string;
+}
+
+/** A process. */
+export class MesherProcess {
+  /** All that it has said, on both outputs. */
+  said = "";
+  readonly #child: ChildProcess;
+  readonly ended: Promise<number | null>;
+  #isGone = false;
+
+  constructor(args: readonly string[], env: Readonly<Record<string, string>>) {
+    const run = "Bun" in globalThis ? [MAIN] : ["run", "-A", MAIN];
+    this.#child = spawn(process.execPath, [...run, ...args], {
+      env: { ...process.env, MESHER_HTTP_PORT: "0", MESHER_WS_PORT: "0", ...env },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    for (const output of [this.#child.stdout!, this.#child.stderr!]) {
+      output.setEncoding("utf8").on("data", (text: string) => this.said += text);
+    }
+    this.#child.on("exit", () => this.#isGone = true);
+    this.ended = new Promise((resolve) => this.#child.on("close", resolve));
+  }
+
+  /** Waits until its page is there; the address. */
+  async ready(): Promise<string> {
+    const address = (): string | undefined => /Mesher is ready: (\S+)/.exec(this.said)?.[1];
+    await until(`it is ready`, () => address() !== undefined, 60_000)
+      .catch((error) => Promise.reject(new Error(`${error.message}\n${this.said}`)));
+    return address()!;
+  }
+
+  /** What it printed once. */
+  get printed(): Printed {
+    const value = (name: string): string =>
+      new RegExp(`^ *${name} +(\\S+)`, "m").exec(this.said)![1]!;
+    return { email: value("email"), password: value("password"), key: value("key") };
+  }
+
+  signal(name: "SIGKILL" | "SIGTERM"): void {
+    // Not by the child's own `kill`: after that Deno tells no status of it.
+    if (this.#isGone) return;
+    process.kill(this.#child.pid!, name);
+  }
+
+  /** Ends it in order; its status. */
+  stop(): Promise<number | null> {
+    this.signal("SIGTERM");
+    return this.ended;
+  }
+}
+
+/** Runs a test with a folder of its own; what it starts is ended. */
+export async function withProcesses(
+  body: (
+    start: (args: readonly string[], env: Readonly<Record<string, string>>) => MesherProcess,
+    folder: string,
+  ) => Promise<void>,
+): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), "mesher-"));
+  const all: MesherProcess[] = [];
+  try {
+    await body((args, env) => {
+      const started = new MesherProcess(args, env);
+      all.push(started);
+      return started;
+    }, folder);
+  } finally {
+    for (const one of all) one.signal("SIGKILL");
+    await Promise.all(all.map(({ ended }) => ended));
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** Ports that nobody listens on now. */
+export async function freePorts(count: number): Promise<number[]> {
+  const servers = await Promise.all(
+    Array.from({ length: count }, () =>
+      new Promise<ReturnType<typeof createServer>>((resolve) => {
+        const server = createServer();
+        server.listen(0, "127.0.0.1", () => resolve(server));
+      })),
+  );
+  const ports = servers.map((server) => (server.address() as { port: number }).port);
+  await Promise.all(servers.map((server) => new Promise((done) => server.close(done))));
+  return ports;
+}
+
+/** Somebody who watches a project's events. */
+export class Watcher {
+  /** How often each event came, by its id. */
+  readonly seen: Map<string, number> = new Map();
+  // deno-lint-ignore no-explicit-any -- whatever JSON it is
+  readonly others: any[] = [];
+  readonly #socket: WebSocket;
+  readonly opened: Promise<unknown>;
+  readonly closed: Promise<unknown>;
+
+  constructor(url: string, cookie: string, project: string = "default") {
+    const address = `${url.replace("http", "ws")}/stream/projects/${project}`;
+    this.#socket = new WebSocket(address, { headers: { cookie } } as never);
+    this.opened = new Promise((resolve, reject) => {
+      this.#socket.onopen = resolve;
+      this.#socket.onerror = () => reject(new Error(`no stream at ${address}`));
+    });
+    this.closed = new Promise((resolve) => this.#socket.onclose = resolve);
+    this.#socket.onmessage = ({ data }) => {
+      const message = JSON.parse(String(data));
+      if (message.type !== "event") this.others.push(message);
+      else this.seen.set(message.data.id, (this.seen.get(message.data.id) ?? 0) + 1);
+    };
+  }
+
+  send(message: unknown): void {
+    this.#socket.send(JSON.stringify(message));
+  }
+
+  async close(): Promise<void> {
+    this.#socket.close();
+    await this.closed;
+  }
+}
+
+/** A watcher of a node, logged in. */
+export async function watch(url: string, printed: Printed): Promise<Watcher> {
+  const client = await loggedIn(url, printed.email, printed.password);
+  const watcher = new Watcher(url, client.headers["cookie"]!);
+  await watcher.opened;
+  return watcher;
+}
+
+/** Who sends events with a key. */
+export function senderTo(url: string, { key }: Printed): Client {
+  return new Client(url, { "x-api-key": key });
+}

@@ -1,0 +1,206 @@
+/**
+ * Mesher as processes: one node from nothing, and three of which one dies in the middle of the work.
+ */
+import { assert, assertEquals } from "@std/assert";
+import { DatabaseSync } from "node:sqlite";
+import { join } from "node:path";
+import { test, until } from "../kit/test.ts";
+import { loggedIn } from "../mesher/end_to_end_kit.ts";
+import { freePorts, type MesherProcess, senderTo, watch, withProcesses } from "./mesher_kit.ts";
+
+/** What is stored, by a look into the file. */
+function storedIn(file: string): { ids: string[]; counted: number } {
+  const db = new DatabaseSync(file, { readOnly: true });
+  try {
+    const ids = db.prepare("SELECT id FROM events").all().map(({ id }) => String(id));
+    const row = db.prepare("SELECT sum(event_count) AS counted FROM issues").get();
+    return { ids, counted: Number(row?.["counted"]) };
+  } finally {
+    db.close();
+  }
+}
+
+test("mesher: one node from nothing takes an event, stores it, shows it and streams it", async () => {
+  await withProcesses(async (start, folder) => {
+    const env = { DATABASE_URL: join(folder, "mesher.db") };
+    const one = start([], env);
+    const url = await one.ready();
+    const { printed } = one;
+    const user = await loggedIn(url, printed.email, printed.password);
+    const watcher = await watch(url, printed);
+    const sent = await senderTo(url, printed).post("/api/v1/events", { message: "from a process" });
+    assertEquals(sent.status, 202);
+    await until("the watcher has seen it", () => watcher.seen.get(sent.json.id) === 1);
+    const found = await user.get(`/api/v1/events/${sent.json.id}`);
+    assertEquals(found.json.event.message, "from a process");
+    await watcher.close();
+    // Accepted at the last moment: it is stored before the process ends.
+    const last = await senderTo(url, printed).post("/api/v1/events", { message: "the last" });
+    assertEquals(await one.stop(), 0, one.said);
+    assert(storedIn(env.DATABASE_URL).ids.includes(last.json.id));
+
+    const again = start([], env);
+    const there = await again.ready();
+    assert(!again.said.includes("password"), "secrets are printed once");
+    const back = await loggedIn(there, printed.email, printed.password);
+    assertEquals((await back.get(`/api/v1/events/${last.json.id}`)).status, 200);
+    assertEquals(await again.stop(), 0, again.said);
+  });
+});
+
+test("mesher: says in one line what is wrong with its settings, and ends with 2", async () => {
+  await withProcesses(async (start) => {
+    for (
+      const [args, env, words] of [
+        [[], { MESHER_HTTP_PORT: "http" }, /^mesher: MESHER_HTTP_PORT is "http"/],
+        [[], { MESHER_NODE_NAME: "a@127.0.0.1:1" }, /^mesher: MESHER_NODE_NAME is set: set/],
+        [[], { DATABASE_URL: "mysql://x" }, /^mesher: DATABASE_URL begins with mysql/],
+        [["--nodes", "99"], {}, /^mesher: --nodes is "99": use/],
+        [["--what"], {}, /^mesher: unknown argument "--what"/],
+      ] as [string[], Record<string, string>, RegExp][]
+    ) {
+      const wrong = start(args, env);
+      assertEquals(await wrong.ended, 2, wrong.said);
+      assert(words.test(wrong.said), wrong.said);
+      assertEquals(wrong.said.trim().split("\n").length, 1, wrong.said);
+    }
+  });
+});
+
+const EVENTS = 3_000;
+const BATCH = 20;
+
+test("mesher: of three nodes one is killed with -9 in the middle, and what the others accepted is stored once", async () => {
+  await withProcesses(async (start, folder) => {
+    const file = join(folder, "mesher.db");
+    const names = (await freePorts(3)).map((port, i) => `mesher${i}@127.0.0.1:${port}`);
+    const run = (i: number): MesherProcess =>
+      start([], {
+        DATABASE_URL: file,
+        MESHER_NODE_NAME: names[i]!,
+        MESHER_COOKIE: "a cookie for the test of three nodes",
+        MESHER_PEERS: names.filter((name) => name !== names[i]).join(","),
+        MESHER_RATE_LIMIT: "1000000",
+        MESHER_LOAD_THRESHOLD: "1000000",
+      });
+    const first = run(0);
+    const urls = [await first.ready()];
+    const { printed } = first;
+    const others = [run(1), run(2)];
+    for (const other of others) urls.push(await other.ready());
+    const user = await loggedIn(urls[1]!, printed.email, printed.password);
+    const cluster = async () => (await user.get("/api/v1/cluster")).json;
+    await until("all see all", async () => (await cluster()).nodes.length === 3);
+    const holders = async (): Promise<(string | null)[]> =>
+      (await cluster()).names.filter(({ name }: { name: string }) => !name.includes("@"))
+        .map(({ node }: { node: string | null }) => node);
+    assertEquals(await holders(), Array(4).fill(names[0]), "the first has all singletons");
+
+    const watchers = [await watch(urls[1]!, printed), await watch(urls[2]!, printed)];
+    // By node, the ids that it has answered 202 for.
+    const accepted: string[][] = [[], [], []];
+    const load = async (i: number): Promise<void> => {
+      const sender = senderTo(urls[i]!, printed);
+      for (let n = 0; n < EVENTS / 3; n += BATCH) {
+        const events = Array.from({ length: BATCH }, (_, k) => ({
+          message: `fault ${(n + k) % 7} of the ${"abc"[(n + k) % 3]} kind`,
+          tags: { node: String(i) },
+        }));
+        try {
+          const got = await sender.post("/api/v1/events/bulk", events);
+          if (got.status === 202) accepted[i]!.push(...got.json.ids);
+        } catch {
+          // The node is gone: those were not accepted as far as we know.
+          return;
+        }
+        if (i === 0 && accepted[0]!.length >= EVENTS / 6) first.signal("SIGKILL");
+      }
+    };
+    await Promise.all([0, 1, 2].map(load));
+    assertEquals(await first.ended, null);
+
+    const sure = [...accepted[1]!, ...accepted[2]!];
+    assertEquals(sure.length, EVENTS / 3 * 2);
+    await until("what the two that live accepted is stored", () => {
+      const { ids } = storedIn(file);
+      const stored = new Set(ids);
+      return sure.every((id) => stored.has(id));
+    }, 30_000);
+    const { ids, counted } = storedIn(file);
+    assertEquals(new Set(ids).size, ids.length, "each id is stored once");
+    assertEquals(counted, ids.length, "each is counted once");
+    const stored = new Set(ids);
+    const lost = accepted[0]!.filter((id) => !stored.has(id));
+    // Nothing but the end of what it accepted: what it had not flushed.
+    assertEquals(lost, lost.length === 0 ? [] : accepted[0]!.slice(-lost.length));
+    assert(lost.length <= 500 + 2 * BATCH, `${lost.length} were lost`);
+
+    for (const watcher of watchers) {
+      await until("the watchers have seen them", () => sure.every((id) => watcher.seen.has(id)));
+      assertEquals([...watcher.seen.values()].filter((times) => times !== 1), []);
+    }
+    await until(
+      "the singletons and the registry's name have moved",
+      async () => (await holders()).every((node) => node !== null && node !== names[0]),
+      30_000,
+    );
+    assert(/nodedown mesher0@\S+ \(closed\)/.test(others[0]!.said), others[0]!.said);
+
+    const back = run(0);
+    const url = await back.ready();
+    await until("the node is back", async () => (await cluster()).nodes.length === 3, 30_000);
+    const there = await loggedIn(url, printed.email, printed.password);
+    assertEquals((await there.get(`/api/v1/events/${sure[0]}`)).status, 200);
+    await Promise.all(watchers.map((watcher) => watcher.close()));
+    assertEquals(await others[0]!.stop(), 0, others[0]!.said);
+  });
+});
+
+test("mesher: a loaded node has the least loaded peer process for it, and lets it go again", async () => {
+  await withProcesses(async (start, folder) => {
+    const names = (await freePorts(2)).map((port, i) => `mesher${i}@127.0.0.1:${port}`);
+    const run = (i: number): MesherProcess =>
+      start([], {
+        DATABASE_URL: join(folder, "mesher.db"),
+        MESHER_NODE_NAME: names[i]!,
+        MESHER_COOKIE: "a cookie for the test of helpers",
+        MESHER_PEERS: names[1 - i]!,
+        MESHER_LOAD_THRESHOLD: "50",
+      });
+    const first = run(0);
+    const url = await first.ready();
+    const { printed } = first;
+    await run(1).ready();
+    const user = await loggedIn(url, printed.email, printed.password);
+    const sender = senderTo(url, printed);
+    const cluster = async () => (await user.get("/api/v1/cluster")).json;
+    let sent = 0;
+    const send = async (): Promise<void> => {
+      const batch = Array.from({ length: 40 }, () => ({ message: `event ${sent++ % 3}` }));
+      assertEquals((await sender.post("/api/v1/events/bulk", batch)).status, 202);
+    };
+    await until("the peer helps", async () => {
+      await send();
+      await new Promise((wake) => setTimeout(wake, 100));
+      const [help] = (await cluster()).processors;
+      return help?.for === names[0] && help?.on === names[1];
+    }, 40_000);
+    let counted = 0;
+    await until("the peer has processed some", async () => {
+      await send();
+      const { nodes } = await cluster();
+      counted = nodes.find(({ name }: { name: string }) => name === names[1])
+        ?.counters.processed_for_others ?? 0;
+      return counted > 0;
+    }, 30_000);
+    await until(
+      "the peer is let go",
+      async () => (await cluster()).processors.length === 0,
+      30_000,
+    );
+    await until(
+      "all are stored once",
+      () => storedIn(join(folder, "mesher.db")).ids.length === sent,
+    );
+  });
+});
