@@ -1,0 +1,78 @@
+/**
+ * Sends realistic events at a rate, and says how it went.
+ *
+ *     deno task mesher:load --key mshr_… --rate 500 --seconds 10
+ *
+ * @module
+ */
+import process from "node:process";
+import { sampleEvent } from "./load/sample.ts";
+import { LOAD_HELP, type LoadOptions, readLoadOptions } from "./load/options.ts";
+import { Tally } from "./load/tally.ts";
+
+/** Requests that may be under way at once; when more are due they wait, and the summary says so. */
+const UNDER_WAY_MAX = 64;
+/** How often what is due is sent. Milliseconds. */
+const TICK_MS = 20;
+
+/** Sends one batch to one of the nodes. */
+async function send(
+  { urls, key }: LoadOptions,
+  turn: number,
+  count: number,
+  tally: Tally,
+): Promise<void> {
+  const url = urls[turn % urls.length]!;
+  const events = Array.from({ length: count }, () => sampleEvent(Math.random));
+  const began = performance.now();
+  try {
+    const response = await fetch(`${url}/api/v1/events/bulk`, {
+      method: "POST",
+      headers: { "content-type": "application/json", "x-api-key": key },
+      body: JSON.stringify(events),
+    });
+    const answer = await response.json();
+    const accepted = response.status === 202 ? answer.accepted as number : 0;
+    tally.answered(response.status, count, accepted, performance.now() - began);
+  } catch {
+    tally.answered(0, count, 0, performance.now() - began);
+  }
+}
+
+async function run(options: LoadOptions): Promise<number> {
+  const { rate, seconds, batch } = options;
+  const tally = new Tally();
+  const began = performance.now();
+  const underWay = new Set<Promise<void>>();
+  let [sent, turn, shownAt] = [0, 0, 0];
+  while (true) {
+    const elapsed = (performance.now() - began) / 1000;
+    if (elapsed >= seconds) break;
+    while (sent + batch <= rate * elapsed && underWay.size < UNDER_WAY_MAX) {
+      const one = send(options, turn++, batch, tally).finally(() => underWay.delete(one));
+      underWay.add(one);
+      sent += batch;
+    }
+    if (elapsed - shownAt >= 1) {
+      shownAt = elapsed;
+      process.stderr.write(`\r${tally.progress(elapsed)}   `);
+    }
+    await new Promise((wake) => setTimeout(wake, TICK_MS));
+  }
+  await Promise.all(underWay);
+  const elapsed = (performance.now() - began) / 1000;
+  process.stderr.write("\r" + " ".repeat(78) + "\r");
+  process.stdout.write(tally.summary(rate * seconds, elapsed));
+  return tally.failed === 0 ? 0 : 1;
+}
+
+const options = readLoadOptions(process.argv.slice(2), process.env);
+if ("help" in options) {
+  process.stdout.write(LOAD_HELP);
+  process.exit(0);
+}
+if ("problem" in options) {
+  process.stderr.write(`mesher:load: ${options.problem}\n`);
+  process.exit(2);
+}
+process.exit(await run(options));
