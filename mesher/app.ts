@@ -24,7 +24,7 @@ import { openStorage } from "./storage/open.ts";
 import type { Storage } from "./storage/storage.ts";
 
 /** Events that were accepted and not grouped yet; past it the door is closed. */
-const INBOX_MAX = 20_000;
+export const INBOX_MAX = 20_000;
 /** Events that were grouped and not stored yet. */
 const OUTBOX_MAX = 2_000;
 /** A node that stops waits so long for what it holds to be stored. Milliseconds. */

@@ -1,0 +1,30 @@
+/**
+ * Which node counts for a project.
+ */
+import { assert, assertEquals } from "@std/assert";
+import { ownerOf } from "../../mesher/pipeline/rates.ts";
+import { test } from "../kit/test.ts";
+
+const NODES = ["a@h:1", "b@h:1", "c@h:1"];
+const projects = Array.from({ length: 300 }, (_, i) => `project-${i}`);
+
+test("ownerOf is the same in whatever order the nodes are known", () => {
+  for (const project of projects) {
+    assertEquals(ownerOf(project, NODES), ownerOf(project, NODES.toReversed()));
+  }
+});
+
+test("ownerOf gives every node its part", () => {
+  for (const node of NODES) {
+    const part = projects.filter((project) => ownerOf(project, NODES) === node).length;
+    assert(part > 60 && part < 140, `${node} has ${part}`);
+  }
+});
+
+test("ownerOf moves only the projects of a node that is lost", () => {
+  const [lost, ...left] = NODES;
+  for (const project of projects) {
+    const before = ownerOf(project, NODES);
+    if (before !== lost) assertEquals(ownerOf(project, left), before);
+  }
+});

@@ -1,0 +1,235 @@
+/**
+ * The services: killed, without a database, with a bad event, with watchers.
+ */
+import { assert, assertEquals } from "@std/assert";
+import type { Pid } from "../../mod.ts";
+import { INBOX_MAX } from "../../mesher/app.ts";
+import { validateEvent } from "../../mesher/domain/validate.ts";
+import { ANNOUNCER } from "../../mesher/services/announcer.ts";
+import { LOAD_MONITOR } from "../../mesher/services/load_monitor.ts";
+import { PROCESSOR } from "../../mesher/services/processor.ts";
+import { RATE_LIMITER } from "../../mesher/services/rate_limiter.ts";
+import { REGISTRY } from "../../mesher/services/registry.ts";
+import { WRITER } from "../../mesher/services/writer.ts";
+import { openSqlite } from "../../mesher/storage/sqlite.ts";
+import { type NewEvent, type Storage, StorageError } from "../../mesher/storage/storage.ts";
+import { test, until } from "../kit/test.ts";
+import { onStage } from "./end_to_end_kit.ts";
+import { watch } from "../process/mesher_kit.ts";
+
+const SERVICES = [WRITER, PROCESSOR, ANNOUNCER, RATE_LIMITER, REGISTRY, LOAD_MONITOR];
+
+/** SQLite in memory, whose writes pass through `write`. */
+async function storageThat(
+  write: (batch: readonly NewEvent[], storage: Storage) => ReturnType<Storage["writeEvents"]>,
+): Promise<Storage> {
+  const storage = await openSqlite({ path: ":memory:" });
+  return { ...storage, writeEvents: (batch) => write(batch, storage) };
+}
+
+test("Services: any of them may be killed again and again, and no accepted event is lost", async () => {
+  await onStage(async ({ app, sender }) => {
+    const { node, counters } = app.mesher;
+    const accepted: string[] = [];
+    for (let round = 0; round < 12; round++) {
+      const batch = Array.from({ length: 30 }, (_, i) => ({ message: `fault ${i % 3}` }));
+      const got = await sender.post("/api/v1/events/bulk", batch);
+      assertEquals(got.status, 202);
+      accepted.push(...got.json.ids);
+      const name = SERVICES[round % SERVICES.length]!;
+      const pid = node.whereis(name);
+      assert(pid !== undefined, `${name} runs`);
+      node.exit(pid as Pid<never>, "kill");
+      await until(`${name} runs again`, () => {
+        const again = node.whereis(name);
+        return again !== undefined && !again.equals(pid);
+      });
+    }
+    await until("all are stored", () => app.mesher.inbox.size + app.mesher.outbox.size === 0);
+    const { projectId } = app.first!;
+    assertEquals(await app.mesher.storage.eventCount(projectId, 0), accepted.length);
+    assertEquals(counters.get("accepted"), accepted.length);
+  });
+});
+
+test("Writer writes 50 events at once, and fewer after a quarter of a second", async () => {
+  const sizes: number[] = [];
+  const storage = await storageThat((batch, real) => {
+    sizes.push(batch.length);
+    return real.writeEvents(batch);
+  });
+  await onStage(
+    async ({ sender, app }) => {
+      const batch = (count: number) => Array.from({ length: count }, () => ({ message: "m" }));
+      await sender.post("/api/v1/events/bulk", batch(50));
+      await until("the first are stored", () => app.mesher.counters.get("stored") === 50);
+      await sender.post("/api/v1/events/bulk", batch(3));
+      await until("the others are stored", () => app.mesher.counters.get("stored") === 53);
+      assertEquals(sizes, [50, 3]);
+    },
+    {},
+    storage,
+  );
+});
+
+test("Writer keeps what the database does not take, and stores it when it is back, once", async () => {
+  let isAway = true;
+  const storage = await storageThat((batch, real) => {
+    if (isAway) return Promise.reject(new StorageError("away", true));
+    return real.writeEvents(batch);
+  });
+  await onStage(
+    async ({ sender, app, lines, first }) => {
+      const got = await sender.post("/api/v1/events/bulk", [{ message: "a" }, { message: "b" }]);
+      assertEquals(got.status, 202);
+      await until("it has tried twice", () => app.mesher.counters.get("write_retries") >= 2);
+      assert(lines.some((line) => /storage failed, 2 events wait/.test(line)), lines.join("\n"));
+      isAway = false;
+      await until("they are stored", () => app.mesher.counters.get("stored") === 2);
+      assertEquals(await app.mesher.storage.eventCount(first.projectId, 0), 2);
+      assert(lines.includes("storage is back"));
+    },
+    {},
+    storage,
+  );
+});
+
+test("Writer stores the others when the database refuses one event for good", async () => {
+  const storage = await storageThat((batch, real) => {
+    if (batch.some(({ title }) => title === "poison")) {
+      return Promise.reject(new StorageError("refused", false));
+    }
+    return real.writeEvents(batch);
+  });
+  await onStage(
+    async ({ sender, app }) => {
+      const batch = [{ message: "a" }, { message: "poison" }, { message: "b" }];
+      await sender.post("/api/v1/events/bulk", batch);
+      await until("the others are stored", () => app.mesher.counters.get("stored") === 2);
+      assertEquals(app.mesher.counters.get("unwritable"), 1);
+      assertEquals(app.mesher.outbox.size, 0);
+    },
+    {},
+    storage,
+  );
+});
+
+test("Ingest answers 503 when the buffer is full, and takes events again when it is not", async () => {
+  let isAway = true;
+  const storage = await storageThat((batch, real) =>
+    isAway ? Promise.reject(new StorageError("away", true)) : real.writeEvents(batch)
+  );
+  await onStage(
+    async ({ sender, app }) => {
+      const { inbox, outbox, counters, intake, storage, now } = app.mesher;
+      const project = (await storage.allProjects())[0]!;
+      const event = validateEvent(
+        { message: "m" },
+        { now: now(), newId: () => crypto.randomUUID() },
+      );
+      assert(event.ok);
+      const full = Array.from({ length: 1_000 }, () => event.event);
+      let taken = 0;
+      while ((await intake.take(project, full)).kind === "accepted") taken++;
+      assert(taken * 1_000 <= INBOX_MAX + outbox.max);
+      const got = await sender.post(
+        "/api/v1/events/bulk",
+        Array.from({ length: 100 }, () => ({ message: "m" })),
+      );
+      if (inbox.room < 100) {
+        assertEquals([got.status, got.json.error], [503, "the buffer is full"]);
+        assertEquals(got.headers.get("retry-after"), "1");
+      }
+      assert(counters.get("refused_full") >= 1_000);
+      isAway = false;
+      await until("there is room", () => inbox.room > 1_000 && outbox.size < 500, 30_000);
+      assertEquals((await sender.post("/api/v1/events", { message: "m" })).status, 202);
+    },
+    { ratePerMinute: 1_000_000_000 },
+    storage,
+  );
+});
+
+test("Live: watchers get the events that pass their filter, issues and alerts", async () => {
+  await onStage(async ({ app, sender, user, first }) => {
+    const all = await watch(app.url, first);
+    const some = await watch(app.url, first);
+    some.send({ type: "subscribe", filters: { level: "fatal", environment: "production" } });
+    await until("the filter is set", () => some.others.length === 1);
+    assertEquals(some.others[0], {
+      type: "filters_updated",
+      filters: { level: "fatal", environment: "production" },
+    });
+    await user.post("/api/v1/projects/default/alert-rules", {
+      name: "All that is new",
+      condition: { condition_type: "new_issue" },
+    });
+    const send = async (level: string, environment: string): Promise<string> =>
+      (await sender.post("/api/v1/events", { message: `${level}`, level, environment })).json.id;
+    const [a, b, c] = [
+      await send("fatal", "production"),
+      await send("fatal", "staging"),
+      await send("error", "production"),
+    ];
+    await until("both have seen theirs", () => all.seen.size === 3 && some.seen.size === 1);
+    assertEquals([...some.seen], [[a, 1]]);
+    assertEquals(new Set(all.seen.keys()), new Set([a, b, c]));
+    await until("the alert has come", () => some.others.some(({ type }) => type === "alert"));
+    await until("the count has come", () => all.others.some(({ count }) => count === 2));
+
+    const issues = (await user.get("/api/v1/projects/default/issues")).json.data;
+    await user.post(`/api/v1/issues/${issues[0].id}/resolve`);
+    await until(
+      "the change has come",
+      () => all.others.some(({ type, action }) => type === "issue" && action === "resolved"),
+    );
+    some.send({ type: "nonsense" });
+    await until("nonsense is answered", () => some.others.some(({ error }) => error !== undefined));
+    await Promise.all([all.close(), some.close()]);
+    await until("nobody watches", () => app.mesher.live.clients === 0);
+  });
+});
+
+test("WebSocket ingest takes events with a key, and answers each", async () => {
+  await onStage(async ({ app, first }) => {
+    const socket = new WebSocket(
+      `ws://127.0.0.1:${app.mesher.ports.ws}/ingest`,
+      { headers: { "x-api-key": first.key } } as never,
+    );
+    const answers: { status?: string; error?: string }[] = [];
+    await new Promise((opened) => socket.onopen = opened);
+    socket.onmessage = ({ data }) => answers.push(JSON.parse(String(data)));
+    socket.send(JSON.stringify({ message: "by socket" }));
+    socket.send("{");
+    socket.send(JSON.stringify({ level: "strange", message: "m" }));
+    await until("all are answered", () => answers.length === 3);
+    assertEquals(answers[0]!.status, "accepted");
+    assertEquals(answers[1]!.error, "invalid json");
+    assertEquals(answers[2]!.error, "level must be one of debug, info, warning, error, fatal");
+    await until("it is stored", () => app.mesher.counters.get("stored") === 1);
+    const closed = new Promise((done) => socket.onclose = done);
+    socket.close();
+    await closed;
+  });
+});
+
+test("Sockets are refused without a credential, for what is not one's own, and elsewhere", async () => {
+  await onStage(async ({ app, first, user }) => {
+    const opens = (path: string, headers: Record<string, string>): Promise<boolean> =>
+      new Promise((resolve) => {
+        const socket = new WebSocket(app.url.replace("http", "ws") + path, { headers } as never);
+        socket.onopen = () => (socket.onclose = () => resolve(true), socket.close());
+        socket.onerror = () => resolve(false);
+      });
+    const stream = "/stream/projects/default";
+    assertEquals(await opens(stream, {}), false);
+    assertEquals(await opens(stream, { "x-api-key": first.key }), false);
+    assertEquals(await opens(stream, user.headers), true);
+    assertEquals(await opens(`/ws${stream}`, user.headers), true);
+    assertEquals(await opens(stream, { ...user.headers, origin: "https://evil.example" }), false);
+    assertEquals(await opens("/stream/projects/other", user.headers), false);
+    assertEquals(await opens("/ingest", user.headers), false);
+    assertEquals(await opens("/ingest", { "x-api-key": `mshr_${"0".repeat(48)}` }), false);
+    assertEquals(await opens("/elsewhere", user.headers), false);
+  });
+});
