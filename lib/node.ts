@@ -350,7 +350,8 @@ export class Node {
    * @throws {ListenError} `code` of the system: the port is in use, or may not be used.
    */
   async serve<Data = undefined>(options: ServeOptions<Data> = {}): Promise<Server> {
-    const server = await serve(this.#parts.host, { rooms: this.rooms, ...options });
+    const { host, system } = this.#parts;
+    const server = await serve(host, { rooms: this.rooms, ...options }, system);
     this.#servers.push(server);
     return server;
   }

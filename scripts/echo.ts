@@ -56,6 +56,12 @@ function echo(options: { port: number; hostname: string }): Promise<Server> {
     ...options,
     maxPayloadLength: MESSAGE_BYTES_MAX,
     backpressureLimit: 2 * MESSAGE_BYTES_MAX,
+    // All that a client may ask for, so that it can be tried.
+    perMessageDeflate: {
+      threshold: 0,
+      serverNoContextTakeover: false,
+      clientNoContextTakeover: false,
+    },
     message(conn, data) {
       if (conn.send(data) !== "behind") return;
       return new Promise<void>((goOn) => conn.data = goOn);

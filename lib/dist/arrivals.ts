@@ -462,7 +462,8 @@ export class Arrivals {
 
   #term(): unknown {
     if (this.#decoded !== undefined) return this.#decoded.term;
-    const decoder = this.#alone ? new Decoder(this.#line.homes) : this.#decoder;
+    // What came in pieces was put together for this alone.
+    const decoder = this.#alone ? new Decoder(this.#line.homes, true) : this.#decoder;
     return decoder.decode(this.#bytes, this.#at, this.#end);
   }
 

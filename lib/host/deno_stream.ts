@@ -12,7 +12,7 @@ import type { FlushPoint } from "./flush_point.ts";
 import { QueuedStream } from "./queued_stream.ts";
 import type { Address } from "./stream.ts";
 
-const READ_BYTES_SMALL = 4 * 1024;
+const READ_BYTES_SMALL = 1024;
 const READ_BYTES_LARGE = 64 * 1024;
 
 /** How many writes the process has in flight at once: past some dozens each costs more. */

@@ -41,6 +41,9 @@ const POOLED_BYTES_MAX = 128;
 const POOL_BYTES = 4096;
 const EMPTY_POOL = new Uint8Array(0);
 
+/** A shorter binary is copied even out of bytes that may be given away: it must not keep them all alive. */
+const GIVEN_BYTES_MIN: number = 64 * 1024;
+
 /** The errors that have a class of their own after the journey. */
 const ERROR_CLASSES: ReadonlyMap<string, ErrorConstructor> = new Map<string, ErrorConstructor>(
   [EvalError, RangeError, ReferenceError, SyntaxError, TypeError, URIError].map((constructor) => [
@@ -55,6 +58,7 @@ const CONSTANTS = [null, undefined, false, true] as const;
 /** Decodes the terms of one session from one direction, in the order in which they were encoded. */
 export class Decoder {
   readonly #pids: PidReader | undefined;
+  readonly #owns: boolean;
   /** By number. The first term begins with the version, and so with none. */
   readonly #shapes: (Shape | undefined)[] = [];
   readonly #text = new TextReader();
@@ -72,9 +76,13 @@ export class Decoder {
   #pool: Uint8Array<ArrayBuffer> = EMPTY_POOL;
   #poolAt = 0;
 
-  /** Without `pids`, a pid is a {@linkcode ProtocolError}. */
-  constructor(pids?: PidReader) {
+  /**
+   * Without `pids`, a pid is a {@linkcode ProtocolError}. `owns`: the bytes are the decoder's to give away,
+   * so a large binary is a view of them and no copy.
+   */
+  constructor(pids?: PidReader, owns = false) {
     this.#pids = pids;
+    this.#owns = owns;
   }
 
   /**
@@ -290,6 +298,7 @@ export class Decoder {
 
   /** A binary: if it is short, out of the pool. */
   #binaryOf(length: number): Uint8Array<ArrayBuffer> {
+    if (this.#owns && length >= GIVEN_BYTES_MIN) return this.#give(length);
     if (length > POOLED_BYTES_MAX) return this.#copy(length);
     const from = this.#take(length);
     if (this.#poolAt + length > this.#pool.length) {
@@ -303,6 +312,12 @@ export class Decoder {
     this.#poolAt = start + ((length + 7) & ~7);
     for (let i = 0; i < length; i++) pool[start + i] = bytes[from + i]!;
     return new Uint8Array(pool.buffer, start, length);
+  }
+
+  #give(length: number): Uint8Array<ArrayBuffer> {
+    const from = this.#take(length);
+    const { buffer, byteOffset } = this.#bytes;
+    return new Uint8Array(buffer as ArrayBuffer, byteOffset + from, length);
   }
 
   #copy(length: number): Uint8Array<ArrayBuffer> {

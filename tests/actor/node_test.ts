@@ -13,6 +13,7 @@ import {
   type Pid,
   type Self,
 } from "../../mod.ts";
+import { Client } from "../kit/socket.ts";
 import { test, until } from "../kit/test.ts";
 
 const start = (): Promise<Node> => Node.start({ cookie: "only for this test", logLevel: "silent" });
@@ -147,4 +148,24 @@ test("Node.stop ends actors that would go on, and a stopped node spawns none tha
   assertEquals([node.actors(), node.isAlive(late)], [[], false]);
   await until("it was told", () => seen.length > 0);
   assertEquals(seen, ["shutdown"]);
+});
+
+test("Node.serve gives its connections pids, to which any actor can send", async () => {
+  const node = await Node.start({ logLevel: "silent" });
+  try {
+    let pid: Pid<string> | undefined;
+    const server = await node.serve({
+      port: 0,
+      open: (conn) => void (pid = conn.pid as Pid<string>),
+      info: (conn, message) => void conn.send(String(message)),
+    });
+    const client = await Client.open(server.url);
+    await until("it is open", () => pid !== undefined);
+    node.send(pid!, "from an actor");
+    await until("it came", () => client.heard.includes("from an actor"));
+    await client.close();
+    await until("its actor has ended", () => !node.isAlive(pid!));
+  } finally {
+    await node.stop();
+  }
 });
