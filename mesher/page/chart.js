@@ -32,7 +32,7 @@ export function ticksTo(max) {
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = Math.max(1, [1, 2, 5, 10].map((n) => n * power).find((n) => n >= rough) ?? power);
   const ticks = [];
-  for (let tick = 0; tick < max + step; tick += step) ticks.push(tick);
+  for (let tick = 0; tick < Math.max(1, max) + step; tick += step) ticks.push(tick);
   return ticks;
 }
 
