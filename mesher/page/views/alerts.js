@@ -109,7 +109,7 @@ function firedPart({ app, place, project, signal }) {
       onchange: () => go(withQuery(place, { status: choose.value })),
     },
   );
-  return h("div", null, h("div", { class: "filters" }, choose), body);
+  return h("div", { class: "stacked" }, h("div", { class: "filters" }, choose), body);
 }
 
 /** @param {Context} context */

@@ -19,8 +19,16 @@ const INDENT = 20;
 /** @param {Context} context @returns {HTMLElement} */
 export function clusterView({ signal }) {
   const body = h("div", { class: "cluster" });
+  /** Nodes that were there since this view was opened. @type {Map<string, model.ClusterNode>} */
+  const known = new Map();
   const refresh = (quiet = false) =>
-    load(body, signal, () => api.cluster(signal), draw, { quiet, bones: 8 });
+    load(body, signal, () => api.cluster(signal), (cluster) => {
+      const gone = [...known.values()].filter(({ name }) =>
+        !cluster.nodes.some((node) => node.name === name)
+      );
+      for (const node of cluster.nodes) known.set(node.name, node);
+      return draw(cluster, gone);
+    }, { quiet, bones: 8 });
   refresh();
   let busy = false;
   const timer = setInterval(async () => {
@@ -38,11 +46,14 @@ export function clusterView({ signal }) {
   );
 }
 
-/** @param {model.Cluster} cluster */
-function draw({ nodes, isAlone, helps, names, trees, storage }) {
+/**
+ * @param {model.Cluster} cluster
+ * @param {readonly model.ClusterNode[]} gone
+ */
+function draw({ nodes, isAlone, helps, names, trees, storage }, gone) {
   const top = nodes.reduce((max, { load: n }) => Math.max(max, n), 1);
   return [
-    h("ul", { class: "nodes" }, nodes.map((node) => nodeCard(node, top))),
+    h("ul", { class: "nodes" }, nodes.map((node) => nodeCard(node, top)), gone.map(goneCard)),
     h(
       "div",
       { class: "grid even" },
@@ -50,9 +61,13 @@ function draw({ nodes, isAlone, helps, names, trees, storage }) {
       panel("Storage", {}, storageTable(storage)),
       panel("Names", { class: "flush" }, nameTable(names)),
       panel("Events on all nodes", {}, counterTable(nodes)),
+    ),
+    h(
+      "div",
+      { class: "nodes" },
       trees.map(({ node, root }) =>
         panel(
-          trees.length === 1 ? "Supervision tree" : `Supervision tree of ${node}`,
+          `Supervision tree of ${node.split("@")[0]}`,
           {},
           root === null ? empty("It did not answer") : h("ul", { class: "tree" }, branch(root, 0)),
         )
@@ -76,7 +91,9 @@ function nodeCard({ name, isHere, load: n, url, accepted, stored, unstored, upti
       "header",
       null,
       h("i", { class: "dot" }),
-      address === undefined ? h("b", null, name) : h("a", { href: address }, name),
+      address === undefined
+        ? h("b", { title: name }, name)
+        : h("a", { href: address, title: name }, name),
       isHere && h("span", { class: "mini" }, "this one"),
     ),
     h(
@@ -96,6 +113,16 @@ function nodeCard({ name, isHere, load: n, url, accepted, stored, unstored, upti
   );
 }
 
+/** @param {model.ClusterNode} node */
+function goneCard({ name }) {
+  return h(
+    "li",
+    { class: "node gone" },
+    h("header", null, h("i", { class: "dot" }), h("b", { title: name }, name)),
+    h("p", { class: "dim" }, "It has left, or does not answer."),
+  );
+}
+
 /**
  * @param {readonly model.Help[]} helps
  * @param {boolean} isAlone
@@ -110,9 +137,14 @@ function helpList(helps, isAlone) {
     "ul",
     { class: "helps" },
     helps.map(({ by, on }) =>
-      h("li", null, h("b", null, by), h("span", null, "processes for"), h("b", null, on))
+      h("li", null, shortName(by), h("span", null, "processes for"), shortName(on))
     ),
   );
+}
+
+/** @param {string} name */
+function shortName(name) {
+  return h("b", { title: name }, name.split("@")[0]);
 }
 
 /** @param {model.StorageState} storage */
@@ -165,7 +197,7 @@ function nameTable(names) {
         h("code", null, name),
         node === null
           ? h("span", { class: "status active" }, "nowhere")
-          : h("span", { class: "dim", title: pid ?? "" }, node),
+          : h("span", { class: "dim", title: `${node} ${pid ?? ""}` }, node.split("@")[0]),
       )
     ),
   );

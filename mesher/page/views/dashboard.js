@@ -144,7 +144,7 @@ export function dashboardView({ app, project, signal }) {
       "div",
       { class: "grid" },
       panel("Events", { class: "wide", tools: bucketSelect }, volume),
-      panel("Levels", {}, levels),
+      panel("Levels", { class: "levels" }, levels),
       panel("Top issues", {
         class: "wide flush",
         tools: h("a", { href: "#/issues?status=unresolved" }, "All issues"),

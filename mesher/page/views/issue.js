@@ -76,7 +76,10 @@ export function issueView({ app, place, signal, keys, title }) {
             icon: name,
             kind: i === 0 ? "primary" : "",
             onclick: async () => {
-              if (await actOn(found, action, act)) refresh(true);
+              if (!await actOn(found, action, act)) return;
+              await refresh(true);
+              // The button that had the focus is gone.
+              head.querySelector("button")?.focus();
             },
           });
           return act;

@@ -119,7 +119,10 @@ export function liveView({ place, project, signal, keys }) {
     h("header", { class: "view-head" }, h("h1", null, "Live"), note),
     h(
       "form",
-      { class: "filters", onsubmit: (/** @type {Event} */ event) => event.preventDefault() },
+      {
+        class: "filters live-filters",
+        onsubmit: (/** @type {Event} */ event) => event.preventDefault(),
+      },
       levelSelect,
       environmentBox,
       h("span", { class: "spring" }),
