@@ -80,7 +80,9 @@ export const STAGES: readonly Stage[] = [
     slow: true,
     needsBun: true,
     env: { FIRN_PAIRS: "mixed" },
-    commands: () => [["deno", "test", "-A", "tests/process/"]],
+    // Those that run on pairs; the others have run.
+    commands:
+      () => [["deno", "test", "-A", ...filesUnder("tests/process", "_test.ts").filter(hasPairs)]],
   },
   {
     name: "sim",
@@ -111,6 +113,10 @@ export const STAGES: readonly Stage[] = [
     commands: () => filesUnder("bench", "_bench.ts").map((file) => ["bun", file] as const),
   },
 ];
+
+function hasPairs(file: string): boolean {
+  return Deno.readTextFileSync(file).includes("PAIRS");
+}
 
 function filesUnder(folder: string, ending: string): string[] {
   return [...Deno.readDirSync(folder)].flatMap(({ name, isDirectory }) => {
