@@ -3,14 +3,14 @@
  *
  * ```
  * projects   hold those that exist
- * issues     find; make those missing, by their keys' order
+ * issues     find, and hold against deletion; make those missing, by their keys' order
  * event_ids  insert, by order; what is there already is a duplicate
  * events     insert what was not
  * issues     count, by their ids' order; resolved becomes unresolved
  * ```
  *
- * All writers take rows in these orders, so two do not wait for each other in a circle; and the rows that
- * many writers want, the issues, are held last and for the shortest time.
+ * All writers take rows in these orders, so two do not wait for each other in a circle; and what they want
+ * to change at once, the issues' counts, they hold last and for the shortest time.
  *
  * @module
  */
@@ -94,7 +94,8 @@ async function issuesFor(
     const found = await batch.rows<IssueRow>(
       `SELECT i.id, i.project_id, i.fingerprint, i.status FROM issues i
        JOIN unnest($1::uuid[], $2::text[]) AS k (project_id, fingerprint)
-         ON i.project_id = k.project_id AND i.fingerprint = k.fingerprint`,
+         ON i.project_id = k.project_id AND i.fingerprint = k.fingerprint
+       ORDER BY i.id FOR KEY SHARE OF i`,
       missing.map((row) => row.projectId),
       missing.map((row) => row.fingerprint),
     );
@@ -217,7 +218,7 @@ async function countEvents(
        SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[], $5::text[])
          AS n (id, count, first_seen, last_seen, level)
      ), old AS (
-       SELECT id, status FROM issues WHERE id = ANY($1::uuid[]) ORDER BY id FOR UPDATE
+       SELECT id, status FROM issues WHERE id = ANY($1::uuid[]) ORDER BY id FOR NO KEY UPDATE
      )
      UPDATE issues i SET event_count = i.event_count + added.count,
        first_seen = least(i.first_seen, added.first_seen),
@@ -248,7 +249,7 @@ function unique(texts: readonly string[]): string[] {
   return [...new Set(texts)];
 }
 
-/** An issue was deleted in the middle: the batch is written again, and makes a new one. */
+/** An issue was deleted between two looks at it: the batch is written again, and makes a new one. */
 function vanished(): StorageError {
   return new StorageError("an issue was deleted while a batch was written to it", true, {
     code: "40001",

@@ -50,7 +50,7 @@ test("validateEvent refuses with a sentence that says what to do", () => {
     [{ ...m, id: "x" }, "id must be a UUID, or 32 hexadecimal digits"],
     [{ ...m, id: 5 }, "id must be a UUID, or 32 hexadecimal digits"],
     [{ ...m, level: "loud" }, "level must be one of debug, info, warning, error, fatal"],
-    [{ ...m, level: "__proto__" }, "level must be one of debug, info, warning, error, fatal"],
+    [{ ...m, level: "constructor" }, "level must be one of debug, info, warning, error, fatal"],
     [{ ...m, timestamp: "yesterday" }, "timestamp must be ISO 8601, or seconds or milliseconds"],
     [{ ...m, timestamp: {} }, "timestamp must be ISO 8601, or seconds or milliseconds"],
     [{ ...m, exception: "x" }, "exception must be an object or an array"],
