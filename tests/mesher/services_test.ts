@@ -4,6 +4,7 @@
 import { assert, assertEquals } from "@std/assert";
 import type { Pid } from "../../mod.ts";
 import { INBOX_MAX } from "../../mesher/app.ts";
+import type { MesherEvent } from "../../mesher/domain/event.ts";
 import { validateEvent } from "../../mesher/domain/validate.ts";
 import { ANNOUNCER } from "../../mesher/services/announcer.ts";
 import { LOAD_MONITOR } from "../../mesher/services/load_monitor.ts";
@@ -18,6 +19,14 @@ import { onStage } from "./end_to_end_kit.ts";
 import { watch } from "../process/mesher_kit.ts";
 
 const SERVICES = [WRITER, PROCESSOR, ANNOUNCER, RATE_LIMITER, REGISTRY, LOAD_MONITOR];
+
+/** An event, with an id of its own. */
+function anEvent(): MesherEvent {
+  const moment = { now: Date.now(), newId: () => crypto.randomUUID() };
+  const valid = validateEvent({ message: "m" }, moment);
+  assert(valid.ok);
+  return valid.event;
+}
 
 /** SQLite in memory, whose writes pass through `write`. */
 async function storageThat(
@@ -52,20 +61,42 @@ test("Services: any of them may be killed again and again, and no accepted event
   });
 });
 
-test("Writer writes 50 events at once, and fewer after a quarter of a second", async () => {
+test("Writer writes 50 events at once, and fewer after a quarter of a second, together", async () => {
   const sizes: number[] = [];
   const storage = await storageThat((batch, real) => {
     sizes.push(batch.length);
     return real.writeEvents(batch);
   });
   await onStage(
-    async ({ sender, app }) => {
-      const batch = (count: number) => Array.from({ length: count }, () => ({ message: "m" }));
-      await sender.post("/api/v1/events/bulk", batch(50));
-      await until("the first are stored", () => app.mesher.counters.get("stored") === 50);
-      await sender.post("/api/v1/events/bulk", batch(3));
-      await until("the others are stored", () => app.mesher.counters.get("stored") === 53);
-      assertEquals(sizes, [50, 3]);
+    async ({ app }) => {
+      const { intake, counters, storage } = app.mesher;
+      const project = (await storage.allProjects())[0]!;
+      const take = (count: number) => intake.take(project, Array.from({ length: count }, anEvent));
+      await take(50);
+      await until("the first are stored", () => counters.get("stored") === 50);
+      await Promise.all([take(15), take(15)]);
+      await until("the others are stored", () => counters.get("stored") === 80);
+      assertEquals(sizes, [50, 30]);
+    },
+    {},
+    storage,
+  );
+});
+
+test("Writer that is killed in the middle of a write has a successor that writes the same", async () => {
+  let writes = 0;
+  const storage = await storageThat((batch, real) =>
+    // The first write never ends.
+    ++writes === 1 ? new Promise(() => {}) : real.writeEvents(batch)
+  );
+  await onStage(
+    async ({ app, sender }) => {
+      const { node, counters, outbox } = app.mesher;
+      assertEquals((await sender.post("/api/v1/events", { message: "held" })).status, 202);
+      await until("it writes", () => writes === 1);
+      node.exit(node.whereis(WRITER)! as Pid<never>, "kill");
+      await until("the successor has written it", () => counters.get("stored") === 1);
+      assertEquals([writes, outbox.size], [2, 0]);
     },
     {},
     storage,
@@ -121,14 +152,9 @@ test("Ingest answers 503 when the buffer is full, and takes events again when it
   );
   await onStage(
     async ({ sender, app }) => {
-      const { inbox, outbox, counters, intake, storage, now } = app.mesher;
+      const { inbox, outbox, counters, intake, storage } = app.mesher;
       const project = (await storage.allProjects())[0]!;
-      const event = validateEvent(
-        { message: "m" },
-        { now: now(), newId: () => crypto.randomUUID() },
-      );
-      assert(event.ok);
-      const full = Array.from({ length: 1_000 }, () => event.event);
+      const full = Array.from({ length: 1_000 }, anEvent);
       let taken = 0;
       while ((await intake.take(project, full)).kind === "accepted") taken++;
       assert(taken * 1_000 <= INBOX_MAX + outbox.max);
