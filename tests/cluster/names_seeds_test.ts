@@ -301,7 +301,7 @@ test(
     await withNodes(async (start) => {
       let random!: SeededRandom;
       const town = new Town(start, () => random);
-      await seeds(150, 60, async (chance, size) => {
+      await seeds(60, 60, async (chance, size) => {
         random = chance;
         try {
           await town.settle();
