@@ -11,26 +11,22 @@
  *
  * @module
  */
-import { spawn, spawnSync } from "node:child_process";
-import { mkdtempSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import type { ChildProcess } from "node:child_process";
 import process from "node:process";
-import { fileURLToPath } from "node:url";
 import { parseArgs } from "@std/cli/parse-args";
 import { calm } from "./calm.ts";
+import { type Figures, here, load, median, prepare, startServer } from "./ws_client.ts";
 
 const options = parseArgs(process.argv.slice(2), {
   string: ["rounds", "seconds", "calm", "only"],
   default: { rounds: "5", seconds: "3", calm: "0", only: "" },
 });
 
-const here = (file: string): string => fileURLToPath(new URL(file, import.meta.url));
 const OTHERS = here("ws_others.mjs");
 const DENO = ["deno", "run", "-A", "-q", "--no-lock"];
 
 /** Where the load client and npm's packages are. */
-const folder = mkdtempSync(join(tmpdir(), "firn-ws-peers-"));
+const folder = prepare(["ws@8", "socket.io@4"]);
 
 interface Server {
   readonly name: string;
@@ -76,67 +72,21 @@ const ROWS: readonly Row[] = [
   { name: "echo 16 KiB", args: ["members=50", "bytes=16384", "mode=echo"] },
 ];
 
-/** What the load client says. */
-interface Figures {
-  readonly cpuPerMillion: number;
-  readonly perSecond: number;
-  readonly server: number;
-  readonly client: number;
-  readonly p50: number;
-  readonly p99: number;
-}
-
-function must(command: string, args: readonly string[]): void {
-  const { status, stderr } = spawnSync(command, args, { cwd: folder, encoding: "utf8" });
-  if (status === 0) return;
-  console.error(`bench/peers/ws: ${command} ${args.join(" ")} failed\n${stderr}`);
-  process.exit(1);
-}
-
-function prepare(): void {
-  must("gcc", ["-O2", "-o", join(folder, "ws_load"), here("ws_load.c")]);
-  writeFileSync(join(folder, "package.json"), "{}");
-  must("npm", ["install", "--no-audit", "--no-fund", "--silent", "ws@8", "socket.io@4"]);
-}
-
 async function run(server: Server, { args }: Row): Promise<Figures | undefined> {
-  const [program, ...rest] = server.command;
-  const child = spawn(program!, rest, { stdio: ["ignore", "pipe", "inherit"] });
+  let child: ChildProcess | undefined;
   try {
-    const port = await new Promise<string>((ready, fail) => {
-      child.stdout.once("data", (text) => ready(String(text).trim()));
-      child.once("exit", () => fail(new Error(`${server.name} does not start`)));
-      child.once("error", fail);
-    });
-    const all = [`port=${port}`, `pid=${child.pid}`, `seconds=${options.seconds}`, ...args];
+    const port = await startServer(server.command, (it) => child = it);
+    const all = [`port=${port}`, `pid=${child!.pid}`, ...args];
     if (server.sio) all.push("sio=1");
-    return await figures(all);
+    return await load(folder, Number(options.seconds), all);
   } catch (error) {
     console.error(`${server.name}: ${error}`);
     return undefined;
   } finally {
-    child.removeAllListeners("exit");
-    child.kill("SIGKILL");
+    child?.kill("SIGKILL");
   }
 }
 
-function figures(args: readonly string[]): Promise<Figures> {
-  return new Promise((done, fail) => {
-    const child = spawn(join(folder, "ws_load"), args, { stdio: ["ignore", "pipe", "inherit"] });
-    let text = "";
-    child.stdout.on("data", (more) => text += more);
-    child.on("close", (status) => {
-      if (status === 0) done(JSON.parse(text));
-      else fail(new Error(`ws_load ended with ${status}`));
-    });
-  });
-}
-
-function median(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? NaN;
-}
-
-prepare();
 const wanted = (name: string): boolean => name.includes(options.only);
 const results = new Map<string, Figures[]>();
 for (let round = 1; round <= Number(options.rounds); round++) {
@@ -166,3 +116,4 @@ for (const row of ROWS) {
   });
   console.log(`| ${row.name} | ${cells.join(" | ")} |`);
 }
+process.exit(0);

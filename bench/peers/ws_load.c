@@ -1,14 +1,17 @@
 /*
  * A cheap crowd of WebSockets, for Linux: one thread, epoll, no look at a payload.
  *
- *   ws_load port=N members=N bytes=N [mode=room|echo] [burst=N] [rate=N] [seconds=S] [pid=N] [sio=1]
+ *   ws_load port=N members=N bytes=N [mode=room|echo] [burst=N] [rate=N] [seconds=S] [pid=N]...
+ *           [pub=N] [sio=1]
  *
  * room: `members` sockets that only listen (/sub) and one that publishes (/pub): `burst` messages in
- *       one write, so that they come in one turn, at `rate` deliveries a second.
+ *       one write, so that they come in one turn, at `rate` deliveries a second. Who publishes is at
+ *       the port `pub`, if there is one, of another node.
  * echo: `members` sockets (/echo), each with one message under way.
  *
- * Prints one line of JSON: deliveries, the CPU seconds of process `pid` per million of them, its share
- * of a core, ours, and in microseconds how long deliveries took from the time they were due.
+ * Prints one line of JSON: deliveries, the CPU seconds of all processes `pid` per million of them, and
+ * those of each, their share of a core, ours, and in microseconds how long deliveries took from the
+ * time they were due.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -29,6 +32,7 @@
 #define READ_BYTES (256 * 1024)
 #define BUCKETS 4096
 #define STALL_NS 5000000000ull
+#define PIDS_MAX 4
 
 typedef struct {
   int fd;
@@ -37,7 +41,8 @@ typedef struct {
   int carried, room;
 } Conn;
 
-static int port, members = 200, bytes = 64, burst = 1, echo = 0, sio = 0, pid = 0;
+static int port, pub, members = 200, bytes = 64, burst = 1, echo = 0, sio = 0;
+static int pids[PIDS_MAX], pid_count;
 static double rate = 20000, seconds = 2, warm = 1;
 static uint64_t delivered, samples, bucket[BUCKETS];
 static int measuring;
@@ -75,8 +80,8 @@ static double quantile(double q) {
   return 0;
 }
 
-/* User and system time of the server. */
-static double server_cpu(void) {
+/* User and system time of a process. */
+static double process_cpu(int pid) {
   char path[64], text[4096];
   snprintf(path, sizeof path, "/proc/%d/stat", pid);
   FILE *f = fopen(path, "r");
@@ -88,6 +93,10 @@ static double server_cpu(void) {
   char *rest = strrchr(text, ')');
   sscanf(rest + 2, "%*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user, &sys);
   return (double)(user + sys) / sysconf(_SC_CLK_TCK);
+}
+
+static void server_cpu(double *seconds_of) {
+  for (int i = 0; i < pid_count; i++) seconds_of[i] = process_cpu(pids[i]);
 }
 
 static double own_cpu(void) {
@@ -221,8 +230,8 @@ static void frames_came(Conn *c) {
   } while (c->carried > 0 && c->carried == before);
 }
 
-static void open_conn(Conn *c, const char *path, int listens) {
-  struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(port) };
+static void open_conn(Conn *c, int to_port, const char *path, int listens) {
+  struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(to_port) };
   inet_pton(AF_INET, "127.0.0.1", &to.sin_addr);
   c->fd = socket(AF_INET, SOCK_STREAM, 0);
   int one = 1;
@@ -232,7 +241,7 @@ static void open_conn(Conn *c, const char *path, int listens) {
   int length = snprintf(request, sizeof request,
     "GET %s%s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n",
-    sio ? "/socket.io/?EIO=4&transport=websocket&as=" : "", path, port);
+    sio ? "/socket.io/?EIO=4&transport=websocket&as=" : "", path, to_port);
   write_all(c->fd, request, length);
   answered(c);
   if (sio) {
@@ -257,7 +266,8 @@ static void read_options(int count, char **options) {
     else if (!strcmp(name, "burst")) burst = atoi(value);
     else if (!strcmp(name, "rate")) rate = atof(value);
     else if (!strcmp(name, "seconds")) seconds = atof(value);
-    else if (!strcmp(name, "pid")) pid = atoi(value);
+    else if (!strcmp(name, "pub")) pub = atoi(value);
+    else if (!strcmp(name, "pid") && pid_count < PIDS_MAX) pids[pid_count++] = atoi(value);
     else if (!strcmp(name, "sio")) sio = atoi(value);
     else if (!strcmp(name, "mode")) echo = !strcmp(value, "echo");
     else die(name);
@@ -284,7 +294,7 @@ int main(int count, char **options) {
   Conn *conns = calloc(all, sizeof *conns), *publisher = &conns[all - 1];
   for (int i = 0; i < all; i++) {
     int listens = echo || i < members;
-    open_conn(&conns[i], echo ? "/echo" : listens ? "/sub" : "/pub", listens);
+    open_conn(&conns[i], listens || !pub ? port : pub, echo ? "/echo" : listens ? "/sub" : "/pub", listens);
     struct epoll_event event = { .events = EPOLLIN, .data.u32 = (uint32_t)i };
     epoll_ctl(ep, EPOLL_CTL_ADD, conns[i].fd, &event);
   }
@@ -292,11 +302,11 @@ int main(int count, char **options) {
 
   uint64_t start = now_ns(), from = start + (uint64_t)(warm * 1e9);
   uint64_t until = from + (uint64_t)(seconds * 1e9), turns = 0, first = 0, last = 0, moved = start;
-  double turn_ns = 1e9 * members * burst / rate, cpu = 0, own = 0;
+  double turn_ns = 1e9 * members * burst / rate, own = 0, before[PIDS_MAX], after[PIDS_MAX], cpu = 0;
   if (echo) for (int i = 0; i < all; i++) publish(&conns[i], start, 1);
   for (;;) {
     uint64_t now = now_ns();
-    if (!measuring && now >= from) measuring = 1, first = delivered, cpu = server_cpu(), own = own_cpu();
+    if (!measuring && now >= from) measuring = 1, first = delivered, own = own_cpu(), server_cpu(before);
     if (now >= until) break;
     int wait = 20;
     if (!echo) {
@@ -316,9 +326,15 @@ int main(int count, char **options) {
     else if (now - moved > STALL_NS) exit((fprintf(stderr, "nothing comes any more\n"), 3));
   }
   double done = (double)(delivered - first);
-  printf("{\"deliveries\":%.0f,\"perSecond\":%.0f,\"cpuPerMillion\":%.3f,\"server\":%.3f,\"client\":%.3f,"
+  server_cpu(after);
+  printf("{\"each\":[");
+  for (int i = 0; i < pid_count; i++) {
+    cpu += after[i] - before[i];
+    printf("%s%.3f", i ? "," : "", (after[i] - before[i]) / done * 1e6);
+  }
+  printf("],\"deliveries\":%.0f,\"perSecond\":%.0f,\"cpuPerMillion\":%.3f,\"server\":%.3f,\"client\":%.3f,"
     "\"p50\":%.0f,\"p99\":%.0f}\n",
-    done, done / seconds, (server_cpu() - cpu) / done * 1e6, (server_cpu() - cpu) / seconds,
-    (own_cpu() - own) / seconds, quantile(0.5), quantile(0.99));
+    done, done / seconds, cpu / done * 1e6, cpu / seconds, (own_cpu() - own) / seconds,
+    quantile(0.5), quantile(0.99));
   return 0;
 }

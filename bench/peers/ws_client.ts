@@ -1,0 +1,113 @@
+// deno-lint-ignore-file no-console -- says on the terminal why it gives up
+/**
+ * The load client of `ws.ts` and `ws_pairs.ts` (`ws_load.c`, needs gcc) and npm's packages for their
+ * servers, in a temporary folder outside of the checkout.
+ *
+ * @module
+ */
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import { fileURLToPath } from "node:url";
+
+/** A server that has not said its port by then does not start. */
+const START_MS = 15_000;
+
+/** So much longer than it measures may the client take: to connect, and to warm up. */
+const CLIENT_EXTRA_MS = 20_000;
+
+/** What the load client says. */
+export interface Figures {
+  readonly deliveries: number;
+  /** CPU seconds of the servers' processes for a million deliveries, and those of each. */
+  readonly cpuPerMillion: number;
+  readonly each: readonly number[];
+  readonly perSecond: number;
+  /** Cores that were used. */
+  readonly server: number;
+  readonly client: number;
+  /** Microseconds from when a message was due. */
+  readonly p50: number;
+  readonly p99: number;
+}
+
+/** A file beside this one. */
+export function here(file: string): string {
+  return fileURLToPath(new URL(file, import.meta.url));
+}
+
+/** Makes a folder with the load client and the packages. */
+export function prepare(packages: readonly string[]): string {
+  const folder = mkdtempSync(join(tmpdir(), "firn-ws-peers-"));
+  process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(1));
+  const must = (command: string, args: readonly string[]): void => {
+    const { status, stderr } = spawnSync(command, args, { cwd: folder, encoding: "utf8" });
+    if (status === 0) return;
+    console.error(`bench/peers: ${command} ${args.join(" ")} failed\n${stderr}`);
+    process.exit(1);
+  };
+  must("gcc", ["-O2", "-o", join(folder, "ws_load"), here("ws_load.c")]);
+  writeFileSync(join(folder, "package.json"), "{}");
+  must("npm", ["install", "--no-audit", "--no-fund", "--silent", ...packages]);
+  return folder;
+}
+
+/** Ends a process with this one. */
+function bind(child: ChildProcess): void {
+  const end = (): void => void child.kill("SIGKILL");
+  process.on("exit", end);
+  child.once("exit", () => process.off("exit", end));
+}
+
+/** A server's process, and the first line that it says. Who calls ends it, or the end of this one. */
+export async function startServer(
+  command: readonly string[],
+  started: (child: ChildProcess) => void,
+): Promise<string> {
+  const [program, ...rest] = command;
+  const child = spawn(program!, rest, { stdio: ["pipe", "pipe", "inherit"] });
+  bind(child);
+  started(child);
+  let late: ReturnType<typeof setTimeout> | undefined;
+  try {
+    return await new Promise<string>((ready, fail) => {
+      const give = (why: string) => fail(new Error(`${command.join(" ")}: ${why}`));
+      late = setTimeout(() => give("is not ready in time"), START_MS);
+      let text = "";
+      child.stdout!.on("data", (more) => {
+        text += more;
+        if (text.includes("\n")) ready(text.slice(0, text.indexOf("\n")));
+      });
+      child.once("exit", () => give("does not start"));
+      child.once("error", fail);
+    });
+  } finally {
+    clearTimeout(late);
+  }
+}
+
+/** Runs the load client of `folder` for so many seconds. */
+export function load(folder: string, seconds: number, args: readonly string[]): Promise<Figures> {
+  return new Promise((done, fail) => {
+    const child = spawn(join(folder, "ws_load"), [`seconds=${seconds}`, ...args], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    bind(child);
+    const late = setTimeout(() => child.kill("SIGKILL"), seconds * 1000 + CLIENT_EXTRA_MS);
+    let text = "";
+    child.stdout.on("data", (more) => text += more);
+    child.on("close", (status, signal) => {
+      clearTimeout(late);
+      if (status === 0) done(JSON.parse(text));
+      else fail(new Error(`ws_load ended with ${status ?? signal}`));
+    });
+  });
+}
+
+/** The middle one. */
+export function median(values: readonly number[]): number {
+  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? NaN;
+}

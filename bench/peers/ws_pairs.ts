@@ -1,0 +1,176 @@
+// deno-lint-ignore-file no-console -- prints a table
+/**
+ * Measures a broadcast to a room whose members are on the other node: two of our nodes on loopback, on
+ * Deno and on Bun, beside two workers of socket.io on Node with its cluster adapter.
+ *
+ *     deno run -A bench/peers/ws_pairs.ts --rounds 5 --seconds 3
+ *
+ * The publisher is at the first node, all members at the second. One pair runs at a time, all in each
+ * round. socket.io speaks its own protocol over a plain WebSocket. What the adapter's primary, through
+ * which every broadcast goes, takes is shown apart.
+ *
+ * @module
+ */
+import type { ChildProcess } from "node:child_process";
+import process from "node:process";
+import { parseArgs } from "@std/cli/parse-args";
+import { calm } from "./calm.ts";
+import { type Figures, here, load, median, prepare, startServer } from "./ws_client.ts";
+
+const HELP = `deno run -A bench/peers/ws_pairs.ts [options]
+
+  --rounds N    rounds, of all rows and pairs each (3; at most 50)
+  --seconds N   measured in each, after one second to warm up (3; at most 60)
+  --calm N      wait so many seconds at most for a quiet machine before each (0)
+  --only TEXT   only rows and pairs, "row: pair", with TEXT in their name
+  --help        this text
+
+Needs gcc, bun, node and npm.`;
+
+const options = parseArgs(process.argv.slice(2), {
+  boolean: ["help"],
+  string: ["rounds", "seconds", "calm", "only"],
+  default: { rounds: "3", seconds: "3", calm: "0", only: "" },
+});
+
+/** Two servers that run. */
+interface Running {
+  /** The ports of the one that is published to and of the one that has the members. */
+  readonly near: number;
+  readonly far: number;
+  readonly pids: readonly number[];
+  /** The process between the two, if there is one. */
+  readonly between?: number;
+}
+
+interface Pair {
+  readonly name: string;
+  readonly isSocketIo: boolean;
+  start(started: (child: ChildProcess) => void): Promise<Running>;
+}
+
+function ours(name: string, runtime: readonly string[]): Pair {
+  const command = [...runtime, here("ws_pairs_firn.ts")];
+  return {
+    name,
+    isSocketIo: false,
+    async start(started) {
+      const pids: number[] = [];
+      const add = (child: ChildProcess): void => {
+        started(child);
+        pids.push(child.pid!);
+      };
+      const near = JSON.parse(await startServer([...command, "near"], add));
+      const far = JSON.parse(await startServer([...command, "far", near.name], add));
+      return { near: near.port, far: far.port, pids };
+    },
+  };
+}
+
+function socketIo(folder: string): Pair {
+  return {
+    name: "socket.io, Node",
+    isSocketIo: true,
+    async start(started) {
+      const command = ["node", here("ws_pairs_socketio.mjs"), folder];
+      const { pid, workers } = JSON.parse(await startServer(command, started));
+      const [near, far] = workers;
+      return { near: near.port, far: far.port, pids: [near.pid, far.pid], between: pid };
+    },
+  };
+}
+
+interface Row {
+  readonly name: string;
+  readonly args: readonly string[];
+}
+
+const ROWS: readonly Row[] = [
+  { name: "200 × 64 B", args: ["members=200", "bytes=64", "rate=20000"] },
+  { name: "200 × 64 B, eights", args: ["members=200", "bytes=64", "rate=100000", "burst=8"] },
+  { name: "one member, 100 a second", args: ["members=1", "bytes=64", "rate=100"] },
+];
+
+/** Ends a process once its input has ended, or after a while by force. */
+async function end(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const gone = new Promise((exit) => child.once("exit", exit));
+  const force = setTimeout(() => child.kill("SIGKILL"), 1000);
+  child.stdin!.end();
+  await gone;
+  clearTimeout(force);
+}
+
+async function measure(pair: Pair, { args }: Row, seconds: number): Promise<Figures | undefined> {
+  const children: ChildProcess[] = [];
+  try {
+    const { near, far, pids, between } = await pair.start((child) => children.push(child));
+    const all = [`port=${far}`, `pub=${near}`, ...args];
+    for (const pid of between === undefined ? pids : [...pids, between]) all.push(`pid=${pid}`);
+    if (pair.isSocketIo) all.push("sio=1");
+    return await load(folder, seconds, all);
+  } catch (error) {
+    console.error(`${pair.name}: ${error}`);
+    return undefined;
+  } finally {
+    await Promise.all(children.map(end));
+  }
+}
+
+/** What both nodes take for a million, and what is between them. */
+function cpu({ each }: Figures): { readonly nodes: number; readonly between: number } {
+  return { nodes: (each[0] ?? NaN) + (each[1] ?? NaN), between: each[2] ?? 0 };
+}
+
+function numberOf(option: "rounds" | "seconds" | "calm", least: number, most: number): number {
+  const value = Number(options[option]);
+  if (value >= least && value <= most) return value;
+  console.error(`--${option} is from ${least} to ${most}, not ${options[option]}`);
+  process.exit(1);
+}
+
+if (options.help) {
+  console.log(HELP);
+  process.exit(0);
+}
+const rounds = numberOf("rounds", 1, 50);
+const seconds = numberOf("seconds", 0.5, 60);
+const patience = numberOf("calm", 0, 3600);
+
+const folder = prepare(["socket.io@4", "@socket.io/cluster-adapter@0.3"]);
+const PAIRS: readonly Pair[] = [
+  ours("Firn, Deno", ["deno", "run", "-A", "-q", "--no-lock"]),
+  ours("Firn, Bun", ["bun"]),
+  socketIo(folder),
+];
+
+const results = new Map<string, Figures[]>();
+for (let round = 1; round <= rounds; round++) {
+  for (const row of ROWS) {
+    for (const pair of PAIRS) {
+      const key = `${row.name}: ${pair.name}`;
+      if (!key.includes(options.only)) continue;
+      const used = await calm(patience);
+      const got = await measure(pair, row, seconds);
+      if (got === undefined) continue;
+      results.set(key, [...results.get(key) ?? [], got]);
+      const others = `others use ${Math.round(100 * used)} %`;
+      console.error(`${round} ${key}: ${JSON.stringify(got)}, ${others}`);
+    }
+  }
+}
+
+console.log("| | " + PAIRS.map(({ name }) => name).join(" | ") + " |");
+console.log("|---|" + PAIRS.map(() => "--:|").join(""));
+for (const row of ROWS) {
+  const cells = PAIRS.map((pair) => {
+    const all = results.get(`${row.name}: ${pair.name}`) ?? [];
+    if (all.length === 0) return "";
+    const nodes = median(all.map((each) => cpu(each).nodes)).toFixed(2);
+    const between = median(all.map((each) => cpu(each).between));
+    const primary = between === 0 ? "" : ` + ${between.toFixed(2)}`;
+    return `${nodes}${primary} (p50 ${median(all.map(({ p50 }) => p50))} µs)`;
+  });
+  console.log(`| ${row.name} | ${cells.join(" | ")} |`);
+}
+process.exit(0);

@@ -1,0 +1,34 @@
+/**
+ * Ours: one of the two nodes for `ws_pairs.ts`, on this runtime.
+ *
+ *     deno run -A bench/peers/ws_pairs_firn.ts near
+ *     bun bench/peers/ws_pairs_firn.ts far NAME-OF-THE-NEAR-ONE
+ *
+ * Each says its WebSocket port and its name on a line, the far one when the mesh is whole. Members are
+ * at /sub, who publishes at /pub. It ends when its standard input does.
+ *
+ * @module
+ */
+import process from "node:process";
+import { Node } from "../../mod.ts";
+
+const [short, ...seeds] = process.argv.slice(2);
+const node = await Node.start({
+  name: `${short}@127.0.0.1:0`,
+  cookie: "the benches' own",
+  seeds,
+  logLevel: "warn",
+});
+const server = await node.serve<string>({
+  idleTimeout: 0,
+  upgrade: (request) => ({ data: new URL(request.url).pathname }),
+  open: (conn) => {
+    if (conn.data === "/sub") conn.join("room");
+  },
+  message: (_conn, data) => node.rooms.broadcast("room", data),
+});
+if (node.peers().length < seeds.length) {
+  await new Promise<unknown>((up) => node.on("nodeup", up));
+}
+process.stdout.write(`${JSON.stringify({ port: server.port, name: node.name })}\n`);
+process.stdin.on("end", () => process.exit(0)).resume();
