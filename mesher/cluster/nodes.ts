@@ -24,6 +24,9 @@ export async function runNodes(
   if (config.cluster !== null) {
     throw new ConfigError("--nodes names its nodes itself: unset MESHER_NODE_NAME and the others");
   }
+  if (config.database === ":memory:") {
+    throw new ConfigError("DATABASE_URL is :memory:, which processes cannot share: name a file");
+  }
   // Before any node starts, so that they do not race for it.
   const storage = await openStorage(storageConfig(config.database));
   const first = await firstRun(storage).finally(() => storage.close());
