@@ -142,16 +142,6 @@ export async function members(orgId, signal) {
 }
 
 /**
- * Somebody who has an account already.
- *
- * @param {string} orgId
- * @param {{ email: string, role: string }} input
- */
-export async function addMember(orgId, input) {
-  await request("POST", `/orgs/${id(orgId)}/members`, { body: input });
-}
-
-/**
  * A new person, who is a member at once.
  *
  * @param {string} orgId
@@ -318,15 +308,28 @@ export async function event(eventId, signal) {
   return rows.detailFrom(await request("GET", `/events/${id(eventId)}`, { signal }));
 }
 
-/** @param {string} projectId @param {Query} query @param {Signal} [signal] */
-export async function search(projectId, query, signal) {
-  const path = `/projects/${id(projectId)}/events/search`;
+/**
+ * Events that hold all words of `q`, of a level; newest first, in pages.
+ *
+ * @param {string} projectId
+ * @param {Query} query
+ * @param {Signal} [signal]
+ */
+export async function events(projectId, query, signal) {
+  const path = `/projects/${id(projectId)}/events`;
   return rows.pageFrom(await request("GET", path, { query, signal }), rows.summaryFrom);
 }
 
-/** @param {string} projectId @param {Query} query @param {Signal} [signal] */
-export async function searchTag(projectId, query, signal) {
+/**
+ * The latest events of 24 hours that have a tag.
+ *
+ * @param {string} projectId
+ * @param {{ key: string, value: string }} tag
+ * @param {Signal} [signal]
+ */
+export async function eventsByTag(projectId, tag, signal) {
   const path = `/projects/${id(projectId)}/events/tags`;
+  const query = { ...tag, limit: "100" };
   return rows.pageFrom(await request("GET", path, { query, signal }), rows.summaryFrom);
 }
 

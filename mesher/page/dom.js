@@ -87,21 +87,6 @@ export function fill(element, ...children) {
 }
 
 /**
- * Several children without a parent.
- *
- * @param {...(Child | readonly Child[])} children
- * @returns {DocumentFragment}
- */
-export function fragment(...children) {
-  const all = document.createDocumentFragment();
-  for (const child of children.flat()) {
-    if (child === null || child === undefined || child === false) continue;
-    all.append(typeof child === "number" ? String(child) : child);
-  }
-  return all;
-}
-
-/**
  * An address from data, if it is one that a browser may open from here; else undefined.
  *
  * @param {unknown} text

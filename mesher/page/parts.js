@@ -182,6 +182,16 @@ export const STATUS_WORDS = {
   acknowledged: "Acknowledged",
 };
 
+/** Levels to choose from. @type {[string, string][]} */
+export const LEVEL_OPTIONS = [
+  ["", "Any level"],
+  ["fatal", "Fatal"],
+  ["error", "Error"],
+  ["warning", "Warning"],
+  ["info", "Info"],
+  ["debug", "Debug"],
+];
+
 /**
  * A person's initials in a circle.
  *

@@ -102,14 +102,17 @@ function firstWords(child: ChildProcess): Promise<Omit<RunningMesher, "stop">> {
       reject(new Error(`Mesher ${why}; it said:\n${said.join("\n")}`));
     };
     child.once("close", () => fail("ended"));
+    // Two streams, so that "ready" may be heard before the password.
     const hear = (line: string): void => {
       said.push(line);
-      const url = /Mesher is ready: (http:\/\/\S+)/.exec(line)?.[1];
-      if (url === undefined) return;
+      const find = (pattern: RegExp): string => pattern.exec(said.join("\n"))?.[1] ?? "";
+      const url = find(/Mesher is ready: (http:\/\/\S+)/);
+      const email = find(/^\s*email\s+(\S+)/m);
+      const password = find(/^\s*password\s+(\S+)/m);
+      const key = find(/^\s*key\s+(\S+)/m);
+      if ([url, email, password, key].includes("")) return;
       clearTimeout(late);
-      const word = (name: string): string =>
-        new RegExp(`^\\s*${name}\\s+(\\S+)`, "m").exec(said.join("\n"))?.[1] ?? "";
-      resolve({ url, email: word("email"), password: word("password"), key: word("key") });
+      resolve({ url, email, password, key });
     };
     createInterface(child.stdout!).on("line", hear);
     createInterface(child.stderr!).on("line", hear);

@@ -12,6 +12,7 @@ import {
   button,
   empty,
   iconButton,
+  LEVEL_OPTIONS,
   levelBadge,
   load,
   select,
@@ -32,15 +33,6 @@ const STATUSES = /** @type {const} */ ([
   ["discarded", "Discarded"],
   ["all", "All"],
 ]);
-/** @type {[string, string][]} */
-const LEVELS = [
-  ["", "Any level"],
-  ["fatal", "Fatal"],
-  ["error", "Error"],
-  ["warning", "Warning"],
-  ["info", "Info"],
-  ["debug", "Debug"],
-];
 /** Keys for the row that has the focus. @type {Record<string, Action[]>} */
 const ROW_KEYS = { e: ["resolve", "unresolve"], x: ["archive"] };
 
@@ -206,7 +198,7 @@ export function issuesView({ app, place, project, signal, keys }) {
   });
   refresh();
 
-  const levelSelect = select(LEVELS, level, {
+  const levelSelect = select(LEVEL_OPTIONS, level, {
     id: "filter-level",
     "aria-label": "Level",
     onchange: () => go(withQuery(place, { level: levelSelect.value })),

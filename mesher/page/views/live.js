@@ -6,7 +6,7 @@
 import { fill, h } from "../dom.js";
 import { icon } from "../icons.js";
 import { LiveStream } from "../live.js";
-import { button, empty, iconButton, select } from "../parts.js";
+import { button, empty, iconButton, LEVEL_OPTIONS, select } from "../parts.js";
 import { go, href, withQuery } from "../router.js";
 import { objectOf, summaryFrom } from "../rows.js";
 import { plural } from "../time.js";
@@ -92,18 +92,11 @@ export function liveView({ place, project, signal, keys }) {
     note.dataset.state = paused ? "paused" : state;
   }
 
-  const levelSelect = select(
-    [["", "Any level"], ["fatal", "Fatal"], ["error", "Error"], ["warning", "Warning"], [
-      "info",
-      "Info",
-    ], ["debug", "Debug"]],
-    level,
-    {
-      id: "live-level",
-      "aria-label": "Level",
-      onchange: () => go(withQuery(place, { level: levelSelect.value })),
-    },
-  );
+  const levelSelect = select(LEVEL_OPTIONS, level, {
+    id: "live-level",
+    "aria-label": "Level",
+    onchange: () => go(withQuery(place, { level: levelSelect.value })),
+  });
   const environmentBox = h("input", {
     id: "live-environment",
     type: "search",

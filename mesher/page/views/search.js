@@ -5,57 +5,40 @@
  */
 import * as api from "../api.js";
 import { h } from "../dom.js";
-import { button, empty } from "../parts.js";
+import { button, empty, LEVEL_OPTIONS, select } from "../parts.js";
 import { go, href } from "../router.js";
 import { eventRows } from "./event_rows.js";
 
 /** @import { Context } from "../app.js" */
+/** @import * as model from "../model.js" */
+
+/** What may be asked first. */
+const EXAMPLES = ["TypeError", "timeout", "browser:Firefox 133"];
 
 /** @param {Context} context @returns {HTMLElement} */
 export function searchView({ place, project, signal }) {
   const words = place.query.get("q") ?? "";
+  const level = place.query.get("level") ?? "";
   const tag = place.query.get("tag") ?? "";
-  const colon = tag.indexOf(":");
-  const [key, value] = colon > 0 ? [tag.slice(0, colon), tag.slice(colon + 1)] : ["", ""];
   const box = h("input", {
     id: "search-words",
     type: "search",
     placeholder: "Words of a message or exception, or key:value of a tag",
     "aria-label": "Search events",
-    value: key === "" ? words : tag,
+    value: tag || words,
     data: { search: "" },
-    autofocus: true,
   });
-  const found = key !== ""
-    ? eventRows({
-      signal,
-      fetchPage: (query) => api.searchTag(project.id, { key, value, ...query }, signal),
-      hrefOf: (event) => href(["issues", event.issueId, event.id]),
-      none: empty("No event has this tag", `${key} is ${value}, in the last 24 hours.`),
-    })
-    : words !== ""
-    ? eventRows({
-      signal,
-      fetchPage: (query) => api.search(project.id, { q: words, ...query }, signal),
-      hrefOf: (event) => href(["issues", event.issueId, event.id]),
-      none: empty("Nothing found", "All words must be in the event. The last may be a beginning."),
-    })
-    : h(
-      "div",
-      { class: "panel" },
-      empty(
-        "Search the last 24 hours",
-        "All words must be in the title, message or exception. A tag is written key:value.",
-        ...["TypeError", "timeout", "environment:production"].map((example) =>
-          button(example, { kind: "small", onclick: () => submit(example) })
-        ),
-      ),
-    );
+  const levelSelect = select(LEVEL_OPTIONS, level, {
+    id: "search-level",
+    "aria-label": "Level",
+    onchange: () => submit(box.value.trim()),
+  });
 
   /** @param {string} text */
   function submit(text) {
-    const isTag = /^[\w.-]+:\S/.test(text) && !/\s/.test(text.split(":")[0] ?? "");
-    go(href(["search"], isTag ? { tag: text } : { q: text }));
+    // A tag has no space before its colon and no address behind it.
+    const isTag = /^[\w.-]+:(?!\/\/)\S/.test(text);
+    go(href(["search"], isTag ? { tag: text } : { q: text, level: levelSelect.value }));
   }
   return h(
     "div",
@@ -72,8 +55,48 @@ export function searchView({ place, project, signal }) {
         },
       },
       box,
+      levelSelect,
       h("button", { class: "button primary" }, "Search"),
     ),
-    found,
+    found(),
   );
+
+  function found() {
+    const hrefOf = (/** @type {model.EventSummary} */ { issueId, id }) =>
+      href(["issues", issueId, id]);
+    if (tag !== "") {
+      const colon = tag.indexOf(":");
+      const [key, value] = [tag.slice(0, colon), tag.slice(colon + 1)];
+      return eventRows({
+        signal,
+        hrefOf,
+        fetchPage: () => api.eventsByTag(project.id, { key, value }, signal),
+        none: empty("No event has this tag", `${key} is ${value}, in the last 24 hours.`),
+      });
+    }
+    if (words !== "" || level !== "") {
+      return eventRows({
+        signal,
+        hrefOf,
+        fetchPage: (query) => api.events(project.id, { q: words, level, ...query }, signal),
+        none: empty(
+          "Nothing found",
+          "All words must be in the event. The last may be a beginning.",
+        ),
+      });
+    }
+    return h(
+      "div",
+      { class: "panel" },
+      empty(
+        "Search the events of this project",
+        "All words must be in the title, message or exception. A tag is written key:value.",
+        h(
+          "div",
+          { class: "examples" },
+          EXAMPLES.map((text) => button(text, { kind: "small", onclick: () => submit(text) })),
+        ),
+      ),
+    );
+  }
 }
