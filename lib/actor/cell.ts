@@ -34,12 +34,12 @@ export interface MailboxBound {
 
 /** What few actors have. */
 class Extras {
+  names: string | readonly string[] | undefined = undefined;
   bound: MailboxBound | undefined = undefined;
   trapping = false;
   links: Set<Pid> | undefined = undefined;
   monitors: Map<number, Monitor> | undefined = undefined;
   watchers: Set<Monitor> | undefined = undefined;
-  names: string[] | undefined = undefined;
   chain: Chained | undefined = undefined;
   lineage: readonly Pid[] | undefined = undefined;
   abort: AbortController | undefined = undefined;
@@ -48,87 +48,106 @@ class Extras {
 /** An actor, as far as those who serve it are concerned: one of this node, or of another. */
 export abstract class Cell extends Mailbox {
   abstract readonly pid: Pid<unknown>;
-  #extras: Extras | undefined = undefined;
+  /** What few have. One that has a name, and nothing else, has just that here. */
+  #extras: Extras | string | undefined = undefined;
+
+  // Static, for a class with private methods has a word in each of its objects that says so.
+  static #of(cell: Cell): Extras | undefined {
+    const extras = cell.#extras;
+    return typeof extras === "object" ? extras : undefined;
+  }
+
+  static #make(cell: Cell): Extras {
+    const extras = cell.#extras;
+    if (typeof extras === "object") return extras;
+    const made = new Extras();
+    made.names = extras;
+    return cell.#extras = made;
+  }
+
+  /** The names that it is registered under: mostly none, or one. */
+  get names(): string | readonly string[] | undefined {
+    const extras = this.#extras;
+    return typeof extras === "object" ? extras.names : extras;
+  }
+
+  set names(names: string | readonly string[] | undefined) {
+    const extras = this.#extras;
+    if (typeof extras === "object") extras.names = names;
+    else if (typeof names === "object") Cell.#make(this).names = names;
+    else this.#extras = names;
+  }
 
   /** How its mailbox is bounded, if it is. */
   get bound(): MailboxBound | undefined {
-    return this.#extras?.bound;
+    return Cell.#of(this)?.bound;
   }
 
   set bound(bound: MailboxBound | undefined) {
-    (this.#extras ??= new Extras()).bound = bound;
+    Cell.#make(this).bound = bound;
   }
 
   /** Exit signals come as messages. */
   get trapping(): boolean {
-    return this.#extras !== undefined && this.#extras.trapping;
+    return Cell.#of(this)?.trapping === true;
   }
 
   set trapping(trapping: boolean) {
-    (this.#extras ??= new Extras()).trapping = trapping;
+    Cell.#make(this).trapping = trapping;
   }
 
   /** Linked actors. */
   get links(): Set<Pid> | undefined {
-    return this.#extras?.links;
+    return Cell.#of(this)?.links;
   }
 
   set links(links: Set<Pid> | undefined) {
-    (this.#extras ??= new Extras()).links = links;
+    Cell.#make(this).links = links;
   }
 
   /** What this actor monitors, by the number of the reference. */
   get monitors(): Map<number, Monitor> | undefined {
-    return this.#extras?.monitors;
+    return Cell.#of(this)?.monitors;
   }
 
   set monitors(monitors: Map<number, Monitor> | undefined) {
-    (this.#extras ??= new Extras()).monitors = monitors;
+    Cell.#make(this).monitors = monitors;
   }
 
   /** Who monitors this actor. */
   get watchers(): Set<Monitor> | undefined {
-    return this.#extras?.watchers;
+    return Cell.#of(this)?.watchers;
   }
 
   set watchers(watchers: Set<Monitor> | undefined) {
-    (this.#extras ??= new Extras()).watchers = watchers;
-  }
-
-  /** The names that it is registered under. */
-  get names(): string[] | undefined {
-    return this.#extras?.names;
-  }
-
-  set names(names: string[] | undefined) {
-    (this.#extras ??= new Extras()).names = names;
+    Cell.#make(this).watchers = watchers;
   }
 
   /** The first of the timers and calls that hang on it. */
   get chain(): Chained | undefined {
-    return this.#extras?.chain;
+    return Cell.#of(this)?.chain;
   }
 
   set chain(chain: Chained | undefined) {
-    (this.#extras ??= new Extras()).chain = chain;
+    Cell.#make(this).chain = chain;
   }
 
   /** What the ancestors of its children are; made with the first child. */
   get lineage(): readonly Pid[] | undefined {
-    return this.#extras?.lineage;
+    return Cell.#of(this)?.lineage;
   }
 
   set lineage(lineage: readonly Pid[] | undefined) {
-    (this.#extras ??= new Extras()).lineage = lineage;
+    Cell.#make(this).lineage = lineage;
   }
 
   /** Behind its `signal`. */
   get abort(): AbortController | undefined {
-    return this.#extras?.abort;
+    return Cell.#of(this)?.abort;
   }
 
   set abort(abort: AbortController | undefined) {
-    (this.#extras ??= new Extras()).abort = abort;
+    Cell.#make(this).abort = abort;
   }
 
   /** What it is called in the message of an error. */

@@ -30,8 +30,8 @@ export class Names {
       throw new NameError("taken", message, holder);
     }
     this.#pids.set(name, pid);
-    if (actor.names === undefined) actor.names = [name];
-    else actor.names.push(name);
+    const { names } = actor;
+    actor.names = names === undefined ? name : [...listOf(names), name];
   }
 
   /** Who holds a name. */
@@ -45,7 +45,10 @@ export class Names {
     if (pid === undefined) return false;
     this.#pids.delete(name);
     const actor = cellOf(pid);
-    if (actor?.names !== undefined) actor.names = actor.names.filter((other) => other !== name);
+    if (actor?.names === name) actor.names = undefined;
+    else if (actor?.names !== undefined) {
+      actor.names = listOf(actor.names).filter((other) => other !== name);
+    }
     return true;
   }
 
@@ -57,7 +60,12 @@ export class Names {
   /** Drops the names of an actor that has ended. */
   ended(actor: Cell): void {
     if (actor.names === undefined) return;
-    for (const name of actor.names) this.#pids.delete(name);
+    for (const name of listOf(actor.names)) this.#pids.delete(name);
     actor.names = undefined;
   }
+}
+
+/** The names of an actor, which keeps one alone as it is. */
+export function listOf(names: string | readonly string[] | undefined): readonly string[] {
+  return typeof names === "string" ? [names] : names ?? [];
 }

@@ -15,7 +15,7 @@ import { describe } from "./describe.ts";
 import { ArgumentError, MailboxFullError, NoConnectionError, NoProcError } from "./errors.ts";
 import { isSystemMessage, reasonText } from "./exit.ts";
 import { type ExitReason, isNormal } from "../term/exit.ts";
-import { Names } from "./names.ts";
+import { listOf, Names } from "./names.ts";
 import { nodeChange } from "./node_change.ts";
 import { Outsider } from "./outsider.ts";
 import type { ActorName, RemoteSpawn } from "./remote.ts";
@@ -375,7 +375,7 @@ export class System implements ActorHome, TimerHost {
     this.#actors.delete(pid.id);
     if (names !== undefined) this.names.ended(actor);
     if (crash !== undefined && !isNormal(reason) && this.events.has("crash")) {
-      this.#report(actor, names, reason, crash.message);
+      this.#report(actor, listOf(names), reason, crash.message);
     }
     // Told before those who are linked with it end, so that causes come before effects.
     if (this.events.has("exit")) this.events.emit("exit", { pid, reason });
@@ -486,13 +486,13 @@ export class System implements ActorHome, TimerHost {
 
   #report(
     { pid, body, ancestors, links }: Actor,
-    names: readonly string[] | undefined,
+    names: readonly string[],
     reason: ExitReason,
     message: unknown,
   ): void {
     this.events.emit("crash", {
       pid: pid as Pid,
-      names: names ?? [],
+      names,
       body: body.name || "anonymous",
       reason,
       message,
