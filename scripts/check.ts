@@ -6,8 +6,9 @@
  *     deno task test --quick               without Bun and without the benches
  *     deno task test --only fmt,lint,deno  these stages
  *
- * One stage after another, because they share the machine's cores. A stage that fails does not
- * stop the later ones. The last line is `N passed, N failed`.
+ * One stage after another, because they share the machine's cores, but for the long ones, which mostly
+ * wait: two of them at a time. A stage that fails does not stop the later ones. The last line is
+ * `N passed, N failed`.
  *
  * @module
  */
@@ -61,8 +62,24 @@ function stagesAsked(): { stages: Stage[]; verbose: boolean } {
   return { stages, verbose: args.verbose };
 }
 
-/** Runs one stage, tells the person how it goes, and counts. */
-async function runStage(stage: Stage, tools: Tools, verbose: boolean): Promise<Tally> {
+/** Stages that run at the same time, in the order of the table. */
+function groupsOf(stages: readonly Stage[]): Stage[][] {
+  const groups: Stage[][] = [];
+  for (const stage of stages) {
+    const last = groups.at(-1);
+    if (stage.beside && last !== undefined) last.push(stage);
+    else groups.push([stage]);
+  }
+  return groups;
+}
+
+/** Runs one stage, tells the person how it goes, and counts. `alone`: the line is its own meanwhile. */
+async function runStage(
+  stage: Stage,
+  tools: Tools,
+  verbose: boolean,
+  alone: boolean,
+): Promise<Tally> {
   const title = stage.title.padEnd(38);
   if (stage.needsBun && tools.bun === undefined) {
     const failed = Deno.env.has("CI");
@@ -71,7 +88,7 @@ async function runStage(stage: Stage, tools: Tools, verbose: boolean): Promise<T
   }
   const start = performance.now();
   const seconds = (): string => `${((performance.now() - start) / 1000).toFixed(1)} s`.padStart(7);
-  const progress = tty && !verbose
+  const progress = tty && !verbose && alone
     ? setInterval(() => Deno.stdout.writeSync(bytesOf(`\r${title}${seconds()} `)), 100)
     : undefined;
   if (verbose) console.log(`\n── ${stage.title}`);
@@ -105,7 +122,10 @@ const { stages, verbose } = stagesAsked();
 const tools = await findTools(stages.some((stage) => stage.needsBun));
 console.log(tools.versions);
 const tallies: Tally[] = [];
-for (const stage of stages) tallies.push(await runStage(stage, tools, verbose));
+for (const group of groupsOf(stages)) {
+  const runs = group.map((stage) => runStage(stage, tools, verbose, group.length === 1));
+  tallies.push(...await Promise.all(runs));
+}
 const total = sum(tallies);
 console.log(sentence(total));
 Deno.exit(total.failed > 0 ? 1 : 0);

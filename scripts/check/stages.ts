@@ -14,6 +14,8 @@ export interface Stage {
   readonly counts: Counting;
   /** Left out by `--quick`, because it takes long. */
   readonly slow?: boolean;
+  /** Runs at the same time as the stage before it: much of either is waiting. */
+  readonly beside?: boolean;
   /** Cannot run without Bun. */
   readonly needsBun?: boolean;
   readonly env?: Readonly<Record<string, string>>;
@@ -69,6 +71,7 @@ export const STAGES: readonly Stage[] = [
     name: "bun",
     title: "suite on Bun",
     counts: "bun test",
+    beside: true,
     slow: true,
     needsBun: true,
     commands: () => [["bun", "test", "./tests"]],
@@ -86,8 +89,9 @@ export const STAGES: readonly Stage[] = [
   },
   {
     name: "sim",
-    title: "promises in the simulator, on Deno and on Bun",
+    title: "promises in the simulator, both",
     counts: "whole",
+    beside: true,
     slow: true,
     needsBun: true,
     commands: () => [
