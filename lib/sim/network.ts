@@ -199,7 +199,7 @@ export class Network {
     bytes: number,
     run: () => void,
     place: Place,
-    what: string = "",
+    what?: string,
     stream?: SimStream,
   ): void {
     const link = this.#link(from, to);
@@ -209,7 +209,7 @@ export class Network {
       link.freeAt = begins + bytes / link.bandwidth;
       let at = link.freeAt + link.delay + link.jitter * world.random.next();
       if (stream !== undefined) at = stream.lastAt = Math.max(at, stream.lastAt + APART_MS);
-      world.after(at - world.now, place, what, run);
+      world.after(at - world.now, place, what ?? "", run);
     };
     if (link.isBlocked) link.waiting.push(send);
     else send();
