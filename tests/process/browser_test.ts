@@ -1,66 +1,19 @@
-// deno-lint-ignore-file no-console -- says why a test is skipped, and where pictures are
+// deno-lint-ignore-file no-console -- says where pictures are
 /**
  * A browser, on the pages of the demo cluster: two people chat across nodes while one node dies.
  *
  * Needs Chromium on the machine, and is skipped without. `FIRN_SCREENSHOTS` says where the pictures
  * go; else they go to a temporary folder.
  */
-import { mkdirSync, mkdtempSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import process from "node:process";
 import { assertEquals } from "@std/assert";
 import type { Browser, Page } from "playwright-core";
 import { ChatClient } from "../../scripts/cluster/client.ts";
 import { Cluster } from "../../scripts/cluster/cluster.ts";
 import { makePlans } from "../../scripts/cluster/plans.ts";
-import { findProgram } from "../../scripts/cluster/runtimes.ts";
-import { runtime, test } from "../kit/test.ts";
+import { DESK, needsBrowser, pictureFolder, withBrowser } from "../kit/browser.ts";
+import { test } from "../kit/test.ts";
 import { isMixed } from "./demo.ts";
-
-const BROWSER_ARGS = [
-  "--no-sandbox",
-  "--disable-gpu",
-  "--disable-quic",
-  "--no-first-run",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync",
-  "--disable-dev-shm-usage",
-];
-
-const chromiumPath = ["chromium", "chromium-browser", "google-chrome"].map(findProgram).find(
-  Boolean,
-);
-
-const whyNot = runtime === "bun"
-  ? "bun test does not fetch packages; the suite on Deno runs it"
-  : chromiumPath === undefined
-  ? "there is no Chromium on the PATH (apt-get install chromium)"
-  : undefined;
-if (whyNot !== undefined) console.log(`browser_test: skipped, ${whyNot}`);
-
-/** Where pictures go. */
-function makeFolder(): string {
-  const asked = process.env["FIRN_SCREENSHOTS"];
-  if (!asked) return mkdtempSync(join(tmpdir(), "firn-screenshots-"));
-  mkdirSync(asked, { recursive: true });
-  return asked;
-}
-
-async function withBrowser(body: (browser: Browser) => Promise<void>): Promise<void> {
-  const { chromium } = await import("playwright-core");
-  const browser = await chromium.launch({
-    executablePath: chromiumPath!,
-    headless: true,
-    args: BROWSER_ARGS,
-  });
-  try {
-    await body(browser);
-  } finally {
-    await browser.close();
-  }
-}
 
 /** Someone at a page, with what a person does and sees. */
 class Person {
@@ -84,7 +37,7 @@ class Person {
     dark = false,
   ): Promise<Person> {
     const context = await browser.newContext({
-      viewport: { width: 1280, height: 800 },
+      ...DESK,
       colorScheme: dark ? "dark" : "light",
       deviceScaleFactor: 2,
     });
@@ -134,10 +87,10 @@ class Person {
   }
 }
 
-test("the demo's page chats across nodes, and shows one die and come back", {
-  ignore: whyNot !== undefined,
-}, async () => {
-  const folder = makeFolder();
+const needs = needsBrowser("browser_test");
+
+test("the demo's page chats across nodes, and shows one die and come back", needs, async () => {
+  const folder = pictureFolder();
   const options = { nodes: 3, once: false, json: false, bun: isMixed, port: 0 };
   const { plans } = await makePlans(options);
   const cluster = new Cluster(plans);

@@ -1,0 +1,66 @@
+// deno-lint-ignore-file no-console -- says why a test is skipped
+/**
+ * Chromium, for tests that look at a page. It has to be on the machine; where it is not, or the runtime cannot
+ * have the package that drives it, tests say so and are skipped.
+ */
+import { mkdirSync, mkdtempSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import type { Browser, BrowserContextOptions } from "playwright-core";
+import { findProgram } from "../../scripts/cluster/runtimes.ts";
+import { runtime } from "./test.ts";
+
+/** It stays on this machine and asks nobody about anything. */
+const ARGS = [
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+  "--disable-dev-shm-usage",
+];
+
+/** A window on a desk. */
+export const DESK: BrowserContextOptions = { viewport: { width: 1280, height: 800 } };
+/** A phone, held upright. */
+export const PHONE: BrowserContextOptions = {
+  viewport: { width: 390, height: 844 },
+  hasTouch: true,
+};
+
+const path = ["chromium", "chromium-browser", "google-chrome"].map(findProgram).find(Boolean);
+
+/** Why there is no browser; undefined: there is one. */
+export const whyNoBrowser: string | undefined = runtime === "bun"
+  ? "bun test does not fetch packages; the suite on Deno runs it"
+  : path === undefined
+  ? "there is no Chromium on the PATH (apt-get install chromium)"
+  : undefined;
+
+/** What a test that needs a browser is declared with; says why not, if it is skipped. */
+export function needsBrowser(file: string): { ignore: boolean } {
+  if (whyNoBrowser !== undefined) console.log(`${file}: skipped, ${whyNoBrowser}`);
+  return { ignore: whyNoBrowser !== undefined };
+}
+
+/** Runs `body` with a browser, and closes it. */
+export async function withBrowser(body: (browser: Browser) => Promise<void>): Promise<void> {
+  const { chromium } = await import("playwright-core");
+  const browser = await chromium.launch({ executablePath: path!, headless: true, args: ARGS });
+  try {
+    await body(browser);
+  } finally {
+    await browser.close();
+  }
+}
+
+/** Where pictures go: what `FIRN_SCREENSHOTS` says, else a temporary folder. */
+export function pictureFolder(): string {
+  const asked = process.env["FIRN_SCREENSHOTS"];
+  if (!asked) return mkdtempSync(join(tmpdir(), "firn-screenshots-"));
+  mkdirSync(asked, { recursive: true });
+  return asked;
+}

@@ -1,0 +1,166 @@
+/**
+ * Somebody at Mesher's page, in a browser: what a person does there and sees. And a program that reports its
+ * crashes, so that there is something to see.
+ */
+import { join } from "node:path";
+import { assertEquals } from "@std/assert";
+import type { Browser, BrowserContextOptions, Page } from "playwright-core";
+import { pictureFolder, withBrowser } from "../kit/browser.ts";
+import { type Printed, withProcesses } from "./mesher_kit.ts";
+
+/** A node that runs, and what the first start printed. */
+export interface RunningMesher {
+  readonly url: string;
+  readonly printed: Printed;
+}
+
+/** The browser and a Mesher of one node that keeps nothing. */
+export async function withPage(
+  body: (browser: Browser, mesher: RunningMesher) => Promise<void>,
+): Promise<void> {
+  await withProcesses(async (start) => {
+    const one = start(["--memory"], {});
+    const mesher = { url: await one.ready(), printed: one.printed };
+    await withBrowser((browser) => body(browser, mesher));
+  });
+}
+
+/** Somebody at the page of a node. */
+export class Person {
+  readonly page: Page;
+  readonly mesher: RunningMesher;
+  /** What the page's scripts threw, complained about, or were forbidden. */
+  readonly faults: string[] = [];
+
+  private constructor(page: Page, mesher: RunningMesher) {
+    this.page = page;
+    this.mesher = mesher;
+    page.on("pageerror", (error) => this.faults.push(String(error)));
+    page.on("console", (message) => {
+      if (message.type() === "error" || message.type() === "warning") {
+        this.faults.push(message.text());
+      }
+    });
+  }
+
+  /** Somebody new, with a browser of their own. */
+  static async at(
+    browser: Browser,
+    mesher: RunningMesher,
+    options: BrowserContextOptions,
+  ): Promise<Person> {
+    const context = await browser.newContext({ deviceScaleFactor: 2, ...options });
+    const person = new Person(await context.newPage(), mesher);
+    await person.page.goto(mesher.url);
+    return person;
+  }
+
+  /** Somebody who has signed in. */
+  static async inside(
+    browser: Browser,
+    mesher: RunningMesher,
+    options: BrowserContextOptions,
+  ): Promise<Person> {
+    const person = await Person.at(browser, mesher, options);
+    await person.signsIn();
+    await person.sees("Unresolved issues");
+    return person;
+  }
+
+  async signsIn(password: string = this.mesher.printed.password): Promise<void> {
+    await this.page.getByLabel("E-mail").fill(this.mesher.printed.email);
+    await this.page.getByLabel("Password").fill(password);
+    await this.clicks("Sign in");
+  }
+
+  /** Goes to a view, and waits until all of it has loaded. */
+  async goes(hash: string): Promise<void> {
+    await this.page.goto(`${this.mesher.url}/${hash}`);
+    await this.page.locator("main:not(:has([aria-busy]))").waitFor();
+  }
+
+  async clicks(button: string): Promise<void> {
+    await this.page.getByRole("button", { name: button, exact: true }).click();
+  }
+
+  async sees(words: string, within: string = "main"): Promise<void> {
+    await this.page.locator(within).getByText(words).first().waitFor();
+  }
+
+  /** How often something is on the page. */
+  count(words: string, within: string = "main"): Promise<number> {
+    return this.page.locator(within).getByText(words).count();
+  }
+
+  async presses(...keys: readonly string[]): Promise<void> {
+    for (const key of keys) await this.page.keyboard.press(key);
+  }
+
+  /** Takes a picture of the whole page. */
+  async shoots(name: string, folder: string = pictureFolder()): Promise<void> {
+    const path = join(folder, `mesher-${name}.png`);
+    await this.page.screenshot({ path, fullPage: true, animations: "disabled" });
+  }
+
+  /** By how many pixels the page is wider than its window. */
+  async overflow(): Promise<number> {
+    return await this.page.evaluate("document.documentElement.scrollWidth - innerWidth");
+  }
+
+  /** Is gone, and their browser with them. */
+  async leaves(): Promise<void> {
+    await this.page.context().close();
+  }
+}
+
+/** Sends events as a program does. */
+export async function report(
+  { url, printed }: RunningMesher,
+  ...events: readonly Record<string, unknown>[]
+): Promise<void> {
+  for (const event of events) {
+    const response = await fetch(`${url}/api/v1/events`, {
+      method: "POST",
+      headers: { "content-type": "application/json", "x-api-key": printed.key },
+      body: JSON.stringify(event),
+    });
+    assertEquals(response.status, 202, await response.text());
+  }
+}
+
+/** An exception with a stack, breadcrumbs and tags. */
+export function crash(value: string, more: Record<string, unknown> = {}): Record<string, unknown> {
+  return {
+    level: "error",
+    environment: "production",
+    release: "shop@4.12.0",
+    tags: { browser: "Firefox 133", region: "eu-west-1" },
+    user: { id: "u-7" },
+    exception: [{
+      type: "TypeError",
+      value,
+      handled: false,
+      stacktrace: {
+        frames: [
+          { filename: "node_modules/express/router.js", function: "handle", in_app: false },
+          {
+            filename: "src/cart.ts",
+            function: "computeTotal",
+            lineno: 48,
+            colno: 18,
+            in_app: true,
+            pre_context: ["  const rate = rates.get(cart.currency);"],
+            context_line: "  return cart.lines.reduce(sum, 0);",
+            post_context: ["}"],
+          },
+        ],
+      },
+    }],
+    breadcrumbs: [
+      { category: "ui.click", message: "button#pay", level: "info" },
+      { category: "http", message: "POST /payments", level: "error", data: { status: 502 } },
+    ],
+    extra: { attempt: 2 },
+    ...more,
+  };
+}
