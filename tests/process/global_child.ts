@@ -1,25 +1,14 @@
 /**
- * A node with named actors in a process of its own. The first line in is the node's options; further ones
- * are commands with an `id`, which are answered with the same `id`. What happens by itself comes out with
- * `event`. It ends when its input does, so no test leaves one behind.
+ * A node with named actors in a process of its own.
  */
 import process from "node:process";
 import { Call } from "../../lib/actor/call.ts";
 import type { Self } from "../../lib/actor/self.ts";
 import type { OnConflict } from "../../lib/cluster/global.ts";
 import { DEFAULT_SCOPE, Groups } from "../../lib/cluster/groups.ts";
-import type { NodeOptions } from "../../lib/start.ts";
 import { startNode } from "../../lib/start.ts";
 import type { Pid } from "../../lib/term/pid.ts";
-
-function tell(value: unknown): void {
-  process.stdout.write(JSON.stringify(value) + "\n");
-}
-
-/** Milliseconds on a clock that all processes of this machine share. */
-function now(): number {
-  return performance.timeOrigin + performance.now();
-}
+import { now, takeOrders, tell } from "../kit/orders.ts";
 
 /** A number that can be asked for, and added to. */
 function counter(_self: Self<number | Call<"sum", number>>, sum: number) {
@@ -29,11 +18,8 @@ function counter(_self: Self<number | Call<"sum", number>>, sum: number) {
   };
 }
 
-async function run(options: NodeOptions): Promise<(command: Record<string, unknown>) => unknown> {
-  const parts = await startNode({
-    ...options,
-    log: (level, line) => tell({ event: "log", level, line }),
-  });
+takeOrders(async (options) => {
+  const parts = await startNode(options);
   const { mesh, system, global } = parts;
   const groups = new Groups(parts.groups, DEFAULT_SCOPE);
   for (const event of ["nodeup", "nodedown"] as const) {
@@ -50,10 +36,10 @@ async function run(options: NodeOptions): Promise<(command: Record<string, unkno
   };
   const resolvers: Record<string, OnConflict> = { exit: "exit", keep: "keep", merge };
   tell({ event: "ready", at: now(), name: mesh.name, pid: process.pid });
-  return async (command) => {
-    const { name, label, sum = 0, onConflict = "exit", node } = command as Record<string, string>;
+  return async (order) => {
+    const { name, label, sum = 0, onConflict = "exit", node } = order as Record<string, string>;
     const actor = actors.get(label!);
-    switch (command["do"]) {
+    switch (order.do) {
       case "peers":
         return mesh.peers();
       case "spawn": {
@@ -106,33 +92,7 @@ async function run(options: NodeOptions): Promise<(command: Record<string, unkno
       case "disconnect":
         return await mesh.disconnect(node!);
       default:
-        throw new Error(`unknown command ${command["do"]}`);
+        throw new Error(`unknown order ${order.do}`);
     }
   };
-}
-
-let act: Promise<(command: Record<string, unknown>) => unknown> | undefined;
-let rest = "";
-process.stdin.setEncoding("utf8");
-process.stdin.on("data", async (text: string) => {
-  const lines = (rest + text).split("\n");
-  rest = lines.pop()!;
-  for (const line of lines) {
-    const value = JSON.parse(line);
-    if (act === undefined) {
-      act = run(value);
-      act.catch((error) => {
-        tell({ event: "failed", code: error.code, message: error.message });
-        process.exit(1);
-      });
-      continue;
-    }
-    const { id } = value;
-    try {
-      tell({ id, result: await (await act)(value) });
-    } catch (error) {
-      tell({ id, error: String(error) });
-    }
-  }
 });
-process.stdin.on("end", () => process.exit(0));

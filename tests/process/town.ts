@@ -1,30 +1,16 @@
 /**
  * A node in a process of its own, over the front door alone: counters, watchers, global names and floods,
- * as a test orders them, one JSON value a line. The first line in is the node's options; every further
- * one is a command with an `id`, answered with the same `id`. It ends when its input does.
+ * as a test orders.
  */
 import process from "node:process";
-import {
-  type Call,
-  Down,
-  Exit,
-  Node,
-  NodeChange,
-  type NodeOptions,
-  type Pid,
-  type Self,
-} from "../../mod.ts";
+import { type Call, Down, Exit, Node, NodeChange, type Pid, type Self } from "../../mod.ts";
+import { takeOrders, tell } from "../kit/orders.ts";
 
-interface Command {
-  readonly id: number;
+interface Order {
   readonly do: string;
   readonly name: string;
   readonly node: string;
   readonly count: number;
-}
-
-function tell(value: unknown): void {
-  process.stdout.write(JSON.stringify(value) + "\n");
 }
 
 /** Counts its messages, and says how many, or who it is. */
@@ -59,11 +45,8 @@ async function watcher(self: Self<unknown>, who: Pid, tag: string): Promise<void
   }
 }
 
-async function run(options: NodeOptions): Promise<(command: Command) => unknown> {
-  const node = await Node.start({
-    ...options,
-    log: (level, line) => tell({ event: "log", level, line }),
-  });
+takeOrders<Order>(async (options) => {
+  const node = await Node.start(options);
   for (const event of ["nodeup", "nodedown", "pressure"] as const) {
     node.on(event, (details) => tell({ event, ...details }));
   }
@@ -71,10 +54,10 @@ async function run(options: NodeOptions): Promise<(command: Command) => unknown>
   const workers: Pid[] = [];
   tell({ event: "ready", name: node.name, url: "", pid: process.pid });
 
-  return async (command) => {
-    const { name } = command;
-    const there = { name, node: command.node };
-    switch (command.do) {
+  return async (order) => {
+    const { name } = order;
+    const there = { name, node: order.node };
+    switch (order.do) {
       case "peers":
         return node.peers();
       case "actors":
@@ -89,7 +72,7 @@ async function run(options: NodeOptions): Promise<(command: Command) => unknown>
         return String(who);
       }
       case "spawn": {
-        const pid = await node.spawn({ node: command.node, fn: "counter" })
+        const pid = await node.spawn({ node: order.node, fn: "counter" })
           .catch((error) => error.code);
         if (typeof pid === "string") return pid;
         workers.push(pid as Pid);
@@ -103,14 +86,14 @@ async function run(options: NodeOptions): Promise<(command: Command) => unknown>
         for (const pid of workers.splice(0)) node.exit(pid, "kill");
         return true;
       case "flood": {
-        const before = node.pressure(command.node);
-        for (let i = 0; i < command.count; i++) {
+        const before = node.pressure(order.node);
+        for (let i = 0; i < order.count; i++) {
           node.send(there, { type: "flood", i, text: "sixty-four bytes of text, or thereabouts" });
         }
-        return { before, after: node.pressure(command.node) };
+        return { before, after: node.pressure(order.node) };
       }
       case "pressure":
-        return node.pressure(command.node);
+        return node.pressure(order.node);
       case "register": {
         const pid = node.spawn(counter);
         return await node.global.register(name, pid);
@@ -126,33 +109,7 @@ async function run(options: NodeOptions): Promise<(command: Command) => unknown>
         await node.stop();
         return true;
       default:
-        throw new Error(`unknown command ${command.do}`);
+        throw new Error(`unknown order ${order.do}`);
     }
   };
-}
-
-let act: Promise<(command: Command) => unknown> | undefined;
-let rest = "";
-process.stdin.setEncoding("utf8");
-process.stdin.on("data", async (text: string) => {
-  const lines = (rest + text).split("\n");
-  rest = lines.pop()!;
-  for (const line of lines) {
-    const value = JSON.parse(line);
-    if (act === undefined) {
-      act = run(value);
-      act.catch((error) => {
-        tell({ event: "failed", code: error.code, message: error.message });
-        process.exit(1);
-      });
-      continue;
-    }
-    const { id } = value as Command;
-    try {
-      tell({ id, result: await (await act)(value) });
-    } catch (error) {
-      tell({ id, error: String(error) });
-    }
-  }
 });
-process.stdin.on("end", () => process.exit(0));
