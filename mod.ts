@@ -132,11 +132,7 @@ export {
   RESTARTS,
   type Started,
 } from "./lib/otp/child.ts";
-export {
-  AUTO_SHUTDOWNS,
-  type AutoShutdown,
-  type SupervisorOptions,
-} from "./lib/otp/supervising.ts";
+export { AUTO_SHUTDOWNS, type AutoShutdown, type SupervisorOptions } from "./lib/otp/siblings.ts";
 export {
   type ChildCount,
   type ChildInfo,
@@ -144,11 +140,8 @@ export {
   type SupervisorFault,
 } from "./lib/otp/supervision.ts";
 export { Supervisor } from "./lib/otp/supervisor.ts";
-export {
-  type DynamicChildSpec,
-  DynamicSupervisor,
-  type DynamicSupervisorOptions,
-} from "./lib/otp/dynamic_supervisor.ts";
+export type { DynamicChildSpec } from "./lib/otp/crowd.ts";
+export { DynamicSupervisor, type DynamicSupervisorOptions } from "./lib/otp/dynamic_supervisor.ts";
 export {
   CHILD_TYPES,
   CONFIG_BYTES_MAX,

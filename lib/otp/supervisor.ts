@@ -7,7 +7,7 @@
  *                     └─▶ those before it      └─▶ strategy: stop, last first; start again  └─▶ end
  *                         are stopped
  *
- * A supervisor is an ordinary actor in a loop: see `supervising.ts`. This is what speaks with it.
+ * A supervisor is an ordinary actor in a loop: see `siblings.ts`. This is what speaks with it.
  *
  * @module
  */
@@ -20,12 +20,7 @@ import type { ChildSpec } from "./child.ts";
 import { Readiness } from "./ready.ts";
 import { revive } from "./refusal.ts";
 import { startAndWait, type Starter } from "./start.ts";
-import {
-  complete,
-  Supervising,
-  type SupervisorOptions,
-  type SupervisorRequest,
-} from "./supervising.ts";
+import { complete, Siblings, type SupervisorOptions, type SupervisorRequest } from "./siblings.ts";
 import type { ChildCount, ChildInfo } from "./supervision.ts";
 
 /** A supervisor that was started. */
@@ -77,7 +72,7 @@ export class Supervisor {
     const pid = await startAndWait<unknown>(
       from,
       "supervisor",
-      (self, starting) => new Supervising(self, starting.parent, completed).live(starting),
+      (self, starting) => new Siblings(self, starting.parent, completed).live(starting),
     );
     return new Supervisor(pid);
   }
@@ -110,7 +105,7 @@ export class Supervisor {
     complete(options);
     return async function supervisor(self: Self): Promise<void> {
       const readiness = new Readiness(self);
-      await new Supervising(self, readiness.parent, complete(options)).live(readiness);
+      await new Siblings(self, readiness.parent, complete(options)).live(readiness);
       if (!readiness.hasFailed) return;
       const wait = readiness.guard(() => {});
       for await (const message of self) wait(message);
