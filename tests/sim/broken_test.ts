@@ -2,108 +2,13 @@
  * What the promises are worth: each of these builds is broken on purpose, and is found within a few seeds.
  */
 import { assert } from "@std/assert";
-import { Actor } from "../../lib/actor/actor.ts";
-import { Arrivals } from "../../lib/dist/arrivals.ts";
-import { Distant } from "../../lib/dist/distant.ts";
-import { Outbound } from "../../lib/dist/outbound.ts";
-import { RemoteActors } from "../../lib/dist/remote_actors.ts";
-import { Global } from "../../lib/cluster/global.ts";
-import { RoomRelay } from "../../lib/cluster/room_relay.ts";
-import { Signals } from "../../lib/actor/signals.ts";
-import { TAG } from "../../lib/dist/message.ts";
 import { test } from "../kit/test.ts";
 import { chaos } from "./chaos.ts";
 import { PROMISES, promisesOf } from "./promises/all.ts";
+import { BROKEN } from "./sabotage.ts";
 
 /** A build is found within so many seeds. */
 const SEEDS = 40;
-
-// deno-lint-ignore no-explicit-any -- methods of all kinds are put in place of others
-type Any = any;
-
-/** Breaks a method, and gives back what mends it. */
-function breaks(
-  of: { prototype: Any },
-  method: string,
-  make: (real: Any) => Any,
-): () => () => void {
-  return () => {
-    const real = of.prototype[method];
-    of.prototype[method] = make(real);
-    return () => void (of.prototype[method] = real);
-  };
-}
-
-const BROKEN: readonly (readonly [promise: string, what: string, () => () => void])[] = [
-  [
-    "messages",
-    "a message goes twice",
-    breaks(Outbound, "send", (real) => {
-      let count = 0;
-      return function (this: Any, ...args: Any[]) {
-        real.apply(this, args);
-        if (++count % 50 === 0) real.apply(this, args);
-      };
-    }),
-  ],
-  [
-    "messages",
-    "what follows a large message overtakes it",
-    breaks(Arrivals, "keyOf", () => () => undefined),
-  ],
-  [
-    "messages",
-    "a pid of an old life reaches the new one",
-    breaks(RemoteActors, "lineOf", () =>
-      function (this: RemoteActors, home: Any) {
-        return this.lineTo(home.node) ?? "noconnection";
-      }),
-  ],
-  ["signals", "nobody is told of a monitor", breaks(Distant, "watched", () => () => {})],
-  [
-    "signals",
-    "links are forgotten when a session is lost",
-    breaks(Signals, "lost", () =>
-      function (this: Any, actors: Any[]) {
-        for (const actor of actors) this.endWatchers(actor, "noconnection");
-      }),
-  ],
-  [
-    "signals",
-    "the end of a monitored actor is told twice",
-    breaks(Actor, "down", (real) =>
-      function (this: Any, ...args: Any[]) {
-        real.apply(this, args);
-        real.apply(this, args);
-      }),
-  ],
-  ["names", "a lost node's names stay", breaks(Global, "down", () => () => {})],
-  [
-    "names",
-    "a peer's names are not listened to",
-    breaks(Global, "sync", () => () => undefined),
-  ],
-  [
-    "rooms",
-    "a broadcast is delivered twice",
-    breaks(RoomRelay, "roomMessage", (real) =>
-      function (this: Any, ...args: Any[]) {
-        real.apply(this, args);
-        real.apply(this, args);
-      }),
-  ],
-  ["rooms", "nobody else is told", breaks(RoomRelay, "broadcast", () => () => {})],
-  [
-    "children",
-    "an exit does not travel",
-    breaks(Arrivals, "take", (real) =>
-      function (this: Any, tag: number, ...args: Any[]) {
-        return tag === TAG.EXIT ? undefined : real.call(this, tag, ...args);
-      }),
-  ],
-  ["leaks", "a cell is never forgotten", breaks(Outbound, "forget", () => () => {})],
-  ["leaks", "nobody hears of a demonitor", breaks(Outbound, "demonitor", () => () => {})],
-];
 
 for (const [promise, what, sabotage] of BROKEN) {
   test(`the promise of ${promise} finds a build in which ${what}`, async () => {

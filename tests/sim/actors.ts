@@ -1,0 +1,85 @@
+/**
+ * The actors that work for the promises, in the simulator and in processes alike. They write down what they
+ * see.
+ */
+import { Down, Exit } from "../../lib/actor/exit.ts";
+import type { Self } from "../../lib/actor/self.ts";
+import type { Pid } from "../../lib/term/pid.ts";
+import type { Tell } from "./checkers/checker.ts";
+
+/** A message that tells which it is. */
+export interface Numbered {
+  /** Who sends: a life of a node. */
+  readonly from: string;
+  readonly number: number;
+  /** To whom it was sent, if it was by pid. */
+  readonly to: string | undefined;
+  readonly ballast: string;
+}
+
+/** Takes numbered messages, on the node `at`. */
+export function sink(self: Self<Numbered>, at: string, tell: Tell): (message: Numbered) => void {
+  return ({ from, number, to }) => {
+    const got = { kind: "got", sink: self.pid.key, at, from, number } as const;
+    tell(to === undefined ? got : { ...got, to });
+  };
+}
+
+/** Is watched, and outlives those who are linked with it: it traps their exits. */
+export async function target(self: Self): Promise<void> {
+  self.trapExit = true;
+  for await (const message of self) if (!((message as unknown) instanceof Exit)) return;
+}
+
+/** Links with another and monitors it. */
+export async function watcher(
+  self: Self<unknown>,
+  there: Pid,
+  bond: string,
+  tell: Tell,
+): Promise<void> {
+  tell({ kind: "bond", bond, target: there.key });
+  self.trapExit = true;
+  self.link(there);
+  self.monitor(there);
+  for await (const message of self) {
+    if (message instanceof Exit) tell({ kind: "exit", bond });
+    else if (message instanceof Down) tell({ kind: "down", bond });
+  }
+}
+
+/** A supervised child; it crashes when it is told to. */
+export function child(
+  self: Self<string>,
+  id: string,
+  where: string,
+  tell: Tell,
+): (message: string) => void {
+  const pid = self.pid.key;
+  tell({ kind: "runs", child: id, pid });
+  self.signal.addEventListener("abort", () => tell({ kind: "ended", child: id, pid }), {
+    once: true,
+  });
+  return (message) => {
+    // A stack is the runtime's own: with it the bytes would differ from one to the other.
+    if (message === "crash") throw Object.assign(new Error(`${where}: as told`), { stack: "" });
+  };
+}
+
+const decoder = new TextDecoder();
+
+/** A line as it is said in a room: who says it, and its number. */
+export function spoken(from: string, number: number): string {
+  return `<${from} ${number}>`;
+}
+
+/** A member of a room. */
+export function listener(tell: Tell): { sendShared(frames: Uint8Array): void } {
+  return {
+    sendShared(frames) {
+      for (const [, from, number] of decoder.decode(frames).matchAll(/<(\w+) (\d+)>/g)) {
+        tell({ kind: "heard", from: from!, number: Number(number) });
+      }
+    },
+  };
+}

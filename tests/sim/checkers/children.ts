@@ -1,0 +1,49 @@
+/**
+ * Checks: once the network has settled, exactly the children that supervisors specify are alive, each once,
+ * whatever crashed meanwhile.
+ */
+import type { Checker, Fact, View } from "./checker.ts";
+
+/** Judges supervisors. */
+export class ChildChecker implements Checker {
+  /** Children that were started. */
+  started = 0;
+  /** The lives on which a child's actors run, by the child and their pids. */
+  readonly #running = new Map<string, Map<string, string>>();
+  /** The lives of the supervisors that are up. */
+  readonly #trees = new Map<string, string>();
+  readonly #gone = new Set<string>();
+
+  take(life: string, fact: Fact): void {
+    if (this.#gone.has(life)) return;
+    if (fact.kind === "tree") this.#trees.set(fact.tree, life);
+    else if (fact.kind === "runs") {
+      this.started++;
+      const pids = this.#running.get(fact.child) ?? new Map<string, string>();
+      this.#running.set(fact.child, pids);
+      pids.set(fact.pid, life);
+    } else if (fact.kind === "ended") this.#running.get(fact.child)?.delete(fact.pid);
+  }
+
+  gone(life: string): void {
+    this.#gone.add(life);
+    for (const [tree, home] of this.#trees) if (home === life) this.#trees.delete(tree);
+    // Its machine is gone, and what ran there was not told so.
+    for (const pids of this.#running.values()) {
+      for (const [pid, home] of pids) if (home === life) pids.delete(pid);
+    }
+  }
+
+  check(_views: readonly View[]): void {
+    const wanted = new Set([...this.#trees.keys()].flatMap((id) => [`${id} home`, `${id} far`]));
+    for (const child of wanted) {
+      const count = this.#running.get(child)?.size ?? 0;
+      if (count !== 1) throw new Error(`${count} of the child ${child} are alive`);
+    }
+    for (const [child, pids] of this.#running) {
+      if (!wanted.has(child) && pids.size > 0) {
+        throw new Error(`${[...pids.keys()].join(" ")}: ${child} is nobody's child, and lives`);
+      }
+    }
+  }
+}

@@ -1,0 +1,50 @@
+/**
+ * Checks: what ends leaves nothing behind, here and on other nodes: no cell, no call, no monitor, no name, no
+ * timer.
+ */
+import { DEFAULT_SCOPE, Groups } from "../../../lib/cluster/groups.ts";
+import type { Parts } from "../../../lib/start.ts";
+
+/** What a node still has. */
+export interface Left {
+  readonly actors: number;
+  /** What is kept for actors of other nodes, where there is something, and their monitors. */
+  readonly kept: readonly number[];
+  readonly monitors: readonly number[];
+  readonly timers: number;
+  readonly names: readonly string[];
+  readonly members: readonly string[];
+  /** More than there are other nodes, or fewer. */
+  readonly sessions: number;
+}
+
+const NOTHING: Left = {
+  actors: 0,
+  kept: [],
+  monitors: [],
+  timers: 0,
+  names: [],
+  members: [],
+  sessions: 0,
+};
+
+/** What a node has beyond the actors that it had at first and a session with each of the others. */
+export function leftOf(parts: Parts, actors: number, others: number): Left {
+  const { remote, system, mesh, global, groups } = parts;
+  const peers = mesh.peers();
+  return {
+    actors: system.pids().length - actors,
+    kept: peers.map((name) => remote.lineTo(name)!.kept).filter((kept) => kept > 0),
+    monitors: peers.map((name) => remote.lineTo(name)!.monitors).filter((count) => count > 0),
+    timers: system.wheel.size,
+    names: global.names(),
+    members: new Groups(groups, DEFAULT_SCOPE).names(),
+    sessions: peers.length - others,
+  };
+}
+
+/** Throws if something is left on a node. */
+export function checkLeft(who: string, left: Left): void {
+  const text = JSON.stringify(left);
+  if (text !== JSON.stringify(NOTHING)) throw new Error(`${who} still has ${text}`);
+}

@@ -1,0 +1,50 @@
+/**
+ * Checks: what is said in a room arrives at most once at each member, in the order of who said it; and, when
+ * nothing goes wrong, exactly once.
+ */
+import { type Checker, type Fact, throwBroken, type View } from "./checker.ts";
+
+/** Judges rooms. */
+export class RoomChecker implements Checker {
+  heard = 0;
+  readonly #broken: string[] = [];
+  /** The last number of each who spoke, by who heard it. */
+  readonly #last = new Map<string, number>();
+  /** How often each line was heard, by who heard it. */
+  readonly #logs = new Map<string, Map<string, number>>();
+  /** What everybody must hear, of the last round. */
+  #owed: string[] = [];
+  #round = 0;
+
+  take(life: string, fact: Fact): void {
+    if (fact.kind === "said") {
+      if (fact.round > this.#round) this.#owed = [];
+      this.#round = Math.max(fact.round, this.#round);
+      if (fact.round === this.#round) this.#owed.push(fact.line);
+    } else if (fact.kind === "heard") this.#hears(life, fact.from, fact.number);
+  }
+
+  gone(): void {}
+
+  check(views: readonly View[]): void {
+    throwBroken(this.#broken);
+    for (const { life } of views) {
+      for (const line of this.#owed) {
+        const times = this.#logs.get(life)?.get(line) ?? 0;
+        if (times !== 1) throw new Error(`${life} heard "${line}" ${times} times`);
+      }
+    }
+  }
+
+  #hears(who: string, from: string, number: number): void {
+    this.heard++;
+    const way = `${who}<${from}`;
+    const last = this.#last.get(way) ?? -1;
+    if (number <= last) this.#broken.push(`${who} heard ${number} of ${from} after ${last}`);
+    this.#last.set(way, number);
+    const log = this.#logs.get(who) ?? new Map<string, number>();
+    this.#logs.set(who, log);
+    const line = `${from} ${number}`;
+    log.set(line, (log.get(line) ?? 0) + 1);
+  }
+}

@@ -1,0 +1,37 @@
+/**
+ * The lives of the nodes of a simulation, and what is found on those that are up.
+ */
+import type { Node } from "../../../lib/node.ts";
+import { keysOf, type View } from "../checkers/checker.ts";
+import { NAMES } from "../checkers/names.ts";
+
+/** Counts the lives of nodes. */
+export class Lives {
+  readonly #counts = new Map<string, number>();
+
+  /** A node has a new life. Gives its name, such as `a2`. */
+  up(short: string): string {
+    this.#counts.set(short, (this.#counts.get(short) ?? 0) + 1);
+    return this.of(short);
+  }
+
+  /** The life that a node has, or had last. */
+  of(short: string): string {
+    return `${short}${this.#counts.get(short)}`;
+  }
+
+  /** What is found on nodes. */
+  views(nodes: ReadonlyMap<string, Node>): View[] {
+    return Array.from(nodes, ([short, node]) => viewOf(this.of(short), node));
+  }
+}
+
+/** What is found on a node. */
+export function viewOf(life: string, node: Node): View {
+  const names: Record<string, string> = {};
+  for (const name of NAMES) {
+    const pid = node.global.whereis(name);
+    if (pid !== undefined) names[name] = pid.key;
+  }
+  return { life, names, actors: keysOf(node.actors()) };
+}
