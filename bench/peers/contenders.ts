@@ -9,7 +9,8 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
-import { fileURLToPath } from "node:url";
+import { bun, deno, type Figures, figuresIn, path, version } from "./programs.ts";
+import type { Contender } from "./rounds.ts";
 import type { Run } from "./rows.ts";
 
 /** A run of a contender that takes longer is cut. */
@@ -24,34 +25,26 @@ const NACT_RUNS: readonly Run[] = ["send", "pingpong", "call", "spawn", "idle"];
 /** Runs that ask the same of Erlang as another, because it has one shape of process only. */
 const OURS_ONLY: readonly Run[] = ["send-burst", "send-async", "spawn-async", "idle-async"];
 
-/** What one run of one contender gave. */
-export type Figures = ReadonlyMap<string, number>;
-
 /** Somebody who is measured. */
-export interface Contender {
-  readonly name: string;
-  /** With its version. */
-  readonly title: string;
+export interface Peer extends Contender {
   /** The command line for a run, or `undefined` if it has nothing like it. */
   command(run: Run): readonly string[] | undefined;
 }
 
 /** Those that can be measured here, and sentences about those that cannot. */
 export interface Field {
-  readonly contenders: readonly Contender[];
+  readonly contenders: readonly Peer[];
   readonly absent: readonly string[];
   /** Removes what was made for them. */
   clear(): void;
 }
 
-const deno = process.env["DENO_BIN"] ?? "deno";
-const bun = process.env["BUN_BIN"] ?? "bun";
 const denoRun = [deno, "run", "-A", "--v8-flags=--expose-gc"];
 
 /** Finds them, compiles the Erlang program, and installs nact into a temporary folder. */
 export function prepare(): Field {
   const folder = mkdtempSync(join(tmpdir(), "firn-peers-"));
-  const contenders: Contender[] = [];
+  const contenders: Peer[] = [];
   const absent: string[] = [];
   const there = { deno: version(deno, "--version"), bun: version(bun, "--version") };
   const ours = path("firn.ts");
@@ -73,7 +66,7 @@ export function prepare(): Field {
 }
 
 /** One run of one contender, in a process of its own. No figures if it failed. */
-export function measure(contender: Contender, run: Run): Promise<Figures | string> {
+export function measure(contender: Peer, run: Run): Promise<Figures | string> {
   const [command, ...args] = contender.command(run)!;
   const child = spawn(command!, args, { stdio: ["ignore", "pipe", "pipe"] });
   const timer = setTimeout(() => child.kill("SIGKILL"), RUN_MS_MAX);
@@ -92,17 +85,7 @@ export function measure(contender: Contender, run: Run): Promise<Figures | strin
   });
 }
 
-function figuresIn(output: string): Figures {
-  const figures = new Map<string, number>();
-  for (const line of output.split("\n")) {
-    if (!line.startsWith("{")) continue;
-    const { metric, value } = JSON.parse(line);
-    figures.set(metric, value);
-  }
-  return figures;
-}
-
-function firn(runtime: string, version: string, line: readonly string[]): Contender {
+function firn(runtime: string, version: string, line: readonly string[]): Peer {
   return {
     name: `Firn ${runtime}`,
     title: `Firn on ${runtime} ${version}`,
@@ -110,7 +93,7 @@ function firn(runtime: string, version: string, line: readonly string[]): Conten
   };
 }
 
-function nact(runtime: string, folder: string, line: readonly string[]): Contender {
+function nact(runtime: string, folder: string, line: readonly string[]): Peer {
   return {
     name: `nact ${runtime}`,
     title: `${NACT} on ${runtime}`,
@@ -118,7 +101,7 @@ function nact(runtime: string, folder: string, line: readonly string[]): Contend
   };
 }
 
-function prepareErlang(folder: string): Contender | string {
+function prepareErlang(folder: string): Peer | string {
   const erl = process.env["ERL"] ?? "erl";
   const print = 'io:format("~s", [erlang:system_info(otp_release)]), halt().';
   const release = version(erl, "-noshell", "-eval", print);
@@ -128,12 +111,7 @@ function prepareErlang(folder: string): Contender | string {
   }
   const erlc = process.env["ERLC"] ?? "erlc";
   execFileSync(erlc, ["-o", folder, path("actors.erl")], { stdio: "inherit" });
-  const client = [
-    deno,
-    "run",
-    "-A",
-    fileURLToPath(new URL("../actor/echo_client.ts", import.meta.url)),
-  ];
+  const client = [deno, "run", "-A", path("../actor/echo_client.ts")];
   const line = [
     erl,
     "-noshell",
@@ -171,24 +149,7 @@ function installNact(folder: string, there: { readonly bun: string | undefined }
   }
 }
 
-/** What a program says of its version, or `undefined` if it is not there. */
-function version(command: string, ...args: string[]): string | undefined {
-  try {
-    const text = execFileSync(command, args, {
-      encoding: "utf8",
-      stdio: ["ignore", "pipe", "ignore"],
-    });
-    return /\d+(\.\d+)*/.exec(text)?.[0];
-  } catch {
-    return undefined;
-  }
-}
-
 /** Where a command is: Erlang starts programs by their path only. */
 function which(command: string): string {
   return execFileSync("sh", ["-c", 'command -v "$1"', "sh", command], { encoding: "utf8" }).trim();
-}
-
-function path(name: string): string {
-  return fileURLToPath(new URL(name, import.meta.url));
 }

@@ -11,8 +11,9 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
-import { fileURLToPath } from "node:url";
 import type { DistRun } from "./dist_rows.ts";
+import { bun, deno, type Figures, figuresIn, path, version } from "./programs.ts";
+import type { Contender } from "./rounds.ts";
 
 /** A run of a pair that takes longer is cut, and so is a far node that takes longer to be up. */
 const RUN_MS_MAX = 60_000;
@@ -27,10 +28,7 @@ const TCP_RUNS: readonly DistRun[] = ["send-64", "send-object", "trip", "call"];
 type Env = Readonly<Record<string, string>>;
 
 /** Two nodes. */
-export interface Pair {
-  readonly name: string;
-  /** With its versions. */
-  readonly title: string;
+export interface Pair extends Contender {
   readonly isOurs: boolean;
   readonly runs?: readonly DistRun[];
   /** The command line of the far node; `turn` is another number each time. */
@@ -47,9 +45,6 @@ export interface Pairs {
   /** Removes what was made for them. */
   clear(): void;
 }
-
-const deno = process.env["DENO_BIN"] ?? "deno";
-const bun = process.env["BUN_BIN"] ?? "bun";
 
 /** Finds them, makes certificates, compiles the Erlang program, and starts Erlang's port mapper. */
 export async function preparePairs(mixed: boolean, own: boolean): Promise<Pairs> {
@@ -96,7 +91,7 @@ let turns = 0;
 export async function measurePair(
   pair: Pair,
   run: DistRun,
-): Promise<ReadonlyMap<string, number> | string> {
+): Promise<Figures | string> {
   const turn = ++turns;
   // Ours ends when its standard input does: when this program is no more.
   const far = start(pair.far(turn), pair.env);
@@ -168,16 +163,6 @@ function start([command, ...args]: readonly string[], env: Env): Started {
       }),
     lastWords: () => errors.trim().split("\n").at(-1) ?? "",
   };
-}
-
-function figuresIn(output: string): ReadonlyMap<string, number> {
-  const figures = new Map<string, number>();
-  for (const line of output.split("\n")) {
-    if (!line.startsWith("{")) continue;
-    const { metric, value } = JSON.parse(line);
-    figures.set(metric, value);
-  }
-  return figures;
 }
 
 function firn(
@@ -331,22 +316,4 @@ function makeCertificates(folder: string): boolean {
   const text = `[{server,[${both},{fail_if_no_peer_cert,true}]},{client,[${both}]}].\n`;
   writeFileSync(join(folder, "ssl.conf"), text);
   return true;
-}
-
-/** What a program says of its version, or `undefined` if it is not there. */
-function version(command: string, ...args: string[]): string | undefined {
-  try {
-    const text = execFileSync(command, args, {
-      encoding: "utf8",
-      stdio: ["ignore", "pipe", "ignore"],
-      timeout: START_MS_MAX,
-    });
-    return /\d+(\.\d+)*/.exec(text)?.[0];
-  } catch {
-    return undefined;
-  }
-}
-
-function path(name: string): string {
-  return fileURLToPath(new URL(name, import.meta.url));
 }

@@ -6,39 +6,24 @@
  */
 import type { Pair } from "./dist_pairs.ts";
 import { DIST_ROWS, DIST_UNITS, type DistRow, type DistRun } from "./dist_rows.ts";
-import { median } from "./measure.ts";
-
-/** Figures of a pair by metric, one of each round. */
-export type DistResults = ReadonlyMap<Pair, Map<string, number[]>>;
+import { draw, middle, type Results } from "./rounds.ts";
 
 /** The rows of these runs. */
-export function distTable(results: DistResults, runs: readonly DistRun[]): string {
+export function distTable(results: Results<Pair>, runs: readonly DistRun[]): string {
   const pairs = [...results.keys()];
   const called = (name: string): Pair | undefined => pairs.find((pair) => pair.name === name);
   const tls = called("Erlang TLS");
   const tcp = called("Erlang TCP");
   const head = ["", "", ...pairs.map(({ name }) => name), "must"];
   const lines = DIST_ROWS.filter(({ run }) => runs.includes(run)).map((row) => {
-    const overTls = tls && middle(results, tls, row);
-    const overTcp = tcp && middle(results, tcp, row);
+    const overTls = tls && middle(results, tls, row.metric);
+    const overTcp = tcp && middle(results, tcp, row.metric);
     const cells = pairs.map((pair) => {
-      return cell(row, pair, middle(results, pair, row), overTls, overTcp);
+      return cell(row, pair, middle(results, pair, row.metric), overTls, overTcp);
     });
     return [row.title, row.unit, ...cells, must(row)];
   });
-  const widths = head.map((_, i) => Math.max(...[head, ...lines].map((line) => line[i]!.length)));
-  const draw = (line: readonly string[]): string =>
-    `| ${
-      line.map((text, i) => i < 2 ? text.padEnd(widths[i]!) : text.padStart(widths[i]!)).join(" | ")
-    } |\n`;
-  const rule = widths.map((width, i) => i < 2 ? "-".repeat(width) : `${"-".repeat(width - 1)}:`);
-  return draw(head) + draw(rule) + lines.map(draw).join("");
-}
-
-/** The median; `undefined` if it was not measured. */
-function middle(results: DistResults, pair: Pair, { metric }: DistRow): number | undefined {
-  const values = results.get(pair)!.get(metric);
-  return values && median(values);
+  return draw(head, lines);
 }
 
 function cell(

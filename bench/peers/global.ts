@@ -8,9 +8,9 @@
  */
 import { execFileSync } from "node:child_process";
 import process from "node:process";
-import { fileURLToPath } from "node:url";
 import { endAll, measurePair, type Pair, preparePairs } from "./dist_pairs.ts";
-import { median } from "./measure.ts";
+import { path } from "./programs.ts";
+import { draw, makeRounds, middle, type Results, say } from "./rounds.ts";
 
 /** What is compared. `times` of Erlang's is the least, or the most, that it has to be. */
 const ROWS = [
@@ -43,45 +43,27 @@ function ofNames(pair: Pair): Pair {
 function compile(pair: Pair): void {
   const line = pair.far(0);
   const folder = line[line.indexOf("-pa") + 1]!;
-  const source = fileURLToPath(new URL("global_names.erl", import.meta.url));
+  const source = path("global_names.erl");
   execFileSync(process.env["ERLC"] ?? "erlc", ["-o", folder, source], { stdio: "inherit" });
 }
 
 const rounds = Number(process.argv[2] ?? 3);
 const { pairs: all, absent, clear } = await preparePairs(false, false);
 const pairs = all.filter(({ name }) => name !== "Erlang TCP").map(ofNames);
-const figures = new Map(pairs.map((pair) => [pair, new Map<string, number[]>()]));
+let results: Results<Pair>;
 try {
   for (const pair of pairs) if (!pair.isOurs) compile(pair);
-  for (let round = 0; round < rounds; round++) {
-    for (const pair of pairs) {
-      const measured = await measurePair(pair, "trip");
-      if (typeof measured === "string") {
-        process.stderr.write(`${pair.name}: ${measured}\n`);
-        continue;
-      }
-      for (const [metric, value] of measured) {
-        const values = figures.get(pair)!;
-        values.set(metric, [...values.get(metric) ?? [], value]);
-      }
-    }
-  }
+  const wanted = { rounds, runs: ["trip"], calmSeconds: 0, json: false } as const;
+  results = await makeRounds(pairs, wanted, () => true, measurePair);
 } finally {
   endAll();
   clear();
 }
 
 const erlang = pairs.find(({ isOurs }) => !isOurs);
-const cells = (words: readonly string[]): string => `| ${words.join(" | ")} |\n`;
-process.stdout.write(cells(["", "", ...pairs.map(({ name }) => name), "must"]));
-process.stdout.write(cells(["---", "---", ...pairs.map(() => "---:"), "---:"]));
-for (const row of ROWS) {
+const lines = ROWS.map((row) => {
   const { metric, title, unit, scale } = row;
-  const middle = (pair: Pair | undefined): number | undefined => {
-    const values = pair && figures.get(pair)!.get(metric);
-    return values && median(values);
-  };
-  const theirs = middle(erlang);
+  const theirs = erlang && middle(results, erlang, metric);
   const must = "least" in row
     ? `≥ ${row.least}×`
     : "most" in row
@@ -90,11 +72,12 @@ for (const row of ROWS) {
     ? `< ${row.limit}`
     : "";
   const texts = pairs.map((pair) => {
-    const value = middle(pair);
+    const value = middle(results, pair, metric);
     if (value === undefined) return "";
     const times = pair.isOurs && theirs !== undefined ? ` (${(value / theirs).toFixed(2)}×)` : "";
     return `${(value * scale).toFixed(2)}${times}`;
   });
-  process.stdout.write(cells([title, unit, ...texts, must]));
-}
-for (const words of absent) process.stderr.write(`${words}\n`);
+  return [title, unit, ...texts, must];
+});
+process.stdout.write(draw(["", "", ...pairs.map(({ name }) => name), "must"], lines));
+absent.forEach(say);

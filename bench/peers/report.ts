@@ -3,54 +3,45 @@
  *
  * @module
  */
-import type { Contender } from "./contenders.ts";
-import { median } from "./measure.ts";
-import type { Results } from "./run.ts";
+import type { Peer } from "./contenders.ts";
+import { draw, middle, type Results } from "./rounds.ts";
 import { type Row, ROWS, type Run, timesAsGood, UNITS, written } from "./rows.ts";
 
 /** The rows of these runs. */
-export function table(results: Results, runs: readonly Run[]): string {
-  const contenders = [...results.keys()];
-  const erlang = contenders.find(({ name }) => name === "Erlang");
-  const head = ["", "", ...contenders.map(({ name }) => name), "must"];
+export function table(results: Results<Peer>, runs: readonly Run[]): string {
+  const peers = [...results.keys()];
+  const erlang = peers.find(({ name }) => name === "Erlang");
+  const head = ["", "", ...peers.map(({ name }) => name), "must"];
   const lines = ROWS.filter(({ run }) => runs.includes(run)).map((row) => {
-    const base = erlang && middle(results, erlang, row);
-    const cells = contenders.map((who) => cell(row, who, middle(results, who, row), base));
+    const base = erlang && figure(results, erlang, row);
+    const cells = peers.map((who) => cell(row, who, figure(results, who, row), base));
     return [row.title, row.unit, ...cells, must(row)];
   });
-  const widths = head.map((_, i) => Math.max(...[head, ...lines].map((line) => line[i]!.length)));
-  const draw = (line: readonly string[]): string =>
-    `| ${
-      line.map((text, i) => i < 2 ? text.padEnd(widths[i]!) : text.padStart(widths[i]!)).join(" | ")
-    } |\n`;
-  const rule = widths.map((width, i) => i < 2 ? "-".repeat(width) : `${"-".repeat(width - 1)}:`);
-  return draw(head) + draw(rule) + lines.map(draw).join("");
+  return draw(head, lines);
 }
 
-/** The median; `undefined` if it was not measured. */
-function middle(results: Results, who: Contender, row: Row): number | undefined {
-  const ours = isOurs(who);
-  const values = results.get(who)!.get(ours ? row.metric : row.peer ?? row.metric);
-  return values && median(values);
+/** The figure of one of them in a row; `undefined` if it was not measured. */
+function figure(results: Results<Peer>, who: Peer, { metric, peer }: Row): number | undefined {
+  return middle(results, who, isOurs(who) ? metric : peer ?? metric);
 }
 
-function isOurs({ name }: Contender): boolean {
+function isOurs({ name }: Peer): boolean {
   return name.startsWith("Firn");
 }
 
 function cell(
   row: Row,
-  who: Contender,
+  who: Peer,
   value: number | undefined,
   base: number | undefined,
 ): string {
   if (value === undefined) return "";
-  const figure = written(row.unit, value);
+  const text = written(row.unit, value);
   const times = base === undefined || base === value
     ? undefined
     : timesAsGood(row.unit, value, base);
   const ratio = times === undefined ? "" : ` (${times.toFixed(1)}×)`;
-  return `${figure}${ratio}${isOurs(who) && misses(row, value, times) ? " !" : ""}`;
+  return `${text}${ratio}${isOurs(who) && misses(row, value, times) ? " !" : ""}`;
 }
 
 /** Whether a figure of ours is not what it has to be. */

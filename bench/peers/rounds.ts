@@ -1,0 +1,148 @@
+/**
+ * Interleaved rounds: each makes each run with every contender in turn, so that a busy minute of the
+ * machine hits them all alike.
+ *
+ * @module
+ */
+import { availableParallelism, cpus } from "node:os";
+import process from "node:process";
+import { parseArgs } from "@std/cli/parse-args";
+import { calm } from "./calm.ts";
+import { median } from "./measure.ts";
+import type { Figures } from "./programs.ts";
+
+/** What the command line of every comparison knows. */
+export const ROUNDS_HELP =
+  `  --calm <seconds>   before each run, wait so long at the most for a machine that
+                     has nothing else to do (default 0)
+  --json             print every figure as a line of JSON before the table
+  --help             show this`;
+
+/** What the command line asks for. */
+export interface Wanted<Run extends string> {
+  readonly rounds: number;
+  readonly runs: readonly Run[];
+  readonly calmSeconds: number;
+  readonly json: boolean;
+  /** Of the flags that this comparison has beside those of all, which are given. */
+  readonly flags: ReadonlySet<string>;
+}
+
+/** Reads the command line; ends the program if it makes no sense, or if it asks for help. */
+export function readWanted<Run extends string>(
+  task: string,
+  help: string,
+  runs: readonly Run[],
+  flags: readonly string[] = [],
+): Wanted<Run> {
+  const fail = (words: string): never => {
+    process.stderr.write(`${task}: ${words}\n`);
+    process.exit(1);
+  };
+  const options = parseArgs(process.argv.slice(2), {
+    string: ["rounds", "only", "calm"],
+    boolean: ["json", "help", ...flags],
+    default: { rounds: "5", only: runs.join(","), calm: "0" },
+    unknown: (arg) => fail(`no such option: ${arg} (--help shows them)`),
+  }) as Record<string, unknown>;
+  if (options["help"]) {
+    process.stdout.write(help);
+    process.exit(0);
+  }
+  const number = (name: string, least: number, most: number): number => {
+    const text = String(options[name]);
+    const value = /^\d{1,4}$/.test(text) ? Number(text) : NaN;
+    if (value >= least && value <= most) return value;
+    return fail(`--${name} is ${JSON.stringify(text)}: use ${least} to ${most}`);
+  };
+  const rounds = number("rounds", 1, 999);
+  const calmSeconds = number("calm", 0, 9999);
+  const wanted = String(options["only"]).split(",");
+  const stranger = wanted.find((name) => !(runs as readonly string[]).includes(name));
+  if (stranger !== undefined) {
+    fail(`--only has ${JSON.stringify(stranger)}: use ${runs.join(", ")}`);
+  }
+  return {
+    rounds,
+    runs: runs.filter((run) => wanted.includes(run)),
+    calmSeconds,
+    json: options["json"] === true,
+    flags: new Set(flags.filter((flag) => options[flag] === true)),
+  };
+}
+
+/** Who is measured. */
+export interface Contender {
+  readonly name: string;
+  /** With its version. */
+  readonly title: string;
+}
+
+/** Figures of each by metric, one of each round. */
+export type Results<Who> = ReadonlyMap<Who, Map<string, number[]>>;
+
+/** The median; `undefined` if it was not measured. */
+export function middle<Who>(results: Results<Who>, who: Who, metric: string): number | undefined {
+  const values = results.get(who)!.get(metric);
+  return values && median(values);
+}
+
+/**
+ * Makes the rounds. `measure` gives figures, or why there are none, or `undefined` for a contender that has
+ * nothing like the run.
+ */
+export async function makeRounds<Who extends Contender, Run extends string>(
+  contenders: readonly Who[],
+  { rounds, runs, calmSeconds, json }: Omit<Wanted<Run>, "flags">,
+  takesPart: (who: Who, run: Run) => boolean,
+  measure: (who: Who, run: Run) => Promise<Figures | string>,
+): Promise<Results<Who>> {
+  const results = new Map(contenders.map((who) => [who, new Map<string, number[]>()]));
+  for (let round = 1; round <= rounds; round++) {
+    for (const run of runs) {
+      say(`round ${round} of ${rounds}: ${run}`);
+      for (const [who, all] of results) {
+        if (!takesPart(who, run)) continue;
+        const busy = await calm(calmSeconds);
+        if (busy > 0.1) say(`  ${who.name}: ${(busy * 100).toFixed(0)} % used by others`);
+        const figures = await measure(who, run);
+        if (typeof figures === "string") {
+          say(`  ${who.name} failed: ${figures}`);
+          continue;
+        }
+        for (const [metric, value] of figures) {
+          all.set(metric, [...all.get(metric) ?? [], value]);
+          if (json) print(JSON.stringify({ round, contender: who.name, metric, value }));
+        }
+      }
+    }
+  }
+  return results;
+}
+
+/** Prints what came of it: on which machine, who, and the table. */
+export function printResults(rounds: number, who: Iterable<Contender>, table: string): void {
+  print(`\nMedians of ${rounds} on ${cpus()[0]?.model.trim()}, ${availableParallelism()} cores`);
+  for (const { title } of who) print(`  ${title}`);
+  print(`\n${table.trimEnd()}`);
+}
+
+/** A table in Markdown. The first two columns are words, the others figures. */
+export function draw(head: readonly string[], lines: readonly (readonly string[])[]): string {
+  const widths = head.map((_, i) => Math.max(...[head, ...lines].map((line) => line[i]!.length)));
+  const drawn = (line: readonly string[]): string =>
+    `| ${
+      line.map((text, i) => i < 2 ? text.padEnd(widths[i]!) : text.padStart(widths[i]!)).join(" | ")
+    } |\n`;
+  const rule = widths.map((width, i) => i < 2 ? "-".repeat(width) : `${"-".repeat(width - 1)}:`);
+  return drawn(head) + drawn(rule) + lines.map(drawn).join("");
+}
+
+/** Says something to who watches. */
+export function say(line: string): void {
+  process.stderr.write(`${line}\n`);
+}
+
+function print(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
