@@ -2,6 +2,7 @@
  * The actors that work for the promises, in the simulator and in processes alike. They write down what they
  * see.
  */
+import type { Call } from "../../lib/actor/call.ts";
 import { Down, Exit } from "../../lib/actor/exit.ts";
 import type { Self } from "../../lib/actor/self.ts";
 import type { Pid } from "../../lib/term/pid.ts";
@@ -64,6 +65,27 @@ export function child(
     // A stack is the runtime's own: with it the bytes would differ from one to the other.
     if (message === "crash") throw Object.assign(new Error(`${where}: as told`), { stack: "" });
   };
+}
+
+/** Is bound to another in every way at once. What is kept for all that must go when it ends. */
+export async function acquaintance(
+  self: Self<unknown>,
+  other: Pid | undefined,
+  traps: () => boolean,
+): Promise<void> {
+  self.trapExit = traps();
+  if (other !== undefined) {
+    self.link(other);
+    self.unlink(other);
+    self.link(other);
+    self.demonitor(self.monitor(other));
+    self.monitor(other);
+    self.monitor({ name: "nobody", node: other.node });
+    self.monitor({ name: "hub", node: other.node });
+    self.sendAfter(other as Pid<string>, "later", 50);
+    self.call(other as Pid<Call<string, string>>, "?", { timeout: 500 }).catch(() => {});
+  }
+  for await (const _ of self);
 }
 
 const decoder = new TextDecoder();

@@ -2,12 +2,12 @@
  * Promise: what ends leaves nothing behind, here and on other nodes: no cell, no call, no monitor, no name,
  * no timer. It looks at everything, so it is alone in its simulation.
  */
-import type { Call } from "../../../lib/actor/call.ts";
 import type { Self } from "../../../lib/actor/self.ts";
 import type { Node } from "../../../lib/node.ts";
 import type { Simulation } from "../../../lib/simulate.ts";
 import type { Parts } from "../../../lib/start.ts";
 import type { Pid } from "../../../lib/term/pid.ts";
+import { acquaintance } from "../actors.ts";
 import type { MakePromise } from "../chaos.ts";
 import { checkLeft, leftOf } from "../checkers/leaks.ts";
 import { copyOf } from "./messages.ts";
@@ -34,21 +34,8 @@ export const leaks: MakePromise = ({ nodes, pick, sim }) => {
       const short = pick(shorts);
       const node = nodes.get(short)!;
       const other = actors.length > 0 ? copyOf(pick(actors).pid, node) : undefined;
-      const pid = node.spawn(async (self: Self<unknown>) => {
-        self.trapExit = sim.random.next() < 0.5;
-        if (other !== undefined) {
-          self.link(other);
-          self.unlink(other);
-          self.link(other);
-          self.demonitor(self.monitor(other));
-          self.monitor(other);
-          self.monitor({ name: "nobody", node: other.node });
-          self.monitor({ name: "hub", node: other.node });
-          self.sendAfter(other as Pid<string>, "later", 50);
-          self.call(other as Pid<Call<string, string>>, "?", { timeout: 500 }).catch(() => {});
-        }
-        for await (const _ of self);
-      }) as Pid;
+      const traps = () => sim.random.next() < 0.5;
+      const pid = node.spawn(acquaintance, other, traps) as Pid;
       actors.push({ short, node, pid });
       node.global.register(`n${sim.random.below(5)}`, pid).catch(() => {});
       node.groups.join("g", pid);
