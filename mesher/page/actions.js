@@ -3,8 +3,10 @@
  *
  * @module
  */
-import * as api from "./api.js";
-import { attempt, confirm, toast } from "./parts.js";
+import * as issuesApi from "./api/issues.js";
+import { confirm } from "./parts/dialog.js";
+import { toast } from "./parts/toast.js";
+import { attempt } from "./parts/work.js";
 
 /** @import * as model from "./model.js" */
 /** @import { IconName } from "./icons.js" */
@@ -60,7 +62,7 @@ export async function actOn(issue, action, button) {
     const words = "The issue and all its events are deleted for good.";
     if (!await confirm("Delete this issue?", words, "Delete")) return false;
   }
-  const done = await attempt(button, () => api.act(issue.id, action));
+  const done = await attempt(button, () => issuesApi.act(issue.id, action));
   if (done) toast(ACTIONS[action].done);
   return done;
 }

@@ -4,7 +4,8 @@
  *
  * @module
  */
-import * as api from "./api.js";
+import * as peopleApi from "./api/people.js";
+import * as projectsApi from "./api/projects.js";
 import { LiveStream } from "./live.js";
 
 /** @import * as model from "./model.js" */
@@ -84,7 +85,9 @@ export class App extends EventTarget {
 
   /** Asks again which projects there are. */
   async refresh() {
-    this.projects = this.organisation === null ? [] : await api.projects(this.organisation.id);
+    this.projects = this.organisation === null
+      ? []
+      : await projectsApi.projects(this.organisation.id);
     const projectId = this.project?.id ?? localStorage.getItem("mesher.project");
     this.look(this.projects.find(({ id }) => id === projectId) ?? this.projects[0] ?? null);
   }
@@ -117,7 +120,7 @@ export class App extends EventTarget {
     if (orgId === undefined) return Promise.resolve([]);
     let members = this.#members.get(orgId);
     if (members === undefined) {
-      members = api.members(orgId);
+      members = peopleApi.members(orgId);
       members.catch(() => this.#members.delete(orgId));
       this.#members.set(orgId, members);
     }

@@ -5,7 +5,8 @@
  */
 import { h } from "./dom.js";
 import { objectTable, pairTable } from "./json.js";
-import { levelBadge, panel } from "./parts.js";
+import { levelBadge } from "./parts/badges.js";
+import { panel } from "./parts/panel.js";
 import { href } from "./router.js";
 import { stack } from "./stack.js";
 import { clockTime, exact } from "./time.js";

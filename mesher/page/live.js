@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { streamUrl } from "./api.js";
-import { objectOf } from "./rows.js";
+import { streamUrl } from "./api/projects.js";
+import { objectOf } from "./api/values.js";
 
 /** @typedef {"connecting" | "open" | "waiting" | "closed"} LiveState */
 /** @typedef {{ level?: string, environment?: string }} Filters */

@@ -3,12 +3,16 @@
  *
  * @module
  */
-import * as api from "./api.js";
+import * as peopleApi from "./api/people.js";
+import { ApiError, session } from "./api/request.js";
 import { App } from "./app.js";
 import { fill, h } from "./dom.js";
 import { showHelp } from "./help.js";
 import { Keys, moveRow } from "./keys.js";
-import { button, empty, failure, toast, wordsFor } from "./parts.js";
+import { button } from "./parts/controls.js";
+import { empty } from "./parts/panel.js";
+import { toast } from "./parts/toast.js";
+import { failure, wordsFor } from "./parts/work.js";
 import { go, href, placeFrom } from "./router.js";
 import { PLACES, shell } from "./shell.js";
 import { keepTimesFresh } from "./time.js";
@@ -53,11 +57,11 @@ async function begin() {
   const { signal } = stage;
   let app;
   try {
-    app = new App(await api.me());
+    app = new App(await peopleApi.me());
     await app.start();
   } catch (error) {
     if (signal.aborted) return;
-    if (error instanceof api.ApiError && error.status === 401) return showLogin();
+    if (error instanceof ApiError && error.status === 401) return showLogin();
     return fill(root, h("main", { class: "alone" }, failure(wordsFor(error), begin)));
   }
   if (signal.aborted) return app.stop();
@@ -162,7 +166,7 @@ function nowhere() {
   );
 }
 
-api.session.addEventListener("signedout", () => {
+session.addEventListener("signedout", () => {
   if (!root.querySelector(".login")) showLogin();
 });
 keepTimesFresh();

@@ -1,5 +1,5 @@
 /**
- * What the page works with: types only. `rows.js` makes them from the API's JSON.
+ * What the page works with: types only. the files of `api/` make them from the API's JSON.
  *
  * @module
  */
@@ -83,6 +83,12 @@
  */
 /**
  * @typedef {{
+ *   id: string, kind: "session" | "token", label: string, isThis: boolean,
+ *   createdAt: number | null, expiresAt: number | null,
+ * }} Session
+ */
+/**
+ * @typedef {{
  *   id: string, userId: string, email: string, name: string, role: Role, joinedAt: number | null,
  * }} Member
  */
@@ -107,6 +113,7 @@
  *   name: string, pid: string | null, state: string, isSupervisor: boolean, children: TreeNode[],
  * }} TreeNode
  */
+/** @typedef {{ node: string, root: TreeNode | null }} Tree */
 /**
  * @typedef {{
  *   ok: boolean, engine: string, latencyMs: number | null, problem: string | null,
@@ -115,7 +122,7 @@
 /**
  * @typedef {{
  *   here: string, isAlone: boolean, nodes: ClusterNode[], helps: Help[], names: ClusterName[],
- *   trees: { node: string, root: TreeNode | null }[], storage: StorageState,
+ *   trees: Tree[], storage: StorageState,
  * }} Cluster
  */
 

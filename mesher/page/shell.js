@@ -3,10 +3,13 @@
  *
  * @module
  */
-import * as api from "./api.js";
+import * as peopleApi from "./api/people.js";
+import { session } from "./api/request.js";
 import { fill, h } from "./dom.js";
 import { icon } from "./icons.js";
-import { attempt, avatar, iconButton, select } from "./parts.js";
+import { avatar } from "./parts/badges.js";
+import { iconButton, select } from "./parts/controls.js";
+import { attempt } from "./parts/work.js";
 import { go, href } from "./router.js";
 
 /** @import { App } from "./app.js" */
@@ -92,8 +95,8 @@ export function shell(app, on) {
     main.focus();
   }
   async function signOut() {
-    await attempt(null, () => api.logout());
-    api.session.dispatchEvent(new Event("signedout"));
+    await attempt(null, () => peopleApi.logout());
+    session.dispatchEvent(new Event("signedout"));
   }
   menu.addEventListener("click", () => setMenu(!root.classList.contains("menu-open")));
   veil.addEventListener("click", () => setMenu(false));

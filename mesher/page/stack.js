@@ -4,7 +4,7 @@
  * @module
  */
 import { h } from "./dom.js";
-import { button } from "./parts.js";
+import { button } from "./parts/controls.js";
 
 /** @import * as model from "./model.js" */
 

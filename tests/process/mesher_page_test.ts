@@ -124,7 +124,7 @@ test("Mesher's page has scripts whose types hold", { ignore: runtime === "bun" }
     .filter((name) => name.endsWith(".js")).map((name) => join(PAGE, name));
   assert(scripts.length > 0);
   const config = join(PAGE, "jsconfig.json");
-  const child = spawn(process.execPath, ["check", "-q", "--config", config, ...scripts], {
+  const child = spawn(process.execPath, ["check", "--config", config, ...scripts], {
     cwd: ROOT,
     stdio: ["ignore", "ignore", "pipe"],
   });

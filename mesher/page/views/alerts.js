@@ -3,21 +3,14 @@
  *
  * @module
  */
-import * as api from "../api.js";
+import * as alertsApi from "../api/alerts.js";
 import { h } from "../dom.js";
-import {
-  attempt,
-  button,
-  confirm,
-  empty,
-  field,
-  load,
-  panel,
-  select,
-  statusBadge,
-  tabs,
-  toast,
-} from "../parts.js";
+import { statusBadge } from "../parts/badges.js";
+import { button, field, select } from "../parts/controls.js";
+import { confirm } from "../parts/dialog.js";
+import { empty, panel, tabs } from "../parts/panel.js";
+import { toast } from "../parts/toast.js";
+import { attempt, load } from "../parts/work.js";
 import { go, href, withQuery } from "../router.js";
 import { ago, count } from "../time.js";
 
@@ -47,7 +40,7 @@ function firedPart({ app, place, project, signal }) {
     load(
       body,
       signal,
-      () => api.alerts(project.id, { status }, signal),
+      () => alertsApi.alerts(project.id, { status }, signal),
       ({ rows }) =>
         rows.length === 0
           ? empty(
@@ -65,7 +58,7 @@ function firedPart({ app, place, project, signal }) {
       const control = button(text, {
         kind: "small",
         onclick: async () => {
-          if (await attempt(control, () => api.actOnAlert(alert.id, action))) refresh(true);
+          if (await attempt(control, () => alertsApi.actOnAlert(alert.id, action))) refresh(true);
         },
       });
       return control;
@@ -119,7 +112,7 @@ function rulesPart({ project, signal }) {
     load(
       body,
       signal,
-      () => api.rules(project.id, signal),
+      () => alertsApi.rules(project.id, signal),
       (rules) =>
         rules.length === 0
           ? empty(
@@ -138,7 +131,7 @@ function rulesPart({ project, signal }) {
       class: "switch",
       "aria-label": `${rule.name} is on`,
       onchange: async () => {
-        if (!await attempt(null, () => api.toggleRule(rule.id, toggle.checked))) {
+        if (!await attempt(null, () => alertsApi.toggleRule(rule.id, toggle.checked))) {
           toggle.checked = !toggle.checked;
         }
       },
@@ -149,7 +142,7 @@ function rulesPart({ project, signal }) {
       onclick: async () => {
         const words = "The rule is deleted, and the alerts that it fired.";
         if (!await confirm(`Delete “${rule.name}”?`, words, "Delete")) return;
-        if (await attempt(remove, () => api.deleteRule(rule.id))) refresh(true);
+        if (await attempt(remove, () => alertsApi.deleteRule(rule.id))) refresh(true);
       },
     });
     return h(
@@ -203,7 +196,7 @@ function rulesPart({ project, signal }) {
         onsubmit: async (/** @type {Event} */ event) => {
           event.preventDefault();
           const done = await attempt(make, () =>
-            api.createRule(project.id, {
+            alertsApi.createRule(project.id, {
               name: name.value.trim(),
               condition: kind.value === "threshold"
                 ? {

@@ -3,9 +3,10 @@
  *
  * @module
  */
-import * as api from "../api.js";
+import * as clusterApi from "../api/cluster.js";
 import { h, safeHref } from "../dom.js";
-import { empty, load, panel } from "../parts.js";
+import { empty, panel } from "../parts/panel.js";
+import { load } from "../parts/work.js";
 import { count, duration } from "../time.js";
 
 /** @import { Context } from "../app.js" */
@@ -22,7 +23,7 @@ export function clusterView({ signal }) {
   /** Nodes that were there since this view was opened. @type {Map<string, model.ClusterNode>} */
   const known = new Map();
   const refresh = (quiet = false) =>
-    load(body, signal, () => api.cluster(signal), (cluster) => {
+    load(body, signal, () => clusterApi.cluster(signal), (cluster) => {
       const gone = [...known.values()].filter(({ name }) =>
         !cluster.nodes.some((node) => node.name === name)
       );

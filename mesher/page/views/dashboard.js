@@ -3,10 +3,13 @@
  *
  * @module
  */
-import * as api from "../api.js";
+import * as dashboardApi from "../api/dashboard.js";
 import { barList, columnChart } from "../chart.js";
 import { fill, h } from "../dom.js";
-import { empty, levelBadge, load, panel, select } from "../parts.js";
+import { levelBadge } from "../parts/badges.js";
+import { select } from "../parts/controls.js";
+import { empty, panel } from "../parts/panel.js";
+import { load } from "../parts/work.js";
 import { href } from "../router.js";
 import { ago, count, plural } from "../time.js";
 
@@ -34,7 +37,7 @@ export function dashboardView({ app, project, signal }) {
   let tag = "";
 
   const loadStats = (quiet = false) =>
-    load(stats, signal, () => api.health(project.id, signal), (health) => {
+    load(stats, signal, () => dashboardApi.health(project.id, signal), (health) => {
       unresolved.textContent = count(health.unresolved);
       return [
         tile("Events", h("strong", null, count(health.events)), "in 24 hours"),
@@ -47,7 +50,7 @@ export function dashboardView({ app, project, signal }) {
     load(
       volume,
       signal,
-      () => api.volume(project.id, bucket, signal),
+      () => dashboardApi.volume(project.id, bucket, signal),
       (buckets) => columnChart(buckets, { daily: bucket === "day", signal }),
       { quiet, bones: 5 },
     );
@@ -55,7 +58,7 @@ export function dashboardView({ app, project, signal }) {
     load(
       levels,
       signal,
-      () => api.levels(project.id, signal),
+      () => dashboardApi.levels(project.id, signal),
       (values) =>
         values.length === 0
           ? empty("No events in 24 hours")
@@ -66,14 +69,14 @@ export function dashboardView({ app, project, signal }) {
       { quiet },
     );
   const loadTop = (quiet = false) =>
-    load(top, signal, () => api.topIssues(project.id, signal), topList, { quiet });
+    load(top, signal, () => dashboardApi.topIssues(project.id, signal), topList, { quiet });
   const loadTags = (quiet = false) =>
     load(
       tags,
       signal,
       async () => {
         if (tag === "") await findTags();
-        return tag === "" ? [] : await api.tagValues(project.id, tag, signal);
+        return tag === "" ? [] : await dashboardApi.tagValues(project.id, tag, signal);
       },
       (values) =>
         values.length === 0
@@ -86,7 +89,7 @@ export function dashboardView({ app, project, signal }) {
 
   /** Which tags there are; the commonest is shown first. */
   async function findTags() {
-    const keys = await api.tagKeys(project.id, signal);
+    const keys = await dashboardApi.tagKeys(project.id, signal);
     tag = keys[0]?.value ?? "";
     fill(tagSelect, keys.map(({ value }) => h("option", { value }, value)));
     tagSelect.hidden = tag === "";

@@ -3,9 +3,9 @@
  *
  * @module
  */
-import * as api from "../api.js";
+import * as eventsApi from "../api/events.js";
 import { h } from "../dom.js";
-import { load } from "../parts.js";
+import { load } from "../parts/work.js";
 import { href } from "../router.js";
 
 /** @import { Context } from "../app.js" */
@@ -14,7 +14,7 @@ import { href } from "../router.js";
 export function eventView({ place, signal }) {
   const eventId = place.parts[1] ?? "";
   const box = h("div", { class: "view" });
-  load(box, signal, () => api.event(eventId, signal), (event) => {
+  load(box, signal, () => eventsApi.event(eventId, signal), (event) => {
     location.replace(href(["issues", event.issueId, event.id]));
     return null;
   });

@@ -4,7 +4,9 @@
  * @module
  */
 import { fill, h } from "../dom.js";
-import { attempt, button, levelBadge, load } from "../parts.js";
+import { levelBadge } from "../parts/badges.js";
+import { button } from "../parts/controls.js";
+import { attempt, load } from "../parts/work.js";
 import { ago } from "../time.js";
 
 /** @import * as model from "../model.js" */

@@ -9,22 +9,16 @@
  * @module
  */
 import { ACTIONS, actionsFor, actOn } from "../actions.js";
-import * as api from "../api.js";
+import * as eventsApi from "../api/events.js";
+import * as issuesApi from "../api/issues.js";
 import { fill, h } from "../dom.js";
 import { eventParts } from "../event_parts.js";
 import { icon } from "../icons.js";
 import { barList } from "../chart.js";
-import {
-  attempt,
-  button,
-  empty,
-  levelBadge,
-  load,
-  panel,
-  select,
-  statusBadge,
-  tabs,
-} from "../parts.js";
+import { levelBadge, statusBadge } from "../parts/badges.js";
+import { button, select } from "../parts/controls.js";
+import { empty, panel, tabs } from "../parts/panel.js";
+import { attempt, load } from "../parts/work.js";
 import { go, href } from "../router.js";
 import { ago, count } from "../time.js";
 import { eventRows } from "./event_rows.js";
@@ -44,7 +38,7 @@ export function issueView({ app, place, signal, keys, title }) {
   let issue = null;
 
   const refresh = (quiet = false) =>
-    load(head, signal, () => api.issue(issueId, signal), (found) => {
+    load(head, signal, () => issuesApi.issue(issueId, signal), (found) => {
       issue = found;
       title(found.title);
       drawFacts(found);
@@ -103,7 +97,7 @@ export function issueView({ app, place, signal, keys, title }) {
       onchange: () =>
         attempt(null, async () => {
           try {
-            await api.assign(found.id, who.value);
+            await issuesApi.assign(found.id, who.value);
           } finally {
             refresh(true);
           }
@@ -131,7 +125,7 @@ export function issueView({ app, place, signal, keys, title }) {
     load(
       body,
       signal,
-      () => api.issueTags(issueId, signal),
+      () => issuesApi.issueTags(issueId, signal),
       (tags) =>
         tags.length === 0 ? empty("No tags in 30 days") : h(
           "div",
@@ -150,10 +144,10 @@ export function issueView({ app, place, signal, keys, title }) {
 
   const showEvent = () =>
     load(body, signal, async () => {
-      if (which !== "") return api.event(which, signal);
-      const page = await api.issueEvents(issueId, { limit: "1" }, signal);
+      if (which !== "") return eventsApi.event(which, signal);
+      const page = await issuesApi.issueEvents(issueId, { limit: "1" }, signal);
       const latest = page.rows[0];
-      return latest === undefined ? null : api.event(latest.id, signal);
+      return latest === undefined ? null : eventsApi.event(latest.id, signal);
     }, (event) => {
       if (event === null) {
         return empty("No events are stored", "They are older than the project keeps them.");
@@ -204,7 +198,7 @@ export function issueView({ app, place, signal, keys, title }) {
   else if (which === "events") {
     const rows = eventRows({
       signal,
-      fetchPage: (query) => api.issueEvents(issueId, query, signal),
+      fetchPage: (query) => issuesApi.issueEvents(issueId, query, signal),
       hrefOf: (event) => href(["issues", issueId, event.id]),
       none: empty("No events are stored"),
     });

@@ -4,21 +4,12 @@
  * @module
  */
 import { ACTIONS, actionsFor, actOn } from "../actions.js";
-import * as api from "../api.js";
+import * as issuesApi from "../api/issues.js";
 import { fill, h } from "../dom.js";
-import {
-  attempt,
-  avatar,
-  button,
-  empty,
-  iconButton,
-  LEVEL_OPTIONS,
-  levelBadge,
-  load,
-  select,
-  statusBadge,
-  tabs,
-} from "../parts.js";
+import { avatar, LEVEL_OPTIONS, levelBadge, statusBadge } from "../parts/badges.js";
+import { button, iconButton, select } from "../parts/controls.js";
+import { empty, tabs } from "../parts/panel.js";
+import { attempt, load } from "../parts/work.js";
 import { go, href, withQuery } from "../router.js";
 import { ago, count } from "../time.js";
 
@@ -65,7 +56,7 @@ export function issuesView({ app, place, project, signal, keys }) {
     news.hidden = true;
     return load(body, signal, async () => {
       members = await app.members().catch(() => []);
-      return api.issues(project.id, query, signal);
+      return issuesApi.issues(project.id, query, signal);
     }, (page) => {
       shown.clear();
       fill(list);
@@ -84,7 +75,7 @@ export function issuesView({ app, place, project, signal, keys }) {
       const further = button("Show more", {
         onclick: () =>
           attempt(further, async () => {
-            const following = await api.issues(project.id, { ...query, ...next }, signal);
+            const following = await issuesApi.issues(project.id, { ...query, ...next }, signal);
             foot.replaceWith(more(following));
           }),
       });

@@ -6,9 +6,12 @@
 import { fill, h } from "../dom.js";
 import { icon } from "../icons.js";
 import { LiveStream } from "../live.js";
-import { button, empty, iconButton, LEVEL_OPTIONS, select } from "../parts.js";
+import { LEVEL_OPTIONS } from "../parts/badges.js";
+import { button, iconButton, select } from "../parts/controls.js";
+import { empty } from "../parts/panel.js";
 import { go, href, withQuery } from "../router.js";
-import { objectOf, summaryFrom } from "../rows.js";
+import { summaryFrom } from "../api/events.js";
+import { objectOf } from "../api/values.js";
 import { plural } from "../time.js";
 import { eventRow } from "./event_rows.js";
 

@@ -3,9 +3,11 @@
  *
  * @module
  */
-import * as api from "../api.js";
+import * as peopleApi from "../api/people.js";
+import { ApiError } from "../api/request.js";
 import { h } from "../dom.js";
-import { field, wordsFor } from "../parts.js";
+import { field } from "../parts/controls.js";
+import { wordsFor } from "../parts/work.js";
 import { mark } from "../shell.js";
 
 /**
@@ -39,10 +41,10 @@ export function loginView(done) {
           enter.disabled = true;
           fault.textContent = "";
           try {
-            await api.login(email.value, password.value);
+            await peopleApi.login(email.value, password.value);
             done();
           } catch (error) {
-            fault.textContent = error instanceof api.ApiError && error.status === 401
+            fault.textContent = error instanceof ApiError && error.status === 401
               ? "This e-mail address and password do not belong together."
               : wordsFor(error);
             password.select();

@@ -3,9 +3,11 @@
  *
  * @module
  */
-import * as api from "../api.js";
+import * as eventsApi from "../api/events.js";
 import { h } from "../dom.js";
-import { button, empty, LEVEL_OPTIONS, select } from "../parts.js";
+import { LEVEL_OPTIONS } from "../parts/badges.js";
+import { button, select } from "../parts/controls.js";
+import { empty } from "../parts/panel.js";
 import { go, href } from "../router.js";
 import { eventRows } from "./event_rows.js";
 
@@ -70,7 +72,7 @@ export function searchView({ place, project, signal }) {
       return eventRows({
         signal,
         hrefOf,
-        fetchPage: () => api.eventsByTag(project.id, { key, value }, signal),
+        fetchPage: () => eventsApi.eventsByTag(project.id, { key, value }, signal),
         none: empty("No event has this tag", `${key} is ${value}, in the last 24 hours.`),
       });
     }
@@ -78,7 +80,7 @@ export function searchView({ place, project, signal }) {
       return eventRows({
         signal,
         hrefOf,
-        fetchPage: (query) => api.events(project.id, { q: words, level, ...query }, signal),
+        fetchPage: (query) => eventsApi.events(project.id, { q: words, level, ...query }, signal),
         none: empty(
           "Nothing found",
           "All words must be in the event. The last may be a beginning.",

@@ -4,7 +4,7 @@
  * @module
  */
 import { h } from "../dom.js";
-import { tabs } from "../parts.js";
+import { tabs } from "../parts/panel.js";
 import { accountSettings } from "./settings_account.js";
 import { keySettings } from "./settings_keys.js";
 import { memberSettings } from "./settings_members.js";

@@ -3,9 +3,13 @@
  *
  * @module
  */
-import * as api from "../api.js";
+import * as peopleApi from "../api/people.js";
+import { session } from "../api/request.js";
 import { h } from "../dom.js";
-import { attempt, field, panel, toast } from "../parts.js";
+import { field } from "../parts/controls.js";
+import { panel } from "../parts/panel.js";
+import { toast } from "../parts/toast.js";
+import { attempt } from "../parts/work.js";
 
 /** @import { Context } from "../app.js" */
 
@@ -30,10 +34,10 @@ export function accountSettings({ app }) {
       class: "form",
       onsubmit: async (/** @type {Event} */ event) => {
         event.preventDefault();
-        const done = await attempt(save, () => api.setPassword(current.value, next.value));
+        const done = await attempt(save, () => peopleApi.setPassword(current.value, next.value));
         if (!done) return;
         toast("Changed. Sign in with the new one.");
-        api.session.dispatchEvent(new Event("signedout"));
+        session.dispatchEvent(new Event("signedout"));
       },
     },
     // For password managers.

@@ -3,9 +3,12 @@
  *
  * @module
  */
-import * as api from "../api.js";
+import * as projectsApi from "../api/projects.js";
 import { fill, h } from "../dom.js";
-import { attempt, button, confirm, copyable, empty, field, load, panel } from "../parts.js";
+import { button, copyable, field } from "../parts/controls.js";
+import { confirm } from "../parts/dialog.js";
+import { empty, panel } from "../parts/panel.js";
+import { attempt, load } from "../parts/work.js";
 import { ago } from "../time.js";
 
 /** @import { Context } from "../app.js" */
@@ -21,7 +24,7 @@ export function keySettings({ app, project, signal }) {
     load(
       list,
       signal,
-      () => api.keys(project.id, signal),
+      () => projectsApi.keys(project.id, signal),
       (keys) =>
         keys.length === 0
           ? empty("No keys", "A program needs one to send events.")
@@ -37,7 +40,7 @@ export function keySettings({ app, project, signal }) {
       onclick: async () => {
         const words = "Programs that send with it are refused from now on.";
         if (!await confirm(`Revoke “${key.label}”?`, words, "Revoke")) return;
-        if (await attempt(revoke, () => api.revokeKey(key.id))) refresh(true);
+        if (await attempt(revoke, () => projectsApi.revokeKey(key.id))) refresh(true);
       },
     });
     return h(
@@ -67,7 +70,7 @@ export function keySettings({ app, project, signal }) {
       onsubmit: (/** @type {Event} */ event) => {
         event.preventDefault();
         attempt(make, async () => {
-          const key = await api.createKey(project.id, label.value.trim());
+          const key = await projectsApi.createKey(project.id, label.value.trim());
           form.reset();
           fill(
             once,

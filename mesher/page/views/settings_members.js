@@ -3,9 +3,14 @@
  *
  * @module
  */
-import * as api from "../api.js";
+import * as peopleApi from "../api/people.js";
 import { h } from "../dom.js";
-import { attempt, avatar, button, confirm, field, load, panel, select, toast } from "../parts.js";
+import { avatar } from "../parts/badges.js";
+import { button, field, select } from "../parts/controls.js";
+import { confirm } from "../parts/dialog.js";
+import { panel } from "../parts/panel.js";
+import { toast } from "../parts/toast.js";
+import { attempt, load } from "../parts/work.js";
 import { ago } from "../time.js";
 
 /** @import { Context } from "../app.js" */
@@ -37,7 +42,7 @@ export function memberSettings({ app, signal }) {
       class: "small",
       disabled: !mayManage,
       onchange: async () => {
-        await attempt(null, () => api.setRole(orgId, member.id, role.value));
+        await attempt(null, () => peopleApi.setRole(orgId, member.id, role.value));
         refresh(true);
       },
     });
@@ -47,7 +52,7 @@ export function memberSettings({ app, signal }) {
       onclick: async () => {
         const words = "They no longer see anything of this organisation.";
         if (!await confirm(`Remove ${member.name}?`, words, "Remove")) return;
-        if (await attempt(remove, () => api.removeMember(orgId, member.id))) refresh(true);
+        if (await attempt(remove, () => peopleApi.removeMember(orgId, member.id))) refresh(true);
       },
     });
     return h(
@@ -82,7 +87,7 @@ export function memberSettings({ app, signal }) {
       onsubmit: async (/** @type {Event} */ event) => {
         event.preventDefault();
         const done = await attempt(add, () =>
-          api.createUser(orgId, {
+          peopleApi.createUser(orgId, {
             email: email.value.trim(),
             display_name: name.value.trim(),
             password: password.value,

@@ -3,9 +3,13 @@
  *
  * @module
  */
-import * as api from "../api.js";
+import * as projectsApi from "../api/projects.js";
 import { h } from "../dom.js";
-import { attempt, button, confirm, field, load, panel, toast } from "../parts.js";
+import { button, field } from "../parts/controls.js";
+import { confirm } from "../parts/dialog.js";
+import { panel } from "../parts/panel.js";
+import { toast } from "../parts/toast.js";
+import { attempt, load } from "../parts/work.js";
 import { go } from "../router.js";
 import { ago, bytes, count } from "../time.js";
 
@@ -17,7 +21,7 @@ export function projectSettings({ app, project, signal }) {
   const usage = h("div");
   const mayManage = app.organisation?.role !== "member";
 
-  load(settings, signal, () => api.settings(project.id, signal), (now) => {
+  load(settings, signal, () => projectsApi.settings(project.id, signal), (now) => {
     const name = h("input", { required: true, maxlength: 200, value: now.name });
     const platform = h("input", {
       maxlength: 64,
@@ -47,7 +51,7 @@ export function projectSettings({ app, project, signal }) {
         onsubmit: async (/** @type {Event} */ event) => {
           event.preventDefault();
           const done = await attempt(save, async () => {
-            await api.changeSettings(project.id, {
+            await projectsApi.changeSettings(project.id, {
               name: name.value.trim(),
               platform: platform.value.trim() || null,
               retention_days: days.valueAsNumber,
@@ -67,7 +71,7 @@ export function projectSettings({ app, project, signal }) {
       h("div", { class: "form-foot" }, save),
     );
   });
-  load(usage, signal, () => api.usage(project.id, signal), (now) =>
+  load(usage, signal, () => projectsApi.usage(project.id, signal), (now) =>
     h(
       "dl",
       { class: "pairs" },
@@ -86,7 +90,7 @@ export function projectSettings({ app, project, signal }) {
       const words = "All its issues, events, keys and rules are deleted for good.";
       if (!await confirm(`Delete “${project.name}”?`, words, "Delete")) return;
       const done = await attempt(remove, async () => {
-        await api.deleteProject(project.id);
+        await projectsApi.deleteProject(project.id);
         await app.refresh();
       });
       if (!done) return;
@@ -113,10 +117,7 @@ export function projectSettings({ app, project, signal }) {
               event.preventDefault();
               const done = await attempt(make, async () => {
                 const orgId = app.organisation?.id ?? "";
-                const made = await api.createProject(orgId, {
-                  name: newName.value.trim(),
-                  platform: null,
-                });
+                const made = await projectsApi.createProject(orgId, newName.value.trim());
                 await app.refresh();
                 app.look(app.projects.find(({ id }) => id === made.id) ?? app.project);
               });

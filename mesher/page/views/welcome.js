@@ -3,9 +3,11 @@
  *
  * @module
  */
-import * as api from "../api.js";
+import * as peopleApi from "../api/people.js";
+import * as projectsApi from "../api/projects.js";
 import { h } from "../dom.js";
-import { attempt, field } from "../parts.js";
+import { field } from "../parts/controls.js";
+import { attempt } from "../parts/work.js";
 import { go } from "../router.js";
 
 /** @import { App } from "../app.js" */
@@ -37,12 +39,12 @@ export function welcomeView(app, done) {
           event.preventDefault();
           attempt(make, async () => {
             if (app.organisation === null) {
-              const made = await api.createOrganisation(organisation.value.trim());
+              const made = await peopleApi.createOrganisation(organisation.value.trim());
               app.organisations = [...app.organisations, { ...made, role: "owner" }];
               await app.enter(made);
             }
             const orgId = app.organisation?.id ?? "";
-            await api.createProject(orgId, { name: name.value.trim(), platform: null });
+            await projectsApi.createProject(orgId, name.value.trim());
             await app.refresh();
             go("#/settings/keys");
             done();

@@ -1,0 +1,82 @@
+/**
+ * Alerts that fired, and the rules that fire them.
+ *
+ * @module
+ */
+import { get, part, post } from "./request.js";
+import {
+  flag,
+  listOf,
+  maybeNumber,
+  maybeText,
+  number,
+  objectOf,
+  pageFrom,
+  shape,
+  text,
+  time,
+} from "./values.js";
+
+/** @import * as model from "../model.js" */
+/** @import { Query, Signal } from "./request.js" */
+
+const conditionFrom = shape({
+  kind: text("condition_type"),
+  threshold: maybeNumber("threshold"),
+  windowMinutes: maybeNumber("window_minutes"),
+});
+
+const restFrom = shape({
+  id: text("id"),
+  name: text("name"),
+  webhook: (raw) => maybeText("url")(objectOf(raw.action)),
+  enabled: flag("enabled"),
+  cooldownMinutes: number("cooldown_minutes"),
+  lastFiredAt: time("last_fired_at"),
+});
+
+/** @param {unknown} value @returns {model.AlertRule} */
+function ruleFrom(value) {
+  return { ...restFrom(value), ...conditionFrom(objectOf(value).condition) };
+}
+
+/** @type {(value: unknown) => model.Alert} */
+const alertFrom = shape({
+  id: text("id"),
+  ruleId: text("rule_id"),
+  ruleName: (raw) => text("rule_name")(raw) || "Rule",
+  issueId: maybeText("issue_id"),
+  status: text("status"),
+  message: text("message"),
+  at: time("triggered_at"),
+});
+
+/** @param {string} projectId @param {Signal} [signal] */
+export async function rules(projectId, signal) {
+  return listOf(await get(`/projects/${part(projectId)}/alert-rules`, {}, signal)).map(ruleFrom);
+}
+
+/** @param {string} projectId @param {unknown} rule */
+export async function createRule(projectId, rule) {
+  await post(`/projects/${part(projectId)}/alert-rules`, rule);
+}
+
+/** @param {string} ruleId @param {boolean} enabled */
+export async function toggleRule(ruleId, enabled) {
+  await post(`/alert-rules/${part(ruleId)}/toggle`, { enabled });
+}
+
+/** @param {string} ruleId */
+export async function deleteRule(ruleId) {
+  await post(`/alert-rules/${part(ruleId)}/delete`);
+}
+
+/** @param {string} projectId @param {Query} query @param {Signal} [signal] */
+export async function alerts(projectId, query, signal) {
+  return pageFrom(await get(`/projects/${part(projectId)}/alerts`, query, signal), alertFrom);
+}
+
+/** @param {string} alertId @param {"acknowledge" | "resolve"} action */
+export async function actOnAlert(alertId, action) {
+  await post(`/alerts/${part(alertId)}/${action}`);
+}

@@ -1,0 +1,83 @@
+/**
+ * The cluster: nodes, helpers, names, supervision trees, storage.
+ *
+ * @module
+ */
+import { get } from "./request.js";
+import {
+  flag,
+  list,
+  maybeNumber,
+  maybeText,
+  number,
+  numberOf,
+  object,
+  objectOf,
+  shape,
+  text,
+} from "./values.js";
+
+/** @import * as model from "../model.js" */
+/** @import { Signal } from "./request.js" */
+
+/** @type {(value: unknown) => model.ClusterNode} */
+const nodeFrom = shape({
+  name: text("name"),
+  isHere: flag("self"),
+  load: number("load"),
+  unstored: number("unstored"),
+  accepted: number("accepted"),
+  stored: number("stored"),
+  clients: number("stream_clients"),
+  url: maybeText("http_url"),
+  uptimeMs: maybeNumber("uptime_ms"),
+  counters: (raw) =>
+    Object.entries(object("counters")(raw)).map((
+      [name, n],
+    ) => /** @type {[string, number]} */ ([name, numberOf(n) ?? 0])),
+});
+
+/** @type {(value: unknown) => model.TreeNode} */
+const branchFrom = shape({
+  name: text("id"),
+  pid: maybeText("pid"),
+  state: text("state"),
+  isSupervisor: (raw) => raw.type === "supervisor",
+  children: (raw) => list("children", branchFrom)(raw),
+});
+
+/** @type {(value: unknown) => model.Tree} */
+const treeFrom = shape({
+  node: text("node"),
+  root: (raw) => raw.root ? branchFrom(raw.root) : null,
+});
+
+/** @type {(value: unknown) => model.Help} */
+const helpFrom = shape({ by: text("on"), on: text("for"), pid: maybeText("pid") });
+
+/** @type {(value: unknown) => model.ClusterName} */
+const nameFrom = shape({ name: text("name"), node: maybeText("node"), pid: maybeText("pid") });
+
+/** @type {(value: unknown) => model.StorageState} */
+const storageFrom = shape({
+  ok: flag("ok"),
+  engine: text("engine"),
+  latencyMs: maybeNumber("latencyMs", "latency_ms"),
+  problem: maybeText("problem"),
+});
+
+/** @type {(value: unknown) => model.Cluster} */
+const clusterFrom = shape({
+  here: text("node"),
+  isAlone: flag("standalone"),
+  nodes: list("nodes", nodeFrom),
+  helps: list("processors", helpFrom),
+  names: list("names", nameFrom),
+  trees: list("trees", treeFrom),
+  storage: (raw) => storageFrom(objectOf(raw.storage)),
+});
+
+/** @param {Signal} [signal] */
+export async function cluster(signal) {
+  return clusterFrom(await get("/cluster", {}, signal));
+}

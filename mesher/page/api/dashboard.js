@@ -1,0 +1,71 @@
+/**
+ * A project at a glance: counts of a day, and of the days before.
+ *
+ * @module
+ */
+import { countFrom, issueFrom } from "./issues.js";
+import { get, part } from "./request.js";
+import { listOf, number, shape, text, timeOf } from "./values.js";
+
+/** @import * as model from "../model.js" */
+/** @import { Query, Signal } from "./request.js" */
+
+/** @type {(value: unknown) => model.Bucket} */
+const bucketFrom = shape({ at: (raw) => timeOf(raw.bucket) ?? 0, count: number("count") });
+
+/** @type {(value: unknown) => model.ValueCount} */
+const levelFrom = shape({ value: text("level"), count: number("count") });
+
+/** @type {(value: unknown) => model.Health} */
+const healthFrom = shape({
+  unresolved: number("unresolved_count"),
+  events: number("events_24h"),
+  fresh: number("new_today"),
+});
+
+/**
+ * @param {string} projectId
+ * @param {string} what
+ * @param {Query} query
+ * @param {Signal} signal
+ */
+function ask(projectId, what, query, signal) {
+  return get(`/projects/${part(projectId)}/dashboard/${what}`, query, signal);
+}
+
+/**
+ * By hours of a day or days of a fortnight.
+ *
+ * @param {string} projectId
+ * @param {"hour" | "day"} bucket
+ * @param {Signal} [signal]
+ */
+export async function volume(projectId, bucket, signal) {
+  const query = { bucket, days: bucket === "day" ? "14" : "1" };
+  return listOf(await ask(projectId, "volume", query, signal)).map(bucketFrom);
+}
+
+/** The tags that events have. @param {string} projectId @param {Signal} [signal] */
+export async function tagKeys(projectId, signal) {
+  return listOf(await ask(projectId, "tag-keys", {}, signal)).map(countFrom);
+}
+
+/** @param {string} projectId @param {string} key @param {Signal} [signal] */
+export async function tagValues(projectId, key, signal) {
+  return listOf(await ask(projectId, "tags", { key }, signal)).map(countFrom);
+}
+
+/** @param {string} projectId @param {Signal} [signal] */
+export async function levels(projectId, signal) {
+  return listOf(await ask(projectId, "levels", {}, signal)).map(levelFrom);
+}
+
+/** @param {string} projectId @param {Signal} [signal] */
+export async function topIssues(projectId, signal) {
+  return listOf(await ask(projectId, "top-issues", { limit: "7" }, signal)).map(issueFrom);
+}
+
+/** @param {string} projectId @param {Signal} [signal] */
+export async function health(projectId, signal) {
+  return healthFrom(await ask(projectId, "health", {}, signal));
+}

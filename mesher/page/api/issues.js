@@ -1,0 +1,76 @@
+/**
+ * Issues, and what can be done to them.
+ *
+ * @module
+ */
+import { LEVELS, summaryFrom } from "./events.js";
+import { get, part, post } from "./request.js";
+import {
+  list,
+  listOf,
+  maybeNumber,
+  maybeText,
+  number,
+  oneOf,
+  pageFrom,
+  shape,
+  text,
+  time,
+} from "./values.js";
+
+/** @import * as model from "../model.js" */
+/** @import { Query, Signal } from "./request.js" */
+/** @typedef {"resolve" | "archive" | "unresolve" | "discard" | "delete"} Action */
+
+const STATUSES = /** @type {const} */ (["unresolved", "resolved", "archived", "discarded"]);
+
+/** @type {(value: unknown) => model.Issue} */
+export const issueFrom = shape({
+  id: text("id"),
+  projectId: text("project_id"),
+  title: (raw) => text("title")(raw) || "Untitled",
+  culprit: text("culprit"),
+  level: oneOf("level", LEVELS),
+  status: oneOf("status", STATUSES),
+  count: number("event_count"),
+  recent: maybeNumber("recent"),
+  firstSeen: time("first_seen"),
+  lastSeen: time("last_seen"),
+  assignedTo: maybeText("assigned_to"),
+});
+
+/** @type {(value: unknown) => model.ValueCount} */
+export const countFrom = shape({ value: text("value"), count: number("count") });
+
+/** @type {(value: unknown) => model.Tag} */
+const tagFrom = shape({ key: text("key"), values: list("values", countFrom) });
+
+/** @param {string} projectId @param {Query} query @param {Signal} [signal] */
+export async function issues(projectId, query, signal) {
+  return pageFrom(await get(`/projects/${part(projectId)}/issues`, query, signal), issueFrom);
+}
+
+/** @param {string} issueId @param {Signal} [signal] */
+export async function issue(issueId, signal) {
+  return issueFrom(await get(`/issues/${part(issueId)}`, {}, signal));
+}
+
+/** @param {string} issueId @param {Signal} [signal] */
+export async function issueTags(issueId, signal) {
+  return listOf(await get(`/issues/${part(issueId)}/tags`, {}, signal)).map(tagFrom);
+}
+
+/** @param {string} issueId @param {Query} query @param {Signal} [signal] */
+export async function issueEvents(issueId, query, signal) {
+  return pageFrom(await get(`/issues/${part(issueId)}/events`, query, signal), summaryFrom);
+}
+
+/** @param {string} issueId @param {Action} action */
+export async function act(issueId, action) {
+  await post(`/issues/${part(issueId)}/${action}`);
+}
+
+/** @param {string} issueId @param {string} userId Empty: to nobody. */
+export async function assign(issueId, userId) {
+  await post(`/issues/${part(issueId)}/assign`, { user_id: userId });
+}

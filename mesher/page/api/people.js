@@ -1,0 +1,94 @@
+/**
+ * People: signing in and out, oneself, organisations and who is in them.
+ *
+ * @module
+ */
+import { ApiError, get, part, post } from "./request.js";
+import { list, listOf, objectOf, oneOf, shape, text, time } from "./values.js";
+
+/** @import * as model from "../model.js" */
+/** @import { Signal } from "./request.js" */
+
+/** Remembers that somebody has signed in here, so that a first visit asks the server nothing. */
+const SIGNED_IN = "mesher.signedin";
+
+const ROLES = /** @type {const} */ (["member", "admin", "owner"]);
+const NAME = text("display_name", "email");
+
+/** @type {(value: unknown) => model.User} */
+const userFrom = shape({ id: text("id"), email: text("email"), name: NAME });
+
+/** @type {(value: unknown) => model.Organisation} */
+const organisationFrom = shape({
+  id: text("id"),
+  name: text("name"),
+  slug: text("slug"),
+  role: oneOf("role", ROLES),
+});
+
+/** @type {(value: unknown) => model.Member} */
+const memberFrom = shape({
+  id: text("id"),
+  userId: text("user_id"),
+  email: text("email"),
+  name: NAME,
+  role: oneOf("role", ROLES),
+  joinedAt: time("joined_at"),
+});
+
+/** @param {string} email @param {string} password */
+export async function login(email, password) {
+  await post("/login", { email, password });
+  localStorage.setItem(SIGNED_IN, "yes");
+}
+
+/** Ends the session. */
+export async function logout() {
+  await post("/logout");
+  localStorage.removeItem(SIGNED_IN);
+}
+
+/** @returns {Promise<{ user: model.User, organisations: model.Organisation[] }>} */
+export async function me() {
+  if (localStorage.getItem(SIGNED_IN) === null) throw new ApiError(401, "Nobody is signed in.");
+  const raw = objectOf(await get("/me"));
+  return {
+    user: userFrom(raw.user),
+    organisations: list("organisations", organisationFrom)(raw),
+  };
+}
+
+/** All one's sessions end. @param {string} current @param {string} password */
+export async function setPassword(current, password) {
+  await post("/password", { current, password });
+}
+
+/** @param {string} name @returns {Promise<model.Organisation>} */
+export async function createOrganisation(name) {
+  return organisationFrom(await post("/orgs", { name }));
+}
+
+/** @param {string} orgId @param {Signal} [signal] @returns {Promise<model.Member[]>} */
+export async function members(orgId, signal) {
+  return listOf(await get(`/orgs/${part(orgId)}/members`, {}, signal)).map(memberFrom);
+}
+
+/**
+ * A new person, who is a member at once.
+ *
+ * @param {string} orgId
+ * @param {{ email: string, display_name: string, password: string, role: string }} input
+ */
+export async function createUser(orgId, input) {
+  await post(`/orgs/${part(orgId)}/users`, input);
+}
+
+/** @param {string} orgId @param {string} memberId @param {string} role */
+export async function setRole(orgId, memberId, role) {
+  await post(`/orgs/${part(orgId)}/members/${part(memberId)}/role`, { role });
+}
+
+/** @param {string} orgId @param {string} memberId */
+export async function removeMember(orgId, memberId) {
+  await post(`/orgs/${part(orgId)}/members/${part(memberId)}/remove`);
+}

@@ -1,0 +1,109 @@
+/**
+ * Projects: their settings, what they occupy, and their keys.
+ *
+ * @module
+ */
+import { get, part, post } from "./request.js";
+import { listOf, maybeText, number, objectOf, shape, text, textOf, time } from "./values.js";
+
+/** @import * as model from "../model.js" */
+/** @import { Signal } from "./request.js" */
+
+/** @type {(value: unknown) => model.Project} */
+const projectFrom = shape({
+  id: text("id"),
+  orgId: text("org_id"),
+  name: text("name"),
+  slug: text("slug"),
+  platform: maybeText("platform"),
+  retentionDays: number("retention_days"),
+  sampleRate: number("sample_rate", 1),
+});
+
+/** @type {(value: unknown) => model.Usage} */
+const usageFrom = shape({
+  events: number("event_count"),
+  bytes: number("estimated_bytes"),
+  oldestAt: time("oldest_at"),
+});
+
+/** @type {(value: unknown) => model.ApiKey} */
+const keyFrom = shape({
+  id: text("id"),
+  label: text("label"),
+  prefix: text("prefix"),
+  createdAt: time("created_at"),
+  revokedAt: time("revoked_at"),
+});
+
+/** @param {string} orgId @returns {Promise<model.Project[]>} */
+export async function projects(orgId) {
+  return listOf(await get(`/orgs/${part(orgId)}/projects`)).map(projectFrom);
+}
+
+/**
+ * @param {string} orgId
+ * @param {string} name
+ * @returns {Promise<model.Project>}
+ */
+export async function createProject(orgId, name) {
+  return projectFrom(await post(`/orgs/${part(orgId)}/projects`, { name, platform: null }));
+}
+
+/** @param {string} projectId @param {Signal} [signal] */
+export async function settings(projectId, signal) {
+  return projectFrom(await get(`/projects/${part(projectId)}/settings`, {}, signal));
+}
+
+/**
+ * @param {string} projectId
+ * @param {{
+ *   name?: string, platform?: string | null, retention_days?: number, sample_rate?: number,
+ * }} changes
+ */
+export async function changeSettings(projectId, changes) {
+  await post(`/projects/${part(projectId)}/settings`, changes);
+}
+
+/** With all that it has. @param {string} projectId */
+export async function deleteProject(projectId) {
+  await post(`/projects/${part(projectId)}/delete`);
+}
+
+/** @param {string} projectId @param {Signal} [signal] */
+export async function usage(projectId, signal) {
+  return usageFrom(await get(`/projects/${part(projectId)}/storage`, {}, signal));
+}
+
+/** @param {string} projectId @param {Signal} [signal] */
+export async function keys(projectId, signal) {
+  return listOf(await get(`/projects/${part(projectId)}/api-keys`, {}, signal)).map(keyFrom);
+}
+
+/**
+ * The key itself: the only time that it can be seen.
+ *
+ * @param {string} projectId
+ * @param {string} label
+ * @returns {Promise<string>}
+ */
+export async function createKey(projectId, label) {
+  return textOf(objectOf(await post(`/projects/${part(projectId)}/api-keys`, { label })).key_value);
+}
+
+/** @param {string} keyId */
+export async function revokeKey(keyId) {
+  await post(`/api-keys/${part(keyId)}/revoke`);
+}
+
+/**
+ * Where a project's live stream is.
+ *
+ * @param {string} projectId
+ * @returns {string}
+ */
+export function streamUrl(projectId) {
+  const url = new URL(`/stream/projects/${part(projectId)}`, location.href);
+  url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
+  return url.href;
+}

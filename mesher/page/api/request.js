@@ -1,0 +1,102 @@
+/**
+ * Asks the server: the only file that fetches. The session is a cookie that scripts cannot read.
+ *
+ * @module
+ */
+import { objectOf } from "./values.js";
+
+/** @typedef {Record<string, string | null | undefined>} Query */
+/** @typedef {AbortSignal | undefined} Signal */
+
+/** An answer takes at most this long; then the request is given up, and may be tried again. */
+const TIMEOUT_MS = 15_000;
+
+/** The server refused, or could not be reached (`status` 0). */
+export class ApiError extends Error {
+  /**
+   * @param {number} status
+   * @param {string} message
+   */
+  constructor(status, message) {
+    super(message);
+    this.name = "ApiError";
+    /** @type {number} */
+    this.status = status;
+  }
+}
+
+/** Says `signedout` when the server no longer knows who we are. */
+export const session = new EventTarget();
+
+/** Asks for something. @param {string} path @param {Query} [query] @param {Signal} [signal] */
+export function get(path, query = {}, signal = undefined) {
+  const kept = Object.entries(query).filter(([, value]) => value);
+  const search = new URLSearchParams(/** @type {[string, string][]} */ (kept)).toString();
+  return request("GET", `${path}${search && `?${search}`}`, undefined, signal);
+}
+
+/** Has something done. @param {string} path @param {unknown} [body] */
+export function post(path, body = {}) {
+  return request("POST", path, body, undefined);
+}
+
+/** A part of a path. @param {string} text */
+export function part(text) {
+  return encodeURIComponent(text);
+}
+
+/**
+ * @param {string} method
+ * @param {string} path
+ * @param {unknown} body
+ * @param {Signal} signal
+ * @returns {Promise<unknown>}
+ */
+async function request(method, path, body, signal) {
+  const timeout = AbortSignal.timeout(TIMEOUT_MS);
+  /** @type {Response} */
+  let response;
+  /** @type {unknown} */
+  let answer;
+  try {
+    response = await fetch(`/api/v1${path}`, {
+      method,
+      credentials: "same-origin",
+      headers: body === undefined ? {} : { "content-type": "application/json" },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      signal: signal === undefined ? timeout : AbortSignal.any([signal, timeout]),
+    });
+    const words = await response.text();
+    answer = words === "" ? null : parse(words);
+  } catch (error) {
+    if (signal?.aborted) throw error;
+    const why = timeout.aborted ? "The server takes too long." : "The server does not answer.";
+    throw new ApiError(0, why);
+  }
+  if (response.ok) return answer;
+  if (response.status === 401 && path !== "/login") {
+    session.dispatchEvent(new Event("signedout"));
+  }
+  const said = objectOf(answer).error;
+  throw new ApiError(
+    response.status,
+    typeof said === "string" && said !== ""
+      ? sentence(said)
+      : `The server said ${response.status}.`,
+  );
+}
+
+/** @param {string} text @returns {unknown} */
+function parse(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}
+
+/** @param {string} text @returns {string} */
+function sentence(text) {
+  const first = text.charAt(0).toUpperCase() + text.slice(1);
+  return /[.!?]$/.test(first) ? first : `${first}.`;
+}

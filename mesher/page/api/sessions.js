@@ -1,0 +1,40 @@
+/**
+ * One's sessions, and one's tokens for programs.
+ *
+ * @module
+ */
+import { get, part, post } from "./request.js";
+import { flag, listOf, objectOf, oneOf, shape, text, textOf, time } from "./values.js";
+
+/** @import * as model from "../model.js" */
+/** @import { Signal } from "./request.js" */
+
+/** @type {(value: unknown) => model.Session} */
+const sessionFrom = shape({
+  id: text("id"),
+  kind: oneOf("kind", /** @type {const} */ (["session", "token"])),
+  label: text("label"),
+  isThis: flag("current"),
+  createdAt: time("created_at"),
+  expiresAt: time("expires_at"),
+});
+
+/** Sessions and tokens. @param {Signal} [signal] @returns {Promise<model.Session[]>} */
+export async function sessions(signal) {
+  return listOf(await get("/sessions", {}, signal)).map(sessionFrom);
+}
+
+/** @param {string} sessionId */
+export async function endSession(sessionId) {
+  await post(`/sessions/${part(sessionId)}/end`);
+}
+
+/**
+ * The token itself: the only time that it can be seen.
+ *
+ * @param {string} label
+ * @returns {Promise<string>}
+ */
+export async function createToken(label) {
+  return textOf(objectOf(await post("/tokens", { label })).token);
+}

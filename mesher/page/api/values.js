@@ -1,0 +1,164 @@
+/**
+ * From the API's JSON to what the page works with: readers of one field, and `shape`, which makes an object
+ * of a table of them. What is missing or of another type becomes empty, so that no view breaks on a server
+ * that is older or newer than the page.
+ *
+ * @module
+ */
+
+/** @typedef {Record<string, unknown>} Raw */
+/** @import { Page } from "../model.js" */
+
+/**
+ * @template T
+ * @typedef {(raw: Raw) => T} Reader
+ */
+
+/** @param {unknown} value @returns {Raw} */
+export function objectOf(value) {
+  return typeof value === "object" && value !== null && !Array.isArray(value)
+    ? /** @type {Raw} */ (value)
+    : {};
+}
+
+/** The rows of a list, or of a page of one. @param {unknown} value @returns {Raw[]} */
+export function listOf(value) {
+  const list = Array.isArray(value) ? value : objectOf(value).data;
+  return Array.isArray(list) ? list.map(objectOf) : [];
+}
+
+/** @param {unknown} value @returns {string} */
+export function textOf(value) {
+  return typeof value === "string" ? value : typeof value === "number" ? String(value) : "";
+}
+
+/** @param {unknown} value @returns {number | null} */
+export function numberOf(value) {
+  return typeof value === "number" && Number.isFinite(value) ? value : null;
+}
+
+/** @param {unknown} value @returns {number | null} */
+export function timeOf(value) {
+  return numberOf(typeof value === "string" ? Date.parse(value) : value);
+}
+
+/** @param {unknown} value @returns {[string, string][]} */
+export function pairsOf(value) {
+  return Object.entries(objectOf(value)).map(([key, one]) => [key, textOf(one)]);
+}
+
+/**
+ * What makes objects by a table of readers.
+ *
+ * @template {Record<string, Reader<unknown>>} Fields
+ * @param {Fields} fields
+ * @returns {(value: unknown) => { [Name in keyof Fields]: ReturnType<Fields[Name]> }}
+ */
+export function shape(fields) {
+  return (value) => {
+    const raw = objectOf(value);
+    const entries = Object.entries(fields).map(([name, read]) => [name, read(raw)]);
+    return Object.fromEntries(entries);
+  };
+}
+
+/** A text; else the next one; else empty. @param {...string} names @returns {Reader<string>} */
+export function text(...names) {
+  return (raw) => names.map((name) => textOf(raw[name])).find((one) => one !== "") ?? "";
+}
+
+/** A text, or null. @param {...string} names @returns {Reader<string | null>} */
+export function maybeText(...names) {
+  const read = text(...names);
+  return (raw) => read(raw) || null;
+}
+
+/** A number, or what it is without one. @param {string} name @param {number} [otherwise] */
+export function number(name, otherwise = 0) {
+  return (/** @type {Raw} */ raw) => numberOf(raw[name]) ?? otherwise;
+}
+
+/** A number, or null. @param {...string} names @returns {Reader<number | null>} */
+export function maybeNumber(...names) {
+  return (raw) => names.map((name) => numberOf(raw[name])).find((n) => n !== null) ?? null;
+}
+
+/** A moment, or null. @param {...string} names @returns {Reader<number | null>} */
+export function time(...names) {
+  return (raw) => names.map((name) => timeOf(raw[name])).find((at) => at !== null) ?? null;
+}
+
+/** Whether it is true. @param {string} name @returns {Reader<boolean>} */
+export function flag(name) {
+  return (raw) => raw[name] === true;
+}
+
+/** True, false, or not said. @param {...string} names @returns {Reader<boolean | null>} */
+export function maybeFlag(...names) {
+  return (raw) => {
+    const value = names.map((name) => raw[name]).find((one) => typeof one === "boolean");
+    return typeof value === "boolean" ? value : null;
+  };
+}
+
+/**
+ * One of these words; anything else is the first.
+ *
+ * @template {readonly [string, ...string[]]} Words
+ * @param {string} name
+ * @param {Words} words
+ * @returns {Reader<Words[number]>}
+ */
+export function oneOf(name, words) {
+  return (raw) => words.find((word) => word === raw[name]) ?? words[0];
+}
+
+/** Names and texts. @param {...string} names @returns {Reader<[string, string][]>} */
+export function pairs(...names) {
+  return (raw) => pairsOf(names.map((name) => raw[name]).find(Boolean));
+}
+
+/** Anything, under its name. @param {string} name @returns {Reader<Raw>} */
+export function object(name) {
+  return (raw) => objectOf(raw[name]);
+}
+
+/** Texts. @param {...string} names @returns {Reader<string[]>} */
+export function texts(...names) {
+  return (raw) => {
+    const list = names.map((name) => raw[name]).find(Array.isArray);
+    return list === undefined ? [] : list.map(textOf);
+  };
+}
+
+/**
+ * A list of objects.
+ *
+ * @template T
+ * @param {string} name
+ * @param {(value: unknown) => T} from
+ * @returns {Reader<T[]>}
+ */
+export function list(name, from) {
+  return (raw) => listOf(raw[name]).map(from);
+}
+
+/**
+ * A page of rows. `next` is what the following request adds to its query.
+ *
+ * @template T
+ * @param {unknown} value
+ * @param {(row: unknown) => T} from
+ * @returns {Page<T>}
+ */
+export function pageFrom(value, from) {
+  const raw = objectOf(value);
+  const cursor = textOf(raw.next_cursor);
+  const id = textOf(raw.next_cursor_id);
+  return {
+    rows: listOf(value).map(from),
+    next: raw.has_more === true && cursor !== ""
+      ? { cursor, ...(id === "" ? {} : { cursor_id: id }) }
+      : null,
+  };
+}

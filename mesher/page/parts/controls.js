@@ -1,0 +1,93 @@
+/**
+ * What is pressed, filled in and chosen from.
+ *
+ * @module
+ */
+import { h } from "../dom.js";
+import { icon } from "../icons.js";
+import { toast } from "./toast.js";
+
+/** @import { Child } from "../dom.js" */
+/** @import { IconName } from "../icons.js" */
+
+/**
+ * @param {string} text
+ * @param {Record<string, unknown> & { icon?: IconName, kind?: string }} [props]
+ * @returns {HTMLButtonElement}
+ */
+export function button(text, { icon: name, kind = "", ...props } = {}) {
+  return h(
+    "button",
+    { type: "button", ...props, class: `button ${kind}` },
+    name && icon(name),
+    h("span", null, text),
+  );
+}
+
+/**
+ * A button that is only an icon.
+ *
+ * @param {IconName} name
+ * @param {string} label
+ * @param {Record<string, unknown>} [props]
+ * @returns {HTMLButtonElement}
+ */
+export function iconButton(name, label, props = {}) {
+  return h(
+    "button",
+    { type: "button", class: "icon-button", "aria-label": label, title: label, ...props },
+    icon(name),
+  );
+}
+
+/**
+ * A labelled control.
+ *
+ * @param {string} label
+ * @param {HTMLElement} control
+ * @param {Child} [hint]
+ */
+export function field(label, control, hint) {
+  return h(
+    "label",
+    { class: "field" },
+    h("span", { class: "field-label" }, label),
+    control,
+    hint && h("span", { class: "hint" }, hint),
+  );
+}
+
+/**
+ * A select.
+ *
+ * @param {readonly (readonly [value: string, text: string])[]} options
+ * @param {string} chosen
+ * @param {Record<string, unknown>} props
+ * @returns {HTMLSelectElement}
+ */
+export function select(options, chosen, props) {
+  const element = h(
+    "select",
+    props,
+    options.map(([value, text]) =>
+      h("option", { "value": value, selected: value === chosen }, text)
+    ),
+  );
+  element.value = chosen;
+  return element;
+}
+
+/**
+ * A text that is worth copying, with a button that does.
+ *
+ * @param {string} text
+ */
+export function copyable(text) {
+  const copy = iconButton("copy", "Copy", {
+    onclick: async () => {
+      await navigator.clipboard.writeText(text);
+      toast("Copied");
+    },
+  });
+  return h("div", { class: "copyable" }, h("code", null, text), copy);
+}

@@ -1,0 +1,41 @@
+/**
+ * A question before something that cannot be taken back.
+ *
+ * @module
+ */
+import { h } from "../dom.js";
+
+/**
+ * Asks before something that cannot be taken back.
+ *
+ * @param {string} title
+ * @param {string} words
+ * @param {string} yes
+ * @returns {Promise<boolean>}
+ */
+export function confirm(title, words, yes) {
+  return new Promise((resolve) => {
+    const dialog = h(
+      "dialog",
+      { class: "dialog", "aria-label": title },
+      h(
+        "form",
+        { method: "dialog" },
+        h("h2", null, title),
+        h("p", null, words),
+        h(
+          "div",
+          { class: "dialog-foot" },
+          h("button", { class: "button", value: "" }, "Cancel"),
+          h("button", { class: "button danger", value: "yes" }, yes),
+        ),
+      ),
+    );
+    dialog.addEventListener("close", () => {
+      dialog.remove();
+      resolve(dialog.returnValue === "yes");
+    });
+    document.body.append(dialog);
+    dialog.showModal();
+  });
+}

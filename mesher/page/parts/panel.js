@@ -1,0 +1,54 @@
+/**
+ * What things stand in: boxes with titles, tabs, and what is there when there is nothing.
+ *
+ * @module
+ */
+import { h } from "../dom.js";
+
+/** @import { Child } from "../dom.js" */
+
+/**
+ * A titled box.
+ *
+ * @param {Child} title
+ * @param {{ class?: string, tools?: Child, level?: 2 | 3 }} options
+ * @param {...Child} body
+ */
+export function panel(title, { class: extra = "", tools, level = 2 }, ...body) {
+  return h(
+    "section",
+    { class: `panel ${extra}` },
+    h("header", { class: "panel-head" }, h(level === 2 ? "h2" : "h3", null, title), tools),
+    body,
+  );
+}
+
+/**
+ * Links beside each other, one of them current.
+ *
+ * @param {string} label
+ * @param {readonly { text: string, href: string, current: boolean, n?: number | null }[]} items
+ */
+export function tabs(label, items) {
+  return h(
+    "nav",
+    { class: "tabs", "aria-label": label },
+    items.map(({ text, href, current, n }) =>
+      h(
+        "a",
+        { href, "aria-current": current ? "page" : undefined },
+        text,
+        n !== undefined && n !== null && h("span", { class: "n" }, n),
+      )
+    ),
+  );
+}
+
+/**
+ * @param {string} title
+ * @param {Child} [words]
+ * @param {...Child} more
+ */
+export function empty(title, words, ...more) {
+  return h("div", { class: "empty" }, h("strong", null, title), words && h("p", null, words), more);
+}
