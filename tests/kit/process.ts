@@ -109,6 +109,11 @@ export class NodeProcess {
     this.#child.signal(name);
   }
 
+  /** Its exit status, or the signal that ended it, when it has ended. */
+  get ended(): Promise<number | string> {
+    return this.#child.ended;
+  }
+
   /** Ends it without a word and waits until it is gone. */
   async kill(): Promise<void> {
     this.#child.signal("SIGKILL");
