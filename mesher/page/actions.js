@@ -3,7 +3,7 @@
  *
  * @module
  */
-import * as issuesApi from "./api/issues.js";
+import * as issuesApi from "./server/issues.js";
 import { confirm } from "./parts/dialog.js";
 import { toast } from "./parts/toast.js";
 import { attempt } from "./parts/work.js";

@@ -4,8 +4,8 @@
  *
  * @module
  */
-import * as peopleApi from "./api/people.js";
-import * as projectsApi from "./api/projects.js";
+import * as peopleApi from "./server/people.js";
+import * as projectsApi from "./server/projects.js";
 import { LiveStream } from "./live.js";
 
 /** @import * as model from "./model.js" */

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { streamUrl } from "./api/projects.js";
-import { objectOf } from "./api/values.js";
+import { streamUrl } from "./server/projects.js";
+import { objectOf } from "./server/values.js";
 
 /** @typedef {"connecting" | "open" | "waiting" | "closed"} LiveState */
 /** @typedef {{ level?: string, environment?: string }} Filters */

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import * as peopleApi from "./api/people.js";
-import { ApiError, session } from "./api/request.js";
+import * as peopleApi from "./server/people.js";
+import { ApiError, session } from "./server/request.js";
 import { App } from "./app.js";
 import { fill, h } from "./dom.js";
 import { showHelp } from "./help.js";

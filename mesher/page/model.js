@@ -1,5 +1,5 @@
 /**
- * What the page works with: types only. the files of `api/` make them from the API's JSON.
+ * What the page works with: types only. the files of `server/` make them from the API's JSON.
  *
  * @module
  */

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import * as peopleApi from "./api/people.js";
-import { session } from "./api/request.js";
+import * as peopleApi from "./server/people.js";
+import { session } from "./server/request.js";
 import { fill, h } from "./dom.js";
 import { icon } from "./icons.js";
 import { avatar } from "./parts/badges.js";

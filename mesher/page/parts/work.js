@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { ApiError } from "../api/request.js";
+import { ApiError } from "../server/request.js";
 import { fill, h } from "../dom.js";
 import { button } from "./controls.js";
 import { toast } from "./toast.js";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import * as alertsApi from "../api/alerts.js";
+import * as alertsApi from "../server/alerts.js";
 import { h } from "../dom.js";
 import { statusBadge } from "../parts/badges.js";
 import { button, field, select } from "../parts/controls.js";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import * as clusterApi from "../api/cluster.js";
+import * as clusterApi from "../server/cluster.js";
 import { h, safeHref } from "../dom.js";
 import { empty, panel } from "../parts/panel.js";
 import { load } from "../parts/work.js";

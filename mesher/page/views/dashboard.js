@@ -3,7 +3,7 @@
  *
  * @module
  */
-import * as dashboardApi from "../api/dashboard.js";
+import * as dashboardApi from "../server/dashboard.js";
 import { barList, columnChart } from "../chart.js";
 import { fill, h } from "../dom.js";
 import { levelBadge } from "../parts/badges.js";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import * as eventsApi from "../api/events.js";
+import * as eventsApi from "../server/events.js";
 import { h } from "../dom.js";
 import { load } from "../parts/work.js";
 import { href } from "../router.js";

@@ -9,8 +9,8 @@
  * @module
  */
 import { ACTIONS, actionsFor, actOn } from "../actions.js";
-import * as eventsApi from "../api/events.js";
-import * as issuesApi from "../api/issues.js";
+import * as eventsApi from "../server/events.js";
+import * as issuesApi from "../server/issues.js";
 import { fill, h } from "../dom.js";
 import { eventParts } from "../event_parts.js";
 import { icon } from "../icons.js";

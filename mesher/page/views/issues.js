@@ -4,7 +4,7 @@
  * @module
  */
 import { ACTIONS, actionsFor, actOn } from "../actions.js";
-import * as issuesApi from "../api/issues.js";
+import * as issuesApi from "../server/issues.js";
 import { fill, h } from "../dom.js";
 import { avatar, LEVEL_OPTIONS, levelBadge, statusBadge } from "../parts/badges.js";
 import { button, iconButton, select } from "../parts/controls.js";

@@ -10,8 +10,8 @@ import { LEVEL_OPTIONS } from "../parts/badges.js";
 import { button, iconButton, select } from "../parts/controls.js";
 import { empty } from "../parts/panel.js";
 import { go, href, withQuery } from "../router.js";
-import { summaryFrom } from "../api/events.js";
-import { objectOf } from "../api/values.js";
+import { summaryFrom } from "../server/events.js";
+import { objectOf } from "../server/values.js";
 import { plural } from "../time.js";
 import { eventRow } from "./event_rows.js";
 

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import * as peopleApi from "../api/people.js";
-import { ApiError } from "../api/request.js";
+import * as peopleApi from "../server/people.js";
+import { ApiError } from "../server/request.js";
 import { h } from "../dom.js";
 import { field } from "../parts/controls.js";
 import { wordsFor } from "../parts/work.js";

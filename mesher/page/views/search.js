@@ -3,7 +3,7 @@
  *
  * @module
  */
-import * as eventsApi from "../api/events.js";
+import * as eventsApi from "../server/events.js";
 import { h } from "../dom.js";
 import { LEVEL_OPTIONS } from "../parts/badges.js";
 import { button, select } from "../parts/controls.js";

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import * as peopleApi from "../api/people.js";
-import { session } from "../api/request.js";
+import * as peopleApi from "../server/people.js";
+import { session } from "../server/request.js";
 import { h } from "../dom.js";
 import { field } from "../parts/controls.js";
 import { panel } from "../parts/panel.js";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import * as projectsApi from "../api/projects.js";
+import * as projectsApi from "../server/projects.js";
 import { fill, h } from "../dom.js";
 import { button, copyable, field } from "../parts/controls.js";
 import { confirm } from "../parts/dialog.js";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import * as peopleApi from "../api/people.js";
+import * as peopleApi from "../server/people.js";
 import { h } from "../dom.js";
 import { avatar } from "../parts/badges.js";
 import { button, field, select } from "../parts/controls.js";

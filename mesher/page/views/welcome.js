@@ -3,8 +3,8 @@
  *
  * @module
  */
-import * as peopleApi from "../api/people.js";
-import * as projectsApi from "../api/projects.js";
+import * as peopleApi from "../server/people.js";
+import * as projectsApi from "../server/projects.js";
 import { h } from "../dom.js";
 import { field } from "../parts/controls.js";
 import { attempt } from "../parts/work.js";
