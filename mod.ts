@@ -60,6 +60,7 @@ export {
 } from "./lib/actor/errors.ts";
 export { Down, Exit } from "./lib/actor/exit.ts";
 export { NodeChange } from "./lib/actor/node_change.ts";
+export { RuntimeMessage } from "./lib/actor/runtime_message.ts";
 export type { ActorName, RemoteSpawn } from "./lib/actor/remote.ts";
 export type {
   Global,

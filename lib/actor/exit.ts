@@ -7,18 +7,16 @@ import type { ExitReason } from "../term/exit.ts";
 import type { Pid, Ref } from "../term/pid.ts";
 import { describeFully } from "./describe.ts";
 import { NodeChange } from "./node_change.ts";
-
-/** Known to this file only: by it the classes tell the runtime from a program that imitates it. */
-const KEY: unique symbol = Symbol("runtime");
+import { RUNTIME, RuntimeMessage } from "./runtime_message.ts";
 
 /** Makes an {@linkcode Exit}. */
 export function exitMessage(from: Pid, reason: ExitReason): Exit {
-  return new Exit(KEY, from, reason);
+  return new Exit(RUNTIME, from, reason);
 }
 
 /** Makes a {@linkcode Down}. */
 export function downMessage(ref: Ref, pid: Pid, reason: ExitReason): Down {
-  return new Down(KEY, ref, pid, reason);
+  return new Down(RUNTIME, ref, pid, reason);
 }
 
 /** Whether it is from the runtime, and not a message that looks so. */
@@ -26,20 +24,11 @@ export function isSystemMessage(message: unknown): message is Exit | Down | Node
   return message instanceof Exit || message instanceof Down || message instanceof NodeChange;
 }
 
-function assertRuntime(key: symbol, kind: string): void {
-  if (key !== KEY) throw new TypeError(`only the runtime makes ${kind} messages`);
-}
-
 /**
  * A linked actor has ended, or somebody has sent an exit signal: what an actor that traps exits gets
- * in its mailbox. `message instanceof Exit` is true of what the runtime made, and of nothing else.
+ * in its mailbox.
  */
-export class Exit {
-  /** True of each message of this class, and of no imitation. */
-  static [Symbol.hasInstance](message: unknown): boolean {
-    return typeof message === "object" && message !== null && #genuine in message;
-  }
-  readonly #genuine = true;
+export class Exit extends RuntimeMessage {
   /** Always `"EXIT"`. */
   readonly type = "EXIT";
   /** Who ended, or who sent the signal. */
@@ -49,22 +38,16 @@ export class Exit {
 
   /** For the runtime only: it throws for a program. */
   constructor(key: symbol, from: Pid, reason: ExitReason) {
-    assertRuntime(key, "Exit");
+    super(key);
     this.from = from;
     this.reason = reason;
   }
 }
 
 /**
- * A monitored actor has ended, or was not there. `message instanceof Down` is true of what the
- * runtime made, and of nothing else.
+ * A monitored actor has ended, or was not there.
  */
-export class Down {
-  /** True of each message of this class, and of no imitation. */
-  static [Symbol.hasInstance](message: unknown): boolean {
-    return typeof message === "object" && message !== null && #genuine in message;
-  }
-  readonly #genuine = true;
+export class Down extends RuntimeMessage {
   /** Always `"DOWN"`. */
   readonly type = "DOWN";
   /** What `monitor` gave. */
@@ -76,7 +59,7 @@ export class Down {
 
   /** For the runtime only: it throws for a program. */
   constructor(key: symbol, ref: Ref, pid: Pid, reason: ExitReason) {
-    assertRuntime(key, "Down");
+    super(key);
     this.ref = ref;
     this.pid = pid;
     this.reason = reason;

@@ -3,20 +3,12 @@
  *
  * @module
  */
-
-/** Known to this file only: tells what the runtime made from what a program made to look so. */
-const KEY: unique symbol = Symbol("runtime");
+import { RUNTIME, RuntimeMessage } from "./runtime_message.ts";
 
 /**
  * A session with a node is up, or is over: for actors that asked with `self.monitorNode(name)`.
- * `message instanceof NodeChange` is true of what the runtime made, and of nothing else.
  */
-export class NodeChange {
-  /** True of each message of this class, and of no imitation. */
-  static [Symbol.hasInstance](message: unknown): boolean {
-    return typeof message === "object" && message !== null && #genuine in message;
-  }
-  readonly #genuine = true;
+export class NodeChange extends RuntimeMessage {
   /** Which of the two. */
   readonly type: "nodeup" | "nodedown";
   /** The node, `name@host:port`. */
@@ -26,7 +18,7 @@ export class NodeChange {
 
   /** For the runtime only: it throws for a program. */
   constructor(key: symbol, type: "nodeup" | "nodedown", node: string, reason: string | undefined) {
-    if (key !== KEY) throw new TypeError("only the runtime makes NodeChange messages");
+    super(key);
     this.type = type;
     this.node = node;
     this.reason = reason;
@@ -39,5 +31,5 @@ export function nodeChange(
   node: string,
   reason?: string,
 ): NodeChange {
-  return new NodeChange(KEY, type, node, reason);
+  return new NodeChange(RUNTIME, type, node, reason);
 }

@@ -3,14 +3,12 @@
  *
  * @module
  */
+import { RUNTIME, RuntimeMessage } from "../actor/runtime_message.ts";
 import type { Pid } from "../term/pid.ts";
-
-/** Known to this file only: tells what the runtime made from what a program made to look so. */
-const KEY: unique symbol = Symbol("runtime");
 
 /** Makes a {@linkcode NameChange}. */
 export function nameChange(name: string, pid: Pid | undefined): NameChange {
-  return new NameChange(KEY, name, pid);
+  return new NameChange(RUNTIME, name, pid);
 }
 
 /** Makes a {@linkcode GroupChange}. */
@@ -19,23 +17,13 @@ export function groupChange(
   joined: readonly Pid[],
   left: readonly Pid[],
 ): GroupChange {
-  return new GroupChange(KEY, group, joined, left);
-}
-
-function assertRuntime(key: symbol, kind: string): void {
-  if (key !== KEY) throw new TypeError(`only the runtime makes ${kind} messages`);
+  return new GroupChange(RUNTIME, group, joined, left);
 }
 
 /**
- * A global name has appeared, moved or gone. `message instanceof NameChange` is true of what the runtime
- * made, and of nothing else.
+ * A global name has appeared, moved or gone.
  */
-export class NameChange {
-  /** True of each message of this class, and of no imitation. */
-  static [Symbol.hasInstance](message: unknown): boolean {
-    return typeof message === "object" && message !== null && #genuine in message;
-  }
-  readonly #genuine = true;
+export class NameChange extends RuntimeMessage {
   /** Always `"name"`. */
   readonly type = "name";
   /** Which. */
@@ -45,22 +33,16 @@ export class NameChange {
 
   /** For the runtime only: it throws for a program. */
   constructor(key: symbol, name: string, pid: Pid | undefined) {
-    assertRuntime(key, "NameChange");
+    super(key);
     this.name = name;
     this.pid = pid;
   }
 }
 
 /**
- * Actors have joined or left a group. `message instanceof GroupChange` is true of what the runtime made,
- * and of nothing else.
+ * Actors have joined or left a group.
  */
-export class GroupChange {
-  /** True of each message of this class, and of no imitation. */
-  static [Symbol.hasInstance](message: unknown): boolean {
-    return typeof message === "object" && message !== null && #genuine in message;
-  }
-  readonly #genuine = true;
+export class GroupChange extends RuntimeMessage {
   /** Always `"group"`. */
   readonly type = "group";
   /** Which. */
@@ -72,7 +54,7 @@ export class GroupChange {
 
   /** For the runtime only: it throws for a program. */
   constructor(key: symbol, group: string, joined: readonly Pid[], left: readonly Pid[]) {
-    assertRuntime(key, "GroupChange");
+    super(key);
     this.group = group;
     this.joined = joined;
     this.left = left;
