@@ -1,0 +1,58 @@
+/**
+ * Real processes over TLS on loopback, under kill -9, SIGSTOP, stops, restarts and a network that swallows
+ * everything, judged by the checkers of the simulator.
+ *
+ * 20 seconds of faults, and 2 minutes by FIRN_LONG=1. FIRN_SEED says which.
+ */
+import process from "node:process";
+import { assert, assertEquals } from "@std/assert";
+import { PAIRS } from "../../kit/process.ts";
+import { test } from "../../kit/test.ts";
+import { runChaos } from "./cluster.ts";
+import { FAULTS } from "./plan.ts";
+
+const LONG = process.env["FIRN_LONG"] === "1";
+const MS = LONG ? 120_000 : 20_000;
+
+/** What the short run does must be the same each time; the long one is there to find something new. */
+const SEED = Number(process.env["FIRN_SEED"] ?? (LONG ? Date.now() % 1_000_000 : 9));
+
+const SHORTS = ["a", "b", "c", "d"];
+
+// One of the pairs will do: each life runs on the one or the other, by chance.
+for (const [one, other] of PAIRS.slice(0, 1)) {
+  test(
+    `Node keeps its promises (${one}, ${other}) in processes that are killed, stopped and cut off`,
+    {
+      timeout: 600_000,
+    },
+    async () => {
+      const progress = (line: string) => void process.stderr.write(`chaos ${SEED}: ${line}\n`);
+      const { broken, faults, counts } = await runChaos({
+        shorts: SHORTS,
+        runtimes: [one, other],
+        seed: SEED,
+        ms: MS,
+        settleMs: 45_000,
+        progress,
+      }).catch((error) => {
+        throw new Error(replay(one, other, error.message), { cause: error });
+      });
+      progress(JSON.stringify({ faults, counts }));
+      const text = [...broken].map(([promise, what]) => `${promise}: ${what}`).join("\n");
+      assertEquals(text, "", replay(one, other, text));
+      // Something was at stake.
+      assertEquals(FAULTS.filter((kind) => !(kind in faults)), []);
+      for (const what of ["messages arrived", "signals", "lines heard", "children started"]) {
+        assert(counts[what]! > 50, `${counts[what]} ${what}`);
+      }
+    },
+  );
+}
+
+function replay(one: string, other: string, what: string): string {
+  const mixed = one === other ? "" : "FIRN_PAIRS=mixed ";
+  const run = one === "bun" && other === "bun" ? "bun test" : "deno test -A";
+  return `${what}\n  the same faults again: FIRN_SEED=${SEED} ${LONG ? "FIRN_LONG=1 " : ""}` +
+    `${mixed}${run} ./tests/process/chaos/chaos_test.ts`;
+}

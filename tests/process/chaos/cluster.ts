@@ -1,0 +1,346 @@
+/**
+ * A cluster of processes, what is done to it, and what must be true of it afterwards.
+ *
+ *     faults ─▶ heal ─▶ whole ─▶ rest ─▶ at rest: checkers ─▶ targets end: signals ─▶ clear: leaks
+ */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { SeededRandom } from "../../../lib/base/random.ts";
+import { pick } from "../../kit/seeds.ts";
+import { NodeProcess, type Runtime } from "../../kit/process.ts";
+import type { View } from "../../sim/checkers/checker.ts";
+import { checkLeft, type Left } from "../../sim/checkers/leaks.ts";
+import { judge, type Life, type Verdict } from "./judge.ts";
+import { Network } from "./network.ts";
+import type { ChaosOptions } from "./node.ts";
+import { type Fault, plan } from "./plan.ts";
+
+/** Quiet nodes are pinged often, and given up soon, but not because this machine is busy. */
+const PATIENCE = { pingInterval: 300, pingTimeout: 2_500 } as const;
+
+/** A graceful stop may take this long. Milliseconds. */
+const STOP_MS = 15_000;
+
+/** The mesh is whole again within this. Milliseconds. */
+const WHOLE_MS = 60_000;
+
+/** How the chaos is to be. */
+export interface ChaosSettings {
+  readonly shorts: readonly string[];
+  /** On which each life runs, by chance. */
+  readonly runtimes: readonly Runtime[];
+  readonly seed: number;
+  /** Milliseconds of faults. */
+  readonly ms: number;
+  /** How long what was promised may take once nothing is wrong. Milliseconds. */
+  readonly settleMs: number;
+  readonly sabotage?: string | undefined;
+  /** Takes a line now and then. */
+  readonly progress: (line: string) => void;
+}
+
+/** What came of it. */
+export interface Outcome {
+  /** What was broken, by promise. */
+  readonly broken: ReadonlyMap<string, string>;
+  readonly faults: Readonly<Record<string, number>>;
+  readonly counts: Readonly<Record<string, number>>;
+}
+
+/** A node, in its present life or its last. */
+interface Member {
+  readonly short: string;
+  /** How many lives it has had. */
+  count: number;
+  /** The present one: undefined when it is down. */
+  process: NodeProcess | undefined;
+  life: Life | undefined;
+  /** Its last start has come to its end. */
+  started: Promise<void>;
+}
+
+/** Runs it all. What goes wrong with the promises is in the outcome; anything else throws. */
+export async function runChaos(settings: ChaosSettings): Promise<Outcome> {
+  const cluster = new Cluster(settings, await Network.open(settings.shorts));
+  let isGood = false;
+  try {
+    const outcome = await cluster.run();
+    isGood = outcome.broken.size === 0 || settings.sabotage !== undefined;
+    return outcome;
+  } finally {
+    await cluster.end(isGood);
+  }
+}
+
+class Cluster {
+  readonly #settings: ChaosSettings;
+  readonly #network: Network;
+  readonly #folder: string;
+  readonly #random: SeededRandom;
+  readonly #members: Member[];
+  readonly #lives: Life[] = [];
+  readonly #faults: Record<string, number> = {};
+  readonly #began = Date.now();
+  #told = Date.now();
+  /** What must not happen, and did. */
+  #failure: Error | undefined;
+
+  constructor(settings: ChaosSettings, network: Network) {
+    this.#settings = settings;
+    this.#network = network;
+    this.#folder = mkdtempSync(join(tmpdir(), "firn-chaos-"));
+    this.#random = new SeededRandom(settings.seed);
+    this.#members = settings.shorts.map((short) => ({
+      short,
+      count: 0,
+      process: undefined,
+      life: undefined,
+      started: Promise.resolve(),
+    }));
+  }
+
+  async run(): Promise<Outcome> {
+    const { shorts, ms } = this.#settings;
+    const steps = plan(this.#random, shorts, ms);
+    for (const member of this.#members) this.#start(member);
+    await this.#untilWhole();
+    const began = Date.now();
+    for (const { atMs, fault } of steps) {
+      await sleep(Math.max(0, began + atMs - Date.now()));
+      await this.#do(fault);
+      this.#tell(`${Math.round((Date.now() - began) / 1000)} of ${ms / 1000} s`);
+    }
+    this.#network.heal();
+    for (const member of this.#members) {
+      await member.started;
+      member.process?.signal("SIGCONT");
+      if (member.process === undefined) this.#start(member);
+    }
+    await this.#untilWhole();
+    return await this.#look();
+  }
+
+  /** Ends all that there is. The journals are kept if they are wanted. */
+  async end(isGood: boolean): Promise<void> {
+    await Promise.all(this.#members.map(({ started }) => started.catch(() => {})));
+    for (const member of this.#members) {
+      const process = member.process;
+      member.process = undefined;
+      await process?.kill();
+    }
+    await this.#network.close();
+    if (isGood) rmSync(this.#folder, { recursive: true });
+    else this.#settings.progress(`the journals are in ${this.#folder}`);
+  }
+
+  // What goes wrong.
+
+  async #do(fault: Fault): Promise<void> {
+    if (this.#failure !== undefined) throw this.#failure;
+    this.#faults[fault.kind] = (this.#faults[fault.kind] ?? 0) + 1;
+    switch (fault.kind) {
+      case "heal":
+        return this.#network.heal();
+      case "cut":
+        return this.#network.cut(fault.from, fault.to);
+      case "block":
+        this.#network.block(fault.to, fault.from);
+        return this.#network.block(fault.from, fault.to);
+      case "blockOneWay":
+        return this.#network.block(fault.from, fault.to);
+    }
+    const member = this.#members.find(({ short }) => short === fault.node)!;
+    await member.started;
+    switch (fault.kind) {
+      case "restart":
+        return this.#start(member);
+      case "kill":
+        return await this.#lose(member).kill();
+      case "stop":
+        return await this.#stop(member);
+      case "pause":
+        return member.process!.signal("SIGSTOP");
+      case "resume":
+        return member.process!.signal("SIGCONT");
+    }
+  }
+
+  /** A life begins. It is not waited for: others go on. */
+  #start(member: Member): void {
+    const { short } = member;
+    const { shorts, seed, runtimes, sabotage } = this.#settings;
+    const life: Life = {
+      life: `${short}${++member.count}`,
+      journal: join(this.#folder, `${short}${member.count}.jsonl`),
+      isOver: false,
+    };
+    const names = Object.fromEntries(shorts.map((short) => [short, this.#network.nameOf(short)]));
+    const options: ChaosOptions = {
+      ...PATIENCE,
+      ...life,
+      name: names[short]!,
+      listen: { hostname: "127.0.0.1", port: 0 },
+      seeds: shorts.filter((other) => other !== short).map((other) => names[other]!),
+      short,
+      seed: seed + 1_000 * member.count + shorts.indexOf(short),
+      names,
+      routes: this.#network.routesOf(short),
+      sabotage,
+    };
+    const start = async (): Promise<void> => {
+      const process = await NodeProcess.start(
+        pick(this.#random, runtimes),
+        life.life,
+        options,
+        "chaos/node.ts",
+      );
+      this.#network.lead(
+        short,
+        Number(process.told.find(({ event }) => event === "ready")!["port"]),
+      );
+      this.#lives.push(life);
+      member.process = process;
+      member.life = life;
+      process.ended.then((status) => {
+        if (member.process !== process) return;
+        this.#failure ??= new Error(`${life.life} ended by itself: ${status}`);
+      });
+    };
+    member.started = start();
+    member.started.catch((error) => this.#failure ??= error);
+  }
+
+  /** A life is about to be over. */
+  #lose(member: Member): NodeProcess {
+    const process = member.process!;
+    member.process = undefined;
+    member.life!.isOver = true;
+    this.#network.lead(member.short, undefined);
+    return process;
+  }
+
+  async #stop(member: Member): Promise<void> {
+    const { life } = member;
+    const process = this.#lose(member);
+    process.ask("stop").catch(() => {});
+    let timer: ReturnType<typeof setTimeout>;
+    const late = new Promise<"late">((wake) => timer = setTimeout(() => wake("late"), STOP_MS));
+    const status = await Promise.race([process.ended, late]);
+    clearTimeout(timer!);
+    if (status === 0) return;
+    await process.kill();
+    throw new Error(`${life!.life} was told to stop: ${status} after ${STOP_MS} ms`);
+  }
+
+  // What must be true.
+
+  /** Each node has an answer of each other, of its present life. */
+  async #untilWhole(): Promise<void> {
+    await Promise.all(this.#members.map(({ started }) => started));
+    const expected = JSON.stringify(this.#members.map(({ life }) => life!.life));
+    const deadline = Date.now() + WHOLE_MS;
+    for (;;) {
+      const all = await this.#ask<string[]>("lives");
+      if (all.every((lives) => JSON.stringify(lives) === expected)) return;
+      if (Date.now() > deadline) {
+        throw new Error(`the mesh is not whole after ${WHOLE_MS} ms: ${JSON.stringify(all)}`);
+      }
+      this.#tell("until the mesh is whole");
+      await sleep(100);
+    }
+  }
+
+  /** No more faults. */
+  async #look(): Promise<Outcome> {
+    const verdict = await this.#rest();
+    const broken = new Map(verdict.broken);
+    if (broken.size === 0) {
+      // All those who were watched end: now each bond has had its signals.
+      await this.#ask("endTargets");
+      const ended = await this.#settled(0, ["messages", "signals", "rooms"]);
+      for (const [promise, what] of ended.broken) broken.set(promise, what);
+      await this.#ask("stopTree");
+      await this.#ask("clear");
+      const left = await this.#leftovers();
+      if (left !== undefined) broken.set("leaks", left);
+    }
+    const counts = { ...verdict.counts, "bytes through the network": this.#network.bytes };
+    return { broken, faults: this.#faults, counts };
+  }
+
+  /** All rest, and say what everybody must hear: once more, if a session was lost meanwhile. */
+  async #rest(): Promise<Verdict> {
+    for (let round = 1;; round++) {
+      const since = Date.now();
+      await this.#ask("rest", { round });
+      const verdict = await this.#settled(since);
+      if (verdict.lost === 0 || round === 5) return verdict;
+      await this.#untilWhole();
+    }
+  }
+
+  /** What is true when the journals do not grow any more, and all is well or time is up. */
+  async #settled(since: number, only?: readonly string[]): Promise<Verdict> {
+    const deadline = Date.now() + this.#settings.settleMs;
+    for (let before = -1;;) {
+      const views = await this.#ask<View>("view");
+      const verdict = judge(this.#lives, views, since);
+      const broken = new Map(
+        [...verdict.broken].filter(([promise]) => only?.includes(promise) ?? true),
+      );
+      const isStill = verdict.entries === before;
+      if (isStill && (broken.size === 0 || verdict.lost > 0) || Date.now() > deadline) {
+        return { ...verdict, broken };
+      }
+      before = verdict.entries;
+      this.#tell(`until all is at rest: ${JSON.stringify(Object.fromEntries(broken))}`);
+      await sleep(500);
+    }
+  }
+
+  /** What is left on nodes that have nothing to do, if it does not go. */
+  async #leftovers(): Promise<string | undefined> {
+    const deadline = Date.now() + this.#settings.settleMs;
+    for (;;) {
+      try {
+        const lefts = await this.#ask<Left>("left");
+        for (const [i, left] of lefts.entries()) checkLeft(this.#members[i]!.life!.life, left);
+        const count = this.#members.length;
+        const { open } = this.#network;
+        if (open !== count * (count - 1) / 2) {
+          throw new Error(`there are ${open} connections between ${count} nodes`);
+        }
+        return undefined;
+      } catch (error) {
+        if (Date.now() > deadline) return (error as Error).message;
+        this.#tell(`until nothing is left: ${(error as Error).message}`);
+      }
+      await sleep(200);
+    }
+  }
+
+  /** Has all nodes do something. One that ends instead fails the whole. */
+  async #ask<T>(what: string, details: Record<string, unknown> = {}): Promise<T[]> {
+    return await Promise.all(this.#members.map(async ({ process, life }) => {
+      const ended = process!.ended.then((status) => {
+        throw new Error(`${life!.life} ended by itself: ${status}`);
+      });
+      return await Promise.race([process!.ask<T>(what, details), ended]);
+    }));
+  }
+
+  /** A line every few seconds. */
+  #tell(what: string): void {
+    if (Date.now() - this.#told < 5_000) return;
+    this.#told = Date.now();
+    const seconds = Math.round((Date.now() - this.#began) / 1000);
+    const up = this.#members.filter(({ process }) => process !== undefined).length;
+    const faults = Object.entries(this.#faults).map(([kind, count]) => `${count} ${kind}`);
+    this.#settings.progress(`${seconds} s: ${what}; ${up} up; ${faults.join(", ")}`);
+  }
+}
+
+function sleep(ms: number): Promise<void> {
+  return new Promise((wake) => setTimeout(wake, ms));
+}

@@ -1,0 +1,125 @@
+/**
+ * A node in a process of its own that works for the promises until it is told to rest, and writes its
+ * journal. The first line in is its options; every further one is a command with an `id`, answered with the
+ * same `id`. It ends when its input does.
+ */
+import process from "node:process";
+import { SeededRandom } from "../../../lib/base/random.ts";
+import type { Host } from "../../../lib/host/host.ts";
+import { Node } from "../../../lib/node.ts";
+import { type NodeOptions, startNode, systemHost } from "../../../lib/start.ts";
+import { leftOf } from "../../sim/checkers/leaks.ts";
+import { viewOf } from "../../sim/promises/lives.ts";
+import { BROKEN } from "../../sim/sabotage.ts";
+import { openJournal } from "./journal.ts";
+import { Work } from "./work.ts";
+
+/** How often it does something. */
+const ACT_MS = 100;
+
+/** What it is told at first. */
+export interface ChaosOptions extends NodeOptions {
+  readonly short: string;
+  readonly life: string;
+  readonly seed: number;
+  readonly journal: string;
+  /** All nodes, by their short names. */
+  readonly names: Readonly<Record<string, string>>;
+  /** The port that leads to a node, by the port in its name. */
+  readonly routes: Readonly<Record<string, number>>;
+  /** What is broken in this build, as `BROKEN` has it. */
+  readonly sabotage?: string | undefined;
+}
+
+interface Command {
+  readonly id: number;
+  readonly do: string;
+  readonly round: number;
+}
+
+function say(value: unknown): void {
+  process.stdout.write(JSON.stringify(value) + "\n");
+}
+
+/** The real host, behind a network that leads elsewhere. */
+function routed(routes: ChaosOptions["routes"], listening: (port: number) => void): Host {
+  const host = systemHost();
+  const { connect, listen } = host;
+  host.connect = (options) =>
+    connect.call(host, { ...options, port: routes[options.port] ?? options.port });
+  host.listen = async (options, accept) => {
+    const listener = await listen.call(host, options, accept);
+    listening(listener.address.port);
+    return listener;
+  };
+  return host;
+}
+
+async function run(options: ChaosOptions): Promise<(command: Command) => unknown> {
+  const { life, short, names } = options;
+  const tell = openJournal(options.journal);
+  BROKEN.find(([, what]) => what === options.sabotage)?.[2]();
+  let port = 0;
+  const host = routed(options.routes, (listening) => void (port = listening));
+  const log = (level: string, line: string) => tell({ kind: "log", level, line });
+  const parts = await startNode({ ...options, log }, host);
+  const node = Node.of(parts);
+  node.on("nodeup", ({ node }) => tell({ kind: "met", node }));
+  node.on("nodedown", ({ node, reason }) => tell({ kind: "lost", node, reason }));
+  const work = new Work({ node, names, short, life, random: new SeededRandom(options.seed), tell });
+  work.start();
+  const timer = setInterval(() => work.act(), ACT_MS);
+  say({ event: "ready", name: node.name, port });
+
+  return async ({ do: what, round }) => {
+    switch (what) {
+      case "rest":
+        clearInterval(timer);
+        return work.rest(round);
+      case "lives":
+        return await work.lives();
+      case "view":
+        return viewOf(life, node);
+      case "endTargets":
+        return work.endTargets();
+      case "stopTree":
+        return await work.stopTree();
+      case "clear":
+        return work.clear();
+      case "left":
+        return leftOf(parts, Work.ACTORS, Object.keys(names).length - 1);
+      case "stop":
+        clearInterval(timer);
+        await node.stop();
+        return process.exit(0);
+      default:
+        throw new Error(`unknown command ${what}`);
+    }
+  };
+}
+
+let act: Promise<(command: Command) => unknown> | undefined;
+let rest = "";
+process.stdin.setEncoding("utf8");
+process.stdin.on("data", async (text: string) => {
+  const lines = (rest + text).split("\n");
+  rest = lines.pop()!;
+  for (const line of lines) {
+    const value = JSON.parse(line);
+    if (act === undefined) {
+      act = run(value);
+      act.catch((error) => {
+        say({ event: "failed", code: error.code, message: error.message });
+        process.exit(1);
+      });
+      continue;
+    }
+    const { id } = value as Command;
+    try {
+      say({ id, result: await (await act)(value) });
+    } catch (error) {
+      say({ id, error: String(error) });
+    }
+  }
+});
+process.stdin.on("end", () => process.exit(0));
