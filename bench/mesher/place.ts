@@ -1,0 +1,95 @@
+/**
+ * Databases for contenders: each run gets a new one with Mesher's schema, a project and its key; and
+ * afterwards the events in it are counted.
+ *
+ * @module
+ */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import { DatabaseSync } from "node:sqlite";
+import postgres from "postgres@3.4.9";
+import { storageConfig } from "../../mesher/config.ts";
+import { firstRun } from "../../mesher/first_run.ts";
+import { openStorage } from "../../mesher/storage/open.ts";
+import { type Cluster, startPostgres } from "../../tests/mesher/postgres.ts";
+import type { Engine } from "./contenders.ts";
+
+/** One database, with nothing in it yet. */
+export interface Place {
+  /** A file, or `postgres://…`. */
+  readonly database: string;
+  readonly key: string;
+  /** How many events are stored. */
+  count(): Promise<number>;
+  /** Whether the event with this id is stored. */
+  has(id: string): Promise<boolean>;
+  drop(): Promise<void>;
+}
+
+let cluster: Promise<Cluster | string> | undefined;
+
+/** Makes one; or why there can be none. */
+export async function newPlace({ kind }: Engine): Promise<Place | string> {
+  if (kind === "sqlite") return await newFile();
+  // Durable: the tests' own cluster is not.
+  process.env["MESHER_TEST_FSYNC"] = "on";
+  cluster ??= startPostgres();
+  const running = await cluster;
+  return typeof running === "string" ? running : await newDatabase(running);
+}
+
+/** Makes the schema and the first project; its key. */
+async function furnish(database: string): Promise<string> {
+  const storage = await openStorage(storageConfig(database));
+  try {
+    return (await firstRun(storage))!.key;
+  } finally {
+    await storage.close();
+  }
+}
+
+async function newFile(): Promise<Place> {
+  const folder = mkdtempSync(join(tmpdir(), "mesher-bench-"));
+  const database = join(folder, "mesher.db");
+  const key = await furnish(database);
+  const db = new DatabaseSync(database, { readOnly: true });
+  const count = db.prepare("SELECT count(*) AS count FROM events");
+  const has = db.prepare("SELECT 1 AS one FROM events WHERE id = ?");
+  return {
+    database,
+    key,
+    count: () => Promise.resolve(count.get()!["count"] as number),
+    has: (id) => Promise.resolve(has.get(id) !== undefined),
+    drop() {
+      db.close();
+      rmSync(folder, { recursive: true });
+      return Promise.resolve();
+    },
+  };
+}
+
+async function newDatabase(running: Cluster): Promise<Place> {
+  const { url: database, drop } = await running.newDatabase();
+  const key = await furnish(database);
+  const sql = postgres(database, { max: 1, onnotice: () => {} });
+  return {
+    database,
+    key,
+    async count() {
+      const [row] = await sql`SELECT count(*) AS count FROM events`;
+      return Number(row!["count"]);
+    },
+    // By time too, or it would look through all partitions' rows.
+    async has(id) {
+      return (await sql`SELECT 1 FROM events WHERE id = ${id} AND received_at >= ${
+        Date.now() - 60_000
+      }`).length > 0;
+    },
+    async drop() {
+      await sql.end();
+      await drop();
+    },
+  };
+}
