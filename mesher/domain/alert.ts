@@ -9,7 +9,7 @@
  * @module
  */
 import { unreachable } from "./assert.ts";
-import { cut, objectOf } from "./trim.ts";
+import { cut, objectOf, refuse } from "./trim.ts";
 
 /** When a rule fires. */
 export type Condition =
@@ -87,6 +87,9 @@ export function actionFrom(input: unknown): Parsed<Action> {
   if (parsed === null || !/^https?:$/.test(parsed.protocol)) {
     return refuse("action.url must be an http or https address");
   }
+  if (parsed.username !== "" || parsed.password !== "") {
+    return refuse("action.url must not hold a name or password: put a token into its path");
+  }
   return { ok: true, value: { kind: "webhook", url: parsed.href } };
 }
 
@@ -137,8 +140,4 @@ export function alertMessage(condition: Condition, happening: Happening): string
 
 function isWhole(value: unknown, min: number, max: number): value is number {
   return Number.isSafeInteger(value) && Number(value) >= min && Number(value) <= max;
-}
-
-function refuse(reason: string): { readonly ok: false; readonly reason: string } {
-  return { ok: false, reason };
 }

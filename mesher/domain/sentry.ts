@@ -11,22 +11,12 @@
  *
  * @module
  */
-import type { Json, MesherEvent } from "./event.ts";
+import type { MesherEvent } from "./event.ts";
 import { idOf } from "./id.ts";
 import { ENVELOPE_ITEMS_MAX, EVENT_BYTES_MAX, MESSAGE_CHARS_MAX } from "./limits.ts";
-import {
-  breadcrumbsFrom,
-  exceptionsFrom,
-  fingerprintFrom,
-  framesFrom,
-  levelFrom,
-  plausibleTime,
-  sdkFrom,
-  tagsFrom,
-  timeFrom,
-  userFrom,
-} from "./parts.ts";
-import { freeObject, objectOf, type Raw, textOf } from "./trim.ts";
+import { exceptionsFrom, framesFrom, levelFrom, plausibleTime, timeFrom } from "./parts.ts";
+import { surroundingsFrom } from "./surroundings.ts";
+import { objectOf, type Raw, refuse, textOf } from "./trim.ts";
 import type { Moment, Validated } from "./validate.ts";
 
 /** An envelope, read. */
@@ -102,27 +92,13 @@ export function eventFromSentry(input: unknown, moment: Moment): Validated {
   if (message === "" && exceptions.length === 0) {
     return refuse("an event needs a message or an exception");
   }
-  const request = objectOf(raw["request"]);
   const event: MesherEvent = {
     id: idOf(raw["event_id"]) ?? moment.newId(),
     timestamp: plausibleTime(timeFrom(raw["timestamp"]), moment.now),
     level: levelFrom(raw["level"]) ?? "error",
     message,
     exceptions,
-    breadcrumbs: breadcrumbsFrom(raw["breadcrumbs"]),
-    tags: tagsFrom(raw["tags"]),
-    user: userFrom(raw["user"]),
-    environment: textOf(raw["environment"]),
-    release: textOf(raw["release"]),
-    platform: textOf(raw["platform"]),
-    serverName: textOf(raw["server_name"]),
-    transaction: textOf(raw["transaction"]),
-    logger: textOf(raw["logger"]),
-    sdk: sdkFrom(raw["sdk"]),
-    fingerprint: fingerprintFrom(raw["fingerprint"]),
-    extra: freeObject(raw["extra"]),
-    contexts: freeObject(raw["contexts"]),
-    request: request === null ? null : freeObject(withoutSecrets(request)),
+    ...surroundingsFrom(raw),
   };
   return { ok: true, event };
 }
@@ -136,22 +112,6 @@ function messageFrom(raw: Raw): string {
       : textOf(entry["formatted"] ?? entry["message"], MESSAGE_CHARS_MAX);
   };
   return of(raw["message"]) ?? of(raw["logentry"]) ?? "";
-}
-
-const SECRET_HEADER = /^(?:authorization|cookie|set-cookie|proxy-authorization|x-api-key)$/i;
-
-/** A request without its cookies and credentials, which nobody should read in an error report. */
-function withoutSecrets(request: Raw): Raw {
-  const headers = objectOf(request["headers"]);
-  const entries = Object.entries(request).filter(([key]) => key !== "cookies");
-  return Object.fromEntries(entries.map(([key, value]) => [
-    key,
-    key !== "headers" || headers === null ? value : Object.fromEntries(
-      Object.entries(headers).map((
-        [name, text],
-      ) => [name, SECRET_HEADER.test(name) ? "[removed]" as Json : text]),
-    ),
-  ]));
 }
 
 /** Goes through bytes by lines and by lengths. */
@@ -192,8 +152,4 @@ function parsed(bytes: Uint8Array): unknown {
   } catch {
     return undefined;
   }
-}
-
-function refuse(reason: string): { readonly ok: false; readonly reason: string } {
-  return { ok: false, reason };
 }

@@ -1,5 +1,6 @@
 /**
- * Makes anything fit: texts, numbers, free JSON. Pure and total; nothing here throws.
+ * Makes anything fit: texts, numbers, free JSON; and says what does not. Pure and total; nothing here
+ * throws.
  *
  * @module
  */
@@ -90,4 +91,9 @@ class Trimmer {
     this.#valuesLeft -= kept.length;
     return kept;
   }
+}
+
+/** What cannot be made to fit. */
+export function refuse(reason: string): { readonly ok: false; readonly reason: string } {
+  return { ok: false, reason };
 }

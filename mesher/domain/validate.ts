@@ -22,18 +22,9 @@
 import { LEVELS, type MesherEvent } from "./event.ts";
 import { idOf } from "./id.ts";
 import { BULK_EVENTS_MAX, MESSAGE_CHARS_MAX } from "./limits.ts";
-import {
-  breadcrumbsFrom,
-  exceptionsFrom,
-  fingerprintFrom,
-  levelFrom,
-  plausibleTime,
-  sdkFrom,
-  tagsFrom,
-  timeFrom,
-  userFrom,
-} from "./parts.ts";
-import { freeObject, objectOf, textOf } from "./trim.ts";
+import { exceptionsFrom, levelFrom, plausibleTime, timeFrom } from "./parts.ts";
+import { surroundingsFrom } from "./surroundings.ts";
+import { objectOf, refuse, textOf } from "./trim.ts";
 
 /** An event, or what is wrong. */
 export type Validated =
@@ -98,20 +89,7 @@ export function validateEvent(input: unknown, moment: Moment): Validated {
       level,
       message: textOf(message, MESSAGE_CHARS_MAX) ?? "",
       exceptions,
-      breadcrumbs: breadcrumbsFrom(breadcrumbs),
-      tags: tagsFrom(tags),
-      user: userFrom(raw["user"]),
-      environment: textOf(raw["environment"]),
-      release: textOf(raw["release"]),
-      platform: textOf(raw["platform"]),
-      serverName: textOf(raw["server_name"] ?? raw["serverName"]),
-      transaction: textOf(raw["transaction"]),
-      logger: textOf(raw["logger"]),
-      sdk: sdkFrom(raw["sdk"]),
-      fingerprint: fingerprintFrom(raw["fingerprint"]),
-      extra: freeObject(raw["extra"]),
-      contexts: freeObject(raw["contexts"]),
-      request: objectOf(raw["request"]) === null ? null : freeObject(raw["request"]),
+      ...surroundingsFrom(raw),
     },
   };
 }
@@ -130,8 +108,4 @@ export function validateBulk(
     return refuse(`a bulk request may hold ${BULK_EVENTS_MAX} events, this one has ${list.length}`);
   }
   return { ok: true, events: list.map((event) => validateEvent(event, moment)) };
-}
-
-function refuse(reason: string): { readonly ok: false; readonly reason: string } {
-  return { ok: false, reason };
 }

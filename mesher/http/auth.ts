@@ -18,12 +18,24 @@ export const SESSION_MS = 604_800_000;
 export type Who =
   | { readonly kind: "nobody" }
   | { readonly kind: "project"; readonly project: Project }
-  | {
-    readonly kind: "user";
-    readonly user: User;
-    readonly session: Session;
-    readonly memberships: readonly Membership[];
-  };
+  | Person;
+
+/** Who has logged in, or has a token. */
+export interface Person {
+  readonly kind: "user";
+  readonly user: User;
+  readonly session: Session;
+  /** To ask again whether the session or token still opens anything. */
+  readonly secretHash: string;
+  readonly memberships: readonly Membership[];
+}
+
+/** What is needed to know a person. */
+export interface Place {
+  readonly storage: Accounts;
+  /** Where this node serves. */
+  readonly ports: { readonly http: number; readonly ws: number };
+}
 
 /** Nobody in particular. */
 export const NOBODY: Who = { kind: "nobody" };
@@ -53,21 +65,25 @@ export async function projectOf(headers: Headers, url: URL, keys: Keys): Promise
 }
 
 /** The person who asks. Throws 401, or 403 for a page of another site. */
-export async function personOf(request: Request, url: URL, accounts: Accounts): Promise<Who> {
+export async function personOf(request: Request, url: URL, place: Place): Promise<Person> {
   const bearer = /^bearer\s+(\S+)$/i.exec(request.headers.get("authorization") ?? "")?.[1];
-  const cookie = cookieOf(request.headers.get("cookie"));
-  const secret = bearer ?? cookie;
+  const secret = bearer ?? cookieOf(request.headers.get("cookie"));
   if (secret === undefined || !(isSecret("session", secret) || isSecret("token", secret))) {
     throw new Refusal(401, "unauthorized");
   }
   // A cookie comes by itself, whatever page asks: only our own may change anything.
-  if (bearer === undefined && !isOwnOrigin(request, url)) {
+  if (bearer === undefined && !isOwnPage(request, url, place.ports)) {
     throw new Refusal(403, "the request comes from another site");
   }
-  const found = await accounts.sessionBySecret(hashSecret(secret));
+  return await personBySecret(hashSecret(secret), place.storage);
+}
+
+/** Who has the secret of this hash. Throws 401. */
+export async function personBySecret(secretHash: string, accounts: Accounts): Promise<Person> {
+  const found = await accounts.sessionBySecret(secretHash);
   if (found === null) throw new Refusal(401, "unauthorized");
   const memberships = await accounts.organisationsOf(found.user.id);
-  return { kind: "user", user: found.user, session: found.session, memberships };
+  return { kind: "user", user: found.user, session: found.session, secretHash, memberships };
 }
 
 /** The session's secret in a Cookie header. */
@@ -85,12 +101,21 @@ export function sessionCookie(secret: string, maxAgeSeconds: number, isSecure: b
   return `${COOKIE}=${secret}; Path=/; Max-Age=${maxAgeSeconds}; HttpOnly; SameSite=Strict${secure}`;
 }
 
-/** Whether a request with a cookie is of our own page, or of no page at all. */
-function isOwnOrigin(request: Request, url: URL): boolean {
+/**
+ * Whether a request with a cookie is of our own page, or of no page at all. Cookies do not know ports, so
+ * another page of the same machine brings it too: the port counts.
+ */
+function isOwnPage(request: Request, url: URL, ports: Place["ports"]): boolean {
   const isUpgrade = request.headers.get("upgrade")?.toLowerCase() === "websocket";
   if (request.method === "GET" && !isUpgrade) return true;
+  const site = request.headers.get("sec-fetch-site");
+  // The browser's own word, where it gives one. Of WebSockets not all do, and not all the same.
+  if (site !== null && !isUpgrade) return site === "same-origin" || site === "none";
   const origin = request.headers.get("origin");
-  if (origin === null) return request.headers.get("sec-fetch-site") !== "cross-site";
-  // The stream's port is another one: the machine's name decides.
-  return URL.parse(origin)?.hostname === url.hostname;
+  if (origin === null) return true;
+  const host = URL.parse(origin)?.host;
+  if (host === url.host) return true;
+  // The streams' own port is another one than the page's.
+  return isUpgrade && url.port === String(ports.ws) &&
+    host === new URL(`http://${url.hostname}:${ports.http}`).host;
 }

@@ -11,35 +11,49 @@ export const BODY_BYTES_MAX = 65_536;
 /** Characters of a text that says no limit of its own. */
 const TEXT_CHARS_MAX = 1_024;
 
-/** The bytes of a body, inflated if they were deflated. Neither may be more than `max`. */
-export async function readBytes(request: Request, max: number): Promise<Uint8Array> {
+/**
+ * What is inflated at once: a byte may become a thousand, and runtimes give all that becomes of one chunk
+ * before they take the next.
+ */
+const INFLATED_BYTES = 4_096;
+
+/**
+ * The bytes of a body, inflated if they were deflated. Neither may be more than `max`: that is refused with
+ * `status`.
+ */
+export async function readBytes(
+  request: Request,
+  max: number,
+  status: 400 | 413 = 413,
+): Promise<Uint8Array> {
   const sent = new Uint8Array(await request.arrayBuffer());
-  if (sent.length > max) throw new Refusal(400, "payload too large");
+  if (sent.length > max) throw new Refusal(status, "payload too large");
   const encoding = request.headers.get("content-encoding")?.trim().toLowerCase() ?? "identity";
   if (encoding === "identity" || encoding === "") return sent;
   if (encoding !== "gzip" && encoding !== "deflate") {
-    throw new Refusal(400, "content-encoding must be gzip, deflate or identity");
+    throw new Refusal(415, "content-encoding must be gzip, deflate or identity");
   }
-  return await inflate(sent, encoding, max);
+  const inflated = await inflate(sent, encoding, max);
+  if (inflated === null) throw new Refusal(status, "payload too large");
+  return inflated;
 }
 
+/** The bytes, or null if they are more than `max`. Throws 400 for what is not of the format. */
 async function inflate(
   bytes: Uint8Array,
   format: "gzip" | "deflate",
   max: number,
-): Promise<Uint8Array> {
-  const stream = new Blob([bytes as Uint8Array<ArrayBuffer>]).stream()
-    .pipeThrough(new DecompressionStream(format));
+): Promise<Uint8Array | null> {
+  const stream = inSlices(bytes).pipeThrough(new DecompressionStream(format));
   const chunks: Uint8Array[] = [];
   let length = 0;
   try {
     for await (const chunk of stream) {
       length += chunk.length;
-      if (length > max) throw new Refusal(400, "payload too large");
+      if (length > max) return null;
       chunks.push(chunk);
     }
-  } catch (error) {
-    if (error instanceof Refusal) throw error;
+  } catch {
     throw new Refusal(400, `the body is not valid ${format}`);
   }
   const whole = new Uint8Array(length);
@@ -51,30 +65,53 @@ async function inflate(
   return whole;
 }
 
+function inSlices(bytes: Uint8Array): ReadableStream<Uint8Array<ArrayBuffer>> {
+  let at = 0;
+  return new ReadableStream({
+    pull(controller): void {
+      if (at >= bytes.length) return controller.close();
+      controller.enqueue(bytes.slice(at, at += INFLATED_BYTES));
+    },
+  });
+}
+
 /** A body as JSON. */
-export async function readJson(request: Request, max: number): Promise<unknown> {
-  const bytes = await readBytes(request, max);
-  try {
-    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
-  } catch {
-    throw new Refusal(400, "invalid json");
-  }
+export async function readJson(
+  request: Request,
+  max: number,
+  status: 400 | 413 = 413,
+): Promise<unknown> {
+  return parsed(await readBytes(request, max, status));
 }
 
 /** A JSON body with these fields. An empty one has none of them. */
 export async function readBody(request: Request, fields: Fields): Promise<Values> {
   const bytes = await readBytes(request, BODY_BYTES_MAX);
   if (bytes.length === 0) return checkValues({}, fields);
-  let value: unknown;
-  try {
-    value = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
-  } catch {
-    throw new Refusal(400, "invalid json");
+  // A form of another site cannot send JSON without being asked about first.
+  if (!/^application\/json\s*(?:;|$)/i.test(request.headers.get("content-type") ?? "")) {
+    throw new Refusal(415, "content-type must be application/json");
   }
+  const value = parsed(bytes);
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
     throw new Refusal(400, "the body must be a JSON object");
   }
   return checkValues(value as Values, fields);
+}
+
+function parsed(bytes: Uint8Array): unknown {
+  if (bytes.length === 0) throw new Refusal(400, "invalid json: the body is empty");
+  let text: string;
+  try {
+    text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch {
+    throw new Refusal(400, "invalid json: the body is not UTF-8");
+  }
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new Refusal(400, "invalid json");
+  }
 }
 
 /** A query's values; texts become numbers and truths where the fields say so. */

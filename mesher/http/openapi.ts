@@ -12,14 +12,16 @@ const ERROR_WORDS: Readonly<Record<number, string>> = {
   401: "No credential, or a wrong one",
   403: "Not allowed",
   404: "There is no such thing, or it is not yours",
-  409: "It is so already",
+  409: "It is so already, or there may be no more",
+  413: "The body is too large",
+  415: "The body is of a type or encoding that is not understood",
   429: "Too many: see Retry-After",
   503: "Not now: see Retry-After",
 };
 
 const SECURITY: Readonly<Record<Access, readonly Json[]>> = {
   public: [],
-  key: [{ apiKey: [] }, { bearerKey: [] }],
+  key: [{ apiKey: [] }, { bearerKey: [] }, { sentryAuth: [] }, { sentryKey: [] }],
   user: [{ session: [] }, { token: [] }],
 };
 
@@ -41,6 +43,13 @@ export function openApiOf(routes: readonly Route[]): Json {
     components: {
       securitySchemes: {
         apiKey: { type: "apiKey", in: "header", name: "X-API-Key" },
+        sentryAuth: {
+          type: "apiKey",
+          in: "header",
+          name: "X-Sentry-Auth",
+          description: "Sentry sentry_key=…",
+        },
+        sentryKey: { type: "apiKey", in: "query", name: "sentry_key" },
         bearerKey: { type: "http", scheme: "bearer", description: "A project's key" },
         session: { type: "apiKey", in: "cookie", name: "mesher_session" },
         token: { type: "http", scheme: "bearer", description: "A personal token" },
@@ -70,7 +79,7 @@ function operationOf(route: Route): Json {
     ...(field.about === undefined ? {} : { description: field.about }),
     schema: schemaOf(field),
   }));
-  const errors = route.errors.map((status) => [status, {
+  const errors = errorsOf(route).map((status) => [status, {
     description: ERROR_WORDS[status] ?? "It failed",
     content: { "application/json": { schema: { $ref: "#/components/schemas/Error" } } },
   }]);
@@ -79,24 +88,40 @@ function operationOf(route: Route): Json {
     summary: route.about,
     security: SECURITY[route.access],
     parameters: [...variables, ...query],
-    ...(route.body === undefined ? {} : { requestBody: bodyOf(route) }),
+    ...requestBodyOf(route),
     responses: { [route.ok]: { description: route.gives }, ...Object.fromEntries(errors) },
   };
 }
 
-function bodyOf({ body = {} }: Route): Json {
+/** A route's own errors, and those that the router gives for it. */
+function errorsOf({ access, method, query, body, errors }: Route): number[] {
+  const all = new Set(errors);
+  if (access !== "public") all.add(401);
+  if (access === "user" && method === "POST") all.add(403);
+  if (query !== undefined && Object.keys(query).length > 0) all.add(400);
+  if (body !== undefined) { for (const status of [400, 413, 415]) all.add(status); }
+  return [...all].sort();
+}
+
+function requestBodyOf({ body, reads }: Route): Json {
+  if (reads !== undefined) {
+    const content = Object.entries(reads).map(([type, description]) => [type, {
+      schema: { description },
+    }]);
+    return { requestBody: { required: true, content: Object.fromEntries(content) } };
+  }
+  if (body === undefined) return {};
   const fields = Object.entries(body);
   const required = fields.filter(([, field]) => field.required).map(([name]) => name);
+  const schema = {
+    type: "object",
+    ...(required.length === 0 ? {} : { required }),
+    properties: Object.fromEntries(fields.map(([name, field]) => [name, schemaOf(field)])),
+  };
   return {
-    required: required.length > 0,
-    content: {
-      "application/json": {
-        schema: {
-          type: "object",
-          ...(required.length === 0 ? {} : { required }),
-          properties: Object.fromEntries(fields.map(([name, field]) => [name, schemaOf(field)])),
-        },
-      },
+    requestBody: {
+      required: required.length > 0,
+      content: { "application/json": { schema } },
     },
   };
 }

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Membership, Project, User } from "../storage/storage.ts";
+import type { Membership, Project } from "../storage/storage.ts";
 import type { Mesher } from "../mesher.ts";
 import type { Who } from "./auth.ts";
 
@@ -72,6 +72,8 @@ export interface Route {
   readonly query?: Fields;
   /** What its JSON body holds. Without it the handler reads the body itself, if there is one. */
   readonly body?: Fields;
+  /** What the body is that the handler reads itself, by content type, in words. */
+  readonly reads?: Readonly<Record<string, string>>;
   readonly ok: number;
   readonly errors: readonly number[];
   /** What the answer's JSON looks like, in words. */
@@ -83,12 +85,6 @@ export interface Route {
 export interface ProjectPlace {
   readonly project: Project;
   readonly membership: Membership;
-}
-
-/** Who is logged in. */
-export interface Person {
-  readonly user: User;
-  readonly memberships: readonly Membership[];
 }
 
 /** The client is at fault: its answer. Thrown by whatever finds out, caught by the router. */

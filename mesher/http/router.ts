@@ -91,7 +91,7 @@ export class Router {
   }
 
   async #who(route: Route, request: Request, url: URL): Promise<Who> {
-    const { storage, keys, counters } = this.#mesher;
+    const { keys, counters } = this.#mesher;
     try {
       switch (route.access) {
         case "public":
@@ -99,7 +99,7 @@ export class Router {
         case "key":
           return { kind: "project", project: await projectOf(request.headers, url, keys) };
         case "user":
-          return await personOf(request, url, storage);
+          return await personOf(request, url, this.#mesher);
       }
     } catch (error) {
       if (error instanceof Refusal) counters.add("unauthorized");
@@ -175,7 +175,12 @@ function toResponse(
   status: number,
   cors: Readonly<Record<string, string>>,
 ): Response {
-  if (answer instanceof Response) return answer;
+  if (answer instanceof Response) {
+    for (const [name, value] of Object.entries(HEADERS)) {
+      if (!answer.headers.has(name)) answer.headers.set(name, value);
+    }
+    return answer;
+  }
   return jsonResponse(answer.status ?? status, answer.json, { ...cors, ...answer.headers });
 }
 

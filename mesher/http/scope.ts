@@ -5,13 +5,19 @@
  * @module
  */
 import { decodeCursor, placeFrom } from "../domain/cursor.ts";
-import type { Membership, PageRequest, Role } from "../storage/storage.ts";
+import type { Membership, PageRequest, Projects, Role } from "../storage/storage.ts";
+import type { Person } from "./auth.ts";
 import { type Asked, type ProjectPlace, Refusal } from "./route.ts";
 
-/** The person's memberships. */
-export function membershipsOf({ who }: Asked): readonly Membership[] {
+/** The person who asks. */
+export function personIn({ who }: Asked): Person {
   if (who.kind !== "user") throw new Refusal(401, "unauthorized");
-  return who.memberships;
+  return who;
+}
+
+/** The person's memberships. */
+export function membershipsOf(asked: Asked): readonly Membership[] {
+  return personIn(asked).memberships;
 }
 
 /** The first thing that `find` finds in the person's organisations. */
@@ -38,13 +44,28 @@ export function organisationOf(asked: Asked): Membership {
 }
 
 /** The project in the path, by id or slug. */
-export async function projectPlaceOf(asked: Asked): Promise<ProjectPlace> {
-  const wanted = asked.params["project_id"]!;
-  for (const membership of membershipsOf(asked)) {
-    const project = await asked.mesher.storage.project(membership.organisation.id, wanted);
-    if (project !== null) return { project, membership };
+export function projectPlaceOf(asked: Asked): Promise<ProjectPlace> {
+  const { storage } = asked.mesher;
+  return findProject(storage, membershipsOf(asked), asked.params["project_id"]!);
+}
+
+/**
+ * A project of these memberships, by id or slug. A slug is unique in its organisation only: one that
+ * means several is refused, so that nobody who makes you a member can have you take theirs for yours.
+ */
+export async function findProject(
+  projects: Pick<Projects, "project">,
+  memberships: readonly Membership[],
+  idOrSlug: string,
+): Promise<ProjectPlace> {
+  const found: ProjectPlace[] = [];
+  for (const membership of memberships) {
+    const project = await projects.project(membership.organisation.id, idOrSlug);
+    if (project !== null) found.push({ project, membership });
+    if (found.length > 1) throw new Refusal(409, "several projects have this slug: say the id");
   }
-  throw new Refusal(404, "project not found");
+  if (found[0] === undefined) throw new Refusal(404, "project not found");
+  return found[0];
 }
 
 /** 403 unless the role is one of an organisation's managers. */

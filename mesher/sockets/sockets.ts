@@ -17,13 +17,21 @@ import { personOf, projectOf } from "../http/auth.ts";
 import { Refusal } from "../http/route.ts";
 import { jsonResponse } from "../http/router.ts";
 import { accepted } from "../http/routes/ingest.ts";
+import { findProject } from "../http/scope.ts";
 import type { Mesher } from "../mesher.ts";
 import { eventRoom, projectRoom, type StreamFilter } from "../pipeline/live.ts";
 import type { Project } from "../storage/storage.ts";
+import { Watch } from "./watch.ts";
 
 /** What a connection is for. */
 export type Role =
-  | { readonly kind: "stream"; readonly project: Project; room: string }
+  | {
+    readonly kind: "stream";
+    readonly project: Project;
+    room: string;
+    /** Of the session or token that opened it: it stays as long as that does. */
+    readonly secretHash: string;
+  }
   | { readonly kind: "ingest"; key: string; readonly url: URL };
 
 type Socket = Connection<Role>;
@@ -34,6 +42,7 @@ const STREAM_BYTES_MAX = 1_048_576;
 
 /** The handlers for a server of a node. */
 export function socketHandlers(mesher: Mesher): Handlers {
+  const watch = new Watch(mesher.storage);
   return {
     async upgrade(request): Promise<UpgradeAnswer<Role>> {
       try {
@@ -46,6 +55,7 @@ export function socketHandlers(mesher: Mesher): Handlers {
     open(conn: Socket): void {
       const role = conn.data;
       if (role.kind !== "stream") return;
+      watch.add(conn, { secretHash: role.secretHash, projectId: role.project.id });
       mesher.live.clients++;
       mesher.live.enter(conn as never, projectRoom(role.project.id));
       mesher.live.enter(conn as never, role.room);
@@ -59,6 +69,7 @@ export function socketHandlers(mesher: Mesher): Handlers {
     close(conn: Socket): void {
       const role = conn.data;
       if (role.kind !== "stream") return;
+      watch.remove(conn);
       mesher.live.clients--;
       mesher.live.leave(conn as never, projectRoom(role.project.id));
       mesher.live.leave(conn as never, role.room);
@@ -72,17 +83,12 @@ async function admit(mesher: Mesher, request: Request): Promise<UpgradeAnswer<Ro
   const path = url.pathname.replace(/\/$/, "");
   const [, wanted] = /^(?:\/ws)?\/stream\/projects\/([^/]+)$/.exec(path) ?? [];
   if (wanted !== undefined) {
-    const who = await personOf(request, url, mesher.storage);
-    if (who.kind !== "user") throw new Refusal(401, "unauthorized");
-    for (const { organisation } of who.memberships) {
-      const project = await mesher.storage.project(organisation.id, wanted);
-      if (project === null) continue;
-      return {
-        data: { kind: "stream", project, room: eventRoom(project.id, {}) },
-        backpressure: { backpressureLimit: STREAM_BYTES_MAX, backpressurePolicy: "drop" },
-      };
-    }
-    throw new Refusal(404, "project not found");
+    const { memberships, secretHash } = await personOf(request, url, mesher);
+    const { project } = await findProject(mesher.storage, memberships, wanted);
+    return {
+      data: { kind: "stream", project, room: eventRoom(project.id, {}), secretHash },
+      backpressure: { backpressureLimit: STREAM_BYTES_MAX, backpressurePolicy: "drop" },
+    };
   }
   if (/^(?:\/ws)?\/ingest$/.test(path)) {
     await projectOf(request.headers, url, mesher.keys);

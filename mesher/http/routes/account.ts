@@ -3,15 +3,27 @@
  *
  * @module
  */
-import { hashPassword, passwordProblem, verifyPassword } from "../../domain/password.ts";
+import {
+  hashPassword,
+  isOutdated,
+  PASSWORD_CHARS_MAX,
+  passwordProblem,
+} from "../../domain/password.ts";
 import { newSecret } from "../../domain/secret.ts";
 import { iso } from "../../pipeline/time.ts";
+import type { Credentials } from "../../storage/storage.ts";
 import { SESSION_MS, sessionCookie } from "../auth.ts";
-import { type Asked, Refusal, type Reply, type Route } from "../route.ts";
+import { changeRoute } from "../change.ts";
+import { hashInTurn, verifyInTurn } from "../hashing.ts";
+import { mustFit } from "../quota.ts";
+import { type Asked, type Field, Refusal, type Reply, type Route } from "../route.ts";
+import { personIn } from "../scope.ts";
 import { organisationShape, sessionShape, userShape } from "../shapes.ts";
 
 /** A token lasts a year. Milliseconds. */
 const TOKEN_MS = 31_536_000_000;
+/** A password in a body. */
+export const PASSWORD: Field = { type: "string", required: true, max: PASSWORD_CHARS_MAX };
 /** Compared with when there is no such user, so that it takes as long. */
 const NOBODYS_HASH = await hashPassword("nobody has this password");
 
@@ -23,27 +35,20 @@ export const accountRoutes: readonly Route[] = [
     name: "login",
     about: "Logs in: sets the session's cookie.",
     access: "public",
-    body: {
-      email: { type: "string", required: true, max: 254 },
-      password: { type: "string", required: true, max: 256 },
-    },
+    body: { email: { type: "string", required: true, max: 254 }, password: PASSWORD },
     ok: 200,
-    errors: [400, 401, 403, 429],
+    errors: [400, 401, 413, 415, 429, 503],
     gives: '{"user":{…},"expires_at"}',
     async handle(asked): Promise<Reply> {
-      const { attempts, storage, now, config } = asked.mesher;
-      mustBeJson(asked.request);
+      const { storage, now, config } = asked.mesher;
       const email = asked.body["email"] as string;
-      const waitMs = attempts.try(email, now());
-      if (waitMs > 0) {
-        const seconds = String(Math.ceil(waitMs / 1000));
-        throw new Refusal(429, "too many attempts", { "retry-after": seconds });
+      const password = asked.body["password"] as string;
+      const known = await knownBy(asked, email, password);
+      if (known === null) throw new Refusal(401, "wrong email or password");
+      // Hashed as we hash today. Like any new password it ends the other sessions, this once.
+      if (isOutdated(known.passwordHash)) {
+        await storage.setPassword(known.user.id, await hashInTurn(password));
       }
-      const known = await storage.credentials(email);
-      const hash = known?.passwordHash ?? NOBODYS_HASH;
-      const isRight = await verifyPassword(asked.body["password"] as string, hash);
-      if (known === null || !isRight) throw new Refusal(401, "wrong email or password");
-      attempts.forgive(email);
       const { secret, hash: secretHash } = newSecret("session");
       const expiresAt = now() + SESSION_MS;
       const label = asked.request.headers.get("user-agent")?.slice(0, 100) ?? "";
@@ -65,7 +70,7 @@ export const accountRoutes: readonly Route[] = [
     errors: [401],
     gives: '{"status":"ok"}',
     async handle(asked): Promise<Reply> {
-      const { user, session } = person(asked);
+      const { user, session } = personIn(asked);
       await asked.mesher.storage.endSession(user.id, session.id);
       const cookie = sessionCookie("", 0, asked.mesher.config.secureCookies);
       return { json: { status: "ok" }, headers: { "set-cookie": cookie } };
@@ -81,7 +86,7 @@ export const accountRoutes: readonly Route[] = [
     errors: [401],
     gives: '{"user":{…},"organisations":[…]}',
     handle(asked): Reply {
-      const { user, memberships } = person(asked);
+      const { user, memberships } = personIn(asked);
       return {
         json: { user: userShape(user), organisations: memberships.map(organisationShape) },
       };
@@ -93,27 +98,19 @@ export const accountRoutes: readonly Route[] = [
     name: "setPassword",
     about: "Changes one's password. Ends all sessions, not the tokens.",
     access: "user",
-    body: {
-      current: { type: "string", required: true, max: 256 },
-      password: { type: "string", required: true, max: 256 },
-    },
+    body: { current: PASSWORD, password: PASSWORD },
     ok: 200,
-    errors: [400, 401, 403, 429],
+    errors: [400, 401, 403, 429, 503],
     gives: '{"status":"ok"}',
     async handle(asked): Promise<Reply> {
-      const { user } = person(asked);
-      const { storage, attempts, now } = asked.mesher;
-      if (attempts.try(user.email, now()) > 0) throw new Refusal(429, "too many attempts");
-      const known = await storage.credentials(user.email);
-      const current = asked.body["current"] as string;
-      if (known === null || !await verifyPassword(current, known.passwordHash)) {
+      const { user } = personIn(asked);
+      if (await knownBy(asked, user.email, asked.body["current"] as string) === null) {
         throw new Refusal(403, "the current password is wrong");
       }
-      attempts.forgive(user.email);
       const password = asked.body["password"] as string;
       const problem = passwordProblem(password);
       if (problem !== null) throw new Refusal(400, problem);
-      await storage.setPassword(user.id, await hashPassword(password));
+      await asked.mesher.storage.setPassword(user.id, await hashInTurn(password));
       return { json: { status: "ok" } };
     },
   },
@@ -127,28 +124,20 @@ export const accountRoutes: readonly Route[] = [
     errors: [401],
     gives: '[{"id","kind","label","created_at","expires_at"}]',
     async handle(asked): Promise<Reply> {
-      const sessions = await asked.mesher.storage.sessions(person(asked).user.id);
+      const sessions = await asked.mesher.storage.sessions(personIn(asked).user.id);
       return { json: sessions.map(sessionShape) };
     },
   },
-  {
-    method: "POST",
+  changeRoute({
     path: "/api/v1/sessions/:session_id/end",
     name: "endSession",
     about: "Ends one of one's sessions or tokens.",
-    access: "user",
-    ok: 200,
-    errors: [401, 404],
-    gives: '{"status":"ok","affected"}',
-    async handle(asked): Promise<Reply> {
-      const { user } = person(asked);
-      const id = asked.params["session_id"]!;
-      if (await asked.mesher.storage.endSession(user.id, id)) {
-        return { json: { status: "ok", affected: 1 } };
-      }
-      throw new Refusal(404, "session not found");
-    },
-  },
+  }, async (asked) => {
+    const { user } = personIn(asked);
+    const id = asked.params["session_id"]!;
+    if (await asked.mesher.storage.endSession(user.id, id)) return true;
+    throw new Refusal(404, "session not found");
+  }),
   {
     method: "POST",
     path: "/api/v1/tokens",
@@ -157,13 +146,16 @@ export const accountRoutes: readonly Route[] = [
     access: "user",
     body: { label: { type: "string", required: true, max: 100 } },
     ok: 201,
-    errors: [400, 401],
+    errors: [400, 401, 409],
     gives: '{"token","id","expires_at"}',
     async handle(asked): Promise<Reply> {
-      const { secret, hash } = newSecret("token");
       const { storage, now } = asked.mesher;
+      const { user } = personIn(asked);
+      const others = await storage.sessions(user.id);
+      mustFit("tokens of one user", others.filter(({ kind }) => kind === "token").length);
+      const { secret, hash } = newSecret("token");
       const made = await storage.createSession({
-        userId: person(asked).user.id,
+        userId: user.id,
         kind: "token",
         label: asked.body["label"] as string,
         secretHash: hash,
@@ -175,14 +167,21 @@ export const accountRoutes: readonly Route[] = [
   },
 ];
 
-/** A form of another site cannot send JSON without being asked about first. */
-function mustBeJson(request: Request): void {
-  const type = request.headers.get("content-type") ?? "";
-  if (/^application\/json\b/i.test(type)) return;
-  throw new Refusal(403, "content-type must be application/json");
-}
-
-function person({ who }: Asked): Extract<Asked["who"], { kind: "user" }> {
-  if (who.kind !== "user") throw new Refusal(401, "unauthorized");
-  return who;
+/** Who has this password, or null; takes as long whether there is such a user or not. Throws 429. */
+async function knownBy(
+  { mesher }: Asked,
+  email: string,
+  password: string,
+): Promise<Credentials | null> {
+  const { attempts, storage, now } = mesher;
+  const waitMs = attempts.try(email, now());
+  if (waitMs > 0) {
+    const seconds = String(Math.ceil(waitMs / 1000));
+    throw new Refusal(429, "too many attempts", { "retry-after": seconds });
+  }
+  const known = await storage.credentials(email);
+  const isRight = await verifyInTurn(password, known?.passwordHash ?? NOBODYS_HASH);
+  if (known === null || !isRight) return null;
+  attempts.forgive(email);
+  return known;
 }

@@ -10,10 +10,13 @@ import {
   type AlertStatus,
   type Result,
 } from "../../storage/storage.ts";
+import { changeRoute } from "../change.ts";
+import { mustFit } from "../quota.ts";
 import { type Asked, Refusal, type Reply, type Route } from "../route.ts";
-import { inScope, membershipsOf, projectPlaceOf } from "../scope.ts";
+import { inScope, mustManage, projectPlaceOf } from "../scope.ts";
 import { alertShape, ruleShape } from "../shapes.ts";
-import { affected } from "./issues.ts";
+
+const RULE = "alert rule";
 
 /** The routes. */
 export const alertRoutes: readonly Route[] = [
@@ -38,7 +41,7 @@ export const alertRoutes: readonly Route[] = [
     path: "/api/v1/projects/:project_id/alert-rules",
     name: "createAlertRule",
     about: "Makes a rule. Conditions: threshold (threshold, window_minutes), new_issue, " +
-      "regression, spike. Actions: websocket, webhook (url).",
+      "regression, spike. Actions: websocket; webhook (url), which an owner or admin may set.",
     access: "user",
     body: {
       name: { type: "string", required: true, max: 200 },
@@ -47,56 +50,50 @@ export const alertRoutes: readonly Route[] = [
       cooldown_minutes: { type: "integer" },
     },
     ok: 201,
-    errors: [400, 401, 404],
+    errors: [400, 401, 403, 404, 409],
     gives: '{"id"}',
     async handle(asked): Promise<Reply> {
       const { project, membership } = await projectPlaceOf(asked);
       const { body } = asked;
-      const made = await asked.mesher.storage.createAlertRule(membership.organisation.id, {
+      const { storage } = asked.mesher;
+      const orgId = membership.organisation.id;
+      const action = valid(actionFrom(body["action"]));
+      // The server itself calls it, from inside its network.
+      if (action.kind === "webhook") mustManage(membership.role);
+      const rule = {
         projectId: project.id,
         name: body["name"] as string,
         condition: valid(conditionFrom(body["condition"])),
-        action: valid(actionFrom(body["action"])),
+        action,
         cooldownMinutes: valid(cooldownFrom(body["cooldown_minutes"])),
-      });
+      };
+      const rules = await storage.alertRules(orgId, project.id);
+      mustFit("alert rules of one project", rules.length);
+      const made = await storage.createAlertRule(orgId, rule);
       if (!made.ok) throw new Refusal(404, "project not found");
       return { json: { id: made.value.id } };
     },
   },
-  {
-    method: "POST",
+  changeRoute({
     path: "/api/v1/alert-rules/:rule_id/toggle",
     name: "toggleAlertRule",
     about: "Switches a rule on or off.",
-    access: "user",
     body: { enabled: { type: "boolean", about: "default: true" } },
-    ok: 200,
-    errors: [400, 401, 404],
-    gives: '{"status":"ok","affected"}',
-    async handle(asked): Promise<Reply> {
-      const enabled = (asked.body["enabled"] as boolean | undefined) ?? true;
-      const id = asked.params["rule_id"]!;
-      const { storage } = asked.mesher;
-      await inScope(asked, "alert rule", (org) => storage.setAlertRuleEnabled(org, id, enabled));
-      return affected(true);
-    },
-  },
-  {
-    method: "POST",
+  }, async (asked) => {
+    const enabled = (asked.body["enabled"] as boolean | undefined) ?? true;
+    const id = asked.params["rule_id"]!;
+    const { storage } = asked.mesher;
+    await inScope(asked, RULE, (orgId) => storage.setAlertRuleEnabled(orgId, id, enabled));
+    return true;
+  }),
+  changeRoute({
     path: "/api/v1/alert-rules/:rule_id/delete",
     name: "deleteAlertRule",
     about: "Deletes a rule and its alerts.",
-    access: "user",
-    ok: 200,
-    errors: [401, 404],
-    gives: '{"status":"ok","affected"}',
-    async handle(asked): Promise<Reply> {
-      const id = asked.params["rule_id"]!;
-      const { storage } = asked.mesher;
-      await inScope(asked, "alert rule", (org) => storage.deleteAlertRule(org, id));
-      return affected(true);
-    },
-  },
+  }, (asked) => {
+    const id = asked.params["rule_id"]!;
+    return inScope(asked, RULE, (orgId) => asked.mesher.storage.deleteAlertRule(orgId, id));
+  }),
   {
     method: "GET",
     path: "/api/v1/projects/:project_id/alerts",
@@ -135,25 +132,18 @@ type Change = (
 ) => Promise<Result<Alert, "no_alert" | "wrong_state">>;
 
 function alertRoute(verb: string, about: string, change: Change): Route {
-  return {
-    method: "POST",
+  return changeRoute({
     path: `/api/v1/alerts/:alert_id/${verb}`,
     name: `${verb}Alert`,
     about,
-    access: "user",
-    ok: 200,
-    errors: [401, 404],
-    gives: '{"status":"ok","affected"}',
-    async handle(asked): Promise<Reply> {
-      const id = asked.params["alert_id"]!;
-      for (const { organisation } of membershipsOf(asked)) {
-        const done = await change(asked, organisation.id, id);
-        if (done.ok) return affected(true);
-        if (done.reason === "wrong_state") return affected(false);
-      }
-      throw new Refusal(404, "alert not found");
-    },
-  };
+  }, async (asked) => {
+    const id = asked.params["alert_id"]!;
+    const done = await inScope(asked, "alert", async (orgId) => {
+      const result = await change(asked, orgId, id);
+      return result.ok || result.reason === "wrong_state" ? result : null;
+    });
+    return done.ok;
+  });
 }
 
 function valid<T>(parsed: Parsed<T>): T {

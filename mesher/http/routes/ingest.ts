@@ -13,7 +13,9 @@ import type { Project } from "../../storage/storage.ts";
 import { readBytes, readJson } from "../input.ts";
 import { type Asked, Refusal, type Reply, type Route } from "../route.ts";
 
-const ERRORS = [400, 401, 429, 503] as const;
+const ERRORS = [400, 401, 415, 429, 503] as const;
+/** The original's status for a body that is too large, on its two routes. */
+const TOO_LARGE = 400;
 
 /** The routes. */
 export const ingestRoutes: readonly Route[] = [
@@ -23,12 +25,13 @@ export const ingestRoutes: readonly Route[] = [
     name: "storeEvent",
     about: "Takes one event. An id that the project has already changes nothing.",
     access: "key",
+    reads: { "application/json": "One event, of at most 1 MiB" },
     ok: 202,
     errors: ERRORS,
     gives: '{"status":"accepted","id"}',
     async handle(asked): Promise<Reply> {
       const { intake, counters } = open(asked);
-      const input = await readJson(asked.request, EVENT_BYTES_MAX);
+      const input = await readJson(asked.request, EVENT_BYTES_MAX, TOO_LARGE);
       const valid = validateEvent(input, intake.moment());
       if (!valid.ok) {
         counters.add("refused_invalid");
@@ -44,12 +47,14 @@ export const ingestRoutes: readonly Route[] = [
     name: "storeEvents",
     about: "Takes up to 100 events, each by itself: those that are refused are listed.",
     access: "key",
+    reads: { "application/json": "A list of events, or {events: […]}, of at most 5 MiB" },
     ok: 202,
     errors: ERRORS,
     gives: '{"status":"accepted","accepted","ids":[…],"errors":[{"index","error"}]}',
     async handle(asked): Promise<Reply> {
       const { intake, counters } = open(asked);
-      const bulk = validateBulk(await readJson(asked.request, BULK_BYTES_MAX), intake.moment());
+      const input = await readJson(asked.request, BULK_BYTES_MAX, TOO_LARGE);
+      const bulk = validateBulk(input, intake.moment());
       if (!bulk.ok) throw new Refusal(400, bulk.reason);
       const valid: { index: number; event: MesherEvent }[] = [];
       const errors: { index: number; error: string }[] = [];
@@ -68,39 +73,59 @@ export const ingestRoutes: readonly Route[] = [
       return { json: { status: "accepted", accepted: count, ids, errors } };
     },
   },
-  {
-    method: "POST",
-    path: "/api/:project/envelope",
-    name: "storeEnvelope",
-    about: "What Sentry's SDKs send to a DSN. `project` is any number, or the key's project.",
-    access: "key",
-    ok: 200,
-    errors: [400, 401, 404, 429, 503],
-    gives: '{"id"}: without dashes',
-    async handle(asked): Promise<Reply> {
-      open(asked);
-      mustBeProject(asked);
+  sentryRoute(
+    "envelope",
+    "storeEnvelope",
+    "What Sentry's SDKs send to a DSN. `project` is any number, or the key's project.",
+    { "application/x-sentry-envelope": "An envelope, of at most 5 MiB" },
+    async (asked) => {
       const envelope = readEnvelope(await readBytes(asked.request, BULK_BYTES_MAX));
       if (!envelope.ok) throw new Refusal(400, envelope.reason);
-      return await takeSentry(asked, envelope.events, envelope.eventId);
+      return { inputs: envelope.events, envelopeId: envelope.eventId };
     },
-  },
-  {
+  ),
+  sentryRoute(
+    "store",
+    "storeSentryEvent",
+    "What Sentry's older SDKs send: one event as JSON.",
+    { "application/json": "One event, of at most 1 MiB" },
+    async (asked) => {
+      const input = await readJson(asked.request, EVENT_BYTES_MAX);
+      return { inputs: [input], envelopeId: null };
+    },
+  ),
+];
+
+/** What one of Sentry's requests holds. */
+interface Parcel {
+  readonly inputs: readonly unknown[];
+  readonly envelopeId: string | null;
+}
+
+function sentryRoute(
+  verb: string,
+  name: string,
+  about: string,
+  reads: Readonly<Record<string, string>>,
+  read: (asked: Asked) => Promise<Parcel>,
+): Route {
+  return {
     method: "POST",
-    path: "/api/:project/store",
-    name: "storeSentryEvent",
-    about: "What Sentry's older SDKs send: one event as JSON.",
+    path: `/api/:project/${verb}`,
+    name,
+    about,
     access: "key",
+    reads,
     ok: 200,
-    errors: [400, 401, 404, 429, 503],
+    errors: [...ERRORS, 404, 413],
     gives: '{"id"}: without dashes',
     async handle(asked): Promise<Reply> {
       open(asked);
       mustBeProject(asked);
-      return await takeSentry(asked, [await readJson(asked.request, EVENT_BYTES_MAX)], null);
+      return await takeSentry(asked, await read(asked));
     },
-  },
-];
+  };
+}
 
 /** 503 while the node stops. */
 function open({ mesher }: Asked): Asked["mesher"] {
@@ -121,11 +146,7 @@ function mustBeProject(asked: Asked): void {
   throw new Refusal(404, "project not found");
 }
 
-async function takeSentry(
-  asked: Asked,
-  inputs: readonly unknown[],
-  envelopeId: string | null,
-): Promise<Reply> {
+async function takeSentry(asked: Asked, { inputs, envelopeId }: Parcel): Promise<Reply> {
   const { intake, counters } = asked.mesher;
   const events: MesherEvent[] = [];
   let reason = "";

@@ -11,6 +11,7 @@ import {
   type IssueFilter,
   type IssueStatus,
 } from "../../storage/storage.ts";
+import { changeRoute } from "../change.ts";
 import { type Asked, type Fields, Refusal, type Reply, type Route } from "../route.ts";
 import { inScope, limitOf, pageOf, projectPlaceOf } from "../scope.ts";
 import { eventShape, issueShape, pageShape } from "../shapes.ts";
@@ -125,26 +126,20 @@ export const issueRoutes: readonly Route[] = [
       return { json: await asked.mesher.storage.issueTags(orgId, issue.id, since, 10) };
     },
   },
-  statusRoute("resolve", "resolved", "resolved"),
-  statusRoute("archive", "archived", "archived"),
-  statusRoute("unresolve", "unresolved", "unresolved"),
-  statusRoute("discard", "discarded", "discarded"),
-  {
-    method: "POST",
+  statusRoute("resolve", "resolved"),
+  statusRoute("archive", "archived"),
+  statusRoute("unresolve", "unresolved"),
+  statusRoute("discard", "discarded"),
+  changeRoute({
     path: "/api/v1/issues/:issue_id/delete",
     name: "deleteIssue",
     about: "Deletes an issue and its events.",
-    access: "user",
-    ok: 200,
-    errors: [401, 404],
-    gives: '{"status":"ok","affected"}',
-    async handle(asked): Promise<Reply> {
-      const { orgId, issue } = await issueOf(asked);
-      const deleted = await asked.mesher.storage.deleteIssue(orgId, issue.id);
-      await tellChange(asked, issue, "deleted");
-      return affected(deleted);
-    },
-  },
+  }, async (asked) => {
+    const { orgId, issue } = await issueOf(asked);
+    const deleted = await asked.mesher.storage.deleteIssue(orgId, issue.id);
+    await tellChange(asked, issue, "deleted");
+    return deleted;
+  }),
   {
     method: "POST",
     path: "/api/v1/issues/:issue_id/assign",
@@ -161,9 +156,7 @@ export const issueRoutes: readonly Route[] = [
       const userId = asked.body["user_id"] === "" ? null : asked.body["user_id"] as string | null;
       const done = await asked.mesher.storage.assignIssue(orgId, issue.id, userId);
       if (!done.ok) {
-        throw done.reason === "no_issue"
-          ? new Refusal(404, "issue not found")
-          : new Refusal(400, "user_id is not a member");
+        throw new Refusal(404, done.reason === "no_issue" ? "issue not found" : "member not found");
       }
       asked.mesher.live.tell(issue.projectId, {
         type: "issue",
@@ -175,33 +168,18 @@ export const issueRoutes: readonly Route[] = [
   },
 ];
 
-/** How many rows a change was made to. */
-export function affected(changed: boolean): Reply {
-  return { json: { status: "ok", affected: changed ? 1 : 0 } };
-}
-
-function statusRoute(verb: string, status: IssueStatus, action: string): Route {
-  return {
-    method: "POST",
+function statusRoute(verb: string, status: IssueStatus): Route {
+  return changeRoute({
     path: `/api/v1/issues/:issue_id/${verb}`,
     name: `${verb}Issue`,
     about: `Makes an issue ${status}.`,
-    access: "user",
-    ok: 200,
-    errors: [401, 404],
-    gives: '{"status":"ok","affected"}',
-    async handle(asked): Promise<Reply> {
-      const id = asked.params["issue_id"]!;
-      const { storage } = asked.mesher;
-      const done = await inScope(
-        asked,
-        ISSUE,
-        (orgId) => storage.setIssueStatus(orgId, id, status),
-      );
-      if (done.changed) await tellChange(asked, done.issue, action);
-      return affected(done.changed);
-    },
-  };
+  }, async (asked) => {
+    const id = asked.params["issue_id"]!;
+    const { storage } = asked.mesher;
+    const done = await inScope(asked, ISSUE, (orgId) => storage.setIssueStatus(orgId, id, status));
+    if (done.changed) await tellChange(asked, done.issue, status);
+    return done.changed;
+  });
 }
 
 async function tellChange({ mesher }: Asked, issue: Issue, action: string): Promise<void> {

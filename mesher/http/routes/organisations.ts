@@ -3,12 +3,15 @@
  *
  * @module
  */
-import { hashPassword, passwordProblem } from "../../domain/password.ts";
-import { type Role, ROLES } from "../../storage/storage.ts";
-import { type Asked, Refusal, type Reply, type Route } from "../route.ts";
-import { membershipsOf, mustManage, organisationOf } from "../scope.ts";
+import { passwordProblem } from "../../domain/password.ts";
+import { type Member, type Result, type Role, ROLES } from "../../storage/storage.ts";
+import { changeRoute } from "../change.ts";
+import { hashInTurn } from "../hashing.ts";
+import { mustFit } from "../quota.ts";
+import { type Asked, type Fields, Refusal, type Reply, type Route } from "../route.ts";
+import { membershipsOf, mustManage, organisationOf, personIn } from "../scope.ts";
 import { memberShape, organisationShape } from "../shapes.ts";
-import { affected } from "./issues.ts";
+import { PASSWORD } from "./account.ts";
 import { slugOf } from "./projects.ts";
 
 /** The routes. */
@@ -38,14 +41,14 @@ export const organisationRoutes: readonly Route[] = [
     errors: [400, 401, 409],
     gives: '{"id","name","slug","role","created_at"}',
     async handle(asked): Promise<Reply> {
-      const { who } = asked;
-      if (who.kind !== "user") throw new Refusal(401, "unauthorized");
+      const { user, memberships } = personIn(asked);
+      mustFit("organizations of one user", memberships.length);
       const name = asked.body["name"] as string;
       const slug = slugOf(asked.body["slug"] as string | undefined, name);
       const made = await asked.mesher.storage.createOrganisation({
         name,
         slug,
-        ownerId: who.user.id,
+        ownerId: user.id,
       });
       if (!made.ok) throw new Refusal(409, "slug is taken");
       return { json: organisationShape({ organisation: made.value, role: "owner" }) };
@@ -77,97 +80,106 @@ export const organisationRoutes: readonly Route[] = [
       return { json: members.map(memberShape) };
     },
   },
-  {
-    method: "POST",
+  memberRoute({
     path: "/api/v1/orgs/:org_id/members",
     name: "addMember",
     about: "Adds a user, by id or email.",
-    access: "user",
     body: {
       user_id: { type: "string" },
       email: { type: "string", max: 254 },
-      role: { type: "string", enum: ROLES },
     },
-    ok: 201,
-    errors: [400, 401, 403, 404, 409],
-    gives: '{"id"}',
-    async handle(asked): Promise<Reply> {
-      const managed = managedBy(asked);
-      const { user_id: id, email } = asked.body as { user_id?: string; email?: string };
-      if (!id && !email) throw new Refusal(400, "user_id is required");
-      const userId = id || (await asked.mesher.storage.credentials(email!))?.user.id;
-      if (userId === undefined) throw new Refusal(404, "user not found");
-      return { json: { id: await add(asked, userId, managed) } };
-    },
-  },
-  {
-    method: "POST",
+  }, async ({ body, mesher }) => {
+    const { user_id: id, email } = body as { user_id?: string; email?: string };
+    if (!id && !email) throw new Refusal(400, "user_id is required");
+    const userId = id || (await mesher.storage.credentials(email!))?.user.id;
+    if (userId === undefined) throw new Refusal(404, "user not found");
+    const theirs = await mesher.storage.organisationsOf(userId);
+    mustFit("organizations of one user", theirs.length);
+    return userId;
+  }),
+  memberRoute({
     path: "/api/v1/orgs/:org_id/users",
     name: "createUser",
     about: "Makes a new user, who is a member at once.",
-    access: "user",
     body: {
       email: { type: "string", required: true, max: 254 },
       display_name: { type: "string", max: 200 },
-      password: { type: "string", required: true, max: 256 },
-      role: { type: "string", enum: ROLES },
+      password: PASSWORD,
     },
+  }, async ({ body, mesher }) => {
+    const email = (body["email"] as string).trim();
+    const password = body["password"] as string;
+    // No character that could pass for nothing, or for another line.
+    if (!/^[^\s@\p{C}]+@[^\s@\p{C}]+$/u.test(email)) {
+      throw new Refusal(400, "email must be an address");
+    }
+    const problem = passwordProblem(password);
+    if (problem !== null) throw new Refusal(400, problem);
+    const made = await mesher.storage.createUser({
+      email,
+      displayName: (body["display_name"] as string | undefined) || email,
+      passwordHash: await hashInTurn(password),
+    });
+    if (!made.ok) throw new Refusal(409, "email is taken");
+    return made.value.id;
+  }),
+  changeRoute({
+    path: "/api/v1/orgs/:org_id/members/:membership_id/role",
+    name: "setRole",
+    about: "Changes a member's role. The last owner stays one.",
+    body: { role: { type: "string", required: true, enum: ROLES } },
+    errors: [409],
+  }, async (asked) => {
+    const { orgId, role } = managedBy(asked);
+    const id = asked.params["membership_id"]!;
+    mustOutrank(asked, await memberOf(asked, orgId));
+    return done(await asked.mesher.storage.setRole(orgId, id, role));
+  }),
+  changeRoute({
+    path: "/api/v1/orgs/:org_id/members/:membership_id/remove",
+    name: "removeMember",
+    about: "Removes a member, or oneself. The last owner stays.",
+    errors: [409],
+  }, async (asked) => {
+    const { organisation, role } = organisationOf(asked);
+    const target = await memberOf(asked, organisation.id);
+    // Whoever was made a member may leave.
+    if (target?.userId !== personIn(asked).user.id) {
+      mustManage(role);
+      mustOutrank(asked, target);
+    }
+    const id = asked.params["membership_id"]!;
+    return done(await asked.mesher.storage.removeMember(organisation.id, id));
+  }),
+];
+
+/** A route that makes somebody a member: whom, `userOf` finds or makes. */
+function memberRoute(
+  { body, ...row }: Pick<Route, "path" | "name" | "about"> & { readonly body: Fields },
+  userOf: (asked: Asked) => Promise<string>,
+): Route {
+  return {
+    ...row,
+    method: "POST",
+    access: "user",
+    body: { ...body, role: { type: "string", enum: ROLES } },
     ok: 201,
     errors: [400, 401, 403, 404, 409],
     gives: '{"id","user_id"}',
     async handle(asked): Promise<Reply> {
-      const managed = managedBy(asked);
-      const email = (asked.body["email"] as string).trim();
-      const password = asked.body["password"] as string;
-      if (!/^[^\s@]+@[^\s@]+$/.test(email)) throw new Refusal(400, "email must be an address");
-      const problem = passwordProblem(password);
-      if (problem !== null) throw new Refusal(400, problem);
-      const made = await asked.mesher.storage.createUser({
-        email,
-        displayName: (asked.body["display_name"] as string | undefined) || email,
-        passwordHash: await hashPassword(password),
-      });
-      if (!made.ok) throw new Refusal(409, "email is taken");
-      return { json: { id: await add(asked, made.value.id, managed), user_id: made.value.id } };
-    },
-  },
-  {
-    method: "POST",
-    path: "/api/v1/orgs/:org_id/members/:membership_id/role",
-    name: "setRole",
-    about: "Changes a member's role. The last owner stays one.",
-    access: "user",
-    body: { role: { type: "string", required: true, enum: ROLES } },
-    ok: 200,
-    errors: [400, 401, 403, 404, 409],
-    gives: '{"status":"ok","affected"}',
-    async handle(asked): Promise<Reply> {
       const { orgId, role } = managedBy(asked);
       const { storage } = asked.mesher;
-      await mustOutrank(asked, orgId);
-      const done = await storage.setRole(orgId, asked.params["membership_id"]!, role);
-      return done.ok ? affected(true) : refuse(done.reason);
+      mustFit("members of one organization", (await storage.members(orgId)).length);
+      const userId = await userOf(asked);
+      const added = await storage.addMember(orgId, userId, role);
+      if (added.ok) return { json: { id: added.value.id, user_id: userId } };
+      throw added.reason === "already_member" ? new Refusal(409, "already a member") : new Refusal(
+        404,
+        added.reason === "no_user" ? "user not found" : "organization not found",
+      );
     },
-  },
-  {
-    method: "POST",
-    path: "/api/v1/orgs/:org_id/members/:membership_id/remove",
-    name: "removeMember",
-    about: "Removes a member. The last owner stays.",
-    access: "user",
-    ok: 200,
-    errors: [401, 403, 404, 409],
-    gives: '{"status":"ok","affected"}',
-    async handle(asked): Promise<Reply> {
-      const { organisation, role } = organisationOf(asked);
-      mustManage(role);
-      await mustOutrank(asked, organisation.id);
-      const id = asked.params["membership_id"]!;
-      const done = await asked.mesher.storage.removeMember(organisation.id, id);
-      return done.ok ? affected(true) : refuse(done.reason);
-    },
-  },
-];
+  };
+}
 
 /** The organisation, and the role that is to be given in it. Only an owner makes owners. */
 function managedBy(asked: Asked): { readonly orgId: string; readonly role: Role } {
@@ -178,33 +190,22 @@ function managedBy(asked: Asked): { readonly orgId: string; readonly role: Role 
   return { orgId: organisation.id, role: given };
 }
 
-/** Only an owner does anything to an owner. */
-async function mustOutrank(asked: Asked, orgId: string): Promise<void> {
-  if (organisationOf(asked).role === "owner") return;
-  const members = await asked.mesher.storage.members(orgId);
-  const target = members.find(({ id }) => id === asked.params["membership_id"]);
-  if (target?.role === "owner") throw new Refusal(403, "only an owner may do this");
+/** The member in the path, if there is one. */
+async function memberOf({ mesher, params }: Asked, orgId: string): Promise<Member | undefined> {
+  const members = await mesher.storage.members(orgId);
+  return members.find(({ id }) => id === params["membership_id"]);
 }
 
-async function add(
-  asked: Asked,
-  userId: string,
-  { orgId, role }: { readonly orgId: string; readonly role: Role },
-): Promise<string> {
-  const done = await asked.mesher.storage.addMember(orgId, userId, role);
-  if (done.ok) return done.value.id;
-  switch (done.reason) {
-    case "already_member":
-      throw new Refusal(409, "already a member");
-    case "no_user":
-      throw new Refusal(404, "user not found");
-    case "no_org":
-      throw new Refusal(404, "organization not found");
+/** Only an owner does anything to an owner. */
+function mustOutrank(asked: Asked, target: Member | undefined): void {
+  if (target?.role === "owner" && organisationOf(asked).role !== "owner") {
+    throw new Refusal(403, "only an owner may do this");
   }
 }
 
-function refuse(reason: "no_member" | "last_owner"): never {
-  throw reason === "no_member"
+function done(result: Result<unknown, "no_member" | "last_owner">): boolean {
+  if (result.ok) return true;
+  throw result.reason === "no_member"
     ? new Refusal(404, "member not found")
     : new Refusal(409, "an organization needs an owner");
 }

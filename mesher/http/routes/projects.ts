@@ -4,10 +4,11 @@
  * @module
  */
 import { newSecret } from "../../domain/secret.ts";
+import { changeRoute } from "../change.ts";
+import { mustFit } from "../quota.ts";
 import { type Fields, Refusal, type Reply, type Route } from "../route.ts";
 import { inScope, membershipsOf, mustManage, organisationOf, projectPlaceOf } from "../scope.ts";
 import { keyShape, projectShape } from "../shapes.ts";
-import { affected } from "./issues.ts";
 
 /** What is unique in addresses. */
 export const SLUG: RegExp = /^[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?$/;
@@ -72,8 +73,11 @@ export const projectRoutes: readonly Route[] = [
     async handle(asked): Promise<Reply> {
       const { organisation, role } = organisationOf(asked);
       mustManage(role);
+      const { storage } = asked.mesher;
+      const others = await storage.projects(organisation.id);
+      mustFit("projects of one organization", others.length);
       const name = asked.body["name"] as string;
-      const made = await asked.mesher.storage.createProject({
+      const made = await storage.createProject({
         orgId: organisation.id,
         name,
         slug: slugOf(asked.body["slug"] as string | undefined, name),
@@ -96,24 +100,18 @@ export const projectRoutes: readonly Route[] = [
     gives: "project",
     handle: async (asked) => ({ json: projectShape((await projectPlaceOf(asked)).project) }),
   },
-  {
-    method: "POST",
+  changeRoute({
     path: "/api/v1/projects/:project_id/delete",
     name: "deleteProject",
     about: "Deletes a project and all that it has.",
-    access: "user",
-    ok: 200,
-    errors: [401, 403, 404],
-    gives: '{"status":"ok","affected"}',
-    async handle(asked): Promise<Reply> {
-      const { project, membership } = await projectPlaceOf(asked);
-      mustManage(membership.role);
-      const { storage, keys } = asked.mesher;
-      const deleted = await storage.deleteProject(membership.organisation.id, project.id);
-      keys.forget();
-      return affected(deleted);
-    },
-  },
+  }, async (asked) => {
+    const { project, membership } = await projectPlaceOf(asked);
+    mustManage(membership.role);
+    const { storage, keys } = asked.mesher;
+    const deleted = await storage.deleteProject(membership.organisation.id, project.id);
+    keys.forget();
+    return deleted;
+  }),
   {
     method: "GET",
     path: "/api/v1/projects/:project_id/settings",
@@ -130,34 +128,28 @@ export const projectRoutes: readonly Route[] = [
       };
     },
   },
-  {
-    method: "POST",
+  changeRoute({
     path: "/api/v1/projects/:project_id/settings",
     name: "setSettings",
     about: "Changes settings; what is absent stays.",
-    access: "user",
     body: SETTINGS,
-    ok: 200,
-    errors: [400, 401, 403, 404],
-    gives: '{"status":"ok","affected"}',
-    async handle(asked): Promise<Reply> {
-      const { project, membership } = await projectPlaceOf(asked);
-      mustManage(membership.role);
-      const { body } = asked;
-      if ((body["name"] as string | undefined)?.trim() === "") {
-        throw new Refusal(400, "name must not be empty");
-      }
-      const { storage, keys } = asked.mesher;
-      const changed = await storage.updateProject(membership.organisation.id, project.id, {
-        name: body["name"] as string | undefined,
-        platform: body["platform"] as string | null | undefined,
-        retentionDays: body["retention_days"] as number | undefined,
-        sampleRate: body["sample_rate"] as number | undefined,
-      });
-      keys.forget();
-      return affected(changed !== null);
-    },
-  },
+  }, async (asked) => {
+    const { project, membership } = await projectPlaceOf(asked);
+    mustManage(membership.role);
+    const { body } = asked;
+    if ((body["name"] as string | undefined)?.trim() === "") {
+      throw new Refusal(400, "name must not be empty");
+    }
+    const { storage, keys } = asked.mesher;
+    const changed = await storage.updateProject(membership.organisation.id, project.id, {
+      name: body["name"] as string | undefined,
+      platform: body["platform"] as string | null | undefined,
+      retentionDays: body["retention_days"] as number | undefined,
+      sampleRate: body["sample_rate"] as number | undefined,
+    });
+    keys.forget();
+    return changed !== null;
+  }),
   {
     method: "GET",
     path: "/api/v1/projects/:project_id/api-keys",
@@ -182,13 +174,17 @@ export const projectRoutes: readonly Route[] = [
     access: "user",
     body: { label: { type: "string", max: 100 } },
     ok: 201,
-    errors: [400, 401, 403, 404],
+    errors: [400, 401, 403, 404, 409],
     gives: '{"key_value","id"}',
     async handle(asked): Promise<Reply> {
       const { project, membership } = await projectPlaceOf(asked);
       mustManage(membership.role);
+      const { storage } = asked.mesher;
+      const orgId = membership.organisation.id;
+      const others = await storage.apiKeys(orgId, project.id);
+      mustFit("keys of one project", others.filter((key) => key.revokedAt === null).length);
       const { secret, hash, prefix } = newSecret("key");
-      const made = await asked.mesher.storage.createApiKey(membership.organisation.id, {
+      const made = await storage.createApiKey(orgId, {
         projectId: project.id,
         label: (asked.body["label"] as string | undefined)?.trim() || "default",
         prefix,
@@ -198,27 +194,22 @@ export const projectRoutes: readonly Route[] = [
       return { json: { key_value: secret, id: made.value.id } };
     },
   },
-  {
-    method: "POST",
+  changeRoute({
     path: "/api/v1/api-keys/:key_id/revoke",
     name: "revokeApiKey",
     about: "Revokes a key: at once on this node, within two seconds on the others.",
-    access: "user",
-    ok: 200,
-    errors: [401, 403, 404],
-    gives: '{"status":"ok","affected"}',
-    async handle(asked): Promise<Reply> {
-      const { storage, keys } = asked.mesher;
-      const id = asked.params["key_id"]!;
-      const memberships = membershipsOf(asked);
-      await inScope(asked, "api key", async (orgId) => {
-        const { role } = memberships.find(({ organisation }) => organisation.id === orgId)!;
-        return role !== "member" && await storage.revokeApiKey(orgId, id);
-      });
-      keys.forget();
-      return affected(true);
-    },
-  },
+  }, async (asked) => {
+    const { storage, keys } = asked.mesher;
+    const id = asked.params["key_id"]!;
+    const memberships = membershipsOf(asked);
+    // Who may not revoke it is told what a stranger is told: storage knows no other way to look for it.
+    await inScope(asked, "api key", async (orgId) => {
+      const { role } = memberships.find(({ organisation }) => organisation.id === orgId)!;
+      return role !== "member" && await storage.revokeApiKey(orgId, id);
+    });
+    keys.forget();
+    return true;
+  }),
 ];
 
 /** A slug as given, checked; or made of a name. */

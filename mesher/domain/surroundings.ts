@@ -1,0 +1,60 @@
+/**
+ * In what circumstances an event happened: the fields that our own events and Sentry's have alike. Nothing
+ * here is refused; what does not fit is dropped or cut.
+ *
+ * @module
+ */
+import type { JsonObject, MesherEvent } from "./event.ts";
+import { breadcrumbsFrom, fingerprintFrom, sdkFrom, tagsFrom, userFrom } from "./parts.ts";
+import { freeObject, objectOf, type Raw, textOf } from "./trim.ts";
+
+/** All of an event but what it is: its id, time, level, message and exceptions. */
+export type Surroundings = Omit<
+  MesherEvent,
+  "id" | "timestamp" | "level" | "message" | "exceptions"
+>;
+
+/** The surroundings in an event's JSON. */
+export function surroundingsFrom(raw: Raw): Surroundings {
+  return {
+    breadcrumbs: breadcrumbsFrom(raw["breadcrumbs"]),
+    tags: tagsFrom(raw["tags"]),
+    user: userFrom(raw["user"]),
+    environment: textOf(raw["environment"]),
+    release: textOf(raw["release"]),
+    platform: textOf(raw["platform"]),
+    serverName: textOf(raw["server_name"] ?? raw["serverName"]),
+    transaction: textOf(raw["transaction"]),
+    logger: textOf(raw["logger"]),
+    sdk: sdkFrom(raw["sdk"]),
+    fingerprint: fingerprintFrom(raw["fingerprint"]),
+    extra: freeObject(raw["extra"]),
+    contexts: freeObject(raw["contexts"]),
+    request: requestFrom(raw["request"]),
+  };
+}
+
+const SECRET_HEADER = /^(?:authorization|cookie|set-cookie|proxy-authorization|x-api-key)$/i;
+const REMOVED = "[removed]";
+
+/** A request without its cookies and credentials, which nobody should read in an error report. */
+function requestFrom(value: unknown): JsonObject | null {
+  const request = objectOf(value);
+  if (request === null) return null;
+  const { cookies: _, headers, ...rest } = request;
+  return freeObject(headers === undefined ? rest : { ...rest, headers: withoutSecrets(headers) });
+}
+
+/** Headers by name, or in pairs as some SDKs have them. */
+function withoutSecrets(headers: unknown): unknown {
+  const clean = (name: unknown, text: unknown): unknown =>
+    typeof name === "string" && SECRET_HEADER.test(name.trim()) ? REMOVED : text;
+  if (Array.isArray(headers)) {
+    return headers.map((pair) =>
+      Array.isArray(pair) ? [pair[0], ...pair.slice(1).map((text) => clean(pair[0], text))] : pair
+    );
+  }
+  const raw = objectOf(headers);
+  if (raw === null) return headers;
+  return Object.fromEntries(Object.entries(raw).map(([name, text]) => [name, clean(name, text)]));
+}

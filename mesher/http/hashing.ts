@@ -1,0 +1,55 @@
+/**
+ * Takes turns at hashing passwords. A hash takes 32 MiB and a tenth of a second, and whoever asks to log
+ * in makes us do one: few are made at once, some wait, more are refused, so that nobody fills the memory
+ * by logging in. The turns are the process's, as the memory is.
+ *
+ * @module
+ */
+import { hashPassword, verifyPassword } from "../domain/password.ts";
+import { Refusal } from "./route.ts";
+
+/** At most so many at once: 128 MiB. */
+export const HASHES_MAX = 4;
+/** At most so many wait for their turn; one more is told 503. */
+export const HASHES_WAITING_MAX = 64;
+
+/** Lets few work at once. */
+export class Turns {
+  readonly #atOnce: number;
+  readonly #waitingMax: number;
+  #working = 0;
+  readonly #waiting: (() => void)[] = [];
+
+  constructor(atOnce: number, waitingMax: number) {
+    this.#atOnce = atOnce;
+    this.#waitingMax = waitingMax;
+  }
+
+  /** Does the work when it is its turn. Throws 503 when too many wait. */
+  async take<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#working < this.#atOnce) this.#working++;
+    else if (this.#waiting.length < this.#waitingMax) {
+      // Who ends hands its turn over: nobody comes between.
+      await new Promise<void>((wake) => this.#waiting.push(wake));
+    } else throw new Refusal(503, "too many passwords are being checked", { "retry-after": "2" });
+    try {
+      return await work();
+    } finally {
+      const next = this.#waiting.shift();
+      if (next === undefined) this.#working--;
+      else next();
+    }
+  }
+}
+
+const turns = new Turns(HASHES_MAX, HASHES_WAITING_MAX);
+
+/** The hash of a new password. */
+export function hashInTurn(password: string): Promise<string> {
+  return turns.take(() => hashPassword(password));
+}
+
+/** Whether it is the password of the hash. */
+export function verifyInTurn(password: string, hash: string): Promise<boolean> {
+  return turns.take(() => verifyPassword(password, hash));
+}

@@ -1,0 +1,23 @@
+/**
+ * How many of each thing there may be. It is counted before one more is made, so of two that are made
+ * at the same moment one may be too many: these are bounds against growth without end, not a price list.
+ *
+ * @module
+ */
+import { Refusal } from "./route.ts";
+
+/** What is counted, and how many of it there may be. */
+export const QUOTAS = {
+  "organizations of one user": 100,
+  "members of one organization": 1_000,
+  "projects of one organization": 500,
+  "keys of one project": 100,
+  "alert rules of one project": 100,
+  "tokens of one user": 100,
+} as const;
+
+/** Throws 409 when there are as many as there may be. */
+export function mustFit(what: keyof typeof QUOTAS, count: number): void {
+  if (count < QUOTAS[what]) return;
+  throw new Refusal(409, `there are ${count} ${what} already: remove one first`);
+}
