@@ -15,61 +15,88 @@ export type Fault =
   /** Everything passes everywhere. */
   | { readonly kind: "heal" };
 
-/** All kinds. */
-export const FAULTS: readonly Fault["kind"][] = [
-  "kill",
-  "stop",
-  "restart",
-  "pause",
-  "resume",
-  "block",
-  "blockOneWay",
-  "cut",
-  "heal",
-];
-
 /** A fault, so long after the beginning. */
 export interface Step {
   readonly atMs: number;
   readonly fault: Fault;
 }
 
-/** Milliseconds from one fault to the next, at most. */
-const PAUSE_MS_MAX = 900;
+/** How often each kind comes among so many. What mends is rare enough for what breaks to last. */
+const WEIGHTS: Readonly<Record<Fault["kind"], number>> = {
+  kill: 2,
+  stop: 1,
+  restart: 4,
+  pause: 2,
+  resume: 2,
+  block: 2,
+  blockOneWay: 2,
+  cut: 2,
+  heal: 1,
+};
+
+/** All kinds. */
+export const FAULTS: readonly Fault["kind"][] = Object.keys(WEIGHTS) as Fault["kind"][];
+
+/** Milliseconds from one fault to the next. */
+const GAP_MS = { least: 50, most: 700 } as const;
 
 /** The faults of so many milliseconds. All nodes are up at the beginning. */
 export function plan(random: SeededRandom, shorts: readonly string[], ms: number): Step[] {
-  const down = new Set<string>();
-  const paused = new Set<string>();
-  const ofNode = (): Fault => {
-    const node = pick(random, shorts);
-    if (down.delete(node)) return { kind: "restart", node };
-    const dice = random.next();
-    if (paused.has(node) && dice < 0.7) {
-      paused.delete(node);
-      return { kind: "resume", node };
-    }
-    if (!paused.has(node) && dice < 0.4) {
-      paused.add(node);
-      return { kind: "pause", node };
-    }
-    const kind = paused.delete(node) || dice < 0.8 ? "kill" : "stop";
-    down.add(node);
-    return { kind, node };
+  const states = new Map(shorts.map((short) => [short, "up"]));
+  const lots = FAULTS.flatMap((kind) => Array<Fault["kind"]>(WEIGHTS[kind]).fill(kind));
+  /** One of the nodes in a state passes into another. */
+  const move = (from: readonly string[], to: string): string | undefined => {
+    const able = shorts.filter((short) => from.includes(states.get(short)!));
+    if (able.length === 0) return undefined;
+    const node = pick(random, able);
+    states.set(node, to);
+    return node;
   };
-  const ofNetwork = (): Fault => {
-    const from = pick(random, shorts);
-    const to = pick(random, shorts.filter((short) => short !== from));
-    const dice = random.next();
-    if (dice < 0.4) return { kind: "block", from, to };
-    if (dice < 0.65) return { kind: "blockOneWay", from, to };
-    if (dice < 0.8) return { kind: "cut", from, to };
-    return { kind: "heal" };
+  /** As from a bag, so that none is long in coming; filled up when none of those in it can be. */
+  const bag: Fault["kind"][] = [];
+  const draw = (): Fault => {
+    for (let tries = 0;; tries++) {
+      if (tries >= bag.length) bag.push(...lots);
+      const at = random.below(bag.length);
+      const fault = make(bag[at]!);
+      if (fault === undefined) continue;
+      bag.splice(at, 1);
+      return fault;
+    }
+  };
+  const make = (kind: Fault["kind"]): Fault | undefined => {
+    let node: string | undefined;
+    switch (kind) {
+      case "heal":
+        return { kind };
+      case "block":
+      case "blockOneWay":
+      case "cut": {
+        const from = pick(random, shorts);
+        return { kind, from, to: pick(random, shorts.filter((short) => short !== from)) };
+      }
+      case "kill":
+        node = move(["up", "paused"], "down");
+        break;
+      case "stop":
+        node = move(["up"], "down");
+        break;
+      case "restart":
+        node = move(["down"], "up");
+        break;
+      case "pause":
+        node = move(["up"], "paused");
+        break;
+      case "resume":
+        node = move(["paused"], "up");
+        break;
+    }
+    return node === undefined ? undefined : { kind, node };
   };
   const steps: Step[] = [];
   for (let atMs = 0;;) {
-    atMs += 50 + random.below(PAUSE_MS_MAX - 50);
+    atMs += GAP_MS.least + random.below(GAP_MS.most - GAP_MS.least);
     if (atMs >= ms) return steps;
-    steps.push({ atMs, fault: random.next() < 0.5 ? ofNode() : ofNetwork() });
+    steps.push({ atMs, fault: draw() });
   }
 }
