@@ -1,24 +1,33 @@
 /**
- * One socket from its accept until it is a WebSocket or has its answer.
+ * One socket from its accept until it is a WebSocket or has its last answer.
  *
  *     head ──┬─ a WebSocket ──▶ asking the upgrade hook ──▶ 101: a connection takes over
- *            │                        └───────────────┐
- *            └─ plain ──▶ body ──▶ asking the fetch hook ──▶ answering ──▶ leaving ──▶ gone
+ *      ▲     │                        └───────────────┐
+ *      │     └─ plain ──▶ body ──▶ asking the fetch hook ──▶ answering ──▶ leaving ──▶ gone
+ *      └──────── its first byte ◀── resting ◀──────────────────────┘          ▲
+ *                                      └──── too long, or the server stops ───┘
  *
  * From everywhere a refusal leads to `leaving`: the answer is written, our side is ended, and what
  * the client still sends is dropped until it hangs up too, because a socket that is closed over
  * unread bytes takes its last answer with it.
  *
+ * A client may send its next request before it has the answer to the last. Those bytes are kept and
+ * nothing more is read: what one client can make us hold is what one read gives. They are looked at
+ * when that answer has left but for `RESPONSE_BYTES_WAITING_MAX`, one request a turn.
+ *
  * @module
  */
-import { EMPTY } from "../base/bytes.ts";
+import { unreachable } from "../base/assert.ts";
+import { concat, EMPTY } from "../base/bytes.ts";
 import type { LogSink } from "../base/log.ts";
 import type { Stream, StreamEnd, StreamHandler } from "../host/stream.ts";
 import type { Backpressure } from "./backpressure.ts";
+import { BodyReader } from "./body.ts";
 import { acceptDeflate, type DeflateTerms } from "./extension.ts";
 import {
   acceptAnswer,
   checkUpgrade,
+  hasToken,
   headerOf,
   HeadReader,
   offeredExtensions,
@@ -33,6 +42,7 @@ import {
   encodeChunk,
   encodeHead,
   encodeRefusal,
+  type Farewell,
   framingOf,
   isBodiless,
   LAST_CHUNK,
@@ -47,6 +57,9 @@ import {
 
 /** While more than this waits for the client, a response's body is not read on. */
 const RESPONSE_BYTES_WAITING_MAX = 64 * 1024;
+
+/** An answer that was sent so long ago has come, or never will. Milliseconds. */
+const ARRIVED_MS = 1000;
 
 /** Headers of the 101 that are the handshake's own. */
 const RESERVED_HEADERS: readonly string[] = [
@@ -66,7 +79,15 @@ export interface ArrivalTerms<Data> {
   readonly log: LogSink;
   /** What we are willing to compress; `undefined`: nothing. */
   readonly deflate: DeflateTerms | undefined;
+  /** The server stops: every answer is the last of its connection. */
+  readonly isStopping: boolean;
   now(): number;
+  /** Calls a task when other sockets have had a turn. */
+  later(task: () => void): void;
+  /** It has its answer, and waits for the next request. */
+  rests(arrival: Arrival<Data>): void;
+  /** It rests no more. */
+  wakes(arrival: Arrival<Data>): void;
   /** The 101 has been written. */
   admit(arrival: Arrival<Data>, stream: Stream, admission: Admission<Data>): void;
   /** It ended without becoming a WebSocket. */
@@ -83,23 +104,26 @@ export interface Admission<Data> {
   readonly early: Uint8Array;
 }
 
-type State = "head" | "body" | "asking" | "answering" | "leaving" | "gone";
+type State = "head" | "body" | "asking" | "answering" | "resting" | "leaving" | "gone";
 
 /** A socket that has not said what it wants, or has not been given it. */
 export class Arrival<Data> implements StreamHandler {
   readonly #terms: ArrivalTerms<Data>;
   readonly #stream: Stream;
-  readonly #reader = new HeadReader();
   #state: State = "head";
   #deadline: number;
+  #reader = new HeadReader();
+  /** Answers that were begun. */
+  #answers = 0;
   /** The upgrade hook is being asked. */
   #upgrading = false;
   /** The client will send no more. */
   #halfClosed = false;
   /** The plain request whose body comes. */
   #head: RequestHead | undefined;
-  #body: Uint8Array[] = [];
-  #bodyLeft = 0;
+  #body: BodyReader | undefined;
+  /** What came before it was to be read. */
+  #early: Uint8Array = EMPTY;
   /** The body of the response that is being sent. */
   #response: ReadableStreamDefaultReader<Uint8Array> | undefined;
   /** Goes on with a response that waits for its client. */
@@ -124,9 +148,18 @@ export class Arrival<Data> implements StreamHandler {
     this.#stream.abort();
   }
 
-  /** True if a server that stops need not wait for it: nobody would see the end of it. */
-  get isIdle(): boolean {
-    return this.#isReading || this.#upgrading || this.#halfClosed;
+  /** Its place is needed while it rests. */
+  yieldPlace(): void {
+    // Cut off at once, its last answer might not have arrived.
+    const restedMs = this.#terms.now() - (this.#deadline - this.#terms.limits.keepAliveMs);
+    if (restedMs >= ARRIVED_MS) this.abort();
+    else this.#leave();
+  }
+
+  /** The server stops: what nobody would see the end of is over. */
+  dismiss(): void {
+    if (this.#state === "resting") this.#leave();
+    else if (this.#isReading || this.#upgrading || this.#halfClosed) this.abort();
   }
 
   /** Gives up who is late. */
@@ -134,18 +167,12 @@ export class Arrival<Data> implements StreamHandler {
     if (now < this.#deadline) return;
     if (this.#isReading) this.refuse({ status: 408, words: "the request did not come in time" });
     else if (this.#state === "asking") this.refuse({ status: 503, words: "no answer in time" });
+    else if (this.#state === "resting") this.#leave();
     else this.abort();
   }
 
   data(bytes: Uint8Array): void {
-    if (this.#state === "body") return this.#bodyBytes(bytes);
-    if (this.#state !== "head") return;
-    const progress = this.#reader.push(bytes);
-    if (progress.state === "more") return;
-    if (progress.state === "refused") return this.refuse(progress.refusal);
-    const rest = bytes.subarray(progress.rest);
-    if (wantsWebSocket(progress.head)) this.#upgrade(progress.head, rest);
-    else this.#plain(progress.head, rest);
+    this.#take(bytes, false);
   }
 
   drain(): void {
@@ -153,13 +180,14 @@ export class Arrival<Data> implements StreamHandler {
   }
 
   end(): void {
+    this.#halfClosed = true;
     // A request that is whole may still be answered.
     if (this.#isReading) this.#stream.end();
-    this.#halfClosed = true;
+    else if (this.#state === "resting") this.#leave();
   }
 
   close(_end: StreamEnd): void {
-    this.#state = "gone";
+    this.#enter("gone");
     this.#drained?.();
     // Nobody reads it any more. It may have failed by itself, which has been reported then.
     this.#response?.cancel().catch(() => {});
@@ -170,6 +198,55 @@ export class Arrival<Data> implements StreamHandler {
     return this.#state === "head" || this.#state === "body";
   }
 
+  /** Moves to a state, from whatever it was. */
+  #enter(state: State): void {
+    if (this.#state === "resting") this.#terms.wakes(this);
+    this.#state = state;
+    if (state === "resting" && this.#early.length === 0) this.#terms.rests(this);
+  }
+
+  // What comes.
+
+  /** `owned`: nobody else uses this memory. */
+  #take(bytes: Uint8Array, owned: boolean): void {
+    switch (this.#state) {
+      case "resting":
+        if (this.#early.length > 0) return this.#keep(bytes, owned);
+        this.#enter("head");
+        this.#deadline = this.#terms.now() + this.#terms.limits.handshakeMs;
+        return this.#headBytes(bytes, owned);
+      case "head":
+        return this.#headBytes(bytes, owned);
+      case "body":
+        return this.#bodyBytes(bytes, owned);
+      case "asking":
+      case "answering":
+        return this.#keep(bytes, owned);
+      case "leaving":
+      case "gone":
+        return;
+      default:
+        unreachable(this.#state);
+    }
+  }
+
+  /** Keeps what is not to be read yet, and reads no more. */
+  #keep(bytes: Uint8Array, owned: boolean): void {
+    if (bytes.length === 0) return;
+    const kept = owned ? bytes : bytes.slice();
+    this.#early = this.#early.length === 0 ? kept : concat([this.#early, kept]);
+    this.#stream.pause();
+  }
+
+  #headBytes(bytes: Uint8Array, owned: boolean): void {
+    const progress = this.#reader.push(bytes);
+    if (progress.state === "more") return;
+    if (progress.state === "refused") return this.refuse(progress.refusal);
+    const rest = bytes.subarray(progress.rest);
+    if (wantsWebSocket(progress.head)) this.#upgrade(progress.head, rest);
+    else this.#plain(progress.head, rest, owned);
+  }
+
   // A WebSocket.
 
   #upgrade(head: RequestHead, rest: Uint8Array): void {
@@ -177,7 +254,7 @@ export class Arrival<Data> implements StreamHandler {
     const refusal = checkUpgrade(head) ?? this.#checkOrigin(head);
     if (refusal !== undefined) return this.refuse(refusal);
     if (options.upgrade === undefined) return this.#accept(head, {}, rest);
-    const request = this.#request(head);
+    const request = this.#request(head, EMPTY);
     if (request === undefined) return;
     const early = rest.length === 0 ? EMPTY : rest.slice();
     // What follows is the connection's to read.
@@ -201,7 +278,8 @@ export class Arrival<Data> implements StreamHandler {
     this.#upgrading = false;
     if (answer instanceof Response) {
       this.#stream.resume();
-      this.#respond(head, answer);
+      // What follows may be frames, from a client that has not waited for our answer.
+      this.#respond(head, answer, true);
     } else this.#accept(head, answer ?? {}, early);
   }
 
@@ -218,7 +296,7 @@ export class Arrival<Data> implements StreamHandler {
     const backpressure = limitsOf(acceptance.backpressure, limits.backpressure);
     const deflate = wish && acceptDeflate(offeredExtensions(head) ?? [], wish);
     this.#stream.write(acceptAnswer(head, protocol, deflate?.answer, headers));
-    this.#state = "gone";
+    this.#enter("gone");
     this.#terms.admit(this, this.#stream, {
       acceptance,
       backpressure,
@@ -229,40 +307,33 @@ export class Arrival<Data> implements StreamHandler {
 
   // A plain request.
 
-  #plain(head: RequestHead, rest: Uint8Array): void {
-    if (headerOf(head, "transfer-encoding") !== undefined) {
-      return this.refuse({ status: 411, words: "send the body with a Content-Length" });
-    }
-    const length = Number(headerOf(head, "content-length") ?? 0);
-    if (length > this.#terms.limits.bodyBytesMax) {
-      return this.refuse({ status: 413, words: "the body is too large" });
-    }
-    if (length > rest.length && headerOf(head, "expect")?.toLowerCase() === "100-continue") {
-      this.#stream.write(CONTINUE);
-    }
+  #plain(head: RequestHead, rest: Uint8Array, owned: boolean): void {
+    const body = new BodyReader(head, this.#terms.limits.bodyBytesMax);
+    if (body.refusal !== undefined) return this.refuse(body.refusal);
     this.#head = head;
-    this.#bodyLeft = length;
-    this.#state = "body";
-    this.#bodyBytes(rest);
+    this.#body = body;
+    this.#enter("body");
+    if (body.isAwaited && rest.length === 0 && awaitsContinue(head)) this.#stream.write(CONTINUE);
+    this.#bodyBytes(rest, owned);
   }
 
-  #bodyBytes(bytes: Uint8Array): void {
-    const taken = bytes.slice(0, this.#bodyLeft);
-    if (taken.length > 0) this.#body.push(taken);
-    this.#bodyLeft -= taken.length;
-    if (this.#bodyLeft > 0) return;
+  #bodyBytes(bytes: Uint8Array, owned: boolean): void {
+    const progress = this.#body!.push(bytes);
+    if (progress.state === "more") return;
+    if (progress.state === "refused") return this.refuse(progress.refusal);
     const head = this.#head!;
     const { options } = this.#terms;
     if (options.fetch === undefined) return this.refuse({ status: 404, words: "not found" });
-    const request = this.#request(head);
+    const request = this.#request(head, progress.body);
     if (request === undefined) return;
-    this.#body = [];
-    this.#ask(() => options.fetch!(request), (response) => this.#respond(head, response));
+    this.#body = undefined;
+    this.#keep(bytes.subarray(progress.rest), owned);
+    this.#ask(() => options.fetch!(request), (response) => this.#respond(head, response, false));
   }
 
-  #request(head: RequestHead): Request | undefined {
+  #request(head: RequestHead, body: Uint8Array): Request | undefined {
     const scheme = this.#terms.options.tls === undefined ? "http" : "https";
-    const request = buildRequest(head, scheme, this.#body);
+    const request = buildRequest(head, scheme, body);
     if (request !== undefined) return request;
     this.refuse({ status: 501, words: "this server cannot serve such a request" });
     return undefined;
@@ -272,7 +343,7 @@ export class Arrival<Data> implements StreamHandler {
 
   /** Calls a hook and goes on with what it gives, unless the deadline or the client was faster. */
   #ask<Answer>(hook: () => Answer | Promise<Answer>, goOn: (answer: Answer) => void): void {
-    this.#state = "asking";
+    this.#enter("asking");
     this.#deadline = this.#terms.now() + this.#terms.limits.handshakeMs;
     const settle = (answer: Answer): void => {
       if (this.#state !== "asking") return;
@@ -297,35 +368,83 @@ export class Arrival<Data> implements StreamHandler {
     this.refuse({ status: 500, words: "internal error" });
   }
 
-  #respond(head: RequestHead, response: Response): void {
+  /** `last`: nothing that follows is a request. */
+  #respond(head: RequestHead, response: Response, last: boolean): void {
     if (!(response instanceof Response) || response.status < 200) {
       throw new TypeError("a hook must give a Response with a status from 200");
     }
-    this.#state = "answering";
+    if (response.bodyUsed || response.body?.locked) {
+      throw new TypeError("a hook must give a Response whose body nobody reads");
+    }
+    const farewell = this.#farewell(head, response, last);
+    this.#enter("answering");
     this.#deadline = Infinity;
-    this.#send(head, response).catch((error) => {
+    this.#send(head, response, farewell).catch((error) => {
       this.#terms.log("error", `ws: the body of a response failed: ${error}`);
       this.abort();
     });
   }
 
-  async #send(head: RequestHead, { status, headers, body }: Response): Promise<void> {
+  /** What the answer says of its connection. */
+  #farewell(head: RequestHead, { headers }: Response, last: boolean): Farewell {
+    const { limits: { keepAliveMs, requestsMax }, isStopping } = this.#terms;
+    const closes = last || isStopping || keepAliveMs === 0 || head.version === "1.0" ||
+      ++this.#answers >= requestsMax || hasToken(headerOf(head, "connection"), "close") ||
+      hasToken(headers.get("connection") ?? undefined, "close");
+    return closes ? "close" : { keptMs: keepAliveMs };
+  }
+
+  async #send(
+    head: RequestHead,
+    { status, headers, body }: Response,
+    farewell: Farewell,
+  ): Promise<void> {
     const framing = framingOf(head, status, headers, body !== null);
-    this.#stream.write(encodeHead(status, headers, framing));
-    if (body === null || isBodiless(head.method, status)) {
-      body?.cancel().catch(() => {});
-      return this.#leave();
+    this.#stream.write(encodeHead(status, headers, framing, farewell));
+    if (isBodiless(head.method, status)) body?.cancel().catch(() => {});
+    else {
+      // A client would take what follows for the rest of it, or the rest for what follows.
+      const promised = framing.kind === "length" ? framing.length : Infinity;
+      let sent = 0;
+      this.#response = body?.getReader();
+      while (this.#response !== undefined) {
+        const { done, value } = await this.#response.read();
+        if (done) break;
+        sent += value.length;
+        if (sent > promised) throw new Error("it is longer than its Content-Length");
+        const chunked = framing.kind === "chunked";
+        if (value.length > 0) this.#stream.write(chunked ? encodeChunk(value) : value);
+        await this.#room();
+      }
+      if (framing.kind === "chunked") this.#stream.write(LAST_CHUNK);
+      else if (framing.kind === "length" && sent < promised && this.#state !== "gone") {
+        throw new Error("it is shorter than its Content-Length");
+      }
+      this.#response = undefined;
     }
-    this.#response = body.getReader();
-    for (;;) {
-      const { done, value } = await this.#response.read();
-      if (done) break;
-      const chunked = framing.kind === "chunked";
-      if (value.length > 0) this.#stream.write(chunked ? encodeChunk(value) : value);
-      await this.#room();
-    }
-    if (framing.kind === "chunked") this.#stream.write(LAST_CHUNK);
-    this.#leave();
+    if (farewell === "close") return this.#leave();
+    await this.#room();
+    this.#rest();
+  }
+
+  /** Waits for the next request, if it is not there already. */
+  #rest(): void {
+    if (this.#state === "gone") return;
+    const isLast = this.#early.length === 0 && this.#halfClosed;
+    if (isLast || this.#terms.isStopping) return this.#leave();
+    this.#reader = new HeadReader();
+    this.#enter("resting");
+    this.#deadline = this.#terms.now() + this.#terms.limits.keepAliveMs;
+    // Not within this turn: a thousand small requests that came at once would keep all others waiting.
+    if (this.#early.length > 0) this.#terms.later(() => this.#readEarly());
+  }
+
+  #readEarly(): void {
+    if (this.#state !== "resting") return;
+    const early = this.#early;
+    this.#early = EMPTY;
+    this.#take(early, true);
+    if (this.#isReading) this.#stream.resume();
   }
 
   /** Waits until the client has read most of what it was sent. */
@@ -339,9 +458,15 @@ export class Arrival<Data> implements StreamHandler {
 
   #leave(): void {
     if (this.#state === "gone") return;
-    this.#state = "leaving";
+    this.#enter("leaving");
+    this.#early = EMPTY;
     this.#deadline = this.#terms.now() + this.#terms.limits.closeTimeoutMs;
     this.#stream.end();
     this.#stream.resume();
   }
+}
+
+/** True for a client that sends its body when it is asked to. */
+function awaitsContinue(head: RequestHead): boolean {
+  return head.version === "1.1" && headerOf(head, "expect")?.toLowerCase() === "100-continue";
 }

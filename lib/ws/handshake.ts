@@ -234,13 +234,28 @@ function checkHead(head: RequestHead): Refusal | undefined {
   if (length !== undefined && !/^\d{1,15}$/.test(length)) {
     return { status: 400, words: "the header Content-Length is malformed" };
   }
-  if (length !== undefined && headerOf(head, "transfer-encoding") !== undefined) {
+  const coding = headerOf(head, "transfer-encoding")?.toLowerCase();
+  if (coding === undefined) return undefined;
+  if (length !== undefined) {
     return { status: 400, words: "Content-Length and Transfer-Encoding exclude each other" };
   }
-  return undefined;
+  if (head.version === "1.0") {
+    return { status: 400, words: "HTTP/1.0 has no Transfer-Encoding: send a Content-Length" };
+  }
+  return coding === "chunked" ? undefined : checkCoding(coding);
 }
 
-function parseHeader(line: string): [string, string] | undefined {
+/** What is wrong with a transfer coding that is not "chunked" alone: RFC 9112, sections 6.1 and 6.3. */
+function checkCoding(coding: string): Refusal {
+  const codings = coding.split(",").map((each) => each.trim());
+  // Without "chunked" at its end the body has none, and twice is forbidden.
+  return codings.indexOf("chunked") === codings.length - 1
+    ? { status: 501, words: "of transfer codings this server knows chunked alone" }
+    : { status: 400, words: "the header Transfer-Encoding must be chunked" };
+}
+
+/** The name, in lower case, and the value; `undefined` for a line that is no header. */
+export function parseHeader(line: string): [string, string] | undefined {
   const colon = line.indexOf(":");
   if (colon < 1) return undefined;
   const name = line.slice(0, colon);

@@ -1,7 +1,6 @@
 /**
- * Plain HTTP on the WebSocket port: one request, one response, then the connection closes. Quiet.
- *
- * Requests and responses are the platform's own; here they meet the wire.
+ * Plain HTTP on the WebSocket port: what requests and responses, which are the platform's own, look
+ * like on the wire. Quiet.
  *
  * @module
  */
@@ -50,6 +49,9 @@ export type Framing =
   /** By the end of the connection, or there is none. */
   | { readonly kind: "none" };
 
+/** What an answer says of its connection: that it ends, or how long it is kept for the next request. */
+export type Farewell = "close" | { readonly keptMs: number };
+
 /** `100 Continue`: the client waits for it before it sends a body. */
 export const CONTINUE: Uint8Array = Buffer.from("HTTP/1.1 100 Continue\r\n\r\n");
 
@@ -60,7 +62,7 @@ export const LAST_CHUNK: Uint8Array = Buffer.from("0\r\n\r\n");
 export function buildRequest(
   head: RequestHead,
   scheme: "http" | "https",
-  body: readonly Uint8Array[],
+  body: Uint8Array,
 ): Request | undefined {
   if (FORBIDDEN_METHODS.has(head.method.toUpperCase())) return undefined;
   const headers = new Headers();
@@ -71,7 +73,7 @@ export function buildRequest(
   }
   const url = head.target.startsWith("/") ? `${scheme}://${host}${head.target}` : head.target;
   const init: RequestInit = { method: head.method, headers };
-  if (body.length > 0) init.body = concat(body) as Uint8Array<ArrayBuffer>;
+  if (body.length > 0) init.body = body as Uint8Array<ArrayBuffer>;
   try {
     return new Request(url === "*" ? `${scheme}://${host}/` : url, init);
   } catch {
@@ -85,7 +87,7 @@ export function encodeRefusal({ status, words, headers = {} }: Refusal): Uint8Ar
   const lines = new Headers({ "Content-Type": "text/plain; charset=utf-8", ...headers });
   // `Upgrade` belongs to a 426 and to nothing else that has this shape.
   const extra = headers["Upgrade"] === undefined ? "" : `Upgrade: ${headers["Upgrade"]}\r\n`;
-  const head = encodeHead(status, lines, { kind: "length", length: body.length }, extra);
+  const head = encodeHead(status, lines, { kind: "length", length: body.length }, "close", extra);
   return concat([head, body]);
 }
 
@@ -94,6 +96,7 @@ export function encodeHead(
   status: number,
   headers: Headers,
   framing: Framing,
+  farewell: Farewell,
   extra: string = "",
 ): Uint8Array {
   let text = `HTTP/1.1 ${status} ${PHRASES[status] ?? ""}\r\n${extra}`;
@@ -102,7 +105,14 @@ export function encodeHead(
   }
   if (framing.kind === "length") text += `content-length: ${framing.length}\r\n`;
   if (framing.kind === "chunked") text += "transfer-encoding: chunked\r\n";
-  return Buffer.from(`${text}connection: close\r\n\r\n`, "latin1");
+  return Buffer.from(`${text}${connectionLines(farewell)}\r\n`, "latin1");
+}
+
+/** A client that knows how long we wait does not send in the moment in which we close. */
+function connectionLines(farewell: Farewell): string {
+  if (farewell === "close") return "connection: close\r\n";
+  const seconds = Math.floor(farewell.keptMs / 1000);
+  return `connection: keep-alive\r\n${seconds > 0 ? `keep-alive: timeout=${seconds}\r\n` : ""}`;
 }
 
 /** One chunk of a chunked body. An empty one would end the body, so there is none. */
@@ -115,16 +125,22 @@ export function isBodiless(method: string, status: number): boolean {
   return method === "HEAD" || status === 204 || status === 304;
 }
 
-/** How the end of a response is told: by its own `Content-Length`, or else in chunks. */
+/**
+ * How the end of a response is told: by its own `Content-Length`, or else in chunks. `length` may stand
+ * beside no body where it says how long the one would be that is left out.
+ */
 export function framingOf(
   head: RequestHead,
   status: number,
   headers: Headers,
   hasBody: boolean,
 ): Framing {
+  // RFC 9110, section 8.6.
+  if (status === 204) return { kind: "none" };
+  const bodiless = isBodiless(head.method, status);
+  if (!hasBody && !bodiless) return { kind: "length", length: 0 };
   const length = headers.get("content-length");
   if (length !== null && /^\d+$/.test(length)) return { kind: "length", length: Number(length) };
-  if (isBodiless(head.method, status)) return { kind: "none" };
-  if (!hasBody) return { kind: "length", length: 0 };
+  if (bodiless) return { kind: "none" };
   return head.version === "1.1" ? { kind: "chunked" } : { kind: "none" };
 }

@@ -3,8 +3,10 @@
  *
  * | option | default | at the limit |
  * |---|---|---|
- * | `maxConnections` | 10 000 | 503 |
- * | `handshakeTimeout` | 10 s | 408; 503 while a hook is pending |
+ * | `maxConnections` | 10 000 | whoever has waited longest between two requests goes; if there is none: 503 |
+ * | `handshakeTimeout` | 10 s, for each request | 408; 503 while a hook is pending |
+ * | `keepAliveTimeout` | 10 s between two requests | closed |
+ * | `maxRequestsPerConnection` | 1000 | the last answer closes |
  * | `maxRequestBodySize` | 1 MiB | 413 |
  * | `maxPayloadLength` | 16 MiB | the connection closes with 1009 |
  * | `backpressureLimit` | 16 MiB | by `backpressurePolicy`: the connection closes with 1013, the message is dropped, or the latest is held |
@@ -105,8 +107,15 @@ export interface ServeOptions<Data = undefined>
   readonly mailbox?: SpawnOptions["mailbox"];
   /** Seconds of silence; 0: for ever. */
   readonly idleTimeout?: number | undefined;
-  /** Milliseconds from the accept to the answer. */
+  /**
+   * Milliseconds from the accept, or from the first byte of a further request, until the request is
+   * whole; and again from there to the answer.
+   */
   readonly handshakeTimeout?: number | undefined;
+  /** Milliseconds that a connection is kept between two plain requests; 0: it is not. */
+  readonly keepAliveTimeout?: number | undefined;
+  /** Plain requests on one connection. */
+  readonly maxRequestsPerConnection?: number | undefined;
   /** Milliseconds from our goodbye to the end. */
   readonly closeTimeout?: number | undefined;
   /** WebSockets and requests at once; one more gets a 503. */
@@ -129,6 +138,9 @@ export interface Limits {
   readonly backpressure: Backpressure;
   readonly idleMs: number;
   readonly handshakeMs: number;
+  /** 0: no connection is kept. */
+  readonly keepAliveMs: number;
+  readonly requestsMax: number;
   readonly closeTimeoutMs: number;
   readonly connectionsMax: number;
   readonly bodyBytesMax: number;
@@ -161,6 +173,8 @@ export function checkOptions<Data>(options: ServeOptions<Data>): Limits {
     backpressure: limitsOf(options, BACKPRESSURE)!,
     idleMs: positive("idleTimeout", options.idleTimeout, 120, true) * 1000,
     handshakeMs: positive("handshakeTimeout", options.handshakeTimeout, 10_000),
+    keepAliveMs: positive("keepAliveTimeout", options.keepAliveTimeout, 10_000, true),
+    requestsMax: whole("maxRequestsPerConnection", options.maxRequestsPerConnection, 1000, 1),
     closeTimeoutMs: positive("closeTimeout", options.closeTimeout, 5_000),
     connectionsMax: whole("maxConnections", options.maxConnections, 10_000, 1),
     bodyBytesMax: whole("maxRequestBodySize", options.maxRequestBodySize, MIB, 0),
@@ -242,7 +256,12 @@ function positive(
 }
 
 /** A quarter of the shortest time that is watched: nothing ends much later than it should. */
-export function tickMs({ idleMs, handshakeMs, closeTimeoutMs }: Limits): number {
-  const shortest = Math.min(idleMs === 0 ? Infinity : idleMs, handshakeMs, closeTimeoutMs);
+export function tickMs({ idleMs, handshakeMs, keepAliveMs, closeTimeoutMs }: Limits): number {
+  const shortest = Math.min(
+    idleMs || Infinity,
+    keepAliveMs || Infinity,
+    handshakeMs,
+    closeTimeoutMs,
+  );
   return Math.max(TICK_MS_MIN, Math.min(TICK_MS_MAX, shortest / 4));
 }

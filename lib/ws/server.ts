@@ -2,7 +2,8 @@
  * The WebSocket server: listens, lets arrivals in, keeps count and time, and stops.
  *
  *     accept ──▶ Arrival ──101──▶ WebSocketConnection ──▶ gone
- *                   └──── answered, refused, late ────────▶ gone
+ *                 ▲  │ └──── answered, refused, late ─────▶ gone
+ *                 └──┘ answered: it rests until its next request
  *
  * One timer sweeps over all of them; nothing is armed per connection or per message.
  *
@@ -99,6 +100,8 @@ class WebSocketServer<Data> implements Server {
   readonly #options: ServeOptions<Data>;
   readonly #limits: Limits;
   readonly #arrivals = new Set<Arrival<Data>>();
+  /** Those that wait for their next request, the one that has for longest first. */
+  readonly #resting = new Set<Arrival<Data>>();
   readonly #connections = new Set<WebSocketConnection<Data>>();
   readonly #arrivalTerms: ArrivalTerms<Data>;
   readonly #connectionTerms: ConnectionTerms<Data>;
@@ -123,12 +126,19 @@ class WebSocketServer<Data> implements Server {
     const log = options.log ?? host.log;
     const now = (): number => host.clock.now();
     const deflate = limits.deflate && new DeflateShop(limits.deflate);
+    const isStopping = (): boolean => this.#stopped !== undefined;
     this.#arrivalTerms = {
+      get isStopping(): boolean {
+        return isStopping();
+      },
       options,
       limits,
       log,
       deflate: deflate?.settings.wish,
       now,
+      later: (task) => host.yieldToIo(task),
+      rests: (arrival) => this.#resting.add(arrival),
+      wakes: (arrival) => this.#resting.delete(arrival),
       admit: (...args) => this.#admit(...args),
       ended: (arrival) => {
         this.#arrivals.delete(arrival);
@@ -213,7 +223,10 @@ class WebSocketServer<Data> implements Server {
     if (this.#stopped !== undefined || room <= -TURNED_AWAY_MAX) return stream.abort();
     const arrival = new Arrival(this.#arrivalTerms, stream);
     this.#arrivals.add(arrival);
-    if (room <= 0) arrival.refuse({ status: 503, words: "too many connections" });
+    if (room > 0) return;
+    const [longest] = this.#resting;
+    if (longest !== undefined) longest.yieldPlace();
+    else arrival.refuse({ status: 503, words: "too many connections" });
   }
 
   #admit(arrival: Arrival<Data>, stream: Stream, admission: Admission<Data>): void {
@@ -245,7 +258,7 @@ class WebSocketServer<Data> implements Server {
     timeout = 5000,
   }: StopOptions): Promise<void> {
     const closed = this.#listener!.close();
-    for (const arrival of this.#arrivals) if (arrival.isIdle) arrival.abort();
+    for (const arrival of this.#arrivals) arrival.dismiss();
     const left = [...this.#connections];
     let timer = IDLE;
     const batch = (): void => {

@@ -29,6 +29,9 @@ async function ask(server: Server, request: string | Uint8Array): Promise<RawCli
   return client;
 }
 
+/** A request after whose answer the server hangs up. */
+const GET_AND_CLOSE = "GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n";
+
 function url(server: Server, path = "/"): string {
   return `http://127.0.0.1:${server.port}${path}`;
 }
@@ -65,9 +68,9 @@ test("serve sends no body in answer to HEAD, nor with 204", async () => {
     fetch: ({ method }) =>
       method === "HEAD" ? new Response("unseen") : new Response(null, { status: 204 }),
   }, async (server) => {
-    const head = await ask(server, "HEAD / HTTP/1.1\r\nHost: h\r\n\r\n");
+    const head = await ask(server, GET_AND_CLOSE.replace("GET", "HEAD"));
     assertEquals([head.status, head.text], [200, ""]);
-    const none = await ask(server, "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+    const none = await ask(server, GET_AND_CLOSE);
     assertEquals([none.status, none.text, none.header("content-length")], [204, "", undefined]);
   });
 });
@@ -145,7 +148,7 @@ test("serve takes the length of a body from its header", async () => {
   const headers = { "Content-Length": "4" };
   await serving({ fetch: () => new Response("four", { headers }) }, async (server) => {
     for (const [method, text] of [["GET", "four"], ["HEAD", ""]] as const) {
-      const client = await ask(server, `${method} / HTTP/1.1\r\nHost: h\r\n\r\n`);
+      const client = await ask(server, GET_AND_CLOSE.replace("GET", method));
       assertEquals([client.header("content-length"), client.text], ["4", text]);
       assertEquals(client.header("transfer-encoding"), undefined);
     }
@@ -155,12 +158,12 @@ test("serve takes the length of a body from its header", async () => {
 test("serve lets no response speak of the connection", async () => {
   const headers = {
     "Transfer-Encoding": "gzip",
-    Connection: "keep-alive",
+    Connection: "keep-alive, x",
     "Keep-Alive": "1",
     X: "y",
   };
   await serving({ fetch: () => new Response(null, { headers }) }, async (server) => {
-    const client = await ask(server, "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+    const client = await ask(server, GET_AND_CLOSE);
     assertEquals(client.header("connection"), "close");
     assertEquals([client.header("transfer-encoding"), client.header("keep-alive")], [
       undefined,
@@ -181,7 +184,7 @@ test("serve does not pull a body faster than its client reads", async () => {
   await serving({ fetch: () => new Response(body) }, async (server) => {
     const client = await RawClient.connect(host, server.port);
     client.stream.pause();
-    client.write("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+    client.write(GET_AND_CLOSE);
     let before = -1;
     await until("the body stands still", async () => {
       const still = pulled > 0 && pulled === before;
@@ -215,23 +218,29 @@ test("serve cuts off a client that does not read its response, and cancels the b
   });
 });
 
+const POST = GET_AND_CLOSE.replace("GET", "POST").slice(0, -2);
+const CHUNKED = `${POST}Transfer-Encoding: chunked\r\n\r\n`;
+
 /** Requests and the status that answers them, with a fetch hook that would say 200. */
 const REQUESTS: readonly (readonly [string, string, number])[] = [
-  ["a GET", "GET / HTTP/1.1\r\nHost: h\r\n\r\n", 200],
+  ["a GET", GET_AND_CLOSE, 200],
   ["a GET by HTTP/1.0", "GET / HTTP/1.0\r\n\r\n", 200],
-  ["the asterisk", "OPTIONS * HTTP/1.1\r\nHost: h\r\n\r\n", 200],
-  ["a body", "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabc", 200],
+  ["the asterisk", GET_AND_CLOSE.replace("GET /", "OPTIONS *"), 200],
+  ["a body", `${POST}Content-Length: 3\r\n\r\nabc`, 200],
   [
     "a body of the limit",
-    `PUT / HTTP/1.1\r\nHost: h\r\nContent-Length: 100\r\n\r\n${"x".repeat(100)}`,
+    `${POST}Content-Length: 100\r\n\r\n${"x".repeat(100)}`,
     200,
   ],
-  ["a body over the limit", "PUT / HTTP/1.1\r\nHost: h\r\nContent-Length: 101\r\n\r\n", 413],
-  [
-    "a body in chunks",
-    "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-    411,
-  ],
+  ["a body over the limit", `${POST}Content-Length: 101\r\n\r\n`, 413],
+  ["a body in chunks", `${CHUNKED}3\r\nabc\r\n0\r\n\r\n`, 200],
+  ["a body of the limit in chunks", `${CHUNKED}64\r\n${"x".repeat(100)}\r\n0\r\n\r\n`, 200],
+  ["a body in chunks over the limit, when its size is known", `${CHUNKED}65`, 413],
+  ["a body in chunks whose sum is over the limit", `${CHUNKED}1\r\na\r\n64\r\n`, 413],
+  ["chunks that are none", `${CHUNKED}3\nabc\n0\n\n`, 400],
+  ["chunks by HTTP/1.0", "POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400],
+  ["a length beside chunks", `${POST}Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n`, 400],
+  ["another coding under the chunks", `${POST}Transfer-Encoding: gzip, chunked\r\n\r\n`, 501],
   ["a method that needs more than a Request", "TRACE / HTTP/1.1\r\nHost: h\r\n\r\n", 501],
   ["nonsense", "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\n", 400],
   ["a head without end", `GET / HTTP/1.1\r\nHost: h\r\n${"X: y\r\n".repeat(5000)}`, 431],
@@ -278,7 +287,7 @@ test("serve breaks a response off whose body fails, rather than end it", async (
     });
   };
   await serving({ fetch: () => new Response(body()) }, async (server, log) => {
-    const client = await ask(server, "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+    const client = await ask(server, GET_AND_CLOSE);
     assertEquals(client.text.endsWith("0\r\n\r\n"), false);
     assertStringIncludes(log[0]!, "no more");
   });
@@ -290,7 +299,7 @@ test("serve asks for a body that waits to be asked for", async () => {
     async (server) => {
       const client = await RawClient.connect(host, server.port);
       client.write(
-        "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n",
+        `${POST}Content-Length: 2\r\nExpect: 100-continue\r\n\r\n`,
       );
       await client.answered();
       assertEquals(client.status, 100);

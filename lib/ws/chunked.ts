@@ -1,0 +1,209 @@
+/**
+ * Takes the chunks of a request's body apart: RFC 9112, section 7.1. Quiet.
+ *
+ *     4;name=value CRLF      size in hex, extensions
+ *     Wiki CRLF              so many bytes
+ *     0 CRLF                 the last
+ *     Name: value CRLF       trailers
+ *     CRLF
+ *
+ *     size ─▶ extension ─▶ sizeLf ─▶ data ─▶ dataCr ─▶ dataLf ─┐
+ *      ▲  └──────────────────▲  └─ 0 ─▶ trailer ◀─▶ trailerLf ─│─▶ over
+ *      └───────────────────────────────────────────────────────┘
+ *
+ * It is as strict as the grammar, because two readers of one body that end it at different bytes take
+ * what is between for different requests. Extensions and trailers are checked and dropped.
+ *
+ * @module
+ */
+import { unreachable } from "../base/assert.ts";
+import { parseHeader, type Refusal } from "./handshake.ts";
+
+/** A size may have this many digits, zeros in front among them; more are answered with 400. */
+const SIZE_DIGITS_MAX = 16;
+
+/** The extensions of one chunk, and of a whole body, may have this many bytes; more: 400. */
+const EXTENSION_BYTES_MAX = 256;
+const EXTENSIONS_BYTES_MAX = 16 * 1024;
+
+/** Trailers may have this many bytes, and be this many; more are answered with 431. */
+const TRAILER_BYTES_MAX = 4096;
+const TRAILERS_MAX = 32;
+
+const CR = 0x0d;
+const LF = 0x0a;
+
+const WORD = "[!#$%&'*+\\-.^_`|~0-9A-Za-z]+";
+// Between the quotes no control characters, and a backslash before whatever follows it.
+const QUOTED =
+  '"(?:[\\t \\x21\\x23-\\x5b\\x5d-\\x7e\\x80-\\xff]|\\\\[\\t \\x21-\\x7e\\x80-\\xff])*"';
+const EXTENSIONS = new RegExp(
+  `^(?:[ \\t]*;[ \\t]*${WORD}(?:[ \\t]*=[ \\t]*(?:${WORD}|${QUOTED}))?)+$`,
+);
+
+/** What has come of a body. */
+export type ChunkProgress =
+  | { readonly state: "more" }
+  /** It is over; the bytes from `rest` on follow it. */
+  | { readonly state: "over"; readonly rest: number }
+  | { readonly state: "refused"; readonly refusal: Refusal };
+
+type State =
+  | "size"
+  | "extension"
+  | "sizeLf"
+  | "data"
+  | "dataCr"
+  | "dataLf"
+  | "trailer"
+  | "trailerLf";
+
+const MORE: ChunkProgress = { state: "more" };
+
+/** Reads a body in chunks as its bytes come. */
+export class ChunkReader {
+  readonly #bytesMax: number;
+  readonly #take: (bytes: Uint8Array) => void;
+  #state: State = "size";
+  /** The size of the chunk, as far as it is read. */
+  #size = 0;
+  #digits = 0;
+  /** Bytes of the chunk that have not come. */
+  #left = 0;
+  /** The data of all chunks so far. */
+  #total = 0;
+  /** The extensions or the trailer that are being read. */
+  #line = "";
+  #extensionBytes = 0;
+  #trailerBytes = 0;
+  #trailers = 0;
+
+  /** `take` is handed the data, in views of what is pushed. More than `bytesMax` of it: 413. */
+  constructor(bytesMax: number, take: (bytes: Uint8Array) => void) {
+    this.#bytesMax = bytesMax;
+    this.#take = take;
+  }
+
+  /** Takes the next bytes. To be called until it gives something other than "more". */
+  push(bytes: Uint8Array): ChunkProgress {
+    for (let at = 0; at < bytes.length;) {
+      if (this.#state === "data") {
+        at += this.#data(bytes, at);
+        continue;
+      }
+      const refusal = this.#byte(bytes[at++]!);
+      if (refusal === OVER) return { state: "over", rest: at };
+      if (refusal !== undefined) return { state: "refused", refusal };
+    }
+    return MORE;
+  }
+
+  #data(bytes: Uint8Array, from: number): number {
+    const part = bytes.subarray(from, from + this.#left);
+    this.#take(part);
+    this.#left -= part.length;
+    if (this.#left === 0) this.#state = "dataCr";
+    return part.length;
+  }
+
+  /** Takes one byte of what is not data. */
+  #byte(byte: number): Refusal | typeof OVER | undefined {
+    switch (this.#state) {
+      case "size":
+        return this.#sizeByte(byte);
+      case "extension":
+        if (byte === CR) return this.#extensionsEnd();
+        return this.#extensionByte(byte);
+      case "sizeLf":
+        return byte === LF ? this.#sizeEnd() : bad("a chunk's size ends without a line feed");
+      case "dataCr":
+        this.#state = "dataLf";
+        return byte === CR ? undefined : bad("a chunk is longer than its size");
+      case "dataLf":
+        this.#state = "size";
+        return byte === LF ? undefined : bad("a chunk ends without a line feed");
+      case "trailer":
+        if (byte === CR) this.#state = "trailerLf";
+        else return this.#trailerByte(byte);
+        return undefined;
+      case "trailerLf":
+        return byte === LF ? this.#trailerEnd() : bad("a carriage return stands alone");
+      case "data":
+        return undefined;
+      default:
+        unreachable(this.#state);
+    }
+  }
+
+  #sizeByte(byte: number): Refusal | undefined {
+    const digit = digitOf(byte);
+    if (digit < 0) {
+      if (this.#digits === 0) return bad("a chunk has no size");
+      this.#digits = 0;
+      this.#state = byte === CR ? "sizeLf" : "extension";
+      return byte === CR ? undefined : this.#extensionByte(byte);
+    }
+    if (++this.#digits > SIZE_DIGITS_MAX) return bad("a chunk's size is too long");
+    this.#size = this.#size * 16 + digit;
+    // A further digit can only make it more.
+    if (this.#total + this.#size <= this.#bytesMax) return undefined;
+    return { status: 413, words: "the body is too large" };
+  }
+
+  #extensionByte(byte: number): Refusal | undefined {
+    this.#line += String.fromCharCode(byte);
+    // What is no extension is refused by its first byte.
+    if (this.#line.length === 1 && !" \t;".includes(this.#line)) {
+      return bad("a chunk's size is malformed");
+    }
+    if (byte === LF) return bad("a chunk's size ends without a carriage return");
+    const tooLong = this.#line.length > EXTENSION_BYTES_MAX ||
+      ++this.#extensionBytes > EXTENSIONS_BYTES_MAX;
+    return tooLong ? bad("the extensions of chunks are too long") : undefined;
+  }
+
+  #extensionsEnd(): Refusal | undefined {
+    if (!EXTENSIONS.test(this.#line)) return bad("a chunk's extension is malformed");
+    this.#line = "";
+    this.#state = "sizeLf";
+    return undefined;
+  }
+
+  #sizeEnd(): undefined {
+    this.#left = this.#size;
+    this.#total += this.#size;
+    this.#state = this.#size === 0 ? "trailer" : "data";
+    this.#size = 0;
+    return undefined;
+  }
+
+  #trailerByte(byte: number): Refusal | undefined {
+    if (byte === LF) return bad("a line ends without a carriage return");
+    this.#line += String.fromCharCode(byte);
+    if (++this.#trailerBytes <= TRAILER_BYTES_MAX) return undefined;
+    return { status: 431, words: "the trailers are too long" };
+  }
+
+  #trailerEnd(): Refusal | typeof OVER | undefined {
+    if (this.#line === "") return OVER;
+    if (parseHeader(this.#line) === undefined) return bad("a trailer is malformed");
+    if (++this.#trailers > TRAILERS_MAX) return { status: 431, words: "too many trailers" };
+    this.#line = "";
+    this.#state = "trailer";
+    return undefined;
+  }
+}
+
+/** Stands for the end of a body. */
+const OVER = "over";
+
+function bad(words: string): Refusal {
+  return { status: 400, words };
+}
+
+/** The value of a hexadecimal digit; -1 for any other byte. */
+function digitOf(byte: number): number {
+  if (byte >= 0x30 && byte <= 0x39) return byte - 0x30;
+  const lower = byte | 0x20;
+  return lower >= 0x61 && lower <= 0x66 ? lower - 0x57 : -1;
+}

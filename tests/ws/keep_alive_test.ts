@@ -1,0 +1,408 @@
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import type { ServeOptions } from "../../lib/ws/options.ts";
+import { serve, type Server } from "../../lib/ws/server.ts";
+import { makeHost } from "../kit/host.ts";
+import { type HttpAnswer, readAnswers } from "../kit/http_answers.ts";
+import { test, until } from "../kit/test.ts";
+import { buildFrame, bytesOf, join, RawClient, upgradeRequest } from "../kit/ws_client.ts";
+
+const host = makeHost();
+
+/** Serves during a test; gives what was logged too. */
+async function serving(
+  options: ServeOptions,
+  body: (server: Server, log: string[]) => Promise<void>,
+): Promise<void> {
+  const log: string[] = [];
+  const server = await serve(host, { log: (_level, line) => log.push(line), ...options });
+  try {
+    await body(server, log);
+  } finally {
+    await server.stop({ timeout: 500 });
+  }
+}
+
+/** Answers with the method, the path and the body. */
+async function tell(request: Request): Promise<Response> {
+  const { pathname } = new URL(request.url);
+  return new Response(`${request.method} ${pathname} ${await request.text()}`.trim());
+}
+
+function get(path: string, headers = ""): string {
+  return `GET ${path} HTTP/1.1\r\nHost: h\r\n${headers}\r\n`;
+}
+
+function post(path: string, body: string): string {
+  const { length } = body;
+  return `POST ${path} HTTP/1.1\r\nHost: h\r\nContent-Length: ${length}\r\n\r\n${body}`;
+}
+
+/** The responses that have come. */
+function answersOf(client: RawClient, methods?: readonly string[]): HttpAnswer[] {
+  return client.head === undefined
+    ? []
+    : readAnswers(`${client.head}\r\n\r\n${client.text}`, methods).answers;
+}
+
+/** Waits for so many responses; the texts of all that came. */
+async function texts(client: RawClient, count: number): Promise<string[]> {
+  await until(`${count} responses come`, () => answersOf(client).length >= count || client.ended);
+  return answersOf(client).map(({ text }) => text);
+}
+
+test("serve answers one request after the other on one connection, whatever their bodies", async () => {
+  await serving({ fetch: tell }, async (server) => {
+    const client = await RawClient.connect(host, server.port);
+    client.write(get("/a"));
+    assertEquals(await texts(client, 1), ["GET /a"]);
+    client.write(post("/b", "two"));
+    await texts(client, 2);
+    client.write(
+      "POST /c HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nthr\r\n2\r\nee\r\n0\r\n\r\n",
+    );
+    await texts(client, 3);
+    client.write(get("/d", "Connection: close\r\n"));
+    await client.gone();
+    assertEquals(await texts(client, 4), ["GET /a", "POST /b two", "POST /c three", "GET /d"]);
+    const connections = answersOf(client).map(({ headers }) => headers.get("connection"));
+    assertEquals(connections, ["keep-alive", "keep-alive", "keep-alive", "close"]);
+    assertEquals(answersOf(client)[0]!.headers.get("keep-alive"), "timeout=10");
+  });
+});
+
+test("serve answers requests that come at once in their order, and asks for one at a time", async () => {
+  let asked = 0;
+  let most = 0;
+  const slow = async (request: Request): Promise<Response> => {
+    most = Math.max(most, ++asked);
+    // The first takes longest.
+    const turns = request.url.endsWith("/0") ? 20 : 1;
+    for (let i = 0; i < turns; i++) await new Promise((wake) => setTimeout(wake, 1));
+    asked--;
+    return await tell(request);
+  };
+  await serving({ fetch: slow }, async (server) => {
+    const client = await RawClient.connect(host, server.port);
+    const requests = Array.from(
+      { length: 20 },
+      (_, i) => i % 3 ? get(`/${i}`) : post(`/${i}`, "é"),
+    );
+    client.write(requests.join("").replaceAll("é", "e"));
+    const expected = requests.map((_, i) => i % 3 ? `GET /${i}` : `POST /${i} e`);
+    assertEquals(await texts(client, 20), expected);
+    assertEquals(most, 1);
+    await client.abort();
+  });
+});
+
+test("serve answers requests that come byte by byte, one behind the other", async () => {
+  await serving({ fetch: tell }, async (server) => {
+    const client = await RawClient.connect(host, server.port);
+    const all = bytesOf(get("/a") + post("/b", "bb") + "\r\n" + get("/c", "Connection: close\r\n"));
+    for (let at = 0; at < all.length; at++) {
+      client.stream.write(all.subarray(at, at + 1));
+      await until("it has left", () => client.stream.unsent === 0);
+    }
+    await client.gone();
+    assertEquals(await texts(client, 3), ["GET /a", "POST /b bb", "GET /c"]);
+  });
+});
+
+test("serve gives other clients their turns between a thousand requests that come at once", async () => {
+  let answered = 0;
+  const fetch = (request: Request): Response => {
+    answered++;
+    return new Response(request.url.endsWith("/other") ? String(answered) : null);
+  };
+  await serving({ fetch, maxRequestsPerConnection: 5000 }, async (server) => {
+    const [greedy, other] = [
+      await RawClient.connect(host, server.port),
+      await RawClient.connect(host, server.port),
+    ];
+    greedy.write(get("/").repeat(1500));
+    await until("the first is answered", () => answered > 0);
+    other.write(get("/other"));
+    const [before] = await texts(other, 1);
+    assert(Number(before) < 1400, `${before} were answered before it`);
+    await texts(greedy, 1500);
+    assertEquals(answered, 1501);
+    await Promise.all([greedy.abort(), other.abort()]);
+  });
+});
+
+test("serve takes a body that its hook did not read for no request", async () => {
+  const asked: string[] = [];
+  const fetch = (request: Request): Response => {
+    asked.push(new URL(request.url).pathname);
+    return new Response("seen");
+  };
+  await serving({ fetch }, async (server) => {
+    const client = await RawClient.connect(host, server.port);
+    const inner = get("/smuggled");
+    const chunk = `${inner.length.toString(16)}\r\n${inner}\r\n0\r\n\r\n`;
+    client.write(
+      post("/a", inner) +
+        `POST /b HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n${chunk}` + get("/c"),
+    );
+    assertEquals(await texts(client, 3), ["seen", "seen", "seen"]);
+    assertEquals(asked, ["/a", "/b", "/c"]);
+    await client.abort();
+  });
+});
+
+/** Requests behind which nothing is read, and their statuses. */
+const LAST: readonly (readonly [string, string, number])[] = [
+  ["Connection: close", get("/", "Connection: close\r\n"), 200],
+  ["close among other words", get("/", "Connection: x, Close\r\n"), 200],
+  ["HTTP/1.0", "GET / HTTP/1.0\r\n\r\n", 200],
+  ["HTTP/1.0 that asks to be kept", "GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", 200],
+  ["a response that says close", get("/close"), 200],
+  ["a malformed request", "GET /\r\n\r\n", 400],
+  ["a body that is too large", "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 101\r\n\r\n", 413],
+  [
+    "a length beside chunks",
+    "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    400,
+  ],
+  ["a hook that throws", get("/throw"), 500],
+  ["a WebSocket that the hook refuses", upgradeRequest(), 401],
+  ["a WebSocket of another version", upgradeRequest({ "Sec-WebSocket-Version": "8" }), 426],
+];
+
+for (const [what, request, status] of LAST) {
+  test(`serve reads nothing behind ${what}, and hangs up`, async () => {
+    const asked: string[] = [];
+    const options: ServeOptions = {
+      maxRequestBodySize: 100,
+      upgrade: () => new Response("no", { status: 401 }),
+      fetch: (request) => {
+        const { pathname } = new URL(request.url);
+        asked.push(pathname);
+        if (pathname === "/throw") throw new Error("oops");
+        return pathname === "/close"
+          ? new Response("ok", { headers: { Connection: "close" } })
+          : new Response("ok");
+      },
+    };
+    await serving(options, async (server) => {
+      const client = await RawClient.connect(host, server.port);
+      client.write(get("/first") + request + get("/behind"));
+      await client.gone();
+      const answers = answersOf(client);
+      assertEquals(answers.map((answer) => answer.status), [200, status]);
+      assertEquals(answers[1]!.headers.get("connection"), "close");
+      assertEquals(asked.includes("/behind"), false);
+    });
+  });
+}
+
+test("serve opens a WebSocket on a connection that has carried requests, early frames and all", async () => {
+  const options: ServeOptions = { fetch: tell, message: (conn, data) => conn.send(data) };
+  for (const upgrade of [undefined, async () => await Promise.resolve({})]) {
+    await serving(upgrade === undefined ? options : { ...options, upgrade }, async (server) => {
+      const client = await RawClient.connect(host, server.port);
+      const requests = get("/a") + post("/b", "x") + upgradeRequest();
+      client.write(join(bytesOf(requests), buildFrame({ payload: "early" })));
+      await until("the frame comes back", () => endsEarly(client));
+      assertStringIncludes(client.text, "HTTP/1.1 101 Switching Protocols");
+      assertEquals(server.connections, 1);
+      await client.abort();
+    });
+  }
+});
+
+/** True if the bytes end with an unmasked text frame that says "early". */
+function endsEarly(client: RawClient): boolean {
+  const { body } = client;
+  return body.length > 7 && body[body.length - 7] === 0x81 && body[body.length - 6] === 5;
+}
+
+test("serve closes a connection on which nothing comes for keepAliveTimeout", async () => {
+  await serving({ fetch: tell, keepAliveTimeout: 100 }, async (server) => {
+    const client = await RawClient.connect(host, server.port);
+    const start = performance.now();
+    client.write(get("/"));
+    await client.gone();
+    assert(performance.now() - start >= 90);
+    assertEquals(await texts(client, 1), ["GET /"]);
+    // Less than a second is not worth telling.
+    assertEquals(answersOf(client)[0]!.headers.has("keep-alive"), false);
+  });
+});
+
+test("serve keeps no connection if keepAliveTimeout is 0", async () => {
+  await serving({ fetch: tell, keepAliveTimeout: 0 }, async (server) => {
+    const client = await RawClient.connect(host, server.port);
+    client.write(get("/"));
+    await client.gone();
+    assertEquals(answersOf(client)[0]!.headers.get("connection"), "close");
+  });
+});
+
+test("serve answers 408 to a later request that does not become whole in time", async () => {
+  await serving({ fetch: tell, handshakeTimeout: 100 }, async (server) => {
+    for (const start of ["G", "\r\n", post("/", "abc").slice(0, -1)]) {
+      const client = await RawClient.connect(host, server.port);
+      client.write(get("/") + start);
+      await client.gone();
+      assertEquals(answersOf(client).map(({ status }) => status), [200, 408]);
+    }
+  });
+});
+
+test("serve takes maxRequestsPerConnection requests from a connection", async () => {
+  await serving({ fetch: tell, maxRequestsPerConnection: 3 }, async (server) => {
+    const client = await RawClient.connect(host, server.port);
+    client.write(get("/").repeat(5));
+    await client.gone();
+    const connections = answersOf(client).map(({ headers }) => headers.get("connection"));
+    assertEquals(connections, ["keep-alive", "keep-alive", "close"]);
+  });
+});
+
+test("serve counts kept connections, and gives the place of the longest idle to who comes", async () => {
+  let answer = (_response: Response): void => {};
+  const fetch = (request: Request): Response | Promise<Response> =>
+    request.url.endsWith("/slow") ? new Promise((resolve) => answer = resolve) : new Response("ok");
+  await serving({ fetch, maxConnections: 2 }, async (server) => {
+    const [first, second, third, fourth] = [
+      await RawClient.connect(host, server.port),
+      await RawClient.connect(host, server.port),
+      await RawClient.connect(host, server.port),
+      await RawClient.connect(host, server.port),
+    ];
+    // Both of the first wait for their answer: nobody can go.
+    for (const client of [third, fourth]) {
+      await client.gone();
+      assertEquals(client.status, 503);
+    }
+    first.write(get("/"));
+    await texts(first, 1);
+    second.write(get("/slow"));
+    const fifth = await RawClient.connect(host, server.port);
+    await first.gone();
+    fifth.write(get("/"));
+    assertEquals(await texts(fifth, 1), ["ok"]);
+    answer(new Response("slow"));
+    assertEquals(await texts(second, 1), ["slow"]);
+    await Promise.all([second.abort(), fifth.abort()]);
+  });
+});
+
+test("Server.stop closes kept connections at once, and answers the busy ones for the last time", async () => {
+  let answer: ((response: Response) => void) | undefined;
+  const server = await serve(host, {
+    fetch: (request) =>
+      request.url.endsWith("/slow")
+        ? new Promise<Response>((resolve) => answer = resolve)
+        : new Response("ok"),
+  });
+  const [idle, busy] = [
+    await RawClient.connect(host, server.port),
+    await RawClient.connect(host, server.port),
+  ];
+  idle.write(get("/"));
+  await texts(idle, 1);
+  busy.write(get("/slow") + get("/behind"));
+  await until("it is asked", () => answer !== undefined);
+  const stopped = server.stop({ timeout: 60_000 });
+  await idle.gone();
+  assertEquals(busy.ended, false);
+  answer!(new Response("late"));
+  await busy.gone();
+  assertEquals(await texts(busy, 1), ["late"]);
+  assertEquals(answersOf(busy)[0]!.headers.get("connection"), "close");
+  await stopped;
+});
+
+test("serve answers all whole requests of a client that will send no more", async () => {
+  await serving({ fetch: tell }, async (server) => {
+    const client = await RawClient.connect(host, server.port);
+    client.write(get("/a") + get("/b") + "GET /c HT");
+    client.stream.end();
+    await client.gone();
+    assertEquals(await texts(client, 2), ["GET /a", "GET /b"]);
+  });
+});
+
+test("serve frames responses so that the next one is found", async () => {
+  const body = (): ReadableStream<Uint8Array> =>
+    ReadableStream.from(["stre", "", "am"].map((piece) => new TextEncoder().encode(piece)));
+  const length = { "Content-Length": "4" };
+  const responses: readonly (readonly [string, Response, string])[] = [
+    ["GET", new Response("text"), "text"],
+    ["HEAD", new Response("text"), ""],
+    ["HEAD", new Response(null, { headers: length }), ""],
+    ["HEAD", new Response("four", { headers: length }), ""],
+    ["GET", new Response(null, { status: 204, headers: length }), ""],
+    ["GET", new Response(null, { status: 304, headers: length }), ""],
+    ["GET", new Response(null, { status: 205 }), ""],
+    ["GET", new Response(null), ""],
+    ["GET", new Response(null, { headers: length }), ""],
+    ["GET", new Response(""), ""],
+    ["GET", new Response("four", { headers: length }), "four"],
+    ["GET", new Response(body()), "stream"],
+    ["GET", new Response(body(), { headers: { "Content-Length": "6" } }), "stream"],
+    ["GET", new Response("last", { status: 404 }), "last"],
+  ];
+  const left = responses.map(([, response]) => response);
+  await serving({ fetch: () => left.shift()! }, async (server) => {
+    const client = await RawClient.connect(host, server.port);
+    const methods = responses.map(([method]) => method);
+    client.write(methods.map((method) => get("/").replace("GET", method)).join(""));
+    await until("all responses come", () => answersOf(client, methods).length === methods.length);
+    const answers = answersOf(client, methods);
+    assertEquals(answers.map(({ text }) => text), responses.map(([, , text]) => text));
+    assertEquals(answers[4]!.headers.has("content-length"), false);
+    await client.abort();
+  });
+});
+
+test("serve breaks off a response whose body is not as long as it says", async () => {
+  for (const text of ["longer than four", "4"]) {
+    const fetch = (): Response => new Response(text, { headers: { "Content-Length": "4" } });
+    await serving({ fetch }, async (server, log) => {
+      const client = await RawClient.connect(host, server.port);
+      client.write(get("/a") + get("/b"));
+      await until("it is over", () => client.closed !== undefined || client.ended);
+      assertEquals(answersOf(client), []);
+      assertStringIncludes(log[0]!, "than its Content-Length");
+    });
+  }
+});
+
+test("serve answers 500 for a Response that somebody has read", async () => {
+  const read = new Response("text");
+  await read.text();
+  await serving({ fetch: () => read }, async (server, log) => {
+    const client = await RawClient.connect(host, server.port);
+    client.write(get("/"));
+    await client.gone();
+    assertEquals(client.status, 500);
+    assertStringIncludes(log[0]!, "whose body nobody reads");
+  });
+});
+
+test("serve goes no further than a client reads its answers", async () => {
+  let asked = 0;
+  const fetch = (): Response => {
+    asked++;
+    return new Response(null, { headers: { "X-Long": "x".repeat(8000) } });
+  };
+  const limits = { handshakeTimeout: 500, maxConnections: 1, maxRequestsPerConnection: 1e6 };
+  await serving({ fetch, ...limits }, async (server) => {
+    const client = await RawClient.connect(host, server.port);
+    client.stream.pause();
+    // 160 MB of answers, if they were all given.
+    client.write(get("/").repeat(20_000));
+    await until("it is cut off, and its place is free", async () => {
+      const other = await RawClient.connect(host, server.port);
+      other.write(get("/", "Connection: close\r\n"));
+      await other.answered();
+      await other.abort();
+      return other.status === 200;
+    });
+    assert(asked > 1 && asked < 10_000, `${asked} requests were answered`);
+    await client.abort();
+  });
+});
