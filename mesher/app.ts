@@ -4,6 +4,7 @@
  * @module
  */
 import { Node, type Server } from "../mod.ts";
+import { Held } from "./cluster/held.ts";
 import { type Config, storageConfig } from "./config.ts";
 import { BULK_BYTES_MAX } from "./domain/limits.ts";
 import { type FirstRun, firstRun } from "./first_run.ts";
@@ -18,6 +19,7 @@ import { Intake } from "./pipeline/intake.ts";
 import { Keys } from "./pipeline/keys.ts";
 import { Live } from "./pipeline/live.ts";
 import { EventQueue } from "./pipeline/queue.ts";
+import { tellerOf } from "./services/node_monitor.ts";
 import { startTree } from "./services/tree.ts";
 import { MESSAGE_BYTES_MAX, socketHandlers } from "./sockets/sockets.ts";
 import { openStorage } from "./storage/open.ts";
@@ -29,6 +31,8 @@ export const INBOX_MAX = 20_000;
 const OUTBOX_MAX = 2_000;
 /** A node that stops waits so long for what it holds to be stored. Milliseconds. */
 const DRAIN_MS_MAX = 10_000;
+/** A node that starts waits so long for its peers, those that are there. Milliseconds. */
+const MEET_MS_MAX = 5_000;
 /** A request may be larger than any route takes, so that it is told so. */
 const BODY_BYTES_MAX: number = BULK_BYTES_MAX + 1_048_576;
 
@@ -89,7 +93,20 @@ async function startNode({ cluster }: Config, log: LogLine): Promise<Node> {
   const hostname = /@(.*):\d+$/.exec(name)![1]!.replace(/^\[|\]$/g, "");
   const node = await Node.start({ name, cookie, seeds: peers, listen: { hostname }, ...logged });
   log("info", `node ${node.name} listens; peers: ${peers.join(", ") || "none"}`);
+  await meet(node, peers);
   return node;
+}
+
+/**
+ * Before anything starts, peers that are there are met: who has the singletons is known then, and who
+ * watches. Those that are not there are dialled again and again in the background.
+ */
+async function meet(node: Node, peers: readonly string[]): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise((wake) => timer = setTimeout(wake, MEET_MS_MAX));
+  const met = Promise.all(peers.map((peer) => node.connect(peer).catch(() => {})));
+  await Promise.race([met, late]);
+  clearTimeout(timer);
 }
 
 async function startMesher(
@@ -97,16 +114,21 @@ async function startMesher(
   { storage, node, log, now }: Pick<Parts, "storage" | "node" | "log" | "now">,
 ): Promise<Mesher> {
   const counters = new Counters();
+  const inbox: Parts["inbox"] = new EventQueue(INBOX_MAX);
+  const outbox: Parts["outbox"] = new EventQueue(OUTBOX_MAX);
+  const startedAt = now();
   const parts: Parts = {
     config,
     node,
     storage,
-    inbox: new EventQueue(INBOX_MAX),
-    outbox: new EventQueue(OUTBOX_MAX),
+    inbox,
+    outbox,
+    held: new Held(startedAt, () => inbox.size + outbox.size, tellerOf({ node })),
+    holdings: new Map(),
     counters,
     live: new Live(node.rooms, node.groups, counters),
     place: { url: null, tree: null },
-    startedAt: now(),
+    startedAt,
     log,
     now,
   };
@@ -162,6 +184,7 @@ async function stop(mesher: Mesher, servers: readonly Server[]): Promise<number>
   }
   const lost = held();
   if (lost > 0) log("error", `${lost} accepted events could not be stored before the end`);
+  await mesher.held.rest();
   await mesher.tree.stop();
   await node.stop();
   await storage.close();

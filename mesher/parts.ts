@@ -5,6 +5,7 @@
  * @module
  */
 import type { Node, Supervisor } from "../mod.ts";
+import type { Held, Holding } from "./cluster/held.ts";
 import type { Config } from "./config.ts";
 import type { Counters } from "./pipeline/counters.ts";
 import type { Live } from "./pipeline/live.ts";
@@ -31,6 +32,10 @@ export interface Parts {
   readonly inbox: EventQueue<Accepted>;
   /** Grouped, and not stored yet. */
   readonly outbox: EventQueue<Outgoing>;
+  /** How much of both peers know of. */
+  readonly held: Held;
+  /** What the nodes that are there have said that they hold; null: nothing yet. */
+  readonly holdings: Map<string, Holding | null>;
   readonly counters: Counters;
   readonly live: Live;
   readonly place: Place;

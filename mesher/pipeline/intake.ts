@@ -39,7 +39,7 @@ export class Intake {
 
   /** Takes valid events of one project. */
   async take(project: Project, events: readonly MesherEvent[]): Promise<Verdict> {
-    const { counters, inbox } = this.#parts;
+    const { counters, inbox, held } = this.#parts;
     const { granted, retryAfterMs } = await this.#rates.take(project.id, events.length);
     if (granted < events.length) counters.add("rate_limited", events.length - granted);
     if (granted === 0) return { kind: "rate_limited", retryAfterMs };
@@ -49,6 +49,8 @@ export class Intake {
     counters.add("sampled_out", passed.length - kept.length);
     const receivedAt = this.#parts.now();
     const items = kept.map((event) => ({ projectId: project.id, receivedAt, event }));
+    // Peers know how much we may hold before we hold it.
+    while (inbox.room >= items.length && !held.fits(items.length)) await held.raise(items.length);
     if (!inbox.push(items)) {
       counters.add("refused_full", kept.length);
       return { kind: "full" };

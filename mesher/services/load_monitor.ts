@@ -1,7 +1,7 @@
 /**
  * Looks every five seconds how much this node has accepted. When it is more than the threshold, a
  * processor is started on the least loaded peer, unless that one has more than half as much to do; when
- * it is less again, it is stopped. It also says who comes and goes.
+ * it is less again, it is stopped.
  *
  * @module
  */
@@ -28,8 +28,6 @@ export interface LoadMonitorState {
   /** `accepted` when it looked last. */
   readonly seen: number;
   readonly helping: Helping | null;
-  /** What each peer said last, for the day that it is gone. */
-  readonly known: ReadonlyMap<string, NodeLoad>;
 }
 
 /** The service. */
@@ -43,40 +41,18 @@ export const loadMonitor: Service<
   init(parts: Parts, everyMs: number = LOOK_MS): LoadMonitorState {
     const me = this.self.pid as Pid<unknown>;
     this.self.sendInterval(me, "look", everyMs);
-    const { node } = parts;
-    const forgetUp = node.on("nodeup", ({ node: name }) => node.send(me, ["nodeup", name]));
-    const forgetDown = node.on(
-      "nodedown",
-      ({ node: name, reason }) => node.send(me, ["nodedown", name, reason]),
-    );
-    this.self.signal.addEventListener("abort", () => (forgetUp(), forgetDown()));
     const seen = parts.counters.get("accepted");
-    return { parts, seen, helping: null, known: new Map() };
+    return { parts, seen, helping: null };
   },
   info(state: LoadMonitorState, message: unknown): LoadMonitorState | Promise<LoadMonitorState> {
     if (message === "look") return look(state, this.self);
     if (message instanceof Exit) return helperEnded(state, message);
-    if (Array.isArray(message)) return nodeChanged(state, message as string[]);
     return state;
   },
   terminate(state: LoadMonitorState): void {
     processor.cast(processor.at(state.parts.node, PROCESSOR)).help([]);
   },
 });
-
-function nodeChanged(
-  state: LoadMonitorState,
-  [kind, name, reason]: readonly string[],
-): LoadMonitorState {
-  const { log } = state.parts;
-  if (kind === "nodeup") log("info", `nodeup ${name}`);
-  else {
-    const known = state.known.get(name!);
-    const held = known === undefined ? "" : `; it last said that it held ${known.unstored} events`;
-    log("warn", `nodedown ${name} (${reason})${held}`);
-  }
-  return state;
-}
 
 function helperEnded(state: LoadMonitorState, { from, reason }: Exit): LoadMonitorState {
   const { helping, parts } = state;
@@ -93,10 +69,9 @@ async function look(
   const accepted = parts.counters.get("accepted");
   const recent = accepted - state.seen;
   const all = await loads(parts);
-  const known = new Map(all.map((load) => [load.node, load]));
-  let next: LoadMonitorState = { ...state, seen: accepted, known };
+  let next: LoadMonitorState = { ...state, seen: accepted };
   const isLoaded = recent > parts.config.loadThreshold;
-  if (isLoaded && next.helping === null) next = await ask(next, self as never, recent);
+  if (isLoaded && next.helping === null) next = await ask(next, self as never, all, recent);
   else if (!isLoaded && next.helping !== null) {
     parts.log("info", `${recent} events in 5 s: the processor on ${next.helping.node} is let go`);
     parts.node.exit(next.helping.pid as Pid<never>, "shutdown");
@@ -112,11 +87,12 @@ async function look(
 async function ask(
   state: LoadMonitorState,
   self: Parameters<typeof startHelper>[0],
+  all: readonly NodeLoad[],
   recent: number,
 ): Promise<LoadMonitorState> {
-  const { parts, known } = state;
+  const { parts } = state;
   const { node, log } = parts;
-  const peers = [...known.values()]
+  const peers = all
     .filter((load) => load.node !== node.name && node.exposed(load.node).includes(HELPER))
     .sort((a, b) => a.recent - b.recent || (a.node < b.node ? -1 : 1));
   const least = peers[0];

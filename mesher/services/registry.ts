@@ -7,8 +7,10 @@
  */
 import {
   type Call,
+  NameChange,
   noReply,
   type Outcome,
+  type Pid,
   type Service,
   service,
   type ServiceContext,
@@ -79,7 +81,8 @@ export const registry: Service<RegistryState, [parts: Parts], RegistryCalls, Reg
       const me = this.self.pid;
       // Not waited for: a peer that is slow to answer must not hold up the start.
       node.global.register(`${REGISTRY}@${node.name}`, me, { onConflict: "keep" }).catch(() => {});
-      claim(parts, me);
+      // Tells who has the cluster's name, now and whenever it moves.
+      node.global.monitor(REGISTRY, me as Pid<NameChange>);
       return { parts, recent: 0, helpers: [] };
     },
     call: {
@@ -89,6 +92,10 @@ export const registry: Service<RegistryState, [parts: Parts], RegistryCalls, Reg
         answerCard(state, this.call!);
         return noReply(state);
       },
+    },
+    info(this: ServiceContext, state: RegistryState, message: unknown): RegistryState {
+      if (message instanceof NameChange) claim(state.parts, this.self.pid);
+      return state;
     },
     cast: {
       observed(

@@ -4,7 +4,7 @@
  *
  *     mesher
  *     ├─ pipeline: storage_writer, announcer, processor
- *     └─ cluster: rate_limiter, registry, load_monitor
+ *     └─ cluster: rate_limiter, registry, node_monitor, load_monitor
  *     and beside it, once in the cluster: retention, alert_evaluator, spike_checker
  *
  * @module
@@ -14,6 +14,7 @@ import type { Parts } from "../parts.ts";
 import { ANNOUNCER, announcer } from "./announcer.ts";
 import { HELPER, helperOf } from "./helper.ts";
 import { LOAD_MONITOR, loadMonitor } from "./load_monitor.ts";
+import { NODE_MONITOR, nodeMonitor } from "./node_monitor.ts";
 import { PROCESSOR, processor } from "./processor.ts";
 import { RATE_LIMITER, rateLimiter } from "./rate_limiter.ts";
 import { REGISTRY, registry } from "./registry.ts";
@@ -42,6 +43,7 @@ export async function startTree(parts: Parts): Promise<Supervisor> {
           start: (self) => rateLimiter.startAs(RATE_LIMITER, self, limit, now),
         },
         { id: "registry", start: (self) => registry.startAs(REGISTRY, self, parts) },
+        { id: "node_monitor", start: (self) => nodeMonitor.startAs(NODE_MONITOR, self, parts) },
         { id: "load_monitor", start: (self) => loadMonitor.startAs(LOAD_MONITOR, self, parts) },
       ]),
     ],

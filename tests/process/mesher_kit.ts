@@ -44,8 +44,9 @@ export class MesherProcess {
   /** Waits until its page is there; the address. */
   async ready(): Promise<string> {
     const address = (): string | undefined => /Mesher is ready: (\S+)/.exec(this.said)?.[1];
-    await until(`it is ready`, () => address() !== undefined, 60_000)
-      .catch((error) => Promise.reject(new Error(`${error.message}\n${this.said}`)));
+    const isDecided = (): boolean => this.#isGone || address() !== undefined;
+    await until("it is ready", isDecided, 60_000).catch(() => {});
+    if (address() === undefined) throw new Error(`it is not ready: ${this.said}`);
     return address()!;
   }
 
@@ -114,6 +115,10 @@ export class Watcher {
   readonly #socket: WebSocket;
   readonly opened: Promise<unknown>;
   readonly closed: Promise<unknown>;
+  isClosed = false;
+  /** Called for each event that comes. */
+  // deno-lint-ignore no-explicit-any -- whatever JSON it is
+  onEvent: ((data: any) => void) | undefined;
 
   constructor(url: string, cookie: string, project: string = "default") {
     const address = `${url.replace("http", "ws")}/stream/projects/${project}`;
@@ -123,10 +128,12 @@ export class Watcher {
       this.#socket.onerror = () => reject(new Error(`no stream at ${address}`));
     });
     this.closed = new Promise((resolve) => this.#socket.onclose = resolve);
+    this.closed.then(() => this.isClosed = true);
     this.#socket.onmessage = ({ data }) => {
       const message = JSON.parse(String(data));
-      if (message.type !== "event") this.others.push(message);
-      else this.seen.set(message.data.id, (this.seen.get(message.data.id) ?? 0) + 1);
+      if (message.type !== "event") return void this.others.push(message);
+      this.seen.set(message.data.id, (this.seen.get(message.data.id) ?? 0) + 1);
+      this.onEvent?.(message.data);
     };
   }
 

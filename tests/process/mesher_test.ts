@@ -1,5 +1,5 @@
 /**
- * Mesher as processes: one node from nothing, and three of which one dies in the middle of the work.
+ * Mesher as processes: one node from nothing, what it says of bad settings, and a loaded one.
  */
 import { assert, assertEquals } from "@std/assert";
 import { DatabaseSync } from "node:sqlite";
@@ -64,95 +64,6 @@ test("mesher: says in one line what is wrong with its settings, and ends with 2"
       assert(words.test(wrong.said), wrong.said);
       assertEquals(wrong.said.trim().split("\n").length, 1, wrong.said);
     }
-  });
-});
-
-const EVENTS = 3_000;
-const BATCH = 20;
-
-test("mesher: of three nodes one is killed with -9 in the middle, and what the others accepted is stored once", async () => {
-  await withProcesses(async (start, folder) => {
-    const file = join(folder, "mesher.db");
-    const names = (await freePorts(3)).map((port, i) => `mesher${i}@127.0.0.1:${port}`);
-    const run = (i: number): MesherProcess =>
-      start([], {
-        DATABASE_URL: file,
-        MESHER_NODE_NAME: names[i]!,
-        MESHER_COOKIE: "a cookie for the test of three nodes",
-        MESHER_PEERS: names.filter((name) => name !== names[i]).join(","),
-        MESHER_RATE_LIMIT: "1000000",
-        MESHER_LOAD_THRESHOLD: "1000000",
-      });
-    const first = run(0);
-    const urls = [await first.ready()];
-    const { printed } = first;
-    const others = [run(1), run(2)];
-    for (const other of others) urls.push(await other.ready());
-    const user = await loggedIn(urls[1]!, printed.email, printed.password);
-    const cluster = async () => (await user.get("/api/v1/cluster")).json;
-    await until("all see all", async () => (await cluster()).nodes.length === 3);
-    const holders = async (): Promise<(string | null)[]> =>
-      (await cluster()).names.filter(({ name }: { name: string }) => !name.includes("@"))
-        .map(({ node }: { node: string | null }) => node);
-    assertEquals(await holders(), Array(4).fill(names[0]), "the first has all singletons");
-
-    const watchers = [await watch(urls[1]!, printed), await watch(urls[2]!, printed)];
-    // By node, the ids that it has answered 202 for.
-    const accepted: string[][] = [[], [], []];
-    const load = async (i: number): Promise<void> => {
-      const sender = senderTo(urls[i]!, printed);
-      for (let n = 0; n < EVENTS / 3; n += BATCH) {
-        const events = Array.from({ length: BATCH }, (_, k) => ({
-          message: `fault ${(n + k) % 7} of the ${"abc"[(n + k) % 3]} kind`,
-          tags: { node: String(i) },
-        }));
-        try {
-          const got = await sender.post("/api/v1/events/bulk", events);
-          if (got.status === 202) accepted[i]!.push(...got.json.ids);
-        } catch {
-          // The node is gone: those were not accepted as far as we know.
-          return;
-        }
-        if (i === 0 && accepted[0]!.length >= EVENTS / 6) first.signal("SIGKILL");
-      }
-    };
-    await Promise.all([0, 1, 2].map(load));
-    assertEquals(await first.ended, null);
-
-    const sure = [...accepted[1]!, ...accepted[2]!];
-    assertEquals(sure.length, EVENTS / 3 * 2);
-    await until("what the two that live accepted is stored", () => {
-      const { ids } = storedIn(file);
-      const stored = new Set(ids);
-      return sure.every((id) => stored.has(id));
-    }, 30_000);
-    const { ids, counted } = storedIn(file);
-    assertEquals(new Set(ids).size, ids.length, "each id is stored once");
-    assertEquals(counted, ids.length, "each is counted once");
-    const stored = new Set(ids);
-    const lost = accepted[0]!.filter((id) => !stored.has(id));
-    // Nothing but the end of what it accepted: what it had not flushed.
-    assertEquals(lost, lost.length === 0 ? [] : accepted[0]!.slice(-lost.length));
-    assert(lost.length <= 500 + 2 * BATCH, `${lost.length} were lost`);
-
-    for (const watcher of watchers) {
-      await until("the watchers have seen them", () => sure.every((id) => watcher.seen.has(id)));
-      assertEquals([...watcher.seen.values()].filter((times) => times !== 1), []);
-    }
-    await until(
-      "the singletons and the registry's name have moved",
-      async () => (await holders()).every((node) => node !== null && node !== names[0]),
-      30_000,
-    );
-    assert(/nodedown mesher0@\S+ \(closed\)/.test(others[0]!.said), others[0]!.said);
-
-    const back = run(0);
-    const url = await back.ready();
-    await until("the node is back", async () => (await cluster()).nodes.length === 3, 30_000);
-    const there = await loggedIn(url, printed.email, printed.password);
-    assertEquals((await there.get(`/api/v1/events/${sure[0]}`)).status, 200);
-    await Promise.all(watchers.map((watcher) => watcher.close()));
-    assertEquals(await others[0]!.stop(), 0, others[0]!.said);
   });
 });
 

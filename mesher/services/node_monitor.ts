@@ -1,0 +1,158 @@
+/**
+ * Says who comes and goes, and what may be missing then. Each node's monitor keeps what the others have
+ * told it that they hold (`cluster/held.ts`); when one is gone, it says so in one line:
+ *
+ *     nodedown b@host:9101 (closed): at most 128 events that it had accepted are not stored
+ *
+ * A monitor that is started asks all nodes that are there, and tells those that come later.
+ *
+ * @module
+ */
+import {
+  CallTimeoutError,
+  type Pid,
+  type Service,
+  service,
+  type ServiceContext,
+} from "../../mod.ts";
+import type { Holding, TellPeers } from "../cluster/held.ts";
+import type { Parts } from "../parts.ts";
+
+/** Its name on each node. */
+export const NODE_MONITOR = "mesher_node_monitor";
+/** How often it looks whether this node has promised more than it needs. Milliseconds. */
+const TICK_MS = 250;
+/** A peer that has not heard by then is not waited for, nor the next time. Milliseconds. */
+const HEARD_MS_MAX = 1_000;
+
+/** The state: `holdings` outlives the service. */
+export interface NodeMonitorState {
+  readonly parts: Parts;
+  readonly holdings: Map<string, Holding | null>;
+}
+
+/** What it can be asked. */
+export type NodeMonitorCalls = {
+  holds(state: NodeMonitorState, node: string, holding: Holding): [null, NodeMonitorState];
+  holding(state: NodeMonitorState): [Holding, NodeMonitorState];
+};
+
+/** The service. */
+export const nodeMonitor: Service<
+  NodeMonitorState,
+  [parts: Parts],
+  NodeMonitorCalls,
+  Record<never, never>
+> = service({
+  init(this: ServiceContext, parts: Parts): NodeMonitorState {
+    const { node, holdings } = parts;
+    const me = this.self.pid as Pid<unknown>;
+    const forgetUp = node.on("nodeup", ({ node: name }) => node.send(me, ["nodeup", name]));
+    const forgetDown = node.on(
+      "nodedown",
+      ({ node: name, reason }) => node.send(me, ["nodedown", name, reason]),
+    );
+    this.self.signal.addEventListener("abort", () => (forgetUp(), forgetDown()));
+    this.self.sendInterval(me, "tick", TICK_MS);
+    const state = { parts, holdings };
+    const peers = node.peers();
+    // While there was no monitor.
+    for (const name of holdings.keys()) if (!peers.includes(name)) down(state, name, "not noticed");
+    for (const name of peers) {
+      if (!holdings.has(name)) up(state, name);
+      ask(parts, me, name);
+      tell(parts, name, parts.held.holding);
+    }
+    return state;
+  },
+  call: {
+    holds(state: NodeMonitorState, node: string, holding: Holding): [null, NodeMonitorState] {
+      learn(state, node, holding);
+      return [null, state];
+    },
+    holding: (
+      state: NodeMonitorState,
+    ): [Holding, NodeMonitorState] => [state.parts.held.holding, state],
+  },
+  info(state: NodeMonitorState, message: unknown): NodeMonitorState {
+    if (message === "tick") {
+      state.parts.held.lower();
+      return state;
+    }
+    if (!Array.isArray(message)) return state;
+    const [kind, name, rest] = message as [string, string, unknown];
+    if (kind === "nodeup") {
+      if (!state.holdings.has(name)) up(state, name);
+      tell(state.parts, name, state.parts.held.holding);
+    } else if (kind === "nodedown") down(state, name, String(rest));
+    else if (kind === "answer") learn(state, name, rest as Holding);
+    return state;
+  },
+});
+
+function up({ parts, holdings }: NodeMonitorState, name: string): void {
+  holdings.set(name, null);
+  parts.log("info", `nodeup ${name}`);
+}
+
+function down({ parts, holdings }: NodeMonitorState, name: string, reason: string): void {
+  const holding = holdings.get(name);
+  if (holding === undefined) return;
+  holdings.delete(name);
+  const most = holding?.most;
+  const words = most === undefined
+    ? "it had not said what it holds"
+    : most === 0
+    ? "all that it had accepted is stored"
+    : `at most ${most} events that it had accepted are not stored`;
+  parts.log("warn", `nodedown ${name} (${reason}): ${words}`);
+}
+
+function learn(state: NodeMonitorState, name: string, holding: Holding): void {
+  const known = state.holdings.get(name);
+  // Who is gone has been reported.
+  if (known === undefined) return;
+  if (known !== null && known.life !== holding.life) {
+    down(state, name, "it has started again");
+    up(state, name);
+  } else if (known !== null && known.turn > holding.turn) return;
+  state.holdings.set(name, holding);
+}
+
+/** Asks a peer what it holds; the answer comes as a message, in its turn. */
+async function ask({ node }: Parts, me: Pid<unknown>, peer: string): Promise<void> {
+  try {
+    const there = nodeMonitor.at(node, { name: NODE_MONITOR, node: peer });
+    const holding = await nodeMonitor.call(there, { timeout: HEARD_MS_MAX }).holding();
+    node.send(me, ["answer", peer, holding]);
+  } catch {
+    // Its monitor is not there yet: it asks us when it is, and we hear of it then.
+  }
+}
+
+/** Tells a peer; false: it did not answer in time. */
+async function tell({ node }: Pick<Parts, "node">, peer: string, own: Holding): Promise<boolean> {
+  try {
+    const there = nodeMonitor.at(node, { name: NODE_MONITOR, node: peer });
+    await nodeMonitor.call(there, { timeout: HEARD_MS_MAX }).holds(node.name, own);
+    return true;
+  } catch (error) {
+    // One that has no monitor asks when it has one.
+    return !(error instanceof CallTimeoutError);
+  }
+}
+
+/** Tells all peers, and waits for those that answered the last time. */
+export function tellerOf(parts: Pick<Parts, "node">): TellPeers {
+  const late = new Set<string>();
+  return async (holding) => {
+    const telling = parts.node.peers().map((peer) => {
+      const told = tell(parts, peer, holding).then((isHeard) => {
+        if (isHeard) late.delete(peer);
+        else late.add(peer);
+      });
+      return late.has(peer) ? undefined : told;
+    });
+    await Promise.all(telling);
+  };
+}

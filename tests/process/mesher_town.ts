@@ -1,0 +1,175 @@
+/**
+ * Three nodes of Mesher as processes that know each other, on a database of their own.
+ */
+import { DatabaseSync } from "node:sqlite";
+import { join } from "node:path";
+import { until } from "../kit/test.ts";
+import { provideDriver } from "../mesher/driver.ts";
+import { type Client, loggedIn } from "../mesher/end_to_end_kit.ts";
+import type { Cluster } from "../mesher/postgres.ts";
+import { freePorts, type MesherProcess, type Printed, withProcesses } from "./mesher_kit.ts";
+
+/** What is stored, by a look into the database. */
+export interface Stored {
+  readonly ids: readonly string[];
+  /** By the issues' counters. */
+  readonly counted: number;
+}
+
+/** A database of a test's own. */
+export interface TestDatabase {
+  /** For `DATABASE_URL`. */
+  readonly url: string;
+  stored(): Promise<Stored>;
+}
+
+/** A kind of database. */
+export interface Engine {
+  readonly name: string;
+  /** Why there is none of it here. */
+  readonly missing: string | undefined;
+  with(folder: string, body: (database: TestDatabase) => Promise<void>): Promise<void>;
+}
+
+const IDS = "SELECT id FROM events";
+const COUNTED = "SELECT sum(event_count) AS counted FROM issues";
+
+/** A file of SQLite. */
+export const SQLITE: Engine = {
+  name: "SQLite",
+  missing: undefined,
+  async with(folder, body) {
+    const url = join(folder, "mesher.db");
+    // deno-lint-ignore require-await -- as the other has to
+    const stored = async (): Promise<Stored> => {
+      const db = new DatabaseSync(url, { readOnly: true });
+      try {
+        const ids = db.prepare(IDS).all().map(({ id }) => String(id));
+        return { ids, counted: Number(db.prepare(COUNTED).get()?.["counted"]) };
+      } finally {
+        db.close();
+      }
+    };
+    await body({ url, stored });
+  },
+};
+
+/** PostgreSQL, started here; await it before any test, because it outlives them. */
+export async function postgresEngine(): Promise<Engine> {
+  const missing = await provideDriver();
+  const found: Cluster | string = missing ??
+    await (await import("../mesher/postgres.ts")).startPostgres();
+  return {
+    name: "PostgreSQL",
+    missing: typeof found === "string" ? found : undefined,
+    async with(_folder, body) {
+      const cluster = found as Cluster;
+      const { url, drop } = await cluster.newDatabase();
+      const stored = async (): Promise<Stored> => {
+        const ids = (await cluster.run(url, IDS)).map(({ id }) => String(id));
+        return { ids, counted: Number((await cluster.run(url, COUNTED))[0]!["counted"]) };
+      };
+      try {
+        await body({ url, stored });
+      } finally {
+        await drop();
+      }
+    },
+  };
+}
+
+/** The three. */
+export class MesherTown {
+  readonly names: readonly string[];
+  readonly nodes: MesherProcess[] = [];
+  readonly urls: string[] = [];
+  readonly #start: (env: Readonly<Record<string, string>>) => MesherProcess;
+  readonly #env: Readonly<Record<string, string>>;
+
+  constructor(
+    names: readonly string[],
+    env: Readonly<Record<string, string>>,
+    start: (env: Readonly<Record<string, string>>) => MesherProcess,
+  ) {
+    this.names = names;
+    this.#env = env;
+    this.#start = start;
+  }
+
+  /** What the first start printed. */
+  get printed(): Printed {
+    return this.#printed!;
+  }
+  #printed: Printed | undefined;
+
+  /** Starts a node, or starts it again. */
+  async start(i: number): Promise<void> {
+    const { names } = this;
+    const node = this.#start({
+      ...this.#env,
+      MESHER_NODE_NAME: names[i]!,
+      MESHER_COOKIE: "a cookie for the tests of three nodes",
+      MESHER_PEERS: names.filter((name) => name !== names[i]).join(","),
+    });
+    this.nodes[i] = node;
+    this.urls[i] = await node.ready();
+    this.#printed ??= node.printed;
+  }
+
+  /** Starts all; the first is the first. */
+  async startAll(): Promise<void> {
+    await this.start(0);
+    await Promise.all([...this.names.keys()].slice(1).map((i) => this.start(i)));
+    for (const i of this.names.keys()) await this.meet(i, this.names.length);
+  }
+
+  /** Waits until a node sees so many. */
+  async meet(i: number, count: number): Promise<void> {
+    const user = await this.user(i);
+    await until(
+      `${this.names[i]} sees ${count} nodes`,
+      async () => (await user.get("/api/v1/cluster")).json.nodes.length === count,
+      60_000,
+    );
+  }
+
+  /** Somebody who has logged in on a node. */
+  user(i: number): Promise<Client> {
+    return loggedIn(this.urls[i]!, this.printed.email, this.printed.password);
+  }
+
+  /** Ends a node as the system would: at once. */
+  async kill(i: number): Promise<void> {
+    this.nodes[i]!.signal("SIGKILL");
+    await this.nodes[i]!.ended;
+  }
+}
+
+/** Runs a test on a town; `env` is for all its nodes. */
+export async function withTown(
+  engine: Engine,
+  env: Readonly<Record<string, string>>,
+  body: (town: MesherTown, database: TestDatabase) => Promise<void>,
+  count: number = 3,
+): Promise<void> {
+  await withProcesses((start, folder) =>
+    engine.with(folder, async (database) => {
+      const names = (await freePorts(count)).map((port, i) => `mesher${i}@127.0.0.1:${port}`);
+      const all: MesherProcess[] = [];
+      const town = new MesherTown(names, { DATABASE_URL: database.url, ...env }, (given) => {
+        all.push(start([], given));
+        return all.at(-1)!;
+      });
+      try {
+        await town.startAll();
+        await body(town, database);
+      } catch (error) {
+        const said = all.map(({ said }) => said.slice(-4_000)).join("\n---\n");
+        throw new Error(`${(error as Error).stack}\nThe nodes said:\n${said}`);
+      } finally {
+        for (const one of all) one.signal("SIGKILL");
+        await Promise.all(all.map(({ ended }) => ended));
+      }
+    })
+  );
+}
