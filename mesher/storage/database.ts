@@ -48,6 +48,10 @@ export interface Dialect {
   readonly payloadBytes: string;
   /** Deletes the events that the condition on `events` names. How many. */
   deleteEvents(query: Query, condition: string, ...params: Value[]): Promise<number>;
+  /** How many old events are deleted at a time. */
+  readonly oldEventsMax: number;
+  /** A condition on `events`: at most `limit` of project $1 that were received before $2. */
+  oldEvents(limit: number): string;
 }
 
 /** Collects conditions and their parameters. */

@@ -8,17 +8,13 @@
  */
 import postgres from "postgres@3.4.9";
 import { assert } from "../domain/assert.ts";
-import type { Database, Dialect, Query, Value } from "./database.ts";
+import type { Dialect, Query, Value } from "./database.ts";
+import { type Engine, storageOn } from "./engine.ts";
 import { cleanText } from "./json.ts";
 import { type Batch, writeBatch } from "./postgres_batch.ts";
 import { Days } from "./postgres_days.ts";
 import { POSTGRES_STEPS } from "./postgres_schema.ts";
 import { columnsOf } from "./rows.ts";
-import { accounts } from "./sql/accounts.ts";
-import { alerts } from "./sql/alerts.ts";
-import { events } from "./sql/events.ts";
-import { issues } from "./sql/issues.ts";
-import { projects } from "./sql/projects.ts";
 import {
   type EventOutcome,
   type NewEvent,
@@ -53,10 +49,6 @@ const LIFE_SECONDS_MAX = 1_800;
 const CLOSE_SECONDS_MAX = 5;
 /** A batch that met a deadlock, or a day that was just dropped, is tried this often. */
 const WRITE_TRIES = 4;
-/** Upkeep deletes this many events at a time. */
-const DELETE_ROWS = 5_000;
-
-const DAY_MS = 86_400_000;
 /** Mesher's advisory locks: the schema's. */
 const SCHEMA_LOCK = 0x6d736872;
 
@@ -85,79 +77,33 @@ const DIALECT: Dialect = {
        WHERE k.id = gone.id AND k.project_id = gone.project_id`,
       ...params,
     ),
+  oldEventsMax: 5_000,
+  // The project and time are said twice: by them PostgreSQL skips whole days.
+  oldEvents: (limit) =>
+    `project_id = $1 AND received_at < $2 AND (received_at, id) IN (
+       SELECT received_at, id FROM events
+       WHERE project_id = $1 AND received_at < $2 LIMIT ${limit})`,
 };
 
 type Client = postgres.Sql | postgres.TransactionSql;
 
 /** Opens it, makes or updates its tables, and makes the partitions of the next days. */
 export async function openPostgres(options: PostgresOptions): Promise<Storage> {
-  const db = new Postgres(options);
+  const postgres = new Postgres(options);
   try {
-    await db.migrate();
-    await db.days.ahead(db.now());
+    await postgres.migrate();
+    await postgres.days.ahead(postgres.now());
   } catch (error) {
-    await db.close();
+    await postgres.close();
     throw error;
   }
-  return {
-    ...accounts(db),
-    ...projects(db),
-    ...issues(db),
-    ...events(db),
-    ...alerts(db),
-    writeEvents: (batch) => db.writeEvents(batch),
-    async upkeep(now) {
-      const partitionsCreated = await db.days.ahead(now);
-      const keep = await db.row<{ days: number }>(
-        "SELECT coalesce(max(retention_days), 90) AS days FROM projects",
-      );
-      const dropped = await db.days.dropBefore(now - keep!.days * DAY_MS);
-      let eventsDeleted = dropped.events;
-      const all = await db.rows<{ id: string; days: number }>(
-        "SELECT id, retention_days AS days FROM projects",
-      );
-      for (const { id, days } of all) {
-        for (let deleted = DELETE_ROWS; deleted === DELETE_ROWS; eventsDeleted += deleted) {
-          deleted = await DIALECT.deleteEvents(
-            db,
-            `project_id = $1 AND received_at < $2 AND (received_at, id) IN (
-               SELECT received_at, id FROM events
-               WHERE project_id = $1 AND received_at < $2 LIMIT ${DELETE_ROWS})`,
-            id,
-            now - days * DAY_MS,
-          );
-        }
-      }
-      const sessionsDeleted = await db.change("DELETE FROM sessions WHERE expires_at <= $1", now);
-      return {
-        eventsDeleted,
-        sessionsDeleted,
-        partitionsCreated,
-        partitionsDropped: dropped.partitions,
-      };
-    },
-    async health() {
-      const began = performance.now();
-      let problem: string | null = null;
-      try {
-        await db.row("SELECT 1 AS one");
-      } catch (error) {
-        problem = error instanceof Error ? error.message : String(error);
-      }
-      return {
-        ok: problem === null,
-        engine: "postgres",
-        schema: POSTGRES_STEPS.length,
-        latencyMs: performance.now() - began,
-        problem,
-      };
-    },
-    close: () => db.close(),
-  };
+  return storageOn(postgres);
 }
 
 /** The pool of connections. */
-class Postgres implements Database {
+class Postgres implements Engine {
+  readonly kind = "postgres";
+  readonly schema: number = POSTGRES_STEPS.length;
   readonly dialect: Dialect = DIALECT;
   readonly now: () => number;
   readonly days: Days;

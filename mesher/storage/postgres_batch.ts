@@ -15,6 +15,7 @@
  * @module
  */
 import { newId } from "../domain/id.ts";
+import { wordsOf } from "../domain/words.ts";
 import type { Value } from "./database.ts";
 import { type EventColumns, eventKey, issueKey } from "./rows.ts";
 import { type EventOutcome, StorageError } from "./storage.ts";
@@ -190,7 +191,7 @@ async function insertEvents(
     rows.map((row) => row.release),
     joined(rows.map((row) => row.tags)),
     joined(rows.map((row) => row.payload)),
-    rows.map((row) => row.words),
+    rows.map((row) => wordsOf(row.searched).join(" ")),
     rows.map((row) => row.eventAt),
     rows.map((row) => row.receivedAt),
   );

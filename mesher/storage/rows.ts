@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { wordsOf } from "../domain/words.ts";
 import { cleanText, jsonText } from "./json.ts";
 import type { NewEvent } from "./storage.ts";
 
@@ -21,8 +20,8 @@ export interface EventColumns {
   readonly tags: string;
   /** The whole event; the other columns are copies for questions. */
   readonly payload: string;
-  /** The words that search finds it by, with blanks between. */
-  readonly words: string;
+  /** The text whose words search finds it by. */
+  readonly searched: string;
   readonly eventAt: number;
   readonly receivedAt: number;
 }
@@ -43,7 +42,7 @@ export function columnsOf(entry: NewEvent): EventColumns {
     release: optional(event.release),
     tags: jsonText(event.tags),
     payload: jsonText(event),
-    words: wordsOf(searchedText(entry)).join(" "),
+    searched: searchedText(entry),
     eventAt: Math.trunc(event.timestamp),
     receivedAt: Math.trunc(entry.receivedAt),
   };

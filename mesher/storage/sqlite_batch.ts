@@ -1,0 +1,158 @@
+/**
+ * SQLite's batch writer: what it does with each event of a batch, in one transaction that waits for nothing.
+ * Quiet but for the database.
+ *
+ * ```
+ * project    there is none ─▶ orphan
+ * issue      discarded ─▶ discarded; there is none ─▶ made, at the end
+ * events     insert; its id is there already ─▶ duplicate
+ * words      insert
+ * issues     at the end, each once: count; resolved becomes unresolved
+ * ```
+ *
+ * @module
+ */
+import type { DatabaseSync, StatementSync } from "node:sqlite";
+import { newId } from "../domain/id.ts";
+import { wordsOf } from "../domain/words.ts";
+import { type EventColumns, issueKey } from "./rows.ts";
+import type { EventOutcome } from "./storage.ts";
+
+/** An issue and what the batch adds to it. */
+interface Tally {
+  readonly id: string;
+  /** What it was before the batch; null: it is new. */
+  readonly was: string | null;
+  /** Its first event in the batch. */
+  readonly opener: EventColumns;
+  count: number;
+  firstSeen: number;
+  lastSeen: number;
+  level: string;
+}
+
+/** Writes batches on a connection. */
+export class SqliteBatches {
+  readonly #exists: StatementSync;
+  readonly #isStored: StatementSync;
+  readonly #find: StatementSync;
+  readonly #store: StatementSync;
+  readonly #words: StatementSync;
+  readonly #make: StatementSync;
+  readonly #add: StatementSync;
+
+  constructor(db: DatabaseSync) {
+    this.#exists = db.prepare("SELECT 1 AS one FROM projects WHERE id = ?");
+    this.#isStored = db.prepare("SELECT 1 AS one FROM events WHERE id = ? AND project_id = ?");
+    this.#find = db.prepare(
+      "SELECT id, status FROM issues WHERE project_id = ? AND fingerprint = ?",
+    );
+    this.#store = db.prepare(
+      `INSERT INTO events (id, project_id, issue_id, fingerprint, level, title, message,
+         environment, release, tags, payload, event_at, received_at)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
+    );
+    this.#words = db.prepare("INSERT INTO event_words (rowid, words) VALUES (?, ?)");
+    this.#make = db.prepare(
+      `INSERT INTO issues (id, project_id, fingerprint, title, title_folded, culprit, level,
+         event_count, first_seen, last_seen) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    );
+    this.#add = db.prepare(
+      `UPDATE issues SET event_count = event_count + ?2, first_seen = min(first_seen, ?3),
+         level = CASE WHEN ?4 >= last_seen THEN ?5 ELSE level END,
+         last_seen = max(last_seen, ?4),
+         status = CASE WHEN status = 'resolved' THEN 'unresolved' ELSE status END
+       WHERE id = ?1`,
+    );
+  }
+
+  /** Writes one within the transaction that is open. What became of each, in order. */
+  write(rows: readonly EventColumns[], now: number): EventOutcome[] {
+    const projects = new Map<string, boolean>();
+    const tallies = new Map<string, Tally>();
+    const outcomes = rows.map((row): EventOutcome => {
+      if (!this.#hasProject(projects, row.projectId)) return { kind: "orphan" };
+      const key = issueKey(row);
+      let tally = tallies.get(key);
+      if (tally === undefined) {
+        tally = this.#tallyOf(row, now);
+        // An issue is not made for an event that is there already.
+        if (tally.was === null && this.#has(row)) return { kind: "duplicate" };
+        tallies.set(key, tally);
+      }
+      return tally.was === "discarded"
+        ? { kind: "discarded", issueId: tally.id }
+        : this.#insert(row, tally);
+    });
+    for (const tally of tallies.values()) if (tally.count > 0) this.#settle(tally);
+    return outcomes;
+  }
+
+  #hasProject(projects: Map<string, boolean>, id: string): boolean {
+    let known = projects.get(id);
+    if (known === undefined) projects.set(id, known = this.#exists.get(id) !== undefined);
+    return known;
+  }
+
+  #tallyOf(opener: EventColumns, now: number): Tally {
+    const { projectId, fingerprint, level, receivedAt } = opener;
+    const found = this.#find.get(projectId, fingerprint) as
+      | { readonly id: string; readonly status: string }
+      | undefined;
+    const { id, status: was } = found ?? { id: newId(now), status: null };
+    return { id, was, opener, count: 0, firstSeen: receivedAt, lastSeen: receivedAt, level };
+  }
+
+  #has({ id, projectId }: EventColumns): boolean {
+    return this.#isStored.get(id, projectId) !== undefined;
+  }
+
+  #insert(row: EventColumns, tally: Tally): EventOutcome {
+    const { changes, lastInsertRowid } = this.#store.run(
+      row.id,
+      row.projectId,
+      tally.id,
+      row.fingerprint,
+      row.level,
+      row.title,
+      row.message,
+      row.environment,
+      row.release,
+      row.tags,
+      row.payload,
+      row.eventAt,
+      row.receivedAt,
+    );
+    if (Number(changes) === 0) return { kind: "duplicate" };
+    this.#words.run(lastInsertRowid, wordsOf(row.searched).join(" "));
+    const isFirst = tally.count++ === 0;
+    tally.firstSeen = Math.min(tally.firstSeen, row.receivedAt);
+    if (row.receivedAt >= tally.lastSeen) {
+      tally.lastSeen = row.receivedAt;
+      tally.level = row.level;
+    }
+    return {
+      kind: "stored",
+      issueId: tally.id,
+      first: isFirst && tally.was === null,
+      regressed: isFirst && tally.was === "resolved",
+    };
+  }
+
+  #settle({ id, was, opener, count, firstSeen, lastSeen, level }: Tally): void {
+    if (was !== null) return void this.#add.run(id, count, firstSeen, lastSeen, level);
+    const { projectId, fingerprint, title, culprit } = opener;
+    this.#make.run(
+      id,
+      projectId,
+      fingerprint,
+      title,
+      title.toLowerCase(),
+      culprit,
+      level,
+      count,
+      firstSeen,
+      lastSeen,
+    );
+  }
+}
