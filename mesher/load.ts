@@ -6,6 +6,7 @@
  * @module
  */
 import process from "node:process";
+import { givenArguments } from "../scripts/given.ts";
 import { sampleEvent } from "./load/sample.ts";
 import { LOAD_HELP, type LoadOptions, readLoadOptions } from "./load/options.ts";
 import { Tally } from "./load/tally.ts";
@@ -66,7 +67,7 @@ async function run(options: LoadOptions): Promise<number> {
   return tally.failed === 0 ? 0 : 1;
 }
 
-const options = readLoadOptions(process.argv.slice(2), process.env);
+const options = readLoadOptions(givenArguments(), process.env);
 if ("help" in options) {
   process.stdout.write(LOAD_HELP);
   process.exit(0);

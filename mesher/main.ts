@@ -8,6 +8,7 @@
  * @module
  */
 import process from "node:process";
+import { givenArguments } from "../scripts/given.ts";
 import { startApp } from "./app.ts";
 import { runNodes } from "./cluster/nodes.ts";
 import { type Config, ConfigError, HELP, readCommand, readConfig } from "./config.ts";
@@ -60,4 +61,4 @@ async function main(args: readonly string[]): Promise<number> {
   }
 }
 
-process.exit(await main(process.argv.slice(2)));
+process.exit(await main(givenArguments()));

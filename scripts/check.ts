@@ -17,6 +17,7 @@ import { run } from "./check/command.ts";
 import { type Stage, STAGES } from "./check/stages.ts";
 import { complaintOf, sentence, sum, type Tally, tallyOf } from "./check/tally.ts";
 import { findTools, type Tools } from "./check/tools.ts";
+import { givenArguments } from "./given.ts";
 
 const HELP = `Checks everything that CI checks.
 
@@ -42,7 +43,7 @@ function refuse(why: string): never {
 }
 
 function stagesAsked(): { stages: Stage[]; verbose: boolean } {
-  const args = parseArgs(Deno.args, {
+  const args = parseArgs(givenArguments(), {
     string: ["only"],
     boolean: ["quick", "verbose", "help"],
     collect: ["only"],

@@ -19,6 +19,7 @@ import type { Round } from "./cluster/round.ts";
 import { DemoError } from "./cluster/runtimes.ts";
 import { Screen } from "./cluster/screen.ts";
 import { Show } from "./cluster/show.ts";
+import { givenArguments } from "./given.ts";
 
 /** From the start to a whole mesh, and all of `--once`. */
 const MS_MAX = 30_000;
@@ -161,7 +162,7 @@ function wordsOf(error: unknown): string {
 }
 
 async function main(): Promise<number> {
-  const asked = readOptions(process.argv.slice(2));
+  const asked = readOptions(givenArguments());
   switch (asked.kind) {
     case "help":
       process.stdout.write(`${HELP}\n`);

@@ -11,6 +11,7 @@
 import process from "node:process";
 import { parseArgs } from "@std/cli/parse-args";
 import { ListenError, serve, type Server } from "../mod.ts";
+import { givenArguments } from "./given.ts";
 
 const HELP = `Echoes WebSocket messages.
 
@@ -30,7 +31,7 @@ function fail(words: string): never {
 }
 
 function readOptions(): { port: number; hostname: string } {
-  const options = parseArgs(process.argv.slice(2), {
+  const options = parseArgs(givenArguments(), {
     string: ["port", "hostname"],
     boolean: ["help"],
     default: { port: "9001", hostname: "127.0.0.1" },

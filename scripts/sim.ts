@@ -12,6 +12,7 @@ import { parseArgs } from "@std/cli/parse-args";
 import { SimulationError, traceText } from "../lib/simulate.ts";
 import { chaos } from "../tests/sim/chaos.ts";
 import { PROMISES, promisesOf } from "../tests/sim/promises/all.ts";
+import { givenArguments } from "./given.ts";
 
 const HELP = `Runs a random cluster under random faults for each seed, and looks at the promises.
 
@@ -43,7 +44,7 @@ function whole(name: string, text: string | undefined, most: number): number | u
   return fail(`--${name} is ${JSON.stringify(text)}: use 1 to ${most}`);
 }
 
-const args = parseArgs(process.argv.slice(2), {
+const args = parseArgs(givenArguments(), {
   string: ["seeds", "from", "seed", "only", "ms"],
   boolean: ["calm", "trace", "help"],
   unknown: (arg) => fail(`no such option: ${arg} (--help shows them)`),

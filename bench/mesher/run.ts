@@ -12,6 +12,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { parseArgs } from "@std/cli/parse-args";
+import { givenArguments } from "../../scripts/given.ts";
 import { size } from "../kit.ts";
 import { calm } from "../peers/calm.ts";
 import { CONTENDERS, ENGINES, PLAIN, WAYS } from "./contenders.ts";
@@ -37,7 +38,7 @@ answered in that round, or 8 in 10 of its own most, if that is less. In the seco
 ten times a second whose way into the database is looked at.`;
 
 const tiny = size(0, 1) === 1;
-const options = parseArgs(process.argv.slice(2), {
+const options = parseArgs(givenArguments(), {
   boolean: ["help"],
   string: ["rounds", "seconds", "calm", "only"],
   collect: ["only"],

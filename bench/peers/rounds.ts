@@ -7,6 +7,7 @@
 import { availableParallelism, cpus } from "node:os";
 import process from "node:process";
 import { parseArgs } from "@std/cli/parse-args";
+import { givenArguments } from "../../scripts/given.ts";
 import { calm } from "./calm.ts";
 import { median } from "./measure.ts";
 import type { Figures } from "./programs.ts";
@@ -39,7 +40,7 @@ export function readWanted<Run extends string>(
     process.stderr.write(`${task}: ${words}\n`);
     process.exit(1);
   };
-  const options = parseArgs(process.argv.slice(2), {
+  const options = parseArgs(givenArguments(), {
     string: ["rounds", "only", "calm"],
     boolean: ["json", "help", ...flags],
     default: { rounds: "5", only: runs.join(","), calm: "0" },

@@ -14,10 +14,11 @@
 import type { ChildProcess } from "node:child_process";
 import process from "node:process";
 import { parseArgs } from "@std/cli/parse-args";
+import { givenArguments } from "../../scripts/given.ts";
 import { calm } from "./calm.ts";
 import { type Figures, here, load, median, prepare, startServer } from "./ws_client.ts";
 
-const options = parseArgs(process.argv.slice(2), {
+const options = parseArgs(givenArguments(), {
   string: ["rounds", "seconds", "calm", "only"],
   default: { rounds: "5", seconds: "3", calm: "0", only: "" },
 });

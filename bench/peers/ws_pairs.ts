@@ -14,6 +14,7 @@
 import type { ChildProcess } from "node:child_process";
 import process from "node:process";
 import { parseArgs } from "@std/cli/parse-args";
+import { givenArguments } from "../../scripts/given.ts";
 import { calm } from "./calm.ts";
 import { type Figures, here, load, median, prepare, startServer } from "./ws_client.ts";
 
@@ -27,7 +28,7 @@ const HELP = `deno run -A bench/peers/ws_pairs.ts [options]
 
 Needs gcc, bun, node and npm.`;
 
-const options = parseArgs(process.argv.slice(2), {
+const options = parseArgs(givenArguments(), {
   boolean: ["help"],
   string: ["rounds", "seconds", "calm", "only"],
   default: { rounds: "3", seconds: "3", calm: "0", only: "" },

@@ -24,3 +24,19 @@ for (const [one, other] of PAIRS) {
     assertEquals(second, first);
   });
 }
+
+const SCRIPT = fileURLToPath(new URL("../../scripts/sim.ts", import.meta.url));
+
+test("deno task sim -- --help is what it is without the dashes, which npm's users type", async () => {
+  const said = async (args: readonly string[]): Promise<string[]> => {
+    const host = makeHost();
+    const child = host.spawn({ runtime: host.runtime, file: SCRIPT, args });
+    const lines: string[] = [];
+    child.lines((line) => lines.push(line));
+    await child.ended;
+    return lines;
+  };
+  const help = await said(["--help"]);
+  assertEquals(help.some((line) => line.startsWith("Usage: ")), true);
+  assertEquals(await said(["--", "--help"]), help);
+});
