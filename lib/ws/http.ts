@@ -141,6 +141,7 @@ export function framingOf(
   if (!hasBody && !bodiless) return { kind: "length", length: 0 };
   const length = headers.get("content-length");
   if (length !== null && /^\d+$/.test(length)) return { kind: "length", length: Number(length) };
-  if (bodiless) return { kind: "none" };
+  if (status === 304) return { kind: "none" };
+  // After HEAD too: there are clients that wait for the end of the connection where nothing is said.
   return head.version === "1.1" ? { kind: "chunked" } : { kind: "none" };
 }

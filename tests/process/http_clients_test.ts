@@ -1,0 +1,142 @@
+// deno-lint-ignore-file no-console -- says why a test is skipped
+/**
+ * HTTP clients that others have written, each a process of its own, on kept connections: Node's agent,
+ * the `fetch` of Node, Deno and Bun, curl. What is not installed is said.
+ */
+import { spawn } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { assert, assertEquals } from "@std/assert";
+import { serve, type Server } from "../../lib/ws/server.ts";
+import type { Host } from "../../lib/host/host.ts";
+import { findProgram } from "../../scripts/cluster/runtimes.ts";
+import { makeHost } from "../kit/host.ts";
+import { test } from "../kit/test.ts";
+
+const SCRIPT = fileURLToPath(new URL("./http_script.mjs", import.meta.url));
+const [deno, bun, node, curl] = ["deno", "bun", "node", "curl"].map(findProgram);
+
+/** Runs a program; what it printed. */
+async function run(command: string, args: readonly string[]): Promise<string> {
+  const child = spawn(command, args, { stdio: ["ignore", "pipe", "pipe"] });
+  let [out, err] = ["", ""];
+  child.stdout.on("data", (text) => out += text);
+  child.stderr.on("data", (text) => err += text);
+  const status = await new Promise((ended) => child.on("close", ended));
+  assertEquals(status, 0, `${command} ${args.join(" ")}\n${err}`);
+  return out;
+}
+
+/** What the server makes of each request. */
+async function answer(request: Request): Promise<Response> {
+  const { pathname } = new URL(request.url);
+  switch (pathname) {
+    case "/none":
+      return new Response(null, { status: 204 });
+    case "/stream":
+      return new Response(
+        ReadableStream.from(["a ", "stream"].map((piece) => new TextEncoder().encode(piece))),
+      );
+    case "/unread":
+      return new Response("not read");
+    case "/missing":
+      return new Response("nothing there", { status: 404 });
+    default:
+      return new Response(`${request.method} ${pathname} ${await request.text()}`.trim());
+  }
+}
+
+const ANSWERS = [
+  [200, "GET /a"],
+  [200, "POST /b counted"],
+  [200, "PUT /chunks in chunks"],
+  [200, ""],
+  [204, ""],
+  [200, "a stream"],
+  [200, "not read"],
+  [404, "nothing there"],
+  [200, "GET /last"],
+];
+
+/** Serves during a test, on a host that counts its connections. */
+async function serving(
+  body: (server: Server, connections: () => number) => Promise<void>,
+): Promise<void> {
+  const host = makeHost();
+  let count = 0;
+  const counting: Host = Object.assign(Object.create(host), {
+    listen: ((options, accept) =>
+      host.listen(options, (stream) => {
+        count++;
+        accept(stream);
+      })) satisfies Host["listen"],
+  });
+  const server = await serve(counting, { fetch: answer });
+  try {
+    await body(server, () => count);
+  } finally {
+    await server.stop({ timeout: 500 });
+  }
+}
+
+const CANDIDATES: readonly {
+  readonly name: string;
+  readonly command: string | undefined;
+  readonly args: readonly string[];
+  readonly how: "agent" | "fetch";
+  /** On how many connections at the most, for 59 requests. Node's `fetch` likes to open another. */
+  readonly most: number;
+}[] = [
+  { name: "Node's agent", command: node, args: [], how: "agent", most: 1 },
+  { name: "Node's fetch", command: node, args: [], how: "fetch", most: 4 },
+  {
+    name: "Deno's fetch",
+    command: deno,
+    args: ["run", "-A", "-q", "--no-config", "--no-lock"],
+    how: "fetch",
+    most: 2,
+  },
+  { name: "Bun's fetch", command: bun, args: [], how: "fetch", most: 2 },
+];
+
+for (const { name, command, args, how, most } of CANDIDATES) {
+  if (command === undefined) console.log(`skipped: ${name}: not installed`);
+  test(`serve keeps the connection of ${name}`, {
+    ignore: command === undefined,
+    timeout: 60_000,
+  }, async () => {
+    await serving(async (server, connections) => {
+      const url = server.url.replace("ws:", "http:").replace(/\/$/, "");
+      const seen = JSON.parse(await run(command!, [...args, SCRIPT, how, url]));
+      assertEquals(seen.answers, ANSWERS);
+      assertEquals(seen.many, Array.from({ length: 50 }, (_, i) => `GET /many/${i}`));
+      assert(connections() <= most, `${connections()} connections`);
+    });
+  });
+}
+
+if (curl === undefined) console.log("skipped: curl: not installed");
+test("serve keeps the connection of curl", { ignore: curl === undefined }, async () => {
+  await serving(async (server, connections) => {
+    const url = server.url.replace("ws:", "http:");
+    const line = ["-w", " %{num_connects}\\n"];
+    const told = await run(curl!, [
+      ...["-sS", ...line, `${url}a`],
+      ...["--next", "-sS", ...line, "-d", "counted", `${url}b`],
+      ...["--next", "-sS", ...line, "-H", "Transfer-Encoding: chunked", "-d", "chunks", `${url}c`],
+      ...["--next", "-sS", ...line, "-I", "-o", "/dev/null", `${url}d`],
+      ...["--next", "-sS", ...line, `${url}stream`],
+      ...["--next", "-sS", ...line, "-H", "Connection: close", `${url}e`],
+      ...["--next", "-sS", ...line, `${url}f`],
+    ]);
+    assertEquals(told.trimEnd().split("\n"), [
+      "GET /a 1",
+      "POST /b counted 0",
+      "POST /c chunks 0",
+      " 0",
+      "a stream 0",
+      "GET /e 0",
+      "GET /f 1",
+    ]);
+    assertEquals(connections(), 2);
+  });
+});
