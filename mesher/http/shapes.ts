@@ -152,12 +152,13 @@ export function memberShape(member: Member): Shape {
   };
 }
 
-/** A session or token, without its secret. */
-export function sessionShape(session: Session): Shape {
+/** A session or token, without its secret, and whether it is the one that is shown now. */
+export function sessionShape(session: Session, shown: Session): Shape {
   return {
     id: session.id,
     kind: session.kind,
     label: session.label,
+    current: session.id === shown.id,
     created_at: iso(session.createdAt),
     expires_at: iso(session.expiresAt),
   };

@@ -354,6 +354,8 @@ test("Accounts: login, token, password, logout", async () => {
     assertEquals((await ok(program, "get", "/api/v1/me")).user.email, first.email);
     const sessions = await ok(program, "get", "/api/v1/sessions");
     const { id } = sessions.find(({ kind }: { kind: string }) => kind === "token");
+    const current = sessions.filter((one: { current: boolean }) => one.current);
+    assertEquals(current.map((one: { id: string }) => one.id), [id]);
     assert(!JSON.stringify(sessions).includes(token));
 
     const change = { current: first.password, password: "another long one" };

@@ -118,14 +118,15 @@ export const accountRoutes: readonly Route[] = [
     method: "GET",
     path: "/api/v1/sessions",
     name: "listSessions",
-    about: "One's sessions and tokens.",
+    about: "One's sessions and tokens; `current` is the one that this request shows.",
     access: "user",
     ok: 200,
     errors: [401],
-    gives: '[{"id","kind","label","created_at","expires_at"}]',
+    gives: '[{"id","kind","label","current","created_at","expires_at"}]',
     async handle(asked): Promise<Reply> {
-      const sessions = await asked.mesher.storage.sessions(personIn(asked).user.id);
-      return { json: sessions.map(sessionShape) };
+      const { user, session } = personIn(asked);
+      const sessions = await asked.mesher.storage.sessions(user.id);
+      return { json: sessions.map((one) => sessionShape(one, session)) };
     },
   },
   changeRoute({
