@@ -16,11 +16,14 @@ import { Network } from "./network.ts";
 import type { ChaosOptions } from "./node.ts";
 import { type Fault, plan } from "./plan.ts";
 
-/** Quiet nodes are pinged often, and given up soon, but not because this machine is busy. */
-const PATIENCE = { pingInterval: 300, pingTimeout: 2_500 } as const;
+/** Silent nodes are given up soon, so that some faults last longer than that and others do not. */
+const PATIENCE = { pingInterval: 300, pingTimeout: 1_200 } as const;
 
 /** A graceful stop may take this long. Milliseconds. */
 const STOP_MS = 15_000;
+
+/** What a node is asked to do takes no longer than this. Milliseconds. */
+const ANSWER_MS = 20_000;
 
 /** The mesh is whole again within this. Milliseconds. */
 const WHOLE_MS = 60_000;
@@ -251,22 +254,28 @@ class Cluster {
     }
   }
 
-  /** No more faults. */
+  /** No more faults. What is looked at later is so only if all was well before. */
   async #look(): Promise<Outcome> {
-    const verdict = await this.#rest();
-    const broken = new Map(verdict.broken);
-    if (broken.size === 0) {
+    const { counts, broken } = await this.#rest();
+    const found = new Map(broken);
+    if (found.size === 0) {
       // All those who were watched end: now each bond has had its signals.
       await this.#ask("endTargets");
       const ended = await this.#settled(0, ["messages", "signals", "rooms"]);
-      for (const [promise, what] of ended.broken) broken.set(promise, what);
+      for (const [promise, what] of ended.broken) found.set(promise, what);
+    }
+    if (found.size === 0) {
       await this.#ask("stopTree");
       await this.#ask("clear");
       const left = await this.#leftovers();
-      if (left !== undefined) broken.set("leaks", left);
+      if (left !== undefined) found.set("leaks", left);
     }
-    const counts = { ...verdict.counts, "bytes through the network": this.#network.bytes };
-    return { broken, faults: this.#faults, counts };
+    const bytes = this.#network.bytes;
+    return {
+      broken: found,
+      faults: this.#faults,
+      counts: { ...counts, "bytes through the network": bytes },
+    };
   }
 
   /** All rest, and say what everybody must hear: once more, if a session was lost meanwhile. */
@@ -320,13 +329,23 @@ class Cluster {
     }
   }
 
-  /** Has all nodes do something. One that ends instead fails the whole. */
+  /** Has all nodes do something. One that ends instead, or does not answer, fails the whole. */
   async #ask<T>(what: string, details: Record<string, unknown> = {}): Promise<T[]> {
     return await Promise.all(this.#members.map(async ({ process, life }) => {
       const ended = process!.ended.then((status) => {
         throw new Error(`${life!.life} ended by itself: ${status}`);
       });
-      return await Promise.race([process!.ask<T>(what, details), ended]);
+      const late = new Promise<never>((_, failed) => {
+        timer = setTimeout(() => {
+          failed(new Error(`${life!.life} did not ${what} within ${ANSWER_MS} ms`));
+        }, ANSWER_MS);
+      });
+      let timer: ReturnType<typeof setTimeout>;
+      try {
+        return await Promise.race([process!.ask<T>(what, details), ended, late]);
+      } finally {
+        clearTimeout(timer!);
+      }
     }));
   }
 

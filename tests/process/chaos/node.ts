@@ -15,7 +15,7 @@ import { openJournal } from "./journal.ts";
 import { Work } from "./work.ts";
 
 /** How often it does something. */
-const ACT_MS = 100;
+const ACT_MS = 50;
 
 /** What it is told at first. */
 export interface ChaosOptions extends NodeOptions {
