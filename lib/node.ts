@@ -116,7 +116,7 @@ export class Node {
   async connect(name: string): Promise<void> {
     const node = normalName(name);
     await this.#parts.mesh.connect(node);
-    await this.#parts.global.synced(node);
+    await this.#parts.registry.synced(node);
   }
 
   /**

@@ -10,8 +10,9 @@ import { join } from "node:path";
 import { Log, LOG_LEVELS, type LogLevel, type LogSink } from "./base/log.ts";
 import { type Crash, crashText, System, type SystemEvents } from "./actor/system.ts";
 import { Emitter } from "./base/emitter.ts";
-import { Global, type GlobalEvents } from "./cluster/global.ts";
+import { Global } from "./cluster/global.ts";
 import { GroupTable } from "./cluster/groups.ts";
+import { type GlobalEvents, Registry } from "./cluster/registry.ts";
 import { Replicas } from "./cluster/replicas.ts";
 import { RoomRelay } from "./cluster/room_relay.ts";
 import { checkCookie, makeCookie } from "./dist/cookie.ts";
@@ -94,6 +95,7 @@ export interface Parts {
   readonly rooms: Rooms;
   readonly system: System;
   readonly remote: RemoteActors;
+  readonly registry: Registry;
   readonly global: Global;
   readonly groups: GroupTable;
   readonly events: Emitter<NodeEvents>;
@@ -135,9 +137,10 @@ export async function startNode(
   remote.exposedBy = (node) => mesh.exposedBy(node);
   remote.spawner.changed = (added, fn) => mesh.expose(remote.spawner.names(), added, fn);
   events.on("nodeup", ({ node }) => system.nodeChanged("nodeup", node));
-  const global = new Global(system, events, () => host.clock.wall());
+  const registry = new Registry(system, events, () => host.clock.wall());
+  const global = new Global(system, registry);
   const groups = new GroupTable(system);
-  const replicas = new Replicas(global, groups, async (node) => {
+  const replicas = new Replicas(registry, groups, async (node) => {
     await new Promise<void>((turn) => host.yieldToIo(turn));
     await mesh.session(node)?.relieved();
   });
@@ -150,7 +153,7 @@ export async function startNode(
   events.on("mailbox", ({ pid, length, dropped }) => {
     if (!dropped) log.as(mesh.name).warn(`the mailbox of ${pid} holds ${length} messages`);
   });
-  return { host, mesh, rooms, system, remote, global, groups, events };
+  return { host, mesh, rooms, system, remote, registry, global, groups, events };
 }
 
 /** One report for one crash: that of a supervised actor waits for what its supervisor says. */

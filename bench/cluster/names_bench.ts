@@ -10,6 +10,7 @@ import { System } from "../../lib/actor/system.ts";
 import { Emitter } from "../../lib/base/emitter.ts";
 import { Global } from "../../lib/cluster/global.ts";
 import { GroupTable } from "../../lib/cluster/groups.ts";
+import { Registry } from "../../lib/cluster/registry.ts";
 import { NameTable } from "../../lib/cluster/names.ts";
 import {
   type PeerLine,
@@ -29,7 +30,8 @@ const LOOKUPS = size(1_000_000, 100);
 const own: Home = { node: "own@127.0.0.1:4000", creation: 1, local: true };
 const far: Home = { node: "far@127.0.0.1:4000", creation: 1, local: false };
 const system = new System(own, systemHost());
-const global = new Global(system, new Emitter(), () => Date.now());
+const registry = new Registry(system, new Emitter(), () => Date.now());
+const global = new Global(system, registry);
 const groups = new GroupTable(system);
 const actor = system.spawn(undefined, undefined, () => () => {}, []) as Pid;
 

@@ -66,7 +66,7 @@ async function beFar(): Promise<void> {
 }
 
 async function beNear(far: string): Promise<void> {
-  const { system, global, mesh } = await start("near");
+  const { system, registry, global, mesh } = await start("near");
   await mesh.connect(far);
   const idle = system.spawn(undefined, undefined, () => () => {}, []);
   for (let i = 0; i < 1000; i++) await global.register(`name ${i}`, idle);
@@ -98,7 +98,7 @@ async function beNear(far: string): Promise<void> {
   const stall = new Stall();
   await mesh.connect(far);
   const before = performance.now();
-  await global.synced(far);
+  await registry.synced(far);
   report("sync", performance.now() - before);
   if (global.names().length !== here + NAMES) throw new Error("its names are not there");
   report("sync.stall.near", stall.take());

@@ -195,6 +195,12 @@ export class System implements ActorHome, TimerHost {
     return pid.home.local && pid.target !== undefined;
   }
 
+  /** The living actor of this node that a pid names. */
+  actorOf(pid: Pid<never>): Actor | undefined {
+    const actor = this.find(pid.id);
+    return actor?.pid.equals(pid) ? actor : undefined;
+  }
+
   /** The actor with a local id. */
   find(id: number): Actor | undefined {
     return this.#actors.get(id);

@@ -15,6 +15,7 @@ import { Watchers } from "../actor/watchers.ts";
 import type { Pid } from "../term/pid.ts";
 import { TAG } from "../dist/message.ts";
 import { type GroupChange, groupChange } from "./changes.ts";
+import { PeerTable } from "./peer_table.ts";
 import {
   isKey,
   KEY_BYTES_MAX,
@@ -86,7 +87,7 @@ export class GroupTable {
   /** Our memberships, in the order of their numbers. */
   readonly #rows = new Set<Row>();
   readonly #joined = new Map<Actor, Joined>();
-  readonly #peers = new Map<string, Peer>();
+  readonly #peers = new PeerTable<Peer>();
   readonly #watchers = new Watchers();
   #numbers = 0;
 
@@ -110,16 +111,15 @@ export class GroupTable {
     const row = { scope, group, pid: actor.pid as Pid, number: ++this.#numbers };
     joined.rows.push(row);
     this.#rows.add(row);
-    for (const { line } of this.#peers.values()) sendMembers(line, TAG.GROUP_JOIN, [row]);
+    for (const { line } of this.#peers) sendMembers(line, TAG.GROUP_JOIN, [row]);
     this.#add(this.#me, row);
   }
 
   leave(scope: string, group: string, pid: Pid<never>): boolean {
-    const actor = this.#system.find(pid.id);
-    if (actor === undefined || !actor.pid.equals(pid)) return false;
-    const joined = this.#joined.get(actor);
+    const actor = this.#system.actorOf(pid);
+    const joined = actor && this.#joined.get(actor);
     const at = joined?.rows.findIndex((row) => row.scope === scope && row.group === group) ?? -1;
-    if (joined === undefined || at < 0) return false;
+    if (actor === undefined || joined === undefined || at < 0) return false;
     const gone = joined.rows.splice(at, 1);
     if (joined.rows.length === 0) {
       this.#joined.delete(actor);
@@ -154,12 +154,12 @@ export class GroupTable {
   /** A session is up. */
   up(line: PeerLine): void {
     const telling = new Telling(this.#rows.values(), this.#numbers);
-    this.#peers.set(line.home.node, { line, telling, memberships: 0 });
+    this.#peers.add({ line, telling, memberships: 0 });
   }
 
   /** Tells a peer of more of our memberships. False: of all of them. */
   tell(line: PeerLine): boolean {
-    const telling = this.#peer(line)?.telling;
+    const telling = this.#peers.behind(line)?.telling;
     if (telling === undefined || telling.isDone) return false;
     sendMembers(line, TAG.GROUP_JOIN, telling.next(PORTION_COUNT));
     return !telling.isDone;
@@ -168,8 +168,7 @@ export class GroupTable {
   /** A session is over: its members go. */
   down(line: PeerLine): void {
     const { node } = line.home;
-    if (this.#peer(line) === undefined) return;
-    this.#peers.delete(node);
+    if (this.#peers.remove(line) === undefined) return;
     for (const [key, group] of [...this.#groups]) {
       const left = group.byNode.get(node);
       if (left === undefined) continue;
@@ -183,7 +182,7 @@ export class GroupTable {
   joining(line: PeerLine, body: Uint8Array): string | undefined {
     const rows = this.#read(line, body);
     if (typeof rows === "string") return `a JOIN ${rows}`;
-    const peer = this.#peer(line);
+    const peer = this.#peers.behind(line);
     if (peer === undefined) return undefined;
     peer.memberships += rows.length;
     const most = this.#membershipsMax;
@@ -196,7 +195,7 @@ export class GroupTable {
   leaving(line: PeerLine, body: Uint8Array): string | undefined {
     const rows = this.#read(line, body);
     if (typeof rows === "string") return `a LEAVE ${rows}`;
-    const peer = this.#peer(line);
+    const peer = this.#peers.behind(line);
     if (peer === undefined) return undefined;
     for (const row of rows) {
       if (this.#remove(line.home.node, row)) peer.memberships--;
@@ -208,12 +207,6 @@ export class GroupTable {
     return this.#system.home.node;
   }
 
-  /** Who is behind a line, as long as its session is up. */
-  #peer(line: PeerLine): Peer | undefined {
-    const peer = this.#peers.get(line.home.node);
-    return peer?.line === line ? peer : undefined;
-  }
-
   #read(line: PeerLine, body: Uint8Array): MemberRow[] | string {
     const rows = readMembers(line, body);
     if (rows === undefined) return "that is malformed";
@@ -222,8 +215,8 @@ export class GroupTable {
   }
 
   #actor(pid: Pid<never>): Actor {
-    const actor = this.#system.find(pid.id);
-    if (actor === undefined || !actor.pid.equals(pid)) throw new NoProcError(pid);
+    const actor = this.#system.actorOf(pid);
+    if (actor === undefined) throw new NoProcError(pid);
     return actor;
   }
 
@@ -236,7 +229,7 @@ export class GroupTable {
   /** Memberships of ours end. */
   #leave(rows: readonly Row[]): void {
     for (const row of rows) this.#rows.delete(row);
-    for (const { line, telling } of this.#peers.values()) {
+    for (const { line, telling } of this.#peers) {
       sendMembers(line, TAG.GROUP_LEAVE, rows.filter(({ number }) => telling.knows(number)));
     }
     for (const row of rows) this.#remove(this.#me, row);

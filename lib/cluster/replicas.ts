@@ -8,27 +8,27 @@
  */
 import type { ClusterSink } from "../dist/arrivals.ts";
 import { TAG } from "../dist/message.ts";
-import type { Global } from "./global.ts";
 import type { GroupTable } from "./groups.ts";
+import type { Registry } from "./registry.ts";
 import type { PeerLine } from "./rows.ts";
 
 /** Hands rows to names and groups. */
 export class Replicas implements ClusterSink<PeerLine> {
-  readonly #global: Global;
+  readonly #registry: Registry;
   readonly #groups: GroupTable;
   readonly #breath: (node: string) => Promise<void>;
   readonly #lines = new Map<string, PeerLine>();
 
   /** `breath` resolves when others have had a turn, and a node reads what is sent to it. */
-  constructor(global: Global, groups: GroupTable, breath: (node: string) => Promise<void>) {
-    this.#global = global;
+  constructor(registry: Registry, groups: GroupTable, breath: (node: string) => Promise<void>) {
+    this.#registry = registry;
     this.#groups = groups;
     this.#breath = breath;
   }
 
   up(line: PeerLine): void {
     this.#lines.set(line.home.node, line);
-    this.#global.up(line);
+    this.#registry.up(line);
     this.#groups.up(line);
     void this.#tell(line);
   }
@@ -38,20 +38,20 @@ export class Replicas implements ClusterSink<PeerLine> {
     const line = this.#lines.get(node);
     this.#lines.delete(node);
     if (line === undefined) return;
-    this.#global.down(line);
+    this.#registry.down(line);
     this.#groups.down(line);
   }
 
   row(line: PeerLine, tag: number, body: Uint8Array): string | undefined {
     switch (tag) {
       case TAG.GLOBAL_REGISTER:
-        return this.#global.registering(line, body);
+        return this.#registry.registering(line, body);
       case TAG.GLOBAL_UNREGISTER:
-        return this.#global.unregistering(line, body);
+        return this.#registry.unregistering(line, body);
       case TAG.GLOBAL_SYNC:
-        return this.#global.sync(line, body);
+        return this.#registry.sync(line, body);
       case TAG.GLOBAL_REGISTERED:
-        return this.#global.registered(line, body);
+        return this.#registry.registered(line, body);
       case TAG.GROUP_JOIN:
         return this.#groups.joining(line, body);
       case TAG.GROUP_LEAVE:
@@ -64,7 +64,7 @@ export class Replicas implements ClusterSink<PeerLine> {
   /** Tells a peer of all that this node has. */
   async #tell(line: PeerLine): Promise<void> {
     const { node } = line.home;
-    const portion = (): boolean => this.#global.tell(line) || this.#groups.tell(line);
+    const portion = (): boolean => this.#registry.tell(line) || this.#groups.tell(line);
     while (portion()) {
       await this.#breath(node);
       if (this.#lines.get(node) !== line) return;

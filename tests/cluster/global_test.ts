@@ -8,7 +8,9 @@ import type { Self } from "../../lib/actor/self.ts";
 import { ArgumentError, NameError, NoProcError } from "../../lib/actor/errors.ts";
 import { Writer } from "../../lib/base/bytes.ts";
 import { NameChange } from "../../lib/cluster/changes.ts";
-import { Global, type NameConflict, NAMES_MAX, type OnConflict } from "../../lib/cluster/global.ts";
+import type { NameConflict, OnConflict } from "../../lib/cluster/conflict.ts";
+import { Global } from "../../lib/cluster/global.ts";
+import { NAMES_MAX, Registry } from "../../lib/cluster/registry.ts";
 import { STAMP_MAX } from "../../lib/cluster/rows.ts";
 import { TAG } from "../../lib/dist/message.ts";
 import { Node } from "../../lib/node.ts";
@@ -487,7 +489,7 @@ test("Global: a long list is told in portions, while names come and go", async (
       for (let i = 0; i < 6_000; i += 4) void a!.global.register(`n${i}`, pid);
     });
     await a!.mesh.connect(b!.name);
-    await b!.global.synced(a!.name);
+    await b!.registry.synced(a!.name);
     await town.settled();
     assertEquals(b!.global.names().sort(), a!.global.names().sort());
     assertEquals(b!.global.names().length, 4_500);
@@ -614,7 +616,8 @@ test("Global: a node has so many names and no more; a peer that says it has more
   await withTown(2, async (town, a, b) => {
     await town.meet();
     const line = a!.remote.lineTo(b!.name)!;
-    const global = new Global(a!.system, a!.events, () => 1, 2);
+    const registry = new Registry(a!.system, a!.events, () => 1, 2);
+    const global = new Global(a!.system, registry);
     const pid = idle(a!);
     const answers = ["x", "y"].map((name) => global.register(name, pid));
     assertEquals(await Promise.all(answers), [true, true]);
@@ -626,7 +629,7 @@ test("Global: a node has so many names and no more; a peer that says it has more
     assertEquals(line.kept, kept);
     global.unregister("x");
     assertEquals(await global.register("z", pid), true);
-    global.up(line);
+    registry.up(line);
     const row = (...names: string[]): Uint8Array => {
       const writer = new Writer().u32(names.length);
       for (const name of names) writer.text16(name).u64(7n).text16(b!.name);
@@ -636,13 +639,13 @@ test("Global: a node has so many names and no more; a peer that says it has more
     const register = (name: string): Uint8Array =>
       new Writer().text16(name).u64(7n).text16(b!.name).u64(1n).u64(1n).done();
     // The same again is no more.
-    assertEquals(global.sync(line, row("v", "w", "v")), undefined);
-    assertEquals(global.registering(line, register("w")), undefined);
-    assertEquals(global.registering(line, register("u")), "more than 2 names");
-    global.down(line);
+    assertEquals(registry.sync(line, row("v", "w", "v")), undefined);
+    assertEquals(registry.registering(line, register("w")), undefined);
+    assertEquals(registry.registering(line, register("u")), "more than 2 names");
+    registry.down(line);
     assertEquals(global.names(), ["y", "z"]);
-    global.up(line);
-    assertEquals(global.sync(line, row("u", "v", "w")), "more than 2 names");
+    registry.up(line);
+    assertEquals(registry.sync(line, row("u", "v", "w")), "more than 2 names");
     assertEquals(NAMES_MAX, 2 ** 18);
   });
 });
@@ -668,8 +671,8 @@ test("Global: the rows begin with the public layout, byte for byte", async () =>
     assertEquals(rows[1], "1c 02006162");
     await a!.global.register("ab", pid);
     rows.length = 0;
-    a!.global.up(line);
-    assertEquals(a!.global.tell(line), false);
+    a!.registry.up(line);
+    assertEquals(a!.registry.tell(line), false);
     assert(rows[0]!.startsWith(`1d 0100000002006162${id}${owner}`), rows[0]);
     assertEquals(rows[0]!.length, `1d 0100000002006162${id}${owner}`.length + 16);
     assertEquals(rows.slice(1), ["1d 00000000"]);
@@ -682,28 +685,29 @@ test("Global: what comes over a session that is not up is nothing, and to be tol
     const line = a!.remote.lineTo(b!.name)!;
     const sent: number[] = [];
     line.row = (tag: number) => void sent.push(tag);
-    const global = new Global(a!.system, a!.events, () => 1);
+    const registry = new Registry(a!.system, a!.events, () => 1);
+    const global = new Global(a!.system, registry);
     const row = new Writer().text16("x").u64(7n).text16(b!.name).u64(1n).u64(1n).done();
     const list = new Writer().u32(1).text16("x").u64(7n).text16(b!.name).u64(1n).done();
     const nothing = (): void => {
-      assertEquals(global.registering(line, row), undefined);
-      assertEquals(global.sync(line, list), undefined);
-      assertEquals(global.unregistering(line, new Writer().text16("x").done()), undefined);
-      assertEquals([global.tell(line), global.down(line)], [false, undefined]);
+      assertEquals(registry.registering(line, row), undefined);
+      assertEquals(registry.sync(line, list), undefined);
+      assertEquals(registry.unregistering(line, new Writer().text16("x").done()), undefined);
+      assertEquals([registry.tell(line), registry.down(line)], [false, undefined]);
       assertEquals([global.names(), sent.splice(0)], [[], []]);
     };
     nothing();
-    await global.synced(b!.name);
-    global.up(line);
+    await registry.synced(b!.name);
+    registry.up(line);
     void global.register("own", idle(a!));
     sent.length = 0;
-    assertEquals([global.tell(line), global.tell(line)], [false, false]);
+    assertEquals([registry.tell(line), registry.tell(line)], [false, false]);
     assertEquals(sent.splice(0), [TAG.GLOBAL_SYNC]);
     // A session that is lost has no more to tell.
-    const synced = global.synced(b!.name);
-    global.sync(line, list);
+    const synced = registry.synced(b!.name);
+    registry.sync(line, list);
     assertEquals(global.names(), ["own", "x"]);
-    global.down(line);
+    registry.down(line);
     await synced;
     assertEquals(global.names(), ["own"]);
     global.unregister("own");
@@ -741,14 +745,15 @@ test("Global.register: each stamp is later than all that are known, though the c
         stamps.push(Number(view.getBigUint64(body.length - 16, true)));
       }
     };
-    const global = new Global(a!.system, a!.events, () => 1);
-    global.up(line);
+    const registry = new Registry(a!.system, a!.events, () => 1);
+    const global = new Global(a!.system, registry);
+    registry.up(line);
     for (const name of ["x", "y"]) void global.register(name, idle(a!));
     const row = new Writer().u32(1).text16("z").u64(7n).text16(b!.name).u64(5_000n).done();
-    global.sync(line, row);
+    registry.sync(line, row);
     void global.register("w", idle(a!));
     assertEquals(stamps, [1_000, 1_001, 5_001]);
-    global.down(line);
+    registry.down(line);
   });
 });
 

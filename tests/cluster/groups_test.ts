@@ -5,8 +5,8 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import { ArgumentError, NoProcError } from "../../lib/actor/errors.ts";
 import { Writer } from "../../lib/base/bytes.ts";
 import { GroupChange } from "../../lib/cluster/changes.ts";
-import { Global } from "../../lib/cluster/global.ts";
 import { DEFAULT_SCOPE, Groups, GroupTable, MEMBERSHIPS_MAX } from "../../lib/cluster/groups.ts";
+import { Registry } from "../../lib/cluster/registry.ts";
 import { TAG } from "../../lib/dist/message.ts";
 import type { Pid } from "../../lib/term/pid.ts";
 import { cluster, type TestNode, untilApart, withNodes } from "../kit/mesh.ts";
@@ -270,25 +270,28 @@ test("Groups: what comes over a session that is not up is nothing, and no news i
   });
 });
 
-test("Groups, Global: the end of a session that another has replaced takes nothing along", async () => {
+test("GroupTable, Registry: the end of a session that another has replaced takes nothing along", async () => {
   await withTown(2, async (town, a, b) => {
     await town.meet();
     const later = a!.remote.lineTo(b!.name)!;
     const earlier = Object.create(later) as typeof later;
     const table = new GroupTable(a!.system);
-    const global = new Global(a!.system, a!.events, () => 1);
-    for (const one of [table, global]) {
+    const registry = new Registry(a!.system, a!.events, () => 1);
+    for (const one of [table, registry]) {
       one.up(earlier);
       one.up(later);
     }
     const member = new Writer().u32(1).text16("s").text16("g").u64(7n).done();
     const name = new Writer().u32(1).text16("x").u64(7n).text16(b!.name).u64(1n).done();
-    assertEquals([table.joining(later, member), global.sync(later, name)], [undefined, undefined]);
+    assertEquals([table.joining(later, member), registry.sync(later, name)], [
+      undefined,
+      undefined,
+    ]);
     table.down(earlier);
-    global.down(earlier);
-    assertEquals([table.names("s"), global.names()], [["g"], ["x"]]);
+    registry.down(earlier);
+    assertEquals([table.names("s"), registry.names()], [["g"], ["x"]]);
     table.down(later);
-    global.down(later);
-    assertEquals([table.names("s"), global.names()], [[], []]);
+    registry.down(later);
+    assertEquals([table.names("s"), registry.names()], [[], []]);
   });
 });

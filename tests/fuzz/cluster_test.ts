@@ -8,8 +8,8 @@ import process from "node:process";
 import { System } from "../../lib/actor/system.ts";
 import { Emitter } from "../../lib/base/emitter.ts";
 import { SeededRandom } from "../../lib/base/random.ts";
-import { Global, type GlobalEvents } from "../../lib/cluster/global.ts";
 import { GroupTable } from "../../lib/cluster/groups.ts";
+import { type GlobalEvents, Registry } from "../../lib/cluster/registry.ts";
 import { Replicas } from "../../lib/cluster/replicas.ts";
 import {
   isKey,
@@ -202,9 +202,9 @@ test("Replicas: any rows of peers leave tables whole, and what a peer said goes 
     const events = new Emitter<GlobalEvents>();
     const system = new System(OWN, makeHost(), events as never);
     try {
-      const global = new Global(system, events, () => 1);
+      const registry = new Registry(system, events, () => 1);
       const groups = new GroupTable(system);
-      const replicas = new Replicas(global, groups, () => Promise.resolve());
+      const replicas = new Replicas(registry, groups, () => Promise.resolve());
       let lines = [new Line("peer@h:1", system.home), new Line("other@h:1", system.home)];
       for (const line of lines) replicas.up(line);
       const idle = (): Pid => system.spawn(undefined, undefined, () => () => {}, []) as Pid;
@@ -214,10 +214,10 @@ test("Replicas: any rows of peers leave tables whole, and what a peer said goes 
         const body = random.below(3) === 0 ? mutated(random, whole) : whole;
         switch (random.below(8)) {
           case 0:
-            void global.register(name(random), idle()).catch(() => {});
+            void registry.register(name(random), idle(), "exit").catch(() => {});
             break;
           case 1:
-            global.unregister(pick(random, ["x", "y"]));
+            registry.unregister(pick(random, ["x", "y"]));
             break;
           case 2:
             groups.join("x", "y", idle());
@@ -231,10 +231,10 @@ test("Replicas: any rows of peers leave tables whole, and what a peer said goes 
             replicas.up(lines.at(-1)!);
         }
       }
-      for (const each of global.names()) assert(global.whereis(each) !== undefined);
+      for (const each of registry.names()) assert(registry.find(each) !== undefined);
       for (const pid of system.pids()) system.exit(pid, "kill");
       for (const { home } of lines) replicas.down(home.node);
-      assertEquals([global.names(), groups.names("x")], [[], []]);
+      assertEquals([registry.names(), groups.names("x")], [[], []]);
     } finally {
       system.stop();
     }

@@ -4,7 +4,7 @@
 import process from "node:process";
 import { Call } from "../../lib/actor/call.ts";
 import type { Self } from "../../lib/actor/self.ts";
-import type { OnConflict } from "../../lib/cluster/global.ts";
+import type { OnConflict } from "../../lib/cluster/conflict.ts";
 import { DEFAULT_SCOPE, Groups } from "../../lib/cluster/groups.ts";
 import { startNode } from "../../lib/start.ts";
 import type { Pid } from "../../lib/term/pid.ts";

@@ -6,7 +6,7 @@ import { Arrivals } from "../../lib/dist/arrivals.ts";
 import { Distant } from "../../lib/dist/distant.ts";
 import { Outbound } from "../../lib/dist/outbound.ts";
 import { RemoteActors } from "../../lib/dist/remote_actors.ts";
-import { Global } from "../../lib/cluster/global.ts";
+import { Registry } from "../../lib/cluster/registry.ts";
 import { RoomRelay } from "../../lib/cluster/room_relay.ts";
 import { Signals } from "../../lib/actor/signals.ts";
 import { TAG } from "../../lib/dist/message.ts";
@@ -71,11 +71,11 @@ export const BROKEN: readonly (readonly [promise: string, what: string, () => ()
         real.apply(this, args);
       }),
   ],
-  ["names", "a lost node's names stay", breaks(Global, "down", () => () => {})],
+  ["names", "a lost node's names stay", breaks(Registry, "down", () => () => {})],
   [
     "names",
     "a peer's names are not listened to",
-    breaks(Global, "sync", () => () => undefined),
+    breaks(Registry, "sync", () => () => undefined),
   ],
   [
     "rooms",

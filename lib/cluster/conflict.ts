@@ -1,0 +1,59 @@
+/**
+ * What becomes of an actor that has lost its global name to another.
+ *
+ * @module
+ */
+import type { System } from "../actor/system.ts";
+import type { WheelTimer } from "../actor/wheel.ts";
+import type { Pid } from "../term/pid.ts";
+
+/** A resolver may take this long to settle a conflict. Then the actor ends all the same. Milliseconds. */
+const RESOLVE_MS_MAX = 30_000;
+
+/** Two nodes held one name; this node's lost it. */
+export interface NameConflict {
+  /** Which. */
+  readonly name: string;
+  /** Who has lost the name. */
+  readonly loser: Pid;
+  /** Who keeps it. */
+  readonly winner: Pid;
+}
+
+/**
+ * What becomes of an actor that loses its name: `"exit"` ends it with `{ nameConflict, winner }`; `"keep"`
+ * lets it live on, nameless. A function may hand its state to the winner first: the actor ends when
+ * what it gives is settled, unless that is `"keep"`, and after 30 seconds at the latest.
+ */
+export type OnConflict =
+  | "exit"
+  | "keep"
+  | ((conflict: NameConflict) => unknown);
+
+/** The time of a resolver is over. */
+class Patience implements WheelTimer {
+  due = 0;
+  next: WheelTimer | undefined = undefined;
+  previous: WheelTimer | undefined = undefined;
+  readonly fire: () => void;
+
+  constructor(fire: () => void) {
+    this.fire = fire;
+  }
+}
+
+/** Does with the loser what it was registered for. */
+export function settleConflict(system: System, conflict: NameConflict, how: OnConflict): void {
+  if (how === "keep") return;
+  const { name, loser, winner } = conflict;
+  const end = (): void => system.exit(loser, { nameConflict: name, winner });
+  if (how === "exit") return end();
+  const patience = new Patience(end);
+  system.setTimer(patience, RESOLVE_MS_MAX);
+  // What the resolver throws ends the actor, as if it had nothing to say.
+  new Promise((resolve) => resolve(how(conflict))).catch(() => {}).then((verdict) => {
+    if (patience.next === undefined) return;
+    system.wheel.remove(patience);
+    if (verdict !== "keep") end();
+  });
+}
