@@ -1,0 +1,189 @@
+/**
+ * For tests that mean harm: the operations of the API as its own document describes them, so that a new
+ * route is tried by itself; two organisations that each have one of everything; and requests that no
+ * decent client sends.
+ */
+import { assert } from "@std/assert";
+import { Buffer } from "node:buffer";
+import { connect } from "node:net";
+import { until } from "../kit/test.ts";
+import { Client, type Got, loggedIn, type Stage } from "./end_to_end_kit.ts";
+
+/** What the document says of a field. */
+export interface Schema {
+  readonly type?: string | readonly string[];
+  readonly enum?: readonly string[];
+  readonly minimum?: number;
+}
+
+/** One operation of the document. */
+export interface Operation {
+  readonly method: "GET" | "POST";
+  /** `{name}` is a variable part. */
+  readonly path: string;
+  readonly params: readonly string[];
+  readonly query: Readonly<Record<string, Schema>>;
+  /** The fields of its JSON body, if it has some. */
+  readonly body: Readonly<Record<string, Schema>> | null;
+  /** Its body is events. */
+  readonly isIngest: boolean;
+  readonly access: "public" | "key" | "user";
+  /** All statuses that it may answer with. */
+  readonly statuses: readonly number[];
+}
+
+/** The operations in the document that a node serves. */
+export async function operationsOf(url: string): Promise<Operation[]> {
+  const document = (await new Client(url).get("/api/openapi.json")).json;
+  const all: Operation[] = [];
+  for (const [path, methods] of Object.entries(document.paths)) {
+    // deno-lint-ignore no-explicit-any -- JSON, of which the type is what is tested
+    for (const [method, of] of Object.entries(methods as any) as [string, any][]) {
+      const named = (where: string): [string, Schema][] =>
+        of.parameters.filter((one: { in: string }) => one.in === where)
+          .map((one: { name: string; schema: Schema }) => [one.name, one.schema]);
+      const fields = of.requestBody?.content["application/json"]?.schema?.properties ?? null;
+      const schemes = of.security.map((one: object) => Object.keys(one)[0]);
+      all.push({
+        method: method.toUpperCase() as "GET" | "POST",
+        path,
+        params: named("path").map(([name]) => name),
+        query: Object.fromEntries(named("query")),
+        body: fields,
+        isIngest: of.requestBody !== undefined && fields === null,
+        access: schemes.length === 0 ? "public" : schemes.includes("session") ? "user" : "key",
+        statuses: Object.keys(of.responses).map(Number),
+      });
+    }
+  }
+  return all;
+}
+
+/** An id that nothing has. */
+export const NO_ID = "00000000-0000-7000-8000-000000000000";
+
+/** The path with these values in its variable parts. */
+export function pathOf({ path }: Operation, values: Readonly<Record<string, string>>): string {
+  return path.replaceAll(/\{(\w+)\}/g, (_, name) => encodeURIComponent(values[name] ?? NO_ID));
+}
+
+/** A value that passes a field's checks. */
+export function fitting({ type, enum: values, minimum }: Schema): unknown {
+  if (values !== undefined) return values.at(-1);
+  switch (Array.isArray(type) ? type[0] : type) {
+    case "boolean":
+      return true;
+    case "object":
+      return { condition_type: "new_issue", type: "websocket" };
+    case "integer":
+    case "number":
+      return minimum ?? 1;
+    default:
+      return "text";
+  }
+}
+
+/** A body that passes the checks of its fields. */
+export function bodyOf({ body }: Operation): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(body ?? {}).map(([name, schema]) => [name, fitting(schema)]),
+  );
+}
+
+/** A query that passes the checks of its fields. */
+export function queryOf({ query }: Operation): string {
+  const pairs = Object.entries(query).filter(([name]) => !/^cursor/.test(name))
+    .map(([name, schema]): [string, string] => [name, String(fitting(schema))]);
+  return pairs.length === 0 ? "" : `?${new URLSearchParams(pairs)}`;
+}
+
+/** Asks with a body that fits. */
+export function ask(client: Client, operation: Operation, path: string): Promise<Got> {
+  const { method, isIngest } = operation;
+  if (method === "GET") return client.get(path + queryOf(operation));
+  return client.post(path, isIngest ? { message: "m" } : bodyOf(operation));
+}
+
+/** An organisation's own ids, by the names that paths have for them, and who is in it. */
+export interface Camp {
+  readonly user: Client;
+  readonly sender: Client;
+  readonly userId: string;
+  readonly ids: Readonly<Record<string, string>>;
+}
+
+/** One of everything in the first organisation. */
+export async function home({ user, sender, first }: Stage): Promise<Camp> {
+  return await furnish(user, sender, first.organisationId, first.projectId);
+}
+
+/** Somebody else, with an organisation that has one of everything too. */
+export async function stranger({ app, user }: Stage): Promise<Camp> {
+  const eva = { email: "eva@example.org", password: "a long enough one" };
+  const made = await user.post("/api/v1/orgs/default/users", eva);
+  const own = await loggedIn(app.url, eva.email, eva.password);
+  await user.post(`/api/v1/orgs/default/members/${made.json.id}/remove`);
+  const org = (await own.post("/api/v1/orgs", { name: "Elsewhere" })).json.id;
+  const project = (await own.post(`/api/v1/orgs/${org}/projects`, { name: "Theirs" })).json.id;
+  const key = (await own.post(`/api/v1/projects/${project}/api-keys`, {})).json.key_value;
+  return await furnish(own, new Client(app.url, { "x-api-key": key }), org, project);
+}
+
+async function furnish(user: Client, sender: Client, org: string, project: string): Promise<Camp> {
+  const rule = await user.post(`/api/v1/projects/${project}/alert-rules`, {
+    name: "r",
+    condition: { condition_type: "new_issue" },
+  });
+  const event = (await sender.post("/api/v1/events", { message: "secret" })).json.id;
+  let alerts: { id: string; issue_id: string }[] = [];
+  await until("the alert has fired", async () => {
+    alerts = (await user.get(`/api/v1/projects/${project}/alerts`)).json;
+    return alerts.length > 0;
+  });
+  const ids = {
+    project_id: project,
+    project,
+    org_id: org,
+    event_id: event,
+    issue_id: alerts[0]!.issue_id,
+    alert_id: alerts[0]!.id,
+    rule_id: rule.json.id,
+    key_id: (await user.get(`/api/v1/projects/${project}/api-keys`)).json[0].id,
+    membership_id: (await user.get(`/api/v1/orgs/${org}/members`)).json[0].id,
+    session_id: (await user.get("/api/v1/sessions")).json[0].id,
+  };
+  for (const [name, id] of Object.entries(ids)) assert(id !== undefined, `no ${name}`);
+  return { user, sender, userId: (await user.get("/api/v1/me")).json.user.id, ids };
+}
+
+/** What came back over a socket. */
+export interface RawAnswer {
+  readonly status: number;
+  readonly head: string;
+  readonly body: string;
+}
+
+/** Sends these bytes, which may be no request at all, and reads until the server hangs up. */
+export function rawAsk(url: string, request: string | Uint8Array): Promise<RawAnswer> {
+  const { hostname, port } = new URL(url);
+  return new Promise((resolve, reject) => {
+    const socket = connect({ host: hostname, port: Number(port) });
+    const chunks: Buffer[] = [];
+    socket.on("data", (chunk: Buffer) => chunks.push(chunk));
+    socket.on("error", reject);
+    socket.on("close", () => {
+      const text = Buffer.concat(chunks).toString("utf8");
+      const end = text.indexOf("\r\n\r\n");
+      const head = end < 0 ? text : text.slice(0, end);
+      resolve({ status: Number(head.slice(9, 12)), head, body: text.slice(end + 4) });
+    });
+    socket.write(request);
+  });
+}
+
+/** A request's head, with these lines, that asks for the connection to be closed. */
+export function headOf(line: string, headers: Readonly<Record<string, string>> = {}): string {
+  const lines = Object.entries({ host: "localhost", connection: "close", ...headers })
+    .map(([name, value]) => `${name}: ${value}\r\n`);
+  return `${line} HTTP/1.1\r\n${lines.join("")}\r\n`;
+}
