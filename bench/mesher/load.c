@@ -271,6 +271,19 @@ static long number_after(const char *text, const char *end, const char *name, lo
   return otherwise;
 }
 
+/* The length of a body in chunks, with their sizes; -1: it is not whole. */
+static long chunked_length(const char *body, const char *end) {
+  const char *at = body;
+  for (;;) {
+    const char *line = memmem(at, end - at, "\r\n", 2);
+    if (!line) return -1;
+    long size = strtol(at, 0, 16);
+    if (end - line < 2 + size + 2) return -1;
+    at = line + 2 + size + 2;
+    if (!size) return at - body;
+  }
+}
+
 /* One HTTP answer at the beginning of `in`; how many bytes it was, or 0: it is not whole. One without a
    length is whole when the server has closed. */
 static int take_http(Conn *c, int *closes) {
@@ -278,7 +291,10 @@ static int take_http(Conn *c, int *closes) {
   if (!end) return 0;
   end += 4;
   long body = number_after(c->in, end, "\r\ncontent-length:", -1);
-  if (body < 0) {
+  if (memmem(c->in, end - c->in, "\r\ntransfer-encoding: chunked", 28)) {
+    body = chunked_length(end, c->in + c->length);
+    if (body < 0) return 0;
+  } else if (body < 0) {
     if (!*closes) return 0;
     body = c->in + c->length - end;
   }
