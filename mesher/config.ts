@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { type Allowed, allowedFrom } from "./domain/address.ts";
 import type { StorageConfig } from "./storage/open.ts";
 
 /** Where a node is part of a cluster. */
@@ -29,6 +30,8 @@ export interface Config {
   readonly loadThreshold: number;
   /** Cookies are for https only. */
   readonly secureCookies: boolean;
+  /** Where webhooks may go although it is inside this network. */
+  readonly webhookAllow: Allowed;
 }
 
 /** What the command line says. */
@@ -76,6 +79,8 @@ Environment:
   MESHER_RATE_LIMIT      events of one project in a minute            (${RATE_PER_MINUTE_DEFAULT})
   MESHER_LOAD_THRESHOLD  events in 5 s that make a node look for help (${LOAD_THRESHOLD_DEFAULT})
   MESHER_SECURE_COOKIES  1: session cookies over https only           (0)
+  MESHER_WEBHOOK_ALLOW   hosts, addresses or ranges inside this network that webhooks may
+                         reach, with commas between: hooks.lan,10.1.0.0/16
 `;
 
 /** Variables by name. */
@@ -98,7 +103,8 @@ export function readConfig(env: Environment, command: Pick<Command, "memory">): 
     database,
     ratePerMinute: whole(env, "MESHER_RATE_LIMIT", RATE_PER_MINUTE_DEFAULT, 1, 1_000_000_000),
     loadThreshold: whole(env, "MESHER_LOAD_THRESHOLD", LOAD_THRESHOLD_DEFAULT, 1, 1_000_000_000),
-    secureCookies: env["MESHER_SECURE_COOKIES"] === "1",
+    secureCookies: whole(env, "MESHER_SECURE_COOKIES", 0, 0, 1) === 1,
+    webhookAllow: readAllowed(env),
   };
 }
 
@@ -128,7 +134,7 @@ export function storageConfig(database: string): StorageConfig {
 function readCluster(env: Environment): ClusterConfig | null {
   const name = env["MESHER_NODE_NAME"] ?? "";
   const cookie = env["MESHER_COOKIE"] ?? "";
-  const peers = (env["MESHER_PEERS"] ?? "").split(",").map((peer) => peer.trim()).filter(Boolean);
+  const peers = listOf(env["MESHER_PEERS"]);
   if (name === "" && cookie === "") {
     if (peers.length === 0) return null;
     throw new ConfigError("MESHER_PEERS is set: set MESHER_NODE_NAME and MESHER_COOKIE too");
@@ -140,6 +146,20 @@ function readCluster(env: Environment): ClusterConfig | null {
     throw new ConfigError(`${variable} has ${JSON.stringify(value)}: write name@host:port`);
   }
   return { name, cookie, peers };
+}
+
+function readAllowed(env: Environment): Allowed {
+  const allowed = allowedFrom(listOf(env["MESHER_WEBHOOK_ALLOW"]));
+  if (typeof allowed !== "string") return allowed;
+  throw new ConfigError(
+    `MESHER_WEBHOOK_ALLOW has ${JSON.stringify(allowed)}: ` +
+      "write a host's name, an address or a range such as 10.1.0.0/16",
+  );
+}
+
+/** What stands between commas. */
+function listOf(text: string | undefined): string[] {
+  return (text ?? "").split(",").map((item) => item.trim()).filter(Boolean);
 }
 
 function peerPair(peer: string): readonly [string, string] {

@@ -6,6 +6,7 @@
  */
 import { alertMessage, conditionJson, type Happening, isMet } from "../domain/alert.ts";
 import type { Parts } from "../parts.ts";
+import { WEBHOOKS, webhooks } from "../services/webhooks.ts";
 import type { Alert, AlertRule } from "../storage/storage.ts";
 import { iso } from "./time.ts";
 
@@ -13,8 +14,6 @@ import { iso } from "./time.ts";
 const RULES_MS = 2_000;
 /** At most so many projects' rules; then all are forgotten. */
 const RULES_MAX = 10_000;
-/** A webhook that does not answer is not waited for longer. Milliseconds. */
-const WEBHOOK_MS_MAX = 5_000;
 
 /** Fires rules. */
 export class Alarm {
@@ -34,32 +33,16 @@ export class Alarm {
 
   /** Fires one rule whose condition is met. */
   async fire(rule: AlertRule, issueId: string | null, happening: Happening): Promise<void> {
-    const { storage, live, counters, now } = this.#parts;
+    const { node, storage, live, counters, now } = this.#parts;
     const message = alertMessage(rule.condition, happening);
     const alert = await storage.fireAlert({ ruleId: rule.id, issueId, message, now: now() });
     if (alert === null) return;
     counters.add("alerts");
-    live.tell(alert.projectId, alertJson(alert));
-    if (rule.action.kind === "webhook") this.#post(rule.action.url, alert);
-  }
-
-  /** Best effort, once; not waited for. */
-  async #post(url: string, alert: Alert): Promise<void> {
-    try {
-      const response = await fetch(url, {
-        method: "POST",
-        headers: { "content-type": "application/json" },
-        body: JSON.stringify(alertJson(alert)),
-        redirect: "manual",
-        signal: AbortSignal.timeout(WEBHOOK_MS_MAX),
-      });
-      await response.body?.cancel();
-      if (!response.ok) {
-        this.#parts.log("warn", `webhook of rule ${alert.ruleId}: HTTP ${response.status}`);
-      }
-    } catch (error) {
-      this.#parts.log("warn", `webhook of rule ${alert.ruleId}: ${(error as Error).name}`);
-    }
+    const json = alertJson(alert);
+    live.tell(alert.projectId, json);
+    if (rule.action.kind !== "webhook") return;
+    const delivery = { ruleId: rule.id, url: rule.action.url, json: JSON.stringify(json) };
+    webhooks.cast(webhooks.at(node, WEBHOOKS)).post(delivery);
   }
 
   async #rulesOf(projectId: string): Promise<readonly AlertRule[]> {

@@ -23,6 +23,8 @@ export const COUNTS = [
   "processed_for_others",
   "broadcasts",
   "alerts",
+  "webhooks_delivered",
+  "webhooks_failed",
   "requests",
 ] as const;
 /** One of them. */

@@ -3,7 +3,7 @@
  * queues of `Parts`, and its successor goes on with it.
  *
  *     mesher
- *     ├─ pipeline: storage_writer, announcer, processor
+ *     ├─ pipeline: storage_writer, webhooks, announcer, processor
  *     └─ cluster: rate_limiter, registry, node_monitor, load_monitor
  *     and beside it, once in the cluster: retention, alert_evaluator, spike_checker
  *
@@ -19,6 +19,7 @@ import { PROCESSOR, processor } from "./processor.ts";
 import { RATE_LIMITER, rateLimiter } from "./rate_limiter.ts";
 import { REGISTRY, registry } from "./registry.ts";
 import { roundChild, ROUNDS } from "./rounds.ts";
+import { WEBHOOKS, webhooks } from "./webhooks.ts";
 import { WRITER, writer } from "./writer.ts";
 
 /** More restarts than this in ten seconds, and the level above decides. */
@@ -34,6 +35,7 @@ export async function startTree(parts: Parts): Promise<Supervisor> {
     children: [
       branch("pipeline", [
         { id: "storage_writer", start: (self) => writer.startAs(WRITER, self, parts) },
+        { id: "webhooks", start: (self) => webhooks.startAs(WEBHOOKS, self, parts) },
         { id: "announcer", start: (self) => announcer.startAs(ANNOUNCER, self, parts) },
         { id: "processor", start: (self) => processor.startAs(PROCESSOR, self, parts) },
       ]),

@@ -29,7 +29,7 @@ function reported(town: MesherTown, by: number, lost: number): number | undefine
   return found === null ? undefined : Number(found[1] ?? 0);
 }
 
-/** A batch, and which life of a node it is for: `life` changes when the node is started again. */
+/** Events of one request, and which node they are for at first. */
 interface Batch {
   readonly node: number;
   readonly events: readonly { readonly id: string; readonly message: string }[];
@@ -118,10 +118,10 @@ async function lossOn(engine: Engine): Promise<void> {
     for (const batch of unanswered) await send(batch, 1);
     const resent = new Set(unanswered.flatMap(({ events }) => events.map(({ id }) => id)));
 
-    const kept = [...sure, ...resent];
+    const kept = new Set([...sure, ...resent]);
     await until("what is sure is stored", async () => {
       const stored = new Set((await database.stored()).ids);
-      return kept.every((id) => stored.has(id));
+      return kept.isSubsetOf(stored);
     }, WAIT_MS);
     const { ids, counted } = await database.stored();
     const stored = new Set(ids);
@@ -130,7 +130,7 @@ async function lossOn(engine: Engine): Promise<void> {
     const missing = [...promised].filter((id) => !stored.has(id) && !resent.has(id));
     assertEquals(
       ids.length + missing.length,
-      promised.size + kept.length,
+      promised.size + kept.size,
       "nothing else is missing",
     );
     for (const by of [1, 2]) {
@@ -141,7 +141,7 @@ async function lossOn(engine: Engine): Promise<void> {
 
     // Who watched was told of each once; of those that the dead node had stored perhaps not at all.
     for (const watcher of living) {
-      await until("they are seen", () => [...sure].every((id) => watcher.seen.has(id)), WAIT_MS);
+      await until("they are seen", () => sure.isSubsetOf(watcher.seen), WAIT_MS);
     }
     assert(onLost!.isClosed, "who watched on the dead node knows it");
     const back = await watchOn(0);

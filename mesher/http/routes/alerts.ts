@@ -3,7 +3,14 @@
  *
  * @module
  */
-import { actionFrom, conditionFrom, cooldownFrom, type Parsed } from "../../domain/alert.ts";
+import { isInsideHost } from "../../domain/address.ts";
+import {
+  type Action,
+  actionFrom,
+  conditionFrom,
+  cooldownFrom,
+  type Parsed,
+} from "../../domain/alert.ts";
 import {
   type Alert,
   ALERT_STATUSES,
@@ -57,7 +64,7 @@ export const alertRoutes: readonly Route[] = [
       const { body } = asked;
       const { storage } = asked.mesher;
       const orgId = membership.organisation.id;
-      const action = valid(actionFrom(body["action"]));
+      const action = reachable(asked, valid(actionFrom(body["action"])));
       // The server itself calls it, from inside its network.
       if (action.kind === "webhook") mustManage(membership.role);
       const rule = {
@@ -144,6 +151,16 @@ function alertRoute(verb: string, about: string, change: Change): Route {
     });
     return done.ok;
   });
+}
+
+/** A webhook's address that is inside this network is refused at once; a name is when it is looked up. */
+function reachable({ mesher }: Asked, action: Action): Action {
+  if (action.kind !== "webhook") return action;
+  if (!isInsideHost(new URL(action.url).hostname, mesher.config.webhookAllow)) return action;
+  throw new Refusal(
+    400,
+    "action.url is inside this network: MESHER_WEBHOOK_ALLOW may name its host",
+  );
 }
 
 function valid<T>(parsed: Parsed<T>): T {

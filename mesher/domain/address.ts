@@ -1,0 +1,153 @@
+/**
+ * Addresses that a webhook must not reach: this machine, the networks around it, the metadata of clouds. A
+ * rule's author names the receiver, and must not have the server knock at doors that only it can reach.
+ * Quiet: texts in, verdicts out.
+ *
+ * An address is 16 bytes; those of IPv4 are `::ffff:a.b.c.d`.
+ *
+ * @module
+ */
+import { isIPv4, isIPv6 } from "node:net";
+
+/** 16 bytes. */
+export type Address = Uint8Array;
+
+/** Addresses whose first `bits` are those of `address`. */
+export interface AddressRange {
+  readonly address: Address;
+  readonly bits: number;
+}
+
+/** Where webhooks may go although it is inside. */
+export interface Allowed {
+  /** Whatever they resolve to. */
+  readonly names: ReadonlySet<string>;
+  readonly ranges: readonly AddressRange[];
+}
+
+/** Nothing inside. */
+export const NOTHING_ALLOWED: Allowed = { names: new Set(), ranges: [] };
+
+/** Of IPv4, by the registry of special purposes, and Azure's server for virtual machines. */
+const INSIDE_V4 = [
+  "0.0.0.0/8",
+  "10.0.0.0/8",
+  "100.64.0.0/10",
+  "127.0.0.0/8",
+  "168.63.129.16",
+  "169.254.0.0/16",
+  "172.16.0.0/12",
+  "192.0.0.0/24",
+  "192.0.2.0/24",
+  "192.88.99.0/24",
+  "192.168.0.0/16",
+  "198.18.0.0/15",
+  "198.51.100.0/24",
+  "203.0.113.0/24",
+  "224.0.0.0/4",
+  "240.0.0.0/4",
+].map(mustRange);
+
+/** Of IPv6 the outside is this, */
+const OUTSIDE_V6 = mustRange("2000::/3");
+/** without these: protocols' own, and examples. */
+const INSIDE_V6 = ["2001::/23", "2001:db8::/32", "3fff::/20"].map(mustRange);
+/** Those that carry an address of IPv4, and where in them. */
+const CARRIERS: readonly (readonly [AddressRange, number])[] = [
+  [mustRange("::ffff:0:0/96"), 12],
+  [mustRange("64:ff9b::/96"), 12],
+  [mustRange("2002::/16"), 2],
+];
+
+/** An address from text; null: it is none. */
+export function addressFrom(text: string): Address | null {
+  if (isIPv4(text)) {
+    const bytes = new Uint8Array(16).fill(0xff, 10, 12);
+    bytes.set(text.split(".").map(Number), 12);
+    return bytes;
+  }
+  const [bare] = text.split("%");
+  return isIPv6(text) ? fromV6(bare!) : null;
+}
+
+/** A range from `address/bits`, or of one address; null: it is none. */
+export function rangeFrom(text: string): AddressRange | null {
+  const [, host, bitsText] = /^([^/]+)(?:\/(\d{1,3}))?$/.exec(text) ?? [];
+  const address = host === undefined ? null : addressFrom(host);
+  if (address === null) return null;
+  const most = isIPv4(host!) ? 32 : 128;
+  const bits = bitsText === undefined ? most : Number(bitsText);
+  return bits > most ? null : { address, bits: bits + 128 - most };
+}
+
+/** Reads what may be reached: names, addresses, ranges. A text: which of them is none of these. */
+export function allowedFrom(items: readonly string[]): Allowed | string {
+  const names = new Set<string>();
+  const ranges: AddressRange[] = [];
+  for (const item of items) {
+    const range = rangeFrom(item.replace(/^\[(.*)\]$/, "$1"));
+    if (range !== null) ranges.push(range);
+    else if (/^(?=.*[a-z])[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/i.test(item)) {
+      names.add(item.toLowerCase());
+    } else return item;
+  }
+  return { names, ranges };
+}
+
+/** Whether an address is inside. What is no address is. */
+export function isInside(text: string, { ranges }: Allowed): boolean {
+  const address = addressFrom(text);
+  if (address === null) return true;
+  if (ranges.some((range) => isIn(address, range))) return false;
+  for (const [carrier, at] of CARRIERS) {
+    if (!isIn(address, carrier)) continue;
+    const carried = new Uint8Array(16).fill(0xff, 10, 12);
+    carried.set(address.subarray(at, at + 4), 12);
+    return INSIDE_V4.some((range) => isIn(carried, range));
+  }
+  return !isIn(address, OUTSIDE_V6) || INSIDE_V6.some((range) => isIn(address, range));
+}
+
+/** Whether the host of a URL is inside as it stands there; other names are looked up when they are used. */
+export function isInsideHost(host: string, allowed: Allowed): boolean {
+  const name = bareHost(host);
+  if (allowed.names.has(name)) return false;
+  if (name === "localhost" || name.endsWith(".localhost")) return isInside("127.0.0.1", allowed);
+  return addressFrom(name) !== null && isInside(name, allowed);
+}
+
+/** The host of a URL as it is looked up: without brackets, without the dot at its end. */
+export function bareHost(host: string): string {
+  return host.replace(/^\[(.*)\]$/, "$1").replace(/\.$/, "").toLowerCase();
+}
+
+function isIn(address: Address, range: AddressRange): boolean {
+  const bytes = range.bits >> 3;
+  for (let i = 0; i < bytes; i++) if (address[i] !== range.address[i]) return false;
+  const mask = 0xff00 >> (range.bits & 7) & 0xff;
+  return mask === 0 || (address[bytes]! & mask) === (range.address[bytes]! & mask);
+}
+
+function fromV6(text: string): Address {
+  // The last part may be written as IPv4.
+  const plain = text.replace(
+    /(\d+)\.(\d+)\.(\d+)\.(\d+)$/,
+    (_, a, b, c, d) => `${(a << 8 | b).toString(16)}:${(c << 8 | d).toString(16)}`,
+  );
+  const [head, tail] = plain.split("::");
+  const before = head === "" ? [] : head!.split(":");
+  const after = tail === undefined || tail === "" ? [] : tail.split(":");
+  const groups = [...before, ...Array(8 - before.length - after.length).fill("0"), ...after];
+  const bytes = new Uint8Array(16);
+  for (const [i, group] of groups.entries()) {
+    const value = parseInt(group, 16);
+    bytes.set([value >> 8, value & 0xff], 2 * i);
+  }
+  return bytes;
+}
+
+function mustRange(text: string): AddressRange {
+  const range = rangeFrom(text);
+  if (range === null) throw new Error(`${text} is no range`);
+  return range;
+}

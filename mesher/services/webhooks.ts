@@ -1,0 +1,90 @@
+/**
+ * Delivers alerts to webhooks. Each is delivered by an actor of its own, which tries again after pauses, so
+ * that no receiver waits for another; what this node has not delivered when it ends is not delivered.
+ *
+ *     post ─▶ an actor: attempt ──failed──▶ pause ─▶ attempt … ─▶ given up, said in the log
+ *                          └──delivered──▶ end
+ *
+ * @module
+ */
+import { Exit, type Self, type Service, service, type ServiceContext } from "../../mod.ts";
+import type { Parts } from "../parts.ts";
+import { attemptWebhook } from "../pipeline/webhook.ts";
+
+/** Its name on each node. */
+export const WEBHOOKS = "mesher_webhooks";
+/** Pauses between attempts; after the last it is given up. Milliseconds. */
+export const PAUSES_MS: readonly number[] = [1_000, 5_000, 30_000, 120_000];
+/** At most so many are being delivered at once; what is more is dropped, and that is said. */
+export const WEBHOOKS_MAX = 64;
+
+/** What is to be delivered. */
+export interface Delivery {
+  readonly ruleId: string;
+  readonly url: string;
+  readonly json: string;
+}
+
+/** What it needs of its node. */
+export type WebhookParts = Pick<Parts, "config" | "counters" | "log">;
+
+/** The state. */
+export interface WebhooksState {
+  readonly parts: WebhookParts;
+  readonly pausesMs: readonly number[];
+  /** How many are being delivered. */
+  readonly underWay: number;
+}
+
+/** What it can be told. */
+export type WebhooksCasts = {
+  post(this: ServiceContext, state: WebhooksState, delivery: Delivery): WebhooksState;
+};
+
+/** The service. */
+export const webhooks: Service<
+  WebhooksState,
+  [parts: WebhookParts, pausesMs?: readonly number[]],
+  Record<never, never>,
+  WebhooksCasts
+> = service({
+  trapExit: true,
+  init(parts: WebhookParts, pausesMs: readonly number[] = PAUSES_MS): WebhooksState {
+    return { parts, pausesMs, underWay: 0 };
+  },
+  cast: {
+    post(this: ServiceContext, state: WebhooksState, delivery: Delivery): WebhooksState {
+      const { parts, pausesMs, underWay } = state;
+      if (underWay >= WEBHOOKS_MAX) {
+        parts.counters.add("webhooks_failed");
+        parts.log("warn", `webhook of rule ${delivery.ruleId}: dropped, ${underWay} are under way`);
+        return state;
+      }
+      this.self.spawnLink(deliver, parts, pausesMs, delivery);
+      return { ...state, underWay: underWay + 1 };
+    },
+  },
+  info(state: WebhooksState, message: unknown): WebhooksState {
+    if (!(message instanceof Exit)) return state;
+    return { ...state, underWay: state.underWay - 1 };
+  },
+});
+
+/** The actor of one delivery. */
+async function deliver(
+  self: Self<never>,
+  { config, counters, log }: WebhookParts,
+  pausesMs: readonly number[],
+  { ruleId, url, json }: Delivery,
+): Promise<void> {
+  const options = { allowed: config.webhookAllow, signal: self.signal };
+  for (let tried = 0;; tried++) {
+    const came = await attemptWebhook(url, json, options);
+    if (came.kind === "delivered") return counters.add("webhooks_delivered");
+    const pauseMs = came.again ? pausesMs[tried] : undefined;
+    const next = pauseMs === undefined ? "given up" : `again in ${pauseMs / 1000} s`;
+    log("warn", `webhook of rule ${ruleId}: ${came.why}; ${next}`);
+    if (pauseMs === undefined) return counters.add("webhooks_failed");
+    await self.receive({ timeout: pauseMs });
+  }
+}
