@@ -1,28 +1,43 @@
 /**
- * What can be done to an issue, wherever it is shown.
+ * What can be done to issues, one or many, wherever they are shown. What loses something is asked about
+ * before; the rest can be undone after.
  *
  * @module
  */
-import * as issuesApi from "./server/issues.js";
 import { confirm } from "./parts/dialog.js";
 import { toast } from "./parts/toast.js";
-import { attempt } from "./parts/work.js";
+import { attempt, wordsFor } from "./parts/work.js";
+import * as issuesApi from "./server/issues.js";
+import { plural } from "./time.js";
 
 /** @import * as model from "./model.js" */
 /** @import { IconName } from "./icons.js" */
-/** @typedef {"resolve" | "archive" | "unresolve" | "discard" | "delete"} Action */
+/** @import { Action } from "./server/issues.js" */
+
+/** So many requests are under way at once. */
+const REQUESTS_MAX = 6;
 
 /** @type {Record<Action, { text: string, done: string, icon: IconName }>} */
 export const ACTIONS = {
-  resolve: { text: "Resolve", done: "Resolved", icon: "check" },
-  archive: { text: "Ignore", done: "Ignored until it spikes", icon: "ignore" },
-  unresolve: { text: "Reopen", done: "Reopened", icon: "undo" },
-  discard: {
-    text: "Discard",
-    done: "Discarded: its events are dropped from now on",
-    icon: "close",
-  },
-  delete: { text: "Delete", done: "Deleted", icon: "trash" },
+  resolve: { text: "Resolve", done: "resolved", icon: "check" },
+  archive: { text: "Ignore", done: "ignored until it spikes", icon: "ignore" },
+  unresolve: { text: "Reopen", done: "reopened", icon: "undo" },
+  discard: { text: "Discard", done: "discarded", icon: "close" },
+  delete: { text: "Delete", done: "deleted", icon: "trash" },
+};
+
+/** What is asked before. @type {Partial<Record<Action, string>>} */
+const WARNINGS = {
+  discard: "New events will be dropped without being stored, until it is reopened.",
+  delete: "All its events are deleted for good.",
+};
+
+/** What leads to a state. @type {Record<model.IssueStatus, Action>} */
+const WAY_TO = {
+  unresolved: "unresolve",
+  resolved: "resolve",
+  archived: "archive",
+  discarded: "discard",
 };
 
 /**
@@ -45,24 +60,78 @@ export function actionsFor(status) {
 }
 
 /**
- * Does it, after a question when it loses something. Whether it was done.
+ * The state that something leads to.
  *
- * @param {model.Issue} issue
  * @param {Action} action
- * @param {HTMLButtonElement | null} button
- * @returns {Promise<boolean>}
+ * @returns {model.IssueStatus}
  */
-export async function actOn(issue, action, button) {
-  if (action === "discard") {
-    const words = "New events of this issue will be dropped without being stored, until it is " +
-      "reopened.";
-    if (!await confirm("Discard this issue?", words, "Discard")) return false;
+export function statusAfter(action) {
+  const states = /** @type {model.IssueStatus[]} */ (Object.keys(WAY_TO));
+  return states.find((status) => WAY_TO[status] === action) ?? "unresolved";
+}
+
+/**
+ * Does it, after a question when it loses something. Says how it went, and offers to undo it.
+ *
+ * @param {readonly model.Issue[]} issues
+ * @param {Action} action
+ * @param {{ button?: HTMLButtonElement | null, undone: () => void }} options `undone`: it was undone.
+ * @returns {Promise<model.Issue[]>} Those to which it was done.
+ */
+export async function actOn(issues, action, { button = null, undone }) {
+  const warning = WARNINGS[action];
+  const things = issues.length === 1 ? "this issue" : plural(issues.length, "issue");
+  if (warning !== undefined) {
+    const { text } = ACTIONS[action];
+    if (!await confirm(`${text} ${things}?`, warning, text)) return [];
   }
-  if (action === "delete") {
-    const words = "The issue and all its events are deleted for good.";
-    if (!await confirm("Delete this issue?", words, "Delete")) return false;
-  }
-  const done = await attempt(button, () => issuesApi.act(issue.id, action));
-  if (done) toast(ACTIONS[action].done);
+  /** @type {model.Issue[]} */
+  const done = [];
+  await attempt(button, async () => {
+    const problem = await toAll(issues, async (issue) => {
+      await issuesApi.act(issue.id, action);
+      done.push(issue);
+    });
+    if (problem !== null) throw problem;
+  });
+  if (done.length === 0) return done;
+  const what = done.length === 1 ? "Issue" : plural(done.length, "issue");
+  toast(
+    `${what} ${ACTIONS[action].done}`,
+    action === "delete" ? {} : {
+      undo: async () => {
+        const back = (/** @type {model.Issue} */ { id, status }) =>
+          issuesApi.act(id, WAY_TO[status]);
+        const problem = await toAll(done, back);
+        if (problem !== null) toast(wordsFor(problem), { kind: "bad" });
+        undone();
+      },
+    },
+  );
   return done;
+}
+
+/**
+ * Does something to each, a few at once, and goes on after a failure.
+ *
+ * @template T
+ * @param {readonly T[]} list
+ * @param {(one: T) => Promise<void>} work
+ * @returns {Promise<unknown>} The first failure, or null.
+ */
+async function toAll(list, work) {
+  const rest = [...list];
+  /** @type {unknown} */
+  let problem = null;
+  const lane = async () => {
+    for (let one = rest.shift(); one !== undefined; one = rest.shift()) {
+      try {
+        await work(one);
+      } catch (error) {
+        problem ??= error;
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: REQUESTS_MAX }, lane));
+  return problem;
 }

@@ -4,8 +4,10 @@
  *
  * @module
  */
+import * as clusterApi from "./server/cluster.js";
 import * as peopleApi from "./server/people.js";
 import * as projectsApi from "./server/projects.js";
+import { safeHref } from "./dom.js";
 import { LiveStream } from "./live.js";
 
 /** @import * as model from "./model.js" */
@@ -41,6 +43,10 @@ export class App extends EventTarget {
   project = null;
   /** Events since the page was opened. */
   seen = 0;
+  /** Addresses of the other nodes, by their names; asked while they can be. @type {[string, string][]} */
+  others = [];
+  /** Since when the node does not answer. @type {number | null} */
+  lostAt = null;
   /** When the last events came, for the rate. @type {number[]} */
   #arrivals = [];
   /** @type {LiveStream | null} */
@@ -74,6 +80,7 @@ export class App extends EventTarget {
     const organisation = this.organisations.find(({ id }) => id === orgId) ??
       this.organisations[0] ?? null;
     await this.enter(organisation);
+    clusterApi.cluster().then(({ nodes }) => this.meet(nodes), () => {});
   }
 
   /** @param {model.Organisation | null} organisation */
@@ -100,13 +107,16 @@ export class App extends EventTarget {
     if (same && this.#live !== null) return;
     this.#live?.close();
     this.#live = null;
+    this.lostAt = null;
     this.seen = 0;
     this.#arrivals = [];
     if (project === null) return;
     this.#live = new LiveStream({
       projectId: project.id,
       onMessage: (message) => this.#hear(message),
-      onState: () => this.dispatchEvent(new Event("state")),
+      onState: (state) => this.#moved(state),
+      // Who is no longer signed in learns it by asking.
+      onRefused: () => void peopleApi.me().catch(() => {}),
     });
   }
 
@@ -132,10 +142,33 @@ export class App extends EventTarget {
     this.#members.clear();
   }
 
+  /** Tries at once to reach the node again. */
+  retry() {
+    this.#live?.retry();
+  }
+
+  /** @param {readonly model.ClusterNode[]} nodes */
+  meet(nodes) {
+    this.others = nodes.flatMap(({ name, url, isHere }) => {
+      const address = isHere ? undefined : safeHref(url);
+      return address === undefined ? [] : [[name, address]];
+    });
+  }
+
   /** Ends the stream. */
   stop() {
     this.#live?.close();
     this.#live = null;
+  }
+
+  /** @param {LiveState} state */
+  #moved(state) {
+    const wasLost = this.lostAt !== null;
+    if (state === "open") this.lostAt = null;
+    if (state === "waiting") this.lostAt ??= Date.now();
+    this.dispatchEvent(new Event("state"));
+    // What came meanwhile was not heard: views ask again.
+    if (wasLost && this.lostAt === null) this.#hear({ type: "reconnected" });
   }
 
   /** @param {Message} message */

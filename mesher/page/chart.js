@@ -131,6 +131,11 @@ export function columnChart(buckets, { height = 200, daily = false, signal, unit
   return box;
 }
 
+/** @param {number} share */
+function percent(share) {
+  return share > 0 && share < 0.005 ? "<1 %" : `${Math.round(share * 100)} %`;
+}
+
 /**
  * Values with bars behind them.
  *
@@ -154,7 +159,7 @@ export function barList(values, { hrefOf, kindOf = () => "" } = {}) {
         { title: `${value}: ${count(n)}` },
         label,
         h("span", { class: "bar-count" }, count(n)),
-        h("span", { class: "bar-share" }, `${Math.round(share * 100)} %`),
+        h("span", { class: "bar-share" }, percent(share)),
         h("span", { class: "bar-track" }, bar),
       );
     }),

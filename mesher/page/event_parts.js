@@ -45,7 +45,7 @@ export function eventParts(event) {
   if (Object.keys(event.extra).length > 0) {
     tables.push(panel("Extra", {}, objectTable(event.extra)));
   }
-  parts.push(h("div", { class: "tiles" }, tables));
+  if (tables.length > 0) parts.push(h("div", { class: "tiles" }, tables));
   parts.push(h(
     "details",
     { class: "panel raw" },
@@ -81,9 +81,10 @@ export function tagChips(tags) {
 
 /** @param {readonly model.Breadcrumb[]} breadcrumbs */
 function crumbs(breadcrumbs) {
+  const timed = breadcrumbs.some(({ at }) => at !== null);
   return h(
     "ol",
-    { class: "crumbs" },
+    { class: timed ? "crumbs" : "crumbs untimed" },
     breadcrumbs.map((crumb) => {
       const data = Object.entries(crumb.data);
       return h(

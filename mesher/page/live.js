@@ -13,7 +13,9 @@ import { objectOf } from "./server/values.js";
 /** The first wait before a new try; it doubles. */
 const WAIT_MS = 1_000;
 /** The longest. */
-const WAIT_MS_MAX = 30_000;
+const WAIT_MS_MAX = 10_000;
+/** The server ends a stream with this code when its session, or the project, is no more. */
+const REFUSED = 1008;
 
 /** One stream. Says `message` and `state`. */
 export class LiveStream {
@@ -22,6 +24,7 @@ export class LiveStream {
   #filters;
   #onMessage;
   #onState;
+  #onRefused;
   /** @type {LiveState} */
   #state = "connecting";
   /** @type {WebSocket | undefined} */
@@ -34,13 +37,15 @@ export class LiveStream {
    * @param {{
    *   projectId: string, filters?: Filters,
    *   onMessage: (message: Message) => void, onState?: (state: LiveState) => void,
+   *   onRefused?: () => void,
    * }} options
    */
-  constructor({ projectId, filters = {}, onMessage, onState = () => {} }) {
+  constructor({ projectId, filters = {}, onMessage, onState = () => {}, onRefused = () => {} }) {
     this.#projectId = projectId;
     this.#filters = filters;
     this.#onMessage = onMessage;
     this.#onState = onState;
+    this.#onRefused = onRefused;
     this.#open();
   }
 
@@ -53,6 +58,14 @@ export class LiveStream {
   setFilters(filters) {
     this.#filters = filters;
     this.#subscribe();
+  }
+
+  /** Does not wait any longer for the next try. */
+  retry() {
+    if (this.#state !== "waiting") return;
+    clearTimeout(this.#timer);
+    this.#tries = 0;
+    this.#open();
   }
 
   /** For good. */
@@ -77,8 +90,9 @@ export class LiveStream {
       const message = parse(data);
       if (message !== null) this.#onMessage(message);
     };
-    socket.onclose = () => {
+    socket.onclose = ({ code }) => {
       if (this.#state === "closed") return;
+      if (code === REFUSED) this.#onRefused();
       this.#move("waiting");
       const wait = Math.min(WAIT_MS_MAX, WAIT_MS * 2 ** this.#tries++);
       this.#timer = setTimeout(() => this.#open(), wait * (1 + Math.random() / 10));

@@ -11,7 +11,7 @@ import { showHelp } from "./help.js";
 import { Keys, moveRow } from "./keys.js";
 import { button } from "./parts/controls.js";
 import { empty } from "./parts/panel.js";
-import { toast } from "./parts/toast.js";
+import { toast, undoLast } from "./parts/toast.js";
 import { failure, wordsFor } from "./parts/work.js";
 import { go, href, placeFrom } from "./router.js";
 import { PLACES, shell } from "./shell.js";
@@ -131,6 +131,7 @@ function run(app, signal) {
       if (box instanceof HTMLInputElement) box.select();
       else go("#/search");
     },
+    z: undoLast,
     j: () => moveRow(frame.main, 1),
     k: () => moveRow(frame.main, -1),
     ...Object.fromEntries(
@@ -169,5 +170,9 @@ function nowhere() {
 session.addEventListener("signedout", () => {
   if (!root.querySelector(".login")) showLogin();
 });
+if (location.search === "?in") {
+  peopleApi.comeFromOtherNode();
+  history.replaceState(null, "", `/${location.hash}`);
+}
 keepTimesFresh();
 begin();

@@ -8,7 +8,7 @@ import { session } from "./server/request.js";
 import { fill, h } from "./dom.js";
 import { icon } from "./icons.js";
 import { avatar } from "./parts/badges.js";
-import { iconButton, select } from "./parts/controls.js";
+import { button, iconButton, select } from "./parts/controls.js";
 import { attempt } from "./parts/work.js";
 import { go, href } from "./router.js";
 
@@ -73,6 +73,7 @@ export function shell(app, on) {
       ),
     ),
   );
+  const trouble = h("div", { class: "trouble", role: "alert", hidden: true });
   const veil = h("div", { class: "veil" });
   const root = h(
     "div",
@@ -81,7 +82,7 @@ export function shell(app, on) {
     h("div", { class: "top" }, menu, h("a", { class: "brand", href: "#/" }, mark(), "Mesher")),
     side,
     veil,
-    main,
+    h("div", { class: "middle" }, trouble, main),
   );
 
   /** @param {boolean} open */
@@ -137,6 +138,20 @@ export function shell(app, on) {
   function drawLive() {
     live.dataset.state = app.liveState;
     fill(live, h("i", { class: "dot" }), LIVE_WORDS[app.liveState] ?? "");
+    const isLost = app.lostAt !== null;
+    if (isLost === !trouble.hidden) return;
+    trouble.hidden = !isLost;
+    fill(trouble, ...(isLost ? troubleWords() : []));
+  }
+  function troubleWords() {
+    return [
+      h("strong", null, "This node does not answer."),
+      h("span", null, "What you see may be old. It is tried again and again."),
+      button("Try now", { kind: "small", onclick: () => app.retry() }),
+      app.others.map(([name, url]) =>
+        h("a", { class: "button small", href: `${url}/?in${location.hash}` }, shortName(name))
+      ),
+    ];
   }
   app.addEventListener("state", drawLive);
   drawSwitcher();
@@ -159,6 +174,15 @@ export function shell(app, on) {
       drawLive();
     },
   };
+}
+
+/**
+ * A node's name without where it listens.
+ *
+ * @param {string} name
+ */
+export function shortName(name) {
+  return name.split("@")[0] ?? name;
 }
 
 /** The mark: the letter on a square. */

@@ -48,6 +48,19 @@ export function relative(at, now = Date.now()) {
 }
 
 /**
+ * When that will be.
+ *
+ * @param {number} at
+ * @param {number} [now]
+ * @returns {string}
+ */
+export function until(at, now = Date.now()) {
+  const left = at - now;
+  if (left < DAY) return left < HOUR ? "within an hour" : `in ${Math.floor(left / HOUR)} h`;
+  return left < 60 * DAY ? `in ${Math.floor(left / DAY)} d` : dayAndYear.format(new Date(at));
+}
+
+/**
  * The exact time, in this machine's zone and in UTC.
  *
  * @param {number} at

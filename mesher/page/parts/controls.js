@@ -85,9 +85,15 @@ export function select(options, chosen, props) {
 export function copyable(text) {
   const copy = iconButton("copy", "Copy", {
     onclick: async () => {
-      await navigator.clipboard.writeText(text);
-      toast("Copied");
+      // Only pages by https, or of this machine, may write there.
+      if (navigator.clipboard !== undefined) {
+        await navigator.clipboard.writeText(text);
+        return toast("Copied");
+      }
+      getSelection()?.selectAllChildren(code);
+      toast("Selected: now copy it");
     },
   });
-  return h("div", { class: "copyable" }, h("code", null, text), copy);
+  const code = h("code", null, text);
+  return h("div", { class: "copyable" }, code, copy);
 }

@@ -8,24 +8,43 @@ import { icon } from "../icons.js";
 
 /** Toasts go by themselves after this time. */
 const TOAST_MS = 5_000;
+/** Those that offer to undo something stay longer. */
+const UNDO_MS = 10_000;
 /** More are not shown at once: the oldest goes. */
 const TOASTS_MAX = 4;
 
 /**
  * @param {string} text
- * @param {{ kind?: "plain" | "bad" | "alert", href?: string }} [options]
+ * @param {{ kind?: "plain" | "bad" | "alert", href?: string, undo?: () => void }} [options]
  */
-export function toast(text, { kind = "plain", href } = {}) {
+export function toast(text, { kind = "plain", href, undo } = {}) {
   const box = document.getElementById("toasts");
   if (box === null) return;
-  const close = h("button", { class: "icon-button", "aria-label": "Close" }, icon("close"));
-  const body = href === undefined ? h("span", null, text) : h("a", { href }, text);
-  const one = h("div", { class: `toast ${kind}` }, body, close);
-  const gone = setTimeout(() => one.remove(), TOAST_MS);
-  close.addEventListener("click", () => {
+  const end = () => {
     clearTimeout(gone);
     one.remove();
-  });
+  };
+  const one = h(
+    "div",
+    { class: `toast ${kind}` },
+    href === undefined ? h("span", null, text) : h("a", { href }, text),
+    undo && h("button", {
+      type: "button",
+      class: "button small quiet undo",
+      onclick: () => {
+        end();
+        undo();
+      },
+    }, "Undo"),
+    h("button", { class: "icon-button", "aria-label": "Close", onclick: end }, icon("close")),
+  );
+  const gone = setTimeout(end, undo === undefined ? TOAST_MS : UNDO_MS);
   box.append(one);
   while (box.children.length > TOASTS_MAX) box.firstElementChild?.remove();
+}
+
+/** Undoes what was done last, if that is still offered. */
+export function undoLast() {
+  const last = [...document.querySelectorAll("#toasts .undo")].at(-1);
+  if (last instanceof HTMLElement) last.click();
 }

@@ -48,6 +48,11 @@ export async function logout() {
   localStorage.removeItem(SIGNED_IN);
 }
 
+/** Another node has sent somebody here who is signed in there: cookies do not know ports. */
+export function comeFromOtherNode() {
+  localStorage.setItem(SIGNED_IN, "yes");
+}
+
 /** @returns {Promise<{ user: model.User, organisations: model.Organisation[] }>} */
 export async function me() {
   if (localStorage.getItem(SIGNED_IN) === null) throw new ApiError(401, "Nobody is signed in.");

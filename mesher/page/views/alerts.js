@@ -157,7 +157,11 @@ function rulesPart({ project, signal }) {
           "div",
           { class: "row-sub" },
           h("span", null, conditionWords(rule)),
-          h("span", null, `at most every ${rule.cooldownMinutes} min`),
+          h(
+            "span",
+            null,
+            rule.cooldownMinutes === 0 ? "every time" : `at most every ${rule.cooldownMinutes} min`,
+          ),
           rule.webhook && h("span", { class: "mini" }, `tells ${rule.webhook}`),
         ),
       ),

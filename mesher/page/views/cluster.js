@@ -7,6 +7,7 @@ import * as clusterApi from "../server/cluster.js";
 import { h, safeHref } from "../dom.js";
 import { empty, panel } from "../parts/panel.js";
 import { load } from "../parts/work.js";
+import { shortName } from "../shell.js";
 import { count, duration } from "../time.js";
 
 /** @import { Context } from "../app.js" */
@@ -18,7 +19,7 @@ const REFRESH_MS = 3_000;
 const INDENT = 20;
 
 /** @param {Context} context @returns {HTMLElement} */
-export function clusterView({ signal }) {
+export function clusterView({ app, signal }) {
   const body = h("div", { class: "cluster" });
   /** Nodes that were there since this view was opened. @type {Map<string, model.ClusterNode>} */
   const known = new Map();
@@ -28,6 +29,7 @@ export function clusterView({ signal }) {
         !cluster.nodes.some((node) => node.name === name)
       );
       for (const node of cluster.nodes) known.set(node.name, node);
+      app.meet(cluster.nodes);
       return draw(cluster, gone);
     }, { quiet, bones: 8 });
   refresh();
@@ -68,7 +70,7 @@ function draw({ nodes, isAlone, helps, names, trees, storage }, gone) {
       { class: "nodes" },
       trees.map(({ node, root }) =>
         panel(
-          `Supervision tree of ${node.split("@")[0]}`,
+          `Supervision tree of ${shortName(node)}`,
           {},
           root === null ? empty("It did not answer") : h("ul", { class: "tree" }, branch(root, 0)),
         )
@@ -94,7 +96,7 @@ function nodeCard({ name, isHere, load: n, url, accepted, stored, unstored, upti
       h("i", { class: "dot" }),
       address === undefined
         ? h("b", { title: name }, name)
-        : h("a", { href: address, title: name }, name),
+        : h("a", { href: `${address}/?in#/cluster`, title: name }, name),
       isHere && h("span", { class: "mini" }, "this one"),
     ),
     h(
@@ -138,14 +140,14 @@ function helpList(helps, isAlone) {
     "ul",
     { class: "helps" },
     helps.map(({ by, on }) =>
-      h("li", null, shortName(by), h("span", null, "processes for"), shortName(on))
+      h("li", null, nodeName(by), h("span", null, "processes for"), nodeName(on))
     ),
   );
 }
 
 /** @param {string} name */
-function shortName(name) {
-  return h("b", { title: name }, name.split("@")[0]);
+function nodeName(name) {
+  return h("b", { title: name }, shortName(name));
 }
 
 /** @param {model.StorageState} storage */
@@ -198,7 +200,7 @@ function nameTable(names) {
         h("code", null, name),
         node === null
           ? h("span", { class: "status active" }, "nowhere")
-          : h("span", { class: "dim", title: `${node} ${pid ?? ""}` }, node.split("@")[0]),
+          : h("span", { class: "dim", title: `${node} ${pid ?? ""}` }, shortName(node)),
       )
     ),
   );

@@ -22,9 +22,10 @@ import { attempt, load } from "../parts/work.js";
 import { go, href } from "../router.js";
 import { ago, count } from "../time.js";
 import { eventRows } from "./event_rows.js";
-import { splitTitle } from "./issues.js";
+import { splitTitle } from "./issue_row.js";
 
 /** @import { Context } from "../app.js" */
+/** @import { Action } from "../server/issues.js" */
 /** @import * as model from "../model.js" */
 
 /** @param {Context} context @returns {HTMLElement} */
@@ -70,8 +71,7 @@ export function issueView({ app, place, signal, keys, title }) {
             icon: name,
             kind: i === 0 ? "primary" : "",
             onclick: async () => {
-              if (!await actOn(found, action, act)) return;
-              await refresh(true);
+              if (!await run(action, act)) return;
               // The button that had the focus is gone.
               head.querySelector("button")?.focus();
             },
@@ -82,7 +82,8 @@ export function issueView({ app, place, signal, keys, title }) {
           icon: "trash",
           kind: "quiet",
           onclick: async () => {
-            if (await actOn(found, "delete", null)) go("#/issues");
+            const done = await actOn([found], "delete", { undone: () => {} });
+            if (done.length > 0) go("#/issues");
           },
         }),
       ),
@@ -211,11 +212,22 @@ export function issueView({ app, place, signal, keys, title }) {
     x: () => act("archive"),
     a: () => document.getElementById("assign")?.focus(),
   });
-  /** @param {...import("../actions.js").Action} wanted */
-  async function act(...wanted) {
+  /** @param {...Action} wanted */
+  function act(...wanted) {
     const now = issue;
     const action = now && wanted.find((one) => actionsFor(now.status).includes(one));
-    if (now && action && await actOn(now, action, null)) refresh(true);
+    if (action) run(action, null);
+  }
+  /**
+   * @param {Action} action
+   * @param {HTMLButtonElement | null} button
+   */
+  async function run(action, button) {
+    if (issue === null) return false;
+    const again = () => signal.aborted ? undefined : refresh(true);
+    const done = await actOn([issue], action, { button, undone: again });
+    if (done.length > 0) await again();
+    return done.length > 0;
   }
   let stale = false;
   app.onLive(signal, (message) => {

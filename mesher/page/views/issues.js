@@ -3,18 +3,20 @@
  *
  * @module
  */
-import { ACTIONS, actionsFor, actOn } from "../actions.js";
-import * as issuesApi from "../server/issues.js";
+import { actionsFor, actOn, statusAfter } from "../actions.js";
 import { fill, h } from "../dom.js";
-import { avatar, LEVEL_OPTIONS, levelBadge, statusBadge } from "../parts/badges.js";
-import { button, iconButton, select } from "../parts/controls.js";
+import { LEVEL_OPTIONS } from "../parts/badges.js";
+import { button, select } from "../parts/controls.js";
 import { empty, tabs } from "../parts/panel.js";
 import { attempt, load } from "../parts/work.js";
 import { go, href, withQuery } from "../router.js";
-import { ago, count } from "../time.js";
+import { Selection } from "../selection.js";
+import * as issuesApi from "../server/issues.js";
+import { drawIssueNumbers, drawIssueRow, issueRow } from "./issue_row.js";
+import { issuesHead } from "./issues_head.js";
 
 /** @import { Context } from "../app.js" */
-/** @import { Action } from "../actions.js" */
+/** @import { Action } from "../server/issues.js" */
 /** @import * as model from "../model.js" */
 
 const STATUSES = /** @type {const} */ ([
@@ -24,7 +26,7 @@ const STATUSES = /** @type {const} */ ([
   ["discarded", "Discarded"],
   ["all", "All"],
 ]);
-/** Keys for the row that has the focus. @type {Record<string, Action[]>} */
+/** Keys for the rows that are picked, or have the focus. @type {Record<string, Action[]>} */
 const ROW_KEYS = { e: ["resolve", "unresolve"], x: ["archive"] };
 
 /** @param {Context} context @returns {HTMLElement} */
@@ -51,18 +53,29 @@ export function issuesView({ app, place, project, signal, keys }) {
   const shown = new Map();
   /** @type {model.Member[]} */
   let members = [];
+  const issues = () => [...shown.values()].map(({ issue }) => issue);
+  const selection = new Selection();
+  const picked = () => issues().filter(({ id }) => selection.has(id));
 
-  const refresh = () => {
+  const refresh = (quiet = false) => {
     news.hidden = true;
     return load(body, signal, async () => {
       members = await app.members().catch(() => []);
       return issuesApi.issues(project.id, query, signal);
     }, (page) => {
       shown.clear();
+      selection.clear();
       fill(list);
       if (page.rows.length === 0) return nothing(status, level, assigned, words);
-      return [listHead(), list, more(page)];
-    }, { bones: 8 });
+      const rows = more(page);
+      const head = issuesHead({
+        selection,
+        signal,
+        issues,
+        act: (action, control) => run(picked(), action, control),
+      });
+      return [head, list, rows];
+    }, { bones: 8, quiet });
   };
 
   /** @param {model.Page<model.Issue>} page */
@@ -77,6 +90,7 @@ export function issuesView({ app, place, project, signal, keys }) {
           attempt(further, async () => {
             const following = await issuesApi.issues(project.id, { ...query, ...next }, signal);
             foot.replaceWith(more(following));
+            selection.dispatchEvent(new Event("change"));
           }),
       });
       foot.append(further);
@@ -86,105 +100,103 @@ export function issuesView({ app, place, project, signal, keys }) {
 
   /** @param {model.Issue} issue */
   function addRow(issue) {
-    const row = h("li", { class: "row issue" });
+    const row = issueRow(issue.id);
     shown.set(issue.id, { issue, row });
-    drawRow(row, issue);
+    drawRow(issue, row);
     return row;
   }
 
   /**
-   * @param {HTMLElement} row
    * @param {model.Issue} issue
+   * @param {HTMLElement} row
    */
-  function drawRow(row, issue) {
-    const member = members.find(({ userId }) => userId === issue.assignedTo);
-    const { head, rest } = splitTitle(issue.title);
-    row.dataset.level = issue.level;
-    row.classList.toggle("done", issue.status !== "unresolved" && status === "all");
-    fill(
-      row,
-      h(
-        "div",
-        { class: "row-main" },
-        h(
-          "a",
-          { class: "row-title", href: href(["issues", issue.id]), data: { row: "" } },
-          head && h("b", null, head),
-          head && rest ? " " : null,
-          rest,
-        ),
-        h(
-          "div",
-          { class: "row-sub" },
-          levelBadge(issue.level),
-          status === "all" && statusBadge(issue.status),
-          issue.culprit && h("span", { class: "culprit" }, issue.culprit),
-          h("span", { class: "row-first" }, "first ", ago(issue.firstSeen)),
-        ),
-      ),
-      h("span", { class: "row-count", title: `${issue.count} events` }, count(issue.count)),
-      h("span", { class: "row-when" }, ago(issue.lastSeen)),
-      h(
-        "span",
-        { class: "row-who" },
-        member === undefined ? null : avatar(member.name),
-      ),
-      h(
-        "span",
-        { class: "row-actions" },
-        actionsFor(issue.status).slice(0, 2).map((action) => {
-          const { text, icon } = ACTIONS[action];
-          const act = iconButton(icon, text, { onclick: () => run(issue, action, act) });
-          return act;
-        }),
-      ),
-    );
+  function drawRow(issue, row) {
+    drawIssueRow(row, issue, {
+      who: members.find(({ userId }) => userId === issue.assignedTo),
+      showStatus: status === "all",
+      isPicked: selection.has(issue.id),
+      pick: (picked, isRange) => selection.set(issue.id, picked, isRange ? [...shown.keys()] : []),
+      act: (action, control) => run([issue], action, control),
+    });
   }
 
   /**
-   * @param {model.Issue} issue
+   * @param {readonly model.Issue[]} wanted
    * @param {Action} action
-   * @param {HTMLButtonElement | null} control
+   * @param {HTMLButtonElement | null} button
    */
-  async function run(issue, action, control) {
-    const entry = shown.get(issue.id);
-    if (entry === undefined || !await actOn(issue, action, control)) return;
-    // Its neighbour gets the focus, so that one goes down a list with one key.
-    const neighbour = entry.row.nextElementSibling ?? entry.row.previousElementSibling;
-    const focus = entry.row.contains(document.activeElement);
-    if (status === "all") {
-      entry.issue = { ...issue, status: statusAfter(action) };
-      drawRow(entry.row, entry.issue);
-      return;
+  async function run(wanted, action, button) {
+    const fit = wanted.filter((one) => actionsFor(one.status).includes(action));
+    if (fit.length === 0) return;
+    // The next row gets the focus, so that one goes down a list with one key.
+    const rows = [...shown.keys()];
+    const at = Math.max(...fit.map(({ id }) => rows.indexOf(id)));
+    const hadFocus = body.contains(document.activeElement);
+    const done = await actOn(fit, action, {
+      button,
+      undone: () => signal.aborted || refresh(true),
+    });
+    if (signal.aborted || done.length === 0) return;
+    for (const issue of done) {
+      const entry = shown.get(issue.id);
+      if (entry === undefined) continue;
+      if (status === "all") {
+        entry.issue = { ...entry.issue, status: statusAfter(action) };
+        drawRow(entry.issue, entry.row);
+      } else {
+        entry.row.remove();
+        shown.delete(issue.id);
+      }
     }
-    entry.row.remove();
-    shown.delete(issue.id);
+    selection.setAll(done.map(({ id }) => id), false);
     if (shown.size === 0) return refresh();
-    const link = neighbour?.querySelector("[data-row]");
-    if (focus && link instanceof HTMLElement) link.focus();
+    if (!hadFocus) return;
+    const next = [...rows.slice(at), ...rows.slice(0, at).reverse()].find((id) => shown.has(id));
+    const link = shown.get(next ?? "")?.row.querySelector("[data-row]");
+    if (link instanceof HTMLElement) link.focus();
   }
 
-  keys(Object.fromEntries(
-    Object.entries(ROW_KEYS).map(([key, wanted]) => [key, () => {
-      for (const { issue, row } of shown.values()) {
-        if (!row.contains(document.activeElement)) continue;
-        const action = wanted.find((one) => actionsFor(issue.status).includes(one));
-        if (action !== undefined) run(issue, action, null);
-      }
-    }]),
-  ));
+  /** The issues that keys are about: those picked, or the one that has the focus. */
+  function meant() {
+    if (selection.size > 0) return picked();
+    const focused = document.activeElement?.closest("[data-issue]");
+    const entry = shown.get(focused?.getAttribute("data-issue") ?? "");
+    return entry === undefined ? [] : [entry.issue];
+  }
+
+  keys({
+    ...Object.fromEntries(
+      Object.entries(ROW_KEYS).map(([key, wanted]) => [key, () => {
+        const these = meant();
+        const possible = these.flatMap((issue) => actionsFor(issue.status));
+        const action = wanted.find((one) => possible.includes(one));
+        if (action !== undefined) run(these, action, null);
+      }]),
+    ),
+    s: () => {
+      const id = document.activeElement?.closest("[data-issue]")?.getAttribute("data-issue");
+      if (id) selection.set(id, !selection.has(id));
+    },
+    Escape: () => selection.clear(),
+  });
+  selection.addEventListener("change", () => {
+    for (const [id, { row }] of shown) {
+      const isPicked = selection.has(id);
+      row.classList.toggle("picked", isPicked);
+      const box = row.querySelector("input");
+      if (box !== null) box.checked = isPicked;
+    }
+  }, { signal });
   app.onLive(signal, (message) => {
     if (message.type === "event") {
       const known = shown.get(String(message.issue_id));
       if (known === undefined) news.hidden = status !== "unresolved" && status !== "all";
       else {
         known.issue = { ...known.issue, count: known.issue.count + 1, lastSeen: Date.now() };
-        const { row, issue } = known;
-        const [n, when] = [row.querySelector(".row-count"), row.querySelector(".row-when")];
-        if (n) n.textContent = count(issue.count);
-        if (when) fill(when, ago(issue.lastSeen));
+        drawIssueNumbers(known.row, known.issue);
       }
     }
+    if (message.type === "reconnected") news.hidden = false;
     if (message.type === "issue" && message.action === "regressed") news.hidden = false;
   });
   refresh();
@@ -242,26 +254,6 @@ export function issuesView({ app, place, project, signal, keys }) {
 }
 
 /**
- * `Type: value` apart, so that the type can stand out.
- *
- * @param {string} title
- * @returns {{ head: string, rest: string }}
- */
-export function splitTitle(title) {
-  const match = /^([\w$.]{2,60}(?:Error|Exception|Fault|Warning)\w*):\s*(.*)$/s.exec(title);
-  return match === null
-    ? { head: "", rest: title }
-    : { head: match[1] ?? "", rest: match[2] ?? "" };
-}
-
-/** @param {Action} action @returns {model.IssueStatus} */
-function statusAfter(action) {
-  if (action === "resolve") return "resolved";
-  if (action === "archive") return "archived";
-  return action === "discard" ? "discarded" : "unresolved";
-}
-
-/**
  * @param {model.User} user
  * @param {model.Member[]} members
  * @returns {[string, string][]}
@@ -274,18 +266,6 @@ function whoOptions(user, members) {
     ...members.filter(({ userId }) => userId !== user.id)
       .map(({ userId, name }) => /** @type {[string, string]} */ ([userId, name])),
   ];
-}
-
-function listHead() {
-  return h(
-    "div",
-    { class: "row issue list-head", "aria-hidden": "true" },
-    h("span", null, "Issue"),
-    h("span", { class: "row-count" }, "Events"),
-    h("span", { class: "row-when" }, "Last seen"),
-    h("span", { class: "row-who" }, ""),
-    h("span", { class: "row-actions" }),
-  );
 }
 
 /**

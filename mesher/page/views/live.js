@@ -1,5 +1,5 @@
 /**
- * The live stream: events as they are stored, filtered by the server.
+ * The live stream: events as they are stored. The server filters by level and environment, the page by text.
  *
  * @module
  */
@@ -9,106 +9,169 @@ import { LiveStream } from "../live.js";
 import { LEVEL_OPTIONS } from "../parts/badges.js";
 import { button, iconButton, select } from "../parts/controls.js";
 import { empty } from "../parts/panel.js";
-import { go, href, withQuery } from "../router.js";
-import { summaryFrom } from "../server/events.js";
+import { href, withQuery } from "../router.js";
+import * as eventsApi from "../server/events.js";
 import { objectOf } from "../server/values.js";
-import { plural } from "../time.js";
+import { clockTime, plural } from "../time.js";
 import { eventRow } from "./event_rows.js";
 
 /** @import { Context } from "../app.js" */
 /** @import { LiveState } from "../live.js" */
 /** @import * as model from "../model.js" */
 
-/** This many events stay on the page: the oldest go. */
+/** This many events stay on the page, and as many wait while it is paused: the oldest go. */
 const EVENTS_MAX = 200;
 /** Events are drawn this often, however many come. */
 const DRAW_MS = 250;
 
 /** @param {Context} context @returns {HTMLElement} */
-export function liveView({ place, project, signal, keys }) {
-  const level = place.query.get("level") ?? "";
-  const environment = place.query.get("environment") ?? "";
-  const list = h("ul", {
-    class: "rows live-rows",
-    "aria-label": "Live events",
-    "aria-live": "off",
-  });
+export function liveView({ app, place, project, signal, keys }) {
+  const filters = {
+    level: place.query.get("level") ?? "",
+    environment: place.query.get("environment") ?? "",
+    q: place.query.get("q") ?? "",
+  };
+  const list = h("ul", { class: "rows live-rows", "aria-label": "Live events" });
   const note = h("p", { class: "live-note", role: "status" });
-  const none = empty("Listening", "Events appear here the moment they are stored.");
-  /** @type {model.EventSummary[]} */
+  const none = h("div");
+  /** What has come, newest first. @type {model.EventSummary[]} */
+  let events = [];
+  /** What is not drawn yet, oldest first. @type {model.EventSummary[]} */
   let waiting = [];
-  let [total, missed, paused] = [0, 0, false];
-
+  let [total, missed, isPaused] = [0, 0, false];
+  /** @type {number | null} */
+  let lostAt = null;
   /** @type {LiveState} */
   let state = "connecting";
+
   const stream = new LiveStream({
     projectId: project.id,
-    filters: { level, environment },
+    filters,
     onState: (to) => {
       state = to;
+      if (state === "waiting") lostAt ??= Date.now();
+      if (state === "open" && lostAt !== null) {
+        list.prepend(gap(lostAt, Date.now()));
+        lostAt = null;
+      }
       drawNote();
     },
     onMessage: (message) => {
       if (message.type !== "event") return;
+      const data = { ...objectOf(message.data), issue_id: message.issue_id };
+      const event = eventsApi.summaryFrom(data);
+      // Until the server has heard of a filter it may send what does not pass.
+      if (!passes(event, filters)) return;
       total++;
-      waiting.push(summaryFrom({ ...objectOf(message.data), issue_id: message.issue_id }));
-      if (waiting.length > EVENTS_MAX) {
-        missed += waiting.length - EVENTS_MAX;
-        waiting = waiting.slice(-EVENTS_MAX);
-      }
+      waiting.push(event);
+      if (waiting.length <= EVENTS_MAX) return;
+      missed++;
+      waiting.shift();
     },
   });
-  const timer = setInterval(() => {
+
+  function draw() {
     drawNote();
-    if (paused || waiting.length === 0) return;
-    const rows = waiting.map((event) => eventRow(event, href(["issues", event.issueId, event.id])));
+    if (isPaused || waiting.length === 0) return;
+    const fresh = waiting.reverse();
     waiting = [];
-    none.hidden = true;
-    list.prepend(...rows.reverse());
+    events = [...fresh, ...events].slice(0, EVENTS_MAX);
+    list.prepend(...fresh.map(rowOf));
     while (list.children.length > EVENTS_MAX) list.lastElementChild?.remove();
-  }, DRAW_MS);
-  signal.addEventListener("abort", () => {
-    clearInterval(timer);
-    stream.close();
-  });
-
-  const pause = button("Pause", { icon: "pause", onclick: () => setPaused(!paused) });
-  /** @param {boolean} to */
-  function setPaused(to) {
-    paused = to;
-    pause.setAttribute("aria-pressed", String(paused));
-    fill(pause, icon(paused ? "play" : "pause"), h("span", null, paused ? "Continue" : "Pause"));
-    drawNote();
+    drawNone();
   }
-  keys({ p: () => setPaused(!paused) });
-
+  function drawNone() {
+    none.hidden = list.childElementCount > 0;
+    if (none.hidden) return;
+    const isFiltered = filters.level !== "" || filters.environment !== "" || filters.q !== "";
+    fill(
+      none,
+      isFiltered
+        ? empty("Listening", "Events that pass these filters appear here.")
+        : empty("Listening", "Events appear here the moment they are stored."),
+    );
+  }
   function drawNote() {
     const words = state === "waiting"
       ? "The connection is lost; trying again"
       : state !== "open"
       ? "Connecting"
-      : paused
+      : isPaused
       ? `Paused · ${plural(waiting.length, "event")} waiting`
       : `Listening · ${plural(total, "event")} so far`;
     const text = missed > 0 ? `${words} · ${plural(missed, "event")} too many to show` : words;
     if (note.textContent !== text) note.textContent = text;
-    note.dataset.state = paused ? "paused" : state;
+    note.dataset.state = isPaused && state === "open" ? "paused" : state;
   }
 
-  const levelSelect = select(LEVEL_OPTIONS, level, {
+  /**
+   * Other filters: what is shown and does not pass goes, the server sends the rest no more.
+   *
+   * @param {Partial<typeof filters>} changes
+   */
+  function change(changes) {
+    Object.assign(filters, changes);
+    history.replaceState(null, "", withQuery(place, filters));
+    stream.setFilters(filters);
+    events = events.filter((event) => passes(event, filters));
+    waiting = waiting.filter((event) => passes(event, filters));
+    fill(list, events.map(rowOf));
+    drawNone();
+  }
+
+  /** @param {boolean} to */
+  function setPaused(to) {
+    isPaused = to;
+    pause.setAttribute("aria-pressed", String(to));
+    fill(pause, icon(to ? "play" : "pause"), h("span", null, to ? "Continue" : "Pause"));
+    draw();
+  }
+
+  const timer = setInterval(draw, DRAW_MS);
+  signal.addEventListener("abort", () => {
+    clearInterval(timer);
+    stream.close();
+  });
+  const pause = button("Pause", {
+    icon: "pause",
+    "aria-pressed": "false",
+    onclick: () => setPaused(!isPaused),
+  });
+  keys({ p: () => setPaused(!isPaused) });
+  // When the page's own stream is back, this one need not wait.
+  app.onLive(signal, ({ type }) => {
+    if (type === "reconnected") stream.retry();
+  });
+
+  const words = h("input", {
+    id: "live-words",
+    type: "search",
+    placeholder: "Words of a title, message or tag",
+    "aria-label": "Filter by text",
+    value: filters.q,
+    data: { search: "" },
+    oninput: () => change({ q: words.value.trim() }),
+  });
+  const level = select(LEVEL_OPTIONS, filters.level, {
     id: "live-level",
     "aria-label": "Level",
-    onchange: () => go(withQuery(place, { level: levelSelect.value })),
+    onchange: () => change({ level: level.value }),
   });
-  const environmentBox = h("input", {
+  const known = h("datalist", { id: "live-environments" });
+  const environment = h("input", {
     id: "live-environment",
-    type: "search",
+    list: "live-environments",
     placeholder: "Any environment",
     "aria-label": "Environment",
-    value: environment,
-    data: { search: "" },
-    onchange: () => go(withQuery(place, { environment: environmentBox.value.trim() })),
+    value: filters.environment,
+    onchange: () => change({ environment: environment.value.trim() }),
   });
+  eventsApi.events(project.id, { limit: "100" }, signal).then(({ rows }) => {
+    const names = new Set(rows.map((event) => event.environment).filter((name) => name !== null));
+    fill(known, [...names].map((name) => h("option", { value: name })));
+  }, () => {});
+  draw();
+  drawNone();
   return h(
     "div",
     { class: "view" },
@@ -119,17 +182,52 @@ export function liveView({ place, project, signal, keys }) {
         class: "filters live-filters",
         onsubmit: (/** @type {Event} */ event) => event.preventDefault(),
       },
-      levelSelect,
-      environmentBox,
-      h("span", { class: "spring" }),
+      words,
+      level,
+      environment,
+      known,
       pause,
       iconButton("trash", "Clear", {
         onclick: () => {
+          [events, waiting] = [[], []];
           fill(list);
-          none.hidden = false;
+          drawNone();
         },
       }),
     ),
     h("div", { class: "panel flush" }, none, list),
+  );
+}
+
+/** @param {model.EventSummary} event */
+function rowOf(event) {
+  return eventRow(event, href(["issues", event.issueId, event.id]));
+}
+
+/**
+ * @param {model.EventSummary} event
+ * @param {{ level: string, environment: string, q: string }} filters
+ */
+function passes(event, { level, environment, q }) {
+  if (level !== "" && event.level !== level) return false;
+  if (environment !== "" && event.environment !== environment) return false;
+  const text = [event.title, event.message, event.release ?? "", ...event.tags.flat()].join("\n")
+    .toLowerCase();
+  return q.toLowerCase().split(/\s+/).every((word) => text.includes(word));
+}
+
+/**
+ * Says that nothing was heard for a while.
+ *
+ * @param {number} from
+ * @param {number} to
+ */
+function gap(from, to) {
+  return h(
+    "li",
+    { class: "row gap" },
+    `Not connected from ${clockTime(from)} to ${clockTime(to)}: events of that time are under `,
+    h("a", { href: "#/search" }, "Search"),
+    ".",
   );
 }

@@ -1,5 +1,5 @@
 /**
- * Settings, in tabs: the project, its keys, the members, oneself.
+ * Settings, in tabs: the project, its keys, the members, one's tokens, oneself.
  *
  * @module
  */
@@ -9,6 +9,7 @@ import { accountSettings } from "./settings_account.js";
 import { keySettings } from "./settings_keys.js";
 import { memberSettings } from "./settings_members.js";
 import { projectSettings } from "./settings_project.js";
+import { tokenSettings } from "./settings_tokens.js";
 
 /** @import { Context } from "../app.js" */
 
@@ -16,6 +17,7 @@ const TABS = /** @type {const} */ ([
   ["", "Project", projectSettings],
   ["keys", "Keys", keySettings],
   ["members", "Members", memberSettings],
+  ["tokens", "Tokens", tokenSettings],
   ["account", "Account", accountSettings],
 ]);
 

@@ -1,5 +1,5 @@
 /**
- * Oneself: name and password.
+ * Oneself: name, password, sessions.
  *
  * @module
  */
@@ -11,10 +11,12 @@ import { panel } from "../parts/panel.js";
 import { toast } from "../parts/toast.js";
 import { attempt } from "../parts/work.js";
 
+import { sessionsPanel } from "./settings_sessions.js";
+
 /** @import { Context } from "../app.js" */
 
 /** @param {Context} context @returns {HTMLElement} */
-export function accountSettings({ app }) {
+export function accountSettings({ app, signal }) {
   const current = h("input", {
     type: "password",
     required: true,
@@ -49,16 +51,21 @@ export function accountSettings({ app }) {
   return h(
     "div",
     { class: "columns-2" },
-    panel(
-      "You",
-      {},
-      h(
-        "dl",
-        { class: "pairs" },
-        h("div", null, h("dt", null, "Name"), h("dd", null, app.user.name)),
-        h("div", null, h("dt", null, "E-mail"), h("dd", null, app.user.email)),
-        h("div", null, h("dt", null, "Role"), h("dd", null, app.organisation?.role ?? "none")),
+    h(
+      "div",
+      { class: "stacked" },
+      panel(
+        "You",
+        {},
+        h(
+          "dl",
+          { class: "pairs" },
+          h("div", null, h("dt", null, "Name"), h("dd", null, app.user.name)),
+          h("div", null, h("dt", null, "E-mail"), h("dd", null, app.user.email)),
+          h("div", null, h("dt", null, "Role"), h("dd", null, app.organisation?.role ?? "none")),
+        ),
       ),
+      sessionsPanel(signal),
     ),
     panel("Password", {}, form),
   );

@@ -7,6 +7,7 @@ import * as projectsApi from "../server/projects.js";
 import { fill, h } from "../dom.js";
 import { button, copyable, field } from "../parts/controls.js";
 import { confirm } from "../parts/dialog.js";
+import { showOnce } from "../parts/once.js";
 import { empty, panel } from "../parts/panel.js";
 import { attempt, load } from "../parts/work.js";
 import { ago } from "../time.js";
@@ -37,6 +38,7 @@ export function keySettings({ app, project, signal }) {
     const revoke = button("Revoke", {
       kind: "small quiet",
       disabled: !mayManage,
+      "aria-label": `Revoke ${key.label}`,
       onclick: async () => {
         const words = "Programs that send with it are refused from now on.";
         if (!await confirm(`Revoke “${key.label}”?`, words, "Revoke")) return;
@@ -72,15 +74,7 @@ export function keySettings({ app, project, signal }) {
         attempt(make, async () => {
           const key = await projectsApi.createKey(project.id, label.value.trim());
           form.reset();
-          fill(
-            once,
-            h(
-              "div",
-              { class: "once" },
-              h("strong", null, "This is the key. It is not shown again."),
-              copyable(key),
-            ),
-          );
+          showOnce(once, "This is the key.", key);
           fill(guide, instructions(key));
           refresh(true);
         });

@@ -1,0 +1,55 @@
+/**
+ * Which rows of a list are picked. A row is picked by its box; with Shift all from the one picked last.
+ *
+ * @module
+ */
+
+/** Ids that are picked. Says `change`. */
+export class Selection extends EventTarget {
+  /** @type {Set<string>} */
+  #ids = new Set();
+  /** The other end of the next range. @type {string | null} */
+  #last = null;
+
+  /** How many. */
+  get size() {
+    return this.#ids.size;
+  }
+
+  /** @param {string} id */
+  has(id) {
+    return this.#ids.has(id);
+  }
+
+  /**
+   * Picks one, or no longer; with a range, all between it and the last one.
+   *
+   * @param {string} id
+   * @param {boolean} picked
+   * @param {readonly string[]} [range] All ids, in their order.
+   */
+  set(id, picked, range = []) {
+    const [a, b] = [range.indexOf(id), range.indexOf(this.#last ?? "")];
+    const ids = a === -1 || b === -1 ? [id] : range.slice(Math.min(a, b), Math.max(a, b) + 1);
+    this.#last = id;
+    this.setAll(ids, picked);
+  }
+
+  /**
+   * @param {readonly string[]} ids
+   * @param {boolean} picked
+   */
+  setAll(ids, picked) {
+    for (const id of ids) {
+      if (picked) this.#ids.add(id);
+      else this.#ids.delete(id);
+    }
+    this.dispatchEvent(new Event("change"));
+  }
+
+  /** Picks none. */
+  clear() {
+    this.#last = null;
+    this.setAll([...this.#ids], false);
+  }
+}
