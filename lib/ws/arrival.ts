@@ -13,7 +13,7 @@
  *
  * A client may send its next request before it has the answer to the last. Those bytes are kept and
  * nothing more is read: what one client can make us hold is what one read gives. They are looked at
- * when that answer has left but for `RESPONSE_BYTES_WAITING_MAX`, one request a turn.
+ * when that answer has left but for `RESPONSE_BYTES_WAITING_MAX`, `REQUESTS_A_TURN_MAX` a turn.
  *
  * @module
  */
@@ -57,6 +57,9 @@ import {
 
 /** While more than this waits for the client, a response's body is not read on. */
 const RESPONSE_BYTES_WAITING_MAX = 64 * 1024;
+
+/** Of the requests that one client sent at once, this many are answered before all others have a turn. */
+const REQUESTS_A_TURN_MAX = 16;
 
 /** An answer that was sent so long ago has come, or never will. Milliseconds. */
 const ARRIVED_MS = 1000;
@@ -435,8 +438,10 @@ export class Arrival<Data> implements StreamHandler {
     this.#reader = new HeadReader();
     this.#enter("resting");
     this.#deadline = this.#terms.now() + this.#terms.limits.keepAliveMs;
-    // Not within this turn: a thousand small requests that came at once would keep all others waiting.
-    if (this.#early.length > 0) this.#terms.later(() => this.#readEarly());
+    if (this.#early.length === 0) return this.#stream.resume();
+    // A thousand small requests that came at once would keep all others waiting.
+    if (this.#answers % REQUESTS_A_TURN_MAX > 0) this.#readEarly();
+    else this.#terms.later(() => this.#readEarly());
   }
 
   #readEarly(): void {

@@ -61,5 +61,5 @@ async function byFetch() {
 }
 
 const seen = how === "agent" ? await byAgent() : await byFetch();
-console.log(JSON.stringify(seen));
-process.exit(0);
+process.stdout.write(JSON.stringify(seen));
+

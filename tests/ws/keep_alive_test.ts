@@ -91,6 +91,9 @@ test("serve answers requests that come at once in their order, and asks for one 
     const expected = requests.map((_, i) => i % 3 ? `GET /${i}` : `POST /${i} e`);
     assertEquals(await texts(client, 20), expected);
     assertEquals(most, 1);
+    // And reads on.
+    client.write(get("/20"));
+    assertEquals((await texts(client, 21)).at(-1), "GET /20");
     await client.abort();
   });
 });

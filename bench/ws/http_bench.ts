@@ -1,0 +1,105 @@
+/**
+ * Question: what does a plain HTTP request cost, on a connection that is kept and on one of its own?
+ *
+ * One call of a bench is one round: 64 connections send one request each and wait for the answers; or
+ * one connection sends 64 at once. Divide by 64 for one request. Client and server are raw streams in
+ * one process, so both are paid for, and the client's part is small: it counts bytes. Kept, a request
+ * costs what the `Request` and `Response` classes and their bodies cost; anew, the kernel's connect and
+ * close come on top.
+ *
+ * @module
+ */
+import { Buffer } from "node:buffer";
+import type { Stream, StreamHandler } from "../../lib/host/stream.ts";
+import { serve } from "../../lib/ws/server.ts";
+import { systemHost } from "../../lib/start.ts";
+import { bench, size } from "../kit.ts";
+
+const CLIENTS = size(64, 2);
+const BODY = "x".repeat(64);
+const GET = Buffer.from("GET /a HTTP/1.1\r\nHost: h\r\nAccept: */*\r\n\r\n");
+const GET_AND_CLOSE = Buffer.from("GET /a HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+const POST = Buffer.from(
+  `POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: ${BODY.length}\r\n\r\n${BODY}`,
+);
+const CHUNKED = Buffer.from(
+  "POST /a HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n" +
+    `40\r\n${BODY}\r\n0\r\n\r\n`,
+);
+
+const host = systemHost();
+const server = await serve(host, {
+  maxRequestsPerConnection: Number.MAX_SAFE_INTEGER,
+  keepAliveTimeout: 600_000,
+  fetch: async (request) => {
+    if (request.method === "POST") await request.arrayBuffer();
+    return new Response(BODY);
+  },
+});
+
+/** A connection that counts the ends of answers: all of them are in chunks, and the body has none. */
+class Client implements StreamHandler {
+  readonly #stream: Stream;
+  #left = 0;
+  #ended: () => void = () => {};
+  #before = "";
+
+  constructor(stream: Stream) {
+    this.#stream = stream;
+    stream.handler = this;
+  }
+
+  static async open(): Promise<Client> {
+    const { hostname, port } = server;
+    return new Client(await host.connect({ hostname, port, timeoutMs: 5000 }));
+  }
+
+  /** Sends requests; resolves when so many answers have come. */
+  ask(requests: Uint8Array, count: number = 1): Promise<void> {
+    this.#left = count;
+    this.#stream.write(requests);
+    return new Promise((ended) => this.#ended = ended);
+  }
+
+  data(bytes: Uint8Array): void {
+    const text = this.#before + Buffer.from(bytes).toString("latin1");
+    let at = 0;
+    for (let end = 0; (end = text.indexOf("\r\n0\r\n\r\n", at)) >= 0;) {
+      at = end + 7;
+      this.#left--;
+    }
+    this.#before = text.slice(at);
+    if (this.#left === 0) this.#ended();
+  }
+
+  drain(): void {}
+
+  end(): void {
+    this.#stream.end();
+  }
+
+  close(): void {}
+}
+
+const clients = await Promise.all(Array.from({ length: CLIENTS }, () => Client.open()));
+const group = `${CLIENTS} requests`;
+
+for (
+  const [name, request] of [["GET", GET], ["POST", POST], ["POST in chunks", CHUNKED]] as const
+) {
+  bench(`${name}, connections kept`, { group, baseline: request === GET }, async () => {
+    await Promise.all(clients.map((client) => client.ask(request)));
+  });
+}
+
+bench("GET, a connection for each", { group }, async () => {
+  await Promise.all(
+    clients.map(async () => await (await Client.open()).ask(GET_AND_CLOSE)),
+  );
+});
+
+const [greedy] = clients;
+const all = Buffer.concat(Array.from({ length: CLIENTS }, () => GET));
+bench("GET, all at once on one connection", { group }, async () => {
+  await greedy!.ask(all, CLIENTS);
+});
