@@ -68,16 +68,21 @@ export class Live {
 
   /** Tells who watches that these were stored. */
   events(rows: readonly NewEvent[], outcomes: readonly (EventOutcome | undefined)[]): void {
+    /** The rooms that are watched, of each kind of event in the batch: there are few kinds. */
+    const kinds = new Map<string, readonly string[]>();
     for (const [i, row] of rows.entries()) {
       const outcome = outcomes[i];
       if (outcome?.kind !== "stored") continue;
       const { level, environment } = row.event;
-      let text: string | undefined;
-      for (const room of roomsOf(row.projectId, level, environment)) {
-        if (!this.#isWatched(room)) continue;
-        text ??= JSON.stringify(eventMessage(row, outcome.issueId));
-        this.#broadcast(room, text);
+      const kind = `${row.projectId}/${level}/${environment ?? ""}`;
+      let rooms = kinds.get(kind);
+      if (rooms === undefined) {
+        rooms = roomsOf(row.projectId, level, environment).filter((room) => this.#isWatched(room));
+        kinds.set(kind, rooms);
       }
+      if (rooms.length === 0) continue;
+      const text = JSON.stringify(eventMessage(row, outcome.issueId));
+      for (const room of rooms) this.#broadcast(room, text);
     }
   }
 

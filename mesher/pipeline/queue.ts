@@ -68,9 +68,11 @@ export class EventQueue<T> {
     return loan;
   }
 
-  /** They are done with. A loan that was taken back meanwhile is somebody else's business. */
-  settle(loan: Loan<T>): void {
-    if (this.#loans.delete(loan)) this.#loaned -= loan.items.length;
+  /** They are done with. False: the loan was taken back meanwhile, and is somebody else's business. */
+  settle(loan: Loan<T>): boolean {
+    if (!this.#loans.delete(loan)) return false;
+    this.#loaned -= loan.items.length;
+    return true;
   }
 
   /** They wait again, first in line. */

@@ -67,7 +67,8 @@ export class Rates {
 
   async #answer(projectId: string, wanted: number): Promise<RateAnswer> {
     const node = this.#node;
-    const owner = ownerOf(projectId, [node.name, ...node.peers()]);
+    const peers = node.peers();
+    const owner = peers.length === 0 ? node.name : ownerOf(projectId, [node.name, ...peers]);
     if (owner !== node.name) {
       try {
         const there = rateLimiter.at(node, { name: RATE_LIMITER, node: owner });

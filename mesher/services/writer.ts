@@ -1,6 +1,7 @@
 /**
  * Stores what is in the outbox: when 50 wait, or when the first has waited 250 ms; and then as many at once
- * as there are, up to 500. What is being stored stays in the outbox, on loan.
+ * as there are, up to 500. Two batches may be under way, so that one is made ready while the database works
+ * on the other. What is being stored stays in the outbox, on loan.
  *
  *     idle ──50 wait · 250 ms──▶ writing ──stored──▶ idle · writing the next
  *                                   │ the database is away
@@ -27,6 +28,8 @@ export const BATCH_EVENTS = 50;
 export const BATCH_MS = 250;
 /** And when more wait, so many go at once. */
 export const BATCH_EVENTS_MAX = 500;
+/** So many batches are under way at once; then the others wait, and grow. */
+export const WRITES_MAX = 2;
 /** Pauses before the same batch is tried again; the last one from then on. Milliseconds. */
 export const RETRY_MS: readonly number[] = [100, 500, 1_000, 2_000, 5_000];
 
@@ -37,16 +40,22 @@ type Wake = "full" | "late" | "again";
 export interface WriterState {
   readonly parts: Parts;
   readonly me: Pid<Wake>;
+  /** Aborted when the service has ended: its successor goes on. */
+  readonly signal: AbortSignal;
   /** A wake is on its way because many wait. */
   isWoken: boolean;
   /** The timer of those that wait runs. */
   isTimed: boolean;
-  /** How often the batch has failed. */
+  /** Those that wait have waited long enough, however few they are. */
+  isLate: boolean;
+  /** Batches under way. */
+  writes: number;
+  /** How often batches have failed since one was written. */
   failures: number;
   /** Until the pause is over nothing is tried. */
   isPausing: boolean;
   /** What could not be written yet. */
-  failed: Loan<Outgoing> | undefined;
+  readonly failed: Loan<Outgoing>[];
 }
 
 /** The service. */
@@ -62,11 +71,14 @@ export const writer: Service<
     const state: WriterState = {
       parts,
       me,
+      signal: this.self.signal,
       isWoken: false,
       isTimed: false,
+      isLate: false,
+      writes: 0,
       failures: 0,
       isPausing: false,
-      failed: undefined,
+      failed: [],
     };
     outbox.wake = () => {
       if (!state.isWoken && outbox.waiting >= BATCH_EVENTS) {
@@ -80,30 +92,46 @@ export const writer: Service<
     outbox.releaseAll();
     return state;
   },
-  async info(state: WriterState, message: unknown): Promise<WriterState> {
+  info(state: WriterState, message: unknown): WriterState {
     if (message === "full") state.isWoken = false;
-    if (message === "late") state.isTimed = false;
+    if (message === "late") {
+      state.isTimed = false;
+      state.isLate = true;
+    }
     if (message === "again") state.isPausing = false;
-    await flush(state);
+    pump(state);
     return state;
   },
 });
 
-/** Writes until little waits, or the database fails. */
-async function flush(state: WriterState): Promise<void> {
+/** Begins what writes may begin. */
+function pump(state: WriterState): void {
+  if (state.signal.aborted) return;
+  const { outbox } = state.parts;
+  while (!state.isPausing && state.writes < WRITES_MAX) {
+    const isDue = state.isLate || outbox.waiting >= BATCH_EVENTS;
+    const loan = state.failed.shift() ?? (isDue ? outbox.take(BATCH_EVENTS_MAX) : undefined);
+    if (outbox.waiting === 0) state.isLate = false;
+    if (loan === undefined) break;
+    state.writes++;
+    store(state, loan);
+  }
+  if (outbox.waiting > 0 && state.writes < WRITES_MAX && !state.isPausing) outbox.wake?.();
+}
+
+/** Writes a batch, and goes on. Never rejects. */
+async function store(state: WriterState, loan: Loan<Outgoing>): Promise<void> {
   const { outbox, inbox } = state.parts;
-  while (!state.isPausing) {
-    const loan = state.failed ?? outbox.take(BATCH_EVENTS_MAX);
-    if (loan === undefined) return;
-    const outcomes = await write(state, loan);
-    if (outcomes === undefined) return;
-    outbox.settle(loan);
-    state.failed = undefined;
+  const outcomes = await write(state, loan);
+  state.writes--;
+  if (outcomes === undefined) state.failed.push(loan);
+  else {
+    // A successor that has it on loan says so itself, when it has found it stored.
+    if (outbox.settle(loan)) { for (const { stored } of loan.items) stored?.(); }
     if (inbox.waiting > 0) inbox.wake?.();
     tell(state.parts, loan, outcomes);
-    if (outbox.waiting < BATCH_EVENTS) break;
   }
-  if (outbox.waiting > 0 && !state.isPausing) outbox.wake?.();
+  pump(state);
 }
 
 /** Writes a batch; undefined: it is to be tried again after a pause. */
@@ -120,7 +148,7 @@ async function write(
     return outcomes;
   } catch (error) {
     if (error instanceof StorageError && !error.retry) return await writeSingly(state, loan);
-    pause(state, loan, error);
+    pause(state, error);
     return undefined;
   }
 }
@@ -138,7 +166,7 @@ async function writeSingly(
     } catch (error) {
       if (!(error instanceof StorageError) || error.retry) {
         // Those before it are duplicates the next time.
-        pause(state, loan, error);
+        pause(state, error);
         return undefined;
       }
       counters.add("unwritable");
@@ -149,28 +177,28 @@ async function writeSingly(
   return outcomes;
 }
 
-function pause(state: WriterState, loan: Loan<Outgoing>, error: unknown): void {
+function pause(state: WriterState, error: unknown): void {
   const { node, counters, log, outbox } = state.parts;
+  counters.add("write_retries");
+  if (state.isPausing) return;
   const ms = RETRY_MS[Math.min(state.failures, RETRY_MS.length - 1)]!;
   state.failures++;
-  state.failed = loan;
   state.isPausing = true;
-  counters.add("write_retries");
   const words = error instanceof Error ? error.message : String(error);
   log("warn", `storage failed, ${outbox.size} events wait, again in ${ms} ms: ${words}`);
   node.sendAfter(state.me, "again", ms);
 }
 
-/** Says that they are stored to who waits for it. */
+/** Counts them, and has it announced that they are stored. */
 function tell(
   { counters, node }: Parts,
   { items }: Loan<Outgoing>,
   outcomes: readonly (EventOutcome | undefined)[],
 ): void {
-  for (const [i, { stored }] of items.entries()) {
-    const kind = outcomes[i]?.kind;
-    if (kind !== undefined) counters.add(kind);
-    stored?.();
+  const counts = { stored: 0, duplicate: 0, discarded: 0, orphan: 0 };
+  for (const outcome of outcomes) if (outcome !== undefined) counts[outcome.kind]++;
+  for (const kind of ["stored", "duplicate", "discarded", "orphan"] as const) {
+    counters.add(kind, counts[kind]);
   }
   const rows = items.map(({ row }) => row);
   announcer.cast(announcer.at(node, ANNOUNCER)).stored(rows, outcomes);

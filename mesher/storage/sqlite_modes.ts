@@ -8,10 +8,17 @@ import type { DatabaseSync } from "node:sqlite";
 /** Another process may hold the file for this long; then the call rejects, and may be tried again. */
 export const BUSY_MS_MAX = 10_000;
 
+/** Bytes of a page of a new file: an event with its stack fits into one. */
+const PAGE_BYTES = 8_192;
+/** The log is carried over into the file when it has so many pages: 32 MiB. */
+const LOG_PAGES = 4_000;
+
 /** Sets it. `fullSync`: a transaction waits for the disk. */
 export function setModes(db: DatabaseSync, fullSync: boolean, busyMs: number): void {
   db.exec(`PRAGMA busy_timeout = ${busyMs}`);
+  db.exec(`PRAGMA page_size = ${PAGE_BYTES}`);
   db.exec("PRAGMA journal_mode = WAL");
+  db.exec(`PRAGMA wal_autocheckpoint = ${LOG_PAGES}`);
   db.exec(`PRAGMA synchronous = ${fullSync ? "FULL" : "NORMAL"}`);
   db.exec("PRAGMA foreign_keys = ON");
   db.exec("PRAGMA cache_size = -32768");
