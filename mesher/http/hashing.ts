@@ -10,8 +10,8 @@ import { Refusal } from "./route.ts";
 
 /** At most so many at once: 128 MiB. */
 export const HASHES_MAX = 4;
-/** At most so many wait for their turn; one more is told 503. */
-export const HASHES_WAITING_MAX = 64;
+/** At most so many wait for their turn, a second or two; one more is told 503. */
+export const HASHES_WAITING_MAX = 16;
 
 /** Lets few work at once. */
 export class Turns {

@@ -1,0 +1,434 @@
+/**
+ * Who may do what, and for how long: cookies, pages of other sites, guesses at passwords, sessions, tokens
+ * and keys that have ended, roles.
+ */
+import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { startApp } from "../../mesher/app.ts";
+import { hashSecret } from "../../mesher/domain/secret.ts";
+import { ATTEMPTS, Attempts } from "../../mesher/http/attempts.ts";
+import { SESSION_MS } from "../../mesher/http/auth.ts";
+import { HASHES_MAX, HASHES_WAITING_MAX, Turns } from "../../mesher/http/hashing.ts";
+import { mustFit, QUOTAS } from "../../mesher/http/quota.ts";
+import { Refusal } from "../../mesher/http/route.ts";
+import { findProject } from "../../mesher/http/scope.ts";
+import { KEY_MS } from "../../mesher/pipeline/keys.ts";
+import { Watch } from "../../mesher/sockets/watch.ts";
+import { openStorage } from "../../mesher/storage/open.ts";
+import { test, until } from "../kit/test.ts";
+import { Client, type Got, loggedIn, onStage, type Stage, testConfig } from "./end_to_end_kit.ts";
+import { home, stranger } from "./hostile_kit.ts";
+
+const EVA = { email: "eva@example.org", password: "a long enough one" };
+
+/** Another user in the first organisation; their membership and who they are. */
+async function joined(
+  { user, app }: Stage,
+  role: string,
+  person: typeof EVA = EVA,
+): Promise<{ client: Client; id: string; userId: string }> {
+  const made = await user.post("/api/v1/orgs/default/users", { ...person, role });
+  assertEquals(made.status, 201, JSON.stringify(made.json));
+  const client = await loggedIn(app.url, person.email, person.password);
+  return { client, id: made.json.id, userId: made.json.user_id };
+}
+
+function login(client: Client, email: string, password: string): Promise<Got> {
+  return client.as({}).post("/api/v1/login", { email, password });
+}
+
+test("Session cookies are hidden from scripts and other sites, and are for https only where it is said", async () => {
+  for (const secureCookies of [false, true]) {
+    await onStage(async ({ user, first }) => {
+      const got = await login(user, first.email, first.password);
+      const cookie = got.headers.get("set-cookie")!;
+      assertMatch(cookie, /^mesher_session=mshs_[0-9a-f]{48}; Path=\/; Max-Age=604800; HttpOnly; /);
+      assertMatch(cookie, secureCookies ? /; SameSite=Strict; Secure$/ : /; SameSite=Strict$/);
+      assert(!JSON.stringify(got.json).includes("mshs_"), "the secret is in the cookie only");
+      const out = await user.post("/api/v1/logout", {});
+      assertMatch(out.headers.get("set-cookie")!, /^mesher_session=; Path=\/; Max-Age=0; /);
+    }, { secureCookies });
+  }
+});
+
+test("A cookie changes nothing for a page of another site, of another port, or of none", async () => {
+  await onStage(async ({ user, app }) => {
+    const { host, hostname } = new URL(app.url);
+    const change = async (headers: Record<string, string>): Promise<number> =>
+      (await user.as({ ...user.headers, ...headers }).post("/api/v1/projects/default/settings", {}))
+        .status;
+    for (
+      const headers of [
+        { origin: "https://evil.example" },
+        { origin: `https://${hostname}.evil.example` },
+        { origin: `http://${hostname}:1` },
+        { origin: `http://${hostname}` },
+        { origin: "null" },
+        { origin: "nonsense" },
+        { "sec-fetch-site": "cross-site" },
+        { "sec-fetch-site": "same-site" },
+        { "sec-fetch-site": "same-site", origin: `http://${hostname}:${app.mesher.ports.ws}` },
+      ]
+    ) {
+      assertEquals([headers, await change(headers as Record<string, string>)], [headers, 403]);
+    }
+    for (
+      const headers of [
+        {},
+        { origin: `http://${host}` },
+        { "sec-fetch-site": "none" },
+        // A proxy that gives us another name for ourselves: the browser knows better.
+        { origin: "https://errors.example.org", "sec-fetch-site": "same-origin" },
+      ]
+    ) {
+      assertEquals([headers, await change(headers as Record<string, string>)], [headers, 200]);
+    }
+    // A token does not come by itself.
+    const token = (await user.post("/api/v1/tokens", { label: "t" })).json.token;
+    const program = user.as({ authorization: `Bearer ${token}`, origin: "https://evil.example" });
+    assertEquals((await program.post("/api/v1/projects/default/settings", {})).status, 200);
+  });
+});
+
+test("A stream opens for our own page only, on either port", async () => {
+  await onStage(async ({ user, app }) => {
+    const { http, ws } = app.mesher.ports;
+    const opens = (port: number, origin: string): Promise<boolean> =>
+      new Promise((resolve) => {
+        const socket = new WebSocket(
+          `ws://127.0.0.1:${port}/stream/projects/default`,
+          { headers: { ...user.headers, origin } } as never,
+        );
+        socket.onopen = () => (socket.onclose = () => resolve(true), socket.close());
+        socket.onerror = () => resolve(false);
+      });
+    const page = `http://127.0.0.1:${http}`;
+    assertEquals(await opens(http, page), true);
+    assertEquals(await opens(ws, page), true);
+    assertEquals(await opens(http, "http://127.0.0.1:1"), false);
+    assertEquals(await opens(ws, "http://127.0.0.1:1"), false);
+    assertEquals(await opens(http, `http://127.0.0.1:${ws}`), false);
+    assertEquals(await opens(http, "http://evil.example"), false);
+  });
+});
+
+test("Login does not tell whether there is such a user", async () => {
+  await onStage(async ({ user, first }) => {
+    const wrong = await login(user, first.email, "not the password");
+    const nobody = await login(user, "nobody@example.org", "not the password");
+    assertEquals([wrong.status, wrong.json], [nobody.status, nobody.json]);
+    assertEquals([...wrong.headers.keys()], [...nobody.headers.keys()]);
+    assertEquals(wrong.headers.get("set-cookie"), null);
+  });
+});
+
+test("Guesses at a password end after ten, however the address is written, and the right one waits too", async () => {
+  await onStage(async ({ user, first }) => {
+    const spellings = [first.email, first.email.toUpperCase(), ` ${first.email} `];
+    const statuses: number[] = [];
+    for (let i = 0; i < 12; i++) {
+      statuses.push((await login(user, spellings[i % 3]!, "guess")).status);
+    }
+    assertEquals(statuses, [...Array(10).fill(401), 429, 429]);
+    const right = await login(user, first.email, first.password);
+    assertEquals([right.status, right.json], [429, { error: "too many attempts" }]);
+    const seconds = Number(right.headers.get("retry-after"));
+    assert(seconds > 0 && seconds <= 1_200, `${seconds}`);
+    // The same count holds for who has the session and guesses at the password.
+    const change = { current: "guess", password: "another long one" };
+    const got = await user.post("/api/v1/password", change);
+    assertEquals([got.status, got.headers.has("retry-after")], [429, true]);
+  });
+});
+
+test("Attempts forgets nobody who has none left, however many others are asked about", () => {
+  const attempts = new Attempts(100);
+  for (let i = 0; i < ATTEMPTS.limit; i++) assertEquals(attempts.try("victim@x", 0), 0);
+  for (let i = 0; i < 1_000; i++) assertEquals(attempts.try(`other${i}@x`, 1), 0);
+  assert(attempts.try("VICTIM@x ", 2) > 0);
+  assertEquals(attempts.watched, 100);
+  // Nor when all that are watched have none left: then a new one waits.
+  const few = new Attempts(3);
+  for (const email of ["a", "b", "c"]) {
+    for (let i = 0; i < ATTEMPTS.limit; i++) few.try(email, 0);
+  }
+  assert(few.try("d", 1) > 0);
+  assert(few.try("a", 1) > 0);
+  assertEquals(few.try("d", 2 * ATTEMPTS.windowMs), 0);
+  assertEquals(few.try("a", 2 * ATTEMPTS.windowMs), 0);
+});
+
+test("Turns lets few work at once, some wait, and more be refused, whatever becomes of the work", async () => {
+  const turns = new Turns(2, 3);
+  let [working, most] = [0, 0];
+  const ends: (() => void)[] = [];
+  const work = async (): Promise<void> => {
+    most = Math.max(most, ++working);
+    await new Promise<void>((end) => ends.push(end));
+    working--;
+    if (ends.length % 2 === 0) throw new Error("it failed");
+  };
+  const all = Array.from({ length: 5 }, () => turns.take(work).catch(() => {}));
+  const refused = await assertRejects(() => turns.take(work), Refusal);
+  assertEquals([refused.status, refused.headers], [503, { "retry-after": "2" }]);
+  for (let done = 0; done < 5; done++) {
+    await until("somebody works", () => ends.length > done);
+    ends[done]!();
+  }
+  await Promise.all(all);
+  assertEquals([working, most], [0, 2]);
+  await turns.take(() => Promise.resolve());
+});
+
+test("Login answers 503 to most of a crowd that comes at once, and lives", async () => {
+  await onStage(async ({ user, first }) => {
+    const size = 2 * (HASHES_MAX + HASHES_WAITING_MAX);
+    const crowd = Array.from(
+      { length: size },
+      (_, i) => login(user, `user${i}@example.org`, "guess"),
+    );
+    const statuses = (await Promise.all(crowd)).map(({ status }) => status);
+    const refused = statuses.filter((status) => status === 503).length;
+    assert(refused > 0, "nobody was refused");
+    assertEquals(refused + statuses.filter((status) => status === 401).length, size);
+    assertEquals((await login(user, first.email, first.password)).status, 200);
+  });
+});
+
+test("Sessions end by logging out, by expiring and with the password; tokens end by themselves only", async () => {
+  let ahead = 0;
+  const now = (): number => Date.now() + ahead;
+  const storage = await openStorage({ sqlitePath: ":memory:", now });
+  const app = await startApp(testConfig(), { log: () => {}, storage, now });
+  try {
+    const { email, password } = app.first!;
+    const [one, two, three] = [
+      await loggedIn(app.url, email, password),
+      await loggedIn(app.url, email, password),
+      await loggedIn(app.url, email, password),
+    ];
+    const token = (await one.post("/api/v1/tokens", { label: "t" })).json.token;
+    const program = one.as({ authorization: `Bearer ${token}` });
+    const me = async (client: Client): Promise<number> => (await client.get("/api/v1/me")).status;
+    assertEquals((await one.post("/api/v1/logout", {})).status, 200);
+    assertEquals([await me(one), await me(two), await me(program)], [401, 200, 200]);
+    const change = { current: password, password: "another long one" };
+    assertEquals((await two.post("/api/v1/password", change)).status, 200);
+    assertEquals([await me(two), await me(three), await me(program)], [401, 401, 200]);
+    const fresh = await loggedIn(app.url, email, change.password);
+    ahead = SESSION_MS - 60_000;
+    assertEquals(await me(fresh), 200);
+    ahead = SESSION_MS + 60_000;
+    assertEquals([await me(fresh), await me(program)], [401, 200]);
+    ahead = 366 * 86_400_000;
+    assertEquals(await me(program), 401);
+  } finally {
+    await app.stop();
+  }
+});
+
+test("Secrets are shown once, are stored as hashes, and never come back", async () => {
+  await onStage(async (stage) => {
+    const { user, first, app, lines } = stage;
+    const token = (await user.post("/api/v1/tokens", { label: "t" })).json.token;
+    const key = (await user.post("/api/v1/projects/default/api-keys", {})).json.key_value;
+    const session = user.headers["cookie"]!.split("=")[1]!;
+    const pages = [
+      "/api/v1/me",
+      "/api/v1/sessions",
+      "/api/v1/orgs/default/members",
+      "/api/v1/projects/default/api-keys",
+      "/api/v1/projects/default",
+      "/api/v1/cluster",
+      "/metrics",
+    ];
+    const secrets = [token, key, session, first.key, first.password];
+    for (const page of pages) {
+      const text = JSON.stringify((await user.get(page)).json);
+      for (const secret of secrets) {
+        assert(!text.includes(secret), page);
+        assert(!text.includes(secret.slice(10)), page);
+      }
+      assert(!/scrypt\$/.test(text), page);
+    }
+    assertEquals(await app.mesher.storage.sessionBySecret(session), null);
+    assertEquals(await app.mesher.storage.projectByKey(key), null);
+    for (const line of lines) for (const secret of secrets) assert(!line.includes(secret), line);
+  });
+});
+
+test("A revoked key is refused at once where it was revoked, and on another node when its memory ends", async () => {
+  let ahead = 0;
+  const now = (): number => Date.now() + ahead;
+  const storage = await openStorage({ sqlitePath: ":memory:" });
+  const open = { ...storage, close: () => Promise.resolve() };
+  const app = await startApp(testConfig(), { log: () => {}, storage: open, now });
+  const other = await startApp(testConfig(), { log: () => {}, storage, now });
+  try {
+    const { email, password, key } = app.first!;
+    const user = await loggedIn(app.url, email, password);
+    const [here, there] = [app.url, other.url].map((url) => new Client(url, { "x-api-key": key }));
+    const sends = async (client: Client): Promise<number> =>
+      (await client.post("/api/v1/events", { message: "m" })).status;
+    assertEquals([await sends(here!), await sends(there!)], [202, 202]);
+    const [{ id }] = (await user.get("/api/v1/projects/default/api-keys")).json;
+    assertEquals((await user.post(`/api/v1/api-keys/${id}/revoke`)).status, 200);
+    assertEquals(await sends(here!), 401);
+    ahead = KEY_MS;
+    assertEquals(await sends(there!), 401);
+    assert(KEY_MS <= 2_000, "the description of the route says two seconds");
+  } finally {
+    await app.stop();
+    await other.stop();
+  }
+});
+
+test("Streams end soon after their session, their membership or their project, and no others", async () => {
+  await onStage(async (stage) => {
+    const { user, first, app } = stage;
+    const { storage } = app.mesher;
+    const ended: string[] = [];
+    const watch = new Watch(storage, 5);
+    const hashOf = (client: Client): string => hashSecret(client.headers["cookie"]!.split("=")[1]!);
+    const streams: { close(): void }[] = [];
+    const add = (name: string, client: Client, projectId: string): void => {
+      const stream = { close: () => (ended.push(name), watch.remove(stream)) };
+      streams.push(stream);
+      watch.add(stream, { secretHash: hashOf(client), projectId });
+    };
+    const eva = await joined(stage, "member");
+    const again = await loggedIn(app.url, first.email, first.password);
+    const project = (await user.post("/api/v1/orgs/default/projects", { name: "P" })).json.id;
+    add("stays", user, first.projectId);
+    add("logged out", again, first.projectId);
+    add("left", eva.client, first.projectId);
+    add("gone", user, project);
+    await again.post("/api/v1/logout", {});
+    await until("who logged out is ended", () => ended.join() === "logged out");
+    await user.post(`/api/v1/orgs/default/members/${eva.id}/remove`);
+    await until("who left is ended", () => ended.join() === "logged out,left");
+    await user.post(`/api/v1/projects/${project}/delete`);
+    await until("what is gone is ended", () => ended.join() === "logged out,left,gone");
+    for (const stream of streams) watch.remove(stream);
+  });
+});
+
+test("A stream's socket is closed when its session has ended", async () => {
+  await onStage(async ({ user, app }) => {
+    const socket = new WebSocket(
+      `${app.url.replace("http", "ws")}/stream/projects/default`,
+      { headers: user.headers } as never,
+    );
+    const closed = new Promise<CloseEvent>((resolve) => socket.onclose = resolve);
+    await new Promise((opened) => socket.onopen = opened);
+    await user.post("/api/v1/logout", {});
+    assertEquals((await closed).code, 1008);
+    await until("nobody watches", () => app.mesher.live.clients === 0);
+  });
+});
+
+test("Members may look and work, managers manage, and only owners touch owners", async () => {
+  await onStage(async (stage) => {
+    const { user, first } = stage;
+    const member = await joined(stage, "member");
+    const max = { email: "max@example.org", password: "a long enough one" };
+    const admin = await joined(stage, "admin", max);
+    const members = (await user.get("/api/v1/orgs/default/members")).json;
+    const owner = members.find(({ role }: { role: string }) => role === "owner");
+    const [key] = (await user.get("/api/v1/projects/default/api-keys")).json;
+    const at = "/api/v1/orgs/default";
+    const webhook = { type: "webhook", url: "https://hooks.example/" };
+    const rule = { name: "r", condition: { condition_type: "new_issue" }, action: webhook };
+    // What a member may not; an admin may all of it but what is marked.
+    const grid: [path: string, body: unknown, member: number, admin: number][] = [
+      [`${at}/members`, { email: "x@y.z" }, 403, 404],
+      [`${at}/users`, { ...EVA, role: "member" }, 403, 409],
+      [`${at}/users`, { ...EVA, role: "owner" }, 403, 403],
+      [`${at}/members/${admin.id}/role`, { role: "owner" }, 403, 403],
+      [`${at}/members/${owner.id}/role`, { role: "member" }, 403, 403],
+      [`${at}/members/${owner.id}/remove`, {}, 403, 403],
+      [`${at}/projects`, { name: "Default" }, 403, 409],
+      ["/api/v1/projects/default/settings", { name: "D" }, 403, 200],
+      ["/api/v1/projects/default/api-keys", { label: "k" }, 403, 201],
+      ["/api/v1/projects/default/alert-rules", rule, 403, 201],
+      [`/api/v1/api-keys/${key.id}/revoke`, {}, 404, 200],
+      ["/api/v1/projects/default/delete", {}, 403, 200],
+    ];
+    for (const [path, body, ofMember, ofAdmin] of grid) {
+      assertEquals([path, (await member.client.post(path, body)).status], [path, ofMember]);
+      assertEquals([path, (await admin.client.post(path, body)).status], [path, ofAdmin]);
+    }
+    // A role that is taken away is gone at once.
+    await user.post(`${at}/members/${admin.id}/role`, { role: "member" });
+    assertEquals((await admin.client.post(`${at}/projects`, { name: "Q" })).status, 403);
+    assertEquals((await user.post(`${at}/members/${owner.id}/remove`)).status, 409);
+    assertEquals(
+      (await user.post(`${at}/members/${owner.id}/role`, { role: "admin" })).status,
+      409,
+    );
+    assertEquals((await user.get("/api/v1/me")).json.user.email, first.email);
+  });
+});
+
+test("Whoever was made a member may leave, but for the last owner", async () => {
+  await onStage(async (stage) => {
+    const eva = await joined(stage, "member");
+    const other = await joined(stage, "member", { ...EVA, email: "max@example.org" });
+    const at = "/api/v1/orgs/default/members";
+    assertEquals((await eva.client.post(`${at}/${other.id}/remove`)).status, 403);
+    assertEquals((await eva.client.post(`${at}/${eva.id}/remove`)).status, 200);
+    assertEquals((await eva.client.get("/api/v1/orgs")).json, []);
+  });
+});
+
+test("A slug that means projects of two organisations is refused, and an id is not", async () => {
+  await onStage(async (stage) => {
+    const mine = await home(stage);
+    const theirs = await stranger(stage);
+    const body = { name: "Default", slug: "default" };
+    const trap = await theirs.user.post(`/api/v1/orgs/${theirs.ids["org_id"]}/projects`, body);
+    assertEquals(trap.status, 201);
+    assertEquals((await mine.user.get("/api/v1/projects/default/settings")).status, 200);
+    // They make one a member, so that one's requests for "default" might go to theirs.
+    const added = await theirs.user.post(`/api/v1/orgs/${theirs.ids["org_id"]}/members`, {
+      user_id: mine.userId,
+    });
+    assertEquals(added.status, 201);
+    const got = await mine.user.get("/api/v1/projects/default/settings");
+    assertEquals([got.status, got.json], [409, {
+      error: "several projects have this slug: say the id",
+    }]);
+    const { ids } = mine;
+    assertEquals((await mine.user.get(`/api/v1/projects/${ids["project_id"]}`)).status, 200);
+    const { storage } = stage.app.mesher;
+    const memberships = await storage.organisationsOf(mine.userId);
+    const found = await findProject(storage, memberships, ids["project_id"]!);
+    assertEquals(found.membership.organisation.id, ids["org_id"]);
+  });
+});
+
+test("There is an end to what one may make", async () => {
+  await onStage(async ({ user }) => {
+    const made = async (path: string, body: (i: number) => unknown, max: number): Promise<void> => {
+      const statuses: number[] = [];
+      for (let i = 0; i <= max; i++) statuses.push((await user.post(path, body(i))).status);
+      assertEquals(statuses.filter((status) => status === 201).length, max, path);
+      assertEquals(statuses.at(-1), 409, path);
+    };
+    await made("/api/v1/tokens", (i) => ({ label: `t${i}` }), QUOTAS["tokens of one user"]);
+    await made("/api/v1/projects/default/alert-rules", (i) => ({
+      name: `r${i}`,
+      condition: { condition_type: "new_issue" },
+    }), QUOTAS["alert rules of one project"]);
+    // One each is there from the start.
+    await made(
+      "/api/v1/projects/default/api-keys",
+      () => ({}),
+      QUOTAS["keys of one project"] - 1,
+    );
+    await made("/api/v1/orgs", (i) => ({ name: `o${i}` }), QUOTAS["organizations of one user"] - 1);
+    const revoked = (await user.get("/api/v1/projects/default/api-keys")).json[5].id;
+    await user.post(`/api/v1/api-keys/${revoked}/revoke`);
+    assertEquals((await user.post("/api/v1/projects/default/api-keys", {})).status, 201);
+  });
+  mustFit("projects of one organization", QUOTAS["projects of one organization"] - 1);
+});
