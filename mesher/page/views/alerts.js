@@ -162,7 +162,11 @@ function rulesPart({ project, signal }) {
             null,
             rule.cooldownMinutes === 0 ? "every time" : `at most every ${rule.cooldownMinutes} min`,
           ),
-          rule.webhook && h("span", { class: "mini" }, `tells ${rule.webhook}`),
+          rule.webhook && h(
+            "span",
+            { class: "mini", title: rule.webhook },
+            `tells ${URL.parse(rule.webhook)?.host || rule.webhook}`,
+          ),
         ),
       ),
       h("span", { class: "row-when" }, "fired ", ago(rule.lastFiredAt)),

@@ -14,7 +14,7 @@ import { count, duration } from "../time.js";
 /** @import * as model from "../model.js" */
 
 /** Asked again this often. */
-const REFRESH_MS = 3_000;
+const REFRESH_MS = 2_000;
 /** Pixels by which a branch stands further in. */
 const INDENT = 20;
 
@@ -23,8 +23,9 @@ export function clusterView({ app, signal }) {
   const body = h("div", { class: "cluster" });
   /** Nodes that were there since this view was opened. @type {Map<string, model.ClusterNode>} */
   const known = new Map();
-  const refresh = (quiet = false) =>
-    load(body, signal, () => clusterApi.cluster(signal), (cluster) => {
+  const refresh = async (quiet = false) => {
+    const focused = document.activeElement?.getAttribute("data-node");
+    await load(body, signal, () => clusterApi.cluster(signal), (cluster) => {
       const gone = [...known.values()].filter(({ name }) =>
         !cluster.nodes.some((node) => node.name === name)
       );
@@ -32,15 +33,22 @@ export function clusterView({ app, signal }) {
       app.meet(cluster.nodes);
       return draw(cluster, gone);
     }, { quiet, bones: 8 });
+    const link = focused ? body.querySelector(`[data-node="${CSS.escape(focused)}"]`) : null;
+    if (link instanceof HTMLElement) link.focus();
+  };
   refresh();
-  let busy = false;
+  let isBusy = false;
   const timer = setInterval(async () => {
-    if (document.hidden || busy || body.querySelector(":focus")) return;
-    busy = true;
+    // While the node does not answer the page says so by itself.
+    if (document.hidden || isBusy || app.lostAt !== null) return;
+    isBusy = true;
     await refresh(true);
-    busy = false;
+    isBusy = false;
   }, REFRESH_MS);
   signal.addEventListener("abort", () => clearInterval(timer));
+  app.onLive(signal, ({ type }) => {
+    if (type === "reconnected") refresh(true);
+  });
   return h(
     "div",
     { class: "view" },
@@ -56,7 +64,12 @@ export function clusterView({ app, signal }) {
 function draw({ nodes, isAlone, helps, names, trees, storage }, gone) {
   const top = nodes.reduce((max, { load: n }) => Math.max(max, n), 1);
   return [
-    h("ul", { class: "nodes" }, nodes.map((node) => nodeCard(node, top)), gone.map(goneCard)),
+    h(
+      "ul",
+      { class: "nodes" },
+      [...nodes, ...gone].toSorted((a, b) => a.name.localeCompare(b.name))
+        .map((node) => gone.includes(node) ? goneCard(node) : nodeCard(node, top)),
+    ),
     h(
       "div",
       { class: "grid even" },
@@ -96,7 +109,7 @@ function nodeCard({ name, isHere, load: n, url, accepted, stored, unstored, upti
       h("i", { class: "dot" }),
       address === undefined
         ? h("b", { title: name }, name)
-        : h("a", { href: `${address}/?in#/cluster`, title: name }, name),
+        : h("a", { href: `${address}/?in#/cluster`, title: name, data: { node: name } }, name),
       isHere && h("span", { class: "mini" }, "this one"),
     ),
     h(
@@ -122,7 +135,7 @@ function goneCard({ name }) {
     "li",
     { class: "node gone" },
     h("header", null, h("i", { class: "dot" }), h("b", { title: name }, name)),
-    h("p", { class: "dim" }, "It has left, or does not answer."),
+    h("p", { class: "dim" }, "It has left, or does not answer. The others do its work."),
   );
 }
 
