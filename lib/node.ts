@@ -277,6 +277,9 @@ export class Node {
    * @throws {NoProcError} `code` "noproc": there is no such actor.
    * @throws {NoConnectionError} `code` "noconnection": there is no session with its node, or it was lost.
    * @throws {TermError} `code` "badarg": the request cannot be sent to another node.
+   * @throws {MailboxFullError} `code` "mailboxfull": it was dropped, for the actor's mailbox is full.
+   * @throws {QueueFullError} `code` "queuefull": it was dropped, for too much waits for the actor's node.
+   * @throws {ArgumentError} `code` "badarg": the timeout is above 24 days, and not `Infinity`.
    * @throws {CallExitError} `code` "exit": it ended before it answered; `reason` says why.
    */
   call<Q, R>(

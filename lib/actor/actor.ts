@@ -21,7 +21,7 @@ import type { Names } from "./names.ts";
 import type { ActorName, RemoteSpawn } from "./remote.ts";
 import type { Runnable, Scheduler } from "./scheduler.ts";
 import type { ActorFunction, MessageHandler, ReceiveOptions, Self, SpawnOptions } from "./self.ts";
-import { timerMs, type TimerRef } from "./timer.ts";
+import { patienceMs, type TimerRef } from "./timer.ts";
 import type { Wheel, WheelTimer } from "./wheel.ts";
 
 /** What an actor needs of the system it lives in. */
@@ -318,7 +318,7 @@ export class Actor extends Cell implements Runnable, Self<unknown> {
     if (this.#resolve !== undefined) throw new Error(`${this.pid} receives already`);
     const match = options?.match;
     const timeout = options?.timeout ?? Infinity;
-    const ms = timeout === Infinity ? Infinity : timerMs(timeout);
+    const ms = patienceMs(timeout);
     this.#last = undefined;
     if (this.length === 0 || this.#queued) return this.#wait(match, ms);
     if (this.system.scheduler.spend(TAKEN_CREDIT)) {

@@ -16,6 +16,7 @@ import {
   ActorExitError,
   CallExitError,
   CallTimeoutError,
+  MailboxFullError,
   NoConnectionError,
   NoProcError,
 } from "./errors.ts";
@@ -112,6 +113,11 @@ export class PendingCall<Request = unknown, Reply = unknown> extends Call<Reques
   /** Its node has answered for the actor: there is none. */
   missing(): void {
     this.refuse(new NoProcError(this.#actor.label));
+  }
+
+  /** Its node has answered for the actor: its mailbox is full. */
+  full(): void {
+    this.refuse(new MailboxFullError(this.#actor.label));
   }
 
   /** The request has travelled: this is told when it is answered or given up. */

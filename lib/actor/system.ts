@@ -23,7 +23,15 @@ import { Scheduler } from "./scheduler.ts";
 import type { ActorFunction, SpawnOptions } from "./self.ts";
 import { Signals } from "./signals.ts";
 import { Table } from "./table.ts";
-import { SentTimer, SPENT, type TimerHost, timerMs, type TimerRef } from "./timer.ts";
+import {
+  Deadline,
+  patienceMs,
+  SentTimer,
+  SPENT,
+  type TimerHost,
+  timerMs,
+  type TimerRef,
+} from "./timer.ts";
 import { Watchers } from "./watchers.ts";
 import { Wheel, type WheelTimer } from "./wheel.ts";
 
@@ -176,11 +184,12 @@ export class System implements ActorHome, TimerHost {
     this.whenEnded(pid).then(() => unhang(owned, cell));
   }
 
-  /** The result of a promise, unless it takes too long. */
+  /** The result of a promise, unless it takes too long. Rejects with `ArgumentError` if `ms` is no time. */
   within<T>(promise: Promise<T>, ms: number, late: () => Error): Promise<T> {
     return new Promise((resolve, reject) => {
-      const timer = this.#clock.after(ms, () => reject(late()));
-      promise.then(resolve, reject).finally(() => timer.cancel());
+      const deadline = new Deadline(() => reject(late()));
+      this.setTimer(deadline, timerMs(ms));
+      promise.then(resolve, reject).finally(() => this.wheel.remove(deadline));
     });
   }
 
@@ -279,7 +288,7 @@ export class System implements ActorHome, TimerHost {
     }
     let call: PendingCall<Q, R>;
     const promise = new Promise<R>((resolve, reject) => {
-      const ms = timeout === Infinity ? Infinity : timerMs(timeout);
+      const ms = patienceMs(timeout);
       call = new PendingCall<Q, R>(request, actor, this.wheel, ms, resolve, reject);
       if (ms !== Infinity) this.setTimer(call, ms);
       if (signal !== undefined) {

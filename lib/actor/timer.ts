@@ -17,6 +17,11 @@ export function timerMs(ms: number): number {
   throw new ArgumentError(`${ms} is no time for a timer: use 0 to ${TIMER_MS_MAX} ms`);
 }
 
+/** How long to wait at the most: what a timer can be set to, or for ever. */
+export function patienceMs(ms: number): number {
+  return ms === Infinity ? ms : timerMs(ms);
+}
+
 /** Names a timer that was set; for `cancelTimer`. */
 export interface TimerRef {
   /** Whole milliseconds until it fires, or `undefined` if it will not any more. */
@@ -29,6 +34,18 @@ export interface TimerHost {
   /** Now, on the wheel's clock. */
   now(): number;
   setTimer(timer: WheelTimer, ms: number): void;
+}
+
+/** Something to be done when a time is over. */
+export class Deadline implements WheelTimer {
+  due = 0;
+  next: WheelTimer | undefined = undefined;
+  previous: WheelTimer | undefined = undefined;
+  readonly fire: () => void;
+
+  constructor(fire: () => void) {
+    this.fire = fire;
+  }
 }
 
 /** A message on its way. */

@@ -4,7 +4,7 @@
  * @module
  */
 import type { System } from "../actor/system.ts";
-import type { WheelTimer } from "../actor/wheel.ts";
+import { Deadline } from "../actor/timer.ts";
 import type { Pid } from "../term/pid.ts";
 
 /** A resolver may take this long to settle a conflict. Then the actor ends all the same. Milliseconds. */
@@ -30,30 +30,18 @@ export type OnConflict =
   | "keep"
   | ((conflict: NameConflict) => unknown);
 
-/** The time of a resolver is over. */
-class Patience implements WheelTimer {
-  due = 0;
-  next: WheelTimer | undefined = undefined;
-  previous: WheelTimer | undefined = undefined;
-  readonly fire: () => void;
-
-  constructor(fire: () => void) {
-    this.fire = fire;
-  }
-}
-
 /** Does with the loser what it was registered for. */
 export function settleConflict(system: System, conflict: NameConflict, how: OnConflict): void {
   if (how === "keep") return;
   const { name, loser, winner } = conflict;
   const end = (): void => system.exit(loser, { nameConflict: name, winner });
   if (how === "exit") return end();
-  const patience = new Patience(end);
-  system.setTimer(patience, RESOLVE_MS_MAX);
+  const deadline = new Deadline(end);
+  system.setTimer(deadline, RESOLVE_MS_MAX);
   // What the resolver throws ends the actor, as if it had nothing to say.
   new Promise((resolve) => resolve(how(conflict))).catch(() => {}).then((verdict) => {
-    if (patience.next === undefined) return;
-    system.wheel.remove(patience);
+    if (deadline.next === undefined) return;
+    system.wheel.remove(deadline);
     if (verdict !== "keep") end();
   });
 }

@@ -310,6 +310,7 @@ export class Arrivals {
       return this.#line.answered(number)?.ended(reason);
     }
     if (status === ANSWER.MISSING) return this.#line.answered(number)?.missing();
+    if (status === ANSWER.FULL) return this.#line.answered(number)?.full();
     const value = this.#term();
     const call = this.#line.answered(number);
     if (status === ANSWER.REPLY) call?.reply(value);

@@ -5,6 +5,7 @@
  */
 import { Call } from "../actor/call.ts";
 import { type Cell, type Chained, hang, unhang } from "../actor/cell.ts";
+import { MailboxFullError } from "../actor/errors.ts";
 import type { ExitReason } from "../term/exit.ts";
 import { ANSWER } from "./message.ts";
 
@@ -46,7 +47,10 @@ export class IncomingCall extends Call implements Chained {
   }
 
   override refuse(error: unknown): void {
-    if (this.close()) this.#answerer.answer(this.#number, ANSWER.REFUSED, error);
+    if (!this.close()) return;
+    // On the way an error loses its class. This one the caller is to know by it.
+    const status = error instanceof MailboxFullError ? ANSWER.FULL : ANSWER.REFUSED;
+    this.#answerer.answer(this.#number, status, error);
   }
 
   /** The actor has ended. */

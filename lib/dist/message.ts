@@ -105,6 +105,8 @@ export const ANSWER = {
   ENDED: 2,
   /** There is no such actor: nothing follows. */
   MISSING: 3,
+  /** Its mailbox is full, and the call was dropped: nothing follows. */
+  FULL: 4,
 } as const;
 
 /** Flags of a SPAWN. */

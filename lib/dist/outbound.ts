@@ -195,7 +195,7 @@ export class Outbound implements FoundLine, Teller {
     const out = this.#begin(TAG.ANSWER, WORD_BYTES + 1);
     writeNumber(out, request);
     out.bytes[out.at++] = status;
-    if (status === ANSWER.ENDED || status === ANSWER.MISSING) {
+    if (status !== ANSWER.REPLY && status !== ANSWER.REFUSED) {
       if (status === ANSWER.ENDED) this.#reason(value as ExitReason, out);
       this.#outbox.commit(true);
       return;

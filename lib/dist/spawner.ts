@@ -13,6 +13,7 @@ import type { RemoteSpawn } from "../actor/remote.ts";
 import type { ActorFunction } from "../actor/self.ts";
 import { tie, watch } from "../actor/signals.ts";
 import type { System } from "../actor/system.ts";
+import { patienceMs } from "../actor/timer.ts";
 import type { WheelTimer } from "../actor/wheel.ts";
 import { utf8 } from "../base/bytes.ts";
 import type { ExitReason } from "../term/exit.ts";
@@ -217,6 +218,7 @@ export class Spawner {
     args: readonly unknown[],
   ): Promise<Pid> {
     return new Promise((resolve, reject) => {
+      const timeout = patienceMs(target.timeout ?? SPAWN_TIMEOUT_MS);
       if (target.node === this.#system.home.node) {
         return resolve(this.#spawnHere(from, target, link, ref, args));
       }
@@ -239,7 +241,6 @@ export class Spawner {
         reject,
       );
       this.#pending.set(request, pending);
-      const timeout = target.timeout ?? SPAWN_TIMEOUT_MS;
       if (timeout !== Infinity) this.#system.setTimer(pending, timeout);
     });
   }

@@ -6,6 +6,7 @@
 import type { ExitReason } from "../term/exit.ts";
 import { isNormal } from "../term/exit.ts";
 import type { Self } from "../actor/self.ts";
+import { TIMER_MS_MAX } from "../actor/timer.ts";
 import type { Pid } from "../term/pid.ts";
 import { isNoChoice, type NodeChoice, PLACEMENTS } from "./placement.ts";
 
@@ -215,13 +216,15 @@ export function makeChild(spec: ChildSpec): Child {
     throw bad("a permanent child cannot be significant: it never ends for good");
   }
   const shutdown = spec.shutdown ?? (type === "supervisor" ? Infinity : SHUTDOWN_MS);
-  if (shutdown !== "brutalKill" && !(typeof shutdown === "number" && shutdown >= 0)) {
-    throw bad('shutdown must be "brutalKill", milliseconds, or Infinity');
+  if (shutdown !== "brutalKill" && shutdown !== Infinity && !isTime(shutdown)) {
+    throw bad(`shutdown must be "brutalKill", 0 to ${TIMER_MS_MAX} milliseconds, or Infinity`);
   }
   if (backoff !== undefined) {
     const { base, cap = BACKOFF_CAP_MS, jitter = 0, reset = 0 } = backoff;
     if (!(base > 0)) throw bad("backoff.base must be above 0");
-    if (!(cap >= base)) throw bad("backoff.cap must be backoff.base or more");
+    if (!(cap >= base && isTime(cap))) {
+      throw bad(`backoff.cap must be backoff.base or more, and ${TIMER_MS_MAX} at the most`);
+    }
     if (!(jitter >= 0 && jitter <= 1)) throw bad("backoff.jitter must be from 0 to 1");
     if (!(reset >= 0)) throw bad("backoff.reset must be 0 or more");
   }
@@ -237,6 +240,10 @@ export function makeChild(spec: ChildSpec): Child {
     restarts: 0,
     startedAt: 0,
   };
+}
+
+function isTime(ms: unknown): boolean {
+  return typeof ms === "number" && ms >= 0 && ms <= TIMER_MS_MAX;
 }
 
 /** The start function, or where which exposed function is to run: exactly one of them. */
@@ -266,7 +273,9 @@ function whatRuns(
   if (!NODE_DOWNS.includes(onNodeDown)) {
     throw bad(`onNodeDown must be one of ${NODE_DOWNS.join(", ")}`);
   }
-  if (timeout !== undefined && !(timeout > 0)) throw bad("timeout must be above 0 milliseconds");
+  if (timeout !== undefined && timeout !== Infinity && !(timeout > 0 && isTime(timeout))) {
+    throw bad(`timeout must be above 0 milliseconds: ${TIMER_MS_MAX} at the most, or Infinity`);
+  }
   return { start: undefined, remote: { node: node!, fn, args, onNodeDown, timeout, ready } };
 }
 

@@ -70,7 +70,13 @@ export interface MapOptions {
 export interface TaskApi {
   /** Starts a task. `from` is the node, or the actor that the task belongs to. */
   async<T>(from: Starter, run: TaskFunction<T>): Task<T>;
-  /** Its result. Rejects with `TaskTimeoutError`, after which it may be awaited again. */
+  /**
+   * Its result.
+   *
+   * @throws {TaskTimeoutError} `code` "timeout": it took too long; it may be awaited again.
+   * @throws {TaskExitError} `code` "exit": it ended without a result; `reason` says why.
+   * @throws {ArgumentError} `code` "badarg": the time is above 24 days, and not `Infinity`.
+   */
   await<T>(task: Task<T>, options?: AwaitOptions): Promise<T>;
   /** Ends a task at once. False: it had ended. */
   cancel(task: Task<unknown>): boolean;

@@ -85,7 +85,7 @@ test("Arrivals.take ends the session at a row that cannot be, and nothing came o
     "a CALL to one of the sender's": [TAG.CALL, row([7, from(1)], TERM)],
     "a CALL_NAMED of nothing": [TAG.CALL_NAMED, row([7], named("near"))],
     "an ANSWER without a status": [TAG.ANSWER, row([1])],
-    "an ANSWER of a status that is none": [TAG.ANSWER, row([1], hex("09"), TERM)],
+    "an ANSWER of a status that is none": [TAG.ANSWER, row([1], hex("05"), TERM)],
     "an ANSWER without a term": [TAG.ANSWER, row([1], hex("00"))],
     "a CALL_OVER that is short": [TAG.CALL_OVER, hex("01000000")],
     "a SPAWN with arguments that are no array": [
@@ -175,6 +175,7 @@ test("Arrivals.take makes nothing of what could have been, and is not", () => {
     "a DEMONITOR of a reference that is none": [TAG.DEMONITOR, row([from(1), to(1), 99])],
     "a DEMONITOR of one that is not known": [TAG.DEMONITOR, row([from(77), to(1), 1])],
     "an ANSWER that nobody waits for": [TAG.ANSWER, row([99], hex("00"), TERM)],
+    "an ANSWER that a mailbox was full, for which nobody waits": [TAG.ANSWER, row([99], hex("04"))],
     "a CALL_OVER of none": [TAG.CALL_OVER, row([99])],
     "a SPAWNED that nobody asked for": [
       TAG.SPAWNED,

@@ -232,7 +232,9 @@ stormTest(
         frames.push(encodeFrame(TAG.ANSWER, row([request], hex(status), TERM)));
       }
       frames.push(encodeFrame(TAG.ANSWER, row([request], hex("02"), BYE)));
-      frames.push(encodeFrame(TAG.ANSWER, row([request], hex("03"))));
+      for (const status of ["03", "04"]) {
+        frames.push(encodeFrame(TAG.ANSWER, row([request], hex(status))));
+      }
       frames.push(encodeFrame(TAG.SPAWNED, row([request], hex("00"), row([from(1)]), hex("00"))));
       frames.push(encodeFrame(TAG.CALL_OVER, row([request])));
     }

@@ -1,11 +1,14 @@
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
 import type { Actor } from "../../lib/actor/actor.ts";
-import { NoConnectionError } from "../../lib/actor/errors.ts";
+import type { Call } from "../../lib/actor/call.ts";
+import { MailboxFullError, NoConnectionError, QueueFullError } from "../../lib/actor/errors.ts";
 import type { Down, Exit } from "../../lib/actor/exit.ts";
 import type { NodeChange } from "../../lib/actor/node_change.ts";
+import type { Self } from "../../lib/actor/self.ts";
 import { Pid } from "../../lib/term/pid.ts";
 import { prepareStage, Scene } from "../actor/conformance.ts";
 import { comesBack, heapBytes } from "../kit/heap.ts";
+import { Weather } from "../kit/memory_faults.ts";
 import { MemoryNetwork } from "../kit/memory_host.ts";
 import { type TestNode, untilApart, untilWhole, withNodes } from "../kit/mesh.ts";
 import { test, until } from "../kit/test.ts";
@@ -184,6 +187,73 @@ test("Self.monitorNode tells of a node that comes and goes, in order, behind its
     await a!.mesh.disconnect(b!.name);
     await untilApart(b!, a!);
     assertEquals(near.length, 4);
+  });
+});
+
+test("A call over two nodes that a full mailbox drops is refused as at home: by pid, by name, by policy", async () => {
+  await withStages(2, async ([a, b]) => {
+    for (const policy of ["dropNewest", "dropOldest"] as const) {
+      const got: Call<number, string>[] = [];
+      const name = `full ${policy}`;
+      const options = { name, mailbox: { max: 2, policy } };
+      let open!: () => void;
+      const closed = new Promise<void>((resolve) => open = resolve);
+      const body = async (self: Self<Call<number, string>>): Promise<void> => {
+        await closed;
+        for await (const call of self) {
+          got.push(call);
+          call.reply("done");
+        }
+      };
+      const pid = b!.system.spawn(undefined, options, body, []);
+      // A pid as a has it, and a name.
+      const far = a!.remote.lineTo(b!.name)!.pid(pid.id) as typeof pid;
+      const to = [far, { name, node: b!.name }, far, { name, node: b!.name }];
+      const calls = to.map((whom, i) => a!.system.call<number, string>(whom, i));
+      const outcomes = calls.map((call) => call.catch((error) => error));
+      const dropped = policy === "dropNewest" ? [2, 3] : [0, 1];
+      const errors = await Promise.all(dropped.map((i) => outcomes[i]));
+      for (const [i, error] of errors.entries()) {
+        assertInstanceOf(error, MailboxFullError);
+        const whom = to[dropped[i]!] instanceof Pid ? `${far}` : `${name} on ${b!.name}`;
+        assertEquals([error.code, error.message], [
+          "mailboxfull",
+          `the mailbox of ${whom} is full`,
+        ]);
+      }
+      open();
+      const kept = [0, 1, 2, 3].filter((i) => !dropped.includes(i));
+      assertEquals(await Promise.all(kept.map((i) => outcomes[i])), ["done", "done"]);
+      assertEquals(got.map(({ request }) => request), kept);
+    }
+    assertEquals([a!.system.wheel.size, b!.system.wheel.size], [0, 0]);
+  });
+});
+
+test("A call over two nodes that finds the queue to its node full is refused, and takes nothing along", async () => {
+  await withNodes(async (start) => {
+    const weather = new Weather();
+    const options = { queueBytesMax: 4096 };
+    const a = await start("a@127.0.0.1:3000", options, weather.host(3000));
+    const b = await start("b@127.0.0.1:3001", options, weather.host(3001));
+    await a.mesh.connect(b.name);
+    await untilWhole([a, b]);
+    const echo = () => (call: Call<string, string>) => call.reply(call.request);
+    b.system.spawn(undefined, { name: "echo" }, echo, []);
+    const to = { name: "echo", node: b.name };
+    const text = "x".repeat(1024);
+    const ask = () => a.system.call<string, string>(to, text).catch((error) => error);
+    assertEquals(await ask(), text);
+    // All in one turn, in which nothing leaves.
+    const outcomes = await Promise.all(Array.from({ length: 8 }, ask));
+    const refused = outcomes.filter((outcome) => outcome !== text);
+    assert(refused.length > 0 && refused.length < 8);
+    for (const error of refused) {
+      assertInstanceOf(error, QueueFullError);
+      assertEquals(error.code, "queuefull");
+      assert(error.message.includes(b.name));
+    }
+    assertEquals([await ask(), a.system.wheel.size, a.remote.lineTo(b.name)!.kept], [text, 0, 0]);
   });
 });
 

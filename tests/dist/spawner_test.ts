@@ -139,6 +139,18 @@ test("Spawner.spawn that is not answered in time fails, and what comes up late i
   assertEquals([near.length, near.isAlive, one.system.wheel.size], [0, true, 0]);
 });
 
+test("Spawner.spawn refuses to wait for longer than a timer can, and asks for nothing", async () => {
+  const [one, other] = join();
+  exposeOn(other);
+  const near = one.actor();
+  for (const timeout of [2 ** 31, NaN]) {
+    await assertRejects(() => near.spawnLink({ ...FN, timeout }) as Promise<Pid>, ArgumentError);
+  }
+  moveAll(one, other);
+  await turns();
+  assertEquals([sizeOf(other), one.line.kept, one.system.wheel.size], [0, 0, 0]);
+});
+
 test("Spawner.spawn is refused: not exposed, not allowed, not any more, not by who it is", async () => {
   const [one, other] = join();
   const near = one.actor();

@@ -36,6 +36,7 @@ test("ChildSpec: is with start, or with node and fn; anything else is refused in
     [{ id: "a", node, fn: "f", args: 3 }, "args must be an array"],
     [{ id: "a", node, fn: "f", onNodeDown: "never" }, "onNodeDown must be one of fail, wait"],
     [{ id: "a", node, fn: "f", timeout: 0 }, "timeout must be above 0"],
+    [{ id: "a", node, fn: "f", timeout: 2 ** 31 }, "2147483647 at the most, or Infinity"],
   ];
   for (const [spec, words] of bad) {
     assertThrows(() => makeChild(spec as ChildSpec), ChildSpecError, words);

@@ -111,10 +111,12 @@ test("Supervisor.start: refuses options and children that cannot be", async () =
     [{ children: [{ ...a, type: "boss" }] }, "type"],
     [{ children: [{ ...a, shutdown: -1 }] }, "shutdown"],
     [{ children: [{ ...a, shutdown: NaN }] }, "shutdown"],
+    [{ children: [{ ...a, shutdown: 2 ** 31 }] }, "0 to 2147483647 milliseconds"],
     [{ children: [{ ...a, significant: true }] }, "significant"],
     [{ children: [{ ...a, significant: true, restart: "transient" }] }, "autoShutdown"],
     [{ children: [{ ...a, backoff: { base: 0 } }] }, "backoff.base"],
     [{ children: [{ ...a, backoff: { base: 9, cap: 8 } }] }, "backoff.cap"],
+    [{ children: [{ ...a, backoff: { base: 9, cap: 2 ** 31 } }] }, "2147483647 at the most"],
     [{ children: [{ ...a, backoff: { base: 9, jitter: 2 } }] }, "backoff.jitter"],
     [{ children: [{ ...a, backoff: { base: 9, reset: -1 } }] }, "backoff.reset"],
   ];

@@ -1,4 +1,5 @@
 import { assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
+import { ArgumentError } from "../../lib/actor/errors.ts";
 import type { Self } from "../../lib/actor/self.ts";
 import { task, TaskExitError, TaskTimeoutError } from "../../lib/otp/task.ts";
 import { test } from "../kit/test.ts";
@@ -88,6 +89,21 @@ test("task.await: rejects with the reason that a task left for, or was ended for
   assertEquals(reasons, ["done", "done", "shot"]);
 });
 
+test("task.await: waits for the longest time that there is, and refuses one that is longer", async () => {
+  const family = new Family();
+  const gates = new Gates();
+  const slow = task.async(family.outside, () => gates.wait(7));
+  for (const timeout of [2 ** 31, 2 ** 33, NaN]) {
+    const error = await assertRejects(() => task.await(slow, { timeout }), ArgumentError);
+    assertEquals(error.code, "badarg");
+  }
+  const patient = task.await(slow, { timeout: 2 ** 31 - 1 });
+  await family.system.advance(100_000);
+  gates.open(7);
+  assertEquals(await family.run(patient), 7);
+  assertEquals(family.system.wheel.size, 0);
+});
+
 test("task.await: gives up after its time; the task goes on and may be awaited again", async () => {
   const family = new Family();
   const gates = new Gates();
@@ -103,7 +119,7 @@ test("task.await: gives up after its time; the task goes on and may be awaited a
   assertEquals(await family.run(forEver), 7);
   assertEquals(await family.run(task.await(slow)), 7);
   await family.system.settle();
-  assertEquals(family.system.clock.armed, 0);
+  assertEquals(family.system.wheel.size, 0);
 });
 
 test("task.cancel: kills, aborts the signal, and is false for one that has ended", async () => {
