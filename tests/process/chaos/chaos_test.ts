@@ -41,7 +41,7 @@ for (const [one, other] of PAIRS.slice(0, 1)) {
       progress(JSON.stringify({ faults, counts }));
       const text = [...broken].map(([promise, what]) => `${promise}: ${what}`).join("\n");
       assertEquals(text, "", replay(one, other, text));
-      // Something was at stake.
+      // Something was at stake: nodes were given up for their silence, too.
       assertEquals(FAULTS.filter((kind) => !(kind in faults)), []);
       for (const what of ["messages arrived", "signals", "lines heard", "children started"]) {
         assert(counts[what]! > 50, `${counts[what]} ${what}`);

@@ -335,12 +335,12 @@ class Cluster {
       const ended = process!.ended.then((status) => {
         throw new Error(`${life!.life} ended by itself: ${status}`);
       });
+      let timer: ReturnType<typeof setTimeout>;
       const late = new Promise<never>((_, failed) => {
         timer = setTimeout(() => {
           failed(new Error(`${life!.life} did not ${what} within ${ANSWER_MS} ms`));
         }, ANSWER_MS);
       });
-      let timer: ReturnType<typeof setTimeout>;
       try {
         return await Promise.race([process!.ask<T>(what, details), ended, late]);
       } finally {
