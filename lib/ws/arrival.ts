@@ -86,7 +86,7 @@ export interface ArrivalTerms<Data> {
   readonly isStopping: boolean;
   now(): number;
   /** Calls a task when other sockets have had a turn. */
-  later(task: () => void): void;
+  yieldToIo(task: () => void): void;
   /** It has its answer, and waits for the next request. */
   rests(arrival: Arrival<Data>): void;
   /** It rests no more. */
@@ -441,7 +441,7 @@ export class Arrival<Data> implements StreamHandler {
     if (this.#early.length === 0) return this.#stream.resume();
     // A thousand small requests that came at once would keep all others waiting.
     if (this.#answers % REQUESTS_A_TURN_MAX > 0) this.#readEarly();
-    else this.#terms.later(() => this.#readEarly());
+    else this.#terms.yieldToIo(() => this.#readEarly());
   }
 
   #readEarly(): void {

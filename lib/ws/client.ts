@@ -192,6 +192,7 @@ class WebSocketClient<Data> implements Client<Data> {
       tickMs: tickMs(limits),
       now: () => host.clock.now(),
       later: (task) => host.atFlush(task),
+      yieldToIo: (task) => host.yieldToIo(task),
       ended: () => this.#ended(),
     };
   }

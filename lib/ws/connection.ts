@@ -44,6 +44,9 @@ const PING_BYTES_MAX = 125;
 /** What was kept is decoded in such pieces: it has to be copied for it, and again after each message. */
 const HELD_PIECE_BYTES = 4096;
 
+/** When messages have been inflated to this many bytes, all others have a turn before the next. */
+const INFLATED_A_TURN_MAX = 1024 * 1024;
+
 /** A ping that cannot be sent. */
 export class PingError extends RangeError {
   /** Tells the class of the error. */
@@ -135,6 +138,8 @@ export interface ConnectionTerms<Data> {
   readonly embody: Incarnate | undefined;
   /** Calls a task at the end of this turn. */
   later(task: () => void): void;
+  /** Calls a task when other sockets have had a turn. */
+  yieldToIo(task: () => void): void;
   /** It is closed, and its handler has been told. */
   ended(connection: WebSocketConnection<Data>): void;
 }
@@ -365,6 +370,7 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
     } catch (error) {
       this.#crashed("message", error);
     }
+    if (this.#reader.inflated > INFLATED_A_TURN_MAX) this.#yield();
   }
 
   control(opcode: number, payload: Uint8Array): Rule | undefined {
@@ -411,8 +417,21 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
     });
   }
 
+  /** A few bytes have kept us busy for long: reads nothing until all others have had a turn. */
+  #yield(): void {
+    // It is waiting already: `#goOn` sees to it.
+    if (this.#waiting || this.#state !== "open") return;
+    this.#waiting = true;
+    this.#stream.pause();
+    this.#goOn();
+  }
+
   #goOn(): void {
     if (!this.#waiting) return;
+    if (this.#reader.inflated > INFLATED_A_TURN_MAX && this.#state === "open") {
+      this.#reader.inflated = 0;
+      return this.#terms.yieldToIo(() => this.#goOn());
+    }
     this.#waiting = false;
     const held = this.#held;
     this.#held = undefined;

@@ -3,21 +3,32 @@
  *
  *     send ──▶ from `threshold` bytes on: compressed ──▶ frame with the first reserved bit
  *     broadcast ──▶ a room's batch ──▶ packed once for each window ──▶ all members who agreed
- *     frame with that bit ──▶ … last fragment ──▶ inflated, up to `maxPayloadLength` ──▶ message
+ *     frame with that bit ──▶ inflated as it comes, up to `maxPayloadLength` ──▶ message
  *
  * What is packed for many refers to no earlier message, so it suits every member, whatever it has been
  * sent before; a connection that may refer to earlier messages begins anew after it. Connections that
- * forget after every message, which is the default, share one engine.
+ * forget after every message, which is the default, share one engine; while a message comes in pieces
+ * its connection is lent one.
  *
  * @module
  */
 import { concat } from "../base/bytes.ts";
 import type { DeflateTerms, Direction } from "./extension.ts";
 import { COMPRESSED, encodeFrame, OPCODES, spanOf } from "./frame.ts";
-import { Deflator, hasMemory, type Inflated, Inflator, makeOutput } from "./zlib.ts";
+import {
+  Deflator,
+  hasMemory,
+  type Inflated,
+  type InflatedPieces,
+  Inflator,
+  makeOutput,
+} from "./zlib.ts";
 
 /** A longer message is sent as it is: compressing it would keep everybody else waiting. */
 const DEFLATE_BYTES_MAX = 4 * 1024 * 1024;
+
+/** Engines that were lent and are kept for others; each holds some 30 KiB. */
+const LENDABLE_MAX = 16;
 
 /** The option, completed. */
 export interface DeflateSettings {
@@ -44,6 +55,8 @@ export class DeflateShop {
   /** Those that forget after every message, by the bits of their window. */
   readonly #deflators: Map<number, Deflator> = new Map();
   readonly #packings: Map<number, Packing> = new Map();
+  readonly #lendable: Inflator[] = [];
+  #closed = false;
 
   constructor(settings: DeflateSettings) {
     this.#memory = hasMemory();
@@ -90,6 +103,23 @@ export class DeflateShop {
     return payload;
   }
 
+  /** True if messages can be inflated as they come. */
+  get takesPieces(): boolean {
+    return this.#memory;
+  }
+
+  /** An engine for one message that comes in pieces and stands alone. */
+  lend(): Inflator {
+    return this.#lendable.pop() ?? this.inflator(15);
+  }
+
+  /** It is needed no more. */
+  takeBack(inflator: Inflator): void {
+    inflator.reset();
+    if (this.#lendable.length < LENDABLE_MAX && !this.#closed) this.#lendable.push(inflator);
+    else inflator.close();
+  }
+
   /** What packs for all connections with this window. */
   packing(windowBits: number): Packing {
     let packing = this.#packings.get(windowBits);
@@ -104,6 +134,8 @@ export class DeflateShop {
   close(): void {
     for (const deflator of this.#deflators.values()) deflator.close();
     this.#inflator.close();
+    for (const inflator of this.#lendable.splice(0)) inflator.close();
+    this.#closed = true;
   }
 
   #pack(frames: Uint8Array, windowBits: number): Uint8Array {
@@ -136,6 +168,8 @@ export class Deflate {
   readonly packing: Packing;
   #deflator: Deflator | undefined;
   #inflator: Inflator | undefined;
+  /** What inflates a message that comes in pieces, if no other is to be remembered. */
+  #lent: Inflator | undefined;
   /** The peer has seen messages that our engine has not. */
   #stale = false;
 
@@ -165,14 +199,42 @@ export class Deflate {
   /** Inflates a message. It makes no more than `lengthMax` bytes. */
   inflate(bytes: Uint8Array, lengthMax: number): Inflated {
     if (!this.#in.takeover) return this.#shop.inflate(bytes, lengthMax);
-    this.#inflator ??= this.#shop.inflator(this.#in.windowBits);
-    return this.#inflator.inflate(bytes, lengthMax);
+    return this.#own().inflate(bytes, lengthMax);
+  }
+
+  /** True if a message can be inflated as it comes. */
+  get takesPieces(): boolean {
+    return this.#shop.takesPieces;
+  }
+
+  /** Inflates the next piece of a message. All of it makes no more than `lengthMax` bytes. */
+  next(bytes: Uint8Array, lengthMax: number): InflatedPieces {
+    const inflator = this.#in.takeover ? this.#own() : this.#lent ??= this.#shop.lend();
+    return inflator.next(bytes, lengthMax);
+  }
+
+  /** The message is whole: what is left of it. */
+  finish(lengthMax: number): InflatedPieces {
+    if (this.#in.takeover) return this.#own().finish(lengthMax);
+    const parts = (this.#lent ??= this.#shop.lend()).finish(lengthMax);
+    this.#giveBack();
+    return parts;
   }
 
   /** Frees what it holds. */
   close(): void {
     this.#deflator?.close();
     this.#inflator?.close();
+    this.#giveBack();
+  }
+
+  #own(): Inflator {
+    return this.#inflator ??= this.#shop.inflator(this.#in.windowBits);
+  }
+
+  #giveBack(): void {
+    if (this.#lent !== undefined) this.#shop.takeBack(this.#lent);
+    this.#lent = undefined;
   }
 
   #compress(payload: Uint8Array): Uint8Array {

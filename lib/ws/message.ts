@@ -8,7 +8,8 @@
  * A message that is one frame in one piece, as most are, goes straight from the scratch to its
  * receiver. Others are kept until they are whole: memory grows with the bytes that came, by
  * doubling, never with what a header claims, and never past what the message may be long. One that is
- * compressed is inflated when it is whole, and no further than that.
+ * compressed is inflated as it comes, and no further than that, so a wrong byte is found in the piece
+ * that it comes in, whether it is compressed or not.
  *
  * @module
  */
@@ -16,6 +17,7 @@ import { Buffer, isUtf8 } from "node:buffer";
 import { type FrameSink, OPCODES, type Rule } from "./frame.ts";
 import type { Scratch } from "./scratch.ts";
 import { Utf8Check } from "./utf8.ts";
+import type { Inflated, InflatedPieces } from "./zlib.ts";
 
 /** Whom the reader tells. */
 export interface MessageSink {
@@ -29,9 +31,16 @@ export interface MessageSink {
   fail(rule: Rule): void;
 }
 
-/** Inflates what was compressed. */
+/** Inflates what was compressed. A message makes no more than `lengthMax` bytes. */
 export interface Inflate {
-  inflate(bytes: Uint8Array, lengthMax: number): Uint8Array | "tooBig" | "broken";
+  /** A whole message. */
+  inflate(bytes: Uint8Array, lengthMax: number): Inflated;
+  /** True if it can be inflated as it comes, by the other two. */
+  readonly takesPieces: boolean;
+  /** The next piece of a message. */
+  next(bytes: Uint8Array, lengthMax: number): InflatedPieces;
+  /** The message is whole: what is left of it. */
+  finish(lengthMax: number): InflatedPieces;
 }
 
 /** Puts messages together and checks their text. */
@@ -46,6 +55,8 @@ export class MessageReader implements FrameSink {
   #compressed = false;
   /** The message's length by the headers that have come. */
   #announced = 0;
+  /** Bytes that came of inflating, since its owner has set it to 0. */
+  inflated = 0;
   /** The message so far, if it is not in one piece. */
   #parts: Parts | undefined;
 
@@ -94,12 +105,42 @@ export class MessageReader implements FrameSink {
 
   #part(scratch: Scratch, from: number, to: number, high: number, last: boolean): Rule | undefined {
     const parts = this.#parts ??= new Parts();
+    if (this.#compressed && this.#inflate!.takesPieces) {
+      return this.#inflatedPart(parts, scratch.bytes.subarray(from, to), last);
+    }
     // Once the last header has come, it is known how long the message is.
     parts.add(scratch.bytes, from, to, this.#fin ? this.#announced : this.#lengthMax);
     if (this.#compressed) return last ? this.#inflated(parts.bytes()) : undefined;
     if (this.#opcode === OPCODES.binary) return last ? this.#whole(parts.bytes()) : undefined;
     if (!parts.check(scratch.bytes, from, to, high)) return "text";
-    if (!last) return undefined;
+    return last ? this.#wholeText(parts) : undefined;
+  }
+
+  /** A part of a compressed message. */
+  #inflatedPart(parts: Parts, bytes: Uint8Array, last: boolean): Rule | undefined {
+    const inflate = this.#inflate!;
+    const broken = this.#gather(parts, inflate.next(bytes, this.#lengthMax));
+    if (broken !== undefined || !last) return broken;
+    const rest = this.#gather(parts, inflate.finish(this.#lengthMax));
+    if (rest !== undefined) return rest;
+    if (this.#opcode === OPCODES.binary) return this.#whole(parts.bytes());
+    return this.#wholeText(parts);
+  }
+
+  #gather(parts: Parts, pieces: InflatedPieces): Rule | undefined {
+    if (pieces === "tooBig") return "tooBig";
+    if (pieces === "broken") return "deflate";
+    const isText = this.#opcode === OPCODES.text;
+    for (const piece of pieces) {
+      this.inflated += piece.length;
+      parts.add(piece, 0, piece.length, this.#lengthMax);
+      // Whether it is all ASCII nobody has looked.
+      if (isText && !parts.check(piece, 0, piece.length, 1)) return "text";
+    }
+    return undefined;
+  }
+
+  #wholeText(parts: Parts): Rule | undefined {
     const text = parts.text();
     return text === undefined ? "text" : this.#whole(text);
   }
@@ -108,6 +149,7 @@ export class MessageReader implements FrameSink {
     const payload = this.#inflate!.inflate(bytes, this.#lengthMax);
     if (payload === "tooBig") return "tooBig";
     if (payload === "broken") return "deflate";
+    this.inflated += payload.length;
     if (this.#opcode === OPCODES.binary) return this.#whole(payload);
     if (!isUtf8(payload)) return "text";
     return this.#whole(Buffer.from(payload.buffer, payload.byteOffset, payload.length).toString());

@@ -62,7 +62,7 @@ export type UpgradeAnswer<Data> = Response | Acceptance<Data> | undefined | void
 /**
  * How to compress. Every connection that may refer to earlier messages holds memory for it beside the
  * heap, some 225 KiB to compress and 20 to 30 KiB to inflate; one that forgets after each message,
- * which is the default for both sides, holds none.
+ * which is the default for both sides, holds none, but for the 30 KiB while a message comes in pieces.
  */
 export interface DeflateOptions {
   /** Bytes from which on a message is compressed. Default 1024. */

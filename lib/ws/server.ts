@@ -136,7 +136,7 @@ class WebSocketServer<Data> implements Server {
       log,
       deflate: deflate?.settings.wish,
       now,
-      later: (task) => host.yieldToIo(task),
+      yieldToIo: (task) => host.yieldToIo(task),
       rests: (arrival) => this.#resting.add(arrival),
       wakes: (arrival) => this.#resting.delete(arrival),
       admit: (...args) => this.#admit(...args),
@@ -164,6 +164,7 @@ class WebSocketServer<Data> implements Server {
       tickMs: tickMs(limits),
       now,
       later: (task) => host.atFlush(task),
+      yieldToIo: (task) => host.yieldToIo(task),
       ended: (connection) => {
         this.#connections.delete(connection);
         this.#left();

@@ -3,7 +3,7 @@
  * made to do so.
  *
  *     compress   payload ─▶ deflate, flushed ─▶ … 00 00 ff ff ─▶ without these four
- *     inflate    bytes, then 00 00 ff ff ─▶ payload, never longer than it may be
+ *     inflate    bytes, in pieces or whole, then 00 00 ff ff ─▶ payload, never longer than it may be
  *
  * The public functions of `node:zlib` are either asynchronous, with a job of the thread pool and two
  * callbacks for every message, or make and drop a whole engine for each (and Deno's have no regard
@@ -176,8 +176,14 @@ export class Deflator {
   }
 }
 
+/** Why a message cannot be inflated: it makes more than it may, or it was never deflated. */
+export type Uninflatable = "tooBig" | "broken";
+
 /** What came of inflating: the payload, or why there is none. */
-export type Inflated = Uint8Array | "tooBig" | "broken";
+export type Inflated = Uint8Array | Uninflatable;
+
+/** The same of one piece, which may make several, or nothing yet. */
+export type InflatedPieces = Uint8Array[] | Uninflatable;
 
 /** Inflates messages. */
 export class Inflator {
@@ -185,6 +191,10 @@ export class Inflator {
   readonly #windowBits: number;
   readonly #output: Uint8Array;
   #engine: Engine | undefined;
+  /** What the message that comes in pieces has made. */
+  #length = 0;
+  /** It had a block that said that it was the last. */
+  #ended = false;
 
   constructor(memory: boolean, windowBits: number, output: Uint8Array) {
     this.#memory = memory;
@@ -195,43 +205,69 @@ export class Inflator {
   /** Inflates a message that may refer to those before. It makes no more than `lengthMax` bytes. */
   inflate(bytes: Uint8Array, lengthMax: number): Inflated {
     if (!this.#memory) return this.#once(bytes, lengthMax);
-    this.#engine ??= new Engine(
-      zlib.createInflateRaw({ windowBits: this.#windowBits }) as unknown as Stream,
-      this.#output,
-    );
-    const engine = this.#engine;
+    const parts = this.next(bytes, lengthMax);
+    if (typeof parts === "string") return parts;
+    const last = this.finish(lengthMax);
+    if (typeof last === "string") return last;
+    parts.push(...last);
+    return parts.length === 0 ? EMPTY : parts.length === 1 ? parts[0]! : concat(parts);
+  }
+
+  /** True if it can inflate a message piece by piece. */
+  get takesPieces(): boolean {
+    return this.#memory;
+  }
+
+  /** Inflates the next piece of a message, whose pieces together make no more than `lengthMax` bytes. */
+  next(bytes: Uint8Array, lengthMax: number): InflatedPieces {
+    const engine = this.#open();
     const parts: Uint8Array[] = [];
-    let length = engine.run(bytes, 0, lengthMax, parts);
-    let ended = length >= 0 && engine.taken < bytes.length;
-    if (ended && !engine.broken) {
+    for (let at = 0; at < bytes.length;) {
+      const made = engine.run(bytes, at, lengthMax - this.#length, parts);
+      if (made < 0) return "tooBig";
+      if (engine.broken) return "broken";
+      this.#length += made;
+      at = engine.taken;
+      if (at === bytes.length) break;
       // A block that says it is the last (RFC 7692, 7.2.3.5): what follows is a stream of its own.
       // One such block is enough, because each costs far more time than it takes bytes.
-      const { taken } = engine;
+      if (this.#ended) return "broken";
+      this.#ended = true;
       engine.reset();
-      const more = engine.run(bytes, taken, lengthMax - length, parts);
-      if (engine.taken < bytes.length && more >= 0) return "broken";
-      length = more < 0 ? more : length + more;
     }
-    if (length < 0) return "tooBig";
-    if (!engine.broken) {
-      const more = engine.run(TAIL, 0, lengthMax - length, parts);
-      if (more < 0) return "tooBig";
-      ended ||= engine.taken < TAIL.length;
-    }
+    return parts;
+  }
+
+  /** The message is whole: what is left of it. */
+  finish(lengthMax: number): InflatedPieces {
+    const engine = this.#open();
+    const parts: Uint8Array[] = [];
+    if (engine.run(TAIL, 0, lengthMax - this.#length, parts) < 0) return "tooBig";
     if (engine.broken) return "broken";
-    if (ended) engine.reset();
-    return parts.length === 0 ? EMPTY : parts.length === 1 ? parts[0]! : concat(parts);
+    if (this.#ended || engine.taken < TAIL.length) engine.reset();
+    this.#length = 0;
+    this.#ended = false;
+    return parts;
   }
 
   /** Forgets what was inflated. */
   reset(): void {
     this.#engine?.reset();
+    this.#length = 0;
+    this.#ended = false;
   }
 
   /** Frees what it holds. */
   close(): void {
     this.#engine?.close();
     this.#engine = undefined;
+  }
+
+  #open(): Engine {
+    return this.#engine ??= new Engine(
+      zlib.createInflateRaw({ windowBits: this.#windowBits }) as unknown as Stream,
+      this.#output,
+    );
   }
 
   #once(bytes: Uint8Array, lengthMax: number): Inflated {

@@ -63,6 +63,7 @@ function run(chunks: readonly Uint8Array[], deflate?: DeflateTerms): Outcome {
       tickMs: 1000,
       now: () => 0,
       later: (task) => task(),
+      yieldToIo: (task) => task(),
       ended: () => {},
     },
     stream,

@@ -173,6 +173,43 @@ const FAULTS: readonly (readonly [title: string, frames: Uint8Array[], code: num
     [buildFrame({ payload: packed(Uint8Array.of(0x61, 0xff)), reserved: 4 })],
     1007,
   ],
+  // The message is not over when the wrong byte has come: the server must not wait for more.
+  [
+    "a text that is no UTF-8 in its first fragment, and no other",
+    [buildFrame({ payload: packed(Uint8Array.of(0x61, 0xff)), reserved: 4, fin: false })],
+    1007,
+  ],
+  [
+    "a byte that only the fragment before makes wrong, and no last one",
+    [
+      buildFrame({ payload: stored(Uint8Array.of(0x61, 0xf4)), reserved: 4, fin: false }),
+      buildFrame({ opcode: 0, payload: stored(Uint8Array.of(0x90)), fin: false }),
+    ],
+    1007,
+  ],
+  [
+    "a wrong byte inside a frame that goes on",
+    [buildFrame({ payload: stored(Uint8Array.of(0x61, 0xff)), reserved: 4, claims: 60 })],
+    1007,
+  ],
+  [
+    "what is no deflate inside a frame that goes on",
+    [buildFrame({ payload: Uint8Array.of(255, 255), reserved: 4, claims: 60 })],
+    1007,
+  ],
+  [
+    "a text that ends within a character",
+    [
+      buildFrame({ payload: stored(Uint8Array.of(0x61, 0xf4)), reserved: 4, fin: false }),
+      buildFrame({ opcode: 0 }),
+    ],
+    1007,
+  ],
+  [
+    "a bomb that goes on",
+    [buildFrame({ opcode: 2, payload: packed(new Uint8Array(1 << 24)), fin: false, reserved: 4 })],
+    1009,
+  ],
   [
     "a bomb",
     [buildFrame({ opcode: 2, payload: packed(new Uint8Array(1 << 24)), reserved: 4 })],
@@ -191,6 +228,11 @@ const FAULTS: readonly (readonly [title: string, frames: Uint8Array[], code: num
 function packed(payload: Uint8Array): Uint8Array {
   const bytes = zlib.deflateRawSync(payload, { finishFlush: zlib.constants.Z_SYNC_FLUSH });
   return bytes.subarray(0, -4);
+}
+
+/** The bytes as a block that is not compressed: all there as soon as they are. */
+function stored(bytes: Uint8Array): Uint8Array {
+  return join(Uint8Array.of(0, bytes.length, 0, ~bytes.length & 0xff, 0xff), bytes);
 }
 
 test("serve ends a connection that breaks a rule of compression, and no other", async () => {

@@ -72,6 +72,7 @@ class Stage {
         tickMs: 1000,
         now: () => this.now,
         later: (task) => this.#tasks.push(task),
+        yieldToIo: (task) => this.#tasks.push(task),
         ended: () => this.ended++,
         ...terms,
       },

@@ -1,0 +1,147 @@
+import { assert, assertEquals } from "@std/assert";
+import zlib from "node:zlib";
+import { EMPTY } from "../../lib/base/bytes.ts";
+import { WebSocketConnection } from "../../lib/ws/connection.ts";
+import { DeflateShop } from "../../lib/ws/deflate.ts";
+import type { DeflateTerms } from "../../lib/ws/extension.ts";
+import { checkDeflate } from "../../lib/ws/options.ts";
+import { Rooms } from "../../lib/ws/rooms.ts";
+import { Scratch } from "../../lib/ws/scratch.ts";
+import { Inflator, makeOutput } from "../../lib/ws/zlib.ts";
+import { test } from "../kit/test.ts";
+import { buildFrame, bytesOf, join } from "../kit/ws_client.ts";
+import { byteByByte, FakeStream } from "./recorder.ts";
+
+const MIB = 1024 * 1024;
+const shop = new DeflateShop(checkDeflate(true)!);
+
+/** A message, compressed, that stands alone. */
+function packed(payload: Uint8Array): Uint8Array {
+  const bytes = zlib.deflateRawSync(payload, { finishFlush: zlib.constants.Z_SYNC_FLUSH });
+  return bytes.subarray(0, -4);
+}
+
+/** A connection on which compression was agreed, its stream, and what is told of it. */
+function open(
+  takeover: boolean,
+  handle: (data: string | Uint8Array) => unknown = () => {},
+): { stream: FakeStream; messages: (string | Uint8Array)[]; turns: (() => void)[] } {
+  const stream = new FakeStream();
+  const messages: (string | Uint8Array)[] = [];
+  const turns: (() => void)[] = [];
+  const direction = { takeover, windowBits: 15 };
+  const deflate: DeflateTerms = { server: direction, client: direction };
+  const conn = new WebSocketConnection<undefined>(
+    {
+      handlers: {
+        message: (_conn, data) => {
+          messages.push(data);
+          return handle(data);
+        },
+      },
+      rooms: new Rooms({ atFlush: (task) => task() }),
+      log: () => {},
+      input: new Scratch(),
+      output: new Scratch(),
+      payloadBytesMax: 4 * MIB,
+      backpressure: { bytesMax: MIB, policy: "close" },
+      embody: undefined,
+      role: "server",
+      masker: undefined,
+      closeTimeoutMs: 1000,
+      deflate: shop,
+      silence: undefined,
+      tickMs: 1000,
+      now: () => 0,
+      later: (task) => task(),
+      yieldToIo: (task) => turns.push(task),
+      ended: () => {},
+    },
+    stream,
+    { id: 1, data: undefined, protocol: undefined, deflate },
+  );
+  conn.start(EMPTY);
+  return { stream, messages, turns };
+}
+
+for (const takeover of [false, true]) {
+  const kind = takeover ? "remembers" : "forgets";
+  test(`Connection that ${kind} inflates messages in pieces, and those of others in between`, () => {
+    const texts = ["a first text, ".repeat(40), "Grüße, 😀 ".repeat(500), ""];
+    const all = [open(takeover), open(takeover)];
+    for (const text of texts) {
+      // Every byte a fragment, in turn with the other connection's.
+      const bytes = packed(bytesOf(text));
+      byteByByte(bytes).forEach((payload, i) => {
+        const shape = { payload, fin: i === bytes.length - 1 };
+        const frame = buildFrame(i ? { ...shape, opcode: 0 } : { ...shape, reserved: 4 });
+        for (const { stream } of all) stream.handler.data(frame);
+      });
+    }
+    for (const { messages } of all) assertEquals(messages, texts);
+    for (const { stream } of all) stream.handler.close({ kind: "closed" });
+  });
+}
+
+test("Connection closes in the middle of a compressed message, and the next one gets it whole", () => {
+  for (let i = 0; i < 40; i++) {
+    const { stream, messages } = open(false);
+    const bytes = packed(bytesOf("the whole of it ".repeat(20)));
+    stream.handler.data(buildFrame({ payload: bytes.subarray(0, 12), fin: false, reserved: 4 }));
+    if (i % 2 === 0) {
+      stream.handler.data(buildFrame({ opcode: 0, payload: bytes.subarray(12) }));
+      assertEquals(messages, ["the whole of it ".repeat(20)]);
+    }
+    stream.handler.close({ kind: "closed" });
+  }
+});
+
+test("Connection lets others have a turn when a few bytes have become many", async () => {
+  const chunk = join(
+    ...Array.from(
+      { length: 8 },
+      () => buildFrame({ opcode: 2, payload: packed(new Uint8Array(MIB - 1)), reserved: 4 }),
+    ),
+  );
+  for (const handle of [() => {}, async () => await Promise.resolve()]) {
+    const { stream, messages, turns } = open(false, handle);
+    stream.handler.data(chunk.slice());
+    for (let most = 2; most <= 8; most += 2) {
+      // The promises of handlers settle within the turn.
+      for (let i = 0; i < 100; i++) await Promise.resolve();
+      assertEquals(messages.length, most);
+      assert(stream.paused);
+      assertEquals(turns.length, 1);
+      turns.shift()!();
+    }
+    assertEquals([messages.length, stream.paused, turns.length], [8, false, 0]);
+    stream.handler.close({ kind: "closed" });
+  }
+});
+
+test("Inflator takes a message in any pieces for the same, and no more than it may be long", () => {
+  const inflator = new Inflator(true, 15, makeOutput());
+  const payload = bytesOf("piece by piece ".repeat(1000));
+  const bytes = packed(payload);
+  for (const size of [1, 2, 7, bytes.length]) {
+    for (const most of [payload.length, payload.length - 1]) {
+      let length = 0;
+      let failure: string | undefined;
+      for (let at = 0; at < bytes.length && failure === undefined; at += size) {
+        const pieces = inflator.next(bytes.subarray(at, at + size), most);
+        if (typeof pieces === "string") failure = pieces;
+        else for (const piece of pieces) length += piece.length;
+      }
+      const rest = failure ?? inflator.finish(most);
+      if (most < payload.length) assertEquals(rest, "tooBig");
+      else assert(Array.isArray(rest) && length === payload.length);
+      inflator.reset();
+    }
+  }
+  // Two blocks that say that they are the last are one too many, whatever the pieces.
+  const last = Uint8Array.of(0x03, 0x00);
+  assert(Array.isArray(inflator.next(last, 10)));
+  assert(Array.isArray(inflator.next(last, 10)));
+  assertEquals(inflator.next(last, 10), "broken");
+  inflator.close();
+});
