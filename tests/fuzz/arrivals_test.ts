@@ -1,22 +1,20 @@
 /**
  * Random and mutated rows of actors, between rows that are right: nothing is thrown, a row is taken or
  * ends the session, actors that it does not concern are as before, and nothing is kept afterwards.
- * `FIRN_FUZZ=200000` runs longer; a failure names the seed that replays it: `FIRN_FUZZ_SEED=n`.
  */
 import { assert, assertEquals } from "@std/assert";
-import process from "node:process";
 import type { Actor } from "../../lib/actor/actor.ts";
 import { Call } from "../../lib/actor/call.ts";
 import { SeededRandom } from "../../lib/base/random.ts";
 import { encodeHome, TAG } from "../../lib/dist/message.ts";
 import type { ActorFunction } from "../../lib/actor/self.ts";
 import { type Pid, Ref } from "../../lib/term/pid.ts";
-import { type Frame, joined } from "../dist/collector.ts";
+import type { Frame } from "../dist/collector.ts";
 import { join, type Side } from "../dist/line.ts";
+import { fuzzCount, mutated, rounds } from "../kit/fuzz.ts";
 import { test } from "../kit/test.ts";
 
-const ROWS = Number(process.env["FIRN_FUZZ"] ?? 10_000);
-const ONLY = process.env["FIRN_FUZZ_SEED"];
+const ROWS = fuzzCount(10_000);
 
 /** So many rows come over one session, unless one of them ends it. */
 const SESSION_ROWS = 200;
@@ -43,36 +41,6 @@ const TAGS: readonly number[] = [
   TAG.HOME,
   0x77,
 ];
-
-/** Bytes that are often boundaries. */
-const EDGES = [0x00, 0x01, 0x02, 0x7f, 0x80, 0xe4, 0xff] as const;
-
-/** Changes bytes, cuts, repeats, or puts some in. */
-function mutated(random: SeededRandom, bytes: Uint8Array): Uint8Array {
-  let result: Uint8Array = bytes.slice();
-  for (let times = 1 + random.below(3); times > 0; times--) {
-    const at = random.below(result.length + 1);
-    switch (random.below(5)) {
-      case 0:
-        if (at < result.length) result[at] = random.below(256);
-        break;
-      case 1:
-        result = result.slice(0, at);
-        break;
-      case 2:
-        result = joined(result.subarray(0, at), random.bytes(random.below(9)), result.subarray(at));
-        break;
-      case 3:
-        // Often: most of a row are numbers.
-        if (at < result.length) result[at]! ^= 1 << random.below(4);
-        break;
-      case 4:
-        if (at < result.length) result[at] = EDGES[random.below(EDGES.length)]!;
-        break;
-    }
-  }
-  return result;
-}
 
 /** Something that an actor does to one of the other side's. */
 function act(random: SeededRandom, side: Side, actors: readonly Actor[], far: readonly Actor[]) {
@@ -185,15 +153,10 @@ function session(random: SeededRandom): number {
 
 test("Arrivals.take takes any row, between rows that are right, and keeps nothing afterwards", () => {
   let taken = 0;
-  let sessions = 0;
-  for (let seed = ONLY === undefined ? 0 : Number(ONLY); taken < ROWS; seed++, sessions++) {
-    try {
-      taken += session(new SeededRandom(seed));
-    } catch (error) {
-      throw new Error(`replay with FIRN_FUZZ_SEED=${seed}`, { cause: error });
-    }
-    if (ONLY !== undefined) return;
-  }
+  const sessions = rounds(() => taken < ROWS, (random) => {
+    taken += session(random);
+  });
+  if (taken < ROWS) return;
   // Some rows end a session, and most do not.
   const length = taken / sessions;
   assert(length > 10 && length < SESSION_ROWS, `${length} rows a session`);

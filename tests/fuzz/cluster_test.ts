@@ -1,13 +1,11 @@
 /**
  * Random and mutated rows into everything that reads what peers say of names and groups: nothing throws,
- * what is read is within its limits, and tables stay whole. `FIRN_FUZZ=200000` runs longer; a failure names
- * the seed that replays it: `FIRN_FUZZ_SEED=n`.
+ * what is read is within its limits, and tables stay whole.
  */
 import { assert, assertEquals } from "@std/assert";
-import process from "node:process";
 import { System } from "../../lib/actor/system.ts";
 import { Emitter } from "../../lib/base/emitter.ts";
-import { SeededRandom } from "../../lib/base/random.ts";
+import type { SeededRandom } from "../../lib/base/random.ts";
 import { GroupTable } from "../../lib/cluster/groups.ts";
 import { type GlobalEvents, Registry } from "../../lib/cluster/registry.ts";
 import { Replicas } from "../../lib/cluster/replicas.ts";
@@ -31,25 +29,12 @@ import {
 } from "../../lib/cluster/rows.ts";
 import { TAG } from "../../lib/dist/message.ts";
 import { type Home, Pid } from "../../lib/term/pid.ts";
+import { fuzzCount, mutated, rounds } from "../kit/fuzz.ts";
 import { makeHost } from "../kit/host.ts";
 import { pick } from "../kit/seeds.ts";
 import { test } from "../kit/test.ts";
 
-const ROUNDS = Number(process.env["FIRN_FUZZ"] ?? 10_000);
-const ONLY = process.env["FIRN_FUZZ_SEED"];
-
-/** Runs `body` for this many rounds, each with chance of its own. */
-function rounds(count: number, body: (random: SeededRandom) => void): void {
-  const first = ONLY === undefined ? 0 : Number(ONLY);
-  const last = ONLY === undefined ? count : first + 1;
-  for (let seed = first; seed < last; seed++) {
-    try {
-      body(new SeededRandom(seed));
-    } catch (error) {
-      throw new Error(`replay with FIRN_FUZZ_SEED=${seed}`, { cause: error });
-    }
-  }
-}
+const ROUNDS = fuzzCount(10_000);
 
 /** A session with a node, in which it knows three nodes by index. */
 class Line implements PeerLine {
@@ -124,19 +109,6 @@ function sample(random: SeededRandom, line: Line): readonly [number, Uint8Array]
       sendMembers(line, TAG.GROUP_LEAVE, many(member));
   }
   return line.rows[0] ?? [TAG.GLOBAL_SYNC, random.bytes(random.below(20))];
-}
-
-/** A few bytes changed, cut, or added. */
-function mutated(random: SeededRandom, body: Uint8Array): Uint8Array {
-  const bytes = body.slice(0, random.below(3) === 0 ? random.below(body.length + 1) : body.length);
-  for (let i = random.below(4); i > 0 && bytes.length > 0; i--) {
-    bytes[random.below(bytes.length)] = pick(random, [0, 1, 0x7f, 0xff, random.below(256)]);
-  }
-  if (random.below(4) > 0) return bytes;
-  const longer = new Uint8Array(bytes.length + random.below(40));
-  longer.set(bytes);
-  longer.set(random.bytes(longer.length - bytes.length), bytes.length);
-  return longer;
 }
 
 function assertKey(text: string): void {

@@ -1,10 +1,8 @@
 /**
  * Random and mutated frames into everything of `dist` that reads what peers send: nothing throws,
- * memory stays bounded, nobody gets in without the cookie. `FIRN_FUZZ=200000` runs longer; a failure
- * names the seed that replays it: `FIRN_FUZZ_SEED=n`.
+ * memory stays bounded, nobody gets in without the cookie.
  */
 import { assert, assertEquals } from "@std/assert";
-import process from "node:process";
 import { SeededRandom } from "../../lib/base/random.ts";
 import { encodeFrame, FRAME_BYTES_MAX, FrameReader } from "../../lib/dist/frame.ts";
 import { Acceptor, Dialler, type Self } from "../../lib/dist/handshake.ts";
@@ -28,23 +26,10 @@ import {
 } from "../../lib/dist/message.ts";
 import { isNormalName, NAME_LENGTH_MAX } from "../../lib/dist/name.ts";
 import { Collector, joined } from "../dist/collector.ts";
+import { fuzzCount, mutated, rounds } from "../kit/fuzz.ts";
 import { test } from "../kit/test.ts";
 
-const FRAMES = Number(process.env["FIRN_FUZZ"] ?? 10_000);
-const SEED = Number(process.env["FIRN_FUZZ_SEED"] ?? 1);
-
-/** Runs `body` for this many rounds, each with chance of its own. */
-function rounds(count: number, body: (random: SeededRandom) => void): void {
-  const first = process.env["FIRN_FUZZ_SEED"] === undefined ? 0 : SEED;
-  const last = process.env["FIRN_FUZZ_SEED"] === undefined ? count : SEED + 1;
-  for (let seed = first; seed < last; seed++) {
-    try {
-      body(new SeededRandom(seed));
-    } catch (error) {
-      throw new Error(`replay with FIRN_FUZZ_SEED=${seed}`, { cause: error });
-    }
-  }
-}
+const FRAMES = fuzzCount(10_000);
 
 const KEY = new SeededRandom(99).bytes(32);
 const NONCE = new SeededRandom(98).bytes(32);
@@ -80,37 +65,12 @@ const SAMPLES: readonly (readonly [tag: number, body: Uint8Array])[] = [
   [TAG.PONG, new Uint8Array(8)],
 ];
 
-/** Changes bytes, cuts, repeats, or puts in bytes that are often boundaries. */
-function mutated(random: SeededRandom, bytes: Uint8Array): Uint8Array {
-  let result: Uint8Array = bytes.slice();
-  for (let times = random.below(4); times > 0; times--) {
-    const at = random.below(result.length + 1);
-    switch (random.below(5)) {
-      case 0:
-        if (at < result.length) result[at] = random.below(256);
-        break;
-      case 1:
-        result = result.slice(0, at);
-        break;
-      case 2:
-        result = joined(result.subarray(0, at), random.bytes(random.below(9)), result.subarray(at));
-        break;
-      case 3:
-        result = joined(result, result.subarray(at));
-        break;
-      case 4:
-        if (at < result.length) result[at] = [0x00, 0x01, 0x7f, 0x80, 0xff][random.below(5)]!;
-        break;
-    }
-  }
-  return result;
-}
-
-/** A body that a peer might send: mutated from a sample, or noise. */
+/** A body that a peer might send: a sample, one that is mutated, or noise. */
 function anyBody(random: SeededRandom): readonly [tag: number, body: Uint8Array] {
   const [tag, body] = SAMPLES[random.below(SAMPLES.length)]!;
   if (random.below(8) === 0) return [random.below(256), random.bytes(random.below(300))];
-  return [random.below(10) === 0 ? random.below(256) : tag, mutated(random, body)];
+  const sent = random.below(4) === 0 ? body : mutated(random, body);
+  return [random.below(10) === 0 ? random.below(256) : tag, sent];
 }
 
 test("every decoder takes any bytes, and what it gives is within its limits", () => {

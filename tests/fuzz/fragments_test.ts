@@ -1,11 +1,10 @@
 /**
  * Large frames in pieces: random rows into what puts them together, and random traffic from an outbox
- * to a session's other end. `FIRN_FUZZ` and `FIRN_FUZZ_SEED` as in `dist_test.ts`.
+ * to a session's other end.
  */
 import { assert, assertEquals } from "@std/assert";
-import process from "node:process";
 import { concat } from "../../lib/base/bytes.ts";
-import { SeededRandom } from "../../lib/base/random.ts";
+import type { SeededRandom } from "../../lib/base/random.ts";
 import {
   BULK_BYTES_MIN,
   BULK_HEAD_BYTES,
@@ -19,22 +18,10 @@ import { Holds } from "../../lib/dist/holds.ts";
 import { TAG } from "../../lib/dist/message.ts";
 import { Outbox } from "../../lib/dist/outbox.ts";
 import { IGNORE, type Stream } from "../../lib/host/stream.ts";
+import { fuzzCount, rounds } from "../kit/fuzz.ts";
 import { test } from "../kit/test.ts";
 
-const FRAMES = Number(process.env["FIRN_FUZZ"] ?? 10_000);
-const SEED = process.env["FIRN_FUZZ_SEED"];
-
-/** Runs `body` for this many rounds, each with chance of its own. */
-function rounds(count: number, body: (random: SeededRandom) => void): void {
-  const first = Number(SEED ?? 0);
-  for (let seed = first; seed < (SEED === undefined ? count : first + 1); seed++) {
-    try {
-      body(new SeededRandom(seed));
-    } catch (error) {
-      throw new Error(`replay with FIRN_FUZZ_SEED=${seed}`, { cause: error });
-    }
-  }
-}
+const FRAMES = fuzzCount(10_000);
 
 /** One of a few numbers, often a boundary. */
 function anyNumber(random: SeededRandom, most: number): number {

@@ -1,35 +1,20 @@
 /**
  * Random and mutated bytes into everything that reads terms: a value or a ProtocolError comes out,
- * within the bytes, and memory stays bounded. `FIRN_FUZZ=200000` runs longer; a failure names the seed
- * that replays it: `FIRN_FUZZ_SEED=n`.
+ * within the bytes, and memory stays bounded.
  */
 import { assert } from "@std/assert";
-import process from "node:process";
-import { SeededRandom } from "../../lib/base/random.ts";
+import type { SeededRandom } from "../../lib/base/random.ts";
 import { TermBuffer } from "../../lib/term/buffer.ts";
 import { Decoder } from "../../lib/term/decode.ts";
 import { Encoder } from "../../lib/term/encode.ts";
 import { ProtocolError } from "../../lib/term/errors.ts";
 import { decodeExit, encodeExit } from "../../lib/term/exit.ts";
+import { fuzzCount, mutated, rounds } from "../kit/fuzz.ts";
 import { test } from "../kit/test.ts";
 import { PIDS, Session } from "../term/session.ts";
 import { assertSame, randomTerm } from "../term/values.ts";
 
-const TERMS = Number(process.env["FIRN_FUZZ"] ?? 20_000);
-const SEED = Number(process.env["FIRN_FUZZ_SEED"] ?? 1);
-
-/** Runs `body` for this many rounds, each with chance of its own. */
-function rounds(count: number, body: (random: SeededRandom) => void): void {
-  const first = process.env["FIRN_FUZZ_SEED"] === undefined ? 0 : SEED;
-  const last = process.env["FIRN_FUZZ_SEED"] === undefined ? count : SEED + 1;
-  for (let seed = first; seed < last; seed++) {
-    try {
-      body(new SeededRandom(seed));
-    } catch (error) {
-      throw new Error(`replay with FIRN_FUZZ_SEED=${seed}`, { cause: error });
-    }
-  }
-}
+const TERMS = fuzzCount(20_000);
 
 /** Whether the bytes were a value; anything but a value or a ProtocolError fails. */
 function survives(bytes: Uint8Array, decode: () => unknown): boolean {
@@ -52,52 +37,29 @@ function noise(random: SeededRandom): Uint8Array {
   return bytes;
 }
 
-/** A copy with a few bytes changed, taken out, put in, or repeated. */
-function mutated(bytes: Uint8Array, random: SeededRandom): Uint8Array {
-  let list = [...bytes];
-  for (let i = random.below(4); i >= 0; i--) {
-    const at = random.below(list.length + 1);
-    const length = random.below(5);
-    switch (random.below(4)) {
-      case 0:
-        list[Math.min(at, list.length - 1)] = random.below(256);
-        break;
-      case 1:
-        list.splice(at, length);
-        break;
-      case 2:
-        list.splice(at, 0, ...random.bytes(length));
-        break;
-      default:
-        list = [...list.slice(0, at), ...list.slice(random.below(at + 1))];
-    }
-  }
-  return Uint8Array.from(list);
-}
-
 test("Decoder gives a value or a ProtocolError for random bytes", () => {
   let values = 0;
-  rounds(TERMS, (random) => {
+  const made = rounds(TERMS, (random) => {
     const bytes = noise(random);
     if (survives(bytes, () => new Decoder(PIDS).decode(bytes))) values++;
   });
-  if (TERMS >= 1000) assert(values > TERMS / 1000, `only ${values} were terms`);
+  if (made >= 1000) assert(values > made / 1000, `only ${values} were terms`);
 });
 
 test("Decoder gives a value or a ProtocolError for mutated terms, in one session", () => {
   let decoder = new Decoder(PIDS);
   let values = 0;
-  rounds(TERMS, (random) => {
-    const bytes = mutated(new Session().encode(randomTerm(random, 3)), random);
+  const made = rounds(TERMS, (random) => {
+    const bytes = mutated(random, new Session().encode(randomTerm(random, 3)));
     if (survives(bytes, () => decoder.decode(bytes))) values++;
     else if (random.below(10) === 0) decoder = new Decoder(PIDS);
   });
-  if (TERMS >= 1000) assert(values > TERMS / 1000, `only ${values} were terms`);
+  if (made >= 1000) assert(values > made / 1000, `only ${values} were terms`);
 });
 
 test("Decoder makes values that can be sent again and arrive the same", () => {
   rounds(Math.ceil(TERMS / 4), (random) => {
-    const bytes = mutated(new Session().encode(randomTerm(random, 3)), random);
+    const bytes = mutated(random, new Session().encode(randomTerm(random, 3)));
     let term: unknown;
     if (!survives(bytes, () => term = new Decoder(PIDS).decode(bytes))) return;
     assertSame(new Session().pass(term), term);
@@ -126,7 +88,7 @@ test("decodeExit gives a reason or a ProtocolError for random and mutated bytes"
     const out = new TermBuffer();
     const reasons = ["normal", "mine", { shutdown: 1 }, new Error("x"), randomTerm(random, 2)];
     encodeExit(reasons[random.below(reasons.length)], out, new Encoder(PIDS), PIDS);
-    const bytes = random.below(3) === 0 ? noise(random) : mutated(out.take(), random);
+    const bytes = random.below(3) === 0 ? noise(random) : mutated(random, out.take());
     if (bytes.length > 0 && random.below(2) === 0) bytes[0] = random.below(13);
     survives(bytes, () => decodeExit(bytes, 0, bytes.length, new Decoder(PIDS), PIDS));
   });

@@ -1,0 +1,70 @@
+/**
+ * Fuzzing: many rounds, each with chance of its own. `FIRN_FUZZ=200000` runs longer; a failure names the
+ * seed that replays it: `FIRN_FUZZ_SEED=n`.
+ */
+import process from "node:process";
+import { concat } from "../../lib/base/bytes.ts";
+import { SeededRandom } from "../../lib/base/random.ts";
+import { pick } from "./seeds.ts";
+
+/** The one round that is to be made again. */
+const ONLY = process.env["FIRN_FUZZ_SEED"];
+
+/** How much is to be tried: so much, unless told otherwise. */
+export function fuzzCount(count: number): number {
+  return Number(process.env["FIRN_FUZZ"] ?? count);
+}
+
+/** Runs `body` for this many rounds, or for as long as `count` says so. Gives how many there were. */
+export function rounds(
+  count: number | (() => boolean),
+  body: (random: SeededRandom) => void,
+): number {
+  const goesOn = typeof count === "number" ? (seed: number) => seed < count : count;
+  const first = Number(ONLY ?? 0);
+  let seed = first;
+  for (; ONLY === undefined ? goesOn(seed) : seed === first; seed++) {
+    try {
+      body(new SeededRandom(seed));
+    } catch (error) {
+      throw new Error(`replay with FIRN_FUZZ_SEED=${seed}`, { cause: error });
+    }
+  }
+  return seed - first;
+}
+
+/** Bytes that are often boundaries. */
+const EDGES = [0x00, 0x01, 0x02, 0x7f, 0x80, 0xe4, 0xff] as const;
+
+/** A copy with a few bytes changed, taken out, put in or repeated, or its end cut off. */
+export function mutated(random: SeededRandom, bytes: Uint8Array): Uint8Array {
+  let result: Uint8Array = bytes.slice();
+  for (let times = 1 + random.below(3); times > 0; times--) {
+    const at = random.below(result.length + 1);
+    const [before, behind] = [result.subarray(0, at), result.subarray(at)];
+    switch (random.below(7)) {
+      case 0:
+        if (at < result.length) result[at] = random.below(256);
+        break;
+      case 1:
+        if (at < result.length) result[at] = pick(random, EDGES);
+        break;
+      case 2:
+        // Small numbers become other small numbers.
+        if (at < result.length) result[at]! ^= 1 << random.below(4);
+        break;
+      case 3:
+        result = before.slice();
+        break;
+      case 4:
+        result = concat([before, behind.subarray(random.below(5))]);
+        break;
+      case 5:
+        result = concat([before, random.bytes(random.below(9)), behind]);
+        break;
+      case 6:
+        result = concat([before, result.subarray(random.below(at + 1))]);
+    }
+  }
+  return result;
+}
