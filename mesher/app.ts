@@ -109,15 +109,16 @@ async function meet(node: Node, peers: readonly string[]): Promise<void> {
   clearTimeout(timer);
 }
 
-async function startMesher(
+/** What the parts of a node share, before anything has happened. */
+export function newParts(
   config: Config,
   { storage, node, log, now }: Pick<Parts, "storage" | "node" | "log" | "now">,
-): Promise<Mesher> {
+): Parts {
   const counters = new Counters();
   const inbox: Parts["inbox"] = new EventQueue(INBOX_MAX);
   const outbox: Parts["outbox"] = new EventQueue(OUTBOX_MAX);
   const startedAt = now();
-  const parts: Parts = {
+  return {
     config,
     node,
     storage,
@@ -132,11 +133,18 @@ async function startMesher(
     log,
     now,
   };
+}
+
+async function startMesher(
+  config: Config,
+  place: Pick<Parts, "storage" | "node" | "log" | "now">,
+): Promise<Mesher> {
+  const parts = newParts(config, place);
   const tree = await startTree(parts);
   parts.place.tree = tree;
   return {
     ...parts,
-    keys: new Keys(storage, now),
+    keys: new Keys(parts.storage, parts.now),
     intake: new Intake(parts),
     attempts: new Attempts(),
     tree,

@@ -10,6 +10,7 @@
  */
 import {
   CallTimeoutError,
+  type Node,
   type Pid,
   type Service,
   service,
@@ -24,6 +25,8 @@ export const NODE_MONITOR = "mesher_node_monitor";
 const TICK_MS = 250;
 /** A peer that has not heard by then is not waited for, nor the next time. Milliseconds. */
 const HEARD_MS_MAX = 1_000;
+/** A peer whose monitor is not there is told again after this. Milliseconds. */
+const AGAIN_MS = 20;
 
 /** The state: `holdings` outlives the service. */
 export interface NodeMonitorState {
@@ -130,16 +133,33 @@ async function ask({ node }: Parts, me: Pid<unknown>, peer: string): Promise<voi
   }
 }
 
-/** Tells a peer; false: it did not answer in time. */
+/**
+ * Tells a peer, again and again while its monitor is being started again; false: it has not heard in time.
+ * A peer that is gone has reported already.
+ */
 async function tell({ node }: Pick<Parts, "node">, peer: string, own: Holding): Promise<boolean> {
-  try {
-    const there = nodeMonitor.at(node, { name: NODE_MONITOR, node: peer });
-    await nodeMonitor.call(there, { timeout: HEARD_MS_MAX }).holds(node.name, own);
-    return true;
-  } catch (error) {
-    // One that has no monitor asks when it has one.
-    return !(error instanceof CallTimeoutError);
+  const there = nodeMonitor.at(node, { name: NODE_MONITOR, node: peer });
+  for (let left = HEARD_MS_MAX; left > 0; left -= AGAIN_MS) {
+    try {
+      await nodeMonitor.call(there, { timeout: HEARD_MS_MAX }).holds(node.name, own);
+      return true;
+    } catch (error) {
+      if (error instanceof CallTimeoutError) return false;
+      if (!node.peers().includes(peer)) return true;
+    }
+    await pause(node, AGAIN_MS);
   }
+  return false;
+}
+
+/** Resolves after so many milliseconds of the node's time. */
+function pause(node: Node, ms: number): Promise<void> {
+  return new Promise((done) => {
+    node.spawn(async (self) => {
+      await self.receive({ timeout: ms });
+      done();
+    });
+  });
 }
 
 /** Tells all peers, and waits for those that answered the last time. */

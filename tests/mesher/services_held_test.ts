@@ -1,0 +1,130 @@
+/**
+ * What a node holds, and what the others know of it: in the simulator, killed at any moment.
+ */
+import { assert, assertEquals } from "@std/assert";
+import process from "node:process";
+import { ceilingOf, Held, type Holding } from "../../mesher/cluster/held.ts";
+import { NODE_MONITOR } from "../../mesher/services/node_monitor.ts";
+import { test } from "../kit/test.ts";
+import { eventWith } from "./event.ts";
+import { NAMES, onSimStage, type SimStage } from "./sim_stage.ts";
+
+test("ceilingOf is nothing for nothing, and else a power of two from 16 on", () => {
+  const grid = [[0, 0], [1, 16], [16, 16], [17, 32], [100, 128], [128, 128], [22_000, 32_768]];
+  for (const [held, ceiling] of grid) assertEquals(ceilingOf(held!), ceiling);
+});
+
+test("Held holds nothing back that fits, and raises once for all that wait", async () => {
+  let held = 0;
+  const told: Holding[] = [];
+  let heard = (): void => {};
+  const ceiling = new Held(7, () => held, (holding) => {
+    told.push(holding);
+    return new Promise((resolve) => heard = resolve);
+  });
+  assert(ceiling.fits(0));
+  assert(!ceiling.fits(1));
+  const raised = Promise.all([ceiling.raise(10), ceiling.raise(3)]);
+  assertEquals(told, [{ life: 7, turn: 1, most: 16 }]);
+  assert(!ceiling.fits(10), "they have not heard yet");
+  assertEquals(ceiling.holding.most, 16, "who asks is told what may be soon");
+  heard();
+  await raised;
+  assert(ceiling.fits(10));
+  held = 10;
+  assert(ceiling.fits(6));
+  assert(!ceiling.fits(7));
+});
+
+test("Held is lowered after a tick in which less was needed, and never below what is held", async () => {
+  let held = 0;
+  const told: number[] = [];
+  const ceiling = new Held(1, () => held, ({ most }) => (told.push(most), Promise.resolve()));
+  await ceiling.raise(1_000);
+  ceiling.fits(1_000);
+  held = 100;
+  await ceiling.lower();
+  assertEquals(told, [1_024], "as much was needed since the last tick");
+  await ceiling.lower();
+  await ceiling.lower();
+  assertEquals(told, [1_024, 128]);
+  held = 0;
+  await ceiling.rest();
+  assertEquals(told, [1_024, 128, 0]);
+});
+
+/** How many: by FIRN_LONG=1 for some minutes. */
+const SEEDS = process.env["FIRN_LONG"] === "1" ? 500 : 20;
+
+/** What a node said that another may have lost. */
+function reported({ lines }: SimStage, by: string, lost: string): number | undefined {
+  const line = lines.get(by)!.find((text) => text.startsWith(`nodedown ${lost}@`));
+  const [, most] = /: (?:at most (\d+) events|all )/.exec(line ?? "") ?? [];
+  return line === undefined || /had not said/.test(line) ? undefined : Number(most ?? 0);
+}
+
+test("A survivor reports no less than what a node held, whenever that is killed", async () => {
+  const missed: number[] = [];
+  for (let seed = 1; seed <= SEEDS; seed++) {
+    await onSimStage(async (stage) => {
+      const { sim, nodes, storage, party } = stage;
+      const { random } = sim;
+      for (const other of ["b", "c"]) {
+        sim.link("a", other, { delay: 1 + random.below(30), jitter: 5 });
+      }
+      let accepted = 0;
+      const client = async (): Promise<void> => {
+        while (sim.node("a") !== undefined) {
+          const count = 1 + random.below(100);
+          await stage.take("a", ...Array.from({ length: count }, () => eventWith()));
+          // What was promised after the end nobody has heard.
+          if (sim.node("a") !== undefined) accepted += count;
+          await sim.run(random.below(40));
+        }
+      };
+      const clients = [client(), client()];
+      const end = sim.now + random.below(3_000);
+      while (sim.now < end) {
+        await sim.run(random.below(150));
+        if (random.below(5) === 0) stage.isAway = !stage.isAway;
+        // A monitor that is started again knows what it was told, and asks what it was not.
+        const watcher = sim.node(["b", "c"][random.below(2)]!)!;
+        const pid = watcher.whereis(NODE_MONITOR);
+        if (random.below(2) === 0 && pid !== undefined) watcher.exit(pid, "kill");
+      }
+      stage.isAway = random.below(2) === 0;
+      // What is on its way is lost too, or is not.
+      if (random.below(2) === 0) sim.crash("a");
+      else sim.kill("a");
+      stage.isAway = false;
+      void clients;
+      await sim.run(25_000);
+      const missing = accepted - await storage.eventCount(party.project.id, 0);
+      missed.push(missing);
+      const { inbox, outbox } = nodes.get("a")!;
+      assert(missing <= inbox.size + outbox.size, "what is missing was held");
+      for (const by of ["b", "c"]) {
+        const most = reported(stage, by, "a");
+        assert(most !== undefined, `${by} reports`);
+        assert(missing <= most, `${missing} are missing, ${by} reports ${most}`);
+      }
+    }, seed);
+  }
+  assert(missed.some((count) => count > 500) && missed.some((count) => count < 100), `${missed}`);
+});
+
+test("A node that stops in order has stored all, and is reported so; an idle one holds nothing", async () => {
+  await onSimStage(async (stage) => {
+    const { sim, nodes } = stage;
+    await stage.take("a", ...Array.from({ length: 40 }, () => eventWith()));
+    await sim.run(2_000);
+    assertEquals(NAMES.map((name) => nodes.get(name)!.held.holding.most), [0, 0, 0]);
+    sim.kill("a");
+    await sim.run(1_000);
+    assertEquals([reported(stage, "b", "a"), reported(stage, "c", "a")], [0, 0]);
+    await stage.start("a");
+    await sim.run(1_000);
+    const name = [...sim.node("b")!.peers()].find((peer) => peer.startsWith("a@"));
+    assert(stage.lines.get("b")!.includes(`nodeup ${name}`));
+  });
+});

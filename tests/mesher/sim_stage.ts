@@ -1,0 +1,131 @@
+/**
+ * Three nodes of Mesher in the simulator, on one database in memory, in virtual time: services and pipeline
+ * are the real ones, without HTTP and sockets.
+ */
+import { assertEquals } from "@std/assert";
+import { simulate, type Simulation } from "../../lib/simulate.ts";
+import { newParts } from "../../mesher/app.ts";
+import { readConfig } from "../../mesher/config.ts";
+import type { MesherEvent } from "../../mesher/domain/event.ts";
+import type { Parts } from "../../mesher/parts.ts";
+import { Intake } from "../../mesher/pipeline/intake.ts";
+import { ROUNDS } from "../../mesher/services/rounds.ts";
+import { startTree } from "../../mesher/services/tree.ts";
+import { openSqlite } from "../../mesher/storage/sqlite.ts";
+import { type Alert, type Storage, StorageError } from "../../mesher/storage/storage.ts";
+import { HOUR_MS, NOON, type Party, party } from "./contract/world.ts";
+
+/** Their short names. */
+export const NAMES: readonly string[] = ["a", "b", "c"];
+/** The rounds' names. */
+export const RETENTION: string = ROUNDS[0]!.name;
+export const EVALUATOR: string = ROUNDS[1]!.name;
+export const SPIKES: string = ROUNDS[2]!.name;
+
+/** One time that a round ran. */
+export interface Run {
+  readonly round: string;
+  readonly node: string;
+  readonly at: number;
+}
+
+/** Three nodes. */
+export interface SimStage {
+  readonly sim: Simulation;
+  readonly storage: Storage;
+  readonly party: Party;
+  readonly runs: Run[];
+  /** By short name. */
+  readonly nodes: Map<string, Parts>;
+  /** What each has said. */
+  readonly lines: Map<string, string[]>;
+  /** While it is set no node can write events. */
+  isAway: boolean;
+  start(name: string): Promise<void>;
+  /** The short name of the node that has a singleton. */
+  holder(round: string): string | undefined;
+  /** Its alerts, oldest first. */
+  alerts(): Promise<readonly Alert[]>;
+  runsOf(round: string): Run[];
+  take(name: string, ...events: MesherEvent[]): Promise<void>;
+}
+
+/** Runs a test; the rounds' visits to the database are noted on the way. */
+export async function onSimStage(
+  body: (stage: SimStage) => Promise<void>,
+  seed = 1,
+): Promise<void> {
+  const options = { seed, guard: false, limit: 48 * HOUR_MS, steps: 20_000_000 };
+  await simulate(options, async (sim) => {
+    const now = (): number => NOON + Math.floor(sim.now);
+    const storage = await openSqlite({ path: ":memory:", now });
+    const runs: Run[] = [];
+    const nodes = new Map<string, Parts>();
+    const lines = new Map<string, string[]>();
+    const start = async (name: string): Promise<void> => {
+      const options = { seeds: NAMES.filter((other) => other !== name) };
+      const node = sim.names.includes(name)
+        ? await sim.restart(name)
+        : await sim.start(name, options);
+      for (const peer of node.peers()) await node.connect(peer);
+      const ran = (round: string): void => void runs.push({ round, node: name, at: sim.now });
+      const noted: Storage = {
+        ...storage,
+        writeEvents: (batch) =>
+          stage.isAway
+            ? Promise.reject(new StorageError("away", true))
+            : storage.writeEvents(batch),
+        upkeep: (at) => (ran(RETENTION), storage.upkeep(at)),
+        spikeCandidates: (at) => (ran(SPIKES), storage.spikeCandidates(at)),
+        enabledAlertRules: (projectId) => {
+          if (projectId === undefined) ran(EVALUATOR);
+          return storage.enabledAlertRules(projectId);
+        },
+      };
+      const config = readConfig({}, { memory: true });
+      const said: string[] = [];
+      lines.set(name, said);
+      const log = (_: string, text: string): void => void said.push(text);
+      const parts = newParts(config, { storage: noted, node, log, now });
+      nodes.set(name, parts);
+      await startTree(parts);
+    };
+    const stage: SimStage = {
+      sim,
+      storage,
+      party: await party(storage, "party"),
+      runs,
+      nodes,
+      lines,
+      isAway: false,
+      start,
+      holder(round) {
+        for (const name of NAMES) {
+          const holder = sim.node(name)?.global.whereis(round)?.node;
+          if (holder !== undefined) return holder.split("@")[0];
+        }
+        return undefined;
+      },
+      async alerts() {
+        const { orgId, project } = stage.party;
+        const page = await storage.alerts(orgId, project.id, undefined, { limit: 100 });
+        return [...page.rows].reverse();
+      },
+      runsOf: (round) => runs.filter((run) => run.round === round),
+      async take(name, ...events) {
+        const verdict = await new Intake(nodes.get(name)!).take(stage.party.project, events);
+        assertEquals(verdict.kind, "accepted");
+      },
+    };
+    try {
+      for (const name of NAMES) await start(name);
+      await sim.until(
+        "all have met",
+        () => NAMES.every((name) => sim.node(name)!.peers().length === 2),
+      );
+      await body(stage);
+    } finally {
+      await storage.close();
+    }
+  });
+}
