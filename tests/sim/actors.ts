@@ -44,8 +44,9 @@ export async function watcher(
   self.link(there);
   self.monitor(there);
   for await (const message of self) {
-    if (message instanceof Exit) tell({ kind: "exit", bond });
-    else if (message instanceof Down) tell({ kind: "down", bond });
+    if (!(message instanceof Exit || message instanceof Down)) continue;
+    const kind = message instanceof Exit ? "exit" : "down";
+    tell({ kind, bond, reason: String(message.reason) });
   }
 }
 

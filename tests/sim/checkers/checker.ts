@@ -18,8 +18,8 @@ export type Fact =
   | { kind: "got"; sink: string; at: string; from: string; number: number; to?: string }
   /** An actor is about to link with and to monitor another. */
   | { kind: "bond"; bond: string; target: string }
-  | { kind: "exit"; bond: string }
-  | { kind: "down"; bond: string }
+  | { kind: "exit"; bond: string; reason: string }
+  | { kind: "down"; bond: string; reason: string }
   /** An actor was told that it holds a global name. */
   | { kind: "holds"; name: string; pid: string }
   /** The name was taken from whoever held it on this node. */

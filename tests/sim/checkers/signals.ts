@@ -10,6 +10,8 @@ interface Bond {
   readonly life: string;
   exits: number;
   downs: number;
+  /** Why, if it was told that its actor has ended rather than that it cannot be reached. */
+  end: string | undefined;
 }
 
 /** Judges links and monitors. */
@@ -21,12 +23,14 @@ export class SignalChecker implements Checker {
 
   take(life: string, fact: Fact): void {
     if (fact.kind === "bond") {
-      this.#bonds.set(fact.bond, { target: fact.target, life, exits: 0, downs: 0 });
+      this.#bonds.set(fact.bond, { target: fact.target, life, exits: 0, downs: 0, end: undefined });
     } else if (fact.kind === "exit" || fact.kind === "down") {
       this.count++;
       const bond = this.#bonds.get(fact.bond)!;
       if (fact.kind === "exit") bond.exits++;
       else bond.downs++;
+      // "noproc" of one that lives: the watcher's node still took its node for an earlier life.
+      if (fact.reason !== "noconnection" && fact.reason !== "noproc") bond.end = fact.reason;
     }
   }
 
@@ -36,13 +40,16 @@ export class SignalChecker implements Checker {
 
   check(views: readonly View[]): void {
     const living = livingOf(views);
-    for (const { target, life, exits, downs } of this.#bonds.values()) {
+    for (const { target, life, exits, downs, end } of this.#bonds.values()) {
       // A session that was lost meanwhile tells as well, of one that lives on.
       if (exits > 1 || downs > 1) {
         throw new Error(`${life} heard ${exits} exits and ${downs} downs of ${target}`);
       }
       // What watched there is gone with it, perhaps before it heard.
       if (this.#gone.has(life)) continue;
+      if (living.has(target) && end !== undefined) {
+        throw new Error(`${target} lives: ${life} heard that it has ended by ${end}`);
+      }
       if (!living.has(target) && (exits !== 1 || downs !== 1)) {
         throw new Error(`${target} is gone: ${life} heard ${exits} exits, ${downs} downs`);
       }
