@@ -36,9 +36,10 @@ export function idFrom(now: number, dice: Uint8Array): string {
   return dashed(Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join(""));
 }
 
-/** A new id. */
+/** A new id: the dice of a random UUID, which runtimes make fastest, behind the moment. */
 export function newId(now: number = Date.now()): string {
-  return idFrom(now, crypto.getRandomValues(new Uint8Array(10)));
+  const time = Math.max(0, Math.trunc(now)).toString(16).padStart(12, "0");
+  return `${time.slice(0, 8)}-${time.slice(8)}-7${crypto.randomUUID().slice(15)}`;
 }
 
 function dashed(hex: string): string {

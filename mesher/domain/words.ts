@@ -17,19 +17,90 @@ export const QUERY_WORDS_MAX = 12;
 /** Of a text only the beginning is read. */
 const TEXT_CHARS_MAX = 16_384;
 
+/** Kinds of code units, as bits. */
+const [OTHER, LOWER, UPPER, DIGIT, UNDERSCORE, NOT_ASCII] = [0, 1, 2, 4, 8, 16];
+
 const RUN = /[\p{L}\p{N}\p{M}_]+/gu;
 const HUMPS = /\p{Lu}+(?!\p{Ll})|\p{Lu}?\p{Ll}+|\p{N}+/gu;
 
 /** The different words of a text, in the order in which they first come. */
 export function wordsOf(text: string): string[] {
+  const read = text.slice(0, TEXT_CHARS_MAX);
+  return asciiWordsOf(read) ?? unicodeWordsOf(read);
+}
+
+/** By Unicode's classes, whatever the text holds. */
+export function unicodeWordsOf(text: string): string[] {
   const words = new Set<string>();
-  for (const [run] of text.slice(0, TEXT_CHARS_MAX).matchAll(RUN)) {
+  for (const run of text.match(RUN) ?? []) {
     words.add(wordFrom(run));
     const humps = run.match(HUMPS) ?? [];
     if (humps.length > 1) { for (const hump of humps) words.add(wordFrom(hump)); }
     if (words.size >= WORDS_MAX) break;
   }
   return [...words].slice(0, WORDS_MAX);
+}
+
+/** The same of a text in ASCII, as nearly all are, twice as fast; null: it is not. */
+export function asciiWordsOf(text: string): string[] | null {
+  const lower = text.toLowerCase();
+  const words = new Set<string>();
+  let at = 0;
+  while (at < text.length && words.size < WORDS_MAX) {
+    const begin = at;
+    // Which kinds there are, as bits.
+    let kinds = 0;
+    for (let kind; at < text.length && (kind = kindOf(text.charCodeAt(at))) !== OTHER; at++) {
+      if (kind === NOT_ASCII) return null;
+      kinds |= kind;
+    }
+    if (at === begin) {
+      at++;
+      continue;
+    }
+    words.add(lower.slice(begin, Math.min(at, begin + WORD_CHARS_MAX)));
+    // Of one kind: it is its only hump.
+    if (kinds !== LOWER && kinds !== DIGIT) addHumps(words, text, lower, begin, at);
+  }
+  for (; at < text.length; at++) if (text.charCodeAt(at) > 127) return null;
+  return [...words].slice(0, WORDS_MAX);
+}
+
+/** The humps of a run in ASCII, if there are several. */
+function addHumps(
+  words: Set<string>,
+  text: string,
+  lower: string,
+  begin: number,
+  end: number,
+): void {
+  const bounds: number[] = [];
+  for (let at = begin; at < end;) {
+    const from = at;
+    const kind = kindOf(text.charCodeAt(at));
+    do at++; while (at < end && kindOf(text.charCodeAt(at)) === kind);
+    if (kind === UNDERSCORE) continue;
+    if (kind === UPPER && at < end && kindOf(text.charCodeAt(at)) === LOWER) {
+      // The last capital begins the word that follows.
+      if (at - from > 1) at--;
+      else do at++; while (at < end && kindOf(text.charCodeAt(at)) === LOWER);
+    }
+    bounds.push(from, at);
+  }
+  if (bounds.length <= 2) return;
+  for (let i = 0; i < bounds.length; i += 2) {
+    const from = bounds[i]!;
+    words.add(lower.slice(from, Math.min(bounds[i + 1]!, from + WORD_CHARS_MAX)));
+  }
+}
+
+/** What a code unit is, for the walk through ASCII. */
+function kindOf(code: number): number {
+  if (code >= 97 && code <= 122) return LOWER;
+  if (code >= 65 && code <= 90) return UPPER;
+  if (code >= 48 && code <= 57) return DIGIT;
+  if (code === 95) return UNDERSCORE;
+  return code > 127 ? NOT_ASCII : OTHER;
 }
 
 /** The words that a query asks for. The last may be the beginning of one. */

@@ -68,11 +68,13 @@ export class Live {
 
   /** Tells who watches that these were stored. */
   events(rows: readonly NewEvent[], outcomes: readonly (EventOutcome | undefined)[]): void {
+    const watched = new Map<string, boolean>();
     /** The rooms that are watched, of each kind of event in the batch: there are few kinds. */
     const kinds = new Map<string, readonly string[]>();
     for (const [i, row] of rows.entries()) {
       const outcome = outcomes[i];
-      if (outcome?.kind !== "stored") continue;
+      // Who watches events watches their project too.
+      if (outcome?.kind !== "stored" || !this.#isProjectWatched(watched, row.projectId)) continue;
       const { level, environment } = row.event;
       const kind = `${row.projectId}/${level}/${environment ?? ""}`;
       let rooms = kinds.get(kind);
@@ -90,6 +92,12 @@ export class Live {
   tell(projectId: string, message: Readonly<Record<string, unknown>>): void {
     const room = projectRoom(projectId);
     if (this.#isWatched(room)) this.#broadcast(room, JSON.stringify(message));
+  }
+
+  #isProjectWatched(known: Map<string, boolean>, projectId: string): boolean {
+    let is = known.get(projectId);
+    if (is === undefined) known.set(projectId, is = this.#isWatched(projectRoom(projectId)));
+    return is;
   }
 
   #isWatched(room: string): boolean {

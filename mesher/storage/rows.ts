@@ -42,7 +42,7 @@ export function columnsOf(entry: NewEvent): EventColumns {
     release: optional(event.release),
     tags: jsonText(event.tags),
     payload: jsonText(event),
-    searched: searchedText(entry),
+    searched: cleanText(searchedText(entry)),
     eventAt: Math.trunc(event.timestamp),
     receivedAt: Math.trunc(entry.receivedAt),
   };

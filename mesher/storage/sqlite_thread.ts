@@ -10,6 +10,7 @@
  */
 import { Worker } from "node:worker_threads";
 import type { EventColumns } from "./rows.ts";
+import { packRows, unpackOutcomes } from "./sqlite_pack.ts";
 import { type EventOutcome, StorageError } from "./storage.ts";
 
 /** Where the file is, and how it is written. */
@@ -25,7 +26,8 @@ export type Order =
     readonly kind: "write";
     readonly id: number;
     readonly now: number;
-    readonly rows: readonly EventColumns[];
+    /** Packed. */
+    readonly rows: string;
   }
   | { readonly kind: "close" };
 
@@ -34,7 +36,8 @@ export type Report =
   | {
     readonly kind: "written";
     readonly id: number;
-    readonly outcomes: readonly EventOutcome[];
+    /** Packed. */
+    readonly outcomes: string;
   }
   | {
     readonly kind: "failed";
@@ -71,7 +74,7 @@ export class SqliteThread {
     return new Promise((done, fail) => {
       const id = ++this.#lastId;
       this.#waiting.set(id, { done, fail });
-      worker.postMessage({ kind: "write", id, now, rows } satisfies Order);
+      worker.postMessage({ kind: "write", id, now, rows: packRows(rows) } satisfies Order);
     });
   }
 
@@ -105,7 +108,7 @@ export class SqliteThread {
     if (report.kind === "closed") return this.#closed?.();
     const waiting = this.#waiting.get(report.id);
     this.#waiting.delete(report.id);
-    if (report.kind === "written") waiting?.done(report.outcomes);
+    if (report.kind === "written") waiting?.done(unpackOutcomes(report.outcomes));
     else waiting?.fail(new StorageError(report.message, report.retry));
   }
 

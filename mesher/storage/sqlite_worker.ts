@@ -9,8 +9,9 @@ import { parentPort, workerData } from "node:worker_threads";
 import { SqliteBatches } from "./sqlite_batch.ts";
 import { guarded, messageOf } from "./sqlite_error.ts";
 import { BUSY_MS_MAX, setModes } from "./sqlite_modes.ts";
+import { packOutcomes, unpackRows } from "./sqlite_pack.ts";
 import type { Order, Report, SqliteFile } from "./sqlite_thread.ts";
-import { type EventOutcome, StorageError } from "./storage.ts";
+import { StorageError } from "./storage.ts";
 
 const { path, fullSync } = workerData as SqliteFile;
 let opened: { readonly db: DatabaseSync; readonly batches: SqliteBatches } | undefined;
@@ -27,14 +28,14 @@ function open(): NonNullable<typeof opened> {
   }
 }
 
-function write({ now, rows }: Extract<Order, { kind: "write" }>): readonly EventOutcome[] {
+function write({ now, rows }: Extract<Order, { kind: "write" }>): string {
   return guarded(() => {
     const { db, batches } = open();
     db.exec("BEGIN IMMEDIATE");
     try {
-      const outcomes = batches.write(rows, now);
+      const outcomes = batches.write(unpackRows(rows), now);
       db.exec("COMMIT");
-      return outcomes;
+      return packOutcomes(outcomes);
     } catch (error) {
       rollBack(db);
       throw error;
