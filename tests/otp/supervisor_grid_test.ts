@@ -118,7 +118,7 @@ for (const [shutdown, row] of STOPS) {
   for (const [stopping, outcome] of Object.entries(row) as [Stopping, Outcome][]) {
     const does = `one with shutdown ${shutdown} that stops ${stopping}`;
 
-    test(`Supervisor.stop: in reverse order, each in its time: ${does}`, async () => {
+    const prepare = async () => {
       const family = new Family();
       const children = [
         family.child("a"),
@@ -127,6 +127,11 @@ for (const [shutdown, row] of STOPS) {
       ];
       const tree = await family.supervise({ children });
       family.news();
+      return { family, tree };
+    };
+
+    test(`Supervisor.stop: in reverse order, each in its time: ${does}`, async () => {
+      const { family, tree } = await prepare();
       const stopped = tree.stop();
       await expectEnd(family, outcome, "c", "a");
       if (outcome === undefined) family.system.exit(tree.pid, "kill");
@@ -137,14 +142,7 @@ for (const [shutdown, row] of STOPS) {
     });
 
     test(`Supervisor.terminateChild: ${does}`, async () => {
-      const family = new Family();
-      const children = [
-        family.child("a"),
-        family.child("b", { shutdown, stopping }),
-        family.child("c"),
-      ];
-      const tree = await family.supervise({ children });
-      family.news();
+      const { family, tree } = await prepare();
       const terminated = tree.terminateChild("b");
       await expectEnd(family, outcome);
       if (outcome === undefined) family.system.exit(family.pids.get("b")!, "kill");

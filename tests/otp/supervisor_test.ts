@@ -202,28 +202,8 @@ test("Supervisor: ends while a restart never settles, and while a started child 
   }
 });
 
-test("Supervisor: a child that has started too late for it is ended", async () => {
-  for (const reason of ["shutdown", "kill"]) {
-    const family = new Family();
-    const { start, give } = held();
-    const starting = Supervisor.start(family.outside, {
-      children: [{ id: "a", start: () => start }],
-    });
-    starting.catch(() => {});
-    await family.system.settle();
-    const [supervisor] = family.system.pids();
-    const late = family.system.puppet();
-    family.system.exit(supervisor!, reason);
-    await family.system.settle();
-    assertEquals(family.system.isAlive(supervisor!), false);
-    give(late.pid);
-    await family.system.settle();
-    assertEquals(family.system.isAlive(late.pid), false);
-    await assertRejects(() => starting, ActorExitError);
-  }
-});
-
-test("Supervisor: a child that has started in the moment of the order to end is ended", async () => {
+/** A supervisor whose only child starts when `give` is given `late`. */
+async function halfStarted() {
   const family = new Family();
   const { start, give } = held();
   const starting = Supervisor.start(family.outside, {
@@ -232,11 +212,28 @@ test("Supervisor: a child that has started in the moment of the order to end is 
   starting.catch(() => {});
   await family.system.settle();
   const [supervisor] = family.system.pids();
-  const late = family.system.puppet();
+  return { family, starting, supervisor: supervisor!, late: family.system.puppet(), give };
+}
+
+test("Supervisor: a child that has started too late for it is ended", async () => {
+  for (const reason of ["shutdown", "kill"]) {
+    const { family, starting, supervisor, late, give } = await halfStarted();
+    family.system.exit(supervisor, reason);
+    await family.system.settle();
+    assertEquals(family.system.isAlive(supervisor), false);
+    give(late.pid);
+    await family.system.settle();
+    assertEquals(family.system.isAlive(late.pid), false);
+    await assertRejects(() => starting, ActorExitError);
+  }
+});
+
+test("Supervisor: a child that has started in the moment of the order to end is ended", async () => {
+  const { family, supervisor, late, give } = await halfStarted();
   // Both wait in the mailbox until I/O has had its turn.
   family.system.clock.jump(10);
   family.system.scheduler.credit = 0;
-  family.system.exit(supervisor!, "shutdown");
+  family.system.exit(supervisor, "shutdown");
   give(late.pid);
   await family.system.settle();
   assertEquals(family.system.size, 0);

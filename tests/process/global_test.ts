@@ -2,7 +2,7 @@
  * Global names, groups and singletons on three nodes, each a process of its own.
  */
 import { assert, assertEquals } from "@std/assert";
-import { type NodeProcess, PAIRS, untilWhole, withNodes } from "../kit/process.ts";
+import { type NodeProcess, PAIRS, type Runtime, untilWhole, withNodes } from "../kit/process.ts";
 import { test, until } from "../kit/test.ts";
 
 const CHILD = "global_child.ts";
@@ -24,15 +24,25 @@ function untilFound(nodes: NodeProcess[], name: string, key: string | undefined)
   });
 }
 
+/** Starts three nodes that know one another, the second on the other runtime. */
+async function startThree(
+  start: typeof NodeProcess.start,
+  one: Runtime,
+  other: Runtime,
+): Promise<[NodeProcess, NodeProcess, NodeProcess]> {
+  const a = await start(one, "a", {}, CHILD);
+  const b = await start(other, "b", { seeds: [a.name] }, CHILD);
+  const c = await start(one, "c", { seeds: [a.name] }, CHILD);
+  await untilWhole(a, b, c);
+  return [a, b, c];
+}
+
 for (const [one, other] of PAIRS) {
   const where = `(${one}, ${other})`;
 
   test(`global names ${where} are found on all nodes, and go with their actor, by unregister, and with their node`, async () => {
     await withNodes(async (start) => {
-      const a = await start(one, "a", {}, CHILD);
-      const b = await start(other, "b", { seeds: [a.name] }, CHILD);
-      const c = await start(one, "c", { seeds: [a.name] }, CHILD);
-      await untilWhole(a, b, c);
+      const [a, b, c] = await startThree(start, one, other);
       const all = [a, b, c];
       const [x, y, z] = [await spawn(a, "x", 40), await spawn(b, "y"), await spawn(b, "z")];
       assertEquals(await a.ask("register", { name: "cart", label: "x" }), true);
@@ -85,10 +95,7 @@ for (const [one, other] of PAIRS) {
 
   test(`global names ${where}: many nodes that register one name at once, and one has it`, async () => {
     await withNodes(async (start) => {
-      const a = await start(one, "a", {}, CHILD);
-      const b = await start(other, "b", { seeds: [a.name] }, CHILD);
-      const c = await start(one, "c", { seeds: [a.name] }, CHILD);
-      await untilWhole(a, b, c);
+      const [a, b, c] = await startThree(start, one, other);
       const all = [a, b, c];
       for (const node of all) await spawn(node, "x");
       for (let i = 0; i < 40; i++) {
@@ -168,10 +175,7 @@ for (const [one, other] of PAIRS) {
 
   test(`global names ${where}: a link that one pair loses costs nobody else a name`, async () => {
     await withNodes(async (start) => {
-      const a = await start(one, "a", {}, CHILD);
-      const b = await start(other, "b", { seeds: [a.name] }, CHILD);
-      const c = await start(one, "c", { seeds: [a.name] }, CHILD);
-      await untilWhole(a, b, c);
+      const [a, b, c] = await startThree(start, one, other);
       const x = await spawn(b, "x");
       await b.ask("register", { name: "x", label: "x" });
       await untilFound([a, b, c], "x", x);
