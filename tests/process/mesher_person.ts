@@ -84,7 +84,12 @@ export class Person {
   }
 
   async sees(words: string, within: string = "main"): Promise<void> {
-    await this.page.locator(within).getByText(words).first().waitFor();
+    try {
+      await this.page.locator(within).getByText(words).first().waitFor();
+    } catch (error) {
+      const text = await this.page.locator("body").innerText();
+      throw new Error(`${(error as Error).message}\nThe page says:\n${text}`);
+    }
   }
 
   /** How often something is on the page. */

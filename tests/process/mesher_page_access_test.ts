@@ -1,0 +1,87 @@
+/**
+ * A browser, on who may get into Mesher: tokens that are shown once, sessions that are ended, members.
+ */
+import { assertEquals } from "@std/assert";
+import { DESK, needsBrowser } from "../kit/browser.ts";
+import { test, until } from "../kit/test.ts";
+import { Client } from "../mesher/end_to_end_kit.ts";
+import { Person, withPage } from "./mesher_person.ts";
+
+const needs = needsBrowser("mesher_page_access_test");
+
+test("Mesher's page makes a token that works, shows it once, and revokes it", needs, async () => {
+  await withPage(async (browser, mesher) => {
+    const ada = await Person.inside(browser, mesher, DESK);
+    await ada.goes("#/settings/tokens");
+    await ada.sees("No tokens");
+    await ada.page.getByLabel("What it is for").fill("release notes");
+    await ada.clicks("Make a token");
+    const token = await ada.page.locator(".once code").textContent();
+    const program = new Client(mesher.url, { authorization: `Bearer ${token}` });
+    assertEquals((await program.get("/api/v1/me")).status, 200);
+
+    await ada.goes("#/settings/account");
+    await ada.goes("#/settings/tokens");
+    await ada.sees("release notes");
+    assertEquals((await ada.page.content()).includes(token!), false);
+    await ada.clicks("Revoke release notes");
+    await ada.page.getByRole("dialog").getByRole("button", { name: "Revoke" }).click();
+    await ada.sees("No tokens");
+    assertEquals((await program.get("/api/v1/me")).status, 401);
+    assertEquals(ada.faults, []);
+  });
+});
+
+test(
+  "Mesher's page shows where one is signed in, and ends a session, which is out at once",
+  needs,
+  async () => {
+    await withPage(async (browser, mesher) => {
+      const lost = await Person.inside(browser, mesher, DESK);
+      const ada = await Person.inside(browser, mesher, DESK);
+      await ada.goes("#/settings/account");
+      await ada.sees("This one");
+      const other = ada.page.locator(".row.session", { hasNot: ada.page.getByText("This one") });
+      await other.getByRole("button", { name: "Sign out" }).click();
+      await ada.page.getByRole("dialog").getByRole("button", { name: "Sign out" }).click();
+      await other.waitFor({ state: "detached" });
+      // The other's live stream is ended by the server, and the page asks why.
+      await lost.sees("Sign in to Mesher");
+      assertEquals(ada.faults, []);
+    });
+  },
+);
+
+test(
+  "Mesher's page adds a member, who signs in, may not manage, and is removed",
+  needs,
+  async () => {
+    await withPage(async (browser, mesher) => {
+      const ada = await Person.inside(browser, mesher, DESK);
+      await ada.goes("#/settings/members");
+      await ada.page.getByLabel("E-mail").fill("grace@example.com");
+      await ada.page.getByLabel("Name").fill("Grace");
+      await ada.page.getByLabel("First password").fill("a long enough password");
+      await ada.clicks("Add");
+      await ada.sees("grace@example.com");
+      const printed = {
+        ...mesher.printed,
+        email: "grace@example.com",
+        password: "a long enough password",
+      };
+      const grace = await Person.inside(browser, { ...mesher, printed }, DESK);
+      await grace.goes("#/settings/keys");
+      assertEquals(
+        await grace.page.getByRole("button", { name: "Make a key" }).isDisabled(),
+        true,
+      );
+      await ada.page.locator(".row.member", { hasText: "Grace" })
+        .getByRole("button", { name: "Remove" }).click();
+      await ada.page.getByRole("dialog").getByRole("button", { name: "Remove" }).click();
+      await until("she is gone", async () => await ada.count("grace@example.com") === 0);
+      await grace.page.reload();
+      await grace.sees("Welcome to Mesher");
+      assertEquals([...ada.faults, ...grace.faults], []);
+    });
+  },
+);

@@ -1,0 +1,96 @@
+/**
+ * A browser, on Mesher's list of issues: many are picked and done with at once, and it is taken back.
+ */
+import { assertEquals } from "@std/assert";
+import { DESK, needsBrowser } from "../kit/browser.ts";
+import { test } from "../kit/test.ts";
+import { crash, Person, report, withPage } from "./mesher_person.ts";
+
+const needs = needsBrowser("mesher_page_issues_test");
+
+const TITLES = ["first", "second", "third", "fourth", "fifth"];
+
+/** Who looks at a list of five issues. */
+async function withFive(body: (ada: Person) => Promise<void>): Promise<void> {
+  await withPage(async (browser, mesher) => {
+    // The last is on top.
+    for (const name of TITLES) {
+      const exception = [{ type: `${name}Error`, value: `the ${name} fault` }];
+      await report(mesher, crash(name, { exception }));
+    }
+    const ada = await Person.inside(browser, mesher, DESK);
+    await ada.goes("#/issues");
+    await ada.page.locator("[data-issue]").nth(4).waitFor();
+    await body(ada);
+    assertEquals(ada.faults, []);
+  });
+}
+
+/** The box of an issue. */
+const box = (ada: Person, name: string) => ada.page.getByLabel(`Select ${name}Error`);
+/** How many issues are in the list, once it has so many. */
+const seesRows = async (ada: Person, count: number): Promise<void> => {
+  const rows = ada.page.locator("[data-issue]");
+  if (count > 0) await rows.nth(count - 1).waitFor();
+  await rows.nth(count).waitFor({ state: "detached" });
+};
+
+test(
+  "Mesher's list of issues: several are resolved at once, and that is undone",
+  needs,
+  async () => {
+    await withFive(async (ada) => {
+      await box(ada, "fourth").click();
+      await box(ada, "second").click({ modifiers: ["Shift"] });
+      await ada.sees("3 issues selected");
+      await ada.page.getByRole("toolbar").getByRole("button", { name: "Resolve" }).click();
+      await ada.sees("3 issues resolved", "#toasts");
+      await seesRows(ada, 2);
+      await ada.clicks("Undo");
+      await seesRows(ada, 5);
+
+      await ada.page.getByLabel("Select all that are shown").click();
+      await ada.sees("5 issues selected");
+      await ada.page.getByRole("toolbar").getByRole("button", { name: "Ignore" }).click();
+      await ada.sees("No unresolved issues");
+      await ada.goes("#/issues?status=archived");
+      await seesRows(ada, 5);
+    });
+  },
+);
+
+test(
+  "Mesher's list of issues: all of it goes by keyboard, and what loses events is asked about",
+  needs,
+  async () => {
+    await withFive(async (ada) => {
+      // The first two by keys: down, select, down, select, resolve, undo.
+      await ada.presses("j", "s", "j", "s");
+      await ada.sees("2 issues selected");
+      await ada.presses("Escape");
+      assertEquals(await ada.count("selected"), 0);
+      await ada.presses("s", "k", "s", "e");
+      await ada.sees("2 issues resolved", "#toasts");
+      await seesRows(ada, 3);
+      await ada.presses("z");
+      await seesRows(ada, 5);
+
+      await box(ada, "third").click();
+      const toolbar = ada.page.getByRole("toolbar");
+      await toolbar.getByRole("button", { name: "Discard" }).click();
+      await ada.page.getByRole("dialog").getByRole("button", { name: "Cancel" }).click();
+      await seesRows(ada, 5);
+      await toolbar.getByRole("button", { name: "Discard" }).click();
+      await ada.page.getByRole("dialog").getByRole("button", { name: "Discard" }).click();
+      await seesRows(ada, 4);
+      await ada.goes("#/issues?status=discarded");
+      await ada.sees("the third fault");
+
+      // The list of keys, and what "/" is.
+      await ada.presses("?");
+      await ada.sees("Select the issue", "dialog");
+      await ada.presses("Escape", "/");
+      assertEquals(await ada.page.locator(":focus").getAttribute("id"), "filter-words");
+    });
+  },
+);

@@ -1,0 +1,94 @@
+/**
+ * A browser, on Mesher's live stream: filters, pause, and how much of it stays.
+ */
+import { assert, assertEquals } from "@std/assert";
+import { DESK, needsBrowser } from "../kit/browser.ts";
+import { test, until } from "../kit/test.ts";
+import { senderTo } from "./mesher_kit.ts";
+import { Person, report, withPage } from "./mesher_person.ts";
+
+const needs = needsBrowser("mesher_page_live_test");
+
+/** As many events stay on the page. */
+const EVENTS_MAX = 200;
+
+test(
+  "Mesher's live stream shows what passes its filters: level, environment and text",
+  needs,
+  async () => {
+    await withPage(async (browser, mesher) => {
+      const ada = await Person.inside(browser, mesher, DESK);
+      await ada.goes("#/live");
+      await ada.page.locator(".live-note[data-state=open]").waitFor();
+      const say = (message: string, level: string, environment: string) =>
+        report(mesher, { message, level, environment, tags: { shop: "lisbon" } });
+      await say("alpha fails", "error", "production");
+      await say("beta fails", "error", "staging");
+      await say("gamma waits", "warning", "production");
+      await ada.sees("gamma waits");
+
+      // What is shown already goes too.
+      await ada.page.getByLabel("Level").selectOption("error");
+      assertEquals(await ada.count("gamma waits"), 0);
+      await ada.page.getByLabel("Environment").fill("production");
+      await ada.page.getByLabel("Environment").press("Enter");
+      await until("beta is out", async () => await ada.count("beta fails") === 0);
+      await say("delta fails", "error", "staging");
+      await say("epsilon waits", "warning", "production");
+      await say("zeta fails", "error", "production");
+      await ada.sees("zeta fails");
+      assertEquals(await ada.page.locator(".live-rows .row").count(), 2);
+
+      await ada.page.getByLabel("Filter by text").fill("LISBON zeta");
+      assertEquals(await ada.page.locator(".live-rows .row").count(), 1);
+      await say("eta fails", "error", "production");
+      await say("zeta fails again", "error", "production");
+      await ada.sees("zeta fails again");
+      assertEquals(await ada.count("eta fails", ".live-rows .row:first-child"), 1);
+      assertEquals(await ada.page.locator(".live-rows .row").count(), 2);
+
+      // The filters are in the address.
+      await ada.page.reload();
+      await ada.page.locator(".live-note[data-state=open]").waitFor();
+      assertEquals(await ada.page.getByLabel("Environment").inputValue(), "production");
+      assertEquals(await ada.page.getByLabel("Filter by text").inputValue(), "LISBON zeta");
+      assertEquals(ada.faults, []);
+    });
+  },
+);
+
+test(
+  "Mesher's live stream waits while it is paused, and keeps no more than it can show",
+  needs,
+  async () => {
+    await withPage(async (browser, mesher) => {
+      const ada = await Person.inside(browser, mesher, DESK);
+      await ada.goes("#/live");
+      await ada.page.locator(".live-note[data-state=open]").waitFor();
+      await ada.presses("p");
+      await report(mesher, { message: "while it is paused" });
+      await ada.sees("Paused · 1 event waiting");
+      assertEquals(await ada.count("while it is paused"), 0);
+      await ada.presses("p");
+      await ada.sees("while it is paused");
+
+      const sender = senderTo(mesher.url, mesher.printed);
+      const send = async (from: number): Promise<void> => {
+        for (let i = from; i < from + 300; i += 100) {
+          const batch = Array.from({ length: 100 }, (_, k) => ({ message: `burst ${i + k}` }));
+          assertEquals((await sender.post("/api/v1/events/bulk", batch)).status, 202);
+        }
+      };
+      await send(0);
+      await ada.sees("Listening · 301 events so far");
+      assert(await ada.page.locator(".live-rows .row").count() <= EVENTS_MAX);
+      await ada.clicks("Pause");
+      await send(300);
+      await ada.sees("Paused · 200 events waiting · ");
+      await ada.clicks("Continue");
+      await ada.sees("burst 599");
+      assertEquals(await ada.page.locator(".live-rows .row").count(), EVENTS_MAX);
+      assertEquals(ada.faults, []);
+    });
+  },
+);
