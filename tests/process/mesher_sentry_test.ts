@@ -1,62 +1,265 @@
 /**
- * A genuine Sentry SDK pointed at Mesher. It is had from npm; where that cannot be reached the test says so
- * and is passed over.
+ * Genuine Sentry SDKs pointed at a process of Mesher's: for Deno, for Node, for browsers. They are had from
+ * npm; where that cannot be reached the tests say so and are passed over. Between an SDK and Mesher stands
+ * a relay that reads along, so that it is known what they really send.
  */
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { spawn } from "node:child_process";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { createServer as createHttpServer } from "node:http";
+import { type AddressInfo, connect, createServer, type Socket } from "node:net";
+import { join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { idOf } from "../../mesher/domain/id.ts";
+import { findProgram } from "../../scripts/cluster/runtimes.ts";
+import { needsBrowser, withBrowser } from "../kit/browser.ts";
 import { test, until } from "../kit/test.ts";
-import { onStage } from "../mesher/end_to_end_kit.ts";
+import { type Client, loggedIn } from "../mesher/end_to_end_kit.ts";
+import { withProcesses } from "./mesher_kit.ts";
 
-const CHILD = fileURLToPath(new URL("mesher_sentry_child.ts", import.meta.url));
-const SDK = "npm:@sentry/deno@9.47.1";
+const CHILD = fileURLToPath(new URL("mesher_sentry_child.mjs", import.meta.url));
+const DENO_SDK = "npm:@sentry/deno@9.47.1";
+const NODE_SDK = "@sentry/node@10.75.2";
+const BROWSER_SDK = "@sentry/browser@10.75.2";
 const MISSING = 3;
 
-/** Runs the program; its status, and what it printed. */
-function report(dsn: string): Promise<{ status: number | null; printed: string; said: string }> {
-  const deno = "Bun" in globalThis ? process.env["DENO_BIN"] ?? "deno" : process.execPath;
-  const args = ["run", "-A", "--no-config", "--no-lock", CHILD, SDK, dsn];
-  const child = spawn(deno, args, { stdio: ["ignore", "pipe", "pipe"] });
-  const [out, err]: string[][] = [[], []];
-  child.stdout.setEncoding("utf8").on("data", (text: string) => out!.push(text));
-  child.stderr.setEncoding("utf8").on("data", (text: string) => err!.push(text));
-  return new Promise((resolve) =>
-    child.on("close", (status) => resolve({ status, printed: out!.join(""), said: err!.join("") }))
-  );
+const deno = "Bun" in globalThis ? process.env["DENO_BIN"] ?? "deno" : process.execPath;
+const DENO_ARGS = ["run", "-A", "--no-config", "--no-lock"];
+
+/** What a program came to. */
+interface Ended {
+  readonly status: number | null;
+  readonly printed: string;
+  readonly said: string;
 }
 
-test("mesher: a genuine Sentry SDK reports an exception, with its stack, tags and breadcrumbs", {
+function run(command: string, args: readonly string[], cwd?: string): Promise<Ended> {
+  const child = spawn(command, args, { stdio: ["ignore", "pipe", "pipe"], cwd });
+  let [printed, said] = ["", ""];
+  child.stdout.setEncoding("utf8").on("data", (text: string) => printed += text);
+  child.stderr.setEncoding("utf8").on("data", (text: string) => said += text);
+  return new Promise((resolve) => {
+    child.on("error", (error) => resolve({ status: null, printed, said: String(error) }));
+    child.on("close", (status) => resolve({ status, printed, said }));
+  });
+}
+
+/** Puts a package where Node finds it, by Deno and its cache; false: it cannot be had. */
+async function install(folder: string, specifier: string): Promise<boolean> {
+  const at = specifier.lastIndexOf("@");
+  const dependencies = { [specifier.slice(0, at)]: specifier.slice(at + 1) };
+  mkdirSync(folder);
+  writeFileSync(join(folder, "package.json"), JSON.stringify({ dependencies }));
+  const { status, said } = await run(deno, ["install", "-q"], folder);
+  if (status !== 0) process.stderr.write(`passed over, ${specifier} cannot be had: ${said}`);
+  return status === 0;
+}
+
+/** A relay to a port that keeps what clients say. */
+interface Relay {
+  readonly port: number;
+  /** All that was sent to the port, as Latin-1. */
+  readonly heard: () => string;
+  close(): Promise<void>;
+}
+
+async function relayTo(port: number): Promise<Relay> {
+  let heard = "";
+  const sockets = new Set<Socket>();
+  const server = createServer((client) => {
+    const there = connect(port, "127.0.0.1");
+    for (const socket of [client, there]) {
+      sockets.add(socket);
+      socket.on("error", () => {});
+      socket.on("close", () => sockets.delete(socket));
+    }
+    client.on("data", (bytes) => heard += bytes.toString("latin1"));
+    client.pipe(there).pipe(client);
+  });
+  await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
+  return {
+    port: (server.address() as AddressInfo).port,
+    heard: () => heard,
+    close: () =>
+      new Promise((closed) => {
+        server.close(() => closed());
+        for (const socket of sockets) socket.destroy();
+      }),
+  };
+}
+
+/** What a test is given: where to report to, who may look, what was said, and room for files. */
+interface Place {
+  readonly dsn: string;
+  readonly user: Client;
+  readonly relay: Relay;
+  readonly folder: string;
+}
+
+/** Runs a test with a process of Mesher's. */
+async function withMesher(body: (place: Place) => Promise<void>): Promise<void> {
+  await withProcesses(async (start, folder) => {
+    const mesher = start([], { DATABASE_URL: join(folder, "mesher.db") });
+    const url = await mesher.ready();
+    const relay = await relayTo(Number(new URL(url).port));
+    try {
+      const { email, password, key } = mesher.printed;
+      const user = await loggedIn(url, email, password);
+      await body({ dsn: `http://${key}@127.0.0.1:${relay.port}/1`, user, relay, folder });
+    } finally {
+      await relay.close();
+    }
+  });
+}
+
+/** The event as it is stored. */
+// deno-lint-ignore no-explicit-any -- whatever JSON it is
+async function stored(user: Client, id: string): Promise<any> {
+  let got = await user.get(`/api/v1/events/${idOf(id)}`);
+  await until("it is stored", async () => {
+    got = await user.get(`/api/v1/events/${idOf(id)}`);
+    return got.status === 200;
+  });
+  return got.json.event;
+}
+
+/** What every SDK must have told of the same program. */
+async function checkReports(
+  { status, printed, said }: Ended,
+  { user }: Place,
+  sdk: string,
+): Promise<void> {
+  assertEquals(status, 0, said);
+  const { id, message, long, isFlushed } = JSON.parse(printed);
+  assert(isFlushed, said);
+  const event = await stored(user, id);
+  assertEquals(event.title, "BasketError: cannot empty 3 baskets");
+  const frame = event.exception.at(-1).frames.at(-1);
+  assertEquals(frame.function, "emptyTheBasket");
+  assertMatch(frame.file, /mesher_sentry_child\.mjs$/);
+  assert(frame.line > 0);
+  assertEquals([event.release, event.environment], ["shop@1.2.3", "staging"]);
+  assertEquals([event.tags.checkout, event.user_context.id], ["yes", "42"]);
+  const trail = event.breadcrumbs.map((crumb: { message: string }) => crumb.message);
+  const [opened, pressed] = ["opened the shop", "pressed the button"].map((each) =>
+    trail.indexOf(each)
+  );
+  assert(opened! >= 0 && pressed! > opened!, trail.join("; "));
+  assertEquals(event.sdk_name, sdk);
+  const plain = await stored(user, message);
+  assertEquals([plain.level, plain.message], ["warning", "a plain message"]);
+  assertEquals((await stored(user, long)).title, "BasketError: a long one");
+}
+
+test("mesher: Sentry's genuine SDK for Deno reports an exception, with its stack and breadcrumbs", {
   timeout: 180_000,
 }, async () => {
-  await onStage(async ({ app, first, user }) => {
-    const dsn = `${app.url.replace("://", `://${first.key}@`)}/1`;
-    const { status, printed, said } = await report(dsn);
-    if (status === MISSING) {
-      process.stderr.write(`passed over: ${said}`);
+  await withMesher(async (place) => {
+    const ended = await run(deno, [...DENO_ARGS, CHILD, DENO_SDK, place.dsn]);
+    if (ended.status === MISSING) {
+      process.stderr.write(`passed over: ${ended.said}`);
       return;
     }
-    assertEquals(status, 0, said);
-    const { id, message, isFlushed } = JSON.parse(printed);
-    assert(isFlushed, said);
-    let got = await user.get(`/api/v1/events/${idOf(id)}`);
-    await until("it is stored", async () => {
-      got = await user.get(`/api/v1/events/${idOf(id)}`);
-      return got.status === 200;
+    await checkReports(ended, place, "sentry.javascript.deno");
+    assertStringIncludes(place.relay.heard(), "POST /api/1/envelope/");
+  });
+});
+
+test("mesher: Sentry's genuine SDK for Node does too, in chunks, and compressed if it is long", {
+  timeout: 180_000,
+}, async () => {
+  await withMesher(async (place) => {
+    const folder = join(place.folder, "sdk");
+    if (!await install(folder, NODE_SDK)) return;
+    const node = findProgram("node");
+    const args = [CHILD, join(folder, "package.json"), place.dsn];
+    // Without a Node, Deno takes the SDK for it by its name.
+    const ended = node !== undefined
+      ? await run(node, args)
+      : await run(deno, [...DENO_ARGS, CHILD, `npm:${NODE_SDK}`, place.dsn]);
+    await checkReports(ended, place, "sentry.javascript.node");
+    const heard = place.relay.heard();
+    assertMatch(heard, /^transfer-encoding: chunked\r$/im);
+    assertMatch(heard, /^content-encoding: gzip\r$/im);
+  });
+});
+
+/** A page that reports what its script throws. */
+const PAGE =
+  `<!doctype html><meta charset="utf-8"><title>Shop</title><script src="/shop.js"></script>
+<button id="buy">Buy</button>`;
+
+function shopScript(dsn: string): string {
+  return `import * as sentry from "@sentry/browser";
+sentry.init({ dsn: ${JSON.stringify(dsn)}, release: "shop@1.2.3", environment: "staging" });
+document.addEventListener("click", function buyTheLot() {
+  sentry.addBreadcrumb({ category: "ui", message: "pressed the button" });
+  throw new TypeError("there is no basket");
+});
+globalThis.flushed = () => sentry.flush(10000).then((done) => ({ done, id: sentry.lastEventId() }));
+`;
+}
+
+/** A report with the key in a header, whose answer the page reads. */
+function reportByHand(dsn: string): string {
+  const { username, origin } = new URL(dsn);
+  const lines = [{}, { type: "event" }, { message: "by hand" }].map((each) => JSON.stringify(each));
+  const init = {
+    method: "POST",
+    headers: {
+      "content-type": "application/x-sentry-envelope",
+      "x-sentry-auth": `Sentry sentry_version=7, sentry_key=${username}`,
+    },
+    body: lines.join("\n"),
+  };
+  return `fetch("${origin}/api/1/envelope/", ${JSON.stringify(init)})
+    .then(async (response) => ({ status: response.status, ...await response.json() }))`;
+}
+
+test("mesher: Sentry's genuine SDK for browsers does too, from a page of another origin", {
+  timeout: 180_000,
+  ...needsBrowser("mesher_sentry_test.ts"),
+}, async () => {
+  await withMesher(async ({ dsn, user, relay, folder }) => {
+    const sdk = join(folder, "sdk");
+    const bun = findProgram("bun");
+    if (bun === undefined) return void process.stderr.write("passed over: Bun makes the script\n");
+    if (!await install(sdk, BROWSER_SDK)) return;
+    writeFileSync(join(sdk, "shop.mjs"), shopScript(dsn));
+    const built = await run(bun, ["build", "shop.mjs", "--target=browser", "--format=iife"], sdk);
+    assertEquals(built.status, 0, built.said);
+    const shop = createHttpServer((request, response) => {
+      const isScript = request.url === "/shop.js";
+      response.setHeader("content-type", isScript ? "text/javascript" : "text/html");
+      response.end(isScript ? built.printed : PAGE);
     });
-    const { event } = got.json;
-    assertEquals(event.title, "BasketError: cannot empty 3 baskets");
-    assertEquals(event.exception.at(-1).frames.at(-1).function, "emptyTheBasket");
-    assert(event.exception.at(-1).frames.at(-1).line > 0);
-    assertEquals([event.release, event.environment], ["shop@1.2.3", "staging"]);
-    assertEquals([event.tags.checkout, event.user_context.id], ["yes", "42"]);
-    assertEquals(event.breadcrumbs.at(-1).message, "pressed the button");
-    assertEquals(event.sdk_name, "sentry.javascript.deno");
-    const plain = await user.get(`/api/v1/events/${idOf(message)}`);
-    assertEquals([plain.json.event.level, plain.json.event.message], [
-      "warning",
-      "a plain message",
-    ]);
+    await new Promise<void>((listening) => shop.listen(0, "127.0.0.1", listening));
+    try {
+      await withBrowser(async (browser) => {
+        const page = await browser.newPage();
+        await page.goto(`http://127.0.0.1:${(shop.address() as AddressInfo).port}/`);
+        await page.click("#buy");
+        const { done, id } = await page.evaluate("flushed()") as { done: boolean; id: string };
+        assert(done);
+        // It shows its key in the URL, so nobody asked beforehand; one that shows it in a header is.
+        const asked = await page.evaluate(reportByHand(dsn)) as { status: number; id: string };
+        assertEquals(asked.status, 200);
+        assertStringIncludes(relay.heard(), "OPTIONS /api/1/envelope/");
+        assertEquals((await stored(user, asked.id)).message, "by hand");
+        const event = await stored(user, id);
+        assertEquals(event.title, "TypeError: there is no basket");
+        assertStringIncludes(event.exception.at(-1).frames.at(-1).function, "buyTheLot");
+        assertEquals(event.sdk_name, "sentry.javascript.browser");
+        const trail = event.breadcrumbs.map((crumb: { message: string }) => crumb.message);
+        assert(trail.includes("pressed the button"), trail.join("; "));
+        assertMatch(relay.heard(), /^origin: http:\/\/127\.0\.0\.1:\d+\r$/im);
+      });
+    } finally {
+      await new Promise((closed) => {
+        shop.close(closed);
+        shop.closeAllConnections();
+      });
+    }
   });
 });
