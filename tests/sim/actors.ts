@@ -6,7 +6,7 @@ import type { Call } from "../../lib/actor/call.ts";
 import { Down, Exit } from "../../lib/actor/exit.ts";
 import type { Self } from "../../lib/actor/self.ts";
 import type { Pid } from "../../lib/term/pid.ts";
-import type { Tell } from "./checkers/checker.ts";
+import type { Tell, Ways } from "./checkers/checker.ts";
 
 /** A message that tells which it is. */
 export interface Numbered {
@@ -32,17 +32,18 @@ export async function target(self: Self): Promise<void> {
   for await (const message of self) if (!((message as unknown) instanceof Exit)) return;
 }
 
-/** Links with another and monitors it. */
+/** Links with another, monitors it, or both. */
 export async function watcher(
   self: Self<unknown>,
   there: Pid,
   bond: string,
+  ways: Ways,
   tell: Tell,
 ): Promise<void> {
-  tell({ kind: "bond", bond, target: there.key });
+  tell({ kind: "bond", bond, target: there.key, ways });
   self.trapExit = true;
-  self.link(there);
-  self.monitor(there);
+  if (ways !== "monitor") self.link(there);
+  if (ways !== "link") self.monitor(there);
   for await (const message of self) {
     if (!(message instanceof Exit || message instanceof Down)) continue;
     const kind = message instanceof Exit ? "exit" : "down";

@@ -265,7 +265,9 @@ class Cluster {
       for (const [promise, what] of ended.broken) found.set(promise, what);
     }
     if (found.size === 0) {
-      await this.#ask("stopTree");
+      await this.#ask("stopTree").catch((error) => found.set("children", error.message));
+    }
+    if (found.size === 0) {
       await this.#ask("clear");
       const left = await this.#leftovers();
       if (left !== undefined) found.set("leaks", left);

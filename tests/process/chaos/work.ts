@@ -20,11 +20,14 @@ import {
   target,
   watcher,
 } from "../../sim/actors.ts";
-import type { Tell } from "../../sim/checkers/checker.ts";
+import type { Tell, Ways } from "../../sim/checkers/checker.ts";
 import { NAMES } from "../../sim/checkers/names.ts";
 
 /** So many pids of each kind are known; a new one takes the place of any. */
 const KNOWN_MAX = 48;
+
+/** How actors are bound to others. */
+const WAYS: readonly Ways[] = ["link", "monitor", "both"];
 
 /** Messages and lines that each node sends to all when nothing is wrong. */
 const OWED = 20;
@@ -205,7 +208,9 @@ export class Work {
       this.#announce("target", pid);
     } else {
       const { pid } = pick(random, this.#known.target);
-      if (dice < 0.8) node.spawn(watcher, pid, `${life}.${this.#bonds++}`, tell);
+      // Of each by itself, too: the signal of a link may stand for that of a monitor beside it.
+      const ways = pick(random, WAYS);
+      if (dice < 0.8) node.spawn(watcher, pid, `${life}.${this.#bonds++}`, ways, tell);
       else node.exit(pid, random.next() < 0.5 ? "kill" : "shutdown");
     }
   }

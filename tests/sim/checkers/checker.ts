@@ -16,8 +16,8 @@ export type Fact =
   | { kind: "sent"; to: string; number: number; round?: number }
   /** A sink, of the node `at`, got one; `to` is for whom it was, if it was sent by pid. */
   | { kind: "got"; sink: string; at: string; from: string; number: number; to?: string }
-  /** An actor is about to link with and to monitor another. */
-  | { kind: "bond"; bond: string; target: string }
+  /** An actor is about to link with another, to monitor it, or both. */
+  | { kind: "bond"; bond: string; target: string; ways: Ways }
   | { kind: "exit"; bond: string; reason: string }
   | { kind: "down"; bond: string; reason: string }
   /** An actor was told that it holds a global name. */
@@ -31,6 +31,9 @@ export type Fact =
   | { kind: "tree"; tree: string }
   | { kind: "runs"; child: string; pid: string }
   | { kind: "ended"; child: string; pid: string };
+
+/** How an actor is bound to another. */
+export type Ways = "link" | "monitor" | "both";
 
 /** Writes a fact down. */
 export type Tell = (fact: Fact) => void;

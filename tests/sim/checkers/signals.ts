@@ -2,12 +2,13 @@
  * Checks: each link and each monitor gives exactly one signal, when its actor ends or cannot be reached any
  * more, and none twice.
  */
-import { type Checker, type Fact, livingOf, type View } from "./checker.ts";
+import { type Checker, type Fact, livingOf, type View, type Ways } from "./checker.ts";
 
 interface Bond {
   readonly target: string;
   /** Where the watcher lives. */
   readonly life: string;
+  readonly ways: Ways;
   exits: number;
   downs: number;
   /** Why, if it was told that its actor has ended rather than that it cannot be reached. */
@@ -23,7 +24,8 @@ export class SignalChecker implements Checker {
 
   take(life: string, fact: Fact): void {
     if (fact.kind === "bond") {
-      this.#bonds.set(fact.bond, { target: fact.target, life, exits: 0, downs: 0, end: undefined });
+      const { target, ways } = fact;
+      this.#bonds.set(fact.bond, { target, ways, life, exits: 0, downs: 0, end: undefined });
     } else if (fact.kind === "exit" || fact.kind === "down") {
       this.count++;
       const bond = this.#bonds.get(fact.bond)!;
@@ -40,22 +42,21 @@ export class SignalChecker implements Checker {
 
   check(views: readonly View[]): void {
     const living = livingOf(views);
-    for (const { target, life, exits, downs, end } of this.#bonds.values()) {
+    for (const { target, ways, life, exits, downs, end } of this.#bonds.values()) {
+      const heard = `${life} (${ways}) heard ${exits} exits and ${downs} downs of ${target}`;
+      const mostExits = ways === "monitor" ? 0 : 1;
+      const mostDowns = ways === "link" ? 0 : 1;
       // A session that was lost meanwhile tells as well, of one that lives on.
-      if (exits > 1 || downs > 1) {
-        throw new Error(`${life} heard ${exits} exits and ${downs} downs of ${target}`);
-      }
+      if (exits > mostExits || downs > mostDowns) throw new Error(heard);
       // What watched there is gone with it, perhaps before it heard.
       if (this.#gone.has(life)) continue;
       if (living.has(target) && end !== undefined) {
         throw new Error(`${target} lives: ${life} heard that it has ended by ${end}`);
       }
-      if (!living.has(target) && (exits !== 1 || downs !== 1)) {
-        throw new Error(`${target} is gone: ${life} heard ${exits} exits, ${downs} downs`);
+      if (!living.has(target) && (exits !== mostExits || downs !== mostDowns)) {
+        throw new Error(`${heard}, which is gone`);
       }
-      if (exits !== downs) {
-        throw new Error(`${life} heard ${exits} exits, but ${downs} downs of ${target}`);
-      }
+      if (ways === "both" && exits !== downs) throw new Error(heard);
     }
   }
 }

@@ -34,7 +34,7 @@ export const signals: MakePromise = ({ nodes, pick, sim }) => {
       } else if (dice < 0.8) {
         const there = copyOf(pick(targets).pid, node);
         const tell = checker.take.bind(checker, life);
-        node.spawn(watcher, there, `${life}.${bonds++}`, tell);
+        node.spawn(watcher, there, `${life}.${bonds++}`, "both", tell);
       } else {
         const { short, life, pid } = pick(targets);
         if (nodes.has(short) && lives.of(short) === life) {
