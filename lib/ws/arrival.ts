@@ -403,7 +403,12 @@ export class Arrival<Data> implements StreamHandler {
     farewell: Farewell,
   ): Promise<void> {
     const framing = framingOf(head, status, headers, body !== null);
-    this.#stream.write(encodeHead(status, headers, framing, farewell));
+    let first: Uint8Array | undefined = encodeHead(status, headers, framing, farewell);
+    // A body of a known length is at hand, nearly always: the head goes with its beginning.
+    if (framing.kind !== "length" || body === null || isBodiless(head.method, status)) {
+      this.#stream.write(first);
+      first = undefined;
+    }
     if (isBodiless(head.method, status)) body?.cancel().catch(() => {});
     else {
       // A client would take what follows for the rest of it, or the rest for what follows.
@@ -416,9 +421,14 @@ export class Arrival<Data> implements StreamHandler {
         sent += value.length;
         if (sent > promised) throw new Error("it is longer than its Content-Length");
         const chunked = framing.kind === "chunked";
-        if (value.length > 0) this.#stream.write(chunked ? encodeChunk(value) : value);
+        if (value.length > 0) {
+          const bytes = chunked ? encodeChunk(value) : value;
+          this.#stream.write(first === undefined ? bytes : concat([first, bytes]));
+          first = undefined;
+        }
         await this.#room();
       }
+      if (first !== undefined) this.#stream.write(first);
       if (framing.kind === "chunked") this.#stream.write(LAST_CHUNK);
       else if (framing.kind === "length" && sent < promised && this.#state !== "gone") {
         throw new Error("it is shorter than its Content-Length");

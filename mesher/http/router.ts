@@ -190,5 +190,8 @@ export function jsonResponse(
   json: unknown,
   headers: Readonly<Record<string, string>> = {},
 ): Response {
-  return new Response(JSON.stringify(json), { status, headers: { ...HEADERS, ...headers } });
+  const body = new TextEncoder().encode(JSON.stringify(json));
+  // With its length known the answer is one piece.
+  const length = { "content-length": String(body.length) };
+  return new Response(body, { status, headers: { ...HEADERS, ...length, ...headers } });
 }
