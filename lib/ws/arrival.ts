@@ -349,7 +349,7 @@ export class Arrival<Data> implements StreamHandler {
     this.#enter("asking");
     this.#deadline = this.#terms.now() + this.#terms.limits.handshakeMs;
     const settle = (answer: Answer): void => {
-      if (this.#state !== "asking") return;
+      if (this.#state !== "asking") return discard(answer);
       try {
         goOn(answer);
       } catch (error) {
@@ -479,6 +479,11 @@ export class Arrival<Data> implements StreamHandler {
     this.#stream.end();
     this.#stream.resume();
   }
+}
+
+/** Nobody will read it: whatever feeds its body is to stop. */
+function discard(answer: unknown): void {
+  if (answer instanceof Response) answer.body?.cancel().catch(() => {});
 }
 
 /** True for a client that sends its body when it is asked to. */

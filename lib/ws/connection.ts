@@ -44,7 +44,10 @@ const PING_BYTES_MAX = 125;
 /** What was kept is decoded in such pieces: it has to be copied for it, and again after each message. */
 const HELD_PIECE_BYTES = 4096;
 
-/** When messages have been inflated to this many bytes, all others have a turn before the next. */
+/**
+ * When messages have been inflated to this many bytes, all others have a turn before the next. Each counts
+ * for a KiB at the least.
+ */
 const INFLATED_A_TURN_MAX = 1024 * 1024;
 
 /** A ping that cannot be sent. */

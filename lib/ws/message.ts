@@ -19,6 +19,9 @@ import type { Scratch } from "./scratch.ts";
 import { Utf8Check } from "./utf8.ts";
 import type { Inflated, InflatedPieces } from "./zlib.ts";
 
+/** A message that makes nothing costs as much as if it made so many bytes: some microseconds. */
+const INFLATE_BYTES = 1024;
+
 /** Whom the reader tells. */
 export interface MessageSink {
   /** True to stop before the next frame. */
@@ -55,7 +58,7 @@ export class MessageReader implements FrameSink {
   #compressed = false;
   /** The message's length by the headers that have come. */
   #announced = 0;
-  /** Bytes that came of inflating, since its owner has set it to 0. */
+  /** What inflating has cost, in bytes that came of it, since its owner has set it to 0. */
   inflated = 0;
   /** The message so far, if it is not in one piece. */
   #parts: Parts | undefined;
@@ -149,7 +152,7 @@ export class MessageReader implements FrameSink {
     const payload = this.#inflate!.inflate(bytes, this.#lengthMax);
     if (payload === "tooBig") return "tooBig";
     if (payload === "broken") return "deflate";
-    this.inflated += payload.length;
+    this.inflated += payload.length + INFLATE_BYTES;
     if (this.#opcode === OPCODES.binary) return this.#whole(payload);
     if (!isUtf8(payload)) return "text";
     return this.#whole(Buffer.from(payload.buffer, payload.byteOffset, payload.length).toString());

@@ -100,7 +100,7 @@ test("Connection lets others have a turn when a few bytes have become many", asy
   const chunk = join(
     ...Array.from(
       { length: 8 },
-      () => buildFrame({ opcode: 2, payload: packed(new Uint8Array(MIB - 1)), reserved: 4 }),
+      () => buildFrame({ opcode: 2, payload: packed(new Uint8Array(MIB - 2048)), reserved: 4 }),
     ),
   );
   for (const handle of [() => {}, async () => await Promise.resolve()]) {
@@ -117,6 +117,16 @@ test("Connection lets others have a turn when a few bytes have become many", asy
     assertEquals([messages.length, stream.paused, turns.length], [8, false, 0]);
     stream.handler.close({ kind: "closed" });
   }
+});
+
+test("Connection lets others have a turn among many messages that make nothing", () => {
+  const empty = buildFrame({ opcode: 2, payload: Uint8Array.of(0), reserved: 4 });
+  const { stream, messages, turns } = open(false);
+  stream.handler.data(join(...Array.from({ length: 3000 }, () => empty)));
+  assert(messages.length < 1100 && turns.length === 1, `${messages.length} in one turn`);
+  while (turns.length > 0) turns.shift()!();
+  assertEquals([messages.length, stream.paused], [3000, false]);
+  stream.handler.close({ kind: "closed" });
 });
 
 test("Inflator takes a message in any pieces for the same, and no more than it may be long", () => {

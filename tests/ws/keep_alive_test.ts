@@ -253,6 +253,40 @@ test("serve answers 408 to a later request that does not become whole in time", 
   });
 });
 
+test("serve gives no client more time for a further request because it drips", async () => {
+  await serving(
+    { fetch: tell, handshakeTimeout: 200, keepAliveTimeout: 60_000 },
+    async (server) => {
+      for (const request of [get("/", "X: y\r\n".repeat(50)), post("/", "a".repeat(500))]) {
+        const client = await RawClient.connect(host, server.port);
+        client.write(get("/"));
+        await texts(client, 1);
+        let at = 0;
+        await until("it is refused", () => {
+          client.write(request.slice(at, ++at));
+          return client.ended;
+        });
+        assertEquals(answersOf(client).map(({ status }) => status), [200, 408]);
+      }
+    },
+  );
+});
+
+test("serve cancels the body of a response that comes when its client has gone", async () => {
+  let answer: ((response: Response) => void) | undefined;
+  let cancelled = false;
+  const fetch = (): Promise<Response> => new Promise((resolve) => answer = resolve);
+  await serving({ fetch, handshakeTimeout: 50 }, async (server) => {
+    const client = await RawClient.connect(host, server.port);
+    client.write(get("/"));
+    await until("it is asked", () => answer !== undefined);
+    await client.gone();
+    assertEquals(client.status, 503);
+    answer!(new Response(new ReadableStream({ cancel: () => void (cancelled = true) })));
+    await until("it is cancelled", () => cancelled);
+  });
+});
+
 test("serve takes maxRequestsPerConnection requests from a connection", async () => {
   await serving({ fetch: tell, maxRequestsPerConnection: 3 }, async (server) => {
     const client = await RawClient.connect(host, server.port);

@@ -1,0 +1,123 @@
+import { assert, assertEquals } from "@std/assert";
+import { Arrival } from "../../lib/ws/arrival.ts";
+import { checkOptions, type ServeOptions } from "../../lib/ws/options.ts";
+import { readAnswers } from "../kit/http_answers.ts";
+import { test } from "../kit/test.ts";
+import { bytesOf, join } from "../kit/ws_client.ts";
+import { FakeStream } from "./recorder.ts";
+
+/** An arrival whose stream is the test's. */
+class Stage {
+  readonly stream = new FakeStream();
+  readonly turns: (() => void)[] = [];
+  resting = 0;
+  ended = 0;
+  now = 0;
+
+  constructor(options: ServeOptions) {
+    new Arrival({
+      options,
+      limits: checkOptions(options),
+      log: (_level, line) => {
+        throw new Error(line);
+      },
+      deflate: undefined,
+      isStopping: false,
+      now: () => this.now,
+      yieldToIo: (task) => this.turns.push(task),
+      rests: () => this.resting++,
+      wakes: () => this.resting--,
+      admit: () => {},
+      ended: () => this.ended++,
+    }, this.stream);
+  }
+
+  /** Bytes come, in memory that the host uses again. */
+  receive(text: string): void {
+    const bytes = bytesOf(text).slice();
+    this.stream.handler.data(bytes);
+    bytes.fill(0xff);
+  }
+
+  /** The texts of the answers that were written. */
+  get texts(): string[] {
+    const text = new TextDecoder().decode(join(...this.stream.writes));
+    return readAnswers(text).answers.map((answer) => answer.text);
+  }
+}
+
+/** Lets promises settle. */
+async function settle(): Promise<void> {
+  for (let i = 0; i < 10; i++) await new Promise((turn) => setTimeout(turn, 0));
+}
+
+function get(path: string): string {
+  return `GET ${path} HTTP/1.1\r\nHost: h\r\n\r\n`;
+}
+
+test("Arrival keeps a copy of what comes early, and reads no more until it has been looked at", async () => {
+  const asked: string[] = [];
+  const answers: ((response: Response) => void)[] = [];
+  const stage = new Stage({
+    fetch: (request) => {
+      asked.push(new URL(request.url).pathname);
+      return new Promise((resolve) => answers.push(resolve));
+    },
+  });
+  const { stream } = stage;
+  stage.receive(get("/a"));
+  // Nothing is early yet: a client that goes is noticed.
+  assertEquals([asked, stream.paused], [["/a"], false]);
+  stage.receive(get("/b").slice(0, 9));
+  assert(stream.paused);
+  // A host may still have had something.
+  stage.receive(get("/b").slice(9) + get("/c"));
+  answers[0]!(new Response("A"));
+  await settle();
+  assertEquals([asked, stage.texts, stream.paused], [["/a", "/b"], ["A"], true]);
+  answers[1]!(new Response("B"));
+  await settle();
+  answers[2]!(new Response("C"));
+  await settle();
+  assertEquals([asked, stage.texts], [["/a", "/b", "/c"], ["A", "B", "C"]]);
+  assertEquals([stream.paused, stage.resting], [false, 1]);
+  stream.abort();
+  assertEquals([stage.resting, stage.ended], [0, 1]);
+});
+
+test("Arrival rests in the eyes of its server only while nothing is to be done", async () => {
+  const seen: number[] = [];
+  const stage: Stage = new Stage({
+    fetch: () => {
+      seen.push(stage.resting);
+      return new Response("x");
+    },
+  });
+  stage.receive(get("/").repeat(40));
+  for (let i = 0; i < 10; i++) {
+    await settle();
+    assertEquals(stage.resting, stage.texts.length === 40 ? 1 : 0);
+    stage.turns.shift()?.();
+  }
+  assertEquals([stage.texts.length, stage.resting], [40, 1]);
+  assertEquals(new Set(seen), new Set([0]));
+  stage.receive("G");
+  assertEquals(stage.resting, 0);
+  stage.stream.abort();
+});
+
+test("Arrival reads on in the middle of an early request, and pauses behind a whole one", async () => {
+  const answers: ((response: Response) => void)[] = [];
+  const stage = new Stage({ fetch: () => new Promise((resolve) => answers.push(resolve)) });
+  stage.receive(get("/a") + get("/b") + get("/c").slice(0, 10));
+  answers[0]!(new Response("A"));
+  await settle();
+  assert(stage.stream.paused);
+  answers[1]!(new Response("B"));
+  await settle();
+  // The rest of the third is to come.
+  assert(!stage.stream.paused);
+  stage.receive(get("/c").slice(10));
+  assertEquals(answers.length, 3);
+  stage.stream.abort();
+});
