@@ -10,23 +10,27 @@ import { FakeStream } from "./recorder.ts";
 class Stage {
   readonly stream = new FakeStream();
   readonly turns: (() => void)[] = [];
-  resting = 0;
   ended = 0;
   now = 0;
+  isStopping = false;
+  readonly #resting = new Set<unknown>();
 
   constructor(options: ServeOptions) {
+    const isStopping = (): boolean => this.isStopping;
     new Arrival({
+      get isStopping(): boolean {
+        return isStopping();
+      },
       options,
       limits: checkOptions(options),
       log: (_level, line) => {
         throw new Error(line);
       },
       deflate: undefined,
-      isStopping: false,
       now: () => this.now,
       yieldToIo: (task) => this.turns.push(task),
-      rests: () => this.resting++,
-      wakes: () => this.resting--,
+      rests: (arrival) => this.#resting.add(arrival),
+      wakes: (arrival) => this.#resting.delete(arrival),
       admit: () => {},
       ended: () => this.ended++,
     }, this.stream);
@@ -37,6 +41,10 @@ class Stage {
     const bytes = bytesOf(text).slice();
     this.stream.handler.data(bytes);
     bytes.fill(0xff);
+  }
+
+  get resting(): number {
+    return this.#resting.size;
   }
 
   /** The texts of the answers that were written. */
@@ -120,4 +128,46 @@ test("Arrival reads on in the middle of an early request, and pauses behind a wh
   stage.receive(get("/c").slice(10));
   assertEquals(answers.length, 3);
   stage.stream.abort();
+});
+
+test("Arrival ends when its client has said its last, whatever it was doing", async () => {
+  let answer = (_response: Response): void => {};
+  const options: ServeOptions = { fetch: () => new Promise((resolve) => answer = resolve) };
+  const before = new Stage(options);
+  before.receive(get("/"));
+  before.stream.handler.end();
+  assert(!before.stream.ended);
+  answer(new Response("x"));
+  await settle();
+  assertEquals([before.texts, before.stream.ended, before.resting], [["x"], true, 0]);
+
+  const after = new Stage(options);
+  after.receive(get("/"));
+  answer(new Response("x"));
+  await settle();
+  assert(!after.stream.ended);
+  after.stream.handler.end();
+  assert(after.stream.ended);
+
+  const within = new Stage(options);
+  within.receive(get("/"));
+  answer(new Response("x"));
+  await settle();
+  within.receive("GET /");
+  within.stream.handler.end();
+  assert(within.stream.ended);
+});
+
+test("Arrival rests no more on a server that has begun to stop while it answered", async () => {
+  let body: ReadableStreamDefaultController<Uint8Array> | undefined;
+  const stage = new Stage({
+    fetch: () =>
+      new Response(new ReadableStream({ start: (controller) => void (body = controller) })),
+  });
+  stage.receive(get("/"));
+  await settle();
+  stage.isStopping = true;
+  body!.close();
+  await settle();
+  assertEquals([stage.texts, stage.stream.ended, stage.resting], [[""], true, 0]);
 });
