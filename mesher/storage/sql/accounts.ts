@@ -14,6 +14,7 @@ import type {
   Session,
   User,
 } from "../storage.ts";
+import { ofOrg } from "./scope.ts";
 
 interface OrganisationRow {
   readonly id: string;
@@ -279,7 +280,7 @@ export function accounts(db: Database): Accounts {
         await query.change("DELETE FROM memberships WHERE id = $1", membershipId);
         await query.change(
           `UPDATE issues SET assigned_to = NULL WHERE assigned_to = $1
-           AND project_id IN (SELECT id FROM projects WHERE org_id = $2)`,
+           AND ${ofOrg("$2")}`,
           row.user_id,
           orgId,
         );

@@ -15,7 +15,8 @@ import type {
   AlertStatus,
   Result,
 } from "../storage.ts";
-import { limitOf, pageFrom } from "./issues.ts";
+import { limitOf, narrowToPage, NO_ROWS, pageFrom } from "./page.ts";
+import { inProject, ofOrg } from "./scope.ts";
 
 interface RuleRow {
   readonly id: string;
@@ -47,7 +48,7 @@ const RULE = "id, project_id, name, condition, action, enabled, cooldown_minutes
   "last_fired_at, created_at";
 const ALERT = "id, rule_id, rule_name, project_id, issue_id, status, message, condition, " +
   "triggered_at, acknowledged_at, resolved_at";
-const OF_ORG = "project_id IN (SELECT id FROM projects WHERE org_id = $2)";
+const OF_ORG = ofOrg("$2");
 
 const ruleFrom = (row: RuleRow): AlertRule => ({
   id: row.id,
@@ -104,16 +105,8 @@ export function alerts(db: Database): Alerts {
   };
 
   return {
-    async createAlertRule(orgId, { projectId, name, condition, action, cooldownMinutes }) {
-      if (!isId(orgId) || !isId(projectId)) return { ok: false, reason: "no_project" };
-      return await db.transaction(async (query) => {
-        const project = await query.row(
-          "SELECT id FROM projects WHERE id = $1 AND org_id = $2",
-          projectId,
-          orgId,
-        );
-        if (project === undefined) return { ok: false, reason: "no_project" };
-        const now = db.now();
+    createAlertRule(orgId, { projectId, name, condition, action, cooldownMinutes }) {
+      return inProject(db, orgId, projectId, async (query, now) => {
         const row = await query.row<RuleRow>(
           `INSERT INTO alert_rules
              (id, project_id, name, condition, action, cooldown_minutes, created_at)
@@ -126,7 +119,7 @@ export function alerts(db: Database): Alerts {
           cooldownMinutes,
           now,
         );
-        return { ok: true, value: ruleFrom(row!) };
+        return ruleFrom(row!);
       });
     },
 
@@ -166,16 +159,12 @@ export function alerts(db: Database): Alerts {
     },
 
     async alerts(orgId, projectId, status, page) {
-      if (!isId(orgId) || !isId(projectId)) return { rows: [], next: null };
-      if (page.after && !isId(page.after.id)) return { rows: [], next: null };
+      if (!isId(orgId) || !isId(projectId)) return NO_ROWS;
       const where = new Conditions();
       where.and(`project_id = ${where.param(projectId)}`);
-      where.and(OF_ORG.replace("$2", where.param(orgId)));
+      where.and(ofOrg(where.param(orgId)));
       if (status !== undefined) where.and(`status = ${where.param(status)}`);
-      if (page.after) {
-        const { at, id } = page.after;
-        where.and(`(triggered_at, id) < (${where.param(at)}, ${where.param(id)})`);
-      }
+      if (!narrowToPage(where, page, "triggered_at", "id")) return NO_ROWS;
       const limit = limitOf(page);
       const rows = await db.rows<AlertRow>(
         `SELECT ${ALERT} FROM alerts WHERE ${where.text}

@@ -17,7 +17,8 @@ import type {
   PageRequest,
   ValueCount,
 } from "../storage.ts";
-import { limitOf, pageFrom } from "./issues.ts";
+import { limitOf, narrowToPage, NO_ROWS, pageFrom } from "./page.ts";
+import { ofOrg, ownsProject } from "./scope.ts";
 
 interface SummaryRow {
   readonly id: string;
@@ -40,7 +41,6 @@ const SUMMARY = "e.id, e.project_id, e.issue_id, e.level, e.title, e.message, e.
 export const BUCKETS_MAX = 1000;
 
 const DAY_MS = 86_400_000;
-const NO_ROWS: Page<never> = { rows: [], next: null };
 
 const summaryFrom = (row: SummaryRow): EventSummary => ({
   id: row.id,
@@ -85,13 +85,9 @@ export function events(db: Database): Omit<Events, "writeEvents"> {
   };
 
   const list = async (where: Conditions, page: PageRequest): Promise<Page<EventSummary>> => {
-    if (page.after) {
-      const { at, id } = page.after;
-      if (!isId(id)) return NO_ROWS;
-      // The first condition says nothing new, but by it PostgreSQL skips whole days.
-      where.and(`e.received_at <= ${where.param(at)}`);
-      where.and(`(e.received_at, e.id) < (${where.param(at)}, ${where.param(id)})`);
-    }
+    if (!narrowToPage(where, page, "e.received_at", "e.id")) return NO_ROWS;
+    // Says nothing new, but by it PostgreSQL skips whole days.
+    if (page.after) where.and(`e.received_at <= ${where.param(page.after.at)}`);
     const limit = limitOf(page);
     const rows = await db.rows<SummaryRow>(
       `SELECT ${SUMMARY} FROM events e WHERE ${where.text}
@@ -106,13 +102,8 @@ export function events(db: Database): Omit<Events, "writeEvents"> {
     return rows.map(({ value, count }) => ({ value, count }));
   };
 
-  /** Whether the project is of the organisation. */
-  const owns = async (orgId: string, projectId: string): Promise<boolean> =>
-    isId(orgId) && isId(projectId) && await db.row(
-        "SELECT id FROM projects WHERE id = $1 AND org_id = $2",
-        projectId,
-        orgId,
-      ) !== undefined;
+  const owns = (orgId: string, projectId: string): Promise<boolean> =>
+    ownsProject(db, orgId, projectId);
 
   /** Whether the issue is of the organisation. */
   const ownsIssue = async (orgId: string, issueId: string): Promise<boolean> =>
@@ -144,7 +135,7 @@ export function events(db: Database): Omit<Events, "writeEvents"> {
         SummaryRow & { readonly fingerprint: string; readonly payload: unknown }
       >(
         `SELECT ${SUMMARY}, e.fingerprint, e.payload ${dialect.eventById("$1")}
-         AND e.project_id IN (SELECT id FROM projects WHERE org_id = $2)
+         AND ${ofOrg("$2", "e")}
          ORDER BY e.received_at DESC LIMIT 1`,
         eventId,
         orgId,

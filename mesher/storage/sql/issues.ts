@@ -6,15 +6,9 @@
 import type { Level } from "../../domain/event.ts";
 import { isId } from "../../domain/id.ts";
 import { Conditions, type Database, likeAnywhere } from "../database.ts";
-import {
-  type Issue,
-  type Issues,
-  type IssueStatus,
-  type Page,
-  PAGE_ROWS_MAX,
-  type PageRequest,
-  type SpikeCandidate,
-} from "../storage.ts";
+import type { Issue, Issues, IssueStatus, SpikeCandidate } from "../storage.ts";
+import { limitOf, narrowToPage, NO_ROWS, pageFrom } from "./page.ts";
+import { ofOrg } from "./scope.ts";
 
 interface IssueRow {
   readonly id: string;
@@ -34,7 +28,7 @@ const ISSUE = "i.id, i.project_id, i.fingerprint, i.title, i.culprit, i.level, i
   "i.event_count, i.first_seen, i.last_seen, i.assigned_to";
 
 /** The condition that an issue of `issues i` is of an organisation. */
-const OF_ORG = "i.project_id IN (SELECT id FROM projects WHERE org_id = $2)";
+const OF_ORG = ofOrg("$2", "i");
 
 const HOUR_MS = 3_600_000;
 
@@ -52,38 +46,15 @@ const issueFrom = (row: IssueRow): Issue => ({
   assignedTo: row.assigned_to,
 });
 
-/** How many rows a request gets. */
-export function limitOf(page: Pick<PageRequest, "limit">): number {
-  return Math.min(PAGE_ROWS_MAX, Math.max(1, Math.trunc(page.limit) || 1));
-}
-
-/** A page of rows of which one more than the limit was asked, to know whether there are more. */
-export function pageFrom<Row extends { readonly id: string }, T>(
-  rows: readonly Row[],
-  limit: number,
-  at: (row: Row) => number,
-  from: (row: Row) => T,
-): Page<T> {
-  const shown = rows.slice(0, limit);
-  const last = shown.at(-1);
-  return {
-    rows: shown.map(from),
-    next: rows.length > limit && last !== undefined ? { at: at(last), id: last.id } : null,
-  };
-}
-
 /** Issues in `db`. */
 export function issues(db: Database): Issues {
   return {
     async issues(orgId, projectId, filter, page) {
-      if (!isId(orgId) || !isId(projectId)) return { rows: [], next: null };
-      if (page.after && !isId(page.after.id)) return { rows: [], next: null };
-      if (typeof filter.assignedTo === "string" && !isId(filter.assignedTo)) {
-        return { rows: [], next: null };
-      }
+      if (!isId(orgId) || !isId(projectId)) return NO_ROWS;
+      if (typeof filter.assignedTo === "string" && !isId(filter.assignedTo)) return NO_ROWS;
       const where = new Conditions();
       where.and(`i.project_id = ${where.param(projectId)}`);
-      where.and(`${OF_ORG.replace("$2", where.param(orgId))}`);
+      where.and(ofOrg(where.param(orgId), "i"));
       if (filter.status !== undefined) where.and(`i.status = ${where.param(filter.status)}`);
       if (filter.level !== undefined) where.and(`i.level = ${where.param(filter.level)}`);
       if (filter.assignedTo === null) where.and("i.assigned_to IS NULL");
@@ -94,10 +65,7 @@ export function issues(db: Database): Issues {
         const pattern = where.param(likeAnywhere(filter.query.toLowerCase()));
         where.and(`i.title_folded LIKE ${pattern} ESCAPE '!'`);
       }
-      if (page.after) {
-        const { at, id } = page.after;
-        where.and(`(i.last_seen, i.id) < (${where.param(at)}, ${where.param(id)})`);
-      }
+      if (!narrowToPage(where, page, "i.last_seen", "i.id")) return NO_ROWS;
       const limit = limitOf(page);
       const rows = await db.rows<IssueRow>(
         `SELECT ${ISSUE} FROM issues i WHERE ${where.text}
@@ -158,8 +126,7 @@ export function issues(db: Database): Issues {
       return await db.transaction(async (query) => {
         // The issue first: a batch that is being written holds it, and the next makes a new one.
         const deleted = await query.change(
-          `DELETE FROM issues WHERE id = $1
-           AND project_id IN (SELECT id FROM projects WHERE org_id = $2)`,
+          `DELETE FROM issues WHERE id = $1 AND ${ofOrg("$2")}`,
           issueId,
           orgId,
         );

@@ -6,6 +6,7 @@
 import { isId, newId } from "../../domain/id.ts";
 import type { Database } from "../database.ts";
 import type { ApiKey, Project, Projects } from "../storage.ts";
+import { inProject, ofOrg } from "./scope.ts";
 
 interface ProjectRow {
   readonly id: string;
@@ -137,16 +138,8 @@ export function projects(db: Database): Projects {
       });
     },
 
-    async createApiKey(orgId, { projectId, label, prefix, secretHash }) {
-      if (!isId(orgId) || !isId(projectId)) return { ok: false, reason: "no_project" };
-      return await db.transaction(async (query) => {
-        const project = await query.row(
-          "SELECT id FROM projects WHERE id = $1 AND org_id = $2",
-          projectId,
-          orgId,
-        );
-        if (project === undefined) return { ok: false, reason: "no_project" };
-        const now = db.now();
+    createApiKey(orgId, { projectId, label, prefix, secretHash }) {
+      return inProject(db, orgId, projectId, async (query, now) => {
         const row = await query.row<ApiKeyRow>(
           `INSERT INTO api_keys (id, project_id, label, prefix, secret_hash, created_at)
            VALUES ($1, $2, $3, $4, $5, $6) RETURNING ${API_KEY}`,
@@ -157,15 +150,14 @@ export function projects(db: Database): Projects {
           secretHash,
           now,
         );
-        return { ok: true, value: apiKeyFrom(row!) };
+        return apiKeyFrom(row!);
       });
     },
 
     async apiKeys(orgId, projectId) {
       if (!isId(orgId) || !isId(projectId)) return [];
       const rows = await db.rows<ApiKeyRow>(
-        `SELECT ${API_KEY} FROM api_keys WHERE project_id = $1
-         AND EXISTS (SELECT 1 FROM projects WHERE id = $1 AND org_id = $2)
+        `SELECT ${API_KEY} FROM api_keys WHERE project_id = $1 AND ${ofOrg("$2")}
          ORDER BY created_at, id`,
         projectId,
         orgId,
@@ -177,7 +169,7 @@ export function projects(db: Database): Projects {
       if (!isId(orgId) || !isId(keyId)) return false;
       const revoked = await db.change(
         `UPDATE api_keys SET revoked_at = $3 WHERE id = $1 AND revoked_at IS NULL
-         AND project_id IN (SELECT id FROM projects WHERE org_id = $2)`,
+         AND ${ofOrg("$2")}`,
         keyId,
         orgId,
         db.now(),

@@ -1,0 +1,42 @@
+/**
+ * What is an organisation's, and what is not: rows of another one are as if they did not exist.
+ *
+ * @module
+ */
+import { isId } from "../../domain/id.ts";
+import type { Database, Query } from "../database.ts";
+import type { Result } from "../storage.ts";
+
+/** The condition that the project of a row is of the organisation in `param`. `alias`: of its table. */
+export function ofOrg(param: string, alias?: string): string {
+  const column = alias === undefined ? "project_id" : `${alias}.project_id`;
+  return `${column} IN (SELECT id FROM projects WHERE org_id = ${param})`;
+}
+
+/** Whether the project is of the organisation. */
+export async function ownsProject(
+  query: Query,
+  orgId: string,
+  projectId: string,
+): Promise<boolean> {
+  if (!isId(orgId) || !isId(projectId)) return false;
+  const found = await query.row(
+    "SELECT id FROM projects WHERE id = $1 AND org_id = $2",
+    projectId,
+    orgId,
+  );
+  return found !== undefined;
+}
+
+/** Makes something in a project of the organisation. */
+export async function inProject<T>(
+  db: Database,
+  orgId: string,
+  projectId: string,
+  make: (query: Query, now: number) => Promise<T>,
+): Promise<Result<T, "no_project">> {
+  return await db.transaction(async (query) => {
+    if (!await ownsProject(query, orgId, projectId)) return { ok: false, reason: "no_project" };
+    return { ok: true, value: await make(query, db.now()) };
+  });
+}
