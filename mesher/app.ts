@@ -1,11 +1,11 @@
 /**
- * Starts and stops a node of Mesher, in this order: storage, node, first run, services, sockets, HTTP.
+ * Starts and stops a node of Mesher, in this order: storage, node, services, sockets, HTTP, first run.
  *
  * @module
  */
 import { Node, type Server } from "../mod.ts";
 import { Held } from "./cluster/held.ts";
-import { type Config, storageConfig } from "./config.ts";
+import { blame, type Config, storageConfig } from "./config.ts";
 import { BULK_BYTES_MAX } from "./domain/limits.ts";
 import { type FirstRun, firstRun } from "./first_run.ts";
 import { Attempts } from "./http/attempts.ts";
@@ -19,6 +19,7 @@ import { Intake } from "./pipeline/intake.ts";
 import { Keys } from "./pipeline/keys.ts";
 import { Live } from "./pipeline/live.ts";
 import { EventQueue } from "./pipeline/queue.ts";
+import { mustBeFree } from "./ports.ts";
 import { tellerOf } from "./services/node_monitor.ts";
 import { startTree } from "./services/tree.ts";
 import { MESSAGE_BYTES_MAX, socketHandlers } from "./sockets/sockets.ts";
@@ -59,13 +60,16 @@ export interface AppOptions {
 /** Starts a node. */
 export async function startApp(config: Config, options: AppOptions): Promise<App> {
   const { log, now = Date.now } = options;
-  const storage = options.storage ?? await openStorage(storageConfig(config.database));
+  await mustBeFree(config.hostname, config);
+  const storage = options.storage ??
+    await blame("DATABASE_URL", openStorage(storageConfig(config.database)));
   let node: Node | undefined;
   try {
     node = await startNode(config, log);
-    const first = await firstRun(storage);
     const mesher = await startMesher(config, { storage, node, log, now });
     const servers = await startServers(mesher);
+    // Last: its secrets are told once, so nothing may fail after it.
+    const first = await firstRun(storage);
     const { hostname } = config;
     const host = hostname === "0.0.0.0" || hostname === "::" ? "127.0.0.1" : hostname;
     const url = `http://${host.includes(":") ? `[${host}]` : host}:${mesher.ports.http}`;
@@ -91,7 +95,8 @@ async function startNode({ cluster }: Config, log: LogLine): Promise<Node> {
   }
   const { name, cookie, peers } = cluster;
   const hostname = /@(.*):\d+$/.exec(name)![1]!.replace(/^\[|\]$/g, "");
-  const node = await Node.start({ name, cookie, seeds: peers, listen: { hostname }, ...logged });
+  const starting = Node.start({ name, cookie, seeds: peers, listen: { hostname }, ...logged });
+  const node = await blame("MESHER_NODE_NAME and MESHER_COOKIE", starting);
   log("info", `node ${node.name} listens; peers: ${peers.join(", ") || "none"}`);
   await meet(node, peers);
   return node;
@@ -163,8 +168,8 @@ async function startServers(mesher: Mesher): Promise<Server[]> {
     maxRequestBodySize: BODY_BYTES_MAX,
     ...socketHandlers(mesher),
   };
-  const ws = await node.serve({ ...common, port: wsPort });
-  const http = await node.serve({
+  const ws = await blame("MESHER_HOST and MESHER_WS_PORT", node.serve({ ...common, port: wsPort }));
+  const serving = node.serve({
     ...common,
     port: httpPort,
     async fetch(request): Promise<Response> {
@@ -176,6 +181,7 @@ async function startServers(mesher: Mesher): Promise<Server[]> {
         : await pageFile(request.method, url.pathname);
     },
   });
+  const http = await blame("MESHER_HOST and MESHER_HTTP_PORT", serving);
   mesher.ports.ws = ws.port;
   mesher.ports.http = http.port;
   return [ws, http];

@@ -56,6 +56,8 @@ export const RATE_PER_MINUTE_DEFAULT = 60_000;
 export const LOAD_THRESHOLD_DEFAULT = 100;
 /** More processes on one machine are no use. */
 export const NODES_MAX = 16;
+/** The highest port that there is. */
+export const PORT_MAX = 65_535;
 
 /** What `--help` prints. */
 export const HELP: string = `Mesher: errors of your programs, gathered and grouped, on Firn
@@ -71,7 +73,8 @@ export const HELP: string = `Mesher: errors of your programs, gathered and group
 Environment:
   MESHER_NODE_NAME       name@host:port; with MESHER_COOKIE the node is part of a cluster
   MESHER_COOKIE          the cluster's secret
-  MESHER_PEERS           nodes to join, with commas between: a@host:9100,b@host:9100
+  MESHER_PEERS           nodes to join, with commas between: a@host:9100,b@host:9100;
+                         its own name among them is passed over
   MESHER_HOST            where to listen for HTTP and WebSockets      (127.0.0.1)
   MESHER_HTTP_PORT       HTTP; 0: the system chooses                  (8080)
   MESHER_WS_PORT         WebSockets; 0: the system chooses            (8081)
@@ -86,21 +89,29 @@ Environment:
 /** Variables by name. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
+/** Says in the error which setting is to be looked at. */
+export async function blame<T>(setting: string, started: Promise<T>): Promise<T> {
+  try {
+    return await started;
+  } catch (error) {
+    const words = error instanceof Error ? error.message : String(error);
+    throw new Error(`${setting}: ${words}`, { cause: error });
+  }
+}
+
 /** Reads the environment. Throws `ConfigError`. */
 export function readConfig(env: Environment, command: Pick<Command, "memory">): Config {
-  const database = command.memory ? ":memory:" : env["DATABASE_URL"] || DATABASE_DEFAULT;
-  const scheme = /^([a-z][a-z0-9+.-]+):\/\//i.exec(database)?.[1]?.toLowerCase();
-  if (scheme !== undefined && scheme !== "postgres" && scheme !== "postgresql") {
-    throw new ConfigError(
-      `DATABASE_URL begins with ${scheme}://: use postgres://… or the path of a SQLite file`,
-    );
+  const httpPort = whole(env, "MESHER_HTTP_PORT", 8080, 0, PORT_MAX);
+  const wsPort = whole(env, "MESHER_WS_PORT", 8081, 0, PORT_MAX);
+  if (httpPort === wsPort && httpPort !== 0) {
+    throw new ConfigError(`MESHER_WS_PORT is ${wsPort}, as MESHER_HTTP_PORT is: use two ports`);
   }
   return {
     cluster: readCluster(env),
     hostname: env["MESHER_HOST"] || "127.0.0.1",
-    httpPort: whole(env, "MESHER_HTTP_PORT", 8080, 0, 65_535),
-    wsPort: whole(env, "MESHER_WS_PORT", 8081, 0, 65_535),
-    database,
+    httpPort,
+    wsPort,
+    database: command.memory ? ":memory:" : readDatabase(env["DATABASE_URL"]),
     ratePerMinute: whole(env, "MESHER_RATE_LIMIT", RATE_PER_MINUTE_DEFAULT, 1, 1_000_000_000),
     loadThreshold: whole(env, "MESHER_LOAD_THRESHOLD", LOAD_THRESHOLD_DEFAULT, 1, 1_000_000_000),
     secureCookies: whole(env, "MESHER_SECURE_COOKIES", 0, 0, 1) === 1,
@@ -131,6 +142,24 @@ export function storageConfig(database: string): StorageConfig {
   return isPostgres ? { databaseUrl: database, sqlitePath: "" } : { sqlitePath: database };
 }
 
+/** Nothing of a wrong address is said: it may have a password in it. */
+function readDatabase(text: string | undefined): string {
+  const database = text || DATABASE_DEFAULT;
+  const scheme = /^([a-z][a-z0-9+.-]+):\/\//i.exec(database)?.[1]?.toLowerCase();
+  if (scheme === undefined) return database;
+  if (scheme !== "postgres" && scheme !== "postgresql") {
+    throw new ConfigError(
+      `DATABASE_URL begins with ${scheme}://: use postgres://… or the path of a SQLite file`,
+    );
+  }
+  const { hostname = "", pathname = "" } = URL.parse(database) ?? {};
+  if (hostname !== "" || pathname.length > 1) return database;
+  throw new ConfigError(
+    "DATABASE_URL is no address: write postgres://user:password@host:5432/database, " +
+      "with % and two digits for each special character",
+  );
+}
+
 function readCluster(env: Environment): ClusterConfig | null {
   const name = env["MESHER_NODE_NAME"] ?? "";
   const cookie = env["MESHER_COOKIE"] ?? "";
@@ -142,10 +171,11 @@ function readCluster(env: Environment): ClusterConfig | null {
   if (name === "") throw new ConfigError("MESHER_COOKIE is set: set MESHER_NODE_NAME too");
   if (cookie === "") throw new ConfigError("MESHER_NODE_NAME is set: set MESHER_COOKIE too");
   for (const [variable, value] of [["MESHER_NODE_NAME", name], ...peers.map(peerPair)] as const) {
-    if (/^[^@\s]+@[^@\s]+:\d{1,5}$/.test(value)) continue;
+    const port = /^[^@\s]+@[^@\s]+:(\d{1,5})$/.exec(value)?.[1];
+    if (port !== undefined && Number(port) <= PORT_MAX) continue;
     throw new ConfigError(`${variable} has ${JSON.stringify(value)}: write name@host:port`);
   }
-  return { name, cookie, peers };
+  return { name, cookie, peers: peers.filter((peer) => peer !== name) };
 }
 
 function readAllowed(env: Environment): Allowed {

@@ -6,10 +6,10 @@
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import process from "node:process";
-import { createServer } from "node:net";
 import { fileURLToPath } from "node:url";
-import { type Config, ConfigError, storageConfig } from "../config.ts";
+import { blame, type Config, ConfigError, storageConfig } from "../config.ts";
 import { firstRun } from "../first_run.ts";
+import { freePorts, mustBeFree, portsOf } from "../ports.ts";
 import { say, sayFirstRun } from "../say.ts";
 import { openStorage } from "../storage/open.ts";
 
@@ -27,8 +27,10 @@ export async function runNodes(
   if (config.database === ":memory:") {
     throw new ConfigError("DATABASE_URL is :memory:, which processes cannot share: name a file");
   }
+  const served = portsOf(config, count);
+  for (const ports of served) await mustBeFree(config.hostname, ports);
   // Before any node starts, so that they do not race for it.
-  const storage = await openStorage(storageConfig(config.database));
+  const storage = await blame("DATABASE_URL", openStorage(storageConfig(config.database)));
   const first = await firstRun(storage).finally(() => storage.close());
   const cookie = crypto.randomUUID() + crypto.randomUUID();
   const ports = await freePorts(count);
@@ -40,12 +42,16 @@ export async function runNodes(
       MESHER_NODE_NAME: name,
       MESHER_COOKIE: cookie,
       MESHER_PEERS: names.filter((other) => other !== name).join(","),
-      MESHER_HTTP_PORT: String(config.httpPort === 0 ? 0 : config.httpPort + 10 * i),
-      MESHER_WS_PORT: String(config.wsPort === 0 ? 0 : config.wsPort + 10 * i),
+      MESHER_HTTP_PORT: String(served[i]!.httpPort),
+      MESHER_WS_PORT: String(served[i]!.wsPort),
     })
   );
   if (first !== null) sayFirstRun(first, `http://${config.hostname}:${config.httpPort}`);
-  say("info", `${count} nodes start; their pages: ${pages(config, count)}`);
+  const pages = served.map(({ httpPort }) => `http://${config.hostname}:${httpPort}`).join(" ");
+  say(
+    "info",
+    `${count} nodes start; pages: ${config.httpPort === 0 ? "each says its own" : pages}`,
+  );
   const ended = Promise.all(children.map(({ ended }) => ended));
   await Promise.race([told, ended]);
   for (const { child } of children) {
@@ -53,13 +59,6 @@ export async function runNodes(
     if (child.exitCode === null && child.signalCode === null) process.kill(child.pid!, "SIGTERM");
   }
   return Math.max(...await ended);
-}
-
-function pages({ hostname, httpPort }: Config, count: number): string {
-  if (httpPort === 0) return "each says its own";
-  return Array.from({ length: count }, (_, i) => `http://${hostname}:${httpPort + 10 * i}`).join(
-    " ",
-  );
 }
 
 function start(env: NodeJS.ProcessEnv): { child: ChildProcess; ended: Promise<number> } {
@@ -76,22 +75,4 @@ function start(env: NodeJS.ProcessEnv): { child: ChildProcess; ended: Promise<nu
     });
   });
   return { child, ended };
-}
-
-/** Ports that nobody listens on now. */
-async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(
-    Array.from(
-      { length: count },
-      () =>
-        new Promise<ReturnType<typeof createServer>>((resolve, reject) => {
-          const server = createServer();
-          server.on("error", reject);
-          server.listen(0, "127.0.0.1", () => resolve(server));
-        }),
-    ),
-  );
-  const ports = servers.map((server) => (server.address() as { port: number }).port);
-  await Promise.all(servers.map((server) => new Promise((done) => server.close(done))));
-  return ports;
 }

@@ -28,11 +28,12 @@ export class MesherProcess {
   readonly ended: Promise<number | null>;
   #isGone = false;
 
-  constructor(args: readonly string[], env: Readonly<Record<string, string>>) {
+  constructor(args: readonly string[], env: Readonly<Record<string, string>>, cwd?: string) {
     const run = "Bun" in globalThis ? [MAIN] : ["run", "-A", MAIN];
     this.#child = spawn(process.execPath, [...run, ...args], {
       env: { ...process.env, MESHER_HTTP_PORT: "0", MESHER_WS_PORT: "0", ...env },
       stdio: ["ignore", "pipe", "pipe"],
+      cwd,
     });
     for (const output of [this.#child.stdout!, this.#child.stderr!]) {
       output.setEncoding("utf8").on("data", (text: string) => this.said += text);
@@ -73,15 +74,19 @@ export class MesherProcess {
 /** Runs a test with a folder of its own; what it starts is ended. */
 export async function withProcesses(
   body: (
-    start: (args: readonly string[], env: Readonly<Record<string, string>>) => MesherProcess,
+    start: (
+      args: readonly string[],
+      env: Readonly<Record<string, string>>,
+      cwd?: string,
+    ) => MesherProcess,
     folder: string,
   ) => Promise<void>,
 ): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), "mesher-"));
   const all: MesherProcess[] = [];
   try {
-    await body((args, env) => {
-      const started = new MesherProcess(args, env);
+    await body((args, env, cwd) => {
+      const started = new MesherProcess(args, env, cwd);
       all.push(started);
       return started;
     }, folder);

@@ -2,73 +2,95 @@
  * `mesher --nodes 3`: one command, three processes, on each database. Where there is no PostgreSQL its part
  * says so and is passed over.
  */
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
-import { runtime, test, until } from "../kit/test.ts";
+import { test, until } from "../kit/test.ts";
 import { loggedIn } from "../mesher/end_to_end_kit.ts";
-import { senderTo, withProcesses } from "./mesher_kit.ts";
+import { freePorts, type MesherProcess, senderTo, withProcesses } from "./mesher_kit.ts";
+import { postgresEngine } from "./mesher_town.ts";
 
-/** Before any test, because it outlives them. Bun does not find the driver under the name that Deno gives it. */
-const POSTGRES = runtime === "deno"
-  ? await (await import("../mesher/postgres.ts")).startPostgres()
-  : "the driver is Deno's";
+/** Before any test, because it outlives them. */
+const POSTGRES = await postgresEngine();
 
 /** Starts three, sends to each, and finds all on each. */
-async function threeShare(database: (folder: string) => string): Promise<void> {
-  await withProcesses(async (start, folder) => {
-    const all = start(["--nodes", "3"], { DATABASE_URL: database(folder) });
-    const urls = (): string[] =>
-      [...all.said.matchAll(/Mesher is ready: (\S+)/g)].map(([, url]) => url!);
-    await until("three are ready", () => urls().length === 3, 60_000);
-    const { printed } = all;
-    const users = await Promise.all(
-      urls().map((url) => loggedIn(url, printed.email, printed.password)),
+async function threeShare(all: MesherProcess): Promise<void> {
+  const urls = (): string[] =>
+    [...all.said.matchAll(/Mesher is ready: (\S+)/g)].map(([, url]) => url!);
+  await until("three are ready", () => urls().length === 3, 60_000);
+  const { printed } = all;
+  const users = await Promise.all(
+    urls().map((url) => loggedIn(url, printed.email, printed.password)),
+  );
+  for (const user of users) {
+    await until(
+      "all see all",
+      async () => (await user.get("/api/v1/cluster")).json.nodes.length === 3,
     );
-    for (const user of users) {
-      await until(
-        "all see all",
-        async () => (await user.get("/api/v1/cluster")).json.nodes.length === 3,
-      );
-    }
-    const sent: string[] = [];
-    await Promise.all(
-      urls().map(async (url, i) => {
-        const batch = Array.from({ length: 70 }, (_, k) => ({ message: `fault ${(i + k) % 5}` }));
-        const got = await senderTo(url, printed).post("/api/v1/events/bulk", batch);
-        assertEquals(got.status, 202);
-        sent.push(...got.json.ids);
-      }),
+  }
+  const sent: string[] = [];
+  await Promise.all(
+    urls().map(async (url, i) => {
+      const batch = Array.from({ length: 70 }, (_, k) => ({ message: `fault ${(i + k) % 5}` }));
+      const got = await senderTo(url, printed).post("/api/v1/events/bulk", batch);
+      assertEquals(got.status, 202);
+      sent.push(...got.json.ids);
+    }),
+  );
+  for (const user of users) {
+    await until(
+      "all are stored",
+      async () =>
+        (await user.get("/api/v1/projects/default/storage")).json.event_count === sent.length,
     );
-    for (const user of users) {
-      await until(
-        "all are stored",
-        async () =>
-          (await user.get("/api/v1/projects/default/storage")).json.event_count === sent.length,
-      );
-      const { data } = (await user.get("/api/v1/projects/default/issues")).json;
-      const counts = data.map(({ event_count }: { event_count: number }) => event_count);
-      assertEquals(counts.reduce((sum: number, count: number) => sum + count, 0), sent.length);
-      assertEquals((await user.get(`/api/v1/events/${sent[0]}`)).status, 200);
-    }
-    assertEquals(await all.stop(), 0, all.said);
-    assertEquals(all.said.match(/password/g)?.length, 1, "secrets are printed once");
-  });
+    const { data } = (await user.get("/api/v1/projects/default/issues")).json;
+    const counts = data.map(({ event_count }: { event_count: number }) => event_count);
+    assertEquals(counts.reduce((sum: number, count: number) => sum + count, 0), sent.length);
+    assertEquals((await user.get(`/api/v1/events/${sent[0]}`)).status, 200);
+  }
+  assertEquals(await all.stop(), 0, all.said);
+  assertEquals(all.said.match(/password/g)?.length, 1, "secrets are printed once");
 }
 
-test("mesher --nodes 3: three processes share a file of SQLite", async () => {
-  await threeShare((folder) => join(folder, "mesher.db"));
+/** A port such that the nodes' ports, each ten after the one before, are free; their own are one after. */
+async function freePort(): Promise<number> {
+  for (;;) {
+    const [port] = await freePorts(1);
+    if (port! < 65_000) return port!;
+  }
+}
+
+test("mesher --nodes 3 in an empty folder: says where its pages are, and shares a file of SQLite", async () => {
+  await withProcesses(async (start, folder) => {
+    const port = await freePort();
+    const env = { MESHER_HTTP_PORT: `${port}`, MESHER_WS_PORT: `${port + 1}`, DATABASE_URL: "" };
+    const all = start(["--nodes", "3"], env, folder);
+    await until("three are ready", () => all.said.match(/Mesher is ready/g)?.length === 3, 60_000);
+    const pages = /3 nodes start; pages: (.*)/.exec(all.said)![1]!.split(" ");
+    assertEquals(pages, [0, 10, 20].map((more) => `http://127.0.0.1:${port + more}`));
+    for (const page of pages) {
+      const got = await fetch(page);
+      assert((await got.text()).includes("<title>"), page);
+      assertEquals(got.headers.get("content-type"), "text/html; charset=utf-8");
+    }
+    await threeShare(all);
+    assert(existsSync(join(folder, "mesher.db")));
+  });
 });
 
-test("mesher --nodes 3: three processes share a PostgreSQL", async () => {
-  if (typeof POSTGRES === "string") {
-    process.stderr.write(`passed over: ${POSTGRES}\n`);
-    return;
-  }
-  const database = await POSTGRES.newDatabase();
-  try {
-    await threeShare(() => database.url);
-  } finally {
-    await database.drop();
-  }
-});
+const missing = POSTGRES.missing;
+if (missing !== undefined) process.stderr.write(`passed over: ${missing}\n`);
+test(
+  "mesher --nodes 3: three processes share a PostgreSQL",
+  { ignore: missing !== undefined },
+  async () => {
+    await withProcesses((start, folder) =>
+      POSTGRES.with(folder, async ({ url }) => {
+        const all = start(["--nodes", "3"], { DATABASE_URL: url });
+        await threeShare(all);
+        await all.stop();
+      })
+    );
+  },
+);

@@ -3,6 +3,8 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { DatabaseSync } from "node:sqlite";
+import { existsSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
 import { join } from "node:path";
 import { test, until } from "../kit/test.ts";
 import { loggedIn } from "../mesher/end_to_end_kit.ts";
@@ -48,22 +50,45 @@ test("mesher: one node from nothing takes an event, stores it, shows it and stre
   });
 });
 
-test("mesher: says in one line what is wrong with its settings, and ends with 2", async () => {
-  await withProcesses(async (start) => {
-    for (
-      const [args, env, words] of [
-        [[], { MESHER_HTTP_PORT: "http" }, /^mesher: MESHER_HTTP_PORT is "http"/],
-        [[], { MESHER_NODE_NAME: "a@127.0.0.1:1" }, /^mesher: MESHER_NODE_NAME is set: set/],
-        [[], { DATABASE_URL: "mysql://x" }, /^mesher: DATABASE_URL begins with mysql/],
-        [["--nodes", "99"], {}, /^mesher: --nodes is "99": use/],
-        [["--what"], {}, /^mesher: unknown argument "--what"/],
-      ] as [string[], Record<string, string>, RegExp][]
-    ) {
+test("mesher: says in one line what is wrong with its settings, and ends", async () => {
+  await withProcesses(async (start, folder) => {
+    writeFileSync(
+      join(folder, "text"),
+      "no database, but a text that is long enough to look like one",
+    );
+    const taken = createServer();
+    await new Promise<void>((done) => taken.listen(0, "127.0.0.1", done));
+    const { port } = taken.address() as { port: number };
+    const node = { MESHER_COOKIE: "easy", DATABASE_URL: ":memory:" };
+    const database = join(folder, "not made");
+    const grid: [string[], Record<string, string>, number, RegExp][] = [
+      [[], { MESHER_HTTP_PORT: "http" }, 2, /^MESHER_HTTP_PORT is "http": use a whole number/],
+      [["--what"], {}, 2, /^unknown argument "--what": see --help$/],
+      [["--nodes", "3"], { DATABASE_URL: ":memory:" }, 2, /^DATABASE_URL is :memory:/],
+      [[], { MESHER_HTTP_PORT: `${port}`, DATABASE_URL: database }, 1, /HTTP_PORT: cannot listen/],
+      [
+        ["--nodes", "2"],
+        { MESHER_WS_PORT: `${port}`, DATABASE_URL: database },
+        1,
+        /WS_PORT: cannot/,
+      ],
+      [[], { MESHER_HOST: "no.such.host.invalid" }, 1, /^MESHER_HOST and .*: cannot listen/],
+      [[], { ...node, MESHER_NODE_NAME: `a@127.0.0.1:${port}` }, 1, /^MESHER_NODE_NAME .* in use/],
+      [[], { ...node, MESHER_NODE_NAME: "a@0.0.0.0:0" }, 1, /the cookie is too easy to guess/],
+      [[], { DATABASE_URL: join(folder, "no/where") }, 1, /^DATABASE_URL: SQLite cannot open/],
+      [[], { DATABASE_URL: join(folder, "text") }, 1, /^DATABASE_URL: .*not a database/],
+      [[], { DATABASE_URL: "postgres://u:s3cret@127.0.0.1:1/d" }, 1, /^DATABASE_URL: .*REFUSED/],
+    ];
+    await Promise.all(grid.map(async ([args, env, status, words]) => {
       const wrong = start(args, env);
-      assertEquals(await wrong.ended, 2, wrong.said);
-      assert(words.test(wrong.said), wrong.said);
-      assertEquals(wrong.said.trim().split("\n").length, 1, wrong.said);
-    }
+      assertEquals(await wrong.ended, status, wrong.said);
+      const [line, ...more] = wrong.said.trim().split("\n");
+      assert(words.test(line!.replace("mesher: ", "")), wrong.said);
+      assertEquals(more, []);
+      assert(!wrong.said.includes("s3cret"), wrong.said);
+    }));
+    await new Promise((done) => taken.close(done));
+    assert(!existsSync(database), "nothing is made before the ports are looked at");
   });
 });
 

@@ -1,0 +1,70 @@
+/**
+ * Where nodes serve: the ports that they are told, and whether those can be had.
+ *
+ * @module
+ */
+import { createServer } from "node:net";
+import { blame, type Config, ConfigError, PORT_MAX } from "./config.ts";
+
+/** Where one node serves; 0: the system chooses. */
+export type ServedPorts = Pick<Config, "httpPort" | "wsPort">;
+
+/** Between the ports of two nodes of one machine. */
+const NODE_PORTS = 10;
+
+/** Where the nodes of one machine serve: each ten ports after the one before it. Throws `ConfigError`. */
+export function portsOf(config: Config, count: number): ServedPorts[] {
+  const of = (name: string, first: number, i: number): number => {
+    const port = first === 0 ? 0 : first + NODE_PORTS * i;
+    if (port <= PORT_MAX) return port;
+    throw new ConfigError(`${name} is ${first}: ${count} nodes need ports up to ${port}`);
+  };
+  const ports = Array.from({ length: count }, (_, i) => ({
+    httpPort: of("MESHER_HTTP_PORT", config.httpPort, i),
+    wsPort: of("MESHER_WS_PORT", config.wsPort, i),
+  }));
+  const twice = ports.find(({ wsPort }) =>
+    wsPort !== 0 && ports.some(({ httpPort }) => httpPort === wsPort)
+  );
+  if (twice === undefined) return ports;
+  throw new ConfigError(
+    `MESHER_WS_PORT is ${config.wsPort}: port ${twice.wsPort} would be one node's and another's too`,
+  );
+}
+
+/** Looks before anything is made; rejects with one line that says which setting is to be changed. */
+export async function mustBeFree(hostname: string, ports: ServedPorts): Promise<void> {
+  const served = [["MESHER_HTTP_PORT", ports.httpPort], ["MESHER_WS_PORT", ports.wsPort]] as const;
+  for (const [setting, port] of served) {
+    await blame(`MESHER_HOST and ${setting}`, listenOnce(hostname, port));
+  }
+}
+
+function listenOnce(hostname: string, port: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.on("error", (error) => reject(new Error(`cannot listen: ${error.message}`)));
+    server.listen(port, hostname, () => {
+      const taken = (server.address() as { port: number }).port;
+      server.close(() => resolve(taken));
+    });
+  });
+}
+
+/** Ports that nobody listens on now. */
+export async function freePorts(count: number): Promise<number[]> {
+  const servers = await Promise.all(
+    Array.from(
+      { length: count },
+      () =>
+        new Promise<ReturnType<typeof createServer>>((resolve, reject) => {
+          const server = createServer();
+          server.on("error", reject);
+          server.listen(0, "127.0.0.1", () => resolve(server));
+        }),
+    ),
+  );
+  const ports = servers.map((server) => (server.address() as { port: number }).port);
+  await Promise.all(servers.map((server) => new Promise((done) => server.close(done))));
+  return ports;
+}
