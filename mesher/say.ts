@@ -7,11 +7,23 @@ import process from "node:process";
 import type { FirstRun } from "./first_run.ts";
 import type { LogLine } from "./parts.ts";
 
-/** One line; what came from outside cannot make it two. */
+/** A line of it is cut to this. */
+const LINE_CHARS_MAX = 4_096;
+
+/** One line. */
 export const say: LogLine = (level, text) => {
-  const line = text.replaceAll(/[\p{Cc}\u2028\u2029]+/gu, " ⏎ ");
-  process.stderr.write(`${new Date().toISOString()} ${level.padEnd(5)} ${line}\n`);
+  process.stderr.write(`${new Date().toISOString()} ${level.padEnd(5)} ${lineOf(text)}\n`);
 };
+
+/**
+ * The text as one line. What came from outside cannot make it two, colour it, or turn it round: a terminal
+ * obeys controls, and characters that are not seen.
+ */
+export function lineOf(text: string): string {
+  return text.slice(0, LINE_CHARS_MAX).toWellFormed()
+    .replaceAll(/[\p{Cc}\u2028\u2029]+/gu, " ⏎ ")
+    .replaceAll(/\p{Cf}/gu, (hidden) => `\\u{${hidden.codePointAt(0)!.toString(16)}}`);
+}
 
 /** The first start's secrets, and how to use them. */
 export function sayFirstRun(first: FirstRun, url: string): void {

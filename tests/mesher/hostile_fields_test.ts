@@ -7,6 +7,7 @@ import { test, until } from "../kit/test.ts";
 import { type Client, onStage, type Stage } from "./end_to_end_kit.ts";
 import {
   bodyOf,
+  DESTRUCTIVE,
   headOf,
   home,
   type Operation,
@@ -68,8 +69,6 @@ const VALUES: readonly string[] = [
   '{"a":'.repeat(9_000) + "1" + "}".repeat(9_000),
 ];
 
-/** Ends what the other fields need, when it is meant well. */
-const DESTRUCTIVE = /\/(?:logout|end|delete|remove|discard|revoke)$/;
 /** Nothing may take longer, on however busy a machine. Milliseconds. */
 const SLOW_MS = 5_000;
 

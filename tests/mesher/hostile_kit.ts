@@ -32,6 +32,9 @@ export interface Operation {
   readonly statuses: readonly number[];
 }
 
+/** Paths of operations that end what the others need, when it is meant well. */
+export const DESTRUCTIVE: RegExp = /\/(?:logout|end|delete|remove|discard|revoke|password)$/;
+
 /** The operations in the document that a node serves. */
 export async function operationsOf(url: string): Promise<Operation[]> {
   const document = (await new Client(url).get("/api/openapi.json")).json;
@@ -171,6 +174,10 @@ export function rawAsk(url: string, request: string | Uint8Array): Promise<RawAn
     const chunks: Buffer[] = [];
     socket.on("data", (chunk: Buffer) => chunks.push(chunk));
     socket.on("error", reject);
+    socket.setTimeout(10_000, () => {
+      socket.destroy();
+      reject(new Error(`nothing came for 10 s after ${request.slice(0, 100)}`));
+    });
     socket.on("close", () => {
       const text = Buffer.concat(chunks).toString("utf8");
       const end = text.indexOf("\r\n\r\n");
