@@ -118,6 +118,7 @@ function run(app, signal) {
         keys.bind(bindings, view.signal),
     };
     fill(frame.main, draw === undefined ? nowhere() : draw(context));
+    frame.main.dataset.place = location.hash;
     const again = focused ? document.getElementById(focused) : null;
     if (again !== null) again.focus();
     else if (!first) frame.main.focus({ preventScroll: true });

@@ -44,7 +44,17 @@ test("pageFile serves what is in its folder, and nothing around it, by whatever 
     }
     const page = await pageFile("HEAD", "/", folder);
     assertEquals([page.status, page.body], [200, null]);
-    assert(page.headers.get("content-security-policy")!.includes("script-src 'self';"));
+    const policy = page.headers.get("content-security-policy")!;
+    assert(!policy.includes("unsafe"), policy);
+    for (
+      const rule of [
+        "default-src 'none'",
+        "script-src 'self'",
+        "connect-src 'self'",
+        "require-trusted-types-for 'script'",
+        "frame-ancestors 'none'",
+      ]
+    ) assert(policy.split("; ").includes(rule), rule);
     assertEquals((await pageFile("POST", "/", folder)).status, 405);
   } finally {
     rmSync(around, { recursive: true, force: true });

@@ -76,7 +76,8 @@ export class Person {
   /** Goes to a view, and waits until all of it has loaded. */
   async goes(hash: string): Promise<void> {
     await this.page.goto(`${this.mesher.url}/${hash}`);
-    await this.page.locator("main:not(:has([aria-busy]))").waitFor();
+    const there = JSON.stringify(await this.page.evaluate("location.hash"));
+    await this.page.locator(`main[data-place=${there}]:not(:has([aria-busy]))`).waitFor();
   }
 
   async clicks(button: string): Promise<void> {

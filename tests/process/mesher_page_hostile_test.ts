@@ -1,0 +1,224 @@
+/**
+ * A browser, on what hostile programs and people put into every field that Mesher shows: it is text, wherever
+ * it appears, and nothing of it runs.
+ */
+import { assert, assertEquals } from "@std/assert";
+import { DESK, needsBrowser } from "../kit/browser.ts";
+import { test } from "../kit/test.ts";
+import { loggedIn } from "../mesher/end_to_end_kit.ts";
+import { Person, report, type RunningMesher, withPage } from "./mesher_person.ts";
+
+const needs = needsBrowser("mesher_page_hostile_test");
+
+/** What would tell by `hacked` that it ran; `mark` says where it stood. */
+const SPELLS: readonly ((mark: string) => string)[] = [
+  (mark) => `<img src=x onerror="hacked='${mark}'">${mark}`,
+  (mark) => `"><script>hacked='${mark}'</script>${mark}`,
+  (mark) => `'-(hacked='${mark}')-'<svg onload="hacked='${mark}'">${mark}`,
+];
+/** What would run when it is followed. */
+const LINKS: readonly string[] = [
+  "javascript:void(hacked='link')",
+  "\tjava\nscript:void(hacked='link')",
+  "data:text/html,<script>hacked='link'</script>",
+  "https://example.com/\"onmouseover=\"hacked='link'",
+];
+
+/** An event all of whose fields are spells. */
+function hostileEvent(spell: (mark: string) => string, link: string): Record<string, unknown> {
+  return {
+    message: spell("message"),
+    level: "error",
+    environment: spell("environment"),
+    release: spell("release"),
+    platform: spell("platform"),
+    server_name: spell("server"),
+    transaction: spell("transaction"),
+    logger: spell("logger"),
+    tags: { [spell("tagkey")]: spell("tagvalue"), url: link },
+    user: { id: spell("userid"), email: spell("email"), username: spell("user"), ip_address: link },
+    request: {
+      url: link,
+      method: spell("method"),
+      headers: { referer: link },
+      data: spell("data"),
+    },
+    contexts: { [spell("context")]: { [spell("key")]: spell("value"), link } },
+    extra: { [spell("extrakey")]: spell("extra"), link, deep: { link: [spell("deep")] } },
+    sdk: { name: spell("sdk"), version: spell("version") },
+    exception: [{
+      type: spell("type"),
+      value: spell("value"),
+      stacktrace: {
+        frames: [{
+          filename: spell("file"),
+          function: spell("function"),
+          module: spell("module"),
+          lineno: 3,
+          in_app: true,
+          pre_context: [spell("before")],
+          context_line: spell("line"),
+          post_context: [spell("after")],
+        }, { filename: link, function: link, in_app: false }],
+      },
+    }],
+    breadcrumbs: [{
+      type: spell("crumbtype"),
+      category: spell("category"),
+      message: spell("crumb"),
+      data: { [spell("crumbkey")]: spell("crumbdata"), url: link },
+    }],
+  };
+}
+
+/** Names of everything that people can name. */
+async function nameAll({ url, printed }: RunningMesher, spell: (mark: string) => string) {
+  const user = await loggedIn(url, printed.email, printed.password);
+  const { organisations: [org] } = (await user.get("/api/v1/me")).json;
+  const [project] = (await user.get(`/api/v1/orgs/${org.id}/projects`)).json;
+  const at = `/api/v1/projects/${project.id}`;
+  const done = await Promise.all([
+    user.post(`${at}/settings`, { name: spell("project"), platform: spell("p").slice(0, 64) }),
+    user.post(`${at}/api-keys`, { label: spell("key") }),
+    user.post(`${at}/alert-rules`, {
+      name: spell("rule"),
+      condition: { condition_type: "new_issue" },
+      cooldown_minutes: 0,
+    }),
+    user.post("/api/v1/orgs", { name: `Other ${spell("organisation")}` }),
+    user.post("/api/v1/tokens", { label: spell("token") }),
+    user.post(`/api/v1/orgs/${org.id}/users`, {
+      email: "mallory@example.com",
+      display_name: spell("member"),
+      password: "a long enough password",
+    }),
+  ]);
+  for (const { status, json } of done) assert(status < 300, JSON.stringify(json));
+}
+
+/** What is wrong with the page as it stands. */
+const WRONG = `(() => {
+  const bad = [];
+  if ("hacked" in window) bad.push("it ran: " + window.hacked);
+  for (const one of document.querySelectorAll("main, .side, #toasts, dialog")) {
+    for (const e of one.querySelectorAll("script, iframe, object, img:not(.mark), [onerror], [onload]")) {
+      bad.push("an element of theirs: " + e.outerHTML.slice(0, 80));
+    }
+    for (const a of one.querySelectorAll("a[href], form[action]")) {
+      const to = a.href ?? a.action;
+      if (!/^https?:/.test(to)) bad.push("a link that runs: " + to.slice(0, 80));
+      if ([...a.attributes].some(({ name }) => name.startsWith("on"))) bad.push("a handler: " + to);
+    }
+  }
+  return bad;
+})()`;
+
+const VIEWS = [
+  "#/",
+  "#/issues",
+  "#/issues?status=all",
+  "#/search?q=message",
+  "#/alerts",
+  "#/alerts/rules",
+  "#/cluster",
+  "#/settings",
+  "#/settings/keys",
+  "#/settings/members",
+  "#/settings/tokens",
+  "#/settings/account",
+  "#/search?q=%22%3E%3Cimg%20src%3Dx%20onerror%3D%22hacked%3D1%22%3E",
+  "#/issues/%3Cimg%20src=x%20onerror=hacked=1%3E",
+  "#/live?environment=%3Cimg%20src=x%20onerror=hacked=1%3E&q=%3Cimg%20src=x%20onerror=hacked=1%3E",
+];
+
+test(
+  "Mesher's page shows what is hostile as text, in every field and view, and follows no script",
+  needs,
+  async () => {
+    await withPage(async (browser, mesher) => {
+      await nameAll(mesher, SPELLS[0]!);
+      const ada = await Person.inside(browser, mesher, DESK);
+      await ada.goes("#/live");
+      await ada.page.locator(".live-note[data-state=open]").waitFor();
+      for (const [i, link] of LINKS.entries()) {
+        await report(mesher, hostileEvent(SPELLS[i % SPELLS.length]!, link));
+      }
+      const right = async (where: string): Promise<void> =>
+        assertEquals(await ada.page.evaluate(WRONG), [], where);
+      const issues = ada.page.locator(".live-rows a.row-title");
+      await issues.nth(LINKS.length - 1).waitFor();
+      await right("#/live");
+      const hrefs = await ada.page.evaluate<string[]>(
+        "[...document.querySelectorAll('.live-rows a.row-title')].map((link) => link.hash)",
+      );
+      assertEquals(new Set(hrefs).size, LINKS.length);
+      for (const hash of hrefs) {
+        await ada.goes(hash);
+        await ada.sees("hacked='line'", ".source");
+        await ada.sees("hacked='deep'");
+        // All of it, open.
+        await ada.page.evaluate(
+          "document.querySelectorAll('details').forEach((d) => d.open = true)",
+        );
+        for (const show of await ada.page.getByText(/^Show \d+ library/).all()) await show.click();
+        await right(hash);
+        const issue = hash.split("/").slice(0, 3).join("/");
+        for (const tab of ["events", "tags"]) {
+          await ada.goes(`${issue}/${tab}`);
+          await right(`${issue}/${tab}`);
+        }
+      }
+      for (const view of VIEWS) {
+        await ada.goes(view);
+        await right(view);
+      }
+      const refused = /^Failed to load resource: the server responded with a status of 404/;
+      assertEquals(ada.faults.filter((fault) => !refused.test(fault)), []);
+    });
+  },
+);
+
+test(
+  "Mesher's page is under a policy that runs no inline script and opens no other address",
+  needs,
+  async () => {
+    await withPage(async (browser, mesher) => {
+      const ada = await Person.inside(browser, mesher, DESK);
+      const { page } = ada;
+      await page.evaluate(`(() => {
+      const add = (name, make) => {
+        const one = document.createElement(name);
+        make(one);
+        document.body.append(one);
+        one.click();
+      };
+      const tries = [
+        () => add("script", (one) => one.append("window.hacked = 'inline'")),
+        () => add("script", (one) => one.src = "data:text/javascript,window.hacked = 'data'"),
+        () => add("div", (one) => one.innerHTML = "<img src=x onerror=hacked=1>"),
+        () => add("b", (one) => one.setAttribute("onclick", "window.hacked = 'handler'")),
+        () => add("a", (one) => one.href = "javascript:void(window.hacked = 'link')"),
+        () => setTimeout("window.hacked = 'timer'"),
+      ];
+      for (const one of tries) {
+        try {
+          one();
+        } catch {
+          // Refused, as it should be.
+        }
+      }
+    })()`);
+      const elsewhere = await page.evaluate(`Promise.all([
+      fetch("http://localhost:9/").then(() => "open", () => "shut"),
+      new Promise((say) => {
+        const socket = new WebSocket("ws://localhost:9/");
+        addEventListener("securitypolicyviolation", () => say("shut"));
+        socket.onopen = () => say("open");
+      }),
+    ])`);
+      assertEquals(elsewhere, ["shut", "shut"]);
+      assertEquals(await page.evaluate("'hacked' in window"), false);
+      assert(ada.faults.some((fault) => fault.includes("Content Security Policy")));
+    });
+  },
+);
