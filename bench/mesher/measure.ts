@@ -6,6 +6,7 @@
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import process from "node:process";
+import { size } from "../kit.ts";
 import type { Contender, Engine, Way } from "./contenders.ts";
 import { type Answers, load } from "./load.ts";
 import { newPlace, type Place } from "./place.ts";
@@ -20,7 +21,7 @@ const STOP_MS = 15_000;
 /** Of its most, where five times the plain handler's is more than that. */
 const SHARE = 0.8;
 /** Seconds to warm up before each of the two parts. */
-const WARM = 1;
+const WARM = size(1, 0.1);
 
 /** What to run. */
 export interface Run {
