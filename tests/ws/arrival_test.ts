@@ -13,11 +13,12 @@ class Stage {
   ended = 0;
   now = 0;
   isStopping = false;
+  readonly arrival: Arrival<undefined>;
   readonly #resting = new Set<unknown>();
 
   constructor(options: ServeOptions) {
     const isStopping = (): boolean => this.isStopping;
-    new Arrival({
+    this.arrival = new Arrival({
       get isStopping(): boolean {
         return isStopping();
       },
@@ -170,4 +171,73 @@ test("Arrival rests no more on a server that has begun to stop while it answered
   body!.close();
   await settle();
   assertEquals([stage.texts, stage.stream.ended, stage.resting], [[""], true, 0]);
+});
+
+test("Arrival says 100 to who asks for it and has sent nothing of the body, by HTTP/1.1", () => {
+  const post = "POST / HTTP/1.1\r\nHost: h\r\nExpect: 100-Continue\r\n";
+  for (
+    const [request, says] of [
+      [`${post}Content-Length: 2\r\n\r\n`, true],
+      [`${post}Transfer-Encoding: chunked\r\n\r\n`, true],
+      [`${post}Content-Length: 2\r\n\r\na`, false],
+      [`${post}Content-Length: 0\r\n\r\n`, false],
+      [`${post}\r\n`, false],
+      [`${post.replace("1.1", "1.0")}Content-Length: 2\r\n\r\n`, false],
+    ] as const
+  ) {
+    const stage = new Stage({ fetch: () => new Promise(() => {}) });
+    stage.receive(request);
+    assertEquals(stage.stream.writes.length, says ? 1 : 0, request);
+  }
+});
+
+test("Arrival yields its place in order while its answer may be on the way, and then at once", async () => {
+  for (const [ms, isCut] of [[0, false], [999, false], [1000, true]] as const) {
+    const stage = new Stage({ fetch: () => new Response("x") });
+    stage.now = 500;
+    stage.receive(get("/"));
+    await settle();
+    stage.now += ms;
+    stage.arrival.yieldPlace();
+    assertEquals([stage.stream.aborted, stage.stream.ended], [isCut, !isCut]);
+  }
+});
+
+test("Arrival is late with a request, with an answer, with the next request", async () => {
+  const limits = { handshakeTimeout: 100, keepAliveTimeout: 300, closeTimeout: 50 };
+  let answer = (_response: Response): void => {};
+  const stage = new Stage({ ...limits, fetch: () => new Promise((resolve) => answer = resolve) });
+  const { arrival, stream } = stage;
+  const tick = (ms: number): void => {
+    stage.now += ms;
+    arrival.tick(stage.now);
+  };
+  tick(99);
+  stage.receive(get("/"));
+  tick(99);
+  answer(new Response("x"));
+  await settle();
+  tick(299);
+  stage.receive("G");
+  // Its first byte begins its time; those that follow do not.
+  tick(99);
+  stage.receive("E");
+  assert(!stream.ended);
+  tick(1);
+  assertEquals([stage.texts.at(-1), stream.ended, stream.aborted], [
+    "the request did not come in time\n",
+    true,
+    false,
+  ]);
+  tick(50);
+  assert(stream.aborted);
+
+  const idle = new Stage({ ...limits, fetch: () => new Response("x") });
+  idle.receive(get("/"));
+  await settle();
+  idle.arrival.tick(299);
+  assert(!idle.stream.ended);
+  idle.arrival.tick(300);
+  // Nobody asks: a 408 would be an answer to nothing.
+  assertEquals([idle.texts, idle.stream.ended], [["x"], true]);
 });

@@ -298,7 +298,7 @@ test("serve takes maxRequestsPerConnection requests from a connection", async ()
 });
 
 test("serve counts kept connections, and gives the place of the longest idle to who comes", async () => {
-  let answer = (_response: Response): void => {};
+  let answer: ((response: Response) => void) | undefined;
   const fetch = (request: Request): Response | Promise<Response> =>
     request.url.endsWith("/slow") ? new Promise((resolve) => answer = resolve) : new Response("ok");
   await serving({ fetch, maxConnections: 2 }, async (server) => {
@@ -313,15 +313,19 @@ test("serve counts kept connections, and gives the place of the longest idle to 
       await client.gone();
       assertEquals(client.status, 503);
     }
+    // The second waits first, and then no more.
+    second.write(get("/"));
+    await texts(second, 1);
     first.write(get("/"));
     await texts(first, 1);
     second.write(get("/slow"));
+    await until("it is asked", () => answer !== undefined);
     const fifth = await RawClient.connect(host, server.port);
     await first.gone();
     fifth.write(get("/"));
     assertEquals(await texts(fifth, 1), ["ok"]);
-    answer(new Response("slow"));
-    assertEquals(await texts(second, 1), ["slow"]);
+    answer!(new Response("slow"));
+    assertEquals(await texts(second, 2), ["ok", "slow"]);
     await Promise.all([second.abort(), fifth.abort()]);
   });
 });
@@ -329,6 +333,7 @@ test("serve counts kept connections, and gives the place of the longest idle to 
 test("Server.stop closes kept connections at once, and answers the busy ones for the last time", async () => {
   let answer: ((response: Response) => void) | undefined;
   const server = await serve(host, {
+    keepAliveTimeout: 600_000,
     fetch: (request) =>
       request.url.endsWith("/slow")
         ? new Promise<Response>((resolve) => answer = resolve)
@@ -373,6 +378,7 @@ test("serve frames responses so that the next one is found", async () => {
     ["HEAD", new Response("four", { headers: length }), ""],
     ["GET", new Response(null, { status: 204, headers: length }), ""],
     ["GET", new Response(null, { status: 304, headers: length }), ""],
+    ["GET", new Response(null, { status: 304 }), ""],
     ["GET", new Response(null, { status: 205 }), ""],
     ["GET", new Response(null), ""],
     ["GET", new Response(null, { headers: length }), ""],
@@ -391,6 +397,7 @@ test("serve frames responses so that the next one is found", async () => {
     const answers = answersOf(client, methods);
     assertEquals(answers.map(({ text }) => text), responses.map(([, , text]) => text));
     assertEquals(answers[4]!.headers.has("content-length"), false);
+    assertEquals(answers[6]!.headers.has("transfer-encoding"), false);
     await client.abort();
   });
 });

@@ -1,5 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { checkOptions, OptionError, type ServeOptions } from "../../lib/ws/options.ts";
+import { checkOptions, OptionError, type ServeOptions, tickMs } from "../../lib/ws/options.ts";
 import { test } from "../kit/test.ts";
 
 test("checkOptions completes perMessageDeflate: nobody remembers unless told to", () => {
@@ -78,4 +78,15 @@ for (const [options, says] of WRONG) {
 
 test("checkOptions takes origins as browsers send them", () => {
   checkOptions({ origins: ["https://example.org", "http://127.0.0.1:8080"] });
+});
+
+test("tickMs is a quarter of the shortest time that is watched, and no time that is not", () => {
+  const tick = (options: ServeOptions): number => tickMs(checkOptions(options));
+  assertEquals(tick({}), 1000);
+  assertEquals(tick({ idleTimeout: 2 }), 500);
+  assertEquals(tick({ handshakeTimeout: 400 }), 100);
+  assertEquals(tick({ keepAliveTimeout: 400 }), 100);
+  assertEquals(tick({ closeTimeout: 400 }), 100);
+  assertEquals(tick({ closeTimeout: 1 }), 5);
+  assertEquals(tick({ idleTimeout: 0, keepAliveTimeout: 0 }), 1000);
 });
