@@ -16,7 +16,7 @@ import type { Clock } from "../base/clock.ts";
 import { Ring } from "../base/ring.ts";
 
 /** Messages between two looks at the clock, at the most. */
-export const CREDIT = 64;
+const CREDIT = 64;
 
 /** How long actors may run before I/O has a turn. Milliseconds. */
 const SLICE_MS = 1;

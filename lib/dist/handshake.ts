@@ -48,7 +48,7 @@ import { isNormalName } from "./name.ts";
 export const VERSION = 1;
 
 /** The features that this code has, one bit each: none yet. */
-export const FEATURES = 0;
+const FEATURES = 0;
 
 /** What a node brings to a handshake. */
 export interface Self {

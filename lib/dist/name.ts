@@ -11,7 +11,7 @@
  */
 
 /** The port of a name that does not say one. */
-export const DEFAULT_PORT = 9000;
+const DEFAULT_PORT = 9000;
 
 /** The longest name, in characters. All of them are ASCII, so also in bytes. */
 export const NAME_LENGTH_MAX = 255;

@@ -22,13 +22,13 @@ import { SPAWN_FLAG, SPAWN_STATUS } from "./message.ts";
 import type { Outbound } from "./outbound.ts";
 
 /** How long a spawn on another node may take, unless told otherwise. Milliseconds. */
-export const SPAWN_TIMEOUT_MS = 5_000;
+const SPAWN_TIMEOUT_MS = 5_000;
 
 /** So long one that is owned may take to end when the session with its owner is over. Milliseconds. */
-export const OWNED_GRACE_MS = 5_000;
+const OWNED_GRACE_MS = 5_000;
 
 /** The longest name of an exposed function, in bytes. */
-export const EXPOSED_NAME_BYTES_MAX = 255;
+const EXPOSED_NAME_BYTES_MAX = 255;
 
 /** Who may spawn an exposed function: these nodes, or those for which the function is true. */
 export interface ExposeOptions {

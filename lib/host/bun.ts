@@ -22,14 +22,7 @@ import {
   type SpawnOptions,
 } from "./host.ts";
 import type { Address, Stream } from "./stream.ts";
-import {
-  onSystemSignal,
-  spawnChild,
-  SystemClock,
-  systemLog,
-  systemRandom,
-  systemSecretFile,
-} from "./system.ts";
+import { spawnChild, SystemClock, systemLog, systemRandom, systemSecretFile } from "./system.ts";
 import type { Clock, Timer } from "../base/clock.ts";
 import type { LogSink } from "../base/log.ts";
 import type { Random } from "../base/random.ts";
@@ -156,10 +149,6 @@ export class BunHost implements Host {
     return options.runtime === "bun"
       ? spawnChild(process.execPath, [options.file, ...args])
       : spawnChild(process.env["DENO_BIN"] ?? "deno", ["run", "-A", options.file, ...args]);
-  }
-
-  onSignal(name: "SIGINT" | "SIGTERM", task: () => void): () => void {
-    return onSystemSignal(name, task);
   }
 
   secretFile(path: string, make: () => string): string {

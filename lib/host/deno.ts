@@ -33,14 +33,7 @@ import {
 } from "./host.ts";
 import { NodeStream } from "./node_stream.ts";
 import type { Address, Stream } from "./stream.ts";
-import {
-  onSystemSignal,
-  spawnChild,
-  SystemClock,
-  systemLog,
-  systemRandom,
-  systemSecretFile,
-} from "./system.ts";
+import { spawnChild, SystemClock, systemLog, systemRandom, systemSecretFile } from "./system.ts";
 import type { Clock } from "../base/clock.ts";
 import type { LogSink } from "../base/log.ts";
 import type { Random } from "../base/random.ts";
@@ -120,10 +113,6 @@ export class DenoHost implements Host {
     return options.runtime === "deno"
       ? spawnChild(Deno.execPath(), ["run", "-A", options.file, ...args])
       : spawnChild(Deno.env.get("BUN_BIN") ?? "bun", [options.file, ...args]);
-  }
-
-  onSignal(name: "SIGINT" | "SIGTERM", task: () => void): () => void {
-    return onSystemSignal(name, task);
   }
 
   secretFile(path: string, make: () => string): string {

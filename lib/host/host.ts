@@ -149,8 +149,6 @@ export interface Host {
   /** Calls `task` when sockets and timers have had a turn, however busy this process is. */
   yieldToIo(task: () => void): void;
   spawn(options: SpawnOptions): Child;
-  /** Calls `task` on a signal of the operating system; gives back what stops that. */
-  onSignal(name: "SIGINT" | "SIGTERM", task: () => void): () => void;
   /** The text of a file that only this user may read, made with `make()` if it is not there. */
   secretFile(path: string, make: () => string): string;
 }

@@ -1,5 +1,5 @@
 /**
- * What Deno and Bun do alike through `node:` built-ins: time, chance, processes, signals, files.
+ * What Deno and Bun do alike through `node:` built-ins: time, chance, processes, files.
  *
  * @module
  */
@@ -103,12 +103,6 @@ class SystemChild implements Child {
       // It has ended already.
     }
   }
-}
-
-/** Calls `task` on a signal; gives back what stops that. */
-export function onSystemSignal(name: "SIGINT" | "SIGTERM", task: () => void): () => void {
-  process.on(name, task);
-  return () => process.off(name, task);
 }
 
 /** Reads a file that only its owner may read, or makes it. */

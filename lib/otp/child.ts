@@ -31,10 +31,10 @@ export const NODE_DOWNS = [
 export type NodeDownPolicy = (typeof NODE_DOWNS)[number];
 
 /** How long a worker has to stop when it is told to, unless told otherwise. Milliseconds. */
-export const SHUTDOWN_MS = 5_000;
+const SHUTDOWN_MS = 5_000;
 
 /** The longest pause between restarts, unless told otherwise. Milliseconds. */
-export const BACKOFF_CAP_MS = 30_000;
+const BACKOFF_CAP_MS = 30_000;
 
 /** Pauses between restarts of one child. */
 export interface Backoff {

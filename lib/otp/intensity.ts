@@ -8,7 +8,7 @@ import { Ring } from "../base/ring.ts";
 /** Restarts within `periodMs` before the supervisor gives up, unless told otherwise. */
 export const INTENSITY = 3;
 /** The width of the window, unless told otherwise. Milliseconds. */
-export const PERIOD_MS = 5_000;
+const PERIOD_MS = 5_000;
 
 /** The restarts of one supervisor. */
 export class Intensity {

@@ -31,7 +31,7 @@ export const LOOK_MS = 100;
  * So many that are lost are remembered. For one more the oldest is forgotten: it is not killed when its
  * node is back, and lives on if it traps exits.
  */
-export const LOST_MAX = 65_536;
+const LOST_MAX = 65_536;
 
 /** No node is there that a child may run on, and it is to wait for one. */
 export class AwayError extends Error {

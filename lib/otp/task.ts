@@ -14,10 +14,10 @@ import type { Pid } from "../term/pid.ts";
 import type { Starter } from "./start.ts";
 
 /** How long `task.await` waits unless told otherwise. Milliseconds. */
-export const AWAIT_TIMEOUT_MS = 5_000;
+const AWAIT_TIMEOUT_MS = 5_000;
 
 /** How many tasks of a `task.map` run at once unless told otherwise. */
-export const MAP_CONCURRENCY = 8;
+const MAP_CONCURRENCY = 8;
 
 /** A task that has not given its result in time. It goes on; cancel it, or await it again. */
 export class TaskTimeoutError extends Error {

@@ -107,10 +107,6 @@ export class SimHost implements Host, Machine {
     throw new Error("a simulated machine starts no processes");
   }
 
-  onSignal(): () => void {
-    return () => {};
-  }
-
   secretFile(): string {
     throw new Error("a simulated machine has no files: give the node a cookie");
   }

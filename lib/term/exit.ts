@@ -94,7 +94,7 @@ export function isNormal(reason: unknown): boolean {
 }
 
 /** Whether it is `{ shutdown: … }`, and nothing but that. */
-export function isShutdown(reason: unknown): reason is ShutdownReason {
+function isShutdown(reason: unknown): reason is ShutdownReason {
   return isPlain(reason, 1) && Object.hasOwn(reason, "shutdown");
 }
 

@@ -124,11 +124,6 @@ export function packPid(node: number, id: number): bigint {
   return (BigInt(node) << 48n) | BigInt(id);
 }
 
-/** The parts of the u64 of the wire. The spare byte is not looked at. */
-export function unpackPid(packed: bigint): { node: number; id: number } {
-  return { node: Number(packed >> 48n), id: Number(packed & 0xff_ffff_ffffn) };
-}
-
 /** Writes the same eight bytes without making a bigint. */
 export function writePid(view: DataView, at: number, node: number, id: number): void {
   // Its words are made only if it fails: this is on the way of every message.
