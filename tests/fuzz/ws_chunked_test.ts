@@ -1,18 +1,18 @@
 /**
  * Random bodies in chunks, right and damaged, cut at random: right ones come out as they went in, and
  * of the others every reader thinks the same however they are cut. `FIRN_FUZZ` and `FIRN_FUZZ_SEED` as
- * in `ws_test.ts`.
+ * in `tests/kit/fuzz.ts`.
  */
 import { assert, assertEquals } from "@std/assert";
-import process from "node:process";
-import { SeededRandom } from "../../lib/base/random.ts";
+import type { SeededRandom } from "../../lib/base/random.ts";
 import { BodyReader } from "../../lib/ws/body.ts";
 import type { RequestHead } from "../../lib/ws/handshake.ts";
+import { fuzzCount, mutated, rounds } from "../kit/fuzz.ts";
+import { pick } from "../kit/seeds.ts";
 import { test } from "../kit/test.ts";
 import { bytesOf, join, toHex } from "../kit/ws_client.ts";
 
-const ROUNDS = Math.ceil(Number(process.env["FIRN_FUZZ"] ?? 10_000) / 5);
-const SEED = Number(process.env["FIRN_FUZZ_SEED"] ?? 1);
+const ROUNDS = fuzzCount(10_000) / 5;
 const BYTES_MAX = 2000;
 
 const HEAD: RequestHead = {
@@ -47,16 +47,13 @@ function cut(random: SeededRandom, bytes: Uint8Array): Uint8Array[] {
   return chunks;
 }
 
-function pick(random: SeededRandom, ...texts: readonly string[]): string {
-  return texts[random.below(texts.length)]!;
-}
+const EXTENSIONS = [";a", ";a=b", ' ; a = "\\" ; b"', ";a;b\t=c"];
 
 /** A body, and how it is sent. */
 function randomBody(random: SeededRandom): { body: Uint8Array; sent: Uint8Array } {
   const parts: Uint8Array[] = [];
   const sent: Uint8Array[] = [];
-  const extension = (): string =>
-    random.below(3) > 0 ? "" : pick(random, ";a", ";a=b", ' ; a = "\\" ; b"', ";a;b\t=c");
+  const extension = (): string => random.below(3) > 0 ? "" : pick(random, EXTENSIONS);
   for (let i = random.below(5); i > 0; i--) {
     const part = random.bytes(1 + random.below(random.below(3) === 0 ? 300 : 20));
     const digits = part.length.toString(16);
@@ -66,25 +63,16 @@ function randomBody(random: SeededRandom): { body: Uint8Array; sent: Uint8Array 
     parts.push(part);
     sent.push(bytesOf(`${size}${extension()}\r\n`), part, bytesOf("\r\n"));
   }
-  sent.push(bytesOf(`${pick(random, "0", "00")}${extension()}\r\n`));
-  for (let i = random.below(3); i > 0; i--) sent.push(bytesOf(pick(random, "X: y\r\n", "Z:\r\n")));
+  sent.push(bytesOf(`${pick(random, ["0", "00"])}${extension()}\r\n`));
+  for (let i = random.below(3); i > 0; i--) {
+    sent.push(bytesOf(pick(random, ["X: y\r\n", "Z:\r\n"])));
+  }
   sent.push(bytesOf("\r\n"));
   return { body: join(...parts), sent: join(...sent) };
 }
 
-/** Runs one round for each seed, and names the seed of the one that fails. */
-function rounds(body: (random: SeededRandom) => void): void {
-  for (let seed = SEED; seed < SEED + ROUNDS; seed++) {
-    try {
-      body(new SeededRandom(seed));
-    } catch (error) {
-      throw new Error(`FIRN_FUZZ=1 FIRN_FUZZ_SEED=${seed} replays this`, { cause: error });
-    }
-  }
-}
-
 test("BodyReader gives every right body in chunks, and what follows it, however they are cut", () => {
-  rounds((random) => {
+  rounds(ROUNDS, (random) => {
     const { body, sent } = randomBody(random);
     const rest = random.bytes(random.below(20));
     const expected = { body: toHex(body), rest: toHex(rest) };
@@ -93,12 +81,14 @@ test("BodyReader gives every right body in chunks, and what follows it, however 
 });
 
 test("BodyReader has one opinion of a damaged body in chunks, however it is cut", () => {
-  rounds((random) => {
+  rounds(ROUNDS, (random) => {
     const sent = randomBody(random).sent;
     for (let i = random.below(4); i >= 0; i--) {
       const byte = [0, 9, 10, 13, 32, 0x30, 0x3b, random.below(256)][random.below(8)]!;
       sent[random.below(sent.length)] = byte;
     }
     assertEquals(read(cut(random, sent)), read([sent]));
+    const other = mutated(random, sent);
+    assertEquals(read(cut(random, other)), other.length === 0 ? "more" : read([other]));
   });
 });

@@ -1,64 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
-import { Arrival } from "../../lib/ws/arrival.ts";
-import { checkOptions, type ServeOptions } from "../../lib/ws/options.ts";
-import { readAnswers } from "../kit/http_answers.ts";
+import type { ServeOptions } from "../../lib/ws/options.ts";
 import { test } from "../kit/test.ts";
-import { bytesOf, join } from "../kit/ws_client.ts";
-import { FakeStream } from "./recorder.ts";
-
-/** An arrival whose stream is the test's. */
-class Stage {
-  readonly stream = new FakeStream();
-  readonly turns: (() => void)[] = [];
-  ended = 0;
-  now = 0;
-  isStopping = false;
-  readonly arrival: Arrival<undefined>;
-  readonly #resting = new Set<unknown>();
-
-  constructor(options: ServeOptions) {
-    const isStopping = (): boolean => this.isStopping;
-    this.arrival = new Arrival({
-      get isStopping(): boolean {
-        return isStopping();
-      },
-      options,
-      limits: checkOptions(options),
-      log: (_level, line) => {
-        throw new Error(line);
-      },
-      deflate: undefined,
-      now: () => this.now,
-      yieldToIo: (task) => this.turns.push(task),
-      rests: (arrival) => this.#resting.add(arrival),
-      wakes: (arrival) => this.#resting.delete(arrival),
-      admit: () => {},
-      ended: () => this.ended++,
-    }, this.stream);
-  }
-
-  /** Bytes come, in memory that the host uses again. */
-  receive(text: string): void {
-    const bytes = bytesOf(text).slice();
-    this.stream.handler.data(bytes);
-    bytes.fill(0xff);
-  }
-
-  get resting(): number {
-    return this.#resting.size;
-  }
-
-  /** The texts of the answers that were written. */
-  get texts(): string[] {
-    const text = new TextDecoder().decode(join(...this.stream.writes));
-    return readAnswers(text).answers.map((answer) => answer.text);
-  }
-}
-
-/** Lets promises settle. */
-async function settle(): Promise<void> {
-  for (let i = 0; i < 10; i++) await new Promise((turn) => setTimeout(turn, 0));
-}
+import { ArrivalStage, settle } from "./arrival_stage.ts";
 
 function get(path: string): string {
   return `GET ${path} HTTP/1.1\r\nHost: h\r\n\r\n`;
@@ -67,7 +10,7 @@ function get(path: string): string {
 test("Arrival keeps a copy of what comes early, and reads no more until it has been looked at", async () => {
   const asked: string[] = [];
   const answers: ((response: Response) => void)[] = [];
-  const stage = new Stage({
+  const stage = new ArrivalStage({
     fetch: (request) => {
       asked.push(new URL(request.url).pathname);
       return new Promise((resolve) => answers.push(resolve));
@@ -96,7 +39,7 @@ test("Arrival keeps a copy of what comes early, and reads no more until it has b
 
 test("Arrival rests in the eyes of its server only while nothing is to be done", async () => {
   const seen: number[] = [];
-  const stage: Stage = new Stage({
+  const stage: ArrivalStage = new ArrivalStage({
     fetch: () => {
       seen.push(stage.resting);
       return new Response("x");
@@ -117,7 +60,7 @@ test("Arrival rests in the eyes of its server only while nothing is to be done",
 
 test("Arrival reads on in the middle of an early request, and pauses behind a whole one", async () => {
   const answers: ((response: Response) => void)[] = [];
-  const stage = new Stage({ fetch: () => new Promise((resolve) => answers.push(resolve)) });
+  const stage = new ArrivalStage({ fetch: () => new Promise((resolve) => answers.push(resolve)) });
   stage.receive(get("/a") + get("/b") + get("/c").slice(0, 10));
   answers[0]!(new Response("A"));
   await settle();
@@ -134,7 +77,7 @@ test("Arrival reads on in the middle of an early request, and pauses behind a wh
 test("Arrival ends when its client has said its last, whatever it was doing", async () => {
   let answer = (_response: Response): void => {};
   const options: ServeOptions = { fetch: () => new Promise((resolve) => answer = resolve) };
-  const before = new Stage(options);
+  const before = new ArrivalStage(options);
   before.receive(get("/"));
   before.stream.handler.end();
   assert(!before.stream.ended);
@@ -142,7 +85,7 @@ test("Arrival ends when its client has said its last, whatever it was doing", as
   await settle();
   assertEquals([before.texts, before.stream.ended, before.resting], [["x"], true, 0]);
 
-  const after = new Stage(options);
+  const after = new ArrivalStage(options);
   after.receive(get("/"));
   answer(new Response("x"));
   await settle();
@@ -150,7 +93,7 @@ test("Arrival ends when its client has said its last, whatever it was doing", as
   after.stream.handler.end();
   assert(after.stream.ended);
 
-  const within = new Stage(options);
+  const within = new ArrivalStage(options);
   within.receive(get("/"));
   answer(new Response("x"));
   await settle();
@@ -161,7 +104,7 @@ test("Arrival ends when its client has said its last, whatever it was doing", as
 
 test("Arrival rests no more on a server that has begun to stop while it answered", async () => {
   let body: ReadableStreamDefaultController<Uint8Array> | undefined;
-  const stage = new Stage({
+  const stage = new ArrivalStage({
     fetch: () =>
       new Response(new ReadableStream({ start: (controller) => void (body = controller) })),
   });
@@ -185,7 +128,7 @@ test("Arrival says 100 to who asks for it and has sent nothing of the body, by H
       [`${post.replace("1.1", "1.0")}Content-Length: 2\r\n\r\n`, false],
     ] as const
   ) {
-    const stage = new Stage({ fetch: () => new Promise(() => {}) });
+    const stage = new ArrivalStage({ fetch: () => new Promise(() => {}) });
     stage.receive(request);
     assertEquals(stage.stream.writes.length, says ? 1 : 0, request);
   }
@@ -193,7 +136,7 @@ test("Arrival says 100 to who asks for it and has sent nothing of the body, by H
 
 test("Arrival yields its place in order while its answer may be on the way, and then at once", async () => {
   for (const [ms, isCut] of [[0, false], [999, false], [1000, true]] as const) {
-    const stage = new Stage({ fetch: () => new Response("x") });
+    const stage = new ArrivalStage({ fetch: () => new Response("x") });
     stage.now = 500;
     stage.receive(get("/"));
     await settle();
@@ -206,7 +149,10 @@ test("Arrival yields its place in order while its answer may be on the way, and 
 test("Arrival is late with a request, with an answer, with the next request", async () => {
   const limits = { handshakeTimeout: 100, keepAliveTimeout: 300, closeTimeout: 50 };
   let answer = (_response: Response): void => {};
-  const stage = new Stage({ ...limits, fetch: () => new Promise((resolve) => answer = resolve) });
+  const stage = new ArrivalStage({
+    ...limits,
+    fetch: () => new Promise((resolve) => answer = resolve),
+  });
   const { arrival, stream } = stage;
   const tick = (ms: number): void => {
     stage.now += ms;
@@ -232,7 +178,7 @@ test("Arrival is late with a request, with an answer, with the next request", as
   tick(50);
   assert(stream.aborted);
 
-  const idle = new Stage({ ...limits, fetch: () => new Response("x") });
+  const idle = new ArrivalStage({ ...limits, fetch: () => new Response("x") });
   idle.receive(get("/"));
   await settle();
   idle.arrival.tick(299);

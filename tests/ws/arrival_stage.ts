@@ -1,0 +1,73 @@
+/** An arrival alone, with a stream whose other end is the test. */
+import { setImmediate } from "node:timers";
+import { Arrival } from "../../lib/ws/arrival.ts";
+import { checkOptions, type ServeOptions } from "../../lib/ws/options.ts";
+import { type HttpAnswer, readAnswers } from "../kit/http_answers.ts";
+import { bytesOf, join } from "../kit/ws_client.ts";
+import { FakeStream } from "./recorder.ts";
+
+/** An arrival whose stream is the test's. */
+export class ArrivalStage {
+  readonly stream: FakeStream = new FakeStream();
+  readonly turns: (() => void)[] = [];
+  ended = 0;
+  now = 0;
+  isStopping = false;
+  readonly arrival: Arrival<undefined>;
+  readonly #resting = new Set<unknown>();
+
+  constructor(options: ServeOptions) {
+    const isStopping = (): boolean => this.isStopping;
+    this.arrival = new Arrival({
+      get isStopping(): boolean {
+        return isStopping();
+      },
+      options,
+      limits: checkOptions(options),
+      log: (_level, line) => {
+        throw new Error(line);
+      },
+      deflate: undefined,
+      now: () => this.now,
+      yieldToIo: (task) => this.turns.push(task),
+      rests: (arrival) => this.#resting.add(arrival),
+      wakes: (arrival) => this.#resting.delete(arrival),
+      admit: () => {},
+      ended: () => this.ended++,
+    }, this.stream);
+  }
+
+  /** Bytes come, in memory that the host uses again. */
+  receive(data: string | Uint8Array): void {
+    const bytes = bytesOf(data).slice();
+    this.stream.handler.data(bytes);
+    bytes.fill(0xff);
+  }
+
+  get resting(): number {
+    return this.#resting.size;
+  }
+
+  /** Others have their turn. */
+  async turn(): Promise<void> {
+    await settle();
+    this.turns.shift()?.();
+    await settle();
+  }
+
+  /** The answers that were written. */
+  answers(methods?: readonly string[]): HttpAnswer[] {
+    const text = new TextDecoder("latin1").decode(join(...this.stream.writes));
+    return readAnswers(text, methods).answers;
+  }
+
+  /** Their texts. */
+  get texts(): string[] {
+    return this.answers().map(({ text }) => text);
+  }
+}
+
+/** Lets promises settle. */
+export async function settle(): Promise<void> {
+  for (let i = 0; i < 10; i++) await new Promise<void>((turn) => setImmediate(turn));
+}
