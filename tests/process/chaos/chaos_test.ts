@@ -34,6 +34,7 @@ for (const [one, other] of PAIRS.slice(0, 1)) {
         seed: SEED,
         ms: MS,
         settleMs: 45_000,
+        sabotage: [],
         progress,
       }).catch((error) => {
         throw new Error(replay(one, other, error.message), { cause: error });

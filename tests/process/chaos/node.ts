@@ -28,7 +28,7 @@ export interface ChaosOptions extends NodeOptions {
   /** The port that leads to a node, by the port in its name. */
   readonly routes: Readonly<Record<string, number>>;
   /** What is broken in this build, as `BROKEN` has it. */
-  readonly sabotage?: string | undefined;
+  readonly sabotage: readonly string[];
 }
 
 interface Command {
@@ -58,7 +58,7 @@ function routed(routes: ChaosOptions["routes"], listening: (port: number) => voi
 async function run(options: ChaosOptions): Promise<(command: Command) => unknown> {
   const { life, short, names } = options;
   const tell = openJournal(options.journal);
-  BROKEN.find(([, what]) => what === options.sabotage)?.[2]();
+  for (const [, what, breaks] of BROKEN) if (options.sabotage.includes(what)) breaks();
   let port = 0;
   const host = routed(options.routes, (listening) => void (port = listening));
   const log = (level: string, line: string) => tell({ kind: "log", level, line });

@@ -110,10 +110,11 @@ export class Work {
     this.#acquaint();
   }
 
-  /** No more work; what is said now must arrive. */
+  /** No more work. What is said now must arrive, and children that crash now must come back. */
   rest(round: number): void {
     this.#isResting = true;
     const { node, names, life, tell } = this.#place;
+    for (const pid of this.#children) node.send(pid, "crash");
     for (let i = 0; i < OWED; i++) {
       tell({ kind: "said", line: `${life} ${this.#lines}`, round });
       this.#say();
