@@ -81,7 +81,7 @@ function draw({ nodes, isAlone, helps, names, trees, storage }, gone) {
     h(
       "div",
       { class: "nodes" },
-      trees.map(({ node, root }) =>
+      trees.toSorted((a, b) => a.node.localeCompare(b.node)).map(({ node, root }) =>
         panel(
           `Supervision tree of ${shortName(node)}`,
           {},

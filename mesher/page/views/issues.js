@@ -242,6 +242,7 @@ export function issuesView({ app, place, project, signal, keys }) {
         class: "filters",
         onsubmit: (/** @type {Event} */ event) => {
           event.preventDefault();
+          box.blur();
           go(withQuery(place, { q: box.value.trim() }));
         },
       },

@@ -55,6 +55,7 @@ export function liveView({ app, place, project, signal, keys }) {
         lostAt = null;
       }
       drawNote();
+      drawNone();
     },
     onMessage: (message) => {
       if (message.type !== "event") return;
@@ -83,6 +84,9 @@ export function liveView({ app, place, project, signal, keys }) {
   function drawNone() {
     none.hidden = list.childElementCount > 0;
     if (none.hidden) return;
+    if (state === "waiting") {
+      return fill(none, empty("Not connected", "Events appear here when the node answers again."));
+    }
     const isFiltered = filters.level !== "" || filters.environment !== "" || filters.q !== "";
     fill(
       none,

@@ -53,6 +53,8 @@ export function searchView({ place, project, signal }) {
         role: "search",
         onsubmit: (/** @type {Event} */ event) => {
           event.preventDefault();
+          // The keys are for what is found now.
+          box.blur();
           submit(box.value.trim());
         },
       },

@@ -1,0 +1,164 @@
+/**
+ * A browser, on a Mesher of three nodes: an event that was reported to one is on the pages of the others, and
+ * pages tell of a node that dies, even when it is their own.
+ */
+import { assert, assertEquals } from "@std/assert";
+import { spawn } from "node:child_process";
+import { join } from "node:path";
+import process from "node:process";
+import { fileURLToPath } from "node:url";
+import type { Browser } from "playwright-core";
+import { DESK, needsBrowser, withBrowser } from "../kit/browser.ts";
+import { test } from "../kit/test.ts";
+import { freePorts, withProcesses } from "./mesher_kit.ts";
+import { Person, report, type RunningMesher } from "./mesher_person.ts";
+import { MesherTown } from "./mesher_town.ts";
+
+const needs = needsBrowser("mesher_page_cluster_test");
+
+const CHILD = fileURLToPath(new URL("mesher_sentry_child.mjs", import.meta.url));
+const SDK = "npm:@sentry/deno@9.47.1";
+/** The program ends with this when the SDK cannot be had. */
+const MISSING = 3;
+/** A page tells of a node that was killed within this time. */
+const LOST_MS = 5_000;
+
+/** Runs a test on three nodes, whose pages keep their addresses when they are started again. */
+async function withThree(
+  body: (browser: Browser, town: MesherTown, pages: () => RunningMesher[]) => Promise<void>,
+): Promise<void> {
+  await withProcesses(async (start, folder) => {
+    const ports = await freePorts(6);
+    const names = ports.slice(0, 3).map((port, i) => `mesher${i}@127.0.0.1:${port}`);
+    const env = { DATABASE_URL: join(folder, "mesher.db") };
+    const town = new MesherTown(names, env, (given) => {
+      const port = ports[3 + names.indexOf(given["MESHER_NODE_NAME"]!)];
+      return start([], { ...given, MESHER_HTTP_PORT: String(port) });
+    });
+    await town.startAll();
+    const pages = () => town.urls.map((url) => ({ url, printed: town.printed }));
+    await withBrowser((browser) => body(browser, town, pages));
+  });
+}
+
+/** Has a program report an exception by a genuine Sentry SDK; whether the SDK could be had. */
+async function reportBySdk({ url, printed }: RunningMesher): Promise<boolean> {
+  const dsn = `${url.replace("://", `://${printed.key}@`)}/1`;
+  const args = ["run", "-A", "--no-config", "--no-lock", CHILD, SDK, dsn];
+  const child = spawn(process.execPath, args, { stdio: ["ignore", "ignore", "pipe"] });
+  let said = "";
+  child.stderr.setEncoding("utf8").on("data", (text: string) => said += text);
+  const status = await new Promise((resolve) => child.on("close", resolve));
+  if (status === MISSING) {
+    process.stderr.write(`passed over: ${said}`);
+    return false;
+  }
+  assertEquals(status, 0, said);
+  return true;
+}
+
+test(
+  "Mesher's pages on two nodes show what a genuine Sentry SDK reported to a third: live, whole, and by search",
+  needs,
+  async () => {
+    await withThree(async (browser, _town, pages) => {
+      const [first, second, third] = pages() as [RunningMesher, RunningMesher, RunningMesher];
+      const ada = await Person.inside(browser, second, DESK);
+      await ada.goes("#/live");
+      await ada.page.locator(".live-note[data-state=open]").waitFor();
+      await ada.page.evaluate("document.stillTheSame = true");
+      if (!await reportBySdk(first)) return;
+
+      // Live, on another node, without a reload.
+      await ada.sees("BasketError: cannot empty 3 baskets");
+      await ada.shoots("sentry-live");
+      await ada.page.getByText("BasketError: cannot empty 3 baskets").click();
+      await ada.sees("emptyTheBasket", ".frame-function");
+      await ada.sees("throw new BasketError", ".source");
+      await ada.sees("pressed the button", ".crumbs");
+      await ada.sees("eva@example.org");
+      await ada.sees("shop@1.2.3");
+      await ada.sees("sentry.javascript.deno");
+      assertEquals(await ada.page.evaluate("document.stillTheSame"), true);
+      await ada.shoots("sentry-issue");
+
+      // On the third node, by keyboard.
+      const bob = await Person.inside(browser, third, DESK);
+      await bob.presses("g", "s");
+      await bob.page.getByLabel("Search events").waitFor();
+      await bob.presses("/");
+      await bob.page.keyboard.type("empty baskets");
+      await bob.presses("Enter");
+      await bob.sees("BasketError: cannot empty 3 baskets");
+      assertEquals(await bob.count("a plain message"), 0);
+      await bob.presses("j", "Enter");
+      await bob.sees("emptyTheBasket", ".frame-function");
+      assertEquals([...ada.faults, ...bob.faults], []);
+    });
+  },
+);
+
+test(
+  "Mesher's cluster view shows a node that is killed within seconds, and again when it is back",
+  needs,
+  async () => {
+    await withThree(async (browser, town, pages) => {
+      const ada = await Person.inside(browser, pages()[1]!, DESK);
+      await ada.goes("#/cluster");
+      const up = ada.page.locator(".node:not(.gone)");
+      const gone = ada.page.locator(".node.gone", { hasText: town.names[2]! });
+      await up.nth(2).waitFor();
+      await town.kill(2);
+      await gone.waitFor({ timeout: LOST_MS });
+      assertEquals(await up.count(), 2);
+      // What only one node does is done by another, and the names say so.
+      const registry = ada.page.locator(".row.name", { hasText: town.names[2]! });
+      await registry.waitFor({ state: "detached" });
+      await ada.shoots("cluster-lost");
+      await town.start(2);
+      await gone.waitFor({ state: "detached" });
+      assertEquals(await up.count(), 3);
+      assertEquals(ada.faults, []);
+    });
+  },
+);
+
+test(
+  "Mesher's page says that its own node is gone, leads to the others, and goes on when it is back",
+  needs,
+  async () => {
+    await withThree(async (browser, town, pages) => {
+      const [first, second] = pages() as [RunningMesher, RunningMesher];
+      const ada = await Person.inside(browser, second, DESK);
+      const bob = await Person.inside(browser, second, DESK);
+      for (const person of [ada, bob]) {
+        await person.goes("#/live");
+        await person.page.locator(".live-note[data-state=open]").waitFor();
+      }
+      await town.kill(1);
+      for (const person of [ada, bob]) {
+        await person.page.locator(".trouble").getByText("This node does not answer")
+          .waitFor({ timeout: LOST_MS });
+        await person.sees("The connection is lost");
+      }
+      await ada.shoots("node-gone");
+
+      // Ada goes where a link leads: another node, the same view, without signing in again.
+      await ada.page.locator(".trouble").getByRole("link", { name: "mesher0" }).click();
+      await ada.page.locator(".live-note[data-state=open]").waitFor();
+      assert(ada.page.url().startsWith(first.url), ada.page.url());
+      assert(ada.page.url().endsWith("#/live"), ada.page.url());
+      await report(first, { message: "while it was gone" });
+      await ada.sees("while it was gone");
+
+      // Bob waits.
+      await town.start(1);
+      await bob.page.locator(".live-note[data-state=open]").waitFor();
+      await bob.page.locator(".trouble").waitFor({ state: "hidden" });
+      await bob.sees("Not connected from");
+      await report(first, { message: "after it came back" });
+      await bob.sees("after it came back");
+      assertEquals(await bob.count("while it was gone"), 0);
+    });
+  },
+);
