@@ -21,7 +21,8 @@ import { Live } from "./pipeline/live.ts";
 import { EventQueue } from "./pipeline/queue.ts";
 import { mustBeFree } from "./ports.ts";
 import { tellerOf } from "./services/node_monitor.ts";
-import { startTree } from "./services/tree.ts";
+import { keepTree } from "./services/root.ts";
+import { joinCluster } from "./services/tree.ts";
 import { MESSAGE_BYTES_MAX, socketHandlers } from "./sockets/sockets.ts";
 import { openStorage } from "./storage/open.ts";
 import type { Storage } from "./storage/storage.ts";
@@ -145,14 +146,14 @@ async function startMesher(
   place: Pick<Parts, "storage" | "node" | "log" | "now">,
 ): Promise<Mesher> {
   const parts = newParts(config, place);
-  const tree = await startTree(parts);
-  parts.place.tree = tree;
+  const stopTree = await keepTree(parts);
+  await joinCluster(parts);
   return {
     ...parts,
     keys: new Keys(parts.storage, parts.now),
     intake: new Intake(parts),
     attempts: new Attempts(),
-    tree,
+    stopTree,
     isOpen: true,
     ports: { http: 0, ws: 0 },
   };
@@ -199,7 +200,7 @@ async function stop(mesher: Mesher, servers: readonly Server[]): Promise<number>
   const lost = held();
   if (lost > 0) log("error", `${lost} accepted events could not be stored before the end`);
   await mesher.held.rest();
-  await mesher.tree.stop();
+  await mesher.stopTree();
   await node.stop();
   await storage.close();
   return lost;

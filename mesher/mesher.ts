@@ -3,18 +3,18 @@
  *
  * @module
  */
-import type { Supervisor } from "../mod.ts";
 import type { Attempts } from "./http/attempts.ts";
 import type { Intake } from "./pipeline/intake.ts";
 import type { Keys } from "./pipeline/keys.ts";
 import type { Parts } from "./parts.ts";
+import type { StopTree } from "./services/root.ts";
 
 /** The node. */
 export interface Mesher extends Parts {
   readonly keys: Keys;
   readonly intake: Intake;
   readonly attempts: Attempts;
-  readonly tree: Supervisor;
+  readonly stopTree: StopTree;
   /** False while it stops: no more is accepted. */
   isOpen: boolean;
   /** The ports that the servers really have. */

@@ -20,6 +20,7 @@ export type LogLine = (level: "info" | "warn" | "error", text: string) => void;
 export interface Place {
   /** Where the page is. */
   url: string | null;
+  /** Null while it is being started again. */
   tree: Supervisor | null;
 }
 

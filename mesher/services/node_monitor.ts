@@ -10,13 +10,13 @@
  */
 import {
   CallTimeoutError,
-  type Node,
   type Pid,
   type Service,
   service,
   type ServiceContext,
 } from "../../mod.ts";
 import type { Holding, TellPeers } from "../cluster/held.ts";
+import { pause } from "../cluster/pause.ts";
 import type { Parts } from "../parts.ts";
 
 /** Its name on each node. */
@@ -150,16 +150,6 @@ async function tell({ node }: Pick<Parts, "node">, peer: string, own: Holding): 
     await pause(node, AGAIN_MS);
   }
   return false;
-}
-
-/** Resolves after so many milliseconds of the node's time. */
-function pause(node: Node, ms: number): Promise<void> {
-  return new Promise((done) => {
-    node.spawn(async (self) => {
-      await self.receive({ timeout: ms });
-      done();
-    });
-  });
 }
 
 /** Tells all peers, and waits for those that answered the last time. */

@@ -50,9 +50,14 @@ export async function startTree(parts: Parts): Promise<Supervisor> {
       ]),
     ],
   });
+  return tree;
+}
+
+/** Has this node take part in what is not its own: it helps others, and competes for the rounds. */
+export async function joinCluster(parts: Parts): Promise<void> {
+  const { node } = parts;
   node.expose(HELPER, helperOf(parts).body);
   for (const round of ROUNDS) await node.global.singleton(round.name, roundChild(parts, round));
-  return tree;
 }
 
 function branch(id: string, children: readonly LocalChildSpec[]): LocalChildSpec {

@@ -90,6 +90,8 @@ export const writer: Service<
       }
     };
     outbox.releaseAll();
+    // Its predecessor may have had none on loan, and have died with the wake of those that wait.
+    if (outbox.waiting > 0) outbox.wake();
     return state;
   },
   info(state: WriterState, message: unknown): WriterState {

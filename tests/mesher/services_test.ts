@@ -3,14 +3,18 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import type { Pid } from "../../mod.ts";
-import { INBOX_MAX } from "../../mesher/app.ts";
+import { type App, INBOX_MAX } from "../../mesher/app.ts";
 import type { MesherEvent } from "../../mesher/domain/event.ts";
 import { validateEvent } from "../../mesher/domain/validate.ts";
 import { ANNOUNCER } from "../../mesher/services/announcer.ts";
 import { LOAD_MONITOR } from "../../mesher/services/load_monitor.ts";
+import { NODE_MONITOR } from "../../mesher/services/node_monitor.ts";
 import { PROCESSOR } from "../../mesher/services/processor.ts";
 import { RATE_LIMITER } from "../../mesher/services/rate_limiter.ts";
 import { REGISTRY } from "../../mesher/services/registry.ts";
+import { ROUNDS } from "../../mesher/services/rounds.ts";
+import { type TreeShape, treeShape } from "../../mesher/services/tree_shape.ts";
+import { WEBHOOKS } from "../../mesher/services/webhooks.ts";
 import { WRITER } from "../../mesher/services/writer.ts";
 import { openSqlite } from "../../mesher/storage/sqlite.ts";
 import { type NewEvent, type Storage, StorageError } from "../../mesher/storage/storage.ts";
@@ -18,7 +22,10 @@ import { test, until } from "../kit/test.ts";
 import { onStage } from "./end_to_end_kit.ts";
 import { watch } from "../process/mesher_kit.ts";
 
-const SERVICES = [WRITER, PROCESSOR, ANNOUNCER, RATE_LIMITER, REGISTRY, LOAD_MONITOR];
+const SERVICES = [
+  ...[WRITER, WEBHOOKS, ANNOUNCER, PROCESSOR],
+  ...[RATE_LIMITER, REGISTRY, NODE_MONITOR, LOAD_MONITOR],
+];
 
 /** An event, with an id of its own. */
 function anEvent(): MesherEvent {
@@ -36,29 +43,64 @@ async function storageThat(
   return { ...storage, writeEvents: (batch) => write(batch, storage) };
 }
 
-test("Services: any of them may be killed again and again, and no accepted event is lost", async () => {
-  await onStage(async ({ app, sender }) => {
-    const { node, counters } = app.mesher;
+/** All actors of the tree that runs, by their places in it: supervisors, their top, and the singletons. */
+async function treeOf({ mesher }: App): Promise<Map<string, string>> {
+  const { place, node } = mesher;
+  const found = new Map<string, string>();
+  const visit = (shape: TreeShape, path: string): void => {
+    if (shape.pid !== null) found.set(path, shape.pid);
+    for (const child of shape.children) visit(child, `${path}/${child.id}`);
+  };
+  // It may end while we look.
+  const shape = place.tree && await treeShape("", place.tree).catch(() => null);
+  if (shape !== null) visit(shape, "mesher");
+  for (const { name } of ROUNDS) {
+    const pid = node.global.whereis(name);
+    if (pid !== undefined) found.set(name, `${pid}`);
+  }
+  return found;
+}
+
+test("Services: each of the tree may be killed under load, and no accepted event is lost or counted twice", async () => {
+  await onStage(async ({ app, sender, first, lines }) => {
+    const { node, counters, inbox, outbox, storage } = app.mesher;
     const accepted: string[] = [];
-    for (let round = 0; round < 12; round++) {
-      const batch = Array.from({ length: 30 }, (_, i) => ({ message: `fault ${i % 3}` }));
-      const got = await sender.post("/api/v1/events/bulk", batch);
-      assertEquals(got.status, 202);
-      accepted.push(...got.json.ids);
-      const name = SERVICES[round % SERVICES.length]!;
-      const pid = node.whereis(name);
-      assert(pid !== undefined, `${name} runs`);
-      node.exit(pid as Pid<never>, "kill");
-      await until(`${name} runs again`, () => {
-        const again = node.whereis(name);
-        return again !== undefined && !again.equals(pid);
+    let isOver = false;
+    const load = async (): Promise<void> => {
+      while (!isOver) {
+        const batch = Array.from({ length: 20 }, (_, i) => ({ message: `fault ${i % 3}` }));
+        const got = await sender.post("/api/v1/events/bulk", batch);
+        assertEquals([got.status, got.json.accepted], [202, 20]);
+        accepted.push(...got.json.ids);
+      }
+    };
+    const loads = [load(), load()];
+    const whole = await treeOf(app);
+    const places = [...whole.keys()];
+    assertEquals(places.length, SERVICES.length + 3 + ROUNDS.length, places.join(" "));
+    for (const path of places) {
+      const before = (await treeOf(app)).get(path);
+      assert(before !== undefined, `${path} runs`);
+      const accepts = accepted.length;
+      const pid = node.actors().find((pid) => `${pid}` === before)!;
+      node.exit(pid, "kill");
+      await until(`${path} runs again, and all others`, async () => {
+        const tree = await treeOf(app);
+        return tree.get(path) !== before && places.every((place) => tree.has(place));
       });
+      await until("events are accepted meanwhile", () => accepted.length > accepts);
     }
-    await until("all are stored", () => app.mesher.inbox.size + app.mesher.outbox.size === 0);
-    const { projectId } = app.first!;
-    assertEquals(await app.mesher.storage.eventCount(projectId, 0), accepted.length);
+    isOver = true;
+    await Promise.all(loads);
+    await until("all are stored", () => inbox.size + outbox.size === 0);
+    assertEquals(new Set(accepted).size, accepted.length);
     assertEquals(counters.get("accepted"), accepted.length);
-  });
+    assertEquals(await storage.eventCount(first.projectId, 0), accepted.length);
+    const { rows } = await storage.issues(first.organisationId, first.projectId, {}, { limit: 9 });
+    const counted = rows.map(({ eventCount }) => eventCount);
+    assertEquals(counted.reduce((sum, count) => sum + count, 0), accepted.length);
+    assert(lines.includes("all services have ended, and are started again"));
+  }, { ratePerMinute: 1_000_000_000 });
 });
 
 test("Writer writes 50 events at once, and fewer after a quarter of a second, together", async () => {

@@ -10,7 +10,7 @@ import type { MesherEvent } from "../../mesher/domain/event.ts";
 import type { Parts } from "../../mesher/parts.ts";
 import { Intake } from "../../mesher/pipeline/intake.ts";
 import { ROUNDS } from "../../mesher/services/rounds.ts";
-import { startTree } from "../../mesher/services/tree.ts";
+import { joinCluster, startTree } from "../../mesher/services/tree.ts";
 import { openSqlite } from "../../mesher/storage/sqlite.ts";
 import { type Alert, type Storage, StorageError } from "../../mesher/storage/storage.ts";
 import { HOUR_MS, NOON, type Party, party } from "./contract/world.ts";
@@ -89,6 +89,7 @@ export async function onSimStage(
       const parts = newParts(config, { storage: noted, node, log, now });
       nodes.set(name, parts);
       await startTree(parts);
+      await joinCluster(parts);
     };
     const stage: SimStage = {
       sim,

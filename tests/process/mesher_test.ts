@@ -73,7 +73,7 @@ test("mesher: says in one line what is wrong with its settings, and ends", async
         /WS_PORT: cannot/,
       ],
       [[], { MESHER_HOST: "no.such.host.invalid" }, 1, /^MESHER_HOST and .*: cannot listen/],
-      [[], { ...node, MESHER_NODE_NAME: `a@127.0.0.1:${port}` }, 1, /^MESHER_NODE_NAME .* in use/],
+      [[], { ...node, MESHER_NODE_NAME: `a@127.0.0.1:${port}` }, 1, /^MESHER_NODE_NAME .*: cannot listen/],
       [[], { ...node, MESHER_NODE_NAME: "a@0.0.0.0:0" }, 1, /the cookie is too easy to guess/],
       [[], { DATABASE_URL: join(folder, "no/where") }, 1, /^DATABASE_URL: SQLite cannot open/],
       [[], { DATABASE_URL: join(folder, "text") }, 1, /^DATABASE_URL: .*not a database/],

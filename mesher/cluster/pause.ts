@@ -1,0 +1,16 @@
+/**
+ * A pause in a node's own time, which in the simulator is virtual.
+ *
+ * @module
+ */
+import type { Node } from "../../mod.ts";
+
+/** Resolves after so many milliseconds. */
+export function pause(node: Node, ms: number): Promise<void> {
+  return new Promise((done) => {
+    node.spawn(async (self) => {
+      await self.receive({ timeout: ms });
+      done();
+    });
+  });
+}

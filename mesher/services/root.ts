@@ -1,0 +1,52 @@
+/**
+ * Keeps the supervision tree of a node alive. Who supervises the top of it? Nobody could, so when it ends
+ * by whatever fault, it is started again after a pause; what was accepted waits in the queues meanwhile.
+ *
+ * @module
+ */
+import type { Pid, Supervisor } from "../../mod.ts";
+import { pause } from "../cluster/pause.ts";
+import type { Parts } from "../parts.ts";
+import { startTree } from "./tree.ts";
+
+/** Before the tree is started again. Milliseconds. */
+const PAUSE_MS = 1_000;
+
+/** Stops the tree for good. */
+export type StopTree = () => Promise<void>;
+
+/** Starts the tree of a node, and starts it again whenever it ends before it is told to. */
+export async function keepTree(parts: Parts): Promise<StopTree> {
+  const { node, place, log } = parts;
+  let isStopping = false;
+  const start = async (): Promise<void> => {
+    place.tree = await startTree(parts);
+  };
+  const again = async (): Promise<void> => {
+    while (!isStopping) {
+      await pause(node, PAUSE_MS);
+      try {
+        if (!isStopping) await start();
+        return;
+      } catch (error) {
+        log("error", `the services could not be started again: ${String(error)}`);
+      }
+    }
+  };
+  await start();
+  const forget = node.on("exit", ({ pid }) => {
+    if (isStopping || !isTop(place.tree, pid)) return;
+    place.tree = null;
+    log("error", "all services have ended, and are started again");
+    again();
+  });
+  return async () => {
+    isStopping = true;
+    forget();
+    await place.tree?.stop();
+  };
+}
+
+function isTop(tree: Supervisor | null, pid: Pid<never>): boolean {
+  return tree !== null && tree.pid.equals(pid);
+}
