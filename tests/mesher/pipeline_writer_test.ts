@@ -1,0 +1,134 @@
+/**
+ * The writer with two batches under way.
+ */
+import { assertEquals } from "@std/assert";
+import type { MesherEvent } from "../../mesher/domain/event.ts";
+import { BATCH_EVENTS, BATCH_MS, WRITER, WRITES_MAX } from "../../mesher/services/writer.ts";
+import { openSqlite } from "../../mesher/storage/sqlite.ts";
+import { type EventOutcome, type Storage, StorageError } from "../../mesher/storage/storage.ts";
+import type { Pid } from "../../mod.ts";
+import { test, until } from "../kit/test.ts";
+import { onStage, type Stage } from "./end_to_end_kit.ts";
+import { eventWith } from "./event.ts";
+
+/** A write that has begun, and is let go on or fail. */
+interface Held {
+  readonly size: number;
+  pass(): Promise<void>;
+  fail(error: Error): void;
+}
+
+/** A node whose writes wait to be let go. */
+async function withHeldWrites(
+  body: (stage: Stage, held: Held[], take: (count: number) => Promise<void>) => Promise<void>,
+): Promise<void> {
+  const held: Held[] = [];
+  let isOpen = false;
+  const real = await openSqlite({ path: ":memory:" });
+  const storage: Storage = {
+    ...real,
+    writeEvents: (batch) =>
+      isOpen ? real.writeEvents(batch) : new Promise<readonly EventOutcome[]>((done, fail) => {
+        held.push({
+          size: batch.length,
+          pass: async () => done(await real.writeEvents(batch)),
+          fail,
+        });
+      }),
+  };
+  await onStage(
+    async (stage) => {
+      const { intake } = stage.app.mesher;
+      const project = (await real.allProjects())[0]!;
+      const take = async (count: number): Promise<void> => {
+        const events: MesherEvent[] = Array.from({ length: count }, () => eventWith());
+        assertEquals((await intake.take(project, events)).kind, "accepted");
+      };
+      try {
+        await body(stage, held, take);
+      } finally {
+        isOpen = true;
+        for (const write of held.splice(0)) await write.pass();
+      }
+    },
+    { ratePerMinute: 1_000_000_000 },
+    storage,
+  );
+}
+
+test("Writer has two batches under way and no more; what comes meanwhile goes together", () =>
+  withHeldWrites(async ({ app }, held, take) => {
+    const { counters } = app.mesher;
+    for (let i = 0; i < WRITES_MAX; i++) {
+      await take(BATCH_EVENTS);
+      await until("it is being written", () => held.length === i + 1);
+    }
+    for (let i = 0; i < 3; i++) await take(BATCH_EVENTS);
+    await until("they are grouped", () => app.mesher.inbox.size === 0);
+    assertEquals(held.map(({ size }) => size), [BATCH_EVENTS, BATCH_EVENTS]);
+    await held[1]!.pass();
+    await until("the others follow", () => held.length === 3);
+    assertEquals(held[2]!.size, 3 * BATCH_EVENTS);
+    await held[0]!.pass();
+    await held[2]!.pass();
+    await until("all are stored", () => counters.get("stored") === 5 * BATCH_EVENTS);
+    assertEquals(app.mesher.outbox.size, 0);
+  }));
+
+test("Writer writes few events that waited while it was busy as soon as it is not", () =>
+  withHeldWrites(async ({ app }, held, take) => {
+    for (let i = 0; i < WRITES_MAX; i++) await take(BATCH_EVENTS);
+    await until("both are being written", () => held.length === WRITES_MAX);
+    await take(1);
+    await until("it is grouped", () => app.mesher.inbox.size === 0);
+    // A timer that begins after the writer's and takes longer: that one is over, and nobody could write.
+    await new Promise((wake) => setTimeout(wake, BATCH_MS + 20));
+    assertEquals(held.length, WRITES_MAX);
+    await held[0]!.pass();
+    await new Promise((wake) => setTimeout(wake, 0));
+    assertEquals(held.length, WRITES_MAX + 1, "without another quarter of a second");
+    assertEquals(held[2]!.size, 1);
+    await Promise.all([held[1]!.pass(), held[2]!.pass()]);
+    await until("it is stored", () => app.mesher.counters.get("stored") === 2 * BATCH_EVENTS + 1);
+  }));
+
+test("Writer writes both again when both fail, after one pause, and says so once", () =>
+  withHeldWrites(async ({ app, lines }, held, take) => {
+    const { counters } = app.mesher;
+    for (let i = 0; i < WRITES_MAX; i++) await take(BATCH_EVENTS);
+    await until("both are being written", () => held.length === WRITES_MAX);
+    for (const write of held.splice(0)) write.fail(new StorageError("away", true));
+    await until("both are written again", () => held.length === WRITES_MAX);
+    assertEquals(lines.filter((line) => line.includes("storage failed")).length, 1);
+    assertEquals(counters.get("write_retries"), 2);
+    for (const write of held.splice(0)) await write.pass();
+    await until("all are stored", () => counters.get("stored") === 2 * BATCH_EVENTS);
+    assertEquals(app.mesher.outbox.size, 0);
+  }));
+
+test("Writer that has died takes nothing more, and what it was writing is stored once", () =>
+  withHeldWrites(async ({ app }, held, take) => {
+    const { node, counters, outbox } = app.mesher;
+    await take(BATCH_EVENTS);
+    await until("it is being written", () => held.length === 1);
+    const old = node.whereis(WRITER)!;
+    node.exit(old as Pid<never>, "kill");
+    await until("the successor writes the same", () => held.length === 2);
+    await take(BATCH_EVENTS);
+    await until("and the next", () => held.length === 3);
+    await take(BATCH_EVENTS);
+    await until("the last is grouped", () => app.mesher.inbox.size === 0);
+    // The dead one's write ends: the place at the database is not the dead one's to fill.
+    await held[0]!.pass();
+    await new Promise((wake) => setTimeout(wake, 0));
+    assertEquals(held.length, 3);
+    assertEquals(outbox.size, 3 * BATCH_EVENTS, "its loan was taken back");
+    await held[1]!.pass();
+    await until("the last follows", () => held.length === 4);
+    await Promise.all([held[2]!.pass(), held[3]!.pass()]);
+    await until("all are stored", () => outbox.size === 0);
+    assertEquals(counters.get("stored"), 3 * BATCH_EVENTS);
+    assertEquals(counters.get("duplicate"), BATCH_EVENTS);
+    const { projectId } = app.first!;
+    assertEquals(await app.mesher.storage.eventCount(projectId, 0), 3 * BATCH_EVENTS);
+  }));

@@ -1,0 +1,67 @@
+/**
+ * Turns: together or alone, first come, first served.
+ */
+import { assertEquals, assertRejects } from "@std/assert";
+import { Turns } from "../../mesher/storage/turns.ts";
+import { test } from "../kit/test.ts";
+
+/** What has begun, and how each is ended. */
+class Log {
+  readonly begun: string[] = [];
+  readonly #ends = new Map<string, () => void>();
+
+  /** Something that lasts until it is ended. */
+  lasting(name: string): () => Promise<string> {
+    return () => {
+      this.begun.push(name);
+      return new Promise((end) => this.#ends.set(name, () => end(name)));
+    };
+  }
+
+  async end(name: string): Promise<void> {
+    this.#ends.get(name)!();
+    // All that follows from it has a chance to begin.
+    for (let i = 0; i < 20; i++) await Promise.resolve();
+  }
+}
+
+test("Turns lets those run together that may, and one alone when all before have ended", async () => {
+  const turns = new Turns();
+  const log = new Log();
+  const all = [
+    turns.together(log.lasting("a")),
+    turns.together(log.lasting("b")),
+    turns.alone(log.lasting("C")),
+    turns.together(log.lasting("d")),
+    turns.together(log.lasting("e")),
+    turns.alone(log.lasting("F")),
+    turns.alone(log.lasting("G")),
+  ];
+  await Promise.resolve();
+  assertEquals(log.begun, ["a", "b"]);
+  await log.end("b");
+  assertEquals(log.begun, ["a", "b"], "C waits for a too");
+  await log.end("a");
+  assertEquals(log.begun, ["a", "b", "C"], "d came after C");
+  await log.end("C");
+  assertEquals(log.begun, ["a", "b", "C", "d", "e"]);
+  await log.end("d");
+  await log.end("e");
+  assertEquals(log.begun.at(-1), "F");
+  await log.end("F");
+  assertEquals(log.begun.at(-1), "G");
+  await log.end("G");
+  assertEquals(await Promise.all(all), ["a", "b", "C", "d", "e", "F", "G"]);
+});
+
+test("Turns goes on after one that failed, and tells who asked for it", async () => {
+  const turns = new Turns();
+  const fails = (why: string) => (): never => {
+    throw new Error(why);
+  };
+  const [a, b] = [turns.together(fails("together")), turns.alone(fails("alone"))];
+  const [c, d] = [turns.together(() => "c"), turns.alone(() => "d")];
+  await assertRejects(() => a, Error, "together");
+  await assertRejects(() => b, Error, "alone");
+  assertEquals([await c, await d], ["c", "d"]);
+});
