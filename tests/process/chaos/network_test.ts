@@ -1,3 +1,6 @@
+/**
+ * The network between the processes does what is said of it: else what they survive is worth nothing.
+ */
 import { connect, createServer, type Socket } from "node:net";
 import type { AddressInfo } from "node:net";
 import { assertEquals } from "@std/assert";

@@ -1,3 +1,6 @@
+/**
+ * The plan: any seed's faults can be, and are of every kind.
+ */
 import { assert, assertEquals } from "@std/assert";
 import { SeededRandom } from "../../../lib/base/random.ts";
 import { test } from "../../kit/test.ts";
