@@ -80,31 +80,35 @@ export { type MeshEvents, NodeConnectError, type OwnTls } from "./lib/dist/mesh.
 export type { PressureState } from "./lib/dist/pressure.ts";
 export { SESSION_ENDS, type SessionEnd } from "./lib/dist/connection.ts";
 export {
-  type Args,
   type Asks,
-  type Besides,
-  type CallHandler,
-  type CastHandler,
-  goOn,
-  type Later,
-  type NameSource,
-  noReply,
-  Outcome,
   type RemoteStarter,
   type Reply,
   type Rest,
   type Service,
   service,
   type ServiceChild,
+  type Tells,
+} from "./lib/otp/service.ts";
+export {
+  type Args,
+  type Besides,
+  type CallHandler,
+  type CastHandler,
+  goOn,
+  type Later,
+  noReply,
+  Outcome,
   type ServiceContext,
   type ServiceDefinition,
+  stop,
+} from "./lib/otp/service_definition.ts";
+export {
+  type NameSource,
   ServiceName,
   type ServicePid,
   type ServiceTarget,
   type Speaker,
-  stop,
-  type Tells,
-} from "./lib/otp/service.ts";
+} from "./lib/otp/service_name.ts";
 export { UnknownCallError } from "./lib/otp/unknown_call.ts";
 export {
   type AwaitOptions,

@@ -15,7 +15,7 @@ import {
 } from "./child.ts";
 import type { Intensity } from "./intensity.ts";
 import type { Starting } from "./start.ts";
-import { Due, type Outcome, Supervising } from "./supervising.ts";
+import { Due, type Ending, Supervising } from "./supervising.ts";
 import { SupervisorError } from "./supervision.ts";
 import { UnknownCallError } from "./unknown_call.ts";
 
@@ -56,13 +56,13 @@ export class Crowd extends Supervising<CrowdRequest> {
 
   protected override stopGroup(): void {}
 
-  protected override restart(child: Child, pause: number, later: boolean): Promise<Outcome> {
+  protected override restart(child: Child, pause: number, later: boolean): Promise<Ending> {
     if (pause === 0 && !later) return this.begin([child]);
     this.schedule(new Due(child), pause);
     return Promise.resolve(undefined);
   }
 
-  protected override due({ child }: Due): Promise<Outcome> {
+  protected override due({ child }: Due): Promise<Ending> {
     return this.begin([child!]);
   }
 
@@ -71,7 +71,7 @@ export class Crowd extends Supervising<CrowdRequest> {
     return true;
   }
 
-  protected override async beginWaiting(): Promise<Outcome> {
+  protected override async beginWaiting(): Promise<Ending> {
     for (const child of this.nursery.outposts.hopeful(this.children)) {
       const end = await this.begin([child]) ?? this.nursery.order;
       if (end !== undefined) return end;

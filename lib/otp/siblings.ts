@@ -11,7 +11,7 @@ import { Intensity } from "./intensity.ts";
 import { AwayError } from "./outposts.ts";
 import type { Starting } from "./start.ts";
 import { affected, STRATEGIES, type Strategy } from "./strategy.ts";
-import { Due, type Outcome, Supervising } from "./supervising.ts";
+import { Due, type Ending, Supervising } from "./supervising.ts";
 import { startFailed, SupervisorError } from "./supervision.ts";
 import { UnknownCallError } from "./unknown_call.ts";
 
@@ -110,7 +110,7 @@ export class Siblings extends Supervising<SupervisorRequest> {
     await this.supervise();
   }
 
-  protected override over(child: Child): Outcome {
+  protected override over(child: Child): Ending {
     if (child.spec.restart === "temporary") this.#forget(child);
     return this.#isOver(child) ? "shutdown" : undefined;
   }
@@ -137,7 +137,7 @@ export class Siblings extends Supervising<SupervisorRequest> {
     }
   }
 
-  protected override restart(child: Child, pause: number, later: boolean): Promise<Outcome> {
+  protected override restart(child: Child, pause: number, later: boolean): Promise<Ending> {
     const alone = this.#strategy === "one_for_one";
     // Those that wait for a pause take it along.
     if (pause === 0 && !later && this.#wave === undefined) {
@@ -158,7 +158,7 @@ export class Siblings extends Supervising<SupervisorRequest> {
     this.schedule(due, pause);
   }
 
-  protected override due(due: Due): Promise<Outcome> | undefined {
+  protected override due(due: Due): Promise<Ending> | undefined {
     // One that waited may have been overtaken by a later one.
     if (due !== (due.child === undefined ? this.#wave : due.child.waits)) return undefined;
     this.#wave = undefined;
@@ -175,7 +175,7 @@ export class Siblings extends Supervising<SupervisorRequest> {
     return false;
   }
 
-  protected override beginWaiting(): Promise<Outcome> {
+  protected override beginWaiting(): Promise<Ending> {
     const { outposts } = this.nursery;
     // All that wait are begun together when the wave comes.
     if (this.#wave !== undefined) return Promise.resolve(undefined);

@@ -33,7 +33,7 @@ import { assertNear, refuse } from "./refusal.ts";
 import { childInfo, countChildren, startFailed } from "./supervision.ts";
 
 /** What to end with, or `undefined` to go on: what comes of most that a supervisor does. */
-export type Outcome = ExitReason | undefined;
+export type Ending = ExitReason | undefined;
 
 /** A restart that is due: sent by the supervisor to itself. */
 export class Due {
@@ -65,17 +65,17 @@ export abstract class Supervising<Request extends { readonly $child: string }> {
   /** What is asked beside what every supervisor can be asked. */
   protected abstract answer(request: Request): unknown;
   /** A child has ended and does not run again. */
-  protected abstract over(child: Child): Outcome;
+  protected abstract over(child: Child): Ending;
   /** A child is to run again: stops, last first, those who share its fate. */
   protected abstract stopGroup(child: Child): void | Promise<void>;
   /** Starts it, and them: after a pause, at once, or `later` than what waits in the mailbox. */
-  protected abstract restart(child: Child, pause: number, later: boolean): Promise<Outcome>;
+  protected abstract restart(child: Child, pause: number, later: boolean): Promise<Ending>;
   /** A restart is due. */
-  protected abstract due(due: Due): Promise<Outcome> | undefined;
+  protected abstract due(due: Due): Promise<Ending> | undefined;
   /** A child waits for a node. Gives whether those behind it may be started meanwhile. */
   protected abstract hold(child: Child): boolean;
   /** Starts those of which the node may be there. */
-  protected abstract beginWaiting(): Promise<Outcome>;
+  protected abstract beginWaiting(): Promise<Ending>;
   /** Stops them all. */
   protected abstract stopAll(): Promise<void>;
 
@@ -90,7 +90,7 @@ export abstract class Supervising<Request extends { readonly $child: string }> {
     }
   }
 
-  #handle(message: unknown): Outcome | Promise<Outcome> {
+  #handle(message: unknown): Ending | Promise<Ending> {
     if (message instanceof Exit) {
       if (this.nursery.isOrder(message)) return message.reason;
       const child = this.nursery.find(message.from);
@@ -106,7 +106,7 @@ export abstract class Supervising<Request extends { readonly $child: string }> {
     return undefined;
   }
 
-  #exited(child: Child, reason: ExitReason): Outcome | Promise<Outcome> {
+  #exited(child: Child, reason: ExitReason): Ending | Promise<Ending> {
     this.nursery.ended(child, reason);
     if (wantsRestart(child.spec.restart, reason)) {
       const away = this.nursery.outposts.isAway(child, reason);
@@ -118,7 +118,7 @@ export abstract class Supervising<Request extends { readonly $child: string }> {
   }
 
   /** A child has ended, or its start has failed (`upMs` is then undefined), and is to run again. */
-  async #again(child: Child, reason: ExitReason, upMs: number | undefined): Promise<Outcome> {
+  async #again(child: Child, reason: ExitReason, upMs: number | undefined): Promise<Ending> {
     const { system } = this.nursery;
     const failed = upMs === undefined;
     const ended = failed ? "its start failed" : "it ended";
@@ -134,7 +134,7 @@ export abstract class Supervising<Request extends { readonly $child: string }> {
   }
 
   /** The node of a child is gone, which does not count: it waits, or runs on another. */
-  async #moved(child: Child, reason: ExitReason, surely: boolean): Promise<Outcome> {
+  async #moved(child: Child, reason: ExitReason, surely: boolean): Promise<Ending> {
     this.nursery.tell(child, reason, awayWords(child, surely));
     const end = await this.#restart(child, 0, false);
     if (end !== undefined || surely || child.pid === undefined) return end;
@@ -142,7 +142,7 @@ export abstract class Supervising<Request extends { readonly $child: string }> {
     return this.#intensity.allow(this.nursery.system.now()) ? undefined : "shutdown";
   }
 
-  async #restart(child: Child, pause: number, later: boolean): Promise<Outcome> {
+  async #restart(child: Child, pause: number, later: boolean): Promise<Ending> {
     child.restarting = true;
     child.waiting = false;
     await this.stopGroup(child);
@@ -157,7 +157,7 @@ export abstract class Supervising<Request extends { readonly $child: string }> {
   }
 
   /** Starts again those of the children that wait for it. */
-  protected async begin(children: readonly Child[]): Promise<Outcome> {
+  protected async begin(children: readonly Child[]): Promise<Ending> {
     for (const child of [...children]) {
       // It may have been terminated while it waited.
       if (!child.restarting) continue;

@@ -9,7 +9,8 @@ import {
 import type { Self } from "../../lib/actor/self.ts";
 import { DynamicSupervisor } from "../../lib/otp/dynamic_supervisor.ts";
 import { ASKED_MS } from "../../lib/otp/ready.ts";
-import { noReply, service, type ServiceContext } from "../../lib/otp/service.ts";
+import { service } from "../../lib/otp/service.ts";
+import { noReply, type ServiceContext } from "../../lib/otp/service_definition.ts";
 import { SupervisorError } from "../../lib/otp/supervision.ts";
 import { Supervisor } from "../../lib/otp/supervisor.ts";
 import { UnknownCallError } from "../../lib/otp/unknown_call.ts";

@@ -1,7 +1,8 @@
-import { assert, assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertInstanceOf, assertRejects, assertThrows } from "@std/assert";
 import { Call } from "../../lib/actor/call.ts";
 import {
   ActorExitError,
+  ArgumentError,
   CallExitError,
   CallTimeoutError,
   NameError,
@@ -9,7 +10,9 @@ import {
 } from "../../lib/actor/errors.ts";
 import { Exit } from "../../lib/actor/exit.ts";
 import type { Self } from "../../lib/actor/self.ts";
-import { goOn, noReply, service, type ServicePid, stop } from "../../lib/otp/service.ts";
+import { service } from "../../lib/otp/service.ts";
+import { goOn, noReply, stop } from "../../lib/otp/service_definition.ts";
+import type { ServicePid } from "../../lib/otp/service_name.ts";
 import { UnknownCallError } from "../../lib/otp/unknown_call.ts";
 import type { ExitReason } from "../../lib/term/exit.ts";
 import type { Pid } from "../../lib/term/pid.ts";
@@ -561,6 +564,13 @@ test("service: an unknown call is refused, and the service lives", async () => {
   }
   assertEquals(await family.run(counter.call(pid).add(1)), 1);
   family.system.stop();
+});
+
+test("service: refuses an idleMs that no timer can have", () => {
+  for (const idleMs of [2 ** 31, Infinity, NaN]) {
+    assertThrows(() => service({ init: () => 0, idleMs }), ArgumentError, "is no time for a timer");
+  }
+  service({ init: () => 0, idleMs: 2 ** 31 - 1 });
 });
 
 test("service: idle comes when no message was handled for so long, and again, and leaves no timer", async () => {
