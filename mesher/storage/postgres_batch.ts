@@ -150,13 +150,13 @@ async function insertIds(
   const asked = [...firsts.values()];
   const inserted = await batch.rows<IdRow>(
     `INSERT INTO event_ids (id, project_id, received_at)
-     SELECT id, project_id, received_at
-     FROM unnest($1::uuid[], $2::uuid[], $3::bigint[]) AS n (id, project_id, received_at)
-     ORDER BY id, project_id
+     SELECT CAST(id AS uuid), CAST(project_id AS uuid), CAST(received_at AS bigint)
+     FROM unnest(${list("$1")}, ${list("$2")}, ${list("$3")}) AS n (id, project_id, received_at)
+     ORDER BY 1, 2
      ON CONFLICT DO NOTHING RETURNING id, project_id`,
-    asked.map((row) => row.id),
-    asked.map((row) => row.projectId),
-    asked.map((row) => row.receivedAt),
+    joined(asked.map((row) => row.id)),
+    joined(asked.map((row) => row.projectId)),
+    joined(asked.map((row) => row.receivedAt)),
   );
   const fresh = new Set(
     inserted.map((row) => eventKey({ projectId: row.project_id, id: row.id })),
@@ -172,28 +172,29 @@ async function insertEvents(
   await batch.rows(
     `INSERT INTO events (id, project_id, issue_id, fingerprint, level, title, message, environment,
        release, tags, payload, words, event_at, received_at)
-     SELECT id, project_id, issue_id, fingerprint, level, title, message, environment, release,
-       CAST(tags AS jsonb), CAST(payload AS json),
-       array_to_tsvector(array_remove(string_to_array(words, ' '), '')), event_at, received_at
-     FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[],
-       $8::text[], $9::text[], string_to_array($10::text, chr(30)),
-       string_to_array($11::text, chr(30)), $12::text[], $13::bigint[], $14::bigint[])
+     SELECT CAST(id AS uuid), CAST(project_id AS uuid), CAST(issue_id AS uuid), fingerprint, level,
+       title, message, environment, release, CAST(tags AS jsonb), CAST(payload AS json),
+       array_to_tsvector(array_remove(string_to_array(coalesce(words, ''), ' '), '')), CAST(event_at AS bigint),
+       CAST(received_at AS bigint)
+     FROM unnest(${list("$1")}, ${list("$2")}, ${list("$3")}, $4::text[], ${list("$5")},
+       $6::text[], $7::text[], $8::text[], $9::text[], ${list("$10")}, ${list("$11")},
+       ${list("$12")}, ${list("$13")}, ${list("$14")})
        AS n (id, project_id, issue_id, fingerprint, level, title, message, environment, release,
          tags, payload, words, event_at, received_at)`,
-    rows.map((row) => row.id),
-    rows.map((row) => row.projectId),
-    rows.map((row) => issues.get(issueKey(row))!.id),
+    joined(rows.map((row) => row.id)),
+    joined(rows.map((row) => row.projectId)),
+    joined(rows.map((row) => issues.get(issueKey(row))!.id)),
     rows.map((row) => row.fingerprint),
-    rows.map((row) => row.level),
+    joined(rows.map((row) => row.level)),
     rows.map((row) => row.title),
     rows.map((row) => row.message),
     rows.map((row) => row.environment),
     rows.map((row) => row.release),
     joined(rows.map((row) => row.tags)),
     joined(rows.map((row) => row.payload)),
-    rows.map((row) => wordsOf(row.searched).join(" ")),
-    rows.map((row) => row.eventAt),
-    rows.map((row) => row.receivedAt),
+    joined(rows.map((row) => wordsOf(row.searched).join(" "))),
+    joined(rows.map((row) => row.eventAt)),
+    joined(rows.map((row) => row.receivedAt)),
   );
 }
 
@@ -239,11 +240,16 @@ async function countEvents(
 }
 
 /**
- * Texts of JSON as one text, with U+001E between, which no JSON holds unescaped. Escaping them as the
- * elements of an array would take five times as long.
+ * Ids, numbers, words, or texts of JSON as one text, with U+001E between, which none of them holds: escaping
+ * them as the elements of an array would take five times as long.
  */
-function joined(texts: readonly string[]): string {
-  return texts.join("\x1e");
+function joined(values: readonly (string | number)[]): string {
+  return values.join("\x1e");
+}
+
+/** The same as PostgreSQL takes it apart. Of one value that is empty it makes none. */
+function list(param: string): string {
+  return `string_to_array(${param}::text, chr(30))`;
 }
 
 function unique(texts: readonly string[]): string[] {

@@ -131,6 +131,12 @@ export function writingContract(promise: Promised, engine: Engine): void {
     assertEquals(kinds(await storage.writeEvents([dropped])), ["stored"], "its id is not used up");
   });
 
+  promise("stores an event without a word in it, alone in its batch", async ({ storage, a }) => {
+    const entry = entryWith(a.project.id, NOON, { message: "!?" });
+    assertEquals(kinds(await storage.writeEvents([entry])), ["stored"]);
+    assertEquals((await storage.event(a.orgId, entry.event.id))?.event.message, "!?");
+  });
+
   promise("writes ten thousand events", async ({ storage, a }) => {
     for (const size of [50, 500]) {
       const entries = Array.from(
