@@ -40,7 +40,7 @@ export function eventParts(event) {
   for (const [name, value] of Object.entries(event.contexts)) {
     const isObject = typeof value === "object" && value !== null;
     const table = objectTable(isObject ? { ...value } : { value });
-    tables.push(panel(name.charAt(0).toUpperCase() + name.slice(1), {}, table));
+    tables.push(panel(titleOf(name), {}, table));
   }
   if (Object.keys(event.extra).length > 0) {
     tables.push(panel("Extra", {}, objectTable(event.extra)));
@@ -53,6 +53,17 @@ export function eventParts(event) {
     h("pre", { tabindex: 0 }, JSON.stringify(event.raw, null, 2)),
   ));
   return parts;
+}
+
+/**
+ * The name of a context as a title.
+ *
+ * @param {string} name
+ */
+function titleOf(name) {
+  return /^(?:os|gpu)$/.test(name)
+    ? name.toUpperCase()
+    : name.charAt(0).toUpperCase() + name.slice(1);
 }
 
 /**

@@ -46,7 +46,8 @@ export const summaryFrom = shape({
 /** @type {(value: unknown) => model.Frame} */
 const frameFrom = shape({
   file: maybeText("file", "filename"),
-  function: maybeText("function"),
+  // SDKs say "?" where there is no name.
+  function: (raw) => raw.function === "?" ? null : maybeText("function")(raw),
   module: maybeText("module"),
   line: maybeNumber("line", "lineno"),
   column: maybeNumber("column", "colno"),
