@@ -23,7 +23,7 @@ export interface ActorSink {
 /** Who acts on frames. */
 export interface Inbound {
   /** A peer says whom it is connected with. */
-  peerList(names: readonly string[], from: string): void;
+  peerList(names: readonly string[]): void;
   /** A peer exposes functions, or does not any more. */
   exposed(added: boolean, names: readonly string[], from: string): void;
   /** Filled by the cluster; without it room messages are skipped. */
@@ -44,7 +44,7 @@ export function dispatch(
       const names = decodeList(body);
       if (names === undefined) return "a malformed PEER_LIST";
       if (!names.every(isNormalName)) return "a PEER_LIST with something that is no node name";
-      inbound.peerList(names, from);
+      inbound.peerList(names);
       return undefined;
     }
     case TAG.EXPOSED: {

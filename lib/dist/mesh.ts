@@ -17,24 +17,17 @@ import { ConnectError, type Host, type Listener, type ServerTls } from "../host/
 import type { Address, Stream } from "../host/stream.ts";
 import { derOf, LEAF_RENEW_MS, makeLeaf, SERVER_NAME } from "./certificate.ts";
 import { Connection, type Opened, type SessionEnd, type SessionLimits } from "./connection.ts";
+import { Exposures } from "./exposures.ts";
+import { encodeFrame } from "./frame.ts";
 import { type Greeter, Greeting, type GreetingFailure } from "./greeting.ts";
 import { Acceptor, Dialler, type Met, type Self } from "./handshake.ts";
 import { type ClusterKeys, makeCreation } from "./identity.ts";
 import type { RoomSink } from "./inbound.ts";
-import {
-  encodeExposed,
-  encodeList,
-  LIST_COUNT_MAX,
-  listThatFits,
-  NONCE_BYTES,
-  type RejectReason,
-  TAG,
-} from "./message.ts";
-import { encodeFrame } from "./frame.ts";
+import { encodeExposed, encodeList, NONCE_BYTES, type RejectReason, TAG } from "./message.ts";
 import { formatName, type NodeName, parseName } from "./name.ts";
 import { Peers } from "./peers.ts";
-import { Session, type SessionActors, type SessionOwner } from "./session.ts";
 import { Refusals, refusalWords } from "./refusals.ts";
+import { Session, type SessionActors, type SessionOwner } from "./session.ts";
 
 /** A dial may take this long to reach TLS, and a handshake this long after it. Milliseconds. */
 const DIAL_MS = 5_000;
@@ -47,9 +40,6 @@ const DIALS_MAX = 64;
 
 /** At most this many diallers may be unproven at once; one more ends the one that is so longest. */
 const UNPROVEN_MAX = 128;
-
-/** So many functions of one peer are known; it may expose more. */
-const EXPOSED_MAX = 65_536;
 
 /** Certificates of the user's own, PEM: instead of those that the cookie gives. */
 export interface OwnTls {
@@ -123,10 +113,7 @@ export class Mesh implements SessionOwner {
   readonly #tickMs: number;
   readonly #refusals: Refusals;
   readonly #sessions = new Map<string, Connection>();
-  /** What this node exposes. */
-  #exposes: readonly string[] = [];
-  /** What each peer exposes. */
-  readonly #exposed = new Map<string, Set<string>>();
+  readonly #exposures = new Exposures();
   readonly #dials = new Map<string, Dial>();
   /** Dials in TCP and TLS, those that were given up among them. */
   readonly #connecting = new Set<AbortController>();
@@ -256,7 +243,7 @@ export class Mesh implements SessionOwner {
     const { name } = connection.met;
     if (this.#sessions.get(name) !== connection) return;
     this.#sessions.delete(name);
-    this.#exposed.delete(name);
+    this.#exposures.down(name);
     this.#peers.down(name, end !== "disconnected", this.#host.clock.now());
     if (this.#stopping) this.#log.debug(`${name} is down: we are stopping`);
     else if (end === "shutdown" || end === "disconnected") {
@@ -269,7 +256,7 @@ export class Mesh implements SessionOwner {
   }
 
   /** A peer says with whom it is connected. Called by the dispatcher. */
-  peerList(names: readonly string[], _from: string): void {
+  peerList(names: readonly string[]): void {
     const now = this.#host.clock.now();
     for (const name of names) this.#peers.add(name, "hearsay", now);
     this.#dialDue();
@@ -277,16 +264,12 @@ export class Mesh implements SessionOwner {
 
   /** A peer exposes functions, or does not any more. Called by the dispatcher. */
   exposed(added: boolean, names: readonly string[], from: string): void {
-    const exposed = this.#exposed.get(from);
-    for (const name of names) {
-      if (!added) exposed?.delete(name);
-      else if (exposed !== undefined && exposed.size < EXPOSED_MAX) exposed.add(name);
-    }
+    this.#exposures.changed(from, added, names);
   }
 
   /** This node exposes a function, or does not any more: the peers are told. */
   expose(names: readonly string[], added: boolean, name: string): void {
-    this.#exposes = names;
+    this.#exposures.own = names;
     this.#self = this.#makeSelf();
     const frame = encodeExposed(added, [name]);
     for (const session of this.#sessions.values()) session.sendControl(frame);
@@ -294,13 +277,12 @@ export class Mesh implements SessionOwner {
 
   /** What a peer exposes, in order; undefined if there is no session with it. */
   exposedBy(name: string): string[] | undefined {
-    const exposed = this.#exposed.get(name);
-    return exposed && [...exposed].sort();
+    return this.#exposures.of(name);
   }
 
   #makeSelf(): Self {
     const { proofKey } = this.#options.keys;
-    return { name: this.#name, creation: this.creation, proofKey, exposed: this.#exposes };
+    return { name: this.#name, creation: this.creation, proofKey, exposed: this.#exposures.own };
   }
 
   async #makeTls(): Promise<ServerTls> {
@@ -545,32 +527,18 @@ export class Mesh implements SessionOwner {
       this.#host,
     );
     this.#sessions.set(met.name, session);
-    this.#exposed.set(met.name, new Set(met.exposed));
+    this.#exposures.up(met.name, met.exposed);
     receiver.actors = this.attach?.(session);
     this.#peers.up(met.name, met.session, met.creation, this.#host.clock.now());
     this.#failing.delete(met.name);
     this.#log.info(`${met.name} is up`);
     const others = this.peers().filter((name) => name !== met.name);
-    this.#tellExposed(session, exposed);
+    for (const frame of this.#exposures.since(exposed)) session.sendControl(frame);
     if (others.length > 0) session.sendControl(encodeFrame(TAG.PEER_LIST, encodeList(others)));
     this.#settle(met.name);
     this.events.emit("nodeup", { node: met.name });
     this.#schedule();
     return session;
-  }
-
-  /** The handshake had room for the first names only, and some may have come or gone during it. */
-  #tellExposed(session: Connection, inHandshake: readonly string[]): void {
-    const told = new Set(listThatFits(inHandshake));
-    const now = new Set(this.#exposes);
-    for (
-      const [added, names] of [[false, told.difference(now)], [true, now.difference(told)]] as const
-    ) {
-      const list = [...names];
-      for (let i = 0; i < list.length; i += LIST_COUNT_MAX) {
-        session.sendControl(encodeExposed(added, list.slice(i, i + LIST_COUNT_MAX)));
-      }
-    }
   }
 
   #settle(name: string, error?: NodeConnectError): void {

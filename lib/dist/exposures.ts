@@ -1,0 +1,60 @@
+/**
+ * What nodes expose to be spawned from elsewhere, by name: this node, and each peer. Peers are told in the
+ * handshake, and of what changes later.
+ *
+ * @module
+ */
+import { encodeExposed, LIST_COUNT_MAX, listThatFits } from "./message.ts";
+
+/** So many functions of one peer are known; it may expose more. */
+const EXPOSED_MAX = 65_536;
+
+/** The names, by node. */
+export class Exposures {
+  /** Of this node. */
+  own: readonly string[] = [];
+  readonly #byPeer = new Map<string, Set<string>>();
+
+  /** A session is up: these the peer has named in the handshake. */
+  up(peer: string, names: readonly string[]): void {
+    this.#byPeer.set(peer, new Set(names));
+  }
+
+  /** A session is over. */
+  down(peer: string): void {
+    this.#byPeer.delete(peer);
+  }
+
+  /** A peer exposes functions, or does not any more. */
+  changed(peer: string, added: boolean, names: readonly string[]): void {
+    const exposed = this.#byPeer.get(peer);
+    for (const name of names) {
+      if (!added) exposed?.delete(name);
+      else if (exposed !== undefined && exposed.size < EXPOSED_MAX) exposed.add(name);
+    }
+  }
+
+  /** Those of a peer, in order; undefined if there is no session with it. */
+  of(peer: string): string[] | undefined {
+    const exposed = this.#byPeer.get(peer);
+    return exposed && [...exposed].sort();
+  }
+
+  /**
+   * The frames that bring a peer up to date: the handshake had room for the first of these names only, and
+   * some may have come or gone during it.
+   */
+  since(inHandshake: readonly string[]): Uint8Array[] {
+    const told = new Set(listThatFits(inHandshake));
+    const now = new Set(this.own);
+    const changes = [[false, told.difference(now)], [true, now.difference(told)]] as const;
+    const frames: Uint8Array[] = [];
+    for (const [added, names] of changes) {
+      const list = [...names];
+      for (let i = 0; i < list.length; i += LIST_COUNT_MAX) {
+        frames.push(encodeExposed(added, list.slice(i, i + LIST_COUNT_MAX)));
+      }
+    }
+    return frames;
+  }
+}
