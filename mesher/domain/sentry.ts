@@ -28,7 +28,7 @@ export type Envelope =
     /** The DSN, if the client wrote it into the header (tunnels do). */
     readonly dsn: string | null;
     /** The JSON of its events. */
-    readonly events: readonly unknown[];
+    readonly events: readonly Raw[];
     /** How many items were of other types. */
     readonly ignored: number;
   }
@@ -41,7 +41,7 @@ export function readEnvelope(bytes: Uint8Array): Envelope {
   const reader = new Lines(bytes);
   const header = objectOf(parsed(reader.line()));
   if (header === null) return refuse("the envelope's first line must be a JSON object");
-  const events: unknown[] = [];
+  const events: Raw[] = [];
   let ignored = 0;
   for (let items = 0; !reader.ended; items++) {
     const line = reader.line();
@@ -62,8 +62,8 @@ export function readEnvelope(bytes: Uint8Array): Envelope {
       continue;
     }
     if (payload.length > EVENT_BYTES_MAX) return refuse(`item ${items + 1} is too large`);
-    const event = parsed(payload);
-    if (objectOf(event) === null) return refuse(`item ${items + 1} must be a JSON object`);
+    const event = objectOf(parsed(payload));
+    if (event === null) return refuse(`item ${items + 1} must be a JSON object`);
     events.push(event);
   }
   return {
@@ -89,7 +89,7 @@ export function eventFromSentry(input: unknown, moment: Moment): Validated {
   if (exceptions.length === 0 && frames.length > 0) {
     exceptions.push({ type: "", value: message, module: null, handled: null, frames });
   }
-  if (message === "" && exceptions.length === 0) {
+  if (message.trim() === "" && exceptions.length === 0) {
     return refuse("an event needs a message or an exception");
   }
   const event: MesherEvent = {

@@ -292,6 +292,32 @@ test("eventFromSentry finds the message wherever the SDK put it", () => {
   assertEquals(event.exceptions[0]?.frames[0]?.function, "f");
 });
 
+test("validateEvent and eventFromSentry keep no cookies and credentials of a request", () => {
+  const secrets = {
+    ...{ Authorization: "Bearer s3cret", COOKIE: "a=s3cret", "set-cookie": "s3cret" },
+    ...{ "X-Api-Key": "s3cret", " Proxy-Authorization ": "s3cret" },
+  };
+  const input = (headers: unknown): Record<string, unknown> => ({
+    message: "m",
+    request: { url: "http://a/", cookies: { a: "s3cret" }, headers },
+  });
+  for (const read of [validateEvent, eventFromSentry]) {
+    for (
+      const headers of [{ ...secrets, Accept: "x" }, [...Object.entries(secrets), ["Accept", "x"]]]
+    ) {
+      const result = read(input(headers), MOMENT);
+      assert(result.ok);
+      const text = JSON.stringify(result.event.request);
+      assert(!text.includes("s3cret"), text);
+      assert(text.includes('"url":"http://a/"') && text.includes("[removed]"), text);
+      assert(/"Accept"[:,]"x"/.test(text), text);
+    }
+    for (const headers of [null, 5, "text", [[], "x", null], undefined]) {
+      assert(read(input(headers), MOMENT).ok);
+    }
+  }
+});
+
 test("eventFromSentry and validateEvent are total", () => {
   const odd = [null, 5, "x", [], {}, [[]], [null], { values: 5 }, { values: [null, [], 5] }, NaN];
   const keys = Object.keys(eventWith()).concat("exception", "event_id", "logentry", "threads");

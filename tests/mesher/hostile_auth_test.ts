@@ -4,6 +4,7 @@
  */
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { startApp } from "../../mesher/app.ts";
+import { hashPassword, isOutdated } from "../../mesher/domain/password.ts";
 import { hashSecret } from "../../mesher/domain/secret.ts";
 import { ATTEMPTS, Attempts } from "../../mesher/http/attempts.ts";
 import { SESSION_MS } from "../../mesher/http/auth.ts";
@@ -403,6 +404,54 @@ test("A slug that means projects of two organisations is refused, and an id is n
     const memberships = await storage.organisationsOf(mine.userId);
     const found = await findProject(storage, memberships, ids["project_id"]!);
     assertEquals(found.membership.organisation.id, ids["org_id"]);
+  });
+});
+
+test("A password that is hashed as we no longer do is hashed anew when it is right", async () => {
+  await onStage(async ({ user, first, app }) => {
+    const { storage } = app.mesher;
+    const id = (await user.get("/api/v1/me")).json.user.id;
+    const cheap = await hashPassword(first.password, { N: 1_024, r: 8, p: 1 });
+    await storage.setPassword(id, cheap);
+    assertEquals((await login(user, first.email, "not the password")).status, 401);
+    assertEquals((await storage.credentials(first.email))!.passwordHash, cheap);
+    const again = await loggedIn(app.url, first.email, first.password);
+    const { passwordHash } = (await storage.credentials(first.email))!;
+    assert(!isOutdated(passwordHash));
+    assertEquals((await again.get("/api/v1/me")).status, 200);
+    assertEquals((await login(user, first.email, first.password)).status, 200);
+    assertEquals((await storage.credentials(first.email))!.passwordHash, passwordHash);
+  });
+});
+
+test("Users are made with an address that is one, and with a password that is long enough", async () => {
+  await onStage(async ({ user }) => {
+    const at = "/api/v1/orgs/default/users";
+    const { password } = EVA;
+    for (
+      const email of [
+        ...[
+          "x",
+          "@",
+          "a@",
+          "@b",
+          "a@b@c",
+          "a b@c",
+          "a@b\n",
+          "a\u0000@b",
+          "a\u001b[31m@b",
+          "a\u202e@b",
+        ],
+        ...["a\u200b@b", "\ud800@b", `${"x".repeat(254)}@b`],
+      ]
+    ) {
+      const got = await user.post(at, { email, password });
+      // Blanks around it are nobody's fault.
+      const isBlank = email === "a@b\n";
+      assertEquals([email, got.status], [email, isBlank ? 201 : 400]);
+    }
+    assertEquals((await user.post(at, { email: "c@d", password: "x".repeat(9) })).status, 400);
+    assertEquals((await user.post(at, { email: "c@d", password: "x".repeat(257) })).status, 400);
   });
 });
 

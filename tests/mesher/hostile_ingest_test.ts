@@ -263,6 +263,24 @@ test("Envelopes that lie about their items are refused with a sentence, or read 
   });
 });
 
+test("Envelopes that are sent again are the same event, with its id in either place", async () => {
+  await onStage(async ({ sender, user, app }) => {
+    const id = "0123456789abcdef0123456789abcdef";
+    const bodies = [
+      `{"event_id":"${id}"}\n{"type":"event"}\n{"message":"m"}\n`,
+      `{"event_id":"${id}"}\n{"type":"event"}\n{"message":"m","event_id":"${id}"}\n`,
+      `{}\n{"type":"event"}\n{"message":"m","event_id":"${id}"}\n`,
+    ];
+    for (const body of bodies) {
+      const got = await sender.ask("POST", "/api/1/envelope/", body);
+      assertEquals([got.status, got.json], [200, { id }]);
+    }
+    const { counters } = app.mesher;
+    await until("all came", () => counters.get("stored") + counters.get("duplicate") === 3);
+    assertEquals((await user.get("/api/v1/projects/default/events")).json.data.length, 1);
+  });
+});
+
 test("keyOf finds a key wherever clients put it, and nothing else", () => {
   const of = (headers: Record<string, string>, query = ""): string | null =>
     keyOf(new Headers(headers), new URL(`http://a/${query}`));

@@ -103,6 +103,7 @@ test("A failure of the database says nothing of itself to the client, and stays 
     ...real,
     issues: () => Promise.reject(new Error(`syntax error at '${MARK}' in SELECT`)),
     alerts: () => Promise.reject(new StorageError(`postgres://mesh:secret@db/ ${MARK}`, true)),
+    health: async () => ({ ...await real.health(), ok: false, problem: "no user mesh at db" }),
   };
   await onStage(
     async ({ user, lines }) => {
@@ -111,6 +112,10 @@ test("A failure of the database says nothing of itself to the client, and stays 
       const away = await user.get("/api/v1/projects/default/alerts");
       assertEquals([away.status, away.json], [503, { error: "the database is away" }]);
       assertEquals(away.headers.get("retry-after"), "5");
+      const cluster = (await user.get("/api/v1/cluster")).json.storage;
+      assertEquals([cluster.ok, cluster.problem], [false, "the database does not answer"]);
+      const ready = await user.as({}).get("/ready");
+      assertEquals([ready.status, ready.json], [503, { status: "database away" }]);
       const said = lines.filter((line) => line.includes("a request failed"));
       assertEquals(said.length, 2);
       for (const line of said) assert(!/[\p{Cc}\p{Cf}]/u.test(lineOf(line)));

@@ -81,7 +81,11 @@ export const ingestRoutes: readonly Route[] = [
     async (asked) => {
       const envelope = readEnvelope(await readBytes(asked.request, BULK_BYTES_MAX));
       if (!envelope.ok) throw new Refusal(400, envelope.reason);
-      return { inputs: envelope.events, envelopeId: envelope.eventId };
+      const [first, ...others] = envelope.events;
+      if (first === undefined) return { inputs: [], envelopeId: envelope.eventId };
+      // The envelope's id is its event's: sent again, it is the same event.
+      const named = { event_id: envelope.eventId, ...first };
+      return { inputs: [named, ...others], envelopeId: envelope.eventId };
     },
   ),
   sentryRoute(

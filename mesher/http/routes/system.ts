@@ -83,6 +83,7 @@ export const systemRoutes: readonly Route[] = [
     async handle({ mesher }): Promise<Reply> {
       const { node, config, storage, now } = mesher;
       const all = await cards(mesher);
+      const health = await storage.health();
       const names = [
         REGISTRY,
         ...all.map((card) => `${REGISTRY}@${card.node}`),
@@ -112,7 +113,8 @@ export const systemRoutes: readonly Route[] = [
             return { name, node: pid?.node ?? null, pid: pid === undefined ? null : `${pid}` };
           }),
           trees: all.map((card) => ({ node: card.node, root: card.tree })),
-          storage: await storage.health(),
+          // Its own words may name machines and users.
+          storage: { ...health, problem: health.ok ? null : "the database does not answer" },
         },
       };
     },
