@@ -58,6 +58,25 @@ test("Arrival rests in the eyes of its server only while nothing is to be done",
   stage.stream.abort();
 });
 
+test("Arrival puts what a host still gives behind what is early", async () => {
+  const asked: string[] = [];
+  const stage = new ArrivalStage({
+    fetch: (request) => {
+      asked.push(new URL(request.url).pathname);
+      return new Response("x");
+    },
+  });
+  const paths = Array.from({ length: 20 }, (_, i) => `/${i}`);
+  stage.receive(paths.map((path) => get(path)).join(""));
+  await settle();
+  // Sixteen are answered, and others have their turn.
+  assertEquals([asked.length, stage.turns.length], [16, 1]);
+  stage.receive(get("/last"));
+  await stage.turn();
+  assertEquals(asked, [...paths, "/last"]);
+  stage.stream.abort();
+});
+
 test("Arrival reads on in the middle of an early request, and pauses behind a whole one", async () => {
   const answers: ((response: Response) => void)[] = [];
   const stage = new ArrivalStage({ fetch: () => new Promise((resolve) => answers.push(resolve)) });

@@ -96,6 +96,23 @@ test("Connection closes in the middle of a compressed message, and the next one 
   }
 });
 
+test("Connection gives the engine back that it was lent, when a message is whole and when it never is", () => {
+  const lent = shop.lend();
+  for (const ends of [true, false]) {
+    shop.takeBack(lent);
+    const { stream } = open(false);
+    const bytes = packed(bytesOf("in two pieces"));
+    stream.handler.data(buildFrame({ payload: bytes.subarray(0, 3), fin: false, reserved: 4 }));
+    const other = shop.lend();
+    assert(other !== lent);
+    other.close();
+    if (ends) stream.handler.data(buildFrame({ opcode: 0, payload: bytes.subarray(3) }));
+    else stream.handler.close({ kind: "closed" });
+    assert(shop.lend() === lent);
+  }
+  shop.takeBack(lent);
+});
+
 test("Connection lets others have a turn when a few bytes have become many", async () => {
   const chunk = join(
     ...Array.from(
