@@ -42,7 +42,8 @@ export const loadMonitor: Service<
     const me = this.self.pid as Pid<unknown>;
     this.self.sendInterval(me, "look", everyMs);
     const seen = parts.counters.get("accepted");
-    return { parts, seen, helping: null };
+    // Those of a predecessor have ended with it.
+    return helpWith({ parts, seen, helping: null }, null);
   },
   info(state: LoadMonitorState, message: unknown): LoadMonitorState | Promise<LoadMonitorState> {
     if (message === "look") return look(state, this.self);
@@ -76,6 +77,9 @@ async function look(
     parts.log("info", `${recent} events in 5 s: the processor on ${next.helping.node} is let go`);
     parts.node.exit(next.helping.pid as Pid<never>, "shutdown");
     next = helpWith(next, null);
+  } else {
+    // A processor that was started again knows of no helper.
+    next = helpWith(next, next.helping);
   }
   const { helping } = next;
   const helpers = helping === null ? [] : [{ on: helping.node, pid: `${helping.pid}` }];

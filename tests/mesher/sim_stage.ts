@@ -5,7 +5,7 @@
 import { assertEquals } from "@std/assert";
 import { simulate, type Simulation } from "../../lib/simulate.ts";
 import { newParts } from "../../mesher/app.ts";
-import { readConfig } from "../../mesher/config.ts";
+import { type Environment, readConfig } from "../../mesher/config.ts";
 import type { MesherEvent } from "../../mesher/domain/event.ts";
 import type { Parts } from "../../mesher/parts.ts";
 import { Intake } from "../../mesher/pipeline/intake.ts";
@@ -54,6 +54,7 @@ export interface SimStage {
 export async function onSimStage(
   body: (stage: SimStage) => Promise<void>,
   seed = 1,
+  env: Environment = {},
 ): Promise<void> {
   const options = { seed, guard: false, limit: 48 * HOUR_MS, steps: 20_000_000 };
   await simulate(options, async (sim) => {
@@ -82,7 +83,7 @@ export async function onSimStage(
           return storage.enabledAlertRules(projectId);
         },
       };
-      const config = readConfig({}, { memory: true });
+      const config = readConfig(env, { memory: true });
       const said: string[] = [];
       lines.set(name, said);
       const log = (_: string, text: string): void => void said.push(text);
