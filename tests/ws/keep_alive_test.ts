@@ -4,6 +4,7 @@ import { serve, type Server } from "../../lib/ws/server.ts";
 import { makeHost } from "../kit/host.ts";
 import { type HttpAnswer, readAnswers } from "../kit/http_answers.ts";
 import { test, until } from "../kit/test.ts";
+import { makeTls } from "../rfc6455/judge.ts";
 import { buildFrame, bytesOf, join, RawClient, upgradeRequest } from "../kit/ws_client.ts";
 
 const host = makeHost();
@@ -270,6 +271,63 @@ test("serve gives no client more time for a further request because it drips", a
       }
     },
   );
+});
+
+test("serve answers others as ever while a crowd drips on kept connections, and frees their places", async () => {
+  const limits = { handshakeTimeout: 2000, maxConnections: 101 };
+  await serving({ fetch: tell, ...limits }, async (server) => {
+    const crowd = await Promise.all(
+      Array.from({ length: 100 }, () => RawClient.connect(host, server.port)),
+    );
+    for (const client of crowd) client.write(get("/"));
+    for (const client of crowd) await texts(client, 1);
+    const honest = await RawClient.connect(host, server.port);
+    const request = get("/", "X: y\r\n".repeat(1000));
+    let [at, answered, slowest] = [0, 0, 0];
+    await until("all of the crowd are refused", async () => {
+      at++;
+      for (const client of crowd) if (!client.ended) client.write(request.slice(at - 1, at));
+      const start = performance.now();
+      honest.write(get(`/${++answered}`));
+      await texts(honest, answered);
+      slowest = Math.max(slowest, performance.now() - start);
+      return crowd.every((client) => client.ended);
+    });
+    assert(answered > 10 && slowest < 2000, `${answered} answered, the slowest in ${slowest} ms`);
+    for (const client of crowd) {
+      assertEquals(answersOf(client).map(({ status }) => status), [200, 408]);
+    }
+    // There is room for as many again.
+    const next = await Promise.all(
+      Array.from({ length: 100 }, () => RawClient.connect(host, server.port)),
+    );
+    for (const client of next) client.write(get("/next"));
+    for (const client of next) assertEquals(await texts(client, 1), ["GET /next"]);
+    await Promise.all([honest, ...next].map((client) => client.abort()));
+  });
+});
+
+test("serve keeps connections under TLS too", async () => {
+  const tls = await makeTls();
+  await serving({ fetch: tell, tls: tls.server }, async (server) => {
+    const client = new RawClient(
+      await host.connect({
+        hostname: "127.0.0.1",
+        port: server.port,
+        tls: tls.client,
+        timeoutMs: 10_000,
+      }),
+    );
+    client.write(get("/a") + post("/b", "x".repeat(100_000)) + get("/c"));
+    assertEquals((await texts(client, 3)).map((text) => text.slice(0, 7)), [
+      "GET /a",
+      "POST /b",
+      "GET /c",
+    ]);
+    client.write(get("/d", "Connection: close\r\n"));
+    await client.gone();
+    assertEquals((await texts(client, 4)).at(-1), "GET /d");
+  });
 });
 
 test("serve cancels the body of a response that comes when its client has gone", async () => {
