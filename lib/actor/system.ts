@@ -175,6 +175,13 @@ export class System implements ActorHome, TimerHost {
     });
   }
 
+  /** Sends an exit signal, and resolves when the actor has ended. */
+  end(pid: Pid<never>, reason: ExitReason): Promise<void> {
+    const ended = this.whenEnded(pid);
+    this.exit(pid, reason);
+    return ended.then(() => {});
+  }
+
   /** Ends one actor when another has ended, but not the other way round. */
   ownedBy(owner: Pid<never>, pid: Pid<never>): void {
     const cell = cellOf(owner);

@@ -72,11 +72,8 @@ export class Singleton {
   }
 
   /** This node takes no part any more: its child is stopped, and another node takes over. */
-  async stop(): Promise<void> {
-    const system = systemOf(this.pid);
-    const ended = system.whenEnded(this.pid);
-    system.exit(this.pid, "shutdown");
-    await ended;
+  stop(): Promise<void> {
+    return systemOf(this.pid).end(this.pid, "shutdown");
   }
 }
 

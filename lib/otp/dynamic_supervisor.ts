@@ -4,13 +4,12 @@
  *
  * @module
  */
-import type { Call } from "../actor/call.ts";
 import { systemOf } from "../actor/system.ts";
 import type { ExitReason } from "../term/exit.ts";
 import type { Pid } from "../term/pid.ts";
 import { Crowd, type CrowdRequest, type DynamicChildSpec } from "./crowd.ts";
 import { Intensity } from "./intensity.ts";
-import { revive } from "./refusal.ts";
+import { ask } from "./refusal.ts";
 import { startAndWait, type Starter } from "./start.ts";
 import type { ChildCount, ChildInfo } from "./supervision.ts";
 
@@ -90,16 +89,11 @@ export class DynamicSupervisor {
   }
 
   /** Stops the children, all at once, and then the supervisor; resolves when it has ended. */
-  async stop(reason: ExitReason = "shutdown"): Promise<void> {
-    const system = systemOf(this.pid);
-    const ended = system.whenEnded(this.pid);
-    system.exit(this.pid, reason);
-    await ended;
+  stop(reason: ExitReason = "shutdown"): Promise<void> {
+    return systemOf(this.pid).end(this.pid, reason);
   }
 
   #ask<T>(request: CrowdRequest): Promise<T> {
-    const pid = this.pid as unknown as Pid<Call<CrowdRequest, T>>;
-    const answer = systemOf(pid).call(pid, request, { timeout: Infinity });
-    return pid.home.local ? answer : revive(answer, pid.toString());
+    return ask(this.pid, request, { timeout: Infinity });
   }
 }

@@ -5,9 +5,11 @@
  *
  * @module
  */
-import { type Call, PendingCall } from "../actor/call.ts";
+import { type Call, type CallOptions, PendingCall } from "../actor/call.ts";
 import { CallExitError } from "../actor/errors.ts";
+import { systemOf } from "../actor/system.ts";
 import type { ExitReason } from "../term/exit.ts";
+import type { Pid } from "../term/pid.ts";
 import { SupervisorError, type SupervisorFault } from "./supervision.ts";
 import { UnknownCallError } from "./unknown_call.ts";
 
@@ -23,6 +25,13 @@ export function assertNear(call: Call): void {
 /** Refuses a call, which may have come from another node. */
 export function refuse(call: Call, error: unknown): void {
   call.refuse(call instanceof PendingCall ? error : packed(error));
+}
+
+/** Asks a service or a supervisor, wherever it is. */
+export function ask<T>(pid: Pid<never>, request: unknown, options?: CallOptions): Promise<T> {
+  const to = pid as unknown as Pid<Call<unknown, T>>;
+  const answer = systemOf(to).call(to, request, options);
+  return to.home.local ? answer : revive(answer, to.toString());
 }
 
 /** The same promise, with the errors of another node in the classes of this one. `whom` was asked. */

@@ -5,7 +5,7 @@
  *
  * @module
  */
-import type { Call, CallOptions } from "../actor/call.ts";
+import type { CallOptions } from "../actor/call.ts";
 import { NoProcError } from "../actor/errors.ts";
 import type { ActorName, RemoteSpawn } from "../actor/remote.ts";
 import type { ActorFunction, Self } from "../actor/self.ts";
@@ -15,7 +15,7 @@ import type { ExitReason } from "../term/exit.ts";
 import type { Pid } from "../term/pid.ts";
 import type { ChildRules, RemoteChildSpec } from "./child.ts";
 import { Readiness, untilReady } from "./ready.ts";
-import { revive } from "./refusal.ts";
+import { ask } from "./refusal.ts";
 import type { Args, CallHandler, CastHandler, ServiceDefinition } from "./service_definition.ts";
 import {
   type NameSource,
@@ -163,16 +163,14 @@ export function service<
 >(definition: ServiceDefinition<State, Init, Calls, Casts>): Service<State, Init, Calls, Casts> {
   // One that no timer can have would end each service at its first message.
   if (definition.idleMs !== undefined) timerMs(definition.idleMs);
-  const ask = (
+  const speak = (
     service: ServiceTarget,
     request: ServiceRequest,
     options?: CallOptions,
-  ): Promise<never> => {
-    if (service instanceof ServiceName) return service.call(request, options) as Promise<never>;
-    const pid = service as Pid<Call<ServiceRequest, never>>;
-    const answer = systemOf(pid).call(pid, request, options);
-    return pid.home.local ? answer : revive(answer, pid.toString());
-  };
+  ): Promise<never> =>
+    service instanceof ServiceName
+      ? service.call(request, options) as Promise<never>
+      : ask(service, request, options);
   const start = (name: string | undefined, from: Starter, args: Args): Promise<ServicePid> =>
     startAndWait<unknown>(
       from,
@@ -201,7 +199,7 @@ export function service<
         ? new ServiceName(source, where)
         : new ServiceName(source, where.name, where.node),
     call: (service, options) =>
-      functions(definition.call, (name, args) => ask(service, { $call: name, args }, options)),
+      functions(definition.call, (name, args) => speak(service, { $call: name, args }, options)),
     cast: (service) =>
       functions(definition.cast, (name, args) => {
         if (service instanceof ServiceName) service.send({ $cast: name, args });
@@ -215,8 +213,8 @@ export function service<
       system.send(pid, { $stop: { reason } });
       await ended;
     },
-    state: (service, options) => ask(service, { $state: "get" }, options),
-    replace: (service, change) => ask(service, { $state: "set", change }),
+    state: (service, options) => speak(service, { $state: "get" }, options),
+    replace: (service, change) => speak(service, { $state: "set", change }),
   };
 }
 

@@ -11,14 +11,13 @@
  *
  * @module
  */
-import type { Call } from "../actor/call.ts";
 import type { ActorFunction, Self } from "../actor/self.ts";
 import { systemOf } from "../actor/system.ts";
 import type { ExitReason } from "../term/exit.ts";
 import type { Pid } from "../term/pid.ts";
 import type { ChildSpec } from "./child.ts";
 import { Readiness } from "./ready.ts";
-import { revive } from "./refusal.ts";
+import { ask } from "./refusal.ts";
 import { startAndWait, type Starter } from "./start.ts";
 import { complete, Siblings, type SupervisorOptions, type SupervisorRequest } from "./siblings.ts";
 import type { ChildCount, ChildInfo } from "./supervision.ts";
@@ -143,16 +142,11 @@ export class Supervisor {
   }
 
   /** Stops the children, last first, and then the supervisor; resolves when it has ended. */
-  async stop(reason: ExitReason = "shutdown"): Promise<void> {
-    const system = systemOf(this.pid);
-    const ended = system.whenEnded(this.pid);
-    system.exit(this.pid, reason);
-    await ended;
+  stop(reason: ExitReason = "shutdown"): Promise<void> {
+    return systemOf(this.pid).end(this.pid, reason);
   }
 
   #ask<T>(request: SupervisorRequest): Promise<T> {
-    const pid = this.pid as unknown as Pid<Call<SupervisorRequest, T>>;
-    const answer = systemOf(pid).call(pid, request, { timeout: Infinity });
-    return pid.home.local ? answer : revive(answer, pid.toString());
+    return ask(this.pid, request, { timeout: Infinity });
   }
 }
