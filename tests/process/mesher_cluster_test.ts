@@ -1,0 +1,138 @@
+/**
+ * Three nodes of Mesher that share work: a loaded one is helped, a limit holds for all, names say who is who.
+ */
+import { assert, assertEquals } from "@std/assert";
+import { test, until } from "../kit/test.ts";
+import type { Client } from "../mesher/end_to_end_kit.ts";
+import { senderTo } from "./mesher_kit.ts";
+import { type MesherTown, SQLITE, withTown } from "./mesher_town.ts";
+
+const WAIT_MS = 60_000;
+
+/** What `/api/v1/cluster` says, as far as it is looked at. */
+interface ClusterJson {
+  readonly nodes: { name: string; load: number; counters: Record<string, number> }[];
+  readonly processors: { for: string; on: string; pid: string }[];
+  readonly names: { name: string; node: string | null }[];
+}
+
+async function clusterOf(user: Client): Promise<ClusterJson> {
+  return (await user.get("/api/v1/cluster")).json;
+}
+
+/** Sends events to a node, some at a time with pauses, until it is stopped. */
+class Load {
+  sent = 0;
+  readonly #ended: Promise<void>;
+  #isOver = false;
+
+  constructor(town: MesherTown, node: number, count: number, everyMs: number) {
+    this.#ended = this.#run(town, node, count, everyMs);
+  }
+
+  async #run(town: MesherTown, node: number, count: number, everyMs: number): Promise<void> {
+    const sender = senderTo(town.urls[node]!, town.printed);
+    while (!this.#isOver) {
+      const batch = Array.from({ length: count }, (_, i) => ({ message: `event ${i % 3}` }));
+      const got = await sender.post("/api/v1/events/bulk", batch);
+      assertEquals([got.status, got.json.accepted], [202, count]);
+      this.sent += count;
+      await new Promise((wake) => setTimeout(wake, everyMs));
+    }
+  }
+
+  stop(): Promise<void> {
+    this.#isOver = true;
+    return this.#ended;
+  }
+}
+
+test(
+  "mesher: a loaded node is helped by the least loaded peer, by another when that is killed, and by none when it is not loaded",
+  { timeout: 240_000 },
+  async () => {
+    await withTown(SQLITE, { MESHER_LOAD_THRESHOLD: "100" }, async (town, database) => {
+      const { names } = town;
+      const user = await town.user(0);
+      const processed = async (i: number): Promise<number> =>
+        (await clusterOf(user)).nodes.find(({ name }) => name === names[i])
+          ?.counters["processed_for_others"] ?? 0;
+      const registered = async (): Promise<[string, string | null][]> =>
+        (await clusterOf(user)).names.filter(({ name }) => name.startsWith("mesher_registry"))
+          .map(({ name, node }) => [name, node]);
+      assertEquals(
+        new Map(await registered()),
+        new Map([
+          ["mesher_registry", names[0]!],
+          ...names.map((name): [string, string] => [`mesher_registry@${name}`, name]),
+        ]),
+      );
+
+      // About 1,500 in five seconds on one, 50 on another, none on the third.
+      const heavy = new Load(town, 0, 30, 100);
+      const light = new Load(town, 1, 5, 500);
+      const helpedBy = async (): Promise<string | undefined> => {
+        const { processors } = await clusterOf(user);
+        assert(processors.length <= 1, JSON.stringify(processors));
+        assert(processors.every((one) => one.for === names[0]), JSON.stringify(processors));
+        return processors[0]?.on;
+      };
+      await until("a peer helps", async () => await helpedBy() !== undefined, WAIT_MS);
+      assertEquals(await helpedBy(), names[2], "the least loaded");
+      await until("it processes", async () => await processed(2) > 100, WAIT_MS);
+      assertEquals(await processed(1), 0);
+
+      await town.kill(2);
+      await until("the other helps", async () => await helpedBy() === names[1], WAIT_MS);
+      await until("it processes", async () => await processed(1) > 100, WAIT_MS);
+      assertEquals(
+        (await registered()).map(([name]) => name).sort(),
+        ["mesher_registry", `mesher_registry@${names[0]}`, `mesher_registry@${names[1]}`].sort(),
+      );
+
+      await Promise.all([heavy.stop(), light.stop()]);
+      await until("it is let go", async () => await helpedBy() === undefined, WAIT_MS);
+      const { said } = town.nodes[0]!;
+      const nodes = names.slice(1).map((name) => new RegExp(`nodeup ${name}`).test(said));
+      assertEquals(nodes, [true, true]);
+      assert(new RegExp(`nodedown ${names[2]} \\(closed\\): `).test(said), said);
+      assert(new RegExp(`the processor on ${names[2]} has ended`).test(said), said);
+      assert(new RegExp(`the processor on ${names[1]} is let go`).test(said), said);
+
+      // What the helper that was killed had, and had not stored, was processed again.
+      const sent = heavy.sent + light.sent;
+      await until(
+        "all are stored",
+        async () => (await database.stored()).ids.length >= sent,
+        WAIT_MS,
+      );
+      const { ids, counted } = await database.stored();
+      assertEquals([ids.length, new Set(ids).size, counted], [sent, sent, sent]);
+    });
+  },
+);
+
+test("mesher: one rate limit for three nodes; who is over it is told when to come again", async () => {
+  const limit = 60;
+  await withTown(SQLITE, { MESHER_RATE_LIMIT: `${limit}` }, async (town, database) => {
+    const senders = town.urls.map((url) => senderTo(url, town.printed));
+    const answers = await Promise.all(
+      [...senders, ...senders].map((sender, i) =>
+        sender.post(
+          "/api/v1/events/bulk",
+          Array.from({ length: 20 }, (_, k) => ({ message: `${i} ${k}` })),
+        )
+      ),
+    );
+    const granted = answers.map(({ json }) => json.accepted ?? 0);
+    assertEquals(granted.reduce((sum, count) => sum + count, 0), limit);
+    for (const sender of senders) {
+      const { status, headers, json } = await sender.post("/api/v1/events", { message: "more" });
+      assertEquals([status, json.error], [429, "rate limited"]);
+      const seconds = Number(headers.get("retry-after"));
+      // The limit is a minute's; its sliding window opens again after that.
+      assert(Number.isInteger(seconds) && seconds > 30 && seconds <= 62, `${seconds}`);
+    }
+    await until("they are stored", async () => (await database.stored()).ids.length === limit);
+  });
+});
