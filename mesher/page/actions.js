@@ -20,7 +20,7 @@ const REQUESTS_MAX = 6;
 /** @type {Record<Action, { text: string, done: string, icon: IconName }>} */
 export const ACTIONS = {
   resolve: { text: "Resolve", done: "resolved", icon: "check" },
-  archive: { text: "Ignore", done: "ignored until it spikes", icon: "ignore" },
+  archive: { text: "Ignore", done: "ignored until there is a spike", icon: "ignore" },
   unresolve: { text: "Reopen", done: "reopened", icon: "undo" },
   discard: { text: "Discard", done: "discarded", icon: "close" },
   delete: { text: "Delete", done: "deleted", icon: "trash" },
@@ -28,7 +28,7 @@ export const ACTIONS = {
 
 /** What is asked before. @type {Partial<Record<Action, string>>} */
 const WARNINGS = {
-  discard: "New events will be dropped without being stored, until it is reopened.",
+  discard: "New events will be dropped without being stored, until one reopens it.",
   delete: "All its events are deleted for good.",
 };
 

@@ -4,11 +4,11 @@
  *
  * @module
  */
+import { safeHref } from "./dom.js";
+import { LiveStream } from "./live.js";
 import * as clusterApi from "./server/cluster.js";
 import * as peopleApi from "./server/people.js";
 import * as projectsApi from "./server/projects.js";
-import { safeHref } from "./dom.js";
-import { LiveStream } from "./live.js";
 
 /** @import * as model from "./model.js" */
 /** @import { Place } from "./router.js" */

@@ -3,8 +3,6 @@
  *
  * @module
  */
-import * as peopleApi from "./server/people.js";
-import { ApiError, session } from "./server/request.js";
 import { App } from "./app.js";
 import { fill, h } from "./dom.js";
 import { showHelp } from "./help.js";
@@ -14,6 +12,8 @@ import { empty } from "./parts/panel.js";
 import { toast, undoLast } from "./parts/toast.js";
 import { failure, wordsFor } from "./parts/work.js";
 import { go, href, placeFrom } from "./router.js";
+import * as peopleApi from "./server/people.js";
+import { ApiError, session } from "./server/request.js";
 import { PLACES, shell } from "./shell.js";
 import { keepTimesFresh } from "./time.js";
 import { alertsView } from "./views/alerts.js";

@@ -3,14 +3,14 @@
  *
  * @module
  */
-import * as peopleApi from "./server/people.js";
-import { session } from "./server/request.js";
 import { fill, h } from "./dom.js";
 import { icon } from "./icons.js";
 import { avatar } from "./parts/badges.js";
 import { button, iconButton, select } from "./parts/controls.js";
 import { attempt } from "./parts/work.js";
 import { go, href } from "./router.js";
+import * as peopleApi from "./server/people.js";
+import { session } from "./server/request.js";
 
 /** @import { App } from "./app.js" */
 /** @import { IconName } from "./icons.js" */
@@ -52,7 +52,11 @@ export function shell(app, on) {
   );
   const switcher = h("div", { class: "switcher" });
   const live = h("span", { class: "live-state", role: "status" });
-  const menu = iconButton("menu", "Menu", { class: "icon-button menu", "aria-expanded": "false" });
+  const menu = iconButton("menu", "Menu", {
+    class: "icon-button menu",
+    "aria-expanded": "false",
+    "aria-controls": "side",
+  });
   const side = h(
     "div",
     { class: "side", id: "side" },
@@ -89,6 +93,7 @@ export function shell(app, on) {
   function setMenu(open) {
     root.classList.toggle("menu-open", open);
     menu.setAttribute("aria-expanded", String(open));
+    if (open) links[0]?.focus();
   }
   /** @param {Event} event */
   function skip(event) {
@@ -102,7 +107,9 @@ export function shell(app, on) {
   menu.addEventListener("click", () => setMenu(!root.classList.contains("menu-open")));
   veil.addEventListener("click", () => setMenu(false));
   root.addEventListener("keydown", (event) => {
-    if (event.key === "Escape") setMenu(false);
+    if (event.key !== "Escape" || !root.classList.contains("menu-open")) return;
+    setMenu(false);
+    menu.focus();
   });
 
   function drawSwitcher() {
@@ -137,6 +144,7 @@ export function shell(app, on) {
   }
   function drawLive() {
     live.dataset.state = app.liveState;
+    live.hidden = app.project === null;
     fill(live, h("i", { class: "dot" }), LIVE_WORDS[app.liveState] ?? "");
     const isLost = app.lostAt !== null;
     if (isLost === !trouble.hidden) return;

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { ApiError } from "../server/request.js";
 import { fill, h } from "../dom.js";
+import { ApiError } from "../server/request.js";
 import { button } from "./controls.js";
 import { toast } from "./toast.js";
 

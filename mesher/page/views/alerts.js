@@ -3,7 +3,6 @@
  *
  * @module
  */
-import * as alertsApi from "../server/alerts.js";
 import { h } from "../dom.js";
 import { statusBadge } from "../parts/badges.js";
 import { button, field, select } from "../parts/controls.js";
@@ -12,6 +11,7 @@ import { empty, panel, tabs } from "../parts/panel.js";
 import { toast } from "../parts/toast.js";
 import { attempt, load } from "../parts/work.js";
 import { go, href, withQuery } from "../router.js";
+import * as alertsApi from "../server/alerts.js";
 import { ago, count } from "../time.js";
 
 /** @import { Context } from "../app.js" */

@@ -3,10 +3,10 @@
  *
  * @module
  */
-import * as clusterApi from "../server/cluster.js";
 import { h, safeHref } from "../dom.js";
 import { empty, panel } from "../parts/panel.js";
 import { load } from "../parts/work.js";
+import * as clusterApi from "../server/cluster.js";
 import { shortName } from "../shell.js";
 import { count, duration } from "../time.js";
 

@@ -3,7 +3,6 @@
  *
  * @module
  */
-import * as dashboardApi from "../server/dashboard.js";
 import { barList, columnChart } from "../chart.js";
 import { fill, h } from "../dom.js";
 import { levelBadge } from "../parts/badges.js";
@@ -11,6 +10,7 @@ import { select } from "../parts/controls.js";
 import { empty, panel } from "../parts/panel.js";
 import { load } from "../parts/work.js";
 import { href } from "../router.js";
+import * as dashboardApi from "../server/dashboard.js";
 import { ago, count, plural } from "../time.js";
 
 /** @import { Context } from "../app.js" */
@@ -52,7 +52,7 @@ export function dashboardView({ app, project, signal }) {
       signal,
       () => dashboardApi.volume(project.id, bucket, signal),
       (buckets) => columnChart(buckets, { daily: bucket === "day", signal }),
-      { quiet, bones: 5 },
+      { quiet, bones: 8 },
     );
   const loadLevels = (quiet = false) =>
     load(

@@ -3,10 +3,10 @@
  *
  * @module
  */
-import * as eventsApi from "../server/events.js";
 import { h } from "../dom.js";
 import { load } from "../parts/work.js";
 import { href } from "../router.js";
+import * as eventsApi from "../server/events.js";
 
 /** @import { Context } from "../app.js" */
 

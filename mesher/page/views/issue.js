@@ -9,17 +9,18 @@
  * @module
  */
 import { ACTIONS, actionsFor, actOn } from "../actions.js";
-import * as eventsApi from "../server/events.js";
-import * as issuesApi from "../server/issues.js";
+import { barList } from "../chart.js";
 import { fill, h } from "../dom.js";
 import { eventParts } from "../event_parts.js";
 import { icon } from "../icons.js";
-import { barList } from "../chart.js";
 import { levelBadge, statusBadge } from "../parts/badges.js";
 import { button, select } from "../parts/controls.js";
 import { empty, panel, tabs } from "../parts/panel.js";
 import { attempt, load } from "../parts/work.js";
 import { go, href } from "../router.js";
+import * as eventsApi from "../server/events.js";
+import * as issuesApi from "../server/issues.js";
+import { ApiError } from "../server/request.js";
 import { ago, count } from "../time.js";
 import { eventRows } from "./event_rows.js";
 import { splitTitle } from "./issue_row.js";
@@ -34,17 +35,27 @@ export function issueView({ app, place, signal, keys, title }) {
   const head = h("div", { class: "issue-head" });
   const facts = h("aside", { class: "issue-facts", "aria-label": "About this issue" });
   const body = h("div", { class: "issue-body" });
+  const view = h("div", { class: "view issue-view" });
   const isEvent = which !== "events" && which !== "tags";
   /** @type {model.Issue | null} */
   let issue = null;
 
   const refresh = (quiet = false) =>
-    load(head, signal, () => issuesApi.issue(issueId, signal), (found) => {
+    load(head, signal, find, (found) => {
       issue = found;
       title(found.title);
       drawFacts(found);
       return headOf(found);
     }, { bones: 2, quiet });
+
+  async function find() {
+    try {
+      return await issuesApi.issue(issueId, signal);
+    } catch (error) {
+      if (error instanceof ApiError && error.status === 404) fill(view, ...missing());
+      throw error;
+    }
+  }
 
   /** @param {model.Issue} found */
   function headOf(found) {
@@ -240,9 +251,8 @@ export function issueView({ app, place, signal, keys, title }) {
   }, 2_000);
   signal.addEventListener("abort", () => clearInterval(timer));
 
-  return h(
-    "div",
-    { class: "view issue-view" },
+  fill(
+    view,
     h("a", { class: "up", href: "#/issues" }, icon("back"), "Issues"),
     head,
     facts,
@@ -261,6 +271,18 @@ export function issueView({ app, place, signal, keys, title }) {
     ]),
     body,
   );
+  return view;
+}
+
+function missing() {
+  return [
+    h("h1", null, "Issue"),
+    empty(
+      "There is no such issue",
+      "It was deleted, or it is not yours to see.",
+      button("To the issues", { onclick: () => go("#/issues") }),
+    ),
+  ];
 }
 
 /**

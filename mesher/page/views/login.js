@@ -3,11 +3,11 @@
  *
  * @module
  */
-import * as peopleApi from "../server/people.js";
-import { ApiError } from "../server/request.js";
 import { h } from "../dom.js";
 import { field } from "../parts/controls.js";
 import { wordsFor } from "../parts/work.js";
+import * as peopleApi from "../server/people.js";
+import { ApiError } from "../server/request.js";
 import { mark } from "../shell.js";
 
 /**
@@ -39,6 +39,7 @@ export function loginView(done) {
         onsubmit: async (/** @type {Event} */ event) => {
           event.preventDefault();
           enter.disabled = true;
+          enter.textContent = "Signing in…";
           fault.textContent = "";
           try {
             await peopleApi.login(email.value, password.value);
@@ -50,6 +51,7 @@ export function loginView(done) {
             password.select();
           } finally {
             enter.disabled = false;
+            enter.textContent = "Sign in";
           }
         },
       },

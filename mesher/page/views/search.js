@@ -3,12 +3,12 @@
  *
  * @module
  */
-import * as eventsApi from "../server/events.js";
 import { h } from "../dom.js";
 import { LEVEL_OPTIONS } from "../parts/badges.js";
 import { button, select } from "../parts/controls.js";
 import { empty } from "../parts/panel.js";
 import { go, href } from "../router.js";
+import * as eventsApi from "../server/events.js";
 import { eventRows } from "./event_rows.js";
 
 /** @import { Context } from "../app.js" */

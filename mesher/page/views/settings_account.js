@@ -3,13 +3,13 @@
  *
  * @module
  */
-import * as peopleApi from "../server/people.js";
-import { session } from "../server/request.js";
 import { h } from "../dom.js";
 import { field } from "../parts/controls.js";
 import { panel } from "../parts/panel.js";
 import { toast } from "../parts/toast.js";
 import { attempt } from "../parts/work.js";
+import * as peopleApi from "../server/people.js";
+import { session } from "../server/request.js";
 
 import { sessionsPanel } from "./settings_sessions.js";
 

@@ -3,13 +3,13 @@
  *
  * @module
  */
-import * as projectsApi from "../server/projects.js";
 import { fill, h } from "../dom.js";
 import { button, copyable, field } from "../parts/controls.js";
 import { confirm } from "../parts/dialog.js";
 import { showOnce } from "../parts/once.js";
 import { empty, panel } from "../parts/panel.js";
 import { attempt, load } from "../parts/work.js";
+import * as projectsApi from "../server/projects.js";
 import { ago } from "../time.js";
 
 /** @import { Context } from "../app.js" */

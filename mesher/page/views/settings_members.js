@@ -3,7 +3,6 @@
  *
  * @module
  */
-import * as peopleApi from "../server/people.js";
 import { h } from "../dom.js";
 import { avatar } from "../parts/badges.js";
 import { button, field, select } from "../parts/controls.js";
@@ -11,6 +10,7 @@ import { confirm } from "../parts/dialog.js";
 import { panel } from "../parts/panel.js";
 import { toast } from "../parts/toast.js";
 import { attempt, load } from "../parts/work.js";
+import * as peopleApi from "../server/people.js";
 import { ago } from "../time.js";
 
 /** @import { Context } from "../app.js" */

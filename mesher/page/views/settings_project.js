@@ -3,7 +3,6 @@
  *
  * @module
  */
-import * as projectsApi from "../server/projects.js";
 import { h } from "../dom.js";
 import { button, field } from "../parts/controls.js";
 import { confirm } from "../parts/dialog.js";
@@ -11,6 +10,7 @@ import { panel } from "../parts/panel.js";
 import { toast } from "../parts/toast.js";
 import { attempt, load } from "../parts/work.js";
 import { go } from "../router.js";
+import * as projectsApi from "../server/projects.js";
 import { ago, bytes, count } from "../time.js";
 
 /** @import { Context } from "../app.js" */

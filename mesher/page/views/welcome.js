@@ -3,12 +3,12 @@
  *
  * @module
  */
-import * as peopleApi from "../server/people.js";
-import * as projectsApi from "../server/projects.js";
 import { h } from "../dom.js";
 import { field } from "../parts/controls.js";
 import { attempt } from "../parts/work.js";
 import { go } from "../router.js";
+import * as peopleApi from "../server/people.js";
+import * as projectsApi from "../server/projects.js";
 
 /** @import { App } from "../app.js" */
 
@@ -34,7 +34,7 @@ export function welcomeView(app, done) {
     h(
       "form",
       {
-        class: "form",
+        class: "panel form",
         onsubmit: (/** @type {Event} */ event) => {
           event.preventDefault();
           attempt(make, async () => {
