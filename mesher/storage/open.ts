@@ -11,7 +11,7 @@ export interface StorageConfig {
   readonly databaseUrl?: string | undefined;
   /** SQLite's file, or `:memory:`. */
   readonly sqlitePath: string;
-  /** SQLite waits for the disk at each transaction. */
+  /** SQLite waits for the disk at each transaction. Default: yes. */
   readonly sqliteFullSync?: boolean | undefined;
   /** At most this many connections to PostgreSQL. */
   readonly poolMax?: number | undefined;
