@@ -62,4 +62,3 @@ async function byFetch() {
 
 const seen = how === "agent" ? await byAgent() : await byFetch();
 process.stdout.write(JSON.stringify(seen));
-
