@@ -28,7 +28,7 @@ export class Intake {
 
   constructor(parts: Parts) {
     this.#parts = parts;
-    this.#rates = new Rates(parts.node);
+    this.#rates = new Rates(parts.node, parts.now);
   }
 
   /** What events are judged by, now. */

@@ -5,17 +5,19 @@
  * message at a time and not one an event.
  *
  * When nodes come or go some projects get another owner, which begins to count anew: for one window at
- * most twice the limit passes. An owner that does not answer is not waited for: this node's own limiter
- * decides, so a partition multiplies the limit by the number of sides.
+ * most twice the limit passes. An owner that does not answer is not waited for, and not asked for a while:
+ * this node's own limiter decides, so a partition multiplies the limit by the number of sides.
  *
  * @module
  */
 import { createHash } from "node:crypto";
-import type { Node } from "../../mod.ts";
+import { CallTimeoutError, type Node } from "../../mod.ts";
 import { RATE_LIMITER, type RateAnswer, rateLimiter } from "../services/rate_limiter.ts";
 
 /** An owner that is slower than this is not waited for. Milliseconds. */
 const OWNER_MS_MAX = 1_000;
+/** And is not asked again for so long. Milliseconds. */
+const SILENT_MS = 5_000;
 
 /** Questions that will be asked together. */
 interface Batch {
@@ -27,11 +29,15 @@ interface Batch {
 /** One node's questions. */
 export class Rates {
   readonly #node: Node;
+  readonly #now: () => number;
+  /** Owners that did not answer, and until when they are not asked. */
+  readonly #silent = new Map<string, number>();
   /** By project: what is to be asked when the question under way is answered. */
   readonly #asking = new Map<string, Batch | null>();
 
-  constructor(node: Node) {
+  constructor(node: Node, now: () => number) {
     this.#node = node;
+    this.#now = now;
   }
 
   /** Asks whether `wanted` events of a project may pass now. */
@@ -69,12 +75,13 @@ export class Rates {
     const node = this.#node;
     const peers = node.peers();
     const owner = peers.length === 0 ? node.name : ownerOf(projectId, [node.name, ...peers]);
-    if (owner !== node.name) {
+    if (owner !== node.name && !this.#isSilent(owner)) {
       try {
         const there = rateLimiter.at(node, { name: RATE_LIMITER, node: owner });
         return await rateLimiter.call(there, { timeout: OWNER_MS_MAX }).take(projectId, wanted);
-      } catch {
+      } catch (error) {
         // Ours decides.
+        if (error instanceof CallTimeoutError) this.#silent.set(owner, this.#now() + SILENT_MS);
       }
     }
     try {
@@ -83,6 +90,14 @@ export class Rates {
       // It is just being started again: nobody is turned away for that.
       return { granted: wanted, retryAfterMs: 0 };
     }
+  }
+
+  #isSilent(owner: string): boolean {
+    const until = this.#silent.get(owner);
+    if (until === undefined) return false;
+    if (this.#now() < until) return true;
+    this.#silent.delete(owner);
+    return false;
   }
 }
 

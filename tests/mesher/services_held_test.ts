@@ -128,3 +128,28 @@ test("A node that stops in order has stored all, and is reported so; an idle one
     assert(stage.lines.get("b")!.includes(`nodeup ${name}`));
   });
 });
+
+test("A peer that hangs holds up the first events, and the next by nothing", async () => {
+  await onSimStage(async (stage) => {
+    const { sim } = stage;
+    const take = async (count: number): Promise<number> => {
+      const began = sim.now;
+      await stage.take("a", ...Array.from({ length: count }, () => eventWith()));
+      return sim.now - began;
+    };
+    assert(await take(10) < 100);
+    stage.isAway = true;
+    sim.pause("b");
+    const first = await take(100);
+    // Who counts for the project may be the one that hangs.
+    assert(first >= 1_000 && first < 2_100, `${first} ms`);
+    // More than ever, so that peers are told again.
+    for (const count of [300, 600, 1_200]) assert(await take(count) < 100, `${count}`);
+    sim.resume("b");
+    await sim.until(
+      "it has heard",
+      () => stage.nodes.get("b")!.holdings.get(sim.node("a")!.name)?.most === 4_096,
+    );
+    stage.isAway = false;
+  });
+});
