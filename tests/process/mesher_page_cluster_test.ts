@@ -9,6 +9,7 @@ import process from "node:process";
 import { fileURLToPath } from "node:url";
 import type { Browser } from "playwright-core";
 import { DESK, needsBrowser, withBrowser } from "../kit/browser.ts";
+import { illegible } from "../kit/legible.ts";
 import { test } from "../kit/test.ts";
 import { freePorts, withProcesses } from "./mesher_kit.ts";
 import { Person, report, type RunningMesher } from "./mesher_person.ts";
@@ -141,7 +142,8 @@ test(
           .waitFor({ timeout: LOST_MS });
         await person.sees("The connection is lost");
       }
-      await ada.shoots("node-gone");
+      assertEquals(await illegible(ada.page), []);
+    await ada.shoots("node-gone");
 
       // Ada goes where a link leads: another node, the same view, without signing in again.
       await ada.page.locator(".trouble").getByRole("link", { name: "mesher0" }).click();

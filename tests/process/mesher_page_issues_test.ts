@@ -3,6 +3,7 @@
  */
 import { assertEquals } from "@std/assert";
 import { DESK, needsBrowser } from "../kit/browser.ts";
+import { illegible } from "../kit/legible.ts";
 import { test } from "../kit/test.ts";
 import { crash, Person, report, withPage } from "./mesher_person.ts";
 
@@ -43,6 +44,7 @@ test(
       await box(ada, "fourth").click();
       await box(ada, "second").click({ modifiers: ["Shift"] });
       await ada.sees("3 issues selected");
+    assertEquals(await illegible(ada.page), []);
       await ada.page.getByRole("toolbar").getByRole("button", { name: "Resolve" }).click();
       await ada.sees("3 issues resolved", "#toasts");
       await seesRows(ada, 2);

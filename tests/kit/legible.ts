@@ -1,0 +1,76 @@
+/**
+ * Whether everybody can read and use a page: every control has a name, no id stands twice, and every text
+ * has the contrast that WCAG 2.2 asks for at level AA (4.5, or 3 where it is large).
+ */
+import type { Page } from "playwright-core";
+
+/** Runs in the page; what is wrong, in words. */
+const SCRIPT = `(() => {
+  const faults = [];
+  const canvas = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
+
+  /** Any colour of CSS as [red, green, blue, opacity], 0 to 1. */
+  const colour = (css) => {
+    canvas.clearRect(0, 0, 1, 1);
+    canvas.fillStyle = css;
+    canvas.fillRect(0, 0, 1, 1);
+    return [...canvas.getImageData(0, 0, 1, 1).data].map((n) => n / 255);
+  };
+  const over = ([r, g, b, a], below) => [r, g, b].map((n, i) => n * a + below[i] * (1 - a));
+  const luminance = (rgb) => {
+    const [r, g, b] = rgb.map((n) => n <= 0.03928 ? n / 12.92 : ((n + 0.055) / 1.055) ** 2.4);
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const ratio = (a, b) => {
+    const [high, low] = [luminance(a), luminance(b)].sort((x, y) => y - x);
+    return (high + 0.05) / (low + 0.05);
+  };
+  const behind = (element) => {
+    const layers = [];
+    for (let one = element; one !== null; one = one.parentElement) {
+      const layer = colour(getComputedStyle(one).backgroundColor);
+      layers.push(layer);
+      if (layer[3] === 1) break;
+    }
+    return layers.reverse().reduce((below, layer) => over(layer, below), [1, 1, 1]);
+  };
+  const visible = (element) => element.checkVisibility({ opacityProperty: true, visibilityProperty: true });
+
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  const seen = new Set();
+  while (walker.nextNode()) {
+    const element = walker.currentNode.parentElement;
+    const text = walker.currentNode.data.trim();
+    if (text === "" || seen.has(element) || !visible(element)) continue;
+    seen.add(element);
+    // What cannot be used may be faint.
+    if (element.closest(":disabled, [aria-disabled=true], option, noscript, svg")) continue;
+    const style = getComputedStyle(element);
+    const size = parseFloat(style.fontSize);
+    const isLarge = size >= 24 || size >= 18.66 && Number(style.fontWeight) >= 700;
+    const back = behind(element);
+    const contrast = ratio(over(colour(style.color), back), back);
+    if (contrast < (isLarge ? 3 : 4.5)) {
+      faults.push("contrast " + contrast.toFixed(2) + ": " + text.slice(0, 40));
+    }
+  }
+
+  for (const one of document.querySelectorAll("button, a[href], input, select, textarea, summary")) {
+    if (!visible(one)) continue;
+    const names = [one.ariaLabel, one.textContent, one.title, ...[...one.labels ?? []].map((l) => l.textContent)];
+    const isField = one.matches("input, select, textarea");
+    if (isField) names.splice(1, 1);
+    if (!names.some((name) => name?.trim())) faults.push("no name: " + one.outerHTML.slice(0, 80));
+  }
+  const ids = [...document.querySelectorAll("[id]")].map(({ id }) => id);
+  for (const id of new Set(ids)) {
+    if (ids.filter((one) => one === id).length > 1) faults.push("twice: #" + id);
+  }
+  if (document.querySelectorAll("h1").length !== 1) faults.push("not one h1");
+  return faults;
+})()`;
+
+/** What is wrong with the page as it stands. */
+export function illegible(page: Page): Promise<string[]> {
+  return page.evaluate<string[]>(SCRIPT);
+}
