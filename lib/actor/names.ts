@@ -7,7 +7,7 @@ import type { Home, Pid } from "../term/pid.ts";
 import { type Cell, cellOf } from "./cell.ts";
 import { NameError, NoProcError } from "./errors.ts";
 
-/** The registry of one system. */
+/** The names of one system. */
 export class Names {
   readonly #home: Home;
   readonly #pids = new Map<string, Pid<never>>();

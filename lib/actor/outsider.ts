@@ -24,6 +24,11 @@ export class Outsider extends Cell {
     this.#waiting.set(ref.id, ended);
   }
 
+  /** That end is waited for no more. */
+  forget(ref: Ref): void {
+    this.#waiting.delete(ref.id);
+  }
+
   down(ref: Ref, _pid: Pid, reason: ExitReason): void {
     const ended = this.#waiting.get(ref.id);
     this.#waiting.delete(ref.id);

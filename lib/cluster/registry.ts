@@ -288,8 +288,7 @@ export class Registry {
     signals.monitor(outsider, pid, ref);
     return () => {
       signals.demonitor(outsider, ref, false);
-      // It is expected no more.
-      outsider.down(ref, pid as Pid, "noproc");
+      outsider.forget(ref);
     };
   }
 
