@@ -1,6 +1,7 @@
 /**
  * Several nodes as processes on this machine: one Mesher. They share the database, a file of SQLite or
- * PostgreSQL; SQLite lets one process write at a time, and the others wait a little.
+ * PostgreSQL; SQLite lets one process write at a time, and the others wait a little. A process that is
+ * killed is started again, so that one may try what happens.
  *
  * @module
  */
@@ -13,6 +14,8 @@ import { freePorts, mustBeFree, portsOf } from "../ports.ts";
 import { say, sayFirstRun } from "../say.ts";
 import { openStorage } from "../storage/open.ts";
 
+/** One that was killed is started again after this. Milliseconds. */
+const AGAIN_MS = 1_000;
 const MAIN = fileURLToPath(new URL("../main.ts", import.meta.url));
 
 /** Runs `count` nodes until it is told to stop; the exit status. */
@@ -36,7 +39,7 @@ export async function runNodes(
   const ports = await freePorts(count);
   const names = ports.map((port, i) => `mesher${i + 1}@127.0.0.1:${port}`);
   const children = names.map((name, i) =>
-    start({
+    new Child(name, {
       ...process.env,
       DATABASE_URL: config.database,
       MESHER_NODE_NAME: name,
@@ -54,25 +57,74 @@ export async function runNodes(
   );
   const ended = Promise.all(children.map(({ ended }) => ended));
   await Promise.race([told, ended]);
-  for (const { child } of children) {
-    // Not by the child's own `kill`: after that Deno tells no status of it.
-    if (child.exitCode === null && child.signalCode === null) process.kill(child.pid!, "SIGTERM");
-  }
+  for (const child of children) child.stop();
   return Math.max(...await ended);
 }
 
-function start(env: NodeJS.ProcessEnv): { child: ChildProcess; ended: Promise<number> } {
-  const run = "Bun" in globalThis ? [MAIN] : ["run", "-A", MAIN];
-  const child = spawn(process.execPath, run, { env, stdio: ["ignore", "inherit", "inherit"] });
-  const ended = new Promise<number>((resolve) => {
-    child.on("error", (error) => {
-      say("error", `a node cannot be started: ${error.message}`);
-      resolve(1);
+/** A node's process. One that is killed is started again; one that ends by itself has said why. */
+class Child {
+  /** Its exit status. */
+  readonly ended: Promise<number>;
+  readonly #name: string;
+  readonly #env: NodeJS.ProcessEnv;
+  #process: ChildProcess | undefined = undefined;
+  #isStopping = false;
+  #wake = (): void => {};
+
+  constructor(name: string, env: NodeJS.ProcessEnv) {
+    this.#name = name;
+    this.#env = env;
+    this.ended = this.#live();
+  }
+
+  stop(): void {
+    this.#isStopping = true;
+    this.#wake();
+    const child = this.#process;
+    // Not by the child's own `kill`: after that Deno tells no status of it.
+    if (child !== undefined) process.kill(child.pid!, "SIGTERM");
+  }
+
+  async #live(): Promise<number> {
+    for (;;) {
+      const { code, signal } = await this.#run();
+      if (code === 0) return 0;
+      const isKilled = signal !== null && !this.#isStopping;
+      const next = isKilled ? ", and is started again" : "";
+      say("warn", `${this.#name} has ended: ${signal ?? code}${next}`);
+      if (!isKilled) return code ?? 1;
+      await this.#pause();
+      if (this.#isStopping) return 1;
+    }
+  }
+
+  #run(): Promise<{ code: number | null; signal: string | null }> {
+    const run = "Bun" in globalThis ? [MAIN] : ["run", "-A", MAIN];
+    const child = spawn(process.execPath, run, {
+      env: this.#env,
+      stdio: ["ignore", "inherit", "inherit"],
     });
-    child.on("exit", (code, signal) => {
-      if (code !== 0) say("warn", `${env["MESHER_NODE_NAME"]} has ended: ${signal ?? code}`);
-      resolve(code ?? 1);
+    return new Promise((resolve) => {
+      child.on("spawn", () => {
+        this.#process = child;
+        say("info", `${this.#name} is process ${child.pid}`);
+        if (this.#isStopping) this.stop();
+      });
+      child.on("error", (error) => {
+        say("error", `a node cannot be started: ${error.message}`);
+        resolve({ code: 1, signal: null });
+      });
+      child.on("exit", (code, signal) => {
+        this.#process = undefined;
+        resolve({ code, signal });
+      });
     });
-  });
-  return { child, ended };
+  }
+
+  #pause(): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, AGAIN_MS);
+      this.#wake = () => (clearTimeout(timer), resolve());
+    });
+  }
 }

@@ -16,8 +16,9 @@ const POSTGRES = await postgresEngine();
 
 /** Starts three, sends to each, and finds all on each. */
 async function threeShare(all: MesherProcess): Promise<void> {
-  const urls = (): string[] =>
-    [...all.said.matchAll(/Mesher is ready: (\S+)/g)].map(([, url]) => url!);
+  const urls = (): string[] => [
+    ...new Set([...all.said.matchAll(/Mesher is ready: (\S+)/g)].map(([, url]) => url!)),
+  ];
   await until("three are ready", () => urls().length === 3, 60_000);
   const { printed } = all;
   const users = await Promise.all(
@@ -74,6 +75,12 @@ test("mesher --nodes 3 in an empty folder: says where its pages are, and shares 
       assert((await got.text()).includes("<title>"), page);
       assertEquals(got.headers.get("content-type"), "text/html; charset=utf-8");
     }
+    // One that is killed is started again, in its place.
+    const [, name, pid] = /(mesher2@\S+) is process (\d+)/.exec(all.said)!;
+    process.kill(Number(pid), "SIGKILL");
+    const ends = `${name} has ended: SIGKILL, and is started again`;
+    await until("it is missed", () => all.said.includes(ends));
+    await until("four were ready", () => all.said.match(/Mesher is ready/g)?.length === 4, 60_000);
     await threeShare(all);
     assert(existsSync(join(folder, "mesher.db")));
   });
