@@ -2,7 +2,7 @@
  * A cheap sender of events, for Linux: one thread, epoll, bodies that were made before.
  *
  *   ingest_load port=N bodies=FILE path=P key=K [socket=1] [per=N] [conns=N] [window=N] [rate=N]
- *               [warm=S] [seconds=S] [pid=N]
+ *               [warm=S] [seconds=S]
  *
  * bodies: after one another, each with its length before it (u32, little-endian); used in turn. A body
  *         has `per` events.
@@ -14,8 +14,8 @@
  * A refusal (429, 503) is obeyed: its connection rests for as long as Retry-After says.
  *
  * Prints one line of JSON: events accepted in all and in the measured seconds, refused, failed requests;
- * how long answers took in milliseconds; cores that we and the process `pid` used; and the time, in
- * milliseconds since the epoch, of the first request.
+ * how long answers took in milliseconds; cores that we used; and the time, in milliseconds since the
+ * epoch, of the first request.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -53,7 +53,7 @@ typedef struct {
   int is_writing;
 } Conn;
 
-static int port, is_socket = 0, per = 1, conn_count = 16, window = 1, pid = 0;
+static int port, is_socket = 0, per = 1, conn_count = 16, window = 1;
 static double rate = 0, warm = 1, seconds = 2;
 static const char *path = "/", *key = "", *bodies_path = "";
 static char **requests;        /* ready to be sent */
@@ -92,21 +92,6 @@ static double quantile_ms(double q) {
     if (seen > want) return (i < 64 ? i : (double)((uint64_t)(64 + (i & 63)) << ((i >> 6) - 1))) / 1e3;
   }
   return 0;
-}
-
-/* User and system time of a process. */
-static double process_cpu(int of) {
-  char file[64], text[4096];
-  snprintf(file, sizeof file, "/proc/%d/stat", of);
-  FILE *f = fopen(file, "r");
-  if (!f) return 0;
-  size_t n = fread(text, 1, sizeof text - 1, f);
-  fclose(f);
-  text[n] = 0;
-  unsigned long user = 0, sys = 0;
-  char *rest = strrchr(text, ')');
-  sscanf(rest + 2, "%*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user, &sys);
-  return (double)(user + sys) / sysconf(_SC_CLK_TCK);
 }
 
 static double own_cpu(void) {
@@ -380,7 +365,6 @@ static void read_options(int count, char **options) {
     else if (!strcmp(name, "rate")) rate = atof(value);
     else if (!strcmp(name, "warm")) warm = atof(value);
     else if (!strcmp(name, "seconds")) seconds = atof(value);
-    else if (!strcmp(name, "pid")) pid = atoi(value);
     else die(name);
   }
   if (conn_count < 1 || conn_count > CONNS_MAX || window < 1 || window > WINDOW_MAX) die("conns");
@@ -394,7 +378,7 @@ int main(int count, char **options) {
 
   struct timespec wall;
   clock_gettime(CLOCK_REALTIME, &wall);
-  double began_ms = wall.tv_sec * 1e3 + wall.tv_nsec / 1e6, own = 0, server = 0;
+  double began_ms = wall.tv_sec * 1e3 + wall.tv_nsec / 1e6, own = 0;
   start_ns = now_ns();
   from_ns = start_ns + (uint64_t)(warm * 1e9);
   until_ns = from_ns + (uint64_t)(seconds * 1e9);
@@ -402,10 +386,10 @@ int main(int count, char **options) {
   for (;;) {
     uint64_t now = now_ns();
     if (!measuring && now >= from_ns && now < until_ns) {
-      measuring = 1, own = own_cpu(), server = process_cpu(pid);
+      measuring = 1, own = own_cpu();
     }
     if (now >= until_ns) {
-      if (measuring) measuring = 0, own = own_cpu() - own, server = process_cpu(pid) - server;
+      if (measuring) measuring = 0, own = own_cpu() - own;
       if (!under_way) break;
     } else pump(now);
     struct epoll_event events[256];
@@ -421,9 +405,8 @@ int main(int count, char **options) {
     }
   }
   printf("{\"accepted\":%llu,\"perSecond\":%.0f,\"refused\":%llu,\"failed\":%llu,\"p50\":%.2f,"
-    "\"p99\":%.2f,\"client\":%.3f,\"server\":%.3f,\"beganAt\":%.0f}\n",
+    "\"p99\":%.2f,\"client\":%.3f,\"beganAt\":%.0f}\n",
     (unsigned long long)accepted, accepted_measured / seconds, (unsigned long long)refused,
-    (unsigned long long)failed, quantile_ms(0.5), quantile_ms(0.99), own / seconds, server / seconds,
-    began_ms);
+    (unsigned long long)failed, quantile_ms(0.5), quantile_ms(0.99), own / seconds, began_ms);
   return 0;
 }

@@ -20,9 +20,8 @@ export interface Answers {
   /** Milliseconds until a request was answered. */
   readonly p50: number;
   readonly p99: number;
-  /** Cores that were used. */
+  /** Cores that the client used. */
   readonly client: number;
-  readonly server: number;
   /** When the first was sent. Milliseconds since the epoch. */
   readonly beganAt: number;
 }
@@ -31,7 +30,6 @@ export interface Answers {
 export interface Load {
   readonly port: number;
   readonly key: string;
-  readonly pid: number;
   readonly warm: number;
   readonly seconds: number;
   /** Events in a second; absent: as many as are answered. */

@@ -8,6 +8,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import process from "node:process";
 import { size } from "../kit.ts";
 import type { Contender, Engine, Way } from "./contenders.ts";
+import { cpuOf } from "./cpu.ts";
 import { type Answers, load } from "./load.ts";
 import { newPlace, type Place } from "./place.ts";
 import { probe } from "./probe.ts";
@@ -16,6 +17,8 @@ import { probe } from "./probe.ts";
 const START_MS = 20_000;
 /** What was accepted must be stored by then. Milliseconds. */
 const STORE_MS = 60_000;
+/** How often they are counted, which takes a while itself. Milliseconds. */
+const COUNT_MS = 50;
 /** A server has so long to stop. Milliseconds. */
 const STOP_MS = 15_000;
 /** Of its most, where five times the plain handler's is more than that. */
@@ -52,8 +55,8 @@ export interface Figures {
   readonly stored99: number;
   /** Refused with 429 or 503 in either part. */
   readonly refused: number;
-  /** Cores that the server's process used in the first part; PostgreSQL's are beside it. */
-  readonly cores: number;
+  /** Microseconds of a processor for each event of the first part: the server's and the database's. */
+  readonly cpu: number;
 }
 
 /** Runs it; or why it cannot. Throws when an accepted event is not in the database. */
@@ -84,10 +87,12 @@ async function parts(
   pid: number,
   port: number,
 ): Promise<Figures> {
-  const common = { port, pid, key: place.key, warm: WARM, seconds };
+  const common = { port, key: place.key, warm: WARM, seconds };
+  const before = cpuOf([pid, ...await place.pids()]);
   const most = await load(folder, way, common);
   mustNotFail(most);
   const storedAt = await untilStored(place, most.accepted);
+  const cpu = (cpuOf([pid, ...await place.pids()]) - before) / most.accepted;
   const stored = most.accepted * 1000 / (storedAt - most.beganAt);
 
   const rate = Math.round(Math.min(aim ?? Infinity, SHARE * Math.min(most.perSecond, stored)));
@@ -108,7 +113,7 @@ async function parts(
     stored50: probes.p50,
     stored99: probes.p99,
     refused: most.refused + paced.refused,
-    cores: most.server,
+    cpu,
   };
 }
 
@@ -127,7 +132,7 @@ async function untilStored(place: Place, accepted: number): Promise<number> {
     if (count > accepted || now > deadline) {
       throw new Error(`${accepted} events were accepted, ${count} are stored`);
     }
-    await new Promise((wake) => setTimeout(wake, 20));
+    await new Promise((wake) => setTimeout(wake, COUNT_MS));
   }
 }
 

@@ -25,6 +25,8 @@ export interface Place {
   count(): Promise<number>;
   /** Whether the event with this id is stored. */
   has(id: string): Promise<boolean>;
+  /** The database's processes that work for the server; none where it is no process of its own. */
+  pids(): Promise<readonly number[]>;
   drop(): Promise<void>;
 }
 
@@ -62,6 +64,7 @@ async function newFile(): Promise<Place> {
     key,
     count: () => Promise.resolve(count.get()!["count"] as number),
     has: (id) => Promise.resolve(has.get(id) !== undefined),
+    pids: () => Promise.resolve([]),
     drop() {
       db.close();
       rmSync(folder, { recursive: true });
@@ -86,6 +89,11 @@ async function newDatabase(running: Cluster): Promise<Place> {
       return (await sql`SELECT 1 FROM events WHERE id = ${id} AND received_at >= ${
         Date.now() - 60_000
       }`).length > 0;
+    },
+    async pids() {
+      const rows = await sql`SELECT pid FROM pg_stat_activity
+        WHERE datname = current_database() AND pid <> pg_backend_pid()`;
+      return rows.map((row) => row["pid"] as number);
     },
     async drop() {
       await sql.end();
