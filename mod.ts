@@ -73,7 +73,7 @@ export type { ExitReason, ExitWord, LinkedReason, ShutdownReason } from "./lib/t
 export { decodeTerm } from "./lib/term/decode.ts";
 export { encodeTerm } from "./lib/term/encode.ts";
 export { ProtocolError, TermError } from "./lib/term/errors.ts";
-export type { Crash, Restarting, SystemEvents } from "./lib/actor/system.ts";
+export type { Crash, Restarting, SystemEvents } from "./lib/actor/report.ts";
 export type { TimerRef } from "./lib/actor/timer.ts";
 export { type Home, Pid, Ref } from "./lib/term/pid.ts";
 export { type MeshEvents, NodeConnectError, type OwnTls } from "./lib/dist/mesh.ts";

@@ -11,14 +11,14 @@ import { type Home, Pid, type Ref } from "../term/pid.ts";
 import { Actor, type ActorCrash, type ActorHome } from "./actor.ts";
 import { Call, CALL_TIMEOUT_MS, type CallOptions, PendingCall } from "./call.ts";
 import { type Cell, cellOf, type Chained, dropChain, hang, unhang } from "./cell.ts";
-import { describe } from "./describe.ts";
 import { ArgumentError, MailboxFullError, NoConnectionError, NoProcError } from "./errors.ts";
-import { isSystemMessage, reasonText } from "./exit.ts";
+import { isSystemMessage } from "./exit.ts";
 import { type ExitReason, isNormal } from "../term/exit.ts";
 import { listOf, Names } from "./names.ts";
 import { nodeChange } from "./node_change.ts";
 import { Outsider } from "./outsider.ts";
 import type { ActorName, RemoteSpawn } from "./remote.ts";
+import type { SystemEvents } from "./report.ts";
 import { Scheduler } from "./scheduler.ts";
 import type { ActorFunction, SpawnOptions } from "./self.ts";
 import { Signals } from "./signals.ts";
@@ -49,67 +49,9 @@ export interface SystemHost {
   yieldToIo(task: () => void): void;
 }
 
-/**
- * An actor ended by its own doing, and in disorder: it threw, it left with a reason that is no good
- * one, or it let its mailbox overflow. Those that an exit signal takes along are no crashes: one
- * fault, one report.
- */
-export interface Crash {
-  /** Who. */
-  readonly pid: Pid;
-  /** Under which names it was registered. */
-  readonly names: readonly string[];
-  /** The name of the function that was spawned. */
-  readonly body: string;
-  /** Why. */
-  readonly reason: ExitReason;
-  /** The message that it was handling, if any. */
-  readonly message: unknown;
-  /** Its parent, and the parent's parent, and so on. */
-  readonly ancestors: readonly Pid[];
-  /** Its supervisor, if it has one: that will tell of it too, with `restart`. */
-  readonly supervisor: Pid | undefined;
-}
-
-/** A supervisor's child has ended in disorder, or is started again, or could not be. */
-export interface Restarting {
-  /** Who supervises it. */
-  readonly supervisor: Pid;
-  /** Its id. */
-  readonly child: string;
-  /** Its pid; undefined if it could not be started. */
-  readonly pid: Pid | undefined;
-  /** Why it ended, or could not be started. */
-  readonly reason: ExitReason;
-  /** Restarts within the supervisor's period, this one included. */
-  readonly restarts: number;
-  /** What the supervisor does next, in words. */
-  readonly next: string;
-}
-
 /** The children of a supervisor. */
 export interface Brood {
   has(pid: Pid): boolean;
-}
-
-/** What a system tells. Nothing is made for an event that nobody listens to. */
-export interface SystemEvents {
-  /** An actor was spawned. */
-  spawn: { readonly pid: Pid };
-  /** An actor has ended. */
-  exit: { readonly pid: Pid; readonly reason: ExitReason };
-  /** An actor has ended by its own doing, and in disorder. */
-  crash: Crash;
-  /** A supervisor's child has ended in disorder, or is started again, or could not be. */
-  restart: Restarting;
-  /** A message to an actor that is not there, or, with `error`, one that cannot travel to its node. */
-  deadletter: {
-    readonly to: Pid<never> | ActorName | string;
-    readonly message: unknown;
-    readonly error?: Error | undefined;
-  };
-  /** A mailbox has grown past the mark, or, being bounded, has dropped a message. */
-  mailbox: { readonly pid: Pid; readonly length: number; readonly dropped: boolean };
 }
 
 /** The actors of one node. */
@@ -522,19 +464,6 @@ export class System implements ActorHome, TimerHost {
       supervisor: this.#supervisorOf(pid as Pid, links),
     });
   }
-}
-
-/** A crash as lines that a person can read. */
-export function crashText(crash: Crash): string {
-  const { pid, names, body, reason, message, ancestors } = crash;
-  const lines = [`actor ${[pid, ...names].join(" ")} (${body}) crashed: ${reasonText(reason)}`];
-  if (message !== undefined) lines.push(`  last message: ${messageText(message)}`);
-  if (ancestors.length > 0) lines.push(`  ancestors: ${ancestors.join(" ")}`);
-  return lines.join("\n");
-}
-
-function messageText(message: unknown): string {
-  return message instanceof Call ? `a call, ${describe(message.request)}` : describe(message);
 }
 
 /** Somebody who is no actor waits for an actor's end. */

@@ -4,7 +4,7 @@
  * @module
  */
 import { reasonLine, reasonText } from "../actor/exit.ts";
-import { type Crash, crashText, type Restarting } from "../actor/system.ts";
+import { type Crash, crashText, type Restarting } from "../actor/report.ts";
 import type { Pid } from "../term/pid.ts";
 import type { Child } from "./child.ts";
 import { isNodeName } from "./placement.ts";

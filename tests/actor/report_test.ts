@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import type { Call } from "../../lib/actor/call.ts";
 import type { Self } from "../../lib/actor/self.ts";
-import { type Crash, crashText, type SystemEvents } from "../../lib/actor/system.ts";
+import { type Crash, crashText, type SystemEvents } from "../../lib/actor/report.ts";
 import { Node } from "../../lib/node.ts";
 import type { Pid } from "../../lib/term/pid.ts";
 import { ManualSystem } from "../kit/system.ts";

@@ -4,7 +4,8 @@
  */
 import { assert } from "@std/assert";
 import type { Actor } from "../../lib/actor/actor.ts";
-import { type Crash, System } from "../../lib/actor/system.ts";
+import type { Crash } from "../../lib/actor/report.ts";
+import { System } from "../../lib/actor/system.ts";
 import type { Arrivals } from "../../lib/dist/arrivals.ts";
 import { Connection, type SessionLimits } from "../../lib/dist/connection.ts";
 import { encodeFrame, FrameReader } from "../../lib/dist/frame.ts";

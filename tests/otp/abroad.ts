@@ -5,7 +5,8 @@
 import { Call } from "../../lib/actor/call.ts";
 import { Exit } from "../../lib/actor/exit.ts";
 import type { Self } from "../../lib/actor/self.ts";
-import { type Restarting, systemOf } from "../../lib/actor/system.ts";
+import type { Restarting } from "../../lib/actor/report.ts";
+import { systemOf } from "../../lib/actor/system.ts";
 import type { LocalChildSpec } from "../../lib/otp/child.ts";
 import type { RemoteStarter } from "../../lib/otp/service.ts";
 import type { Starter } from "../../lib/otp/start.ts";

@@ -5,7 +5,8 @@
 import { describe } from "../../lib/actor/describe.ts";
 import { Exit } from "../../lib/actor/exit.ts";
 import type { Self } from "../../lib/actor/self.ts";
-import { type Crash, type Restarting, systemOf } from "../../lib/actor/system.ts";
+import type { Crash, Restarting } from "../../lib/actor/report.ts";
+import { systemOf } from "../../lib/actor/system.ts";
 import type { LocalChildSpec } from "../../lib/otp/child.ts";
 import type { Starter } from "../../lib/otp/start.ts";
 import { Supervisor } from "../../lib/otp/supervisor.ts";

@@ -1,7 +1,7 @@
 import { assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
 import { ActorExitError, CallExitError, NoProcError } from "../../lib/actor/errors.ts";
 import type { Self } from "../../lib/actor/self.ts";
-import { crashText } from "../../lib/actor/system.ts";
+import { crashText } from "../../lib/actor/report.ts";
 import { type ChildSpec, ChildSpecError, type LocalChildSpec } from "../../lib/otp/child.ts";
 import { restartText, SupervisorError } from "../../lib/otp/supervision.ts";
 import { Supervisor } from "../../lib/otp/supervisor.ts";
