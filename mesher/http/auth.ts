@@ -34,7 +34,7 @@ export interface Person {
 export interface Place {
   readonly storage: Accounts;
   /** Where this node serves. */
-  readonly ports: { readonly http: number; readonly ws: number };
+  readonly ports: { readonly http: number };
 }
 
 /** Nobody in particular. */
@@ -116,6 +116,5 @@ function isOwnPage(request: Request, url: URL, ports: Place["ports"]): boolean {
   const host = URL.parse(origin)?.host;
   if (host === url.host) return true;
   // The streams' own port is another one than the page's.
-  return isUpgrade && url.port === String(ports.ws) &&
-    host === new URL(`http://${url.hostname}:${ports.http}`).host;
+  return isUpgrade && host === new URL(`http://${url.hostname}:${ports.http}`).host;
 }

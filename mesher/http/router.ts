@@ -110,7 +110,9 @@ export class Router {
   /** What went wrong, in words that tell nothing of the inside. */
   #failure(error: unknown, cors: Readonly<Record<string, string>>): Response {
     if (error instanceof Refusal) {
-      return jsonResponse(error.status, { error: error.message }, { ...cors, ...error.headers });
+      const asks = error.status === 401 ? { "www-authenticate": "Bearer" } : {};
+      const headers = { ...cors, ...asks, ...error.headers };
+      return jsonResponse(error.status, { error: error.message }, headers);
     }
     const words = error instanceof Error ? error.stack ?? error.message : String(error);
     this.#mesher.log("error", `a request failed: ${words}`);

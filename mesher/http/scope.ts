@@ -5,6 +5,7 @@
  * @module
  */
 import { decodeCursor, placeFrom } from "../domain/cursor.ts";
+import { isId } from "../domain/id.ts";
 import type { Membership, PageRequest, Projects, Role } from "../storage/storage.ts";
 import type { Person } from "./auth.ts";
 import { type Asked, type ProjectPlace, Refusal } from "./route.ts";
@@ -35,10 +36,10 @@ export async function inScope<T>(
 
 /** The organisation in the path, by id or slug. */
 export function organisationOf(asked: Asked): Membership {
-  const wanted = asked.params["org_id"];
+  const wanted = asked.params["org_id"]!;
+  const by = isId(wanted) ? "id" : "slug";
   for (const membership of membershipsOf(asked)) {
-    const { id, slug } = membership.organisation;
-    if (id === wanted || slug === wanted) return membership;
+    if (membership.organisation[by] === wanted) return membership;
   }
   throw new Refusal(404, "organization not found");
 }

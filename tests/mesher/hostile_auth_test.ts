@@ -455,6 +455,45 @@ test("Users are made with an address that is one, and with a password that is lo
   });
 });
 
+test("A slug that is another organisation's id is refused, and ids are looked up as ids", async () => {
+  await onStage(async (stage) => {
+    const mine = await home(stage);
+    const theirs = await stranger(stage);
+    for (const slug of [mine.ids["org_id"]!, mine.ids["project_id"]!, crypto.randomUUID()]) {
+      const got = await theirs.user.post("/api/v1/orgs", { name: "A trap", slug });
+      assertEquals([got.status, got.json], [400, { error: "slug must not be an id" }]);
+      const at = `/api/v1/orgs/${theirs.ids["org_id"]}/projects`;
+      assertEquals((await theirs.user.post(at, { name: "A trap", slug })).status, 400);
+      assertEquals((await theirs.user.post("/api/v1/orgs", { name: slug })).status, 400);
+    }
+    // Even one that is there from before: it stands first in the list of names.
+    const { storage } = stage.app.mesher;
+    const slug = mine.ids["org_id"]!;
+    const trap = await storage.createOrganisation({ name: "AAA", slug, ownerId: mine.userId });
+    assert(trap.ok);
+    const found = await mine.user.get(`/api/v1/orgs/${slug}`);
+    assertEquals([found.json.id, found.json.name], [slug, "Default"]);
+  });
+});
+
+test("Nobody is logged in more than fifty times at once, and tokens do not count", async () => {
+  await onStage(async ({ user, first, app }) => {
+    const { storage } = app.mesher;
+    const userId = (await user.get("/api/v1/me")).json.user.id;
+    const expiresAt = Date.now() + 60_000;
+    for (let i = 0; i < 60; i++) {
+      const kind = i % 6 === 0 ? "token" : "session";
+      await storage.createSession({ userId, kind, label: "", secretHash: `${i}`, expiresAt });
+    }
+    const last = await loggedIn(app.url, first.email, first.password);
+    assertEquals((await last.get("/api/v1/me")).status, 200);
+    assertEquals((await user.get("/api/v1/me")).status, 401, "the oldest has ended");
+    const kinds = (await storage.sessions(userId)).map(({ kind }) => kind);
+    assertEquals(kinds.filter((kind) => kind === "session").length, 50);
+    assertEquals(kinds.filter((kind) => kind === "token").length, 10);
+  });
+});
+
 test("There is an end to what one may make", async () => {
   await onStage(async ({ user }) => {
     const made = async (path: string, body: (i: number) => unknown, max: number): Promise<void> => {

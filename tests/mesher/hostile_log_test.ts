@@ -131,7 +131,7 @@ test("Nothing that a client sends comes back as a header", async () => {
     const known = new Set([
       ...["allow", "cache-control", "connection", "content-length", "content-type", "date"],
       ...["keep-alive", "retry-after", "set-cookie", "transfer-encoding", "vary"],
-      ...["x-content-type-options", "x-sentry-rate-limits"],
+      ...["x-content-type-options", "x-sentry-rate-limits", "www-authenticate"],
     ]);
     for (const operation of await operationsOf(stage.app.url)) {
       if (DESTRUCTIVE.test(operation.path)) continue;

@@ -63,6 +63,7 @@ test("Operations that are not public answer 401 without a credential, with a wro
         assertEquals([name(operation), got.status, got.json], [name(operation), 401, {
           error: "unauthorized",
         }]);
+        assertEquals(got.headers.get("www-authenticate"), "Bearer");
         tried++;
       }
     }

@@ -22,6 +22,8 @@ import { organisationShape, sessionShape, userShape } from "../shapes.ts";
 
 /** A token lasts a year. Milliseconds. */
 const TOKEN_MS = 31_536_000_000;
+/** Somebody may be logged in so often at once; the next login ends the oldest. */
+const SESSIONS_MAX = 50;
 /** A password in a body. */
 export const PASSWORD: Field = { type: "string", required: true, max: PASSWORD_CHARS_MAX };
 /** Compared with when there is no such user, so that it takes as long. */
@@ -54,6 +56,12 @@ export const accountRoutes: readonly Route[] = [
       const label = asked.request.headers.get("user-agent")?.slice(0, 100) ?? "";
       const session = { userId: known.user.id, kind: "session" as const, label, secretHash };
       await storage.createSession({ ...session, expiresAt });
+      const sessions = (await storage.sessions(known.user.id)).filter(({ kind }) =>
+        kind === "session"
+      );
+      for (const { id } of sessions.slice(SESSIONS_MAX)) {
+        await storage.endSession(known.user.id, id);
+      }
       return {
         json: { user: userShape(known.user), expires_at: iso(expiresAt) },
         headers: { "set-cookie": sessionCookie(secret, SESSION_MS / 1000, config.secureCookies) },

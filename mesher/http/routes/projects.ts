@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { isId } from "../../domain/id.ts";
 import { newSecret } from "../../domain/secret.ts";
 import { changeRoute } from "../change.ts";
 import { mustFit } from "../quota.ts";
@@ -216,6 +217,10 @@ export const projectRoutes: readonly Route[] = [
 export function slugOf(given: string | undefined, name: string): string {
   const slug = given ?? (name.toLowerCase().normalize("NFKD").replace(/[^a-z0-9]+/g, "-")
     .replace(/^-+|-+$/g, "").slice(0, 64).replace(/-+$/, "") || "project");
-  if (SLUG.test(slug)) return slug;
-  throw new Refusal(400, "slug must be of lower-case letters, digits and dashes");
+  if (!SLUG.test(slug)) {
+    throw new Refusal(400, "slug must be of lower-case letters, digits and dashes");
+  }
+  // It would stand where an id may, and mean another.
+  if (isId(slug)) throw new Refusal(400, "slug must not be an id");
+  return slug;
 }
