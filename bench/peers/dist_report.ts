@@ -6,7 +6,8 @@
  */
 import type { Pair } from "./dist_pairs.ts";
 import { DIST_ROWS, DIST_UNITS, type DistRow, type DistRun } from "./dist_rows.ts";
-import { draw, middle, type Results } from "./rounds.ts";
+import { middle, type Results } from "./rounds.ts";
+import { draw } from "./table.ts";
 
 /** The rows of these runs. */
 export function distTable(results: Results<Pair>, runs: readonly DistRun[]): string {

@@ -10,7 +10,8 @@ import { execFileSync } from "node:child_process";
 import process from "node:process";
 import { endAll, measurePair, type Pair, preparePairs } from "./dist_pairs.ts";
 import { path } from "./programs.ts";
-import { draw, makeRounds, middle, type Results, say } from "./rounds.ts";
+import { makeRounds, middle, type Results, say } from "./rounds.ts";
+import { draw } from "./table.ts";
 
 /** What is compared. `times` of Erlang's is the least, or the most, that it has to be. */
 const ROWS = [

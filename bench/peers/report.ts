@@ -4,8 +4,9 @@
  * @module
  */
 import type { Peer } from "./contenders.ts";
-import { draw, middle, type Results } from "./rounds.ts";
+import { middle, type Results } from "./rounds.ts";
 import { type Row, ROWS, type Run, timesAsGood, UNITS, written } from "./rows.ts";
+import { draw } from "./table.ts";
 
 /** The rows of these runs. */
 export function table(results: Results<Peer>, runs: readonly Run[]): string {

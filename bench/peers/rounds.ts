@@ -128,17 +128,6 @@ export function printResults(rounds: number, who: Iterable<Contender>, table: st
   print(`\n${table.trimEnd()}`);
 }
 
-/** A table in Markdown. The first two columns are words, the others figures. */
-export function draw(head: readonly string[], lines: readonly (readonly string[])[]): string {
-  const widths = head.map((_, i) => Math.max(...[head, ...lines].map((line) => line[i]!.length)));
-  const drawn = (line: readonly string[]): string =>
-    `| ${
-      line.map((text, i) => i < 2 ? text.padEnd(widths[i]!) : text.padStart(widths[i]!)).join(" | ")
-    } |\n`;
-  const rule = widths.map((width, i) => i < 2 ? "-".repeat(width) : `${"-".repeat(width - 1)}:`);
-  return drawn(head) + drawn(rule) + lines.map(drawn).join("");
-}
-
 /** Says something to who watches. */
 export function say(line: string): void {
   process.stderr.write(`${line}\n`);
