@@ -13,7 +13,7 @@ import { isLevel } from "../domain/event.ts";
 import { BULK_BYTES_MAX, EVENT_BYTES_MAX } from "../domain/limits.ts";
 import { objectOf } from "../domain/trim.ts";
 import { validateEvent } from "../domain/validate.ts";
-import { personOf, projectOf } from "../http/auth.ts";
+import { keyOf, personOf, projectOf } from "../http/auth.ts";
 import { Refusal } from "../http/route.ts";
 import { jsonResponse } from "../http/router.ts";
 import { accepted } from "../http/routes/ingest.ts";
@@ -32,7 +32,11 @@ export type Role =
     /** Of the session or token that opened it: it stays as long as that does. */
     readonly secretHash: string;
   }
-  | { readonly kind: "ingest"; key: string; readonly url: URL };
+  | {
+    readonly kind: "ingest";
+    /** To be asked about again: it may be revoked while we are connected. */
+    readonly key: string;
+  };
 
 type Socket = Connection<Role>;
 type Handlers = Required<Pick<ServeOptions<Role>, "upgrade" | "open" | "message" | "close">>;
@@ -92,18 +96,9 @@ async function admit(mesher: Mesher, request: Request): Promise<UpgradeAnswer<Ro
   }
   if (/^(?:\/ws)?\/ingest$/.test(path)) {
     await projectOf(request.headers, url, mesher.keys);
-    return { data: { kind: "ingest", key: keyHeaders(request.headers), url } };
+    return { data: { kind: "ingest", key: keyOf(request.headers, url)! } };
   }
   throw new Refusal(404, "not found");
-}
-
-/** The headers that the key is in, to be asked about again: it may be revoked while we are connected. */
-function keyHeaders(headers: Headers): string {
-  const names = ["x-api-key", "x-sentry-auth", "authorization"];
-  return JSON.stringify(names.flatMap((name) => {
-    const value = headers.get(name);
-    return value === null ? [] : [[name, value]];
-  }));
 }
 
 /** A stream's client changes its filter. */
@@ -144,10 +139,9 @@ async function ingest(
 ): Promise<void> {
   try {
     if (!mesher.isOpen) throw new Refusal(503, "the node is stopping");
-    if (new TextEncoder().encode(text).length > EVENT_BYTES_MAX) {
-      throw new Refusal(400, "payload too large");
-    }
-    const project = await projectOf(new Headers(JSON.parse(role.key)), role.url, mesher.keys);
+    if (isLongerThan(text, EVENT_BYTES_MAX)) throw new Refusal(400, "payload too large");
+    const project = await mesher.keys.project(role.key);
+    if (project === null) throw new Refusal(401, "unauthorized");
     const input = parsed(text);
     if (input === undefined) throw new Refusal(400, "invalid json");
     const valid = validateEvent(input, mesher.intake.moment());
@@ -163,6 +157,11 @@ async function ingest(
     send(conn, { error: error.message, ...(wait === undefined ? {} : { retry_after: +wait }) });
     if (error.status === 401) conn.close(1008, "unauthorized");
   }
+}
+
+/** Whether a text has more bytes: a character has three at most, so few are counted. */
+function isLongerThan(text: string, bytes: number): boolean {
+  return text.length * 3 > bytes && new TextEncoder().encode(text).length > bytes;
 }
 
 function parsed(text: string): unknown {
