@@ -84,7 +84,7 @@ export class Crowd extends Supervising<CrowdRequest> {
   }
 
   protected override async answer(request: CrowdRequest): Promise<unknown> {
-    switch (request.$child) {
+    switch (request?.$child) {
       case "start":
         return await this.#add(request.spec);
       case "terminate": {

@@ -192,7 +192,7 @@ export class Siblings extends Supervising<SupervisorRequest> {
   }
 
   protected override async answer(request: SupervisorRequest): Promise<unknown> {
-    switch (request.$child) {
+    switch (request?.$child) {
       case "start":
         return await this.#add(request.spec);
       case "terminate": {

@@ -1,4 +1,5 @@
 import { assertEquals, assertRejects } from "@std/assert";
+import type { Call } from "../../lib/actor/call.ts";
 import { CallExitError } from "../../lib/actor/errors.ts";
 import type { Self } from "../../lib/actor/self.ts";
 import type { Restart } from "../../lib/otp/child.ts";
@@ -7,6 +8,7 @@ import {
   type DynamicSupervisorOptions,
 } from "../../lib/otp/dynamic_supervisor.ts";
 import { SupervisorError } from "../../lib/otp/supervision.ts";
+import { UnknownCallError } from "../../lib/otp/unknown_call.ts";
 import type { ExitReason } from "../../lib/term/exit.ts";
 import type { Pid } from "../../lib/term/pid.ts";
 import { test } from "../kit/test.ts";
@@ -216,6 +218,22 @@ test("DynamicSupervisor: ends while a start function never settles, and leaves n
     assertEquals(await hanging instanceof Error, true);
     await asked;
   }
+});
+
+test("Supervisor, DynamicSupervisor: an unknown request is refused, and their children live", async () => {
+  const family = new Family();
+  const pool = await start(family);
+  await family.run(pool.startChild(family.child("a")));
+  const tree = await family.supervise({ children: [family.child("b")] });
+  const odd: unknown[] = [undefined, null, "which", 3, {}, { $child: "eat" }, { $child: null }];
+  for (const { pid } of [pool, tree]) {
+    for (const request of odd) {
+      const asked = family.system.call(pid as Pid<Call<unknown, unknown>>, request);
+      await assertRejects(() => family.run(asked), UnknownCallError);
+    }
+  }
+  assertEquals([family.runs("a"), family.runs("b")], [true, true]);
+  family.system.stop();
 });
 
 test("DynamicSupervisor: does not obey strangers", async () => {
