@@ -191,6 +191,7 @@ export class Node {
    *
    * @throws {SpawnError} `code` says why not: "notexposed", "refused", "timeout", "noconnection", "limit".
    * @throws {TermError} `code` "badarg": an argument cannot be sent.
+   * @throws {ArgumentError} `code` "badarg": the timeout is above 24 days, and not `Infinity`.
    *
    * @example
    * ```ts
@@ -250,7 +251,8 @@ export class Node {
   /**
    * Spawns an actor with a name or a bounded mailbox.
    *
-   * @throws {NameError} `code` "taken": another actor holds the name.
+   * @throws {NameError} `code` "taken": another actor holds the name; "badname": it is empty.
+   * @throws {ArgumentError} `code` "badarg": the mailbox is for no message.
    */
   spawnWith<M, A extends unknown[]>(
     options: Omit<SpawnOptions, "link">,
@@ -330,12 +332,20 @@ export class Node {
     return this.#parts.system.names.registered();
   }
 
-  /** Sends a message after so many milliseconds, if the actor still lives then. */
+  /**
+   * Sends a message after so many milliseconds, if the actor still lives then.
+   *
+   * @throws {ArgumentError} `code` "badarg": the time is above 24 days.
+   */
   sendAfter<M>(to: Pid<M>, message: M, ms: number): TimerRef {
     return this.#parts.system.sendAfter(to, message, ms);
   }
 
-  /** Sends a message every so many milliseconds, as long as the actor lives. */
+  /**
+   * Sends a message every so many milliseconds, as long as the actor lives.
+   *
+   * @throws {ArgumentError} `code` "badarg": the time is above 24 days.
+   */
   sendInterval<M>(to: Pid<M>, message: M, ms: number): TimerRef {
     return this.#parts.system.sendInterval(to, message, ms);
   }

@@ -45,7 +45,7 @@ export interface RemoteSpawn {
   readonly node: string;
   /** The name under which that node has exposed the function. */
   readonly fn: string;
-  /** Milliseconds to wait for the node's answer. Default 5000. */
+  /** Milliseconds to wait for the node's answer; `Infinity` for never giving up. Default 5000. */
   readonly timeout?: number | undefined;
   /**
    * True: it does not outlive the session with who spawns it. If it traps exits it has a few seconds to
