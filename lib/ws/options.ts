@@ -118,9 +118,12 @@ export interface ServeOptions<Data = undefined>
   readonly maxRequestsPerConnection?: number | undefined;
   /** Milliseconds from our goodbye to the end. */
   readonly closeTimeout?: number | undefined;
-  /** WebSockets and requests at once; one more gets a 503. */
+  /**
+   * WebSockets, requests, and connections kept for the next one. One more takes the place of the kept one
+   * that has waited longest; if there is none, it gets a 503.
+   */
   readonly maxConnections?: number | undefined;
-  /** Bytes of a plain request's body. */
+  /** Bytes of a plain request's body, which is whole before the hook is asked. */
   readonly maxRequestBodySize?: number | undefined;
   /** Decides on a WebSocket before it is accepted. One that throws refuses with 500. */
   upgrade?(

@@ -205,11 +205,10 @@ export class Inflator {
   /** Inflates a message that may refer to those before. It makes no more than `lengthMax` bytes. */
   inflate(bytes: Uint8Array, lengthMax: number): Inflated {
     if (!this.#memory) return this.#once(bytes, lengthMax);
-    const parts = this.next(bytes, lengthMax);
+    const before = this.next(bytes, lengthMax);
+    if (typeof before === "string") return before;
+    const parts = this.finish(lengthMax, before);
     if (typeof parts === "string") return parts;
-    const last = this.finish(lengthMax);
-    if (typeof last === "string") return last;
-    parts.push(...last);
     return parts.length === 0 ? EMPTY : parts.length === 1 ? parts[0]! : concat(parts);
   }
 
@@ -238,10 +237,9 @@ export class Inflator {
     return parts;
   }
 
-  /** The message is whole: what is left of it. */
-  finish(lengthMax: number): InflatedPieces {
+  /** The message is whole: what is left of it, behind what is in `parts`. */
+  finish(lengthMax: number, parts: Uint8Array[] = []): InflatedPieces {
     const engine = this.#open();
-    const parts: Uint8Array[] = [];
     if (engine.run(TAIL, 0, lengthMax - this.#length, parts) < 0) return "tooBig";
     if (engine.broken) return "broken";
     if (this.#ended || engine.taken < TAIL.length) engine.reset();
