@@ -18,6 +18,12 @@ test(
   async () => {
     await withPage(async (browser, mesher) => {
       const ada = await Person.inside(browser, mesher, DESK);
+      // The page's own stream hears everything, the view's what the server lets through.
+      const heard: string[] = [];
+      ada.page.on("websocket", (socket) => {
+        socket.on("framereceived", ({ payload }) => heard.push(String(payload)));
+      });
+      await ada.page.reload();
       await ada.goes("#/live");
       await ada.page.locator(".live-note[data-state=open]").waitFor();
       const say = (message: string, level: string, environment: string) =>
@@ -38,6 +44,9 @@ test(
       await say("zeta fails", "error", "production");
       await ada.sees("zeta fails");
       assertEquals(await ada.page.locator(".live-rows .row").count(), 2);
+      const times = (words: string): number => heard.filter((one) => one.includes(words)).length;
+      await until("both have heard it", () => times("zeta fails") === 2);
+      assertEquals([times("delta fails"), times("epsilon waits")], [1, 1], "the server filters");
 
       await ada.page.getByLabel("Filter by text").fill("LISBON zeta");
       assertEquals(await ada.page.locator(".live-rows .row").count(), 1);
