@@ -4,6 +4,7 @@
  * @module
  */
 import { h, safeHref } from "./dom.js";
+import { pair } from "./parts/panel.js";
 
 /**
  * Names and texts.
@@ -14,7 +15,7 @@ export function pairTable(pairs) {
   return h(
     "dl",
     { class: "pairs" },
-    pairs.map(([key, value]) => h("div", null, h("dt", null, key), h("dd", null, linked(value)))),
+    pairs.map(([key, value]) => pair(key, linked(value))),
   );
 }
 
@@ -27,9 +28,7 @@ export function objectTable(object) {
   return h(
     "dl",
     { class: "pairs" },
-    Object.entries(object).map(([key, value]) =>
-      h("div", null, h("dt", null, key), h("dd", null, valueOf(value)))
-    ),
+    Object.entries(object).map(([key, value]) => pair(key, valueOf(value))),
   );
 }
 

@@ -52,3 +52,13 @@ export function tabs(label, items) {
 export function empty(title, words, ...more) {
   return h("div", { class: "empty" }, h("strong", null, title), words && h("p", null, words), more);
 }
+
+/**
+ * A name and a value, in a list of pairs.
+ *
+ * @param {string} name
+ * @param {Child} value
+ */
+export function pair(name, value) {
+  return h("div", null, h("dt", null, name), h("dd", null, value));
+}

@@ -4,7 +4,7 @@
  * @module
  */
 import { h, safeHref } from "../dom.js";
-import { empty, panel } from "../parts/panel.js";
+import { empty, pair, panel } from "../parts/panel.js";
 import { load } from "../parts/work.js";
 import * as clusterApi from "../server/cluster.js";
 import { shortName } from "../shell.js";
@@ -194,11 +194,6 @@ function counterTable(nodes) {
     { class: "pairs numbers" },
     [...sums].map(([name, n]) => pair(name.replaceAll("_", " "), count(n))),
   );
-}
-
-/** @param {string} name @param {import("../dom.js").Child} value */
-function pair(name, value) {
-  return h("div", null, h("dt", null, name), h("dd", null, value));
 }
 
 /** @param {readonly model.ClusterName[]} names */

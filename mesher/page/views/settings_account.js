@@ -5,7 +5,7 @@
  */
 import { h } from "../dom.js";
 import { field } from "../parts/controls.js";
-import { panel } from "../parts/panel.js";
+import { pair, panel } from "../parts/panel.js";
 import { toast } from "../parts/toast.js";
 import { attempt } from "../parts/work.js";
 import * as peopleApi from "../server/people.js";
@@ -60,9 +60,9 @@ export function accountSettings({ app, signal }) {
         h(
           "dl",
           { class: "pairs" },
-          h("div", null, h("dt", null, "Name"), h("dd", null, app.user.name)),
-          h("div", null, h("dt", null, "E-mail"), h("dd", null, app.user.email)),
-          h("div", null, h("dt", null, "Role"), h("dd", null, app.organisation?.role ?? "none")),
+          pair("Name", app.user.name),
+          pair("E-mail", app.user.email),
+          pair("Role", app.organisation?.role ?? "none"),
         ),
       ),
       sessionsPanel(signal),

@@ -6,7 +6,7 @@
 import { h } from "../dom.js";
 import { button, field } from "../parts/controls.js";
 import { confirm } from "../parts/dialog.js";
-import { panel } from "../parts/panel.js";
+import { pair, panel } from "../parts/panel.js";
 import { toast } from "../parts/toast.js";
 import { attempt, load } from "../parts/work.js";
 import { go } from "../router.js";
@@ -142,9 +142,4 @@ export function projectSettings({ app, project, signal }) {
       ),
     ),
   );
-}
-
-/** @param {string} name @param {import("../dom.js").Child} value */
-function pair(name, value) {
-  return h("div", null, h("dt", null, name), h("dd", null, value));
 }

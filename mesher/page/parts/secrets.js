@@ -1,0 +1,124 @@
+/**
+ * Secrets of one kind, keys or tokens: those that there are, without the secrets; a form for a new one,
+ * which is shown this one time; and how it is used.
+ *
+ * @module
+ */
+import { fill, h } from "../dom.js";
+import { button, copyable, field } from "./controls.js";
+import { confirm } from "./dialog.js";
+import { empty, panel } from "./panel.js";
+import { attempt, load } from "./work.js";
+
+/** @import { Child } from "../dom.js" */
+
+/**
+ * @typedef {{ id: string, label: string, details: Child[], isRevoked: boolean }} Secret
+ */
+
+/**
+ * @param {{
+ *   kind: string, title: string, none: string, label: string, example: string, warning: string,
+ *   use: string, mayMake: boolean, signal: AbortSignal,
+ *   list: () => Promise<Secret[]>,
+ *   make: (label: string) => Promise<string>,
+ *   revoke: (id: string) => Promise<void>,
+ *   guide: (secret: string) => HTMLElement,
+ * }} options `kind`: "key"; `none`: what one is for; `use`: the title of the guide.
+ * @returns {HTMLElement}
+ */
+export function secretsView(options) {
+  const { kind, mayMake, signal } = options;
+  const list = h("div");
+  const once = h("div", { "aria-live": "polite" });
+  const guide = h("div");
+  const refresh = (quiet = false) =>
+    load(
+      list,
+      signal,
+      options.list,
+      (secrets) =>
+        secrets.length === 0
+          ? empty(`No ${kind}s`, options.none)
+          : h("ul", { class: "rows" }, secrets.map(row)),
+      { quiet },
+    );
+
+  /** @param {Secret} secret */
+  function row({ id, label, details, isRevoked }) {
+    const revoke = button("Revoke", {
+      kind: "small quiet",
+      disabled: !mayMake,
+      "aria-label": `Revoke ${label}`,
+      onclick: async () => {
+        if (!await confirm(`Revoke “${label}”?`, options.warning, "Revoke")) return;
+        if (await attempt(revoke, () => options.revoke(id))) refresh(true);
+      },
+    });
+    return h(
+      "li",
+      { class: "row secret" },
+      h(
+        "div",
+        { class: "row-main" },
+        h("span", { class: "row-title", title: label }, label),
+        h("div", { class: "row-sub" }, details),
+      ),
+      h(
+        "span",
+        { class: "row-buttons" },
+        isRevoked ? h("span", { class: "status" }, "Revoked") : revoke,
+      ),
+    );
+  }
+
+  const label = h("input", { required: true, maxlength: 100, placeholder: options.example });
+  const make = h("button", { class: "button primary", disabled: !mayMake }, `Make a ${kind}`);
+  const form = h(
+    "form",
+    {
+      class: "form in-row",
+      onsubmit: (/** @type {Event} */ event) => {
+        event.preventDefault();
+        attempt(make, async () => {
+          const secret = await options.make(label.value.trim());
+          form.reset();
+          fill(once, shown(secret));
+          fill(guide, options.guide(secret));
+          refresh(true);
+        });
+      },
+    },
+    field(options.label, label),
+    make,
+  );
+
+  /** @param {string} secret */
+  function shown(secret) {
+    return h(
+      "div",
+      { class: "once" },
+      h("strong", null, `This is the ${kind}.`),
+      h("p", { class: "hint" }, "Copy it now: it is not shown again."),
+      copyable(secret),
+      h("div", null, button("I have it", { kind: "small", onclick: forget })),
+    );
+  }
+  function forget() {
+    fill(once);
+    fill(guide, options.guide(`YOUR_${kind.toUpperCase()}`));
+  }
+  forget();
+  refresh();
+  return h(
+    "div",
+    { class: "columns-2" },
+    h(
+      "div",
+      { class: "stacked" },
+      panel(options.title, { class: "flush" }, list),
+      panel(`A new ${kind}`, {}, form, once),
+    ),
+    panel(options.use, {}, guide),
+  );
+}
