@@ -8,8 +8,8 @@ import { runtime, test } from "../../kit/test.ts";
 import { BROKEN } from "../../sim/sabotage.ts";
 import { runChaos } from "./cluster.ts";
 
-/** A build is found within so many seeds. */
-const SEEDS = 5;
+/** A build is found with one of these seeds: mostly with the first. */
+const SEEDS = [2, 3, 4, 5, 6];
 
 /** Builds that are broken in several ways, none of which hides another. */
 const QUICK: readonly (readonly string[])[] = [
@@ -32,7 +32,8 @@ for (const build of BUILDS) {
   }, async () => {
     const missing = new Set(promises);
     const others: string[] = [];
-    for (let seed = 1; seed <= SEEDS && missing.size > 0; seed++) {
+    for (const seed of SEEDS) {
+      if (missing.size === 0) break;
       const { broken } = await runChaos({
         shorts: ["a", "b", "c"],
         runtimes: [runtime],

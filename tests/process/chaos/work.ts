@@ -110,11 +110,15 @@ export class Work {
     this.#acquaint();
   }
 
-  /** No more work. What is said now must arrive, and children that crash now must come back. */
+  /**
+   * No more work. What is said now must arrive, children that crash now must come back, and those who are
+   * watched from now on are told to end later.
+   */
   rest(round: number): void {
     this.#isResting = true;
     const { node, names, life, tell } = this.#place;
     for (const pid of this.#children) node.send(pid, "crash");
+    for (const { pid } of this.#known.target) this.#watch(pid);
     for (let i = 0; i < OWED; i++) {
       tell({ kind: "said", line: `${life} ${this.#lines}`, round });
       this.#say();
@@ -185,12 +189,12 @@ export class Work {
     const { node, names, random, life, tell } = this.#place;
     for (let i = 0; i < 8; i++) {
       const known = pick(random, this.#known.sink);
-      const to = random.next() < 0.5 ? known.short : pick(random, Object.keys(names));
+      const to = random.next() < 0.75 ? known.short : pick(random, Object.keys(names));
       // A number for each pair, by pid or by name alike.
       const number = this.#number(to);
       const ballast = random.next() < 0.03 ? "x".repeat(100_000) : "";
       tell({ kind: "sent", to, number });
-      if (to === known.short && random.next() < 0.5) {
+      if (to === known.short && random.next() < 0.75) {
         const message: Numbered = { from: life, number, to: known.pid.key, ballast };
         node.send(known.pid as unknown as Pid<Numbered>, message);
       } else {
@@ -201,7 +205,7 @@ export class Work {
   }
 
   #bind(): void {
-    const { node, random, life, tell } = this.#place;
+    const { node, random } = this.#place;
     const dice = random.next();
     if (dice < 0.4 || this.#known.target.length === 0) {
       const pid = node.spawn(target) as Pid;
@@ -209,11 +213,15 @@ export class Work {
       this.#announce("target", pid);
     } else {
       const { pid } = pick(random, this.#known.target);
-      // Of each by itself, too: the signal of a link may stand for that of a monitor beside it.
-      const ways = pick(random, WAYS);
-      if (dice < 0.8) node.spawn(watcher, pid, `${life}.${this.#bonds++}`, ways, tell);
+      if (dice < 0.8) this.#watch(pid);
       else node.exit(pid, random.next() < 0.5 ? "kill" : "shutdown");
     }
+  }
+
+  #watch(pid: Pid): void {
+    const { node, random, life, tell } = this.#place;
+    // Each by itself, too: the signal of a link may stand for that of a monitor beside it.
+    node.spawn(watcher, pid, `${life}.${this.#bonds++}`, pick(random, WAYS), tell);
   }
 
   #name(): void {
