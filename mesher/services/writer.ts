@@ -1,7 +1,8 @@
 /**
  * Stores what is in the outbox: when 50 wait, or when the first has waited 250 ms; and then as many at once
- * as there are, up to 500. Two batches may be under way, so that one is made ready while the database works
- * on the other. What is being stored stays in the outbox, on loan.
+ * as there are, up to 500. While a batch is under way the next ones gather, because few large ones cost less
+ * than many small ones; when 500 have gathered they go too, so that a batch is made ready while the
+ * database works on another. What is being stored stays in the outbox, on loan.
  *
  *     idle ──50 wait · 250 ms──▶ writing ──stored──▶ idle · writing the next
  *                                   │ the database is away
@@ -28,7 +29,7 @@ export const BATCH_EVENTS = 50;
 export const BATCH_MS = 250;
 /** And when more wait, so many go at once. */
 export const BATCH_EVENTS_MAX = 500;
-/** So many batches are under way at once; then the others wait, and grow. */
+/** So many batches are under way at once. */
 export const WRITES_MAX = 2;
 /** Pauses before the same batch is tried again; the last one from then on. Milliseconds. */
 export const RETRY_MS: readonly number[] = [100, 500, 1_000, 2_000, 5_000];
@@ -81,7 +82,7 @@ export const writer: Service<
       failed: [],
     };
     outbox.wake = () => {
-      if (!state.isWoken && outbox.waiting >= BATCH_EVENTS) {
+      if (!state.isWoken && isDue(state)) {
         state.isWoken = true;
         node.send(me, "full");
       } else if (!state.isTimed) {
@@ -111,14 +112,24 @@ function pump(state: WriterState): void {
   if (state.signal.aborted) return;
   const { outbox } = state.parts;
   while (!state.isPausing && state.writes < WRITES_MAX) {
-    const isDue = state.isLate || outbox.waiting >= BATCH_EVENTS;
-    const loan = state.failed.shift() ?? (isDue ? outbox.take(BATCH_EVENTS_MAX) : undefined);
-    if (outbox.waiting === 0) state.isLate = false;
+    const loan = state.failed.shift() ?? (isDue(state) ? taken(state) : undefined);
     if (loan === undefined) break;
     state.writes++;
     store(state, loan);
   }
-  if (outbox.waiting > 0 && state.writes < WRITES_MAX && !state.isPausing) outbox.wake?.();
+  if (outbox.waiting > 0 && !state.isPausing) outbox.wake?.();
+}
+
+/** As many as go at once. Those that are left wait anew. */
+function taken(state: WriterState): Loan<Outgoing> | undefined {
+  state.isLate = false;
+  return state.parts.outbox.take(BATCH_EVENTS_MAX);
+}
+
+/** Whether what waits is worth a write now. */
+function isDue({ parts: { outbox }, writes, isLate }: WriterState): boolean {
+  if (writes >= WRITES_MAX) return false;
+  return isLate || outbox.waiting >= (writes === 0 ? BATCH_EVENTS : BATCH_EVENTS_MAX);
 }
 
 /** Writes a batch, and goes on. Never rejects. */

@@ -3,7 +3,13 @@
  */
 import { assertEquals } from "@std/assert";
 import type { MesherEvent } from "../../mesher/domain/event.ts";
-import { BATCH_EVENTS, BATCH_MS, WRITER, WRITES_MAX } from "../../mesher/services/writer.ts";
+import {
+  BATCH_EVENTS,
+  BATCH_EVENTS_MAX,
+  BATCH_MS,
+  WRITER,
+  WRITES_MAX,
+} from "../../mesher/services/writer.ts";
 import { openSqlite } from "../../mesher/storage/sqlite.ts";
 import { type EventOutcome, type Storage, StorageError } from "../../mesher/storage/storage.ts";
 import type { Pid } from "../../mod.ts";
@@ -56,29 +62,43 @@ async function withHeldWrites(
   );
 }
 
-test("Writer has two batches under way and no more; what comes meanwhile goes together", () =>
+/** Events of a batch that is worth a write and of one that is full. */
+const TWO = BATCH_EVENTS + BATCH_EVENTS_MAX;
+
+/** Has two batches written. */
+async function takeTwo(held: Held[], take: (count: number) => Promise<void>): Promise<void> {
+  await take(BATCH_EVENTS);
+  await until("one is being written", () => held.length === 1);
+  await take(BATCH_EVENTS_MAX);
+  await until("both are being written", () => held.length === WRITES_MAX);
+}
+
+test("Writer begins a second batch when it is full, and no third; what comes meanwhile gathers", () =>
   withHeldWrites(async ({ app }, held, take) => {
-    const { counters } = app.mesher;
-    for (let i = 0; i < WRITES_MAX; i++) {
-      await take(BATCH_EVENTS);
-      await until("it is being written", () => held.length === i + 1);
+    const { counters, inbox } = app.mesher;
+    await take(BATCH_EVENTS);
+    await until("it is being written", () => held.length === 1);
+    await take(BATCH_EVENTS);
+    await until("the next are grouped", () => inbox.size === 0);
+    await new Promise((wake) => setTimeout(wake, 0));
+    assertEquals(held.length, 1, "they gather");
+    await take(BATCH_EVENTS_MAX - BATCH_EVENTS);
+    await until("they are enough for a batch", () => held.length === 2);
+    for (let i = 0; i < 3; i++) await take(BATCH_EVENTS_MAX);
+    await until("as many as fit are grouped", () => app.mesher.outbox.room < BATCH_EVENTS);
+    assertEquals(held.map(({ size }) => size), [BATCH_EVENTS, BATCH_EVENTS_MAX]);
+    for (let i = 0; i < 5; i++) {
+      await until(`write ${i} has begun`, () => held.length > i);
+      await held[i]!.pass();
     }
-    for (let i = 0; i < 3; i++) await take(BATCH_EVENTS);
-    await until("they are grouped", () => app.mesher.inbox.size === 0);
-    assertEquals(held.map(({ size }) => size), [BATCH_EVENTS, BATCH_EVENTS]);
-    await held[1]!.pass();
-    await until("the others follow", () => held.length === 3);
-    assertEquals(held[2]!.size, 3 * BATCH_EVENTS);
-    await held[0]!.pass();
-    await held[2]!.pass();
-    await until("all are stored", () => counters.get("stored") === 5 * BATCH_EVENTS);
+    const all = BATCH_EVENTS + 4 * BATCH_EVENTS_MAX;
+    await until("all are stored", () => counters.get("stored") === all);
     assertEquals(app.mesher.outbox.size, 0);
   }));
 
 test("Writer writes few events that waited while it was busy as soon as it is not", () =>
   withHeldWrites(async ({ app }, held, take) => {
-    for (let i = 0; i < WRITES_MAX; i++) await take(BATCH_EVENTS);
-    await until("both are being written", () => held.length === WRITES_MAX);
+    await takeTwo(held, take);
     await take(1);
     await until("it is grouped", () => app.mesher.inbox.size === 0);
     // A timer that begins after the writer's and takes longer: that one is over, and nobody could write.
@@ -89,20 +109,19 @@ test("Writer writes few events that waited while it was busy as soon as it is no
     assertEquals(held.length, WRITES_MAX + 1, "without another quarter of a second");
     assertEquals(held[2]!.size, 1);
     await Promise.all([held[1]!.pass(), held[2]!.pass()]);
-    await until("it is stored", () => app.mesher.counters.get("stored") === 2 * BATCH_EVENTS + 1);
+    await until("it is stored", () => app.mesher.counters.get("stored") === TWO + 1);
   }));
 
 test("Writer writes both again when both fail, after one pause, and says so once", () =>
   withHeldWrites(async ({ app, lines }, held, take) => {
     const { counters } = app.mesher;
-    for (let i = 0; i < WRITES_MAX; i++) await take(BATCH_EVENTS);
-    await until("both are being written", () => held.length === WRITES_MAX);
+    await takeTwo(held, take);
     for (const write of held.splice(0)) write.fail(new StorageError("away", true));
     await until("both are written again", () => held.length === WRITES_MAX);
     assertEquals(lines.filter((line) => line.includes("storage failed")).length, 1);
     assertEquals(counters.get("write_retries"), 2);
     for (const write of held.splice(0)) await write.pass();
-    await until("all are stored", () => counters.get("stored") === 2 * BATCH_EVENTS);
+    await until("all are stored", () => counters.get("stored") === TWO);
     assertEquals(app.mesher.outbox.size, 0);
   }));
 
