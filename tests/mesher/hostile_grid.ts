@@ -1,0 +1,169 @@
+/**
+ * The grid of fields: every field of every operation of the document against every value that somebody might
+ * try. What comes is one of the answers that the document knows, soon, and nothing is broken after. It is run
+ * on either database.
+ */
+import { assert, assertEquals } from "@std/assert";
+import type { Client, Stage } from "./end_to_end_kit.ts";
+import {
+  bodyOf,
+  type Camp,
+  home,
+  type Operation,
+  operationsOf,
+  pathOf,
+  queryOf,
+} from "./hostile_kit.ts";
+
+/** Texts that have been the end of other servers. */
+const TEXTS: readonly string[] = [
+  "",
+  " ",
+  "'; DROP TABLE events; --",
+  '" OR 1=1 --',
+  "1; SELECT pg_sleep(10)",
+  "$1",
+  "%",
+  "_",
+  "!%_!",
+  "\\",
+  "<script>alert(1)</script>",
+  "${7*7} {{7*7}} %s %n %00",
+  "\r\nSet-Cookie: a=b\r\n\r\n",
+  "\u0000",
+  "a\u0000b",
+  "\u001b[31mred\u0007",
+  "\u202egnp.exe",
+  "\ud800",
+  "\udc00 lone",
+  "__proto__",
+  "constructor",
+  "=cmd|'/c calc'!A0",
+  "(a+)+$",
+  "x".repeat(1_025),
+  "é".repeat(2_000),
+];
+
+/** JSON that is no text, as it stands in a body. */
+const VALUES: readonly string[] = [
+  "null",
+  "true",
+  "0",
+  "-1",
+  "-0",
+  "1.5",
+  "1e400",
+  "-1e400",
+  "9007199254740993",
+  "123456789012345678901234567890",
+  "0.1e-400",
+  "[]",
+  "{}",
+  '["a"]',
+  '{"__proto__":{"enabled":true}}',
+  '{"constructor":{"prototype":{"x":1}}}',
+  '{"toString":1,"valueOf":2,"length":-1}',
+  "[".repeat(20_000) + "]".repeat(20_000),
+  '{"a":'.repeat(9_000) + "1" + "}".repeat(9_000),
+];
+
+/** Nothing may take longer, on however busy a machine. Milliseconds. */
+const SLOW_MS = 5_000;
+
+/** Asks, and holds the answer against the document. */
+export async function asked(
+  operation: Operation,
+  ask: () => ReturnType<Client["get"]>,
+): Promise<number> {
+  const before = performance.now();
+  const got = await ask();
+  const ms = performance.now() - before;
+  const what = `${operation.method} ${operation.path}: ${got.status} ${JSON.stringify(got.json)}`;
+  assert(operation.statuses.includes(got.status), what);
+  assert(got.status < 500, what);
+  assert(ms < SLOW_MS, `${what} after ${ms} ms`);
+  assert(got.headers.get("x-content-type-options") === "nosniff", what);
+  const type = got.headers.get("content-type")!;
+  assert(type === "application/json; charset=utf-8" || operation.path === "/metrics", type);
+  return got.status;
+}
+
+/** Nothing of what was done to it has broken the node. */
+export async function assertUnharmed(
+  { lines, app }: Stage,
+  { user, ids }: Camp,
+): Promise<void> {
+  assertEquals(lines.filter((line) => /request failed|hook failed/.test(line)), []);
+  const event = await user.get(`/api/v1/events/${ids["event_id"]}`);
+  assertEquals([event.status, event.json.event?.message], [200, "secret"]);
+  assertEquals((await user.as({}).get("/ready")).json, { status: "ready" });
+  assertEquals(Object.hasOwn(Object.prototype, "enabled"), false);
+  assertEquals(({} as { x?: number }).x, undefined);
+  assertEquals((await app.mesher.storage.health()).problem, null);
+}
+
+/** Every value in every field of every body. */
+export async function tryBodies(stage: Stage): Promise<void> {
+  const camp = await home(stage);
+  const values = [...TEXTS.map((text) => JSON.stringify(text)), ...VALUES];
+  let tried = 0;
+  for (const operation of await operationsOf(stage.app.url)) {
+    if (operation.body === null) continue;
+    for (const field of Object.keys(operation.body)) {
+      for (const value of values) {
+        const others = bodyOf(operation);
+        delete others[field];
+        const body = `{${JSON.stringify(field)}:${value},${JSON.stringify(others).slice(1)}`
+          .replace(/,\}$/, "}");
+        // Passwords that are right are slow by purpose, and end sessions.
+        if (/password|login|users/.test(operation.path) && tried % 8 !== 0 && value !== "null") {
+          tried++;
+          continue;
+        }
+        await asked(operation, () => camp.user.ask("POST", pathOf(operation, camp.ids), body));
+        tried++;
+      }
+    }
+  }
+  assert(tried > 700, `${tried} bodies`);
+  await assertUnharmed(stage, camp);
+}
+
+/** Every text in every field of every query. */
+export async function tryQueries(stage: Stage): Promise<void> {
+  const camp = await home(stage);
+  const numbers = [
+    "-1",
+    "0",
+    "1e9",
+    "NaN",
+    "Infinity",
+    "99999999999999999999",
+    "0x10",
+    "1.5",
+    "true",
+  ];
+  let tried = 0;
+  for (const operation of await operationsOf(stage.app.url)) {
+    const path = pathOf(operation, camp.ids);
+    for (const field of Object.keys(operation.query)) {
+      for (const text of [...TEXTS, ...numbers]) {
+        const query = new URLSearchParams(queryOf(operation).slice(1));
+        query.set(field, text.toWellFormed());
+        // The request line has its own limit.
+        if (`${query}`.length > 7_000) continue;
+        await asked(operation, () => camp.user.get(`${path}?${query}`));
+        tried++;
+      }
+      for (const raw of ["%00", "%", "%ff%fe", "%ED%A0%80", "[]=1", "a&a=b", "+"]) {
+        await asked(operation, () => camp.user.get(`${path}?${field}=${raw}`));
+      }
+    }
+    if (operation.method === "GET") {
+      const query = `?__proto__=1&x[y]=2&${queryOf(operation).slice(1)}`;
+      await asked(operation, () => camp.user.get(path + query));
+    }
+  }
+  assert(tried > 900, `${tried} queries`);
+  await assertUnharmed(stage, camp);
+}

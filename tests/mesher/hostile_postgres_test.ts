@@ -1,0 +1,28 @@
+// deno-lint-ignore-file no-console
+/**
+ * The grid of fields on PostgreSQL, whose types, texts and numbers are stricter than SQLite's.
+ */
+import { openStorage } from "../../mesher/storage/open.ts";
+import { test } from "../kit/test.ts";
+import { provideDriver } from "./driver.ts";
+import { onStage, type Stage } from "./end_to_end_kit.ts";
+import { tryBodies, tryQueries } from "./hostile_grid.ts";
+
+const missing = await provideDriver();
+const cluster = missing ?? await (await import("./postgres.ts")).startPostgres();
+if (typeof cluster === "string") console.log(`hostile_postgres_test: skipped, ${cluster}`);
+else {
+  const onPostgres = async (body: (stage: Stage) => Promise<void>): Promise<void> => {
+    const { url, drop } = await cluster.newDatabase();
+    try {
+      const storage = await openStorage({ databaseUrl: url, sqlitePath: "" });
+      await onStage(body, {}, storage);
+    } finally {
+      await drop();
+    }
+  };
+
+  test("Fields of bodies take any value on PostgreSQL too", () => onPostgres(tryBodies));
+
+  test("Fields of queries take any text on PostgreSQL too", () => onPostgres(tryQueries));
+}
