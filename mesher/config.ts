@@ -66,13 +66,14 @@ export const HELP: string = `Mesher: errors of your programs, gathered and group
   deno task mesher --memory       one node that keeps nothing
   deno task mesher --nodes 3      three processes on this machine that are one Mesher
 
-  --nodes N     how many processes (1 to ${NODES_MAX})
+  --nodes N     how many processes (1 to ${NODES_MAX}), each ten ports after the one before;
+                one that is killed is started again
   --memory      an empty database that is gone when it stops
   --help        this
 
 Environment:
   MESHER_NODE_NAME       name@host:port; with MESHER_COOKIE the node is part of a cluster
-  MESHER_COOKIE          the cluster's secret
+  MESHER_COOKIE          the cluster's secret; beyond this machine: openssl rand -hex 16
   MESHER_PEERS           nodes to join, with commas between: a@host:9100,b@host:9100;
                          its own name among them is passed over
   MESHER_HOST            where to listen for HTTP and WebSockets      (127.0.0.1)
