@@ -260,8 +260,7 @@ class Cluster {
 
   /** No more faults. Who looks for leaks looks for what goes when all is well. */
   async #look(): Promise<Outcome> {
-    const { counts, broken } = await this.#rest();
-    const found = new Map(broken);
+    const found = new Map((await this.#rest()).broken);
     // All those who were watched end: now each bond has had its signals.
     await this.#ask("endTargets");
     const ended = await this.#settled(Infinity, ["messages", "signals", "rooms"]);
@@ -274,12 +273,8 @@ class Cluster {
       const left = await this.#leftovers();
       if (left !== undefined) found.set("leaks", left);
     }
-    const bytes = this.#network.bytes;
-    return {
-      broken: found,
-      faults: this.#faults,
-      counts: { ...counts, "bytes through the network": bytes },
-    };
+    const counts = { ...ended.counts, "bytes through the network": this.#network.bytes };
+    return { broken: found, faults: this.#faults, counts };
   }
 
   /** All rest, and say what everybody must hear: once more, if a session was lost meanwhile. */
