@@ -381,6 +381,61 @@ test("Whoever was made a member may leave, but for the last owner", async () => 
   });
 });
 
+test("Two owners who remove or demote each other at the same moment leave one owner", async () => {
+  await onStage(async (stage) => {
+    const { user } = stage;
+    const at = "/api/v1/orgs/default/members";
+    for (const verb of ["role", "remove"]) {
+      const other = await joined(stage, "owner", { ...EVA, email: `${verb}@example.org` });
+      const members = (await user.get(at)).json;
+      const me = (await user.get("/api/v1/me")).json.user.id;
+      const own = members.find((one: { user_id: string }) => one.user_id === me).id;
+      const body = verb === "role" ? { role: "member" } : {};
+      const statuses = (await Promise.all([
+        user.post(`${at}/${other.id}/${verb}`, body),
+        other.client.post(`${at}/${own}/${verb}`, body),
+      ])).map(({ status }) => status).sort();
+      // Whoever was second is no owner any more, or no member.
+      assertEquals(statuses[0], 200, `${statuses}`);
+      assert([403, 404, 409].includes(statuses[1]!), `${statuses}`);
+      const { storage } = stage.app.mesher;
+      const left = await storage.members(stage.first.organisationId);
+      assertEquals(left.filter(({ role }) => role === "owner").length, 1);
+      // The first user is an owner for the next turn, whoever was faster.
+      await storage.addMember(stage.first.organisationId, me, "owner");
+      const again = (await storage.members(stage.first.organisationId))
+        .find(({ userId }) => userId === me)!;
+      await storage.setRole(stage.first.organisationId, again.id, "owner");
+    }
+  });
+});
+
+test("A socket whose key is revoked takes no more events, and is closed", async () => {
+  await onStage(async ({ user, app, sender }) => {
+    const socket = new WebSocket(
+      `${app.url.replace("http", "ws")}/ingest`,
+      { headers: sender.headers } as never,
+    );
+    const answers: string[] = [];
+    const closed = new Promise<CloseEvent>((resolve) => socket.onclose = resolve);
+    await new Promise((opened) => socket.onopen = opened);
+    socket.onmessage = ({ data }) => answers.push(JSON.parse(String(data)));
+    const deep = `{"message":"m","extra":${"[".repeat(100_000)}${"]".repeat(100_000)}}`;
+    for (const text of ['{"message":"m"}', deep, "[".repeat(500_000), " ".repeat(1_048_577)]) {
+      socket.send(text);
+    }
+    await until("all are answered", () => answers.length === 4);
+    const [{ id }] = (await user.get("/api/v1/projects/default/api-keys")).json;
+    await user.post(`/api/v1/api-keys/${id}/revoke`);
+    socket.send('{"message":"late"}');
+    assertEquals((await closed).code, 1008);
+    assertEquals(answers.map((one) => Object.values(one)[0]), [
+      ...["accepted", "accepted", "invalid json", "payload too large", "unauthorized"],
+    ]);
+    await until("two are stored", () => app.mesher.counters.get("stored") === 2);
+  });
+});
+
 test("A slug that means projects of two organisations is refused, and an id is not", async () => {
   await onStage(async (stage) => {
     const mine = await home(stage);
