@@ -16,7 +16,6 @@ const KEYS_MAX = 10_000;
 export class Keys {
   readonly #projects: Pick<Projects, "projectByKey">;
   readonly #now: () => number;
-  /** By the key itself: hashing one takes longer than all else that is done with a small request. */
   readonly #known = new Map<string, { readonly until: number; readonly answer: Answer }>();
 
   constructor(projects: Pick<Projects, "projectByKey">, now: () => number) {
@@ -26,16 +25,16 @@ export class Keys {
 
   /** The project that a key is for, or null. */
   project(key: string): Answer {
-    const known = this.#known.get(key);
+    if (!isSecret("key", key)) return Promise.resolve(null);
+    const hash = hashSecret(key);
+    const known = this.#known.get(hash);
     const now = this.#now();
     if (known !== undefined && known.until > now) return known.answer;
-    if (!isSecret("key", key)) return Promise.resolve(null);
     if (this.#known.size >= KEYS_MAX) this.#known.clear();
-    const hash = hashSecret(key);
     const answer = this.#projects.projectByKey(hash).then((found) => found?.project ?? null);
-    this.#known.set(key, { until: now + KEY_MS, answer });
+    this.#known.set(hash, { until: now + KEY_MS, answer });
     // A database that is away is asked again by the next one.
-    answer.catch(() => this.#known.delete(key));
+    answer.catch(() => this.#known.delete(hash));
     return answer;
   }
 
