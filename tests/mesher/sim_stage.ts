@@ -62,6 +62,7 @@ export async function onSimStage(
     const storage = await openSqlite({ path: ":memory:", now });
     const runs: Run[] = [];
     const nodes = new Map<string, Parts>();
+    const intakes = new Map<string, Intake>();
     const lines = new Map<string, string[]>();
     const start = async (name: string): Promise<void> => {
       const options = { seeds: NAMES.filter((other) => other !== name) };
@@ -89,6 +90,7 @@ export async function onSimStage(
       const log = (_: string, text: string): void => void said.push(text);
       const parts = newParts(config, { storage: noted, node, log, now });
       nodes.set(name, parts);
+      intakes.set(name, new Intake(parts));
       await startTree(parts);
       await joinCluster(parts);
     };
@@ -115,7 +117,7 @@ export async function onSimStage(
       },
       runsOf: (round) => runs.filter((run) => run.round === round),
       async take(name, ...events) {
-        const verdict = await new Intake(nodes.get(name)!).take(stage.party.project, events);
+        const verdict = await intakes.get(name)!.take(stage.party.project, events);
         assertEquals(verdict.kind, "accepted");
       },
     };
