@@ -1,6 +1,6 @@
 /**
- * What can be done to issues, one or many, wherever they are shown. What loses something is asked about
- * before; the rest can be undone after.
+ * What can be done to issues, one or many, wherever they are shown. What loses something is asked
+ * about before; the rest can be undone after.
  *
  * @module
  */
@@ -75,7 +75,8 @@ export function statusAfter(action) {
  *
  * @param {readonly model.Issue[]} issues
  * @param {Action} action
- * @param {{ button?: HTMLButtonElement | null, undone: () => void }} options `undone`: it was undone.
+ * @param {{ button?: HTMLButtonElement | null, undone: () => void }} options `undone`: it has
+ *   been undone.
  * @returns {Promise<model.Issue[]>} Those to which it was done.
  */
 export async function actOn(issues, action, { button = null, undone }) {

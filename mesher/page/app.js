@@ -1,6 +1,6 @@
 /**
- * Who is here and what they look at: the user, the organisation, the project, and the project's live
- * stream. Views get it with their place and a signal that ends with them.
+ * Who is here and what they look at: the user, the organisation, the project, and the project's
+ * live stream. Views get it with their place and a signal that ends with them.
  *
  * @module
  */
@@ -43,7 +43,7 @@ export class App extends EventTarget {
   project = null;
   /** Events since the page was opened. */
   seen = 0;
-  /** Addresses of the other nodes, by their names; asked while they can be. @type {[string, string][]} */
+  /** Names and addresses of the other nodes, for when this one is gone. @type {[string, string][]} */
   others = [];
   /** Since when the node does not answer. @type {number | null} */
   lostAt = null;

@@ -1,6 +1,6 @@
 /**
- * Elements, made from names, properties and children. Text only ever becomes text nodes and attributes:
- * nothing in this page parses data as HTML, and addresses from data pass `safeHref`.
+ * Elements, made from names, properties and children. Text only ever becomes text nodes and
+ * attributes: nothing in this page parses data as HTML, and addresses from data pass `safeHref`.
  *
  * @module
  */
@@ -11,8 +11,8 @@
 const SVG = "http://www.w3.org/2000/svg";
 
 /**
- * An HTML element. `on…` properties are listeners, `data` an object of data attributes; true and false
- * set and leave out an attribute.
+ * An HTML element. `on…` properties are listeners, `data` an object of data attributes; true and
+ * false set and leave out an attribute.
  *
  * @template {keyof HTMLElementTagNameMap} Tag
  * @param {Tag} tag

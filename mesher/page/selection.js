@@ -1,5 +1,6 @@
 /**
- * Which rows of a list are picked. A row is picked by its box; with Shift all from the one picked last.
+ * Which rows of a list are picked. A row is picked by its box; with Shift all from the one picked
+ * last.
  *
  * @module
  */

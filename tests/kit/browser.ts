@@ -1,7 +1,7 @@
 // deno-lint-ignore-file no-console -- says why a test is skipped
 /**
- * Chromium, for tests that look at a page. It has to be on the machine; where it is not, or the runtime cannot
- * have the package that drives it, tests say so and are skipped.
+ * Chromium, for tests that look at a page. It has to be on the machine; where it is not, or the
+ * runtime cannot have the package that drives it, tests say so and are skipped.
  */
 import { mkdirSync, mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";

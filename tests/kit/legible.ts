@@ -1,6 +1,6 @@
 /**
- * Whether everybody can read and use a page: every control has a name, no id stands twice, and every text
- * has the contrast that WCAG 2.2 asks for at level AA (4.5, or 3 where it is large).
+ * Whether everybody can read and use a page: every control has a name, no id stands twice, and
+ * every text has the contrast that WCAG 2.2 asks for at level AA (4.5, or 3 where it is large).
  */
 import type { Page } from "playwright-core";
 
@@ -34,7 +34,8 @@ const SCRIPT = `(() => {
     }
     return layers.reverse().reduce((below, layer) => over(layer, below), [1, 1, 1]);
   };
-  const visible = (element) => element.checkVisibility({ opacityProperty: true, visibilityProperty: true });
+  const visible = (element) =>
+    element.checkVisibility({ opacityProperty: true, visibilityProperty: true });
 
   const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   const seen = new Set();
@@ -55,11 +56,12 @@ const SCRIPT = `(() => {
     }
   }
 
-  for (const one of document.querySelectorAll("button, a[href], input, select, textarea, summary")) {
+  const controls = "button, a[href], input, select, textarea, summary";
+  for (const one of document.querySelectorAll(controls)) {
     if (!visible(one)) continue;
-    const names = [one.ariaLabel, one.textContent, one.title, ...[...one.labels ?? []].map((l) => l.textContent)];
     const isField = one.matches("input, select, textarea");
-    if (isField) names.splice(1, 1);
+    const labels = isField ? [...one.labels].map((label) => label.textContent) : [one.textContent];
+    const names = [one.ariaLabel, one.title, ...labels];
     if (!names.some((name) => name?.trim())) faults.push("no name: " + one.outerHTML.slice(0, 80));
   }
   const ids = [...document.querySelectorAll("[id]")].map(({ id }) => id);

@@ -1,5 +1,6 @@
 /**
- * A browser, on who may get into Mesher: tokens that are shown once, sessions that are ended, members.
+ * A browser, on who may get into Mesher: tokens that are shown once, sessions that are ended,
+ * members.
  */
 import { assertEquals } from "@std/assert";
 import { DESK, needsBrowser } from "../kit/browser.ts";

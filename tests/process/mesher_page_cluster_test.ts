@@ -1,6 +1,6 @@
 /**
- * A browser, on a Mesher of three nodes: an event that was reported to one is on the pages of the others, and
- * pages tell of a node that dies, even when it is their own.
+ * A browser, on a Mesher of three nodes: an event that was reported to one is on the pages of the
+ * others, and pages tell of a node that dies, even when it is their own.
  */
 import { assert, assertEquals } from "@std/assert";
 import { spawn } from "node:child_process";
@@ -59,7 +59,7 @@ async function reportBySdk({ url, printed }: RunningMesher): Promise<boolean> {
 }
 
 test(
-  "Mesher's pages on two nodes show what a genuine Sentry SDK reported to a third: live, whole, and by search",
+  "Mesher's pages on two nodes show what a Sentry SDK reported to a third: live, whole, and by search",
   needs,
   async () => {
     await withThree(async (browser, _town, pages) => {
@@ -143,7 +143,7 @@ test(
         await person.sees("The connection is lost");
       }
       assertEquals(await illegible(ada.page), []);
-    await ada.shoots("node-gone");
+      await ada.shoots("node-gone");
 
       // Ada goes where a link leads: another node, the same view, without signing in again.
       await ada.page.locator(".trouble").getByRole("link", { name: "mesher0" }).click();

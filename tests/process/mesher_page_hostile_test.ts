@@ -1,6 +1,6 @@
 /**
- * A browser, on what hostile programs and people put into every field that Mesher shows: it is text, wherever
- * it appears, and nothing of it runs.
+ * A browser, on what hostile programs and people put into every field that Mesher shows: it is
+ * text, wherever it appears, and nothing of it runs.
  */
 import { assert, assertEquals } from "@std/assert";
 import { DESK, needsBrowser } from "../kit/browser.ts";
@@ -101,7 +101,8 @@ const WRONG = `(() => {
   const bad = [];
   if ("hacked" in window) bad.push("it ran: " + window.hacked);
   for (const one of document.querySelectorAll("main, .side, #toasts, dialog")) {
-    for (const e of one.querySelectorAll("script, iframe, object, img:not(.mark), [onerror], [onload]")) {
+    const theirs = "script, iframe, object, img:not(.mark), [onerror], [onload]";
+    for (const e of one.querySelectorAll(theirs)) {
       bad.push("an element of theirs: " + e.outerHTML.slice(0, 80));
     }
     for (const a of one.querySelectorAll("a[href], form[action]")) {

@@ -1,5 +1,6 @@
 /**
- * A browser, on Mesher's list of issues: many are picked and done with at once, and it is taken back.
+ * A browser, on Mesher's list of issues: many are picked and done with at once, and it is taken
+ * back.
  */
 import { assertEquals } from "@std/assert";
 import { DESK, needsBrowser } from "../kit/browser.ts";
@@ -44,7 +45,7 @@ test(
       await box(ada, "fourth").click();
       await box(ada, "second").click({ modifiers: ["Shift"] });
       await ada.sees("3 issues selected");
-    assertEquals(await illegible(ada.page), []);
+      assertEquals(await illegible(ada.page), []);
       await ada.page.getByRole("toolbar").getByRole("button", { name: "Resolve" }).click();
       await ada.sees("3 issues resolved", "#toasts");
       await seesRows(ada, 2);

@@ -1,7 +1,7 @@
 // deno-lint-ignore-file no-console -- says where pictures are
 /**
- * A browser, on Mesher's page: somebody signs in, watches an event arrive, reads it, resolves its issue,
- * and looks at every view, light and dark, at a desk and on a phone.
+ * A browser, on Mesher's page: somebody signs in, watches an event arrive, reads it, resolves its
+ * issue, and looks at every view, light and dark, at a desk and on a phone.
  *
  * Needs Chromium on the machine, and is skipped without. `FIRN_SCREENSHOTS` says where the pictures
  * go; else they go to a temporary folder.

@@ -1,6 +1,6 @@
 /**
- * Somebody at Mesher's page, in a browser: what a person does there and sees. And a program that reports its
- * crashes, so that there is something to see.
+ * Somebody at Mesher's page, in a browser: what a person does there and sees. And a program that
+ * reports its crashes, so that there is something to see.
  */
 import { join } from "node:path";
 import { assertEquals } from "@std/assert";

@@ -1,6 +1,6 @@
 /**
- * Secrets of one kind, keys or tokens: those that there are, without the secrets; a form for a new one,
- * which is shown this one time; and how it is used.
+ * Secrets of one kind, keys or tokens: those that there are, without the secrets; a form for a new
+ * one, which is shown this one time; and how it is used.
  *
  * @module
  */

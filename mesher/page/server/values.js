@@ -1,7 +1,7 @@
 /**
- * From the API's JSON to what the page works with: readers of one field, and `shape`, which makes an object
- * of a table of them. What is missing or of another type becomes empty, so that no view breaks on a server
- * that is older or newer than the page.
+ * From the API's JSON to what the page works with: readers of one field, and `shape`, which makes
+ * an object of a table of them. What is missing or of another type becomes empty, so that no view
+ * breaks on a server that is older or newer than the page.
  *
  * @module
  */

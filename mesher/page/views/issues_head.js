@@ -1,5 +1,6 @@
 /**
- * The head of the list of issues: what its columns are or, when rows are picked, what can be done to those.
+ * The head of the list of issues: what its columns are or, when rows are picked, what can be done
+ * to those.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * The live stream: events as they are stored. The server filters by level and environment, the page by text.
+ * The live stream: events as they are stored. The server filters by level and environment, the page
+ * by text.
  *
  * @module
  */
