@@ -244,7 +244,7 @@ test("serve keeps no connection if keepAliveTimeout is 0", async () => {
 });
 
 test("serve answers 408 to a later request that does not become whole in time", async () => {
-  await serving({ fetch: tell, handshakeTimeout: 100 }, async (server) => {
+  await serving({ fetch: tell, handshakeTimeout: 1000 }, async (server) => {
     for (const start of ["G", "\r\n", post("/", "abc").slice(0, -1)]) {
       const client = await RawClient.connect(host, server.port);
       client.write(get("/") + start);
@@ -256,9 +256,9 @@ test("serve answers 408 to a later request that does not become whole in time", 
 
 test("serve gives no client more time for a further request because it drips", async () => {
   await serving(
-    { fetch: tell, handshakeTimeout: 200, keepAliveTimeout: 60_000 },
+    { fetch: tell, handshakeTimeout: 1000, keepAliveTimeout: 60_000 },
     async (server) => {
-      for (const request of [get("/", "X: y\r\n".repeat(50)), post("/", "a".repeat(500))]) {
+      for (const request of [get("/", `X: ${"y".repeat(5000)}\r\n`), post("/", "a".repeat(5000))]) {
         const client = await RawClient.connect(host, server.port);
         client.write(get("/"));
         await texts(client, 1);
@@ -274,15 +274,19 @@ test("serve gives no client more time for a further request because it drips", a
 });
 
 test("serve answers others as ever while a crowd drips on kept connections, and frees their places", async () => {
-  const limits = { handshakeTimeout: 2000, maxConnections: 101 };
+  const limits = {
+    handshakeTimeout: 3000,
+    maxConnections: 51,
+    maxRequestsPerConnection: 1e6,
+  };
   await serving({ fetch: tell, ...limits }, async (server) => {
     const crowd = await Promise.all(
-      Array.from({ length: 100 }, () => RawClient.connect(host, server.port)),
+      Array.from({ length: 50 }, () => RawClient.connect(host, server.port)),
     );
     for (const client of crowd) client.write(get("/"));
     for (const client of crowd) await texts(client, 1);
     const honest = await RawClient.connect(host, server.port);
-    const request = get("/", "X: y\r\n".repeat(1000));
+    const request = get("/", `X: ${"y".repeat(10_000)}\r\n`);
     let [at, answered, slowest] = [0, 0, 0];
     await until("all of the crowd are refused", async () => {
       at++;
@@ -293,17 +297,23 @@ test("serve answers others as ever while a crowd drips on kept connections, and 
       slowest = Math.max(slowest, performance.now() - start);
       return crowd.every((client) => client.ended);
     });
-    assert(answered > 10 && slowest < 2000, `${answered} answered, the slowest in ${slowest} ms`);
+    // Sooner than the crowd gives its places up.
+    assert(answered > 1 && slowest < 3000, `${answered} answered, the slowest in ${slowest} ms`);
     for (const client of crowd) {
       assertEquals(answersOf(client).map(({ status }) => status), [200, 408]);
     }
-    // There is room for as many again.
-    const next = await Promise.all(
-      Array.from({ length: 100 }, () => RawClient.connect(host, server.port)),
-    );
-    for (const client of next) client.write(get("/next"));
-    for (const client of next) assertEquals(await texts(client, 1), ["GET /next"]);
-    await Promise.all([honest, ...next].map((client) => client.abort()));
+    // There is room for as many again, once the server has seen them hang up.
+    await honest.abort();
+    await until("they are gone", () => crowd.every((client) => client.closed !== undefined));
+    const next: RawClient[] = [];
+    while (next.length < 50) {
+      const client = await RawClient.connect(host, server.port);
+      client.write(get("/next"));
+      assertEquals(await texts(client, 1), ["GET /next"]);
+      next.push(client);
+    }
+    assertEquals(next.filter((client) => client.ended).length, 0);
+    await Promise.all(next.map((client) => client.abort()));
   });
 });
 
@@ -334,7 +344,7 @@ test("serve cancels the body of a response that comes when its client has gone",
   let answer: ((response: Response) => void) | undefined;
   let cancelled = false;
   const fetch = (): Promise<Response> => new Promise((resolve) => answer = resolve);
-  await serving({ fetch, handshakeTimeout: 50 }, async (server) => {
+  await serving({ fetch, handshakeTimeout: 1000 }, async (server) => {
     const client = await RawClient.connect(host, server.port);
     client.write(get("/"));
     await until("it is asked", () => answer !== undefined);
