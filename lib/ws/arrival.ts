@@ -22,7 +22,7 @@ import { concat, EMPTY } from "../base/bytes.ts";
 import type { LogSink } from "../base/log.ts";
 import type { Stream, StreamEnd, StreamHandler } from "../host/stream.ts";
 import type { Backpressure } from "./backpressure.ts";
-import { BodyReader } from "./body.ts";
+import { type BodyBudget, BodyReader } from "./body.ts";
 import { acceptDeflate, type DeflateTerms } from "./extension.ts";
 import {
   acceptAnswer,
@@ -84,11 +84,15 @@ export interface ArrivalTerms<Data> {
   readonly options: ServeOptions<Data>;
   readonly limits: Limits;
   readonly log: LogSink;
+  /** What all bodies that wait for an answer may take. */
+  readonly bodies: BodyBudget;
   /** What we are willing to compress; `undefined`: nothing. */
   readonly deflate: DeflateTerms | undefined;
   /** The server stops: every answer is the last of its connection. */
   readonly isStopping: boolean;
   now(): number;
+  /** The moment, for the answers. */
+  date(): string;
   /** Calls a task when other sockets have had a turn. */
   yieldToIo(task: () => void): void;
   /** It has its answer, and waits for the next request. */
@@ -128,6 +132,7 @@ export class Arrival<Data> implements StreamHandler {
   #halfClosed = false;
   /** The plain request whose body comes. */
   #head: RequestHead | undefined;
+  /** Its body, until it has its answer. */
   #body: BodyReader | undefined;
   /** What came before it was to be read. */
   #early: Uint8Array = EMPTY;
@@ -146,7 +151,7 @@ export class Arrival<Data> implements StreamHandler {
   /** Answers with this status, whatever was going on. */
   refuse(refusal: Refusal): void {
     if (this.#state === "leaving" || this.#state === "gone") return;
-    this.#stream.write(encodeRefusal(refusal));
+    this.#stream.write(encodeRefusal(refusal, this.#terms.date()));
     this.#leave();
   }
 
@@ -208,6 +213,10 @@ export class Arrival<Data> implements StreamHandler {
   /** Moves to a state, from whatever it was. */
   #enter(state: State): void {
     if (this.#state === "resting") this.#terms.wakes(this);
+    if (this.#body !== undefined && state !== "body" && state !== "asking") {
+      this.#body.free();
+      this.#body = undefined;
+    }
     this.#state = state;
     if (state === "resting" && this.#early.length === 0) this.#terms.rests(this);
   }
@@ -315,7 +324,7 @@ export class Arrival<Data> implements StreamHandler {
   // A plain request.
 
   #plain(head: RequestHead, rest: Uint8Array, owned: boolean): void {
-    const body = new BodyReader(head, this.#terms.limits.bodyBytesMax);
+    const body = new BodyReader(head, this.#terms.limits.bodyBytesMax, this.#terms.bodies);
     if (body.refusal !== undefined) return this.refuse(body.refusal);
     this.#head = head;
     this.#body = body;
@@ -333,7 +342,6 @@ export class Arrival<Data> implements StreamHandler {
     if (options.fetch === undefined) return this.refuse({ status: 404, words: "not found" });
     const request = this.#request(head, progress.body);
     if (request === undefined) return;
-    this.#body = undefined;
     this.#keep(bytes.subarray(progress.rest), owned);
     this.#ask(() => options.fetch!(request), (response) => this.#respond(head, response, false));
   }
@@ -407,8 +415,9 @@ export class Arrival<Data> implements StreamHandler {
     farewell: Farewell,
   ): Promise<void> {
     const framing = framingOf(head, status, headers, body !== null);
+    const date = headers.has("date") ? "" : `date: ${this.#terms.date()}\r\n`;
     const begin = (framing: Framing): void =>
-      this.#stream.write(encodeHead(status, headers, framing, farewell));
+      this.#stream.write(encodeHead(status, headers, framing, farewell, date));
     if (body !== null && !isBodiless(head.method, status)) await this.#pass(body, framing, begin);
     else {
       begin(framing);

@@ -75,16 +75,23 @@ export function buildRequest(
   const init: RequestInit = { method: head.method, headers };
   if (body.length > 0) init.body = body as Uint8Array<ArrayBuffer>;
   try {
-    return new Request(url === "*" ? `${scheme}://${host}/` : url, init);
+    const request = new Request(url === "*" ? `${scheme}://${host}/` : url, init);
+    // Bun makes a GET of a method that it does not know.
+    return request.method === head.method || request.method === head.method.toUpperCase()
+      ? request
+      : undefined;
   } catch {
     return undefined;
   }
 }
 
 /** The response that refuses a request: the words as text. */
-export function encodeRefusal({ status, words, headers = {} }: Refusal): Uint8Array {
+export function encodeRefusal(
+  { status, words, headers = {} }: Refusal,
+  date: string,
+): Uint8Array {
   const body = Buffer.from(`${words}\n`);
-  const lines = new Headers({ "Content-Type": "text/plain; charset=utf-8", ...headers });
+  const lines = new Headers({ "Content-Type": "text/plain; charset=utf-8", date, ...headers });
   // `Upgrade` belongs to a 426 and to nothing else that has this shape.
   const extra = headers["Upgrade"] === undefined ? "" : `Upgrade: ${headers["Upgrade"]}\r\n`;
   const head = encodeHead(status, lines, { kind: "length", length: body.length }, "close", extra);

@@ -8,6 +8,7 @@
  * | `keepAliveTimeout` | 10 s between two requests | closed |
  * | `maxRequestsPerConnection` | 1000 | the last answer closes |
  * | `maxRequestBodySize` | 1 MiB | 413 |
+ * | `maxRequestBodiesSize` | 256 MiB for all that wait for an answer | 503 |
  * | `maxPayloadLength` | 16 MiB | the connection closes with 1009 |
  * | `backpressureLimit` | 16 MiB | by `backpressurePolicy`: the connection closes with 1013, the message is dropped, or the latest is held |
  * | `idleTimeout` | 120 s | pinged at half of it, cut off at all of it |
@@ -31,6 +32,9 @@ import { WINDOW_BITS_MAX, WINDOW_BITS_MIN } from "./extension.ts";
 import type { Rooms } from "./rooms.ts";
 
 const MIB = 1024 * 1024;
+
+/** So much may the bodies of requests take, unless one of them may be larger. */
+const BODIES_BYTES_MAX = 256 * MIB;
 
 /** How finely time is looked at, at most and at least. */
 const TICK_MS_MAX = 1000;
@@ -125,6 +129,11 @@ export interface ServeOptions<Data = undefined>
   readonly maxConnections?: number | undefined;
   /** Bytes of a plain request's body, which is whole before the hook is asked. */
   readonly maxRequestBodySize?: number | undefined;
+  /**
+   * Bytes of the bodies of all plain requests that have no answer yet; a request that would need more gets
+   * a 503. Default 256 MiB, or `maxRequestBodySize` if that is more.
+   */
+  readonly maxRequestBodiesSize?: number | undefined;
   /** Decides on a WebSocket before it is accepted. One that throws refuses with 500. */
   upgrade?(
     request: Request,
@@ -147,6 +156,7 @@ export interface Limits {
   readonly closeTimeoutMs: number;
   readonly connectionsMax: number;
   readonly bodyBytesMax: number;
+  readonly bodiesBytesMax: number;
   readonly deflate: DeflateSettings | undefined;
 }
 
@@ -170,6 +180,8 @@ export function checkOptions<Data>(options: ServeOptions<Data>): Limits {
     throw new OptionError(`option mailbox.max is ${mailbox.max}: use 1 or more`);
   }
   for (const origin of options.origins ?? []) checkOrigin(origin);
+  const bodyBytesMax = whole("maxRequestBodySize", options.maxRequestBodySize, MIB, 0);
+  const bodiesBytesMax = Math.max(BODIES_BYTES_MAX, bodyBytesMax);
   return {
     port: whole("port", options.port, 0, 0, 65535),
     payloadBytesMax: whole("maxPayloadLength", options.maxPayloadLength, 16 * MIB, 1),
@@ -180,7 +192,8 @@ export function checkOptions<Data>(options: ServeOptions<Data>): Limits {
     requestsMax: whole("maxRequestsPerConnection", options.maxRequestsPerConnection, 1000, 1),
     closeTimeoutMs: positive("closeTimeout", options.closeTimeout, 5_000),
     connectionsMax: whole("maxConnections", options.maxConnections, 10_000, 1),
-    bodyBytesMax: whole("maxRequestBodySize", options.maxRequestBodySize, MIB, 0),
+    bodyBytesMax,
+    bodiesBytesMax: whole("maxRequestBodiesSize", options.maxRequestBodiesSize, bodiesBytesMax, 0),
     deflate: checkDeflate(options.perMessageDeflate),
   };
 }

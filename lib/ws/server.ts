@@ -13,10 +13,12 @@ import type { Host, Listener } from "../host/host.ts";
 import type { Stream } from "../host/stream.ts";
 import { type Admission, Arrival, type ArrivalTerms } from "./arrival.ts";
 import type { System } from "../actor/system.ts";
+import { BodyBudget } from "./body.ts";
 import { checkCloseCode, CLOSE_CODES } from "./close.ts";
 import { type ConnectionTerms, WebSocketConnection } from "./connection.ts";
 import { DeflateShop } from "./deflate.ts";
 import { incarnate } from "./embodiment.ts";
+import { HttpDate } from "./http_date.ts";
 import {
   checkOptions,
   checkTls,
@@ -125,6 +127,7 @@ class WebSocketServer<Data> implements Server {
     this.rooms = options.rooms ?? new Rooms(host);
     const log = options.log ?? host.log;
     const now = (): number => host.clock.now();
+    const date = new HttpDate();
     const deflate = limits.deflate && new DeflateShop(limits.deflate);
     const isStopping = (): boolean => this.#stopped !== undefined;
     this.#arrivalTerms = {
@@ -134,8 +137,10 @@ class WebSocketServer<Data> implements Server {
       options,
       limits,
       log,
+      bodies: new BodyBudget(limits.bodiesBytesMax),
       deflate: deflate?.settings.wish,
       now,
+      date: () => date.text(host.clock.wall()),
       yieldToIo: (task) => host.yieldToIo(task),
       rests: (arrival) => this.#resting.add(arrival),
       wakes: (arrival) => this.#resting.delete(arrival),

@@ -5,7 +5,7 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import type { SeededRandom } from "../../lib/base/random.ts";
-import { BodyReader } from "../../lib/ws/body.ts";
+import { BodyBudget, BodyReader } from "../../lib/ws/body.ts";
 import type { RequestHead } from "../../lib/ws/handshake.ts";
 import { fuzzCount, mutated, rounds } from "../kit/fuzz.ts";
 import { pick } from "../kit/seeds.ts";
@@ -24,7 +24,7 @@ const HEAD: RequestHead = {
 
 /** What came of a body: itself and what follows, or the refusal, or "more". */
 function read(chunks: readonly Uint8Array[]): unknown {
-  const reader = new BodyReader(HEAD, BYTES_MAX);
+  const reader = new BodyReader(HEAD, BYTES_MAX, new BodyBudget(BYTES_MAX));
   for (const [i, chunk] of chunks.entries()) {
     const progress = reader.push(chunk);
     if (progress.state === "more") continue;

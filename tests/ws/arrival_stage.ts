@@ -1,6 +1,7 @@
 /** An arrival alone, with a stream whose other end is the test. */
 import { setImmediate } from "node:timers";
 import { Arrival } from "../../lib/ws/arrival.ts";
+import { BodyBudget } from "../../lib/ws/body.ts";
 import { checkOptions, type ServeOptions } from "../../lib/ws/options.ts";
 import { type HttpAnswer, readAnswers } from "../kit/http_answers.ts";
 import { bytesOf, join } from "../kit/ws_client.ts";
@@ -18,16 +19,19 @@ export class ArrivalStage {
 
   constructor(options: ServeOptions) {
     const isStopping = (): boolean => this.isStopping;
+    const limits = checkOptions(options);
     this.arrival = new Arrival({
       get isStopping(): boolean {
         return isStopping();
       },
       options,
-      limits: checkOptions(options),
+      limits,
       log: (_level, line) => {
         throw new Error(line);
       },
+      bodies: new BodyBudget(limits.bodiesBytesMax),
       deflate: undefined,
+      date: () => "Thu, 01 Jan 1970 00:00:00 GMT",
       now: () => this.now,
       yieldToIo: (task) => this.turns.push(task),
       rests: (arrival) => this.#resting.add(arrival),

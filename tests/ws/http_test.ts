@@ -265,6 +265,66 @@ const REQUESTS: readonly (readonly [string, string, number])[] = [
   ["a head without end", `GET / HTTP/1.1\r\nHost: h\r\n${"X: y\r\n".repeat(5000)}`, 431],
 ];
 
+test("serve hands a hook the method that was sent, or answers 501", async () => {
+  const methods: string[] = [];
+  const fetch = ({ method }: Request): Response => {
+    methods.push(method);
+    return new Response();
+  };
+  await serving({ fetch }, async (server) => {
+    for (const method of ["get", "PATCH", "PROPFIND"]) {
+      const client = await ask(server, GET_AND_CLOSE.replace("GET", method));
+      assertEquals([client.status, method], [200, method]);
+    }
+    assertEquals(methods, ["GET", "PATCH", "PROPFIND"]);
+    const brew = await ask(server, GET_AND_CLOSE.replace("GET", "BREW"));
+    // Bun's class would make a GET of it.
+    assertEquals(
+      [brew.status, methods.slice(3)],
+      brew.status === 200 ? [200, ["BREW"]] : [501, []],
+    );
+  });
+});
+
+test("serve says when it answered, unless the hook does, and whatever the answer", async () => {
+  const said = "Tue, 15 Nov 1994 08:12:31 GMT";
+  const fetch = (request: Request): Response =>
+    new Response("", request.url.endsWith("/own") ? { headers: { Date: said } } : {});
+  await serving({ fetch }, async (server) => {
+    const dateOf = async (request: string): Promise<string> => {
+      const date = (await ask(server, request)).header("date");
+      return date!;
+    };
+    assertEquals(await dateOf(GET_AND_CLOSE.replace("/", "/own")), said);
+    for (const request of [GET_AND_CLOSE, "nonsense\r\n\r\n"]) {
+      const date = await dateOf(request);
+      assertEquals(new Date(date).toUTCString(), date);
+      assert(Math.abs(Date.parse(date) - Date.now()) < 60_000);
+    }
+  });
+});
+
+test("serve holds no more bodies than maxRequestBodiesSize, and has room again when they are answered", async () => {
+  const answers: (() => void)[] = [];
+  const fetch = (): Promise<Response> =>
+    new Promise((answer) => answers.push(() => answer(new Response("ok"))));
+  const body = "x".repeat(60);
+  const post =
+    `POST / HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Length: 60\r\n\r\n${body}`;
+  await serving({ fetch, maxRequestBodiesSize: 100 }, async (server) => {
+    const first = ask(server, post);
+    await until("the first is asked for", () => answers.length === 1);
+    const second = await ask(server, post);
+    assertEquals([second.status, second.header("retry-after")], [503, "1"]);
+    answers[0]!();
+    assertEquals((await first).status, 200);
+    const third = ask(server, post);
+    await until("the third is asked for", () => answers.length === 2);
+    answers[1]!();
+    assertEquals((await third).status, 200);
+  });
+});
+
 for (const [what, request, status] of REQUESTS) {
   test(`serve answers ${what} with ${status}`, async () => {
     await serving({ fetch: () => new Response("ok"), maxRequestBodySize: 100 }, async (server) => {

@@ -32,6 +32,7 @@ test("checkOptions completes the defaults, in the units of the code", () => {
     closeTimeoutMs: 5_000,
     connectionsMax: 10_000,
     bodyBytesMax: 1024 * 1024,
+    bodiesBytesMax: 256 * 1024 * 1024,
     deflate: undefined,
   });
   assertEquals(checkOptions({ idleTimeout: 0 }).idleMs, 0);

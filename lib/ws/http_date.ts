@@ -1,0 +1,21 @@
+/**
+ * The moment of an answer, as its `Date` says it: RFC 9110, sections 5.6.7 and 6.6.1. Quiet.
+ *
+ * @module
+ */
+
+/** Writes moments; the text of a second is made once. */
+export class HttpDate {
+  #second = NaN;
+  #text = "";
+
+  /** `wall`: milliseconds since 1970. */
+  text(wall: number): string {
+    const second = Math.floor(wall / 1000);
+    if (second !== this.#second) {
+      this.#second = second;
+      this.#text = new Date(second * 1000).toUTCString();
+    }
+    return this.#text;
+  }
+}
