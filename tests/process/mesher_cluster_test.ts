@@ -25,9 +25,13 @@ class Load {
   sent = 0;
   readonly #ended: Promise<void>;
   #isOver = false;
+  /** Why it stopped by itself. It is told to who stops it, not to the next test. */
+  #failure: unknown;
 
   constructor(town: MesherTown, node: number, count: number, everyMs: number) {
-    this.#ended = this.#run(town, node, count, everyMs);
+    this.#ended = this.#run(town, node, count, everyMs).catch((error) => {
+      this.#failure = error;
+    });
   }
 
   async #run(town: MesherTown, node: number, count: number, everyMs: number): Promise<void> {
@@ -41,9 +45,10 @@ class Load {
     }
   }
 
-  stop(): Promise<void> {
+  async stop(): Promise<void> {
     this.#isOver = true;
-    return this.#ended;
+    await this.#ended;
+    if (this.#failure !== undefined) throw this.#failure;
   }
 }
 
@@ -69,8 +74,12 @@ test(
       );
 
       // About 1,500 in five seconds on one, 50 on another, none on the third.
-      const heavy = new Load(town, 0, 30, 100);
       const light = new Load(town, 1, 5, 500);
+      const loadOf = async (i: number): Promise<number> =>
+        (await clusterOf(user)).nodes.find(({ name }) => name === names[i])?.load ?? 0;
+      // Before its first five seconds are over, it has as little to do as the third.
+      await until("the light load is known", async () => await loadOf(1) > 0, WAIT_MS);
+      const heavy = new Load(town, 0, 30, 100);
       const helpedBy = async (): Promise<string | undefined> => {
         const { processors } = await clusterOf(user);
         assert(processors.length <= 1, JSON.stringify(processors));
