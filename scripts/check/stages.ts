@@ -65,7 +65,14 @@ export const STAGES: readonly Stage[] = [
     name: "deno",
     title: "suite on Deno",
     counts: "deno test",
-    commands: () => [["deno", "test", "-A", "tests/"]],
+    commands: () => [["deno", "test", "-A", "--ignore=tests/process", "tests/"]],
+  },
+  {
+    name: "process",
+    title: "processes of Deno",
+    counts: "deno test",
+    beside: true,
+    commands: () => [["deno", "test", "-A", "tests/process/"]],
   },
   {
     name: "bun",
