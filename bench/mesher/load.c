@@ -33,9 +33,9 @@
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
+#include "../load.h"
 
 #define READ_BYTES (256 * 1024)
-#define BUCKETS 4096
 #define CONNS_MAX 1024
 #define WINDOW_MAX 256
 #define STALL_NS 20000000000ull
@@ -58,68 +58,16 @@ static double rate = 0, warm = 1, seconds = 2;
 static const char *path = "/", *key = "", *bodies_path = "";
 static char **requests;        /* ready to be sent */
 static int *request_lengths, request_count, next_request;
-static uint64_t accepted, accepted_measured, refused, failed, answers, samples, bucket[BUCKETS];
+static uint64_t accepted, accepted_measured, refused, failed, answers;
 static uint64_t under_way, sent, start_ns, from_ns, until_ns;
 static int ep, measuring;
 static Conn conns[CONNS_MAX];
 
-static void die(const char *what) {
-  perror(what);
-  exit(2);
-}
-
-static uint64_t now_ns(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (uint64_t)t.tv_sec * 1000000000ull + t.tv_nsec;
-}
-
-/* Microseconds in buckets that are 1/64 wide. */
-static void sample(uint64_t us) {
-  int at = (int)us;
-  if (us >= 64) {
-    int e = 63 - __builtin_clzll(us);
-    at = ((e - 5) << 6) + (int)((us >> (e - 6)) & 63);
-  }
-  bucket[at < BUCKETS ? at : BUCKETS - 1]++;
-  samples++;
-}
-
-static double quantile_ms(double q) {
-  uint64_t want = (uint64_t)(q * samples), seen = 0;
-  for (int i = 0; i < BUCKETS; i++) {
-    seen += bucket[i];
-    if (seen > want) return (i < 64 ? i : (double)((uint64_t)(64 + (i & 63)) << ((i >> 6) - 1))) / 1e3;
-  }
-  return 0;
-}
-
-static double own_cpu(void) {
-  struct rusage r;
-  getrusage(RUSAGE_SELF, &r);
-  return r.ru_utime.tv_sec + r.ru_stime.tv_sec + (r.ru_utime.tv_usec + r.ru_stime.tv_usec) / 1e6;
-}
-
 /* Requests: bodies with what goes before them. */
 
 static char *framed(const char *body, uint32_t length, int *made) {
-  static const unsigned char mask[4] = { 0x5a, 0x11, 0xc3, 0x7e };
-  char *to = malloc((size_t)length + 14);
-  int at = 0;
-  to[at++] = (char)0x81;
-  if (length < 126) to[at++] = (char)(0x80 | length);
-  else if (length < 65536) {
-    to[at++] = (char)0xfe;
-    to[at++] = (char)(length >> 8);
-    to[at++] = (char)length;
-  } else {
-    to[at++] = (char)0xff;
-    for (int i = 7; i >= 0; i--) to[at++] = (char)((uint64_t)length >> (8 * i));
-  }
-  memcpy(to + at, mask, 4);
-  at += 4;
-  for (uint32_t i = 0; i < length; i++) to[at + i] = body[i] ^ mask[i & 3];
-  *made = at + (int)length;
+  char *to = malloc((size_t)length + FRAME_HEAD_BYTES);
+  *made = frame(to, 1, body, (int)length);
   return to;
 }
 
@@ -407,6 +355,6 @@ int main(int count, char **options) {
   printf("{\"accepted\":%llu,\"perSecond\":%.0f,\"refused\":%llu,\"failed\":%llu,\"p50\":%.2f,"
     "\"p99\":%.2f,\"client\":%.3f,\"beganAt\":%.0f}\n",
     (unsigned long long)accepted, accepted_measured / seconds, (unsigned long long)refused,
-    (unsigned long long)failed, quantile_ms(0.5), quantile_ms(0.99), own / seconds, began_ms);
+    (unsigned long long)failed, quantile(0.5) / 1e3, quantile(0.99) / 1e3, own / seconds, began_ms);
   return 0;
 }

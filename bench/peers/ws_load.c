@@ -28,9 +28,9 @@
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
+#include "../load.h"
 
 #define READ_BYTES (256 * 1024)
-#define BUCKETS 4096
 #define STALL_NS 5000000000ull
 #define PIDS_MAX 4
 
@@ -44,41 +44,10 @@ typedef struct {
 static int port, pub, members = 200, bytes = 64, burst = 1, echo = 0, sio = 0;
 static int pids[PIDS_MAX], pid_count;
 static double rate = 20000, seconds = 2, warm = 1;
-static uint64_t delivered, samples, bucket[BUCKETS];
+static uint64_t delivered;
 static int measuring;
 static char *input, *message, *block;
 static int message_length;
-
-static void die(const char *what) {
-  perror(what);
-  exit(2);
-}
-
-static uint64_t now_ns(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (uint64_t)t.tv_sec * 1000000000ull + t.tv_nsec;
-}
-
-/* Microseconds in buckets that are 1/64 wide. */
-static void sample(uint64_t us) {
-  int at = (int)us;
-  if (us >= 64) {
-    int e = 63 - __builtin_clzll(us);
-    at = ((e - 5) << 6) + (int)((us >> (e - 6)) & 63);
-  }
-  bucket[at < BUCKETS ? at : BUCKETS - 1]++;
-  samples++;
-}
-
-static double quantile(double q) {
-  uint64_t want = (uint64_t)(q * samples), seen = 0;
-  for (int i = 0; i < BUCKETS; i++) {
-    seen += bucket[i];
-    if (seen > want) return i < 64 ? i : (double)((uint64_t)(64 + (i & 63)) << ((i >> 6) - 1));
-  }
-  return 0;
-}
 
 /* User and system time of a process. */
 static double process_cpu(int pid) {
@@ -99,12 +68,6 @@ static void server_cpu(double *seconds_of) {
   for (int i = 0; i < pid_count; i++) seconds_of[i] = process_cpu(pids[i]);
 }
 
-static double own_cpu(void) {
-  struct rusage r;
-  getrusage(RUSAGE_SELF, &r);
-  return r.ru_utime.tv_sec + r.ru_stime.tv_sec + (r.ru_utime.tv_usec + r.ru_stime.tv_usec) / 1e6;
-}
-
 static void write_all(int fd, const char *from, int length) {
   while (length > 0) {
     ssize_t n = write(fd, from, length);
@@ -114,26 +77,6 @@ static void write_all(int fd, const char *from, int length) {
     } else if (n < 0) die("write");
     else from += n, length -= n;
   }
-}
-
-/* Writes a masked frame at `to`; gives its length. */
-static int frame(char *to, int opcode, const char *payload, int length) {
-  static const unsigned char key[4] = { 0x5a, 0x11, 0xc3, 0x7e };
-  int at = 0;
-  to[at++] = (char)(0x80 | opcode);
-  if (length < 126) to[at++] = (char)(0x80 | length);
-  else if (length < 65536) {
-    to[at++] = (char)0xfe;
-    to[at++] = (char)(length >> 8);
-    to[at++] = (char)length;
-  } else {
-    to[at++] = (char)0xff;
-    for (int i = 7; i >= 0; i--) to[at++] = (char)((uint64_t)length >> (8 * i));
-  }
-  memcpy(to + at, key, 4);
-  at += 4;
-  for (int i = 0; i < length; i++) to[at + i] = payload[i] ^ key[i & 3];
-  return at + length;
 }
 
 static void send_text(Conn *c, const char *text) {

@@ -28,8 +28,8 @@ export function now(): number {
  * Takes the node's options and hands them to `start`, with a log that the test hears. What `start` returns
  * carries out the orders from then on; what it returns or throws, or its promise does, is the answer.
  */
-export function takeOrders<What = Order>(
-  start: (options: NodeOptions) => Promise<(order: What) => unknown>,
+export function takeOrders<What = Order, Options extends NodeOptions = NodeOptions>(
+  start: (options: Options) => Promise<(order: What) => unknown>,
 ): void {
   let act: Promise<(order: What) => unknown> | undefined;
   let rest = "";

@@ -5,6 +5,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { type Storage, StorageError } from "../../mesher/storage/storage.ts";
 import { test } from "../kit/test.ts";
+import { party } from "./contract/world.ts";
 import { provideDriver } from "./driver.ts";
 import { entryWith } from "./event.ts";
 
@@ -37,14 +38,8 @@ else {
     `events_${new Date(time).toISOString().slice(0, 10).replaceAll("-", "")}`;
 
   const projectIn = async (storage: Storage): Promise<{ orgId: string; projectId: string }> => {
-    const user = await storage.createUser({ email: "a", displayName: "a", passwordHash: "" });
-    assert(user.ok);
-    const org = await storage.createOrganisation({ name: "a", slug: "a", ownerId: user.value.id });
-    assert(org.ok);
-    const orgId = org.value.id;
-    const project = await storage.createProject({ orgId, name: "a", slug: "a", platform: null });
-    assert(project.ok);
-    return { orgId, projectId: project.value.id };
+    const { orgId, project } = await party(storage, "a");
+    return { orgId, projectId: project.id };
   };
 
   test("openPostgres makes the schema once when five nodes start at once", () =>

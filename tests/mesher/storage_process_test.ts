@@ -12,6 +12,7 @@ import { fileURLToPath } from "node:url";
 import { openSqlite } from "../../mesher/storage/sqlite.ts";
 import type { Storage } from "../../mesher/storage/storage.ts";
 import { runtime, test } from "../kit/test.ts";
+import { party } from "./contract/world.ts";
 
 const CHILD = fileURLToPath(new URL("./storage_child.ts", import.meta.url));
 const BATCH = 50;
@@ -29,14 +30,8 @@ async function withPlace(body: (place: Place) => Promise<void>): Promise<void> {
   const path = join(folder, "mesher.db");
   const storage = await openSqlite({ path });
   try {
-    const user = await storage.createUser({ email: "a", displayName: "a", passwordHash: "" });
-    assert(user.ok);
-    const org = await storage.createOrganisation({ name: "a", slug: "a", ownerId: user.value.id });
-    assert(org.ok);
-    const orgId = org.value.id;
-    const project = await storage.createProject({ orgId, name: "a", slug: "a", platform: null });
-    assert(project.ok);
-    await body({ path, storage, orgId, projectId: project.value.id });
+    const { orgId, project } = await party(storage, "a");
+    await body({ path, storage, orgId, projectId: project.id });
   } finally {
     await storage.close();
     rmSync(folder, { recursive: true });

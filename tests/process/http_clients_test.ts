@@ -3,28 +3,17 @@
  * HTTP clients that others have written, each a process of its own, on kept connections: Node's agent,
  * the `fetch` of Node, Deno and Bun, curl. What is not installed is said.
  */
-import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { assert, assertEquals } from "@std/assert";
 import { serve, type Server } from "../../lib/ws/server.ts";
 import type { Host } from "../../lib/host/host.ts";
 import { findProgram } from "../../scripts/cluster/runtimes.ts";
 import { makeHost } from "../kit/host.ts";
+import { outputOf } from "../kit/run.ts";
 import { test } from "../kit/test.ts";
 
 const SCRIPT = fileURLToPath(new URL("./http_script.mjs", import.meta.url));
 const [deno, bun, node, curl] = ["deno", "bun", "node", "curl"].map(findProgram);
-
-/** Runs a program; what it printed. */
-async function run(command: string, args: readonly string[]): Promise<string> {
-  const child = spawn(command, args, { stdio: ["ignore", "pipe", "pipe"] });
-  let [out, err] = ["", ""];
-  child.stdout.on("data", (text) => out += text);
-  child.stderr.on("data", (text) => err += text);
-  const status = await new Promise((ended) => child.on("close", ended));
-  assertEquals(status, 0, `${command} ${args.join(" ")}\n${err}`);
-  return out;
-}
 
 /** What the server makes of each request. */
 async function answer(request: Request): Promise<Response> {
@@ -106,7 +95,7 @@ for (const { name, command, args, how, most } of CANDIDATES) {
   }, async () => {
     await serving(async (server, connections) => {
       const url = server.url.replace("ws:", "http:").replace(/\/$/, "");
-      const seen = JSON.parse(await run(command!, [...args, SCRIPT, how, url]));
+      const seen = JSON.parse(await outputOf(command!, [...args, SCRIPT, how, url]));
       assertEquals(seen.answers, ANSWERS);
       assertEquals(seen.many, Array.from({ length: 50 }, (_, i) => `GET /many/${i}`));
       assert(connections() <= most, `${connections()} connections`);
@@ -119,7 +108,7 @@ test("serve keeps the connection of curl", { ignore: curl === undefined }, async
   await serving(async (server, connections) => {
     const url = server.url.replace("ws:", "http:");
     const line = ["-w", " %{num_connects}\\n"];
-    const told = await run(curl!, [
+    const told = await outputOf(curl!, [
       ...["-sS", ...line, `${url}a`],
       ...["--next", "-sS", ...line, "-d", "counted", `${url}b`],
       ...["--next", "-sS", ...line, "-H", "Transfer-Encoding: chunked", "-d", "chunks", `${url}c`],

@@ -6,7 +6,7 @@
  * Chromium, Node, Deno, Bun, npm's `ws` and Python's `websockets` are tried where they are installed;
  * what is missing is said.
  */
-import { spawn, spawnSync } from "node:child_process";
+import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { assert, assertEquals } from "@std/assert";
@@ -14,6 +14,7 @@ import type { DeflateOptions } from "../../lib/ws/options.ts";
 import { serve, type Server } from "../../lib/ws/server.ts";
 import { findProgram } from "../../scripts/cluster/runtimes.ts";
 import { makeHost } from "../kit/host.ts";
+import { outputOf } from "../kit/run.ts";
 import { runtime, test, until } from "../kit/test.ts";
 
 const host = makeHost();
@@ -46,13 +47,7 @@ interface Candidate {
 
 /** Runs a program that prints one line of JSON. */
 async function run(command: string, args: readonly string[]): Promise<Seen> {
-  const child = spawn(command, args, { stdio: ["ignore", "pipe", "pipe"] });
-  let [out, err] = ["", ""];
-  child.stdout.on("data", (text) => out += text);
-  child.stderr.on("data", (text) => err += text);
-  const status = await new Promise((ended) => child.on("close", ended));
-  assertEquals(status, 0, `${command} ${args.join(" ")}\n${err}`);
-  return JSON.parse(out);
+  return JSON.parse(await outputOf(command, args));
 }
 
 /** True if a program ends well. */

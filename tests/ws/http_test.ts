@@ -4,22 +4,9 @@ import { serve, type Server } from "../../lib/ws/server.ts";
 import { makeHost } from "../kit/host.ts";
 import { test, until } from "../kit/test.ts";
 import { RawClient, upgradeRequest } from "../kit/ws_client.ts";
+import { serving } from "./serving.ts";
 
 const host = makeHost();
-
-/** Serves during a test; gives what was logged too. */
-async function serving(
-  options: ServeOptions,
-  body: (server: Server, log: string[]) => Promise<void>,
-): Promise<void> {
-  const log: string[] = [];
-  const server = await serve(host, { log: (_level, line) => log.push(line), ...options });
-  try {
-    await body(server, log);
-  } finally {
-    await server.stop({ timeout: 500 });
-  }
-}
 
 /** Sends a request and waits for the whole response. */
 async function ask(server: Server, request: string | Uint8Array): Promise<RawClient> {

@@ -1,27 +1,14 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import type { ServeOptions } from "../../lib/ws/options.ts";
-import { serve, type Server } from "../../lib/ws/server.ts";
+import { serve } from "../../lib/ws/server.ts";
 import { makeHost } from "../kit/host.ts";
 import { type HttpAnswer, readAnswers } from "../kit/http_answers.ts";
 import { test, until } from "../kit/test.ts";
 import { makeTls } from "../rfc6455/judge.ts";
 import { buildFrame, bytesOf, join, RawClient, upgradeRequest } from "../kit/ws_client.ts";
+import { serving } from "./serving.ts";
 
 const host = makeHost();
-
-/** Serves during a test; gives what was logged too. */
-async function serving(
-  options: ServeOptions,
-  body: (server: Server, log: string[]) => Promise<void>,
-): Promise<void> {
-  const log: string[] = [];
-  const server = await serve(host, { log: (_level, line) => log.push(line), ...options });
-  try {
-    await body(server, log);
-  } finally {
-    await server.stop({ timeout: 500 });
-  }
-}
 
 /** Answers with the method, the path and the body. */
 async function tell(request: Request): Promise<Response> {

@@ -12,7 +12,7 @@ import { ListenError } from "../../lib/host/host.ts";
 import type { Connection } from "../../lib/ws/connection.ts";
 import { OptionError, type ServeOptions } from "../../lib/ws/options.ts";
 import { Rooms } from "../../lib/ws/rooms.ts";
-import { serve, type Server } from "../../lib/ws/server.ts";
+import { serve } from "../../lib/ws/server.ts";
 import { makeHost } from "../kit/host.ts";
 import { test, until } from "../kit/test.ts";
 import {
@@ -24,23 +24,9 @@ import {
   RawClient,
   upgradeRequest,
 } from "../kit/ws_client.ts";
+import { serving } from "./serving.ts";
 
 const host = makeHost();
-
-/** Serves during a test, and stops after it. */
-async function serving<Data = undefined>(
-  options: ServeOptions<Data>,
-  body: (server: Server, log: string[]) => Promise<void>,
-): Promise<void> {
-  const log: string[] = [];
-  const server = await serve(host, { log: (_level, line) => log.push(line), ...options });
-  try {
-    await body(server, log);
-  } finally {
-    await server.stop({ timeout: 500 });
-    assertEquals(server.connections, 0);
-  }
-}
 
 const ECHO: ServeOptions = { message: (conn, data) => conn.send(data) };
 

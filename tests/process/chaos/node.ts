@@ -8,6 +8,7 @@ import { SeededRandom } from "../../../lib/base/random.ts";
 import type { Host } from "../../../lib/host/host.ts";
 import { Node } from "../../../lib/node.ts";
 import { type NodeOptions, startNode, systemHost } from "../../../lib/start.ts";
+import { takeOrders, tell as say } from "../../kit/orders.ts";
 import { leftOf } from "../../sim/checkers/leaks.ts";
 import { viewOf } from "../../sim/promises/lives.ts";
 import { BROKEN } from "../../sim/sabotage.ts";
@@ -35,10 +36,6 @@ interface Command {
   readonly id: number;
   readonly do: string;
   readonly round: number;
-}
-
-function say(value: unknown): void {
-  process.stdout.write(JSON.stringify(value) + "\n");
 }
 
 /** The real host, behind a network that leads elsewhere. */
@@ -98,28 +95,4 @@ async function run(options: ChaosOptions): Promise<(command: Command) => unknown
   };
 }
 
-let act: Promise<(command: Command) => unknown> | undefined;
-let rest = "";
-process.stdin.setEncoding("utf8");
-process.stdin.on("data", async (text: string) => {
-  const lines = (rest + text).split("\n");
-  rest = lines.pop()!;
-  for (const line of lines) {
-    const value = JSON.parse(line);
-    if (act === undefined) {
-      act = run(value);
-      act.catch((error) => {
-        say({ event: "failed", code: error.code, message: error.message });
-        process.exit(1);
-      });
-      continue;
-    }
-    const { id } = value as Command;
-    try {
-      say({ id, result: await (await act)(value) });
-    } catch (error) {
-      say({ id, error: String(error) });
-    }
-  }
-});
-process.stdin.on("end", () => process.exit(0));
+takeOrders(run);

@@ -1,0 +1,20 @@
+/** A server of WebSockets and plain HTTP for the time of a test. */
+import { assertEquals } from "@std/assert";
+import type { ServeOptions } from "../../lib/ws/options.ts";
+import { serve, type Server } from "../../lib/ws/server.ts";
+import { makeHost } from "../kit/host.ts";
+
+/** Serves during a test, and stops after it; gives what was logged too. */
+export async function serving<Data = undefined>(
+  options: ServeOptions<Data>,
+  body: (server: Server, log: string[]) => Promise<void>,
+): Promise<void> {
+  const log: string[] = [];
+  const server = await serve(makeHost(), { log: (_level, line) => log.push(line), ...options });
+  try {
+    await body(server, log);
+  } finally {
+    await server.stop({ timeout: 500 });
+    assertEquals(server.connections, 0);
+  }
+}
