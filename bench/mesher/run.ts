@@ -11,8 +11,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
-import { parseArgs } from "@std/cli/parse-args";
-import { givenArguments } from "../../scripts/given.ts";
+import { readAsked, refuse } from "../asked.ts";
 import { size } from "../kit.ts";
 import { calm } from "../peers/calm.ts";
 import { CONTENDERS, ENGINES, PLAIN, WAYS } from "./contenders.ts";
@@ -38,51 +37,30 @@ answered in that round, or 8 in 10 of its own most, if that is less. In the seco
 ten times a second whose way into the database is looked at.`;
 
 const tiny = size(0, 1) === 1;
-const options = parseArgs(givenArguments(), {
-  boolean: ["help"],
-  string: ["rounds", "seconds", "calm", "only"],
-  collect: ["only"],
-  default: { rounds: tiny ? "1" : "5", seconds: tiny ? "0.2" : "3", calm: "0" },
+const asked = readAsked("bench/mesher", HELP, {
+  rounds: tiny ? 1 : 5,
+  seconds: tiny ? 0.2 : 3,
+  secondsMin: 0.1,
 });
-
-function refuse(why: string): never {
-  console.error(`bench/mesher: ${why}`);
-  process.exit(2);
-}
-
-function numberOf(option: "rounds" | "seconds" | "calm", least: number, most: number): number {
-  const value = Number(options[option]);
-  if (value >= least && value <= most) return value;
-  refuse(`--${option} is from ${least} to ${most}, not ${JSON.stringify(options[option])}`);
-}
-
-if (options.help) {
-  console.log(HELP);
-  process.exit(0);
-}
-const rounds = numberOf("rounds", 1, 50);
-const seconds = numberOf("seconds", 0.1, 60);
-const patience = numberOf("calm", 0, 3600);
-const only = (options.only as readonly string[]).filter(Boolean);
 
 const folder = mkdtempSync(join(tmpdir(), "mesher-bench-"));
 process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(1));
 const problem = prepareLoad(folder, WAYS);
-if (problem !== undefined) refuse(problem);
+if (problem !== undefined) refuse("bench/mesher", problem);
 
 const results = new Map<string, Figures[]>();
 let failures = 0;
-for (let round = 1; round <= rounds; round++) {
+for (let round = 1; round <= asked.rounds; round++) {
   for (const engine of ENGINES) {
     for (const way of WAYS) {
       let plainest: number | undefined;
       for (const contender of CONTENDERS) {
         const key = `${engine.name}: ${way.name}: ${contender.name}`;
-        if (!only.every((text) => key.includes(text))) continue;
-        const others = await calm(patience);
+        if (!asked.wants(key)) continue;
+        const others = await calm(asked.calm);
         const aim = plainest === undefined ? undefined : 5 * plainest;
-        const got = await measure({ folder, engine, way, contender, seconds, aim })
+        const got = await measure({ folder, engine, way, contender, seconds: asked.seconds, aim })
           .catch((error: Error) => (failures++, error.message));
         if (typeof got === "string") {
           console.error(`${round} ${key}: ${got}`);
@@ -96,6 +74,9 @@ for (let round = 1; round <= rounds; round++) {
       }
     }
   }
+}
+if (results.size === 0) {
+  refuse("bench/mesher", "nothing was measured; a run's name must have each --only in it");
 }
 for (const line of table(results)) console.log(line);
 if (failures > 0) console.error(`${failures} runs failed, see above`);

@@ -13,15 +13,21 @@
  */
 import type { ChildProcess } from "node:child_process";
 import process from "node:process";
-import { parseArgs } from "@std/cli/parse-args";
-import { givenArguments } from "../../scripts/given.ts";
+import { readAsked, refuse } from "../asked.ts";
 import { calm } from "./calm.ts";
 import { type Figures, here, load, median, prepare, startServer } from "./ws_client.ts";
 
-const options = parseArgs(givenArguments(), {
-  string: ["rounds", "seconds", "calm", "only"],
-  default: { rounds: "5", seconds: "3", calm: "0", only: "" },
-});
+const HELP = `deno run -A bench/peers/ws.ts [options]
+
+  --rounds N    rounds, of all rows and servers each (5; at most 50)
+  --seconds N   measured in each, after one second to warm up (3; at most 60)
+  --calm N      wait so many seconds at most for a quiet machine before each (0)
+  --only TEXT   only rows and servers, "row: server", with TEXT in their name
+  --help        this text
+
+Needs gcc, bun, node and npm.`;
+
+const asked = readAsked("ws", HELP, { rounds: 5, seconds: 3, secondsMin: 0.5 });
 
 const OTHERS = here("ws_others.mjs");
 const DENO = ["deno", "run", "-A", "-q", "--no-lock"];
@@ -79,7 +85,7 @@ async function run(server: Server, { args }: Row): Promise<Figures | undefined> 
     const port = await startServer(server.command, (it) => child = it);
     const all = [`port=${port}`, `pid=${child!.pid}`, ...args];
     if (server.sio) all.push("sio=1");
-    return await load(folder, Number(options.seconds), all);
+    return await load(folder, asked.seconds, all);
   } catch (error) {
     console.error(`${server.name}: ${error}`);
     return undefined;
@@ -88,14 +94,13 @@ async function run(server: Server, { args }: Row): Promise<Figures | undefined> 
   }
 }
 
-const wanted = (name: string): boolean => name.includes(options.only);
 const results = new Map<string, Figures[]>();
-for (let round = 1; round <= Number(options.rounds); round++) {
+for (let round = 1; round <= asked.rounds; round++) {
   for (const row of ROWS) {
     for (const server of SERVERS) {
       const key = `${row.name}: ${server.name}`;
-      if (!wanted(key)) continue;
-      const used = await calm(Number(options.calm));
+      if (!asked.wants(key)) continue;
+      const used = await calm(asked.calm);
       const got = await run(server, row);
       if (got === undefined) continue;
       results.set(key, [...results.get(key) ?? [], got]);
@@ -106,6 +111,9 @@ for (let round = 1; round <= Number(options.rounds); round++) {
   }
 }
 
+if (results.size === 0) {
+  refuse("ws", "nothing was measured; a run's name must have each --only in it");
+}
 console.log("| | " + SERVERS.map(({ name }) => name).join(" | ") + " |");
 console.log("|---|" + SERVERS.map(() => "--:|").join(""));
 for (const row of ROWS) {

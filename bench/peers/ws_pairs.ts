@@ -13,8 +13,7 @@
  */
 import type { ChildProcess } from "node:child_process";
 import process from "node:process";
-import { parseArgs } from "@std/cli/parse-args";
-import { givenArguments } from "../../scripts/given.ts";
+import { readAsked, refuse } from "../asked.ts";
 import { calm } from "./calm.ts";
 import { type Figures, here, load, median, prepare, startServer } from "./ws_client.ts";
 
@@ -27,12 +26,6 @@ const HELP = `deno run -A bench/peers/ws_pairs.ts [options]
   --help        this text
 
 Needs gcc, bun, node and npm.`;
-
-const options = parseArgs(givenArguments(), {
-  boolean: ["help"],
-  string: ["rounds", "seconds", "calm", "only"],
-  default: { rounds: "3", seconds: "3", calm: "0", only: "" },
-});
 
 /** Two servers that run. */
 interface Running {
@@ -123,20 +116,7 @@ function cpu({ each }: Figures): { readonly nodes: number; readonly between: num
   return { nodes: (each[0] ?? NaN) + (each[1] ?? NaN), between: each[2] ?? 0 };
 }
 
-function numberOf(option: "rounds" | "seconds" | "calm", least: number, most: number): number {
-  const value = Number(options[option]);
-  if (value >= least && value <= most) return value;
-  console.error(`--${option} is from ${least} to ${most}, not ${options[option]}`);
-  process.exit(1);
-}
-
-if (options.help) {
-  console.log(HELP);
-  process.exit(0);
-}
-const rounds = numberOf("rounds", 1, 50);
-const seconds = numberOf("seconds", 0.5, 60);
-const patience = numberOf("calm", 0, 3600);
+const asked = readAsked("ws_pairs", HELP, { rounds: 3, seconds: 3, secondsMin: 0.5 });
 
 const folder = prepare(["socket.io@4", "@socket.io/cluster-adapter@0.3"]);
 const PAIRS: readonly Pair[] = [
@@ -146,13 +126,13 @@ const PAIRS: readonly Pair[] = [
 ];
 
 const results = new Map<string, Figures[]>();
-for (let round = 1; round <= rounds; round++) {
+for (let round = 1; round <= asked.rounds; round++) {
   for (const row of ROWS) {
     for (const pair of PAIRS) {
       const key = `${row.name}: ${pair.name}`;
-      if (!key.includes(options.only)) continue;
-      const used = await calm(patience);
-      const got = await measure(pair, row, seconds);
+      if (!asked.wants(key)) continue;
+      const used = await calm(asked.calm);
+      const got = await measure(pair, row, asked.seconds);
       if (got === undefined) continue;
       results.set(key, [...results.get(key) ?? [], got]);
       const others = `others use ${Math.round(100 * used)} %`;
@@ -161,6 +141,9 @@ for (let round = 1; round <= rounds; round++) {
   }
 }
 
+if (results.size === 0) {
+  refuse("ws_pairs", "nothing was measured; a run's name must have each --only in it");
+}
 console.log("| | " + PAIRS.map(({ name }) => name).join(" | ") + " |");
 console.log("|---|" + PAIRS.map(() => "--:|").join(""));
 for (const row of ROWS) {
