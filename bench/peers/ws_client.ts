@@ -15,7 +15,7 @@ import { fileURLToPath } from "node:url";
 /** A server that has not said its port by then does not start. */
 const START_MS = 15_000;
 
-/** So much longer than it measures may the client take: to connect, and to warm up. */
+/** So much longer than it warms up and measures may the client take: to connect. */
 const CLIENT_EXTRA_MS = 20_000;
 
 /** What the load client says. */
@@ -89,14 +89,21 @@ export async function startServer(
   }
 }
 
-/** Runs the load client of `folder` for so many seconds. */
+/**
+ * Runs the load client of `folder` for so many seconds, after as long to warm up: a runtime's compilers
+ * take much of the first seconds.
+ */
 export function load(folder: string, seconds: number, args: readonly string[]): Promise<Figures> {
   return new Promise((done, fail) => {
-    const child = spawn(join(folder, "ws_load"), [`seconds=${seconds}`, ...args], {
-      stdio: ["ignore", "pipe", "inherit"],
-    });
+    const child = spawn(
+      join(folder, "ws_load"),
+      [`warm=${seconds}`, `seconds=${seconds}`, ...args],
+      {
+        stdio: ["ignore", "pipe", "inherit"],
+      },
+    );
     bind(child);
-    const late = setTimeout(() => child.kill("SIGKILL"), seconds * 1000 + CLIENT_EXTRA_MS);
+    const late = setTimeout(() => child.kill("SIGKILL"), 2 * seconds * 1000 + CLIENT_EXTRA_MS);
     let text = "";
     child.stdout.on("data", (more) => text += more);
     child.on("close", (status, signal) => {

@@ -20,7 +20,7 @@ import { type Figures, here, load, median, prepare, startServer } from "./ws_cli
 const HELP = `deno run -A bench/peers/ws_pairs.ts [options]
 
   --rounds N    rounds, of all rows and pairs each (3; at most 50)
-  --seconds N   measured in each, after one second to warm up (3; at most 60)
+  --seconds N   measured in each, after as long to warm up (3; at most 60)
   --calm N      wait so many seconds at most for a quiet machine before each (0)
   --only TEXT   only rows and pairs, "row: pair", with TEXT in their name
   --help        this text

@@ -22,10 +22,6 @@ const WRITES_IN_FLIGHT_MAX = 32;
 export class DenoStream extends QueuedStream {
   readonly #conn: Deno.Conn;
   readonly #window: WriteWindow;
-  #chunk: Uint8Array | undefined;
-  #offset = 0;
-  /** The window's epoch in which the write in flight began. */
-  #epoch = 0;
   #wake: (() => void) | undefined;
 
   constructor(point: FlushPoint, window: WriteWindow, conn: Deno.Conn, remote: Address) {
@@ -34,13 +30,26 @@ export class DenoStream extends QueuedStream {
     this.#window = window;
   }
 
-  /** Called by the window when this stream's turn has come. */
-  begin(epoch: number): void {
-    this.#epoch = epoch;
-    if (this.isOver) return this.#window.release(this.#epoch);
-    this.#chunk = this.take();
-    this.#offset = 0;
-    this.#conn.write(this.#chunk).then(this.#wrote, this.#failed);
+  /** Sends what waits in this lane. False: there is nobody to send it to any more. */
+  begin(lane: Lane): boolean {
+    if (this.isOver) return false;
+    this.#send(lane, this.take());
+    return true;
+  }
+
+  /** So much of what is in the lane has gone. */
+  wrote(lane: Lane, length: number): void {
+    this.sent(length);
+    const { chunk } = lane;
+    if (length < chunk.length && !this.isOver) return this.#send(lane, chunk.subarray(length));
+    this.#window.release(lane);
+    this.done();
+  }
+
+  /** It cannot be sent. */
+  failed(lane: Lane, error: unknown): void {
+    this.#window.release(lane);
+    this.#broke(error);
   }
 
   protected override launch(): void {
@@ -69,24 +78,10 @@ export class DenoStream extends QueuedStream {
     this.#wake?.();
   }
 
-  readonly #wrote = (length: number): void => {
-    const chunk = this.#chunk!;
-    this.#offset += length;
-    this.sent(length);
-    if (this.#offset < chunk.length && !this.isOver) {
-      this.#conn.write(chunk.subarray(this.#offset)).then(this.#wrote, this.#failed);
-      return;
-    }
-    this.#chunk = undefined;
-    this.#window.release(this.#epoch);
-    this.done();
-  };
-
-  readonly #failed = (error: unknown): void => {
-    this.#chunk = undefined;
-    this.#window.release(this.#epoch);
-    this.#broke(error);
-  };
+  #send(lane: Lane, chunk: Uint8Array): void {
+    lane.chunk = chunk;
+    this.#conn.write(chunk).then(lane.wrote, lane.failed);
+  }
 
   #broke(error: unknown): void {
     this.gone(error instanceof Error ? error.message : String(error));
@@ -114,54 +109,86 @@ export class DenoStream extends QueuedStream {
   }
 }
 
+const NOTHING = new Uint8Array();
+
+/** One write in flight. Streams use it one after the other, so that they need no callbacks each. */
+class Lane {
+  readonly epoch: number;
+  stream: DenoStream | undefined;
+  chunk: Uint8Array = NOTHING;
+  readonly wrote = (length: number): void => this.stream!.wrote(this, length);
+  readonly failed = (error: unknown): void => this.stream!.failed(this, error);
+
+  constructor(epoch: number) {
+    this.epoch = epoch;
+  }
+}
+
 /**
  * Lets at most {@linkcode WRITES_IN_FLIGHT_MAX} writes be in flight, first come, first served. A
  * write that is still in flight when others have waited for a whole turn of the event loop is slow
- * (its peer does not read) and stops counting, so that slow peers cannot use the window up.
+ * (its peer does not read): a new lane takes the place of its own, so that slow peers cannot use the
+ * window up.
  */
 export class WriteWindow {
   readonly #waiting = new Ring<DenoStream>(64);
-  #inFlight = 0;
-  /** Writes of earlier epochs no longer count. */
+  #free: Lane[] = [];
+  /** How many lanes of this epoch there are. */
+  #count = 0;
+  /** Lanes of earlier epochs are not used again. */
   #epoch = 0;
   #sweeping = false;
 
   request(stream: DenoStream): void {
-    if (this.#inFlight < WRITES_IN_FLIGHT_MAX) {
-      this.#inFlight++;
-      stream.begin(this.#epoch);
-      return;
-    }
+    const lane = this.#take();
+    if (lane !== undefined) return this.#enter(lane, stream);
     this.#waiting.push(stream);
+    this.#sweepLater();
+  }
+
+  /** Nothing is in flight in the lane any more: the next may use it. */
+  release(lane: Lane): void {
+    if (lane.epoch === this.#epoch) return this.#enter(lane, this.#waiting.shift());
+    lane.stream = undefined;
+    lane.chunk = NOTHING;
+  }
+
+  /** A free lane, if there is one or may be one more. */
+  #take(): Lane | undefined {
+    if (this.#free.length > 0) return this.#free.pop();
+    if (this.#count === WRITES_IN_FLIGHT_MAX) return undefined;
+    this.#count++;
+    return new Lane(this.#epoch);
+  }
+
+  /** Gives the lane to this stream, or to the next that has something to send. */
+  #enter(lane: Lane, stream: DenoStream | undefined): void {
+    for (let next = stream; next !== undefined; next = this.#waiting.shift()) {
+      lane.stream = next;
+      if (next.begin(lane)) return;
+    }
+    lane.stream = undefined;
+    lane.chunk = NOTHING;
+    this.#free.push(lane);
+  }
+
+  #sweepLater(): void {
     if (this.#sweeping) return;
     this.#sweeping = true;
     // The first immediate runs before this turn's I/O is looked at, the second after.
     setImmediate(() => setImmediate(this.#sweep));
   }
 
-  release(epoch: number): void {
-    if (epoch !== this.#epoch) return;
-    this.#inFlight--;
-    this.#admit();
-  }
-
   readonly #sweep = (): void => {
     this.#sweeping = false;
     if (this.#waiting.length === 0) return;
     this.#epoch++;
-    this.#inFlight = 0;
-    this.#admit();
-    if (this.#waiting.length === 0) return;
-    this.#sweeping = true;
-    setImmediate(() => setImmediate(this.#sweep));
-  };
-
-  #admit(): void {
-    while (this.#inFlight < WRITES_IN_FLIGHT_MAX) {
-      const stream = this.#waiting.shift();
-      if (stream === undefined) return;
-      this.#inFlight++;
-      stream.begin(this.#epoch);
+    this.#count = 0;
+    this.#free = [];
+    while (this.#waiting.length > 0) {
+      const lane = this.#take();
+      if (lane === undefined) return this.#sweepLater();
+      this.#enter(lane, this.#waiting.shift());
     }
-  }
+  };
 }
