@@ -343,7 +343,11 @@ export class Arrival<Data> implements StreamHandler {
     const request = this.#request(head, progress.body);
     if (request === undefined) return;
     this.#keep(bytes.subarray(progress.rest), owned);
-    this.#ask(() => options.fetch!(request), (response) => this.#respond(head, response, false));
+    const { remote } = this.#stream;
+    this.#ask(
+      () => options.fetch!(request, remote),
+      (response) => this.#respond(head, response, false),
+    );
   }
 
   #request(head: RequestHead, body: Uint8Array): Request | undefined {

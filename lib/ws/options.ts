@@ -134,13 +134,30 @@ export interface ServeOptions<Data = undefined>
    * a 503. Default 256 MiB, or `maxRequestBodySize` if that is more.
    */
   readonly maxRequestBodiesSize?: number | undefined;
-  /** Decides on a WebSocket before it is accepted. One that throws refuses with 500. */
+  /**
+   * Decides on a WebSocket before it is accepted. One that throws refuses with 500. `remote` is the peer
+   * as the system sees it: behind a proxy, the proxy.
+   */
   upgrade?(
     request: Request,
     remote: Address,
   ): UpgradeAnswer<Data> | Promise<UpgradeAnswer<Data>>;
-  /** Answers what is not a WebSocket. Default: 404. */
-  fetch?(request: Request): Response | Promise<Response>;
+  /**
+   * Answers what is not a WebSocket, and is told who asks, as `upgrade` is. Default: 404.
+   *
+   * @example Who asks
+   * ```ts
+   * import { serve } from "@firn/firn";
+   * import { assertEquals } from "@std/assert";
+   *
+   * await using server = await serve({
+   *   fetch: (_request, remote) => new Response(`you ask from ${remote.hostname}`),
+   * });
+   * const answer = await fetch(server.url.replace("ws:", "http:"));
+   * assertEquals(await answer.text(), "you ask from 127.0.0.1");
+   * ```
+   */
+  fetch?(request: Request, remote: Address): Response | Promise<Response>;
 }
 
 /** The numbers among the options, checked, in the units that the code uses. */

@@ -1,4 +1,9 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { connect as connectTcp } from "node:net";
+import { connect as connectTls } from "node:tls";
+import { SeededRandom } from "../../lib/base/random.ts";
+import { makeAuthority, makeLeaf, SERVER_NAME } from "../../lib/dist/certificate.ts";
+import type { Address } from "../../lib/host/stream.ts";
 import type { ServeOptions } from "../../lib/ws/options.ts";
 import { serve, type Server } from "../../lib/ws/server.ts";
 import { makeHost } from "../kit/host.ts";
@@ -48,6 +53,40 @@ test("serve hands a request to the fetch hook, and its response to the client", 
     assertEquals([response.headers.get("set-cookie"), await response.text()], ["c=1", "made"]);
     assertEquals(seen, ["POST", "/p", "1", "é"]);
   });
+});
+
+test("serve tells the fetch hook who asks, as it does the upgrade hook, with TLS and without", async () => {
+  const ca = await makeAuthority(new SeededRandom(3).bytes(32));
+  const leaf = await makeLeaf(ca, "a@127.0.0.1:9000", Date.now(), new SeededRandom(4).bytes(16));
+  for (const secure of [undefined, leaf]) {
+    const told: Address[] = [];
+    const tell = (_request: Request, remote: Address): Response => {
+      told.push(remote);
+      return new Response("told");
+    };
+    await serving({ fetch: tell, upgrade: tell, tls: secure }, async ({ port }) => {
+      const from = { host: "127.0.0.1", port };
+      const socket = secure === undefined
+        ? connectTcp(from)
+        : connectTls({ ...from, ca: ca.pem, servername: SERVER_NAME });
+      let got = "";
+      socket.setEncoding("latin1").on("data", (text) => got += text);
+      const ended = new Promise((end) => socket.on("close", end));
+      await new Promise((open) =>
+        socket.on(secure === undefined ? "connect" : "secureConnect", open)
+      );
+      const { localPort } = socket;
+      const requests = ["GET /a HTTP/1.1\r\nHost: h\r\n\r\n", "GET /b HTTP/1.1\r\nHost: h\r\n\r\n"];
+      for (const request of [...requests, upgradeRequest()]) {
+        const before = told.length;
+        socket.write(request);
+        await until("the answer comes", () => got.split("told").length > before + 1);
+      }
+      await ended;
+      const where = { hostname: "127.0.0.1", port: localPort };
+      assertEquals(told, [where, where, where]);
+    });
+  }
 });
 
 test("serve sends no body in answer to HEAD, nor with 204", async () => {
