@@ -44,9 +44,12 @@ const PING_BYTES_MAX = 125;
 /** What was kept is decoded in such pieces: it has to be copied for it, and again after each message. */
 const HELD_PIECE_BYTES = 4096;
 
+/** Where messages are inflated: a byte makes 1032 at the most, so a piece 4 MiB, in some milliseconds. */
+const INFLATED_PIECE_BYTES = 4096;
+
 /**
- * When messages have been inflated to this many bytes, all others have a turn before the next. Each counts
- * for a KiB at the least.
+ * When so many bytes have been made of what was compressed, all others have a turn before the next piece
+ * or message. Each message counts for a KiB at the least.
  */
 const INFLATED_A_TURN_MAX = 1024 * 1024;
 
@@ -311,24 +314,27 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
   /** Bytes came. */
   received(bytes: Uint8Array): void {
     this.#heartbeat?.heard();
-    if (!this.#waiting) return this.#read(bytes, SCRATCH_BYTES);
+    if (!this.#waiting) return this.#read(bytes, false);
     assert(this.#held === undefined, "a paused stream goes on");
     this.#held = bytes.slice();
   }
 
   /**
-   * Decodes so much at a time until a handler gives a promise; the rest is kept. What was kept is ours,
-   * and is not copied again for each of a thousand small messages in it.
+   * Decodes until a handler gives a promise or others are to have a turn; the rest is kept. What was
+   * kept is `ours`, and is not copied again for each of a thousand small messages in it.
    */
-  #read(bytes: Uint8Array, pieceBytes: number): void {
+  #read(bytes: Uint8Array, ours: boolean): void {
     const { input } = this.#terms;
+    let pieceBytes = ours ? HELD_PIECE_BYTES : SCRATCH_BYTES;
+    if (this.#deflate !== undefined) pieceBytes = INFLATED_PIECE_BYTES;
     for (let from = 0; from < bytes.length;) {
       const length = Math.min(bytes.length - from, pieceBytes);
       input.bytes.set(length === bytes.length ? bytes : bytes.subarray(from, from + length));
       const stop = this.#decoder.decode(input, 0, length, this.#reader);
       from += stop;
+      if (this.#reader.inflated > INFLATED_A_TURN_MAX) this.#yield();
       if (!this.#waiting || from === bytes.length) continue;
-      this.#held = pieceBytes === HELD_PIECE_BYTES ? bytes.subarray(from) : bytes.slice(from);
+      this.#held = ours ? bytes.subarray(from) : bytes.slice(from);
       return;
     }
   }
@@ -438,7 +444,7 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
     this.#waiting = false;
     const held = this.#held;
     this.#held = undefined;
-    if (held !== undefined) this.#read(held, HELD_PIECE_BYTES);
+    if (held !== undefined) this.#read(held, true);
     if (!this.#waiting) this.#stream.resume();
   }
 
