@@ -173,9 +173,9 @@ async function startServers(mesher: Mesher): Promise<Server[]> {
   const serving = node.serve({
     ...common,
     port: httpPort,
-    async fetch(request): Promise<Response> {
+    async fetch(request, remote): Promise<Response> {
       const url = new URL(request.url);
-      const answer = await router.answer(request, url);
+      const answer = await router.answer(request, url, remote);
       if (answer !== undefined) return answer;
       return url.pathname.startsWith("/api/")
         ? jsonResponse(404, { error: "not found" })

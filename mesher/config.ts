@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { type Allowed, allowedFrom } from "./domain/address.ts";
+import { type AddressRange, type Allowed, allowedFrom, rangesFrom } from "./domain/address.ts";
 import type { StorageConfig } from "./storage/open.ts";
 
 /** Where a node is part of a cluster. */
@@ -32,6 +32,8 @@ export interface Config {
   readonly secureCookies: boolean;
   /** Where webhooks may go although it is inside this network. */
   readonly webhookAllow: Allowed;
+  /** Proxies that are believed when they say who asks. */
+  readonly proxies: readonly AddressRange[];
 }
 
 /** What the command line says. */
@@ -85,6 +87,9 @@ Environment:
   MESHER_SECURE_COOKIES  1: session cookies over https only           (0)
   MESHER_WEBHOOK_ALLOW   hosts, addresses or ranges inside this network that webhooks may
                          reach, with commas between: hooks.lan,10.1.0.0/16
+  MESHER_PROXIES         addresses or ranges of your proxies, with commas between: who asks is
+                         read from their X-Forwarded-For; wrong passwords are counted by client,
+                         and without this all who come through a proxy are one
 `;
 
 /** Variables by name. */
@@ -117,6 +122,7 @@ export function readConfig(env: Environment, command: Pick<Command, "memory">): 
     loadThreshold: whole(env, "MESHER_LOAD_THRESHOLD", LOAD_THRESHOLD_DEFAULT, 1, 1_000_000_000),
     secureCookies: whole(env, "MESHER_SECURE_COOKIES", 0, 0, 1) === 1,
     webhookAllow: readAllowed(env),
+    proxies: readProxies(env),
   };
 }
 
@@ -185,6 +191,14 @@ function readAllowed(env: Environment): Allowed {
   throw new ConfigError(
     `MESHER_WEBHOOK_ALLOW has ${JSON.stringify(allowed)}: ` +
       "write a host's name, an address or a range such as 10.1.0.0/16",
+  );
+}
+
+function readProxies(env: Environment): readonly AddressRange[] {
+  const ranges = rangesFrom(listOf(env["MESHER_PROXIES"]));
+  if (typeof ranges !== "string") return ranges;
+  throw new ConfigError(
+    `MESHER_PROXIES has ${JSON.stringify(ranges)}: write an address or a range such as 10.1.0.0/16`,
   );
 }
 

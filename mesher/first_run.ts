@@ -6,7 +6,8 @@
  */
 import { hashPassword } from "./domain/password.ts";
 import { newSecret } from "./domain/secret.ts";
-import type { Result, Storage } from "./storage/storage.ts";
+import type { Result } from "./storage/result.ts";
+import type { Storage } from "./storage/storage.ts";
 
 /** What was made. */
 export interface FirstRun {

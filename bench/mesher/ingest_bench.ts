@@ -17,7 +17,7 @@ import { firstRun } from "../../mesher/first_run.ts";
 import { sampleEvent } from "../../mesher/load/sample.ts";
 import { columnsOf } from "../../mesher/storage/rows.ts";
 import { openSqlite } from "../../mesher/storage/sqlite.ts";
-import type { NewEvent } from "../../mesher/storage/storage.ts";
+import type { NewEvent } from "../../mesher/storage/events.ts";
 import { bench, size, tiny } from "../kit.ts";
 import { here } from "./contenders.ts";
 

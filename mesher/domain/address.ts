@@ -1,7 +1,7 @@
 /**
  * Addresses that a webhook must not reach: this machine, the networks around it, the metadata of clouds. A
  * rule's author names the receiver, and must not have the server knock at doors that only it can reach.
- * Quiet: texts in, verdicts out.
+ * And ranges of addresses for others who ask. Quiet: texts in, verdicts out.
  *
  * An address is 16 bytes; those of IPv4 are `::ffff:a.b.c.d`.
  *
@@ -94,6 +94,17 @@ export function allowedFrom(items: readonly string[]): Allowed | string {
   return { names, ranges };
 }
 
+/** Reads addresses and ranges. A text: which of them is neither. */
+export function rangesFrom(items: readonly string[]): readonly AddressRange[] | string {
+  const ranges: AddressRange[] = [];
+  for (const item of items) {
+    const range = rangeFrom(item.replace(/^\[(.*)\]$/, "$1"));
+    if (range === null) return item;
+    ranges.push(range);
+  }
+  return ranges;
+}
+
 /** Whether an address is inside. What is no address is. */
 export function isInside(text: string, { ranges }: Allowed): boolean {
   const address = addressFrom(text);
@@ -121,7 +132,8 @@ export function bareHost(host: string): string {
   return host.replace(/^\[(.*)\]$/, "$1").replace(/\.$/, "").toLowerCase();
 }
 
-function isIn(address: Address, range: AddressRange): boolean {
+/** Whether an address is of a range. */
+export function isIn(address: Address, range: AddressRange): boolean {
   const bytes = range.bits >> 3;
   for (let i = 0; i < bytes; i++) if (address[i] !== range.address[i]) return false;
   const mask = 0xff00 >> (range.bits & 7) & 0xff;

@@ -50,6 +50,12 @@ export function takeRate(
   return { granted, retryAfterMs, state: next };
 }
 
+/** What was granted last was not used: so many of it may be granted again. */
+export function giveBackRate({ since, count, previous }: RateState, unused: number): RateState {
+  const late = Math.max(0, unused - count);
+  return { since, count: count - (unused - late), previous: Math.max(0, previous - late) };
+}
+
 /** Whether nothing is to be remembered of this state any more. */
 export function isRateIdle(state: RateState, now: number, windowMs: number): boolean {
   return now - state.since >= 2 * windowMs;

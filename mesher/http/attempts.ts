@@ -1,61 +1,71 @@
 /**
- * How often somebody may try a password: ten times in ten minutes per address, on each node.
+ * How often somebody may try a password, on each node: ten times in ten minutes at one account, whoever
+ * tries, and wrongly fifty times in ten minutes from one client, whatever the accounts.
  *
- * So many addresses are watched and no more. For a new one those are forgotten that are idle, or else
- * the oldest that has attempts left; one that has used them all up is never forgotten early, so that
- * nobody gets more attempts by asking about many others. When all have, a new one waits as they do.
+ * The first keeps a password from many clients, the second keeps many accounts from one client, who also
+ * cannot keep more than five of them from their owners.
  *
  * @module
  */
-import { isRateIdle, type RateLimit, type RateState, takeRate } from "../domain/rate.ts";
+import type { RateLimit } from "../domain/rate.ts";
+import { Allowance } from "./allowance.ts";
 
-/** How many attempts. */
+/** How many attempts at one account; past it everybody waits, its owner too. */
 export const ATTEMPTS: RateLimit = { limit: 10, windowMs: 600_000 };
-/** At most so many addresses are watched. */
-const WATCHED_MAX = 10_000;
+/** How many wrong ones from one client; past it all who share its address wait: an office has typos. */
+export const CLIENT_FAILURES: RateLimit = { limit: 50, windowMs: 600_000 };
+
+/** Somebody tries a password. */
+export interface Attempt {
+  /** The account's address, however it is written. */
+  readonly email: string;
+  /** As `clientOf` has it. */
+  readonly client: string;
+}
 
 /** The attempts of a node. */
 export class Attempts {
-  readonly #states = new Map<string, RateState>();
-  readonly #watchedMax: number;
+  readonly #accounts: Allowance;
+  readonly #clients: Allowance;
 
-  constructor(watchedMax: number = WATCHED_MAX) {
-    this.#watchedMax = watchedMax;
+  constructor(watchedMax?: number) {
+    this.#accounts = new Allowance(ATTEMPTS, watchedMax);
+    this.#clients = new Allowance(CLIENT_FAILURES, watchedMax);
   }
 
-  /** How many addresses are watched. */
+  /** How many accounts are watched. */
   get watched(): number {
-    return this.#states.size;
+    return this.#accounts.watched;
   }
 
-  /** One more attempt at `email`: milliseconds to wait, or 0 if it may be made. */
-  try(email: string, now: number): number {
-    const key = folded(email);
-    const known = this.#states.get(key) ?? null;
-    if (known === null && !this.#hasRoom(now)) return ATTEMPTS.windowMs;
-    const verdict = takeRate(known, now, 1, ATTEMPTS);
-    this.#states.set(key, verdict.state);
-    return verdict.granted === 1 ? 0 : verdict.retryAfterMs;
+  /** Begins an attempt: milliseconds to wait, or 0 if it may be made. One that waits counts nowhere. */
+  try({ email, client }: Attempt, now: number): number {
+    // It is a failure until it is known to be none, so that many at once are not too many.
+    const clientMs = this.#clients.take(client, now);
+    if (clientMs > 0) return clientMs;
+    const accountMs = this.#accounts.take(folded(email), now);
+    if (accountMs > 0) this.#clients.giveBack(client);
+    return accountMs;
   }
 
-  /** The password was right: earlier attempts do not count. */
-  forgive(email: string): void {
-    this.#states.delete(folded(email));
+  /**
+   * The password was right: earlier attempts at this account do not count. The client's earlier failures do,
+   * or whoever has an account could guess at the others for ever.
+   */
+  succeed({ email, client }: Attempt): void {
+    this.#accounts.forget(folded(email));
+    this.#clients.giveBack(client);
   }
 
-  /** Whether one more may be watched; makes room for it if there is none. */
-  #hasRoom(now: number): boolean {
-    if (this.#states.size < this.#watchedMax) return true;
-    for (const [key, state] of this.#states) {
-      if (isRateIdle(state, now, ATTEMPTS.windowMs)) this.#states.delete(key);
-    }
-    if (this.#states.size < this.#watchedMax) return true;
-    for (const [key, state] of this.#states) {
-      if (takeRate(state, now, 1, ATTEMPTS).granted === 0) continue;
-      this.#states.delete(key);
-      return true;
-    }
-    return false;
+  /** Nobody has looked whether the password was right. */
+  takeBack({ email, client }: Attempt): void {
+    this.#accounts.giveBack(folded(email));
+    this.#clients.giveBack(client);
+  }
+
+  /** Whether this client has to wait, at whatever account. */
+  isClientSpent(client: string, now: number): boolean {
+    return this.#clients.isSpent(client, now);
   }
 }
 

@@ -5,7 +5,11 @@
  * @module
  */
 import { hashSecret, isSecret } from "../domain/secret.ts";
-import type { Accounts, Membership, Project, Session, User } from "../storage/storage.ts";
+import type { Membership } from "../storage/organisations.ts";
+import type { Project } from "../storage/projects.ts";
+import type { Session } from "../storage/sessions.ts";
+import type { Storage } from "../storage/storage.ts";
+import type { User } from "../storage/users.ts";
 import type { Keys } from "../pipeline/keys.ts";
 import { Refusal } from "./route.ts";
 
@@ -29,6 +33,9 @@ export interface Person {
   readonly secretHash: string;
   readonly memberships: readonly Membership[];
 }
+
+/** Where persons are looked up. */
+type Accounts = Pick<Storage, "sessionBySecret" | "organisationsOf">;
 
 /** What is needed to know a person. */
 export interface Place {

@@ -4,7 +4,8 @@
  *
  * @module
  */
-import type { Membership, Project } from "../storage/storage.ts";
+import type { Membership } from "../storage/organisations.ts";
+import type { Project } from "../storage/projects.ts";
 import type { Mesher } from "../mesher.ts";
 import type { Who } from "./auth.ts";
 

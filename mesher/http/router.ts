@@ -6,11 +6,12 @@
  *
  * @module
  */
+import type { Address } from "../../mod.ts";
 import type { Mesher } from "../mesher.ts";
-import { StorageError } from "../storage/storage.ts";
+import { StorageError } from "../storage/error.ts";
 import { NOBODY, personOf, projectOf, type Who } from "./auth.ts";
 import { readBody, readQuery } from "./input.ts";
-import { type Answer, Refusal, type Route } from "./route.ts";
+import { type Answer, type Asked, Refusal, type Route } from "./route.ts";
 
 /** Headers of every answer of the API. */
 const HEADERS: Readonly<Record<string, string>> = {
@@ -53,7 +54,7 @@ export class Router {
   }
 
   /** The answer; undefined: no route has this path. */
-  async answer(request: Request, url: URL): Promise<Response | undefined> {
+  async answer(request: Request, url: URL, remote: Address): Promise<Response | undefined> {
     const found = this.#find(url.pathname);
     if (found === undefined) return undefined;
     this.#mesher.counters.add("requests");
@@ -69,7 +70,7 @@ export class Router {
       return jsonResponse(405, { error: "method not allowed" }, { ...cors, allow });
     }
     try {
-      return await this.#handle(route, request, url, found.params, cors);
+      return await this.#handle(route, { request, url, remote, params: found.params }, cors);
     } catch (error) {
       return this.#failure(error, cors);
     }
@@ -77,16 +78,15 @@ export class Router {
 
   async #handle(
     route: Route,
-    request: Request,
-    url: URL,
-    params: Readonly<Record<string, string>>,
+    given: Pick<Asked, "request" | "url" | "remote" | "params">,
     cors: Readonly<Record<string, string>>,
   ): Promise<Response> {
     const mesher = this.#mesher;
+    const { request, url } = given;
     const who = await this.#who(route, request, url);
     const query = readQuery(url.searchParams, route.query ?? {});
     const body = route.body === undefined ? {} : await readBody(request, route.body);
-    const answer = await route.handle({ mesher, request, url, params, query, body, who });
+    const answer = await route.handle({ ...given, mesher, query, body, who });
     return toResponse(answer, route.ok, cors);
   }
 

@@ -6,7 +6,9 @@
  */
 import { decodeCursor, placeFrom } from "../domain/cursor.ts";
 import { isId } from "../domain/id.ts";
-import type { Membership, PageRequest, Projects, Role } from "../storage/storage.ts";
+import type { Membership, Role } from "../storage/organisations.ts";
+import type { PageRequest } from "../storage/page.ts";
+import type { Projects } from "../storage/projects.ts";
 import type { Person } from "./auth.ts";
 import { type Asked, type ProjectPlace, Refusal } from "./route.ts";
 

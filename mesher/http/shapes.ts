@@ -5,20 +5,16 @@
  */
 import { actionJson, conditionJson } from "../domain/alert.ts";
 import { iso, isoOrNull } from "../pipeline/time.ts";
-import type {
-  Alert,
-  AlertRule,
-  ApiKey,
-  EventDetail,
-  EventSummary,
-  Issue,
-  Member,
-  Membership,
-  Page,
-  Project,
-  Session,
-  User,
-} from "../storage/storage.ts";
+import type { AlertRule } from "../storage/alert_rules.ts";
+import type { Alert } from "../storage/alerts.ts";
+import type { ApiKey } from "../storage/api_keys.ts";
+import type { EventDetail, EventSummary } from "../storage/events.ts";
+import type { Issue } from "../storage/issues.ts";
+import type { Member, Membership } from "../storage/organisations.ts";
+import type { Page } from "../storage/page.ts";
+import type { Project } from "../storage/projects.ts";
+import type { Session } from "../storage/sessions.ts";
+import type { User } from "../storage/users.ts";
 
 /** A JSON object. */
 export type Shape = Readonly<Record<string, unknown>>;

@@ -8,7 +8,7 @@
 import type { MesherEvent } from "../domain/event.ts";
 import { groupingOf } from "../domain/fingerprint.ts";
 import type { Parts } from "../parts.ts";
-import type { NewEvent } from "../storage/storage.ts";
+import type { NewEvent } from "../storage/events.ts";
 
 /** Validated, sampled, within its limit: its sender has been told 202. Plain, so that it travels. */
 export interface Accepted {

@@ -7,7 +7,8 @@
 import { alertMessage, conditionJson, type Happening, isMet } from "../domain/alert.ts";
 import type { Parts } from "../parts.ts";
 import { WEBHOOKS, webhooks } from "../services/webhooks.ts";
-import type { Alert, AlertRule } from "../storage/storage.ts";
+import type { AlertRule } from "../storage/alert_rules.ts";
+import type { Alert } from "../storage/alerts.ts";
 import { iso } from "./time.ts";
 
 /** Rules of a project are remembered for this long. Milliseconds. */

@@ -10,7 +10,7 @@ import { newId } from "../domain/id.ts";
 import { isSampled } from "../domain/sampling.ts";
 import type { Moment } from "../domain/validate.ts";
 import type { Parts } from "../parts.ts";
-import type { Project } from "../storage/storage.ts";
+import type { Project } from "../storage/projects.ts";
 import { Rates } from "./rates.ts";
 
 /** What became of the events of one request. */

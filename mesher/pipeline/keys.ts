@@ -5,7 +5,8 @@
  * @module
  */
 import { hashSecret, isSecret } from "../domain/secret.ts";
-import type { Project, Projects } from "../storage/storage.ts";
+import type { ApiKeys } from "../storage/api_keys.ts";
+import type { Project } from "../storage/projects.ts";
 
 /** How long an answer is believed. Milliseconds. */
 export const KEY_MS = 2_000;
@@ -14,12 +15,12 @@ const KEYS_MAX = 10_000;
 
 /** Looks keys up. */
 export class Keys {
-  readonly #projects: Pick<Projects, "projectByKey">;
+  readonly #apiKeys: Pick<ApiKeys, "projectByKey">;
   readonly #now: () => number;
   readonly #known = new Map<string, { readonly until: number; readonly answer: Answer }>();
 
-  constructor(projects: Pick<Projects, "projectByKey">, now: () => number) {
-    this.#projects = projects;
+  constructor(apiKeys: Pick<ApiKeys, "projectByKey">, now: () => number) {
+    this.#apiKeys = apiKeys;
     this.#now = now;
   }
 
@@ -31,7 +32,7 @@ export class Keys {
     const now = this.#now();
     if (known !== undefined && known.until > now) return known.answer;
     if (this.#known.size >= KEYS_MAX) this.#known.clear();
-    const answer = this.#projects.projectByKey(hash).then((found) => found?.project ?? null);
+    const answer = this.#apiKeys.projectByKey(hash).then((found) => found?.project ?? null);
     this.#known.set(hash, { until: now + KEY_MS, answer });
     // A database that is away is asked again by the next one.
     answer.catch(() => this.#known.delete(hash));

@@ -14,7 +14,7 @@
  */
 import { createHash } from "node:crypto";
 import type { Connection, Groups, Pid, Rooms } from "../../mod.ts";
-import type { EventOutcome, NewEvent } from "../storage/storage.ts";
+import type { EventOutcome, NewEvent } from "../storage/events.ts";
 import type { Counters } from "./counters.ts";
 import { iso } from "./time.ts";
 

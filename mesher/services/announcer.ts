@@ -9,7 +9,7 @@
 import { type Service, service } from "../../mod.ts";
 import type { Parts } from "../parts.ts";
 import { Alarm } from "../pipeline/alarm.ts";
-import type { EventOutcome, NewEvent } from "../storage/storage.ts";
+import type { EventOutcome, NewEvent } from "../storage/events.ts";
 
 /** Its name on each node. */
 export const ANNOUNCER = "mesher_announcer";

@@ -18,7 +18,8 @@ import { type Pid, type Service, service } from "../../mod.ts";
 import type { Parts } from "../parts.ts";
 import type { Outgoing } from "../pipeline/accepted.ts";
 import type { Loan } from "../pipeline/queue.ts";
-import { type EventOutcome, StorageError } from "../storage/storage.ts";
+import { StorageError } from "../storage/error.ts";
+import type { EventOutcome } from "../storage/events.ts";
 import { ANNOUNCER, announcer } from "./announcer.ts";
 
 /** Its name on each node. */

@@ -20,7 +20,7 @@ import { accepted } from "../http/routes/ingest.ts";
 import { findProject } from "../http/scope.ts";
 import type { Mesher } from "../mesher.ts";
 import { eventRoom, projectRoom, type StreamFilter } from "../pipeline/live.ts";
-import type { Project } from "../storage/storage.ts";
+import type { Project } from "../storage/projects.ts";
 import { Watch } from "./watch.ts";
 
 /** What a connection is for. */

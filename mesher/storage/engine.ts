@@ -5,13 +5,20 @@
  * @module
  */
 import type { Database } from "./database.ts";
+import type { Events } from "./events.ts";
 import type { Days } from "./postgres_days.ts";
-import { accounts } from "./sql/accounts.ts";
+import { alertRules } from "./sql/alert_rules.ts";
 import { alerts } from "./sql/alerts.ts";
+import { apiKeys } from "./sql/api_keys.ts";
+import { dashboard } from "./sql/dashboard.ts";
 import { events } from "./sql/events.ts";
 import { issues } from "./sql/issues.ts";
+import { organisations } from "./sql/organisations.ts";
 import { projects } from "./sql/projects.ts";
-import type { Events, Storage, StorageHealth, UpkeepReport } from "./storage.ts";
+import { sessions } from "./sql/sessions.ts";
+import { users } from "./sql/users.ts";
+import type { Storage } from "./storage.ts";
+import type { StorageHealth, UpkeepReport } from "./upkeep.ts";
 
 /** SQLite or PostgreSQL. */
 export interface Engine extends Database, Pick<Events, "writeEvents"> {
@@ -30,10 +37,15 @@ const DAY_MS = 86_400_000;
 /** The storage in a database that is open and has its tables. */
 export function storageOn(engine: Engine): Storage {
   return {
-    ...accounts(engine),
+    ...organisations(engine),
+    ...users(engine),
+    ...sessions(engine),
     ...projects(engine),
+    ...apiKeys(engine),
     ...issues(engine),
     ...events(engine),
+    ...dashboard(engine),
+    ...alertRules(engine),
     ...alerts(engine),
     writeEvents: (batch) => engine.writeEvents(batch),
     upkeep: (now) => upkeep(engine, now),

@@ -15,13 +15,9 @@ import { type Batch, writeBatch } from "./postgres_batch.ts";
 import { Days } from "./postgres_days.ts";
 import { POSTGRES_STEPS } from "./postgres_schema.ts";
 import { columnsOf } from "./rows.ts";
-import {
-  type EventOutcome,
-  type NewEvent,
-  type Storage,
-  StorageError,
-  WRITE_EVENTS_MAX,
-} from "./storage.ts";
+import { StorageError } from "./error.ts";
+import { type EventOutcome, type NewEvent, WRITE_EVENTS_MAX } from "./events.ts";
+import type { Storage } from "./storage.ts";
 
 /** How to open it. */
 export interface PostgresOptions {

@@ -18,7 +18,8 @@ import { newId } from "../domain/id.ts";
 import { wordsOf } from "../domain/words.ts";
 import type { Value } from "./database.ts";
 import { type EventColumns, eventKey, issueKey } from "./rows.ts";
-import { type EventOutcome, StorageError } from "./storage.ts";
+import { StorageError } from "./error.ts";
+import type { EventOutcome } from "./events.ts";
 
 /** One transaction, with statements whose parameters are columns. */
 export interface Batch {

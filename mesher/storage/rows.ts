@@ -4,7 +4,7 @@
  * @module
  */
 import { cleanText, jsonText } from "./json.ts";
-import type { NewEvent } from "./storage.ts";
+import type { NewEvent } from "./events.ts";
 
 /** An event's columns. */
 export interface EventColumns {

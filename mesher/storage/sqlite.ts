@@ -23,13 +23,9 @@ import { guarded, isBusy, messageOf } from "./sqlite_error.ts";
 import { BUSY_MS_MAX, setModes } from "./sqlite_modes.ts";
 import { SQLITE_STEPS } from "./sqlite_schema.ts";
 import { SqliteThread } from "./sqlite_thread.ts";
-import {
-  type EventOutcome,
-  type NewEvent,
-  type Storage,
-  StorageError,
-  WRITE_EVENTS_MAX,
-} from "./storage.ts";
+import { StorageError } from "./error.ts";
+import { type EventOutcome, type NewEvent, WRITE_EVENTS_MAX } from "./events.ts";
+import type { Storage } from "./storage.ts";
 import { Turns } from "./turns.ts";
 
 /** How to open it. */

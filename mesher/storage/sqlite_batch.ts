@@ -16,7 +16,7 @@ import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { newId } from "../domain/id.ts";
 import { wordsOf } from "../domain/words.ts";
 import { type EventColumns, issueKey } from "./rows.ts";
-import type { EventOutcome } from "./storage.ts";
+import type { EventOutcome } from "./events.ts";
 
 /** An issue and what the batch adds to it. */
 interface Tally {

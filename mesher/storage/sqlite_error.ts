@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { StorageError } from "./storage.ts";
+import { StorageError } from "./error.ts";
 
 const SQLITE_ERROR = 1;
 const SQLITE_BUSY = 5;

@@ -13,7 +13,7 @@
  */
 import { assert } from "../domain/assert.ts";
 import type { EventColumns } from "./rows.ts";
-import type { EventOutcome } from "./storage.ts";
+import type { EventOutcome } from "./events.ts";
 
 const NUL = "\0";
 /** How many there are of an event. */

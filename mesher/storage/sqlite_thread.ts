@@ -11,7 +11,8 @@
 import { Worker } from "node:worker_threads";
 import type { EventColumns } from "./rows.ts";
 import { packRows, unpackOutcomes } from "./sqlite_pack.ts";
-import { type EventOutcome, StorageError } from "./storage.ts";
+import { StorageError } from "./error.ts";
+import type { EventOutcome } from "./events.ts";
 
 /** Where the file is, and how it is written. */
 export interface SqliteFile {

@@ -11,7 +11,7 @@ import { guarded, messageOf } from "./sqlite_error.ts";
 import { BUSY_MS_MAX, setModes } from "./sqlite_modes.ts";
 import { packOutcomes, unpackRows } from "./sqlite_pack.ts";
 import type { Order, Report, SqliteFile } from "./sqlite_thread.ts";
-import { StorageError } from "./storage.ts";
+import { StorageError } from "./error.ts";
 
 const { path, fullSync } = workerData as SqliteFile;
 let opened: { readonly db: DatabaseSync; readonly batches: SqliteBatches } | undefined;

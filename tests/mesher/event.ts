@@ -4,7 +4,7 @@
 import type { MesherEvent } from "../../mesher/domain/event.ts";
 import { groupingOf } from "../../mesher/domain/fingerprint.ts";
 import { newId } from "../../mesher/domain/id.ts";
-import type { NewEvent } from "../../mesher/storage/storage.ts";
+import type { NewEvent } from "../../mesher/storage/events.ts";
 
 /** An event with a message and nothing else, but for what is given. */
 export function eventWith(parts: Partial<MesherEvent> = {}): MesherEvent {

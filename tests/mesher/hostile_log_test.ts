@@ -5,7 +5,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { lineOf } from "../../mesher/say.ts";
 import { openStorage } from "../../mesher/storage/open.ts";
-import { StorageError } from "../../mesher/storage/storage.ts";
+import { StorageError } from "../../mesher/storage/error.ts";
 import { test, until } from "../kit/test.ts";
 import { onStage } from "./end_to_end_kit.ts";
 import {

@@ -11,7 +11,9 @@ import {
   WRITES_MAX,
 } from "../../mesher/services/writer.ts";
 import { openSqlite } from "../../mesher/storage/sqlite.ts";
-import { type EventOutcome, type Storage, StorageError } from "../../mesher/storage/storage.ts";
+import { StorageError } from "../../mesher/storage/error.ts";
+import type { EventOutcome } from "../../mesher/storage/events.ts";
+import type { Storage } from "../../mesher/storage/storage.ts";
 import type { Pid } from "../../mod.ts";
 import { test, until } from "../kit/test.ts";
 import { onStage, type Stage } from "./end_to_end_kit.ts";

@@ -4,7 +4,8 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { ROUNDS } from "../../mesher/services/rounds.ts";
-import type { Alert, Storage } from "../../mesher/storage/storage.ts";
+import type { Alert } from "../../mesher/storage/alerts.ts";
+import type { Storage } from "../../mesher/storage/storage.ts";
 import { test } from "../kit/test.ts";
 import { DAY_MS, HOUR_MS, NOON, valueOf } from "./contract/world.ts";
 import { entryWith, eventWith } from "./event.ts";

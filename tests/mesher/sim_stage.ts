@@ -12,7 +12,9 @@ import { Intake } from "../../mesher/pipeline/intake.ts";
 import { ROUNDS } from "../../mesher/services/rounds.ts";
 import { joinCluster, startTree } from "../../mesher/services/tree.ts";
 import { openSqlite } from "../../mesher/storage/sqlite.ts";
-import { type Alert, type Storage, StorageError } from "../../mesher/storage/storage.ts";
+import type { Alert } from "../../mesher/storage/alerts.ts";
+import { StorageError } from "../../mesher/storage/error.ts";
+import type { Storage } from "../../mesher/storage/storage.ts";
 import { HOUR_MS, NOON, type Party, party } from "./contract/world.ts";
 
 /** Their short names. */

@@ -9,7 +9,7 @@ import {
   unpackOutcomes,
   unpackRows,
 } from "../../mesher/storage/sqlite_pack.ts";
-import type { EventOutcome } from "../../mesher/storage/storage.ts";
+import type { EventOutcome } from "../../mesher/storage/events.ts";
 import { test } from "../kit/test.ts";
 import { entryWith, realisticEntry } from "./event.ts";
 

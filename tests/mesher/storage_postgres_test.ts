@@ -3,7 +3,8 @@
  * What PostgreSQL's storage does beyond the contract: its day partitions, and nodes that start at once.
  */
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { type Storage, StorageError } from "../../mesher/storage/storage.ts";
+import { StorageError } from "../../mesher/storage/error.ts";
+import type { Storage } from "../../mesher/storage/storage.ts";
 import { test } from "../kit/test.ts";
 import { party } from "./contract/world.ts";
 import { provideDriver } from "./driver.ts";

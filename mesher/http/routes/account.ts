@@ -11,7 +11,7 @@ import {
 } from "../../domain/password.ts";
 import { newSecret } from "../../domain/secret.ts";
 import { iso } from "../../pipeline/time.ts";
-import type { Credentials } from "../../storage/storage.ts";
+import type { Credentials } from "../../storage/users.ts";
 import { SESSION_MS, sessionCookie } from "../auth.ts";
 import { changeRoute } from "../change.ts";
 import { hashInTurn, verifyInTurn } from "../hashing.ts";

@@ -11,12 +11,8 @@ import {
   cooldownFrom,
   type Parsed,
 } from "../../domain/alert.ts";
-import {
-  type Alert,
-  ALERT_STATUSES,
-  type AlertStatus,
-  type Result,
-} from "../../storage/storage.ts";
+import { type Alert, ALERT_STATUSES, type AlertStatus } from "../../storage/alerts.ts";
+import type { Result } from "../../storage/result.ts";
 import { changeRoute } from "../change.ts";
 import { mustFit } from "../quota.ts";
 import { type Asked, Refusal, type Reply, type Route } from "../route.ts";

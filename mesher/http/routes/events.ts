@@ -4,7 +4,8 @@
  * @module
  */
 import { LEVELS } from "../../domain/event.ts";
-import type { EventFilter, EventSummary, Page, PageRequest } from "../../storage/storage.ts";
+import type { EventFilter, EventSummary } from "../../storage/events.ts";
+import type { Page, PageRequest } from "../../storage/page.ts";
 import { type Asked, type ProjectPlace, Refusal, type Reply, type Route } from "../route.ts";
 import { inScope, limitOf, pageOf, projectPlaceOf } from "../scope.ts";
 import { eventDetailShape, eventShape, pageShape } from "../shapes.ts";

@@ -10,7 +10,7 @@ import {
   ISSUE_STATUSES,
   type IssueFilter,
   type IssueStatus,
-} from "../../storage/storage.ts";
+} from "../../storage/issues.ts";
 import { changeRoute } from "../change.ts";
 import { type Asked, type Fields, Refusal, type Reply, type Route } from "../route.ts";
 import { inScope, limitOf, pageOf, projectPlaceOf } from "../scope.ts";

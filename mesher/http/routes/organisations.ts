@@ -4,7 +4,8 @@
  * @module
  */
 import { passwordProblem } from "../../domain/password.ts";
-import { type Member, type Result, type Role, ROLES } from "../../storage/storage.ts";
+import { type Member, type Role, ROLES } from "../../storage/organisations.ts";
+import type { Result } from "../../storage/result.ts";
 import { changeRoute } from "../change.ts";
 import { hashInTurn } from "../hashing.ts";
 import { mustFit } from "../quota.ts";

@@ -1,34 +1,16 @@
 /**
- * Alert rules and alerts, in the SQL that both engines speak.
+ * Alerts, in the SQL that both engines speak.
  *
  * @module
  */
+import type { Condition } from "../../domain/alert.ts";
 import { isId, newId } from "../../domain/id.ts";
+import type { Alert, Alerts, AlertStatus } from "../alerts.ts";
 import { Conditions, type Database, type Query } from "../database.ts";
 import { jsonText, readJson } from "../json.ts";
-import type {
-  Alert,
-  AlertAction,
-  AlertCondition,
-  AlertRule,
-  Alerts,
-  AlertStatus,
-  Result,
-} from "../storage.ts";
+import type { Result } from "../result.ts";
 import { limitOf, narrowToPage, NO_ROWS, pageFrom } from "./page.ts";
-import { inProject, ofOrg } from "./scope.ts";
-
-interface RuleRow {
-  readonly id: string;
-  readonly project_id: string;
-  readonly name: string;
-  readonly condition: unknown;
-  readonly action: unknown;
-  readonly enabled: boolean | number;
-  readonly cooldown_minutes: number;
-  readonly last_fired_at: number | null;
-  readonly created_at: number;
-}
+import { ofOrg } from "./scope.ts";
 
 interface AlertRow {
   readonly id: string;
@@ -44,23 +26,17 @@ interface AlertRow {
   readonly resolved_at: number | null;
 }
 
-const RULE = "id, project_id, name, condition, action, enabled, cooldown_minutes, " +
-  "last_fired_at, created_at";
+/** What an alert keeps of the rule that fired. */
+interface FiredRow {
+  readonly id: string;
+  readonly project_id: string;
+  readonly name: string;
+  readonly condition: unknown;
+}
+
 const ALERT = "id, rule_id, rule_name, project_id, issue_id, status, message, condition, " +
   "triggered_at, acknowledged_at, resolved_at";
 const OF_ORG = ofOrg("$2");
-
-const ruleFrom = (row: RuleRow): AlertRule => ({
-  id: row.id,
-  projectId: row.project_id,
-  name: row.name,
-  condition: readJson<AlertCondition>(row.condition),
-  action: readJson<AlertAction>(row.action),
-  enabled: Boolean(row.enabled),
-  cooldownMinutes: row.cooldown_minutes,
-  lastFiredAt: row.last_fired_at,
-  createdAt: row.created_at,
-});
 
 const alertFrom = (row: AlertRow): Alert => ({
   id: row.id,
@@ -70,7 +46,7 @@ const alertFrom = (row: AlertRow): Alert => ({
   issueId: row.issue_id,
   status: row.status,
   message: row.message,
-  condition: readJson<AlertCondition>(row.condition),
+  condition: readJson<Condition>(row.condition),
   triggeredAt: row.triggered_at,
   acknowledgedAt: row.acknowledged_at,
   resolvedAt: row.resolved_at,
@@ -105,59 +81,6 @@ export function alerts(db: Database): Alerts {
   };
 
   return {
-    createAlertRule(orgId, { projectId, name, condition, action, cooldownMinutes }) {
-      return inProject(db, orgId, projectId, async (query, now) => {
-        const row = await query.row<RuleRow>(
-          `INSERT INTO alert_rules
-             (id, project_id, name, condition, action, cooldown_minutes, created_at)
-           VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING ${RULE}`,
-          newId(now),
-          projectId,
-          name,
-          jsonText(condition),
-          jsonText(action),
-          cooldownMinutes,
-          now,
-        );
-        return ruleFrom(row!);
-      });
-    },
-
-    async alertRules(orgId, projectId) {
-      if (!isId(orgId) || !isId(projectId)) return [];
-      const rows = await db.rows<RuleRow>(
-        `SELECT ${RULE} FROM alert_rules WHERE project_id = $1 AND ${OF_ORG}
-         ORDER BY created_at, id`,
-        projectId,
-        orgId,
-      );
-      return rows.map(ruleFrom);
-    },
-
-    async setAlertRuleEnabled(orgId, ruleId, enabled) {
-      if (!isId(orgId) || !isId(ruleId)) return null;
-      const row = await db.row<RuleRow>(
-        `UPDATE alert_rules SET enabled = $3 WHERE id = $1 AND ${OF_ORG} RETURNING ${RULE}`,
-        ruleId,
-        orgId,
-        enabled,
-      );
-      return row === undefined ? null : ruleFrom(row);
-    },
-
-    async deleteAlertRule(orgId, ruleId) {
-      if (!isId(orgId) || !isId(ruleId)) return false;
-      return await db.transaction(async (query) => {
-        const deleted = await query.change(
-          `DELETE FROM alert_rules WHERE id = $1 AND ${OF_ORG}`,
-          ruleId,
-          orgId,
-        );
-        if (deleted > 0) await query.change("DELETE FROM alerts WHERE rule_id = $1", ruleId);
-        return deleted > 0;
-      });
-    },
-
     async alerts(orgId, projectId, status, page) {
       if (!isId(orgId) || !isId(projectId)) return NO_ROWS;
       const where = new Conditions();
@@ -182,25 +105,14 @@ export function alerts(db: Database): Alerts {
       return move(orgId, alertId, ["active", "acknowledged"], "resolved");
     },
 
-    async enabledAlertRules(projectId) {
-      if (projectId !== undefined && !isId(projectId)) return [];
-      const rows = projectId === undefined
-        ? await db.rows<RuleRow>(`SELECT ${RULE} FROM alert_rules WHERE enabled ORDER BY id`)
-        : await db.rows<RuleRow>(
-          `SELECT ${RULE} FROM alert_rules WHERE enabled AND project_id = $1 ORDER BY id`,
-          projectId,
-        );
-      return rows.map(ruleFrom);
-    },
-
     async fireAlert({ ruleId, issueId, message, now }) {
       if (!isId(ruleId) || (issueId !== null && !isId(issueId))) return null;
       return await db.transaction(async (query) => {
-        const rule = await query.row<RuleRow>(
+        const rule = await query.row<FiredRow>(
           `UPDATE alert_rules SET last_fired_at = $2 WHERE id = $1 AND enabled
            AND (last_fired_at IS NULL
              OR last_fired_at <= CAST($2 AS BIGINT) - cooldown_minutes * 60000)
-           RETURNING ${RULE}`,
+           RETURNING id, project_id, name, condition`,
           ruleId,
           now,
         );

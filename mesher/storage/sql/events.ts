@@ -1,24 +1,17 @@
 /**
- * Questions about events, in the SQL that both engines speak. Writing them is each engine's own.
+ * Events, in the SQL that both engines speak. Writing them is each engine's own.
  *
  * @module
  */
-import { assert } from "../../domain/assert.ts";
 import type { Level, MesherEvent } from "../../domain/event.ts";
 import { isId } from "../../domain/id.ts";
 import { queryWords } from "../../domain/words.ts";
-import { Conditions, type Database, type Value } from "../database.ts";
+import { Conditions, type Database } from "../database.ts";
+import type { EventFilter, Events, EventSummary } from "../events.ts";
 import { jsonText, readJson } from "../json.ts";
-import type {
-  EventFilter,
-  Events,
-  EventSummary,
-  Page,
-  PageRequest,
-  ValueCount,
-} from "../storage.ts";
+import type { Page, PageRequest } from "../page.ts";
 import { limitOf, narrowToPage, NO_ROWS, pageFrom } from "./page.ts";
-import { ofOrg, ownsProject } from "./scope.ts";
+import { ofOrg, ownsIssue, ownsProject } from "./scope.ts";
 
 interface SummaryRow {
   readonly id: string;
@@ -36,11 +29,6 @@ interface SummaryRow {
 
 const SUMMARY = "e.id, e.project_id, e.issue_id, e.level, e.title, e.message, e.environment, " +
   "e.release, e.tags, e.event_at, e.received_at";
-
-/** Charts have at most this many buckets; more is refused by an assertion. */
-export const BUCKETS_MAX = 1000;
-
-const DAY_MS = 86_400_000;
 
 const summaryFrom = (row: SummaryRow): EventSummary => ({
   id: row.id,
@@ -97,33 +85,16 @@ export function events(db: Database): Omit<Events, "writeEvents"> {
     return pageFrom(rows, limit, (row) => row.received_at, summaryFrom);
   };
 
-  const counts = async (sql: string, ...params: Value[]): Promise<readonly ValueCount[]> => {
-    const rows = await db.rows<ValueCount>(sql, ...params);
-    return rows.map(({ value, count }) => ({ value, count }));
-  };
-
-  const owns = (orgId: string, projectId: string): Promise<boolean> =>
-    ownsProject(db, orgId, projectId);
-
-  /** Whether the issue is of the organisation. */
-  const ownsIssue = async (orgId: string, issueId: string): Promise<boolean> =>
-    isId(orgId) && isId(issueId) && await db.row(
-        `SELECT i.id FROM issues i JOIN projects p ON p.id = i.project_id
-         WHERE i.id = $1 AND p.org_id = $2`,
-        issueId,
-        orgId,
-      ) !== undefined;
-
   return {
     async events(orgId, projectId, filter, page) {
-      if (!await owns(orgId, projectId)) return NO_ROWS;
+      if (!await ownsProject(db, orgId, projectId)) return NO_ROWS;
       const where = new Conditions();
       where.and(`e.project_id = ${where.param(projectId)}`);
       return narrow(where, filter) ? await list(where, page) : NO_ROWS;
     },
 
     async issueEvents(orgId, issueId, page) {
-      if (!await ownsIssue(orgId, issueId)) return NO_ROWS;
+      if (!await ownsIssue(db, orgId, issueId)) return NO_ROWS;
       const where = new Conditions();
       where.and(`e.issue_id = ${where.param(issueId)}`);
       return await list(where, page);
@@ -160,125 +131,6 @@ export function events(db: Database): Omit<Events, "writeEvents"> {
         event: readJson<MesherEvent>(row.payload),
         nextId: next?.id ?? null,
         previousId: previous?.id ?? null,
-      };
-    },
-
-    async volume(orgId, projectId, { since, until, bucketMs }) {
-      const count = Math.ceil((until - since) / bucketMs);
-      assert(bucketMs >= 1 && count <= BUCKETS_MAX, `${count} buckets`);
-      if (count <= 0 || !await owns(orgId, projectId)) return [];
-      const rows = await db.rows<{ readonly slot: number; readonly count: number }>(
-        `SELECT (e.received_at - CAST($2 AS BIGINT)) / CAST($4 AS BIGINT) AS slot,
-           count(*) AS count
-         FROM events e
-         WHERE e.project_id = $1 AND e.received_at >= $2 AND e.received_at < $3
-         GROUP BY 1`,
-        projectId,
-        Math.trunc(since),
-        Math.trunc(until),
-        Math.trunc(bucketMs),
-      );
-      const found = new Map(rows.map((row) => [row.slot, row.count]));
-      return Array.from({ length: count }, (_, slot) => ({
-        at: Math.trunc(since) + slot * Math.trunc(bucketMs),
-        count: found.get(slot) ?? 0,
-      }));
-    },
-
-    async levelCounts(orgId, projectId, since) {
-      if (!await owns(orgId, projectId)) return [];
-      return await counts(
-        `SELECT e.level AS value, count(*) AS count FROM events e
-         WHERE e.project_id = $1 AND e.received_at >= $2
-         GROUP BY e.level ORDER BY 2 DESC, 1`,
-        projectId,
-        since,
-      );
-    },
-
-    async tagValues(orgId, projectId, key, since, limit) {
-      if (!await owns(orgId, projectId)) return [];
-      return await counts(
-        `SELECT tag.value AS value, count(*) AS count FROM events e, ${dialect.tagPairs}
-         WHERE e.project_id = $1 AND e.received_at >= $2 AND tag.key = $3
-         GROUP BY tag.value ORDER BY 2 DESC, 1 LIMIT $4`,
-        projectId,
-        since,
-        key,
-        limitOf({ limit }),
-      );
-    },
-
-    async tagKeys(orgId, projectId, since, limit) {
-      if (!await owns(orgId, projectId)) return [];
-      return await counts(
-        `SELECT tag.key AS value, count(*) AS count FROM events e, ${dialect.tagPairs}
-         WHERE e.project_id = $1 AND e.received_at >= $2
-         GROUP BY tag.key ORDER BY 2 DESC, 1 LIMIT $3`,
-        projectId,
-        since,
-        limitOf({ limit }),
-      );
-    },
-
-    async issueTags(orgId, issueId, since, limit) {
-      if (!await ownsIssue(orgId, issueId)) return [];
-      const rows = await db.rows<ValueCount & { readonly key: string }>(
-        `SELECT tag.key AS key, tag.value AS value, count(*) AS count
-         FROM events e, ${dialect.tagPairs}
-         WHERE e.issue_id = $1 AND e.received_at >= $2
-         GROUP BY tag.key, tag.value ORDER BY 1, 3 DESC, 2`,
-        issueId,
-        since,
-      );
-      const keys = new Map<string, ValueCount[]>();
-      for (const { key, value, count } of rows) {
-        const values = keys.get(key) ?? [];
-        if (values.length === 0) keys.set(key, values);
-        if (values.length < limitOf({ limit })) values.push({ value, count });
-      }
-      return [...keys].map(([key, values]) => ({ key, values }));
-    },
-
-    async projectHealth(orgId, projectId, now) {
-      if (!await owns(orgId, projectId)) return null;
-      const row = await db.row<
-        { readonly unresolved: number; readonly recent: number; readonly fresh: number }
-      >(
-        `SELECT
-           (SELECT count(*) FROM issues WHERE project_id = $1 AND status = 'unresolved')
-             AS unresolved,
-           (SELECT count(*) FROM events WHERE project_id = $1 AND received_at >= $2) AS recent,
-           (SELECT count(*) FROM issues WHERE project_id = $1 AND first_seen >= $2) AS fresh`,
-        projectId,
-        now - DAY_MS,
-      );
-      return {
-        unresolvedIssues: row!.unresolved,
-        events24h: row!.recent,
-        newIssues24h: row!.fresh,
-      };
-    },
-
-    async projectUsage(orgId, projectId) {
-      if (!await owns(orgId, projectId)) return null;
-      const row = await db.row<
-        { readonly events: number; readonly bytes: number; readonly oldest_at: number | null }
-      >(
-        `SELECT count(*) AS events, CAST(coalesce(sum(${dialect.payloadBytes}), 0) AS BIGINT)
-           AS bytes, min(e.received_at) AS oldest_at
-         FROM events e WHERE e.project_id = $1`,
-        projectId,
-      );
-      const issues = await db.row<{ readonly count: number }>(
-        "SELECT count(*) AS count FROM issues WHERE project_id = $1",
-        projectId,
-      );
-      return {
-        events: row!.events,
-        issues: issues!.count,
-        bytes: row!.bytes,
-        oldestAt: row!.oldest_at,
       };
     },
 

@@ -6,7 +6,7 @@
 import type { Level } from "../../domain/event.ts";
 import { isId } from "../../domain/id.ts";
 import { Conditions, type Database, likeAnywhere } from "../database.ts";
-import type { Issue, Issues, IssueStatus, SpikeCandidate } from "../storage.ts";
+import type { Issue, Issues, IssueStatus, SpikeCandidate } from "../issues.ts";
 import { limitOf, narrowToPage, NO_ROWS, pageFrom } from "./page.ts";
 import { ofOrg } from "./scope.ts";
 

@@ -5,7 +5,7 @@
  */
 import { isId } from "../../domain/id.ts";
 import type { Conditions } from "../database.ts";
-import { type Page, PAGE_ROWS_MAX, type PageRequest } from "../storage.ts";
+import { type Page, PAGE_ROWS_MAX, type PageRequest } from "../page.ts";
 
 /** A page of nothing. */
 export const NO_ROWS: Page<never> = { rows: [], next: null };

@@ -1,14 +1,14 @@
 /**
- * Projects and their keys, in the SQL that both engines speak.
+ * Projects, in the SQL that both engines speak.
  *
  * @module
  */
 import { isId, newId } from "../../domain/id.ts";
 import type { Database } from "../database.ts";
-import type { ApiKey, Project, Projects } from "../storage.ts";
-import { inProject, ofOrg } from "./scope.ts";
+import type { Project, Projects } from "../projects.ts";
 
-interface ProjectRow {
+/** A project in the database. */
+export interface ProjectRow {
   readonly id: string;
   readonly org_id: string;
   readonly name: string;
@@ -19,19 +19,11 @@ interface ProjectRow {
   readonly created_at: number;
 }
 
-interface ApiKeyRow {
-  readonly id: string;
-  readonly project_id: string;
-  readonly label: string;
-  readonly prefix: string;
-  readonly created_at: number;
-  readonly revoked_at: number | null;
-}
+/** The columns of `ProjectRow`. */
+export const PROJECT = "id, org_id, name, slug, platform, retention_days, sample_rate, created_at";
 
-const PROJECT = "id, org_id, name, slug, platform, retention_days, sample_rate, created_at";
-const API_KEY = "id, project_id, label, prefix, created_at, revoked_at";
-
-const projectFrom = (row: ProjectRow): Project => ({
+/** The project of a row. */
+export const projectFrom = (row: ProjectRow): Project => ({
   id: row.id,
   orgId: row.org_id,
   name: row.name,
@@ -40,15 +32,6 @@ const projectFrom = (row: ProjectRow): Project => ({
   retentionDays: row.retention_days,
   sampleRate: row.sample_rate,
   createdAt: row.created_at,
-});
-
-const apiKeyFrom = (row: ApiKeyRow): ApiKey => ({
-  id: row.id,
-  projectId: row.project_id,
-  label: row.label,
-  prefix: row.prefix,
-  createdAt: row.created_at,
-  revokedAt: row.revoked_at,
 });
 
 /** Projects in `db`. */
@@ -136,55 +119,6 @@ export function projects(db: Database): Projects {
         await query.change("DELETE FROM issues WHERE project_id = $1", projectId);
         return true;
       });
-    },
-
-    createApiKey(orgId, { projectId, label, prefix, secretHash }) {
-      return inProject(db, orgId, projectId, async (query, now) => {
-        const row = await query.row<ApiKeyRow>(
-          `INSERT INTO api_keys (id, project_id, label, prefix, secret_hash, created_at)
-           VALUES ($1, $2, $3, $4, $5, $6) RETURNING ${API_KEY}`,
-          newId(now),
-          projectId,
-          label,
-          prefix,
-          secretHash,
-          now,
-        );
-        return apiKeyFrom(row!);
-      });
-    },
-
-    async apiKeys(orgId, projectId) {
-      if (!isId(orgId) || !isId(projectId)) return [];
-      const rows = await db.rows<ApiKeyRow>(
-        `SELECT ${API_KEY} FROM api_keys WHERE project_id = $1 AND ${ofOrg("$2")}
-         ORDER BY created_at, id`,
-        projectId,
-        orgId,
-      );
-      return rows.map(apiKeyFrom);
-    },
-
-    async revokeApiKey(orgId, keyId) {
-      if (!isId(orgId) || !isId(keyId)) return false;
-      const revoked = await db.change(
-        `UPDATE api_keys SET revoked_at = $3 WHERE id = $1 AND revoked_at IS NULL
-         AND ${ofOrg("$2")}`,
-        keyId,
-        orgId,
-        db.now(),
-      );
-      return revoked > 0;
-    },
-
-    async projectByKey(secretHash) {
-      const row = await db.row<ProjectRow & { readonly key_id: string }>(
-        `SELECT ${PROJECT.split(", ").map((column) => `p.${column}`).join(", ")}, k.id AS key_id
-         FROM api_keys k JOIN projects p ON p.id = k.project_id
-         WHERE k.secret_hash = $1 AND k.revoked_at IS NULL`,
-        secretHash,
-      );
-      return row === undefined ? null : { project: projectFrom(row), keyId: row.key_id };
     },
 
     async projectById(projectId) {

@@ -5,7 +5,7 @@
  */
 import { isId } from "../../domain/id.ts";
 import type { Database, Query } from "../database.ts";
-import type { Result } from "../storage.ts";
+import type { Result } from "../result.ts";
 
 /** The condition that the project of a row is of the organisation in `param`. `alias`: of its table. */
 export function ofOrg(param: string, alias?: string): string {
@@ -23,6 +23,18 @@ export async function ownsProject(
   const found = await query.row(
     "SELECT id FROM projects WHERE id = $1 AND org_id = $2",
     projectId,
+    orgId,
+  );
+  return found !== undefined;
+}
+
+/** Whether the issue is of the organisation. */
+export async function ownsIssue(query: Query, orgId: string, issueId: string): Promise<boolean> {
+  if (!isId(orgId) || !isId(issueId)) return false;
+  const found = await query.row(
+    `SELECT i.id FROM issues i JOIN projects p ON p.id = i.project_id
+     WHERE i.id = $1 AND p.org_id = $2`,
+    issueId,
     orgId,
   );
   return found !== undefined;

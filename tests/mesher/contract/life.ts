@@ -2,7 +2,8 @@
  * The storage contract. Retention, several at once, opening and closing.
  */
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { type Storage, StorageError } from "../../../mesher/storage/storage.ts";
+import { StorageError } from "../../../mesher/storage/error.ts";
+import type { Storage } from "../../../mesher/storage/storage.ts";
 import { entryWith } from "../event.ts";
 import { DAY_MS, type Engine, kinds, NOON, type Party, type Promised } from "./world.ts";
 

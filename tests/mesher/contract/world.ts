@@ -3,13 +3,11 @@
  * speak.
  */
 import { assert } from "@std/assert";
-import type {
-  EventOutcome,
-  Project,
-  Result,
-  Storage,
-  User,
-} from "../../../mesher/storage/storage.ts";
+import type { EventOutcome } from "../../../mesher/storage/events.ts";
+import type { Project } from "../../../mesher/storage/projects.ts";
+import type { Result } from "../../../mesher/storage/result.ts";
+import type { Storage } from "../../../mesher/storage/storage.ts";
+import type { User } from "../../../mesher/storage/users.ts";
 import { test } from "../../kit/test.ts";
 
 /** An empty storage of its own for one test. */

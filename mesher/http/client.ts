@@ -1,0 +1,45 @@
+/**
+ * Where a request comes from, as far as it is counted by that: an address of IPv4, or the network of one of
+ * IPv6, since whoever has one address there has 2^64.
+ *
+ *     X-Forwarded-For: made up, 203.0.113.9, 10.0.0.2      from 10.0.0.1
+ *                                 the client ◀── a proxy ◀── a proxy of ours
+ *
+ * Behind a proxy the connection is the proxy's, and everybody would be one client. A proxy that the config
+ * names is believed in what it appends to X-Forwarded-For: it is read from its end, as long as what is there
+ * is a proxy too. What stands before that, anybody may have written. Without such a config the header is
+ * not looked at, for then anybody may have written all of it.
+ *
+ * @module
+ */
+import { type Address, addressFrom, type AddressRange, isIn } from "../domain/address.ts";
+
+/** Who asks. `remote` is the peer's address, `proxies` are those that are believed. */
+export function clientOf(
+  headers: Headers,
+  remote: string,
+  proxies: readonly AddressRange[],
+): string {
+  let client = addressFrom(remote);
+  if (client === null) return remote;
+  const hops = proxies.length === 0 ? [] : headers.get("x-forwarded-for")?.split(",") ?? [];
+  while (hops.length > 0 && proxies.some((range) => isIn(client!, range))) {
+    const hop = addressFrom(bareHop(hops.pop()!));
+    if (hop === null) break;
+    client = hop;
+  }
+  return networkOf(client);
+}
+
+/** A hop without its port, which some proxies write too. */
+function bareHop(hop: string): string {
+  return hop.trim().replace(/^\[([^\]]*)\](?::\d+)?$/, "$1").replace(/^([\d.]+):\d+$/, "$1");
+}
+
+function networkOf(address: Address): string {
+  if (isIn(address, V4)) return address.subarray(12).join(".");
+  const groups = [0, 2, 4, 6].map((at) => (address[at]! << 8 | address[at + 1]!).toString(16));
+  return `${groups.join(":")}::/64`;
+}
+
+const V4: AddressRange = { address: addressFrom("0.0.0.0")!, bits: 96 };

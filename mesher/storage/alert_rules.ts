@@ -1,0 +1,40 @@
+/**
+ * Alert rules: what is kept, and what may be asked.
+ *
+ * @module
+ */
+import type { Action, Condition } from "../domain/alert.ts";
+import type { Result } from "./result.ts";
+
+/** A rule. */
+export interface AlertRule {
+  readonly id: string;
+  readonly projectId: string;
+  readonly name: string;
+  readonly condition: Condition;
+  readonly action: Action;
+  readonly enabled: boolean;
+  readonly cooldownMinutes: number;
+  readonly lastFiredAt: number | null;
+  readonly createdAt: number;
+}
+
+/** Alert rules. */
+export interface AlertRules {
+  createAlertRule(
+    orgId: string,
+    input: {
+      readonly projectId: string;
+      readonly name: string;
+      readonly condition: Condition;
+      readonly action: Action;
+      readonly cooldownMinutes: number;
+    },
+  ): Promise<Result<AlertRule, "no_project">>;
+  alertRules(orgId: string, projectId: string): Promise<readonly AlertRule[]>;
+  setAlertRuleEnabled(orgId: string, ruleId: string, enabled: boolean): Promise<AlertRule | null>;
+  /** With its alerts. */
+  deleteAlertRule(orgId: string, ruleId: string): Promise<boolean>;
+  /** The system's own: the rules that are enabled, of one project or of all. */
+  enabledAlertRules(projectId?: string): Promise<readonly AlertRule[]>;
+}

@@ -1,0 +1,59 @@
+/**
+ * Alerts, which are rules that fired: what is kept, and what may be asked.
+ *
+ * @module
+ */
+import type { Condition } from "../domain/alert.ts";
+import type { Page, PageRequest } from "./page.ts";
+import type { Result } from "./result.ts";
+
+/** The states of an alert. */
+export const ALERT_STATUSES = ["active", "acknowledged", "resolved"] as const;
+/** The state of an alert. */
+export type AlertStatus = typeof ALERT_STATUSES[number];
+
+/** A rule that fired. */
+export interface Alert {
+  readonly id: string;
+  readonly ruleId: string;
+  readonly ruleName: string;
+  readonly projectId: string;
+  /** The issue that it is about, if it is about one. */
+  readonly issueId: string | null;
+  readonly status: AlertStatus;
+  readonly message: string;
+  /** The condition as it was then. */
+  readonly condition: Condition;
+  readonly triggeredAt: number;
+  readonly acknowledgedAt: number | null;
+  readonly resolvedAt: number | null;
+}
+
+/** Alerts. */
+export interface Alerts {
+  alerts(
+    orgId: string,
+    projectId: string,
+    status: AlertStatus | undefined,
+    page: PageRequest,
+  ): Promise<Page<Alert>>;
+  /** Active becomes acknowledged. `wrong_state`: it is not active. */
+  acknowledgeAlert(
+    orgId: string,
+    alertId: string,
+  ): Promise<Result<Alert, "no_alert" | "wrong_state">>;
+  /** Active or acknowledged becomes resolved. */
+  resolveAlert(orgId: string, alertId: string): Promise<Result<Alert, "no_alert" | "wrong_state">>;
+  /**
+   * The system's own: fires a rule, unless it is disabled, gone, or in its cooldown: then null. Asking
+   * and firing are one step, so that of two nodes that ask at once one gets the alert.
+   */
+  fireAlert(
+    input: {
+      readonly ruleId: string;
+      readonly issueId: string | null;
+      readonly message: string;
+      readonly now: number;
+    },
+  ): Promise<Alert | null>;
+}

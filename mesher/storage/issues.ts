@@ -1,0 +1,95 @@
+/**
+ * Issues: what is kept, and what may be asked.
+ *
+ * @module
+ */
+import type { Level } from "../domain/event.ts";
+import type { Page, PageRequest } from "./page.ts";
+import type { Result } from "./result.ts";
+
+/** The states of an issue. `archived` is ignored until it spikes; `discarded` drops its events. */
+export const ISSUE_STATUSES = ["unresolved", "resolved", "archived", "discarded"] as const;
+/** The state of an issue. */
+export type IssueStatus = typeof ISSUE_STATUSES[number];
+
+/** A group of events that are the same fault. */
+export interface Issue {
+  readonly id: string;
+  readonly projectId: string;
+  readonly fingerprint: string;
+  readonly title: string;
+  /** Where it was thrown, or empty. */
+  readonly culprit: string;
+  /** Of its latest event. */
+  readonly level: Level;
+  readonly status: IssueStatus;
+  /** Events ever stored, those deleted by retention included. */
+  readonly eventCount: number;
+  readonly firstSeen: number;
+  readonly lastSeen: number;
+  /** A user's id. */
+  readonly assignedTo: string | null;
+}
+
+/** Which issues. What is absent is not asked. */
+export interface IssueFilter {
+  readonly status?: IssueStatus | undefined;
+  readonly level?: Level | undefined;
+  /** A user's id; null: assigned to nobody. */
+  readonly assignedTo?: string | null | undefined;
+  /** Part of the title, in any case. */
+  readonly query?: string | undefined;
+}
+
+/** An archived issue and how often it came, for the spike rule. */
+export interface SpikeCandidate {
+  readonly issueId: string;
+  readonly projectId: string;
+  readonly title: string;
+  /** Events of the last hour. */
+  readonly lastHour: number;
+  /** Events of the seven days before that hour. */
+  readonly weekBefore: number;
+}
+
+/** Issues. */
+export interface Issues {
+  /** By latest event, newest first; at equal times by id. */
+  issues(
+    orgId: string,
+    projectId: string,
+    filter: IssueFilter,
+    page: PageRequest,
+  ): Promise<Page<Issue>>;
+  issue(orgId: string, issueId: string): Promise<Issue | null>;
+  /**
+   * Sets the state: resolve, archive (ignore), unresolve, discard. The issue as it is then, or null.
+   * Setting what is set is no error. `changed`: whether it was another state before.
+   */
+  setIssueStatus(
+    orgId: string,
+    issueId: string,
+    status: IssueStatus,
+  ): Promise<{ readonly issue: Issue; readonly changed: boolean } | null>;
+  /** `null` assigns it to nobody. The user must be a member of the organisation. */
+  assignIssue(
+    orgId: string,
+    issueId: string,
+    userId: string | null,
+  ): Promise<Result<Issue, "no_issue" | "no_member">>;
+  /** With its events. */
+  deleteIssue(orgId: string, issueId: string): Promise<boolean>;
+  /** Unresolved issues with the most events in the window, most first. */
+  topIssues(
+    orgId: string,
+    projectId: string,
+    since: number,
+    limit: number,
+  ): Promise<readonly (Issue & { readonly recent: number })[]>;
+  /** The system's own: how many of a project's issues are unresolved. */
+  unresolvedCount(projectId: string): Promise<number>;
+  /** The system's own: archived issues that had events in the hour before `now`. */
+  spikeCandidates(now: number): Promise<readonly SpikeCandidate[]>;
+  /** The system's own: archived becomes unresolved. False: it was not archived (any more). */
+  unarchive(issueId: string): Promise<boolean>;
+}

@@ -1,0 +1,38 @@
+/**
+ * Logins and tokens: what is kept, and what may be asked.
+ *
+ * @module
+ */
+import type { Result } from "./result.ts";
+import type { User } from "./users.ts";
+
+/** A login (`session`, from a password) or a personal token (`token`, for programs). Stored hashed. */
+export interface Session {
+  /** For listing and ending it; not the secret. */
+  readonly id: string;
+  readonly kind: "session" | "token";
+  readonly userId: string;
+  readonly label: string;
+  readonly createdAt: number;
+  readonly expiresAt: number;
+}
+
+/** Sessions. */
+export interface Sessions {
+  /** `secretHash`: `domain/secret.ts`'s. */
+  createSession(
+    input: {
+      readonly userId: string;
+      readonly kind: Session["kind"];
+      readonly label: string;
+      readonly secretHash: string;
+      readonly expiresAt: number;
+    },
+  ): Promise<Result<Session, "no_user">>;
+  /** Who has this secret, unless it has expired. */
+  sessionBySecret(
+    secretHash: string,
+  ): Promise<{ readonly session: Session; readonly user: User } | null>;
+  sessions(userId: string): Promise<readonly Session[]>;
+  endSession(userId: string, sessionId: string): Promise<boolean>;
+}

@@ -1,0 +1,146 @@
+/**
+ * Charts and counts, in the SQL that both engines speak.
+ *
+ * @module
+ */
+import { assert } from "../../domain/assert.ts";
+import type { Dashboard, ValueCount } from "../dashboard.ts";
+import type { Database, Value } from "../database.ts";
+import { limitOf } from "./page.ts";
+import { ownsIssue, ownsProject } from "./scope.ts";
+
+/** Charts have at most this many buckets; more is refused by an assertion. */
+export const BUCKETS_MAX = 1000;
+
+const DAY_MS = 86_400_000;
+
+/** Dashboards over `db`. */
+export function dashboard(db: Database): Dashboard {
+  const { dialect } = db;
+
+  const counts = async (sql: string, ...params: Value[]): Promise<readonly ValueCount[]> => {
+    const rows = await db.rows<ValueCount>(sql, ...params);
+    return rows.map(({ value, count }) => ({ value, count }));
+  };
+
+  return {
+    async volume(orgId, projectId, { since, until, bucketMs }) {
+      const count = Math.ceil((until - since) / bucketMs);
+      assert(bucketMs >= 1 && count <= BUCKETS_MAX, `${count} buckets`);
+      if (count <= 0 || !await ownsProject(db, orgId, projectId)) return [];
+      const rows = await db.rows<{ readonly slot: number; readonly count: number }>(
+        `SELECT (e.received_at - CAST($2 AS BIGINT)) / CAST($4 AS BIGINT) AS slot,
+           count(*) AS count
+         FROM events e
+         WHERE e.project_id = $1 AND e.received_at >= $2 AND e.received_at < $3
+         GROUP BY 1`,
+        projectId,
+        Math.trunc(since),
+        Math.trunc(until),
+        Math.trunc(bucketMs),
+      );
+      const found = new Map(rows.map((row) => [row.slot, row.count]));
+      return Array.from({ length: count }, (_, slot) => ({
+        at: Math.trunc(since) + slot * Math.trunc(bucketMs),
+        count: found.get(slot) ?? 0,
+      }));
+    },
+
+    async levelCounts(orgId, projectId, since) {
+      if (!await ownsProject(db, orgId, projectId)) return [];
+      return await counts(
+        `SELECT e.level AS value, count(*) AS count FROM events e
+         WHERE e.project_id = $1 AND e.received_at >= $2
+         GROUP BY e.level ORDER BY 2 DESC, 1`,
+        projectId,
+        since,
+      );
+    },
+
+    async tagValues(orgId, projectId, key, since, limit) {
+      if (!await ownsProject(db, orgId, projectId)) return [];
+      return await counts(
+        `SELECT tag.value AS value, count(*) AS count FROM events e, ${dialect.tagPairs}
+         WHERE e.project_id = $1 AND e.received_at >= $2 AND tag.key = $3
+         GROUP BY tag.value ORDER BY 2 DESC, 1 LIMIT $4`,
+        projectId,
+        since,
+        key,
+        limitOf({ limit }),
+      );
+    },
+
+    async tagKeys(orgId, projectId, since, limit) {
+      if (!await ownsProject(db, orgId, projectId)) return [];
+      return await counts(
+        `SELECT tag.key AS value, count(*) AS count FROM events e, ${dialect.tagPairs}
+         WHERE e.project_id = $1 AND e.received_at >= $2
+         GROUP BY tag.key ORDER BY 2 DESC, 1 LIMIT $3`,
+        projectId,
+        since,
+        limitOf({ limit }),
+      );
+    },
+
+    async issueTags(orgId, issueId, since, limit) {
+      if (!await ownsIssue(db, orgId, issueId)) return [];
+      const rows = await db.rows<ValueCount & { readonly key: string }>(
+        `SELECT tag.key AS key, tag.value AS value, count(*) AS count
+         FROM events e, ${dialect.tagPairs}
+         WHERE e.issue_id = $1 AND e.received_at >= $2
+         GROUP BY tag.key, tag.value ORDER BY 1, 3 DESC, 2`,
+        issueId,
+        since,
+      );
+      const keys = new Map<string, ValueCount[]>();
+      for (const { key, value, count } of rows) {
+        const values = keys.get(key) ?? [];
+        if (values.length === 0) keys.set(key, values);
+        if (values.length < limitOf({ limit })) values.push({ value, count });
+      }
+      return [...keys].map(([key, values]) => ({ key, values }));
+    },
+
+    async projectHealth(orgId, projectId, now) {
+      if (!await ownsProject(db, orgId, projectId)) return null;
+      const row = await db.row<
+        { readonly unresolved: number; readonly recent: number; readonly fresh: number }
+      >(
+        `SELECT
+           (SELECT count(*) FROM issues WHERE project_id = $1 AND status = 'unresolved')
+             AS unresolved,
+           (SELECT count(*) FROM events WHERE project_id = $1 AND received_at >= $2) AS recent,
+           (SELECT count(*) FROM issues WHERE project_id = $1 AND first_seen >= $2) AS fresh`,
+        projectId,
+        now - DAY_MS,
+      );
+      return {
+        unresolvedIssues: row!.unresolved,
+        events24h: row!.recent,
+        newIssues24h: row!.fresh,
+      };
+    },
+
+    async projectUsage(orgId, projectId) {
+      if (!await ownsProject(db, orgId, projectId)) return null;
+      const row = await db.row<
+        { readonly events: number; readonly bytes: number; readonly oldest_at: number | null }
+      >(
+        `SELECT count(*) AS events, CAST(coalesce(sum(${dialect.payloadBytes}), 0) AS BIGINT)
+           AS bytes, min(e.received_at) AS oldest_at
+         FROM events e WHERE e.project_id = $1`,
+        projectId,
+      );
+      const issues = await db.row<{ readonly count: number }>(
+        "SELECT count(*) AS count FROM issues WHERE project_id = $1",
+        projectId,
+      );
+      return {
+        events: row!.events,
+        issues: issues!.count,
+        bytes: row!.bytes,
+        oldestAt: row!.oldest_at,
+      };
+    },
+  };
+}

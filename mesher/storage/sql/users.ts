@@ -1,0 +1,91 @@
+/**
+ * Users, in the SQL that both engines speak.
+ *
+ * @module
+ */
+import { isId, newId } from "../../domain/id.ts";
+import type { Database } from "../database.ts";
+import type { User, Users } from "../users.ts";
+import { bare } from "./columns.ts";
+
+/** A user in the database. */
+export interface UserRow {
+  readonly id: string;
+  readonly email: string;
+  readonly display_name: string;
+  readonly password_hash: string;
+  readonly created_at: number;
+}
+
+/** The columns of `UserRow`, of `users u`. */
+export const USER = "u.id, u.email, u.display_name, u.password_hash, u.created_at";
+
+/** The person of a row. */
+export const userFrom = (row: UserRow): User => ({
+  id: row.id,
+  email: row.email,
+  displayName: row.display_name,
+  createdAt: row.created_at,
+});
+
+/** Two addresses that differ in case or in blanks around them are one. */
+function folded(email: string): string {
+  return email.trim().toLowerCase();
+}
+
+/** Users in `db`. */
+export function users(db: Database): Users {
+  return {
+    async createUser({ email, displayName, passwordHash }) {
+      const now = db.now();
+      const row = await db.row<UserRow>(
+        `INSERT INTO users AS u (id, email, email_folded, display_name, password_hash, created_at)
+         VALUES ($1, $2, $3, $4, $5, $6)
+         ON CONFLICT (email_folded) DO NOTHING RETURNING ${bare(USER)}`,
+        newId(now),
+        email.trim(),
+        folded(email),
+        displayName,
+        passwordHash,
+        now,
+      );
+      return row === undefined
+        ? { ok: false, reason: "email_taken" }
+        : { ok: true, value: userFrom(row) };
+    },
+
+    async credentials(email) {
+      const row = await db.row<UserRow>(
+        `SELECT ${USER} FROM users u WHERE u.email_folded = $1`,
+        folded(email),
+      );
+      return row === undefined ? null : { user: userFrom(row), passwordHash: row.password_hash };
+    },
+
+    async user(userId) {
+      if (!isId(userId)) return null;
+      const row = await db.row<UserRow>(`SELECT ${USER} FROM users u WHERE u.id = $1`, userId);
+      return row === undefined ? null : userFrom(row);
+    },
+
+    async setPassword(userId, passwordHash) {
+      if (!isId(userId)) return false;
+      return await db.transaction(async (query) => {
+        const changed = await query.change(
+          "UPDATE users SET password_hash = $2 WHERE id = $1",
+          userId,
+          passwordHash,
+        );
+        await query.change(
+          "DELETE FROM sessions WHERE user_id = $1 AND kind = 'session'",
+          userId,
+        );
+        return changed > 0;
+      });
+    },
+
+    async userCount() {
+      return (await db.row<{ count: number }>("SELECT count(*) AS count FROM users"))!.count;
+    },
+  };
+}
