@@ -83,6 +83,7 @@ const ROWS: readonly Row[] = [
   { name: "200 × 64 B", args: ["members=200", "bytes=64", "rate=20000"] },
   { name: "200 × 64 B, eights", args: ["members=200", "bytes=64", "rate=100000", "burst=8"] },
   { name: "one member, 100 a second", args: ["members=1", "bytes=64", "rate=100"] },
+  { name: "one member, 1000 a second", args: ["members=1", "bytes=64", "rate=1000"] },
 ];
 
 /** Ends a process once its input has ended, or after a while by force. */
