@@ -9,8 +9,10 @@
  */
 import process from "node:process";
 import { givenArguments } from "../scripts/given.ts";
+import { onRunnerGone } from "../scripts/runner.ts";
 import { startApp } from "./app.ts";
 import { runNodes } from "./cluster/nodes.ts";
+import { hasParent, onParentGone } from "./cluster/parent.ts";
 import { type Config, ConfigError, HELP, readCommand, readConfig } from "./config.ts";
 import { say, sayFirstRun } from "./say.ts";
 
@@ -18,7 +20,10 @@ import { say, sayFirstRun } from "./say.ts";
 const FAILED = 1;
 const MISUSED = 2;
 
-/** Resolves at the first Ctrl-C or `kill`; at the second the process ends at once. */
+/**
+ * Resolves at the first Ctrl-C or `kill`, or when whoever started it is gone; at the second signal the
+ * process ends at once.
+ */
 function untilTold(): Promise<void> {
   return new Promise((resolve) => {
     let isTold = false;
@@ -27,8 +32,14 @@ function untilTold(): Promise<void> {
       isTold = true;
       resolve();
     };
-    process.on("SIGINT", told);
     process.on("SIGTERM", told);
+    if (hasParent()) {
+      process.on("SIGINT", () => {});
+      onParentGone(resolve);
+    } else {
+      process.on("SIGINT", told);
+      onRunnerGone(resolve);
+    }
   });
 }
 

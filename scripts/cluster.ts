@@ -20,6 +20,7 @@ import { DemoError } from "./cluster/runtimes.ts";
 import { Screen } from "./cluster/screen.ts";
 import { Show } from "./cluster/show.ts";
 import { givenArguments } from "./given.ts";
+import { onRunnerGone } from "./runner.ts";
 
 /** From the start to a whole mesh, and all of `--once`. */
 const MS_MAX = 30_000;
@@ -177,6 +178,7 @@ async function main(): Promise<number> {
   }
   const quit = Promise.withResolvers<void>();
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, quit.resolve);
+  onRunnerGone(quit.resolve);
   // Whoever read what we print has gone: `deno task cluster | head`.
   process.stdout.on("error", quit.resolve);
   try {

@@ -1,7 +1,7 @@
 /**
  * Several nodes as processes on this machine: one Mesher. They share the database, a file of SQLite or
  * PostgreSQL; SQLite lets one process write at a time, and the others wait a little. A process that is
- * killed is started again, so that one may try what happens.
+ * killed is started again, so that one may try what happens. When this one is gone they stop (`parent.ts`).
  *
  * @module
  */
@@ -11,6 +11,7 @@ import { fileURLToPath } from "node:url";
 import { blame, type Config, ConfigError, storageConfig } from "../config.ts";
 import { firstRun } from "../first_run.ts";
 import { freePorts, mustBeFree, portsOf } from "../ports.ts";
+import { PARENT_VARIABLE } from "./parent.ts";
 import { say, sayFirstRun } from "../say.ts";
 import { openStorage } from "../storage/open.ts";
 
@@ -47,6 +48,7 @@ export async function runNodes(
       MESHER_PEERS: names.filter((other) => other !== name).join(","),
       MESHER_HTTP_PORT: String(served[i]!.httpPort),
       MESHER_WS_PORT: String(served[i]!.wsPort),
+      [PARENT_VARIABLE]: String(process.pid),
     })
   );
   if (first !== null) sayFirstRun(first, `http://${config.hostname}:${config.httpPort}`);
@@ -102,7 +104,11 @@ class Child {
     const run = "Bun" in globalThis ? [MAIN] : ["run", "-A", MAIN];
     const child = spawn(process.execPath, run, {
       env: this.#env,
-      stdio: ["ignore", "inherit", "inherit"],
+      // Nothing is said to it: its input ends when this process does.
+      stdio: ["pipe", "inherit", "inherit"],
+    });
+    child.stdin!.on("error", () => {
+      // It is gone, which `exit` tells.
     });
     return new Promise((resolve) => {
       child.on("spawn", () => {

@@ -9,7 +9,7 @@ import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/as
 import { MESSAGE_CHARS_MAX } from "../../scripts/cluster/protocol.ts";
 import { findProgram } from "../../scripts/cluster/runtimes.ts";
 import { runtime, test, until } from "../kit/test.ts";
-import { Demo, DEMO_COMMAND, Guest, isAlive, isMixed, type NodeLine } from "./demo.ts";
+import { Demo, DEMO_COMMAND, endAll, Guest, isAlive, isMixed, type NodeLine } from "./demo.ts";
 
 const MIXED: readonly string[] = isMixed ? ["--bun"] : [];
 
@@ -152,6 +152,24 @@ test("cluster.ts leaves no process behind when it is killed", async () => {
   demo.signal("SIGKILL");
   assertEquals(await demo.ended, "SIGKILL");
   await untilGone(nodes);
+});
+
+test("cluster.ts ends when the task runner that has started it is killed", async () => {
+  const command = [...DEMO_COMMAND, "--json", "--port", "0", ...MIXED];
+  // A runner waits for what it has started, and says where it was started itself.
+  const runner = `${command.map((word) => `'${word}'`).join(" ")} & echo "runs as $!" >&2; wait`;
+  await using demo = Demo.run("sh", ["-c", runner], { INIT_CWD: process.cwd() });
+  const nodes = await demo.nodes(3);
+  for (const { pid } of nodes) assert(isAlive(pid));
+  const pid = Number(/runs as (\d+)/.exec(demo.err)![1]);
+  demo.signal("SIGKILL");
+  try {
+    await untilGone(nodes);
+    await until("it says so", () => demo.err.includes("every process has ended"));
+  } finally {
+    endAll([pid]);
+  }
+  assertEquals(await demo.ended, "SIGKILL");
 });
 
 test("cluster.ts answers a wrong option with one line, and status 2", async () => {

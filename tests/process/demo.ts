@@ -109,6 +109,11 @@ export function isAlive(pid: number): boolean {
   }
 }
 
+/** Ends what a test that has failed left behind. */
+export function endAll(pids: readonly number[]): void {
+  for (const pid of pids.filter(isAlive)) process.kill(pid, "SIGKILL");
+}
+
 /** A WebSocket client that keeps what it hears. */
 export class Guest {
   readonly heard: ServerMessage[] = [];

@@ -8,6 +8,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { test, until } from "../kit/test.ts";
 import { loggedIn } from "../mesher/end_to_end_kit.ts";
+import { endAll, isAlive } from "./demo.ts";
 import { freePorts, type MesherProcess, senderTo, withProcesses } from "./mesher_kit.ts";
 import { postgresEngine } from "./mesher_town.ts";
 
@@ -83,6 +84,31 @@ test("mesher --nodes 3 in an empty folder: says where its pages are, and shares 
     await until("four were ready", () => all.said.match(/Mesher is ready/g)?.length === 4, 60_000);
     await threeShare(all);
     assert(existsSync(join(folder, "mesher.db")));
+  });
+});
+
+/** Three that are ready, and their processes. */
+async function threeReady(all: MesherProcess): Promise<number[]> {
+  await until("three are ready", () => all.said.match(/Mesher is ready/g)?.length === 3, 60_000);
+  return [...all.said.matchAll(/ is process (\d+)/g)].map(([, pid]) => Number(pid));
+}
+
+test("mesher --nodes 3: when it is killed with -9 its nodes store what they hold, and end", async () => {
+  await withProcesses(async (start, folder) => {
+    const all = start(["--nodes", "3"], { DATABASE_URL: join(folder, "mesher.db") });
+    const pids = await threeReady(all);
+    assertEquals(pids.map(isAlive), [true, true, true]);
+    all.signal("SIGKILL");
+    await until("they have ended", () => !pids.some(isAlive)).finally(() => endAll(pids));
+    assertEquals(all.said.match(/stopping: what is held is being stored/g)?.length, 3, all.said);
+  });
+});
+
+test("mesher --nodes 3: Ctrl-C, which a terminal sends to all of them, ends them in order", async () => {
+  await withProcesses(async (start, folder) => {
+    const all = start(["--nodes", "3"], { DATABASE_URL: join(folder, "mesher.db") });
+    for (const pid of await threeReady(all)) process.kill(pid, "SIGINT");
+    assertEquals(await all.stop(), 0, all.said);
   });
 });
 
