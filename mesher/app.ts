@@ -8,8 +8,10 @@ import { Held } from "./cluster/held.ts";
 import { blame, type Config, storageConfig } from "./config.ts";
 import { BULK_BYTES_MAX } from "./domain/limits.ts";
 import { type FirstRun, firstRun } from "./first_run.ts";
+import { Allowance } from "./http/allowance.ts";
 import { Attempts } from "./http/attempts.ts";
 import { pageFile } from "./http/page.ts";
+import { TELLINGS } from "./http/quota.ts";
 import { jsonResponse, Router } from "./http/router.ts";
 import { ROUTES } from "./http/routes/all.ts";
 import type { Mesher } from "./mesher.ts";
@@ -153,6 +155,7 @@ async function startMesher(
     keys: new Keys(parts.storage, parts.now),
     intake: new Intake(parts),
     attempts: new Attempts(),
+    tellings: new Allowance(TELLINGS),
     stopTree,
     isOpen: true,
     ports: { http: 0, ws: 0 },

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { Allowance } from "./http/allowance.ts";
 import type { Attempts } from "./http/attempts.ts";
 import type { Intake } from "./pipeline/intake.ts";
 import type { Keys } from "./pipeline/keys.ts";
@@ -14,6 +15,8 @@ export interface Mesher extends Parts {
   readonly keys: Keys;
   readonly intake: Intake;
   readonly attempts: Attempts;
+  /** How often each user may be told whether an address has an account. */
+  readonly tellings: Allowance;
   readonly stopTree: StopTree;
   /** False while it stops: no more is accepted. */
   isOpen: boolean;

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { RateLimit } from "../domain/rate.ts";
 import { Refusal } from "./route.ts";
 
 /** What is counted, and how many of it there may be. */
@@ -15,6 +16,16 @@ export const QUOTAS = {
   "alert rules of one project": 100,
   "tokens of one user": 100,
 } as const;
+
+/** So often a user is told whether an address has an account; past it they wait. */
+export const TELLINGS: RateLimit = { limit: 20, windowMs: 600_000 };
+
+/** Throws 429 when there is a time to wait. */
+export function mustWait(waitMs: number): void {
+  if (waitMs <= 0) return;
+  const seconds = String(Math.ceil(waitMs / 1000));
+  throw new Refusal(429, "too many attempts", { "retry-after": seconds });
+}
 
 /** Throws 409 when there are as many as there may be. */
 export function mustFit(what: keyof typeof QUOTAS, count: number): void {

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { Address } from "../../mod.ts";
 import type { Membership } from "../storage/organisations.ts";
 import type { Project } from "../storage/projects.ts";
 import type { Mesher } from "../mesher.ts";
@@ -39,6 +40,8 @@ export interface Asked {
   readonly mesher: Mesher;
   readonly request: Request;
   readonly url: URL;
+  /** The peer: the client, or a proxy before it. */
+  readonly remote: Address;
   /** The variable parts of the path. */
   readonly params: Readonly<Record<string, string>>;
   readonly query: Values;

@@ -69,6 +69,12 @@ test("readConfig says in one sentence what is wrong with each setting, and what 
       { MESHER_WEBHOOK_ALLOW: `hooks.lan, ${value}` },
       /^MESHER_WEBHOOK_ALLOW has ".*": write a host's name, an address or a range/,
     ]),
+    ...["10.0.0.0/33", "proxy.lan", "10.0.0.1:80", "1", "true"].map((
+      value,
+    ): [Environment, RegExp] => [
+      { MESHER_PROXIES: `10.0.0.1, ${value}` },
+      /^MESHER_PROXIES has "[^,]*": write an address or a range such as 10\.1\.0\.0\/16$/,
+    ]),
   ];
   for (const [env, words] of grid) {
     const message = refusal(() => config(env));
@@ -87,6 +93,8 @@ test("readConfig takes what is empty as not set, and passes over a node's own na
     8081,
     "mesher.db",
   ]);
+  assertEquals(bare.proxies, []);
+  assertEquals(config({ MESHER_PROXIES: "10.0.0.1, fd00::/8,,[::1]" }).proxies.length, 3);
   const all = "a@127.0.0.1:9100, b@h:1 ,,c@[::1]:9101";
   const { cluster } = config({ ...NODE, MESHER_PEERS: all });
   assertEquals(cluster?.peers, ["b@h:1", "c@[::1]:9101"]);
@@ -124,5 +132,5 @@ test("readCommand knows its arguments and no others, and --help names every sett
   const env = new Proxy({}, { get: (_, name) => void asked.add(String(name)) });
   config(env);
   for (const name of asked) assert(HELP.includes(`  ${name} `), name);
-  assert(asked.size >= 11);
+  assert(asked.size >= 12);
 });

@@ -21,7 +21,7 @@ import {
   passwordProblem,
   verifyPassword,
 } from "../../mesher/domain/password.ts";
-import { isRateIdle, type RateState, takeRate } from "../../mesher/domain/rate.ts";
+import { giveBackRate, isRateIdle, type RateState, takeRate } from "../../mesher/domain/rate.ts";
 import { isSampled } from "../../mesher/domain/sampling.ts";
 import {
   hashSecret,
@@ -182,6 +182,23 @@ test("takeRate never lets much more than the limit pass in any window", () => {
 test("takeRate opens no window when the clock goes back", () => {
   const { state } = takeRate(null, 5000, 10, LIMIT);
   assertEquals(takeRate(state, 1000, 1, LIMIT).granted, 0);
+});
+
+test("giveBackRate makes room for so many, in whichever window they were granted, and for no more", () => {
+  const limit = { limit: 3, windowMs: 1_000 };
+  let state = takeRate(null, 0, 3, limit).state;
+  state = giveBackRate(state, 2);
+  const again = takeRate(state, 0, 3, limit);
+  assertEquals(again.granted, 2);
+  // They were granted in the window before.
+  const later = takeRate(again.state, 1_000, 1, limit);
+  assertEquals([later.granted, later.state.previous], [0, 3]);
+  assertEquals(takeRate(giveBackRate(later.state, 1), 1_000, 2, limit).granted, 1);
+  assertEquals(giveBackRate({ since: 0, count: 1, previous: 1 }, 9), {
+    since: 0,
+    count: 0,
+    previous: 0,
+  });
 });
 
 test("isSampled keeps the share that was asked for, the same events each time", () => {

@@ -6,10 +6,12 @@ import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { startApp } from "../../mesher/app.ts";
 import { hashPassword, isOutdated } from "../../mesher/domain/password.ts";
 import { hashSecret } from "../../mesher/domain/secret.ts";
-import { ATTEMPTS, Attempts } from "../../mesher/http/attempts.ts";
+import { type AddressRange, rangesFrom } from "../../mesher/domain/address.ts";
+import { ATTEMPTS, Attempts, CLIENT_FAILURES } from "../../mesher/http/attempts.ts";
 import { SESSION_MS } from "../../mesher/http/auth.ts";
+import { clientOf } from "../../mesher/http/client.ts";
 import { HASHES_MAX, HASHES_WAITING_MAX, Turns } from "../../mesher/http/hashing.ts";
-import { mustFit, QUOTAS } from "../../mesher/http/quota.ts";
+import { mustFit, QUOTAS, TELLINGS } from "../../mesher/http/quota.ts";
 import { Refusal } from "../../mesher/http/route.ts";
 import { findProject } from "../../mesher/http/scope.ts";
 import { KEY_MS } from "../../mesher/pipeline/keys.ts";
@@ -143,19 +145,160 @@ test("Guesses at a password end after ten, however the address is written, and t
 
 test("Attempts forgets nobody who has none left, however many others are asked about", () => {
   const attempts = new Attempts(100);
-  for (let i = 0; i < ATTEMPTS.limit; i++) assertEquals(attempts.try("victim@x", 0), 0);
-  for (let i = 0; i < 1_000; i++) assertEquals(attempts.try(`other${i}@x`, 1), 0);
-  assert(attempts.try("VICTIM@x ", 2) > 0);
+  // Every client once, so that it is the accounts that count.
+  const from = (email: string, client: number) => ({ email, client: `client ${client}` });
+  for (let i = 0; i < ATTEMPTS.limit; i++) assertEquals(attempts.try(from("victim@x", i), 0), 0);
+  for (let i = 0; i < 1_000; i++) assertEquals(attempts.try(from(`other${i}@x`, i), 1), 0);
+  assert(attempts.try(from("VICTIM@x ", 1_001), 2) > 0);
   assertEquals(attempts.watched, 100);
   // Nor when all that are watched have none left: then a new one waits.
   const few = new Attempts(3);
   for (const email of ["a", "b", "c"]) {
-    for (let i = 0; i < ATTEMPTS.limit; i++) few.try(email, 0);
+    for (let i = 0; i < ATTEMPTS.limit; i++) few.try(from(email, 1), 0);
   }
-  assert(few.try("d", 1) > 0);
-  assert(few.try("a", 1) > 0);
-  assertEquals(few.try("d", 2 * ATTEMPTS.windowMs), 0);
-  assertEquals(few.try("a", 2 * ATTEMPTS.windowMs), 0);
+  assert(few.try(from("d", 1), 1) > 0);
+  assert(few.try(from("a", 1), 1) > 0);
+  assertEquals(few.try(from("d", 1), 2 * ATTEMPTS.windowMs), 0);
+  assertEquals(few.try(from("a", 1), 2 * ATTEMPTS.windowMs), 0);
+});
+
+test("Attempts counts a client's failures only, at whatever accounts, and a success pays for none of them", () => {
+  const attempts = new Attempts();
+  const at = (email: string, client = "mallory") => ({ email, client });
+  const fails = (count: number, name: string): void => {
+    for (let i = 0; i < count; i++) assertEquals(attempts.try(at(`${name}${i}`), 0), 0);
+  };
+  fails(CLIENT_FAILURES.limit - 1, "victim");
+  for (let i = 0; i < 100; i++) {
+    assertEquals(attempts.try(at("own"), 1), 0);
+    attempts.succeed(at("own"));
+    // Nobody looked, so nobody was told anything.
+    assertEquals(attempts.try(at("other"), 1), 0);
+    attempts.takeBack(at("other"));
+  }
+  assertEquals(attempts.isClientSpent("mallory", 1), false);
+  fails(1, "last");
+  assertEquals(attempts.isClientSpent("mallory", 1), true);
+  // One that waits uses up nothing of the account's, which everybody else may try.
+  for (let i = 0; i < 100; i++) assert(attempts.try(at("ann"), 2) > 0);
+  for (let i = 0; i < ATTEMPTS.limit; i++) assertEquals(attempts.try(at("ann", "ann's"), 2), 0);
+  // Nor does one that waits for the account use up anything of the client's.
+  for (let i = 0; i < 100; i++) assert(attempts.try(at("ann", "bob's"), 2) > 0);
+  assertEquals(attempts.try(at("bob", "bob's"), 2), 0);
+  assertEquals(attempts.try(at("own"), 2 * CLIENT_FAILURES.windowMs), 0);
+});
+
+test("Guesses at many accounts end after fifty for the client that makes them, and for no other", async () => {
+  const proxies = rangesFrom(["127.0.0.1"]) as AddressRange[];
+  await onStage(async ({ user, first, lines }) => {
+    let made = 0;
+    // The proxy appends the client; what stands before it the client wrote.
+    const guess = async (client: string): Promise<number> => {
+      const forwarded = { "x-forwarded-for": `198.51.100.${made % 250}, ${client}` };
+      const body = { email: `user${made++}@example.org`, password: "the guess" };
+      return (await user.as(forwarded).post("/api/v1/login", body)).status;
+    };
+    for (let i = 0; i < CLIENT_FAILURES.limit; i += 5) {
+      const statuses = await Promise.all(Array.from({ length: 5 }, () => guess("203.0.113.9")));
+      assertEquals(statuses, Array(5).fill(401));
+    }
+    assertEquals(await guess("203.0.113.9"), 429);
+    const from = (client: string): Client => user.as({ "x-forwarded-for": client });
+    const right = { email: first.email, password: first.password };
+    const there = await from("203.0.113.9").post("/api/v1/login", right);
+    assertEquals([there.status, there.json], [429, { error: "too many attempts" }]);
+    const seconds = Number(there.headers.get("retry-after"));
+    assert(seconds > 0 && seconds <= 1_200, `${seconds}`);
+    // Nor may who has a session there guess at its password.
+    const change = { current: "a guess", password: "another long one" };
+    const headers = { ...user.headers, "x-forwarded-for": "203.0.113.9" };
+    assertEquals((await user.as(headers).post("/api/v1/password", change)).status, 429);
+    // Everybody else goes on, at the accounts that were tried too.
+    assertEquals((await from("203.0.113.10").post("/api/v1/login", right)).status, 200);
+    assertEquals(await guess("203.0.113.10"), 401);
+    const warnings = lines.filter((line) => line.includes("too many wrong passwords"));
+    assert(warnings.length > 0 && warnings.every((line) => line.includes(" 203.0.113.9,")));
+    assert(!lines.some((line) => /the guess|user\d+@/.test(line)), "nothing of what was tried");
+  }, { proxies });
+});
+
+test("Guesses are counted by the connection's address for who only says that they come from elsewhere", async () => {
+  await onStage(async ({ user, app }) => {
+    const { attempts } = app.mesher;
+    for (let i = 1; i < CLIENT_FAILURES.limit; i++) {
+      assertEquals(attempts.try({ email: `user${i}`, client: "127.0.0.1" }, Date.now()), 0);
+    }
+    const guess = async (i: number): Promise<number> =>
+      (await login(user.as({ "x-forwarded-for": `203.0.113.${i}` }), `u${i}@x`, "guess")).status;
+    assertEquals(await login(user, "nobody@x", "guess").then(({ status }) => status), 401);
+    assertEquals([await guess(1), await guess(2)], [429, 429]);
+  });
+});
+
+test("clientOf believes proxies in what they append, and counts a network of IPv6 as one client", () => {
+  const ours = rangesFrom(["10.0.0.0/8", "2001:db8:1::/48"]) as AddressRange[];
+  const grid: [remote: string, forwarded: string | null, client: string][] = [
+    ["203.0.113.9", null, "203.0.113.9"],
+    ["::ffff:203.0.113.9", null, "203.0.113.9"],
+    ["::1", null, "0:0:0:0::/64"],
+    ["2001:db8:2:3:4:5:6:7", null, "2001:db8:2:3::/64"],
+    ["2001:db8:2:3::ffff", null, "2001:db8:2:3::/64"],
+    ["fe80::1%eth0", null, "fe80:0:0:0::/64"],
+    ["", "203.0.113.9", ""],
+    // Who is no proxy of ours is the client, whatever it says.
+    ["203.0.113.9", "198.51.100.1", "203.0.113.9"],
+    ["203.0.113.9", "10.0.0.2", "203.0.113.9"],
+    ["10.0.0.1", null, "10.0.0.1"],
+    ["10.0.0.1", "203.0.113.9", "203.0.113.9"],
+    ["::ffff:10.0.0.1", "::ffff:203.0.113.9", "203.0.113.9"],
+    ["10.0.0.1", "198.51.100.1, 203.0.113.9", "203.0.113.9"],
+    ["10.0.0.1", "10.0.0.7, 198.51.100.1 ,203.0.113.9,10.0.0.2", "203.0.113.9"],
+    ["2001:db8:1::1", "10.0.0.3, 2001:db8:1:9::2", "10.0.0.3"],
+    ["10.0.0.1", "203.0.113.9:4711", "203.0.113.9"],
+    ["10.0.0.1", "[2001:db8:2::1]:4711", "2001:db8:2:0::/64"],
+    ["10.0.0.1", "[2001:db8:2::1]", "2001:db8:2:0::/64"],
+    // What is no address leads nowhere.
+    ["10.0.0.1", "203.0.113.9, unknown", "10.0.0.1"],
+    ["10.0.0.1", "", "10.0.0.1"],
+    ["10.0.0.1", ",,,", "10.0.0.1"],
+    ["10.0.0.1", "203.0.113.9.evil", "10.0.0.1"],
+    ["10.0.0.1", "203.0.113.9, 10.0.0.2:x", "10.0.0.1"],
+    ["10.0.0.1", `${"1.2.3.4,".repeat(500)}203.0.113.9`, "203.0.113.9"],
+  ];
+  for (const [remote, forwarded, client] of grid) {
+    const headers = new Headers(forwarded === null ? {} : { "x-forwarded-for": forwarded });
+    assertEquals([remote, forwarded, clientOf(headers, remote, ours)], [remote, forwarded, client]);
+    const alone = clientOf(new Headers(), remote, []);
+    assertEquals(clientOf(headers, remote, []), alone);
+  }
+});
+
+test("A manager who tries a list of addresses is told of twenty, and adds whom they know as before", async () => {
+  await onStage(async (stage) => {
+    const { user, app } = stage;
+    const at = "/api/v1/orgs/default";
+    const eva = await joined(stage, "owner");
+    const max = await joined(stage, "member", { ...EVA, email: "max@example.org" });
+    const add = async (client: Client, email: string): Promise<number> =>
+      (await client.post(`${at}/members`, { email })).status;
+    for (let i = 0; i < TELLINGS.limit - 1; i++) {
+      // Those who are there count for nothing.
+      assertEquals(await add(eva.client, "MAX@example.org"), 409);
+      assertEquals(await add(eva.client, `nobody${i}@example.org`), 404);
+    }
+    const taken = await eva.client.post(`${at}/users`, { ...EVA, email: "max@example.org" });
+    assertEquals([taken.status, taken.json], [409, { error: "email is taken" }]);
+    await user.post(`${at}/members/${max.id}/remove`);
+    const told = [await add(eva.client, "nobody@example.org"), await add(eva.client, EVA.email)];
+    assertEquals([...told, await add(eva.client, "max@example.org")], [429, 429, 429]);
+    const made = await eva.client.post(`${at}/users`, { ...EVA, email: "new@example.org" });
+    assertEquals([made.status, made.headers.has("retry-after")], [429, true]);
+    assertEquals(await app.mesher.storage.credentials("new@example.org"), null);
+    // By id nothing is told of an address, and nobody else has to wait.
+    const byId = await eva.client.post(`${at}/members`, { user_id: max.userId });
+    assertEquals(byId.status, 201);
+    assertEquals(await add(user, "nobody@example.org"), 404);
+  });
 });
 
 test("Turns lets few work at once, some wait, and more be refused, whatever becomes of the work", async () => {

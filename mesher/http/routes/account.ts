@@ -11,11 +11,13 @@ import {
 } from "../../domain/password.ts";
 import { newSecret } from "../../domain/secret.ts";
 import { iso } from "../../pipeline/time.ts";
+import type { Mesher } from "../../mesher.ts";
 import type { Credentials } from "../../storage/users.ts";
 import { SESSION_MS, sessionCookie } from "../auth.ts";
 import { changeRoute } from "../change.ts";
+import { clientOf } from "../client.ts";
 import { hashInTurn, verifyInTurn } from "../hashing.ts";
-import { mustFit } from "../quota.ts";
+import { mustFit, mustWait } from "../quota.ts";
 import { type Asked, type Field, Refusal, type Reply, type Route } from "../route.ts";
 import { personIn } from "../scope.ts";
 import { organisationShape, sessionShape, userShape } from "../shapes.ts";
@@ -178,19 +180,31 @@ export const accountRoutes: readonly Route[] = [
 
 /** Who has this password, or null; takes as long whether there is such a user or not. Throws 429. */
 async function knownBy(
-  { mesher }: Asked,
+  { mesher, request, remote }: Asked,
   email: string,
   password: string,
 ): Promise<Credentials | null> {
-  const { attempts, storage, now } = mesher;
-  const waitMs = attempts.try(email, now());
-  if (waitMs > 0) {
-    const seconds = String(Math.ceil(waitMs / 1000));
-    throw new Refusal(429, "too many attempts", { "retry-after": seconds });
+  const { attempts, now, config, log } = mesher;
+  const client = clientOf(request.headers, remote.hostname, config.proxies);
+  const attempt = { email, client };
+  mustWait(attempts.try(attempt, now()));
+  const known = await verified(mesher, email, password).catch((error) => {
+    attempts.takeBack(attempt);
+    throw error;
+  });
+  if (known !== null) attempts.succeed(attempt);
+  else if (attempts.isClientSpent(client, now())) {
+    log("warn", `too many wrong passwords from ${client}, which has to wait (see MESHER_PROXIES)`);
   }
+  return known;
+}
+
+async function verified(
+  { storage }: Mesher,
+  email: string,
+  password: string,
+): Promise<Credentials | null> {
   const known = await storage.credentials(email);
   const isRight = await verifyInTurn(password, known?.passwordHash ?? NOBODYS_HASH);
-  if (known === null || !isRight) return null;
-  attempts.forgive(email);
-  return known;
+  return isRight ? known : null;
 }

@@ -8,7 +8,7 @@ import { type Member, type Role, ROLES } from "../../storage/organisations.ts";
 import type { Result } from "../../storage/result.ts";
 import { changeRoute } from "../change.ts";
 import { hashInTurn } from "../hashing.ts";
-import { mustFit } from "../quota.ts";
+import { mustFit, mustWait } from "../quota.ts";
 import { type Asked, type Fields, Refusal, type Reply, type Route } from "../route.ts";
 import { membershipsOf, mustManage, organisationOf, personIn } from "../scope.ts";
 import { memberShape, organisationShape } from "../shapes.ts";
@@ -84,16 +84,16 @@ export const organisationRoutes: readonly Route[] = [
   memberRoute({
     path: "/api/v1/orgs/:org_id/members",
     name: "addMember",
-    about: "Adds a user, by id or email.",
+    about: "Adds a user, by id or email. Whoever asks about many addresses of nobody gets a 429.",
     body: {
       user_id: { type: "string" },
       email: { type: "string", max: 254 },
     },
-  }, async ({ body, mesher }) => {
+  }, async (asked) => {
+    const { body, mesher } = asked;
     const { user_id: id, email } = body as { user_id?: string; email?: string };
     if (!id && !email) throw new Refusal(400, "user_id is required");
-    const userId = id || (await mesher.storage.credentials(email!))?.user.id;
-    if (userId === undefined) throw new Refusal(404, "user not found");
+    const userId = id || await lookUp(asked, email!);
     const theirs = await mesher.storage.organisationsOf(userId);
     mustFit("organizations of one user", theirs.length);
     return userId;
@@ -107,7 +107,8 @@ export const organisationRoutes: readonly Route[] = [
       display_name: { type: "string", max: 200 },
       password: PASSWORD,
     },
-  }, async ({ body, mesher }) => {
+  }, async (asked) => {
+    const { body, mesher } = asked;
     const email = (body["email"] as string).trim();
     const password = body["password"] as string;
     // No character that could pass for nothing, or for another line.
@@ -116,12 +117,12 @@ export const organisationRoutes: readonly Route[] = [
     }
     const problem = passwordProblem(password);
     if (problem !== null) throw new Refusal(400, problem);
-    const made = await mesher.storage.createUser({
-      email,
-      displayName: (body["display_name"] as string | undefined) || email,
-      passwordHash: await hashInTurn(password),
-    });
+    const displayName = (body["display_name"] as string | undefined) || email;
+    const passwordHash = await hashInTurn(password);
+    const tell = mayTell(asked);
+    const made = await mesher.storage.createUser({ email, displayName, passwordHash });
     if (!made.ok) throw new Refusal(409, "email is taken");
+    tell.nothing();
     return made.value.id;
   }),
   changeRoute({
@@ -165,7 +166,7 @@ function memberRoute(
     access: "user",
     body: { ...body, role: { type: "string", enum: ROLES } },
     ok: 201,
-    errors: [400, 401, 403, 404, 409],
+    errors: [400, 401, 403, 404, 409, 429],
     gives: '{"id","user_id"}',
     async handle(asked): Promise<Reply> {
       const { orgId, role } = managedBy(asked);
@@ -180,6 +181,28 @@ function memberRoute(
       );
     },
   };
+}
+
+/**
+ * Whose address this is. It cannot be hidden from a manager whether it is anybody's: as the original has it,
+ * whoever is added is a member at once and stands in the list with their address, where nobody else can; and
+ * one address is one account, which making another tells too. Only to invite people and wait for their word
+ * would hide it. So that no list of addresses is tried, one is told of few that one could not have known.
+ */
+async function lookUp(asked: Asked, email: string): Promise<string> {
+  const tell = mayTell(asked);
+  const found = await asked.mesher.storage.credentials(email);
+  if (found === null) throw new Refusal(404, "user not found");
+  tell.nothing();
+  return found.user.id;
+}
+
+/** Throws 429 for who was told too often; `nothing` says that nobody was told anything. */
+function mayTell(asked: Asked): { nothing(): void } {
+  const { tellings, now } = asked.mesher;
+  const { id } = personIn(asked).user;
+  mustWait(tellings.take(id, now()));
+  return { nothing: () => tellings.giveBack(id) };
 }
 
 /** The organisation, and the role that is to be given in it. Only an owner makes owners. */
