@@ -18,6 +18,7 @@ export interface RawSocket {
   getPeerCertificate?(): { raw?: Uint8Array } | undefined;
   write(bytes: Uint8Array, offset: number, length: number): number;
   shutdown(): void;
+  end(): void;
   terminate(): void;
   pause(): void;
   resume(): void;
@@ -62,8 +63,10 @@ export class BunStream extends QueuedStream {
     this.#socket.shutdown();
   }
 
-  protected override cut(): void {
-    this.#socket.terminate();
+  protected override cut(inOrder: boolean): void {
+    // `terminate` resets the connection, and with it goes what the peer has not read.
+    if (inOrder) this.#socket.end();
+    else this.#socket.terminate();
   }
 
   protected override pauseReading(): void {

@@ -121,8 +121,11 @@ export abstract class QueuedStream implements Stream, Flushable {
   protected abstract launch(): void;
   /** Tells the peer that no more will come. */
   protected abstract finish(): void;
-  /** Destroys the stream and frees what it holds. */
-  protected abstract cut(): void;
+  /**
+   * Destroys the stream and frees what it holds. `inOrder`: both sides have ended, and what the system
+   * has of ours is still to reach the peer.
+   */
+  protected abstract cut(inOrder: boolean): void;
   /** Begins to read: somebody wants it now. For hosts that do not read by themselves. */
   protected startReading(): void {}
   /** Stops reading, if the host can. */
@@ -201,7 +204,7 @@ export abstract class QueuedStream implements Stream, Flushable {
   protected over(end: StreamEnd): void {
     if (this.#over) return;
     this.#over = true;
-    this.cut();
+    this.cut(end.kind === "closed");
     this.#first = undefined;
     this.#rest = [];
     this.#held = [];

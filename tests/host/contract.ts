@@ -197,6 +197,27 @@ export async function hostContract(makeHost: () => Host): Promise<void> {
       await both.listener.close();
     });
 
+    test(`Stream.end (${name}) after the peer's own loses nothing that the peer has not read yet`, async () => {
+      const both = await pair(makeHost(), way);
+      const block = new Uint8Array(1 << 20);
+      both.near.stream.pause();
+      both.near.stream.end();
+      await until("the far end saw it", () => both.far.ended);
+      both.far.stream.write(block);
+      both.far.stream.end();
+      await until("the system has it all", () => both.far.closes.length === 1);
+      assertEquals(both.far.closes, [{ kind: "closed" }]);
+      both.near.stream.resume();
+      const { near } = both;
+      await until(
+        "all or nothing came",
+        () => near.bytes >= block.length || near.closes.length > 0,
+      );
+      assertEquals(near.bytes, block.length);
+      near.stream.abort();
+      await both.listener.close();
+    });
+
     test(`Stream.abort (${name}) is told to its owner as aborted and to the peer, once each`, async () => {
       const both = await pair(makeHost(), way);
       both.near.stream.write(utf8("x"));
