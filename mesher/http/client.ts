@@ -22,7 +22,7 @@ export function clientOf(
 ): string {
   let client = addressFrom(remote);
   if (client === null) return remote;
-  const hops = proxies.length === 0 ? [] : headers.get("x-forwarded-for")?.split(",") ?? [];
+  const hops = headers.get("x-forwarded-for")?.split(",") ?? [];
   while (hops.length > 0 && proxies.some((range) => isIn(client!, range))) {
     const hop = addressFrom(bareHop(hops.pop()!));
     if (hop === null) break;
