@@ -5,12 +5,13 @@
  */
 import { Node, type Server } from "../mod.ts";
 import { Held } from "./cluster/held.ts";
+import { Losses } from "./cluster/losses.ts";
 import { blame, type Config, storageConfig } from "./config.ts";
 import { BULK_BYTES_MAX } from "./domain/limits.ts";
 import { type FirstRun, firstRun } from "./first_run.ts";
 import { Allowance } from "./http/allowance.ts";
 import { Attempts } from "./http/attempts.ts";
-import { pageFile } from "./http/page.ts";
+import { PageFiles } from "./http/page.ts";
 import { TELLINGS } from "./http/quota.ts";
 import { jsonResponse, Router } from "./http/router.ts";
 import { ROUTES } from "./http/routes/all.ts";
@@ -134,6 +135,7 @@ export function newParts(
     outbox,
     held: new Held(startedAt, () => inbox.size + outbox.size, tellerOf({ node })),
     holdings: new Map(),
+    losses: new Losses(),
     counters,
     live: new Live(node.rooms, node.groups, counters),
     place: { url: null, tree: null },
@@ -166,6 +168,7 @@ async function startServers(mesher: Mesher): Promise<Server[]> {
   const { node, config } = mesher;
   const { hostname, httpPort, wsPort } = config;
   const router = new Router(mesher, ROUTES);
+  const page = new PageFiles();
   const common = {
     hostname,
     maxPayloadLength: MESSAGE_BYTES_MAX,
@@ -182,7 +185,7 @@ async function startServers(mesher: Mesher): Promise<Server[]> {
       if (answer !== undefined) return answer;
       return url.pathname.startsWith("/api/")
         ? jsonResponse(404, { error: "not found" })
-        : await pageFile(request.method, url.pathname);
+        : await page.answer(request, url.pathname);
     },
   });
   const http = await blame("MESHER_HOST and MESHER_HTTP_PORT", serving);

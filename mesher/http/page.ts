@@ -1,9 +1,14 @@
 /**
  * The page's files: whatever is under `mesher/page`, and nothing above it.
  *
+ * Each has a strong ETag, the hash of its bytes. A browser keeps what it has and asks whether it is still
+ * that (`no-cache`): 304 if it is. So a page of a new version is there at the next look, and as long as
+ * there is none, little is sent. A time to live would let old scripts run beside new ones.
+ *
  * @module
  */
-import { readFile, realpath } from "node:fs/promises";
+import { createHash } from "node:crypto";
+import { readFile, realpath, stat } from "node:fs/promises";
 import { extname, join, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -36,24 +41,66 @@ const POLICY: string = "default-src 'none'; script-src 'self'; style-src 'self';
 
 const FOLDER = fileURLToPath(new URL("../page", import.meta.url));
 
-/** A file of the page; paths without an extension are views, and get the page itself. */
-export async function pageFile(
-  method: string,
-  path: string,
-  folder: string = FOLDER,
-): Promise<Response> {
-  if (method !== "GET" && method !== "HEAD") return plain(405, "method not allowed");
-  const name = extname(path) === "" ? "/index.html" : path;
-  const type = TYPES[extname(name).toLowerCase()];
-  const file = type === undefined ? null : await contained(folder, name);
-  if (file === null || type === undefined) {
-    return name === "/index.html"
-      ? plain(200, "Mesher runs. Its API is described at /api/openapi.json.")
-      : plain(404, "not found");
+/** A file as it was read. */
+interface Content {
+  readonly body: Uint8Array<ArrayBuffer>;
+  /** The hash of the body, in quotes. */
+  readonly tag: string;
+  /** Of the file when it was read: another one, another content. */
+  readonly stamp: string;
+}
+
+/** The files of a folder, kept once they were asked for: as many as the folder has. */
+export class PageFiles {
+  readonly #folder: string;
+  /** By real path. */
+  readonly #contents = new Map<string, Content>();
+
+  constructor(folder: string = FOLDER) {
+    this.#folder = folder;
   }
-  const body = await readFile(file);
-  const headers = { ...HEADERS, "content-type": type, "content-security-policy": POLICY };
-  return new Response(method === "HEAD" ? null : new Uint8Array(body), { headers });
+
+  /** A file of the page; paths without an extension are views, and get the page itself. */
+  async answer({ method, headers }: Request, path: string): Promise<Response> {
+    if (method !== "GET" && method !== "HEAD") return plain(405, "method not allowed");
+    const name = extname(path) === "" ? "/index.html" : path;
+    const type = TYPES[extname(name).toLowerCase()];
+    const file = type === undefined ? null : await contained(this.#folder, name);
+    if (file === null || type === undefined) {
+      return name === "/index.html"
+        ? plain(200, "Mesher runs. Its API is described at /api/openapi.json.")
+        : plain(404, "not found");
+    }
+    const { body, tag } = await this.#content(file);
+    const common = { ...HEADERS, "content-security-policy": POLICY, "etag": tag };
+    if (isKnown(headers.get("if-none-match"), tag)) {
+      return new Response(null, { status: 304, headers: common });
+    }
+    const length = String(body.length);
+    const all = { ...common, "content-type": type, "content-length": length };
+    return new Response(method === "HEAD" ? null : body, { headers: all });
+  }
+
+  /** Read and hashed once, as long as the file stays as it was. */
+  async #content(file: string): Promise<Content> {
+    // Before it is read: what is written meanwhile is noticed the next time.
+    const { ino, size, mtimeMs } = await stat(file);
+    const stamp = `${ino} ${size} ${mtimeMs}`;
+    const known = this.#contents.get(file);
+    if (known?.stamp === stamp) return known;
+    const body = new Uint8Array(await readFile(file));
+    const tag = `"${createHash("sha256").update(body).digest("base64url")}"`;
+    const content = { body, tag, stamp };
+    this.#contents.set(file, content);
+    return content;
+  }
+}
+
+/** Whether an If-None-Match has the tag. A proxy that compresses may have made it a weak one. */
+function isKnown(header: string | null, tag: string): boolean {
+  if (header === null) return false;
+  return header.trim() === "*" ||
+    header.split(",").some((one) => one.trim().replace(/^W\//, "") === tag);
 }
 
 /** The file's real path, if it is one of the folder's. */

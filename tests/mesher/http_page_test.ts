@@ -1,14 +1,26 @@
 /**
  * The page's files, and nothing else's.
  */
-import { assert, assertEquals } from "@std/assert";
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { pageFile } from "../../mesher/http/page.ts";
+import { PageFiles } from "../../mesher/http/page.ts";
 import { test } from "../kit/test.ts";
+import { onStage } from "./end_to_end_kit.ts";
+import { headOf, rawAsk } from "./hostile_kit.ts";
 
-test("pageFile serves what is in its folder, and nothing around it, by whatever path", async () => {
+/** Asks for a file, maybe with what one has of it. */
+function look(
+  files: PageFiles,
+  path: string,
+  { method = "GET", has }: { method?: string; has?: string } = {},
+): Promise<Response> {
+  const headers = new Headers(has === undefined ? {} : { "if-none-match": has });
+  return files.answer(new Request(`http://localhost${path}`, { method, headers }), path);
+}
+
+test("PageFiles serves what is in its folder, and nothing around it, by whatever path", async () => {
   const around = mkdtempSync(join(tmpdir(), "page-"));
   try {
     const folder = join(around, "page");
@@ -19,8 +31,10 @@ test("pageFile serves what is in its folder, and nothing around it, by whatever 
     writeFileSync(join(folder, ".hidden.js"), "secret");
     writeFileSync(join(folder, "data.db"), "secret");
     symlinkSync(join(around, "secret.js"), join(folder, "link.js"));
+    const files = new PageFiles(folder);
     const got = async (path: string): Promise<[number, string]> => {
-      const response = await pageFile("GET", path, folder);
+      const request = new Request("http://localhost/");
+      const response = await files.answer(request, path);
       return [response.status, await response.text()];
     };
     assertEquals(await got("/"), [200, "the page"]);
@@ -42,7 +56,7 @@ test("pageFile serves what is in its folder, and nothing around it, by whatever 
     ) {
       assertEquals(await got(path), [404, "not found\n"], path);
     }
-    const page = await pageFile("HEAD", "/", folder);
+    const page = await look(files, "/", { method: "HEAD" });
     assertEquals([page.status, page.body], [200, null]);
     const policy = page.headers.get("content-security-policy")!;
     assert(!policy.includes("unsafe"), policy);
@@ -55,8 +69,96 @@ test("pageFile serves what is in its folder, and nothing around it, by whatever 
         "frame-ancestors 'none'",
       ]
     ) assert(policy.split("; ").includes(rule), rule);
-    assertEquals((await pageFile("POST", "/", folder)).status, 405);
+    assertEquals((await look(files, "/", { method: "POST" })).status, 405);
   } finally {
     rmSync(around, { recursive: true, force: true });
   }
+});
+
+test("PageFiles says 304 to who has what is there, and sends it to everybody else", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "page-"));
+  try {
+    writeFileSync(join(folder, "index.html"), "the page");
+    writeFileSync(join(folder, "app.js"), "old");
+    const files = new PageFiles(folder);
+    const first = await look(files, "/app.js");
+    const tag = first.headers.get("etag")!;
+    assertMatch(tag, /^"[\w-]{43}"$/);
+    assertEquals([first.headers.get("cache-control"), await first.text()], ["no-cache", "old"]);
+    // The page itself, under whatever address, is one thing, and another one than the script.
+    const page = (await look(files, "/")).headers.get("etag")!;
+    assertEquals((await look(files, "/issues/17", { has: page })).status, 304);
+    assert(page !== tag);
+    for (
+      const [has, status] of [
+        [tag, 304],
+        [`W/${tag}`, 304],
+        [`"other", ${tag}`, 304],
+        [`"other",W/${tag} ,"more"`, 304],
+        ["*", 304],
+        [page, 200],
+        [tag.slice(1, -1), 200],
+        [tag.slice(0, -1), 200],
+        [tag.toUpperCase(), 200],
+        [`w/${tag}`, 200],
+        [`"${tag}"`, 200],
+        ['"', 200],
+        ["W/", 200],
+        [",".repeat(5_000), 200],
+        ["", 200],
+      ] as const
+    ) {
+      for (const method of ["GET", "HEAD"]) {
+        const got = await look(files, "/app.js", { method, has });
+        const isSent = status === 200 && method === "GET";
+        assertEquals([has, got.status, await got.text()], [has, status, isSent ? "old" : ""]);
+        // Whatever is sent, one is told what it is, how long to keep it and what it may do.
+        assertEquals([got.headers.get("etag"), got.headers.get("cache-control")], [
+          tag,
+          "no-cache",
+        ]);
+        assert(got.headers.has("content-security-policy"));
+        assertEquals(got.headers.get("content-length"), status === 200 ? "3" : null);
+      }
+    }
+    assertEquals((await look(files, "/app.js", { method: "POST", has: tag })).status, 405);
+    assertEquals((await look(files, "/none.js", { has: "*" })).status, 404);
+    // A new version of the same length is noticed, and known by its bytes alone.
+    const touch = (ms: number): void => utimesSync(join(folder, "app.js"), ms / 1000, ms / 1000);
+    writeFileSync(join(folder, "app.js"), "new");
+    touch(1_000_000);
+    const second = await look(files, "/app.js", { has: tag });
+    assertEquals([second.status, await second.text()], [200, "new"]);
+    assert(second.headers.get("etag") !== tag);
+    touch(2_000_000);
+    const third = await look(files, "/app.js", { has: second.headers.get("etag")! });
+    assertEquals(third.status, 304);
+    writeFileSync(join(folder, "app.js"), "old");
+    touch(3_000_000);
+    assertEquals((await look(files, "/app.js", { has: tag })).status, 304);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
+
+test("A node answers who has the page with a 304 that ends at its head", async () => {
+  await onStage(async ({ app }) => {
+    const names = ["/", "/main.js", "/css/base.css", "/favicon.svg", "/projects/default"];
+    for (const path of names) {
+      const first = await fetch(app.url + path);
+      const [tag, body] = [first.headers.get("etag")!, await first.text()];
+      assert(body.length > 0);
+      const raw = await rawAsk(app.url, headOf(`GET ${path}`, { "if-none-match": tag }));
+      assertEquals([path, raw.status, raw.body], [path, 304, ""]);
+      assert(raw.head.toLowerCase().includes(`etag: ${tag}`.toLowerCase()), raw.head);
+      const head = await rawAsk(app.url, headOf(`HEAD ${path}`));
+      assertEquals([head.status, head.body], [200, ""]);
+      const length = new TextEncoder().encode(body).length;
+      assert(head.head.toLowerCase().includes(`content-length: ${length}`), head.head);
+    }
+    // What changes from one look to the next has no tag.
+    const api = await fetch(`${app.url}/health`, { headers: { "if-none-match": "*" } });
+    assertEquals([api.status, api.headers.get("etag")], [200, null]);
+    await api.body?.cancel();
+  });
 });
