@@ -6,6 +6,7 @@
  */
 import type { Node, Supervisor } from "../mod.ts";
 import type { Held, Holding } from "./cluster/held.ts";
+import type { Losses } from "./cluster/losses.ts";
 import type { Config } from "./config.ts";
 import type { Counters } from "./pipeline/counters.ts";
 import type { Live } from "./pipeline/live.ts";
@@ -37,6 +38,8 @@ export interface Parts {
   readonly held: Held;
   /** What the nodes that are there have said that they hold; null: nothing yet. */
   readonly holdings: Map<string, Holding | null>;
+  /** Those that have gone. */
+  readonly losses: Losses;
   readonly counters: Counters;
   readonly live: Live;
   readonly place: Place;

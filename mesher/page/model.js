@@ -114,6 +114,7 @@
  * }} TreeNode
  */
 /** @typedef {{ node: string, root: TreeNode | null }} Tree */
+/** @typedef {{ node: string, at: number | null, reason: string, most: number | null }} Loss */
 /**
  * @typedef {{
  *   ok: boolean, engine: string, latencyMs: number | null, problem: string | null,
@@ -122,7 +123,7 @@
 /**
  * @typedef {{
  *   here: string, isAlone: boolean, nodes: ClusterNode[], helps: Help[], names: ClusterName[],
- *   trees: Tree[], storage: StorageState,
+ *   trees: Tree[], losses: Loss[], storage: StorageState,
  * }} Cluster
  */
 

@@ -1,6 +1,7 @@
 /**
  * Says who comes and goes, and what may be missing then. Each node's monitor keeps what the others have
- * told it that they hold (`cluster/held.ts`); when one is gone, it says so in one line:
+ * told it that they hold (`cluster/held.ts`); when one is gone, it says so in one line, and keeps it for
+ * the cluster's page (`cluster/losses.ts`):
  *
  *     nodedown b@host:9101 (closed): at most 128 events that it had accepted are not stored
  *
@@ -103,6 +104,8 @@ function down({ parts, holdings }: NodeMonitorState, name: string, reason: strin
   if (holding === undefined) return;
   holdings.delete(name);
   const most = holding?.most;
+  const life = holding?.life ?? null;
+  parts.losses.add({ node: name, life, at: parts.now(), reason, most: most ?? null });
   const words = most === undefined
     ? "it had not said what it holds"
     : most === 0
@@ -120,6 +123,7 @@ function learn(state: NodeMonitorState, name: string, holding: Holding): void {
     up(state, name);
   } else if (known !== null && known.turn > holding.turn) return;
   state.holdings.set(name, holding);
+  state.parts.losses.lives(name, holding.life);
 }
 
 /** Asks a peer what it holds; the answer comes as a message, in its turn. */

@@ -16,6 +16,7 @@ import {
   type ServiceContext,
   type ServicePid,
 } from "../../mod.ts";
+import type { Loss } from "../cluster/losses.ts";
 import type { Parts } from "../parts.ts";
 import { type TreeShape, treeShape } from "./tree_shape.ts";
 
@@ -47,6 +48,8 @@ export interface Help {
 /** The same, and what stands on the cluster's page besides. */
 export interface NodeCard extends NodeLoad {
   readonly counts: Readonly<Record<string, number>>;
+  /** The nodes that it has seen go. */
+  readonly losses: readonly Loss[];
   readonly tree: TreeShape | null;
 }
 
@@ -126,14 +129,14 @@ function loadOf({ parts, recent, helpers }: RegistryState): NodeLoad {
 }
 
 async function answerCard(state: RegistryState, call: Call): Promise<void> {
-  const { counters, place } = state.parts;
+  const { counters, losses, place } = state.parts;
   let tree: TreeShape | null = null;
   try {
     if (place.tree !== null) tree = await treeShape("mesher", place.tree);
   } catch {
     // It stops.
   }
-  call.reply({ ...loadOf(state), counts: counters.all(), tree });
+  call.reply({ ...loadOf(state), counts: counters.all(), losses: losses.list, tree });
 }
 
 /** Takes the cluster's name if nobody has it. */

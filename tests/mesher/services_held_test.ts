@@ -129,6 +129,25 @@ test("A node that stops in order has stored all, and is reported so; an idle one
   });
 });
 
+test("What was reported of a node is kept for who looks at the cluster, unless it comes back alive", async () => {
+  await onSimStage(async (stage) => {
+    const { sim, nodes } = stage;
+    const seen = (by: string): [string, number | null][] =>
+      nodes.get(by)!.losses.list.map(({ node, most }) => [node.slice(0, node.indexOf("@")), most]);
+    stage.isAway = true;
+    await stage.take("a", ...Array.from({ length: 40 }, () => eventWith()));
+    sim.cut("a", "b");
+    await sim.until("b has lost a", () => seen("b").length === 1);
+    assertEquals([seen("b"), seen("c")], [[["a", 64]], []]);
+    sim.heal();
+    await sim.until("they have heard", () => seen("a").length + seen("b").length === 0);
+    sim.crash("a");
+    await sim.until("all have lost it", () => seen("b").length + seen("c").length === 2);
+    assertEquals([seen("b"), seen("c")], [[["a", 64]], [["a", 64]]]);
+    stage.isAway = false;
+  });
+});
+
 test("A peer that hangs holds up the first events, and the next by nothing", async () => {
   await onSimStage(async (stage) => {
     const { sim } = stage;

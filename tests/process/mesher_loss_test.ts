@@ -197,6 +197,12 @@ test("mesher: a survivor reports no less than what a killed node held, and not t
       await until("it is reported", () => reported(town, by, 0) !== undefined);
       assertEquals(reported(town, by, 0), 1_024);
     }
+    const { losses } = (await (await town.user(1)).get("/api/v1/cluster")).json;
+    const [{ at, ...loss }, ...others] = losses;
+    const [lost] = town.names;
+    assertEquals(loss, { node: lost, reason: "closed", events_missing_max: 1_024 });
+    assert(Date.now() - Date.parse(at) < 60_000, at);
+    assertEquals(others, []);
     assertEquals((await database.stored()).ids.length, 10);
 
     // One that stops in order has stored all, and says so.

@@ -112,6 +112,8 @@ test(
       await town.kill(2);
       await gone.waitFor({ timeout: LOST_MS });
       assertEquals(await up.count(), 2);
+      // How much may be missing is said where one looks, and stays when the node is back.
+      await ada.sees("nothing is missing", ".row.loss");
       // What only one node does is done by another, and the names say so.
       const registry = ada.page.locator(".row.name", { hasText: town.names[2]! });
       await registry.waitFor({ state: "detached" });
@@ -119,6 +121,7 @@ test(
       await town.start(2);
       await gone.waitFor({ state: "detached" });
       assertEquals(await up.count(), 3);
+      await ada.sees("mesher2", ".row.loss b");
       assertEquals(ada.faults, []);
     });
   },

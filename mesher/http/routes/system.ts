@@ -3,7 +3,9 @@
  *
  * @module
  */
+import { united } from "../../cluster/losses.ts";
 import { COUNTS } from "../../pipeline/counters.ts";
+import { iso } from "../../pipeline/time.ts";
 import { cards, REGISTRY } from "../../services/registry.ts";
 import { ROUNDS } from "../../services/rounds.ts";
 import type { Reply, Route } from "../route.ts";
@@ -75,11 +77,14 @@ export const systemRoutes: readonly Route[] = [
     method: "GET",
     path: "/api/v1/cluster",
     name: "getCluster",
-    about: "The nodes, their load, who processes for whom, the global names, the trees.",
+    about:
+      "The nodes, their load, who processes for whom, the global names, the trees; nodes that " +
+      "have gone, the last first, and how many accepted events may be missing with each (null: unknown).",
     access: "user",
     ok: 200,
     errors: [401],
-    gives: '{"node","standalone","nodes":[…],"processors":[…],"names":[…],"trees":[…],"storage"}',
+    gives:
+      '{"node","standalone","nodes":[…],"processors":[…],"names":[…],"trees":[…],"losses":[…],"storage"}',
     async handle({ mesher }): Promise<Reply> {
       const { node, config, storage, now } = mesher;
       const all = await cards(mesher);
@@ -113,6 +118,13 @@ export const systemRoutes: readonly Route[] = [
             return { name, node: pid?.node ?? null, pid: pid === undefined ? null : `${pid}` };
           }),
           trees: all.map((card) => ({ node: card.node, root: card.tree })),
+          // A node of a version before has none.
+          losses: united(all.map((card) => card.losses ?? [])).map((loss) => ({
+            node: loss.node,
+            at: iso(loss.at),
+            reason: loss.reason,
+            events_missing_max: loss.most,
+          })),
           // Its own words may name machines and users.
           storage: { ...health, problem: health.ok ? null : "the database does not answer" },
         },

@@ -15,6 +15,7 @@ import {
   objectOf,
   shape,
   text,
+  time,
 } from "./values.js";
 
 /** @import * as model from "../model.js" */
@@ -58,6 +59,14 @@ const helpFrom = shape({ by: text("on"), on: text("for"), pid: maybeText("pid") 
 /** @type {(value: unknown) => model.ClusterName} */
 const nameFrom = shape({ name: text("name"), node: maybeText("node"), pid: maybeText("pid") });
 
+/** @type {(value: unknown) => model.Loss} */
+const lossFrom = shape({
+  node: text("node"),
+  at: time("at"),
+  reason: text("reason"),
+  most: maybeNumber("events_missing_max"),
+});
+
 /** @type {(value: unknown) => model.StorageState} */
 const storageFrom = shape({
   ok: flag("ok"),
@@ -74,6 +83,7 @@ const clusterFrom = shape({
   helps: list("processors", helpFrom),
   names: list("names", nameFrom),
   trees: list("trees", treeFrom),
+  losses: list("losses", lossFrom),
   storage: (raw) => storageFrom(objectOf(raw.storage)),
 });
 

@@ -1,5 +1,6 @@
 /**
- * The cluster: nodes and their load, who processes for whom, names, the supervision tree.
+ * The cluster: nodes and their load, what was lost with those that went, who processes for whom, names,
+ * the supervision tree.
  *
  * @module
  */
@@ -8,7 +9,7 @@ import { empty, pair, panel } from "../parts/panel.js";
 import { load } from "../parts/work.js";
 import * as clusterApi from "../server/cluster.js";
 import { shortName } from "../shell.js";
-import { count, duration } from "../time.js";
+import { ago, count, duration, plural } from "../time.js";
 
 /** @import { Context } from "../app.js" */
 /** @import * as model from "../model.js" */
@@ -61,7 +62,7 @@ export function clusterView({ app, signal }) {
  * @param {model.Cluster} cluster
  * @param {readonly model.ClusterNode[]} gone
  */
-function draw({ nodes, isAlone, helps, names, trees, storage }, gone) {
+function draw({ nodes, isAlone, helps, names, trees, losses, storage }, gone) {
   const top = nodes.reduce((max, { load: n }) => Math.max(max, n), 1);
   return [
     h(
@@ -70,6 +71,7 @@ function draw({ nodes, isAlone, helps, names, trees, storage }, gone) {
       [...nodes, ...gone].toSorted((a, b) => a.name.localeCompare(b.name))
         .map((node) => gone.includes(node) ? goneCard(node) : nodeCard(node, top)),
     ),
+    losses.length > 0 && panel("Nodes that have gone", { class: "flush" }, lossList(losses)),
     h(
       "div",
       { class: "grid even" },
@@ -137,6 +139,33 @@ function goneCard({ name }) {
     h("header", null, h("i", { class: "dot" }), h("b", { title: name }, name)),
     h("p", { class: "dim" }, "It has left, or does not answer. The others do its work."),
   );
+}
+
+/** @param {readonly model.Loss[]} losses */
+function lossList(losses) {
+  return h(
+    "ul",
+    { class: "rows" },
+    losses.map(({ node, at, reason, most }) =>
+      h(
+        "li",
+        { class: "row loss" },
+        h("b", { title: node }, shortName(node)),
+        h("span", { class: "dim" }, reason, ", ", ago(at)),
+        h("span", { class: `status ${most === 0 ? "resolved" : "active"}` }, missing(most)),
+      )
+    ),
+  );
+}
+
+/**
+ * What is not there of what a node had accepted.
+ *
+ * @param {number | null} most
+ */
+function missing(most) {
+  if (most === null) return "nobody knows what is missing";
+  return most === 0 ? "nothing is missing" : `at most ${plural(most, "event")} missing`;
 }
 
 /**

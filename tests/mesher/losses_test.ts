@@ -1,0 +1,54 @@
+/**
+ * What nodes keep of those that have gone, and what becomes of it when several tell.
+ */
+import { assertEquals } from "@std/assert";
+import { type Loss, Losses, LOSSES_MAX, united } from "../../mesher/cluster/losses.ts";
+import { test } from "../kit/test.ts";
+
+function loss(node: string, life: number | null, at: number, most: number | null): Loss {
+  return { node, life, at, reason: "closed", most };
+}
+
+test("Losses keeps the last ones, and takes off one that goes on living", () => {
+  const losses = new Losses();
+  for (let i = 0; i < LOSSES_MAX + 5; i++) losses.add(loss(`n${i}`, i, i, 16));
+  assertEquals(losses.list.length, LOSSES_MAX);
+  assertEquals([losses.list[0]!.node, losses.list.at(-1)!.node], ["n5", "n24"]);
+  losses.lives("n24", 7);
+  losses.lives("n7", 24);
+  assertEquals(losses.list.length, LOSSES_MAX, "another life, another node");
+  losses.lives("n24", 24);
+  assertEquals(losses.list.at(-1)!.node, "n23");
+});
+
+test("united has each end once: noticed first, the most that anybody was told, the last on top", () => {
+  const seen = [
+    [loss("a", 1, 100, 16), loss("b", 5, 900_000, 0)],
+    [loss("a", 1, 90, 128), loss("a", 2, 5_000, 32)],
+    [],
+  ];
+  assertEquals(united(seen), [
+    loss("b", 5, 900_000, 0),
+    loss("a", 2, 5_000, 32),
+    loss("a", 1, 90, 128),
+  ]);
+  assertEquals(united([]), []);
+});
+
+test("united lets who had heard something speak for who had not, about the same end", () => {
+  const known = loss("a", 1, 1_000, 64);
+  assertEquals(united([[loss("a", null, 900, null)], [known]]), [{ ...known, at: 900 }]);
+  assertEquals(united([[known], [loss("a", null, 900_000, null)]]), [
+    loss("a", null, 900_000, null),
+    known,
+  ]);
+  assertEquals(united([[loss("a", null, 10, null)], [loss("a", null, 20, null)]]), [
+    loss("a", null, 10, null),
+  ]);
+});
+
+test("united gives no more than one node keeps", () => {
+  const many = Array.from({ length: 3 * LOSSES_MAX }, (_, i) => loss(`n${i}`, i, i, 1));
+  const all = united([many]);
+  assertEquals([all.length, all[0]!.node], [LOSSES_MAX, `n${3 * LOSSES_MAX - 1}`]);
+});
