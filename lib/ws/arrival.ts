@@ -126,6 +126,8 @@ export class Arrival<Data> implements StreamHandler {
   #reader = new HeadReader();
   /** Answers that were begun. */
   #answers = 0;
+  /** Of the request that is being read or answered, once it is known. */
+  #method: string | undefined;
   /** The upgrade hook is being asked. */
   #upgrading = false;
   /** The client will send no more. */
@@ -151,7 +153,7 @@ export class Arrival<Data> implements StreamHandler {
   /** Answers with this status, whatever was going on. */
   refuse(refusal: Refusal): void {
     if (this.#state === "leaving" || this.#state === "gone") return;
-    this.#stream.write(encodeRefusal(refusal, this.#terms.date()));
+    this.#stream.write(encodeRefusal(refusal, this.#terms.date(), this.#method));
     this.#leave();
   }
 
@@ -258,6 +260,7 @@ export class Arrival<Data> implements StreamHandler {
     const progress = this.#reader.push(bytes);
     if (progress.state === "more") return;
     if (progress.state === "refused") return this.refuse(progress.refusal);
+    this.#method = progress.head.method;
     const rest = bytes.subarray(progress.rest);
     if (wantsWebSocket(progress.head)) this.#upgrade(progress.head, rest);
     else this.#plain(progress.head, rest, owned);
@@ -479,6 +482,7 @@ export class Arrival<Data> implements StreamHandler {
     const isLast = this.#early.length === 0 && this.#halfClosed;
     if (isLast || this.#terms.isStopping) return this.#leave();
     this.#reader = new HeadReader();
+    this.#method = undefined;
     this.#enter("resting");
     this.#deadline = this.#terms.now() + this.#terms.limits.keepAliveMs;
     if (this.#early.length === 0) return this.#stream.resume();

@@ -175,7 +175,7 @@ export function checkUpgrade(head: RequestHead): Refusal | undefined {
     return {
       status: 426,
       words: "this server speaks version 13",
-      headers: { "Sec-WebSocket-Version": "13", Upgrade: "websocket" },
+      headers: { "Sec-WebSocket-Version": "13" },
     };
   }
   if (!KEY.test(headerOf(head, "sec-websocket-key") ?? "")) {

@@ -49,8 +49,11 @@ export type Framing =
   /** By the end of the connection, or there is none. */
   | { readonly kind: "none" };
 
-/** What an answer says of its connection: that it ends, or how long it is kept for the next request. */
-export type Farewell = "close" | { readonly keptMs: number };
+/**
+ * What an answer says of its connection: that it ends, or how long it is kept for the next request.
+ * "upgrade": it ends, for the client is to come again in another protocol.
+ */
+export type Farewell = "close" | "upgrade" | { readonly keptMs: number };
 
 /** `100 Continue`: the client waits for it before it sends a body. */
 export const CONTINUE: Uint8Array = Buffer.from("HTTP/1.1 100 Continue\r\n\r\n");
@@ -85,17 +88,17 @@ export function buildRequest(
   }
 }
 
-/** The response that refuses a request: the words as text. */
+/** The response that refuses a request of this method, if it is known: the words as text. */
 export function encodeRefusal(
   { status, words, headers = {} }: Refusal,
   date: string,
+  method: string | undefined,
 ): Uint8Array {
   const body = Buffer.from(`${words}\n`);
   const lines = new Headers({ "Content-Type": "text/plain; charset=utf-8", date, ...headers });
-  // `Upgrade` belongs to a 426 and to nothing else that has this shape.
-  const extra = headers["Upgrade"] === undefined ? "" : `Upgrade: ${headers["Upgrade"]}\r\n`;
-  const head = encodeHead(status, lines, { kind: "length", length: body.length }, "close", extra);
-  return concat([head, body]);
+  const farewell = status === 426 ? "upgrade" : "close";
+  const head = encodeHead(status, lines, { kind: "length", length: body.length }, farewell);
+  return method === "HEAD" ? head : concat([head, body]);
 }
 
 /** The head of a response. */
@@ -118,6 +121,8 @@ export function encodeHead(
 /** A client that knows how long we wait does not send in the moment in which we close. */
 function connectionLines(farewell: Farewell): string {
   if (farewell === "close") return "connection: close\r\n";
+  // RFC 9110, section 7.8: who sends `Upgrade` names it in `Connection` too.
+  if (farewell === "upgrade") return "upgrade: websocket\r\nconnection: upgrade, close\r\n";
   const seconds = Math.floor(farewell.keptMs / 1000);
   return `connection: keep-alive\r\n${seconds > 0 ? `keep-alive: timeout=${seconds}\r\n` : ""}`;
 }

@@ -102,6 +102,8 @@ class WebSocketServer<Data> implements Server {
   readonly #options: ServeOptions<Data>;
   readonly #limits: Limits;
   readonly #arrivals = new Set<Arrival<Data>>();
+  /** Those of them that were refused because there was no room: they take up none. */
+  readonly #turnedAway = new Set<Arrival<Data>>();
   /** Those that wait for their next request, the one that has for longest first. */
   readonly #resting = new Set<Arrival<Data>>();
   readonly #connections = new Set<WebSocketConnection<Data>>();
@@ -147,6 +149,7 @@ class WebSocketServer<Data> implements Server {
       admit: (...args) => this.#admit(...args),
       ended: (arrival) => {
         this.#arrivals.delete(arrival);
+        this.#turnedAway.delete(arrival);
         this.#left();
       },
     };
@@ -229,10 +232,11 @@ class WebSocketServer<Data> implements Server {
     if (this.#stopped !== undefined || room <= -TURNED_AWAY_MAX) return stream.abort();
     const arrival = new Arrival(this.#arrivalTerms, stream);
     this.#arrivals.add(arrival);
-    if (room > 0) return;
+    if (room + this.#turnedAway.size > 0) return;
     const [longest] = this.#resting;
-    if (longest !== undefined) longest.yieldPlace();
-    else arrival.refuse({ status: 503, words: "too many connections" });
+    if (longest !== undefined) return longest.yieldPlace();
+    this.#turnedAway.add(arrival);
+    arrival.refuse({ status: 503, words: "too many connections" });
   }
 
   #admit(arrival: Arrival<Data>, stream: Stream, admission: Admission<Data>): void {

@@ -35,6 +35,19 @@ test("serve answers plain requests with 404 if there is no fetch hook", async ()
   });
 });
 
+test("serve refuses HEAD without a body, and says how long it would be", async () => {
+  await serving({}, async (server) => {
+    for (
+      const request of ["HEAD / HTTP/1.1\r\nHost: h\r\n\r\n", upgradeRequest({}, "HEAD / HTTP/1.1")]
+    ) {
+      const client = await ask(server, request);
+      assert(client.status === 404 || client.status === 405, String(client.status));
+      assert(Number(client.header("content-length")) > 0);
+      assertEquals(client.text, "");
+    }
+  });
+});
+
 test("serve hands a request to the fetch hook, and its response to the client", async () => {
   let seen: unknown[] = [];
   await serving({

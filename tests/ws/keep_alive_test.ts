@@ -181,7 +181,8 @@ for (const [what, request, status] of LAST) {
       await client.gone();
       const answers = answersOf(client);
       assertEquals(answers.map((answer) => answer.status), [200, status]);
-      assertEquals(answers[1]!.headers.get("connection"), "close");
+      const connection = status === 426 ? "upgrade, close" : "close";
+      assertEquals(answers[1]!.headers.get("connection"), connection);
       assertEquals(asked.includes("/behind"), false);
     });
   });

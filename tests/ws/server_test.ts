@@ -5,10 +5,11 @@ import {
   assertStringIncludes,
   assertThrows,
 } from "@std/assert";
-import { utf8 } from "../../lib/base/bytes.ts";
+import { utf8, utf8Text } from "../../lib/base/bytes.ts";
 import { SeededRandom } from "../../lib/base/random.ts";
 import { makeAuthority, makeLeaf, SERVER_NAME } from "../../lib/dist/certificate.ts";
 import { ListenError } from "../../lib/host/host.ts";
+import { IGNORE, type Stream } from "../../lib/host/stream.ts";
 import type { Connection } from "../../lib/ws/connection.ts";
 import { OptionError, type ServeOptions } from "../../lib/ws/options.ts";
 import { Rooms } from "../../lib/ws/rooms.ts";
@@ -210,7 +211,10 @@ test("serve refuses a bad request to open a WebSocket with its status", async ()
       client.write(request);
       await client.gone();
       assertEquals(client.status, status);
-      if (status === 426) assertEquals(client.header("sec-websocket-version"), "13");
+      if (status !== 426) continue;
+      assertEquals(client.header("sec-websocket-version"), "13");
+      assertEquals(client.header("upgrade"), "websocket");
+      assertEquals(client.header("connection"), "upgrade, close");
     }
   });
 });
@@ -324,6 +328,30 @@ test("serve answers 503 over maxConnections, and has room again when one leaves"
       await client.answered();
       return client.status === 101;
     });
+  });
+});
+
+test("serve lets the next one in although some that were turned away linger", async () => {
+  await serving({ ...ECHO, maxConnections: 2 }, async (server) => {
+    const first = await RawClient.open(host, server.port);
+    await RawClient.open(host, server.port);
+    const all: Stream[] = [];
+    for (let i = 0; i < 5; i++) {
+      const lingering = await host.connect({
+        hostname: server.hostname,
+        port: server.port,
+        timeoutMs: 5000,
+      });
+      all.push(lingering);
+      let answer = "";
+      lingering.handler = { ...IGNORE, data: (bytes) => void (answer += utf8Text(bytes)) };
+      await until("it is turned away", () => answer.startsWith("HTTP/1.1 503 "));
+    }
+    await first.abort();
+    await until("there is room", () => server.connections === 1);
+    await RawClient.open(host, server.port);
+    assertEquals(server.connections, 2);
+    for (const lingering of all) lingering.abort();
   });
 });
 
