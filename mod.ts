@@ -76,7 +76,8 @@ export { ProtocolError, TermError } from "./lib/term/errors.ts";
 export type { Crash, Restarting, SystemEvents } from "./lib/actor/report.ts";
 export type { TimerRef } from "./lib/actor/timer.ts";
 export { type Home, Pid, Ref } from "./lib/term/pid.ts";
-export { type MeshEvents, NodeConnectError, type OwnTls } from "./lib/dist/mesh.ts";
+export type { MeshEvents, OwnTls } from "./lib/dist/mesh.ts";
+export { NodeConnectError } from "./lib/dist/waiters.ts";
 export type { PressureState } from "./lib/dist/pressure.ts";
 export { SESSION_ENDS, type SessionEnd } from "./lib/dist/connection.ts";
 export {

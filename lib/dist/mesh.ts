@@ -1,42 +1,37 @@
 /**
- * This node among the others: listens, dials, greets, keeps the sessions, and tells of them.
+ * This node among the others: listens, has them dialled, greets, keeps the sessions, and tells of them.
  *
- *     seeds, peers of peers ─▶ Peers ─due─▶ dial ─┐
+ *     seeds, peers of peers ─▶ Peers ─due─▶ Dials ─┐
  *                                                  ├─▶ Greeting ─▶ Connection ─▶ inbound
- *     listener ───────────────────────────────────┘       │             │
- *                                                      refused    nodeup, nodedown
+ *     listener ────────────────────────────────────┘       │             │
+ *                                                       refused    nodeup, nodedown
  *
  * @module
  */
-import { assert } from "../base/assert.ts";
 import type { Emitter } from "../base/emitter.ts";
 import type { Timer } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
 import { place } from "../host/connect.ts";
-import { ConnectError, type Host, type Listener, type ServerTls } from "../host/host.ts";
+import type { ClientTls, Host, Listener, ServerTls } from "../host/host.ts";
 import type { Address, Stream } from "../host/stream.ts";
 import { derOf, LEAF_RENEW_MS, makeLeaf, SERVER_NAME } from "./certificate.ts";
 import { Connection, type Opened, type SessionEnd, type SessionLimits } from "./connection.ts";
+import { Dials } from "./dials.ts";
 import { Exposures } from "./exposures.ts";
 import { encodeFrame } from "./frame.ts";
-import { type Greeter, Greeting, type GreetingFailure } from "./greeting.ts";
-import { Acceptor, Dialler, type Met, type Self } from "./handshake.ts";
+import { type Greeter, Greeting } from "./greeting.ts";
+import { Acceptor, type Met, type Self } from "./handshake.ts";
 import { type ClusterKeys, makeCreation } from "./identity.ts";
 import type { RoomSink } from "./inbound.ts";
 import { encodeExposed, encodeList, NONCE_BYTES, type RejectReason, TAG } from "./message.ts";
-import { formatName, type NodeName, parseName } from "./name.ts";
+import { formatName, type NodeName } from "./name.ts";
 import { Peers } from "./peers.ts";
 import { Refusals, refusalWords } from "./refusals.ts";
 import { Session, type SessionActors, type SessionOwner } from "./session.ts";
-
-/** A dial may take this long to reach TLS, and a handshake this long after it. Milliseconds. */
-const DIAL_MS = 5_000;
+import { NodeConnectError, stoppingError, Waiters } from "./waiters.ts";
 
 /** A dialler may take this long over TLS, and as long over the handshake in it. Milliseconds. */
 const GREETING_MS = 5_000;
-
-/** At most this many nodes are dialled at once; the others wait until one of these is done. */
-const DIALS_MAX = 64;
 
 /** At most this many diallers may be unproven at once; one more ends the one that is so longest. */
 const UNPROVEN_MAX = 128;
@@ -74,32 +69,6 @@ export interface MeshEvents {
   refused: { readonly peer: string; readonly reason: string; readonly words: string };
 }
 
-/** A dial that is on its way: in TCP and TLS at first, then in the handshake. */
-interface Dial {
-  readonly cancel: AbortController;
-  greeting: Greeting | undefined;
-}
-
-/** Somebody waits for a session. */
-interface Waiter {
-  readonly up: () => void;
-  readonly failed: (error: Error) => void;
-}
-
-/** A session could not be had. `code` says why in one word. */
-export class NodeConnectError extends Error {
-  /** Tells the class of the error. */
-  override readonly name = "NodeConnectError";
-  /** A `ConnectError`'s code, a reason to refuse, `"timeout"`, `"broken"` or `"stopping"`. */
-  readonly code: string;
-
-  /** With its code and words. */
-  constructor(code: string, message: string) {
-    super(message);
-    this.code = code;
-  }
-}
-
 /** A node's part of the mesh. */
 export class Mesh implements SessionOwner {
   readonly events: Emitter<MeshEvents>;
@@ -114,16 +83,12 @@ export class Mesh implements SessionOwner {
   readonly #refusals: Refusals;
   readonly #sessions = new Map<string, Connection>();
   readonly #exposures = new Exposures();
-  readonly #dials = new Map<string, Dial>();
-  /** Dials in TCP and TLS, those that were given up among them. */
-  readonly #connecting = new Set<AbortController>();
-  /** Handshakes of both sides, until they are up or their streams are closed. */
+  readonly #dials: Dials;
+  /** Handshakes of diallers, until they are up or their streams are closed. */
   readonly #greetings = new Set<Greeting>();
   /** Diallers in the middle of the handshake, the oldest first. */
   readonly #unproven = new Set<Greeting>();
-  readonly #waiters = new Map<string, Waiter[]>();
-  /** Dial failures by node, so that each is logged once and not at every attempt. */
-  readonly #failing = new Map<string, string>();
+  readonly #waiters = new Waiters();
   #name: string;
   #log: Log;
   #peers: Peers;
@@ -131,7 +96,6 @@ export class Mesh implements SessionOwner {
   #listener: Listener | undefined;
   #certificate: Uint8Array | undefined;
   #timers: Timer[] = [];
-  #dialTimer: Timer | undefined;
   #stopping = false;
   #stopped: Promise<void> | undefined;
 
@@ -147,6 +111,17 @@ export class Mesh implements SessionOwner {
     const { quietMs, deadlineMs } = options.limits;
     this.#tickMs = Math.min(1_000, Math.max(10, Math.min(quietMs, deadlineMs - quietMs) / 4));
     this.#refusals = new Refusals(host.clock);
+    this.#dials = new Dials(host, {
+      self: () => this.#self,
+      peers: () => this.#peers,
+      log: () => this.#log,
+      tls: (hostname) => this.#dialTls(hostname),
+      hasSession: (name) => this.#sessions.has(name),
+      isStopping: () => this.#stopping,
+      up: (met, opened, exposed) => this.#up(met, true, opened, exposed),
+      failed: (name, error) => this.#waiters.settle(name, error),
+      refused: (peer, reason, words) => this.events.emit("refused", { peer, reason, words }),
+    });
   }
 
   /** This node's name, with the port that it really has. */
@@ -196,7 +171,7 @@ export class Mesh implements SessionOwner {
       this.#timers.push(clock.every(LEAF_RENEW_MS, () => void this.#renew()));
     }
     for (const seed of this.#options.seeds) this.#peers.add(seed, "seed", clock.now());
-    this.#dialDue();
+    this.#dials.due();
   }
 
   /** Has a session with a node, dialling it if need be. Rejects with {@linkcode NodeConnectError}. */
@@ -206,21 +181,20 @@ export class Mesh implements SessionOwner {
     if (!this.#peers.add(name, "asked", this.#host.clock.now())) {
       return Promise.reject(new NodeConnectError("name", `${name} is this node itself`));
     }
-    const waiting = new Promise<void>((up, failed) => {
-      const waiters = this.#waiters.get(name);
-      if (waiters === undefined) this.#waiters.set(name, [{ up, failed }]);
-      else waiters.push({ up, failed });
-    });
-    this.#dialDue();
+    const waiting = this.#waiters.wait(name);
+    this.#dials.due();
     return waiting;
   }
 
   /** Ends the session with a node and does not dial it again. False: there was none. */
   async disconnect(name: string): Promise<boolean> {
     const session = this.#sessions.get(name);
-    this.#dials.get(name)?.cancel.abort();
+    this.#dials.cancel(name);
     this.#peers.leave(name);
-    this.#settle(name, new NodeConnectError("aborted", `no session with ${name}: disconnected`));
+    this.#waiters.settle(
+      name,
+      new NodeConnectError("aborted", `no session with ${name}: disconnected`),
+    );
     await session?.goodbye("disconnected");
     return session !== undefined;
   }
@@ -252,14 +226,14 @@ export class Mesh implements SessionOwner {
     // First what is bound to the node's actors ends, then it is told that the node has gone.
     actors?.lost();
     this.events.emit("nodedown", { node: name, reason: end });
-    this.#schedule();
+    this.#dials.schedule();
   }
 
   /** A peer says with whom it is connected. Called by the dispatcher. */
   peerList(names: readonly string[]): void {
     const now = this.#host.clock.now();
     for (const name of names) this.#peers.add(name, "hearsay", now);
-    this.#dialDue();
+    this.#dials.due();
   }
 
   /** A peer exposes functions, or does not any more. Called by the dispatcher. */
@@ -299,6 +273,12 @@ export class Mesh implements SessionOwner {
     return { cert: leaf.cert, key: leaf.key };
   }
 
+  #dialTls(hostname: string): ClientTls {
+    const own = this.#options.tls;
+    if (own !== undefined) return { ...own, serverName: hostname };
+    return { ca: this.#options.keys.authority.pem, serverName: SERVER_NAME };
+  }
+
   async #renew(): Promise<void> {
     this.#listener?.secure(await this.#makeTls());
   }
@@ -314,13 +294,9 @@ export class Mesh implements SessionOwner {
 
   async #stop(): Promise<void> {
     for (const timer of this.#timers) timer.cancel();
-    this.#dialTimer?.cancel();
-    for (const cancel of this.#connecting) cancel.abort();
+    this.#dials.stop();
     for (const greeting of [...this.#greetings]) greeting.abort();
-    for (const [name, waiters] of this.#waiters) {
-      for (const { failed } of waiters) failed(stoppingError(name));
-    }
-    this.#waiters.clear();
+    this.#waiters.stop();
     const closing = [...this.#sessions.values()].map((session) => session.goodbye("shutdown"));
     await Promise.all([this.#listener?.close(), ...closing]);
   }
@@ -328,123 +304,6 @@ export class Mesh implements SessionOwner {
   #tick(): void {
     const now = this.#host.clock.now();
     for (const session of [...this.#sessions.values()]) session.tick(now);
-  }
-
-  #schedule(): void {
-    this.#dialTimer?.cancel();
-    // With as many dials as there may be, the first that is done schedules the next.
-    if (this.#stopping || this.#dials.size >= DIALS_MAX) return;
-    const at = this.#peers.nextDueAt();
-    if (at === Infinity) return;
-    const { clock } = this.#host;
-    this.#dialTimer = clock.after(Math.max(0, at - clock.now()), () => this.#dialDue());
-  }
-
-  #dialDue(): void {
-    if (this.#stopping) return;
-    for (const name of this.#peers.due(this.#host.clock.now())) {
-      if (this.#dials.size >= DIALS_MAX) break;
-      void this.#dial(name);
-    }
-    this.#schedule();
-  }
-
-  async #dial(name: string): Promise<void> {
-    const parts = parseName(name);
-    assert(parts !== undefined, `not a node name: ${name}`);
-    const dial: Dial = { cancel: new AbortController(), greeting: undefined };
-    this.#peers.dialling(name);
-    this.#dials.set(name, dial);
-    const own = this.#options.tls;
-    const tls = own === undefined
-      ? { ca: this.#options.keys.authority.pem, serverName: SERVER_NAME }
-      : { ...own, serverName: parts.hostname };
-    let stream: Stream;
-    try {
-      const { hostname, port } = parts;
-      const { signal } = dial.cancel;
-      this.#connecting.add(dial.cancel);
-      stream = await this.#host.connect({ hostname, port, tls, timeoutMs: DIAL_MS, signal });
-    } catch (error) {
-      if (error instanceof ConnectError) this.#dialFailed(name, dial, error.code, error.message);
-      else throw error;
-      return;
-    } finally {
-      this.#connecting.delete(dial.cancel);
-    }
-    if (dial.cancel.signal.aborted) {
-      stream.abort();
-      return this.#dialFailed(name, dial, "aborted", "given up");
-    }
-    const self = this.#self;
-    const machine = new Dialler(
-      self,
-      name,
-      this.#host.random.bytes(NONCE_BYTES),
-      stream.peerCertificate,
-      () => this.#peers.proving(name),
-    );
-    const greeting: Greeting = new Greeting(
-      stream,
-      machine,
-      {
-        decide: () => undefined,
-        up: (met, opened) => {
-          this.#greetings.delete(greeting);
-          this.#dials.delete(name);
-          return this.#up(met, true, opened, self.exposed);
-        },
-        failed: (failure, words, byPeer) => this.#dialFailed(name, dial, failure, words, byPeer),
-        gone: () => void this.#greetings.delete(greeting),
-      },
-      this.#host.clock,
-      DIAL_MS,
-    );
-    this.#greetings.add(greeting);
-    dial.greeting = greeting;
-    dial.cancel.signal.addEventListener("abort", () => greeting.abort(), { once: true });
-    if (this.#dials.get(name) !== dial) greeting.withdraw();
-  }
-
-  #dialFailed(
-    name: string,
-    dial: Dial,
-    failure: GreetingFailure | ConnectError["code"],
-    words: string,
-    byPeer = false,
-  ): void {
-    if (this.#dials.get(name) !== dial) return;
-    this.#dials.delete(name);
-    const now = this.#host.clock.now();
-    if (failure === "duplicate" || failure === "aborted" || this.#sessions.has(name)) {
-      this.#peers.yielded(name, now);
-    } else {
-      this.#peers.failed(name, now);
-      this.#explain(name, failure, words, byPeer);
-      this.#settle(name, new NodeConnectError(failure, `no session with ${name}: ${words}`));
-    }
-    this.#schedule();
-  }
-
-  /** Logs why a dial failed, once until it changes or succeeds. */
-  #explain(name: string, failure: string, words: string, byPeer: boolean): void {
-    if (this.#failing.get(name) === failure) return;
-    if (this.#failing.size > 4096) this.#failing.clear();
-    this.#failing.set(name, failure);
-    const said = byPeer ? "it refused us: " : "";
-    switch (failure) {
-      case "refused":
-      case "unreachable":
-      case "timeout":
-        this.#log.info(`cannot reach ${name} yet: ${words}`);
-        return;
-      case "untrusted":
-        this.#log.warn(`refused ${name}: its certificate is not of our cluster (another cookie?)`);
-        break;
-      default:
-        this.#log.warn(`refused ${name}: ${said}${words}`);
-    }
-    this.events.emit("refused", { peer: name, reason: failure, words });
   }
 
   #accept(stream: Stream): void {
@@ -500,18 +359,8 @@ export class Mesh implements SessionOwner {
     }
     // Asked last: who is told of the end of that session may stop the node.
     if (this.#stopping) return { reason: "stopping", words: `${this.#name} is stopping` };
-    this.#giveUpDial(met.name);
+    this.#dials.giveUp(met.name);
     return undefined;
-  }
-
-  /** Their dial has won: ours need not go on. */
-  #giveUpDial(name: string): void {
-    const dial = this.#dials.get(name);
-    if (dial === undefined) return;
-    this.#dials.delete(name);
-    this.#peers.yielded(name, this.#host.clock.now());
-    // What is still in TLS goes on to its end, and is withdrawn then.
-    dial.greeting?.withdraw();
   }
 
   #up(met: Met, dialled: boolean, opened: Opened, exposed: readonly string[]): Connection {
@@ -530,28 +379,14 @@ export class Mesh implements SessionOwner {
     this.#exposures.up(met.name, met.exposed);
     receiver.actors = this.attach?.(session);
     this.#peers.up(met.name, met.session, met.creation, this.#host.clock.now());
-    this.#failing.delete(met.name);
+    this.#dials.reached(met.name);
     this.#log.info(`${met.name} is up`);
     const others = this.peers().filter((name) => name !== met.name);
     for (const frame of this.#exposures.since(exposed)) session.sendControl(frame);
     if (others.length > 0) session.sendControl(encodeFrame(TAG.PEER_LIST, encodeList(others)));
-    this.#settle(met.name);
+    this.#waiters.settle(met.name);
     this.events.emit("nodeup", { node: met.name });
-    this.#schedule();
+    this.#dials.schedule();
     return session;
   }
-
-  #settle(name: string, error?: NodeConnectError): void {
-    const waiters = this.#waiters.get(name);
-    if (waiters === undefined) return;
-    this.#waiters.delete(name);
-    for (const waiter of waiters) {
-      if (error === undefined) waiter.up();
-      else waiter.failed(error);
-    }
-  }
-}
-
-function stoppingError(name: string): NodeConnectError {
-  return new NodeConnectError("stopping", `no session with ${name}: this node is stopping`);
 }

@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import { utf8 } from "../../lib/base/bytes.ts";
 import { Dialler } from "../../lib/dist/handshake.ts";
 import { makeAuthority, makeLeaf } from "../../lib/dist/certificate.ts";
-import { NodeConnectError } from "../../lib/dist/mesh.ts";
+import { NodeConnectError } from "../../lib/dist/waiters.ts";
 import {
   encodeList,
   encodeName,

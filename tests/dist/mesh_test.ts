@@ -7,7 +7,7 @@ import {
 } from "@std/assert";
 import type { TLSSocket } from "node:tls";
 import { deriveKeys } from "../../lib/dist/identity.ts";
-import { NodeConnectError } from "../../lib/dist/mesh.ts";
+import { NodeConnectError } from "../../lib/dist/waiters.ts";
 import type { Stream } from "../../lib/host/stream.ts";
 import { encodeList, TAG } from "../../lib/dist/message.ts";
 import {

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { deriveKeys } from "../../lib/dist/identity.ts";
-import { NodeConnectError } from "../../lib/dist/mesh.ts";
+import { NodeConnectError } from "../../lib/dist/waiters.ts";
 import { NodeOptionError } from "../../lib/start.ts";
 import {
   listen,
