@@ -11,25 +11,20 @@ import type { Actor } from "../actor/actor.ts";
 import type { Cell, Monitor } from "../actor/cell.ts";
 import { tie, untie, unwatch, watch } from "../actor/signals.ts";
 import type { System } from "../actor/system.ts";
-import { utf8Text } from "../base/bytes.ts";
-import { TextReader } from "../term/text_reader.ts";
-import { Decoder } from "../term/decode.ts";
 import { ProtocolError } from "../term/errors.ts";
-import { decodeExit, type ExitReason } from "../term/exit.ts";
 import { type Pid, Ref } from "../term/pid.ts";
 import { Distant, Named } from "./distant.ts";
 import type { HoldKey, Holds } from "./holds.ts";
-import { RECEIVER, SENDER } from "./homes.ts";
+import { RECEIVER } from "./homes.ts";
 import { IncomingCall } from "./incoming_call.ts";
 import { ANSWER, decodeHome, SPAWN_FLAG, TAG } from "./message.ts";
 import { isNormalName } from "./name.ts";
 import type { Outbound } from "./outbound.ts";
+import { type Decoded, RowReader, WORD_BYTES } from "./row_reader.ts";
 import type { Spawner } from "./spawner.ts";
 
 /** A peer may have so many monitors and calls here at once, of each, and half as many links more. */
 const BONDS_MAX: number = 2 ** 20;
-
-const WORD_BYTES = 8;
 
 /** So many are noted that were taken back before they were let through. Of more, some are not. */
 const EARLY_MAX = 4096;
@@ -79,7 +74,7 @@ export class Arrivals {
   readonly #system: System;
   readonly #line: Outbound;
   readonly #spawner: Spawner;
-  readonly #decoder: Decoder;
+  readonly #row: RowReader;
   readonly #session: HeldSession;
   readonly #cluster: () => ClusterSink<Outbound> | undefined;
   readonly #holds: Holds;
@@ -91,15 +86,6 @@ export class Arrivals {
   readonly #calls = new Map<number, IncomingCall>();
   /** Calls and monitors that were taken back while they still wait behind a large message. */
   readonly #early = new Set<string>();
-  /** The row that is being read: its bytes, where it goes on, where it ends. */
-  #bytes!: Uint8Array;
-  #at = 0;
-  #end = 0;
-  readonly #names = new TextReader();
-  /** It was a large one: its term depends on none before it. */
-  #alone = false;
-  /** It had to wait, and its term was decoded when it came. */
-  #decoded: { readonly term: unknown } | undefined;
 
   /** `over` is told when the session is. Tests give another limit. */
   constructor(
@@ -119,7 +105,7 @@ export class Arrivals {
     this.#system = system;
     this.#line = line;
     this.#spawner = spawner;
-    this.#decoder = new Decoder(line.homes);
+    this.#row = new RowReader(line.homes);
   }
 
   /**
@@ -128,17 +114,13 @@ export class Arrivals {
    */
   take(tag: number, body: Uint8Array, alone: boolean): string | undefined {
     const key = alone || this.#holds.count === 0 ? undefined : this.keyOf(tag, body);
-    this.#begin(body, alone);
+    this.#row.begin(body, 0, body.length, alone);
     return this.#guard(tag, body, key);
   }
 
   /** The same for a row whose body stands in `bytes`, when nothing is held. */
   takeAt(tag: number, bytes: Uint8Array, from: number, to: number): string | undefined {
-    this.#bytes = bytes;
-    this.#at = from;
-    this.#end = to;
-    this.#alone = false;
-    this.#decoded = undefined;
+    this.#row.begin(bytes, from, to, false);
     return this.#guard(tag, bytes);
   }
 
@@ -157,40 +139,30 @@ export class Arrivals {
   keyOf(tag: number, head: Uint8Array): HoldKey | undefined {
     const form = FORMS.get(tag);
     if (form === undefined || head.length < form.to + 2) return undefined;
-    this.#begin(head, false);
-    this.#at = form.to;
+    this.#row.begin(head, form.to, head.length, false);
     if (!form.named) {
-      return head.length < form.to + WORD_BYTES ? undefined : this.#number() % 2 ** 40;
+      return head.length < form.to + WORD_BYTES ? undefined : this.#row.number() % 2 ** 40;
     }
     const length = head[form.to]! | head[form.to + 1]! << 8;
     if (head.length < form.to + 2 + length) return undefined;
-    const name = this.#text();
+    const name = this.#row.text();
     return this.#system.names.whereis(name)?.id ?? `name ${name}`;
-  }
-
-  #begin(body: Uint8Array, alone: boolean): void {
-    this.#bytes = body;
-    this.#at = 0;
-    this.#end = body.length;
-    this.#alone = alone;
-    this.#decoded = undefined;
   }
 
   /** Acts on a row later. Its term is decoded now, for the next may build on it. */
   #wait(tag: number, body: Uint8Array, key: HoldKey): void {
     const form = FORMS.get(tag)!;
-    this.#begin(body, false);
-    let decoded: { readonly term: unknown } | undefined;
+    let decoded: Decoded | undefined;
     if (form.term) {
-      this.#at = form.to;
-      if (form.named) this.#text();
-      else this.#number();
-      decoded = { term: this.#term() };
+      const row = this.#row;
+      row.begin(body, form.to, body.length, false);
+      if (form.named) row.text();
+      else row.number();
+      decoded = { term: row.term() };
     }
     const copy = body.slice();
     const run = (): void => {
-      this.#begin(copy, false);
-      this.#decoded = decoded;
+      this.#row.begin(copy, 0, copy.length, false, decoded);
       const broken = this.#guard(tag, copy);
       if (broken !== undefined) this.#session.abort("protocol", `it sent ${broken}`);
     };
@@ -222,10 +194,8 @@ export class Arrivals {
         return this.#link();
       case TAG.UNLINK:
         return this.#unlink();
-      case TAG.UNLINKED: {
-        const from = this.#sender();
-        return this.#line.known(from)?.unlinkedThere(this.#receiver());
-      }
+      case TAG.UNLINKED:
+        return this.#unlinked();
       case TAG.EXIT:
         return this.#exit();
       case TAG.EXIT_SIGNAL:
@@ -251,17 +221,19 @@ export class Arrivals {
   }
 
   #send(): void {
-    const to = this.#receiver();
+    const row = this.#row;
+    const to = row.receiver();
     // It is decoded whoever is to get it: the next term may build on it.
-    const message = this.#term();
+    const message = row.term();
     const actor = this.#system.find(to);
     if (actor !== undefined) actor.deliver(message);
     else this.#dead(to, message);
   }
 
   #sendNamed(): void {
-    const name = this.#text();
-    const message = this.#term();
+    const row = this.#row;
+    const name = row.text();
+    const message = row.term();
     this.#system.sendTo(name, message);
   }
 
@@ -272,9 +244,10 @@ export class Arrivals {
   }
 
   #call(tag: number): void {
-    const number = this.#number();
-    const actor = tag === TAG.CALL ? this.#system.find(this.#receiver()) : this.#holder();
-    const request = this.#term();
+    const row = this.#row;
+    const number = row.number();
+    const actor = tag === TAG.CALL ? this.#system.find(row.receiver()) : this.#holder();
+    const request = row.term();
     if (this.#calls.has(number)) this.#fail("a request's number that is in use");
     if (this.#calls.size >= this.#bondsMax) this.#fail("too many calls");
     if (actor === undefined) return this.#line.answer(number, ANSWER.MISSING, undefined);
@@ -285,7 +258,7 @@ export class Arrivals {
   }
 
   #callOver(): void {
-    const number = this.#number();
+    const number = this.#row.number();
     const call = this.#calls.get(number);
     if (call !== undefined) call.close();
     else this.#noteEarly(`call ${number}`);
@@ -303,15 +276,16 @@ export class Arrivals {
   }
 
   #answer(): void {
-    const number = this.#number();
-    const status = this.#u8();
+    const row = this.#row;
+    const number = row.number();
+    const status = row.u8();
     if (status === ANSWER.ENDED) {
-      const reason = this.#reason();
+      const reason = row.reason();
       return this.#line.answered(number)?.ended(reason);
     }
     if (status === ANSWER.MISSING) return this.#line.answered(number)?.missing();
     if (status === ANSWER.FULL) return this.#line.answered(number)?.full();
-    const value = this.#term();
+    const value = row.term();
     const call = this.#line.answered(number);
     if (status === ANSWER.REPLY) call?.reply(value);
     else if (status === ANSWER.REFUSED) call?.refuse(value);
@@ -319,8 +293,9 @@ export class Arrivals {
   }
 
   #link(): void {
-    const from = this.#sender();
-    const to = this.#receiver();
+    const row = this.#row;
+    const from = row.sender();
+    const to = row.receiver();
     const actor = this.#system.find(to);
     if (actor === undefined) return this.#line.linkBroke(this.#own(to), from, "noproc");
     const distant = this.#distant(from);
@@ -331,8 +306,9 @@ export class Arrivals {
   }
 
   #unlink(): void {
-    const from = this.#sender();
-    const to = this.#receiver();
+    const row = this.#row;
+    const from = row.sender();
+    const to = row.receiver();
     const distant = this.#line.known(from);
     const actor = this.#system.find(to);
     if (distant !== undefined && actor !== undefined) untie(actor, distant);
@@ -340,10 +316,16 @@ export class Arrivals {
     distant?.released();
   }
 
+  #unlinked(): void {
+    const from = this.#row.sender();
+    this.#line.known(from)?.unlinkedThere(this.#row.receiver());
+  }
+
   #exit(): void {
-    const from = this.#sender();
-    const to = this.#receiver();
-    const reason = this.#reason();
+    const row = this.#row;
+    const from = row.sender();
+    const to = row.receiver();
+    const reason = row.reason();
     const distant = this.#line.known(from);
     const actor = this.#system.find(to);
     if (distant === undefined || actor === undefined || distant.isUnlinking(to)) return;
@@ -353,16 +335,18 @@ export class Arrivals {
   }
 
   #exitSignal(): void {
-    const from = this.#sender();
-    const to = this.#receiver();
-    this.#system.find(to)?.exitSignal(this.#line.pid(from), this.#reason());
+    const row = this.#row;
+    const from = row.sender();
+    const to = row.receiver();
+    this.#system.find(to)?.exitSignal(this.#line.pid(from), row.reason());
   }
 
   #monitor(tag: number): void {
-    const from = this.#sender();
-    const to = tag === TAG.MONITOR ? this.#receiver() : 0;
+    const row = this.#row;
+    const from = row.sender();
+    const to = tag === TAG.MONITOR ? row.receiver() : 0;
     const actor = tag === TAG.MONITOR ? this.#system.find(to) : this.#holder();
-    const ref = this.#number();
+    const ref = row.number();
     if (this.#wasEarly(`monitor ${from} ${ref}`)) return;
     if (actor === undefined) return this.#line.downOf(to, from, ref, "noproc");
     const distant = this.#distant(from);
@@ -372,9 +356,10 @@ export class Arrivals {
   }
 
   #demonitor(): void {
-    const from = this.#sender();
-    this.#receiver();
-    const ref = this.#number();
+    const row = this.#row;
+    const from = row.sender();
+    row.receiver();
+    const ref = row.number();
     const distant = this.#line.known(from);
     const monitor = distant?.monitors?.get(ref);
     if (monitor === undefined) return this.#noteEarly(`monitor ${from} ${ref}`);
@@ -384,10 +369,11 @@ export class Arrivals {
   }
 
   #down(): void {
-    const ended = this.#sender();
-    const to = this.#receiver();
-    const ref = this.#number();
-    const reason = this.#reason();
+    const row = this.#row;
+    const ended = row.sender();
+    const to = row.receiver();
+    const ref = row.number();
+    const reason = row.reason();
     const watcher: Cell | undefined = to === 0 ? this.#system.outsider : this.#system.find(to);
     const monitor = watcher?.monitors?.get(ref);
     if (monitor === undefined || !this.#concerns(monitor, ended)) return;
@@ -404,12 +390,13 @@ export class Arrivals {
   }
 
   #spawn(): void {
-    const request = this.#number();
-    const from = this.#sender();
-    const flags = this.#u8();
-    const name = this.#text();
-    const ref = this.#number();
-    const args = this.#term();
+    const row = this.#row;
+    const request = row.number();
+    const from = row.sender();
+    const flags = row.u8();
+    const name = row.text();
+    const ref = row.number();
+    const args = row.term();
     if (!Array.isArray(args)) this.#fail("arguments that are no array");
     const distant = this.#distant(from);
     if (flags & SPAWN_FLAG.LINK) this.#countLink();
@@ -419,9 +406,10 @@ export class Arrivals {
   }
 
   #spawned(): void {
-    const request = this.#number();
-    const status = this.#u8();
-    const id = this.#sender();
+    const row = this.#row;
+    const request = row.number();
+    const status = row.u8();
+    const id = row.sender();
     this.#spawner.answered(this.#line, request, status, id);
   }
 
@@ -457,84 +445,11 @@ export class Arrivals {
 
   /** Who is registered under the name that comes next. */
   #holder(): Actor | undefined {
-    const pid = this.#system.names.whereis(this.#text());
+    const pid = this.#system.names.whereis(this.#row.text());
     return pid && this.#system.find(pid.id);
   }
 
-  #term(): unknown {
-    if (this.#decoded !== undefined) return this.#decoded.term;
-    // What came in pieces was put together for this alone.
-    const decoder = this.#alone ? new Decoder(this.#line.homes, true) : this.#decoder;
-    return decoder.decode(this.#bytes, this.#at, this.#end);
-  }
-
-  #reason(): ExitReason {
-    const { homes } = this.#line;
-    return decodeExit(this.#bytes, this.#at, this.#end, new Decoder(homes), homes);
-  }
-
-  #sender(): number {
-    return this.#pid(SENDER);
-  }
-
-  #receiver(): number {
-    return this.#pid(RECEIVER);
-  }
-
-  /** The number of an actor of that side. */
-  #pid(side: number): number {
-    const at = this.#at;
-    const bytes = this.#bytes;
-    if (this.#end - at < WORD_BYTES) this.#fail("it is too short");
-    this.#at = at + WORD_BYTES;
-    const low = bytes[at]! | bytes[at + 1]! << 8 | bytes[at + 2]! << 16 | bytes[at + 3]! << 24;
-    // Nearly all numbers have 31 bits.
-    const high = bytes[at + 4]!;
-    const id = high === 0 && low >= 0 ? low : (low >>> 0) + high * 2 ** 32;
-    const node = bytes[at + 6]! | bytes[at + 7]! << 8;
-    if (node !== side) {
-      this.#fail(
-        side === SENDER
-          ? "a sender that is none of its actors"
-          : "an addressee that is none of ours",
-      );
-    }
-    return id;
-  }
-
-  /** A u64; what is above 2 ** 48 is cut off. */
-  #number(): number {
-    const bytes = this.#bytes;
-    const at = this.#at;
-    if (this.#end - at < WORD_BYTES) this.#fail("it is too short");
-    this.#at = at + WORD_BYTES;
-    const low = (bytes[at]! | bytes[at + 1]! << 8 | bytes[at + 2]! << 16 | bytes[at + 3]! << 24) >>>
-      0;
-    return low + (bytes[at + 4]! | bytes[at + 5]! << 8) * 2 ** 32;
-  }
-
-  #u8(): number {
-    if (this.#at >= this.#end) this.#fail("it is too short");
-    return this.#bytes[this.#at++]!;
-  }
-
-  #text(): string {
-    const length = this.#u8() | this.#u8() << 8;
-    const end = this.#at + length;
-    if (end > this.#end) this.#fail("it is too short");
-    const from = this.#at;
-    this.#at = end;
-    let plain = from;
-    while (plain < end && this.#bytes[plain]! < 0x80) plain++;
-    if (plain === end) {
-      // Most names are ASCII, and come again and again.
-      this.#names.begin(this.#bytes, end);
-      return this.#names.latin1(from, end);
-    }
-    return utf8Text(this.#bytes.subarray(from, end)) ?? this.#fail("a name that is not UTF-8");
-  }
-
   #fail(what: string): never {
-    throw new ProtocolError(what, this.#at);
+    return this.#row.fail(what);
   }
 }
