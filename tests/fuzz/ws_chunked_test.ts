@@ -7,7 +7,7 @@ import { assert, assertEquals } from "@std/assert";
 import type { SeededRandom } from "../../lib/base/random.ts";
 import { BodyBudget, BodyReader } from "../../lib/ws/body.ts";
 import type { RequestHead } from "../../lib/ws/handshake.ts";
-import { fuzzCount, mutated, rounds } from "../kit/fuzz.ts";
+import { cut, fuzzCount, mutated, rounds } from "../kit/fuzz.ts";
 import { pick } from "../kit/seeds.ts";
 import { test } from "../kit/test.ts";
 import { bytesOf, join, toHex } from "../kit/ws_client.ts";
@@ -34,17 +34,6 @@ function read(chunks: readonly Uint8Array[]): unknown {
     return { body: toHex(progress.body), rest: toHex(rest) };
   }
   return "more";
-}
-
-function cut(random: SeededRandom, bytes: Uint8Array): Uint8Array[] {
-  const chunks: Uint8Array[] = [];
-  const most = random.below(2) === 0 ? 3 : 1 + bytes.length;
-  for (let at = 0; at < bytes.length;) {
-    const end = at + 1 + random.below(most);
-    chunks.push(bytes.slice(at, end));
-    at = end;
-  }
-  return chunks;
 }
 
 const EXTENSIONS = [";a", ";a=b", ' ; a = "\\" ; b"', ";a;b\t=c"];

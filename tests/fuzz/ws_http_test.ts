@@ -4,16 +4,14 @@
  * however they are cut. `FIRN_FUZZ` and `FIRN_FUZZ_SEED` as in `tests/kit/fuzz.ts`.
  */
 import { assert, assertEquals } from "@std/assert";
-import process from "node:process";
-import { SeededRandom } from "../../lib/base/random.ts";
-import { fuzzCount, mutated } from "../kit/fuzz.ts";
+import type { SeededRandom } from "../../lib/base/random.ts";
+import { fuzzCount, mutated, roundsInTurn } from "../kit/fuzz.ts";
 import { pick } from "../kit/seeds.ts";
 import { test } from "../kit/test.ts";
 import { bytesOf, join } from "../kit/ws_client.ts";
 import { ArrivalStage } from "../ws/arrival_stage.ts";
 
 const ROUNDS = Math.ceil(fuzzCount(10_000) / 50);
-const ONLY = process.env["FIRN_FUZZ_SEED"];
 /** What bodies are full of: nobody must take it for a request. */
 const TRAP = "GET /trap HTTP/1.1\r\nHost: h\r\n\r\n";
 
@@ -77,17 +75,8 @@ async function run(random: SeededRandom, bytes: Uint8Array, methods?: readonly s
   return { asked, ended, answers: stage.answers(methods) };
 }
 
-async function rounds(body: (random: SeededRandom) => Promise<void>): Promise<void> {
-  const first = Number(ONLY ?? 0);
-  for (let seed = first; seed < (ONLY === undefined ? ROUNDS : first + 1); seed++) {
-    await body(new SeededRandom(seed)).catch((cause) => {
-      throw new Error(`replay with FIRN_FUZZ_SEED=${seed}`, { cause });
-    });
-  }
-}
-
 test("Arrival answers every right request in its order, however they are cut", async () => {
-  await rounds(async (random) => {
+  await roundsInTurn(ROUNDS, async (random) => {
     const sent = Array.from({ length: 1 + random.below(6) }, (_, i) => randomRequest(random, i));
     const methods = sent.map(({ method }) => method);
     const got = await run(random, join(...sent.map(({ bytes }) => bytes)), methods);
@@ -99,7 +88,7 @@ test("Arrival answers every right request in its order, however they are cut", a
 });
 
 test("Arrival has one opinion of damaged requests, however they are cut", async () => {
-  await rounds(async (random) => {
+  await roundsInTurn(ROUNDS, async (random) => {
     const sent = Array.from({ length: 1 + random.below(4) }, (_, i) => {
       // Without HEAD, whose answers only who knows the methods can read.
       for (;;) {

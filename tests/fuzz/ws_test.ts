@@ -1,12 +1,11 @@
 /**
  * Random frames into a connection and random requests into the handshake: nothing throws, nothing
- * hangs, and every outcome is a message or an end by the rules. `FIRN_FUZZ=200000` runs longer; a
- * failure names the seed that replays it: `FIRN_FUZZ_SEED=n`.
+ * hangs, and every outcome is a message or an end by the rules. `FIRN_FUZZ` and
+ * `FIRN_FUZZ_SEED` as in `tests/kit/fuzz.ts`.
  */
 import { assert, assertEquals } from "@std/assert";
-import process from "node:process";
 import { EMPTY } from "../../lib/base/bytes.ts";
-import { SeededRandom } from "../../lib/base/random.ts";
+import type { SeededRandom } from "../../lib/base/random.ts";
 import { isWireCode } from "../../lib/ws/close.ts";
 import { WebSocketConnection } from "../../lib/ws/connection.ts";
 import { DeflateShop } from "../../lib/ws/deflate.ts";
@@ -16,15 +15,15 @@ import { checkDeflate } from "../../lib/ws/options.ts";
 import { Rooms } from "../../lib/ws/rooms.ts";
 import { Scratch } from "../../lib/ws/scratch.ts";
 import { Deflator, makeOutput } from "../../lib/ws/zlib.ts";
+import { cut, fuzzCount, rounds } from "../kit/fuzz.ts";
+import { pick } from "../kit/seeds.ts";
 import { test } from "../kit/test.ts";
 import { buildFrame, bytesOf, closePayload, join, upgradeRequest } from "../kit/ws_client.ts";
 import { FakeStream } from "../ws/recorder.ts";
 
-const FRAMES = Number(process.env["FIRN_FUZZ"] ?? 10_000);
-const SEED = Number(process.env["FIRN_FUZZ_SEED"] ?? 1);
 const PAYLOAD_MAX = 5000;
 const FRAMES_A_ROUND = 8;
-const ROUNDS = Math.ceil(FRAMES / FRAMES_A_ROUND);
+const ROUNDS = Math.ceil(fuzzCount(10_000) / FRAMES_A_ROUND);
 
 const shop = new DeflateShop(checkDeflate(true)!);
 const scratches = { input: new Scratch(), output: new Scratch() };
@@ -82,7 +81,7 @@ const ALPHABET = ["a", "é", "€", "😀", "\0", "\u{10ffff}", "0123456789"];
 function randomText(random: SeededRandom): string {
   let text = "";
   const most = random.below(8) === 0 ? 300 : 12;
-  for (let i = random.below(most); i > 0; i--) text += ALPHABET[random.below(ALPHABET.length)];
+  for (let i = random.below(most); i > 0; i--) text += pick(random, ALPHABET);
   return text;
 }
 
@@ -109,29 +108,6 @@ function randomMessage(random: SeededRandom): { data: string | Uint8Array; frame
   return { data, frames };
 }
 
-/** The bytes in random pieces. */
-function cut(random: SeededRandom, bytes: Uint8Array): Uint8Array[] {
-  const chunks: Uint8Array[] = [];
-  const most = random.below(2) === 0 ? 4 : 1 + bytes.length;
-  for (let at = 0; at < bytes.length;) {
-    const end = at + 1 + random.below(most);
-    chunks.push(bytes.slice(at, end));
-    at = end;
-  }
-  return chunks;
-}
-
-/** Runs one round for each seed, and names the seed of the one that fails. */
-function rounds(body: (random: SeededRandom) => void): void {
-  for (let seed = SEED; seed < SEED + ROUNDS; seed++) {
-    try {
-      body(new SeededRandom(seed));
-    } catch (error) {
-      throw new Error(`FIRN_FUZZ=1 FIRN_FUZZ_SEED=${seed} replays this`, { cause: error });
-    }
-  }
-}
-
 /** What holds of every connection, whatever it was sent. */
 function checkOutcome({ messages, ends, log, stream, state }: Outcome): void {
   assertEquals(log, []);
@@ -154,7 +130,7 @@ function checkOutcome({ messages, ends, log, stream, state }: Outcome): void {
 }
 
 test("Connection hands on every right message, however it is cut", () => {
-  rounds((random) => {
+  rounds(ROUNDS, (random) => {
     const sent = Array.from({ length: FRAMES_A_ROUND / 2 }, () => randomMessage(random));
     const bytes = join(...sent.flatMap(({ frames }) => frames));
     const outcome = run(cut(random, bytes));
@@ -165,7 +141,7 @@ test("Connection hands on every right message, however it is cut", () => {
 });
 
 test("Connection ends by the rules whatever random frames it is sent", () => {
-  rounds((random) => {
+  rounds(ROUNDS, (random) => {
     const frames = Array.from({ length: FRAMES_A_ROUND }, () => {
       const wrong = (odds: number): boolean => random.below(odds) === 0;
       return buildFrame({
@@ -187,7 +163,7 @@ test("Connection ends by the rules whatever random frames it is sent", () => {
 });
 
 test("Connection ends by the rules when right frames are damaged", () => {
-  rounds((random) => {
+  rounds(ROUNDS, (random) => {
     const frames = Array.from({ length: FRAMES_A_ROUND / 2 }, () => randomMessage(random).frames);
     const bytes = join(...frames.flat());
     for (let i = random.below(4); i >= 0; i--) {
@@ -198,11 +174,11 @@ test("Connection ends by the rules when right frames are damaged", () => {
 });
 
 test("Connection ends by the rules when it is sent noise", () => {
-  rounds((random) => checkOutcome(run(cut(random, random.bytes(1 + random.below(300))))));
+  rounds(ROUNDS, (random) => checkOutcome(run(cut(random, random.bytes(1 + random.below(300))))));
 });
 
 test("HeadReader gives a verdict on any request, and the same however it is cut", () => {
-  rounds((random) => {
+  rounds(ROUNDS, (random) => {
     const request = bytesOf(upgradeRequest());
     for (let i = random.below(4); i > 0; i--) {
       const byte = [0, 9, 10, 13, 32, 58, random.below(256)][random.below(7)]!;
@@ -264,7 +240,7 @@ function packedMessages(
 const output = makeOutput();
 
 test("Connection inflates every right message, in any agreement, however it is cut", () => {
-  rounds((random) => {
+  rounds(ROUNDS, (random) => {
     const terms = randomTerms(random);
     const { sent, frames } = packedMessages(random, terms);
     const outcome = run(cut(random, join(...frames)), terms);
@@ -275,7 +251,7 @@ test("Connection inflates every right message, in any agreement, however it is c
 });
 
 test("Connection ends by the rules when compressed frames are damaged", () => {
-  rounds((random) => {
+  rounds(ROUNDS, (random) => {
     const terms = randomTerms(random);
     const bytes = join(...packedMessages(random, terms).frames);
     for (let i = random.below(4); i >= 0; i--) {
@@ -295,7 +271,7 @@ test("acceptDeflate answers any offer with what the client can read, or not at a
     ...'; ; ; , = 8 15 16 " \\ x'.split(" "),
     " ",
   ];
-  rounds((random) => {
+  rounds(ROUNDS, (random) => {
     let offer = random.below(2) === 0 ? "permessage-deflate" : "";
     for (let i = random.below(12); i > 0; i--) offer += words[random.below(words.length)];
     const offers = parseExtensions(offer);

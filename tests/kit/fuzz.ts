@@ -15,22 +15,57 @@ export function fuzzCount(count: number): number {
   return Number(process.env["FIRN_FUZZ"] ?? count);
 }
 
-/** Runs `body` for this many rounds, or for as long as `count` says so. Gives how many there were. */
-export function rounds(
-  count: number | (() => boolean),
-  body: (random: SeededRandom) => void,
-): number {
-  const goesOn = typeof count === "number" ? (seed: number) => seed < count : count;
-  const first = Number(ONLY ?? 0);
-  let seed = first;
-  for (; ONLY === undefined ? goesOn(seed) : seed === first; seed++) {
+/** How many rounds: so many, or for as long as it says so. */
+type Count = number | (() => boolean);
+
+/** Runs `body` once a round. Gives how many there were. */
+export function rounds(count: Count, body: (random: SeededRandom) => void): number {
+  let made = 0;
+  for (const seed of seedsOf(count)) {
     try {
       body(new SeededRandom(seed));
     } catch (error) {
-      throw new Error(`replay with FIRN_FUZZ_SEED=${seed}`, { cause: error });
+      throw replayable(seed, error);
     }
+    made++;
   }
-  return seed - first;
+  return made;
+}
+
+/** The same for a body that waits: one round after the other. */
+export async function roundsInTurn(
+  count: Count,
+  body: (random: SeededRandom) => Promise<void>,
+): Promise<number> {
+  let made = 0;
+  for (const seed of seedsOf(count)) {
+    await body(new SeededRandom(seed)).catch((error) => {
+      throw replayable(seed, error);
+    });
+    made++;
+  }
+  return made;
+}
+
+function* seedsOf(count: Count): Generator<number> {
+  if (ONLY !== undefined) return yield Number(ONLY);
+  for (let seed = 0; typeof count === "number" ? seed < count : count(); seed++) yield seed;
+}
+
+function replayable(seed: number, cause: unknown): Error {
+  return new Error(`replay with FIRN_FUZZ_SEED=${seed}`, { cause });
+}
+
+/** The bytes in random pieces: now tiny ones, of `tinyMax` bytes at the most, now of any length. */
+export function cut(random: SeededRandom, bytes: Uint8Array, tinyMax: number = 4): Uint8Array[] {
+  const pieces: Uint8Array[] = [];
+  const most = random.below(2) === 0 ? tinyMax : 1 + bytes.length;
+  for (let at = 0; at < bytes.length;) {
+    const end = at + 1 + random.below(most);
+    pieces.push(bytes.slice(at, end));
+    at = end;
+  }
+  return pieces;
 }
 
 /** Bytes that are often boundaries. */
