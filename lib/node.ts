@@ -6,15 +6,19 @@
 import type { ActorFunction, SpawnOptions } from "./actor/self.ts";
 import type { Call, CallOptions } from "./actor/call.ts";
 import type { ExitReason } from "./term/exit.ts";
+import { checkRemoteSpawn } from "./actor/arguments.ts";
+import { ArgumentError } from "./actor/errors.ts";
 import type { ActorName, RemoteSpawn } from "./actor/remote.ts";
+import { unknownName } from "./base/spelling.ts";
 import type { ExposeOptions } from "./dist/spawner.ts";
 import type { TimerRef } from "./actor/timer.ts";
 import type { Global } from "./cluster/global.ts";
 import { DEFAULT_SCOPE, Groups } from "./cluster/groups.ts";
 import { normalName } from "./dist/name.ts";
+import { ListenError } from "./host/host.ts";
 import type { PressureState } from "./dist/pressure.ts";
 import type { NodeEvents, NodeOptions, Parts } from "./start.ts";
-import { startNode } from "./start.ts";
+import { NODE_EVENTS, startNode } from "./start.ts";
 import type { Pid } from "./term/pid.ts";
 import type { Rooms } from "./ws/rooms.ts";
 import { serve, type Server } from "./ws/server.ts";
@@ -42,6 +46,7 @@ import type { ServeOptions } from "./ws/options.ts";
 export class Node {
   readonly #parts: Parts;
   readonly #servers: Server[] = [];
+  #isStopped = false;
 
   /**
    * Names that all nodes know.
@@ -147,12 +152,15 @@ export class Node {
    * "protocol", "overload"), `"pressure"` when much waits for a node, or not any more, `"refused"` when somebody was not let in or did not let us in. Of the actors:
    * `"spawn"`, `"exit"`, `"crash"`, `"restart"`, `"deadletter"`, `"mailbox"`. Of global names: `"name"` when
    * one has appeared, moved or gone, `"nameconflict"` when an actor of this node has lost one.
+   *
+   * @throws {ArgumentError} `code` "badarg": there is no such event.
    */
   on<Name extends keyof NodeEvents>(
     name: Name,
     listener: (event: NodeEvents[Name]) => void,
   ): () => void {
-    return this.#parts.events.on(name, listener);
+    if (Object.hasOwn(NODE_EVENTS, name)) return this.#parts.events.on(name, listener);
+    throw new ArgumentError(unknownName("event", String(name), NODE_EVENTS));
   }
 
   /**
@@ -218,6 +226,7 @@ export class Node {
     if (typeof body === "function") {
       return system.spawn(undefined, undefined, body, args as never[]);
     }
+    checkRemoteSpawn(body);
     const there = { ...body, node: normalName(body.node) };
     return system.spawnAt(system.outsider, there, false, undefined, args);
   }
@@ -267,6 +276,8 @@ export class Node {
    * blocks nor throws: a message to nobody is told as "deadletter", and so is one that cannot travel to
    * its node. Inside a node messages are passed by reference, so do not change what you sent; to other
    * nodes they are copied.
+   *
+   * @throws {ArgumentError} `code` "badarg": `to` is none of the three.
    */
   send<M>(to: Pid<M> | ActorName | string, message: M): void {
     this.#parts.system.sendTo(to, message);
@@ -360,10 +371,12 @@ export class Node {
    * they span the cluster.
    *
    * @throws {OptionError} `code` "badoption": an option cannot be.
-   * @throws {ListenError} `code` of the system: the port is in use, or may not be used.
+   * @throws {ListenError} `code` of the system: the port is in use, or may not be used; "stopped": the node
+   *   has been.
    */
   async serve<Data = undefined>(options: ServeOptions<Data> = {}): Promise<Server> {
     const { host, system } = this.#parts;
+    if (this.#isStopped) throw new ListenError("stopped", `${this.name} has been stopped`);
     const server = await serve(host, { rooms: this.rooms, ...options }, system);
     this.#servers.push(server);
     return server;
@@ -374,6 +387,7 @@ export class Node {
    * "shutdown", and listens no more.
    */
   async stop(): Promise<void> {
+    this.#isStopped = true;
     await Promise.all(this.#servers.map((server) => server.stop()));
     this.#parts.system.stop();
     await this.#parts.mesh.stop();

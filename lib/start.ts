@@ -4,13 +4,14 @@
  *
  * @module
  */
-import { createPrivateKey, X509Certificate } from "node:crypto";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { Log, LOG_LEVELS, type LogLevel, type LogSink } from "./base/log.ts";
 import { type Crash, crashText, type SystemEvents } from "./actor/report.ts";
 import { System } from "./actor/system.ts";
 import { Emitter } from "./base/emitter.ts";
+import { checkPem } from "./base/pem.ts";
+import { checkNames } from "./base/spelling.ts";
 import { Global } from "./cluster/global.ts";
 import { GroupTable } from "./cluster/groups.ts";
 import { type GlobalEvents, Registry } from "./cluster/registry.ts";
@@ -105,6 +106,38 @@ export interface Parts {
 /** What a node tells: what its mesh tells, and what its actors do. */
 export interface NodeEvents extends MeshEvents, SystemEvents, GlobalEvents {}
 
+/** Their names. */
+export const NODE_EVENTS: Readonly<Record<keyof NodeEvents, true>> = {
+  nodeup: true,
+  nodedown: true,
+  pressure: true,
+  refused: true,
+  spawn: true,
+  exit: true,
+  crash: true,
+  restart: true,
+  deadletter: true,
+  mailbox: true,
+  name: true,
+  nameconflict: true,
+};
+
+/** The names of all options. */
+const OPTIONS: Readonly<Record<keyof NodeOptions, true>> = {
+  name: true,
+  cookie: true,
+  cookieFile: true,
+  listen: true,
+  seeds: true,
+  tls: true,
+  pingInterval: true,
+  pingTimeout: true,
+  queueBytesMax: true,
+  messageBytesMax: true,
+  logLevel: true,
+  log: true,
+};
+
 /** The host of the runtime that runs this. */
 export function systemHost(): Host {
   return "Bun" in globalThis ? new BunHost() : new DenoHost();
@@ -116,6 +149,7 @@ export async function startNode(
   host?: Host,
   keys?: ClusterKeys,
 ): Promise<Parts> {
+  checkNames(options, OPTIONS, (words) => new NodeOptionError(words));
   host ??= systemHost();
   const name = nodeName(options, host);
   const listen = listenAddress(options, name);
@@ -124,7 +158,7 @@ export async function startNode(
   const cookie = options.cookie ?? cookieFromFile(options, host);
   checkCookie(cookie, isLoopback(listen.hostname));
   const seeds = (options.seeds ?? []).map(normalName);
-  if (options.tls !== undefined) checkTls(options.tls);
+  if (options.tls !== undefined) checkPem(options.tls, (words) => new NodeOptionError(words));
   keys ??= await deriveKeys(cookie);
   const events = new Emitter<NodeEvents>();
   const mesh = new Mesh(host, { name, keys, listen, seeds, tls: options.tls, limits, log }, events);
@@ -188,24 +222,6 @@ function listenAddress(options: NodeOptions, name: NodeName): { hostname: string
     `${formatName(name)} would listen beyond this machine: if that is meant, ` +
       `give listen: { hostname: "${name.hostname}" }, or "0.0.0.0" for all addresses`,
   );
-}
-
-/** Certificates that are none would be noticed at the first session only, and by the other side. */
-function checkTls({ cert, key, ca }: OwnTls): void {
-  const attempt = <T>(name: string, make: () => T): T => {
-    try {
-      return make();
-    } catch (error) {
-      // The cause speaks of the text's form, and does not repeat it.
-      const { message } = error as Error;
-      throw new NodeOptionError(`option tls.${name} cannot be read as PEM: ${message}`);
-    }
-  };
-  attempt("ca", () => new X509Certificate(ca));
-  const leaf = attempt("cert", () => new X509Certificate(cert));
-  if (!leaf.checkPrivateKey(attempt("key", () => createPrivateKey(key)))) {
-    throw new NodeOptionError("option tls.key is not the key of tls.cert");
-  }
 }
 
 function sessionLimits(options: NodeOptions): SessionLimits & { messageBytesMax: number } {

@@ -23,6 +23,7 @@
 import { Ring } from "../base/ring.ts";
 import type { ExitReason } from "../term/exit.ts";
 import { type Pid, Ref } from "../term/pid.ts";
+import { checkPid } from "./arguments.ts";
 import { type Cell, cellOf, dropChain, type Monitor } from "./cell.ts";
 import { Down } from "./exit.ts";
 import type { Remote } from "./remote.ts";
@@ -43,6 +44,7 @@ export class Signals {
 
   /** Who is behind a pid, or why nobody is. */
   who(pid: Pid<never>): Cell | "noproc" | "noconnection" {
+    checkPid(pid);
     const cell = cellOf(pid);
     if (cell !== undefined) return cell;
     if (pid.home.local || this.remote === undefined) return "noproc";

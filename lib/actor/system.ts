@@ -9,6 +9,7 @@ import { Emitter } from "../base/emitter.ts";
 import type { Random } from "../base/random.ts";
 import { type Home, Pid, type Ref } from "../term/pid.ts";
 import { Actor, type ActorCrash, type ActorHome } from "./actor.ts";
+import { checkActorName, checkRemoteSpawn } from "./arguments.ts";
 import { Call, CALL_TIMEOUT_MS, type CallOptions, PendingCall } from "./call.ts";
 import { type Cell, cellOf, type Chained, dropChain, hang, unhang } from "./cell.ts";
 import { ArgumentError, MailboxFullError, NoConnectionError, NoProcError } from "./errors.ts";
@@ -197,6 +198,7 @@ export class System implements ActorHome, TimerHost {
     ref: Ref | undefined,
     args: readonly unknown[],
   ): Promise<Pid<M>> {
+    checkRemoteSpawn(target);
     const { remote } = this.signals;
     if (remote === undefined) return Promise.reject(new NoConnectionError(target.node));
     return remote.spawn(from, target, link, ref, args) as Promise<Pid<M>>;
@@ -212,6 +214,7 @@ export class System implements ActorHome, TimerHost {
   /** Sends to a pid, or to who is registered under a name, here or on another node. */
   sendTo<M>(to: Pid<M> | ActorName | string, message: M): void {
     if (to instanceof Pid) return this.send(to, message);
+    if (typeof to !== "string") checkActorName(to);
     if (typeof to !== "string" && to.node !== this.home.node) {
       const line = this.signals.remote?.lineTo(to.node);
       return line === undefined ? this.#dead(to, message) : line.sendNamed(to.name, message);
@@ -415,6 +418,7 @@ export class System implements ActorHome, TimerHost {
 
   /** Who is registered under a name, or why nobody is to be found. */
   #named(to: ActorName | string): Cell | "noproc" | "noconnection" {
+    if (typeof to !== "string") checkActorName(to);
     const name = typeof to === "string" ? to : to.name;
     if (typeof to === "string" || to.node === this.home.node) {
       const pid = this.names.whereis(name);

@@ -15,12 +15,12 @@ import {
   type ConnectOptions,
   type Host,
   type Listener,
-  ListenError,
   type ListenOptions,
   type ServerTls,
   SHAKING_MAX,
   type SpawnOptions,
 } from "./host.ts";
+import { listenError } from "./listen.ts";
 import type { Address, Stream } from "./stream.ts";
 import { spawnChild, SystemClock, systemLog, systemRandom, systemSecretFile } from "./system.ts";
 import type { Clock, Timer } from "../base/clock.ts";
@@ -219,9 +219,7 @@ class BunListener implements Listener {
         },
       });
     } catch (error) {
-      const code = (error as { code?: string }).code ?? "unknown";
-      const message = `cannot listen on ${hostname}:${port}: ${(error as Error).message}`;
-      throw new ListenError(code, message);
+      throw listenError(error, { hostname, port });
     }
   }
 

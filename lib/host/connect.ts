@@ -20,7 +20,8 @@ export function connectError(error: unknown, options: ConnectOptions): ConnectEr
   const message = error instanceof Error ? error.message : String(error);
   const words = `${typeof code === "string" ? code : ""} ${message}`;
   const failure = WORDS.find(([, pattern]) => pattern.test(words))?.[0] ?? "broken";
-  return new ConnectError(failure, `cannot connect to ${place(options)}: ${message}`);
+  const why = failure === "refused" ? "nobody listens there" : message;
+  return new ConnectError(failure, `cannot connect to ${place(options)}: ${why}`);
 }
 
 /** The failure of a connection that took too long. */

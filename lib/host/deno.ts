@@ -25,12 +25,12 @@ import {
   type ConnectOptions,
   type Host,
   type Listener,
-  ListenError,
   type ListenOptions,
   type ServerTls,
   SHAKING_MAX,
   type SpawnOptions,
 } from "./host.ts";
+import { listenError } from "./listen.ts";
 import { NodeStream } from "./node_stream.ts";
 import type { Address, Stream } from "./stream.ts";
 import { spawnChild, SystemClock, systemLog, systemRandom, systemSecretFile } from "./system.ts";
@@ -283,10 +283,4 @@ function closeQuietly(conn: Deno.Conn): void {
   } catch {
     // `startTls` took the connection over and closed it.
   }
-}
-
-function listenError(error: unknown, options: ListenOptions): ListenError {
-  const { message } = error as Error;
-  const code = (error as { code?: string }).code ?? (error as Error).name;
-  return new ListenError(code, `cannot listen on ${options.hostname}:${options.port}: ${message}`);
 }

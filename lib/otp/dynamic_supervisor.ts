@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { ArgumentError } from "../actor/errors.ts";
 import { systemOf } from "../actor/system.ts";
 import type { ExitReason } from "../term/exit.ts";
 import type { Pid } from "../term/pid.ts";
@@ -56,7 +57,7 @@ export class DynamicSupervisor {
   ): Promise<DynamicSupervisor> {
     const intensity = new Intensity(options.intensity, options.period);
     const { maxChildren = Infinity } = options;
-    if (!(maxChildren >= 0)) throw new RangeError("maxChildren must be 0 or more");
+    if (!(maxChildren >= 0)) throw new ArgumentError("maxChildren must be 0 or more");
     const pid = await startAndWait<unknown>(
       from,
       "supervisor",

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { ArgumentError } from "../actor/errors.ts";
 import { Ring } from "../base/ring.ts";
 
 /** Restarts within `periodMs` before the supervisor gives up, unless told otherwise. */
@@ -17,10 +18,10 @@ export class Intensity {
   /** When, the oldest first; never longer than `#most`. */
   readonly #times = new Ring<number>(4);
 
-  /** Throws a `RangeError` for numbers that make no sense. */
+  /** Throws `ArgumentError` for numbers that make no sense. */
   constructor(most: number = INTENSITY, periodMs: number = PERIOD_MS) {
     if (!(most >= 0) || !(periodMs > 0)) {
-      throw new RangeError("intensity must be 0 or more, and period more than 0 milliseconds");
+      throw new ArgumentError("intensity must be 0 or more, and period more than 0 milliseconds");
     }
     this.#most = most;
     this.#periodMs = periodMs;

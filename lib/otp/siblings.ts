@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { ArgumentError } from "../actor/errors.ts";
 import type { Self } from "../actor/self.ts";
 import type { Pid } from "../term/pid.ts";
 import { type Child, type ChildSpec, ChildSpecError, makeChild } from "./child.ts";
@@ -49,19 +50,19 @@ interface Complete {
   readonly children: Child[];
 }
 
-/** Completes options; throws a `RangeError`, or `ChildSpecError`, for those that make no sense. */
+/** Completes options; throws `ArgumentError`, or `ChildSpecError`, for those that make no sense. */
 export function complete(options: SupervisorOptions): Complete {
   const { strategy = "one_for_one", autoShutdown = "never", children: specs = [] } = options;
   if (!STRATEGIES.includes(strategy)) {
-    throw new RangeError(`strategy must be one of ${STRATEGIES.join(", ")}`);
+    throw new ArgumentError(`strategy must be one of ${STRATEGIES.join(", ")}`);
   }
   if (!AUTO_SHUTDOWNS.includes(autoShutdown)) {
-    throw new RangeError(`autoShutdown must be one of ${AUTO_SHUTDOWNS.join(", ")}`);
+    throw new ArgumentError(`autoShutdown must be one of ${AUTO_SHUTDOWNS.join(", ")}`);
   }
   const ids = new Set<string>();
   const children = specs.map((spec) => makeSibling(spec, autoShutdown));
   for (const { spec: { id } } of children) {
-    if (ids.has(id)) throw new RangeError(`two children are called ${JSON.stringify(id)}`);
+    if (ids.has(id)) throw new ArgumentError(`two children are called ${JSON.stringify(id)}`);
     ids.add(id);
   }
   const intensity = new Intensity(options.intensity, options.period);

@@ -7,6 +7,7 @@
  * @module
  */
 import type { ExitReason } from "../term/exit.ts";
+import { ArgumentError } from "../actor/errors.ts";
 import { reasonLine } from "../actor/exit.ts";
 import type { Self } from "../actor/self.ts";
 import { systemOf } from "../actor/system.ts";
@@ -162,7 +163,7 @@ async function map<I, T>(
   each: (item: I, self: Self<never>) => T | Promise<T>,
   { concurrency = MAP_CONCURRENCY }: MapOptions = {},
 ): Promise<T[]> {
-  if (!(concurrency >= 1)) throw new RangeError(`concurrency is ${concurrency}: use 1 or more`);
+  if (!(concurrency >= 1)) throw new ArgumentError(`concurrency is ${concurrency}: use 1 or more`);
   const results: T[] = [];
   const running = new Set<Task<T>>();
   const waiting = items[Symbol.iterator]();

@@ -18,6 +18,7 @@ import type { LogSink } from "../base/log.ts";
 import type { System } from "../actor/system.ts";
 import type { Host } from "../host/host.ts";
 import type { Stream, StreamEnd, StreamHandler } from "../host/stream.ts";
+import { checkNames } from "../base/spelling.ts";
 import type { BackpressureOptions } from "./backpressure.ts";
 import { CLOSE_CODES } from "./close.ts";
 import {
@@ -80,6 +81,28 @@ export interface ClientOptions<Data = undefined>
   readonly log?: LogSink | undefined;
 }
 
+/** The names of all options. */
+const OPTIONS: Readonly<Record<keyof ClientOptions, true>> = {
+  data: true,
+  protocols: true,
+  headers: true,
+  tls: true,
+  perMessageDeflate: true,
+  maxPayloadLength: true,
+  backpressureLimit: true,
+  backpressurePolicy: true,
+  idleTimeout: true,
+  handshakeTimeout: true,
+  closeTimeout: true,
+  reconnect: true,
+  log: true,
+  open: true,
+  message: true,
+  info: true,
+  close: true,
+  drain: true,
+};
+
 /** The server did not open a WebSocket. */
 export class HandshakeError extends Error {
   /** Tells the class of the error. */
@@ -123,7 +146,9 @@ export async function connect<Data = undefined>(
   options: ClientOptions<Data> = {},
   system: System | undefined = undefined,
 ): Promise<Client<Data>> {
-  const client = new WebSocketClient(host, checkUrl(url), options, system);
+  const at = checkUrl(url);
+  checkNames(options, OPTIONS, (words) => new OptionError(words));
+  const client = new WebSocketClient(host, at, options, system);
   await client.first();
   return client;
 }

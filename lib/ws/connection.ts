@@ -25,7 +25,7 @@ import { type Backpressure, completeBackpressure } from "./backpressure.ts";
 import { buildClose, checkCloseCode, CLOSE_CODES, parseClose } from "./close.ts";
 import { Deflate, type DeflateShop, type Packing } from "./deflate.ts";
 import type { DeflateTerms } from "./extension.ts";
-import { FrameDecoder, OPCODES, type Role, type Rule, RULES } from "./frame.ts";
+import { checkBytes, FrameDecoder, OPCODES, type Role, type Rule, RULES } from "./frame.ts";
 import type { Masker } from "./masker.ts";
 import { MessageReader, type MessageSink } from "./message.ts";
 import { Outlet, type SendResult } from "./outlet.ts";
@@ -250,7 +250,7 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
   }
 
   ping(payload: string | Uint8Array = ""): SendResult {
-    const bytes = typeof payload === "string" ? utf8(payload) : payload;
+    const bytes = typeof payload === "string" ? utf8(payload) : checkBytes(payload);
     if (bytes.length > PING_BYTES_MAX) {
       throw new PingError(`cannot ping with ${bytes.length} bytes: a ping carries at most 125`);
     }

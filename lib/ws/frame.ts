@@ -340,7 +340,7 @@ export function appendMessage(
 }
 
 /** Callers without types send anything, and what has no length would vanish without a word. */
-function checkBytes(data: Uint8Array): Uint8Array {
+export function checkBytes(data: Uint8Array): Uint8Array {
   if (data instanceof Uint8Array) return data;
   throw new TypeError(
     `cannot send ${Object.prototype.toString.call(data)}: send a string or a Uint8Array`,

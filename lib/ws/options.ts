@@ -20,6 +20,8 @@
 import type { LogSink } from "../base/log.ts";
 import type { Address } from "../host/stream.ts";
 import type { SpawnOptions } from "../actor/self.ts";
+import { checkPem } from "../base/pem.ts";
+import { checkNames } from "../base/spelling.ts";
 import {
   type Backpressure,
   type BackpressureOptions,
@@ -177,6 +179,36 @@ export interface Limits {
   readonly deflate: DeflateSettings | undefined;
 }
 
+/** The names of all options. */
+const OPTIONS: Readonly<Record<keyof ServeOptions, true>> = {
+  hostname: true,
+  port: true,
+  tls: true,
+  rooms: true,
+  log: true,
+  origins: true,
+  maxPayloadLength: true,
+  perMessageDeflate: true,
+  mailbox: true,
+  backpressureLimit: true,
+  backpressurePolicy: true,
+  idleTimeout: true,
+  handshakeTimeout: true,
+  keepAliveTimeout: true,
+  maxRequestsPerConnection: true,
+  closeTimeout: true,
+  maxConnections: true,
+  maxRequestBodySize: true,
+  maxRequestBodiesSize: true,
+  open: true,
+  message: true,
+  info: true,
+  close: true,
+  drain: true,
+  upgrade: true,
+  fetch: true,
+};
+
 const HANDLERS = ["open", "message", "info", "close", "drain", "upgrade", "fetch"] as const;
 
 /** What holds unless it is said otherwise. */
@@ -184,6 +216,7 @@ const BACKPRESSURE: Backpressure = { bytesMax: 16 * MIB, policy: "close" };
 
 /** Throws {@linkcode OptionError} for an option that cannot be. */
 export function checkOptions<Data>(options: ServeOptions<Data>): Limits {
+  checkNames(options, OPTIONS, (words) => new OptionError(words));
   for (const name of HANDLERS) {
     if (options[name] === undefined || typeof options[name] === "function") continue;
     throw new OptionError(`option ${name} must be a function`);
@@ -217,8 +250,10 @@ export function checkOptions<Data>(options: ServeOptions<Data>): Limits {
 
 /** Throws {@linkcode OptionError} for certificates that cannot be. */
 export function checkTls(tls: { readonly cert: string; readonly key: string }): void {
-  if (tls.cert && tls.key) return;
-  throw new OptionError("option tls needs both cert and key, as PEM texts");
+  if (!tls.cert || !tls.key) {
+    throw new OptionError("option tls needs both cert and key, as PEM texts");
+  }
+  checkPem(tls, (words) => new OptionError(words));
 }
 
 /** What a hook or an option says of backpressure, checked; `undefined` if it says nothing. */

@@ -21,7 +21,7 @@ import { utf8 } from "../base/bytes.ts";
 import { assert } from "../base/assert.ts";
 import { type BackpressureOptions, checkBackpressure } from "./backpressure.ts";
 import type { Packing } from "./deflate.ts";
-import { appendMessage, encodeMessage } from "./frame.ts";
+import { appendMessage, checkBytes, encodeMessage } from "./frame.ts";
 import { Scratch } from "./scratch.ts";
 
 /** A room's name has at most this many bytes of UTF-8. */
@@ -241,13 +241,13 @@ export class Rooms {
 
   /** Sends to every member of a room, on every node. */
   broadcast(room: string, data: RoomMessage): void {
-    if (!this.#append(room, data, undefined, typeof data === "string")) checkName(room);
+    if (!this.#append(room, data, undefined, typeof data === "string")) checkUnheard(room, data);
     this.relay?.broadcast(room, data);
   }
 
   /** Sends to every member of a room but this one, on every node. */
   broadcastFrom(member: Member, room: string, data: RoomMessage): void {
-    if (!this.#append(room, data, member, typeof data === "string")) checkName(room);
+    if (!this.#append(room, data, member, typeof data === "string")) checkUnheard(room, data);
     this.relay?.broadcast(room, data);
   }
 
@@ -372,6 +372,12 @@ function handOutAround(
     at = to;
   }
   if (at < frames.length) member.sendShared(frames.subarray(at), room);
+}
+
+/** What nobody here has heard may be heard on other nodes. */
+function checkUnheard(room: string, data: RoomMessage): void {
+  checkName(room);
+  if (typeof data !== "string") checkBytes(data);
 }
 
 function checkName(room: string): void {

@@ -4,9 +4,11 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import {
   type ActorExitError,
+  ArgumentError,
   type Call,
   CallExitError,
   CallTimeoutError,
+  ListenError,
   NameError,
   Node,
   NoProcError,
@@ -168,4 +170,31 @@ test("Node.serve gives its connections pids, to which any actor can send", async
   } finally {
     await node.stop();
   }
+});
+
+test("Node says what is wrong with what callers without types give", async () => {
+  // deno-lint-ignore no-explicit-any -- what no types keep away
+  const node: any = await start();
+  const rows: readonly (readonly [() => unknown, string])[] = [
+    [() => node.spawn(5), "cannot spawn 5: give a function, or { node, fn }"],
+    [() => node.spawn(), "cannot spawn undefined: give a function"],
+    [() => node.spawn({ node: node.name }), "give a function, or { node, fn }"],
+    [() => node.send(undefined, 1), "undefined is no actor: give a pid, a name, or { name, node }"],
+    [() => node.send({ name: "x" }, 1), "is no actor"],
+    [() => node.call(null, 1), "null is no actor"],
+    [() => node.global.register("x", 5), "5 is no pid"],
+    [() => node.exit("x", "kill"), "x is no pid"],
+    [() => node.on("nodedwn", () => {}), 'there is no event "nodedwn": did you mean nodedown?'],
+  ];
+  for (const [attempt, words] of rows) {
+    assertEquals(assertThrows(attempt, ArgumentError, words).code, "badarg");
+  }
+  await node.stop();
+});
+
+test("Node.serve is refused by a node that has been stopped", async () => {
+  const node = await start();
+  await node.stop();
+  const error = await assertRejects(() => node.serve(), ListenError, "has been stopped");
+  assertEquals(error.code, "stopped");
 });

@@ -119,11 +119,12 @@ test("startNode says which of the user's certificates is none, and never repeats
     const tls = await authority.issue("127.0.0.1");
     const other = await authority.issue("127.0.0.1");
     const rows = [
-      [{ cert: "" }, "option tls.cert cannot be read as PEM: "],
-      [{ cert: "none" }, "option tls.cert cannot be read as PEM: "],
+      [{ cert: "" }, "option tls.cert is no PEM: give the text of the file, not its name"],
+      [{ cert: "none" }, "option tls.cert is no PEM"],
+      [{ cert: tls.cert.replaceAll("M", "?") }, "option tls.cert cannot be read as PEM: "],
       [{ cert: tls.key }, "option tls.cert cannot be read as PEM: "],
-      [{ ca: "none" }, "option tls.ca cannot be read as PEM: "],
-      [{ key: "secret" }, "option tls.key cannot be read as PEM: "],
+      [{ ca: "none" }, "option tls.ca is no PEM"],
+      [{ key: "secret" }, "option tls.key is no PEM"],
       [{ key: tls.cert }, "option tls.key cannot be read as PEM: "],
       [{ key: other.key }, "option tls.key is not the key of tls.cert"],
     ] as const;

@@ -55,6 +55,18 @@ const WRONG: readonly (readonly [
   [{ queueBytesMax: NaN }, NodeOptionError, "badoption", "option queueBytesMax is NaN"],
   [{ queueBytesMax: Infinity }, NodeOptionError, "badoption", "queueBytesMax is Infinity"],
   [
+    { seed: ["a@h:1"] } as NodeOptions,
+    NodeOptionError,
+    "badoption",
+    'there is no option "seed": did you mean seeds?',
+  ],
+  [
+    5 as NodeOptions,
+    NodeOptionError,
+    "badoption",
+    "options are an object such as { name: … }, not 5",
+  ],
+  [
     { logLevel: "loud" as "info" },
     NodeOptionError,
     "badoption",

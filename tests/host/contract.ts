@@ -466,7 +466,11 @@ export async function hostContract(makeHost: () => Host): Promise<void> {
     const first = await host.listen({ hostname: "127.0.0.1", port: 0 }, () => {});
     const error = await assertRejects(() => host.listen(first.address, () => {}), ListenError);
     assert(/EADDRINUSE|AddrInUse/.test(error.code), error.code);
-    assert(error.message.includes(`127.0.0.1:${first.address.port}`), error.message);
+    const where = `cannot listen on 127.0.0.1:${first.address.port}`;
+    assertEquals(
+      error.message,
+      `${where}: somebody listens there already: choose another port, or 0 for any that is free`,
+    );
     await first.close();
   });
 

@@ -205,7 +205,7 @@ test("task.map: runs at most so many at once, takes items as they are needed, an
   assertEquals(await family.run(task.map(family.outside, [], () => 1)), []);
   for (const concurrency of [0, NaN, -1]) {
     const none = task.map(family.outside, [1], () => 1, { concurrency });
-    await assertRejects(() => none, RangeError);
+    await assertRejects(() => none, ArgumentError);
   }
 });
 

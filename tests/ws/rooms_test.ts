@@ -313,6 +313,19 @@ test("Rooms refuse names that are empty, too long or no text, to join and to bro
   }
 });
 
+test("Rooms refuse what is neither text nor bytes, whether somebody hears it or not", () => {
+  const { rooms } = new Stage();
+  const told: unknown[] = [];
+  rooms.relay = { broadcast: (_room, data) => told.push(data) };
+  for (const data of [{ text: "hi" }, 5, undefined, new ArrayBuffer(2)]) {
+    const message = data as unknown as string;
+    assertThrows(() => rooms.broadcast("empty", message), TypeError, "cannot send [object");
+    const nobody = new Listener();
+    assertThrows(() => rooms.broadcastFrom(nobody, "empty", message), TypeError, "cannot send");
+  }
+  assertEquals(told, []);
+});
+
 test("Rooms.join refuses one room too many, and changes nothing", () => {
   const { rooms } = new Stage(2);
   const member = new Listener();

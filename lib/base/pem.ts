@@ -1,0 +1,30 @@
+/**
+ * Certificates and keys as PEM texts, read once before they are used: the runtimes would notice at the first
+ * handshake, and tell the other side.
+ *
+ * @module
+ */
+import { createPrivateKey, X509Certificate } from "node:crypto";
+
+/** Throws what `fail` makes of the words, unless `key` is the key of `cert`. */
+export function checkPem(
+  { cert, key, ca }: { readonly cert: string; readonly key: string; readonly ca?: string },
+  fail: (words: string) => Error,
+): void {
+  const read = <T>(name: string, text: string, make: (text: string) => T): T => {
+    if (!String(text).includes("-----BEGIN ")) {
+      throw fail(`option tls.${name} is no PEM: give the text of the file, not its name`);
+    }
+    try {
+      return make(text);
+    } catch (error) {
+      // The cause speaks of the text's form, and does not repeat it.
+      throw fail(`option tls.${name} cannot be read as PEM: ${(error as Error).message}`);
+    }
+  };
+  const certificate = (text: string): X509Certificate => new X509Certificate(text);
+  if (ca !== undefined) read("ca", ca, certificate);
+  const leaf = read("cert", cert, certificate);
+  if (leaf.checkPrivateKey(read("key", key, (text) => createPrivateKey(text)))) return;
+  throw fail("option tls.key is not the key of tls.cert");
+}
