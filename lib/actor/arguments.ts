@@ -6,6 +6,7 @@
 import { Pid } from "../term/pid.ts";
 import { describe } from "./describe.ts";
 import { ArgumentError } from "./errors.ts";
+import type { ActorName, RemoteSpawn } from "./remote.ts";
 
 /** Throws `ArgumentError` for what is no pid. */
 export function checkPid(pid: unknown): void {
@@ -14,17 +15,14 @@ export function checkPid(pid: unknown): void {
 
 /** Throws `ArgumentError` for what is no `{ name, node }`. */
 export function checkActorName(to: unknown): void {
-  if (hasTexts(to, "name", "node")) return;
+  const there = to as Partial<ActorName> | null | undefined;
+  if (typeof there?.name === "string" && typeof there.node === "string") return;
   throw new ArgumentError(`${describe(to)} is no actor: give a pid, a name, or { name, node }`);
 }
 
 /** Throws `ArgumentError` for what is no `{ node, fn }`. */
-export function checkRemoteSpawn(there: unknown): void {
-  if (hasTexts(there, "node", "fn")) return;
-  throw new ArgumentError(`cannot spawn ${describe(there)}: give a function, or { node, fn }`);
-}
-
-function hasTexts(value: unknown, ...names: readonly string[]): boolean {
-  if (typeof value !== "object" || value === null) return false;
-  return names.every((name) => typeof (value as Record<string, unknown>)[name] === "string");
+export function checkRemoteSpawn(what: unknown): void {
+  const there = what as Partial<RemoteSpawn> | null | undefined;
+  if (typeof there?.node === "string" && typeof there.fn === "string") return;
+  throw new ArgumentError(`cannot spawn ${describe(what)}: give a function, or { node, fn }`);
 }
