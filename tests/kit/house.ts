@@ -35,6 +35,7 @@ const TOP = [
   "bunfig.toml",
   "deno.json",
   "deno.lock", // written by Deno
+  "docs", // pictures
   "lib",
   "mesher",
   "mod.ts",

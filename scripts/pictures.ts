@@ -1,0 +1,129 @@
+/**
+ * Takes the pictures of the README again: the demo's page while a node is down, and Mesher's issues.
+ *
+ *     deno run -A scripts/pictures.ts [folder]      (default docs)
+ *
+ * It needs Deno, and Chromium on the machine.
+ *
+ * @module
+ */
+import { statSync } from "node:fs";
+import process from "node:process";
+import type { Browser, BrowserContextOptions, Page } from "playwright-core";
+import { sampleEvent } from "../mesher/load/sample.ts";
+import { whyNoBrowser, withBrowser } from "../tests/kit/browser.ts";
+import { withProcesses } from "../tests/process/mesher_kit.ts";
+import { Person, report } from "../tests/process/mesher_person.ts";
+import { Cluster } from "./cluster/cluster.ts";
+import { makePlans } from "./cluster/plans.ts";
+import { ownRuntime } from "./cluster/runtimes.ts";
+import { givenArguments } from "./given.ts";
+
+/** Wide, and about half as high. */
+const WINDOW = { viewport: { width: 1120, height: 600 }, deviceScaleFactor: 1.2 };
+/** A picture that is larger makes the page slow to load. */
+const BYTES_MAX = 150 * 1024;
+const EVENTS = 120;
+/** What one has just said to the other is on its way no longer than this. Milliseconds. */
+const CALM_MS = 250;
+
+/** What is said on the demo's page: who, at which node, and what. */
+const WORDS: readonly (readonly [number, string])[] = [
+  [0, "Hello from node1! Is anybody out there?"],
+  [2, "Loud and clear, over on node3."],
+  [0, "No broker, no Redis: we are in one room."],
+];
+const LAST_WORDS: readonly (readonly [number, string])[] = [
+  [2, "node2 is gone. Nobody else noticed a thing."],
+  [0, "Bring it back, then."],
+];
+
+/** The demo's page at the first node: two people chat, and the second node has just been killed. */
+async function shootCluster(browser: Browser, path: string): Promise<void> {
+  const { plans } = await makePlans({ nodes: 3, once: false, json: false, bun: false, port: 0 });
+  const cluster = new Cluster(plans);
+  try {
+    for (const node of cluster.nodes) cluster.start(node);
+    await cluster.until(() => cluster.running.length === 3 && cluster.isWhole);
+    const pages = new Map<number, Page>();
+    for (const [at, name] of [[0, "Ada"], [2, "Grace"]] as const) {
+      const page = await open(browser, cluster.nodes[at]!.plan.page, { colorScheme: "dark" });
+      await page.locator("#send:enabled").waitFor();
+      await page.fill("#name", name);
+      pages.set(at, page);
+    }
+    const first = pages.get(0)!;
+    const say = async (words: typeof WORDS): Promise<void> => {
+      for (const [at, text] of words) {
+        await pages.get(at)!.fill("#text", text);
+        await pages.get(at)!.press("#text", "Enter");
+        // To look for it before would make it late, for a page looks and listens in turns.
+        await first.waitForTimeout(CALM_MS);
+        await first.locator("#log").getByText(text, { exact: true }).waitFor();
+      }
+    };
+    await say(WORDS);
+    cluster.kill(cluster.nodes[1]!);
+    await first.locator('#nodes [data-name="node2"][data-up="false"]').waitFor();
+    await say(LAST_WORDS);
+    await first.screenshot({ path, animations: "disabled" });
+  } finally {
+    await cluster.stop();
+  }
+}
+
+/** Mesher's issues, on a bad day. */
+async function shootMesher(browser: Browser, path: string): Promise<void> {
+  await withProcesses(async (start) => {
+    const one = start(["--memory"], {});
+    const mesher = { url: await one.ready(), printed: one.printed };
+    const random = dice();
+    await report(mesher, ...Array.from({ length: EVENTS }, () => sampleEvent(random)));
+    const person = await Person.inside(browser, mesher, { ...WINDOW, colorScheme: "light" });
+    await person.goes("#/issues");
+    await person.sees("ValidationError");
+    await person.page.mouse.move(0, 0);
+    await person.page.screenshot({ path, animations: "disabled" });
+  });
+}
+
+async function open(browser: Browser, url: string, more: BrowserContextOptions): Promise<Page> {
+  const context = await browser.newContext({ ...WINDOW, ...more });
+  const page = await context.newPage();
+  await page.goto(url);
+  return page;
+}
+
+/** The same numbers every time, 0 to 1. */
+function dice(): () => number {
+  let seed = 1;
+  return () => (seed = Math.imul(seed, 48_271) >>> 0) / 2 ** 32;
+}
+
+async function main([folder = "docs", ...more]: readonly string[]): Promise<number> {
+  if (folder.startsWith("-") || more.length > 0) {
+    process.stderr.write("pictures: it takes a folder, and nothing else\n");
+    return 2;
+  }
+  if (whyNoBrowser !== undefined) {
+    const why = ownRuntime === "deno" ? whyNoBrowser : "run it on Deno";
+    process.stderr.write(`pictures: ${why}\n`);
+    return 1;
+  }
+  const [cluster, mesher] = [`${folder}/cluster.png`, `${folder}/mesher.png`];
+  await withBrowser(async (browser) => {
+    await shootCluster(browser, cluster);
+    await shootMesher(browser, mesher);
+  });
+  let status = 0;
+  for (const path of [cluster, mesher]) {
+    const { size } = statSync(path);
+    process.stdout.write(`${path}: ${Math.ceil(size / 1024)} KiB\n`);
+    if (size <= BYTES_MAX) continue;
+    process.stderr.write(`pictures: ${path} is larger than ${BYTES_MAX / 1024} KiB\n`);
+    status = 1;
+  }
+  return status;
+}
+
+process.exit(await main(givenArguments()));

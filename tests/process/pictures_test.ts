@@ -1,0 +1,54 @@
+/**
+ * The README's pictures: they are there, small, described, and not in the package. Where there is a
+ * browser they are taken again, into a folder that is deleted.
+ */
+import { assert, assertEquals } from "@std/assert";
+import { spawn } from "node:child_process";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import { fileURLToPath } from "node:url";
+import { needsBrowser } from "../kit/browser.ts";
+import { test } from "../kit/test.ts";
+
+const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+const BYTES_MAX = 150 * 1024;
+/** Fewer say nothing to who does not see the picture. */
+const ALT_CHARS_MIN = 40;
+const PNG = [0x89, 0x50, 0x4e, 0x47];
+
+test("README.md shows every picture of docs, each small and with words for who cannot see it", () => {
+  const readme = readFileSync(join(ROOT, "README.md"), "utf8");
+  const shown = [...readme.matchAll(/!\[([^\]]*)\]\(docs\/([^)]*)\)/g)];
+  assertEquals(shown.map(([, , file]) => file).toSorted(), readdirSync(join(ROOT, "docs")).sort());
+  for (const [, words, file] of shown) {
+    assert(words!.length >= ALT_CHARS_MIN, file);
+    assert(readFileSync(join(ROOT, "docs", file!)).length <= BYTES_MAX, file);
+  }
+});
+
+test("deno.json leaves the pictures out of the package", () => {
+  const { publish } = JSON.parse(readFileSync(join(ROOT, "deno.json"), "utf8"));
+  assert(publish.include.length > 0);
+  assertEquals(publish.include.filter((path: string) => /docs|\*\*\/\*$/.test(path)), []);
+});
+
+test("pictures.ts takes them again", needsBrowser("pictures_test"), async () => {
+  const folder = mkdtempSync(join(tmpdir(), "firn-pictures-"));
+  try {
+    const script = join(ROOT, "scripts/pictures.ts");
+    const child = spawn(process.execPath, ["run", "-A", script, folder], {
+      cwd: ROOT,
+      stdio: ["ignore", "ignore", "pipe"],
+    });
+    let said = "";
+    child.stderr.setEncoding("utf8").on("data", (text: string) => said += text);
+    assertEquals(await new Promise((resolve) => child.on("close", resolve)), 0, said);
+    for (const name of ["cluster.png", "mesher.png"]) {
+      assertEquals([...readFileSync(join(folder, name)).subarray(0, 4)], PNG);
+    }
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
