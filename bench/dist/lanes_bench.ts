@@ -14,9 +14,9 @@ import process from "node:process";
 import { makeAuthority, makeLeaf, SERVER_NAME } from "../../lib/dist/certificate.ts";
 import { Connection, type SessionHandler, type SessionLimits } from "../../lib/dist/connection.ts";
 import { FRAME_BYTES_MAX, FrameReader, startFrame } from "../../lib/dist/frame.ts";
-import type { Met } from "../../lib/dist/handshake.ts";
 import type { Stream } from "../../lib/host/stream.ts";
 import { systemHost } from "../../lib/start.ts";
+import { metAs } from "../../tests/dist/met.ts";
 import { bench, size, tiny } from "../kit.ts";
 
 /** A tag that nobody knows, so that a session hands it on. */
@@ -32,16 +32,6 @@ const LIMITS: SessionLimits = {
   deadlineMs: 1_200_000,
   queueBytesMax: 64 * 1024 * 1024,
 };
-
-const met = (name: string): Met => ({
-  name,
-  creation: 1,
-  version: 1,
-  features: 0,
-  exposed: [],
-  session: 1n,
-  lastSession: 0n,
-});
 
 /** Counts what comes, and wakes who waits for it. */
 class Receiver implements SessionHandler {
@@ -87,7 +77,7 @@ const near = await host.connect({ ...address, tls, timeoutMs: 5000 });
 const receiver = new Receiver();
 const sessions = [near, await far].map((stream, index) =>
   new Connection(
-    met(index === 0 ? "b@h:1" : "a@h:1"),
+    metAs(index === 0 ? "b@h:1" : "a@h:1"),
     index === 0,
     { stream, reader: new FrameReader(FRAME_BYTES_MAX) },
     receiver,

@@ -4,22 +4,14 @@ import { BULK_BYTES_MIN, encodeTaken } from "../../lib/dist/bulk.ts";
 import { MESSAGE_BYTES_MAX } from "../../lib/dist/fragments.ts";
 import { encodeFrame, FRAME_BYTES_MAX, FrameReader } from "../../lib/dist/frame.ts";
 import { HELD_BYTES_MAX } from "../../lib/dist/holds.ts";
-import type { Met } from "../../lib/dist/handshake.ts";
 import { dispatch } from "../../lib/dist/inbound.ts";
 import { encodeList, encodeRoomBroadcast, TAG } from "../../lib/dist/message.ts";
 import { test, until } from "../kit/test.ts";
 import { hex, joined } from "./collector.ts";
+import { metAs } from "./met.ts";
 import { type Wire, withWire } from "./wire.ts";
 
-const MET: Met = {
-  name: "far@h:1",
-  creation: 1,
-  version: 1,
-  features: 0,
-  exposed: [],
-  session: 1n,
-  lastSession: 0n,
-};
+const MET = metAs("far@h:1");
 
 const LIMITS: SessionLimits = { quietMs: 60_000, deadlineMs: 120_000, queueBytesMax: 1 << 20 };
 

@@ -16,6 +16,7 @@ import { IGNORE, type Stream } from "../../lib/host/stream.ts";
 import type { Pid } from "../../lib/term/pid.ts";
 import { ManualHost } from "../kit/system.ts";
 import { Collector, type Frame } from "./collector.ts";
+import { metAs } from "./met.ts";
 
 /** A stream into a list of frames. */
 class HandStream implements Stream {
@@ -84,15 +85,6 @@ export class Side {
     this.#moved = 0;
     this.over = undefined;
     const { node: name, creation } = other.system.home;
-    const met = {
-      name,
-      creation,
-      version: 1,
-      features: 0,
-      exposed: [],
-      session: 1n,
-      lastSession: 0n,
-    };
     const session = new Session({
       roomSink: undefined,
       peerList: () => {},
@@ -104,7 +96,7 @@ export class Side {
       },
     });
     const opened = { stream: this.#stream, reader: new FrameReader(4096) };
-    this.session = new Connection(met, true, opened, session, LIMITS, 1000, {
+    this.session = new Connection(metAs(name, creation), true, opened, session, LIMITS, 1000, {
       clock: this.host.clock,
       atFlush: (task) => void this.#tasks.push(task),
     });

@@ -10,12 +10,11 @@ import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { assert, assertEquals } from "@std/assert";
 import type { Child } from "../../lib/host/host.ts";
-import type { ServeOptions } from "../../lib/ws/options.ts";
-import { serve, type Server } from "../../lib/ws/server.ts";
 import { comesBack, heapBytes } from "../kit/heap.ts";
 import { makeHost } from "../kit/host.ts";
 import { runtime, test, until } from "../kit/test.ts";
 import { RawClient, upgradeRequest } from "../kit/ws_client.ts";
+import { serving } from "../ws/serving.ts";
 
 const host = makeHost();
 const IDLE = Number(process.env["FIRN_IDLE"] ?? 2000);
@@ -27,18 +26,6 @@ const CROWD = fileURLToPath(new URL("./ws_load_child.ts", import.meta.url));
 const IDLE_BYTES_MAX = 4096;
 /** What does not grow with their number. */
 const SLACK_BYTES = 700_000;
-
-async function serving(
-  options: ServeOptions,
-  body: (server: Server) => Promise<void>,
-): Promise<void> {
-  const server = await serve(host, { log: () => {}, ...options });
-  try {
-    await body(server);
-  } finally {
-    await server.stop({ timeout: 1000, batchInterval: 0 });
-  }
-}
 
 /** Starts a crowd, and gives what it says. */
 function crowd(...args: readonly (string | number)[]): { child: Child; lines: string[] } {

@@ -8,27 +8,15 @@ import { connect, Delay, HandshakeError } from "../../lib/ws/client.ts";
 import { acceptKey } from "../../lib/ws/handshake.ts";
 import { Masker } from "../../lib/ws/masker.ts";
 import { OptionError, type ServeOptions } from "../../lib/ws/options.ts";
-import { serve, type Server } from "../../lib/ws/server.ts";
+import { serve } from "../../lib/ws/server.ts";
 import { makeHost } from "../kit/host.ts";
 import { HOME } from "../kit/system.ts";
 import { test, until } from "../kit/test.ts";
 import { buildFrame, bytesOf, hex, join, toHex } from "../kit/ws_client.ts";
+import { serving } from "./serving.ts";
 
 const host = makeHost();
 const QUICK = { minDelay: 5, maxDelay: 20 };
-
-/** Serves during a test. */
-async function serving(
-  options: ServeOptions,
-  body: (server: Server) => Promise<void>,
-): Promise<void> {
-  const server = await serve(host, { log: () => {}, ...options });
-  try {
-    await body(server);
-  } finally {
-    await server.stop({ timeout: 500 });
-  }
-}
 
 const ECHO: ServeOptions = { message: (conn, data) => conn.send(data) };
 
