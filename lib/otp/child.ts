@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { checkNames } from "../base/spelling.ts";
 import type { ExitReason } from "../term/exit.ts";
 import { isNormal } from "../term/exit.ts";
 import type { Self } from "../actor/self.ts";
@@ -158,6 +159,31 @@ export class ChildSpecError extends TypeError {
   readonly code = "badchild";
 }
 
+/** The names of all that may be said of a child. */
+const SPEC: Readonly<Record<keyof RemoteChildSpec, true>> = {
+  id: true,
+  start: true,
+  restart: true,
+  shutdown: true,
+  type: true,
+  significant: true,
+  backoff: true,
+  node: true,
+  fn: true,
+  args: true,
+  onNodeDown: true,
+  timeout: true,
+  ready: true,
+};
+
+/** And of its pauses. */
+const BACKOFF: Readonly<Record<keyof Backoff, true>> = {
+  base: true,
+  cap: true,
+  jitter: true,
+  reset: true,
+};
+
 /** Where a remote child runs, and what. */
 export interface RemotePart {
   readonly node: NodeChoice;
@@ -203,9 +229,10 @@ export interface Child {
 
 /** A child from its description. Throws {@linkcode ChildSpecError}. */
 export function makeChild(spec: ChildSpec): Child {
+  checkNames(spec, SPEC, (words) => new ChildSpecError(`child ${shownId(spec)}: ${words}`));
   const { id, restart = "permanent", type = "worker", significant = false, backoff } = spec;
   const bad = (words: string): ChildSpecError =>
-    new ChildSpecError(`child ${JSON.stringify(id)}: ${words}`);
+    new ChildSpecError(`child ${shownId(spec)}: ${words}`);
   if (typeof id !== "string" || id === "") throw bad("id must be a text that is not empty");
   const { start, remote } = whatRuns(spec, bad);
   if (!RESTARTS.includes(restart)) throw bad(`restart must be one of ${RESTARTS.join(", ")}`);
@@ -220,6 +247,7 @@ export function makeChild(spec: ChildSpec): Child {
     throw bad(`shutdown must be "brutalKill", 0 to ${TIMER_MS_MAX} milliseconds, or Infinity`);
   }
   if (backoff !== undefined) {
+    checkNames(backoff, BACKOFF, (words) => bad(`backoff: ${words}`));
     const { base, cap = BACKOFF_CAP_MS, jitter = 0, reset = 0 } = backoff;
     if (!(base > 0)) throw bad("backoff.base must be above 0");
     if (!(cap >= base && isTime(cap))) {
@@ -240,6 +268,10 @@ export function makeChild(spec: ChildSpec): Child {
     restarts: 0,
     startedAt: 0,
   };
+}
+
+function shownId(spec: ChildSpec | undefined | null): string {
+  return JSON.stringify(spec?.id) ?? "with no id";
 }
 
 function isTime(ms: unknown): boolean {

@@ -5,6 +5,7 @@
  * @module
  */
 import { ArgumentError } from "../actor/errors.ts";
+import { checkNames } from "../base/spelling.ts";
 import { systemOf } from "../actor/system.ts";
 import type { ExitReason } from "../term/exit.ts";
 import type { Pid } from "../term/pid.ts";
@@ -23,6 +24,13 @@ export interface DynamicSupervisorOptions {
   /** One child more is refused. Default: no limit. */
   readonly maxChildren?: number | undefined;
 }
+
+/** The names of all options. */
+const OPTIONS: Readonly<Record<keyof DynamicSupervisorOptions, true>> = {
+  intensity: true,
+  period: true,
+  maxChildren: true,
+};
 
 /** A dynamic supervisor that was started. */
 export class DynamicSupervisor {
@@ -55,6 +63,7 @@ export class DynamicSupervisor {
     from: Starter,
     options: DynamicSupervisorOptions = {},
   ): Promise<DynamicSupervisor> {
+    checkNames(options, OPTIONS, (words) => new ArgumentError(words));
     const intensity = new Intensity(options.intensity, options.period);
     const { maxChildren = Infinity } = options;
     if (!(maxChildren >= 0)) throw new ArgumentError("maxChildren must be 0 or more");

@@ -6,11 +6,12 @@
  * @module
  */
 import type { CallOptions } from "../actor/call.ts";
-import { NoProcError } from "../actor/errors.ts";
+import { ArgumentError, NoProcError } from "../actor/errors.ts";
 import type { ActorName, RemoteSpawn } from "../actor/remote.ts";
 import type { ActorFunction, Self } from "../actor/self.ts";
 import { systemOf } from "../actor/system.ts";
 import { timerMs } from "../actor/timer.ts";
+import { checkNames } from "../base/spelling.ts";
 import type { ExitReason } from "../term/exit.ts";
 import type { Pid } from "../term/pid.ts";
 import type { ChildRules, RemoteChildSpec } from "./child.ts";
@@ -128,10 +129,26 @@ export interface Service<State, Init extends Args, Calls, Casts> {
   replace(service: ServiceTarget, change: (state: State) => State): Promise<State>;
 }
 
+/** The names of all that a service is described by. */
+const DEFINITION: Readonly<
+  Record<keyof ServiceDefinition<unknown, Args, Record<never, never>, Record<never, never>>, true>
+> = {
+  init: true,
+  call: true,
+  cast: true,
+  info: true,
+  continue: true,
+  idle: true,
+  idleMs: true,
+  trapExit: true,
+  terminate: true,
+};
+
 /**
  * Describes a kind of service.
  *
- * @throws {ArgumentError} `code` "badarg": `idleMs` is above 24 days.
+ * @throws {ArgumentError} `code` "badarg": `idleMs` is above 24 days; `init` is no function; a name is none
+ *   of those above.
  *
  * @example
  * ```ts
@@ -161,6 +178,10 @@ export function service<
   Calls extends Record<string, CallHandler>,
   Casts extends Record<string, CastHandler>,
 >(definition: ServiceDefinition<State, Init, Calls, Casts>): Service<State, Init, Calls, Casts> {
+  checkNames(definition, DEFINITION, (words) => new ArgumentError(`service: ${words}`));
+  if (typeof definition.init !== "function") {
+    throw new ArgumentError("service: init must be a function that gives the first state");
+  }
   // One that no timer can have would end each service at its first message.
   if (definition.idleMs !== undefined) timerMs(definition.idleMs);
   const speak = (

@@ -6,6 +6,7 @@
  */
 import { ArgumentError } from "../actor/errors.ts";
 import type { Self } from "../actor/self.ts";
+import { checkNames } from "../base/spelling.ts";
 import type { Pid } from "../term/pid.ts";
 import { type Child, type ChildSpec, ChildSpecError, makeChild } from "./child.ts";
 import { Intensity } from "./intensity.ts";
@@ -50,8 +51,18 @@ interface Complete {
   readonly children: Child[];
 }
 
+/** The names of all options. */
+const OPTIONS: Readonly<Record<keyof SupervisorOptions, true>> = {
+  strategy: true,
+  intensity: true,
+  period: true,
+  autoShutdown: true,
+  children: true,
+};
+
 /** Completes options; throws `ArgumentError`, or `ChildSpecError`, for those that make no sense. */
 export function complete(options: SupervisorOptions): Complete {
+  checkNames(options, OPTIONS, (words) => new ArgumentError(words));
   const { strategy = "one_for_one", autoShutdown = "never", children: specs = [] } = options;
   if (!STRATEGIES.includes(strategy)) {
     throw new ArgumentError(`strategy must be one of ${STRATEGIES.join(", ")}`);

@@ -103,6 +103,12 @@ const OPTIONS: Readonly<Record<keyof ClientOptions, true>> = {
   drain: true,
 };
 
+const RECONNECT: Readonly<Record<keyof ReconnectOptions, true>> = {
+  minDelay: true,
+  maxDelay: true,
+  attempts: true,
+};
+
 /** The server did not open a WebSocket. */
 export class HandshakeError extends Error {
   /** Tells the class of the error. */
@@ -387,6 +393,7 @@ export class Delay {
 
   /** `chance` gives a number in [0, 1). */
   constructor(options: ReconnectOptions, chance: () => number) {
+    checkNames(options, RECONNECT, (words) => new OptionError(`reconnect: ${words}`));
     const { minDelay = 250, maxDelay = 10_000, attempts = Infinity } = options;
     for (const [name, ms] of Object.entries({ minDelay, maxDelay, attempts })) {
       if (!(ms > 0)) throw new OptionError(`option reconnect.${name} is ${ms}: use more than 0`);

@@ -209,6 +209,16 @@ const OPTIONS: Readonly<Record<keyof ServeOptions, true>> = {
   fetch: true,
 };
 
+const DEFLATE: Readonly<Record<keyof DeflateOptions, true>> = {
+  threshold: true,
+  level: true,
+  memLevel: true,
+  serverNoContextTakeover: true,
+  clientNoContextTakeover: true,
+  serverMaxWindowBits: true,
+  clientMaxWindowBits: true,
+};
+
 const HANDLERS = ["open", "message", "info", "close", "drain", "upgrade", "fetch"] as const;
 
 /** What holds unless it is said otherwise. */
@@ -272,6 +282,7 @@ export function checkDeflate(
 ): DeflateSettings | undefined {
   if (option === undefined || option === false) return undefined;
   const options: DeflateOptions = option === true ? {} : option;
+  checkNames(options, DEFLATE, (words) => new OptionError(`perMessageDeflate: ${words}`));
   const number = (name: keyof DeflateOptions, fallback: number, least: number, most?: number) =>
     whole(`perMessageDeflate.${name}`, options[name] as number | undefined, fallback, least, most);
   const bits = (name: keyof DeflateOptions): number =>

@@ -1,6 +1,6 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import type { Call } from "../../lib/actor/call.ts";
-import { CallExitError } from "../../lib/actor/errors.ts";
+import { ArgumentError, CallExitError } from "../../lib/actor/errors.ts";
 import type { Self } from "../../lib/actor/self.ts";
 import type { Restart } from "../../lib/otp/child.ts";
 import {
@@ -139,8 +139,10 @@ test("DynamicSupervisor.startChild: numbers its children, and refuses one too ma
   await family.run(pool.startChild({ start: body }));
   const ids = (await family.run(pool.whichChildren())).map(({ id }) => id);
   assertEquals(ids, ["mine", "dynamic_2"]);
-  for (const options of [{ maxChildren: -1 }, { intensity: -1 }, { period: 0 }]) {
-    await assertRejects(() => DynamicSupervisor.start(family.outside, options), RangeError);
+  for (
+    const options of [{ maxChildren: -1 }, { intensity: -1 }, { period: 0 }, { maxChildrn: 1 }]
+  ) {
+    await assertRejects(() => DynamicSupervisor.start(family.outside, options), ArgumentError);
   }
   family.system.stop();
 });

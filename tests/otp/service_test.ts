@@ -566,6 +566,17 @@ test("service: an unknown call is refused, and the service lives", async () => {
   family.system.stop();
 });
 
+test("service: refuses what describes none, and says what is wrong", () => {
+  const rows: readonly (readonly [object, string])[] = [
+    [{}, "service: init must be a function that gives the first state"],
+    [{ init: 0 }, "service: init must be a function"],
+    [{ init: () => 0, calls: {} }, 'service: there is no option "calls": did you mean call?'],
+  ];
+  for (const [definition, words] of rows) {
+    assertThrows(() => service(definition as { init: () => number }), ArgumentError, words);
+  }
+});
+
 test("service: refuses an idleMs that no timer can have", () => {
   for (const idleMs of [2 ** 31, Infinity, NaN]) {
     assertThrows(() => service({ init: () => 0, idleMs }), ArgumentError, "is no time for a timer");

@@ -1,5 +1,10 @@
 import { assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
-import { ActorExitError, CallExitError, NoProcError } from "../../lib/actor/errors.ts";
+import {
+  ActorExitError,
+  ArgumentError,
+  CallExitError,
+  NoProcError,
+} from "../../lib/actor/errors.ts";
 import type { Self } from "../../lib/actor/self.ts";
 import { crashText } from "../../lib/actor/report.ts";
 import { type ChildSpec, ChildSpecError, type LocalChildSpec } from "../../lib/otp/child.ts";
@@ -100,6 +105,10 @@ test("Supervisor.start: refuses options and children that cannot be", async () =
   const a = family.child("a");
   const refused: [object, string][] = [
     [{ strategy: "one_for_none" }, "strategy"],
+    [{ stratgy: "one_for_all" }, 'there is no option "stratgy": did you mean strategy?'],
+    [{ children: [{ ...a, restrat: "temporary" }] }, 'child "a": there is no option "restrat"'],
+    [{ children: [undefined] }, "child with no id: options are an object"],
+    [{ children: [{ ...a, backoff: { bas: 1 } }] }, 'backoff: there is no option "bas"'],
     [{ intensity: -1 }, "intensity"],
     [{ intensity: NaN }, "intensity"],
     [{ period: 0 }, "period"],
@@ -122,7 +131,7 @@ test("Supervisor.start: refuses options and children that cannot be", async () =
   ];
   for (const [options, words] of refused) {
     const error = await assertRejects(() => Supervisor.start(family.outside, options));
-    assertEquals(error instanceof RangeError || error instanceof ChildSpecError, true);
+    assertEquals(error instanceof ArgumentError || error instanceof ChildSpecError, true);
     assertEquals((error as Error).message.includes(words), true, (error as Error).message);
   }
   assertEquals(family.system.size, 0);
