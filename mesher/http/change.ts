@@ -1,5 +1,5 @@
 /**
- * The routes that change one thing: a POST, by a person, that answers whether anything was changed.
+ * The routes that change something: a POST, by a person, that answers how much was changed.
  *
  * @module
  */
@@ -11,10 +11,10 @@ type Row = Pick<Route, "path" | "name" | "about" | "body"> & {
   readonly errors?: readonly number[];
 };
 
-/** A route that changes one thing. `make` resolves with whether it was otherwise before. */
+/** A route that changes something. `make` resolves with whether it was otherwise before, or how many were. */
 export function changeRoute(
   { errors = [], ...row }: Row,
-  make: (asked: Asked) => Promise<boolean>,
+  make: (asked: Asked) => Promise<boolean | number>,
 ): Route {
   return {
     ...row,
@@ -24,7 +24,7 @@ export function changeRoute(
     errors: [401, 403, 404, ...errors],
     gives: '{"status":"ok","affected"}',
     async handle(asked): Promise<Reply> {
-      return { json: { status: "ok", affected: await make(asked) ? 1 : 0 } };
+      return { json: { status: "ok", affected: Number(await make(asked)) } };
     },
   };
 }

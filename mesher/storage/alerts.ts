@@ -44,6 +44,15 @@ export interface Alerts {
   ): Promise<Result<Alert, "no_alert" | "wrong_state">>;
   /** Active or acknowledged becomes resolved. */
   resolveAlert(orgId: string, alertId: string): Promise<Result<Alert, "no_alert" | "wrong_state">>;
+  /** All of a project, or those in one state or fired until then, that were not resolved yet. How many. */
+  resolveAlerts(
+    orgId: string,
+    projectId: string,
+    which: {
+      readonly status?: Exclude<AlertStatus, "resolved"> | undefined;
+      readonly until?: number | undefined;
+    },
+  ): Promise<number>;
   /**
    * The system's own: fires a rule, unless it is disabled, gone, or in its cooldown: then null. Asking
    * and firing are one step, so that of two nodes that ask at once one gets the alert.

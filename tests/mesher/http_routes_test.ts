@@ -240,7 +240,7 @@ test("Alert rules fire for new issues, and their alerts are acknowledged and res
     );
 
     await stored(stage, { message: "never seen before" });
-    let alerts: { id: string; message: string; status: string }[] = [];
+    let alerts: { id: string; message: string; status: string; triggered_at: string }[] = [];
     await until("it has fired", async () => {
       alerts = await ok(user, "get", `${base}/alerts`);
       return alerts.length === 1;
@@ -253,6 +253,25 @@ test("Alert rules fire for new issues, and their alerts are acknowledged and res
     assertEquals(await ok(user, "post", `${at}/resolve`), { status: "ok", affected: 1 });
     assertEquals((await ok(user, "get", `${base}/alerts?status=resolved`)).length, 1);
     assertEquals(await ok(user, "get", `${base}/alerts?status=active`), []);
+    await stored(stage, { message: "a second one" });
+    await until("it has fired again", async () => {
+      alerts = await ok(user, "get", `${base}/alerts?status=active`);
+      return alerts.length === 1;
+    });
+    const { triggered_at: firedAt } = alerts[0]!;
+    const justBefore = new Date(Date.parse(firedAt) - 1).toISOString();
+    const none = { status: "ok", affected: 0 };
+    const resolve = (body: unknown) => ok(user, "post", `${base}/alerts/resolve`, body);
+    assertEquals(await resolve({ until: justBefore }), none);
+    assertEquals(await resolve({ status: "acknowledged" }), none);
+    for (const wrong of [{ until: "yesterday" }, { until: "5" }, { status: "resolved" }]) {
+      assertEquals((await user.post(`${base}/alerts/resolve`, wrong)).status, 400);
+    }
+    assertEquals((await ok(user, "get", `${base}/alerts?status=active`)).length, 1);
+    const all = { status: "active", until: firedAt };
+    assertEquals(await resolve(all), { status: "ok", affected: 1 });
+    assertEquals(await resolve({}), none);
+    assertEquals((await ok(user, "get", `${base}/alerts?status=resolved`)).length, 2);
     const toggle = await ok(user, "post", `/api/v1/alert-rules/${id}/toggle`, { enabled: false });
     assertEquals(toggle, { status: "ok", affected: 1 });
     assertEquals((await ok(user, "get", `${base}/alert-rules`))[0].enabled, false);

@@ -4,6 +4,7 @@
  * @module
  */
 import { isInsideHost } from "../../domain/address.ts";
+import { timeFrom } from "../../domain/parts.ts";
 import {
   type Action,
   actionFrom,
@@ -20,6 +21,8 @@ import { inScope, mustManage, projectPlaceOf } from "../scope.ts";
 import { alertShape, ruleShape } from "../shapes.ts";
 
 const RULE = "alert rule";
+/** The states in which an alert can be resolved. */
+const UNRESOLVED = ["active", "acknowledged"] as const;
 
 /** The routes. */
 export const alertRoutes: readonly Route[] = [
@@ -116,6 +119,25 @@ export const alertRoutes: readonly Route[] = [
       return { json: page.rows.map(alertShape) };
     },
   },
+  changeRoute({
+    path: "/api/v1/projects/:project_id/alerts/resolve",
+    name: "resolveAlerts",
+    about: "Resolves all alerts of a project that are not resolved, or those that the body names.",
+    body: {
+      status: { type: "string", enum: UNRESOLVED, about: "those in this state only" },
+      until: { type: "string", about: "ISO 8601: those that fired later stay; say what was seen" },
+    },
+  }, async (asked) => {
+    const { project, membership } = await projectPlaceOf(asked);
+    const { status, until } = asked.body as { status?: typeof UNRESOLVED[number]; until?: string };
+    const time = until === undefined ? undefined : timeFrom(until);
+    if (time === null) throw new Refusal(400, "until must be a time, such as 2026-01-31T12:00:00Z");
+    const { storage } = asked.mesher;
+    return await storage.resolveAlerts(membership.organisation.id, project.id, {
+      status,
+      until: time,
+    });
+  }),
   alertRoute(
     "acknowledge",
     "Active becomes acknowledged.",

@@ -51,6 +51,12 @@ const alertFrom = shape({
   at: time("triggered_at"),
 });
 
+/** @type {(value: unknown) => number} */
+const affectedFrom = (value) => number("affected")(objectOf(value));
+
+/** So many alerts come at once, the latest. */
+export const ALERTS_MAX = 50;
+
 /** @param {string} projectId @param {Signal} [signal] */
 export async function rules(projectId, signal) {
   return listOf(await get(`/projects/${part(projectId)}/alert-rules`, {}, signal)).map(ruleFrom);
@@ -74,6 +80,22 @@ export async function deleteRule(ruleId) {
 /** @param {string} projectId @param {Query} query @param {Signal} [signal] */
 export async function alerts(projectId, query, signal) {
   return pageFrom(await get(`/projects/${part(projectId)}/alerts`, query, signal), alertFrom);
+}
+
+/**
+ * Resolves all alerts in a state, or in any, that fired until then.
+ *
+ * @param {string} projectId
+ * @param {{ status: string, until: number }} which
+ * @returns {Promise<number>} How many.
+ */
+export async function resolveAlerts(projectId, { status, until }) {
+  return affectedFrom(
+    await post(`/projects/${part(projectId)}/alerts/resolve`, {
+      ...(status === "" ? {} : { status }),
+      until: new Date(until).toISOString(),
+    }),
+  );
 }
 
 /** @param {string} alertId @param {"acknowledge" | "resolve"} action */

@@ -12,7 +12,7 @@ import { toast } from "../parts/toast.js";
 import { attempt, load } from "../parts/work.js";
 import { go, href, withQuery } from "../router.js";
 import * as alertsApi from "../server/alerts.js";
-import { ago, count } from "../time.js";
+import { ago, count, plural } from "../time.js";
 
 /** @import { Context } from "../app.js" */
 /** @import * as model from "../model.js" */
@@ -36,19 +36,44 @@ export function alertsView(context) {
 function firedPart({ app, place, project, signal }) {
   const status = place.query.get("status") ?? "";
   const body = h("div", { class: "panel flush" });
+  /** Those that are shown. @type {model.Alert[]} */
+  let shown = [];
+  const resolveAll = button("Resolve all", { icon: "check", onclick: () => all() });
+  resolveAll.hidden = true;
+
+  /** Those that were seen: what fires while one is asked stays. */
+  async function all() {
+    const open = shown.filter((alert) => alert.status !== "resolved");
+    const until = Math.max(...open.map(({ at }) => at ?? 0));
+    const isWhole = shown.length < alertsApi.ALERTS_MAX;
+    const title = isWhole ? `Resolve ${plural(open.length, "alert")}?` : "Resolve all alerts?";
+    const words = isWhole ? "" : "Older ones too, which are not shown. ";
+    if (!await confirm(title, `${words}A resolved alert stays resolved.`, "Resolve")) return;
+    await attempt(resolveAll, async () => {
+      const done = await alertsApi.resolveAlerts(project.id, { status, until });
+      toast(`${plural(done, "alert")} resolved`);
+    });
+    if (signal.aborted) return;
+    await refresh(true);
+    // The focus goes on from there.
+    if (resolveAll.hidden) choose.focus();
+  }
   const refresh = (quiet = false) =>
     load(
       body,
       signal,
       () => alertsApi.alerts(project.id, { status }, signal),
-      ({ rows }) =>
-        rows.length === 0
+      ({ rows }) => {
+        shown = rows;
+        resolveAll.hidden = rows.every((alert) => alert.status === "resolved");
+        return rows.length === 0
           ? empty(
             status === "" ? "No alert has fired" : "No such alerts",
             "Rules decide when one does.",
             button("Rules", { onclick: () => go("#/alerts/rules") }),
           )
-          : h("ul", { class: "rows" }, rows.map(row)),
+          : h("ul", { class: "rows" }, rows.map(row));
+      },
       { quiet },
     );
 
@@ -102,7 +127,12 @@ function firedPart({ app, place, project, signal }) {
       onchange: () => go(withQuery(place, { status: choose.value })),
     },
   );
-  return h("div", { class: "stacked" }, h("div", { class: "filters" }, choose), body);
+  return h(
+    "div",
+    { class: "stacked" },
+    h("div", { class: "filters" }, choose, h("span", { class: "spring" }), resolveAll),
+    body,
+  );
 }
 
 /** @param {Context} context */

@@ -105,6 +105,20 @@ export function alerts(db: Database): Alerts {
       return move(orgId, alertId, ["active", "acknowledged"], "resolved");
     },
 
+    async resolveAlerts(orgId, projectId, { status, until }) {
+      if (!isId(orgId) || !isId(projectId)) return 0;
+      const where = new Conditions();
+      const now = where.param(db.now());
+      where.and(`project_id = ${where.param(projectId)}`);
+      where.and(ofOrg(where.param(orgId)));
+      where.and(status === undefined ? "status <> 'resolved'" : `status = ${where.param(status)}`);
+      if (until !== undefined) where.and(`triggered_at <= ${where.param(until)}`);
+      return await db.change(
+        `UPDATE alerts SET status = 'resolved', resolved_at = ${now} WHERE ${where.text}`,
+        ...where.params,
+      );
+    },
+
     async fireAlert({ ruleId, issueId, message, now }) {
       if (!isId(ruleId) || (issueId !== null && !isId(issueId))) return null;
       return await db.transaction(async (query) => {

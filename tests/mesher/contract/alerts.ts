@@ -80,4 +80,58 @@ export function alertsContract(promise: Promised): void {
     const active = await storage.alerts(a.orgId, a.project.id, "active", { limit: 9 });
     assertEquals(active.rows, []);
   });
+
+  promise(
+    "resolves all alerts of a project, or those of a state or a time, and no others",
+    async (world) => {
+      const { storage, a, b, clock } = world;
+      const ruleIn = async (orgId: string, projectId: string) =>
+        valueOf(
+          await storage.createAlertRule(orgId, {
+            projectId,
+            name: "new",
+            condition: { kind: "new_issue" },
+            action: { kind: "websocket" },
+            cooldownMinutes: 0,
+          }),
+        ).id;
+      const other = valueOf(
+        await storage.createProject({ orgId: a.orgId, name: "B", slug: "b", platform: null }),
+      );
+      const rule = await ruleIn(a.orgId, a.project.id);
+      const fire = async (ruleId: string, now: number) =>
+        (await storage.fireAlert({ ruleId, issueId: null, message: "m", now }))!;
+      const all = [];
+      for (let i = 0; i < 6; i++) all.push(await fire(rule, NOON + i));
+      await fire(await ruleIn(a.orgId, other.id), NOON);
+      await fire(await ruleIn(b.orgId, b.project.id), NOON);
+      await storage.acknowledgeAlert(a.orgId, all[1]!.id);
+      await storage.acknowledgeAlert(a.orgId, all[4]!.id);
+      const list = async (orgId = a.orgId, projectId = a.project.id) =>
+        [...(await storage.alerts(orgId, projectId, undefined, { limit: 9 })).rows].reverse();
+      const numbered = async (status: string): Promise<number[]> =>
+        (await list()).flatMap((alert, i) => alert.status === status ? [i] : []);
+      const resolve = (which: Parameters<typeof storage.resolveAlerts>[2]): Promise<number> =>
+        storage.resolveAlerts(a.orgId, a.project.id, which);
+      clock.now = NOON + 70;
+      assertEquals(await resolve({ until: NOON - 1 }), 0);
+      assertEquals(await resolve({ status: "active", until: NOON + 2 }), 2);
+      assertEquals(await numbered("resolved"), [0, 2]);
+      assertEquals(await resolve({ status: "acknowledged" }), 2);
+      assertEquals(await numbered("active"), [3, 5]);
+      clock.now = NOON + 80;
+      assertEquals(await resolve({ until: NOON + 3 }), 1);
+      // Not by way of another organisation, nor of a project that is none.
+      assertEquals(await storage.resolveAlerts(b.orgId, a.project.id, {}), 0);
+      assertEquals(await storage.resolveAlerts(a.orgId, newId(), {}), 0);
+      assertEquals(await storage.resolveAlerts(a.orgId, "shop", {}), 0);
+      assertEquals([await resolve({}), await resolve({})], [1, 0]);
+      // Each was resolved once.
+      const times = (await list()).map(({ resolvedAt }) => resolvedAt! - NOON);
+      assertEquals(times, [70, 70, 70, 80, 70, 80]);
+      for (const [orgId, projectId] of [[a.orgId, other.id], [b.orgId, b.project.id]]) {
+        assertEquals((await list(orgId, projectId)).map(({ status }) => status), ["active"]);
+      }
+    },
+  );
 }

@@ -123,6 +123,8 @@ export function hostileContract(promise: Promised): void {
       assertEquals(await storage.deleteIssue(org.id, nasty), false);
       assertEquals(await storage.revokeApiKey(org.id, nasty), false);
       assertEquals(await storage.resolveAlert(org.id, nasty), { ok: false, reason: "no_alert" });
+      assertEquals(await storage.resolveAlerts(org.id, nasty, {}), 0);
+      assertEquals(await storage.resolveAlerts(nasty, project.id, {}), 0);
       const after = { at: NOON, id: nasty };
       assertEquals(
         await storage.events(org.id, project.id, {}, { limit: 1, after }),
@@ -213,6 +215,7 @@ export function hostileContract(promise: Promised): void {
     assertEquals(await storage.deleteAlertRule(org, rule.id), false);
     assertEquals(await storage.acknowledgeAlert(org, alert.id), { ok: false, reason: "no_alert" });
     assertEquals(await storage.resolveAlert(org, alert.id), { ok: false, reason: "no_alert" });
+    assertEquals(await storage.resolveAlerts(org, p, {}), 0);
     assertEquals(await storage.setRole(org, member!.id, "member"), {
       ok: false,
       reason: "no_member",

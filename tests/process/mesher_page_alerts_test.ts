@@ -1,0 +1,96 @@
+/**
+ * A browser, on Mesher's list of alerts: all that were seen are resolved at once, after a question, and what
+ * fires meanwhile stays.
+ */
+import { assert, assertEquals } from "@std/assert";
+import { DESK, needsBrowser, PHONE } from "../kit/browser.ts";
+import { illegible } from "../kit/legible.ts";
+import { test, until } from "../kit/test.ts";
+import { loggedIn } from "../mesher/end_to_end_kit.ts";
+import { crash, Person, report, type RunningMesher, withPage } from "./mesher_person.ts";
+
+const needs = needsBrowser("mesher_page_alerts_test");
+
+/** Fires an alert for each name, once a rule is there. */
+async function fire(mesher: RunningMesher, ...names: readonly string[]): Promise<void> {
+  for (const name of names) {
+    await report(mesher, crash(name, { exception: [{ type: `${name}Error`, value: "a fault" }] }));
+  }
+}
+
+/** Makes a rule that fires for every new issue; tells how many alerts there are. */
+async function withRule({ url, printed }: RunningMesher): Promise<() => Promise<number>> {
+  const user = await loggedIn(url, printed.email, printed.password);
+  const made = await user.post("/api/v1/projects/default/alert-rules", {
+    name: "Every new issue",
+    condition: { condition_type: "new_issue" },
+    cooldown_minutes: 0,
+  });
+  assertEquals(made.status, 201);
+  return async () => (await user.get("/api/v1/projects/default/alerts")).json.length;
+}
+
+test(
+  "Mesher's list of alerts: all that were seen are resolved at once, and what fires meanwhile stays",
+  needs,
+  async () => {
+    await withPage(async (browser, mesher) => {
+      const fired = await withRule(mesher);
+      await fire(mesher, "First", "Second", "Third");
+      await until("three have fired", async () => await fired() === 3);
+      const ada = await Person.inside(browser, mesher, DESK);
+      const all = ada.page.getByRole("button", { name: "Resolve all", exact: true });
+      const dialog = ada.page.getByRole("dialog");
+      const yes = dialog.getByRole("button", { name: "Resolve", exact: true });
+      const seesRows = async (status: string, count: number): Promise<void> => {
+        await ada.goes(`#/alerts?status=${status}`);
+        assertEquals([status, await ada.page.locator(".row.alert").count()], [status, count]);
+        assertEquals(await all.isVisible(), count > 0 && status !== "resolved", status);
+      };
+      await ada.goes("#/alerts");
+      assert(await all.isVisible());
+      await ada.shoots("alerts-resolve-all-desk");
+      assertEquals(await illegible(ada.page), []);
+
+      // Asked, and not done.
+      await all.click();
+      await ada.sees("Resolve 3 alerts?", "dialog");
+      await dialog.getByRole("button", { name: "Cancel" }).click();
+      await seesRows("active", 3);
+
+      // Those of one state only.
+      await ada.page.getByRole("button", { name: "Acknowledge" }).first().click();
+      await ada.page.locator(".row.alert").nth(2).waitFor({ state: "detached" });
+      await seesRows("acknowledged", 1);
+      await all.click();
+      await ada.sees("Resolve 1 alert?", "dialog");
+      await yes.click();
+      await ada.sees("1 alert resolved", "#toasts");
+      await all.waitFor({ state: "hidden" });
+      // The keyboard is not lost with the button.
+      await ada.page.locator("#alert-status:focus").waitFor();
+
+      // One more fires while the question is asked.
+      await ada.goes("#/alerts");
+      await all.click();
+      await ada.sees("Resolve 2 alerts?", "dialog");
+      await ada.shoots("alerts-resolve-all-asks");
+      await fire(mesher, "Fourth");
+      await ada.page.locator(".row.alert").nth(3).waitFor();
+      await yes.click();
+      await ada.sees("2 alerts resolved", "#toasts");
+      await seesRows("active", 1);
+      await ada.sees("FourthError");
+      await seesRows("resolved", 3);
+      assertEquals(ada.faults, []);
+      await ada.leaves();
+
+      const eve = await Person.inside(browser, mesher, { ...PHONE, colorScheme: "dark" });
+      await eve.goes("#/alerts");
+      await eve.page.getByRole("button", { name: "Resolve all", exact: true }).waitFor();
+      assert(await eve.overflow() <= 0, "it is wider than a phone");
+      assertEquals(await illegible(eve.page), []);
+      await eve.shoots("alerts-resolve-all-phone");
+    });
+  },
+);
