@@ -40,6 +40,17 @@ async function send(
   }
 }
 
+/** Why nothing can come of it, in words that say what to do; undefined: something may. */
+function hopeless({ urls }: LoadOptions, { onlyStatus }: Tally): string | undefined {
+  if (onlyStatus === 0) {
+    return `nothing answers at ${urls.join(", ")}: start Mesher (deno task mesher), or give --url`;
+  }
+  return onlyStatus === 401
+    ? "the key is not known there: give the one that the first start printed, or make one on the " +
+      "page, in Settings"
+    : undefined;
+}
+
 async function run(options: LoadOptions): Promise<number> {
   const { rate, seconds, batch } = options;
   const tally = new Tally();
@@ -56,13 +67,19 @@ async function run(options: LoadOptions): Promise<number> {
     }
     if (elapsed - shownAt >= 1) {
       shownAt = elapsed;
-      process.stderr.write(`\r${tally.progress(elapsed)}   `);
+      const problem = hopeless(options, tally);
+      if (problem !== undefined) {
+        process.stderr.write(`mesher:load: ${problem}\n`);
+        return 1;
+      }
+      const [before, after] = process.stderr.isTTY ? ["\r", "   "] : ["", "\n"];
+      process.stderr.write(before + tally.progress(elapsed) + after);
     }
     await new Promise((wake) => setTimeout(wake, TICK_MS));
   }
   await Promise.all(underWay);
   const elapsed = (performance.now() - began) / 1000;
-  process.stderr.write("\r" + " ".repeat(78) + "\r");
+  if (process.stderr.isTTY) process.stderr.write("\r" + " ".repeat(78) + "\r");
   process.stdout.write(tally.summary(rate * seconds, elapsed));
   return tally.failed === 0 ? 0 : 1;
 }

@@ -43,7 +43,12 @@ export async function mustBeFree(hostname: string, ports: ServedPorts): Promise<
 function listenOnce(hostname: string, port: number): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer();
-    server.on("error", (error) => reject(new Error(`cannot listen: ${error.message}`)));
+    server.on("error", (error: NodeJS.ErrnoException) => {
+      const isTaken = error.code === "EADDRINUSE";
+      const words =
+        `port ${port} is in use: end what has it, or set another (0: the system chooses)`;
+      reject(new Error(`cannot listen: ${isTaken ? words : error.message}`));
+    });
     server.listen(port, hostname, () => {
       const taken = (server.address() as { port: number }).port;
       server.close(() => resolve(taken));

@@ -85,7 +85,8 @@ async function greet(cluster: Cluster, screen: Screen): Promise<void> {
 
 /** Shows what can be done, and stays up until the person, or a signal, says otherwise. */
 async function stay(cluster: Cluster, screen: Screen, quit: Quit): Promise<void> {
-  screen.line("  Open two of the pages side by side and talk. Then break something.");
+  const pages = cluster.nodes.length > 1 ? "two of the pages" : "the page twice";
+  screen.line(`  Open ${pages}, side by side, and talk. Then break something.`);
   screen.line();
   if (!hasKeys()) {
     screen.quiet("There is no keyboard here: SIGINT or SIGTERM ends it.");

@@ -22,6 +22,11 @@ export class Tally {
     this.#latencies.push(ms);
   }
 
+  /** What every request so far came to; undefined: not all the same, or there were none. */
+  get onlyStatus(): number | undefined {
+    return this.#statuses.size === 1 ? [...this.#statuses.keys()][0] : undefined;
+  }
+
   /** One line. */
   progress(elapsedSeconds: number): string {
     const rate = Math.round(this.#accepted / elapsedSeconds);

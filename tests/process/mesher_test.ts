@@ -63,12 +63,17 @@ test("mesher: says in one line what is wrong with its settings, and ends", async
       [[], { MESHER_HTTP_PORT: "http" }, 2, /^MESHER_HTTP_PORT is "http": use a whole number/],
       [["--what"], {}, 2, /^unknown argument "--what": see --help$/],
       [["--nodes", "3"], { DATABASE_URL: ":memory:" }, 2, /^DATABASE_URL is :memory:/],
-      [[], { MESHER_HTTP_PORT: `${port}`, DATABASE_URL: database }, 1, /HTTP_PORT: cannot listen/],
+      [
+        [],
+        { MESHER_HTTP_PORT: `${port}`, DATABASE_URL: database },
+        1,
+        /HTTP_PORT: cannot listen: port \d+ is in use: .* set another/,
+      ],
       [
         ["--nodes", "2"],
         { MESHER_WS_PORT: `${port}`, DATABASE_URL: database },
         1,
-        /WS_PORT: cannot/,
+        /WS_PORT: cannot listen: port \d+ is in use: .* set another/,
       ],
       [[], { MESHER_HOST: "no.such.host.invalid" }, 1, /^MESHER_HOST and .*: cannot listen/],
       [

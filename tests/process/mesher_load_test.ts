@@ -1,0 +1,46 @@
+/**
+ * `mesher:load` as a person starts it: with the right key, with a wrong one, and where nobody is.
+ */
+import { assertEquals, assertMatch } from "@std/assert";
+import process from "node:process";
+import { fileURLToPath } from "node:url";
+import { runtime, test } from "../kit/test.ts";
+import { Demo } from "./demo.ts";
+import { freePorts, withProcesses } from "./mesher_kit.ts";
+
+const LOAD = fileURLToPath(new URL("../../mesher/load.ts", import.meta.url));
+
+/** Runs it until it ends. */
+async function load(...args: readonly string[]): Promise<Demo> {
+  const run = runtime === "deno" ? ["run", "-A", LOAD] : [LOAD];
+  const demo = Demo.run(process.execPath, [...run, ...args]);
+  await demo.ended;
+  await demo[Symbol.asyncDispose]();
+  return demo;
+}
+
+test("mesher:load sends events, says each second how it goes, and sums up", async () => {
+  await withProcesses(async (start) => {
+    const one = start(["--memory"], {});
+    const url = await one.ready();
+    const { key } = one.printed;
+    const sent = await load("--url", url, "--key", key, "--rate", "100", "--seconds", "2");
+    assertEquals(await sent.ended, 0, sent.err);
+    assertMatch(sent.err, /^1 s +\d+ accepted .*\n$/);
+    assertMatch(sent.out, /^failed +0$/m);
+
+    // Not for an hour.
+    const wrong = await load("--url", url, "--key", "mshr_wrong", "--seconds", "3600");
+    assertEquals(await wrong.ended, 1);
+    assertMatch(wrong.err, /^mesher:load: the key is not known there: give the one .*\n$/);
+  });
+});
+
+test("mesher:load says that nobody is there, and what to do", async () => {
+  const [port] = await freePorts(1);
+  const url = `http://127.0.0.1:${port}`;
+  const lost = await load("--url", url, "--key", "mshr_any", "--seconds", "3600");
+  assertEquals(await lost.ended, 1);
+  assertMatch(lost.err, /^mesher:load: nothing answers at http:.*: start Mesher .*\n$/);
+  assertEquals(lost.out, "");
+});
