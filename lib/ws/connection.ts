@@ -48,10 +48,12 @@ const HELD_PIECE_BYTES = 4096;
 const INFLATED_PIECE_BYTES = 4096;
 
 /**
- * When so many bytes have been made of what was compressed, all others have a turn before the next piece
- * or message. Each message counts for a KiB at the least.
+ * When so many bytes have been made of what was compressed, all others have a turn before the next frame
+ * or piece. A frame counts for some, each compressed message for a KiB, and what came for a quarter: so
+ * much takes some milliseconds. Without it one peer that sends pongs as fast as it can has a whole
+ * process of Deno's to itself, which reads on as long as there is something to read.
  */
-const INFLATED_A_TURN_MAX = 1024 * 1024;
+const WORK_A_TURN_MAX = 1024 * 1024;
 
 /** A ping that cannot be sent. */
 export class PingError extends RangeError {
@@ -332,7 +334,8 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
       input.bytes.set(length === bytes.length ? bytes : bytes.subarray(from, from + length));
       const stop = this.#decoder.decode(input, 0, length, this.#reader);
       from += stop;
-      if (this.#reader.inflated > INFLATED_A_TURN_MAX) this.#yield();
+      this.#reader.work += stop >> 2;
+      this.#look();
       if (!this.#waiting || from === bytes.length) continue;
       this.#held = ours ? bytes.subarray(from) : bytes.slice(from);
       return;
@@ -367,6 +370,7 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
   // What the reader tells.
 
   get paused(): boolean {
+    this.#look();
     return this.#waiting;
   }
 
@@ -379,7 +383,6 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
     } catch (error) {
       this.#crashed("message", error);
     }
-    if (this.#reader.inflated > INFLATED_A_TURN_MAX) this.#yield();
   }
 
   control(opcode: number, payload: Uint8Array): Rule | undefined {
@@ -426,10 +429,11 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
     });
   }
 
-  /** A few bytes have kept us busy for long: reads nothing until all others have had a turn. */
-  #yield(): void {
-    // It is waiting already: `#goOn` sees to it.
-    if (this.#waiting || this.#state !== "open") return;
+  /** When a few bytes have kept us busy for long: reads nothing until all others have had a turn. */
+  #look(): void {
+    if (this.#reader.work <= WORK_A_TURN_MAX) return;
+    // If it is waiting already, `#goOn` sees to it.
+    if (this.#waiting || this.#state === "closed") return;
     this.#waiting = true;
     this.#stream.pause();
     this.#goOn();
@@ -437,8 +441,8 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
 
   #goOn(): void {
     if (!this.#waiting) return;
-    if (this.#reader.inflated > INFLATED_A_TURN_MAX && this.#state === "open") {
-      this.#reader.inflated = 0;
+    if (this.#reader.work > WORK_A_TURN_MAX && this.#state !== "closed") {
+      this.#reader.work = 0;
       return this.#terms.yieldToIo(() => this.#goOn());
     }
     this.#waiting = false;

@@ -22,6 +22,9 @@ import type { Inflated, InflatedPieces } from "./zlib.ts";
 /** A message that makes nothing costs as much as if it made so many bytes: some microseconds. */
 const INFLATE_BYTES = 1024;
 
+/** The same for a frame, whatever it is: the better part of a microsecond. */
+const FRAME_BYTES = 256;
+
 /** Whom the reader tells. */
 export interface MessageSink {
   /** True to stop before the next frame. */
@@ -58,8 +61,8 @@ export class MessageReader implements FrameSink {
   #compressed = false;
   /** The message's length by the headers that have come. */
   #announced = 0;
-  /** What inflating has cost, in bytes that came of it, since its owner has set it to 0. */
-  inflated = 0;
+  /** What frames and inflating have cost, in bytes inflated, since its owner has set it to 0. */
+  work = 0;
   /** The message so far, if it is not in one piece. */
   #parts: Parts | undefined;
 
@@ -75,6 +78,7 @@ export class MessageReader implements FrameSink {
   }
 
   begin(opcode: number, fin: boolean, length: number, compressed: boolean): Rule | undefined {
+    this.work += FRAME_BYTES;
     if (opcode === OPCODES.continuation) {
       if (this.#opcode === 0) return "continuation";
     } else {
@@ -98,6 +102,7 @@ export class MessageReader implements FrameSink {
   }
 
   control(opcode: number, payload: Uint8Array): Rule | undefined {
+    this.work += FRAME_BYTES;
     return this.#sink.control(opcode, payload);
   }
 
@@ -135,7 +140,7 @@ export class MessageReader implements FrameSink {
     if (pieces === "broken") return "deflate";
     const isText = this.#opcode === OPCODES.text;
     for (const piece of pieces) {
-      this.inflated += piece.length;
+      this.work += piece.length;
       parts.add(piece, 0, piece.length, this.#lengthMax);
       // Whether it is all ASCII nobody has looked.
       if (isText && !parts.check(piece, 0, piece.length, 1)) return "text";
@@ -152,7 +157,7 @@ export class MessageReader implements FrameSink {
     const payload = this.#inflate!.inflate(bytes, this.#lengthMax);
     if (payload === "tooBig") return "tooBig";
     if (payload === "broken") return "deflate";
-    this.inflated += payload.length + INFLATE_BYTES;
+    this.work += payload.length + INFLATE_BYTES;
     if (this.#opcode === OPCODES.binary) return this.#whole(payload);
     if (!isUtf8(payload)) return "text";
     return this.#whole(Buffer.from(payload.buffer, payload.byteOffset, payload.length).toString());

@@ -45,7 +45,9 @@ class Stage {
             return handlers.open?.(conn);
           },
           message: (conn, data) => {
-            told.push(`message ${typeof data === "string" ? data : `<${data.join()}>`}`);
+            told.push(
+              `message ${typeof data === "string" ? data : `<${data.subarray(0, 1000).join()}>`}`,
+            );
             return handlers.message?.(conn, data);
           },
           close: (conn, code, reason) => {
@@ -468,4 +470,44 @@ test("Connection takes very many small messages of one chunk as fast with promis
   // With a copy of the rest for each it is some ten gigabytes.
   assertLess(performance.now() - begun, 1500);
   assertEquals(stage.conn.state, "open");
+});
+
+const FLOODS: [string, FrameShape, FrameShape][] = [
+  ["pongs", { opcode: 10, payload: "" }, { opcode: 10, payload: "" }],
+  ["pings", { opcode: 9, payload: "" }, { opcode: 9, payload: "" }],
+  ["empty messages", { payload: "" }, { payload: "" }],
+  ["empty fragments", { payload: "", fin: false }, { opcode: 0, payload: "", fin: false }],
+];
+
+for (const [what, first, next] of FLOODS) {
+  for (const closing of [false, true]) {
+    test(`Connection${closing ? " that closes" : ""} lets others have a turn among very many ${what}`, () => {
+      const turns: (() => void)[] = [];
+      const stage = new Stage({}, { yieldToIo: (task) => turns.push(task) });
+      if (closing) stage.conn.close();
+      const frames = Array.from({ length: 20_000 }, () => next);
+      stage.receive(first, ...frames, { opcode: 8, payload: closePayload(1000) });
+      let count = 0;
+      for (; turns.length > 0; count++) {
+        assertEquals([turns.length, stage.stream.paused, stage.stream.ended], [1, true, false]);
+        turns.shift()!();
+      }
+      // 4096 frames or less in each.
+      assertEquals([count, stage.stream.paused, stage.stream.ended], [4, false, true]);
+      stage.hangUp();
+    });
+  }
+}
+
+test("Connection lets others have a turn while much comes in one message", () => {
+  const turns: (() => void)[] = [];
+  const terms = { yieldToIo: (task: () => void) => turns.push(task), payloadBytesMax: 64 << 20 };
+  let length = 0;
+  const message = (_conn: unknown, data: string | Uint8Array) => length = data.length;
+  const stage = new Stage({ message }, terms);
+  const frame = buildFrame({ opcode: 2, payload: new Uint8Array(16 << 20) });
+  stage.stream.handler.data(frame);
+  let count = 0;
+  for (; turns.length > 0; count++) turns.shift()!();
+  assertEquals([count, length, stage.stream.paused], [3, 16 << 20, false]);
 });
