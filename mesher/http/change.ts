@@ -11,7 +11,7 @@ type Row = Pick<Route, "path" | "name" | "about" | "body"> & {
   readonly errors?: readonly number[];
 };
 
-/** A route that changes something. `make` resolves with whether it was otherwise before, or how many were. */
+/** A route that changes something. `make` resolves with whether it was otherwise before, or how many. */
 export function changeRoute(
   { errors = [], ...row }: Row,
   make: (asked: Asked) => Promise<boolean | number>,
