@@ -4,12 +4,11 @@
  * @module
  */
 import { assert } from "../base/assert.ts";
-import type { Clock } from "../base/clock.ts";
+import type { Clock, Timer } from "../base/clock.ts";
 import { Emitter } from "../base/emitter.ts";
 import type { Random } from "../base/random.ts";
 import { type Home, Pid, type Ref } from "../term/pid.ts";
 import { Actor, type ActorCrash, type ActorHome } from "./actor.ts";
-import { Alarm } from "./alarm.ts";
 import { checkActorName, checkRemoteSpawn } from "./arguments.ts";
 import { Call, CALL_TIMEOUT_MS, type CallOptions, PendingCall } from "./call.ts";
 import { type Cell, cellOf, type Chained, dropChain, hang, unhang } from "./cell.ts";
@@ -79,7 +78,9 @@ export class System implements ActorHome, TimerHost {
   /** Which actors supervise, and whom. */
   readonly #supervisors = new Map<Pid, Brood>();
   #lastId = 0;
-  readonly #alarm: Alarm;
+  /** The one native timer, armed for what is due next in the wheel. */
+  #alarm: Timer | undefined;
+  #alarmAt = Infinity;
   #stopped = false;
 
   constructor(home: Home, host: SystemHost, events: Emitter<SystemEvents> = new Emitter()) {
@@ -92,7 +93,6 @@ export class System implements ActorHome, TimerHost {
     this.#random = host.random;
     this.scheduler = new Scheduler(host.clock, (task) => host.yieldToIo(task));
     this.wheel = new Wheel(host.clock.now());
-    this.#alarm = new Alarm(host.clock, this.wheel);
   }
 
   /** How many actors there are. */
@@ -327,7 +327,11 @@ export class System implements ActorHome, TimerHost {
 
   /** Hangs a timer in the wheel. */
   setTimer(timer: WheelTimer, ms: number): void {
-    this.#alarm.set(timer, ms);
+    const now = this.#clock.now();
+    // An empty wheel has nobody to move it: bring it up to date.
+    if (this.wheel.size === 0) this.wheel.advance(now);
+    this.wheel.add(timer, now + ms);
+    if (timer.due < this.#alarmAt) this.#arm(timer.due);
   }
 
   /** An actor has ended. Called by it, once. */
@@ -376,7 +380,7 @@ export class System implements ActorHome, TimerHost {
   stop(): void {
     this.#stopped = true;
     for (const actor of this.#actors.all()) actor.end("shutdown");
-    this.#alarm.stop();
+    this.#alarm?.cancel();
   }
 
   /** Throws if they cannot be; the actor is then none. */
@@ -428,6 +432,19 @@ export class System implements ActorHome, TimerHost {
     if (typeof to === "string" || to.node === this.home.node) return this.pid;
     return new Pid({ node: to.node, creation: 0, local: false, system: this }, 0, undefined);
   }
+
+  #arm(due: number): void {
+    this.#alarm?.cancel();
+    this.#alarmAt = due;
+    this.#alarm = this.#clock.after(Math.max(0, due - this.#clock.now()), this.#ring);
+  }
+
+  readonly #ring = (): void => {
+    this.#alarmAt = Infinity;
+    this.wheel.advance(this.#clock.now());
+    const due = this.wheel.nextDue();
+    if (due < this.#alarmAt) this.#arm(due);
+  };
 
   /** A supervisor is linked with its children. */
   #supervisorOf(pid: Pid, links: Set<Pid> | undefined): Pid | undefined {
