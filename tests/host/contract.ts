@@ -106,6 +106,37 @@ async function unpair({ near, far, listener }: Pair): Promise<void> {
   await until("both ends are closed", () => near.closes.length > 0 && far.closes.length > 0);
 }
 
+/** A listener, whom it has taken, and why not others. */
+interface Door {
+  readonly address: Listener["address"];
+  readonly accepted: Recorder[];
+  /** A line each: who, and why. */
+  readonly refused: string[];
+  /** Cuts whom it has taken, and listens no more. */
+  close(): Promise<void>;
+}
+
+/** Listens, and says nothing to anybody. */
+async function openDoor(host: Host, tls?: ServerTls): Promise<Door> {
+  const accepted: Recorder[] = [];
+  const refused: string[] = [];
+  const listener = await host.listen({
+    hostname: "127.0.0.1",
+    port: 0,
+    tls,
+    refused: (remote, message) => refused.push(`${remote.hostname} ${message}`),
+  }, (stream) => accepted.push(new Recorder(stream)));
+  return {
+    address: listener.address,
+    accepted,
+    refused,
+    close: () => {
+      for (const { stream } of accepted) stream.abort();
+      return listener.close();
+    },
+  };
+}
+
 /** Declares the suite for a host. */
 export async function hostContract(makeHost: () => Host): Promise<void> {
   for (const [name, way] of Object.entries(await ways())) {
@@ -270,11 +301,7 @@ export async function hostContract(makeHost: () => Host): Promise<void> {
   test("Host.connect gives up after its time when TLS does not answer", async () => {
     const { ca } = await authority(1);
     const host = makeHost();
-    const streams: Recorder[] = [];
-    const silent = await host.listen(
-      { hostname: "127.0.0.1", port: 0 },
-      (stream) => streams.push(new Recorder(stream)),
-    );
+    const silent = await openDoor(host);
     const tls = { ca, serverName: SERVER_NAME };
     const error = await assertRejects(
       () => host.connect({ ...silent.address, tls, timeoutMs: 100 }),
@@ -286,20 +313,16 @@ export async function hostContract(makeHost: () => Host): Promise<void> {
       () => host.connect({ ...silent.address, tls, timeoutMs: 100 }),
       ConnectError,
     );
-    const gone = (): Recorder[] => streams.filter((s) => s.ended || s.closes.length > 0);
-    await until("a dialler hung up", () => streams.length === 2 && gone().length >= 1);
-    for (const { stream } of streams) stream.abort();
+    const { accepted } = silent;
+    const gone = (): Recorder[] => accepted.filter((s) => s.ended || s.closes.length > 0);
+    await until("a dialler hung up", () => accepted.length === 2 && gone().length >= 1);
     await silent.close();
   });
 
   test("Host.connect can be given up by its signal", async () => {
     const { ca } = await authority(1);
     const host = makeHost();
-    const streams: Recorder[] = [];
-    const silent = await host.listen(
-      { hostname: "127.0.0.1", port: 0 },
-      (stream) => streams.push(new Recorder(stream)),
-    );
+    const silent = await openDoor(host);
     const cancel = new AbortController();
     const tls = { ca, serverName: SERVER_NAME };
     const attempt = host.connect({
@@ -309,10 +332,9 @@ export async function hostContract(makeHost: () => Host): Promise<void> {
       signal: cancel.signal,
     });
     const failed = assertRejects(() => attempt, ConnectError);
-    await until("the dialler is there", () => streams.length === 1);
+    await until("the dialler is there", () => silent.accepted.length === 1);
     cancel.abort();
     assertEquals((await failed).code, "aborted");
-    for (const { stream } of streams) stream.abort();
     await silent.close();
   });
 
@@ -320,14 +342,8 @@ export async function hostContract(makeHost: () => Host): Promise<void> {
     const host = makeHost();
     const ours = await authority(1);
     const theirs = await authority(2);
-    const refused: string[] = [];
-    const accepted: Recorder[] = [];
-    const listener = await host.listen({
-      hostname: "127.0.0.1",
-      port: 0,
-      tls: { cert: theirs.leaf.cert, key: theirs.leaf.key },
-      refused: (remote, message) => refused.push(`${remote.hostname} ${message}`),
-    }, (stream) => accepted.push(new Recorder(stream)));
+    const door = await openDoor(host, { cert: theirs.leaf.cert, key: theirs.leaf.key });
+    const { accepted, refused } = door;
     for (
       const tls of [
         { ca: ours.ca, serverName: SERVER_NAME },
@@ -335,7 +351,7 @@ export async function hostContract(makeHost: () => Host): Promise<void> {
       ]
     ) {
       const error = await assertRejects(
-        () => host.connect({ ...listener.address, tls, timeoutMs: 3000 }),
+        () => host.connect({ ...door.address, tls, timeoutMs: 3000 }),
         ConnectError,
       );
       assertEquals(error.code, "untrusted", error.message);
@@ -343,42 +359,33 @@ export async function hostContract(makeHost: () => Host): Promise<void> {
     // Some hosts refuse after the handshake: then the listener has a stream that ends at once.
     await until("both were noticed", () => refused.length + accepted.length === 2);
     await until("none is open", () => accepted.every((s) => s.ended || s.closes.length > 0));
-    for (const { stream, text } of accepted) {
-      assertEquals(text, "");
-      stream.abort();
-    }
+    for (const { text } of accepted) assertEquals(text, "");
     for (const line of refused) assert(line.startsWith("127.0.0.1 "), line);
-    await listener.close();
+    await door.close();
   });
 
   test("Host.listen with clientCa refuses a dialler with no certificate, and one of another authority", async () => {
     const host = makeHost();
     const ours = await authority(1);
     const theirs = await authority(2);
-    const refused: string[] = [];
-    const accepted: Recorder[] = [];
-    const listener = await host.listen({
-      hostname: "127.0.0.1",
-      port: 0,
-      tls: { cert: ours.leaf.cert, key: ours.leaf.key, clientCa: ours.ca },
-      refused: (_remote, message) => refused.push(message),
-    }, (stream) => accepted.push(new Recorder(stream)));
+    const { cert, key } = ours.leaf;
+    const door = await openDoor(host, { cert, key, clientCa: ours.ca });
     const tls = { ca: ours.ca, serverName: SERVER_NAME };
     const diallers: Recorder[] = [];
     for (const own of [{}, { cert: theirs.leaf.cert, key: theirs.leaf.key }]) {
       // Under TLS 1.3 the dialler may believe that it is in before the listener has judged it.
       const stream = await host.connect({
-        ...listener.address,
+        ...door.address,
         tls: { ...tls, ...own },
         timeoutMs: 3000,
       }).catch(() => undefined);
       if (stream) diallers.push(new Recorder(stream));
     }
-    await until("both were refused", () => refused.length === 2);
+    await until("both were refused", () => door.refused.length === 2);
     await until("they know", () => diallers.every((s) => s.ended || s.closes.length > 0));
-    assertEquals(accepted.length, 0);
+    assertEquals(door.accepted.length, 0);
     for (const { stream } of diallers) stream.abort();
-    await listener.close();
+    await door.close();
   });
 
   test("Host.listen under TLS ends diallers that speak something else, or nothing", async () => {
