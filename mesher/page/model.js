@@ -102,7 +102,8 @@
 /**
  * @typedef {{
  *   name: string, isHere: boolean, load: number, unstored: number, accepted: number,
- *   stored: number, clients: number, url: string | null, uptimeMs: number | null,
+ *   stored: number, clients: number, dropped: number, url: string | null,
+ *   uptimeMs: number | null,
  *   counters: [string, number][],
  * }} ClusterNode
  */

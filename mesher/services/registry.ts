@@ -48,6 +48,8 @@ export interface Help {
 /** The same, and what stands on the cluster's page besides. */
 export interface NodeCard extends NodeLoad {
   readonly counts: Readonly<Record<string, number>>;
+  /** Messages to the nodes that are there which were dropped, because they read too slowly. */
+  readonly dropped: number;
   /** The nodes that it has seen go. */
   readonly losses: readonly Loss[];
   readonly tree: TreeShape | null;
@@ -129,14 +131,15 @@ function loadOf({ parts, recent, helpers }: RegistryState): NodeLoad {
 }
 
 async function answerCard(state: RegistryState, call: Call): Promise<void> {
-  const { counters, losses, place } = state.parts;
+  const { counters, losses, node, place } = state.parts;
   let tree: TreeShape | null = null;
   try {
     if (place.tree !== null) tree = await treeShape("mesher", place.tree);
   } catch {
     // It stops.
   }
-  call.reply({ ...loadOf(state), counts: counters.all(), losses: losses.list, tree });
+  const dropped = node.peers().reduce((sum, peer) => sum + (node.pressure(peer)?.dropped ?? 0), 0);
+  call.reply({ ...loadOf(state), counts: counters.all(), dropped, losses: losses.list, tree });
 }
 
 /** Takes the cluster's name if nobody has it. */

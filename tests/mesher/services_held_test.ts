@@ -3,8 +3,10 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import process from "node:process";
+import type { Pid } from "../../mod.ts";
 import { ceilingOf, Held, type Holding } from "../../mesher/cluster/held.ts";
 import { NODE_MONITOR } from "../../mesher/services/node_monitor.ts";
+import { cards, registries, REGISTRY } from "../../mesher/services/registry.ts";
 import { test } from "../kit/test.ts";
 import { eventWith } from "./event.ts";
 import { NAMES, onSimStage, type SimStage } from "./sim_stage.ts";
@@ -145,6 +147,25 @@ test("What was reported of a node is kept for who looks at the cluster, unless i
     await sim.until("all have lost it", () => seen("b").length + seen("c").length === 2);
     assertEquals([seen("b"), seen("c")], [[["a", 64]], [["a", 64]]]);
     stage.isAway = false;
+  });
+});
+
+test("What a node dropped, because a peer did not read, is on its card", async () => {
+  await onSimStage(async ({ sim, nodes }) => {
+    const dropped = async (name: string): Promise<number | undefined> =>
+      (await cards(nodes.get(name)!)).find((card) => card.node.startsWith(`${name}@`))?.dropped;
+    assertEquals([await dropped("a"), await dropped("b")], [0, 0]);
+    const node = sim.node("a")!;
+    const [peer] = [...registries(nodes.get("a")!)].find(([name]) => name.startsWith("b@"))!;
+    const { limit } = node.pressure(peer)!;
+    const to = node.global.whereis(`${REGISTRY}@${peer}`) as Pid<unknown>;
+    sim.pause("b");
+    const piece = new Uint8Array(limit / 8);
+    for (let i = 0; i < 10; i++) node.send(to, piece);
+    const count = node.pressure(peer)!.dropped;
+    assert(count > 0);
+    assertEquals(await dropped("a"), count);
+    sim.resume("b");
   });
 });
 

@@ -77,9 +77,9 @@ export const systemRoutes: readonly Route[] = [
     method: "GET",
     path: "/api/v1/cluster",
     name: "getCluster",
-    about:
-      "The nodes, their load, who processes for whom, the global names, the trees; nodes that " +
-      "have gone, the last first, and how many accepted events may be missing with each (null: unknown).",
+    about: "The nodes, their load, who processes for whom, the global names, the trees; how many " +
+      "messages to slow peers a node has dropped in their sessions; nodes that have gone, the last " +
+      "first, and how many accepted events may be missing with each (null: unknown).",
     access: "user",
     ok: 200,
     errors: [401],
@@ -106,6 +106,8 @@ export const systemRoutes: readonly Route[] = [
             accepted: card.accepted,
             stored: card.stored,
             stream_clients: card.clients,
+            // A node of a version before says neither this nor its losses.
+            dropped_to_peers: card.dropped ?? 0,
             http_url: card.httpUrl,
             uptime_ms: now() - card.startedAt,
             counters: card.counts,
@@ -118,7 +120,6 @@ export const systemRoutes: readonly Route[] = [
             return { name, node: pid?.node ?? null, pid: pid === undefined ? null : `${pid}` };
           }),
           trees: all.map((card) => ({ node: card.node, root: card.tree })),
-          // A node of a version before has none.
           losses: united(all.map((card) => card.losses ?? [])).map((loss) => ({
             node: loss.node,
             at: iso(loss.at),

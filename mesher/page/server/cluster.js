@@ -30,6 +30,7 @@ const nodeFrom = shape({
   accepted: number("accepted"),
   stored: number("stored"),
   clients: number("stream_clients"),
+  dropped: number("dropped_to_peers"),
   url: maybeText("http_url"),
   uptimeMs: maybeNumber("uptime_ms"),
   counters: (raw) =>

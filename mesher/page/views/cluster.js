@@ -98,7 +98,8 @@ function draw({ nodes, isAlone, helps, names, trees, losses, storage }, gone) {
  * @param {model.ClusterNode} node
  * @param {number} top
  */
-function nodeCard({ name, isHere, load: n, url, accepted, stored, unstored, uptimeMs }, top) {
+function nodeCard(node, top) {
+  const { name, isHere, load: n, url, accepted, stored, unstored, dropped, uptimeMs } = node;
   const bar = h("span", { class: "bar", "aria-hidden": "true" });
   bar.style.width = `${n / top * 100}%`;
   const address = isHere ? undefined : safeHref(url);
@@ -127,6 +128,14 @@ function nodeCard({ name, isHere, load: n, url, accepted, stored, unstored, upti
       pair("stored", count(stored)),
       pair("waiting", count(unstored)),
       pair("up", uptimeMs === null ? "–" : duration(uptimeMs)),
+    ),
+    dropped > 0 && h(
+      "span",
+      {
+        class: "status active",
+        title: "They read too slowly, and too much was waiting for them",
+      },
+      `dropped ${plural(dropped, "message")} to other nodes`,
     ),
   );
 }
