@@ -12,7 +12,6 @@ import { DeflateShop } from "../../lib/ws/deflate.ts";
 import { acceptDeflate, type DeflateTerms, parseExtensions } from "../../lib/ws/extension.ts";
 import { checkUpgrade, HeadReader, wantsWebSocket } from "../../lib/ws/handshake.ts";
 import { checkDeflate } from "../../lib/ws/options.ts";
-import { Rooms } from "../../lib/ws/rooms.ts";
 import { Scratch } from "../../lib/ws/scratch.ts";
 import { Deflator, makeOutput } from "../../lib/ws/zlib.ts";
 import { cut, fuzzCount, rounds } from "../kit/fuzz.ts";
@@ -20,6 +19,7 @@ import { pick } from "../kit/seeds.ts";
 import { test } from "../kit/test.ts";
 import { buildFrame, bytesOf, closePayload, join, upgradeRequest } from "../kit/ws_client.ts";
 import { FakeStream } from "../ws/recorder.ts";
+import { termsWith } from "../ws/terms.ts";
 
 const PAYLOAD_MAX = 5000;
 const FRAMES_A_ROUND = 8;
@@ -41,30 +41,18 @@ interface Outcome {
 function run(chunks: readonly Uint8Array[], deflate?: DeflateTerms): Outcome {
   const [messages, ends, log]: [(string | Uint8Array)[], Outcome["ends"], string[]] = [[], [], []];
   const stream = new FakeStream();
-  const rooms = new Rooms({ atFlush: (task) => task() });
   const conn = new WebSocketConnection<undefined>(
-    {
+    termsWith({
       handlers: {
         message: (_conn, data) => messages.push(data),
         close: (_conn, code, reason) => ends.push({ code, reason }),
       },
-      rooms,
       log: (_level, line) => log.push(line),
       ...scratches,
       payloadBytesMax: PAYLOAD_MAX,
       backpressure: { bytesMax: 1 << 20, policy: "close" },
-      embody: undefined,
-      role: "server",
-      masker: undefined,
-      closeTimeoutMs: 1000,
       deflate: shop,
-      silence: undefined,
-      tickMs: 1000,
-      now: () => 0,
-      later: (task) => task(),
-      yieldToIo: (task) => task(),
-      ended: () => {},
-    },
+    }),
     stream,
     { id: 1, data: undefined, protocol: undefined, deflate },
   );

@@ -10,10 +10,10 @@ import {
   WebSocketConnection,
 } from "../../lib/ws/connection.ts";
 import { Rooms } from "../../lib/ws/rooms.ts";
-import { Scratch } from "../../lib/ws/scratch.ts";
 import { buildFrame, closePayload, type FrameShape, hex, join } from "../kit/ws_client.ts";
 import { test } from "../kit/test.ts";
 import { FakeStream } from "./recorder.ts";
+import { termsWith } from "./terms.ts";
 
 const CLOSE_MS = 5000;
 const SILENCE = { quietMs: 10_000, deadlineMs: 20_000 };
@@ -38,7 +38,7 @@ class Stage {
     this.rooms = new Rooms({ atFlush: (task) => this.#tasks.push(task) });
     const { told } = this;
     this.conn = new WebSocketConnection(
-      {
+      termsWith({
         handlers: {
           open: (conn) => {
             told.push("open");
@@ -61,23 +61,13 @@ class Stage {
         },
         rooms: this.rooms,
         log: (_level, line) => this.log.push(line.split("\n")[0]!),
-        input: new Scratch(),
-        output: new Scratch(),
-        payloadBytesMax: 1000,
-        backpressure: { bytesMax: 100_000, policy: "close" },
-        embody: undefined,
-        role: "server",
-        masker: undefined,
         closeTimeoutMs: CLOSE_MS,
-        deflate: undefined,
-        silence: undefined,
-        tickMs: 1000,
         now: () => this.now,
         later: (task) => this.#tasks.push(task),
         yieldToIo: (task) => this.#tasks.push(task),
         ended: () => this.ended++,
         ...terms,
-      },
+      }),
       this.stream,
       { id: 1, data: undefined, protocol: undefined, deflate: undefined },
     );

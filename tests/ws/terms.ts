@@ -1,0 +1,31 @@
+/** What a connection is given, of which a test says only what matters to it. */
+import type { ConnectionTerms } from "../../lib/ws/connection.ts";
+import { Rooms } from "../../lib/ws/rooms.ts";
+import { Scratch } from "../../lib/ws/scratch.ts";
+
+/** A server's terms: no time passes, what is put off is done at once, and nothing is compressed. */
+export function termsWith(
+  given: Partial<ConnectionTerms<undefined>>,
+): ConnectionTerms<undefined> {
+  return {
+    handlers: {},
+    rooms: new Rooms({ atFlush: (task) => task() }),
+    log: () => {},
+    input: new Scratch(),
+    output: new Scratch(),
+    payloadBytesMax: 1000,
+    backpressure: { bytesMax: 100_000, policy: "close" },
+    embody: undefined,
+    role: "server",
+    masker: undefined,
+    closeTimeoutMs: 1000,
+    deflate: undefined,
+    silence: undefined,
+    tickMs: 1000,
+    now: () => 0,
+    later: (task) => task(),
+    yieldToIo: (task) => task(),
+    ended: () => {},
+    ...given,
+  };
+}
