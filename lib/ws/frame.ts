@@ -111,12 +111,12 @@ export class FrameDecoder {
   #left = -1;
 
   /**
-   * `lengthMax` is the longest payload of one frame; a longer one is refused by its header.
-   * `deflate`: it was agreed on that messages may be compressed.
+   * `lengthMax` is the longest message; a frame that is longer is refused by its header. `deflate`: it
+   * was agreed on that messages may be compressed.
    */
   constructor(role: Role, lengthMax: number, deflate: boolean = false) {
     this.#masked = role === "server";
-    this.#lengthMax = lengthMax;
+    this.#lengthMax = deflate ? deflatedMost(lengthMax) : lengthMax;
     this.#allowed = deflate ? COMPRESSED : 0;
   }
 
@@ -256,6 +256,14 @@ export class FrameDecoder {
     sink.fail(rule);
     return 0;
   }
+}
+
+/**
+ * So long may a message be compressed that is so long itself: what cannot be made shorter becomes
+ * longer, the more the more often it is flushed.
+ */
+export function deflatedMost(length: number): number {
+  return 2 * length + 1024;
 }
 
 /** The bytes that stand before an unmasked payload of this length. */

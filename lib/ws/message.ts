@@ -14,7 +14,7 @@
  * @module
  */
 import { Buffer, isUtf8 } from "node:buffer";
-import { type FrameSink, OPCODES, type Rule } from "./frame.ts";
+import { deflatedMost, type FrameSink, OPCODES, type Rule } from "./frame.ts";
 import type { Scratch } from "./scratch.ts";
 import { Utf8Check } from "./utf8.ts";
 import type { Inflated, InflatedPieces } from "./zlib.ts";
@@ -66,7 +66,7 @@ export class MessageReader implements FrameSink {
   /** The message so far, if it is not in one piece. */
   #parts: Parts | undefined;
 
-  /** `lengthMax` is the longest message, in bytes, compressed or not. */
+  /** `lengthMax` is the longest message, in bytes; compressed it may be longer. */
   constructor(sink: MessageSink, lengthMax: number, inflate?: Inflate) {
     this.#sink = sink;
     this.#lengthMax = lengthMax;
@@ -88,7 +88,8 @@ export class MessageReader implements FrameSink {
     }
     this.#fin = fin;
     this.#announced += length;
-    return this.#announced > this.#lengthMax ? "tooBig" : undefined;
+    const lengthMost = this.#compressed ? deflatedMost(this.#lengthMax) : this.#lengthMax;
+    return this.#announced > lengthMost ? "tooBig" : undefined;
   }
 
   piece(scratch: Scratch, from: number, to: number, high: number, left: number): Rule | undefined {

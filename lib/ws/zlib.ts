@@ -34,6 +34,12 @@ const OUTPUT_BYTES = 64 * 1024;
 /** A window of 256 bytes is one that zlib inflates but does not compress with; 512 it takes for it. */
 const DEFLATE_BITS_MIN = 9;
 
+/**
+ * So many blocks of one message may say that they are the last; more are no message. Each begins the
+ * engine anew, which costs a microsecond or two for no more than two bytes.
+ */
+const LAST_BLOCKS_MAX = 64;
+
 /** Compressed so, a message refers to nothing but its last byte. Right for any window. */
 const { Z_RLE, Z_DEFAULT_STRATEGY } = zlib.constants;
 
@@ -191,10 +197,12 @@ export class Inflator {
   readonly #windowBits: number;
   readonly #output: Uint8Array;
   #engine: Engine | undefined;
+  /** A byte of the message has come. */
+  #begun = false;
   /** What the message that comes in pieces has made. */
   #length = 0;
-  /** It had a block that said that it was the last. */
-  #ended = false;
+  /** How many of its blocks have said that they were the last. */
+  #lasts = 0;
 
   constructor(memory: boolean, windowBits: number, output: Uint8Array) {
     this.#memory = memory;
@@ -221,6 +229,7 @@ export class Inflator {
   next(bytes: Uint8Array, lengthMax: number): InflatedPieces {
     const engine = this.#open();
     const parts: Uint8Array[] = [];
+    if (bytes.length > 0) this.#begun = true;
     for (let at = 0; at < bytes.length;) {
       const made = engine.run(bytes, at, lengthMax - this.#length, parts);
       if (made < 0) return "tooBig";
@@ -228,10 +237,8 @@ export class Inflator {
       this.#length += made;
       at = engine.taken;
       if (at === bytes.length) break;
-      // A block that says it is the last (RFC 7692, 7.2.3.5): what follows is a stream of its own.
-      // One such block is enough, because each costs far more time than it takes bytes.
-      if (this.#ended) return "broken";
-      this.#ended = true;
+      // A block that says it is the last (RFC 7692, 7.2.1): what follows is a stream of its own.
+      if (++this.#lasts > LAST_BLOCKS_MAX) return "broken";
       engine.reset();
     }
     return parts;
@@ -239,20 +246,24 @@ export class Inflator {
 
   /** The message is whole: what is left of it, behind what is in `parts`. */
   finish(lengthMax: number, parts: Uint8Array[] = []): InflatedPieces {
+    // What is left out belongs to a block; without a byte of it there is none.
+    if (!this.#begun) return parts;
     const engine = this.#open();
     if (engine.run(TAIL, 0, lengthMax - this.#length, parts) < 0) return "tooBig";
     if (engine.broken) return "broken";
-    if (this.#ended || engine.taken < TAIL.length) engine.reset();
+    if (engine.taken < TAIL.length) engine.reset();
+    this.#begun = false;
     this.#length = 0;
-    this.#ended = false;
+    this.#lasts = 0;
     return parts;
   }
 
   /** Forgets what was inflated. */
   reset(): void {
     this.#engine?.reset();
+    this.#begun = false;
     this.#length = 0;
-    this.#ended = false;
+    this.#lasts = 0;
   }
 
   /** Frees what it holds. */

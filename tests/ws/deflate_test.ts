@@ -72,6 +72,31 @@ test("Inflator reads RFC 7692's examples: stored, fixed, final, two blocks, a re
   inflator.close();
 });
 
+test("Inflator takes blocks that say that they are the last, up to 64, and remembers what follows", () => {
+  const inflator = new Inflator(true, 15, output);
+  const read = (digits: string) => {
+    const payload = inflator.inflate(hex(digits), 1000);
+    return typeof payload === "string" ? payload : new TextDecoder().decode(payload);
+  };
+  const last = "f3 48 cd c9 c9 07 00 ";
+  assertEquals(read(`${last.repeat(64)} 00`), "Hello".repeat(64));
+  assertEquals(read(last.repeat(64)), "Hello".repeat(64));
+  assertEquals(read(`${last} f2 48 cd c9 c9 07 00`), "HelloHello");
+  assertEquals(read("f2 00 11 00 00"), "Hello");
+  assertEquals(read(`${last.repeat(65)} 00`), "broken");
+  inflator.close();
+});
+
+test("Inflator takes a message without a byte for an empty one, and the next for what it is", () => {
+  const inflator = new Inflator(true, 15, output);
+  for (const digits of ["f2 48 cd c9 c9 07 00", "", "", "00", "f2 00 11 00 00"]) {
+    const payload = inflator.inflate(hex(digits), 100);
+    assert(typeof payload !== "string", digits);
+    assertEquals(new TextDecoder().decode(payload), digits.length > 2 ? "Hello" : "");
+  }
+  inflator.close();
+});
+
 test("Inflator refuses what is no deflate, refers too far back, or ends again and again", () => {
   for (const memory of [true, false]) {
     const inflator = new Inflator(memory, 15, output);

@@ -1,6 +1,8 @@
 import { assert, assertEquals } from "@std/assert";
 import zlib from "node:zlib";
+import { Buffer } from "node:buffer";
 import { EMPTY } from "../../lib/base/bytes.ts";
+import { SeededRandom } from "../../lib/base/random.ts";
 import { WebSocketConnection } from "../../lib/ws/connection.ts";
 import { DeflateShop } from "../../lib/ws/deflate.ts";
 import type { DeflateTerms } from "../../lib/ws/extension.ts";
@@ -9,7 +11,7 @@ import { Rooms } from "../../lib/ws/rooms.ts";
 import { Scratch } from "../../lib/ws/scratch.ts";
 import { Inflator, makeOutput } from "../../lib/ws/zlib.ts";
 import { test } from "../kit/test.ts";
-import { buildFrame, bytesOf, join } from "../kit/ws_client.ts";
+import { buildFrame, bytesOf, closePayload, join } from "../kit/ws_client.ts";
 import { byteByByte, FakeStream } from "./recorder.ts";
 
 const MIB = 1024 * 1024;
@@ -185,10 +187,25 @@ test("Inflator takes a message in any pieces for the same, and no more than it m
       inflator.reset();
     }
   }
-  // Two blocks that say that they are the last are one too many, whatever the pieces.
+  // 65 blocks that say that they are the last are one too many, whatever the pieces.
   const last = Uint8Array.of(0x03, 0x00);
-  assert(Array.isArray(inflator.next(last, 10)));
-  assert(Array.isArray(inflator.next(last, 10)));
+  for (let i = 0; i < 65; i++) assert(Array.isArray(inflator.next(last, 10)));
   assertEquals(inflator.next(last, 10), "broken");
   inflator.close();
+});
+
+test("Connection takes a message as long as may be that nothing makes shorter, and none that is longer", () => {
+  const random = new SeededRandom(5);
+  for (const more of [0, 1]) {
+    const { stream, messages, turns } = open(false);
+    const payload = random.bytes(16 * MIB + more);
+    const bytes = packed(payload);
+    assert(bytes.length > payload.length);
+    stream.handler.data(buildFrame({ opcode: 2, payload: bytes, reserved: 4 }));
+    while (turns.length > 0) turns.shift()!();
+    assertEquals(messages.length, 1 - more);
+    if (more === 0) assert(Buffer.compare(messages[0] as Uint8Array, payload) === 0);
+    else assertEquals(stream.writes[0]!.slice(2, 4), closePayload(1009));
+    stream.handler.close({ kind: "closed" });
+  }
 });
