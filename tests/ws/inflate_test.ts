@@ -7,12 +7,11 @@ import { WebSocketConnection } from "../../lib/ws/connection.ts";
 import { DeflateShop } from "../../lib/ws/deflate.ts";
 import type { DeflateTerms } from "../../lib/ws/extension.ts";
 import { checkDeflate } from "../../lib/ws/options.ts";
-import { Rooms } from "../../lib/ws/rooms.ts";
-import { Scratch } from "../../lib/ws/scratch.ts";
 import { Inflator, makeOutput } from "../../lib/ws/zlib.ts";
 import { test } from "../kit/test.ts";
 import { buildFrame, bytesOf, closePayload, join } from "../kit/ws_client.ts";
 import { byteByByte, FakeStream } from "./recorder.ts";
+import { termsWith } from "./terms.ts";
 
 const MIB = 1024 * 1024;
 const shop = new DeflateShop(checkDeflate(true)!);
@@ -34,31 +33,18 @@ function open(
   const direction = { takeover, windowBits: 15 };
   const deflate: DeflateTerms = { server: direction, client: direction };
   const conn = new WebSocketConnection<undefined>(
-    {
+    termsWith({
       handlers: {
         message: (_conn, data) => {
           messages.push(data);
           return handle(data);
         },
       },
-      rooms: new Rooms({ atFlush: (task) => task() }),
-      log: () => {},
-      input: new Scratch(),
-      output: new Scratch(),
       payloadBytesMax: 16 * MIB,
       backpressure: { bytesMax: MIB, policy: "close" },
-      embody: undefined,
-      role: "server",
-      masker: undefined,
-      closeTimeoutMs: 1000,
       deflate: shop,
-      silence: undefined,
-      tickMs: 1000,
-      now: () => 0,
-      later: (task) => task(),
       yieldToIo: (task) => turns.push(task),
-      ended: () => {},
-    },
+    }),
     stream,
     { id: 1, data: undefined, protocol: undefined, deflate },
   );
