@@ -13,7 +13,7 @@
 import { Buffer } from "node:buffer";
 import { concat } from "../base/bytes.ts";
 import { type DeflateTerms, offerDeflate, readDeflateAnswer } from "./extension.ts";
-import { acceptKey, hasToken } from "./handshake.ts";
+import { acceptKey, hasToken, parseHeader } from "./handshake.ts";
 
 /** The head of an answer may have this many bytes. */
 const HEAD_BYTES_MAX = 16 * 1024;
@@ -119,11 +119,11 @@ export class AnswerReader {
 function readHeaders(lines: readonly string[]): Map<string, string> | undefined {
   const headers = new Map<string, string>();
   for (const line of lines) {
-    const found = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*(.*?)[ \t]*$/.exec(line);
-    if (found === null) return undefined;
-    const name = found[1]!.toLowerCase();
+    const header = parseHeader(line);
+    if (header === undefined) return undefined;
+    const [name, value] = header;
     const before = headers.get(name);
-    headers.set(name, before === undefined ? found[2]! : `${before}, ${found[2]!}`);
+    headers.set(name, before === undefined ? value : `${before}, ${value}`);
   }
   return headers;
 }

@@ -143,6 +143,7 @@ const LIES: readonly (readonly [title: string, answer: string, says: string])[] 
   ["no HTTP", "hello\r\n\r\n", "no HTTP/1.1"],
   ["another status", "HTTP/1.1 200 OK\r\n\r\n", "200 OK"],
   ["a malformed header", `${HEAD}x y\r\n\r\n`, "malformed"],
+  ["a NUL in a header", `${HEAD}x: a\0b\r\n\r\n`, "malformed"],
   ["an endless head", `${HEAD}X: ${"x".repeat(20_000)}`, "too long"],
 ];
 
