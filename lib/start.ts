@@ -170,6 +170,9 @@ export async function startNode(
   const remote = new RemoteActors(system, limits.messageBytesMax - ROW_HEAD_BYTES_MAX);
   mesh.attach = (session) => remote.attach(session);
   remote.exposedBy = (node) => mesh.exposedBy(node);
+  // Nobody waits for what was sent, so that it would be missed without a word.
+  remote.onUnsendable = (to, words) =>
+    log.as(mesh.name).warn(`a message to ${to} was not sent: ${words} (said once in a session)`);
   remote.spawner.changed = (added, fn) => mesh.expose(remote.spawner.names(), added, fn);
   events.on("nodeup", ({ node }) => system.nodeChanged("nodeup", node));
   const registry = new Registry(system, events, () => host.clock.wall());

@@ -32,6 +32,9 @@ const DIALS_MAX = 64;
 /** So many nodes are remembered as failing; past it the memory begins anew. */
 const FAILING_MAX = 4_096;
 
+/** Why a node is not believed. */
+const UNTRUSTED = "its certificate is not of our cluster (another cookie?)";
+
 /** Who has nodes dialled. */
 export interface DialOwner {
   /** What this node says of itself, whom it knows, and its log: they change with its name. */
@@ -197,10 +200,9 @@ export class Dials {
     } else {
       peers.failed(name, now);
       this.#explain(name, failure, words, byPeer);
-      this.#owner.failed(
-        name,
-        new NodeConnectError(failure, `no session with ${name}: ${words}`),
-      );
+      // What TLS says of it says not what to look at.
+      const why = failure === "untrusted" && !byPeer ? `${UNTRUSTED}; ${words}` : words;
+      this.#owner.failed(name, new NodeConnectError(failure, `no session with ${name}: ${why}`));
     }
     this.schedule();
   }
@@ -219,7 +221,7 @@ export class Dials {
         log.info(`cannot reach ${name} yet: ${words}`);
         return;
       case "untrusted":
-        log.warn(`refused ${name}: its certificate is not of our cluster (another cookie?)`);
+        log.warn(`refused ${name}: ${UNTRUSTED}`);
         break;
       default:
         log.warn(`refused ${name}: ${said}${words}`);

@@ -15,7 +15,7 @@ import type { TermBuffer } from "../term/buffer.ts";
 import { Encoder } from "../term/encode.ts";
 import { TermError } from "../term/errors.ts";
 import { encodeExit, type ExitReason, writeNormal } from "../term/exit.ts";
-import { type Pid, type Ref, writePid } from "../term/pid.ts";
+import { Pid, type Ref, writePid } from "../term/pid.ts";
 import { BULK_BYTES_MIN } from "./bulk.ts";
 import { Distant, Named, type Teller } from "./distant.ts";
 import { type FarHome, type FoundLine, Homes, RECEIVER, SENDER } from "./homes.ts";
@@ -57,6 +57,8 @@ export class Outbound implements FoundLine, Teller {
   /** Calls that wait for an answer, by the number of the request. */
   readonly #calls = new Map<number, PendingCall>();
   #requests = 0;
+  /** Told once, of the first message that cannot travel: whose it was, and why. Filled above. */
+  onUnsendable: ((to: string, words: string) => void) | undefined = undefined;
   /** The bytes of names that were used, which mostly are used again. */
   readonly #names = new Map<string, Uint8Array>();
 
@@ -392,6 +394,10 @@ export class Outbound implements FoundLine, Teller {
     if (events.has("deadletter")) {
       events.emit("deadletter", { to, message, error: error as Error });
     }
+    const tell = this.onUnsendable;
+    this.onUnsendable = undefined;
+    const words = error instanceof TermError ? error.message : "a getter of it threw";
+    tell?.(to instanceof Pid ? `${to}` : `${to.name} on ${to.node}`, words);
   }
 }
 

@@ -20,6 +20,8 @@ export class RemoteActors implements Remote {
   cluster: ClusterSink<Outbound> | undefined = undefined;
   /** What a peer exposes; undefined if there is no session with it. */
   exposedBy: (node: string) => readonly string[] | undefined = () => undefined;
+  /** Told of the first message of each session that cannot travel: filled above. */
+  onUnsendable: (to: string, words: string) => void = () => {};
   readonly #system: System;
   readonly #messageBytesMax: number;
   readonly #lines = new Map<string, Outbound>();
@@ -37,6 +39,7 @@ export class RemoteActors implements Remote {
     const { name, creation } = met;
     const home = new FarHome(this.#system, name, creation);
     const line = new Outbound(this.#system, home, outbox, this.#messageBytesMax);
+    line.onUnsendable = this.onUnsendable;
     this.#lines.set(name, line);
     this.cluster?.up(line);
     return new Arrivals(this.#system, line, this.spawner, session, () => this.cluster, () => {
