@@ -75,9 +75,7 @@ function echo(options: { port: number; hostname: string }): Promise<Server> {
 const options = readOptions();
 const server = await echo(options).catch((error: unknown) => {
   if (!(error instanceof ListenError)) throw error;
-  const { hostname, port } = options;
-  const inUse = `cannot listen on ${hostname}:${port}: the port is in use (--port chooses another)`;
-  return fail(error.code === "EADDRINUSE" ? inUse : error.message);
+  return fail(error.message);
 });
 process.stdout.write(`Echoing on ${server.url}\n`);
 
