@@ -24,6 +24,8 @@ const WINDOW = { viewport: { width: 1120, height: 600 }, deviceScaleFactor: 1.2 
 /** A picture that is larger makes the page slow to load. */
 const BYTES_MAX = 150 * 1024;
 const EVENTS = 120;
+/** A page that has just come has much else to do. Milliseconds. */
+const WARM_MS = 1_500;
 /** What one has just said to the other is on its way no longer than this. Milliseconds. */
 const CALM_MS = 250;
 
@@ -53,6 +55,7 @@ async function shootCluster(browser: Browser, path: string): Promise<void> {
       pages.set(at, page);
     }
     const first = pages.get(0)!;
+    await first.waitForTimeout(WARM_MS);
     const say = async (words: typeof WORDS): Promise<void> => {
       for (const [at, text] of words) {
         await pages.get(at)!.fill("#text", text);
