@@ -149,7 +149,9 @@ export class DenoHost implements Host {
       } catch (error) {
         if (error instanceof Deno.errors.BadResource) return;
         if (error instanceof Deno.errors.Interrupted) return;
-        // Out of descriptors, or the dialler is gone again: the next one may do better.
+        // The dialler is gone again. Who waits behind a thousand of them is not to wait for each.
+        if (error instanceof Deno.errors.NotConnected) continue;
+        // Out of descriptors, most likely: the next one may do better.
         await new Promise((wake) => setTimeout(wake, 10));
       }
     }

@@ -2,7 +2,9 @@
  * What every host promises, as one suite. It runs for each host, over plain TCP and over TLS.
  */
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
+import process from "node:process";
 import { utf8 } from "../../lib/base/bytes.ts";
 import { type Leaf, makeAuthority, makeLeaf, SERVER_NAME } from "../../lib/dist/certificate.ts";
 import {
@@ -13,7 +15,7 @@ import {
   SHAKING_MAX,
 } from "../../lib/host/host.ts";
 import type { ClientTls, ServerTls } from "../../lib/host/host.ts";
-import type { Stream, StreamEnd, StreamHandler } from "../../lib/host/stream.ts";
+import { IGNORE, type Stream, type StreamEnd, type StreamHandler } from "../../lib/host/stream.ts";
 import { SeededRandom } from "../../lib/base/random.ts";
 import { test, until } from "../kit/test.ts";
 
@@ -285,6 +287,33 @@ export async function hostContract(makeHost: () => Host): Promise<void> {
       await unpair(both);
     });
   }
+
+  test("Host.listen accepts at once behind hundreds of diallers that have gone again", async () => {
+    const host = makeHost();
+    const streams: Stream[] = [];
+    const listener = await host.listen({ hostname: "127.0.0.1", port: 0 }, (stream) => {
+      stream.handler = IGNORE;
+      stream.write(utf8("hello"));
+      streams.push(stream);
+    });
+    const { port } = listener.address;
+    // From another process, and while we wait for it we accept nobody.
+    const script = `import { connect } from "node:net";
+      await Promise.all(Array.from({ length: 300 }, () => new Promise((gone) => {
+        const socket = connect(${port}, "127.0.0.1", () => socket.resetAndDestroy());
+        socket.on("error", gone).on("close", gone);
+      })));`;
+    const { status } = spawnSync(process.execPath, ["Deno" in globalThis ? "eval" : "-e", script]);
+    assertEquals(status, 0);
+    const begun = performance.now();
+    const stream = await host.connect({ hostname: "127.0.0.1", port, timeoutMs: 5000 });
+    const near = new Recorder(stream);
+    await until("it is accepted", () => near.text === "hello");
+    // With a pause of 10 ms for each it is three seconds.
+    assert(performance.now() - begun < 1500);
+    for (const each of [stream, ...streams]) each.abort();
+    await listener.close();
+  });
 
   test("Host.connect to a port where nobody listens is refused", async () => {
     const host = makeHost();
