@@ -105,7 +105,7 @@ export interface ServeOptions<Data = undefined>
    * that names no origin is not a browser, and may. Default: all.
    */
   readonly origins?: readonly string[] | undefined;
-  /** Bytes of a message. */
+  /** Bytes of a message, as its handler gets it; compressed it may have twice as many. */
   readonly maxPayloadLength?: number | undefined;
   /** Compresses messages with clients that can: RFC 7692. Default false. */
   readonly perMessageDeflate?: boolean | DeflateOptions | undefined;
