@@ -35,7 +35,6 @@ const TOP = [
   "bunfig.toml",
   "deno.json",
   "deno.lock", // written by Deno
-  "docs", // pictures
   "lib",
   "mesher",
   "mod.ts",

@@ -13,31 +13,33 @@ import { needsBrowser } from "../kit/browser.ts";
 import { test } from "../kit/test.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+const PICTURES = "scripts/pictures";
 const BYTES_MAX = 150 * 1024;
 /** Fewer say nothing to who does not see the picture. */
 const ALT_CHARS_MIN = 40;
 const PNG = [0x89, 0x50, 0x4e, 0x47];
 
-test("README.md shows every picture of docs, each small and with words for who cannot see it", () => {
+test("README.md shows every picture that there is, each small and with words for who cannot see it", () => {
   const readme = readFileSync(join(ROOT, "README.md"), "utf8");
-  const shown = [...readme.matchAll(/!\[([^\]]*)\]\(docs\/([^)]*)\)/g)];
-  assertEquals(shown.map(([, , file]) => file).toSorted(), readdirSync(join(ROOT, "docs")).sort());
+  const shown = [...readme.matchAll(/!\[([^\]]*)\]\(scripts\/pictures\/([^)]*)\)/g)];
+  const there = readdirSync(join(ROOT, PICTURES)).filter((file) => !file.endsWith(".ts"));
+  assertEquals(shown.map(([, , file]) => file).toSorted(), there.sort());
   for (const [, words, file] of shown) {
     assert(words!.length >= ALT_CHARS_MIN, file);
-    assert(readFileSync(join(ROOT, "docs", file!)).length <= BYTES_MAX, file);
+    assert(readFileSync(join(ROOT, PICTURES, file!)).length <= BYTES_MAX, file);
   }
 });
 
 test("deno.json leaves the pictures out of the package", () => {
   const { publish } = JSON.parse(readFileSync(join(ROOT, "deno.json"), "utf8"));
   assert(publish.include.length > 0);
-  assertEquals(publish.include.filter((path: string) => /docs|\*\*\/\*$/.test(path)), []);
+  assertEquals(publish.include.filter((path: string) => /scripts|\*\*\/\*$/.test(path)), []);
 });
 
-test("pictures.ts takes them again", needsBrowser("pictures_test"), async () => {
+test("pictures/take.ts takes them again", needsBrowser("pictures_test"), async () => {
   const folder = mkdtempSync(join(tmpdir(), "firn-pictures-"));
   try {
-    const script = join(ROOT, "scripts/pictures.ts");
+    const script = join(ROOT, PICTURES, "take.ts");
     const child = spawn(process.execPath, ["run", "-A", script, folder], {
       cwd: ROOT,
       stdio: ["ignore", "ignore", "pipe"],

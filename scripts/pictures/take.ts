@@ -1,7 +1,7 @@
 /**
  * Takes the pictures of the README again: the demo's page while a node is down, and Mesher's issues.
  *
- *     deno run -A scripts/pictures.ts [folder]      (default docs)
+ *     deno run -A scripts/pictures/take.ts [folder]      (default: this one)
  *
  * It needs Deno, and Chromium on the machine.
  *
@@ -9,16 +9,18 @@
  */
 import { statSync } from "node:fs";
 import process from "node:process";
+import { fileURLToPath } from "node:url";
 import type { Browser, BrowserContextOptions, Page } from "playwright-core";
-import { sampleEvent } from "../mesher/load/sample.ts";
-import { whyNoBrowser, withBrowser } from "../tests/kit/browser.ts";
-import { withProcesses } from "../tests/process/mesher_kit.ts";
-import { Person, report } from "../tests/process/mesher_person.ts";
-import { Cluster } from "./cluster/cluster.ts";
-import { makePlans } from "./cluster/plans.ts";
-import { ownRuntime } from "./cluster/runtimes.ts";
-import { givenArguments } from "./given.ts";
+import { sampleEvent } from "../../mesher/load/sample.ts";
+import { whyNoBrowser, withBrowser } from "../../tests/kit/browser.ts";
+import { withProcesses } from "../../tests/process/mesher_kit.ts";
+import { Person, report } from "../../tests/process/mesher_person.ts";
+import { Cluster } from "../cluster/cluster.ts";
+import { makePlans } from "../cluster/plans.ts";
+import { ownRuntime } from "../cluster/runtimes.ts";
+import { givenArguments } from "../given.ts";
 
+const HERE = fileURLToPath(new URL(".", import.meta.url)).replace(/\/$/, "");
 /** Wide, and about half as high. */
 const WINDOW = { viewport: { width: 1120, height: 600 }, deviceScaleFactor: 1.2 };
 /** A picture that is larger makes the page slow to load. */
@@ -103,7 +105,7 @@ function dice(): () => number {
   return () => (seed = Math.imul(seed, 48_271) >>> 0) / 2 ** 32;
 }
 
-async function main([folder = "docs", ...more]: readonly string[]): Promise<number> {
+async function main([folder = HERE, ...more]: readonly string[]): Promise<number> {
   if (folder.startsWith("-") || more.length > 0) {
     process.stderr.write("pictures: it takes a folder, and nothing else\n");
     return 2;
