@@ -258,15 +258,16 @@ export class DenoHost implements Host {
 }
 
 function contextOf(secured: ServerTls): tls.TlsOptions {
-  const { cert, key, clientCa } = secured;
-  if (clientCa === undefined) return { cert, key, minVersion: "TLSv1.3" };
+  const { cert, key, clientCa, takesTls12 } = secured;
+  const minVersion = takesTls12 ? "TLSv1.2" : "TLSv1.3";
+  if (clientCa === undefined) return { cert, key, minVersion };
   return {
     cert,
     key,
     ca: clientCa,
     requestCert: true,
     rejectUnauthorized: true,
-    minVersion: "TLSv1.3",
+    minVersion,
   };
 }
 

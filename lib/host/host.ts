@@ -17,6 +17,8 @@ export interface ServerTls {
   readonly key: string;
   /** Given: the dialler must show a certificate that this authority signed. */
   readonly clientCa?: string | undefined;
+  /** TLS 1.2 will do, for clients that are not ours. Default: 1.3 only, where the host can refuse it. */
+  readonly takesTls12?: boolean | undefined;
 }
 
 /** Whom the dialling side of TLS believes, and what it shows. PEM texts. */

@@ -94,7 +94,7 @@ export interface ServeOptions<Data = undefined>
   readonly hostname?: string | undefined;
   /** Default 0: the system chooses. */
   readonly port?: number | undefined;
-  /** PEM texts. With them the server speaks `wss` and `https`. */
+  /** PEM texts. With them the server speaks `wss` and `https`, over TLS 1.2 or 1.3. */
   readonly tls?: { readonly cert: string; readonly key: string } | undefined;
   /** The rooms that connections join. Default: rooms of its own. */
   readonly rooms?: Rooms | undefined;

@@ -202,7 +202,7 @@ class WebSocketServer<Data> implements Server {
     this.#listener = await this.#host.listen({
       hostname: this.#options.hostname ?? "127.0.0.1",
       port: this.#limits.port,
-      tls: this.#options.tls,
+      tls: this.#options.tls && { ...this.#options.tls, takesTls12: true },
       handshakeMs: this.#limits.handshakeMs,
     }, (stream) => this.#arrive(stream));
     this.#sweep = this.#host.clock.every(this.#connectionTerms.tickMs, () => this.#tick());
@@ -213,7 +213,7 @@ class WebSocketServer<Data> implements Server {
     if (this.#options.tls === undefined) {
       throw new OptionError("option tls cannot be reloaded: the server was started without it");
     }
-    this.#listener!.secure(tls);
+    this.#listener!.secure({ ...tls, takesTls12: true });
   }
 
   stop(options: StopOptions = {}): Promise<void> {

@@ -5,6 +5,7 @@ import {
   assertStringIncludes,
   assertThrows,
 } from "@std/assert";
+import { connect as dialTls } from "node:tls";
 import { utf8, utf8Text } from "../../lib/base/bytes.ts";
 import { SeededRandom } from "../../lib/base/random.ts";
 import { makeAuthority, makeLeaf, SERVER_NAME } from "../../lib/dist/certificate.ts";
@@ -657,6 +658,35 @@ test("serve speaks wss and https by certificate", async () => {
     plain.write("GET /x HTTP/1.0\r\nHost: h\r\n\r\n");
     await plain.gone();
     assertEquals(plain.text, "https://h/x");
+  });
+});
+
+test("serve speaks TLS 1.2 and 1.3, also after a reload, and nothing older", async () => {
+  const random = new SeededRandom(12);
+  const ca = await makeAuthority(random.bytes(32));
+  const leaf = await makeLeaf(ca, "a@127.0.0.1:9000", Date.now(), random.bytes(16));
+  await serving({ tls: leaf }, async (server) => {
+    const speaks = (version: "TLSv1.1" | "TLSv1.2" | "TLSv1.3"): Promise<boolean> =>
+      new Promise((resolve) => {
+        const socket = dialTls({
+          host: "127.0.0.1",
+          port: server.port,
+          ca: ca.pem,
+          servername: SERVER_NAME,
+          minVersion: version,
+          maxVersion: version,
+        });
+        socket.once("secureConnect", () => {
+          resolve(true);
+          socket.destroy();
+        });
+        socket.once("error", () => resolve(false));
+      });
+    for (let round = 0; round < 2; round++) {
+      assertEquals([await speaks("TLSv1.2"), await speaks("TLSv1.3")], [true, true]);
+      assertEquals(await speaks("TLSv1.1"), false);
+      server.reload({ tls: leaf });
+    }
   });
 });
 
