@@ -36,7 +36,7 @@ export async function makePlans(options: Options): Promise<Plans> {
 async function pagePorts(
   { nodes: count, port }: Options,
 ): Promise<{ pages: number[]; note: string | undefined }> {
-  if (port === 0) return { pages: await freePorts(count, []), note: undefined };
+  if (port === 0) return { pages: await freePorts(count), note: undefined };
   const first = port ?? PORT_DEFAULT;
   const taken = await takenPorts(first, count);
   if (taken.length === 0) {
@@ -47,5 +47,5 @@ async function pagePorts(
     : `ports ${taken.join(", ")} are taken`;
   if (port !== undefined) throw new DemoError(`${words}: choose others with --port, or --port 0`);
   const note = `${words}, so the pages are elsewhere (--port chooses where)`;
-  return { pages: await freePorts(count, []), note };
+  return { pages: await freePorts(count), note };
 }

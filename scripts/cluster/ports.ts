@@ -26,8 +26,11 @@ export function isFree(port: number): Promise<boolean> {
   });
 }
 
-/** That many free ports, by chance, and none of those. */
-export async function freePorts(count: number, without: readonly number[]): Promise<number[]> {
+/** That many free ports, by chance, and none of those that are had already. */
+export async function freePorts(
+  count: number,
+  without: readonly number[] = [],
+): Promise<number[]> {
   const ports = new Set<number>();
   for (let tries = 0; ports.size < count; tries++) {
     if (tries > TRIES_MAX * count) throw new Error("found no free ports on this machine");

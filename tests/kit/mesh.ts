@@ -7,6 +7,7 @@ import type { MeshEvents } from "../../lib/dist/mesh.ts";
 import type { ClusterKeys } from "../../lib/dist/identity.ts";
 import type { Host } from "../../lib/host/host.ts";
 import { type NodeOptions, type Parts, startNode } from "../../lib/start.ts";
+import { freePorts } from "../../scripts/cluster/ports.ts";
 import { makeHost } from "./host.ts";
 import { COOKIE, testKeys } from "./keys.ts";
 import { until } from "./test.ts";
@@ -200,9 +201,7 @@ export function countingHost(
   return { host, armed };
 }
 
-/** A port of this machine on which nobody listens now. */
+/** A port of this machine on which nobody listens, nor will before the test does. */
 export async function freePort(): Promise<number> {
-  const listener = await makeHost().listen({ hostname: "127.0.0.1", port: 0 }, () => {});
-  await listener.close();
-  return listener.address.port;
+  return (await freePorts(1))[0]!;
 }

@@ -5,11 +5,11 @@
  */
 import { spawn, spawnSync } from "node:child_process";
 import { chmodSync, existsSync, mkdtempSync, readdirSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import postgres from "postgres@3.4.9";
+import { freePorts } from "../../scripts/cluster/ports.ts";
 import { until } from "../kit/test.ts";
 
 /** A running cluster. */
@@ -32,7 +32,7 @@ export async function startPostgres(): Promise<Cluster | string> {
   const folder = mkdtempSync(join(tmpdir(), "mesher-postgres-"));
   chmodSync(folder, 0o755);
   if (root) spawnSync("chown", ["postgres", folder]);
-  const port = await freePort();
+  const [port] = await freePorts(1);
 
   const made = run([
     ...as,
@@ -102,15 +102,4 @@ function binFolder(): string | undefined {
 function run([program, ...args]: readonly string[]): string | undefined {
   const { status, stderr, error } = spawnSync(program!, args, { cwd: tmpdir(), encoding: "utf8" });
   return status === 0 ? undefined : error?.message ?? stderr.trim();
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const { port } = server.address() as { port: number };
-      server.close(() => resolve(port));
-    });
-  });
 }

@@ -4,9 +4,10 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
+import { freePorts } from "../../scripts/cluster/ports.ts";
 import { runtime, test } from "../kit/test.ts";
 import { Demo } from "./demo.ts";
-import { freePorts, withProcesses } from "./mesher_kit.ts";
+import { withProcesses } from "./mesher_kit.ts";
 
 const LOAD = fileURLToPath(new URL("../../mesher/load.ts", import.meta.url));
 

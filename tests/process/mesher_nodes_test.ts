@@ -6,10 +6,11 @@ import { assert, assertEquals } from "@std/assert";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
+import { freePorts } from "../../scripts/cluster/ports.ts";
 import { test, until } from "../kit/test.ts";
 import { loggedIn } from "../mesher/end_to_end_kit.ts";
 import { endAll, isAlive } from "./demo.ts";
-import { freePorts, type MesherProcess, senderTo, withProcesses } from "./mesher_kit.ts";
+import { type MesherProcess, senderTo, withProcesses } from "./mesher_kit.ts";
 import { postgresEngine } from "./mesher_town.ts";
 
 /** Before any test, because it outlives them. */
@@ -55,17 +56,9 @@ async function threeShare(all: MesherProcess): Promise<void> {
   assertEquals(all.said.match(/password/g)?.length, 1, "secrets are printed once");
 }
 
-/** A port such that the nodes' ports, each ten after the one before, are free; their own are one after. */
-async function freePort(): Promise<number> {
-  for (;;) {
-    const [port] = await freePorts(1);
-    if (port! < 65_000) return port!;
-  }
-}
-
 test("mesher --nodes 3 in an empty folder: says where its pages are, and shares a file of SQLite", async () => {
   await withProcesses(async (start, folder) => {
-    const port = await freePort();
+    const port = (await freePorts(1))[0]!;
     const env = { MESHER_HTTP_PORT: `${port}`, MESHER_WS_PORT: `${port + 1}`, DATABASE_URL: "" };
     const all = start(["--nodes", "3"], env, folder);
     await until("three are ready", () => all.said.match(/Mesher is ready/g)?.length === 3, 60_000);

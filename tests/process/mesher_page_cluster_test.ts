@@ -8,10 +8,11 @@ import { join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import type { Browser } from "playwright-core";
+import { freePorts } from "../../scripts/cluster/ports.ts";
 import { DESK, needsBrowser, withBrowser } from "../kit/browser.ts";
 import { illegible } from "../kit/legible.ts";
 import { test } from "../kit/test.ts";
-import { freePorts, withProcesses } from "./mesher_kit.ts";
+import { withProcesses } from "./mesher_kit.ts";
 import { Person, report, type RunningMesher } from "./mesher_person.ts";
 import { MesherTown } from "./mesher_town.ts";
 

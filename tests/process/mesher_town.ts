@@ -3,11 +3,12 @@
  */
 import { DatabaseSync } from "node:sqlite";
 import { join } from "node:path";
+import { freePorts } from "../../scripts/cluster/ports.ts";
 import { until } from "../kit/test.ts";
 import { provideDriver } from "../mesher/driver.ts";
 import { type Client, loggedIn } from "../mesher/end_to_end_kit.ts";
 import type { Cluster } from "../mesher/postgres.ts";
-import { freePorts, type MesherProcess, type Printed, withProcesses } from "./mesher_kit.ts";
+import { type MesherProcess, type Printed, withProcesses } from "./mesher_kit.ts";
 
 /** What is stored, by a look into the database. */
 export interface Stored {

@@ -185,7 +185,8 @@ class Cluster {
     const names = Object.fromEntries(shorts.map((short) => [short, this.#network.nameOf(short)]));
     const options: ChaosOptions = {
       ...PATIENCE,
-      ...life,
+      life: life.life,
+      journal: life.journal,
       name: names[short]!,
       listen: { hostname: "127.0.0.1", port: 0 },
       seeds: shorts.filter((other) => other !== short).map((other) => names[other]!),

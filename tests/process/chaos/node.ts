@@ -53,17 +53,17 @@ function routed(routes: ChaosOptions["routes"], listening: (port: number) => voi
 }
 
 async function run(options: ChaosOptions): Promise<(command: Command) => unknown> {
-  const { life, short, names } = options;
-  const tell = openJournal(options.journal);
-  for (const [, what, breaks] of BROKEN) if (options.sabotage.includes(what)) breaks();
+  const { short, life, seed, journal, names, routes, sabotage, ...own } = options;
+  const tell = openJournal(journal);
+  for (const [, what, breaks] of BROKEN) if (sabotage.includes(what)) breaks();
   let port = 0;
-  const host = routed(options.routes, (listening) => void (port = listening));
+  const host = routed(routes, (listening) => void (port = listening));
   const log = (level: string, line: string) => tell({ kind: "log", level, line });
-  const parts = await startNode({ ...options, log }, host);
+  const parts = await startNode({ ...own, log }, host);
   const node = Node.of(parts);
   node.on("nodeup", ({ node }) => tell({ kind: "met", node }));
   node.on("nodedown", ({ node, reason }) => tell({ kind: "lost", node, reason }));
-  const work = new Work({ node, names, short, life, random: new SeededRandom(options.seed), tell });
+  const work = new Work({ node, names, short, life, random: new SeededRandom(seed), tell });
   work.start();
   const timer = setInterval(() => work.act(), ACT_MS);
   say({ event: "ready", name: node.name, port });
