@@ -30,7 +30,14 @@ import {
 import { DeflateShop } from "./deflate.ts";
 import { incarnate } from "./embodiment.ts";
 import { Masker } from "./masker.ts";
-import { checkOptions, type DeflateOptions, OptionError, tickMs } from "./options.ts";
+import {
+  checkHandlers,
+  checkOptions,
+  type DeflateOptions,
+  OptionError,
+  SHARED_OPTIONS,
+  tickMs,
+} from "./options.ts";
 import type { SendResult } from "./outlet.ts";
 import { type Answer, AnswerReader, type Asked, encodeAsk } from "./response.ts";
 import { Rooms } from "./rooms.ts";
@@ -83,24 +90,11 @@ export interface ClientOptions<Data = undefined>
 
 /** The names of all options. */
 const OPTIONS: Readonly<Record<keyof ClientOptions, true>> = {
+  ...SHARED_OPTIONS,
   data: true,
   protocols: true,
   headers: true,
-  tls: true,
-  perMessageDeflate: true,
-  maxPayloadLength: true,
-  backpressureLimit: true,
-  backpressurePolicy: true,
-  idleTimeout: true,
-  handshakeTimeout: true,
-  closeTimeout: true,
   reconnect: true,
-  log: true,
-  open: true,
-  message: true,
-  info: true,
-  close: true,
-  drain: true,
 };
 
 const RECONNECT: Readonly<Record<keyof ReconnectOptions, true>> = {
@@ -191,10 +185,7 @@ class WebSocketClient<Data> implements Client<Data> {
       backpressureLimit: options.backpressureLimit,
       backpressurePolicy: options.backpressurePolicy,
     });
-    for (const [name, each] of Object.entries({ open, message, info, close, drain })) {
-      if (each === undefined || typeof each === "function") continue;
-      throw new OptionError(`option ${name} must be a function`);
-    }
+    checkHandlers({ open, message, info, close, drain });
     const { reconnect = true } = options;
     this.#delay = reconnect === false
       ? undefined

@@ -179,32 +179,43 @@ export interface Limits {
   readonly deflate: DeflateSettings | undefined;
 }
 
-/** The names of all options. */
-const OPTIONS: Readonly<Record<keyof ServeOptions, true>> = {
-  hostname: true,
-  port: true,
+type SharedOption =
+  | keyof ConnectionHandlers<unknown>
+  | keyof BackpressureOptions
+  | ("tls" | "log" | "maxPayloadLength" | "perMessageDeflate")
+  | ("idleTimeout" | "handshakeTimeout" | "closeTimeout");
+
+/** The names of the options that a server has and a client too. */
+export const SHARED_OPTIONS: Readonly<Record<SharedOption, true>> = {
   tls: true,
-  rooms: true,
   log: true,
-  origins: true,
   maxPayloadLength: true,
   perMessageDeflate: true,
-  mailbox: true,
   backpressureLimit: true,
   backpressurePolicy: true,
   idleTimeout: true,
   handshakeTimeout: true,
-  keepAliveTimeout: true,
-  maxRequestsPerConnection: true,
   closeTimeout: true,
-  maxConnections: true,
-  maxRequestBodySize: true,
-  maxRequestBodiesSize: true,
   open: true,
   message: true,
   info: true,
   close: true,
   drain: true,
+};
+
+/** The names of all options of a server. */
+const OPTIONS: Readonly<Record<keyof ServeOptions, true>> = {
+  hostname: true,
+  port: true,
+  ...SHARED_OPTIONS,
+  rooms: true,
+  origins: true,
+  mailbox: true,
+  keepAliveTimeout: true,
+  maxRequestsPerConnection: true,
+  maxConnections: true,
+  maxRequestBodySize: true,
+  maxRequestBodiesSize: true,
   upgrade: true,
   fetch: true,
 };
@@ -219,18 +230,14 @@ const DEFLATE: Readonly<Record<keyof DeflateOptions, true>> = {
   clientMaxWindowBits: true,
 };
 
-const HANDLERS = ["open", "message", "info", "close", "drain", "upgrade", "fetch"] as const;
-
 /** What holds unless it is said otherwise. */
 const BACKPRESSURE: Backpressure = { bytesMax: 16 * MIB, policy: "close" };
 
 /** Throws {@linkcode OptionError} for an option that cannot be. */
 export function checkOptions<Data>(options: ServeOptions<Data>): Limits {
   checkNames(options, OPTIONS, (words) => new OptionError(words));
-  for (const name of HANDLERS) {
-    if (options[name] === undefined || typeof options[name] === "function") continue;
-    throw new OptionError(`option ${name} must be a function`);
-  }
+  const { open, message, info, close, drain, upgrade, fetch } = options;
+  checkHandlers({ open, message, info, close, drain, upgrade, fetch });
   if (options.hostname === "") {
     throw new OptionError('option hostname is empty: use "127.0.0.1", or "0.0.0.0" for all');
   }
@@ -256,6 +263,14 @@ export function checkOptions<Data>(options: ServeOptions<Data>): Limits {
     bodiesBytesMax: whole("maxRequestBodiesSize", options.maxRequestBodiesSize, bodiesBytesMax, 0),
     deflate: checkDeflate(options.perMessageDeflate),
   };
+}
+
+/** Throws {@linkcode OptionError} for a handler that is no function. */
+export function checkHandlers(handlers: object): void {
+  for (const [name, each] of Object.entries(handlers)) {
+    if (each === undefined || typeof each === "function") continue;
+    throw new OptionError(`option ${name} must be a function`);
+  }
 }
 
 /** Throws {@linkcode OptionError} for certificates that cannot be. */
