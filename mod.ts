@@ -68,7 +68,7 @@ export type { Groups } from "./lib/cluster/groups.ts";
 export type { GlobalEvents } from "./lib/cluster/registry.ts";
 export type { Singleton, SingletonOptions } from "./lib/cluster/singleton.ts";
 export { GroupChange, NameChange } from "./lib/cluster/changes.ts";
-export { type ExposeOptions, SpawnError, type SpawnFailure } from "./lib/dist/spawner.ts";
+export { type ExposeOptions, SpawnError, type SpawnFailure } from "./lib/mesh/spawner.ts";
 export type { ExitReason, ExitWord, LinkedReason, ShutdownReason } from "./lib/term/exit.ts";
 export { decodeTerm } from "./lib/term/decode.ts";
 export { encodeTerm } from "./lib/term/encode.ts";
@@ -76,10 +76,10 @@ export { ProtocolError, TermError } from "./lib/term/errors.ts";
 export type { Crash, Restarting, SystemEvents } from "./lib/actor/report.ts";
 export type { TimerRef } from "./lib/actor/timer.ts";
 export { type Home, Pid, Ref } from "./lib/term/pid.ts";
-export type { MeshEvents, OwnTls } from "./lib/dist/mesh.ts";
-export { NodeConnectError } from "./lib/dist/waiters.ts";
-export type { PressureState } from "./lib/dist/pressure.ts";
-export { SESSION_ENDS, type SessionEnd } from "./lib/dist/connection.ts";
+export type { MeshEvents, OwnTls } from "./lib/mesh/mesh.ts";
+export { NodeConnectError } from "./lib/mesh/connect_waiters.ts";
+export type { PressureState } from "./lib/mesh/pressure.ts";
+export { SESSION_ENDS, type SessionEnd } from "./lib/mesh/session.ts";
 export {
   type Asks,
   type RemoteStarter,
@@ -134,15 +134,19 @@ export {
   RESTARTS,
   type Started,
 } from "./lib/otp/child.ts";
-export { AUTO_SHUTDOWNS, type AutoShutdown, type SupervisorOptions } from "./lib/otp/siblings.ts";
+export {
+  AUTO_SHUTDOWNS,
+  type AutoShutdown,
+  type SupervisorOptions,
+} from "./lib/otp/supervisor_actor.ts";
 export {
   type ChildCount,
   type ChildInfo,
   SupervisorError,
   type SupervisorFault,
-} from "./lib/otp/supervision.ts";
+} from "./lib/otp/child_info.ts";
 export { Supervisor } from "./lib/otp/supervisor.ts";
-export type { DynamicChildSpec } from "./lib/otp/crowd.ts";
+export type { DynamicChildSpec } from "./lib/otp/dynamic_supervisor_actor.ts";
 export { DynamicSupervisor, type DynamicSupervisorOptions } from "./lib/otp/dynamic_supervisor.ts";
 export {
   CHILD_TYPES,
@@ -170,8 +174,8 @@ export {
 export type { Starter } from "./lib/otp/start.ts";
 export { STRATEGIES, type Strategy } from "./lib/otp/strategy.ts";
 export { treeText } from "./lib/otp/tree.ts";
-export { NodeNameError } from "./lib/dist/name.ts";
-export { CookieError } from "./lib/dist/cookie.ts";
+export { NodeNameError } from "./lib/mesh/name.ts";
+export { CookieError } from "./lib/mesh/cookie.ts";
 export { LOG_LEVELS, type LogLevel, type LogSink } from "./lib/base/log.ts";
 export { ConnectError, type ConnectFailure, ListenError } from "./lib/host/host.ts";
 export type { Address } from "./lib/host/stream.ts";
@@ -203,7 +207,7 @@ export {
   type ServeOptions,
   type UpgradeAnswer,
 } from "./lib/ws/options.ts";
-export type { SendResult } from "./lib/ws/outlet.ts";
+export type { SendResult } from "./lib/ws/outbox.ts";
 export {
   type Member,
   type Relay,

@@ -13,7 +13,7 @@
 import { setImmediate } from "node:timers";
 import { type Random, SeededRandom } from "./base/random.ts";
 import { utf8 } from "./base/bytes.ts";
-import type { ClusterKeys } from "./dist/identity.ts";
+import type { ClusterKeys } from "./mesh/identity.ts";
 import { Node } from "./node.ts";
 import { guard, type Violation } from "./sim/guard.ts";
 import { type LinkOptions, Network } from "./sim/network.ts";

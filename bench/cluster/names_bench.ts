@@ -19,7 +19,7 @@ import {
   sendMembers,
   sendSync,
 } from "../../lib/cluster/rows.ts";
-import { TAG } from "../../lib/dist/message.ts";
+import { TAG } from "../../lib/mesh/message.ts";
 import { systemHost } from "../../lib/start.ts";
 import { type Home, Pid } from "../../lib/term/pid.ts";
 import { bench, size } from "../kit.ts";

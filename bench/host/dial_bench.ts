@@ -11,7 +11,7 @@
  */
 import process from "node:process";
 import tls from "node:tls";
-import { makeAuthority, makeLeaf, SERVER_NAME } from "../../lib/dist/certificate.ts";
+import { makeAuthority, makeLeaf, SERVER_NAME } from "../../lib/mesh/certificate.ts";
 import { DenoStream, WriteWindow } from "../../lib/host/deno_stream.ts";
 import { FlushPoint } from "../../lib/host/flush_point.ts";
 import { NodeStream } from "../../lib/host/node_stream.ts";

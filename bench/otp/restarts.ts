@@ -6,7 +6,7 @@
  */
 import { System } from "../../lib/actor/system.ts";
 import { service } from "../../lib/otp/service.ts";
-import { restartText } from "../../lib/otp/supervision.ts";
+import { restartText } from "../../lib/otp/child_info.ts";
 import { Supervisor } from "../../lib/otp/supervisor.ts";
 import { systemHost } from "../../lib/start.ts";
 import type { Pid } from "../../lib/term/pid.ts";

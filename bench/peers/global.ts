@@ -8,7 +8,7 @@
  */
 import { execFileSync } from "node:child_process";
 import process from "node:process";
-import { endAll, measurePair, type Pair, preparePairs } from "./dist_pairs.ts";
+import { endAll, measurePair, type Pair, preparePairs } from "./mesh_pairs.ts";
 import { path } from "./programs.ts";
 import { makeRounds, middle, type Results, say } from "./rounds.ts";
 import { draw } from "./table.ts";

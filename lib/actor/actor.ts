@@ -13,7 +13,7 @@
  */
 import { type Home, Pid, type Ref } from "../term/pid.ts";
 import type { Call, CallOptions } from "./call.ts";
-import { Cell } from "./cell.ts";
+import { Cell } from "./actor_ref.ts";
 import { ActorExitError } from "./errors.ts";
 import { downMessage, exitMessage } from "./exit.ts";
 import type { ExitReason } from "../term/exit.ts";

@@ -11,7 +11,7 @@
  * @module
  */
 import type { Pid } from "../term/pid.ts";
-import { type Cell, type Chained, hang, unhang } from "./cell.ts";
+import { type Cell, type Chained, hang, unhang } from "./actor_ref.ts";
 import {
   ActorExitError,
   CallExitError,

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Home, Pid } from "../term/pid.ts";
-import { type Cell, cellOf } from "./cell.ts";
+import { type Cell, cellOf } from "./actor_ref.ts";
 import { NameError, NoProcError } from "./errors.ts";
 
 /** The names of one system. */

@@ -5,7 +5,7 @@
  * @module
  */
 import type { Home, Pid, Ref } from "../term/pid.ts";
-import type { Cell } from "./cell.ts";
+import type { Cell } from "./actor_ref.ts";
 
 /** The way to one life of another node, while there is a session with it. */
 export interface Line {

@@ -24,7 +24,7 @@ import { Ring } from "../base/ring.ts";
 import type { ExitReason } from "../term/exit.ts";
 import { type Pid, Ref } from "../term/pid.ts";
 import { checkPid } from "./arguments.ts";
-import { type Cell, cellOf, dropChain, type Monitor } from "./cell.ts";
+import { type Cell, cellOf, dropChain, type Monitor } from "./actor_ref.ts";
 import { Down } from "./exit.ts";
 import type { Remote } from "./remote.ts";
 

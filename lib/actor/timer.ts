@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { type Cell, type Chained, hang, unhang } from "./cell.ts";
+import { type Cell, type Chained, hang, unhang } from "./actor_ref.ts";
 import { ArgumentError } from "./errors.ts";
 import type { Wheel, WheelTimer } from "./wheel.ts";
 

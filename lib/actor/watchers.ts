@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type Cell, type Chained, hang, unhang } from "./cell.ts";
+import { type Cell, type Chained, hang, unhang } from "./actor_ref.ts";
 
 /** An actor wants to know of something. It hangs on the actor. */
 class Watch implements Chained {

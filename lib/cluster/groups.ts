@@ -8,12 +8,12 @@
  * @module
  */
 import type { Actor } from "../actor/actor.ts";
-import { type Chained, hang, unhang } from "../actor/cell.ts";
+import { type Chained, hang, unhang } from "../actor/actor_ref.ts";
 import { ArgumentError, NoProcError } from "../actor/errors.ts";
 import type { System } from "../actor/system.ts";
 import { Watchers } from "../actor/watchers.ts";
 import type { Pid } from "../term/pid.ts";
-import { TAG } from "../dist/message.ts";
+import { TAG } from "../mesh/message.ts";
 import { type GroupChange, groupChange } from "./changes.ts";
 import { PeerTable } from "./peer_table.ts";
 import {
@@ -24,7 +24,7 @@ import {
   readMembers,
   sendMembers,
 } from "./rows.ts";
-import { type Numbered, Telling } from "./telling.ts";
+import { type Numbered, Telling } from "./sync_cursor.ts";
 
 /** The scope of groups that are given none. */
 export const DEFAULT_SCOPE = "default";

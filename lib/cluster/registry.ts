@@ -14,7 +14,7 @@
  *
  * @module
  */
-import { hang, unhang } from "../actor/cell.ts";
+import { hang, unhang } from "../actor/actor_ref.ts";
 import { ArgumentError, NoProcError } from "../actor/errors.ts";
 import type { System } from "../actor/system.ts";
 import { Watchers } from "../actor/watchers.ts";
@@ -23,7 +23,7 @@ import type { Pid } from "../term/pid.ts";
 import { type NameChange, nameChange } from "./changes.ts";
 import { type NameConflict, type OnConflict, settleConflict } from "./conflict.ts";
 import { type NameChanged, type NameEntry, NameTable } from "./names.ts";
-import { OwnName } from "./own_name.ts";
+import { OwnName } from "./local_name.ts";
 import { PeerTable } from "./peer_table.ts";
 import {
   type NameRow,
@@ -40,7 +40,7 @@ import {
   sendUnregister,
   STAMP_MAX,
 } from "./rows.ts";
-import { Telling } from "./telling.ts";
+import { Telling } from "./sync_cursor.ts";
 
 /**
  * A node may have so many names. To register one more is refused; a peer that says it has more breaks a

@@ -6,8 +6,8 @@
  *
  * @module
  */
-import type { ClusterSink } from "../dist/arrivals.ts";
-import { TAG } from "../dist/message.ts";
+import type { ClusterSink } from "../mesh/inbound.ts";
+import { TAG } from "../mesh/message.ts";
 import type { GroupTable } from "./groups.ts";
 import type { Registry } from "./registry.ts";
 import type { PeerLine } from "./rows.ts";

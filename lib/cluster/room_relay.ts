@@ -10,9 +10,9 @@
  * @module
  */
 import { utf8 } from "../base/bytes.ts";
-import type { RoomSink } from "../dist/inbound.ts";
-import type { Mesh } from "../dist/mesh.ts";
-import { encodeRoomBroadcast, ROOM_MESSAGE_BYTES_MAX } from "../dist/message.ts";
+import type { RoomSink } from "../mesh/dispatch.ts";
+import type { Mesh } from "../mesh/mesh.ts";
+import { encodeRoomBroadcast, ROOM_MESSAGE_BYTES_MAX } from "../mesh/message.ts";
 import type { Relay, RoomMessage, Rooms } from "../ws/rooms.ts";
 
 /** Ties the rooms of a node to the mesh. */

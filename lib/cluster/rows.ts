@@ -10,7 +10,7 @@ import { EMPTY, Reader, utf8Text, Writer } from "../base/bytes.ts";
 import { packPid, type Pid } from "../term/pid.ts";
 import type { PidReader } from "../term/decode.ts";
 import type { PidWriter } from "../term/encode.ts";
-import { TAG } from "../dist/message.ts";
+import { TAG } from "../mesh/message.ts";
 
 /** The longest name, group or scope, in bytes. */
 export const KEY_BYTES_MAX = 255;

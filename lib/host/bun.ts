@@ -7,7 +7,7 @@
 import process from "node:process";
 import { setImmediate } from "node:timers";
 import { BunStream, type RawSocket } from "./bun_stream.ts";
-import { connectAborted, connectError, connectTimeout } from "./connect.ts";
+import { connectAborted, connectError, connectTimeout } from "./connect_error.ts";
 import { FlushPoint } from "./flush_point.ts";
 import {
   type Child,
@@ -20,7 +20,7 @@ import {
   SHAKING_MAX,
   type SpawnOptions,
 } from "./host.ts";
-import { listenError } from "./listen.ts";
+import { listenError } from "./listen_error.ts";
 import type { Address, Stream } from "./stream.ts";
 import { spawnChild, SystemClock, systemLog, systemRandom, systemSecretFile } from "./system.ts";
 import type { Clock, Timer } from "../base/clock.ts";

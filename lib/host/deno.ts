@@ -16,7 +16,7 @@
 import { type AddressInfo, isIP, type Socket } from "node:net";
 import { setImmediate } from "node:timers";
 import tls, { type TLSSocket } from "node:tls";
-import { connectAborted, connectError, connectTimeout, place } from "./connect.ts";
+import { connectAborted, connectError, connectTimeout, place } from "./connect_error.ts";
 import { DenoStream, WriteWindow } from "./deno_stream.ts";
 import { FlushPoint } from "./flush_point.ts";
 import {
@@ -30,7 +30,7 @@ import {
   SHAKING_MAX,
   type SpawnOptions,
 } from "./host.ts";
-import { listenError } from "./listen.ts";
+import { listenError } from "./listen_error.ts";
 import { NodeStream } from "./node_stream.ts";
 import type { Address, Stream } from "./stream.ts";
 import { spawnChild, SystemClock, systemLog, systemRandom, systemSecretFile } from "./system.ts";

@@ -22,7 +22,7 @@
 import { Reader, utf8, utf8Text, Writer } from "../base/bytes.ts";
 import { type LocalChildSpec, type Restart, RESTARTS } from "./child.ts";
 import { STRATEGIES, type Strategy } from "./strategy.ts";
-import type { SupervisorOptions } from "./siblings.ts";
+import type { SupervisorOptions } from "./supervisor_actor.ts";
 
 /** Strategies, by their numbers. The last has no order of its own here: it restarts one for one. */
 export const CONFIG_STRATEGIES: readonly (Strategy | "simple_one_for_one")[] = [

@@ -9,11 +9,11 @@ import { checkNames } from "../base/spelling.ts";
 import { systemOf } from "../actor/system.ts";
 import type { ExitReason } from "../term/exit.ts";
 import type { Pid } from "../term/pid.ts";
-import { Crowd, type CrowdRequest, type DynamicChildSpec } from "./crowd.ts";
+import { Crowd, type CrowdRequest, type DynamicChildSpec } from "./dynamic_supervisor_actor.ts";
 import { Intensity } from "./intensity.ts";
-import { ask } from "./refusal.ts";
+import { ask } from "./remote_errors.ts";
 import { startAndWait, type Starter } from "./start.ts";
-import type { ChildCount, ChildInfo } from "./supervision.ts";
+import type { ChildCount, ChildInfo } from "./child_info.ts";
 
 /** How to supervise children that come and go. */
 export interface DynamicSupervisorOptions {

@@ -12,12 +12,12 @@
  * @module
  */
 import { Call, type CallOptions } from "../actor/call.ts";
-import { cellOf } from "../actor/cell.ts";
+import { cellOf } from "../actor/actor_ref.ts";
 import { Exit } from "../actor/exit.ts";
 import type { Self } from "../actor/self.ts";
 import { systemOf } from "../actor/system.ts";
 import type { Pid } from "../term/pid.ts";
-import { refuse } from "./refusal.ts";
+import { refuse } from "./remote_errors.ts";
 import { endSelf, type Starting } from "./start.ts";
 
 /** So long one that has failed waits to be asked why. Milliseconds. */

@@ -16,7 +16,7 @@ import type { ExitReason } from "../term/exit.ts";
 import type { Pid } from "../term/pid.ts";
 import type { ChildRules, RemoteChildSpec } from "./child.ts";
 import { Readiness, untilReady } from "./ready.ts";
-import { ask } from "./refusal.ts";
+import { ask } from "./remote_errors.ts";
 import type { Args, CallHandler, CastHandler, ServiceDefinition } from "./service_definition.ts";
 import {
   type NameSource,
@@ -25,7 +25,7 @@ import {
   type ServiceTarget,
   type Speaker,
 } from "./service_name.ts";
-import { type ServiceRequest, Serving } from "./serving.ts";
+import { type ServiceRequest, Serving } from "./service_actor.ts";
 import { startAndWait, type Starter } from "./start.ts";
 
 /** The arguments of a handler behind the state. */

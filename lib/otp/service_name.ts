@@ -8,7 +8,7 @@ import { NoProcError } from "../actor/errors.ts";
 import type { ActorName } from "../actor/remote.ts";
 import { systemOf } from "../actor/system.ts";
 import type { Pid } from "../term/pid.ts";
-import { revive } from "./refusal.ts";
+import { revive } from "./remote_errors.ts";
 
 /** The pid of a service: what `start` gives. */
 export type ServicePid = Pid<unknown>;

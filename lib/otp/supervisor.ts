@@ -17,10 +17,15 @@ import type { ExitReason } from "../term/exit.ts";
 import type { Pid } from "../term/pid.ts";
 import type { ChildSpec } from "./child.ts";
 import { Readiness } from "./ready.ts";
-import { ask } from "./refusal.ts";
+import { ask } from "./remote_errors.ts";
 import { startAndWait, type Starter } from "./start.ts";
-import { complete, Siblings, type SupervisorOptions, type SupervisorRequest } from "./siblings.ts";
-import type { ChildCount, ChildInfo } from "./supervision.ts";
+import {
+  complete,
+  Siblings,
+  type SupervisorOptions,
+  type SupervisorRequest,
+} from "./supervisor_actor.ts";
+import type { ChildCount, ChildInfo } from "./child_info.ts";
 
 /** A supervisor that was started. */
 export class Supervisor {

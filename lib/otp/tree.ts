@@ -10,7 +10,7 @@
  * @module
  */
 import type { DynamicSupervisor } from "./dynamic_supervisor.ts";
-import type { ChildInfo } from "./supervision.ts";
+import type { ChildInfo } from "./child_info.ts";
 import { Supervisor } from "./supervisor.ts";
 
 /** The tree below a supervisor, as lines of text. */

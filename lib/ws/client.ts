@@ -28,7 +28,7 @@ import {
   WebSocketConnection,
 } from "./connection.ts";
 import { DeflateShop } from "./deflate.ts";
-import { incarnate } from "./embodiment.ts";
+import { incarnate } from "./connection_actor.ts";
 import { Masker } from "./masker.ts";
 import {
   checkHandlers,
@@ -38,7 +38,7 @@ import {
   SHARED_OPTIONS,
   tickMs,
 } from "./options.ts";
-import type { SendResult } from "./outlet.ts";
+import type { SendResult } from "./outbox.ts";
 import { type Answer, AnswerReader, type Asked, encodeAsk } from "./response.ts";
 import { Rooms } from "./rooms.ts";
 import { Scratch } from "./scratch.ts";

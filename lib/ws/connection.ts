@@ -28,8 +28,8 @@ import type { DeflateTerms } from "./extension.ts";
 import { checkBytes, FrameDecoder, OPCODES, type Role, type Rule, RULES } from "./frame.ts";
 import type { Masker } from "./masker.ts";
 import { MessageReader, type MessageSink } from "./message.ts";
-import { Outlet, type SendResult } from "./outlet.ts";
-import type { Embodiment, Incarnate } from "./embodiment.ts";
+import { Outlet, type SendResult } from "./outbox.ts";
+import type { Embodiment, Incarnate } from "./connection_actor.ts";
 import type { Member, Rooms, RoomTerms } from "./rooms.ts";
 import { type Scratch, SCRATCH_BYTES } from "./scratch.ts";
 

@@ -11,13 +11,13 @@
  */
 import type { Host, Listener } from "../host/host.ts";
 import type { Stream } from "../host/stream.ts";
-import { type Admission, Arrival, type ArrivalTerms } from "./arrival.ts";
+import { type Admission, Arrival, type ArrivalTerms } from "./http_connection.ts";
 import type { System } from "../actor/system.ts";
 import { BodyBudget } from "./body.ts";
 import { checkCloseCode, CLOSE_CODES } from "./close.ts";
 import { type ConnectionTerms, WebSocketConnection } from "./connection.ts";
 import { DeflateShop } from "./deflate.ts";
-import { incarnate } from "./embodiment.ts";
+import { incarnate } from "./connection_actor.ts";
 import { HttpDate } from "./http_date.ts";
 import {
   checkOptions,

@@ -13,7 +13,7 @@ import { Call } from "../../lib/actor/call.ts";
 import { Down, Exit } from "../../lib/actor/exit.ts";
 import type { ActorName, RemoteSpawn } from "../../lib/actor/remote.ts";
 import type { System } from "../../lib/actor/system.ts";
-import type { RemoteActors } from "../../lib/dist/remote_actors.ts";
+import type { RemoteActors } from "../../lib/mesh/remote_nodes.ts";
 import type { ExitReason } from "../../lib/term/exit.ts";
 import { Pid, Ref } from "../../lib/term/pid.ts";
 import { test, until } from "../kit/test.ts";

@@ -12,7 +12,7 @@ import type { NameConflict, OnConflict } from "../../lib/cluster/conflict.ts";
 import { Global } from "../../lib/cluster/global.ts";
 import { NAMES_MAX, Registry } from "../../lib/cluster/registry.ts";
 import { STAMP_MAX } from "../../lib/cluster/rows.ts";
-import { TAG } from "../../lib/dist/message.ts";
+import { TAG } from "../../lib/mesh/message.ts";
 import { Node } from "../../lib/node.ts";
 import type { Pid } from "../../lib/term/pid.ts";
 import { cluster, type TestNode, untilApart, warnings, withNodes } from "../kit/mesh.ts";

@@ -7,7 +7,7 @@ import { Writer } from "../../lib/base/bytes.ts";
 import { GroupChange } from "../../lib/cluster/changes.ts";
 import { DEFAULT_SCOPE, Groups, GroupTable, MEMBERSHIPS_MAX } from "../../lib/cluster/groups.ts";
 import { Registry } from "../../lib/cluster/registry.ts";
-import { TAG } from "../../lib/dist/message.ts";
+import { TAG } from "../../lib/mesh/message.ts";
 import type { Pid } from "../../lib/term/pid.ts";
 import { cluster, type TestNode, untilApart, withNodes } from "../kit/mesh.ts";
 import { pick, seeds } from "../kit/seeds.ts";

@@ -4,7 +4,7 @@
 import { assertEquals } from "@std/assert";
 import type { SeededRandom } from "../../lib/base/random.ts";
 import { type NameChanged, type NameEntry, NameTable, wins } from "../../lib/cluster/names.ts";
-import { Telling } from "../../lib/cluster/telling.ts";
+import { Telling } from "../../lib/cluster/sync_cursor.ts";
 import { Pid } from "../../lib/term/pid.ts";
 import { pick, seeds } from "../kit/seeds.ts";
 import { test } from "../kit/test.ts";

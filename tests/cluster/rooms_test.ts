@@ -4,9 +4,9 @@ import {
   ROOM_BYTES_MAX,
   ROOM_MESSAGE_BYTES_MAX,
   TAG,
-} from "../../lib/dist/message.ts";
+} from "../../lib/mesh/message.ts";
 import type { Member } from "../../lib/ws/rooms.ts";
-import { joinAs, type Raw } from "../dist/wire.ts";
+import { joinAs, type Raw } from "../mesh/wire.ts";
 import { cluster, freePort, type TestNode, untilWhole, warnings, withNodes } from "../kit/mesh.ts";
 import { test, until } from "../kit/test.ts";
 

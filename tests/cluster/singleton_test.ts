@@ -7,7 +7,7 @@ import { NameError } from "../../lib/actor/errors.ts";
 import type { Self } from "../../lib/actor/self.ts";
 import type { Singleton } from "../../lib/cluster/singleton.ts";
 import type { LocalChildSpec } from "../../lib/otp/child.ts";
-import { TAG } from "../../lib/dist/message.ts";
+import { TAG } from "../../lib/mesh/message.ts";
 import type { Pid } from "../../lib/term/pid.ts";
 import { MemoryNetwork } from "../kit/memory_host.ts";
 import { cluster, type Start, type TestNode, untilWhole, withNodes } from "../kit/mesh.ts";

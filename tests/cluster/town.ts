@@ -3,7 +3,7 @@
  */
 import type { Self } from "../../lib/actor/self.ts";
 import type { Host } from "../../lib/host/host.ts";
-import { encodeFrame } from "../../lib/dist/frame.ts";
+import { encodeFrame } from "../../lib/mesh/frame.ts";
 import type { Pid } from "../../lib/term/pid.ts";
 import { Weather } from "../kit/memory_faults.ts";
 import { hostWith, type Start, type TestNode, untilWhole, withNodes } from "../kit/mesh.ts";

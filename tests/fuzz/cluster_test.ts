@@ -27,7 +27,7 @@ import {
   sendUnregister,
   STAMP_MAX,
 } from "../../lib/cluster/rows.ts";
-import { TAG } from "../../lib/dist/message.ts";
+import { TAG } from "../../lib/mesh/message.ts";
 import { type Home, Pid } from "../../lib/term/pid.ts";
 import { fuzzCount, mutated, rounds } from "../kit/fuzz.ts";
 import { makeHost } from "../kit/host.ts";

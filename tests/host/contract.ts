@@ -6,7 +6,7 @@ import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import process from "node:process";
 import { utf8 } from "../../lib/base/bytes.ts";
-import { type Leaf, makeAuthority, makeLeaf, SERVER_NAME } from "../../lib/dist/certificate.ts";
+import { type Leaf, makeAuthority, makeLeaf, SERVER_NAME } from "../../lib/mesh/certificate.ts";
 import {
   ConnectError,
   type Host,

@@ -1,5 +1,5 @@
-import { deriveKeys } from "../../lib/dist/identity.ts";
-import type { ClusterKeys } from "../../lib/dist/identity.ts";
+import { deriveKeys } from "../../lib/mesh/identity.ts";
+import type { ClusterKeys } from "../../lib/mesh/identity.ts";
 
 /** The cookie that tests use; on loopback any will do. */
 export const COOKIE = "a cookie for tests";

@@ -3,8 +3,8 @@
  * What they log and tell is kept in arrays. Whatever a test starts is stopped at its end.
  */
 import type { LogLevel } from "../../lib/base/log.ts";
-import type { MeshEvents } from "../../lib/dist/mesh.ts";
-import type { ClusterKeys } from "../../lib/dist/identity.ts";
+import type { MeshEvents } from "../../lib/mesh/mesh.ts";
+import type { ClusterKeys } from "../../lib/mesh/identity.ts";
 import type { Host } from "../../lib/host/host.ts";
 import { type NodeOptions, type Parts, startNode } from "../../lib/start.ts";
 import { freePorts } from "../../scripts/cluster/ports.ts";

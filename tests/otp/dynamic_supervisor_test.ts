@@ -7,7 +7,7 @@ import {
   DynamicSupervisor,
   type DynamicSupervisorOptions,
 } from "../../lib/otp/dynamic_supervisor.ts";
-import { SupervisorError } from "../../lib/otp/supervision.ts";
+import { SupervisorError } from "../../lib/otp/child_info.ts";
 import { UnknownCallError } from "../../lib/otp/unknown_call.ts";
 import type { ExitReason } from "../../lib/term/exit.ts";
 import type { Pid } from "../../lib/term/pid.ts";

@@ -10,7 +10,7 @@ import { systemOf } from "../../lib/actor/system.ts";
 import type { LocalChildSpec } from "../../lib/otp/child.ts";
 import type { Starter } from "../../lib/otp/start.ts";
 import { Supervisor } from "../../lib/otp/supervisor.ts";
-import type { SupervisorOptions } from "../../lib/otp/siblings.ts";
+import type { SupervisorOptions } from "../../lib/otp/supervisor_actor.ts";
 import type { ExitReason } from "../../lib/term/exit.ts";
 import type { Pid } from "../../lib/term/pid.ts";
 import { ManualSystem } from "../kit/system.ts";

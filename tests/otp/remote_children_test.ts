@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertNotEquals, assertRejects, assertThrows } from "@std/assert";
 import { type ChildSpec, ChildSpecError, makeChild, NODE_DOWNS } from "../../lib/otp/child.ts";
 import { DynamicSupervisor } from "../../lib/otp/dynamic_supervisor.ts";
-import { SupervisorError } from "../../lib/otp/supervision.ts";
+import { SupervisorError } from "../../lib/otp/child_info.ts";
 import { Supervisor } from "../../lib/otp/supervisor.ts";
 import { STRATEGIES } from "../../lib/otp/strategy.ts";
 import { treeText } from "../../lib/otp/tree.ts";

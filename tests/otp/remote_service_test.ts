@@ -11,7 +11,7 @@ import { DynamicSupervisor } from "../../lib/otp/dynamic_supervisor.ts";
 import { ASKED_MS } from "../../lib/otp/ready.ts";
 import { service } from "../../lib/otp/service.ts";
 import { noReply, type ServiceContext } from "../../lib/otp/service_definition.ts";
-import { SupervisorError } from "../../lib/otp/supervision.ts";
+import { SupervisorError } from "../../lib/otp/child_info.ts";
 import { Supervisor } from "../../lib/otp/supervisor.ts";
 import { UnknownCallError } from "../../lib/otp/unknown_call.ts";
 import type { ExitReason } from "../../lib/term/exit.ts";

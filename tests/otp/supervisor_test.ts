@@ -8,7 +8,7 @@ import {
 import type { Self } from "../../lib/actor/self.ts";
 import { crashText } from "../../lib/actor/report.ts";
 import { type ChildSpec, ChildSpecError, type LocalChildSpec } from "../../lib/otp/child.ts";
-import { restartText, SupervisorError } from "../../lib/otp/supervision.ts";
+import { restartText, SupervisorError } from "../../lib/otp/child_info.ts";
 import { Supervisor } from "../../lib/otp/supervisor.ts";
 import { treeText } from "../../lib/otp/tree.ts";
 import { DynamicSupervisor } from "../../lib/otp/dynamic_supervisor.ts";

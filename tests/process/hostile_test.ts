@@ -1,9 +1,9 @@
 import { assert, assertEquals } from "@std/assert";
 import { utf8 } from "../../lib/base/bytes.ts";
 import { SeededRandom } from "../../lib/base/random.ts";
-import { encodeFrame } from "../../lib/dist/frame.ts";
-import { encodeList, encodeRoomBroadcast, TAG } from "../../lib/dist/message.ts";
-import { joinAs, type Raw } from "../dist/wire.ts";
+import { encodeFrame } from "../../lib/mesh/frame.ts";
+import { encodeList, encodeRoomBroadcast, TAG } from "../../lib/mesh/message.ts";
+import { joinAs, type Raw } from "../mesh/wire.ts";
 import { type NodeProcess, PAIRS, untilWhole, withNodes } from "../kit/process.ts";
 import { Client } from "../kit/socket.ts";
 import { test, until } from "../kit/test.ts";

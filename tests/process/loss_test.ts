@@ -6,7 +6,7 @@ import { assert, assertEquals } from "@std/assert";
 import type { Actor } from "../../lib/actor/actor.ts";
 import { Down, Exit } from "../../lib/actor/exit.ts";
 import type { NodeChange } from "../../lib/actor/node_change.ts";
-import type { Outbound } from "../../lib/dist/outbound.ts";
+import type { Outbound } from "../../lib/mesh/outbound.ts";
 import type { Pid } from "../../lib/term/pid.ts";
 import { prepareStage, type Puppet, Scene } from "../actor/conformance.ts";
 import { type TestNode, withNodes as withMesh } from "../kit/mesh.ts";

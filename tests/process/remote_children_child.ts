@@ -6,7 +6,7 @@ import process from "node:process";
 import type { Self } from "../../lib/actor/self.ts";
 import type { ChildSpec } from "../../lib/otp/child.ts";
 import { Supervisor } from "../../lib/otp/supervisor.ts";
-import type { SupervisorOptions } from "../../lib/otp/siblings.ts";
+import type { SupervisorOptions } from "../../lib/otp/supervisor_actor.ts";
 import { startNode } from "../../lib/start.ts";
 import type { Pid } from "../../lib/term/pid.ts";
 import { starter, work } from "../otp/abroad.ts";

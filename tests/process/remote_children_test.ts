@@ -4,7 +4,7 @@
  */
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import type { RemoteChildSpec } from "../../lib/otp/child.ts";
-import type { SupervisorOptions } from "../../lib/otp/siblings.ts";
+import type { SupervisorOptions } from "../../lib/otp/supervisor_actor.ts";
 import { type NodeProcess, PAIRS, type Runtime, untilWhole, withNodes } from "../kit/process.ts";
 import type { Manner } from "../otp/abroad.ts";
 import { test, until } from "../kit/test.ts";

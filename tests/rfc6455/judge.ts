@@ -5,7 +5,7 @@ import { assert, assertEquals } from "@std/assert";
 import { Buffer } from "node:buffer";
 import { setImmediate } from "node:timers";
 import { SeededRandom } from "../../lib/base/random.ts";
-import { makeAuthority, makeLeaf, SERVER_NAME } from "../../lib/dist/certificate.ts";
+import { makeAuthority, makeLeaf, SERVER_NAME } from "../../lib/mesh/certificate.ts";
 import type { ClientTls, Host, ServerTls } from "../../lib/host/host.ts";
 import type { Stream, StreamEnd, StreamHandler } from "../../lib/host/stream.ts";
 import { until } from "../kit/test.ts";

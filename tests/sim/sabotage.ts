@@ -2,14 +2,14 @@
  * Builds that are broken on purpose, to show what the checkers are worth.
  */
 import { Actor } from "../../lib/actor/actor.ts";
-import { Arrivals } from "../../lib/dist/arrivals.ts";
-import { Distant } from "../../lib/dist/distant.ts";
-import { Outbound } from "../../lib/dist/outbound.ts";
-import { RemoteActors } from "../../lib/dist/remote_actors.ts";
+import { Arrivals } from "../../lib/mesh/inbound.ts";
+import { Distant } from "../../lib/mesh/remote_actor.ts";
+import { Outbound } from "../../lib/mesh/outbound.ts";
+import { RemoteActors } from "../../lib/mesh/remote_nodes.ts";
 import { Registry } from "../../lib/cluster/registry.ts";
 import { RoomRelay } from "../../lib/cluster/room_relay.ts";
 import { Signals } from "../../lib/actor/signals.ts";
-import { TAG } from "../../lib/dist/message.ts";
+import { TAG } from "../../lib/mesh/message.ts";
 
 // deno-lint-ignore no-explicit-any -- methods of all kinds are put in place of others
 type Any = any;

@@ -1,6 +1,6 @@
 /** An arrival alone, with a stream whose other end is the test. */
 import { setImmediate } from "node:timers";
-import { Arrival } from "../../lib/ws/arrival.ts";
+import { Arrival } from "../../lib/ws/http_connection.ts";
 import { BodyBudget } from "../../lib/ws/body.ts";
 import { checkOptions, type ServeOptions } from "../../lib/ws/options.ts";
 import { type HttpAnswer, readAnswers } from "../kit/http_answers.ts";

@@ -1,7 +1,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { SeededRandom } from "../../lib/base/random.ts";
 import { System } from "../../lib/actor/system.ts";
-import { makeAuthority, makeLeaf, SERVER_NAME } from "../../lib/dist/certificate.ts";
+import { makeAuthority, makeLeaf, SERVER_NAME } from "../../lib/mesh/certificate.ts";
 import { ConnectError } from "../../lib/host/host.ts";
 import type { Stream } from "../../lib/host/stream.ts";
 import { connect, Delay, HandshakeError } from "../../lib/ws/client.ts";

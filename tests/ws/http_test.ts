@@ -2,7 +2,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { connect as connectTcp } from "node:net";
 import { connect as connectTls } from "node:tls";
 import { SeededRandom } from "../../lib/base/random.ts";
-import { makeAuthority, makeLeaf, SERVER_NAME } from "../../lib/dist/certificate.ts";
+import { makeAuthority, makeLeaf, SERVER_NAME } from "../../lib/mesh/certificate.ts";
 import type { Address } from "../../lib/host/stream.ts";
 import type { ServeOptions } from "../../lib/ws/options.ts";
 import { serve, type Server } from "../../lib/ws/server.ts";

@@ -8,7 +8,7 @@ import {
 import { connect as dialTls } from "node:tls";
 import { utf8, utf8Text } from "../../lib/base/bytes.ts";
 import { SeededRandom } from "../../lib/base/random.ts";
-import { makeAuthority, makeLeaf, SERVER_NAME } from "../../lib/dist/certificate.ts";
+import { makeAuthority, makeLeaf, SERVER_NAME } from "../../lib/mesh/certificate.ts";
 import { ListenError } from "../../lib/host/host.ts";
 import { IGNORE, type Stream } from "../../lib/host/stream.ts";
 import type { Connection } from "../../lib/ws/connection.ts";

@@ -1,0 +1,47 @@
+/**
+ * Question: what does a frame between nodes cost before and after the socket: to encode a room
+ * broadcast, and to cut a chunk of the stream into frames and hand them on?
+ *
+ * One iteration is one chunk of 64 KiB, full of frames of one size, as it comes from a socket; then
+ * the same bytes in pieces that cut frames in two, which costs a copy of what is cut.
+ *
+ * @module
+ */
+import { dispatch, type Inbound } from "../../lib/mesh/dispatch.ts";
+import { FRAME_BYTES_MAX, FrameReader, type FrameSink } from "../../lib/mesh/frame.ts";
+import { encodeRoomBroadcast } from "../../lib/mesh/message.ts";
+import { bench, size } from "../kit.ts";
+
+const CHUNK_BYTES = size(64 * 1024, 4096);
+
+let delivered = 0;
+const inbound: Inbound = {
+  exposed() {},
+  peerList() {},
+  roomSink: { roomMessage: (_room, message) => void (delivered += message.length) },
+};
+const count: FrameSink = { frame: (_tag, body) => (delivered += body.length) >= 0 };
+const hand: FrameSink = {
+  frame: (tag, body) => dispatch(inbound, "a@h:1", tag, body) === undefined,
+};
+
+for (const bytes of [64, 1024, 16 * 1024]) {
+  const text = "x".repeat(bytes);
+  const frame = encodeRoomBroadcast("room", text);
+  const frames = Math.max(1, Math.floor(CHUNK_BYTES / frame.length));
+  const chunk = new Uint8Array(frames * frame.length);
+  for (let i = 0; i < frames; i++) chunk.set(frame, i * frame.length);
+  const group = `${frames} frames of ${bytes} B`;
+  const reader = new FrameReader(FRAME_BYTES_MAX);
+
+  bench(`cut (${bytes} B)`, { group, baseline: true }, () => void reader.push(chunk, count));
+  bench(`cut and dispatch (${bytes} B)`, { group }, () => void reader.push(chunk, hand));
+  bench(`cut, from pieces of 1460 B (${bytes} B)`, { group }, () => {
+    for (let at = 0; at < chunk.length; at += 1460) {
+      reader.push(chunk.subarray(at, at + 1460), count);
+    }
+  });
+  bench(`encode as many (${bytes} B)`, { group }, () => {
+    for (let i = 0; i < frames; i++) delivered += encodeRoomBroadcast("room", text).length;
+  });
+}

@@ -1,0 +1,143 @@
+/**
+ * Question: how many small frames a second does a session carry, and how long does a small frame
+ * take that is sent right behind a large one?
+ *
+ * Two ends of one session over loopback TLS, both in this process and its one event loop, which is
+ * saturated: both sides' work is in every number. One iteration of "small frames" is a turn's worth of
+ * them until the last has come; of "small behind large" it is a frame of 16 MiB with small frames
+ * behind it, one a turn, until all have come. What the small ones took goes into percentiles, which are
+ * printed at the end.
+ *
+ * @module
+ */
+import process from "node:process";
+import { makeAuthority, makeLeaf, SERVER_NAME } from "../../lib/mesh/certificate.ts";
+import { Connection, type SessionHandler, type SessionLimits } from "../../lib/mesh/session.ts";
+import { FRAME_BYTES_MAX, FrameReader, startFrame } from "../../lib/mesh/frame.ts";
+import type { Stream } from "../../lib/host/stream.ts";
+import { systemHost } from "../../lib/start.ts";
+import { metAs } from "../../tests/mesh/met.ts";
+import { bench, size, tiny } from "../kit.ts";
+
+/** A tag that nobody knows, so that a session hands it on. */
+const TAG_SMALL = 0x77;
+const TAG_LARGE = 0x78;
+
+const SMALL_BYTES = 64;
+const SMALL_COUNT = size(1000, 10);
+const LARGE_BYTES = size(FRAME_BYTES_MAX - 64, 256 * 1024);
+
+const LIMITS: SessionLimits = {
+  quietMs: 600_000,
+  deadlineMs: 1_200_000,
+  queueBytesMax: 64 * 1024 * 1024,
+};
+
+/** Counts what comes, and wakes who waits for it. */
+class Receiver implements SessionHandler {
+  /** When each small frame came that carries the time when it was sent. */
+  readonly delaysMs: number[] = [];
+  #small = 0;
+  #large = 0;
+  #wake: () => void = () => {};
+
+  came(small: number, large: number): Promise<void> {
+    this.#small += small;
+    this.#large += large;
+    return new Promise((wake) => this.#wake = wake);
+  }
+
+  message(_session: Connection, tag: number, body: Uint8Array): undefined {
+    if (tag === TAG_SMALL) {
+      this.#small--;
+      if (body[8] === 1) {
+        const sentAt = new DataView(body.buffer, body.byteOffset).getFloat64(0);
+        this.delaysMs.push(performance.now() - sentAt);
+      }
+    } else this.#large--;
+    if (this.#small === 0 && this.#large === 0) this.#wake();
+  }
+
+  over(_session: Connection, end: string, words: string): void {
+    throw new Error(`the session ended: ${end}, ${words}`);
+  }
+}
+
+const host = systemHost();
+const authority = await makeAuthority(host.random.bytes(32));
+const leaf = await makeLeaf(authority, "b@127.0.0.1:9000", Date.now(), host.random.bytes(16));
+let arrived: (stream: Stream) => void = () => {};
+const far = new Promise<Stream>((arrive) => arrived = arrive);
+const { address } = await host.listen(
+  { hostname: "127.0.0.1", port: 0, tls: { cert: leaf.cert, key: leaf.key } },
+  (stream) => arrived(stream),
+);
+const tls = { ca: authority.pem, serverName: SERVER_NAME };
+const near = await host.connect({ ...address, tls, timeoutMs: 5000 });
+const receiver = new Receiver();
+const sessions = [near, await far].map((stream, index) =>
+  new Connection(
+    metAs(index === 0 ? "b@h:1" : "a@h:1"),
+    index === 0,
+    { stream, reader: new FrameReader(FRAME_BYTES_MAX) },
+    receiver,
+    LIMITS,
+    1000,
+    host,
+  )
+);
+
+/** Writes a small frame into the outbox, as a SEND is written. */
+function sendSmall(session: Connection, sentAt: number): void {
+  const out = session.outbox.begin(TAG_SMALL);
+  out.reserve(SMALL_BYTES);
+  out.view.setFloat64(out.at, sentAt);
+  out.bytes[out.at + 8] = sentAt === 0 ? 0 : 1;
+  out.at += SMALL_BYTES;
+  if (!session.outbox.commit(false)) throw new Error("dropped");
+}
+
+const large = startFrame(TAG_LARGE, LARGE_BYTES);
+const nextTurn = (): Promise<void> => new Promise((wake) => setTimeout(wake, 0));
+
+const rounds = [0, 0];
+
+for (const [index, session] of sessions.entries()) {
+  const way = index === 0 ? "dialler to acceptor" : "acceptor to dialler";
+
+  bench(`${SMALL_COUNT} small frames, ${way}`, { group: "small frames" }, async () => {
+    const all = receiver.came(SMALL_COUNT, 0);
+    for (let i = 0; i < SMALL_COUNT; i++) sendSmall(session, 0);
+    await all;
+  });
+
+  bench(`one large frame, ${way}`, { group: "one of 16 MiB" }, async () => {
+    const all = receiver.came(0, 1);
+    session.sendData(large);
+    await all;
+  });
+
+  const name = `small behind large, ${way}`;
+  const n = size(40, 2);
+  bench(name, { group: "small behind one of 16 MiB", n, warmup: 5 }, async () => {
+    const behind = size(20, 2);
+    const all = receiver.came(behind, 1);
+    session.sendData(large);
+    for (let i = 0; i < behind; i++) {
+      sendSmall(session, performance.now());
+      if (i < behind - 1) await nextTurn();
+    }
+    await all;
+    if (++rounds[index]! === n) report(name);
+  });
+}
+
+function report(name: string): void {
+  const delays = receiver.delaysMs.splice(0).sort((a, b) => a - b);
+  if (tiny) return;
+  const at = (share: number) => delays[Math.floor(share * (delays.length - 1))]!.toFixed(2);
+  const { length } = delays;
+  process.stderr.write(
+    `${name}: delay of ${length}: p50 ${at(0.5)} ms, p99 ${at(0.99)}, max ${at(1)}\n`,
+  );
+}

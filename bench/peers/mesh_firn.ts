@@ -1,0 +1,350 @@
+/**
+ * Ours: one of the two nodes of the comparison between nodes, on this runtime.
+ *
+ *     deno run -A bench/peers/mesh_firn.ts far
+ *     bun bench/peers/mesh_firn.ts near send-64 <name of the far one> <number of its process>
+ *
+ * The far one says its name and its process on a line, and ends when its standard input does. With
+ * `FIRN_TLS`, a folder with `ca.pem`, `n.pem` and `n.key`, both have certificates of that authority in
+ * place of those that the cookie gives.
+ *
+ * @module
+ */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import process from "node:process";
+import type { Call, Pid, Self } from "../../mod.ts";
+import { type Parts, startNode } from "../../lib/start.ts";
+import type { DistRun } from "./mesh_rows.ts";
+import { median, report, signal } from "./measure.ts";
+
+/** A flow goes on for so long, and one before the first to warm up. Milliseconds. */
+const FLOW_MS = 1000;
+const WARM_MS = 1500;
+const FLOWS = 3;
+
+const WARM_TRIPS = 1500;
+const TRIPS = 5000;
+const WARM_SPAWNS = 500;
+const SPAWNS = 3000;
+
+/** Spawns that are asked for, and how many of them wait for their answer at once. */
+const MANY = 20_000;
+const FLIGHT = 1000;
+
+/** What the rest of a frame takes is left of 16 MiB. */
+const LARGE_BYTES = 16 * 1024 * 1024 - 1024;
+const WARM_LARGES = 3;
+const LARGES = 12;
+
+/** How a producer keeps pace with who takes its messages. */
+interface Pace {
+  /** So many a turn. */
+  readonly burst: number;
+  /** So many are acknowledged together. */
+  readonly ack: number;
+  /** So many may be on their way: a few megabytes, far below what a session holds. */
+  readonly window: number;
+}
+
+const SMALL: Pace = { burst: 1000, ack: 10_000, window: 40_000 };
+const LARGER: Pace = { burst: 50, ack: 500, window: 1500 };
+
+/** What goes to the far one's echo. */
+interface Ball {
+  readonly from: Pid<number>;
+  readonly ball: number;
+}
+
+/** What goes to the far one's sink of large messages. */
+interface Large {
+  readonly from: Pid<"swallowed">;
+  readonly bytes: Uint8Array;
+}
+
+function start(name: string): Promise<Parts> {
+  const folder = process.env["FIRN_TLS"];
+  const read = (file: string): string => readFileSync(join(folder!, file), "utf8");
+  return startNode({
+    name: `${name}@127.0.0.1:0`,
+    cookie: "the benches' own",
+    logLevel: "silent",
+    tls: folder === undefined
+      ? undefined
+      : { ca: read("ca.pem"), cert: read("n.pem"), key: read("n.key") },
+  });
+}
+
+/** What the near one needs: actors with names, and functions to spawn. */
+async function beFar(): Promise<void> {
+  const { system, remote, mesh } = await start("far");
+  const { spawner } = remote;
+  const named = (name: string, body: unknown): void =>
+    void system.spawn(undefined, { name }, body as never, []);
+  named("echo", (self: Self<Ball>) => ({ from, ball }: Ball) => self.send(from, ball));
+  named("answer", () => (call: Call<number, number>) => call.reply(call.request));
+  named("swallow", (self: Self<Large>) => ({ from }: Large) => self.send(from, "swallowed"));
+  const sink = (self: Self<unknown>, from: Pid<number>, ack: number) => {
+    let left = ack;
+    return (): void => {
+      if (--left > 0) return;
+      left = ack;
+      self.send(from, ack);
+    };
+  };
+  const hello = (self: Self, from: Pid<"hello">): void => self.send(from, "hello");
+  spawner.expose("sink", sink as never);
+  spawner.expose("hello", hello as never);
+  spawner.expose("nothing", (() => {}) as never);
+  process.stdout.write(`${JSON.stringify({ name: mesh.name, process: process.pid })}\n`);
+  process.stdin.on("end", () => process.exit(0)).resume();
+}
+
+/** The near one, and the far one as it sees it. */
+class Near {
+  readonly parts: Parts;
+  readonly far: string;
+  readonly #farProcess: string;
+
+  constructor(parts: Parts, far: string, farProcess: string) {
+    this.parts = parts;
+    this.far = far;
+    this.#farProcess = farProcess;
+  }
+
+  /** An actor of the near one. */
+  spawn<M>(body: (self: Self<M>) => unknown): Pid<M> {
+    return this.parts.system.spawn(undefined, undefined, body as never, []);
+  }
+
+  /** One way, by what `make` makes: messages a second, and seconds of both processes for a million. */
+  async flows(metric: DistRun, pace: Pace, make: (i: number) => unknown): Promise<void> {
+    await this.#flow(pace, make, WARM_MS);
+    const before = this.#cpu();
+    const rates: number[] = [];
+    let sent = 0;
+    for (let i = 0; i < FLOWS; i++) {
+      const start = performance.now();
+      const count = await this.#flow(pace, make, FLOW_MS);
+      rates.push(count / (performance.now() - start) * 1000);
+      sent += count;
+    }
+    report(metric, median(rates));
+    report(`${metric}.cpu`, (this.#cpu() - before) / sent * 1e6);
+  }
+
+  /** One after the other, each timed. */
+  async trips(metric: DistRun, trip: (i: number) => Promise<void>, warm: number, n: number) {
+    for (let i = 0; i < warm; i++) await trip(i);
+    const times = new Array<number>(n);
+    for (let i = 0; i < n; i++) {
+      const start = performance.now();
+      await trip(i);
+      times[i] = performance.now() - start;
+    }
+    report(`${metric}.p50`, share(times, 0.5) * 1000);
+    report(`${metric}.p99`, share(times, 0.99) * 1000);
+  }
+
+  /** Round trips by two actors that do nothing but send, without a promise. */
+  async balls(metric: DistRun): Promise<void> {
+    const echo = { name: "echo", node: this.far };
+    const times: number[] = [];
+    const { done, give } = signal();
+    const player = this.spawn((self: Self<number>) => {
+      let start = 0;
+      return (ball: number) => {
+        if (ball > WARM_TRIPS) times.push(performance.now() - start);
+        if (times.length === TRIPS) return give();
+        start = performance.now();
+        self.send(echo, { from: self.pid, ball: ball + 1 });
+      };
+    });
+    this.parts.system.send(player, 0);
+    await done;
+    report(`${metric}.p50`, share(times, 0.5) * 1000);
+    report(`${metric}.p99`, share(times, 0.99) * 1000);
+  }
+
+  /** Spawns one after the other, until the first message of each has come. */
+  async spawns(metric: DistRun): Promise<void> {
+    let heard = (): void => {};
+    const listener = this.spawn(() => () => heard());
+    const hello = { node: this.far, fn: "hello" };
+    const { system } = this.parts;
+    await this.trips(
+      metric,
+      async () => {
+        const came = new Promise<void>((come) => heard = come);
+        await system.spawnAt(system.outsider, hello, false, undefined, [listener]);
+        await came;
+      },
+      WARM_SPAWNS,
+      SPAWNS,
+    );
+  }
+
+  async many(metric: DistRun): Promise<void> {
+    await this.#many();
+    const rates: number[] = [];
+    for (let i = 0; i < FLOWS; i++) {
+      const start = performance.now();
+      await this.#many();
+      rates.push(MANY / (performance.now() - start) * 1000);
+    }
+    report(metric, median(rates));
+  }
+
+  /** Round trips of small messages while a large one is on its way. */
+  async behind(metric: DistRun): Promise<void> {
+    for (let i = 0; i < WARM_LARGES; i++) await this.#behind([]);
+    const delays: number[] = [];
+    for (let i = 0; i < LARGES; i++) await this.#behind(delays);
+    report(`${metric}.p50`, share(delays, 0.5));
+    report(`${metric}.p99`, share(delays, 0.99));
+  }
+
+  /** A run in which messages were dropped is none. */
+  check(): void {
+    const dropped = this.parts.mesh.session(this.far)?.dropped;
+    if (dropped === undefined) throw new Error("the session was lost");
+    if (dropped > 0) throw new Error(`${dropped} messages were dropped: the run is not valid`);
+  }
+
+  /** Sends until the time is over, then waits until the last is acknowledged. How many there were. */
+  async #flow(pace: Pace, make: (i: number) => unknown, ms: number): Promise<number> {
+    const { system } = this.parts;
+    const { burst, ack, window } = pace;
+    const { done, give } = signal();
+    let sent = 0;
+    const producer = this.spawn((self: Self<number | Pid<unknown>>) => {
+      const end = performance.now() + ms;
+      let acked = 0;
+      let sink: Pid<unknown>;
+      let isPaused = true;
+      return (message: number | Pid<unknown>) => {
+        // Its own zero says that it may go on; a number from the sink, that so many have come.
+        if (typeof message !== "number") sink = message;
+        else {
+          acked += message;
+          if (message > 0 && !isPaused) return;
+        }
+        isPaused = sent - acked + burst > window;
+        if (isPaused) return;
+        if (sent % ack === 0 && performance.now() >= end) {
+          isPaused = true;
+          if (acked === sent) give();
+          return;
+        }
+        for (let i = 0; i < burst; i++) self.send(sink, make(i));
+        sent += burst;
+        self.send(self.pid, 0);
+      };
+    });
+    const sink = await system.spawnAt(
+      system.outsider,
+      { node: this.far, fn: "sink" },
+      false,
+      undefined,
+      [producer, ack],
+    );
+    system.send(producer, sink);
+    await done;
+    system.exit(producer as Pid, "kill");
+    system.exit(sink as Pid, "kill");
+    return sent;
+  }
+
+  #many(): Promise<void> {
+    const { system } = this.parts;
+    const nothing = { node: this.far, fn: "nothing" };
+    let asked = 0;
+    let answered = 0;
+    return new Promise((done, failed) => {
+      const ask = (): void => {
+        asked++;
+        system.spawnAt(system.outsider, nothing, false, undefined, []).then(next, failed);
+      };
+      const next = (): void => {
+        if (++answered === MANY) done();
+        else if (asked < MANY) ask();
+      };
+      for (let i = 0; i < FLIGHT; i++) ask();
+    });
+  }
+
+  async #behind(delays: number[]): Promise<void> {
+    const { system } = this.parts;
+    const { done, give } = signal();
+    const echo = { name: "echo", node: this.far };
+    const swallow = { name: "swallow", node: this.far };
+    const bytes = new Uint8Array(LARGE_BYTES);
+    const player = this.spawn((self: Self<number | "swallowed">) => {
+      let start = 0;
+      let isOver = false;
+      return (message: number | "swallowed") => {
+        if (message === "swallowed") return isOver = true;
+        if (message === 0) self.send(swallow, { from: self.pid, bytes });
+        else delays.push(performance.now() - start);
+        if (isOver) return give();
+        start = performance.now();
+        self.send(echo, { from: self.pid, ball: message + 1 });
+      };
+    });
+    system.send(player, 0);
+    await done;
+    system.exit(player as Pid, "kill");
+  }
+
+  #cpu(): number {
+    return cpuOf("self") + cpuOf(this.#farProcess);
+  }
+}
+
+/** Seconds that a process has used of all cores, in user and system mode. */
+function cpuOf(pid: string): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  return (Number(fields[11]) + Number(fields[12])) / 100;
+}
+
+function share(values: readonly number[], share: number): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.floor(share * (sorted.length - 1))]!;
+}
+
+async function beNear(run: DistRun, far: string, farProcess: string): Promise<void> {
+  const parts = await start("near");
+  await parts.mesh.connect(far);
+  const near = new Near(parts, far, farProcess);
+  const answer = { name: "answer", node: far };
+  const small = new Uint8Array(64).fill(120);
+  const larger = new Uint8Array(16 * 1024).fill(120);
+  const runs: Readonly<Record<DistRun, () => Promise<void>>> = {
+    "send-64": () => near.flows("send-64", SMALL, () => small),
+    "send-object": () => near.flows("send-object", SMALL, (i) => ({ type: "inc", by: i & 63 })),
+    "send-16k": () => near.flows("send-16k", LARGER, () => larger),
+    trip: () => near.balls("trip"),
+    call: () =>
+      near.trips(
+        "call",
+        async (i) => {
+          if (await parts.system.call(answer, i) !== i) throw new Error("another's answer");
+        },
+        WARM_TRIPS,
+        TRIPS,
+      ),
+    spawn: () => near.spawns("spawn"),
+    "spawn-many": () => near.many("spawn-many"),
+    behind: () => near.behind("behind"),
+  };
+  await runs[run]();
+  near.check();
+}
+
+const [side, run, far, farProcess] = process.argv.slice(2);
+if (side === "far") await beFar();
+else {
+  await beNear(run as DistRun, far!, farProcess!);
+  process.exit(0);
+}

@@ -1,0 +1,319 @@
+/**
+ * Which pairs of nodes are measured: ours on each runtime and on both, Erlang/OTP's over TLS and over
+ * plain TCP; how they are started, and what to do when one is not there.
+ *
+ * @module
+ */
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { connect, createServer } from "node:net";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import type { DistRun } from "./mesh_rows.ts";
+import { bun, deno, type Figures, figuresIn, path, version } from "./programs.ts";
+import type { Contender } from "./rounds.ts";
+
+/** A run of a pair that takes longer is cut, and so is a far node that takes longer to be up. */
+const RUN_MS_MAX = 60_000;
+const START_MS_MAX = 15_000;
+
+/** How long a process has to end by itself. */
+const END_MS = 2_000;
+
+/** What Erlang over TCP is measured in: the rows that are compared with it. */
+const TCP_RUNS: readonly DistRun[] = ["send-64", "send-object", "trip", "call"];
+
+type Env = Readonly<Record<string, string>>;
+
+/** Two nodes. */
+export interface Pair extends Contender {
+  readonly isOurs: boolean;
+  readonly runs?: readonly DistRun[];
+  /** The command line of the far node; `turn` is another number each time. */
+  far(turn: number): readonly string[];
+  /** The command line of the near one, that makes the run with the far one. */
+  near(turn: number, run: DistRun, far: string, farProcess: number): readonly string[];
+  readonly env: Env;
+}
+
+/** The pairs that can be measured here, and sentences about those that cannot. */
+export interface Pairs {
+  readonly pairs: readonly Pair[];
+  readonly absent: readonly string[];
+  /** Removes what was made for them. */
+  clear(): void;
+}
+
+/** Finds them, makes certificates, compiles the Erlang program, and starts Erlang's port mapper. */
+export async function preparePairs(mixed: boolean, own: boolean): Promise<Pairs> {
+  const folder = mkdtempSync(join(tmpdir(), "firn-mesh-"));
+  const pairs: Pair[] = [];
+  const absent: string[] = [];
+  const hasKeys = makeCertificates(folder);
+  if (!hasKeys) absent.push("openssl is not on the PATH: there is nothing with certificates.");
+  const env: Env = own && hasKeys ? { FIRN_TLS: folder } : {};
+  const ours = [path("dist_firn.ts")];
+  const onDeno = version(deno, "--version");
+  const onBun = version(bun, "--version");
+  const denoLine = [deno, "run", "-A", ...ours];
+  const bunLine = [bun, ...ours];
+  if (onDeno) pairs.push(firn("Deno", `Deno ${onDeno}`, denoLine, denoLine, env));
+  else absent.push("Deno is not on the PATH (DENO_BIN can name it).");
+  if (onBun) pairs.push(firn("Bun", `Bun ${onBun}`, bunLine, bunLine, env));
+  else absent.push("Bun is not on the PATH (BUN_BIN can name it).");
+  if (mixed && onDeno && onBun) {
+    pairs.push(firn("Deno→Bun", "Deno, far Bun", denoLine, bunLine, env));
+    pairs.push(firn("Bun→Deno", "Bun, far Deno", bunLine, denoLine, env));
+  }
+  const erlang = await prepareErlang(folder, hasKeys);
+  pairs.push(...erlang.pairs);
+  absent.push(...erlang.absent);
+  const clear = (): void => {
+    erlang.clear();
+    rmSync(folder, { recursive: true, force: true });
+  };
+  return { pairs, absent, clear };
+}
+
+/** Processes that are running. */
+const running = new Set<ChildProcess>();
+
+/** Ends every process that is running. */
+export function endAll(): void {
+  for (const child of running) child.kill("SIGKILL");
+}
+
+let turns = 0;
+
+/** One run of one pair, in processes of their own. No figures if it failed. */
+export async function measurePair(
+  pair: Pair,
+  run: DistRun,
+): Promise<Figures | string> {
+  const turn = ++turns;
+  // Ours ends when its standard input does: when this program is no more.
+  const far = start(pair.far(turn), pair.env);
+  try {
+    const line = await far.firstLine();
+    if (line === undefined) return `the far node is not up: ${far.lastWords()}`;
+    const { name, process: farProcess } = JSON.parse(line);
+    const near = start(pair.near(turn, run, name, farProcess), pair.env);
+    const timer = setTimeout(() => near.child.kill("SIGKILL"), RUN_MS_MAX);
+    const status = await near.ended;
+    clearTimeout(timer);
+    if (status === "0") return figuresIn(near.output());
+    return status === "SIGKILL"
+      ? `cut after ${RUN_MS_MAX / 1000} s`
+      : `status ${status} ${near.lastWords()} ${far.lastWords()}`;
+  } finally {
+    far.child.stdin!.end();
+    const timer = setTimeout(() => far.child.kill("SIGKILL"), END_MS);
+    await far.ended;
+    clearTimeout(timer);
+  }
+}
+
+interface Started {
+  readonly child: ChildProcess;
+  /** Its status, or the signal that ended it. */
+  readonly ended: Promise<string>;
+  output(): string;
+  /** The first line that it prints; none if it ends before, or takes too long. */
+  firstLine(): Promise<string | undefined>;
+  /** The last line of what it said of its errors. */
+  lastWords(): string;
+}
+
+function start([command, ...args]: readonly string[], env: Env): Started {
+  const child = spawn(command!, args, {
+    stdio: ["pipe", "pipe", "pipe"],
+    env: { ...process.env, ...env },
+  });
+  running.add(child);
+  let output = "";
+  let errors = "";
+  const output$ = child.stdout.setEncoding("utf8").on("data", (text: string) => output += text);
+  child.stderr.setEncoding("utf8").on("data", (text: string) => errors += text);
+  child.stdin.on("error", () => {});
+  const ended = new Promise<string>((resolve) => {
+    child.on("error", (error) => resolve(error.message));
+    child.on("close", (code, signal) => resolve(signal ?? String(code)));
+  }).finally(() => running.delete(child));
+  return {
+    child,
+    ended,
+    output: () => output,
+    firstLine: () =>
+      new Promise((resolve) => {
+        const timer = setTimeout(() => resolve(undefined), START_MS_MAX);
+        const look = (): void => {
+          const end = output.indexOf("\n");
+          if (end < 0) return;
+          clearTimeout(timer);
+          resolve(output.slice(0, end));
+        };
+        output$.on("data", look);
+        look();
+        ended.then(() => {
+          clearTimeout(timer);
+          resolve(undefined);
+        });
+      }),
+    lastWords: () => errors.trim().split("\n").at(-1) ?? "",
+  };
+}
+
+function firn(
+  name: string,
+  title: string,
+  nearLine: readonly string[],
+  farLine: readonly string[],
+  env: Env,
+): Pair {
+  const tls = "FIRN_TLS" in env ? ", certificates on both sides" : "";
+  return {
+    name: `Firn ${name}`,
+    title: `Firn on ${title}${tls}`,
+    isOurs: true,
+    env,
+    far: () => [...farLine, "far"],
+    near: (_turn, run, far, farProcess) => [...nearLine, "near", run, far, String(farProcess)],
+  };
+}
+
+async function prepareErlang(folder: string, hasKeys: boolean): Promise<Pairs> {
+  const pairs: Pair[] = [];
+  const absent: string[] = [];
+  const erl = process.env["ERL"] ?? "erl";
+  const print = (what: string): string => `io:format("~p", [${what}]), halt().`;
+  const release = version(erl, "-noshell", "-eval", print("erlang:system_info(otp_release)"));
+  const none: Pairs = { pairs, absent, clear() {} };
+  if (release === undefined) {
+    absent.push(
+      "Erlang is not on the PATH (ERL can name it), so there is nothing to compare with:\n" +
+        "    apt-get install --no-install-recommends erlang-base erlang-ssl",
+    );
+    return none;
+  }
+  const mapper = await startMapper();
+  if (mapper === undefined) {
+    absent.push("Erlang's port mapper, epmd, cannot be started: Erlang is left out.");
+    return none;
+  }
+  const source = path("dist_actors.erl");
+  execFileSync(process.env["ERLC"] ?? "erlc", ["-o", folder, source], { stdio: "inherit" });
+  const env: Env = {
+    ERL_CRASH_DUMP: "/dev/null",
+    ERL_EPMD_PORT: String(mapper.port),
+    ERL_EPMD_ADDRESS: "127.0.0.1",
+  };
+  const line = [erl, "-start_epmd", "false", "-pa", folder, "-noshell", "-noinput"];
+  line.push("-setcookie", `firn${process.pid}`);
+  const pair = (name: string, words: string, more: readonly string[]): Pair => {
+    const node = (side: string, turn: number): readonly string[] => {
+      return [...line, ...more, "-sname", `${side}${turn}@localhost`, "-s", "dist_actors", side];
+    };
+    return {
+      name,
+      title: `Erlang/OTP ${release} ${words}`,
+      isOurs: false,
+      env,
+      far: (turn) => node("far", turn),
+      near: (turn, run, far, farProcess) => [
+        ...node("near", turn),
+        "-extra",
+        run,
+        far,
+        String(farProcess),
+      ],
+    };
+  };
+  const look = "case code:which(ssl) of non_existing -> 0; _ -> 1 end";
+  if (version(erl, "-noshell", "-eval", print(look)) === "1" && hasKeys) {
+    const file = join(folder, "ssl.conf");
+    const more = ["-proto_dist", "inet_tls", "-ssl_dist_optfile", file];
+    pairs.push(pair("Erlang TLS", "over TLS, certificates on both sides", more));
+  } else {
+    absent.push(
+      "Erlang has no TLS (ERL_LIBS can say where more of it is):\n" +
+        "    apt-get install --no-install-recommends erlang-ssl",
+    );
+  }
+  pairs.push({ ...pair("Erlang TCP", "over plain TCP", []), runs: TCP_RUNS });
+  return { pairs, absent, clear: () => void mapper.child.kill("SIGKILL") };
+}
+
+/** A port mapper of our own, so that another's knows nothing of these nodes. */
+async function startMapper(): Promise<{ child: ChildProcess; port: number } | undefined> {
+  const port = await freePort();
+  const epmd = process.env["EPMD"] ?? "epmd";
+  const args = ["-port", String(port), "-address", "127.0.0.1", "-relaxed_command_check"];
+  const child = spawn(epmd, args, { stdio: "ignore" });
+  running.add(child);
+  let isOver = false;
+  child.on("error", () => isOver = true).on("close", () => {
+    isOver = true;
+    running.delete(child);
+  });
+  for (let i = 0; i < 100 && !isOver; i++) {
+    if (await listens(port)) return { child, port };
+    await new Promise((wake) => setTimeout(wake, 20));
+  }
+  child.kill("SIGKILL");
+  return undefined;
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve, failed) => {
+    const server = createServer().on("error", failed).listen(0, "127.0.0.1", () => {
+      const { port } = server.address() as AddressInfo;
+      server.close(() => resolve(port));
+    });
+  });
+}
+
+function listens(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, "127.0.0.1", () => {
+      socket.destroy();
+      resolve(true);
+    }).on("error", () => resolve(false));
+  });
+}
+
+/** An authority, a certificate of it for this machine, and what says so to Erlang. */
+function makeCertificates(folder: string): boolean {
+  const openssl = (...args: string[]): void =>
+    void execFileSync("openssl", args, { cwd: folder, stdio: "ignore", timeout: START_MS_MAX });
+  const key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"];
+  const days = ["-days", "2"];
+  const ca = ["-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial"];
+  try {
+    openssl(
+      "req",
+      "-x509",
+      ...key,
+      "-keyout",
+      "ca.key",
+      "-out",
+      "ca.pem",
+      ...days,
+      "-subj",
+      "/CN=ca",
+    );
+    writeFileSync(join(folder, "names"), "subjectAltName=IP:127.0.0.1,DNS:localhost\n");
+    openssl("req", ...key, "-keyout", "n.key", "-out", "n.csr", "-subj", "/CN=localhost");
+    const names = ["-extfile", "names"];
+    openssl("x509", "-req", "-in", "n.csr", ...ca, "-out", "n.pem", ...days, ...names);
+  } catch {
+    return false;
+  }
+  const quoted = (name: string): string => JSON.stringify(join(folder, name));
+  const both = `{cacertfile,${quoted("ca.pem")}},{certfile,${quoted("n.pem")}},` +
+    `{keyfile,${quoted("n.key")}},{verify,verify_peer}`;
+  const text = `[{server,[${both},{fail_if_no_peer_cert,true}]},{client,[${both}]}].\n`;
+  writeFileSync(join(folder, "ssl.conf"), text);
+  return true;
+}

@@ -1,0 +1,69 @@
+/**
+ * The table of the comparison between nodes, in Markdown: medians, and what part or how many times they
+ * are of Erlang's over TLS. Quiet.
+ *
+ * @module
+ */
+import type { Pair } from "./mesh_pairs.ts";
+import { DIST_ROWS, DIST_UNITS, type DistRow, type DistRun } from "./mesh_rows.ts";
+import { middle, type Results } from "./rounds.ts";
+import { draw } from "./table.ts";
+
+/** The rows of these runs. */
+export function distTable(results: Results<Pair>, runs: readonly DistRun[]): string {
+  const pairs = [...results.keys()];
+  const called = (name: string): Pair | undefined => pairs.find((pair) => pair.name === name);
+  const tls = called("Erlang TLS");
+  const tcp = called("Erlang TCP");
+  const head = ["", "", ...pairs.map(({ name }) => name), "must"];
+  const lines = DIST_ROWS.filter(({ run }) => runs.includes(run)).map((row) => {
+    const overTls = tls && middle(results, tls, row.metric);
+    const overTcp = tcp && middle(results, tcp, row.metric);
+    const cells = pairs.map((pair) => {
+      return cell(row, pair, middle(results, pair, row.metric), overTls, overTcp);
+    });
+    return [row.title, row.unit, ...cells, must(row)];
+  });
+  return draw(head, lines);
+}
+
+function cell(
+  row: DistRow,
+  pair: Pair,
+  value: number | undefined,
+  overTls: number | undefined,
+  overTcp: number | undefined,
+): string {
+  if (value === undefined) return "";
+  const { scale, digits } = DIST_UNITS[row.unit];
+  const figure = (value * scale).toFixed(digits);
+  if (!pair.isOurs) return figure;
+  const times = overTls === undefined ? "" : ` (${ratioText(value / overTls)})`;
+  return `${figure}${times}${misses(row, value, overTls, overTcp) ? " !" : ""}`;
+}
+
+function ratioText(ratio: number): string {
+  return `${ratio.toFixed(ratio < 1 ? 2 : 1)}×`;
+}
+
+/** Whether a figure of ours is not what it has to be. */
+function misses(
+  { unit, tls, tcp, limit }: DistRow,
+  value: number,
+  overTls: number | undefined,
+  overTcp: number | undefined,
+): boolean {
+  const isShort = (bound: number): boolean => DIST_UNITS[unit].more ? value < bound : value > bound;
+  return (tls !== undefined && overTls !== undefined && isShort(tls * overTls)) ||
+    (tcp !== undefined && overTcp !== undefined && isShort(tcp * overTcp)) ||
+    (limit !== undefined && isShort(limit));
+}
+
+function must({ unit, tls, tcp, limit }: DistRow): string {
+  const sign = DIST_UNITS[unit].more ? "≥" : "≤";
+  const parts: string[] = [];
+  if (tls !== undefined) parts.push(`${sign} ${tls}×`);
+  if (tcp !== undefined) parts.push(`${sign} ${tcp === 1 ? "" : `${tcp}× `}TCP`);
+  if (limit !== undefined) parts.push(`${sign} ${limit}`);
+  return parts.join(", ");
+}

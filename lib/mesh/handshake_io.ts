@@ -1,0 +1,163 @@
+/**
+ * A handshake on its way: runs a {@linkcode Dialler} or an {@linkcode Acceptor} over a stream, with
+ * a deadline, and at most 4096 bytes from whoever has not proved itself.
+ *
+ * @module
+ */
+import type { Clock, Timer } from "../base/clock.ts";
+import type { Stream, StreamHandler } from "../host/stream.ts";
+import type { Opened } from "./session.ts";
+import { FrameReader, type FrameSink, HANDSHAKE_FRAME_BYTES_MAX } from "./frame.ts";
+import { type Acceptor, type Dialler, fail, type Met, type Step } from "./handshake.ts";
+import type { RejectReason } from "./message.ts";
+
+/** Bytes that one side may send before the session is up. */
+export const UNPROVEN_BYTES_MAX = 4096;
+
+/** A REJECT is given this long to reach the other side. */
+const FAREWELL_MS = 1_000;
+
+/** Why a handshake came to nothing. */
+export type GreetingFailure = RejectReason | "timeout" | "broken" | "aborted";
+
+/** Who takes what comes behind the handshake. */
+export interface SessionSink extends FrameSink {
+  /** A frame was over the limit: nothing more can be read. */
+  overlong(): void;
+}
+
+/** Who is told how it went. One of `up` and `failed` is called, once. */
+export interface Greeter {
+  /** A dialler has proved itself: the reason to refuse it, or `undefined`. */
+  decide(met: Met): { readonly reason: RejectReason; readonly words: string } | undefined;
+  /** It is up. What takes further frames, beginning with those behind the handshake. */
+  up(met: Met, opened: Opened): SessionSink;
+  failed(failure: GreetingFailure, words: string, byPeer: boolean): void;
+  /** After a failure: its stream is closed. */
+  gone(): void;
+}
+
+/** One handshake. */
+export class Greeting implements StreamHandler, FrameSink {
+  readonly #stream: Stream;
+  readonly #machine: Dialler | Acceptor;
+  readonly #greeter: Greeter;
+  readonly #clock: Clock;
+  readonly #reader = new FrameReader(HANDSHAKE_FRAME_BYTES_MAX);
+  readonly #deadline: Timer;
+  #bytes = 0;
+  #ended = false;
+  /** This side has sent what proves it. */
+  #proved = false;
+  /** Cuts who does not hang up after a REJECT. */
+  #farewell: Timer | undefined;
+  #next: SessionSink | undefined;
+
+  constructor(
+    stream: Stream,
+    machine: Dialler | Acceptor,
+    greeter: Greeter,
+    clock: Clock,
+    deadlineMs: number,
+  ) {
+    this.#stream = stream;
+    this.#machine = machine;
+    this.#greeter = greeter;
+    this.#clock = clock;
+    this.#deadline = clock.after(
+      deadlineMs,
+      () => this.#fail("timeout", `no handshake in ${Math.round(deadlineMs)} ms`, false),
+    );
+    stream.handler = this;
+    if ("begin" in machine) stream.write(machine.begin());
+  }
+
+  /** Gives it up without a word, and cuts it even if it has failed and the REJECT is on its way. */
+  abort(): void {
+    this.#fail("aborted", "given up", false);
+    if (this.#ended) this.#stream.abort();
+  }
+
+  /**
+   * Gives up a dial because the other side's has won. It is told: to be cut off without a word is
+   * what it knows of nodes with another cookie. Behind a proof it needs no telling, since it judges
+   * that proof as we did theirs.
+   */
+  withdraw(): void {
+    const step = fail("duplicate", "the other side's dial has won");
+    this.#act(this.#proved ? { ...step, frame: undefined } : step);
+  }
+
+  data(bytes: Uint8Array): void {
+    if (this.#ended) return;
+    this.#bytes += bytes.length;
+    const whole = this.#reader.push(bytes, this);
+    if (this.#next !== undefined && !whole) this.#next.overlong();
+    if (this.#next !== undefined || this.#ended) return;
+    if (whole && this.#bytes <= UNPROVEN_BYTES_MAX) return;
+    this.#act(fail("protocol", `more than ${UNPROVEN_BYTES_MAX} bytes before the session is up`));
+  }
+
+  frame(tag: number, body: Uint8Array): boolean {
+    if (this.#next !== undefined) return this.#next.frame(tag, body);
+    if (!this.#ended) this.#act(this.#machine.receive(tag, body));
+    return !this.#ended;
+  }
+
+  drain(): void {}
+
+  end(): void {
+    if (this.#ended) this.#stream.abort();
+    else this.#hungUp("it hung up");
+  }
+
+  close(): void {
+    this.#hungUp("the connection broke off");
+    this.#farewell?.cancel();
+    if (this.#ended) this.#greeter.gone();
+  }
+
+  #act(step: Step): void {
+    switch (step.kind) {
+      case "send":
+        this.#proved = true;
+        this.#stream.write(step.frame);
+        break;
+      case "decide": {
+        const refusal = this.#greeter.decide(step.met);
+        // To decide may have ended another session, and who was told of that may have stopped us.
+        if (this.#ended) return;
+        if (refusal) return this.#act(fail(refusal.reason, refusal.words));
+        const up = (this.#machine as Acceptor).accept();
+        this.#stream.write(up.frame);
+        this.#act(up);
+        break;
+      }
+      case "up":
+        this.#deadline.cancel();
+        this.#next = this.#greeter.up(step.met, { stream: this.#stream, reader: this.#reader });
+        break;
+      case "fail":
+        if (this.#ended) break;
+        if (step.frame !== undefined) this.#stream.write(step.frame);
+        this.#fail(step.reason, step.words, step.byPeer);
+        break;
+    }
+  }
+
+  #hungUp(words: string): void {
+    const silent = this.#bytes === 0 ? " without a word" : "";
+    this.#fail("broken", `${words}${silent}`, false);
+  }
+
+  #fail(failure: GreetingFailure, words: string, byPeer: boolean): void {
+    if (this.#ended || this.#next !== undefined) return;
+    this.#ended = true;
+    this.#deadline.cancel();
+    const cut = failure === "aborted" || failure === "timeout" || failure === "broken";
+    if (!cut) this.#farewell = this.#clock.after(FAREWELL_MS, () => this.#stream.abort());
+    this.#greeter.failed(failure, words, byPeer);
+    if (cut) this.#stream.abort();
+    else this.#stream.end();
+  }
+}

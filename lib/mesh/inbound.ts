@@ -1,0 +1,455 @@
+/**
+ * What actors of one other node say to ours: rows of the wire table become messages and signals.
+ *
+ * A peer that holds the cookie may still be broken or hostile. A row that cannot be is a broken rule, and
+ * ends the session. One that could have been, but not any more, such as the end of a link that was taken
+ * back meanwhile, is nothing. And nobody can say that an actor has ended to one that does not watch it.
+ *
+ * @module
+ */
+import type { Actor } from "../actor/actor.ts";
+import type { Cell, Monitor } from "../actor/actor_ref.ts";
+import { tie, untie, unwatch, watch } from "../actor/signals.ts";
+import type { System } from "../actor/system.ts";
+import { ProtocolError } from "../term/errors.ts";
+import { type Pid, Ref } from "../term/pid.ts";
+import { Distant, Named } from "./remote_actor.ts";
+import type { HoldKey, Holds } from "./holdback_queue.ts";
+import { RECEIVER } from "./node_table.ts";
+import { IncomingCall } from "./incoming_call.ts";
+import { ANSWER, decodeHome, SPAWN_FLAG, TAG } from "./message.ts";
+import { isNormalName } from "./name.ts";
+import type { Outbound } from "./outbound.ts";
+import { type Decoded, RowReader, WORD_BYTES } from "./message_reader.ts";
+import type { Spawner } from "./spawner.ts";
+
+/** A peer may have so many monitors and calls here at once, of each, and half as many links more. */
+const BONDS_MAX: number = 2 ** 20;
+
+/** So many are noted that were taken back before they were let through. Of more, some are not. */
+const EARLY_MAX = 4096;
+
+/** Where a row has its addressee, whether that is a name, and whether a term of the session follows. */
+interface Form {
+  readonly to: number;
+  readonly named: boolean;
+  readonly term: boolean;
+}
+
+/** The rows that have one. */
+const FORMS: ReadonlyMap<number, Form> = new Map<number, Form>([
+  [TAG.SEND, { to: 0, named: false, term: true }],
+  [TAG.SEND_NAMED, { to: 0, named: true, term: true }],
+  [TAG.CALL, { to: WORD_BYTES, named: false, term: true }],
+  [TAG.CALL_NAMED, { to: WORD_BYTES, named: true, term: true }],
+  [TAG.MONITOR_NAMED, { to: WORD_BYTES, named: true, term: false }],
+  ...[
+    TAG.LINK,
+    TAG.UNLINK,
+    TAG.UNLINKED,
+    TAG.EXIT,
+    TAG.EXIT_SIGNAL,
+    TAG.MONITOR,
+    TAG.DEMONITOR,
+    TAG.DOWN,
+  ].map((tag) => [tag, { to: WORD_BYTES, named: false, term: false }] as const),
+]);
+
+/** Takes what nodes tell each other of names and groups: filled above. */
+export interface ClusterSink<Line> {
+  /** A session is up. */
+  up(line: Line): void;
+  /** A row. A returned text is the rule that it broke. */
+  row(line: Line, tag: number, body: Uint8Array): string | undefined;
+}
+
+/** What is needed of the session itself. */
+export interface HeldSession {
+  readonly holds: Holds;
+  abort(end: "protocol", words: string): void;
+}
+
+/** The rows of one session. */
+export class Arrivals {
+  readonly #system: System;
+  readonly #line: Outbound;
+  readonly #spawner: Spawner;
+  readonly #row: RowReader;
+  readonly #session: HeldSession;
+  readonly #cluster: () => ClusterSink<Outbound> | undefined;
+  readonly #holds: Holds;
+  readonly #over: () => void;
+  readonly #bondsMax: number;
+  /** How many links were asked for since they were last counted. */
+  #uncounted = 0;
+  /** Calls that our actors are to answer. */
+  readonly #calls = new Map<number, IncomingCall>();
+  /** Calls and monitors that were taken back while they still wait behind a large message. */
+  readonly #early = new Set<string>();
+
+  /** `over` is told when the session is. Tests give another limit. */
+  constructor(
+    system: System,
+    line: Outbound,
+    spawner: Spawner,
+    session: HeldSession,
+    cluster: () => ClusterSink<Outbound> | undefined,
+    over: () => void,
+    bondsMax: number = BONDS_MAX,
+  ) {
+    this.#bondsMax = bondsMax;
+    this.#cluster = cluster;
+    this.#session = session;
+    this.#holds = session.holds;
+    this.#over = over;
+    this.#system = system;
+    this.#line = line;
+    this.#spawner = spawner;
+    this.#row = new RowReader(line.homes);
+  }
+
+  /**
+   * Acts on a row. `alone`: it was a large one, at its place in the order. A returned text is the rule that
+   * it broke.
+   */
+  take(tag: number, body: Uint8Array, alone: boolean): string | undefined {
+    const key = alone || this.#holds.count === 0 ? undefined : this.keyOf(tag, body);
+    this.#row.begin(body, 0, body.length, alone);
+    return this.#guard(tag, body, key);
+  }
+
+  /** The same for a row whose body stands in `bytes`, when nothing is held. */
+  takeAt(tag: number, bytes: Uint8Array, from: number, to: number): string | undefined {
+    this.#row.begin(bytes, from, to, false);
+    return this.#guard(tag, bytes);
+  }
+
+  #guard(tag: number, body: Uint8Array, key?: HoldKey): string | undefined {
+    try {
+      if (key !== undefined && this.#holds.isHeld(key)) this.#wait(tag, body, key);
+      else this.#act(tag, body);
+    } catch (error) {
+      if (error instanceof ProtocolError) return `row 0x${tag.toString(16)}: ${error.message}`;
+      throw error;
+    }
+    return undefined;
+  }
+
+  /** For whom a row is that begins like this: what comes later for the same actor is to wait for it. */
+  keyOf(tag: number, head: Uint8Array): HoldKey | undefined {
+    const form = FORMS.get(tag);
+    if (form === undefined || head.length < form.to + 2) return undefined;
+    this.#row.begin(head, form.to, head.length, false);
+    if (!form.named) {
+      return head.length < form.to + WORD_BYTES ? undefined : this.#row.number() % 2 ** 40;
+    }
+    const length = head[form.to]! | head[form.to + 1]! << 8;
+    if (head.length < form.to + 2 + length) return undefined;
+    const name = this.#row.text();
+    return this.#system.names.whereis(name)?.id ?? `name ${name}`;
+  }
+
+  /** Acts on a row later. Its term is decoded now, for the next may build on it. */
+  #wait(tag: number, body: Uint8Array, key: HoldKey): void {
+    const form = FORMS.get(tag)!;
+    let decoded: Decoded | undefined;
+    if (form.term) {
+      const row = this.#row;
+      row.begin(body, form.to, body.length, false);
+      if (form.named) row.text();
+      else row.number();
+      decoded = { term: row.term() };
+    }
+    const copy = body.slice();
+    const run = (): void => {
+      this.#row.begin(copy, 0, copy.length, false, decoded);
+      const broken = this.#guard(tag, copy);
+      if (broken !== undefined) this.#session.abort("protocol", `it sent ${broken}`);
+    };
+    if (!this.#holds.hold(key, body.length, run)) this.#fail("too much behind a large message");
+  }
+
+  /** The session is over. */
+  lost(): void {
+    this.#over();
+    for (const call of [...this.#calls.values()]) call.close();
+    this.#line.lost();
+    this.#spawner.lost(this.#line);
+  }
+
+  #act(tag: number, body: Uint8Array): void {
+    switch (tag) {
+      case TAG.SEND:
+        return this.#send();
+      case TAG.SEND_NAMED:
+        return this.#sendNamed();
+      case TAG.CALL:
+      case TAG.CALL_NAMED:
+        return this.#call(tag);
+      case TAG.ANSWER:
+        return this.#answer();
+      case TAG.CALL_OVER:
+        return this.#callOver();
+      case TAG.LINK:
+        return this.#link();
+      case TAG.UNLINK:
+        return this.#unlink();
+      case TAG.UNLINKED:
+        return this.#unlinked();
+      case TAG.EXIT:
+        return this.#exit();
+      case TAG.EXIT_SIGNAL:
+        return this.#exitSignal();
+      case TAG.MONITOR:
+      case TAG.MONITOR_NAMED:
+        return this.#monitor(tag);
+      case TAG.DEMONITOR:
+        return this.#demonitor();
+      case TAG.DOWN:
+        return this.#down();
+      case TAG.SPAWN:
+        return this.#spawn();
+      case TAG.SPAWNED:
+        return this.#spawned();
+      case TAG.HOME:
+        return this.#home(body);
+      default: {
+        const broken = this.#cluster()?.row(this.#line, tag, body);
+        if (broken !== undefined) this.#fail(broken);
+      }
+    }
+  }
+
+  #send(): void {
+    const row = this.#row;
+    const to = row.receiver();
+    // It is decoded whoever is to get it: the next term may build on it.
+    const message = row.term();
+    const actor = this.#system.find(to);
+    if (actor !== undefined) actor.deliver(message);
+    else this.#dead(to, message);
+  }
+
+  #sendNamed(): void {
+    const row = this.#row;
+    const name = row.text();
+    const message = row.term();
+    this.#system.sendTo(name, message);
+  }
+
+  #dead(to: number, message: unknown): void {
+    const { events } = this.#system;
+    if (!events.has("deadletter")) return;
+    events.emit("deadletter", { to: this.#line.homes.pid(RECEIVER, to)!, message });
+  }
+
+  #call(tag: number): void {
+    const row = this.#row;
+    const number = row.number();
+    const actor = tag === TAG.CALL ? this.#system.find(row.receiver()) : this.#holder();
+    const request = row.term();
+    if (this.#calls.has(number)) this.#fail("a request's number that is in use");
+    if (this.#calls.size >= this.#bondsMax) this.#fail("too many calls");
+    if (actor === undefined) return this.#line.answer(number, ANSWER.MISSING, undefined);
+    const call = new IncomingCall(request, actor, number, this.#calls, this.#line);
+    // It is a message all the same, to which nobody waits for an answer.
+    if (this.#wasEarly(`call ${number}`)) call.close();
+    actor.deliver(call);
+  }
+
+  #callOver(): void {
+    const number = this.#row.number();
+    const call = this.#calls.get(number);
+    if (call !== undefined) call.close();
+    else this.#noteEarly(`call ${number}`);
+  }
+
+  /** There is nothing like it to be taken back: it may be about to come. */
+  #noteEarly(what: string): void {
+    if (this.#holds.count === 0) return;
+    if (this.#early.size >= EARLY_MAX) this.#early.clear();
+    this.#early.add(what);
+  }
+
+  #wasEarly(what: string): boolean {
+    return this.#early.size > 0 && this.#early.delete(what);
+  }
+
+  #answer(): void {
+    const row = this.#row;
+    const number = row.number();
+    const status = row.u8();
+    if (status === ANSWER.ENDED) {
+      const reason = row.reason();
+      return this.#line.answered(number)?.ended(reason);
+    }
+    if (status === ANSWER.MISSING) return this.#line.answered(number)?.missing();
+    if (status === ANSWER.FULL) return this.#line.answered(number)?.full();
+    const value = row.term();
+    const call = this.#line.answered(number);
+    if (status === ANSWER.REPLY) call?.reply(value);
+    else if (status === ANSWER.REFUSED) call?.refuse(value);
+    else this.#fail("an unknown status");
+  }
+
+  #link(): void {
+    const row = this.#row;
+    const from = row.sender();
+    const to = row.receiver();
+    const actor = this.#system.find(to);
+    if (actor === undefined) return this.#line.linkBroke(this.#own(to), from, "noproc");
+    const distant = this.#distant(from);
+    // It did not know yet that we have unlinked them. As soon as it does, they are not linked there either.
+    if (distant.isUnlinking(to)) return;
+    this.#countLink();
+    tie(actor, distant);
+  }
+
+  #unlink(): void {
+    const row = this.#row;
+    const from = row.sender();
+    const to = row.receiver();
+    const distant = this.#line.known(from);
+    const actor = this.#system.find(to);
+    if (distant !== undefined && actor !== undefined) untie(actor, distant);
+    this.#line.unlinked(to, from);
+    distant?.released();
+  }
+
+  #unlinked(): void {
+    const from = this.#row.sender();
+    this.#line.known(from)?.unlinkedThere(this.#row.receiver());
+  }
+
+  #exit(): void {
+    const row = this.#row;
+    const from = row.sender();
+    const to = row.receiver();
+    const reason = row.reason();
+    const distant = this.#line.known(from);
+    const actor = this.#system.find(to);
+    if (distant === undefined || actor === undefined || distant.isUnlinking(to)) return;
+    if (!untie(actor, distant)) return;
+    actor.linkBroke(distant.pid as Pid, reason);
+    distant.released();
+  }
+
+  #exitSignal(): void {
+    const row = this.#row;
+    const from = row.sender();
+    const to = row.receiver();
+    this.#system.find(to)?.exitSignal(this.#line.pid(from), row.reason());
+  }
+
+  #monitor(tag: number): void {
+    const row = this.#row;
+    const from = row.sender();
+    const to = tag === TAG.MONITOR ? row.receiver() : 0;
+    const actor = tag === TAG.MONITOR ? this.#system.find(to) : this.#holder();
+    const ref = row.number();
+    if (this.#wasEarly(`monitor ${from} ${ref}`)) return;
+    if (actor === undefined) return this.#line.downOf(to, from, ref, "noproc");
+    const distant = this.#distant(from);
+    this.#countMonitor(distant, ref);
+    this.#line.monitors++;
+    watch({ ref: new Ref(this.#line.home, ref), watcher: distant, target: actor });
+  }
+
+  #demonitor(): void {
+    const row = this.#row;
+    const from = row.sender();
+    row.receiver();
+    const ref = row.number();
+    const distant = this.#line.known(from);
+    const monitor = distant?.monitors?.get(ref);
+    if (monitor === undefined) return this.#noteEarly(`monitor ${from} ${ref}`);
+    this.#line.monitors--;
+    unwatch(monitor);
+    distant!.released();
+  }
+
+  #down(): void {
+    const row = this.#row;
+    const ended = row.sender();
+    const to = row.receiver();
+    const ref = row.number();
+    const reason = row.reason();
+    const watcher: Cell | undefined = to === 0 ? this.#system.outsider : this.#system.find(to);
+    const monitor = watcher?.monitors?.get(ref);
+    if (monitor === undefined || !this.#concerns(monitor, ended)) return;
+    unwatch(monitor);
+    const { pid } = monitor.target;
+    watcher!.down(monitor.ref, pid.id === ended ? pid as Pid : this.#line.pid(ended), reason);
+    monitor.target.released();
+  }
+
+  /** Whether a monitor is of this actor of the peer. */
+  #concerns({ target }: Monitor, id: number): boolean {
+    if (!(target instanceof Distant) || target.pid.home !== this.#line.home) return false;
+    return target instanceof Named || target.pid.id === id;
+  }
+
+  #spawn(): void {
+    const row = this.#row;
+    const request = row.number();
+    const from = row.sender();
+    const flags = row.u8();
+    const name = row.text();
+    const ref = row.number();
+    const args = row.term();
+    if (!Array.isArray(args)) this.#fail("arguments that are no array");
+    const distant = this.#distant(from);
+    if (flags & SPAWN_FLAG.LINK) this.#countLink();
+    if (flags & SPAWN_FLAG.MONITOR) this.#countMonitor(distant, ref);
+    this.#spawner.asked(this.#line, { request, from, flags, name, ref, args });
+    distant.released();
+  }
+
+  #spawned(): void {
+    const row = this.#row;
+    const request = row.number();
+    const status = row.u8();
+    const id = row.sender();
+    this.#spawner.answered(this.#line, request, status, id);
+  }
+
+  #home(body: Uint8Array): void {
+    const home = decodeHome(body);
+    if (home === undefined || !isNormalName(home.node)) return this.#fail("a malformed HOME");
+    const broken = this.#line.homes.announced(home.index, home.node, home.creation);
+    if (broken !== undefined) this.#fail(broken);
+  }
+
+  #distant(id: number): Distant {
+    const distant = this.#line.distant(id);
+    if (this.#line.kept > 2 * this.#bondsMax) this.#fail("too many actors");
+    return distant;
+  }
+
+  /** A link is about to be made. They are counted now and then, for they may end in many ways. */
+  #countLink(): void {
+    if (++this.#uncounted < this.#bondsMax / 2) return;
+    this.#uncounted = 0;
+    if (this.#line.links > this.#bondsMax) this.#fail("too many links");
+  }
+
+  /** A monitor is about to be made. */
+  #countMonitor(distant: Distant, ref: number): void {
+    if (distant.monitors?.has(ref)) this.#fail("a reference that is in use");
+    if (this.#line.monitors >= this.#bondsMax) this.#fail("too many monitors");
+  }
+
+  #own(id: number): Pid {
+    return this.#line.homes.pid(RECEIVER, id)!;
+  }
+
+  /** Who is registered under the name that comes next. */
+  #holder(): Actor | undefined {
+    const pid = this.#system.names.whereis(this.#row.text());
+    return pid && this.#system.find(pid.id);
+  }
+
+  #fail(what: string): never {
+    return this.#row.fail(what);
+  }
+}

@@ -1,0 +1,69 @@
+/**
+ * A call that came from another node, in the mailbox of the actor that is to answer it.
+ *
+ * @module
+ */
+import { Call } from "../actor/call.ts";
+import { type Cell, type Chained, hang, unhang } from "../actor/actor_ref.ts";
+import { MailboxFullError } from "../actor/errors.ts";
+import type { ExitReason } from "../term/exit.ts";
+import { ANSWER } from "./message.ts";
+
+/** Where the answer goes. */
+export interface Answerer {
+  answer(request: number, status: number, value: unknown): void;
+}
+
+/** It hangs on the actor, whose end answers it too. */
+export class IncomingCall extends Call implements Chained {
+  readonly request: unknown;
+  following: Chained | undefined = undefined;
+  preceding: Chained | undefined = undefined;
+  readonly #actor: Cell;
+  readonly #number: number;
+  /** All that are open, by number. */
+  readonly #open: Map<number, IncomingCall>;
+  readonly #answerer: Answerer;
+
+  constructor(
+    request: unknown,
+    actor: Cell,
+    number: number,
+    open: Map<number, IncomingCall>,
+    answerer: Answerer,
+  ) {
+    super();
+    this.request = request;
+    this.#actor = actor;
+    this.#number = number;
+    this.#open = open;
+    this.#answerer = answerer;
+    open.set(number, this);
+    hang(this, actor);
+  }
+
+  override reply(value: unknown): void {
+    if (this.close()) this.#answerer.answer(this.#number, ANSWER.REPLY, value);
+  }
+
+  override refuse(error: unknown): void {
+    if (!this.close()) return;
+    // On the way an error loses its class. This one the caller is to know by it.
+    const status = error instanceof MailboxFullError ? ANSWER.FULL : ANSWER.REFUSED;
+    this.#answerer.answer(this.#number, status, error);
+  }
+
+  /** The actor has ended. */
+  drop(reason: ExitReason): void {
+    if (this.close()) this.#answerer.answer(this.#number, ANSWER.ENDED, reason);
+  }
+
+  /** Nobody waits for the answer any more. Whether somebody did. */
+  close(): boolean {
+    // A peer may use a number again whose call it has given up.
+    if (this.#open.get(this.#number) !== this) return false;
+    this.#open.delete(this.#number);
+    unhang(this, this.#actor);
+    return true;
+  }
+}

@@ -1,0 +1,392 @@
+/**
+ * This node among the others: listens, has them dialled, greets, keeps the sessions, and tells of them.
+ *
+ *     seeds, peers of peers ─▶ Peers ─due─▶ Dials ─┐
+ *                                                  ├─▶ Greeting ─▶ Connection ─▶ inbound
+ *     listener ────────────────────────────────────┘       │             │
+ *                                                       refused    nodeup, nodedown
+ *
+ * @module
+ */
+import type { Emitter } from "../base/emitter.ts";
+import type { Timer } from "../base/clock.ts";
+import type { Log } from "../base/log.ts";
+import { place } from "../host/connect_error.ts";
+import type { ClientTls, Host, Listener, ServerTls } from "../host/host.ts";
+import type { Address, Stream } from "../host/stream.ts";
+import { derOf, LEAF_RENEW_MS, makeLeaf, SERVER_NAME } from "./certificate.ts";
+import { Connection, type Opened, type SessionEnd, type SessionLimits } from "./session.ts";
+import { Dials } from "./dialer.ts";
+import { Exposures } from "./exposed_functions.ts";
+import { encodeFrame } from "./frame.ts";
+import { type Greeter, Greeting } from "./handshake_io.ts";
+import { Acceptor, type Met, type Self } from "./handshake.ts";
+import { type ClusterKeys, makeCreation } from "./identity.ts";
+import type { RoomSink } from "./dispatch.ts";
+import { encodeExposed, encodeList, NONCE_BYTES, type RejectReason, TAG } from "./message.ts";
+import { formatName, type NodeName } from "./name.ts";
+import { Peers } from "./peers.ts";
+import { Refusals, refusalWords } from "./rejections.ts";
+import { Session, type SessionActors, type SessionOwner } from "./session_receiver.ts";
+import { NodeConnectError, stoppingError, Waiters } from "./connect_waiters.ts";
+
+/** A dialler may take this long over TLS, and as long over the handshake in it. Milliseconds. */
+const GREETING_MS = 5_000;
+
+/** At most this many diallers may be unproven at once; one more ends the one that is so longest. */
+const UNPROVEN_MAX = 128;
+
+/** Certificates of the user's own, PEM: instead of those that the cookie gives. */
+export interface OwnTls {
+  /** This node's certificate, with its host name or address in it. */
+  readonly cert: string;
+  /** The private key of it. */
+  readonly key: string;
+  /** The authority that signed every node's certificate. */
+  readonly ca: string;
+}
+
+/** How to take part. */
+export interface MeshOptions {
+  readonly name: NodeName;
+  readonly keys: ClusterKeys;
+  readonly listen: Address;
+  readonly seeds: readonly string[];
+  readonly tls?: OwnTls | undefined;
+  readonly limits: SessionLimits;
+  readonly log: Log;
+}
+
+/** What a mesh tells. */
+export interface MeshEvents {
+  /** A session with a node is up. */
+  nodeup: { readonly node: string };
+  /** The session with a node is over. */
+  nodedown: { readonly node: string; readonly reason: SessionEnd };
+  /** More than half of what may wait for a node waits, or less than an eighth again. */
+  pressure: { readonly node: string; readonly high: boolean };
+  /** Somebody was not let in, or did not let us in. `peer` is a node's name or an address. */
+  refused: { readonly peer: string; readonly reason: string; readonly words: string };
+}
+
+/** A node's part of the mesh. */
+export class Mesh implements SessionOwner {
+  readonly events: Emitter<MeshEvents>;
+  readonly creation: number;
+  roomSink: RoomSink | undefined = undefined;
+  /** Filled when there are actors: gives those of a new session. Until then there are none. */
+  attach: ((session: Connection) => SessionActors) | undefined = undefined;
+
+  readonly #host: Host;
+  readonly #options: MeshOptions;
+  readonly #tickMs: number;
+  readonly #refusals: Refusals;
+  readonly #sessions = new Map<string, Connection>();
+  readonly #exposures = new Exposures();
+  readonly #dials: Dials;
+  /** Handshakes of diallers, until they are up or their streams are closed. */
+  readonly #greetings = new Set<Greeting>();
+  /** Diallers in the middle of the handshake, the oldest first. */
+  readonly #unproven = new Set<Greeting>();
+  readonly #waiters = new Waiters();
+  #name: string;
+  #log: Log;
+  #peers: Peers;
+  #self: Self;
+  #listener: Listener | undefined;
+  #certificate: Uint8Array | undefined;
+  #timers: Timer[] = [];
+  #stopping = false;
+  #stopped: Promise<void> | undefined;
+
+  constructor(host: Host, options: MeshOptions, events: Emitter<MeshEvents>) {
+    this.events = events;
+    this.#host = host;
+    this.#options = options;
+    this.creation = makeCreation(host.random);
+    this.#name = formatName(options.name);
+    this.#log = options.log;
+    this.#peers = new Peers(this.#name, () => host.random.next());
+    this.#self = this.#makeSelf();
+    const { quietMs, deadlineMs } = options.limits;
+    this.#tickMs = Math.min(1_000, Math.max(10, Math.min(quietMs, deadlineMs - quietMs) / 4));
+    this.#refusals = new Refusals(host.clock);
+    this.#dials = new Dials(host, {
+      self: () => this.#self,
+      peers: () => this.#peers,
+      log: () => this.#log,
+      tls: (hostname) => this.#dialTls(hostname),
+      hasSession: (name) => this.#sessions.has(name),
+      isStopping: () => this.#stopping,
+      up: (met, opened, exposed) => this.#up(met, true, opened, exposed),
+      failed: (name, error) => this.#waiters.settle(name, error),
+      refused: (peer, reason, words) => this.events.emit("refused", { peer, reason, words }),
+    });
+  }
+
+  /** This node's name, with the port that it really has. */
+  get name(): string {
+    return this.#name;
+  }
+
+  /** The log, in which that name stands in front. */
+  get log(): Log {
+    return this.#log;
+  }
+
+  /** The names of the nodes with which there is a session, in order. */
+  peers(): string[] {
+    return [...this.#sessions.keys()].sort();
+  }
+
+  /** The session with a node. */
+  session(name: string): Connection | undefined {
+    return this.#sessions.get(name);
+  }
+
+  /** All sessions. */
+  sessions(): IterableIterator<Connection> {
+    return this.#sessions.values();
+  }
+
+  /** Listens, and begins to dial the seeds. Rejects with a `ListenError`. */
+  async start(): Promise<void> {
+    const { listen, name } = this.#options;
+    const tls = await this.#makeTls();
+    this.#listener = await this.#host.listen({
+      hostname: listen.hostname,
+      port: listen.port,
+      tls,
+      handshakeMs: GREETING_MS,
+      refused: (remote, message) => {
+        const { reason, words } = refusalWords(message);
+        this.#refused(place(remote), remote.hostname, reason, words);
+      },
+    }, (stream) => this.#accept(stream));
+    if (name.port === 0) await this.#rename(this.#listener.address.port);
+    const { clock } = this.#host;
+    if (this.#stopping) return;
+    this.#timers.push(clock.every(this.#tickMs, () => this.#tick()));
+    if (this.#options.tls === undefined) {
+      this.#timers.push(clock.every(LEAF_RENEW_MS, () => void this.#renew()));
+    }
+    for (const seed of this.#options.seeds) this.#peers.add(seed, "seed", clock.now());
+    this.#dials.due();
+  }
+
+  /** Has a session with a node, dialling it if need be. Rejects with {@linkcode NodeConnectError}. */
+  connect(name: string): Promise<void> {
+    if (this.#sessions.has(name)) return Promise.resolve();
+    if (this.#stopping) return Promise.reject(stoppingError(name));
+    if (!this.#peers.add(name, "asked", this.#host.clock.now())) {
+      return Promise.reject(new NodeConnectError("name", `${name} is this node itself`));
+    }
+    const waiting = this.#waiters.wait(name);
+    this.#dials.due();
+    return waiting;
+  }
+
+  /** Ends the session with a node and does not dial it again. False: there was none. */
+  async disconnect(name: string): Promise<boolean> {
+    const session = this.#sessions.get(name);
+    this.#dials.cancel(name);
+    this.#peers.leave(name);
+    this.#waiters.settle(
+      name,
+      new NodeConnectError("aborted", `no session with ${name}: disconnected`),
+    );
+    await session?.goodbye("disconnected");
+    return session !== undefined;
+  }
+
+  /** Says goodbye to everybody and listens no more. */
+  stop(): Promise<void> {
+    this.#stopping = true;
+    // Not within this call: who is told of a session's end may stop the node too.
+    return this.#stopped ??= Promise.resolve().then(() => this.#stop());
+  }
+
+  /** A queue is more than half full, or not any more. Called by the session. */
+  pressure({ met }: Connection, high: boolean): void {
+    if (high) this.#log.warn(`${met.name} is slow: much waits for it`);
+    this.events.emit("pressure", { node: met.name, high });
+  }
+
+  /** A session is over. Called by it. */
+  over({ actors }: Session, connection: Connection, end: SessionEnd, words: string): void {
+    const { name } = connection.met;
+    if (this.#sessions.get(name) !== connection) return;
+    this.#sessions.delete(name);
+    this.#exposures.down(name);
+    this.#peers.down(name, end !== "disconnected", this.#host.clock.now());
+    if (this.#stopping) this.#log.debug(`${name} is down: we are stopping`);
+    else if (end === "shutdown" || end === "disconnected") {
+      this.#log.info(`${name} is down: ${end}`);
+    } else this.#log.warn(`${name} is down: ${end} (${words})`);
+    // First what is bound to the node's actors ends, then it is told that the node has gone.
+    actors?.lost();
+    this.events.emit("nodedown", { node: name, reason: end });
+    this.#dials.schedule();
+  }
+
+  /** A peer says with whom it is connected. Called by the dispatcher. */
+  peerList(names: readonly string[]): void {
+    const now = this.#host.clock.now();
+    for (const name of names) this.#peers.add(name, "hearsay", now);
+    this.#dials.due();
+  }
+
+  /** A peer exposes functions, or does not any more. Called by the dispatcher. */
+  exposed(added: boolean, names: readonly string[], from: string): void {
+    this.#exposures.changed(from, added, names);
+  }
+
+  /** This node exposes a function, or does not any more: the peers are told. */
+  expose(names: readonly string[], added: boolean, name: string): void {
+    this.#exposures.own = names;
+    this.#self = this.#makeSelf();
+    const frame = encodeExposed(added, [name]);
+    for (const session of this.#sessions.values()) session.sendControl(frame);
+  }
+
+  /** What a peer exposes, in order; undefined if there is no session with it. */
+  exposedBy(name: string): string[] | undefined {
+    return this.#exposures.of(name);
+  }
+
+  #makeSelf(): Self {
+    const { proofKey } = this.#options.keys;
+    return { name: this.#name, creation: this.creation, proofKey, exposed: this.#exposures.own };
+  }
+
+  async #makeTls(): Promise<ServerTls> {
+    const own = this.#options.tls;
+    if (own !== undefined) {
+      this.#certificate = derOf(own.cert);
+      return { cert: own.cert, key: own.key, clientCa: own.ca };
+    }
+    const { clock, random } = this.#host;
+    const { keys } = this.#options;
+    const leaf = keys.leaf ??
+      await makeLeaf(keys.authority, this.#name, clock.wall(), random.bytes(16));
+    this.#certificate = leaf.der;
+    return { cert: leaf.cert, key: leaf.key };
+  }
+
+  #dialTls(hostname: string): ClientTls {
+    const own = this.#options.tls;
+    if (own !== undefined) return { ...own, serverName: hostname };
+    return { ca: this.#options.keys.authority.pem, serverName: SERVER_NAME };
+  }
+
+  async #renew(): Promise<void> {
+    this.#listener?.secure(await this.#makeTls());
+  }
+
+  /** The system chose the port: the name, and the certificate that holds it, are known only now. */
+  async #rename(port: number): Promise<void> {
+    this.#name = formatName({ ...this.#options.name, port });
+    this.#log = this.#log.as(this.#name);
+    this.#peers = new Peers(this.#name, () => this.#host.random.next());
+    this.#self = this.#makeSelf();
+    if (this.#options.tls === undefined) await this.#renew();
+  }
+
+  async #stop(): Promise<void> {
+    for (const timer of this.#timers) timer.cancel();
+    this.#dials.stop();
+    for (const greeting of [...this.#greetings]) greeting.abort();
+    this.#waiters.stop();
+    const closing = [...this.#sessions.values()].map((session) => session.goodbye("shutdown"));
+    await Promise.all([this.#listener?.close(), ...closing]);
+  }
+
+  #tick(): void {
+    const now = this.#host.clock.now();
+    for (const session of [...this.#sessions.values()]) session.tick(now);
+  }
+
+  #accept(stream: Stream): void {
+    if (this.#stopping) return stream.abort();
+    const self = this.#self;
+    const machine = new Acceptor(
+      self,
+      this.#host.random.bytes(NONCE_BYTES),
+      this.#certificate!,
+    );
+    const { remote } = stream;
+    const greeter: Greeter = {
+      decide: (met) => this.#decide(met),
+      up: (met, opened) => {
+        this.#greetings.delete(greeting);
+        this.#unproven.delete(greeting);
+        return this.#up(met, false, opened, self.exposed);
+      },
+      failed: (failure, words, byPeer) => {
+        this.#unproven.delete(greeting);
+        if (failure === "duplicate" || failure === "stopping" || failure === "aborted") return;
+        const said = byPeer ? "it refused us: " : "";
+        const hint = failure === "broken" && words.endsWith("without a word")
+          ? " (a node with another cookie does that)"
+          : "";
+        this.#refused(place(remote), remote.hostname, failure, `${said}${words}${hint}`);
+      },
+      gone: () => void this.#greetings.delete(greeting),
+    };
+    const greeting = new Greeting(stream, machine, greeter, this.#host.clock, GREETING_MS);
+    this.#greetings.add(greeting);
+    this.#unproven.add(greeting);
+    if (this.#unproven.size <= UNPROVEN_MAX) return;
+    // Honest diallers prove themselves in milliseconds: the oldest is the one to doubt.
+    for (const oldest of this.#unproven) {
+      oldest.abort();
+      break;
+    }
+  }
+
+  #refused(peer: string, hostname: string, reason: string, words: string): void {
+    if (this.#refusals.isNews(hostname, reason)) this.#log.warn(`refused ${peer}: ${words}`);
+    this.events.emit("refused", { peer, reason, words });
+  }
+
+  #decide(met: Met): { reason: RejectReason; words: string } | undefined {
+    const verdict = this.#peers.judge(met.name, met.creation, met.lastSession);
+    if (verdict === "duplicate") {
+      return { reason: "duplicate", words: `there is a session with ${this.#name} already` };
+    }
+    if (verdict === "replace") {
+      this.#sessions.get(met.name)?.abort("restarted", "a later session took its place");
+    }
+    // Asked last: who is told of the end of that session may stop the node.
+    if (this.#stopping) return { reason: "stopping", words: `${this.#name} is stopping` };
+    this.#dials.giveUp(met.name);
+    return undefined;
+  }
+
+  #up(met: Met, dialled: boolean, opened: Opened, exposed: readonly string[]): Connection {
+    const { limits } = this.#options;
+    const receiver = new Session(this);
+    const session = new Connection(
+      met,
+      dialled,
+      opened,
+      receiver,
+      limits,
+      this.#tickMs,
+      this.#host,
+    );
+    this.#sessions.set(met.name, session);
+    this.#exposures.up(met.name, met.exposed);
+    receiver.actors = this.attach?.(session);
+    this.#peers.up(met.name, met.session, met.creation, this.#host.clock.now());
+    this.#dials.reached(met.name);
+    this.#log.info(`${met.name} is up`);
+    const others = this.peers().filter((name) => name !== met.name);
+    for (const frame of this.#exposures.since(exposed)) session.sendControl(frame);
+    if (others.length > 0) session.sendControl(encodeFrame(TAG.PEER_LIST, encodeList(others)));
+    this.#waiters.settle(met.name);
+    this.events.emit("nodeup", { node: met.name });
+    this.#dials.schedule();
+    return session;
+  }
+}

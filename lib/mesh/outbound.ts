@@ -1,0 +1,432 @@
+/**
+ * What actors of this node say to those of one other node: each signal becomes a row of the wire
+ * table, written straight into the session's outbox.
+ *
+ * Messages may be dropped, when too much is waiting for the peer; signals never are.
+ *
+ * @module
+ */
+import type { PendingCall } from "../actor/call.ts";
+import { QueueFullError } from "../actor/errors.ts";
+import type { Cell } from "../actor/actor_ref.ts";
+import type { System } from "../actor/system.ts";
+import { utf8 } from "../base/bytes.ts";
+import type { TermBuffer } from "../term/buffer.ts";
+import { Encoder } from "../term/encode.ts";
+import { TermError } from "../term/errors.ts";
+import { encodeExit, type ExitReason, writeNormal } from "../term/exit.ts";
+import { Pid, type Ref, writePid } from "../term/pid.ts";
+import { BULK_BYTES_MIN } from "./fragment_writer.ts";
+import { Distant, Named, type Teller } from "./remote_actor.ts";
+import { type FarHome, type FoundLine, Homes, RECEIVER, SENDER } from "./node_table.ts";
+import { ANSWER, encodeHome, TAG } from "./message.ts";
+import type { Outbox } from "./outbox.ts";
+
+/** The bytes of so many names are kept. */
+const NAMES_KEPT_MAX = 1024;
+
+/** A shorter text is copied byte by byte: a view of it would cost more. */
+const VIEW_BYTES_MIN = 64;
+
+/** Bytes of a pid, of a reference's number, of a request's number. */
+const WORD_BYTES = 8;
+
+/** A name of an actor or of a function may be this long, in bytes. Nobody has what is left of a longer one. */
+const NAME_BYTES_MAX = 0xffff;
+
+/** The longest exit reason that travels, in bytes. In place of a longer one goes a text that says so. */
+const REASON_BYTES_MAX = 2 ** 20;
+
+/** What stands around its term. */
+const REASON_HEADS_BYTES = 1024;
+
+/** The line to one life of another node, for one session. */
+export class Outbound implements FoundLine, Teller {
+  readonly home: FarHome;
+  readonly homes: Homes;
+  isOpen = true;
+  /** Monitors of actors there on actors here. */
+  monitors = 0;
+  readonly #system: System;
+  readonly #outbox: Outbox;
+  readonly #encoder: Encoder;
+  /** The longest term. */
+  readonly #bytesMax: number;
+  readonly #distants = new Map<number, Distant>();
+  readonly #named = new Set<Distant>();
+  /** Calls that wait for an answer, by the number of the request. */
+  readonly #calls = new Map<number, PendingCall>();
+  #requests = 0;
+  /** Told once, of the first message that cannot travel: whose it was, and why. Filled above. */
+  onUnsendable: ((to: string, words: string) => void) | undefined = undefined;
+  /** The bytes of names that were used, which mostly are used again. */
+  readonly #names = new Map<string, Uint8Array>();
+
+  constructor(system: System, home: FarHome, outbox: Outbox, bytesMax: number) {
+    this.#system = system;
+    this.home = home;
+    home.line = this;
+    this.#outbox = outbox;
+    this.homes = new Homes(system, home, (index, { node, creation }) => {
+      outbox.control(encodeHome(index, creation, node));
+    });
+    this.#bytesMax = bytesMax;
+    this.#encoder = new Encoder(this.homes, bytesMax);
+  }
+
+  /** How many cells, and how many of our calls: what is kept for actors of that node. */
+  get kept(): number {
+    return this.#distants.size + this.#named.size + this.#calls.size;
+  }
+
+  /** How many links there are between actors of both sides. */
+  get links(): number {
+    let count = 0;
+    for (const { links } of this.#distants.values()) count += links?.size ?? 0;
+    return count;
+  }
+
+  /** The sender of a row, as a pid. */
+  pid(id: number): Pid {
+    return this.homes.pid(SENDER, id)!;
+  }
+
+  distant(id: number): Distant {
+    let distant = this.#distants.get(id);
+    if (distant === undefined) {
+      distant = new Distant(this, this.home, id);
+      this.#distants.set(id, distant);
+    }
+    return distant;
+  }
+
+  known(id: number): Distant | undefined {
+    return this.#distants.get(id);
+  }
+
+  named(name: string): Cell {
+    const named = new Named(this, this.home, name);
+    this.#named.add(named);
+    return named;
+  }
+
+  forget(distant: Distant): void {
+    // A pid that outlives its cell leads to the actor by the line, or to nobody.
+    distant.pid.target = undefined;
+    if (distant instanceof Named) this.#named.delete(distant);
+    else if (this.#distants.get(distant.pid.id) === distant) {
+      this.#distants.delete(distant.pid.id);
+    }
+  }
+
+  /** The session is over: everything that is kept for actors of that node ends, "noconnection". */
+  lost(): void {
+    this.isOpen = false;
+    const cells = [...this.#distants.values(), ...this.#named];
+    for (const cell of cells) {
+      cell.isAlive = false;
+      cell.pid.target = undefined;
+    }
+    this.#system.signals.lost(cells);
+    this.#distants.clear();
+    this.#named.clear();
+    this.#calls.clear();
+  }
+
+  send(id: number, message: unknown): void {
+    const out = this.#begin(TAG.SEND, WORD_BYTES);
+    writePid(out.view, out.at, RECEIVER, id);
+    out.at += WORD_BYTES;
+    try {
+      this.#term(message, out);
+    } catch (error) {
+      this.#outbox.cancel();
+      this.#unsendable(this.pid(id), message, error);
+      return;
+    }
+    if (!this.#outbox.commit(false)) this.#encoder.undo();
+  }
+
+  sendNamed(name: string, message: unknown): void {
+    const out = this.#beginNamed(TAG.SEND_NAMED, 0, name);
+    try {
+      this.#term(message, out);
+    } catch (error) {
+      this.#outbox.cancel();
+      this.#unsendable({ name, node: this.home.node }, message, error);
+      return;
+    }
+    if (!this.#outbox.commit(false)) this.#encoder.undo();
+  }
+
+  call(to: number | string, call: PendingCall): void {
+    const request = ++this.#requests;
+    let out: TermBuffer;
+    if (typeof to === "number") {
+      out = this.#begin(TAG.CALL, 2 * WORD_BYTES);
+      writeNumber(out, request);
+      writePid(out.view, out.at, RECEIVER, to);
+      out.at += WORD_BYTES;
+    } else out = this.#beginNamed(TAG.CALL_NAMED, request, to);
+    try {
+      this.#term(call.request, out);
+    } catch (error) {
+      this.#outbox.cancel();
+      return call.refuse(error);
+    }
+    if (!this.#outbox.commit(false)) {
+      this.#encoder.undo();
+      return call.refuse(new QueueFullError(this.home.node));
+    }
+    this.#calls.set(request, call);
+    call.whenOver(() => {
+      // It was answered, unless it is still there.
+      if (this.#calls.delete(request) && this.isOpen) this.#tellOver(request);
+    });
+  }
+
+  /** The call that an answer is for, if it waits. */
+  answered(request: number): PendingCall | undefined {
+    const call = this.#calls.get(request);
+    this.#calls.delete(request);
+    return call;
+  }
+
+  /** Answers a call of an actor there. */
+  answer(request: number, status: number, value: unknown): void {
+    const out = this.#begin(TAG.ANSWER, WORD_BYTES + 1);
+    writeNumber(out, request);
+    out.bytes[out.at++] = status;
+    if (status !== ANSWER.REPLY && status !== ANSWER.REFUSED) {
+      if (status === ANSWER.ENDED) this.#reason(value as ExitReason, out);
+      this.#outbox.commit(true);
+      return;
+    }
+    try {
+      this.#term(value, out);
+    } catch (error) {
+      this.#outbox.cancel();
+      if (status === ANSWER.REPLY) return this.answer(request, ANSWER.REFUSED, error);
+      const words = error instanceof TermError ? error.message : "a getter of it threw";
+      return this.answer(request, ANSWER.REFUSED, new Error(`unsendable refusal: ${words}`));
+    }
+    this.#outbox.commit(true);
+  }
+
+  link(from: Pid<unknown>, id: number): void {
+    this.#pair(TAG.LINK, from.id, id);
+    this.#outbox.commit(true);
+  }
+
+  unlink(from: Pid<unknown>, id: number): void {
+    this.#pair(TAG.UNLINK, from.id, id);
+    this.#outbox.commit(true);
+  }
+
+  /** Answers an UNLINK. */
+  unlinked(from: number, id: number): void {
+    this.#pair(TAG.UNLINKED, from, id);
+    this.#outbox.commit(true);
+  }
+
+  linkBroke(from: Pid, id: number, reason: ExitReason): void {
+    this.#reason(reason, this.#pair(TAG.EXIT, from.id, id));
+    this.#outbox.commit(true);
+  }
+
+  exitSignal(from: Pid, id: number, reason: ExitReason): void {
+    this.#reason(reason, this.#pair(TAG.EXIT_SIGNAL, from.id, id));
+    this.#outbox.commit(true);
+  }
+
+  monitor(from: Pid<unknown>, to: number | string, ref: Ref): void {
+    if (typeof to === "number") this.#triple(TAG.MONITOR, from.id, to, ref.id);
+    else {
+      const name = utf8(to);
+      const out = this.#begin(TAG.MONITOR_NAMED, 2 * WORD_BYTES + 2 + name.length);
+      writeOwn(out, from.id);
+      writeText(out, name);
+      writeNumber(out, ref.id);
+    }
+    this.#outbox.commit(true);
+  }
+
+  demonitor(from: Pid<unknown>, id: number, ref: Ref): void {
+    this.#triple(TAG.DEMONITOR, from.id, id, ref.id);
+    this.#outbox.commit(true);
+  }
+
+  down(ended: Pid, id: number, ref: Ref, reason: ExitReason): void {
+    this.monitors--;
+    this.downOf(ended.id, id, ref.id, reason);
+  }
+
+  /** The same, by numbers. */
+  downOf(ended: number, id: number, ref: number, reason: ExitReason): void {
+    this.#reason(reason, this.#triple(TAG.DOWN, ended, id, ref));
+    this.#outbox.commit(true);
+  }
+
+  /** Asks for an actor. A `TermError` if the arguments cannot be sent. */
+  spawn(
+    request: number,
+    from: number,
+    flags: number,
+    fn: string,
+    ref: number,
+    args: readonly unknown[],
+  ): void {
+    const name = this.#nameBytes(fn);
+    const out = this.#begin(TAG.SPAWN, 3 * WORD_BYTES + 3 + name.length);
+    writeNumber(out, request);
+    writeOwn(out, from);
+    out.bytes[out.at++] = flags;
+    writeText(out, name);
+    writeNumber(out, ref);
+    try {
+      this.#term(args, out);
+    } catch (error) {
+      this.#outbox.cancel();
+      throw error;
+    }
+    this.#outbox.commit(true);
+  }
+
+  /** Answers a SPAWN. */
+  spawned(request: number, status: number, id: number, reason: ExitReason): void {
+    const out = this.#begin(TAG.SPAWNED, 2 * WORD_BYTES + 1);
+    writeNumber(out, request);
+    out.bytes[out.at++] = status;
+    writeOwn(out, id);
+    this.#reason(reason, out);
+    this.#outbox.commit(true);
+  }
+
+  #tellOver(request: number): void {
+    writeNumber(this.#begin(TAG.CALL_OVER, WORD_BYTES), request);
+    this.#outbox.commit(true);
+  }
+
+  /** A row of the names and groups of the cluster. */
+  row(tag: number, body: Uint8Array): void {
+    const out = this.#begin(tag, body.length);
+    out.write(body);
+    this.#outbox.commit(true);
+  }
+
+  /** Begins a row, with room for `length` bytes. */
+  #begin(tag: number, length: number): TermBuffer {
+    const out = this.#outbox.begin(tag);
+    out.reserve(length);
+    return out;
+  }
+
+  #nameBytes(name: string): Uint8Array {
+    let bytes = this.#names.get(name);
+    if (bytes === undefined) {
+      if (this.#names.size >= NAMES_KEPT_MAX) this.#names.clear();
+      this.#names.set(name, bytes = utf8(name));
+    }
+    return bytes;
+  }
+
+  /** Begins a row to a name, with the number of a request in front, if it is one. */
+  #beginNamed(tag: number, request: number, name: string): TermBuffer {
+    const bytes = this.#nameBytes(name);
+    const out = this.#begin(tag, WORD_BYTES + 2 + bytes.length);
+    if (request > 0) writeNumber(out, request);
+    writeText(out, bytes);
+    return out;
+  }
+
+  #pair(tag: number, from: number, to: number): TermBuffer {
+    const out = this.#begin(tag, 2 * WORD_BYTES);
+    writeOwn(out, from);
+    writePid(out.view, out.at, RECEIVER, to);
+    out.at += WORD_BYTES;
+    return out;
+  }
+
+  #triple(tag: number, from: number, to: number, ref: number): TermBuffer {
+    const out = this.#begin(tag, 3 * WORD_BYTES);
+    writeOwn(out, from);
+    writePid(out.view, out.at, RECEIVER, to);
+    out.at += WORD_BYTES;
+    writeNumber(out, ref);
+    return out;
+  }
+
+  /**
+   * Writes a term. A large one is cut, and may be overtaken: it has an encoder of its own, so that no term
+   * behind it builds on it.
+   */
+  #term(term: unknown, out: TermBuffer): void {
+    const start = out.at;
+    if (!isLarge(term)) {
+      this.#encoder.encode(term, out);
+      if (this.#outbox.length <= BULK_BYTES_MIN) return;
+      this.#encoder.undo();
+      out.at = start;
+    }
+    new Encoder(this.homes, this.#bytesMax).encode(term, out);
+  }
+
+  /**
+   * Ends are rare: each has an encoder of its own, and depends on nothing before it. They must be told,
+   * and nothing may be thrown at whoever ends: for a reason that cannot travel there stands a text.
+   */
+  #reason(reason: ExitReason, out: TermBuffer): void {
+    if (reason === "normal") return writeNormal(out);
+    const start = out.at;
+    let words = `it is longer than ${REASON_BYTES_MAX} bytes`;
+    try {
+      encodeExit(reason, out, new Encoder(this.homes, REASON_BYTES_MAX), this.homes);
+      if (out.at - start <= REASON_BYTES_MAX + REASON_HEADS_BYTES) return;
+    } catch {
+      words = "a getter of it threw";
+    }
+    out.at = start;
+    encodeExit(`unsendable exit reason: ${words}`, out, new Encoder(), this.homes);
+  }
+
+  #unsendable(to: Pid | { name: string; node: string }, message: unknown, error: unknown): void {
+    const { events } = this.#system;
+    if (events.has("deadletter")) {
+      events.emit("deadletter", { to, message, error: error as Error });
+    }
+    const tell = this.onUnsendable;
+    this.onUnsendable = undefined;
+    const words = error instanceof TermError ? error.message : "a getter of it threw";
+    tell?.(to instanceof Pid ? `${to}` : `${to.name} on ${to.node}`, words);
+  }
+}
+
+/** Whether a term is large at first sight: what is large in other ways is noticed when it is encoded. */
+function isLarge(term: unknown): boolean {
+  return (term instanceof Uint8Array || typeof term === "string") && term.length > BULK_BYTES_MIN;
+}
+
+/** One of ours, as the other side has it. */
+function writeOwn(out: TermBuffer, id: number): void {
+  writePid(out.view, out.at, SENDER, id);
+  out.at += WORD_BYTES;
+}
+
+/** A u64, of a number that is no bigint. */
+function writeNumber(out: TermBuffer, value: number): void {
+  out.view.setUint32(out.at, value >>> 0, true);
+  out.view.setUint32(out.at + 4, Math.floor(value / 2 ** 32), true);
+  out.at += WORD_BYTES;
+}
+
+/** A text behind its length; there is room. */
+function writeText(out: TermBuffer, bytes: Uint8Array): void {
+  let length = Math.min(bytes.length, NAME_BYTES_MAX);
+  // Not within a character: half of one is no UTF-8, and would end the session.
+  while (length < bytes.length && (bytes[length]! & 0xc0) === 0x80) length--;
+  out.view.setUint16(out.at, length, true);
+  if (length < VIEW_BYTES_MIN) {
+    for (let i = 0; i < length; i++) out.bytes[out.at + 2 + i] = bytes[i]!;
+  } else out.bytes.set(bytes.subarray(0, length), out.at + 2);
+  out.at += 2 + length;
+}

@@ -1,0 +1,339 @@
+/**
+ * What one session has to send, in lanes, so that nothing waits behind what it need not wait for.
+ *
+ *     control ─────────────────────────────────────────────────────────▶ stream, at once
+ *     begin, fields, commit ─▶ buffer ─▶ data lane: pieces ─┐ by turns ─▶ stream, while less than
+ *                                            large frames ─▶ bulk lane ─┘  a window waits in it
+ *
+ * What small frames a turn has written leaves in one piece at its end. What is in the stream cannot be
+ * overtaken, so it is given little at once, and more when that has gone. A large frame comes up in
+ * the data lane in its turn, leaves its first piece there, and the rest goes through the bulk lane, one
+ * large frame after the other, a fragment between shares of the data, and no more than the peer has
+ * not yet said that it took: what the system buffers cannot be overtaken either.
+ *
+ * Limits. Past `bytesMax` unsent bytes data frames are dropped and counted, but for vital ones; past
+ * {@linkcode VITAL_BYTES_MAX} more, the owner is told at the end of the turn that it is too much, and
+ * everything is dropped from then on. What waits takes the memory of its bytes, at most twice, and
+ * gives it back when it has gone.
+ *
+ * @module
+ */
+import { Ring } from "../base/ring.ts";
+import type { Stream } from "../host/stream.ts";
+import { TermBuffer } from "../term/buffer.ts";
+import {
+  Bulk,
+  BULK_BYTES_MIN,
+  BULK_OPEN_MAX,
+  FLIGHT_BYTES_MAX,
+  WHOLE_TAGS,
+} from "./fragment_writer.ts";
+import { FRAME_HEAD_BYTES } from "./frame.ts";
+import { Pressure } from "./pressure.ts";
+
+/** Past this many bytes in the buffer, they become a piece: two fit into the buffer's memory. */
+const PIECE_BYTES_MAX = 30 * 1024;
+
+/** The stream is given more while less than this waits in it. */
+const WINDOW_BYTES = 64 * 1024;
+
+/** Between two fragments this much of the data goes: one full piece. */
+const SHARE_BYTES = PIECE_BYTES_MAX;
+
+/** A shared frame of fewer bytes is copied into the buffer: a chunk of its own costs more. */
+const COPY_BYTES_MAX = 4 * 1024;
+
+/** This much more than `bytesMax` may wait, all of it vital. More ends the session. */
+export const VITAL_BYTES_MAX: number = 16 * 1024 * 1024;
+
+/**
+ * At most this much data overtakes large frames that have begun; then the data waits until these have
+ * gone. The other side holds what overtook a message to the same actor, and its limit is twice this.
+ */
+export const PASSED_BYTES_MAX: number = 8 * 1024 * 1024;
+
+/** How much may wait. */
+export interface OutboxLimits {
+  /** Past this many unsent bytes data frames are dropped. */
+  readonly bytesMax: number;
+  /** A longer frame is never sent: tag and body. */
+  readonly messageBytesMax: number;
+}
+
+/** Who has an outbox. */
+export interface OutboxOwner {
+  /** Runs a task at the end of this turn. */
+  atFlush(task: () => void): void;
+  /** The queue is more than half full, or not any more. Called at the end of a turn. */
+  pressure(high: boolean): void;
+  /** Too much waits, and it cannot be dropped. Called at the end of a turn. */
+  overload(): void;
+}
+
+/** The frames of one session, on their way out. */
+export class Outbox {
+  /** Data frames that were dropped because too much was waiting. */
+  dropped = 0;
+  readonly pressure: Pressure;
+  readonly #stream: Stream;
+  readonly #limits: OutboxLimits;
+  readonly #owner: OutboxOwner;
+  /** The newest of the data lane. */
+  readonly #out = new TermBuffer();
+  /** Where the frame begins that is being written. */
+  #begun = 0;
+  /** The data lane, but for what is in the buffer: pieces of whole frames, and large frames. */
+  #data = new Ring<Uint8Array | Bulk>();
+  /** Large frames whose BULK has gone, in that order. */
+  #bulks = new Ring<Bulk>();
+  /** Bytes in both. */
+  #queued = 0;
+  /** How many large frames there have been. */
+  #numbers = 0;
+  /** How much of the data may go before the next fragment. */
+  #share = SHARE_BYTES;
+  /** How much of it has overtaken the large frames that have begun. */
+  #passed = 0;
+  /** Bytes of fragments that the peer has not said to have taken. */
+  #flight = 0;
+  #armed = false;
+  #isOverloaded = false;
+  /** Nothing is taken any more. */
+  #isClosed = false;
+  /** Goes when everything else has. */
+  #last: Uint8Array | undefined;
+
+  constructor(stream: Stream, limits: OutboxLimits, owner: OutboxOwner) {
+    this.#stream = stream;
+    this.#limits = limits;
+    this.#owner = owner;
+    this.pressure = new Pressure(limits.bytesMax, (high) => owner.pressure(high));
+  }
+
+  /** Bytes that wait to be sent. */
+  get unsent(): number {
+    return this.#stream.unsent + this.#queued + this.#out.at - this.#out.start;
+  }
+
+  /** Bytes of the frame that was begun, tag and body so far. */
+  get length(): number {
+    return this.#out.at - this.#begun - FRAME_HEAD_BYTES;
+  }
+
+  /** Sends a frame before all data. */
+  control(frame: Uint8Array): void {
+    if (this.#isClosed || this.#last !== undefined) return;
+    this.#stream.write(frame);
+    this.#rose(this.unsent);
+  }
+
+  /** Sends a whole data frame, which nobody changes any more. False: it was dropped. */
+  data(frame: Uint8Array): boolean {
+    if (frame.length <= COPY_BYTES_MAX) {
+      this.#begun = this.#out.at;
+      this.#out.write(frame);
+      return this.commit(false);
+    }
+    const unsent = this.unsent + frame.length;
+    if (!this.#takes(unsent, frame.length - FRAME_HEAD_BYTES, false)) return false;
+    this.#push();
+    this.#append(frame);
+    this.#rose(unsent);
+    this.#arm();
+    return true;
+  }
+
+  /** Begins a data frame: its body is to be written where this buffer stands. */
+  begin(tag: number): TermBuffer {
+    const out = this.#out;
+    out.reserve(FRAME_HEAD_BYTES + 1);
+    this.#begun = out.at;
+    out.at += FRAME_HEAD_BYTES;
+    out.bytes[out.at++] = tag;
+    return out;
+  }
+
+  /** Takes the frame back that was begun. */
+  cancel(): void {
+    this.#out.at = this.#begun;
+  }
+
+  /** Sends the frame that was begun. False: it was dropped. `vital`: it never is. */
+  commit(vital: boolean): boolean {
+    const out = this.#out;
+    const begun = this.#begun;
+    const length = out.at - begun - FRAME_HEAD_BYTES;
+    const unsent = this.unsent;
+    if (!this.#takes(unsent, length, vital)) {
+      out.at = begun;
+      return false;
+    }
+    out.view.setUint32(begun, length, true);
+    if (length > BULK_BYTES_MIN) this.#cutOff(begun);
+    else if (out.at - out.start > PIECE_BYTES_MAX) this.#push();
+    if (unsent > this.pressure.highMark) this.#rose(unsent);
+    if (!this.#armed) this.#arm();
+    return true;
+  }
+
+  /** What the stream was given has gone. */
+  drain(): void {
+    if (this.#isClosed) return;
+    if (this.#last === undefined) this.pressure.at(this.unsent);
+    this.#refill();
+    this.pressure.settle();
+  }
+
+  /** The peer has taken so many bytes of fragments. False: more than there were. */
+  taken(bytes: number): boolean {
+    if (bytes > this.#flight) return false;
+    this.#flight -= bytes;
+    if (!this.#isClosed) this.#refill();
+    return true;
+  }
+
+  /** Takes no more; sends what waits, then this frame, and ends the stream. */
+  end(last: Uint8Array): void {
+    if (this.#isClosed || this.#last !== undefined) return;
+    this.#last = last;
+    this.pressure.close();
+    this.#push();
+    this.#refill();
+  }
+
+  /** Drops everything, and takes no more. The stream is the owner's to abort. */
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#data = new Ring();
+    this.#bulks = new Ring();
+    this.#queued = 0;
+    this.#out.take();
+    this.pressure.close();
+  }
+
+  readonly #flush = (): void => {
+    this.#armed = false;
+    if (this.#isClosed) return;
+    if (this.#isOverloaded) return this.#owner.overload();
+    this.#refill();
+    this.pressure.settle();
+  };
+
+  #arm(): void {
+    if (this.#armed) return;
+    this.#armed = true;
+    this.#owner.atFlush(this.#flush);
+  }
+
+  /** Whether a frame of `length` goes, with which there are `unsent` bytes. */
+  #takes(unsent: number, length: number, vital: boolean): boolean {
+    const { bytesMax, messageBytesMax } = this.#limits;
+    if (this.#isClosed || this.#isOverloaded || this.#last !== undefined) return false;
+    if ((vital || unsent <= bytesMax) && length <= messageBytesMax) return true;
+    this.dropped++;
+    return false;
+  }
+
+  /** There is more than before. */
+  #rose(unsent: number): void {
+    this.pressure.at(unsent);
+    // Not within this call, which may be in the middle of an actor's end.
+    if (unsent > this.#limits.bytesMax + VITAL_BYTES_MAX) this.#isOverloaded = true;
+    if (this.#isOverloaded || this.pressure.isNews) this.#arm();
+  }
+
+  /** The buffer's end from `begun` on is a large frame: it is no part of a piece of small ones. */
+  #cutOff(begun: number): void {
+    const length = begun - this.#out.start;
+    const bytes = this.#out.take();
+    if (length > 0) this.#enqueue(bytes.subarray(0, length));
+    this.#append(bytes.subarray(length));
+  }
+
+  /** What is in the buffer becomes a piece. */
+  #push(): void {
+    if (this.#out.at > this.#out.start) this.#enqueue(this.#out.take());
+  }
+
+  #append(frame: Uint8Array): void {
+    const isSmall = frame.length - FRAME_HEAD_BYTES <= BULK_BYTES_MIN;
+    if (isSmall || WHOLE_TAGS.has(frame[FRAME_HEAD_BYTES]!)) return this.#enqueue(frame);
+    const bulk = new Bulk(this.#numbers++ >>> 0, frame);
+    this.#queued += bulk.left;
+    this.#data.push(bulk);
+  }
+
+  #enqueue(piece: Uint8Array): void {
+    const isIdle = this.#data.length === 0 && this.#bulks.length === 0;
+    if (isIdle && this.#stream.unsent < WINDOW_BYTES) return this.#stream.write(piece);
+    this.#queued += piece.length;
+    this.#data.push(piece);
+  }
+
+  /** Gives the stream as much as it may have: data and fragments by turns. */
+  #refill(): void {
+    while (this.#stream.unsent < WINDOW_BYTES) {
+      if (this.#bulks.length === 0) {
+        this.#share = SHARE_BYTES;
+        this.#passed = 0;
+        if (!this.#sendData()) return this.#finish();
+        continue;
+      }
+      // After the end nobody listens for what the peer has taken.
+      const mayFly = this.#flight < FLIGHT_BYTES_MAX || this.#last !== undefined;
+      const mayPass = this.#passed < PASSED_BYTES_MAX && (this.#share > 0 || !mayFly);
+      if (mayPass && this.#sendData()) continue;
+      if (!mayFly) return;
+      this.#share = SHARE_BYTES;
+      this.#sendFragment();
+    }
+  }
+
+  /** Sends the next of the data lane. False: there is none, or it must wait. */
+  #sendData(): boolean {
+    const next = this.#data.peek();
+    if (next instanceof Bulk) {
+      if (this.#bulks.length >= BULK_OPEN_MAX) return false;
+      this.#data.shift();
+      const { left } = next;
+      this.#count(next.begin());
+      this.#queued -= left - next.left;
+      this.#bulks.push(next);
+      return true;
+    }
+    if (next !== undefined) {
+      this.#data.shift();
+      this.#queued -= next.length;
+      this.#count(next);
+      return true;
+    }
+    if (this.#out.at === this.#out.start) return false;
+    this.#count(this.#out.take());
+    return true;
+  }
+
+  #count(piece: Uint8Array): void {
+    this.#share -= piece.length;
+    this.#passed += piece.length;
+    this.#stream.write(piece);
+  }
+
+  #sendFragment(): void {
+    const bulk = this.#bulks.peek()!;
+    const [head, bytes] = bulk.next();
+    this.#queued -= bytes.length;
+    this.#flight += bytes.length;
+    this.#stream.write(head);
+    this.#stream.write(bytes);
+    if (bulk.left === 0) this.#bulks.shift();
+  }
+
+  /** All lanes are empty. */
+  #finish(): void {
+    if (this.#last === undefined) return;
+    this.#isClosed = true;
+    this.#stream.write(this.#last);
+    this.#stream.end();
+  }
+}

@@ -1,0 +1,82 @@
+/**
+ * All other nodes, as actors of this one reach them: a line for each session.
+ *
+ * @module
+ */
+import type { Cell } from "../actor/actor_ref.ts";
+import type { Remote, RemoteSpawn } from "../actor/remote.ts";
+import type { System } from "../actor/system.ts";
+import type { Home, Pid, Ref } from "../term/pid.ts";
+import { Arrivals, type ClusterSink } from "./inbound.ts";
+import type { Connection } from "./session.ts";
+import { FarHome } from "./node_table.ts";
+import { Outbound } from "./outbound.ts";
+import { Spawner } from "./spawner.ts";
+
+/** The actors of other nodes. */
+export class RemoteActors implements Remote {
+  readonly spawner: Spawner;
+  /** Takes what nodes tell each other of names and groups: filled above. */
+  cluster: ClusterSink<Outbound> | undefined = undefined;
+  /** What a peer exposes; undefined if there is no session with it. */
+  exposedBy: (node: string) => readonly string[] | undefined = () => undefined;
+  /** Told of the first message of each session that cannot travel: filled above. */
+  onUnsendable: (to: string, words: string) => void = () => {};
+  readonly #system: System;
+  readonly #messageBytesMax: number;
+  readonly #lines = new Map<string, Outbound>();
+
+  constructor(system: System, messageBytesMax: number) {
+    this.#system = system;
+    this.#messageBytesMax = messageBytesMax;
+    this.spawner = new Spawner(system);
+    system.signals.remote = this;
+  }
+
+  /** A session is up: gives what acts on its rows. */
+  attach(session: Connection): Arrivals {
+    const { met, outbox } = session;
+    const { name, creation } = met;
+    const home = new FarHome(this.#system, name, creation);
+    const line = new Outbound(this.#system, home, outbox, this.#messageBytesMax);
+    line.onUnsendable = this.onUnsendable;
+    this.#lines.set(name, line);
+    this.cluster?.up(line);
+    return new Arrivals(this.#system, line, this.spawner, session, () => this.cluster, () => {
+      if (this.#lines.get(name) === line) this.#lines.delete(name);
+    });
+  }
+
+  spawn(
+    from: Cell,
+    target: RemoteSpawn,
+    link: boolean,
+    ref: Ref | undefined,
+    args: readonly unknown[],
+  ): Promise<Pid> {
+    return this.spawner.spawn(this.#lines.get(target.node), from, target, link, ref, args);
+  }
+
+  lineTo(node: string): Outbound | undefined {
+    return this.#lines.get(node);
+  }
+
+  candidates(fn: string): string[] {
+    const nodes = [...this.#lines.keys()].filter((node) => this.exposedBy(node)?.includes(fn));
+    if (this.spawner.names().includes(fn)) nodes.push(this.#system.home.node);
+    return nodes.sort();
+  }
+
+  lineOf(home: Home): Outbound | "noproc" | "noconnection" {
+    const found = home instanceof FarHome ? home.line : undefined;
+    if (found?.isOpen) return found as Outbound;
+    const line = this.#lines.get(home.node);
+    if (line === undefined) {
+      return home.node === this.#system.home.node ? "noproc" : "noconnection";
+    }
+    // Another life of that node than the one there is a session with.
+    if (line.home.creation !== home.creation) return "noproc";
+    if (home instanceof FarHome) home.line = line;
+    return line;
+  }
+}

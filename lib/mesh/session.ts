@@ -1,0 +1,350 @@
+/**
+ * One session with another node, from ACK to its end: frames in, frames out, signs of life.
+ *
+ * Frames that are sent in one turn leave in one write, and large ones in pieces between others: see
+ * `outbox.ts`. What waits to be sent is bounded: past `queueBytesMax` data frames are dropped and
+ * counted, and control and vital frames still go, so that a peer that does not read costs a bounded
+ * amount of memory and is found out by its silence; if more than 16 MiB of those come together, the
+ * session ends.
+ *
+ * Large frames that come in pieces are handed on when they are whole. The handler is asked at the first
+ * piece whom one is for, and can tell by `holds` what must wait behind it.
+ *
+ * @module
+ */
+import { Heartbeat, type HeartbeatLimits } from "../base/heartbeat.ts";
+import type { Stream, StreamEnd } from "../host/stream.ts";
+import type { Clock } from "../base/clock.ts";
+import { encodeTaken, u32At } from "./fragment_writer.ts";
+import { encodeFrame, FRAME_BYTES_MAX, type FrameReader, type FrameSink } from "./frame.ts";
+import { type Arriving, Fragments, MESSAGE_BYTES_MAX } from "./fragment_reader.ts";
+import type { Met } from "./handshake.ts";
+import { type HoldKey, Holds } from "./holdback_queue.ts";
+import { decodeGoodbye, encodeGoodbye, type GoodbyeReason, TAG } from "./message.ts";
+import { Outbox } from "./outbox.ts";
+import type { PressureState } from "./pressure.ts";
+
+/** Bytes of a ping. */
+const PING_BYTES = 8;
+
+/** At most this much of a peer's pings is answered while our answers wait to be sent. */
+const PONGS_UNSENT_BYTES_MAX = 64 * 1024;
+
+/** How long a session that we ended waits for the peer to hang up. */
+const GOODBYE_MS = 1_000;
+
+/** Why a session ended. */
+export const SESSION_ENDS = [
+  "closed", // the connection broke off without a word: the node crashed, or the way to it did
+  "timeout", // nothing was heard for the deadline
+  "shutdown", // the node stopped, in order
+  "disconnected", // one side asked for it
+  "restarted", // a later life of the node, or a later session, took its place
+  "protocol", // the node broke a rule of the protocol
+  "overload", // it did not read, and more than may wait for it could not be dropped
+] as const;
+
+/** One of {@linkcode SESSION_ENDS}. */
+export type SessionEnd = (typeof SESSION_ENDS)[number];
+
+/** Limits of a session. */
+export interface SessionLimits extends HeartbeatLimits {
+  /** Past this many unsent bytes data frames are dropped. */
+  readonly queueBytesMax: number;
+  /**
+   * A longer message fails to be sent, and ends the session of who sends it: tag and body, in
+   * bytes. The same on all nodes. Default: {@linkcode MESSAGE_BYTES_MAX}.
+   */
+  readonly messageBytesMax?: number | undefined;
+}
+
+/** What a session takes from outside. */
+export interface SessionHost {
+  readonly clock: Clock;
+  /** Runs a task at the end of this turn. */
+  atFlush(task: () => void): void;
+}
+
+/** Who takes what comes over a session. */
+export interface SessionHandler {
+  /** The same for what actors send most, where it stands in `bytes`, when nothing is held. */
+  messageAt?(tag: number, bytes: Uint8Array, from: number, to: number): string | undefined;
+  /**
+   * A frame that is not the session's own business. A returned text is the rule that it broke. `bulk`
+   * is given where the frame came in pieces: it is at its place in the order, and not to be held.
+   */
+  message(
+    connection: Connection,
+    tag: number,
+    body: Uint8Array,
+    bulk?: number,
+  ): string | undefined;
+  /**
+   * A large frame has begun; `head` is the beginning of its body. What is returned stands for its
+   * addressee: until the frame is whole, deliveries to the same one must be given to
+   * {@linkcode Connection.holds}. `undefined`: nothing needs to wait for it.
+   */
+  begin?(connection: Connection, tag: number, head: Uint8Array): HoldKey | undefined;
+  /** The queue is more than half full, or it is below an eighth again. */
+  pressure?(connection: Connection, high: boolean): void;
+  /** The session is over; called once. `words` say more, for a log. */
+  over(connection: Connection, end: SessionEnd, words: string): void;
+}
+
+/** A stream whose handshake is done, and the reader that may hold the beginning of a frame. */
+export interface Opened {
+  readonly stream: Stream;
+  readonly reader: FrameReader;
+}
+
+/** A session that is up. */
+export class Connection implements FrameSink {
+  /** Who is on the other side. */
+  readonly met: Met;
+  /** Whether this side dialled. */
+  readonly dialled: boolean;
+  /** What is to be sent. */
+  readonly outbox: Outbox;
+  /** What came and waits behind large frames that are on their way. */
+  readonly holds: Holds = new Holds();
+  readonly #stream: Stream;
+  readonly #handler: SessionHandler;
+  readonly #limits: SessionLimits;
+  readonly #reader: FrameReader;
+  readonly #clock: Clock;
+  readonly #heartbeat: Heartbeat;
+  /** The number in the last ping. */
+  #pings = 0;
+  /** Bytes of pongs since the stream was last empty. */
+  #pongs = 0;
+  #over = false;
+  readonly #fragments: Fragments;
+
+  constructor(
+    met: Met,
+    dialled: boolean,
+    opened: Opened,
+    handler: SessionHandler,
+    limits: SessionLimits,
+    tickMs: number,
+    host: SessionHost,
+  ) {
+    this.met = met;
+    this.dialled = dialled;
+    this.#stream = opened.stream;
+    this.#reader = opened.reader;
+    this.#handler = handler;
+    this.#limits = limits;
+    this.#clock = host.clock;
+    const messageBytesMax = limits.messageBytesMax ?? MESSAGE_BYTES_MAX;
+    this.#fragments = new Fragments(messageBytesMax);
+    this.outbox = new Outbox(opened.stream, { bytesMax: limits.queueBytesMax, messageBytesMax }, {
+      atFlush: (task) => host.atFlush(task),
+      pressure: (high) => handler.pressure?.(this, high),
+      overload: () => this.#end("overload", `it leaves ${this.unsent} bytes unread`),
+    });
+    this.#heartbeat = new Heartbeat(limits, tickMs, host.clock.now());
+    this.#reader.limit = FRAME_BYTES_MAX;
+    this.#stream.handler = {
+      data: (bytes) => this.#data(bytes),
+      drain: () => this.#drain(),
+      end: () => this.#end("closed", "the other side hung up"),
+      close: (end) => this.#end("closed", wordsOf(end)),
+    };
+  }
+
+  /** True once nothing can be sent. */
+  get isOver(): boolean {
+    return this.#over;
+  }
+
+  /** Bytes that wait to be sent. */
+  get unsent(): number {
+    return this.outbox.unsent;
+  }
+
+  /** Data frames that were dropped because too much was waiting. */
+  get dropped(): number {
+    return this.outbox.dropped;
+  }
+
+  /** How full the queue is. */
+  pressure(): PressureState {
+    const { unsent, dropped, pressure } = this.outbox;
+    return { queued: unsent, limit: this.#limits.queueBytesMax, dropped, high: pressure.isHigh };
+  }
+
+  /** Resolves when the queue is not high: below an eighth of its limit, or gone with the session. */
+  relieved(): Promise<void> {
+    return this.outbox.pressure.relieved();
+  }
+
+  /** Sends a frame that must not be lost as long as the session lives. */
+  sendControl(frame: Uint8Array): void {
+    this.outbox.control(frame);
+  }
+
+  /** Sends a frame unless too much is waiting. False: it was dropped. */
+  sendData(frame: Uint8Array): boolean {
+    return this.outbox.data(frame);
+  }
+
+  /** Pings or gives up, as time goes by. */
+  tick(now: number): void {
+    switch (this.#heartbeat.tick(now)) {
+      case "ping":
+        this.#pings++;
+        this.outbox.control(encodeFrame(TAG.PING, pingBody(this.#pings)));
+        break;
+      case "dead":
+        this.#end("timeout", `nothing heard for ${this.#limits.deadlineMs} ms`);
+        break;
+      case "wait":
+        break;
+    }
+  }
+
+  /**
+   * Ends the session in order: what is queued still goes, and the peer is told why. Resolves when
+   * the peer has hung up too, or after a second.
+   */
+  goodbye(reason: GoodbyeReason): Promise<void> {
+    if (this.#over) return Promise.resolve();
+    this.#over = true;
+    const stream = this.#stream;
+    const gone = new Promise<void>((close) => {
+      stream.handler = {
+        data() {},
+        drain: () => this.outbox.drain(),
+        end: () => stream.abort(),
+        close: () => {
+          this.outbox.close();
+          close();
+        },
+      };
+    });
+    this.outbox.end(encodeGoodbye(reason));
+    this.#forget();
+    const timer = this.#clock.after(GOODBYE_MS, () => stream.abort());
+    this.#handler.over(this, reason, "we ended it");
+    return gone.finally(() => timer.cancel());
+  }
+
+  /** Ends the session at once. */
+  abort(end: SessionEnd, words: string): void {
+    this.#end(end, words);
+  }
+
+  /** A frame came, whose body stands in `bytes`: a view of its own would cost more than the rest. */
+  frameAt(tag: number, bytes: Uint8Array, from: number, to: number): boolean {
+    const isPlain = (tag === TAG.SEND || tag === TAG.SEND_NAMED) && this.holds.count === 0;
+    if (!isPlain || this.#handler.messageAt === undefined) {
+      return this.frame(tag, bytes.subarray(from, to));
+    }
+    const broken = this.#handler.messageAt(tag, bytes, from, to);
+    return broken === undefined ? !this.#over : this.#broke(broken);
+  }
+
+  /** A frame came. */
+  frame(tag: number, body: Uint8Array): boolean {
+    switch (tag) {
+      case TAG.PING:
+        if (body.length < PING_BYTES) return this.#broke("a PING that is too short");
+        // Whoever pings and does not read would fill our memory with answers.
+        if (this.#pongs < PONGS_UNSENT_BYTES_MAX) {
+          const pong = encodeFrame(TAG.PONG, body.subarray(0, PING_BYTES));
+          this.#pongs += pong.length;
+          this.outbox.control(pong);
+        }
+        return true;
+      case TAG.PONG:
+        return true;
+      case TAG.GOODBYE: {
+        const reason = decodeGoodbye(body);
+        if (reason === undefined) return this.#broke("a GOODBYE without a reason");
+        this.#end(reason, "it said goodbye");
+        return false;
+      }
+      case TAG.BULK:
+        return this.#begin(this.#fragments.begin(body));
+      case TAG.FRAGMENT:
+        return this.#add(this.#fragments.add(body));
+      case TAG.TAKEN:
+        if (body.length < 4) return this.#broke("a TAKEN that is too short");
+        return this.outbox.taken(u32At(body, 0)) || this.#broke("a TAKEN of more than was sent");
+      default: {
+        const broken = this.#handler.message(this, tag, body);
+        return broken === undefined ? !this.#over : this.#broke(broken);
+      }
+    }
+  }
+
+  /** A frame over the limit came: what follows it cannot be told apart. */
+  overlong(): void {
+    this.#broke(`a frame of more than ${FRAME_BYTES_MAX} bytes`);
+  }
+
+  #data(bytes: Uint8Array): void {
+    this.#heartbeat.heard();
+    if (!this.#over && !this.#reader.push(bytes, this)) this.overlong();
+  }
+
+  #drain(): void {
+    this.#pongs = 0;
+    this.outbox.drain();
+  }
+
+  /** The first piece of a large frame came. */
+  #begin(arriving: Arriving | string): boolean {
+    if (typeof arriving === "string") return this.#broke(arriving);
+    const key = this.#handler.begin?.(this, arriving.tag, arriving.body);
+    if (key !== undefined) arriving.slot = this.holds.open(key);
+    return true;
+  }
+
+  /** Another piece of it came. */
+  #add(arriving: Arriving | string): boolean {
+    if (typeof arriving === "string") return this.#broke(arriving);
+    const untold = this.#fragments.takeUntold();
+    if (untold > 0) this.outbox.control(encodeTaken(untold));
+    if (!arriving.isWhole) return true;
+    const run = () => {
+      const { tag, body, number } = arriving;
+      const broken = this.#handler.message(this, tag, body, number);
+      if (broken !== undefined) this.#broke(broken);
+    };
+    if (arriving.slot === undefined) run();
+    else this.holds.close(arriving.slot, run);
+    return !this.#over;
+  }
+
+  #broke(rule: string): false {
+    this.#end("protocol", `it sent ${rule}`);
+    return false;
+  }
+
+  #end(end: SessionEnd, words: string): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.outbox.close();
+    this.#forget();
+    this.#stream.abort();
+    this.#handler.over(this, end, words);
+  }
+
+  /** Nothing more is handed on: what had begun to come, and what was held for it, is dropped. */
+  #forget(): void {
+    this.#fragments.clear();
+    this.holds.clear();
+  }
+}
+
+function pingBody(number: number): Uint8Array {
+  const body = new Uint8Array(PING_BYTES);
+  new DataView(body.buffer).setUint32(0, number >>> 0, true);
+  return body;
+}
+
+function wordsOf(end: StreamEnd): string {
+  return end.kind === "broken" ? end.message : `the connection was ${end.kind}`;
+}

@@ -1,0 +1,342 @@
+/**
+ * Spawning on other nodes, and by other nodes here: only what this node has exposed under a name.
+ *
+ *     spawn ─▶ SPAWN ─▶ exposed? allowed? ─▶ spawned, linked, monitored ─▶ SPAWNED ─▶ the pid
+ *       └─ time over · the session is lost · the one who asked has ended: what comes up late is killed
+ *
+ * @module
+ */
+import type { Actor } from "../actor/actor.ts";
+import { type Cell, type Chained, hang, unhang } from "../actor/actor_ref.ts";
+import { ActorExitError, ArgumentError } from "../actor/errors.ts";
+import type { RemoteSpawn } from "../actor/remote.ts";
+import type { ActorFunction } from "../actor/self.ts";
+import { tie, watch } from "../actor/signals.ts";
+import type { System } from "../actor/system.ts";
+import { patienceMs } from "../actor/timer.ts";
+import type { WheelTimer } from "../actor/wheel.ts";
+import { utf8 } from "../base/bytes.ts";
+import type { ExitReason } from "../term/exit.ts";
+import { type Pid, Ref } from "../term/pid.ts";
+import { SPAWN_FLAG, SPAWN_STATUS } from "./message.ts";
+import type { Outbound } from "./outbound.ts";
+
+/** How long a spawn on another node may take, unless told otherwise. Milliseconds. */
+const SPAWN_TIMEOUT_MS = 5_000;
+
+/** So long one that is owned may take to end when the session with its owner is over. Milliseconds. */
+const OWNED_GRACE_MS = 5_000;
+
+/** The longest name of an exposed function, in bytes. */
+const EXPOSED_NAME_BYTES_MAX = 255;
+
+/** Who may spawn an exposed function: these nodes, or those for which the function is true. */
+export interface ExposeOptions {
+  /** Default: every node of the cluster. */
+  readonly allow?: readonly string[] | ((node: string) => boolean) | undefined;
+}
+
+/** Why a spawn on another node failed, in one word. */
+export type SpawnFailure =
+  | "notexposed"
+  | "refused"
+  | "limit"
+  | "timeout"
+  | "noconnection";
+
+/** An actor could not be spawned on another node. */
+export class SpawnError extends Error {
+  /** Tells the class of the error. */
+  override readonly name = "SpawnError";
+  /**
+   * `"notexposed"`: that node has no function of that name; `"refused"`: it does not let this node spawn
+   * it; `"limit"`; `"timeout"`: no answer in time; `"noconnection"`: no session with it, or it was lost.
+   */
+  readonly code: SpawnFailure;
+
+  /** For the runtime. */
+  constructor(code: SpawnFailure, { node, fn }: RemoteSpawn, words: string) {
+    super(`cannot spawn ${JSON.stringify(fn)} on ${node}: ${words}`);
+    this.code = code;
+  }
+}
+
+/** A SPAWN row. */
+export interface SpawnRow {
+  readonly request: number;
+  readonly from: number;
+  readonly flags: number;
+  readonly name: string;
+  readonly ref: number;
+  readonly args: unknown[];
+}
+
+interface Exposed {
+  readonly fn: ActorFunction<never, never[]>;
+  readonly allow: (node: string) => boolean;
+}
+
+/** A spawn that waits for its answer. */
+class Pending implements WheelTimer, Chained {
+  due = 0;
+  next: WheelTimer | undefined = undefined;
+  previous: WheelTimer | undefined = undefined;
+  following: Chained | undefined = undefined;
+  preceding: Chained | undefined = undefined;
+  readonly target: RemoteSpawn;
+  readonly line: Outbound;
+  readonly from: Cell;
+  readonly flags: number;
+  readonly ref: Ref | undefined;
+  /** Nobody waits any more. */
+  isOver = false;
+  readonly #system: System;
+  readonly #resolve: (pid: Pid) => void;
+  readonly #reject: (error: Error) => void;
+
+  constructor(
+    system: System,
+    target: RemoteSpawn,
+    line: Outbound,
+    from: Cell,
+    flags: number,
+    ref: Ref | undefined,
+    resolve: (pid: Pid) => void,
+    reject: (error: Error) => void,
+  ) {
+    this.#system = system;
+    this.target = target;
+    this.line = line;
+    this.from = from;
+    this.flags = flags;
+    this.ref = ref;
+    this.#resolve = resolve;
+    this.#reject = reject;
+    hang(this, from);
+  }
+
+  fire(): void {
+    this.fail("timeout", `no answer in ${this.target.timeout ?? SPAWN_TIMEOUT_MS} ms`);
+  }
+
+  fail(code: SpawnFailure, words: string): void {
+    if (this.#settle()) this.#reject(new SpawnError(code, this.target, words));
+  }
+
+  /** Who asked has ended. */
+  drop(reason: ExitReason): void {
+    if (this.#settle()) this.#reject(new ActorExitError(this.from.pid as Pid, reason));
+  }
+
+  done(pid: Pid): void {
+    if (this.#settle()) this.#resolve(pid);
+  }
+
+  #settle(): boolean {
+    if (this.isOver) return false;
+    this.isOver = true;
+    this.#system.wheel.remove(this);
+    unhang(this, this.from);
+    return true;
+  }
+}
+
+/** An actor here that an actor of another node owns: hangs on the owner's cell, and then in the wheel. */
+class Owned implements WheelTimer, Chained {
+  due = 0;
+  next: WheelTimer | undefined = undefined;
+  previous: WheelTimer | undefined = undefined;
+  following: Chained | undefined = undefined;
+  preceding: Chained | undefined = undefined;
+  readonly #lost: () => void;
+  readonly #actor: Actor;
+
+  constructor(lost: () => void, actor: Actor) {
+    this.#lost = lost;
+    this.#actor = actor;
+  }
+
+  /** The session is over. */
+  drop(): void {
+    if (this.#actor.isAlive) this.#lost();
+  }
+
+  /** It has had its time. */
+  fire(): void {
+    this.#actor.end("killed");
+  }
+}
+
+/** What one node lets others spawn, and what it has others spawn. */
+export class Spawner {
+  /** Told when what is exposed changes. */
+  changed: (added: boolean, name: string) => void = () => {};
+  readonly #system: System;
+  readonly #exposed = new Map<string, Exposed>();
+  readonly #pending = new Map<number, Pending>();
+  #requests = 0;
+
+  constructor(system: System) {
+    this.#system = system;
+  }
+
+  /** The names under which this node exposes functions. */
+  names(): string[] {
+    return [...this.#exposed.keys()];
+  }
+
+  /** Lets other nodes spawn a function. Another one of that name is replaced. */
+  expose(name: string, fn: ActorFunction<never, never[]>, { allow }: ExposeOptions = {}): void {
+    const length = utf8(name).length;
+    if (length === 0 || length > EXPOSED_NAME_BYTES_MAX || !name.isWellFormed()) {
+      throw new ArgumentError(
+        `the name of an exposed function has ${length} bytes: use 1 to ${EXPOSED_NAME_BYTES_MAX}`,
+      );
+    }
+    const isAllowed = typeof allow === "function"
+      ? allow
+      : (node: string) => allow === undefined || allow.includes(node);
+    const isNew = !this.#exposed.has(name);
+    this.#exposed.set(name, { fn, allow: isAllowed });
+    if (isNew) this.changed(true, name);
+  }
+
+  /** Lets nobody spawn it any more. Whether somebody could. */
+  unexpose(name: string): boolean {
+    if (!this.#exposed.delete(name)) return false;
+    this.changed(false, name);
+    return true;
+  }
+
+  /** Spawns on another node. `line` is the way there, if there is one. */
+  spawn(
+    line: Outbound | undefined,
+    from: Cell,
+    target: RemoteSpawn,
+    link: boolean,
+    ref: Ref | undefined,
+    args: readonly unknown[],
+  ): Promise<Pid> {
+    return new Promise((resolve, reject) => {
+      const timeout = patienceMs(target.timeout ?? SPAWN_TIMEOUT_MS);
+      if (target.node === this.#system.home.node) {
+        return resolve(this.#spawnHere(from, target, link, ref, args));
+      }
+      if (line === undefined) {
+        return reject(new SpawnError("noconnection", target, "no session with it"));
+      }
+      const request = ++this.#requests;
+      const flags = (link ? SPAWN_FLAG.LINK : 0) | (ref === undefined ? 0 : SPAWN_FLAG.MONITOR) |
+        (target.owned ? SPAWN_FLAG.OWNED : 0);
+      // First, for it throws if the arguments cannot be sent.
+      line.spawn(request, from.pid.id, flags, target.fn, ref?.id ?? 0, args);
+      const pending = new Pending(
+        this.#system,
+        target,
+        line,
+        from,
+        flags,
+        ref,
+        resolve,
+        reject,
+      );
+      this.#pending.set(request, pending);
+      if (timeout !== Infinity) this.#system.setTimer(pending, timeout);
+    });
+  }
+
+  /** The node is this one: the same, without the journey. */
+  #spawnHere(
+    from: Cell,
+    target: RemoteSpawn,
+    link: boolean,
+    ref: Ref | undefined,
+    args: readonly unknown[],
+  ): Pid {
+    const exposed = this.#exposed.get(target.fn);
+    if (exposed === undefined) throw new SpawnError("notexposed", target, WORDS["notexposed"]!);
+    if (!this.#allows(exposed, target.node)) {
+      throw new SpawnError("refused", target, WORDS["refused"]!);
+    }
+    const pid = this.#system.spawn(undefined, undefined, exposed.fn, args as never[]);
+    const actor = this.#system.find(pid.id);
+    if (actor === undefined) throw new SpawnError("limit", target, WORDS["limit"]!);
+    if (link) tie(actor, from);
+    if (ref !== undefined) watch({ ref, watcher: from, target: actor });
+    return pid as Pid;
+  }
+
+  /** Another node asks. Called by the arrivals. */
+  asked(line: Outbound, { request, from, flags, name, ref, args }: SpawnRow): void {
+    const exposed = this.#exposed.get(name);
+    if (exposed === undefined) return this.#refuse(line, request, "notexposed");
+    if (!this.#allows(exposed, line.home.node)) return this.#refuse(line, request, "refused");
+    const pid = this.#system.spawn(undefined, undefined, exposed.fn, args as never[]);
+    const actor = this.#system.find(pid.id) as Actor | undefined;
+    // The node is stopping.
+    if (actor === undefined) return this.#refuse(line, request, "limit");
+    // Who was asked whether it may, or was told that it did, has ended the session.
+    if (!line.isOpen) return actor.end("noconnection");
+    if (flags & SPAWN_FLAG.LINK) tie(actor, line.distant(from));
+    if (flags & SPAWN_FLAG.OWNED) this.#own(line.distant(from), actor);
+    if (flags & SPAWN_FLAG.MONITOR) {
+      line.monitors++;
+      watch({ ref: new Ref(line.home, ref), watcher: line.distant(from), target: actor });
+    }
+    line.spawned(request, 0, pid.id, "normal");
+  }
+
+  /** One of ours is not to outlive the session with its owner. */
+  #own(owner: Cell, actor: Actor): void {
+    const owned = new Owned(() => this.#system.setTimer(owned, OWNED_GRACE_MS), actor);
+    hang(owned, owner);
+    this.#system.whenEnded(actor.pid as Pid).then(() => {
+      unhang(owned, owner);
+      this.#system.wheel.remove(owned);
+    });
+  }
+
+  /** Another node has answered. Called by the arrivals. */
+  answered(line: Outbound, request: number, status: number, id: number): void {
+    const pending = this.#pending.get(request);
+    if (pending?.line !== line) return;
+    this.#pending.delete(request);
+    const { from, flags, ref } = pending;
+    if (status !== 0) {
+      const code = (SPAWN_STATUS[status] ?? "refused") as SpawnFailure;
+      return pending.fail(code, WORDS[code] ?? code);
+    }
+    if (pending.isOver) return line.exitSignal(this.#system.pid, id, "kill");
+    if (flags & SPAWN_FLAG.LINK) tie(from, line.distant(id));
+    if (ref !== undefined) watch({ ref, watcher: from, target: line.distant(id) });
+    pending.done(line.pid(id));
+  }
+
+  /** A session is over. */
+  lost(line: Outbound): void {
+    for (const [request, pending] of this.#pending) {
+      if (pending.line !== line) continue;
+      this.#pending.delete(request);
+      pending.fail("noconnection", "the session with it was lost");
+    }
+  }
+
+  #allows(exposed: Exposed, node: string): boolean {
+    try {
+      return exposed.allow(node);
+    } catch {
+      return false;
+    }
+  }
+
+  #refuse(line: Outbound, request: number, why: SpawnFailure): void {
+    const status = (SPAWN_STATUS as readonly string[]).indexOf(why);
+    line.spawned(request, status, 0, "normal");
+  }
+}
+
+const WORDS: Readonly<Record<string, string>> = {
+  notexposed: "it exposes no function of that name",
+  refused: "it does not let this node spawn it",
+  limit: "it spawns nothing now",
+};

@@ -1,0 +1,242 @@
+/**
+ * What supervisors of both kinds do to a child: start it, stop it, and tell of its end.
+ *
+ *     start ─▶ runs ──ends by itself──▶ ended        stop ─▶ "shutdown" or "kill" ─▶ its end
+ *       │                                              └──time over──▶ "kill" ──────▶ its end
+ *       └──fails · the supervisor is told to end
+ *
+ * @module
+ */
+import { cellOf } from "../actor/actor_ref.ts";
+import { Down, Exit } from "../actor/exit.ts";
+import type { Self } from "../actor/self.ts";
+import { type System, systemOf } from "../actor/system.ts";
+import { type ExitReason, isNormal } from "../term/exit.ts";
+import { Pid } from "../term/pid.ts";
+import type { Child, Started } from "./child.ts";
+import { lastWord, Outposts } from "./remote_children.ts";
+
+/** A start function's promise has settled: sent by the supervisor to itself. */
+class Settled {
+  /** Nobody waits for it any more. */
+  given = false;
+  outcome: { readonly started: Started } | { readonly error: unknown } | undefined = undefined;
+}
+
+/** The children of one supervisor that run, by pid. */
+export class Nursery {
+  readonly self: Self;
+  readonly system: System;
+  /** Who started the supervisor: its order to end is obeyed, as is the node's, and nobody else's. */
+  readonly #parent: Pid<never> | undefined;
+  readonly #running = new Map<Pid, Child>();
+  /** The supervisor was told to end while it waited for a start function: with this reason. */
+  order: ExitReason | undefined = undefined;
+  /** Restarts that count, for the reports. */
+  readonly #restarts: () => number;
+  /** Those on other nodes. */
+  readonly outposts: Outposts;
+
+  constructor(self: Self, parent: Pid<never> | undefined, restarts: () => number) {
+    this.self = self;
+    this.system = systemOf(self.pid);
+    this.#parent = parent;
+    this.#restarts = restarts;
+    this.outposts = new Outposts(self);
+    this.system.supervises(self.pid as Pid, this.#running);
+  }
+
+  /** The child that runs as this actor. */
+  find(pid: Pid<never>): Child | undefined {
+    const child = this.#running.get(pid as Pid);
+    if (child !== undefined || pid.home.local) return child;
+    // Another object may stand for the same actor, such as one that a third node has told of.
+    const cell = this.system.signals.who(pid);
+    if (typeof cell === "string") return undefined;
+    cell.released();
+    return this.#running.get(cell.pid as Pid);
+  }
+
+  /** Whether an exit signal is the order to end: of who started it, or of a program around actors. */
+  isOrder({ from }: Exit): boolean {
+    return from === this.#parent || from.id === this.system.pid.id;
+  }
+
+  /**
+   * Starts a child; throws, or rejects, with why it could not be started: with `AwayError`, if
+   * it is to wait for a node. A start function that never settles is waited for until the supervisor is
+   * told to end: then `order` is set.
+   */
+  start(child: Child): void | Promise<void> {
+    const { start } = child.spec;
+    if (start === undefined) return this.#startLater(child, this.outposts.start(child));
+    const started = start(this.self);
+    if (started instanceof Promise) return this.#startLater(child, started);
+    this.#adopt(child, started);
+  }
+
+  async #startLater(child: Child, starting: Promise<Started>): Promise<void> {
+    const { self, system } = this;
+    const settled = new Settled();
+    const settle = (outcome: NonNullable<Settled["outcome"]>): void => {
+      settled.outcome = outcome;
+      if (!settled.given && system.isAlive(self.pid)) system.send(self.pid, settled);
+      else if ("started" in outcome) this.#tooLate(outcome.started);
+    };
+    starting.then((started) => settle({ started }), (error) => settle({ error }));
+    const message = await self.receive({
+      match: (message) => message === settled || (message instanceof Exit && this.isOrder(message)),
+    });
+    settled.given = true;
+    const { outcome } = settled;
+    if (message instanceof Exit) {
+      this.order = message.reason;
+      if (outcome !== undefined && "started" in outcome) this.#tooLate(outcome.started);
+      throw new Error("the supervisor was told to end meanwhile");
+    }
+    if ("error" in outcome!) throw outcome.error;
+    this.#adopt(child, outcome!.started);
+  }
+
+  #adopt(child: Child, started: Started): void {
+    const { self, system } = this;
+    const pid = pidOf(started);
+    if (!cellOf(self.pid)?.links?.has(pid)) {
+      if (system.isAlive(pid)) {
+        system.exit(pid, "kill");
+        throw new TypeError(`${pid} is not linked with its supervisor: start it from \`self\``);
+      }
+      // One that has ended already may have been linked or not: now its end is told in any case.
+      self.link(pid);
+    }
+    this.outposts.arrived(child, pid);
+    child.pid = pid;
+    child.former = undefined;
+    child.restarting = false;
+    child.waiting = false;
+    child.startedAt = system.now();
+    this.#running.set(pid, child);
+  }
+
+  /** A child that has started when its supervisor had gone. */
+  #tooLate(started: Started): void {
+    const pid = pidOf(started);
+    // One that the supervisor spawned was linked, and has been told; it may be cleaning up.
+    const own = pid.home.local &&
+      this.system.find(pid.id)?.ancestors.includes(this.self.pid as Pid);
+    if (!own) this.system.exit(pid, "kill");
+  }
+
+  /** Ends the supervisor, by what it was told or has decided: no crash. */
+  end(reason: ExitReason): void {
+    cellOf(this.self.pid)?.end(reason);
+  }
+
+  /** Notes that a child has ended. */
+  ended(child: Child, reason: ExitReason): void {
+    const { pid } = child;
+    if (pid === undefined) return;
+    this.#running.delete(pid);
+    child.former = pid;
+    child.pid = undefined;
+    this.outposts.left(child, pid, reason);
+  }
+
+  /**
+   * Stops a child by its shutdown rule and waits for its end. It watches the child instead of listening
+   * for the exit signal of the link: a child may have unlinked itself, and must be waited for all the
+   * same.
+   */
+  async stop(child: Child): Promise<void> {
+    const { self, system } = this;
+    const pid = child.pid!;
+    const { shutdown } = child.spec;
+    const ref = self.monitor(pid);
+    const match = (message: unknown): boolean => message instanceof Down && message.ref === ref;
+    let down: unknown;
+    if (shutdown !== "brutalKill") {
+      system.exit(pid, "shutdown", self.pid as Pid);
+      down = await self.receive({ match, timeout: shutdown });
+    }
+    const late = down === undefined;
+    if (late) {
+      system.exit(pid, "kill", self.pid as Pid);
+      down = await self.receive({ match });
+    }
+    const { reason } = down as Down;
+    this.ended(child, reason);
+    this.#tellStop(child, late, lastWord(self, pid) ?? reason);
+  }
+
+  /**
+   * Stops many at once, each by its shutdown rule, and waits for the last. All other messages are
+   * dropped: the supervisor ends after this.
+   */
+  async stopTogether(children: readonly Child[]): Promise<void> {
+    const { self, system } = this;
+    const began = system.now();
+    const reasons = new Map<Pid, ExitReason>();
+    /** By the number of the reference: one that ends is known by that, and not by its pid. */
+    const waiting = new Map<number, Child>();
+    for (const child of children) {
+      if (child.pid === undefined) continue;
+      waiting.set(self.monitor(child.pid).id, child);
+      const reason = child.spec.shutdown === "brutalKill" ? "kill" : "shutdown";
+      system.exit(child.pid, reason, self.pid as Pid);
+    }
+    const byTime = [...waiting.values()].sort((a, b) => graceMs(a) - graceMs(b));
+    for (let next = 0; waiting.size > 0;) {
+      while (next < byTime.length && byTime[next]!.pid === undefined) next++;
+      const patience = next < byTime.length ? graceMs(byTime[next]!) : Infinity;
+      const timeout = Math.max(0, began + patience - system.now());
+      const message: unknown = await self.receive({ timeout });
+      if (message === undefined) system.exit(byTime[next++]!.pid!, "kill", self.pid as Pid);
+      else if (message instanceof Exit) reasons.set(message.from, message.reason);
+      else if (message instanceof Down) {
+        const child = waiting.get(message.ref.id);
+        if (child === undefined) continue;
+        waiting.delete(message.ref.id);
+        const reason = reasons.get(child.pid!) ?? message.reason;
+        this.ended(child, message.reason);
+        const late = child.spec.shutdown !== Infinity &&
+          system.now() - began >= graceMs(child) && message.reason === "killed";
+        this.#tellStop(child, late, reason);
+      }
+    }
+  }
+
+  #tellStop(child: Child, late: boolean, reason: ExitReason): void {
+    const { shutdown } = child.spec;
+    if (shutdown !== "brutalKill" && late) {
+      this.tell(child, reason, `none: it was killed, having had ${shutdown} ms to stop`);
+    } else if (!isNormal(reason) && !(shutdown === "brutalKill" && reason === "killed")) {
+      this.tell(child, reason, "none: it was to stop in any case");
+    }
+  }
+
+  /** Tells of a child's end, or that it could not be started. */
+  tell(child: Child, reason: ExitReason, next: string, ended = true): void {
+    const { events } = this.system;
+    if (!events.has("restart")) return;
+    const where = child.spec.remote && child.node !== undefined ? ` (node ${child.node})` : "";
+    events.emit("restart", {
+      supervisor: this.self.pid as Pid,
+      child: child.spec.id,
+      pid: ended ? child.pid ?? child.former : undefined,
+      reason,
+      restarts: this.#restarts(),
+      next: next + where,
+    });
+  }
+}
+
+/** How long a child may take to stop. */
+function graceMs({ spec }: Child): number {
+  return spec.shutdown === "brutalKill" ? Infinity : spec.shutdown;
+}
+
+function pidOf(started: Started): Pid {
+  const pid = started instanceof Pid ? started : started?.pid;
+  if (pid instanceof Pid) return pid as Pid;
+  throw new TypeError("its start function gave no pid");
+}

@@ -1,0 +1,121 @@
+/**
+ * Children that come and go, in no order: the supervisor behind `DynamicSupervisor`, at work. None shares
+ * the fate of another, and they are stopped all at once.
+ *
+ * @module
+ */
+import type { Self } from "../actor/self.ts";
+import type { Pid } from "../term/pid.ts";
+import {
+  type Child,
+  type ChildSpec,
+  type LocalChildSpec,
+  makeChild,
+  type RemoteChildSpec,
+} from "./child.ts";
+import type { Intensity } from "./intensity.ts";
+import type { Starting } from "./start.ts";
+import { Due, type Ending, Supervising } from "./supervisor_base.ts";
+import { SupervisorError } from "./child_info.ts";
+import { UnknownCallError } from "./unknown_call.ts";
+
+/** A child that comes and goes: it needs no id of its own. */
+export type DynamicChildSpec =
+  & (
+    | Omit<LocalChildSpec, "id" | "significant">
+    | Omit<RemoteChildSpec, "id" | "significant">
+  )
+  & { readonly id?: string };
+
+/** What a dynamic supervisor can be asked. */
+export type CrowdRequest =
+  | { readonly $child: "start"; readonly spec: DynamicChildSpec }
+  | { readonly $child: "terminate"; readonly pid: Pid<never> }
+  | { readonly $child: "which" | "count" };
+
+/** The actor. */
+export class Crowd extends Supervising<CrowdRequest> {
+  protected override readonly children: Set<Child> = new Set();
+  readonly #max: number;
+  #lastId = 0;
+
+  constructor(self: Self, parent: Pid<never> | undefined, intensity: Intensity, max: number) {
+    super(self, parent, intensity);
+    this.#max = max;
+  }
+
+  /** Its life: it starts without children. */
+  live(starting: Starting): Promise<void> {
+    starting.done();
+    return this.supervise();
+  }
+
+  protected override over(child: Child): undefined {
+    this.children.delete(child);
+  }
+
+  protected override stopGroup(): void {}
+
+  protected override restart(child: Child, pause: number, later: boolean): Promise<Ending> {
+    if (pause === 0 && !later) return this.begin([child]);
+    this.schedule(new Due(child), pause);
+    return Promise.resolve(undefined);
+  }
+
+  protected override due({ child }: Due): Promise<Ending> {
+    return this.begin([child!]);
+  }
+
+  protected override hold(child: Child): true {
+    this.nursery.outposts.wait(child);
+    return true;
+  }
+
+  protected override async beginWaiting(): Promise<Ending> {
+    for (const child of this.nursery.outposts.hopeful(this.children)) {
+      const end = await this.begin([child]) ?? this.nursery.order;
+      if (end !== undefined) return end;
+    }
+    return undefined;
+  }
+
+  protected override stopAll(): Promise<void> {
+    return this.nursery.stopTogether([...this.children]);
+  }
+
+  protected override async answer(request: CrowdRequest): Promise<unknown> {
+    switch (request?.$child) {
+      case "start":
+        return await this.#add(request.spec);
+      case "terminate": {
+        const child = this.#find(request.pid);
+        child.restarting = child.waiting = false;
+        this.children.delete(child);
+        if (child.pid !== undefined) await this.nursery.stop(child);
+        return undefined;
+      }
+      default:
+        throw new UnknownCallError("no such request to a dynamic supervisor");
+    }
+  }
+
+  /** A child by its pid; one that waits for its restart, by the pid that it had. */
+  #find(pid: Pid<never>): Child {
+    const child = this.nursery.find(pid) ??
+      Array.from(this.children).find(({ restarting, former }) => restarting && former?.equals(pid));
+    if (child !== undefined) return child;
+    throw new SupervisorError("not_found", `there is no child ${pid}`);
+  }
+
+  async #add(spec: DynamicChildSpec): Promise<Pid> {
+    if (this.children.size >= this.#max) {
+      throw new SupervisorError("max_children", `there are ${this.#max} children already`);
+    }
+    const child = makeChild(
+      { ...spec, id: spec.id ?? `dynamic_${++this.#lastId}` } as ChildSpec,
+    );
+    const pid = await this.start(child);
+    this.children.add(child);
+    return pid;
+  }
+}

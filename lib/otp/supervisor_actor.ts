@@ -1,0 +1,258 @@
+/**
+ * Children that stand in an order: the supervisor behind `Supervisor`, at work. They are started first to
+ * last and stopped last to first; the strategy says who shares the fate of one that ends.
+ *
+ * @module
+ */
+import { ArgumentError } from "../actor/errors.ts";
+import type { Self } from "../actor/self.ts";
+import { checkNames } from "../base/spelling.ts";
+import type { Pid } from "../term/pid.ts";
+import { type Child, type ChildSpec, ChildSpecError, makeChild } from "./child.ts";
+import { Intensity } from "./intensity.ts";
+import { AwayError } from "./remote_children.ts";
+import type { Starting } from "./start.ts";
+import { affected, STRATEGIES, type Strategy } from "./strategy.ts";
+import { Due, type Ending, Supervising } from "./supervisor_base.ts";
+import { startFailed, SupervisorError } from "./child_info.ts";
+import { UnknownCallError } from "./unknown_call.ts";
+
+/** When the end of significant children ends the supervisor. */
+export const AUTO_SHUTDOWNS = ["never", "any_significant", "all_significant"] as const;
+
+/** One of {@linkcode AUTO_SHUTDOWNS}. */
+export type AutoShutdown = (typeof AUTO_SHUTDOWNS)[number];
+
+/** How to supervise. */
+export interface SupervisorOptions {
+  /** Default "one_for_one". */
+  readonly strategy?: Strategy | undefined;
+  /** More restarts than this within `period` end the supervisor. Default 3. */
+  readonly intensity?: number | undefined;
+  /** Milliseconds. Default 5000. */
+  readonly period?: number | undefined;
+  /** Default "never". */
+  readonly autoShutdown?: AutoShutdown | undefined;
+  /** Started in this order, stopped in reverse. */
+  readonly children?: readonly ChildSpec[] | undefined;
+}
+
+/** What a supervisor can be asked. */
+export type SupervisorRequest =
+  | { readonly $child: "start"; readonly spec: ChildSpec }
+  | { readonly $child: "terminate" | "restart" | "delete"; readonly id: string }
+  | { readonly $child: "which" | "count" };
+
+/** Options that make sense, with their defaults. */
+interface Complete {
+  readonly strategy: Strategy;
+  readonly autoShutdown: AutoShutdown;
+  readonly intensity: Intensity;
+  readonly children: Child[];
+}
+
+/** The names of all options. */
+const OPTIONS: Readonly<Record<keyof SupervisorOptions, true>> = {
+  strategy: true,
+  intensity: true,
+  period: true,
+  autoShutdown: true,
+  children: true,
+};
+
+/** Completes options; throws `ArgumentError`, or `ChildSpecError`, for those that make no sense. */
+export function complete(options: SupervisorOptions): Complete {
+  checkNames(options, OPTIONS, (words) => new ArgumentError(words));
+  const { strategy = "one_for_one", autoShutdown = "never", children: specs = [] } = options;
+  if (!STRATEGIES.includes(strategy)) {
+    throw new ArgumentError(`strategy must be one of ${STRATEGIES.join(", ")}`);
+  }
+  if (!AUTO_SHUTDOWNS.includes(autoShutdown)) {
+    throw new ArgumentError(`autoShutdown must be one of ${AUTO_SHUTDOWNS.join(", ")}`);
+  }
+  const ids = new Set<string>();
+  const children = specs.map((spec) => makeSibling(spec, autoShutdown));
+  for (const { spec: { id } } of children) {
+    if (ids.has(id)) throw new ArgumentError(`two children are called ${JSON.stringify(id)}`);
+    ids.add(id);
+  }
+  const intensity = new Intensity(options.intensity, options.period);
+  return { strategy, autoShutdown, intensity, children };
+}
+
+function makeSibling(spec: ChildSpec, autoShutdown: AutoShutdown): Child {
+  const child = makeChild(spec);
+  if (!child.spec.significant || autoShutdown !== "never") return child;
+  const id = JSON.stringify(spec.id);
+  throw new ChildSpecError(`child ${id}: it is significant, but autoShutdown is "never"`);
+}
+
+/** The actor. */
+export class Siblings extends Supervising<SupervisorRequest> {
+  readonly #strategy: Strategy;
+  readonly #autoShutdown: AutoShutdown;
+  protected override children: Child[];
+  /** The restart of all that wait; not for one_for_one, where each waits for itself. */
+  #wave: Due | undefined = undefined;
+
+  constructor(self: Self, parent: Pid<never> | undefined, options: Complete) {
+    super(self, parent, options.intensity);
+    this.#strategy = options.strategy;
+    this.#autoShutdown = options.autoShutdown;
+    this.children = options.children;
+  }
+
+  /** Its life: starts the children, and supervises them. */
+  async live(starting: Starting): Promise<void> {
+    for (const child of this.children) {
+      try {
+        const started = this.nursery.start(child);
+        if (started !== undefined) await started;
+      } catch (error) {
+        if (error instanceof AwayError && this.nursery.order === undefined) {
+          if (this.hold(child)) continue;
+          break;
+        }
+        await this.stopAll();
+        if (this.nursery.order !== undefined) return this.nursery.end(this.nursery.order);
+        return starting.failed(startFailed(child, error));
+      }
+    }
+    starting.done();
+    await this.supervise();
+  }
+
+  protected override over(child: Child): Ending {
+    if (child.spec.restart === "temporary") this.#forget(child);
+    return this.#isOver(child) ? "shutdown" : undefined;
+  }
+
+  /** Whether the end of a child, for good and by itself, is that of the supervisor. */
+  #isOver(child: Child): boolean {
+    if (!child.spec.significant || this.#autoShutdown === "never") return false;
+    return this.#autoShutdown === "any_significant" ||
+      !this.children.some(({ spec, pid, restarting }) =>
+        spec.significant && (pid !== undefined || restarting)
+      );
+  }
+
+  protected override async stopGroup(child: Child): Promise<void> {
+    if (this.#strategy === "one_for_one") return;
+    const at = this.children.indexOf(child);
+    const [from, to] = affected(this.#strategy, at, this.children.length);
+    const group = this.children.slice(from, to);
+    for (const one of group.toReversed()) {
+      if (one.pid !== undefined) await this.nursery.stop(one);
+      // Those that are never started again do not come back because a sibling failed.
+      if (one !== child && one.spec.restart === "temporary") this.#forget(one);
+      else one.restarting = true;
+    }
+  }
+
+  protected override restart(child: Child, pause: number, later: boolean): Promise<Ending> {
+    const alone = this.#strategy === "one_for_one";
+    // Those that wait for a pause take it along.
+    if (pause === 0 && !later && this.#wave === undefined) {
+      return this.begin(alone ? [child] : this.children);
+    }
+    this.#schedule(new Due(alone ? child : undefined), pause);
+    return Promise.resolve(undefined);
+  }
+
+  /** A wave takes the place of one that still waits, and waits as long as that one would have. */
+  #schedule(due: Due, pause: number): void {
+    if (due.child === undefined) {
+      const before = this.#wave?.timer;
+      const left = before === undefined ? 0 : this.nursery.system.cancelTimer(before) || 0;
+      pause = Math.max(pause, left);
+      this.#wave = due;
+    } else due.child.waits = due;
+    this.schedule(due, pause);
+  }
+
+  protected override due(due: Due): Promise<Ending> | undefined {
+    // One that waited may have been overtaken by a later one.
+    if (due !== (due.child === undefined ? this.#wave : due.child.waits)) return undefined;
+    this.#wave = undefined;
+    return this.begin(due.child === undefined ? this.children : [due.child]);
+  }
+
+  /** Under all strategies but one_for_one, those behind it wait too. */
+  protected override hold(child: Child): boolean {
+    this.nursery.outposts.wait(child);
+    if (this.#strategy === "one_for_one") return true;
+    for (const one of this.children.slice(this.children.indexOf(child) + 1)) {
+      if (one.pid === undefined) one.restarting = one.waiting = true;
+    }
+    return false;
+  }
+
+  protected override beginWaiting(): Promise<Ending> {
+    const { outposts } = this.nursery;
+    // All that wait are begun together when the wave comes.
+    if (this.#wave !== undefined) return Promise.resolve(undefined);
+    if (this.#strategy === "one_for_one") return this.begin(outposts.hopeful(this.children));
+    const waiting = this.children.filter(({ waiting }) => waiting);
+    const [first] = outposts.hopeful(waiting.slice(0, 1));
+    return first === undefined ? Promise.resolve(undefined) : this.begin(waiting);
+  }
+
+  protected override async stopAll(): Promise<void> {
+    for (const child of this.children.toReversed()) {
+      if (child.pid !== undefined) await this.nursery.stop(child);
+    }
+  }
+
+  protected override async answer(request: SupervisorRequest): Promise<unknown> {
+    switch (request?.$child) {
+      case "start":
+        return await this.#add(request.spec);
+      case "terminate": {
+        const child = this.#find(request.id);
+        if (child.pid !== undefined) await this.nursery.stop(child);
+        child.restarting = child.waiting = false;
+        if (child.spec.restart === "temporary") this.#forget(child);
+        return undefined;
+      }
+      case "restart":
+        return await this.start(this.#stopped(request.id));
+      case "delete":
+        this.#forget(this.#stopped(request.id));
+        return undefined;
+      default:
+        throw new UnknownCallError("no such request to a supervisor");
+    }
+  }
+
+  async #add(spec: ChildSpec): Promise<Pid> {
+    const child = makeSibling(spec, this.#autoShutdown);
+    const known = this.children.find((other) => other.spec.id === spec.id);
+    if (known !== undefined) {
+      const runs = known.pid !== undefined || known.restarting;
+      throw new SupervisorError(
+        runs ? "already_started" : "already_present",
+        `there is a child ${JSON.stringify(spec.id)} already`,
+      );
+    }
+    const pid = await this.start(child);
+    this.children.push(child);
+    return pid;
+  }
+
+  #find(id: string): Child {
+    const child = this.children.find(({ spec }) => spec.id === id);
+    if (child !== undefined) return child;
+    throw new SupervisorError("not_found", `there is no child ${JSON.stringify(id)}`);
+  }
+
+  #stopped(id: string): Child {
+    const child = this.#find(id);
+    const code = child.restarting ? "restarting" : child.pid === undefined ? undefined : "running";
+    if (code === undefined) return child;
+    throw new SupervisorError(code, `the child ${JSON.stringify(id)} is ${code}`);
+  }
+
+  #forget(child: Child): void {
+    this.children = this.children.filter((other) => other !== child);
+  }
+}

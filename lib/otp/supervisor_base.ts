@@ -1,0 +1,210 @@
+/**
+ * Supervisors of both kinds at work: the actor behind `Supervisor` and `DynamicSupervisor`.
+ *
+ *     a child ends ─▶ again? ─no─▶ forgotten if temporary ─▶ significant? ─▶ goes on, or ends
+ *                        │yes
+ *                        ▼
+ *                   too many? ─yes─▶ ends with "shutdown"
+ *                        │no
+ *                        ▼
+ *      those who share its fate are stopped, last first ─▶ pause ─▶ all are started, first first
+ *                        ▲                                                │
+ *                        └──────────── a start fails: counts as an end ───┘
+ *
+ * What it does to its children it does one after the other, and takes the next message when it is
+ * done. Only an order to end is looked for while it waits for a start function. Who shares a fate, and
+ * what can be asked, is what the kinds differ in.
+ *
+ * @module
+ */
+import { Call } from "../actor/call.ts";
+import { Exit } from "../actor/exit.ts";
+import { NodeChange } from "../actor/node_change.ts";
+import type { Self } from "../actor/self.ts";
+import type { TimerRef } from "../actor/timer.ts";
+import { type ExitReason, isNormal } from "../term/exit.ts";
+import type { Pid } from "../term/pid.ts";
+import { type Child, nextPause, wantsRestart } from "./child.ts";
+import type { Intensity } from "./intensity.ts";
+import { Nursery } from "./child_lifecycle.ts";
+import { AwayError, awayWords, Look } from "./remote_children.ts";
+import { asksReady } from "./ready.ts";
+import { assertNear, refuse } from "./remote_errors.ts";
+import { childInfo, countChildren, startFailed } from "./child_info.ts";
+
+/** What to end with, or `undefined` to go on: what comes of most that a supervisor does. */
+export type Ending = ExitReason | undefined;
+
+/** A restart that is due: sent by the supervisor to itself. */
+export class Due {
+  /** The one to start; without it, all that wait. */
+  readonly child: Child | undefined;
+  timer: TimerRef | undefined = undefined;
+
+  constructor(child: Child | undefined) {
+    this.child = child;
+  }
+}
+
+/** The actor. */
+export abstract class Supervising<Request extends { readonly $child: string }> {
+  protected readonly self: Self;
+  protected readonly nursery: Nursery;
+  readonly #intensity: Intensity;
+
+  /** In its first turn. */
+  constructor(self: Self, parent: Pid<never> | undefined, intensity: Intensity) {
+    self.trapExit = true;
+    this.self = self;
+    this.#intensity = intensity;
+    this.nursery = new Nursery(self, parent, () => intensity.count);
+  }
+
+  /** Those that it knows. */
+  protected abstract readonly children: Iterable<Child>;
+  /** What is asked beside what every supervisor can be asked. */
+  protected abstract answer(request: Request): unknown;
+  /** A child has ended and does not run again. */
+  protected abstract over(child: Child): Ending;
+  /** A child is to run again: stops, last first, those who share its fate. */
+  protected abstract stopGroup(child: Child): void | Promise<void>;
+  /** Starts it, and them: after a pause, at once, or `later` than what waits in the mailbox. */
+  protected abstract restart(child: Child, pause: number, later: boolean): Promise<Ending>;
+  /** A restart is due. */
+  protected abstract due(due: Due): Promise<Ending> | undefined;
+  /** A child waits for a node. Gives whether those behind it may be started meanwhile. */
+  protected abstract hold(child: Child): boolean;
+  /** Starts those of which the node may be there. */
+  protected abstract beginWaiting(): Promise<Ending>;
+  /** Stops them all. */
+  protected abstract stopAll(): Promise<void>;
+
+  /** Handles messages until it is to end, and ends. */
+  protected async supervise(): Promise<void> {
+    while (true) {
+      const message = await this.self.receive();
+      const end = await this.#handle(message) ?? this.nursery.order;
+      if (end === undefined) continue;
+      await this.stopAll();
+      return this.nursery.end(end);
+    }
+  }
+
+  #handle(message: unknown): Ending | Promise<Ending> {
+    if (message instanceof Exit) {
+      if (this.nursery.isOrder(message)) return message.reason;
+      const child = this.nursery.find(message.from);
+      // A stranger's end is no news: a helper of a start function, or a child that is forgotten.
+      return child && this.#exited(child, message.reason);
+    }
+    if (message instanceof Due) return this.due(message);
+    if (message instanceof Look) {
+      return this.nursery.outposts.look(this.children, () => this.beginWaiting());
+    }
+    if (message instanceof NodeChange) return void this.nursery.outposts.nodeChanged(message);
+    if (message instanceof Call) return this.#asked(message as Call<Request>);
+    return undefined;
+  }
+
+  #exited(child: Child, reason: ExitReason): Ending | Promise<Ending> {
+    this.nursery.ended(child, reason);
+    if (wantsRestart(child.spec.restart, reason)) {
+      const away = this.nursery.outposts.isAway(child, reason);
+      if (away !== undefined) return this.#moved(child, reason, away === "surely");
+      return this.#again(child, reason, this.nursery.system.now() - child.startedAt);
+    }
+    if (!isNormal(reason)) this.nursery.tell(child, reason, "none: it is temporary");
+    return this.over(child);
+  }
+
+  /** A child has ended, or its start has failed (`upMs` is then undefined), and is to run again. */
+  async #again(child: Child, reason: ExitReason, upMs: number | undefined): Promise<Ending> {
+    const { system } = this.nursery;
+    const failed = upMs === undefined;
+    const ended = failed ? "its start failed" : "it ended";
+    if (!this.#intensity.allow(system.now())) {
+      this.nursery.tell(child, reason, `${ended} once too often: the supervisor ends`, !failed);
+      return "shutdown";
+    }
+    const pause = nextPause(child, upMs ?? 0, system.chance());
+    const when = pause > 0 ? ` in ${Math.round(pause)} ms` : "";
+    const next = `${failed ? "its start is tried again" : "restarts"}${when}`;
+    this.nursery.tell(child, reason, next, !failed);
+    return await this.#restart(child, pause, failed);
+  }
+
+  /** The node of a child is gone, which does not count: it waits, or runs on another. */
+  async #moved(child: Child, reason: ExitReason, surely: boolean): Promise<Ending> {
+    this.nursery.tell(child, reason, awayWords(child, surely));
+    const end = await this.#restart(child, 0, false);
+    if (end !== undefined || surely || child.pid === undefined) return end;
+    // Its node was there: it has ended like any other.
+    return this.#intensity.allow(this.nursery.system.now()) ? undefined : "shutdown";
+  }
+
+  async #restart(child: Child, pause: number, later: boolean): Promise<Ending> {
+    child.restarting = true;
+    child.waiting = false;
+    await this.stopGroup(child);
+    return await this.restart(child, pause, later);
+  }
+
+  /** Has a restart come due after a pause, or when other messages have had their turn. */
+  protected schedule(due: Due, pause: number): void {
+    const { system } = this.nursery;
+    if (pause > 0) due.timer = system.sendAfter(this.self.pid, due, pause);
+    else system.send(this.self.pid, due);
+  }
+
+  /** Starts again those of the children that wait for it. */
+  protected async begin(children: readonly Child[]): Promise<Ending> {
+    for (const child of [...children]) {
+      // It may have been terminated while it waited.
+      if (!child.restarting) continue;
+      try {
+        const started = this.nursery.start(child);
+        if (started !== undefined) await started;
+      } catch (error) {
+        if (this.nursery.order !== undefined) return undefined;
+        if (error instanceof AwayError) {
+          if (this.hold(child)) continue;
+          return undefined;
+        }
+        return await this.#again(child, error as Error, undefined);
+      }
+    }
+    return undefined;
+  }
+
+  /** Starts a child because somebody has asked for it. */
+  protected async start(child: Child): Promise<Pid> {
+    try {
+      await this.nursery.start(child);
+    } catch (error) {
+      throw startFailed(child, error);
+    }
+    return child.pid!;
+  }
+
+  async #asked(call: Call<Request>): Promise<undefined> {
+    // Who has started it from another node: it handles messages, so it has started.
+    if (asksReady(call as Call)) return void call.reply(true);
+    try {
+      call.reply(await this.#answer(call));
+    } catch (error) {
+      refuse(call as Call, error);
+    }
+  }
+
+  #answer(call: Call<Request>): unknown {
+    switch (call.request?.$child) {
+      case "which":
+        return Array.from(this.children, childInfo);
+      case "count":
+        return countChildren([...this.children]);
+      case "start":
+        assertNear(call as Call);
+    }
+    return this.answer(call.request);
+  }
+}

@@ -1,0 +1,76 @@
+/**
+ * A connection as an actor. It is spawned when somebody first asks for its pid, so a connection that
+ * nobody sends to costs nothing for it.
+ *
+ *     conn.pid ──▶ spawned ── messages ──▶ info ──▶ …
+ *     the socket is gone ──▶ the actor ends, with the close code
+ *     the actor is ended: exit, link, kill, a handler that throws ──▶ the socket is closed
+ *
+ * @module
+ */
+import { type Cell, cellOf, type Chained, hang, unhang } from "../actor/actor_ref.ts";
+import type { Self, SpawnOptions } from "../actor/self.ts";
+import type { System } from "../actor/system.ts";
+import { type ExitReason, isNormal } from "../term/exit.ts";
+import type { Pid } from "../term/pid.ts";
+
+/** What an actor does for its connection. */
+export interface Soul {
+  /** It has got a message. A promise is waited for before the next. */
+  message(message: unknown): unknown;
+  /** It was ended; in good order, or not. */
+  ended(orderly: boolean): void;
+}
+
+/** Makes actors of connections; `undefined` when there is no more room for actors. */
+export type Incarnate = (soul: Soul) => Embodiment | undefined;
+
+/** What makes actors of connections in a system; with what limit of their mailboxes. */
+export function incarnate(system: System, mailbox: SpawnOptions["mailbox"]): Incarnate {
+  return (soul) => {
+    const pid: Pid<unknown> = system.spawn(undefined, { mailbox }, connection, [soul]);
+    const cell = cellOf(pid);
+    // A system that has stopped spawns nobody.
+    return cell === undefined ? undefined : new Embodiment(pid, cell, soul);
+  };
+}
+
+/** The actor of one connection. */
+export class Embodiment implements Chained {
+  following: Chained | undefined = undefined;
+  preceding: Chained | undefined = undefined;
+  readonly pid: Pid<unknown>;
+  /** The actor, as its own code sees it. */
+  readonly self: Self;
+  readonly #cell: Cell;
+  readonly #soul: Soul;
+  #dead = false;
+
+  constructor(pid: Pid<unknown>, cell: Cell, soul: Soul) {
+    this.pid = pid;
+    this.#soul = soul;
+    this.#cell = cell;
+    this.self = cell as unknown as Self;
+    hang(this, cell);
+  }
+
+  /** The socket is gone. */
+  die(reason: ExitReason): void {
+    if (this.#dead) return;
+    this.#dead = true;
+    unhang(this, this.#cell);
+    this.#cell.end(reason);
+  }
+
+  /** Called by the actor when it has ended. */
+  drop(reason: ExitReason): void {
+    if (this.#dead) return;
+    this.#dead = true;
+    this.#soul.ended(isNormal(reason));
+  }
+}
+
+/** The body of the actor; its name stands in crash reports. */
+function connection(_self: Self<unknown>, soul: Soul): (message: unknown) => unknown {
+  return (message) => soul.message(message);
+}

@@ -1,0 +1,157 @@
+/**
+ * The house keeps its own rules, and the rules notice who breaks them.
+ */
+import { assertEquals } from "@std/assert";
+import {
+  cycleProblems,
+  importProblems,
+  planOf,
+  planProblems,
+  quietProblems,
+  readHouse,
+  readPlan,
+  runtimeProblems,
+  topProblems,
+} from "./kit/architecture.ts";
+import { sourceOf } from "./kit/source.ts";
+import { test } from "./kit/test.ts";
+
+/** Fails with a line for each problem. */
+function assertNone(problems: readonly string[]): void {
+  if (problems.length > 0) throw new Error(`\n${problems.join("\n")}\n`);
+}
+
+const house = readHouse();
+const plan = readPlan();
+
+test("lib imports only what stands lower or beside it, by files that exist", () => {
+  assertNone(importProblems(house, plan));
+});
+
+test("lib has no circle of imports, types included", () => {
+  assertNone(cycleProblems(house));
+});
+
+test("lib names a runtime in lib/host only", () => {
+  assertNone(runtimeProblems(house));
+});
+
+test("lib is quiet but for the files on the loud list", () => {
+  assertNone(quietProblems(house, plan));
+});
+
+test("lib/README.md draws the house as it is", () => {
+  assertNone(planProblems(house, plan));
+});
+
+test("the top level holds nothing but what belongs there", () => {
+  assertNone(topProblems());
+});
+
+const small = planOf([
+  "| 0 | `base/` | below |",
+  "| 4 | `mesh/` | a twin |",
+  "| 4 | `ws/` | a twin |",
+  "| 5 | `sim/` | planned |",
+  "| 7 | `mod.ts` | door |",
+  "- `mesh/peers.ts`: waits. See `mesh/frame.ts`.",
+].join("\n"));
+
+const base = sourceOf("lib/base/ring.ts", "");
+const peers = sourceOf("lib/mesh/peers.ts", "await 1;");
+const ws = sourceOf("lib/ws/frame.ts", "");
+
+/** A file in `lib/mesh` with this text, among the others. */
+function mesh(text: string) {
+  return [base, peers, ws, sourceOf("lib/mesh/frame.ts", text)];
+}
+
+test("importProblems finds an import that climbs, goes next door, leaves or leads nowhere", () => {
+  const find = (text: string) => importProblems(mesh(text), small);
+  assertEquals(find('import { Ring } from "../base/ring.ts";\nimport "node:fs";'), []);
+  assertEquals(find('import type { P } from "./peers.ts";'), []);
+  assertEquals(find('\nimport type {\n  F,\n} from "../ws/frame.ts";'), [
+    "lib/mesh/frame.ts:4: imports ../ws/frame.ts: storey 4 must not know 4",
+  ]);
+  assertEquals(find('export * from "npm:left-pad";'), [
+    "lib/mesh/frame.ts:1: imports npm:left-pad, which is neither node: nor lib",
+  ]);
+  assertEquals(find('const x = await import("./nowhere.ts");'), [
+    "lib/mesh/frame.ts:1: imports ./nowhere.ts, but there is no file lib/mesh/nowhere.ts",
+  ]);
+  assertEquals(find('import { Ring } from "../base/ring";').length, 1);
+  const up = [...mesh(""), sourceOf("lib/base/up.ts", 'import "../ws/frame.ts";')];
+  assertEquals(importProblems(up, small), [
+    "lib/base/up.ts:1: imports ../ws/frame.ts: storey 0 must not know 4",
+  ]);
+});
+
+test("cycleProblems finds a circle, of types too", () => {
+  const a = sourceOf("lib/base/a.ts", 'import type { B } from "./b.ts";');
+  const b = sourceOf("lib/base/b.ts", 'export { c } from "./c.ts";');
+  const c = sourceOf("lib/base/c.ts", 'import "./a.ts";');
+  assertEquals(cycleProblems([a, b, base]), []);
+  assertEquals(cycleProblems([a, b, c]), [
+    "lib/base/a.ts -> lib/base/b.ts -> lib/base/c.ts -> lib/base/a.ts",
+  ]);
+});
+
+test("runtimeProblems finds a runtime's name in code, not in comments or sentences", () => {
+  assertEquals(runtimeProblems(mesh('// Deno.\nconst x = "Deno is fine";')), []);
+  assertEquals(runtimeProblems(mesh("\nDeno.exit();")).length, 1);
+  assertEquals(runtimeProblems(mesh('if ("Bun" in globalThis) x();')).length, 1);
+  assertEquals(runtimeProblems(mesh("const s = `${Bun.version}`;")).length, 1);
+  assertEquals(runtimeProblems([sourceOf("lib/host/deno.ts", "Deno.exit();")]), []);
+  assertEquals(runtimeProblems([sourceOf("lib/start.ts", '"Bun" in globalThis;')]), []);
+  assertEquals(runtimeProblems([sourceOf("lib/start.ts", "Bun.version;")]).length, 1);
+});
+
+test("quietProblems finds each loud word, and a loud list that is not true", () => {
+  const find = (text: string) => quietProblems(mesh(text), small);
+  const words = [
+    "async () => {};",
+    "await x;",
+    "setTimeout(f);",
+    "setInterval(f);",
+    "setImmediate(f);",
+    "queueMicrotask(f);",
+    "Date.now();",
+    "new Date();",
+    "performance.now();",
+    "Math.random();",
+    "crypto.getRandomValues(b);",
+  ];
+  for (const word of words) assertEquals(find(`\n${word}`).length, 1, word);
+  for (const word of words) assertEquals(find(`/* ${word} */ // ${word}\n"${word}";`), [], word);
+  assertEquals(find("task.async(f);"), []);
+  assertEquals(quietProblems([base], small).length, 1);
+  assertEquals(quietProblems([sourceOf("lib/mesh/peers.ts", "1;")], small).length, 1);
+});
+
+test("planProblems finds folders and files that the plan has and the house has not", () => {
+  const all = [...mesh(""), sourceOf("mod.ts", "")];
+  assertEquals(planProblems(all, small), []);
+  assertEquals(planProblems([...all, sourceOf("lib/sim/clock.ts", "")], small), [
+    "lib/README.md: lib/sim is no longer planned",
+  ]);
+  assertEquals(planProblems([...all, sourceOf("lib/attic/box.ts", "")], small), [
+    "lib/README.md: lib/attic has no storey",
+  ]);
+  assertEquals(planProblems(all.filter(({ path }) => path !== "lib/mesh/frame.ts"), small), [
+    "lib/README.md:6: there is no file lib/mesh/frame.ts",
+  ]);
+});
+
+test("topProblems finds what does not belong", () => {
+  assertEquals(topProblems(["lib", ".git", "deno.json"]), []);
+  assertEquals(topProblems(["lib", "package.json"]).length, 1);
+});
+
+test("sourceOf tells code from comments, strings, templates and regular expressions", () => {
+  const bare = (text: string) => sourceOf("x.ts", text).bare.replace(/\s+/g, " ").trim();
+  assertEquals(bare("a /* b */ c // d"), "a c");
+  assertEquals(bare('a("// b", c)'), "a( , c)");
+  assertEquals(bare("`a ${b + `c ${d}`} e ${{ f: 1 }.f}`;"), "` ${b + ` ${d}`} ${{ f: 1 }.f}`;");
+  assertEquals(bare("a = /[\"/]'/g; b / c / d;"), "a = ; b / c / d;");
+  assertEquals(bare("'it\\'s'; a"), "; a");
+});

@@ -1,0 +1,178 @@
+/**
+ * Random and mutated rows of actors, between rows that are right: nothing is thrown, a row is taken or
+ * ends the session, actors that it does not concern are as before, and nothing is kept afterwards.
+ */
+import { assert, assertEquals } from "@std/assert";
+import type { Actor } from "../../lib/actor/actor.ts";
+import { Call } from "../../lib/actor/call.ts";
+import { SeededRandom } from "../../lib/base/random.ts";
+import { encodeHome, TAG } from "../../lib/mesh/message.ts";
+import type { ActorFunction } from "../../lib/actor/self.ts";
+import { type Pid, Ref } from "../../lib/term/pid.ts";
+import type { Frame } from "../mesh/collector.ts";
+import { join, type Side } from "../mesh/line.ts";
+import { fuzzCount, mutated, rounds } from "../kit/fuzz.ts";
+import { test } from "../kit/test.ts";
+
+const ROWS = fuzzCount(10_000);
+
+/** So many rows come over one session, unless one of them ends it. */
+const SESSION_ROWS = 200;
+
+/** The tags that actors have a part in, and one that nobody knows. */
+const TAGS: readonly number[] = [
+  TAG.SEND,
+  TAG.SEND_NAMED,
+  TAG.CALL,
+  TAG.CALL_NAMED,
+  TAG.ANSWER,
+  TAG.CALL_OVER,
+  TAG.LINK,
+  TAG.UNLINK,
+  TAG.UNLINKED,
+  TAG.EXIT,
+  TAG.EXIT_SIGNAL,
+  TAG.MONITOR,
+  TAG.MONITOR_NAMED,
+  TAG.DEMONITOR,
+  TAG.DOWN,
+  TAG.SPAWN,
+  TAG.SPAWNED,
+  TAG.HOME,
+  0x77,
+];
+
+/** Something that an actor does to one of the other side's. */
+function act(random: SeededRandom, side: Side, actors: readonly Actor[], far: readonly Actor[]) {
+  const living = actors.filter(({ isAlive }) => isAlive);
+  const actor = living[random.below(living.length)];
+  const target = far[random.below(far.length)]!;
+  if (actor === undefined || side.over !== undefined) return;
+  const pid = side.pid(target);
+  const named = { name: "someone", node: pid.node };
+  switch (random.below(14)) {
+    case 0:
+    case 1:
+      return actor.link(pid);
+    case 2:
+      return actor.unlink(pid);
+    case 3:
+      return void actor.monitor(pid);
+    case 4:
+      return void actor.monitor(named);
+    case 5: {
+      const refs = [...actor.monitors?.keys() ?? []];
+      if (refs.length === 0) return;
+      return void actor.demonitor(new Ref(side.system.home, refs[random.below(refs.length)]!));
+    }
+    case 6:
+      return actor.send(pid as Pid<unknown>, { from: actor.pid, list: [random.below(9), "text"] });
+    case 7:
+      return actor.send(named, [target.pid.id, { [`key${random.below(4)}`]: pid }]);
+    case 8:
+      return void actor.call(pid as never, { request: 1 }).catch(() => {});
+    case 9:
+      return void actor.call(named, "request").catch(() => {});
+    case 10:
+      return actor.exit(pid, { because: random.below(3) });
+    case 11:
+      for (const message of actor.peek()) {
+        if (message instanceof Call) message.reply({ answer: actor.pid });
+      }
+      return;
+    case 12:
+      return void (actor.spawnLink({ node: pid.node, fn: "fn" }, random.below(9)) as Promise<Pid>)
+        .catch(() => {});
+    case 13:
+      if (random.below(4) === 0) actor.end(new Error("over"));
+  }
+}
+
+/** A row in place of one that was sent. */
+function anyRow(random: SeededRandom, { tag, body }: Frame): Frame {
+  const kind = random.below(60);
+  if (kind === 0) {
+    return { tag: TAGS[random.below(TAGS.length)]!, body: random.bytes(random.below(60)) };
+  }
+  if (kind === 1) return { tag: TAGS[random.below(TAGS.length)]!, body };
+  if (kind === 2) {
+    return { tag: TAG.HOME, body: encodeHome(random.below(5), random.below(4), "x@h:1").slice(5) };
+  }
+  return kind < 6 ? { tag, body: mutated(random, body) } : { tag, body };
+}
+
+/** One session in which the rows of one side are tampered with. Gives how many were taken. */
+function session(random: SeededRandom): number {
+  const sides = join();
+  const [one, other] = sides;
+  for (const { remote } of sides) {
+    const fn = (() => new Promise(() => {})) as ActorFunction<never, never[]>;
+    remote.spawner.expose("fn", fn);
+  }
+  const crowd = (side: Side): Actor[] => [
+    side.actor({ trap: true, name: "someone" }),
+    side.actor({ trap: true }),
+    side.actor({ trap: true }),
+    side.actor(),
+  ];
+  const [near, far] = [crowd(one), crowd(other)];
+  // Two that have to do with nobody there. A number may hit upon them all the same, and end one.
+  const [bystander, friend] = [one.actor({ trap: true, name: "bystander" }), one.actor()];
+  bystander.link(friend.pid as Pid);
+  const lines = [one.line, other.line];
+  let taken = 0;
+  while (one.over === undefined && other.over === undefined && taken < SESSION_ROWS) {
+    act(random, one, near, far);
+    act(random, other, far, near);
+    const [frame] = other.waiting;
+    if (frame !== undefined) {
+      other.skip();
+      const row = anyRow(random, frame);
+      one.take(row.tag, row.body);
+      taken++;
+    }
+    if (random.below(2) === 0) other.takeFrom(one);
+  }
+  assert(one.over === undefined || one.over.length < 300, one.over);
+  assert(one.line === undefined || one.line.kept <= 10 * taken);
+  for (const side of sides) side.cut();
+  assertEquals(lines.map(({ kept, links }) => [kept, links]), [[0, 0], [0, 0]]);
+  if (bystander.isAlive) assertEquals(bystander.links?.size, friend.isAlive ? 1 : 0);
+  for (const [side, actors] of [[one, near], [other, far]] as const) {
+    for (const actor of actors) {
+      for (const kept of [actor.links, actor.monitors, actor.watchers]) {
+        assertEquals(kept?.size ?? 0, 0, `${actor.pid} keeps something`);
+      }
+      // Calls of those there hang no more; nor do its own.
+      assertEquals(actor.chain, undefined, `${actor.pid}: something hangs`);
+    }
+    assertEquals([side.system.wheel.size, side.system.outsider.chain], [0, undefined]);
+  }
+  return taken;
+}
+
+test("Arrivals.take takes any row, between rows that are right, and keeps nothing afterwards", () => {
+  let taken = 0;
+  const sessions = rounds(() => taken < ROWS, (random) => {
+    taken += session(random);
+  });
+  if (taken < ROWS) return;
+  // Some rows end a session, and most do not.
+  const length = taken / sessions;
+  assert(length > 10 && length < SESSION_ROWS, `${length} rows a session`);
+});
+
+test("Arrivals.take takes random bytes behind each tag", () => {
+  for (let seed = 0; seed < 50; seed++) {
+    const random = new SeededRandom(seed);
+    for (const tag of TAGS) {
+      const [one] = join();
+      one.actor({ name: "someone" });
+      for (let i = 0; i < 20 && one.over === undefined; i++) {
+        one.take(tag, random.bytes(random.below(80)));
+      }
+      one.cut();
+      assertEquals(one.system.wheel.size, 0);
+    }
+  }
+});

@@ -1,0 +1,224 @@
+/**
+ * Random and mutated frames into everything of `mesh` that reads what peers send: nothing throws,
+ * memory stays bounded, nobody gets in without the cookie.
+ */
+import { assert, assertEquals } from "@std/assert";
+import { SeededRandom } from "../../lib/base/random.ts";
+import { encodeFrame, FRAME_BYTES_MAX, FrameReader } from "../../lib/mesh/frame.ts";
+import { Acceptor, Dialler, type Self } from "../../lib/mesh/handshake.ts";
+import { dispatch, type Inbound } from "../../lib/mesh/dispatch.ts";
+import {
+  decodeChallenge,
+  decodeGoodbye,
+  decodeList,
+  decodeName,
+  decodeReject,
+  decodeReply,
+  decodeRoomBroadcast,
+  encodeChallenge,
+  encodeGoodbye,
+  encodeList,
+  encodeName,
+  encodeReject,
+  encodeReply,
+  encodeRoomBroadcast,
+  TAG,
+} from "../../lib/mesh/message.ts";
+import { isNormalName, NAME_LENGTH_MAX } from "../../lib/mesh/name.ts";
+import { Collector, joined } from "../mesh/collector.ts";
+import { fuzzCount, mutated, rounds } from "../kit/fuzz.ts";
+import { test } from "../kit/test.ts";
+
+const FRAMES = fuzzCount(10_000);
+
+const KEY = new SeededRandom(99).bytes(32);
+const NONCE = new SeededRandom(98).bytes(32);
+
+/** A well-formed body of each row, to begin from. */
+const SAMPLES: readonly (readonly [tag: number, body: Uint8Array])[] = [
+  [
+    TAG.NAME,
+    encodeName({
+      name: "a@h:1",
+      creation: 1,
+      version: 1,
+      features: 0,
+      flags: 1,
+      nonce: NONCE,
+    }),
+  ],
+  [
+    TAG.CHALLENGE,
+    joined(
+      encodeChallenge({ name: "b@h:2", creation: 1, version: 1, features: 0, nonce: NONCE }),
+      NONCE,
+    ),
+  ],
+  [TAG.REPLY, encodeReply(NONCE, { lastSession: 5n, exposed: ["f", "gé"] })],
+  [TAG.ACK, encodeList(["f"])],
+  [TAG.REJECT, encodeReject("cookie", "wörds")],
+  [TAG.PEER_LIST, encodeList(["a@h:1", "b@[::1]:2"])],
+  [TAG.ROOM_BROADCAST, encodeRoomBroadcast("rööm", "hé").slice(5)],
+  [TAG.ROOM_BROADCAST_BINARY, encodeRoomBroadcast("r", NONCE).slice(5)],
+  [TAG.GOODBYE, encodeGoodbye("shutdown").slice(5)],
+  [TAG.PING, new Uint8Array(8)],
+  [TAG.PONG, new Uint8Array(8)],
+];
+
+/** A body that a peer might send: a sample, one that is mutated, or noise. */
+function anyBody(random: SeededRandom): readonly [tag: number, body: Uint8Array] {
+  const [tag, body] = SAMPLES[random.below(SAMPLES.length)]!;
+  if (random.below(8) === 0) return [random.below(256), random.bytes(random.below(300))];
+  const sent = random.below(4) === 0 ? body : mutated(random, body);
+  return [random.below(10) === 0 ? random.below(256) : tag, sent];
+}
+
+test("every decoder takes any bytes, and what it gives is within its limits", () => {
+  rounds(FRAMES, (random) => {
+    const body = anyBody(random)[1];
+    const before = body.slice();
+    for (const decode of [decodeName, decodeChallenge, decodeReply, decodeGoodbye]) decode(body);
+    const list = decodeList(body);
+    assert(list === undefined || list.length <= 1024);
+    const reject = decodeReject(body);
+    assert(reject === undefined || reject.words.length <= 200);
+    const room = decodeRoomBroadcast(body);
+    assert(room === undefined || room.room.length <= 255);
+    assert(room === undefined || room.message.length <= body.length);
+    const name = decodeName(body);
+    if (name !== undefined && isNormalName(name.name)) {
+      assert(name.name.length <= NAME_LENGTH_MAX && !/[\s\p{C}]/u.test(name.name));
+    }
+    assertEquals(body, before, "a decoder writes");
+  });
+});
+
+test("what a decoder gives, an encoder makes into what decodes alike", () => {
+  rounds(FRAMES, (random) => {
+    const body = anyBody(random)[1];
+    const name = decodeName(body);
+    if (name !== undefined) assertEquals(decodeName(encodeName(name)), name);
+    const challenge = decodeChallenge(body);
+    if (challenge !== undefined) {
+      const again = joined(encodeChallenge(challenge.message), challenge.proof);
+      assertEquals(decodeChallenge(again), challenge);
+    }
+    const reply = decodeReply(body);
+    if (reply !== undefined) {
+      assertEquals(decodeReply(encodeReply(reply.proof, reply.message)), reply);
+    }
+    const list = decodeList(body);
+    if (list !== undefined) assertEquals(decodeList(encodeList(list)), list);
+    const room = decodeRoomBroadcast(body);
+    if (room !== undefined) {
+      const frame = encodeRoomBroadcast(room.room, room.message.slice());
+      assertEquals(
+        decodeRoomBroadcast(frame.subarray(5)),
+        {
+          room: room.room,
+          message: room.message.slice(),
+        } as typeof room,
+      );
+    }
+  });
+});
+
+test("dispatch takes any frame, and hands on only what is by the rules", () => {
+  rounds(FRAMES, (random) => {
+    const [tag, body] = anyBody(random);
+    const inbound: Inbound = {
+      exposed() {},
+      peerList(names) {
+        for (const name of names) assert(isNormalName(name), name);
+      },
+      roomSink: {
+        roomMessage(room, message, text) {
+          assert(room.length > 0 && room.isWellFormed());
+          if (text) new TextDecoder("utf-8", { fatal: true }).decode(message);
+        },
+      },
+    };
+    const rule = dispatch(inbound, "a@h:1", tag, body);
+    assert(rule === undefined || rule.length < 100);
+  });
+});
+
+test("FrameReader takes any bytes in any pieces, and finds the frames that are there", () => {
+  rounds(FRAMES / 10, (random) => {
+    const limit = [64, 4096, FRAME_BYTES_MAX][random.below(3)]!;
+    const frames = Array.from({ length: 10 }, () => {
+      const [tag, body] = anyBody(random);
+      return encodeFrame(tag, body);
+    });
+    let stream = joined(...frames);
+    if (random.below(3) === 0) stream = mutated(random, stream);
+    // One push of everything says what is right.
+    const whole = new Collector();
+    const wholeOk = new FrameReader(limit).push(stream, whole);
+    const cut = new Collector();
+    const reader = new FrameReader(limit);
+    let cutOk = true;
+    for (let at = 0; at < stream.length && cutOk;) {
+      const next = Math.min(stream.length, at + 1 + random.below(40));
+      const piece = stream.slice(at, next);
+      cutOk = reader.push(piece, cut);
+      piece.fill(0xee);
+      at = next;
+    }
+    assertEquals([cutOk, cut.hex], [wholeOk, whole.hex]);
+    for (const { body } of cut.frames) assert(body.length < limit);
+  });
+});
+
+const NEAR: Self = { name: "near@h:1", creation: 1, proofKey: KEY, exposed: [] };
+
+test("Dialler and Acceptor let nobody in without the cookie, whatever is said in whatever order", () => {
+  rounds(FRAMES / 4, (random) => {
+    const nonce = random.bytes(32);
+    const acceptor = new Acceptor(NEAR, nonce, NONCE);
+    const dialler = new Dialler(NEAR, "b@h:2", nonce, NONCE, () => 0n);
+    for (const machine of [acceptor, dialler]) {
+      for (let i = 0; i < 4; i++) {
+        const [tag, body] = random.below(2) === 0
+          ? anyBody(random)
+          : SAMPLES[i % 2 === 0 ? (machine === acceptor ? 0 : 1) : 2]!;
+        const step = machine.receive(tag, body);
+        assert(step.kind !== "up" && step.kind !== "decide", `${step.kind} at ${tag}`);
+        if (step.kind === "send") {
+          assertEquals(machine, acceptor, "a dialler believed it");
+          assert(step.frame.length <= 4096 + 4);
+        } else {
+          assert(step.words.length < 1000);
+          assert(step.frame === undefined || step.frame.length <= 4096 + 4);
+        }
+      }
+    }
+  });
+});
+
+test("a handshake of two honest sides with one message mutated comes up alike on both, or not at all", () => {
+  rounds(FRAMES / 10, (random) => {
+    const acceptor = new Acceptor(
+      { ...NEAR, name: "b@h:2", creation: 2 },
+      random.bytes(32),
+      NONCE,
+    );
+    const dialler = new Dialler(NEAR, "b@h:2", random.bytes(32), NONCE, () => 7n);
+    const changed = random.below(4);
+    let turn = 0;
+    const pass = (frame: Uint8Array): readonly [number, Uint8Array] => {
+      const body = turn++ === changed ? mutated(random, frame.subarray(5)) : frame.subarray(5);
+      return [frame[4]!, body];
+    };
+    const challenge = acceptor.receive(...pass(dialler.begin()));
+    if (challenge.kind !== "send") return;
+    const reply = dialler.receive(...pass(challenge.frame));
+    if (reply.kind !== "send") return;
+    const decide = acceptor.receive(...pass(reply.frame));
+    if (decide.kind !== "decide") return;
+    const up = dialler.receive(...pass(acceptor.accept().frame));
+    if (up.kind !== "up") return;
+    assertEquals([decide.met.session, decide.met.name], [up.met.session, NEAR.name]);
+    assertEquals([up.met.name, up.met.creation, decide.met.creation], ["b@h:2", 2, 1]);
+  });
+});

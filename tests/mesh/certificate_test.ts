@@ -1,0 +1,113 @@
+import {
+  assert,
+  assertEquals,
+  assertMatch,
+  assertNotEquals,
+  assertStringIncludes,
+} from "@std/assert";
+import { createHash, createPrivateKey, createPublicKey, X509Certificate } from "node:crypto";
+import { SeededRandom } from "../../lib/base/random.ts";
+import { derOf, makeAuthority, makeLeaf, SERVER_NAME } from "../../lib/mesh/certificate.ts";
+import { test } from "../kit/test.ts";
+
+const DAY_MS = 24 * 60 * 60 * 1000;
+const NOW = Date.UTC(2031, 4, 6, 7, 8, 9);
+const NAME = "alpha@[fd00::7]:9000";
+
+/** 00, 01, … 1f. */
+const SEED = new Uint8Array(32).map((_, i) => i);
+
+const random = new SeededRandom(11);
+const authority = await makeAuthority(SEED);
+const leaf = await makeLeaf(authority, NAME, NOW, random.bytes(16));
+
+test("makeAuthority gives one seed one certificate, byte for byte, on every runtime", async () => {
+  const digest = createHash("sha256").update(authority.pem).digest("hex");
+  assertEquals(digest, "1fe8c07d82454afe3250e639653fbf5cd8f3574893cd91f9091c7005ba70fb2a");
+  assertEquals((await makeAuthority(SEED)).pem, authority.pem);
+  const other = await makeAuthority(SEED.with(31, 0));
+  assertNotEquals(other.pem, authority.pem);
+  assertNotEquals(other.subject.toHex(), authority.subject.toHex());
+  assertNotEquals(other.keyId.toHex(), authority.keyId.toHex());
+});
+
+test("makeAuthority makes an Ed25519 root of itself, for 2020 to 2049", () => {
+  const cert = new X509Certificate(authority.pem);
+  assertEquals(cert.subject, "CN=firn cluster 56475aa7");
+  assertEquals(cert.issuer, cert.subject);
+  assertEquals(cert.ca, true);
+  assertEquals(Number(cert.serialNumber), 1);
+  assert(cert.verify(cert.publicKey));
+  assertEquals(cert.publicKey.asymmetricKeyType, "ed25519");
+  // Computed apart, from the same seed.
+  const x = "A6EHv_POEL4dcN0Y50vAmWfk1jCbpQ1fHdyGZBJVMbg";
+  assertEquals(cert.publicKey.export({ format: "jwk" }).x, x);
+  assertEquals(Date.parse(cert.validFrom), Date.UTC(2020, 0, 1));
+  assertEquals(Date.parse(cert.validTo), Date.UTC(2049, 11, 31));
+});
+
+test("makeAuthority keeps its key from being read out", () => {
+  assertEquals(authority.key.extractable, false);
+  assertEquals(authority.key.usages, ["sign"]);
+});
+
+test("makeLeaf is signed by the authority and by no other", async () => {
+  const cert = new X509Certificate(leaf.cert);
+  const root = new X509Certificate(authority.pem);
+  assertEquals(cert.issuer, root.subject);
+  assert(cert.verify(root.publicKey));
+  const other = new X509Certificate((await makeAuthority(SEED.with(0, 1))).pem);
+  assertEquals(cert.verify(other.publicKey), false);
+});
+
+test("makeLeaf is for the one server name, the node, both sides of TLS, and no certificates", () => {
+  const cert = new X509Certificate(leaf.cert);
+  assertEquals(cert.subject, "CN=firn node");
+  assertEquals(cert.ca, false);
+  assertEquals(cert.subjectAltName, `DNS:${SERVER_NAME}, URI:firn://${NAME}`);
+  assertEquals(cert.checkHost(SERVER_NAME), SERVER_NAME);
+  assertEquals(cert.checkHost("localhost"), undefined);
+  assertEquals(cert.checkIP("127.0.0.1"), undefined);
+  // Each extension as it must stand there: use of the key (critical), and serverAuth and clientAuth.
+  for (
+    const extension of [
+      "0603551d0f0101ff040403020780",
+      "0603551d250416301406082b0601050507030106082b06010505070302",
+      `0603551d23041830168014${authority.keyId.toHex()}`,
+    ]
+  ) assertStringIncludes(leaf.der.toHex(), extension);
+});
+
+test("makeLeaf is valid from a day ago for a week from now", () => {
+  const cert = new X509Certificate(leaf.cert);
+  assertEquals(Date.parse(cert.validFrom), NOW - DAY_MS);
+  assertEquals(Date.parse(cert.validTo), NOW + 7 * DAY_MS);
+});
+
+test("makeLeaf has a P-256 key that matches its certificate, and a fresh one each time", async () => {
+  const cert = new X509Certificate(leaf.cert);
+  const key = createPrivateKey(leaf.key);
+  assertEquals(cert.publicKey.asymmetricKeyType, "ec");
+  assertEquals(cert.publicKey.export({ format: "jwk" }).crv, "P-256");
+  const derived = createPublicKey(key).export({ type: "spki", format: "pem" });
+  assertEquals(derived, cert.publicKey.export({ type: "spki", format: "pem" }));
+  const again = await makeLeaf(authority, NAME, NOW, random.bytes(16));
+  assertNotEquals(again.key, leaf.key);
+  const serial = new X509Certificate(again.cert).serialNumber;
+  assertNotEquals(serial, cert.serialNumber);
+});
+
+test("makeLeaf makes a positive serial number of 16 bytes from any chance", async () => {
+  for (const byte of [0x00, 0x3f, 0x80, 0xff]) {
+    const made = await makeLeaf(authority, NAME, NOW, new Uint8Array(16).fill(byte));
+    const serial = new X509Certificate(made.cert).serialNumber;
+    assertMatch(serial, /^[4-7][0-9A-F]{31}$/);
+  }
+});
+
+test("derOf gives the bytes of the first certificate, with any line ends", () => {
+  assertEquals(derOf(leaf.cert), leaf.der);
+  assertEquals(derOf(leaf.cert.replaceAll("\n", "\r\n")), leaf.der);
+  assertEquals(derOf(`# a comment\n${leaf.cert}${authority.pem}`), leaf.der);
+  assertEquals(new Uint8Array(new X509Certificate(leaf.cert).raw), leaf.der);
+});

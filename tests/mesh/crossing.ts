@@ -1,0 +1,281 @@
+/**
+ * Two nodes that may dial each other at any moment, as a model: two real {@linkcode Peers}, and in
+ * place of sockets, queues from which a schedule takes one message at a time.
+ *
+ *     NAME ─▶   ◀─ CHALLENGE   REPLY(last session) ─▶   ◀─ ACK or DUPLICATE   CLOSE either way
+ *
+ * {@linkcode everyRun} tries every order in which messages can arrive, starts can happen and, if
+ * wanted, one connection can break.
+ */
+import { assert } from "@std/assert";
+import { Peers } from "../../lib/mesh/peers.ts";
+
+type Message =
+  | { readonly kind: "NAME" | "CHALLENGE" | "ACK" | "DUPLICATE" | "CLOSE" }
+  | { readonly kind: "REPLY"; readonly lastSession: bigint };
+
+/** One connection. */
+interface Wire {
+  readonly id: bigint;
+  readonly dialler: Side;
+  readonly acceptor: Side;
+  readonly toDialler: Message[];
+  readonly toAcceptor: Message[];
+  /** Who has closed it: says and hears nothing more. */
+  readonly closed: Set<Side>;
+}
+
+/** One node. */
+export class Side {
+  readonly name: string;
+  creation = 1;
+  peers: Peers;
+  /** Its dial that is on its way. */
+  dial: Wire | undefined;
+  session: Wire | undefined;
+  /** How often a session came up. */
+  ups = 0;
+  other!: Side;
+
+  constructor(name: string) {
+    this.name = name;
+    this.peers = new Peers(name, () => 0.5);
+  }
+}
+
+/** What a schedule may do next. */
+interface Choice {
+  readonly what: string;
+  readonly act: () => void;
+}
+
+/** Where a world begins. */
+export interface Setting {
+  /** A connection may break once, at any moment. */
+  readonly breaks?: boolean;
+  /** Whoever closes loses what it had sent and was not yet read. */
+  readonly closeLoses?: boolean;
+  /** Up to this pause (the first by default) every order is tried; after it, one. */
+  readonly rounds?: number;
+  /** Who dials by itself. */
+  readonly dials: readonly ("a" | "b")[];
+  /** What happened before. */
+  readonly before?: (world: World) => void;
+}
+
+/** Both nodes and what is between them. */
+export class World {
+  readonly a: Side = new Side("a@h:1");
+  readonly b: Side = new Side("b@h:1");
+  now = 0;
+  readonly trail: string[] = [];
+  readonly #setting: Setting;
+  readonly #wires: Wire[] = [];
+  #lastId = 0n;
+  #broken = false;
+
+  constructor(setting: Setting) {
+    this.#setting = setting;
+    this.a.other = this.b;
+    this.b.other = this.a;
+    setting.before?.(this);
+    for (const who of setting.dials) this[who].peers.add(this[who].other.name, "seed", this.now);
+  }
+
+  /** A session that is up on both sides. */
+  join(): void {
+    const wire = this.#wire(this.a);
+    for (const side of [this.a, this.b]) this.#up(side, wire);
+    this.a.ups = this.b.ups = 0;
+  }
+
+  /** `side` sees its session break; the other side has not noticed yet. */
+  lose(side: Side): void {
+    const wire = side.session!;
+    this.#say(wire, side, { kind: "CLOSE" });
+    this.#down(side, wire);
+  }
+
+  /** `side` starts anew; the other side has not noticed yet. */
+  restart(side: Side): void {
+    const wire = side.session!;
+    side.session = undefined;
+    side.creation++;
+    side.peers = new Peers(side.name, () => 0.5);
+    this.#say(wire, side, { kind: "CLOSE" });
+  }
+
+  /** What can happen next, in a fixed order. Empty: all is quiet at this time. */
+  choices(): Choice[] {
+    const found: Choice[] = [];
+    for (const side of [this.a, this.b]) {
+      if (side.peers.due(this.now).length === 0) continue;
+      found.push({ what: `${side.name} dials`, act: () => this.#dial(side) });
+    }
+    for (const wire of this.#wires) {
+      for (const side of [wire.dialler, wire.acceptor]) {
+        const queue = side === wire.dialler ? wire.toDialler : wire.toAcceptor;
+        if (queue.length === 0) continue;
+        const what = `${side.name} reads ${queue[0]!.kind} of ${wire.id}`;
+        found.push({ what, act: () => this.#receive(side, wire, queue.shift()!) });
+      }
+    }
+    if (this.#setting.breaks && !this.#broken) {
+      for (const wire of this.#wires) {
+        if (!this.#alive(wire)) continue;
+        found.push({ what: `${wire.id} breaks`, act: () => this.#break(wire) });
+      }
+    }
+    return found;
+  }
+
+  /** Lets the time pass until somebody has something to do. False: nobody ever has. */
+  pass(): boolean {
+    const at = Math.min(this.a.peers.nextDueAt(), this.b.peers.nextDueAt());
+    if (at === Infinity) return false;
+    this.now = Math.max(this.now, at);
+    return true;
+  }
+
+  #wire(dialler: Side): Wire {
+    const wire = {
+      id: ++this.#lastId,
+      dialler,
+      acceptor: dialler.other,
+      toDialler: [],
+      toAcceptor: [],
+      closed: new Set<Side>(),
+    };
+    this.#wires.push(wire);
+    return wire;
+  }
+
+  #alive(wire: Wire): boolean {
+    const { dialler, acceptor } = wire;
+    return dialler.dial === wire || dialler.session === wire || acceptor.session === wire;
+  }
+
+  #break(wire: Wire): void {
+    this.#broken = true;
+    for (const side of [this.a, this.b]) wire.closed.add(side);
+    wire.toDialler.splice(0, Infinity, { kind: "CLOSE" });
+    wire.toAcceptor.splice(0, Infinity, { kind: "CLOSE" });
+  }
+
+  #say(wire: Wire, from: Side, message: Message): void {
+    const [queue, mine] = from === wire.dialler
+      ? [wire.toAcceptor, wire.toDialler]
+      : [wire.toDialler, wire.toAcceptor];
+    if (wire.closed.has(from)) return;
+    if (message.kind === "CLOSE") {
+      wire.closed.add(from);
+      mine.length = 0;
+      if (this.#setting.closeLoses) queue.length = 0;
+    }
+    if (!wire.closed.has(from.other)) queue.push(message);
+  }
+
+  #dial(side: Side): void {
+    side.peers.dialling(side.other.name);
+    side.dial = this.#wire(side);
+    this.#say(side.dial, side, { kind: "NAME" });
+  }
+
+  #receive(side: Side, wire: Wire, message: Message): void {
+    switch (message.kind) {
+      case "NAME":
+        return this.#say(wire, side, { kind: "CHALLENGE" });
+      case "CHALLENGE":
+        assert(side.dial === wire, "a challenge for a dial that was given up");
+        return this.#say(wire, side, {
+          kind: "REPLY",
+          lastSession: side.peers.proving(side.other.name),
+        });
+      case "REPLY":
+        return this.#replied(side, wire, message.lastSession);
+      case "ACK":
+        assert(side.dial === wire, "an ack for a dial that was given up");
+        side.dial = undefined;
+        return this.#up(side, wire);
+      case "DUPLICATE":
+        side.dial = undefined;
+        side.peers.yielded(side.other.name, this.now);
+        return this.#say(wire, side, { kind: "CLOSE" });
+      case "CLOSE":
+        if (side.dial === wire) {
+          side.dial = undefined;
+          side.peers.failed(side.other.name, this.now);
+        } else if (side.session === wire) this.#down(side, wire);
+        return;
+    }
+  }
+
+  /** As the mesh decides. */
+  #replied(side: Side, wire: Wire, lastSession: bigint): void {
+    const { other, peers } = side;
+    const verdict = peers.judge(other.name, other.creation, lastSession);
+    if (verdict === "duplicate") {
+      this.#say(wire, side, { kind: "DUPLICATE" });
+      return this.#say(wire, side, { kind: "CLOSE" });
+    }
+    if (verdict === "replace" && side.session !== undefined) {
+      this.#say(side.session, side, { kind: "CLOSE" });
+      this.#down(side, side.session);
+    }
+    if (side.dial !== undefined) {
+      this.#say(side.dial, side, { kind: "CLOSE" });
+      side.dial = undefined;
+      peers.yielded(other.name, this.now);
+    }
+    this.#say(wire, side, { kind: "ACK" });
+    this.#up(side, wire);
+  }
+
+  #up(side: Side, wire: Wire): void {
+    assert(side.session === undefined, `${side.name} has a session already`);
+    side.session = wire;
+    side.ups++;
+    side.peers.up(side.other.name, wire.id, side.other.creation, this.now);
+  }
+
+  #down(side: Side, wire: Wire): void {
+    assert(side.session === wire, "another session");
+    side.session = undefined;
+    side.peers.down(side.other.name, true, this.now);
+  }
+}
+
+/** Runs a setting in every possible order to its end; `check` judges each. Says how many there were. */
+export function everyRun(setting: Setting, check: (world: World) => void): number {
+  let runs = 0;
+  let prefix: number[] = [];
+  for (;;) {
+    const world = new World(setting);
+    const taken: number[] = [];
+    const open: number[] = [];
+    try {
+      for (let pauses = 0; pauses < 4; pauses++) {
+        for (;;) {
+          const choices = world.choices();
+          if (choices.length === 0) break;
+          const index = prefix[taken.length] ?? 0;
+          const choice = choices[index]!;
+          taken.push(index);
+          open.push(pauses < (setting.rounds ?? 1) ? choices.length : 1);
+          world.trail.push(choice.what);
+          choice.act();
+        }
+        if (!world.pass()) break;
+        world.trail.push(`at ${world.now}`);
+      }
+      check(world);
+    } catch (error) {
+      throw new Error(`after: ${world.trail.join("; ")}`, { cause: error });
+    }
+    runs++;
+    let last = taken.length - 1;
+    while (last >= 0 && taken[last]! + 1 >= open[last]!) last--;
+    if (last < 0) return runs;
+    prefix = [...taken.slice(0, last), taken[last]! + 1];
+  }
+}

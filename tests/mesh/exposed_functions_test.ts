@@ -1,0 +1,49 @@
+import { assert, assertEquals } from "@std/assert";
+import { Exposures } from "../../lib/mesh/exposed_functions.ts";
+import { decodeExposed, encodeExposed, listThatFits } from "../../lib/mesh/message.ts";
+import { test } from "../kit/test.ts";
+
+const FRAME_HEAD = encodeExposed(true, []).length - 3;
+
+test("Exposures.of: what a peer has named, in order, as long as there is a session with it", () => {
+  const exposures = new Exposures();
+  assertEquals(exposures.of("a@h:1"), undefined);
+  exposures.changed("a@h:1", true, ["too early"]);
+  assertEquals(exposures.of("a@h:1"), undefined);
+  exposures.up("a@h:1", ["y", "x"]);
+  exposures.changed("a@h:1", true, ["w", "x"]);
+  exposures.changed("a@h:1", false, ["y", "never"]);
+  assertEquals([exposures.of("a@h:1"), exposures.of("b@h:1")], [["w", "x"], undefined]);
+  exposures.down("a@h:1");
+  assertEquals(exposures.of("a@h:1"), undefined);
+});
+
+test("Exposures.changed: a peer may expose more than is known of it", () => {
+  const exposures = new Exposures();
+  exposures.up("a@h:1", []);
+  const names = Array.from({ length: 65_537 }, (_, i) => `f${i}`);
+  exposures.changed("a@h:1", true, names);
+  assertEquals(exposures.of("a@h:1"), names.slice(0, 65_536).sort());
+  // One that goes makes room for another.
+  exposures.changed("a@h:1", false, ["f0"]);
+  exposures.changed("a@h:1", true, ["g"]);
+  assert(exposures.of("a@h:1")!.includes("g"));
+});
+
+test("Exposures.since: frames that make of what a handshake could name what there is now", () => {
+  const many = Array.from({ length: 3_000 }, (_, i) => `function number ${i}`);
+  assert(listThatFits(many).length < many.length);
+  for (
+    const [before, after] of [[many, many], [many, many.slice(1_000)], [["x"], ["y"]], [[], []]]
+  ) {
+    const exposures = new Exposures();
+    exposures.own = after!;
+    const known = new Set(listThatFits(before!));
+    for (const frame of exposures.since(before!)) {
+      const { added, names } = decodeExposed(frame.subarray(FRAME_HEAD))!;
+      for (const name of names) assert(added ? !known.has(name) : known.delete(name));
+      if (added) { for (const name of names) known.add(name); }
+    }
+    assertEquals([...known].sort(), [...after!].sort());
+  }
+});

@@ -1,0 +1,264 @@
+import { assert, assertEquals } from "@std/assert";
+import {
+  Bulk,
+  BULK_BYTES_MIN,
+  BULK_HEAD_BYTES,
+  BULK_OPEN_MAX,
+  encodeTaken,
+  FLIGHT_BYTES_MAX,
+  FRAGMENT_BYTES_MAX,
+  TAKEN_BYTES_MIN,
+} from "../../lib/mesh/fragment_writer.ts";
+import { Arriving, Fragments, MESSAGE_BYTES_MAX } from "../../lib/mesh/fragment_reader.ts";
+import { encodeFrame, FRAME_BYTES_MAX } from "../../lib/mesh/frame.ts";
+import { TAG } from "../../lib/mesh/message.ts";
+import { test } from "../kit/test.ts";
+import { frameOf, hex, joined } from "./collector.ts";
+
+/** Bytes that tell where they stand. */
+function counted(length: number): Uint8Array {
+  return new Uint8Array(length).map((_, i) => (i * 7 + (i >>> 8)) & 0xff);
+}
+
+/** A BULK row's body. */
+function bulk(number: number, length: number, head: Uint8Array): Uint8Array {
+  const row = new Uint8Array(8);
+  new DataView(row.buffer).setUint32(0, number, true);
+  new DataView(row.buffer).setUint32(4, length, true);
+  return joined(row, head);
+}
+
+/** A FRAGMENT row's body. */
+function fragment(number: number, bytes: Uint8Array): Uint8Array {
+  return joined(bulk(number, 0, new Uint8Array(0)).subarray(0, 4), bytes);
+}
+
+/** What is expected to have begun, or to go on. */
+function arriving(result: Arriving | string): Arriving {
+  assert(result instanceof Arriving, `${result}`);
+  return result;
+}
+
+/** The rows of a whole frame. */
+function rowsOf(cut: Bulk): Uint8Array[] {
+  const rows = [cut.begin()];
+  while (cut.left > 0) rows.push(joined(...cut.next()));
+  return rows;
+}
+
+test("Bulk draws BULK and FRAGMENT as the wire table does", () => {
+  const frame = encodeFrame(TAG.SEND, counted(BULK_BYTES_MIN));
+  const [begin, ...rest] = rowsOf(new Bulk(0x01020304, frame)).map(frameOf);
+  const length = BULK_BYTES_MIN + 1;
+  assertEquals(begin!.tag, TAG.BULK);
+  assertEquals(begin!.body.subarray(0, 9).toHex(), "040302010180000010");
+  assertEquals(new DataView(begin!.body.buffer).getUint32(4, true), length);
+  assertEquals(begin!.body.subarray(8), frame.subarray(4, 4 + BULK_HEAD_BYTES));
+  assertEquals(rest.map(({ tag }) => tag), [TAG.FRAGMENT]);
+  assertEquals(rest[0]!.body.subarray(0, 4).toHex(), "04030201");
+  assertEquals(rest[0]!.body.subarray(4), frame.subarray(4 + BULK_HEAD_BYTES));
+});
+
+test("Bulk counts down what is left, and cuts no fragment too long", () => {
+  const frame = encodeFrame(0x77, counted(3 * FRAGMENT_BYTES_MAX + 600));
+  const cut = new Bulk(1, frame);
+  assertEquals(cut.left, frame.length - 4);
+  cut.begin();
+  assertEquals(cut.left, frame.length - 4 - BULK_HEAD_BYTES);
+  const lengths: number[] = [];
+  while (cut.left > 0) lengths.push(cut.next()[1].length);
+  assertEquals(lengths, [FRAGMENT_BYTES_MAX, FRAGMENT_BYTES_MAX, FRAGMENT_BYTES_MAX, 89]);
+});
+
+test("encodeTaken is drawn so", () => {
+  assertEquals(encodeTaken(0x01020304).toHex(), "050000002f04030201");
+});
+
+test("Fragments puts together what Bulk cut, of every length around the borders", () => {
+  const borders = [BULK_BYTES_MIN + 1, FRAGMENT_BYTES_MAX + BULK_HEAD_BYTES, 200_000];
+  for (const border of borders) {
+    for (let length = border - 2; length <= border + 2; length++) {
+      if (length <= BULK_BYTES_MIN) continue;
+      const body = counted(length - 1);
+      const rows = rowsOf(new Bulk(9, encodeFrame(0x77, body))).map(frameOf);
+      const fragments = new Fragments(MESSAGE_BYTES_MAX);
+      const first = arriving(fragments.begin(rows[0]!.body));
+      assertEquals([first.tag, first.number, first.length], [0x77, 9, length]);
+      assertEquals(first.body, body.subarray(0, BULK_HEAD_BYTES - 1));
+      for (const [index, row] of rows.slice(1).entries()) {
+        assertEquals(first.isWhole, false);
+        assertEquals(fragments.count, 1);
+        assert(arriving(fragments.add(row.body)) === first);
+        assertEquals(first.isWhole, index === rows.length - 2);
+      }
+      assertEquals(first.tag, 0x77);
+      assertEquals(first.body, body);
+      assertEquals([fragments.count, fragments.bytes], [0, 0]);
+    }
+  }
+});
+
+test("Fragments keeps what the host uses again", () => {
+  const fragments = new Fragments(1000);
+  const rows = [bulk(1, 6, hex("770102")), fragment(1, hex("0304")), fragment(1, hex("05"))];
+  const one = arriving(fragments.begin(rows[0]!));
+  rows[0]!.fill(0xee);
+  for (const row of rows.slice(1)) {
+    fragments.add(row);
+    row.fill(0xee);
+  }
+  assertEquals(one.body.toHex(), "0102030405");
+});
+
+test("Fragments takes several at once, mixed in any way, and their numbers again", () => {
+  const fragments = new Fragments(1000);
+  const one = arriving(fragments.begin(bulk(1, 4, hex("7701"))));
+  const two = arriving(fragments.begin(bulk(0xffff_ffff, 5, hex("7802"))));
+  fragments.add(fragment(1, hex("11")));
+  fragments.add(fragment(0xffff_ffff, hex("222222")));
+  assertEquals([one.isWhole, two.isWhole, fragments.count], [false, true, 1]);
+  const three = arriving(fragments.begin(bulk(0xffff_ffff, 2, hex("79"))));
+  fragments.add(fragment(0xffff_ffff, hex("33")));
+  fragments.add(fragment(1, hex("11")));
+  assertEquals([one, two, three].map(({ tag, body }) => [tag, body.toHex()]), [
+    [0x77, "011111"],
+    [0x78, "02222222"],
+    [0x79, "33"],
+  ]);
+});
+
+/** What breaks a rule after `BULK 1`, of 6 bytes of which 2 came. */
+const BROKEN: readonly (readonly [rule: string, what: (fragments: Fragments) => unknown])[] = [
+  ["a BULK that is too short", (f) => f.begin(hex("02000000 05000000"))],
+  ["a BULK that is too short", (f) => f.begin(hex(""))],
+  ["a message of more than 1000 bytes", (f) => f.begin(bulk(2, 1001, hex("7701")))],
+  ["a message of more than 1000 bytes", (f) => f.begin(bulk(2, 0xffff_ffff, hex("7701")))],
+  ["a BULK that leaves nothing for fragments", (f) => f.begin(bulk(2, 2, hex("7701")))],
+  ["a BULK that leaves nothing for fragments", (f) => f.begin(bulk(2, 0, hex("7701")))],
+  ["a BULK whose number is in use", (f) => f.begin(bulk(1, 10, hex("7701")))],
+  ["a FRAGMENT that is too short", (f) => f.add(hex("01000000"))],
+  ["a FRAGMENT that is too short", (f) => f.add(hex(""))],
+  ["a FRAGMENT of nothing that has begun", (f) => f.add(fragment(2, hex("01")))],
+  [
+    "a FRAGMENT beyond the end of its message",
+    (f) => f.add(fragment(1, hex("0102030405"))),
+  ],
+  ["a FRAGMENT of nothing that has begun", (f) => {
+    arriving(f.add(fragment(1, hex("01020304"))));
+    return f.add(fragment(1, hex("05")));
+  }],
+];
+
+for (const [rule, what] of BROKEN) {
+  test(`Fragments refuses ${rule}: ${`${what}`.replace(/\s+/g, " ").slice(0, 90)}`, () => {
+    const fragments = new Fragments(1000);
+    arriving(fragments.begin(bulk(1, 6, hex("7701"))));
+    assertEquals(what(fragments), rule);
+  });
+}
+
+test("Fragments refuses in pieces what must be whole, and lets every other tag pass", () => {
+  const whole = Uint8Array.fromHex("0102030405121b1c1d2028292a2b2c2d2e2ff0f1");
+  for (let tag = 0; tag <= 0xff; tag++) {
+    const result = new Fragments(1000).begin(bulk(1, 10, new Uint8Array([tag, 0])));
+    assertEquals(typeof result === "string", whole.includes(tag), `0x${tag.toString(16)}`);
+    if (typeof result === "string") {
+      assertEquals(result, `a message in pieces that must be whole: 0x${tag.toString(16)}`);
+    }
+  }
+});
+
+test("Fragments lets a message of the limit pass", () => {
+  assert(MESSAGE_BYTES_MAX > FRAME_BYTES_MAX, "16 MiB have a tag and an addressee");
+  assert(new Fragments(1000).begin(bulk(1, 1000, hex("7701"))) instanceof Arriving);
+});
+
+test("Fragments has no more than so many at once", () => {
+  const fragments = new Fragments(1000);
+  for (let i = 0; i < BULK_OPEN_MAX; i++) arriving(fragments.begin(bulk(i, 9, hex("77"))));
+  const one = bulk(BULK_OPEN_MAX, 9, hex("77"));
+  assertEquals(fragments.begin(one), `more than ${BULK_OPEN_MAX} messages in pieces`);
+  fragments.add(fragment(5, new Uint8Array(8)));
+  arriving(fragments.begin(one));
+});
+
+test("Fragments takes no memory for what was announced and has not come", () => {
+  const fragments = new Fragments(MESSAGE_BYTES_MAX);
+  for (let i = 0; i < BULK_OPEN_MAX; i++) {
+    arriving(fragments.begin(bulk(i, MESSAGE_BYTES_MAX, hex("7701"))));
+  }
+  assertEquals(fragments.bytes, 2 * BULK_OPEN_MAX);
+});
+
+test("Fragments takes at most four times what has come, and never more than was announced", () => {
+  const fragments = new Fragments(MESSAGE_BYTES_MAX);
+  const length = 5_000_000;
+  const one = arriving(fragments.begin(bulk(1, length, hex("7701"))));
+  const row = fragment(1, new Uint8Array(10_000));
+  while (length - one.at > 10_000) {
+    assert(fragments.add(row) === one);
+    assertEquals(fragments.bytes, one.bytes.length);
+    assert(one.bytes.length <= Math.min(length, 4 * one.at), `${one.bytes.length} for ${one.at}`);
+  }
+});
+
+test("Fragments bounds what all of them take together", () => {
+  const fragments = new Fragments(10_000);
+  const limit = 40_000 + BULK_OPEN_MAX * BULK_HEAD_BYTES;
+  let came = 0;
+  let refused: unknown;
+  for (let i = 0; i < BULK_OPEN_MAX && refused === undefined; i++) {
+    const result = fragments.begin(bulk(i, 10_000, new Uint8Array(5000).fill(0x77)));
+    if (typeof result === "string") refused = result;
+    else came += 5000;
+  }
+  assertEquals(refused, `messages in pieces of more than ${limit} bytes together`);
+  assert(came <= limit && came > limit - 5000, `${came}`);
+  // The same where one grows.
+  const others = new Fragments(10_000);
+  for (let i = 0; i < 100; i++) arriving(others.begin(bulk(i, 10_000, hex("7701"))));
+  let last: unknown;
+  for (let i = 0; i < 100 && typeof last !== "string"; i++) {
+    last = others.add(fragment(i, new Uint8Array(9000)));
+  }
+  assertEquals(last, `messages in pieces of more than ${limit} bytes together`);
+});
+
+test("Fragments never refuses who sends one after the other, however many begin", () => {
+  const fragments = new Fragments(40_000);
+  for (let i = 0; i < BULK_OPEN_MAX; i++) {
+    const head = new Uint8Array(BULK_HEAD_BYTES).fill(0x77);
+    arriving(fragments.begin(bulk(i, 40_000, head)));
+  }
+  for (let i = 0; i < BULK_OPEN_MAX; i++) {
+    for (let left = 40_000 - BULK_HEAD_BYTES; left > 0;) {
+      const length = Math.min(left, 10_000);
+      arriving(fragments.add(fragment(i, new Uint8Array(length))));
+      left -= length;
+    }
+  }
+  assertEquals([fragments.count, fragments.bytes], [0, 0]);
+});
+
+test("Fragments.takeUntold gives what has come, in portions that keep a sender going", () => {
+  assert(TAKEN_BYTES_MIN <= FLIGHT_BYTES_MAX - FRAGMENT_BYTES_MAX, "or a sender waits for ever");
+  const fragments = new Fragments(MESSAGE_BYTES_MAX);
+  fragments.begin(bulk(1, 1_000_000, hex("7701")));
+  const told: number[] = [];
+  let came = 0;
+  for (; came < 300_000; came += 1000) {
+    fragments.add(fragment(1, new Uint8Array(1000)));
+    const untold = fragments.takeUntold();
+    if (untold > 0) told.push(untold);
+  }
+  assertEquals(told, [132_000, 132_000]);
+  assertEquals(fragments.takeUntold(), 0);
+});
+
+test("Fragments.clear forgets what has begun", () => {
+  const fragments = new Fragments(1000);
+  fragments.begin(bulk(1, 9, hex("7701")));
+  fragments.clear();
+  assertEquals([fragments.count, fragments.bytes], [0, 0]);
+  assertEquals(fragments.add(fragment(1, hex("01"))), "a FRAGMENT of nothing that has begun");
+});

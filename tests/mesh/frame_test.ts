@@ -1,0 +1,183 @@
+import { assert, assertEquals } from "@std/assert";
+import {
+  encodeFrame,
+  FRAME_BYTES_MAX,
+  FRAME_HEAD_BYTES,
+  FrameReader,
+  HANDSHAKE_FRAME_BYTES_MAX,
+  startFrame,
+} from "../../lib/mesh/frame.ts";
+import { test } from "../kit/test.ts";
+import { Collector, hex, joined } from "./collector.ts";
+
+/** Frames of every kind, among them empty bodies and frames of length 0, which are skipped. */
+const STREAM = hex(`
+  01000000 f0
+  00000000
+  03000000 1e aabb
+  00000000 00000000
+  06000000 01 0102030405
+  01000000 20
+`);
+const FRAMES = ["f0:", "1e:aabb", "01:0102030405", "20:"];
+
+/** The head of a frame whose length is announced as `length`. */
+function head(length: number): Uint8Array {
+  const bytes = new Uint8Array(FRAME_HEAD_BYTES);
+  new DataView(bytes.buffer).setUint32(0, length, true);
+  return bytes;
+}
+
+test("encodeFrame puts a little-endian length in front of tag and body", () => {
+  assertEquals(encodeFrame(0xf0).toHex(), "01000000f0");
+  assertEquals(encodeFrame(0x1e, hex("aabb")).toHex(), "030000001eaabb");
+  const long = encodeFrame(0x01, new Uint8Array(0x01_02_03).fill(7));
+  assertEquals(long.subarray(0, 5).toHex(), "0402010001");
+  assertEquals(long.length, 4 + 1 + 0x01_02_03);
+});
+
+test("startFrame leaves the body to be filled in", () => {
+  const frame = startFrame(0x1e, 3);
+  frame.set([1, 2, 3], FRAME_HEAD_BYTES + 1);
+  assertEquals(frame.toHex(), "040000001e010203");
+});
+
+test("FrameReader finds many frames in one chunk and skips those of length 0", () => {
+  const collector = new Collector();
+  assert(new FrameReader(100).push(STREAM, collector));
+  assertEquals(collector.hex, FRAMES);
+});
+
+test("FrameReader finds the same frames at every two cuts", () => {
+  for (let one = 0; one <= STREAM.length; one++) {
+    for (let two = one; two <= STREAM.length; two++) {
+      const collector = new Collector();
+      const reader = new FrameReader(100);
+      for (const [from, to] of [[0, one], [one, two], [two, STREAM.length]] as const) {
+        // A host uses its memory again after the call.
+        const chunk = STREAM.slice(from, to);
+        assert(reader.push(chunk, collector));
+        chunk.fill(0xee);
+      }
+      assertEquals(collector.hex, FRAMES, `cut at ${one} and ${two}`);
+    }
+  }
+});
+
+test("FrameReader finds the same frames byte by byte", () => {
+  const collector = new Collector();
+  const reader = new FrameReader(100);
+  for (const byte of joined(STREAM, STREAM)) {
+    assert(reader.push(new Uint8Array([byte]), collector));
+  }
+  assertEquals(collector.hex, [...FRAMES, ...FRAMES]);
+});
+
+test("FrameReader lets a frame of the limit pass and refuses the next length, whole or cut", () => {
+  for (const limit of [1, 5, HANDSHAKE_FRAME_BYTES_MAX]) {
+    const most = encodeFrame(0x33, new Uint8Array(limit - 1).fill(1));
+    for (let cut = 0; cut <= 6; cut++) {
+      const collector = new Collector();
+      const reader = new FrameReader(limit);
+      assert(reader.push(most.subarray(0, cut), collector));
+      assert(reader.push(most.subarray(cut), collector), `limit ${limit}, cut ${cut}`);
+      assertEquals(collector.frames.length, 1);
+      assertEquals(collector.frames[0]!.body.length, limit - 1);
+    }
+    for (const length of [limit + 1, 0x7fff_ffff, 0x8000_0000, 0xffff_ffff]) {
+      for (let cut = 0; cut <= FRAME_HEAD_BYTES; cut++) {
+        const collector = new Collector();
+        const reader = new FrameReader(limit);
+        const bytes = joined(STREAM.subarray(0, 5), head(length));
+        const at = bytes.length - FRAME_HEAD_BYTES + cut;
+        const whole = reader.push(bytes.subarray(0, at), collector) &&
+          reader.push(bytes.subarray(at), collector);
+        assertEquals(whole, false, `limit ${limit}, length ${length}, cut ${cut}`);
+        assertEquals(collector.hex, ["f0:"]);
+      }
+    }
+  }
+});
+
+test("FrameReader refuses a length before a byte of the body has come", () => {
+  const collector = new Collector();
+  assertEquals(new FrameReader(4096).push(head(4097), collector), false);
+  assertEquals(collector.frames, []);
+});
+
+test("FrameReader takes no memory for what was announced and has not come", () => {
+  const allocated = countingAllocations(() => {
+    const readers = Array.from({ length: 1000 }, () => new FrameReader(FRAME_BYTES_MAX));
+    for (const reader of readers) {
+      reader.push(head(FRAME_BYTES_MAX), new Collector());
+      reader.push(new Uint8Array(10), new Collector());
+    }
+  });
+  // 1,000 times 16 MiB were announced, 14 KB have come.
+  assert(allocated < 1_000_000, `${allocated} bytes`);
+});
+
+test("FrameReader's memory grows with what came, at most twofold", () => {
+  const reader = new FrameReader(FRAME_BYTES_MAX);
+  const chunk = new Uint8Array(1000);
+  let came = 0;
+  const allocated = countingAllocations(() => {
+    reader.push(head(FRAME_BYTES_MAX), new Collector());
+    for (; came < 1_000_000; came += chunk.length) reader.push(chunk, new Collector());
+  });
+  // Doubling: all the sizes before it together are less than the last.
+  assert(allocated < 4 * came, `${allocated} bytes for ${came}`);
+});
+
+test("FrameReader keeps a long frame's memory for no other frame", () => {
+  const reader = new FrameReader(FRAME_BYTES_MAX);
+  const long = encodeFrame(1, new Uint8Array(1_000_000));
+  reader.push(long.subarray(0, 100), new Collector());
+  reader.push(long.subarray(100), new Collector());
+  // If it had kept it, it would need no more for this.
+  const next = head(50);
+  const allocated = countingAllocations(() => reader.push(next, new Collector()));
+  assert(allocated > 0 && allocated <= 1024, `${allocated} bytes`);
+});
+
+test("FrameReader stops where the sink wants no more, and drops the rest", () => {
+  for (let cut = 0; cut <= STREAM.length; cut++) {
+    const collector = new Collector(2);
+    const reader = new FrameReader(100);
+    assert(reader.push(STREAM.subarray(0, cut), collector));
+    if (collector.frames.length < 2) assert(reader.push(STREAM.subarray(cut), collector));
+    assertEquals(collector.hex, FRAMES.slice(0, 2), `cut at ${cut}`);
+  }
+});
+
+test("FrameReader obeys a limit that changes within a chunk", () => {
+  const reader = new FrameReader(5);
+  const lengths: number[] = [];
+  const whole = reader.push(joined(encodeFrame(1), encodeFrame(2, new Uint8Array(99))), {
+    frame(_tag, body) {
+      lengths.push(body.length);
+      reader.limit = 100;
+      return true;
+    },
+  });
+  assert(whole);
+  assertEquals(lengths, [0, 99]);
+});
+
+/** How many bytes `work` allocates in typed arrays by length. */
+function countingAllocations(work: () => void): number {
+  const real = globalThis.Uint8Array;
+  let bytes = 0;
+  globalThis.Uint8Array = new Proxy(real, {
+    construct(target, args, newTarget) {
+      if (typeof args[0] === "number") bytes += args[0];
+      return Reflect.construct(target, args, newTarget);
+    },
+  });
+  try {
+    work();
+  } finally {
+    globalThis.Uint8Array = real;
+  }
+  return bytes;
+}

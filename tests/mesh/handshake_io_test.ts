@@ -1,0 +1,409 @@
+import { assert, assertEquals } from "@std/assert";
+import { SeededRandom } from "../../lib/base/random.ts";
+import type { Opened } from "../../lib/mesh/session.ts";
+import { encodeFrame } from "../../lib/mesh/frame.ts";
+import { type Greeter, Greeting, UNPROVEN_BYTES_MAX } from "../../lib/mesh/handshake_io.ts";
+import { Acceptor, Dialler, type Met, type Self, type Step } from "../../lib/mesh/handshake.ts";
+import { decodeReject, encodeReject, encodeRoomBroadcast, TAG } from "../../lib/mesh/message.ts";
+import type { Host } from "../../lib/host/host.ts";
+import { countingHost } from "../kit/mesh.ts";
+import { test, until } from "../kit/test.ts";
+import { Collector, hex, joined } from "./collector.ts";
+import { type Raw, type Wire, withWire } from "./wire.ts";
+
+const random = new SeededRandom(23);
+const KEY = random.bytes(32);
+const CERTIFICATE = hex("30820000");
+const NEAR: Self = { name: "near@h:1", creation: 1, proofKey: KEY, exposed: [] };
+const FAR: Self = { name: "far@h:2", creation: 2, proofKey: KEY, exposed: [] };
+
+/** A deadline that no test reaches unless it means to. */
+const LONG_MS = 60_000;
+
+/** Writes down how a greeting went. */
+class Notes implements Greeter {
+  met: Met | undefined;
+  readonly ups: Opened[] = [];
+  readonly failures: string[] = [];
+  words = "";
+  byPeer = false;
+  /** What came behind the handshake. */
+  readonly after: Collector = new Collector();
+  overlong = 0;
+  gones = 0;
+  refusal: ReturnType<Greeter["decide"]>;
+  onDecide: () => void = () => {};
+
+  decide(): ReturnType<Greeter["decide"]> {
+    this.onDecide();
+    return this.refusal;
+  }
+
+  up(met: Met, opened: Opened): ReturnType<Greeter["up"]> {
+    this.met = met;
+    this.ups.push(opened);
+    opened.reader.limit = 100;
+    return {
+      frame: (tag, body) => this.after.frame(tag, body),
+      overlong: () => void this.overlong++,
+    };
+  }
+
+  failed(failure: string, words: string, byPeer: boolean): void {
+    this.failures.push(failure);
+    this.words = words;
+    this.byPeer = byPeer;
+  }
+
+  gone(): void {
+    assertEquals(this.failures.length, 1, "gone before it failed");
+    this.gones++;
+  }
+}
+
+function acceptor(self: Self): Acceptor {
+  return new Acceptor(self, random.bytes(32), CERTIFICATE);
+}
+
+function dialler(self: Self, expected: string): Dialler {
+  return new Dialler(self, expected, random.bytes(32), CERTIFICATE, () => 0n);
+}
+
+interface Greeted extends Wire {
+  readonly greeting: Greeting;
+  readonly notes: Notes;
+  readonly host: Host;
+}
+
+/** We accept: `far` is the dialler, played by the test. */
+function accepting(
+  body: (greeted: Greeted) => Promise<void>,
+  deadlineMs: number = LONG_MS,
+): Promise<void> {
+  return withWire(async (wire, host) => {
+    const notes = new Notes();
+    const greeting = new Greeting(wire.near, acceptor(NEAR), notes, host.clock, deadlineMs);
+    await body({ ...wire, greeting, notes, host });
+  });
+}
+
+/** We dial: `far` is the acceptor, played by the test. */
+function dialling(
+  body: (greeted: Greeted) => Promise<void>,
+  deadlineMs: number = LONG_MS,
+): Promise<void> {
+  return withWire(async (wire, host) => {
+    const notes = new Notes();
+    const machine = dialler(NEAR, FAR.name);
+    const greeting = new Greeting(wire.near, machine, notes, host.clock, deadlineMs);
+    await until("NAME came", () => wire.far.frames.length === 1);
+    await body({ ...wire, greeting, notes, host });
+  });
+}
+
+function frameIn(step: Step): Uint8Array {
+  assert("frame" in step && step.frame !== undefined, step.kind);
+  return step.frame;
+}
+
+/** Plays the dialler up to the frame of its REPLY, which it gives back unsent. */
+async function proving(far: Raw, machine: Dialler = dialler(FAR, NEAR.name)): Promise<Uint8Array> {
+  far.write(machine.begin());
+  await until("CHALLENGE came", () => far.frames.length === 1);
+  const { tag, body } = far.frames[0]!;
+  return frameIn(machine.receive(tag, body));
+}
+
+async function untilFailed({ notes }: Greeted, failure: string): Promise<void> {
+  await until(`it failed as ${failure}`, () => notes.failures.length > 0);
+  assertEquals([notes.failures, notes.ups], [[failure], []]);
+}
+
+/** The other side was told why. */
+async function assertRejected({ far }: Greeted, reason: string): Promise<void> {
+  await until("the other side hears the end", () => far.isOver);
+  const { tag, body } = far.frames.at(-1)!;
+  assertEquals([tag, decodeReject(body)?.reason], [TAG.REJECT, reason]);
+}
+
+test("Greeting brings up a dialler that proves itself, with what comes right behind its proof", async () => {
+  await accepting(async ({ far, notes }) => {
+    const reply = await proving(far);
+    far.write(
+      reply,
+      encodeRoomBroadcast("r", "x"),
+      hex("00000000"),
+      encodeFrame(0x77).subarray(0, 3),
+    );
+    await until("it is up", () => notes.after.frames.length === 1);
+    far.write(encodeFrame(0x77).subarray(3));
+    await until("ACK came", () => far.frames.length === 2);
+    assertEquals(far.tags, [TAG.CHALLENGE, TAG.ACK]);
+    assertEquals([notes.met?.name, notes.met?.creation], [FAR.name, FAR.creation]);
+    assertEquals(notes.ups.length, 1);
+    assertEquals(notes.failures, []);
+  });
+});
+
+test("Greeting brings up an acceptor that proves itself, with what comes right behind its ACK", async () => {
+  await dialling(async ({ far, notes }) => {
+    const machine = acceptor(FAR);
+    far.write(frameIn(machine.receive(far.frames[0]!.tag, far.frames[0]!.body)));
+    await until("REPLY came", () => far.frames.length === 2);
+    machine.receive(far.frames[1]!.tag, far.frames[1]!.body);
+    far.write(machine.accept().frame, encodeRoomBroadcast("r", "x"), encodeRoomBroadcast("r", "y"));
+    await until("it is up", () => notes.after.frames.length === 2);
+    assertEquals([notes.met?.name, notes.met?.creation], [FAR.name, FAR.creation]);
+    assertEquals([notes.ups.length, notes.failures], [1, []]);
+  });
+});
+
+test("Greeting tells the session of a frame over its limit right behind the handshake", async () => {
+  await accepting(async ({ far, notes }) => {
+    const reply = await proving(far);
+    far.write(reply, encodeFrame(0x77), hex("65000000 1e"), encodeFrame(0x78));
+    await until("it is up", () => notes.ups.length === 1 && notes.overlong > 0);
+    assertEquals(notes.after.hex, ["77:"]);
+    assertEquals(notes.overlong, 1);
+  });
+});
+
+test("Greeting refuses more than 4096 bytes before the session is up, however they are cut", async () => {
+  const floods: Readonly<Record<string, Uint8Array>> = {
+    "one frame announced as 4097 bytes": hex("01100000"),
+    "one announced as 4 GiB": hex("ffffffff 01"),
+    "frames of no length": new Uint8Array(UNPROVEN_BYTES_MAX + 1),
+    "a NAME of 4095 bytes, and two more": joined(
+      encodeFrame(TAG.NAME, new Uint8Array(4090)).with(0, 0xff).subarray(0, 4095),
+      hex("0000"),
+    ),
+  };
+  for (const [what, flood] of Object.entries(floods)) {
+    await accepting(async (greeted) => {
+      greeted.far.write(flood);
+      await untilFailed(greeted, "protocol");
+      await assertRejected(greeted, "protocol");
+      assertEquals(greeted.far.tags, [TAG.REJECT], what);
+    });
+  }
+});
+
+test("Greeting counts all bytes before the proof, not only those of one message", async () => {
+  await accepting(async (greeted) => {
+    const { far } = greeted;
+    const reply = await proving(far);
+    far.write(new Uint8Array(3000));
+    far.write(new Uint8Array(1200));
+    await untilFailed(greeted, "protocol");
+    assertEquals(greeted.notes.words, "more than 4096 bytes before the session is up");
+    far.write(reply);
+    await assertRejected(greeted, "protocol");
+  });
+});
+
+test("Greeting counts not what comes behind the proof", async () => {
+  await accepting(async ({ far, notes }) => {
+    far.write(await proving(far), ...new Array(200).fill(encodeFrame(0x77, new Uint8Array(90))));
+    await until("all came", () => notes.after.frames.length === 200);
+    assertEquals(notes.failures, []);
+  });
+});
+
+test("Greeting gives up who is silent at the deadline, from either side, without a word", async () => {
+  for (const side of [accepting, dialling]) {
+    await side(async (greeted) => {
+      const before = greeted.far.frames.length;
+      await untilFailed(greeted, "timeout");
+      assertEquals(greeted.notes.words, "no handshake in 50 ms");
+      await until("it is cut", () => greeted.far.isOver);
+      assertEquals(greeted.far.frames.length, before);
+    }, 50);
+  }
+});
+
+test("Greeting's deadline is for the whole, whoever drips a byte now and then", async () => {
+  await accepting(async (greeted) => {
+    const name = dialler(FAR, NEAR.name).begin();
+    let at = 0;
+    await until("it failed", () => {
+      greeted.far.write(name.subarray(at, ++at));
+      return greeted.notes.failures.length > 0;
+    });
+    assert(at < name.length, "the whole NAME had time to come");
+    assertEquals(greeted.notes.failures, ["timeout"]);
+  }, 50);
+});
+
+test("Greeting's deadline is over when the session is up", async () => {
+  const { host, armed } = countingHost();
+  await withWire(async ({ near, far }) => {
+    const notes = new Notes();
+    new Greeting(near, acceptor(NEAR), notes, host.clock, LONG_MS);
+    assertEquals(armed.size, 1);
+    far.write(await proving(far));
+    await until("it is up", () => notes.ups.length === 1);
+    assertEquals([...armed], []);
+  });
+});
+
+test("Greeting says without a word only of who never sent a byte", async () => {
+  for (const [bytes, words] of [["", "it hung up without a word"], ["01", "it hung up"]] as const) {
+    await accepting(async (greeted) => {
+      greeted.far.write(hex(bytes));
+      greeted.far.stream.end();
+      await untilFailed(greeted, "broken");
+      assertEquals(greeted.notes.words, words);
+    });
+  }
+});
+
+test("Greeting fails as the other side's REJECT says", async () => {
+  for (const side of [accepting, dialling]) {
+    await side(async (greeted) => {
+      const before = greeted.far.frames.length;
+      greeted.far.send(TAG.REJECT, encodeReject("stopping", "see\nyou"));
+      await untilFailed(greeted, "stopping");
+      assertEquals([greeted.notes.words, greeted.notes.byPeer], ["see you", true]);
+      await until("it is closed", () => greeted.far.isOver);
+      assertEquals(greeted.far.frames.length, before, "a REJECT is not answered");
+    });
+  }
+});
+
+test("Greeting's owner may refuse a dialler that has proved itself", async () => {
+  await accepting(async (greeted) => {
+    greeted.notes.refusal = { reason: "duplicate", words: "there is one" };
+    greeted.far.write(await proving(greeted.far), encodeFrame(0x77));
+    await untilFailed(greeted, "duplicate");
+    await assertRejected(greeted, "duplicate");
+    assertEquals(greeted.notes.after.frames, []);
+  });
+});
+
+test("Greeting's owner is not asked about a dialler that has not proved itself", async () => {
+  await accepting(async (greeted) => {
+    greeted.notes.onDecide = () => assert(false, "asked");
+    const impostor = dialler({ ...FAR, proofKey: random.bytes(32) }, NEAR.name);
+    greeted.far.write(impostor.begin());
+    await until("CHALLENGE came", () => greeted.far.frames.length === 1);
+    greeted.far.send(TAG.REPLY, new Uint8Array(42));
+    await untilFailed(greeted, "cookie");
+    await assertRejected(greeted, "cookie");
+  });
+});
+
+test("Greeting that is aborted while its owner decides does not come up", async () => {
+  await accepting(async (greeted) => {
+    greeted.notes.onDecide = () => greeted.greeting.abort();
+    greeted.far.write(await proving(greeted.far));
+    await untilFailed(greeted, "aborted");
+    await until("it is cut", () => greeted.far.isOver);
+    assertEquals(greeted.far.tags, [TAG.CHALLENGE]);
+  });
+});
+
+test("Greeting.abort cuts it, once, and not a session that is up", async () => {
+  await accepting(async (greeted) => {
+    greeted.greeting.abort();
+    greeted.greeting.abort();
+    await untilFailed(greeted, "aborted");
+    await until("it is cut", () => greeted.far.isOver);
+    assertEquals(greeted.far.frames, []);
+  });
+  await accepting(async ({ far, notes, greeting }) => {
+    far.write(await proving(far));
+    await until("it is up", () => notes.ups.length === 1);
+    greeting.abort();
+    far.send(0x77);
+    await until("it still is", () => notes.after.frames.length === 1);
+    assertEquals(notes.failures, []);
+  });
+});
+
+test("Greeting that has failed reads nothing more, and cuts within a second who does not hang up", async () => {
+  await accepting(async (greeted) => {
+    greeted.far.send(0x99);
+    await untilFailed(greeted, "protocol");
+    await assertRejected(greeted, "protocol");
+    let gone = false;
+    greeted.far.close = () => gone = true;
+    const from = performance.now();
+    await until("it is cut", () => {
+      greeted.far.write(dialler(FAR, NEAR.name).begin());
+      return gone;
+    });
+    assert(performance.now() - from < 3000);
+    assertEquals(greeted.far.tags, [TAG.REJECT]);
+    greeted.far.closed = { kind: "aborted" };
+  });
+});
+
+test("Greeting.abort cuts at once who has failed and does not hang up, and tells that it is gone", async () => {
+  await accepting(async ({ far, notes, greeting }) => {
+    far.send(0x99);
+    await until("it heard the REJECT", () => far.ended);
+    assertEquals([notes.failures, notes.gones], [["protocol"], 0]);
+    greeting.abort();
+    assertEquals([notes.failures, notes.gones], [["protocol"], 1]);
+    await until("it is cut", () => {
+      far.send(0x99);
+      return far.closed !== undefined;
+    });
+    greeting.abort();
+    assertEquals(notes.gones, 1);
+  });
+});
+
+test("Greeting tells once that it is gone, however it failed", async () => {
+  const ways: readonly ((greeted: Greeted) => void)[] = [
+    ({ far }) => far.stream.end(),
+    ({ far }) => far.stream.abort(),
+    ({ greeting }) => greeting.abort(),
+    ({ greeting }) => greeting.withdraw(),
+    ({ far }) => {
+      far.send(0x99);
+      far.stream.end();
+    },
+  ];
+  for (const side of [accepting, dialling]) {
+    for (const way of ways) {
+      await side(async (greeted) => {
+        greeted.far.end = () => greeted.far.stream.end();
+        way(greeted);
+        await until("it is gone", () => greeted.notes.gones > 0);
+        assertEquals([greeted.notes.failures.length, greeted.notes.gones], [1, 1]);
+      });
+    }
+  }
+});
+
+test("Greeting.withdraw says duplicate before the proof, and nothing behind it", async () => {
+  await dialling(async (greeted) => {
+    greeted.greeting.withdraw();
+    await untilFailed(greeted, "duplicate");
+    await assertRejected(greeted, "duplicate");
+    assertEquals(greeted.far.tags, [TAG.NAME, TAG.REJECT]);
+  });
+  await dialling(async (greeted) => {
+    const { far } = greeted;
+    const machine = acceptor(FAR);
+    far.write(frameIn(machine.receive(far.frames[0]!.tag, far.frames[0]!.body)));
+    await until("REPLY came", () => far.frames.length === 2);
+    greeted.greeting.withdraw();
+    await untilFailed(greeted, "duplicate");
+    await until("the end is heard", () => far.isOver);
+    assertEquals(far.tags, [TAG.NAME, TAG.REPLY]);
+    assertEquals(far.closed, undefined, "the proof may not be lost by a cut");
+  });
+});
+
+test("Greeting.withdraw does nothing to a session that is up", async () => {
+  await accepting(async ({ far, notes, greeting }) => {
+    far.write(await proving(far));
+    await until("it is up", () => notes.ups.length === 1);
+    greeting.withdraw();
+    far.send(0x77);
+    await until("it still is", () => notes.after.frames.length === 1);
+    assertEquals([notes.failures, far.tags], [[], [TAG.CHALLENGE, TAG.ACK]]);
+  });
+});

@@ -1,0 +1,496 @@
+import { assert, assertEquals, assertNotEquals, assertThrows } from "@std/assert";
+import { SeededRandom } from "../../lib/base/random.ts";
+import { encodeFrame } from "../../lib/mesh/frame.ts";
+import {
+  Acceptor,
+  Dialler,
+  fail,
+  type Met,
+  type Self,
+  type Step,
+  VERSION,
+} from "../../lib/mesh/handshake.ts";
+import {
+  decodeName,
+  decodeReject,
+  encodeName,
+  encodeReject,
+  type RejectReason,
+  TAG,
+} from "../../lib/mesh/message.ts";
+import { test } from "../kit/test.ts";
+import { flip, type Frame, frameOf, hex, joined } from "./collector.ts";
+
+const random = new SeededRandom(17);
+const CERTIFICATE = hex("308200aabbcc");
+const KEY = random.bytes(32);
+
+const alpha: Self = { name: "alpha@h:1", creation: 7, proofKey: KEY, exposed: ["f"] };
+const beta: Self = { name: "beta@h:2", creation: 0xffff_ffff, proofKey: KEY, exposed: [] };
+
+interface Sides {
+  readonly dialler?: Partial<Self>;
+  readonly acceptor?: Partial<Self>;
+  readonly expected?: string;
+  /** What the dialler reads; `null`: it cannot. */
+  readonly read?: Uint8Array | null;
+  readonly shown?: Uint8Array;
+  readonly lastSession?: bigint;
+}
+
+/** alpha dials beta. */
+function sides(with_: Sides = {}): { dialler: Dialler; acceptor: Acceptor } {
+  const read = with_.read === null ? undefined : with_.read ?? CERTIFICATE;
+  return {
+    dialler: new Dialler(
+      { ...alpha, ...with_.dialler },
+      with_.expected ?? beta.name,
+      random.bytes(32),
+      read,
+      () => with_.lastSession ?? 0n,
+    ),
+    acceptor: new Acceptor(
+      { ...beta, ...with_.acceptor },
+      random.bytes(32),
+      with_.shown ?? CERTIFICATE,
+    ),
+  };
+}
+
+/** What a step sends, as a frame. */
+function sent(step: Step): Frame {
+  assert(step.kind === "send" && step.frame !== undefined, `${step.kind}, not send`);
+  return frameOf(step.frame);
+}
+
+function begun(dialler: Dialler): Frame {
+  return frameOf(dialler.begin());
+}
+
+/** One message of a handshake on its way, by name. */
+type Way = "NAME" | "CHALLENGE" | "REPLY" | "ACK";
+
+interface Outcome {
+  readonly dialler: Step;
+  readonly acceptor: Step;
+}
+
+/** Runs a handshake; `meddle` may change each message on its way. Ends at the first failure. */
+function run(
+  { dialler, acceptor }: { dialler: Dialler; acceptor: Acceptor },
+  meddle: (way: Way, frame: Frame) => Frame = (_, frame) => frame,
+): Outcome {
+  const to = (side: Dialler | Acceptor, way: Way, frame: Frame): Step => {
+    const { tag, body } = meddle(way, frame);
+    return side.receive(tag, body);
+  };
+  /** The other side is told of a failure. */
+  const told = (step: Step, other: Dialler | Acceptor): Step => {
+    assert(step.kind === "fail", step.kind);
+    assert(step.frame !== undefined);
+    const { tag, body } = frameOf(step.frame);
+    return other.receive(tag, body);
+  };
+  const named = to(acceptor, "NAME", begun(dialler));
+  if (named.kind !== "send") return { dialler: told(named, dialler), acceptor: named };
+  const challenged = to(dialler, "CHALLENGE", sent(named));
+  if (challenged.kind !== "send") {
+    return { dialler: challenged, acceptor: told(challenged, acceptor) };
+  }
+  const decide = to(acceptor, "REPLY", sent(challenged));
+  if (decide.kind !== "decide") return { dialler: told(decide, dialler), acceptor: decide };
+  const up = acceptor.accept();
+  return { dialler: to(dialler, "ACK", frameOf(up.frame)), acceptor: up };
+}
+
+function metOf(step: Step): Met {
+  assert(step.kind === "up", `${step.kind}: ${JSON.stringify(step, (_, v) => String(v))}`);
+  return step.met;
+}
+
+/** Both sides failed for this reason: one found out, the other was told. */
+function assertRefused(
+  outcome: Outcome,
+  finder: "dialler" | "acceptor",
+  reason: RejectReason,
+): void {
+  for (const side of ["dialler", "acceptor"] as const) {
+    const step = outcome[side];
+    assert(step.kind === "fail", `${side}: ${step.kind}`);
+    assertEquals([side, step.reason, step.byPeer], [side, reason, side !== finder]);
+    assertEquals(step.frame === undefined, side !== finder);
+    assert(step.words.length > 0);
+  }
+}
+
+test("Dialler and Acceptor meet: each learns who the other is, and both call the session alike", () => {
+  for (const read of [CERTIFICATE, null]) {
+    const outcome = run(sides({ read, lastSession: 42n }));
+    const [there, here] = [metOf(outcome.dialler), metOf(outcome.acceptor)];
+    assertEquals(there, {
+      name: beta.name,
+      creation: beta.creation,
+      version: 1,
+      features: 0,
+      exposed: [],
+      session: here.session,
+      lastSession: 0n,
+    });
+    assertEquals(here, {
+      name: alpha.name,
+      creation: alpha.creation,
+      version: 1,
+      features: 0,
+      exposed: ["f"],
+      session: there.session,
+      lastSession: 42n,
+    });
+    assertNotEquals(here.session, 0n);
+  }
+});
+
+test("Dialler's session is the first 8 bytes of its nonce, and never 0", () => {
+  const session = (nonce: Uint8Array): bigint => {
+    const dialler = new Dialler(alpha, beta.name, nonce, CERTIFICATE, () => 0n);
+    const outcome = run({ ...sides(), dialler });
+    assertEquals(metOf(outcome.acceptor).session, metOf(outcome.dialler).session);
+    return metOf(outcome.dialler).session;
+  };
+  assertEquals(session(hex(`0807060504030201 ${"ee".repeat(24)}`)), 0x0102030405060708n);
+  assertEquals(session(hex(`${"00".repeat(8)} ${"ee".repeat(24)}`)), 1n);
+});
+
+test("Dialler with another cookie is not believed, nor is Acceptor", () => {
+  const proofKey = random.bytes(32);
+  // The dialler is the first to see a proof.
+  assertRefused(run(sides({ dialler: { proofKey } })), "dialler", "cookie");
+  assertRefused(run(sides({ acceptor: { proofKey } })), "dialler", "cookie");
+});
+
+test("Acceptor does not believe a dialler that answers without knowing the cookie", () => {
+  for (const proof of [new Uint8Array(32), new Uint8Array(32).fill(0xff), random.bytes(32)]) {
+    const outcome = run(
+      sides(),
+      (way, frame) =>
+        way === "REPLY" ? { ...frame, body: joined(proof, frame.body.subarray(32)) } : frame,
+    );
+    assertRefused(outcome, "acceptor", "cookie");
+  }
+});
+
+test("Acceptor does not believe its own proof, sent back", () => {
+  let proof: Uint8Array | undefined;
+  const outcome = run(sides(), (way, frame) => {
+    if (way === "CHALLENGE") proof = frame.body.slice(-32);
+    return way === "REPLY" ? { ...frame, body: joined(proof!, frame.body.subarray(32)) } : frame;
+  });
+  assertRefused(outcome, "acceptor", "cookie");
+});
+
+test("Dialler does not believe a CHALLENGE that was made of its own NAME", () => {
+  // A node that is dialled back by whom it dials: its own answers are sent to it.
+  const { dialler } = sides({ expected: alpha.name });
+  const mirror = new Acceptor(
+    { ...alpha, proofKey: new Uint8Array(32) },
+    random.bytes(32),
+    CERTIFICATE,
+  );
+  const named = mirror.receive(
+    TAG.NAME,
+    encodeName({
+      ...decodeName(begun(dialler).body)!,
+      name: beta.name,
+    }),
+  );
+  const { tag, body } = sent(named);
+  const step = dialler.receive(tag, body);
+  assert(step.kind === "fail" && step.reason === "cookie");
+});
+
+test("Dialler and Acceptor do not believe what was recorded in another handshake", () => {
+  for (const replayed of ["NAME", "CHALLENGE", "REPLY"] as const) {
+    let recorded: Frame | undefined;
+    const keep = (way: Way, frame: Frame): Frame => {
+      if (way === replayed) recorded = { tag: frame.tag, body: frame.body.slice() };
+      return frame;
+    };
+    metOf(run(sides(), keep).acceptor);
+    const again = run(sides(), (way, frame) => way === replayed ? recorded! : frame);
+    // A recorded NAME gets a CHALLENGE, which the dialler sees is not for it.
+    assertRefused(again, replayed === "REPLY" ? "acceptor" : "dialler", "cookie");
+  }
+});
+
+test("Acceptor does not believe a whole recorded handshake, played back by one who lacks the cookie", () => {
+  const recorded: Frame[] = [];
+  run(sides(), (way, frame) => {
+    if (way === "NAME" || way === "REPLY") recorded.push({ ...frame, body: frame.body.slice() });
+    return frame;
+  });
+  const { acceptor } = sides();
+  assertEquals(acceptor.receive(recorded[0]!.tag, recorded[0]!.body).kind, "send");
+  const step = acceptor.receive(recorded[1]!.tag, recorded[1]!.body);
+  assert(step.kind === "fail" && step.reason === "cookie");
+});
+
+test("Dialler that reads a certificate believes nobody who shows another, as one in the middle does", () => {
+  assertRefused(run(sides({ shown: hex("3081ff") })), "dialler", "cookie");
+  assertRefused(run(sides({ shown: hex("") })), "dialler", "cookie");
+  // One that cannot read it relies on TLS alone.
+  metOf(run(sides({ read: null, shown: hex("3081ff") })).dialler);
+});
+
+test("Dialler notices when the flag that it reads certificates is taken away on the way", () => {
+  const outcome = run(sides({ shown: hex("3081ff") }), (way, frame) => {
+    if (way !== "NAME") return frame;
+    const name = decodeName(frame.body)!;
+    return { ...frame, body: encodeName({ ...name, flags: 0 }) };
+  });
+  assertRefused(outcome, "dialler", "cookie");
+});
+
+test("Dialler and Acceptor notice every single bit that is changed on the way, or it changes nothing", () => {
+  const lengths: Partial<Record<Way, number>> = {};
+  run(sides(), (way, frame) => {
+    lengths[way] = frame.body.length;
+    return frame;
+  });
+  for (const changed of ["NAME", "CHALLENGE"] as const) {
+    for (let at = 0; at < lengths[changed]!; at++) {
+      for (const mask of [0x01, 0x80]) {
+        const outcome = run(
+          sides(),
+          (way, frame) => way === changed ? { ...frame, body: flip(frame.body, at, mask) } : frame,
+        );
+        assertEquals(outcome.dialler.kind, "fail", `${changed} byte ${at}`);
+        assertEquals(outcome.acceptor.kind, "fail", `${changed} byte ${at}`);
+      }
+    }
+  }
+  for (let at = 0; at < 32; at++) {
+    const outcome = run(
+      sides(),
+      (way, frame) => way === "REPLY" ? { ...frame, body: flip(frame.body, at) } : frame,
+    );
+    assertRefused(outcome, "acceptor", "cookie");
+  }
+});
+
+test("Dialler refuses a node that is not the one it dialled", () => {
+  assertRefused(run(sides({ expected: "gamma@h:3" })), "dialler", "wrongnode");
+  assertRefused(run(sides({ expected: "Beta@h:2" })), "dialler", "wrongnode");
+  const step = run(sides({ acceptor: { name: "x\ny" } })).dialler;
+  assert(step.kind === "fail" && step.reason === "wrongnode");
+  assertEquals(step.words, "a node without a proper name answered where beta@h:2 was dialled");
+});
+
+test("Acceptor refuses a dialler with its own name, or with none", () => {
+  assertRefused(run(sides({ dialler: { name: beta.name } })), "acceptor", "name");
+  for (const name of ["", "alpha", "alpha@h", "alpha@H:1", "alpha@h:01", "a\n@h:1", "ä@h:1"]) {
+    assertRefused(run(sides({ dialler: { name } })), "acceptor", "name");
+  }
+});
+
+test("Acceptor refuses a version below its own and answers a higher one with its own", () => {
+  const withVersion = (version: number): Step => {
+    const { dialler, acceptor } = sides();
+    const name = decodeName(begun(dialler).body)!;
+    return acceptor.receive(TAG.NAME, encodeName({ ...name, version }));
+  };
+  const low = withVersion(VERSION - 1);
+  assert(low.kind === "fail" && low.reason === "version");
+  for (const version of [VERSION, VERSION + 1, 255]) {
+    const { body } = sent(withVersion(version));
+    assertEquals(body[2 + beta.name.length + 4], VERSION);
+  }
+});
+
+test("Dialler refuses a version that it does not speak, whatever the proof", () => {
+  for (const version of [0, VERSION + 1, 255]) {
+    const outcome = run(
+      sides(),
+      (way, frame) =>
+        way === "CHALLENGE"
+          ? { ...frame, body: frame.body.with(2 + beta.name.length + 4, version) }
+          : frame,
+    );
+    assertRefused(outcome, "dialler", "version");
+  }
+});
+
+test("Acceptor agrees on no feature that it has not", () => {
+  const { dialler, acceptor } = sides();
+  const name = decodeName(begun(dialler).body)!;
+  const { body } = sent(
+    acceptor.receive(TAG.NAME, encodeName({ ...name, features: 0xffff_ffff })),
+  );
+  const at = 2 + beta.name.length + 4 + 1;
+  assertEquals(body.subarray(at, at + 4).toHex(), "00000000");
+});
+
+/** Both machines in each of their states, made anew. */
+const STATES: Readonly<Record<string, () => { machine: Dialler | Acceptor; expects?: Way }>> = {
+  "Dialler that waits for a challenge": () => {
+    const { dialler } = sides();
+    dialler.begin();
+    return { machine: dialler, expects: "CHALLENGE" };
+  },
+  "Dialler that waits for an ack": () => {
+    const { dialler, acceptor } = sides();
+    const { body } = sent(acceptor.receive(TAG.NAME, begun(dialler).body));
+    sent(dialler.receive(TAG.CHALLENGE, body));
+    return { machine: dialler, expects: "ACK" };
+  },
+  "Dialler that is up": () => {
+    const both = sides();
+    metOf(run(both).dialler);
+    return { machine: both.dialler };
+  },
+  "Dialler that has failed": () => {
+    const both = sides({ expected: "gamma@h:3" });
+    run(both);
+    return { machine: both.dialler };
+  },
+  "Acceptor that waits for a name": () => ({ machine: sides().acceptor, expects: "NAME" }),
+  "Acceptor that waits for a reply": () => {
+    const { dialler, acceptor } = sides();
+    sent(acceptor.receive(TAG.NAME, begun(dialler).body));
+    return { machine: acceptor, expects: "REPLY" };
+  },
+  "Acceptor that has to decide": () => {
+    const { dialler, acceptor } = sides();
+    const { body } = sent(acceptor.receive(TAG.NAME, begun(dialler).body));
+    const replied = sent(dialler.receive(TAG.CHALLENGE, body));
+    assertEquals(acceptor.receive(TAG.REPLY, replied.body).kind, "decide");
+    return { machine: acceptor };
+  },
+  "Acceptor that is up": () => {
+    const both = sides();
+    metOf(run(both).acceptor);
+    return { machine: both.acceptor };
+  },
+  "Acceptor that has failed": () => {
+    const both = sides({ dialler: { name: beta.name } });
+    run(both);
+    return { machine: both.acceptor };
+  },
+};
+
+/** A body that decodes, for every tag of the handshake. */
+function bodies(): Readonly<Record<Way, Uint8Array>> {
+  const kept: Partial<Record<Way, Uint8Array>> = {};
+  run(sides(), (way, frame) => {
+    kept[way] = frame.body.slice();
+    return frame;
+  });
+  return kept as Record<Way, Uint8Array>;
+}
+
+for (const [state, make] of Object.entries(STATES)) {
+  test(`${state} refuses every other message as out of turn, and everything after that`, () => {
+    const known = bodies();
+    for (let tag = 0; tag <= 0xff; tag++) {
+      const { machine, expects } = make();
+      if (tag === TAG.REJECT || (expects !== undefined && tag === TAG[expects])) continue;
+      const way = (Object.keys(known) as Way[]).find((way) => TAG[way] === tag);
+      const body = way === undefined ? hex("0000") : known[way];
+      const step = machine.receive(tag, body);
+      assert(step.kind === "fail", `0x${tag.toString(16)}: ${step.kind}`);
+      assertEquals([step.reason, step.byPeer], ["protocol", false]);
+      assertEquals(step.words, `message 0x${tag.toString(16).padStart(2, "0")} out of turn`);
+      for (const [late, body] of Object.entries(known)) {
+        const after = machine.receive(TAG[late as Way], body);
+        assert(after.kind === "fail" && after.reason === "protocol", `${late} after a failure`);
+      }
+      if (machine instanceof Acceptor) assertThrows(() => machine.accept());
+    }
+  });
+
+  test(`${state} takes a REJECT, with words or malformed, for the end`, () => {
+    const rejects = [
+      [encodeReject("stopping", "bye"), "stopping", "bye"],
+      [hex(""), "protocol", ""],
+      [hex("01"), "protocol", ""],
+      [hex("01 ffff 41"), "protocol", ""],
+    ] as const;
+    for (const [body, reason, words] of rejects) {
+      const { machine } = make();
+      const step = machine.receive(TAG.REJECT, body);
+      assertEquals(step, { kind: "fail", reason, words, byPeer: true, frame: undefined });
+      const after = machine.receive(TAG.NAME, bodies().NAME);
+      assert(after.kind === "fail" && after.reason === "protocol");
+    }
+  });
+
+  test(`${state} survives every truncation of what it waits for, and gives nothing away`, () => {
+    const { expects } = make();
+    if (expects === undefined) return;
+    // What it would have accepted, from its own counterpart.
+    const whole = bodies()[expects];
+    for (let length = 0; length < whole.length; length++) {
+      const { machine } = make();
+      const step = machine.receive(TAG[expects], whole.subarray(0, length));
+      assert(step.kind === "fail", `${length} bytes: ${step.kind}`);
+      assertEquals([step.reason, step.words], ["protocol", `a malformed ${expects}`]);
+    }
+  });
+}
+
+test("Acceptor.accept is refused before the dialler has proved itself, and the second time", () => {
+  const { dialler, acceptor } = sides();
+  assertThrows(() => acceptor.accept());
+  const { body } = sent(acceptor.receive(TAG.NAME, begun(dialler).body));
+  assertThrows(() => acceptor.accept());
+  acceptor.receive(TAG.REPLY, sent(dialler.receive(TAG.CHALLENGE, body)).body);
+  acceptor.accept();
+  assertThrows(() => acceptor.accept());
+});
+
+test("Dialler asks for the last session when it sends its proof, not before", () => {
+  let asked = 0;
+  const dialler = new Dialler(alpha, beta.name, random.bytes(32), CERTIFICATE, () => {
+    asked++;
+    return 9n;
+  });
+  const { acceptor } = sides();
+  const named = sent(acceptor.receive(TAG.NAME, begun(dialler).body));
+  assertEquals(asked, 0);
+  sent(dialler.receive(TAG.CHALLENGE, named.body));
+  assertEquals(asked, 1);
+  // And not at all for an acceptor that is not believed: the proof would be its to keep.
+  const other = sides({ acceptor: { proofKey: random.bytes(32) } });
+  const unproven = new Dialler(alpha, beta.name, random.bytes(32), CERTIFICATE, () => {
+    throw new Error("the proof was on its way");
+  });
+  const step = unproven.receive(
+    TAG.CHALLENGE,
+    sent(other.acceptor.receive(TAG.NAME, begun(unproven).body)).body,
+  );
+  assertEquals(step.kind, "fail");
+});
+
+test("every message of a handshake is a frame of at most 4096 bytes, for names of any length", () => {
+  const long = `${"a".repeat(64)}@${"h".repeat(180)}:65535`;
+  const both = sides({ dialler: { name: long }, acceptor: { name: `b${long.slice(1)}` } });
+  const { acceptor } = both;
+  const dialler = new Dialler(
+    { ...alpha, name: long },
+    `b${long.slice(1)}`,
+    random.bytes(32),
+    CERTIFICATE,
+    () => 0n,
+  );
+  const outcome = run({ dialler, acceptor }, (_, frame) => {
+    assert(frame.body.length < 700);
+    return frame;
+  });
+  metOf(outcome.dialler);
+});
+
+test("fail makes the REJECT that tells the other side", () => {
+  const step = fail("duplicate", "there is one");
+  const { tag, body } = frameOf(step.frame!);
+  assertEquals(tag, TAG.REJECT);
+  assertEquals(decodeReject(body), { reason: "duplicate", words: "there is one" });
+  assertEquals(encodeFrame(tag, body), step.frame);
+});

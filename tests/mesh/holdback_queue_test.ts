@@ -1,0 +1,99 @@
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { HELD_BYTES_MAX, Holds } from "../../lib/mesh/holdback_queue.ts";
+import { PASSED_BYTES_MAX } from "../../lib/mesh/outbox.ts";
+import { test } from "../kit/test.ts";
+
+test("Holds holds for one addressee what comes behind a large message, and lets others pass", () => {
+  const holds = new Holds();
+  const ran: string[] = [];
+  const say = (name: string) => () => void ran.push(name);
+  assertEquals([holds.count, holds.isHeld(7)], [0, false]);
+  const slot = holds.open(7);
+  assertEquals([holds.count, holds.isHeld(7), holds.isHeld(8), holds.isHeld("7")], [
+    1,
+    true,
+    false,
+    false,
+  ]);
+  assert(holds.hold(7, 10, say("one")));
+  assert(holds.hold(7, 20, say("two")));
+  assertEquals([holds.bytes, ran], [30, []]);
+  holds.close(slot, say("large"));
+  assertEquals(ran, ["large", "one", "two"]);
+  assertEquals([holds.count, holds.bytes, holds.isHeld(7)], [0, 0, false]);
+});
+
+test("Holds keeps the order of large and small messages to one addressee, whichever is whole first", () => {
+  for (const order of [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]]) {
+    const holds = new Holds();
+    const ran: string[] = [];
+    const say = (name: string) => () => void ran.push(name);
+    const slots = [0, 1, 2].map((index) => {
+      const slot = holds.open("k");
+      holds.hold("k", 1, say(`small ${index}`));
+      return slot;
+    });
+    const whole = new Set<number>();
+    for (const index of order) {
+      holds.close(slots[index]!, say(`large ${index}`));
+      whole.add(index);
+      const ready = [0, 1, 2].findIndex((one) => !whole.has(one));
+      const count = ready === -1 ? 3 : ready;
+      const expected = [0, 1, 2].slice(0, count).flatMap((i) => [`large ${i}`, `small ${i}`]);
+      assertEquals(ran, expected);
+    }
+    assertEquals([holds.count, holds.bytes], [0, 0]);
+  }
+});
+
+test("Holds keeps addressees apart", () => {
+  const holds = new Holds();
+  const ran: string[] = [];
+  const say = (name: string) => () => void ran.push(name);
+  const [a, b] = [holds.open(1), holds.open("1")];
+  holds.hold(1, 1, say("behind a"));
+  holds.hold("1", 1, say("behind b"));
+  holds.close(b, say("b"));
+  assertEquals([ran, holds.count], [["b", "behind b"], 1]);
+  holds.close(a, say("a"));
+  assertEquals([ran, holds.count], [["b", "behind b", "a", "behind a"], 0]);
+});
+
+test("Holds refuses what is over its limit, over all addressees", () => {
+  const holds = new Holds(100);
+  holds.open(1);
+  holds.open(2);
+  const slot = holds.open(3);
+  assert(holds.hold(1, 50, () => {}));
+  assert(holds.hold(3, 50, () => {}));
+  assertEquals(holds.hold(2, 1, () => {}), false);
+  const freed = new Holds(100);
+  const one = freed.open(1);
+  assert(freed.hold(1, 100, () => {}));
+  freed.close(one, () => {});
+  freed.open(1);
+  assert(freed.hold(1, 100, () => {}), "what ran is not counted any more");
+  assert(slot.run === undefined);
+});
+
+test("Holds has room for all that an outbox lets pass", () => {
+  assert(2 * PASSED_BYTES_MAX <= HELD_BYTES_MAX);
+});
+
+test("Holds runs nothing more when what it runs clears it", () => {
+  const holds = new Holds();
+  const ran: string[] = [];
+  const slot = holds.open(1);
+  holds.hold(1, 5, () => {
+    ran.push("ends");
+    holds.clear();
+  });
+  holds.hold(1, 5, () => void ran.push("never"));
+  holds.close(slot, () => void ran.push("large"));
+  assertEquals(ran, ["large", "ends"]);
+  assertEquals([holds.count, holds.bytes], [0, 0]);
+});
+
+test("Holds.hold without anything to wait for is our own mistake", () => {
+  assertThrows(() => new Holds().hold(1, 1, () => {}));
+});

@@ -1,0 +1,344 @@
+/**
+ * Members of the cluster, by its cookie, that break the rules of actors: nothing crashes, nothing is kept
+ * when their sessions are over, and what is between others is as it was.
+ */
+import process from "node:process";
+import { assert, assertEquals } from "@std/assert";
+import type { Actor } from "../../lib/actor/actor.ts";
+import { concat } from "../../lib/base/bytes.ts";
+import { encodeFrame } from "../../lib/mesh/frame.ts";
+import { encodeHome, TAG } from "../../lib/mesh/message.ts";
+import { encodeTerm } from "../../lib/term/encode.ts";
+import type { Pid } from "../../lib/term/pid.ts";
+import { comesBack, heapBytes } from "../kit/heap.ts";
+import { cluster, type TestNode, withNodes } from "../kit/mesh.ts";
+import { test, until } from "../kit/test.ts";
+import { hex } from "./collector.ts";
+import { from, named, row, to } from "./rows.ts";
+import { joinAs, type Raw } from "./wire.ts";
+
+/** Calls that are said to be over: a million of them by FIRN_LONG=1. */
+const OVERS = process.env["FIRN_LONG"] === "1" ? 1_000_000 : 100_000;
+
+const HOSTILE = "hostile@127.0.0.1:1";
+
+/** A node may hold this much more than before the storm. */
+const KEPT_BYTES_MAX = 8 * 1024 * 1024;
+
+const TERM = encodeTerm("a term");
+
+/** The tags of what answers a question. */
+const ANSWERS: readonly number[] = [TAG.EXIT, TAG.DOWN, TAG.ANSWER, TAG.UNLINKED, TAG.SPAWNED];
+const BYE = hex("05 0300000000000000 627965");
+
+/** Two nodes whose actors are bound to each other, and a peer of one of them that means no good. */
+interface Scene {
+  readonly a: TestNode;
+  readonly b: TestNode;
+  /** Of a and of b: linked, monitoring each other, calling. */
+  readonly near: Actor;
+  readonly far: Actor;
+  readonly raw: Raw;
+}
+
+function idle(): Promise<void> {
+  return new Promise(() => {});
+}
+
+function puppet({ system }: TestNode, name: string): Actor {
+  const actor = system.find(system.spawn(undefined, { name }, idle, []).id)!;
+  actor.trapExit = true;
+  return actor;
+}
+
+async function withHostile(body: (scene: Scene) => Promise<void>): Promise<void> {
+  await withNodes(async (start) => {
+    const [a, b] = await cluster(start, 2) as [TestNode, TestNode];
+    const [near, far] = [puppet(a, "near"), puppet(b, "far")];
+    const farPid = a.remote.lineTo(b.name)!.pid(far.pid.id);
+    near.link(farPid);
+    near.monitor(farPid);
+    far.monitor({ name: "near", node: a.name });
+    const call = near.call<string, string>(farPid as never, "are you there?", { timeout: 60_000 });
+    await until("they are bound", () => far.links?.size === 1 && far.length === 1);
+    const raw = await joinAs(HOSTILE, a.name, 1 + Math.floor(Math.random() * 1e9));
+    await until("it is a member", () => a.mesh.session(HOSTILE) !== undefined);
+    const size = a.system.size;
+
+    await body({ a, b, near, far, raw });
+
+    raw.stream.abort();
+    await until("it is none", () => a.mesh.session(HOSTILE) === undefined);
+    // What is between others is as it was.
+    assertEquals([near.links?.size, near.monitors?.size, near.watchers?.size], [1, 1, 1]);
+    assertEquals([far.links?.size, far.watchers?.size, far.monitors?.size], [1, 1, 1]);
+    assertEquals([a.system.size, a.system.outsider.chain], [size, undefined]);
+    assertEquals([a, b].map(({ told }) => told.filter((line) => /down/.test(line)).length), [1, 0]);
+    (far.peek()[0] as { reply(value: string): void }).reply("yes");
+    assertEquals(await call, "yes");
+    near.end("done");
+    await until("the ends are told", () => far.length === 3);
+    assertEquals(a.remote.lineTo(b.name)!.kept, 0);
+  });
+}
+
+/** Writes frames, as many as there are, in large pieces. */
+async function storm(raw: Raw, frames: Iterable<Uint8Array>): Promise<void> {
+  let piece: Uint8Array[] = [];
+  for (const frame of frames) {
+    piece.push(frame);
+    if (piece.length < 5000) continue;
+    raw.stream.write(concat(piece));
+    piece = [];
+    await until("it has left", () => raw.stream.unsent === 0 || raw.isOver);
+  }
+  raw.stream.write(concat(piece));
+  await until("all has left", () => raw.stream.unsent === 0 || raw.isOver);
+}
+
+function* many(count: number, make: (i: number) => Uint8Array): Generator<Uint8Array> {
+  for (let i = 1; i <= count; i++) yield make(i);
+}
+
+/** Waits until the node has read what came before. */
+async function untilRead({ raw }: Scene): Promise<void> {
+  const pongs = (): number => raw.tags.filter((tag) => tag === TAG.PONG).length;
+  const before = pongs();
+  raw.send(TAG.PING, new Uint8Array(8));
+  await until("it has read all", () => pongs() > before || raw.isOver, 30_000);
+}
+
+/** The session is over when it should be, and the memory comes back. */
+function stormTest(
+  name: string,
+  frames: (scene: Scene) => Iterable<Uint8Array>,
+  check: (scene: Scene) => void | Promise<void>,
+): void {
+  test(name, async () => {
+    const before = heapBytes();
+    await withHostile(async (scene) => {
+      await storm(scene.raw, frames(scene));
+      await untilRead(scene);
+      await check(scene);
+    });
+    await comesBack(before, KEPT_BYTES_MAX);
+  });
+}
+
+stormTest(
+  "A node bears 100,000 monitors of one actor by one, and forgets them with the session",
+  ({ near }) => many(100_000, (i) => encodeFrame(TAG.MONITOR, row([from(1), to(near.pid.id), i]))),
+  ({ near, a, raw }) => {
+    assertEquals([raw.isOver, near.watchers?.size], [false, 100_001]);
+    assertEquals(a.remote.lineTo(HOSTILE)!.kept, 1);
+  },
+);
+
+stormTest(
+  "A node bears 100,000 monitors of one actor by as many, and forgets them with the session",
+  () =>
+    many(100_000, (i) => encodeFrame(TAG.MONITOR_NAMED, row([from(i)], named("near"), row([i])))),
+  ({ near, a, raw }) => {
+    assertEquals([raw.isOver, near.watchers?.size], [false, 100_001]);
+    assertEquals(a.remote.lineTo(HOSTILE)!.kept, 100_000);
+  },
+);
+
+stormTest(
+  "A node bears 100,000 links with one actor, and forgets those that were taken back",
+  ({ near }) =>
+    many(200_000, (i) =>
+      encodeFrame(
+        i <= 100_000 ? TAG.LINK : TAG.UNLINK,
+        row([from(1 + (i % 100_000)), to(near.pid.id)]),
+      )),
+  ({ near, a, raw }) => {
+    assertEquals([raw.isOver, near.links?.size, near.length], [false, 1, 0]);
+    assertEquals(a.remote.lineTo(HOSTILE)!.kept, 0);
+  },
+);
+
+stormTest(
+  "A node bears 50,000 calls that nobody answers, and many that are over",
+  function* ({ near }) {
+    yield* many(50_000, (i) => encodeFrame(TAG.CALL, row([i, to(near.pid.id)], TERM)));
+    yield* many(OVERS, (i) => encodeFrame(TAG.CALL_OVER, row([i + 25_000])));
+  },
+  ({ near, raw }) => {
+    assertEquals(raw.isOver, false);
+    near.discard(() => true);
+  },
+);
+
+stormTest(
+  "A node answers 100,000 questions about what is not there, and keeps nothing",
+  () =>
+    many(100_000, (i) => {
+      switch (i % 6) {
+        case 0:
+          return encodeFrame(TAG.LINK, row([from(i), to(2 ** 39)]));
+        case 1:
+          return encodeFrame(TAG.MONITOR, row([from(i), to(2 ** 39), i]));
+        case 2:
+          return encodeFrame(TAG.CALL, row([i, to(2 ** 39)], TERM));
+        case 3:
+          return encodeFrame(TAG.UNLINK, row([from(i), to(2 ** 39)]));
+        case 4:
+          return encodeFrame(TAG.CALL_NAMED, row([i], named("nobody"), TERM));
+        default:
+          return encodeFrame(
+            TAG.SPAWN,
+            row([i, from(i)], hex("03"), named("not exposed"), row([i]), encodeTerm([1])),
+          );
+      }
+    }),
+  async ({ a, raw }) => {
+    assertEquals(raw.isOver, false);
+    assertEquals(a.remote.lineTo(HOSTILE)!.kept, 0);
+    const answers = (): number => raw.tags.filter((tag) => ANSWERS.includes(tag)).length;
+    await until("all are answered", () => answers() === 100_000);
+  },
+);
+
+stormTest(
+  "A node takes 65,534 announced nodes from one peer, and not one more",
+  () =>
+    many(70_000, (i) => encodeFrame(TAG.HOME, encodeHome((i + 1) & 0xffff, i, "x@h:1").slice(5))),
+  ({ raw, a }) => {
+    assert(raw.isOver);
+    assert(a.told.at(-1)!.endsWith("protocol"), a.told.at(-1));
+  },
+);
+
+stormTest(
+  "A node believes no end, answer or actor that a third tells of what is between two others",
+  ({ near, far }) => {
+    const [mine, yours] = [near.pid.id, far.pid.id];
+    const ids = [0, 1, 2, 3, mine, yours];
+    const frames: Uint8Array[] = [];
+    for (const id of ids) {
+      for (const other of ids) {
+        frames.push(encodeFrame(TAG.EXIT, row([from(id), to(other)], BYE)));
+        frames.push(encodeFrame(TAG.UNLINK, row([from(id), to(other)])));
+        frames.push(encodeFrame(TAG.UNLINKED, row([from(id), to(other)])));
+        for (const ref of [0, 1, 2, 3, 4, 5]) {
+          frames.push(encodeFrame(TAG.DOWN, row([from(id), to(other), ref], BYE)));
+          frames.push(encodeFrame(TAG.DEMONITOR, row([from(id), to(other), ref])));
+        }
+      }
+    }
+    for (const request of [0, 1, 2, 3]) {
+      for (const status of ["00", "01"]) {
+        frames.push(encodeFrame(TAG.ANSWER, row([request], hex(status), TERM)));
+      }
+      frames.push(encodeFrame(TAG.ANSWER, row([request], hex("02"), BYE)));
+      for (const status of ["03", "04"]) {
+        frames.push(encodeFrame(TAG.ANSWER, row([request], hex(status))));
+      }
+      frames.push(encodeFrame(TAG.SPAWNED, row([request], hex("00"), row([from(1)]), hex("00"))));
+      frames.push(encodeFrame(TAG.CALL_OVER, row([request])));
+    }
+    return frames;
+  },
+  ({ near, raw, a }) => {
+    assertEquals([raw.isOver, near.length, near.isAlive], [false, 0, true]);
+    assertEquals(a.remote.lineTo(HOSTILE)!.kept, 0);
+  },
+);
+
+test("A node ends the session of a peer that nests terms for ever, or lies about what they hold", async () => {
+  const deep = new Uint8Array(1_000_000).fill(TERM[0]!);
+  const terms = [
+    // Arrays in arrays: the tag of an array of one.
+    joinTerm(new Uint8Array(100_000).fill(arrayOfOne())),
+    deep,
+    // Four billion items, of which none is there.
+    joinTerm(hex("ff ffffffff")),
+  ];
+  for (const term of terms) {
+    await withHostile(async ({ raw, near }) => {
+      raw.send(TAG.SEND, row([to(near.pid.id)], term));
+      await until("it is cut", () => raw.isOver);
+      assertEquals(near.length, 0);
+    });
+  }
+});
+
+/** The tag of an array of one item: what an empty one has, and one more. */
+function arrayOfOne(): number {
+  return encodeTerm([])[1]! + 1;
+}
+
+/** A term of these bytes: the version is in front. */
+function joinTerm(bytes: Uint8Array): Uint8Array {
+  return concat([TERM.subarray(0, 1), bytes]);
+}
+
+test("A node lets a hostile peer signal its actors, as any peer may, and no more than that", async () => {
+  await withHostile(async (scene) => {
+    const { raw, near, a } = scene;
+    const victim = puppet(a, "victim");
+    raw.send(TAG.EXIT_SIGNAL, row([from(1), to(victim.pid.id)], hex("08")));
+    await until("it is killed", () => !victim.isAlive);
+    // Not the program, and nobody else.
+    raw.send(TAG.EXIT_SIGNAL, row([from(1), to(0)], hex("08")));
+    raw.send(TAG.SEND, row([to(0)], TERM));
+    raw.send(TAG.LINK, row([from(0), to(0)]));
+    raw.send(TAG.MONITOR, row([from(0), to(0), 1]));
+    await untilRead(scene);
+    assertEquals([raw.isOver, near.isAlive, near.length], [false, true, 0]);
+  });
+});
+
+test("A node that a hostile peer has it spawn on gives up no more than what it exposes", async () => {
+  await withHostile(async (scene) => {
+    const { raw, a } = scene;
+    const { spawner } = a.remote;
+    spawner.expose("for b", idle, { allow: (node) => node !== HOSTILE });
+    const size = a.system.size;
+    for (const name of ["", "for b", "near", "idle", "constructor", "__proto__", "toString"]) {
+      const rest = [hex("03"), named(name), row([1]), encodeTerm([1, 2])];
+      raw.send(TAG.SPAWN, row([1, from(1)], ...rest));
+    }
+    await untilRead(scene);
+    const answers = raw.frames.filter(({ tag }) => tag === TAG.SPAWNED).map(({ body }) => body[8]);
+    assertEquals(answers, [1, 2, 1, 1, 1, 1, 1]);
+    assertEquals([a.system.size, a.remote.lineTo(HOSTILE)!.kept], [size, 0]);
+    spawner.unexpose("for b");
+  });
+});
+
+test("A peer that answers no spawn and no call costs what was asked of it, until its session is over", async () => {
+  await withHostile(async ({ raw, a, near }) => {
+    const line = a.remote.lineTo(HOSTILE)!;
+    const there = { node: HOSTILE, fn: "any", timeout: 60_000 };
+    const pending = Array.from({ length: 1000 }, () => near.spawnLink(there) as Promise<Pid>);
+    const calls = Array.from({ length: 1000 }, () => near.call(line.pid(1) as never, 1));
+    const ends = Promise.allSettled([...pending, ...calls]);
+    await until("all were asked", () => raw.frames.length >= 2000);
+    raw.stream.abort();
+    const codes = (await ends).map((end) => (end as PromiseRejectedResult).reason.code);
+    assertEquals(new Set(codes), new Set(["noconnection"]));
+    await until("its session is over", () => a.mesh.session(HOSTILE) === undefined);
+    // What hangs on it still is its call of the honest one.
+    assert(near.chain !== undefined && near.chain.following === undefined);
+    assertEquals(line.kept, 0);
+  });
+});
+
+test("A member with two lives at once has one session: the later one's, without the earlier one's bonds", async () => {
+  await withHostile(async ({ raw, a, near }) => {
+    raw.send(TAG.LINK, row([from(1), to(near.pid.id)]));
+    raw.send(TAG.MONITOR, row([from(1), to(near.pid.id), 1]));
+    await until("it is bound", () => near.links?.size === 2);
+    const line = a.remote.lineTo(HOSTILE)!;
+    const again = await joinAs(HOSTILE, a.name, 2_000_000_000);
+    await until("the earlier one is cut", () => raw.isOver);
+    assertEquals([line.kept, line.isOpen, near.links?.size], [0, false, 1]);
+    assertEquals(near.length, 1);
+    near.discard(() => true);
+    assert(a.remote.lineTo(HOSTILE) !== line);
+    a.told.splice(a.told.findIndex((said) => said.startsWith("down")), 1);
+    again.stream.abort();
+  });
+});

@@ -1,0 +1,41 @@
+import { assertEquals, assertNotEquals } from "@std/assert";
+import { createHash } from "node:crypto";
+import { SeededRandom } from "../../lib/base/random.ts";
+import { deriveKeys, makeCreation } from "../../lib/mesh/identity.ts";
+import { COOKIE, testKeys } from "../kit/keys.ts";
+import { test } from "../kit/test.ts";
+
+test("deriveKeys gives a cookie the same keys on every node and runtime", async () => {
+  assertEquals(COOKIE, "a cookie for tests");
+  const { authority, proofKey } = await testKeys();
+  // Computed apart, with another language's PBKDF2 and HKDF.
+  const proof = "ae27ef459f42813bcecba4d4614759453e23a6264b177cd275c5be0361adadbc";
+  assertEquals(proofKey.toHex(), proof);
+  const digest = createHash("sha256").update(authority.pem).digest("hex");
+  assertEquals(digest, "7ffcb52923c1ba1497d4ba6d95f4fb08840d669ff0b20d343ddc918860bf52f7");
+});
+
+test("deriveKeys gives another cookie other keys, however like it is", async () => {
+  const mine = await testKeys();
+  for (const cookie of [`${COOKIE} `, COOKIE.toUpperCase()]) {
+    const other = await deriveKeys(cookie);
+    assertNotEquals(other.proofKey.toHex(), mine.proofKey.toHex());
+    assertNotEquals(other.authority.pem, mine.authority.pem);
+  }
+});
+
+test("makeCreation is any u32 but 0", () => {
+  const fixed = (hex: string) => ({ bytes: () => Uint8Array.fromHex(hex), next: () => 0 });
+  assertEquals(makeCreation(fixed("00000000")), 1);
+  assertEquals(makeCreation(fixed("01020304")), 0x04030201);
+  assertEquals(makeCreation(fixed("ffffffff")), 0xffffffff);
+  const random = new SeededRandom(3);
+  const made = new Set(Array.from({ length: 1000 }, () => makeCreation(random)));
+  assertEquals(made.size, 1000);
+});
+
+test("makeCreation reads its own four bytes, wherever they lie in memory", () => {
+  const memory = Uint8Array.fromHex("aaaaaaaa01020304bbbbbbbb");
+  const random = { bytes: () => memory.subarray(4, 8), next: () => 0 };
+  assertEquals(makeCreation(random), 0x04030201);
+});

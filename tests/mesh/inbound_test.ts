@@ -1,0 +1,425 @@
+import { assert, assertEquals } from "@std/assert";
+import type { Actor } from "../../lib/actor/actor.ts";
+import { Call } from "../../lib/actor/call.ts";
+import { Exit } from "../../lib/actor/exit.ts";
+import { Arrivals } from "../../lib/mesh/inbound.ts";
+import { encodeHome, TAG } from "../../lib/mesh/message.ts";
+import { encodeTerm } from "../../lib/term/encode.ts";
+import { LOCAL_ID_MAX, packPid } from "../../lib/term/pid.ts";
+import { test } from "../kit/test.ts";
+import { hex, joined } from "./collector.ts";
+import { join, moveAll, type Side } from "./line.ts";
+import { from, named, row, to } from "./rows.ts";
+
+const TERM = encodeTerm("a term");
+const NORMAL = hex("00");
+const BYE = joined(hex("05"), row([3]), new TextEncoder().encode("bye"));
+
+/** An actor on each side, linked and monitoring each other, and a call that waits on each. */
+interface Household {
+  readonly one: Side;
+  readonly other: Side;
+  readonly near: Actor;
+  readonly far: Actor;
+}
+
+function household(): Household {
+  const [one, other] = join();
+  const near = one.actor({ trap: true, name: "near" });
+  const far = other.actor({ trap: true, name: "far" });
+  near.link(one.pid(far));
+  near.monitor(one.pid(far));
+  far.monitor(other.pid(near));
+  for (const [side, actor, at] of [[one, near, far], [other, far, near]] as const) {
+    side.system.call(side.pid(at) as never, "work", { timeout: Infinity }, actor).catch(() => {});
+  }
+  moveAll(one, other);
+  return { one, other, near, far };
+}
+
+/** What one side knows of the other, and what came to its actor. */
+function view({ one, near }: Household): unknown {
+  return [
+    one.line.kept,
+    one.line.links,
+    one.line.monitors,
+    near.links?.size,
+    near.monitors?.size,
+    near.watchers?.size,
+    near.length,
+    one.system.size,
+    one.crashes.length,
+  ];
+}
+
+test("Arrivals.take ends the session at a row that cannot be, and nothing came of it", () => {
+  const rows: Record<string, readonly [tag: number, body: Uint8Array]> = {
+    "a SEND to one of the sender's": [TAG.SEND, row([from(1)], TERM)],
+    "a SEND to a third node's": [TAG.SEND, row([packPid(2, 1)], TERM)],
+    "a SEND of nothing": [TAG.SEND, row([to(1)])],
+    "a SEND of more than a term": [TAG.SEND, row([to(1)], TERM, TERM)],
+    "a SEND of no term": [TAG.SEND, row([to(1)], hex("ff"))],
+    "a SEND of a pid of a node that was not announced": [
+      TAG.SEND,
+      row([to(1)], TERM.slice(0, 1), hex("e4"), row([packPid(9, 1)])),
+    ],
+    "a SEND_NAMED to a name that lies": [TAG.SEND_NAMED, hex("ffff 61")],
+    "a SEND_NAMED to no UTF-8": [TAG.SEND_NAMED, joined(hex("0100 ff"), TERM)],
+    "a LINK from one of the receiver's": [TAG.LINK, row([to(1), to(1)])],
+    "a LINK to one of the sender's": [TAG.LINK, row([from(1), from(1)])],
+    "a LINK of a third node's": [TAG.LINK, row([packPid(2, 1), to(1)])],
+    "an UNLINK from one of the receiver's": [TAG.UNLINK, row([to(1), to(1)])],
+    "an UNLINKED to one of the sender's": [TAG.UNLINKED, row([from(1), from(1)])],
+    "an EXIT without a reason": [TAG.EXIT, row([from(1), to(1)])],
+    "an EXIT with no reason": [TAG.EXIT, row([from(1), to(1)], hex("63"))],
+    "an EXIT from one of the receiver's": [TAG.EXIT, row([to(1), to(1)], NORMAL)],
+    "an EXIT_SIGNAL from one of the receiver's": [TAG.EXIT_SIGNAL, row([to(1), to(1)], BYE)],
+    "an EXIT_SIGNAL without a reason": [TAG.EXIT_SIGNAL, row([from(1), to(1)])],
+    "a MONITOR from one of the receiver's": [TAG.MONITOR, row([to(1), to(1), 9])],
+    "a MONITOR with a reference that is in use": [TAG.MONITOR, row([from(1), to(1), 1])],
+    "a MONITOR_NAMED without a reference": [TAG.MONITOR_NAMED, row([from(1)], named("near"))],
+    "a DEMONITOR that is short": [TAG.DEMONITOR, row([from(1), to(1)])],
+    "a DOWN without a reason": [TAG.DOWN, row([from(1), to(1), 1])],
+    "a DOWN of one of the receiver's": [TAG.DOWN, row([to(1), to(1), 1], NORMAL)],
+    "a CALL with a number that is in use": [TAG.CALL, row([1, to(1)], TERM)],
+    "a CALL to one of the sender's": [TAG.CALL, row([7, from(1)], TERM)],
+    "a CALL_NAMED of nothing": [TAG.CALL_NAMED, row([7], named("near"))],
+    "an ANSWER without a status": [TAG.ANSWER, row([1])],
+    "an ANSWER of a status that is none": [TAG.ANSWER, row([1], hex("05"), TERM)],
+    "an ANSWER without a term": [TAG.ANSWER, row([1], hex("00"))],
+    "a CALL_OVER that is short": [TAG.CALL_OVER, hex("01000000")],
+    "a SPAWN with arguments that are no array": [
+      TAG.SPAWN,
+      row([1, from(1)], hex("00"), named("fn"), row([1]), TERM),
+    ],
+    "a SPAWN without arguments": [TAG.SPAWN, row([1, from(1)], hex("00"), named("fn"), row([1]))],
+    "a SPAWN for one of the receiver's": [
+      TAG.SPAWN,
+      row([1, to(1)], hex("00"), named("fn"), row([1]), encodeTerm([])),
+    ],
+    "a SPAWN that monitors with a reference in use": [
+      TAG.SPAWN,
+      row([1, from(1)], hex("02"), named("fn"), row([1]), encodeTerm([])),
+    ],
+    "a SPAWNED of one of the receiver's": [
+      TAG.SPAWNED,
+      joined(row([1]), hex("00"), row([to(1)]), NORMAL),
+    ],
+    "a HOME out of turn": [TAG.HOME, encodeHome(3, 1, "x@h:1").slice(5)],
+    "a HOME of the sender": [TAG.HOME, encodeHome(0, 1, "x@h:1").slice(5)],
+    "a HOME of no node": [TAG.HOME, encodeHome(2, 1, "no name").slice(5)],
+    "a HOME that is short": [TAG.HOME, hex("0200")],
+  };
+  for (const [what, [tag, body]] of Object.entries(rows)) {
+    const home = household();
+    const { one, near } = home;
+    const { length } = near;
+    const { size } = one.system;
+    one.take(tag, body);
+    assert(one.over?.startsWith("protocol: it sent row 0x"), `${what}: ${one.over}`);
+    // Its ends are those of a lost session: an exit and a down, and calls that are over.
+    assertEquals([near.links?.size, near.monitors?.size, near.watchers?.size], [0, 0, 0], what);
+    assertEquals([near.length, one.system.size], [length + 2, size], what);
+    assertEquals(one.crashes, [], what);
+  }
+});
+
+test("Arrivals.take ends the session at a row of actors that is cut off at any byte", () => {
+  // A row that is whole, of each tag.
+  const rows: readonly (readonly [tag: number, body: Uint8Array])[] = [
+    [TAG.SEND, row([to(1)], TERM)],
+    [TAG.SEND_NAMED, joined(named("near"), TERM)],
+    [TAG.LINK, row([from(2), to(1)])],
+    [TAG.UNLINK, row([from(1), to(1)])],
+    [TAG.UNLINKED, row([from(1), to(1)])],
+    [TAG.EXIT, row([from(1), to(1)], BYE)],
+    [TAG.EXIT_SIGNAL, row([from(1), to(1)], BYE)],
+    [TAG.MONITOR, row([from(1), to(1), 7])],
+    [TAG.MONITOR_NAMED, joined(row([from(1)]), named("near"), row([7]))],
+    [TAG.DEMONITOR, row([from(1), to(1), 1])],
+    [TAG.DOWN, row([from(1), to(1), 1], BYE)],
+    [TAG.CALL, row([7, to(1)], TERM)],
+    [TAG.CALL_NAMED, joined(row([7]), named("near"), TERM)],
+    [TAG.ANSWER, row([1], hex("00"), TERM)],
+    [TAG.CALL_OVER, row([1])],
+    [TAG.SPAWN, row([1, from(1)], hex("00"), named("fn"), row([1]), encodeTerm([]))],
+    [TAG.SPAWNED, joined(row([1]), hex("00"), row([from(1)]), NORMAL)],
+    [TAG.HOME, encodeHome(2, 1, "x@h:1").slice(5)],
+  ];
+  for (const [tag, body] of rows) {
+    const whole = household();
+    whole.one.take(tag, body);
+    assertEquals(whole.one.over, undefined, `0x${tag.toString(16)}`);
+    for (let length = 0; length < body.length; length++) {
+      // A SPAWNED that succeeded says nothing in its reason.
+      if (tag === TAG.SPAWNED && length >= 17) continue;
+      // To a name that nobody has, and so from a piece of one.
+      const { one } = household();
+      one.take(tag, body.subarray(0, length));
+      assert(one.over !== undefined, `0x${tag.toString(16)} cut at ${length}`);
+    }
+  }
+});
+
+test("Arrivals.take makes nothing of what could have been, and is not", () => {
+  const rows: Record<string, readonly [tag: number, body: Uint8Array]> = {
+    "an EXIT of one that is not linked": [TAG.EXIT, row([from(77), to(1)], BYE)],
+    "an EXIT to one that is not there": [TAG.EXIT, row([from(1), to(77)], BYE)],
+    "an UNLINK of one that is not linked": [TAG.UNLINK, row([from(77), to(1)])],
+    "an UNLINKED that nobody waits for": [TAG.UNLINKED, row([from(1), to(1)])],
+    "an UNLINKED of one that is not known": [TAG.UNLINKED, row([from(77), to(1)])],
+    "a DOWN of a reference that is none": [TAG.DOWN, row([from(1), to(1), 99], BYE)],
+    "a DOWN of another than is watched": [TAG.DOWN, row([from(77), to(1), 1], BYE)],
+    "a DOWN to one that is not there": [TAG.DOWN, row([from(1), to(77), 1], BYE)],
+    "a DOWN to the program": [TAG.DOWN, row([from(1), to(0), 1], BYE)],
+    "a DEMONITOR of a reference that is none": [TAG.DEMONITOR, row([from(1), to(1), 99])],
+    "a DEMONITOR of one that is not known": [TAG.DEMONITOR, row([from(77), to(1), 1])],
+    "an ANSWER that nobody waits for": [TAG.ANSWER, row([99], hex("00"), TERM)],
+    "an ANSWER that a mailbox was full, for which nobody waits": [TAG.ANSWER, row([99], hex("04"))],
+    "a CALL_OVER of none": [TAG.CALL_OVER, row([99])],
+    "a SPAWNED that nobody asked for": [
+      TAG.SPAWNED,
+      joined(row([1]), hex("00"), row([from(1)]), NORMAL),
+    ],
+    "an EXIT_SIGNAL to one that is not there": [TAG.EXIT_SIGNAL, row([from(1), to(77)], BYE)],
+    "a SEND to one that is not there": [TAG.SEND, row([to(LOCAL_ID_MAX - 1)], TERM)],
+    "a SEND_NAMED to nobody": [TAG.SEND_NAMED, joined(named("nobody"), TERM)],
+    "a LINK with one that is not there": [TAG.LINK, row([from(1), to(77)])],
+    "a MONITOR of one that is not there": [TAG.MONITOR, row([from(1), to(77), 9])],
+    "a MONITOR_NAMED of nobody": [
+      TAG.MONITOR_NAMED,
+      joined(row([from(1)]), named("nobody"), row([9])),
+    ],
+    "a CALL of one that is not there": [TAG.CALL, row([9, to(77)], TERM)],
+    "a CALL_NAMED of nobody": [TAG.CALL_NAMED, joined(row([9]), named("nobody"), TERM)],
+    "a SPAWN of what is not exposed": [
+      TAG.SPAWN,
+      row([9, from(1)], hex("03"), named("fn"), row([9]), encodeTerm([])),
+    ],
+    "a SPAWN of what is not exposed, for another": [
+      TAG.SPAWN,
+      row([9, from(77)], hex("03"), named("fn"), row([9]), encodeTerm([])),
+    ],
+    "a row of a later version": [0x77, TERM],
+  };
+  for (const [what, [tag, body]] of Object.entries(rows)) {
+    const home = household();
+    const before = view(home);
+    home.one.take(tag, body);
+    assertEquals([home.one.over, view(home)], [undefined, before], what);
+  }
+});
+
+test("Arrivals.take lets nobody but the one who is watched say that it has ended", () => {
+  const { one, near } = household();
+  const { length } = near;
+  // The reference is right, the actor is not; and the other way round.
+  one.take(TAG.DOWN, row([from(2), to(1), 1], BYE));
+  one.take(TAG.EXIT, row([from(2), to(1)], BYE));
+  assertEquals(near.length, length);
+  one.take(TAG.DOWN, row([from(1), to(1), 1], BYE));
+  assertEquals(near.length, length + 1);
+  one.take(TAG.DOWN, row([from(1), to(1), 1], BYE));
+  assertEquals(near.length, length + 1);
+});
+
+test("Arrivals.take keeps the order of an UNLINKED and a LINK behind a large message", () => {
+  const [one, other] = join();
+  const near = one.actor({ trap: true });
+  const far = other.actor({ trap: true });
+  const [farPid, nearPid] = [one.pid(far), other.pid(near)];
+  near.link(farPid);
+  near.unlink(farPid);
+  // A large message is on its way when the other links too, and hears only then of the unlink.
+  far.send(nearPid as never, "x".repeat(400_000));
+  far.link(nearPid);
+  while (other.takeFrom(one));
+  moveAll(one, other);
+  assertEquals([one.over, other.over], [undefined, undefined]);
+  assertEquals([near.links?.size ?? 0, far.links?.size ?? 0], [0, 0]);
+  assertEquals(near.length, 1);
+});
+
+test("Arrivals.take holds what is for one actor behind a large message to it, and nothing else", () => {
+  const [one, other] = join();
+  const near = one.actor({ trap: true, name: "near" });
+  const third = one.actor();
+  const far = other.actor();
+  const nearPid = other.pid(near);
+  far.link(nearPid);
+  moveAll(one, other);
+  const large = "x".repeat(400_000);
+  far.send(nearPid as never, large);
+  far.send({ name: "near", node: one.system.home.node }, { of: 1 });
+  far.exit(nearPid, "signal");
+  far.system.call(nearPid as never, 2, { timeout: Infinity }, far).catch(() => {});
+  // It is decoded first, and has the same keys as one that waits, which were new in that.
+  far.send(other.pid(third) as never, { of: "another" });
+  far.end("bye");
+  other.actor().send(other.pid(third) as never, { new: "keys" });
+  while (third.length < 2) one.takeFrom(other);
+  assertEquals([near.length, third.peek()], [0, [{ of: "another" }, { new: "keys" }]]);
+  moveAll(one, other);
+  // Terms are decoded once: what was learned from the others stands.
+  other.actor().send(other.pid(third) as never, { new: "values" });
+  moveAll(one, other);
+  assertEquals([one.over, third.peek()[2]], [undefined, { new: "values" }]);
+  const got = near.peek().map((message) => {
+    if (message instanceof Exit) return `exit ${message.reason}`;
+    return message instanceof Call ? `call ${message.request}` : message;
+  });
+  assertEquals(got, [large, { of: 1 }, "exit signal", "call 2", "exit bye"]);
+});
+
+test("Arrivals.take ends the session at a row that cannot be when its turn comes, if it was held", () => {
+  const [one, other] = join();
+  const near = one.actor({ trap: true });
+  const far = other.actor();
+  far.send(other.pid(near) as never, "x".repeat(400_000));
+  one.takeFrom(other);
+  one.take(TAG.EXIT_SIGNAL, row([from(far.pid.id), to(near.pid.id)], hex("63")));
+  assertEquals([one.over, near.length], [undefined, 0]);
+  moveAll(one, other);
+  assert(one.over?.startsWith("protocol: it sent row 0x21"), one.over);
+  assertEquals(near.length, 1);
+});
+
+test("Arrivals.take: a number of a call may be used again when that call is over, and means the new one", () => {
+  const [one, other] = join();
+  const actor = one.actor();
+  for (const value of ["first", "second"]) {
+    one.take(TAG.CALL, row([1, to(1)], encodeTerm(value)));
+    if (value === "first") one.take(TAG.CALL_OVER, row([1]));
+  }
+  const [first, second] = actor.peek() as [Call, Call];
+  first.reply("late");
+  assertEquals(one.waiting, []);
+  second.reply("in time");
+  assertEquals(one.waiting.length, 1);
+  assertEquals(actor.chain, undefined);
+  void other;
+});
+
+test("Arrivals.take makes nothing of a monitor or a call that was taken back while it was held", () => {
+  const [one, other] = join();
+  const near = one.actor({ name: "near" });
+  const far = other.actor();
+  const to = { name: "near", node: "one@h:1" };
+  for (let round = 0; round < 2; round++) {
+    const cancel = new AbortController();
+    const { signal } = cancel;
+    far.send(to, "x".repeat(400_000));
+    const refs = [far.monitor(to), far.monitor(other.pid(near))];
+    far.call(to, 1, { signal }).catch(() => {});
+    far.call(other.pid(near) as never, 2, { signal }).catch(() => {});
+    for (const ref of refs) far.demonitor(ref);
+    cancel.abort("not any more");
+    // One that is not.
+    if (round === 1) far.monitor(to);
+    moveAll(one, other);
+    // The calls are messages all the same.
+    assertEquals([one.over, near.length], [undefined, 3 * (round + 1)]);
+    assertEquals([near.watchers?.size ?? 0, near.chain, one.line.monitors], [
+      round,
+      undefined,
+      round,
+    ]);
+  }
+});
+
+function spawnRow(i: number, flags: string): Uint8Array {
+  return row([i, from(i)], hex(flags), named("fn"), row([i]), encodeTerm([]));
+}
+
+test("Arrivals.take tells of a message to one that is not there, on the node where it is not", () => {
+  const [one] = join();
+  const letters: unknown[] = [];
+  one.take(TAG.SEND, row([to(7)], TERM));
+  one.system.events.on("deadletter", ({ to, message }) => void letters.push(`${to}`, message));
+  one.take(TAG.SEND, row([to(7)], TERM));
+  one.take(TAG.SEND_NAMED, joined(named("nobody"), TERM));
+  assertEquals(letters, ["<0.7>", "a term", "nobody", "a term"]);
+});
+
+test("Arrivals.take hands on what is not its own, and ends the session if that was by no rule", () => {
+  const [one] = join();
+  one.take(0x77, TERM);
+  const taken: number[] = [];
+  one.remote.cluster = {
+    up() {},
+    row(line, tag, body) {
+      assert(line === one.line && body.length === TERM.length);
+      taken.push(tag);
+      return tag === 0x78 ? "a bad row" : undefined;
+    },
+  };
+  one.take(0x77, TERM);
+  assertEquals([taken, one.over], [[0x77], undefined]);
+  one.take(0x78, TERM);
+  assert(one.over?.includes("a bad row"), one.over);
+});
+
+/** A session of which one side takes at most a few of each. */
+function limited(most: number): Side {
+  const [one, other] = join();
+  one.actor();
+  const { line, remote, session, system } = one;
+  const actors = new Arrivals(
+    system,
+    line,
+    remote.spawner,
+    session,
+    () => undefined,
+    () => {},
+    most,
+  );
+  void other;
+  one.take = (tag, body) => {
+    one.over ??= actors.take(tag, body, false);
+  };
+  return one;
+}
+
+test("Arrivals.take ends the session at a monitor, a call, a link or an actor too many", () => {
+  const rows: Record<string, (i: number) => readonly [tag: number, body: Uint8Array]> = {
+    "too many monitors": (i) => [TAG.MONITOR, row([from(1), to(1), i])],
+    "too many calls": (i) => [TAG.CALL, row([i, to(1)], TERM)],
+    "too many links": (i) => [TAG.LINK, row([from(i), to(1)])],
+    "too many monitors, by SPAWN": (i) => [TAG.SPAWN, spawnRow(i, "02")],
+    "too many links, by SPAWN": (i) => [TAG.SPAWN, spawnRow(i, "01")],
+  };
+  for (const [name, make] of Object.entries(rows)) {
+    const one = limited(100);
+    one.remote.spawner.expose("fn", () => {});
+    const what = name.split(",")[0]!;
+    let taken = 0;
+    while (one.over === undefined && taken < 1000) one.take(...make(++taken));
+    assert(one.over?.includes(what), `${what}: ${one.over} after ${taken}`);
+    assert(taken > 100 && taken <= 151, `${taken}`);
+  }
+  const one = limited(100);
+  for (let i = 1; i <= 100 && one.over === undefined; i++) {
+    one.take(TAG.MONITOR, row([from(i), to(1), i]));
+  }
+  assertEquals(one.over, undefined);
+  // As many again, by links with which nothing is wrong otherwise.
+  for (let i = 101; i <= 250 && one.over === undefined; i++) {
+    one.take(TAG.LINK, row([from(i), to(1)]));
+  }
+  assert(one.over?.includes("too many actors"), one.over);
+});
+
+test("Arrivals.take counts what has ended no more: any number, one after the other", () => {
+  const one = limited(10);
+  const actor = one.system.find(1)!;
+  for (let i = 1; i <= 1000; i++) {
+    one.take(TAG.MONITOR, row([from(1), to(1), i]));
+    one.take(TAG.DEMONITOR, row([from(1), to(1), i]));
+    one.take(TAG.LINK, row([from(i), to(1)]));
+    one.take(TAG.UNLINK, row([from(i), to(1)]));
+    one.take(TAG.CALL, row([i, to(1)], TERM));
+    one.take(TAG.CALL_OVER, row([i]));
+    assertEquals(one.over, undefined, `${i}`);
+  }
+  assertEquals([one.line.kept, one.line.monitors, actor.chain], [0, 0, undefined]);
+});

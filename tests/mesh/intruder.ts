@@ -1,0 +1,150 @@
+/**
+ * A client that keeps none of the rules: TLS that trusts anybody, or no TLS, and any bytes.
+ */
+import { Buffer } from "node:buffer";
+import { connect as connectTcp, createServer, type Server, type Socket } from "node:net";
+import tls from "node:tls";
+import { encodeFrame, FrameReader } from "../../lib/mesh/frame.ts";
+import { parseName } from "../../lib/mesh/name.ts";
+import { until } from "../kit/test.ts";
+import { Collector, type Frame } from "./collector.ts";
+
+/** One connection of the intruder's. */
+export class Intruder {
+  readonly socket: Socket;
+  /** The connection is over. */
+  isOver = false;
+  /** Every byte that came. */
+  readonly bytes: Uint8Array[] = [];
+  readonly #collector = new Collector();
+  readonly #reader = new FrameReader(0xffff_ffff);
+
+  private constructor(socket: Socket) {
+    this.socket = socket;
+    socket.on("data", (bytes: Uint8Array) => {
+      this.bytes.push(bytes);
+      this.#reader.push(bytes, this.#collector);
+    });
+    socket.on("error", () => {});
+    socket.on("end", () => this.isOver = true);
+    socket.on("close", () => this.isOver = true);
+  }
+
+  /** Connects to the node of that name, in plain TCP. */
+  static async plain(name: string): Promise<Intruder> {
+    const { hostname, port } = parseName(name)!;
+    const socket = connectTcp({ host: hostname, port });
+    let connected = false;
+    socket.once("connect", () => connected = true);
+    const intruder = new Intruder(socket);
+    await until("TCP is through", () => connected || intruder.isOver);
+    return intruder;
+  }
+
+  /** Connects to the node of that name in TLS, whatever certificate it shows. */
+  static async secure(name: string): Promise<Intruder> {
+    const { hostname, port } = parseName(name)!;
+    const socket = tls.connect({ host: hostname, port, rejectUnauthorized: false });
+    let secured = false;
+    socket.once("secureConnect", () => secured = true);
+    const intruder = new Intruder(socket);
+    await until("TLS is through", () => secured || intruder.isOver);
+    return intruder;
+  }
+
+  /** Every frame that came. */
+  get frames(): readonly Frame[] {
+    return this.#collector.frames;
+  }
+
+  send(tag: number, body?: Uint8Array): void {
+    this.socket.write(encodeFrame(tag, body));
+  }
+
+  write(...parts: Uint8Array[]): void {
+    this.socket.write(Buffer.concat(parts));
+  }
+
+  /** Waits for the frame number `index`. */
+  async frame(index: number): Promise<Frame> {
+    await until(`frame ${index} came`, () => this.frames.length > index || this.isOver);
+    const frame = this.frames[index];
+    if (frame === undefined) throw new Error(`cut before frame ${index}`);
+    return frame;
+  }
+
+  close(): void {
+    this.socket.destroy();
+  }
+}
+
+/** Somebody on the way between two nodes. */
+export interface Middle {
+  readonly port: number;
+  /** Everything that passed, both ways, as the one in the middle saw it. */
+  readonly seen: Uint8Array[];
+  /** How many have come. */
+  readonly count: number;
+  /** While true, nothing is passed on. */
+  held: boolean;
+  close(): Promise<void>;
+}
+
+/** What TLS the one in the middle speaks: its own to whoever dials, and trusting anybody. */
+export interface MiddleTls {
+  readonly cert: string;
+  readonly key: string;
+}
+
+/** Passes on to the port `target` what comes: the TCP bytes, or out of one TLS into another. */
+export async function startMiddle(target: number, own?: MiddleTls): Promise<Middle> {
+  const open = new Set<Socket>();
+  const waiting: (() => void)[] = [];
+  const middle = { port: 0, seen: [] as Uint8Array[], count: 0, held: false, close };
+  const track = (socket: Socket): void => {
+    open.add(socket);
+    socket.on("close", () => open.delete(socket));
+    socket.on("error", () => socket.destroy());
+  };
+  const pipe = (from: Socket, to: Socket): void => {
+    from.on("data", (bytes: Uint8Array) => {
+      middle.seen.push(bytes);
+      if (middle.held) waiting.push(() => to.write(bytes));
+      else {
+        for (const pass of waiting.splice(0)) pass();
+        to.write(bytes);
+      }
+    });
+    from.on("end", () => to.end());
+    from.on("close", () => to.destroy());
+  };
+  const accept = (near: Socket): void => {
+    middle.count++;
+    track(near);
+    const far = own === undefined
+      ? connectTcp({ host: "127.0.0.1", port: target })
+      : tls.connect({ host: "127.0.0.1", port: target, rejectUnauthorized: false });
+    track(far);
+    pipe(near, far);
+    pipe(far, near);
+  };
+  const server: Server = own === undefined
+    ? createServer(accept)
+    : tls.createServer({ ...own, minVersion: "TLSv1.3" }, accept);
+  server.on("connection", track);
+  server.on("tlsClientError", (_error: Error, socket: Socket) => socket.destroy());
+  await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
+  middle.port = (server.address() as { port: number }).port;
+  const release = setInterval(() => {
+    if (!middle.held) { for (const pass of waiting.splice(0)) pass(); }
+  }, 2);
+
+  async function close(): Promise<void> {
+    clearInterval(release);
+    for (const socket of open) socket.destroy();
+    const closed = new Promise<void>((done) => server.close(() => done()));
+    await until("all have gone", () => open.size === 0);
+    await closed;
+  }
+  return middle;
+}

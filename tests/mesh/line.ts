@@ -1,0 +1,172 @@
+/**
+ * Two systems with a session between them whose frames move when the test says so, one by one. All of it
+ * is real, the connections and what is above them, but for the stream.
+ */
+import { assert } from "@std/assert";
+import type { Actor } from "../../lib/actor/actor.ts";
+import type { Crash } from "../../lib/actor/report.ts";
+import { System } from "../../lib/actor/system.ts";
+import type { Arrivals } from "../../lib/mesh/inbound.ts";
+import { Connection, type SessionLimits } from "../../lib/mesh/session.ts";
+import { encodeFrame, FrameReader } from "../../lib/mesh/frame.ts";
+import type { Outbound } from "../../lib/mesh/outbound.ts";
+import { RemoteActors } from "../../lib/mesh/remote_nodes.ts";
+import { Session } from "../../lib/mesh/session_receiver.ts";
+import { IGNORE, type Stream } from "../../lib/host/stream.ts";
+import type { Pid } from "../../lib/term/pid.ts";
+import { ManualHost } from "../kit/system.ts";
+import { Collector, type Frame } from "./collector.ts";
+import { metAs } from "./met.ts";
+
+/** A stream into a list of frames. */
+class HandStream implements Stream {
+  readonly remote = { hostname: "127.0.0.1", port: 1 };
+  readonly peerCertificate = undefined;
+  handler = IGNORE;
+  unsent = 0;
+  isAborted = false;
+  readonly collector: Collector = new Collector();
+  readonly #reader = new FrameReader(0xffff_ffff);
+
+  write(bytes: Uint8Array): void {
+    this.#reader.push(bytes.slice(), this.collector);
+  }
+
+  pause(): void {}
+  resume(): void {}
+  end(): void {}
+
+  abort(): void {
+    this.isAborted = true;
+  }
+}
+
+const LIMITS: SessionLimits = {
+  quietMs: 60_000,
+  deadlineMs: 120_000,
+  queueBytesMax: 64 * 1024 * 1024,
+};
+
+/** One node, and its end of the session. */
+export class Side {
+  readonly system: System;
+  readonly remote: RemoteActors;
+  readonly host: ManualHost;
+  session!: Connection;
+  actors!: Arrivals;
+  /** Why the session has ended, in words. */
+  over: string | undefined;
+  readonly crashes: Crash[] = [];
+  #stream!: HandStream;
+  #tasks: (() => void)[] = [];
+  #moved = 0;
+
+  constructor(node: string, creation: number = 1) {
+    this.host = new ManualHost();
+    this.system = new System({ node, creation, local: true }, this.host);
+    this.remote = new RemoteActors(this.system, 4 * 1024 * 1024);
+    this.system.events.on("crash", (crash) => void this.crashes.push(crash));
+  }
+
+  /** The line to the other node. */
+  get line(): Outbound {
+    return this.remote.lineTo(this.session.met.name)!;
+  }
+
+  /** What it has sent that has not been moved yet. */
+  get waiting(): readonly Frame[] {
+    this.flush();
+    return this.#stream.collector.frames.slice(this.#moved);
+  }
+
+  /** Opens its end of a session. */
+  open(other: Side): void {
+    this.#stream = new HandStream();
+    this.#moved = 0;
+    this.over = undefined;
+    const { node: name, creation } = other.system.home;
+    const session = new Session({
+      roomSink: undefined,
+      peerList: () => {},
+      exposed: () => {},
+      pressure: () => {},
+      over: (_session, _connection, end, words) => {
+        this.over = `${end}: ${words}`;
+        this.actors.lost();
+      },
+    });
+    const opened = { stream: this.#stream, reader: new FrameReader(4096) };
+    this.session = new Connection(metAs(name, creation), true, opened, session, LIMITS, 1000, {
+      clock: this.host.clock,
+      atFlush: (task) => void this.#tasks.push(task),
+    });
+    this.actors = this.remote.attach(this.session);
+    session.actors = this.actors;
+  }
+
+  /** The end of a turn: what was written leaves. */
+  flush(): void {
+    while (this.#tasks.length > 0) for (const task of this.#tasks.splice(0)) task();
+  }
+
+  /** Takes the first frame that the other side has sent. False: there is none. */
+  takeFrom(other: Side): boolean {
+    other.flush();
+    const frame = other.#stream.collector.frames[other.#moved];
+    if (frame === undefined) return false;
+    other.#moved++;
+    this.take(frame.tag, frame.body);
+    return true;
+  }
+
+  /** The first frame that it has sent is lost. */
+  skip(): void {
+    this.#moved++;
+  }
+
+  /** Takes a frame, whoever has made it. */
+  take(tag: number, body: Uint8Array): void {
+    if (this.over === undefined) this.#stream.handler.data(encodeFrame(tag, body));
+  }
+
+  /** An actor that does nothing; what it is sent stays in its mailbox. */
+  actor(options: { readonly trap?: boolean; readonly name?: string } = {}): Actor {
+    const name = options.name === undefined ? {} : { name: options.name };
+    const pid = this.system.spawn(undefined, name, idle, []);
+    const actor = this.system.find(pid.id)!;
+    if (options.trap) actor.trapExit = true;
+    return actor;
+  }
+
+  /** An actor of the other node, as this one has it. */
+  pid({ pid }: Actor): Pid {
+    return this.line.pid(pid.id);
+  }
+
+  /** The session breaks off. */
+  cut(): void {
+    this.session.abort("closed", "cut");
+  }
+}
+
+function idle(): Promise<void> {
+  return new Promise(() => {});
+}
+
+/** Two nodes with a session. */
+export function join(): [Side, Side] {
+  const one = new Side("one@h:1");
+  const other = new Side("other@h:2", 2);
+  one.open(other);
+  other.open(one);
+  return [one, other];
+}
+
+/** Moves everything that there is to move. */
+export function moveAll(one: Side, other: Side): void {
+  for (let i = 0;; i++) {
+    assert(i < 1_000_000, "it never ends");
+    const moved = other.takeFrom(one);
+    if (!one.takeFrom(other) && !moved) return;
+  }
+}

@@ -1,0 +1,423 @@
+import {
+  assert,
+  assertEquals,
+  assertMatch,
+  assertRejects,
+  assertStringIncludes,
+} from "@std/assert";
+import type { TLSSocket } from "node:tls";
+import { deriveKeys } from "../../lib/mesh/identity.ts";
+import { NodeConnectError } from "../../lib/mesh/connect_waiters.ts";
+import type { Stream } from "../../lib/host/stream.ts";
+import { encodeList, TAG } from "../../lib/mesh/message.ts";
+import {
+  agree,
+  cluster,
+  countingHost,
+  freePort,
+  hostWith,
+  listen,
+  refusedBy,
+  untilApart,
+  untilWhole,
+  warnings,
+  withNodes,
+} from "../kit/mesh.ts";
+import { test, until } from "../kit/test.ts";
+import { Intruder } from "./intruder.ts";
+import { joinAs } from "./wire.ts";
+
+test("Mesh.connect brings two nodes together, and both call the session alike", async () => {
+  await withNodes(async (start) => {
+    const a = await start("a");
+    const b = await start("b");
+    await b.mesh.connect(a.name);
+    await until("a knows too", () => agree(a, b));
+    assertEquals([a.mesh.peers(), b.mesh.peers()], [[b.name], [a.name]]);
+    assertEquals([a.told, b.told], [[`up ${b.name}`], [`up ${a.name}`]]);
+    assertEquals([warnings(a), warnings(b)], [[], []]);
+    assertEquals(b.mesh.session(a.name)!.met.creation, a.mesh.creation);
+    assertEquals(b.mesh.session(a.name)!.dialled, true);
+    assertEquals(a.mesh.session(b.name)!.dialled, false);
+    // Once more changes nothing.
+    await Promise.all([a.mesh.connect(b.name), b.mesh.connect(a.name)]);
+    assertEquals([a.told.length, b.told.length], [1, 1]);
+  });
+});
+
+test("Mesh joins all nodes that have one seed in common", async () => {
+  await withNodes(async (start) => {
+    const nodes = await cluster(start, 5);
+    for (const node of nodes) {
+      assertEquals(node.told.length, 4, node.told.join());
+      assertEquals(warnings(node), []);
+    }
+  });
+});
+
+test("Mesh ends with one session however often two nodes dial each other at once", {
+  timeout: 60_000,
+}, async () => {
+  await withNodes(async (start) => {
+    for (let round = 0; round < 50; round++) {
+      const [a, b] = await Promise.all([start("a"), start("b")]);
+      // In one turn at first; then one of them later and later, by as much as a handshake takes.
+      const later = Math.max(0, round - 25) / 5;
+      const first = a.mesh.connect(b.name);
+      if (later > 0) await new Promise((wake) => setTimeout(wake, later));
+      await Promise.all([first, b.mesh.connect(a.name)]);
+      await until("both agree", () => agree(a, b));
+      assertEquals([a.told, b.told], [[`up ${b.name}`], [`up ${a.name}`]], `round ${round}`);
+      assertEquals([warnings(a), warnings(b)], [[], []], `round ${round}`);
+      await Promise.all([a.mesh.stop(), b.mesh.stop()]);
+    }
+  });
+});
+
+test("Mesh.disconnect is final on both sides, though one is the other's seed", async () => {
+  const [one, other] = [countingHost(), countingHost()];
+  /** No dial is on its way, nor is one to come. */
+  const atRest = ({ armed }: { armed: ReadonlySet<string> }) =>
+    [...armed].every((what) => what.includes("every"));
+  await withNodes(async (start) => {
+    const a = await start("a", {}, one.host);
+    const b = await start("b", { seeds: [a.name] }, other.host);
+    const c = await start("c", { seeds: [a.name, b.name] });
+    await untilWhole([a, b, c]);
+    assertEquals(await b.mesh.disconnect(a.name), true);
+    assertEquals(b.mesh.session(a.name), undefined);
+    await untilApart(a, b);
+    assertEquals(a.told.at(-1), `down ${b.name} disconnected`);
+    assertEquals(b.told.at(-1), `down ${a.name} disconnected`);
+    assertEquals(await b.mesh.disconnect(a.name), false);
+    assertEquals([atRest(one), atRest(other)], [true, true]);
+    // A newcomer tells each of the other, and they stay apart all the same.
+    const d = await start("d", { seeds: [a.name] });
+    await untilWhole([a, c, d]);
+    await untilWhole([b, c, d]);
+    assertEquals([a.mesh.peers().includes(b.name), b.mesh.peers().includes(a.name)], [
+      false,
+      false,
+    ]);
+    // The user may want it again.
+    await a.mesh.connect(b.name);
+    await untilWhole([a, b, c, d]);
+  });
+});
+
+test("Mesh.disconnect ends the dialling of a node that was never reached", async () => {
+  const { host, armed } = countingHost();
+  await withNodes(async (start) => {
+    const name = `x@127.0.0.1:${await freePort()}`;
+    const a = await start("a", { seeds: [name] }, host);
+    await until("it was dialled in vain", () => a.lines.some(({ line }) => line.includes(name)));
+    assertEquals(await a.mesh.disconnect(name), false);
+    await until("no dial is to come", () => [...armed].every((what) => what.includes("every")));
+    const waiting = assertRejects(() => a.mesh.connect(name), NodeConnectError);
+    await a.mesh.disconnect(name);
+    assertEquals((await waiting).code, "aborted");
+    await until("no dial is to come", () => [...armed].every((what) => what.includes("every")));
+  });
+});
+
+test("Mesh dials again when a session is lost, and names the loss", async () => {
+  await withNodes(async (start) => {
+    const a = await start("a");
+    const b = await start("b", { seeds: [a.name] });
+    await untilWhole([a, b]);
+    const before = a.mesh.session(b.name)!.met.session;
+    a.mesh.session(b.name)!.abort("closed", "the test cut it");
+    await until(
+      "a new session is up",
+      () => agree(a, b) && a.mesh.session(b.name)!.met.session !== before,
+    );
+    assertEquals(a.told, [`up ${b.name}`, `down ${b.name} closed`, `up ${b.name}`]);
+    await until("b knows", () => b.told.length === 3);
+    assertEquals(b.told, [`up ${a.name}`, `down ${a.name} closed`, `up ${a.name}`]);
+  });
+});
+
+test("Mesh.stop says goodbye, and both sides call it shutdown", async () => {
+  await withNodes(async (start) => {
+    const a = await start("a");
+    const b = await start("b", { seeds: [a.name] });
+    await untilWhole([a, b]);
+    await a.mesh.stop();
+    await untilApart(b, a);
+    assertEquals(a.told.at(-1), `down ${b.name} shutdown`);
+    assertEquals(b.told.at(-1), `down ${a.name} shutdown`);
+    await a.mesh.stop();
+    const error = await assertRejects(() => a.mesh.connect(b.name), NodeConnectError);
+    assertEquals(error.code, "stopping");
+  });
+});
+
+test("Mesh.stop fails whoever waits for a session", async () => {
+  await withNodes(async (start) => {
+    const a = await start("a");
+    const silent = await a.host.listen({ hostname: "127.0.0.1", port: 0 }, () => {});
+    const waiting = assertRejects(
+      () => a.mesh.connect(`s@127.0.0.1:${silent.address.port}`),
+      NodeConnectError,
+    );
+    await a.mesh.stop();
+    assertEquals((await waiting).code, "stopping");
+    await silent.close();
+  });
+});
+
+test("Mesh.connect fails with the reason in one word", async () => {
+  await withNodes(async (start) => {
+    const a = await start("a");
+    const b = await start("b");
+    const free = await a.host.listen({ hostname: "127.0.0.1", port: 0 }, () => {});
+    await free.close();
+    const { port } = free.address;
+    const rows = [
+      [a.name, "name"],
+      [`x@127.0.0.1:${port}`, "refused"],
+      [b.name.replace("b@", "x@"), "wrongnode"],
+      [b.name.replace("127.0.0.1", "localhost"), "wrongnode"],
+      [b.name.replace("b@127.0.0.1", "a@localhost"), "wrongnode"],
+    ] as const;
+    for (const [name, code] of rows) {
+      const error = await assertRejects(() => a.mesh.connect(name), NodeConnectError, name);
+      assertEquals(error.code, code, error.message);
+    }
+    assertEquals([a.mesh.peers(), b.mesh.peers(), a.told, b.told], [[], [], [], []]);
+  });
+});
+
+test("Mesh.connect fails at names that are spelt well and can be nowhere, and the node lives", async () => {
+  await withNodes(async (start) => {
+    const a = await start("a");
+    const names = [
+      "x@127.0.0.1:0",
+      "x@-:1",
+      "x@..:1",
+      "x@a..b:1",
+      "x@_:1",
+      "x@999.1.1.1:1",
+      "x@[:::::]:1",
+      "x@[::1.2.3.4.5]:1",
+      `x@${"h".repeat(180)}:1`,
+      "x@0:1",
+    ];
+    for (const name of names) {
+      const error = await assertRejects(() => a.mesh.connect(name), NodeConnectError, name);
+      assert(
+        ["refused", "unreachable", "broken"].includes(error.code),
+        `${name}: ${error.code} ${error.message}`,
+      );
+    }
+    const b = await start("b", { seeds: [a.name] });
+    await untilWhole([a, b]);
+  });
+});
+
+test("Mesh with another cookie is refused, with one line on each side and nothing else", async () => {
+  await withNodes(async (start) => {
+    const other = await deriveKeys("another cookie for tests");
+    const a = await start("a");
+    const heard = listen(a);
+    const b = await start("b", { seeds: [a.name] }, undefined, other);
+    b.rooms.broadcast("lobby", "from outside");
+    const from = performance.now();
+    await Promise.all([refusedBy(a), refusedBy(b)]);
+    assert(performance.now() - from < 1000);
+    // Its further dials are refused too, and are not news.
+    await until("b has dialled some more", () => a.refused.length > 3);
+    assertEquals([warnings(a).length, warnings(b).length], [1, 1]);
+    assertMatch(
+      warnings(a)[0]!,
+      /^a@127.0.0.1:\d+: refused 127.0.0.1:\d+: .*another cookie/,
+    );
+    assertEquals(
+      warnings(b)[0]!,
+      `${b.name}: refused ${a.name}: its certificate is not of our cluster (another cookie?)`,
+    );
+    assertEquals([a.told, b.told, a.mesh.peers(), b.mesh.peers(), heard()], [[], [], [], [], 0]);
+    for (const { lines } of [a, b]) {
+      assertEquals(lines.some(({ line }) => line.includes("cookie for tests")), false);
+    }
+  });
+});
+
+test("Mesh accepts a node's new life at once, while it still thinks the old one up", async () => {
+  await withNodes(async (start) => {
+    const a = await start("a");
+    const port = await freePort();
+    const name = `b@127.0.0.1:${port}`;
+    // The old life is silent for ever: nothing says that it has ended.
+    const old = await joinAs(name, a.name, 1);
+    await until("the old life is up", () => a.told.length === 1);
+    const b = await start(name, { seeds: [a.name] });
+    await untilWhole([a, b]);
+    assertEquals(a.told, [`up ${name}`, `down ${name} restarted`, `up ${name}`]);
+    assertEquals(b.told, [`up ${a.name}`]);
+    await until("the old life is cut", () => old.isOver);
+    old.stream.abort();
+    assertEquals(a.mesh.session(name)!.met.creation, b.mesh.creation);
+  });
+});
+
+test("Mesh takes a second session of the same life for a duplicate, and keeps the first", async () => {
+  await withNodes(async (start) => {
+    const a = await start("a");
+    const name = `b@127.0.0.1:${await freePort()}`;
+    const first = await joinAs(name, a.name, 1);
+    const error = await assertRejects(() => joinAs(name, a.name, 1));
+    assertStringIncludes(String(error), "duplicate");
+    assertEquals([a.told, warnings(a)], [[`up ${name}`], []]);
+    first.send(TAG.PING, new Uint8Array(8));
+    await until("the first is answered", () => first.frames.at(-1)?.tag === TAG.PONG);
+    first.stream.abort();
+  });
+});
+
+test("Mesh ends the session of a member that breaks a rule, and no other", async () => {
+  await withNodes(async (start) => {
+    const [a, b] = await cluster(start, 2);
+    const name = `c@127.0.0.1:${await freePort()}`;
+    const member = await joinAs(name, a!.name);
+    await until("it is up", () => a!.told.length === 2);
+    member.send(TAG.NAME);
+    await until("it is down", () => a!.told.length === 3);
+    await until("it is cut", () => member.isOver);
+    member.stream.abort();
+    assertEquals(a!.told.slice(1), [`up ${name}`, `down ${name} protocol`]);
+    assertEquals(warnings(a!), [
+      `${a!.name}: ${name} is down: protocol (it sent a message of the handshake, after it)`,
+    ]);
+    assertEquals(b!.told, [`up ${a!.name}`]);
+  });
+});
+
+test("Mesh survives whatever names a member tells it, and dials none that is itself", async () => {
+  await withNodes(async (start) => {
+    const a = await start("a");
+    const member = await joinAs(`c@127.0.0.1:${await freePort()}`, a.name);
+    const free = await freePort();
+    const names = ["x@127.0.0.1:0", "x@-:1", "x@a..b:1", "x@[:::::]:1", `x@127.0.0.1:${free}`];
+    member.send(TAG.PEER_LIST, encodeList([a.name, ...names]));
+    const tried = (name: string) => a.lines.some(({ line }) => line.includes(name));
+    await until("all were dialled", () => names.every(tried));
+    member.send(TAG.PING, new Uint8Array(8));
+    await until("the session is up", () => member.frames.at(-1)?.tag === TAG.PONG);
+    assertEquals(a.told.length, 1);
+    member.stream.abort();
+  });
+});
+
+test("Mesh.stop leaves no timer behind, whatever was under way", async () => {
+  const { host, armed } = countingHost();
+  await withNodes(async (start) => {
+    const a = await start("a", {}, host);
+    const b = await start("b", { seeds: [a.name] });
+    await untilWhole([a, b]);
+    const accepted: Stream[] = [];
+    const deaf = await b.host.listen(
+      { hostname: "127.0.0.1", port: 0 },
+      (stream) => void accepted.push(stream),
+    );
+    const dialling = assertRejects(() => a.mesh.connect(`s@127.0.0.1:${deaf.address.port}`));
+    const gone = assertRejects(() => a.mesh.connect("x@127.0.0.1:1"));
+    const silent = await Intruder.secure(a.name);
+    const refused = await Intruder.secure(a.name);
+    refused.send(0x99);
+    assertEquals((await refused.frame(0)).tag, TAG.REJECT);
+    await until("the deaf one has been dialled", () => accepted.length === 1);
+    assert(armed.size > 0);
+    await a.mesh.stop();
+    assertEquals([...armed].filter((what) => !what.includes("dial")), []);
+    // Long before the dial would have been given up by itself.
+    await until("no dial is left", () => armed.size === 0, 1000);
+    await Promise.all([dialling, gone]);
+    for (const stream of accepted) stream.abort();
+    silent.close();
+    refused.close();
+    await deaf.close();
+  });
+});
+
+test("Mesh.stop resolves for everybody when it is done, and may be called by who is told of it", async () => {
+  await withNodes(async (start) => {
+    const a = await start("a");
+    const b = await start("b", { seeds: [a.name] });
+    await untilWhole([a, b]);
+    const order: string[] = [];
+    a.mesh.events.on("nodedown", () => void a.mesh.stop().then(() => order.push("inner")));
+    const first = a.mesh.stop().then(() => order.push("first"));
+    await a.mesh.stop();
+    order.push("second");
+    await first;
+    await until("all have resolved", () => order.length === 3);
+    assertEquals(order.includes("second") && order[0] === "first", true, order.join());
+    assertEquals(a.told.length, 2);
+  });
+});
+
+test("Mesh that is stopped by who is told of a node's new life lets that life in no more", async () => {
+  await withNodes(async (start) => {
+    const a = await start("a");
+    const name = `b@127.0.0.1:${await freePort()}`;
+    const old = await joinAs(name, a.name, 1);
+    a.mesh.events.on("nodedown", () => void a.mesh.stop());
+    await assertRejects(() => joinAs(name, a.name, 2));
+    assertEquals([a.mesh.peers(), a.told], [[], [`up ${name}`, `down ${name} restarted`]]);
+    old.stream.abort();
+  });
+});
+
+/** The serial number of the certificate that a node shows; `undefined`: it did not let us look. */
+async function serialOf(name: string): Promise<string | undefined> {
+  const intruder = await Intruder.secure(name);
+  const certificate = (intruder.socket as TLSSocket).getPeerCertificate();
+  intruder.close();
+  return certificate?.serialNumber;
+}
+
+test("Mesh shows a certificate with the name that it really has", async () => {
+  await withNodes(async (start) => {
+    const a = await start("a");
+    const intruder = await Intruder.secure(a.name);
+    const { subjectaltname } = (intruder.socket as TLSSocket).getPeerCertificate();
+    assertEquals(subjectaltname, `DNS:node.firn.internal, URI:firn://${a.name}`);
+    intruder.close();
+  });
+});
+
+test("Mesh makes itself a new certificate every day; sessions go on, and new ones come up", async () => {
+  let renew: (() => void) | undefined;
+  const host = hostWith(({ clock }) => ({
+    clock: {
+      now: () => clock.now(),
+      wall: () => clock.wall(),
+      after: (ms, task) => clock.after(ms, task),
+      every(ms, task) {
+        if (ms === 24 * 60 * 60 * 1000) renew = task;
+        return clock.every(ms, task);
+      },
+    },
+  }));
+  await withNodes(async (start) => {
+    const a = await start("a", {}, host);
+    const b = await start("b", { seeds: [a.name] });
+    await untilWhole([a, b]);
+    const before = await serialOf(a.name);
+    assertEquals(await serialOf(a.name), before);
+    renew!();
+    await until("another is shown", async () => {
+      // A dial in the moment of the change may be cut: it is dialled again.
+      const serial = await serialOf(a.name);
+      return serial !== undefined && serial !== before;
+    });
+    const c = await start("c", { seeds: [a.name] });
+    await untilWhole([a, b, c]);
+    assertEquals(b.told, [`up ${a.name}`, `up ${c.name}`]);
+    assertEquals(
+      warnings(a).filter((line) => line.includes("cookie") && !line.includes("hung up")),
+      [],
+    );
+  });
+});

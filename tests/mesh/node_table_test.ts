@@ -1,0 +1,156 @@
+import { assert, assertEquals } from "@std/assert";
+import { System } from "../../lib/actor/system.ts";
+import { FarHome, Homes, RECEIVER, SENDER } from "../../lib/mesh/node_table.ts";
+import type { Home, Pid } from "../../lib/term/pid.ts";
+import { comesBack, heapBytes } from "../kit/heap.ts";
+import { ManualHost } from "../kit/system.ts";
+import { test } from "../kit/test.ts";
+import { join, moveAll, Side } from "./line.ts";
+
+const HOME: Home = { node: "a@h:1", creation: 1, local: true };
+
+/** The tables of a session of `a` with `b`, and what was announced. */
+function tables(): { system: System; peer: FarHome; homes: Homes; said: string[] } {
+  const system = new System(HOME, new ManualHost());
+  const peer = new FarHome(system, "b@h:2", 2);
+  const said: string[] = [];
+  const homes = new Homes(system, peer, (index, { node, creation }) => {
+    said.push(`${index} ${node} ${creation}`);
+  });
+  return { system, peer, homes, said };
+}
+
+test("Homes.index is 0 for our own, 1 for the peer's, and announces others once, from 2 on", () => {
+  const { system, peer, homes, said } = tables();
+  const [c, d] = [new FarHome(system, "c@h:3", 3), new FarHome(system, "d@h:4", 4)];
+  assertEquals([homes.index(system.home), homes.index(peer)], [SENDER, RECEIVER]);
+  assertEquals([homes.index(c), homes.index(d), homes.index(c)], [2, 3, 2]);
+  // Another object that stands for the same life, as another session has made it.
+  assertEquals(homes.index(new FarHome(system, "c@h:3", 3)), 2);
+  assertEquals(homes.index(new FarHome(system, "b@h:2", 2)), RECEIVER);
+  assertEquals(homes.index(new FarHome(system, "a@h:1", 1)), SENDER);
+  // Another life of each is another home.
+  assertEquals(homes.index(new FarHome(system, "c@h:3", 33)), 4);
+  assertEquals(homes.index(new FarHome(system, "b@h:2", 22)), 5);
+  assertEquals(homes.index(new FarHome(system, "a@h:1", 11)), 6);
+  assertEquals(said, ["2 c@h:3 3", "3 d@h:4 4", "4 c@h:3 33", "5 b@h:2 22", "6 a@h:1 11"]);
+});
+
+test("Homes.index is none when the table is full, and those that are in it stay", () => {
+  const { system, homes, said } = tables();
+  for (let i = 2; i < 0x1_0000; i++) {
+    assertEquals(homes.index(new FarHome(system, "c@h:3", i)), i);
+  }
+  assertEquals(homes.index(new FarHome(system, "c@h:3", 0x1_0000)), undefined);
+  assertEquals(homes.index(new FarHome(system, "c@h:3", 2)), 2);
+  assertEquals(said.length, 0x1_0000 - 2);
+});
+
+test("Homes.index keeps a bounded number of objects, however many stand for one life", async () => {
+  const { system, homes, said } = tables();
+  const before = heapBytes();
+  for (let i = 0; i < 600_000; i++) homes.index(new FarHome(system, "c@h:3", 3));
+  assertEquals([homes.index(new FarHome(system, "c@h:3", 3)), said.length], [2, 1]);
+  // A tenth of them at the most.
+  await comesBack(before, 12 * 1024 * 1024);
+  assertEquals(homes.index(system.home), SENDER);
+});
+
+test("Homes.announced takes each index in its turn, and no other", () => {
+  const { homes } = tables();
+  for (const index of [0, 1, 3, 65_535]) {
+    assertEquals(homes.announced(index, "c@h:3", 3), "a HOME out of turn");
+  }
+  for (let i = 2; i < 0x1_0000; i++) assertEquals(homes.announced(i, "c@h:3", i), undefined);
+  // All 16 bits are used: what would come next cannot be said.
+  assertEquals(homes.announced(2, "c@h:3", 2), "a HOME out of turn");
+  assertEquals(homes.announced(0xffff, "c@h:3", 2), "a HOME out of turn");
+});
+
+test("Homes.pid gives a pid of the home that was announced, of this life or another", () => {
+  const { system, homes } = tables();
+  for (
+    const [node, creation] of [["c@h:3", 3], ["a@h:1", 1], ["a@h:1", 9], ["b@h:2", 2]] as const
+  ) {
+    homes.announced(homes.pid(2, 1) === undefined ? 2 : next(homes), node, creation);
+  }
+  const keys = [0, 1, 2, 3, 4, 5].map((index) => homes.pid(index, 7)!.key);
+  assertEquals(keys, [
+    "b@h:2 7.2",
+    "a@h:1 7.1",
+    "c@h:3 7.3",
+    "a@h:1 7.1",
+    "a@h:1 7.9",
+    "b@h:2 7.2",
+  ]);
+  assertEquals([homes.pid(6, 7), homes.ref(6, 7), homes.pid(0xffff, 7)], [
+    undefined,
+    undefined,
+    undefined,
+  ]);
+  assertEquals(homes.ref(0, 7)!.key, "b@h:2 7.2");
+  assertEquals(homes.ref(1, 7)!.key, "a@h:1 7.1");
+  assertEquals(homes.ref(3, 7)!.key, "a@h:1 7.1");
+  assertEquals(homes.ref(4, 7)!.key, "a@h:1 7.9");
+  // The number 0 stands for the program itself, and a pid of ours that has ended for nobody.
+  assert(homes.pid(1, 0) === system.pid && homes.pid(3, 0) === system.pid);
+  // Whoever has a pid can tell what sends for it.
+  for (const index of [0, 1, 2, 3, 4]) assert(homes.pid(index, 7)!.home.system === system);
+  assert(homes.pid(4, 0) !== system.pid);
+  assertEquals(system.isAlive(homes.pid(1, 7)!), false);
+});
+
+function next(homes: Homes): number {
+  let index = 2;
+  while (homes.pid(index, 1) !== undefined) index++;
+  return index;
+}
+
+test("Homes.pid gives the one pid of an actor that lives, here or as it is kept from there", () => {
+  const [one, other] = join();
+  const near = one.actor();
+  const far = other.actor();
+  assert(one.line.homes.pid(RECEIVER, near.pid.id) === near.pid as Pid);
+  const before = one.pid(far);
+  near.link(before);
+  const kept = one.pid(far);
+  assert(kept === one.pid(far) && [...near.links!][0] === kept);
+  moveAll(one, other);
+  near.unlink(kept);
+  moveAll(one, other);
+  assertEquals([kept.target, one.line.kept], [undefined, 0]);
+  assert(kept.equals(one.pid(far)) && before.equals(kept));
+});
+
+/** Three nodes, the second in the middle, and the two ends with a session too. */
+function three(): { a: Side; b: Side; c: Side; ends: [Side, Side] } {
+  const [a, b] = join();
+  const c = new Side("c@h:3", 3);
+  // Each `Side` has one session: b's other one is played by a second object on b's name.
+  const [b2, c2] = [new Side("other@h:2", 2), c];
+  b2.open(c2);
+  c2.open(b2);
+  return { a, b, c, ends: [b2, c2] };
+}
+
+test("Homes: a pid that is sent on through a second session is announced there with its own life", () => {
+  const { a, b, c, ends: [b2] } = three();
+  const home = a.actor();
+  const middle = b.actor();
+  const last = c.actor();
+  a.system.send(a.pid(middle) as never, { deep: [home.pid] } as never);
+  moveAll(a, b);
+  const [{ deep: [pid] }] = middle.peek() as [{ deep: [Pid] }];
+  assertEquals(pid!.key, `one@h:1 ${home.pid.id}.1`);
+  b2.system.send(b2.pid(last) as never, new Map([[pid, new Set([pid])]]) as never);
+  assertEquals(b2.waiting.map(({ tag }) => tag), [0x28, 0x10]);
+  moveAll(b2, c);
+  const [[there]] = [...last.peek()[0] as Map<Pid, Set<Pid>>] as [[Pid, Set<Pid>]];
+  assertEquals([there.key, there.home.local], [pid!.key, false]);
+  // c has no session with that node.
+  last.trapExit = true;
+  last.link(there);
+  last.monitor(there);
+  const reasons = last.peek().slice(1).map((end) => (end as { reason: string }).reason);
+  assertEquals(reasons, ["noconnection", "noconnection"]);
+});

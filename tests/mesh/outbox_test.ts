@@ -1,0 +1,529 @@
+import { assert, assertEquals } from "@std/assert";
+import { concat } from "../../lib/base/bytes.ts";
+import {
+  BULK_BYTES_MIN,
+  BULK_HEAD_BYTES,
+  FLIGHT_BYTES_MAX,
+} from "../../lib/mesh/fragment_writer.ts";
+import { encodeFrame, FrameReader } from "../../lib/mesh/frame.ts";
+import { Arriving, Fragments, MESSAGE_BYTES_MAX } from "../../lib/mesh/fragment_reader.ts";
+import { TAG } from "../../lib/mesh/message.ts";
+import {
+  Outbox,
+  type OutboxLimits,
+  PASSED_BYTES_MAX,
+  VITAL_BYTES_MAX,
+} from "../../lib/mesh/outbox.ts";
+import { IGNORE, type Stream } from "../../lib/host/stream.ts";
+import { test } from "../kit/test.ts";
+import { Collector, type Frame } from "./collector.ts";
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
+const LIMITS: OutboxLimits = { bytesMax: 64 * MIB, messageBytesMax: MESSAGE_BYTES_MAX };
+
+/** A stream that sends when the test says so. */
+class Slow implements Stream {
+  readonly remote = { hostname: "h", port: 1 };
+  readonly peerCertificate = undefined;
+  handler = IGNORE;
+  ended = false;
+  /** What waits to be sent. */
+  waiting: Uint8Array[] = [];
+  unsent = 0;
+
+  write(bytes: Uint8Array): void {
+    assert(!this.ended, "written after the end");
+    this.waiting.push(bytes);
+    this.unsent += bytes.length;
+  }
+
+  pause(): void {}
+  resume(): void {}
+
+  end(): void {
+    this.ended = true;
+  }
+
+  abort(): void {}
+
+  /** All that waits is sent: gives it. */
+  send(): Uint8Array {
+    const bytes = concat([new Uint8Array(0), ...this.waiting]);
+    this.waiting = [];
+    this.unsent = 0;
+    return bytes;
+  }
+}
+
+/** An outbox over a slow stream, with what its owner does and is told. */
+class Bench {
+  readonly stream = new Slow();
+  readonly told: string[] = [];
+  /** Frames that the peer got: those in pieces when they were whole, their pieces before. */
+  readonly came: Frame[] = [];
+  /** The rows that it got, as they came. */
+  readonly rows: Frame[] = [];
+  readonly outbox: Outbox;
+  /** The peer says TAKEN. */
+  takes = true;
+  readonly #reader = new FrameReader(0xffff_ffff);
+  readonly #fragments = new Fragments(MESSAGE_BYTES_MAX);
+  /** Bytes for which the peer has not said TAKEN. */
+  #owed = 0;
+  #tasks: (() => void)[] = [];
+
+  constructor(limits: Partial<OutboxLimits> = {}) {
+    this.outbox = new Outbox(this.stream, { ...LIMITS, ...limits }, {
+      atFlush: (task) => void this.#tasks.push(task),
+      pressure: (high) => void this.told.push(high ? "high" : "low"),
+      overload: () => void this.told.push("overload"),
+    });
+  }
+
+  /** Writes a data frame, as rows of actors are written. */
+  write(tag: number, length: number, vital = false): boolean {
+    const out = this.outbox.begin(tag);
+    out.reserve(length);
+    out.bytes.fill(tag, out.at, out.at + length);
+    out.at += length;
+    assertEquals(this.outbox.length, length + 1);
+    return this.outbox.commit(vital);
+  }
+
+  /** The turn ends. */
+  flush(): void {
+    const tasks = this.#tasks;
+    this.#tasks = [];
+    for (const task of tasks) task();
+  }
+
+  /** The stream sends what it has; the peer takes it. */
+  send(): void {
+    const collector = new Collector();
+    assert(this.#reader.push(this.stream.send(), collector));
+    for (const row of collector.frames) this.#take(row);
+    this.outbox.drain();
+  }
+
+  /** Until there is nothing more. */
+  sendAll(): void {
+    this.flush();
+    do this.send(); while (this.stream.unsent > 0);
+  }
+
+  /** The tags of what came, as runs: `77×3`. */
+  get runs(): string[] {
+    return runs(this.came.map(({ tag }) => tag));
+  }
+
+  #take(row: Frame): void {
+    this.rows.push(row);
+    if (row.tag !== TAG.BULK && row.tag !== TAG.FRAGMENT) return void this.came.push(row);
+    const begins = row.tag === TAG.BULK;
+    const one = begins ? this.#fragments.begin(row.body) : this.#fragments.add(row.body);
+    assert(one instanceof Arriving, `${one}`);
+    if (one.isWhole) this.came.push({ tag: one.tag, body: one.body.slice() });
+    const untold = this.#fragments.takeUntold();
+    this.#owed += untold;
+    if (this.takes) this.take(this.#owed);
+  }
+
+  /** The peer says TAKEN: for so many bytes, or for all that it owes. */
+  take(bytes: number = this.#owed): void {
+    this.#owed -= bytes;
+    assert(this.outbox.taken(bytes));
+  }
+}
+
+function runs(tags: readonly number[]): string[] {
+  const all: [tag: number, count: number][] = [];
+  for (const tag of tags) {
+    if (all.at(-1)?.[0] === tag) all.at(-1)![1]++;
+    else all.push([tag, 1]);
+  }
+  return all.map(([tag, count]) => `${tag.toString(16)}×${count}`);
+}
+
+test("Outbox gives what a turn has written to the stream in one piece, at its end", () => {
+  const bench = new Bench();
+  for (let i = 0; i < 10; i++) assert(bench.write(0x77, 20));
+  assert(bench.outbox.data(encodeFrame(0x78, new Uint8Array(20))));
+  assertEquals([bench.stream.waiting.length, bench.outbox.unsent], [0, 11 * 25]);
+  bench.flush();
+  assertEquals([bench.stream.waiting.length, bench.outbox.unsent], [1, 11 * 25]);
+  bench.send();
+  assertEquals([bench.runs, bench.outbox.unsent], [["77×10", "78×1"], 0]);
+});
+
+test("Outbox takes back a frame that is cancelled, whatever was written of it", () => {
+  const bench = new Bench();
+  bench.write(0x77, 5);
+  const out = bench.outbox.begin(0x78);
+  out.write(new Uint8Array(100_000));
+  bench.outbox.cancel();
+  bench.write(0x79, 5);
+  bench.sendAll();
+  assertEquals(bench.came.map(({ tag, body }) => `${tag}:${body.toHex()}`), [
+    `${0x77}:7777777777`,
+    `${0x79}:7979797979`,
+  ]);
+});
+
+test("Outbox keeps frames of every length whole and, but for large ones, in order", () => {
+  const bench = new Bench();
+  const lengths = [0, 1, 100, 4000, 4095, 4096, 5000, 32_766, 32_767, 32_768, 33_000, 70_000];
+  const sent: string[] = [];
+  let tag = 0x80;
+  for (const how of ["commit", "data"] as const) {
+    for (const length of [...lengths, ...lengths.toReversed()]) {
+      if (how === "commit") bench.write(++tag, length);
+      else bench.outbox.data(encodeFrame(++tag, new Uint8Array(length).fill(tag)));
+      sent.push(`${tag} ${length}`);
+      if (length === 100) bench.flush();
+    }
+  }
+  bench.sendAll();
+  const say = ({ tag, body }: Frame) => {
+    assert(body.every((byte) => byte === tag), `${tag}`);
+    return `${tag} ${body.length}`;
+  };
+  assertEquals(bench.came.map(say).sort(), sent.toSorted());
+  const isSmall = (line: string) => Number(line.split(" ")[1]) + 1 <= BULK_BYTES_MIN;
+  assertEquals(bench.came.map(say).filter(isSmall), sent.filter(isSmall));
+  assertEquals(bench.outbox.unsent, 0);
+});
+
+test("Outbox cuts what is longer than BULK_BYTES_MIN, and nothing else", () => {
+  const bench = new Bench();
+  bench.write(0x77, BULK_BYTES_MIN - 1);
+  bench.outbox.data(encodeFrame(0x78, new Uint8Array(BULK_BYTES_MIN - 1)));
+  bench.write(0x79, BULK_BYTES_MIN);
+  bench.outbox.data(encodeFrame(0x7a, new Uint8Array(BULK_BYTES_MIN)));
+  bench.sendAll();
+  assertEquals(bench.rows.filter(({ tag }) => tag === TAG.BULK).length, 2);
+  assertEquals(runs(bench.rows.slice(0, 2).map(({ tag }) => tag)), ["77×1", "78×1"]);
+});
+
+test("Outbox sends a frame of any length at the end of the turn", () => {
+  for (const length of [5, 5000, 50_000]) {
+    for (const how of ["commit", "data"] as const) {
+      const bench = new Bench();
+      if (how === "commit") bench.write(0x77, length);
+      else bench.outbox.data(encodeFrame(0x77, new Uint8Array(length)));
+      bench.flush();
+      assert(bench.stream.unsent >= Math.min(length, 32_000), `${how} ${length}`);
+    }
+  }
+});
+
+test("Outbox cuts no rows that must be whole, however long", () => {
+  const bench = new Bench();
+  for (const tag of [TAG.EXPOSED, TAG.GLOBAL_SYNC, TAG.GROUP_JOIN]) {
+    bench.write(tag, 150_000);
+    bench.outbox.data(encodeFrame(tag, new Uint8Array(150_000)));
+    bench.write(tag, 5);
+  }
+  bench.sendAll();
+  assertEquals(runs(bench.rows.map(({ tag }) => tag)), ["29×3", "1d×3", "2d×3"]);
+  assertEquals(bench.came.filter(({ body }) => body.length === 150_000).length, 6);
+});
+
+test("Outbox leaves the first piece of a large frame at its place in the order", () => {
+  for (const before of [1, 20_000]) {
+    const bench = new Bench();
+    for (let i = 0; i < before; i++) bench.write(0x77, 5);
+    bench.write(0x78, 100_000);
+    bench.write(0x79, 5);
+    bench.sendAll();
+    const tags = bench.rows.slice(before, before + 3).map(({ tag }) => tag);
+    assertEquals(tags, [TAG.BULK, 0x79, TAG.FRAGMENT]);
+    assertEquals(bench.rows[before]!.body.length, 8 + BULK_HEAD_BYTES);
+    assertEquals(bench.runs, [`77×${before}`, "79×1", "78×1"]);
+  }
+});
+
+test("Outbox gives the stream little at once, and more when that has gone", () => {
+  const bench = new Bench();
+  for (let i = 0; i < 4000; i++) bench.write(0x77, 1000);
+  bench.write(0x78, 4 * MIB);
+  for (let i = 0; i < 4000; i++) bench.write(0x79, 1000);
+  bench.flush();
+  const { unsent } = bench.outbox;
+  for (let rounds = 0; bench.outbox.unsent > 0; rounds++) {
+    assert(bench.stream.unsent > 0 && bench.stream.unsent <= 128 * KIB, `${bench.stream.unsent}`);
+    assert(rounds < unsent / (32 * KIB));
+    bench.send();
+  }
+  assertEquals(bench.came.length, 8001);
+});
+
+test("Outbox lets control overtake all that waits", () => {
+  const bench = new Bench();
+  for (let i = 0; i < 1000; i++) bench.write(0x77, 1000);
+  bench.write(0x78, MIB);
+  bench.flush();
+  bench.outbox.control(encodeFrame(TAG.PING, new Uint8Array(8)));
+  bench.send();
+  assert(bench.came.length < 200);
+  assertEquals(bench.came.at(-1)!.tag, TAG.PING);
+});
+
+test("Outbox lets a small frame overtake a large one, and starves neither", () => {
+  const bench = new Bench();
+  bench.write(0x78, 4 * MIB);
+  bench.flush();
+  bench.send();
+  bench.write(0x77, 50);
+  bench.flush();
+  bench.send();
+  bench.send();
+  assertEquals(bench.runs, ["77×1"]);
+  // As much small as there may be, all the time.
+  let small = 1;
+  const place = () => bench.came.findLastIndex(({ tag }) => tag === 0x78);
+  for (; place() === -1; bench.send()) {
+    for (; bench.outbox.unsent < 10 * MIB; small++) bench.write(0x77, 500);
+    bench.flush();
+    assert(small < 60_000, "the large one starves");
+  }
+  const passed = place() * 505 / MIB;
+  assert(passed > 3 && passed < 5, `${passed} MiB of small ones passed 4 MiB`);
+});
+
+test("Outbox sends large frames one after the other", () => {
+  const bench = new Bench();
+  for (let tag = 0x80; tag < 0x90; tag++) bench.write(tag, 100_000);
+  bench.sendAll();
+  assertEquals(bench.came.map(({ tag }) => tag), Array.from({ length: 16 }, (_, i) => 0x80 + i));
+  const numbers = bench.rows.filter(({ tag }) => tag === TAG.BULK).map(({ body }) => body[0]);
+  assertEquals(numbers, Array.from({ length: 16 }, (_, i) => i));
+  const last = bench.rows.findLastIndex(({ tag }) => tag === TAG.BULK);
+  assert(last < bench.rows.length / 2, "all are announced before they are sent");
+});
+
+test("Outbox has no more large frames begun than a peer takes", () => {
+  const bench = new Bench({ bytesMax: 1000 * MIB });
+  for (let i = 0; i < 1500; i++) bench.write(0x77, 40_000);
+  bench.write(0x79, 5);
+  // The peer's own limit is checked in taking them.
+  bench.sendAll();
+  assertEquals(bench.runs[0]!.startsWith("77×4"), true, bench.runs.join());
+  assertEquals(bench.came.filter(({ tag }) => tag === 0x77).length, 1500);
+});
+
+test("Outbox has no more fragments on their way than the peer has taken, and data goes on", () => {
+  const bench = new Bench();
+  bench.takes = false;
+  bench.write(0x78, 4 * MIB);
+  bench.sendAll();
+  const pieces = () => bench.rows.filter(({ tag }) => tag === TAG.FRAGMENT).length;
+  const most = FLIGHT_BYTES_MAX / (32 * KIB);
+  assertEquals(pieces(), most);
+  for (let i = 0; i < 1000; i++) bench.write(0x77, 100);
+  bench.sendAll();
+  assertEquals([bench.runs, pieces()], [["77×1000"], most]);
+  assertEquals(bench.outbox.taken(FLIGHT_BYTES_MAX + 1), false);
+  bench.take(64 * KIB);
+  bench.sendAll();
+  assertEquals(pieces(), most + 2);
+  bench.takes = true;
+  bench.take();
+  bench.sendAll();
+  assertEquals(bench.runs, ["77×1000", "78×1"]);
+});
+
+for (const turns of [1, 300]) {
+  test(`Outbox lets no more data pass a large frame than a peer would hold, in ${turns} turns`, () => {
+    const bench = new Bench();
+    // Once more, for what has passed an earlier one does not count.
+    for (const round of [0, 1]) {
+      const before = bench.came.length;
+      bench.takes = false;
+      bench.write(0x78, 4 * MIB);
+      for (let turn = 0; turn < turns; turn++) {
+        for (let i = 0; i < 12_000 / turns; i++) bench.write(0x77, 1000);
+        bench.flush();
+        bench.send();
+      }
+      bench.sendAll();
+      const passed = (bench.came.length - before) * 1005;
+      assert(passed >= PASSED_BYTES_MAX && passed < PASSED_BYTES_MAX + 64 * KIB, `${passed}`);
+      bench.takes = true;
+      bench.take();
+      bench.sendAll();
+      assertEquals(bench.runs.length, 3 + 2 * round);
+      assertEquals([bench.runs[1], bench.came.length], ["78×1", before + 12_001]);
+    }
+  });
+}
+
+test("Outbox drops data past bytesMax, and counts it; vital frames still go", () => {
+  const bench = new Bench({ bytesMax: MIB });
+  bench.flush();
+  let sent = 0;
+  while (bench.write(0x77, 995)) sent++;
+  assertEquals([sent, bench.outbox.dropped, bench.outbox.unsent], [1048, 1, 1048 * 1000]);
+  assertEquals(bench.outbox.data(encodeFrame(0x78, new Uint8Array(995))), false);
+  assertEquals(bench.outbox.data(encodeFrame(0x78, new Uint8Array(50_000))), false);
+  assertEquals(bench.write(0x78, 50_000), false);
+  assertEquals([bench.outbox.dropped, bench.outbox.unsent], [4, 1048 * 1000]);
+  assert(bench.write(0x79, 995, true));
+  assert(bench.write(0x7a, 200_000, true));
+  bench.sendAll();
+  assertEquals(bench.runs, ["77×1048", "79×1", "7a×1"]);
+  assert(bench.write(0x77, 995), "there is room again");
+});
+
+test("Outbox obeys its limit within one turn, and keeps no memory of what it dropped", () => {
+  const bench = new Bench({ bytesMax: MIB });
+  let kept = 0;
+  for (let i = 0; i < 1_000_000; i++) if (bench.write(0x77, 20)) kept++;
+  assertEquals(kept, Math.floor(MIB / 25));
+  assertEquals([bench.outbox.dropped, bench.outbox.unsent], [1_000_000 - kept, kept * 25]);
+  bench.sendAll();
+  assertEquals(bench.came.length, kept);
+});
+
+test("Outbox never sends a frame that the peer would not take, vital or not", () => {
+  const bench = new Bench({ messageBytesMax: 100_000 });
+  assert(bench.write(0x77, 99_999));
+  assertEquals(bench.write(0x78, 100_000, true), false);
+  assertEquals(bench.outbox.data(encodeFrame(0x78, new Uint8Array(100_000))), false);
+  assert(bench.outbox.data(encodeFrame(0x77, new Uint8Array(99_999))));
+  assertEquals(bench.outbox.dropped, 2);
+  bench.sendAll();
+  assertEquals(bench.runs, ["77×2"]);
+});
+
+for (const how of ["vital", "control"] as const) {
+  test(`Outbox ends as overload, at the end of the turn, past its second limit of ${how} frames`, () => {
+    const bench = new Bench({ bytesMax: MIB });
+    const frame = encodeFrame(TAG.PING, new Uint8Array(20_000));
+    const more = () =>
+      how === "vital" ? bench.write(0x77, 20_000, true) : bench.outbox.control(frame);
+    while (bench.outbox.unsent <= MIB + VITAL_BYTES_MAX) more();
+    assertEquals(bench.told, []);
+    assertEquals(bench.write(0x77, 10, true), false);
+    bench.flush();
+    assertEquals(bench.told, ["overload"]);
+    const slack = bench.outbox.unsent - MIB - VITAL_BYTES_MAX;
+    assert(slack <= frame.length, `${slack} bytes over it`);
+  });
+}
+
+test("Outbox.pressure is high above half of the limit, and tells at the end of the turn", () => {
+  const bench = new Bench({ bytesMax: MIB });
+  while (bench.outbox.unsent + 1000 <= MIB / 2) bench.write(0x77, 995);
+  bench.flush();
+  assertEquals([bench.outbox.pressure.isHigh, bench.told], [false, []]);
+  bench.write(0x77, 995);
+  assertEquals([bench.outbox.pressure.isHigh, bench.told], [true, []]);
+  bench.flush();
+  assertEquals(bench.told, ["high"]);
+  bench.write(0x77, 995);
+  bench.flush();
+  assertEquals(bench.told, ["high"]);
+});
+
+test("Outbox.pressure is high at once for large frames, shared frames and control alike", () => {
+  for (const how of ["large", "shared", "control"] as const) {
+    const bench = new Bench({ bytesMax: MIB });
+    if (how === "large") bench.write(0x77, 600_000);
+    else if (how === "shared") bench.outbox.data(encodeFrame(0x77, new Uint8Array(600_000)));
+    else bench.outbox.control(encodeFrame(0x77, new Uint8Array(600_000)));
+    assertEquals(bench.outbox.pressure.isHigh, true, how);
+    bench.flush();
+    assertEquals(bench.told, ["high"], how);
+  }
+});
+
+test("Outbox.pressure stays high until an eighth of the limit, and wakes who waits", async () => {
+  const bench = new Bench({ bytesMax: MIB });
+  await bench.outbox.pressure.relieved();
+  let relieved = 0;
+  while (bench.write(0x77, 995));
+  bench.flush();
+  const waiting = [1, 2].map(() => bench.outbox.pressure.relieved().then(() => relieved++));
+  for (let rounds = 0; bench.outbox.unsent - bench.stream.unsent > MIB / 8; rounds++) {
+    assert(rounds < 100);
+    assertEquals([bench.outbox.pressure.isHigh, bench.told.join()], [true, "high"]);
+    bench.send();
+    await Promise.resolve();
+    if (bench.outbox.pressure.isHigh) assertEquals(relieved, 0);
+  }
+  bench.send();
+  await Promise.all(waiting);
+  assertEquals([bench.outbox.pressure.isHigh, bench.told.join()], [false, "high,low"]);
+  await bench.outbox.pressure.relieved();
+});
+
+test("Outbox.pressure tells nothing of what was high and low within one turn", () => {
+  const bench = new Bench({ bytesMax: MIB });
+  bench.write(0x77, 600_000);
+  assert(bench.outbox.pressure.isHigh);
+  bench.outbox.pressure.at(0);
+  bench.flush();
+  assertEquals(bench.told, []);
+});
+
+test("Outbox.end sends what waits, then the last frame, and takes no more", () => {
+  const bench = new Bench();
+  for (let i = 0; i < 1000; i++) bench.write(0x77, 995);
+  bench.write(0x78, 2 * MIB);
+  bench.write(0x79, 10);
+  // Nobody hears TAKEN any more.
+  bench.takes = false;
+  bench.outbox.end(encodeFrame(TAG.GOODBYE, new Uint8Array(1)));
+  assertEquals(bench.write(0x7a, 5, true), false);
+  assertEquals(bench.outbox.data(encodeFrame(0x7a)), false);
+  bench.outbox.control(encodeFrame(0x7a));
+  bench.outbox.end(encodeFrame(0x7a));
+  assertEquals(bench.stream.ended, false);
+  bench.sendAll();
+  assertEquals(bench.runs, ["77×1000", "79×1", "78×1", "20×1"]);
+  assertEquals([bench.stream.ended, bench.outbox.dropped], [true, 0]);
+});
+
+test("Outbox.end with little to send ends at once, and only once", () => {
+  const bench = new Bench();
+  bench.write(0x77, 5);
+  bench.outbox.end(encodeFrame(TAG.GOODBYE, new Uint8Array(1)));
+  assert(bench.stream.ended);
+  bench.sendAll();
+  assertEquals(bench.runs, ["77×1", "20×1"]);
+});
+
+for (const how of ["close", "end"] as const) {
+  test(`Outbox.${how} wakes who waits for relief, and tells no more`, async () => {
+    const bench = new Bench({ bytesMax: MIB });
+    while (bench.write(0x77, 995));
+    bench.flush();
+    const relieved = bench.outbox.pressure.relieved();
+    if (how === "close") bench.outbox.close();
+    else bench.outbox.end(encodeFrame(TAG.GOODBYE, new Uint8Array(1)));
+    await relieved;
+    bench.sendAll();
+    await bench.outbox.pressure.relieved();
+    assertEquals(bench.told, ["high"]);
+  });
+}
+
+test("Outbox.close drops what waits, and whatever is written into it afterwards", () => {
+  const bench = new Bench();
+  for (let i = 0; i < 1000; i++) bench.write(0x77, 995);
+  bench.write(0x78, 2 * MIB);
+  bench.flush();
+  bench.stream.send();
+  bench.write(0x77, 5);
+  bench.outbox.close();
+  assertEquals(bench.outbox.unsent, 0);
+  assertEquals(bench.write(0x79, 5, true), false);
+  assertEquals(bench.outbox.data(encodeFrame(0x79, new Uint8Array(50_000))), false);
+  bench.outbox.control(encodeFrame(0x79));
+  bench.outbox.end(encodeFrame(0x79));
+  bench.flush();
+  bench.send();
+  bench.take();
+  assertEquals([bench.came, bench.outbox.unsent, bench.stream.ended], [[], 0, false]);
+});

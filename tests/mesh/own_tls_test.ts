@@ -1,0 +1,141 @@
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { deriveKeys } from "../../lib/mesh/identity.ts";
+import { NodeConnectError } from "../../lib/mesh/connect_waiters.ts";
+import { NodeOptionError } from "../../lib/start.ts";
+import {
+  listen,
+  refusedBy,
+  type Start,
+  type TestNode,
+  untilWhole,
+  warnings,
+  withNodes,
+} from "../kit/mesh.ts";
+import { test, until } from "../kit/test.ts";
+import { OwnAuthority } from "./authority.ts";
+import { Intruder } from "./intruder.ts";
+
+const authority = await OwnAuthority.make(31);
+const stranger = await OwnAuthority.make(32);
+
+/** The dial fails with this code, and no session is up on either side. */
+async function assertNoSession(from: TestNode, to: TestNode, code: string): Promise<void> {
+  const error = await assertRejects(() => from.mesh.connect(to.name), NodeConnectError);
+  assertEquals(error.code, code, error.message);
+  assertEquals([from.told, to.told], [[], []]);
+}
+
+for (const host of ["127.0.0.1", "localhost"]) {
+  test(`Mesh with certificates of the user's own works by ${host}`, async () => {
+    await withNodes(async (start) => {
+      const a = await start(`a@${host}:0`, { tls: await authority.issue(host) });
+      const b = await start(`b@${host}:0`, {
+        tls: await authority.issue(host),
+        seeds: [a.name],
+      });
+      await untilWhole([a, b]);
+      const heard = listen(b);
+      a.rooms.broadcast("lobby", "hello");
+      await until("it came", () => heard() > 0);
+      assertEquals([warnings(a), warnings(b)], [[], []]);
+      const error = await assertRejects(() => a.mesh.connect(`x@${host}:1`), NodeConnectError);
+      assertEquals(error.code, "refused");
+    });
+  });
+}
+
+test("Mesh with certificates of the user's own joins a whole cluster from one seed", async () => {
+  await withNodes(async (start) => {
+    const tls = await authority.issue("127.0.0.1");
+    const a = await start("a", { tls });
+    const rest = await Promise.all(["b", "c"].map((name) => start(name, { tls, seeds: [a.name] })));
+    await untilWhole([a, ...rest]);
+  });
+});
+
+test("Mesh with certificates of the user's own does not believe one for another host", async () => {
+  await withNodes(async (start) => {
+    const a = await start("a", { tls: await authority.issue("localhost", "10.0.0.1") });
+    const b = await start("b", { tls: await authority.issue("127.0.0.1") });
+    await assertNoSession(b, a, "untrusted");
+    const c = await start("c@localhost:0", { tls: await authority.issue("example.org") });
+    await assertNoSession(b, c, "untrusted");
+  });
+});
+
+test("Mesh with certificates of the user's own does not believe another authority, on either side", async () => {
+  await withNodes(async (start) => {
+    const a = await start("a", { tls: await authority.issue("127.0.0.1") });
+    const b = await start("b", { tls: await stranger.issue("127.0.0.1") });
+    await assertNoSession(b, a, "untrusted");
+    // Believed by the dialler, but not by the acceptor.
+    const half = { ...await stranger.issue("127.0.0.1"), ca: authority.ca };
+    const c = await start("c", { tls: half });
+    const error = await assertRejects(() => c.mesh.connect(a.name), NodeConnectError);
+    assert(["untrusted", "broken"].includes(error.code), `${error.code}: ${error.message}`);
+    assertEquals([a.told, c.told], [[], []]);
+    await until("a has refused it", () => a.refused.length > 0);
+  });
+});
+
+test("Mesh with certificates of the user's own refuses who shows none", async () => {
+  await withNodes(async (start) => {
+    const a = await start("a", { tls: await authority.issue("127.0.0.1") });
+    const intruder = await Intruder.secure(a.name);
+    await until("it is cut", () => intruder.isOver);
+    assertEquals(intruder.frames, []);
+    intruder.close();
+    const reason = await refusedBy(a);
+    assert(["untrusted", "cookie"].includes(reason), reason);
+    assertEquals(warnings(a).length, 1);
+    // A node of the same cookie without the certificates is refused too, from either side.
+    const b = await start("b");
+    const error = await assertRejects(() => b.mesh.connect(a.name), NodeConnectError);
+    assertEquals(error.code, "untrusted");
+    const back = await assertRejects(() => a.mesh.connect(b.name), NodeConnectError);
+    assertEquals(back.code, "untrusted");
+    assertEquals([a.told, b.told], [[], []]);
+  });
+});
+
+test("Mesh with certificates of the user's own asks for the cookie all the same", async () => {
+  await withNodes(async (start: Start) => {
+    const tls = await authority.issue("127.0.0.1");
+    const a = await start("a", { tls });
+    const other = await deriveKeys("another cookie, the same authority");
+    const b = await start("b", { tls }, undefined, other);
+    await assertNoSession(b, a, "cookie");
+    assertEquals(await refusedBy(a), "cookie");
+    assert(
+      warnings(a)[0]!.endsWith("it refused us: its proof is wrong: it has another cookie"),
+      warnings(a)[0],
+    );
+    assert(warnings(b)[0]!.endsWith("its proof is wrong: it has another cookie"), warnings(b)[0]);
+  });
+});
+
+test("startNode says which of the user's certificates is none, and never repeats the key", async () => {
+  await withNodes(async (start) => {
+    const tls = await authority.issue("127.0.0.1");
+    const other = await authority.issue("127.0.0.1");
+    const rows = [
+      [{ cert: "" }, "option tls.cert is no PEM: give the text of the file, not its name"],
+      [{ cert: "none" }, "option tls.cert is no PEM"],
+      [{ cert: tls.cert.replaceAll("M", "?") }, "option tls.cert cannot be read as PEM: "],
+      [{ cert: tls.key }, "option tls.cert cannot be read as PEM: "],
+      [{ ca: "none" }, "option tls.ca is no PEM"],
+      [{ key: "secret" }, "option tls.key is no PEM"],
+      [{ key: tls.cert }, "option tls.key cannot be read as PEM: "],
+      [{ key: other.key }, "option tls.key is not the key of tls.cert"],
+    ] as const;
+    for (const [broken, words] of rows) {
+      const error = await assertRejects(
+        () => start("a", { tls: { ...tls, ...broken } }),
+        NodeOptionError,
+        words,
+      );
+      assertEquals(error.message.includes("secret"), false);
+      assertEquals(error.message.includes(tls.key.slice(40, 60)), false);
+    }
+  });
+});

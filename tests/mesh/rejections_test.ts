@@ -1,0 +1,68 @@
+import { assert, assertEquals } from "@std/assert";
+import type { Clock } from "../../lib/base/clock.ts";
+import { Refusals, refusalWords } from "../../lib/mesh/rejections.ts";
+import { test } from "../kit/test.ts";
+
+/** A clock that is set by hand. */
+function clockAt(time: { now: number }): Clock {
+  const timer = { cancel() {} };
+  return { now: () => time.now, wall: () => 0, after: () => timer, every: () => timer };
+}
+
+test("Refusals tells the same of the same host once a minute", () => {
+  const time = { now: 5 };
+  const refusals = new Refusals(clockAt(time));
+  assert(refusals.isNews("h", "cookie"));
+  for (time.now of [5, 6, 60_004.9]) assertEquals(refusals.isNews("h", "cookie"), false);
+  time.now = 60_005;
+  assert(refusals.isNews("h", "cookie"));
+  assertEquals(refusals.isNews("h", "cookie"), false);
+});
+
+test("Refusals tells another reason, and of another host, at once", () => {
+  const refusals = new Refusals(clockAt({ now: 0 }));
+  for (const host of ["h", "i"]) {
+    for (const reason of ["cookie", "timeout"]) assert(refusals.isNews(host, reason));
+  }
+  assertEquals(refusals.isNews("i", "cookie"), false);
+});
+
+test("Refusals remembers a bounded number of hosts", () => {
+  const refusals = new Refusals(clockAt({ now: 0 }));
+  for (let i = 0; i < 1024; i++) assert(refusals.isNews(`h${i}`, "cookie"));
+  assertEquals(refusals.isNews("h0", "cookie"), false);
+  // The memory begins anew, so the first is told again.
+  assert(refusals.isNews("h1024", "cookie"));
+  assert(refusals.isNews("h0", "cookie"));
+});
+
+/** What the runtimes say, and what it means. */
+const WORDS: readonly (readonly [message: string, reason: string])[] = [
+  ["TLS handshake timeout", "timeout"],
+  ["received fatal alert: UnknownCA", "cookie"],
+  ["received fatal alert: BadCertificate", "cookie"],
+  ["tlsv1 alert unknown ca", "cookie"],
+  ["error:0A000418:SSL routines::tlsv1 alert unknown ca", "cookie"],
+  ["received fatal alert: CertificateUnknown", "cookie"],
+  ["no certificate", "untrusted"],
+  ["peer sent no certificates", "untrusted"],
+  ["invalid peer certificate: UnknownIssuer", "untrusted"],
+  ["received corrupt message of type InvalidContentType", "protocol"],
+  ["wrong version number", "protocol"],
+  ["error:100000f7:SSL routines:OPENSSL_internal:WRONG_VERSION_NUMBER", "protocol"],
+  ["error:0A00009C:SSL routines::http request", "protocol"],
+  ["it hung up during the TLS handshake", "broken"],
+  ["Client network socket disconnected before secure TLS connection was established", "broken"],
+  ["read ECONNRESET", "broken"],
+  ["something new", "tls"],
+  ["", "tls"],
+];
+
+test("refusalWords gives the runtimes' words for a failure of TLS one meaning", () => {
+  for (const [message, reason] of WORDS) {
+    const refusal = refusalWords(message);
+    assertEquals(refusal.reason, reason, message);
+    assert(refusal.words.length > 0);
+  }
+  assertEquals(refusalWords("something new").words, "TLS failed: something new");
+});

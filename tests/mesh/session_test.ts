@@ -1,0 +1,629 @@
+import { assert, assertEquals } from "@std/assert";
+import { Connection, type SessionHandler, type SessionLimits } from "../../lib/mesh/session.ts";
+import { BULK_BYTES_MIN, encodeTaken } from "../../lib/mesh/fragment_writer.ts";
+import { MESSAGE_BYTES_MAX } from "../../lib/mesh/fragment_reader.ts";
+import { encodeFrame, FRAME_BYTES_MAX, FrameReader } from "../../lib/mesh/frame.ts";
+import { HELD_BYTES_MAX } from "../../lib/mesh/holdback_queue.ts";
+import { dispatch } from "../../lib/mesh/dispatch.ts";
+import { encodeList, encodeRoomBroadcast, TAG } from "../../lib/mesh/message.ts";
+import { test, until } from "../kit/test.ts";
+import { hex, joined } from "./collector.ts";
+import { metAs } from "./met.ts";
+import { type Wire, withWire } from "./wire.ts";
+
+const MET = metAs("far@h:1");
+
+const LIMITS: SessionLimits = { quietMs: 60_000, deadlineMs: 120_000, queueBytesMax: 1 << 20 };
+
+/** What a session's owner is told. */
+class Owner implements SessionHandler {
+  readonly overs: string[] = [];
+  words = "";
+  readonly lists: (readonly string[])[] = [];
+  readonly said: string[] = [];
+  /** Rows of the tests' own: the number of one that came in pieces, for whom, what, and its length. */
+  readonly rows: string[] = [];
+  readonly told: string[] = [];
+
+  message(
+    session: Connection,
+    tag: number,
+    body: Uint8Array,
+    bulk?: number,
+  ): string | undefined {
+    if (tag === ROW) return this.#row(session, body, bulk);
+    const inbound = {
+      peerList: (names: readonly string[]) => void this.lists.push(names),
+      exposed: () => {},
+      roomSink: {
+        roomMessage: (room: string, message: Uint8Array, text: boolean, from: string) =>
+          void this.said.push(`${from} ${room} ${text} ${message.toHex()}`),
+      },
+    };
+    return dispatch(inbound, session.met.name, tag, body);
+  }
+
+  begin(_session: Connection, tag: number, head: Uint8Array): number | undefined {
+    return tag === ROW && head[0] !== 0 ? head[0] : undefined;
+  }
+
+  pressure(_session: Connection, high: boolean): void {
+    this.told.push(high ? "high" : "low");
+  }
+
+  over(_session: Connection, end: string, words: string): void {
+    this.overs.push(end);
+    this.words = words;
+  }
+
+  /** A row of the tests' own: a byte for whom, a byte what, and what fills it up. */
+  #row({ holds }: Connection, body: Uint8Array, bulk: number | undefined): string | undefined {
+    const key = body[0]!;
+    const run = () => void this.rows.push(line);
+    const line = `${bulk === undefined ? "" : `bulk ${bulk}: `}${key} ${body[1]} ${body.length}`;
+    if (body[1] === 0xff) return "a row of the tests that breaks a rule";
+    if (bulk === undefined && holds.isHeld(key)) {
+      return holds.hold(key, body.length, run) ? undefined : "too much to hold";
+    }
+    run();
+    return undefined;
+  }
+}
+
+/** A tag that nobody knows. */
+const ROW = 0x77;
+
+/** A BULK of a row of the tests: number, length of tag and body, for whom, what. */
+function bulk(number: number, length: number, key: number, what: number): Uint8Array {
+  const body = new Uint8Array(11);
+  const view = new DataView(body.buffer);
+  view.setUint32(0, number, true);
+  view.setUint32(4, length, true);
+  body.set([ROW, key, what], 8);
+  return encodeFrame(TAG.BULK, body);
+}
+
+/** A FRAGMENT with so many bytes. */
+function fragment(number: number, length: number): Uint8Array {
+  const body = new Uint8Array(4 + length);
+  new DataView(body.buffer).setUint32(0, number, true);
+  return encodeFrame(TAG.FRAGMENT, body);
+}
+
+/** A small row of the tests. */
+function small(key: number, what: number, length = 2): Uint8Array {
+  const body = new Uint8Array(length);
+  body.set([key, what]);
+  return encodeFrame(ROW, body);
+}
+
+interface Open extends Wire {
+  readonly session: Connection;
+  readonly owner: Owner;
+}
+
+/** A session on our end of a wire, its handshake long past. */
+async function withSession(
+  body: (open: Open) => Promise<void>,
+  limits: Partial<SessionLimits> = {},
+): Promise<void> {
+  await withWire(async (wire, host) => {
+    const owner = new Owner();
+    const opened = { stream: wire.near, reader: new FrameReader(4096) };
+    const session = new Connection(
+      MET,
+      false,
+      opened,
+      owner,
+      { ...LIMITS, ...limits },
+      1000,
+      host,
+    );
+    await body({ ...wire, session, owner });
+  });
+}
+
+/** The peer does `what`: the session must end as "protocol", with these words, and be cut. */
+async function assertBreaks(what: (open: Open) => void, words: string): Promise<void> {
+  await withSession(async (open) => {
+    what(open);
+    await until("the session is over", () => open.owner.overs.length > 0);
+    assertEquals([open.owner.overs, open.owner.words], [["protocol"], words]);
+    assert(open.session.isOver);
+    await until("it is cut", () => open.far.isOver);
+    // What comes after it changes nothing.
+    assertEquals(open.owner.said, []);
+  });
+}
+
+test("Connection answers a PING with the same 8 bytes, and no more of it", async () => {
+  await withSession(async ({ far, owner }) => {
+    far.send(TAG.PING, hex("0102030405060708"));
+    far.send(TAG.PING, hex("1112131415161718 19"));
+    await until("both are answered", () => far.frames.length === 2);
+    assertEquals(far.tags, [TAG.PONG, TAG.PONG]);
+    assertEquals(far.frames.map(({ body }) => body.toHex()), [
+      "0102030405060708",
+      "1112131415161718",
+    ]);
+    assertEquals(owner.overs, []);
+  });
+});
+
+test("Connection answers every PING of who reads the answers", async () => {
+  await withSession(async ({ far }) => {
+    const pings = joined(...new Array(1000).fill(encodeFrame(TAG.PING, new Uint8Array(8))));
+    for (let round = 1; round <= 12; round++) {
+      far.write(pings);
+      await until("all are answered", () => far.frames.length === 1000 * round);
+    }
+  });
+});
+
+test("Connection skips PONGs, empty frames and every tag that it does not know", async () => {
+  await withSession(async ({ far, owner }) => {
+    const known = new Set<number>([...Object.values(TAG), ROW]);
+    for (let tag = 0; tag <= 0xff; tag++) {
+      if (!known.has(tag)) far.send(tag, hex("ffffffffffff"));
+    }
+    for (const body of ["", "01", "0102030405060708ff"]) far.send(TAG.PONG, hex(body));
+    far.write(hex("00000000 00000000"));
+    far.write(encodeRoomBroadcast("r", "x"));
+    await until("the message behind them came", () => owner.said.length > 0);
+    assertEquals(owner.said, ["far@h:1 r true 78"]);
+    assertEquals(owner.overs, []);
+  });
+});
+
+for (const name of ["NAME", "CHALLENGE", "REPLY", "ACK", "REJECT"] as const) {
+  test(`Connection ends as "protocol" at a ${name} after the handshake`, async () => {
+    for (const body of [hex(""), hex("0000"), new Uint8Array(200)]) {
+      await assertBreaks(
+        ({ far }) => far.write(encodeFrame(TAG[name], body), encodeRoomBroadcast("r", "x")),
+        "it sent a message of the handshake, after it",
+      );
+    }
+  });
+}
+
+/** What breaks a rule, and which. */
+const BROKEN: readonly (readonly [what: string, frame: Uint8Array, rule: string])[] = [
+  ["a short PING", encodeFrame(TAG.PING, hex("01020304050607")), "a PING that is too short"],
+  ["an empty PING", encodeFrame(TAG.PING), "a PING that is too short"],
+  ["an empty GOODBYE", encodeFrame(TAG.GOODBYE), "a GOODBYE without a reason"],
+  ["a cut PEER_LIST", encodeFrame(TAG.PEER_LIST, hex("0100 05")), "a malformed PEER_LIST"],
+  [
+    "a PEER_LIST with what is no name",
+    encodeFrame(TAG.PEER_LIST, encodeList(["a@h:1", "b"])),
+    "a PEER_LIST with something that is no node name",
+  ],
+  [
+    "a PEER_LIST with another spelling of a name",
+    encodeFrame(TAG.PEER_LIST, encodeList(["a@H:1"])),
+    "a PEER_LIST with something that is no node name",
+  ],
+  [
+    "a cut ROOM_BROADCAST",
+    encodeFrame(TAG.ROOM_BROADCAST, hex("0100 72 02000000 41")),
+    "a malformed ROOM_BROADCAST",
+  ],
+  [
+    "a ROOM_BROADCAST to no room",
+    encodeFrame(TAG.ROOM_BROADCAST, hex("0000 00000000")),
+    "a malformed ROOM_BROADCAST",
+  ],
+  [
+    "a ROOM_BROADCAST that is not UTF-8",
+    encodeFrame(TAG.ROOM_BROADCAST, hex("0100 72 02000000 c328")),
+    "a ROOM_BROADCAST that is not UTF-8",
+  ],
+  [
+    "a cut ROOM_BROADCAST_BINARY",
+    encodeFrame(TAG.ROOM_BROADCAST_BINARY, hex("0100 72 ffffffff")),
+    "a malformed ROOM_BROADCAST",
+  ],
+];
+
+/** The same for what comes in pieces. */
+const BROKEN_PIECES: typeof BROKEN = [
+  ["a BULK of nothing", encodeFrame(TAG.BULK), "a BULK that is too short"],
+  ["a FRAGMENT of nothing", encodeFrame(TAG.FRAGMENT), "a FRAGMENT that is too short"],
+  ["a stray FRAGMENT", fragment(1, 5), "a FRAGMENT of nothing that has begun"],
+  [
+    "a BULK over the limit",
+    bulk(1, MESSAGE_BYTES_MAX + 1, 1, 1),
+    `a message of more than ${MESSAGE_BYTES_MAX} bytes`,
+  ],
+  [
+    "a broken rule in a large frame",
+    joined(bulk(1, 10, 0, 0xff), fragment(1, 7)),
+    "a row of the tests that breaks a rule",
+  ],
+  [
+    "a broken rule in a large frame that waited",
+    joined(bulk(1, 10, 1, 1), bulk(2, 10, 1, 0xff), fragment(2, 7), fragment(1, 7)),
+    "a row of the tests that breaks a rule",
+  ],
+  ["a short TAKEN", encodeFrame(TAG.TAKEN, hex("000000")), "a TAKEN that is too short"],
+  ["a TAKEN of what was not sent", encodeTaken(1), "a TAKEN of more than was sent"],
+];
+
+for (const [what, frame, rule] of [...BROKEN, ...BROKEN_PIECES]) {
+  test(`Connection ends as "protocol" at ${what}, and hears nothing behind it`, async () => {
+    await assertBreaks(
+      ({ far }) => far.write(frame, encodeRoomBroadcast("r", "x")),
+      `it sent ${rule}`,
+    );
+  });
+}
+
+test("Connection passes on binary room messages that are not UTF-8", async () => {
+  await withSession(async ({ far, owner }) => {
+    far.write(encodeRoomBroadcast("r", hex("c328")));
+    await until("it came", () => owner.said.length > 0);
+    assertEquals(owner.said, ["far@h:1 r false c328"]);
+  });
+});
+
+test("Connection passes on a frame of the limit, and ends as protocol at the next length", async () => {
+  await withSession(async ({ far, owner }) => {
+    const room = "r".repeat(255);
+    const most = encodeRoomBroadcast(room, new Uint8Array(FRAME_BYTES_MAX - 1 - 2 - 255 - 4));
+    assertEquals(most.length, 4 + FRAME_BYTES_MAX);
+    far.write(most);
+    await until("it came", () => owner.said.length > 0);
+    assertEquals(owner.overs, []);
+  });
+  await assertBreaks(
+    ({ far }) => far.write(hex("01000001 1e 00"), encodeRoomBroadcast("r", "x")),
+    `it sent a frame of more than ${FRAME_BYTES_MAX} bytes`,
+  );
+});
+
+for (const [body, reason] of [["01", "shutdown"], ["02", "disconnected"], ["99", "shutdown"]]) {
+  test(`Connection ends as "${reason}" at GOODBYE ${body}, and hears nothing behind it`, async () => {
+    await withSession(async ({ far, owner }) => {
+      far.write(encodeFrame(TAG.GOODBYE, hex(body!)), encodeRoomBroadcast("r", "x"));
+      await until("the session is over", () => owner.overs.length > 0);
+      assertEquals([owner.overs, owner.said], [[reason!], []]);
+      await until("it is cut", () => far.isOver);
+    });
+  });
+}
+
+test("Connection.goodbye sends what is queued, then the reason, and ends when the peer hangs up", async () => {
+  await withSession(async ({ session, far, owner }) => {
+    for (let i = 0; i < 100; i++) session.sendData(encodeRoomBroadcast("r", `${i}`));
+    let gone = false;
+    const leaving = session.goodbye("disconnected").then(() => gone = true);
+    assertEquals([owner.overs, session.isOver], [["disconnected"], true]);
+    await until("all came", () => far.ended);
+    assertEquals(far.tags, [...new Array(100).fill(TAG.ROOM_BROADCAST), TAG.GOODBYE]);
+    assertEquals(far.frames.at(-1)!.body.toHex(), "02");
+    assertEquals(gone, false);
+    far.stream.end();
+    await leaving;
+    await session.goodbye("shutdown");
+    assertEquals(owner.overs, ["disconnected"]);
+  });
+});
+
+test("Connection.goodbye waits no longer than a second for a peer that does not hang up", async () => {
+  await withSession(async ({ session, far }) => {
+    const from = performance.now();
+    await session.goodbye("shutdown");
+    assert(performance.now() - from >= 900);
+    assert(far.ended);
+  });
+});
+
+test("Connection ends as closed when the peer hangs up, or is gone", async () => {
+  for (const how of ["end", "abort"] as const) {
+    await withSession(async ({ far, owner }) => {
+      far.stream[how]();
+      await until("the session is over", () => owner.overs.length > 0);
+      assertEquals(owner.overs, ["closed"]);
+    });
+  }
+});
+
+test("Connection.abort ends it once", async () => {
+  await withSession(async ({ session, far, owner }) => {
+    session.abort("restarted", "a later life");
+    session.abort("closed", "again");
+    await until("it is cut", () => far.isOver);
+    assertEquals([owner.overs, owner.words], [["restarted"], "a later life"]);
+  });
+});
+
+test("Connection drops and counts data past queueBytesMax, and control still goes", async () => {
+  await withSession(async ({ session, far }) => {
+    far.stream.pause();
+    const data = encodeRoomBroadcast("r", "x".repeat(1000));
+    let sent = 0;
+    while (session.sendData(data)) sent++;
+    assert(sent * data.length <= 1 << 20);
+    assert((sent + 1) * data.length > 1 << 20);
+    assertEquals(session.dropped, 1);
+    for (let i = 0; i < 10; i++) assertEquals(session.sendData(data), false);
+    assertEquals(session.dropped, 11);
+    const before = session.unsent;
+    session.sendControl(encodeFrame(TAG.PEER_LIST, encodeList(["a@h:1"])));
+    assert(session.unsent > before);
+    far.stream.resume();
+    await until("all that was not dropped came", () => far.frames.length === sent + 1);
+    assertEquals(far.tags.filter((tag) => tag === TAG.ROOM_BROADCAST).length, sent);
+    const place = far.tags.indexOf(TAG.PEER_LIST);
+    assert(place * data.length < 512 * 1024, `control came behind ${place} of ${sent}`);
+    assert(session.sendData(data), "there is room again");
+    assertEquals(session.dropped, 11);
+  });
+});
+
+test("Connection never sends a frame that is larger than the whole queue", async () => {
+  await withSession(async ({ session, far }) => {
+    assertEquals(session.sendData(encodeRoomBroadcast("r", "x".repeat(1 << 20))), false);
+    assertEquals([session.dropped, session.unsent], [1, 0]);
+    assert(session.sendData(encodeRoomBroadcast("r", "x")));
+    await until("the next one came", () => far.frames.length === 1);
+  });
+});
+
+test("Connection bounds what a peer can make it remember by pinging without reading", async () => {
+  await withSession(async ({ session, far, owner }) => {
+    far.stream.pause();
+    const ping = encodeFrame(TAG.PING, new Uint8Array(8));
+    const flood = joined(...new Array(5000).fill(ping));
+    const last = encodeRoomBroadcast("r", "x");
+    let most = 0;
+    for (let round = 0; round < 100; round++) {
+      far.write(flood, last);
+      await until("it was read", () => owner.said.length > round);
+      most = Math.max(most, session.unsent);
+    }
+    // 6.5 MB of answers were asked for. What the system buffers is not ours.
+    assert(most < 64 * 1024 + ping.length, `${most} bytes`);
+    assertEquals(owner.overs, []);
+  });
+});
+
+test("Connection gives up a peer that neither reads nor speaks, whatever it holds for it", async () => {
+  await withSession(async ({ session, far, owner }) => {
+    far.stream.pause();
+    while (session.sendData(encodeRoomBroadcast("r", "x".repeat(60_000))));
+    // The system's own buffers take some of it; go on until they are full.
+    await until("nothing more is taken", async () => {
+      await new Promise((wake) => setTimeout(wake, 5));
+      return !session.sendData(encodeRoomBroadcast("r", "x".repeat(60_000)));
+    });
+    const from = performance.now();
+    for (let ms = 0; ms <= 120_000 && !session.isOver; ms += 1000) session.tick(from + ms);
+    assertEquals([owner.overs, owner.words], [["timeout"], "nothing heard for 120000 ms"]);
+    assertEquals(session.unsent, 0);
+  });
+});
+
+test("Connection pings a silent peer, with a new number each time, and any answer will do", async () => {
+  await withSession(async ({ session, far, owner }) => {
+    let now = performance.now();
+    const silence = (ms: number) => {
+      for (const end = now + ms; now < end; now += 1000) session.tick(now);
+    };
+    silence(62_000);
+    await until("a ping came", () => far.frames.length === 1);
+    assertEquals(far.frames[0]!.body.toHex(), "0100000000000000");
+    far.send(0x77); // of a later version
+    far.write(encodeRoomBroadcast("r", "x"));
+    await until("it was heard", () => owner.said.length === 1);
+    silence(62_000);
+    await until("another ping came", () => far.frames.length === 2);
+    assertEquals(far.frames[1]!.body.toHex(), "0200000000000000");
+    assertEquals(far.tags, [TAG.PING, TAG.PING]);
+    assertEquals(owner.overs, []);
+  });
+});
+
+/** Two sessions, the two ends of one wire: what one sends the other gets. */
+async function withPair(
+  body: (near: Connection, far: Connection, there: Owner, here: Owner) => Promise<void>,
+  limits: Partial<SessionLimits> = {},
+): Promise<void> {
+  await withWire(async ({ near, far }, host) => {
+    const owners = [new Owner(), new Owner()];
+    const [here, there] = [near, far.stream].map((stream, index) => {
+      const opened = { stream, reader: new FrameReader(4096) };
+      const all = { ...LIMITS, queueBytesMax: 64 << 20, ...limits };
+      return new Connection(MET, false, opened, owners[index]!, all, 1000, host);
+    });
+    await body(here!, there!, owners[1]!, owners[0]!);
+    // Its stream has another handler now, which will not tell.
+    far.closed = { kind: "closed" };
+  });
+}
+
+/** Sends a row of the tests as rows of actors are sent. */
+function sendRow({ outbox }: Connection, key: number, what: number, length = 2): boolean {
+  const out = outbox.begin(ROW);
+  out.reserve(length);
+  out.bytes[out.at] = key;
+  out.bytes[out.at + 1] = what;
+  out.at += length;
+  return outbox.commit(false);
+}
+
+test("Connection hands on what came in pieces when it is whole, with its number", async () => {
+  await withSession(async ({ far, owner }) => {
+    far.write(bulk(5, 10, 0, 1), small(0, 2), fragment(5, 3), small(0, 3), fragment(5, 4));
+    await until("it came", () => owner.rows.length === 3);
+    assertEquals(owner.rows, ["0 2 2", "0 3 2", "bulk 5: 0 1 9"]);
+  });
+});
+
+test("Connection lets what is for the same addressee wait for a large frame, and no other", async () => {
+  await withSession(async ({ session, far, owner }) => {
+    far.write(bulk(1, 10, 9, 1), small(9, 2), small(8, 3), bulk(2, 10, 9, 4), small(9, 5));
+    await until("what may pass came", () => owner.rows.length === 1);
+    assertEquals([owner.rows, session.holds.count], [["8 3 2"], 1]);
+    far.write(fragment(2, 7), small(8, 6));
+    await until("what may pass came", () => owner.rows.length === 2);
+    far.write(fragment(1, 7), small(9, 7));
+    await until("all came", () => owner.rows.length === 7);
+    assertEquals(owner.rows.slice(2), [
+      "bulk 1: 9 1 9",
+      "9 2 2",
+      "bulk 2: 9 4 9",
+      "9 5 2",
+      "9 7 2",
+    ]);
+    assertEquals([session.holds.count, session.holds.bytes], [0, 0]);
+  });
+});
+
+test("Connection ends as protocol at more behind a large frame than it holds", async () => {
+  await withSession(async ({ far, owner }) => {
+    far.write(bulk(1, 10, 9, 1));
+    for (let sent = 0; sent <= HELD_BYTES_MAX; sent += 1_000_000) far.write(small(9, 2, 1_000_000));
+    await until("the session is over", () => owner.overs.length > 0);
+    assertEquals([owner.overs, owner.words], [["protocol"], "it sent too much to hold"]);
+  });
+});
+
+for (const how of ["abort", "goodbye"] as const) {
+  test(`Connection.${how} drops what was held, and never hands it on`, async () => {
+    await withSession(async ({ session, far, owner }) => {
+      far.write(bulk(1, 10, 9, 1), small(9, 2), small(8, 3));
+      await until("what may pass came", () => owner.rows.length === 1);
+      if (how === "abort") session.abort("disconnected", "enough");
+      else void session.goodbye("shutdown");
+      assertEquals([session.holds.count, owner.rows.length], [0, 1]);
+      far.write(fragment(1, 7));
+      far.stream.end();
+      await until("it is cut", () => far.isOver);
+      assertEquals(owner.rows.length, 1);
+    });
+  });
+}
+
+test("Connection brings large and small frames of two sides through, each as it was", async () => {
+  await withPair(async (near, far, there, here) => {
+    const lengths = [2, 50, BULK_BYTES_MIN - 1, BULK_BYTES_MIN, 100_000, 3_000_000];
+    for (let i = 0; i < 60; i++) {
+      for (const session of [near, far]) {
+        assert(sendRow(session, 1 + i % 3, i, lengths[i % lengths.length]));
+      }
+      if (i % 7 === 0) await new Promise((wake) => setTimeout(wake, 0));
+    }
+    for (const owner of [here, there]) {
+      await until("all came", () => owner.rows.length === 60);
+      for (const key of [1, 2, 3]) {
+        const order = owner.rows.map((line) => line.replace(/^bulk \d+: /, "").split(" "))
+          .filter(([to]) => to === `${key}`).map(([, what]) => Number(what));
+        assertEquals(order, Array.from({ length: 20 }, (_, i) => 3 * i + key - 1));
+      }
+      assertEquals(owner.overs, []);
+    }
+    assertEquals([near.dropped, far.dropped, near.holds.count, far.holds.count], [0, 0, 0, 0]);
+  });
+});
+
+test("Connection brings small frames past a large one", async () => {
+  await withPair(async (near, _far, there) => {
+    sendRow(near, 1, 1, FRAME_BYTES_MAX);
+    for (let i = 0; i < 100; i++) sendRow(near, 2, i);
+    await until("all came", () => there.rows.length === 101);
+    assertEquals(there.rows.at(-1), `bulk 0: 1 1 ${FRAME_BYTES_MAX}`);
+  });
+});
+
+test("Connection gives a message over its limit up, and nothing else is lost", async () => {
+  await withPair(async (near, _far, there) => {
+    assert(sendRow(near, 1, 1, 99_999));
+    assertEquals(sendRow(near, 1, 2, 100_000), false);
+    assert(sendRow(near, 1, 3));
+    await until("the others came", () => there.rows.length === 2);
+    assertEquals(there.rows, ["bulk 0: 1 1 99999", "1 3 2"]);
+  }, { messageBytesMax: 100_000 });
+});
+
+test("Connection ends as protocol at a message over its limit", async () => {
+  await withSession(async ({ far, owner }) => {
+    far.write(bulk(1, 1001, 1, 1));
+    await until("the session is over", () => owner.overs.length > 0);
+    assertEquals(owner.words, "it sent a message of more than 1000 bytes");
+  }, { messageBytesMax: 1000 });
+});
+
+test("Connection.pressure tells how full the queue is, and relieved waits until it is not", async () => {
+  await withSession(async ({ session, far, owner }) => {
+    const limit = 1 << 20;
+    assertEquals(session.pressure(), { queued: 0, limit, dropped: 0, high: false });
+    far.stream.pause();
+    // The system's buffers take what they take; go on until the queue is full for good.
+    let dropped = 0;
+    await until("nothing more is taken", async () => {
+      while (sendRow(session, 1, 1, 1000));
+      dropped++;
+      await new Promise((wake) => setTimeout(wake, 5));
+      return session.pressure().queued > limit - 2000;
+    });
+    const { queued, high } = session.pressure();
+    assert(queued <= limit && high);
+    assertEquals([session.pressure().dropped, owner.told.at(-1)], [dropped, "high"]);
+    const relieved = session.relieved();
+    far.stream.resume();
+    await relieved;
+    assert(session.pressure().queued <= limit / 8 && !session.pressure().high);
+    await until("it was told", () => owner.told.at(-1) === "low");
+    await session.relieved();
+  });
+});
+
+test("Connection.relieved resolves when the session is over", async () => {
+  for (const how of ["abort", "goodbye"] as const) {
+    await withSession(async ({ session, far }) => {
+      far.stream.pause();
+      while (sendRow(session, 1, 1, 1000));
+      const relieved = session.relieved();
+      const leaving = how === "goodbye" ? session.goodbye("shutdown") : undefined;
+      if (how === "abort") session.abort("closed", "enough");
+      await relieved;
+      await session.relieved();
+      far.stream.resume();
+      far.stream.abort();
+      await leaving;
+      // A write that was under way on Deno may count as sent after its stream counts nothing.
+      assert(session.unsent <= 0, "what waited is kept");
+    });
+  }
+});
+
+test("Connection ends as overload when what cannot be dropped is too much", async () => {
+  await withSession(async ({ session, far, owner }) => {
+    far.stream.pause();
+    let sent = 0;
+    for (; !session.isOver && sent < 100 << 20; sent += 10_000) {
+      session.outbox.begin(ROW).write(new Uint8Array(10_000));
+      session.outbox.commit(true);
+      if (sent % 1_000_000 === 0) await new Promise((wake) => setTimeout(wake, 0));
+    }
+    assertEquals(owner.overs, ["overload"]);
+    assert(owner.words.endsWith(" bytes unread"), owner.words);
+    assertEquals([session.unsent, session.outbox.commit(true)], [0, false]);
+  });
+});
+
+test("Connection.goodbye sends large frames to their end before it", async () => {
+  await withSession(async ({ session, far }) => {
+    for (let i = 0; i < 3; i++) sendRow(session, 1, i, 1 << 20);
+    const leaving = session.goodbye("shutdown");
+    await until("all came", () => far.ended);
+    const pieces = far.frames.filter(({ tag }) => tag === TAG.BULK || tag === TAG.FRAGMENT);
+    const bytes = pieces.reduce(
+      (sum, { tag, body }) => sum + body.length - (tag === TAG.BULK ? 8 : 4),
+      0,
+    );
+    assertEquals([bytes, far.tags.at(-1)], [3 * ((1 << 20) + 1), TAG.GOODBYE]);
+    far.stream.end();
+    await leaving;
+  }, { queueBytesMax: 8 << 20 });
+});

@@ -1,0 +1,434 @@
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import type { Actor } from "../../lib/actor/actor.ts";
+import { ActorExitError, ArgumentError } from "../../lib/actor/errors.ts";
+import type { Down, Exit } from "../../lib/actor/exit.ts";
+import type { ActorFunction, Self } from "../../lib/actor/self.ts";
+import { Writer } from "../../lib/base/bytes.ts";
+import { TAG } from "../../lib/mesh/message.ts";
+import { SpawnError, type SpawnFailure } from "../../lib/mesh/spawner.ts";
+import { TermError } from "../../lib/term/errors.ts";
+import { packPid, type Pid, type Ref } from "../../lib/term/pid.ts";
+import { cluster, hostWith, untilWhole, withNodes } from "../kit/mesh.ts";
+import { MemoryNetwork } from "../kit/memory_host.ts";
+import { test, until } from "../kit/test.ts";
+import { hex, joined } from "./collector.ts";
+import { join, moveAll, Side } from "./line.ts";
+
+const FN = { node: "other@h:2", fn: "fn" };
+
+/** What was spawned, with which arguments. */
+interface Spawned {
+  readonly self: Self<unknown>;
+  readonly args: readonly unknown[];
+}
+
+function exposeOn(
+  side: Side,
+  options?: Parameters<Side["remote"]["spawner"]["expose"]>[2],
+): Spawned[] {
+  const spawned: Spawned[] = [];
+  const fn = (self: Self<unknown>, ...args: unknown[]): Promise<void> => {
+    spawned.push({ self, args });
+    if (args[0] === "ends at once") self.exit(args[1] as string);
+    return new Promise(() => {});
+  };
+  side.remote.spawner.expose("fn", fn as unknown as ActorFunction<never, never[]>, options);
+  return spawned;
+}
+
+/** Gives actors their turns. */
+async function turns(): Promise<void> {
+  for (let i = 0; i < 20; i++) await Promise.resolve();
+}
+
+/** How many actors there are on a side. */
+function sizeOf(side: Side): number {
+  return side.system.size;
+}
+
+async function assertFails(spawn: Promise<unknown>, code: SpawnFailure): Promise<SpawnError> {
+  const error = await assertRejects(() => spawn, SpawnError);
+  assertEquals(error.code, code, error.message);
+  return error;
+}
+
+test("Spawner.spawn starts what is exposed with its arguments, and gives its pid", async () => {
+  const [one, other] = join();
+  const spawned = exposeOn(other);
+  const near = one.actor();
+  const pid = near.spawn(FN, 1, { of: [near.pid] }, undefined) as Promise<Pid>;
+  while (other.takeFrom(one));
+  // The answer has room for a reason, which is "normal".
+  const [answer] = other.waiting.map(({ tag, body }) => [tag, body.length, body.at(-1)]);
+  assertEquals(answer, [TAG.SPAWNED, 18, 0]);
+  moveAll(one, other);
+  await turns();
+  const [{ self, args }] = spawned as [Spawned];
+  assertEquals((await pid).key, `other@h:2 ${self.pid.id}.2`);
+  assertEquals(args.length, 3);
+  assertEquals((args[1] as { of: Pid[] }).of[0]!.key, `one@h:1 ${near.pid.id}.1`);
+  assertEquals([one.line.kept, other.line.kept, near.chain], [0, 0, undefined]);
+});
+
+test("Spawner.spawn links and monitors in the step that spawns", async () => {
+  const [one, other] = join();
+  const spawned = exposeOn(other);
+  const near = one.actor({ trap: true });
+  const linked = near.spawnLink(FN) as Promise<Pid>;
+  const watched = near.spawnMonitor(FN) as unknown as Promise<[Pid, Ref]>;
+  other.takeFrom(one);
+  other.takeFrom(one);
+  // Before the answers are known, both are bound already.
+  await turns();
+  const [first, second] = spawned.map(({ self }) => self as Actor) as [Actor, Actor];
+  assertEquals([first.links?.size, second.watchers?.size], [1, 1]);
+  assertEquals([other.line.links, other.line.monitors], [1, 1]);
+  first.end("one");
+  second.end("two");
+  moveAll(one, other);
+  const [pid, ref] = await watched;
+  const [exit, down] = near.peek() as [Exit, Down];
+  assertEquals([exit.reason, down.reason], ["one", "two"]);
+  assert(exit.from.equals(await linked) && down.pid.equals(pid) && down.ref.equals(ref));
+  assertEquals([one.line.kept, other.line.kept], [0, 0]);
+  assertEquals([other.line.links, other.line.monitors], [0, 0]);
+});
+
+test("Spawner.spawn of an actor that ends in its first turn tells of it, behind its pid", async () => {
+  const [one, other] = join();
+  exposeOn(other);
+  const near = one.actor({ trap: true });
+  const linked = near.spawnLink(FN, "ends at once", "ended") as Promise<Pid>;
+  const watched = near.spawnMonitor(FN, "ends at once", "ended") as unknown as Promise<[Pid, Ref]>;
+  while (other.takeFrom(one));
+  await turns();
+  moveAll(one, other);
+  const [exit, down] = near.peek() as [Exit, Down];
+  assertEquals([exit.reason, down.reason, sizeOf(other)], ["ended", "ended", 0]);
+  assert(exit.from.equals(await linked) && down.pid.equals((await watched)[0]));
+});
+
+test("Spawner.spawn: who has asked and ended meanwhile leaves no actor behind", async () => {
+  for (const how of ["spawn", "spawnLink", "spawnMonitor"] as string[]) {
+    const [one, other] = join();
+    const spawned = exposeOn(other);
+    const near = one.actor();
+    const pending = near[how as "spawn"](FN) as Promise<unknown>;
+    near.end("impatient");
+    const error = await assertRejects(() => pending, ActorExitError);
+    assertEquals(error.reason, "impatient");
+    moveAll(one, other);
+    await turns();
+    assertEquals([sizeOf(other), spawned.length <= 1], [0, true], how);
+    assertEquals([one.line.kept, other.line.kept], [0, 0], how);
+  }
+});
+
+test("Spawner.spawn that is not answered in time fails, and what comes up late is killed", async () => {
+  const [one, other] = join();
+  exposeOn(other);
+  const near = one.actor({ trap: true });
+  const pending = near.spawnLink({ ...FN, timeout: 30 }) as Promise<unknown>;
+  one.host.clock.jump(40);
+  one.host.clock.fire(one.host.clock.now());
+  const error = await assertFails(pending, "timeout");
+  assertEquals(error.message, 'cannot spawn "fn" on other@h:2: no answer in 30 ms');
+  moveAll(one, other);
+  assertEquals([sizeOf(other), one.line.kept, other.line.kept], [0, 0, 0]);
+  // Of its end nobody is told who was never told of its beginning.
+  assertEquals([near.length, near.isAlive, one.system.wheel.size], [0, true, 0]);
+});
+
+test("Spawner.spawn refuses to wait for longer than a timer can, and asks for nothing", async () => {
+  const [one, other] = join();
+  exposeOn(other);
+  const near = one.actor();
+  for (const timeout of [2 ** 31, NaN]) {
+    await assertRejects(() => near.spawnLink({ ...FN, timeout }) as Promise<Pid>, ArgumentError);
+  }
+  moveAll(one, other);
+  await turns();
+  assertEquals([sizeOf(other), one.line.kept, one.system.wheel.size], [0, 0, 0]);
+});
+
+test("Spawner.spawn is refused: not exposed, not allowed, not any more, not by who it is", async () => {
+  const [one, other] = join();
+  const near = one.actor();
+  const attempt = (): Promise<unknown> => {
+    const pending = near.spawn(FN) as Promise<unknown>;
+    moveAll(one, other);
+    return pending;
+  };
+  await assertFails(attempt(), "notexposed");
+  exposeOn(other, { allow: [] });
+  await assertFails(attempt(), "refused");
+  exposeOn(other, { allow: ["somebody@h:1"] });
+  await assertFails(attempt(), "refused");
+  exposeOn(other, { allow: ["somebody@h:1", "one@h:1"] });
+  await attempt();
+  const asked: string[] = [];
+  exposeOn(other, { allow: (node) => asked.push(node) > 1 });
+  await assertFails(attempt(), "refused");
+  await attempt();
+  assertEquals(asked, ["one@h:1", "one@h:1"]);
+  exposeOn(other, {
+    allow: () => {
+      throw new Error("no idea");
+    },
+  });
+  await assertFails(attempt(), "refused");
+  assertEquals(other.remote.spawner.unexpose("fn"), true);
+  assertEquals(other.remote.spawner.unexpose("fn"), false);
+  const error = await assertFails(attempt(), "notexposed");
+  assertEquals(
+    error.message,
+    'cannot spawn "fn" on other@h:2: it exposes no function of that name',
+  );
+  assertEquals(sizeOf(other), 2);
+  other.system.stop();
+  exposeOn(other);
+  await assertFails(attempt(), "limit");
+  assertEquals([one.over, other.over, one.line.kept, other.line.kept], [
+    undefined,
+    undefined,
+    0,
+    0,
+  ]);
+});
+
+test("Spawner.spawn on a node without a session, or whose session is lost, fails with noconnection", async () => {
+  const [one, other] = join();
+  exposeOn(other);
+  const near = one.actor({ trap: true });
+  await assertFails(near.spawn({ node: "nobody@h:1", fn: "fn" }) as never, "noconnection");
+  const pending = [near.spawn(FN), near.spawnLink(FN), near.spawnMonitor(FN)];
+  while (other.takeFrom(one));
+  assertEquals(sizeOf(other), 3);
+  one.cut();
+  for (const spawn of pending) {
+    const error = await assertFails(spawn as never, "noconnection");
+    assertEquals(
+      error.message,
+      'cannot spawn "fn" on other@h:2: the session with it was lost',
+    );
+  }
+  assertEquals([near.length, near.chain, one.system.wheel.size], [0, undefined, 0]);
+  // The one that was to be linked is not left alone.
+  other.cut();
+  await turns();
+  assertEquals(sizeOf(other), 2);
+  await assertFails(near.spawn(FN) as never, "noconnection");
+});
+
+test("Spawner.spawn: the loss of one node ends the spawns there, and no others", async () => {
+  const [one, other] = join();
+  const third = new Side("third@h:3", 3);
+  exposeOn(other);
+  const near = one.actor();
+  const [first] = [near.spawn(FN) as Promise<Pid>];
+  while (other.takeFrom(one));
+  const session = one.session;
+  one.open(third);
+  third.open(one);
+  const second = near.spawn({ node: "third@h:3", fn: "fn" }) as Promise<Pid>;
+  one.cut();
+  await assertFails(second, "noconnection");
+  assert(near.chain !== undefined && one.system.wheel.size === 1);
+  session.abort("closed", "cut");
+  one.system.stop();
+  await assertRejects(() => first, Error);
+});
+
+test("Spawner.spawn with an argument that cannot be sent asks for nothing", async () => {
+  const [one, other] = join();
+  const spawned = exposeOn(other);
+  const near = one.actor();
+  const error = await assertRejects(() => near.spawn(FN, 1, { f() {} }) as never, TermError);
+  assertEquals(error.path, "message[1].f");
+  assertEquals(one.waiting, []);
+  const good = near.spawn(FN, { f: 1 }) as Promise<Pid>;
+  moveAll(one, other);
+  await good;
+  await turns();
+  assertEquals(spawned.map(({ args }) => args), [[{ f: 1 }]]);
+  assertEquals([near.chain, one.line.kept], [undefined, 0]);
+});
+
+test("Spawner.spawn on this node itself is a spawn of what it exposes", async () => {
+  const [one] = join();
+  const near = one.actor({ trap: true });
+  const here = { node: "one@h:1", fn: "fn" };
+  await assertFails(near.spawn(here) as never, "notexposed");
+  const spawned = exposeOn(one, { allow: (node) => node === "one@h:1" });
+  // By reference, as at home, and so with what cannot travel.
+  const callback = (): void => {};
+  const pid = await near.spawnLink<unknown>(here, callback) as Pid;
+  await turns();
+  assert(spawned[0]!.args[0] === callback);
+  assert(one.system.isAlive(pid));
+  const [watched, ref] = await near.spawnMonitor(here) as [Pid, Ref];
+  near.exit(pid, "kill");
+  near.exit(watched, "kill");
+  const [exit, down] = near.peek() as [Exit, Down];
+  assert(exit.from === pid && down.pid === watched && down.ref === ref);
+  assertEquals([exit.reason, down.reason], ["killed", "killed"]);
+  exposeOn(one, { allow: [] });
+  await assertFails(near.spawn(here) as never, "refused");
+  exposeOn(one);
+  one.system.stop();
+  await assertFails(one.remote.spawn(near, here, false, undefined, []), "limit");
+});
+
+test("Spawner.expose takes names of 1 to 255 bytes, and the last function of a name", async () => {
+  const [one, other] = join();
+  const { spawner } = other.remote;
+  for (const name of ["", "x".repeat(256), "é".repeat(128), "\ud800"]) {
+    assertThrows(() => spawner.expose(name, () => {}), ArgumentError);
+  }
+  const changes: string[] = [];
+  spawner.changed = (added, name) => void changes.push(`${added ? "+" : "-"}${name}`);
+  const names = ["x", "x".repeat(255), "ünï", "constructor", "__proto__"];
+  for (const name of names) spawner.expose(name, () => {});
+  spawner.expose("x", () => {});
+  assertEquals(spawner.names(), names);
+  spawner.unexpose("x");
+  assertEquals(changes, [...names.map((name) => `+${name}`), "-x"]);
+  const near = one.actor();
+  for (const name of names.slice(1)) {
+    const pid = near.spawn({ ...FN, fn: name });
+    moveAll(one, other);
+    await pid;
+  }
+  await assertFails(
+    (() => {
+      const pid = near.spawn({ ...FN, fn: "toString" });
+      moveAll(one, other);
+      return pid as never;
+    })(),
+    "notexposed",
+  );
+});
+
+test("Spawner: an answer that is none of a spawn of ours is nothing", async () => {
+  const [one, other] = join();
+  const near = one.actor({ trap: true });
+  const pending = near.spawnLink(FN) as Promise<Pid>;
+  const spawned = (request: number, status: string, id: number): void => {
+    const body = new Writer(32).u64(BigInt(request));
+    one.take(
+      TAG.SPAWNED,
+      joined(body.done(), hex(status), new Writer(8).u64(packPid(0, id)).done(), hex("00")),
+    );
+  };
+  spawned(2, "00", 5);
+  spawned(0, "00", 5);
+  assertEquals([near.links, one.line.kept], [undefined, 0]);
+  // It may fail for a reason that only a later version knows.
+  spawned(1, "63", 0);
+  await assertFails(pending, "refused");
+  spawned(1, "00", 5);
+  assertEquals([near.links, one.line.kept, one.over], [undefined, 0, undefined]);
+  void other;
+});
+
+test("Spawner: who is asked whether a node may spawn can end its session", async () => {
+  const [one, other] = join();
+  exposeOn(other, {
+    allow: () => {
+      other.cut();
+      return true;
+    },
+  });
+  const near = one.actor({ trap: true });
+  const pending = near.spawnLink(FN) as Promise<Pid>;
+  const { line } = other;
+  while (other.takeFrom(one));
+  assertEquals([sizeOf(other), line.kept, line.monitors], [0, 0, 0]);
+  one.cut();
+  await assertFails(pending, "noconnection");
+});
+
+test("Node.exposed: what a node exposes is known to its peers, and kept current", async () => {
+  await withNodes(async (start) => {
+    const network = new MemoryNetwork();
+    const quiet = { logLevel: "silent" } as const;
+    const a = await start("a", quiet, network.host());
+    const { spawner } = a.remote;
+    const idle = (): Promise<void> => new Promise(() => {});
+    const all = Array.from({ length: 2000 }, (_, i) => `function number ${i}`);
+    for (const name of all.slice(0, 1500)) spawner.expose(name, idle);
+    const b = await start("b", { ...quiet, seeds: [a.name] }, network.host());
+    await untilWhole([a, b]);
+    await until("b knows all", () => b.mesh.exposedBy(a.name)?.length === 1500);
+    for (const name of all.slice(1500)) spawner.expose(name, idle);
+    spawner.unexpose("function number 0");
+    spawner.unexpose("function number 1999");
+    const expected = all.slice(1, 1999).sort();
+    const knows = (): boolean => b.mesh.exposedBy(a.name)?.length === expected.length;
+    await until("b knows of the changes", knows);
+    assertEquals(b.mesh.exposedBy(a.name), expected);
+    assertEquals(b.mesh.exposedBy("nobody@h:1"), undefined);
+    const c = await start("c", { ...quiet, seeds: [b.name] }, network.host());
+    await untilWhole([a, b, c]);
+    await until("c knows as much", () => c.mesh.exposedBy(a.name)?.length === expected.length);
+    assertEquals(c.mesh.exposedBy(a.name), expected);
+    assertEquals([c.mesh.exposedBy(b.name), a.mesh.exposedBy(b.name)], [[], []]);
+    await a.mesh.disconnect(b.name);
+    await until("b has forgotten", () => b.mesh.exposedBy(a.name) === undefined);
+  });
+});
+
+test("Node.exposed: what changed between the first word of a handshake and its last is known", async () => {
+  await withNodes(async (start) => {
+    const network = new MemoryNetwork();
+    const quiet = { logLevel: "silent" } as const;
+    const a = await start("a", quiet, network.host());
+    const { spawner } = a.remote;
+    for (const name of ["old", "stays"]) spawner.expose(name, () => {});
+    const host = hostWith((real) => ({
+      async connect(options) {
+        // The acceptor is there already, and says what was exposed then.
+        const stream = await real.connect(options);
+        spawner.unexpose("old");
+        spawner.expose("new", () => {});
+        return stream;
+      },
+    }), network.host());
+    const b = await start("b", { ...quiet, seeds: [a.name] }, host);
+    await untilWhole([a, b]);
+    await until("b knows the new one", () => b.mesh.exposedBy(a.name)!.includes("new"));
+    assertEquals(b.mesh.exposedBy(a.name), ["new", "stays"]);
+  });
+});
+
+test("Node.exposed is right when a function was exposed, or was not any more, in the midst of a handshake", async () => {
+  await withNodes(async (start) => {
+    const nodes = await cluster(start, 2);
+    const [a, b] = nodes as [typeof nodes[0], typeof nodes[0]];
+    const idle = (): Promise<void> => new Promise(() => {});
+    for (let round = 0; round < 30; round++) {
+      await a.mesh.disconnect(b.name);
+      const { spawner } = round % 2 === 0 ? a.remote : b.remote;
+      const connecting = b.mesh.connect(a.name);
+      // At some time or other of the handshake.
+      let left = round;
+      while (left-- > 0) await new Promise<void>((wake) => setTimeout(wake, left % 2));
+      spawner.expose(`fn ${round}`, idle);
+      if (round > 3) spawner.unexpose(`fn ${round - 2}`);
+      await connecting;
+      await untilWhole(nodes);
+      for (const [one, other] of [[a, b], [b, a]] as const) {
+        const expected = one.remote.spawner.names().sort();
+        try {
+          await until(
+            "it is known",
+            () => JSON.stringify(other.mesh.exposedBy(one.name)) === JSON.stringify(expected),
+            2000,
+          );
+        } catch {
+          assertEquals(other.mesh.exposedBy(one.name), expected, `round ${round}`);
+        }
+      }
+    }
+  });
+});

@@ -1,0 +1,150 @@
+import {
+  assert,
+  assertEquals,
+  assertMatch,
+  assertRejects,
+  assertStringIncludes,
+} from "@std/assert";
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { checkCookie, CookieError } from "../../lib/mesh/cookie.ts";
+import { NodeNameError } from "../../lib/mesh/name.ts";
+import { ListenError } from "../../lib/host/host.ts";
+import { NodeOptionError, type NodeOptions, startNode } from "../../lib/start.ts";
+import { hostWith, withNodes } from "../kit/mesh.ts";
+import { COOKIE, testKeys } from "../kit/keys.ts";
+import { test } from "../kit/test.ts";
+
+/** Options that cannot be, the error that says so, and words that must be in it. */
+const WRONG: readonly (readonly [
+  options: NodeOptions,
+  error: new (...args: never[]) => Error,
+  code: string,
+  words: string,
+])[] = [
+  [{ name: "a" }, NodeNameError, "badname", 'not a node name: "a"; write name@host:port'],
+  [{ name: "" }, NodeNameError, "badname", 'not a node name: ""'],
+  [{ seeds: ["a@h:1", "b"] }, NodeNameError, "badname", 'not a node name: "b"'],
+  [{ cookie: "" }, CookieError, "badcookie", "the cookie is empty"],
+  [{ cookie: "x".repeat(1025) }, CookieError, "badcookie", "longer than 1024"],
+  [
+    { name: "a@127.0.0.1:0", cookie: "weak", listen: { hostname: "0.0.0.0" } },
+    CookieError,
+    "badcookie",
+    "too easy to guess",
+  ],
+  [
+    { name: "a@10.0.0.7:9000" },
+    NodeOptionError,
+    "badoption",
+    'a@10.0.0.7:9000 would listen beyond this machine: if that is meant, give listen: { hostname: "10.0.0.7" }',
+  ],
+  [{ name: "a@0.0.0.0:0" }, NodeOptionError, "badoption", "beyond this machine"],
+  [{ pingInterval: 9 }, NodeOptionError, "badoption", "option pingInterval is 9: use 10 to"],
+  [{ pingInterval: NaN }, NodeOptionError, "badoption", "option pingInterval is NaN"],
+  [{ pingTimeout: Infinity }, NodeOptionError, "badoption", "option pingTimeout is Infinity"],
+  [
+    { pingInterval: 100, pingTimeout: 100 },
+    NodeOptionError,
+    "badoption",
+    "option pingTimeout (100) must be more than pingInterval (100)",
+  ],
+  [{ queueBytesMax: 0 }, NodeOptionError, "badoption", "option queueBytesMax is 0: use 1024 bytes"],
+  [{ queueBytesMax: -1 }, NodeOptionError, "badoption", "option queueBytesMax is -1"],
+  [{ queueBytesMax: NaN }, NodeOptionError, "badoption", "option queueBytesMax is NaN"],
+  [{ queueBytesMax: Infinity }, NodeOptionError, "badoption", "queueBytesMax is Infinity"],
+  [
+    { seed: ["a@h:1"] } as NodeOptions,
+    NodeOptionError,
+    "badoption",
+    'there is no option "seed": did you mean seeds?',
+  ],
+  [
+    5 as NodeOptions,
+    NodeOptionError,
+    "badoption",
+    "options are an object such as { name: … }, not 5",
+  ],
+  [
+    { logLevel: "loud" as "info" },
+    NodeOptionError,
+    "badoption",
+    'option logLevel is "loud": use "silent" or one of debug, info, warn, error',
+  ],
+];
+
+test("startNode says what is wrong with an option, before anything is opened", async () => {
+  const host = hostWith(() => ({
+    listen: () => Promise.reject(new Error("it listened")),
+    secretFile: () => "a cookie from a file",
+  }));
+  for (const [options, ErrorClass, code, words] of WRONG) {
+    const error = await assertRejects(() => startNode(options, host));
+    assert(error instanceof ErrorClass, `${error}`);
+    assertEquals((error as Error & { code: string }).code, code);
+    assertStringIncludes(error.message, words);
+  }
+});
+
+test("startNode rejects with a ListenError where a port is taken, and where there can be none", async () => {
+  await withNodes(async (start) => {
+    const a = await start("a");
+    const taken = await assertRejects(() => start(a.name.replace("a@", "b@")), ListenError);
+    assertMatch(taken.code, /EADDRINUSE|AddrInUse/);
+    for (const port of [-1, 65536, 1.5, NaN]) {
+      const error = await assertRejects(
+        () => start("c", { listen: { hostname: "127.0.0.1", port } }),
+      );
+      assert(error instanceof NodeOptionError, `port ${port}: ${error}`);
+      assertStringIncludes(error.message, `option listen.port is ${port}`);
+    }
+  });
+});
+
+test("startNode listens where it is told, under the name that it is given", async () => {
+  await withNodes(async (start) => {
+    const a = await start("a@node1.example:9000", { listen: { hostname: "127.0.0.1", port: 0 } });
+    assertEquals(a.name, "a@node1.example:9000");
+  });
+});
+
+test("startNode makes a node a name by chance, and the system its port", async () => {
+  const { mesh } = await startNode(
+    { cookie: COOKIE, logLevel: "silent" },
+    undefined,
+    await testKeys(),
+  );
+  assertMatch(mesh.name, /^node-[0-9a-f]{6}@127\.0\.0\.1:[1-9]\d+$/);
+  await mesh.stop();
+});
+
+test("startNode's nodes log under the name that they really have", async () => {
+  await withNodes(async (start) => {
+    const a = await start("a");
+    const b = await start("b", { seeds: [a.name] });
+    await b.mesh.connect(a.name);
+    b.rooms.broadcast("r", new Uint8Array(17 * 1024 * 1024));
+    assert(b.lines.length >= 2);
+    for (const { line } of b.lines) assert(line.startsWith(`${b.name}: `), line);
+  });
+});
+
+test("startNode makes the cookie file when it is not there, for its owner alone, and reads it then", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "firn-"));
+  try {
+    const cookieFile = join(folder, "sub", "cookie");
+    const a = await startNode({ cookieFile, logLevel: "silent" });
+    assertEquals(statSync(cookieFile).mode & 0o777, 0o600);
+    const cookie = readFileSync(cookieFile, "utf8").trim();
+    checkCookie(cookie, false);
+    const b = await startNode({ cookieFile, logLevel: "silent" });
+    await b.mesh.connect(a.mesh.name);
+    assertEquals(readFileSync(cookieFile, "utf8").trim(), cookie);
+    await Promise.all([a.mesh.stop(), b.mesh.stop()]);
+    writeFileSync(cookieFile, "\n");
+    await assertRejects(() => startNode({ cookieFile }), CookieError, "empty");
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});

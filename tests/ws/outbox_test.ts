@@ -1,0 +1,158 @@
+import { assertEquals } from "@std/assert";
+import type { BackpressurePolicy } from "../../lib/ws/backpressure.ts";
+import { BEHIND_BYTES, Outlet } from "../../lib/ws/outbox.ts";
+import { encodeMessage } from "../../lib/ws/frame.ts";
+import { Scratch } from "../../lib/ws/scratch.ts";
+import { bytesOf } from "../kit/ws_client.ts";
+import { test } from "../kit/test.ts";
+import { FakeStream } from "./recorder.ts";
+
+function outlet(
+  bytesMax = 16 << 20,
+  policy: BackpressurePolicy = "close",
+): { out: Outlet; stream: FakeStream } {
+  const stream = new FakeStream();
+  return { out: new Outlet(stream, new Scratch(), { bytesMax, policy }), stream };
+}
+
+test("Outlet writes each message as one frame, in memory of its own", () => {
+  const { out, stream } = outlet();
+  assertEquals(out.message("hi"), "sent");
+  assertEquals(out.message(bytesOf("ho")), "sent");
+  assertEquals(out.message("x".repeat(70_000)), "behind");
+  assertEquals(stream.sent, ["1 hi", "2 ho", `1 ${"x".repeat(70_000)}`]);
+  assertEquals(stream.writes.length, 3);
+});
+
+test("Outlet copies bytes before it gives control back", () => {
+  const { out, stream } = outlet();
+  for (const length of [3, 100_000]) {
+    const bytes = new Uint8Array(length).fill(97);
+    out.message(bytes);
+    bytes.fill(98);
+  }
+  assertEquals(stream.frames.map(({ payload }) => payload.every((byte) => byte === 97)), [
+    true,
+    true,
+  ]);
+});
+
+test("Outlet says behind past its mark, and that it caught up once", () => {
+  const { out, stream } = outlet();
+  const frame = new Uint8Array(BEHIND_BYTES);
+  assertEquals(out.frames(frame), "sent");
+  assertEquals(out.drained(), false);
+  assertEquals(out.frames(frame.subarray(0, 1)), "behind");
+  stream.unsent = 0;
+  assertEquals(out.drained(), true);
+  assertEquals(out.drained(), false);
+});
+
+test("Outlet drops what does not fit, whole, and takes again when there is room", () => {
+  const { out, stream } = outlet(1000);
+  assertEquals(out.frames(new Uint8Array(900)), "sent");
+  assertEquals(out.frames(new Uint8Array(101)), "dropped");
+  assertEquals(out.frames(new Uint8Array(100)), "sent");
+  assertEquals(out.frames(new Uint8Array(1)), "dropped");
+  assertEquals(stream.unsent, 1000);
+  stream.unsent = 0;
+  assertEquals(out.drained(), true);
+  assertEquals(out.frames(new Uint8Array(1000)), "sent");
+});
+
+test("Outlet takes a message over the limit if nothing waits", () => {
+  const { out } = outlet(1000);
+  assertEquals(out.frames(new Uint8Array(2000)), "sent");
+  assertEquals(out.frames(new Uint8Array(1)), "dropped");
+});
+
+test("Outlet answers every ping while its peer reads", () => {
+  const { out, stream } = outlet();
+  for (const each of ["a", "b", "c"]) out.pong(bytesOf(each));
+  assertEquals(stream.sent, ["10 a", "10 b", "10 c"]);
+});
+
+test("Outlet keeps the latest ping only, of a peer that pings and does not read", () => {
+  const { out, stream } = outlet();
+  out.frames(new Uint8Array(BEHIND_BYTES + 1));
+  const before = stream.writes.length;
+  for (let i = 0; i < 1000; i++) out.pong(bytesOf(`${i}`));
+  assertEquals(stream.writes.length, before + 1);
+  stream.unsent = 0;
+  assertEquals(out.drained(), true);
+  const pongs = stream.writes.slice(before).map((bytes) =>
+    new TextDecoder().decode(bytes.slice(2))
+  );
+  assertEquals(pongs, ["0", "999"]);
+});
+
+test("Outlet answers a ping of a peer that is behind once the last pong has left", () => {
+  const { out, stream } = outlet();
+  out.frames(new Uint8Array(BEHIND_BYTES + 1));
+  out.pong(bytesOf("first"));
+  out.pong(bytesOf("second"));
+  const before = stream.writes.length;
+  // Much was written since, and the first pong is among what left.
+  out.frames(new Uint8Array(BEHIND_BYTES + 1));
+  stream.unsent = BEHIND_BYTES + 1;
+  out.pong(bytesOf("third"));
+  assertEquals(new TextDecoder().decode(stream.writes[before + 1]!.slice(2)), "third");
+  assertEquals(stream.writes.length, before + 2);
+});
+
+/** A frame of so many bytes that says which it is. */
+function mark(name: string, length: number): Uint8Array {
+  return encodeMessage(name + "-".repeat(length - 2 - name.length));
+}
+
+test("Outlet holds the latest of each slot, and sends it when nothing waits", () => {
+  const { out, stream } = outlet(300, "latest");
+  assertEquals(out.frames(mark("first", 100)), "sent");
+  assertEquals(out.frames(mark("a1", 100), LATEST, "a"), "sent");
+  for (const name of ["a2", "a3"]) assertEquals(out.frames(mark(name, 120), LATEST, "a"), "held");
+  assertEquals(out.message("x".repeat(110)), "held");
+  assertEquals(stream.frames.length, 2);
+  stream.flush();
+  assertEquals(out.drained(), true);
+  assertEquals(names(stream), ["first", "a1", "a3", "xxxx"]);
+});
+
+test("Outlet does not send what is held once something newer of its slot has left", () => {
+  const { out, stream } = outlet(300, "latest");
+  out.frames(mark("first", 200));
+  assertEquals(out.frames(mark("old", 120)), "held");
+  assertEquals(out.frames(mark("new", 50)), "sent");
+  stream.flush();
+  out.drained();
+  assertEquals(names(stream), ["first", "new"]);
+});
+
+test("Outlet holds no more than its limit: the oldest slot goes", () => {
+  const { out, stream } = outlet(300, "latest");
+  out.frames(mark("first", 290));
+  for (const slot of ["a", "b", "c"]) out.frames(mark(slot, 110), LATEST, slot);
+  out.frames(mark("b2", 110), LATEST, "b");
+  stream.flush();
+  out.drained();
+  assertEquals(names(stream), ["first", "c", "b2"]);
+});
+
+test("Outlet sends what is held before its goodbye", () => {
+  const { out, stream } = outlet(300, "latest");
+  out.frames(mark("first", 290));
+  out.frames(mark("held", 110));
+  out.finish();
+  out.control(8, new Uint8Array(0));
+  assertEquals(names(stream), ["first", "held", ""]);
+});
+
+const LATEST = { bytesMax: 300, policy: "latest" } as const;
+
+function names(stream: FakeStream): string[] {
+  return stream.frames.map(({ payload }) =>
+    new TextDecoder().decode(payload.subarray(0, 5)).replace(/-+.*/, "").slice(0, 5).replace(
+      "xxxxx",
+      "xxxx",
+    )
+  );
+}
