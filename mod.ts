@@ -92,10 +92,10 @@ export {
 } from "./lib/otp/service.ts";
 export {
   type Args,
-  type Besides,
   type CallHandler,
   type CastHandler,
-  goOn,
+  continueWith,
+  type Effects,
   type Later,
   noReply,
   Outcome,
@@ -104,11 +104,11 @@ export {
   stop,
 } from "./lib/otp/service_definition.ts";
 export {
+  type Caller,
   type NameSource,
   ServiceName,
   type ServicePid,
   type ServiceTarget,
-  type Speaker,
 } from "./lib/otp/service_name.ts";
 export { UnknownCallError } from "./lib/otp/unknown_call.ts";
 export {
@@ -127,7 +127,7 @@ export {
   type ChildSpec,
   ChildSpecError,
   type LocalChildSpec,
-  NODE_DOWNS,
+  NODE_DOWN_POLICIES,
   type NodeDownPolicy,
   type RemoteChildSpec,
   type Restart,
@@ -191,7 +191,7 @@ export {
   type ConnectionState,
   PingError,
 } from "./lib/ws/connection.ts";
-export type { Packing } from "./lib/ws/deflate.ts";
+export type { SharedCompression } from "./lib/ws/deflate.ts";
 export {
   type Client,
   type ClientOptions,

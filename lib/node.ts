@@ -142,8 +142,8 @@ export class Node {
   }
 
   /** Resolves when what waits for a node is not high: at once, or as soon as it is, or its session is over. */
-  relieved(name: string): Promise<void> {
-    return this.#parts.mesh.session(normalName(name))?.relieved() ?? Promise.resolve();
+  drained(name: string): Promise<void> {
+    return this.#parts.mesh.session(normalName(name))?.drained() ?? Promise.resolve();
   }
 
   /**

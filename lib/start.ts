@@ -20,7 +20,7 @@ import { RoomRelay } from "./cluster/room_relay.ts";
 import { checkCookie, makeCookie } from "./mesh/cookie.ts";
 import type { SessionLimits } from "./mesh/session.ts";
 import { type ClusterKeys, deriveKeys } from "./mesh/identity.ts";
-import { RemoteActors } from "./mesh/remote_nodes.ts";
+import { RemoteNodes } from "./mesh/remote_nodes.ts";
 import { MESSAGE_BYTES_MAX } from "./mesh/fragment_reader.ts";
 import { Mesh, type MeshEvents, type OwnTls } from "./mesh/mesh.ts";
 import { formatName, isLoopback, type NodeName, normalName, parseName } from "./mesh/name.ts";
@@ -96,7 +96,7 @@ export interface Parts {
   readonly mesh: Mesh;
   readonly rooms: Rooms;
   readonly system: System;
-  readonly remote: RemoteActors;
+  readonly remote: RemoteNodes;
   readonly registry: Registry;
   readonly global: Global;
   readonly groups: GroupTable;
@@ -167,7 +167,7 @@ export async function startNode(
   await mesh.start();
   const home = { node: mesh.name, creation: mesh.creation, local: true };
   const system = new System(home, host, events);
-  const remote = new RemoteActors(system, limits.messageBytesMax - ROW_HEAD_BYTES_MAX);
+  const remote = new RemoteNodes(system, limits.messageBytesMax - ROW_HEAD_BYTES_MAX);
   mesh.attach = (session) => remote.attach(session);
   remote.exposedBy = (node) => mesh.exposedBy(node);
   // Nobody waits for what was sent, so that it would be missed without a word.
@@ -180,7 +180,7 @@ export async function startNode(
   const groups = new GroupTable(system);
   const replicas = new Replicas(registry, groups, async (node) => {
     await new Promise<void>((turn) => host.yieldToIo(turn));
-    await mesh.session(node)?.relieved();
+    await mesh.session(node)?.drained();
   });
   remote.cluster = replicas;
   events.on("nodedown", ({ node, reason }) => {

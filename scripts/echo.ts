@@ -65,7 +65,7 @@ function echo(options: { port: number; hostname: string }): Promise<Server> {
     },
     message(conn, data) {
       if (conn.send(data) !== "behind") return;
-      return new Promise<void>((goOn) => conn.data = goOn);
+      return new Promise<void>((continueWith) => conn.data = continueWith);
     },
     drain: (conn) => conn.data?.(),
     close: (conn) => conn.data?.(),

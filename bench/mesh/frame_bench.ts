@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { dispatch, type Inbound } from "../../lib/mesh/dispatch.ts";
+import { dispatch, type DispatchTarget } from "../../lib/mesh/dispatch.ts";
 import { FRAME_BYTES_MAX, FrameReader, type FrameSink } from "../../lib/mesh/frame.ts";
 import { encodeRoomBroadcast } from "../../lib/mesh/message.ts";
 import { bench, size } from "../kit.ts";
@@ -15,7 +15,7 @@ import { bench, size } from "../kit.ts";
 const CHUNK_BYTES = size(64 * 1024, 4096);
 
 let delivered = 0;
-const inbound: Inbound = {
+const inbound: DispatchTarget = {
   exposed() {},
   peerList() {},
   roomSink: { roomMessage: (_room, message) => void (delivered += message.length) },

@@ -12,7 +12,7 @@
  */
 import process from "node:process";
 import { makeAuthority, makeLeaf, SERVER_NAME } from "../../lib/mesh/certificate.ts";
-import { Connection, type SessionHandler, type SessionLimits } from "../../lib/mesh/session.ts";
+import { Session, type SessionHandler, type SessionLimits } from "../../lib/mesh/session.ts";
 import { FRAME_BYTES_MAX, FrameReader, startFrame } from "../../lib/mesh/frame.ts";
 import type { Stream } from "../../lib/host/stream.ts";
 import { systemHost } from "../../lib/start.ts";
@@ -47,7 +47,7 @@ class Receiver implements SessionHandler {
     return new Promise((wake) => this.#wake = wake);
   }
 
-  message(_session: Connection, tag: number, body: Uint8Array): undefined {
+  message(_session: Session, tag: number, body: Uint8Array): undefined {
     if (tag === TAG_SMALL) {
       this.#small--;
       if (body[8] === 1) {
@@ -58,7 +58,7 @@ class Receiver implements SessionHandler {
     if (this.#small === 0 && this.#large === 0) this.#wake();
   }
 
-  over(_session: Connection, end: string, words: string): void {
+  over(_session: Session, end: string, words: string): void {
     throw new Error(`the session ended: ${end}, ${words}`);
   }
 }
@@ -76,7 +76,7 @@ const tls = { ca: authority.pem, serverName: SERVER_NAME };
 const near = await host.connect({ ...address, tls, timeoutMs: 5000 });
 const receiver = new Receiver();
 const sessions = [near, await far].map((stream, index) =>
-  new Connection(
+  new Session(
     metAs(index === 0 ? "b@h:1" : "a@h:1"),
     index === 0,
     { stream, reader: new FrameReader(FRAME_BYTES_MAX) },
@@ -88,7 +88,7 @@ const sessions = [near, await far].map((stream, index) =>
 );
 
 /** Writes a small frame into the outbox, as a SEND is written. */
-function sendSmall(session: Connection, sentAt: number): void {
+function sendSmall(session: Session, sentAt: number): void {
   const out = session.outbox.begin(TAG_SMALL);
   out.reserve(SMALL_BYTES);
   out.view.setFloat64(out.at, sentAt);

@@ -13,7 +13,7 @@
  */
 import { type Home, Pid, type Ref } from "../term/pid.ts";
 import type { Call, CallOptions } from "./call.ts";
-import { Cell } from "./actor_ref.ts";
+import { ActorRef } from "./actor_ref.ts";
 import { ActorExitError } from "./errors.ts";
 import { downMessage, exitMessage } from "./exit.ts";
 import type { ExitReason } from "../term/exit.ts";
@@ -44,27 +44,27 @@ export interface ActorHome {
     args: A,
   ): Pid<M>;
   spawnAt<M>(
-    from: Cell,
+    from: ActorRef,
     target: RemoteSpawn,
     link: boolean,
     ref: Ref | undefined,
     args: readonly unknown[],
   ): Promise<Pid<M>>;
-  readonly signals: { ref(actor: Cell): Ref };
-  readonly nodeWatchers: { remove(node: string, actor: Cell): boolean };
-  monitorNode(actor: Cell, node: string): void;
+  readonly signals: { ref(actor: ActorRef): Ref };
+  readonly nodeWatchers: { remove(node: string, actor: ActorRef): boolean };
+  monitorNode(actor: ActorRef, node: string): void;
   sendTo<M>(to: Pid<M> | ActorName | string, message: M): void;
   call<Q, R>(
     to: Pid<Call<Q, R>> | ActorName | string,
     request: Q,
     options: CallOptions | undefined,
-    caller: Cell,
+    caller: ActorRef,
   ): Promise<R>;
   exit(to: Pid<never>, reason: ExitReason, from?: Pid): void;
-  link(actor: Cell, pid: Pid<never>): void;
-  unlink(actor: Cell, pid: Pid<never>): void;
-  monitor(actor: Cell, to: Pid<never> | ActorName | string): Ref;
-  demonitor(actor: Cell, ref: Ref, flush: boolean): boolean;
+  link(actor: ActorRef, pid: Pid<never>): void;
+  unlink(actor: ActorRef, pid: Pid<never>): void;
+  monitor(actor: ActorRef, to: Pid<never> | ActorName | string): Ref;
+  demonitor(actor: ActorRef, ref: Ref, flush: boolean): boolean;
   sendAfter<M>(to: Pid<M>, message: M, ms: number): TimerRef;
   sendInterval<M>(to: Pid<M>, message: M, ms: number): TimerRef;
   cancelTimer(timer: TimerRef): number | false;
@@ -112,7 +112,7 @@ class Condition implements WheelTimer {
 }
 
 /** The state behind a {@linkcode Self}. */
-export class Actor extends Cell implements Runnable, Self<unknown> {
+export class Actor extends ActorRef implements Runnable, Self<unknown> {
   readonly pid: Pid<unknown>;
   readonly system: ActorHome;
   /** What was given to `spawn`, for the report of a crash. */

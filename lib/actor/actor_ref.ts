@@ -14,8 +14,8 @@ import { Mailbox, type MailboxPolicy } from "./mailbox.ts";
 /** One actor watches another. */
 export interface Monitor {
   readonly ref: Ref;
-  readonly watcher: Cell;
-  readonly target: Cell;
+  readonly watcher: ActorRef;
+  readonly target: ActorRef;
 }
 
 /** Something that hangs on an actor, in a chain whose first the actor holds. */
@@ -46,18 +46,18 @@ class Extras {
 }
 
 /** An actor, as far as those who serve it are concerned: one of this node, or of another. */
-export abstract class Cell extends Mailbox {
+export abstract class ActorRef extends Mailbox {
   abstract readonly pid: Pid<unknown>;
   /** What few have. One that has a name, and nothing else, has just that here. */
   #extras: Extras | string | undefined = undefined;
 
   // Static, for a class with private methods has a word in each of its objects that says so.
-  static #of(cell: Cell): Extras | undefined {
+  static #of(cell: ActorRef): Extras | undefined {
     const extras = cell.#extras;
     return typeof extras === "object" ? extras : undefined;
   }
 
-  static #make(cell: Cell): Extras {
+  static #make(cell: ActorRef): Extras {
     const extras = cell.#extras;
     if (typeof extras === "object") return extras;
     const made = new Extras();
@@ -74,80 +74,80 @@ export abstract class Cell extends Mailbox {
   set names(names: string | readonly string[] | undefined) {
     const extras = this.#extras;
     if (typeof extras === "object") extras.names = names;
-    else if (typeof names === "object") Cell.#make(this).names = names;
+    else if (typeof names === "object") ActorRef.#make(this).names = names;
     else this.#extras = names;
   }
 
   /** How its mailbox is bounded, if it is. */
   get bound(): MailboxBound | undefined {
-    return Cell.#of(this)?.bound;
+    return ActorRef.#of(this)?.bound;
   }
 
   set bound(bound: MailboxBound | undefined) {
-    Cell.#make(this).bound = bound;
+    ActorRef.#make(this).bound = bound;
   }
 
   /** Exit signals come as messages. */
   get trapping(): boolean {
-    return Cell.#of(this)?.trapping === true;
+    return ActorRef.#of(this)?.trapping === true;
   }
 
   set trapping(trapping: boolean) {
-    Cell.#make(this).trapping = trapping;
+    ActorRef.#make(this).trapping = trapping;
   }
 
   /** Linked actors. */
   get links(): Set<Pid> | undefined {
-    return Cell.#of(this)?.links;
+    return ActorRef.#of(this)?.links;
   }
 
   set links(links: Set<Pid> | undefined) {
-    Cell.#make(this).links = links;
+    ActorRef.#make(this).links = links;
   }
 
   /** What this actor monitors, by the number of the reference. */
   get monitors(): Map<number, Monitor> | undefined {
-    return Cell.#of(this)?.monitors;
+    return ActorRef.#of(this)?.monitors;
   }
 
   set monitors(monitors: Map<number, Monitor> | undefined) {
-    Cell.#make(this).monitors = monitors;
+    ActorRef.#make(this).monitors = monitors;
   }
 
   /** Who monitors this actor. */
   get watchers(): Set<Monitor> | undefined {
-    return Cell.#of(this)?.watchers;
+    return ActorRef.#of(this)?.watchers;
   }
 
   set watchers(watchers: Set<Monitor> | undefined) {
-    Cell.#make(this).watchers = watchers;
+    ActorRef.#make(this).watchers = watchers;
   }
 
   /** The first of the timers and calls that hang on it. */
   get chain(): Chained | undefined {
-    return Cell.#of(this)?.chain;
+    return ActorRef.#of(this)?.chain;
   }
 
   set chain(chain: Chained | undefined) {
-    Cell.#make(this).chain = chain;
+    ActorRef.#make(this).chain = chain;
   }
 
   /** What the ancestors of its children are; made with the first child. */
   get lineage(): readonly Pid[] | undefined {
-    return Cell.#of(this)?.lineage;
+    return ActorRef.#of(this)?.lineage;
   }
 
   set lineage(lineage: readonly Pid[] | undefined) {
-    Cell.#make(this).lineage = lineage;
+    ActorRef.#make(this).lineage = lineage;
   }
 
   /** Behind its `signal`. */
   get abort(): AbortController | undefined {
-    return Cell.#of(this)?.abort;
+    return ActorRef.#of(this)?.abort;
   }
 
   set abort(abort: AbortController | undefined) {
-    Cell.#make(this).abort = abort;
+    ActorRef.#make(this).abort = abort;
   }
 
   /** What it is called in the message of an error. */
@@ -171,9 +171,9 @@ export abstract class Cell extends Mailbox {
   // What follows concerns those of other nodes, which are to be told.
 
   /** An actor has linked itself with it. */
-  linked(_actor: Cell): void {}
+  linked(_actor: ActorRef): void {}
   /** An actor has taken that back. */
-  unlinked(_actor: Cell): void {}
+  unlinked(_actor: ActorRef): void {}
   /** An actor monitors it. */
   watched(_monitor: Monitor): void {}
   /** An actor has taken that back, or has ended. */
@@ -183,12 +183,12 @@ export abstract class Cell extends Mailbox {
 }
 
 /** The cell behind a pid, while the actor lives on this node. */
-export function cellOf(pid: Pid<never>): Cell | undefined {
-  return pid.target as Cell | undefined;
+export function actorRefOf(pid: Pid<never>): ActorRef | undefined {
+  return pid.target as ActorRef | undefined;
 }
 
 /** Hangs something on an actor. */
-export function hang(link: Chained, cell: Cell): void {
+export function attach(link: Chained, cell: ActorRef): void {
   const first = cell.chain;
   link.following = first;
   if (first !== undefined) first.preceding = link;
@@ -196,7 +196,7 @@ export function hang(link: Chained, cell: Cell): void {
 }
 
 /** Takes it off. */
-export function unhang(link: Chained, cell: Cell): void {
+export function detach(link: Chained, cell: ActorRef): void {
   const { following, preceding } = link;
   if (following !== undefined) following.preceding = preceding;
   if (preceding !== undefined) preceding.following = following;
@@ -207,9 +207,9 @@ export function unhang(link: Chained, cell: Cell): void {
 }
 
 /** Drops all that hangs on an actor that has ended. */
-export function dropChain(cell: Cell, reason: ExitReason): void {
+export function dropChain(cell: ActorRef, reason: ExitReason): void {
   for (let link = cell.chain; link !== undefined; link = cell.chain) {
-    unhang(link, cell);
+    detach(link, cell);
     link.drop(reason);
   }
 }

@@ -11,7 +11,7 @@
  * @module
  */
 import type { Pid } from "../term/pid.ts";
-import { type Cell, type Chained, hang, unhang } from "./actor_ref.ts";
+import { type ActorRef, attach, type Chained, detach } from "./actor_ref.ts";
 import {
   ActorExitError,
   CallExitError,
@@ -53,7 +53,7 @@ export class PendingCall<Request = unknown, Reply = unknown> extends Call<Reques
   previous: WheelTimer | undefined = undefined;
   following: Chained | undefined = undefined;
   preceding: Chained | undefined = undefined;
-  readonly #actor: Cell;
+  readonly #actor: ActorRef;
   readonly #wheel: Wheel;
   readonly #ms: number;
   #resolve: ((reply: Reply) => void) | undefined;
@@ -64,7 +64,7 @@ export class PendingCall<Request = unknown, Reply = unknown> extends Call<Reques
 
   constructor(
     request: Request,
-    actor: Cell,
+    actor: ActorRef,
     wheel: Wheel,
     ms: number,
     resolve: (reply: Reply) => void,
@@ -77,7 +77,7 @@ export class PendingCall<Request = unknown, Reply = unknown> extends Call<Reques
     this.#ms = ms;
     this.#resolve = resolve;
     this.#reject = reject;
-    hang(this, actor);
+    attach(this, actor);
   }
 
   override reply(value: Reply): void {
@@ -131,7 +131,7 @@ export class PendingCall<Request = unknown, Reply = unknown> extends Call<Reques
   }
 
   /** The caller is an actor: the call ends with it. */
-  askedBy(caller: Cell, promise: Promise<Reply>): void {
+  askedBy(caller: ActorRef, promise: Promise<Reply>): void {
     if (this.#resolve !== undefined) this.#asking = new Asking(this, caller, promise);
   }
 
@@ -141,7 +141,7 @@ export class PendingCall<Request = unknown, Reply = unknown> extends Call<Reques
     this.#unlisten?.();
     this.#asking?.done();
     this.#over?.();
-    unhang(this, this.#actor);
+    detach(this, this.#actor);
   }
 }
 
@@ -150,18 +150,18 @@ class Asking implements Chained {
   following: Chained | undefined = undefined;
   preceding: Chained | undefined = undefined;
   readonly #call: { refuse(error: unknown): void };
-  readonly #caller: Cell;
+  readonly #caller: ActorRef;
   readonly #promise: Promise<unknown>;
 
-  constructor(call: { refuse(error: unknown): void }, caller: Cell, promise: Promise<unknown>) {
+  constructor(call: { refuse(error: unknown): void }, caller: ActorRef, promise: Promise<unknown>) {
     this.#call = call;
     this.#caller = caller;
     this.#promise = promise;
-    hang(this, caller);
+    attach(this, caller);
   }
 
   done(): void {
-    unhang(this, this.#caller);
+    detach(this, this.#caller);
   }
 
   /** The caller has ended. */

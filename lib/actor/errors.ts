@@ -47,7 +47,7 @@ export class QueueFullError extends Error {
   readonly code = "queuefull";
   /** For the runtime. */
   constructor(node: string) {
-    super(`too much waits for ${node}: see node.pressure and node.relieved`);
+    super(`too much waits for ${node}: see node.pressure and node.drained`);
   }
 }
 

@@ -6,10 +6,10 @@
  */
 import type { ExitReason } from "../term/exit.ts";
 import type { Pid, Ref } from "../term/pid.ts";
-import { Cell } from "./actor_ref.ts";
+import { ActorRef } from "./actor_ref.ts";
 
 /** The program outside of actors. It cannot be ended, and messages to it are lost. */
-export class Outsider extends Cell {
+export class ExternalCaller extends ActorRef {
   readonly pid: Pid<unknown>;
   readonly isAlive = true;
   readonly #waiting = new Map<number, (reason: ExitReason) => void>();

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Home, Pid } from "../term/pid.ts";
-import { type Cell, cellOf } from "./actor_ref.ts";
+import { type ActorRef, actorRefOf } from "./actor_ref.ts";
 import { NameError, NoProcError } from "./errors.ts";
 
 /** The names of one system. */
@@ -20,7 +20,7 @@ export class Names {
   /** Throws `NameError` if another holds the name, `NoProcError` if the actor is not there. */
   register(name: string, pid: Pid<never>): void {
     if (name === "") throw new NameError("badname", "the name is empty");
-    const actor = cellOf(pid);
+    const actor = actorRefOf(pid);
     // Another system in this process would not know of the name when the actor ends.
     if (actor === undefined || pid.home !== this.#home) throw new NoProcError(pid);
     const holder = this.#pids.get(name);
@@ -44,7 +44,7 @@ export class Names {
     const pid = this.#pids.get(name);
     if (pid === undefined) return false;
     this.#pids.delete(name);
-    const actor = cellOf(pid);
+    const actor = actorRefOf(pid);
     if (actor?.names === name) actor.names = undefined;
     else if (actor?.names !== undefined) {
       actor.names = listOf(actor.names).filter((other) => other !== name);
@@ -58,7 +58,7 @@ export class Names {
   }
 
   /** Drops the names of an actor that has ended. */
-  ended(actor: Cell): void {
+  ended(actor: ActorRef): void {
     if (actor.names === undefined) return;
     for (const name of listOf(actor.names)) this.#pids.delete(name);
     actor.names = undefined;

@@ -5,16 +5,16 @@
  * @module
  */
 import type { Home, Pid, Ref } from "../term/pid.ts";
-import type { Cell } from "./actor_ref.ts";
+import type { ActorRef } from "./actor_ref.ts";
 
 /** The way to one life of another node, while there is a session with it. */
-export interface Line {
+export interface NodeLink {
   /** The cell of an actor there, made if there is none. */
-  distant(id: number): Cell;
+  distant(id: number): ActorRef;
   /** The cell of an actor there, if there is one. */
-  known(id: number): Cell | undefined;
+  known(id: number): ActorRef | undefined;
   /** A cell for whoever is registered under a name there. */
-  named(name: string): Cell;
+  named(name: string): ActorRef;
   /** Sends a message to an actor there: shorter than by its cell. */
   send(id: number, message: unknown): void;
   /** Likewise to whoever is registered under a name there. */
@@ -24,14 +24,14 @@ export interface Line {
 /** All other nodes. */
 export interface Remote {
   /** The way to where a pid is from, or why there is none. */
-  lineOf(home: Home): Line | "noproc" | "noconnection";
+  lineOf(home: Home): NodeLink | "noproc" | "noconnection";
   /** The way to the present life of a node. */
-  lineTo(node: string): Line | undefined;
+  lineTo(node: string): NodeLink | undefined;
   /** The nodes that expose a function of this name, in order: those there is a session with, and this one. */
   candidates(fn: string): string[];
   /** Spawns what another node has exposed, linked with `from` and monitored by it if that is wanted. */
   spawn(
-    from: Cell,
+    from: ActorRef,
     target: RemoteSpawn,
     link: boolean,
     ref: Ref | undefined,

@@ -24,12 +24,12 @@ import { Ring } from "../base/ring.ts";
 import type { ExitReason } from "../term/exit.ts";
 import { type Pid, Ref } from "../term/pid.ts";
 import { checkPid } from "./arguments.ts";
-import { type Cell, cellOf, dropChain, type Monitor } from "./actor_ref.ts";
+import { type ActorRef, actorRefOf, dropChain, type Monitor } from "./actor_ref.ts";
 import { Down } from "./exit.ts";
 import type { Remote } from "./remote.ts";
 
 interface Signal {
-  readonly to: Cell;
+  readonly to: ActorRef;
   readonly from: Pid;
   readonly reason: ExitReason;
 }
@@ -43,9 +43,9 @@ export class Signals {
   #lastRef = 0;
 
   /** Who is behind a pid, or why nobody is. */
-  who(pid: Pid<never>): Cell | "noproc" | "noconnection" {
+  who(pid: Pid<never>): ActorRef | "noproc" | "noconnection" {
     checkPid(pid);
-    const cell = cellOf(pid);
+    const cell = actorRefOf(pid);
     if (cell !== undefined) return cell;
     if (pid.home.local || this.remote === undefined) return "noproc";
     const line = this.remote.lineOf(pid.home);
@@ -53,12 +53,12 @@ export class Signals {
   }
 
   /** A reference that no other equals. */
-  ref(actor: Cell): Ref {
+  ref(actor: ActorRef): Ref {
     return new Ref(actor.pid.home, ++this.#lastRef);
   }
 
   /** Links two actors; again is the same as once, and to itself is nothing. */
-  link(actor: Cell, pid: Pid<never>): void {
+  link(actor: ActorRef, pid: Pid<never>): void {
     const other = this.who(pid);
     if (typeof other === "string") return actor.linkBroke(pid, other);
     if (other === actor || actor.links?.has(other.pid as Pid)) return other.released();
@@ -66,7 +66,7 @@ export class Signals {
     other.linked(actor);
   }
 
-  unlink(actor: Cell, pid: Pid<never>): void {
+  unlink(actor: ActorRef, pid: Pid<never>): void {
     if (actor.links === undefined) return;
     const other = this.who(pid);
     // One that has just ended may be about to tell of it.
@@ -76,20 +76,20 @@ export class Signals {
   }
 
   /** Monitors whoever a pid names. */
-  monitor(actor: Cell, pid: Pid<never>, ref: Ref): void {
+  monitor(actor: ActorRef, pid: Pid<never>, ref: Ref): void {
     const other = this.who(pid);
     if (typeof other === "string") actor.down(ref, pid, other);
     else this.monitorCell(actor, other, ref);
   }
 
-  monitorCell(watcher: Cell, target: Cell, ref: Ref): void {
+  monitorCell(watcher: ActorRef, target: ActorRef, ref: Ref): void {
     const monitor = { ref, watcher, target };
     watch(monitor);
     target.watched(monitor);
   }
 
   /** Whether there was such a monitor. */
-  demonitor(actor: Cell, ref: Ref, flush: boolean): boolean {
+  demonitor(actor: ActorRef, ref: Ref, flush: boolean): boolean {
     const monitor = actor.monitors?.get(ref.id);
     if (monitor?.ref.equals(ref)) {
       unwatch(monitor);
@@ -102,7 +102,7 @@ export class Signals {
   }
 
   /** Tells everybody who is linked with an actor or monitors it that it has ended. */
-  ended(actor: Cell, reason: ExitReason): void {
+  ended(actor: ActorRef, reason: ExitReason): void {
     this.endLinks(actor, reason);
     this.endWatchers(actor, reason);
     this.endMonitors(actor);
@@ -110,7 +110,7 @@ export class Signals {
   }
 
   /** The session with the node of these actors is lost: the links of all, the monitors, then the calls. */
-  lost(actors: readonly Cell[]): void {
+  lost(actors: readonly ActorRef[]): void {
     for (const actor of actors) this.endLinks(actor, "noconnection");
     this.#carry();
     for (const actor of actors) this.endWatchers(actor, "noconnection");
@@ -118,19 +118,19 @@ export class Signals {
     for (const actor of actors) dropChain(actor, "noconnection");
   }
 
-  endLinks(actor: Cell, reason: ExitReason): void {
+  endLinks(actor: ActorRef, reason: ExitReason): void {
     const { links } = actor;
     if (links === undefined) return;
     actor.links = undefined;
     const from = actor.pid as Pid;
     for (const pid of links) {
-      const other = cellOf(pid);
+      const other = actorRefOf(pid);
       // A listener that was told of this end may have unlinked already.
       if (other?.links?.delete(from)) this.#waiting.push({ to: other, from, reason });
     }
   }
 
-  endWatchers(actor: Cell, reason: ExitReason): void {
+  endWatchers(actor: ActorRef, reason: ExitReason): void {
     const { watchers } = actor;
     if (watchers === undefined) return;
     actor.watchers = undefined;
@@ -141,7 +141,7 @@ export class Signals {
     }
   }
 
-  endMonitors(actor: Cell): void {
+  endMonitors(actor: ActorRef): void {
     const { monitors } = actor;
     if (monitors === undefined) return;
     actor.monitors = undefined;
@@ -164,13 +164,13 @@ export class Signals {
 }
 
 /** Links two, at both ends. */
-export function tie(one: Cell, other: Cell): void {
+export function tie(one: ActorRef, other: ActorRef): void {
   (one.links ??= new Set()).add(other.pid as Pid);
   (other.links ??= new Set()).add(one.pid as Pid);
 }
 
 /** Takes a link away, at both ends. Whether there was one. */
-export function untie(one: Cell, other: Cell): boolean {
+export function untie(one: ActorRef, other: ActorRef): boolean {
   if (!one.links?.delete(other.pid as Pid)) return false;
   other.links?.delete(one.pid as Pid);
   return true;

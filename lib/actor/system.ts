@@ -11,13 +11,13 @@ import { type Home, Pid, type Ref } from "../term/pid.ts";
 import { Actor, type ActorCrash, type ActorHome } from "./actor.ts";
 import { checkActorName, checkRemoteSpawn } from "./arguments.ts";
 import { Call, CALL_TIMEOUT_MS, type CallOptions, PendingCall } from "./call.ts";
-import { type Cell, cellOf, type Chained, dropChain, hang, unhang } from "./actor_ref.ts";
+import { type ActorRef, actorRefOf, attach, type Chained, detach, dropChain } from "./actor_ref.ts";
 import { ArgumentError, MailboxFullError, NoConnectionError, NoProcError } from "./errors.ts";
 import { isSystemMessage } from "./exit.ts";
 import { type ExitReason, isNormal } from "../term/exit.ts";
 import { listOf, Names } from "./names.ts";
 import { nodeChange } from "./node_change.ts";
-import { Outsider } from "./external_caller.ts";
+import { ExternalCaller } from "./external_caller.ts";
 import type { ActorName, RemoteSpawn } from "./remote.ts";
 import type { SystemEvents } from "./report.ts";
 import { Scheduler } from "./scheduler.ts";
@@ -51,7 +51,7 @@ export interface SystemHost {
 }
 
 /** The children of a supervisor. */
-export interface Brood {
+export interface SupervisedChildren {
   has(pid: Pid): boolean;
 }
 
@@ -61,7 +61,7 @@ export class System implements ActorHome, TimerHost {
   /** Stands for what is no actor: `<0.0>`. */
   readonly pid: Pid;
   /** The same, as a cell. */
-  readonly outsider: Outsider;
+  readonly outsider: ExternalCaller;
   readonly scheduler: Scheduler;
   readonly wheel: Wheel;
   readonly names: Names;
@@ -76,7 +76,7 @@ export class System implements ActorHome, TimerHost {
   readonly signals: Signals = new Signals();
   readonly #actors = new Table<Actor>();
   /** Which actors supervise, and whom. */
-  readonly #supervisors = new Map<Pid, Brood>();
+  readonly #supervisors = new Map<Pid, SupervisedChildren>();
   #lastId = 0;
   /** The one native timer, armed for what is due next in the wheel. */
   #alarm: Timer | undefined;
@@ -87,7 +87,7 @@ export class System implements ActorHome, TimerHost {
     this.events = events;
     this.home = { ...home, system: this };
     this.pid = new Pid(this.home, 0, undefined);
-    this.outsider = new Outsider(this.pid);
+    this.outsider = new ExternalCaller(this.pid);
     this.names = new Names(this.home);
     this.#clock = host.clock;
     this.#random = host.random;
@@ -107,8 +107,8 @@ export class System implements ActorHome, TimerHost {
 
   /** Resolves with the reason when an actor has ended; at once, with "noproc", if there is none. */
   whenEnded(pid: Pid<never>): Promise<ExitReason> {
-    const cell = cellOf(pid);
-    if (cell instanceof Actor) return new Promise((ended) => hang(new Waiting(ended), cell));
+    const cell = actorRefOf(pid);
+    if (cell instanceof Actor) return new Promise((ended) => attach(new Waiting(ended), cell));
     if (pid.home.local) return Promise.resolve("noproc");
     return new Promise((ended) => {
       const { outsider } = this;
@@ -127,11 +127,11 @@ export class System implements ActorHome, TimerHost {
 
   /** Ends one actor when another has ended, but not the other way round. */
   ownedBy(owner: Pid<never>, pid: Pid<never>): void {
-    const cell = cellOf(owner);
+    const cell = actorRefOf(owner);
     if (!(cell instanceof Actor)) return this.exit(pid, "kill");
     const owned = new Waiting(() => this.exit(pid, "kill"));
-    hang(owned, cell);
-    this.whenEnded(pid).then(() => unhang(owned, cell));
+    attach(owned, cell);
+    this.whenEnded(pid).then(() => detach(owned, cell));
   }
 
   /** The result of a promise, unless it takes too long. Rejects with `ArgumentError` if `ms` is no time. */
@@ -144,7 +144,7 @@ export class System implements ActorHome, TimerHost {
   }
 
   /** Notes that an actor supervises others: it will tell of their crashes too. */
-  supervises(supervisor: Pid, brood: Brood): void {
+  supervises(supervisor: Pid, brood: SupervisedChildren): void {
     this.#supervisors.set(supervisor, brood);
     this.whenEnded(supervisor).then(() => this.#supervisors.delete(supervisor));
   }
@@ -192,7 +192,7 @@ export class System implements ActorHome, TimerHost {
 
   /** Spawns what a node has exposed. */
   spawnAt<M>(
-    from: Cell,
+    from: ActorRef,
     target: RemoteSpawn,
     link: boolean,
     ref: Ref | undefined,
@@ -206,7 +206,7 @@ export class System implements ActorHome, TimerHost {
 
   /** Sends; to nobody if there is no such actor. It neither blocks nor throws. */
   send<M>(to: Pid<M>, message: M): void {
-    const actor = cellOf(to);
+    const actor = actorRefOf(to);
     if (actor !== undefined) actor.deliver(message);
     else this.#elsewhere(to, message);
   }
@@ -229,10 +229,10 @@ export class System implements ActorHome, TimerHost {
     to: Pid<Call<Q, R>> | ActorName | string,
     request: Q,
     options?: CallOptions,
-    caller?: Cell,
+    caller?: ActorRef,
   ): Promise<R> {
     const { timeout = CALL_TIMEOUT_MS, signal } = options ?? NO_OPTIONS;
-    const actor = to instanceof Pid ? cellOf(to) ?? this.signals.who(to) : this.#named(to);
+    const actor = to instanceof Pid ? actorRefOf(to) ?? this.signals.who(to) : this.#named(to);
     if (typeof actor === "string") return Promise.reject(noCall(to, actor));
     if (signal?.aborted) {
       actor.released();
@@ -266,15 +266,15 @@ export class System implements ActorHome, TimerHost {
     actor.released();
   }
 
-  link(actor: Cell, pid: Pid<never>): void {
+  link(actor: ActorRef, pid: Pid<never>): void {
     this.signals.link(actor, pid);
   }
 
-  unlink(actor: Cell, pid: Pid<never>): void {
+  unlink(actor: ActorRef, pid: Pid<never>): void {
     this.signals.unlink(actor, pid);
   }
 
-  monitor(actor: Cell, to: Pid<never> | ActorName | string): Ref {
+  monitor(actor: ActorRef, to: Pid<never> | ActorName | string): Ref {
     const ref = this.signals.ref(actor);
     if (to instanceof Pid) this.signals.monitor(actor, to, ref);
     else {
@@ -286,7 +286,7 @@ export class System implements ActorHome, TimerHost {
   }
 
   /** Tells an actor when a session with a node is up, and when it is over; now, if there is none. */
-  monitorNode(actor: Cell, node: string): void {
+  monitorNode(actor: ActorRef, node: string): void {
     this.nodeWatchers.add(node, actor);
     if (node === this.home.node || this.signals.remote?.lineTo(node) !== undefined) return;
     actor.deliver(nodeChange("nodedown", node, "noconnection"));
@@ -297,7 +297,7 @@ export class System implements ActorHome, TimerHost {
     if (this.nodeWatchers.has(node)) this.nodeWatchers.tell(node, nodeChange(type, node, reason));
   }
 
-  demonitor(actor: Cell, ref: Ref, flush: boolean): boolean {
+  demonitor(actor: ActorRef, ref: Ref, flush: boolean): boolean {
     return this.signals.demonitor(actor, ref, flush);
   }
 
@@ -417,12 +417,12 @@ export class System implements ActorHome, TimerHost {
   }
 
   /** Who is registered under a name, or why nobody is to be found. */
-  #named(to: ActorName | string): Cell | "noproc" | "noconnection" {
+  #named(to: ActorName | string): ActorRef | "noproc" | "noconnection" {
     if (typeof to !== "string") checkActorName(to);
     const name = typeof to === "string" ? to : to.name;
     if (typeof to === "string" || to.node === this.home.node) {
       const pid = this.names.whereis(name);
-      return (pid && cellOf(pid)) ?? "noproc";
+      return (pid && actorRefOf(pid)) ?? "noproc";
     }
     return this.signals.remote?.lineTo(to.node)?.named(name) ?? "noconnection";
   }

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { type Cell, type Chained, hang, unhang } from "./actor_ref.ts";
+import { type ActorRef, attach, type Chained, detach } from "./actor_ref.ts";
 import { ArgumentError } from "./errors.ts";
 import type { Wheel, WheelTimer } from "./wheel.ts";
 
@@ -56,16 +56,16 @@ export class SentTimer implements WheelTimer, TimerRef, Chained {
   following: Chained | undefined = undefined;
   preceding: Chained | undefined = undefined;
   readonly #host: TimerHost;
-  readonly #target: Cell;
+  readonly #target: ActorRef;
   readonly #message: unknown;
   readonly #everyMs: number | undefined;
 
-  constructor(host: TimerHost, target: Cell, message: unknown, everyMs: number | undefined) {
+  constructor(host: TimerHost, target: ActorRef, message: unknown, everyMs: number | undefined) {
     this.#host = host;
     this.#target = target;
     this.#message = message;
     this.#everyMs = everyMs;
-    hang(this, target);
+    attach(this, target);
   }
 
   get left(): number | undefined {
@@ -74,7 +74,7 @@ export class SentTimer implements WheelTimer, TimerRef, Chained {
   }
 
   fire(): void {
-    if (this.#everyMs === undefined) unhang(this, this.#target);
+    if (this.#everyMs === undefined) detach(this, this.#target);
     else this.#again(this.#everyMs);
     this.#target.deliver(this.#message);
   }
@@ -90,7 +90,7 @@ export class SentTimer implements WheelTimer, TimerRef, Chained {
     const left = this.left;
     if (left === undefined) return false;
     this.#host.wheel.remove(this);
-    unhang(this, this.#target);
+    detach(this, this.#target);
     return left;
   }
 

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type Cell, type Chained, hang, unhang } from "./actor_ref.ts";
+import { type ActorRef, attach, type Chained, detach } from "./actor_ref.ts";
 
 /** An actor wants to know of something. It hangs on the actor. */
 class Watch implements Chained {
@@ -22,23 +22,23 @@ class Watch implements Chained {
 
 /** Actors by what they want to know of. */
 export class Watchers {
-  readonly #byKey = new Map<string, Map<Cell, Watch>>();
+  readonly #byKey = new Map<string, Map<ActorRef, Watch>>();
 
   /** Adds an actor; again is the same as once. */
-  add(key: string, actor: Cell): void {
+  add(key: string, actor: ActorRef): void {
     let watches = this.#byKey.get(key);
     if (watches === undefined) this.#byKey.set(key, watches = new Map());
     if (watches.has(actor)) return;
     const watch = new Watch(() => this.#forget(key, actor));
     watches.set(actor, watch);
-    hang(watch, actor);
+    attach(watch, actor);
   }
 
   /** Takes an actor out. Whether it was in. */
-  remove(key: string, actor: Cell): boolean {
+  remove(key: string, actor: ActorRef): boolean {
     const watch = this.#byKey.get(key)?.get(actor);
     if (watch === undefined) return false;
-    unhang(watch, actor);
+    detach(watch, actor);
     this.#forget(key, actor);
     return true;
   }
@@ -55,7 +55,7 @@ export class Watchers {
     for (const actor of [...watches.keys()]) actor.deliver(message);
   }
 
-  #forget(key: string, actor: Cell): void {
+  #forget(key: string, actor: ActorRef): void {
     const watches = this.#byKey.get(key);
     watches?.delete(actor);
     if (watches?.size === 0) this.#byKey.delete(key);

@@ -8,7 +8,7 @@
  * @module
  */
 import type { Actor } from "../actor/actor.ts";
-import { type Chained, hang, unhang } from "../actor/actor_ref.ts";
+import { attach, type Chained, detach } from "../actor/actor_ref.ts";
 import { ArgumentError, NoProcError } from "../actor/errors.ts";
 import type { System } from "../actor/system.ts";
 import { Watchers } from "../actor/watchers.ts";
@@ -24,7 +24,7 @@ import {
   readMembers,
   sendMembers,
 } from "./rows.ts";
-import { type Numbered, Telling } from "./sync_cursor.ts";
+import { type Numbered, SyncCursor } from "./sync_cursor.ts";
 
 /** The scope of groups that are given none. */
 export const DEFAULT_SCOPE = "default";
@@ -74,7 +74,7 @@ class Joined implements Chained {
 interface Peer {
   readonly line: PeerLine;
   /** How far it has been told of our memberships. */
-  readonly telling: Telling<Row>;
+  readonly telling: SyncCursor<Row>;
   /** How many it has. */
   memberships: number;
 }
@@ -106,7 +106,7 @@ export class GroupTable {
     if (joined === undefined) {
       joined = new Joined(() => this.#leaveAll(actor));
       this.#joined.set(actor, joined);
-      hang(joined, actor);
+      attach(joined, actor);
     }
     const row = { scope, group, pid: actor.pid as Pid, number: ++this.#numbers };
     joined.rows.push(row);
@@ -123,7 +123,7 @@ export class GroupTable {
     const gone = joined.rows.splice(at, 1);
     if (joined.rows.length === 0) {
       this.#joined.delete(actor);
-      unhang(joined, actor);
+      detach(joined, actor);
     }
     this.#leave(gone);
     return true;
@@ -153,7 +153,7 @@ export class GroupTable {
 
   /** A session is up. */
   up(line: PeerLine): void {
-    const telling = new Telling(this.#rows.values(), this.#numbers);
+    const telling = new SyncCursor(this.#rows.values(), this.#numbers);
     this.#peers.add({ line, telling, memberships: 0 });
   }
 

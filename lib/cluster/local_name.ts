@@ -17,7 +17,7 @@ export interface Asking {
 }
 
 /** The name. It hangs on its actor, if that is of this node. */
-export class OwnName implements Chained {
+export class LocalName implements Chained {
   following: Chained | undefined = undefined;
   preceding: Chained | undefined = undefined;
   readonly number: number;

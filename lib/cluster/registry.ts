@@ -14,7 +14,7 @@
  *
  * @module
  */
-import { hang, unhang } from "../actor/actor_ref.ts";
+import { attach, detach } from "../actor/actor_ref.ts";
 import { ArgumentError, NoProcError } from "../actor/errors.ts";
 import type { System } from "../actor/system.ts";
 import { Watchers } from "../actor/watchers.ts";
@@ -23,7 +23,7 @@ import type { Pid } from "../term/pid.ts";
 import { type NameChange, nameChange } from "./changes.ts";
 import { type NameConflict, type OnConflict, settleConflict } from "./conflict.ts";
 import { type NameChanged, type NameEntry, NameTable } from "./names.ts";
-import { OwnName } from "./local_name.ts";
+import { LocalName } from "./local_name.ts";
 import { PeerTable } from "./peer_table.ts";
 import {
   type NameRow,
@@ -40,7 +40,7 @@ import {
   sendUnregister,
   STAMP_MAX,
 } from "./rows.ts";
-import { Telling } from "./sync_cursor.ts";
+import { SyncCursor } from "./sync_cursor.ts";
 
 /**
  * A node may have so many names. To register one more is refused; a peer that says it has more breaks a
@@ -69,7 +69,7 @@ export interface GlobalEvents {
 interface Peer {
   readonly line: PeerLine;
   /** How far it has been told of our names. */
-  readonly telling: Telling<OwnName>;
+  readonly telling: SyncCursor<LocalName>;
   /** OKs that it will get, by name: as soon as its entry wins here. */
   readonly owed: Map<string, { readonly entry: NameEntry; readonly request: number }>;
   /** It has told of all its names. */
@@ -85,8 +85,8 @@ export class Registry {
   readonly #namesMax: number;
   readonly #table = new NameTable();
   /** In the order of their numbers. */
-  readonly #own = new Map<string, OwnName>();
-  readonly #asking = new Map<number, OwnName>();
+  readonly #own = new Map<string, LocalName>();
+  readonly #asking = new Map<number, LocalName>();
   readonly #peers = new PeerTable<Peer>();
   readonly #watchers = new Watchers();
   #numbers = 0;
@@ -144,12 +144,12 @@ export class Registry {
       pid: cell.pid as Pid,
       stamp: stamp ?? this.#now(),
     };
-    const own = new OwnName(++this.#numbers, entry, onConflict, () => this.#withdraw(own));
+    const own = new LocalName(++this.#numbers, entry, onConflict, () => this.#withdraw(own));
     this.#own.set(name, own);
     const change = this.#table.set(entry);
     if (pid.home.local) {
-      hang(own, cell);
-      own.unwatch = () => unhang(own, cell);
+      attach(own, cell);
+      own.unwatch = () => detach(own, cell);
     } else own.unwatch = this.#watch(pid, () => this.#withdraw(own));
     // Asked before anybody is told: who is told may take the name back.
     const answer = this.#ask(own);
@@ -185,7 +185,7 @@ export class Registry {
   up(line: PeerLine): void {
     let whenSynced!: () => void;
     const synced = new Promise<void>((resolve) => whenSynced = resolve);
-    const telling = new Telling(this.#own.values(), this.#numbers);
+    const telling = new SyncCursor(this.#own.values(), this.#numbers);
     this.#peers.add({ line, telling, owed: new Map(), synced, whenSynced });
   }
 
@@ -298,7 +298,7 @@ export class Registry {
     return this.#own.get(held.name)?.asking?.promise ?? Promise.resolve(true);
   }
 
-  #ask(own: OwnName): Promise<boolean> {
+  #ask(own: LocalName): Promise<boolean> {
     const request = ++this.#requests;
     const waiting = new Map<string, undefined>();
     for (const { line } of this.#peers) {
@@ -313,12 +313,12 @@ export class Registry {
   }
 
   /** A peer has nothing against it. */
-  #agreed(own: OwnName, node: string): void {
+  #agreed(own: LocalName, node: string): void {
     const { asking } = own;
     if (asking?.waiting.delete(node) && asking.waiting.size === 0) this.#answer(own, true);
   }
 
-  #answer(own: OwnName, registered: boolean): void {
+  #answer(own: LocalName, registered: boolean): void {
     const { asking } = own;
     if (asking === undefined) return;
     own.asking = undefined;
@@ -327,7 +327,7 @@ export class Registry {
   }
 
   /** A name of ours is taken back, everywhere. */
-  #withdraw(own: OwnName): void {
+  #withdraw(own: LocalName): void {
     const { name } = own.entry;
     if (this.#own.get(name) !== own) return;
     this.#own.delete(name);
@@ -358,7 +358,7 @@ export class Registry {
   }
 
   /** Another node has our name by better right. One that was just asked for is simply not had. */
-  #lose(own: OwnName, winner: Pid): void {
+  #lose(own: LocalName, winner: Pid): void {
     const { onConflict, asking } = own;
     const { name, pid: loser } = own.entry;
     this.#withdraw(own);

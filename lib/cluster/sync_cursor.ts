@@ -16,7 +16,7 @@ export interface Numbered {
 }
 
 /** How far one peer has been told. */
-export class Telling<Row extends Numbered> {
+export class SyncCursor<Row extends Numbered> {
   readonly #rows: Iterator<Row>;
   readonly #last: number;
   /** The number of the last row that was told. */

@@ -30,7 +30,7 @@ interface Waiter {
 }
 
 /** All of them, by the node's name. */
-export class Waiters {
+export class ConnectWaiters {
   readonly #waiters = new Map<string, Waiter[]>();
 
   /** Waits for a session. Rejects with {@linkcode NodeConnectError}. */

@@ -2,7 +2,7 @@
  * The dials of this node: those that are due are begun, so many at once, and each ends as a session, as a
  * failure that is told, or given up.
  *
- *     Peers ─due─▶ TCP and TLS ─▶ Greeting ─ACK─▶ up
+ *     Peers ─due─▶ TCP and TLS ─▶ HandshakeIo ─ACK─▶ up
  *      ▲               │              │
  *      └─── failed ────┴──────────────┘
  *
@@ -16,8 +16,8 @@ import type { Log } from "../base/log.ts";
 import { type ClientTls, ConnectError, type Host } from "../host/host.ts";
 import type { Stream } from "../host/stream.ts";
 import type { Opened } from "./session.ts";
-import { Greeting, type GreetingFailure, type SessionSink } from "./handshake_io.ts";
-import { Dialler, type Met, type Self } from "./handshake.ts";
+import { type GreetingFailure, HandshakeIo, type SessionSink } from "./handshake_io.ts";
+import { Initiator, type Met, type Self } from "./handshake.ts";
 import { NONCE_BYTES } from "./message.ts";
 import { parseName } from "./name.ts";
 import type { Peers } from "./peers.ts";
@@ -36,7 +36,7 @@ const FAILING_MAX = 4_096;
 const UNTRUSTED = "its certificate is not of our cluster (another cookie?)";
 
 /** Who has nodes dialled. */
-export interface DialOwner {
+export interface DialerOwner {
   /** What this node says of itself, whom it knows, and its log: they change with its name. */
   readonly self: () => Self;
   readonly peers: () => Peers;
@@ -57,28 +57,28 @@ export interface DialOwner {
 /** A dial that is on its way: in TCP and TLS at first, then in the handshake. */
 interface Dial {
   readonly cancel: AbortController;
-  greeting: Greeting | undefined;
+  greeting: HandshakeIo | undefined;
 }
 
 /** All of them. */
-export class Dials {
+export class Dialer {
   readonly #host: Host;
-  readonly #owner: DialOwner;
+  readonly #owner: DialerOwner;
   readonly #dials = new Map<string, Dial>();
-  /** Dials in TCP and TLS, those that were given up among them. */
+  /** Dialer in TCP and TLS, those that were given up among them. */
   readonly #connecting = new Set<AbortController>();
   /** Handshakes, until they are up or their streams are closed. */
-  readonly #greetings = new Set<Greeting>();
+  readonly #greetings = new Set<HandshakeIo>();
   /** Failures by node, so that each is logged once and not at every attempt. */
   readonly #failing = new Map<string, string>();
   #timer: Timer | undefined;
 
-  constructor(host: Host, owner: DialOwner) {
+  constructor(host: Host, owner: DialerOwner) {
     this.#host = host;
     this.#owner = owner;
   }
 
-  /** Dials whoever is due, and sees to it that those who will be are dialled then. */
+  /** Dialer whoever is due, and sees to it that those who will be are dialled then. */
   due(): void {
     if (this.#owner.isStopping()) return;
     for (const name of this.#owner.peers().due(this.#host.clock.now())) {
@@ -155,14 +155,14 @@ export class Dials {
 
   #greet(name: string, dial: Dial, stream: Stream): void {
     const self = this.#owner.self();
-    const machine = new Dialler(
+    const machine = new Initiator(
       self,
       name,
       this.#host.random.bytes(NONCE_BYTES),
       stream.peerCertificate,
       () => this.#owner.peers().proving(name),
     );
-    const greeting: Greeting = new Greeting(
+    const greeting: HandshakeIo = new HandshakeIo(
       stream,
       machine,
       {

@@ -21,7 +21,7 @@ export interface ActorSink {
 }
 
 /** Who acts on frames. */
-export interface Inbound {
+export interface DispatchTarget {
   /** A peer says whom it is connected with. */
   peerList(names: readonly string[]): void;
   /** A peer exposes functions, or does not any more. */
@@ -32,7 +32,7 @@ export interface Inbound {
 
 /** Hands a frame on. Unknown tags are skipped: a later version may know them. */
 export function dispatch(
-  inbound: Inbound,
+  inbound: DispatchTarget,
   from: string,
   tag: number,
   body: Uint8Array,

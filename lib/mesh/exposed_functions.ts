@@ -10,7 +10,7 @@ import { encodeExposed, LIST_COUNT_MAX, listThatFits } from "./message.ts";
 const EXPOSED_MAX = 65_536;
 
 /** The names, by node. */
-export class Exposures {
+export class ExposedFunctions {
   /** Of this node. */
   own: readonly string[] = [];
   readonly #byPeer = new Map<string, Set<string>>();

@@ -60,7 +60,7 @@ export class Arriving {
 }
 
 /** The large frames that are on their way from one peer. */
-export class Fragments {
+export class FragmentReader {
   readonly #messageBytesMax: number;
   /** All of them together may take this much memory. */
   readonly #bytesMax: number;

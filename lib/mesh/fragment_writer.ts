@@ -67,7 +67,7 @@ export const WHOLE_TAGS: ReadonlySet<number> = new Set<number>([
 ]);
 
 /** A large frame that is to be sent. */
-export class Bulk {
+export class FragmentWriter {
   /** What its pieces are known by. */
   readonly number: number;
   readonly #frame: Uint8Array;

@@ -89,7 +89,7 @@ export type Step =
   };
 
 /** The side that dialled. */
-export class Dialler {
+export class Initiator {
   readonly #self: Self;
   readonly #expected: string;
   readonly #name: Name;
@@ -187,7 +187,7 @@ export class Dialler {
 }
 
 /** The side that was dialled. */
-export class Acceptor {
+export class Responder {
   readonly #self: Self;
   readonly #nonce: Uint8Array;
   readonly #certificate: Uint8Array;

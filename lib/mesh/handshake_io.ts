@@ -1,5 +1,5 @@
 /**
- * A handshake on its way: runs a {@linkcode Dialler} or an {@linkcode Acceptor} over a stream, with
+ * A handshake on its way: runs a {@linkcode Initiator} or an {@linkcode Responder} over a stream, with
  * a deadline, and at most 4096 bytes from whoever has not proved itself.
  *
  * @module
@@ -8,7 +8,7 @@ import type { Clock, Timer } from "../base/clock.ts";
 import type { Stream, StreamHandler } from "../host/stream.ts";
 import type { Opened } from "./session.ts";
 import { FrameReader, type FrameSink, HANDSHAKE_FRAME_BYTES_MAX } from "./frame.ts";
-import { type Acceptor, type Dialler, fail, type Met, type Step } from "./handshake.ts";
+import { fail, type Initiator, type Met, type Responder, type Step } from "./handshake.ts";
 import type { RejectReason } from "./message.ts";
 
 /** Bytes that one side may send before the session is up. */
@@ -27,7 +27,7 @@ export interface SessionSink extends FrameSink {
 }
 
 /** Who is told how it went. One of `up` and `failed` is called, once. */
-export interface Greeter {
+export interface HandshakeOwner {
   /** A dialler has proved itself: the reason to refuse it, or `undefined`. */
   decide(met: Met): { readonly reason: RejectReason; readonly words: string } | undefined;
   /** It is up. What takes further frames, beginning with those behind the handshake. */
@@ -38,10 +38,10 @@ export interface Greeter {
 }
 
 /** One handshake. */
-export class Greeting implements StreamHandler, FrameSink {
+export class HandshakeIo implements StreamHandler, FrameSink {
   readonly #stream: Stream;
-  readonly #machine: Dialler | Acceptor;
-  readonly #greeter: Greeter;
+  readonly #machine: Initiator | Responder;
+  readonly #greeter: HandshakeOwner;
   readonly #clock: Clock;
   readonly #reader = new FrameReader(HANDSHAKE_FRAME_BYTES_MAX);
   readonly #deadline: Timer;
@@ -55,8 +55,8 @@ export class Greeting implements StreamHandler, FrameSink {
 
   constructor(
     stream: Stream,
-    machine: Dialler | Acceptor,
-    greeter: Greeter,
+    machine: Initiator | Responder,
+    greeter: HandshakeOwner,
     clock: Clock,
     deadlineMs: number,
   ) {
@@ -128,7 +128,7 @@ export class Greeting implements StreamHandler, FrameSink {
         // To decide may have ended another session, and who was told of that may have stopped us.
         if (this.#ended) return;
         if (refusal) return this.#act(fail(refusal.reason, refusal.words));
-        const up = (this.#machine as Acceptor).accept();
+        const up = (this.#machine as Responder).accept();
         this.#stream.write(up.frame);
         this.#act(up);
         break;

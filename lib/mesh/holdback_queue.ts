@@ -31,7 +31,7 @@ export interface Slot {
 }
 
 /** What one session holds back. */
-export class Holds {
+export class HoldbackQueue {
   readonly #queues = new Map<HoldKey, Ring<Slot>>();
   readonly #bytesMax: number;
   #bytes = 0;
@@ -70,7 +70,7 @@ export class Holds {
   }
 
   /**
-   * Holds a delivery to an addressee for whom {@linkcode isHeld}, which a row of this many bytes
+   * HoldbackQueue a delivery to an addressee for whom {@linkcode isHeld}, which a row of this many bytes
    * brought. False: too much waits already.
    */
   hold(key: HoldKey, bytes: number, run: () => void): boolean {

@@ -8,19 +8,19 @@
  * @module
  */
 import type { Actor } from "../actor/actor.ts";
-import type { Cell, Monitor } from "../actor/actor_ref.ts";
+import type { ActorRef, Monitor } from "../actor/actor_ref.ts";
 import { tie, untie, unwatch, watch } from "../actor/signals.ts";
 import type { System } from "../actor/system.ts";
 import { ProtocolError } from "../term/errors.ts";
 import { type Pid, Ref } from "../term/pid.ts";
-import { Distant, Named } from "./remote_actor.ts";
-import type { HoldKey, Holds } from "./holdback_queue.ts";
+import { NamedRemoteActor, RemoteActor } from "./remote_actor.ts";
+import type { HoldbackQueue, HoldKey } from "./holdback_queue.ts";
 import { RECEIVER } from "./node_table.ts";
 import { IncomingCall } from "./incoming_call.ts";
 import { ANSWER, decodeHome, SPAWN_FLAG, TAG } from "./message.ts";
 import { isNormalName } from "./name.ts";
 import type { Outbound } from "./outbound.ts";
-import { type Decoded, RowReader, WORD_BYTES } from "./message_reader.ts";
+import { type Decoded, NodeMessageReader, WORD_BYTES } from "./message_reader.ts";
 import type { Spawner } from "./spawner.ts";
 
 /** A peer may have so many monitors and calls here at once, of each, and half as many links more. */
@@ -65,19 +65,19 @@ export interface ClusterSink<Line> {
 
 /** What is needed of the session itself. */
 export interface HeldSession {
-  readonly holds: Holds;
+  readonly holds: HoldbackQueue;
   abort(end: "protocol", words: string): void;
 }
 
 /** The rows of one session. */
-export class Arrivals {
+export class Inbound {
   readonly #system: System;
   readonly #line: Outbound;
   readonly #spawner: Spawner;
-  readonly #row: RowReader;
+  readonly #row: NodeMessageReader;
   readonly #session: HeldSession;
   readonly #cluster: () => ClusterSink<Outbound> | undefined;
-  readonly #holds: Holds;
+  readonly #holds: HoldbackQueue;
   readonly #over: () => void;
   readonly #bondsMax: number;
   /** How many links were asked for since they were last counted. */
@@ -105,7 +105,7 @@ export class Arrivals {
     this.#system = system;
     this.#line = line;
     this.#spawner = spawner;
-    this.#row = new RowReader(line.homes);
+    this.#row = new NodeMessageReader(line.homes);
   }
 
   /**
@@ -374,7 +374,7 @@ export class Arrivals {
     const to = row.receiver();
     const ref = row.number();
     const reason = row.reason();
-    const watcher: Cell | undefined = to === 0 ? this.#system.outsider : this.#system.find(to);
+    const watcher: ActorRef | undefined = to === 0 ? this.#system.outsider : this.#system.find(to);
     const monitor = watcher?.monitors?.get(ref);
     if (monitor === undefined || !this.#concerns(monitor, ended)) return;
     unwatch(monitor);
@@ -385,8 +385,8 @@ export class Arrivals {
 
   /** Whether a monitor is of this actor of the peer. */
   #concerns({ target }: Monitor, id: number): boolean {
-    if (!(target instanceof Distant) || target.pid.home !== this.#line.home) return false;
-    return target instanceof Named || target.pid.id === id;
+    if (!(target instanceof RemoteActor) || target.pid.home !== this.#line.home) return false;
+    return target instanceof NamedRemoteActor || target.pid.id === id;
   }
 
   #spawn(): void {
@@ -420,7 +420,7 @@ export class Arrivals {
     if (broken !== undefined) this.#fail(broken);
   }
 
-  #distant(id: number): Distant {
+  #distant(id: number): RemoteActor {
     const distant = this.#line.distant(id);
     if (this.#line.kept > 2 * this.#bondsMax) this.#fail("too many actors");
     return distant;
@@ -434,7 +434,7 @@ export class Arrivals {
   }
 
   /** A monitor is about to be made. */
-  #countMonitor(distant: Distant, ref: number): void {
+  #countMonitor(distant: RemoteActor, ref: number): void {
     if (distant.monitors?.has(ref)) this.#fail("a reference that is in use");
     if (this.#line.monitors >= this.#bondsMax) this.#fail("too many monitors");
   }

@@ -4,7 +4,7 @@
  * @module
  */
 import { Call } from "../actor/call.ts";
-import { type Cell, type Chained, hang, unhang } from "../actor/actor_ref.ts";
+import { type ActorRef, attach, type Chained, detach } from "../actor/actor_ref.ts";
 import { MailboxFullError } from "../actor/errors.ts";
 import type { ExitReason } from "../term/exit.ts";
 import { ANSWER } from "./message.ts";
@@ -19,7 +19,7 @@ export class IncomingCall extends Call implements Chained {
   readonly request: unknown;
   following: Chained | undefined = undefined;
   preceding: Chained | undefined = undefined;
-  readonly #actor: Cell;
+  readonly #actor: ActorRef;
   readonly #number: number;
   /** All that are open, by number. */
   readonly #open: Map<number, IncomingCall>;
@@ -27,7 +27,7 @@ export class IncomingCall extends Call implements Chained {
 
   constructor(
     request: unknown,
-    actor: Cell,
+    actor: ActorRef,
     number: number,
     open: Map<number, IncomingCall>,
     answerer: Answerer,
@@ -39,7 +39,7 @@ export class IncomingCall extends Call implements Chained {
     this.#open = open;
     this.#answerer = answerer;
     open.set(number, this);
-    hang(this, actor);
+    attach(this, actor);
   }
 
   override reply(value: unknown): void {
@@ -63,7 +63,7 @@ export class IncomingCall extends Call implements Chained {
     // A peer may use a number again whose call it has given up.
     if (this.#open.get(this.#number) !== this) return false;
     this.#open.delete(this.#number);
-    unhang(this, this.#actor);
+    detach(this, this.#actor);
     return true;
   }
 }

@@ -1,8 +1,8 @@
 /**
  * This node among the others: listens, has them dialled, greets, keeps the sessions, and tells of them.
  *
- *     seeds, peers of peers ─▶ Peers ─due─▶ Dials ─┐
- *                                                  ├─▶ Greeting ─▶ Connection ─▶ inbound
+ *     seeds, peers of peers ─▶ Peers ─due─▶ Dialer ─┐
+ *                                                  ├─▶ HandshakeIo ─▶ Session ─▶ inbound
  *     listener ────────────────────────────────────┘       │             │
  *                                                       refused    nodeup, nodedown
  *
@@ -15,20 +15,20 @@ import { place } from "../host/connect_error.ts";
 import type { ClientTls, Host, Listener, ServerTls } from "../host/host.ts";
 import type { Address, Stream } from "../host/stream.ts";
 import { derOf, LEAF_RENEW_MS, makeLeaf, SERVER_NAME } from "./certificate.ts";
-import { Connection, type Opened, type SessionEnd, type SessionLimits } from "./session.ts";
-import { Dials } from "./dialer.ts";
-import { Exposures } from "./exposed_functions.ts";
+import { type Opened, Session, type SessionEnd, type SessionLimits } from "./session.ts";
+import { Dialer } from "./dialer.ts";
+import { ExposedFunctions } from "./exposed_functions.ts";
 import { encodeFrame } from "./frame.ts";
-import { type Greeter, Greeting } from "./handshake_io.ts";
-import { Acceptor, type Met, type Self } from "./handshake.ts";
+import { HandshakeIo, type HandshakeOwner } from "./handshake_io.ts";
+import { type Met, Responder, type Self } from "./handshake.ts";
 import { type ClusterKeys, makeCreation } from "./identity.ts";
 import type { RoomSink } from "./dispatch.ts";
 import { encodeExposed, encodeList, NONCE_BYTES, type RejectReason, TAG } from "./message.ts";
 import { formatName, type NodeName } from "./name.ts";
 import { Peers } from "./peers.ts";
-import { Refusals, refusalWords } from "./rejections.ts";
-import { Session, type SessionActors, type SessionOwner } from "./session_receiver.ts";
-import { NodeConnectError, stoppingError, Waiters } from "./connect_waiters.ts";
+import { refusalWords, Rejections } from "./rejections.ts";
+import { type SessionActors, type SessionOwner, SessionReceiver } from "./session_receiver.ts";
+import { ConnectWaiters, NodeConnectError, stoppingError } from "./connect_waiters.ts";
 
 /** A dialler may take this long over TLS, and as long over the handshake in it. Milliseconds. */
 const GREETING_MS = 5_000;
@@ -75,20 +75,20 @@ export class Mesh implements SessionOwner {
   readonly creation: number;
   roomSink: RoomSink | undefined = undefined;
   /** Filled when there are actors: gives those of a new session. Until then there are none. */
-  attach: ((session: Connection) => SessionActors) | undefined = undefined;
+  attach: ((session: Session) => SessionActors) | undefined = undefined;
 
   readonly #host: Host;
   readonly #options: MeshOptions;
   readonly #tickMs: number;
-  readonly #refusals: Refusals;
-  readonly #sessions = new Map<string, Connection>();
-  readonly #exposures = new Exposures();
-  readonly #dials: Dials;
+  readonly #refusals: Rejections;
+  readonly #sessions = new Map<string, Session>();
+  readonly #exposures = new ExposedFunctions();
+  readonly #dials: Dialer;
   /** Handshakes of diallers, until they are up or their streams are closed. */
-  readonly #greetings = new Set<Greeting>();
+  readonly #greetings = new Set<HandshakeIo>();
   /** Diallers in the middle of the handshake, the oldest first. */
-  readonly #unproven = new Set<Greeting>();
-  readonly #waiters = new Waiters();
+  readonly #unproven = new Set<HandshakeIo>();
+  readonly #waiters = new ConnectWaiters();
   #name: string;
   #log: Log;
   #peers: Peers;
@@ -110,8 +110,8 @@ export class Mesh implements SessionOwner {
     this.#self = this.#makeSelf();
     const { quietMs, deadlineMs } = options.limits;
     this.#tickMs = Math.min(1_000, Math.max(10, Math.min(quietMs, deadlineMs - quietMs) / 4));
-    this.#refusals = new Refusals(host.clock);
-    this.#dials = new Dials(host, {
+    this.#refusals = new Rejections(host.clock);
+    this.#dials = new Dialer(host, {
       self: () => this.#self,
       peers: () => this.#peers,
       log: () => this.#log,
@@ -140,12 +140,12 @@ export class Mesh implements SessionOwner {
   }
 
   /** The session with a node. */
-  session(name: string): Connection | undefined {
+  session(name: string): Session | undefined {
     return this.#sessions.get(name);
   }
 
   /** All sessions. */
-  sessions(): IterableIterator<Connection> {
+  sessions(): IterableIterator<Session> {
     return this.#sessions.values();
   }
 
@@ -207,13 +207,13 @@ export class Mesh implements SessionOwner {
   }
 
   /** A queue is more than half full, or not any more. Called by the session. */
-  pressure({ met }: Connection, high: boolean): void {
+  pressure({ met }: Session, high: boolean): void {
     if (high) this.#log.warn(`${met.name} is slow: much waits for it`);
     this.events.emit("pressure", { node: met.name, high });
   }
 
   /** A session is over. Called by it. */
-  over({ actors }: Session, connection: Connection, end: SessionEnd, words: string): void {
+  over({ actors }: SessionReceiver, connection: Session, end: SessionEnd, words: string): void {
     const { name } = connection.met;
     if (this.#sessions.get(name) !== connection) return;
     this.#sessions.delete(name);
@@ -309,13 +309,13 @@ export class Mesh implements SessionOwner {
   #accept(stream: Stream): void {
     if (this.#stopping) return stream.abort();
     const self = this.#self;
-    const machine = new Acceptor(
+    const machine = new Responder(
       self,
       this.#host.random.bytes(NONCE_BYTES),
       this.#certificate!,
     );
     const { remote } = stream;
-    const greeter: Greeter = {
+    const greeter: HandshakeOwner = {
       decide: (met) => this.#decide(met),
       up: (met, opened) => {
         this.#greetings.delete(greeting);
@@ -333,7 +333,7 @@ export class Mesh implements SessionOwner {
       },
       gone: () => void this.#greetings.delete(greeting),
     };
-    const greeting = new Greeting(stream, machine, greeter, this.#host.clock, GREETING_MS);
+    const greeting = new HandshakeIo(stream, machine, greeter, this.#host.clock, GREETING_MS);
     this.#greetings.add(greeting);
     this.#unproven.add(greeting);
     if (this.#unproven.size <= UNPROVEN_MAX) return;
@@ -363,10 +363,10 @@ export class Mesh implements SessionOwner {
     return undefined;
   }
 
-  #up(met: Met, dialled: boolean, opened: Opened, exposed: readonly string[]): Connection {
+  #up(met: Met, dialled: boolean, opened: Opened, exposed: readonly string[]): Session {
     const { limits } = this.#options;
-    const receiver = new Session(this);
-    const session = new Connection(
+    const receiver = new SessionReceiver(this);
+    const session = new Session(
       met,
       dialled,
       opened,

@@ -11,7 +11,7 @@ import { Decoder } from "../term/decode.ts";
 import { ProtocolError } from "../term/errors.ts";
 import { decodeExit, type ExitReason } from "../term/exit.ts";
 import { TextReader } from "../term/text_reader.ts";
-import { type Homes, RECEIVER, SENDER } from "./node_table.ts";
+import { type NodeTable, RECEIVER, SENDER } from "./node_table.ts";
 
 /** Every number but flags, statuses and lengths has so many bytes. */
 export const WORD_BYTES = 8;
@@ -22,8 +22,8 @@ export interface Decoded {
 }
 
 /** The row that is being read. */
-export class RowReader {
-  readonly #homes: Homes;
+export class NodeMessageReader {
+  readonly #homes: NodeTable;
   /** Of the session: its terms build on those before them. */
   readonly #decoder: Decoder;
   readonly #names = new TextReader();
@@ -36,7 +36,7 @@ export class RowReader {
   /** It had to wait, and its term was decoded when it came. */
   #decoded: Decoded | undefined;
 
-  constructor(homes: Homes) {
+  constructor(homes: NodeTable) {
     this.#homes = homes;
     this.#decoder = new Decoder(homes);
   }

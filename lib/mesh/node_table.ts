@@ -8,7 +8,7 @@
  *
  * @module
  */
-import type { Line } from "../actor/remote.ts";
+import type { NodeLink } from "../actor/remote.ts";
 import type { System } from "../actor/system.ts";
 import type { PidReader } from "../term/decode.ts";
 import type { PidWriter } from "../term/encode.ts";
@@ -27,13 +27,13 @@ const FIRST = 2;
 const INDEXES_MAX = 0x1_0000;
 
 /** One life of another node. */
-export class FarHome implements Home {
+export class RemoteIncarnation implements Home {
   readonly node: string;
   readonly creation: number;
   readonly local = false;
   readonly system: System;
   /** The way there, as far as it was looked up; it may have ended. */
-  line: FoundLine | undefined = undefined;
+  line: FoundNodeLink | undefined = undefined;
 
   constructor(system: System, node: string, creation: number) {
     this.system = system;
@@ -43,14 +43,14 @@ export class FarHome implements Home {
 }
 
 /** A line that was found, and may have ended since. */
-export interface FoundLine extends Line {
+export interface FoundNodeLink extends NodeLink {
   readonly isOpen: boolean;
 }
 
 /** Both tables of one session. */
-export class Homes implements PidWriter, PidReader {
+export class NodeTable implements PidWriter, PidReader {
   /** The node at the other end, in this life of it. */
-  readonly peer: FarHome;
+  readonly peer: RemoteIncarnation;
   readonly #system: System;
   readonly #announce: (index: number, home: Home) => void;
   /** What was announced to the peer. */
@@ -60,7 +60,11 @@ export class Homes implements PidWriter, PidReader {
   readonly #homes: Home[] = [];
 
   /** `announce` tells the peer of an index. */
-  constructor(system: System, peer: FarHome, announce: (index: number, home: Home) => void) {
+  constructor(
+    system: System,
+    peer: RemoteIncarnation,
+    announce: (index: number, home: Home) => void,
+  ) {
     this.#system = system;
     this.peer = peer;
     this.#announce = announce;
@@ -79,7 +83,7 @@ export class Homes implements PidWriter, PidReader {
     const { home } = this.#system;
     if (isLife(home, node, creation)) this.#homes.push(home);
     else if (isLife(this.peer, node, creation)) this.#homes.push(this.peer);
-    else this.#homes.push(new FarHome(this.#system, node, creation));
+    else this.#homes.push(new RemoteIncarnation(this.#system, node, creation));
     return undefined;
   }
 
@@ -89,7 +93,7 @@ export class Homes implements PidWriter, PidReader {
     if (index === SENDER) return pidAt(this.peer, id);
     const home = this.#homes[index - FIRST];
     if (home === undefined) return undefined;
-    return home instanceof FarHome ? pidAt(home, id) : this.#own(id);
+    return home instanceof RemoteIncarnation ? pidAt(home, id) : this.#own(id);
   }
 
   /** Likewise a reference. */
@@ -135,7 +139,7 @@ function isLife(home: Home, node: string, creation: number): boolean {
 }
 
 /** A pid abroad; the one that links know, if there is one. */
-function pidAt(home: FarHome, id: number): Pid {
+function pidAt(home: RemoteIncarnation, id: number): Pid {
   const known = home.line?.isOpen ? home.line.known(id) : undefined;
   return (known?.pid as Pid | undefined) ?? new Pid(home, id, undefined);
 }

@@ -8,7 +8,7 @@
  */
 import type { PendingCall } from "../actor/call.ts";
 import { QueueFullError } from "../actor/errors.ts";
-import type { Cell } from "../actor/actor_ref.ts";
+import type { ActorRef } from "../actor/actor_ref.ts";
 import type { System } from "../actor/system.ts";
 import { utf8 } from "../base/bytes.ts";
 import type { TermBuffer } from "../term/buffer.ts";
@@ -17,8 +17,14 @@ import { TermError } from "../term/errors.ts";
 import { encodeExit, type ExitReason, writeNormal } from "../term/exit.ts";
 import { Pid, type Ref, writePid } from "../term/pid.ts";
 import { BULK_BYTES_MIN } from "./fragment_writer.ts";
-import { Distant, Named, type Teller } from "./remote_actor.ts";
-import { type FarHome, type FoundLine, Homes, RECEIVER, SENDER } from "./node_table.ts";
+import { NamedRemoteActor, RemoteActor, type Teller } from "./remote_actor.ts";
+import {
+  type FoundNodeLink,
+  NodeTable,
+  RECEIVER,
+  type RemoteIncarnation,
+  SENDER,
+} from "./node_table.ts";
 import { ANSWER, encodeHome, TAG } from "./message.ts";
 import type { Outbox } from "./outbox.ts";
 
@@ -41,9 +47,9 @@ const REASON_BYTES_MAX = 2 ** 20;
 const REASON_HEADS_BYTES = 1024;
 
 /** The line to one life of another node, for one session. */
-export class Outbound implements FoundLine, Teller {
-  readonly home: FarHome;
-  readonly homes: Homes;
+export class Outbound implements FoundNodeLink, Teller {
+  readonly home: RemoteIncarnation;
+  readonly homes: NodeTable;
   isOpen = true;
   /** Monitors of actors there on actors here. */
   monitors = 0;
@@ -52,8 +58,8 @@ export class Outbound implements FoundLine, Teller {
   readonly #encoder: Encoder;
   /** The longest term. */
   readonly #bytesMax: number;
-  readonly #distants = new Map<number, Distant>();
-  readonly #named = new Set<Distant>();
+  readonly #distants = new Map<number, RemoteActor>();
+  readonly #named = new Set<RemoteActor>();
   /** Calls that wait for an answer, by the number of the request. */
   readonly #calls = new Map<number, PendingCall>();
   #requests = 0;
@@ -62,12 +68,12 @@ export class Outbound implements FoundLine, Teller {
   /** The bytes of names that were used, which mostly are used again. */
   readonly #names = new Map<string, Uint8Array>();
 
-  constructor(system: System, home: FarHome, outbox: Outbox, bytesMax: number) {
+  constructor(system: System, home: RemoteIncarnation, outbox: Outbox, bytesMax: number) {
     this.#system = system;
     this.home = home;
     home.line = this;
     this.#outbox = outbox;
-    this.homes = new Homes(system, home, (index, { node, creation }) => {
+    this.homes = new NodeTable(system, home, (index, { node, creation }) => {
       outbox.control(encodeHome(index, creation, node));
     });
     this.#bytesMax = bytesMax;
@@ -91,29 +97,29 @@ export class Outbound implements FoundLine, Teller {
     return this.homes.pid(SENDER, id)!;
   }
 
-  distant(id: number): Distant {
+  distant(id: number): RemoteActor {
     let distant = this.#distants.get(id);
     if (distant === undefined) {
-      distant = new Distant(this, this.home, id);
+      distant = new RemoteActor(this, this.home, id);
       this.#distants.set(id, distant);
     }
     return distant;
   }
 
-  known(id: number): Distant | undefined {
+  known(id: number): RemoteActor | undefined {
     return this.#distants.get(id);
   }
 
-  named(name: string): Cell {
-    const named = new Named(this, this.home, name);
+  named(name: string): ActorRef {
+    const named = new NamedRemoteActor(this, this.home, name);
     this.#named.add(named);
     return named;
   }
 
-  forget(distant: Distant): void {
+  forget(distant: RemoteActor): void {
     // A pid that outlives its cell leads to the actor by the line, or to nobody.
     distant.pid.target = undefined;
-    if (distant instanceof Named) this.#named.delete(distant);
+    if (distant instanceof NamedRemoteActor) this.#named.delete(distant);
     else if (this.#distants.get(distant.pid.id) === distant) {
       this.#distants.delete(distant.pid.id);
     }

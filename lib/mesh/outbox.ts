@@ -22,10 +22,10 @@ import { Ring } from "../base/ring.ts";
 import type { Stream } from "../host/stream.ts";
 import { TermBuffer } from "../term/buffer.ts";
 import {
-  Bulk,
   BULK_BYTES_MIN,
   BULK_OPEN_MAX,
   FLIGHT_BYTES_MAX,
+  FragmentWriter,
   WHOLE_TAGS,
 } from "./fragment_writer.ts";
 import { FRAME_HEAD_BYTES } from "./frame.ts";
@@ -83,9 +83,9 @@ export class Outbox {
   /** Where the frame begins that is being written. */
   #begun = 0;
   /** The data lane, but for what is in the buffer: pieces of whole frames, and large frames. */
-  #data = new Ring<Uint8Array | Bulk>();
+  #data = new Ring<Uint8Array | FragmentWriter>();
   /** Large frames whose BULK has gone, in that order. */
-  #bulks = new Ring<Bulk>();
+  #bulks = new Ring<FragmentWriter>();
   /** Bytes in both. */
   #queued = 0;
   /** How many large frames there have been. */
@@ -259,7 +259,7 @@ export class Outbox {
   #append(frame: Uint8Array): void {
     const isSmall = frame.length - FRAME_HEAD_BYTES <= BULK_BYTES_MIN;
     if (isSmall || WHOLE_TAGS.has(frame[FRAME_HEAD_BYTES]!)) return this.#enqueue(frame);
-    const bulk = new Bulk(this.#numbers++ >>> 0, frame);
+    const bulk = new FragmentWriter(this.#numbers++ >>> 0, frame);
     this.#queued += bulk.left;
     this.#data.push(bulk);
   }
@@ -293,7 +293,7 @@ export class Outbox {
   /** Sends the next of the data lane. False: there is none, or it must wait. */
   #sendData(): boolean {
     const next = this.#data.peek();
-    if (next instanceof Bulk) {
+    if (next instanceof FragmentWriter) {
       if (this.#bulks.length >= BULK_OPEN_MAX) return false;
       this.#data.shift();
       const { left } = next;

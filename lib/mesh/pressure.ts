@@ -1,7 +1,7 @@
 /**
  * How full a session's queue is, with two marks, so that it is not told at every frame:
  *
- *     ──▶ above half of the limit ──▶ high ──▶ below an eighth of it ──▶ relieved
+ *     ──▶ above half of the limit ──▶ high ──▶ below an eighth of it ──▶ drained
  *
  * `high` is true at once, so that a loop can ask; who listens is told at the end of the turn.
  *
@@ -44,7 +44,7 @@ export class Pressure {
   }
 
   /** Resolves when it is not high, or when there is no queue any more. */
-  relieved(): Promise<void> {
+  drained(): Promise<void> {
     return this.isHigh ? new Promise((wake) => this.#waiters.push(wake)) : Promise.resolve();
   }
 

@@ -1,5 +1,5 @@
 /**
- * Refusals in words, and not too many of them: whoever is refused again and again must not be able
+ * Rejections in words, and not too many of them: whoever is refused again and again must not be able
  * to fill a log.
  *
  * @module
@@ -13,7 +13,7 @@ const NEWS_MS = 60_000;
 const HOSTS_MAX = 1_024;
 
 /** What has been told of whom. */
-export class Refusals {
+export class Rejections {
   readonly #clock: Clock;
   readonly #told = new Map<string, number>();
 

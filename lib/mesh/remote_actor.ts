@@ -7,7 +7,7 @@
  * @module
  */
 import { PendingCall } from "../actor/call.ts";
-import { Cell, type Monitor } from "../actor/actor_ref.ts";
+import { ActorRef, type Monitor } from "../actor/actor_ref.ts";
 import type { ExitReason } from "../term/exit.ts";
 import { type Home, Pid, type Ref } from "../term/pid.ts";
 
@@ -24,11 +24,11 @@ export interface Teller {
   demonitor(from: Pid<unknown>, id: number, ref: Ref): void;
   down(ended: Pid, id: number, ref: Ref, reason: ExitReason): void;
   /** Nothing is kept on it any more. */
-  forget(distant: Distant): void;
+  forget(distant: RemoteActor): void;
 }
 
 /** The cell of an actor there. */
-export class Distant extends Cell {
+export class RemoteActor extends ActorRef {
   readonly pid: Pid<unknown>;
   isAlive = true;
   protected readonly teller: Teller;
@@ -59,11 +59,11 @@ export class Distant extends Cell {
     this.teller.down(ended, this.pid.id, ref, reason);
   }
 
-  override linked(actor: Cell): void {
+  override linked(actor: ActorRef): void {
     this.teller.link(actor.pid, this.pid.id);
   }
 
-  override unlinked({ pid }: Cell): void {
+  override unlinked({ pid }: ActorRef): void {
     this.#unlinking ??= new Map();
     this.#unlinking.set(pid.id, (this.#unlinking.get(pid.id) ?? 0) + 1);
     this.teller.unlink(pid, this.pid.id);
@@ -105,7 +105,7 @@ export class Distant extends Cell {
 }
 
 /** The cell of whoever is registered under a name there. */
-export class Named extends Distant {
+export class NamedRemoteActor extends RemoteActor {
   readonly name: string;
 
   constructor(teller: Teller, home: Home, name: string) {

@@ -3,18 +3,18 @@
  *
  * @module
  */
-import type { Cell } from "../actor/actor_ref.ts";
+import type { ActorRef } from "../actor/actor_ref.ts";
 import type { Remote, RemoteSpawn } from "../actor/remote.ts";
 import type { System } from "../actor/system.ts";
 import type { Home, Pid, Ref } from "../term/pid.ts";
-import { Arrivals, type ClusterSink } from "./inbound.ts";
-import type { Connection } from "./session.ts";
-import { FarHome } from "./node_table.ts";
+import { type ClusterSink, Inbound } from "./inbound.ts";
+import type { Session } from "./session.ts";
+import { RemoteIncarnation } from "./node_table.ts";
 import { Outbound } from "./outbound.ts";
 import { Spawner } from "./spawner.ts";
 
 /** The actors of other nodes. */
-export class RemoteActors implements Remote {
+export class RemoteNodes implements Remote {
   readonly spawner: Spawner;
   /** Takes what nodes tell each other of names and groups: filled above. */
   cluster: ClusterSink<Outbound> | undefined = undefined;
@@ -34,21 +34,21 @@ export class RemoteActors implements Remote {
   }
 
   /** A session is up: gives what acts on its rows. */
-  attach(session: Connection): Arrivals {
+  attach(session: Session): Inbound {
     const { met, outbox } = session;
     const { name, creation } = met;
-    const home = new FarHome(this.#system, name, creation);
+    const home = new RemoteIncarnation(this.#system, name, creation);
     const line = new Outbound(this.#system, home, outbox, this.#messageBytesMax);
     line.onUnsendable = this.onUnsendable;
     this.#lines.set(name, line);
     this.cluster?.up(line);
-    return new Arrivals(this.#system, line, this.spawner, session, () => this.cluster, () => {
+    return new Inbound(this.#system, line, this.spawner, session, () => this.cluster, () => {
       if (this.#lines.get(name) === line) this.#lines.delete(name);
     });
   }
 
   spawn(
-    from: Cell,
+    from: ActorRef,
     target: RemoteSpawn,
     link: boolean,
     ref: Ref | undefined,
@@ -68,7 +68,7 @@ export class RemoteActors implements Remote {
   }
 
   lineOf(home: Home): Outbound | "noproc" | "noconnection" {
-    const found = home instanceof FarHome ? home.line : undefined;
+    const found = home instanceof RemoteIncarnation ? home.line : undefined;
     if (found?.isOpen) return found as Outbound;
     const line = this.#lines.get(home.node);
     if (line === undefined) {
@@ -76,7 +76,7 @@ export class RemoteActors implements Remote {
     }
     // Another life of that node than the one there is a session with.
     if (line.home.creation !== home.creation) return "noproc";
-    if (home instanceof FarHome) home.line = line;
+    if (home instanceof RemoteIncarnation) home.line = line;
     return line;
   }
 }

@@ -17,9 +17,9 @@ import type { Stream, StreamEnd } from "../host/stream.ts";
 import type { Clock } from "../base/clock.ts";
 import { encodeTaken, u32At } from "./fragment_writer.ts";
 import { encodeFrame, FRAME_BYTES_MAX, type FrameReader, type FrameSink } from "./frame.ts";
-import { type Arriving, Fragments, MESSAGE_BYTES_MAX } from "./fragment_reader.ts";
+import { type Arriving, FragmentReader, MESSAGE_BYTES_MAX } from "./fragment_reader.ts";
 import type { Met } from "./handshake.ts";
-import { type HoldKey, Holds } from "./holdback_queue.ts";
+import { HoldbackQueue, type HoldKey } from "./holdback_queue.ts";
 import { decodeGoodbye, encodeGoodbye, type GoodbyeReason, TAG } from "./message.ts";
 import { Outbox } from "./outbox.ts";
 import type { PressureState } from "./pressure.ts";
@@ -74,7 +74,7 @@ export interface SessionHandler {
    * is given where the frame came in pieces: it is at its place in the order, and not to be held.
    */
   message(
-    connection: Connection,
+    connection: Session,
     tag: number,
     body: Uint8Array,
     bulk?: number,
@@ -82,13 +82,13 @@ export interface SessionHandler {
   /**
    * A large frame has begun; `head` is the beginning of its body. What is returned stands for its
    * addressee: until the frame is whole, deliveries to the same one must be given to
-   * {@linkcode Connection.holds}. `undefined`: nothing needs to wait for it.
+   * {@linkcode Session.holds}. `undefined`: nothing needs to wait for it.
    */
-  begin?(connection: Connection, tag: number, head: Uint8Array): HoldKey | undefined;
+  begin?(connection: Session, tag: number, head: Uint8Array): HoldKey | undefined;
   /** The queue is more than half full, or it is below an eighth again. */
-  pressure?(connection: Connection, high: boolean): void;
+  pressure?(connection: Session, high: boolean): void;
   /** The session is over; called once. `words` say more, for a log. */
-  over(connection: Connection, end: SessionEnd, words: string): void;
+  over(connection: Session, end: SessionEnd, words: string): void;
 }
 
 /** A stream whose handshake is done, and the reader that may hold the beginning of a frame. */
@@ -98,7 +98,7 @@ export interface Opened {
 }
 
 /** A session that is up. */
-export class Connection implements FrameSink {
+export class Session implements FrameSink {
   /** Who is on the other side. */
   readonly met: Met;
   /** Whether this side dialled. */
@@ -106,7 +106,7 @@ export class Connection implements FrameSink {
   /** What is to be sent. */
   readonly outbox: Outbox;
   /** What came and waits behind large frames that are on their way. */
-  readonly holds: Holds = new Holds();
+  readonly holds: HoldbackQueue = new HoldbackQueue();
   readonly #stream: Stream;
   readonly #handler: SessionHandler;
   readonly #limits: SessionLimits;
@@ -118,7 +118,7 @@ export class Connection implements FrameSink {
   /** Bytes of pongs since the stream was last empty. */
   #pongs = 0;
   #over = false;
-  readonly #fragments: Fragments;
+  readonly #fragments: FragmentReader;
 
   constructor(
     met: Met,
@@ -137,7 +137,7 @@ export class Connection implements FrameSink {
     this.#limits = limits;
     this.#clock = host.clock;
     const messageBytesMax = limits.messageBytesMax ?? MESSAGE_BYTES_MAX;
-    this.#fragments = new Fragments(messageBytesMax);
+    this.#fragments = new FragmentReader(messageBytesMax);
     this.outbox = new Outbox(opened.stream, { bytesMax: limits.queueBytesMax, messageBytesMax }, {
       atFlush: (task) => host.atFlush(task),
       pressure: (high) => handler.pressure?.(this, high),
@@ -175,8 +175,8 @@ export class Connection implements FrameSink {
   }
 
   /** Resolves when the queue is not high: below an eighth of its limit, or gone with the session. */
-  relieved(): Promise<void> {
-    return this.outbox.pressure.relieved();
+  drained(): Promise<void> {
+    return this.outbox.pressure.drained();
   }
 
   /** Sends a frame that must not be lost as long as the session lives. */

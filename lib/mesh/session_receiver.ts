@@ -4,9 +4,9 @@
  *
  * @module
  */
-import type { Connection, SessionEnd, SessionHandler } from "./session.ts";
+import type { Session, SessionEnd, SessionHandler } from "./session.ts";
 import type { HoldKey } from "./holdback_queue.ts";
-import { type ActorSink, dispatch, type Inbound } from "./dispatch.ts";
+import { type ActorSink, dispatch, type DispatchTarget } from "./dispatch.ts";
 import { decodeRoomName, TAG } from "./message.ts";
 
 /** Acts for the actors of this node in one session. */
@@ -20,15 +20,15 @@ export interface SessionActors extends ActorSink {
 }
 
 /** Who has sessions. */
-export interface SessionOwner extends Inbound {
+export interface SessionOwner extends DispatchTarget {
   /** More than half of what may wait for a peer waits, or not any more. */
-  pressure(connection: Connection, high: boolean): void;
+  pressure(connection: Session, high: boolean): void;
   /** The session is over. */
-  over(session: Session, connection: Connection, end: SessionEnd, words: string): void;
+  over(session: SessionReceiver, connection: Session, end: SessionEnd, words: string): void;
 }
 
 /** The receiving end of one session. */
-export class Session implements SessionHandler {
+export class SessionReceiver implements SessionHandler {
   /** Given as soon as there is a connection. Without it the rows of actors are skipped. */
   actors: SessionActors | undefined = undefined;
   readonly #owner: SessionOwner;
@@ -42,7 +42,7 @@ export class Session implements SessionHandler {
   }
 
   message(
-    connection: Connection,
+    connection: Session,
     tag: number,
     body: Uint8Array,
     bulk?: number,
@@ -56,19 +56,19 @@ export class Session implements SessionHandler {
     return dispatch(this.#owner, connection.met.name, tag, body, this.actors, isLarge);
   }
 
-  begin(_connection: Connection, tag: number, head: Uint8Array): HoldKey | undefined {
+  begin(_connection: Session, tag: number, head: Uint8Array): HoldKey | undefined {
     return roomKey(tag, head) ?? this.actors?.keyOf(tag, head);
   }
 
-  pressure(connection: Connection, high: boolean): void {
+  pressure(connection: Session, high: boolean): void {
     this.#owner.pressure(connection, high);
   }
 
-  over(connection: Connection, end: SessionEnd, words: string): void {
+  over(connection: Session, end: SessionEnd, words: string): void {
     this.#owner.over(this, connection, end, words);
   }
 
-  #wait(connection: Connection, tag: number, body: Uint8Array, key: HoldKey): string | undefined {
+  #wait(connection: Session, tag: number, body: Uint8Array, key: HoldKey): string | undefined {
     const copy = body.slice();
     const run = (): void => {
       const broken = dispatch(this.#owner, connection.met.name, tag, copy);

@@ -7,7 +7,7 @@
  * @module
  */
 import type { Actor } from "../actor/actor.ts";
-import { type Cell, type Chained, hang, unhang } from "../actor/actor_ref.ts";
+import { type ActorRef, attach, type Chained, detach } from "../actor/actor_ref.ts";
 import { ActorExitError, ArgumentError } from "../actor/errors.ts";
 import type { RemoteSpawn } from "../actor/remote.ts";
 import type { ActorFunction } from "../actor/self.ts";
@@ -85,7 +85,7 @@ class Pending implements WheelTimer, Chained {
   preceding: Chained | undefined = undefined;
   readonly target: RemoteSpawn;
   readonly line: Outbound;
-  readonly from: Cell;
+  readonly from: ActorRef;
   readonly flags: number;
   readonly ref: Ref | undefined;
   /** Nobody waits any more. */
@@ -98,7 +98,7 @@ class Pending implements WheelTimer, Chained {
     system: System,
     target: RemoteSpawn,
     line: Outbound,
-    from: Cell,
+    from: ActorRef,
     flags: number,
     ref: Ref | undefined,
     resolve: (pid: Pid) => void,
@@ -112,7 +112,7 @@ class Pending implements WheelTimer, Chained {
     this.ref = ref;
     this.#resolve = resolve;
     this.#reject = reject;
-    hang(this, from);
+    attach(this, from);
   }
 
   fire(): void {
@@ -136,7 +136,7 @@ class Pending implements WheelTimer, Chained {
     if (this.isOver) return false;
     this.isOver = true;
     this.#system.wheel.remove(this);
-    unhang(this, this.from);
+    detach(this, this.from);
     return true;
   }
 }
@@ -211,7 +211,7 @@ export class Spawner {
   /** Spawns on another node. `line` is the way there, if there is one. */
   spawn(
     line: Outbound | undefined,
-    from: Cell,
+    from: ActorRef,
     target: RemoteSpawn,
     link: boolean,
     ref: Ref | undefined,
@@ -247,7 +247,7 @@ export class Spawner {
 
   /** The node is this one: the same, without the journey. */
   #spawnHere(
-    from: Cell,
+    from: ActorRef,
     target: RemoteSpawn,
     link: boolean,
     ref: Ref | undefined,
@@ -287,11 +287,11 @@ export class Spawner {
   }
 
   /** One of ours is not to outlive the session with its owner. */
-  #own(owner: Cell, actor: Actor): void {
+  #own(owner: ActorRef, actor: Actor): void {
     const owned = new Owned(() => this.#system.setTimer(owned, OWNED_GRACE_MS), actor);
-    hang(owned, owner);
+    attach(owned, owner);
     this.#system.whenEnded(actor.pid as Pid).then(() => {
-      unhang(owned, owner);
+      detach(owned, owner);
       this.#system.wheel.remove(owned);
     });
   }

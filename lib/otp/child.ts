@@ -22,14 +22,14 @@ export const RESTARTS = [
 export type Restart = (typeof RESTARTS)[number];
 
 /** What becomes of a remote child whose node is gone, if it is one that is started again. */
-export const NODE_DOWNS = [
+export const NODE_DOWN_POLICIES = [
   "fail", // it has ended, "noconnection"; each attempt to start it counts
   "wait", // it is started when its node is back, and nothing counts until then
   "failover", // it is started at once on another node that exposes its function, and that does not count
 ] as const;
 
-/** One of {@linkcode NODE_DOWNS}. */
-export type NodeDownPolicy = (typeof NODE_DOWNS)[number];
+/** One of {@linkcode NODE_DOWN_POLICIES}. */
+export type NodeDownPolicy = (typeof NODE_DOWN_POLICIES)[number];
 
 /** How long a worker has to stop when it is told to, unless told otherwise. Milliseconds. */
 const SHUTDOWN_MS = 5_000;
@@ -135,7 +135,7 @@ export interface RemoteChildSpec extends ChildRules {
   readonly fn: string;
   /** What the function is given behind `self`. */
   readonly args?: readonly unknown[] | undefined;
-  /** When its node is gone: see {@linkcode NODE_DOWNS}. Default "fail". */
+  /** When its node is gone: see {@linkcode NODE_DOWN_POLICIES}. Default "fail". */
   readonly onNodeDown?: NodeDownPolicy | undefined;
   /** Milliseconds to wait for the node's answer to a start. Default 5000. */
   readonly timeout?: number | undefined;
@@ -302,8 +302,8 @@ function whatRuns(
     throw bad("fn must be the name of a function that its node exposes");
   }
   if (!Array.isArray(args)) throw bad("args must be an array");
-  if (!NODE_DOWNS.includes(onNodeDown)) {
-    throw bad(`onNodeDown must be one of ${NODE_DOWNS.join(", ")}`);
+  if (!NODE_DOWN_POLICIES.includes(onNodeDown)) {
+    throw bad(`onNodeDown must be one of ${NODE_DOWN_POLICIES.join(", ")}`);
   }
   if (timeout !== undefined && timeout !== Infinity && !(timeout > 0 && isTime(timeout))) {
     throw bad(`timeout must be above 0 milliseconds: ${TIMER_MS_MAX} at the most, or Infinity`);

@@ -7,14 +7,14 @@
  *
  * @module
  */
-import { cellOf } from "../actor/actor_ref.ts";
+import { actorRefOf } from "../actor/actor_ref.ts";
 import { Down, Exit } from "../actor/exit.ts";
 import type { Self } from "../actor/self.ts";
 import { type System, systemOf } from "../actor/system.ts";
 import { type ExitReason, isNormal } from "../term/exit.ts";
 import { Pid } from "../term/pid.ts";
 import type { Child, Started } from "./child.ts";
-import { lastWord, Outposts } from "./remote_children.ts";
+import { lastWord, RemoteChildren } from "./remote_children.ts";
 
 /** A start function's promise has settled: sent by the supervisor to itself. */
 class Settled {
@@ -24,7 +24,7 @@ class Settled {
 }
 
 /** The children of one supervisor that run, by pid. */
-export class Nursery {
+export class ChildLifecycle {
   readonly self: Self;
   readonly system: System;
   /** Who started the supervisor: its order to end is obeyed, as is the node's, and nobody else's. */
@@ -35,14 +35,14 @@ export class Nursery {
   /** Restarts that count, for the reports. */
   readonly #restarts: () => number;
   /** Those on other nodes. */
-  readonly outposts: Outposts;
+  readonly outposts: RemoteChildren;
 
   constructor(self: Self, parent: Pid<never> | undefined, restarts: () => number) {
     this.self = self;
     this.system = systemOf(self.pid);
     this.#parent = parent;
     this.#restarts = restarts;
-    this.outposts = new Outposts(self);
+    this.outposts = new RemoteChildren(self);
     this.system.supervises(self.pid as Pid, this.#running);
   }
 
@@ -101,7 +101,7 @@ export class Nursery {
   #adopt(child: Child, started: Started): void {
     const { self, system } = this;
     const pid = pidOf(started);
-    if (!cellOf(self.pid)?.links?.has(pid)) {
+    if (!actorRefOf(self.pid)?.links?.has(pid)) {
       if (system.isAlive(pid)) {
         system.exit(pid, "kill");
         throw new TypeError(`${pid} is not linked with its supervisor: start it from \`self\``);
@@ -129,7 +129,7 @@ export class Nursery {
 
   /** Ends the supervisor, by what it was told or has decided: no crash. */
   end(reason: ExitReason): void {
-    cellOf(this.self.pid)?.end(reason);
+    actorRefOf(this.self.pid)?.end(reason);
   }
 
   /** Notes that a child has ended. */

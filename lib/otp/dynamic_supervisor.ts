@@ -9,7 +9,11 @@ import { checkNames } from "../base/spelling.ts";
 import { systemOf } from "../actor/system.ts";
 import type { ExitReason } from "../term/exit.ts";
 import type { Pid } from "../term/pid.ts";
-import { Crowd, type CrowdRequest, type DynamicChildSpec } from "./dynamic_supervisor_actor.ts";
+import {
+  type CrowdRequest,
+  type DynamicChildSpec,
+  DynamicSupervisorActor,
+} from "./dynamic_supervisor_actor.ts";
 import { Intensity } from "./intensity.ts";
 import { ask } from "./remote_errors.ts";
 import { startAndWait, type Starter } from "./start.ts";
@@ -70,7 +74,8 @@ export class DynamicSupervisor {
     const pid = await startAndWait<unknown>(
       from,
       "supervisor",
-      (self, starting) => new Crowd(self, starting.parent, intensity, maxChildren).live(starting),
+      (self, starting) =>
+        new DynamicSupervisorActor(self, starting.parent, intensity, maxChildren).live(starting),
     );
     return new DynamicSupervisor(pid);
   }

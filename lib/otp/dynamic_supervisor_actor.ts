@@ -15,7 +15,7 @@ import {
 } from "./child.ts";
 import type { Intensity } from "./intensity.ts";
 import type { Starting } from "./start.ts";
-import { Due, type Ending, Supervising } from "./supervisor_base.ts";
+import { Due, type Ending, SupervisorBase } from "./supervisor_base.ts";
 import { SupervisorError } from "./child_info.ts";
 import { UnknownCallError } from "./unknown_call.ts";
 
@@ -34,7 +34,7 @@ export type CrowdRequest =
   | { readonly $child: "which" | "count" };
 
 /** The actor. */
-export class Crowd extends Supervising<CrowdRequest> {
+export class DynamicSupervisorActor extends SupervisorBase<CrowdRequest> {
   protected override readonly children: Set<Child> = new Set();
   readonly #max: number;
   #lastId = 0;

@@ -12,7 +12,7 @@
  * @module
  */
 import { Call, type CallOptions } from "../actor/call.ts";
-import { cellOf } from "../actor/actor_ref.ts";
+import { actorRefOf } from "../actor/actor_ref.ts";
 import { Exit } from "../actor/exit.ts";
 import type { Self } from "../actor/self.ts";
 import { systemOf } from "../actor/system.ts";
@@ -56,7 +56,7 @@ export class Readiness implements Starting {
   constructor(self: Self) {
     this.#self = self;
     // Who spawned it linked has done that in one step, and nobody else knows it yet.
-    [this.parent] = cellOf(self.pid)?.links ?? [];
+    [this.parent] = actorRefOf(self.pid)?.links ?? [];
   }
 
   done(): void {

@@ -12,7 +12,7 @@
  *
  * @module
  */
-import { cellOf } from "../actor/actor_ref.ts";
+import { actorRefOf } from "../actor/actor_ref.ts";
 import { ActorExitError, NoProcError } from "../actor/errors.ts";
 import { Exit } from "../actor/exit.ts";
 import type { NodeChange } from "../actor/node_change.ts";
@@ -45,7 +45,7 @@ export class AwayError extends Error {
 export class Look {}
 
 /** What a supervisor knows of other nodes. */
-export class Outposts {
+export class RemoteChildren {
   readonly #self: Self;
   readonly #system: System;
   readonly #placer = new Placer();
@@ -215,7 +215,7 @@ export class Outposts {
 /** The reason that the link tells, which is the true one if who was watched had ended before. */
 export function lastWord(self: Self, pid: Pid): ExitReason | undefined {
   let reason: ExitReason | undefined;
-  const cell = cellOf(self.pid);
+  const cell = actorRefOf(self.pid);
   const isHis = (message: unknown): boolean => message instanceof Exit && message.from === pid;
   for (let word = cell?.take(isHis); word; word = cell!.take(isHis)) {
     reason ??= (word.message as Exit).reason;

@@ -19,13 +19,13 @@ import { Readiness, untilReady } from "./ready.ts";
 import { ask } from "./remote_errors.ts";
 import type { Args, CallHandler, CastHandler, ServiceDefinition } from "./service_definition.ts";
 import {
+  type Caller,
   type NameSource,
   ServiceName,
   type ServicePid,
   type ServiceTarget,
-  type Speaker,
 } from "./service_name.ts";
-import { type ServiceRequest, Serving } from "./service_actor.ts";
+import { ServiceActor, type ServiceRequest } from "./service_actor.ts";
 import { startAndWait, type Starter } from "./start.ts";
 
 /** The arguments of a handler behind the state. */
@@ -43,7 +43,7 @@ export type Tells<Casts> = string extends keyof Casts ? Record<never, never>
   : { [K in keyof Casts]: (...args: Rest<Casts[K]>) => void };
 
 /** Who may start things on other nodes: a node, or an actor, which is linked with what it starts. */
-export interface RemoteStarter extends Speaker {
+export interface RemoteStarter extends Caller {
   /** Spawns. */
   spawn<M>(there: RemoteSpawn, ...args: unknown[]): Promise<Pid<M>>;
   /** Spawns and links, if it is an actor. */
@@ -113,7 +113,7 @@ export interface Service<State, Init extends Args, Calls, Casts> {
   /** The one that has this name, whenever it is used: `counter.call(counter.at(node, "hits"))`. */
   at(source: NameSource, name: string): ServiceName;
   /** The same, on another node. */
-  at(source: Speaker, where: ActorName): ServiceName;
+  at(source: Caller, where: ActorName): ServiceName;
   /**
    * Functions that ask a service. They reject as `Node.call` does: a handler that throws rejects with
    * `CallExitError`, whose `reason` is what it threw.
@@ -196,12 +196,12 @@ export function service<
     startAndWait<unknown>(
       from,
       "service",
-      (self, starting) => new Serving(definition, self, starting).begin(name, args),
+      (self, starting) => new ServiceActor(definition, self, starting).begin(name, args),
     );
   // Called by its kind, for the report of a crash.
   const body = function service(self: Self, ...args: Init): (message: unknown) => unknown {
     const readiness = new Readiness(self);
-    return readiness.guard(new Serving(definition, self, readiness).begin(undefined, args));
+    return readiness.guard(new ServiceActor(definition, self, readiness).begin(undefined, args));
   };
   return {
     start: (from, ...args) => start(undefined, from, args),
@@ -215,7 +215,7 @@ export function service<
       return pid;
     },
     child: (spec) => ({ ...spec, ready: true }),
-    at: (source: NameSource | Speaker, where: string | ActorName) =>
+    at: (source: NameSource | Caller, where: string | ActorName) =>
       typeof where === "string"
         ? new ServiceName(source, where)
         : new ServiceName(source, where.name, where.node),

@@ -11,7 +11,7 @@
  * @module
  */
 import { Call } from "../actor/call.ts";
-import { cellOf } from "../actor/actor_ref.ts";
+import { actorRefOf } from "../actor/actor_ref.ts";
 import { ActorExitError, CallExitError } from "../actor/errors.ts";
 import { Exit } from "../actor/exit.ts";
 import type { Self } from "../actor/self.ts";
@@ -22,7 +22,7 @@ import type { Pid } from "../term/pid.ts";
 import { refuse } from "./remote_errors.ts";
 import {
   type Args,
-  type Besides,
+  type Effects,
   type Later,
   Outcome,
   type ServiceContext,
@@ -57,7 +57,7 @@ class Idle {
 }
 
 /** The state, and what is done with messages. */
-export class Serving<State> implements ServiceContext {
+export class ServiceActor<State> implements ServiceContext {
   readonly self: Self;
   call: Call | undefined = undefined;
   // deno-lint-ignore no-explicit-any -- the definition's own types were checked where it was made
@@ -115,7 +115,7 @@ export class Serving<State> implements ServiceContext {
 
   #begun(first: State | Outcome<State>): void | Promise<void> {
     if (this.#isDead) return;
-    const { stop, goOn } = first instanceof Outcome ? first.besides : {} as Besides;
+    const { stop, continueWith } = first instanceof Outcome ? first.besides : {} as Effects;
     if (stop !== undefined) {
       const { reason } = stop;
       const error = reason instanceof Error
@@ -127,8 +127,8 @@ export class Serving<State> implements ServiceContext {
     this.#begins = false;
     this.#starting.done();
     const onwards = this.#definition.continue;
-    if (goOn === undefined || onwards === undefined) return this.#watch();
-    return this.#guard(() => this.#settle(onwards.call(this, this.#state!, goOn.value)));
+    if (continueWith === undefined || onwards === undefined) return this.#watch();
+    return this.#guard(() => this.#settle(onwards.call(this, this.#state!, continueWith.value)));
   }
 
   /** One message; what it gives is waited for. */
@@ -238,7 +238,7 @@ export class Serving<State> implements ServiceContext {
     if (!order && (trapExit || terminate === undefined)) return this.#info(exit);
     if (!order && reason === "normal") return;
     // It is taken along by another: its own end is no crash.
-    return this.#terminate(reason, () => cellOf(this.self.pid)?.end(reason));
+    return this.#terminate(reason, () => actorRefOf(this.self.pid)?.end(reason));
   }
 
   /** A handler threw: who asked is told at once, and the actor ends with what was thrown. */

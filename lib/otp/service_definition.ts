@@ -8,13 +8,13 @@ import type { Self } from "../actor/self.ts";
 import type { ExitReason } from "../term/exit.ts";
 
 /** What is to happen besides the new state. Each is there, or is not. */
-export interface Besides {
+export interface Effects {
   /** The call is answered with this. */
   readonly reply?: { readonly value: unknown };
   /** The service ends for this reason. */
   readonly stop?: { readonly reason: ExitReason };
   /** `continue` is called with this. */
-  readonly goOn?: { readonly value: unknown };
+  readonly continueWith?: { readonly value: unknown };
 }
 
 /** What a handler may give in place of a new state: see {@linkcode noReply}, {@linkcode stop}. */
@@ -22,10 +22,10 @@ export class Outcome<State> {
   /** The new state. */
   readonly state: State;
   /** What else is to happen. */
-  readonly besides: Besides;
+  readonly besides: Effects;
 
-  /** For `noReply`, `stop` and `goOn`. */
-  constructor(state: State, besides: Besides) {
+  /** For `noReply`, `stop` and `continueWith`. */
+  constructor(state: State, besides: Effects) {
     this.state = state;
     this.besides = besides;
   }
@@ -50,8 +50,8 @@ export function stop<State>(
 }
 
 /** From `init`: `continue` is called with `value` before any message is looked at. */
-export function goOn<State>(state: State, value?: unknown): Outcome<State> {
-  return new Outcome(state, { goOn: { value } });
+export function continueWith<State>(state: State, value?: unknown): Outcome<State> {
+  return new Outcome(state, { continueWith: { value } });
 }
 
 /** What a handler finds in `this`. */
@@ -97,7 +97,7 @@ export interface ServiceDefinition<
   readonly cast?: Casts | undefined;
   /** Any other message. Default: it is ignored. */
   info?(this: ServiceContext, state: State, message: unknown): Later<State | Outcome<State>>;
-  /** After an `init` that went on with {@linkcode goOn}. */
+  /** After an `init` that went on with {@linkcode continueWith}. */
   continue?(this: ServiceContext, state: State, value: unknown): Later<State | Outcome<State>>;
   /** No message was handled for `idleMs`; and again after as long. */
   idle?(this: ServiceContext, state: State): Later<State | Outcome<State>>;

@@ -22,7 +22,7 @@ export type NameSource =
   | { readonly pid: Pid<never> };
 
 /** Who may speak with other nodes: a node, or an actor. */
-export interface Speaker {
+export interface Caller {
   /** Sends. */
   send<M>(to: Pid<M> | ActorName | string, message: M): void;
   /** Asks. */
@@ -39,10 +39,10 @@ export class ServiceName {
   readonly name: string;
   /** The node whose name it is; undefined: that of the source. */
   readonly node: string | undefined;
-  readonly #source: NameSource | Speaker;
+  readonly #source: NameSource | Caller;
 
   /** See {@linkcode Service.at}. */
-  constructor(source: NameSource | Speaker, name: string, node?: string) {
+  constructor(source: NameSource | Caller, name: string, node?: string) {
     this.name = name;
     this.node = node;
     this.#source = source;
@@ -65,7 +65,7 @@ export class ServiceName {
     const { name, node } = this;
     if (node !== undefined) {
       try {
-        const answer = (this.#source as Speaker).call({ name, node }, request, options);
+        const answer = (this.#source as Caller).call({ name, node }, request, options);
         return revive(answer, this.#words);
       } catch (error) {
         // The source is an actor that has ended.
@@ -80,7 +80,7 @@ export class ServiceName {
   /** Tells whoever has the name. For the runtime. */
   send(message: unknown): void {
     const { name, node } = this;
-    if (node !== undefined) return (this.#source as Speaker).send({ name, node }, message);
+    if (node !== undefined) return (this.#source as Caller).send({ name, node }, message);
     const pid = this.#found();
     if (pid !== undefined) systemOf(pid).send(pid, message);
   }

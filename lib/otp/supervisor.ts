@@ -21,7 +21,7 @@ import { ask } from "./remote_errors.ts";
 import { startAndWait, type Starter } from "./start.ts";
 import {
   complete,
-  Siblings,
+  SupervisorActor,
   type SupervisorOptions,
   type SupervisorRequest,
 } from "./supervisor_actor.ts";
@@ -76,7 +76,7 @@ export class Supervisor {
     const pid = await startAndWait<unknown>(
       from,
       "supervisor",
-      (self, starting) => new Siblings(self, starting.parent, completed).live(starting),
+      (self, starting) => new SupervisorActor(self, starting.parent, completed).live(starting),
     );
     return new Supervisor(pid);
   }
@@ -109,7 +109,7 @@ export class Supervisor {
     complete(options);
     return async function supervisor(self: Self): Promise<void> {
       const readiness = new Readiness(self);
-      await new Siblings(self, readiness.parent, complete(options)).live(readiness);
+      await new SupervisorActor(self, readiness.parent, complete(options)).live(readiness);
       if (!readiness.hasFailed) return;
       const wait = readiness.guard(() => {});
       for await (const message of self) wait(message);

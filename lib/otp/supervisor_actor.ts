@@ -13,7 +13,7 @@ import { Intensity } from "./intensity.ts";
 import { AwayError } from "./remote_children.ts";
 import type { Starting } from "./start.ts";
 import { affected, STRATEGIES, type Strategy } from "./strategy.ts";
-import { Due, type Ending, Supervising } from "./supervisor_base.ts";
+import { Due, type Ending, SupervisorBase } from "./supervisor_base.ts";
 import { startFailed, SupervisorError } from "./child_info.ts";
 import { UnknownCallError } from "./unknown_call.ts";
 
@@ -88,7 +88,7 @@ function makeSibling(spec: ChildSpec, autoShutdown: AutoShutdown): Child {
 }
 
 /** The actor. */
-export class Siblings extends Supervising<SupervisorRequest> {
+export class SupervisorActor extends SupervisorBase<SupervisorRequest> {
   readonly #strategy: Strategy;
   readonly #autoShutdown: AutoShutdown;
   protected override children: Child[];

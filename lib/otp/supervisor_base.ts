@@ -26,7 +26,7 @@ import { type ExitReason, isNormal } from "../term/exit.ts";
 import type { Pid } from "../term/pid.ts";
 import { type Child, nextPause, wantsRestart } from "./child.ts";
 import type { Intensity } from "./intensity.ts";
-import { Nursery } from "./child_lifecycle.ts";
+import { ChildLifecycle } from "./child_lifecycle.ts";
 import { AwayError, awayWords, Look } from "./remote_children.ts";
 import { asksReady } from "./ready.ts";
 import { assertNear, refuse } from "./remote_errors.ts";
@@ -47,9 +47,9 @@ export class Due {
 }
 
 /** The actor. */
-export abstract class Supervising<Request extends { readonly $child: string }> {
+export abstract class SupervisorBase<Request extends { readonly $child: string }> {
   protected readonly self: Self;
-  protected readonly nursery: Nursery;
+  protected readonly nursery: ChildLifecycle;
   readonly #intensity: Intensity;
 
   /** In its first turn. */
@@ -57,7 +57,7 @@ export abstract class Supervising<Request extends { readonly $child: string }> {
     self.trapExit = true;
     this.self = self;
     this.#intensity = intensity;
-    this.nursery = new Nursery(self, parent, () => intensity.count);
+    this.nursery = new ChildLifecycle(self, parent, () => intensity.count);
   }
 
   /** Those that it knows. */

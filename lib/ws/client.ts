@@ -27,7 +27,7 @@ import {
   type ConnectionTerms,
   WebSocketConnection,
 } from "./connection.ts";
-import { DeflateShop } from "./deflate.ts";
+import { DeflatePool } from "./deflate.ts";
 import { incarnate } from "./connection_actor.ts";
 import { Masker } from "./masker.ts";
 import {
@@ -205,7 +205,7 @@ class WebSocketClient<Data> implements Client<Data> {
       payloadBytesMax: limits.payloadBytesMax,
       backpressure: limits.backpressure,
       closeTimeoutMs: limits.closeTimeoutMs,
-      deflate: limits.deflate && new DeflateShop(limits.deflate),
+      deflate: limits.deflate && new DeflatePool(limits.deflate),
       masker: new Masker(host.random),
       embody: system && incarnate(system, undefined),
       silence: limits.idleMs === 0

@@ -23,13 +23,13 @@ import type { Pid } from "../term/pid.ts";
 import type { Self } from "../actor/self.ts";
 import { type Backpressure, completeBackpressure } from "./backpressure.ts";
 import { buildClose, checkCloseCode, CLOSE_CODES, parseClose } from "./close.ts";
-import { Deflate, type DeflateShop, type Packing } from "./deflate.ts";
+import { Deflate, type DeflatePool, type SharedCompression } from "./deflate.ts";
 import type { DeflateTerms } from "./extension.ts";
 import { checkBytes, FrameDecoder, OPCODES, type Role, type Rule, RULES } from "./frame.ts";
 import type { Masker } from "./masker.ts";
 import { MessageReader, type MessageSink } from "./message.ts";
-import { Outlet, type SendResult } from "./outbox.ts";
-import type { Embodiment, Incarnate } from "./connection_actor.ts";
+import { Outbox, type SendResult } from "./outbox.ts";
+import type { ConnectionActor, Incarnate } from "./connection_actor.ts";
 import type { Member, Rooms, RoomTerms } from "./rooms.ts";
 import { type Scratch, SCRATCH_BYTES } from "./scratch.ts";
 
@@ -136,7 +136,7 @@ export interface ConnectionTerms<Data> {
   readonly backpressure: Backpressure;
   readonly closeTimeoutMs: number;
   /** What compresses; `undefined`: nothing. */
-  readonly deflate: DeflateShop | undefined;
+  readonly deflate: DeflatePool | undefined;
   /** How long a peer may be silent; `undefined`: for ever. */
   readonly silence: HeartbeatLimits | undefined;
   /** How often {@linkcode WebSocketConnection.tick} is called. */
@@ -171,14 +171,14 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
 
   readonly #terms: ConnectionTerms<Data>;
   readonly #stream: Stream;
-  readonly #outlet: Outlet;
+  readonly #outlet: Outbox;
   readonly #decoder: FrameDecoder;
   readonly #reader: MessageReader;
   readonly #heartbeat: Heartbeat | undefined;
   readonly #deflate: Deflate | undefined;
   readonly #backpressure: Backpressure;
   /** The actor, if somebody has asked for it. */
-  #embodiment: Embodiment | undefined;
+  #embodiment: ConnectionActor | undefined;
   #state: ConnectionState = "open";
   /** A handler's promise is pending: nothing is read. */
   #waiting = false;
@@ -200,7 +200,7 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
     this.#stream = stream;
     this.#deflate = settled.deflate && new Deflate(terms.deflate!, settled.deflate, terms.role);
     this.#backpressure = settled.backpressure ?? terms.backpressure;
-    this.#outlet = new Outlet(
+    this.#outlet = new Outbox(
       stream,
       terms.output,
       this.#backpressure,
@@ -219,7 +219,7 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
 
   /** Takes the stream over. `early` is what came right behind the request. */
   start(early: Uint8Array): void {
-    this.#stream.handler = new Ear(this as WebSocketConnection<unknown>);
+    this.#stream.handler = new StreamAdapter(this as WebSocketConnection<unknown>);
     this.#run("open", () => this.#terms.handlers.open?.(this));
     if (early.length > 0) this.received(early);
     if (!this.#waiting) this.#stream.resume();
@@ -274,7 +274,7 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
     this.#terms.rooms.leave(room, this);
   }
 
-  get packing(): Packing | undefined {
+  get packing(): SharedCompression | undefined {
     return this.#deflate?.packing;
   }
 
@@ -425,25 +425,25 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
       this.#stream.pause();
     }
     promise.catch((error) => this.#crashed(name, error)).then(() => {
-      if (holds) this.#goOn();
+      if (holds) this.#continueWith();
     });
   }
 
   /** When a few bytes have kept us busy for long: reads nothing until all others have had a turn. */
   #look(): void {
     if (this.#reader.work <= WORK_A_TURN_MAX) return;
-    // If it is waiting already, `#goOn` sees to it.
+    // If it is waiting already, `#continueWith` sees to it.
     if (this.#waiting || this.#state === "closed") return;
     this.#waiting = true;
     this.#stream.pause();
-    this.#goOn();
+    this.#continueWith();
   }
 
-  #goOn(): void {
+  #continueWith(): void {
     if (!this.#waiting) return;
     if (this.#reader.work > WORK_A_TURN_MAX && this.#state !== "closed") {
       this.#reader.work = 0;
-      return this.#terms.yieldToIo(() => this.#goOn());
+      return this.#terms.yieldToIo(() => this.#continueWith());
     }
     this.#waiting = false;
     const held = this.#held;
@@ -461,7 +461,7 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
 
   // The actor.
 
-  #embody(): Embodiment | undefined {
+  #embody(): ConnectionActor | undefined {
     if (this.#embodiment === undefined && this.#state !== "closed") {
       this.#embodiment = this.#terms.embody?.({
         message: (message) => this.#terms.handlers.info?.(this, message),
@@ -498,7 +498,7 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
     this.#deadline = this.#terms.now() + this.#terms.closeTimeoutMs;
     // The handler's promise may be pending for ever; the peer's answer is to be read now. Not within
     // this call: another connection may be reading.
-    if (this.#waiting) this.#terms.later(() => this.#goOn());
+    if (this.#waiting) this.#terms.later(() => this.#continueWith());
   }
 
   /** Acts on a message that did not fit. */
@@ -514,14 +514,14 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
     // Not within this call: rooms may be handing out.
     this.#terms.later(() => {
       this.#terms.rooms.leaveAll(this);
-      this.#goOn();
+      this.#continueWith();
     });
     return "closed";
   }
 }
 
 /** Whom the stream of a connection tells: its names are not the connection's. */
-class Ear implements StreamHandler {
+class StreamAdapter implements StreamHandler {
   readonly #connection: WebSocketConnection<unknown>;
 
   constructor(connection: WebSocketConnection<unknown>) {

@@ -8,14 +8,14 @@
  *
  * @module
  */
-import { type Cell, cellOf, type Chained, hang, unhang } from "../actor/actor_ref.ts";
+import { type ActorRef, actorRefOf, attach, type Chained, detach } from "../actor/actor_ref.ts";
 import type { Self, SpawnOptions } from "../actor/self.ts";
 import type { System } from "../actor/system.ts";
 import { type ExitReason, isNormal } from "../term/exit.ts";
 import type { Pid } from "../term/pid.ts";
 
 /** What an actor does for its connection. */
-export interface Soul {
+export interface ConnectionActorOwner {
   /** It has got a message. A promise is waited for before the next. */
   message(message: unknown): unknown;
   /** It was ended; in good order, or not. */
@@ -23,42 +23,42 @@ export interface Soul {
 }
 
 /** Makes actors of connections; `undefined` when there is no more room for actors. */
-export type Incarnate = (soul: Soul) => Embodiment | undefined;
+export type Incarnate = (soul: ConnectionActorOwner) => ConnectionActor | undefined;
 
 /** What makes actors of connections in a system; with what limit of their mailboxes. */
 export function incarnate(system: System, mailbox: SpawnOptions["mailbox"]): Incarnate {
   return (soul) => {
     const pid: Pid<unknown> = system.spawn(undefined, { mailbox }, connection, [soul]);
-    const cell = cellOf(pid);
+    const cell = actorRefOf(pid);
     // A system that has stopped spawns nobody.
-    return cell === undefined ? undefined : new Embodiment(pid, cell, soul);
+    return cell === undefined ? undefined : new ConnectionActor(pid, cell, soul);
   };
 }
 
 /** The actor of one connection. */
-export class Embodiment implements Chained {
+export class ConnectionActor implements Chained {
   following: Chained | undefined = undefined;
   preceding: Chained | undefined = undefined;
   readonly pid: Pid<unknown>;
   /** The actor, as its own code sees it. */
   readonly self: Self;
-  readonly #cell: Cell;
-  readonly #soul: Soul;
+  readonly #cell: ActorRef;
+  readonly #soul: ConnectionActorOwner;
   #dead = false;
 
-  constructor(pid: Pid<unknown>, cell: Cell, soul: Soul) {
+  constructor(pid: Pid<unknown>, cell: ActorRef, soul: ConnectionActorOwner) {
     this.pid = pid;
     this.#soul = soul;
     this.#cell = cell;
     this.self = cell as unknown as Self;
-    hang(this, cell);
+    attach(this, cell);
   }
 
   /** The socket is gone. */
   die(reason: ExitReason): void {
     if (this.#dead) return;
     this.#dead = true;
-    unhang(this, this.#cell);
+    detach(this, this.#cell);
     this.#cell.end(reason);
   }
 
@@ -71,6 +71,9 @@ export class Embodiment implements Chained {
 }
 
 /** The body of the actor; its name stands in crash reports. */
-function connection(_self: Self<unknown>, soul: Soul): (message: unknown) => unknown {
+function connection(
+  _self: Self<unknown>,
+  soul: ConnectionActorOwner,
+): (message: unknown) => unknown {
   return (message) => soul.message(message);
 }

@@ -41,20 +41,20 @@ export interface DeflateSettings {
 }
 
 /** Lays frames for many members out anew, for those who share it. */
-export interface Packing {
+export interface SharedCompression {
   /** The same messages; the same memory, if nothing changes. */
   pack(frames: Uint8Array): Uint8Array;
 }
 
 /** What all connections of one server share. */
-export class DeflateShop {
+export class DeflatePool {
   readonly settings: DeflateSettings;
   readonly #memory: boolean;
   readonly #output: Uint8Array = makeOutput();
   readonly #inflator: Inflator;
   /** Those that forget after every message, by the bits of their window. */
   readonly #deflators: Map<number, Deflator> = new Map();
-  readonly #packings: Map<number, Packing> = new Map();
+  readonly #packings: Map<number, SharedCompression> = new Map();
   readonly #lendable: Inflator[] = [];
   #closed = false;
 
@@ -121,7 +121,7 @@ export class DeflateShop {
   }
 
   /** What packs for all connections with this window. */
-  packing(windowBits: number): Packing {
+  packing(windowBits: number): SharedCompression {
     let packing = this.#packings.get(windowBits);
     if (packing === undefined) {
       packing = { pack: (frames) => this.#pack(frames, windowBits) };
@@ -161,11 +161,11 @@ export class DeflateShop {
 
 /** What one connection has. */
 export class Deflate {
-  readonly #shop: DeflateShop;
+  readonly #shop: DeflatePool;
   readonly #out: Direction;
   readonly #in: Direction;
   /** For what is broadcast to its rooms. */
-  readonly packing: Packing;
+  readonly packing: SharedCompression;
   #deflator: Deflator | undefined;
   #inflator: Inflator | undefined;
   /** What inflates a message that comes in pieces, if no other is to be remembered. */
@@ -173,7 +173,7 @@ export class Deflate {
   /** The peer has seen messages that our engine has not. */
   #stale = false;
 
-  constructor(shop: DeflateShop, terms: DeflateTerms, role: "server" | "client") {
+  constructor(shop: DeflatePool, terms: DeflateTerms, role: "server" | "client") {
     this.#shop = shop;
     this.#out = role === "server" ? terms.server : terms.client;
     this.#in = role === "server" ? terms.client : terms.server;

@@ -80,7 +80,7 @@ const RESERVED_HEADERS: readonly string[] = [
 ];
 
 /** What all arrivals of one server share. */
-export interface ArrivalTerms<Data> {
+export interface HttpConnectionTerms<Data> {
   readonly options: ServeOptions<Data>;
   readonly limits: Limits;
   readonly log: LogSink;
@@ -96,13 +96,13 @@ export interface ArrivalTerms<Data> {
   /** Calls a task when other sockets have had a turn. */
   yieldToIo(task: () => void): void;
   /** It has its answer, and waits for the next request. */
-  rests(arrival: Arrival<Data>): void;
+  rests(arrival: HttpConnection<Data>): void;
   /** It rests no more. */
-  wakes(arrival: Arrival<Data>): void;
+  wakes(arrival: HttpConnection<Data>): void;
   /** The 101 has been written. */
-  admit(arrival: Arrival<Data>, stream: Stream, admission: Admission<Data>): void;
+  admit(arrival: HttpConnection<Data>, stream: Stream, admission: Admission<Data>): void;
   /** It ended without becoming a WebSocket. */
-  ended(arrival: Arrival<Data>): void;
+  ended(arrival: HttpConnection<Data>): void;
 }
 
 /** With what an arrival becomes a connection. */
@@ -118,8 +118,8 @@ export interface Admission<Data> {
 type State = "head" | "body" | "asking" | "answering" | "resting" | "leaving" | "gone";
 
 /** A socket that has not said what it wants, or has not been given it. */
-export class Arrival<Data> implements StreamHandler {
-  readonly #terms: ArrivalTerms<Data>;
+export class HttpConnection<Data> implements StreamHandler {
+  readonly #terms: HttpConnectionTerms<Data>;
   readonly #stream: Stream;
   #state: State = "head";
   #deadline: number;
@@ -143,7 +143,7 @@ export class Arrival<Data> implements StreamHandler {
   /** Goes on with a response that waits for its client. */
   #drained: (() => void) | undefined;
 
-  constructor(terms: ArrivalTerms<Data>, stream: Stream) {
+  constructor(terms: HttpConnectionTerms<Data>, stream: Stream) {
     this.#terms = terms;
     this.#stream = stream;
     this.#deadline = terms.now() + terms.limits.handshakeMs;
@@ -364,13 +364,13 @@ export class Arrival<Data> implements StreamHandler {
   // The hooks and their answers.
 
   /** Calls a hook and goes on with what it gives, unless the deadline or the client was faster. */
-  #ask<Answer>(hook: () => Answer | Promise<Answer>, goOn: (answer: Answer) => void): void {
+  #ask<Answer>(hook: () => Answer | Promise<Answer>, continueWith: (answer: Answer) => void): void {
     this.#enter("asking");
     this.#deadline = this.#terms.now() + this.#terms.limits.handshakeMs;
     const settle = (answer: Answer): void => {
       if (this.#state !== "asking") return discard(answer);
       try {
-        goOn(answer);
+        continueWith(answer);
       } catch (error) {
         this.#hookFailed(error);
       }

@@ -20,7 +20,7 @@
 import { utf8 } from "../base/bytes.ts";
 import { assert } from "../base/assert.ts";
 import { type BackpressureOptions, checkBackpressure } from "./backpressure.ts";
-import type { Packing } from "./deflate.ts";
+import type { SharedCompression } from "./deflate.ts";
 import { appendMessage, checkBytes, encodeMessage } from "./frame.ts";
 import { Scratch } from "./scratch.ts";
 
@@ -41,7 +41,7 @@ export interface Member {
    */
   sendShared(frames: Uint8Array, room: RoomTerms): void;
   /** Lays them out for this member and others like it. Default: they stay as they are. */
-  readonly packing?: Packing | undefined;
+  readonly packing?: SharedCompression | undefined;
 }
 
 /** What a member is told of the room that it is sent something for. */
@@ -345,9 +345,9 @@ function handOut(
   frames: Uint8Array,
   skip: { has(member: Member): boolean } | undefined,
 ): void {
-  let packing: Packing | undefined;
+  let packing: SharedCompression | undefined;
   let packed = frames;
-  let others: Map<Packing | undefined, Uint8Array> | undefined;
+  let others: Map<SharedCompression | undefined, Uint8Array> | undefined;
   for (const member of room.members) {
     if (skip !== undefined && skip.has(member)) continue;
     if (member.packing !== packing) {

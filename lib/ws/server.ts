@@ -1,7 +1,7 @@
 /**
  * The WebSocket server: listens, lets arrivals in, keeps count and time, and stops.
  *
- *     accept ──▶ Arrival ──101──▶ WebSocketConnection ──▶ gone
+ *     accept ──▶ HttpConnection ──101──▶ WebSocketConnection ──▶ gone
  *                 ▲  │ └──── answered, refused, late ─────▶ gone
  *                 └──┘ answered: it rests until its next request
  *
@@ -11,12 +11,12 @@
  */
 import type { Host, Listener } from "../host/host.ts";
 import type { Stream } from "../host/stream.ts";
-import { type Admission, Arrival, type ArrivalTerms } from "./http_connection.ts";
+import { type Admission, HttpConnection, type HttpConnectionTerms } from "./http_connection.ts";
 import type { System } from "../actor/system.ts";
 import { BodyBudget } from "./body.ts";
 import { checkCloseCode, CLOSE_CODES } from "./close.ts";
 import { type ConnectionTerms, WebSocketConnection } from "./connection.ts";
-import { DeflateShop } from "./deflate.ts";
+import { DeflatePool } from "./deflate.ts";
 import { incarnate } from "./connection_actor.ts";
 import { HttpDate } from "./http_date.ts";
 import {
@@ -101,13 +101,13 @@ class WebSocketServer<Data> implements Server {
   readonly #host: Host;
   readonly #options: ServeOptions<Data>;
   readonly #limits: Limits;
-  readonly #arrivals = new Set<Arrival<Data>>();
+  readonly #arrivals = new Set<HttpConnection<Data>>();
   /** Those of them that were refused because there was no room: they take up none. */
-  readonly #turnedAway = new Set<Arrival<Data>>();
+  readonly #turnedAway = new Set<HttpConnection<Data>>();
   /** Those that wait for their next request, the one that has for longest first. */
-  readonly #resting = new Set<Arrival<Data>>();
+  readonly #resting = new Set<HttpConnection<Data>>();
   readonly #connections = new Set<WebSocketConnection<Data>>();
-  readonly #arrivalTerms: ArrivalTerms<Data>;
+  readonly #arrivalTerms: HttpConnectionTerms<Data>;
   readonly #connectionTerms: ConnectionTerms<Data>;
   #lastId = 0;
   #listener: Listener | undefined;
@@ -130,7 +130,7 @@ class WebSocketServer<Data> implements Server {
     const log = options.log ?? host.log;
     const now = (): number => host.clock.now();
     const date = new HttpDate();
-    const deflate = limits.deflate && new DeflateShop(limits.deflate);
+    const deflate = limits.deflate && new DeflatePool(limits.deflate);
     const isStopping = (): boolean => this.#stopped !== undefined;
     this.#arrivalTerms = {
       get isStopping(): boolean {
@@ -230,7 +230,7 @@ class WebSocketServer<Data> implements Server {
     const { size } = this.#arrivals;
     const room = this.#limits.connectionsMax - this.#connections.size - size;
     if (this.#stopped !== undefined || room <= -TURNED_AWAY_MAX) return stream.abort();
-    const arrival = new Arrival(this.#arrivalTerms, stream);
+    const arrival = new HttpConnection(this.#arrivalTerms, stream);
     this.#arrivals.add(arrival);
     if (room + this.#turnedAway.size > 0) return;
     const [longest] = this.#resting;
@@ -239,7 +239,7 @@ class WebSocketServer<Data> implements Server {
     arrival.refuse({ status: 503, words: "too many connections" });
   }
 
-  #admit(arrival: Arrival<Data>, stream: Stream, admission: Admission<Data>): void {
+  #admit(arrival: HttpConnection<Data>, stream: Stream, admission: Admission<Data>): void {
     const { acceptance: { data, protocol }, backpressure, deflate, early } = admission;
     const id = ++this.#lastId;
     const settled = { id, data: data as Data, protocol, deflate, backpressure };

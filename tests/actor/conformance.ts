@@ -13,7 +13,7 @@ import { Call } from "../../lib/actor/call.ts";
 import { Down, Exit } from "../../lib/actor/exit.ts";
 import type { ActorName, RemoteSpawn } from "../../lib/actor/remote.ts";
 import type { System } from "../../lib/actor/system.ts";
-import type { RemoteActors } from "../../lib/mesh/remote_nodes.ts";
+import type { RemoteNodes } from "../../lib/mesh/remote_nodes.ts";
 import type { ExitReason } from "../../lib/term/exit.ts";
 import { Pid, Ref } from "../../lib/term/pid.ts";
 import { test, until } from "../kit/test.ts";
@@ -38,7 +38,7 @@ type Notes = unknown[][];
 /** What a node needs of its parts to have puppets. */
 export interface Stage {
   readonly system: System;
-  readonly remote: RemoteActors;
+  readonly remote: RemoteNodes;
 }
 
 /** Has puppets and a clerk on a node. */

@@ -4,7 +4,7 @@
 import { assertEquals } from "@std/assert";
 import type { SeededRandom } from "../../lib/base/random.ts";
 import { type NameChanged, type NameEntry, NameTable, wins } from "../../lib/cluster/names.ts";
-import { Telling } from "../../lib/cluster/sync_cursor.ts";
+import { SyncCursor } from "../../lib/cluster/sync_cursor.ts";
 import { Pid } from "../../lib/term/pid.ts";
 import { pick, seeds } from "../kit/seeds.ts";
 import { test } from "../kit/test.ts";
@@ -198,7 +198,7 @@ test("Telling: every row that stays is told once, by its turn or as it comes, an
       return row;
     };
     for (let i = 0; i < random.below(20); i++) add();
-    const telling = new Telling(rows.values(), numbers);
+    const telling = new SyncCursor(rows.values(), numbers);
     const heard: number[] = [];
     for (let i = 0; i < size || !telling.isDone; i++) {
       const what = random.below(3);

@@ -12,9 +12,9 @@ import {
   FLIGHT_BYTES_MAX,
   WHOLE_TAGS,
 } from "../../lib/mesh/fragment_writer.ts";
-import { Arriving, Fragments, MESSAGE_BYTES_MAX } from "../../lib/mesh/fragment_reader.ts";
+import { Arriving, FragmentReader, MESSAGE_BYTES_MAX } from "../../lib/mesh/fragment_reader.ts";
 import { encodeFrame, FRAME_BYTES_MAX, FrameReader } from "../../lib/mesh/frame.ts";
-import { Holds } from "../../lib/mesh/holdback_queue.ts";
+import { HoldbackQueue } from "../../lib/mesh/holdback_queue.ts";
 import { TAG } from "../../lib/mesh/message.ts";
 import { Outbox } from "../../lib/mesh/outbox.ts";
 import { IGNORE, type Stream } from "../../lib/host/stream.ts";
@@ -32,7 +32,7 @@ function anyNumber(random: SeededRandom, most: number): number {
 test("Fragments takes any rows, within its limits", () => {
   rounds(FRAMES / 50, (random) => {
     const most = [10, 100, 5000][random.below(3)]!;
-    const fragments = new Fragments(most);
+    const fragments = new FragmentReader(most);
     const bytesMax = 4 * most + BULK_OPEN_MAX * BULK_HEAD_BYTES;
     let came = 0;
     let whole = 0;
@@ -94,7 +94,7 @@ class Slow implements Stream {
 
 const ROW = 0x77;
 
-test("Outbox to Holds: all that was not dropped comes, whole, and in order for each addressee", () => {
+test("Outbox to HoldbackQueue: all that was not dropped comes, whole, and in order for each addressee", () => {
   rounds(FRAMES / 250, (random) => {
     const stream = new Slow();
     let tasks: (() => void)[] = [];
@@ -107,8 +107,8 @@ test("Outbox to Holds: all that was not dropped comes, whole, and in order for e
       { atFlush: (task) => void tasks.push(task), pressure() {}, overload() {} },
     );
     const reader = new FrameReader(FRAME_BYTES_MAX);
-    const fragments = new Fragments(MESSAGE_BYTES_MAX);
-    const holds = new Holds();
+    const fragments = new FragmentReader(MESSAGE_BYTES_MAX);
+    const holds = new HoldbackQueue();
     const sent: string[] = [];
     const came: string[] = [];
     let refused = 0;

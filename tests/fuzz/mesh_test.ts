@@ -5,8 +5,8 @@
 import { assert, assertEquals } from "@std/assert";
 import { SeededRandom } from "../../lib/base/random.ts";
 import { encodeFrame, FRAME_BYTES_MAX, FrameReader } from "../../lib/mesh/frame.ts";
-import { Acceptor, Dialler, type Self } from "../../lib/mesh/handshake.ts";
-import { dispatch, type Inbound } from "../../lib/mesh/dispatch.ts";
+import { Initiator, Responder, type Self } from "../../lib/mesh/handshake.ts";
+import { dispatch, type DispatchTarget } from "../../lib/mesh/dispatch.ts";
 import {
   decodeChallenge,
   decodeGoodbye,
@@ -126,7 +126,7 @@ test("what a decoder gives, an encoder makes into what decodes alike", () => {
 test("dispatch takes any frame, and hands on only what is by the rules", () => {
   rounds(FRAMES, (random) => {
     const [tag, body] = anyBody(random);
-    const inbound: Inbound = {
+    const inbound: DispatchTarget = {
       exposed() {},
       peerList(names) {
         for (const name of names) assert(isNormalName(name), name);
@@ -172,11 +172,11 @@ test("FrameReader takes any bytes in any pieces, and finds the frames that are t
 
 const NEAR: Self = { name: "near@h:1", creation: 1, proofKey: KEY, exposed: [] };
 
-test("Dialler and Acceptor let nobody in without the cookie, whatever is said in whatever order", () => {
+test("Dialler and Responder let nobody in without the cookie, whatever is said in whatever order", () => {
   rounds(FRAMES / 4, (random) => {
     const nonce = random.bytes(32);
-    const acceptor = new Acceptor(NEAR, nonce, NONCE);
-    const dialler = new Dialler(NEAR, "b@h:2", nonce, NONCE, () => 0n);
+    const acceptor = new Responder(NEAR, nonce, NONCE);
+    const dialler = new Initiator(NEAR, "b@h:2", nonce, NONCE, () => 0n);
     for (const machine of [acceptor, dialler]) {
       for (let i = 0; i < 4; i++) {
         const [tag, body] = random.below(2) === 0
@@ -198,12 +198,12 @@ test("Dialler and Acceptor let nobody in without the cookie, whatever is said in
 
 test("a handshake of two honest sides with one message mutated comes up alike on both, or not at all", () => {
   rounds(FRAMES / 10, (random) => {
-    const acceptor = new Acceptor(
+    const acceptor = new Responder(
       { ...NEAR, name: "b@h:2", creation: 2 },
       random.bytes(32),
       NONCE,
     );
-    const dialler = new Dialler(NEAR, "b@h:2", random.bytes(32), NONCE, () => 7n);
+    const dialler = new Initiator(NEAR, "b@h:2", random.bytes(32), NONCE, () => 7n);
     const changed = random.below(4);
     let turn = 0;
     const pass = (frame: Uint8Array): readonly [number, Uint8Array] => {

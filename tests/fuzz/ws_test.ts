@@ -8,7 +8,7 @@ import { EMPTY } from "../../lib/base/bytes.ts";
 import type { SeededRandom } from "../../lib/base/random.ts";
 import { isWireCode } from "../../lib/ws/close.ts";
 import { WebSocketConnection } from "../../lib/ws/connection.ts";
-import { DeflateShop } from "../../lib/ws/deflate.ts";
+import { DeflatePool } from "../../lib/ws/deflate.ts";
 import { acceptDeflate, type DeflateTerms, parseExtensions } from "../../lib/ws/extension.ts";
 import { checkUpgrade, HeadReader, wantsWebSocket } from "../../lib/ws/handshake.ts";
 import { checkDeflate } from "../../lib/ws/options.ts";
@@ -25,7 +25,7 @@ const PAYLOAD_MAX = 5000;
 const FRAMES_A_ROUND = 8;
 const ROUNDS = Math.ceil(fuzzCount(10_000) / FRAMES_A_ROUND);
 
-const shop = new DeflateShop(checkDeflate(true)!);
+const shop = new DeflatePool(checkDeflate(true)!);
 const scratches = { input: new Scratch(), output: new Scratch() };
 
 /** Everything that can be told of one connection. */

@@ -1,12 +1,12 @@
 import { assert, assertEquals } from "@std/assert";
-import { Exposures } from "../../lib/mesh/exposed_functions.ts";
+import { ExposedFunctions } from "../../lib/mesh/exposed_functions.ts";
 import { decodeExposed, encodeExposed, listThatFits } from "../../lib/mesh/message.ts";
 import { test } from "../kit/test.ts";
 
 const FRAME_HEAD = encodeExposed(true, []).length - 3;
 
-test("Exposures.of: what a peer has named, in order, as long as there is a session with it", () => {
-  const exposures = new Exposures();
+test("ExposedFunctions.of: what a peer has named, in order, as long as there is a session with it", () => {
+  const exposures = new ExposedFunctions();
   assertEquals(exposures.of("a@h:1"), undefined);
   exposures.changed("a@h:1", true, ["too early"]);
   assertEquals(exposures.of("a@h:1"), undefined);
@@ -18,8 +18,8 @@ test("Exposures.of: what a peer has named, in order, as long as there is a sessi
   assertEquals(exposures.of("a@h:1"), undefined);
 });
 
-test("Exposures.changed: a peer may expose more than is known of it", () => {
-  const exposures = new Exposures();
+test("ExposedFunctions.changed: a peer may expose more than is known of it", () => {
+  const exposures = new ExposedFunctions();
   exposures.up("a@h:1", []);
   const names = Array.from({ length: 65_537 }, (_, i) => `f${i}`);
   exposures.changed("a@h:1", true, names);
@@ -30,13 +30,13 @@ test("Exposures.changed: a peer may expose more than is known of it", () => {
   assert(exposures.of("a@h:1")!.includes("g"));
 });
 
-test("Exposures.since: frames that make of what a handshake could name what there is now", () => {
+test("ExposedFunctions.since: frames that make of what a handshake could name what there is now", () => {
   const many = Array.from({ length: 3_000 }, (_, i) => `function number ${i}`);
   assert(listThatFits(many).length < many.length);
   for (
     const [before, after] of [[many, many], [many, many.slice(1_000)], [["x"], ["y"]], [[], []]]
   ) {
-    const exposures = new Exposures();
+    const exposures = new ExposedFunctions();
     exposures.own = after!;
     const known = new Set(listThatFits(before!));
     for (const frame of exposures.since(before!)) {

@@ -1,15 +1,15 @@
 import { assert, assertEquals } from "@std/assert";
 import {
-  Bulk,
   BULK_BYTES_MIN,
   BULK_HEAD_BYTES,
   BULK_OPEN_MAX,
   encodeTaken,
   FLIGHT_BYTES_MAX,
   FRAGMENT_BYTES_MAX,
+  FragmentWriter,
   TAKEN_BYTES_MIN,
 } from "../../lib/mesh/fragment_writer.ts";
-import { Arriving, Fragments, MESSAGE_BYTES_MAX } from "../../lib/mesh/fragment_reader.ts";
+import { Arriving, FragmentReader, MESSAGE_BYTES_MAX } from "../../lib/mesh/fragment_reader.ts";
 import { encodeFrame, FRAME_BYTES_MAX } from "../../lib/mesh/frame.ts";
 import { TAG } from "../../lib/mesh/message.ts";
 import { test } from "../kit/test.ts";
@@ -40,7 +40,7 @@ function arriving(result: Arriving | string): Arriving {
 }
 
 /** The rows of a whole frame. */
-function rowsOf(cut: Bulk): Uint8Array[] {
+function rowsOf(cut: FragmentWriter): Uint8Array[] {
   const rows = [cut.begin()];
   while (cut.left > 0) rows.push(joined(...cut.next()));
   return rows;
@@ -48,7 +48,7 @@ function rowsOf(cut: Bulk): Uint8Array[] {
 
 test("Bulk draws BULK and FRAGMENT as the wire table does", () => {
   const frame = encodeFrame(TAG.SEND, counted(BULK_BYTES_MIN));
-  const [begin, ...rest] = rowsOf(new Bulk(0x01020304, frame)).map(frameOf);
+  const [begin, ...rest] = rowsOf(new FragmentWriter(0x01020304, frame)).map(frameOf);
   const length = BULK_BYTES_MIN + 1;
   assertEquals(begin!.tag, TAG.BULK);
   assertEquals(begin!.body.subarray(0, 9).toHex(), "040302010180000010");
@@ -61,7 +61,7 @@ test("Bulk draws BULK and FRAGMENT as the wire table does", () => {
 
 test("Bulk counts down what is left, and cuts no fragment too long", () => {
   const frame = encodeFrame(0x77, counted(3 * FRAGMENT_BYTES_MAX + 600));
-  const cut = new Bulk(1, frame);
+  const cut = new FragmentWriter(1, frame);
   assertEquals(cut.left, frame.length - 4);
   cut.begin();
   assertEquals(cut.left, frame.length - 4 - BULK_HEAD_BYTES);
@@ -74,14 +74,14 @@ test("encodeTaken is drawn so", () => {
   assertEquals(encodeTaken(0x01020304).toHex(), "050000002f04030201");
 });
 
-test("Fragments puts together what Bulk cut, of every length around the borders", () => {
+test("FragmentReader puts together what FragmentWriter cut, of every length around the borders", () => {
   const borders = [BULK_BYTES_MIN + 1, FRAGMENT_BYTES_MAX + BULK_HEAD_BYTES, 200_000];
   for (const border of borders) {
     for (let length = border - 2; length <= border + 2; length++) {
       if (length <= BULK_BYTES_MIN) continue;
       const body = counted(length - 1);
-      const rows = rowsOf(new Bulk(9, encodeFrame(0x77, body))).map(frameOf);
-      const fragments = new Fragments(MESSAGE_BYTES_MAX);
+      const rows = rowsOf(new FragmentWriter(9, encodeFrame(0x77, body))).map(frameOf);
+      const fragments = new FragmentReader(MESSAGE_BYTES_MAX);
       const first = arriving(fragments.begin(rows[0]!.body));
       assertEquals([first.tag, first.number, first.length], [0x77, 9, length]);
       assertEquals(first.body, body.subarray(0, BULK_HEAD_BYTES - 1));
@@ -98,8 +98,8 @@ test("Fragments puts together what Bulk cut, of every length around the borders"
   }
 });
 
-test("Fragments keeps what the host uses again", () => {
-  const fragments = new Fragments(1000);
+test("FragmentReader keeps what the host uses again", () => {
+  const fragments = new FragmentReader(1000);
   const rows = [bulk(1, 6, hex("770102")), fragment(1, hex("0304")), fragment(1, hex("05"))];
   const one = arriving(fragments.begin(rows[0]!));
   rows[0]!.fill(0xee);
@@ -110,8 +110,8 @@ test("Fragments keeps what the host uses again", () => {
   assertEquals(one.body.toHex(), "0102030405");
 });
 
-test("Fragments takes several at once, mixed in any way, and their numbers again", () => {
-  const fragments = new Fragments(1000);
+test("FragmentReader takes several at once, mixed in any way, and their numbers again", () => {
+  const fragments = new FragmentReader(1000);
   const one = arriving(fragments.begin(bulk(1, 4, hex("7701"))));
   const two = arriving(fragments.begin(bulk(0xffff_ffff, 5, hex("7802"))));
   fragments.add(fragment(1, hex("11")));
@@ -128,7 +128,7 @@ test("Fragments takes several at once, mixed in any way, and their numbers again
 });
 
 /** What breaks a rule after `BULK 1`, of 6 bytes of which 2 came. */
-const BROKEN: readonly (readonly [rule: string, what: (fragments: Fragments) => unknown])[] = [
+const BROKEN: readonly (readonly [rule: string, what: (fragments: FragmentReader) => unknown])[] = [
   ["a BULK that is too short", (f) => f.begin(hex("02000000 05000000"))],
   ["a BULK that is too short", (f) => f.begin(hex(""))],
   ["a message of more than 1000 bytes", (f) => f.begin(bulk(2, 1001, hex("7701")))],
@@ -150,17 +150,17 @@ const BROKEN: readonly (readonly [rule: string, what: (fragments: Fragments) => 
 ];
 
 for (const [rule, what] of BROKEN) {
-  test(`Fragments refuses ${rule}: ${`${what}`.replace(/\s+/g, " ").slice(0, 90)}`, () => {
-    const fragments = new Fragments(1000);
+  test(`FragmentReader refuses ${rule}: ${`${what}`.replace(/\s+/g, " ").slice(0, 90)}`, () => {
+    const fragments = new FragmentReader(1000);
     arriving(fragments.begin(bulk(1, 6, hex("7701"))));
     assertEquals(what(fragments), rule);
   });
 }
 
-test("Fragments refuses in pieces what must be whole, and lets every other tag pass", () => {
+test("FragmentReader refuses in pieces what must be whole, and lets every other tag pass", () => {
   const whole = Uint8Array.fromHex("0102030405121b1c1d2028292a2b2c2d2e2ff0f1");
   for (let tag = 0; tag <= 0xff; tag++) {
-    const result = new Fragments(1000).begin(bulk(1, 10, new Uint8Array([tag, 0])));
+    const result = new FragmentReader(1000).begin(bulk(1, 10, new Uint8Array([tag, 0])));
     assertEquals(typeof result === "string", whole.includes(tag), `0x${tag.toString(16)}`);
     if (typeof result === "string") {
       assertEquals(result, `a message in pieces that must be whole: 0x${tag.toString(16)}`);
@@ -168,13 +168,13 @@ test("Fragments refuses in pieces what must be whole, and lets every other tag p
   }
 });
 
-test("Fragments lets a message of the limit pass", () => {
+test("FragmentReader lets a message of the limit pass", () => {
   assert(MESSAGE_BYTES_MAX > FRAME_BYTES_MAX, "16 MiB have a tag and an addressee");
-  assert(new Fragments(1000).begin(bulk(1, 1000, hex("7701"))) instanceof Arriving);
+  assert(new FragmentReader(1000).begin(bulk(1, 1000, hex("7701"))) instanceof Arriving);
 });
 
-test("Fragments has no more than so many at once", () => {
-  const fragments = new Fragments(1000);
+test("FragmentReader has no more than so many at once", () => {
+  const fragments = new FragmentReader(1000);
   for (let i = 0; i < BULK_OPEN_MAX; i++) arriving(fragments.begin(bulk(i, 9, hex("77"))));
   const one = bulk(BULK_OPEN_MAX, 9, hex("77"));
   assertEquals(fragments.begin(one), `more than ${BULK_OPEN_MAX} messages in pieces`);
@@ -182,16 +182,16 @@ test("Fragments has no more than so many at once", () => {
   arriving(fragments.begin(one));
 });
 
-test("Fragments takes no memory for what was announced and has not come", () => {
-  const fragments = new Fragments(MESSAGE_BYTES_MAX);
+test("FragmentReader takes no memory for what was announced and has not come", () => {
+  const fragments = new FragmentReader(MESSAGE_BYTES_MAX);
   for (let i = 0; i < BULK_OPEN_MAX; i++) {
     arriving(fragments.begin(bulk(i, MESSAGE_BYTES_MAX, hex("7701"))));
   }
   assertEquals(fragments.bytes, 2 * BULK_OPEN_MAX);
 });
 
-test("Fragments takes at most four times what has come, and never more than was announced", () => {
-  const fragments = new Fragments(MESSAGE_BYTES_MAX);
+test("FragmentReader takes at most four times what has come, and never more than was announced", () => {
+  const fragments = new FragmentReader(MESSAGE_BYTES_MAX);
   const length = 5_000_000;
   const one = arriving(fragments.begin(bulk(1, length, hex("7701"))));
   const row = fragment(1, new Uint8Array(10_000));
@@ -202,8 +202,8 @@ test("Fragments takes at most four times what has come, and never more than was 
   }
 });
 
-test("Fragments bounds what all of them take together", () => {
-  const fragments = new Fragments(10_000);
+test("FragmentReader bounds what all of them take together", () => {
+  const fragments = new FragmentReader(10_000);
   const limit = 40_000 + BULK_OPEN_MAX * BULK_HEAD_BYTES;
   let came = 0;
   let refused: unknown;
@@ -215,7 +215,7 @@ test("Fragments bounds what all of them take together", () => {
   assertEquals(refused, `messages in pieces of more than ${limit} bytes together`);
   assert(came <= limit && came > limit - 5000, `${came}`);
   // The same where one grows.
-  const others = new Fragments(10_000);
+  const others = new FragmentReader(10_000);
   for (let i = 0; i < 100; i++) arriving(others.begin(bulk(i, 10_000, hex("7701"))));
   let last: unknown;
   for (let i = 0; i < 100 && typeof last !== "string"; i++) {
@@ -224,8 +224,8 @@ test("Fragments bounds what all of them take together", () => {
   assertEquals(last, `messages in pieces of more than ${limit} bytes together`);
 });
 
-test("Fragments never refuses who sends one after the other, however many begin", () => {
-  const fragments = new Fragments(40_000);
+test("FragmentReader never refuses who sends one after the other, however many begin", () => {
+  const fragments = new FragmentReader(40_000);
   for (let i = 0; i < BULK_OPEN_MAX; i++) {
     const head = new Uint8Array(BULK_HEAD_BYTES).fill(0x77);
     arriving(fragments.begin(bulk(i, 40_000, head)));
@@ -240,9 +240,9 @@ test("Fragments never refuses who sends one after the other, however many begin"
   assertEquals([fragments.count, fragments.bytes], [0, 0]);
 });
 
-test("Fragments.takeUntold gives what has come, in portions that keep a sender going", () => {
+test("FragmentReader.takeUntold gives what has come, in portions that keep a sender going", () => {
   assert(TAKEN_BYTES_MIN <= FLIGHT_BYTES_MAX - FRAGMENT_BYTES_MAX, "or a sender waits for ever");
-  const fragments = new Fragments(MESSAGE_BYTES_MAX);
+  const fragments = new FragmentReader(MESSAGE_BYTES_MAX);
   fragments.begin(bulk(1, 1_000_000, hex("7701")));
   const told: number[] = [];
   let came = 0;
@@ -255,8 +255,8 @@ test("Fragments.takeUntold gives what has come, in portions that keep a sender g
   assertEquals(fragments.takeUntold(), 0);
 });
 
-test("Fragments.clear forgets what has begun", () => {
-  const fragments = new Fragments(1000);
+test("FragmentReader.clear forgets what has begun", () => {
+  const fragments = new FragmentReader(1000);
   fragments.begin(bulk(1, 9, hex("7701")));
   fragments.clear();
   assertEquals([fragments.count, fragments.bytes], [0, 0]);

@@ -2,8 +2,12 @@ import { assert, assertEquals } from "@std/assert";
 import { SeededRandom } from "../../lib/base/random.ts";
 import type { Opened } from "../../lib/mesh/session.ts";
 import { encodeFrame } from "../../lib/mesh/frame.ts";
-import { type Greeter, Greeting, UNPROVEN_BYTES_MAX } from "../../lib/mesh/handshake_io.ts";
-import { Acceptor, Dialler, type Met, type Self, type Step } from "../../lib/mesh/handshake.ts";
+import {
+  HandshakeIo,
+  type HandshakeOwner,
+  UNPROVEN_BYTES_MAX,
+} from "../../lib/mesh/handshake_io.ts";
+import { Initiator, type Met, Responder, type Self, type Step } from "../../lib/mesh/handshake.ts";
 import { decodeReject, encodeReject, encodeRoomBroadcast, TAG } from "../../lib/mesh/message.ts";
 import type { Host } from "../../lib/host/host.ts";
 import { countingHost } from "../kit/mesh.ts";
@@ -21,7 +25,7 @@ const FAR: Self = { name: "far@h:2", creation: 2, proofKey: KEY, exposed: [] };
 const LONG_MS = 60_000;
 
 /** Writes down how a greeting went. */
-class Notes implements Greeter {
+class Notes implements HandshakeOwner {
   met: Met | undefined;
   readonly ups: Opened[] = [];
   readonly failures: string[] = [];
@@ -31,15 +35,15 @@ class Notes implements Greeter {
   readonly after: Collector = new Collector();
   overlong = 0;
   gones = 0;
-  refusal: ReturnType<Greeter["decide"]>;
+  refusal: ReturnType<HandshakeOwner["decide"]>;
   onDecide: () => void = () => {};
 
-  decide(): ReturnType<Greeter["decide"]> {
+  decide(): ReturnType<HandshakeOwner["decide"]> {
     this.onDecide();
     return this.refusal;
   }
 
-  up(met: Met, opened: Opened): ReturnType<Greeter["up"]> {
+  up(met: Met, opened: Opened): ReturnType<HandshakeOwner["up"]> {
     this.met = met;
     this.ups.push(opened);
     opened.reader.limit = 100;
@@ -61,16 +65,16 @@ class Notes implements Greeter {
   }
 }
 
-function acceptor(self: Self): Acceptor {
-  return new Acceptor(self, random.bytes(32), CERTIFICATE);
+function acceptor(self: Self): Responder {
+  return new Responder(self, random.bytes(32), CERTIFICATE);
 }
 
-function dialler(self: Self, expected: string): Dialler {
-  return new Dialler(self, expected, random.bytes(32), CERTIFICATE, () => 0n);
+function dialler(self: Self, expected: string): Initiator {
+  return new Initiator(self, expected, random.bytes(32), CERTIFICATE, () => 0n);
 }
 
 interface Greeted extends Wire {
-  readonly greeting: Greeting;
+  readonly greeting: HandshakeIo;
   readonly notes: Notes;
   readonly host: Host;
 }
@@ -82,7 +86,7 @@ function accepting(
 ): Promise<void> {
   return withWire(async (wire, host) => {
     const notes = new Notes();
-    const greeting = new Greeting(wire.near, acceptor(NEAR), notes, host.clock, deadlineMs);
+    const greeting = new HandshakeIo(wire.near, acceptor(NEAR), notes, host.clock, deadlineMs);
     await body({ ...wire, greeting, notes, host });
   });
 }
@@ -95,7 +99,7 @@ function dialling(
   return withWire(async (wire, host) => {
     const notes = new Notes();
     const machine = dialler(NEAR, FAR.name);
-    const greeting = new Greeting(wire.near, machine, notes, host.clock, deadlineMs);
+    const greeting = new HandshakeIo(wire.near, machine, notes, host.clock, deadlineMs);
     await until("NAME came", () => wire.far.frames.length === 1);
     await body({ ...wire, greeting, notes, host });
   });
@@ -107,7 +111,10 @@ function frameIn(step: Step): Uint8Array {
 }
 
 /** Plays the dialler up to the frame of its REPLY, which it gives back unsent. */
-async function proving(far: Raw, machine: Dialler = dialler(FAR, NEAR.name)): Promise<Uint8Array> {
+async function proving(
+  far: Raw,
+  machine: Initiator = dialler(FAR, NEAR.name),
+): Promise<Uint8Array> {
   far.write(machine.begin());
   await until("CHALLENGE came", () => far.frames.length === 1);
   const { tag, body } = far.frames[0]!;
@@ -126,7 +133,7 @@ async function assertRejected({ far }: Greeted, reason: string): Promise<void> {
   assertEquals([tag, decodeReject(body)?.reason], [TAG.REJECT, reason]);
 }
 
-test("Greeting brings up a dialler that proves itself, with what comes right behind its proof", async () => {
+test("HandshakeIo brings up a dialler that proves itself, with what comes right behind its proof", async () => {
   await accepting(async ({ far, notes }) => {
     const reply = await proving(far);
     far.write(
@@ -145,7 +152,7 @@ test("Greeting brings up a dialler that proves itself, with what comes right beh
   });
 });
 
-test("Greeting brings up an acceptor that proves itself, with what comes right behind its ACK", async () => {
+test("HandshakeIo brings up an acceptor that proves itself, with what comes right behind its ACK", async () => {
   await dialling(async ({ far, notes }) => {
     const machine = acceptor(FAR);
     far.write(frameIn(machine.receive(far.frames[0]!.tag, far.frames[0]!.body)));
@@ -158,7 +165,7 @@ test("Greeting brings up an acceptor that proves itself, with what comes right b
   });
 });
 
-test("Greeting tells the session of a frame over its limit right behind the handshake", async () => {
+test("HandshakeIo tells the session of a frame over its limit right behind the handshake", async () => {
   await accepting(async ({ far, notes }) => {
     const reply = await proving(far);
     far.write(reply, encodeFrame(0x77), hex("65000000 1e"), encodeFrame(0x78));
@@ -168,7 +175,7 @@ test("Greeting tells the session of a frame over its limit right behind the hand
   });
 });
 
-test("Greeting refuses more than 4096 bytes before the session is up, however they are cut", async () => {
+test("HandshakeIo refuses more than 4096 bytes before the session is up, however they are cut", async () => {
   const floods: Readonly<Record<string, Uint8Array>> = {
     "one frame announced as 4097 bytes": hex("01100000"),
     "one announced as 4 GiB": hex("ffffffff 01"),
@@ -188,7 +195,7 @@ test("Greeting refuses more than 4096 bytes before the session is up, however th
   }
 });
 
-test("Greeting counts all bytes before the proof, not only those of one message", async () => {
+test("HandshakeIo counts all bytes before the proof, not only those of one message", async () => {
   await accepting(async (greeted) => {
     const { far } = greeted;
     const reply = await proving(far);
@@ -201,7 +208,7 @@ test("Greeting counts all bytes before the proof, not only those of one message"
   });
 });
 
-test("Greeting counts not what comes behind the proof", async () => {
+test("HandshakeIo counts not what comes behind the proof", async () => {
   await accepting(async ({ far, notes }) => {
     far.write(await proving(far), ...new Array(200).fill(encodeFrame(0x77, new Uint8Array(90))));
     await until("all came", () => notes.after.frames.length === 200);
@@ -209,7 +216,7 @@ test("Greeting counts not what comes behind the proof", async () => {
   });
 });
 
-test("Greeting gives up who is silent at the deadline, from either side, without a word", async () => {
+test("HandshakeIo gives up who is silent at the deadline, from either side, without a word", async () => {
   for (const side of [accepting, dialling]) {
     await side(async (greeted) => {
       const before = greeted.far.frames.length;
@@ -221,7 +228,7 @@ test("Greeting gives up who is silent at the deadline, from either side, without
   }
 });
 
-test("Greeting's deadline is for the whole, whoever drips a byte now and then", async () => {
+test("HandshakeIo's deadline is for the whole, whoever drips a byte now and then", async () => {
   await accepting(async (greeted) => {
     const name = dialler(FAR, NEAR.name).begin();
     let at = 0;
@@ -234,11 +241,11 @@ test("Greeting's deadline is for the whole, whoever drips a byte now and then", 
   }, 50);
 });
 
-test("Greeting's deadline is over when the session is up", async () => {
+test("HandshakeIo's deadline is over when the session is up", async () => {
   const { host, armed } = countingHost();
   await withWire(async ({ near, far }) => {
     const notes = new Notes();
-    new Greeting(near, acceptor(NEAR), notes, host.clock, LONG_MS);
+    new HandshakeIo(near, acceptor(NEAR), notes, host.clock, LONG_MS);
     assertEquals(armed.size, 1);
     far.write(await proving(far));
     await until("it is up", () => notes.ups.length === 1);
@@ -246,7 +253,7 @@ test("Greeting's deadline is over when the session is up", async () => {
   });
 });
 
-test("Greeting says without a word only of who never sent a byte", async () => {
+test("HandshakeIo says without a word only of who never sent a byte", async () => {
   for (const [bytes, words] of [["", "it hung up without a word"], ["01", "it hung up"]] as const) {
     await accepting(async (greeted) => {
       greeted.far.write(hex(bytes));
@@ -257,7 +264,7 @@ test("Greeting says without a word only of who never sent a byte", async () => {
   }
 });
 
-test("Greeting fails as the other side's REJECT says", async () => {
+test("HandshakeIo fails as the other side's REJECT says", async () => {
   for (const side of [accepting, dialling]) {
     await side(async (greeted) => {
       const before = greeted.far.frames.length;
@@ -270,7 +277,7 @@ test("Greeting fails as the other side's REJECT says", async () => {
   }
 });
 
-test("Greeting's owner may refuse a dialler that has proved itself", async () => {
+test("HandshakeIo's owner may refuse a dialler that has proved itself", async () => {
   await accepting(async (greeted) => {
     greeted.notes.refusal = { reason: "duplicate", words: "there is one" };
     greeted.far.write(await proving(greeted.far), encodeFrame(0x77));
@@ -280,7 +287,7 @@ test("Greeting's owner may refuse a dialler that has proved itself", async () =>
   });
 });
 
-test("Greeting's owner is not asked about a dialler that has not proved itself", async () => {
+test("HandshakeIo's owner is not asked about a dialler that has not proved itself", async () => {
   await accepting(async (greeted) => {
     greeted.notes.onDecide = () => assert(false, "asked");
     const impostor = dialler({ ...FAR, proofKey: random.bytes(32) }, NEAR.name);
@@ -292,7 +299,7 @@ test("Greeting's owner is not asked about a dialler that has not proved itself",
   });
 });
 
-test("Greeting that is aborted while its owner decides does not come up", async () => {
+test("HandshakeIo that is aborted while its owner decides does not come up", async () => {
   await accepting(async (greeted) => {
     greeted.notes.onDecide = () => greeted.greeting.abort();
     greeted.far.write(await proving(greeted.far));
@@ -302,7 +309,7 @@ test("Greeting that is aborted while its owner decides does not come up", async 
   });
 });
 
-test("Greeting.abort cuts it, once, and not a session that is up", async () => {
+test("HandshakeIo.abort cuts it, once, and not a session that is up", async () => {
   await accepting(async (greeted) => {
     greeted.greeting.abort();
     greeted.greeting.abort();
@@ -320,7 +327,7 @@ test("Greeting.abort cuts it, once, and not a session that is up", async () => {
   });
 });
 
-test("Greeting that has failed reads nothing more, and cuts within a second who does not hang up", async () => {
+test("HandshakeIo that has failed reads nothing more, and cuts within a second who does not hang up", async () => {
   await accepting(async (greeted) => {
     greeted.far.send(0x99);
     await untilFailed(greeted, "protocol");
@@ -338,7 +345,7 @@ test("Greeting that has failed reads nothing more, and cuts within a second who 
   });
 });
 
-test("Greeting.abort cuts at once who has failed and does not hang up, and tells that it is gone", async () => {
+test("HandshakeIo.abort cuts at once who has failed and does not hang up, and tells that it is gone", async () => {
   await accepting(async ({ far, notes, greeting }) => {
     far.send(0x99);
     await until("it heard the REJECT", () => far.ended);
@@ -354,7 +361,7 @@ test("Greeting.abort cuts at once who has failed and does not hang up, and tells
   });
 });
 
-test("Greeting tells once that it is gone, however it failed", async () => {
+test("HandshakeIo tells once that it is gone, however it failed", async () => {
   const ways: readonly ((greeted: Greeted) => void)[] = [
     ({ far }) => far.stream.end(),
     ({ far }) => far.stream.abort(),
@@ -377,7 +384,7 @@ test("Greeting tells once that it is gone, however it failed", async () => {
   }
 });
 
-test("Greeting.withdraw says duplicate before the proof, and nothing behind it", async () => {
+test("HandshakeIo.withdraw says duplicate before the proof, and nothing behind it", async () => {
   await dialling(async (greeted) => {
     greeted.greeting.withdraw();
     await untilFailed(greeted, "duplicate");
@@ -397,7 +404,7 @@ test("Greeting.withdraw says duplicate before the proof, and nothing behind it",
   });
 });
 
-test("Greeting.withdraw does nothing to a session that is up", async () => {
+test("HandshakeIo.withdraw does nothing to a session that is up", async () => {
   await accepting(async ({ far, notes, greeting }) => {
     far.write(await proving(far));
     await until("it is up", () => notes.ups.length === 1);

@@ -2,10 +2,10 @@ import { assert, assertEquals, assertNotEquals, assertThrows } from "@std/assert
 import { SeededRandom } from "../../lib/base/random.ts";
 import { encodeFrame } from "../../lib/mesh/frame.ts";
 import {
-  Acceptor,
-  Dialler,
   fail,
+  Initiator,
   type Met,
+  Responder,
   type Self,
   type Step,
   VERSION,
@@ -39,17 +39,17 @@ interface Sides {
 }
 
 /** alpha dials beta. */
-function sides(with_: Sides = {}): { dialler: Dialler; acceptor: Acceptor } {
+function sides(with_: Sides = {}): { dialler: Initiator; acceptor: Responder } {
   const read = with_.read === null ? undefined : with_.read ?? CERTIFICATE;
   return {
-    dialler: new Dialler(
+    dialler: new Initiator(
       { ...alpha, ...with_.dialler },
       with_.expected ?? beta.name,
       random.bytes(32),
       read,
       () => with_.lastSession ?? 0n,
     ),
-    acceptor: new Acceptor(
+    acceptor: new Responder(
       { ...beta, ...with_.acceptor },
       random.bytes(32),
       with_.shown ?? CERTIFICATE,
@@ -63,7 +63,7 @@ function sent(step: Step): Frame {
   return frameOf(step.frame);
 }
 
-function begun(dialler: Dialler): Frame {
+function begun(dialler: Initiator): Frame {
   return frameOf(dialler.begin());
 }
 
@@ -77,15 +77,15 @@ interface Outcome {
 
 /** Runs a handshake; `meddle` may change each message on its way. Ends at the first failure. */
 function run(
-  { dialler, acceptor }: { dialler: Dialler; acceptor: Acceptor },
+  { dialler, acceptor }: { dialler: Initiator; acceptor: Responder },
   meddle: (way: Way, frame: Frame) => Frame = (_, frame) => frame,
 ): Outcome {
-  const to = (side: Dialler | Acceptor, way: Way, frame: Frame): Step => {
+  const to = (side: Initiator | Responder, way: Way, frame: Frame): Step => {
     const { tag, body } = meddle(way, frame);
     return side.receive(tag, body);
   };
   /** The other side is told of a failure. */
-  const told = (step: Step, other: Dialler | Acceptor): Step => {
+  const told = (step: Step, other: Initiator | Responder): Step => {
     assert(step.kind === "fail", step.kind);
     assert(step.frame !== undefined);
     const { tag, body } = frameOf(step.frame);
@@ -123,7 +123,7 @@ function assertRefused(
   }
 }
 
-test("Dialler and Acceptor meet: each learns who the other is, and both call the session alike", () => {
+test("Dialler and Responder meet: each learns who the other is, and both call the session alike", () => {
   for (const read of [CERTIFICATE, null]) {
     const outcome = run(sides({ read, lastSession: 42n }));
     const [there, here] = [metOf(outcome.dialler), metOf(outcome.acceptor)];
@@ -151,7 +151,7 @@ test("Dialler and Acceptor meet: each learns who the other is, and both call the
 
 test("Dialler's session is the first 8 bytes of its nonce, and never 0", () => {
   const session = (nonce: Uint8Array): bigint => {
-    const dialler = new Dialler(alpha, beta.name, nonce, CERTIFICATE, () => 0n);
+    const dialler = new Initiator(alpha, beta.name, nonce, CERTIFICATE, () => 0n);
     const outcome = run({ ...sides(), dialler });
     assertEquals(metOf(outcome.acceptor).session, metOf(outcome.dialler).session);
     return metOf(outcome.dialler).session;
@@ -160,7 +160,7 @@ test("Dialler's session is the first 8 bytes of its nonce, and never 0", () => {
   assertEquals(session(hex(`${"00".repeat(8)} ${"ee".repeat(24)}`)), 1n);
 });
 
-test("Dialler with another cookie is not believed, nor is Acceptor", () => {
+test("Dialler with another cookie is not believed, nor is Responder", () => {
   const proofKey = random.bytes(32);
   // The dialler is the first to see a proof.
   assertRefused(run(sides({ dialler: { proofKey } })), "dialler", "cookie");
@@ -190,7 +190,7 @@ test("Acceptor does not believe its own proof, sent back", () => {
 test("Dialler does not believe a CHALLENGE that was made of its own NAME", () => {
   // A node that is dialled back by whom it dials: its own answers are sent to it.
   const { dialler } = sides({ expected: alpha.name });
-  const mirror = new Acceptor(
+  const mirror = new Responder(
     { ...alpha, proofKey: new Uint8Array(32) },
     random.bytes(32),
     CERTIFICATE,
@@ -207,7 +207,7 @@ test("Dialler does not believe a CHALLENGE that was made of its own NAME", () =>
   assert(step.kind === "fail" && step.reason === "cookie");
 });
 
-test("Dialler and Acceptor do not believe what was recorded in another handshake", () => {
+test("Dialler and Responder do not believe what was recorded in another handshake", () => {
   for (const replayed of ["NAME", "CHALLENGE", "REPLY"] as const) {
     let recorded: Frame | undefined;
     const keep = (way: Way, frame: Frame): Frame => {
@@ -249,7 +249,7 @@ test("Dialler notices when the flag that it reads certificates is taken away on 
   assertRefused(outcome, "dialler", "cookie");
 });
 
-test("Dialler and Acceptor notice every single bit that is changed on the way, or it changes nothing", () => {
+test("Dialler and Responder notice every single bit that is changed on the way, or it changes nothing", () => {
   const lengths: Partial<Record<Way, number>> = {};
   run(sides(), (way, frame) => {
     lengths[way] = frame.body.length;
@@ -329,7 +329,7 @@ test("Acceptor agrees on no feature that it has not", () => {
 });
 
 /** Both machines in each of their states, made anew. */
-const STATES: Readonly<Record<string, () => { machine: Dialler | Acceptor; expects?: Way }>> = {
+const STATES: Readonly<Record<string, () => { machine: Initiator | Responder; expects?: Way }>> = {
   "Dialler that waits for a challenge": () => {
     const { dialler } = sides();
     dialler.begin();
@@ -402,7 +402,7 @@ for (const [state, make] of Object.entries(STATES)) {
         const after = machine.receive(TAG[late as Way], body);
         assert(after.kind === "fail" && after.reason === "protocol", `${late} after a failure`);
       }
-      if (machine instanceof Acceptor) assertThrows(() => machine.accept());
+      if (machine instanceof Responder) assertThrows(() => machine.accept());
     }
   });
 
@@ -448,7 +448,7 @@ test("Acceptor.accept is refused before the dialler has proved itself, and the s
 
 test("Dialler asks for the last session when it sends its proof, not before", () => {
   let asked = 0;
-  const dialler = new Dialler(alpha, beta.name, random.bytes(32), CERTIFICATE, () => {
+  const dialler = new Initiator(alpha, beta.name, random.bytes(32), CERTIFICATE, () => {
     asked++;
     return 9n;
   });
@@ -459,7 +459,7 @@ test("Dialler asks for the last session when it sends its proof, not before", ()
   assertEquals(asked, 1);
   // And not at all for an acceptor that is not believed: the proof would be its to keep.
   const other = sides({ acceptor: { proofKey: random.bytes(32) } });
-  const unproven = new Dialler(alpha, beta.name, random.bytes(32), CERTIFICATE, () => {
+  const unproven = new Initiator(alpha, beta.name, random.bytes(32), CERTIFICATE, () => {
     throw new Error("the proof was on its way");
   });
   const step = unproven.receive(
@@ -473,7 +473,7 @@ test("every message of a handshake is a frame of at most 4096 bytes, for names o
   const long = `${"a".repeat(64)}@${"h".repeat(180)}:65535`;
   const both = sides({ dialler: { name: long }, acceptor: { name: `b${long.slice(1)}` } });
   const { acceptor } = both;
-  const dialler = new Dialler(
+  const dialler = new Initiator(
     { ...alpha, name: long },
     `b${long.slice(1)}`,
     random.bytes(32),

@@ -1,10 +1,10 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { HELD_BYTES_MAX, Holds } from "../../lib/mesh/holdback_queue.ts";
+import { HELD_BYTES_MAX, HoldbackQueue } from "../../lib/mesh/holdback_queue.ts";
 import { PASSED_BYTES_MAX } from "../../lib/mesh/outbox.ts";
 import { test } from "../kit/test.ts";
 
-test("Holds holds for one addressee what comes behind a large message, and lets others pass", () => {
-  const holds = new Holds();
+test("HoldbackQueue holds for one addressee what comes behind a large message, and lets others pass", () => {
+  const holds = new HoldbackQueue();
   const ran: string[] = [];
   const say = (name: string) => () => void ran.push(name);
   assertEquals([holds.count, holds.isHeld(7)], [0, false]);
@@ -23,9 +23,9 @@ test("Holds holds for one addressee what comes behind a large message, and lets 
   assertEquals([holds.count, holds.bytes, holds.isHeld(7)], [0, 0, false]);
 });
 
-test("Holds keeps the order of large and small messages to one addressee, whichever is whole first", () => {
+test("HoldbackQueue keeps the order of large and small messages to one addressee, whichever is whole first", () => {
   for (const order of [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]]) {
-    const holds = new Holds();
+    const holds = new HoldbackQueue();
     const ran: string[] = [];
     const say = (name: string) => () => void ran.push(name);
     const slots = [0, 1, 2].map((index) => {
@@ -46,8 +46,8 @@ test("Holds keeps the order of large and small messages to one addressee, whiche
   }
 });
 
-test("Holds keeps addressees apart", () => {
-  const holds = new Holds();
+test("HoldbackQueue keeps addressees apart", () => {
+  const holds = new HoldbackQueue();
   const ran: string[] = [];
   const say = (name: string) => () => void ran.push(name);
   const [a, b] = [holds.open(1), holds.open("1")];
@@ -59,15 +59,15 @@ test("Holds keeps addressees apart", () => {
   assertEquals([ran, holds.count], [["b", "behind b", "a", "behind a"], 0]);
 });
 
-test("Holds refuses what is over its limit, over all addressees", () => {
-  const holds = new Holds(100);
+test("HoldbackQueue refuses what is over its limit, over all addressees", () => {
+  const holds = new HoldbackQueue(100);
   holds.open(1);
   holds.open(2);
   const slot = holds.open(3);
   assert(holds.hold(1, 50, () => {}));
   assert(holds.hold(3, 50, () => {}));
   assertEquals(holds.hold(2, 1, () => {}), false);
-  const freed = new Holds(100);
+  const freed = new HoldbackQueue(100);
   const one = freed.open(1);
   assert(freed.hold(1, 100, () => {}));
   freed.close(one, () => {});
@@ -76,12 +76,12 @@ test("Holds refuses what is over its limit, over all addressees", () => {
   assert(slot.run === undefined);
 });
 
-test("Holds has room for all that an outbox lets pass", () => {
+test("HoldbackQueue has room for all that an outbox lets pass", () => {
   assert(2 * PASSED_BYTES_MAX <= HELD_BYTES_MAX);
 });
 
-test("Holds runs nothing more when what it runs clears it", () => {
-  const holds = new Holds();
+test("HoldbackQueue runs nothing more when what it runs clears it", () => {
+  const holds = new HoldbackQueue();
   const ran: string[] = [];
   const slot = holds.open(1);
   holds.hold(1, 5, () => {
@@ -94,6 +94,6 @@ test("Holds runs nothing more when what it runs clears it", () => {
   assertEquals([holds.count, holds.bytes], [0, 0]);
 });
 
-test("Holds.hold without anything to wait for is our own mistake", () => {
-  assertThrows(() => new Holds().hold(1, 1, () => {}));
+test("HoldbackQueue.hold without anything to wait for is our own mistake", () => {
+  assertThrows(() => new HoldbackQueue().hold(1, 1, () => {}));
 });

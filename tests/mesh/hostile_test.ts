@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { randomBytes } from "node:crypto";
 import { utf8 } from "../../lib/base/bytes.ts";
-import { Dialler } from "../../lib/mesh/handshake.ts";
+import { Initiator } from "../../lib/mesh/handshake.ts";
 import { makeAuthority, makeLeaf } from "../../lib/mesh/certificate.ts";
 import { NodeConnectError } from "../../lib/mesh/connect_waiters.ts";
 import {
@@ -86,7 +86,7 @@ test("Mesh does not let in who plays back what it recorded of an honest node", a
     const self = { name: NAME.name, creation: 1, proofKey, exposed: [] };
     // What an honest dialler says, recorded in the clear, as only that dialler could.
     const honest = await Intruder.secure(a.name);
-    const machine = new Dialler(self, a.name, randomBytes(32), undefined, () => 0n);
+    const machine = new Initiator(self, a.name, randomBytes(32), undefined, () => 0n);
     const recorded = [machine.begin()];
     honest.write(recorded[0]!);
     const challenge = await honest.frame(0);

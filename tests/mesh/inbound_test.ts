@@ -2,7 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import type { Actor } from "../../lib/actor/actor.ts";
 import { Call } from "../../lib/actor/call.ts";
 import { Exit } from "../../lib/actor/exit.ts";
-import { Arrivals } from "../../lib/mesh/inbound.ts";
+import { Inbound } from "../../lib/mesh/inbound.ts";
 import { encodeHome, TAG } from "../../lib/mesh/message.ts";
 import { encodeTerm } from "../../lib/term/encode.ts";
 import { LOCAL_ID_MAX, packPid } from "../../lib/term/pid.ts";
@@ -52,7 +52,7 @@ function view({ one, near }: Household): unknown {
   ];
 }
 
-test("Arrivals.take ends the session at a row that cannot be, and nothing came of it", () => {
+test("Inbound.take ends the session at a row that cannot be, and nothing came of it", () => {
   const rows: Record<string, readonly [tag: number, body: Uint8Array]> = {
     "a SEND to one of the sender's": [TAG.SEND, row([from(1)], TERM)],
     "a SEND to a third node's": [TAG.SEND, row([packPid(2, 1)], TERM)],
@@ -124,7 +124,7 @@ test("Arrivals.take ends the session at a row that cannot be, and nothing came o
   }
 });
 
-test("Arrivals.take ends the session at a row of actors that is cut off at any byte", () => {
+test("Inbound.take ends the session at a row of actors that is cut off at any byte", () => {
   // A row that is whole, of each tag.
   const rows: readonly (readonly [tag: number, body: Uint8Array])[] = [
     [TAG.SEND, row([to(1)], TERM)],
@@ -161,7 +161,7 @@ test("Arrivals.take ends the session at a row of actors that is cut off at any b
   }
 });
 
-test("Arrivals.take makes nothing of what could have been, and is not", () => {
+test("Inbound.take makes nothing of what could have been, and is not", () => {
   const rows: Record<string, readonly [tag: number, body: Uint8Array]> = {
     "an EXIT of one that is not linked": [TAG.EXIT, row([from(77), to(1)], BYE)],
     "an EXIT to one that is not there": [TAG.EXIT, row([from(1), to(77)], BYE)],
@@ -210,7 +210,7 @@ test("Arrivals.take makes nothing of what could have been, and is not", () => {
   }
 });
 
-test("Arrivals.take lets nobody but the one who is watched say that it has ended", () => {
+test("Inbound.take lets nobody but the one who is watched say that it has ended", () => {
   const { one, near } = household();
   const { length } = near;
   // The reference is right, the actor is not; and the other way round.
@@ -223,7 +223,7 @@ test("Arrivals.take lets nobody but the one who is watched say that it has ended
   assertEquals(near.length, length + 1);
 });
 
-test("Arrivals.take keeps the order of an UNLINKED and a LINK behind a large message", () => {
+test("Inbound.take keeps the order of an UNLINKED and a LINK behind a large message", () => {
   const [one, other] = join();
   const near = one.actor({ trap: true });
   const far = other.actor({ trap: true });
@@ -240,7 +240,7 @@ test("Arrivals.take keeps the order of an UNLINKED and a LINK behind a large mes
   assertEquals(near.length, 1);
 });
 
-test("Arrivals.take holds what is for one actor behind a large message to it, and nothing else", () => {
+test("Inbound.take holds what is for one actor behind a large message to it, and nothing else", () => {
   const [one, other] = join();
   const near = one.actor({ trap: true, name: "near" });
   const third = one.actor();
@@ -271,7 +271,7 @@ test("Arrivals.take holds what is for one actor behind a large message to it, an
   assertEquals(got, [large, { of: 1 }, "exit signal", "call 2", "exit bye"]);
 });
 
-test("Arrivals.take ends the session at a row that cannot be when its turn comes, if it was held", () => {
+test("Inbound.take ends the session at a row that cannot be when its turn comes, if it was held", () => {
   const [one, other] = join();
   const near = one.actor({ trap: true });
   const far = other.actor();
@@ -284,7 +284,7 @@ test("Arrivals.take ends the session at a row that cannot be when its turn comes
   assertEquals(near.length, 1);
 });
 
-test("Arrivals.take: a number of a call may be used again when that call is over, and means the new one", () => {
+test("Inbound.take: a number of a call may be used again when that call is over, and means the new one", () => {
   const [one, other] = join();
   const actor = one.actor();
   for (const value of ["first", "second"]) {
@@ -300,7 +300,7 @@ test("Arrivals.take: a number of a call may be used again when that call is over
   void other;
 });
 
-test("Arrivals.take makes nothing of a monitor or a call that was taken back while it was held", () => {
+test("Inbound.take makes nothing of a monitor or a call that was taken back while it was held", () => {
   const [one, other] = join();
   const near = one.actor({ name: "near" });
   const far = other.actor();
@@ -331,7 +331,7 @@ function spawnRow(i: number, flags: string): Uint8Array {
   return row([i, from(i)], hex(flags), named("fn"), row([i]), encodeTerm([]));
 }
 
-test("Arrivals.take tells of a message to one that is not there, on the node where it is not", () => {
+test("Inbound.take tells of a message to one that is not there, on the node where it is not", () => {
   const [one] = join();
   const letters: unknown[] = [];
   one.take(TAG.SEND, row([to(7)], TERM));
@@ -341,7 +341,7 @@ test("Arrivals.take tells of a message to one that is not there, on the node whe
   assertEquals(letters, ["<0.7>", "a term", "nobody", "a term"]);
 });
 
-test("Arrivals.take hands on what is not its own, and ends the session if that was by no rule", () => {
+test("Inbound.take hands on what is not its own, and ends the session if that was by no rule", () => {
   const [one] = join();
   one.take(0x77, TERM);
   const taken: number[] = [];
@@ -364,7 +364,7 @@ function limited(most: number): Side {
   const [one, other] = join();
   one.actor();
   const { line, remote, session, system } = one;
-  const actors = new Arrivals(
+  const actors = new Inbound(
     system,
     line,
     remote.spawner,
@@ -380,7 +380,7 @@ function limited(most: number): Side {
   return one;
 }
 
-test("Arrivals.take ends the session at a monitor, a call, a link or an actor too many", () => {
+test("Inbound.take ends the session at a monitor, a call, a link or an actor too many", () => {
   const rows: Record<string, (i: number) => readonly [tag: number, body: Uint8Array]> = {
     "too many monitors": (i) => [TAG.MONITOR, row([from(1), to(1), i])],
     "too many calls": (i) => [TAG.CALL, row([i, to(1)], TERM)],
@@ -409,7 +409,7 @@ test("Arrivals.take ends the session at a monitor, a call, a link or an actor to
   assert(one.over?.includes("too many actors"), one.over);
 });
 
-test("Arrivals.take counts what has ended no more: any number, one after the other", () => {
+test("Inbound.take counts what has ended no more: any number, one after the other", () => {
   const one = limited(10);
   const actor = one.system.find(1)!;
   for (let i = 1; i <= 1000; i++) {

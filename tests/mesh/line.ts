@@ -6,12 +6,12 @@ import { assert } from "@std/assert";
 import type { Actor } from "../../lib/actor/actor.ts";
 import type { Crash } from "../../lib/actor/report.ts";
 import { System } from "../../lib/actor/system.ts";
-import type { Arrivals } from "../../lib/mesh/inbound.ts";
-import { Connection, type SessionLimits } from "../../lib/mesh/session.ts";
+import type { Inbound } from "../../lib/mesh/inbound.ts";
+import { Session, type SessionLimits } from "../../lib/mesh/session.ts";
 import { encodeFrame, FrameReader } from "../../lib/mesh/frame.ts";
 import type { Outbound } from "../../lib/mesh/outbound.ts";
-import { RemoteActors } from "../../lib/mesh/remote_nodes.ts";
-import { Session } from "../../lib/mesh/session_receiver.ts";
+import { RemoteNodes } from "../../lib/mesh/remote_nodes.ts";
+import { SessionReceiver } from "../../lib/mesh/session_receiver.ts";
 import { IGNORE, type Stream } from "../../lib/host/stream.ts";
 import type { Pid } from "../../lib/term/pid.ts";
 import { ManualHost } from "../kit/system.ts";
@@ -50,10 +50,10 @@ const LIMITS: SessionLimits = {
 /** One node, and its end of the session. */
 export class Side {
   readonly system: System;
-  readonly remote: RemoteActors;
+  readonly remote: RemoteNodes;
   readonly host: ManualHost;
-  session!: Connection;
-  actors!: Arrivals;
+  session!: Session;
+  actors!: Inbound;
   /** Why the session has ended, in words. */
   over: string | undefined;
   readonly crashes: Crash[] = [];
@@ -64,7 +64,7 @@ export class Side {
   constructor(node: string, creation: number = 1) {
     this.host = new ManualHost();
     this.system = new System({ node, creation, local: true }, this.host);
-    this.remote = new RemoteActors(this.system, 4 * 1024 * 1024);
+    this.remote = new RemoteNodes(this.system, 4 * 1024 * 1024);
     this.system.events.on("crash", (crash) => void this.crashes.push(crash));
   }
 
@@ -85,7 +85,7 @@ export class Side {
     this.#moved = 0;
     this.over = undefined;
     const { node: name, creation } = other.system.home;
-    const session = new Session({
+    const session = new SessionReceiver({
       roomSink: undefined,
       peerList: () => {},
       exposed: () => {},
@@ -96,7 +96,7 @@ export class Side {
       },
     });
     const opened = { stream: this.#stream, reader: new FrameReader(4096) };
-    this.session = new Connection(metAs(name, creation), true, opened, session, LIMITS, 1000, {
+    this.session = new Session(metAs(name, creation), true, opened, session, LIMITS, 1000, {
       clock: this.host.clock,
       atFlush: (task) => void this.#tasks.push(task),
     });

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { System } from "../../lib/actor/system.ts";
-import { FarHome, Homes, RECEIVER, SENDER } from "../../lib/mesh/node_table.ts";
+import { NodeTable, RECEIVER, RemoteIncarnation, SENDER } from "../../lib/mesh/node_table.ts";
 import type { Home, Pid } from "../../lib/term/pid.ts";
 import { comesBack, heapBytes } from "../kit/heap.ts";
 import { ManualHost } from "../kit/system.ts";
@@ -10,53 +10,56 @@ import { join, moveAll, Side } from "./line.ts";
 const HOME: Home = { node: "a@h:1", creation: 1, local: true };
 
 /** The tables of a session of `a` with `b`, and what was announced. */
-function tables(): { system: System; peer: FarHome; homes: Homes; said: string[] } {
+function tables(): { system: System; peer: RemoteIncarnation; homes: NodeTable; said: string[] } {
   const system = new System(HOME, new ManualHost());
-  const peer = new FarHome(system, "b@h:2", 2);
+  const peer = new RemoteIncarnation(system, "b@h:2", 2);
   const said: string[] = [];
-  const homes = new Homes(system, peer, (index, { node, creation }) => {
+  const homes = new NodeTable(system, peer, (index, { node, creation }) => {
     said.push(`${index} ${node} ${creation}`);
   });
   return { system, peer, homes, said };
 }
 
-test("Homes.index is 0 for our own, 1 for the peer's, and announces others once, from 2 on", () => {
+test("NodeTable.index is 0 for our own, 1 for the peer's, and announces others once, from 2 on", () => {
   const { system, peer, homes, said } = tables();
-  const [c, d] = [new FarHome(system, "c@h:3", 3), new FarHome(system, "d@h:4", 4)];
+  const [c, d] = [
+    new RemoteIncarnation(system, "c@h:3", 3),
+    new RemoteIncarnation(system, "d@h:4", 4),
+  ];
   assertEquals([homes.index(system.home), homes.index(peer)], [SENDER, RECEIVER]);
   assertEquals([homes.index(c), homes.index(d), homes.index(c)], [2, 3, 2]);
   // Another object that stands for the same life, as another session has made it.
-  assertEquals(homes.index(new FarHome(system, "c@h:3", 3)), 2);
-  assertEquals(homes.index(new FarHome(system, "b@h:2", 2)), RECEIVER);
-  assertEquals(homes.index(new FarHome(system, "a@h:1", 1)), SENDER);
+  assertEquals(homes.index(new RemoteIncarnation(system, "c@h:3", 3)), 2);
+  assertEquals(homes.index(new RemoteIncarnation(system, "b@h:2", 2)), RECEIVER);
+  assertEquals(homes.index(new RemoteIncarnation(system, "a@h:1", 1)), SENDER);
   // Another life of each is another home.
-  assertEquals(homes.index(new FarHome(system, "c@h:3", 33)), 4);
-  assertEquals(homes.index(new FarHome(system, "b@h:2", 22)), 5);
-  assertEquals(homes.index(new FarHome(system, "a@h:1", 11)), 6);
+  assertEquals(homes.index(new RemoteIncarnation(system, "c@h:3", 33)), 4);
+  assertEquals(homes.index(new RemoteIncarnation(system, "b@h:2", 22)), 5);
+  assertEquals(homes.index(new RemoteIncarnation(system, "a@h:1", 11)), 6);
   assertEquals(said, ["2 c@h:3 3", "3 d@h:4 4", "4 c@h:3 33", "5 b@h:2 22", "6 a@h:1 11"]);
 });
 
-test("Homes.index is none when the table is full, and those that are in it stay", () => {
+test("NodeTable.index is none when the table is full, and those that are in it stay", () => {
   const { system, homes, said } = tables();
   for (let i = 2; i < 0x1_0000; i++) {
-    assertEquals(homes.index(new FarHome(system, "c@h:3", i)), i);
+    assertEquals(homes.index(new RemoteIncarnation(system, "c@h:3", i)), i);
   }
-  assertEquals(homes.index(new FarHome(system, "c@h:3", 0x1_0000)), undefined);
-  assertEquals(homes.index(new FarHome(system, "c@h:3", 2)), 2);
+  assertEquals(homes.index(new RemoteIncarnation(system, "c@h:3", 0x1_0000)), undefined);
+  assertEquals(homes.index(new RemoteIncarnation(system, "c@h:3", 2)), 2);
   assertEquals(said.length, 0x1_0000 - 2);
 });
 
-test("Homes.index keeps a bounded number of objects, however many stand for one life", async () => {
+test("NodeTable.index keeps a bounded number of objects, however many stand for one life", async () => {
   const { system, homes, said } = tables();
   const before = heapBytes();
-  for (let i = 0; i < 600_000; i++) homes.index(new FarHome(system, "c@h:3", 3));
-  assertEquals([homes.index(new FarHome(system, "c@h:3", 3)), said.length], [2, 1]);
+  for (let i = 0; i < 600_000; i++) homes.index(new RemoteIncarnation(system, "c@h:3", 3));
+  assertEquals([homes.index(new RemoteIncarnation(system, "c@h:3", 3)), said.length], [2, 1]);
   // A tenth of them at the most.
   await comesBack(before, 12 * 1024 * 1024);
   assertEquals(homes.index(system.home), SENDER);
 });
 
-test("Homes.announced takes each index in its turn, and no other", () => {
+test("NodeTable.announced takes each index in its turn, and no other", () => {
   const { homes } = tables();
   for (const index of [0, 1, 3, 65_535]) {
     assertEquals(homes.announced(index, "c@h:3", 3), "a HOME out of turn");
@@ -67,7 +70,7 @@ test("Homes.announced takes each index in its turn, and no other", () => {
   assertEquals(homes.announced(0xffff, "c@h:3", 2), "a HOME out of turn");
 });
 
-test("Homes.pid gives a pid of the home that was announced, of this life or another", () => {
+test("NodeTable.pid gives a pid of the home that was announced, of this life or another", () => {
   const { system, homes } = tables();
   for (
     const [node, creation] of [["c@h:3", 3], ["a@h:1", 1], ["a@h:1", 9], ["b@h:2", 2]] as const
@@ -100,13 +103,13 @@ test("Homes.pid gives a pid of the home that was announced, of this life or anot
   assertEquals(system.isAlive(homes.pid(1, 7)!), false);
 });
 
-function next(homes: Homes): number {
+function next(homes: NodeTable): number {
   let index = 2;
   while (homes.pid(index, 1) !== undefined) index++;
   return index;
 }
 
-test("Homes.pid gives the one pid of an actor that lives, here or as it is kept from there", () => {
+test("NodeTable.pid gives the one pid of an actor that lives, here or as it is kept from there", () => {
   const [one, other] = join();
   const near = one.actor();
   const far = other.actor();
@@ -133,7 +136,7 @@ function three(): { a: Side; b: Side; c: Side; ends: [Side, Side] } {
   return { a, b, c, ends: [b2, c2] };
 }
 
-test("Homes: a pid that is sent on through a second session is announced there with its own life", () => {
+test("NodeTable: a pid that is sent on through a second session is announced there with its own life", () => {
   const { a, b, c, ends: [b2] } = three();
   const home = a.actor();
   const middle = b.actor();

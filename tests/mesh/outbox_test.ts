@@ -6,7 +6,7 @@ import {
   FLIGHT_BYTES_MAX,
 } from "../../lib/mesh/fragment_writer.ts";
 import { encodeFrame, FrameReader } from "../../lib/mesh/frame.ts";
-import { Arriving, Fragments, MESSAGE_BYTES_MAX } from "../../lib/mesh/fragment_reader.ts";
+import { Arriving, FragmentReader, MESSAGE_BYTES_MAX } from "../../lib/mesh/fragment_reader.ts";
 import { TAG } from "../../lib/mesh/message.ts";
 import {
   Outbox,
@@ -68,7 +68,7 @@ class Bench {
   /** The peer says TAKEN. */
   takes = true;
   readonly #reader = new FrameReader(0xffff_ffff);
-  readonly #fragments = new Fragments(MESSAGE_BYTES_MAX);
+  readonly #fragments = new FragmentReader(MESSAGE_BYTES_MAX);
   /** Bytes for which the peer has not said TAKEN. */
   #owed = 0;
   #tasks: (() => void)[] = [];
@@ -440,22 +440,22 @@ test("Outbox.pressure is high at once for large frames, shared frames and contro
 
 test("Outbox.pressure stays high until an eighth of the limit, and wakes who waits", async () => {
   const bench = new Bench({ bytesMax: MIB });
-  await bench.outbox.pressure.relieved();
-  let relieved = 0;
+  await bench.outbox.pressure.drained();
+  let drained = 0;
   while (bench.write(0x77, 995));
   bench.flush();
-  const waiting = [1, 2].map(() => bench.outbox.pressure.relieved().then(() => relieved++));
+  const waiting = [1, 2].map(() => bench.outbox.pressure.drained().then(() => drained++));
   for (let rounds = 0; bench.outbox.unsent - bench.stream.unsent > MIB / 8; rounds++) {
     assert(rounds < 100);
     assertEquals([bench.outbox.pressure.isHigh, bench.told.join()], [true, "high"]);
     bench.send();
     await Promise.resolve();
-    if (bench.outbox.pressure.isHigh) assertEquals(relieved, 0);
+    if (bench.outbox.pressure.isHigh) assertEquals(drained, 0);
   }
   bench.send();
   await Promise.all(waiting);
   assertEquals([bench.outbox.pressure.isHigh, bench.told.join()], [false, "high,low"]);
-  await bench.outbox.pressure.relieved();
+  await bench.outbox.pressure.drained();
 });
 
 test("Outbox.pressure tells nothing of what was high and low within one turn", () => {
@@ -499,12 +499,12 @@ for (const how of ["close", "end"] as const) {
     const bench = new Bench({ bytesMax: MIB });
     while (bench.write(0x77, 995));
     bench.flush();
-    const relieved = bench.outbox.pressure.relieved();
+    const drained = bench.outbox.pressure.drained();
     if (how === "close") bench.outbox.close();
     else bench.outbox.end(encodeFrame(TAG.GOODBYE, new Uint8Array(1)));
-    await relieved;
+    await drained;
     bench.sendAll();
-    await bench.outbox.pressure.relieved();
+    await bench.outbox.pressure.drained();
     assertEquals(bench.told, ["high"]);
   });
 }

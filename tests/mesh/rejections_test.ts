@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import type { Clock } from "../../lib/base/clock.ts";
-import { Refusals, refusalWords } from "../../lib/mesh/rejections.ts";
+import { refusalWords, Rejections } from "../../lib/mesh/rejections.ts";
 import { test } from "../kit/test.ts";
 
 /** A clock that is set by hand. */
@@ -9,9 +9,9 @@ function clockAt(time: { now: number }): Clock {
   return { now: () => time.now, wall: () => 0, after: () => timer, every: () => timer };
 }
 
-test("Refusals tells the same of the same host once a minute", () => {
+test("Rejections tells the same of the same host once a minute", () => {
   const time = { now: 5 };
-  const refusals = new Refusals(clockAt(time));
+  const refusals = new Rejections(clockAt(time));
   assert(refusals.isNews("h", "cookie"));
   for (time.now of [5, 6, 60_004.9]) assertEquals(refusals.isNews("h", "cookie"), false);
   time.now = 60_005;
@@ -19,16 +19,16 @@ test("Refusals tells the same of the same host once a minute", () => {
   assertEquals(refusals.isNews("h", "cookie"), false);
 });
 
-test("Refusals tells another reason, and of another host, at once", () => {
-  const refusals = new Refusals(clockAt({ now: 0 }));
+test("Rejections tells another reason, and of another host, at once", () => {
+  const refusals = new Rejections(clockAt({ now: 0 }));
   for (const host of ["h", "i"]) {
     for (const reason of ["cookie", "timeout"]) assert(refusals.isNews(host, reason));
   }
   assertEquals(refusals.isNews("i", "cookie"), false);
 });
 
-test("Refusals remembers a bounded number of hosts", () => {
-  const refusals = new Refusals(clockAt({ now: 0 }));
+test("Rejections remembers a bounded number of hosts", () => {
+  const refusals = new Rejections(clockAt({ now: 0 }));
   for (let i = 0; i < 1024; i++) assert(refusals.isNews(`h${i}`, "cookie"));
   assertEquals(refusals.isNews("h0", "cookie"), false);
   // The memory begins anew, so the first is told again.

@@ -139,7 +139,7 @@ test("A pid that was had of one session is the same over the next, and its old b
   });
 });
 
-test("RemoteActors.lineOf: another life of a node is noproc, an unknown node noconnection", async () => {
+test("RemoteNodes.lineOf: another life of a node is noproc, an unknown node noconnection", async () => {
   await withStages(2, async ([a, b]) => {
     const { system, remote } = a!;
     const home = (node: string, creation: number) => ({ node, creation, local: false, system });
@@ -257,7 +257,7 @@ test("A call over two nodes that finds the queue to its node full is refused, an
   });
 });
 
-test("RemoteActors: 10,000 bonds of each kind leave nothing behind when the session is lost", async () => {
+test("RemoteNodes: 10,000 bonds of each kind leave nothing behind when the session is lost", async () => {
   await withStages(2, async ([a, b]) => {
     const round = async (): Promise<void> => {
       await untilWhole([a!, b!]);

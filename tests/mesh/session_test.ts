@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { Connection, type SessionHandler, type SessionLimits } from "../../lib/mesh/session.ts";
+import { Session, type SessionHandler, type SessionLimits } from "../../lib/mesh/session.ts";
 import { BULK_BYTES_MIN, encodeTaken } from "../../lib/mesh/fragment_writer.ts";
 import { MESSAGE_BYTES_MAX } from "../../lib/mesh/fragment_reader.ts";
 import { encodeFrame, FRAME_BYTES_MAX, FrameReader } from "../../lib/mesh/frame.ts";
@@ -26,7 +26,7 @@ class Owner implements SessionHandler {
   readonly told: string[] = [];
 
   message(
-    session: Connection,
+    session: Session,
     tag: number,
     body: Uint8Array,
     bulk?: number,
@@ -43,21 +43,21 @@ class Owner implements SessionHandler {
     return dispatch(inbound, session.met.name, tag, body);
   }
 
-  begin(_session: Connection, tag: number, head: Uint8Array): number | undefined {
+  begin(_session: Session, tag: number, head: Uint8Array): number | undefined {
     return tag === ROW && head[0] !== 0 ? head[0] : undefined;
   }
 
-  pressure(_session: Connection, high: boolean): void {
+  pressure(_session: Session, high: boolean): void {
     this.told.push(high ? "high" : "low");
   }
 
-  over(_session: Connection, end: string, words: string): void {
+  over(_session: Session, end: string, words: string): void {
     this.overs.push(end);
     this.words = words;
   }
 
   /** A row of the tests' own: a byte for whom, a byte what, and what fills it up. */
-  #row({ holds }: Connection, body: Uint8Array, bulk: number | undefined): string | undefined {
+  #row({ holds }: Session, body: Uint8Array, bulk: number | undefined): string | undefined {
     const key = body[0]!;
     const run = () => void this.rows.push(line);
     const line = `${bulk === undefined ? "" : `bulk ${bulk}: `}${key} ${body[1]} ${body.length}`;
@@ -98,7 +98,7 @@ function small(key: number, what: number, length = 2): Uint8Array {
 }
 
 interface Open extends Wire {
-  readonly session: Connection;
+  readonly session: Session;
   readonly owner: Owner;
 }
 
@@ -110,7 +110,7 @@ async function withSession(
   await withWire(async (wire, host) => {
     const owner = new Owner();
     const opened = { stream: wire.near, reader: new FrameReader(4096) };
-    const session = new Connection(
+    const session = new Session(
       MET,
       false,
       opened,
@@ -136,7 +136,7 @@ async function assertBreaks(what: (open: Open) => void, words: string): Promise<
   });
 }
 
-test("Connection answers a PING with the same 8 bytes, and no more of it", async () => {
+test("Session answers a PING with the same 8 bytes, and no more of it", async () => {
   await withSession(async ({ far, owner }) => {
     far.send(TAG.PING, hex("0102030405060708"));
     far.send(TAG.PING, hex("1112131415161718 19"));
@@ -150,7 +150,7 @@ test("Connection answers a PING with the same 8 bytes, and no more of it", async
   });
 });
 
-test("Connection answers every PING of who reads the answers", async () => {
+test("Session answers every PING of who reads the answers", async () => {
   await withSession(async ({ far }) => {
     const pings = joined(...new Array(1000).fill(encodeFrame(TAG.PING, new Uint8Array(8))));
     for (let round = 1; round <= 12; round++) {
@@ -160,7 +160,7 @@ test("Connection answers every PING of who reads the answers", async () => {
   });
 });
 
-test("Connection skips PONGs, empty frames and every tag that it does not know", async () => {
+test("Session skips PONGs, empty frames and every tag that it does not know", async () => {
   await withSession(async ({ far, owner }) => {
     const known = new Set<number>([...Object.values(TAG), ROW]);
     for (let tag = 0; tag <= 0xff; tag++) {
@@ -176,7 +176,7 @@ test("Connection skips PONGs, empty frames and every tag that it does not know",
 });
 
 for (const name of ["NAME", "CHALLENGE", "REPLY", "ACK", "REJECT"] as const) {
-  test(`Connection ends as "protocol" at a ${name} after the handshake`, async () => {
+  test(`Session ends as "protocol" at a ${name} after the handshake`, async () => {
     for (const body of [hex(""), hex("0000"), new Uint8Array(200)]) {
       await assertBreaks(
         ({ far }) => far.write(encodeFrame(TAG[name], body), encodeRoomBroadcast("r", "x")),
@@ -249,7 +249,7 @@ const BROKEN_PIECES: typeof BROKEN = [
 ];
 
 for (const [what, frame, rule] of [...BROKEN, ...BROKEN_PIECES]) {
-  test(`Connection ends as "protocol" at ${what}, and hears nothing behind it`, async () => {
+  test(`Session ends as "protocol" at ${what}, and hears nothing behind it`, async () => {
     await assertBreaks(
       ({ far }) => far.write(frame, encodeRoomBroadcast("r", "x")),
       `it sent ${rule}`,
@@ -257,7 +257,7 @@ for (const [what, frame, rule] of [...BROKEN, ...BROKEN_PIECES]) {
   });
 }
 
-test("Connection passes on binary room messages that are not UTF-8", async () => {
+test("Session passes on binary room messages that are not UTF-8", async () => {
   await withSession(async ({ far, owner }) => {
     far.write(encodeRoomBroadcast("r", hex("c328")));
     await until("it came", () => owner.said.length > 0);
@@ -265,7 +265,7 @@ test("Connection passes on binary room messages that are not UTF-8", async () =>
   });
 });
 
-test("Connection passes on a frame of the limit, and ends as protocol at the next length", async () => {
+test("Session passes on a frame of the limit, and ends as protocol at the next length", async () => {
   await withSession(async ({ far, owner }) => {
     const room = "r".repeat(255);
     const most = encodeRoomBroadcast(room, new Uint8Array(FRAME_BYTES_MAX - 1 - 2 - 255 - 4));
@@ -281,7 +281,7 @@ test("Connection passes on a frame of the limit, and ends as protocol at the nex
 });
 
 for (const [body, reason] of [["01", "shutdown"], ["02", "disconnected"], ["99", "shutdown"]]) {
-  test(`Connection ends as "${reason}" at GOODBYE ${body}, and hears nothing behind it`, async () => {
+  test(`Session ends as "${reason}" at GOODBYE ${body}, and hears nothing behind it`, async () => {
     await withSession(async ({ far, owner }) => {
       far.write(encodeFrame(TAG.GOODBYE, hex(body!)), encodeRoomBroadcast("r", "x"));
       await until("the session is over", () => owner.overs.length > 0);
@@ -291,7 +291,7 @@ for (const [body, reason] of [["01", "shutdown"], ["02", "disconnected"], ["99",
   });
 }
 
-test("Connection.goodbye sends what is queued, then the reason, and ends when the peer hangs up", async () => {
+test("Session.goodbye sends what is queued, then the reason, and ends when the peer hangs up", async () => {
   await withSession(async ({ session, far, owner }) => {
     for (let i = 0; i < 100; i++) session.sendData(encodeRoomBroadcast("r", `${i}`));
     let gone = false;
@@ -308,7 +308,7 @@ test("Connection.goodbye sends what is queued, then the reason, and ends when th
   });
 });
 
-test("Connection.goodbye waits no longer than a second for a peer that does not hang up", async () => {
+test("Session.goodbye waits no longer than a second for a peer that does not hang up", async () => {
   await withSession(async ({ session, far }) => {
     const from = performance.now();
     await session.goodbye("shutdown");
@@ -317,7 +317,7 @@ test("Connection.goodbye waits no longer than a second for a peer that does not 
   });
 });
 
-test("Connection ends as closed when the peer hangs up, or is gone", async () => {
+test("Session ends as closed when the peer hangs up, or is gone", async () => {
   for (const how of ["end", "abort"] as const) {
     await withSession(async ({ far, owner }) => {
       far.stream[how]();
@@ -327,7 +327,7 @@ test("Connection ends as closed when the peer hangs up, or is gone", async () =>
   }
 });
 
-test("Connection.abort ends it once", async () => {
+test("Session.abort ends it once", async () => {
   await withSession(async ({ session, far, owner }) => {
     session.abort("restarted", "a later life");
     session.abort("closed", "again");
@@ -336,7 +336,7 @@ test("Connection.abort ends it once", async () => {
   });
 });
 
-test("Connection drops and counts data past queueBytesMax, and control still goes", async () => {
+test("Session drops and counts data past queueBytesMax, and control still goes", async () => {
   await withSession(async ({ session, far }) => {
     far.stream.pause();
     const data = encodeRoomBroadcast("r", "x".repeat(1000));
@@ -360,7 +360,7 @@ test("Connection drops and counts data past queueBytesMax, and control still goe
   });
 });
 
-test("Connection never sends a frame that is larger than the whole queue", async () => {
+test("Session never sends a frame that is larger than the whole queue", async () => {
   await withSession(async ({ session, far }) => {
     assertEquals(session.sendData(encodeRoomBroadcast("r", "x".repeat(1 << 20))), false);
     assertEquals([session.dropped, session.unsent], [1, 0]);
@@ -369,7 +369,7 @@ test("Connection never sends a frame that is larger than the whole queue", async
   });
 });
 
-test("Connection bounds what a peer can make it remember by pinging without reading", async () => {
+test("Session bounds what a peer can make it remember by pinging without reading", async () => {
   await withSession(async ({ session, far, owner }) => {
     far.stream.pause();
     const ping = encodeFrame(TAG.PING, new Uint8Array(8));
@@ -387,7 +387,7 @@ test("Connection bounds what a peer can make it remember by pinging without read
   });
 });
 
-test("Connection gives up a peer that neither reads nor speaks, whatever it holds for it", async () => {
+test("Session gives up a peer that neither reads nor speaks, whatever it holds for it", async () => {
   await withSession(async ({ session, far, owner }) => {
     far.stream.pause();
     while (session.sendData(encodeRoomBroadcast("r", "x".repeat(60_000))));
@@ -403,7 +403,7 @@ test("Connection gives up a peer that neither reads nor speaks, whatever it hold
   });
 });
 
-test("Connection pings a silent peer, with a new number each time, and any answer will do", async () => {
+test("Session pings a silent peer, with a new number each time, and any answer will do", async () => {
   await withSession(async ({ session, far, owner }) => {
     let now = performance.now();
     const silence = (ms: number) => {
@@ -425,7 +425,7 @@ test("Connection pings a silent peer, with a new number each time, and any answe
 
 /** Two sessions, the two ends of one wire: what one sends the other gets. */
 async function withPair(
-  body: (near: Connection, far: Connection, there: Owner, here: Owner) => Promise<void>,
+  body: (near: Session, far: Session, there: Owner, here: Owner) => Promise<void>,
   limits: Partial<SessionLimits> = {},
 ): Promise<void> {
   await withWire(async ({ near, far }, host) => {
@@ -433,7 +433,7 @@ async function withPair(
     const [here, there] = [near, far.stream].map((stream, index) => {
       const opened = { stream, reader: new FrameReader(4096) };
       const all = { ...LIMITS, queueBytesMax: 64 << 20, ...limits };
-      return new Connection(MET, false, opened, owners[index]!, all, 1000, host);
+      return new Session(MET, false, opened, owners[index]!, all, 1000, host);
     });
     await body(here!, there!, owners[1]!, owners[0]!);
     // Its stream has another handler now, which will not tell.
@@ -442,7 +442,7 @@ async function withPair(
 }
 
 /** Sends a row of the tests as rows of actors are sent. */
-function sendRow({ outbox }: Connection, key: number, what: number, length = 2): boolean {
+function sendRow({ outbox }: Session, key: number, what: number, length = 2): boolean {
   const out = outbox.begin(ROW);
   out.reserve(length);
   out.bytes[out.at] = key;
@@ -451,7 +451,7 @@ function sendRow({ outbox }: Connection, key: number, what: number, length = 2):
   return outbox.commit(false);
 }
 
-test("Connection hands on what came in pieces when it is whole, with its number", async () => {
+test("Session hands on what came in pieces when it is whole, with its number", async () => {
   await withSession(async ({ far, owner }) => {
     far.write(bulk(5, 10, 0, 1), small(0, 2), fragment(5, 3), small(0, 3), fragment(5, 4));
     await until("it came", () => owner.rows.length === 3);
@@ -459,7 +459,7 @@ test("Connection hands on what came in pieces when it is whole, with its number"
   });
 });
 
-test("Connection lets what is for the same addressee wait for a large frame, and no other", async () => {
+test("Session lets what is for the same addressee wait for a large frame, and no other", async () => {
   await withSession(async ({ session, far, owner }) => {
     far.write(bulk(1, 10, 9, 1), small(9, 2), small(8, 3), bulk(2, 10, 9, 4), small(9, 5));
     await until("what may pass came", () => owner.rows.length === 1);
@@ -479,7 +479,7 @@ test("Connection lets what is for the same addressee wait for a large frame, and
   });
 });
 
-test("Connection ends as protocol at more behind a large frame than it holds", async () => {
+test("Session ends as protocol at more behind a large frame than it holds", async () => {
   await withSession(async ({ far, owner }) => {
     far.write(bulk(1, 10, 9, 1));
     for (let sent = 0; sent <= HELD_BYTES_MAX; sent += 1_000_000) far.write(small(9, 2, 1_000_000));
@@ -489,7 +489,7 @@ test("Connection ends as protocol at more behind a large frame than it holds", a
 });
 
 for (const how of ["abort", "goodbye"] as const) {
-  test(`Connection.${how} drops what was held, and never hands it on`, async () => {
+  test(`Session.${how} drops what was held, and never hands it on`, async () => {
     await withSession(async ({ session, far, owner }) => {
       far.write(bulk(1, 10, 9, 1), small(9, 2), small(8, 3));
       await until("what may pass came", () => owner.rows.length === 1);
@@ -504,7 +504,7 @@ for (const how of ["abort", "goodbye"] as const) {
   });
 }
 
-test("Connection brings large and small frames of two sides through, each as it was", async () => {
+test("Session brings large and small frames of two sides through, each as it was", async () => {
   await withPair(async (near, far, there, here) => {
     const lengths = [2, 50, BULK_BYTES_MIN - 1, BULK_BYTES_MIN, 100_000, 3_000_000];
     for (let i = 0; i < 60; i++) {
@@ -526,7 +526,7 @@ test("Connection brings large and small frames of two sides through, each as it 
   });
 });
 
-test("Connection brings small frames past a large one", async () => {
+test("Session brings small frames past a large one", async () => {
   await withPair(async (near, _far, there) => {
     sendRow(near, 1, 1, FRAME_BYTES_MAX);
     for (let i = 0; i < 100; i++) sendRow(near, 2, i);
@@ -535,7 +535,7 @@ test("Connection brings small frames past a large one", async () => {
   });
 });
 
-test("Connection gives a message over its limit up, and nothing else is lost", async () => {
+test("Session gives a message over its limit up, and nothing else is lost", async () => {
   await withPair(async (near, _far, there) => {
     assert(sendRow(near, 1, 1, 99_999));
     assertEquals(sendRow(near, 1, 2, 100_000), false);
@@ -545,7 +545,7 @@ test("Connection gives a message over its limit up, and nothing else is lost", a
   }, { messageBytesMax: 100_000 });
 });
 
-test("Connection ends as protocol at a message over its limit", async () => {
+test("Session ends as protocol at a message over its limit", async () => {
   await withSession(async ({ far, owner }) => {
     far.write(bulk(1, 1001, 1, 1));
     await until("the session is over", () => owner.overs.length > 0);
@@ -553,7 +553,7 @@ test("Connection ends as protocol at a message over its limit", async () => {
   }, { messageBytesMax: 1000 });
 });
 
-test("Connection.pressure tells how full the queue is, and relieved waits until it is not", async () => {
+test("Session.pressure tells how full the queue is, and drained waits until it is not", async () => {
   await withSession(async ({ session, far, owner }) => {
     const limit = 1 << 20;
     assertEquals(session.pressure(), { queued: 0, limit, dropped: 0, high: false });
@@ -569,25 +569,25 @@ test("Connection.pressure tells how full the queue is, and relieved waits until 
     const { queued, high } = session.pressure();
     assert(queued <= limit && high);
     assertEquals([session.pressure().dropped, owner.told.at(-1)], [dropped, "high"]);
-    const relieved = session.relieved();
+    const drained = session.drained();
     far.stream.resume();
-    await relieved;
+    await drained;
     assert(session.pressure().queued <= limit / 8 && !session.pressure().high);
     await until("it was told", () => owner.told.at(-1) === "low");
-    await session.relieved();
+    await session.drained();
   });
 });
 
-test("Connection.relieved resolves when the session is over", async () => {
+test("Session.drained resolves when the session is over", async () => {
   for (const how of ["abort", "goodbye"] as const) {
     await withSession(async ({ session, far }) => {
       far.stream.pause();
       while (sendRow(session, 1, 1, 1000));
-      const relieved = session.relieved();
+      const drained = session.drained();
       const leaving = how === "goodbye" ? session.goodbye("shutdown") : undefined;
       if (how === "abort") session.abort("closed", "enough");
-      await relieved;
-      await session.relieved();
+      await drained;
+      await session.drained();
       far.stream.resume();
       far.stream.abort();
       await leaving;
@@ -597,7 +597,7 @@ test("Connection.relieved resolves when the session is over", async () => {
   }
 });
 
-test("Connection ends as overload when what cannot be dropped is too much", async () => {
+test("Session ends as overload when what cannot be dropped is too much", async () => {
   await withSession(async ({ session, far, owner }) => {
     far.stream.pause();
     let sent = 0;
@@ -612,7 +612,7 @@ test("Connection ends as overload when what cannot be dropped is too much", asyn
   });
 });
 
-test("Connection.goodbye sends large frames to their end before it", async () => {
+test("Session.goodbye sends large frames to their end before it", async () => {
   await withSession(async ({ session, far }) => {
     for (let i = 0; i < 3; i++) sendRow(session, 1, i, 1 << 20);
     const leaving = session.goodbye("shutdown");

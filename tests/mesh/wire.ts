@@ -6,7 +6,7 @@ import type { Listener } from "../../lib/host/host.ts";
 import type { Stream, StreamEnd, StreamHandler } from "../../lib/host/stream.ts";
 import { SERVER_NAME } from "../../lib/mesh/certificate.ts";
 import { encodeFrame, FrameReader } from "../../lib/mesh/frame.ts";
-import { Dialler } from "../../lib/mesh/handshake.ts";
+import { Initiator } from "../../lib/mesh/handshake.ts";
 import { parseName } from "../../lib/mesh/name.ts";
 import { makeHost } from "../kit/host.ts";
 import { testKeys } from "../kit/keys.ts";
@@ -74,7 +74,7 @@ export async function joinAs(name: string, target: string, creation: number = 1)
   const raw = new Raw(await makeHost().connect({ hostname, port, tls, timeoutMs: 5000 }));
   const self = { name, creation, proofKey, exposed: [] };
   const nonce = crypto.getRandomValues(new Uint8Array(32));
-  const machine = new Dialler(self, target, nonce, undefined, () => 0n);
+  const machine = new Initiator(self, target, nonce, undefined, () => 0n);
   raw.write(machine.begin());
   for (let index = 0;; index++) {
     await until(`frame ${index} came`, () => raw.frames.length > index || raw.isOver);

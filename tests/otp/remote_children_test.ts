@@ -1,5 +1,10 @@
 import { assert, assertEquals, assertNotEquals, assertRejects, assertThrows } from "@std/assert";
-import { type ChildSpec, ChildSpecError, makeChild, NODE_DOWNS } from "../../lib/otp/child.ts";
+import {
+  type ChildSpec,
+  ChildSpecError,
+  makeChild,
+  NODE_DOWN_POLICIES,
+} from "../../lib/otp/child.ts";
 import { DynamicSupervisor } from "../../lib/otp/dynamic_supervisor.ts";
 import { SupervisorError } from "../../lib/otp/child_info.ts";
 import { Supervisor } from "../../lib/otp/supervisor.ts";
@@ -169,7 +174,7 @@ test("Supervisor.start: fails with why a remote child could not be started, and 
       assertEquals([error.code, (error.cause as { code?: string }).code], ["start_failed", code]);
       assertEquals(world.news(), ["start v@b", "end v@b shutdown"]);
     }
-    for (const onNodeDown of NODE_DOWNS) {
+    for (const onNodeDown of NODE_DOWN_POLICIES) {
       const tree = await Supervisor.start(starter(a), {});
       const spec: ChildSpec = { id: "w", node: "any", fn: "nothing", onNodeDown };
       const error = await assertRejects(() => tree.startChild(spec), SupervisorError);
@@ -307,7 +312,7 @@ test("onNodeDown: a function that its node has exposed just now is found there a
   await abroad(async (world) => {
     const a = await world.node("a");
     const b = await world.node("b", [a], false);
-    for (const onNodeDown of NODE_DOWNS) {
+    for (const onNodeDown of NODE_DOWN_POLICIES) {
       world.expose(b, "b", onNodeDown);
       // Nothing has been read from the network in between.
       const spec = { ...remote("w", b.name), fn: onNodeDown, onNodeDown };
@@ -803,7 +808,7 @@ test("DynamicSupervisor.terminateChild: knows a remote child by its pid, whoever
   });
 });
 
-for (const onNodeDown of NODE_DOWNS) {
+for (const onNodeDown of NODE_DOWN_POLICIES) {
   test(`DynamicSupervisor: onNodeDown ${onNodeDown} is as with other supervisors`, async () => {
     await abroad(async (world) => {
       const a = await world.node("a", [], false);

@@ -11,7 +11,7 @@ import {
 import { Exit } from "../../lib/actor/exit.ts";
 import type { Self } from "../../lib/actor/self.ts";
 import { service } from "../../lib/otp/service.ts";
-import { goOn, noReply, stop } from "../../lib/otp/service_definition.ts";
+import { continueWith, noReply, stop } from "../../lib/otp/service_definition.ts";
 import type { ServicePid } from "../../lib/otp/service_name.ts";
 import { UnknownCallError } from "../../lib/otp/unknown_call.ts";
 import type { ExitReason } from "../../lib/term/exit.ts";
@@ -150,7 +150,8 @@ test("service: continue runs after start and before any message, whatever it is 
   for (const value of ["x", undefined, null, 0]) {
     const seen: unknown[] = [];
     const going = service({
-      init: (late: boolean) => late ? Promise.resolve(goOn(0, value)) : goOn(0, value),
+      init: (late: boolean) =>
+        late ? Promise.resolve(continueWith(0, value)) : continueWith(0, value),
       continue: async (state: number, given) => {
         await null;
         seen.push(given);
@@ -176,7 +177,7 @@ test("service: nothing runs of one that was killed during init, or in a handler"
   const slow = service({
     init: async (waits: boolean) => {
       if (waits) await held();
-      return goOn(0);
+      return continueWith(0);
     },
     continue: (state: number) => {
       ran.push("continue");
@@ -216,7 +217,7 @@ test("service: continue that throws is a crash, not a failed start", async () =>
   for (const late of [false, true]) {
     const family = new Family();
     const going = service({
-      init: () => goOn(0),
+      init: () => continueWith(0),
       continue: (_state: number): Promise<number> => {
         if (!late) throw BOOM;
         return Promise.reject(BOOM);

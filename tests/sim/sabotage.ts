@@ -2,10 +2,10 @@
  * Builds that are broken on purpose, to show what the checkers are worth.
  */
 import { Actor } from "../../lib/actor/actor.ts";
-import { Arrivals } from "../../lib/mesh/inbound.ts";
-import { Distant } from "../../lib/mesh/remote_actor.ts";
+import { Inbound } from "../../lib/mesh/inbound.ts";
+import { RemoteActor } from "../../lib/mesh/remote_actor.ts";
 import { Outbound } from "../../lib/mesh/outbound.ts";
-import { RemoteActors } from "../../lib/mesh/remote_nodes.ts";
+import { RemoteNodes } from "../../lib/mesh/remote_nodes.ts";
 import { Registry } from "../../lib/cluster/registry.ts";
 import { RoomRelay } from "../../lib/cluster/room_relay.ts";
 import { Signals } from "../../lib/actor/signals.ts";
@@ -43,17 +43,17 @@ export const BROKEN: readonly (readonly [promise: string, what: string, () => ()
   [
     "messages",
     "what follows a large message overtakes it",
-    breaks(Arrivals, "keyOf", () => () => undefined),
+    breaks(Inbound, "keyOf", () => () => undefined),
   ],
   [
     "messages",
     "a pid of an old life reaches the new one",
-    breaks(RemoteActors, "lineOf", () =>
-      function (this: RemoteActors, home: Any) {
+    breaks(RemoteNodes, "lineOf", () =>
+      function (this: RemoteNodes, home: Any) {
         return this.lineTo(home.node) ?? "noconnection";
       }),
   ],
-  ["signals", "nobody is told of a monitor", breaks(Distant, "watched", () => () => {})],
+  ["signals", "nobody is told of a monitor", breaks(RemoteActor, "watched", () => () => {})],
   [
     "signals",
     "links are forgotten when a session is lost",
@@ -90,7 +90,7 @@ export const BROKEN: readonly (readonly [promise: string, what: string, () => ()
   [
     "children",
     "an exit does not travel",
-    breaks(Arrivals, "take", (real) =>
+    breaks(Inbound, "take", (real) =>
       function (this: Any, tag: number, ...args: Any[]) {
         return tag === TAG.EXIT ? undefined : real.call(this, tag, ...args);
       }),

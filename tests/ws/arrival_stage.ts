@@ -1,6 +1,6 @@
 /** An arrival alone, with a stream whose other end is the test. */
 import { setImmediate } from "node:timers";
-import { Arrival } from "../../lib/ws/http_connection.ts";
+import { HttpConnection } from "../../lib/ws/http_connection.ts";
 import { BodyBudget } from "../../lib/ws/body.ts";
 import { checkOptions, type ServeOptions } from "../../lib/ws/options.ts";
 import { type HttpAnswer, readAnswers } from "../kit/http_answers.ts";
@@ -14,13 +14,13 @@ export class ArrivalStage {
   ended = 0;
   now = 0;
   isStopping = false;
-  readonly arrival: Arrival<undefined>;
+  readonly arrival: HttpConnection<undefined>;
   readonly #resting = new Set<unknown>();
 
   constructor(options: ServeOptions) {
     const isStopping = (): boolean => this.isStopping;
     const limits = checkOptions(options);
-    this.arrival = new Arrival({
+    this.arrival = new HttpConnection({
       get isStopping(): boolean {
         return isStopping();
       },

@@ -2,7 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import zlib from "node:zlib";
 import { Buffer } from "node:buffer";
 import { SeededRandom } from "../../lib/base/random.ts";
-import { Deflate, DeflateShop } from "../../lib/ws/deflate.ts";
+import { Deflate, DeflatePool } from "../../lib/ws/deflate.ts";
 import type { DeflateTerms } from "../../lib/ws/extension.ts";
 import { encodeMessage } from "../../lib/ws/frame.ts";
 import { checkDeflate, type DeflateOptions } from "../../lib/ws/options.ts";
@@ -130,7 +130,7 @@ test("Inflator stops a bomb at the limit, and a message of the limit's length pa
 
 /** Two ends of one connection. */
 function pair(options: DeflateOptions, terms?: DeflateTerms): { server: Deflate; client: Deflate } {
-  const shop = new DeflateShop(checkDeflate(options)!);
+  const shop = new DeflatePool(checkDeflate(options)!);
   const agreed = terms ?? shop.settings.wish;
   return {
     server: new Deflate(shop, agreed, "server"),

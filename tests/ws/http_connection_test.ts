@@ -7,7 +7,7 @@ function get(path: string): string {
   return `GET ${path} HTTP/1.1\r\nHost: h\r\n\r\n`;
 }
 
-test("Arrival keeps a copy of what comes early, and reads no more until it has been looked at", async () => {
+test("HttpConnection keeps a copy of what comes early, and reads no more until it has been looked at", async () => {
   const asked: string[] = [];
   const answers: ((response: Response) => void)[] = [];
   const stage = new ArrivalStage({
@@ -37,7 +37,7 @@ test("Arrival keeps a copy of what comes early, and reads no more until it has b
   assertEquals([stage.resting, stage.ended], [0, 1]);
 });
 
-test("Arrival rests in the eyes of its server only while nothing is to be done", async () => {
+test("HttpConnection rests in the eyes of its server only while nothing is to be done", async () => {
   const seen: number[] = [];
   const stage: ArrivalStage = new ArrivalStage({
     fetch: () => {
@@ -58,7 +58,7 @@ test("Arrival rests in the eyes of its server only while nothing is to be done",
   stage.stream.abort();
 });
 
-test("Arrival puts what a host still gives behind what is early", async () => {
+test("HttpConnection puts what a host still gives behind what is early", async () => {
   const asked: string[] = [];
   const stage = new ArrivalStage({
     fetch: (request) => {
@@ -77,7 +77,7 @@ test("Arrival puts what a host still gives behind what is early", async () => {
   stage.stream.abort();
 });
 
-test("Arrival reads on in the middle of an early request, and pauses behind a whole one", async () => {
+test("HttpConnection reads on in the middle of an early request, and pauses behind a whole one", async () => {
   const answers: ((response: Response) => void)[] = [];
   const stage = new ArrivalStage({ fetch: () => new Promise((resolve) => answers.push(resolve)) });
   stage.receive(get("/a") + get("/b") + get("/c").slice(0, 10));
@@ -93,7 +93,7 @@ test("Arrival reads on in the middle of an early request, and pauses behind a wh
   stage.stream.abort();
 });
 
-test("Arrival ends when its client has said its last, whatever it was doing", async () => {
+test("HttpConnection ends when its client has said its last, whatever it was doing", async () => {
   let answer = (_response: Response): void => {};
   const options: ServeOptions = { fetch: () => new Promise((resolve) => answer = resolve) };
   const before = new ArrivalStage(options);
@@ -121,7 +121,7 @@ test("Arrival ends when its client has said its last, whatever it was doing", as
   assert(within.stream.ended);
 });
 
-test("Arrival rests no more on a server that has begun to stop while it answered", async () => {
+test("HttpConnection rests no more on a server that has begun to stop while it answered", async () => {
   let body: ReadableStreamDefaultController<Uint8Array> | undefined;
   const stage = new ArrivalStage({
     fetch: () =>
@@ -135,7 +135,7 @@ test("Arrival rests no more on a server that has begun to stop while it answered
   assertEquals([stage.texts, stage.stream.ended, stage.resting], [[""], true, 0]);
 });
 
-test("Arrival says 100 to who asks for it and has sent nothing of the body, by HTTP/1.1", () => {
+test("HttpConnection says 100 to who asks for it and has sent nothing of the body, by HTTP/1.1", () => {
   const post = "POST / HTTP/1.1\r\nHost: h\r\nExpect: 100-Continue\r\n";
   for (
     const [request, says] of [
@@ -153,7 +153,7 @@ test("Arrival says 100 to who asks for it and has sent nothing of the body, by H
   }
 });
 
-test("Arrival yields its place in order while its answer may be on the way, and then at once", async () => {
+test("HttpConnection yields its place in order while its answer may be on the way, and then at once", async () => {
   for (const [ms, isCut] of [[0, false], [999, false], [1000, true]] as const) {
     const stage = new ArrivalStage({ fetch: () => new Response("x") });
     stage.now = 500;
@@ -165,7 +165,7 @@ test("Arrival yields its place in order while its answer may be on the way, and 
   }
 });
 
-test("Arrival is late with a request, with an answer, with the next request", async () => {
+test("HttpConnection is late with a request, with an answer, with the next request", async () => {
   const limits = { handshakeTimeout: 100, keepAliveTimeout: 300, closeTimeout: 50 };
   let answer = (_response: Response): void => {};
   const stage = new ArrivalStage({

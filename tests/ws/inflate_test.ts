@@ -4,7 +4,7 @@ import { Buffer } from "node:buffer";
 import { EMPTY } from "../../lib/base/bytes.ts";
 import { SeededRandom } from "../../lib/base/random.ts";
 import { WebSocketConnection } from "../../lib/ws/connection.ts";
-import { DeflateShop } from "../../lib/ws/deflate.ts";
+import { DeflatePool } from "../../lib/ws/deflate.ts";
 import type { DeflateTerms } from "../../lib/ws/extension.ts";
 import { checkDeflate } from "../../lib/ws/options.ts";
 import { Inflator, makeOutput } from "../../lib/ws/zlib.ts";
@@ -14,7 +14,7 @@ import { byteByByte, FakeStream } from "./recorder.ts";
 import { termsWith } from "./terms.ts";
 
 const MIB = 1024 * 1024;
-const shop = new DeflateShop(checkDeflate(true)!);
+const shop = new DeflatePool(checkDeflate(true)!);
 
 /** A message, compressed, that stands alone. */
 function packed(payload: Uint8Array): Uint8Array {
