@@ -1,7 +1,10 @@
 /**
- * One `bench` for both runtimes. Under Deno it is `Deno.bench` itself (`deno bench bench/`); under
- * Bun a plain timing loop (`bun bench/base/ring_bench.ts`), whose numbers are means, for a first
- * look. `RECORD.md` says how numbers are made that may be quoted.
+ * One `bench` for both runtimes. Under Deno it is `Deno.bench` itself; under Bun a plain timing loop
+ * (`bun bench/base/ring_bench.ts`), whose numbers are means, for a first look. `RECORD.md` says how
+ * numbers are made that may be quoted.
+ *
+ *     deno bench       what needs no permission; the others are skipped with a message
+ *     deno bench -P    everything, with the permissions in deno.json
  *
  * With `FIRN_BENCH=tiny` everything runs once or a few times, to show that it still runs.
  *
@@ -21,6 +24,8 @@ export interface BenchOptions {
   warmup?: number;
 }
 
+const onBun = "Bun" in globalThis;
+
 type Body = () => void | Promise<void>;
 
 interface Bench {
@@ -28,24 +33,64 @@ interface Bench {
   (name: string, options: BenchOptions, body: Body): void;
 }
 
-/** True if the benches are only to show that they run. */
-export const tiny: boolean = process.env["FIRN_BENCH"] === "tiny";
+/** Returns whether the benches only show that they run: `FIRN_BENCH=tiny`, where it may be read. */
+export function isTiny(): boolean {
+  return isGranted("env") && process.env["FIRN_BENCH"] === "tiny";
+}
 
-/** The first number, or the second when {@linkcode tiny}. */
+/** Returns the first number, or the second when {@linkcode isTiny}. */
 export function size(full: number, small: number): number {
-  return tiny ? small : full;
+  return isTiny() ? small : full;
+}
+
+/** What a bench may need of Deno; `-P` and `-A` grant all of it. Bun grants everything. */
+export type Permission = "env" | "net" | "read" | "run" | "write";
+
+/**
+ * Declares the benches of a file, where what they need is granted. Elsewhere prints a line that says
+ * what is missing, so that plain `deno bench` measures everything else.
+ *
+ * @example
+ * ```ts ignore
+ * await benches("bench/mesh/call_bench.ts", ["net"], async () => {
+ *   const pair = await benchPair();
+ *   bench("by pid", async () => void await pair.near.system.call(adder, { by: 1 }));
+ * });
+ * ```
+ */
+export async function benches(
+  file: string,
+  needs: readonly Permission[],
+  declare: () => void | Promise<void>,
+): Promise<void> {
+  const missing = needs.filter((permission) => !isGranted(permission));
+  if (missing.length === 0) return await declare();
+  const flags = missing.map((permission) => `--allow-${permission}`).join(" ");
+  process.stderr.write(`${file}: skipped, it needs ${flags}: deno bench -P\n`);
+}
+
+/** Returns whether Deno grants it already: asking for it would prompt. */
+function isGranted(permission: Permission): boolean {
+  if (onBun) return true;
+  const { state } = Deno.permissions.querySync(
+    permission === "net"
+      ? { name: "net", host: "127.0.0.1" }
+      : permission === "env"
+      ? { name: "env", variable: "FIRN_BENCH" }
+      : { name: permission },
+  );
+  return state === "granted";
 }
 
 /** How long the loop measures, where no `n` is given. Milliseconds. */
 const MEASURE_MS = 500;
 
-const onBun = "Bun" in globalThis;
 const waiting: { name: string; options: BenchOptions; body: Body }[] = [];
 
 /** Declares a bench. */
 export const bench: Bench = (name: string, a: BenchOptions | Body, b?: Body): void => {
   const [given, body] = typeof a === "function" ? [{}, a] : [a, b!];
-  const options = tiny ? { ...given, n: 2, warmup: 1 } : given;
+  const options = isTiny() ? { ...given, n: 2, warmup: 1 } : given;
   if (!onBun) return Deno.bench(name, options, body);
   if (waiting.push({ name, options, body }) === 1) setTimeout(runAll, 0);
 };

@@ -27,7 +27,7 @@
  */
 import process from "node:process";
 import { systemHost } from "../../lib/start.ts";
-import { bench, tiny } from "../kit.ts";
+import { bench, benches, isTiny } from "../kit.ts";
 import { measureFairness } from "./fairness.ts";
 import { waysOf } from "./ways.ts";
 
@@ -40,21 +40,23 @@ const LOADS: readonly (readonly [string, number])[] = [
   ["0.3 ms", 250_000],
 ];
 
-for (const [load, rounds] of tiny ? LOADS.slice(0, 1) : LOADS) {
-  for (const way of tiny ? waysOf(host).slice(0, 1) : waysOf(host)) {
-    bench(`${way.name} (${load})`, { group: load, n: 1, warmup: 0 }, async () => {
-      const opened = await way.open();
-      const { p50Ms, p99Ms, share, yields, starved } = await measureFairness(
-        host,
-        (task) => opened.yieldToIo(task),
-        rounds,
-      );
-      opened.close();
-      const line = starved
-        ? "starved until the actors stopped"
-        : `p50 ${p50Ms} ms, p99 ${p99Ms} ms, ${(share * 100).toFixed(1)} % left to the actors, ` +
-          `${yields.toFixed(0)} yields/s`;
-      process.stdout.write(`${way.name} (${load}): ${line}\n`);
-    });
+await benches("bench/actor/fairness_bench.ts", ["net", "read", "run"], async () => {
+  for (const [load, rounds] of isTiny() ? LOADS.slice(0, 1) : LOADS) {
+    for (const way of isTiny() ? waysOf(host).slice(0, 1) : waysOf(host)) {
+      bench(`${way.name} (${load})`, { group: load, n: 1, warmup: 0 }, async () => {
+        const opened = await way.open();
+        const { p50Ms, p99Ms, share, yields, starved } = await measureFairness(
+          host,
+          (task) => opened.yieldToIo(task),
+          rounds,
+        );
+        opened.close();
+        const line = starved
+          ? "starved until the actors stopped"
+          : `p50 ${p50Ms} ms, p99 ${p99Ms} ms, ${(share * 100).toFixed(1)} % left to the actors, ` +
+            `${yields.toFixed(0)} yields/s`;
+        process.stdout.write(`${way.name} (${load}): ${line}\n`);
+      });
+    }
   }
-}
+});

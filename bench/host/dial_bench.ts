@@ -17,7 +17,7 @@ import { FlushPoint } from "../../lib/host/flush_point.ts";
 import { NodeStream } from "../../lib/host/node_stream.ts";
 import type { Stream, StreamHandler } from "../../lib/host/stream.ts";
 import { systemHost } from "../../lib/start.ts";
-import { bench, size } from "../kit.ts";
+import { bench, benches, size } from "../kit.ts";
 
 /** Two ends of one connection. */
 interface Pair {
@@ -130,56 +130,63 @@ class Counter implements StreamHandler {
 const small = new Uint8Array(64);
 const block = new Uint8Array(16 * 1024);
 const BLOCKS = size(64, 2);
-const ways = "Bun" in globalThis ? await bunWays() : await denoWays();
+await benches("bench/host/dial_bench.ts", ["net"], async () => {
+  const ways = "Bun" in globalThis ? await bunWays() : await denoWays();
 
-async function roundTrip(near: Stream, far: Stream, here: Counter, there: Counter): Promise<void> {
-  const came = there.take(small.length);
-  near.write(small);
-  await came;
-  const back = here.take(small.length);
-  far.write(small);
-  await back;
-}
-
-for (const [name, open] of Object.entries(ways)) {
-  const { near, far } = await open();
-  const [here, there] = [new Counter(near), new Counter(far)];
-
-  bench(`round trip: ${name}`, { group: "round trip of 64 B" }, async () => {
-    await roundTrip(near, far, here, there);
-  });
-
-  for (
-    const [from, to, way] of [[near, there, "to acceptor"], [far, here, "to dialler"]] as const
-  ) {
-    const options = { group: "ten writes, a timer's tick apart", n: size(60, 1), warmup: 1 };
-    bench(`spaced, ${way}: ${name}`, options, async () => {
-      const all = to.take(10 * small.length);
-      for (let i = 0; i < 10; i++) {
-        from.write(small);
-        await new Promise((tick) => setTimeout(tick, 1));
-      }
-      await all;
-    });
+  async function roundTrip(
+    near: Stream,
+    far: Stream,
+    here: Counter,
+    there: Counter,
+  ): Promise<void> {
+    const came = there.take(small.length);
+    near.write(small);
+    await came;
+    const back = here.take(small.length);
+    far.write(small);
+    await back;
   }
 
-  bench(`${BLOCKS} × 16 KiB: ${name}`, { group: "throughput" }, async () => {
-    const all = there.take(BLOCKS * block.length);
-    for (let i = 0; i < BLOCKS; i++) near.write(block);
-    await all;
-  });
+  for (const [name, open] of Object.entries(ways)) {
+    const { near, far } = await open();
+    const [here, there] = [new Counter(near), new Counter(far)];
 
-  bench(
-    `dial: ${name}`,
-    { group: "dial and first round trip", n: size(50, 1), warmup: 1 },
-    async () => {
-      const pair = await open();
-      await roundTrip(pair.near, pair.far, new Counter(pair.near), new Counter(pair.far));
-      pair.near.abort();
-      pair.far.abort();
-    },
-  );
-}
+    bench(`round trip: ${name}`, { group: "round trip of 64 B" }, async () => {
+      await roundTrip(near, far, here, there);
+    });
 
-// On Bun nothing else ends the process: sockets are open.
-if ("Bun" in globalThis) setTimeout(() => process.exit(0), size(30_000, 2_000)).unref?.();
+    for (
+      const [from, to, way] of [[near, there, "to acceptor"], [far, here, "to dialler"]] as const
+    ) {
+      const options = { group: "ten writes, a timer's tick apart", n: size(60, 1), warmup: 1 };
+      bench(`spaced, ${way}: ${name}`, options, async () => {
+        const all = to.take(10 * small.length);
+        for (let i = 0; i < 10; i++) {
+          from.write(small);
+          await new Promise((tick) => setTimeout(tick, 1));
+        }
+        await all;
+      });
+    }
+
+    bench(`${BLOCKS} × 16 KiB: ${name}`, { group: "throughput" }, async () => {
+      const all = there.take(BLOCKS * block.length);
+      for (let i = 0; i < BLOCKS; i++) near.write(block);
+      await all;
+    });
+
+    bench(
+      `dial: ${name}`,
+      { group: "dial and first round trip", n: size(50, 1), warmup: 1 },
+      async () => {
+        const pair = await open();
+        await roundTrip(pair.near, pair.far, new Counter(pair.near), new Counter(pair.far));
+        pair.near.abort();
+        pair.far.abort();
+      },
+    );
+  }
+
+  // On Bun nothing else ends the process: sockets are open.
+  if ("Bun" in globalThis) setTimeout(() => process.exit(0), size(30_000, 2_000)).unref?.();
+});

@@ -17,7 +17,7 @@ import { FRAME_BYTES_MAX, FrameReader, startFrame } from "../../lib/mesh/frame.t
 import type { Stream } from "../../lib/host/stream.ts";
 import { systemHost } from "../../lib/start.ts";
 import { metAs } from "../../tests/mesh/met.ts";
-import { bench, size, tiny } from "../kit.ts";
+import { bench, benches, isTiny, size } from "../kit.ts";
 
 /** A tag that nobody knows, so that a session hands it on. */
 const TAG_SMALL = 0x77;
@@ -63,81 +63,83 @@ class Receiver implements SessionHandler {
   }
 }
 
-const host = systemHost();
-const authority = await makeAuthority(host.random.bytes(32));
-const leaf = await makeLeaf(authority, "b@127.0.0.1:9000", Date.now(), host.random.bytes(16));
-let arrived: (stream: Stream) => void = () => {};
-const far = new Promise<Stream>((arrive) => arrived = arrive);
-const { address } = await host.listen(
-  { hostname: "127.0.0.1", port: 0, tls: { cert: leaf.cert, key: leaf.key } },
-  (stream) => arrived(stream),
-);
-const tls = { ca: authority.pem, serverName: SERVER_NAME };
-const near = await host.connect({ ...address, tls, timeoutMs: 5000 });
-const receiver = new Receiver();
-const sessions = [near, await far].map((stream, index) =>
-  new Session(
-    metAs(index === 0 ? "b@h:1" : "a@h:1"),
-    index === 0,
-    { stream, reader: new FrameReader(FRAME_BYTES_MAX) },
-    receiver,
-    LIMITS,
-    1000,
-    host,
-  )
-);
-
-/** Writes a small frame into the outbox, as a SEND is written. */
-function sendSmall(session: Session, sentAt: number): void {
-  const out = session.outbox.begin(TAG_SMALL);
-  out.reserve(SMALL_BYTES);
-  out.view.setFloat64(out.at, sentAt);
-  out.bytes[out.at + 8] = sentAt === 0 ? 0 : 1;
-  out.at += SMALL_BYTES;
-  if (!session.outbox.commit(false)) throw new Error("dropped");
-}
-
-const large = startFrame(TAG_LARGE, LARGE_BYTES);
-const nextTurn = (): Promise<void> => new Promise((wake) => setTimeout(wake, 0));
-
-const rounds = [0, 0];
-
-for (const [index, session] of sessions.entries()) {
-  const way = index === 0 ? "dialler to acceptor" : "acceptor to dialler";
-
-  bench(`${SMALL_COUNT} small frames, ${way}`, { group: "small frames" }, async () => {
-    const all = receiver.came(SMALL_COUNT, 0);
-    for (let i = 0; i < SMALL_COUNT; i++) sendSmall(session, 0);
-    await all;
-  });
-
-  bench(`one large frame, ${way}`, { group: "one of 16 MiB" }, async () => {
-    const all = receiver.came(0, 1);
-    session.sendData(large);
-    await all;
-  });
-
-  const name = `small behind large, ${way}`;
-  const n = size(40, 2);
-  bench(name, { group: "small behind one of 16 MiB", n, warmup: 5 }, async () => {
-    const behind = size(20, 2);
-    const all = receiver.came(behind, 1);
-    session.sendData(large);
-    for (let i = 0; i < behind; i++) {
-      sendSmall(session, performance.now());
-      if (i < behind - 1) await nextTurn();
-    }
-    await all;
-    if (++rounds[index]! === n) report(name);
-  });
-}
-
-function report(name: string): void {
-  const delays = receiver.delaysMs.splice(0).sort((a, b) => a - b);
-  if (tiny) return;
-  const at = (share: number) => delays[Math.floor(share * (delays.length - 1))]!.toFixed(2);
-  const { length } = delays;
-  process.stderr.write(
-    `${name}: delay of ${length}: p50 ${at(0.5)} ms, p99 ${at(0.99)}, max ${at(1)}\n`,
+await benches("bench/mesh/lanes_bench.ts", ["net"], async () => {
+  const host = systemHost();
+  const authority = await makeAuthority(host.random.bytes(32));
+  const leaf = await makeLeaf(authority, "b@127.0.0.1:9000", Date.now(), host.random.bytes(16));
+  let arrived: (stream: Stream) => void = () => {};
+  const far = new Promise<Stream>((arrive) => arrived = arrive);
+  const { address } = await host.listen(
+    { hostname: "127.0.0.1", port: 0, tls: { cert: leaf.cert, key: leaf.key } },
+    (stream) => arrived(stream),
   );
-}
+  const tls = { ca: authority.pem, serverName: SERVER_NAME };
+  const near = await host.connect({ ...address, tls, timeoutMs: 5000 });
+  const receiver = new Receiver();
+  const sessions = [near, await far].map((stream, index) =>
+    new Session(
+      metAs(index === 0 ? "b@h:1" : "a@h:1"),
+      index === 0,
+      { stream, reader: new FrameReader(FRAME_BYTES_MAX) },
+      receiver,
+      LIMITS,
+      1000,
+      host,
+    )
+  );
+
+  /** Writes a small frame into the outbox, as a SEND is written. */
+  function sendSmall(session: Session, sentAt: number): void {
+    const out = session.outbox.begin(TAG_SMALL);
+    out.reserve(SMALL_BYTES);
+    out.view.setFloat64(out.at, sentAt);
+    out.bytes[out.at + 8] = sentAt === 0 ? 0 : 1;
+    out.at += SMALL_BYTES;
+    if (!session.outbox.commit(false)) throw new Error("dropped");
+  }
+
+  const large = startFrame(TAG_LARGE, LARGE_BYTES);
+  const nextTurn = (): Promise<void> => new Promise((wake) => setTimeout(wake, 0));
+
+  const rounds = [0, 0];
+
+  for (const [index, session] of sessions.entries()) {
+    const way = index === 0 ? "dialler to acceptor" : "acceptor to dialler";
+
+    bench(`${SMALL_COUNT} small frames, ${way}`, { group: "small frames" }, async () => {
+      const all = receiver.came(SMALL_COUNT, 0);
+      for (let i = 0; i < SMALL_COUNT; i++) sendSmall(session, 0);
+      await all;
+    });
+
+    bench(`one large frame, ${way}`, { group: "one of 16 MiB" }, async () => {
+      const all = receiver.came(0, 1);
+      session.sendData(large);
+      await all;
+    });
+
+    const name = `small behind large, ${way}`;
+    const n = size(40, 2);
+    bench(name, { group: "small behind one of 16 MiB", n, warmup: 5 }, async () => {
+      const behind = size(20, 2);
+      const all = receiver.came(behind, 1);
+      session.sendData(large);
+      for (let i = 0; i < behind; i++) {
+        sendSmall(session, performance.now());
+        if (i < behind - 1) await nextTurn();
+      }
+      await all;
+      if (++rounds[index]! === n) report(name);
+    });
+  }
+
+  function report(name: string): void {
+    const delays = receiver.delaysMs.splice(0).sort((a, b) => a - b);
+    if (isTiny()) return;
+    const at = (share: number) => delays[Math.floor(share * (delays.length - 1))]!.toFixed(2);
+    const { length } = delays;
+    process.stderr.write(
+      `${name}: delay of ${length}: p50 ${at(0.5)} ms, p99 ${at(0.99)}, max ${at(1)}\n`,
+    );
+  }
+});

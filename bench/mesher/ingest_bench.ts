@@ -18,7 +18,7 @@ import { sampleEvent } from "../../mesher/load/sample.ts";
 import { columnsOf } from "../../mesher/storage/rows.ts";
 import { openSqlite } from "../../mesher/storage/sqlite.ts";
 import type { NewEvent } from "../../mesher/storage/events.ts";
-import { bench, size, tiny } from "../kit.ts";
+import { bench, benches, isTiny, size } from "../kit.ts";
 import { here } from "./contenders.ts";
 
 /** Events in one iteration of every bench: a batch of the writer's. */
@@ -39,17 +39,6 @@ function entries(projectId: string): NewEvent[] {
     return { projectId, receivedAt: Date.now(), event: one, ...groupingOf(one) };
   });
 }
-
-const folder = mkdtempSync(join(tmpdir(), "mesher-bench-"));
-process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
-const stores = {
-  "in memory": await openSqlite({ path: ":memory:" }),
-  "in a file": await openSqlite({ path: join(folder, "mesher.db") }),
-};
-const projects = {
-  "in memory": (await firstRun(stores["in memory"]))!.projectId,
-  "in a file": (await firstRun(stores["in a file"]))!.projectId,
-};
 
 const events = texts.map(event);
 const waiting = entries(newId());
@@ -72,21 +61,39 @@ bench("its words", { group }, () => {
   for (const text of searched) wordsOf(text);
 });
 
-for (const where of ["in memory", "in a file"] as const) {
-  bench(`all of it, written ${where}`, { group: `a batch of ${EVENTS}` }, async () => {
-    await stores[where].writeEvents(entries(projects[where]));
-  });
-}
+/** The whole way needs a folder, and `run.ts` processes of its own. */
+const NEEDS = ["env", "net", "read", "run", "write"] as const;
 
-if (tiny) {
-  let hasRun = false;
-  bench("run.ts, one round", () => {
-    if (hasRun) return;
-    hasRun = true;
-    const args = [here("run.ts"), "--only", "SQLite: bulk of 50: Mesher, Deno"];
-    const run = "Bun" in globalThis ? [] : ["run", "-A", "--no-check"];
-    const { status, stderr } = spawnSync(process.execPath, [...run, ...args], { encoding: "utf8" });
-    // Where there is no gcc it says so, and is nobody's fault.
-    if (status !== 0 && !stderr.includes("gcc cannot make")) throw new Error(stderr);
-  });
-}
+await benches("bench/mesher/ingest_bench.ts: written", NEEDS, async () => {
+  const folder = mkdtempSync(join(tmpdir(), "mesher-bench-"));
+  process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
+  const stores = {
+    "in memory": await openSqlite({ path: ":memory:" }),
+    "in a file": await openSqlite({ path: join(folder, "mesher.db") }),
+  };
+  const projects = {
+    "in memory": (await firstRun(stores["in memory"]))!.projectId,
+    "in a file": (await firstRun(stores["in a file"]))!.projectId,
+  };
+
+  for (const where of ["in memory", "in a file"] as const) {
+    bench(`all of it, written ${where}`, { group: `a batch of ${EVENTS}` }, async () => {
+      await stores[where].writeEvents(entries(projects[where]));
+    });
+  }
+
+  if (isTiny()) {
+    let hasRun = false;
+    bench("run.ts, one round", () => {
+      if (hasRun) return;
+      hasRun = true;
+      const args = [here("run.ts"), "--only", "SQLite: bulk of 50: Mesher, Deno"];
+      const run = "Bun" in globalThis ? [] : ["run", "-A", "--no-check"];
+      const { status, stderr } = spawnSync(process.execPath, [...run, ...args], {
+        encoding: "utf8",
+      });
+      // Where there is no gcc it says so, and is nobody's fault.
+      if (status !== 0 && !stderr.includes("gcc cannot make")) throw new Error(stderr);
+    });
+  }
+});

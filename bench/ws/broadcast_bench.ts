@@ -14,57 +14,59 @@ import { headerLength } from "../../lib/ws/frame.ts";
 import type { Connection } from "../../lib/ws/connection.ts";
 import { serve } from "../../lib/ws/server.ts";
 import { systemHost } from "../../lib/start.ts";
-import { bench, size } from "../kit.ts";
+import { bench, benches, size } from "../kit.ts";
 
 const ROOMS: readonly number[] = [size(10, 2), size(200, 5), size(1000, 10)];
 const PAYLOADS = [64, 1024];
 const BURSTS = [1, 8];
 
-const host = systemHost();
-let control: Connection<string> | undefined;
-let began: () => void = () => {};
-let arrived: () => void = () => {};
+await benches("bench/ws/broadcast_bench.ts", ["net", "read", "run"], async () => {
+  const host = systemHost();
+  let control: Connection<string> | undefined;
+  let began: () => void = () => {};
+  let arrived: () => void = () => {};
 
-const server = await serve<string>(host, {
-  idleTimeout: 0,
-  upgrade: (request) => ({ data: new URL(request.url).pathname.slice(1) }),
-  open(conn) {
-    if (conn.data !== "control") return conn.join(conn.data);
-    control = conn;
-    began();
-  },
-  message: () => arrived(),
-});
+  const server = await serve<string>(host, {
+    idleTimeout: 0,
+    upgrade: (request) => ({ data: new URL(request.url).pathname.slice(1) }),
+    open(conn) {
+      if (conn.data !== "control") return conn.join(conn.data);
+      control = conn;
+      began();
+    },
+    message: () => arrived(),
+  });
 
-const readers = host.spawn({
-  runtime: host.runtime,
-  file: fileURLToPath(new URL("readers.ts", import.meta.url)),
-  args: [String(server.port), ...ROOMS.map(String)],
-});
-await new Promise<void>((begin) => began = begin);
+  const readers = host.spawn({
+    runtime: host.runtime,
+    file: fileURLToPath(new URL("readers.ts", import.meta.url)),
+    args: [String(server.port), ...ROOMS.map(String)],
+  });
+  await new Promise<void>((begin) => began = begin);
 
-let expected = 0;
+  let expected = 0;
 
-for (const members of ROOMS) {
-  for (const payload of PAYLOADS) {
-    const message = "x".repeat(payload);
-    const group = `${payload} B to ${members} members`;
-    for (const burst of BURSTS) {
-      bench(`${burst} a turn: ${group}`, { group, baseline: burst === 1 }, async () => {
-        expected += members * burst * (headerLength(payload) + payload);
-        control!.send(String(expected));
-        const all = new Promise<void>((arrive) => arrived = arrive);
-        for (let i = 0; i < burst; i++) server.rooms.broadcast(String(members), message);
-        await all;
-      });
+  for (const members of ROOMS) {
+    for (const payload of PAYLOADS) {
+      const message = "x".repeat(payload);
+      const group = `${payload} B to ${members} members`;
+      for (const burst of BURSTS) {
+        bench(`${burst} a turn: ${group}`, { group, baseline: burst === 1 }, async () => {
+          expected += members * burst * (headerLength(payload) + payload);
+          control!.send(String(expected));
+          const all = new Promise<void>((arrive) => arrived = arrive);
+          for (let i = 0; i < burst; i++) server.rooms.broadcast(String(members), message);
+          await all;
+        });
+      }
     }
   }
-}
 
-// On Bun nothing else ends the process: the server listens.
-if (host.runtime === "bun") {
-  bench("stop", { group: "the end", n: 1, warmup: 0 }, async () => {
-    await server.stop();
-    await readers.ended;
-  });
-}
+  // On Bun nothing else ends the process: the server listens.
+  if (host.runtime === "bun") {
+    bench("stop", { group: "the end", n: 1, warmup: 0 }, async () => {
+      await server.stop();
+      await readers.ended;
+    });
+  }
+});

@@ -10,10 +10,10 @@
  * @module
  */
 import { Buffer } from "node:buffer";
-import type { Stream, StreamHandler } from "../../lib/host/stream.ts";
+import type { Address, Stream, StreamHandler } from "../../lib/host/stream.ts";
 import { serve } from "../../lib/ws/server.ts";
 import { systemHost } from "../../lib/start.ts";
-import { bench, size } from "../kit.ts";
+import { bench, benches, size } from "../kit.ts";
 
 const CLIENTS = size(64, 2);
 const BODY = "x".repeat(64);
@@ -29,14 +29,6 @@ const CHUNKED = Buffer.from(
 );
 
 const host = systemHost();
-const server = await serve(host, {
-  maxRequestsPerConnection: Number.MAX_SAFE_INTEGER,
-  keepAliveTimeout: 600_000,
-  fetch: async (request) => {
-    if (request.method === "POST") await request.arrayBuffer();
-    return new Response(BODY);
-  },
-});
 
 /** A connection that counts answers by the ends of their heads: bodies, which have none, come with them. */
 class Client implements StreamHandler {
@@ -50,8 +42,7 @@ class Client implements StreamHandler {
     stream.handler = this;
   }
 
-  static async open(): Promise<Client> {
-    const { hostname, port } = server;
+  static async open({ hostname, port }: Address): Promise<Client> {
     return new Client(await host.connect({ hostname, port, timeoutMs: 5000 }));
   }
 
@@ -84,25 +75,36 @@ class Client implements StreamHandler {
   close(): void {}
 }
 
-const clients = await Promise.all(Array.from({ length: CLIENTS }, () => Client.open()));
-const group = `${CLIENTS} requests`;
-
-for (
-  const [name, request] of [["GET", GET], ["POST", POST], ["POST in chunks", CHUNKED]] as const
-) {
-  bench(`${name}, connections kept`, { group, baseline: request === GET }, async () => {
-    await Promise.all(clients.map((client) => client.ask(request)));
+await benches("bench/ws/http_bench.ts", ["net"], async () => {
+  const server = await serve(host, {
+    maxRequestsPerConnection: Number.MAX_SAFE_INTEGER,
+    keepAliveTimeout: 600_000,
+    fetch: async (request) => {
+      if (request.method === "POST") await request.arrayBuffer();
+      return new Response(BODY);
+    },
   });
-}
 
-bench("GET, a connection for each", { group }, async () => {
-  await Promise.all(
-    clients.map(async () => await (await Client.open()).ask(GET_AND_CLOSE)),
-  );
-});
+  const clients = await Promise.all(Array.from({ length: CLIENTS }, () => Client.open(server)));
+  const group = `${CLIENTS} requests`;
 
-const [greedy] = clients;
-const all = Buffer.concat(Array.from({ length: CLIENTS }, () => GET));
-bench("GET, all at once on one connection", { group }, async () => {
-  await greedy!.ask(all, CLIENTS);
+  for (
+    const [name, request] of [["GET", GET], ["POST", POST], ["POST in chunks", CHUNKED]] as const
+  ) {
+    bench(`${name}, connections kept`, { group, baseline: request === GET }, async () => {
+      await Promise.all(clients.map((client) => client.ask(request)));
+    });
+  }
+
+  bench("GET, a connection for each", { group }, async () => {
+    await Promise.all(
+      clients.map(async () => await (await Client.open(server)).ask(GET_AND_CLOSE)),
+    );
+  });
+
+  const [greedy] = clients;
+  const all = Buffer.concat(Array.from({ length: CLIENTS }, () => GET));
+  bench("GET, all at once on one connection", { group }, async () => {
+    await greedy!.ask(all, CLIENTS);
+  });
 });

@@ -112,7 +112,7 @@ export const STAGES: readonly Stage[] = [
     counts: "whole",
     slow: true,
     env: { FIRN_BENCH: "tiny" },
-    commands: () => [["deno", "bench", "-A", "bench/"]],
+    commands: () => [["deno", "bench", "-P", "bench/"]],
   },
   {
     name: "bench-bun",

@@ -9,7 +9,9 @@
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import process from "node:process";
+import { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
+import { TextLineStream } from "@std/streams/text-line-stream";
 import { type NodeCard, parseReport, type Report, shortName, type Terms } from "./report.ts";
 import { argumentsFor } from "./runtimes.ts";
 
@@ -93,7 +95,7 @@ export class NodeProcess {
     child.stderr!.setEncoding("utf8").on("data", (text: string) => {
       lastWords = (lastWords + text).slice(-ERROR_CHARS_MAX);
     });
-    eachLine(child, (line) => this.#reported(parseReport(line)));
+    const read = readLines(child.stdout!, (line) => this.#reported(parseReport(line)));
     child.stdin!.on("error", () => {
       // It is gone, which `close` tells.
     });
@@ -104,7 +106,10 @@ export class NodeProcess {
         ended();
       };
       child.on("error", (error) => end(error.message));
-      child.on("close", (code, signal) => end(code ?? signal ?? "unknown"));
+      // Its last lines may still be on their way through the streams.
+      child.on("close", (code, signal) => {
+        read.finally(() => end(code ?? signal ?? "unknown"));
+      });
     });
   }
 
@@ -180,11 +185,9 @@ export class NodeProcess {
   }
 }
 
-function eachLine(child: ChildProcess, take: (line: string) => void): void {
-  let rest = "";
-  child.stdout!.setEncoding("utf8").on("data", (text: string) => {
-    const lines = (rest + text).split("\n");
-    rest = lines.pop()!;
-    for (const line of lines) take(line);
-  });
+/** Reads what a process prints, line by line, until its end. */
+async function readLines(output: Readable, take: (line: string) => void): Promise<void> {
+  const bytes = Readable.toWeb(output) as ReadableStream<BufferSource>;
+  const lines = bytes.pipeThrough(new TextDecoderStream()).pipeThrough(new TextLineStream());
+  for await (const line of lines) take(line);
 }

@@ -1,0 +1,70 @@
+/**
+ * `deno bench` as a newcomer types it in a fresh clone: without flags, with `-P`, and on Bun.
+ */
+import { execFile } from "node:child_process";
+import process from "node:process";
+import { fileURLToPath } from "node:url";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { findProgram } from "../../scripts/cluster/runtimes.ts";
+import { test } from "../kit/test.ts";
+
+const root = fileURLToPath(new URL("../../", import.meta.url));
+const ONE = "bench/base/ring_bench.ts";
+const NETWORK = "bench/mesh/call_bench.ts";
+
+/** Runs a program in the project's folder; resolves with its exit status and what it printed. */
+function run(
+  program: string,
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<{ status: number; text: string }> {
+  const options = {
+    cwd: root,
+    env: { ...process.env, NO_COLOR: "1", DENO_NO_PROMPT: "1", ...env },
+    maxBuffer: 16 * 1024 * 1024,
+  };
+  return new Promise((ended) => {
+    execFile(program, args, options, (error, out, err) => {
+      ended({ status: typeof error?.code === "number" ? error.code : 0, text: `${out}${err}` });
+    });
+  });
+}
+
+const deno = findProgram("deno");
+const bun = findProgram("bun");
+
+test("deno bench loads every file without flags, runs its benches, and names what it skips", {
+  ignore: deno === undefined,
+}, async () => {
+  // Every file is loaded; one bench runs.
+  const { status, text } = await run(deno!, [
+    "bench",
+    "--no-check",
+    "--filter",
+    "Ring push, shift",
+  ]);
+  assertEquals(status, 0, text);
+  const skipped = [...text.matchAll(/^(bench\/\S+): .*skipped, it needs --allow-/gm)];
+  assert(skipped.length >= 8, text);
+  assertStringIncludes(text, `${NETWORK}: skipped, it needs --allow-net: deno bench -P`);
+  assertMatch(text, /Ring push, shift .*\d (ns|µs) \|/);
+});
+
+test("deno bench -P runs the benches that need the network", {
+  ignore: deno === undefined,
+}, async () => {
+  const { status, text } = await run(
+    deno!,
+    ["bench", "--no-check", "-P", "--filter", "by pid", NETWORK],
+    { FIRN_BENCH: "tiny" },
+  );
+  assertEquals(status, 0, text);
+  assert(!text.includes("skipped"), text);
+  assertMatch(text, /by pid .*\d (ns|µs|ms) \|/);
+});
+
+test("bun runs a bench file", { ignore: bun === undefined }, async () => {
+  const { status, text } = await run(bun!, [ONE], { FIRN_BENCH: "tiny" });
+  assertEquals(status, 0, text);
+  assertMatch(text, /iter\/s/);
+});
