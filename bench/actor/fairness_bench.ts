@@ -40,7 +40,7 @@ const LOADS: readonly (readonly [string, number])[] = [
   ["0.3 ms", 250_000],
 ];
 
-await benches("bench/actor/fairness_bench.ts", ["net", "read", "run"], async () => {
+await benches("bench/actor/fairness_bench.ts", ["net", "read", "run"], () => {
   for (const [load, rounds] of isTiny() ? LOADS.slice(0, 1) : LOADS) {
     for (const way of isTiny() ? waysOf(host).slice(0, 1) : waysOf(host)) {
       bench(`${way.name} (${load})`, { group: load, n: 1, warmup: 0 }, async () => {
