@@ -375,9 +375,14 @@ export class Node {
    *   has been.
    */
   async serve<Data = undefined>(options: ServeOptions<Data> = {}): Promise<Server> {
-    const { host, system } = this.#parts;
+    const { host, system, events } = this.#parts;
     if (this.#isStopped) throw new ListenError("stopped", `${this.name} has been stopped`);
-    const server = await serve(host, { rooms: this.rooms, ...options }, system);
+    const server = await serve(
+      host,
+      { rooms: this.rooms, ...options },
+      system,
+      (address, report) => events.emit("listener", { address, ...report }),
+    );
     this.#servers.push(server);
     return server;
   }

@@ -111,6 +111,7 @@ export const NODE_EVENTS: Readonly<Record<keyof NodeEvents, true>> = {
   nodeup: true,
   nodedown: true,
   pressure: true,
+  listener: true,
   refused: true,
   spawn: true,
   exit: true,

@@ -4,8 +4,10 @@
  *
  * @module
  */
+import { Socket } from "node:net";
 import process from "node:process";
 import { setImmediate } from "node:timers";
+import { AcceptWatchdog } from "./accept_watchdog.ts";
 import { BunStream, type RawSocket } from "./bun_stream.ts";
 import { connectAborted, connectError, connectTimeout } from "./connect_error.ts";
 import { FlushPoint } from "./flush_point.ts";
@@ -23,6 +25,7 @@ import {
 import { listenError } from "./listen_error.ts";
 import type { Address, Stream } from "./stream.ts";
 import { spawnChild, SystemClock, systemLog, systemRandom, systemSecretFile } from "./system.ts";
+import { assert } from "../base/assert.ts";
 import type { Clock, Timer } from "../base/clock.ts";
 import type { LogSink } from "../base/log.ts";
 import type { Random } from "../base/random.ts";
@@ -36,7 +39,6 @@ const FAREWELL_MS = 1_000;
 /** The part of Bun that we use; Bun's own types are a package, and the core has none. */
 interface BunApi {
   listen(options: unknown): RawListener;
-  connect(options: unknown): Promise<RawSocket>;
 }
 
 interface RawListener {
@@ -71,6 +73,8 @@ export class BunHost implements Host {
     const { hostname, port, signal } = options;
     const wanted = options.tls;
     return new Promise<Stream>((connected, fail) => {
+      // Not `Bun.connect`: it keeps the descriptor of a dial that was given up for minutes.
+      const dialling = new Socket({ allowHalfOpen: true });
       let socket: RawSocket | undefined;
       let settled = false;
       const settle = (failure?: ConnectError): void => {
@@ -80,6 +84,7 @@ export class BunHost implements Host {
         signal?.removeEventListener("abort", abort);
         if (failure === undefined) return;
         socket?.terminate();
+        dialling.destroy();
         fail(failure);
       };
       const timer = this.clock.after(
@@ -100,11 +105,7 @@ export class BunHost implements Host {
       };
       const socketHandler = {
         ...BunStream.events,
-        open(raw: RawSocket): void {
-          socket = raw;
-          if (settled) raw.terminate();
-          else if (wanted === undefined) up(raw);
-        },
+        open(): void {},
         // This is where the acceptor's certificate is judged. `ok` alone is not enough: Bun reports
         // an unverified certificate beside a success.
         handshake: (raw: RawSocket, ok: boolean, error: Error | null): void => {
@@ -119,28 +120,34 @@ export class BunHost implements Host {
           if (raw.data) return raw.data.closed(error);
           settle(new ConnectError("broken", `cannot connect to ${hostname}:${port}: it hung up`));
         },
-        connectError(_raw: RawSocket, error: Error): void {
-          settle(connectError(error, options));
-        },
         // The peer's alerts come here too, even when we have refused it: they must not be thrown.
         error(raw: RawSocket, error: Error): void {
           if (raw.data) raw.data.closed(error);
           else settle(connectError(error, options));
         },
       };
-      this.#bun.connect({
-        hostname,
-        port,
-        allowHalfOpen: true,
-        tls: wanted && {
-          ca: wanted.ca,
-          serverName: wanted.serverName,
-          // Not Bun's way of refusing, which cuts off: ours, in `handshake` above.
-          rejectUnauthorized: false,
-          ...(wanted.cert && { cert: wanted.cert, key: wanted.key }),
-        },
-        socket: socketHandler,
-      }).catch((error: unknown) => settle(connectError(error, options)));
+      dialling.once("connect", () => {
+        if (settled) return;
+        const raw = takeHandle(dialling);
+        raw.data = undefined;
+        if (wanted === undefined) {
+          raw.reload({ socket: socketHandler });
+          return up(raw);
+        }
+        [, socket] = raw.upgradeTLS({
+          data: undefined,
+          tls: {
+            ca: wanted.ca,
+            serverName: wanted.serverName,
+            // Not Bun's way of refusing, which cuts off: ours, in `handshake` above.
+            rejectUnauthorized: false,
+            ...(wanted.cert && { cert: wanted.cert, key: wanted.key }),
+          },
+          socket: socketHandler,
+        });
+      });
+      dialling.on("error", (error) => settle(connectError(error, options)));
+      dialling.connect({ host: hostname, port });
     });
   }
 
@@ -171,6 +178,8 @@ class BunListener implements Listener {
   readonly #shaking = new Map<RawSocket, { readonly remote: Address; readonly timer: Timer }>();
   #tls: ServerTls | undefined;
   #raw: RawListener | undefined;
+  #address: Address | undefined;
+  #watchdog: AcceptWatchdog | undefined;
 
   constructor(
     bun: BunApi,
@@ -188,11 +197,32 @@ class BunListener implements Listener {
   }
 
   get address(): Address {
-    return { hostname: this.#raw!.hostname, port: this.#raw!.port };
+    return this.#address!;
   }
 
   // deno-lint-ignore require-await -- a failure is a rejection here too
-  async open(port: number = this.#options.port): Promise<void> {
+  async open(): Promise<void> {
+    this.#listen(this.#options.port);
+    this.#address = { hostname: this.#raw!.hostname, port: this.#raw!.port };
+    // Bun's listeners accept again by themselves. What may fail is to listen again in `secure`.
+    if (this.#tls === undefined) return;
+    this.#watchdog = new AcceptWatchdog(this.#clock, {
+      address: () => this.#raw && this.#address,
+      // deno-lint-ignore require-await -- a failure is a rejection here too
+      reopen: async () => this.#reopen(),
+      report: (report) => this.#options.report?.(report),
+    });
+  }
+
+  /** Listens on the same port again. Throws a `ListenError`. */
+  #reopen(): void {
+    this.#raw?.stop(false);
+    this.#raw = undefined;
+    this.#listen(this.address.port);
+  }
+
+  /** Throws a `ListenError`. */
+  #listen(port: number): void {
     const { hostname } = this.#options;
     const secured = this.#tls;
     try {
@@ -224,14 +254,18 @@ class BunListener implements Listener {
   }
 
   secure(tls: ServerTls): void {
-    // Bun cannot change the certificates of a listener: a new one takes its place on the port.
-    const { port } = this.address;
-    this.#raw!.stop(false);
     this.#tls = tls;
-    this.open(port).catch((error) => this.#options.refused?.(this.address, String(error)));
+    if (this.#watchdog?.isClosed) return;
+    // Bun cannot change the certificates of a listener: a new one takes its place on the port.
+    try {
+      this.#reopen();
+    } catch (error) {
+      this.#watchdog?.lost((error as Error).message);
+    }
   }
 
   close(): Promise<void> {
+    this.#watchdog?.close();
     this.#raw?.stop(false);
     const shaking = [...this.#shaking];
     this.#shaking.clear();
@@ -239,11 +273,12 @@ class BunListener implements Listener {
       timer.cancel();
       raw.terminate();
     }
-    return Promise.resolve();
+    return this.#watchdog?.done ?? Promise.resolve();
   }
 
   #opened(raw: RawSocket): void {
     if (this.#tls === undefined) return this.#up(raw);
+    this.#watchdog?.accepted(raw.remotePort);
     const ms = this.#options.handshakeMs ?? HANDSHAKE_MS;
     const timer = this.#clock.after(ms, () => this.#refuse(raw, "TLS handshake timeout"));
     // A socket forgets its address when it is closed.
@@ -280,7 +315,8 @@ class BunListener implements Listener {
     if (shaking === undefined) return;
     shaking.timer.cancel();
     this.#shaking.delete(raw);
-    this.#options.refused?.(shaking.remote, message);
+    const { remote } = shaking;
+    if (!this.#watchdog?.isProbe(remote.port)) this.#options.refused?.(remote, message);
     raw.terminate();
   }
 
@@ -288,6 +324,23 @@ class BunListener implements Listener {
     if (raw.data) raw.data.closed(error);
     else this.#refuse(raw, error?.message ?? "it hung up during the TLS handshake");
   }
+}
+
+/** A connected socket of Bun's, as `node:net` holds it. */
+interface ConnectedSocket extends RawSocket {
+  /** Replaces its callbacks. */
+  reload(options: { readonly socket: unknown }): void;
+  /** Begins TLS. Returns the encrypted side and the decrypted one. */
+  upgradeTLS(options: unknown): [RawSocket, RawSocket];
+}
+
+/** Takes Bun's socket out of one of `node:net`, which is of no use any more. */
+function takeHandle(socket: Socket): ConnectedSocket {
+  const holder = socket as unknown as { _handle: ConnectedSocket | null };
+  const handle = holder._handle;
+  assert(handle !== null, "node:net holds no socket after its connect event");
+  holder._handle = null;
+  return handle;
 }
 
 function addressOf(raw: RawSocket): Address {

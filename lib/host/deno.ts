@@ -13,33 +13,30 @@
  *
  * @module
  */
-import { type AddressInfo, isIP, type Socket } from "node:net";
+import { isIP } from "node:net";
 import { setImmediate } from "node:timers";
-import tls, { type TLSSocket } from "node:tls";
+import tls from "node:tls";
 import { connectAborted, connectError, connectTimeout, place } from "./connect_error.ts";
 import { DenoStream, WriteWindow } from "./deno_stream.ts";
 import { FlushPoint } from "./flush_point.ts";
-import {
-  type Child,
-  type ClientTls,
-  type ConnectOptions,
-  type Host,
-  type Listener,
-  type ListenOptions,
-  type ServerTls,
-  SHAKING_MAX,
-  type SpawnOptions,
+import type {
+  Child,
+  ClientTls,
+  ConnectOptions,
+  Host,
+  Listener,
+  ListenOptions,
+  ServerTls,
+  SpawnOptions,
 } from "./host.ts";
 import { listenError } from "./listen_error.ts";
 import { NodeStream } from "./node_stream.ts";
 import type { Address, Stream } from "./stream.ts";
+import { TlsListener } from "./tls_listener.ts";
 import { spawnChild, SystemClock, systemLog, systemRandom, systemSecretFile } from "./system.ts";
 import type { Clock } from "../base/clock.ts";
 import type { LogSink } from "../base/log.ts";
 import type { Random } from "../base/random.ts";
-
-/** How long a dialler's TLS handshake may take unless told otherwise. */
-const HANDSHAKE_MS = 5_000;
 
 /** How many silent addresses are remembered; past it an attempt may cost a descriptor each. */
 const SILENT_MAX = 1024;
@@ -127,7 +124,7 @@ export class DenoHost implements Host {
     } catch (error) {
       throw listenError(error, options);
     }
-    const accepting = this.#accept(listener, accept);
+    const accepting = this.#accept(listener, accept, options);
     return {
       address: addressOf(listener.addr as Deno.NetAddr),
       secure() {},
@@ -139,10 +136,20 @@ export class DenoHost implements Host {
     };
   }
 
-  async #accept(listener: Deno.TcpListener, accept: (stream: Stream) => void): Promise<void> {
+  async #accept(
+    listener: Deno.TcpListener,
+    accept: (stream: Stream) => void,
+    { report }: ListenOptions,
+  ): Promise<void> {
+    let failedAt: number | undefined;
     for (;;) {
       try {
         const conn = await listener.accept();
+        if (failedAt !== undefined) {
+          const ms = Math.round(this.clock.now() - failedAt);
+          failedAt = undefined;
+          report?.({ state: "recovered", message: `after ${ms} ms` });
+        }
         conn.setNoDelay(true);
         const remote = addressOf(conn.remoteAddr as Deno.NetAddr);
         accept(new DenoStream(this.#point, this.#window, conn, remote));
@@ -151,7 +158,12 @@ export class DenoHost implements Host {
         if (error instanceof Deno.errors.Interrupted) return;
         // The dialler is gone again. Who waits behind a thousand of them is not to wait for each.
         if (error instanceof Deno.errors.NotConnected) continue;
-        // Out of descriptors, most likely: the next one may do better.
+        // Out of descriptors, most likely: the next attempt may succeed.
+        if (failedAt === undefined) {
+          failedAt = this.clock.now();
+          const message = error instanceof Error ? error.message : String(error);
+          report?.({ state: "failed", message });
+        }
         await new Promise((wake) => setTimeout(wake, 10));
       }
     }
@@ -162,45 +174,9 @@ export class DenoHost implements Host {
     secured: ServerTls,
     accept: (stream: Stream) => void,
   ): Promise<Listener> {
-    const server = tls.createServer({
-      ...contextOf(secured),
-      handshakeTimeout: options.handshakeMs ?? HANDSHAKE_MS,
-      allowHalfOpen: true,
-    });
-    // Sockets in the middle of TLS: open ones outlive the listener, these do not.
-    const shaking = new Set<Socket>();
-    server.on("connection", (raw: Socket) => {
-      shaking.add(raw);
-      if (shaking.size > SHAKING_MAX) shaking.values().next().value?.destroy();
-      raw.on("close", () => shaking.delete(raw));
-    });
-    server.on("secureConnection", (socket) => {
-      shaking.delete(rawOf(socket));
-      const remote = { hostname: socket.remoteAddress ?? "", port: socket.remotePort ?? 0 };
-      accept(new NodeStream(this.#point, socket, remote));
-    });
-    // Without the `destroy` a dialler that failed, or stays silent, would hold its socket open.
-    server.on("tlsClientError", (error, socket) => {
-      const raw = rawOf(socket);
-      const remote = { hostname: raw.remoteAddress ?? "", port: raw.remotePort ?? 0 };
-      options.refused?.(remote, error.message);
-      socket.destroy();
-    });
-    await new Promise<void>((listening, fail) => {
-      server.once("error", (error) => fail(listenError(error, options)));
-      server.listen(options.port, options.hostname, listening);
-    });
-    const { address, port } = server.address() as AddressInfo;
-    return {
-      address: { hostname: address, port },
-      secure: (next) => server.setSecureContext(contextOf(next)),
-      close() {
-        // Its callback would wait for every open session, and those may outlive the listener.
-        server.close();
-        for (const raw of shaking) raw.destroy();
-        return Promise.resolve();
-      },
-    };
+    const listener = new TlsListener(this.#point, this.clock, options, secured, accept, mayConnect);
+    await listener.open();
+    return listener;
   }
 
   async #dial(options: ConnectOptions, signal: AbortSignal): Promise<Stream> {
@@ -257,23 +233,10 @@ export class DenoHost implements Host {
   }
 }
 
-function contextOf(secured: ServerTls): tls.TlsOptions {
-  const { cert, key, clientCa, takesTls12 } = secured;
-  const minVersion = takesTls12 ? "TLSv1.2" : "TLSv1.3";
-  if (clientCa === undefined) return { cert, key, minVersion };
-  return {
-    cert,
-    key,
-    ca: clientCa,
-    requestCert: true,
-    rejectUnauthorized: true,
-    minVersion,
-  };
-}
-
-/** The TCP socket under a TLS socket: it still knows its address when TLS has failed. */
-function rawOf(socket: TLSSocket): Socket {
-  return (socket as unknown as { _parent?: Socket })._parent ?? socket;
+/** Whether this process may connect to an address without asking its user. */
+function mayConnect({ hostname, port }: Address): boolean {
+  const host = `${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`;
+  return Deno.permissions.querySync({ name: "net", host }).state === "granted";
 }
 
 function addressOf(address: Deno.NetAddr): Address {

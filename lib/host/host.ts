@@ -48,6 +48,16 @@ export interface ListenOptions {
   readonly handshakeMs?: number | undefined;
   /** A dialler did not get through TLS: who, and the system's word for why. */
   readonly refused?: ((remote: Address, message: string) => void) | undefined;
+  /** The listener does not accept connections, or does again. */
+  readonly report?: ((report: ListenerReport) => void) | undefined;
+}
+
+/** A listener has failed while it was open, or has recovered. The host retries until it recovers. */
+export interface ListenerReport {
+  /** "failed" once, then "recovered" once. */
+  readonly state: "failed" | "recovered";
+  /** Why it failed, or after how long it recovered. */
+  readonly message: string;
 }
 
 /** An open listener. */

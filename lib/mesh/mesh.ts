@@ -65,6 +65,15 @@ export interface MeshEvents {
   nodedown: { readonly node: string; readonly reason: SessionEnd };
   /** More than half of what may wait for a node waits, or less than an eighth again. */
   pressure: { readonly node: string; readonly high: boolean };
+  /**
+   * A listener of this node or of its servers accepts no connections, for example because the process is
+   * out of file descriptors, or accepts them again. It is retried until it does.
+   */
+  listener: {
+    readonly address: string;
+    readonly state: "failed" | "recovered";
+    readonly message: string;
+  };
   /** Somebody was not let in, or did not let us in. `peer` is a node's name or an address. */
   refused: { readonly peer: string; readonly reason: string; readonly words: string };
 }
@@ -161,6 +170,12 @@ export class Mesh implements SessionOwner {
       refused: (remote, message) => {
         const { reason, words } = refusalWords(message);
         this.#refused(place(remote), remote.hostname, reason, words);
+      },
+      report: ({ state, message }) => {
+        const at = place(this.#listener!.address);
+        if (state === "failed") this.#log.error(`the listener on ${at} has failed: ${message}`);
+        else this.#log.warn(`the listener on ${at} accepts connections again, ${message}`);
+        this.events.emit("listener", { address: at, state, message });
       },
     }, (stream) => this.#accept(stream));
     if (name.port === 0) await this.#rename(this.#listener.address.port);

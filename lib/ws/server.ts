@@ -9,7 +9,8 @@
  *
  * @module
  */
-import type { Host, Listener } from "../host/host.ts";
+import { place } from "../host/connect_error.ts";
+import type { Host, Listener, ListenerReport } from "../host/host.ts";
 import type { Stream } from "../host/stream.ts";
 import { type Admission, HttpConnection, type HttpConnectionTerms } from "./http_connection.ts";
 import type { System } from "../actor/system.ts";
@@ -74,7 +75,7 @@ export interface Server extends AsyncDisposable {
 
 /**
  * Serves WebSockets. Rejects with an `OptionError` or a `ListenError`. With a system its connections are
- * actors.
+ * actors. `report` is called when the listener fails while it is open, and when it recovers.
  *
  * @example
  * ```ts ignore
@@ -89,9 +90,10 @@ export async function serve<Data = undefined>(
   host: Host,
   options: ServeOptions<Data> = {},
   system: System | undefined = undefined,
+  report: ((address: string, report: ListenerReport) => void) | undefined = undefined,
 ): Promise<Server> {
   const limits = checkOptions(options);
-  const server = new WebSocketServer(host, options, limits, system);
+  const server = new WebSocketServer(host, options, limits, system, report);
   await server.listen();
   return server;
 }
@@ -101,6 +103,7 @@ class WebSocketServer<Data> implements Server {
   readonly #host: Host;
   readonly #options: ServeOptions<Data>;
   readonly #limits: Limits;
+  readonly #report: ((address: string, report: ListenerReport) => void) | undefined;
   readonly #arrivals = new Set<HttpConnection<Data>>();
   /** Those of them that were refused because there was no room: they take up none. */
   readonly #turnedAway = new Set<HttpConnection<Data>>();
@@ -122,8 +125,10 @@ class WebSocketServer<Data> implements Server {
     options: ServeOptions<Data>,
     limits: Limits,
     system: System | undefined,
+    report: ((address: string, report: ListenerReport) => void) | undefined,
   ) {
     this.#host = host;
+    this.#report = report;
     this.#options = options;
     this.#limits = limits;
     this.rooms = options.rooms ?? new Rooms(host);
@@ -204,8 +209,17 @@ class WebSocketServer<Data> implements Server {
       port: this.#limits.port,
       tls: this.#options.tls && { ...this.#options.tls, takesTls12: true },
       handshakeMs: this.#limits.handshakeMs,
+      report: (report) => this.#reported(report),
     }, (stream) => this.#arrive(stream));
     this.#sweep = this.#host.clock.every(this.#connectionTerms.tickMs, () => this.#tick());
+  }
+
+  #reported(report: ListenerReport): void {
+    const log = this.#options.log ?? this.#host.log;
+    const { state, message } = report;
+    if (state === "failed") log("error", `the listener of ${this.url} has failed: ${message}`);
+    else log("warn", `the listener of ${this.url} accepts connections again, ${message}`);
+    this.#report?.(place(this.#listener!.address), report);
   }
 
   reload({ tls }: { readonly tls: { readonly cert: string; readonly key: string } }): void {

@@ -1,0 +1,109 @@
+/**
+ * Nodes that run out of file descriptors, and dials that must give theirs back.
+ */
+import { assert, assertEquals } from "@std/assert";
+import { readdirSync } from "node:fs";
+import { connect, type Socket } from "node:net";
+import process from "node:process";
+import { spawnChild } from "../../lib/host/system.ts";
+import { parseName } from "../../lib/mesh/name.ts";
+import { TwoMachines } from "../kit/netns.ts";
+import { type Runtime, withNodes } from "../kit/process.ts";
+import { runtime, test, until } from "../kit/test.ts";
+
+/** The node of the test may have so many open. */
+const DESCRIPTORS_MAX = 80;
+
+/** Starts a process that may have few descriptors. */
+function launchPoor(runtime: Runtime, file: string) {
+  const bin = process.env[runtime === "deno" ? "DENO_BIN" : "BUN_BIN"] ?? runtime;
+  const run = runtime === "deno" ? "run -A --no-check" : "";
+  return spawnChild("bash", [
+    "-c",
+    `ulimit -n ${DESCRIPTORS_MAX} && exec ${bin} ${run} "$0"`,
+    file,
+  ]);
+}
+
+/** Connections that say nothing. */
+function connectSilently(port: number, count: number): Socket[] {
+  return Array.from({ length: count }, () => {
+    const socket = connect({ host: "127.0.0.1", port });
+    socket.on("error", () => {});
+    return socket;
+  });
+}
+
+/** Counted from outside: without descriptors the process itself could not. */
+function descriptorsOf(pid: number): number {
+  return readdirSync(`/proc/${pid}/fd`).length;
+}
+
+async function dialsTls(name: string): Promise<boolean> {
+  let isUp = false;
+  await withNodes(async (start) => {
+    const other = await start(runtime, "other", { seeds: [name] }, "member_child.ts");
+    try {
+      await until("it is up", async () => (await other.ask<string[]>("peers")).includes(name));
+      isUp = true;
+    } catch {
+      // The caller says what that means.
+    }
+  });
+  return isUp;
+}
+
+test("Mesh's listener and a server's accept again after the process was out of descriptors, and report both", async () => {
+  await withNodes(async (start) => {
+    const node = await start(runtime, "poor", {}, "member_child.ts", launchPoor);
+    const url = new URL(await node.ask<string>("serve"));
+    // Deno reads certificates at its first TLS handshake, and panics if it has no descriptor for that.
+    assert(await dialsTls(node.name), "the mesh's listener does not accept");
+    const pid = Number(node.told.find(({ event }) => event === "ready")!["pid"]);
+    for (const port of [parseName(node.name)!.port, Number(url.port)]) {
+      const idle = descriptorsOf(pid);
+      const held = connectSilently(port, 2 * DESCRIPTORS_MAX);
+      await new Promise((wake) => setTimeout(wake, 2_000));
+      for (const socket of held) socket.destroy();
+      await until(
+        "its descriptors are free",
+        () => descriptorsOf(pid) <= idle + 10,
+        20_000,
+      );
+    }
+    assert(await dialsTls(node.name), "the mesh's listener accepts no more");
+    const response = await fetch(`http://${url.host}/`, { signal: AbortSignal.timeout(5_000) });
+    assertEquals(await response.text(), "hello");
+    if (runtime === "bun") return; // its listeners do not stop accepting
+    await until(
+      "the recovery is reported",
+      () => node.told.some((told) => told.event === "listener" && told["state"] === "recovered"),
+    );
+    assert(node.told.some((told) => told.event === "listener" && told["state"] === "failed"));
+  });
+});
+
+test("Host.connect returns the descriptor of a dial that timed out", {
+  ignore: !TwoMachines.isPossible(),
+}, async () => {
+  const machines = new TwoMachines();
+  try {
+    machines.cut();
+    await withNodes(async (start) => {
+      const node = await start(runtime, "a", {}, "member_child.ts", machines.launch(0));
+      for (const tls of [false, true]) {
+        const { before, during, codes } = await node.ask<
+          { before: number; during: number; codes: string[] }
+        >("dialSilent", { hostname: machines.addresses[1], count: 20, tls });
+        assertEquals(codes, ["timeout"]);
+        assert(during >= before + 20, `${before}, then ${during}`);
+        await until(
+          "all have been returned",
+          async () => await node.ask<number>("descriptors") <= before + 5,
+        );
+      }
+    });
+  } finally {
+    machines.remove();
+  }
+});

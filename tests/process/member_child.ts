@@ -1,0 +1,63 @@
+/**
+ * A node in a process of its own, as a program has it: with a server, and what the tests of joining and
+ * leaving ask for.
+ */
+import { readdirSync } from "node:fs";
+import process from "node:process";
+import { Node } from "../../lib/node.ts";
+import { type NodeOptions, systemHost } from "../../lib/start.ts";
+import type { Server } from "../../lib/ws/server.ts";
+import { now, takeOrders, tell } from "../kit/orders.ts";
+
+function descriptors(): number {
+  return readdirSync("/proc/self/fd").length;
+}
+
+/** Dials an address that does not answer, and returns how many descriptors were open when. */
+async function dialSilent(hostname: string, count: number, isTls: boolean) {
+  const before = descriptors();
+  const tls = isTls ? { ca: "", serverName: "node.firn.internal" } : undefined;
+  const dials = Array.from(
+    { length: count },
+    (_, i) => systemHost().connect({ hostname, port: 20_000 + i, timeoutMs: 500, tls }),
+  );
+  await new Promise((wake) => setTimeout(wake, 250));
+  const during = descriptors();
+  const codes = (await Promise.allSettled(dials))
+    .map((dial) => dial.status === "rejected" ? dial.reason.code : "up");
+  return { before, during, codes: [...new Set(codes)] };
+}
+
+// Deno panics if it has no descriptor left when it sets up its signals, which it does late by default.
+process.on("SIGUSR2", () => {});
+
+takeOrders<Record<string, unknown>, NodeOptions>(async (options) => {
+  const node = await Node.start(options);
+  for (const event of ["nodeup", "nodedown", "refused", "listener"] as const) {
+    node.on(event, (details) => tell({ event, at: now(), ...details }));
+  }
+  let server: Server | undefined;
+  tell({ event: "ready", at: now(), name: node.name, pid: process.pid });
+  return async (order) => {
+    switch (order["do"]) {
+      case "peers":
+        return node.peers();
+      case "serve":
+        server = await node.serve({
+          message: (conn, data) => void conn.send(data),
+          fetch: () => new Response("hello"),
+        });
+        return server.url;
+      case "descriptors":
+        return descriptors();
+      case "dialSilent":
+        return await dialSilent(
+          String(order["hostname"]),
+          Number(order["count"]),
+          order["tls"] === true,
+        );
+      default:
+        throw new Error(`unknown order ${order["do"]}`);
+    }
+  };
+});
