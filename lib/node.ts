@@ -11,9 +11,10 @@ import { ArgumentError } from "./actor/errors.ts";
 import type { ActorName, RemoteSpawn } from "./actor/remote.ts";
 import { unknownName } from "./base/spelling.ts";
 import type { ExposeOptions } from "./mesh/spawner.ts";
-import type { TimerRef } from "./actor/timer.ts";
+import { timerMs, type TimerRef } from "./actor/timer.ts";
 import type { Global } from "./cluster/global.ts";
 import { DEFAULT_SCOPE, Groups } from "./cluster/groups.ts";
+import { CONNECT_MS } from "./mesh/mesh.ts";
 import { normalName } from "./mesh/name.ts";
 import { ListenError } from "./host/host.ts";
 import type { PressureState } from "./mesh/pressure.ts";
@@ -23,6 +24,12 @@ import type { Pid } from "./term/pid.ts";
 import type { Rooms } from "./ws/rooms.ts";
 import { serve, type Server } from "./ws/server.ts";
 import type { ServeOptions } from "./ws/options.ts";
+
+/** How to connect to a node. */
+export interface ConnectNodeOptions {
+  /** Milliseconds after which it is given up. Default 15000. */
+  readonly timeout?: number | undefined;
+}
 
 /**
  * A node: one member of a cluster, with its sessions to the others and its rooms.
@@ -79,8 +86,10 @@ export class Node {
   }
 
   /**
-   * Starts a node: it listens, and dials its seeds in the background, again and again with pauses
-   * that grow to 10 seconds.
+   * Starts a node: it listens, and joins the cluster of its seeds. Resolves when each seed was dialed once
+   * and the global names, groups and peers of those that were reached are known here, or after
+   * `joinTimeout`. So `global.register` and `global.singleton` may follow at once. Seeds that were not reached
+   * are dialed again in the background, with pauses that grow to 10 seconds.
    *
    * @throws {NodeNameError} `code` "badname": the name or a seed is not `name@host:port`.
    * @throws {CookieError} `code` "badcookie": empty, or too weak to listen beyond this machine.
@@ -106,21 +115,49 @@ export class Node {
     return this.#parts.rooms;
   }
 
+  /**
+   * Resolves when this node has joined its cluster: each seed was dialed once, and the global names,
+   * groups and peers of those that were reached are known here. `Node.start` waits for it, up to
+   * `joinTimeout`; a node that did not can wait here.
+   *
+   * @example
+   * ```ts
+   * import { Node } from "@firn/firn";
+   * import { assertEquals } from "@std/assert";
+   *
+   * const cookie = "the same on every node";
+   * await using a = await Node.start({ name: "a@127.0.0.1:0", cookie, logLevel: "silent" });
+   * await a.global.register("clock", a.spawn(() => () => {}));
+   *
+   * const seeds = [a.name];
+   * const options = { cookie, seeds, joinTimeout: 0, logLevel: "silent" } as const;
+   * await using b = await Node.start(options);
+   * await b.joined;
+   * assertEquals(b.peers(), [a.name]);
+   * assertEquals(await b.global.register("clock", b.spawn(() => () => {})), false);
+   * ```
+   */
+  get joined(): Promise<void> {
+    return this.#parts.joined;
+  }
+
   /** The names of the nodes that this one has a session with, in order. */
   peers(): string[] {
     return this.#parts.mesh.peers();
   }
 
   /**
-   * Has a session with the node of that name; one that is up already will do. If there is none, it
-   * is dialled once. A node that was met stays known: its session is restored when it is lost. The global
-   * names that the node has are known then, unless it takes more than 5 seconds to tell them.
+   * Connects to a node. Resolves at once if already connected, else when the session is up and the node's
+   * global names and groups are known here (it waits 5 seconds for those). The node is dialed once, before
+   * all others that are due. Once connected it stays known: a session that is lost is restored.
    *
-   * @throws {NodeConnectError} The dial failed: `code` says why ("refused", "timeout", "untrusted", …).
+   * @throws {NodeConnectError} The dial failed: `code` is why ("refused", "timeout", "untrusted", …). It
+   * is "timeout" after `timeout` milliseconds (default 15000) in any case.
+   * @throws {ArgumentError} `code` "badarg": the timeout is negative or above 24 days.
    */
-  async connect(name: string): Promise<void> {
+  async connect(name: string, options: ConnectNodeOptions = {}): Promise<void> {
     const node = normalName(name);
-    await this.#parts.mesh.connect(node);
+    await this.#parts.mesh.connect(node, timerMs(options.timeout ?? CONNECT_MS));
     await this.#parts.registry.synced(node);
   }
 

@@ -6,6 +6,7 @@
  */
 import { homedir } from "node:os";
 import { join } from "node:path";
+import type { Timer } from "./base/clock.ts";
 import { Log, LOG_LEVELS, type LogLevel, type LogSink } from "./base/log.ts";
 import { type Crash, crashText, type SystemEvents } from "./actor/report.ts";
 import { System } from "./actor/system.ts";
@@ -56,6 +57,11 @@ export interface NodeOptions {
   readonly listen?: { readonly hostname: string; readonly port?: number | undefined } | undefined;
   /** Nodes to join; one that is up is enough to find all. They are dialled until the node stops. */
   readonly seeds?: readonly string[] | undefined;
+  /**
+   * Milliseconds that `Node.start` waits at most for `node.joined`: for one dial of each seed, and for the
+   * names and groups of those that are reached. 0: it does not wait. Default 10000.
+   */
+  readonly joinTimeout?: number | undefined;
   /** Certificates of your own authority, PEM, in place of those that the cookie gives. */
   readonly tls?: OwnTls | undefined;
   /** Milliseconds of silence after which a peer is pinged. Default 5000. */
@@ -71,6 +77,9 @@ export interface NodeOptions {
   /** Who takes the lines. Default: standard error. */
   readonly log?: LogSink | undefined;
 }
+
+/** How long `Node.start` waits for the cluster by default. Milliseconds. */
+const JOIN_MS = 10_000;
 
 /** The least that `queueBytesMax` may be. */
 const QUEUE_BYTES_LEAST = 1024;
@@ -101,6 +110,8 @@ export interface Parts {
   readonly global: Global;
   readonly groups: GroupTable;
   readonly events: Emitter<NodeEvents>;
+  /** Resolves when this node has joined its cluster. */
+  readonly joined: Promise<void>;
 }
 
 /** What a node tells: what its mesh tells, and what its actors do. */
@@ -130,6 +141,7 @@ const OPTIONS: Readonly<Record<keyof NodeOptions, true>> = {
   cookieFile: true,
   listen: true,
   seeds: true,
+  joinTimeout: true,
   tls: true,
   pingInterval: true,
   pingTimeout: true,
@@ -158,6 +170,7 @@ export async function startNode(
   const log = makeLog(options, host, name);
   const cookie = options.cookie ?? cookieFromFile(options, host);
   checkCookie(cookie, isLoopback(listen.hostname));
+  const joinMs = joinTimeout(options);
   const seeds = (options.seeds ?? []).map(normalName);
   if (options.tls !== undefined) checkPem(options.tls, (words) => new NodeOptionError(words));
   keys ??= await deriveKeys(cookie);
@@ -192,7 +205,26 @@ export async function startNode(
   events.on("mailbox", ({ pid, length, dropped }) => {
     if (!dropped) log.as(mesh.name).warn(`the mailbox of ${pid} holds ${length} messages`);
   });
-  return { host, mesh, rooms, system, remote, registry, global, groups, events };
+  const joined = mesh.join((node) => registry.synced(node));
+  const parts = { host, mesh, rooms, system, remote, registry, global, groups, events, joined };
+  await joinWithin(parts, joinMs);
+  return parts;
+}
+
+/** Waits until the node has joined, for `ms` at most. A node that must not take part is stopped. */
+async function joinWithin({ host, system, mesh, joined }: Parts, ms: number): Promise<void> {
+  if (ms === 0) return;
+  let late!: Timer;
+  const isLate = new Promise<void>((resolve) => late = host.clock.after(ms, resolve));
+  try {
+    await Promise.race([joined, isLate]);
+  } catch (error) {
+    system.stop();
+    await mesh.stop();
+    throw error;
+  } finally {
+    late.cancel();
+  }
 }
 
 /** One report for one crash: that of a supervised actor waits for what its supervisor says. */
@@ -249,6 +281,10 @@ function sessionLimits(options: NodeOptions): SessionLimits & { messageBytesMax:
     );
   }
   return { quietMs, deadlineMs, queueBytesMax, messageBytesMax };
+}
+
+function joinTimeout({ joinTimeout = JOIN_MS }: NodeOptions): number {
+  return joinTimeout === 0 ? 0 : milliseconds("joinTimeout", joinTimeout);
 }
 
 function milliseconds(name: string, value: number): number {

@@ -1,7 +1,7 @@
 /**
  * What the nodes of a cluster tell each other of names and groups: from sessions to tables.
  *
- *     a session is up ─▶ names, groups: portion, breath, portion, … ─▶ the peer
+ *     a session is up ─▶ groups, names: portion, breath, portion, … ─▶ the peer
  *     a row ─▶ names, groups            a session is over ─▶ names, groups: what that node had goes
  *
  * @module
@@ -64,7 +64,8 @@ export class Replicas implements ClusterSink<PeerLine> {
   /** Tells a peer of all that this node has. */
   async #tell(line: PeerLine): Promise<void> {
     const { node } = line.home;
-    const portion = (): boolean => this.#registry.tell(line) || this.#groups.tell(line);
+    // The names are last: their end is the end of both, for which a node that joins waits.
+    const portion = (): boolean => this.#groups.tell(line) || this.#registry.tell(line);
     while (portion()) {
       await this.#breath(node);
       if (this.#lines.get(node) !== line) return;

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { Clock, Timer } from "../base/clock.ts";
 
 /** A session could not be had. `code` says why in one word. */
 export class NodeConnectError extends Error {
@@ -27,18 +28,32 @@ export function stoppingError(name: string): NodeConnectError {
 interface Waiter {
   readonly up: () => void;
   readonly failed: (error: Error) => void;
+  readonly late: Timer;
 }
 
 /** All of them, by the node's name. */
 export class ConnectWaiters {
-  readonly #waiters = new Map<string, Waiter[]>();
+  readonly #clock: Clock;
+  readonly #waiters = new Map<string, Set<Waiter>>();
 
-  /** Waits for a session. Rejects with {@linkcode NodeConnectError}. */
-  wait(name: string): Promise<void> {
+  /** `clock` has the timeouts. */
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** Waits for a session. Rejects with {@linkcode NodeConnectError}, after `timeoutMs` at the latest. */
+  wait(name: string, timeoutMs: number): Promise<void> {
     return new Promise<void>((up, failed) => {
-      const waiters = this.#waiters.get(name);
-      if (waiters === undefined) this.#waiters.set(name, [{ up, failed }]);
-      else waiters.push({ up, failed });
+      const waiters = this.#waiters.get(name) ?? new Set();
+      this.#waiters.set(name, waiters);
+      const late = this.#clock.after(timeoutMs, () => {
+        waiters.delete(waiter);
+        if (waiters.size === 0 && this.#waiters.get(name) === waiters) this.#waiters.delete(name);
+        const words = `no session with ${name} in ${timeoutMs} ms`;
+        failed(new NodeConnectError("timeout", words));
+      });
+      const waiter: Waiter = { up, failed, late };
+      waiters.add(waiter);
     });
   }
 
@@ -48,6 +63,7 @@ export class ConnectWaiters {
     if (waiters === undefined) return;
     this.#waiters.delete(name);
     for (const waiter of waiters) {
+      waiter.late.cancel();
       if (error === undefined) waiter.up();
       else waiter.failed(error);
     }

@@ -17,6 +17,7 @@ import type { Address, Stream } from "../host/stream.ts";
 import { derOf, LEAF_RENEW_MS, makeLeaf, SERVER_NAME } from "./certificate.ts";
 import { type Opened, Session, type SessionEnd, type SessionLimits } from "./session.ts";
 import { Dialer } from "./dialer.ts";
+import { Joining } from "./joining.ts";
 import { ExposedFunctions } from "./exposed_functions.ts";
 import { encodeFrame } from "./frame.ts";
 import { HandshakeIo, type HandshakeOwner } from "./handshake_io.ts";
@@ -32,6 +33,9 @@ import { ConnectWaiters, NodeConnectError, stoppingError } from "./connect_waite
 
 /** A dialler may take this long over TLS, and as long over the handshake in it. Milliseconds. */
 const GREETING_MS = 5_000;
+
+/** How long {@linkcode Mesh.connect} waits by default. Milliseconds. */
+export const CONNECT_MS = 15_000;
 
 /** At most this many diallers may be unproven at once; one more ends the one that is so longest. */
 const UNPROVEN_MAX = 128;
@@ -97,7 +101,9 @@ export class Mesh implements SessionOwner {
   readonly #greetings = new Set<HandshakeIo>();
   /** Diallers in the middle of the handshake, the oldest first. */
   readonly #unproven = new Set<HandshakeIo>();
-  readonly #waiters = new ConnectWaiters();
+  readonly #waiters: ConnectWaiters;
+  /** From {@linkcode Mesh.join} on. */
+  #joining: Joining | undefined;
   #name: string;
   #log: Log;
   #peers: Peers;
@@ -120,6 +126,7 @@ export class Mesh implements SessionOwner {
     const { quietMs, deadlineMs } = options.limits;
     this.#tickMs = Math.min(1_000, Math.max(10, Math.min(quietMs, deadlineMs - quietMs) / 4));
     this.#refusals = new Rejections(host.clock);
+    this.#waiters = new ConnectWaiters(host.clock);
     this.#dials = new Dialer(host, {
       self: () => this.#self,
       peers: () => this.#peers,
@@ -128,7 +135,10 @@ export class Mesh implements SessionOwner {
       hasSession: (name) => this.#sessions.has(name),
       isStopping: () => this.#stopping,
       up: (met, opened, exposed) => this.#up(met, true, opened, exposed),
-      failed: (name, error) => this.#waiters.settle(name, error),
+      failed: (name, error) => {
+        this.#waiters.settle(name, error);
+        this.#joining?.failed(name);
+      },
       refused: (peer, reason, words) => this.events.emit("refused", { peer, reason, words }),
     });
   }
@@ -158,7 +168,7 @@ export class Mesh implements SessionOwner {
     return this.#sessions.values();
   }
 
-  /** Listens, and begins to dial the seeds. Rejects with a `ListenError`. */
+  /** Listens. Rejects with a `ListenError`. */
   async start(): Promise<void> {
     const { listen, name } = this.#options;
     const tls = await this.#makeTls();
@@ -185,18 +195,31 @@ export class Mesh implements SessionOwner {
     if (this.#options.tls === undefined) {
       this.#timers.push(clock.every(LEAF_RENEW_MS, () => void this.#renew()));
     }
-    for (const seed of this.#options.seeds) this.#peers.add(seed, "seed", clock.now());
-    this.#dials.due();
   }
 
-  /** Has a session with a node, dialling it if need be. Rejects with {@linkcode NodeConnectError}. */
-  connect(name: string): Promise<void> {
+  /**
+   * Begins to dial the seeds. Resolves when each was dialed once and those that are up are synchronised, as
+   * `synced` says of a node.
+   */
+  join(synced: (node: string) => Promise<void>): Promise<void> {
+    const { clock } = this.#host;
+    const seeds = this.#options.seeds.filter((seed) => this.#peers.add(seed, "seed", clock.now()));
+    this.#joining = new Joining(clock, seeds, synced);
+    this.#dials.due();
+    return this.#joining.done;
+  }
+
+  /**
+   * Connects to a node, dialing it unless there is a session. Rejects with {@linkcode NodeConnectError}, with the
+   * code "timeout" after `timeoutMs`.
+   */
+  connect(name: string, timeoutMs: number = CONNECT_MS): Promise<void> {
     if (this.#sessions.has(name)) return Promise.resolve();
     if (this.#stopping) return Promise.reject(stoppingError(name));
     if (!this.#peers.add(name, "asked", this.#host.clock.now())) {
       return Promise.reject(new NodeConnectError("name", `${name} is this node itself`));
     }
-    const waiting = this.#waiters.wait(name);
+    const waiting = this.#waiters.wait(name, timeoutMs);
     this.#dials.due();
     return waiting;
   }
@@ -247,7 +270,11 @@ export class Mesh implements SessionOwner {
   /** A peer says with whom it is connected. Called by the dispatcher. */
   peerList(names: readonly string[]): void {
     const now = this.#host.clock.now();
-    for (const name of names) this.#peers.add(name, "hearsay", now);
+    for (const name of names) {
+      if (this.#peers.stateOf(name) === "unknown" && this.#peers.add(name, "hearsay", now)) {
+        this.#joining?.named(name);
+      }
+    }
     this.#dials.due();
   }
 
@@ -310,6 +337,7 @@ export class Mesh implements SessionOwner {
   async #stop(): Promise<void> {
     for (const timer of this.#timers) timer.cancel();
     this.#dials.stop();
+    this.#joining?.stop();
     for (const greeting of [...this.#greetings]) greeting.abort();
     this.#waiters.stop();
     const closing = [...this.#sessions.values()].map((session) => session.goodbye("shutdown"));
@@ -392,14 +420,16 @@ export class Mesh implements SessionOwner {
     );
     this.#sessions.set(met.name, session);
     this.#exposures.up(met.name, met.exposed);
+    // Before names and groups: a node that joins knows by their end that it has been named all peers.
+    const others = this.peers().filter((name) => name !== met.name);
+    if (others.length > 0) session.sendControl(encodeFrame(TAG.PEER_LIST, encodeList(others)));
     receiver.actors = this.attach?.(session);
     this.#peers.up(met.name, met.session, met.creation, this.#host.clock.now());
     this.#dials.reached(met.name);
     this.#log.info(`${met.name} is up`);
-    const others = this.peers().filter((name) => name !== met.name);
     for (const frame of this.#exposures.since(exposed)) session.sendControl(frame);
-    if (others.length > 0) session.sendControl(encodeFrame(TAG.PEER_LIST, encodeList(others)));
     this.#waiters.settle(met.name);
+    this.#joining?.up(met.name);
     this.events.emit("nodeup", { node: met.name });
     this.#dials.schedule();
     return session;

@@ -48,6 +48,8 @@ export async function withNodes(body: (start: Start) => Promise<void>): Promise<
         cookie: COOKIE,
         logLevel: "debug",
         log: (level, line) => void lines.push({ level, line }),
+        // So that the listeners below hear of the first sessions too.
+        joinTimeout: 0,
         ...options,
       },
       host ?? makeHost(),

@@ -76,14 +76,15 @@ test("Mesh ends with one session however often two nodes dial each other at once
 
 test("Mesh.disconnect is final on both sides, though one is the other's seed", async () => {
   const [one, other] = [countingHost(), countingHost()];
-  /** No dial is on its way, nor is one to come. */
+  /** No dial is on its way, nor is one to come. The wait for a peer's names leaves the wheel's timer armed. */
   const atRest = ({ armed }: { armed: ReadonlySet<string> }) =>
-    [...armed].every((what) => what.includes("every"));
+    [...armed].every((what) => what.includes("every") || what.includes("after 5000."));
   await withNodes(async (start) => {
     const a = await start("a", {}, one.host);
     const b = await start("b", { seeds: [a.name] }, other.host);
     const c = await start("c", { seeds: [a.name, b.name] });
     await untilWhole([a, b, c]);
+    await Promise.all([a.joined, b.joined, c.joined]);
     assertEquals(await b.mesh.disconnect(a.name), true);
     assertEquals(b.mesh.session(a.name), undefined);
     await untilApart(a, b);
