@@ -6,7 +6,7 @@
 import type { ActorFunction, SpawnOptions } from "./actor/self.ts";
 import type { Call, CallOptions } from "./actor/call.ts";
 import type { ExitReason } from "./term/exit.ts";
-import { checkRemoteSpawn } from "./actor/arguments.ts";
+import { checkLocal, checkRemoteSpawn } from "./actor/arguments.ts";
 import { ArgumentError } from "./actor/errors.ts";
 import type { ActorName, RemoteSpawn } from "./actor/remote.ts";
 import { unknownName } from "./base/spelling.ts";
@@ -345,8 +345,13 @@ export class Node {
     this.#parts.system.exit(to, reason);
   }
 
-  /** Whether the actor lives. */
+  /**
+   * Returns whether an actor of this node is alive.
+   *
+   * @throws {ArgumentError} `code` "badarg": the actor is of another node, which has to be asked: monitor it.
+   */
   isAlive(pid: Pid<never>): boolean {
+    checkLocal(pid);
     return this.#parts.system.isAlive(pid);
   }
 

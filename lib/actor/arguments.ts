@@ -13,6 +13,12 @@ export function checkPid(pid: unknown): void {
   if (!(pid instanceof Pid)) throw new ArgumentError(`${describe(pid)} is no pid`);
 }
 
+/** Throws `ArgumentError` unless it is a pid of this node: only its own node knows whether an actor is alive. */
+export function checkLocal(pid: Pid<never>): void {
+  checkPid(pid);
+  if (!pid.home.local) throw new ArgumentError(`${pid} is of another node: monitor it there`);
+}
+
 /** Throws `ArgumentError` for what is no `{ name, node }`. */
 export function checkActorName(to: unknown): void {
   const there = to as Partial<ActorName> | null | undefined;

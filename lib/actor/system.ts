@@ -105,20 +105,36 @@ export class System implements ActorHome, TimerHost {
     return this.#actors.all().map((actor) => actor.pid as Pid);
   }
 
-  /** Resolves with the reason when an actor has ended; at once, with "noproc", if there is none. */
+  /**
+   * Resolves with the reason when an actor has ended; at once, with "noproc", if there is none. Rejects
+   * with `NoConnectionError` when its node is out of reach, or the session with it is lost meanwhile:
+   * then it may live on.
+   */
   whenEnded(pid: Pid<never>): Promise<ExitReason> {
     const cell = actorRefOf(pid);
     if (cell instanceof Actor) return new Promise((ended) => attach(new Waiting(ended), cell));
     if (pid.home.local) return Promise.resolve("noproc");
-    return new Promise((ended) => {
+    return new Promise((ended, lost) => {
       const { outsider } = this;
       const ref = this.signals.ref(outsider);
-      outsider.expect(ref, ended);
+      outsider.expect(ref, (reason) => {
+        if (reason === "noconnection" && !this.#isReachable(pid)) lost(new NoConnectionError(pid));
+        else ended(reason);
+      });
       this.signals.monitor(outsider, pid, ref);
     });
   }
 
-  /** Sends an exit signal, and resolves when the actor has ended. */
+  /**
+   * Whether there is a session with the incarnation of the node that a pid is from, or none can be: the
+   * node has been restarted. An actor there may also have ended with the reason "noconnection".
+   */
+  #isReachable(pid: Pid<never>): boolean {
+    const { remote } = this.signals;
+    return remote !== undefined && remote.lineOf(pid.home) !== "noconnection";
+  }
+
+  /** Sends an exit signal, and resolves when the actor has ended. Rejects as `whenEnded` does. */
   end(pid: Pid<never>, reason: ExitReason): Promise<void> {
     const ended = this.whenEnded(pid);
     this.exit(pid, reason);

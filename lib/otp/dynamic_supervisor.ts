@@ -88,7 +88,12 @@ export class DynamicSupervisor {
     return this.#ask({ $child: "start", spec });
   }
 
-  /** Stops a child and forgets it. */
+  /**
+   * Stops a child and forgets it.
+   *
+   * @throws {NoConnectionError} `code` "noconnection": the child's node is out of reach, where the child may
+   *   live on. It is not restarted, and is killed when its node is back.
+   */
   terminateChild(pid: Pid<never>): Promise<void> {
     return this.#ask({ $child: "terminate", pid });
   }
@@ -103,7 +108,12 @@ export class DynamicSupervisor {
     return this.#ask({ $child: "count" });
   }
 
-  /** Stops the children, all at once, and then the supervisor; resolves when it has ended. */
+  /**
+   * Stops the children, all at once, and then the supervisor; resolves when it has ended, or if it had
+   * ended before.
+   *
+   * @throws {NoConnectionError} `code` "noconnection": the supervisor's node is out of reach.
+   */
   stop(reason: ExitReason = "shutdown"): Promise<void> {
     return systemOf(this.pid).end(this.pid, reason);
   }

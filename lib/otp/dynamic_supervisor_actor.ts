@@ -91,8 +91,7 @@ export class DynamicSupervisorActor extends SupervisorBase<CrowdRequest> {
         const child = this.#find(request.pid);
         child.restarting = child.waiting = false;
         this.children.delete(child);
-        if (child.pid !== undefined) await this.nursery.stop(child);
-        return undefined;
+        return await this.terminate(child);
       }
       default:
         throw new UnknownCallError("no such request to a dynamic supervisor");

@@ -71,6 +71,11 @@ export class RemoteChildren {
     if (spec.remote !== undefined) this.#placer.arrived(node);
   }
 
+  /** Whether a child may live on, on a node that is out of reach. It is killed when the node is back. */
+  isLost({ former }: Child): boolean {
+    return former !== undefined && this.#lost.has(former);
+  }
+
   /** A child has ended. */
   left({ spec }: Child, pid: Pid, reason: ExitReason): void {
     if (spec.remote !== undefined) this.#placer.left(pid.node);

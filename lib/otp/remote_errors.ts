@@ -6,7 +6,7 @@
  * @module
  */
 import { type Call, type CallOptions, PendingCall } from "../actor/call.ts";
-import { CallExitError } from "../actor/errors.ts";
+import { CallExitError, NoConnectionError } from "../actor/errors.ts";
 import { systemOf } from "../actor/system.ts";
 import type { ExitReason } from "../term/exit.ts";
 import type { Pid } from "../term/pid.ts";
@@ -66,6 +66,8 @@ function revived(error: unknown, whom: string): unknown {
       return new SupervisorError(packed[0] as SupervisorFault, message, packed[1]);
     case "CallExitError":
       return new CallExitError(whom, packed[0] as ExitReason);
+    case "NoConnectionError":
+      return new NoConnectionError(message.replace(/^no connection to the node of /, ""));
     default:
       return error;
   }

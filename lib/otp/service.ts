@@ -121,7 +121,10 @@ export interface Service<State, Init extends Args, Calls, Casts> {
   call(service: ServiceTarget, options?: CallOptions): Asks<Calls>;
   /** Functions that tell a service; nobody answers, not even if there is no such service. */
   cast(service: ServiceTarget): Tells<Casts>;
-  /** Ends it in order; resolves when it has ended. */
+  /**
+   * Ends it in order; resolves when it has ended, or if it had ended before. Rejects with
+   * `NoConnectionError` when its node is out of reach: it may live on.
+   */
   stop(service: ServiceTarget, reason?: ExitReason): Promise<void>;
   /** Its state, for tests and operators. */
   state(service: ServiceTarget, options?: CallOptions): Promise<State>;

@@ -121,7 +121,12 @@ export class Supervisor {
     return this.#ask({ $child: "start", spec });
   }
 
-  /** Stops a child; it stays known, unless it is temporary. */
+  /**
+   * Stops a child; it stays known, unless it is temporary.
+   *
+   * @throws {NoConnectionError} `code` "noconnection": the child's node is out of reach, where the child may
+   *   live on. It is not restarted, and is killed when its node is back.
+   */
   terminateChild(id: string): Promise<void> {
     return this.#ask({ $child: "terminate", id });
   }
@@ -146,7 +151,12 @@ export class Supervisor {
     return this.#ask({ $child: "count" });
   }
 
-  /** Stops the children, last first, and then the supervisor; resolves when it has ended. */
+  /**
+   * Stops the children, last first, and then the supervisor; resolves when it has ended, or if it had
+   * ended before.
+   *
+   * @throws {NoConnectionError} `code` "noconnection": the supervisor's node is out of reach.
+   */
   stop(reason: ExitReason = "shutdown"): Promise<void> {
     return systemOf(this.pid).end(this.pid, reason);
   }

@@ -209,10 +209,9 @@ export class SupervisorActor extends SupervisorBase<SupervisorRequest> {
         return await this.#add(request.spec);
       case "terminate": {
         const child = this.#find(request.id);
-        if (child.pid !== undefined) await this.nursery.stop(child);
         child.restarting = child.waiting = false;
         if (child.spec.restart === "temporary") this.#forget(child);
-        return undefined;
+        return await this.terminate(child);
       }
       case "restart":
         return await this.start(this.#stopped(request.id));

@@ -18,6 +18,7 @@
  * @module
  */
 import { Call } from "../actor/call.ts";
+import { NoConnectionError } from "../actor/errors.ts";
 import { Exit } from "../actor/exit.ts";
 import { NodeChange } from "../actor/node_change.ts";
 import type { Self } from "../actor/self.ts";
@@ -174,6 +175,13 @@ export abstract class SupervisorBase<Request extends { readonly $child: string }
       }
     }
     return undefined;
+  }
+
+  /** Stops a child because somebody has asked for it. Throws if it may live on, out of reach. */
+  protected async terminate(child: Child): Promise<void> {
+    if (child.pid !== undefined) await this.nursery.stop(child);
+    if (!this.nursery.outposts.isLost(child)) return;
+    throw new NoConnectionError(`${child.former}: it is killed when its node is back`);
   }
 
   /** Starts a child because somebody has asked for it. */

@@ -1,0 +1,138 @@
+/**
+ * What waits for an end must not take a lost node for one: the actor there may live on.
+ */
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { ArgumentError, NoConnectionError } from "../../lib/actor/errors.ts";
+import type { Self } from "../../lib/actor/self.ts";
+import { Node } from "../../lib/node.ts";
+import { DynamicSupervisor } from "../../lib/otp/dynamic_supervisor.ts";
+import { service } from "../../lib/otp/service.ts";
+import { Supervisor } from "../../lib/otp/supervisor.ts";
+import { cluster, type TestNode, withNodes } from "../kit/mesh.ts";
+import { test, until } from "../kit/test.ts";
+import { starter } from "./abroad.ts";
+
+/** Runs a test with two nodes that have a session. */
+async function withTwo(body: (a: TestNode, b: TestNode) => Promise<void>): Promise<void> {
+  await withNodes(async (start) => {
+    const [a, b] = await cluster(start, 2) as [TestNode, TestNode];
+    await body(a, b);
+  });
+}
+
+const counter = service({ init: () => 0, call: { get: (n: number): [number, number] => [n, n] } });
+
+/** An actor that traps exits and ignores them: only a kill ends it. */
+const deaf = (self: Self): () => void => {
+  self.trapExit = true;
+  return () => {};
+};
+
+test("Service.stop, Supervisor.stop: reject when the node is out of reach, and end nothing", async () => {
+  await withTwo(async (a, b) => {
+    const pid = await counter.start(starter(b));
+    const tree = await Supervisor.start(starter(b), { children: [] });
+    const pool = await DynamicSupervisor.start(starter(b));
+    b.system.names.register("counter", pid);
+    b.system.names.register("tree", tree.pid);
+    b.system.names.register("pool", pool.pid);
+    // Their pids as the other node knows them.
+    const seen = async (name: string) =>
+      (await a.system.call({ name: "names", node: b.name }, name)) as typeof tree.pid;
+    b.system.spawn(undefined, { name: "names" }, () => (call: never) => {
+      const { request, reply } = call as { request: string; reply(pid: unknown): void };
+      reply.call(call, b.system.names.whereis(request));
+    }, []);
+    const far = {
+      counter: await seen("counter") as unknown as typeof pid,
+      tree: new Supervisor(await seen("tree")),
+      pool: new DynamicSupervisor(await seen("pool")),
+    };
+    await a.mesh.disconnect(b.name);
+    await until("both know", () => a.mesh.peers().length + b.mesh.peers().length === 0);
+
+    await assertRejects(() => counter.stop(far.counter), NoConnectionError, b.name);
+    await assertRejects(() => far.tree.stop(), NoConnectionError, b.name);
+    await assertRejects(() => far.pool.stop(), NoConnectionError, b.name);
+    for (const alive of [pid, tree.pid, pool.pid]) assert(b.system.isAlive(alive));
+
+    await a.mesh.connect(b.name);
+    await counter.stop(far.counter);
+    await far.tree.stop();
+    await far.pool.stop();
+    for (const ended of [pid, tree.pid, pool.pid]) assert(!b.system.isAlive(ended));
+    // What has ended is ended, whoever asks.
+    await counter.stop(far.counter);
+    await far.tree.stop();
+  });
+});
+
+test("Supervisor.stop: rejects when the session is lost while it waits", async () => {
+  await withTwo(async (a, b) => {
+    b.remote.spawner.expose(
+      "tree",
+      Supervisor.body({
+        children: [{ id: "deaf", shutdown: Infinity, start: (self) => self.spawnLink(deaf) }],
+      }) as never,
+    );
+    const pid = await a.system.spawnAt<unknown>(
+      a.system.outsider,
+      { node: b.name, fn: "tree" },
+      false,
+      undefined,
+      [],
+    );
+    const stopped = new Supervisor(pid).stop();
+    const outcome = assertRejects(() => stopped, NoConnectionError, b.name);
+    await a.mesh.disconnect(b.name);
+    await outcome;
+  });
+});
+
+test("System.whenEnded: noconnection as an actor's own reason is an end", async () => {
+  await withTwo(async (a, b) => {
+    b.remote.spawner.expose("leaver", ((self: Self) => () => self.exit("noconnection")) as never);
+    const pid = await a.system.spawnAt<string>(
+      a.system.outsider,
+      { node: b.name, fn: "leaver" },
+      false,
+      undefined,
+      [],
+    );
+    const ended = a.system.whenEnded(pid);
+    a.system.send(pid, "leave");
+    assertEquals(await ended, "noconnection");
+  });
+});
+
+test("Node.isAlive: throws for an actor of another node, which cannot be known here", async () => {
+  await withTwo(async (a, b) => {
+    b.remote.spawner.expose("deaf", deaf as never);
+    const there = { node: b.name, fn: "deaf" };
+    const pid = await a.system.spawnAt(a.system.outsider, there, false, undefined, []);
+    assertThrows(() => Node.of(a).isAlive(pid), ArgumentError, "another node");
+    assertEquals(Node.of(b).isAlive(b.system.pids().at(-1)!), true);
+  });
+});
+
+test("terminateChild: rejects when the node of a remote child is out of reach, and kills it later", async () => {
+  await withTwo(async (a, b) => {
+    b.remote.spawner.expose("deaf", deaf as never);
+    await until("a knows", () => a.mesh.exposedBy(b.name)!.includes("deaf"));
+    const remote = { node: b.name, fn: "deaf", shutdown: Infinity, onNodeDown: "wait" } as const;
+    const tree = await Supervisor.start(starter(a), { children: [{ id: "deaf", ...remote }] });
+    const pool = await DynamicSupervisor.start(starter(a));
+    const pid = await pool.startChild(remote);
+    const before = b.system.size;
+    // The order to end is given, and ignored, before the session is lost.
+    const outcomes = [
+      assertRejects(() => tree.terminateChild("deaf"), NoConnectionError, "killed when"),
+      assertRejects(() => pool.terminateChild(pid), NoConnectionError, "killed when"),
+    ];
+    await a.mesh.disconnect(b.name);
+    await Promise.all(outcomes);
+    assertEquals(b.system.size, before, "they live on");
+    await a.mesh.connect(b.name);
+    await until("they are killed", () => b.system.size === before - 2);
+  });
+});
