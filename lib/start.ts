@@ -17,6 +17,7 @@ import { Global } from "./cluster/global.ts";
 import { GroupTable } from "./cluster/groups.ts";
 import { type GlobalEvents, Registry } from "./cluster/registry.ts";
 import { Replicas } from "./cluster/replicas.ts";
+import { steadyWall } from "./cluster/steady_wall.ts";
 import { RoomRelay } from "./cluster/room_relay.ts";
 import { checkCookie, makeCookie } from "./mesh/cookie.ts";
 import type { SessionLimits } from "./mesh/session.ts";
@@ -132,6 +133,7 @@ export const NODE_EVENTS: Readonly<Record<keyof NodeEvents, true>> = {
   mailbox: true,
   name: true,
   nameconflict: true,
+  quorumlost: true,
 };
 
 /** The names of all options. */
@@ -189,7 +191,17 @@ export async function startNode(
     log.as(mesh.name).warn(`a message to ${to} was not sent: ${words} (said once in a session)`);
   remote.spawner.changed = (added, fn) => mesh.expose(remote.spawner.names(), added, fn);
   events.on("nodeup", ({ node }) => system.nodeChanged("nodeup", node));
-  const registry = new Registry(system, events, () => host.clock.wall());
+  const { clock } = host;
+  const wall = steadyWall(() => clock.wall(), () => clock.now());
+  const registry = new Registry(system, events, wall, undefined, {
+    seeds,
+    quietMs: limits.quietMs,
+    deadlineMs: limits.deadlineMs,
+    onSkew: (node, ms, isOurs) => {
+      const words = isOurs ? "its time is used for global names" : "it uses this node's time";
+      log.as(mesh.name).warn(`the clock of ${node} differs by ${Math.round(ms)} ms: ${words}`);
+    },
+  });
   const global = new Global(system, registry);
   const groups = new GroupTable(system);
   const replicas = new Replicas(registry, groups, async (node) => {
@@ -199,7 +211,7 @@ export async function startNode(
   remote.cluster = replicas;
   events.on("nodedown", ({ node, reason }) => {
     system.nodeChanged("nodedown", node, reason);
-    replicas.down(node);
+    replicas.down(node, reason === "shutdown");
   });
   logEnds(events, () => log.as(mesh.name));
   events.on("mailbox", ({ pid, length, dropped }) => {

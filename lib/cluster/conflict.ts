@@ -1,5 +1,5 @@
 /**
- * What becomes of an actor that has lost its global name to another.
+ * What becomes of an actor that has lost its global name.
  *
  * @module
  */
@@ -7,18 +7,28 @@ import type { System } from "../actor/system.ts";
 import { Deadline } from "../actor/timer.ts";
 import type { Pid } from "../term/pid.ts";
 
-/** A resolver may take this long to settle a conflict. Then the actor ends all the same. Milliseconds. */
-const RESOLVE_MS_MAX = 30_000;
+/** A resolver may take this long to settle a conflict; then the default applies. Milliseconds. */
+export const RESOLVE_MS_MAX = 30_000;
 
 /** Two nodes held one name; this node's lost it. */
 export interface NameConflict {
-  /** Which. */
+  /** The name. */
   readonly name: string;
-  /** Who has lost the name. */
+  /** The actor of this node that has lost the name. */
   readonly loser: Pid;
-  /** Who keeps it. */
+  /** The other actor. It keeps the name, unless a resolver has decided that neither does. */
   readonly winner: Pid;
 }
+
+/**
+ * Chooses which of two actors keeps a name that both hold after a partition: one of the two pids, or
+ * `undefined` for neither. Called on one of the two nodes only: the one that would lose the name.
+ */
+export type Resolve = (
+  name: string,
+  one: Pid,
+  other: Pid,
+) => Pid<never> | undefined | Promise<Pid<never> | undefined>;
 
 /**
  * What becomes of an actor that loses its name: `"exit"` ends it with `{ nameConflict, winner }`; `"keep"`

@@ -123,7 +123,7 @@ export class Global {
       monitor: (pid) => [lock, name].forEach((key) => this.monitor(key, pid)),
       // As old as the lock: who wins the one in a conflict wins the other.
       register: (pid) =>
-        this.#registry.register(name, pid, "keep", this.#registry.ours(lock)?.stamp),
+        this.#registry.register(name, pid, "keep", { stamp: this.#registry.ours(lock)?.stamp }),
       whereis: () => this.whereis(name),
     });
     this.#singletons.set(name, singleton);

@@ -1,18 +1,39 @@
 /**
- * A name of this node, and the peers that are asked whether it may have it.
+ * A name of this node, the terms on which it was registered, and the peers that are asked for it.
+ *
+ *     claimed ──all connected peers have granted it──▶ held ──▶ withdrawn
+ *        └──────── one has refused ────────────────────────────────▲
  *
  * @module
  */
 import type { Chained } from "../actor/actor_ref.ts";
-import type { OnConflict } from "./conflict.ts";
+import type { OnConflict, Resolve } from "./conflict.ts";
 import type { NameEntry } from "./names.ts";
+import type { Quorum } from "./quorum.ts";
 
-/** Peers that have not said OK to a REGISTER yet. */
+/** How a name is registered. */
+export interface RegisterTerms {
+  readonly onConflict: OnConflict;
+  /** In place of a new stamp. */
+  readonly stamp?: number | undefined;
+  /** A fencing token that was obtained for another name, or from a lease. */
+  readonly token?: number | undefined;
+  readonly quorum?: Quorum | undefined;
+  /** A holder is asked to hand the name over. */
+  readonly replace?: boolean | undefined;
+  readonly resolve?: Resolve | undefined;
+  /** After this process stood still for so long that peers gave it up, an entry that came later wins. */
+  readonly yieldsAfterPause?: boolean | undefined;
+}
+
+/** Peers that have not granted a claim yet. */
 export interface Asking {
-  readonly request: number;
-  /** Whom each believes to have the name, if it has said so: it will say OK when that one has not. */
+  request: number;
+  /** By peer: the holder that it knows, if it named one; it grants the claim when that one has let go. */
   readonly waiting: Map<string, string | undefined>;
-  readonly done: (registered: boolean) => void;
+  /** How often a token was too low. */
+  lows: number;
+  readonly done: (outcome: boolean | Error) => void;
   readonly promise: Promise<boolean>;
 }
 
@@ -21,18 +42,25 @@ export class LocalName implements Chained {
   following: Chained | undefined = undefined;
   preceding: Chained | undefined = undefined;
   readonly number: number;
-  readonly entry: NameEntry;
-  readonly onConflict: OnConflict;
+  entry: NameEntry;
+  readonly terms: RegisterTerms;
   readonly #ended: () => void;
-  /** As long as peers are asked. */
+  /** As long as it is a claim. */
   asking: Asking | undefined = undefined;
+  /** Peers that have granted it, if it needs a quorum. */
+  readonly grants: Set<string> | undefined;
+  /** Peers that were asked before their turn to be told of it. */
+  asked: Set<string> | undefined = undefined;
+  /** A resolver decides who keeps the name. */
+  isResolving = false;
   /** Waits for the end of its actor no more. */
   unwatch: () => void = () => {};
 
-  constructor(number: number, entry: NameEntry, onConflict: OnConflict, ended: () => void) {
+  constructor(number: number, entry: NameEntry, terms: RegisterTerms, ended: () => void) {
     this.number = number;
     this.entry = entry;
-    this.onConflict = onConflict;
+    this.terms = terms;
+    this.grants = terms.quorum === undefined ? undefined : new Set();
     this.#ended = ended;
   }
 

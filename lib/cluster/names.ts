@@ -1,12 +1,12 @@
 /**
  * The replicated table of global names. Each node owns the names that were registered on it; a replica is
- * what each node has said of its own, so that a node's loss drops its part and nothing else.
+ * a map from node to the names that it announced, so losing a node drops its part and nothing else.
  *
- *     "cart" ─ b@h:1: <b 42>, stamp 17   ◀── the winner: the earliest stamp, then the lesser node name
- *            └ c@h:1: <c  7>, stamp 18       until its owner knows, and takes it back
+ *     "cart" ─ b@h:1: <b 42>, stamp 17   ◀── the winner: see `wins`
+ *            └ c@h:1: <c  7>, stamp 18       until its owner withdraws it
  *
- * Two nodes may hold one name, after a race or a partition. Every node that knows both names the same
- * winner. Nothing here decides anything else: to withdraw what has lost is its owner's business.
+ * Two nodes may hold one name after a partition. Every node that knows both entries computes the same
+ * winner. Nothing else is decided here: the owner of the other entry withdraws it.
  *
  * @module
  */
@@ -18,19 +18,34 @@ export interface NameEntry {
   /** The node on which it was registered. */
   readonly owner: string;
   readonly pid: Pid;
-  /** When, in microseconds of the owner's clock, and after all that it knew of. */
+  /** When, in microseconds of the cluster's time (`stamp_clock.ts`); unique for its owner and name. */
   readonly stamp: number;
+  /** Fencing token of a name that is held by a quorum; otherwise absent. */
+  readonly token?: number | undefined;
+  /** Not known to be held: some peer of its owner may not have granted it yet. */
+  isClaim?: boolean;
 }
 
-/** Who is found under a name has changed. */
+/** The actor that is found under a name has changed. */
 export interface NameChanged {
   readonly name: string;
   readonly from: NameEntry | undefined;
   readonly to: NameEntry | undefined;
 }
 
-/** Whether one entry wins over another of the same name. */
+/**
+ * Whether one entry wins over another of the same name: what is held over what is claimed, then the higher
+ * token, then the earlier stamp, then the lesser node name.
+ */
 export function wins(one: NameEntry, other: NameEntry): boolean {
+  const isClaim = one.isClaim ?? false;
+  if (isClaim !== (other.isClaim ?? false)) return !isClaim;
+  const [token = 0, otherToken = 0] = [one.token, other.token];
+  return token !== otherToken ? token > otherToken : isEarlier(one, other);
+}
+
+/** Whether one of two entries was made first. The order of claims. */
+export function isEarlier(one: NameEntry, other: NameEntry): boolean {
   return one.stamp < other.stamp || (one.stamp === other.stamp && one.owner < other.owner);
 }
 
@@ -38,7 +53,7 @@ export function wins(one: NameEntry, other: NameEntry): boolean {
 export class NameTable {
   readonly #byOwner = new Map<string, Map<string, NameEntry>>();
   readonly #winners = new Map<string, NameEntry>();
-  /** Of which names there is more than one entry. */
+  /** Names with more than one entry. */
   readonly #contested = new Set<string>();
 
   /** How many names there are. */
@@ -46,7 +61,7 @@ export class NameTable {
     return this.#winners.size;
   }
 
-  /** Who is to be found under a name. */
+  /** The winning entry of a name. */
   find(name: string): NameEntry | undefined {
     return this.#winners.get(name);
   }
@@ -56,12 +71,12 @@ export class NameTable {
     return [...this.#winners.keys()];
   }
 
-  /** What a node has under a name. */
+  /** A node's entry of a name. */
   of(owner: string, name: string): NameEntry | undefined {
     return this.#byOwner.get(owner)?.get(name);
   }
 
-  /** All that a node has. */
+  /** All entries of a node. */
   allOf(owner: string): NameEntry[] {
     return [...this.#byOwner.get(owner)?.values() ?? []];
   }
@@ -71,7 +86,20 @@ export class NameTable {
     return this.#byOwner.get(owner)?.size ?? 0;
   }
 
-  /** A node has a name: in place of what it had under it. */
+  /** Whether a name has more than one entry. */
+  isContested(name: string): boolean {
+    return this.#contested.has(name);
+  }
+
+  /** The entries of a contested name that do not win. */
+  rivals(name: string): NameEntry[] {
+    if (!this.#contested.has(name)) return [];
+    const winner = this.#winners.get(name);
+    return [...this.#byOwner.values()].map((names) => names.get(name))
+      .filter((entry) => entry !== undefined && entry !== winner) as NameEntry[];
+  }
+
+  /** Sets a node's entry of a name, in place of the one it had. */
   set(entry: NameEntry): NameChanged | undefined {
     const { owner, name } = entry;
     let names = this.#byOwner.get(owner);
@@ -82,7 +110,15 @@ export class NameTable {
     return this.#settle(name, from, owner);
   }
 
-  /** A node has a name no more. */
+  /** An entry turns out to be held. */
+  hold(entry: NameEntry): NameChanged | undefined {
+    const { owner, name } = entry;
+    entry.isClaim = false;
+    if (!this.#contested.has(name)) return undefined;
+    return this.#settle(name, this.#winners.get(name), owner);
+  }
+
+  /** Removes a node's entry of a name. */
   remove(owner: string, name: string): NameChanged | undefined {
     const names = this.#byOwner.get(owner);
     if (!names?.delete(name)) return undefined;
@@ -90,7 +126,7 @@ export class NameTable {
     return this.#settle(name, this.#winners.get(name), owner);
   }
 
-  /** A node is gone, with all its names. */
+  /** Removes all entries of a node. */
   drop(owner: string): NameChanged[] {
     const names = this.#byOwner.get(owner);
     if (names === undefined) return [];
@@ -103,7 +139,7 @@ export class NameTable {
     return changes;
   }
 
-  /** `owner` has just set or lost the name, for which `from` was found until now. */
+  /** `owner` has just set or lost the name, whose winner was `from` until now. */
   #settle(name: string, from: NameEntry | undefined, owner: string): NameChanged | undefined {
     const to = this.#contested.has(name) ? this.#contest(name) : this.of(owner, name);
     if (to === undefined) this.#winners.delete(name);

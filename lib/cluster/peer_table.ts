@@ -12,6 +12,11 @@ import type { PeerLine } from "./rows.ts";
 export class PeerTable<Peer extends { readonly line: PeerLine }> {
   readonly #byNode = new Map<string, Peer>();
 
+  /** How many there are. */
+  get size(): number {
+    return this.#byNode.size;
+  }
+
   /** A session is up. */
   add(peer: Peer): void {
     this.#byNode.set(peer.line.home.node, peer);

@@ -1,31 +1,57 @@
 /**
- * One node's part in the global names: what it says of its own, and what others have said of theirs.
+ * One node's part in the global names: the names that it owns, and what its peers have announced of theirs.
+ * What a registration guarantees is in `README.md`.
  *
- *     register ─▶ our entry ─▶ REGISTER to all peers ─▶ all have said OK ─▶ true
- *                                   │                       └─ TAKEN by one that holds it ─▶ taken back, false
+ *     register ─▶ a claim ─▶ REGISTER to all peers ─▶ all have granted it (OK) ─▶ held: true
+ *                                 │                        └─ TAKEN by one that holds it ─▶ withdrawn: false
  *     a session is up ─▶ SYNC: our names          a session is over ─▶ its names go
  *
- * A node says only what it owns itself, so nobody removes a name but who registered it. After a race or
- * a partition two nodes may hold one name: all name the same winner, and the other takes its own back.
+ * **A peer grants a name to one claim at a time**; others wait there (`claims.ts`). So of two claims that
+ * one node knows of at most one is held. A claim that is earlier than the one that was granted is not
+ * granted in its place: its owner is asked first (INQUIRE), and withdraws a claim, or answers that it holds
+ * the name (HELD). Thus the earliest of several claims succeeds, and no clock takes a name from its holder.
  *
- * A peer that knows of another holder may be behind: that one has let go of the name, and we know it
- * already. So its TAKEN counts only if we cannot ask the holder ourselves; else its OK comes later,
- * when it has heard of it too.
+ * A node announces only what it owns itself. Two that hold one name after a partition have one winner on
+ * all nodes (`wins`); the owner of the other entry withdraws it.
+ *
+ * A peer that names another holder may be behind: that one has let go of the name, and we know it already.
+ * So its TAKEN counts only if we are not connected with that holder; else its OK comes later.
+ *
+ * Longer than 400 lines: it is one state machine, and its data are in files of their own.
  *
  * @module
  */
-import { attach, detach } from "../actor/actor_ref.ts";
+import { type ActorRef, attach, detach } from "../actor/actor_ref.ts";
 import { ArgumentError, NoProcError } from "../actor/errors.ts";
 import type { System } from "../actor/system.ts";
+import { Deadline } from "../actor/timer.ts";
 import { Watchers } from "../actor/watchers.ts";
 import type { Emitter } from "../base/emitter.ts";
+import { FEATURE } from "../mesh/handshake.ts";
+import { isNormalName } from "../mesh/name.ts";
 import type { Pid } from "../term/pid.ts";
 import { type NameChange, nameChange } from "./changes.ts";
-import { type NameConflict, type OnConflict, settleConflict } from "./conflict.ts";
-import { type NameChanged, type NameEntry, NameTable } from "./names.ts";
-import { LocalName } from "./local_name.ts";
-import { PeerTable } from "./peer_table.ts";
 import {
+  readHeld,
+  readInquire,
+  readResolved,
+  readView,
+  sendHeld,
+  sendInquire,
+  sendResolved,
+  sendView,
+} from "./claim_rows.ts";
+import { type Claim, Claims } from "./claims.ts";
+import { type NameConflict, type OnConflict, RESOLVE_MS_MAX, settleConflict } from "./conflict.ts";
+import { Lingering } from "./lingering.ts";
+import { LocalName, type RegisterTerms } from "./local_name.ts";
+import { Members } from "./members.ts";
+import { isEarlier, type NameChanged, type NameEntry, NameTable, wins } from "./names.ts";
+import { PeerTable } from "./peer_table.ts";
+import { PauseWatch } from "./pause_watch.ts";
+import { type Quorum, QuorumError } from "./quorum.ts";
+import {
+  CLAIM_FLAG,
   type NameRow,
   type PeerLine,
   readRegister,
@@ -40,7 +66,9 @@ import {
   sendUnregister,
   STAMP_MAX,
 } from "./rows.ts";
+import { StampClock } from "./stamp_clock.ts";
 import { SyncCursor } from "./sync_cursor.ts";
+import { Tokens } from "./tokens.ts";
 
 /**
  * A node may have so many names. To register one more is refused; a peer that says it has more breaks a
@@ -51,18 +79,37 @@ export const NAMES_MAX: number = 2 ** 18;
 /** Before others have a turn, a peer is told of so many names. */
 const PORTION_COUNT = 2048;
 
-/** `connect` waits no longer for the peer's names. Milliseconds. */
+/** `connect` waits no longer for the peer's names, and neither do claims at this node. Milliseconds. */
 const SYNC_MS_MAX = 5_000;
+
+/** A claim is made again with a higher token so often; then there is no quorum. */
+const LOWS_MAX = 8;
+
+/** A holder that lost its quorum has stopped by then, beyond the time in which it notices. Milliseconds. */
+export const STOP_MS_MAX = 2_000;
 
 /** Names that begin with this are the runtime's own, and are shown to nobody. */
 export const RESERVED = "\0";
 
-/** What is told of global names. */
+/** Events of global names. */
 export interface GlobalEvents {
   /** A global name has appeared, moved or gone. */
   name: { readonly name: string; readonly pid: Pid | undefined };
   /** An actor of this node has lost its global name to another. */
   nameconflict: NameConflict;
+  /** An actor of this node has lost its global name: too few nodes are left that granted it. */
+  quorumlost: { readonly name: string; readonly pid: Pid };
+}
+
+/** What a registry is told of its node. */
+export interface RegistryOptions {
+  /** Nodes that are members though they were never met. */
+  readonly seeds?: readonly string[] | undefined;
+  /** Silence after which a peer is pinged, and after which it is given up. Milliseconds. */
+  readonly quietMs?: number | undefined;
+  readonly deadlineMs?: number | undefined;
+  /** Called when a peer's clock differs too much; `isOurs`: this node takes over the peer's time. */
+  readonly onSkew?: ((node: string, ms: number, isOurs: boolean) => void) | undefined;
 }
 
 /** A node that there is a session with. */
@@ -70,44 +117,59 @@ interface Peer {
   readonly line: PeerLine;
   /** How far it has been told of our names. */
   readonly telling: SyncCursor<LocalName>;
-  /** OKs that it will get, by name: as soon as its entry wins here. */
-  readonly owed: Map<string, { readonly entry: NameEntry; readonly request: number }>;
-  /** It has told of all its names. */
+  /** It has told of all its names, or takes too long. */
   readonly synced: Promise<void>;
+  isSynced: boolean;
   readonly whenSynced: () => void;
+  /** How many sessions this node had when it told the peer so. */
+  sessions: number;
+  /** Names that are held by quorum, and were announced to it, by the number of the request. */
+  readonly announced: Map<number, LocalName>;
 }
 
 /** What one node knows of the global names. */
 export class Registry {
+  readonly members: Members;
   readonly #system: System;
   readonly #events: Emitter<GlobalEvents>;
-  readonly #wall: () => number;
   readonly #namesMax: number;
+  readonly #options: RegistryOptions;
+  readonly #stamps: StampClock;
   readonly #table = new NameTable();
   /** In the order of their numbers. */
   readonly #own = new Map<string, LocalName>();
   readonly #asking = new Map<number, LocalName>();
+  readonly #claims = new Claims();
+  readonly #tokens = new Tokens();
+  readonly #lingering: Lingering;
+  readonly #pauses: PauseWatch;
+  /** Names that need a quorum, and those that yield after a pause. */
+  readonly #watched = new Set<LocalName>();
   readonly #peers = new PeerTable<Peer>();
   readonly #watchers = new Watchers();
+  readonly #waiters = new Map<string, Set<(pid: Pid) => void>>();
   #numbers = 0;
   #requests = 0;
-  /** No stamp that is known is later. */
-  #stamp = 0;
 
-  /** `wall` is the time of day, in milliseconds. */
+  /** `wall` is the time of day in milliseconds; it should not jump. */
   constructor(
     system: System,
     events: Emitter<GlobalEvents>,
     wall: () => number,
     namesMax: number = NAMES_MAX,
+    options: RegistryOptions = {},
   ) {
     this.#namesMax = namesMax;
     this.#system = system;
     this.#events = events;
-    this.#wall = wall;
+    this.#options = options;
+    this.#stamps = new StampClock(wall);
+    this.members = new Members(system.home.node, options.seeds ?? []);
+    this.#lingering = new Lingering(system, (name) => this.#review(name));
+    this.#pauses = new PauseWatch(system, this.#deadlineMs, (ms) => this.#paused(ms));
   }
 
-  /** Who has a name. */
+  /** The entry that is found under a name. */
   find(name: string): NameEntry | undefined {
     return this.#table.find(name);
   }
@@ -122,15 +184,32 @@ export class Registry {
     return this.#table.names();
   }
 
-  /** Registers an actor, as `Global.register` does. `stamp` stands for now. */
+  /** How many nodes a quorum needs. */
+  need(quorum: Quorum | undefined): number {
+    return quorum === "majority" ? this.members.majority : quorum ?? 1;
+  }
+
+  /** Registers an actor, as `Global.register` does. */
   register(
     name: string,
     pid: Pid<never>,
     onConflict: OnConflict,
-    stamp?: number,
+    terms: Omit<RegisterTerms, "onConflict"> = {},
   ): Promise<boolean> {
-    const held = this.#table.find(name);
-    if (held !== undefined) return this.#again(held, pid);
+    const mine = this.#own.get(name);
+    if (mine !== undefined) {
+      if (mine.entry.pid.equals(pid)) return mine.asking?.promise ?? Promise.resolve(true);
+      if (!terms.replace || mine.asking !== undefined) return Promise.resolve(false);
+      this.#withdraw(mine);
+    } else {
+      const held = this.#current(name);
+      const isTaken = held !== undefined &&
+        !(terms.replace && this.#peers.get(held.owner) !== undefined);
+      if (isTaken) return Promise.resolve(false);
+    }
+    const need = this.need(terms.quorum);
+    const count = 1 + this.#peers.size;
+    if (count < need) return Promise.reject(new QuorumError(name, count, need));
     const cell = this.#system.signals.who(pid);
     if (typeof cell === "string") return Promise.reject(new NoProcError(pid));
     if (this.#own.size >= this.#namesMax) {
@@ -138,19 +217,25 @@ export class Registry {
       const words = `this node has ${this.#namesMax} global names already`;
       return Promise.reject(new ArgumentError(words));
     }
-    const entry: NameEntry = {
-      name,
-      owner: this.#me,
-      pid: cell.pid as Pid,
-      stamp: stamp ?? this.#now(),
-    };
-    const own = new LocalName(++this.#numbers, entry, onConflict, () => this.#withdraw(own));
+    return this.#claim(name, cell, { ...terms, onConflict });
+  }
+
+  #claim(name: string, cell: ActorRef, terms: RegisterTerms): Promise<boolean> {
+    const stamp = terms.stamp ?? this.#stamps.next();
+    const token = terms.quorum === undefined ? terms.token : this.#token(name);
+    const pid = cell.pid as Pid;
+    const entry: NameEntry = { name, owner: this.#me, pid, stamp, token, isClaim: true };
+    const own = new LocalName(++this.#numbers, entry, terms, () => this.#withdraw(own));
     this.#own.set(name, own);
     const change = this.#table.set(entry);
     if (pid.home.local) {
       attach(own, cell);
       own.unwatch = () => detach(own, cell);
     } else own.unwatch = this.#watch(pid, () => this.#withdraw(own));
+    if (terms.quorum !== undefined || terms.yieldsAfterPause) {
+      this.#watched.add(own);
+      this.#pauses.start();
+    }
     // Asked before anybody is told: who is told may take the name back.
     const answer = this.#ask(own);
     this.#apply(change);
@@ -173,63 +258,133 @@ export class Registry {
     return () => void this.#watchers.remove(name, actor);
   }
 
+  /** Calls `found` once, when a name is found. Returns a function that stops waiting. */
+  wait(name: string, found: (pid: Pid) => void): () => void {
+    let waiters = this.#waiters.get(name);
+    if (waiters === undefined) this.#waiters.set(name, waiters = new Set());
+    waiters.add(found);
+    return () => {
+      if (waiters.delete(found) && waiters.size === 0) this.#waiters.delete(name);
+    };
+  }
+
   /** Resolves when a peer has told of all its names, or its session is over, or it takes too long. */
   synced(node: string): Promise<void> {
-    const peer = this.#peers.get(node);
-    if (peer === undefined) return Promise.resolve();
-    const late = (): Error => new Error(`${node} takes long to tell of its names`);
-    return this.#system.within(peer.synced, SYNC_MS_MAX, late).catch(() => {});
+    return this.#peers.get(node)?.synced ?? Promise.resolve();
   }
 
   /** A session is up. */
   up(line: PeerLine): void {
-    let whenSynced!: () => void;
-    const synced = new Promise<void>((resolve) => whenSynced = resolve);
-    const telling = new SyncCursor(this.#own.values(), this.#numbers);
-    this.#peers.add({ line, telling, owed: new Map(), synced, whenSynced });
+    const { node } = line.home;
+    let settle!: () => void;
+    const synced = new Promise<void>((resolve) => settle = resolve);
+    const late = new Deadline(() => peer.whenSynced());
+    const peer: Peer = {
+      line,
+      telling: new SyncCursor(this.#own.values(), this.#numbers),
+      synced,
+      isSynced: false,
+      whenSynced: () => {
+        if (peer.isSynced) return;
+        peer.isSynced = true;
+        this.#system.wheel.remove(late);
+        settle();
+        this.#lingering.release(node);
+        this.#reviewAll();
+      },
+      sessions: this.#peers.size,
+      announced: new Map(),
+    };
+    this.#system.setTimer(late, SYNC_MS_MAX);
+    this.#peers.add(peer);
+    this.members.met(node);
+    for (const own of this.#asking.values()) {
+      if (!this.#send(own, line, own.asking!.request)) continue;
+      own.asking!.waiting.set(node, undefined);
+      (own.asked ??= new Set()).add(node);
+    }
+    for (const own of this.#watched) if (own.asking === undefined) this.#announce(own, peer);
+  }
+
+  /** Tells a peer of this node's time, and of the members that it knows. False: it has no use for it. */
+  view(line: PeerLine): boolean {
+    const peer = this.#peers.behind(line);
+    if (peer === undefined || !canClaim(line)) return false;
+    const { known, left } = this.members;
+    sendView(line, { time: Math.max(0, this.#stamps.time), sessions: peer.sessions, known, left });
+    return true;
   }
 
   /** Tells a peer of more of our names. False: of all of them. */
   tell(line: PeerLine): boolean {
     const telling = this.#peers.behind(line)?.telling;
     if (telling === undefined || telling.isOver) return false;
-    sendSync(line, telling.next(PORTION_COUNT).map(({ entry }) => entry), this.#me);
+    // Those that are asked for, or held by quorum, the peer was asked for when the session was up.
+    const names = telling.next(PORTION_COUNT).filter(({ asked }) => !asked?.has(line.home.node));
+    sendSync(line, names.map(({ entry }) => entry), this.#me);
     if (!telling.isDone) return true;
     telling.isOver = true;
     sendSynced(line);
     return false;
   }
 
-  /** A session is over: its names go, and its answers are not waited for. */
-  down(line: PeerLine): void {
+  /** A session is over: its names go, and its answers are not waited for. `isOver`: the node has stopped. */
+  down(line: PeerLine, isOver = false): void {
     const { node } = line.home;
     const peer = this.#peers.remove(line);
     if (peer === undefined) return;
-    peer.whenSynced();
+    if (isOver) this.members.leave(node);
+    this.#claims.drop(node);
+    if (!isOver) {
+      for (const entry of this.#table.allOf(node)) {
+        if (entry.token) this.#lingering.keep(entry, this.#deadlineMs + STOP_MS_MAX);
+      }
+    }
     for (const own of [...this.#asking.values()]) {
       const { waiting } = own.asking!;
       if ([...waiting.values()].includes(node)) this.#withdraw(own);
-      else this.#agreed(own, node);
+      else this.#agreed(own, node, false);
     }
-    for (const change of this.#table.drop(node)) this.#apply(change);
+    for (const own of this.#watched) own.grants?.delete(node);
+    this.#checkQuorums();
+    const changes = this.#table.drop(node);
+    for (const change of changes) this.#apply(change);
+    if (peer.isSynced) { for (const { name } of changes) this.#review(name); }
+    else peer.whenSynced();
+    if (isOver) this.#lingering.release(node);
   }
 
   /** A REGISTER. A returned text is the rule that it broke. */
   registering(line: PeerLine, body: Uint8Array): string | undefined {
     const row = readRegister(line, body);
     if (row === undefined) return "a malformed REGISTER";
-    if (row.owner !== line.home.node) return "a REGISTER of another node's name";
+    const { name, pid, owner, stamp, request, flags } = row;
+    if (owner !== line.home.node) return "a REGISTER of another node's name";
     const peer = this.#peers.behind(line);
     if (peer === undefined) return undefined;
-    const { name, request } = row;
-    const entry = this.#learn(row, row.owner);
-    if (entry === undefined) return this.#tooMany();
-    const winner = this.#table.find(name);
-    if (winner === undefined || winner === entry) sendRegistered(line, request, REGISTERED.OK);
-    else {
-      if (winner.owner !== this.#me) peer.owed.set(name, { entry, request });
-      sendRegistered(line, request, REGISTERED.TAKEN, winner.owner);
+    this.#stamps.heard(stamp);
+    const isHeld = (flags & CLAIM_FLAG.HELD) !== 0;
+    const token = row.token || undefined;
+    const entry: NameEntry = { name, owner, pid, stamp, token, isClaim: !isHeld };
+    if (flags & CLAIM_FLAG.QUORUM && this.#isLow(entry)) {
+      sendRegistered(line, request, REGISTERED.LOW, "", this.#tokens.last(name));
+      return undefined;
     }
+    if (isHeld) return this.#announced(entry, line, request);
+    const own = this.#own.get(name);
+    if (own !== undefined) {
+      const isReplaced = (flags & CLAIM_FLAG.REPLACE) !== 0 && own.asking === undefined;
+      if (isReplaced || (own.asking !== undefined && isEarlier(entry, own.entry))) {
+        this.#withdraw(own);
+      }
+    }
+    const claim: Claim = { entry, line, request, told: undefined };
+    const current = this.#current(name);
+    const isFree = current === undefined || current.owner === owner;
+    if (isFree && !this.#isSyncing(owner)) this.#grant(claim);
+    else this.#claims.add(claim);
+    if (this.#isOverfull(owner)) return this.#tooMany();
+    this.#review(name);
     return undefined;
   }
 
@@ -237,12 +392,23 @@ export class Registry {
   registered(line: PeerLine, body: Uint8Array): string | undefined {
     const row = readRegistered(body);
     if (row === undefined) return "a malformed REGISTERED";
-    const own = this.#asking.get(row.request);
     const { node } = line.home;
+    const { request, status, owner, token } = row;
+    const announced = this.#peers.get(node)?.announced;
+    const held = announced?.get(request);
+    if (held !== undefined) {
+      announced!.delete(request);
+      if (status === REGISTERED.OK && this.#own.get(held.entry.name) === held) {
+        held.grants?.add(node);
+      }
+      return undefined;
+    }
+    const own = this.#asking.get(request);
     if (!own?.asking?.waiting.has(node)) return undefined;
-    if (row.status === REGISTERED.OK) this.#agreed(own, node);
-    else if (row.owner === node || this.#peers.get(row.owner) === undefined) this.#withdraw(own);
-    else own.asking.waiting.set(node, row.owner);
+    if (status === REGISTERED.OK) this.#agreed(own, node, canClaim(line));
+    else if (status === REGISTERED.LOW) this.#askHigher(own, token);
+    else if (owner === node || this.#peers.get(owner) === undefined) this.#withdraw(own);
+    else own.asking.waiting.set(node, owner);
     return undefined;
   }
 
@@ -252,8 +418,10 @@ export class Registry {
     if (name === undefined) return "a malformed UNREGISTER";
     const peer = this.#peers.behind(line);
     if (peer === undefined) return undefined;
-    peer.owed.delete(name);
-    this.#apply(this.#table.remove(line.home.node, name));
+    const { node } = line.home;
+    this.#claims.remove(name, node);
+    this.#apply(this.#table.remove(node, name));
+    this.#review(name);
     return undefined;
   }
 
@@ -264,10 +432,70 @@ export class Registry {
     if (rows.some(({ owner }) => owner !== line.home.node)) return "a SYNC of another node's names";
     const peer = this.#peers.behind(line);
     if (peer === undefined) return undefined;
+    for (const row of rows) if (this.#learn(row, row.owner) === undefined) return this.#tooMany();
     if (rows.length === 0) peer.whenSynced();
-    for (const row of rows) {
-      if (this.#learn(row, row.owner) === undefined) return this.#tooMany();
+    return undefined;
+  }
+
+  /** An INQUIRE: whether an entry of ours is held, though there is that rival. */
+  inquired(line: PeerLine, body: Uint8Array): string | undefined {
+    const row = readInquire(line, body);
+    if (row === undefined) return "a malformed INQUIRE";
+    const own = this.#own.get(row.name);
+    // One that was withdrawn the peer has been told of.
+    if (own === undefined || own.entry.stamp !== row.stamp) return undefined;
+    if (own.asking !== undefined) {
+      if (!own.terms.replace) this.#withdraw(own);
+    } else if (!row.rival.isClaim && wins(row.rival, own.entry)) this.#lose(own, row.rival);
+    else sendHeld(line, own.entry);
+    return undefined;
+  }
+
+  /** A HELD: an entry of the peer's is no claim. */
+  held(line: PeerLine, body: Uint8Array): string | undefined {
+    const row = readHeld(body);
+    if (row === undefined) return "a malformed HELD";
+    const entry = this.#table.of(line.home.node, row.name);
+    if (entry?.stamp !== row.stamp || this.#peers.behind(line) === undefined) return undefined;
+    this.#apply(this.#table.hold(entry));
+    this.#contest(row.name);
+    this.#review(row.name);
+    return undefined;
+  }
+
+  /** A RESOLVED: a resolver has decided that our entry loses. */
+  resolved(line: PeerLine, body: Uint8Array): string | undefined {
+    const row = readResolved(line, body);
+    if (row === undefined) return "a malformed RESOLVED";
+    const own = this.#own.get(row.name);
+    const theirs = this.#table.of(line.home.node, row.name);
+    if (own?.entry.stamp !== row.stamp || own.asking !== undefined) return undefined;
+    if (theirs !== undefined) this.#yield(own, theirs.pid);
+    return undefined;
+  }
+
+  /** A VIEW. */
+  viewed(line: PeerLine, body: Uint8Array): string | undefined {
+    const view = readView(body);
+    if (view === undefined) return "a malformed VIEW";
+    const peer = this.#peers.behind(line);
+    if (peer === undefined) return undefined;
+    const { node } = line.home;
+    const isUp = (name: string): boolean =>
+      name === this.#me || this.#peers.get(name) !== undefined;
+    this.members.learn(
+      view.known.filter(isNormalName),
+      view.left.filter(isNormalName),
+      isUp,
+    );
+    const skew = this.#stamps.skew(view.time);
+    if (skew !== 0) {
+      const isOurs = view.sessions > peer.sessions ||
+        (view.sessions === peer.sessions && node < this.#me);
+      if (isOurs) this.#shift(skew);
+      this.#options.onSkew?.(node, skew / 1000, isOurs);
     }
+    this.#checkQuorums();
     return undefined;
   }
 
@@ -275,9 +503,13 @@ export class Registry {
     return this.#system.home.node;
   }
 
-  #now(): number {
-    const now = Math.max(Math.floor(this.#wall() * 1000), this.#stamp + 1);
-    return this.#stamp = Math.min(now, STAMP_MAX);
+  get #deadlineMs(): number {
+    return this.#options.deadlineMs ?? 15_000;
+  }
+
+  /** The entry that stands in the way of others. */
+  #current(name: string): NameEntry | undefined {
+    return this.#table.find(name) ?? this.#lingering.of(name);
   }
 
   /** Monitors an actor of another node. Gives what stops that. */
@@ -292,65 +524,221 @@ export class Registry {
     };
   }
 
-  /** The name is held already. */
-  #again(held: NameEntry, pid: Pid<never>): Promise<boolean> {
-    if (held.owner !== this.#me || !held.pid.equals(pid)) return Promise.resolve(false);
-    return this.#own.get(held.name)?.asking?.promise ?? Promise.resolve(true);
+  /** A token that should be higher than all that were granted for a name. */
+  #token(name: string, least = 0): number {
+    return Math.max(this.#stamps.time, this.#tokens.last(name) + 1, least + 1);
+  }
+
+  #send(own: LocalName, line: PeerLine, request: number): boolean {
+    const { quorum, replace } = own.terms;
+    let flags = 0;
+    if (quorum !== undefined) flags |= CLAIM_FLAG.QUORUM;
+    if (replace) flags |= CLAIM_FLAG.REPLACE;
+    if (own.asking === undefined) flags |= CLAIM_FLAG.HELD;
+    if (own.entry.token) flags |= CLAIM_FLAG.TOKEN;
+    return sendRegister(line, own.entry, this.#me, request, flags, own.entry.token);
   }
 
   #ask(own: LocalName): Promise<boolean> {
-    const request = ++this.#requests;
     const waiting = new Map<string, undefined>();
-    for (const { line } of this.#peers) {
-      if (sendRegister(line, own.entry, this.#me, request)) waiting.set(line.home.node, undefined);
+    if (this.#peers.size === 0) {
+      this.#hold(own);
+      return Promise.resolve(true);
     }
-    if (waiting.size === 0) return Promise.resolve(true);
-    let done!: (registered: boolean) => void;
-    const promise = new Promise<boolean>((resolve) => done = resolve);
-    own.asking = { request, waiting, done, promise };
-    this.#asking.set(request, own);
+    let done!: (outcome: boolean | Error) => void;
+    const promise = new Promise<boolean>((resolve, reject) => {
+      done = (outcome) => typeof outcome === "boolean" ? resolve(outcome) : reject(outcome);
+    });
+    own.asking = { request: 0, waiting, lows: 0, done, promise };
+    this.#askAll(own);
     return promise;
   }
 
-  /** A peer has nothing against it. */
-  #agreed(own: LocalName, node: string): void {
+  #askAll(own: LocalName): void {
     const { asking } = own;
-    if (asking?.waiting.delete(node) && asking.waiting.size === 0) this.#answer(own, true);
+    if (asking === undefined) return;
+    this.#asking.delete(asking.request);
+    const request = asking.request = ++this.#requests;
+    this.#asking.set(request, own);
+    asking.waiting.clear();
+    own.grants?.clear();
+    for (const { line } of this.#peers) {
+      if (this.#send(own, line, request)) asking.waiting.set(line.home.node, undefined);
+    }
+    if (asking.waiting.size === 0) this.#decide(own);
   }
 
-  #answer(own: LocalName, registered: boolean): void {
+  /** A peer has granted a higher token: all are asked for one that is higher still. */
+  #askHigher(own: LocalName, last: number): void {
+    const asking = own.asking!;
+    if (++asking.lows > LOWS_MAX || last >= STAMP_MAX) return this.#withdraw(own);
+    own.entry = { ...own.entry, token: this.#token(own.entry.name, last) };
+    this.#table.set(own.entry);
+    this.#askAll(own);
+  }
+
+  /** Tells a new peer of a name that is held by quorum, and asks it to grant it. */
+  #announce(own: LocalName, peer: Peer): void {
+    if (own.grants === undefined || !canClaim(peer.line)) return;
+    const request = ++this.#requests;
+    if (!this.#send(own, peer.line, request)) return;
+    peer.announced.set(request, own);
+    (own.asked ??= new Set()).add(peer.line.home.node);
+  }
+
+  /** A peer has nothing against it, or is gone. */
+  #agreed(own: LocalName, node: string, isGrant: boolean): void {
+    const { asking } = own;
+    if (!asking?.waiting.delete(node)) return;
+    if (isGrant) own.grants?.add(node);
+    if (asking.waiting.size === 0) this.#decide(own);
+  }
+
+  /** All have answered. */
+  #decide(own: LocalName): void {
+    const need = this.need(own.terms.quorum);
+    const granted = 1 + (own.grants?.size ?? 0);
+    if (own.grants !== undefined && granted < need) {
+      return this.#withdraw(own, new QuorumError(own.entry.name, granted, need));
+    }
+    this.#hold(own);
+    this.#answer(own, true);
+  }
+
+  #hold(own: LocalName): void {
+    const { entry } = own;
+    if (entry.token) this.#tokens.note(entry.name, entry.token);
+    // One that is contested has just been claimed from its holder, who lets go of it.
+    this.#table.hold(entry);
+  }
+
+  #answer(own: LocalName, outcome: boolean | Error): void {
     const { asking } = own;
     if (asking === undefined) return;
     own.asking = undefined;
     this.#asking.delete(asking.request);
-    asking.done(registered);
+    asking.done(outcome);
   }
 
   /** A name of ours is taken back, everywhere. */
-  #withdraw(own: LocalName): void {
+  #withdraw(own: LocalName, outcome: boolean | Error = false): void {
     const { name } = own.entry;
     if (this.#own.get(name) !== own) return;
     this.#own.delete(name);
+    this.#watched.delete(own);
+    if (this.#watched.size === 0) this.#pauses.stop();
     own.unwatch();
     const change = this.#table.remove(this.#me, name);
     for (const { line, telling } of this.#peers) {
-      if (telling.knows(own.number)) sendUnregister(line, name);
+      if (telling.knows(own.number) || own.asked?.has(line.home.node)) sendUnregister(line, name);
     }
-    this.#answer(own, false);
+    this.#answer(own, outcome);
+    this.#apply(change);
+    this.#review(name);
+  }
+
+  /** Whether a peer must ask for a higher token. */
+  #isLow({ name, owner, token = 0, isClaim }: NameEntry): boolean {
+    if (this.#table.of(owner, name)?.token === token) return false;
+    const last = this.#tokens.last(name);
+    return isClaim ? token <= last : token < last;
+  }
+
+  /** Whether some other peer has not told of all its names: one of them may hold what is claimed. */
+  #isSyncing(owner: string): boolean {
+    for (const peer of this.#peers) {
+      if (!peer.isSynced && peer.line.home.node !== owner) return true;
+    }
+    return false;
+  }
+
+  /** A claim of a peer's is granted. */
+  #grant({ entry, line, request }: Claim): void {
+    if (entry.token) this.#tokens.note(entry.name, entry.token);
+    const change = this.#table.set(entry);
+    sendRegistered(line, request, REGISTERED.OK);
     this.#apply(change);
   }
 
-  /** A peer has a name. `undefined`: it has too many. */
-  #learn({ name, pid, stamp }: NameRow, owner: string): NameEntry | undefined {
-    const entry = { name, owner, pid, stamp };
-    this.#stamp = Math.max(this.#stamp, stamp);
+  /** A name that a peer holds by quorum is announced to this node, which grants it if nothing else is held. */
+  #announced(entry: NameEntry, line: PeerLine, request: number): string | undefined {
     this.#apply(this.#table.set(entry));
-    const own = this.#own.get(name);
-    const winner = this.#table.find(name);
-    if (own !== undefined && winner !== undefined && winner.owner !== this.#me) {
-      this.#lose(own, winner.pid);
+    this.#contest(entry.name);
+    const current = this.#table.find(entry.name);
+    if (current === entry) {
+      this.#tokens.note(entry.name, entry.token ?? 0);
+      sendRegistered(line, request, REGISTERED.OK);
+    } else sendRegistered(line, request, REGISTERED.TAKEN, current?.owner);
+    this.#review(entry.name);
+    return this.#isOverfull(entry.owner) ? this.#tooMany() : undefined;
+  }
+
+  /** Grants a name that is free to the earliest claim, and tells the others who stands in their way. */
+  #review(name: string): void {
+    const waiting = this.#claims.of(name);
+    if (waiting.length === 0) return;
+    if (this.#current(name) === undefined) {
+      const first = this.#claims.take(name, (claim) => !this.#isSyncing(claim.entry.owner));
+      if (first === undefined) return;
+      if (first.entry.token && this.#isLow(first.entry)) {
+        const last = this.#tokens.last(name);
+        sendRegistered(first.line, first.request, REGISTERED.LOW, "", last);
+        return this.#review(name);
+      }
+      this.#grant(first);
     }
-    return this.#table.countOf(owner) <= this.#namesMax ? entry : undefined;
+    const current = this.#current(name);
+    if (current === undefined) return;
+    for (const claim of this.#claims.of(name)) {
+      const isOpen = current.isClaim && current.owner !== this.#me &&
+        isEarlier(claim.entry, current) && this.#inquire(current, claim.entry);
+      if (isOpen || claim.told === current.owner) continue;
+      claim.told = current.owner;
+      sendRegistered(claim.line, claim.request, REGISTERED.TAKEN, current.owner);
+    }
+  }
+
+  #reviewAll(): void {
+    for (const name of this.#claims.names()) this.#review(name);
+  }
+
+  /** Asks the owner of an entry whether it holds the name. False: it cannot be asked. */
+  #inquire(entry: NameEntry, rival: NameEntry): boolean {
+    const line = this.#peers.get(entry.owner)?.line;
+    return line !== undefined && canClaim(line) && sendInquire(line, entry, rival);
+  }
+
+  /** A name may have several entries: those that do not win are withdrawn by their owners. */
+  #contest(name: string): void {
+    if (!this.#table.isContested(name)) return;
+    const winner = this.#table.find(name)!;
+    const own = this.#own.get(name);
+    if (own !== undefined && winner.owner !== this.#me) {
+      if (own.asking === undefined || !own.terms.replace) this.#lose(own, winner);
+    }
+    // Two peers that are not connected with each other learn of their conflict only here.
+    if (winner.owner === this.#me) return;
+    for (const rival of this.#table.rivals(name)) {
+      if (rival.owner === this.#me) continue;
+      if (winner.isClaim) this.#inquire(winner, rival);
+      else this.#inquire(rival, winner);
+    }
+  }
+
+  /** A peer has a name. `undefined`: it has too many. */
+  #learn({ name, pid, stamp, token }: NameRow, owner: string): NameEntry | undefined {
+    const entry: NameEntry = { name, owner, pid, stamp, token };
+    this.#stamps.heard(stamp);
+    if (token) this.#tokens.note(name, token);
+    this.#claims.remove(name, owner);
+    this.#apply(this.#table.set(entry));
+    this.#contest(name);
+    this.#review(name);
+    return this.#isOverfull(owner) ? undefined : entry;
+  }
+
+  #isOverfull(owner: string): boolean {
+    return this.#table.countOf(owner) + this.#claims.countOf(owner) > this.#namesMax;
   }
 
   #tooMany(): string {
@@ -358,17 +746,93 @@ export class Registry {
   }
 
   /** Another node has our name by better right. One that was just asked for is simply not had. */
-  #lose(own: LocalName, winner: Pid): void {
-    const { onConflict, asking } = own;
+  #lose(own: LocalName, rival: NameEntry): void {
+    const { asking, entry, terms, isResolving } = own;
+    // Two nodes may have registered one and the same actor: it has lost nothing.
+    if (asking !== undefined || entry.pid.equals(rival.pid)) return this.#withdraw(own);
+    if (isResolving) return;
+    const line = this.#peers.get(rival.owner)?.line;
+    if (terms.resolve !== undefined && line !== undefined && canClaim(line)) {
+      this.#resolve(own, rival, line);
+    } else this.#yield(own, rival.pid);
+  }
+
+  /** Asks the resolver who keeps the name. What it throws is as if there were none. */
+  #resolve(own: LocalName, rival: NameEntry, line: PeerLine): void {
+    const { name, pid } = own.entry;
+    own.isResolving = true;
+    const late = (): Error => new Error("the resolver takes too long");
+    const choice = new Promise<Pid<never> | undefined>((resolve) =>
+      resolve(own.terms.resolve!(name, rival.pid, pid))
+    );
+    this.#system.within(choice, RESOLVE_MS_MAX, late).catch(() => rival.pid).then((keeps) => {
+      own.isResolving = false;
+      if (this.#own.get(name) !== own) return;
+      const still = this.#table.of(rival.owner, name);
+      // The other has gone meanwhile.
+      if (still === undefined) return;
+      const isOurs = keeps?.equals(pid) ?? false;
+      const isTold = isOurs || keeps === undefined ? sendResolved(line, still, keeps as Pid) : true;
+      if (!isOurs || !isTold) this.#yield(own, still.pid);
+    });
+  }
+
+  /** Our entry has lost. */
+  #yield(own: LocalName, winner: Pid): void {
     const { name, pid: loser } = own.entry;
     this.#withdraw(own);
-    // Two nodes may have registered one and the same actor: it has lost nothing.
-    if (asking !== undefined || loser.equals(winner)) return;
     const conflict = { name, loser, winner };
     if (!name.startsWith(RESERVED) && this.#events.has("nameconflict")) {
       this.#events.emit("nameconflict", conflict);
     }
-    settleConflict(this.#system, conflict, onConflict);
+    settleConflict(this.#system, conflict, own.terms.onConflict);
+  }
+
+  /** Withdraws what too few nodes grant. */
+  #checkQuorums(): void {
+    for (const own of [...this.#watched]) {
+      const { asking, grants, terms } = own;
+      if (asking !== undefined || grants === undefined) continue;
+      if (1 + grants.size >= this.need(terms.quorum)) continue;
+      const { name, pid } = own.entry;
+      this.#withdraw(own);
+      if (!name.startsWith(RESERVED) && this.#events.has("quorumlost")) {
+        this.#events.emit("quorumlost", { name, pid });
+      }
+      if (terms.onConflict !== "keep") this.#system.exit(pid, { noQuorum: name });
+    }
+  }
+
+  /** This process stood still: peers may have given it up, and others may have its names. */
+  #paused(ms: number): void {
+    const { quietMs = 5_000 } = this.#options;
+    if (ms >= this.#deadlineMs) {
+      for (const { grants } of this.#watched) grants?.clear();
+      this.#checkQuorums();
+    }
+    // The last sign of life may have been that much older.
+    if (ms < this.#deadlineMs - quietMs) return;
+    for (const own of this.#watched) {
+      if (own.terms.yieldsAfterPause) this.#restamp(own, this.#stamps.next());
+    }
+  }
+
+  /** Moves this node's time, and its entries with it. */
+  #shift(us: number): void {
+    this.#stamps.shift(us);
+    for (const own of this.#own.values()) this.#restamp(own, Math.max(0, own.entry.stamp + us));
+  }
+
+  #restamp(own: LocalName, stamp: number): void {
+    if (own.asking !== undefined) return;
+    const entry = own.entry = { ...own.entry, stamp };
+    this.#apply(this.#table.set(entry));
+    for (const { line, telling } of this.#peers) {
+      if (telling.knows(own.number) || own.asked?.has(line.home.node)) {
+        sendSync(line, [entry], this.#me);
+      }
+    }
+    this.#contest(entry.name);
   }
 
   #apply(change: NameChanged | undefined): void {
@@ -377,19 +841,17 @@ export class Registry {
     const pid = this.#table.find(name)?.pid;
     // Who was told of another change has made one of this name meanwhile, and that has been told.
     if (to === undefined ? pid !== undefined : !to.pid.equals(pid)) return;
-    this.#pay(to);
     if (this.#watchers.has(name)) this.#watchers.tell(name, nameChange(name, pid));
+    if (pid !== undefined && this.#waiters.size > 0) {
+      for (const found of [...this.#waiters.get(name) ?? []]) found(pid);
+    }
     if (!name.startsWith(RESERVED) && this.#events.has("name")) {
       this.#events.emit("name", { name, pid });
     }
   }
+}
 
-  /** An entry wins now: its owner may be waiting to be told so. */
-  #pay(entry: NameEntry | undefined): void {
-    const peer = entry && this.#peers.get(entry.owner);
-    const owed = peer?.owed.get(entry!.name);
-    if (owed?.entry !== entry || owed === undefined) return;
-    peer!.owed.delete(entry!.name);
-    sendRegistered(peer!.line, owed.request, REGISTERED.OK);
-  }
+/** Whether a peer serialises claims. */
+function canClaim(line: PeerLine): boolean {
+  return ((line.features ?? 0) & FEATURE.CLAIMS) !== 0;
 }

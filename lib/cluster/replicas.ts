@@ -30,15 +30,16 @@ export class Replicas implements ClusterSink<PeerLine> {
     this.#lines.set(line.home.node, line);
     this.#registry.up(line);
     this.#groups.up(line);
-    void this.#tell(line);
+    // A peer that tells its time is told of names when it has: see `stamp_clock.ts`.
+    if (!this.#registry.view(line)) void this.#tell(line);
   }
 
-  /** The session with a node is over, and that has been told. */
-  down(node: string): void {
+  /** The session with a node is over, and that has been told. `isOver`: the node has stopped, in order. */
+  down(node: string, isOver = false): void {
     const line = this.#lines.get(node);
     this.#lines.delete(node);
     if (line === undefined) return;
-    this.#registry.down(line);
+    this.#registry.down(line, isOver);
     this.#groups.down(line);
   }
 
@@ -52,6 +53,17 @@ export class Replicas implements ClusterSink<PeerLine> {
         return this.#registry.sync(line, body);
       case TAG.GLOBAL_REGISTERED:
         return this.#registry.registered(line, body);
+      case TAG.GLOBAL_INQUIRE:
+        return this.#registry.inquired(line, body);
+      case TAG.GLOBAL_HELD:
+        return this.#registry.held(line, body);
+      case TAG.GLOBAL_RESOLVED:
+        return this.#registry.resolved(line, body);
+      case TAG.CLUSTER_VIEW: {
+        const broken = this.#registry.viewed(line, body);
+        if (broken === undefined && this.#lines.get(line.home.node) === line) void this.#tell(line);
+        return broken;
+      }
       case TAG.GROUP_JOIN:
         return this.#groups.joining(line, body);
       case TAG.GROUP_LEAVE:

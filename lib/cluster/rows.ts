@@ -24,11 +24,20 @@ const LIST_BYTES_MAX = 16 * 1024;
 /** The latest stamp: above it numbers are not exact. */
 export const STAMP_MAX: number = Number.MAX_SAFE_INTEGER;
 
-/** The status of a REGISTERED. */
-export const REGISTERED = { OK: 0, TAKEN: 1 } as const;
+/** The status of a REGISTERED. LOW: a higher token has been granted, and the claim is to be made again. */
+export const REGISTERED = { OK: 0, TAKEN: 1, LOW: 2 } as const;
+
+/**
+ * Special terms of a REGISTER. QUORUM: the token must be higher than all that were granted. REPLACE: the
+ * holder is asked to hand the name over. HELD: the name is held already, and is announced to a node that
+ * was not there. TOKEN: it has a token.
+ */
+export const CLAIM_FLAG = { QUORUM: 1, REPLACE: 2, HELD: 4, TOKEN: 8 } as const;
 
 /** How one node is reached, as far as rows are concerned. */
 export interface PeerLine {
+  /** Features that both sides have: see `FEATURE` in `mesh/handshake.ts`. */
+  readonly features?: number;
   /** The node at the other end. */
   readonly home: { readonly node: string };
   readonly homes: PidWriter & PidReader;
@@ -40,6 +49,7 @@ export interface NameRow {
   readonly name: string;
   readonly pid: Pid;
   readonly stamp: number;
+  readonly token?: number | undefined;
 }
 
 /** A membership as it travels. */
@@ -55,12 +65,15 @@ export function sendRegister(
   { name, pid, stamp }: NameRow,
   owner: string,
   request: number,
+  flags: number = 0,
+  token: number = 0,
 ): boolean {
-  const packed = pack(line, pid);
+  const packed = packOn(line, pid);
   if (packed === undefined) return false;
   const body = new Writer(64).text16(name).u64(packed).text16(owner)
-    .u64(BigInt(stamp)).u64(BigInt(request)).done();
-  line.row(TAG.GLOBAL_REGISTER, body);
+    .u64(BigInt(stamp)).u64(BigInt(request));
+  if (flags !== 0) body.u8(flags).u64(BigInt(token));
+  line.row(TAG.GLOBAL_REGISTER, body.done());
   return true;
 }
 
@@ -68,15 +81,19 @@ export function sendRegister(
 export function readRegister(
   line: PeerLine,
   body: Uint8Array,
-): NameRow & { owner: string; request: number } | undefined {
+): NameRow & { owner: string; request: number; flags: number; token: number } | undefined {
   const reader = new Reader(body);
   const name = reader.text(reader.u16());
   const pid = readPid(line, reader);
   const owner = reader.text(reader.u16());
   const stamp = readNumber(reader);
   const request = readNumber(reader);
-  if (!reader.ok || pid === undefined || !isKey(name) || stamp > STAMP_MAX) return undefined;
-  return { name, pid, owner, stamp, request };
+  const isSpecial = reader.left > 0;
+  const flags = isSpecial ? reader.u8() : 0;
+  const token = isSpecial ? readNumber(reader) : 0;
+  if (!reader.ok || pid === undefined || !isKey(name)) return undefined;
+  if (stamp > STAMP_MAX || token > STAMP_MAX) return undefined;
+  return { name, pid, owner, stamp, request, flags, token };
 }
 
 /** Answers a REGISTER. `owner`: the node that has the name, if it is taken. */
@@ -85,20 +102,23 @@ export function sendRegistered(
   request: number,
   status: number,
   owner: string = "",
+  token: number = 0,
 ): void {
-  const body = new Writer(16).u64(BigInt(request)).u8(status).text16(owner).done();
-  line.row(TAG.GLOBAL_REGISTERED, body);
+  const body = new Writer(16).u64(BigInt(request)).u8(status).text16(owner);
+  if (status === REGISTERED.LOW) body.u64(BigInt(token));
+  line.row(TAG.GLOBAL_REGISTERED, body.done());
 }
 
 /** REGISTERED from its body. */
 export function readRegistered(
   body: Uint8Array,
-): { request: number; status: number; owner: string } | undefined {
+): { request: number; status: number; owner: string; token: number } | undefined {
   const reader = new Reader(body);
   const request = readNumber(reader);
   const status = reader.u8();
   const owner = reader.text(reader.u16());
-  return reader.ok ? { request, status, owner } : undefined;
+  const token = status === REGISTERED.LOW ? readNumber(reader) : 0;
+  return reader.ok && token < STAMP_MAX ? { request, status, owner, token } : undefined;
 }
 
 /** Tells a peer that a name is ours no more. */
@@ -123,7 +143,7 @@ export function sendSync(line: PeerLine, names: readonly NameRow[], owner: strin
     length = 0;
   };
   for (const row of names) {
-    const packed = pack(line, row.pid);
+    const packed = packOn(line, row.pid);
     if (packed === undefined) continue;
     // No text has more than three bytes for each of its units.
     const most = 3 * (row.name.length + owner.length) + 20;
@@ -147,6 +167,9 @@ function sendSyncRow(
   const writer = new Writer(64 * (rows.length + 1)).u32(rows.length);
   for (const { row, packed } of rows) writer.text16(row.name).u64(packed).text16(owner);
   for (const { row } of rows) writer.u64(BigInt(row.stamp));
+  if (rows.some(({ row }) => row.token)) {
+    for (const { row } of rows) writer.u64(BigInt(row.token ?? 0));
+  }
   line.row(TAG.GLOBAL_SYNC, writer.done());
 }
 
@@ -171,6 +194,13 @@ export function readSync(
     if (!reader.ok || pid === undefined || !isKey(name) || stamp > STAMP_MAX) return undefined;
     all.push({ name, pid, owner, stamp });
   }
+  if (count > 0 && reader.left >= 8 * count) {
+    for (const row of all) {
+      const token = readNumber(reader);
+      if (token > STAMP_MAX) return undefined;
+      if (token > 0) (row as { token?: number }).token = token;
+    }
+  }
   return reader.ok ? all : undefined;
 }
 
@@ -187,7 +217,7 @@ export function sendMembers(
     while (at < members.length && at - start < LIST_COUNT_MAX) {
       const { scope, group, pid } = members[at]!;
       if (writer.length + 3 * (scope.length + group.length) + 12 > LIST_BYTES_MAX) break;
-      writer.text16(scope).text16(group).u64(pack(line, pid) ?? 0n);
+      writer.text16(scope).text16(group).u64(packOn(line, pid) ?? 0n);
       at++;
     }
     const body = writer.done();
@@ -221,13 +251,14 @@ export function isKey(text: string): boolean {
   return text.length * 3 <= KEY_BYTES_MAX || new TextEncoder().encode(text).length <= KEY_BYTES_MAX;
 }
 
-/** `undefined`: the session's table of nodes is full. */
-function pack(line: PeerLine, pid: Pid): bigint | undefined {
+/** A pid as it travels in a session; `undefined` if the session's table of nodes is full. */
+export function packOn(line: PeerLine, pid: Pid): bigint | undefined {
   const index = line.homes.index(pid.home);
   return index === undefined ? undefined : packPid(index, pid.id);
 }
 
-function readPid(line: PeerLine, reader: Reader): Pid | undefined {
+/** A pid of a session. */
+export function readPid(line: PeerLine, reader: Reader): Pid | undefined {
   const low = reader.u32();
   const high = reader.u8();
   reader.u8();
@@ -235,7 +266,7 @@ function readPid(line: PeerLine, reader: Reader): Pid | undefined {
 }
 
 /** A u64; exact up to {@linkcode STAMP_MAX}. */
-function readNumber(reader: Reader): number {
+export function readNumber(reader: Reader): number {
   const low = reader.u32();
   return low + reader.u32() * 2 ** 32;
 }

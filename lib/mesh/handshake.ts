@@ -47,8 +47,14 @@ import { isNormalName } from "./name.ts";
 /** The version that this code speaks. */
 export const VERSION = 1;
 
-/** The features that this code has, one bit each: none yet. */
-const FEATURES = 0;
+/** Features, one bit each. A row or a field that needs one is sent only to peers that have it. */
+export const FEATURE = {
+  /** Claims of global names are serialised: 0x38 to 0x3B, and tokens. */
+  CLAIMS: 0x10,
+} as const;
+
+/** The features that this code has. */
+const FEATURES: number = FEATURE.CLAIMS;
 
 /** What a node brings to a handshake. */
 export interface Self {

@@ -51,6 +51,8 @@ export class Outbound implements FoundNodeLink, Teller {
   readonly home: RemoteIncarnation;
   readonly homes: NodeTable;
   isOpen = true;
+  /** Features that both sides have: see `FEATURE` in `handshake.ts`. */
+  readonly features: number;
   /** Monitors of actors there on actors here. */
   monitors = 0;
   readonly #system: System;
@@ -68,9 +70,16 @@ export class Outbound implements FoundNodeLink, Teller {
   /** The bytes of names that were used, which mostly are used again. */
   readonly #names = new Map<string, Uint8Array>();
 
-  constructor(system: System, home: RemoteIncarnation, outbox: Outbox, bytesMax: number) {
+  constructor(
+    system: System,
+    home: RemoteIncarnation,
+    outbox: Outbox,
+    bytesMax: number,
+    features: number = 0,
+  ) {
     this.#system = system;
     this.home = home;
+    this.features = features;
     home.line = this;
     this.#outbox = outbox;
     this.homes = new NodeTable(system, home, (index, { node, creation }) => {

@@ -36,9 +36,9 @@ export class RemoteNodes implements Remote {
   /** A session is up: gives what acts on its rows. */
   attach(session: Session): Inbound {
     const { met, outbox } = session;
-    const { name, creation } = met;
+    const { name, creation, features } = met;
     const home = new RemoteIncarnation(this.#system, name, creation);
-    const line = new Outbound(this.#system, home, outbox, this.#messageBytesMax);
+    const line = new Outbound(this.#system, home, outbox, this.#messageBytesMax, features);
     line.onUnsendable = this.onUnsendable;
     this.#lines.set(name, line);
     this.cluster?.up(line);

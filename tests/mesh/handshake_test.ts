@@ -131,7 +131,7 @@ test("Dialler and Responder meet: each learns who the other is, and both call th
       name: beta.name,
       creation: beta.creation,
       version: 1,
-      features: 0,
+      features: 0x10,
       exposed: [],
       session: here.session,
       lastSession: 0n,
@@ -140,7 +140,7 @@ test("Dialler and Responder meet: each learns who the other is, and both call th
       name: alpha.name,
       creation: alpha.creation,
       version: 1,
-      features: 0,
+      features: 0x10,
       exposed: ["f"],
       session: there.session,
       lastSession: 42n,
@@ -325,7 +325,7 @@ test("Acceptor agrees on no feature that it has not", () => {
     acceptor.receive(TAG.NAME, encodeName({ ...name, features: 0xffff_ffff })),
   );
   const at = 2 + beta.name.length + 4 + 1;
-  assertEquals(body.subarray(at, at + 4).toHex(), "00000000");
+  assertEquals(body.subarray(at, at + 4).toHex(), "10000000");
 });
 
 /** Both machines in each of their states, made anew. */

@@ -1,0 +1,128 @@
+/**
+ * The rows by which claims of names are serialised, and by which a cluster's time and members are agreed.
+ * Sent only to peers with `FEATURE.CLAIMS`.
+ *
+ * @module
+ */
+import { Reader, Writer } from "../base/bytes.ts";
+import { TAG } from "../mesh/message.ts";
+import type { Pid } from "../term/pid.ts";
+import { MEMBERS_MAX } from "./members.ts";
+import type { NameEntry } from "./names.ts";
+import { isKey, packOn, type PeerLine, readNumber, readPid, STAMP_MAX } from "./rows.ts";
+
+/** Lists of nodes have at most this many bytes each; what does not fit is left out. */
+const LIST_BYTES_MAX = 64 * 1024;
+
+/** In place of a pid: none. */
+const NO_PID = 0xffff_ffff_ffff_ffffn;
+
+/** What a peer knows of the cluster. */
+export interface ClusterView {
+  /** Its time, in microseconds. */
+  readonly time: number;
+  /** How many other sessions it has. */
+  readonly sessions: number;
+  readonly known: readonly string[];
+  readonly left: readonly string[];
+}
+
+/** Sends a CLUSTER_VIEW. */
+export function sendView(line: PeerLine, { time, sessions, known, left }: ClusterView): void {
+  const writer = new Writer(256).u64(BigInt(time)).u16(Math.min(sessions, 0xffff));
+  for (const list of [known, left]) {
+    const names: string[] = [];
+    let length = 0;
+    for (const name of list) {
+      if ((length += 3 * name.length + 2) > LIST_BYTES_MAX) break;
+      names.push(name);
+    }
+    writer.u16(names.length);
+    for (const name of names) writer.text16(name);
+  }
+  line.row(TAG.CLUSTER_VIEW, writer.done());
+}
+
+/** CLUSTER_VIEW from its body. */
+export function readView(body: Uint8Array): ClusterView | undefined {
+  const reader = new Reader(body);
+  const time = readNumber(reader);
+  const sessions = reader.u16();
+  const [known, left] = [readNodes(reader), readNodes(reader)];
+  if (!reader.ok || time > STAMP_MAX) return undefined;
+  return { time, sessions, known, left };
+}
+
+function readNodes(reader: Reader): string[] {
+  const count = reader.u16();
+  if (count > MEMBERS_MAX) reader.ok = false;
+  const nodes: string[] = [];
+  for (let i = 0; i < count && reader.ok; i++) nodes.push(reader.text(reader.u16()));
+  return nodes;
+}
+
+/** Asks a peer whether an entry of it is held, now that a rival of it is known. */
+export function sendInquire(line: PeerLine, entry: NameEntry, rival: NameEntry): boolean {
+  const packed = packOn(line, rival.pid);
+  if (packed === undefined) return false;
+  line.row(
+    TAG.GLOBAL_INQUIRE,
+    new Writer(128).text16(entry.name).u64(BigInt(entry.stamp)).u8(rival.isClaim ? 0 : 1)
+      .u64(packed).text16(rival.owner).u64(BigInt(rival.stamp)).u64(BigInt(rival.token ?? 0))
+      .done(),
+  );
+  return true;
+}
+
+/** INQUIRE from its body. */
+export function readInquire(
+  line: PeerLine,
+  body: Uint8Array,
+): { name: string; stamp: number; rival: NameEntry } | undefined {
+  const reader = new Reader(body);
+  const name = reader.text(reader.u16());
+  const stamp = readNumber(reader);
+  const isClaim = reader.u8() === 0;
+  const pid = readPid(line, reader);
+  const owner = reader.text(reader.u16());
+  const rivalStamp = readNumber(reader);
+  const token = readNumber(reader);
+  if (!reader.ok || pid === undefined || !isKey(name) || rivalStamp > STAMP_MAX) return undefined;
+  return { name, stamp, rival: { name, owner, pid, stamp: rivalStamp, token, isClaim } };
+}
+
+/** Answers an INQUIRE: the entry is held. */
+export function sendHeld(line: PeerLine, { name, stamp }: NameEntry): void {
+  line.row(TAG.GLOBAL_HELD, new Writer(64).text16(name).u64(BigInt(stamp)).done());
+}
+
+/** HELD from its body. */
+export function readHeld(body: Uint8Array): { name: string; stamp: number } | undefined {
+  const reader = new Reader(body);
+  const name = reader.text(reader.u16());
+  const stamp = readNumber(reader);
+  return reader.ok && isKey(name) ? { name, stamp } : undefined;
+}
+
+/** Sends the decision of a resolver to the owner of the entry that lost by it. */
+export function sendResolved(line: PeerLine, lost: NameEntry, keeps: Pid | undefined): boolean {
+  const packed = keeps === undefined ? NO_PID : packOn(line, keeps);
+  if (packed === undefined) return false;
+  const writer = new Writer(64).text16(lost.name).u64(BigInt(lost.stamp)).u64(packed);
+  line.row(TAG.GLOBAL_RESOLVED, writer.done());
+  return true;
+}
+
+/** RESOLVED from its body. */
+export function readResolved(
+  line: PeerLine,
+  body: Uint8Array,
+): { name: string; stamp: number; keeps: Pid | undefined } | undefined {
+  const reader = new Reader(body);
+  const name = reader.text(reader.u16());
+  const stamp = readNumber(reader);
+  const isNone = new Reader(body, reader.at).u64() === NO_PID;
+  const keeps = isNone ? undefined : readPid(line, reader);
+  if (!reader.ok || !isKey(name) || (keeps === undefined && !isNone)) return undefined;
+  return { name, stamp, keeps };
+}

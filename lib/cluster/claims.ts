@@ -1,0 +1,78 @@
+/**
+ * Claims of names that wait at a node which has already granted the name to another.
+ *
+ *     REGISTER of a name that is taken ─▶ waits ─▶ the name is free: the earliest claim is granted
+ *                                           └────▶ its owner withdraws it, or is lost
+ *
+ * @module
+ */
+import { isEarlier, type NameEntry } from "./names.ts";
+import type { PeerLine } from "./rows.ts";
+
+/** A claim that waits. */
+export interface Claim {
+  readonly entry: NameEntry;
+  readonly line: PeerLine;
+  readonly request: number;
+  /** The holder that its owner was last told of. */
+  told: string | undefined;
+}
+
+/** Claims that wait, by name and owner. */
+export class Claims {
+  readonly #byName = new Map<string, Map<string, Claim>>();
+  readonly #counts = new Map<string, number>();
+
+  /** How many claims of a node wait. */
+  countOf(owner: string): number {
+    return this.#counts.get(owner) ?? 0;
+  }
+
+  /** Those of a name. */
+  of(name: string): Claim[] {
+    const claims = this.#byName.get(name);
+    return claims === undefined ? [] : [...claims.values()];
+  }
+
+  /** Adds a claim, in place of an earlier one of the same owner and name. */
+  add(claim: Claim): void {
+    const { name, owner } = claim.entry;
+    let claims = this.#byName.get(name);
+    if (claims === undefined) this.#byName.set(name, claims = new Map());
+    if (!claims.has(owner)) this.#counts.set(owner, this.countOf(owner) + 1);
+    claims.set(owner, claim);
+  }
+
+  /** Removes a claim. Whether there was one. */
+  remove(name: string, owner: string): boolean {
+    const claims = this.#byName.get(name);
+    if (!claims?.delete(owner)) return false;
+    if (claims.size === 0) this.#byName.delete(name);
+    const count = this.countOf(owner) - 1;
+    if (count === 0) this.#counts.delete(owner);
+    else this.#counts.set(owner, count);
+    return true;
+  }
+
+  /** Removes all claims of a node. */
+  drop(owner: string): void {
+    if (this.countOf(owner) === 0) return;
+    for (const name of [...this.#byName.keys()]) this.remove(name, owner);
+  }
+
+  /** The names that claims wait for. */
+  names(): string[] {
+    return [...this.#byName.keys()];
+  }
+
+  /** Takes out the earliest claim of a name, of those that may be granted. */
+  take(name: string, isReady: (claim: Claim) => boolean): Claim | undefined {
+    let first: Claim | undefined;
+    for (const claim of this.of(name)) {
+      if (!isReady(claim)) continue;
+      if (first === undefined || isEarlier(claim.entry, first.entry)) first = claim;
+    }
+    if (first !== undefined) this.remove(name, first.entry.owner);
+    return first;
+  }
+}

@@ -1,0 +1,55 @@
+/**
+ * Quorum names of nodes that were lost. The holder may not have noticed yet that it is alone; until it
+ * must have, nobody else gets the name.
+ *
+ * @module
+ */
+import type { System } from "../actor/system.ts";
+import { Deadline } from "../actor/timer.ts";
+import type { NameEntry } from "./names.ts";
+
+/** Entries of nodes that were lost, until their time is over. */
+export class Lingering {
+  readonly #system: System;
+  readonly #free: (name: string) => void;
+  readonly #byName = new Map<string, { entry: NameEntry; deadline: Deadline }>();
+
+  /** `free` is called when a name is not kept any more. */
+  constructor(system: System, free: (name: string) => void) {
+    this.#system = system;
+    this.#free = free;
+  }
+
+  /** The entry that is kept of a name. */
+  of(name: string): NameEntry | undefined {
+    return this.#byName.size === 0 ? undefined : this.#byName.get(name)?.entry;
+  }
+
+  /** Keeps an entry for some milliseconds. */
+  keep(entry: NameEntry, ms: number): void {
+    const { name } = entry;
+    this.#cancel(name);
+    const deadline = new Deadline(() => {
+      this.#byName.delete(name);
+      this.#free(name);
+    });
+    this.#byName.set(name, { entry, deadline });
+    this.#system.setTimer(deadline, ms);
+  }
+
+  /** The node is back, or is known to have ended: what it holds now, it has announced. */
+  release(owner: string): void {
+    for (const [name, { entry }] of [...this.#byName]) {
+      if (entry.owner !== owner) continue;
+      this.#cancel(name);
+      this.#free(name);
+    }
+  }
+
+  #cancel(name: string): void {
+    const kept = this.#byName.get(name);
+    if (kept === undefined) return;
+    this.#system.wheel.remove(kept.deadline);
+    this.#byName.delete(name);
+  }
+}

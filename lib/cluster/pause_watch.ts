@@ -1,0 +1,52 @@
+/**
+ * Notices that this process stood still: it was stopped, or the machine slept. Then its peers may have
+ * given it up without its knowing.
+ *
+ * @module
+ */
+import type { System } from "../actor/system.ts";
+import { Deadline } from "../actor/timer.ts";
+
+/** How often it looks, at the most and at the least. Milliseconds. */
+const TICK_MS_MAX = 1_000;
+const TICK_MS_MIN = 20;
+
+/** Looks at the clock again and again, as long as somebody wants to know. */
+export class PauseWatch {
+  readonly #system: System;
+  readonly #tickMs: number;
+  readonly #paused: (ms: number) => void;
+  readonly #deadline: Deadline;
+  #seenAt = 0;
+  #isOn = false;
+
+  /** `paused` is called with the length of a pause, in milliseconds, when it is over. */
+  constructor(system: System, deadlineMs: number, paused: (ms: number) => void) {
+    this.#system = system;
+    this.#tickMs = Math.max(TICK_MS_MIN, Math.min(TICK_MS_MAX, deadlineMs / 8));
+    this.#paused = paused;
+    this.#deadline = new Deadline(() => this.#tick());
+  }
+
+  start(): void {
+    if (this.#isOn) return;
+    this.#isOn = true;
+    this.#seenAt = this.#system.now();
+    this.#system.setTimer(this.#deadline, this.#tickMs);
+  }
+
+  stop(): void {
+    if (!this.#isOn) return;
+    this.#isOn = false;
+    this.#system.wheel.remove(this.#deadline);
+  }
+
+  #tick(): void {
+    if (!this.#isOn) return;
+    const now = this.#system.now();
+    const pause = now - this.#seenAt;
+    this.#seenAt = now;
+    this.#system.setTimer(this.#deadline, this.#tickMs);
+    if (pause > 2 * this.#tickMs) this.#paused(pause - this.#tickMs);
+  }
+}

@@ -1,0 +1,44 @@
+/**
+ * What a quorum is, and the error of a registration without one.
+ *
+ * @module
+ */
+import { ArgumentError } from "../actor/errors.ts";
+
+/**
+ * How many nodes must have granted a name, this one included: a number, or more than half of the members
+ * that are known (`members.ts`). A number must be more than half of all nodes, or two sides have a quorum.
+ */
+export type Quorum = number | "majority";
+
+/** Throws `ArgumentError` unless it is a quorum. */
+export function checkQuorum(quorum: Quorum | undefined): void {
+  if (quorum === undefined || quorum === "majority") return;
+  if (Number.isInteger(quorum) && quorum >= 1) return;
+  throw new ArgumentError(`quorum is ${String(quorum)}: use a number of nodes, or "majority"`);
+}
+
+/**
+ * Too few nodes are connected and have granted the name.
+ *
+ * @example
+ * ```ts
+ * import { Node, QuorumError } from "@firn/firn";
+ * import { assertRejects } from "@std/assert";
+ *
+ * await using node = await Node.start({ logLevel: "silent" });
+ * const pid = node.spawn(() => () => {});
+ * await assertRejects(() => node.global.register("cart", pid, { quorum: 2 }), QuorumError);
+ * ```
+ */
+export class QuorumError extends Error {
+  /** Tells the class of the error. */
+  override readonly name = "QuorumError";
+  /** Stable code: `"noquorum"`. */
+  readonly code = "noquorum";
+  /** For the runtime. */
+  constructor(name: string, granted: number, needed: number) {
+    const words = `${granted} of the ${needed} nodes that it needs have granted it`;
+    super(`no quorum for the global name ${JSON.stringify(name)}: ${words}`);
+  }
+}

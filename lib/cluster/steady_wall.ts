@@ -1,0 +1,19 @@
+/**
+ * The wall clock without its jumps: it follows small corrections, and ignores a clock that is set.
+ *
+ * @module
+ */
+
+/** A larger step is a jump. Milliseconds. */
+const STEP_MS_MAX = 5_000;
+
+/** Returns a wall clock, in milliseconds since 1970, that does not jump. */
+export function steadyWall(wall: () => number, now: () => number): () => number {
+  let ahead = wall() - now();
+  return () => {
+    const [time, steady] = [wall(), now() + ahead];
+    if (Math.abs(time - steady) > STEP_MS_MAX) return steady;
+    ahead += time - steady;
+    return time;
+  };
+}
