@@ -33,7 +33,7 @@
  *
  * @module
  */
-export { Node } from "./lib/node.ts";
+export { type ConnectNodeOptions, Node } from "./lib/node.ts";
 export { connect } from "./lib/connect.ts";
 export { serve } from "./lib/serve.ts";
 export { type NodeEvents, NodeOptionError, type NodeOptions } from "./lib/start.ts";
@@ -219,4 +219,10 @@ export {
   type RoomTerms,
   type TurnEnd,
 } from "./lib/ws/rooms.ts";
+export {
+  eventStream,
+  type EventStreamOptions,
+  type MessageSocket,
+  roomMember,
+} from "./lib/ws/room_member.ts";
 export type { Server, StopOptions } from "./lib/ws/server.ts";

@@ -23,6 +23,7 @@ import { checkCookie, makeCookie } from "./mesh/cookie.ts";
 import type { SessionLimits } from "./mesh/session.ts";
 import { type ClusterKeys, deriveKeys } from "./mesh/identity.ts";
 import { RemoteNodes } from "./mesh/remote_nodes.ts";
+import { ROOM_HEAD_BYTES_MAX, ROOM_MESSAGE_BYTES_MAX } from "./mesh/message.ts";
 import { MESSAGE_BYTES_MAX } from "./mesh/fragment_reader.ts";
 import { Mesh, type MeshEvents, type OwnTls } from "./mesh/mesh.ts";
 import { formatName, isLoopback, type NodeName, normalName, parseName } from "./mesh/name.ts";
@@ -178,7 +179,12 @@ export async function startNode(
   keys ??= await deriveKeys(cookie);
   const events = new Emitter<NodeEvents>();
   const mesh = new Mesh(host, { name, keys, listen, seeds, tls: options.tls, limits, log }, events);
-  const rooms = new Rooms(host);
+  const rooms = new Rooms(host, {
+    messageBytesMax: Math.min(
+      ROOM_MESSAGE_BYTES_MAX,
+      limits.messageBytesMax - ROOM_HEAD_BYTES_MAX,
+    ),
+  });
   new RoomRelay(mesh, rooms);
   await mesh.start();
   const home = { node: mesh.name, creation: mesh.creation, local: true };

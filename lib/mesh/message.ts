@@ -140,8 +140,11 @@ const HANDSHAKE_LIST_BYTES_MAX = 3_072;
 /** The longest room name on the wire, in bytes. */
 export const ROOM_BYTES_MAX = 255;
 
+/** The most bytes of a room broadcast beside its message: tag, room length, room, message length. */
+export const ROOM_HEAD_BYTES_MAX: number = 1 + 2 + ROOM_BYTES_MAX + 4;
+
 /** The longest message to a room that fits a frame beside the longest room name. */
-export const ROOM_MESSAGE_BYTES_MAX: number = FRAME_BYTES_MAX - 1 - 2 - ROOM_BYTES_MAX - 4;
+export const ROOM_MESSAGE_BYTES_MAX: number = FRAME_BYTES_MAX - ROOM_HEAD_BYTES_MAX;
 
 /** Why a handshake was refused, by number on the wire (from 1). */
 export const REJECT_REASONS = [

@@ -18,6 +18,7 @@
  * @module
  */
 import { Buffer } from "node:buffer";
+import { utf8Text } from "../base/bytes.ts";
 import { turnKey, unmask } from "./mask.ts";
 import type { Scratch } from "./scratch.ts";
 
@@ -345,6 +346,30 @@ export function appendMessage(
   writeHeader(scratch.bytes, at, text ? OPCODES.text : OPCODES.binary, data.length);
   scratch.bytes.set(data, start);
   return start + data.length;
+}
+
+/**
+ * Returns the messages of whole, unmasked, unfragmented frames that we encoded ourselves: text as strings,
+ * binary as views of `frames`.
+ */
+export function messagesIn(frames: Uint8Array): (string | Uint8Array)[] {
+  const messages: (string | Uint8Array)[] = [];
+  for (let at = 0; at < frames.length;) {
+    const opcode = frames[at]! & 0x0f;
+    let length = frames[at + 1]!;
+    at += 2;
+    if (length === 126) {
+      length = (frames[at]! << 8) | frames[at + 1]!;
+      at += 2;
+    } else if (length === 127) {
+      length = u32(frames, at) * 2 ** 32 + u32(frames, at + 4);
+      at += 8;
+    }
+    const payload = frames.subarray(at, at + length);
+    messages.push(opcode === OPCODES.text ? utf8Text(payload)! : payload);
+    at += length;
+  }
+  return messages;
 }
 
 /** Callers without types send anything, and what has no length would vanish without a word. */

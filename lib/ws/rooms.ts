@@ -21,13 +21,20 @@ import { utf8 } from "../base/bytes.ts";
 import { assert } from "../base/assert.ts";
 import { type BackpressureOptions, checkBackpressure } from "./backpressure.ts";
 import type { SharedCompression } from "./deflate.ts";
-import { appendMessage, checkBytes, encodeMessage } from "./frame.ts";
+import { appendMessage, checkBytes, encodeMessage, messagesIn } from "./frame.ts";
 import { Scratch } from "./scratch.ts";
 
 /** A room's name has at most this many bytes of UTF-8. */
 export const ROOM_NAME_BYTES_MAX = 255;
 
-/** A member is in at most this many rooms, unless told otherwise. */
+/**
+ * A message to a room has at most this many bytes by default: what one frame between nodes carries beside the
+ * longest name of a room. It holds on a node without a cluster too, so that a program that works alone works
+ * on several nodes.
+ */
+export const ROOM_MESSAGE_BYTES_MAX: number = 16 * 1024 * 1024 - 262;
+
+/** A member is in at most this many rooms by default. */
 const ROOMS_MAX = 1000;
 
 /** A message to a room: a string is sent as text, bytes as binary. */
@@ -36,8 +43,9 @@ export type RoomMessage = string | Uint8Array;
 /** What a room needs of a connection. */
 export interface Member {
   /**
-   * Takes whole frames for a room, in memory that will not change any more. Must not call back into
-   * rooms.
+   * Receives whole RFC 6455 frames (unmasked, unfragmented) for a room, in memory that does not change any more.
+   * A member that sends messages and not frames reads them from {@linkcode RoomTerms.messages}. Must not call
+   * back into rooms.
    */
   sendShared(frames: Uint8Array, room: RoomTerms): void;
   /** Lays them out for this member and others like it. Default: they stay as they are. */
@@ -50,6 +58,11 @@ export interface RoomTerms {
   readonly name: string;
   /** What happens to members that do not read fast enough; `undefined`: what their server says. */
   readonly backpressure: BackpressureOptions | undefined;
+  /**
+   * Returns the messages in frames that {@linkcode Member.sendShared} received: strings for text, bytes for
+   * binary. They are decoded once for all members of the room.
+   */
+  messages(frames: Uint8Array): readonly RoomMessage[];
 }
 
 /** How a broadcast reaches the rooms of other nodes: filled by the cluster. */
@@ -68,6 +81,8 @@ export interface TurnEnd {
 export interface RoomsOptions {
   /** A member may be in this many rooms; joining one more throws. Default 1000. */
   readonly roomsMax?: number | undefined;
+  /** The longest message, in bytes; a longer one throws and is sent to no member. Default 16 MiB - 262. */
+  readonly messageBytesMax?: number | undefined;
 }
 
 /** Why a room cannot be joined, in one word. */
@@ -76,10 +91,12 @@ export type RoomFault =
   | "badroom"
   /** The connection is in as many rooms as it may. */
   | "toomanyrooms"
+  /** The message is longer than a node may send to others. It was sent to no member, on no node. */
+  | "toolarge"
   /** An option of the room cannot be. */
   | "badoption";
 
-/** A room that cannot be joined or broadcast to. */
+/** Thrown by {@linkcode Rooms} when a room cannot be joined or broadcast to. */
 export class RoomError extends RangeError {
   /** Tells the class of the error. */
   override readonly name = "RoomError";
@@ -94,8 +111,33 @@ export class RoomError extends RangeError {
 }
 
 /** One room that has members. */
-interface Room extends RoomTerms {
+class Room implements RoomTerms {
+  readonly name: string;
+  readonly backpressure: BackpressureOptions | undefined;
   readonly members: Set<Member>;
+  /** The frames that were decoded last, and what is in them. */
+  #frames: Uint8Array | undefined;
+  #messages: readonly RoomMessage[] = [];
+
+  constructor(name: string, backpressure: BackpressureOptions | undefined, members: Set<Member>) {
+    this.name = name;
+    this.backpressure = backpressure;
+    this.members = members;
+  }
+
+  messages(frames: Uint8Array): readonly RoomMessage[] {
+    if (this.#frames !== frames) {
+      this.#frames = frames;
+      this.#messages = messagesIn(frames);
+    }
+    return this.#messages;
+  }
+
+  /** Drops what {@linkcode messages} keeps: all members have it. */
+  forget(): void {
+    this.#frames = undefined;
+    this.#messages = [];
+  }
 }
 
 /** Bytes of the open batch that one member is not to get. */
@@ -131,6 +173,7 @@ export class Rooms {
 
   readonly #turn: TurnEnd;
   readonly #roomsMax: number;
+  readonly #messageBytesMax: number;
   readonly #rooms: Map<string, Room> = new Map();
   /** Which rooms each member is in. Who is in none is not here. */
   readonly #joined: Map<Member, Set<string>> = new Map();
@@ -155,6 +198,7 @@ export class Rooms {
   constructor(turn: TurnEnd, options: RoomsOptions = {}) {
     this.#turn = turn;
     this.#roomsMax = options.roomsMax ?? ROOMS_MAX;
+    this.#messageBytesMax = options.messageBytesMax ?? ROOM_MESSAGE_BYTES_MAX;
   }
 
   /** How many rooms have members here. */
@@ -239,15 +283,20 @@ export class Rooms {
     for (const room of joined) this.#remove(room, member);
   }
 
-  /** Sends to every member of a room, on every node. */
+  /**
+   * Sends to every member of a room, on every node. Throws {@linkcode RoomError} if the room's name is invalid
+   * or the message is too large; then no member receives it.
+   */
   broadcast(room: string, data: RoomMessage): void {
-    if (!this.#append(room, data, undefined, typeof data === "string")) checkUnheard(room, data);
+    this.#checkLength(room, data);
+    if (!this.#append(room, data, undefined, typeof data === "string")) checkName(room);
     this.relay?.broadcast(room, data);
   }
 
-  /** Sends to every member of a room but this one, on every node. */
+  /** Sends to every member of a room but this one, on every node. Throws as {@linkcode broadcast} does. */
   broadcastFrom(member: Member, room: string, data: RoomMessage): void {
-    if (!this.#append(room, data, member, typeof data === "string")) checkUnheard(room, data);
+    this.#checkLength(room, data);
+    if (!this.#append(room, data, member, typeof data === "string")) checkName(room);
     this.relay?.broadcast(room, data);
   }
 
@@ -327,7 +376,21 @@ export class Rooms {
   }
 
   #make(name: string, members: Set<Member>): Room {
-    return { name, backpressure: this.#limits.get(name), members };
+    return new Room(name, this.#limits.get(name), members);
+  }
+
+  /** Throws if other nodes could not be sent this: then no member here is sent it either. */
+  #checkLength(room: string, data: RoomMessage): void {
+    if (typeof data !== "string") checkBytes(data);
+    // Three bytes are the most that one unit of a string can take.
+    if (data.length * (typeof data === "string" ? 3 : 1) <= this.#messageBytesMax) return;
+    const length = typeof data === "string" ? utf8(data).length : data.length;
+    if (length <= this.#messageBytesMax) return;
+    throw new RoomError(
+      "toolarge",
+      `a message of ${length} bytes to room ${JSON.stringify(room)} was not sent: ` +
+        `the most is ${this.#messageBytesMax}`,
+    );
   }
 
   #remove(name: string, member: Member): void {
@@ -357,6 +420,7 @@ function handOut(
     }
     member.sendShared(packed, room);
   }
+  room.forget();
 }
 
 /** Hands out what lies between the exclusions, which are in order and do not overlap. */
@@ -372,12 +436,6 @@ function handOutAround(
     at = to;
   }
   if (at < frames.length) member.sendShared(frames.subarray(at), room);
-}
-
-/** What nobody here has heard may be heard on other nodes. */
-function checkUnheard(room: string, data: RoomMessage): void {
-  checkName(room);
-  if (typeof data !== "string") checkBytes(data);
 }
 
 function checkName(room: string): void {

@@ -1,0 +1,251 @@
+/**
+ * Members of rooms that Firn does not serve: sockets of `Deno.serve`, of `Bun.serve` or of a framework, and
+ * streams of server-sent events.
+ *
+ *     rooms.broadcast ─▶ Rooms ─▶ RoomTerms.messages: decoded once a batch ─┬─▶ SocketMember ─▶ socket.send
+ *                                                                          └─▶ EventStream  ─▶ data: …
+ *
+ * A member that does not read is bounded as connections of `serve` are: at its `backpressureLimit` it is closed
+ * or loses messages, and delays no other member.
+ *
+ * @module
+ */
+import { Buffer } from "node:buffer";
+import { utf8 } from "../base/bytes.ts";
+import {
+  type Backpressure,
+  type BackpressureOptions,
+  checkBackpressure,
+  completeBackpressure,
+} from "./backpressure.ts";
+import { type Member, RoomError, type RoomMessage, type Rooms, type RoomTerms } from "./rooms.ts";
+
+/** Bytes that may wait for a member that does not read, by default. */
+const BYTES_MAX = 1024 * 1024;
+const DEFAULTS: Backpressure = { bytesMax: BYTES_MAX, policy: "close" };
+
+/** The `readyState` of a socket that can send. */
+const OPEN = 1;
+/** RFC 6455 section 7.4.1 and its registry: try again later. */
+const TRY_AGAIN_LATER = 1013;
+
+/** An event stream sends a comment when it has been idle for this long: proxies close at 60 s. Milliseconds. */
+const KEEP_ALIVE_MS = 20_000;
+
+/**
+ * A WebSocket of another server: the standard class (`Deno.upgradeWebSocket`, Hono's `WSContext`), or Bun's
+ * `ServerWebSocket`.
+ */
+export interface MessageSocket {
+  /** Sends a text or binary message. */
+  send(message: string | Uint8Array<ArrayBuffer>): unknown;
+  /** Ends the connection. */
+  close(code?: number, reason?: string): void;
+  /** 1 while it can send. Absent: it always can. */
+  readonly readyState?: number;
+  /** Bytes that wait to be sent (the standard class). */
+  readonly bufferedAmount?: number;
+  /** Bytes that wait to be sent (Bun). */
+  getBufferedAmount?(): number;
+  /** The runtime's own socket, of a framework that wraps it (Hono). */
+  readonly raw?: unknown;
+}
+
+/**
+ * Returns a member of rooms that sends through a WebSocket of another server. Join it when the socket opens, and
+ * call `rooms.leaveAll(member)` when it closes.
+ *
+ * `backpressureLimit` (default 1 MiB) bounds the bytes that wait in the socket, where the runtime reports them;
+ * a message beyond it closes the socket with 1013, or is lost by the policy `"drop"` (and `"latest"`, which needs
+ * a connection of `serve`). A room's own limits (`rooms.limit`) go first.
+ *
+ * @example
+ * ```ts
+ * import { roomMember, serve } from "@firn/firn";
+ * import { assertEquals } from "@std/assert";
+ *
+ * await using server = await serve({});
+ * const sent: unknown[] = [];
+ * // In a program: Deno.upgradeWebSocket(request).socket, or the `ws` of Bun's and Hono's handlers.
+ * const socket = { send: (message: unknown) => sent.push(message), close() {} };
+ * const member = roomMember(socket);
+ * server.rooms.join("lobby", member);
+ * server.rooms.broadcast("lobby", "hello");
+ * while (sent.length === 0) await new Promise((wake) => setTimeout(wake, 1));
+ * assertEquals(sent, ["hello"]);
+ * server.rooms.leaveAll(member);
+ * ```
+ */
+export function roomMember(socket: MessageSocket, options: BackpressureOptions = {}): Member {
+  return new SocketMember(socket, complete(options));
+}
+
+class SocketMember implements Member {
+  readonly #socket: MessageSocket;
+  readonly #limits: Backpressure;
+
+  constructor(socket: MessageSocket, limits: Backpressure) {
+    this.#socket = socket;
+    this.#limits = limits;
+  }
+
+  sendShared(frames: Uint8Array, room: RoomTerms): void {
+    const { bytesMax, policy } = completeBackpressure(room.backpressure, this.#limits);
+    for (const message of room.messages(frames)) {
+      const socket = this.#socket;
+      if (socket.readyState !== undefined && socket.readyState !== OPEN) return;
+      const waiting = buffered(socket) ?? 0;
+      try {
+        if (waiting === 0 || waiting + lengthOf(message) <= bytesMax) {
+          socket.send(message as Uint8Array<ArrayBuffer>);
+        } else if (policy === "close") {
+          socket.close(TRY_AGAIN_LATER, "it does not read fast enough");
+          return;
+        }
+      } catch {
+        // Some sockets throw once they are closed. The others of the room are not its business.
+        return;
+      }
+    }
+  }
+}
+
+/** Options of {@linkcode eventStream}. */
+export interface EventStreamOptions extends BackpressureOptions {
+  /** Headers of the response, beside those of an event stream. */
+  readonly headers?: HeadersInit | undefined;
+  /**
+   * Milliseconds without a message after which a comment is sent, so that proxies keep the connection. 0: never.
+   * Default 20000.
+   */
+  readonly keepAlive?: number | undefined;
+}
+
+/**
+ * Returns a response of server-sent events (WHATWG HTML, section 9.2) that is a member of these rooms until the
+ * client disconnects. A text message is sent as `data:`, a binary one in base64 with `event: binary`.
+ *
+ * `backpressureLimit` (default 1 MiB) bounds the bytes that wait for the client; a message beyond it ends the
+ * stream (browsers reconnect by themselves), or is lost by the policy `"drop"`. A room's own limits go first.
+ * Throws {@linkcode RoomError} if a room cannot be joined.
+ *
+ * @example
+ * ```ts
+ * import { eventStream, serve, type Server } from "@firn/firn";
+ * import { assertEquals } from "@std/assert";
+ *
+ * await using server: Server = await serve({ fetch: () => eventStream(server.rooms, ["news"]) });
+ * const response = await fetch(`http://127.0.0.1:${server.port}/`);
+ * server.rooms.broadcast("news", "snow");
+ * const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader();
+ * assertEquals((await reader.read()).value, "data: snow\n\n");
+ * await reader.cancel();
+ * ```
+ */
+export function eventStream(
+  rooms: Rooms,
+  names: readonly string[],
+  options: EventStreamOptions = {},
+): Response {
+  const { keepAlive = KEEP_ALIVE_MS } = options;
+  if (!(keepAlive === 0 || keepAlive >= 10 && keepAlive < 2 ** 31)) {
+    throw new RoomError("badoption", `option keepAlive is ${keepAlive}: use 0, or 10 ms or more`);
+  }
+  const member = new EventStreamMember(rooms, complete(options), keepAlive);
+  try {
+    for (const name of names) rooms.join(name, member);
+  } catch (error) {
+    member.end();
+    throw error;
+  }
+  const headers = new Headers(options.headers);
+  headers.set("content-type", "text/event-stream; charset=utf-8");
+  headers.set("cache-control", "no-store");
+  // nginx would collect what it is sent until a buffer is full.
+  headers.set("x-accel-buffering", "no");
+  return new Response(member.body, { headers });
+}
+
+class EventStreamMember implements Member {
+  readonly body: ReadableStream<Uint8Array>;
+  readonly #rooms: Rooms;
+  readonly #limits: Backpressure;
+  readonly #keepAlive: ReturnType<typeof setInterval> | undefined;
+  #controller!: ReadableStreamDefaultController<Uint8Array>;
+  #isEnded = false;
+  /** Something was sent since the last look. */
+  #isBusy = false;
+
+  constructor(rooms: Rooms, limits: Backpressure, keepAliveMs: number) {
+    this.#rooms = rooms;
+    this.#limits = limits;
+    this.body = new ReadableStream<Uint8Array>({
+      start: (controller: ReadableStreamDefaultController<Uint8Array>) => {
+        this.#controller = controller;
+      },
+      cancel: () => this.end(),
+    }, { highWaterMark: 0, size: ({ length }) => length });
+    if (keepAliveMs > 0) this.#keepAlive = setInterval(() => this.#beat(), keepAliveMs);
+  }
+
+  sendShared(frames: Uint8Array, room: RoomTerms): void {
+    if (this.#isEnded) return;
+    const { bytesMax, policy } = completeBackpressure(room.backpressure, this.#limits);
+    for (const message of room.messages(frames)) {
+      const event = eventOf(message);
+      const waiting = -this.#controller.desiredSize!;
+      if (waiting <= 0 || waiting + event.length <= bytesMax) {
+        this.#isBusy = true;
+        this.#controller.enqueue(event);
+      } else if (policy === "close") {
+        this.#controller.error(new Error("the client does not read fast enough"));
+        // Not now: rooms are handing this batch out.
+        queueMicrotask(() => this.end());
+        this.#isEnded = true;
+        return;
+      }
+    }
+  }
+
+  /** Leaves all rooms. */
+  end(): void {
+    this.#isEnded = true;
+    clearInterval(this.#keepAlive);
+    this.#rooms.leaveAll(this);
+  }
+
+  #beat(): void {
+    if (!this.#isEnded && !this.#isBusy && this.#controller.desiredSize! >= 0) {
+      this.#controller.enqueue(KEEP_ALIVE);
+    }
+    this.#isBusy = false;
+  }
+}
+
+const KEEP_ALIVE: Uint8Array = utf8(":\n\n");
+
+/** An event as the standard has it: a line of `data` for each line of the text. */
+function eventOf(message: RoomMessage): Uint8Array {
+  if (typeof message !== "string") {
+    return utf8(`event: binary\ndata: ${Buffer.from(message).toString("base64")}\n\n`);
+  }
+  return utf8(`data: ${message.replaceAll(/\r\n|\r|\n/g, "\ndata: ")}\n\n`);
+}
+
+/** What waits in a socket; undefined where that is unknown. */
+function buffered(socket: MessageSocket): number | undefined {
+  if (socket.bufferedAmount !== undefined) return socket.bufferedAmount;
+  if (socket.getBufferedAmount !== undefined) return socket.getBufferedAmount();
+  const { raw } = socket;
+  return typeof raw === "object" && raw !== null ? buffered(raw as MessageSocket) : undefined;
+}
+
+/** Upper bound of a message's bytes. */
+function lengthOf(message: RoomMessage): number {
+  return typeof message === "string" ? message.length * 3 : message.length;
+}
+
+function complete(options: BackpressureOptions): Backpressure {
+  checkBackpressure(options, (words) => new RoomError("badoption", words));
+  return completeBackpressure(options, DEFAULTS);
+}
