@@ -8,7 +8,7 @@ import { Held } from "./cluster/held.ts";
 import { Losses } from "./cluster/losses.ts";
 import { blame, type Config, storageConfig } from "./config.ts";
 import { BULK_BYTES_MAX } from "./domain/limits.ts";
-import { type FirstRun, firstRun } from "./first_run.ts";
+import { type FirstRun, firstRun, type KeepSecrets } from "./first_run.ts";
 import { Allowance } from "./http/allowance.ts";
 import { Attempts } from "./http/attempts.ts";
 import { PageFiles } from "./http/page.ts";
@@ -58,6 +58,8 @@ export interface App {
 export interface AppOptions {
   readonly log: LogLine;
   readonly storage?: Storage | undefined;
+  /** Keeps the secrets of a first start, when the page is at `url`. Default: they are only returned. */
+  readonly keepSecrets?: ((url: string) => KeepSecrets) | undefined;
   readonly now?: (() => number) | undefined;
 }
 
@@ -72,12 +74,12 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
     node = await startNode(config, log);
     const mesher = await startMesher(config, { storage, node, log, now });
     const servers = await startServers(mesher);
-    // Last: its secrets are told once, so nothing may fail after it.
-    const first = await firstRun(storage);
     const { hostname } = config;
     const host = hostname === "0.0.0.0" || hostname === "::" ? "127.0.0.1" : hostname;
     const url = `http://${host.includes(":") ? `[${host}]` : host}:${mesher.ports.http}`;
     mesher.place.url = url;
+    // Last: its secrets are kept once, so nothing may fail after it.
+    const first = await firstRun(storage, options.keepSecrets?.(url));
     return { mesher, first, url, stop: () => stop(mesher, servers) };
   } catch (error) {
     await node?.stop();

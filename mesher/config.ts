@@ -5,6 +5,7 @@
  * @module
  */
 import { type AddressRange, type Allowed, allowedFrom, rangesFrom } from "./domain/address.ts";
+import { firstLoginPath } from "./first_login.ts";
 import type { StorageConfig } from "./storage/open.ts";
 
 /** Where a node is part of a cluster. */
@@ -24,6 +25,8 @@ export interface Config {
   readonly wsPort: number;
   /** `postgres://…`, or the path of a SQLite file, or `:memory:`. */
   readonly database: string;
+  /** Where the first start writes what to log in with. */
+  readonly firstLogin: string;
   /** Events that one project may send in a minute, on all nodes together. */
   readonly ratePerMinute: number;
   /** A node that accepts more events than this in five seconds looks for help. */
@@ -84,7 +87,10 @@ Environment:
   DATABASE_URL           postgres://…, a file for SQLite, or :memory: (${DATABASE_DEFAULT})
   MESHER_RATE_LIMIT      events of one project in a minute            (${RATE_PER_MINUTE_DEFAULT})
   MESHER_LOAD_THRESHOLD  events in 5 s that make a node look for help (${LOAD_THRESHOLD_DEFAULT})
-  MESHER_SECURE_COOKIES  1: session cookies over https only           (0)
+  MESHER_FIRST_LOGIN     file for what the first start makes to log in with; only its owner may
+                         read it                     (mesher-first-login.txt beside the database)
+  MESHER_SECURE_COOKIES  1: session cookies over https only; by itself where a proxy of
+                         MESHER_PROXIES says X-Forwarded-Proto: https (0)
   MESHER_WEBHOOK_ALLOW   hosts, addresses or ranges inside this network that webhooks may
                          reach, with commas between: hooks.lan,10.1.0.0/16
   MESHER_PROXIES         addresses or ranges of your proxies, with commas between: who asks is
@@ -112,12 +118,15 @@ export function readConfig(env: Environment, command: Pick<Command, "memory">): 
   if (httpPort === wsPort && httpPort !== 0) {
     throw new ConfigError(`MESHER_WS_PORT is ${wsPort}, as MESHER_HTTP_PORT is: use two ports`);
   }
+  const database = command.memory ? ":memory:" : readDatabase(env["DATABASE_URL"]);
   return {
     cluster: readCluster(env),
     hostname: env["MESHER_HOST"] || "127.0.0.1",
     httpPort,
     wsPort,
-    database: command.memory ? ":memory:" : readDatabase(env["DATABASE_URL"]),
+    database,
+    firstLogin: env["MESHER_FIRST_LOGIN"] ||
+      firstLoginPath(database, database !== ":memory:" && isFile(database)),
     ratePerMinute: whole(env, "MESHER_RATE_LIMIT", RATE_PER_MINUTE_DEFAULT, 1, 1_000_000_000),
     loadThreshold: whole(env, "MESHER_LOAD_THRESHOLD", LOAD_THRESHOLD_DEFAULT, 1, 1_000_000_000),
     secureCookies: whole(env, "MESHER_SECURE_COOKIES", 0, 0, 1) === 1,
@@ -145,8 +154,12 @@ export function readCommand(args: readonly string[]): Command {
 
 /** What storage is told of a database. */
 export function storageConfig(database: string): StorageConfig {
-  const isPostgres = /^postgres(?:ql)?:\/\//i.test(database);
-  return isPostgres ? { databaseUrl: database, sqlitePath: "" } : { sqlitePath: database };
+  return isFile(database) ? { sqlitePath: database } : { databaseUrl: database, sqlitePath: "" };
+}
+
+/** Whether it is SQLite's: a path, or `:memory:`. */
+function isFile(database: string): boolean {
+  return !/^postgres(?:ql)?:\/\//i.test(database);
 }
 
 /** Nothing of a wrong address is said: it may have a password in it. */

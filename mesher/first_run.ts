@@ -1,6 +1,6 @@
 /**
- * The first start: an organisation, somebody who may log in, a project and its key. Their secrets are told
- * once, to whoever starts it, and are not stored.
+ * The first start makes an organisation, an account that may log in, a project and its key. The database has
+ * only hashes of their secrets: `keep` receives the secrets, once, before anything is made.
  *
  * @module
  */
@@ -21,14 +21,30 @@ export interface FirstRun {
 /** Who may log in at first. */
 export const FIRST_EMAIL = "admin@mesher.local";
 
-/** Makes them, unless somebody can log in already: then null. */
-export async function firstRun(storage: Storage): Promise<FirstRun | null> {
+/** Keeps the secrets; returns how to forget them again. */
+export type KeepSecrets = (secrets: Pick<FirstRun, "email" | "password" | "key">) => () => void;
+
+/** Makes them, unless there is an account already: then null. Rejects if the secrets cannot be kept. */
+export async function firstRun(
+  storage: Storage,
+  keep: KeepSecrets = () => () => {},
+): Promise<FirstRun | null> {
   if (await storage.userCount() > 0) return null;
   const password = passwordOf(crypto.getRandomValues(new Uint8Array(15)));
   const passwordHash = await hashPassword(password);
-  const user = await storage.createUser({ email: FIRST_EMAIL, displayName: "Admin", passwordHash });
+  const { secret, hash, prefix } = newSecret("key");
+  const forget = keep({ email: FIRST_EMAIL, password, key: secret });
+  const user = await storage.createUser({
+    email: FIRST_EMAIL,
+    displayName: "Admin",
+    passwordHash,
+    isOperator: true,
+  });
   // Another node was faster.
-  if (!user.ok) return null;
+  if (!user.ok) {
+    forget();
+    return null;
+  }
   const organisation = must(
     await storage.createOrganisation({ name: "Default", slug: "default", ownerId: user.value.id }),
   );
@@ -40,7 +56,6 @@ export async function firstRun(storage: Storage): Promise<FirstRun | null> {
       platform: null,
     }),
   );
-  const { secret, hash, prefix } = newSecret("key");
   must(
     await storage.createApiKey(organisation.id, {
       projectId: project.id,

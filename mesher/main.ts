@@ -14,7 +14,8 @@ import { startApp } from "./app.ts";
 import { runNodes } from "./cluster/nodes.ts";
 import { hasParent, onParentGone } from "./cluster/parent.ts";
 import { type Config, ConfigError, HELP, readCommand, readConfig } from "./config.ts";
-import { say, sayFirstRun } from "./say.ts";
+import { firstLoginNotice, keepSecrets, removeFirstLogin } from "./first_login.ts";
+import { say } from "./say.ts";
 
 /** Exit statuses. */
 const FAILED = 1;
@@ -44,14 +45,18 @@ function untilTold(): Promise<void> {
 }
 
 async function runOne(config: Config): Promise<number> {
-  const app = await startApp(config, { log: say });
+  const path = config.firstLogin;
+  const app = await startApp(config, { log: say, keepSecrets: (url) => keepSecrets(path, url) });
   const told = untilTold();
-  if (app.first !== null) sayFirstRun(app.first, app.url);
+  if (app.first !== null) process.stdout.write(firstLoginNotice(path, app.url));
   const { ports, node } = app.mesher;
   say("info", `Mesher is ready: ${app.url}  (live streams on port ${ports.ws}, node ${node.name})`);
   await told;
   say("info", "stopping: what is held is being stored");
-  return await app.stop() === 0 ? 0 : FAILED;
+  const lost = await app.stop();
+  // What it opens is gone.
+  if (app.first !== null && config.database === ":memory:") removeFirstLogin(path);
+  return lost === 0 ? 0 : FAILED;
 }
 
 async function main(args: readonly string[]): Promise<number> {

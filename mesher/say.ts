@@ -1,10 +1,9 @@
 /**
- * What is said to whoever runs a node: lines on standard error, and once the secrets on standard output.
+ * The log: lines on standard error.
  *
  * @module
  */
 import process from "node:process";
-import type { FirstRun } from "./first_run.ts";
 import type { LogLine } from "./parts.ts";
 
 /** A line of it is cut to this. */
@@ -23,25 +22,4 @@ export function lineOf(text: string): string {
   return text.slice(0, LINE_CHARS_MAX).toWellFormed()
     .replaceAll(/[\p{Cc}\u2028\u2029]+/gu, " ⏎ ")
     .replaceAll(/\p{Cf}/gu, (hidden) => `\\u{${hidden.codePointAt(0)!.toString(16)}}`);
-}
-
-/** The first start's secrets, and how to use them. */
-export function sayFirstRun(first: FirstRun, url: string): void {
-  const dsn = `${url.replace("://", `://${first.key}@`)}/1`;
-  process.stdout.write(`
-  This is the first start. What follows is shown this once:
-
-    page       ${url}
-    email      ${first.email}
-    password   ${first.password}
-    project    default
-    key        ${first.key}
-    DSN        ${dsn}     (for Sentry's SDKs)
-
-  Send an event:
-
-    curl ${url}/api/v1/events -H 'X-API-Key: ${first.key}' \\
-      -d '{"message":"Hello, Mesher","level":"info"}'
-
-`);
 }

@@ -12,7 +12,8 @@ import { blame, type Config, ConfigError, storageConfig } from "../config.ts";
 import { firstRun } from "../first_run.ts";
 import { freePorts, mustBeFree, portsOf } from "../ports.ts";
 import { PARENT_VARIABLE } from "./parent.ts";
-import { say, sayFirstRun } from "../say.ts";
+import { firstLoginNotice, keepSecrets } from "../first_login.ts";
+import { say } from "../say.ts";
 import { openStorage } from "../storage/open.ts";
 
 /** One that was killed is started again after this. Milliseconds. */
@@ -35,7 +36,9 @@ export async function runNodes(
   for (const ports of served) await mustBeFree(config.hostname, ports);
   // Before any node starts, so that they do not race for it.
   const storage = await blame("DATABASE_URL", openStorage(storageConfig(config.database)));
-  const first = await firstRun(storage).finally(() => storage.close());
+  const url = `http://${config.hostname}:${config.httpPort}`;
+  const first = await firstRun(storage, keepSecrets(config.firstLogin, url))
+    .finally(() => storage.close());
   const cookie = crypto.randomUUID() + crypto.randomUUID();
   const ports = await freePorts(count);
   const names = ports.map((port, i) => `mesher${i + 1}@127.0.0.1:${port}`);
@@ -51,7 +54,7 @@ export async function runNodes(
       [PARENT_VARIABLE]: String(process.pid),
     })
   );
-  if (first !== null) sayFirstRun(first, `http://${config.hostname}:${config.httpPort}`);
+  if (first !== null) process.stdout.write(firstLoginNotice(config.firstLogin, url));
   const pages = served.map(({ httpPort }) => `http://${config.hostname}:${httpPort}`).join(" ");
   say(
     "info",

@@ -1,75 +1,100 @@
 /**
- * How often somebody may try a password, on each node: ten times in ten minutes at one account, whoever
- * tries, and wrongly fifty times in ten minutes from one client, whatever the accounts.
+ * Limits how often a password may be tried, on each node, in ten minutes:
  *
- * The first keeps a password from many clients, the second keeps many accounts from one client, who also
- * cannot keep more than five of them from their owners.
+ *     a browser that has logged in before    10 times, and nothing else counts for it
+ *     one client at one account              10 times
+ *     one client, whatever the accounts      50 failures
+ *     one account, whatever the clients      1,000 failures
+ *
+ * So a third party that fails does not lock the owner out: the owner's browser has a count of its own
+ * (`domain/browser.ts`), and so has each other client. The last limit holds against guesses from many
+ * addresses; past it only browsers that are known get in.
  *
  * @module
  */
 import type { RateLimit } from "../domain/rate.ts";
 import { Allowance } from "./allowance.ts";
 
-/** How many attempts at one account; past it everybody waits, its owner too. */
+/** Attempts of one client at one account, and of one known browser. */
 export const ATTEMPTS: RateLimit = { limit: 10, windowMs: 600_000 };
-/** How many wrong ones from one client; past it all who share its address wait: an office has typos. */
+/** Failures of one client; past it all who share its address wait, since an office makes typing errors. */
 export const CLIENT_FAILURES: RateLimit = { limit: 50, windowMs: 600_000 };
+/** Failures at one account, of browsers that are not known. */
+export const ACCOUNT_FAILURES: RateLimit = { limit: 1_000, windowMs: 600_000 };
 
-/** Somebody tries a password. */
+/** An attempt to use a password. */
 export interface Attempt {
   /** The account's address, however it is written. */
   readonly email: string;
-  /** As `clientOf` has it. */
+  /** As `clientOf` returns it. */
   readonly client: string;
+  /** As `browserOf` returns it: somebody has logged in to this account from there. */
+  readonly browser?: string | undefined;
 }
 
 /** The attempts of a node. */
 export class Attempts {
-  readonly #accounts: Allowance;
+  readonly #pairs: Allowance;
   readonly #clients: Allowance;
+  readonly #accounts: Allowance;
 
   constructor(watchedMax?: number) {
-    this.#accounts = new Allowance(ATTEMPTS, watchedMax);
+    this.#pairs = new Allowance(ATTEMPTS, watchedMax);
     this.#clients = new Allowance(CLIENT_FAILURES, watchedMax);
+    this.#accounts = new Allowance(ACCOUNT_FAILURES, watchedMax);
   }
 
-  /** How many accounts are watched. */
+  /** How many pairs of client and account, and browsers, are watched. */
   get watched(): number {
-    return this.#accounts.watched;
-  }
-
-  /** Begins an attempt: milliseconds to wait, or 0 if it may be made. One that waits counts nowhere. */
-  try({ email, client }: Attempt, now: number): number {
-    // It is a failure until it is known to be none, so that many at once are not too many.
-    const clientMs = this.#clients.take(client, now);
-    if (clientMs > 0) return clientMs;
-    const accountMs = this.#accounts.take(folded(email), now);
-    if (accountMs > 0) this.#clients.giveBack(client);
-    return accountMs;
+    return this.#pairs.watched;
   }
 
   /**
-   * The password was right: earlier attempts at this account do not count. The client's earlier failures do,
-   * or whoever has an account could guess at the others for ever.
+   * Begins an attempt. Returns the milliseconds to wait, or 0 if it may be made. One that has to wait counts
+   * nowhere; another counts as a failure until its result is known, so that many at once are not too many.
    */
-  succeed({ email, client }: Attempt): void {
-    this.#accounts.forget(folded(email));
-    this.#clients.giveBack(client);
+  try(attempt: Attempt, now: number): number {
+    const taken: [Allowance, string][] = [];
+    for (const [allowance, key] of this.#countsOf(attempt)) {
+      const waitMs = allowance.take(key, now);
+      if (waitMs === 0) {
+        taken.push([allowance, key]);
+        continue;
+      }
+      for (const [other, otherKey] of taken) other.giveBack(otherKey);
+      return waitMs;
+    }
+    return 0;
   }
 
-  /** Nobody has looked whether the password was right. */
-  takeBack({ email, client }: Attempt): void {
-    this.#accounts.giveBack(folded(email));
-    this.#clients.giveBack(client);
+  /**
+   * The password was right. Earlier attempts of this client at this account do not count any more; the
+   * client's other failures do, or the owner of one account could guess at the others without end.
+   */
+  succeed(attempt: Attempt): void {
+    for (const [allowance, key] of this.#countsOf(attempt)) {
+      if (allowance === this.#pairs) allowance.forget(key);
+      else allowance.giveBack(key);
+    }
+  }
+
+  /** The password was not compared. */
+  takeBack(attempt: Attempt): void {
+    for (const [allowance, key] of this.#countsOf(attempt)) allowance.giveBack(key);
   }
 
   /** Whether this client has to wait, at whatever account. */
   isClientSpent(client: string, now: number): boolean {
     return this.#clients.isSpent(client, now);
   }
-}
 
-/** As storage has it: two addresses that differ in case or in blanks around them are one. */
-function folded(email: string): string {
-  return email.trim().toLowerCase();
+  #countsOf({ email, client, browser }: Attempt): [Allowance, string][] {
+    if (browser !== undefined) return [[this.#pairs, `browser ${browser}`]];
+    const account = email.trim().toLowerCase();
+    return [
+      [this.#clients, client],
+      [this.#pairs, `${client} ${account}`],
+      [this.#accounts, account],
+    ];
+  }
 }

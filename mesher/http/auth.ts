@@ -11,10 +11,9 @@ import type { Session } from "../storage/sessions.ts";
 import type { Storage } from "../storage/storage.ts";
 import type { User } from "../storage/users.ts";
 import type { Keys } from "../pipeline/keys.ts";
+import { cookieOf, SESSION_COOKIE } from "./cookies.ts";
 import { Refusal } from "./route.ts";
 
-/** The session's cookie. */
-export const COOKIE = "mesher_session";
 /** A session lasts so long. Milliseconds. */
 export const SESSION_MS = 604_800_000;
 
@@ -42,6 +41,14 @@ export interface Place {
   readonly storage: Accounts;
   /** Where this node serves. */
   readonly ports: { readonly http: number };
+}
+
+/** What a person shows. */
+export interface Shown {
+  readonly request: Request;
+  readonly url: URL;
+  /** It came over https. */
+  readonly isSecure: boolean;
 }
 
 /** Nobody in particular. */
@@ -72,9 +79,10 @@ export async function projectOf(headers: Headers, url: URL, keys: Keys): Promise
 }
 
 /** The person who asks. Throws 401, or 403 for a page of another site. */
-export async function personOf(request: Request, url: URL, place: Place): Promise<Person> {
+export async function personOf({ request, url, isSecure }: Shown, place: Place): Promise<Person> {
   const bearer = /^bearer\s+(\S+)$/i.exec(request.headers.get("authorization") ?? "")?.[1];
-  const secret = bearer ?? cookieOf(request.headers.get("cookie"));
+  const secret = bearer ??
+    cookieOf(request.headers.get("cookie"), SESSION_COOKIE, isSecure);
   if (secret === undefined || !(isSecret("session", secret) || isSecret("token", secret))) {
     throw new Refusal(401, "unauthorized");
   }
@@ -91,21 +99,6 @@ export async function personBySecret(secretHash: string, accounts: Accounts): Pr
   if (found === null) throw new Refusal(401, "unauthorized");
   const memberships = await accounts.organisationsOf(found.user.id);
   return { kind: "user", user: found.user, session: found.session, secretHash, memberships };
-}
-
-/** The session's secret in a Cookie header. */
-export function cookieOf(header: string | null): string | undefined {
-  for (const pair of header?.split(";") ?? []) {
-    const at = pair.indexOf("=");
-    if (at > 0 && pair.slice(0, at).trim() === COOKIE) return pair.slice(at + 1).trim();
-  }
-  return undefined;
-}
-
-/** A Set-Cookie header: scripts do not see it, and other sites do not send it. */
-export function sessionCookie(secret: string, maxAgeSeconds: number, isSecure: boolean): string {
-  const secure = isSecure ? "; Secure" : "";
-  return `${COOKIE}=${secret}; Path=/; Max-Age=${maxAgeSeconds}; HttpOnly; SameSite=Strict${secure}`;
 }
 
 /**

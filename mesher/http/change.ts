@@ -7,19 +7,21 @@ import type { Asked, Reply, Route } from "./route.ts";
 
 /** What such a route says of itself. */
 type Row = Pick<Route, "path" | "name" | "about" | "body"> & {
+  /** Default: "user". */
+  readonly access?: Route["access"];
   /** Beside 401, 403 and 404. */
   readonly errors?: readonly number[];
 };
 
 /** A route that changes something. `make` resolves with whether it was otherwise before, or how many. */
 export function changeRoute(
-  { errors = [], ...row }: Row,
+  { errors = [], access = "user", ...row }: Row,
   make: (asked: Asked) => Promise<boolean | number>,
 ): Route {
   return {
     ...row,
     method: "POST",
-    access: "user",
+    access,
     ok: 200,
     errors: [401, 403, 404, ...errors],
     gives: '{"status":"ok","affected"}',

@@ -36,6 +36,22 @@ function bareHop(hop: string): string {
   return hop.trim().replace(/^\[([^\]]*)\](?::\d+)?$/, "$1").replace(/^([\d.]+):\d+$/, "$1");
 }
 
+/**
+ * Whether a request came over https: to a proxy that the config names and that says so (X-Forwarded-Proto), or
+ * always, by `MESHER_SECURE_COOKIES`.
+ */
+export function isSecure(
+  headers: Headers,
+  remote: string,
+  { proxies, secureCookies }: { proxies: readonly AddressRange[]; secureCookies: boolean },
+): boolean {
+  if (secureCookies) return true;
+  const from = addressFrom(remote);
+  if (from === null || !proxies.some((range) => isIn(from, range))) return false;
+  // Each proxy appends its own; the last is the one that the client did not write.
+  return headers.get("x-forwarded-proto")?.split(",").at(-1)?.trim().toLowerCase() === "https";
+}
+
 function networkOf(address: Address): string {
   if (isIn(address, V4)) return address.subarray(12).join(".");
   const groups = [0, 2, 4, 6].map((at) => (address[at]! << 8 | address[at + 1]!).toString(16));

@@ -33,7 +33,9 @@ export type Access =
   /** Who has a project's key. */
   | "key"
   /** Who has logged in, or has a token. */
-  | "user";
+  | "user"
+  /** A user who looks after this installation. */
+  | "operator";
 
 /** What a handler is given. */
 export interface Asked {

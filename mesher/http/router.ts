@@ -9,6 +9,7 @@
 import type { Address } from "../../mod.ts";
 import type { Mesher } from "../mesher.ts";
 import { StorageError } from "../storage/error.ts";
+import { isSecure } from "./client.ts";
 import { NOBODY, personOf, projectOf, type Who } from "./auth.ts";
 import { readBody, readQuery } from "./input.ts";
 import { type Answer, type Asked, Refusal, type Route } from "./route.ts";
@@ -83,15 +84,23 @@ export class Router {
   ): Promise<Response> {
     const mesher = this.#mesher;
     const { request, url } = given;
-    const who = await this.#who(route, request, url);
+    const who = await this.#who(route, given);
     const query = readQuery(url.searchParams, route.query ?? {});
     const body = route.body === undefined ? {} : await readBody(request, route.body);
     const answer = await route.handle({ ...given, mesher, query, body, who });
     return toResponse(answer, route.ok, cors);
   }
 
-  async #who(route: Route, request: Request, url: URL): Promise<Who> {
-    const { keys, counters } = this.#mesher;
+  async #who(
+    route: Route,
+    { request, url, remote }: Pick<Asked, "request" | "url" | "remote">,
+  ): Promise<Who> {
+    const { keys, counters, config } = this.#mesher;
+    const shown = () => ({
+      request,
+      url,
+      isSecure: isSecure(request.headers, remote.hostname, config),
+    });
     try {
       switch (route.access) {
         case "public":
@@ -99,7 +108,12 @@ export class Router {
         case "key":
           return { kind: "project", project: await projectOf(request.headers, url, keys) };
         case "user":
-          return await personOf(request, url, this.#mesher);
+          return await personOf(shown(), this.#mesher);
+        case "operator": {
+          const person = await personOf(shown(), this.#mesher);
+          if (person.user.isOperator) return person;
+          throw new Refusal(403, "only an operator of this installation may do this");
+        }
       }
     } catch (error) {
       if (error instanceof Refusal) counters.add("unauthorized");

@@ -23,13 +23,18 @@ export function membershipsOf(asked: Asked): readonly Membership[] {
   return personIn(asked).memberships;
 }
 
-/** The first thing that `find` finds in the person's organisations. */
+/**
+ * Returns the first thing that `find` finds in the person's organisations, of those where the person has a
+ * role that `mayUse` it. Where the person may not, the answer is 404, as for a stranger.
+ */
 export async function inScope<T>(
   asked: Asked,
   what: string,
   find: (orgId: string) => Promise<T | null | undefined | false>,
+  mayUse: (role: Role) => boolean = () => true,
 ): Promise<T> {
-  for (const { organisation } of membershipsOf(asked)) {
+  for (const { organisation, role } of membershipsOf(asked)) {
+    if (!mayUse(role)) continue;
     const found = await find(organisation.id);
     if (found !== null && found !== undefined && found !== false) return found;
   }
@@ -71,9 +76,14 @@ export async function findProject(
   return found[0];
 }
 
-/** 403 unless the role is one of an organisation's managers. */
+/** Whether the role is one of an organisation's managers: owner or admin. */
+export function isManager(role: Role): boolean {
+  return role !== "member";
+}
+
+/** Throws 403 unless the role is one of an organisation's managers. */
 export function mustManage(role: Role): void {
-  if (role === "member") throw new Refusal(403, "only an owner or admin may do this");
+  if (!isManager(role)) throw new Refusal(403, "only an owner or admin may do this");
 }
 
 /** Which part of a list the query asks for. */

@@ -132,6 +132,7 @@ export function userShape(user: User): Shape {
     id: user.id,
     email: user.email,
     display_name: user.displayName,
+    operator: user.isOperator,
     created_at: iso(user.createdAt),
   };
 }

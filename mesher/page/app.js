@@ -6,7 +6,6 @@
  */
 import { safeHref } from "./dom.js";
 import { LiveStream } from "./live.js";
-import * as clusterApi from "./server/cluster.js";
 import * as peopleApi from "./server/people.js";
 import * as projectsApi from "./server/projects.js";
 
@@ -80,7 +79,7 @@ export class App extends EventTarget {
     const organisation = this.organisations.find(({ id }) => id === orgId) ??
       this.organisations[0] ?? null;
     await this.enter(organisation);
-    clusterApi.cluster().then(({ nodes }) => this.meet(nodes), () => {});
+    peopleApi.me().then(({ nodes }) => this.meet(nodes), () => {});
   }
 
   /** @param {model.Organisation | null} organisation */
@@ -147,10 +146,10 @@ export class App extends EventTarget {
     this.#live?.retry();
   }
 
-  /** @param {readonly model.ClusterNode[]} nodes */
+  /** Keeps where the page is on other nodes. @param {readonly model.OtherNode[]} nodes */
   meet(nodes) {
-    this.others = nodes.flatMap(({ name, url, isHere }) => {
-      const address = isHere ? undefined : safeHref(url);
+    this.others = nodes.flatMap(({ name, url }) => {
+      const address = safeHref(url);
       return address === undefined ? [] : [[name, address]];
     });
   }

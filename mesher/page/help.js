@@ -4,7 +4,6 @@
  * @module
  */
 import { h } from "./dom.js";
-import { PLACES } from "./shell.js";
 
 /** @type {readonly (readonly [string, string])[]} */
 const KEYS = [
@@ -23,11 +22,11 @@ const KEYS = [
   ["?", "This list"],
 ];
 
-/** Shows it. */
-export function showHelp() {
+/** Shows it. @param {readonly { key: string, text: string }[]} places */
+export function showHelp(places) {
   const rows = [
     ...KEYS,
-    ...PLACES.map(({ key, text }) => /** @type {const} */ ([`g ${key}`, `Go to ${text}`])),
+    ...places.map(({ key, text }) => /** @type {const} */ ([`g ${key}`, `Go to ${text}`])),
   ];
   const dialog = h(
     "dialog",

@@ -14,7 +14,7 @@ import { failure, wordsFor } from "./parts/work.js";
 import { go, href, placeFrom } from "./router.js";
 import * as peopleApi from "./server/people.js";
 import { ApiError, session } from "./server/request.js";
-import { PLACES, shell } from "./shell.js";
+import { PLACES, placesOf, shell } from "./shell.js";
 import { keepTimesFresh } from "./time.js";
 import { alertsView } from "./views/alerts.js";
 import { clusterView } from "./views/cluster.js";
@@ -80,7 +80,8 @@ function showLogin() {
  * @param {AbortSignal} signal
  */
 function run(app, signal) {
-  const frame = shell(app, { changed: show, help: showHelp });
+  const help = () => showHelp(placesOf(app));
+  const frame = shell(app, { changed: show, help });
   let view = new AbortController();
   let first = true;
 
@@ -126,7 +127,7 @@ function run(app, signal) {
   }
 
   keys.bind({
-    "?": showHelp,
+    "?": help,
     "/": () => {
       const box = document.querySelector("[data-search]");
       if (box instanceof HTMLInputElement) box.select();
@@ -136,7 +137,7 @@ function run(app, signal) {
     j: () => moveRow(frame.main, 1),
     k: () => moveRow(frame.main, -1),
     ...Object.fromEntries(
-      PLACES.map(({ key, path }) => [`g ${key}`, () => go(href(path === "" ? [] : [path]))]),
+      placesOf(app).map(({ key, path }) => [`g ${key}`, () => go(href(path === "" ? [] : [path]))]),
     ),
   }, signal);
   addEventListener("hashchange", show, { signal });

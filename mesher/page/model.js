@@ -8,7 +8,8 @@
 /** @typedef {"unresolved" | "resolved" | "archived" | "discarded"} IssueStatus */
 /** @typedef {"owner" | "admin" | "member"} Role */
 
-/** @typedef {{ id: string, email: string, name: string }} User */
+/** @typedef {{ id: string, email: string, name: string, isOperator: boolean }} User */
+/** Where the page is on another node. @typedef {{ name: string, url: string | null }} OtherNode */
 /** @typedef {{ id: string, name: string, slug: string, role: Role }} Organisation */
 /**
  * @typedef {{

@@ -26,6 +26,11 @@ export const PLACES = [
   { key: "p", path: "settings", text: "Settings", icon: "settings" },
 ];
 
+/** The places of this user: the cluster is for operators. @param {App} app */
+export function placesOf(app) {
+  return PLACES.filter(({ path }) => path !== "cluster" || app.user.isOperator);
+}
+
 /** @type {Record<string, string>} */
 const LIVE_WORDS = {
   open: "Live",
@@ -42,7 +47,7 @@ const LIVE_WORDS = {
  */
 export function shell(app, on) {
   const main = h("main", { id: "main", tabindex: "-1" });
-  const links = PLACES.map(({ path, text, icon: name, key }) =>
+  const links = placesOf(app).map(({ path, text, icon: name, key }) =>
     h(
       "a",
       { href: href(path === "" ? [] : [path]), title: `${text} (g ${key})`, data: { path } },

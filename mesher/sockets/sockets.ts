@@ -8,11 +8,12 @@
  *
  * @module
  */
-import type { Connection, ServeOptions, UpgradeAnswer } from "../../mod.ts";
+import type { Address, Connection, ServeOptions, UpgradeAnswer } from "../../mod.ts";
 import { isLevel } from "../domain/event.ts";
 import { BULK_BYTES_MAX, EVENT_BYTES_MAX } from "../domain/limits.ts";
 import { objectOf } from "../domain/trim.ts";
 import { validateEvent } from "../domain/validate.ts";
+import { isSecure } from "../http/client.ts";
 import { keyOf, personOf, projectOf } from "../http/auth.ts";
 import { Refusal } from "../http/route.ts";
 import { jsonResponse } from "../http/router.ts";
@@ -48,9 +49,9 @@ const STREAM_BYTES_MAX = 1_048_576;
 export function socketHandlers(mesher: Mesher): Handlers {
   const watch = new Watch(mesher.storage);
   return {
-    async upgrade(request): Promise<UpgradeAnswer<Role>> {
+    async upgrade(request, remote): Promise<UpgradeAnswer<Role>> {
       try {
-        return await admit(mesher, request);
+        return await admit(mesher, request, remote);
       } catch (error) {
         if (error instanceof Refusal) return jsonResponse(error.status, { error: error.message });
         throw error;
@@ -82,12 +83,20 @@ export function socketHandlers(mesher: Mesher): Handlers {
 }
 
 /** Decides who may connect, and as what. Throws a refusal. */
-async function admit(mesher: Mesher, request: Request): Promise<UpgradeAnswer<Role>> {
+async function admit(
+  mesher: Mesher,
+  request: Request,
+  remote: Address,
+): Promise<UpgradeAnswer<Role>> {
   const url = new URL(request.url);
   const path = url.pathname.replace(/\/$/, "");
   const [, wanted] = /^(?:\/ws)?\/stream\/projects\/([^/]+)$/.exec(path) ?? [];
   if (wanted !== undefined) {
-    const { memberships, secretHash } = await personOf(request, url, mesher);
+    const { memberships, secretHash } = await personOf({
+      request,
+      url,
+      isSecure: isSecure(request.headers, remote.hostname, mesher.config),
+    }, mesher);
     const { project } = await findProject(mesher.storage, memberships, wanted);
     return {
       data: { kind: "stream", project, room: eventRoom(project.id, {}), secretHash },

@@ -93,4 +93,10 @@ export const POSTGRES_STEPS: readonly string[] = [
   EXCEPTION WHEN OTHERS THEN NULL;
   END $do$;
   `,
+  // The first account is the operator's.
+  `
+  ALTER TABLE users ADD COLUMN operator boolean NOT NULL DEFAULT FALSE;
+  UPDATE users SET operator = TRUE
+    WHERE id = (SELECT id FROM users ORDER BY created_at, id LIMIT 1);
+  `,
 ];

@@ -20,6 +20,7 @@ import { cleanText } from "./json.ts";
 import { columnsOf } from "./rows.ts";
 import { SqliteBatches } from "./sqlite_batch.ts";
 import { guarded, isBusy, messageOf } from "./sqlite_error.ts";
+import { keepToOwner } from "./sqlite_file.ts";
 import { BUSY_MS_MAX, setModes } from "./sqlite_modes.ts";
 import { SQLITE_STEPS } from "./sqlite_schema.ts";
 import { SqliteThread } from "./sqlite_thread.ts";
@@ -101,6 +102,7 @@ class Sqlite implements Engine {
     this.#fullSync = fullSync;
     if (path !== ":memory:") this.#thread = new SqliteThread({ path, fullSync });
     try {
+      if (path !== ":memory:") keepToOwner(path);
       this.#db = new DatabaseSync(path);
     } catch (error) {
       throw new StorageError(`SQLite cannot open ${path}: ${messageOf(error)}`, false, error);

@@ -81,4 +81,9 @@ export const SQLITE_STEPS: readonly string[] = [
   CREATE INDEX alerts_by_rule ON alerts (rule_id);
   CREATE INDEX alerts_by_issue ON alerts (issue_id) WHERE issue_id IS NOT NULL;
   `,
+  // The first account is the operator's.
+  `
+  ALTER TABLE users ADD COLUMN operator INTEGER NOT NULL DEFAULT 0;
+  UPDATE users SET operator = 1 WHERE id = (SELECT id FROM users ORDER BY created_at, id LIMIT 1);
+  `,
 ];

@@ -12,6 +12,8 @@ export interface User {
   readonly email: string;
   readonly displayName: string;
   readonly createdAt: number;
+  /** Looks after this installation: sees its metrics and its cluster. */
+  readonly isOperator: boolean;
 }
 
 /** A person and the secret's hash, for logging in only. */
@@ -28,13 +30,24 @@ export interface Users {
       readonly email: string;
       readonly displayName: string;
       readonly passwordHash: string;
+      /** Default: false. */
+      readonly isOperator?: boolean;
     },
   ): Promise<Result<User, "email_taken">>;
   /** For logging in. */
   credentials(email: string): Promise<Credentials | null>;
   user(userId: string): Promise<User | null>;
-  /** A new password. Ends all of the user's sessions, not their tokens. */
-  setPassword(userId: string, passwordHash: string): Promise<boolean>;
+  /** Sets a new password. Ends all sessions of the user, and all tokens too with `endTokens`. */
+  setPassword(
+    userId: string,
+    passwordHash: string,
+    options?: { readonly endTokens: boolean },
+  ): Promise<boolean>;
+  /** Makes a user an operator, or no longer one. The last operator stays. */
+  setOperator(
+    email: string,
+    isOperator: boolean,
+  ): Promise<Result<User, "no_user" | "last_operator">>;
   /** How many users there are: none means that this is the first start. */
   userCount(): Promise<number>;
 }

@@ -32,7 +32,8 @@ import { verifyPassword } from "../../mesher/domain/password.ts";
 import { eventFromSentry, readEnvelope } from "../../mesher/domain/sentry.ts";
 import { validateBulk, validateEvent } from "../../mesher/domain/validate.ts";
 import { queryWords, WORD_CHARS_MAX, WORDS_MAX, wordsOf } from "../../mesher/domain/words.ts";
-import { cookieOf, keyOf } from "../../mesher/http/auth.ts";
+import { keyOf } from "../../mesher/http/auth.ts";
+import { cookieOf, SESSION_COOKIE } from "../../mesher/http/cookies.ts";
 import { readBody } from "../../mesher/http/input.ts";
 import { type Fields, Refusal } from "../../mesher/http/route.ts";
 import { columnsOf } from "../../mesher/storage/rows.ts";
@@ -334,13 +335,23 @@ test("keyOf and cookieOf find something or nothing in any header", () => {
       ",",
       ";",
     ];
-    const more = ["mesher_session=", "=", " ", "a".repeat(50), "mshr_", "\t", "\u00ff", "%00"];
+    const more = [
+      "mesher_session=",
+      "__Host-",
+      "=",
+      " ",
+      "a".repeat(50),
+      "mshr_",
+      "\t",
+      "\u00ff",
+      "%00",
+    ];
     const value = Array.from({ length: random.below(12) }, () => pick(random, [...parts, ...more]))
       .join("");
     const headers = new Headers({ authorization: value });
     const key = keyOf(headers, new URL("http://a/"));
     assert(key === null || typeof key === "string" && key.length <= value.length);
-    const cookie = cookieOf(value);
+    const cookie = cookieOf(value, SESSION_COOKIE, random.below(2) === 0);
     assert(cookie === undefined || value.includes(cookie));
   });
 });

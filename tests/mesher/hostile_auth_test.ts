@@ -7,7 +7,13 @@ import { startApp } from "../../mesher/app.ts";
 import { hashPassword, isOutdated } from "../../mesher/domain/password.ts";
 import { hashSecret } from "../../mesher/domain/secret.ts";
 import { type AddressRange, rangesFrom } from "../../mesher/domain/address.ts";
-import { ATTEMPTS, Attempts, CLIENT_FAILURES } from "../../mesher/http/attempts.ts";
+import { browserOf } from "../../mesher/domain/browser.ts";
+import {
+  ACCOUNT_FAILURES,
+  ATTEMPTS,
+  Attempts,
+  CLIENT_FAILURES,
+} from "../../mesher/http/attempts.ts";
 import { SESSION_MS } from "../../mesher/http/auth.ts";
 import { clientOf } from "../../mesher/http/client.ts";
 import { HASHES_MAX, HASHES_WAITING_MAX, Turns } from "../../mesher/http/hashing.ts";
@@ -43,14 +49,45 @@ test("Session cookies are hidden from scripts and other sites, and are for https
   for (const secureCookies of [false, true]) {
     await onStage(async ({ user, first }) => {
       const got = await login(user, first.email, first.password);
-      const cookie = got.headers.get("set-cookie")!;
-      assertMatch(cookie, /^mesher_session=mshs_[0-9a-f]{48}; Path=\/; Max-Age=604800; HttpOnly; /);
-      assertMatch(cookie, secureCookies ? /; SameSite=Strict; Secure$/ : /; SameSite=Strict$/);
+      const [cookie, browser] = got.headers.getSetCookie();
+      const prefix = secureCookies ? "__Host-" : "";
+      const end = secureCookies ? "; SameSite=Strict; Secure" : "; SameSite=Strict";
+      const session = `mesher_session=mshs_[0-9a-f]{48}; Path=/; Max-Age=604800; HttpOnly${end}`;
+      const known =
+        `mesher_browser=[0-9a-f]{32}\\.[0-9a-f]{64}; Path=/; Max-Age=15552000; HttpOnly`;
+      assertMatch(cookie!, new RegExp(`^${prefix}${session}$`));
+      assertMatch(browser!, new RegExp(`^${prefix}${known}${end}$`));
       assert(!JSON.stringify(got.json).includes("mshs_"), "the secret is in the cookie only");
       const out = await user.post("/api/v1/logout", {});
-      assertMatch(out.headers.get("set-cookie")!, /^mesher_session=; Path=\/; Max-Age=0; /);
+      const ended = new RegExp(`^${prefix}mesher_session=; Path=/; Max-Age=0; `);
+      assertMatch(out.headers.get("set-cookie")!, ended);
     }, { secureCookies });
   }
+});
+
+test("Session cookies are bound to the host by themselves behind a proxy that says https", async () => {
+  const proxies = rangesFrom(["127.0.0.1"]) as AddressRange[];
+  await onStage(async ({ user, first }) => {
+    const https = user.as({ "x-forwarded-proto": "https" });
+    const right = { email: first.email, password: first.password };
+    const [cookie] = (await https.post("/api/v1/login", right)).headers.getSetCookie();
+    assertMatch(cookie!, /^__Host-mesher_session=.*; Secure$/);
+    const value = cookie!.split(";")[0]!;
+    const me = (headers: Record<string, string>) => user.as(headers).get("/api/v1/me");
+    assertEquals((await me({ cookie: value, "x-forwarded-proto": "https" })).status, 200);
+    // A cookie without the prefix may have been set by a page of plain http, or of a subdomain.
+    const bare = value.replace("__Host-", "");
+    assertEquals((await me({ cookie: bare, "x-forwarded-proto": "https" })).status, 401);
+    assertEquals((await me({ cookie: value })).status, 401);
+    // What the client itself wrote stands before what the proxy appends.
+    assertEquals((await me({ cookie: value, "x-forwarded-proto": "https, http" })).status, 401);
+  }, { proxies });
+  await onStage(async ({ user, first }) => {
+    const claims = user.as({ "x-forwarded-proto": "https" });
+    const right = { email: first.email, password: first.password };
+    const [cookie] = (await claims.post("/api/v1/login", right)).headers.getSetCookie();
+    assertMatch(cookie!, /^mesher_session=/, "who is no proxy is not believed");
+  });
 });
 
 test("A cookie changes nothing for a page of another site, of another port, or of none", async () => {
@@ -124,7 +161,7 @@ test("Login does not tell whether there is such a user", async () => {
   });
 });
 
-test("Guesses at a password end after ten, however the address is written, and the right one waits too", async () => {
+test("Guesses at a password end after ten from one client, however the address is written", async () => {
   await onStage(async ({ user, first }) => {
     const spellings = [first.email, first.email.toUpperCase(), ` ${first.email} `];
     const statuses: number[] = [];
@@ -143,23 +180,60 @@ test("Guesses at a password end after ten, however the address is written, and t
   });
 });
 
-test("Attempts forgets nobody who has none left, however many others are asked about", () => {
+test("Guesses of others lock nobody out: neither another client nor a browser that has logged in", async () => {
+  const proxies = rangesFrom(["127.0.0.1"]) as AddressRange[];
+  await onStage(async ({ user, first, app }) => {
+    const right = { email: first.email, password: first.password };
+    const from = (client: string, cookie?: string): Client =>
+      user.as({ "x-forwarded-for": client, ...(cookie === undefined ? {} : { cookie }) });
+    const [, browser] = (await from("192.0.2.1").post("/api/v1/login", right)).headers
+      .getSetCookie();
+    const known = browser!.split(";")[0]!;
+    const wrong = { ...right, password: "a guess" };
+    for (let i = 0; i < 12; i++) await from("203.0.113.9").post("/api/v1/login", wrong);
+    assertEquals((await from("203.0.113.9").post("/api/v1/login", right)).status, 429);
+    assertEquals((await from("192.0.2.2").post("/api/v1/login", right)).status, 200);
+    // Guesses from very many addresses close the account to browsers that are not known.
+    const { attempts } = app.mesher;
+    for (let i = 0; i < ACCOUNT_FAILURES.limit; i++) {
+      attempts.try({ email: first.email, client: `10.0.${i >> 8}.${i & 255}` }, Date.now());
+    }
+    assertEquals((await from("192.0.2.3").post("/api/v1/login", right)).status, 429);
+    assertEquals((await from("203.0.113.9", known).post("/api/v1/login", right)).status, 200);
+    // It opens nothing by itself, is of no use to guess with, and is made for one account.
+    assertEquals((await from("192.0.2.4", known).get("/api/v1/me")).status, 401);
+    const statuses: number[] = [];
+    for (let i = 0; i < 12; i++) {
+      statuses.push((await from("192.0.2.5", known).post("/api/v1/login", wrong)).status);
+    }
+    assertEquals(statuses, [...Array(10).fill(401), 429, 429]);
+    const forged = known.replace(/.$/, (last) => last === "0" ? "1" : "0");
+    assertEquals((await from("192.0.2.6", forged).post("/api/v1/login", right)).status, 429);
+    const { passwordHash } = (await app.mesher.storage.credentials(first.email))!;
+    const value = known.split("=")[1]!;
+    assert(browserOf(value, passwordHash) !== undefined);
+    assertEquals(browserOf(value, `${passwordHash}x`), undefined, "a new password ends it");
+  }, { proxies });
+});
+
+test("Attempts forgets no client that has none left, however many others are asked about", () => {
   const attempts = new Attempts(100);
-  // Every client once, so that it is the accounts that count.
-  const from = (email: string, client: number) => ({ email, client: `client ${client}` });
-  for (let i = 0; i < ATTEMPTS.limit; i++) assertEquals(attempts.try(from("victim@x", i), 0), 0);
-  for (let i = 0; i < 1_000; i++) assertEquals(attempts.try(from(`other${i}@x`, i), 1), 0);
-  assert(attempts.try(from("VICTIM@x ", 1_001), 2) > 0);
+  const mallory = { email: "victim@x", client: "mallory" };
+  for (let i = 0; i < ATTEMPTS.limit; i++) assertEquals(attempts.try(mallory, 0), 0);
+  for (let i = 0; i < 1_000; i++) {
+    assertEquals(attempts.try({ email: `other${i}@x`, client: `client ${i}` }, 1), 0);
+  }
+  assert(attempts.try({ email: "VICTIM@x ", client: "mallory" }, 2) > 0);
   assertEquals(attempts.watched, 100);
   // Nor when all that are watched have none left: then a new one waits.
   const few = new Attempts(3);
   for (const email of ["a", "b", "c"]) {
-    for (let i = 0; i < ATTEMPTS.limit; i++) few.try(from(email, 1), 0);
+    for (let i = 0; i < ATTEMPTS.limit; i++) few.try({ email, client: "1" }, 0);
   }
-  assert(few.try(from("d", 1), 1) > 0);
-  assert(few.try(from("a", 1), 1) > 0);
-  assertEquals(few.try(from("d", 1), 2 * ATTEMPTS.windowMs), 0);
-  assertEquals(few.try(from("a", 1), 2 * ATTEMPTS.windowMs), 0);
+  assert(few.try({ email: "d", client: "1" }, 1) > 0);
+  assert(few.try({ email: "a", client: "1" }, 1) > 0);
+  assertEquals(few.try({ email: "d", client: "1" }, 2 * ATTEMPTS.windowMs), 0);
+  assertEquals(few.try({ email: "a", client: "1" }, 2 * ATTEMPTS.windowMs), 0);
 });
 
 test("Attempts counts a client's failures only, at whatever accounts, and a success pays for none of them", () => {
@@ -183,8 +257,10 @@ test("Attempts counts a client's failures only, at whatever accounts, and a succ
   for (let i = 0; i < 100; i++) assert(attempts.try(at("ann"), 2) > 0);
   for (let i = 0; i < ATTEMPTS.limit; i++) assertEquals(attempts.try(at("ann", "ann's"), 2), 0);
   // Nor does one that waits for the account use up anything of the client's.
-  for (let i = 0; i < 100; i++) assert(attempts.try(at("ann", "bob's"), 2) > 0);
-  assertEquals(attempts.try(at("bob", "bob's"), 2), 0);
+  for (let i = 0; i < 100; i++) assert(attempts.try(at("ann", "ann's"), 2) > 0);
+  assertEquals(attempts.isClientSpent("ann's", 2), false);
+  assertEquals(attempts.try(at("bob", "ann's"), 2), 0);
+  assertEquals(attempts.try(at("ann", "bob's"), 2), 0);
   assertEquals(attempts.try(at("own"), 2 * CLIENT_FAILURES.windowMs), 0);
 });
 
@@ -486,6 +562,7 @@ test("Members may look and work, managers manage, and only owners touch owners",
     const at = "/api/v1/orgs/default";
     const webhook = { type: "webhook", url: "https://hooks.example/" };
     const rule = { name: "r", condition: { condition_type: "new_issue" }, action: webhook };
+    const ruleId = (await user.post("/api/v1/projects/default/alert-rules", rule)).json.id;
     // What a member may not; an admin may all of it but what is marked.
     const grid: [path: string, body: unknown, member: number, admin: number][] = [
       [`${at}/members`, { email: "x@y.z" }, 403, 404],
@@ -498,6 +575,9 @@ test("Members may look and work, managers manage, and only owners touch owners",
       ["/api/v1/projects/default/settings", { name: "D" }, 403, 200],
       ["/api/v1/projects/default/api-keys", { label: "k" }, 403, 201],
       ["/api/v1/projects/default/alert-rules", rule, 403, 201],
+      ["/api/v1/projects/default/alert-rules", { ...rule, action: undefined }, 403, 201],
+      [`/api/v1/alert-rules/${ruleId}/toggle`, { enabled: false }, 404, 200],
+      [`/api/v1/alert-rules/${ruleId}/delete`, {}, 404, 200],
       [`/api/v1/api-keys/${key.id}/revoke`, {}, 404, 200],
       ["/api/v1/projects/default/delete", {}, 403, 200],
     ];
@@ -721,4 +801,52 @@ test("There is an end to what one may make", async () => {
     assertEquals((await user.post("/api/v1/projects/default/api-keys", {})).status, 201);
   });
   mustFit("projects of one organization", QUOTAS["projects of one organization"] - 1);
+});
+
+test("Metrics and the cluster are for operators, of whom one always stays", async () => {
+  await onStage(async (stage) => {
+    const { user, first } = stage;
+    const eva = await joined(stage, "owner");
+    const statuses = async (client: Client): Promise<number[]> => [
+      (await client.get("/metrics")).status,
+      (await client.get("/api/v1/cluster")).status,
+      (await client.post("/api/v1/operators", { email: "nobody@example.org" })).status,
+    ];
+    assertEquals(await statuses(user), [200, 200, 404]);
+    assertEquals(await statuses(eva.client), [403, 403, 403], "an owner is no operator");
+    assertEquals(await statuses(user.as({})), [401, 401, 401]);
+    const set = async (client: Client, email: string, operator: boolean): Promise<number> =>
+      (await client.post("/api/v1/operators", { email, operator })).status;
+    assertEquals(await set(user, first.email, false), 409);
+    assertEquals(await set(user, EVA.email.toUpperCase(), true), 200);
+    assertEquals((await eva.client.get("/api/v1/me")).json.user.operator, true);
+    assertEquals(await set(eva.client, first.email, false), 200);
+    assertEquals(await statuses(user), [403, 403, 403]);
+    assertEquals(await set(eva.client, EVA.email, false), 409);
+    // Two that remove each other at the same moment leave one.
+    assertEquals(await set(eva.client, first.email, true), 200);
+    const both = await Promise.all([
+      set(user, EVA.email, false),
+      set(eva.client, first.email, false),
+    ]);
+    assert(both.filter((status) => status === 200).length === 1, `${both}`);
+  });
+});
+
+test("Tokens end with a new password where that is asked for", async () => {
+  await onStage(async ({ user, first, app }) => {
+    const tokenOf = async (client: Client): Promise<Client> => {
+      const { token } = (await client.post("/api/v1/tokens", { label: "t" })).json;
+      return user.as({ authorization: `Bearer ${token}` });
+    };
+    const kept = await tokenOf(user);
+    const second = "a second long one";
+    const change = { current: first.password, password: second };
+    assertEquals((await user.post("/api/v1/password", change)).status, 200);
+    assertEquals((await kept.get("/api/v1/me")).status, 200);
+    const again = await loggedIn(app.url, first.email, second);
+    const all = { current: second, password: "a third long one", end_tokens: true };
+    assertEquals((await again.post("/api/v1/password", all)).status, 200);
+    assertEquals((await kept.get("/api/v1/me")).status, 401);
+  });
 });

@@ -50,7 +50,7 @@ else {
       const week = Array.from({ length: 8 }, (_, i) => nameOf(NOON + i * DAY_MS));
       assertEquals(await days(url), week);
       for (const node of nodes) {
-        assertEquals((await node.health()).schema, 1);
+        assertEquals((await node.health()).schema, 2);
         await node.close();
       }
     }));

@@ -2,7 +2,7 @@
  * Nodes of Mesher as processes, started as a person starts them.
  */
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
@@ -12,7 +12,7 @@ import { until } from "../kit/test.ts";
 
 const MAIN = fileURLToPath(new URL("../../mesher/main.ts", import.meta.url));
 
-/** What the first start printed. */
+/** What the first start wrote to the file of the first login. */
 export interface Printed {
   readonly email: string;
   readonly password: string;
@@ -25,12 +25,20 @@ export class MesherProcess {
   said = "";
   readonly #child: ChildProcess;
   readonly ended: Promise<number | null>;
+  readonly #folder: string = mkdtempSync(join(tmpdir(), "mesher-login-"));
+  #printed: Printed | undefined;
   #isGone = false;
 
   constructor(args: readonly string[], env: Readonly<Record<string, string>>, cwd?: string) {
     const run = "Bun" in globalThis ? [MAIN] : ["run", "-A", MAIN];
     this.#child = spawn(process.execPath, [...run, ...args], {
-      env: { ...process.env, MESHER_HTTP_PORT: "0", MESHER_WS_PORT: "0", ...env },
+      env: {
+        ...process.env,
+        MESHER_HTTP_PORT: "0",
+        MESHER_WS_PORT: "0",
+        MESHER_FIRST_LOGIN: this.loginFile,
+        ...env,
+      },
       stdio: ["ignore", "pipe", "pipe"],
       cwd,
     });
@@ -38,7 +46,17 @@ export class MesherProcess {
       output.setEncoding("utf8").on("data", (text: string) => this.said += text);
     }
     this.#child.on("exit", () => this.#isGone = true);
-    this.ended = new Promise((resolve) => this.#child.on("close", resolve));
+    this.ended = new Promise((resolve) =>
+      this.#child.on("close", (code) => {
+        rmSync(this.#folder, { recursive: true, force: true });
+        resolve(code);
+      })
+    );
+  }
+
+  /** Where its first start writes what to log in with. */
+  get loginFile(): string {
+    return join(this.#folder, "login.txt");
   }
 
   /** Waits until its page is there; the address. */
@@ -50,11 +68,16 @@ export class MesherProcess {
     return address()!;
   }
 
-  /** What it printed once. */
+  /** What its first start wrote to the file. */
   get printed(): Printed {
-    const value = (name: string): string =>
-      new RegExp(`^ *${name} +(\\S+)`, "m").exec(this.said)![1]!;
-    return { email: value("email"), password: value("password"), key: value("key") };
+    if (this.#printed !== undefined) return this.#printed;
+    const text = readFileSync(this.loginFile, "utf8");
+    const value = (name: string): string => new RegExp(`^${name} +(\\S+)`, "m").exec(text)![1]!;
+    return this.#printed = {
+      email: value("email"),
+      password: value("password"),
+      key: value("key"),
+    };
   }
 
   signal(name: "SIGKILL" | "SIGTERM"): void {

@@ -3,7 +3,7 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { DatabaseSync } from "node:sqlite";
-import { existsSync, writeFileSync } from "node:fs";
+import { existsSync, statSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { test, until } from "../kit/test.ts";
@@ -26,6 +26,10 @@ test("mesher: one node from nothing takes an event, stores it, shows it and stre
     const one = start([], env);
     const url = await one.ready();
     const { printed } = one;
+    assert(!one.said.includes(printed.password) && !one.said.includes(printed.key), one.said);
+    for (const file of [env.DATABASE_URL, `${env.DATABASE_URL}-wal`, one.loginFile]) {
+      assertEquals([file, statSync(file).mode & 0o777], [file, 0o600]);
+    }
     const user = await loggedIn(url, printed.email, printed.password);
     const watcher = await watch(url, printed);
     const sent = await senderTo(url, printed).post("/api/v1/events", { message: "from a process" });
@@ -41,7 +45,7 @@ test("mesher: one node from nothing takes an event, stores it, shows it and stre
 
     const again = start([], env);
     const there = await again.ready();
-    assert(!again.said.includes("password"), "secrets are printed once");
+    assert(!existsSync(again.loginFile), "there is one first start");
     const back = await loggedIn(there, printed.email, printed.password);
     assertEquals((await back.get(`/api/v1/events/${last.json.id}`)).status, 200);
     assertEquals(await again.stop(), 0, again.said);

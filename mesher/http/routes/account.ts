@@ -9,15 +9,19 @@ import {
   PASSWORD_CHARS_MAX,
   passwordProblem,
 } from "../../domain/password.ts";
+import { BROWSER_SECONDS, browserOf, newBrowser } from "../../domain/browser.ts";
 import { newSecret } from "../../domain/secret.ts";
 import { iso } from "../../pipeline/time.ts";
 import type { Mesher } from "../../mesher.ts";
 import type { Credentials } from "../../storage/users.ts";
-import { SESSION_MS, sessionCookie } from "../auth.ts";
+import { SESSION_MS } from "../auth.ts";
 import { changeRoute } from "../change.ts";
-import { clientOf } from "../client.ts";
+import { clientOf, isSecure } from "../client.ts";
+import { BROWSER_COOKIE, cookieOf, SESSION_COOKIE, setCookie } from "../cookies.ts";
 import { hashInTurn, verifyInTurn } from "../hashing.ts";
 import { mustFit, mustWait } from "../quota.ts";
+import { jsonResponse } from "../router.ts";
+import { loads } from "../../services/registry.ts";
 import { type Asked, type Field, Refusal, type Reply, type Route } from "../route.ts";
 import { personIn } from "../scope.ts";
 import { organisationShape, sessionShape, userShape } from "../shapes.ts";
@@ -43,15 +47,17 @@ export const accountRoutes: readonly Route[] = [
     ok: 200,
     errors: [400, 401, 413, 415, 429, 503],
     gives: '{"user":{…},"expires_at"}',
-    async handle(asked): Promise<Reply> {
-      const { storage, now, config } = asked.mesher;
+    async handle(asked): Promise<Response> {
+      const { storage, now } = asked.mesher;
       const email = asked.body["email"] as string;
       const password = asked.body["password"] as string;
       const known = await knownBy(asked, email, password);
       if (known === null) throw new Refusal(401, "wrong email or password");
       // Hashed as we hash today. Like any new password it ends the other sessions, this once.
-      if (isOutdated(known.passwordHash)) {
-        await storage.setPassword(known.user.id, await hashInTurn(password));
+      let { passwordHash } = known;
+      if (isOutdated(passwordHash)) {
+        passwordHash = await hashInTurn(password);
+        await storage.setPassword(known.user.id, passwordHash);
       }
       const { secret, hash: secretHash } = newSecret("session");
       const expiresAt = now() + SESSION_MS;
@@ -64,10 +70,16 @@ export const accountRoutes: readonly Route[] = [
       for (const { id } of sessions.slice(SESSIONS_MAX)) {
         await storage.endSession(known.user.id, id);
       }
-      return {
-        json: { user: userShape(known.user), expires_at: iso(expiresAt) },
-        headers: { "set-cookie": sessionCookie(secret, SESSION_MS / 1000, config.secureCookies) },
-      };
+      const json = { user: userShape(known.user), expires_at: iso(expiresAt) };
+      const answer = jsonResponse(200, json);
+      const secure = isHttps(asked);
+      const browser = newBrowser(passwordHash);
+      const cookies = [
+        setCookie(SESSION_COOKIE, secret, SESSION_MS / 1000, secure),
+        setCookie(BROWSER_COOKIE, browser, BROWSER_SECONDS, secure),
+      ];
+      for (const cookie of cookies) answer.headers.append("set-cookie", cookie);
+      return answer;
     },
   },
   {
@@ -82,7 +94,7 @@ export const accountRoutes: readonly Route[] = [
     async handle(asked): Promise<Reply> {
       const { user, session } = personIn(asked);
       await asked.mesher.storage.endSession(user.id, session.id);
-      const cookie = sessionCookie("", 0, asked.mesher.config.secureCookies);
+      const cookie = setCookie(SESSION_COOKIE, "", 0, isHttps(asked));
       return { json: { status: "ok" }, headers: { "set-cookie": cookie } };
     },
   },
@@ -90,15 +102,21 @@ export const accountRoutes: readonly Route[] = [
     method: "GET",
     path: "/api/v1/me",
     name: "getMe",
-    about: "Who one is, and in which organisations.",
+    about: "Who one is, in which organisations, and where the page is on other nodes.",
     access: "user",
     ok: 200,
     errors: [401],
-    gives: '{"user":{…},"organisations":[…]}',
-    handle(asked): Reply {
+    gives: '{"user":{…},"organisations":[…],"nodes":[…]}',
+    async handle(asked): Promise<Reply> {
       const { user, memberships } = personIn(asked);
+      const { mesher } = asked;
+      const others = (await loads(mesher)).filter(({ node }) => node !== mesher.node.name);
       return {
-        json: { user: userShape(user), organisations: memberships.map(organisationShape) },
+        json: {
+          user: userShape(user),
+          organisations: memberships.map(organisationShape),
+          nodes: others.map(({ node, httpUrl }) => ({ name: node, http_url: httpUrl })),
+        },
       };
     },
   },
@@ -106,9 +124,13 @@ export const accountRoutes: readonly Route[] = [
     method: "POST",
     path: "/api/v1/password",
     name: "setPassword",
-    about: "Changes one's password. Ends all sessions, not the tokens.",
+    about: "Changes one's password. Ends all sessions, and all tokens too with `end_tokens`.",
     access: "user",
-    body: { current: PASSWORD, password: PASSWORD },
+    body: {
+      current: PASSWORD,
+      password: PASSWORD,
+      end_tokens: { type: "boolean", about: "default: false" },
+    },
     ok: 200,
     errors: [400, 401, 403, 429, 503],
     gives: '{"status":"ok"}',
@@ -120,7 +142,9 @@ export const accountRoutes: readonly Route[] = [
       const password = asked.body["password"] as string;
       const problem = passwordProblem(password);
       if (problem !== null) throw new Refusal(400, problem);
-      await asked.mesher.storage.setPassword(user.id, await hashInTurn(password));
+      const endTokens = (asked.body["end_tokens"] as boolean | undefined) ?? false;
+      const hash = await hashInTurn(password);
+      await asked.mesher.storage.setPassword(user.id, hash, { endTokens });
       return { json: { status: "ok" } };
     },
   },
@@ -178,15 +202,27 @@ export const accountRoutes: readonly Route[] = [
   },
 ];
 
-/** Who has this password, or null; takes as long whether there is such a user or not. Throws 429. */
+function isHttps({ request, remote, mesher }: Asked): boolean {
+  return isSecure(request.headers, remote.hostname, mesher.config);
+}
+
+/**
+ * Returns the account that has this password, or null; takes as long whether there is such an account or not.
+ * Throws 429.
+ */
 async function knownBy(
-  { mesher, request, remote }: Asked,
+  asked: Asked,
   email: string,
   password: string,
 ): Promise<Credentials | null> {
-  const { attempts, now, config, log } = mesher;
+  const { mesher, request, remote } = asked;
+  const { attempts, now, config, log, storage } = mesher;
   const client = clientOf(request.headers, remote.hostname, config.proxies);
-  const attempt = { email, client };
+  const shown = cookieOf(request.headers.get("cookie"), BROWSER_COOKIE, isHttps(asked));
+  // Without such a cookie the account is looked up only when the attempt may be made.
+  const owner = shown === undefined ? null : await storage.credentials(email);
+  const browser = owner === null ? undefined : browserOf(shown, owner.passwordHash);
+  const attempt = { email, client, browser };
   mustWait(attempts.try(attempt, now()));
   const known = await verified(mesher, email, password).catch((error) => {
     attempts.takeBack(attempt);

@@ -17,7 +17,7 @@ import type { Result } from "../../storage/result.ts";
 import { changeRoute } from "../change.ts";
 import { mustFit } from "../quota.ts";
 import { type Asked, Refusal, type Reply, type Route } from "../route.ts";
-import { inScope, mustManage, projectPlaceOf } from "../scope.ts";
+import { inScope, isManager, mustManage, projectPlaceOf } from "../scope.ts";
 import { alertShape, ruleShape } from "../shapes.ts";
 
 const RULE = "alert rule";
@@ -47,7 +47,7 @@ export const alertRoutes: readonly Route[] = [
     path: "/api/v1/projects/:project_id/alert-rules",
     name: "createAlertRule",
     about: "Makes a rule. Conditions: threshold (threshold, window_minutes), new_issue, " +
-      "regression, spike. Actions: websocket; webhook (url), which an owner or admin may set.",
+      "regression, spike. Actions: websocket; webhook (url). For owners and admins.",
     access: "user",
     body: {
       name: { type: "string", required: true, max: 200 },
@@ -60,12 +60,11 @@ export const alertRoutes: readonly Route[] = [
     gives: '{"id"}',
     async handle(asked): Promise<Reply> {
       const { project, membership } = await projectPlaceOf(asked);
+      mustManage(membership.role);
       const { body } = asked;
       const { storage } = asked.mesher;
       const orgId = membership.organisation.id;
       const action = reachable(asked, valid(actionFrom(body["action"])));
-      // The server itself calls it, from inside its network.
-      if (action.kind === "webhook") mustManage(membership.role);
       const rule = {
         projectId: project.id,
         name: body["name"] as string,
@@ -83,22 +82,24 @@ export const alertRoutes: readonly Route[] = [
   changeRoute({
     path: "/api/v1/alert-rules/:rule_id/toggle",
     name: "toggleAlertRule",
-    about: "Switches a rule on or off.",
+    about: "Switches a rule on or off. For owners and admins.",
     body: { enabled: { type: "boolean", about: "default: true" } },
   }, async (asked) => {
     const enabled = (asked.body["enabled"] as boolean | undefined) ?? true;
     const id = asked.params["rule_id"]!;
     const { storage } = asked.mesher;
-    await inScope(asked, RULE, (orgId) => storage.setAlertRuleEnabled(orgId, id, enabled));
+    const set = (orgId: string) => storage.setAlertRuleEnabled(orgId, id, enabled);
+    await inScope(asked, RULE, set, isManager);
     return true;
   }),
   changeRoute({
     path: "/api/v1/alert-rules/:rule_id/delete",
     name: "deleteAlertRule",
-    about: "Deletes a rule and its alerts.",
+    about: "Deletes a rule and its alerts. For owners and admins.",
   }, (asked) => {
     const id = asked.params["rule_id"]!;
-    return inScope(asked, RULE, (orgId) => asked.mesher.storage.deleteAlertRule(orgId, id));
+    const remove = (orgId: string) => asked.mesher.storage.deleteAlertRule(orgId, id);
+    return inScope(asked, RULE, remove, isManager);
   }),
   {
     method: "GET",

@@ -8,7 +8,14 @@ import { newSecret } from "../../domain/secret.ts";
 import { changeRoute } from "../change.ts";
 import { mustFit } from "../quota.ts";
 import { type Fields, Refusal, type Reply, type Route } from "../route.ts";
-import { inScope, membershipsOf, mustManage, organisationOf, projectPlaceOf } from "../scope.ts";
+import {
+  inScope,
+  isManager,
+  membershipsOf,
+  mustManage,
+  organisationOf,
+  projectPlaceOf,
+} from "../scope.ts";
 import { keyShape, projectShape } from "../shapes.ts";
 
 /** What is unique in addresses. */
@@ -202,12 +209,7 @@ export const projectRoutes: readonly Route[] = [
   }, async (asked) => {
     const { storage, keys } = asked.mesher;
     const id = asked.params["key_id"]!;
-    const memberships = membershipsOf(asked);
-    // Who may not revoke it is told what a stranger is told: storage knows no other way to look for it.
-    await inScope(asked, "api key", async (orgId) => {
-      const { role } = memberships.find(({ organisation }) => organisation.id === orgId)!;
-      return role !== "member" && await storage.revokeApiKey(orgId, id);
-    });
+    await inScope(asked, "api key", (orgId) => storage.revokeApiKey(orgId, id), isManager);
     keys.forget();
     return true;
   }),

@@ -8,7 +8,8 @@ import { COUNTS } from "../../pipeline/counters.ts";
 import { iso } from "../../pipeline/time.ts";
 import { cards, REGISTRY } from "../../services/registry.ts";
 import { ROUNDS } from "../../services/rounds.ts";
-import type { Reply, Route } from "../route.ts";
+import { changeRoute } from "../change.ts";
+import { Refusal, type Reply, type Route } from "../route.ts";
 
 /** The routes. */
 export const systemRoutes: readonly Route[] = [
@@ -47,10 +48,10 @@ export const systemRoutes: readonly Route[] = [
     method: "GET",
     path: "/metrics",
     name: "getMetrics",
-    about: "Counters of this node, as Prometheus reads them (with a token).",
-    access: "user",
+    about: "Counters of this node, as Prometheus reads them (with an operator's token).",
+    access: "operator",
     ok: 200,
-    errors: [401],
+    errors: [401, 403],
     gives: "text",
     handle({ mesher }): Response {
       const { counters, inbox, outbox, node } = mesher;
@@ -80,9 +81,9 @@ export const systemRoutes: readonly Route[] = [
     about: "The nodes, their load, who processes for whom, the global names, the trees; how many " +
       "messages to slow peers a node has dropped in their sessions; nodes that have gone, the last " +
       "first, and how many accepted events may be missing with each (null: unknown).",
-    access: "user",
+    access: "operator",
     ok: 200,
-    errors: [401],
+    errors: [401, 403],
     gives:
       '{"node","standalone","nodes":[…],"processors":[…],"names":[…],"trees":[…],"losses":[…],"storage"}',
     async handle({ mesher }): Promise<Reply> {
@@ -132,4 +133,21 @@ export const systemRoutes: readonly Route[] = [
       };
     },
   },
+  changeRoute({
+    path: "/api/v1/operators",
+    name: "setOperator",
+    about: "Makes a user an operator, who sees the metrics and the cluster, or no longer one.",
+    access: "operator",
+    body: {
+      email: { type: "string", required: true, max: 254 },
+      operator: { type: "boolean", about: "default: true" },
+    },
+    errors: [409],
+  }, async ({ mesher, body }) => {
+    const operator = (body["operator"] as boolean | undefined) ?? true;
+    const made = await mesher.storage.setOperator(body["email"] as string, operator);
+    if (made.ok) return true;
+    if (made.reason === "no_user") throw new Refusal(404, "user not found");
+    throw new Refusal(409, "the last operator stays: make somebody else an operator first");
+  }),
 ];

@@ -4,7 +4,7 @@
  * @module
  */
 import { ApiError, get, part, post } from "./request.js";
-import { list, listOf, objectOf, oneOf, shape, text, time } from "./values.js";
+import { flag, list, listOf, maybeText, objectOf, oneOf, shape, text, time } from "./values.js";
 
 /** @import * as model from "../model.js" */
 /** @import { Signal } from "./request.js" */
@@ -16,7 +16,15 @@ const ROLES = /** @type {const} */ (["member", "admin", "owner"]);
 const NAME = text("display_name", "email");
 
 /** @type {(value: unknown) => model.User} */
-const userFrom = shape({ id: text("id"), email: text("email"), name: NAME });
+const userFrom = shape({
+  id: text("id"),
+  email: text("email"),
+  name: NAME,
+  isOperator: flag("operator"),
+});
+
+/** @type {(value: unknown) => model.OtherNode} */
+const otherFrom = shape({ name: text("name"), url: maybeText("http_url") });
 
 /** @type {(value: unknown) => model.Organisation} */
 const organisationFrom = shape({
@@ -53,19 +61,24 @@ export function comeFromOtherNode() {
   localStorage.setItem(SIGNED_IN, "yes");
 }
 
-/** @returns {Promise<{ user: model.User, organisations: model.Organisation[] }>} */
+/** @returns {Promise<{ user: model.User, organisations: model.Organisation[], nodes: model.OtherNode[] }>} */
 export async function me() {
   if (localStorage.getItem(SIGNED_IN) === null) throw new ApiError(401, "Nobody is signed in.");
   const raw = objectOf(await get("/me"));
   return {
     user: userFrom(raw.user),
     organisations: list("organisations", organisationFrom)(raw),
+    nodes: list("nodes", otherFrom)(raw),
   };
 }
 
-/** All one's sessions end. @param {string} current @param {string} password */
-export async function setPassword(current, password) {
-  await post("/password", { current, password });
+/**
+ * Ends all sessions, and all tokens too with `endTokens`.
+ *
+ * @param {string} current @param {string} password @param {boolean} endTokens
+ */
+export async function setPassword(current, password, endTokens) {
+  await post("/password", { current, password, end_tokens: endTokens });
 }
 
 /** @param {string} name @returns {Promise<model.Organisation>} */

@@ -136,7 +136,8 @@ function firedPart({ app, place, project, signal }) {
 }
 
 /** @param {Context} context */
-function rulesPart({ project, signal }) {
+function rulesPart({ app, project, signal }) {
+  const mayManage = app.organisation?.role !== "member";
   const body = h("div", { class: "panel flush" });
   const refresh = (quiet = false) =>
     load(
@@ -157,6 +158,7 @@ function rulesPart({ project, signal }) {
   function row(rule) {
     const toggle = h("input", {
       type: "checkbox",
+      disabled: !mayManage,
       role: "switch",
       class: "switch",
       "aria-label": `${rule.name} is on`,
@@ -200,11 +202,11 @@ function rulesPart({ project, signal }) {
         ),
       ),
       h("span", { class: "row-when" }, "fired ", ago(rule.lastFiredAt)),
-      h("span", { class: "row-buttons" }, remove),
+      mayManage && h("span", { class: "row-buttons" }, remove),
     );
   }
   refresh();
-  return h("div", { class: "columns-2" }, body, panel("New rule", {}, form()));
+  return mayManage ? h("div", { class: "columns-2" }, body, panel("New rule", {}, form())) : body;
 
   function form() {
     const name = h("input", { required: true, maxlength: 100, placeholder: "Too many errors" });

@@ -31,7 +31,7 @@ export function clusterView({ app, signal }) {
         !cluster.nodes.some((node) => node.name === name)
       );
       for (const node of cluster.nodes) known.set(node.name, node);
-      app.meet(cluster.nodes);
+      app.meet(cluster.nodes.filter(({ isHere }) => !isHere));
       return draw(cluster, gone);
     }, { quiet, bones: 8 });
     const link = focused ? body.querySelector(`[data-node="${CSS.escape(focused)}"]`) : null;

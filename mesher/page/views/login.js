@@ -61,6 +61,10 @@ export function loginView(done) {
       fault,
       enter,
     ),
-    h("p", { class: "login-foot" }, "The first start of Mesher prints an address and a password."),
+    h(
+      "p",
+      { class: "login-foot" },
+      "The first start of Mesher writes what to sign in with to mesher-first-login.txt.",
+    ),
   );
 }

@@ -29,6 +29,7 @@ export function accountSettings({ app, signal }) {
     maxlength: 256,
     autocomplete: "new-password",
   });
+  const endTokens = h("input", { type: "checkbox" });
   const save = h("button", { class: "button primary" }, "Change the password");
   const form = h(
     "form",
@@ -36,7 +37,10 @@ export function accountSettings({ app, signal }) {
       class: "form",
       onsubmit: async (/** @type {Event} */ event) => {
         event.preventDefault();
-        const done = await attempt(save, () => peopleApi.setPassword(current.value, next.value));
+        const done = await attempt(
+          save,
+          () => peopleApi.setPassword(current.value, next.value, endTokens.checked),
+        );
         if (!done) return;
         toast("Changed. Sign in with the new one.");
         session.dispatchEvent(new Event("signedout"));
@@ -46,6 +50,7 @@ export function accountSettings({ app, signal }) {
     h("input", { hidden: true, autocomplete: "username", value: app.user.email }),
     field("Current password", current),
     field("New password", next, "All your sessions end."),
+    h("label", { class: "check" }, endTokens, "Revoke my tokens too"),
     h("div", { class: "form-foot" }, save),
   );
   return h(

@@ -15,10 +15,12 @@ export interface UserRow {
   readonly display_name: string;
   readonly password_hash: string;
   readonly created_at: number;
+  readonly operator: boolean | number;
 }
 
 /** The columns of `UserRow`, of `users u`. */
-export const USER = "u.id, u.email, u.display_name, u.password_hash, u.created_at";
+export const USER: string = "u.id, u.email, u.display_name, u.password_hash, u.created_at, " +
+  "u.operator";
 
 /** The person of a row. */
 export const userFrom = (row: UserRow): User => ({
@@ -26,6 +28,7 @@ export const userFrom = (row: UserRow): User => ({
   email: row.email,
   displayName: row.display_name,
   createdAt: row.created_at,
+  isOperator: Boolean(row.operator),
 });
 
 /** Two addresses that differ in case or in blanks around them are one. */
@@ -36,11 +39,11 @@ function folded(email: string): string {
 /** Users in `db`. */
 export function users(db: Database): Users {
   return {
-    async createUser({ email, displayName, passwordHash }) {
+    async createUser({ email, displayName, passwordHash, isOperator = false }) {
       const now = db.now();
       const row = await db.row<UserRow>(
-        `INSERT INTO users AS u (id, email, email_folded, display_name, password_hash, created_at)
-         VALUES ($1, $2, $3, $4, $5, $6)
+        `INSERT INTO users AS u (id, email, email_folded, display_name, password_hash, created_at, operator)
+         VALUES ($1, $2, $3, $4, $5, $6, $7)
          ON CONFLICT (email_folded) DO NOTHING RETURNING ${bare(USER)}`,
         newId(now),
         email.trim(),
@@ -48,6 +51,7 @@ export function users(db: Database): Users {
         displayName,
         passwordHash,
         now,
+        isOperator,
       );
       return row === undefined
         ? { ok: false, reason: "email_taken" }
@@ -68,7 +72,7 @@ export function users(db: Database): Users {
       return row === undefined ? null : userFrom(row);
     },
 
-    async setPassword(userId, passwordHash) {
+    async setPassword(userId, passwordHash, { endTokens } = { endTokens: false }) {
       if (!isId(userId)) return false;
       return await db.transaction(async (query) => {
         const changed = await query.change(
@@ -77,10 +81,29 @@ export function users(db: Database): Users {
           passwordHash,
         );
         await query.change(
-          "DELETE FROM sessions WHERE user_id = $1 AND kind = 'session'",
+          `DELETE FROM sessions WHERE user_id = $1${endTokens ? "" : " AND kind = 'session'"}`,
           userId,
         );
         return changed > 0;
+      });
+    },
+
+    async setOperator(email, isOperator) {
+      return await db.transaction(async (query) => {
+        // All operators are locked in one order, so that two at once cannot remove each other.
+        const operators = await query.rows<{ id: string }>(
+          `SELECT id FROM users WHERE operator ORDER BY id ${db.dialect.forUpdate}`,
+        );
+        const row = await query.row<UserRow>(
+          `SELECT ${USER} FROM users u WHERE u.email_folded = $1`,
+          folded(email),
+        );
+        if (row === undefined) return { ok: false, reason: "no_user" };
+        if (!isOperator && operators.length === 1 && operators[0]!.id === row.id) {
+          return { ok: false, reason: "last_operator" };
+        }
+        await query.change("UPDATE users SET operator = $2 WHERE id = $1", row.id, isOperator);
+        return { ok: true, value: { ...userFrom(row), isOperator } };
       });
     },
 

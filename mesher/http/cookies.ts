@@ -1,0 +1,45 @@
+/**
+ * The two cookies: the session's, which opens everything, and the browser's, which only shows that somebody has
+ * logged in from this browser before (see `attempts.ts`).
+ *
+ * Over https the names begin with `__Host-`: browsers then accept the cookie from this host alone, over https,
+ * so that neither a subdomain nor a page of plain http can set it. Only the name of the connection's own kind
+ * is read.
+ *
+ * @module
+ */
+
+/** The session's cookie. */
+export const SESSION_COOKIE = "mesher_session";
+/** The browser's cookie. */
+export const BROWSER_COOKIE = "mesher_browser";
+
+/** Returns a Set-Cookie header: scripts cannot read the cookie, and other sites do not send it. */
+export function setCookie(
+  name: string,
+  value: string,
+  maxAgeSeconds: number,
+  isSecure: boolean,
+): string {
+  const secure = isSecure ? "; Secure" : "";
+  return `${named(name, isSecure)}=${value}; Path=/; Max-Age=${maxAgeSeconds}; ` +
+    `HttpOnly; SameSite=Strict${secure}`;
+}
+
+/** Returns the value of a cookie in a Cookie header. */
+export function cookieOf(
+  header: string | null,
+  name: string,
+  isSecure: boolean,
+): string | undefined {
+  const wanted = named(name, isSecure);
+  for (const pair of header?.split(";") ?? []) {
+    const at = pair.indexOf("=");
+    if (at > 0 && pair.slice(0, at).trim() === wanted) return pair.slice(at + 1).trim();
+  }
+  return undefined;
+}
+
+function named(name: string, isSecure: boolean): string {
+  return isSecure ? `__Host-${name}` : name;
+}
