@@ -162,6 +162,36 @@ export class Node {
   }
 
   /**
+   * Changes the cookie of a running node. Of several the first is used, and all are accepted; sessions stay
+   * up. To change the cookie of a cluster call it on every node, in three rounds:
+   *
+   * 1. `changeCookie([current, next])`: every node accepts the next one.
+   * 2. `changeCookie([next, current])`: every node uses the next one.
+   * 3. `changeCookie(next)`: the former one is not accepted any more. Peers that were let in with it must
+   *    prove that they have the next one; the session of one that has not is ended with "cookie".
+   *
+   * @throws {CookieError} `code` "badcookie": one is unusable, or there are none or more than 4.
+   *
+   * @example
+   * ```ts
+   * import { Node } from "@firn/firn";
+   * import { assertEquals } from "@std/assert";
+   *
+   * const [current, next] = ["the same on every node", "another one for all"];
+   * await using a = await Node.start({ name: "a@127.0.0.1:0", cookie: current, logLevel: "silent" });
+   * await using b = await Node.start({ name: "b@127.0.0.1:0", cookie: current, logLevel: "silent" });
+   * await b.connect(a.name);
+   * for (const cookies of [[current, next], [next, current], [next]]) {
+   *   for (const node of [a, b]) await node.changeCookie(cookies);
+   * }
+   * assertEquals(b.peers(), [a.name]);
+   * ```
+   */
+  changeCookie(cookies: string | readonly string[]): Promise<void> {
+    return this.#parts.changeCookie(cookies);
+  }
+
+  /**
    * Ends the session with a node, which is told, and neither side dials the other again by itself.
    * Resolves to false if there was no session.
    */

@@ -19,9 +19,10 @@ import { type GlobalEvents, Registry } from "./cluster/registry.ts";
 import { Replicas } from "./cluster/replicas.ts";
 import { steadyWall } from "./cluster/steady_wall.ts";
 import { RoomRelay } from "./cluster/room_relay.ts";
-import { checkCookie, makeCookie } from "./mesh/cookie.ts";
+import { makeCookie } from "./mesh/cookie.ts";
 import type { SessionLimits } from "./mesh/session.ts";
-import { type ClusterKeys, deriveKeys } from "./mesh/identity.ts";
+import type { ClusterKeys } from "./mesh/identity.ts";
+import { Keyring } from "./mesh/keyring.ts";
 import { RemoteNodes } from "./mesh/remote_nodes.ts";
 import { ROOM_HEAD_BYTES_MAX, ROOM_MESSAGE_BYTES_MAX } from "./mesh/message.ts";
 import { MESSAGE_BYTES_MAX } from "./mesh/fragment_reader.ts";
@@ -44,12 +45,13 @@ export interface NodeOptions {
   readonly name?: string | undefined;
   /**
    * The cluster's secret, the same on every node. Nodes that listen beyond this machine need one
-   * with 16 bytes of chance. Default: what is in `cookieFile`.
+   * with 16 bytes of chance. Of several, up to 4, the first is used and all are accepted: see
+   * {@linkcode Node.changeCookie}. Default: what is in `cookieFile`.
    */
-  readonly cookie?: string | undefined;
+  readonly cookie?: string | readonly string[] | undefined;
   /**
    * Where the cookie is kept when none is given; made, readable by its owner only, when it is not
-   * there. Default: `.firn.cookie` in the home folder.
+   * there. Several cookies stand on a line each. Default: `.firn.cookie` in the home folder.
    */
   readonly cookieFile?: string | undefined;
   /**
@@ -111,6 +113,8 @@ export interface Parts {
   readonly registry: Registry;
   readonly global: Global;
   readonly groups: GroupTable;
+  /** Changes the cookies: the first is used, all are accepted. */
+  readonly changeCookie: (cookies: string | readonly string[]) => Promise<void>;
   readonly events: Emitter<NodeEvents>;
   /** Resolves when this node has joined its cluster. */
   readonly joined: Promise<void>;
@@ -125,6 +129,7 @@ export const NODE_EVENTS: Readonly<Record<keyof NodeEvents, true>> = {
   nodedown: true,
   pressure: true,
   listener: true,
+  clockskew: true,
   refused: true,
   spawn: true,
   exit: true,
@@ -171,14 +176,23 @@ export async function startNode(
   const listen = listenAddress(options, name);
   const limits = sessionLimits(options);
   const log = makeLog(options, host, name);
-  const cookie = options.cookie ?? cookieFromFile(options, host);
-  checkCookie(cookie, isLoopback(listen.hostname));
+  const keyring = new Keyring(isLoopback(listen.hostname));
+  const cookies = options.cookie ?? cookiesFromFile(options, host);
   const joinMs = joinTimeout(options);
   const seeds = (options.seeds ?? []).map(normalName);
   if (options.tls !== undefined) checkPem(options.tls, (words) => new NodeOptionError(words));
-  keys ??= await deriveKeys(cookie);
+  const { use, accepted } = keys ? { use: keys, accepted: [] } : await keyring.derive(cookies);
   const events = new Emitter<NodeEvents>();
-  const mesh = new Mesh(host, { name, keys, listen, seeds, tls: options.tls, limits, log }, events);
+  const mesh = new Mesh(host, {
+    name,
+    keys: use,
+    acceptedKeys: accepted,
+    listen,
+    seeds,
+    tls: options.tls,
+    limits,
+    log,
+  }, events);
   const rooms = new Rooms(host, {
     messageBytesMax: Math.min(
       ROOM_MESSAGE_BYTES_MAX,
@@ -224,7 +238,23 @@ export async function startNode(
     if (!dropped) log.as(mesh.name).warn(`the mailbox of ${pid} holds ${length} messages`);
   });
   const joined = mesh.join((node) => registry.synced(node));
-  const parts = { host, mesh, rooms, system, remote, registry, global, groups, events, joined };
+  const changeCookie = async (cookies: string | readonly string[]): Promise<void> => {
+    const { use, accepted } = await keyring.derive(cookies);
+    await mesh.changeKeys(use, accepted);
+  };
+  const parts = {
+    host,
+    mesh,
+    rooms,
+    system,
+    remote,
+    registry,
+    global,
+    groups,
+    events,
+    joined,
+    changeCookie,
+  };
   await joinWithin(parts, joinMs);
   return parts;
 }
@@ -323,7 +353,7 @@ function makeLog(options: NodeOptions, host: Host, name: NodeName): Log {
   return new Log(options.log ?? host.log, level, formatName(name));
 }
 
-function cookieFromFile(options: NodeOptions, host: Host): string {
+function cookiesFromFile(options: NodeOptions, host: Host): readonly string[] {
   const path = options.cookieFile ?? join(homedir(), ".firn.cookie");
-  return host.secretFile(path, () => makeCookie(host.random));
+  return host.secretFile(path, () => makeCookie(host.random)).split(/\r?\n/);
 }

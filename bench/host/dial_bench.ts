@@ -29,7 +29,7 @@ type Way = () => Promise<Pair>;
 
 const host = systemHost();
 const authority = await makeAuthority(host.random.bytes(32));
-const leaf = await makeLeaf(authority, "a@127.0.0.1:9000", Date.now(), host.random.bytes(16));
+const leaf = await makeLeaf(authority, "a@127.0.0.1:9000", host.random.bytes(16));
 const own = { cert: leaf.cert, key: leaf.key };
 const point = new FlushPoint("Bun" in globalThis ? (run) => setImmediate(run) : queueMicrotask);
 const nowhere = { hostname: "", port: 0 };

@@ -66,7 +66,7 @@ class Receiver implements SessionHandler {
 await benches("bench/mesh/lanes_bench.ts", ["net"], async () => {
   const host = systemHost();
   const authority = await makeAuthority(host.random.bytes(32));
-  const leaf = await makeLeaf(authority, "b@127.0.0.1:9000", Date.now(), host.random.bytes(16));
+  const leaf = await makeLeaf(authority, "b@127.0.0.1:9000", host.random.bytes(16));
   let arrived: (stream: Stream) => void = () => {};
   const far = new Promise<Stream>((arrive) => arrived = arrive);
   const { address } = await host.listen(

@@ -13,16 +13,18 @@ import * as der from "./der.ts";
 /** The one host name in every leaf, whatever address a node has. No public authority may sign it. */
 export const SERVER_NAME = "node.firn.internal";
 
-const DAY_MS = 24 * 60 * 60 * 1000;
+/**
+ * Every certificate is valid from 1970 to 9999, so that no node is kept out by a wrong clock, its own or
+ * another's. A shorter time would protect nothing: what admits a node is the proof in the handshake, which
+ * covers the acceptor's current leaf.
+ */
+const VALIDITY: Uint8Array = der.sequence(
+  der.utcTime(Date.UTC(1970, 0, 1)),
+  der.generalizedTime(Date.UTC(9999, 11, 31, 23, 59, 59)),
+);
 
-/** A leaf begins this long before now, for clocks that are behind. */
-const LEAF_BACKDATED_MS = DAY_MS;
-
-/** A leaf ends this long after now. */
-const LEAF_LIFE_MS = 7 * DAY_MS;
-
-/** When a running node makes itself a new leaf. */
-export const LEAF_RENEW_MS: number = DAY_MS;
+/** When a running node makes itself a new leaf, with a new key. Milliseconds. */
+export const LEAF_RENEW_MS: number = 24 * 60 * 60 * 1000;
 
 const ED25519 = der.sequence(der.oid("1.3.101.112"));
 
@@ -61,8 +63,6 @@ export async function makeAuthority(seed: Uint8Array): Promise<Authority> {
     serial: new Uint8Array([1]),
     issuer: subject,
     subject,
-    from: Date.UTC(2020, 0, 1),
-    until: Date.UTC(2049, 11, 31),
     publicKey: der.sequence(ED25519, der.bits(publicKey)),
     extensions: [
       // CA, and no authority below it.
@@ -74,11 +74,10 @@ export async function makeAuthority(seed: Uint8Array): Promise<Authority> {
   return { pem: pem("CERTIFICATE", certificate), subject, keyId, key };
 }
 
-/** A fresh leaf for the node `nodeName`. `wall` is the time of day, `serial` 16 bytes of chance. */
+/** Makes a fresh leaf for the node `nodeName`. `serial` is 16 random bytes. */
 export async function makeLeaf(
   authority: Authority,
   nodeName: string,
-  wall: number,
   serial: Uint8Array,
 ): Promise<Leaf> {
   const pair = await crypto.subtle.generateKey(
@@ -92,8 +91,6 @@ export async function makeLeaf(
     serial: serial.map((byte, i) => i === 0 ? byte & 0x7f | 0x40 : byte),
     issuer: authority.subject,
     subject: commonName("firn node"),
-    from: wall - LEAF_BACKDATED_MS,
-    until: wall + LEAF_LIFE_MS,
     publicKey,
     extensions: [
       extension("2.5.29.19", true, der.sequence()),
@@ -131,8 +128,6 @@ interface Fields {
   readonly serial: Uint8Array;
   readonly issuer: Uint8Array;
   readonly subject: Uint8Array;
-  readonly from: number;
-  readonly until: number;
   readonly publicKey: Uint8Array;
   readonly extensions: readonly Uint8Array[];
 }
@@ -143,7 +138,7 @@ async function sign(key: CryptoKey, fields: Fields): Promise<Uint8Array> {
     der.integer(fields.serial),
     ED25519,
     fields.issuer,
-    der.sequence(der.utcTime(fields.from), der.utcTime(fields.until)),
+    VALIDITY,
     fields.subject,
     fields.publicKey,
     der.explicit(3, der.sequence(...fields.extensions)),

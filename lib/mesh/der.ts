@@ -77,3 +77,9 @@ export function utcTime(ms: number): Uint8Array {
   const digits = new Date(ms).toISOString().slice(2, 19).replace(/[-:T]/g, "");
   return element(0x17, new TextEncoder().encode(`${digits}Z`));
 }
+
+/** Returns a time of any year up to 9999: for years from 2050 on, which `utcTime` cannot hold. */
+export function generalizedTime(ms: number): Uint8Array {
+  const digits = new Date(ms).toISOString().slice(0, 19).replace(/[-:T]/g, "");
+  return element(0x18, new TextEncoder().encode(`${digits}Z`));
+}

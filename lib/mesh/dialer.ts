@@ -21,6 +21,7 @@ import { Initiator, type Met, type Self } from "./handshake.ts";
 import { NONCE_BYTES } from "./message.ts";
 import { parseName } from "./name.ts";
 import type { Peers } from "./peers.ts";
+import { untrustedWords } from "./rejections.ts";
 import { NodeConnectError } from "./connect_waiters.ts";
 
 /** A dial may take this long to reach TLS, and a handshake this long after it. Milliseconds. */
@@ -31,9 +32,6 @@ const DIALS_MAX = 64;
 
 /** So many nodes are remembered as failing; past it the memory begins anew. */
 const FAILING_MAX = 4_096;
-
-/** Why a node is not believed. */
-const UNTRUSTED = "its certificate is not of our cluster (another cookie?)";
 
 /** Who has nodes dialled. */
 export interface DialerOwner {
@@ -201,7 +199,7 @@ export class Dialer {
       peers.failed(name, now);
       this.#explain(name, failure, words, byPeer);
       // What TLS says of it says not what to look at.
-      const why = failure === "untrusted" && !byPeer ? `${UNTRUSTED}; ${words}` : words;
+      const why = failure === "untrusted" && !byPeer ? `${untrustedWords(words)}; ${words}` : words;
       this.#owner.failed(name, new NodeConnectError(failure, `no session with ${name}: ${why}`));
     }
     this.schedule();
@@ -221,7 +219,7 @@ export class Dialer {
         log.info(`cannot reach ${name} yet: ${words}`);
         return;
       case "untrusted":
-        log.warn(`refused ${name}: ${UNTRUSTED}`);
+        log.warn(`refused ${name}: ${untrustedWords(words)}`);
         break;
       default:
         log.warn(`refused ${name}: ${said}${words}`);

@@ -5,7 +5,15 @@
  * @module
  */
 import { isUtf8 } from "node:buffer";
-import { decodeExposed, decodeList, decodeRoomBroadcast, TAG } from "./message.ts";
+import {
+  decodeClock,
+  decodeExposed,
+  decodeList,
+  decodeProof,
+  decodeProve,
+  decodeRoomBroadcast,
+  TAG,
+} from "./message.ts";
 import { isNormalName } from "./name.ts";
 
 /** Takes what other nodes broadcast to rooms. `message` is valid during the call only. */
@@ -26,6 +34,12 @@ export interface DispatchTarget {
   peerList(names: readonly string[]): void;
   /** A peer exposes functions, or does not any more. */
   exposed(added: boolean, names: readonly string[], from: string): void;
+  /** A peer's time of day, in milliseconds since 1970. */
+  clock?(wall: number, from: string): void;
+  /** A peer asks which cookies this node has. */
+  prove?(nonce: Uint8Array, from: string): void;
+  /** A peer's proofs of the cookies that it has. */
+  proof?(proofs: readonly Uint8Array[], from: string): void;
   /** Filled by the cluster; without it room messages are skipped. */
   readonly roomSink: RoomSink | undefined;
 }
@@ -51,6 +65,24 @@ export function dispatch(
       const decoded = decodeExposed(body);
       if (decoded === undefined) return "a malformed EXPOSED";
       inbound.exposed(decoded.added, decoded.names, from);
+      return undefined;
+    }
+    case TAG.CLOCK: {
+      const wall = decodeClock(body);
+      if (wall === undefined) return "a malformed CLOCK";
+      inbound.clock?.(wall, from);
+      return undefined;
+    }
+    case TAG.PROVE: {
+      const nonce = decodeProve(body);
+      if (nonce === undefined) return "a malformed PROVE";
+      inbound.prove?.(nonce, from);
+      return undefined;
+    }
+    case TAG.PROOF: {
+      const proofs = decodeProof(body);
+      if (proofs === undefined) return "a malformed PROOF";
+      inbound.proof?.(proofs, from);
       return undefined;
     }
     case TAG.ROOM_BROADCAST:

@@ -26,6 +26,7 @@ import { Reader, utf8 } from "../base/bytes.ts";
 import { encodeFrame } from "./frame.ts";
 import {
   type Challenge,
+  coveredByChallenge,
   decodeChallenge,
   decodeList,
   decodeName,
@@ -60,8 +61,20 @@ const FEATURES: number = FEATURE.CLAIMS;
 export interface Self {
   readonly name: string;
   readonly creation: number;
+  /** Proves this node where it is dialled. */
   readonly proofKey: Uint8Array;
+  /** Keys of further cookies that are accepted, for the change from one cookie to the next. */
+  readonly acceptedKeys?: readonly Uint8Array[] | undefined;
   readonly exposed: readonly string[];
+}
+
+/** What the proofs of a handshake were made with: a later proof in the same session covers it too. */
+export interface Binding {
+  /** This side's part in the handshake. */
+  readonly role: "dialler" | "acceptor";
+  /** The key of the cookie that both sides proved to have. */
+  readonly key: Uint8Array;
+  readonly transcript: Uint8Array;
 }
 
 /** What a node learns of the other in a handshake. */
@@ -76,6 +89,8 @@ export interface Met {
   readonly session: bigint;
   /** The session with us that a dialler last saw up, or 0. */
   readonly lastSession: bigint;
+  /** Absent where there was no handshake: in tests. */
+  readonly binding?: Binding | undefined;
 }
 
 /** What to do after a message. */
@@ -103,7 +118,7 @@ export class Initiator {
   #lastSession: () => bigint;
   #state:
     | { readonly waitsFor: "challenge" }
-    | { readonly waitsFor: "ack"; readonly challenge: Challenge }
+    | { readonly waitsFor: "ack"; readonly challenge: Challenge; readonly binding: Binding }
     | { readonly waitsFor: "nothing" } = { waitsFor: "challenge" };
 
   /**
@@ -145,7 +160,7 @@ export class Initiator {
       case "challenge":
         return tag === TAG.CHALLENGE ? this.#challenged(body) : outOfTurn(tag);
       case "ack":
-        return tag === TAG.ACK ? this.#acked(body, state.challenge) : outOfTurn(tag);
+        return tag === TAG.ACK ? this.#acked(body, state) : outOfTurn(tag);
       case "nothing":
         return outOfTurn(tag);
       default:
@@ -160,21 +175,27 @@ export class Initiator {
     if (challenge.version !== VERSION) {
       return fail("version", `it chose version ${challenge.version}, we speak ${VERSION}`);
     }
-    const transcript = hashOf(this.#name, challenge, this.#certificate);
-    if (!timingSafeEqual(decoded.proof, prove(this.#self.proofKey, "acceptor", transcript))) {
-      return fail("cookie", "its proof is wrong: it has another cookie");
-    }
+    const transcript = hashOf(encodeName(this.#name), coveredByChallenge(body), this.#certificate);
+    // The acceptor uses the key of the cookie that it uses; what counts is that we accept it.
+    const { proofKey, acceptedKeys = [] } = this.#self;
+    const key = [proofKey, ...acceptedKeys].find((key) =>
+      timingSafeEqual(decoded.proof, prove(key, "acceptor", transcript))
+    );
+    if (key === undefined) return fail("cookie", "its proof is wrong: it has another cookie");
     if (challenge.name !== this.#expected) {
       const named = isNormalName(challenge.name) ? challenge.name : "a node without a proper name";
       return fail("wrongnode", `${named} answered where ${this.#expected} was dialled`);
     }
-    this.#state = { waitsFor: "ack", challenge };
-    const proof = prove(this.#self.proofKey, "dialler", transcript);
+    this.#state = { waitsFor: "ack", challenge, binding: { role: "dialler", key, transcript } };
+    const proof = prove(key, "dialler", transcript);
     const reply = { lastSession: this.#lastSession(), exposed: this.#self.exposed };
     return { kind: "send", frame: encodeFrame(TAG.REPLY, encodeReply(proof, reply)) };
   }
 
-  #acked(body: Uint8Array, challenge: Challenge): Step {
+  #acked(
+    body: Uint8Array,
+    { challenge, binding }: { readonly challenge: Challenge; readonly binding: Binding },
+  ): Step {
     const exposed = decodeList(body);
     if (exposed === undefined) return fail("protocol", "a malformed ACK");
     return {
@@ -187,6 +208,7 @@ export class Initiator {
         exposed,
         session: sessionOf(this.#name),
         lastSession: 0n,
+        binding,
       },
     };
   }
@@ -257,10 +279,11 @@ export class Responder {
       nonce: this.#nonce,
     };
     const bound = (name.flags & FLAG_READS_CERTIFICATE) !== 0;
-    const transcript = hashOf(name, challenge, bound ? this.#certificate : undefined);
+    const covered = encodeChallenge(challenge);
+    const transcript = hashOf(body, covered, bound ? this.#certificate : undefined);
     const proof = prove(this.#self.proofKey, "acceptor", transcript);
     this.#state = { waitsFor: "reply", name, transcript };
-    const whole = new Uint8Array([...encodeChallenge(challenge), ...proof]);
+    const whole = new Uint8Array([...covered, ...proof]);
     return { kind: "send", frame: encodeFrame(TAG.CHALLENGE, whole) };
   }
 
@@ -278,6 +301,7 @@ export class Responder {
       exposed: decoded.message.exposed,
       session: sessionOf(name),
       lastSession: decoded.message.lastSession,
+      binding: { role: "acceptor", key: this.#self.proofKey, transcript } as const,
     };
     this.#state = { waitsFor: "decision", met };
     return { kind: "decide", met };
@@ -299,10 +323,14 @@ function outOfTurn(tag: number): Step {
   return fail("protocol", `message 0x${tag.toString(16).padStart(2, "0")} out of turn`);
 }
 
-function hashOf(name: Name, challenge: Challenge, certificate?: Uint8Array): Uint8Array {
+/**
+ * Hashes the handshake. The messages are hashed as they were sent, so that fields which only a later
+ * version knows are covered as well.
+ */
+function hashOf(name: Uint8Array, challenge: Uint8Array, certificate?: Uint8Array): Uint8Array {
   const hash = createHash("sha256").update("firn handshake 1");
   // Each part begins with its length, so that no two transcripts run into the same bytes.
-  for (const part of [encodeName(name), encodeChallenge(challenge), certificate ?? utf8("")]) {
+  for (const part of [name, challenge, certificate ?? utf8("")]) {
     hash.update(new Uint8Array(new Uint32Array([part.length]).buffer)).update(part);
   }
   return hash.digest();
@@ -310,6 +338,17 @@ function hashOf(name: Name, challenge: Challenge, certificate?: Uint8Array): Uin
 
 function prove(key: Uint8Array, role: "dialler" | "acceptor", transcript: Uint8Array): Uint8Array {
   return createHmac("sha256", key).update(role).update(transcript).digest();
+}
+
+/** Proves within an open session, over a nonce of the other side, that this side has a cookie. */
+export function proveAgain(
+  key: Uint8Array,
+  role: Binding["role"],
+  transcript: Uint8Array,
+  nonce: Uint8Array,
+): Uint8Array {
+  return createHmac("sha256", key).update(`again ${role}`).update(transcript).update(nonce)
+    .digest();
 }
 
 function sessionOf(name: Name): bigint {

@@ -14,6 +14,7 @@ import type { Log } from "../base/log.ts";
 import { place } from "../host/connect_error.ts";
 import type { ClientTls, Host, Listener, ServerTls } from "../host/host.ts";
 import type { Address, Stream } from "../host/stream.ts";
+import { ClockSkew, skewWords } from "./clock_skew.ts";
 import { derOf, LEAF_RENEW_MS, makeLeaf, SERVER_NAME } from "./certificate.ts";
 import { type Opened, Session, type SessionEnd, type SessionLimits } from "./session.ts";
 import { Dialer } from "./dialer.ts";
@@ -24,9 +25,17 @@ import { HandshakeIo, type HandshakeOwner } from "./handshake_io.ts";
 import { type Met, Responder, type Self } from "./handshake.ts";
 import { type ClusterKeys, makeCreation } from "./identity.ts";
 import type { RoomSink } from "./dispatch.ts";
-import { encodeExposed, encodeList, NONCE_BYTES, type RejectReason, TAG } from "./message.ts";
+import {
+  encodeClock,
+  encodeExposed,
+  encodeList,
+  NONCE_BYTES,
+  type RejectReason,
+  TAG,
+} from "./message.ts";
 import { formatName, type NodeName } from "./name.ts";
 import { Peers } from "./peers.ts";
+import { Reauthentication } from "./reauthentication.ts";
 import { refusalWords, Rejections } from "./rejections.ts";
 import { type SessionActors, type SessionOwner, SessionReceiver } from "./session_receiver.ts";
 import { ConnectWaiters, NodeConnectError, stoppingError } from "./connect_waiters.ts";
@@ -53,7 +62,10 @@ export interface OwnTls {
 /** How to take part. */
 export interface MeshOptions {
   readonly name: NodeName;
+  /** The keys of the cookie that is used. */
   readonly keys: ClusterKeys;
+  /** Those of further cookies that are accepted. */
+  readonly acceptedKeys?: readonly ClusterKeys[] | undefined;
   readonly listen: Address;
   readonly seeds: readonly string[];
   readonly tls?: OwnTls | undefined;
@@ -78,6 +90,11 @@ export interface MeshEvents {
     readonly state: "failed" | "recovered";
     readonly message: string;
   };
+  /**
+   * A peer's clock and this node's differ by half a minute or more: by how many milliseconds the peer's is
+   * ahead, or behind if negative. 0: they agree again.
+   */
+  clockskew: { readonly node: string; readonly skew: number };
   /** Somebody was not let in, or did not let us in. `peer` is a node's name or an address. */
   refused: { readonly peer: string; readonly reason: string; readonly words: string };
 }
@@ -110,6 +127,10 @@ export class Mesh implements SessionOwner {
   #self: Self;
   #listener: Listener | undefined;
   #certificate: Uint8Array | undefined;
+  #keys: ClusterKeys;
+  #acceptedKeys: readonly ClusterKeys[];
+  readonly #clocks = new ClockSkew();
+  readonly #reauthentication: Reauthentication;
   #timers: Timer[] = [];
   #stopping = false;
   #stopped: Promise<void> | undefined;
@@ -122,6 +143,13 @@ export class Mesh implements SessionOwner {
     this.#name = formatName(options.name);
     this.#log = options.log;
     this.#peers = new Peers(this.#name, () => host.random.next());
+    this.#keys = options.keys;
+    this.#acceptedKeys = options.acceptedKeys ?? [];
+    this.#reauthentication = new Reauthentication(
+      host.clock,
+      () => [this.#keys, ...this.#acceptedKeys].map(({ proofKey }) => proofKey),
+      () => host.random.bytes(NONCE_BYTES),
+    );
     this.#self = this.#makeSelf();
     const { quietMs, deadlineMs } = options.limits;
     this.#tickMs = Math.min(1_000, Math.max(10, Math.min(quietMs, deadlineMs - quietMs) / 4));
@@ -191,6 +219,7 @@ export class Mesh implements SessionOwner {
     if (name.port === 0) await this.#rename(this.#listener.address.port);
     const { clock } = this.#host;
     if (this.#stopping) return;
+    this.#clocks.step(clock.now(), clock.wall());
     this.#timers.push(clock.every(this.#tickMs, () => this.#tick()));
     if (this.#options.tls === undefined) {
       this.#timers.push(clock.every(LEAF_RENEW_MS, () => void this.#renew()));
@@ -256,6 +285,8 @@ export class Mesh implements SessionOwner {
     if (this.#sessions.get(name) !== connection) return;
     this.#sessions.delete(name);
     this.#exposures.down(name);
+    this.#clocks.over(name);
+    this.#reauthentication.over(connection);
     this.#peers.down(name, end !== "disconnected", this.#host.clock.now());
     if (this.#stopping) this.#log.debug(`${name} is down: we are stopping`);
     else if (end === "shutdown" || end === "disconnected") {
@@ -296,9 +327,47 @@ export class Mesh implements SessionOwner {
     return this.#exposures.of(name);
   }
 
+  /**
+   * Changes the cookie that is used, and which others are accepted. Sessions stay up; those that were proved
+   * with a cookie that is not accepted any more must be proved again with one that is.
+   */
+  async changeKeys(use: ClusterKeys, accepted: readonly ClusterKeys[]): Promise<void> {
+    this.#keys = use;
+    this.#acceptedKeys = accepted;
+    this.#self = this.#makeSelf();
+    if (this.#options.tls === undefined && !this.#stopping) await this.#renew();
+    for (const session of this.#sessions.values()) this.#reauthentication.check(session);
+  }
+
+  /** A peer's time of day has come. Called by the dispatcher. */
+  clock(wall: number, from: string): void {
+    const skew = this.#clocks.compare(from, wall, this.#host.clock.wall());
+    if (skew === undefined) return;
+    if (skew === 0) this.#log.info(`the clocks of ${from} and this node agree again`);
+    else this.#log.warn(`the clock of ${from} is ${skewWords(skew)} of this node's: one is wrong`);
+    this.events.emit("clockskew", { node: from, skew });
+  }
+
+  /** A peer asks which cookies this node has. Called by the dispatcher. */
+  prove(nonce: Uint8Array, from: string): void {
+    const session = this.#sessions.get(from);
+    if (session !== undefined) this.#reauthentication.prove(session, nonce);
+  }
+
+  /** A peer has proved which cookies it has. Called by the dispatcher. */
+  proof(proofs: readonly Uint8Array[], from: string): void {
+    const session = this.#sessions.get(from);
+    if (session !== undefined) this.#reauthentication.proof(session, proofs);
+  }
+
   #makeSelf(): Self {
-    const { proofKey } = this.#options.keys;
-    return { name: this.#name, creation: this.creation, proofKey, exposed: this.#exposures.own };
+    return {
+      name: this.#name,
+      creation: this.creation,
+      proofKey: this.#keys.proofKey,
+      acceptedKeys: this.#acceptedKeys.map(({ proofKey }) => proofKey),
+      exposed: this.#exposures.own,
+    };
   }
 
   async #makeTls(): Promise<ServerTls> {
@@ -307,10 +376,8 @@ export class Mesh implements SessionOwner {
       this.#certificate = derOf(own.cert);
       return { cert: own.cert, key: own.key, clientCa: own.ca };
     }
-    const { clock, random } = this.#host;
-    const { keys } = this.#options;
-    const leaf = keys.leaf ??
-      await makeLeaf(keys.authority, this.#name, clock.wall(), random.bytes(16));
+    const { authority, leaf: fixed } = this.#keys;
+    const leaf = fixed ?? await makeLeaf(authority, this.#name, this.#host.random.bytes(16));
     this.#certificate = leaf.der;
     return { cert: leaf.cert, key: leaf.key };
   }
@@ -318,7 +385,8 @@ export class Mesh implements SessionOwner {
   #dialTls(hostname: string): ClientTls {
     const own = this.#options.tls;
     if (own !== undefined) return { ...own, serverName: hostname };
-    return { ca: this.#options.keys.authority.pem, serverName: SERVER_NAME };
+    const authorities = [this.#keys, ...this.#acceptedKeys].map(({ authority }) => authority.pem);
+    return { ca: authorities.join(""), serverName: SERVER_NAME };
   }
 
   async #renew(): Promise<void> {
@@ -347,6 +415,11 @@ export class Mesh implements SessionOwner {
   #tick(): void {
     const now = this.#host.clock.now();
     for (const session of [...this.#sessions.values()]) session.tick(now);
+    const wall = this.#host.clock.wall();
+    const step = this.#clocks.step(now, wall);
+    if (step === 0) return;
+    this.#log.info(`this node's clock was set: it is ${skewWords(step)} of what it was`);
+    for (const session of this.#sessions.values()) session.sendControl(encodeClock(wall));
   }
 
   #accept(stream: Stream): void {
@@ -428,6 +501,9 @@ export class Mesh implements SessionOwner {
     this.#dials.reached(met.name);
     this.#log.info(`${met.name} is up`);
     for (const frame of this.#exposures.since(exposed)) session.sendControl(frame);
+    session.sendControl(encodeClock(this.#host.clock.wall()));
+    // The keys may have changed since its handshake began.
+    this.#reauthentication.check(session);
     this.#waiters.settle(met.name);
     this.#joining?.up(met.name);
     this.events.emit("nodeup", { node: met.name });

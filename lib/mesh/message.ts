@@ -44,6 +44,9 @@
  * | 0x39 | GLOBAL_INQUIRE        | text16 name, u64 stamp, u8 rival is held, u64 rival's pid, text16 rival's owner, u64 rival's stamp, u64 rival's token | a node that knows a rival of that entry | GLOBAL_HELD or GLOBAL_UNREGISTER |
  * | 0x3A | GLOBAL_HELD           | text16 name, u64 stamp: the entry is held, not claimed       | who was sent a GLOBAL_INQUIRE | |
  * | 0x3B | GLOBAL_RESOLVED       | text16 name, u64 stamp of the entry that lost, u64 pid that keeps the name, or 0xffff…: none | the owner whose resolver decided | |
+ * | 0x40 | CLOCK                 | u64 time of day in milliseconds since 1970                   | either, when a session is up, and when its clock is set | |
+ * | 0x41 | PROVE                 | 32 nonce: which cookies do you have?                         | who has removed the cookie of the session | PROOF |
+ * | 0x42 | PROOF                 | u8 count, count × 32 proof over that nonce, one for each accepted cookie | who was sent a PROVE | |
  * | 0xF0 | PING                  | 8 bytes                                                      | either, after silence | PONG |
  * | 0xF1 | PONG                  | the same 8 bytes                                             | who was asked | |
  *
@@ -53,7 +56,7 @@
  *
  * @module
  */
-import { Reader, utf8, Writer } from "../base/bytes.ts";
+import { concat, Reader, utf8, Writer } from "../base/bytes.ts";
 import { encodeFrame, FRAME_BYTES_MAX, FRAME_HEAD_BYTES, startFrame } from "./frame.ts";
 
 /** Tags by name. */
@@ -99,6 +102,9 @@ export const TAG = {
   GLOBAL_INQUIRE: 0x39,
   GLOBAL_HELD: 0x3a,
   GLOBAL_RESOLVED: 0x3b,
+  CLOCK: 0x40,
+  PROVE: 0x41,
+  PROOF: 0x42,
   PING: 0xf0,
   PONG: 0xf1,
 } as const;
@@ -247,6 +253,13 @@ export function decodeChallenge(
   return reader.ok ? { message, proof } : undefined;
 }
 
+/** What the proof of a well-formed CHALLENGE covers: all of its body but the proof. */
+export function coveredByChallenge(body: Uint8Array): Uint8Array {
+  const nameBytes = new Reader(body).u16();
+  const proofAt = 2 + nameBytes + 4 + 1 + 4 + NONCE_BYTES;
+  return concat([body.subarray(0, proofAt), body.subarray(proofAt + NONCE_BYTES)]);
+}
+
 /** REPLY's body behind its proof. */
 export function encodeReply(proof: Uint8Array, message: Reply): Uint8Array {
   const writer = new Writer(128).bytes(proof).u64(message.lastSession);
@@ -290,6 +303,42 @@ export function decodeExposed(
   const reader = new Reader(body);
   const exposed = { added: reader.u8() !== 0, names: readList(reader) };
   return reader.ok ? exposed : undefined;
+}
+
+/** A CLOCK frame: the time of day here. */
+export function encodeClock(wall: number): Uint8Array {
+  return encodeFrame(TAG.CLOCK, new Writer(8).u64(BigInt(Math.max(0, Math.floor(wall)))).done());
+}
+
+/** CLOCK from its body. */
+export function decodeClock(body: Uint8Array): number | undefined {
+  const reader = new Reader(body);
+  const wall = reader.u64();
+  return reader.ok ? Number(wall) : undefined;
+}
+
+/** A PROVE frame. */
+export function encodeProve(nonce: Uint8Array): Uint8Array {
+  return encodeFrame(TAG.PROVE, nonce);
+}
+
+/** PROVE from its body. */
+export function decodeProve(body: Uint8Array): Uint8Array | undefined {
+  return body.length < NONCE_BYTES ? undefined : body.slice(0, NONCE_BYTES);
+}
+
+/** A PROOF frame. */
+export function encodeProof(proofs: readonly Uint8Array[]): Uint8Array {
+  const writer = new Writer(64).u8(proofs.length);
+  for (const proof of proofs) writer.bytes(proof);
+  return encodeFrame(TAG.PROOF, writer.done());
+}
+
+/** PROOF from its body. */
+export function decodeProof(body: Uint8Array): Uint8Array[] | undefined {
+  const reader = new Reader(body);
+  const proofs = Array.from({ length: reader.u8() }, () => reader.bytes(NONCE_BYTES).slice());
+  return reader.ok ? proofs : undefined;
 }
 
 /** A list of names: ACK's body, PEER_LIST's body. */

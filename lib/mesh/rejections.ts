@@ -33,13 +33,30 @@ export class Rejections {
   }
 }
 
+const EXPIRED = /expired|not.?(yet.?)?valid.?yet|not.?yet.?valid/i;
+
+/** A certificate was judged by its dates. */
+const CLOCKS =
+  "the certificate is not valid at this time of day: it has expired, or a clock is wrong, here or there";
+
+/** Describes why a peer's certificate was not trusted, from the words of TLS. */
+export function untrustedWords(message: string): string {
+  if (EXPIRED.test(message)) return CLOCKS;
+  return "its certificate is not of our cluster (another cookie? or a clock that is wrong by days?)";
+}
+
 /** Words of TLS, which differ from runtime to runtime, and what they mean for a cluster. */
 const MEANINGS: readonly (readonly [RegExp, string, string])[] = [
+  [EXPIRED, "untrusted", CLOCKS],
   [/timeout/i, "timeout", "no TLS handshake in time"],
   [/unknown.?ca|bad.?certificate|certificate.?unknown/i, "cookie", "it has another cookie"],
   [/certificate/i, "untrusted", "it showed no certificate that we trust"],
   [/version.?number|InvalidContentType|http.?request/i, "protocol", "it does not speak TLS"],
-  [/hung up|disconnected|reset/i, "broken", "it hung up in the TLS handshake (another cookie?)"],
+  [
+    /hung up|disconnected|reset/i,
+    "broken",
+    "it hung up in the TLS handshake (another cookie, or a wrong clock?)",
+  ],
 ];
 
 /** A TLS failure at our door, in one word and in a sentence. */

@@ -40,6 +40,7 @@ export const SESSION_ENDS = [
   "shutdown", // the node stopped, in order
   "disconnected", // one side asked for it
   "restarted", // a later life of the node, or a later session, took its place
+  "cookie", // the node's cookie is not accepted any more
   "protocol", // the node broke a rule of the protocol
   "overload", // it did not read, and more than may wait for it could not be dropped
 ] as const;

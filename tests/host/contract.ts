@@ -62,7 +62,7 @@ interface Secured {
 async function authority(seed: number): Promise<{ ca: string; leaf: Leaf }> {
   const random = new SeededRandom(seed);
   const ca = await makeAuthority(random.bytes(32));
-  const leaf = await makeLeaf(ca, "a@127.0.0.1:9000", Date.now(), random.bytes(16));
+  const leaf = await makeLeaf(ca, "a@127.0.0.1:9000", random.bytes(16));
   return { ca: ca.pem, leaf };
 }
 

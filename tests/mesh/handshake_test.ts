@@ -135,6 +135,7 @@ test("Dialler and Responder meet: each learns who the other is, and both call th
       exposed: [],
       session: here.session,
       lastSession: 0n,
+      binding: { ...here.binding!, role: "dialler" },
     });
     assertEquals(here, {
       name: alpha.name,
@@ -144,6 +145,7 @@ test("Dialler and Responder meet: each learns who the other is, and both call th
       exposed: ["f"],
       session: there.session,
       lastSession: 42n,
+      binding: { ...there.binding!, role: "acceptor" },
     });
     assertNotEquals(here.session, 0n);
   }

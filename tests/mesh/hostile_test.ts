@@ -198,7 +198,6 @@ test("Mesh refuses one in the middle that ends TLS with a certificate of its own
     const leaf = await makeLeaf(
       await makeAuthority(randomBytes(32)),
       b.name,
-      Date.now(),
       randomBytes(16),
     );
     const target = Number(b.name.split(":")[1]);
@@ -248,7 +247,7 @@ test(
     await withNodes(async (start) => {
       const target = await freePort();
       const { authority } = await testKeys();
-      const stolen = await makeLeaf(authority, "c@127.0.0.1:1", Date.now(), randomBytes(16));
+      const stolen = await makeLeaf(authority, "c@127.0.0.1:1", randomBytes(16));
       const middle = await startMiddle(target, stolen);
       try {
         const b = await start(`b@127.0.0.1:${middle.port}`, {

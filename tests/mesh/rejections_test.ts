@@ -44,6 +44,8 @@ const WORDS: readonly (readonly [message: string, reason: string])[] = [
   ["tlsv1 alert unknown ca", "cookie"],
   ["error:0A000418:SSL routines::tlsv1 alert unknown ca", "cookie"],
   ["received fatal alert: CertificateUnknown", "cookie"],
+  ["CERT_NOT_YET_VALID", "untrusted"],
+  ["invalid peer certificate: certificate expired", "untrusted"],
   ["no certificate", "untrusted"],
   ["peer sent no certificates", "untrusted"],
   ["invalid peer certificate: UnknownIssuer", "untrusted"],
@@ -64,5 +66,6 @@ test("refusalWords gives the runtimes' words for a failure of TLS one meaning", 
     assertEquals(refusal.reason, reason, message);
     assert(refusal.words.length > 0);
   }
+  assert(refusalWords("CERT_HAS_EXPIRED").words.includes("clock"));
   assertEquals(refusalWords("something new").words, "TLS failed: something new");
 });

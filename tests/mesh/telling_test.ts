@@ -27,5 +27,5 @@ test("Node.connect to a node with another cookie names the cookie", async () => 
   await using a = await Node.start({ name: "a@127.0.0.1:0", cookie, logLevel: "silent" });
   const other = { name: "b@127.0.0.1:0", cookie: "another", logLevel: "silent" } as const;
   await using b = await Node.start(other);
-  await assertRejects(() => b.connect(a.name), Error, "(another cookie?)");
+  await assertRejects(() => b.connect(a.name), Error, "(another cookie?");
 });

@@ -33,7 +33,7 @@ process.on("SIGUSR2", () => {});
 
 takeOrders<Record<string, unknown>, NodeOptions>(async (options) => {
   const node = await Node.start(options);
-  for (const event of ["nodeup", "nodedown", "refused", "listener"] as const) {
+  for (const event of ["nodeup", "nodedown", "refused", "listener", "clockskew"] as const) {
     node.on(event, (details) => tell({ event, at: now(), ...details }));
   }
   let server: Server | undefined;
@@ -42,6 +42,10 @@ takeOrders<Record<string, unknown>, NodeOptions>(async (options) => {
     switch (order["do"]) {
       case "peers":
         return node.peers();
+      case "wall":
+        return Date.now();
+      case "changeCookie":
+        return await node.changeCookie(order["cookies"] as string[]);
       case "serve":
         server = await node.serve({
           message: (conn, data) => void conn.send(data),

@@ -28,7 +28,7 @@ export type Wire = (typeof WIRES)[number];
 export async function makeTls(): Promise<{ server: ServerTls; client: ClientTls }> {
   const random = new SeededRandom(7);
   const authority = await makeAuthority(random.bytes(32));
-  const leaf = await makeLeaf(authority, "a@127.0.0.1:9000", Date.now(), random.bytes(16));
+  const leaf = await makeLeaf(authority, "a@127.0.0.1:9000", random.bytes(16));
   return {
     server: { cert: leaf.cert, key: leaf.key },
     client: { ca: authority.pem, serverName: SERVER_NAME },

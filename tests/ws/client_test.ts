@@ -248,7 +248,7 @@ test("Client notices a server that is silent, and one that does not say goodbye"
 test("Client speaks wss, and believes whom it is told to", async () => {
   const random = new SeededRandom(5);
   const [ca, other] = await Promise.all([1, 2].map(() => makeAuthority(random.bytes(32))));
-  const leaf = await makeLeaf(ca!, "a@127.0.0.1:9000", Date.now(), random.bytes(16));
+  const leaf = await makeLeaf(ca!, "a@127.0.0.1:9000", random.bytes(16));
   await serving({ ...ECHO, tls: leaf }, async (server) => {
     const got: unknown[] = [];
     const client = await connect(host, server.url, {

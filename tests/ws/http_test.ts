@@ -70,7 +70,7 @@ test("serve hands a request to the fetch hook, and its response to the client", 
 
 test("serve tells the fetch hook who asks, as it does the upgrade hook, with TLS and without", async () => {
   const ca = await makeAuthority(new SeededRandom(3).bytes(32));
-  const leaf = await makeLeaf(ca, "a@127.0.0.1:9000", Date.now(), new SeededRandom(4).bytes(16));
+  const leaf = await makeLeaf(ca, "a@127.0.0.1:9000", new SeededRandom(4).bytes(16));
   for (const secure of [undefined, leaf]) {
     const told: Address[] = [];
     const tell = (_request: Request, remote: Address): Response => {

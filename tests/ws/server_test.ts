@@ -636,7 +636,7 @@ test("Server ends with the block that holds it", async () => {
 test("serve speaks wss and https by certificate", async () => {
   const random = new SeededRandom(5);
   const ca = await makeAuthority(random.bytes(32));
-  const leaf = await makeLeaf(ca, "a@127.0.0.1:9000", Date.now(), random.bytes(16));
+  const leaf = await makeLeaf(ca, "a@127.0.0.1:9000", random.bytes(16));
   const tls = { cert: leaf.cert, key: leaf.key };
   const fetch = (request: Request): Response => new Response(request.url);
   await serving({ ...ECHO, tls, fetch }, async (server) => {
@@ -664,7 +664,7 @@ test("serve speaks wss and https by certificate", async () => {
 test("serve speaks TLS 1.2 and 1.3, also after a reload, and nothing older", async () => {
   const random = new SeededRandom(12);
   const ca = await makeAuthority(random.bytes(32));
-  const leaf = await makeLeaf(ca, "a@127.0.0.1:9000", Date.now(), random.bytes(16));
+  const leaf = await makeLeaf(ca, "a@127.0.0.1:9000", random.bytes(16));
   await serving({ tls: leaf }, async (server) => {
     const speaks = (version: "TLSv1.1" | "TLSv1.2" | "TLSv1.3"): Promise<boolean> =>
       new Promise((resolve) => {
@@ -701,7 +701,7 @@ test("Server.reload shows a new certificate from then on, and leaves open connec
   const random = new SeededRandom(11);
   const made = await Promise.all([1, 2].map(async () => {
     const ca = await makeAuthority(random.bytes(32));
-    return { ca, leaf: await makeLeaf(ca, "a@127.0.0.1:9000", Date.now(), random.bytes(16)) };
+    return { ca, leaf: await makeLeaf(ca, "a@127.0.0.1:9000", random.bytes(16)) };
   }));
   const [before, after] = made;
   await serving({ ...ECHO, tls: before!.leaf }, async (server) => {

@@ -1,0 +1,60 @@
+/**
+ * Notices wrong clocks. Nodes exchange the time of day when a session is up, and again when one's clock has
+ * been set. Nothing depends on it: a skew is reported, since logs and stamps of the nodes do not agree.
+ * Quiet: times are arguments.
+ *
+ * @module
+ */
+
+/** From this difference on a skew is reported. Milliseconds; a message may take `pingTimeout` to arrive. */
+export const SKEW_MS = 30_000;
+
+/** A clock that moves by this much against the steady clock has been set. Milliseconds. */
+const STEP_MS = 1_000;
+
+/** The clocks of this node and its peers. */
+export class ClockSkew {
+  #offset: number | undefined;
+  /** The skew of each peer that was reported. */
+  readonly #reported = new Map<string, number>();
+
+  /** Returns by how much this node's clock was set since the last call: 0 for not at all. */
+  step(now: number, wall: number): number {
+    const offset = wall - now;
+    const step = this.#offset === undefined ? 0 : offset - this.#offset;
+    if (this.#offset !== undefined && Math.abs(step) < STEP_MS) return 0;
+    this.#offset = offset;
+    return Math.round(step);
+  }
+
+  /**
+   * Compares a peer's time of day with ours. Returns by how many milliseconds its clock is ahead (negative:
+   * behind) if that is to be reported, and 0 when a reported skew is gone.
+   */
+  compare(node: string, theirs: number, ours: number): number | undefined {
+    const skew = Math.round(theirs - ours);
+    const reported = this.#reported.get(node);
+    if (Math.abs(skew) < SKEW_MS) return this.#reported.delete(node) ? 0 : undefined;
+    if (reported !== undefined && Math.abs(skew - reported) < SKEW_MS) return undefined;
+    this.#reported.set(node, skew);
+    return skew;
+  }
+
+  /** The session with a peer is over. */
+  over(node: string): void {
+    this.#reported.delete(node);
+  }
+}
+
+/** Describes a skew, for example "25 h behind". */
+export function skewWords(ms: number): string {
+  const seconds = Math.abs(ms) / 1000;
+  const [amount, unit] = seconds < 120
+    ? [seconds, "s"]
+    : seconds < 7200
+    ? [seconds / 60, "min"]
+    : seconds < 172_800
+    ? [seconds / 3600, "h"]
+    : [seconds / 86_400, "days"];
+  return `${Math.round(amount as number)} ${unit} ${ms < 0 ? "behind" : "ahead"}`;
+}

@@ -1,0 +1,101 @@
+/**
+ * Makes peers prove again that they are members, when the cookie that they proved with is not accepted any
+ * more: without that, whoever had a leaked cookie would stay for as long as its session.
+ *
+ *     this node                                  peer
+ *        │── PROVE: a nonce ─────────────────────▶│
+ *        │◀── PROOF: one for each of its cookies ─│
+ *     one of them is of an accepted cookie: the session stays; none in time: it ends with "cookie"
+ *
+ * A proof covers the handshake of the session, and with it the certificate, so it cannot be relayed.
+ *
+ * @module
+ */
+import { timingSafeEqual } from "node:crypto";
+import type { Clock, Timer } from "../base/clock.ts";
+import { type Binding, proveAgain } from "./handshake.ts";
+import { encodeProof, encodeProve } from "./message.ts";
+import type { Session } from "./session.ts";
+
+/** A peer has this long to prove again. Milliseconds. */
+export const PROOF_MS = 5_000;
+
+/** At most this many proofs are read from one PROOF. */
+const PROOFS_MAX = 8;
+
+/** Which proof keys this node has, the one that it uses first. */
+export type ProofKeys = () => readonly Uint8Array[];
+
+/** The sessions that must prove again. */
+export class Reauthentication {
+  readonly #clock: Clock;
+  readonly #keys: ProofKeys;
+  readonly #nonce: () => Uint8Array;
+  readonly #pending = new Map<Session, { readonly nonce: Uint8Array; readonly timer: Timer }>();
+  /** With which key a session was proved last, if not in its handshake. */
+  readonly #proved = new WeakMap<Session, Uint8Array>();
+
+  constructor(clock: Clock, keys: ProofKeys, nonce: () => Uint8Array) {
+    this.#clock = clock;
+    this.#keys = keys;
+    this.#nonce = nonce;
+  }
+
+  /** The keys have changed: a session that was proved with one that is gone must be proved again. */
+  check(session: Session): void {
+    const { binding } = session.met;
+    if (binding === undefined || this.#pending.has(session)) return;
+    const key = this.#proved.get(session) ?? binding.key;
+    if (this.#keys().some((accepted) => sameBytes(accepted, key))) return;
+    const nonce = this.#nonce();
+    const timer = this.#clock.after(PROOF_MS, () => {
+      this.#pending.delete(session);
+      session.abort("cookie", "it did not prove that it has a cookie that is accepted now");
+    });
+    this.#pending.set(session, { nonce, timer });
+    session.sendControl(encodeProve(nonce));
+  }
+
+  /** The peer sent PROVE. */
+  prove(session: Session, nonce: Uint8Array): void {
+    const { binding } = session.met;
+    if (binding === undefined) return;
+    const { role, transcript } = binding;
+    session.sendControl(
+      encodeProof(this.#keys().map((key) => proveAgain(key, role, transcript, nonce))),
+    );
+  }
+
+  /** The peer sent PROOF. */
+  proof(session: Session, proofs: readonly Uint8Array[]): void {
+    const pending = this.#pending.get(session);
+    const { binding } = session.met;
+    if (pending === undefined || binding === undefined) return;
+    this.#pending.delete(session);
+    pending.timer.cancel();
+    const key = this.#keys().find((key) => isProved(key, binding, pending.nonce, proofs));
+    if (key === undefined) session.abort("cookie", "it has no cookie that is accepted now");
+    else this.#proved.set(session, key);
+  }
+
+  /** The session is over. */
+  over(session: Session): void {
+    this.#pending.get(session)?.timer.cancel();
+    this.#pending.delete(session);
+  }
+}
+
+function isProved(
+  key: Uint8Array,
+  { role, transcript }: Binding,
+  nonce: Uint8Array,
+  proofs: readonly Uint8Array[],
+): boolean {
+  const theirs = role === "dialler" ? "acceptor" : "dialler";
+  const expected = proveAgain(key, theirs, transcript, nonce);
+  return proofs.slice(0, PROOFS_MAX).some((proof) => timingSafeEqual(proof, expected));
+}
+
+function sameBytes(one: Uint8Array, other: Uint8Array): boolean {
+  return one.length === other.length && timingSafeEqual(one, other);
+}

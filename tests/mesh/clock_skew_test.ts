@@ -1,0 +1,60 @@
+import { assertEquals } from "@std/assert";
+import { ClockSkew, SKEW_MS, skewWords } from "../../lib/mesh/clock_skew.ts";
+import { hostWith, untilWhole, withNodes } from "../kit/mesh.ts";
+import { test, until } from "../kit/test.ts";
+
+const HOUR_MS = 60 * 60 * 1000;
+
+test("ClockSkew.step notices that the clock was set, and not that time goes by", () => {
+  const clocks = new ClockSkew();
+  assertEquals(clocks.step(0, 5_000), 0);
+  assertEquals(clocks.step(1_000, 6_010), 0);
+  assertEquals(clocks.step(2_000, HOUR_MS), HOUR_MS - 7_000);
+  assertEquals(clocks.step(3_000, HOUR_MS + 1_000), 0);
+  assertEquals(clocks.step(4_000, 9_000), 7_000 - HOUR_MS);
+});
+
+test("ClockSkew.compare reports a skew once, its change, and its end", () => {
+  const clocks = new ClockSkew();
+  assertEquals(clocks.compare("b", SKEW_MS - 1, 0), undefined);
+  assertEquals(clocks.compare("b", SKEW_MS, 0), SKEW_MS);
+  assertEquals(clocks.compare("b", SKEW_MS + 5, 0), undefined);
+  assertEquals(clocks.compare("b", 0, HOUR_MS), -HOUR_MS);
+  assertEquals(clocks.compare("b", 5, 0), 0);
+  assertEquals(clocks.compare("b", 5, 0), undefined);
+});
+
+test("skewWords names an amount and a direction", () => {
+  assertEquals(
+    [-30_000, 600_000, -25 * HOUR_MS, 400 * 24 * HOUR_MS].map(skewWords),
+    ["30 s behind", "10 min ahead", "25 h behind", "400 days ahead"],
+  );
+});
+
+test("Mesh reports the skew of a peer's clock, also when it is set while the session is up", async () => {
+  await withNodes(async (start) => {
+    let ahead = -25 * HOUR_MS;
+    const skewed = hostWith((real) => ({
+      clock: {
+        now: () => real.clock.now(),
+        wall: () => real.clock.wall() + ahead,
+        after: (ms, task) => real.clock.after(ms, task),
+        every: (ms, task) => real.clock.every(ms, task),
+      },
+    }));
+    const a = await start("a");
+    const skews: number[] = [];
+    a.mesh.events.on("clockskew", ({ skew }) => skews.push(Math.round(skew / HOUR_MS)));
+    const b = await start("b", { seeds: [a.name] }, skewed);
+    await untilWhole([a, b]);
+    await until("it is reported", () => skews.length === 1);
+    ahead = 0;
+    await until("its end is reported", () => skews.length === 2);
+    assertEquals(skews, [-25, 0]);
+    const lines = a.lines.map(({ line }) => line);
+    assertEquals(
+      lines.some((line) => line.includes(`the clock of ${b.name} is 25 h behind`)),
+      true,
+    );
+  });
+});

@@ -1,0 +1,56 @@
+/**
+ * Nodes whose clocks are wrong by days and years.
+ */
+import { assert, assertEquals } from "@std/assert";
+import { execFileSync } from "node:child_process";
+import process from "node:process";
+import { spawnChild } from "../../lib/host/system.ts";
+import { PAIRS, type Runtime, untilWhole, withNodes } from "../kit/process.ts";
+import { test, until } from "../kit/test.ts";
+
+/** Starts a process whose time of day is another, and whose steady clock is the machine's. */
+function launchAt(time: string) {
+  return (runtime: Runtime, file: string) => {
+    const bin = process.env[runtime === "deno" ? "DENO_BIN" : "BUN_BIN"] ?? runtime;
+    const run = runtime === "deno" ? ["run", "-A", "--no-check"] : [];
+    const env = ["FAKETIME_DONT_FAKE_MONOTONIC=1", "faketime", "-f", time];
+    return spawnChild("env", [...env, bin, ...run, file]);
+  };
+}
+
+function hasFaketime(): boolean {
+  try {
+    execFileSync("faketime", ["--version"], { stdio: "pipe" });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+for (const [one, other] of PAIRS) {
+  test(
+    `nodes (${one}, ${other}) whose clocks are days and decades off join at once, and the skew is reported`,
+    {
+      ignore: !hasFaketime(),
+    },
+    async () => {
+      await withNodes(async (start) => {
+        const a = await start(one, "a", {}, "member_child.ts");
+        const seeds = [a.name];
+        const [behind, ahead, unset] = await Promise.all([
+          start(other, "behind", { seeds }, "member_child.ts", launchAt("-26h")),
+          start(one, "ahead", { seeds }, "member_child.ts", launchAt("+400d")),
+          start(other, "unset", { seeds }, "member_child.ts", launchAt("@1970-01-02 00:00:00")),
+        ]);
+        const wall = await behind.ask<number>("wall");
+        assert(wall < Date.now() - 25 * 60 * 60 * 1000, "faketime has no effect");
+        await untilWhole(a, behind, ahead, unset);
+        await until("the skews are reported", () => a.count("clockskew") === 3);
+        const skews = a.told.filter(({ event }) => event === "clockskew")
+          .map(({ skew }) => Math.sign(Number(skew))).sort();
+        assertEquals(skews, [-1, -1, 1]);
+        assertEquals(a.count("refused"), 0);
+      });
+    },
+  );
+}
