@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { Node, type Server } from "../mod.ts";
+import { Node, type Server } from "@firn/firn";
 import { Held } from "./cluster/held.ts";
 import { Losses } from "./cluster/losses.ts";
 import { blame, type Config, storageConfig } from "./config.ts";
@@ -18,7 +18,7 @@ import { ROUTES } from "./http/routes/all.ts";
 import type { Mesher } from "./mesher.ts";
 import type { LogLine, Parts } from "./parts.ts";
 import { Counters } from "./pipeline/counters.ts";
-import { Intake } from "./pipeline/intake.ts";
+import { Intake } from "./services/intake.ts";
 import { Keys } from "./pipeline/keys.ts";
 import { Live } from "./pipeline/live.ts";
 import { EventQueue } from "./pipeline/queue.ts";

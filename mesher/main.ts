@@ -15,7 +15,7 @@ import { runNodes } from "./cluster/nodes.ts";
 import { hasParent, onParentGone } from "./cluster/parent.ts";
 import { type Config, ConfigError, HELP, readCommand, readConfig } from "./config.ts";
 import { firstLoginNotice, keepSecrets, removeFirstLogin } from "./first_login.ts";
-import { say } from "./say.ts";
+import { say } from "./log.ts";
 
 /** Exit statuses. */
 const FAILED = 1;

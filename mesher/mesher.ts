@@ -5,7 +5,7 @@
  */
 import type { Allowance } from "./http/allowance.ts";
 import type { Attempts } from "./http/attempts.ts";
-import type { Intake } from "./pipeline/intake.ts";
+import type { Intake } from "./services/intake.ts";
 import type { Keys } from "./pipeline/keys.ts";
 import type { Parts } from "./parts.ts";
 import type { StopTree } from "./services/root.ts";

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Node, Supervisor } from "../mod.ts";
+import type { Node, Supervisor } from "@firn/firn";
 import type { Held, Holding } from "./cluster/held.ts";
 import type { Losses } from "./cluster/losses.ts";
 import type { Config } from "./config.ts";

@@ -13,7 +13,7 @@ import { firstRun } from "../first_run.ts";
 import { freePorts, mustBeFree, portsOf } from "../ports.ts";
 import { PARENT_VARIABLE } from "./parent.ts";
 import { firstLoginNotice, keepSecrets } from "../first_login.ts";
-import { say } from "../say.ts";
+import { say } from "../log.ts";
 import { openStorage } from "../storage/open.ts";
 
 /** One that was killed is started again after this. Milliseconds. */

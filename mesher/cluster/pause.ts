@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Node } from "../../mod.ts";
+import type { Node } from "@firn/firn";
 
 /** Resolves after so many milliseconds. */
 export function pause(node: Node, ms: number): Promise<void> {

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Address } from "../../mod.ts";
+import type { Address } from "@firn/firn";
 import type { Membership } from "../storage/organisations.ts";
 import type { Project } from "../storage/projects.ts";
 import type { Mesher } from "../mesher.ts";

@@ -6,7 +6,7 @@
  *
  * @module
  */
-import type { Address } from "../../mod.ts";
+import type { Address } from "@firn/firn";
 import type { Mesher } from "../mesher.ts";
 import { StorageError } from "../storage/error.ts";
 import { isSecure } from "./client.ts";

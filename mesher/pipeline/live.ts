@@ -13,7 +13,7 @@
  * @module
  */
 import { createHash } from "node:crypto";
-import type { Connection, Groups, Pid, Rooms } from "../../mod.ts";
+import type { Connection, Groups, Pid, Rooms } from "@firn/firn";
 import type { EventOutcome, NewEvent } from "../storage/events.ts";
 import type { Counters } from "./counters.ts";
 import { iso } from "./time.ts";

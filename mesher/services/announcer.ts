@@ -6,9 +6,9 @@
  *
  * @module
  */
-import { type Service, service } from "../../mod.ts";
+import { type Service, service } from "@firn/firn";
 import type { Parts } from "../parts.ts";
-import { Alarm } from "../pipeline/alarm.ts";
+import { Alarm } from "./alarm.ts";
 import type { EventOutcome, NewEvent } from "../storage/events.ts";
 
 /** Its name on each node. */

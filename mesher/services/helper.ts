@@ -13,7 +13,7 @@ import {
   service,
   type ServiceContext,
   type ServicePid,
-} from "../../mod.ts";
+} from "@firn/firn";
 import type { Parts } from "../parts.ts";
 import { type Accepted, grouped } from "../pipeline/accepted.ts";
 

@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { Exit, type Pid, type Service, service, type ServicePid } from "../../mod.ts";
+import { Exit, type Pid, type Service, service, type ServicePid } from "@firn/firn";
 import type { Parts } from "../parts.ts";
 import { HELPER, startHelper } from "./helper.ts";
 import { PROCESSOR, processor } from "./processor.ts";

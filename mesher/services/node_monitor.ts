@@ -15,7 +15,7 @@ import {
   type Service,
   service,
   type ServiceContext,
-} from "../../mod.ts";
+} from "@firn/firn";
 import type { Holding, TellPeers } from "../cluster/held.ts";
 import { pause } from "../cluster/pause.ts";
 import type { Parts } from "../parts.ts";

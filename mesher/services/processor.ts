@@ -10,7 +10,7 @@
  *
  * @module
  */
-import { type Pid, type Service, service, type ServicePid } from "../../mod.ts";
+import { type Pid, type Service, service, type ServicePid } from "@firn/firn";
 import type { Parts } from "../parts.ts";
 import { type Accepted, grouped } from "../pipeline/accepted.ts";
 import type { Loan } from "../pipeline/queue.ts";

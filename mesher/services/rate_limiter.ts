@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type Service, service } from "../../mod.ts";
+import { type Service, service } from "@firn/firn";
 import { isRateIdle, type RateLimit, type RateState, takeRate } from "../domain/rate.ts";
 
 /** Its name on each node. */

@@ -15,7 +15,7 @@ import {
   service,
   type ServiceContext,
   type ServicePid,
-} from "../../mod.ts";
+} from "@firn/firn";
 import type { Loss } from "../cluster/losses.ts";
 import type { Parts } from "../parts.ts";
 import { type TreeShape, treeShape } from "./tree_shape.ts";

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Pid, Supervisor } from "../../mod.ts";
+import type { Pid, Supervisor } from "@firn/firn";
 import { pause } from "../cluster/pause.ts";
 import type { Parts } from "../parts.ts";
 import { startTree } from "./tree.ts";

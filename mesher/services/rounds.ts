@@ -4,10 +4,10 @@
  *
  * @module
  */
-import { type LocalChildSpec, type Service, service } from "../../mod.ts";
+import { type LocalChildSpec, type Service, service } from "@firn/firn";
 import { isSpike } from "../domain/spike.ts";
 import type { Parts } from "../parts.ts";
-import { Alarm } from "../pipeline/alarm.ts";
+import { Alarm } from "./alarm.ts";
 import { tellCount } from "./announcer.ts";
 
 /** Something to do again and again. */

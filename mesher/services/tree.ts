@@ -9,7 +9,7 @@
  *
  * @module
  */
-import { type LocalChildSpec, Supervisor } from "../../mod.ts";
+import { type LocalChildSpec, Supervisor } from "@firn/firn";
 import type { Parts } from "../parts.ts";
 import { ANNOUNCER, announcer } from "./announcer.ts";
 import { HELPER, helperOf } from "./helper.ts";

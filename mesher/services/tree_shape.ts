@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { Supervisor } from "../../mod.ts";
+import { Supervisor } from "@firn/firn";
 
 /** A child and those below it. */
 export interface TreeShape {

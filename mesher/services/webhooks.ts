@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { Exit, type Self, type Service, service, type ServiceContext } from "../../mod.ts";
+import { Exit, type Self, type Service, service, type ServiceContext } from "@firn/firn";
 import type { Parts } from "../parts.ts";
 import { attemptWebhook } from "../pipeline/webhook.ts";
 

@@ -14,7 +14,7 @@
  *
  * @module
  */
-import { type Pid, type Service, service } from "../../mod.ts";
+import { type Pid, type Service, service } from "@firn/firn";
 import type { Parts } from "../parts.ts";
 import type { Outgoing } from "../pipeline/accepted.ts";
 import type { Loan } from "../pipeline/queue.ts";

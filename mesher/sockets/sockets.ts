@@ -8,7 +8,7 @@
  *
  * @module
  */
-import type { Address, Connection, ServeOptions, UpgradeAnswer } from "../../mod.ts";
+import type { Address, Connection, ServeOptions, UpgradeAnswer } from "@firn/firn";
 import { isLevel } from "../domain/event.ts";
 import { BULK_BYTES_MAX, EVENT_BYTES_MAX } from "../domain/limits.ts";
 import { objectOf } from "../domain/trim.ts";

@@ -3,7 +3,7 @@
  * the names of metrics, and in a page's data as data.
  */
 import { assert, assertEquals } from "@std/assert";
-import { lineOf } from "../../mesher/say.ts";
+import { lineOf } from "../../mesher/log.ts";
 import { openStorage } from "../../mesher/storage/open.ts";
 import { StorageError } from "../../mesher/storage/error.ts";
 import { test, until } from "../kit/test.ts";

@@ -2,8 +2,8 @@
  * The rate limit of a project, which is one for the whole cluster: three nodes in the simulator.
  */
 import { assert, assertEquals } from "@std/assert";
-import { Intake } from "../../mesher/pipeline/intake.ts";
-import { ownerOf } from "../../mesher/pipeline/rates.ts";
+import { Intake } from "../../mesher/services/intake.ts";
+import { ownerOf } from "../../mesher/services/rates.ts";
 import { test } from "../kit/test.ts";
 import { party } from "./contract/world.ts";
 import { eventWith } from "./event.ts";

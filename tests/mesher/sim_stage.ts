@@ -8,7 +8,7 @@ import { newParts } from "../../mesher/app.ts";
 import { type Environment, readConfig } from "../../mesher/config.ts";
 import type { MesherEvent } from "../../mesher/domain/event.ts";
 import type { Parts } from "../../mesher/parts.ts";
-import { Intake } from "../../mesher/pipeline/intake.ts";
+import { Intake } from "../../mesher/services/intake.ts";
 import { ROUNDS } from "../../mesher/services/rounds.ts";
 import { joinCluster, startTree } from "../../mesher/services/tree.ts";
 import { openSqlite } from "../../mesher/storage/sqlite.ts";

@@ -8,7 +8,7 @@ import { bareId, isId } from "../../domain/id.ts";
 import { BULK_BYTES_MAX, EVENT_BYTES_MAX } from "../../domain/limits.ts";
 import { eventFromSentry, readEnvelope } from "../../domain/sentry.ts";
 import { validateBulk, validateEvent } from "../../domain/validate.ts";
-import type { Verdict } from "../../pipeline/intake.ts";
+import type { Verdict } from "../../services/intake.ts";
 import type { Project } from "../../storage/projects.ts";
 import { readBytes, readJson } from "../input.ts";
 import { type Asked, Refusal, type Reply, type Route } from "../route.ts";

@@ -6,10 +6,10 @@
  */
 import { alertMessage, conditionJson, type Happening, isMet } from "../domain/alert.ts";
 import type { Parts } from "../parts.ts";
-import { WEBHOOKS, webhooks } from "../services/webhooks.ts";
+import { WEBHOOKS, webhooks } from "./webhooks.ts";
 import type { AlertRule } from "../storage/alert_rules.ts";
 import type { Alert } from "../storage/alerts.ts";
-import { iso } from "./time.ts";
+import { iso } from "../pipeline/time.ts";
 
 /** Rules of a project are remembered for this long. Milliseconds. */
 const RULES_MS = 2_000;

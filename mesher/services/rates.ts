@@ -11,8 +11,8 @@
  * @module
  */
 import { createHash } from "node:crypto";
-import { CallTimeoutError, type Node } from "../../mod.ts";
-import { RATE_LIMITER, type RateAnswer, rateLimiter } from "../services/rate_limiter.ts";
+import { CallTimeoutError, type Node } from "@firn/firn";
+import { RATE_LIMITER, type RateAnswer, rateLimiter } from "./rate_limiter.ts";
 
 /** An owner that is slower than this is not waited for. Milliseconds. */
 const OWNER_MS_MAX = 1_000;

@@ -2,7 +2,7 @@
  * Which node counts for a project.
  */
 import { assert, assertEquals } from "@std/assert";
-import { ownerOf } from "../../mesher/pipeline/rates.ts";
+import { ownerOf } from "../../mesher/services/rates.ts";
 import { test } from "../kit/test.ts";
 
 const NODES = ["a@h:1", "b@h:1", "c@h:1"];
