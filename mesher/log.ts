@@ -4,12 +4,14 @@
  * @module
  */
 import process from "node:process";
-import type { LogLine } from "./parts.ts";
 
 /** A line of it is cut to this. */
 const LINE_CHARS_MAX = 4_096;
 
-/** One line. */
+/** Writes a line to the log of a node. */
+export type LogLine = (level: "info" | "warn" | "error", text: string) => void;
+
+/** Writes a line to standard error. */
 export const say: LogLine = (level, text) => {
   process.stderr.write(`${new Date().toISOString()} ${level.padEnd(5)} ${lineOf(text)}\n`);
 };

@@ -8,14 +8,12 @@ import type { Node, Supervisor } from "@firn/firn";
 import type { Held, Holding } from "./cluster/held.ts";
 import type { Losses } from "./cluster/losses.ts";
 import type { Config } from "./config.ts";
+import type { LogLine } from "./log.ts";
 import type { Counters } from "./pipeline/counters.ts";
 import type { Live } from "./pipeline/live.ts";
 import type { EventQueue } from "./pipeline/queue.ts";
 import type { Accepted, Outgoing } from "./pipeline/accepted.ts";
 import type { Storage } from "./storage/storage.ts";
-
-/** Says something to whoever runs the node. */
-export type LogLine = (level: "info" | "warn" | "error", text: string) => void;
 
 /** What is known when all have started. */
 export interface Place {

@@ -5,10 +5,12 @@ import { assertEquals } from "@std/assert";
 import {
   cycleProblems,
   importProblems,
+  mesherProblems,
   planOf,
   planProblems,
   quietProblems,
   readHouse,
+  readMesher,
   readPlan,
   runtimeProblems,
   topProblems,
@@ -38,6 +40,12 @@ test("lib names a runtime in lib/host only", () => {
 
 test("lib is quiet but for the files on the loud list", () => {
   assertNone(quietProblems(house, plan));
+});
+
+test("mesher imports Firn by its name, has no circle of imports, and no two folders that need each other", () => {
+  const mesher = readMesher();
+  assertNone(cycleProblems(mesher));
+  assertNone(mesherProblems(mesher));
 });
 
 test("lib/README.md draws the house as it is", () => {
@@ -84,6 +92,17 @@ test("importProblems finds an import that climbs, goes next door, leaves or lead
   assertEquals(importProblems(up, small), [
     "lib/base/up.ts:1: imports ../ws/frame.ts: storey 0 must not know 4",
   ]);
+});
+
+test("mesherProblems finds an import past the front door, and two folders that need each other", () => {
+  const find = (a: string, b: string) =>
+    mesherProblems([sourceOf("mesher/a/x.ts", a), sourceOf("mesher/b/y.ts", b)]);
+  assertEquals(find('import { Node } from "@firn/firn";\nimport "../b/y.ts";', ""), []);
+  assertEquals(find('import { Node } from "../../mod.ts";', ""), [
+    "mesher/a/x.ts:1: imports ../../mod.ts",
+  ]);
+  assertEquals(find('import "npm:left-pad";', 'import "../../lib/node.ts";').length, 2);
+  assertEquals(find('import "../b/y.ts";', 'import "../a/x.ts";').length, 1);
 });
 
 test("cycleProblems finds a circle, of types too", () => {

@@ -12,7 +12,7 @@ import type { Storage } from "../storage/storage.ts";
 import type { User } from "../storage/users.ts";
 import type { Keys } from "../pipeline/keys.ts";
 import { cookieOf, SESSION_COOKIE } from "./cookies.ts";
-import { Refusal } from "./route.ts";
+import { HttpError } from "./http_error.ts";
 
 /** A session lasts so long. Milliseconds. */
 export const SESSION_MS = 604_800_000;
@@ -74,7 +74,7 @@ export function keyOf(headers: Headers, url: URL): string | null {
 export async function projectOf(headers: Headers, url: URL, keys: Keys): Promise<Project> {
   const key = keyOf(headers, url);
   const project = key === null ? null : await keys.project(key);
-  if (project === null) throw new Refusal(401, "unauthorized");
+  if (project === null) throw new HttpError(401, "unauthorized");
   return project;
 }
 
@@ -84,11 +84,11 @@ export async function personOf({ request, url, isSecure }: Shown, place: Place):
   const secret = bearer ??
     cookieOf(request.headers.get("cookie"), SESSION_COOKIE, isSecure);
   if (secret === undefined || !(isSecret("session", secret) || isSecret("token", secret))) {
-    throw new Refusal(401, "unauthorized");
+    throw new HttpError(401, "unauthorized");
   }
   // A cookie comes by itself, whatever page asks: only our own may change anything.
   if (bearer === undefined && !isOwnPage(request, url, place.ports)) {
-    throw new Refusal(403, "the request comes from another site");
+    throw new HttpError(403, "the request comes from another site");
   }
   return await personBySecret(hashSecret(secret), place.storage);
 }
@@ -96,7 +96,7 @@ export async function personOf({ request, url, isSecure }: Shown, place: Place):
 /** Who has the secret of this hash. Throws 401. */
 export async function personBySecret(secretHash: string, accounts: Accounts): Promise<Person> {
   const found = await accounts.sessionBySecret(secretHash);
-  if (found === null) throw new Refusal(401, "unauthorized");
+  if (found === null) throw new HttpError(401, "unauthorized");
   const memberships = await accounts.organisationsOf(found.user.id);
   return { kind: "user", user: found.user, session: found.session, secretHash, memberships };
 }

@@ -6,7 +6,7 @@
  * @module
  */
 import { hashPassword, verifyPassword } from "../domain/password.ts";
-import { Refusal } from "./route.ts";
+import { HttpError } from "./http_error.ts";
 
 /** At most so many at once: 128 MiB. */
 export const HASHES_MAX = 4;
@@ -31,7 +31,7 @@ export class Turns {
     else if (this.#waiting.length < this.#waitingMax) {
       // Who ends hands its turn over: nobody comes between.
       await new Promise<void>((wake) => this.#waiting.push(wake));
-    } else throw new Refusal(503, "too many passwords are being checked", { "retry-after": "2" });
+    } else throw new HttpError(503, "too many passwords are being checked", { "retry-after": "2" });
     try {
       return await work();
     } finally {

@@ -4,7 +4,8 @@
  *
  * @module
  */
-import { type Field, type Fields, Refusal, type Values } from "./route.ts";
+import { HttpError } from "./http_error.ts";
+import type { Field, Fields, Values } from "./route.ts";
 
 /** Bytes of the JSON body of a route that is not ingest. */
 export const BODY_BYTES_MAX = 65_536;
@@ -27,14 +28,14 @@ export async function readBytes(
   status: 400 | 413 = 413,
 ): Promise<Uint8Array> {
   const sent = new Uint8Array(await request.arrayBuffer());
-  if (sent.length > max) throw new Refusal(status, "payload too large");
+  if (sent.length > max) throw new HttpError(status, "payload too large");
   const encoding = request.headers.get("content-encoding")?.trim().toLowerCase() ?? "identity";
   if (encoding === "identity" || encoding === "") return sent;
   if (encoding !== "gzip" && encoding !== "deflate") {
-    throw new Refusal(415, "content-encoding must be gzip, deflate or identity");
+    throw new HttpError(415, "content-encoding must be gzip, deflate or identity");
   }
   const inflated = await inflate(sent, encoding, max);
-  if (inflated === null) throw new Refusal(status, "payload too large");
+  if (inflated === null) throw new HttpError(status, "payload too large");
   return inflated;
 }
 
@@ -54,7 +55,7 @@ async function inflate(
       chunks.push(chunk);
     }
   } catch {
-    throw new Refusal(400, `the body is not valid ${format}`);
+    throw new HttpError(400, `the body is not valid ${format}`);
   }
   const whole = new Uint8Array(length);
   let at = 0;
@@ -90,27 +91,27 @@ export async function readBody(request: Request, fields: Fields): Promise<Values
   if (bytes.length === 0) return checkValues({}, fields);
   // A form of another site cannot send JSON without being asked about first.
   if (!/^application\/json\s*(?:;|$)/i.test(request.headers.get("content-type") ?? "")) {
-    throw new Refusal(415, "content-type must be application/json");
+    throw new HttpError(415, "content-type must be application/json");
   }
   const value = parsed(bytes);
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    throw new Refusal(400, "the body must be a JSON object");
+    throw new HttpError(400, "the body must be a JSON object");
   }
   return checkValues(value as Values, fields);
 }
 
 function parsed(bytes: Uint8Array): unknown {
-  if (bytes.length === 0) throw new Refusal(400, "invalid json: the body is empty");
+  if (bytes.length === 0) throw new HttpError(400, "invalid json: the body is empty");
   let text: string;
   try {
     text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
   } catch {
-    throw new Refusal(400, "invalid json: the body is not UTF-8");
+    throw new HttpError(400, "invalid json: the body is not UTF-8");
   }
   try {
     return JSON.parse(text);
   } catch {
-    throw new Refusal(400, "invalid json");
+    throw new HttpError(400, "invalid json");
   }
 }
 
@@ -135,7 +136,7 @@ function checkValues(raw: Values, fields: Fields): Values {
   for (const [name, field] of Object.entries(fields)) {
     const value = Object.hasOwn(raw, name) ? raw[name] : undefined;
     if (value === undefined || (value === null && !field.nullable)) {
-      if (field.required) throw new Refusal(400, `${name} is required`);
+      if (field.required) throw new HttpError(400, `${name} is required`);
       continue;
     }
     if (value !== null) check(name, value, field);
@@ -150,14 +151,14 @@ function check(name: string, value: unknown, field: Field): void {
     case "any":
       return;
     case "string": {
-      if (typeof value !== "string") throw new Refusal(400, `${name} must be a string`);
+      if (typeof value !== "string") throw new HttpError(400, `${name} must be a string`);
       if (field.enum !== undefined && !field.enum.includes(value)) {
-        throw new Refusal(400, `${name} must be one of ${field.enum.join(", ")}`);
+        throw new HttpError(400, `${name} must be one of ${field.enum.join(", ")}`);
       }
-      if (field.required && value.trim() === "") throw new Refusal(400, `${name} is required`);
+      if (field.required && value.trim() === "") throw new HttpError(400, `${name} is required`);
       const most = max ?? TEXT_CHARS_MAX;
       if (value.length > most) {
-        throw new Refusal(400, `${name} may have at most ${most} characters`);
+        throw new HttpError(400, `${name} may have at most ${most} characters`);
       }
       return;
     }
@@ -165,20 +166,20 @@ function check(name: string, value: unknown, field: Field): void {
     case "number": {
       const isRight = type === "integer" ? Number.isSafeInteger(value) : Number.isFinite(value);
       const kind = type === "integer" ? "a whole number" : "a number";
-      if (!isRight) throw new Refusal(400, `${name} must be ${kind}`);
+      if (!isRight) throw new HttpError(400, `${name} must be ${kind}`);
       if (
         (min !== undefined && Number(value) < min) || (max !== undefined && Number(value) > max)
       ) {
-        throw new Refusal(400, `${name} must be ${kind} from ${min} to ${max}`);
+        throw new HttpError(400, `${name} must be ${kind} from ${min} to ${max}`);
       }
       return;
     }
     case "boolean":
-      if (typeof value !== "boolean") throw new Refusal(400, `${name} must be true or false`);
+      if (typeof value !== "boolean") throw new HttpError(400, `${name} must be true or false`);
       return;
     case "object":
       if (typeof value !== "object" || Array.isArray(value)) {
-        throw new Refusal(400, `${name} must be an object`);
+        throw new HttpError(400, `${name} must be an object`);
       }
       return;
   }

@@ -5,7 +5,7 @@
  * @module
  */
 import type { RateLimit } from "../domain/rate.ts";
-import { Refusal } from "./route.ts";
+import { HttpError } from "./http_error.ts";
 
 /** What is counted, and how many of it there may be. */
 export const QUOTAS = {
@@ -24,11 +24,11 @@ export const TELLINGS: RateLimit = { limit: 20, windowMs: 600_000 };
 export function mustWait(waitMs: number): void {
   if (waitMs <= 0) return;
   const seconds = String(Math.ceil(waitMs / 1000));
-  throw new Refusal(429, "too many attempts", { "retry-after": seconds });
+  throw new HttpError(429, "too many attempts", { "retry-after": seconds });
 }
 
 /** Throws 409 when there are as many as there may be. */
 export function mustFit(what: keyof typeof QUOTAS, count: number): void {
   if (count < QUOTAS[what]) return;
-  throw new Refusal(409, `there are ${count} ${what} already: remove one first`);
+  throw new HttpError(409, `there are ${count} ${what} already: remove one first`);
 }

@@ -92,16 +92,3 @@ export interface ProjectPlace {
   readonly project: Project;
   readonly membership: Membership;
 }
-
-/** The client is at fault: its answer. Thrown by whatever finds out, caught by the router. */
-export class Refusal extends Error {
-  override readonly name = "Refusal";
-  readonly status: number;
-  readonly headers: Readonly<Record<string, string>>;
-
-  constructor(status: number, message: string, headers: Readonly<Record<string, string>> = {}) {
-    super(message);
-    this.status = status;
-    this.headers = headers;
-  }
-}

@@ -12,7 +12,8 @@ import { StorageError } from "../storage/error.ts";
 import { isSecure } from "./client.ts";
 import { NOBODY, personOf, projectOf, type Who } from "./auth.ts";
 import { readBody, readQuery } from "./input.ts";
-import { type Answer, type Asked, Refusal, type Route } from "./route.ts";
+import { HttpError } from "./http_error.ts";
+import type { Answer, Asked, Route } from "./route.ts";
 
 /** Headers of every answer of the API. */
 const HEADERS: Readonly<Record<string, string>> = {
@@ -112,18 +113,18 @@ export class Router {
         case "operator": {
           const person = await personOf(shown(), this.#mesher);
           if (person.user.isOperator) return person;
-          throw new Refusal(403, "only an operator of this installation may do this");
+          throw new HttpError(403, "only an operator of this installation may do this");
         }
       }
     } catch (error) {
-      if (error instanceof Refusal) counters.add("unauthorized");
+      if (error instanceof HttpError) counters.add("unauthorized");
       throw error;
     }
   }
 
   /** What went wrong, in words that tell nothing of the inside. */
   #failure(error: unknown, cors: Readonly<Record<string, string>>): Response {
-    if (error instanceof Refusal) {
+    if (error instanceof HttpError) {
       const asks = error.status === 401 ? { "www-authenticate": "Bearer" } : {};
       const headers = { ...cors, ...asks, ...error.headers };
       return jsonResponse(error.status, { error: error.message }, headers);

@@ -10,11 +10,12 @@ import type { Membership, Role } from "../storage/organisations.ts";
 import type { PageRequest } from "../storage/page.ts";
 import type { Projects } from "../storage/projects.ts";
 import type { Person } from "./auth.ts";
-import { type Asked, type ProjectPlace, Refusal } from "./route.ts";
+import { HttpError } from "./http_error.ts";
+import type { Asked, ProjectPlace } from "./route.ts";
 
 /** The person who asks. */
 export function personIn({ who }: Asked): Person {
-  if (who.kind !== "user") throw new Refusal(401, "unauthorized");
+  if (who.kind !== "user") throw new HttpError(401, "unauthorized");
   return who;
 }
 
@@ -38,7 +39,7 @@ export async function inScope<T>(
     const found = await find(organisation.id);
     if (found !== null && found !== undefined && found !== false) return found;
   }
-  throw new Refusal(404, `${what} not found`);
+  throw new HttpError(404, `${what} not found`);
 }
 
 /** The organisation in the path, by id or slug. */
@@ -48,7 +49,7 @@ export function organisationOf(asked: Asked): Membership {
   for (const membership of membershipsOf(asked)) {
     if (membership.organisation[by] === wanted) return membership;
   }
-  throw new Refusal(404, "organization not found");
+  throw new HttpError(404, "organization not found");
 }
 
 /** The project in the path, by id or slug. */
@@ -70,9 +71,9 @@ export async function findProject(
   for (const membership of memberships) {
     const project = await projects.project(membership.organisation.id, idOrSlug);
     if (project !== null) found.push({ project, membership });
-    if (found.length > 1) throw new Refusal(409, "several projects have this slug: say the id");
+    if (found.length > 1) throw new HttpError(409, "several projects have this slug: say the id");
   }
-  if (found[0] === undefined) throw new Refusal(404, "project not found");
+  if (found[0] === undefined) throw new HttpError(404, "project not found");
   return found[0];
 }
 
@@ -83,7 +84,7 @@ export function isManager(role: Role): boolean {
 
 /** Throws 403 unless the role is one of an organisation's managers. */
 export function mustManage(role: Role): void {
-  if (!isManager(role)) throw new Refusal(403, "only an owner or admin may do this");
+  if (!isManager(role)) throw new HttpError(403, "only an owner or admin may do this");
 }
 
 /** Which part of a list the query asks for. */
@@ -93,7 +94,7 @@ export function pageOf({ query }: Asked, limitDefault: number): PageRequest {
   if (cursor === undefined) return { limit };
   const id = query["cursor_id"] as string | undefined;
   const after = id === undefined ? decodeCursor(cursor) : placeFrom(cursor, id);
-  if (after === null) throw new Refusal(400, "cursor is not one that we gave");
+  if (after === null) throw new HttpError(400, "cursor is not one that we gave");
   return { limit, after };
 }
 

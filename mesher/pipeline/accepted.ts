@@ -7,8 +7,9 @@
  */
 import type { MesherEvent } from "../domain/event.ts";
 import { groupingOf } from "../domain/fingerprint.ts";
-import type { Parts } from "../parts.ts";
+import type { LogLine } from "../log.ts";
 import type { NewEvent } from "../storage/events.ts";
+import type { Counters } from "./counters.ts";
 
 /** Validated, sampled, within its limit: its sender has been told 202. Plain, so that it travels. */
 export interface Accepted {
@@ -32,7 +33,7 @@ export function rowOf({ projectId, receivedAt, event }: Accepted): NewEvent {
 
 /** The rows of events. One that cannot be grouped is our mistake, and must not hold up the others. */
 export function grouped(
-  { counters, log }: Pick<Parts, "counters" | "log">,
+  { counters, log }: { readonly counters: Counters; readonly log: LogLine },
   items: readonly Accepted[],
   stored?: () => void,
 ): Outgoing[] {

@@ -9,13 +9,7 @@
  *
  * @module
  */
-import {
-  CallTimeoutError,
-  type Pid,
-  type Service,
-  service,
-  type ServiceContext,
-} from "@firn/firn";
+import { CallTimeoutError, type Pid, type Service, service, type ServiceContext } from "@firn/firn";
 import type { Holding, TellPeers } from "../cluster/held.ts";
 import { pause } from "../cluster/pause.ts";
 import type { Parts } from "../parts.ts";

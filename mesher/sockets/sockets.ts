@@ -15,7 +15,7 @@ import { objectOf } from "../domain/trim.ts";
 import { validateEvent } from "../domain/validate.ts";
 import { isSecure } from "../http/client.ts";
 import { keyOf, personOf, projectOf } from "../http/auth.ts";
-import { Refusal } from "../http/route.ts";
+import { HttpError } from "../http/http_error.ts";
 import { jsonResponse } from "../http/router.ts";
 import { accepted } from "../http/routes/ingest.ts";
 import { findProject } from "../http/scope.ts";
@@ -53,7 +53,7 @@ export function socketHandlers(mesher: Mesher): Handlers {
       try {
         return await admit(mesher, request, remote);
       } catch (error) {
-        if (error instanceof Refusal) return jsonResponse(error.status, { error: error.message });
+        if (error instanceof HttpError) return jsonResponse(error.status, { error: error.message });
         throw error;
       }
     },
@@ -107,7 +107,7 @@ async function admit(
     await projectOf(request.headers, url, mesher.keys);
     return { data: { kind: "ingest", key: keyOf(request.headers, url)! } };
   }
-  throw new Refusal(404, "not found");
+  throw new HttpError(404, "not found");
 }
 
 /** A stream's client changes its filter. */
@@ -147,21 +147,21 @@ async function ingest(
   text: string,
 ): Promise<void> {
   try {
-    if (!mesher.isOpen) throw new Refusal(503, "the node is stopping");
-    if (isLongerThan(text, EVENT_BYTES_MAX)) throw new Refusal(400, "payload too large");
+    if (!mesher.isOpen) throw new HttpError(503, "the node is stopping");
+    if (isLongerThan(text, EVENT_BYTES_MAX)) throw new HttpError(400, "payload too large");
     const project = await mesher.keys.project(role.key);
-    if (project === null) throw new Refusal(401, "unauthorized");
+    if (project === null) throw new HttpError(401, "unauthorized");
     const input = parsed(text);
-    if (input === undefined) throw new Refusal(400, "invalid json");
+    if (input === undefined) throw new HttpError(400, "invalid json");
     const valid = validateEvent(input, mesher.intake.moment());
     if (!valid.ok) {
       mesher.counters.add("refused_invalid");
-      throw new Refusal(400, valid.reason);
+      throw new HttpError(400, valid.reason);
     }
     accepted(await mesher.intake.take(project, [valid.event]));
     send(conn, { status: "accepted", id: valid.event.id });
   } catch (error) {
-    if (!(error instanceof Refusal)) throw error;
+    if (!(error instanceof HttpError)) throw error;
     const wait = error.headers["retry-after"];
     send(conn, { error: error.message, ...(wait === undefined ? {} : { retry_after: +wait }) });
     if (error.status === 401) conn.close(1008, "unauthorized");

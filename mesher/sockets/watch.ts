@@ -5,7 +5,7 @@
  * @module
  */
 import { personBySecret } from "../http/auth.ts";
-import { Refusal } from "../http/route.ts";
+import { HttpError } from "../http/http_error.ts";
 import { findProject } from "../http/scope.ts";
 import type { Storage } from "../storage/storage.ts";
 
@@ -73,7 +73,7 @@ export class Watch {
       await findProject(this.#storage, memberships, projectId);
       return true;
     } catch (error) {
-      return !(error instanceof Refusal);
+      return !(error instanceof HttpError);
     }
   }
 }

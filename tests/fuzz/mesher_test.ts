@@ -35,7 +35,8 @@ import { queryWords, WORD_CHARS_MAX, WORDS_MAX, wordsOf } from "../../mesher/dom
 import { keyOf } from "../../mesher/http/auth.ts";
 import { cookieOf, SESSION_COOKIE } from "../../mesher/http/cookies.ts";
 import { readBody } from "../../mesher/http/input.ts";
-import { type Fields, Refusal } from "../../mesher/http/route.ts";
+import { HttpError } from "../../mesher/http/http_error.ts";
+import type { Fields } from "../../mesher/http/route.ts";
 import { columnsOf } from "../../mesher/storage/rows.ts";
 import { fuzzCount, mutated, rounds } from "../kit/fuzz.ts";
 import { pick } from "../kit/seeds.ts";
@@ -383,7 +384,7 @@ test("readBody gives the fields that were asked for, checked, or a refusal", asy
         assert(typeof values["message"] === "string" && values["message"].length <= 20);
         assertEquals(Object.getPrototypeOf(values), Object.prototype);
       } catch (error) {
-        if (!(error instanceof Refusal)) throw error;
+        if (!(error instanceof HttpError)) throw error;
         assert([400, 413].includes(error.status), `${error.status}`);
       }
     });

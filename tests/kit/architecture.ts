@@ -56,6 +56,14 @@ export function readHouse(): Source[] {
     .map((path) => sourceOf(path, readFileSync(ROOT + path, "utf8")));
 }
 
+/** Every TypeScript file under `mesher`. */
+export function readMesher(): Source[] {
+  return readdirSync(ROOT + "mesher", { recursive: true })
+    .map((path) => `mesher/${String(path).replaceAll("\\", "/")}`)
+    .filter((path) => path.endsWith(".ts") && !path.includes("node_modules")).sort()
+    .map((path) => sourceOf(path, readFileSync(ROOT + path, "utf8")));
+}
+
 /** The plan of the house. */
 export function readPlan(): Plan {
   return planOf(readFileSync(ROOT + "lib/README.md", "utf8"));
@@ -95,6 +103,43 @@ export function importProblems(files: readonly Source[], plan: Plan): string[] {
       return [`${at}: storey ${storeyOf(from, plan)} must not know ${storeyOf(to, plan)}`];
     })
   );
+}
+
+/** What Mesher may import beside its own files: packages by name, and what every command shares. */
+const MESHER_IMPORTS = [
+  /^node:/,
+  /^@firn\/firn$/,
+  /^@std\//,
+  /^postgres@/,
+  /^\.\.\/scripts\/(given|runner)\.ts$/,
+];
+
+/** Imports of Mesher that go past the front door, and pairs of its folders that import each other. */
+export function mesherProblems(files: readonly Source[]): string[] {
+  const pairs = new Map<string, string>();
+  const problems: string[] = [];
+  for (const { path, imports } of files) {
+    for (const { specifier, line } of imports) {
+      const at = `${path}:${line}: imports ${specifier}`;
+      const target = specifier.startsWith(".") ? resolve(path, specifier) : undefined;
+      if (target === undefined || !target.startsWith("mesher/")) {
+        if (!MESHER_IMPORTS.some((allowed) => allowed.test(specifier))) problems.push(at);
+        continue;
+      }
+      const [from, to] = [part(path), part(target)];
+      // Files directly in mesher/ put the parts together.
+      if (from === to || from === "" || to === "") continue;
+      pairs.set(`${from} -> ${to}`, at);
+      const back = pairs.get(`${to} -> ${from}`);
+      if (back !== undefined) problems.push(`${at}, and ${back}`);
+    }
+  }
+  return problems;
+}
+
+/** The folder of Mesher that a file belongs to: the first below `mesher/`. */
+function part(path: string): string {
+  return path.split("/").slice(1, -1)[0] ?? "";
 }
 
 /** Files that import each other in a circle, types included. */

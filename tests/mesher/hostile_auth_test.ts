@@ -18,7 +18,7 @@ import { SESSION_MS } from "../../mesher/http/auth.ts";
 import { clientOf } from "../../mesher/http/client.ts";
 import { HASHES_MAX, HASHES_WAITING_MAX, Turns } from "../../mesher/http/hashing.ts";
 import { mustFit, QUOTAS, TELLINGS } from "../../mesher/http/quota.ts";
-import { Refusal } from "../../mesher/http/route.ts";
+import { HttpError } from "../../mesher/http/http_error.ts";
 import { findProject } from "../../mesher/http/scope.ts";
 import { KEY_MS } from "../../mesher/pipeline/keys.ts";
 import { Watch } from "../../mesher/sockets/watch.ts";
@@ -392,7 +392,7 @@ test("Turns lets few work at once, some wait, and more be refused, whatever beco
     if (ends.length % 2 === 0) throw new Error("it failed");
   };
   const all = Array.from({ length: 5 }, () => turns.take(work).catch(() => {}));
-  const refused = await assertRejects(() => turns.take(work), Refusal);
+  const refused = await assertRejects(() => turns.take(work), HttpError);
   assertEquals([refused.status, refused.headers], [503, { "retry-after": "2" }]);
   for (let done = 0; done < 5; done++) {
     await until("somebody works", () => ends.length > done);

@@ -10,7 +10,7 @@ import { BULK_BYTES_MAX, EVENT_BYTES_MAX } from "../../mesher/domain/limits.ts";
 import { queryWords, wordsOf } from "../../mesher/domain/words.ts";
 import { keyOf } from "../../mesher/http/auth.ts";
 import { readBytes } from "../../mesher/http/input.ts";
-import { Refusal } from "../../mesher/http/route.ts";
+import { HttpError } from "../../mesher/http/http_error.ts";
 import { rowOf } from "../../mesher/pipeline/accepted.ts";
 import { columnsOf } from "../../mesher/storage/rows.ts";
 import { test, until } from "../kit/test.ts";
@@ -69,7 +69,7 @@ test("readBytes inflates little at a time, and stops at its limit", async () => 
       headers: { "content-encoding": "gzip" },
       body: bomb(60),
     });
-    const refusal = await assertRejects(() => readBytes(request, EVENT_BYTES_MAX), Refusal);
+    const refusal = await assertRejects(() => readBytes(request, EVENT_BYTES_MAX), HttpError);
     assertEquals([refusal.status, refusal.message], [413, "payload too large"]);
     assert(largest < 6_000_000, `${largest} bytes at once`);
     assert(total < 16_000_000, `${total} bytes of 62,914,560`);

@@ -22,7 +22,8 @@ import { hashInTurn, verifyInTurn } from "../hashing.ts";
 import { mustFit, mustWait } from "../quota.ts";
 import { jsonResponse } from "../router.ts";
 import { loads } from "../../services/registry.ts";
-import { type Asked, type Field, Refusal, type Reply, type Route } from "../route.ts";
+import { HttpError } from "../http_error.ts";
+import type { Asked, Field, Reply, Route } from "../route.ts";
 import { personIn } from "../scope.ts";
 import { organisationShape, sessionShape, userShape } from "../shapes.ts";
 
@@ -52,7 +53,7 @@ export const accountRoutes: readonly Route[] = [
       const email = asked.body["email"] as string;
       const password = asked.body["password"] as string;
       const known = await knownBy(asked, email, password);
-      if (known === null) throw new Refusal(401, "wrong email or password");
+      if (known === null) throw new HttpError(401, "wrong email or password");
       // Hashed as we hash today. Like any new password it ends the other sessions, this once.
       let { passwordHash } = known;
       if (isOutdated(passwordHash)) {
@@ -137,11 +138,11 @@ export const accountRoutes: readonly Route[] = [
     async handle(asked): Promise<Reply> {
       const { user } = personIn(asked);
       if (await knownBy(asked, user.email, asked.body["current"] as string) === null) {
-        throw new Refusal(403, "the current password is wrong");
+        throw new HttpError(403, "the current password is wrong");
       }
       const password = asked.body["password"] as string;
       const problem = passwordProblem(password);
-      if (problem !== null) throw new Refusal(400, problem);
+      if (problem !== null) throw new HttpError(400, problem);
       const endTokens = (asked.body["end_tokens"] as boolean | undefined) ?? false;
       const hash = await hashInTurn(password);
       await asked.mesher.storage.setPassword(user.id, hash, { endTokens });
@@ -171,7 +172,7 @@ export const accountRoutes: readonly Route[] = [
     const { user } = personIn(asked);
     const id = asked.params["session_id"]!;
     if (await asked.mesher.storage.endSession(user.id, id)) return true;
-    throw new Refusal(404, "session not found");
+    throw new HttpError(404, "session not found");
   }),
   {
     method: "POST",
@@ -196,7 +197,7 @@ export const accountRoutes: readonly Route[] = [
         secretHash: hash,
         expiresAt: now() + TOKEN_MS,
       });
-      if (!made.ok) throw new Refusal(401, "unauthorized");
+      if (!made.ok) throw new HttpError(401, "unauthorized");
       return { json: { token: secret, id: made.value.id, expires_at: iso(made.value.expiresAt) } };
     },
   },

@@ -16,7 +16,8 @@ import { type Alert, ALERT_STATUSES, type AlertStatus } from "../../storage/aler
 import type { Result } from "../../storage/result.ts";
 import { changeRoute } from "../change.ts";
 import { mustFit } from "../quota.ts";
-import { type Asked, Refusal, type Reply, type Route } from "../route.ts";
+import { HttpError } from "../http_error.ts";
+import type { Asked, Reply, Route } from "../route.ts";
 import { inScope, isManager, mustManage, projectPlaceOf } from "../scope.ts";
 import { alertShape, ruleShape } from "../shapes.ts";
 
@@ -75,7 +76,7 @@ export const alertRoutes: readonly Route[] = [
       const rules = await storage.alertRules(orgId, project.id);
       mustFit("alert rules of one project", rules.length);
       const made = await storage.createAlertRule(orgId, rule);
-      if (!made.ok) throw new Refusal(404, "project not found");
+      if (!made.ok) throw new HttpError(404, "project not found");
       return { json: { id: made.value.id } };
     },
   },
@@ -132,7 +133,9 @@ export const alertRoutes: readonly Route[] = [
     const { project, membership } = await projectPlaceOf(asked);
     const { status, until } = asked.body as { status?: typeof UNRESOLVED[number]; until?: string };
     const time = until === undefined ? undefined : timeFrom(until);
-    if (time === null) throw new Refusal(400, "until must be a time, such as 2026-01-31T12:00:00Z");
+    if (time === null) {
+      throw new HttpError(400, "until must be a time, such as 2026-01-31T12:00:00Z");
+    }
     const { storage } = asked.mesher;
     return await storage.resolveAlerts(membership.organisation.id, project.id, {
       status,
@@ -176,13 +179,13 @@ function alertRoute(verb: string, about: string, change: Change): Route {
 function reachable({ mesher }: Asked, action: Action): Action {
   if (action.kind !== "webhook") return action;
   if (!isInsideHost(new URL(action.url).hostname, mesher.config.webhookAllow)) return action;
-  throw new Refusal(
+  throw new HttpError(
     400,
     "action.url is inside this network: MESHER_WEBHOOK_ALLOW may name its host",
   );
 }
 
 function valid<T>(parsed: Parsed<T>): T {
-  if (!parsed.ok) throw new Refusal(400, parsed.reason);
+  if (!parsed.ok) throw new HttpError(400, parsed.reason);
   return parsed.value;
 }

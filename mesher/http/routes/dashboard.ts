@@ -4,7 +4,8 @@
  * @module
  */
 import { iso, isoOrNull } from "../../pipeline/time.ts";
-import { type Asked, type Fields, Refusal, type Reply, type Route } from "../route.ts";
+import { HttpError } from "../http_error.ts";
+import type { Asked, Fields, Reply, Route } from "../route.ts";
 import { limitOf, projectPlaceOf } from "../scope.ts";
 import { issueShape } from "../shapes.ts";
 
@@ -26,7 +27,7 @@ export const dashboardRoutes: readonly Route[] = [
   }, async ({ query, mesher }, { orgId, projectId }) => {
     const bucketMs = query["bucket"] === "day" ? DAY_MS : HOUR_MS;
     const days = (query["days"] as number | undefined) ?? 1;
-    if (days * DAY_MS / bucketMs > 1_000) throw new Refusal(400, "days is too many for hours");
+    if (days * DAY_MS / bucketMs > 1_000) throw new HttpError(400, "days is too many for hours");
     const until = Math.ceil(mesher.now() / bucketMs) * bucketMs;
     const range = { since: until - days * DAY_MS, until, bucketMs };
     const buckets = await mesher.storage.volume(orgId, projectId, range);
@@ -60,7 +61,7 @@ export const dashboardRoutes: readonly Route[] = [
     { key: { type: "string" } },
     async ({ mesher, query }, { orgId, projectId, since }) => {
       const key = query["key"] as string | undefined;
-      if (key === undefined) throw new Refusal(400, "missing key parameter");
+      if (key === undefined) throw new HttpError(400, "missing key parameter");
       return await mesher.storage.tagValues(orgId, projectId, key, since, 20);
     },
   ),
@@ -79,7 +80,7 @@ export const dashboardRoutes: readonly Route[] = [
     {},
     async ({ mesher }, { orgId, projectId }) => {
       const health = await mesher.storage.projectHealth(orgId, projectId, mesher.now());
-      if (health === null) throw new Refusal(404, "project not found");
+      if (health === null) throw new HttpError(404, "project not found");
       return {
         unresolved_count: health.unresolvedIssues,
         events_24h: health.events24h,
@@ -100,7 +101,7 @@ export const dashboardRoutes: readonly Route[] = [
       const { project, membership } = await projectPlaceOf(asked);
       const { storage } = asked.mesher;
       const usage = await storage.projectUsage(membership.organisation.id, project.id);
-      if (usage === null) throw new Refusal(404, "project not found");
+      if (usage === null) throw new HttpError(404, "project not found");
       return {
         json: {
           event_count: usage.events,

@@ -6,7 +6,8 @@
 import { LEVELS } from "../../domain/event.ts";
 import type { EventFilter, EventSummary } from "../../storage/events.ts";
 import type { Page, PageRequest } from "../../storage/page.ts";
-import { type Asked, type ProjectPlace, Refusal, type Reply, type Route } from "../route.ts";
+import { HttpError } from "../http_error.ts";
+import type { Asked, ProjectPlace, Reply, Route } from "../route.ts";
 import { inScope, limitOf, pageOf, projectPlaceOf } from "../scope.ts";
 import { eventDetailShape, eventShape, pageShape } from "../shapes.ts";
 import { PAGE } from "./issues.ts";
@@ -59,7 +60,7 @@ export const eventRoutes: readonly Route[] = [
     async handle(asked): Promise<Reply> {
       const query = asked.query["q"] as string | undefined;
       if (query === undefined || query.trim() === "") {
-        throw new Refusal(400, "missing search query");
+        throw new HttpError(400, "missing search query");
       }
       return { json: await lastDay(asked, { query }) };
     },
@@ -77,7 +78,7 @@ export const eventRoutes: readonly Route[] = [
     async handle(asked): Promise<Reply> {
       const { key, value } = asked.query as { key?: string; value?: string };
       if (key === undefined || value === undefined) {
-        throw new Refusal(400, "missing key or value parameter");
+        throw new HttpError(400, "missing key or value parameter");
       }
       // Not by assignment: `__proto__` is a key like any other.
       return { json: await lastDay(asked, { tags: Object.fromEntries([[key, value]]) }) };

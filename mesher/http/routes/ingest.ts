@@ -11,7 +11,8 @@ import { validateBulk, validateEvent } from "../../domain/validate.ts";
 import type { Verdict } from "../../services/intake.ts";
 import type { Project } from "../../storage/projects.ts";
 import { readBytes, readJson } from "../input.ts";
-import { type Asked, Refusal, type Reply, type Route } from "../route.ts";
+import { HttpError } from "../http_error.ts";
+import type { Asked, Reply, Route } from "../route.ts";
 
 const ERRORS = [400, 401, 415, 429, 503] as const;
 /** The original's status for a body that is too large, on its two routes. */
@@ -35,7 +36,7 @@ export const ingestRoutes: readonly Route[] = [
       const valid = validateEvent(input, intake.moment());
       if (!valid.ok) {
         counters.add("refused_invalid");
-        throw new Refusal(400, valid.reason);
+        throw new HttpError(400, valid.reason);
       }
       accepted(await intake.take(projectOf(asked), [valid.event]));
       return { json: { status: "accepted", id: valid.event.id } };
@@ -55,7 +56,7 @@ export const ingestRoutes: readonly Route[] = [
       const { intake, counters } = open(asked);
       const input = await readJson(asked.request, BULK_BYTES_MAX, TOO_LARGE);
       const bulk = validateBulk(input, intake.moment());
-      if (!bulk.ok) throw new Refusal(400, bulk.reason);
+      if (!bulk.ok) throw new HttpError(400, bulk.reason);
       const valid: { index: number; event: MesherEvent }[] = [];
       const errors: { index: number; error: string }[] = [];
       for (const [index, one] of bulk.events.entries()) {
@@ -64,7 +65,7 @@ export const ingestRoutes: readonly Route[] = [
       }
       counters.add("refused_invalid", errors.length);
       if (valid.length === 0) {
-        throw new Refusal(400, `no event is valid: ${errors[0]!.error}`);
+        throw new HttpError(400, `no event is valid: ${errors[0]!.error}`);
       }
       const verdict = await intake.take(projectOf(asked), valid.map(({ event }) => event));
       const count = accepted(verdict);
@@ -80,7 +81,7 @@ export const ingestRoutes: readonly Route[] = [
     { "application/x-sentry-envelope": "An envelope, of at most 5 MiB" },
     async (asked) => {
       const envelope = readEnvelope(await readBytes(asked.request, BULK_BYTES_MAX));
-      if (!envelope.ok) throw new Refusal(400, envelope.reason);
+      if (!envelope.ok) throw new HttpError(400, envelope.reason);
       const [first, ...others] = envelope.events;
       if (first === undefined) return { inputs: [], envelopeId: envelope.eventId };
       // The envelope's id is its event's: sent again, it is the same event.
@@ -133,12 +134,12 @@ function sentryRoute(
 
 /** 503 while the node stops. */
 function open({ mesher }: Asked): Asked["mesher"] {
-  if (!mesher.isOpen) throw new Refusal(503, "the node is stopping", { "retry-after": "1" });
+  if (!mesher.isOpen) throw new HttpError(503, "the node is stopping", { "retry-after": "1" });
   return mesher;
 }
 
 function projectOf({ who }: Asked): Project {
-  if (who.kind !== "project") throw new Refusal(401, "unauthorized");
+  if (who.kind !== "project") throw new HttpError(401, "unauthorized");
   return who.project;
 }
 
@@ -147,7 +148,7 @@ function mustBeProject(asked: Asked): void {
   const named = asked.params["project"]!;
   const { id, slug } = projectOf(asked);
   if (/^\d+$/.test(named) || named === slug || named.toLowerCase() === id) return;
-  throw new Refusal(404, "project not found");
+  throw new HttpError(404, "project not found");
 }
 
 async function takeSentry(asked: Asked, { inputs, envelopeId }: Parcel): Promise<Reply> {
@@ -160,7 +161,7 @@ async function takeSentry(asked: Asked, { inputs, envelopeId }: Parcel): Promise
     else reason = valid.reason;
   }
   counters.add("refused_invalid", inputs.length - events.length);
-  if (events.length === 0 && inputs.length > 0) throw new Refusal(400, reason);
+  if (events.length === 0 && inputs.length > 0) throw new HttpError(400, reason);
   if (events.length > 0) accepted(await intake.take(projectOf(asked), events));
   const id = events[0]?.id ?? envelopeId;
   return { json: isId(id) ? { id: bareId(id) } : {} };
@@ -173,12 +174,12 @@ export function accepted(verdict: Verdict): number {
       return verdict.accepted;
     case "rate_limited": {
       const seconds = String(Math.max(1, Math.ceil(verdict.retryAfterMs / 1000)));
-      throw new Refusal(429, "rate limited", {
+      throw new HttpError(429, "rate limited", {
         "retry-after": seconds,
         "x-sentry-rate-limits": `${seconds}::organization`,
       });
     }
     case "full":
-      throw new Refusal(503, "the buffer is full", { "retry-after": "1" });
+      throw new HttpError(503, "the buffer is full", { "retry-after": "1" });
   }
 }

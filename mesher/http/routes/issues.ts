@@ -12,7 +12,8 @@ import {
   type IssueStatus,
 } from "../../storage/issues.ts";
 import { changeRoute } from "../change.ts";
-import { type Asked, type Fields, Refusal, type Reply, type Route } from "../route.ts";
+import { HttpError } from "../http_error.ts";
+import type { Asked, Fields, Reply, Route } from "../route.ts";
 import { inScope, limitOf, pageOf, projectPlaceOf } from "../scope.ts";
 import { eventShape, issueShape, pageShape } from "../shapes.ts";
 import { iso } from "../../pipeline/time.ts";
@@ -152,11 +153,14 @@ export const issueRoutes: readonly Route[] = [
     gives: '{"status":"ok"}',
     async handle(asked): Promise<Reply> {
       const { orgId, issue } = await issueOf(asked);
-      if (asked.body["user_id"] === undefined) throw new Refusal(400, "user_id is required");
+      if (asked.body["user_id"] === undefined) throw new HttpError(400, "user_id is required");
       const userId = asked.body["user_id"] === "" ? null : asked.body["user_id"] as string | null;
       const done = await asked.mesher.storage.assignIssue(orgId, issue.id, userId);
       if (!done.ok) {
-        throw new Refusal(404, done.reason === "no_issue" ? "issue not found" : "member not found");
+        throw new HttpError(
+          404,
+          done.reason === "no_issue" ? "issue not found" : "member not found",
+        );
       }
       asked.mesher.live.tell(issue.projectId, {
         type: "issue",

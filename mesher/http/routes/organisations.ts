@@ -9,7 +9,8 @@ import type { Result } from "../../storage/result.ts";
 import { changeRoute } from "../change.ts";
 import { hashInTurn } from "../hashing.ts";
 import { mustFit, mustWait } from "../quota.ts";
-import { type Asked, type Fields, Refusal, type Reply, type Route } from "../route.ts";
+import { HttpError } from "../http_error.ts";
+import type { Asked, Fields, Reply, Route } from "../route.ts";
 import { membershipsOf, mustManage, organisationOf, personIn } from "../scope.ts";
 import { memberShape, organisationShape } from "../shapes.ts";
 import { PASSWORD } from "./account.ts";
@@ -51,7 +52,7 @@ export const organisationRoutes: readonly Route[] = [
         slug,
         ownerId: user.id,
       });
-      if (!made.ok) throw new Refusal(409, "slug is taken");
+      if (!made.ok) throw new HttpError(409, "slug is taken");
       return { json: organisationShape({ organisation: made.value, role: "owner" }) };
     },
   },
@@ -92,7 +93,7 @@ export const organisationRoutes: readonly Route[] = [
   }, async (asked) => {
     const { body, mesher } = asked;
     const { user_id: id, email } = body as { user_id?: string; email?: string };
-    if (!id && !email) throw new Refusal(400, "user_id is required");
+    if (!id && !email) throw new HttpError(400, "user_id is required");
     const userId = id || await lookUp(asked, email!);
     const theirs = await mesher.storage.organisationsOf(userId);
     mustFit("organizations of one user", theirs.length);
@@ -113,15 +114,15 @@ export const organisationRoutes: readonly Route[] = [
     const password = body["password"] as string;
     // No character that could pass for nothing, or for another line.
     if (!/^[^\s@\p{C}]+@[^\s@\p{C}]+$/u.test(email)) {
-      throw new Refusal(400, "email must be an address");
+      throw new HttpError(400, "email must be an address");
     }
     const problem = passwordProblem(password);
-    if (problem !== null) throw new Refusal(400, problem);
+    if (problem !== null) throw new HttpError(400, problem);
     const displayName = (body["display_name"] as string | undefined) || email;
     const passwordHash = await hashInTurn(password);
     const tell = mayTell(asked);
     const made = await mesher.storage.createUser({ email, displayName, passwordHash });
-    if (!made.ok) throw new Refusal(409, "email is taken");
+    if (!made.ok) throw new HttpError(409, "email is taken");
     tell.nothing();
     return made.value.id;
   }),
@@ -175,10 +176,12 @@ function memberRoute(
       const userId = await userOf(asked);
       const added = await storage.addMember(orgId, userId, role);
       if (added.ok) return { json: { id: added.value.id, user_id: userId } };
-      throw added.reason === "already_member" ? new Refusal(409, "already a member") : new Refusal(
-        404,
-        added.reason === "no_user" ? "user not found" : "organization not found",
-      );
+      throw added.reason === "already_member"
+        ? new HttpError(409, "already a member")
+        : new HttpError(
+          404,
+          added.reason === "no_user" ? "user not found" : "organization not found",
+        );
     },
   };
 }
@@ -192,7 +195,7 @@ function memberRoute(
 async function lookUp(asked: Asked, email: string): Promise<string> {
   const tell = mayTell(asked);
   const found = await asked.mesher.storage.credentials(email);
-  if (found === null) throw new Refusal(404, "user not found");
+  if (found === null) throw new HttpError(404, "user not found");
   tell.nothing();
   return found.user.id;
 }
@@ -210,7 +213,7 @@ function managedBy(asked: Asked): { readonly orgId: string; readonly role: Role 
   const { organisation, role } = organisationOf(asked);
   mustManage(role);
   const given = (asked.body["role"] as Role | undefined) ?? "member";
-  if (given === "owner" && role !== "owner") throw new Refusal(403, "only an owner may do this");
+  if (given === "owner" && role !== "owner") throw new HttpError(403, "only an owner may do this");
   return { orgId: organisation.id, role: given };
 }
 
@@ -223,13 +226,13 @@ async function memberOf({ mesher, params }: Asked, orgId: string): Promise<Membe
 /** Only an owner does anything to an owner. */
 function mustOutrank(asked: Asked, target: Member | undefined): void {
   if (target?.role === "owner" && organisationOf(asked).role !== "owner") {
-    throw new Refusal(403, "only an owner may do this");
+    throw new HttpError(403, "only an owner may do this");
   }
 }
 
 function done(result: Result<unknown, "no_member" | "last_owner">): boolean {
   if (result.ok) return true;
   throw result.reason === "no_member"
-    ? new Refusal(404, "member not found")
-    : new Refusal(409, "an organization needs an owner");
+    ? new HttpError(404, "member not found")
+    : new HttpError(409, "an organization needs an owner");
 }

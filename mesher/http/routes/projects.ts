@@ -7,7 +7,8 @@ import { isId } from "../../domain/id.ts";
 import { newSecret } from "../../domain/secret.ts";
 import { changeRoute } from "../change.ts";
 import { mustFit } from "../quota.ts";
-import { type Fields, Refusal, type Reply, type Route } from "../route.ts";
+import { HttpError } from "../http_error.ts";
+import type { Fields, Reply, Route } from "../route.ts";
 import {
   inScope,
   isManager,
@@ -93,8 +94,8 @@ export const projectRoutes: readonly Route[] = [
       });
       if (made.ok) return { json: projectShape(made.value) };
       throw made.reason === "slug_taken"
-        ? new Refusal(409, "slug is taken")
-        : new Refusal(404, "organization not found");
+        ? new HttpError(409, "slug is taken")
+        : new HttpError(404, "organization not found");
     },
   },
   {
@@ -146,7 +147,7 @@ export const projectRoutes: readonly Route[] = [
     mustManage(membership.role);
     const { body } = asked;
     if ((body["name"] as string | undefined)?.trim() === "") {
-      throw new Refusal(400, "name must not be empty");
+      throw new HttpError(400, "name must not be empty");
     }
     const { storage, keys } = asked.mesher;
     const changed = await storage.updateProject(membership.organisation.id, project.id, {
@@ -198,7 +199,7 @@ export const projectRoutes: readonly Route[] = [
         prefix,
         secretHash: hash,
       });
-      if (!made.ok) throw new Refusal(404, "project not found");
+      if (!made.ok) throw new HttpError(404, "project not found");
       return { json: { key_value: secret, id: made.value.id } };
     },
   },
@@ -220,9 +221,9 @@ export function slugOf(given: string | undefined, name: string): string {
   const slug = given ?? (name.toLowerCase().normalize("NFKD").replace(/[^a-z0-9]+/g, "-")
     .replace(/^-+|-+$/g, "").slice(0, 64).replace(/-+$/, "") || "project");
   if (!SLUG.test(slug)) {
-    throw new Refusal(400, "slug must be of lower-case letters, digits and dashes");
+    throw new HttpError(400, "slug must be of lower-case letters, digits and dashes");
   }
   // It would stand where an id may, and mean another.
-  if (isId(slug)) throw new Refusal(400, "slug must not be an id");
+  if (isId(slug)) throw new HttpError(400, "slug must not be an id");
   return slug;
 }

@@ -9,7 +9,8 @@ import { iso } from "../../pipeline/time.ts";
 import { cards, REGISTRY } from "../../services/registry.ts";
 import { ROUNDS } from "../../services/rounds.ts";
 import { changeRoute } from "../change.ts";
-import { Refusal, type Reply, type Route } from "../route.ts";
+import { HttpError } from "../http_error.ts";
+import type { Reply, Route } from "../route.ts";
 
 /** The routes. */
 export const systemRoutes: readonly Route[] = [
@@ -147,7 +148,7 @@ export const systemRoutes: readonly Route[] = [
     const operator = (body["operator"] as boolean | undefined) ?? true;
     const made = await mesher.storage.setOperator(body["email"] as string, operator);
     if (made.ok) return true;
-    if (made.reason === "no_user") throw new Refusal(404, "user not found");
-    throw new Refusal(409, "the last operator stays: make somebody else an operator first");
+    if (made.reason === "no_user") throw new HttpError(404, "user not found");
+    throw new HttpError(409, "the last operator stays: make somebody else an operator first");
   }),
 ];
