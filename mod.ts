@@ -33,7 +33,7 @@
  *
  * @module
  */
-export { type ConnectNodeOptions, Node } from "./lib/node.ts";
+export { type ConnectNodeOptions, Node, type NodeStopOptions } from "./lib/node.ts";
 export { connect } from "./lib/connect.ts";
 export { serve } from "./lib/serve.ts";
 export { type NodeEvents, NodeOptionError, type NodeOptions } from "./lib/start.ts";

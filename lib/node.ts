@@ -8,8 +8,9 @@ import type { Call, CallOptions } from "./actor/call.ts";
 import type { ExitReason } from "./term/exit.ts";
 import { checkLocal, checkRemoteSpawn } from "./actor/arguments.ts";
 import { ArgumentError } from "./actor/errors.ts";
+import { shutDown } from "./actor/shutdown.ts";
 import type { ActorName, RemoteSpawn } from "./actor/remote.ts";
-import { unknownName } from "./base/spelling.ts";
+import { checkNames, unknownName } from "./base/spelling.ts";
 import type { ExposeOptions } from "./mesh/spawner.ts";
 import { timerMs, type TimerRef } from "./actor/timer.ts";
 import type { Global } from "./cluster/global.ts";
@@ -30,6 +31,28 @@ export interface ConnectNodeOptions {
   /** Milliseconds after which it is given up. Default 15000. */
   readonly timeout?: number | undefined;
 }
+
+/** How a node is stopped. */
+export interface NodeStopOptions {
+  /**
+   * Milliseconds that servers and actors have to end. Default 20000, below the 30 seconds that Kubernetes
+   * leaves a process. `0` cuts everything off at once; `Infinity` waits as long as the shutdown rules of
+   * children allow.
+   */
+  readonly timeout?: number | undefined;
+}
+
+/** The names of its options. */
+const STOP_OPTIONS: Readonly<Record<keyof NodeStopOptions, true>> = { timeout: true };
+
+/** How long a node takes to stop at most, unless told otherwise. Milliseconds. */
+const STOP_MS = 20_000;
+
+/** Of which its servers may take half, and this at most, for clients that do not close. Milliseconds. */
+const SERVERS_STOP_MS = 5_000;
+
+/** Of the actors that did not end in time, the log names this many. */
+const LATE_LOGGED_MAX = 8;
 
 /**
  * A node: one member of a cluster, with its sessions to the others and its rooms.
@@ -53,7 +76,7 @@ export interface ConnectNodeOptions {
 export class Node {
   readonly #parts: Parts;
   readonly #servers: Server[] = [];
-  #isStopped = false;
+  #stopped: Promise<void> | undefined;
 
   /**
    * Names that all nodes know.
@@ -448,7 +471,9 @@ export class Node {
    */
   async serve<Data = undefined>(options: ServeOptions<Data> = {}): Promise<Server> {
     const { host, system, events } = this.#parts;
-    if (this.#isStopped) throw new ListenError("stopped", `${this.name} has been stopped`);
+    if (this.#stopped !== undefined) {
+      throw new ListenError("stopped", `${this.name} has been stopped`);
+    }
     const server = await serve(
       host,
       { rooms: this.rooms, ...options },
@@ -460,17 +485,62 @@ export class Node {
   }
 
   /**
-   * Stops the node's servers and ends its actors, then says goodbye to the other nodes, who see `nodedown` with
-   * "shutdown", and listens no more.
+   * Stops the node in order, as OTP's `init:stop` does: its servers; its top-level supervisors, the last
+   * started first, each of which stops its children by their shutdown rules; all other actors, by the exit
+   * signal "shutdown", so that services have `terminate` called. Then it says goodbye to the other nodes, which
+   * see `nodedown` with "shutdown", and stops listening. Resolves when all of that is done.
+   *
+   * An actor that traps exits and has no supervisor has 5 seconds to end, and ends earlier if it goes back
+   * to wait for messages. What has not ended within `timeout` is cut off, and the log names it. A second
+   * call returns the promise of the first.
+   *
+   * @throws {ArgumentError} `code` "badarg": the timeout is negative, or not a number.
+   *
+   * @example
+   * ```ts
+   * import { Node, service, Supervisor } from "@firn/firn";
+   * import { assertEquals } from "@std/assert";
+   *
+   * const written: string[] = [];
+   * const buffer = service({
+   *   init: (): string[] => [],
+   *   cast: { add: (lines: string[], line: string) => [...lines, line] },
+   *   terminate: (lines: string[]) => void written.push(...lines),
+   * });
+   *
+   * const node = await Node.start({ logLevel: "silent" });
+   * const tree = await Supervisor.start(node, {
+   *   children: [{ id: "buffer", start: (self) => buffer.startAs("buffer", self) }],
+   * });
+   * buffer.cast(buffer.at(node, "buffer")).add("one");
+   * await node.stop({ timeout: 10_000 });
+   * assertEquals(written, ["one"]);
+   * assertEquals(node.isAlive(tree.pid), false);
+   * ```
    */
-  async stop(): Promise<void> {
-    this.#isStopped = true;
-    await Promise.all(this.#servers.map((server) => server.stop()));
-    this.#parts.system.stop();
-    await this.#parts.mesh.stop();
+  stop(options: NodeStopOptions = {}): Promise<void> {
+    checkNames(options, STOP_OPTIONS, (words) => new ArgumentError(`stop: ${words}`));
+    const { timeout = STOP_MS } = options;
+    if (!(timeout >= 0)) {
+      throw new ArgumentError(`stop: timeout is ${timeout}: use milliseconds, or Infinity`);
+    }
+    return this.#stopped ??= this.#stop(timeout);
   }
 
-  /** Stops the node, at the end of an `await using`. */
+  async #stop(timeout: number): Promise<void> {
+    const { system, mesh, log } = this.#parts;
+    const deadline = system.now() + timeout;
+    const patience = Math.min(SERVERS_STOP_MS, timeout / 2);
+    await Promise.all(this.#servers.map((server) => server.stop({ timeout: patience })));
+    const late = await shutDown(system, Math.max(0, deadline - system.now()));
+    if (late.length > 0) {
+      const some = late.slice(0, LATE_LOGGED_MAX).join(" ");
+      log.warn(`${late.length} actors had not ended in ${timeout} ms and were cut off: ${some}`);
+    }
+    await mesh.stop();
+  }
+
+  /** Stops the node in order, at the end of an `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.stop();
   }

@@ -106,6 +106,7 @@ export class NodeOptionError extends TypeError {
 /** What `startNode` makes. */
 export interface Parts {
   readonly host: Host;
+  readonly log: Log;
   readonly mesh: Mesh;
   readonly rooms: Rooms;
   readonly system: System;
@@ -244,6 +245,7 @@ export async function startNode(
   };
   const parts = {
     host,
+    log: log.as(mesh.name),
     mesh,
     rooms,
     system,

@@ -493,6 +493,12 @@ export class Actor extends ActorRef implements Runnable, Self<unknown> {
     return this.#state !== DEAD;
   }
 
+  /** True if it waits for a message: it has no turn to come, and its handler has returned. */
+  get isIdle(): boolean {
+    if (this.#queued) return false;
+    return this.#state === HANDLER ? this.length === 0 : this.#resolve !== undefined;
+  }
+
   /** An actor that it is linked with has ended. */
   linkBroke(from: Pid, reason: ExitReason): void {
     if (this.#state === DEAD) return;

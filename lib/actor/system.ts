@@ -70,6 +70,8 @@ export class System implements ActorHome, TimerHost {
   readonly mark: number = MAILBOX_MARK;
   /** Which actors are told of which nodes. */
   readonly nodeWatchers: Watchers = new Watchers();
+  /** The node is being stopped in order: other nodes may not spawn actors here. */
+  isStopping = false;
   readonly #clock: Clock;
   readonly #random: Random;
   /** What carries signals between actors. */
@@ -157,6 +159,13 @@ export class System implements ActorHome, TimerHost {
       this.setTimer(deadline, timerMs(ms));
       promise.then(resolve, reject).finally(() => this.wheel.remove(deadline));
     });
+  }
+
+  /** The supervisors that do not run under another supervisor, in the order of their start. */
+  topSupervisors(): Pid[] {
+    const isTop = (pid: Pid): boolean =>
+      !this.actorOf(pid)?.ancestors.some((ancestor) => this.#supervisors.has(ancestor));
+    return [...this.#supervisors.keys()].filter(isTop);
   }
 
   /** Notes that an actor supervises others: it will tell of their crashes too. */
@@ -394,6 +403,7 @@ export class System implements ActorHome, TimerHost {
 
   /** Ends every actor, and the wheel's alarm. What is spawned from now on is dead. */
   stop(): void {
+    this.isStopping = true;
     this.#stopped = true;
     for (const actor of this.#actors.all()) actor.end("shutdown");
     this.#alarm?.cancel();

@@ -271,9 +271,9 @@ export class Spawner {
     const exposed = this.#exposed.get(name);
     if (exposed === undefined) return this.#refuse(line, request, "notexposed");
     if (!this.#allows(exposed, line.home.node)) return this.#refuse(line, request, "refused");
+    if (this.#system.isStopping) return this.#refuse(line, request, "limit");
     const pid = this.#system.spawn(undefined, undefined, exposed.fn, args as never[]);
     const actor = this.#system.find(pid.id) as Actor | undefined;
-    // The node is stopping.
     if (actor === undefined) return this.#refuse(line, request, "limit");
     // Who was asked whether it may, or was told that it did, has ended the session.
     if (!line.isOpen) return actor.end("noconnection");

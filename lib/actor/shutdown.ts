@@ -1,0 +1,104 @@
+/**
+ * How the actors of a node end in order, as OTP's `init:stop` ends them.
+ *
+ *     top-level supervisors, the last started first ─▶ every other actor ─▶ what is left
+ *        each stops its children by their              exit signal              ends at once
+ *        shutdown rules, with `terminate`              "shutdown"
+ *
+ * The steps share the time that is given: what has used half of what is left no longer delays what is
+ * next. An actor that does not trap exits ends with the signal; one that does has
+ * 5 seconds to handle it, and ends earlier if it goes back to wait for messages: then it ignores the
+ * signal.
+ *
+ * @module
+ */
+import type { Pid } from "../term/pid.ts";
+import type { Actor } from "./actor.ts";
+import { actorRefOf } from "./actor_ref.ts";
+import { untie } from "./signals.ts";
+import { Deadline } from "./timer.ts";
+import type { System } from "./system.ts";
+
+/** How long an actor that traps exits and has no supervisor may take to end. Milliseconds. */
+const GRACE_MS = 5_000;
+
+/** How often it is checked whether such actors have ended. The interval doubles up to the longest. Milliseconds. */
+const LOOK_MS = 1;
+const LOOK_MS_MAX = 50;
+
+/**
+ * Ends all actors of a system within `ms` milliseconds. Resolves with those that had to be cut off: they
+ * were still at work.
+ */
+export async function shutDown(system: System, ms: number): Promise<Pid[]> {
+  const deadline = system.now() + ms;
+  const left = (): number => Math.max(0, deadline - system.now());
+  system.isStopping = true;
+  await stopSupervisors(system, left);
+  signalAll(system);
+  await handled(system, left);
+  const late = system.pids().filter((pid) => !isIdle(system, pid));
+  system.stop();
+  return late;
+}
+
+/** Stops the top-level supervisors one after the other, also those that start meanwhile. */
+async function stopSupervisors(system: System, left: () => number): Promise<void> {
+  const told = new Set<Pid>();
+  const slow = new Set<Promise<unknown>>();
+  for (;;) {
+    const pid = system.topSupervisors().findLast((pid) => !told.has(pid));
+    if (pid === undefined || left() === 0) break;
+    told.add(pid);
+    unlinkParent(system, pid);
+    const ended = system.end(pid, "shutdown");
+    if (await inTime(system, ended, left() / 2)) continue;
+    slow.add(ended);
+  }
+  await inTime(system, Promise.all(slow), left() / 2);
+}
+
+/**
+ * A supervisor that ends takes its linked parent along, and all that is linked with that: the other
+ * supervisors that the parent has started would end too early.
+ */
+function unlinkParent(system: System, pid: Pid): void {
+  const supervisor = system.actorOf(pid);
+  const parent = supervisor?.ancestors[0];
+  const other = parent && actorRefOf(parent);
+  if (supervisor !== undefined && other !== undefined) untie(supervisor, other);
+}
+
+/** Sends every actor the exit signal, the last spawned first. */
+function signalAll(system: System): void {
+  for (const pid of system.pids().reverse()) {
+    system.actorOf(pid)?.exitSignal(system.pid, "shutdown");
+  }
+}
+
+/** Waits for the actors that handle the signal. */
+async function handled(system: System, left: () => number): Promise<void> {
+  const began = system.now();
+  for (let wait = LOOK_MS;; wait = Math.min(wait * 2, LOOK_MS_MAX)) {
+    if (system.pids().every((pid) => isIdle(system, pid))) return;
+    const patience = Math.min(left(), GRACE_MS - (system.now() - began));
+    if (patience <= 0) return;
+    await pause(system, Math.min(wait, patience));
+  }
+}
+
+function isIdle(system: System, pid: Pid): boolean {
+  const actor: Actor | undefined = system.actorOf(pid);
+  return actor === undefined || actor.isIdle;
+}
+
+/** Resolves to whether a promise settles within `ms` milliseconds. */
+function inTime(system: System, promise: Promise<unknown>, ms: number): Promise<boolean> {
+  const settled = promise.then(() => true, () => true);
+  if (ms === Infinity) return settled;
+  return system.within(settled, ms, () => new Error("late")).catch(() => false);
+}
+
+function pause(system: System, ms: number): Promise<void> {
+  return new Promise((wake) => system.setTimer(new Deadline(wake), ms));
+}

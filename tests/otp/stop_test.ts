@@ -1,0 +1,235 @@
+/**
+ * `node.stop()`: supervision trees end in order and by their rules, then everything else, in bounded time.
+ */
+import {
+  assert,
+  assertEquals,
+  assertRejects,
+  assertStringIncludes,
+  assertThrows,
+} from "@std/assert";
+import { ArgumentError } from "../../lib/actor/errors.ts";
+import { Exit } from "../../lib/actor/exit.ts";
+import type { Self } from "../../lib/actor/self.ts";
+import { Node } from "../../lib/node.ts";
+import type { ChildSpec } from "../../lib/otp/child.ts";
+import { DynamicSupervisor } from "../../lib/otp/dynamic_supervisor.ts";
+import { service } from "../../lib/otp/service.ts";
+import { Supervisor } from "../../lib/otp/supervisor.ts";
+import { cluster, type TestNode, withNodes } from "../kit/mesh.ts";
+import { test, until } from "../kit/test.ts";
+
+/** Runs a test with a node and a record of what its services wrote when they ended. */
+async function withNode(
+  body: (world: { node: Node; parts: TestNode; ends: string[] }) => Promise<void>,
+): Promise<void> {
+  await withNodes(async (start) => {
+    const parts = await start("a");
+    await body({ node: Node.of(parts), parts, ends: [] });
+  });
+}
+
+/** A service that writes its state down when it ends, after a pause. */
+const makeBuffer = (ends: string[]) =>
+  service({
+    init: (name: string, ms: number) => ({ name, ms, lines: 0 }),
+    cast: {
+      add: (state: { name: string; ms: number; lines: number }) => ({
+        ...state,
+        lines: state.lines + 1,
+      }),
+    },
+    async terminate({ name, ms, lines }: { name: string; ms: number; lines: number }, reason) {
+      if (ms === Infinity) await new Promise(() => {});
+      if (ms > 0) await new Promise((wake) => setTimeout(wake, ms));
+      ends.push(`${name} ${lines} ${reason}`);
+    },
+  });
+
+const never = async (self: Self): Promise<void> => {
+  self.trapExit = true;
+  await new Promise(() => {});
+};
+
+test("Node.stop: supervisors end last first, their children last first, then other services", async () => {
+  await withNode(async ({ node, ends }) => {
+    const buffer = makeBuffer(ends);
+    const child = (id: string, ms = 0): ChildSpec => ({
+      id,
+      start: (self) => buffer.startAs(id, self, id, ms),
+    });
+    await buffer.startAs("first", node, "first", 0);
+    await Supervisor.start(node, { children: [child("a1", 30), child("a2")] });
+    const inner = (self: Self) => Supervisor.start(self, { children: [child("b2"), child("b3")] });
+    await Supervisor.start(node, {
+      children: [child("b1"), { id: "inner", type: "supervisor", start: inner }, child("b4")],
+    });
+    await buffer.startAs("last", node, "last", 0);
+    for (const name of ["a1", "b3", "last"]) buffer.cast(buffer.at(node, name)).add();
+    await node.stop();
+    assertEquals(ends, [
+      ...["b4 0 shutdown", "b3 1 shutdown", "b2 0 shutdown", "b1 0 shutdown"],
+      ...["a2 0 shutdown", "a1 1 shutdown"],
+      ...["last 1 shutdown", "first 0 shutdown"],
+    ]);
+    assertEquals(node.actors(), []);
+  });
+});
+
+test("Node.stop: the supervisors that one actor has started end last first as well", async () => {
+  await withNode(async ({ node, ends }) => {
+    const buffer = makeBuffer(ends);
+    const ready = Promise.withResolvers<void>();
+    node.spawn(async (self: Self) => {
+      for (const id of ["a", "b", "c"]) {
+        const start = (self: Self) => buffer.start(self, id, 5);
+        await Supervisor.start(self, { children: [{ id, start }] });
+      }
+      ready.resolve();
+      await self.receive();
+    });
+    await ready.promise;
+    await node.stop();
+    assertEquals(ends, ["c 0 shutdown", "b 0 shutdown", "a 0 shutdown"]);
+  });
+});
+
+test("Node.stop: an await using block ends with terminate called, also in a dynamic supervisor", async () => {
+  const ends: string[] = [];
+  {
+    await using node = await Node.start({ logLevel: "silent" });
+    const buffer = makeBuffer(ends);
+    const pool = await DynamicSupervisor.start(node);
+    for (const id of ["a", "b"]) {
+      await pool.startChild({ start: (self) => buffer.start(self, id, 1) });
+    }
+  }
+  assertEquals(ends.sort(), ["a 0 shutdown", "b 0 shutdown"]);
+});
+
+test("Node.stop: is bounded; a tree that does not end delays the others, and does not keep them from ending", async () => {
+  await withNode(async ({ node, parts, ends }) => {
+    const buffer = makeBuffer(ends);
+    await Supervisor.start(node, {
+      children: [{ id: "early", start: (self) => buffer.start(self, "early", 0) }],
+    });
+    await Supervisor.start(node, {
+      children: [
+        { id: "beside", start: (self) => buffer.start(self, "beside", 0) },
+        { id: "stuck", shutdown: Infinity, start: (self) => self.spawnLink(never) },
+      ],
+    });
+    const stuck = node.actors().at(-1)!;
+    const began = performance.now();
+    await node.stop({ timeout: 300 });
+    const took = performance.now() - began;
+    assert(took >= 290 && took < 3_000, `${took} ms`);
+    assertEquals(ends, ["early 0 shutdown", "beside 0 shutdown"]);
+    const warned = parts.lines.filter(({ level }) => level === "warn").map(({ line }) => line);
+    assertEquals(warned.length, 1);
+    assertStringIncludes(warned[0]!, `had not ended in 300 ms and were cut off: ${stuck}`);
+    assertEquals(node.actors(), []);
+  });
+});
+
+test("Node.stop: waits for an actor that traps exits and cleans up, not for one that ignores them", async () => {
+  await withNode(async ({ node, parts, ends }) => {
+    node.spawn(async (self: Self) => {
+      self.trapExit = true;
+      for await (const message of self) {
+        if (!(message instanceof Exit)) continue;
+        await new Promise((wake) => setTimeout(wake, 100));
+        ends.push(`cleaned up, ${message.reason}`);
+        return;
+      }
+    });
+    for (let i = 0; i < 10; i++) {
+      node.spawn((self: Self) => {
+        self.trapExit = true;
+        return () => {};
+      });
+    }
+    await until(
+      "they trap exits",
+      () => node.actors().every((pid) => parts.system.actorOf(pid)!.trapping),
+    );
+    const began = performance.now();
+    await node.stop();
+    assert(performance.now() - began < 2_000, "it waited for those that ignore the signal");
+    assertEquals(ends, ["cleaned up, shutdown"]);
+    assertEquals(parts.lines.filter(({ level }) => level === "warn"), []);
+  });
+});
+
+test("Node.stop: with a timeout of 0 everything is cut off at once", async () => {
+  await withNode(async ({ node, ends }) => {
+    const buffer = makeBuffer(ends);
+    await Supervisor.start(node, {
+      children: [{ id: "a", start: (self) => buffer.start(self, "a", Infinity) }],
+    });
+    const began = performance.now();
+    await node.stop({ timeout: 0 });
+    assert(performance.now() - began < 1_000);
+    assertEquals([ends, node.actors()], [[], []]);
+  });
+});
+
+test("Node.stop: refuses a timeout that is none, and a second call returns the same promise", async () => {
+  await withNode(async ({ node }) => {
+    for (const timeout of [-1, NaN]) {
+      assertThrows(() => node.stop({ timeout }), ArgumentError, "milliseconds");
+    }
+    assertThrows(() => node.stop({ timeot: 1 } as never), ArgumentError, "timeout");
+    assertEquals(node.stop(), node.stop({ timeout: 1 }));
+    await node.stop();
+  });
+});
+
+test("Node.stop: may be called by an actor of the node, which ends like the others", async () => {
+  await withNode(async ({ node, ends }) => {
+    const buffer = makeBuffer(ends);
+    await Supervisor.start(node, {
+      children: [{ id: "a", start: (self) => buffer.start(self, "a", 5) }],
+    });
+    const stopped = Promise.withResolvers<{ end: Promise<void> }>();
+    node.send(
+      node.spawn(() => async () => {
+        stopped.resolve({ end: node.stop() });
+        await node.stop();
+      }),
+      "stop",
+    );
+    await (await stopped.promise).end;
+    assertEquals([ends, node.actors()], [["a 0 shutdown"], []]);
+  });
+});
+
+test("Node.stop: other nodes may spawn nothing here any more, and the child of a singleton is stopped", async () => {
+  await withNodes(async (start) => {
+    const [a, b] = await cluster(start, 2) as [TestNode, TestNode];
+    const [near, far] = [Node.of(a), Node.of(b)];
+    const ends: string[] = [];
+    const buffer = makeBuffer(ends);
+    near.expose("worker", () => () => {});
+    await until("b knows", () => far.exposed(near.name).includes("worker"));
+    await near.global.singleton("one", {
+      id: "one",
+      start: (self) => buffer.start(self, "one", 0),
+    });
+    const slow = Promise.withResolvers<void>();
+    const gate = service({ init: () => 0, terminate: () => slow.promise });
+    await Supervisor.start(near, {
+      children: [{ id: "gate", start: (self) => gate.start(self) }],
+    });
+    const stopped = near.stop();
+    await until("it is stopping", () => a.system.isStopping);
+    await assertRejects(
+      () => far.spawn({ node: near.name, fn: "worker" }),
+      Error,
+      "spawns nothing",
+    );
+    slow.resolve();
+    await stopped;
+    assertEquals(ends, ["one 0 shutdown"]);
+  });
+});
