@@ -13,6 +13,7 @@
 import { setImmediate } from "node:timers";
 import { type Random, SeededRandom } from "./base/random.ts";
 import { utf8 } from "./base/bytes.ts";
+import { makeSimulatedLeaf } from "./mesh/certificate.ts";
 import type { ClusterKeys } from "./mesh/identity.ts";
 import { Node } from "./node.ts";
 import { guard, type Violation } from "./sim/guard.ts";
@@ -442,11 +443,9 @@ function address(short: string): string {
   return `${short}.sim`;
 }
 
-const NO_LEAF = { der: new Uint8Array(), cert: "", key: "" };
-
 /** There is no TLS in it, so there is nothing to derive. */
 const KEYS: ClusterKeys = {
   authority: { pem: "" } as ClusterKeys["authority"],
   proofKey: utf8("the proof key of every simulation"),
-  leaf: NO_LEAF as NonNullable<ClusterKeys["leaf"]>,
+  leaf: makeSimulatedLeaf,
 };

@@ -1,22 +1,26 @@
 /**
  * The outside world on Deno.
  *
- * TLS takes three of Deno's ways, each for what only it can do:
+ * Plain TCP uses `Deno.listen` and `Deno.connect`. TLS uses `node:tls` on both sides, because Deno's own
+ * TLS cannot do what nodes need:
  *
- * | side | call | why |
- * |---|---|---|
- * | accept | `node:tls` | the only one with `setNoDelay` and client certificates |
- * | dial, one authority | `Deno.connect`, `setNoDelay`, `Deno.startTls` | half the round trip of `node:tls` |
- * | dial, own certificate | `node:tls` | `Deno.startTls` shows none; `Deno.connectTls` has no `setNoDelay` |
+ * | | trusts only the given authority | reads the peer's certificate | `setNoDelay` | round trip |
+ * |---|---|---|---|---|
+ * | `node:tls` | yes | yes | yes | 11 µs more |
+ * | `Deno.startTls` | no: also `DENO_CERT` and the system store | no | yes | |
+ * | `Deno.connectTls` | no: as above | no | no: spaced messages stall for 40 ms | |
+ * | `Deno.listenTls` | cannot ask for a client certificate | no | no | |
  *
- * `bench/host/dial_bench.ts` measures them.
+ * With `Deno.startTls`, whoever has a certificate that any trusted authority signed could relay a session
+ * between two nodes, read it and change it without the cookie (`tests/process/relay_test.ts` tries).
+ * `bench/host/dial_bench.ts` measures all of them.
  *
  * @module
  */
-import { isIP } from "node:net";
+import { connect as connectTcp, isIP } from "node:net";
 import { setImmediate } from "node:timers";
 import tls from "node:tls";
-import { connectAborted, connectError, connectTimeout, place } from "./connect_error.ts";
+import { connectAborted, connectError, connectTimeout } from "./connect_error.ts";
 import { DenoStream, WriteWindow } from "./deno_stream.ts";
 import { FlushPoint } from "./flush_point.ts";
 import type {
@@ -38,9 +42,6 @@ import type { Clock } from "../base/clock.ts";
 import type { LogSink } from "../base/log.ts";
 import type { Random } from "../base/random.ts";
 
-/** How many silent addresses are remembered; past it an attempt may cost a descriptor each. */
-const SILENT_MAX = 1024;
-
 /** Turns of the event loop in which Deno looks at sockets once, when it is busy. */
 const TURNS_PER_LOOK = 61;
 
@@ -52,11 +53,6 @@ export class DenoHost implements Host {
   readonly log: LogSink = systemLog;
   readonly #point = new FlushPoint(queueMicrotask);
   readonly #window = new WriteWindow();
-  /**
-   * Where TLS was not answered in time. Deno does not let go of a socket whose `startTls` is under
-   * way, so another attempt there goes through `node:tls`, which does.
-   */
-  readonly #silent = new Set<string>();
 
   atFlush(task: () => void): void {
     this.#point.task(task);
@@ -92,9 +88,9 @@ export class DenoHost implements Host {
     options.signal?.addEventListener("abort", abort);
     try {
       if (options.signal?.aborted) throw connectAborted(options);
-      return options.tls !== undefined && (options.tls.cert || this.#silent.has(place(options)))
-        ? await this.#dialByNode(options, options.tls, cancel.signal)
-        : await this.#dial(options, cancel.signal);
+      return options.tls === undefined
+        ? await this.#dialPlain(options, cancel.signal)
+        : await this.#dialTls(options, options.tls, cancel.signal);
     } catch (error) {
       if (timedOut) throw connectTimeout(options);
       if (options.signal?.aborted) throw connectAborted(options);
@@ -179,55 +175,42 @@ export class DenoHost implements Host {
     return listener;
   }
 
-  async #dial(options: ConnectOptions, signal: AbortSignal): Promise<Stream> {
+  async #dialPlain(options: ConnectOptions, signal: AbortSignal): Promise<Stream> {
     const { hostname, port } = options;
-    const tcp = await Deno.connect({ hostname, port, signal });
-    tcp.setNoDelay(true);
-    const remote = addressOf(tcp.remoteAddr as Deno.NetAddr);
-    let conn: Deno.Conn = tcp;
-    if (options.tls !== undefined) {
-      const { ca, serverName } = options.tls;
-      const close = (): void => {
-        if (this.#silent.size < SILENT_MAX) this.#silent.add(place(options));
-        closeQuietly(conn);
-      };
-      signal.addEventListener("abort", close);
-      try {
-        const secured = await Deno.startTls(tcp, { hostname: serverName, caCerts: [ca] });
-        conn = secured;
-        await secured.handshake();
-      } catch (error) {
-        closeQuietly(conn);
-        throw error;
-      } finally {
-        signal.removeEventListener("abort", close);
-      }
-    }
+    const conn = await Deno.connect({ hostname, port, signal });
+    conn.setNoDelay(true);
+    const remote = addressOf(conn.remoteAddr as Deno.NetAddr);
     return new DenoStream(this.#point, this.#window, conn, remote);
   }
 
-  #dialByNode(options: ConnectOptions, wanted: ClientTls, signal: AbortSignal): Promise<Stream> {
+  #dialTls(options: ConnectOptions, wanted: ClientTls, signal: AbortSignal): Promise<Stream> {
     const { hostname, port } = options;
     const { ca, cert, key, serverName } = wanted;
     return new Promise((connected, fail) => {
-      const socket = tls.connect({
-        host: hostname,
-        port,
-        ca,
-        ...(cert && { cert, key }),
-        // An address may not stand in SNI; without a name the host that was dialled is verified.
-        ...(isIP(serverName) === 0 && { servername: serverName }),
-        minVersion: "TLSv1.3",
-        allowHalfOpen: true,
-      } as tls.ConnectionOptions);
-      signal.addEventListener("abort", () => socket.destroy(new Error("aborted")), { once: true });
-      socket.once("error", fail);
-      socket.once("close", () => fail(new Error("the connection was closed")));
-      socket.once("secureConnect", () => {
-        socket.off("error", fail);
-        this.#silent.delete(place(options));
-        const remote = { hostname: socket.remoteAddress ?? hostname, port };
-        connected(new NodeStream(this.#point, socket, remote));
+      // With a TCP socket of its own under it: without, the peer's end is lost that comes while reading is
+      // paused, behind more than the buffers hold.
+      const raw = connectTcp({ host: hostname, port, allowHalfOpen: true, noDelay: true });
+      signal.addEventListener("abort", () => raw.destroy(new Error("aborted")), { once: true });
+      raw.once("error", fail);
+      raw.once("connect", () => {
+        const remote = { hostname: raw.remoteAddress ?? hostname, port };
+        const connecting: tls.ConnectionOptions & { allowHalfOpen: boolean } = {
+          socket: raw,
+          ca,
+          ...(cert && { cert, key }),
+          // An address may not stand in SNI; without a name the host that was dialled is verified.
+          ...(isIP(serverName) === 0 ? { servername: serverName } : { host: hostname }),
+          ...(wanted.anyName && { checkServerIdentity: () => undefined }),
+          minVersion: wanted.takesTls12 ? "TLSv1.2" : "TLSv1.3",
+          allowHalfOpen: true,
+        };
+        const socket = tls.connect(connecting);
+        socket.once("error", fail);
+        socket.once("close", () => fail(new Error("the connection was closed")));
+        socket.once("secureConnect", () => {
+          socket.off("error", fail);
+          connected(new NodeStream(this.#point, socket, remote));
+        });
       });
     });
   }
@@ -241,12 +224,4 @@ function mayConnect({ hostname, port }: Address): boolean {
 
 function addressOf(address: Deno.NetAddr): Address {
   return { hostname: address.hostname, port: address.port };
-}
-
-function closeQuietly(conn: Deno.Conn): void {
-  try {
-    conn.close();
-  } catch {
-    // `startTls` took the connection over and closed it.
-  }
 }

@@ -17,7 +17,7 @@ export interface ServerTls {
   readonly key: string;
   /** Given: the dialler must show a certificate that this authority signed. */
   readonly clientCa?: string | undefined;
-  /** TLS 1.2 will do, for clients that are not ours. Default: 1.3 only, where the host can refuse it. */
+  /** Accepts TLS 1.2 as well, for clients that are not ours. Default: 1.3 only. */
   readonly takesTls12?: boolean | undefined;
 }
 
@@ -27,9 +27,13 @@ export interface ClientTls {
   readonly ca: string;
   /** The name that must stand in the acceptor's certificate, whatever address was dialled. */
   readonly serverName: string;
+  /** Does not compare the certificate with `serverName`: the caller compares it with something else. */
+  readonly anyName?: boolean | undefined;
   /** Shown to the acceptor if it asks. */
   readonly cert?: string | undefined;
   readonly key?: string | undefined;
+  /** Accepts TLS 1.2 as well, for servers that are not ours. Default: 1.3 only. */
+  readonly takesTls12?: boolean | undefined;
 }
 
 /**

@@ -8,6 +8,7 @@
  * @module
  */
 import { concat, utf8 } from "../base/bytes.ts";
+import { nodeUri } from "./certificate_names.ts";
 import * as der from "./der.ts";
 
 /** The one host name in every leaf, whatever address a node has. No public authority may sign it. */
@@ -105,7 +106,7 @@ export async function makeLeaf(
         false,
         der.sequence(
           der.element(0x82, utf8(SERVER_NAME)),
-          der.element(0x86, utf8(`firn://${nodeName}`)),
+          der.element(0x86, utf8(nodeUri(nodeName))),
         ),
       ),
       extension("2.5.29.35", false, der.sequence(der.element(0x80, authority.keyId))),
@@ -116,6 +117,18 @@ export async function makeLeaf(
     key: pem("PRIVATE KEY", privateKey),
     der: certificate,
   };
+}
+
+/**
+ * A certificate that only has names, unsigned and without a key: what a simulated node shows, since the
+ * simulated network is no TLS.
+ */
+export function makeSimulatedLeaf(nodeName: string): Leaf {
+  const names = der.sequence(der.element(0x86, utf8(nodeUri(nodeName))));
+  const certificate = der.sequence(
+    der.sequence(der.explicit(3, der.sequence(extension("2.5.29.17", false, names)))),
+  );
+  return { cert: pem("CERTIFICATE", certificate), key: "", der: certificate };
 }
 
 /** The DER bytes of the first certificate in a PEM text. */

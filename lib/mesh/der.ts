@@ -1,5 +1,5 @@
 /**
- * DER, as much of it as a certificate needs (ITU-T X.690): tag, length, value.
+ * DER, as much of it as a certificate needs (ITU-T X.690): tag, length, value. Written, and read.
  *
  * @module
  */
@@ -82,4 +82,39 @@ export function utcTime(ms: number): Uint8Array {
 export function generalizedTime(ms: number): Uint8Array {
   const digits = new Date(ms).toISOString().slice(0, 19).replace(/[-:T]/g, "");
   return element(0x18, new TextEncoder().encode(`${digits}Z`));
+}
+
+/** An element that was read. */
+export interface Element {
+  readonly tag: number;
+  readonly body: Uint8Array;
+  /** Tag, length and body. */
+  readonly whole: Uint8Array;
+}
+
+/**
+ * Returns the elements that stand one after the other in `bytes`. Stops at the first that is malformed, or
+ * longer than what is left: lengths of up to 3 bytes are read, and tags of one byte.
+ */
+export function children(bytes: Uint8Array): Element[] {
+  const elements: Element[] = [];
+  for (let at = 0; at + 2 <= bytes.length;) {
+    const start = at;
+    const tag = bytes[at++]!;
+    let length = bytes[at++]!;
+    if (length >= 0x80) {
+      const count = length & 0x7f;
+      if (count === 0 || count > 3 || at + count > bytes.length) break;
+      length = 0;
+      for (let i = 0; i < count; i++) length = length << 8 | bytes[at++]!;
+    }
+    if (length > bytes.length - at) break;
+    elements.push({
+      tag,
+      body: bytes.subarray(at, at + length),
+      whole: bytes.subarray(start, at + length),
+    });
+    at += length;
+  }
+  return elements;
 }

@@ -17,7 +17,7 @@ import { type ClientTls, ConnectError, type Host } from "../host/host.ts";
 import type { Stream } from "../host/stream.ts";
 import type { Opened } from "./session.ts";
 import { type GreetingFailure, HandshakeIo, type SessionSink } from "./handshake_io.ts";
-import { Initiator, type Met, type Self } from "./handshake.ts";
+import { type CertificateCheck, Initiator, type Met, type Self } from "./handshake.ts";
 import { NONCE_BYTES } from "./message.ts";
 import { parseName } from "./name.ts";
 import type { Peers } from "./peers.ts";
@@ -41,6 +41,8 @@ export interface DialerOwner {
   readonly log: () => Log;
   /** How to reach a host: with certificates of the cookie, or of the user's own. */
   readonly tls: (hostname: string) => ClientTls;
+  /** Compares the acceptor's certificate with the name that was dialled. */
+  readonly checkCertificate: CertificateCheck;
   readonly hasSession: (name: string) => boolean;
   /** Nobody is dialled any more. */
   readonly isStopping: () => boolean;
@@ -159,6 +161,7 @@ export class Dialer {
       this.#host.random.bytes(NONCE_BYTES),
       stream.peerCertificate,
       () => this.#owner.peers().proving(name),
+      this.#owner.checkCertificate,
     );
     const greeting: HandshakeIo = new HandshakeIo(
       stream,

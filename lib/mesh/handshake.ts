@@ -9,11 +9,12 @@
  *        │◀── ACK: what I expose ───────────────────────────│  up
  *        up
  *
- * A proof is HMAC-SHA256, with a key that only the cookie gives, over the role of the prover and a
- * hash of NAME, of CHALLENGE, and of the acceptor's certificate where the dialler can read it (it
- * says so in NAME). So a proof is good for one handshake, in one direction, over one TLS session:
- * it cannot be replayed, reflected or relayed. The dialler proves itself second, to somebody who
- * has proved himself already.
+ * A proof is HMAC-SHA256, with a key that is derived from the cookie, over the role of the prover and a
+ * hash of NAME, of CHALLENGE and of the acceptor's certificate. So a proof is good for one handshake, in
+ * one direction, over one TLS session: it cannot be replayed, reflected or relayed. Before its first
+ * message the dialler compares the certificate with the name that it dialled; a dialler that cannot read
+ * the certificate is rejected (NAME has a flag for it). The dialler proves itself second, after the
+ * acceptor has.
  *
  * Either side may answer with REJECT instead. Anything out of turn is a failure. Nothing here waits
  * or reads a clock; the deadline is the caller's.
@@ -22,7 +23,7 @@
  */
 import { createHash, createHmac, timingSafeEqual } from "node:crypto";
 import { unreachable } from "../base/assert.ts";
-import { Reader, utf8 } from "../base/bytes.ts";
+import { Reader } from "../base/bytes.ts";
 import { encodeFrame } from "./frame.ts";
 import {
   type Challenge,
@@ -93,21 +94,26 @@ export interface Met {
   readonly binding?: Binding | undefined;
 }
 
+/** Compares a certificate (DER) with a node's name: `undefined`, or the failure if it is another's. */
+export type CertificateCheck = (name: string, certificate: Uint8Array) => Failure | undefined;
+
 /** What to do after a message. */
 export type Step =
   | { readonly kind: "send"; readonly frame: Uint8Array }
   /** The dialler is who it says: the acceptor calls `accept` or `reject`. */
   | { readonly kind: "decide"; readonly met: Met }
   | { readonly kind: "up"; readonly met: Met }
-  /** It has failed: send the frame, if there is one, and close. */
-  | {
-    readonly kind: "fail";
-    readonly reason: RejectReason;
-    readonly words: string;
-    /** The other side said so. */
-    readonly byPeer: boolean;
-    readonly frame: Uint8Array | undefined;
-  };
+  | Failure;
+
+/** The handshake has failed: send the frame, if there is one, and close. */
+export interface Failure {
+  readonly kind: "fail";
+  readonly reason: RejectReason;
+  readonly words: string;
+  /** The other side rejected it. */
+  readonly byPeer: boolean;
+  readonly frame: Uint8Array | undefined;
+}
 
 /** The side that dialled. */
 export class Initiator {
@@ -115,15 +121,16 @@ export class Initiator {
   readonly #expected: string;
   readonly #name: Name;
   readonly #certificate: Uint8Array | undefined;
-  #lastSession: () => bigint;
+  readonly #check: CertificateCheck;
+  readonly #lastSession: () => bigint;
   #state:
     | { readonly waitsFor: "challenge" }
     | { readonly waitsFor: "ack"; readonly challenge: Challenge; readonly binding: Binding }
     | { readonly waitsFor: "nothing" } = { waitsFor: "challenge" };
 
   /**
-   * `expected` is the name that was dialled, `certificate` what the acceptor showed (if it can be
-   * read), `lastSession` is asked when the proof is sent.
+   * `expected` is the name that was dialled, `certificate` the acceptor's in DER, which `check` compares
+   * with that name. `lastSession` is called when the proof is sent.
    */
   constructor(
     self: Self,
@@ -131,24 +138,33 @@ export class Initiator {
     nonce: Uint8Array,
     certificate: Uint8Array | undefined,
     lastSession: () => bigint,
+    check: CertificateCheck,
   ) {
     this.#self = self;
     this.#expected = expected;
     this.#certificate = certificate;
+    this.#check = check;
     this.#lastSession = lastSession;
     this.#name = {
       name: self.name,
       creation: self.creation,
       version: VERSION,
       features: FEATURES,
-      flags: certificate === undefined ? 0 : FLAG_READS_CERTIFICATE,
+      flags: FLAG_READS_CERTIFICATE,
       nonce,
     };
   }
 
-  /** The first message. */
-  begin(): Uint8Array {
-    return encodeFrame(TAG.NAME, encodeName(this.#name));
+  /** Returns the first message, or the failure if the certificate does not belong to the dialled node. */
+  begin(): Step {
+    const trouble = this.#certificate === undefined
+      ? fail("certificate", "its certificate cannot be read")
+      : this.#check(this.#expected, this.#certificate);
+    if (trouble === undefined) {
+      return { kind: "send", frame: encodeFrame(TAG.NAME, encodeName(this.#name)) };
+    }
+    this.#state = { waitsFor: "nothing" };
+    return trouble;
   }
 
   /** What to do when a message has come. */
@@ -175,7 +191,7 @@ export class Initiator {
     if (challenge.version !== VERSION) {
       return fail("version", `it chose version ${challenge.version}, we speak ${VERSION}`);
     }
-    const transcript = hashOf(encodeName(this.#name), coveredByChallenge(body), this.#certificate);
+    const transcript = hashOf(encodeName(this.#name), coveredByChallenge(body), this.#certificate!);
     // The acceptor uses the key of the cookie that it uses; what counts is that we accept it.
     const { proofKey, acceptedKeys = [] } = this.#self;
     const key = [proofKey, ...acceptedKeys].find((key) =>
@@ -271,6 +287,9 @@ export class Responder {
     if (name.name === this.#self.name) {
       return fail("name", `it calls itself ${name.name}, as we do`);
     }
+    if ((name.flags & FLAG_READS_CERTIFICATE) === 0) {
+      return fail("certificate", "it cannot read certificates, so its proof would not cover ours");
+    }
     const challenge = {
       name: this.#self.name,
       creation: this.#self.creation,
@@ -278,9 +297,8 @@ export class Responder {
       features: name.features & FEATURES,
       nonce: this.#nonce,
     };
-    const bound = (name.flags & FLAG_READS_CERTIFICATE) !== 0;
     const covered = encodeChallenge(challenge);
-    const transcript = hashOf(body, covered, bound ? this.#certificate : undefined);
+    const transcript = hashOf(body, covered, this.#certificate);
     const proof = prove(this.#self.proofKey, "acceptor", transcript);
     this.#state = { waitsFor: "reply", name, transcript };
     const whole = new Uint8Array([...covered, ...proof]);
@@ -308,8 +326,8 @@ export class Responder {
   }
 }
 
-/** A failure of this side's making, with the REJECT that tells the other. */
-export function fail(reason: RejectReason, words: string): Step & { readonly kind: "fail" } {
+/** Returns a failure that this side found, with the REJECT for the other. */
+export function fail(reason: RejectReason, words: string): Failure {
   const frame = encodeFrame(TAG.REJECT, encodeReject(reason, words));
   return { kind: "fail", reason, words, byPeer: false, frame };
 }
@@ -327,10 +345,10 @@ function outOfTurn(tag: number): Step {
  * Hashes the handshake. The messages are hashed as they were sent, so that fields which only a later
  * version knows are covered as well.
  */
-function hashOf(name: Uint8Array, challenge: Uint8Array, certificate?: Uint8Array): Uint8Array {
+function hashOf(name: Uint8Array, challenge: Uint8Array, certificate: Uint8Array): Uint8Array {
   const hash = createHash("sha256").update("firn handshake 1");
   // Each part begins with its length, so that no two transcripts run into the same bytes.
-  for (const part of [name, challenge, certificate ?? utf8("")]) {
+  for (const part of [name, challenge, certificate]) {
     hash.update(new Uint8Array(new Uint32Array([part.length]).buffer)).update(part);
   }
   return hash.digest();

@@ -69,7 +69,7 @@ export class HandshakeIo implements StreamHandler, FrameSink {
       () => this.#fail("timeout", `no handshake in ${Math.round(deadlineMs)} ms`, false),
     );
     stream.handler = this;
-    if ("begin" in machine) stream.write(machine.begin());
+    if ("begin" in machine) this.#act(machine.begin());
   }
 
   /** Gives it up without a word, and cuts it even if it has failed and the REJECT is on its way. */
@@ -120,7 +120,8 @@ export class HandshakeIo implements StreamHandler, FrameSink {
   #act(step: Step): void {
     switch (step.kind) {
       case "send":
-        this.#proved = true;
+        // Of a dialler it is the second message that holds the proof; the first has come before any byte.
+        this.#proved = this.#bytes > 0;
         this.#stream.write(step.frame);
         break;
       case "decide": {

@@ -24,8 +24,8 @@ export interface ClusterKeys {
   readonly authority: Authority;
   /** The key of the proofs in the handshake, 32 bytes. */
   readonly proofKey: Uint8Array;
-  /** What every node shows instead of a certificate of its own: in simulations, whose channel is no TLS. */
-  readonly leaf?: Leaf | undefined;
+  /** Makes a node's certificate in place of the authority: in simulations, whose channel is no TLS. */
+  readonly leaf?: ((nodeName: string) => Leaf) | undefined;
 }
 
 /** The keys of a cookie: the same on every node and runtime. */

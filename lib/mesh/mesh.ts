@@ -16,13 +16,14 @@ import type { ClientTls, Host, Listener, ServerTls } from "../host/host.ts";
 import type { Address, Stream } from "../host/stream.ts";
 import { ClockSkew, skewWords } from "./clock_skew.ts";
 import { derOf, LEAF_RENEW_MS, makeLeaf, SERVER_NAME } from "./certificate.ts";
+import { certificateNames, checkHost, checkNodeUri } from "./certificate_names.ts";
 import { type Opened, Session, type SessionEnd, type SessionLimits } from "./session.ts";
 import { Dialer } from "./dialer.ts";
 import { Joining } from "./joining.ts";
 import { ExposedFunctions } from "./exposed_functions.ts";
 import { encodeFrame } from "./frame.ts";
 import { HandshakeIo, type HandshakeOwner } from "./handshake_io.ts";
-import { type Met, Responder, type Self } from "./handshake.ts";
+import { type CertificateCheck, fail, type Met, Responder, type Self } from "./handshake.ts";
 import { type ClusterKeys, makeCreation } from "./identity.ts";
 import type { RoomSink } from "./dispatch.ts";
 import {
@@ -49,7 +50,7 @@ export const CONNECT_MS = 15_000;
 /** At most this many diallers may be unproven at once; one more ends the one that is so longest. */
 const UNPROVEN_MAX = 128;
 
-/** Certificates of the user's own, PEM: instead of those that the cookie gives. */
+/** Certificates of the user's own, PEM: instead of those that are derived from the cookie. */
 export interface OwnTls {
   /** This node's certificate, with its host name or address in it. */
   readonly cert: string;
@@ -57,6 +58,26 @@ export interface OwnTls {
   readonly key: string;
   /** The authority that signed every node's certificate. */
   readonly ca: string;
+  /**
+   * Returns whether a certificate is that of the node with this name; called on both sides of a connection,
+   * after TLS has verified that `ca` signed it. For names other than hosts, such as `spiffe://` URIs.
+   * Default: the host of the node's name must be in the certificate, as a host name or an address. A node
+   * whose certificate is not accepted is rejected with the code "certificate".
+   */
+  readonly verifyPeer?:
+    | ((
+      node: string,
+      certificate: {
+        /** Host names, in lower case. */
+        readonly dns: readonly string[];
+        /** Addresses: 4 bytes of IPv4, 16 of IPv6. */
+        readonly addresses: readonly Uint8Array[];
+        readonly uris: readonly string[];
+        /** The whole certificate, DER. */
+        readonly der: Uint8Array;
+      },
+    ) => boolean)
+    | undefined;
 }
 
 /** How to take part. */
@@ -160,6 +181,7 @@ export class Mesh implements SessionOwner {
       peers: () => this.#peers,
       log: () => this.#log,
       tls: (hostname) => this.#dialTls(hostname),
+      checkCertificate: options.tls === undefined ? checkNodeUri : this.#checkOwn,
       hasSession: (name) => this.#sessions.has(name),
       isStopping: () => this.#stopping,
       up: (met, opened, exposed) => this.#up(met, true, opened, exposed),
@@ -376,15 +398,19 @@ export class Mesh implements SessionOwner {
       this.#certificate = derOf(own.cert);
       return { cert: own.cert, key: own.key, clientCa: own.ca };
     }
-    const { authority, leaf: fixed } = this.#keys;
-    const leaf = fixed ?? await makeLeaf(authority, this.#name, this.#host.random.bytes(16));
+    const { authority, leaf: simulated } = this.#keys;
+    const leaf = simulated?.(this.#name) ??
+      await makeLeaf(authority, this.#name, this.#host.random.bytes(16));
     this.#certificate = leaf.der;
     return { cert: leaf.cert, key: leaf.key };
   }
 
   #dialTls(hostname: string): ClientTls {
     const own = this.#options.tls;
-    if (own !== undefined) return { ...own, serverName: hostname };
+    if (own !== undefined) {
+      const { ca, cert, key, verifyPeer } = own;
+      return { ca, cert, key, serverName: hostname, anyName: verifyPeer !== undefined };
+    }
     const authorities = [this.#keys, ...this.#acceptedKeys].map(({ authority }) => authority.pem);
     return { ca: authorities.join(""), serverName: SERVER_NAME };
   }
@@ -432,7 +458,7 @@ export class Mesh implements SessionOwner {
     );
     const { remote } = stream;
     const greeter: HandshakeOwner = {
-      decide: (met) => this.#decide(met),
+      decide: (met) => this.#decide(met, stream.peerCertificate),
       up: (met, opened) => {
         this.#greetings.delete(greeting);
         this.#unproven.delete(greeting);
@@ -465,7 +491,29 @@ export class Mesh implements SessionOwner {
     this.events.emit("refused", { peer, reason, words });
   }
 
-  #decide(met: Met): { reason: RejectReason; words: string } | undefined {
+  /** Compares a certificate of the user's authority with a node's name. */
+  readonly #checkOwn: CertificateCheck = (node, certificate) => {
+    const verify = this.#options.tls?.verifyPeer;
+    if (verify === undefined) return checkHost(node, certificate);
+    try {
+      const names = certificateNames(certificate);
+      if (verify(node, { ...names, der: certificate.slice() }) === true) return undefined;
+    } catch (error) {
+      this.#log.error(`option tls.verifyPeer threw, so ${node} is rejected: ${error}`);
+    }
+    return fail("certificate", `option tls.verifyPeer does not accept its certificate for ${node}`);
+  };
+
+  #decide(
+    met: Met,
+    certificate: Uint8Array | undefined,
+  ): { reason: RejectReason; words: string } | undefined {
+    if (this.#options.tls !== undefined) {
+      const failure = certificate === undefined
+        ? fail("certificate", "its certificate cannot be read")
+        : this.#checkOwn(met.name, certificate);
+      if (failure !== undefined) return failure;
+    }
     const verdict = this.#peers.judge(met.name, met.creation, met.lastSession);
     if (verdict === "duplicate") {
       return { reason: "duplicate", words: `there is a session with ${this.#name} already` };

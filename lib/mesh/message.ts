@@ -161,6 +161,7 @@ export const REJECT_REASONS = [
   "wrongnode", // the acceptor is not the node that was dialled
   "duplicate", // there is a session already, or one is about to be
   "stopping", // the acceptor is about to stop
+  "certificate", // it cannot be read, or is not that node's
 ] as const;
 
 /** One of {@linkcode REJECT_REASONS}. */
@@ -178,7 +179,7 @@ export const GOODBYE_REASONS = ["shutdown", "disconnected"] as const;
 /** One of {@linkcode GOODBYE_REASONS}. */
 export type GoodbyeReason = (typeof GOODBYE_REASONS)[number];
 
-/** The dialler can read the acceptor's certificate, so the proofs cover it. */
+/** The dialler reads the acceptor's certificate, so that its proof covers it. Required. */
 export const FLAG_READS_CERTIFICATE = 1;
 
 /** NAME. */

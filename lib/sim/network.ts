@@ -2,8 +2,8 @@
  * A network in which everything that goes wrong is decided by the seed, or by who runs the simulation.
  *
  * A connection is reliable and in order, as TCP is: what cannot pass waits, and passes when it can, unless
- * somebody has given it up by then. Under it there is no TLS: who listens at an address is believed to be
- * who it says, and nobody listens in.
+ * somebody has given it up by then. There is no TLS: nothing is encrypted, and a dialler sees the
+ * certificate that the listener was given, unverified.
  *
  * @module
  */
@@ -16,6 +16,7 @@ import {
   type StreamHandler,
 } from "../host/stream.ts";
 import { concat } from "../base/bytes.ts";
+import { derOf } from "../mesh/certificate.ts";
 import type { Flushable } from "../host/flush_point.ts";
 import { hashOf } from "./trace.ts";
 import type { Place, World } from "./world.ts";
@@ -30,6 +31,13 @@ export interface LinkOptions {
   readonly bandwidth?: number | undefined;
 }
 
+/** A listener of a machine. */
+export interface SimListener {
+  readonly accept: (stream: Stream) => void;
+  /** The certificate that diallers see, PEM. */
+  cert: string | undefined;
+}
+
 /** What stands at the ends. */
 export interface Machine extends Place {
   /** Its address. */
@@ -37,8 +45,8 @@ export interface Machine extends Place {
   /** It is gone, and does not even say so. */
   readonly isOff: boolean;
   readonly flushPoint: { dirty(stream: Flushable): void };
-  /** Who listens on a port. */
-  listening(port: number): ((stream: Stream) => void) | undefined;
+  /** The listener on a port. */
+  listening(port: number): SimListener | undefined;
   nextPort(): number;
 }
 
@@ -152,15 +160,16 @@ export class Network {
       if (there === undefined) return fail("unreachable", `no such machine: ${hostname}`);
       this.#pass(from.hostname, hostname, 0, () => {
         if (there.isGone) return there.isOff ? undefined : back(() => refuse());
-        const accept = there.listening(port);
-        if (accept === undefined) return back(() => refuse());
+        const listener = there.listening(port);
+        if (listener === undefined) return back(() => refuse());
         const near = new SimStream(this, from, { hostname, port });
+        near.peerCertificate = listener.cert === undefined ? undefined : derOf(listener.cert);
         const far = new SimStream(this, there, { hostname: from.hostname, port: there.nextPort() });
         near.far = far;
         far.far = near;
         this.#connections.add(near);
         this.#connections.add(far);
-        world.after(0, there, `accepts ${from.label}`, () => accept(far));
+        world.after(0, there, `accepts ${from.label}`, () => listener.accept(far));
         back(() => over() ? near.abort() : resolve(near));
       }, there);
       const refuse = (): void => fail("refused", `nobody listens on ${hostname}:${port}`);
@@ -237,7 +246,7 @@ export class Network {
 export class SimStream implements Stream {
   readonly machine: Machine;
   readonly remote: Address;
-  readonly peerCertificate = undefined;
+  peerCertificate: Uint8Array | undefined = undefined;
   unsent = 0;
   far!: SimStream;
   /** When the last of what is on its way to this end will arrive. */

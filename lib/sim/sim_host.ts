@@ -17,7 +17,7 @@ import type {
   SpawnOptions,
 } from "../host/host.ts";
 import type { Stream } from "../host/stream.ts";
-import { type Machine, type Network, portInUse } from "./network.ts";
+import { type Machine, type Network, portInUse, type SimListener } from "./network.ts";
 import type { Event, World } from "./world.ts";
 
 /** The calendar's time at the beginning: 2026-01-01. */
@@ -39,7 +39,7 @@ export class SimHost implements Host, Machine {
   isOff = false;
   readonly #world: World;
   readonly #network: Network;
-  readonly #listeners = new Map<number, (stream: Stream) => void>();
+  readonly #listeners = new Map<number, SimListener>();
   #lastPort = 50_000;
 
   constructor(world: World, network: Network, label: string, hostname: string) {
@@ -60,8 +60,8 @@ export class SimHost implements Host, Machine {
     network.add(this);
   }
 
-  /** Who listens on a port. */
-  listening(port: number): ((stream: Stream) => void) | undefined {
+  /** The listener on a port. */
+  listening(port: number): SimListener | undefined {
     return this.#listeners.get(port);
   }
 
@@ -72,10 +72,11 @@ export class SimHost implements Host, Machine {
   listen(options: ListenOptions, accept: (stream: Stream) => void): Promise<Listener> {
     const port = options.port || this.nextPort();
     if (this.#listeners.has(port)) return Promise.reject(portInUse(port));
-    this.#listeners.set(port, accept);
+    const listener = { accept, cert: options.tls?.cert };
+    this.#listeners.set(port, listener);
     return Promise.resolve({
       address: { hostname: options.hostname, port },
-      secure() {},
+      secure: ({ cert }) => void (listener.cert = cert),
       close: () => {
         this.#listeners.delete(port);
         return Promise.resolve();

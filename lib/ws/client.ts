@@ -273,7 +273,9 @@ class WebSocketClient<Data> implements Client<Data> {
     const stream = await this.#host.connect({
       hostname: name,
       port: Number(port || (secure ? 443 : 80)),
-      tls: secure ? { ca: ca ?? rootCertificates.join("\n"), serverName, cert, key } : undefined,
+      tls: secure
+        ? { ca: ca ?? rootCertificates.join("\n"), serverName, cert, key, takesTls12: true }
+        : undefined,
       timeoutMs: this.#handshakeMs,
       signal: this.#abort.signal,
     });

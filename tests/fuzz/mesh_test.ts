@@ -176,7 +176,7 @@ test("Dialler and Responder let nobody in without the cookie, whatever is said i
   rounds(FRAMES / 4, (random) => {
     const nonce = random.bytes(32);
     const acceptor = new Responder(NEAR, nonce, NONCE);
-    const dialler = new Initiator(NEAR, "b@h:2", nonce, NONCE, () => 0n);
+    const dialler = new Initiator(NEAR, "b@h:2", nonce, NONCE, () => 0n, () => undefined);
     for (const machine of [acceptor, dialler]) {
       for (let i = 0; i < 4; i++) {
         const [tag, body] = random.below(2) === 0
@@ -203,14 +203,23 @@ test("a handshake of two honest sides with one message mutated comes up alike on
       random.bytes(32),
       NONCE,
     );
-    const dialler = new Initiator(NEAR, "b@h:2", random.bytes(32), NONCE, () => 7n);
+    const dialler = new Initiator(
+      NEAR,
+      "b@h:2",
+      random.bytes(32),
+      NONCE,
+      () => 7n,
+      () => undefined,
+    );
     const changed = random.below(4);
     let turn = 0;
     const pass = (frame: Uint8Array): readonly [number, Uint8Array] => {
       const body = turn++ === changed ? mutated(random, frame.subarray(5)) : frame.subarray(5);
       return [frame[4]!, body];
     };
-    const challenge = acceptor.receive(...pass(dialler.begin()));
+    const begun = dialler.begin();
+    assert(begun.kind === "send");
+    const challenge = acceptor.receive(...pass(begun.frame));
     if (challenge.kind !== "send") return;
     const reply = dialler.receive(...pass(challenge.frame));
     if (reply.kind !== "send") return;

@@ -272,12 +272,7 @@ export async function hostContract(makeHost: () => Host): Promise<void> {
           assertEquals(paused.ended, false);
           paused.stream.resume();
           await until(`all came to the ${whom} one`, () => paused.bytes === 1 + size);
-          // Deno's node:tls, where it dials, forgets the end that came while it was not read behind more
-          // than its buffers hold: heartbeats and deadlines find that out.
-          const forgets = makeHost().runtime === "deno" && name === "mutual TLS" && whom === "near";
-          if (!forgets || size === 1) {
-            await until(`the end came to the ${whom} one`, () => paused.ended);
-          }
+          await until(`the end came to the ${whom} one`, () => paused.ended);
           await unpair(both);
         }
       }

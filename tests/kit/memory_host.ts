@@ -5,6 +5,7 @@
 import { ConnectError, type Host, ListenError } from "../../lib/host/host.ts";
 import { type Address, IGNORE, type Stream, type StreamEnd } from "../../lib/host/stream.ts";
 import type { StreamHandler } from "../../lib/host/stream.ts";
+import { derOf } from "../../lib/mesh/certificate.ts";
 import { makeHost } from "./host.ts";
 import { hostWith } from "./mesh.ts";
 
@@ -14,7 +15,7 @@ type Step = (handler: StreamHandler) => void;
 /** One end of a connection. */
 class MemoryStream implements Stream {
   readonly remote: Address;
-  readonly peerCertificate = undefined;
+  peerCertificate: Uint8Array | undefined = undefined;
   handler: StreamHandler = IGNORE;
   unsent = 0;
   other!: MemoryStream;
@@ -109,7 +110,10 @@ class MemoryStream implements Stream {
 
 /** Who listens where. */
 export class MemoryNetwork {
-  readonly #listeners = new Map<number, (stream: Stream) => void>();
+  readonly #listeners = new Map<
+    number,
+    { readonly accept: (stream: Stream) => void; cert: string | undefined }
+  >();
   #lastPort = 1000;
 
   /** A host on this network. */
@@ -120,10 +124,11 @@ export class MemoryNetwork {
         if (this.#listeners.has(port)) {
           return Promise.reject(new ListenError("EADDRINUSE", `port ${port} is in use`));
         }
-        this.#listeners.set(port, accept);
+        const listener = { accept, cert: options.tls?.cert };
+        this.#listeners.set(port, listener);
         return Promise.resolve({
           address: { hostname: options.hostname, port },
-          secure() {},
+          secure: ({ cert }) => void (listener.cert = cert),
           close: () => {
             this.#listeners.delete(port);
             return Promise.resolve();
@@ -131,15 +136,16 @@ export class MemoryNetwork {
         });
       },
       connect: ({ hostname, port }) => {
-        const accept = this.#listeners.get(port);
-        if (accept === undefined) {
+        const listener = this.#listeners.get(port);
+        if (listener === undefined) {
           return Promise.reject(new ConnectError("refused", `nobody listens on port ${port}`));
         }
         const near = new MemoryStream(real, { hostname, port });
         const far = new MemoryStream(real, { hostname, port: ++this.#lastPort });
+        near.peerCertificate = listener.cert === undefined ? undefined : derOf(listener.cert);
         near.other = far;
         far.other = near;
-        accept(far);
+        listener.accept(far);
         return Promise.resolve(near);
       },
     }), makeHost());

@@ -70,7 +70,14 @@ function acceptor(self: Self): Responder {
 }
 
 function dialler(self: Self, expected: string): Initiator {
-  return new Initiator(self, expected, random.bytes(32), CERTIFICATE, () => 0n);
+  return new Initiator(self, expected, random.bytes(32), CERTIFICATE, () => 0n, () => undefined);
+}
+
+/** The first message of a dialler. */
+function begun(machine: Initiator): Uint8Array {
+  const step = machine.begin();
+  assert(step.kind === "send");
+  return step.frame;
 }
 
 interface Greeted extends Wire {
@@ -115,7 +122,7 @@ async function proving(
   far: Raw,
   machine: Initiator = dialler(FAR, NEAR.name),
 ): Promise<Uint8Array> {
-  far.write(machine.begin());
+  far.write(begun(machine));
   await until("CHALLENGE came", () => far.frames.length === 1);
   const { tag, body } = far.frames[0]!;
   return frameIn(machine.receive(tag, body));
@@ -230,7 +237,7 @@ test("HandshakeIo gives up who is silent at the deadline, from either side, with
 
 test("HandshakeIo's deadline is for the whole, whoever drips a byte now and then", async () => {
   await accepting(async (greeted) => {
-    const name = dialler(FAR, NEAR.name).begin();
+    const name = begun(dialler(FAR, NEAR.name));
     let at = 0;
     await until("it failed", () => {
       greeted.far.write(name.subarray(at, ++at));
@@ -291,7 +298,7 @@ test("HandshakeIo's owner is not asked about a dialler that has not proved itsel
   await accepting(async (greeted) => {
     greeted.notes.onDecide = () => assert(false, "asked");
     const impostor = dialler({ ...FAR, proofKey: random.bytes(32) }, NEAR.name);
-    greeted.far.write(impostor.begin());
+    greeted.far.write(begun(impostor));
     await until("CHALLENGE came", () => greeted.far.frames.length === 1);
     greeted.far.send(TAG.REPLY, new Uint8Array(42));
     await untilFailed(greeted, "cookie");
@@ -336,7 +343,7 @@ test("HandshakeIo that has failed reads nothing more, and cuts within a second w
     greeted.far.close = () => gone = true;
     const from = performance.now();
     await until("it is cut", () => {
-      greeted.far.write(dialler(FAR, NEAR.name).begin());
+      greeted.far.write(begun(dialler(FAR, NEAR.name)));
       return gone;
     });
     assert(performance.now() - from < 3000);

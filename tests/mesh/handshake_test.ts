@@ -24,6 +24,7 @@ import { flip, type Frame, frameOf, hex, joined } from "./collector.ts";
 const random = new SeededRandom(17);
 const CERTIFICATE = hex("308200aabbcc");
 const KEY = random.bytes(32);
+const BELIEVED = (): undefined => undefined;
 
 const alpha: Self = { name: "alpha@h:1", creation: 7, proofKey: KEY, exposed: ["f"] };
 const beta: Self = { name: "beta@h:2", creation: 0xffff_ffff, proofKey: KEY, exposed: [] };
@@ -48,6 +49,7 @@ function sides(with_: Sides = {}): { dialler: Initiator; acceptor: Responder } {
       random.bytes(32),
       read,
       () => with_.lastSession ?? 0n,
+      BELIEVED,
     ),
     acceptor: new Responder(
       { ...beta, ...with_.acceptor },
@@ -64,7 +66,7 @@ function sent(step: Step): Frame {
 }
 
 function begun(dialler: Initiator): Frame {
-  return frameOf(dialler.begin());
+  return sent(dialler.begin());
 }
 
 /** One message of a handshake on its way, by name. */
@@ -124,8 +126,8 @@ function assertRefused(
 }
 
 test("Dialler and Responder meet: each learns who the other is, and both call the session alike", () => {
-  for (const read of [CERTIFICATE, null]) {
-    const outcome = run(sides({ read, lastSession: 42n }));
+  {
+    const outcome = run(sides({ lastSession: 42n }));
     const [there, here] = [metOf(outcome.dialler), metOf(outcome.acceptor)];
     assertEquals(there, {
       name: beta.name,
@@ -153,7 +155,7 @@ test("Dialler and Responder meet: each learns who the other is, and both call th
 
 test("Dialler's session is the first 8 bytes of its nonce, and never 0", () => {
   const session = (nonce: Uint8Array): bigint => {
-    const dialler = new Initiator(alpha, beta.name, nonce, CERTIFICATE, () => 0n);
+    const dialler = new Initiator(alpha, beta.name, nonce, CERTIFICATE, () => 0n, BELIEVED);
     const outcome = run({ ...sides(), dialler });
     assertEquals(metOf(outcome.acceptor).session, metOf(outcome.dialler).session);
     return metOf(outcome.dialler).session;
@@ -238,17 +240,39 @@ test("Acceptor does not believe a whole recorded handshake, played back by one w
 test("Dialler that reads a certificate believes nobody who shows another, as one in the middle does", () => {
   assertRefused(run(sides({ shown: hex("3081ff") })), "dialler", "cookie");
   assertRefused(run(sides({ shown: hex("") })), "dialler", "cookie");
-  // One that cannot read it relies on TLS alone.
-  metOf(run(sides({ read: null, shown: hex("3081ff") })).dialler);
 });
 
-test("Dialler notices when the flag that it reads certificates is taken away on the way", () => {
-  const outcome = run(sides({ shown: hex("3081ff") }), (way, frame) => {
-    if (way !== "NAME") return frame;
-    const name = decodeName(frame.body)!;
-    return { ...frame, body: encodeName({ ...name, flags: 0 }) };
-  });
-  assertRefused(outcome, "dialler", "cookie");
+test("Initiator fails before its first message if it cannot read the certificate, or it is another's", () => {
+  const unread = sides({ read: null }).dialler;
+  const step = unread.begin();
+  assert(step.kind === "fail" && step.reason === "certificate");
+  assertEquals(unread.receive(TAG.CHALLENGE, new Uint8Array()).kind, "fail");
+  const asked: unknown[] = [];
+  const other = new Initiator(
+    alpha,
+    beta.name,
+    random.bytes(32),
+    CERTIFICATE,
+    () => 0n,
+    (...at) => {
+      asked.push(at);
+      return fail("wrongnode", "another's");
+    },
+  );
+  const wrong = other.begin();
+  assert(wrong.kind === "fail" && wrong.reason === "wrongnode");
+  assertEquals(asked, [[beta.name, CERTIFICATE]]);
+});
+
+test("Responder rejects a dialler that cannot read certificates, and whoever takes the flag away", () => {
+  for (const shown of [CERTIFICATE, hex("3081ff")]) {
+    const outcome = run(sides({ shown }), (way, frame) => {
+      if (way !== "NAME") return frame;
+      const name = decodeName(frame.body)!;
+      return { ...frame, body: encodeName({ ...name, flags: 0 }) };
+    });
+    assertRefused(outcome, "acceptor", "certificate");
+  }
 });
 
 test("Dialler and Responder notice every single bit that is changed on the way, or it changes nothing", () => {
@@ -453,7 +477,7 @@ test("Dialler asks for the last session when it sends its proof, not before", ()
   const dialler = new Initiator(alpha, beta.name, random.bytes(32), CERTIFICATE, () => {
     asked++;
     return 9n;
-  });
+  }, BELIEVED);
   const { acceptor } = sides();
   const named = sent(acceptor.receive(TAG.NAME, begun(dialler).body));
   assertEquals(asked, 0);
@@ -463,7 +487,7 @@ test("Dialler asks for the last session when it sends its proof, not before", ()
   const other = sides({ acceptor: { proofKey: random.bytes(32) } });
   const unproven = new Initiator(alpha, beta.name, random.bytes(32), CERTIFICATE, () => {
     throw new Error("the proof was on its way");
-  });
+  }, BELIEVED);
   const step = unproven.receive(
     TAG.CHALLENGE,
     sent(other.acceptor.receive(TAG.NAME, begun(unproven).body)).body,
@@ -481,6 +505,7 @@ test("every message of a handshake is a frame of at most 4096 bytes, for names o
     random.bytes(32),
     CERTIFICATE,
     () => 0n,
+    BELIEVED,
   );
   const outcome = run({ dialler, acceptor }, (_, frame) => {
     assert(frame.body.length < 700);

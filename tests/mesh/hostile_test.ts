@@ -1,8 +1,11 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { randomBytes } from "node:crypto";
+import tls from "node:tls";
 import { utf8 } from "../../lib/base/bytes.ts";
 import { Initiator } from "../../lib/mesh/handshake.ts";
 import { makeAuthority, makeLeaf } from "../../lib/mesh/certificate.ts";
+import { checkNodeUri } from "../../lib/mesh/certificate_names.ts";
+import { parseName } from "../../lib/mesh/name.ts";
 import { NodeConnectError } from "../../lib/mesh/connect_waiters.ts";
 import {
   encodeList,
@@ -25,7 +28,8 @@ import {
   warnings,
   withNodes,
 } from "../kit/mesh.ts";
-import { runtime, test, until } from "../kit/test.ts";
+import { test, until } from "../kit/test.ts";
+import { OwnAuthority } from "./authority.ts";
 import { frameOf } from "./collector.ts";
 import { Intruder, startMiddle } from "./intruder.ts";
 
@@ -34,7 +38,7 @@ const NAME = {
   creation: 1,
   version: 1,
   features: 0,
-  flags: 0,
+  flags: 1,
 };
 
 /** What an intruder says behind its proof, in the hope to be heard. */
@@ -86,8 +90,17 @@ test("Mesh does not let in who plays back what it recorded of an honest node", a
     const self = { name: NAME.name, creation: 1, proofKey, exposed: [] };
     // What an honest dialler says, recorded in the clear, as only that dialler could.
     const honest = await Intruder.secure(a.name);
-    const machine = new Initiator(self, a.name, randomBytes(32), undefined, () => 0n);
-    const recorded = [machine.begin()];
+    const machine = new Initiator(
+      self,
+      a.name,
+      randomBytes(32),
+      honest.certificate,
+      () => 0n,
+      checkNodeUri,
+    );
+    const begun = machine.begin();
+    assert(begun.kind === "send");
+    const recorded = [begun.frame];
     honest.write(recorded[0]!);
     const challenge = await honest.frame(0);
     const step = machine.receive(challenge.tag, challenge.body);
@@ -239,30 +252,71 @@ test("Mesh works through one in the middle that passes on TCP, and sees nothing 
   });
 });
 
-test(
-  "Mesh that can read certificates refuses one in the middle who has stolen a leaf but not the cookie",
-  // Deno's dialling TLS does not show the acceptor's certificate.
-  { ignore: runtime === "deno" },
-  async () => {
+for (
+  const [whose, code] of [["another node's", "wrongnode"], ["the node's own, but old,", "cookie"]]
+) {
+  test(`Mesh rejects one in the middle who has stolen ${whose} leaf and not the cookie`, async () => {
     await withNodes(async (start) => {
       const target = await freePort();
       const { authority } = await testKeys();
-      const stolen = await makeLeaf(authority, "c@127.0.0.1:1", randomBytes(16));
-      const middle = await startMiddle(target, stolen);
+      const port = await freePort();
+      const names = { "wrongnode": "c@127.0.0.1:1", "cookie": `b@127.0.0.1:${port}` };
+      const name = names[code as keyof typeof names];
+      const stolen = await makeLeaf(authority, name, randomBytes(16));
+      const middle = await startMiddle(target, stolen, port);
       try {
-        const b = await start(`b@127.0.0.1:${middle.port}`, {
+        const b = await start(`b@127.0.0.1:${port}`, {
           listen: { hostname: "127.0.0.1", port: target },
         });
         const a = await start("a");
         const error = await assertRejects(() => a.mesh.connect(b.name), NodeConnectError);
-        assertEquals(error.code, "cookie");
+        assertEquals(error.code, code);
         assertEquals([a.told, b.told], [[], []]);
       } finally {
         await middle.close();
       }
     });
-  },
-);
+  });
+}
+
+for (const own of [false, true]) {
+  test(`Mesh accepts TLS 1.3 only, ${own ? "with the user's own certificates" : "with those of the cookie"}`, async () => {
+    await withNodes(async (start) => {
+      const certificates = await (await OwnAuthority.make(33)).issue("127.0.0.1");
+      const a = await start("a", own ? { tls: certificates } : {});
+      const outcome = (version: "TLSv1.2" | "TLSv1.3"): Promise<string> =>
+        new Promise((settled) => {
+          const socket = tls.connect({
+            ...parseName(a.name)!,
+            host: "127.0.0.1",
+            ...(own && certificates),
+            rejectUnauthorized: false,
+            minVersion: version,
+            maxVersion: version,
+          });
+          socket.on("secureConnect", () => {
+            settled(String(socket.getProtocol()));
+            socket.destroy();
+          });
+          socket.on("error", (error) => settled(error.message));
+        });
+      assertEquals(await outcome("TLSv1.3"), "TLSv1.3");
+      const old = await outcome("TLSv1.2");
+      assert(/version/i.test(old), old);
+    });
+  });
+}
+
+test("Mesh rejects a member of the cookie that cannot read certificates, or says so", async () => {
+  await withNodes(async (start) => {
+    const a = await start("a");
+    const intruder = await Intruder.secure(a.name);
+    intruder.send(TAG.NAME, encodeName({ ...NAME, flags: 0, nonce: randomBytes(32) }));
+    assertEquals((await intruder.frame(0)).tag, TAG.REJECT);
+    intruder.close();
+    assertEquals(await refusedBy(a), "certificate");
+  });
+});
 
 test("Mesh raises no alarm at an honest dial that was given up for the other side's", async () => {
   await withNodes(async (start) => {

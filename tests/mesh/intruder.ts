@@ -52,6 +52,11 @@ export class Intruder {
     return intruder;
   }
 
+  /** What the other side showed, in DER. */
+  get certificate(): Uint8Array | undefined {
+    return (this.socket as tls.TLSSocket).getPeerCertificate().raw;
+  }
+
   /** Every frame that came. */
   get frames(): readonly Frame[] {
     return this.#collector.frames;
@@ -97,7 +102,11 @@ export interface MiddleTls {
 }
 
 /** Passes on to the port `target` what comes: the TCP bytes, or out of one TLS into another. */
-export async function startMiddle(target: number, own?: MiddleTls): Promise<Middle> {
+export async function startMiddle(
+  target: number,
+  own?: MiddleTls,
+  port: number = 0,
+): Promise<Middle> {
   const open = new Set<Socket>();
   const waiting: (() => void)[] = [];
   const middle = { port: 0, seen: [] as Uint8Array[], count: 0, held: false, close };
@@ -133,7 +142,7 @@ export async function startMiddle(target: number, own?: MiddleTls): Promise<Midd
     : tls.createServer({ ...own, minVersion: "TLSv1.3" }, accept);
   server.on("connection", track);
   server.on("tlsClientError", (_error: Error, socket: Socket) => socket.destroy());
-  await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
+  await new Promise<void>((listening) => server.listen(port, "127.0.0.1", listening));
   middle.port = (server.address() as { port: number }).port;
   const release = setInterval(() => {
     if (!middle.held) { for (const pass of waiting.splice(0)) pass(); }

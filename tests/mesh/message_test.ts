@@ -167,7 +167,10 @@ test("TAG holds the numbers that are on the wire", () => {
     PING: 0xf0,
     PONG: 0xf1,
   });
-  assertEquals(REJECT_REASONS.join(), "protocol,version,cookie,name,wrongnode,duplicate,stopping");
+  assertEquals(
+    REJECT_REASONS.join(),
+    "protocol,version,cookie,name,wrongnode,duplicate,stopping,certificate",
+  );
   assertEquals(GOODBYE_REASONS.join(), "shutdown,disconnected");
 });
 

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { deriveKeys } from "../../lib/mesh/identity.ts";
 import { NodeConnectError } from "../../lib/mesh/connect_waiters.ts";
+import type { OwnTls } from "../../lib/mesh/mesh.ts";
 import { NodeOptionError } from "../../lib/start.ts";
 import {
   listen,
@@ -60,6 +61,63 @@ test("Mesh with certificates of the user's own does not believe one for another 
     await assertNoSession(b, a, "untrusted");
     const c = await start("c@localhost:0", { tls: await authority.issue("example.org") });
     await assertNoSession(b, c, "untrusted");
+  });
+});
+
+test("Mesh with certificates of the user's own rejects a node whose name is on another's host, on either side", async () => {
+  await withNodes(async (start) => {
+    const a = await start("a", { tls: await authority.issue("127.0.0.1") });
+    // web7's certificate, and the name of a node on db1.
+    const tls = await authority.issue("web7.example");
+    const listen = { hostname: "127.0.0.1", port: 0 };
+    const thief = await start("db1@db1.example:1", { tls, listen });
+    const error = await assertRejects(() => thief.mesh.connect(a.name), NodeConnectError);
+    assertEquals(error.code, "certificate");
+    assert(
+      error.message.endsWith(
+        "its certificate is not for db1.example, the host of db1@db1.example:1",
+      ),
+      error.message,
+    );
+    assertEquals([a.told, thief.told], [[], []]);
+    assertEquals(await refusedBy(a), "certificate");
+  });
+});
+
+test("option tls.verifyPeer decides in place of the host, and is called on both sides", async () => {
+  await withNodes(async (start) => {
+    const asked: string[] = [];
+    const certificates = await authority.issue("spiffe.example");
+    const verifyPeer: OwnTls["verifyPeer"] = (node, { dns, der }) => {
+      asked.push(`${node} ${dns} ${der.length > 100}`);
+      return !node.startsWith("c@");
+    };
+    const tls = { ...certificates, verifyPeer };
+    const a = await start("a", { tls });
+    const b = await start("b", { tls, seeds: [a.name] });
+    await untilWhole([a, b]);
+    assertEquals(
+      asked.sort(),
+      [`${a.name} spiffe.example true`, `${b.name} spiffe.example true`],
+    );
+    const c = await start("c", { tls });
+    for (const [from, to] of [[c, a], [a, c]] as const) {
+      const error = await assertRejects(() => from.mesh.connect(to.name), NodeConnectError);
+      assertEquals(error.code, "certificate");
+    }
+    // Names are verifyPeer's; the authority is TLS's all the same.
+    const d = await start("d", { tls: { ...await stranger.issue("spiffe.example"), verifyPeer } });
+    for (const [from, to] of [[a, d], [d, a]] as const) {
+      const error = await assertRejects(() => from.mesh.connect(to.name), NodeConnectError);
+      assertEquals(error.code, "untrusted");
+    }
+    const throwing = (): boolean => {
+      throw new Error("no such policy");
+    };
+    const e = await start("e", { tls: { ...certificates, verifyPeer: throwing } });
+    await assertRejects(() => e.mesh.connect(a.name), NodeConnectError);
+    assert(warnings(e)[0]!.includes("tls.verifyPeer threw"), warnings(e)[0]);
+    assertEquals([c.told, d.told, e.told], [[], [], []]);
   });
 });
 

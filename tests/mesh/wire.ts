@@ -5,6 +5,7 @@ import { concat } from "../../lib/base/bytes.ts";
 import type { Listener } from "../../lib/host/host.ts";
 import type { Stream, StreamEnd, StreamHandler } from "../../lib/host/stream.ts";
 import { SERVER_NAME } from "../../lib/mesh/certificate.ts";
+import { checkNodeUri } from "../../lib/mesh/certificate_names.ts";
 import { encodeFrame, FrameReader } from "../../lib/mesh/frame.ts";
 import { Initiator } from "../../lib/mesh/handshake.ts";
 import { parseName } from "../../lib/mesh/name.ts";
@@ -74,8 +75,17 @@ export async function joinAs(name: string, target: string, creation: number = 1)
   const raw = new Raw(await makeHost().connect({ hostname, port, tls, timeoutMs: 5000 }));
   const self = { name, creation, proofKey, exposed: [] };
   const nonce = crypto.getRandomValues(new Uint8Array(32));
-  const machine = new Initiator(self, target, nonce, undefined, () => 0n);
-  raw.write(machine.begin());
+  const machine = new Initiator(
+    self,
+    target,
+    nonce,
+    raw.stream.peerCertificate,
+    () => 0n,
+    checkNodeUri,
+  );
+  const begun = machine.begin();
+  if (begun.kind !== "send") throw new Error(`${name}: ${JSON.stringify(begun)}`);
+  raw.write(begun.frame);
   for (let index = 0;; index++) {
     await until(`frame ${index} came`, () => raw.frames.length > index || raw.isOver);
     const frame = raw.frames[index];
