@@ -235,7 +235,7 @@ test("Mesh with another cookie is refused, with one line on each side and nothin
     );
     assertEquals(
       warnings(b)[0]!,
-      `${b.name}: refused ${a.name}: its certificate is not of our cluster (another cookie?)`,
+      `${b.name}: refused ${a.name}: its certificate is not of our cluster (another cookie? or a clock that is wrong by days?)`,
     );
     assertEquals([a.told, b.told, a.mesh.peers(), b.mesh.peers(), heard()], [[], [], [], [], 0]);
     for (const { lines } of [a, b]) {
