@@ -34,6 +34,7 @@
  * @module
  */
 export { type ConnectNodeOptions, Node, type NodeStopOptions } from "./lib/node.ts";
+export type { LeaveOptions } from "./lib/leave.ts";
 export { connect } from "./lib/connect.ts";
 export { serve } from "./lib/serve.ts";
 export { type NodeEvents, NodeOptionError, type NodeOptions } from "./lib/start.ts";

@@ -16,6 +16,7 @@ import { timerMs, type TimerRef } from "./actor/timer.ts";
 import type { Global } from "./cluster/global.ts";
 import { DEFAULT_SCOPE, Groups } from "./cluster/groups.ts";
 import { CONNECT_MS } from "./mesh/mesh.ts";
+import { leave, type LeaveOptions } from "./leave.ts";
 import { normalName } from "./mesh/name.ts";
 import { ListenError } from "./host/host.ts";
 import type { PressureState } from "./mesh/pressure.ts";
@@ -77,6 +78,8 @@ export class Node {
   readonly #parts: Parts;
   readonly #servers: Server[] = [];
   #stopped: Promise<void> | undefined;
+  #left: Promise<void> | undefined;
+  #ignoreSigterm: () => void = () => {};
 
   /**
    * Names that all nodes know.
@@ -106,6 +109,9 @@ export class Node {
     this.#parts = parts;
     this.global = parts.global;
     this.groups = new Groups(parts.groups, DEFAULT_SCOPE);
+    const { host, leaveOnSigterm } = parts;
+    if (leaveOnSigterm === undefined) return;
+    this.#ignoreSigterm = host.onTermination(() => this.leave(leaveOnSigterm));
   }
 
   /**
@@ -471,7 +477,7 @@ export class Node {
    */
   async serve<Data = undefined>(options: ServeOptions<Data> = {}): Promise<Server> {
     const { host, system, events } = this.#parts;
-    if (this.#stopped !== undefined) {
+    if ((this.#left ?? this.#stopped) !== undefined) {
       throw new ListenError("stopped", `${this.name} has been stopped`);
     }
     const server = await serve(
@@ -482,6 +488,36 @@ export class Node {
     );
     this.#servers.push(server);
     return server;
+  }
+
+  /**
+   * Leaves the cluster so that nothing is lost, and stops. Nothing more is placed on this node; singletons
+   * move to other nodes that take part in them, and children of other nodes' supervisors move by their
+   * restart rules; then the servers' sockets are closed in batches, with 1012 and the reason "reconnect";
+   * then actors end, and the other nodes see `nodedown` with "shutdown". Called again, it is the same.
+   *
+   * With the option `leaveOnSigterm` of `Node.start` SIGTERM does this.
+   *
+   * @throws {OptionError} `code` "badoption": the timeout, the close code or a batch option is invalid.
+   *
+   * @example
+   * ```ts
+   * import { Node } from "@firn/firn";
+   * import { assertEquals } from "@std/assert";
+   *
+   * const node = await Node.start({ logLevel: "silent" });
+   * const server = await node.serve({ message: (conn, data) => conn.send(data) });
+   * const socket = new WebSocket(server.url);
+   * await new Promise((open) => socket.onopen = open);
+   * const closed = new Promise<CloseEvent>((close) => socket.onclose = close);
+   * await node.leave({ timeout: 10_000 });
+   * const { code, reason } = await closed;
+   * assertEquals([code, reason], [1012, "reconnect"]);
+   * ```
+   */
+  leave(options: LeaveOptions = {}): Promise<void> {
+    return this.#left ??= leave(this.#parts, this.#servers, options)
+      .then((left) => this.stop({ timeout: left }));
   }
 
   /**
@@ -529,6 +565,7 @@ export class Node {
 
   async #stop(timeout: number): Promise<void> {
     const { system, mesh, log } = this.#parts;
+    this.#ignoreSigterm();
     const deadline = system.now() + timeout;
     const patience = Math.min(SERVERS_STOP_MS, timeout / 2);
     await Promise.all(this.#servers.map((server) => server.stop({ timeout: patience })));

@@ -27,6 +27,7 @@ import { RemoteNodes } from "./mesh/remote_nodes.ts";
 import { ROOM_HEAD_BYTES_MAX, ROOM_MESSAGE_BYTES_MAX } from "./mesh/message.ts";
 import { MESSAGE_BYTES_MAX } from "./mesh/fragment_reader.ts";
 import { Mesh, type MeshEvents, type OwnTls } from "./mesh/mesh.ts";
+import type { LeaveOptions } from "./leave.ts";
 import { formatName, isLoopback, type NodeName, normalName, parseName } from "./mesh/name.ts";
 import { BunHost } from "./host/bun.ts";
 import { DenoHost } from "./host/deno.ts";
@@ -76,6 +77,11 @@ export interface NodeOptions {
   readonly queueBytesMax?: number | undefined;
   /** The longest message to another node, in bytes; the same on all nodes. Default 16 MiB. */
   readonly messageBytesMax?: number | undefined;
+  /**
+   * On SIGTERM the node leaves, see {@linkcode Node.leave}, and when all nodes of the process have left and
+   * nothing else handles the signal, the process exits with 0. Default false.
+   */
+  readonly leaveOnSigterm?: boolean | LeaveOptions | undefined;
   /** What is logged: nothing, or from a level up. Default "info". */
   readonly logLevel?: LogLevel | "silent" | undefined;
   /** Who takes the lines. Default: standard error. */
@@ -116,6 +122,8 @@ export interface Parts {
   readonly groups: GroupTable;
   /** Changes the cookies: the first is used, all are accepted. */
   readonly changeCookie: (cookies: string | readonly string[]) => Promise<void>;
+  /** How to leave on SIGTERM; undefined: SIGTERM is not handled. */
+  readonly leaveOnSigterm: LeaveOptions | undefined;
   readonly events: Emitter<NodeEvents>;
   /** Resolves when this node has joined its cluster. */
   readonly joined: Promise<void>;
@@ -156,6 +164,7 @@ const OPTIONS: Readonly<Record<keyof NodeOptions, true>> = {
   pingTimeout: true,
   queueBytesMax: true,
   messageBytesMax: true,
+  leaveOnSigterm: true,
   logLevel: true,
   log: true,
 };
@@ -256,6 +265,7 @@ export async function startNode(
     events,
     joined,
     changeCookie,
+    leaveOnSigterm: options.leaveOnSigterm === true ? {} : options.leaveOnSigterm || undefined,
   };
   await joinWithin(parts, joinMs);
   return parts;

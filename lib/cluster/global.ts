@@ -130,6 +130,11 @@ export class Global {
     this.#system.whenEnded(singleton.pid).then(() => this.#singletons.delete(name));
     return singleton.settled.then(() => singleton);
   }
+
+  /** For the runtime: this node takes no part in any singleton any more. Resolves when all have moved. */
+  async leave(): Promise<void> {
+    await Promise.all([...this.#singletons.values()].map((singleton) => singleton.stop()));
+  }
 }
 
 function isName(name: string): boolean {

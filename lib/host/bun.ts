@@ -24,7 +24,14 @@ import {
 } from "./host.ts";
 import { listenError } from "./listen_error.ts";
 import type { Address, Stream } from "./stream.ts";
-import { spawnChild, SystemClock, systemLog, systemRandom, systemSecretFile } from "./system.ts";
+import {
+  spawnChild,
+  SystemClock,
+  systemLog,
+  systemOnTermination,
+  systemRandom,
+  systemSecretFile,
+} from "./system.ts";
 import { assert } from "../base/assert.ts";
 import type { Clock, Timer } from "../base/clock.ts";
 import type { LogSink } from "../base/log.ts";
@@ -168,6 +175,10 @@ export class BunHost implements Host {
     return options.runtime === "bun"
       ? spawnChild(process.execPath, [options.file, ...args])
       : spawnChild(process.env["DENO_BIN"] ?? "deno", ["run", "-A", options.file, ...args]);
+  }
+
+  onTermination(task: () => Promise<void>): () => void {
+    return systemOnTermination(task);
   }
 
   secretFile(path: string, make: () => string): string {

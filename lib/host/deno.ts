@@ -37,7 +37,14 @@ import { listenError } from "./listen_error.ts";
 import { NodeStream } from "./node_stream.ts";
 import type { Address, Stream } from "./stream.ts";
 import { TlsListener } from "./tls_listener.ts";
-import { spawnChild, SystemClock, systemLog, systemRandom, systemSecretFile } from "./system.ts";
+import {
+  spawnChild,
+  SystemClock,
+  systemLog,
+  systemOnTermination,
+  systemRandom,
+  systemSecretFile,
+} from "./system.ts";
 import type { Clock } from "../base/clock.ts";
 import type { LogSink } from "../base/log.ts";
 import type { Random } from "../base/random.ts";
@@ -106,6 +113,10 @@ export class DenoHost implements Host {
     return options.runtime === "deno"
       ? spawnChild(Deno.execPath(), ["run", "-A", options.file, ...args])
       : spawnChild(Deno.env.get("BUN_BIN") ?? "bun", [options.file, ...args]);
+  }
+
+  onTermination(task: () => Promise<void>): () => void {
+    return systemOnTermination(task);
   }
 
   secretFile(path: string, make: () => string): string {

@@ -165,6 +165,11 @@ export interface Host {
   /** Calls `task` when sockets and timers have had a turn, however busy this process is. */
   yieldToIo(task: () => void): void;
   spawn(options: SpawnOptions): Child;
+  /**
+   * Runs `task` when this process gets SIGTERM, which does not end it then; once the last such task is done
+   * the process exits with 0. Returns what removes it.
+   */
+  onTermination(task: () => Promise<void>): () => void;
   /** The text of a file that only this user may read, made with `make()` if it is not there. */
   secretFile(path: string, make: () => string): string;
 }

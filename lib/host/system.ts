@@ -105,6 +105,24 @@ class SystemChild implements Child {
   }
 }
 
+/** Runs `task` on SIGTERM, and exits when it is done and nothing else handles that signal. */
+export function systemOnTermination(task: () => Promise<void>): () => void {
+  let isRunning = false;
+  const run = (): void => {
+    if (isRunning) return;
+    isRunning = true;
+    const failed = (error: unknown): void => systemLog("error", `after SIGTERM: ${error}`);
+    void task().catch(failed).then(() => {
+      process.off("SIGTERM", run);
+      if (process.listenerCount("SIGTERM") === 0) process.exit(0);
+    });
+  };
+  process.on("SIGTERM", run);
+  return () => {
+    if (!isRunning) process.off("SIGTERM", run);
+  };
+}
+
 /** Reads a file that only its owner may read, or makes it. */
 export function systemSecretFile(path: string, make: () => string): string {
   const known = readSecret(path);

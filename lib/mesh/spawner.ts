@@ -174,6 +174,8 @@ export class Spawner {
   readonly #system: System;
   readonly #exposed = new Map<string, Exposed>();
   readonly #pending = new Map<number, Pending>();
+  /** Actors here that actors of other nodes own. */
+  readonly #owned = new Set<Actor>();
   #requests = 0;
 
   constructor(system: System) {
@@ -290,10 +292,29 @@ export class Spawner {
   #own(owner: ActorRef, actor: Actor): void {
     const owned = new Owned(() => this.#system.setTimer(owned, OWNED_GRACE_MS), actor);
     attach(owned, owner);
+    this.#owned.add(actor);
     this.#system.whenEnded(actor.pid as Pid).then(() => {
+      this.#owned.delete(actor);
       detach(owned, owner);
       this.#system.wheel.remove(owned);
     });
+  }
+
+  /**
+   * Ends the actors here that supervisors of other nodes own, with "shutdown", so that these start them
+   * elsewhere. One that does not end is killed after {@linkcode OWNED_GRACE_MS}.
+   */
+  async endOwned(): Promise<void> {
+    const ends = Array.from(this.#owned, async (actor) => {
+      const pid = actor.pid as Pid;
+      const ended = this.#system.end(pid, "shutdown");
+      const killed = (): Error => {
+        this.#system.exit(pid, "kill");
+        return new Error("killed");
+      };
+      await this.#system.within(ended, OWNED_GRACE_MS, killed).catch(() => {});
+    });
+    await Promise.all(ends);
   }
 
   /** Another node has answered. Called by the arrivals. */

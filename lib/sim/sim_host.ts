@@ -108,6 +108,10 @@ export class SimHost implements Host, Machine {
     throw new Error("a simulated machine starts no processes");
   }
 
+  onTermination(): () => void {
+    return () => {};
+  }
+
   secretFile(): string {
     throw new Error("a simulated machine has no files: give the node a cookie");
   }

@@ -1,0 +1,83 @@
+/**
+ * Leaving: what a node does so that its end disturbs nothing.
+ *
+ *     nothing more is placed here ─▶ singletons and remote children move ─▶ sockets are closed in batches
+ *                                                                    ─▶ actors end ─▶ goodbye
+ *
+ * @module
+ */
+import type { Host } from "./host/host.ts";
+import type { Global } from "./cluster/global.ts";
+import type { Mesh } from "./mesh/mesh.ts";
+import type { RemoteNodes } from "./mesh/remote_nodes.ts";
+import { CLOSE_CODES } from "./ws/close.ts";
+import { OptionError } from "./ws/options.ts";
+import type { Server, StopOptions } from "./ws/server.ts";
+
+/** Milliseconds that leaving may take by default: a little less than Kubernetes waits after SIGTERM. */
+const LEAVE_MS = 25_000;
+
+/** How to leave. */
+export interface LeaveOptions extends StopOptions {
+  /**
+   * Milliseconds for all of it. Half of them, at most, are for singletons and remote children to move; what
+   * has not moved then, and sockets that are still open at the end, are cut off. Default 25000.
+   */
+  readonly timeout?: number | undefined;
+  /** The code of the close frames. Default 1012, service restart: clients should connect again. */
+  readonly code?: number | undefined;
+  /** The reason in the close frames, a hint to clients; cut to 123 bytes. Default `"reconnect"`. */
+  readonly reason?: string | undefined;
+}
+
+/** The parts of a node that leaving is about. */
+export interface LeavingParts {
+  readonly host: Host;
+  readonly mesh: Mesh;
+  readonly remote: RemoteNodes;
+  readonly global: Global;
+}
+
+/**
+ * Moves what runs on a node elsewhere, and closes its sockets. Returns how many milliseconds are left to stop
+ * it.
+ */
+export async function leave(
+  parts: LeavingParts,
+  servers: readonly Server[],
+  options: LeaveOptions,
+): Promise<number> {
+  const { host, mesh, remote, global } = parts;
+  const {
+    timeout = LEAVE_MS,
+    code = CLOSE_CODES.serviceRestart,
+    reason = "reconnect",
+    ...batches
+  } = options;
+  if (!(timeout >= 0)) throw new OptionError(`option timeout is ${timeout}: use 0 or more`);
+  const endAt = host.clock.now() + timeout;
+  mesh.log.info("leaving: nothing more is placed here");
+  // Peers place children on nodes that expose their function. They see this before those here end.
+  for (const name of remote.spawner.names()) remote.spawner.unexpose(name);
+  const moved = Promise.all([global.leave(), remote.spawner.endOwned()]);
+  if (!await isWithin(host, timeout / 2, moved)) {
+    mesh.log.warn(`leaving: not all singletons and children moved within ${timeout / 2} ms`);
+  }
+  const left = (): number => Math.max(0, endAt - host.clock.now());
+  // Some of the time is kept for actors to end.
+  const drainMs = left() * 0.75;
+  const stop = { ...batches, code, reason, timeout: drainMs };
+  await isWithin(host, drainMs, Promise.all(servers.map((server) => server.stop(stop))));
+  return left();
+}
+
+/** Resolves to true when a promise has resolved, or to false after `ms`. */
+async function isWithin(host: Host, ms: number, promise: Promise<unknown>): Promise<boolean> {
+  const late = Promise.withResolvers<boolean>();
+  const timer = host.clock.after(ms, () => late.resolve(false));
+  try {
+    return await Promise.race([promise.then(() => true), late.promise]);
+  } finally {
+    timer.cancel();
+  }
+}

@@ -1,0 +1,81 @@
+/**
+ * A node that takes part in a singleton, exposes a worker, and serves clients: each message is given to the
+ * singleton, and acknowledged when that has applied it.
+ */
+import process from "node:process";
+import type { Call } from "../../lib/actor/call.ts";
+import type { Self } from "../../lib/actor/self.ts";
+import { Node } from "../../lib/node.ts";
+import { Supervisor } from "../../lib/otp/supervisor.ts";
+import type { NodeOptions } from "../../lib/start.ts";
+import type { Pid } from "../../lib/term/pid.ts";
+import { now, takeOrders, tell } from "../kit/orders.ts";
+
+/** Applies what it is asked to, and reports when it begins and ends. */
+async function ledger(self: Self<Call<string, string>>): Promise<void> {
+  tell({ event: "begins", at: now() });
+  try {
+    for await (const call of self) {
+      tell({ event: "applied", text: call.request });
+      call.reply(call.request);
+    }
+  } finally {
+    tell({ event: "ends", at: now() });
+  }
+}
+
+async function worker(self: Self<Call<string, string>>): Promise<void> {
+  for await (const call of self) call.reply(process.pid + call.request);
+}
+
+takeOrders<Record<string, unknown>, NodeOptions>(async (options) => {
+  const node = await Node.start(options);
+  for (const event of ["nodeup", "nodedown"] as const) {
+    node.on(event, (details) => tell({ event, at: now(), ...details }));
+  }
+  node.expose("worker", worker);
+  const server = await node.serve({
+    async message(conn, data) {
+      for (;;) {
+        const found = node.global.whereis<Call<string, string>>("ledger");
+        try {
+          if (found !== undefined) return void conn.send(await node.call(found, String(data)));
+        } catch {
+          // It has moved, or is about to.
+        }
+        await new Promise((wake) => setTimeout(wake, 2));
+      }
+    },
+  });
+  tell({ event: "ready", at: now(), name: node.name, url: server.url, pid: process.pid });
+  let supervisor: Supervisor | undefined;
+  return async (order) => {
+    switch (order["do"]) {
+      case "peers":
+        return node.peers();
+      case "singleton":
+        await node.global.singleton("ledger", {
+          id: "ledger",
+          start: (self) => self.spawnLink(ledger),
+        });
+        return true;
+      case "supervise":
+        supervisor = await Supervisor.start(node, {
+          children: [{
+            id: "w",
+            node: String(order["node"]),
+            fn: "worker",
+            onNodeDown: "failover",
+          }],
+        });
+        return true;
+      case "worker":
+        return ((await supervisor!.whichChildren())[0]?.pid as Pid | undefined)?.node;
+      case "leave":
+        await node.leave({ timeout: 10_000 });
+        return true;
+      default:
+        throw new Error(`unknown order ${order["do"]}`);
+    }
+  };
+});
