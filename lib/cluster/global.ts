@@ -132,8 +132,8 @@ export class Global {
   }
 
   /** For the runtime: this node takes no part in any singleton any more. Resolves when all have moved. */
-  async leave(): Promise<void> {
-    await Promise.all([...this.#singletons.values()].map((singleton) => singleton.stop()));
+  leave(): Promise<unknown> {
+    return Promise.all([...this.#singletons.values()].map((singleton) => singleton.stop()));
   }
 }
 
