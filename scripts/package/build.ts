@@ -1,0 +1,113 @@
+/**
+ * Makes the npm package: JavaScript and declarations of `mod.ts` and `lib`, in a folder that `npm pack` takes.
+ *
+ * Each file is translated by itself (`isolatedDeclarations` is on in this repository), so that no types of Deno or
+ * Bun are needed. Deno refuses TypeScript inside `node_modules`; JavaScript runs on both.
+ *
+ *     exports: { ".": { types, deno, bun, default } }
+ *                                         └─ any other runtime: one sentence in place of a ReferenceError
+ *
+ * @module
+ */
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import ts from "typescript";
+
+const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+
+/** The entry points, as `deno.json` names them. */
+interface DenoConfig {
+  readonly name: string;
+  readonly version: string;
+  readonly license: string;
+  readonly exports: Readonly<Record<string, string>>;
+}
+
+const OPTIONS: ts.CompilerOptions = {
+  module: ts.ModuleKind.ESNext,
+  target: ts.ScriptTarget.ES2024,
+  verbatimModuleSyntax: true,
+};
+const DECLARATIONS: ts.CompilerOptions = {
+  ...OPTIONS,
+  isolatedDeclarations: true,
+  declaration: true,
+};
+
+/** What Node and bundlers for browsers load in place of an entry point. */
+const UNSUPPORTED =
+  `throw new Error("Firn runs on Deno (2.9 or later) and Bun (1.4 or later): this is another runtime");
+`;
+
+/** Builds the package into `folder`, which is emptied first. Returns its name and version. */
+export function buildPackage(folder: string): { name: string; version: string } {
+  const config = JSON.parse(readFileSync(join(ROOT, "deno.json"), "utf8")) as DenoConfig;
+  rmSync(folder, { recursive: true, force: true });
+  for (const path of sources()) translate(path, folder);
+  for (const path of ["README.md", "LICENSE", "CHANGELOG.md"]) {
+    writeFileSync(join(folder, path), readFileSync(join(ROOT, path)));
+  }
+  writeFileSync(join(folder, "unsupported.js"), UNSUPPORTED);
+  writeFileSync(join(folder, "package.json"), JSON.stringify(manifestOf(config), null, 2) + "\n");
+  return { name: config.name, version: config.version };
+}
+
+function sources(): string[] {
+  const lib = readdirSync(join(ROOT, "lib"), { recursive: true })
+    .map((path) => `lib/${String(path).replaceAll("\\", "/")}`);
+  return ["mod.ts", ...lib.filter((path) => path.endsWith(".ts")).sort()];
+}
+
+function translate(path: string, folder: string): void {
+  const source = readFileSync(join(ROOT, path), "utf8");
+  const input = (compilerOptions: ts.CompilerOptions) => ({
+    fileName: path,
+    compilerOptions,
+    reportDiagnostics: true,
+  });
+  const outputs = [
+    [".js", ts.transpileModule(source, input(OPTIONS))],
+    [".d.ts", ts.transpileDeclaration(source, input(DECLARATIONS))],
+  ] as const;
+  for (const [ending, { outputText, diagnostics = [] }] of outputs) {
+    const first = diagnostics[0];
+    if (first !== undefined) {
+      throw new Error(`${path}: ${ts.flattenDiagnosticMessageText(first.messageText, "\n")}`);
+    }
+    const to = join(folder, path.replace(/\.ts$/, ending));
+    mkdirSync(dirname(to), { recursive: true });
+    writeFileSync(to, withJsEndings(outputText));
+  }
+}
+
+/** Relative imports name the files that stand beside them: `./x.ts` becomes `./x.js`. */
+function withJsEndings(text: string): string {
+  return text.replaceAll(
+    /((?:from|import|import\()\s*")(\.{1,2}\/[^"]+)\.ts"/g,
+    (_, start, specifier) => `${start}${specifier}.js"`,
+  );
+}
+
+function manifestOf({ name, version, license, exports }: DenoConfig): unknown {
+  const entries = Object.entries(exports).map(([entry, path]) => {
+    const file = path.replace(/\.ts$/, "");
+    const js = `${file}.js`;
+    return [entry, {
+      types: `${file}.d.ts`,
+      deno: js,
+      bun: js,
+      default: "./unsupported.js",
+    }];
+  });
+  return {
+    name,
+    version,
+    description: "A distributed actor runtime for Deno and Bun",
+    license,
+    type: "module",
+    sideEffects: false,
+    engines: { deno: ">=2.9", bun: ">=1.4" },
+    exports: Object.fromEntries(entries),
+  };
+}
