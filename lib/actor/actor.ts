@@ -7,7 +7,13 @@
  *     any of them ──body ends · throws · exit · kill · a link──▶ dead
  *
  * Dead is at once, for everybody: no message, signal or use of `self` has any effect any more.
- * JavaScript that is already running cannot be stopped; it is cut off at its next use of `self`.
+ * JavaScript that is already running cannot be stopped, so the code of a dead actor ends in this order:
+ *
+ *     what it waits for rejects, once: `finally` blocks run
+ *     a use of `self` that does not wait throws, {@linkcode DEAD_USES_MAX} times; then it has no effect
+ *     a use of `self` that waits (`receive`, `call`, `for await`, a remote spawn) never settles
+ *
+ * So a loop that catches every error comes to its next wait and stays there.
  *
  * @module
  */
@@ -21,7 +27,7 @@ import type { Names } from "./names.ts";
 import type { ActorName, RemoteSpawn } from "./remote.ts";
 import type { Runnable, Scheduler } from "./scheduler.ts";
 import type { ActorFunction, MessageHandler, ReceiveOptions, Self, SpawnOptions } from "./self.ts";
-import { patienceMs, type TimerRef } from "./timer.ts";
+import { patienceMs, SPENT, type TimerRef } from "./timer.ts";
 import type { Wheel, WheelTimer } from "./wheel.ts";
 
 /** What an actor needs of the system it lives in. */
@@ -43,6 +49,8 @@ export interface ActorHome {
     body: ActorFunction<M, A>,
     args: A,
   ): Pid<M>;
+  /** A pid that names no actor. */
+  deadPid(): Pid<never>;
   spawnAt<M>(
     from: ActorRef,
     target: RemoteSpawn,
@@ -50,6 +58,8 @@ export interface ActorHome {
     ref: Ref | undefined,
     args: readonly unknown[],
   ): Promise<Pid<M>>;
+  failSelfCalls(actor: Actor): void;
+  allowSelfCalls(): void;
   readonly signals: { ref(actor: ActorRef): Ref };
   readonly nodeWatchers: { remove(node: string, actor: ActorRef): boolean };
   monitorNode(actor: ActorRef, node: string): void;
@@ -74,6 +84,8 @@ export interface ActorHome {
 export interface ActorCrash {
   /** What it was handling. */
   readonly message: unknown;
+  /** The reason is a failure that nothing awaited. */
+  readonly unhandled?: boolean | undefined;
 }
 
 /** The states of an actor, in the order of its life. From `ASYNC` on a message makes no turn. */
@@ -82,7 +94,11 @@ const HANDLER = 1;
 const ASYNC = 2;
 /** Its handler gave a promise, which is waited for. */
 const HELD = 3;
+/** It has ended. Each use of `self` that throws then counts one more. */
 const DEAD = 4;
+
+/** How often `self` throws once its actor is dead. A loop that catches this must come to its next wait. */
+export const DEAD_USES_MAX = 100;
 
 /**
  * What a message costs that an async body takes without waiting. What it does with it happens outside
@@ -164,7 +180,7 @@ export class Actor extends ActorRef implements Runnable, Self<unknown> {
   #offer(message: unknown): void {
     const match = this.#condition?.match;
     const wanted = match === undefined || this.#matches(match, message);
-    if (this.#state === DEAD) return;
+    if (this.#state >= DEAD) return;
     if (wanted && !this.#queued && this.system.scheduler.spend()) return this.#hand(message);
     if (this.length >= this.watermark && !this.system.admit(this, message)) return;
     this.push(message);
@@ -231,18 +247,20 @@ export class Actor extends ActorRef implements Runnable, Self<unknown> {
     } catch (error) {
       return this.#threw(error);
     }
-    if (this.#state === DEAD) {
+    if (this.#state >= DEAD) {
       if (begun instanceof Promise) begun.catch(ignore);
       return;
     }
     if (typeof begun === "function") {
       this.#state = HANDLER;
       this.#what = begun;
+      this.system.allowSelfCalls();
       if (this.length > 0) scheduler.ready(this);
       else this.#queued = false;
     } else if (begun instanceof Promise) {
       this.#state = ASYNC;
       this.#queued = false;
+      this.system.failSelfCalls(this);
       // A message may have come while it was not yet known that it waits.
       this.#wake();
       // Bound functions, not arrows: a million of them are half the size.
@@ -263,6 +281,7 @@ export class Actor extends ActorRef implements Runnable, Self<unknown> {
         const result = handler(message as never);
         if (result instanceof Promise) {
           scheduler.credit -= most - left;
+          this.system.failSelfCalls(this);
           return this.#hold(result);
         }
       } catch (error) {
@@ -270,6 +289,7 @@ export class Actor extends ActorRef implements Runnable, Self<unknown> {
       }
       // Should it have ended the actor, the mailbox is empty now.
     }
+    this.system.allowSelfCalls();
     this.#last = undefined;
     scheduler.credit -= most - left;
     if (this.length > 0) scheduler.ready(this);
@@ -278,7 +298,7 @@ export class Actor extends ActorRef implements Runnable, Self<unknown> {
 
   /** A handler gave a promise: the next message waits for it, unless it receives that one itself. */
   #hold(promise: Promise<unknown>): void {
-    if (this.#state !== DEAD) {
+    if (this.#state < DEAD) {
       this.#state = HELD;
       this.#queued = false;
     }
@@ -314,7 +334,7 @@ export class Actor extends ActorRef implements Runnable, Self<unknown> {
   }
 
   receive(options?: ReceiveOptions<never>): Promise<never> {
-    this.#alive();
+    if (this.#state >= DEAD) return never();
     if (this.#resolve !== undefined) throw new Error(`${this.pid} receives already`);
     const match = options?.match;
     const timeout = options?.timeout ?? Infinity;
@@ -324,7 +344,8 @@ export class Actor extends ActorRef implements Runnable, Self<unknown> {
     if (this.system.scheduler.spend(TAKEN_CREDIT)) {
       if (match === undefined) return Promise.resolve((this.#last = this.shift()) as never);
       const taken = this.take(match);
-      this.#alive();
+      // The predicate has ended it.
+      if (!this.isAlive) return never();
       if (taken === undefined) return this.#wait(match, ms);
       return Promise.resolve((this.#last = taken.message) as never);
     }
@@ -359,7 +380,7 @@ export class Actor extends ActorRef implements Runnable, Self<unknown> {
 
   get signal(): AbortSignal {
     const abort = this.abort ??= new AbortController();
-    if (this.#state === DEAD) abort.abort(this.#what);
+    if (this.#state >= DEAD) abort.abort(this.#what);
     return abort.signal;
   }
 
@@ -368,40 +389,39 @@ export class Actor extends ActorRef implements Runnable, Self<unknown> {
   }
 
   set trapExit(trap: boolean) {
-    this.#alive();
-    this.trapping = trap;
+    if (!this.#isOver()) this.trapping = trap;
   }
 
   send<M>(to: Pid<M> | ActorName | string, message: M): void {
-    this.#alive();
-    this.system.sendTo(to, message);
+    if (!this.#isOver()) this.system.sendTo(to, message);
   }
 
   link(pid: Pid<never>): void {
-    this.#alive();
-    this.system.link(this, pid);
+    if (!this.#isOver()) this.system.link(this, pid);
   }
 
   unlink(pid: Pid<never>): void {
-    this.#alive();
-    this.system.unlink(this, pid);
+    if (!this.#isOver()) this.system.unlink(this, pid);
   }
 
   monitor(to: Pid<never> | ActorName | string): Ref {
-    this.#alive();
+    if (this.#isOver()) return this.system.signals.ref(this);
     return this.system.monitor(this, to);
   }
 
   demonitor(ref: Ref, options: { flush?: boolean } = {}): boolean {
-    this.#alive();
-    return this.system.demonitor(this, ref, options.flush ?? false);
+    return !this.#isOver() && this.system.demonitor(this, ref, options.flush ?? false);
   }
 
   exit(reason: ExitReason): never;
   exit(to: Pid<never>, reason: ExitReason): void;
   exit(...args: [ExitReason] | [Pid<never>, ExitReason]): void {
-    this.#alive();
-    if (args.length === 2) return this.system.exit(args[0] as Pid, args[1], this.pid as Pid);
+    if (args.length === 2) {
+      if (!this.#isOver()) this.system.exit(args[0] as Pid, args[1], this.pid as Pid);
+      return;
+    }
+    // To leave is to stop the code behind it: that throws however often.
+    if (this.#state >= DEAD) throw new ActorExitError(this.pid as Pid, this.#what as ExitReason);
     this.crash(args[0]);
     throw new ActorExitError(this.pid as Pid, args[0]);
   }
@@ -411,86 +431,88 @@ export class Actor extends ActorRef implements Runnable, Self<unknown> {
     request: Q,
     options?: CallOptions,
   ): Promise<R> {
-    this.#alive();
+    if (this.#state >= DEAD) return never();
     return this.system.call(to, request, options, this);
   }
 
   register(name: string): void {
-    this.#alive();
-    this.system.names.register(name, this.pid);
+    if (!this.#isOver()) this.system.names.register(name, this.pid);
   }
 
   unregister(name: string): boolean {
-    this.#alive();
-    return this.system.names.unregister(name);
+    return !this.#isOver() && this.system.names.unregister(name);
   }
 
   whereis(name: string): Pid<never> | undefined {
-    this.#alive();
-    return this.system.names.whereis(name);
+    return this.#isOver() ? undefined : this.system.names.whereis(name);
   }
 
   sendAfter<M>(to: Pid<M>, message: M, ms: number): TimerRef {
-    this.#alive();
-    return this.system.sendAfter(to, message, ms);
+    return this.#isOver() ? SPENT : this.system.sendAfter(to, message, ms);
   }
 
   sendInterval<M>(to: Pid<M>, message: M, ms: number): TimerRef {
-    this.#alive();
-    return this.system.sendInterval(to, message, ms);
+    return this.#isOver() ? SPENT : this.system.sendInterval(to, message, ms);
   }
 
   cancelTimer(timer: TimerRef): number | false {
-    this.#alive();
-    return this.system.cancelTimer(timer);
+    return !this.#isOver() && this.system.cancelTimer(timer);
   }
 
   spawn<M, A extends unknown[]>(body: ActorFunction<M, A>, ...args: A): Pid<M>;
   spawn<M>(there: RemoteSpawn, ...args: unknown[]): Promise<Pid<M>>;
   spawn(what: unknown, ...args: unknown[]): unknown {
-    this.#alive();
     const body = what as Spawned;
     if (typeof body === "function") {
+      if (this.#isOver()) return this.system.deadPid();
       return this.system.spawn(this, undefined, body, args as never[]);
     }
+    if (this.#state >= DEAD) return never();
     return this.system.spawnAt(this, body, false, undefined, args);
   }
 
   spawnLink<M, A extends unknown[]>(body: ActorFunction<M, A>, ...args: A): Pid<M>;
   spawnLink<M>(there: RemoteSpawn, ...args: unknown[]): Promise<Pid<M>>;
   spawnLink(what: unknown, ...args: unknown[]): unknown {
-    this.#alive();
     const body = what as Spawned;
-    if (typeof body === "function") return this.system.spawn(this, LINKED, body, args as never[]);
+    if (typeof body === "function") {
+      if (this.#isOver()) return this.system.deadPid();
+      return this.system.spawn(this, LINKED, body, args as never[]);
+    }
+    if (this.#state >= DEAD) return never();
     return this.system.spawnAt(this, body, true, undefined, args);
   }
 
   spawnMonitor<M, A extends unknown[]>(body: ActorFunction<M, A>, ...args: A): [Pid<M>, Ref];
   spawnMonitor<M>(there: RemoteSpawn, ...args: unknown[]): Promise<[Pid<M>, Ref]>;
   spawnMonitor(what: unknown, ...args: unknown[]): unknown {
-    this.#alive();
     const body = what as Spawned;
     if (typeof body === "function") {
+      if (this.#isOver()) return [this.system.deadPid(), this.system.signals.ref(this)];
       const pid = this.system.spawn(this, undefined, body, args as never[]);
       return [pid, this.system.monitor(this, pid)];
     }
+    if (this.#state >= DEAD) return never();
     const ref = this.system.signals.ref(this);
     return this.system.spawnAt(this, body, false, ref, args).then((pid) => [pid, ref]);
   }
 
   monitorNode(node: string): void {
-    this.#alive();
-    this.system.monitorNode(this, node);
+    if (!this.#isOver()) this.system.monitorNode(this, node);
   }
 
   demonitorNode(node: string): boolean {
-    this.#alive();
-    return this.system.nodeWatchers.remove(node, this);
+    return !this.#isOver() && this.system.nodeWatchers.remove(node, this);
   }
 
   /** True until it has ended. */
   get isAlive(): boolean {
-    return this.#state !== DEAD;
+    return this.#state < DEAD;
+  }
+
+  /** Whether its code is somewhere behind an `await`: it handles no message then, unless it receives. */
+  get isWaiting(): boolean {
+    return this.#state === ASYNC || this.#state === HELD;
   }
 
   /** True if it waits for a message: it has no turn to come, and its handler has returned. */
@@ -501,7 +523,7 @@ export class Actor extends ActorRef implements Runnable, Self<unknown> {
 
   /** An actor that it is linked with has ended. */
   linkBroke(from: Pid, reason: ExitReason): void {
-    if (this.#state === DEAD) return;
+    if (this.#state >= DEAD) return;
     if (this.trapping) this.deliver(exitMessage(from, reason));
     else if (reason !== "normal" || from === this.pid) this.#end(reason, undefined);
   }
@@ -527,9 +549,14 @@ export class Actor extends ActorRef implements Runnable, Self<unknown> {
     this.#end(reason, { message: this.#last });
   }
 
+  /** A call of it failed, and nothing awaited that. */
+  forgot(reason: ExitReason): void {
+    this.#end(reason, { message: this.#last, unhandled: true });
+  }
+
   /** The one place where an actor dies. */
   #end(reason: ExitReason, crash: ActorCrash | undefined): void {
-    if (this.#state === DEAD) return;
+    if (this.#state >= DEAD) return;
     this.#state = DEAD;
     this.#what = reason;
     this.#last = undefined;
@@ -554,8 +581,12 @@ export class Actor extends ActorRef implements Runnable, Self<unknown> {
     this.crash(error instanceof Error ? error : { thrown: error });
   }
 
-  #alive(): void {
-    if (this.#state === DEAD) throw new ActorExitError(this.pid as Pid, this.#what as ExitReason);
+  /** Whether a use of `self` that does not wait is to have no effect. Throws before it comes to that. */
+  #isOver(): boolean {
+    if (this.#state < DEAD) return false;
+    if (this.#state === DEAD + DEAD_USES_MAX) return true;
+    this.#state++;
+    throw new ActorExitError(this.pid as Pid, this.#what as ExitReason);
   }
 }
 
@@ -580,3 +611,13 @@ class Rejected {
 const LINKED: SpawnOptions = { link: true };
 
 function ignore(): void {}
+
+/** The living or dead actor behind what starts something; a node is none. */
+export function actorOf(from: object): Actor | undefined {
+  return from instanceof Actor ? from : undefined;
+}
+
+/** What a dead actor waits for. A new one each time: one for all would keep all that wait for it. */
+export function never(): Promise<never> {
+  return new Promise(() => {});
+}

@@ -150,9 +150,11 @@ export abstract class ActorRef extends Mailbox {
     ActorRef.#make(this).abort = abort;
   }
 
-  /** What it is called in the message of an error. */
+  /** How the message of an error names it: by its pid and its names, `<0.4> counter`. */
   get label(): string {
-    return this.pid.toString();
+    const { names } = this;
+    if (names === undefined) return this.pid.toString();
+    return `${this.pid} ${typeof names === "string" ? names : names.join(" ")}`;
   }
 
   /** True until it has ended. */

@@ -19,8 +19,11 @@ import {
   MailboxFullError,
   NoConnectionError,
   NoProcError,
+  QueueFullError,
 } from "./errors.ts";
+import { describeRequest } from "./describe.ts";
 import type { ExitReason } from "../term/exit.ts";
+import { failed, type Origin, type Tracker } from "./tracked_promise.ts";
 import type { Wheel, WheelTimer } from "./wheel.ts";
 
 /** How long a call waits unless told otherwise. Milliseconds. */
@@ -44,19 +47,29 @@ export abstract class Call<Request = unknown, Reply = unknown> {
   abstract refuse(error: unknown): void;
 }
 
+/** What a call needs of the system. */
+export interface CallHost extends Tracker {
+  readonly wheel: Wheel;
+}
+
 /** A call that waits for its answer. */
 export class PendingCall<Request = unknown, Reply = unknown> extends Call<Request, Reply>
-  implements WheelTimer, Chained {
+  implements WheelTimer, Chained, Origin {
   readonly request: Request;
   due = 0;
   next: WheelTimer | undefined = undefined;
   previous: WheelTimer | undefined = undefined;
   following: Chained | undefined = undefined;
   preceding: Chained | undefined = undefined;
+  handled = false;
+  readonly tracker: CallHost;
+  readonly caller: ActorRef | undefined;
+  /** Holds the stack of the caller, if it was captured. */
+  trace: { readonly stack?: string } | undefined = undefined;
   readonly #actor: ActorRef;
-  readonly #wheel: Wheel;
   readonly #ms: number;
-  #resolve: ((reply: Reply) => void) | undefined;
+  readonly #promise: Promise<unknown>;
+  #resolve: ((reply: unknown) => void) | undefined;
   readonly #reject: (error: unknown) => void;
   #unlisten: (() => void) | undefined = undefined;
   #over: (() => void) | undefined = undefined;
@@ -65,19 +78,25 @@ export class PendingCall<Request = unknown, Reply = unknown> extends Call<Reques
   constructor(
     request: Request,
     actor: ActorRef,
-    wheel: Wheel,
+    host: CallHost,
+    caller: ActorRef | undefined,
     ms: number,
-    resolve: (reply: Reply) => void,
+    promise: Promise<unknown>,
+    resolve: (reply: unknown) => void,
     reject: (error: unknown) => void,
   ) {
     super();
     this.request = request;
+    this.tracker = host;
+    this.caller = caller;
     this.#actor = actor;
-    this.#wheel = wheel;
     this.#ms = ms;
+    this.#promise = promise;
     this.#resolve = resolve;
     this.#reject = reject;
     attach(this, actor);
+    // The call ends with its caller.
+    if (caller !== undefined) this.#asking = new Asking(this as unknown as PendingCall, caller);
   }
 
   override reply(value: Reply): void {
@@ -91,38 +110,64 @@ export class PendingCall<Request = unknown, Reply = unknown> extends Call<Reques
     if (this.#resolve === undefined) return;
     this.#settle();
     this.#reject(error);
+    failed(this.#promise, this, error);
+  }
+
+  /** Rejects with an error that the runtime has made: it gets the caller's stack. */
+  fail(error: Error): void {
+    if (this.trace?.stack !== undefined) adoptStack(error, this.trace.stack);
+    this.refuse(error);
   }
 
   /** The time is over. */
   fire(): void {
-    this.refuse(new CallTimeoutError(this.#actor.label, this.#ms));
+    this.fail(new CallTimeoutError(this.#actor.label, this.#ms, this.which));
   }
 
   /** The actor that was to answer has ended; its cell, if it is of another node, with the session. */
   drop(reason: ExitReason): void {
     const { label, pid } = this.#actor;
-    const lost = reason === "noconnection" && !pid.home.local;
-    this.refuse(lost ? new NoConnectionError(label) : new CallExitError(label, reason));
+    if (reason !== "noconnection" || pid.home.local) return this.ended(reason);
+    this.fail(new NoConnectionError(label, this.which));
   }
 
-  /** Its node has answered for the actor: it has ended. */
+  /** The actor that was to answer has ended. */
   ended(reason: ExitReason): void {
-    this.refuse(new CallExitError(this.#actor.label, reason));
+    this.fail(new CallExitError(this.#actor.label, reason, this.which));
   }
 
   /** Its node has answered for the actor: there is none. */
   missing(): void {
-    this.refuse(new NoProcError(this.#actor.label));
+    this.fail(new NoProcError(this.#actor.label, this.which));
   }
 
-  /** Its node has answered for the actor: its mailbox is full. */
+  /** The mailbox of the actor is full. */
   full(): void {
-    this.refuse(new MailboxFullError(this.#actor.label));
+    this.fail(new MailboxFullError(this.#actor.label, this.which));
   }
 
-  /** The request has travelled: this is told when it is answered or given up. */
+  /** Too much waits for the node of the actor. */
+  queueFull(node: string): void {
+    this.fail(new QueueFullError(node, this.which));
+  }
+
+  /** The caller has ended. */
+  callerEnded(pid: Pid, reason: ExitReason): void {
+    this.fail(new ActorExitError(pid, reason, this.which));
+  }
+
+  /** Which call it is, for the message of an error. */
+  get which(): string {
+    return whichCall(this.request, this.caller);
+  }
+
+  /** Calls `over` when it is answered or given up. */
   whenOver(over: () => void): void {
-    this.#over = over;
+    const before = this.#over;
+    this.#over = before === undefined ? over : () => {
+      before();
+      over();
+    };
   }
 
   /** The caller listens to a signal; this stops it. */
@@ -130,14 +175,14 @@ export class PendingCall<Request = unknown, Reply = unknown> extends Call<Reques
     this.#unlisten = stop;
   }
 
-  /** The caller is an actor: the call ends with it. */
-  askedBy(caller: ActorRef, promise: Promise<Reply>): void {
-    if (this.#resolve !== undefined) this.#asking = new Asking(this, caller, promise);
+  /** False: it has been answered, or given up. */
+  get isOpen(): boolean {
+    return this.#resolve !== undefined;
   }
 
   #settle(): void {
     this.#resolve = undefined;
-    this.#wheel.remove(this);
+    this.tracker.wheel.remove(this);
     this.#unlisten?.();
     this.#asking?.done();
     this.#over?.();
@@ -145,18 +190,16 @@ export class PendingCall<Request = unknown, Reply = unknown> extends Call<Reques
   }
 }
 
-/** A call of an actor, hanging on that actor. */
+/** A call of an actor, attached to that actor. */
 class Asking implements Chained {
   following: Chained | undefined = undefined;
   preceding: Chained | undefined = undefined;
-  readonly #call: { refuse(error: unknown): void };
+  readonly #call: PendingCall;
   readonly #caller: ActorRef;
-  readonly #promise: Promise<unknown>;
 
-  constructor(call: { refuse(error: unknown): void }, caller: ActorRef, promise: Promise<unknown>) {
+  constructor(call: PendingCall, caller: ActorRef) {
     this.#call = call;
     this.#caller = caller;
-    this.#promise = promise;
     attach(this, caller);
   }
 
@@ -166,8 +209,18 @@ class Asking implements Chained {
 
   /** The caller has ended. */
   drop(reason: ExitReason): void {
-    this.#call.refuse(new ActorExitError(this.#caller.pid as Pid, reason));
-    // Whether or not its body waits for that: an end is no unhandled rejection.
-    this.#promise.catch(() => {});
+    this.#call.callerEnded(this.#caller.pid as Pid, reason);
   }
+}
+
+/** Names a call in the message of an error: what was asked, and by which actor. */
+export function whichCall(request: unknown, caller: ActorRef | undefined): string {
+  const from = caller === undefined ? "from outside of actors" : `from ${caller.label}`;
+  return ` (call of ${describeRequest(request)} ${from})`;
+}
+
+/** Puts the frames of one stack in place of those of an error, which was made where nothing called. */
+function adoptStack(error: Error, stack: string): void {
+  const frames = stack.split("\n").filter((line) => /^\s+at /.test(line));
+  error.stack = [`${error.name}: ${error.message}`, ...frames].join("\n");
 }

@@ -36,6 +36,20 @@ export function describe(term: unknown): string {
   }
 }
 
+/** A request, in fewer words: one to a service as it is written there, `add(1)`. */
+export function describeRequest(request: unknown): string {
+  try {
+    const { $call, args } = (request ?? {}) as { $call?: unknown; args?: unknown };
+    if (typeof $call !== "string" || !Array.isArray(args)) {
+      return cut(words(request, 0, { left: TERMS_MAX }), INNER_LENGTH_MAX);
+    }
+    const list = words(args, 0, { left: TERMS_MAX }).slice(1, -1);
+    return cut(`${$call}(${list})`, INNER_LENGTH_MAX);
+  } catch {
+    return "(a request that cannot be described)";
+  }
+}
+
 /** An error with its stack; anything else as {@linkcode describe} has it. */
 export function describeFully(term: unknown): string {
   try {

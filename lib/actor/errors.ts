@@ -22,8 +22,32 @@ export class CallTimeoutError extends Error {
   /** Stable code: `"timeout"`. */
   readonly code = "timeout";
   /** For the runtime. */
-  constructor(pid: Pid | string, ms: number) {
-    super(`no answer from ${pid} in ${ms} ms`);
+  constructor(callee: Pid | string, ms: number, which = "") {
+    super(`no answer from ${callee} in ${ms} ms${which}`);
+  }
+}
+
+/** An actor has called itself, and would wait for itself until the time is over. */
+export class CallingSelfError extends Error {
+  /** Tells the class of the error. */
+  override readonly name = "CallingSelfError";
+  /** Stable code: `"calling_self"`. */
+  readonly code = "calling_self";
+  /** For the runtime. */
+  constructor(callee: Pid | string, which = "") {
+    super(`${callee} calls itself, and cannot answer while it waits${which}`);
+  }
+}
+
+/** The node has been stopped: nothing can be spawned, sent or called any more. */
+export class NodeStoppedError extends Error {
+  /** Tells the class of the error. */
+  override readonly name = "NodeStoppedError";
+  /** Stable code: `"stopped"`. */
+  readonly code = "stopped";
+  /** For the runtime. */
+  constructor(node: string, what: string) {
+    super(`${node} has been stopped: ${what}`);
   }
 }
 
@@ -34,8 +58,8 @@ export class MailboxFullError extends Error {
   /** Stable code: `"mailboxfull"`. */
   readonly code = "mailboxfull";
   /** For the runtime. */
-  constructor(pid: Pid | string) {
-    super(`the mailbox of ${pid} is full`);
+  constructor(callee: Pid | string, which = "") {
+    super(`the mailbox of ${callee} is full${which}`);
   }
 }
 
@@ -46,8 +70,8 @@ export class QueueFullError extends Error {
   /** Stable code: `"queuefull"`. */
   readonly code = "queuefull";
   /** For the runtime. */
-  constructor(node: string) {
-    super(`too much waits for ${node}: see node.pressure and node.drained`);
+  constructor(node: string, which = "") {
+    super(`too much waits for ${node}: see node.pressure and node.drained${which}`);
   }
 }
 
@@ -58,8 +82,8 @@ export class NoProcError extends Error {
   /** Stable code: `"noproc"`. */
   readonly code = "noproc";
   /** For the runtime. */
-  constructor(target: Pid<never> | string) {
-    super(`no such actor: ${target}`);
+  constructor(target: Pid<never> | string, which = "") {
+    super(`no such actor: ${target}${which}`);
   }
 }
 
@@ -70,8 +94,8 @@ export class NoConnectionError extends Error {
   /** Stable code: `"noconnection"`. */
   readonly code = "noconnection";
   /** For the runtime. */
-  constructor(target: Pid<never> | string) {
-    super(`no connection to the node of ${target}`);
+  constructor(target: Pid<never> | string, which = "") {
+    super(`no connection to the node of ${target}${which}`);
   }
 }
 
@@ -84,13 +108,13 @@ export class CallExitError extends Error {
   /** Why it ended. */
   readonly reason: ExitReason;
   /** For the runtime. */
-  constructor(pid: Pid | string, reason: ExitReason) {
-    super(`${pid} ended before it answered: ${describe(reason)}`);
+  constructor(callee: Pid | string, reason: ExitReason, which = "") {
+    super(`${callee} ended before it answered: ${describe(reason)}${which}`);
     this.reason = reason;
   }
 }
 
-/** What an actor's `self` throws, and its pending `receive` rejects with, once the actor is dead. */
+/** What an actor's `self` throws, and what it waits for rejects with, once the actor is dead. */
 export class ActorExitError extends Error {
   /** Tells the class of the error. */
   override readonly name = "ActorExitError";
@@ -99,8 +123,8 @@ export class ActorExitError extends Error {
   /** Why the actor ended. */
   readonly reason: ExitReason;
   /** For the runtime. */
-  constructor(pid: Pid, reason: ExitReason) {
-    super(`${pid} has ended: ${describe(reason)}`);
+  constructor(pid: Pid, reason: ExitReason, which = "") {
+    super(`${pid} has ended: ${describe(reason)}${which}`);
     this.reason = reason;
   }
 }

@@ -57,11 +57,9 @@ export class Names {
     return [...this.#pids.keys()];
   }
 
-  /** Drops the names of an actor that has ended. */
+  /** Frees the names of an actor that has ended. It keeps them for errors that name it. */
   ended(actor: ActorRef): void {
-    if (actor.names === undefined) return;
     for (const name of listOf(actor.names)) this.#pids.delete(name);
-    actor.names = undefined;
   }
 }
 

@@ -30,6 +30,11 @@ export interface Crash {
   readonly ancestors: readonly Pid[];
   /** Its supervisor, if it has one: that will tell of it too, with `restart`. */
   readonly supervisor: Pid | undefined;
+  /**
+   * True: the reason is the failure of a call, a spawn or a start that nothing awaited. If no actor is known
+   * to have made it, `pid` is `<0.0>`.
+   */
+  readonly unhandled?: boolean | undefined;
 }
 
 /** A supervisor's child has ended in disorder, or is started again, or could not be. */
@@ -70,8 +75,10 @@ export interface SystemEvents {
 
 /** A crash as lines that a person can read. */
 export function crashText(crash: Crash): string {
-  const { pid, names, body, reason, message, ancestors } = crash;
-  const lines = [`actor ${[pid, ...names].join(" ")} (${body}) crashed: ${reasonText(reason)}`];
+  const { pid, names, body, reason, message, ancestors, unhandled } = crash;
+  const who = pid.id === 0 ? body : `actor ${[pid, ...names].join(" ")} (${body})`;
+  const what = unhandled ? "did not await what failed" : "crashed";
+  const lines = [`${who} ${what}: ${reasonText(reason)}`];
   if (message !== undefined) lines.push(`  last message: ${messageText(message)}`);
   if (ancestors.length > 0) lines.push(`  ancestors: ${ancestors.join(" ")}`);
   return lines.join("\n");

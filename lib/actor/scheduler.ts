@@ -31,6 +31,8 @@ export interface Runnable {
 export class Scheduler {
   /** Messages that may be handled before the clock is read again. */
   credit: number = CREDIT;
+  /** What has its turn now: its code up to the first `await` runs within. */
+  running: Runnable | undefined = undefined;
   readonly #clock: Clock;
   readonly #yieldToIo: (task: () => void) => void;
   readonly #queue = new Ring<Runnable>(256);
@@ -80,9 +82,14 @@ export class Scheduler {
   readonly #drain = (): void => {
     const queue = this.#queue;
     while (queue.length > 0) {
-      if (this.credit <= 0 && !this.#renew()) return;
-      queue.shift()!.run();
+      if (this.credit <= 0 && !this.#renew()) {
+        this.running = undefined;
+        return;
+      }
+      const runnable = this.running = queue.shift()!;
+      runnable.run();
     }
+    this.running = undefined;
     this.#armed = false;
     this.#unbroken = false;
   };

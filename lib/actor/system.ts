@@ -10,9 +10,16 @@ import type { Random } from "../base/random.ts";
 import { type Home, Pid, type Ref } from "../term/pid.ts";
 import { Actor, type ActorCrash, type ActorHome } from "./actor.ts";
 import { checkActorName, checkRemoteSpawn } from "./arguments.ts";
-import { Call, CALL_TIMEOUT_MS, type CallOptions, PendingCall } from "./call.ts";
+import { Call, CALL_TIMEOUT_MS, type CallOptions, PendingCall, whichCall } from "./call.ts";
 import { type ActorRef, actorRefOf, attach, type Chained, detach, dropChain } from "./actor_ref.ts";
-import { ArgumentError, MailboxFullError, NoConnectionError, NoProcError } from "./errors.ts";
+import {
+  ArgumentError,
+  CallingSelfError,
+  MailboxFullError,
+  NoConnectionError,
+  NodeStoppedError,
+  NoProcError,
+} from "./errors.ts";
 import { isSystemMessage } from "./exit.ts";
 import { type ExitReason, isNormal } from "../term/exit.ts";
 import { listOf, Names } from "./names.ts";
@@ -25,19 +32,28 @@ import type { ActorFunction, SpawnOptions } from "./self.ts";
 import { Signals } from "./signals.ts";
 import { Table } from "./table.ts";
 import {
+  badPatience,
   Deadline,
-  patienceMs,
+  isPatience,
   SentTimer,
   SPENT,
   type TimerHost,
   timerMs,
   type TimerRef,
 } from "./timer.ts";
+import { type Origin, track, TrackedPromise, type Tracker } from "./tracked_promise.ts";
 import { Watchers } from "./watchers.ts";
 import { Wheel, type WheelTimer } from "./wheel.ts";
 
 /** How many ancestors a crash report names. */
 const ANCESTORS_MAX = 8;
+
+/**
+ * The stacks of so many calls are captured, so that their errors have them, within so many milliseconds: that
+ * takes some µs. The calls beyond have errors without the caller's stack.
+ */
+const TRACES_MAX = 20;
+const TRACES_MS = 100;
 
 /** A mailbox that grows to this is worth a warning, once. */
 const MAILBOX_MARK = 100_000;
@@ -56,7 +72,7 @@ export interface SupervisedChildren {
 }
 
 /** The actors of one node. */
-export class System implements ActorHome, TimerHost {
+export class System implements ActorHome, TimerHost, Tracker {
   readonly home: Home;
   /** Stands for what is no actor: `<0.0>`. */
   readonly pid: Pid;
@@ -84,6 +100,24 @@ export class System implements ActorHome, TimerHost {
   #alarm: Timer | undefined;
   #alarmAt = Infinity;
   #stopped = false;
+  readonly #yieldToIo: (task: () => void) => void;
+  /** Failures that nothing awaited at first, each with what it comes from. */
+  readonly #forgotten: [origin: Origin, error: unknown][] = [];
+  /** The functions that settle the promise that was made last: so none is made to hand them over. */
+  #resolve!: (value: unknown) => void;
+  #reject!: (error: unknown) => void;
+  readonly #settlers = (
+    resolve: (value: unknown) => void,
+    reject: (error: unknown) => void,
+  ): void => {
+    this.#resolve = resolve;
+    this.#reject = reject;
+  };
+  /** Calls that the actor whose turn it is has made of itself. */
+  readonly #selfCalls: PendingCall[] = [];
+  /** How many more calls have their stacks captured until a time. */
+  #traces = 0;
+  #tracesUntil = 0;
 
   constructor(home: Home, host: SystemHost, events: Emitter<SystemEvents> = new Emitter()) {
     this.events = events;
@@ -93,8 +127,14 @@ export class System implements ActorHome, TimerHost {
     this.names = new Names(this.home);
     this.#clock = host.clock;
     this.#random = host.random;
-    this.scheduler = new Scheduler(host.clock, (task) => host.yieldToIo(task));
+    this.#yieldToIo = (task) => host.yieldToIo(task);
+    this.scheduler = new Scheduler(host.clock, this.#yieldToIo);
     this.wheel = new Wheel(host.clock.now());
+  }
+
+  /** Whether it has been stopped: what is spawned is dead. */
+  get isStopped(): boolean {
+    return this.#stopped;
   }
 
   /** How many actors there are. */
@@ -179,6 +219,11 @@ export class System implements ActorHome, TimerHost {
     return pid.home.local && pid.target !== undefined;
   }
 
+  /** A pid that names no actor. */
+  deadPid(): Pid<never> {
+    return new Pid(this.home, ++this.#lastId, undefined);
+  }
+
   /** The living actor of this node that a pid names. */
   actorOf(pid: Pid<never>): Actor | undefined {
     const actor = this.find(pid.id);
@@ -197,8 +242,8 @@ export class System implements ActorHome, TimerHost {
     body: ActorFunction<M, A>,
     args: A,
   ): Pid<M> {
+    if (this.#stopped) return this.deadPid() as Pid<M>;
     const id = ++this.#lastId;
-    if (this.#stopped) return new Pid<M>(this.home, id, undefined);
     const ancestors = parent === undefined ? NONE : parent.lineage ??= lineage(parent);
     const actor = new Actor(
       this,
@@ -224,9 +269,14 @@ export class System implements ActorHome, TimerHost {
     args: readonly unknown[],
   ): Promise<Pid<M>> {
     checkRemoteSpawn(target);
+    const caller = from === this.outsider ? this.running : from;
+    if (this.#stopped) {
+      return this.rejected(new NodeStoppedError(this.home.node, "cannot spawn"), caller);
+    }
     const { remote } = this.signals;
-    if (remote === undefined) return Promise.reject(new NoConnectionError(target.node));
-    return remote.spawn(from, target, link, ref, args) as Promise<Pid<M>>;
+    if (remote === undefined) return this.rejected(new NoConnectionError(target.node), caller);
+    const spawned = remote.spawn(from, target, link, ref, args) as Promise<Pid<M>>;
+    return track(spawned, this, caller);
   }
 
   /** Sends; to nobody if there is no such actor. It neither blocks nor throws. */
@@ -257,30 +307,138 @@ export class System implements ActorHome, TimerHost {
     caller?: ActorRef,
   ): Promise<R> {
     const { timeout = CALL_TIMEOUT_MS, signal } = options ?? NO_OPTIONS;
+    caller ??= this.running;
     const actor = to instanceof Pid ? actorRefOf(to) ?? this.signals.who(to) : this.#named(to);
-    if (typeof actor === "string") return Promise.reject(noCall(to, actor));
-    if (signal?.aborted) {
+    if (typeof actor === "string") return this.#noCall(to, request, actor, caller);
+    const callsSelf = actor === caller;
+    const broken = callsSelf && (actor as Actor).isWaiting
+      ? new CallingSelfError(actor.label, whichCall(request, caller))
+      : signal?.aborted
+      ? signal.reason
+      : isPatience(timeout)
+      ? undefined
+      : badPatience(timeout);
+    if (broken !== undefined) {
       actor.released();
-      return Promise.reject(signal.reason);
+      return this.rejected(broken, caller);
     }
-    let call: PendingCall<Q, R>;
-    const promise = new Promise<R>((resolve, reject) => {
-      const ms = patienceMs(timeout);
-      call = new PendingCall<Q, R>(request, actor, this.wheel, ms, resolve, reject);
-      if (ms !== Infinity) this.setTimer(call, ms);
-      if (signal !== undefined) {
-        const abort = (): void => call.refuse(signal.reason);
-        signal.addEventListener("abort", abort, { once: true });
-        call.unlisten(() => signal.removeEventListener("abort", abort));
-      }
-    });
-    if (call! === undefined) {
-      actor.released();
-      return promise;
+    const ms = Math.max(0, timeout);
+    const promise = new TrackedPromise<unknown>(this.#settlers);
+    const call = new PendingCall(
+      request,
+      actor,
+      this,
+      caller,
+      ms,
+      promise,
+      this.#resolve,
+      this.#reject,
+    );
+    promise.origin = call;
+    if (callsSelf) this.#selfCalls.push(call);
+    if (ms !== Infinity && this.setTimer(call, ms) < this.#tracesUntil) {
+      if (this.#traces > 0) this.#trace(call);
+    } else if (ms !== Infinity) {
+      this.#traces = TRACES_MAX;
+      this.#tracesUntil = this.#clock.now() + TRACES_MS;
+      this.#trace(call);
     }
-    if (caller !== undefined) call.askedBy(caller, promise);
+    if (signal !== undefined) {
+      const abort = (): void => call.refuse(signal.reason);
+      signal.addEventListener("abort", abort, { once: true });
+      call.unlisten(() => signal.removeEventListener("abort", abort));
+    }
     actor.deliver(call);
-    return promise;
+    return promise as Promise<R>;
+  }
+
+  /** What has its turn waits from now on: a call of itself that it has just made cannot be answered. */
+  failSelfCalls(actor: ActorRef): void {
+    for (const call of this.#selfCalls.splice(0)) {
+      if (call.caller !== actor) continue;
+      actor.discard((message) => message === call);
+      call.fail(new CallingSelfError(actor.label, call.which));
+    }
+  }
+
+  /** What has its turn does not wait: its calls of itself are messages like any other. */
+  allowSelfCalls(): void {
+    if (this.#selfCalls.length > 0) this.#selfCalls.length = 0;
+  }
+
+  /** The actor whose turn it is: what runs now runs in it. */
+  get running(): Actor | undefined {
+    const { running } = this.scheduler;
+    return running instanceof Actor ? running : undefined;
+  }
+
+  /** A rejected promise, of something that `caller` wanted. */
+  rejected(error: unknown, caller: ActorRef | undefined): Promise<never> {
+    return track(Promise.reject(error), this, caller);
+  }
+
+  /** Runs `task` now, or after I/O has had a turn if that is due: what fails at once may be tried for ever. */
+  soon(task: () => void): void {
+    if (this.scheduler.spend()) task();
+    else this.scheduler.ready({ run: task });
+  }
+
+  /** Something has failed that nothing awaits, so far. */
+  forgotten(origin: Origin, error: unknown): void {
+    this.#forgotten.push([origin, error]);
+    if (this.#forgotten.length === 1) this.#yieldToIo(this.#judge);
+  }
+
+  readonly #judge = (): void => {
+    for (const [{ handled, caller }, error] of this.#forgotten.splice(0)) {
+      if (!handled) this.unhandled(error, caller);
+    }
+  };
+
+  /** A failure that nothing has awaited ends its caller; without one it is reported. */
+  unhandled(error: unknown, caller: ActorRef | undefined): void {
+    const reason = error instanceof Error ? error : { thrown: error };
+    if (caller instanceof Actor) return caller.forgot(reason);
+    if (!this.events.has("crash")) return;
+    this.events.emit("crash", {
+      pid: this.pid,
+      names: [],
+      body: "outside of actors",
+      reason,
+      message: undefined,
+      ancestors: NONE,
+      supervisor: undefined,
+      unhandled: true,
+    });
+  }
+
+  /** Keeps the stack of a call for its errors. */
+  #trace(call: { trace: { readonly stack?: string } | undefined }): void {
+    this.#traces--;
+    const trace = {};
+    Error.captureStackTrace(trace, this.call);
+    call.trace = trace;
+  }
+
+  /** There is nothing to be called. */
+  #noCall(
+    to: Pid<never> | ActorName | string,
+    request: unknown,
+    why: "noproc" | "noconnection",
+    caller: ActorRef | undefined,
+  ): Promise<never> {
+    const callee = to instanceof Pid || typeof to === "string"
+      ? `${to}`
+      : `${to.name} on ${to.node}`;
+    const which = whichCall(request, caller);
+    if (this.#stopped) {
+      return this.rejected(
+        new NodeStoppedError(this.home.node, `cannot call ${callee}${which}`),
+        caller,
+      );
+    }
+    const Reason = why === "noproc" ? NoProcError : NoConnectionError;
+    return this.rejected(new Reason(callee, which), caller);
   }
 
   /** Sends an exit signal. `from` is who is named in it: outside of actors, the system itself. */
@@ -350,13 +508,14 @@ export class System implements ActorHome, TimerHost {
     return this.#random.next();
   }
 
-  /** Hangs a timer in the wheel. */
-  setTimer(timer: WheelTimer, ms: number): void {
+  /** Hangs a timer in the wheel. Returns the present time. */
+  setTimer(timer: WheelTimer, ms: number): number {
     const now = this.#clock.now();
     // An empty wheel has nobody to move it: bring it up to date.
     if (this.wheel.size === 0) this.wheel.advance(now);
     this.wheel.add(timer, now + ms);
     if (timer.due < this.#alarmAt) this.#arm(timer.due);
+    return now;
   }
 
   /** An actor has ended. Called by it, once. */
@@ -367,7 +526,7 @@ export class System implements ActorHome, TimerHost {
     this.#actors.delete(pid.id);
     if (names !== undefined) this.names.ended(actor);
     if (crash !== undefined && !isNormal(reason) && this.events.has("crash")) {
-      this.#report(actor, listOf(names), reason, crash.message);
+      this.#report(actor, listOf(names), reason, crash);
     }
     // Told before those who are linked with it end, so that causes come before effects.
     if (this.events.has("exit")) this.events.emit("exit", { pid, reason });
@@ -482,7 +641,7 @@ export class System implements ActorHome, TimerHost {
     { pid, body, ancestors, links }: Actor,
     names: readonly string[],
     reason: ExitReason,
-    message: unknown,
+    { message, unhandled }: ActorCrash,
   ): void {
     this.events.emit("crash", {
       pid: pid as Pid,
@@ -492,6 +651,7 @@ export class System implements ActorHome, TimerHost {
       message,
       ancestors,
       supervisor: this.#supervisorOf(pid as Pid, links),
+      ...unhandled ? { unhandled } : {},
     });
   }
 }
@@ -520,13 +680,8 @@ export function systemOf(pid: Pid<never>): System {
 
 /** A full mailbox has no room for a message. Who calls is told, instead of waiting in vain. */
 function dropped(message: unknown, pid: Pid): void {
-  if (message instanceof Call) message.refuse(new MailboxFullError(pid));
-}
-
-/** Why a call could not be begun. */
-function noCall(to: Pid<never> | ActorName | string, why: "noproc" | "noconnection"): Error {
-  const whom = to instanceof Pid || typeof to === "string" ? `${to}` : `${to.name} on ${to.node}`;
-  return why === "noproc" ? new NoProcError(whom) : new NoConnectionError(whom);
+  if (message instanceof PendingCall) message.full();
+  else if (message instanceof Call) message.refuse(new MailboxFullError(pid));
 }
 
 const NONE: readonly Pid[] = [];

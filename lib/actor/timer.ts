@@ -22,6 +22,16 @@ export function patienceMs(ms: number): number {
   return ms === Infinity ? ms : timerMs(ms);
 }
 
+/** Whether it can be waited so long. */
+export function isPatience(ms: number): boolean {
+  return ms <= TIMER_MS_MAX || ms === Infinity;
+}
+
+/** It cannot be waited so long. */
+export function badPatience(ms: number): ArgumentError {
+  return new ArgumentError(`${ms} is no timeout: use 0 to ${TIMER_MS_MAX} ms, or Infinity`);
+}
+
 /** Names a timer that was set; for `cancelTimer`. */
 export interface TimerRef {
   /** Whole milliseconds until it fires, or `undefined` if it will not any more. */

@@ -5,7 +5,7 @@
  */
 import { Call } from "../actor/call.ts";
 import { type ActorRef, attach, type Chained, detach } from "../actor/actor_ref.ts";
-import { MailboxFullError } from "../actor/errors.ts";
+import { CallExitError, MailboxFullError } from "../actor/errors.ts";
 import type { ExitReason } from "../term/exit.ts";
 import { ANSWER } from "./message.ts";
 
@@ -48,7 +48,10 @@ export class IncomingCall extends Call implements Chained {
 
   override refuse(error: unknown): void {
     if (!this.close()) return;
-    // On the way an error loses its class. This one the caller is to know by it.
+    // Errors lose their class on the wire; these are recognised by the status.
+    if (error instanceof CallExitError) {
+      return this.#answerer.answer(this.#number, ANSWER.ENDED, error.reason);
+    }
     const status = error instanceof MailboxFullError ? ANSWER.FULL : ANSWER.REFUSED;
     this.#answerer.answer(this.#number, status, error);
   }

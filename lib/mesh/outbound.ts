@@ -7,7 +7,6 @@
  * @module
  */
 import type { PendingCall } from "../actor/call.ts";
-import { QueueFullError } from "../actor/errors.ts";
 import type { ActorRef } from "../actor/actor_ref.ts";
 import type { System } from "../actor/system.ts";
 import { utf8 } from "../base/bytes.ts";
@@ -187,11 +186,12 @@ export class Outbound implements FoundNodeLink, Teller {
       this.#term(call.request, out);
     } catch (error) {
       this.#outbox.cancel();
-      return call.refuse(error);
+      if (error instanceof TermError) error.message += call.which;
+      return call.fail(error as Error);
     }
     if (!this.#outbox.commit(false)) {
       this.#encoder.undo();
-      return call.refuse(new QueueFullError(this.home.node));
+      return call.queueFull(this.home.node);
     }
     this.#calls.set(request, call);
     call.whenOver(() => {

@@ -6,9 +6,8 @@
  * @module
  */
 import { type Call, type CallOptions, PendingCall } from "../actor/call.ts";
-import { CallExitError, NoConnectionError } from "../actor/errors.ts";
+import { NoConnectionError } from "../actor/errors.ts";
 import { systemOf } from "../actor/system.ts";
-import type { ExitReason } from "../term/exit.ts";
 import type { Pid } from "../term/pid.ts";
 import { SupervisorError, type SupervisorFault } from "./child_info.ts";
 import { UnknownCallError } from "./unknown_call.ts";
@@ -31,19 +30,18 @@ export function refuse(call: Call, error: unknown): void {
 export function ask<T>(pid: Pid<never>, request: unknown, options?: CallOptions): Promise<T> {
   const to = pid as unknown as Pid<Call<unknown, T>>;
   const answer = systemOf(to).call(to, request, options);
-  return to.home.local ? answer : revive(answer, to.toString());
+  return to.home.local ? answer : revive(answer);
 }
 
-/** The same promise, with the errors of another node in the classes of this one. `whom` was asked. */
-export function revive<T>(answer: Promise<unknown>, whom: string): Promise<T> {
+/** The same promise, with the errors of another node in the classes of this one. */
+export function revive<T>(answer: Promise<unknown>): Promise<T> {
   return answer.then((value) => value as T, (error) => {
-    throw revived(error, whom);
+    throw revived(error);
   });
 }
 
 function packed(error: unknown): unknown {
   if (error instanceof SupervisorError) return plain(error, [error.code, error.cause]);
-  if (error instanceof CallExitError) return plain(error, [error.reason]);
   return error;
 }
 
@@ -54,7 +52,7 @@ function plain({ name, message, stack }: Error, cause: unknown[]): Error {
   return error;
 }
 
-function revived(error: unknown, whom: string): unknown {
+function revived(error: unknown): unknown {
   // One that was made here has its class, and its constructor's words.
   if (!(error instanceof Error) || error.constructor !== Error) return error;
   const { name, message, cause } = error;
@@ -64,8 +62,6 @@ function revived(error: unknown, whom: string): unknown {
       return new UnknownCallError(message, { cause: error });
     case "SupervisorError":
       return new SupervisorError(packed[0] as SupervisorFault, message, packed[1]);
-    case "CallExitError":
-      return new CallExitError(whom, packed[0] as ExitReason);
     case "NoConnectionError":
       return new NoConnectionError(message.replace(/^no connection to the node of /, ""));
     default:

@@ -210,12 +210,11 @@ export function service<
     start: (from, ...args) => start(undefined, from, args),
     startAs: (name, from, ...args) => start(name, from, args),
     body,
-    async startAt(from, there, ...args) {
-      const pid = from.spawnLink === undefined
-        ? await from.spawn<unknown>(there, ...args)
-        : await from.spawnLink<unknown>(there, ...args);
-      await untilReady(from, pid);
-      return pid;
+    startAt: (from, there, ...args) => {
+      const spawned = from.spawnLink === undefined
+        ? from.spawn<unknown>(there, ...args)
+        : from.spawnLink<unknown>(there, ...args);
+      return spawned.then((pid) => untilReady(from, pid).then(() => pid));
     },
     child: (spec) => ({ ...spec, ready: true }),
     at: (source: NameSource | Caller, where: string | ActorName) =>

@@ -10,7 +10,7 @@
  *
  * @module
  */
-import { Call } from "../actor/call.ts";
+import { Call, PendingCall } from "../actor/call.ts";
 import { actorRefOf } from "../actor/actor_ref.ts";
 import { ActorExitError, CallExitError } from "../actor/errors.ts";
 import { Exit } from "../actor/exit.ts";
@@ -96,6 +96,7 @@ export class ServiceActor<State> implements ServiceContext {
         ? first.then((state) => this.#begun(state), (error) => this.#starting.failed(error))
         : this.#begun(first);
       if (going instanceof Promise) {
+        this.#system.failSelfCalls(actorRefOf(this.self.pid)!);
         this.#started = going.then(() => {
           this.#started = undefined;
         });
@@ -244,7 +245,8 @@ export class ServiceActor<State> implements ServiceContext {
   /** A handler threw: who asked is told at once, and the actor ends with what was thrown. */
   #crashed(error: unknown): Promise<void> {
     const reason = error instanceof Error ? error : { thrown: error };
-    if (this.call !== undefined) refuse(this.call, new CallExitError(this.self.pid as Pid, reason));
+    if (this.call instanceof PendingCall) this.call.ended(reason);
+    else this.call?.refuse(new CallExitError(this.self.pid as Pid, reason));
     const ending = this.#terminate(reason, () => {
       throw error;
     });

@@ -64,14 +64,12 @@ export class ServiceName {
   call(request: unknown, options?: CallOptions): Promise<unknown> {
     const { name, node } = this;
     if (node !== undefined) {
-      try {
-        const answer = (this.#source as Caller).call({ name, node }, request, options);
-        return revive(answer, this.#words);
-      } catch (error) {
-        // The source is an actor that has ended.
-        return Promise.reject(error);
-      }
+      const answer = (this.#source as Caller).call({ name, node }, request, options);
+      return revive(answer);
     }
+    const source = this.#source as { call?: Caller["call"] };
+    // By whom it is known, if it can be.
+    if (source.call !== undefined) return source.call(name, request, options);
     const pid = this.#found() as Pid<Call> | undefined;
     if (pid === undefined) return Promise.reject(new NoProcError(name));
     return systemOf(pid).call(pid, request, options);

@@ -8,8 +8,10 @@
  */
 import type { Call, CallOptions } from "../actor/call.ts";
 import { ActorExitError } from "../actor/errors.ts";
+import { actorOf, never } from "../actor/actor.ts";
 import type { ActorFunction, Self } from "../actor/self.ts";
-import { systemOf } from "../actor/system.ts";
+import { type System, systemOf } from "../actor/system.ts";
+import { track } from "../actor/tracked_promise.ts";
 import type { ExitReason } from "../term/exit.ts";
 import type { Pid } from "../term/pid.ts";
 
@@ -44,7 +46,10 @@ export function startAndWait<M>(
   kind: "service" | "supervisor",
   body: (self: Self<M>, starting: Starting) => ReturnType<ActorFunction<M>>,
 ): Promise<Pid<M>> {
-  return new Promise((resolve, reject) => {
+  const caller = actorOf(from);
+  if (caller?.isAlive === false) return never();
+  let tracker: System | undefined = caller && systemOf(caller.pid);
+  const started = new Promise<Pid<M>>((resolve, reject) => {
     // Called by its kind, for the report of a crash.
     const { [kind]: run } = {
       [kind]: (self: Self<M>): ReturnType<ActorFunction<M>> => {
@@ -58,11 +63,14 @@ export function startAndWait<M>(
       },
     };
     const pid = from.spawnLink === undefined ? from.spawn(run!) : from.spawnLink(run!);
+    const system = tracker = systemOf(pid);
     // Whatever ends it before it has started is why it could not be.
-    systemOf(pid).whenEnded(pid).then((reason) => {
+    system.whenEnded(pid).then((reason) => {
       reject(reason instanceof Error ? reason : new ActorExitError(pid as Pid, reason));
     });
   });
+  // Without one, the spawn itself has failed.
+  return tracker === undefined ? started : track(started, tracker, caller ?? tracker.running);
 }
 
 /** Ends an actor from within, without the throw of `self.exit`. */

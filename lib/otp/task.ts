@@ -7,10 +7,12 @@
  * @module
  */
 import type { ExitReason } from "../term/exit.ts";
+import { type Actor, actorOf, DEAD_USES_MAX, never } from "../actor/actor.ts";
 import { ArgumentError } from "../actor/errors.ts";
 import { reasonLine } from "../actor/exit.ts";
 import type { Self } from "../actor/self.ts";
 import { systemOf } from "../actor/system.ts";
+import { track } from "../actor/tracked_promise.ts";
 import type { Pid } from "../term/pid.ts";
 import type { Starter } from "./start.ts";
 
@@ -50,6 +52,21 @@ export interface Task<T> {
   readonly pid: Pid<never>;
   /** Its result; rejects with {@linkcode TaskExitError}. */
   readonly result: Promise<T>;
+}
+
+/** A task, and the actor that it belongs to. */
+class OwnedTask<T> implements Task<T> {
+  readonly pid: Pid<never>;
+  readonly result: Promise<T>;
+  readonly owner: Actor | undefined;
+  /** How often it was awaited after its owner had ended. */
+  late = 0;
+
+  constructor(pid: Pid<never>, result: Promise<T>, owner: Actor | undefined) {
+    this.pid = pid;
+    this.result = result;
+    this.owner = owner;
+  }
 }
 
 /** What a task runs. `self.signal` is aborted when it is cancelled. */
@@ -116,7 +133,8 @@ export const task: TaskApi = {
   map,
 };
 
-function start<T>(from: Starter, run: TaskFunction<T>): Task<T> {
+function start<T>(from: Starter, run: TaskFunction<T>): OwnedTask<T> {
+  const owner = actorOf(from);
   let settle: (value: T) => void = () => {};
   let fail: (error: unknown) => void = () => {};
   const result = new Promise<T>((resolve, reject) => {
@@ -138,16 +156,23 @@ function start<T>(from: Starter, run: TaskFunction<T>): Task<T> {
     }
   });
   const system = systemOf(pid);
-  system.whenEnded(pid).then((reason) => fail(new TaskExitError(pid, reason)));
-  if (isActor(from)) system.ownedBy(from.pid, pid);
-  return { pid, result };
+  // A dead actor's task never was: what waits for it is never told.
+  if (owner?.isAlive !== false) {
+    system.whenEnded(pid).then((reason) => fail(new TaskExitError(pid, reason)));
+  }
+  if (owner !== undefined) system.ownedBy(owner.pid as Pid, pid);
+  return new OwnedTask(pid, result, owner);
 }
 
 function wait<T>(task: Task<T>, { timeout = AWAIT_TIMEOUT_MS }: AwaitOptions = {}): Promise<T> {
-  if (timeout === Infinity) return task.result;
-  return systemOf(task.pid).within(task.result, timeout, () => {
+  const owner = task instanceof OwnedTask ? task.owner : undefined;
+  // Others may want to know; its owner's own loops are to come to an end.
+  if (owner?.isAlive === false && (task as OwnedTask<T>).late++ >= DEAD_USES_MAX) return never();
+  const system = systemOf(task.pid);
+  const result = timeout === Infinity ? task.result : system.within(task.result, timeout, () => {
     return new TaskTimeoutError(`task ${task.pid} gave no result in ${timeout} ms`);
   });
+  return track(result, system, owner ?? system.running);
 }
 
 function cancel(task: Task<unknown>): boolean {
@@ -157,11 +182,23 @@ function cancel(task: Task<unknown>): boolean {
   return true;
 }
 
-async function map<I, T>(
+function map<I, T>(
   from: Starter,
   items: Iterable<I>,
   each: (item: I, self: Self<never>) => T | Promise<T>,
-  { concurrency = MAP_CONCURRENCY }: MapOptions = {},
+  options: MapOptions = {},
+): Promise<T[]> {
+  const owner = actorOf(from);
+  if (owner?.isAlive === false) return never();
+  const results = mapped(from, items, each, options);
+  return owner === undefined ? results : track(results, systemOf(owner.pid), owner);
+}
+
+async function mapped<I, T>(
+  from: Starter,
+  items: Iterable<I>,
+  each: (item: I, self: Self<never>) => T | Promise<T>,
+  { concurrency = MAP_CONCURRENCY }: MapOptions,
 ): Promise<T[]> {
   if (!(concurrency >= 1)) throw new ArgumentError(`concurrency is ${concurrency}: use 1 or more`);
   const results: T[] = [];
@@ -203,8 +240,4 @@ async function map<I, T>(
     throw error;
   }
   return results;
-}
-
-function isActor(from: Starter): from is Starter & Self {
-  return from.spawnLink !== undefined;
 }

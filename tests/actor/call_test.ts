@@ -1,4 +1,4 @@
-import { assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
 import { Call } from "../../lib/actor/call.ts";
 import {
   type ActorExitError,
@@ -8,8 +8,11 @@ import {
   MailboxFullError,
   NoProcError,
 } from "../../lib/actor/errors.ts";
+import { type Crash, crashText } from "../../lib/actor/report.ts";
+import type { Self } from "../../lib/actor/self.ts";
+import type { System } from "../../lib/actor/system.ts";
 import type { Pid } from "../../lib/term/pid.ts";
-import { ManualSystem } from "../kit/system.ts";
+import { HOME, ManualSystem, withSystem } from "../kit/system.ts";
 import { test } from "../kit/test.ts";
 
 /** A server that keeps the calls it gets, for the test to answer. */
@@ -52,7 +55,7 @@ test("call rejects with CallTimeoutError when the time is over, 5 seconds unless
     assertInstanceOf(seen.error, CallTimeoutError);
     assertEquals([seen.error.code, seen.error.message], [
       "timeout",
-      `no answer from ${pid} in ${ms} ms`,
+      `no answer from ${pid} in ${ms} ms (call of "?" from outside of actors)`,
     ]);
   }
   // Late answers are dropped, and nothing is kept.
@@ -84,7 +87,8 @@ test("call rejects with NoProcError when nobody is there", async () => {
   const { pid } = server(system);
   system.exit(pid, "kill");
   const error = await assertRejects(() => system.call(pid, "?"), NoProcError);
-  assertEquals([error.code, error.message], ["noproc", `no such actor: ${pid}`]);
+  const words = `no such actor: ${pid} (call of "?" from outside of actors)`;
+  assertEquals([error.code, error.message], ["noproc", words]);
   assertEquals(system.wheel.size, 0);
 });
 
@@ -254,18 +258,31 @@ test("a message that looks like a call is none", () => {
   assertEquals([fake instanceof Call, Object.create(fake) instanceof Call], [false, false]);
 });
 
-test("an actor that calls itself is told so by the time, and goes on", async () => {
-  const system = new ManualSystem();
-  const seen: unknown[] = [];
-  const pid = system.start<unknown, []>((self) => async (message) => {
-    if (message instanceof Call) seen.push("too late");
-    else await self.call(self.pid, "?", { timeout: 10 }).catch((error) => seen.push(error.code));
+/** How an actor may come to call itself: from within `self.call`, from its handler, or by a name. */
+const SELF_CALLS: readonly [string, (self: Self, system: System) => Promise<unknown>][] = [
+  ["by its pid", (self) => self.call(self.pid as Pid<Call<string, string>>, "?")],
+  ["by its name", (self) => self.call("me", "?")],
+  ["by its name on its node", (self) => self.call({ name: "me", node: HOME.node }, "?")],
+  ["through the system", (_self, system) => system.call("me", "?")],
+];
+
+for (const [how, call] of SELF_CALLS) {
+  test(`an actor that calls itself ${how} fails at once with calling_self, and goes on`, async () => {
+    const system = new ManualSystem();
+    const seen: unknown[] = [];
+    const pid = system.startWith<unknown, []>({ name: "me" }, (self) => async (message) => {
+      if (message instanceof Call) seen.push("too late");
+      else await call(self, system).catch((error) => seen.push(error.code, error.message));
+    });
+    system.send(pid, "go");
+    await system.settle();
+    const words = `${pid} me calls itself, and cannot answer while it waits ` +
+      `(call of "?" from ${pid} me)`;
+    assertEquals(seen, ["calling_self", words]);
+    assertEquals([system.find(pid.id)!.chain, system.isAlive(pid)], [undefined, true]);
+    system.stop();
   });
-  system.send(pid, "go");
-  await system.advance(20);
-  assertEquals(seen, ["timeout", "too late"]);
-  system.stop();
-});
+}
 
 for (const [policy, kept] of [["dropNewest", [0, 1]], ["dropOldest", [1, 2]]] as const) {
   test(`a call that a full mailbox drops is refused at once, with ${policy}`, async () => {
@@ -285,9 +302,163 @@ for (const [policy, kept] of [["dropNewest", [0, 1]], ["dropOldest", [1, 2]]] as
     const dropped = [0, 1, 2].find((request) => !(kept as readonly number[]).includes(request))!;
     const { error } = seen[dropped]!;
     assertInstanceOf(error, MailboxFullError);
-    assertEquals([error.code, error.message], ["mailboxfull", `the mailbox of ${pid} is full`]);
+    const words = `the mailbox of ${pid} is full (call of ${dropped} from outside of actors)`;
+    assertEquals([error.code, error.message], ["mailboxfull", words]);
     assertEquals(kept.map((request) => seen[request]!.value), ["done", "done"]);
     assertEquals([system.find(pid.id)!.chain, system.wheel.size], [undefined, 0]);
     system.stop();
   });
 }
+
+test("a handler that does not wait may call its own actor", async () => {
+  const system = new ManualSystem();
+  const seen: unknown[] = [];
+  const pid = system.start<unknown, []>((self) => (message) => {
+    if (message instanceof Call) message.reply("an answer");
+    else {
+      self.call(self.pid as Pid<Call<string, string>>, "?").then((reply) => seen.push(reply));
+    }
+  });
+  system.send(pid, "go");
+  await system.settle();
+  assertEquals(seen, ["an answer"]);
+  system.stop();
+});
+
+/** Ways of not awaiting a call that fails. */
+const FORGETFUL: readonly [string, (call: Promise<unknown>) => unknown][] = [
+  ["it alone", () => {}],
+  ["a then of it", (call) => void call.then(() => {})],
+  ["a finally of it", (call) => void call.finally(() => {})],
+  ["a then of a then", (call) => void call.then(() => {}).then(() => {})],
+  ["a catch that throws again", (call) =>
+    void call.catch((error) => {
+      throw error;
+    })],
+];
+
+for (const [what, forget] of FORGETFUL) {
+  test(`a failed call ends the actor that has not awaited ${what}, and nothing else`, async () => {
+    const system = new ManualSystem();
+    const crashes: Crash[] = [];
+    system.events.on("crash", (crash) => void crashes.push(crash));
+    const mute = system.startWith({ name: "mute" }, () => () => {});
+    const other = system.puppet();
+    const careless = system.startWith({ name: "careless" }, (self: Self) => (message) => {
+      if (message === "go") forget(self.call("mute", "slow?", { timeout: 10 }));
+    });
+    system.send(careless, "go");
+    await system.advance(20);
+    assertEquals([system.isAlive(careless), system.pids()], [false, [mute, other.pid]]);
+    const [{ pid, names, reason, unhandled } = {} as Crash] = crashes;
+    assertEquals([crashes.length, pid, names, unhandled], [1, careless, ["careless"], true]);
+    assertInstanceOf(reason, CallTimeoutError);
+    const words = `no answer from ${mute} mute in 10 ms ` +
+      `(call of "slow?" from ${careless} careless)`;
+    assertEquals(reason.message, words);
+    assert(crashText(crashes[0]!).includes("did not await what failed: CallTimeoutError"));
+    system.stop();
+  });
+}
+
+/** Ways of awaiting one. */
+const HANDLED: readonly [string, (call: Promise<unknown>) => unknown][] = [
+  ["awaits it", async (call) => {
+    try {
+      await call;
+    } catch {
+      // It is what it wanted to know.
+    }
+  }],
+  ["catches it", (call) => void call.catch(() => {})],
+  ["has a second argument of then", (call) => void call.then(() => {}, () => {})],
+  ["waits for all of them", async (call) => void await Promise.allSettled([call])],
+  ["returns it", async (call) => {
+    const later = async () => await call;
+    await later().catch(() => {});
+  }],
+  ["awaits it after something else", async (call) => {
+    await Promise.resolve();
+    await call.catch(() => {});
+  }],
+];
+
+for (const [what, handle] of HANDLED) {
+  test(`a failed call does not end an actor that ${what}`, async () => {
+    const system = new ManualSystem();
+    const crashes: unknown[] = [];
+    system.events.on("crash", (crash) => void crashes.push(crash));
+    const pid = system.start((self: Self) => (message) => {
+      if (message === "go") handle(self.call("nobody", "?"));
+    });
+    system.send(pid, "go");
+    await system.settle();
+    assertEquals([system.isAlive(pid), crashes], [true, []]);
+    system.stop();
+  });
+}
+
+test("a failed call from outside of actors that nothing awaits is a crash event", async () => {
+  const system = new ManualSystem();
+  const crashes: Crash[] = [];
+  system.call("nobody", "unheard");
+  system.events.on("crash", (crash) => void crashes.push(crash));
+  await system.settle();
+  const [{ pid, body, reason, unhandled } = {} as Crash] = crashes;
+  assertEquals([pid, body, unhandled], [system.pid, "outside of actors", true]);
+  assertInstanceOf(reason, NoProcError);
+  const words = 'no such actor: nobody (call of "unheard" from outside of actors)';
+  assertEquals(reason.message, words);
+  assertEquals(
+    crashText(crashes[0]!).split("\n")[0]!.slice(0, 42),
+    "outside of actors did not await what faile",
+  );
+  system.stop();
+});
+
+test("a failed call of an actor that has ended is nothing any more", async () => {
+  const system = new ManualSystem();
+  const crashes: unknown[] = [];
+  system.events.on("crash", (crash) => void crashes.push(crash));
+  system.startWith({ name: "mute" }, () => () => {});
+  const pid = system.start((self: Self) => () => {
+    self.call("mute", 1).then(() => {});
+    self.exit("over");
+  });
+  system.send(pid, "go");
+  await system.settle();
+  assertEquals((crashes as Crash[]).map(({ reason }) => reason), ["over"]);
+  system.stop();
+});
+
+test("the error of a call has the stack of its caller", async () => {
+  const system = new ManualSystem();
+  const { pid } = server(system);
+  function whoCallsHere() {
+    // Not returned as it is: Bun forgets who makes a tail call.
+    return [system.call(pid, "?", { timeout: 10 })] as const;
+  }
+  const seen = outcome(whoCallsHere()[0]);
+  await system.advance(20);
+  const { stack } = seen.error as Error;
+  assert(stack?.startsWith("CallTimeoutError: no answer from"), stack);
+  assert(stack?.includes("whoCallsHere"), stack);
+  system.stop();
+});
+
+test("a call that fails at once, tried again for ever, lets timers have their turn", async () => {
+  await withSystem(async (system) => {
+    let rounds = 0;
+    let over = false;
+    const loop = (async () => {
+      while (!over) {
+        rounds++;
+        await system.call("nobody", 1).catch(() => {});
+      }
+    })();
+    await new Promise<void>((fired) => setTimeout(fired, 5));
+    over = true;
+    await loop;
+    assert(rounds > 1);
+  });
+});

@@ -1,10 +1,14 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
+import { DEAD_USES_MAX } from "../../lib/actor/actor.ts";
 import type { Call } from "../../lib/actor/call.ts";
 import { ActorExitError } from "../../lib/actor/errors.ts";
 import type { Self } from "../../lib/actor/self.ts";
 import type { System } from "../../lib/actor/system.ts";
 import type { Pid } from "../../lib/term/pid.ts";
 import { Node } from "../../lib/node.ts";
+import { service } from "../../lib/otp/service.ts";
+import { Supervisor } from "../../lib/otp/supervisor.ts";
+import { task } from "../../lib/otp/task.ts";
 import { comesBack, heapBytes } from "../kit/heap.ts";
 import { ManualSystem, withSystem } from "../kit/system.ts";
 import { test, until } from "../kit/test.ts";
@@ -217,7 +221,7 @@ test("a chain of 100,000 actors, each spawned by the one before, is spawned and 
   assertEquals(system.size, 0);
 });
 
-test("self throws ActorExitError for everything, once its actor is dead", async () => {
+test("self throws ActorExitError for what does not wait, once its actor is dead", async () => {
   const system = new ManualSystem();
   const other = system.puppet();
   const { self, pid } = system.puppet();
@@ -227,14 +231,11 @@ test("self throws ActorExitError for everything, once its actor is dead", async 
   await system.settle();
   system.exit(pid, "over");
   const uses: (() => unknown)[] = [
-    () => self.receive(),
-    () => self.receive({ timeout: 1, match: () => true }),
     () => self.send(other.pid, 1),
     () => self.link(other.pid as Pid),
     () => self.unlink(other.pid as Pid),
     () => self.monitor(other.pid as Pid),
     () => self.demonitor(ref),
-    () => self.call(other.pid as Pid<Call<number, number>>, 1),
     () => self.exit("again"),
     () => self.exit(other.pid as Pid, "again"),
     () => self.register("name"),
@@ -247,7 +248,6 @@ test("self throws ActorExitError for everything, once its actor is dead", async 
     () => self.spawnLink(() => {}),
     () => self.spawnMonitor(() => {}),
     () => self.trapExit = true,
-    () => self[Symbol.asyncIterator]().next(),
   ];
   for (const use of uses) {
     const error = assertThrows(use, ActorExitError, `${pid} has ended: over`);
@@ -258,6 +258,137 @@ test("self throws ActorExitError for everything, once its actor is dead", async 
   assertEquals([self.pid, self.signal.aborted, self.signal.reason], [pid, true, "over"]);
   system.stop();
 });
+
+test("self has no effect, once its actor is dead and a loop has caught its errors", async () => {
+  const system = new ManualSystem();
+  const other = system.puppet();
+  const { self, pid } = system.puppet();
+  system.exit(pid, "over");
+  for (let i = 0; i < DEAD_USES_MAX; i++) {
+    assertThrows(() => self.send(other.pid, 1), ActorExitError);
+  }
+  self.send(other.pid, 1);
+  self.link(other.pid as Pid);
+  self.unlink(other.pid as Pid);
+  self.register("name");
+  self.trapExit = true;
+  self.monitorNode("nobody@127.0.0.1:1");
+  self.exit(other.pid as Pid, "kill");
+  const ref = self.monitor(other.pid as Pid);
+  const timer = self.sendAfter(other.pid, 1, 1);
+  assertEquals([self.demonitor(ref), self.cancelTimer(timer)], [false, false]);
+  assertEquals([self.whereis("name"), self.unregister("name")], [undefined, false]);
+  assertEquals(self.demonitorNode("nobody@127.0.0.1:1"), false);
+  const spawned = [self.spawn(() => {}), self.spawnLink(() => {}), self.spawnMonitor(() => {})[0]];
+  assertEquals(spawned.map((each) => system.isAlive(each)), [false, false, false]);
+  // To leave is to stop the code that follows.
+  assertThrows(() => self.exit("again"), ActorExitError);
+  await system.advance(10);
+  assertEquals([other.got, system.size, system.names.registered()], [[], 1, []]);
+  system.stop();
+});
+
+/** What waits, and so never settles on a dead `self`. */
+const WAITS: readonly [string, (self: Self, to: Pid<Call<number, number>>) => Promise<unknown>][] =
+  [
+    ["receive", (self) => self.receive()],
+    ["receive with a timeout", (self) => self.receive({ timeout: 1, match: () => true })],
+    ["for await", (self) => self[Symbol.asyncIterator]().next()],
+    ["call", (self, to) => self.call(to, 1)],
+    ["spawn", (self) => self.spawn({ node: "b@127.0.0.1:1", fn: "f" })],
+    ["spawnLink", (self) => self.spawnLink({ node: "b@127.0.0.1:1", fn: "f" })],
+    ["spawnMonitor", (self) => self.spawnMonitor({ node: "b@127.0.0.1:1", fn: "f" })],
+    ["task.map", (self) => task.map(self, [1], (n) => n)],
+    ["service.start", (self) => service({ init: () => 0 }).start(self)],
+    ["Supervisor.start", (self) => Supervisor.start(self, { children: [] })],
+  ];
+
+for (const [what, wait] of WAITS) {
+  test(`${what} never settles on a self whose actor is dead`, async () => {
+    const system = new ManualSystem();
+    const other = system.puppet();
+    const { self, pid } = system.puppet();
+    system.exit(pid, "over");
+    let settled = false;
+    const settle = (): void => void (settled = true);
+    wait(self as Self, other.pid as Pid<Call<number, number>>).then(settle, settle);
+    await system.advance(10);
+    assertEquals([settled, other.got, system.size], [false, [], 1]);
+    system.stop();
+  });
+}
+
+test("task.await settles no more for a loop around a task of an actor that is dead", async () => {
+  const system = new ManualSystem();
+  const { self, pid } = system.puppet();
+  const waits = task.async(self as Self, () => new Promise(() => {}));
+  await system.settle();
+  system.exit(pid, "over");
+  let rejected = 0;
+  for (let i = 0; i <= DEAD_USES_MAX; i++) task.await(waits).catch(() => rejected++);
+  await system.advance(10);
+  assertEquals(rejected, DEAD_USES_MAX);
+  system.stop();
+});
+
+/** Loops that catch every error, each around something that an actor waits for. */
+const LOOPS: readonly [string, (self: Self) => unknown][] = [
+  ["receive", (self) => self.receive()],
+  ["a send, and receive", (self) => {
+    self.send(self.pid, 1);
+    return self.receive({ match: (message) => message === 2 });
+  }],
+  ["for await", async (self) => {
+    for await (const _ of self);
+  }],
+  ["a call", (self) => self.call("nobody", 1)],
+  ["a call of an actor that answers nothing", (self) => self.call("mute", 1, { timeout: 1 })],
+  ["a spawn on another node", (self) => self.spawn({ node: "b@127.0.0.1:1", fn: "f" })],
+  ["a task", (self) => task.await(task.async(self, () => self.receive()))],
+  ["task.map", (self) => task.map(self, [1], () => Promise.reject(new Error("no")))],
+  ["the start of a service", (self) =>
+    service({
+      init() {
+        throw new Error("no");
+      },
+    }).start(self)],
+  ["a call of a service by its name", (self) => {
+    const counter = service({ init: () => 0, call: { get: (n: number) => [n, n] } });
+    return counter.call(counter.at(self, "nobody")).get();
+  }],
+];
+
+for (const [what, wait] of LOOPS) {
+  test(`Node.stop is not kept by actors that catch every error of ${what}`, async () => {
+    const node = await Node.start({ cookie: "only for this test", logLevel: "silent" });
+    node.spawnWith({ name: "mute" }, () => () => {});
+    let rounds = 0;
+    const loop = async (self: Self): Promise<void> => {
+      for (;;) {
+        rounds++;
+        try {
+          await wait(self);
+        } catch {
+          // It does not even look.
+        }
+      }
+    };
+    const killed = node.spawn(loop);
+    await until("it loops", () => rounds > 0);
+    node.exit(killed, "kill");
+    // What it waits for rejects once, and `self` throws so often; then it waits.
+    const before = rounds;
+    await new Promise((turn) => setTimeout(turn, 5));
+    assert(rounds <= before + DEAD_USES_MAX + 1);
+    const begun = rounds;
+    node.spawn(loop);
+    await until("the other loops", () => rounds > begun);
+    await node.stop();
+    const after = rounds;
+    await new Promise((turn) => setTimeout(turn, 5));
+    assert(rounds <= after + DEAD_USES_MAX + 1);
+  });
+}
 
 test("self.signal is aborted when the actor ends, after everything else of it has gone", async () => {
   const system = new ManualSystem();

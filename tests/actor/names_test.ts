@@ -102,7 +102,8 @@ test("call asks who is registered under a name", async () => {
   });
   assertEquals(await system.call<number, number>("it", 21), 42);
   const error = await assertRejects(() => system.call("nobody", 1), NoProcError);
-  assertEquals([error.code, error.message], ["noproc", "no such actor: nobody"]);
+  const words = "no such actor: nobody (call of 1 from outside of actors)";
+  assertEquals([error.code, error.message], ["noproc", words]);
   system.stop();
 });
 

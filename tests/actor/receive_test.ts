@@ -230,7 +230,9 @@ test("receive bears a predicate that ends its own actor", async () => {
     };
     if (first) {
       system.send(pid, 1);
-      assertThrows(() => self.receive({ match }), ActorExitError);
+      receive({ match });
+      await system.settle();
+      assertEquals(got, []);
     } else {
       receive({ match });
       system.send(pid, 1);
@@ -262,7 +264,6 @@ test("receive rejects when the actor ends, and its timer goes", async () => {
   assertEquals(system.wheel.size, 0);
   const error = await rejected;
   assertEquals([error.code, error.reason], ["exit", "over"]);
-  assertThrows(() => self.receive(), ActorExitError);
   system.stop();
 });
 

@@ -218,7 +218,7 @@ test("A call over two nodes that a full mailbox drops is refused as at home: by 
         const whom = to[dropped[i]!] instanceof Pid ? `${far}` : `${name} on ${b!.name}`;
         assertEquals([error.code, error.message], [
           "mailboxfull",
-          `the mailbox of ${whom} is full`,
+          `the mailbox of ${whom} is full (call of ${dropped[i]} from outside of actors)`,
         ]);
       }
       open();

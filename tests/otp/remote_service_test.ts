@@ -220,10 +220,6 @@ test("Service.at: speaks with whoever has the name on a node, this one too, from
       assertEquals(b.system.isAlive(pid), false);
       assertEquals(ends.splice(0), [{ shutdown: "enough" }]);
     }
-    const dead = puppet(a);
-    a.system.exit(dead.pid, "kill");
-    const there = counter.at(dead, { name: "hits", node: b.name });
-    await assertRejects(() => counter.call(there).add(1), ActorExitError);
     const nowhere = counter.at(starter(a), { name: "hits", node: "c@127.0.0.1:1" });
     await assertRejects(() => counter.call(nowhere).add(1), NoConnectionError);
     await assertRejects(() => counter.stop(nowhere), NoConnectionError);
