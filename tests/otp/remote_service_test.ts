@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { Call } from "../../lib/actor/call.ts";
 import {
-  ActorExitError,
+  type ActorExitError,
   CallExitError,
   NoConnectionError,
   NoProcError,
