@@ -5,6 +5,8 @@
  *     deno task test                       all of it
  *     deno task test --quick               without Bun and without the benches
  *     deno task test --only fmt,lint,deno  these stages
+ *     deno task test tests/otp             these tests, on both runtimes: the loop of editing and testing
+ *     deno task test --std=jsr             with the genuine @std packages, in place of the local ones
  *
  * One stage after another, because they share the machine's cores, but for the long ones, which mostly
  * wait: two of them at a time. A stage that fails does not stop the later ones. The last line is
@@ -12,19 +14,24 @@
  *
  * @module
  */
+import { existsSync } from "node:fs";
 import { parseArgs } from "@std/cli/parse-args";
 import { run } from "./check/command.ts";
-import { type Stage, STAGES } from "./check/stages.ts";
+import { type Stage, STAGES, stagesOf } from "./check/stages.ts";
+import { withGenuineStd } from "./check/std.ts";
 import { complaintOf, sentence, sum, type Tally, tallyOf } from "./check/tally.ts";
 import { findTools, type Tools } from "./check/tools.ts";
 import { givenArguments } from "./given.ts";
 
 const HELP = `Checks everything that CI checks.
 
-Usage: deno task test [options]
+Usage: deno task test [options] [path …]
+
+  path              test files or folders: only these run, on Deno and on Bun
 
   --only <stage,…>  run these stages only
   --quick           leave out what takes long: Bun, mixed processes, benches
+  --std=jsr         use the genuine @std packages (JSR must be reachable), on Deno
   --verbose         show what every stage prints, not only the failed ones
   --help            show this
 
@@ -42,12 +49,12 @@ function refuse(why: string): never {
   Deno.exit(2);
 }
 
-function stagesAsked(): { stages: Stage[]; verbose: boolean } {
+function stagesAsked(): { stages: Stage[]; verbose: boolean; isGenuine: boolean } {
   const args = parseArgs(givenArguments(), {
-    string: ["only"],
+    string: ["only", "std"],
     boolean: ["quick", "verbose", "help"],
     collect: ["only"],
-    unknown: (arg) => refuse(`No such option: ${arg}`),
+    unknown: (arg) => !arg.startsWith("-") || refuse(`No such option: ${arg}`),
   });
   if (args.help) {
     console.log(HELP);
@@ -57,10 +64,18 @@ function stagesAsked(): { stages: Stage[]; verbose: boolean } {
   for (const name of only) {
     if (!STAGES.some((stage) => stage.name === name)) refuse(`No such stage: ${name}`);
   }
-  const stages = STAGES.filter(({ name, slow }) =>
+  const isGenuine = args.std !== undefined;
+  if (isGenuine && args.std !== "jsr") refuse(`--std is ${args.std}: there is only --std=jsr`);
+  const paths = args._.map(String);
+  for (const path of paths) {
+    if (!existsSync(path)) refuse(`No such file or folder: ${path}`);
+  }
+  const wanted = (paths.length > 0 ? stagesOf(paths) : STAGES).filter(({ name, slow }) =>
     only.length > 0 ? only.includes(name) : !(args.quick && slow)
   );
-  return { stages, verbose: args.verbose };
+  // Bun resolves @std by tsconfig.json, to the local packages.
+  const stages = wanted.filter(({ needsBun }) => !(isGenuine && needsBun));
+  return { stages, verbose: args.verbose, isGenuine };
 }
 
 /** Stages that run at the same time, in the order of the table. */
@@ -98,7 +113,11 @@ async function runStage(
   let failures = "";
   for (const [runtime, ...args] of stage.commands()) {
     const program = runtime === "deno" ? tools.deno : tools.bun!;
-    const result = await run({ program, args, env: { ...tools.env, ...stage.env } }, verbose);
+    const given = runtime === "deno" && genuine !== undefined ? genuine.args(args) : args;
+    const result = await run(
+      { program, args: given, env: { ...tools.env, ...stage.env } },
+      verbose,
+    );
     tallies.push(tallyOf(stage.counts, result));
     if (!result.ok) failures += `$ ${[runtime, ...args].join(" ")}\n${complaintOf(result)}\n`;
   }
@@ -119,7 +138,8 @@ function bytesOf(text: string): Uint8Array {
 }
 
 Deno.chdir(new URL("..", import.meta.url));
-const { stages, verbose } = stagesAsked();
+const { stages, verbose, isGenuine } = stagesAsked();
+const genuine = isGenuine ? withGenuineStd() : undefined;
 const tools = await findTools(stages.some((stage) => stage.needsBun));
 console.log(tools.versions);
 const tallies: Tally[] = [];
@@ -127,6 +147,7 @@ for (const group of groupsOf(stages)) {
   const runs = group.map((stage) => runStage(stage, tools, verbose, group.length === 1));
   tallies.push(...await Promise.all(runs));
 }
+genuine?.end();
 const total = sum(tallies);
 console.log(sentence(total));
 Deno.exit(total.failed > 0 ? 1 : 0);

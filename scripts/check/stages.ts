@@ -65,14 +65,14 @@ export const STAGES: readonly Stage[] = [
     name: "deno",
     title: "suite on Deno",
     counts: "deno test",
-    commands: () => [["deno", "test", "-A", "--ignore=tests/process", "tests/"]],
+    commands: () => [["deno", "test", "-A", "--no-check", "--ignore=tests/process", "tests/"]],
   },
   {
     name: "process",
     title: "processes of Deno",
     counts: "deno test",
     beside: true,
-    commands: () => [["deno", "test", "-A", "tests/process/"]],
+    commands: () => [["deno", "test", "-A", "--no-check", "tests/process/"]],
   },
   {
     name: "bun",
@@ -91,8 +91,13 @@ export const STAGES: readonly Stage[] = [
     needsBun: true,
     env: { FIRN_PAIRS: "mixed" },
     // Those that run on pairs; the others have run.
-    commands:
-      () => [["deno", "test", "-A", ...filesUnder("tests/process", "_test.ts").filter(hasPairs)]],
+    commands: () => [[
+      "deno",
+      "test",
+      "-A",
+      "--no-check",
+      ...filesUnder("tests/process", "_test.ts").filter(hasPairs),
+    ]],
   },
   {
     name: "sim",
@@ -102,7 +107,7 @@ export const STAGES: readonly Stage[] = [
     slow: true,
     needsBun: true,
     commands: () => [
-      ["deno", "run", "-A", "scripts/sim.ts", "--seeds", "200"],
+      ["deno", "run", "-A", "--no-check", "scripts/sim.ts", "--seeds", "200"],
       ["bun", "scripts/sim.ts", "--seeds", "200"],
     ],
   },
@@ -124,6 +129,33 @@ export const STAGES: readonly Stage[] = [
     commands: () => filesUnder("bench", "_bench.ts").map((file) => ["bun", file] as const),
   },
 ];
+
+/** The stages that run these test files or folders: types once, then both runtimes. */
+export function stagesOf(paths: readonly string[]): readonly Stage[] {
+  return [
+    {
+      name: "types",
+      title: "types",
+      counts: "whole",
+      commands: () => [["deno", "check", "-q", ...paths]],
+    },
+    {
+      name: "deno",
+      title: "on Deno",
+      counts: "deno test",
+      commands: () => [["deno", "test", "-A", "--no-check", ...paths]],
+    },
+    {
+      name: "bun",
+      title: "on Bun",
+      counts: "bun test",
+      slow: true,
+      needsBun: true,
+      // A path without this is a pattern for Bun.
+      commands: () => [["bun", "test", ...paths.map((path) => path.replace(/^(?![./])/, "./"))]],
+    },
+  ];
+}
 
 function hasPairs(file: string): boolean {
   return Deno.readTextFileSync(file).includes("PAIRS");
