@@ -63,11 +63,24 @@ export { Down, Exit } from "./lib/actor/exit.ts";
 export { NodeChange } from "./lib/actor/node_change.ts";
 export { RuntimeMessage } from "./lib/actor/runtime_message.ts";
 export type { ActorName, RemoteSpawn } from "./lib/actor/remote.ts";
-export type { NameConflict, OnConflict } from "./lib/cluster/conflict.ts";
-export type { Global, GlobalOptions } from "./lib/cluster/global.ts";
+export type { NameConflict, OnConflict, Resolve } from "./lib/cluster/conflict.ts";
+export {
+  type Global,
+  type GlobalOptions,
+  NameTimeoutError,
+  type WaitOptions,
+} from "./lib/cluster/global.ts";
+export type { Lease } from "./lib/cluster/lease.ts";
+export { type Quorum, QuorumError } from "./lib/cluster/quorum.ts";
 export type { Groups } from "./lib/cluster/groups.ts";
 export type { GlobalEvents } from "./lib/cluster/registry.ts";
-export type { Singleton, SingletonOptions } from "./lib/cluster/singleton.ts";
+export {
+  type Incarnation,
+  type Singleton,
+  type SingletonChild,
+  SingletonError,
+  type SingletonOptions,
+} from "./lib/cluster/singleton.ts";
 export { GroupChange, NameChange } from "./lib/cluster/changes.ts";
 export { type ExposeOptions, SpawnError, type SpawnFailure } from "./lib/mesh/spawner.ts";
 export type { ExitReason, ExitWord, LinkedReason, ShutdownReason } from "./lib/term/exit.ts";

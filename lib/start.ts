@@ -232,8 +232,8 @@ export async function startNode(
       log.as(mesh.name).warn(`the clock of ${node} differs by ${Math.round(ms)} ms: ${words}`);
     },
   });
-  const global = new Global(system, registry);
   const groups = new GroupTable(system);
+  const global = new Global(system, registry, groups);
   const replicas = new Replicas(registry, groups, async (node) => {
     await new Promise<void>((turn) => host.yieldToIo(turn));
     await mesh.session(node)?.drained();

@@ -21,6 +21,8 @@ const NO_PID = 0xffff_ffff_ffff_ffffn;
 export interface ClusterView {
   /** Its time, in microseconds. */
   readonly time: number;
+  /** The highest fencing token that it knows of. */
+  readonly token: number;
   /** How many other sessions it has. */
   readonly sessions: number;
   readonly known: readonly string[];
@@ -28,8 +30,11 @@ export interface ClusterView {
 }
 
 /** Sends a CLUSTER_VIEW. */
-export function sendView(line: PeerLine, { time, sessions, known, left }: ClusterView): void {
-  const writer = new Writer(256).u64(BigInt(time)).u16(Math.min(sessions, 0xffff));
+export function sendView(line: PeerLine, view: ClusterView): void {
+  const { time, token, sessions, known, left } = view;
+  const writer = new Writer(256).u64(BigInt(time)).u64(BigInt(token)).u16(
+    Math.min(sessions, 0xffff),
+  );
   for (const list of [known, left]) {
     const names: string[] = [];
     let length = 0;
@@ -47,10 +52,11 @@ export function sendView(line: PeerLine, { time, sessions, known, left }: Cluste
 export function readView(body: Uint8Array): ClusterView | undefined {
   const reader = new Reader(body);
   const time = readNumber(reader);
+  const token = readNumber(reader);
   const sessions = reader.u16();
   const [known, left] = [readNodes(reader), readNodes(reader)];
-  if (!reader.ok || time > STAMP_MAX) return undefined;
-  return { time, sessions, known, left };
+  if (!reader.ok || Math.max(time, token) > STAMP_MAX) return undefined;
+  return { time, token, sessions, known, left };
 }
 
 function readNodes(reader: Reader): string[] {

@@ -1,35 +1,78 @@
 /**
  * Global names, as a program has them: each is registered on one node, and found on all of them in memory.
- * `registry.ts` says how.
+ * `registry.ts` says how, and `README.md` what is guaranteed.
  *
  * @module
  */
 import { NameError } from "../actor/errors.ts";
 import type { System } from "../actor/system.ts";
-import type { LocalChildSpec } from "../otp/child.ts";
+import { patienceMs } from "../actor/timer.ts";
 import type { Pid } from "../term/pid.ts";
 import type { NameChange } from "./changes.ts";
-import type { OnConflict } from "./conflict.ts";
+import type { OnConflict, Resolve } from "./conflict.ts";
+import type { GroupTable } from "./groups.ts";
+import { checkQuorum, type Quorum } from "./quorum.ts";
 import { type Registry, RESERVED } from "./registry.ts";
 import { isKey, KEY_BYTES_MAX } from "./rows.ts";
-import { type Singleton, type SingletonOptions, startSingleton } from "./singleton.ts";
+import {
+  type Singleton,
+  type SingletonChild,
+  type SingletonNames,
+  type SingletonOptions,
+  startSingleton,
+} from "./singleton.ts";
+
+/** `waitFor` waits this long, unless told otherwise. Milliseconds. */
+const WAIT_MS = 5_000;
 
 /** How to register. */
 export interface GlobalOptions {
-  /** Default "exit". */
+  /** What happens to the actor when it loses the name to another. Default "exit". */
   readonly onConflict?: OnConflict | undefined;
+  /**
+   * Chooses which of two actors keeps the name after a partition. Default: the one that was registered first.
+   * It is called on the node whose actor would lose the name.
+   */
+  readonly resolve?: Resolve | undefined;
+  /**
+   * How many nodes must have granted the name, or `"majority"`. When fewer are left, the name is withdrawn and
+   * the actor ends with `{ noQuorum: name }`, unless `onConflict` is "keep". Default: no quorum is needed.
+   */
+  readonly quorum?: Quorum | undefined;
+}
+
+/** How to wait. */
+export interface WaitOptions {
+  /** Milliseconds, or `Infinity`. Default 5000. */
+  readonly timeout?: number | undefined;
+  /** Ends the wait: `waitFor` rejects with its reason. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** A global name has not appeared in time. */
+export class NameTimeoutError extends Error {
+  /** Tells the class of the error. */
+  override readonly name = "NameTimeoutError";
+  /** Stable code: `"timeout"`. */
+  readonly code = "timeout";
+  /** For the runtime. */
+  constructor(name: string, ms: number) {
+    super(`no actor was registered as ${JSON.stringify(name)} within ${ms} ms`);
+  }
 }
 
 /** The global names. */
 export class Global {
   readonly #system: System;
   readonly #registry: Registry;
+  readonly #groups: GroupTable | undefined;
   readonly #singletons = new Map<string, Singleton>();
 
   /** For the runtime: programs get theirs from their node. */
-  constructor(system: System, registry: Registry) {
+  constructor(system: System, registry: Registry, groups?: GroupTable) {
     this.#system = system;
     this.#registry = registry;
+    this.#groups = groups;
   }
 
   /**
@@ -37,18 +80,87 @@ export class Global {
    * true, and every one of them finds it; or to false, since another holds the name. Until then nodes
    * may find it already. It ends with its actor. One that has the name already keeps it.
    *
+   * Of several registrations at most one resolves to true if any node is connected with the nodes of all of them.
+   * Nodes that are not, directly or through one other node, may register a name each; when they meet, one of
+   * them loses it: see `onConflict`, `resolve` and `quorum`.
+   *
    * @throws {NameError} `code` "badname": it is empty, longer than 255 bytes, or begins with NUL.
    * @throws {NoProcError} `code` "noproc": the actor is not there.
-   * @throws {ArgumentError} `code` "badarg": this node has as many names as it may, 262,144.
+   * @throws {QuorumError} `code` "noquorum": fewer nodes than `quorum` are connected and have granted it, or this
+   * node has just started and members are missing that may know of a holder.
+   * @throws {ArgumentError} `code` "badarg": this node has as many names as it may, 262,144, or `quorum` is invalid.
    */
   register(name: string, pid: Pid<never>, options: GlobalOptions = {}): Promise<boolean> {
-    if (isName(name)) return this.#registry.register(name, pid, options.onConflict ?? "exit");
-    return Promise.reject(badName(name));
+    return this.#register(name, pid, options, false);
   }
 
-  /** Who is registered under a name, on whatever node. What it takes as messages, is for the caller to know. */
+  /**
+   * Registers an actor in place of the one that has the name, if any; that one is not told, and lives on.
+   * Otherwise the same as {@linkcode register}. Resolves to false if the holder cannot be reached from here.
+   *
+   * @example
+   * ```ts
+   * import { Node } from "@firn/firn";
+   * import { assertEquals } from "@std/assert";
+   *
+   * await using node = await Node.start({ logLevel: "silent" });
+   * const [old, young] = [node.spawn(() => () => {}), node.spawn(() => () => {})];
+   * await node.global.register("cart", old);
+   * assertEquals(await node.global.register("cart", young), false);
+   * assertEquals(await node.global.reregister("cart", young), true);
+   * assertEquals(node.global.whereis("cart")?.equals(young), true);
+   * ```
+   */
+  reregister(name: string, pid: Pid<never>, options: GlobalOptions = {}): Promise<boolean> {
+    return this.#register(name, pid, options, true);
+  }
+
+  /** The actor that is registered under a name, on whatever node. The type of its messages is the caller's word. */
   whereis<M = never>(name: string): Pid<M> | undefined {
     return this.#registry.find(name)?.pid as Pid<M> | undefined;
+  }
+
+  /**
+   * Waits until an actor is registered under a name, and resolves to it: at once if there is one.
+   *
+   * @throws {NameTimeoutError} `code` "timeout": none was, within `timeout`.
+   * @throws {ArgumentError} `code` "badarg": the timeout is above 24 days, and not `Infinity`.
+   *
+   * @example
+   * ```ts
+   * import { Node } from "@firn/firn";
+   * import { assertEquals } from "@std/assert";
+   *
+   * await using node = await Node.start({ logLevel: "silent" });
+   * const found = node.global.waitFor("cart", { timeout: 1000 });
+   * const pid = node.spawn(() => () => {});
+   * await node.global.register("cart", pid);
+   * assertEquals((await found).equals(pid), true);
+   * ```
+   */
+  waitFor<M = never>(name: string, options: WaitOptions = {}): Promise<Pid<M>> {
+    if (!isName(name)) return Promise.reject(badName(name));
+    const { timeout = WAIT_MS, signal } = options;
+    const found = this.whereis<M>(name);
+    if (found !== undefined) return Promise.resolve(found);
+    if (signal?.aborted) return Promise.reject(signal.reason);
+    let stop!: () => void;
+    let abort!: () => void;
+    const waiting = new Promise<Pid<M>>((resolve, reject) => {
+      stop = this.#registry.wait(name, (pid) => resolve(pid as Pid<M>));
+      abort = () => reject(signal?.reason);
+      signal?.addEventListener("abort", abort, { once: true });
+    }).finally(() => {
+      stop();
+      signal?.removeEventListener("abort", abort);
+    });
+    if (timeout === Infinity) return waiting;
+    const late = (): Error => {
+      stop();
+      signal?.removeEventListener("abort", abort);
+      return new NameTimeoutError(name, patienceMs(timeout));
+    };
+    return this.#system.within(waiting, timeout, late);
   }
 
   /** Frees a name that was registered on this node. Whether it was. */
@@ -73,12 +185,17 @@ export class Global {
 
   /**
    * Has exactly one child run in the cluster, under a global name: on one of the nodes that ask for it,
-   * and on another of them when that one is lost or stops. Resolves when it is to be found here.
+   * and on another of them when that one is lost or stops. Resolves when it is found here, or when a connected
+   * node reports twice that it runs on a node that is out of reach.
    *
-   * While nodes are apart each side runs one. When they meet again, the later one is stopped, in order.
+   * While nodes are apart each side runs one, and when they meet again, the later one is stopped, in order. With
+   * `quorum` or `lease` only one side runs it; each incarnation has a higher fencing token. The guide "Network
+   * partitions" compares them.
    *
    * @throws {NameError} `code` "badname": it is empty, longer than 254 bytes, or begins with NUL;
    * "taken": this node takes part already.
+   * @throws {SingletonError} `code` "timeout": it was not found within `timeout`. This node takes no part then.
+   * @throws {ArgumentError} `code` "badarg": an option is invalid.
    *
    * @example
    * ```ts
@@ -101,13 +218,12 @@ export class Global {
    * const find = () => b.global.whereis<Call<"where", string>>("clock");
    * assertEquals(await b.call(find()!, "where"), a.name);
    * await a.stop();
-   * while (find() === undefined) await new Promise((wake) => setTimeout(wake, 5));
-   * assertEquals(await b.call(find()!, "where"), b.name);
+   * assertEquals(await b.call(await b.global.waitFor("clock"), "where"), b.name);
    * ```
    */
   singleton(
     name: string,
-    child: LocalChildSpec,
+    child: SingletonChild,
     options: SingletonOptions = {},
   ): Promise<Singleton> {
     const lock = RESERVED + name;
@@ -116,19 +232,58 @@ export class Global {
       const words = `this node takes part in the singleton ${JSON.stringify(name)} already`;
       return Promise.reject(new NameError("taken", words));
     }
-    const singleton = startSingleton(this.#system, name, child, options, {
-      holder: () => this.#registry.find(lock)?.pid,
-      lock: (pid) => this.#registry.register(lock, pid, "keep"),
-      unlock: () => void this.#registry.unregister(lock),
-      monitor: (pid) => [lock, name].forEach((key) => this.monitor(key, pid)),
-      // As old as the lock: who wins the one in a conflict wins the other.
-      register: (pid) =>
-        this.#registry.register(name, pid, "keep", { stamp: this.#registry.ours(lock)?.stamp }),
-      whereis: () => this.whereis(name),
-    });
+    let started: ReturnType<typeof startSingleton>;
+    try {
+      started = startSingleton(this.#system, name, child, options, this.#namesOf(name, lock));
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    const { singleton, settled } = started;
     this.#singletons.set(name, singleton);
     this.#system.whenEnded(singleton.pid).then(() => this.#singletons.delete(name));
-    return singleton.settled.then(() => singleton);
+    return settled.then(() => singleton);
+  }
+
+  /** For the runtime: this node takes no part in any singleton any more. Resolves when all have moved. */
+  leave(): Promise<unknown> {
+    return Promise.all([...this.#singletons.values()].map((singleton) => singleton.stop()));
+  }
+
+  #register(
+    name: string,
+    pid: Pid<never>,
+    options: GlobalOptions,
+    replace: boolean,
+  ): Promise<boolean> {
+    if (!isName(name)) return Promise.reject(badName(name));
+    const { onConflict = "exit", resolve, quorum } = options;
+    try {
+      checkQuorum(quorum);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    return this.#registry.register(name, pid, onConflict, { resolve, quorum, replace });
+  }
+
+  #namesOf(name: string, lock: string): SingletonNames {
+    const registry = this.#registry;
+    return {
+      name,
+      holder: () => registry.find(lock)?.pid,
+      lock: (pid, terms) =>
+        registry.register(lock, pid, "keep", { ...terms, yieldsAfterPause: true }),
+      unlock: () => void registry.unregister(lock),
+      token: () => registry.ours(lock)?.token,
+      monitor: (pid) => [lock, name].forEach((key) => this.monitor(key, pid as Pid<NameChange>)),
+      // As old as the lock: the node that wins the one in a conflict wins the other.
+      register: (pid) => {
+        const { stamp, token } = registry.ours(lock) ?? {};
+        return registry.register(name, pid, "keep", { stamp, token, yieldsAfterPause: true });
+      },
+      whereis: () => this.whereis(name),
+      join: (pid) => void this.#groups?.join(lock, lock, pid),
+      others: () => this.#groups?.members(lock, lock).filter(({ home }) => !home.local) ?? [],
+    };
   }
 
   /** For the runtime: this node takes no part in any singleton any more. Resolves when all have moved. */

@@ -24,6 +24,8 @@ export interface RegisterTerms {
   readonly resolve?: Resolve | undefined;
   /** After this process stood still for so long that peers gave it up, an entry that came later wins. */
   readonly yieldsAfterPause?: boolean | undefined;
+  /** Called with the node that has the name, as far as the node that refuses it knows. */
+  readonly refused?: ((owner: string) => void) | undefined;
 }
 
 /** Peers that have not granted a claim yet. */

@@ -37,8 +37,10 @@ export class QuorumError extends Error {
   /** Stable code: `"noquorum"`. */
   readonly code = "noquorum";
   /** For the runtime. */
-  constructor(name: string, granted: number, needed: number) {
-    const words = `${granted} of the ${needed} nodes that it needs have granted it`;
+  constructor(name: string, granted: number, needed: number, isFresh = false) {
+    const words = isFresh
+      ? "this node has just started, and members are missing that may know of a holder"
+      : `${granted} of the ${needed} nodes that it needs have granted it`;
     super(`no quorum for the global name ${JSON.stringify(name)}: ${words}`);
   }
 }

@@ -120,6 +120,7 @@ interface Peer {
   /** It has told of all its names, or takes too long. */
   readonly synced: Promise<void>;
   isSynced: boolean;
+  readonly upAt: number;
   readonly whenSynced: () => void;
   /** How many sessions this node had when it told the peer so. */
   sessions: number;
@@ -148,6 +149,8 @@ export class Registry {
   readonly #peers = new PeerTable<Peer>();
   readonly #watchers = new Watchers();
   readonly #waiters = new Map<string, Set<(pid: Pid) => void>>();
+  readonly #startedAt: number;
+  readonly #reviewing: Deadline = new Deadline(() => this.#reviewAll());
   #numbers = 0;
   #requests = 0;
 
@@ -165,6 +168,7 @@ export class Registry {
     this.#options = options;
     this.#stamps = new StampClock(wall);
     this.members = new Members(system.home.node, options.seeds ?? []);
+    this.#startedAt = system.now();
     this.#lingering = new Lingering(system, (name) => this.#review(name));
     this.#pauses = new PauseWatch(system, this.#deadlineMs, (ms) => this.#paused(ms));
   }
@@ -205,11 +209,19 @@ export class Registry {
       const held = this.#current(name);
       const isTaken = held !== undefined &&
         !(terms.replace && this.#peers.get(held.owner) !== undefined);
-      if (isTaken) return Promise.resolve(false);
+      if (isTaken) {
+        terms.refused?.(held.owner);
+        return Promise.resolve(false);
+      }
     }
-    const need = this.need(terms.quorum);
-    const count = 1 + this.#peers.size;
-    if (count < need) return Promise.reject(new QuorumError(name, count, need));
+    if (terms.quorum !== undefined) {
+      const need = this.need(terms.quorum);
+      const count = 1 + this.#peers.size;
+      const isFresh = need > 1 && this.#freshMs(this.#system.now()) > 0;
+      if (count < need || isFresh) {
+        return Promise.reject(new QuorumError(name, count, need, count >= need));
+      }
+    }
     const cell = this.#system.signals.who(pid);
     if (typeof cell === "string") return Promise.reject(new NoProcError(pid));
     if (this.#own.size >= this.#namesMax) {
@@ -270,7 +282,10 @@ export class Registry {
 
   /** Resolves when a peer has told of all its names, or its session is over, or it takes too long. */
   synced(node: string): Promise<void> {
-    return this.#peers.get(node)?.synced ?? Promise.resolve();
+    const peer = this.#peers.get(node);
+    if (peer === undefined) return Promise.resolve();
+    const late = (): Error => new Error(`${node} takes long to tell of its names`);
+    return this.#system.within(peer.synced, SYNC_MS_MAX, late).catch(() => {});
   }
 
   /** A session is up. */
@@ -278,16 +293,15 @@ export class Registry {
     const { node } = line.home;
     let settle!: () => void;
     const synced = new Promise<void>((resolve) => settle = resolve);
-    const late = new Deadline(() => peer.whenSynced());
     const peer: Peer = {
       line,
       telling: new SyncCursor(this.#own.values(), this.#numbers),
       synced,
       isSynced: false,
+      upAt: this.#system.now(),
       whenSynced: () => {
         if (peer.isSynced) return;
         peer.isSynced = true;
-        this.#system.wheel.remove(late);
         settle();
         this.#lingering.release(node);
         this.#reviewAll();
@@ -295,7 +309,6 @@ export class Registry {
       sessions: this.#peers.size,
       announced: new Map(),
     };
-    this.#system.setTimer(late, SYNC_MS_MAX);
     this.#peers.add(peer);
     this.members.met(node);
     for (const own of this.#asking.values()) {
@@ -311,7 +324,8 @@ export class Registry {
     const peer = this.#peers.behind(line);
     if (peer === undefined || !canClaim(line)) return false;
     const { known, left } = this.members;
-    sendView(line, { time: Math.max(0, this.#stamps.time), sessions: peer.sessions, known, left });
+    const [time, token] = [Math.max(0, this.#stamps.time), this.#tokens.highest];
+    sendView(line, { time, token, sessions: peer.sessions, known, left });
     return true;
   }
 
@@ -381,8 +395,10 @@ export class Registry {
     const claim: Claim = { entry, line, request, told: undefined };
     const current = this.#current(name);
     const isFree = current === undefined || current.owner === owner;
-    if (isFree && !this.#isSyncing(owner)) this.#grant(claim);
+    const delay = isFree ? this.#delayMs(entry) : 0;
+    if (isFree && delay === 0) this.#grant(claim);
     else this.#claims.add(claim);
+    if (delay > 0) this.#reviewIn(delay);
     if (this.#isOverfull(owner)) return this.#tooMany();
     this.#review(name);
     return undefined;
@@ -407,8 +423,10 @@ export class Registry {
     if (!own?.asking?.waiting.has(node)) return undefined;
     if (status === REGISTERED.OK) this.#agreed(own, node, canClaim(line));
     else if (status === REGISTERED.LOW) this.#askHigher(own, token);
-    else if (owner === node || this.#peers.get(owner) === undefined) this.#withdraw(own);
-    else own.asking.waiting.set(node, owner);
+    else if (owner === node || this.#peers.get(owner) === undefined) {
+      own.terms.refused?.(owner);
+      this.#withdraw(own);
+    } else own.asking.waiting.set(node, owner);
     return undefined;
   }
 
@@ -481,6 +499,7 @@ export class Registry {
     const peer = this.#peers.behind(line);
     if (peer === undefined) return undefined;
     const { node } = line.home;
+    this.#tokens.learn(view.token);
     const isUp = (name: string): boolean =>
       name === this.#me || this.#peers.get(name) !== undefined;
     this.members.learn(
@@ -640,16 +659,35 @@ export class Registry {
   /** Whether a peer must ask for a higher token. */
   #isLow({ name, owner, token = 0, isClaim }: NameEntry): boolean {
     if (this.#table.of(owner, name)?.token === token) return false;
-    const last = this.#tokens.last(name);
-    return isClaim ? token <= last : token < last;
+    return isClaim ? token <= this.#tokens.last(name) : token < this.#tokens.known(name);
   }
 
-  /** Whether some other peer has not told of all its names: one of them may hold what is claimed. */
-  #isSyncing(owner: string): boolean {
+  /** How long this node waits, at the most, before it grants what is free: another may hold it already. */
+  #delayMs({ owner, token }: NameEntry): number {
+    let upAt = -Infinity;
     for (const peer of this.#peers) {
-      if (!peer.isSynced && peer.line.home.node !== owner) return true;
+      if (!peer.isSynced && peer.line.home.node !== owner) upAt = Math.max(upAt, peer.upAt);
     }
-    return false;
+    const now = this.#system.now();
+    const freshMs = token ? this.#freshMs(now) : 0;
+    return Math.max(0, freshMs, upAt + SYNC_MS_MAX - now);
+  }
+
+  /**
+   * A node that has just started does not know to whom it granted what before. It grants nothing by quorum
+   * until an earlier holder must have stopped, unless all members are there to tell.
+   */
+  #freshMs(now: number): number {
+    const left = this.#startedAt + this.#deadlineMs + STOP_MS_MAX - now;
+    if (left <= 0) return 0;
+    let synced = 1;
+    for (const peer of this.#peers) if (peer.isSynced) synced++;
+    return synced < this.members.size ? left : 0;
+  }
+
+  #reviewIn(ms: number): void {
+    if (this.#reviewing.next !== undefined) return;
+    this.#system.setTimer(this.#reviewing, ms);
   }
 
   /** A claim of a peer's is granted. */
@@ -678,7 +716,13 @@ export class Registry {
     const waiting = this.#claims.of(name);
     if (waiting.length === 0) return;
     if (this.#current(name) === undefined) {
-      const first = this.#claims.take(name, (claim) => !this.#isSyncing(claim.entry.owner));
+      let delay = 0;
+      const first = this.#claims.take(name, ({ entry }) => {
+        const ms = this.#delayMs(entry);
+        delay = Math.max(delay, ms);
+        return ms === 0;
+      });
+      if (delay > 0) this.#reviewIn(delay);
       if (first === undefined) return;
       if (first.entry.token && this.#isLow(first.entry)) {
         const last = this.#tokens.last(name);

@@ -1,46 +1,123 @@
 /**
  * Singletons: one child runs in the whole cluster. On each node that takes part a manager competes for a
- * lock, which is a global name like any other; who has it runs the child.
+ * lock, which is a global name like any other; the node that has it runs the child.
  *
  *     standby ──the lock is free──▶ competing ──it is ours──▶ holding: a supervisor, and in it the child
  *        ▲                             │ it is not               │ the lock is another's, after a partition
- *        └─────────────────────────────┴─────────────────────────┘ the supervisor has given up
+ *        └─────────────────────────────┴─────────────────────────┘ no quorum · the lease is lost
+ *                                                                  the supervisor has given up
  *
  * The manager looks at who has the lock, not at what it was told, and does what is missing: starts its
- * supervisor if it has the lock, stops it if it has not.
+ * supervisor if it has the lock, stops it if it has not. `README.md` compares the policies.
+ *
+ * **Planned moves.** When a node stops taking part, its manager takes the child's state, stops the child,
+ * and calls the managers of the other nodes, one after another, until one has taken the lock over. The
+ * state reaches the next child's `start`.
+ *
+ * Longer than 400 lines with its public options: the manager is one state machine.
  *
  * @module
  */
+import { ArgumentError } from "../actor/errors.ts";
+import { Call } from "../actor/call.ts";
 import { Exit } from "../actor/exit.ts";
 import type { Self } from "../actor/self.ts";
 import { type System, systemOf } from "../actor/system.ts";
+import { patienceMs } from "../actor/timer.ts";
 import type { LocalChildSpec, Started } from "../otp/child.ts";
 import { Supervisor } from "../otp/supervisor.ts";
 import { Pid } from "../term/pid.ts";
+import { HeldLease, type Lease } from "./lease.ts";
+import { checkQuorum, type Quorum } from "./quorum.ts";
 
-/** Who could not have a lock that nobody seems to have, or whose child cannot run, tries again. Milliseconds. */
+/** A manager that could not have a free lock, or whose child cannot run, tries again. Milliseconds. */
 const RETRY_MS = 500;
 
-/** How the child is supervised. */
+/** `singleton` waits this long, unless told otherwise. Milliseconds. */
+const TIMEOUT_MS = 30_000;
+
+/** A child that may not run any more has this long to stop; then it is killed. Milliseconds. */
+const STOP_MS = 1_000;
+
+/** A child's state is waited for this long, and so is each manager that is offered it. Milliseconds. */
+const HANDOVER_MS_MAX = 5_000;
+
+/** What a child is told when it is started. */
+export interface Incarnation {
+  /**
+   * Fencing token, with `quorum` or `lease`: an integer that is higher than that of every earlier
+   * incarnation. A store that is given it with each write can reject what an earlier one writes late.
+   * Otherwise `undefined`.
+   */
+  readonly token: number | undefined;
+  /** What `handover` returned where it ran before, on a planned move. Otherwise `undefined`. */
+  readonly state: unknown;
+}
+
+/** The child of a singleton. */
+export interface SingletonChild extends Omit<LocalChildSpec, "start"> {
+  /** As in {@linkcode LocalChildSpec}; `incarnation` has its fencing token, and the state that was handed over. */
+  readonly start: (self: Self, incarnation: Incarnation) => Started | Promise<Started>;
+}
+
+/** How the child is supervised, and what happens when nodes cannot reach each other. */
 export interface SingletonOptions {
   /** More restarts than this within `period`, and another node takes over. Default 3. */
   readonly intensity?: number | undefined;
   /** Milliseconds. Default 5000. */
   readonly period?: number | undefined;
+  /** Milliseconds until `singleton` rejects, or `Infinity`. Default 30,000. */
+  readonly timeout?: number | undefined;
+  /**
+   * How many nodes must grant the singleton, or `"majority"`: a side that has fewer runs none. The same on all
+   * nodes. Default: each side runs one until they meet.
+   */
+  readonly quorum?: Quorum | undefined;
+  /** An authority outside of the cluster that decides. In place of `quorum`. */
+  readonly lease?: Lease | undefined;
+  /** Returns the state of the child, to be handed over on a planned move. Called before it is stopped. */
+  readonly handover?: ((child: Pid<never>) => unknown) | undefined;
+}
+
+/** A singleton could not be found in time. */
+export class SingletonError extends Error {
+  /** Tells the class of the error. */
+  override readonly name = "SingletonError";
+  /** Stable code: `"timeout"`. */
+  readonly code = "timeout";
+  /** For the runtime. */
+  constructor(name: string, ms: number, why: string) {
+    super(`the singleton ${JSON.stringify(name)} was not found within ${ms} ms: ${why}`);
+  }
+}
+
+/** How a lock is asked for. */
+export interface LockTerms {
+  readonly quorum: Quorum | undefined;
+  readonly token: number | undefined;
+  readonly replace: boolean;
+  refused(owner: string): void;
 }
 
 /** What is needed of global names. */
 export interface SingletonNames {
-  /** Who has the lock. */
+  readonly name: string;
+  /** The manager that has the lock. */
   holder(): Pid<never> | undefined;
-  lock(pid: Pid<never>): Promise<boolean>;
+  lock(pid: Pid<never>, terms: LockTerms): Promise<boolean>;
   unlock(): void;
+  /** The token of the lock of this node. */
+  token(): number | undefined;
   /** Sends a message whenever the lock or the child's name has moved. */
   monitor(pid: Pid<unknown>): void;
   /** Registers the child. */
   register(pid: Pid<never>): Promise<boolean>;
   /** Where the child is. */
   whereis(): Pid<never> | undefined;
+  /** Lets the managers of other nodes find this one. */
+  join(pid: Pid<never>): void;
+  /** The managers of other nodes. */
+  others(): Pid<never>[];
 }
 
 /** One node's part in a singleton. */
@@ -49,15 +126,12 @@ export class Singleton {
   readonly name: string;
   /** The manager on this node. */
   readonly pid: Pid<never>;
-  /** Resolves when the child is to be found here, or would be if it had not ended for good. */
-  readonly settled: Promise<void>;
   readonly #names: SingletonNames;
 
   /** For the runtime: see `Global.singleton`. */
-  constructor(name: string, pid: Pid<never>, settled: Promise<void>, names: SingletonNames) {
+  constructor(name: string, pid: Pid<never>, names: SingletonNames) {
     this.name = name;
     this.pid = pid;
-    this.settled = settled;
     this.#names = names;
   }
 
@@ -66,52 +140,85 @@ export class Singleton {
     return this.#names.holder()?.equals(this.pid) ?? false;
   }
 
-  /** Where the child is. Undefined: it is just being started, or taken over. */
+  /** Where the child is. Undefined: it is being started, or taken over, or cannot be reached from here. */
   whereis(): Pid<never> | undefined {
     return this.#names.whereis();
   }
 
-  /** This node takes no part any more: its child is stopped, and another node takes over. */
+  /** This node takes no part any more: its child is stopped, and another node takes over, with its state. */
   stop(): Promise<void> {
     return systemOf(this.pid).end(this.pid, "shutdown");
   }
 }
 
-/** Takes part in a singleton. */
+/** Takes part in a singleton. `settled` resolves when the child is found, or known to run out of reach. */
 export function startSingleton(
   system: System,
   name: string,
-  child: LocalChildSpec,
+  child: SingletonChild,
   options: SingletonOptions,
   names: SingletonNames,
-): Singleton {
+): { readonly singleton: Singleton; readonly settled: Promise<void> } {
+  const ms = patienceMs(options.timeout ?? TIMEOUT_MS);
+  checkQuorum(options.quorum);
+  if (options.lease !== undefined && options.quorum !== undefined) {
+    throw new ArgumentError("a singleton has a quorum or a lease, not both");
+  }
   let done!: () => void;
-  const settled = new Promise<void>((resolve) => done = resolve);
-  const singleton = (self: Self<unknown>): Promise<void> =>
-    new Manager(self, child, options, names).live(done);
-  const pid = system.spawn(undefined, undefined, singleton, []);
-  system.whenEnded(pid).then(done);
-  return new Singleton(name, pid, settled, names);
+  const decided = new Promise<void>((resolve) => done = resolve);
+  let manager: Manager | undefined;
+  const run = (self: Self<unknown>): Promise<void> => {
+    manager = new Manager(self, child, options, names);
+    return manager.live(done);
+  };
+  const pid = system.spawn(undefined, undefined, run, []);
+  names.join(pid);
+  const ended = system.whenEnded(pid).then(done);
+  const singleton = new Singleton(name, pid, names);
+  if (ms === Infinity) return { singleton, settled: decided };
+  const late = (): Error => new SingletonError(name, ms, manager?.obstacle ?? "it has not begun");
+  const settled = system.within(decided, ms, late).catch(async (error) => {
+    system.exit(pid, "shutdown");
+    await ended;
+    throw error;
+  });
+  return { singleton, settled };
+}
+
+/** What a manager asks another on a planned move. */
+interface Handover {
+  readonly singleton: string;
+  readonly state: unknown;
 }
 
 /** The actor. */
 class Manager {
+  /** Why the child is not to be found yet. */
+  obstacle = "no node runs it";
   readonly #self: Self<unknown>;
-  readonly #child: LocalChildSpec;
+  readonly #system: System;
+  readonly #child: SingletonChild;
   readonly #options: SingletonOptions;
   readonly #names: SingletonNames;
   /** Runs as long as we hold the lock. */
   #supervisor: Supervisor | undefined = undefined;
+  #running: Pid<never> | undefined = undefined;
+  #lease: HeldLease | undefined = undefined;
+  /** What the last child left. */
+  #state: unknown = undefined;
   /** It does not compete before this time. */
   #restsUntil = 0;
+  /** The node that has the lock, out of reach, and how often in a row that was the answer. */
+  #outOfReach = { owner: "", times: 0 };
 
   constructor(
     self: Self<unknown>,
-    child: LocalChildSpec,
+    child: SingletonChild,
     options: SingletonOptions,
     names: SingletonNames,
   ) {
     this.#self = self;
+    this.#system = systemOf(self.pid);
     this.#child = child;
     this.#options = options;
     this.#names = names;
@@ -125,82 +232,194 @@ class Manager {
     let isSettled = false;
     let isLate = false;
     while (true) {
-      const isDecided = await this.#act();
+      const isDecided = await this.#act(false);
       // The child may have no name, as it has ended for good: that is not waited for.
-      if (isDecided && (isLate || this.#names.whereis() !== undefined)) {
+      const isFound = isDecided && (isLate || this.#names.whereis() !== undefined);
+      if (isFound || this.#outOfReach.times > 1) {
         isSettled = true;
         settled();
       }
       // What makes it look again: the lock or the name has moved, the supervisor has ended, it is to stop.
-      const timeout = isDecided && isSettled ? Infinity : RETRY_MS;
+      const patience = isDecided && isSettled ? Infinity : RETRY_MS;
+      const timeout = Math.min(patience, this.#lease?.renewMs ?? Infinity);
       const message: unknown = await self.receive({ timeout });
       isLate = message === undefined;
+      if (message instanceof Call) await this.#asked(message);
       if (!(message instanceof Exit)) continue;
       if (message.from.equals(this.#supervisor?.pid)) {
         this.#supervisor = undefined;
-        this.#yield();
-      } else if (message.from.equals(systemOf(self.pid).pid)) break;
+        await this.#yield();
+      } else if (message.from.equals(this.#system.pid)) break;
     }
-    await this.#stop();
+    await this.#leave();
     // The lock goes with this actor, after the child.
   }
 
   /** Does what is missing. Whether it is decided who runs the child. */
-  async #act(): Promise<boolean> {
+  async #act(isHandedOver: boolean): Promise<boolean> {
     const { pid } = this.#self;
-    if (this.#names.holder() === undefined && !this.#rests()) {
-      const isOurs = await this.#names.lock(pid);
-      // A peer has not heard yet that the lock is free.
-      if (!isOurs && this.#names.holder() === undefined) this.#rest();
+    if (this.#lease !== undefined && !await this.#lease.renew()) {
+      await this.#stop(STOP_MS);
+      await this.#yield();
+    }
+    if (isHandedOver || (this.#names.holder() === undefined && !this.#rests())) {
+      await this.#compete(isHandedOver);
     }
     const holder = this.#names.holder();
     if (holder?.equals(pid)) return this.#supervisor !== undefined || await this.#start();
-    await this.#stop();
+    await this.#stop(this.#isStrict ? STOP_MS : Infinity);
+    await this.#release();
+    if (holder !== undefined) {
+      this.#state = undefined;
+      this.#outOfReach = { owner: "", times: 0 };
+      this.obstacle = `it is being started on ${holder.node}`;
+    }
     return holder !== undefined;
   }
 
+  /** Whether a child that has lost its right to run must end soon. */
+  get #isStrict(): boolean {
+    return this.#options.quorum !== undefined || this.#options.lease !== undefined;
+  }
+
+  /** Tries to have the lock. */
+  async #compete(isHandedOver: boolean): Promise<void> {
+    const { pid } = this.#self;
+    const { lease, quorum } = this.#options;
+    if (lease !== undefined && this.#lease === undefined) {
+      const { name } = this.#names;
+      this.#lease = await HeldLease.acquire(lease, name, pid.node, this.#system);
+      if (this.#lease === undefined) {
+        this.obstacle = "the lease is another's, or cannot be had";
+        return this.#rest();
+      }
+    }
+    let refused: string | undefined;
+    const terms: LockTerms = {
+      quorum,
+      token: this.#lease?.token,
+      replace: isHandedOver || lease !== undefined,
+      refused: (owner) => refused = owner,
+    };
+    let obstacle = "the nodes that were asked have not granted it";
+    const isOurs = await this.#names.lock(pid, terms).catch((error) => {
+      obstacle = error.message;
+      return false;
+    });
+    if (isOurs || this.#names.holder() !== undefined) return;
+    if (refused !== undefined) obstacle = `${refused} has it, which is out of reach`;
+    this.obstacle = obstacle;
+    const { owner, times } = this.#outOfReach;
+    this.#outOfReach = refused === undefined
+      ? { owner: "", times: 0 }
+      : { owner: refused, times: refused === owner ? times + 1 : 1 };
+    // A peer has not heard yet that the lock is free.
+    this.#rest();
+  }
+
   async #start(): Promise<boolean> {
-    const child = { ...this.#child, start: (self: Self) => this.#startChild(self) };
+    const incarnation = { token: this.#names.token(), state: this.#state };
+    this.#state = undefined;
+    const child: LocalChildSpec = {
+      ...this.#child,
+      start: (self: Self) => {
+        const { token, state } = incarnation;
+        // What was handed over is for the first.
+        incarnation.state = undefined;
+        return this.#startChild(self, { token, state });
+      },
+    };
+    const { intensity, period } = this.#options;
     try {
-      const options = { ...this.#options, children: [child] };
+      const options = { intensity, period, children: [child] };
       this.#supervisor = await Supervisor.start(this.#self, options);
       return true;
-    } catch {
-      this.#yield();
+    } catch (error) {
+      this.obstacle = `it cannot be started: ${(error as Error).message}`;
+      await this.#yield();
       return false;
     }
   }
 
-  async #startChild(supervisor: Self): Promise<Started> {
-    const started = await this.#child.start(supervisor);
+  async #startChild(supervisor: Self, incarnation: Incarnation): Promise<Started> {
+    const started = await this.#child.start(supervisor, incarnation);
     const pid = started instanceof Pid ? started : started.pid;
-    const system = systemOf(this.#self.pid);
+    this.#running = pid;
     // Not waited for: a peer that is slow to answer must not hold up a restart.
     this.#names.register(pid).then((isOurs) => {
       if (!isOurs && this.#names.holder()?.equals(this.#self.pid)) {
-        system.exit(pid, { singleton: "its name is taken" });
+        this.#system.exit(pid, { singleton: "its name is taken" });
       }
     }, () => {});
     return started;
   }
 
   /** The child cannot run here: perhaps it can on another node. */
-  #yield(): void {
+  async #yield(): Promise<void> {
     this.#rest();
+    await this.#release();
     this.#names.unlock();
   }
 
+  async #release(): Promise<void> {
+    const lease = this.#lease;
+    this.#lease = undefined;
+    await lease?.release();
+  }
+
   #rest(): void {
-    this.#restsUntil = systemOf(this.#self.pid).now() + RETRY_MS;
+    const { lease } = this.#options;
+    this.#restsUntil = this.#system.now() + Math.max(RETRY_MS, (lease?.ttl ?? 0) / 10);
   }
 
   #rests(): boolean {
-    return systemOf(this.#self.pid).now() < this.#restsUntil;
+    return this.#system.now() < this.#restsUntil;
   }
 
-  async #stop(): Promise<void> {
+  /** Stops the child. After `ms` it is killed. */
+  async #stop(ms: number): Promise<void> {
     const supervisor = this.#supervisor;
+    const child = this.#running;
     this.#supervisor = undefined;
-    await supervisor?.stop();
+    this.#running = undefined;
+    if (supervisor === undefined) return;
+    if (ms === Infinity) return await supervisor.stop();
+    const late = (): Error => new Error("it does not stop");
+    await this.#system.within(supervisor.stop(), ms, late).catch(() => {
+      if (child !== undefined) this.#system.exit(child, "kill");
+      return this.#system.end(supervisor.pid, "kill");
+    });
+  }
+
+  /** Another node stops taking part, and offers the lock and the state of its child. */
+  async #asked(call: Call<unknown, unknown>): Promise<void> {
+    const request = call.request as Partial<Handover> | null;
+    if (request?.singleton !== this.#names.name) return;
+    this.#state = request.state;
+    const isDecided = await this.#act(true);
+    call.reply(isDecided && (this.#names.holder()?.equals(this.#self.pid) ?? false));
+  }
+
+  /** This node takes no part any more. */
+  async #leave(): Promise<void> {
+    const isOurs = this.#names.holder()?.equals(this.#self.pid) && this.#supervisor !== undefined;
+    const { handover } = this.#options;
+    const child = this.#running;
+    if (!isOurs || handover === undefined || child === undefined) {
+      await this.#stop(Infinity);
+      return await this.#release();
+    }
+    const late = (): Error => new Error("the state of the child takes too long");
+    const asked = new Promise((resolve) => resolve(handover(child)));
+    const state = await this.#system.within(asked, HANDOVER_MS_MAX, late).catch(() => undefined);
+    await this.#stop(Infinity);
+    await this.#release();
+    if (state === undefined) return;
+    for (const other of this.#names.others()) {
+      const request: Handover = { singleton: this.#names.name, state };
+      const manager = other as Pid<Call<Handover, boolean>>;
+      const options = { timeout: HANDOVER_MS_MAX };
+      if (await this.#system.call(manager, request, options).catch(() => false)) return;
+    }
   }
 }

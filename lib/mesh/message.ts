@@ -40,7 +40,7 @@
  * | 0x2D | GROUP_JOIN            | u32 count, count × (text16 scope, text16 group, u64 pid)     | the members' node | |
  * | 0x2E | GROUP_LEAVE           | the same                                                     | the members' node | |
  * | 0x2F | TAKEN                 | u32 bytes: so many more of fragments have come               | who gets fragments | |
- * | 0x38 | CLUSTER_VIEW          | u64 time in microseconds, u16 sessions, list of known members, list of those that left (a list: u16 count, count × text16) | either, when a session is up | |
+ * | 0x38 | CLUSTER_VIEW          | u64 time in microseconds, u64 highest token, u16 sessions, list of known members, list of those that left (a list: u16 count, count × text16) | either, when a session is up | |
  * | 0x39 | GLOBAL_INQUIRE        | text16 name, u64 stamp, u8 rival is held, u64 rival's pid, text16 rival's owner, u64 rival's stamp, u64 rival's token | a node that knows a rival of that entry | GLOBAL_HELD or GLOBAL_UNREGISTER |
  * | 0x3A | GLOBAL_HELD           | text16 name, u64 stamp: the entry is held, not claimed       | who was sent a GLOBAL_INQUIRE | |
  * | 0x3B | GLOBAL_RESOLVED       | text16 name, u64 stamp of the entry that lost, u64 pid that keeps the name, or 0xffff…: none | the owner whose resolver decided | |

@@ -234,9 +234,9 @@ for (const [one, other] of PAIRS) {
       assertEquals([second.count("rests"), third.count("runs")], [0, 1]);
       second.signal("SIGCONT");
       await untilWhole(second, third);
-      // The one that had it longer keeps it: the other ends.
-      assertEquals(await untilOne(two), second);
-      assertEquals([second.count("runs"), third.count("rests")], [1, 1]);
+      // The stale copy ends, and not the one that took its place.
+      assertEquals(await untilOne(two), third);
+      assertEquals([second.count("rests"), third.count("rests")], [1, 0]);
     });
   });
 }

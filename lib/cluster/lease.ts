@@ -1,0 +1,126 @@
+/**
+ * Leases: an authority outside of the cluster decides which node runs a singleton.
+ *
+ * @module
+ */
+
+/**
+ * What grants leases: a database, or a service such as etcd. A lease that was granted is valid for `ttl`
+ * milliseconds, and as long again from the beginning of each `renew` that resolves to true.
+ *
+ * The authority must not grant a lease to another node before that time is over, unless it was released.
+ */
+export interface Lease {
+  /** How long a lease is valid. Milliseconds. It is renewed three times as often. */
+  readonly ttl: number;
+  /**
+   * Tries to obtain a lease for `node`. Resolves to a fencing token, a positive integer that is higher than
+   * all earlier ones of that name, or to `undefined` while another node has it.
+   */
+  acquire(name: string, node: string): Promise<number | undefined>;
+  /** Prolongs it. Resolves to false if it is lost, and rejects if the authority cannot be asked. */
+  renew(name: string, token: number): Promise<boolean>;
+  /** Gives it back. */
+  release(name: string, token: number): Promise<void>;
+}
+
+/** How long an attempt may take: a part of `ttl`. */
+const ATTEMPT_PART = 3;
+
+/** What a lease needs of its system. */
+export interface LeaseSystem {
+  now(): number;
+  within<T>(promise: Promise<T>, ms: number, late: () => Error): Promise<T>;
+}
+
+/** One lease, from its grant until it is lost or released. */
+export class HeldLease {
+  readonly token: number;
+  readonly #lease: Lease;
+  readonly #name: string;
+  readonly #system: LeaseSystem;
+  #validUntil: number;
+  #renewAt: number;
+
+  private constructor(
+    lease: Lease,
+    name: string,
+    system: LeaseSystem,
+    token: number,
+    askedAt: number,
+  ) {
+    this.token = token;
+    this.#lease = lease;
+    this.#name = name;
+    this.#system = system;
+    this.#validUntil = askedAt + lease.ttl;
+    this.#renewAt = askedAt + lease.ttl / ATTEMPT_PART;
+  }
+
+  /** Tries to obtain one. `undefined`: another node has it, or the authority does not answer in time. */
+  static async acquire(
+    lease: Lease,
+    name: string,
+    node: string,
+    system: LeaseSystem,
+  ): Promise<HeldLease | undefined> {
+    const askedAt = system.now();
+    const asked = Promise.resolve().then(() => lease.acquire(name, node));
+    try {
+      const token = await system.within(asked, lease.ttl / ATTEMPT_PART, late);
+      if (token === undefined) return undefined;
+      const held = new HeldLease(lease, name, system, token, askedAt);
+      if (held.isValid) return held;
+      await held.release();
+    } catch {
+      // An answer that comes too late is given back.
+      asked.then((token) => token === undefined ? undefined : lease.release(name, token))
+        .catch(() => {});
+    }
+    return undefined;
+  }
+
+  /** Whether nobody else can have it. */
+  get isValid(): boolean {
+    return this.#system.now() < this.#validUntil;
+  }
+
+  /** Milliseconds until it must be renewed. */
+  get renewMs(): number {
+    return Math.max(0, this.#renewAt - this.#system.now());
+  }
+
+  /** Renews it if it is time to. Resolves to whether it is valid. */
+  async renew(): Promise<boolean> {
+    if (!this.isValid) return false;
+    const askedAt = this.#system.now();
+    if (askedAt < this.#renewAt) return true;
+    const { ttl } = this.#lease;
+    // Asked again soon if it fails, as long as it is valid.
+    this.#renewAt = askedAt + ttl / 10;
+    const leftMs = Math.min(ttl / ATTEMPT_PART, this.#validUntil - askedAt);
+    try {
+      const asked = Promise.resolve().then(() => this.#lease.renew(this.#name, this.token));
+      if (!await this.#system.within(asked, leftMs, late)) {
+        this.#validUntil = -Infinity;
+        return false;
+      }
+      this.#validUntil = askedAt + ttl;
+      this.#renewAt = askedAt + ttl / ATTEMPT_PART;
+    } catch {
+      // The authority cannot be asked: it is valid until its time is over.
+    }
+    return this.isValid;
+  }
+
+  /** Gives it back. Never rejects. */
+  async release(): Promise<void> {
+    this.#validUntil = -Infinity;
+    const asked = Promise.resolve().then(() => this.#lease.release(this.#name, this.token));
+    await this.#system.within(asked, this.#lease.ttl / ATTEMPT_PART, late).catch(() => {});
+  }
+}
+
+function late(): Error {
+  return new Error("the authority of leases does not answer");
+}

@@ -1,0 +1,325 @@
+/**
+ * Claims of global names: who is granted a name, when not all nodes are connected with all, when clocks are
+ * wrong, and with a quorum.
+ */
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { ArgumentError } from "../../lib/actor/errors.ts";
+import { NameTimeoutError } from "../../lib/cluster/global.ts";
+import { QuorumError } from "../../lib/cluster/quorum.ts";
+import type { Host } from "../../lib/host/host.ts";
+import type { Pid } from "../../lib/term/pid.ts";
+import { hostWith, type TestNode, untilApart, warnings, withNodes } from "../kit/mesh.ts";
+import { test, until } from "../kit/test.ts";
+import { found, idle, Town, turn, untilFound, withTown } from "./town.ts";
+
+/** Three nodes of which the first two are apart, and stay so. */
+async function apart(
+  body: (town: Town, a: TestNode, b: TestNode, c: TestNode) => Promise<void>,
+): Promise<void> {
+  await withTown(3, async (town, ...nodes) => {
+    const [a, b, c] = nodes as [TestNode, TestNode, TestNode];
+    await town.meet();
+    town.cut(0, 1);
+    await untilApart(a, b);
+    await untilApart(b, a);
+    await body(town, a, b, c);
+  });
+}
+
+/** A host whose wall clock is off. */
+function skewed(ms: number): (host: Host) => Host {
+  return (host) =>
+    hostWith((real) => ({
+      clock: {
+        now: () => real.clock.now(),
+        wall: () => real.clock.wall() + ms,
+        after: (after, task) => real.clock.after(after, task),
+        every: (every, task) => real.clock.every(every, task),
+      },
+    }), host);
+}
+
+/** Waits for a promise: timers of the runtime alone do not keep a process alive. */
+async function awake<T>(promise: Promise<T>): Promise<T> {
+  const timer = setInterval(() => {}, 1_000);
+  try {
+    return await promise;
+  } finally {
+    clearInterval(timer);
+  }
+}
+
+const HOURS = 3_600_000;
+
+test("Global.register: of two nodes that are apart at most one gets a name, if a third knows both", async () => {
+  await apart(async (_town, a, b, c) => {
+    let first = 0;
+    for (let i = 0; i < 100; i++) {
+      const pair = i % 2 ? [a, b] : [b, a];
+      const answers = await Promise.all(
+        pair.map((node) => node!.global.register(`n${i}`, idle(node!))),
+      );
+      // Nobody else asks: one of them gets it.
+      assertEquals(answers.filter(Boolean).length, 1, `n${i}`);
+      const owner = pair[answers.indexOf(true)]!;
+      assertEquals(c.global.whereis(`n${i}`)?.node, owner.name);
+      if (owner === a) first++;
+    }
+    assert(first > 0 && first < 100, `${first}`);
+  });
+});
+
+test("Global.register: the earlier of two claims gets the name, though the later one came first to a third node", async () => {
+  await apart(async (town, a, b, c) => {
+    town.weather.isHeld = true;
+    const answers: Record<string, boolean> = {};
+    const claim = (node: TestNode, key: string): void =>
+      void node.global.register("x", idle(node)).then((answer) => answers[key] = answer);
+    claim(a, "a");
+    await new Promise((wake) => setTimeout(wake, 3));
+    claim(b, "b");
+    // C grants it to B, whose answer is on its way, and then hears of A.
+    await town.pass(2, 1);
+    await town.pass(2, 0);
+    assertEquals([answers, c.global.whereis("x")?.node], [{}, b.name]);
+    town.weather.clear();
+    await until("both are answered", () => "a" in answers && "b" in answers);
+    // B may have held it when it was asked: else it has made room for A.
+    assertEquals([answers["a"], answers["b"]].filter(Boolean).length, 1);
+    assertEquals(c.global.whereis("x")?.node, answers["a"] ? a.name : b.name);
+  });
+});
+
+test("Global.register: a claim with an earlier stamp takes nothing from a holder", async () => {
+  await apart(async (_town, a, b, c) => {
+    const held = idle(b);
+    assertEquals(await b.global.register("held", held), true);
+    const early = { stamp: 1 };
+    assertEquals(await a.registry.register("held", idle(a), "exit", early), false);
+    assertEquals(await c.registry.register("held", idle(c), "exit", early), false);
+    await untilFound([b, c], "held", held);
+  });
+});
+
+test("Global.register: waits at a third node, if it is free there in a moment", async () => {
+  await apart(async (_town, a, b) => {
+    for (let i = 0; i < 20; i++) {
+      assertEquals(await a.global.register("x", idle(a)), true);
+      assertEquals(await b.global.register("x", idle(b)), false);
+      a.global.unregister("x");
+      const again = idle(b);
+      await until("it is free", async () => await b.global.register("x", again));
+      b.global.unregister("x");
+    }
+  });
+});
+
+test("Global: two that hold one name are told by a node that they both know, though they are apart", async () => {
+  await withTown(3, async (town, ...nodes) => {
+    const [a, b, c] = nodes as [TestNode, TestNode, TestNode];
+    for (const [i, j] of [[0, 1], [0, 2], [1, 2]] as const) town.cut(i, j);
+    const [first, second] = [idle(a), idle(b)];
+    await a.global.register("x", first);
+    await new Promise((wake) => setTimeout(wake, 3));
+    assertEquals(await b.global.register("x", second), true);
+    town.heal(0, 2);
+    town.heal(1, 2);
+    await c.mesh.connect(a.name);
+    await c.mesh.connect(b.name);
+    await untilFound([a, c], "x", first);
+    await until("the later one has ended", () => !b.system.isAlive(second));
+    assertEquals(b.global.whereis("x"), undefined);
+  });
+});
+
+for (const hours of [-10, 10]) {
+  test(`Global: a clock that is ${hours} hours off decides no conflict`, async () => {
+    await withNodes(async (start) => {
+      const town = new Town(start);
+      const a = await town.add();
+      const b = await town.add(skewed(hours * HOURS));
+      const c = await town.add();
+      for (const [i, j] of [[0, 1], [1, 2]] as const) town.cut(i, j);
+      await a.mesh.connect(c.name);
+      const [early, late] = [idle(a), idle(b)];
+      const [mine, yours] = [idle(b), idle(c)];
+      await a.global.register("x", early);
+      await b.global.register("y", mine);
+      await new Promise((wake) => setTimeout(wake, 30));
+      await b.global.register("x", late);
+      await c.global.register("y", yours);
+      town.heal(0, 1);
+      town.heal(1, 2);
+      await town.meet();
+      // In each case the one that was first, by a clock that is right.
+      await untilFound([a, b, c], "x", early);
+      await untilFound([a, b, c], "y", mine);
+      assertEquals([b.system.isAlive(late), c.system.isAlive(yours)], [false, false]);
+      assert(warnings(b).some((line) => line.includes("the clock of")), `${warnings(b)}`);
+    });
+  });
+}
+
+test("Global.reregister: the name moves to another actor, here or elsewhere, and nobody ends", async () => {
+  await withTown(3, async (town, ...nodes) => {
+    const [a, b, c] = nodes as [TestNode, TestNode, TestNode];
+    await town.meet();
+    const [one, two, three] = [idle(a), idle(b), idle(b)];
+    assertEquals(await a.global.reregister("x", one), true);
+    assertEquals(await b.global.register("x", two), false);
+    assertEquals(await b.global.reregister("x", two), true);
+    await untilFound(nodes, "x", two);
+    assertEquals(await b.global.reregister("x", three), true);
+    await untilFound(nodes, "x", three);
+    assertEquals([one, two].map((pid) => a.system.isAlive(pid) || b.system.isAlive(pid)), [
+      true,
+      true,
+    ]);
+    // Its end ends the name no more.
+    a.system.exit(one, "kill");
+    b.system.exit(two, "kill");
+    await town.settled();
+    assertEquals(c.global.whereis("x")?.key, three.key);
+    // A holder that is out of reach is not replaced.
+    town.cut(0, 1);
+    await untilApart(a, b);
+    assertEquals(await a.global.reregister("x", idle(a)), false);
+    assertEquals(c.global.whereis("x")?.key, three.key);
+  });
+});
+
+test("Global.waitFor: an actor that is registered meanwhile, one that is there, none in time", async () => {
+  await withTown(2, async (town, ...nodes) => {
+    const [a, b] = nodes as [TestNode, TestNode];
+    await town.meet();
+    const waiting = b.global.waitFor("x", { timeout: Infinity });
+    const pid = idle(a);
+    await a.global.register("x", pid);
+    assertEquals((await waiting).key, pid.key);
+    assertEquals((await b.global.waitFor("x")).key, pid.key);
+    const inVain = (): Promise<Pid> => awake(b.global.waitFor("y", { timeout: 5 }));
+    await assertRejects(inVain, NameTimeoutError, '"y"');
+    const stop = new AbortController();
+    const stopped = b.global.waitFor("y", { signal: stop.signal });
+    stop.abort(new Error("enough"));
+    await assertRejects(() => stopped, Error, "enough");
+    await assertRejects(() => b.global.waitFor("y", { timeout: 2 ** 40 }), ArgumentError);
+  });
+});
+
+test("Global: a resolver chooses who keeps a name, and the other ends", async () => {
+  for (const choice of ["one", "other", "none", "throws"] as const) {
+    await withTown(2, async (town, ...nodes) => {
+      const [a, b] = nodes as [TestNode, TestNode];
+      town.cut(0, 1);
+      const calls: string[] = [];
+      const resolve = (name: string, one: Pid, other: Pid): Pid | undefined => {
+        calls.push(name);
+        if (choice === "throws") throw new Error("as told");
+        return choice === "none" ? undefined : choice === "one" ? one : other;
+      };
+      const [early, late] = [idle(a), idle(b)];
+      await a.global.register("x", early, { resolve });
+      await new Promise((wake) => setTimeout(wake, 3));
+      await b.global.register("x", late, { resolve });
+      town.heal(0, 1);
+      await town.meet();
+      const kept = choice === "none" ? undefined : choice === "other" ? late : early;
+      await untilFound(nodes, "x", kept);
+      await until(
+        "the others have ended",
+        () =>
+          a.system.isAlive(early) === (kept === early) &&
+          b.system.isAlive(late) === (kept === late),
+      );
+      assertEquals(calls, ["x"]);
+    });
+  }
+});
+
+const hasty = { pingInterval: 50, pingTimeout: 200, logLevel: "silent" } as const;
+
+/** Three nodes with short deadlines, each of which knows the two others from the beginning. */
+async function trio(
+  body: (town: Town, a: TestNode, b: TestNode, c: TestNode) => Promise<void>,
+): Promise<void> {
+  await withNodes(async (start) => {
+    const names = [0, 1, 2].map((i) => `n${i}@127.0.0.1:${3000 + i}`);
+    const town = new Town((short, options, host) =>
+      start(short, { ...hasty, seeds: names.filter((name) => name !== short), ...options }, host)
+    );
+    for (let i = 0; i < 3; i++) await town.add();
+    await town.meet();
+    const [a, b, c] = town.nodes as [TestNode, TestNode, TestNode];
+    await body(town, a, b, c);
+    town.weather.clear();
+  });
+}
+
+test("Global.register: with a quorum, the side that has none withdraws its name, and gets no other", async () => {
+  for (const quorum of [2, "majority"] as const) {
+    await trio(async (town, a, b, c) => {
+      const pid = idle(a);
+      const lost: string[] = [];
+      a.events.on("quorumlost", ({ name }) => lost.push(name));
+      assertEquals(await a.global.register("x", pid, { quorum }), true);
+      const kept = idle(a);
+      assertEquals(await a.global.register("kept", kept, { quorum, onConflict: "keep" }), true);
+      const token = a.registry.ours("x")!.token!;
+      town.cut(0, 1);
+      await untilApart(a, b);
+      await town.pass(0, 2);
+      // Two of three are enough.
+      assertEquals(a.global.whereis("x")?.key, pid.key);
+      assertEquals(await b.global.register("x", idle(b), { quorum }), false);
+      town.cut(0, 2);
+      await until("it is withdrawn", () => a.global.whereis("x") === undefined);
+      await until("its actor has ended", () => !a.system.isAlive(pid));
+      assertEquals([lost.sort(), a.system.isAlive(kept)], [["kept", "x"], true]);
+      await assertRejects(() => a.global.register("y", idle(a), { quorum }), QuorumError);
+      // Without a policy each side has its own.
+      assertEquals(await a.global.register("y", idle(a)), true);
+      // The others may take it when the first must have noticed.
+      const since = performance.now();
+      const heir = idle(b);
+      await until("it is free", async () => await b.global.register("x", heir, { quorum }));
+      assert(performance.now() - since > 1_000, "it was free too soon");
+      assert(b.registry.ours("x")!.token! > token, "the token has not increased");
+      await untilFound([b, c], "x", heir);
+    });
+  }
+});
+
+test("Global.register: a quorum that cannot be, or is more than there are nodes", async () => {
+  await withTown(1, async (_town, a) => {
+    for (const quorum of [0, -1, 1.5, NaN, "most" as "majority"]) {
+      await assertRejects(() => a!.global.register("x", idle(a!), { quorum }), ArgumentError);
+    }
+    await assertRejects(
+      () => a!.global.register("x", idle(a!), { quorum: 2 }),
+      QuorumError,
+      "1 of",
+    );
+    assertEquals(await a!.global.register("x", idle(a!), { quorum: "majority" }), true);
+  });
+});
+
+test("Global.register: a node that has just started grants nothing by quorum while a member is missing", async () => {
+  await withNodes(async (start) => {
+    const names = [0, 1, 2].map((i) => `n${i}@127.0.0.1:${3000 + i}`);
+    const town = new Town((short, options, host) =>
+      start(short, { ...hasty, seeds: names.filter((name) => name !== short), ...options }, host)
+    );
+    const a = await town.add();
+    const b = await town.add();
+    await a.mesh.connect(b.name);
+    await turn();
+    const early = (): Promise<boolean> => a.global.register("x", idle(a), { quorum: 2 });
+    await assertRejects(early, QuorumError, "just started");
+    const pid = idle(a);
+    const attempt = (): Promise<boolean> =>
+      awake(a.global.register("x", pid, { quorum: 2 }).catch(() => false));
+    await until("the old holder must have stopped", attempt, 10_000);
+    assertEquals(found([a, b], "x"), [pid.key, pid.key]);
+  });
+});

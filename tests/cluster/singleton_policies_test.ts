@@ -1,0 +1,244 @@
+/**
+ * Singletons with a quorum or a lease, planned moves, and holders out of reach.
+ */
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { Call } from "../../lib/actor/call.ts";
+import { ArgumentError } from "../../lib/actor/errors.ts";
+import type { Self } from "../../lib/actor/self.ts";
+import type { Lease } from "../../lib/cluster/lease.ts";
+import {
+  type SingletonChild,
+  SingletonError,
+  type SingletonOptions,
+} from "../../lib/cluster/singleton.ts";
+import type { Pid } from "../../lib/term/pid.ts";
+import { type TestNode, untilApart, withNodes } from "../kit/mesh.ts";
+import { test, until } from "../kit/test.ts";
+import { Town, withTown } from "./town.ts";
+
+/** What runs, and what ran. */
+class Runs {
+  readonly live = new Set<string>();
+  readonly log: { node: string; token: number | undefined; state: unknown }[] = [];
+  most = 0;
+
+  child(node: TestNode): SingletonChild {
+    return {
+      id: "clock",
+      start: (self, { token, state }) =>
+        self.spawnLink((self: Self<unknown>) => {
+          this.log.push({ node: node.name, token, state });
+          this.live.add(node.name);
+          this.most = Math.max(this.most, this.live.size);
+          self.signal.addEventListener("abort", () => this.live.delete(node.name));
+          let sum = state as number ?? 0;
+          return (message: unknown) => {
+            if (message instanceof Call) message.reply(sum);
+            else if (message === "crash") throw new Error("as told");
+            else sum += message as number;
+          };
+        }),
+    };
+  }
+
+  /** Waits until exactly one runs, on one of these nodes. Returns the node. */
+  async one(nodes: readonly TestNode[], within = 10_000): Promise<TestNode> {
+    const find = (): TestNode | undefined => nodes.find(({ name }) => this.live.has(name));
+    await until("one runs", () => this.live.size === 1 && find() !== undefined, within);
+    return find()!;
+  }
+}
+
+/** An authority in memory. */
+class Authority {
+  token = 0;
+  holder: string | undefined = undefined;
+  isDown = false;
+  readonly asked: string[] = [];
+
+  lease(ttl: number): Lease {
+    const check = (what: string): void => {
+      this.asked.push(what);
+      if (this.isDown) throw new Error("no way to the authority");
+    };
+    let expires = 0;
+    return {
+      ttl,
+      acquire: (_name, node) => {
+        check("acquire");
+        if (this.holder !== undefined && performance.now() < expires) {
+          return Promise.resolve(undefined);
+        }
+        this.holder = node;
+        expires = performance.now() + ttl;
+        return Promise.resolve(++this.token);
+      },
+      renew: (_name, token) => {
+        check("renew");
+        if (token !== this.token) return Promise.resolve(false);
+        expires = performance.now() + ttl;
+        return Promise.resolve(true);
+      },
+      release: (_name, token) => {
+        check("release");
+        if (token === this.token) this.holder = undefined;
+        return Promise.resolve();
+      },
+    };
+  }
+}
+
+/** Waits for a promise: timers of the runtime alone do not keep a process alive. */
+async function awake<T>(promise: Promise<T>): Promise<T> {
+  const timer = setInterval(() => {}, 1_000);
+  try {
+    return await promise;
+  } finally {
+    clearInterval(timer);
+  }
+}
+
+const hasty = { pingInterval: 50, pingTimeout: 200, logLevel: "silent" } as const;
+
+async function trio(
+  body: (town: Town, nodes: TestNode[], runs: Runs) => Promise<void>,
+): Promise<void> {
+  await withNodes(async (start) => {
+    const names = [0, 1, 2].map((i) => `n${i}@127.0.0.1:${3000 + i}`);
+    const town = new Town((short, options, host) =>
+      start(short, { ...hasty, seeds: names.filter((name) => name !== short), ...options }, host)
+    );
+    for (let i = 0; i < 3; i++) await town.add();
+    await town.meet();
+    await body(town, town.nodes, new Runs());
+    town.weather.clear();
+  });
+}
+
+function join(nodes: readonly TestNode[], runs: Runs, options: SingletonOptions) {
+  return awake(
+    Promise.all(nodes.map((node) => node.global.singleton("clock", runs.child(node), options))),
+  );
+}
+
+test("Global.singleton: with a quorum one side runs it, the other stops its own first; tokens increase", async () => {
+  await trio(async (town, nodes, runs) => {
+    await join(nodes, runs, { quorum: "majority" });
+    const first = await runs.one(nodes);
+    const at = nodes.indexOf(first);
+    const rest = nodes.filter((node) => node !== first);
+    for (const other of rest) town.cut(at, nodes.indexOf(other));
+    await until("its side has stopped it", () => !runs.live.has(first.name));
+    const second = await runs.one(rest);
+    for (const other of rest) town.heal(at, nodes.indexOf(other));
+    await town.meet();
+    assertEquals(await runs.one(nodes), second);
+    assertEquals(runs.most, 1);
+    const tokens = runs.log.map(({ token }) => token!);
+    assert(tokens.every((token, i) => i === 0 || token > tokens[i - 1]!), `${tokens}`);
+    assertEquals(runs.log.length, 2);
+  });
+});
+
+test("Global.singleton: a holder that only a third node reaches stays the only one", async () => {
+  await withTown(3, async (town, ...nodes) => {
+    const [a, b, c] = nodes as [TestNode, TestNode, TestNode];
+    await town.meet();
+    const runs = new Runs();
+    await join([a], runs, {});
+    town.cut(0, 1);
+    await untilApart(b, a);
+    await untilApart(a, b);
+    const [part] = await join([b], runs, {});
+    assertEquals([part!.isHere, part!.whereis()], [false, undefined]);
+    assertEquals([runs.log.length, c.global.whereis("clock")?.node], [1, a.name]);
+    // It takes over when the third has lost it too.
+    town.cut(0, 2);
+    await until("each side has one", () => runs.live.size === 2);
+    assertEquals([...runs.live].sort(), [a.name, b.name]);
+  });
+});
+
+test("Global.singleton: rejects when it is not found in time, and takes no part then", async () => {
+  await trio(async (town, nodes, runs) => {
+    const [a, b] = nodes as [TestNode, TestNode];
+    for (const other of [1, 2]) town.cut(0, other);
+    await untilApart(a, b);
+    const join = () =>
+      a.global.singleton("clock", runs.child(a), { quorum: "majority", timeout: 300 });
+    const error = await assertRejects(() => awake(join()), SingletonError) as SingletonError;
+    assertEquals(error.code, "timeout");
+    assert(error.message.includes("no quorum"), error.message);
+    assertEquals(runs.log, []);
+    const bad = [{ quorum: 0 }, { timeout: 2 ** 40 }, {
+      quorum: 2,
+      lease: new Authority().lease(100),
+    }];
+    for (const options of bad) {
+      await assertRejects(
+        () => a.global.singleton("other", runs.child(a), options),
+        ArgumentError,
+      );
+    }
+  });
+});
+
+test("Singleton.stop: the state of the child reaches the next one, which no restart is given again", async () => {
+  await withTown(3, async (town, ...nodes) => {
+    await town.meet();
+    const runs = new Runs();
+    const parts = [];
+    for (const node of nodes) {
+      const handover = (child: Pid<never>): Promise<number> =>
+        node.system.call(child as Pid<Call<"sum", number>>, "sum");
+      parts.push(await node.global.singleton("clock", runs.child(node), { handover }));
+    }
+    const first = await runs.one(nodes);
+    // The managers know each other.
+    await town.settled();
+    first.system.send(first.global.whereis<number>("clock")!, 42);
+    await parts[nodes.indexOf(first)]!.stop();
+    const second = await runs.one(nodes);
+    assert(second !== first);
+    assertEquals(runs.log[1]!.state, 42);
+    assertEquals(runs.most, 1);
+    second.system.send(second.global.whereis<unknown>("clock")!, "crash");
+    await until("it is started again", () => runs.log.length === 3);
+    assertEquals([runs.log[2]!.node, runs.log[2]!.state], [second.name, undefined]);
+    // A move that nobody planned has none.
+    await runs.one(nodes);
+    await second.mesh.stop();
+    second.system.stop();
+    const third = await runs.one(nodes.filter((node) => node !== first && node !== second));
+    assertEquals([third === first, runs.log[3]!.state], [false, undefined]);
+  });
+});
+
+test("Global.singleton: with a lease the authority decides, on either side of a partition", async () => {
+  await trio(async (town, nodes, runs) => {
+    const authority = new Authority();
+    const lease = authority.lease(400);
+    await join(nodes, runs, { lease });
+    const first = await runs.one(nodes);
+    const at = nodes.indexOf(first);
+    for (const other of nodes.filter((node) => node !== first)) {
+      town.cut(at, nodes.indexOf(other));
+    }
+    await until("the others have tried", () => {
+      return authority.asked.filter((what) => what === "acquire").length > 3;
+    });
+    assertEquals([[...runs.live], runs.most], [[first.name], 1]);
+    for (const other of nodes) if (other !== first) town.heal(at, nodes.indexOf(other));
+    await town.meet();
+    // The authority cannot be asked: the child stops when the lease is over, and not before.
+    authority.isDown = true;
+    await until("it has stopped", () => runs.live.size === 0);
+    authority.isDown = false;
+    await runs.one(nodes);
+    // Another has it: it is lost at the next renewal.
+    authority.token++;
+    await until("it was lost", () => runs.log.length === 3);
+    await runs.one(nodes);
+    assertEquals([runs.most, runs.log.map(({ token }) => token)], [1, [1, 2, 4]]);
+  });
+});
