@@ -244,11 +244,6 @@ export class Global {
     return settled.then(() => singleton);
   }
 
-  /** For the runtime: this node takes no part in any singleton any more. Resolves when all have moved. */
-  leave(): Promise<unknown> {
-    return Promise.all([...this.#singletons.values()].map((singleton) => singleton.stop()));
-  }
-
   #register(
     name: string,
     pid: Pid<never>,

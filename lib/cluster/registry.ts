@@ -854,8 +854,8 @@ export class Registry {
       for (const { grants } of this.#watched) grants?.clear();
       this.#checkQuorums();
     }
-    // The last sign of life may have been that much older.
-    if (ms < this.#deadlineMs - quietMs) return;
+    // The last sign of life may have been older by `quietMs`. If no peer gave it up, this does no harm.
+    if (ms < (this.#deadlineMs - quietMs) / 2) return;
     for (const own of this.#watched) {
       if (own.terms.yieldsAfterPause) this.#restamp(own, this.#stamps.next());
     }
