@@ -33,6 +33,7 @@
  *
  * @module
  */
+export type { ListenOptions } from "./lib/base/emitter.ts";
 export { type ConnectNodeOptions, Node, type NodeStopOptions } from "./lib/node.ts";
 export type { LeaveOptions } from "./lib/leave.ts";
 export { connect } from "./lib/connect.ts";

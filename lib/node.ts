@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { ListenOptions } from "./base/emitter.ts";
 import type { ActorFunction, SpawnOptions } from "./actor/self.ts";
 import type { Call, CallOptions } from "./actor/call.ts";
 import type { ExitReason } from "./term/exit.ts";
@@ -249,13 +250,17 @@ export class Node {
    * `"spawn"`, `"exit"`, `"crash"`, `"restart"`, `"deadletter"`, `"mailbox"`. Of global names: `"name"` when
    * one has appeared, moved or gone, `"nameconflict"` when an actor of this node has lost one.
    *
+   * `signal` removes the listener when it aborts, `once` after its first event. A listener that throws, or whose
+   * promise rejects, is logged; the other listeners and the node go on.
+   *
    * @throws {ArgumentError} `code` "badarg": there is no such event.
    */
   on<Name extends keyof NodeEvents>(
     name: Name,
-    listener: (event: NodeEvents[Name]) => void,
+    listener: (event: NodeEvents[Name]) => unknown,
+    options: ListenOptions = {},
   ): () => void {
-    if (Object.hasOwn(NODE_EVENTS, name)) return this.#parts.events.on(name, listener);
+    if (Object.hasOwn(NODE_EVENTS, name)) return this.#parts.events.on(name, listener, options);
     throw new ArgumentError(unknownName("event", String(name), NODE_EVENTS));
   }
 

@@ -8,6 +8,7 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import type { Timer } from "./base/clock.ts";
 import { Log, LOG_LEVELS, type LogLevel, type LogSink } from "./base/log.ts";
+import { describeFully } from "./actor/describe.ts";
 import { type Crash, crashText, type SystemEvents } from "./actor/report.ts";
 import { System } from "./actor/system.ts";
 import { Emitter } from "./base/emitter.ts";
@@ -192,7 +193,9 @@ export async function startNode(
   const seeds = (options.seeds ?? []).map(normalName);
   if (options.tls !== undefined) checkPem(options.tls, (words) => new NodeOptionError(words));
   const { use, accepted } = keys ? { use: keys, accepted: [] } : await keyring.derive(cookies);
-  const events = new Emitter<NodeEvents>();
+  const events = new Emitter<NodeEvents>((event, error) =>
+    log.error(`a listener of ${JSON.stringify(event)} failed: ${describeFully(error)}`)
+  );
   const mesh = new Mesh(host, {
     name,
     keys: use,

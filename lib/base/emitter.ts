@@ -1,39 +1,70 @@
 /**
- * Named events: whoever wants to know is called, in the order of asking, within the call that tells.
- * Nothing is made when nobody listens.
+ * Named events: listeners are called synchronously, in the order in which they were added. Emitting allocates
+ * nothing when there are no listeners.
  *
  * @module
  */
 
-/** Listeners by event name. `Events` maps each name to what its listeners are given. */
-export class Emitter<Events extends object> {
-  readonly #listeners = new Map<PropertyKey, Set<(event: never) => void>>();
+/** How long a listener stays. */
+export interface ListenOptions {
+  /** Removes the listener when it aborts. */
+  readonly signal?: AbortSignal | undefined;
+  /** Removes the listener after its first event. Default: false. */
+  readonly once?: boolean | undefined;
+}
 
-  /** Calls `listener` at each event of that name; gives back what stops that. */
-  on<Name extends keyof Events>(name: Name, listener: (event: Events[Name]) => void): () => void {
-    let listeners = this.#listeners.get(name);
-    if (listeners === undefined) this.#listeners.set(name, listeners = new Set());
-    listeners.add(listener);
-    return () => void listeners.delete(listener);
+/** Listeners by event name. `Events` maps each name to what its listeners receive. */
+export class Emitter<Events extends object> {
+  readonly #listeners = new Map<PropertyKey, Set<(event: never) => unknown>>();
+  readonly #failed: (name: keyof Events, error: unknown) => void;
+
+  /**
+   * `failed` is called with the error of a listener that threw, or whose promise rejected. Default: the error is
+   * dropped.
+   */
+  constructor(failed: (name: keyof Events, error: unknown) => void = () => {}) {
+    this.#failed = failed;
   }
 
-  /** Whether anybody listens: ask before making what would be told. */
+  /** Adds a listener. Returns a function that removes it. */
+  on<Name extends keyof Events>(
+    name: Name,
+    listener: (event: Events[Name]) => unknown,
+    { signal, once = false }: ListenOptions = {},
+  ): () => void {
+    if (signal?.aborted) return () => {};
+    let listeners = this.#listeners.get(name);
+    if (listeners === undefined) this.#listeners.set(name, listeners = new Set());
+    // One of its own for each call: a function that is added twice is called twice.
+    const added = (event: Events[Name]): unknown => {
+      if (once) remove();
+      return listener(event);
+    };
+    const remove = (): void => {
+      listeners.delete(added);
+      signal?.removeEventListener("abort", remove);
+    };
+    signal?.addEventListener("abort", remove, { once: true });
+    listeners.add(added);
+    return remove;
+  }
+
+  /** Whether there are listeners: to be asked before an event is made. */
   has(name: keyof Events): boolean {
     const listeners = this.#listeners.get(name);
     return listeners !== undefined && listeners.size > 0;
   }
 
-  /** Tells. A listener that throws is the user's bug: it surfaces, and the others are told all the same. */
+  /** Calls the listeners. One that throws is the user's bug: it is reported, and the others are called. */
   emit<Name extends keyof Events>(name: Name, event: Events[Name]): void {
     const listeners = this.#listeners.get(name);
     if (listeners === undefined) return;
     for (const listener of [...listeners]) {
       try {
-        (listener as (event: Events[Name]) => void)(event);
+        const result = (listener as (event: Events[Name]) => unknown)(event);
+        if (result instanceof Promise) result.catch((error) => this.#failed(name, error));
       } catch (error) {
-        queueMicrotask(() => {
-          throw error;
-        });
+        this.#failed(name, error);
       }
     }
   }

@@ -13,7 +13,7 @@ export const LOG_LEVELS = ["debug", "info", "warn", "error"] as const;
 /** One of {@linkcode LOG_LEVELS}. */
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
-/** Takes one line. It must not throw. */
+/** Receives one line. What it throws is ignored. */
 export type LogSink = (level: LogLevel, line: string) => void;
 
 /** Filters by level and hands lines to a sink, each with the speaker's name in front. */
@@ -51,6 +51,10 @@ export class Log {
 
   #write(level: LogLevel, line: string): void {
     if (LOG_LEVELS.indexOf(level) < this.#least) return;
-    this.#sink(level, `${this.#speaker}: ${line}`);
+    try {
+      this.#sink(level, `${this.#speaker}: ${line}`);
+    } catch {
+      // The user's sink: there is no other place to report it.
+    }
   }
 }

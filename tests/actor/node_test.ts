@@ -1,7 +1,7 @@
 /**
  * The front door to actors: each of `Node`'s methods reaches what it promises.
  */
-import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertRejects, assertThrows } from "@std/assert";
 import {
   type ActorExitError,
   ArgumentError,
@@ -197,4 +197,31 @@ test("Node.serve is refused by a node that has been stopped", async () => {
   await node.stop();
   const error = await assertRejects(() => node.serve(), ListenError, "has been stopped");
   assertEquals(error.code, "stopped");
+});
+
+test("node.on: a listener that throws or rejects is logged, and the node and other listeners go on", async () => {
+  const lines: string[] = [];
+  await using node = await Node.start({
+    cookie: "a cookie for tests",
+    log: (level, line) => {
+      if (level === "error") lines.push(line);
+      throw new Error("of the sink");
+    },
+  });
+  const heard: string[] = [];
+  node.on("exit", () => {
+    throw new Error("of a listener");
+  });
+  // deno-lint-ignore require-await
+  node.on("exit", async () => {
+    throw new Error("of an async listener");
+  });
+  node.on("exit", () => heard.push("once"), { once: true });
+  node.on("exit", () => heard.push("always"));
+  for (let i = 0; i < 2; i++) node.spawn(() => {});
+  await until("both have ended", () => heard.length === 3);
+  await until("all is logged", () => lines.length === 4);
+  assertEquals(heard, ["once", "always", "always"]);
+  assertMatch(lines[0]!, /a listener of "exit" failed: Error: of a listener\n/);
+  assert(lines.some((line) => line.includes('"exit" failed: Error: of an async listener')));
 });
