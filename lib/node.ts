@@ -68,7 +68,7 @@ const LATE_LOGGED_MAX = 8;
  * import { Node } from "@firn/firn";
  * import { assertEquals } from "@std/assert";
  *
- * const cookie = "the same on every node";
+ * const cookie = crypto.getRandomValues(new Uint8Array(32)).toHex();
  * await using a = await Node.start({ name: "a@127.0.0.1:0", cookie, logLevel: "silent" });
  * await using b = await Node.start({ name: "b@127.0.0.1:0", cookie, logLevel: "silent" });
  * await b.connect(a.name);
@@ -90,7 +90,7 @@ export class Node {
    * import { type Call, Node, type Self } from "@firn/firn";
    * import { assertEquals } from "@std/assert";
    *
-   * const cookie = "the same on every node";
+   * const cookie = crypto.getRandomValues(new Uint8Array(32)).toHex();
    * await using a = await Node.start({ name: "a@127.0.0.1:0", cookie, logLevel: "silent" });
    * await using b = await Node.start({ name: "b@127.0.0.1:0", cookie, logLevel: "silent" });
    * await b.connect(a.name);
@@ -155,7 +155,7 @@ export class Node {
    * import { Node } from "@firn/firn";
    * import { assertEquals } from "@std/assert";
    *
-   * const cookie = "the same on every node";
+   * const cookie = crypto.getRandomValues(new Uint8Array(32)).toHex();
    * await using a = await Node.start({ name: "a@127.0.0.1:0", cookie, logLevel: "silent" });
    * await a.global.register("clock", a.spawn(() => () => {}));
    *
@@ -307,7 +307,7 @@ export class Node {
    * import { type Call, Node, type Self } from "@firn/firn";
    * import { assertEquals } from "@std/assert";
    *
-   * const cookie = "the same on every node";
+   * const cookie = crypto.getRandomValues(new Uint8Array(32)).toHex();
    * await using a = await Node.start({ name: "a@127.0.0.1:0", cookie, logLevel: "silent" });
    * await using b = await Node.start({ name: "b@127.0.0.1:0", cookie, logLevel: "silent" });
    * await b.connect(a.name);

@@ -46,8 +46,8 @@ export interface NodeOptions {
    */
   readonly name?: string | undefined;
   /**
-   * The cluster's secret, the same on every node. Nodes that listen beyond this machine need one
-   * with 16 bytes of chance. Of several, up to 4, the first is used and all are accepted: see
+   * The cluster's secret, the same on every node. Nodes that listen beyond loopback accept only a
+   * generated one, such as of `openssl rand -hex 16`: 32 hex digits or 22 characters of base64. Of several, up to 4, the first is used and all are accepted: see
    * {@linkcode Node.changeCookie}. Default: what is in `cookieFile`.
    */
   readonly cookie?: string | readonly string[] | undefined;

@@ -202,7 +202,7 @@ export class Global {
    * import { type Call, Node, type Self } from "@firn/firn";
    * import { assertEquals } from "@std/assert";
    *
-   * const cookie = "the same on every node";
+   * const cookie = crypto.getRandomValues(new Uint8Array(32)).toHex();
    * await using a = await Node.start({ name: "a@127.0.0.1:0", cookie, logLevel: "silent" });
    * await using b = await Node.start({ name: "b@127.0.0.1:0", cookie, logLevel: "silent" });
    * await b.connect(a.name);

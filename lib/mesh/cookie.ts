@@ -1,22 +1,48 @@
 /**
  * The cookie: the one secret of a cluster. Whoever has it is a member, and can be any member.
  *
- * A certificate shows itself to anyone who connects, and a guess at the cookie can be checked
- * against it at leisure. So a cookie must not be guessable: 16 bytes of chance at least, which is
- * 32 hex digits or 22 characters of letters, digits and signs.
+ * A node's certificate is shown to anyone who connects, and a guess at the cookie can be checked against it
+ * offline. So beyond loopback only cookies that a generator made are accepted: at least 32 hex digits or 22
+ * characters of base64, without what people put into secrets. Each rule rejects a generated cookie with a
+ * probability of at most 1 in 1,000; then generate another one.
  *
  * @module
  */
 import type { Random } from "../base/random.ts";
 
-/** The least chance in a cookie, in bits: 16 bytes. */
-export const COOKIE_BITS_MIN = 128;
-
 /** The longest cookie, in characters. */
 export const COOKIE_LENGTH_MAX = 1024;
 
-/** A cookie with fewer different characters than this was not made by chance. */
-const DISTINCT_MIN = 8;
+/** 128 bits of hex digits, and of base64. */
+const HEX_LENGTH_MIN = 32;
+const BASE64_LENGTH_MIN = 22;
+
+/** A run of characters, each one step from the last or each the same, may be this long. */
+const RUN_MAX = 6;
+
+/** Words that people and manuals put into secrets, and rows of keyboards. */
+const WORDS =
+  /password|passwd|secret|cookie|change|cluster|default|example|erlang|elixir|letmein|dragon|monkey|qwerty|asdfgh|zxcvbn|deadbeef|cafebabe|feedface|baadfood|coffee|facade|decade/;
+
+/** Pairs of letters that make up more than half of English text, and a twelfth of random letters. */
+const PAIRS = new Set(
+  ("th he in er an re on at en nd ti es or te of ed is it al ar st to nt ng se ha as ou io le ve co me de " +
+    "hi ri ro ic ne ea ra ce li ch ll be ma si om ur").split(" "),
+);
+
+/** This share of all pairs of characters does not occur by chance. */
+const PAIRS_SHARE_MAX = 0.35;
+
+/** Digits and signs that stand for letters. */
+const LOOKALIKES: Readonly<Record<string, string>> = {
+  "0": "o",
+  "1": "l",
+  "3": "e",
+  "4": "a",
+  "5": "s",
+  "7": "t",
+  "8": "b",
+};
 
 /** A cookie that must not be used. */
 export class CookieError extends Error {
@@ -26,41 +52,87 @@ export class CookieError extends Error {
   readonly code = "badcookie";
 }
 
-/** A new cookie: 32 bytes of chance, in characters that need no quotes in a shell. */
+/** Returns a new cookie: 32 random bytes, in characters that need no quotes in a shell. */
 export function makeCookie(random: Random): string {
   return btoa(String.fromCharCode(...random.bytes(32)))
     .replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
 }
 
 /**
- * Throws {@linkcode CookieError} for a cookie that is unusable, or too weak for others than this
- * machine to meet. The message never holds the cookie.
+ * Throws {@linkcode CookieError} for a cookie that is unusable, or that could be guessed and is for a node
+ * which other machines can reach. The message never holds the cookie.
  */
-export function checkCookie(cookie: string, loopback: boolean): void {
+export function checkCookie(cookie: unknown, loopback: boolean): void {
+  if (typeof cookie !== "string") {
+    throw new CookieError(
+      `the cookie is not a string but ${cookie === null ? "null" : `of type ${typeof cookie}`}`,
+    );
+  }
   if (cookie.length === 0) {
-    throw new CookieError("the cookie is empty; give every node of the cluster the same secret");
+    throw new CookieError("the cookie is empty; use the same secret on every node of the cluster");
   }
   if (cookie.length > COOKIE_LENGTH_MAX) {
     throw new CookieError(`the cookie is longer than ${COOKIE_LENGTH_MAX} characters`);
   }
-  if (loopback || chanceBits(cookie) >= COOKIE_BITS_MIN) return;
+  const why = loopback ? undefined : weakness(cookie);
+  if (why === undefined) return;
   throw new CookieError(
-    "the cookie is too easy to guess for a node that listens beyond this machine: " +
-      "it needs 16 bytes of chance; make one with `openssl rand -hex 16`",
+    `the cookie is too easy to guess for a node that listens beyond this machine: ${why}. ` +
+      "Generate one with `openssl rand -hex 16`, and keep it in a file or an environment variable",
   );
 }
 
-/** At most how much chance there can be in a text, by its length and the kinds of its characters. */
-export function chanceBits(text: string): number {
-  if (new Set(text).size < DISTINCT_MIN) return 0;
-  let kinds = 0;
-  if (/^[0-9]*$/.test(text)) kinds = 10;
-  else if (/^[0-9a-f]*$/.test(text) || /^[0-9A-F]*$/.test(text)) kinds = 16;
-  else {
-    if (/[a-z]/.test(text)) kinds += 26;
-    if (/[A-Z]/.test(text)) kinds += 26;
-    if (/[0-9]/.test(text)) kinds += 10;
-    if (/[^A-Za-z0-9]/.test(text)) kinds += 20;
+/** Returns why a cookie may not have come from a generator; `undefined` if it looks random. */
+export function weakness(cookie: string): string | undefined {
+  const text = cookie.replace(/={1,2}$/, "");
+  const isHex = /^(?:[0-9a-f]+|[0-9A-F]+)$/.test(text);
+  if (!isHex && !/^[A-Za-z0-9+/_-]+$/.test(text)) return "it is neither hex digits nor base64";
+  const length = isHex ? HEX_LENGTH_MIN : BASE64_LENGTH_MIN;
+  if (text.length < length) {
+    return `it has fewer than ${length} ${isHex ? "hex digits" : "characters of base64"}`;
   }
-  return text.length * Math.log2(kinds);
+  if (isHex ? /^\d*$/.test(text) : !/[a-z]/.test(text) || !/[A-Z]/.test(text)) {
+    return isHex ? "it has digits only" : "it has letters of one case only";
+  }
+  if (repeats(text)) return "parts of it are repeated";
+  if (longestRun(text) > RUN_MAX) return "it holds a sequence of characters";
+  const letters = text.toLowerCase().replace(/[0134578]/g, (digit) => LOOKALIKES[digit]!);
+  if (WORDS.test(letters) || WORDS.test(text.toLowerCase())) return "it holds a word";
+  if (!isHex && pairsShare(letters) > PAIRS_SHARE_MAX) return "it is made of words";
+  return undefined;
+}
+
+/** Whether parts of four characters stand in more than one place, or there are few different characters. */
+function repeats(text: string): boolean {
+  if (new Set(text).size < 8) return true;
+  const seen = new Set<string>();
+  let again = 0;
+  for (let i = 0; i + 4 <= text.length; i++) {
+    const part = text.slice(i, i + 4).toLowerCase();
+    if (seen.has(part)) again++;
+    seen.add(part);
+  }
+  return again > text.length / 8;
+}
+
+/** The most characters in a row of which each is one step from the last, or each the same. */
+function longestRun(text: string): number {
+  let [longest, length, step] = [1, 1, NaN];
+  for (let i = 1; i < text.length; i++) {
+    // From 9 to a is a step too, as hex digits have it.
+    const here = /9a|a9/i.test(text.slice(i - 1, i + 1))
+      ? (text[i] === "9" ? -1 : 1)
+      : text.charCodeAt(i) - text.charCodeAt(i - 1);
+    length = here === step && Math.abs(here) <= 1 ? length + 1 : 2;
+    step = here;
+    if (Math.abs(here) <= 1) longest = Math.max(longest, length);
+  }
+  return longest;
+}
+
+/** The share of pairs of neighbours that are frequent in English. */
+function pairsShare(letters: string): number {
+  let count = 0;
+  for (let i = 1; i < letters.length; i++) if (PAIRS.has(letters.slice(i - 1, i + 1))) count++;
+  return count / (letters.length - 1);
 }

@@ -2,22 +2,23 @@
  * Who a node is: from a cookie to an authority that every node of the cluster derives alike, and to
  * this node's own certificate.
  *
- *     cookie ─PBKDF2─▶ root ─HKDF "authority"─▶ Ed25519 seed ─▶ the cluster's authority ─signs─▶ leaf
+ *     cookie ─scrypt─▶ root ─HKDF "authority"─▶ Ed25519 seed ─▶ the cluster's authority ─signs─▶ leaf
  *                       └────HKDF "proof"─────▶ the key of the proofs in the handshake
  *
- * PBKDF2 runs once, at start, and takes some tenths of a second: it is what a guess costs.
+ * scrypt (RFC 7914) runs once, at start, with 64 MiB of memory for 0.2 s: that is what each guess costs.
  *
  * @module
  */
+import { scrypt } from "node:crypto";
 import { utf8 } from "../base/bytes.ts";
 import type { Random } from "../base/random.ts";
 import { type Authority, type Leaf, makeAuthority } from "./certificate.ts";
 
-/** Rounds of PBKDF2-HMAC-SHA256. */
-const ROUNDS = 600_000;
+/** Cost, block size and parallelism of scrypt: 128 × N × r bytes of memory. */
+const SCRYPT = { N: 65_536, r: 8, p: 1, maxmem: 2 * 128 * 65_536 * 8 };
 
 /** Public and fixed: the same cookie must give the same keys on every node. */
-const SALT = utf8("firn cluster identity 1");
+const SALT = utf8("firn cluster identity 2");
 
 /** What a cookie gives. */
 export interface ClusterKeys {
@@ -30,13 +31,12 @@ export interface ClusterKeys {
 
 /** The keys of a cookie: the same on every node and runtime. */
 export async function deriveKeys(cookie: string): Promise<ClusterKeys> {
-  const secret = await importKey(utf8(cookie), "PBKDF2");
-  const root = await crypto.subtle.deriveBits(
-    { name: "PBKDF2", hash: "SHA-256", salt: SALT as BufferSource, iterations: ROUNDS },
-    secret,
-    256,
+  const root = await new Promise<Uint8Array>((derived, fail) =>
+    scrypt(utf8(cookie), SALT, 32, SCRYPT, (error, key) => error ? fail(error) : derived(key))
   );
-  const key = await importKey(new Uint8Array(root), "HKDF");
+  const key = await crypto.subtle.importKey("raw", new Uint8Array(root), "HKDF", false, [
+    "deriveBits",
+  ]);
   const expand = async (info: string): Promise<Uint8Array> =>
     new Uint8Array(
       await crypto.subtle.deriveBits(
@@ -60,8 +60,4 @@ export async function deriveKeys(cookie: string): Promise<ClusterKeys> {
 export function makeCreation(random: Random): number {
   const bytes = random.bytes(4);
   return new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true) || 1;
-}
-
-function importKey(bytes: Uint8Array, algorithm: "PBKDF2" | "HKDF"): Promise<CryptoKey> {
-  return crypto.subtle.importKey("raw", bytes as BufferSource, algorithm, false, ["deriveBits"]);
 }

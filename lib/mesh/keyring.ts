@@ -31,7 +31,7 @@ export class Keyring {
    * if there are none, or more than {@linkcode COOKIES_MAX}.
    */
   async derive(cookies: string | readonly string[]): Promise<KeySet> {
-    const list = [...new Set(typeof cookies === "string" ? [cookies] : cookies)];
+    const list = [...new Set(Array.isArray(cookies) ? cookies as string[] : [cookies as string])];
     if (list.length === 0 || list.length > COOKIES_MAX) {
       const words =
         `there are ${list.length} cookies; use 1 to ${COOKIES_MAX}, the one to use first`;
@@ -39,9 +39,13 @@ export class Keyring {
     }
     for (const cookie of list) checkCookie(cookie, this.#loopback);
     const known = this.#derived;
-    const derived = new Map(
-      list.map((cookie) => [cookie, known.get(cookie) ?? deriveKeys(cookie)]),
-    );
+    // One after the other: each takes 64 MiB for as long as it runs.
+    let last: Promise<unknown> = Promise.resolve();
+    const derived = new Map(list.map((cookie) => {
+      const keys = known.get(cookie) ?? last.then(() => deriveKeys(cookie));
+      last = keys;
+      return [cookie, keys];
+    }));
     this.#derived = derived;
     const [use, ...accepted] = await Promise.all(derived.values());
     return { use: use!, accepted };

@@ -102,7 +102,7 @@ export interface LocalChildSpec extends ChildRules {
  * import { Node, type Pid, type Self, Supervisor } from "@firn/firn";
  * import { assertEquals, assertNotEquals } from "@std/assert";
  *
- * const cookie = "the same on every node";
+ * const cookie = crypto.getRandomValues(new Uint8Array(32)).toHex();
  * await using a = await Node.start({ name: "a@127.0.0.1:0", cookie, logLevel: "silent" });
  * await using b = await Node.start({ name: "b@127.0.0.1:0", cookie, logLevel: "silent" });
  * await a.connect(b.name);

@@ -82,7 +82,7 @@ export interface Service<State, Init extends Args, Calls, Casts> {
    *   call: { add: (sum: number, by: number) => [sum + by, sum + by] },
    * });
    *
-   * const cookie = "the same on every node";
+   * const cookie = crypto.getRandomValues(new Uint8Array(32)).toHex();
    * await using a = await Node.start({ name: "a@127.0.0.1:0", cookie, logLevel: "silent" });
    * await using b = await Node.start({ name: "b@127.0.0.1:0", cookie, logLevel: "silent" });
    * await a.connect(b.name);

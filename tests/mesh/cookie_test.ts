@@ -1,32 +1,52 @@
-import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
+import { assertEquals, assertMatch, assertThrows } from "@std/assert";
+import { Buffer } from "node:buffer";
 import { SeededRandom } from "../../lib/base/random.ts";
 import {
-  chanceBits,
   checkCookie,
-  COOKIE_BITS_MIN,
   COOKIE_LENGTH_MAX,
   CookieError,
   makeCookie,
+  weakness,
 } from "../../lib/mesh/cookie.ts";
 import { test } from "../kit/test.ts";
 
 const STRONG: readonly string[] = [
-  "0123456789abcdef0123456789abcdef", // 32 hex digits
-  "0123456789ABCDEF0123456789ABCDEF",
-  "123456789012345678901234567890123456789", // 39 digits
+  "5b1e0c97d24fa86d3379c0e15a8f42bd", // 32 hex digits
+  "5B1E0C97D24FA86D3379C0E15A8F42BD",
   "Zk3vQ9sXw2LpTb7RcYh5Ng", // 22 letters and digits
-  "correct horse battery staple and then some",
+  "q83vEjRWeJCr0Yf+/xKUag==", // base64 with its padding
+  "vQ-x3_Zk9sXw2LpTb7RcYh5NgEwqP0tJm6KdUyBfA1s",
 ];
 
 const WEAK: readonly string[] = [
   "secret",
   "monster",
-  "0123456789abcdef0123456789abcde", // one digit short
-  "12345678901234567890123456789012345678", // 38 digits: the 39th would make 128 bits
+  "a secret that every node of the cluster has",
+  "changeme changeme changeme",
+  "correct horse battery staple and then some",
+  "CorrectHorseBatteryStaple1",
+  "Tr0ub4dor-and-C0rrectH0rse-9",
+  "MyClusterIsTheBestOfAll2026",
+  "WinterIsComing2026InTheNorth",
+  "ProductionNodesOnly77Server",
+  "P4ssw0rdOfTh3Firn-Xq9",
+  "0123456789abcdef0123456789abcdef",
+  "0123456789ABCDEF0123456789ABCDEF",
+  "fedcba9876543210fedcba9876543210",
+  "abcdefghijklmnopqrstuvwxyz",
+  "ABCDEFGHIJKLMNOPqrstuvwxyz0123456789",
+  "QWERTYuiopASDFGHjkl1234567890",
+  "123456789012345678901234567890123456789",
+  "5b1e0c97d24fa86d3379c0e15a8f42b", // one digit short
   "Zk3vQ9sXw2LpTb7RcYh5N", // one character short
+  "Zk3vQ9sXw2LpTb7RcYh5N==", // padding is no secret
+  "5b1e0c975b1e0c975b1e0c975b1e0c97",
+  "Zk3vQ9sXZk3vQ9sXZk3vQ9sX",
+  "deadbeefcafebabefeedfacebaadf00d",
+  "5b1e0c97-d24f-4a86-9379-c0e15a8f42bd", // a UUID: 122 bits
   "a".repeat(1000),
   "abababab".repeat(100),
-  "abcdefg".repeat(100), // 7 different characters
+  "\u043f\u0430\u0440\u043e\u043b\u044c".repeat(10),
 ];
 
 test("checkCookie lets strong cookies pass anywhere, and any on this machine", () => {
@@ -46,12 +66,12 @@ test("checkCookie refuses a weak cookie beyond this machine, and never repeats i
 });
 
 test("checkCookie refuses an empty cookie and an endless one, even on this machine", () => {
-  const long = "0123456789abcdef".repeat(COOKIE_LENGTH_MAX / 16);
+  const long = Buffer.from(new SeededRandom(9).bytes(COOKIE_LENGTH_MAX / 2)).toString("hex");
   for (const loopback of [false, true]) {
     assertThrows(() => checkCookie("", loopback), CookieError, "empty");
     checkCookie(long, loopback);
     const error = assertThrows(() => checkCookie(`${long}z`, loopback), CookieError, "longer than");
-    assertEquals(error.message.includes("0123"), false);
+    assertEquals(error.message.includes(long.slice(0, 8)), false);
   }
 });
 
@@ -61,21 +81,32 @@ test("makeCookie makes cookies that are strong, need no quotes, and differ", () 
   for (let i = 0; i < 200; i++) {
     const cookie = makeCookie(random);
     assertMatch(cookie, /^[A-Za-z0-9_-]{43}$/);
-    assert(chanceBits(cookie) >= COOKIE_BITS_MIN, cookie);
     checkCookie(cookie, false);
     seen.add(cookie);
   }
   assertEquals(seen.size, 200);
 });
 
-test("chanceBits counts by length and by kinds of characters", () => {
-  assertEquals(chanceBits(""), 0);
-  assertEquals(chanceBits("0123456"), 0);
-  assertEquals(chanceBits("01234567"), 8 * Math.log2(10));
-  assertEquals(chanceBits("0123456f"), 8 * 4);
-  assertEquals(chanceBits("0123456F"), 8 * 4);
-  assertEquals(chanceBits("abcdefgh"), 8 * Math.log2(26));
-  assertEquals(chanceBits("abcdefGH"), 8 * Math.log2(52));
-  assertEquals(chanceBits("ghijklM7"), 8 * Math.log2(62));
-  assertEquals(chanceBits("ghijkM7!"), 8 * Math.log2(82));
+test("weakness lets through what generators make: at most 1 in 1000 of the shortest is rejected", () => {
+  const random = new SeededRandom(6);
+  const ways = [
+    (bytes: Uint8Array): string => bytes.toHex(),
+    (bytes: Uint8Array): string => Buffer.from(bytes).toString("base64"),
+    (bytes: Uint8Array): string => Buffer.from(bytes).toString("base64url"),
+  ];
+  for (const way of ways) {
+    for (const length of [16, 32, 256]) {
+      let rejected = 0;
+      for (let i = 0; i < 2000; i++) if (weakness(way(random.bytes(length)))) rejected++;
+      assertEquals(rejected <= 2, true, `${rejected} of 2000 of ${length} bytes`);
+    }
+  }
+});
+
+test("checkCookie rejects what is not a string, on any machine, without a word of its value", () => {
+  for (const value of [5, null, undefined, {}, new Uint8Array(32), true, 5n]) {
+    for (const loopback of [false, true]) {
+      assertThrows(() => checkCookie(value, loopback), CookieError, "the cookie is not a string");
+    }
+  }
 });

@@ -27,6 +27,13 @@ const WRONG: readonly (readonly [
   [{ name: "" }, NodeNameError, "badname", 'not a node name: ""'],
   [{ seeds: ["a@h:1", "b"] }, NodeNameError, "badname", 'not a node name: "b"'],
   [{ cookie: "" }, CookieError, "badcookie", "the cookie is empty"],
+  [
+    { cookie: 5 as never },
+    CookieError,
+    "badcookie",
+    "the cookie is not a string but of type number",
+  ],
+  [{ cookie: [null] as never }, CookieError, "badcookie", "the cookie is not a string but null"],
   [{ cookie: "x".repeat(1025) }, CookieError, "badcookie", "longer than 1024"],
   [
     { name: "a@127.0.0.1:0", cookie: "weak", listen: { hostname: "0.0.0.0" } },
@@ -34,6 +41,16 @@ const WRONG: readonly (readonly [
     "badcookie",
     "too easy to guess",
   ],
+  ...[
+    "a secret that every node of the cluster has", // what the README showed
+    "changeme changeme changeme",
+    "0123456789abcdef0123456789abcdef",
+  ].map((cookie): (typeof WRONG)[number] => [
+    { name: "a@127.0.0.1:0", cookie, listen: { hostname: "0.0.0.0" } },
+    CookieError,
+    "badcookie",
+    "too easy to guess",
+  ]),
   [
     { name: "a@10.0.0.7:9000" },
     NodeOptionError,
