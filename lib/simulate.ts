@@ -319,7 +319,9 @@ class Cluster implements Simulation {
         cookie: COOKIE,
         logLevel: "silent",
         ...options,
-        seeds: options.seeds?.map((seed) => seed.includes("@") ? seed : fullName(seed)),
+        seeds: typeof options.seeds === "function"
+          ? options.seeds
+          : options.seeds?.map((seed) => seed.includes("@") ? seed : fullName(seed)),
       },
       host,
       this.#keys,

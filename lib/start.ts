@@ -27,7 +27,8 @@ import { Keyring } from "./mesh/keyring.ts";
 import { RemoteNodes } from "./mesh/remote_nodes.ts";
 import { ROOM_HEAD_BYTES_MAX, ROOM_MESSAGE_BYTES_MAX } from "./mesh/message.ts";
 import { MESSAGE_BYTES_MAX } from "./mesh/fragment_reader.ts";
-import { Mesh, type MeshEvents, type OwnTls } from "./mesh/mesh.ts";
+import { parseSeed, type SeedFunction } from "./mesh/seed.ts";
+import { Mesh, type MeshEvents, type MeshOptions, type OwnTls } from "./mesh/mesh.ts";
 import type { LeaveOptions } from "./leave.ts";
 import { formatName, isLoopback, type NodeName, normalName, parseName } from "./mesh/name.ts";
 import { BunHost } from "./host/bun.ts";
@@ -61,8 +62,21 @@ export interface NodeOptions {
    * whose name is not on this machine must say this, so that nobody listens to the world unawares.
    */
   readonly listen?: { readonly hostname: string; readonly port?: number | undefined } | undefined;
-  /** Nodes to join; one that is up is enough to find all. They are dialled until the node stops. */
-  readonly seeds?: readonly string[] | undefined;
+  /**
+   * Nodes to join; one that is up is enough to find all. Each is one of:
+   *
+   * - `"alpha@10.0.0.7:9000"`, the name of a node: dialed until this node stops;
+   * - `"*@10.0.0.7:9000"`, the address of a node whose name is not known;
+   * - `"*@firn.default.svc:9000"`, a DNS name: the nodes at all of its addresses;
+   * - `"*@_firn._tcp.firn.default.svc"`, a DNS service (SRV): the nodes at all of its targets;
+   * - `"file:/etc/firn/seeds"`, a file with one seed a line.
+   *
+   * In place of the list, a function that returns or resolves to such a list. All but names are evaluated
+   * every `seedInterval` milliseconds. What fails is logged, and changes nothing until it succeeds.
+   */
+  readonly seeds?: readonly string[] | SeedFunction | undefined;
+  /** Milliseconds between two evaluations of seeds that are not names. Default 10000, at least 100. */
+  readonly seedInterval?: number | undefined;
   /**
    * Milliseconds that `Node.start` waits at most for `node.joined`: for one dial of each seed, and for the
    * names and groups of those that are reached. 0: it does not wait. Default 10000.
@@ -91,6 +105,9 @@ export interface NodeOptions {
 
 /** How long `Node.start` waits for the cluster by default. Milliseconds. */
 const JOIN_MS = 10_000;
+
+/** How often seeds are evaluated by default. Milliseconds. */
+const SEED_INTERVAL_MS = 10_000;
 
 /** The least that `queueBytesMax` may be. */
 const QUEUE_BYTES_LEAST = 1024;
@@ -159,6 +176,7 @@ const OPTIONS: Readonly<Record<keyof NodeOptions, true>> = {
   cookieFile: true,
   listen: true,
   seeds: true,
+  seedInterval: true,
   joinTimeout: true,
   tls: true,
   pingInterval: true,
@@ -190,7 +208,7 @@ export async function startNode(
   const keyring = new Keyring(isLoopback(listen.hostname));
   const cookies = options.cookie ?? cookiesFromFile(options, host);
   const joinMs = joinTimeout(options);
-  const seeds = (options.seeds ?? []).map(normalName);
+  const { seeds, discovery } = readSeeds(options);
   if (options.tls !== undefined) checkPem(options.tls, (words) => new NodeOptionError(words));
   const { use, accepted } = keys ? { use: keys, accepted: [] } : await keyring.derive(cookies);
   const events = new Emitter<NodeEvents>((event, error) =>
@@ -202,6 +220,7 @@ export async function startNode(
     acceptedKeys: accepted,
     listen,
     seeds,
+    discovery,
     tls: options.tls,
     limits,
     log,
@@ -321,6 +340,25 @@ function listenAddress(options: NodeOptions, name: NodeName): { hostname: string
     `${formatName(name)} would listen beyond this machine: if that is meant, ` +
       `give listen: { hostname: "${name.hostname}" }, or "0.0.0.0" for all addresses`,
   );
+}
+
+/** Seeds that are names, and those that must be evaluated. */
+function readSeeds(options: NodeOptions): Pick<MeshOptions, "seeds" | "discovery"> {
+  const { seeds = [], seedInterval: intervalMs = SEED_INTERVAL_MS } = options;
+  if (!(intervalMs >= 100 && intervalMs <= 86_400_000)) {
+    throw new NodeOptionError(
+      `option seedInterval is ${intervalMs}: use 100 to 86400000 milliseconds`,
+    );
+  }
+  if (typeof seeds === "function") return { seeds: [], discovery: { seeds, intervalMs } };
+  const names: string[] = [];
+  const others: string[] = [];
+  for (const text of seeds) {
+    const seed = parseSeed(text);
+    if (seed.kind === "name") names.push(seed.name);
+    else others.push(text);
+  }
+  return { seeds: names, discovery: others.length > 0 ? { seeds: others, intervalMs } : undefined };
 }
 
 function sessionLimits(options: NodeOptions): SessionLimits & { messageBytesMax: number } {

@@ -6,6 +6,7 @@
  */
 import { Socket } from "node:net";
 import process from "node:process";
+import { readFile } from "node:fs/promises";
 import { setImmediate } from "node:timers";
 import { AcceptWatchdog } from "./accept_watchdog.ts";
 import { BunStream, type RawSocket } from "./bun_stream.ts";
@@ -28,6 +29,8 @@ import {
   spawnChild,
   SystemClock,
   systemLog,
+  systemLookup,
+  systemLookupService,
   systemOnTermination,
   systemRandom,
   systemSecretFile,
@@ -175,6 +178,18 @@ export class BunHost implements Host {
     return options.runtime === "bun"
       ? spawnChild(process.execPath, [options.file, ...args])
       : spawnChild(process.env["DENO_BIN"] ?? "deno", ["run", "-A", options.file, ...args]);
+  }
+
+  lookup(hostname: string): Promise<string[]> {
+    return systemLookup(hostname);
+  }
+
+  lookupService(service: string): Promise<{ hostname: string; port: number }[]> {
+    return systemLookupService(service);
+  }
+
+  readText(path: string): Promise<string> {
+    return readFile(path, "utf8");
   }
 
   onTermination(task: () => Promise<void>): () => void {

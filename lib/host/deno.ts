@@ -18,6 +18,7 @@
  * @module
  */
 import { connect as connectTcp, isIP } from "node:net";
+import { readFile } from "node:fs/promises";
 import { setImmediate } from "node:timers";
 import tls from "node:tls";
 import { connectAborted, connectError, connectTimeout } from "./connect_error.ts";
@@ -41,6 +42,8 @@ import {
   spawnChild,
   SystemClock,
   systemLog,
+  systemLookup,
+  systemLookupService,
   systemOnTermination,
   systemRandom,
   systemSecretFile,
@@ -113,6 +116,18 @@ export class DenoHost implements Host {
     return options.runtime === "deno"
       ? spawnChild(Deno.execPath(), ["run", "-A", options.file, ...args])
       : spawnChild(Deno.env.get("BUN_BIN") ?? "bun", [options.file, ...args]);
+  }
+
+  lookup(hostname: string): Promise<string[]> {
+    return systemLookup(hostname);
+  }
+
+  lookupService(service: string): Promise<{ hostname: string; port: number }[]> {
+    return systemLookupService(service);
+  }
+
+  readText(path: string): Promise<string> {
+    return readFile(path, "utf8");
   }
 
   onTermination(task: () => Promise<void>): () => void {

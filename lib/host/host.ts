@@ -164,6 +164,12 @@ export interface Host {
   atFlush(task: () => void): void;
   /** Calls `task` when sockets and timers have had a turn, however busy this process is. */
   yieldToIo(task: () => void): void;
+  /** Returns all addresses of a DNS name, or of an entry in the machine's hosts file. */
+  lookup(hostname: string): Promise<string[]>;
+  /** Returns the targets of a DNS service: its SRV records. */
+  lookupService(service: string): Promise<{ hostname: string; port: number }[]>;
+  /** Returns the text of a file. */
+  readText(path: string): Promise<string>;
   spawn(options: SpawnOptions): Child;
   /**
    * Runs `task` when this process gets SIGTERM, which does not end it then; once the last such task is done

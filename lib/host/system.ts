@@ -6,6 +6,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { linkSync, mkdirSync, readFileSync, statSync, unlinkSync, writeFileSync } from "node:fs";
+import { lookup, resolveSrv } from "node:dns/promises";
 import { dirname } from "node:path";
 import process from "node:process";
 import type { Clock, Timer } from "../base/clock.ts";
@@ -103,6 +104,21 @@ class SystemChild implements Child {
       // It has ended already.
     }
   }
+}
+
+/** Returns all addresses of a name, as the system resolves it. */
+export async function systemLookup(hostname: string): Promise<string[]> {
+  return (await lookup(hostname, { all: true })).map(({ address }) => address);
+}
+
+/** Returns the targets of a DNS service. */
+export async function systemLookupService(
+  service: string,
+): Promise<{ hostname: string; port: number }[]> {
+  return (await resolveSrv(service)).map(({ name, port }) => ({
+    hostname: name.replace(/\.$/, ""),
+    port,
+  }));
 }
 
 /** Runs `task` on SIGTERM, and exits when it is done and nothing else handles that signal. */

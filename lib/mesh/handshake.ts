@@ -284,6 +284,9 @@ export class Responder {
       return fail("version", `it speaks version ${name.version}, we speak ${VERSION}`);
     }
     if (!isNormalName(name.name)) return fail("name", "its name is not of the form name@host:port");
+    if (name.name === this.#self.name && name.creation === this.#self.creation) {
+      return fail("duplicate", "it is this node itself");
+    }
     if (name.name === this.#self.name) {
       return fail("name", `it calls itself ${name.name}, as we do`);
     }

@@ -43,6 +43,11 @@ export class Joining {
     this.#look();
   }
 
+  /** A node is to be waited for like a seed. */
+  awaits(node: string): void {
+    if (!this.#isOver) this.#seeds.add(node);
+  }
+
   /** A peer has named a node that was not known. */
   named(node: string): void {
     if (!this.#isOver && !this.#seeds.has(node)) this.#named.add(node);

@@ -20,11 +20,14 @@ import { certificateNames, checkHost, checkNodeUri } from "./certificate_names.t
 import { type Opened, Session, type SessionEnd, type SessionLimits } from "./session.ts";
 import { Dialer } from "./dialer.ts";
 import { Joining } from "./joining.ts";
+import { Discovery } from "./discovery.ts";
 import { ExposedFunctions } from "./exposed_functions.ts";
 import { encodeFrame } from "./frame.ts";
 import { HandshakeIo, type HandshakeOwner } from "./handshake_io.ts";
 import { type CertificateCheck, fail, type Met, Responder, type Self } from "./handshake.ts";
 import { type ClusterKeys, makeCreation } from "./identity.ts";
+import { identify } from "./identify.ts";
+import type { SeedFunction } from "./seed.ts";
 import type { RoomSink } from "./dispatch.ts";
 import {
   encodeClock,
@@ -80,6 +83,9 @@ export interface OwnTls {
     | undefined;
 }
 
+/** Stands for the first evaluation of seeds while a node joins. */
+const DISCOVERY = "*";
+
 /** How to take part. */
 export interface MeshOptions {
   readonly name: NodeName;
@@ -88,7 +94,13 @@ export interface MeshOptions {
   /** Those of further cookies that are accepted. */
   readonly acceptedKeys?: readonly ClusterKeys[] | undefined;
   readonly listen: Address;
+  /** Names of nodes to join. */
   readonly seeds: readonly string[];
+  /** Seeds that are evaluated again and again, and how many milliseconds apart. */
+  readonly discovery?: {
+    readonly seeds: readonly string[] | SeedFunction;
+    readonly intervalMs: number;
+  } | undefined;
   readonly tls?: OwnTls | undefined;
   readonly limits: SessionLimits;
   readonly log: Log;
@@ -142,6 +154,7 @@ export class Mesh implements SessionOwner {
   readonly #waiters: ConnectWaiters;
   /** From {@linkcode Mesh.join} on. */
   #joining: Joining | undefined;
+  #discovery: Discovery | undefined;
   #name: string;
   #log: Log;
   #peers: Peers;
@@ -255,9 +268,35 @@ export class Mesh implements SessionOwner {
   join(synced: (node: string) => Promise<void>): Promise<void> {
     const { clock } = this.#host;
     const seeds = this.#options.seeds.filter((seed) => this.#peers.add(seed, "seed", clock.now()));
-    this.#joining = new Joining(clock, seeds, synced);
+    const { discovery } = this.#options;
+    const more = discovery === undefined ? [] : [DISCOVERY];
+    this.#joining = new Joining(clock, [...seeds, ...more], synced);
     this.#dials.due();
+    if (discovery !== undefined) void this.#discover(discovery.seeds, discovery.intervalMs);
     return this.#joining.done;
+  }
+
+  /** Evaluates seeds from now on. The nodes that the first evaluation finds are waited for like other seeds. */
+  async #discover(seeds: readonly string[] | SeedFunction, intervalMs: number): Promise<void> {
+    this.#discovery = new Discovery(this.#host, seeds, intervalMs, {
+      log: () => this.#log,
+      isKnown: (name) => name === this.#name || this.#sessions.has(name),
+      identify: (hostname, port, signal) =>
+        identify(this.#host, this.#self, this.#dialTls(hostname), hostname, port, signal),
+      found: (names) => this.#found(names),
+    });
+    this.#found(await this.#discovery.start());
+    this.#joining?.failed(DISCOVERY);
+  }
+
+  #found(names: readonly string[]): void {
+    const now = this.#host.clock.now();
+    for (const name of names) {
+      if (!this.#peers.add(name, "hearsay", now)) continue;
+      this.#joining?.awaits(name);
+      if (this.#sessions.has(name)) this.#joining?.up(name);
+    }
+    this.#dials.due();
   }
 
   /**
@@ -429,6 +468,7 @@ export class Mesh implements SessionOwner {
   }
 
   async #stop(): Promise<void> {
+    this.#discovery?.stop();
     for (const timer of this.#timers) timer.cancel();
     this.#dials.stop();
     this.#joining?.stop();

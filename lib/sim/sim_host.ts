@@ -108,6 +108,19 @@ export class SimHost implements Host, Machine {
     throw new Error("a simulated machine starts no processes");
   }
 
+  /** Host names are addresses here. */
+  lookup(hostname: string): Promise<string[]> {
+    return Promise.resolve([hostname]);
+  }
+
+  lookupService(service: string): Promise<{ hostname: string; port: number }[]> {
+    return Promise.reject(new Error(`there is no DNS service ${service} in a simulation`));
+  }
+
+  readText(path: string): Promise<string> {
+    return Promise.reject(new Error(`there is no file ${path} in a simulation`));
+  }
+
   onTermination(): () => void {
     return () => {};
   }

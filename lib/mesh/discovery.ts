@@ -1,0 +1,163 @@
+/**
+ * Finds nodes whose names are not known beforehand: evaluates the seeds again and again, and asks the nodes at
+ * addresses that are new for their names.
+ *
+ *     seeds, function ─▶ files, DNS ─▶ addresses ─identify─▶ names ─▶ the mesh dials them
+ *
+ * What a source does not list any more is not named again; the mesh forgets it as it forgets other nodes. A
+ * source that fails changes nothing until it succeeds.
+ *
+ * @module
+ */
+import type { Timer } from "../base/clock.ts";
+import type { Log } from "../base/log.ts";
+import type { Host } from "../host/host.ts";
+import { addressKey, parseSeed, type SeedFunction, seedsOfText } from "./seed.ts";
+
+/** How many addresses are asked for their names at once. */
+const IDENTIFIED_AT_ONCE_MAX = 16;
+
+/** How many addresses one evaluation may bring; the others are ignored. */
+export const ADDRESSES_MAX = 1_024;
+
+/** What discovery needs of the mesh. */
+export interface DiscoveryOwner {
+  readonly log: () => Log;
+  /** Whether the node of that name needs no dial: there is a session with it, or it is this node. */
+  readonly isKnown: (name: string) => boolean;
+  /** Asks the node at an address for its name. */
+  readonly identify: (hostname: string, port: number, signal: AbortSignal) => Promise<string>;
+  /** These nodes are listed now. */
+  readonly found: (names: readonly string[]) => void;
+}
+
+/** Evaluates the seeds of one node. */
+export class Discovery {
+  readonly #host: Host;
+  readonly #owner: DiscoveryOwner;
+  readonly #seeds: readonly string[] | SeedFunction;
+  readonly #intervalMs: number;
+  readonly #cancel = new AbortController();
+  /** Which node was at an address when it was last asked. */
+  #nameAt: ReadonlyMap<string, string> = new Map();
+  /** The last failure of each source, so that it is logged once. */
+  readonly #failures = new Map<string, string>();
+  #timer: Timer | undefined;
+
+  /** `intervalMs` passes between the end of one evaluation and the next. */
+  constructor(
+    host: Host,
+    seeds: readonly string[] | SeedFunction,
+    intervalMs: number,
+    owner: DiscoveryOwner,
+  ) {
+    this.#host = host;
+    this.#seeds = seeds;
+    this.#intervalMs = intervalMs;
+    this.#owner = owner;
+  }
+
+  /** Evaluates the seeds for the first time. Resolves with the names that were found. */
+  async start(): Promise<string[]> {
+    const names = await this.#evaluate();
+    this.#again();
+    return names;
+  }
+
+  /** Stops. */
+  stop(): void {
+    this.#cancel.abort();
+    this.#timer?.cancel();
+  }
+
+  #again(): void {
+    if (this.#cancel.signal.aborted) return;
+    this.#timer = this.#host.clock.after(this.#intervalMs, async () => {
+      const names = await this.#evaluate();
+      if (!this.#cancel.signal.aborted && names.length > 0) this.#owner.found(names);
+      this.#again();
+    });
+  }
+
+  async #evaluate(): Promise<string[]> {
+    const names = new Set<string>();
+    const addresses = new Map<string, { hostname: string; port: number }>();
+    const add = (hostname: string, port: number): void => {
+      if (addresses.size < ADDRESSES_MAX) {
+        addresses.set(addressKey(hostname, port), { hostname, port });
+      }
+    };
+    const seeds = typeof this.#seeds === "function"
+      ? await this.#try("the function in option seeds", this.#seeds) ?? []
+      : this.#seeds;
+    for (const seed of seeds) await this.#try(seed, () => this.#expand(seed, names, add, true));
+    await this.#identifyAll([...addresses], names);
+    return [...names];
+  }
+
+  async #expand(
+    text: string,
+    names: Set<string>,
+    add: (hostname: string, port: number) => void,
+    mayRead: boolean,
+  ): Promise<void> {
+    const seed = parseSeed(text);
+    switch (seed.kind) {
+      case "name":
+        return void names.add(seed.name);
+      case "address":
+        return add(seed.hostname, seed.port);
+      case "dns":
+        for (const address of await this.#host.lookup(seed.hostname)) add(address, seed.port);
+        return;
+      case "service":
+        for (const { hostname, port } of await this.#host.lookupService(seed.service)) {
+          for (const address of await this.#host.lookup(hostname)) add(address, port);
+        }
+        return;
+      case "file":
+        if (!mayRead) throw new Error("a file of seeds must not name another one");
+        for (const line of seedsOfText(await this.#host.readText(seed.path))) {
+          await this.#try(line, () => this.#expand(line, names, add, false));
+        }
+    }
+  }
+
+  /** Asks the nodes at addresses for their names, unless the node that was there is connected. */
+  async #identifyAll(
+    addresses: [string, { hostname: string; port: number }][],
+    names: Set<string>,
+  ): Promise<void> {
+    const nameAt = new Map<string, string>();
+    const waiting = addresses.values();
+    const work = async (): Promise<void> => {
+      for (const [key, { hostname, port }] of waiting) {
+        const known = this.#nameAt.get(key);
+        const name = known !== undefined && this.#owner.isKnown(known)
+          ? known
+          : await this.#try(key, () => this.#owner.identify(hostname, port, this.#cancel.signal));
+        if (name === undefined) continue;
+        nameAt.set(key, name);
+        names.add(name);
+      }
+    };
+    await Promise.all(Array.from({ length: IDENTIFIED_AT_ONCE_MAX }, work));
+    this.#nameAt = nameAt;
+  }
+
+  /** Runs a step that may fail. A failure is logged when it is another than the last of that source. */
+  async #try<T>(source: string, step: () => T | Promise<T>): Promise<T | undefined> {
+    try {
+      const result = await step();
+      this.#failures.delete(source);
+      return result;
+    } catch (error) {
+      const words = error instanceof Error ? error.message : String(error);
+      if (this.#cancel.signal.aborted || this.#failures.get(source) === words) return undefined;
+      if (this.#failures.size > ADDRESSES_MAX) this.#failures.clear();
+      this.#failures.set(source, words);
+      this.#owner.log().warn(`no node found by seed ${source}: ${words}`);
+      return undefined;
+    }
+  }
+}

@@ -1,0 +1,102 @@
+/**
+ * Asks the node at an address for its name: the first half of a handshake, which is then broken off. To
+ * connect to it is another dial, by that name, like to any other node.
+ *
+ *     this node                                  the node there
+ *        │── NAME ───────────────────────────────▶│
+ *        │◀── CHALLENGE: its name ────────────────│
+ *        │── REJECT "duplicate" ─────────────────▶│  ends it without a line in its log
+ *
+ * @module
+ */
+import type { ClientTls, Host } from "../host/host.ts";
+import type { Stream } from "../host/stream.ts";
+import { encodeFrame, FrameReader, HANDSHAKE_FRAME_BYTES_MAX } from "./frame.ts";
+import { type Self, VERSION } from "./handshake.ts";
+import {
+  decodeChallenge,
+  decodeReject,
+  encodeName,
+  encodeReject,
+  FLAG_READS_CERTIFICATE,
+  NONCE_BYTES,
+  TAG,
+} from "./message.ts";
+import { isNormalName } from "./name.ts";
+
+/** It may take this long, TLS included. Milliseconds. */
+const IDENTIFY_MS = 5_000;
+
+/** A REJECT has this long to arrive. Milliseconds. */
+const FAREWELL_MS = 1_000;
+
+/** Returns the name of the node at an address. Rejects with a `ConnectError`, or an error with the reason. */
+export async function identify(
+  host: Host,
+  self: Self,
+  tls: ClientTls,
+  hostname: string,
+  port: number,
+  signal: AbortSignal,
+): Promise<string> {
+  const stream = await host.connect({ hostname, port, tls, timeoutMs: IDENTIFY_MS, signal });
+  return await new Promise<string>((found, fail) => {
+    const reader = new FrameReader(HANDSHAKE_FRAME_BYTES_MAX);
+    const end = (): void => fail(new Error("it hung up"));
+    const late = host.clock.after(IDENTIFY_MS, () => {
+      fail(new Error(`no name within ${IDENTIFY_MS} ms`));
+      stream.abort();
+    });
+    const abort = (): void => stream.abort();
+    signal.addEventListener("abort", abort);
+    stream.handler = {
+      data(bytes) {
+        const frame = (tag: number, body: Uint8Array): boolean => {
+          late.cancel();
+          answer(self.name, tag, body, found, fail);
+          leave(host, stream);
+          return false;
+        };
+        if (!reader.push(bytes, { frame })) stream.abort();
+      },
+      drain() {},
+      end,
+      close() {
+        late.cancel();
+        signal.removeEventListener("abort", abort);
+        end();
+      },
+    };
+    const nonce = host.random.bytes(NONCE_BYTES);
+    const { name, creation } = self;
+    const hello = { name, creation, version: VERSION, features: 0, nonce };
+    stream.write(encodeFrame(TAG.NAME, encodeName({ ...hello, flags: FLAG_READS_CERTIFICATE })));
+  });
+}
+
+function answer(
+  self: string,
+  tag: number,
+  body: Uint8Array,
+  found: (name: string) => void,
+  fail: (error: Error) => void,
+): void {
+  const name = tag === TAG.CHALLENGE ? decodeChallenge(body)?.message.name : undefined;
+  if (name !== undefined && isNormalName(name)) return found(name);
+  const reject = tag === TAG.REJECT ? decodeReject(body) : undefined;
+  // At this point only this node itself answers like that.
+  if (reject?.reason === "duplicate") return found(self);
+  fail(new Error(reject?.words ?? "it did not answer as a node does"));
+}
+
+function leave(host: Host, stream: Stream): void {
+  const timer = host.clock.after(FAREWELL_MS, () => stream.abort());
+  stream.handler = {
+    data() {},
+    drain() {},
+    end: () => stream.abort(),
+    close: () => timer.cancel(),
+  };
+  stream.write(encodeFrame(TAG.REJECT, encodeReject("duplicate", "it asked for the name only")));
+  stream.end();
+}

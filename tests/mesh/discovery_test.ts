@@ -1,0 +1,82 @@
+/**
+ * Seeds that are evaluated again and again: addresses, files and functions. Those of DNS are tested with a
+ * DNS server in `tests/process/discovery_test.ts`.
+ */
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { NodeNameError } from "../../lib/mesh/name.ts";
+import { freePort, type TestNode, untilWhole, warnings, withNodes } from "../kit/mesh.ts";
+import { test, until } from "../kit/test.ts";
+
+function addressOf(node: TestNode): string {
+  return `*@${node.name.split("@")[1]}`;
+}
+
+test("Node.start with the address of a node joins it, whatever its name, and resolves when it has", async () => {
+  await withNodes(async (start) => {
+    const a = await start("a");
+    const b = await start("b", { seeds: [a.name] });
+    const c = await start("c", { seeds: [addressOf(a)], joinTimeout: 10_000 });
+    assert(c.mesh.peers().includes(a.name));
+    await untilWhole([a, b, c]);
+    // To ask for a name leaves no line in anybody's log.
+    assertEquals([a, b, c].flatMap(warnings), []);
+    assertEquals(a.refused, []);
+  });
+});
+
+test("Node.start with its own address among the seeds, or one where nobody listens, joins the others", async () => {
+  await withNodes(async (start) => {
+    const [port, none] = [await freePort(), await freePort()];
+    const a = await start("a");
+    const seeds = [`*@127.0.0.1:${port}`, `*@127.0.0.1:${none}`, addressOf(a)];
+    const b = await start(`b@127.0.0.1:${port}`, { seeds, seedInterval: 100 });
+    await untilWhole([a, b]);
+    assertEquals(b.lines.filter(({ level }) => level === "warn").length, 1);
+    assert(warnings(b)[0]!.includes(`no node found by seed 127.0.0.1:${none}`), warnings(b)[0]);
+    assertEquals(warnings(a), []);
+  });
+});
+
+test("Discovery finds nodes that a file names later", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "firn-"));
+  try {
+    const path = join(folder, "seeds");
+    await withNodes(async (start) => {
+      const a = await start("a");
+      const options = { seeds: [`file:${path}`], seedInterval: 100, joinTimeout: 10_000 };
+      const b = await start("b", options);
+      assertEquals(b.mesh.peers(), []);
+      assert(warnings(b)[0]!.includes("no node found by seed file:"), warnings(b)[0]);
+      writeFileSync(path, `# the cluster\n${addressOf(a)}\nno seed\n`);
+      await untilWhole([a, b]);
+      await until("the line is reported", () => warnings(b).length === 2);
+      assert(warnings(b)[1]!.includes("no seed"), warnings(b)[1]);
+    });
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
+test("Discovery calls a function again and again, also when it throws", async () => {
+  await withNodes(async (start) => {
+    const a = await start("a");
+    let calls = 0;
+    const seeds = (): Promise<string[]> => {
+      if (++calls < 3) return Promise.reject(new Error("not yet"));
+      return Promise.resolve([a.name]);
+    };
+    const b = await start("b", { seeds, seedInterval: 100 });
+    await untilWhole([a, b]);
+    assertEquals(calls, 3);
+    assertEquals(warnings(b).length, 1);
+  });
+});
+
+test("Node.start refuses seeds that are none", async () => {
+  await withNodes(async (start) => {
+    await assertRejects(() => start("a", { seeds: ["*@h:0"] }), NodeNameError);
+  });
+});
