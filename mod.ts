@@ -36,6 +36,8 @@
 export type { ListenOptions } from "./lib/base/emitter.ts";
 export { type ConnectNodeOptions, Node, type NodeStopOptions } from "./lib/node.ts";
 export type { LeaveOptions } from "./lib/leave.ts";
+export { type Environment, nodeOptionsFromEnv } from "./lib/env.ts";
+export type { SeedFunction } from "./lib/mesh/seed.ts";
 export { connect } from "./lib/connect.ts";
 export { serve } from "./lib/serve.ts";
 export { type NodeEvents, NodeOptionError, type NodeOptions } from "./lib/start.ts";
