@@ -1,0 +1,80 @@
+/**
+ * A machine with a name server of its own: a network namespace in which dnsmasq answers.
+ */
+import { execFileSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import type { Child } from "../../lib/host/host.ts";
+import { spawnChild } from "../../lib/host/system.ts";
+import { type Launch, TwoMachines } from "./netns.ts";
+
+function ip(...args: string[]): void {
+  execFileSync("ip", args, { stdio: "pipe" });
+}
+
+/** One namespace and its name server. */
+export class NamedMachine {
+  readonly #name = `firn-${process.pid}-dns`;
+  readonly #folder = mkdtempSync(join(tmpdir(), "firn-dns-"));
+  readonly #server: Child;
+
+  /** `records` are options of dnsmasq, such as `--srv-host=…`; host names are set by `setHosts`. */
+  constructor(...records: string[]) {
+    ip("netns", "add", this.#name);
+    ip("-n", this.#name, "link", "set", "lo", "up");
+    // `ip netns exec` shows processes this file in place of /etc/resolv.conf.
+    mkdirSync(`/etc/netns/${this.#name}`, { recursive: true });
+    writeFileSync(`/etc/netns/${this.#name}/resolv.conf`, "nameserver 127.0.0.1\n");
+    mkdirSync(join(this.#folder, "hosts"));
+    this.#server = this.#spawn("dnsmasq", [
+      "--keep-in-foreground",
+      "--no-resolv",
+      "--no-hosts",
+      "--local-ttl=0",
+      "--pid-file=",
+      "--user=root",
+      "--listen-address=127.0.0.1",
+      "--bind-interfaces",
+      `--hostsdir=${join(this.#folder, "hosts")}`,
+      ...records,
+    ]);
+  }
+
+  /** Whether this machine allows it: to root on Linux, with `ip` and `dnsmasq`. */
+  static isPossible(): boolean {
+    if (!TwoMachines.isPossible()) return false;
+    try {
+      execFileSync("dnsmasq", ["--version"], { stdio: "pipe" });
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  /** What starts a process on this machine. */
+  readonly launch: Launch = (runtime, file) => {
+    const bin = process.env[runtime === "deno" ? "DENO_BIN" : "BUN_BIN"] ?? runtime;
+    return this.#spawn(bin, runtime === "deno" ? ["run", "-A", file] : [file]);
+  };
+
+  /** Adds addresses of a name. The name server sees them within milliseconds. */
+  addHost(name: string, ...addresses: string[]): void {
+    const lines = addresses.map((address) => `${address} ${name}\n`).join("");
+    writeFileSync(join(this.#folder, "hosts", addresses.join("+")), lines);
+  }
+
+  /** Ends the name server and takes the machine away. Its other processes must have ended. */
+  async remove(): Promise<void> {
+    this.#server.signal("SIGKILL");
+    await this.#server.ended;
+    ip("netns", "del", this.#name);
+    rmSync(`/etc/netns/${this.#name}`, { recursive: true });
+    rmSync(this.#folder, { recursive: true });
+  }
+
+  #spawn(command: string, args: readonly string[]): Child {
+    return spawnChild("ip", ["netns", "exec", this.#name, command, ...args]);
+  }
+}

@@ -1,0 +1,57 @@
+/**
+ * Nodes that find one another by DNS alone, as pods behind a headless service do.
+ */
+import { assertEquals } from "@std/assert";
+import { NamedMachine } from "../kit/dns.ts";
+import { type NodeProcess, PAIRS, type Runtime, untilWhole, withNodes } from "../kit/process.ts";
+import { test, until } from "../kit/test.ts";
+
+for (const [one, other] of PAIRS) {
+  test(
+    `nodes (${one}, ${other}) find one another by the addresses of a DNS name, and by a DNS service`,
+    {
+      ignore: !NamedMachine.isPossible(),
+    },
+    async () => {
+      const machine = new NamedMachine("--srv-host=_firn._tcp.nodes.test,fourth.test,9200");
+      try {
+        await withNodes(async (start) => {
+          // The name has no address yet: the first nodes have to wait for the name server.
+          const begin = (runtime: Runtime, short: string, at: string, seed: string) =>
+            start(
+              runtime,
+              short,
+              { name: `${short}@${at}`, seeds: [seed], seedInterval: 200, joinTimeout: 500 },
+              "member_child.ts",
+              machine.launch,
+            );
+          const all = "*@nodes.test:9100";
+          const a = await begin(one, "a", "127.0.1.1:9100", all);
+          const b = await begin(other, "b", "127.0.1.2:9100", all);
+          assertEquals(await a.ask("peers"), []);
+          const failed = (node: NodeProcess) =>
+            node.warnings().filter((line) => line.includes("no node found by seed *@nodes.test"));
+          await until(
+            "the failure is logged",
+            () => failed(a).length === 1 && failed(b).length === 1,
+          );
+          machine.addHost("nodes.test", "127.0.1.1", "127.0.1.2");
+          await untilWhole(a, b);
+          // One that is not in the DNS finds the others, and by them is found.
+          const c = await begin(one, "c", "127.0.1.3:9300", all);
+          await untilWhole(a, b, c);
+          const d = await begin(other, "d", "127.0.1.4:9200", all);
+          machine.addHost("fourth.test", "127.0.1.4");
+          const e = await begin(one, "e", "127.0.1.5:9100", "*@_firn._tcp.nodes.test");
+          await untilWhole(a, b, c, d, e);
+          assertEquals(
+            [a, b, c, d, e].map((node) => node.count("refused")),
+            [0, 0, 0, 0, 0],
+          );
+        });
+      } finally {
+        await machine.remove();
+      }
+    },
+  );
+}
