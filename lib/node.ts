@@ -122,7 +122,8 @@ export class Node {
    * are dialed again in the background, with pauses that grow to 10 seconds.
    *
    * @throws {NodeNameError} `code` "badname": the name or a seed is not `name@host:port`.
-   * @throws {CookieError} `code` "badcookie": empty, or too weak to listen beyond this machine.
+   * @throws {CookieError} `code` "badcookie": empty, or too weak to listen beyond this machine;
+   *   "cookiefile": its file can be neither read nor made.
    * @throws {NodeOptionError} `code` "badoption": another option cannot be.
    * @throws {ListenError} `code` of the system: the port is in use, or may not be used.
    */

@@ -4,8 +4,6 @@
  *
  * @module
  */
-import { homedir } from "node:os";
-import { join } from "node:path";
 import type { Timer } from "./base/clock.ts";
 import { Log, LOG_LEVELS, type LogLevel, type LogSink } from "./base/log.ts";
 import { describeFully } from "./actor/describe.ts";
@@ -18,9 +16,9 @@ import { Global } from "./cluster/global.ts";
 import { GroupTable } from "./cluster/groups.ts";
 import { type GlobalEvents, Registry } from "./cluster/registry.ts";
 import { Replicas } from "./cluster/replicas.ts";
+import { cookiesFromFile } from "./cookie_file.ts";
 import { steadyWall } from "./cluster/steady_wall.ts";
 import { RoomRelay } from "./cluster/room_relay.ts";
-import { makeCookie } from "./mesh/cookie.ts";
 import type { SessionLimits } from "./mesh/session.ts";
 import type { ClusterKeys } from "./mesh/identity.ts";
 import { Keyring } from "./mesh/keyring.ts";
@@ -206,7 +204,7 @@ export async function startNode(
   const limits = sessionLimits(options);
   const log = makeLog(options, host, name);
   const keyring = new Keyring(isLoopback(listen.hostname));
-  const cookies = options.cookie ?? cookiesFromFile(options, host);
+  const cookies = options.cookie ?? cookiesFromFile(options.cookieFile, host);
   const joinMs = joinTimeout(options);
   const { seeds, discovery } = readSeeds(options);
   if (options.tls !== undefined) checkPem(options.tls, (words) => new NodeOptionError(words));
@@ -403,10 +401,22 @@ function makeLog(options: NodeOptions, host: Host, name: NodeName): Log {
       }`,
     );
   }
-  return new Log(options.log ?? host.log, level, formatName(name));
+  const sink = options.log === undefined ? host.log : guardedSink(options.log, host.log);
+  return new Log(sink, level, formatName(name));
 }
 
-function cookiesFromFile(options: NodeOptions, host: Host): readonly string[] {
-  const path = options.cookieFile ?? join(homedir(), ".firn.cookie");
-  return host.secretFile(path, () => makeCookie(host.random)).split(/\r?\n/);
+/** A sink of the user's that throws or rejects does not end the process: the host's takes the line. */
+function guardedSink(sink: LogSink, spare: LogSink): LogSink {
+  return (level, line) => {
+    const failed = (error: unknown): void => {
+      spare("error", `the option log failed: ${describeFully(error)}`);
+      spare(level, line);
+    };
+    try {
+      const done: unknown = sink(level, line);
+      if (done instanceof Promise) done.catch(failed);
+    } catch (error) {
+      failed(error);
+    }
+  };
 }

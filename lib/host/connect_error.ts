@@ -10,7 +10,10 @@ const WORDS: readonly (readonly [ConnectFailure, RegExp])[] = [
   ["refused", /ECONNREFUSED|connection refused/i],
   ["timeout", /ETIMEDOUT|timed? ?out/i],
   ["untrusted", /certificate|issuer|altname|self.signed|UNABLE_TO|CERT_|UnknownCA/i],
-  ["unreachable", /EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_|unreachable|lookup|not known|resolve/i],
+  [
+    "unreachable",
+    /NotCapable|Requires net access|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_|unreachable|lookup|not known|resolve/i,
+  ],
 ];
 
 /** The error of a runtime as a {@linkcode ConnectError}. */

@@ -21,7 +21,7 @@ import { connect as connectTcp, isIP } from "node:net";
 import { readFile } from "node:fs/promises";
 import { setImmediate } from "node:timers";
 import tls from "node:tls";
-import { connectAborted, connectError, connectTimeout } from "./connect_error.ts";
+import { connectAborted, connectError, connectTimeout, place } from "./connect_error.ts";
 import { DenoStream, WriteWindow } from "./deno_stream.ts";
 import { FlushPoint } from "./flush_point.ts";
 import type {
@@ -196,6 +196,10 @@ export class DenoHost implements Host {
     secured: ServerTls,
     accept: (stream: Stream) => void,
   ): Promise<Listener> {
+    // Without the permission `node:tls` throws where nothing can catch it.
+    if (Deno.permissions.requestSync({ name: "net", host: place(options) }).state !== "granted") {
+      throw listenError(new Deno.errors.NotCapable(), options);
+    }
     const listener = new TlsListener(this.#point, this.clock, options, secured, accept, mayConnect);
     await listener.open();
     return listener;
@@ -243,9 +247,8 @@ export class DenoHost implements Host {
 }
 
 /** Whether this process may connect to an address without asking its user. */
-function mayConnect({ hostname, port }: Address): boolean {
-  const host = `${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`;
-  return Deno.permissions.querySync({ name: "net", host }).state === "granted";
+function mayConnect(address: Address): boolean {
+  return Deno.permissions.querySync({ name: "net", host: place(address) }).state === "granted";
 }
 
 function addressOf(address: Deno.NetAddr): Address {

@@ -5,10 +5,19 @@
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { linkSync, mkdirSync, readFileSync, statSync, unlinkSync, writeFileSync } from "node:fs";
 import { lookup, resolveSrv } from "node:dns/promises";
+import {
+  linkSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
 import { dirname } from "node:path";
 import process from "node:process";
+import { utf8 } from "../base/bytes.ts";
 import type { Clock, Timer } from "../base/clock.ts";
 import type { LogSink } from "../base/log.ts";
 import type { Random } from "../base/random.ts";
@@ -53,7 +62,13 @@ export const systemRandom: Random = {
 export const systemLog: LogSink = (level, line) => {
   const time = new Date().toISOString().slice(11, 23);
   const mark = level === "warn" || level === "error" ? ` ${level}` : "";
-  process.stderr.write(`${time}${mark} ${line}\n`);
+  // Not `process.stderr`: its errors end the process when its reader is gone or the disk is full.
+  try {
+    let rest: Uint8Array = utf8(`${time}${mark} ${line}\n`);
+    while (rest.length > 0) rest = rest.subarray(writeSync(2, rest));
+  } catch {
+    // The line is lost: there is no other place to report that.
+  }
 };
 
 /** Starts a process whose standard output is read by lines. */
@@ -147,8 +162,8 @@ export function systemSecretFile(path: string, make: () => string): string {
   const secret = make();
   // Written whole under another name first, so that nobody ever reads half of it.
   const draft = `${path}.${process.pid}`;
-  writeFileSync(draft, secret + "\n", { mode: 0o600 });
   try {
+    writeFileSync(draft, secret + "\n", { mode: 0o600 });
     linkSync(draft, path);
     return secret;
   } catch (error) {
@@ -156,7 +171,7 @@ export function systemSecretFile(path: string, make: () => string): string {
     if ((error as { code?: string }).code !== "EEXIST") throw error;
     return readSecret(path)!;
   } finally {
-    unlinkSync(draft);
+    rmSync(draft, { force: true });
   }
 }
 

@@ -44,12 +44,22 @@ const LOOKALIKES: Readonly<Record<string, string>> = {
   "8": "b",
 };
 
-/** A cookie that must not be used. */
+/** A cookie that must not be used, or a cookie file that cannot be. */
 export class CookieError extends Error {
   /** Tells the class of the error. */
   override readonly name = "CookieError";
-  /** Stable code: `"badcookie"`. */
-  readonly code = "badcookie";
+  /** `"badcookie"`: it is empty or weak; `"cookiefile"`: its file can be neither read nor made. */
+  readonly code: "badcookie" | "cookiefile";
+
+  /** For the runtime. */
+  constructor(
+    message: string,
+    code?: "badcookie" | "cookiefile",
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+    this.code = code ?? "badcookie";
+  }
 }
 
 /** Returns a new cookie: 32 random bytes, in characters that need no quotes in a shell. */

@@ -1,0 +1,98 @@
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { CookieError } from "../../lib/mesh/cookie.ts";
+import { startNode } from "../../lib/start.ts";
+import { makeHost } from "../kit/host.ts";
+import { withNodes } from "../kit/mesh.ts";
+import { test, until } from "../kit/test.ts";
+
+/** Why a node with this cookie file does not start. */
+async function refusal(cookieFile: string, host = makeHost()): Promise<CookieError> {
+  const error = await assertRejects(() => startNode({ cookieFile, logLevel: "silent" }, host));
+  assert(error instanceof CookieError, `${error}`);
+  assertEquals(error.code, "cookiefile");
+  assertStringIncludes(error.message, `cannot keep the cookie in ${cookieFile}: `);
+  assertStringIncludes(error.message, "give the option cookie");
+  assert(error.cause instanceof Error);
+  return error;
+}
+
+test("startNode rejects with a CookieError that names the file, whatever is wrong with it", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "firn-cookie-"));
+  try {
+    const file = join(folder, "file");
+    writeFileSync(file, "a secret\n", { mode: 0o644 });
+    chmodSync(file, 0o644);
+    assertStringIncludes((await refusal(file)).message, `chmod 600 ${file}`);
+    assertStringIncludes((await refusal(join(file, "x"))).message, "not a folder");
+    const inside = join(folder, "folder");
+    mkdirSync(inside, { mode: 0o700 });
+    assertStringIncludes((await refusal(inside)).message, "it is a folder");
+    assertStringIncludes((await refusal("/proc/none/x")).message, "cannot be made");
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
+test("startNode says that the disk is full, or another code of the system, with the file", async () => {
+  for (
+    const [code, words] of [
+      ["ENOSPC", "the disk is full"],
+      ["EROFS", "the file system is read-only"],
+      ["EACCES", "this user may not read or write it"],
+      ["EIO", "EIO: what the system says"],
+    ] as const
+  ) {
+    const host = makeHost();
+    host.secretFile = () => {
+      throw Object.assign(new Error(`${code}: what the system says`), { code });
+    };
+    assertStringIncludes((await refusal("/somewhere/cookie", host)).message, words);
+  }
+});
+
+test("Node.on: a listener that throws or rejects is logged with its event, and the node lives on", async () => {
+  await withNodes(async (start) => {
+    const { events, lines, system } = await start("a");
+    const heard: string[] = [];
+    events.on("spawn", () => {
+      throw new Error("a bug");
+    });
+    events.on("spawn", () => Promise.reject(new Error("a bug that comes later")));
+    events.on("spawn", () => void heard.push("the others are called"));
+    system.spawn(undefined, undefined, () => () => {}, []);
+    const errors = () => lines.filter(({ level }) => level === "error").map(({ line }) => line);
+    await until("both are logged", () => errors().length === 2);
+    assertStringIncludes(errors()[0]!, 'a listener of "spawn" failed: Error: a bug');
+    assertStringIncludes(
+      errors()[1]!,
+      'a listener of "spawn" failed: Error: a bug that comes later',
+    );
+    assertEquals(heard.length, 1);
+  });
+});
+
+test("NodeOptions.log: a sink that throws or rejects does not end the process, and the line is not lost", async () => {
+  for (const isLate of [false, true]) {
+    const host = makeHost();
+    const lines: string[] = [];
+    Object.assign(host, {
+      log: (level: string, line: string) => void lines.push(`${level} ${line}`),
+    });
+    const log = (): void => {
+      const error = new Error("no disk");
+      if (isLate) return Promise.reject(error) as never;
+      throw error;
+    };
+    await withNodes(async (start) => {
+      const { system } = await start("a", { log, logLevel: "error" }, host);
+      system.spawn(undefined, undefined, () => {
+        throw new Error("a crash");
+      }, []);
+      await until("the line has come", () => lines.some((line) => line.includes("a crash")));
+      assertStringIncludes(lines[0]!, "error the option log failed: Error: no disk");
+    });
+  }
+});
