@@ -2,6 +2,7 @@ import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { Host } from "../../lib/host/host.ts";
 import { CookieError } from "../../lib/mesh/cookie.ts";
 import { startNode } from "../../lib/start.ts";
 import { makeHost } from "../kit/host.ts";
@@ -9,7 +10,7 @@ import { withNodes } from "../kit/mesh.ts";
 import { test, until } from "../kit/test.ts";
 
 /** Why a node with this cookie file does not start. */
-async function refusal(cookieFile: string, host = makeHost()): Promise<CookieError> {
+async function refusal(cookieFile: string, host?: Host): Promise<CookieError> {
   const error = await assertRejects(() => startNode({ cookieFile, logLevel: "silent" }, host));
   assert(error instanceof CookieError, `${error}`);
   assertEquals(error.code, "cookiefile");
