@@ -63,9 +63,9 @@ export class BunStream extends QueuedStream {
     this.#socket.shutdown();
   }
 
-  protected override cut(inOrder: boolean): void {
+  protected override cut(keepsSent: boolean): void {
     // `terminate` resets the connection, and with it goes what the peer has not read.
-    if (inOrder) this.#socket.end();
+    if (keepsSent) this.#socket.end();
     else this.#socket.terminate();
   }
 

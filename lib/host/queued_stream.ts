@@ -103,8 +103,8 @@ export abstract class QueuedStream implements Stream, Flushable {
     this.#schedule();
   }
 
-  abort(): void {
-    this.over({ kind: "aborted" });
+  abort(keepsSent: boolean = false): void {
+    this.over({ kind: "aborted" }, keepsSent);
   }
 
   /** Called by the flush point. */
@@ -121,11 +121,8 @@ export abstract class QueuedStream implements Stream, Flushable {
   protected abstract launch(): void;
   /** Tells the peer that no more will come. */
   protected abstract finish(): void;
-  /**
-   * Destroys the stream and frees what it holds. `inOrder`: both sides have ended, and what the system
-   * has of ours is still to reach the peer.
-   */
-  protected abstract cut(inOrder: boolean): void;
+  /** Destroys the stream. `keepsSent`: bytes that the system has taken must still reach the peer. */
+  protected abstract cut(keepsSent: boolean): void;
   /** Begins to read: somebody wants it now. For hosts that do not read by themselves. */
   protected startReading(): void {}
   /** Stops reading, if the host can. */
@@ -201,10 +198,10 @@ export abstract class QueuedStream implements Stream, Flushable {
   }
 
   /** The stream is over. Only the first call counts. */
-  protected over(end: StreamEnd): void {
+  protected over(end: StreamEnd, keepsSent: boolean = end.kind === "closed"): void {
     if (this.#over) return;
     this.#over = true;
-    this.cut(end.kind === "closed");
+    this.cut(keepsSent);
     this.#first = undefined;
     this.#rest = [];
     this.#held = [];

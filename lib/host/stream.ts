@@ -59,8 +59,11 @@ export interface Stream {
   resume(): void;
   /** Sends what is queued, then says that no more will come. Reading goes on. */
   end(): void;
-  /** Ends it now, both ways. What is queued is lost. */
-  abort(): void;
+  /**
+   * Ends it now, both ways. What is queued is lost. With `keepsSent`, bytes that the system has taken
+   * already still reach the peer; without it the connection may be reset, and they are lost too.
+   */
+  abort(keepsSent?: boolean): void;
 }
 
 /** A handler that ignores everything: a starting point for streams not yet handed to anybody. */

@@ -1,9 +1,9 @@
 /**
- * The body of a request, whose end is told by `Content-Length` or by its chunks: RFC 9112, section 6.
- * Quiet.
+ * The body of a request, delimited by `Content-Length` or by its chunks: RFC 9112, section 6. Quiet.
  *
- * Memory grows with the bytes that came, by doubling, never with what a header claims; and all bodies
- * of a server share one {@linkcode BodyBudget}.
+ * A body whose bytes arrive together with the head is collected and handed over whole. One that takes
+ * longer flows: each part is passed on as it arrives. Memory grows with the bytes that arrived, by
+ * doubling, never with what a header claims; all bodies of a server share one {@linkcode BodyBudget}.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import { EMPTY } from "../base/bytes.ts";
 import { ChunkReader } from "./chunked.ts";
 import { headerOf, type Refusal, type RequestHead } from "./handshake.ts";
 
-/** How many bytes the bodies of one server's requests may take, all together. */
+/** How many bytes the bodies of one server's unanswered requests may have, all together. */
 export class BodyBudget {
   #left: number;
 
@@ -19,23 +19,23 @@ export class BodyBudget {
     this.#left = bytesMax;
   }
 
-  /** Takes some, if there is so much left. */
+  /** Takes bytes from the budget. Returns false, and takes nothing, if fewer are left. */
   take(bytes: number): boolean {
     if (bytes > this.#left) return false;
     this.#left -= bytes;
     return true;
   }
 
-  /** Gives some back. */
+  /** Puts bytes back. */
   give(bytes: number): void {
     this.#left += bytes;
   }
 }
 
-/** What has come of a body. */
+/** What has arrived of a body. */
 export type BodyProgress =
   | { readonly state: "more" }
-  /** It is whole; the bytes from `rest` on follow it. */
+  /** It is complete; the bytes from `rest` on follow it. `body` is empty if it flowed. */
   | { readonly state: "body"; readonly body: Uint8Array; readonly rest: number }
   | { readonly state: "refused"; readonly refusal: Refusal };
 
@@ -50,9 +50,9 @@ const NO_ROOM: BodyProgress = {
   },
 };
 
-/** Reads one body as its bytes come. */
+/** Reads one body as its bytes arrive. */
 export class BodyReader {
-  /** What is wrong with the body before any of it has come. */
+  /** What is wrong with the body before any of it has arrived. */
   readonly refusal: Refusal | undefined;
   readonly #chunks: ChunkReader | undefined;
   readonly #bytesMax: number;
@@ -61,12 +61,16 @@ export class BodyReader {
   #isTooMuch = false;
   #memory: Uint8Array = EMPTY;
   #length = 0;
-  /** Bytes that have not come; of no account in chunks. */
+  /** Bytes taken from the budget. */
+  #taken = 0;
+  /** Bytes that have not arrived; unused with chunks. */
   #left: number;
+  /** Where the parts of a flowing body go. */
+  #sink: ((part: Uint8Array) => void) | undefined;
 
   /**
-   * A body of more than `bytesMax` bytes is refused with 413 as soon as it is known, one that finds the
-   * budget used up with 503.
+   * A body of more than `bytesMax` bytes is refused with 413 as soon as that is known, one that finds
+   * the budget used up with 503.
    */
   constructor(head: RequestHead, bytesMax: number, budget: BodyBudget) {
     this.#bytesMax = bytesMax;
@@ -79,12 +83,17 @@ export class BodyReader {
     this.#chunks = new ChunkReader(bytesMax, (bytes) => this.#add(bytes));
   }
 
-  /** True if the client must send something before it is whole. */
+  /** True if the client must send something before the body is complete. */
   get isAwaited(): boolean {
     return this.#chunks !== undefined || this.#left > 0;
   }
 
-  /** Takes the next bytes. To be called until it gives something other than "more". */
+  /** Bytes that are still to come; `undefined` for a body in chunks. */
+  get left(): number | undefined {
+    return this.#chunks === undefined ? this.#left : undefined;
+  }
+
+  /** Takes the next bytes. To be called until it returns something other than "more". */
   push(bytes: Uint8Array): BodyProgress {
     if (this.#chunks === undefined) return this.#counted(bytes);
     const progress = this.#chunks.push(bytes);
@@ -92,15 +101,25 @@ export class BodyReader {
     return progress.state === "over" ? this.#whole(progress.rest) : progress;
   }
 
-  /** Nobody needs its bytes any more. */
+  /** From now on passes each part to `sink`, first what was collected. Parts are valid during the call. */
+  flowTo(sink: (part: Uint8Array) => void): void {
+    this.#sink = sink;
+    const collected = this.#memory.subarray(0, this.#length);
+    this.#memory = EMPTY;
+    this.#length = 0;
+    if (collected.length > 0) sink(collected);
+  }
+
+  /** Returns what it took to the budget: the request has its answer. */
   free(): void {
-    this.#budget.give(this.#memory.length);
+    this.#budget.give(this.#taken);
+    this.#taken = 0;
     this.#memory = EMPTY;
     this.#length = 0;
   }
 
   #counted(bytes: Uint8Array): BodyProgress {
-    const part = bytes.subarray(0, this.#left);
+    const part = bytes.length > this.#left ? bytes.subarray(0, this.#left) : bytes;
     this.#add(part);
     if (this.#isTooMuch) return NO_ROOM;
     this.#left -= part.length;
@@ -108,19 +127,30 @@ export class BodyReader {
   }
 
   #add(bytes: Uint8Array): void {
+    if (this.#isTooMuch || bytes.length === 0) return;
+    if (this.#sink !== undefined) {
+      if (this.#take(bytes.length)) this.#sink(bytes);
+      return;
+    }
     const length = this.#length + bytes.length;
     if (length > this.#memory.length) {
       const size = Math.max(length, Math.min(this.#memory.length * 2, this.#bytesMax));
-      if (this.#isTooMuch || !this.#budget.take(size - this.#memory.length)) {
-        this.#isTooMuch = true;
-        return;
-      }
+      if (!this.#take(size - this.#memory.length)) return;
       const grown = new Uint8Array(size);
       grown.set(this.#memory.subarray(0, this.#length));
       this.#memory = grown;
     }
     this.#memory.set(bytes, this.#length);
     this.#length = length;
+  }
+
+  #take(bytes: number): boolean {
+    if (!this.#budget.take(bytes)) {
+      this.#isTooMuch = true;
+      return false;
+    }
+    this.#taken += bytes;
+    return true;
   }
 
   #whole(rest: number): BodyProgress {

@@ -205,6 +205,7 @@ class WebSocketClient<Data> implements Client<Data> {
       payloadBytesMax: limits.payloadBytesMax,
       backpressure: limits.backpressure,
       closeTimeoutMs: limits.closeTimeoutMs,
+      sendMs: limits.sendMs,
       deflate: limits.deflate && new DeflatePool(limits.deflate),
       masker: new Masker(host.random),
       embody: system && incarnate(system, undefined),

@@ -6,11 +6,13 @@
  *     open ──────────────────────────────────────▶ closing ──the stream is gone──▶ closed
  *       └───────────────────────────── the stream is gone ──────────────────────────▲
  *
- * While it is `closing` nothing more is sent and no message is handled; whoever has not gone when
- * the deadline passes is cut off. The `close` handler is called once, when the stream is gone.
+ * While it is `closing` nothing more is sent; a peer that makes no progress until the deadline is cut
+ * off. The `close` handler is called once, when the stream is gone and what came before the peer's close
+ * frame has been handled.
  *
- * A handler may give a promise. Until it settles nothing more is read, so a peer that sends faster
- * than the handler works is held back by its own socket, and messages stay in order.
+ * A handler may return a promise. Until it settles no further message is handled: data frames wait, up
+ * to `HELD_BYTES_MAX`, and then in the peer's socket, so a peer that sends faster than the handler works
+ * is held back, and messages stay in order. Pings and close frames among them are answered at once.
  *
  * @module
  */
@@ -26,6 +28,7 @@ import { buildClose, checkCloseCode, CLOSE_CODES, parseClose } from "./close.ts"
 import { Deflate, type DeflatePool, type SharedCompression } from "./deflate.ts";
 import type { DeflateTerms } from "./extension.ts";
 import { checkBytes, FrameDecoder, OPCODES, type Role, type Rule, RULES } from "./frame.ts";
+import { HELD_BYTES_MAX, HeldFrames } from "./held_frames.ts";
 import type { Masker } from "./masker.ts";
 import { MessageReader, type MessageSink } from "./message.ts";
 import { Outbox, type SendResult } from "./outbox.ts";
@@ -55,6 +58,9 @@ const INFLATED_PIECE_BYTES = 4096;
  */
 const WORK_A_TURN_MAX = 1024 * 1024;
 
+/** What a control frame counts for. */
+const CONTROL_WORK = 256;
+
 /** A ping that cannot be sent. */
 export class PingError extends RangeError {
   /** Tells the class of the error. */
@@ -67,7 +73,7 @@ export class PingError extends RangeError {
 export interface Connection<Data = undefined> extends Member {
   /** A number that no other connection of its server has or had. */
   readonly id: number;
-  /** Where the peer is. */
+  /** The peer's address; behind a trusted proxy, that of its client. */
   readonly remoteAddress: Address;
   /** The subprotocol that was agreed on. */
   readonly protocol: string | undefined;
@@ -82,7 +88,12 @@ export interface Connection<Data = undefined> extends Member {
   readonly pid: Pid<unknown> | undefined;
   /** The actor, as its own code sees it: to link, monitor, call. `undefined` where there is no pid. */
   readonly self: Self | undefined;
-  /** Where in its life it is. */
+  /**
+   * Aborted when nothing more can be sent: either side has closed, or the connection is lost. For
+   * handlers that work for long: `await fetch(url, { signal: conn.signal })`.
+   */
+  readonly signal: AbortSignal;
+  /** Its state. */
   readonly state: ConnectionState;
   /** Bytes that wait to be handed to the system. */
   readonly buffered: number;
@@ -135,6 +146,8 @@ export interface ConnectionTerms<Data> {
   readonly payloadBytesMax: number;
   readonly backpressure: Backpressure;
   readonly closeTimeoutMs: number;
+  /** How long a closing peer may take nothing of what was sent before the close frame. */
+  readonly sendMs: number;
   /** What compresses; `undefined`: nothing. */
   readonly deflate: DeflatePool | undefined;
   /** How long a peer may be silent; `undefined`: for ever. */
@@ -158,7 +171,9 @@ export interface Settled<Data> {
   readonly data: Data;
   readonly protocol: string | undefined;
   readonly deflate: DeflateTerms | undefined;
-  /** If it is not what the server says. */
+  /** The peer, unless a proxy has named its client. */
+  readonly client?: Address | undefined;
+  /** Unless the server's own applies. */
   readonly backpressure?: Backpressure | undefined;
 }
 
@@ -180,12 +195,27 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
   /** The actor, if somebody has asked for it. */
   #embodiment: ConnectionActor | undefined;
   #state: ConnectionState = "open";
-  /** A handler's promise is pending: nothing is read. */
+  /** Nothing is decoded: a handler's promise is pending, or others have their turn. */
   #waiting = false;
-  /** What followed the message that is being handled, in the same chunk. */
-  #held: Uint8Array | undefined;
+  /** A handler's promise is pending. */
+  #pending = false;
+  /** What follows the message that is being handled. */
+  readonly #held = new HeldFrames();
+  #isPaused = false;
+  /** The peer has closed behind messages that are still to be handled. */
+  #delivers = false;
+  /** How the stream ended, while messages are still to be handled. */
+  #end: StreamEnd | undefined;
+  #abortion: AbortController | undefined;
   /** When `closing` ends by force. */
   #deadline = Infinity;
+  /** How long a closing peer may take nothing. */
+  #stallMs = 0;
+  /** What a closing peer had taken when we last looked, and whether that was all. */
+  #departed = 0;
+  #hasAll = false;
+  /** What control frames that came ahead of their turn have cost, as in the reader's `work`. */
+  #aheadWork = 0;
   #endCode: number = CLOSE_CODES.abnormal;
   #endReason = "";
   /** What a handler threw. */
@@ -193,7 +223,7 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
 
   constructor(terms: ConnectionTerms<Data>, stream: Stream, settled: Settled<Data>) {
     this.id = settled.id;
-    this.remoteAddress = stream.remote;
+    this.remoteAddress = settled.client ?? stream.remote;
     this.protocol = settled.protocol;
     this.data = settled.data;
     this.#terms = terms;
@@ -222,7 +252,9 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
     this.#stream.handler = new StreamAdapter(this as WebSocketConnection<unknown>);
     this.#run("open", () => this.#terms.handlers.open?.(this));
     if (early.length > 0) this.received(early);
-    if (!this.#waiting) this.#stream.resume();
+    if (!this.#waiting || this.#pending && this.#held.length < HELD_BYTES_MAX) {
+      this.#stream.resume();
+    } else this.#isPaused = true;
   }
 
   get pid(): Pid<unknown> | undefined {
@@ -235,6 +267,14 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
 
   get state(): ConnectionState {
     return this.#state;
+  }
+
+  get signal(): AbortSignal {
+    if (this.#abortion === undefined) {
+      this.#abortion = new AbortController();
+      if (this.#state !== "open") this.#abortion.abort(closed());
+    }
+    return this.#abortion.signal;
   }
 
   get buffered(): number {
@@ -287,7 +327,7 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
 
   /** Does what time demands: asks whether the peer lives, gives up a silent or a slow one. */
   tick(now: number): void {
-    if (now >= this.#deadline) return this.abort();
+    if (this.#deadline !== Infinity && this.#isOver(now)) return;
     if (this.#heartbeat === undefined || this.#state !== "open") return;
     const advice = this.#heartbeat.tick(now);
     switch (advice) {
@@ -297,8 +337,8 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
         this.ping();
         return;
       case "dead":
-        // While a handler works we do not listen, so silence says nothing about the peer.
-        if (this.#waiting) return this.#heartbeat.heard();
+        // While we do not read, silence means nothing.
+        if (this.#isPaused) return this.#heartbeat.heard();
         this.#endReason = "idle timeout";
         return this.abort();
       default:
@@ -306,40 +346,99 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
     }
   }
 
-  /** Ends it without a word. */
+  /** Ends a closing connection that makes no progress. Returns true if nothing else is to be done. */
+  #isOver(now: number): boolean {
+    const { unsent } = this.#stream;
+    const { departed } = this.#outlet;
+    if (departed > this.#departed && !this.#hasAll) {
+      this.#departed = departed;
+      this.#hasAll = unsent === 0;
+      this.#deadline = now + (unsent > 0 ? this.#stallMs : this.#terms.closeTimeoutMs);
+    }
+    if (now < this.#deadline) return false;
+    if (this.#end !== undefined) this.#finish(this.#end);
+    // What the system has taken still arrives.
+    else this.#stream.abort(unsent === 0);
+    return true;
+  }
+
+  /** Ends it without a close frame. */
   abort(): void {
     this.#stream.abort();
   }
 
-  // What the stream tells.
+  // What the stream reports.
 
   /** Bytes came. */
   received(bytes: Uint8Array): void {
     this.#heartbeat?.heard();
-    if (!this.#waiting) return this.#read(bytes, false);
-    assert(this.#held === undefined, "a paused stream goes on");
-    this.#held = bytes.slice();
+    if (this.#waiting) return this.#hold(bytes);
+    const taken = this.#decode(bytes, false);
+    if (taken < bytes.length) this.#hold(bytes.subarray(taken));
   }
 
   /**
-   * Decodes until a handler gives a promise or others are to have a turn; the rest is kept. What was
-   * kept is `ours`, and is not copied again for each of a thousand small messages in it.
+   * Decodes until a handler returns a promise or others are to have a turn, and returns how many bytes
+   * it took. What was held is copied in small pieces, because it is again after each message.
    */
-  #read(bytes: Uint8Array, ours: boolean): void {
+  #decode(bytes: Uint8Array, isHeld: boolean): number {
     const { input } = this.#terms;
-    let pieceBytes = ours ? HELD_PIECE_BYTES : SCRATCH_BYTES;
+    let pieceBytes = isHeld ? HELD_PIECE_BYTES : SCRATCH_BYTES;
     if (this.#deflate !== undefined) pieceBytes = INFLATED_PIECE_BYTES;
-    for (let from = 0; from < bytes.length;) {
+    let from = 0;
+    while (from < bytes.length) {
       const length = Math.min(bytes.length - from, pieceBytes);
       input.bytes.set(length === bytes.length ? bytes : bytes.subarray(from, from + length));
       const stop = this.#decoder.decode(input, 0, length, this.#reader);
       from += stop;
       this.#reader.work += stop >> 2;
       this.#look();
-      if (!this.#waiting || from === bytes.length) continue;
-      this.#held = ours ? bytes.subarray(from) : bytes.slice(from);
-      return;
+      if (this.#waiting) break;
     }
+    return from;
+  }
+
+  /** Keeps what is not to be decoded yet, and answers the control frames in it. */
+  #hold(bytes: Uint8Array): void {
+    this.#held.add(bytes);
+    if (!this.#pending) return this.#pause();
+    this.#aheadWork += bytes.length >> 2;
+    this.#held.scan(this.#terms.role === "server", this.#ahead);
+    if (this.#held.length >= HELD_BYTES_MAX) this.#pause();
+    else if (this.#aheadWork > WORK_A_TURN_MAX) {
+      // A peer that sends pings as fast as it can must not have the process to itself.
+      this.#aheadWork = 0;
+      this.#pause();
+      this.#terms.yieldToIo(() => {
+        if (this.#pending && this.#held.length < HELD_BYTES_MAX) this.#resume();
+      });
+    }
+  }
+
+  /** Takes a control frame that came while a handler works. */
+  readonly #ahead = (opcode: number, payload: Uint8Array): boolean => {
+    this.#aheadWork += CONTROL_WORK;
+    if (opcode === OPCODES.pong) return true;
+    if (opcode === OPCODES.ping) {
+      if (this.#state === "open") this.#outlet.pong(payload);
+      return true;
+    }
+    if (opcode !== OPCODES.close || !parseClose(payload).ok) return false;
+    this.#delivers = this.#state === "open";
+    this.control(opcode, payload);
+    return true;
+  };
+
+  #pause(): void {
+    if (this.#isPaused) return;
+    this.#isPaused = true;
+    this.#stream.pause();
+  }
+
+  #resume(): void {
+    if (!this.#isPaused) return;
+    this.#isPaused = false;
+    this.#stream.resume();
   }
 
   /** Nothing waits any more. */
@@ -349,16 +448,34 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
 
   /** The peer will send no more. */
   halfClosed(): void {
-    if (this.#state === "open") this.#beginClosing();
+    if (this.#state === "open") {
+      this.#delivers = this.#pending;
+      this.#beginClosing();
+    }
     this.#stream.end();
   }
 
   /** The stream is gone. */
   gone(end: StreamEnd): void {
+    // The peer has sent these messages before it went: they are handled first.
+    if (this.#state === "open" && end.kind === "broken") this.#delivers = this.#pending;
     this.#terms.rooms.leaveAll(this);
+    const wasOpen = this.#state === "open";
+    if (wasOpen) this.#state = "closing";
+    if (wasOpen) this.#abortion?.abort(closed());
+    if (!this.#delivers || !this.#pending || this.#held.length === 0) return this.#finish(end);
+    this.#end = end;
+    this.#hasAll = true;
+    this.#deadline = this.#terms.now() + this.#terms.closeTimeoutMs;
+  }
+
+  /** Reports that it is over. */
+  #finish(end: StreamEnd): void {
     this.#state = "closed";
+    this.#end = undefined;
+    this.#delivers = false;
     this.#deadline = Infinity;
-    this.#held = undefined;
+    this.#held.consume(this.#held.length);
     const broken = this.#endCode === CLOSE_CODES.abnormal && end.kind === "broken";
     const reason = broken ? end.message : this.#endReason;
     this.#run("close", () => this.#terms.handlers.close?.(this, this.#endCode, reason));
@@ -375,7 +492,7 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
   }
 
   message(data: string | Uint8Array): void {
-    if (this.#state !== "open") return;
+    if (this.#state !== "open" && !this.#delivers) return;
     // Written out, not through `#run`: this is the one that is called for every message.
     try {
       const result = this.#terms.handlers.message?.(this, data);
@@ -417,13 +534,11 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
     }
   }
 
-  /** Reads nothing until the promise settles, unless the handler is one that no message follows. */
+  /** Handles no message until the promise settles, unless the handler is one that no message follows. */
   #wait(name: keyof ConnectionHandlers<Data>, promise: Promise<unknown>): void {
-    const holds = !this.#waiting && this.#state === "open" && name !== "drain";
-    if (holds) {
-      this.#waiting = true;
-      this.#stream.pause();
-    }
+    const isLive = this.#state === "open" || this.#delivers;
+    const holds = !this.#waiting && isLive && name !== "drain" && name !== "close";
+    if (holds) this.#waiting = this.#pending = true;
     promise.catch((error) => this.#crashed(name, error)).then(() => {
       if (holds) this.#continueWith();
     });
@@ -435,27 +550,41 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
     // If it is waiting already, `#continueWith` sees to it.
     if (this.#waiting || this.#state === "closed") return;
     this.#waiting = true;
-    this.#stream.pause();
+    this.#pause();
     this.#continueWith();
   }
 
   #continueWith(): void {
     if (!this.#waiting) return;
+    this.#pending = false;
     if (this.#reader.work > WORK_A_TURN_MAX && this.#state !== "closed") {
       this.#reader.work = 0;
+      this.#pause();
       return this.#terms.yieldToIo(() => this.#continueWith());
     }
     this.#waiting = false;
-    const held = this.#held;
-    this.#held = undefined;
-    if (held !== undefined) this.#read(held, true);
-    if (!this.#waiting) this.#stream.resume();
+    if (this.#held.length > 0) {
+      // Each message is progress.
+      if (this.#end !== undefined) this.#deadline = this.#terms.now() + this.#terms.closeTimeoutMs;
+      this.#held.consume(this.#decode(this.#held.view(), true));
+    }
+    if (this.#waiting && this.#pending) {
+      // It begins with a frame again.
+      this.#held.scan(this.#terms.role === "server", this.#ahead);
+      if (this.#held.length < HELD_BYTES_MAX / 2) this.#resume();
+      return;
+    }
+    if (this.#waiting) return;
+    this.#delivers = false;
+    if (this.#end !== undefined) return this.#finish(this.#end);
+    this.#resume();
   }
 
   #crashed(name: keyof ConnectionHandlers<Data>, error: unknown): void {
     const what = error instanceof Error ? error.stack ?? error.message : String(error);
     this.#terms.log("error", `ws: the ${name} handler of connection ${this.id} failed: ${what}`);
     this.#fault ??= error instanceof Error ? error : new Error(String(error));
+    this.#delivers = false;
     this.#giveUp(CLOSE_CODES.internalError, "internal error");
   }
 
@@ -494,11 +623,20 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
 
   #beginClosing(): void {
     this.#terms.rooms.leaveAll(this);
-    this.#state = "closing";
-    this.#deadline = this.#terms.now() + this.#terms.closeTimeoutMs;
+    this.#close(this.#terms.sendMs);
     // The handler's promise may be pending for ever; the peer's answer is to be read now. Not within
     // this call: another connection may be reading.
-    if (this.#waiting) this.#terms.later(() => this.#continueWith());
+    if (this.#waiting && !this.#delivers) this.#terms.later(() => this.#continueWith());
+  }
+
+  /** Sends and takes nothing more. A peer that takes nothing for `stallMs` is cut off. */
+  #close(stallMs: number): void {
+    this.#state = "closing";
+    this.#stallMs = stallMs;
+    this.#departed = this.#outlet.departed;
+    this.#deadline = this.#terms.now() +
+      (this.#stream.unsent > 0 ? stallMs : this.#terms.closeTimeoutMs);
+    this.#abortion?.abort(closed());
   }
 
   /** Acts on a message that did not fit. */
@@ -506,8 +644,7 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
     if (result !== "dropped" || policy === "drop") return result;
     // The close frame waits behind all the rest; who does not read that far is cut off when the
     // deadline passes.
-    this.#state = "closing";
-    this.#deadline = this.#terms.now() + this.#terms.closeTimeoutMs;
+    this.#close(this.#terms.closeTimeoutMs);
     this.#endCode = CLOSE_CODES.tryAgainLater;
     this.#endReason = "over backpressureLimit";
     this.#outlet.control(OPCODES.close, buildClose(this.#endCode, this.#endReason));
@@ -518,6 +655,11 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
     });
     return "closed";
   }
+}
+
+/** Why a connection's signal is aborted. */
+function closed(): DOMException {
+  return new DOMException("the WebSocket is closed", "AbortError");
 }
 
 /** Whom the stream of a connection tells: its names are not the connection's. */

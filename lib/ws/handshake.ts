@@ -184,6 +184,9 @@ export function checkUpgrade(head: RequestHead): Refusal | undefined {
   if ((headerOf(head, "content-length") ?? "0") !== "0" || headerOf(head, "transfer-encoding")) {
     return { status: 400, words: "a request to open a WebSocket has no body" };
   }
+  if (!offeredProtocols(head).every(isToken)) {
+    return { status: 400, words: "the header Sec-WebSocket-Protocol is malformed" };
+  }
   if (offeredExtensions(head) === undefined) {
     return { status: 400, words: "the header Sec-WebSocket-Extensions is malformed" };
   }
@@ -262,6 +265,11 @@ export function parseHeader(line: string): [string, string] | undefined {
   const value = line.slice(colon + 1).replace(/^[ \t]+|[ \t]+$/g, "");
   if (!FIELD_NAME.test(name) || !FIELD_VALUE.test(value)) return undefined;
   return [name.toLowerCase(), value];
+}
+
+/** True for a word of letters, digits and the signs that RFC 9110, section 5.6.2, allows. */
+export function isToken(text: string): boolean {
+  return FIELD_NAME.test(text);
 }
 
 /** True if a list of words separated by commas has this one, in any case. */

@@ -4,29 +4,44 @@
  *
  * @module
  */
-import { Buffer } from "node:buffer";
+import { Buffer, isUtf8 } from "node:buffer";
 import { concat } from "../base/bytes.ts";
 import type { Refusal, RequestHead } from "./handshake.ts";
 
-/** Reason phrases of the statuses that the server itself gives. Clients ignore them; people do not. */
+/** Reason phrases, for people who read the wire; clients ignore them. */
 const PHRASES: Readonly<Record<number, string>> = {
   200: "OK",
+  201: "Created",
+  202: "Accepted",
   204: "No Content",
+  206: "Partial Content",
+  301: "Moved Permanently",
+  302: "Found",
+  303: "See Other",
   304: "Not Modified",
+  307: "Temporary Redirect",
+  308: "Permanent Redirect",
   400: "Bad Request",
   401: "Unauthorized",
   403: "Forbidden",
   404: "Not Found",
   405: "Method Not Allowed",
   408: "Request Timeout",
+  409: "Conflict",
+  410: "Gone",
   411: "Length Required",
   413: "Content Too Large",
   414: "URI Too Long",
+  416: "Range Not Satisfiable",
+  422: "Unprocessable Content",
   426: "Upgrade Required",
+  429: "Too Many Requests",
   431: "Request Header Fields Too Large",
   500: "Internal Server Error",
   501: "Not Implemented",
+  502: "Bad Gateway",
   503: "Service Unavailable",
+  504: "Gateway Timeout",
   505: "HTTP Version Not Supported",
 };
 
@@ -38,9 +53,6 @@ const OURS: ReadonlySet<string> = new Set([
   "transfer-encoding",
   "upgrade",
 ]);
-
-/** Methods that a `Request` must not have. Not every runtime's class refuses them. */
-const FORBIDDEN_METHODS: ReadonlySet<string> = new Set(["CONNECT", "TRACE", "TRACK"]);
 
 /** How a body's end is told. */
 export type Framing =
@@ -60,33 +72,6 @@ export const CONTINUE: Uint8Array = Buffer.from("HTTP/1.1 100 Continue\r\n\r\n")
 
 /** The last chunk of a chunked body. */
 export const LAST_CHUNK: Uint8Array = Buffer.from("0\r\n\r\n");
-
-/** A request for the hooks; `undefined` for one that the platform's class cannot express. */
-export function buildRequest(
-  head: RequestHead,
-  scheme: "http" | "https",
-  body: Uint8Array,
-): Request | undefined {
-  if (FORBIDDEN_METHODS.has(head.method.toUpperCase())) return undefined;
-  const headers = new Headers();
-  let host = "localhost";
-  for (const [name, value] of head.headers) {
-    headers.append(name, value);
-    if (name === "host") host = value;
-  }
-  const url = head.target.startsWith("/") ? `${scheme}://${host}${head.target}` : head.target;
-  const init: RequestInit = { method: head.method, headers };
-  if (body.length > 0) init.body = body as Uint8Array<ArrayBuffer>;
-  try {
-    const request = new Request(url === "*" ? `${scheme}://${host}/` : url, init);
-    // Bun makes a GET of a method that it does not know.
-    return request.method === head.method || request.method === head.method.toUpperCase()
-      ? request
-      : undefined;
-  } catch {
-    return undefined;
-  }
-}
 
 /** The response that refuses a request of this method, if it is known: the words as text. */
 export function encodeRefusal(
@@ -127,9 +112,18 @@ function connectionLines(farewell: Farewell): string {
   return `connection: keep-alive\r\n${seconds > 0 ? `keep-alive: timeout=${seconds}\r\n` : ""}`;
 }
 
-/** One chunk of a chunked body. An empty one would end the body, so there is none. */
-export function encodeChunk(bytes: Uint8Array): Uint8Array {
-  return concat([Buffer.from(`${bytes.length.toString(16)}\r\n`), bytes, Buffer.from("\r\n")]);
+/** A chunk of at most this many bytes is joined into one piece. */
+const JOINED_CHUNK_BYTES_MAX = 4096;
+
+const CRLF = Buffer.from("\r\n");
+
+/**
+ * One chunk of a chunked body, in the pieces to write. An empty one would end the body and must not be
+ * encoded. A long one is not copied.
+ */
+export function encodeChunk(bytes: Uint8Array): Uint8Array[] {
+  const pieces = [Buffer.from(`${bytes.length.toString(16)}\r\n`), bytes, CRLF];
+  return bytes.length <= JOINED_CHUNK_BYTES_MAX ? [concat(pieces)] : pieces;
 }
 
 /** True for a response that has no body, whatever its headers say. */
@@ -156,4 +150,17 @@ export function framingOf(
   if (status === 304) return { kind: "none" };
   // After HEAD too: there are clients that wait for the end of the connection where nothing is said.
   return head.version === "1.1" ? { kind: "chunked" } : { kind: "none" };
+}
+
+/**
+ * The type of a body whose platform does not name it: Bun's class has no type for a string, which a
+ * browser would then guess, and run as HTML what is a user's text. Returns a header line.
+ */
+export function guessType(bytes: Uint8Array): string {
+  // The last character may be cut off.
+  let end = bytes.length;
+  while (end > 0 && bytes.length - end < 3 && bytes[end - 1]! >= 0x80) end--;
+  const isText = isUtf8(bytes) || isUtf8(bytes.subarray(0, end)) ||
+    isUtf8(bytes.subarray(0, Math.max(0, end - 1)));
+  return `content-type: ${isText ? "text/plain;charset=utf-8" : "application/octet-stream"}\r\n`;
 }

@@ -1,28 +1,33 @@
 /**
  * One socket from its accept until it is a WebSocket or has its last answer.
  *
- *     head ──┬─ a WebSocket ──▶ asking the upgrade hook ──▶ 101: a connection takes over
- *      ▲     │                        └───────────────┐
- *      │     └─ plain ──▶ body ──▶ asking the fetch hook ──▶ answering ──▶ leaving ──▶ gone
- *      └──────── its first byte ◀── resting ◀──────────────────────┘          ▲
- *                                      └──── too long, or the server stops ───┘
+ *     proxy ─▶ head ──┬─ a WebSocket ─▶ asking the upgrade hook ─▶ 101: a connection takes over
+ *               ▲     └─ plain ───────▶ asking the fetch hook ──▶ answering ─▶ draining ─┐
+ *               └────── its first byte ◀────────── resting ◀───────┴───────────────────┘
  *
  * From everywhere a refusal leads to `leaving`: the answer is written, our side is ended, and what
  * the client still sends is dropped until it hangs up too, because a socket that is closed over
  * unread bytes takes its last answer with it.
  *
- * A client may send its next request before it has the answer to the last. Those bytes are kept and
- * nothing more is read: what one client can make us hold is what one read gives. They are looked at
- * when that answer has left but for `RESPONSE_BYTES_WAITING_MAX`, `REQUESTS_A_TURN_MAX` a turn.
+ * A body that does not arrive together with its head flows into `request.body` while the hook is asked
+ * and answers; what is left of it after the answer is drained. A client that hangs up (its FIN counts,
+ * as with the platform's servers) aborts `request.signal` and cancels the response's body.
+ *
+ * A client may send its next request before it has the answer to the last. Those bytes are kept, up to
+ * `EARLY_BYTES_MAX`, and looked at when that answer has left but for `RESPONSE_BYTES_WAITING_MAX`,
+ * `REQUESTS_A_TURN_MAX` a turn.
+ *
+ * Only a request's head has a deadline. Everything else is timed by its lack of progress.
  *
  * @module
  */
 import { unreachable } from "../base/assert.ts";
 import { concat, EMPTY } from "../base/bytes.ts";
 import type { LogSink } from "../base/log.ts";
-import type { Stream, StreamEnd, StreamHandler } from "../host/stream.ts";
+import type { Address, Stream, StreamEnd, StreamHandler } from "../host/stream.ts";
 import type { Backpressure } from "./backpressure.ts";
 import { type BodyBudget, BodyReader } from "./body.ts";
+import { BodyStream } from "./body_stream.ts";
 import { acceptDeflate, type DeflateTerms } from "./extension.ts";
 import {
   acceptAnswer,
@@ -30,24 +35,15 @@ import {
   hasToken,
   headerOf,
   HeadReader,
+  isToken,
   offeredExtensions,
   offeredProtocols,
   type Refusal,
   type RequestHead,
   wantsWebSocket,
 } from "./handshake.ts";
-import {
-  buildRequest,
-  CONTINUE,
-  encodeChunk,
-  encodeHead,
-  encodeRefusal,
-  type Farewell,
-  type Framing,
-  framingOf,
-  isBodiless,
-  LAST_CHUNK,
-} from "./http.ts";
+import { CONTINUE, encodeRefusal, type Farewell } from "./http.ts";
+import { buildRequest, hasBody, HttpRequest, type RequestContent } from "./http_request.ts";
 import {
   type Acceptance,
   type Limits,
@@ -55,18 +51,33 @@ import {
   type ServeOptions,
   type UpgradeAnswer,
 } from "./options.ts";
+import { checkOrigin } from "./origin.ts";
+import { ProxyReader } from "./proxy_protocol.ts";
+import { ResponseWriter } from "./response_writer.ts";
 
 /** While more than this waits for the client, a response's body is not read on. */
 const RESPONSE_BYTES_WAITING_MAX = 64 * 1024;
 
+/** Bytes that a client may send ahead of an answer; more waits in its socket. */
+const EARLY_BYTES_MAX = 64 * 1024;
+
+/** A body makes progress by this many bytes, or it drips. */
+const BODY_PROGRESS_BYTES = 1024;
+
+/** An unread body of a request that has its answer is read and dropped up to this; then it is closed. */
+const DRAINED_BYTES_MAX = 256 * 1024;
+
 /** Of the requests that one client sent at once, this many are answered before all others have a turn. */
 const REQUESTS_A_TURN_MAX = 16;
 
-/** A body made of a string or of bytes is there after three, on both runtimes. */
-const MICROTASKS_AT_HAND = 4;
-
-/** An answer that was sent so long ago has come, or never will. Milliseconds. */
+/** An answer that was sent this long ago has arrived, or never will. Milliseconds. */
 const ARRIVED_MS = 1000;
+
+/**
+ * A response that is still produced this long after its client has hung up is cancelled. Only then: a
+ * client may end its own side alone, and read on. Milliseconds.
+ */
+const HANG_UP_MS = 500;
 
 /** Headers of the 101 that are the handshake's own. */
 const RESERVED_HEADERS: readonly string[] = [
@@ -79,7 +90,7 @@ const RESERVED_HEADERS: readonly string[] = [
   "upgrade",
 ];
 
-/** What all arrivals of one server share. */
+/** What all HTTP connections of one server share. */
 export interface HttpConnectionTerms<Data> {
   readonly options: ServeOptions<Data>;
   readonly limits: Limits;
@@ -96,33 +107,48 @@ export interface HttpConnectionTerms<Data> {
   /** Calls a task when other sockets have had a turn. */
   yieldToIo(task: () => void): void;
   /** It has its answer, and waits for the next request. */
-  rests(arrival: HttpConnection<Data>): void;
+  rests(connection: HttpConnection<Data>): void;
   /** It rests no more. */
-  wakes(arrival: HttpConnection<Data>): void;
+  wakes(connection: HttpConnection<Data>): void;
+  /** Returns false if this client, who is behind a proxy, has as many WebSockets as it may have. */
+  hasRoomFor(client: Address, connection: HttpConnection<Data>): boolean;
   /** The 101 has been written. */
-  admit(arrival: HttpConnection<Data>, stream: Stream, admission: Admission<Data>): void;
+  admit(connection: HttpConnection<Data>, stream: Stream, admission: Admission<Data>): void;
   /** It ended without becoming a WebSocket. */
-  ended(arrival: HttpConnection<Data>): void;
+  ended(connection: HttpConnection<Data>): void;
 }
 
-/** With what an arrival becomes a connection. */
+/** With what an HTTP connection becomes a WebSocket. */
 export interface Admission<Data> {
   readonly acceptance: Acceptance<Data>;
-  /** If it is not what the server says. */
+  /** Who connects: behind a trusted proxy, whom it names. */
+  readonly client: Address;
+  /** Unless the server's own applies. */
   readonly backpressure: Backpressure | undefined;
   readonly deflate: DeflateTerms | undefined;
-  /** What came behind the request. */
+  /** Bytes that followed the request. */
   readonly early: Uint8Array;
 }
 
-type State = "head" | "body" | "asking" | "answering" | "resting" | "leaving" | "gone";
+type State =
+  | "proxy"
+  | "head"
+  | "asking"
+  | "answering"
+  | "draining"
+  | "resting"
+  | "leaving"
+  | "gone";
 
 /** A socket that has not said what it wants, or has not been given it. */
 export class HttpConnection<Data> implements StreamHandler {
   readonly #terms: HttpConnectionTerms<Data>;
   readonly #stream: Stream;
+  /** The peer, or whom it speaks for by the PROXY protocol. */
+  #remote: Address;
   #state: State = "head";
   #deadline: number;
+  #proxy: ProxyReader | undefined;
   #reader = new HeadReader();
   /** Answers that were begun. */
   #answers = 0;
@@ -132,28 +158,59 @@ export class HttpConnection<Data> implements StreamHandler {
   #upgrading = false;
   /** The client will send no more. */
   #halfClosed = false;
-  /** The plain request whose body comes. */
-  #head: RequestHead | undefined;
-  /** Its body, until it has its answer. */
+  /** The request that a hook was asked about, until it has its whole answer. */
+  #request: HttpRequest | undefined;
+  /** What delimits its body, until it has its answer. */
   #body: BodyReader | undefined;
-  /** What came before it was to be read. */
+  /** Its body is not complete. */
+  #bodyComes = false;
+  /** Where that body goes; `undefined`: nobody wants it. */
+  #bodyStream: BodyStream | undefined;
+  /** The client waits for a 100 before it sends it. */
+  #awaitsContinue = false;
+  /** When it last made progress, and how many bytes have come since. */
+  #bodyAt = 0;
+  #bodyBytesSince = 0;
+  #drained = 0;
+  /** Bytes that came before they were to be read. */
   #early: Uint8Array = EMPTY;
-  /** The body of the response that is being sent. */
-  #response: ReadableStreamDefaultReader<Uint8Array> | undefined;
-  /** Goes on with a response that waits for its client. */
-  #drained: (() => void) | undefined;
+  #isPaused = false;
+  #writer: ResponseWriter | undefined;
+  /** Continues a response that waits for its client. */
+  #roomy: (() => void) | undefined;
+  #written = 0;
+  /** Bytes that had left when we last looked, and when that was. */
+  #departed = -1;
+  #departedAt = 0;
 
   constructor(terms: HttpConnectionTerms<Data>, stream: Stream) {
     this.#terms = terms;
     this.#stream = stream;
+    this.#remote = stream.remote;
     this.#deadline = terms.now() + terms.limits.handshakeMs;
+    if (terms.limits.proxyProtocol) {
+      this.#state = "proxy";
+      this.#proxy = new ProxyReader();
+    }
     stream.handler = this;
+  }
+
+  /** The peer's address, as the system sees it. */
+  get peer(): Address {
+    return this.#stream.remote;
+  }
+
+  /** True while it has not asked for anything that we know of. */
+  get isSilent(): boolean {
+    return this.#state === "proxy" || this.#state === "head";
   }
 
   /** Answers with this status, whatever was going on. */
   refuse(refusal: Refusal): void {
     if (this.#state === "leaving" || this.#state === "gone") return;
-    this.#stream.write(encodeRefusal(refusal, this.#terms.date(), this.#method));
+    // What has begun cannot become another answer.
+    if (this.#writer?.hasBegun) return this.abort();
+    this.#write(encodeRefusal(refusal, this.#terms.date(), this.#method));
     this.#leave();
   }
 
@@ -166,23 +223,48 @@ export class HttpConnection<Data> implements StreamHandler {
   yieldPlace(): void {
     // Cut off at once, its last answer might not have arrived.
     const restedMs = this.#terms.now() - (this.#deadline - this.#terms.limits.keepAliveMs);
-    if (restedMs >= ARRIVED_MS) this.abort();
+    if (restedMs >= ARRIVED_MS) this.#stream.abort(true);
     else this.#leave();
   }
 
-  /** The server stops: what nobody would see the end of is over. */
+  /** The server stops: whatever will have no end is over. */
   dismiss(): void {
-    if (this.#state === "resting") this.#leave();
+    if (this.#state === "resting" || this.#state === "draining") this.#leave();
     else if (this.#isReading || this.#upgrading || this.#halfClosed) this.abort();
   }
 
-  /** Gives up who is late. */
+  /** Ends what makes no progress. */
   tick(now: number): void {
-    if (now < this.#deadline) return;
-    if (this.#isReading) this.refuse({ status: 408, words: "the request did not come in time" });
-    else if (this.#state === "asking") this.refuse({ status: 503, words: "no answer in time" });
-    else if (this.#state === "resting") this.#leave();
-    else this.abort();
+    switch (this.#state) {
+      case "proxy":
+      case "head":
+        if (now < this.#deadline) return;
+        return this.refuse({ status: 408, words: "the request did not come in time" });
+      case "asking":
+        if (this.#isBodyLate(now)) return this.#bodyLate();
+        if (now < this.#deadline) return;
+        if (this.#halfClosed) return this.abort();
+        return this.refuse({ status: 503, words: "no answer in time" });
+      case "answering":
+        if (!this.#isSending(now)) return this.abort();
+        if (this.#isBodyLate(now)) this.#bodyLate();
+        if (this.#halfClosed && now >= this.#deadline) this.#writer?.cancel(hungUp());
+        return;
+      case "draining":
+      case "resting":
+        if (now >= this.#deadline) this.#leave();
+        return;
+      case "leaving":
+        if (this.#stream.unsent > 0) {
+          if (!this.#isSending(now)) return this.abort();
+          this.#deadline = now + this.#terms.limits.closeTimeoutMs;
+        } else if (now >= this.#deadline) this.#stream.abort(true);
+        return;
+      case "gone":
+        return;
+      default:
+        unreachable(this.#state);
+    }
   }
 
   data(bytes: Uint8Array): void {
@@ -190,37 +272,80 @@ export class HttpConnection<Data> implements StreamHandler {
   }
 
   drain(): void {
-    this.#drained?.();
+    this.#roomy?.();
   }
 
   end(): void {
     this.#halfClosed = true;
-    // A request that is whole may still be answered.
-    if (this.#isReading) this.#stream.end();
-    else if (this.#state === "resting") this.#leave();
+    if (this.#bodyComes) this.#bodyFails(hungUp());
+    switch (this.#state) {
+      case "proxy":
+      case "head":
+      case "draining":
+        return this.#stream.end();
+      case "resting":
+        return this.#leave();
+      case "asking":
+      case "answering":
+        // A request that is whole may still be answered; one that will open a WebSocket may not.
+        if (this.#upgrading || this.#bodyComes) return this.#stream.end();
+        return this.#hungUp();
+      case "leaving":
+      case "gone":
+        return;
+      default:
+        unreachable(this.#state);
+    }
   }
 
   close(_end: StreamEnd): void {
+    this.#bodyFails(hungUp());
+    if (this.#request !== undefined) HttpRequest.hangUp(this.#request, hungUp());
     this.#enter("gone");
-    this.#drained?.();
-    // Nobody reads it any more. It may have failed by itself, which has been reported then.
-    this.#response?.cancel().catch(() => {});
+    this.#writer?.cancel(hungUp());
+    this.#roomy?.();
     this.#terms.ended(this);
   }
 
   get #isReading(): boolean {
-    return this.#state === "head" || this.#state === "body";
+    return this.#state === "head" || this.#state === "proxy" ||
+      this.#state === "asking" && this.#bodyComes;
   }
 
   /** Moves to a state, from whatever it was. */
   #enter(state: State): void {
     if (this.#state === "resting") this.#terms.wakes(this);
-    if (this.#body !== undefined && state !== "body" && state !== "asking") {
+    if (this.#body !== undefined && state !== "asking") {
+      // The budget is for requests without an answer.
       this.#body.free();
-      this.#body = undefined;
+      if (!this.#bodyComes) this.#body = undefined;
     }
     this.#state = state;
     if (state === "resting" && this.#early.length === 0) this.#terms.rests(this);
+  }
+
+  #write(bytes: Uint8Array): void {
+    this.#written += bytes.length;
+    this.#stream.write(bytes);
+  }
+
+  /** Returns false if the client has taken nothing for `sendTimeout` of what waits for it. */
+  #isSending(now: number): boolean {
+    const departed = this.#written - this.#stream.unsent;
+    if (departed !== this.#departed || this.#stream.unsent === 0) {
+      this.#departed = departed;
+      this.#departedAt = now;
+      return true;
+    }
+    return now - this.#departedAt < this.#terms.limits.sendMs;
+  }
+
+  /** The client has ended its side while a hook or a response's body is at work. */
+  #hungUp(): void {
+    if (this.#request !== undefined) HttpRequest.hangUp(this.#request, hungUp());
+    const { limits, now } = this.#terms;
+    const waitMs = this.#state === "answering" ? HANG_UP_MS : limits.closeTimeoutMs;
+    this.#deadline = Math.min(this.#deadline, now() + waitMs);
   }
 
   // What comes.
@@ -228,6 +353,8 @@ export class HttpConnection<Data> implements StreamHandler {
   /** `owned`: nobody else uses this memory. */
   #take(bytes: Uint8Array, owned: boolean): void {
     switch (this.#state) {
+      case "proxy":
+        return this.#proxyBytes(bytes);
       case "resting":
         if (this.#early.length > 0) return this.#keep(bytes, owned);
         this.#enter("head");
@@ -235,10 +362,10 @@ export class HttpConnection<Data> implements StreamHandler {
         return this.#headBytes(bytes, owned);
       case "head":
         return this.#headBytes(bytes, owned);
-      case "body":
-        return this.#bodyBytes(bytes, owned);
       case "asking":
       case "answering":
+      case "draining":
+        if (this.#bodyComes) return this.#bodyBytes(bytes, owned);
         return this.#keep(bytes, owned);
       case "leaving":
       case "gone":
@@ -248,12 +375,38 @@ export class HttpConnection<Data> implements StreamHandler {
     }
   }
 
-  /** Keeps what is not to be read yet, and reads no more. */
+  /** Keeps what is not to be read yet. */
   #keep(bytes: Uint8Array, owned: boolean): void {
     if (bytes.length === 0) return;
     const kept = owned ? bytes : bytes.slice();
     this.#early = this.#early.length === 0 ? kept : concat([this.#early, kept]);
+    // Up to there the socket is read, so that the client's hanging up is noticed.
+    if (this.#early.length >= EARLY_BYTES_MAX) this.#pause();
+  }
+
+  #pause(): void {
+    if (this.#isPaused) return;
+    this.#isPaused = true;
     this.#stream.pause();
+  }
+
+  #resume(): void {
+    if (!this.#isPaused) return;
+    this.#isPaused = false;
+    this.#stream.resume();
+  }
+
+  #proxyBytes(bytes: Uint8Array): void {
+    if (!this.#terms.limits.trustedProxies!.has(this.#remote.hostname)) return this.abort();
+    const progress = this.#proxy!.push(bytes);
+    if (progress.state === "more") return;
+    this.#proxy = undefined;
+    this.#state = "head";
+    if (progress.state === "malformed") {
+      return this.refuse({ status: 400, words: "the PROXY protocol's header is malformed" });
+    }
+    this.#remote = progress.client ?? this.#remote;
+    if (progress.rest.length > 0) this.#headBytes(progress.rest, true);
   }
 
   #headBytes(bytes: Uint8Array, owned: boolean): void {
@@ -262,62 +415,71 @@ export class HttpConnection<Data> implements StreamHandler {
     if (progress.state === "refused") return this.refuse(progress.refusal);
     this.#method = progress.head.method;
     const rest = bytes.subarray(progress.rest);
-    if (wantsWebSocket(progress.head)) this.#upgrade(progress.head, rest);
+    if (wantsWebSocket(progress.head)) this.#upgrade(progress.head, rest, owned);
     else this.#plain(progress.head, rest, owned);
+  }
+
+  /** Who asks: the peer, or whom a trusted proxy names. */
+  #client(head: RequestHead): Address {
+    return this.#terms.limits.trustedProxies?.client(head, this.#remote) ?? this.#remote;
   }
 
   // A WebSocket.
 
-  #upgrade(head: RequestHead, rest: Uint8Array): void {
-    const { options } = this.#terms;
-    const refusal = checkUpgrade(head) ?? this.#checkOrigin(head);
+  #upgrade(head: RequestHead, rest: Uint8Array, owned: boolean): void {
+    const { options, limits } = this.#terms;
+    const refusal = checkUpgrade(head) ?? checkOrigin(head, limits.origins);
     if (refusal !== undefined) return this.refuse(refusal);
-    if (options.upgrade === undefined) return this.#accept(head, {}, rest);
-    const request = this.#request(head, EMPTY);
+    const client = this.#client(head);
+    if (!this.#terms.hasRoomFor(client, this)) {
+      return this.refuse({ status: 503, words: "too many connections from this address" });
+    }
+    this.#keep(rest, owned);
+    if (options.upgrade === undefined) {
+      this.#enter("asking");
+      return this.#accept(head, {}, client);
+    }
+    const request = this.#request = this.#build(head, undefined);
     if (request === undefined) return;
-    const early = rest.length === 0 ? EMPTY : rest.slice();
-    // What follows is the connection's to read.
-    this.#stream.pause();
     this.#upgrading = true;
-    const { remote } = this.#stream;
+    this.#deadline = this.#terms.now() + limits.handshakeMs;
     this.#ask(
-      () => options.upgrade!(request, remote),
-      (answer) => this.#judge(head, answer, early),
+      () => options.upgrade!(request, client),
+      (answer) => this.#judge(head, answer, client),
     );
   }
 
-  #checkOrigin(head: RequestHead): Refusal | undefined {
-    const { origins } = this.#terms.options;
-    const origin = headerOf(head, "origin");
-    if (origins === undefined || origin === undefined || origins.includes(origin)) return undefined;
-    return { status: 403, words: "pages of this origin may not connect" };
-  }
-
-  #judge(head: RequestHead, answer: UpgradeAnswer<Data>, early: Uint8Array): void {
+  #judge(head: RequestHead, answer: UpgradeAnswer<Data>, client: Address): void {
     this.#upgrading = false;
     if (answer instanceof Response) {
-      this.#stream.resume();
       // What follows may be frames, from a client that has not waited for our answer.
       this.#respond(head, answer, true);
-    } else this.#accept(head, answer ?? {}, early);
+    } else this.#accept(head, answer ?? {}, client);
   }
 
-  #accept(head: RequestHead, acceptance: Acceptance<Data>, early: Uint8Array): void {
+  #accept(head: RequestHead, acceptance: Acceptance<Data>, client: Address): void {
     const { protocol } = acceptance;
     const headers = new Headers(acceptance.headers);
     for (const name of RESERVED_HEADERS) {
       if (headers.has(name)) throw new TypeError(`the header ${name} of a 101 is the server's own`);
     }
-    if (protocol !== undefined && !offeredProtocols(head).includes(protocol)) {
+    if (
+      protocol !== undefined && !(isToken(protocol) && offeredProtocols(head).includes(protocol))
+    ) {
       throw new TypeError(`the client does not offer the protocol ${JSON.stringify(protocol)}`);
     }
     const { deflate: wish, limits } = this.#terms;
     const backpressure = limitsOf(acceptance.backpressure, limits.backpressure);
     const deflate = wish && acceptDeflate(offeredExtensions(head) ?? [], wish);
-    this.#stream.write(acceptAnswer(head, protocol, deflate?.answer, headers));
+    this.#write(acceptAnswer(head, protocol, deflate?.answer, headers));
+    const early = this.#early;
+    this.#request = undefined;
     this.#enter("gone");
+    // What follows is the connection's to read: it resumes.
+    this.#stream.pause();
     this.#terms.admit(this, this.#stream, {
       acceptance,
+      client,
       backpressure,
       deflate: deflate?.terms,
       early,
@@ -327,64 +489,161 @@ export class HttpConnection<Data> implements StreamHandler {
   // A plain request.
 
   #plain(head: RequestHead, rest: Uint8Array, owned: boolean): void {
-    const body = new BodyReader(head, this.#terms.limits.bodyBytesMax, this.#terms.bodies);
+    const { options, limits, bodies } = this.#terms;
+    const body = new BodyReader(head, limits.bodyBytesMax, bodies);
     if (body.refusal !== undefined) return this.refuse(body.refusal);
-    this.#head = head;
-    this.#body = body;
-    this.#enter("body");
-    if (body.isAwaited && rest.length === 0 && awaitsContinue(head)) this.#stream.write(CONTINUE);
-    this.#bodyBytes(rest, owned);
-  }
-
-  #bodyBytes(bytes: Uint8Array, owned: boolean): void {
-    const progress = this.#body!.push(bytes);
-    if (progress.state === "more") return;
-    if (progress.state === "refused") return this.refuse(progress.refusal);
-    const head = this.#head!;
-    const { options } = this.#terms;
     if (options.fetch === undefined) return this.refuse({ status: 404, words: "not found" });
-    const request = this.#request(head, progress.body);
+    this.#body = body;
+    const progress = body.push(rest);
+    if (progress.state === "refused") return this.refuse(progress.refusal);
+    let content: RequestContent;
+    if (progress.state === "body") {
+      content = progress.body.length === 0 ? undefined : progress.body;
+      this.#keep(rest.subarray(progress.rest), owned);
+    } else content = this.#openBody(head, rest.length > 0);
+    const request = this.#request = this.#build(head, content);
     if (request === undefined) return;
-    this.#keep(bytes.subarray(progress.rest), owned);
-    const { remote } = this.#stream;
+    const client = this.#client(head);
+    const { responseMs, closeTimeoutMs } = limits;
+    this.#deadline = responseMs === 0 ? Infinity : this.#terms.now() + responseMs;
+    if (this.#halfClosed) this.#deadline = this.#terms.now() + closeTimeoutMs;
     this.#ask(
-      () => options.fetch!(request, remote),
+      () => options.fetch!(request, client),
       (response) => this.#respond(head, response, false),
     );
   }
 
-  #request(head: RequestHead, body: Uint8Array): Request | undefined {
-    const scheme = this.#terms.options.tls === undefined ? "http" : "https";
-    const request = buildRequest(head, scheme, body);
+  #build(head: RequestHead, content: RequestContent): HttpRequest | undefined {
+    const { limits, options } = this.#terms;
+    const scheme = limits.trustedProxies?.scheme(head, this.#remote) ??
+      (options.tls === undefined ? "http" : "https");
+    const request = buildRequest(head, scheme, content);
     if (request !== undefined) return request;
     this.refuse({ status: 501, words: "this server cannot serve such a request" });
     return undefined;
   }
 
+  // Its body, if it is longer in coming than its head.
+
+  #openBody(head: RequestHead, hasBegun: boolean): RequestContent {
+    this.#bodyComes = true;
+    this.#bodyAt = this.#terms.now();
+    this.#bodyBytesSince = 0;
+    this.#drained = 0;
+    this.#awaitsContinue = !hasBegun && awaitsContinue(head);
+    if (!hasBody(head.method)) {
+      this.#body!.flowTo((part) => this.#drained += part.length);
+      this.#sayContinue();
+      return undefined;
+    }
+    const stream = this.#bodyStream = new BodyStream(() => this.#bodyWanted());
+    this.#body!.flowTo((part) => {
+      stream.add(part);
+      this.#drained += part.length;
+    });
+    if (stream.isFull) this.#pause();
+    return stream.readable;
+  }
+
+  /** The hook waits for bytes, or wants none. */
+  #bodyWanted(): void {
+    if (!this.#bodyComes) return;
+    if (this.#isPaused || this.#awaitsContinue) this.#bodyAt = this.#terms.now();
+    this.#sayContinue();
+    this.#resume();
+  }
+
+  #sayContinue(): void {
+    if (!this.#awaitsContinue) return;
+    this.#awaitsContinue = false;
+    if (this.#writer === undefined) this.#write(CONTINUE);
+  }
+
+  #bodyBytes(bytes: Uint8Array, owned: boolean): void {
+    this.#bodyBytesSince += bytes.length;
+    if (this.#bodyBytesSince >= BODY_PROGRESS_BYTES) {
+      this.#bodyBytesSince = 0;
+      this.#bodyAt = this.#terms.now();
+    }
+    const progress = this.#body!.push(bytes);
+    if (progress.state === "refused") {
+      this.#bodyFails(new TypeError(progress.refusal.words));
+      this.#bodyComes = true;
+      return this.#state === "asking" ? this.refuse(progress.refusal) : undefined;
+    }
+    if (progress.state === "more") {
+      if (this.#bodyStream?.isFull) this.#pause();
+      else if (this.#state === "draining") this.#drain();
+      return;
+    }
+    this.#bodyComes = false;
+    this.#bodyStream?.end();
+    this.#bodyStream = undefined;
+    if (this.#state !== "asking") this.#body = undefined;
+    const rest = bytes.subarray(progress.rest);
+    if (this.#state !== "draining") return this.#keep(rest, owned);
+    this.#keep(rest, owned);
+    this.#rest();
+  }
+
+  /** True if the client has sent nothing for `requestBodyTimeout` of the body that is waited for. */
+  #isBodyLate(now: number): boolean {
+    if (!this.#bodyComes || this.#isPaused || this.#awaitsContinue) return false;
+    return now - this.#bodyAt >= this.#terms.limits.bodyMs;
+  }
+
+  #bodyLate(): void {
+    const words = "the request's body did not come in time";
+    this.#bodyFails(new TypeError(words));
+    this.#bodyComes = true;
+    this.#bodyAt = Infinity;
+    if (this.#state === "asking") this.refuse({ status: 408, words });
+  }
+
+  /** The body will not be complete. */
+  #bodyFails(error: Error): void {
+    this.#bodyStream?.fail(error);
+    this.#bodyStream = undefined;
+  }
+
+  /** Goes on to drop what a hook has not read of a body. */
+  #drain(): void {
+    const left = this.#body!.left;
+    if (this.#drained > DRAINED_BYTES_MAX || (left ?? 0) > DRAINED_BYTES_MAX) this.#leave();
+    else this.#deadline = this.#terms.now() + this.#terms.limits.bodyMs;
+  }
+
   // The hooks and their answers.
 
-  /** Calls a hook and goes on with what it gives, unless the deadline or the client was faster. */
+  /** Calls a hook and continues with its answer, unless the deadline or the client was faster. */
   #ask<Answer>(hook: () => Answer | Promise<Answer>, continueWith: (answer: Answer) => void): void {
     this.#enter("asking");
-    this.#deadline = this.#terms.now() + this.#terms.limits.handshakeMs;
+    const request = this.#request;
     const settle = (answer: Answer): void => {
-      if (this.#state !== "asking") return discard(answer);
+      if (this.#state !== "asking" || this.#request !== request) return discard(answer);
       try {
         continueWith(answer);
       } catch (error) {
         this.#hookFailed(error);
       }
     };
+    const fail = (error: unknown): void => {
+      // A hook that stops because its client has hung up did what it should.
+      if (this.#request === request && !(this.#halfClosed && request?.signal.aborted)) {
+        this.#hookFailed(error);
+      } else if (this.#state === "asking") this.#leave();
+    };
     try {
       const answer = hook();
-      if (answer instanceof Promise) answer.then(settle, (error) => this.#hookFailed(error));
+      if (answer instanceof Promise) answer.then(settle, fail);
       else settle(answer);
     } catch (error) {
-      this.#hookFailed(error);
+      fail(error);
     }
   }
 
   #hookFailed(error: unknown): void {
+    if (this.#state === "leaving" || this.#state === "gone") return;
     const what = error instanceof Error ? error.stack ?? error.message : String(error);
     this.#terms.log("error", `ws: a hook failed: ${what}`);
     this.refuse({ status: 500, words: "internal error" });
@@ -393,87 +652,55 @@ export class HttpConnection<Data> implements StreamHandler {
   /** `last`: nothing that follows is a request. */
   #respond(head: RequestHead, response: Response, last: boolean): void {
     if (!(response instanceof Response) || response.status < 200) {
-      throw new TypeError("a hook must give a Response with a status from 200");
+      throw new TypeError("a hook must return a Response with a status from 200");
     }
-    if (response.bodyUsed || response.body?.locked) {
-      throw new TypeError("a hook must give a Response whose body nobody reads");
-    }
+    // Before the body: Bun takes a body's type from it when its headers are first asked for.
     const farewell = this.#farewell(head, response, last);
+    if (response.bodyUsed || response.body?.locked) {
+      throw new TypeError("a hook must return a Response whose body has not been read");
+    }
     this.#enter("answering");
-    this.#deadline = Infinity;
-    this.#send(head, response, farewell).catch((error) => {
-      this.#terms.log("error", `ws: the body of a response failed: ${error}`);
-      this.abort();
+    this.#departed = -1;
+    this.#deadline = this.#halfClosed ? this.#terms.now() + HANG_UP_MS : Infinity;
+    const writer = this.#writer = new ResponseWriter(head, response, farewell, {
+      date: () => this.#terms.date(),
+      write: (bytes) => this.#write(bytes),
+      room: () => this.#room(),
     });
+    writer.send().then(
+      () => this.#answered(farewell),
+      (error) => {
+        if (this.#state === "gone") return;
+        this.#terms.log("error", `ws: the body of a response failed: ${error}`);
+        this.abort();
+      },
+    );
+  }
+
+  /** The whole answer is written. */
+  #answered(farewell: Farewell): void {
+    const isCancelled = this.#writer?.isCancelled;
+    this.#writer = undefined;
+    this.#request = undefined;
+    if (this.#state === "gone") return;
+    if (isCancelled || farewell === "close" || this.#awaitsContinue) return this.#leave();
+    if (!this.#bodyComes) return this.#rest();
+    if (this.#halfClosed || this.#bodyAt === Infinity) return this.#leave();
+    // What nobody has read of the request is in front of the next one.
+    this.#bodyFails(new TypeError("the request has been answered"));
+    this.#enter("draining");
+    this.#drain();
+    this.#resume();
   }
 
   /** What the answer says of its connection. */
   #farewell(head: RequestHead, { headers }: Response, last: boolean): Farewell {
     const { limits: { keepAliveMs, requestsMax }, isStopping } = this.#terms;
     const closes = last || isStopping || keepAliveMs === 0 || head.version === "1.0" ||
-      ++this.#answers >= requestsMax || hasToken(headerOf(head, "connection"), "close") ||
+      this.#awaitsContinue || ++this.#answers >= requestsMax ||
+      hasToken(headerOf(head, "connection"), "close") ||
       hasToken(headers.get("connection") ?? undefined, "close");
     return closes ? "close" : { keptMs: keepAliveMs };
-  }
-
-  async #send(
-    head: RequestHead,
-    { status, headers, body }: Response,
-    farewell: Farewell,
-  ): Promise<void> {
-    const framing = framingOf(head, status, headers, body !== null);
-    const date = headers.has("date") ? "" : `date: ${this.#terms.date()}\r\n`;
-    const begin = (framing: Framing): void =>
-      this.#stream.write(encodeHead(status, headers, framing, farewell, date));
-    if (body !== null && !isBodiless(head.method, status)) await this.#pass(body, framing, begin);
-    else {
-      begin(framing);
-      body?.cancel().catch(() => {});
-    }
-    if (farewell === "close") return this.#leave();
-    await this.#room();
-    this.#rest();
-  }
-
-  /** Passes a body on. What is at hand goes with the head; if that is all, its length is told there. */
-  async #pass(
-    body: ReadableStream<Uint8Array>,
-    wished: Framing,
-    begin: (framing: Framing) => void,
-  ): Promise<void> {
-    const reader = this.#response = body.getReader();
-    let next = reader.read();
-    let first = EMPTY;
-    let piece = await atHand(next);
-    if (piece?.done === false) {
-      first = piece.value;
-      next = reader.read();
-      piece = await atHand(next);
-    }
-    const framing: Framing = piece?.done && wished.kind !== "length"
-      ? { kind: "length", length: first.length }
-      : wished;
-    // A client would take what follows for the rest of it, or the rest for what follows.
-    const promised = framing.kind === "length" ? framing.length : Infinity;
-    let sent = 0;
-    const put = (bytes: Uint8Array): Promise<void> | undefined => {
-      sent += bytes.length;
-      if (sent > promised) throw new Error("it is longer than its Content-Length");
-      if (bytes.length === 0) return undefined;
-      this.#stream.write(framing.kind === "chunked" ? encodeChunk(bytes) : bytes);
-      return this.#room();
-    };
-    begin(framing);
-    await put(first);
-    for (let got = await next; !got.done; got = await next) {
-      await put(got.value);
-      next = reader.read();
-    }
-    if (framing.kind === "chunked") this.#stream.write(LAST_CHUNK);
-    else if (framing.kind === "length" && sent < promised && this.#state !== "gone") {
-      throw new Error("it is shorter than its Content-Length");
-    }
-    this.#response = undefined;
   }
 
   /** Waits for the next request, if it is not there already. */
@@ -485,7 +712,7 @@ export class HttpConnection<Data> implements StreamHandler {
     this.#method = undefined;
     this.#enter("resting");
     this.#deadline = this.#terms.now() + this.#terms.limits.keepAliveMs;
-    if (this.#early.length === 0) return this.#stream.resume();
+    if (this.#early.length === 0) return this.#resume();
     // A thousand small requests that came at once would keep all others waiting.
     if (this.#answers % REQUESTS_A_TURN_MAX > 0) this.#readEarly();
     else this.#terms.yieldToIo(() => this.#readEarly());
@@ -496,42 +723,52 @@ export class HttpConnection<Data> implements StreamHandler {
     const early = this.#early;
     this.#early = EMPTY;
     this.#take(early, true);
-    if (this.#isReading) this.#stream.resume();
+    // The rest of it will never come.
+    if (this.#halfClosed && this.#isReading) return this.#leave();
+    if (this.#isReading || this.#early.length < EARLY_BYTES_MAX) this.#resume();
   }
 
-  /** Waits until the client has read most of what it was sent. */
-  async #room(): Promise<void> {
-    if (this.#stream.unsent <= RESPONSE_BYTES_WAITING_MAX || this.#state !== "answering") return;
-    this.#deadline = this.#terms.now() + this.#terms.limits.handshakeMs;
-    await new Promise<void>((wake) => this.#drained = wake);
-    this.#drained = undefined;
-    this.#deadline = Infinity;
+  /** Waits until the client has read most of what it was sent; `undefined` if it has. */
+  #room(): Promise<void> | undefined {
+    if (this.#stream.unsent <= RESPONSE_BYTES_WAITING_MAX || this.#state !== "answering") {
+      return undefined;
+    }
+    return new Promise<void>((wake) =>
+      this.#roomy = () => {
+        this.#roomy = undefined;
+        if (this.#halfClosed) this.#deadline = this.#terms.now() + HANG_UP_MS;
+        wake();
+      }
+    );
   }
 
   #leave(): void {
     if (this.#state === "gone") return;
+    this.#bodyFails(new TypeError("the request has been answered"));
+    if (this.#request !== undefined && this.#state === "asking") {
+      HttpRequest.hangUp(this.#request, new Error("the request was refused"));
+    }
     this.#enter("leaving");
+    this.#request = undefined;
     this.#early = EMPTY;
     this.#deadline = this.#terms.now() + this.#terms.limits.closeTimeoutMs;
+    this.#departed = -1;
     this.#stream.end();
-    this.#stream.resume();
+    this.#resume();
   }
 }
 
-/** What a promise gives within a few microtasks; `undefined`: it takes longer, or fails. */
-async function atHand<T>(promise: Promise<T>): Promise<T | undefined> {
-  let got: T | undefined;
-  promise.then((value) => got = value, () => {});
-  for (let i = 0; i < MICROTASKS_AT_HAND && got === undefined; i++) await undefined;
-  return got;
+/** Why a request is aborted. */
+function hungUp(): DOMException {
+  return new DOMException("the client has hung up", "AbortError");
 }
 
-/** Nobody will read it: whatever feeds its body is to stop. */
+/** Cancels the body of an answer that comes too late, so that whatever feeds it stops. */
 function discard(answer: unknown): void {
   if (answer instanceof Response) answer.body?.cancel().catch(() => {});
 }
 
-/** True for a client that sends its body when it is asked to. */
+/** Returns true for a client that sends its body when it is asked to. */
 function awaitsContinue(head: RequestHead): boolean {
   return head.version === "1.1" && headerOf(head, "expect")?.toLowerCase() === "100-continue";
 }

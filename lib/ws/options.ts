@@ -1,18 +1,22 @@
 /**
- * What `serve` is told, checked and completed with defaults.
+ * The options of `serve`, checked and completed with defaults.
  *
  * | option | default | at the limit |
  * |---|---|---|
- * | `maxConnections` | 10 000 | whoever has waited longest between two requests goes; if there is none: 503 |
- * | `handshakeTimeout` | 10 s, for each request | 408; 503 while a hook is pending |
- * | `keepAliveTimeout` | 10 s between two requests | closed |
+ * | `maxConnections` | 10 000 | the longest resting connection is closed, or the oldest silent one of the address that has most; otherwise 503 |
+ * | `maxConnectionsPerAddress` | no limit | 503 |
+ * | `handshakeTimeout` | 10 s until a request's head is complete, and for the upgrade hook | 408; 503 while the hook is pending |
+ * | `requestBodyTimeout` | 60 s without a byte of a request's body | 408 |
+ * | `responseTimeout` | 120 s until the fetch hook has answered | 503 |
+ * | `sendTimeout` | 60 s in which the client takes nothing | the connection is aborted |
+ * | `keepAliveTimeout` | 75 s between two requests | closed |
  * | `maxRequestsPerConnection` | 1000 | the last answer closes |
  * | `maxRequestBodySize` | 1 MiB | 413 |
  * | `maxRequestBodiesSize` | 256 MiB for all that wait for an answer | 503 |
  * | `maxPayloadLength` | 16 MiB | the connection closes with 1009 |
  * | `backpressureLimit` | 16 MiB | by `backpressurePolicy`: the connection closes with 1013, the message is dropped, or the latest is held |
- * | `idleTimeout` | 120 s | pinged at half of it, cut off at all of it |
- * | `closeTimeout` | 5 s | cut off |
+ * | `idleTimeout` | 30 s of silence, with a ping at half of it | the connection is aborted |
+ * | `closeTimeout` | 5 s without progress after our close | the connection is closed |
  * | `perMessageDeflate` | off | a message that would inflate beyond `maxPayloadLength`: 1009 |
  *
  * @module
@@ -31,7 +35,9 @@ import {
 import type { ConnectionHandlers } from "./connection.ts";
 import type { DeflateSettings } from "./deflate.ts";
 import { WINDOW_BITS_MAX, WINDOW_BITS_MIN } from "./extension.ts";
+import { normalOrigin, type Origins } from "./origin.ts";
 import type { Rooms } from "./rooms.ts";
+import { TrustedProxies } from "./trusted_proxies.ts";
 
 const MIB = 1024 * 1024;
 
@@ -101,35 +107,66 @@ export interface ServeOptions<Data = undefined>
   /** Where failures of handlers are reported. Default: the host's log. */
   readonly log?: LogSink | undefined;
   /**
-   * The origins whose pages may connect, such as `"https://example.org"`; others get a 403. A client
-   * that names no origin is not a browser, and may. Default: all.
+   * The origins whose pages may open a WebSocket, such as `"https://example.org"`; pages of others get a
+   * 403. `"*"`: all, for servers that do not rely on cookies. A client that sends no Origin is not a
+   * browser, and may. Default: pages with the host and port that the request is for, so a proxy must pass
+   * the header Host on.
    */
-  readonly origins?: readonly string[] | undefined;
+  readonly origins?: readonly string[] | "*" | undefined;
   /** Bytes of a message, as its handler gets it; compressed it may have twice as many. */
   readonly maxPayloadLength?: number | undefined;
   /** Compresses messages with clients that can: RFC 7692. Default false. */
   readonly perMessageDeflate?: boolean | DeflateOptions | undefined;
   /** How the mailboxes of connections are bounded. Default: not at all. */
   readonly mailbox?: SpawnOptions["mailbox"];
-  /** Seconds of silence; 0: for ever. */
+  /** Seconds of silence, at half of which the client is pinged; 0: for ever. Default 30. */
   readonly idleTimeout?: number | undefined;
   /**
-   * Milliseconds from the accept, or from the first byte of a further request, until the request is
-   * whole; and again from there to the answer.
+   * Milliseconds from the accept, or from the first byte of a further request, until a request's head is
+   * complete; and again for the upgrade hook. Default 10000.
    */
   readonly handshakeTimeout?: number | undefined;
-  /** Milliseconds that a connection is kept between two plain requests; 0: it is not. */
+  /** Milliseconds without a byte of a request's body while it is waited for. Default 60000. */
+  readonly requestBodyTimeout?: number | undefined;
+  /** Milliseconds until the fetch hook has answered; 0: for ever. Default 120000. */
+  readonly responseTimeout?: number | undefined;
+  /** Milliseconds in which a client takes nothing of a response that waits for it. Default 60000. */
+  readonly sendTimeout?: number | undefined;
+  /**
+   * Milliseconds that a connection is kept between two plain requests; 0: it is not. It must be longer
+   * than a proxy keeps its connections to this server (nginx and AWS: 60 s), or the proxy sends a request
+   * at the moment at which it is closed. Default 75000.
+   */
   readonly keepAliveTimeout?: number | undefined;
   /** Plain requests on one connection. */
   readonly maxRequestsPerConnection?: number | undefined;
-  /** Milliseconds from our goodbye to the end. */
+  /** Milliseconds without progress from our close frame, or from the last answer, to the end. */
   readonly closeTimeout?: number | undefined;
+  /**
+   * Connections and WebSockets of one client, an IPv4 address or an IPv6 /64; one more gets a 503. Behind
+   * `trustedProxies`, WebSockets are counted by the address that the proxy names. Default: no limit.
+   */
+  readonly maxConnectionsPerAddress?: number | undefined;
+  /**
+   * Addresses and networks of proxies, such as `"10.0.0.0/8"`, whose X-Forwarded-For and
+   * X-Forwarded-Proto count: hooks and `remoteAddress` then have the client's address (with port 0), and
+   * `request.url` its scheme. Default: none.
+   */
+  readonly trustedProxies?: readonly string[] | undefined;
+  /**
+   * Connections begin with the PROXY protocol's header, version 1 or 2; those of other addresses than
+   * `trustedProxies` are aborted. Default false.
+   */
+  readonly proxyProtocol?: boolean | undefined;
   /**
    * WebSockets, requests, and connections kept for the next one. One more takes the place of the kept one
    * that has waited longest; if there is none, it gets a 503.
    */
   readonly maxConnections?: number | undefined;
-  /** Bytes of a plain request's body, which is whole before the hook is asked. */
+  /**
+   * Bytes of a plain request's body. One that does not arrive together with the head is read from
+   * `request.body` as it comes. Default 1 MiB.
+   */
   readonly maxRequestBodySize?: number | undefined;
   /**
    * Bytes of the bodies of all plain requests that have no answer yet; a request that would need more gets
@@ -145,7 +182,8 @@ export interface ServeOptions<Data = undefined>
     remote: Address,
   ): UpgradeAnswer<Data> | Promise<UpgradeAnswer<Data>>;
   /**
-   * Answers what is not a WebSocket, and is told who asks, as `upgrade` is. Default: 404.
+   * Answers what is not a WebSocket; `remote` is as for `upgrade`. `request.signal` is aborted when the
+   * client hangs up before it has the whole answer. Default: 404.
    *
    * @example Who asks
    * ```ts
@@ -169,11 +207,19 @@ export interface Limits {
   readonly backpressure: Backpressure;
   readonly idleMs: number;
   readonly handshakeMs: number;
+  readonly bodyMs: number;
+  /** 0: the hook may take for ever. */
+  readonly responseMs: number;
+  readonly sendMs: number;
   /** 0: no connection is kept. */
   readonly keepAliveMs: number;
   readonly requestsMax: number;
   readonly closeTimeoutMs: number;
   readonly connectionsMax: number;
+  readonly connectionsPerAddressMax: number;
+  readonly origins: Origins;
+  readonly trustedProxies: TrustedProxies | undefined;
+  readonly proxyProtocol: boolean;
   readonly bodyBytesMax: number;
   readonly bodiesBytesMax: number;
   readonly deflate: DeflateSettings | undefined;
@@ -211,6 +257,12 @@ const OPTIONS: Readonly<Record<keyof ServeOptions, true>> = {
   rooms: true,
   origins: true,
   mailbox: true,
+  requestBodyTimeout: true,
+  responseTimeout: true,
+  sendTimeout: true,
+  maxConnectionsPerAddress: true,
+  trustedProxies: true,
+  proxyProtocol: true,
   keepAliveTimeout: true,
   maxRequestsPerConnection: true,
   maxConnections: true,
@@ -246,19 +298,33 @@ export function checkOptions<Data>(options: ServeOptions<Data>): Limits {
   if (mailbox !== undefined && !(mailbox.max >= 1)) {
     throw new OptionError(`option mailbox.max is ${mailbox.max}: use 1 or more`);
   }
-  for (const origin of options.origins ?? []) checkOrigin(origin);
+  const trustedProxies = options.trustedProxies &&
+    new TrustedProxies(options.trustedProxies, (words) => new OptionError(words));
+  checkProxyProtocol(options);
   const bodyBytesMax = whole("maxRequestBodySize", options.maxRequestBodySize, MIB, 0);
   const bodiesBytesMax = Math.max(BODIES_BYTES_MAX, bodyBytesMax);
   return {
     port: whole("port", options.port, 0, 0, 65535),
     payloadBytesMax: whole("maxPayloadLength", options.maxPayloadLength, 16 * MIB, 1),
     backpressure: limitsOf(options, BACKPRESSURE)!,
-    idleMs: positive("idleTimeout", options.idleTimeout, 120, true) * 1000,
+    idleMs: positive("idleTimeout", options.idleTimeout, 30, true) * 1000,
     handshakeMs: positive("handshakeTimeout", options.handshakeTimeout, 10_000),
-    keepAliveMs: positive("keepAliveTimeout", options.keepAliveTimeout, 10_000, true),
+    bodyMs: positive("requestBodyTimeout", options.requestBodyTimeout, 60_000),
+    responseMs: positive("responseTimeout", options.responseTimeout, 120_000, true),
+    sendMs: positive("sendTimeout", options.sendTimeout, 60_000),
+    keepAliveMs: positive("keepAliveTimeout", options.keepAliveTimeout, 75_000, true),
     requestsMax: whole("maxRequestsPerConnection", options.maxRequestsPerConnection, 1000, 1),
     closeTimeoutMs: positive("closeTimeout", options.closeTimeout, 5_000),
     connectionsMax: whole("maxConnections", options.maxConnections, 10_000, 1),
+    connectionsPerAddressMax: whole(
+      "maxConnectionsPerAddress",
+      options.maxConnectionsPerAddress,
+      Number.MAX_SAFE_INTEGER,
+      1,
+    ),
+    origins: originsOf(options.origins),
+    trustedProxies,
+    proxyProtocol: options.proxyProtocol === true,
     bodyBytesMax,
     bodiesBytesMax: whole("maxRequestBodiesSize", options.maxRequestBodiesSize, bodiesBytesMax, 0),
     deflate: checkDeflate(options.perMessageDeflate),
@@ -314,12 +380,37 @@ export function checkDeflate(
   };
 }
 
-function checkOrigin(origin: string): void {
-  if (URL.canParse(origin) && new URL(origin).origin === origin) return;
-  throw new OptionError(
-    `option origins has ${JSON.stringify(origin)}: write scheme, host and port only, ` +
-      'such as "https://example.org"',
-  );
+function originsOf(option: ServeOptions["origins"]): Origins {
+  if (option === undefined || option === "*") return option;
+  if (!Array.isArray(option)) {
+    throw new OptionError(
+      `option origins is ${JSON.stringify(option)}: use a list, or "*" for all`,
+    );
+  }
+  return new Set(option.map((origin) => {
+    const normal = normalOrigin(String(origin));
+    if (normal !== undefined) return normal;
+    throw new OptionError(
+      `option origins has ${JSON.stringify(origin)}: write scheme, host and port only, ` +
+        'such as "https://example.org"',
+    );
+  }));
+}
+
+function checkProxyProtocol(
+  { proxyProtocol, trustedProxies, tls }: Pick<
+    ServeOptions,
+    "proxyProtocol" | "trustedProxies" | "tls"
+  >,
+): void {
+  if (proxyProtocol !== true) return;
+  if (trustedProxies === undefined || trustedProxies.length === 0) {
+    throw new OptionError(
+      "option proxyProtocol needs trustedProxies: the proxies that may send it",
+    );
+  }
+  if (tls === undefined) return;
+  throw new OptionError("options proxyProtocol and tls exclude each other: end TLS at the proxy");
 }
 
 /** A whole number within bounds. */
@@ -350,12 +441,16 @@ function positive(
 }
 
 /** A quarter of the shortest time that is watched: nothing ends much later than it should. */
-export function tickMs({ idleMs, handshakeMs, keepAliveMs, closeTimeoutMs }: Limits): number {
+export function tickMs(limits: Limits): number {
+  const { idleMs, handshakeMs, keepAliveMs, closeTimeoutMs, bodyMs, responseMs, sendMs } = limits;
   const shortest = Math.min(
     idleMs || Infinity,
     keepAliveMs || Infinity,
+    responseMs || Infinity,
     handshakeMs,
     closeTimeoutMs,
+    bodyMs,
+    sendMs,
   );
   return Math.max(TICK_MS_MIN, Math.min(TICK_MS_MAX, shortest / 4));
 }

@@ -69,6 +69,11 @@ export class Outbox {
     this.#limits = limits;
   }
 
+  /** Bytes that have been handed to the system. */
+  get departed(): number {
+    return this.#written - this.#stream.unsent;
+  }
+
   /** Queues a message as one frame. */
   message(data: string | Uint8Array): SendResult {
     const packed = this.#deflate?.frame(data, lengthOf(data));

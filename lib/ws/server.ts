@@ -11,10 +11,11 @@
  */
 import { place } from "../host/connect_error.ts";
 import type { Host, Listener, ListenerReport } from "../host/host.ts";
-import type { Stream } from "../host/stream.ts";
+import type { Address, Stream } from "../host/stream.ts";
 import { type Admission, HttpConnection, type HttpConnectionTerms } from "./http_connection.ts";
 import type { System } from "../actor/system.ts";
 import { BodyBudget } from "./body.ts";
+import { ClientCounts } from "./client_counts.ts";
 import { checkCloseCode, CLOSE_CODES } from "./close.ts";
 import { type ConnectionTerms, WebSocketConnection } from "./connection.ts";
 import { DeflatePool } from "./deflate.ts";
@@ -110,6 +111,8 @@ class WebSocketServer<Data> implements Server {
   /** Those that wait for their next request, the one that has for longest first. */
   readonly #resting = new Set<HttpConnection<Data>>();
   readonly #connections = new Set<WebSocketConnection<Data>>();
+  /** How many connections each client has. */
+  readonly #clients = new ClientCounts();
   readonly #arrivalTerms: HttpConnectionTerms<Data>;
   readonly #connectionTerms: ConnectionTerms<Data>;
   #lastId = 0;
@@ -151,10 +154,13 @@ class WebSocketServer<Data> implements Server {
       yieldToIo: (task) => host.yieldToIo(task),
       rests: (arrival) => this.#resting.add(arrival),
       wakes: (arrival) => this.#resting.delete(arrival),
+      hasRoomFor: (client, arrival) =>
+        !this.#isProxied(arrival.peer, client) ||
+        this.#clients.of(client) < limits.connectionsPerAddressMax,
       admit: (...args) => this.#admit(...args),
       ended: (arrival) => {
         this.#arrivals.delete(arrival);
-        this.#turnedAway.delete(arrival);
+        if (!this.#turnedAway.delete(arrival)) this.#clients.leave(arrival.peer);
         this.#left();
       },
     };
@@ -170,6 +176,7 @@ class WebSocketServer<Data> implements Server {
       backpressure: limits.backpressure,
       embody: system && incarnate(system, options.mailbox),
       closeTimeoutMs: limits.closeTimeoutMs,
+      sendMs: limits.sendMs,
       deflate,
       silence: limits.idleMs === 0
         ? undefined
@@ -180,6 +187,7 @@ class WebSocketServer<Data> implements Server {
       yieldToIo: (task) => host.yieldToIo(task),
       ended: (connection) => {
         this.#connections.delete(connection);
+        this.#clients.leave(connection.remoteAddress);
         this.#left();
       },
     };
@@ -242,23 +250,60 @@ class WebSocketServer<Data> implements Server {
 
   #arrive(stream: Stream): void {
     const { size } = this.#arrivals;
-    const room = this.#limits.connectionsMax - this.#connections.size - size;
+    const { connectionsMax, connectionsPerAddressMax, trustedProxies } = this.#limits;
+    const room = connectionsMax - this.#connections.size - size;
     if (this.#stopped !== undefined || room <= -TURNED_AWAY_MAX) return stream.abort();
+    const { remote } = stream;
     const arrival = new HttpConnection(this.#arrivalTerms, stream);
     this.#arrivals.add(arrival);
-    if (room + this.#turnedAway.size > 0) return;
-    const [longest] = this.#resting;
-    if (longest !== undefined) return longest.yieldPlace();
+    const isOneTooMany = this.#clients.of(remote) >= connectionsPerAddressMax &&
+      !trustedProxies?.has(remote.hostname);
+    const hasRoom = room + this.#turnedAway.size > 0;
+    if (!isOneTooMany && (hasRoom || this.#makeRoom(remote))) return this.#clients.enter(remote);
     this.#turnedAway.add(arrival);
-    arrival.refuse({ status: 503, words: "too many connections" });
+    const words = isOneTooMany ? "too many connections from this address" : "too many connections";
+    arrival.refuse({ status: 503, words });
+  }
+
+  /**
+   * Frees a place for one more: that of the connection that has rested longest, or else of the oldest
+   * silent one of the address that has most silent ones, if those are more than the newcomer would have.
+   */
+  #makeRoom(newcomer: Address): boolean {
+    const [longest] = this.#resting;
+    if (longest !== undefined) {
+      longest.yieldPlace();
+      return true;
+    }
+    const silent = new ClientCounts();
+    for (const each of this.#arrivals) {
+      if (each.isSilent && !this.#turnedAway.has(each)) silent.enter(each.peer);
+    }
+    // Its own new connection is silent too.
+    let most = silent.of(newcomer);
+    let victim: HttpConnection<Data> | undefined;
+    for (const each of this.#arrivals) {
+      if (!each.isSilent || this.#turnedAway.has(each) || silent.of(each.peer) <= most) continue;
+      most = silent.of(each.peer);
+      victim = each;
+    }
+    victim?.abort();
+    return victim !== undefined;
+  }
+
+  /** True if a trusted proxy speaks for this client: one of its connections serves many. */
+  #isProxied(peer: Address, client: Address): boolean {
+    return peer !== client && this.#limits.trustedProxies?.has(peer.hostname) === true;
   }
 
   #admit(arrival: HttpConnection<Data>, stream: Stream, admission: Admission<Data>): void {
-    const { acceptance: { data, protocol }, backpressure, deflate, early } = admission;
+    const { acceptance: { data, protocol }, client, backpressure, deflate, early } = admission;
     const id = ++this.#lastId;
-    const settled = { id, data: data as Data, protocol, deflate, backpressure };
+    const settled = { id, data: data as Data, protocol, deflate, backpressure, client };
     const connection = new WebSocketConnection(this.#connectionTerms, stream, settled);
     this.#arrivals.delete(arrival);
+    this.#clients.leave(arrival.peer);
+    this.#clients.enter(client);
     this.#connections.add(connection);
     connection.start(early);
   }

@@ -36,6 +36,7 @@ export class ArrivalStage {
       yieldToIo: (task) => this.turns.push(task),
       rests: (arrival) => this.#resting.add(arrival),
       wakes: (arrival) => this.#resting.delete(arrival),
+      hasRoomFor: () => true,
       admit: () => {},
       ended: () => this.ended++,
     }, this.stream);

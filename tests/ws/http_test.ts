@@ -266,7 +266,7 @@ test("serve cuts off a client that does not read its response, and cancels the b
         cancelled = true;
       },
     });
-  await serving({ fetch: () => new Response(body()), handshakeTimeout: 200 }, async (server) => {
+  await serving({ fetch: () => new Response(body()), sendTimeout: 200 }, async (server) => {
     const client = await RawClient.connect(host, server.port);
     client.write("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
     client.stream.pause();
@@ -430,7 +430,8 @@ test("serve asks for a body that waits to be asked for", async () => {
 });
 
 test("serve answers 408 to a client that does not finish its request", async () => {
-  await serving({ handshakeTimeout: 60 }, async (server) => {
+  const fetch = async (request: Request): Promise<Response> => new Response(await request.text());
+  await serving({ fetch, handshakeTimeout: 60, requestBodyTimeout: 60 }, async (server) => {
     for (
       const start of ["", "GET /", "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nab"]
     ) {
@@ -442,9 +443,12 @@ test("serve answers 408 to a client that does not finish its request", async () 
 
 test("serve answers 503 when a hook does not answer in time", async () => {
   const never = (): Promise<Response> => new Promise(() => {});
-  await serving({ fetch: never, upgrade: never, handshakeTimeout: 60 }, async (server) => {
-    for (const request of ["GET / HTTP/1.0\r\n\r\n", upgradeRequest()]) {
-      assertEquals((await ask(server, request)).status, 503);
-    }
-  });
+  await serving(
+    { fetch: never, upgrade: never, handshakeTimeout: 60, responseTimeout: 60 },
+    async (server) => {
+      for (const request of ["GET / HTTP/1.0\r\n\r\n", upgradeRequest()]) {
+        assertEquals((await ask(server, request)).status, 503);
+      }
+    },
+  );
 });

@@ -54,7 +54,7 @@ test("serve answers one request after the other on one connection, whatever thei
     assertEquals(await texts(client, 4), ["GET /a", "POST /b two", "POST /c three", "GET /d"]);
     const connections = answersOf(client).map(({ headers }) => headers.get("connection"));
     assertEquals(connections, ["keep-alive", "keep-alive", "keep-alive", "close"]);
-    assertEquals(answersOf(client)[0]!.headers.get("keep-alive"), "timeout=10");
+    assertEquals(answersOf(client)[0]!.headers.get("keep-alive"), "timeout=75");
   });
 });
 
@@ -232,19 +232,22 @@ test("serve keeps no connection if keepAliveTimeout is 0", async () => {
 });
 
 test("serve answers 408 to a later request that does not become whole in time", async () => {
-  await serving({ fetch: tell, handshakeTimeout: 1000 }, async (server) => {
-    for (const start of ["G", "\r\n", post("/", "abc").slice(0, -1)]) {
-      const client = await RawClient.connect(host, server.port);
-      client.write(get("/") + start);
-      await client.gone();
-      assertEquals(answersOf(client).map(({ status }) => status), [200, 408]);
-    }
-  });
+  await serving(
+    { fetch: tell, handshakeTimeout: 1000, requestBodyTimeout: 1000 },
+    async (server) => {
+      for (const start of ["G", "\r\n", post("/", "abc").slice(0, -1)]) {
+        const client = await RawClient.connect(host, server.port);
+        client.write(get("/") + start);
+        await client.gone();
+        assertEquals(answersOf(client).map(({ status }) => status), [200, 408]);
+      }
+    },
+  );
 });
 
 test("serve gives no client more time for a further request because it drips", async () => {
   await serving(
-    { fetch: tell, handshakeTimeout: 1000, keepAliveTimeout: 60_000 },
+    { fetch: tell, handshakeTimeout: 1000, requestBodyTimeout: 1000, keepAliveTimeout: 60_000 },
     async (server) => {
       for (const request of [get("/", `X: ${"y".repeat(5000)}\r\n`), post("/", "a".repeat(5000))]) {
         const client = await RawClient.connect(host, server.port);
@@ -332,7 +335,7 @@ test("serve cancels the body of a response that comes when its client has gone",
   let answer: ((response: Response) => void) | undefined;
   let cancelled = false;
   const fetch = (): Promise<Response> => new Promise((resolve) => answer = resolve);
-  await serving({ fetch, handshakeTimeout: 1000 }, async (server) => {
+  await serving({ fetch, responseTimeout: 1000 }, async (server) => {
     const client = await RawClient.connect(host, server.port);
     client.write(get("/"));
     await until("it is asked", () => answer !== undefined);
@@ -479,7 +482,7 @@ test("serve answers 500 for a Response that somebody has read", async () => {
     client.write(get("/"));
     await client.gone();
     assertEquals(client.status, 500);
-    assertStringIncludes(log[0]!, "whose body nobody reads");
+    assertStringIncludes(log[0]!, "whose body has not been read");
   });
 });
 
@@ -489,7 +492,7 @@ test("serve goes no further than a client reads its answers", async () => {
     asked++;
     return new Response(null, { headers: { "X-Long": "x".repeat(8000) } });
   };
-  const limits = { handshakeTimeout: 500, maxConnections: 1, maxRequestsPerConnection: 1e6 };
+  const limits = { sendTimeout: 500, maxConnections: 1, maxRequestsPerConnection: 1e6 };
   await serving({ fetch, ...limits }, async (server) => {
     const client = await RawClient.connect(host, server.port);
     client.stream.pause();

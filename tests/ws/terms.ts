@@ -19,6 +19,7 @@ export function termsWith(
     role: "server",
     masker: undefined,
     closeTimeoutMs: 1000,
+    sendMs: 1000,
     deflate: undefined,
     silence: undefined,
     tickMs: 1000,

@@ -1,0 +1,57 @@
+/**
+ * The body of a request as a stream that its hook reads while it arrives.
+ *
+ *     bytes ──▶ add ──▶ a queue of at most `QUEUE_BYTES_MAX` ──▶ request.body
+ *                         └─ full: the socket is not read until the hook reads on
+ *
+ * @module
+ */
+
+/** While more than this waits for the hook, the client is held back. */
+const QUEUE_BYTES_MAX = 64 * 1024;
+
+/** The body of one request. */
+export class BodyStream {
+  /** What the hook reads. */
+  readonly readable: ReadableStream<Uint8Array<ArrayBuffer>>;
+  #controller!: ReadableStreamDefaultController<Uint8Array<ArrayBuffer>>;
+  #isOver = false;
+
+  /** Calls `wanted` when the hook waits for bytes, or needs no more. */
+  constructor(wanted: () => void) {
+    this.readable = new ReadableStream({
+      start: (controller) => {
+        this.#controller = controller;
+      },
+      pull: () => wanted(),
+      cancel: () => {
+        this.#isOver = true;
+        wanted();
+      },
+    }, { highWaterMark: 0, size: (bytes) => bytes?.length ?? 0 });
+  }
+
+  /** True while the client is to be held back. */
+  get isFull(): boolean {
+    return !this.#isOver && -(this.#controller.desiredSize ?? 0) >= QUEUE_BYTES_MAX;
+  }
+
+  /** Queues a copy of the bytes, unless the hook has cancelled the stream. */
+  add(bytes: Uint8Array): void {
+    if (!this.#isOver) this.#controller.enqueue(bytes.slice());
+  }
+
+  /** The body is complete. */
+  end(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#controller.close();
+  }
+
+  /** The body will never be complete: reading it rejects. */
+  fail(error: Error): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#controller.error(error);
+  }
+}

@@ -1,0 +1,94 @@
+/**
+ * Which peers are proxies whose word counts, and for whom they speak. Quiet.
+ *
+ *     client ──▶ proxy 1 ──▶ proxy 2 ──▶ us        X-Forwarded-For: client, proxy 1
+ *
+ * The list is read from its end: each trusted proxy added the address it saw. The first address that is
+ * not a trusted proxy is the client; what stands before it may be invented.
+ *
+ * @module
+ */
+import { BlockList, isIP } from "node:net";
+import type { Address } from "../host/stream.ts";
+import { headerOf, type RequestHead } from "./handshake.ts";
+
+/** A set of addresses and networks. */
+export class TrustedProxies {
+  readonly #list = new BlockList();
+
+  /** Of addresses such as `"10.0.0.1"` and networks such as `"10.0.0.0/8"`; throws what `fail` makes. */
+  constructor(entries: readonly string[], fail: (words: string) => Error) {
+    for (const entry of entries) {
+      const [address = "", prefix, ...more] = String(entry).split("/");
+      const family = isIP(address);
+      const most = family === 6 ? 128 : 32;
+      const bits = prefix === undefined ? most : /^\d{1,3}$/.test(prefix) ? Number(prefix) : -1;
+      if (family === 0 || more.length > 0 || bits < 0 || bits > most) {
+        throw fail(
+          `option trustedProxies has ${JSON.stringify(entry)}: use addresses and networks ` +
+            'such as "10.0.0.1" or "10.0.0.0/8"',
+        );
+      }
+      this.#list.addSubnet(address, bits, family === 6 ? "ipv6" : "ipv4");
+    }
+  }
+
+  /** True for the address of a trusted proxy. */
+  has(address: string): boolean {
+    const plain = plainAddress(address);
+    const family = isIP(plain);
+    return family !== 0 && this.#list.check(plain, family === 6 ? "ipv6" : "ipv4");
+  }
+
+  /** The client of a request that came from `remote`: the port is 0 where the proxy does not name it. */
+  client(head: RequestHead, remote: Address): Address {
+    if (!this.has(remote.hostname)) return remote;
+    const forwarded = headerOf(head, "x-forwarded-for");
+    if (forwarded === undefined) return remote;
+    let client = remote;
+    const hops = forwarded.split(",");
+    while (hops.length > 0 && this.has(client.hostname)) {
+      const hop = parseHop(hops.pop()!.trim());
+      if (hop === undefined) break;
+      client = hop;
+    }
+    return client;
+  }
+
+  /** The scheme that the client used, where a trusted proxy names it. */
+  scheme(head: RequestHead, remote: Address): "http" | "https" | undefined {
+    if (!this.has(remote.hostname)) return undefined;
+    const proto = headerOf(head, "x-forwarded-proto")?.split(",").at(-1)!.trim().toLowerCase();
+    if (proto === "https" || proto === "wss") return "https";
+    return proto === "http" || proto === "ws" ? "http" : undefined;
+  }
+}
+
+/** An IPv4 address that is written as an IPv6 one, as IPv4; others as they are. */
+export function plainAddress(address: string): string {
+  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address);
+  return mapped === null ? address : mapped[1]!;
+}
+
+/**
+ * What counts as one client for limits per address: an IPv4 address, or the first 64 bits of an IPv6
+ * address, which is the smallest network that one customer has.
+ */
+export function clientKey(address: string): string {
+  const plain = plainAddress(address);
+  if (isIP(plain) !== 6) return plain;
+  const [head = "", tail] = plain.split("%")[0]!.split("::");
+  const left = head === "" ? [] : head.split(":");
+  const right = tail === undefined || tail === "" ? [] : tail.split(":");
+  const zeros = tail === undefined ? 0 : Math.max(0, 8 - left.length - right.length);
+  const groups = [...left, ...Array<string>(zeros).fill("0"), ...right].slice(0, 4);
+  return `${groups.map((group) => parseInt(group || "0", 16).toString(16)).join(":")}::/64`;
+}
+
+/** `address`, `address:port` or `[address]:port`. */
+function parseHop(text: string): Address | undefined {
+  if (isIP(text) !== 0) return { hostname: text, port: 0 };
+  const found = /^(?:\[([^\]]+)\]|([\d.]+))(?::(\d{1,5}))?$/.exec(text);
+  const hostname = found?.[1] ?? found?.[2] ?? "";
+  return isIP(hostname) === 0 ? undefined : { hostname, port: Number(found![3] ?? 0) };
+}
