@@ -23,7 +23,7 @@ test("HttpConnection keeps a copy of what comes early up to 64 KiB, and then rea
   stage.receive(get("/b").slice(0, 9));
   assert(!stream.paused);
   stage.receive(
-    get("/b").slice(9) + get("/c", `X: ${"y".repeat(5000)}\r\n`) + get("/d").repeat(4000),
+    get("/b").slice(9) + get("/c") + get("/d").repeat(4000),
   );
   assert(stream.paused);
   answers[0]!(new Response("A"));
