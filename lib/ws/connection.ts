@@ -16,7 +16,7 @@
  *
  * @module
  */
-import { assert, unreachable } from "../base/assert.ts";
+import { unreachable } from "../base/assert.ts";
 import { utf8 } from "../base/bytes.ts";
 import { Heartbeat, type HeartbeatLimits } from "../base/heartbeat.ts";
 import type { LogSink } from "../base/log.ts";
