@@ -58,7 +58,7 @@ export class TrustedProxies {
   /** The scheme that the client used, where a trusted proxy names it. */
   scheme(head: RequestHead, remote: Address): "http" | "https" | undefined {
     if (!this.has(remote.hostname)) return undefined;
-    const proto = headerOf(head, "x-forwarded-proto")?.split(",").at(-1)!.trim().toLowerCase();
+    const proto = headerOf(head, "x-forwarded-proto")?.split(",").at(-1)?.trim().toLowerCase();
     if (proto === "https" || proto === "wss") return "https";
     return proto === "http" || proto === "ws" ? "http" : undefined;
   }
