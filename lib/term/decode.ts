@@ -1,9 +1,14 @@
 /**
  * Bytes to terms: the other half of `term/encode`. `term/tags` draws the layout.
  *
- * Decoding is total. Whatever the bytes are, they give a value or a {@linkcode ProtocolError}: every
- * length and count is held against what is left before anything is made of it, nesting has a limit,
+ * Decoding is total. Whatever the bytes are, the result is a value or a {@linkcode ProtocolError}: every
+ * length and count is compared with what is left before anything is allocated for it, nesting has a limit,
  * and the keys that a peer invents become properties of their object and nothing else.
+ *
+ * The cost is bounded by the input. Each element takes a byte at least, so all containers of a term together
+ * announce no more elements than the term has bytes: one budget, whatever the nesting. So a term of `n`
+ * bytes is decoded in O(n) steps, and allocates at most {@linkcode ALLOCATED_BYTES_PER_BYTE} times `n` bytes:
+ * an empty Map for five bytes is what costs most. `tests/fuzz/allocations_test.ts` counts both.
  *
  * @module
  */
@@ -41,6 +46,9 @@ const POOLED_BYTES_MAX = 128;
 const POOL_BYTES = 4096;
 const EMPTY_POOL = new Uint8Array(0);
 
+/** At most this much memory is allocated for a byte of a term, on the runtimes' heaps as they are today. */
+export const ALLOCATED_BYTES_PER_BYTE = 64;
+
 /** A shorter binary is copied even out of bytes that may be given away: it must not keep them all alive. */
 const GIVEN_BYTES_MIN: number = 64 * 1024;
 
@@ -72,6 +80,8 @@ export class Decoder {
   #view: DataView = new DataView(new ArrayBuffer(0));
   /** How many errors the term has so far. */
   #errors = 0;
+  /** How many elements the containers of the term may still announce. */
+  #budget = 0;
   /** Memory for short binaries, which on some runtimes costs much more to get than to fill. */
   #pool: Uint8Array<ArrayBuffer> = EMPTY_POOL;
   #poolAt = 0;
@@ -97,6 +107,7 @@ export class Decoder {
     this.#at = from;
     this.#end = to;
     this.#errors = 0;
+    this.#budget = to - from;
     this.#text.begin(bytes, to);
     if (from < to && bytes[from] === TAG.VERSION) this.#begin();
     else if (!this.#began) this.#fail("no version");
@@ -222,7 +233,7 @@ export class Decoder {
 
   #keys(count: number): string[] {
     // Every key and every value takes a byte at least.
-    this.#checkLeft(2 * count);
+    this.#announce(2 * count);
     const keys: string[] = new Array(count);
     for (let i = 0; i < count; i++) keys[i] = this.#string();
     return keys;
@@ -230,7 +241,7 @@ export class Decoder {
 
   #array(count: number, depth: number): unknown {
     this.#checkDepth(depth);
-    this.#checkLeft(count);
+    this.#announce(count);
     const array: unknown[] = new Array(count);
     for (let i = 0; i < count; i++) array[i] = this.#value(depth + 1);
     return array;
@@ -238,7 +249,7 @@ export class Decoder {
 
   #map(count: number, depth: number): unknown {
     this.#checkDepth(depth);
-    this.#checkLeft(2 * count);
+    this.#announce(2 * count);
     const map = new Map<unknown, unknown>();
     for (let i = 0; i < count; i++) {
       const key = this.#value(depth + 1);
@@ -249,7 +260,7 @@ export class Decoder {
 
   #set(count: number, depth: number): unknown {
     this.#checkDepth(depth);
-    this.#checkLeft(count);
+    this.#announce(count);
     const set = new Set<unknown>();
     for (let i = 0; i < count; i++) set.add(this.#value(depth + 1));
     return set;
@@ -390,8 +401,11 @@ export class Decoder {
     return at;
   }
 
-  #checkLeft(count: number): void {
+  /** A container announces elements: each takes a byte at least that no other element takes. */
+  #announce(count: number): void {
     if (count > this.#end - this.#at) this.#fail(`more than there are: ${count}`);
+    this.#budget -= count;
+    if (this.#budget < 0) this.#fail(`more in the term than there are: ${count}`);
   }
 
   #checkDepth(depth: number): void {
