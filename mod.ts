@@ -54,6 +54,7 @@ export { Call, type CallOptions } from "./lib/actor/call.ts";
 export {
   ActorExitError,
   ArgumentError,
+  BadReturnError,
   CallExitError,
   CallTimeoutError,
   MailboxFullError,
@@ -97,36 +98,42 @@ export type { MeshEvents, OwnTls } from "./lib/mesh/mesh.ts";
 export { NodeConnectError } from "./lib/mesh/connect_waiters.ts";
 export type { PressureState } from "./lib/mesh/pressure.ts";
 export { SESSION_ENDS, type SessionEnd } from "./lib/mesh/session.ts";
+export { type RemoteStarter, type Service, service } from "./lib/otp/service.ts";
 export {
-  type Asks,
-  type RemoteStarter,
-  type Reply,
-  type Rest,
-  type Service,
-  service,
-  type ServiceChild,
-  type Tells,
-} from "./lib/otp/service.ts";
-export {
-  type Args,
-  type CallHandler,
-  type CastHandler,
+  type Answer,
+  type CallApi,
+  type CallContext,
+  type CallHandlers,
+  type CastApi,
+  type CastHandlers,
   continueWith,
   type Effects,
+  type HandlerArgs,
+  type InfoMessage,
   type Later,
+  type Next,
+  type NoProtocol,
   noReply,
   Outcome,
+  type Reply,
+  type Serves,
   type ServiceContext,
   type ServiceDefinition,
-  stop,
+  type ServiceHandlers,
+  type ServicePid,
+  type ServiceProtocol,
+  type ServiceSelf,
+  type StartArgs,
+  stopService,
+  type UnknownMembers,
 } from "./lib/otp/service_definition.ts";
 export {
   type Caller,
   type NameSource,
   ServiceName,
-  type ServicePid,
   type ServiceTarget,
 } from "./lib/otp/service_name.ts";
+export { remote, type Spawnable, type SpawnableChild, type SpawnOn } from "./lib/otp/spawnable.ts";
 export { UnknownCallError } from "./lib/otp/unknown_call.ts";
 export {
   type AwaitOptions,
@@ -143,6 +150,7 @@ export {
   type ChildRules,
   type ChildSpec,
   ChildSpecError,
+  type EitherStartOrNodeAndFn,
   type LocalChildSpec,
   NODE_DOWN_POLICIES,
   type NodeDownPolicy,

@@ -14,6 +14,7 @@ import type { ActorName, RemoteSpawn } from "./actor/remote.ts";
 import { checkNames, unknownName } from "./base/spelling.ts";
 import type { ExposeOptions } from "./mesh/spawner.ts";
 import { timerMs, type TimerRef } from "./actor/timer.ts";
+import type { Spawnable } from "./otp/spawnable.ts";
 import type { Global } from "./cluster/global.ts";
 import { DEFAULT_SCOPE, Groups } from "./cluster/groups.ts";
 import { CONNECT_MS } from "./mesh/mesh.ts";
@@ -256,7 +257,8 @@ export class Node {
    *
    * @throws {ArgumentError} `code` "badarg": there is no such event.
    */
-  on<Name extends keyof NodeEvents>(
+  // Spelled out so that the compiler lists them for a name that is none.
+  on<Name extends { [Each in keyof NodeEvents]: Each }[keyof NodeEvents]>(
     name: Name,
     listener: (event: NodeEvents[Name]) => unknown,
     options: ListenOptions = {},
@@ -305,7 +307,7 @@ export class Node {
    *
    * @example
    * ```ts
-   * import { type Call, Node, type Self } from "@firn/firn";
+   * import { type Call, Node, remote, type Self } from "@firn/firn";
    * import { assertEquals } from "@std/assert";
    *
    * const cookie = crypto.getRandomValues(new Uint8Array(32)).toHex();
@@ -313,15 +315,16 @@ export class Node {
    * await using b = await Node.start({ name: "b@127.0.0.1:0", cookie, logLevel: "silent" });
    * await b.connect(a.name);
    *
-   * a.expose("adder", (_self: Self<Call<number, number>>, to: number) => {
+   * const adder = remote("adder", (_self: Self<Call<number, number>>, to: number) => {
    *   return (call) => call.reply(call.request + to);
    * });
-   * const adder = await b.spawn<Call<number, number>>({ node: a.name, fn: "adder" }, 40);
-   * assertEquals(adder.node, a.name);
-   * assertEquals(await b.call(adder, 2), 42);
+   * a.expose(adder);
+   * const pid = await b.spawn(adder.on(a.name), 40);
+   * assertEquals(pid.node, a.name);
+   * assertEquals(await b.call(pid, 2), 42);
    * ```
    */
-  spawn<M>(there: RemoteSpawn, ...args: unknown[]): Promise<Pid<M>>;
+  spawn<M, A extends unknown[] = unknown[]>(there: RemoteSpawn<M, A>, ...args: A): Promise<Pid<M>>;
   spawn(what: unknown, ...args: unknown[]): unknown {
     const { system } = this.#parts;
     const body = what as ActorFunction<never, never[]> | RemoteSpawn;
@@ -334,17 +337,39 @@ export class Node {
   }
 
   /**
-   * Lets other nodes spawn a function under a name; nothing else of this node can be spawned from
-   * outside. `allow` says which nodes may. One that was exposed under that name before is replaced.
+   * Lets other nodes spawn a function: one defined with `remote`, or a service with a name. Nothing else of
+   * this node can be spawned from outside. `allow` selects the nodes that may. It replaces what was exposed
+   * under the same name.
    *
    * @throws {ArgumentError} `code` "badarg": the name is empty or longer than 255 bytes.
+   *
+   * @example
+   * ```ts
+   * import { Node, remote, type Self } from "@firn/firn";
+   * import { assertEquals } from "@std/assert";
+   *
+   * const echo = remote("echo", (_self: Self<string>) => (_message) => {});
+   * await using node = await Node.start({ logLevel: "silent" });
+   * node.expose(echo, { allow: ["b@10.0.0.2:9101"] });
+   * assertEquals(node.exposed(), ["echo"]);
+   * assertEquals(node.unexpose(echo.name), true);
+   * ```
    */
+  expose<M, A extends unknown[]>(
+    what: Pick<Spawnable<M, A>, "name" | "body">,
+    options?: ExposeOptions,
+  ): void;
+  /** Lets other nodes spawn a function by a name: `{ node, fn: name }`. */
   expose<M, A extends unknown[]>(
     name: string,
     fn: ActorFunction<M, A>,
     options?: ExposeOptions,
-  ): void {
-    this.#parts.remote.spawner.expose(name, fn as never, options);
+  ): void;
+  expose(what: unknown, ...rest: unknown[]): void {
+    const { spawner } = this.#parts.remote;
+    if (typeof what === "string") return spawner.expose(what, rest[0] as never, rest[1] as never);
+    const { name, body } = what as Spawnable<unknown, unknown[]>;
+    spawner.expose(name, body as never, rest[0] as never);
   }
 
   /** Lets nobody spawn it any more; what was spawned lives on. Whether there was such a function. */

@@ -35,9 +35,9 @@ export class Restarts {
     const home = { node: "bench@127.0.0.1:1", creation: 1, local: true };
     const system = new System(home, systemHost());
     const restarts = new Restarts(system);
-    const worker = service({
-      init: (index: number) => index,
-      info: (_state: number): number => {
+    const worker = service<{ state: number; start: [index: number] }>({
+      init: (index) => index,
+      info: () => {
         throw new Error("as told");
       },
     });

@@ -20,7 +20,7 @@
 import { type Home, Pid, type Ref } from "../term/pid.ts";
 import type { Call, CallOptions } from "./call.ts";
 import { ActorRef } from "./actor_ref.ts";
-import { ActorExitError } from "./errors.ts";
+import { ActorExitError, BadReturnError } from "./errors.ts";
 import { downMessage, exitMessage } from "./exit.ts";
 import type { ExitReason } from "../term/exit.ts";
 import type { Names } from "./names.ts";
@@ -460,7 +460,10 @@ export class Actor extends ActorRef implements Runnable, Self<unknown> {
   }
 
   spawn<M, A extends unknown[]>(body: ActorFunction<M, A>, ...args: A): Pid<M>;
-  spawn<M>(there: RemoteSpawn, ...args: unknown[]): Promise<Pid<M>>;
+  spawn<M, A extends unknown[] = unknown[]>(
+    there: RemoteSpawn<M, A>,
+    ...args: A
+  ): Promise<Pid<M>>;
   spawn(what: unknown, ...args: unknown[]): unknown {
     const body = what as Spawned;
     if (typeof body === "function") {
@@ -472,7 +475,10 @@ export class Actor extends ActorRef implements Runnable, Self<unknown> {
   }
 
   spawnLink<M, A extends unknown[]>(body: ActorFunction<M, A>, ...args: A): Pid<M>;
-  spawnLink<M>(there: RemoteSpawn, ...args: unknown[]): Promise<Pid<M>>;
+  spawnLink<M, A extends unknown[] = unknown[]>(
+    there: RemoteSpawn<M, A>,
+    ...args: A
+  ): Promise<Pid<M>>;
   spawnLink(what: unknown, ...args: unknown[]): unknown {
     const body = what as Spawned;
     if (typeof body === "function") {
@@ -484,7 +490,10 @@ export class Actor extends ActorRef implements Runnable, Self<unknown> {
   }
 
   spawnMonitor<M, A extends unknown[]>(body: ActorFunction<M, A>, ...args: A): [Pid<M>, Ref];
-  spawnMonitor<M>(there: RemoteSpawn, ...args: unknown[]): Promise<[Pid<M>, Ref]>;
+  spawnMonitor<M, A extends unknown[] = unknown[]>(
+    there: RemoteSpawn<M, A>,
+    ...args: A
+  ): Promise<[Pid<M>, Ref]>;
   spawnMonitor(what: unknown, ...args: unknown[]): unknown {
     const body = what as Spawned;
     if (typeof body === "function") {
@@ -571,8 +580,16 @@ export class Actor extends ActorRef implements Runnable, Self<unknown> {
     this.abort?.abort(reason);
   }
 
-  /** The body has returned. */
-  #returned(): void {
+  /** An async body has returned. */
+  #returned(result: unknown): void {
+    if (typeof result === "function") {
+      return this.crash(
+        new BadReturnError(
+          "an async body returned a message handler, which would never be called: " +
+            "make the body a plain function, or receive messages in it",
+        ),
+      );
+    }
     this.#end("normal", undefined);
   }
 

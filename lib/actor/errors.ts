@@ -15,6 +15,14 @@ export class ArgumentError extends RangeError {
   readonly code = "badarg";
 }
 
+/** A handler or a body returned a value that its kind must not return. OTP's `bad_return_value`. */
+export class BadReturnError extends TypeError {
+  /** The class of the error. */
+  override readonly name = "BadReturnError";
+  /** Stable code: `"bad_return_value"`. */
+  readonly code = "bad_return_value";
+}
+
 /** A call was not answered in time. */
 export class CallTimeoutError extends Error {
   /** Tells the class of the error. */

@@ -39,8 +39,11 @@ export interface Remote {
   ): Promise<Pid>;
 }
 
-/** Where to spawn what: a function that another node has exposed. */
-export interface RemoteSpawn {
+/**
+ * What to spawn on which node: a function that the node has exposed. Made by `remote(…).on(node)`, which
+ * knows the function's arguments and messages, or written by hand.
+ */
+export interface RemoteSpawn<Message = unknown, Args extends unknown[] = unknown[]> {
   /** The node, `name@host:port`; this one's own name is a node like any other. */
   readonly node: string;
   /** The name under which that node has exposed the function. */
@@ -52,6 +55,8 @@ export interface RemoteSpawn {
    * end by itself, and is killed then.
    */
   readonly owned?: boolean | undefined;
+  /** Never present: keeps the types of the function's arguments and messages. */
+  readonly spawns?: ((...args: Args) => Pid<Message>) | undefined;
 }
 
 /** An actor by its name on a node, this one or another. */

@@ -98,15 +98,24 @@ export interface Self<Message = unknown> extends AsyncIterable<Message> {
   /** Spawns an actor that this one is the parent of. */
   spawn<M, A extends unknown[]>(body: ActorFunction<M, A>, ...args: A): Pid<M>;
   /** Spawns what another node has exposed. Rejects with `SpawnError`. */
-  spawn<M>(there: RemoteSpawn, ...args: unknown[]): Promise<Pid<M>>;
+  spawn<M, A extends unknown[] = unknown[]>(
+    there: RemoteSpawn<M, A>,
+    ...args: A
+  ): Promise<Pid<M>>;
   /** Spawns and links in one step. */
   spawnLink<M, A extends unknown[]>(body: ActorFunction<M, A>, ...args: A): Pid<M>;
   /** Spawns what another node has exposed, and links in one step. */
-  spawnLink<M>(there: RemoteSpawn, ...args: unknown[]): Promise<Pid<M>>;
+  spawnLink<M, A extends unknown[] = unknown[]>(
+    there: RemoteSpawn<M, A>,
+    ...args: A
+  ): Promise<Pid<M>>;
   /** Spawns and monitors in one step. */
   spawnMonitor<M, A extends unknown[]>(body: ActorFunction<M, A>, ...args: A): [Pid<M>, Ref];
   /** Spawns what another node has exposed, and monitors in one step. */
-  spawnMonitor<M>(there: RemoteSpawn, ...args: unknown[]): Promise<[Pid<M>, Ref]>;
+  spawnMonitor<M, A extends unknown[] = unknown[]>(
+    there: RemoteSpawn<M, A>,
+    ...args: A
+  ): Promise<[Pid<M>, Ref]>;
   /**
    * `NodeChange` messages will come when a session with this node is up, and when it is over: one now, if
    * there is none.

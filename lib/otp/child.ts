@@ -71,6 +71,12 @@ export interface ChildRules {
   readonly backoff?: Backoff | undefined;
 }
 
+/** What the compiler says of a child with `start` that has a part of remote ones too, or the reverse. */
+export interface EitherStartOrNodeAndFn {
+  /** Never present. */
+  readonly "give either start, or node and fn": never;
+}
+
 /** A child that is started by a function here. */
 export interface LocalChildSpec extends ChildRules {
   /**
@@ -80,17 +86,17 @@ export interface LocalChildSpec extends ChildRules {
    */
   readonly start: (self: Self) => Started | Promise<Started>;
   /** Of a remote child only. */
-  readonly node?: undefined;
+  readonly node?: EitherStartOrNodeAndFn | undefined;
   /** Of a remote child only. */
-  readonly fn?: undefined;
+  readonly fn?: EitherStartOrNodeAndFn | undefined;
   /** Of a remote child only. */
-  readonly args?: undefined;
+  readonly args?: EitherStartOrNodeAndFn | undefined;
   /** Of a remote child only. */
-  readonly onNodeDown?: undefined;
+  readonly onNodeDown?: EitherStartOrNodeAndFn | undefined;
   /** Of a remote child only. */
-  readonly timeout?: undefined;
+  readonly timeout?: EitherStartOrNodeAndFn | undefined;
   /** Of a remote child only. */
-  readonly ready?: undefined;
+  readonly ready?: EitherStartOrNodeAndFn | undefined;
 }
 
 /**
@@ -283,15 +289,17 @@ function whatRuns(
   spec: ChildSpec,
   bad: (words: string) => ChildSpecError,
 ): Pick<CompleteSpec, "start" | "remote"> {
-  const { start, node, fn, args = [], onNodeDown = "fail", timeout, ready = false } = spec;
+  const { start } = spec;
   if (start !== undefined) {
-    const there = [node, fn, spec.args, spec.onNodeDown, timeout, spec.ready];
+    const there = [spec.node, spec.fn, spec.args, spec.onNodeDown, spec.timeout, spec.ready];
     if (there.some((given) => given !== undefined)) {
       throw bad("start is for a child here, node and fn for one on another node: give one of them");
     }
     if (typeof start !== "function") throw bad("start must be a function that gives a pid");
-    return { start, remote: undefined };
+    return { start: start as LocalChildSpec["start"], remote: undefined };
   }
+  const { node, fn, args = [], onNodeDown = "fail", timeout, ready = false } =
+    spec as RemoteChildSpec;
   if (node === undefined && fn === undefined) {
     throw bad("start must be a function that gives a pid; or give node and fn");
   }

@@ -1,94 +1,88 @@
 /**
- * Services: actors with a state, that answer calls and take casts. OTP's gen_server, with types.
+ * Services: actors that hold a state and handle calls and casts. OTP's gen_server, with types.
  *
- * A service is an ordinary actor: see `serving.ts`. This is what starts them, and speaks with them.
+ * A service is an ordinary actor: see `service_actor.ts`. This file starts them and sends them requests.
  *
  * @module
  */
 import type { CallOptions } from "../actor/call.ts";
 import { ArgumentError, NoProcError } from "../actor/errors.ts";
 import type { ActorName, RemoteSpawn } from "../actor/remote.ts";
-import type { ActorFunction, Self } from "../actor/self.ts";
+import type { Self } from "../actor/self.ts";
 import { systemOf } from "../actor/system.ts";
 import { timerMs } from "../actor/timer.ts";
 import { checkNames } from "../base/spelling.ts";
 import type { ExitReason } from "../term/exit.ts";
 import type { Pid } from "../term/pid.ts";
-import type { ChildRules, RemoteChildSpec } from "./child.ts";
 import { Readiness, untilReady } from "./ready.ts";
 import { ask } from "./remote_errors.ts";
-import type { Args, CallHandler, CastHandler, ServiceDefinition } from "./service_definition.ts";
-import {
-  type Caller,
-  type NameSource,
-  ServiceName,
-  type ServicePid,
-  type ServiceTarget,
-} from "./service_name.ts";
-import { ServiceActor, type ServiceRequest } from "./service_actor.ts";
+import type {
+  CallApi,
+  CastApi,
+  InfoMessage,
+  NoProtocol,
+  ServiceDefinition,
+  ServiceHandlers,
+  ServicePid,
+  ServiceProtocol,
+  StartArgs,
+} from "./service_definition.ts";
+import { type Caller, type NameSource, ServiceName, type ServiceTarget } from "./service_name.ts";
+import { type AnyDefinition, ServiceActor, type ServiceRequest } from "./service_actor.ts";
+import { type Spawnable, spawnable } from "./spawnable.ts";
 import { startAndWait, type Starter } from "./start.ts";
 
-/** The arguments of a handler behind the state. */
-export type Rest<F> = F extends (state: never, ...args: infer A) => unknown ? A : never;
-/** What a call handler replies. */
-export type Reply<F> = F extends (...args: never) => infer R
-  ? Extract<Awaited<R>, readonly unknown[]> extends readonly [infer T, unknown] ? T : unknown
-  : never;
-
-/** Functions that ask, with the arguments and answers of the definition. */
-export type Asks<Calls> = string extends keyof Calls ? Record<never, never>
-  : { [K in keyof Calls]: (...args: Rest<Calls[K]>) => Promise<Reply<Calls[K]>> };
-/** Functions that tell, with the arguments of the definition. */
-export type Tells<Casts> = string extends keyof Casts ? Record<never, never>
-  : { [K in keyof Casts]: (...args: Rest<Casts[K]>) => void };
-
-/** Who may start things on other nodes: a node, or an actor, which is linked with what it starts. */
+/** What can start actors on other nodes: a node, or an actor, which is linked with what it starts. */
 export interface RemoteStarter extends Caller {
-  /** Spawns. */
-  spawn<M>(there: RemoteSpawn, ...args: unknown[]): Promise<Pid<M>>;
-  /** Spawns and links, if it is an actor. */
-  spawnLink?<M>(there: RemoteSpawn, ...args: unknown[]): Promise<Pid<M>>;
+  /** Spawns on another node. */
+  spawn<M, A extends unknown[]>(there: RemoteSpawn<M, A>, ...args: A): Promise<Pid<M>>;
+  /** Spawns and links in one step. Actors have it, nodes do not. */
+  spawnLink?<M, A extends unknown[]>(there: RemoteSpawn<M, A>, ...args: A): Promise<Pid<M>>;
 }
 
-/** A service that a supervisor is to run on another node. */
-export type ServiceChild<Init extends Args> =
-  & ChildRules
-  & Pick<RemoteChildSpec, "node" | "fn" | "onNodeDown" | "timeout">
-  & { readonly args: Init };
-
-/** A kind of service: starts some, and speaks with them. */
-export interface Service<State, Init extends Args, Calls, Casts> {
+/**
+ * A kind of service: starts instances of it and sends them requests. Annotate an exported one with this
+ * type, and the handlers take their types from its protocol: `export const counter: Service<Counter> =
+ * service({ … })`.
+ */
+export interface Service<P extends ServiceProtocol>
+  extends Spawnable<InfoMessage<P>, StartArgs<P>> {
   /**
-   * Starts one, linked if an actor starts it. Rejects with what `init` threw, or with an
-   * `ActorExitError` whose `reason` says why it ended before it had started.
+   * Starts one, linked if an actor starts it, and waits for `init`. Rejects with what `init` threw, or with
+   * an `ActorExitError` whose `reason` is why it ended before it had started.
    */
-  start(from: Starter, ...args: Init): Promise<ServicePid>;
-  /** Starts one under a name. Rejects with `NameError` if another has it. */
-  startAs(name: string, from: Starter, ...args: Init): Promise<ServicePid>;
+  start(from: Starter, ...args: StartArgs<P>): Promise<ServicePid<P>>;
+  /** Starts one under a name. Rejects with `NameError`, `code` "taken", if another actor has it. */
+  startAs(name: string, from: Starter, ...args: StartArgs<P>): Promise<ServicePid<P>>;
   /**
-   * What a node exposes so that other nodes may start the service there. They do so with `startAt`, or
-   * as a child of a supervisor: see `child`.
+   * Starts one on another node, which exposes the service, linked if an actor starts it, and waits for
+   * `init` there. Rejects as `spawn` on another node does, and with what `init` threw.
    *
    * @example
    * ```ts
    * import { Node, service, Supervisor } from "@firn/firn";
    * import { assertEquals } from "@std/assert";
    *
-   * const counter = service({
-   *   init(first: number, name: string) {
+   * const counter = service<{
+   *   state: number;
+   *   start: [first: number, name: string];
+   *   call: { add(by: number): number };
+   * }>({
+   *   name: "counter",
+   *   init(first, name) {
    *     this.self.register(name);
    *     return first;
    *   },
-   *   call: { add: (sum: number, by: number) => [sum + by, sum + by] },
+   *   call: { add: (sum, by) => [sum + by, sum + by] },
    * });
    *
    * const cookie = crypto.getRandomValues(new Uint8Array(32)).toHex();
    * await using a = await Node.start({ name: "a@127.0.0.1:0", cookie, logLevel: "silent" });
    * await using b = await Node.start({ name: "b@127.0.0.1:0", cookie, logLevel: "silent" });
    * await a.connect(b.name);
-   * b.expose("counter", counter.body);
+   * b.expose(counter);
    *
-   * const pid = await counter.startAt(a, { node: b.name, fn: "counter" }, 40, "hits");
+   * const pid = await counter.startAt(a, counter.on(b.name), 40, "hits");
    * assertEquals(await counter.call(pid).add(2), 42);
    *
    * const hits = counter.at(a, { name: "hits", node: b.name });
@@ -96,76 +90,77 @@ export interface Service<State, Init extends Args, Calls, Casts> {
    * await counter.stop(hits);
    *
    * const tree = await Supervisor.start(a, {
-   *   children: [counter.child({ id: "hits", node: b.name, fn: "counter", args: [0, "hits"] })],
+   *   children: [counter.child({ id: "hits", node: b.name, args: [0, "hits"] })],
    * });
    * assertEquals(await counter.call(hits).add(1), 1);
    * await tree.stop();
    * ```
    */
-  readonly body: ActorFunction<unknown, Init>;
-  /**
-   * Starts one on a node that exposes its `body`, linked if an actor starts it, and waits for `init`
-   * there. Rejects as `spawn` on another node does, and with what `init` threw.
-   */
-  startAt(from: RemoteStarter, there: RemoteSpawn, ...args: Init): Promise<ServicePid>;
-  /** A child for a supervisor that runs on a node that exposes its `body`, and is waited for. */
-  child(spec: ServiceChild<Init>): RemoteChildSpec;
-  /** The one that has this name, whenever it is used: `counter.call(counter.at(node, "hits"))`. */
-  at(source: NameSource, name: string): ServiceName;
+  startAt(
+    from: RemoteStarter,
+    there: RemoteSpawn<InfoMessage<P>, StartArgs<P>>,
+    ...args: StartArgs<P>
+  ): Promise<ServicePid<P>>;
+  /** The service with this name, looked up at each use: `counter.call(counter.at(node, "hits"))`. */
+  at(source: NameSource, name: string): ServiceName<P>;
   /** The same, on another node. */
-  at(source: Caller, where: ActorName): ServiceName;
+  at(source: Caller, where: ActorName): ServiceName<P>;
   /**
-   * Functions that ask a service. They reject as `Node.call` does: a handler that throws rejects with
+   * The functions that call a service. They reject as `Node.call` does: if the handler throws, with
    * `CallExitError`, whose `reason` is what it threw.
    */
-  call(service: ServiceTarget, options?: CallOptions): Asks<Calls>;
-  /** Functions that tell a service; nobody answers, not even if there is no such service. */
-  cast(service: ServiceTarget): Tells<Casts>;
+  call(service: ServiceTarget<P>, options?: CallOptions): CallApi<P>;
+  /** The functions that cast to a service. They return nothing, even if there is no such service. */
+  cast(service: ServiceTarget<P>): CastApi<P>;
   /**
-   * Ends it in order; resolves when it has ended, or if it had ended before. Rejects with
-   * `NoConnectionError` when its node is out of reach: it may live on.
+   * Stops it. Resolves when it has ended, also if it had ended before. Rejects with `NoConnectionError` when
+   * its node cannot be reached: it may run on.
    */
-  stop(service: ServiceTarget, reason?: ExitReason): Promise<void>;
-  /** Its state, for tests and operators. */
-  state(service: ServiceTarget, options?: CallOptions): Promise<State>;
-  /** Replaces its state, for tests and operators. If `change` throws, this rejects with it. */
-  replace(service: ServiceTarget, change: (state: State) => State): Promise<State>;
+  stop(service: ServiceTarget<P>, reason?: ExitReason): Promise<void>;
+  /** Returns its state, for tests and operators. */
+  state(service: ServiceTarget<P>, options?: CallOptions): Promise<P["state"]>;
+  /** Replaces its state, for tests and operators. Rejects with what `change` throws. */
+  replace(
+    service: ServiceTarget<P>,
+    change: (state: P["state"]) => P["state"],
+  ): Promise<P["state"]>;
 }
 
-/** The names of all that a service is described by. */
-const DEFINITION: Readonly<
-  Record<keyof ServiceDefinition<unknown, Args, Record<never, never>, Record<never, never>>, true>
-> = {
-  init: true,
-  call: true,
-  cast: true,
-  info: true,
-  continue: true,
-  idle: true,
-  idleMs: true,
-  trapExit: true,
-  terminate: true,
-};
+/** The names of all parts of a definition. */
+const DEFINITION: Readonly<Record<keyof ServiceHandlers<ServiceProtocol> | "call" | "cast", true>> =
+  {
+    name: true,
+    init: true,
+    call: true,
+    cast: true,
+    info: true,
+    continue: true,
+    idle: true,
+    idleMs: true,
+    trapExit: true,
+    terminate: true,
+  };
 
 /**
- * Describes a kind of service.
+ * Defines a kind of service: its protocol as a type, and a handler for each part of it.
  *
- * @throws {ArgumentError} `code` "badarg": `idleMs` is above 24 days; `init` is no function; a name is none
- *   of those above.
+ * @throws {ArgumentError} `code` "badarg": `init` or a handler is not a function; `idleMs` is above 24 days;
+ *   `name` is empty; an option is unknown.
  *
  * @example
  * ```ts
  * import { Node, service } from "@firn/firn";
  * import { assertEquals } from "@std/assert";
  *
- * const counter = service({
- *   init: (first: number) => first,
- *   call: {
- *     add: (sum: number, by: number) => [sum + by, sum + by],
- *   },
- *   cast: {
- *     reset: () => 0,
- *   },
+ * const counter = service<{
+ *   state: number;
+ *   start: [first: number];
+ *   call: { add(by: number): number };
+ *   cast: { reset(): void };
+ * }>({
+ *   init: (first) => first,
+ *   call: { add: (sum, by) => [sum + by, sum + by] },
+ *   cast: { reset: () => 0 },
  * });
  *
  * await using node = await Node.start({ logLevel: "silent" });
@@ -175,54 +170,53 @@ const DEFINITION: Readonly<
  * assertEquals(await counter.state(pid), 0);
  * ```
  */
-export function service<
-  State,
-  Init extends Args,
-  Calls extends Record<string, CallHandler>,
-  Casts extends Record<string, CastHandler>,
->(definition: ServiceDefinition<State, Init, Calls, Casts>): Service<State, Init, Calls, Casts> {
+export function service<P extends ServiceProtocol = NoProtocol>(
+  definition: P extends NoProtocol ? NoProtocol : ServiceDefinition<P>,
+): Service<P> {
+  return define(definition as unknown as AnyDefinition) as unknown as Service<P>;
+}
+
+/** The same, for all protocols at once: the compiler has checked the definition against its own. */
+function define(definition: AnyDefinition): Service<AnyProtocol> {
   checkNames(definition, DEFINITION, (words) => new ArgumentError(`service: ${words}`));
-  if (typeof definition.init !== "function") {
-    throw new ArgumentError("service: init must be a function that gives the first state");
-  }
-  // One that no timer can have would end each service at its first message.
-  if (definition.idleMs !== undefined) timerMs(definition.idleMs);
-  const speak = (
-    service: ServiceTarget,
+  checkHandlers(definition);
+  const request = (
+    service: Target,
     request: ServiceRequest,
     options?: CallOptions,
   ): Promise<never> =>
     service instanceof ServiceName
       ? service.call(request, options) as Promise<never>
       : ask(service, request, options);
-  const start = (name: string | undefined, from: Starter, args: Args): Promise<ServicePid> =>
+  const start = (as: string | undefined, from: Starter, args: unknown[]): Promise<AnyPid> =>
     startAndWait<unknown>(
       from,
       "service",
-      (self, starting) => new ServiceActor(definition, self, starting).begin(name, args),
-    );
-  // Called by its kind, for the report of a crash.
-  const body = function service(self: Self, ...args: Init): (message: unknown) => unknown {
+      (self, starting) => new ServiceActor(definition, self, starting).begin(as, args),
+    ) as Promise<AnyPid>;
+  // Reports use the function's name.
+  const body = function service(self: Self, ...args: unknown[]): (message: unknown) => unknown {
     const readiness = new Readiness(self);
     return readiness.guard(new ServiceActor(definition, self, readiness).begin(undefined, args));
   };
+  const remote = spawnable<unknown, unknown[]>(definition.name ?? "", body);
   return {
+    ...remote,
+    child: (spec) => remote.child({ ready: true, ...spec }),
     start: (from, ...args) => start(undefined, from, args),
-    startAs: (name, from, ...args) => start(name, from, args),
-    body,
+    startAs: (as, from, ...args) => start(as, from, args),
     startAt: (from, there, ...args) => {
       const spawned = from.spawnLink === undefined
-        ? from.spawn<unknown>(there, ...args)
-        : from.spawnLink<unknown>(there, ...args);
-      return spawned.then((pid) => untilReady(from, pid).then(() => pid));
+        ? from.spawn(there, ...args)
+        : from.spawnLink(there, ...args);
+      return spawned.then((pid) => untilReady(from, pid).then(() => pid as AnyPid));
     },
-    child: (spec) => ({ ...spec, ready: true }),
     at: (source: NameSource | Caller, where: string | ActorName) =>
       typeof where === "string"
         ? new ServiceName(source, where)
         : new ServiceName(source, where.name, where.node),
     call: (service, options) =>
-      functions(definition.call, (name, args) => speak(service, { $call: name, args }, options)),
+      functions(definition.call, (name, args) => request(service, { $call: name, args }, options)),
     cast: (service) =>
       functions(definition.cast, (name, args) => {
         if (service instanceof ServiceName) service.send({ $cast: name, args });
@@ -236,17 +230,39 @@ export function service<
       system.send(pid, { $stop: { reason } });
       await ended;
     },
-    state: (service, options) => speak(service, { $state: "get" }, options),
-    replace: (service, change) => speak(service, { $state: "set", change }),
+    state: (service, options) => request(service, { $state: "get" }, options),
+    replace: (service, change) => request(service, { $state: "set", change }),
   };
 }
 
-/** Who has a name now, if there is such a service. */
-async function found(service: ServiceName): Promise<ServicePid | undefined> {
+/** The protocol of any service, where the compiler does not know which. */
+type AnyProtocol = { readonly state: unknown; readonly start: readonly unknown[] };
+type AnyPid = ServicePid<AnyProtocol>;
+type Target = ServiceTarget<AnyProtocol>;
+
+function checkHandlers({ name, idleMs, init, call, cast }: AnyDefinition): void {
+  if (typeof init !== "function") {
+    throw new ArgumentError("service: init must be a function that returns the first state");
+  }
+  if (name !== undefined && (typeof name !== "string" || name === "")) {
+    throw new ArgumentError("service: name must be a text that is not empty");
+  }
+  for (const [part, handlers] of Object.entries({ call, cast })) {
+    for (const [name, handler] of Object.entries(handlers ?? {})) {
+      if (typeof handler === "function") continue;
+      throw new ArgumentError(`service: ${part}.${name} must be a function`);
+    }
+  }
+  // Invalid for a timer, it would end each instance at its first message.
+  if (idleMs !== undefined) timerMs(idleMs);
+}
+
+/** The pid that has a name now, if there is such a service. */
+async function found(service: ServiceName<AnyProtocol>): Promise<AnyPid | undefined> {
   try {
     return service.node === undefined
       ? service.pid
-      : await service.call({ $state: "pid" }) as ServicePid;
+      : await service.call({ $state: "pid" }) as AnyPid;
   } catch (error) {
     if (error instanceof NoProcError) return undefined;
     throw error;
@@ -254,13 +270,13 @@ async function found(service: ServiceName): Promise<ServicePid | undefined> {
 }
 
 /** One function for each handler. */
-function functions<T>(
-  handlers: Record<string, unknown> | undefined,
-  make: (name: string, args: Args) => unknown,
-): T {
+function functions(
+  handlers: object | undefined,
+  make: (name: string, args: unknown[]) => unknown,
+): Record<string, never> {
   const made: Record<string, unknown> = {};
   for (const name of Object.keys(handlers ?? {})) {
-    made[name] = (...args: Args) => make(name, args);
+    made[name] = (...args: unknown[]) => make(name, args);
   }
-  return made as T;
+  return made as Record<string, never>;
 }

@@ -1,47 +1,66 @@
 /**
- * A service at work: the actor behind `service`.
+ * The actor behind `service`.
  *
- *     start ─▶ init ─▶ (continue) ─▶ ┌─ call: [reply, state] ─┐
- *                                    ├─ cast: state           ├─▶ … ─▶ terminate ─▶ end
- *                                    └─ info: state           ┘
+ *     start ─▶ init ─▶ ┌─ call: [reply, state] ─┐
+ *                      ├─ cast: state           ├─▶ (continue) ─▶ … ─▶ terminate ─▶ end
+ *                      └─ info: state           ┘
  *
- * One message at a time, in order; a handler that gives a promise holds the next one back. A handler
- * that throws ends the service with what it threw.
+ * One message at a time, in order; a handler's promise holds the next message back. A handler that throws,
+ * or returns something else than the drawing says, ends the service with an error that names it.
  *
  * @module
  */
 import { Call, PendingCall } from "../actor/call.ts";
 import { actorRefOf } from "../actor/actor_ref.ts";
-import { ActorExitError, CallExitError } from "../actor/errors.ts";
+import { describe } from "../actor/describe.ts";
+import { ActorExitError, BadReturnError, CallExitError } from "../actor/errors.ts";
 import { Exit } from "../actor/exit.ts";
 import type { Self } from "../actor/self.ts";
+import type { Runnable, Scheduler } from "../actor/scheduler.ts";
 import { type System, systemOf } from "../actor/system.ts";
 import type { TimerRef } from "../actor/timer.ts";
 import type { ExitReason } from "../term/exit.ts";
 import type { Pid } from "../term/pid.ts";
 import { refuse } from "./remote_errors.ts";
 import {
-  type Args,
   type Effects,
   type Later,
   Outcome,
-  type ServiceContext,
-  type ServiceDefinition,
+  type ServiceHandlers,
+  type ServiceProtocol,
 } from "./service_definition.ts";
 import { endSelf, type Starting } from "./start.ts";
 import { UnknownCallError } from "./unknown_call.ts";
 
-/** What is sent to a service. Plain, so that it travels to other nodes. */
+/** What is sent to a service. Plain, so that it can be encoded for other nodes. */
 export type ServiceRequest =
-  | { readonly $call: string; readonly args: Args }
-  | { readonly $cast: string; readonly args: Args }
+  | { readonly $call: string; readonly args: readonly unknown[] }
+  | { readonly $cast: string; readonly args: readonly unknown[] }
   | { readonly $state: "get" }
   | { readonly $state: "pid" }
   | { readonly $state: "set"; readonly change: (state: never) => unknown };
 
+/** What a call handler returns. */
+const ANSWERS =
+  "return [reply, state], or noReply(state), stopService(reason, state), continueWith(state, value)";
+
+/** What the other handlers return. */
+const STATES =
+  "return the state, or stopService(reason, state), continueWith(state, value); only a service whose " +
+  "state is undefined from the start may return undefined";
+
+type Handler = (this: ServiceActor, state: unknown, ...args: unknown[]) => unknown;
+
+/** A definition of any protocol. */
+export type AnyDefinition =
+  & Pick<ServiceHandlers<ServiceProtocol>, "name" | "idleMs" | "trapExit">
+  & { readonly init: (this: ServiceActor, ...args: unknown[]) => unknown }
+  & { readonly [K in "call" | "cast"]?: Readonly<Record<string, Handler>> }
+  & { readonly [K in "info" | "continue" | "idle" | "terminate"]?: Handler };
+
 /**
- * A request to stop, and its reason. Anybody can send one, of this node or another: it ends the service,
- * as an exit signal "kill" of the same sender would, and does nothing else.
+ * A request to stop, and its reason. Any actor can send one, on this node or another: it ends the service,
+ * as its exit signal "kill" would, and does nothing else.
  */
 function stopRequest(message: unknown): { readonly reason: ExitReason } | undefined {
   const { $stop } = (message ?? {}) as { $stop?: unknown };
@@ -51,43 +70,53 @@ function stopRequest(message: unknown): { readonly reason: ExitReason } | undefi
   return $stop as { reason: ExitReason };
 }
 
-/** Sent to itself when nothing has come for a while. */
+/** Sent to itself when no message was handled for `idleMs`. */
 class Idle {
   timer: TimerRef | undefined = undefined;
 }
 
-/** The state, and what is done with messages. */
-export class ServiceActor<State> implements ServiceContext {
+/** A turn of its own, fair to other actors. */
+class Turn implements Runnable {
+  readonly #scheduler: Scheduler;
+  readonly #then: () => void;
+
+  constructor(scheduler: Scheduler, then: () => void) {
+    this.#scheduler = scheduler;
+    this.#then = then;
+  }
+
+  run(): void {
+    this.#scheduler.credit--;
+    this.#then();
+  }
+}
+
+/** The state and the handlers. It is `this` in them: see `ServiceContext`. */
+export class ServiceActor {
   readonly self: Self;
   call: Call | undefined = undefined;
-  // deno-lint-ignore no-explicit-any -- the definition's own types were checked where it was made
-  readonly #definition: ServiceDefinition<State, any, any, any>;
+  readonly #definition: AnyDefinition;
   readonly #system: System;
   readonly #starting: Starting;
-  #state: State | undefined;
-  /** There is no state yet. */
+  #state: unknown;
+  /** `init` has not returned yet. */
   #begins = true;
-  /** Until `init` and `continue` are done, if they give promises. */
+  /** Pending until `init` and its `continue` are done, if they are async. */
   #started: Promise<void> | undefined;
-  /** What is on its way if no message comes. */
+  /** What arrives if no message does. */
   #idle: Idle | undefined;
 
-  constructor(
-    // deno-lint-ignore no-explicit-any -- as above
-    definition: ServiceDefinition<State, any, any, any>,
-    self: Self,
-    starting: Starting,
-  ) {
+  constructor(definition: AnyDefinition, self: Self, starting: Starting) {
     this.#definition = definition;
     this.self = self;
     this.#system = systemOf(self.pid);
     this.#starting = starting;
   }
 
-  /** Runs `init`, and gives the handler of messages. */
-  begin(name: string | undefined, args: Args): (message: unknown) => unknown {
+  /** Runs `init`, and returns the handler of messages. */
+  begin(name: string | undefined, args: unknown[]): (message: unknown) => unknown {
     const { terminate, trapExit } = this.#definition;
-    // Only a service that wants to know of its end has to be asked to end.
+    // Without `terminate` an exit signal ends it at once.
     if (terminate !== undefined || trapExit) this.self.trapExit = true;
     try {
       if (name !== undefined) this.self.register(name);
@@ -100,7 +129,7 @@ export class ServiceActor<State> implements ServiceContext {
         this.#started = going.then(() => {
           this.#started = undefined;
         });
-        // Whoever throws there ends the actor; a message that waits must not be told of it too.
+        // It ends the actor; the messages that wait for it must not reject too.
         this.#started.catch((error) => this.#fail(error));
       }
     } catch (error) {
@@ -114,9 +143,9 @@ export class ServiceActor<State> implements ServiceContext {
         : this.#started.then(() => this.#message(message));
   }
 
-  #begun(first: State | Outcome<State>): void | Promise<void> {
+  #begun(first: unknown): void | Promise<void> {
     if (this.#isDead) return;
-    const { stop, continueWith } = first instanceof Outcome ? first.besides : {} as Effects;
+    const { stop, continueWith } = first instanceof Outcome ? first.effects : {} as Effects;
     if (stop !== undefined) {
       const { reason } = stop;
       const error = reason instanceof Error
@@ -124,20 +153,20 @@ export class ServiceActor<State> implements ServiceContext {
         : new ActorExitError(this.self.pid as Pid, reason);
       return this.#starting.failed(error);
     }
+    if (continueWith !== undefined) this.#checkContinue("init");
     this.#state = first instanceof Outcome ? first.state : first;
     this.#begins = false;
     this.#starting.done();
-    const onwards = this.#definition.continue;
-    if (continueWith === undefined || onwards === undefined) return this.#watch();
-    return this.#guard(() => this.#settle(onwards.call(this, this.#state!, continueWith.value)));
+    if (continueWith === undefined) return this.#watch();
+    return this.#guard(() => this.#continue(continueWith.value));
   }
 
-  /** One message; what it gives is waited for. */
+  /** Handles one message. */
   #message(message: unknown): void | Promise<void> {
     return this.#guard(() => this.#handle(message));
   }
 
-  /** What throws in a handler ends the service. */
+  /** Ends the service with what a handler throws. */
   #guard(handle: () => void | Promise<void>): void | Promise<void> {
     try {
       const done = handle();
@@ -152,14 +181,14 @@ export class ServiceActor<State> implements ServiceContext {
     if (message instanceof Exit) return this.#exited(message);
     if (message instanceof Idle) {
       const { idle } = this.#definition;
-      // A message was handled since, or is longer in the mailbox.
+      // Invalid if a message was handled since, or has waited longer in the mailbox.
       if (message !== this.#idle || idle === undefined) return;
-      return this.#settle(idle.call(this, this.#state!));
+      return this.#settle("idle", idle.call(this, this.#state));
     }
     const { $cast, args } = (message ?? {}) as { $cast?: unknown; args?: unknown };
     const casts = this.#definition.cast;
     if (typeof $cast === "string" && Array.isArray(args) && casts && Object.hasOwn(casts, $cast)) {
-      return this.#settle(casts[$cast].call(this, this.#state, ...args));
+      return this.#settle($cast, casts[$cast]!.call(this, this.#state, ...args));
     }
     const stop = stopRequest(message);
     if (stop !== undefined) {
@@ -171,7 +200,7 @@ export class ServiceActor<State> implements ServiceContext {
   #info(message: unknown): void | Promise<void> {
     const { info } = this.#definition;
     if (info === undefined) return this.#watch();
-    return this.#settle(info.call(this, this.#state!, message));
+    return this.#settle("info", info.call(this, this.#state, message));
   }
 
   #called(call: Call<ServiceRequest, unknown>): void | Promise<void> {
@@ -182,19 +211,19 @@ export class ServiceActor<State> implements ServiceContext {
     const calls = this.#definition.call;
     if (typeof name === "string" && Array.isArray(args) && calls && Object.hasOwn(calls, name)) {
       this.call = call as Call;
-      const answer = calls[name].call(this, this.#state, ...args);
+      const answer = calls[name]!.call(this, this.#state, ...args);
       if (answer instanceof Promise) {
-        return answer.then((settled) => this.#answer(call as Call, settled));
+        return answer.then((settled) => this.#answer(name, call as Call, settled));
       }
-      return this.#answer(call as Call, answer);
+      return this.#answer(name, call as Call, answer);
     }
     if (request?.$state === undefined) {
       return refuse(call as Call, new UnknownCallError(`no such call: ${String(name)}`));
     }
-    // Operators look at a service without being taken for its users: no handler, no idle timer.
+    // Operators inspect a service without being taken for its users: no handler, no idle timer.
     try {
       if (request.$state === "set") {
-        this.#state = (request.change as (state: State) => State)(this.#state!);
+        this.#state = (request.change as (state: unknown) => unknown)(this.#state);
       }
       call.reply(request.$state === "pid" ? this.self.pid : this.#state);
     } catch (error) {
@@ -202,35 +231,89 @@ export class ServiceActor<State> implements ServiceContext {
     }
   }
 
-  #answer(call: Call, answer: [unknown, State] | Outcome<State>): void | Promise<void> {
-    this.call = undefined;
-    if (!(answer instanceof Outcome)) {
-      this.#state = answer[1];
-      call.reply(answer[0]);
-      return this.#watch();
+  /** Takes what the handler of a call returned. */
+  #answer(name: string, call: Call, answer: unknown): void | Promise<void> {
+    if (answer instanceof Outcome) {
+      this.call = undefined;
+      return this.#settle(name, answer);
     }
-    const { reply } = answer.besides;
-    if (reply !== undefined) call.reply(reply.value);
-    return this.#settle(answer);
+    if (!Array.isArray(answer) || answer.length !== 2) {
+      throw this.#badReturn(`call handler ${name}`, answer, ANSWERS);
+    }
+    const next = answer[1];
+    if (next instanceof Outcome || next === undefined || next instanceof Promise) {
+      // A state that is rejected is no reason to reply.
+      this.#checkState(`call handler ${name}`, next);
+      this.call = undefined;
+      call.reply(answer[0]);
+      return this.#settle(name, next);
+    }
+    this.call = undefined;
+    this.#state = next;
+    call.reply(answer[0]);
+    return this.#watch();
   }
 
-  /** Takes a new state, or what else a handler gave. */
-  #settle(next: Later<State | Outcome<State>>): void | Promise<void> {
-    if (next instanceof Promise) return next.then((settled) => this.#settle(settled));
-    if (!(next instanceof Outcome)) this.#state = next;
-    else {
-      this.#state = next.state;
-      const { stop } = next.besides;
-      if (stop !== undefined) {
-        return this.#terminate(stop.reason, () => endSelf(this.self, stop.reason));
-      }
+  /** Takes a new state, or an outcome. `name` is the handler's. */
+  #settle(name: string, next: Later<unknown>): void | Promise<void> {
+    if (next instanceof Promise) return next.then((settled) => this.#settle(name, settled));
+    if (!(next instanceof Outcome)) {
+      if (next === undefined) this.#checkState(`handler ${name}`, next);
+      this.#state = next;
+      return this.#watch();
     }
-    this.#watch();
+    this.#checkState(`handler ${name}`, next);
+    this.#state = next.state;
+    const { stop, continueWith } = next.effects;
+    if (stop !== undefined) {
+      return this.#terminate(stop.reason, () => endSelf(this.self, stop.reason));
+    }
+    if (continueWith === undefined) return this.#watch();
+    this.#checkContinue(`handler ${name}`);
+    return this.#continue(continueWith.value);
+  }
+
+  /** Runs `continue` in a turn of its own, while the messages wait. */
+  #continue(value: unknown): Promise<void> {
+    const { scheduler } = this.#system;
+    const turn = new Promise<void>((begin) => scheduler.ready(new Turn(scheduler, begin)));
+    return turn.then(() => {
+      if (this.#isDead) return;
+      return this.#settle("continue", this.#definition.continue!.call(this, this.#state, value));
+    });
+  }
+
+  /** Throws unless there is a `continue`. */
+  #checkContinue(who: string): void {
+    if (this.#definition.continue !== undefined) return;
+    throw new BadReturnError(
+      `${who} of ${this.#name} returned continueWith(…), but there is no continue handler`,
+    );
+  }
+
+  /** Throws if a handler forgot to return its state, or to await it. */
+  #checkState(who: string, next: unknown): void {
+    const state = next instanceof Outcome ? next.state : next;
+    if (state instanceof Promise) {
+      throw this.#badReturn(who, next, "the state must not be a promise: await it");
+    }
+    if (state !== undefined || this.#state === undefined) return;
+    throw this.#badReturn(who, next, STATES);
+  }
+
+  #badReturn(who: string, returned: unknown, help: string): BadReturnError {
+    const shown = typeof returned === "string" ? JSON.stringify(returned) : describe(returned);
+    return new BadReturnError(`${who} of ${this.#name} returned ${shown}: ${help}`);
+  }
+
+  get #name(): string {
+    const { name } = this.#definition;
+    return name === undefined ? "the service" : `service ${JSON.stringify(name)}`;
   }
 
   /**
-   * Whom a service is linked with ends it, as it would if it did not trap exits for the sake of
-   * `terminate`; the end of its parent always does. A service that traps them for itself is told.
+   * A linked actor's end ends the service, as if it did not trap exits for the sake of `terminate`; its
+   * parent's end always does. One with `trapExit` handles the other ends in `info`.
    */
   #exited(exit: Exit): void | Promise<void> {
     const { from, reason } = exit;
@@ -238,11 +321,11 @@ export class ServiceActor<State> implements ServiceContext {
     const order = from === this.#starting.parent || from.id === this.#system.pid.id;
     if (!order && (trapExit || terminate === undefined)) return this.#info(exit);
     if (!order && reason === "normal") return;
-    // It is taken along by another: its own end is no crash.
+    // The end of another is no crash of its own.
     return this.#terminate(reason, () => actorRefOf(this.self.pid)?.end(reason));
   }
 
-  /** A handler threw: who asked is told at once, and the actor ends with what was thrown. */
+  /** A handler threw: its caller's promise rejects at once, and the actor ends with what was thrown. */
   #crashed(error: unknown): Promise<void> {
     const reason = error instanceof Error ? error : { thrown: error };
     if (this.call instanceof PendingCall) this.call.ended(reason);
@@ -253,20 +336,20 @@ export class ServiceActor<State> implements ServiceContext {
     return ending as Promise<void>;
   }
 
-  /** Calls `terminate`, and then ends; not if it has ended, by a kill or by `self.exit`. */
+  /** Runs `terminate`, then `end`; not `terminate` if it was killed, or ended by `self.exit`. */
   #terminate(reason: ExitReason, end: () => void): void | Promise<void> {
     const { terminate } = this.#definition;
     if (terminate === undefined || this.#isDead) return end();
     try {
-      const done = terminate.call(this, this.#state!, reason);
+      const done = terminate.call(this, this.#state, reason);
       if (done instanceof Promise) return done.then(end, end);
     } catch {
-      // The reason that it ends for matters more than what cleaning up threw.
+      // The reason of its end stays; an error of the cleanup does not replace it.
     }
     end();
   }
 
-  /** `continue` threw. */
+  /** `continue` of `init` threw. */
   #fail(error: unknown): void {
     endSelf(this.self, error instanceof Error ? error : { thrown: error });
   }
@@ -275,7 +358,7 @@ export class ServiceActor<State> implements ServiceContext {
     return !this.#system.isAlive(this.self.pid);
   }
 
-  /** Winds the idle timer up again. */
+  /** Starts the idle timer again. */
   #watch(): void {
     const { idleMs } = this.#definition;
     if (idleMs === undefined || this.#isDead) return;

@@ -1,116 +1,304 @@
 /**
- * What a service is described by: its handlers, and what they may give.
+ * The types of a service: its protocol, which callers and handlers share, and its definition, the handlers.
  *
  * @module
  */
 import type { Call } from "../actor/call.ts";
 import type { Self } from "../actor/self.ts";
 import type { ExitReason } from "../term/exit.ts";
+import type { Pid } from "../term/pid.ts";
 
-/** What is to happen besides the new state. Each is there, or is not. */
+/**
+ * What a service holds and what it can be sent. Written once, as a type: the handlers, the callers and the
+ * pids are checked against it, so none of them repeats it.
+ *
+ * @example
+ * ```ts
+ * import { Node, type Service, service } from "@firn/firn";
+ * import { assertEquals } from "@std/assert";
+ *
+ * interface Counter {
+ *   state: number;
+ *   start: [first: number];
+ *   call: { add(by: number): number };
+ *   cast: { reset(): void };
+ * }
+ *
+ * const counter: Service<Counter> = service({
+ *   init: (first) => first,
+ *   call: { add: (sum, by) => [sum + by, sum + by] },
+ *   cast: { reset: () => 0 },
+ * });
+ *
+ * await using node = await Node.start({ logLevel: "silent" });
+ * const pid = await counter.start(node, 40);
+ * assertEquals(await counter.call(pid).add(2), 42);
+ * ```
+ */
+export interface ServiceProtocol {
+  /** The state that handlers get and return. */
+  readonly state: unknown;
+  /** The arguments of `start` and `init`. Default: none. */
+  readonly start?: readonly unknown[];
+  /** The calls, as functions from their arguments to the reply. */
+  readonly call?: object;
+  /** The casts, as functions of their arguments; what they return is ignored. */
+  readonly cast?: object;
+  /** The plain messages that `info` handles. Default: any. */
+  readonly info?: unknown;
+}
+
+/** The arguments of `start` and `init`. */
+export type StartArgs<P extends ServiceProtocol> = P extends
+  { readonly start: infer A extends readonly unknown[] } ? [...A] : [];
+
+/** The messages that `info` handles. */
+export type InfoMessage<P extends ServiceProtocol> = P extends { readonly info: infer M } ? M
+  : unknown;
+
+/** The arguments that a handler gets after the state. */
+export type HandlerArgs<F> = F extends (...args: infer A) => unknown ? A : never;
+
+/** What a call resolves with. */
+export type Reply<F> = F extends (...args: never) => infer R ? Awaited<R> : never;
+
+/** The functions that call a service; each resolves with the reply. */
+export type CallApi<P extends ServiceProtocol> = P extends { readonly call: infer C extends object }
+  ? { [K in keyof C]: (...args: HandlerArgs<C[K]>) => Promise<Reply<C[K]>> }
+  : Record<never, never>;
+
+/** The functions that cast to a service; nothing is returned. */
+export type CastApi<P extends ServiceProtocol> = P extends { readonly cast: infer C extends object }
+  ? { [K in keyof C]: (...args: HandlerArgs<C[K]>) => void }
+  : Record<never, never>;
+
+/** What a pid promises of its service: compared by the compiler, never present. */
+export interface Serves<P extends ServiceProtocol> {
+  /** Its calls. */
+  readonly call: CallApi<P>;
+  /** Its casts. */
+  readonly cast: CastApi<P>;
+  /** Its state. */
+  readonly state: P["state"];
+}
+
+/** The pid of a service. Functions of another kind of service do not take it. */
+export interface ServicePid<P extends ServiceProtocol = ServiceProtocol>
+  extends Pid<InfoMessage<P>> {
+  /** Never present: keeps the pids of different kinds of services apart. */
+  readonly serves: Serves<P> | undefined;
+}
+
+/** What else happens after a handler. */
 export interface Effects {
-  /** The call is answered with this. */
-  readonly reply?: { readonly value: unknown };
-  /** The service ends for this reason. */
+  /** The service stops for this reason. */
   readonly stop?: { readonly reason: ExitReason };
-  /** `continue` is called with this. */
+  /** `continue` runs with this value before the next message. */
   readonly continueWith?: { readonly value: unknown };
 }
 
-/** What a handler may give in place of a new state: see {@linkcode noReply}, {@linkcode stop}. */
+/**
+ * A new state and what else happens: returned by a handler in place of a state. Made by
+ * {@linkcode noReply}, {@linkcode stopService} and {@linkcode continueWith}.
+ */
 export class Outcome<State> {
   /** The new state. */
   readonly state: State;
-  /** What else is to happen. */
-  readonly besides: Effects;
+  /** What else happens. */
+  readonly effects: Effects;
 
-  /** For `noReply`, `stop` and `continueWith`. */
-  constructor(state: State, besides: Effects) {
+  /** For the runtime. */
+  constructor(state: State, effects: Effects) {
     this.state = state;
-    this.besides = besides;
+    this.effects = effects;
   }
 }
 
-/** From a call handler: it will answer later, through the `this.call` that it kept. */
+/**
+ * Returned by a call handler that replies later, with the `this.call` that it has kept. OTP's `noreply`.
+ *
+ * @example
+ * ```ts
+ * import { type Call, Node, noReply, service } from "@firn/firn";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const gate = service<{
+ *   state: readonly Call<unknown, string>[];
+ *   call: { enter(): string };
+ *   cast: { open(): void };
+ * }>({
+ *   init: () => [],
+ *   call: {
+ *     enter(waiting) {
+ *       return noReply([...waiting, this.call]);
+ *     },
+ *   },
+ *   cast: {
+ *     open(waiting) {
+ *       for (const call of waiting) call.reply("welcome");
+ *       return [];
+ *     },
+ *   },
+ * });
+ *
+ * await using node = await Node.start({ logLevel: "silent" });
+ * const pid = await gate.start(node);
+ * const entered = gate.call(pid).enter();
+ * gate.cast(pid).open();
+ * assertEquals(await entered, "welcome");
+ * ```
+ */
 export function noReply<State>(state: State): Outcome<State> {
   return new Outcome(state, {});
 }
 
-/** From any handler: the service ends after this, for this reason. A call may still be answered. */
-export function stop<State>(
-  reason: ExitReason,
-  state: State,
-  ...reply: readonly [] | readonly [unknown]
-): Outcome<State> {
-  const stopping = { stop: { reason } };
-  return new Outcome(
-    state,
-    reply.length === 0 ? stopping : { ...stopping, reply: { value: reply[0] } },
-  );
+/**
+ * Stops the service after this handler, for `reason`. A call handler returns `[reply, stopService(…)]` to
+ * reply first; without a reply the caller's promise rejects with `CallExitError`.
+ *
+ * @example
+ * ```ts
+ * import { Node, service, stopService } from "@firn/firn";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const once = service<{ state: string; call: { take(): string } }>({
+ *   init: () => "the only one",
+ *   call: { take: (value) => [value, stopService("normal", value)] },
+ * });
+ *
+ * await using node = await Node.start({ logLevel: "silent" });
+ * const pid = await once.start(node);
+ * assertEquals(await once.call(pid).take(), "the only one");
+ * assertEquals(node.isAlive(pid), false);
+ * ```
+ */
+export function stopService<State>(reason: ExitReason, state: State): Outcome<State> {
+  return new Outcome(state, { stop: { reason } });
 }
 
-/** From `init`: `continue` is called with `value` before any message is looked at. */
+/**
+ * Has `continue` run with `value` before the next message is handled; other actors run in between. From any
+ * handler; a call handler returns `[reply, continueWith(…)]` to reply first. OTP's `{continue, Value}`.
+ *
+ * @example
+ * ```ts
+ * import { continueWith, Node, service } from "@firn/firn";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const sum = service<{ state: number; call: { get(): number } }>({
+ *   init: () => continueWith(0, 3),
+ *   continue(state, left) {
+ *     const next = state + (left as number);
+ *     return left === 1 ? next : continueWith(next, (left as number) - 1);
+ *   },
+ *   call: { get: (state) => [state, state] },
+ * });
+ *
+ * await using node = await Node.start({ logLevel: "silent" });
+ * const pid = await sum.start(node);
+ * assertEquals(await sum.call(pid).get(), 6);
+ * ```
+ */
 export function continueWith<State>(state: State, value?: unknown): Outcome<State> {
   return new Outcome(state, { continueWith: { value } });
 }
 
-/** What a handler finds in `this`. */
-export interface ServiceContext {
-  /** The service as an actor: to monitor others, to set timers, to register a name in `init`. */
-  readonly self: Self;
-  /** In a call handler: the call, to answer later with its `reply`, or to `refuse`. */
-  readonly call: Call | undefined;
+/** A service as an actor. */
+export interface ServiceSelf<P extends ServiceProtocol> extends Self<InfoMessage<P>> {
+  /** Its pid. */
+  readonly pid: ServicePid<P>;
 }
 
-/** Arguments, of whatever types the definition gives them. */
-// deno-lint-ignore no-explicit-any -- that is what they are
-export type Args = any[];
+/** `this` in a handler. An arrow function has none: write `info(state, message) { … }`. */
+export interface ServiceContext<P extends ServiceProtocol = ServiceProtocol> {
+  /** The service as an actor: to monitor others, to set timers, to register a name in `init`. */
+  readonly self: ServiceSelf<P>;
+}
+
+/** `this` in the handler of a call. */
+export interface CallContext<P extends ServiceProtocol = ServiceProtocol, R = unknown>
+  extends ServiceContext<P> {
+  /** The call: keep it to `reply` later, and return {@linkcode noReply}. */
+  readonly call: Call<unknown, R>;
+}
+
 /** A value, or a promise of it. */
 export type Later<T> = T | Promise<T>;
-/** Answers a call: gives the reply and the new state. */
-// deno-lint-ignore no-explicit-any -- the state is the definition's
-export type CallHandler<State = any> = (
-  this: ServiceContext,
-  state: State,
-  ...args: Args
-) => Later<[unknown, State] | Outcome<State>>;
-/** Takes a cast: gives the new state. */
-// deno-lint-ignore no-explicit-any -- as above
-export type CastHandler<State = any> = (
-  this: ServiceContext,
-  state: State,
-  ...args: Args
-) => Later<State | Outcome<State>>;
 
-/** A service, as the user describes it. */
-export interface ServiceDefinition<
-  State,
-  Init extends Args,
-  Calls extends Record<string, CallHandler>,
-  Casts extends Record<string, CastHandler>,
-> {
-  /** The first state, from the arguments of `start`, which waits for it and fails if it throws. */
-  init(this: ServiceContext, ...args: Init): Later<State | Outcome<State>>;
-  /** What can be asked: each gives `[reply, state]`. */
-  readonly call?: Calls | undefined;
-  /** What can be told: each gives the new state. */
-  readonly cast?: Casts | undefined;
-  /** Any other message. Default: it is ignored. */
-  info?(this: ServiceContext, state: State, message: unknown): Later<State | Outcome<State>>;
-  /** After an `init` that went on with {@linkcode continueWith}. */
-  continue?(this: ServiceContext, state: State, value: unknown): Later<State | Outcome<State>>;
-  /** No message was handled for `idleMs`; and again after as long. */
-  idle?(this: ServiceContext, state: State): Later<State | Outcome<State>>;
-  /** How long nothing must come until `idle` is called. Milliseconds. */
+/** The new state, or an {@linkcode Outcome}. */
+export type Next<State> = Later<State | Outcome<State>>;
+
+/** `[reply, state]`, or an {@linkcode Outcome}. */
+export type Answer<R, State> = Later<
+  readonly [reply: R, state: State | Outcome<State>] | Outcome<State>
+>;
+
+/** The handlers of a protocol's calls. */
+export type CallHandlers<P extends ServiceProtocol, C> = {
+  readonly [K in keyof C]: (
+    this: CallContext<P, Reply<C[K]>>,
+    state: P["state"],
+    ...args: HandlerArgs<C[K]>
+  ) => Answer<Reply<C[K]>, P["state"]>;
+};
+
+/** The handlers of a protocol's casts. */
+export type CastHandlers<P extends ServiceProtocol, C> = {
+  readonly [K in keyof C]: (
+    this: ServiceContext<P>,
+    state: P["state"],
+    ...args: HandlerArgs<C[K]>
+  ) => Next<P["state"]>;
+};
+
+/** The parts of a definition that no protocol requires. */
+export interface ServiceHandlers<P extends ServiceProtocol> {
+  /** The name that reports use, and under which `node.expose` exposes it. Default "service". */
+  readonly name?: string | undefined;
+  /** The first state, from the arguments of `start`, which waits for it and rejects if it throws. */
+  init(this: ServiceContext<P>, ...args: StartArgs<P>): Next<P["state"]>;
+  /** Any other message, also the runtime's: `Down`, `Exit`, … Default: ignored. */
+  info?(this: ServiceContext<P>, state: P["state"], message: InfoMessage<P>): Next<P["state"]>;
+  /** Runs after a handler that returned {@linkcode continueWith}. */
+  continue?(this: ServiceContext<P>, state: P["state"], value: unknown): Next<P["state"]>;
+  /** Runs when no message was handled for `idleMs`, and again after the same time. */
+  idle?(this: ServiceContext<P>, state: P["state"]): Next<P["state"]>;
+  /** The time without messages until `idle` runs. Milliseconds. Default: never. */
   readonly idleMs?: number | undefined;
   /**
-   * True: exit signals of linked actors come to `info`, as `Exit`s. That of its parent, or of the node,
-   * ends it all the same.
+   * Delivers exit signals of linked actors to `info`, as `Exit` messages. Those of its parent and of the
+   * node still end it. Default false.
    */
   readonly trapExit?: boolean | undefined;
   /**
-   * It is about to end: by `stop`, by the end of its parent or of a linked actor, or because a handler
+   * Runs before it ends: by `stop`, by the end of its parent or of a linked actor, or because a handler
    * threw. Not when it is killed, nor when `init` failed.
    */
-  terminate?(this: ServiceContext, state: State, reason: ExitReason): Later<void>;
+  terminate?(this: ServiceContext<P>, state: P["state"], reason: ExitReason): Later<void>;
+}
+
+/** The handlers of a service: one for each call and cast of the protocol, and `init`. */
+export type ServiceDefinition<P extends ServiceProtocol> =
+  & ServiceHandlers<P>
+  & (P extends { readonly call: infer C extends object } ? { readonly call: CallHandlers<P, C> }
+    : { readonly call?: undefined })
+  & (P extends { readonly cast: infer C extends object } ? { readonly cast: CastHandlers<P, C> }
+    : { readonly cast?: undefined })
+  & UnknownMembers<P>;
+
+/** Members of a protocol that have no meaning. Their names are the compiler's message. */
+export type UnknownMembers<P> = {
+  readonly [
+    K in
+      & Exclude<keyof P, keyof ServiceProtocol>
+      & string as `${K} is not part of a protocol: use state, start, call, cast, info`
+  ]: never;
+};
+
+/** The protocol of a `service(…)` without one. The name of its member is the compiler's message. */
+export interface NoProtocol extends ServiceProtocol {
+  /** Anything else. */
+  readonly [member: string]: unknown;
+  /** Never present. */
+  readonly "write the protocol: service<{ state: …; call: { … } }>({ … })": never;
 }

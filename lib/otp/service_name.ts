@@ -9,23 +9,23 @@ import type { ActorName } from "../actor/remote.ts";
 import { systemOf } from "../actor/system.ts";
 import type { Pid } from "../term/pid.ts";
 import { revive } from "./remote_errors.ts";
+import type { ServicePid, ServiceProtocol } from "./service_definition.ts";
 
-/** The pid of a service: what `start` gives. */
-export type ServicePid = Pid<unknown>;
+/** A service, by its pid or by its name. */
+export type ServiceTarget<P extends ServiceProtocol = ServiceProtocol> =
+  | ServicePid<P>
+  | ServiceName<P>;
 
-/** What a service's functions take: its pid, or where it is found by name. */
-export type ServiceTarget = ServicePid | ServiceName;
-
-/** Where names are looked up: a node, or an actor, for the names of its node. */
+/** Where names are looked up: a node, `node.global`, or an actor, for the names of its node. */
 export type NameSource =
   | { whereis(name: string): Pid<never> | undefined }
   | { readonly pid: Pid<never> };
 
-/** Who may speak with other nodes: a node, or an actor. */
+/** What can send and call: a node, or an actor. */
 export interface Caller {
   /** Sends. */
   send<M>(to: Pid<M> | ActorName | string, message: M): void;
-  /** Asks. */
+  /** Calls. */
   call<Q, R>(
     to: Pid<Call<Q, R>> | ActorName | string,
     request: Q,
@@ -33,12 +33,14 @@ export interface Caller {
   ): Promise<R>;
 }
 
-/** A service by its name, which is looked up at each use: who was restarted is found again. */
-export class ServiceName {
+/** A service by its name, which is looked up at each use: one that was restarted is found again. */
+export class ServiceName<P extends ServiceProtocol = ServiceProtocol> {
   /** The name that it is registered under. */
   readonly name: string;
-  /** The node whose name it is; undefined: that of the source. */
+  /** The node that has the name. Undefined: that of the source. */
   readonly node: string | undefined;
+  /** Never present: keeps the names of different kinds of services apart. */
+  declare readonly serves: ServicePid<P>["serves"];
   readonly #source: NameSource | Caller;
 
   /** See {@linkcode Service.at}. */
@@ -48,8 +50,12 @@ export class ServiceName {
     this.#source = source;
   }
 
-  /** Who has the name now, on this node. Throws `NoProcError`. */
-  get pid(): ServicePid {
+  /**
+   * The pid that the name has now, on this node.
+   *
+   * @throws {NoProcError} `code` "noproc": nothing is registered under it.
+   */
+  get pid(): ServicePid<P> {
     const source = this.#source;
     const pid = this.node !== undefined
       ? undefined
@@ -57,10 +63,10 @@ export class ServiceName {
       ? source.whereis(this.name)
       : systemOf((source as { pid: Pid<never> }).pid).names.whereis(this.name);
     if (pid === undefined) throw new NoProcError(this.#words);
-    return pid as ServicePid;
+    return pid as ServicePid<P>;
   }
 
-  /** Asks whoever has the name. For the runtime. */
+  /** Calls the actor that has the name. For the runtime. */
   call(request: unknown, options?: CallOptions): Promise<unknown> {
     const { name, node } = this;
     if (node !== undefined) {
@@ -70,20 +76,20 @@ export class ServiceName {
     const source = this.#source as { call?: Caller["call"] };
     // By whom it is known, if it can be.
     if (source.call !== undefined) return source.call(name, request, options);
-    const pid = this.#found() as Pid<Call> | undefined;
+    const pid = this.#found() as Pid<never> as Pid<Call> | undefined;
     if (pid === undefined) return Promise.reject(new NoProcError(name));
     return systemOf(pid).call(pid, request, options);
   }
 
-  /** Tells whoever has the name. For the runtime. */
+  /** Sends to the actor that has the name. For the runtime. */
   send(message: unknown): void {
     const { name, node } = this;
     if (node !== undefined) return (this.#source as Caller).send({ name, node }, message);
     const pid = this.#found();
-    if (pid !== undefined) systemOf(pid).send(pid, message);
+    if (pid !== undefined) systemOf(pid).send(pid as Pid<never> as Pid<unknown>, message);
   }
 
-  #found(): ServicePid | undefined {
+  #found(): ServicePid<P> | undefined {
     try {
       return this.pid;
     } catch {

@@ -20,32 +20,23 @@ export interface AnnouncerState {
   readonly alarm: Alarm;
 }
 
-/** What it can be told. */
-export type AnnouncerCasts = {
-  stored(
-    state: AnnouncerState,
-    rows: readonly NewEvent[],
-    outcomes: readonly (EventOutcome | undefined)[],
-  ): Promise<AnnouncerState>;
-};
+/** Its protocol. */
+export interface Announcer {
+  state: AnnouncerState;
+  start: [parts: Parts];
+  cast: {
+    stored(rows: readonly NewEvent[], outcomes: readonly (EventOutcome | undefined)[]): void;
+  };
+}
 
 /** The service. */
-export const announcer: Service<
-  AnnouncerState,
-  [parts: Parts],
-  Record<never, never>,
-  AnnouncerCasts
-> = service({
-  init(parts: Parts): AnnouncerState {
-    parts.live.adopt(this.self.pid as never);
+export const announcer: Service<Announcer> = service({
+  init(parts) {
+    parts.live.adopt(this.self.pid);
     return { parts, alarm: new Alarm(parts) };
   },
   cast: {
-    async stored(
-      state: AnnouncerState,
-      rows: readonly NewEvent[],
-      outcomes: readonly (EventOutcome | undefined)[],
-    ): Promise<AnnouncerState> {
+    async stored(state, rows, outcomes) {
       state.parts.live.events(rows, outcomes);
       const changed = new Set<string>();
       for (const [i, row] of rows.entries()) {

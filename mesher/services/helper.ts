@@ -5,15 +5,7 @@
  *
  * @module
  */
-import {
-  type Asks,
-  noReply,
-  type Outcome,
-  type Service,
-  service,
-  type ServiceContext,
-  type ServicePid,
-} from "@firn/firn";
+import { type CallApi, noReply, type Service, service, type ServicePid } from "@firn/firn";
 import type { Parts } from "../parts.ts";
 import { type Accepted, grouped } from "../pipeline/accepted.ts";
 
@@ -26,29 +18,21 @@ export interface HelperState {
   readonly node: string;
 }
 
-/** What it can be asked. */
-export type HelperCalls = {
-  process(
-    this: ServiceContext,
-    state: HelperState,
-    items: readonly Accepted[],
-  ): [number, HelperState] | Outcome<HelperState>;
-};
-
-/** The kind of service. */
-export type Helper = Service<HelperState, [node: string], HelperCalls, Record<never, never>>;
+/** Its protocol. `process` replies with how many were stored. */
+export interface Helper {
+  state: HelperState;
+  start: [node: string];
+  call: { process(items: readonly Accepted[]): number };
+}
 
 /** The service of one node. */
-export function helperOf(parts: Parts): Helper {
+export function helperOf(parts: Parts): Service<Helper> {
   return service({
-    init: (node: string): HelperState => ({ parts, node }),
+    name: HELPER,
+    init: (node) => ({ parts, node }),
     call: {
-      process(
-        this: ServiceContext,
-        state: HelperState,
-        items: readonly Accepted[],
-      ): [number, HelperState] | Outcome<HelperState> {
-        const call = this.call!;
+      process(state, items) {
+        const { call } = this;
         let left = items.length;
         const stored = (): void => {
           if (--left === 0) call.reply(items.length);
@@ -65,12 +49,15 @@ export function helperOf(parts: Parts): Helper {
 }
 
 /** Only for the types and functions of a helper somewhere. */
-const ANY: Helper = helperOf(undefined as never);
+const ANY: Service<Helper> = helperOf(undefined as never);
 
 /** Functions that ask a helper on any node. */
-export function helperCalls(helper: ServicePid, timeout: number): Asks<HelperCalls> {
+export function helperCalls(helper: ServicePid<Helper>, timeout: number): CallApi<Helper> {
   return ANY.call(helper, { timeout });
 }
 
 /** Starts one on another node. */
-export const startHelper: Helper["startAt"] = ANY.startAt;
+export const startHelper: Service<Helper>["startAt"] = ANY.startAt;
+
+/** What to start on which node. */
+export const helperOn: Service<Helper>["on"] = ANY.on;

@@ -5,9 +5,9 @@
  *
  * @module
  */
-import { Exit, type Pid, type Service, service, type ServicePid } from "@firn/firn";
+import { Exit, type RemoteStarter, type Service, service, type ServicePid } from "@firn/firn";
 import type { Parts } from "../parts.ts";
-import { HELPER, startHelper } from "./helper.ts";
+import { HELPER, type Helper, helperOn, startHelper } from "./helper.ts";
 import { PROCESSOR, processor } from "./processor.ts";
 import { loads, type NodeLoad, REGISTRY, registry } from "./registry.ts";
 
@@ -19,7 +19,7 @@ export const LOOK_MS = 5_000;
 /** A processor on a peer. */
 interface Helping {
   readonly node: string;
-  readonly pid: ServicePid;
+  readonly pid: ServicePid<Helper>;
 }
 
 /** The state. */
@@ -30,27 +30,28 @@ export interface LoadMonitorState {
   readonly helping: Helping | null;
 }
 
+/** Its protocol. */
+export interface LoadMonitor {
+  state: LoadMonitorState;
+  start: [parts: Parts, everyMs?: number];
+  info: "look" | Exit;
+}
+
 /** The service. */
-export const loadMonitor: Service<
-  LoadMonitorState,
-  [parts: Parts, everyMs?: number],
-  Record<never, never>,
-  Record<never, never>
-> = service({
+export const loadMonitor: Service<LoadMonitor> = service({
   trapExit: true,
-  init(parts: Parts, everyMs: number = LOOK_MS): LoadMonitorState {
-    const me = this.self.pid as Pid<unknown>;
-    this.self.sendInterval(me, "look", everyMs);
+  init(parts, everyMs = LOOK_MS) {
+    this.self.sendInterval(this.self.pid, "look", everyMs);
     const seen = parts.counters.get("accepted");
     // Those of a predecessor have ended with it.
     return helpWith({ parts, seen, helping: null }, null);
   },
-  info(state: LoadMonitorState, message: unknown): LoadMonitorState | Promise<LoadMonitorState> {
+  info(state, message) {
     if (message === "look") return look(state, this.self);
     if (message instanceof Exit) return helperEnded(state, message);
     return state;
   },
-  terminate(state: LoadMonitorState): void {
+  terminate(state) {
     processor.cast(processor.at(state.parts.node, PROCESSOR)).help([]);
   },
 });
@@ -62,20 +63,17 @@ function helperEnded(state: LoadMonitorState, { from, reason }: Exit): LoadMonit
   return helpWith(state, null);
 }
 
-async function look(
-  state: LoadMonitorState,
-  self: { spawn: never } | unknown,
-): Promise<LoadMonitorState> {
+async function look(state: LoadMonitorState, self: RemoteStarter): Promise<LoadMonitorState> {
   const { parts } = state;
   const accepted = parts.counters.get("accepted");
   const recent = accepted - state.seen;
   const all = await loads(parts);
   let next: LoadMonitorState = { ...state, seen: accepted };
   const isLoaded = recent > parts.config.loadThreshold;
-  if (isLoaded && next.helping === null) next = await ask(next, self as never, all, recent);
+  if (isLoaded && next.helping === null) next = await ask(next, self, all, recent);
   else if (!isLoaded && next.helping !== null) {
     parts.log("info", `${recent} events in 5 s: the processor on ${next.helping.node} is let go`);
-    parts.node.exit(next.helping.pid as Pid<never>, "shutdown");
+    parts.node.exit(next.helping.pid, "shutdown");
     next = helpWith(next, null);
   } else {
     // A processor that was started again knows of no helper.
@@ -90,7 +88,7 @@ async function look(
 /** Has the least loaded peer help, if that is any help. */
 async function ask(
   state: LoadMonitorState,
-  self: Parameters<typeof startHelper>[0],
+  self: RemoteStarter,
   all: readonly NodeLoad[],
   recent: number,
 ): Promise<LoadMonitorState> {
@@ -102,7 +100,7 @@ async function ask(
   const least = peers[0];
   if (least === undefined || least.recent * 2 > recent) return state;
   try {
-    const pid = await startHelper(self, { node: least.node, fn: HELPER }, node.name);
+    const pid = await startHelper(self, helperOn(least.node), node.name);
     log("info", `${recent} events in 5 s: a processor on ${least.node} helps`);
     return helpWith(state, { node: least.node, pid });
   } catch (error) {

@@ -9,7 +9,7 @@
  *
  * @module
  */
-import { CallTimeoutError, type Pid, type Service, service, type ServiceContext } from "@firn/firn";
+import { CallTimeoutError, type Pid, type Service, service } from "@firn/firn";
 import type { Holding, TellPeers } from "../cluster/held.ts";
 import { pause } from "../cluster/pause.ts";
 import type { Parts } from "../parts.ts";
@@ -29,22 +29,29 @@ export interface NodeMonitorState {
   readonly holdings: Map<string, Holding | null>;
 }
 
-/** What it can be asked. */
-export type NodeMonitorCalls = {
-  holds(state: NodeMonitorState, node: string, holding: Holding): [null, NodeMonitorState];
-  holding(state: NodeMonitorState): [Holding, NodeMonitorState];
-};
+/** What happened, sent by the service to itself. */
+export type NodeNews =
+  | "tick"
+  | readonly ["nodeup", node: string]
+  | readonly ["nodedown", node: string, reason: string]
+  | readonly ["answer", node: string, holding: Holding];
+
+/** Its protocol. */
+export interface NodeMonitor {
+  state: NodeMonitorState;
+  start: [parts: Parts];
+  call: {
+    holds(node: string, holding: Holding): null;
+    holding(): Holding;
+  };
+  info: NodeNews;
+}
 
 /** The service. */
-export const nodeMonitor: Service<
-  NodeMonitorState,
-  [parts: Parts],
-  NodeMonitorCalls,
-  Record<never, never>
-> = service({
-  init(this: ServiceContext, parts: Parts): NodeMonitorState {
+export const nodeMonitor: Service<NodeMonitor> = service({
+  init(parts) {
     const { node, holdings } = parts;
-    const me = this.self.pid as Pid<unknown>;
+    const me = this.self.pid;
     const forgetUp = node.on("nodeup", ({ node: name }) => node.send(me, ["nodeup", name]));
     const forgetDown = node.on(
       "nodedown",
@@ -64,26 +71,24 @@ export const nodeMonitor: Service<
     return state;
   },
   call: {
-    holds(state: NodeMonitorState, node: string, holding: Holding): [null, NodeMonitorState] {
+    holds(state, node, holding) {
       learn(state, node, holding);
       return [null, state];
     },
-    holding: (
-      state: NodeMonitorState,
-    ): [Holding, NodeMonitorState] => [state.parts.held.holding, state],
+    holding: (state) => [state.parts.held.holding, state],
   },
-  info(state: NodeMonitorState, message: unknown): NodeMonitorState {
+  info(state, message) {
     if (message === "tick") {
       state.parts.held.lower();
       return state;
     }
     if (!Array.isArray(message)) return state;
-    const [kind, name, rest] = message as [string, string, unknown];
+    const [kind, name] = message;
     if (kind === "nodeup") {
       if (!state.holdings.has(name)) up(state, name);
       tell(state.parts, name, state.parts.held.holding);
-    } else if (kind === "nodedown") down(state, name, String(rest));
-    else if (kind === "answer") learn(state, name, rest as Holding);
+    } else if (kind === "nodedown") down(state, name, message[2]);
+    else if (kind === "answer") learn(state, name, message[2]);
     return state;
   },
 });
@@ -121,7 +126,7 @@ function learn(state: NodeMonitorState, name: string, holding: Holding): void {
 }
 
 /** Asks a peer what it holds; the answer comes as a message, in its turn. */
-async function ask({ node }: Parts, me: Pid<unknown>, peer: string): Promise<void> {
+async function ask({ node }: Parts, me: Pid<NodeNews>, peer: string): Promise<void> {
   try {
     const there = nodeMonitor.at(node, { name: NODE_MONITOR, node: peer });
     const holding = await nodeMonitor.call(there, { timeout: HEARD_MS_MAX }).holding();

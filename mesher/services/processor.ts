@@ -10,11 +10,11 @@
  *
  * @module
  */
-import { type Pid, type Service, service, type ServicePid } from "@firn/firn";
+import { type Service, service, type ServicePid } from "@firn/firn";
 import type { Parts } from "../parts.ts";
 import { type Accepted, grouped } from "../pipeline/accepted.ts";
 import type { Loan } from "../pipeline/queue.ts";
-import { helperCalls } from "./helper.ts";
+import { type Helper, helperCalls } from "./helper.ts";
 
 /** Its name on each node. */
 export const PROCESSOR = "mesher_processor";
@@ -29,33 +29,31 @@ const HELPER_MS_MAX = 30_000;
 const LOOK_MS = 250;
 
 /** Sent by the service to itself. */
-type Wake = "wake" | "look";
+export type Wake = "wake" | "look";
 
 /** The state. */
 export interface ProcessorState {
   readonly parts: Parts;
   /** On other nodes. */
-  readonly helpers: readonly ServicePid[];
+  readonly helpers: readonly ServicePid<Helper>[];
   readonly lent: { batches: number; turn: number };
   /** A wake is on its way. */
   readonly woken: { is: boolean };
 }
 
-/** What it can be told. */
-export type ProcessorCasts = {
-  help(state: ProcessorState, helpers: readonly ServicePid[]): ProcessorState;
-};
+/** Its protocol. */
+export interface Processor {
+  state: ProcessorState;
+  start: [parts: Parts];
+  cast: { help(helpers: readonly ServicePid<Helper>[]): void };
+  info: Wake;
+}
 
 /** The service. */
-export const processor: Service<
-  ProcessorState,
-  [parts: Parts],
-  Record<never, never>,
-  ProcessorCasts
-> = service({
-  init(parts: Parts): ProcessorState {
+export const processor: Service<Processor> = service({
+  init(parts) {
     const { self } = this;
-    const me = self.pid as Pid<Wake>;
+    const me = self.pid;
     const woken = { is: false };
     const wake = (): void => {
       if (woken.is) return;
@@ -69,9 +67,9 @@ export const processor: Service<
     return { parts, helpers: [], lent: { batches: 0, turn: 0 }, woken };
   },
   cast: {
-    help: (state: ProcessorState, helpers: readonly ServicePid[]) => ({ ...state, helpers }),
+    help: (state, helpers) => ({ ...state, helpers }),
   },
-  info(state: ProcessorState): ProcessorState {
+  info(state) {
     state.woken.is = false;
     pump(state);
     return state;
@@ -96,7 +94,7 @@ function pump(state: ProcessorState): void {
 }
 
 /** Whose turn it is: every other batch is ours. */
-function helperFor({ helpers, lent }: ProcessorState): ServicePid | undefined {
+function helperFor({ helpers, lent }: ProcessorState): ServicePid<Helper> | undefined {
   if (helpers.length === 0 || lent.batches >= LENT_BATCHES_MAX) return undefined;
   const turn = lent.turn++ % (helpers.length + 1);
   return helpers[turn];
@@ -104,7 +102,7 @@ function helperFor({ helpers, lent }: ProcessorState): ServicePid | undefined {
 
 async function lend(
   state: ProcessorState,
-  helper: ServicePid,
+  helper: ServicePid<Helper>,
   loan: Loan<Accepted>,
 ): Promise<void> {
   const { inbox, counters } = state.parts;

@@ -22,31 +22,29 @@ export interface RateCounts {
   readonly counts: Map<string, RateState>;
 }
 
-/** What it can be asked. */
-export type RateCalls = {
-  take(state: RateCounts, projectId: string, wanted: number): [RateAnswer, RateCounts];
-};
+/** Its protocol. */
+export interface RateLimiter {
+  state: RateCounts;
+  start: [limit: RateLimit, now: () => number];
+  call: { take(projectId: string, wanted: number): RateAnswer };
+  info: "sweep";
+}
 
 /** The service. */
-export const rateLimiter: Service<
-  RateCounts,
-  [limit: RateLimit, now: () => number],
-  RateCalls,
-  Record<never, never>
-> = service({
-  init(limit: RateLimit, now: () => number): RateCounts {
+export const rateLimiter: Service<RateLimiter> = service({
+  init(limit, now) {
     this.self.sendInterval(this.self.pid, "sweep", limit.windowMs);
     return { limit, now, counts: new Map() };
   },
   call: {
-    take(state: RateCounts, projectId: string, wanted: number): [RateAnswer, RateCounts] {
+    take(state, projectId, wanted) {
       const known = state.counts.get(projectId) ?? null;
       const verdict = takeRate(known, state.now(), wanted, state.limit);
       state.counts.set(projectId, verdict.state);
       return [{ granted: verdict.granted, retryAfterMs: verdict.retryAfterMs }, state];
     },
   },
-  info(state: RateCounts): RateCounts {
+  info(state) {
     for (const [projectId, count] of state.counts) {
       if (isRateIdle(count, state.now(), state.limit.windowMs)) state.counts.delete(projectId);
     }

@@ -5,17 +5,7 @@
  *
  * @module
  */
-import {
-  type Call,
-  NameChange,
-  noReply,
-  type Outcome,
-  type Pid,
-  type Service,
-  service,
-  type ServiceContext,
-  type ServicePid,
-} from "@firn/firn";
+import { type Call, NameChange, noReply, type Service, service, type ServicePid } from "@firn/firn";
 import type { Loss } from "../cluster/losses.ts";
 import type { Parts } from "../parts.ts";
 import { type TreeShape, treeShape } from "./tree_shape.ts";
@@ -63,57 +53,45 @@ export interface RegistryState {
   readonly helpers: readonly Help[];
 }
 
-/** What it can be asked. */
-export type RegistryCalls = {
-  load(state: RegistryState): [NodeLoad, RegistryState];
-  card(this: ServiceContext, state: RegistryState): Outcome<RegistryState>;
-};
-/** What it can be told. */
-export type RegistryCasts = {
-  observed(
-    this: ServiceContext,
-    state: RegistryState,
-    recent: number,
-    helpers: readonly Help[],
-  ): RegistryState;
-};
+/** Its protocol. */
+export interface Registry {
+  state: RegistryState;
+  start: [parts: Parts];
+  call: { load(): NodeLoad; card(): NodeCard };
+  cast: { observed(recent: number, helpers: readonly Help[]): void };
+  info: NameChange;
+}
 
 /** The service. */
-export const registry: Service<RegistryState, [parts: Parts], RegistryCalls, RegistryCasts> =
-  service({
-    init(parts: Parts): RegistryState {
-      const { node } = parts;
-      const me = this.self.pid;
-      // Not waited for: a peer that is slow to answer must not hold up the start.
-      node.global.register(`${REGISTRY}@${node.name}`, me, { onConflict: "keep" }).catch(() => {});
-      // Tells who has the cluster's name, now and whenever it moves.
-      node.global.monitor(REGISTRY, me as Pid<NameChange>);
-      return { parts, recent: 0, helpers: [] };
+export const registry: Service<Registry> = service({
+  init(parts) {
+    const { node } = parts;
+    const me = this.self.pid;
+    // Not waited for: a peer that is slow to answer must not hold up the start.
+    node.global.register(`${REGISTRY}@${node.name}`, me, { onConflict: "keep" }).catch(() => {});
+    // Tells who has the cluster's name, now and whenever it moves.
+    node.global.monitor(REGISTRY, me);
+    return { parts, recent: 0, helpers: [] };
+  },
+  call: {
+    load: (state) => [loadOf(state), state],
+    card(state) {
+      // Not waited for: a supervisor that is busy must not hold up the registry.
+      answerCard(state, this.call);
+      return noReply(state);
     },
-    call: {
-      load: (state: RegistryState): [NodeLoad, RegistryState] => [loadOf(state), state],
-      card(this: ServiceContext, state: RegistryState): Outcome<RegistryState> {
-        // Not waited for: a supervisor that is busy must not hold up the registry.
-        answerCard(state, this.call!);
-        return noReply(state);
-      },
+  },
+  info(state, message) {
+    if (message instanceof NameChange) claim(state.parts, this.self.pid);
+    return state;
+  },
+  cast: {
+    observed(state, recent, helpers) {
+      claim(state.parts, this.self.pid);
+      return { ...state, recent, helpers };
     },
-    info(this: ServiceContext, state: RegistryState, message: unknown): RegistryState {
-      if (message instanceof NameChange) claim(state.parts, this.self.pid);
-      return state;
-    },
-    cast: {
-      observed(
-        this: ServiceContext,
-        state: RegistryState,
-        recent: number,
-        helpers: readonly Help[],
-      ): RegistryState {
-        claim(state.parts, this.self.pid);
-        return { ...state, recent, helpers };
-      },
-    },
-  });
+  },
+});
 
 function loadOf({ parts, recent, helpers }: RegistryState): NodeLoad {
   const { node, inbox, outbox, counters, live, place, startedAt } = parts;
@@ -130,7 +108,7 @@ function loadOf({ parts, recent, helpers }: RegistryState): NodeLoad {
   };
 }
 
-async function answerCard(state: RegistryState, call: Call): Promise<void> {
+async function answerCard(state: RegistryState, call: Call<unknown, NodeCard>): Promise<void> {
   const { counters, losses, node, place } = state.parts;
   let tree: TreeShape | null = null;
   try {
@@ -143,16 +121,16 @@ async function answerCard(state: RegistryState, call: Call): Promise<void> {
 }
 
 /** Takes the cluster's name if nobody has it. */
-function claim({ node }: Parts, me: ServicePid): void {
+function claim({ node }: Parts, me: ServicePid<Registry>): void {
   if (node.global.whereis(REGISTRY) !== undefined) return;
   node.global.register(REGISTRY, me, { onConflict: "keep" }).catch(() => {});
 }
 
 /** The registries of all nodes that are there, this one's first. */
-export function registries({ node }: Parts): Map<string, ServicePid> {
-  const found = new Map<string, ServicePid>();
+export function registries({ node }: Parts): Map<string, ServicePid<Registry>> {
+  const found = new Map<string, ServicePid<Registry>>();
   for (const name of [node.name, ...node.peers()]) {
-    const pid = node.global.whereis(`${REGISTRY}@${name}`) as ServicePid | undefined;
+    const pid = node.global.whereis(`${REGISTRY}@${name}`) as ServicePid<Registry> | undefined;
     if (pid !== undefined) found.set(name, pid);
   }
   return found;
@@ -171,5 +149,5 @@ export async function cards(parts: Parts): Promise<NodeCard[]> {
   const asked = [...registries(parts).values()].map((pid) =>
     registry.call(pid, { timeout: 2_000 }).card().catch(() => null)
   );
-  return (await Promise.all(asked)).filter((card) => card !== null) as NodeCard[];
+  return (await Promise.all(asked)).filter((card) => card !== null);
 }

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { type LocalChildSpec, type Service, service } from "@firn/firn";
+import { type LocalChildSpec, service } from "@firn/firn";
 import { isSpike } from "../domain/spike.ts";
 import type { Parts } from "../parts.ts";
 import { Alarm } from "./alarm.ts";
@@ -75,18 +75,17 @@ const spikeChecker: Round = {
 /** All of them. */
 export const ROUNDS: readonly Round[] = [retention, alertEvaluator, spikeChecker];
 
-const rounds: Service<
-  readonly [Parts, Round],
-  [parts: Parts, round: Round],
-  Record<never, never>,
-  Record<never, never>
-> = service({
-  init(parts: Parts, round: Round): readonly [Parts, Round] {
+const rounds = service<{
+  state: readonly [Parts, Round];
+  start: [parts: Parts, round: Round];
+  info: "due";
+}>({
+  init(parts, round) {
     parts.log("info", `${round.name} runs on this node`);
     this.self.sendAfter(this.self.pid, "due", round.firstMs);
     return [parts, round];
   },
-  async info(state: readonly [Parts, Round]): Promise<readonly [Parts, Round]> {
+  async info(state) {
     const [parts, round] = state;
     try {
       await round.run(parts);

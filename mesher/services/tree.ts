@@ -12,7 +12,7 @@
 import { type LocalChildSpec, Supervisor } from "@firn/firn";
 import type { Parts } from "../parts.ts";
 import { ANNOUNCER, announcer } from "./announcer.ts";
-import { HELPER, helperOf } from "./helper.ts";
+import { helperOf } from "./helper.ts";
 import { LOAD_MONITOR, loadMonitor } from "./load_monitor.ts";
 import { NODE_MONITOR, nodeMonitor } from "./node_monitor.ts";
 import { PROCESSOR, processor } from "./processor.ts";
@@ -56,7 +56,7 @@ export async function startTree(parts: Parts): Promise<Supervisor> {
 /** Has this node take part in what is not its own: it helps others, and competes for the rounds. */
 export async function joinCluster(parts: Parts): Promise<void> {
   const { node } = parts;
-  node.expose(HELPER, helperOf(parts).body);
+  node.expose(helperOf(parts));
   for (const round of ROUNDS) await node.global.singleton(round.name, roundChild(parts, round));
 }
 

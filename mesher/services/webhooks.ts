@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { Exit, type Self, type Service, service, type ServiceContext } from "@firn/firn";
+import { Exit, type Self, type Service, service } from "@firn/firn";
 import type { Parts } from "../parts.ts";
 import { attemptWebhook } from "../pipeline/webhook.ts";
 
@@ -36,24 +36,22 @@ export interface WebhooksState {
   readonly underWay: number;
 }
 
-/** What it can be told. */
-export type WebhooksCasts = {
-  post(this: ServiceContext, state: WebhooksState, delivery: Delivery): WebhooksState;
-};
+/** Its protocol. */
+export interface Webhooks {
+  state: WebhooksState;
+  start: [parts: WebhookParts, pausesMs?: readonly number[]];
+  cast: { post(delivery: Delivery): void };
+  info: Exit;
+}
 
 /** The service. */
-export const webhooks: Service<
-  WebhooksState,
-  [parts: WebhookParts, pausesMs?: readonly number[]],
-  Record<never, never>,
-  WebhooksCasts
-> = service({
+export const webhooks: Service<Webhooks> = service({
   trapExit: true,
-  init(parts: WebhookParts, pausesMs: readonly number[] = PAUSES_MS): WebhooksState {
+  init(parts, pausesMs = PAUSES_MS) {
     return { parts, pausesMs, underWay: 0 };
   },
   cast: {
-    post(this: ServiceContext, state: WebhooksState, delivery: Delivery): WebhooksState {
+    post(state, delivery) {
       const { parts, pausesMs, underWay } = state;
       if (underWay >= WEBHOOKS_MAX) {
         parts.counters.add("webhooks_failed");
@@ -64,7 +62,7 @@ export const webhooks: Service<
       return { ...state, underWay: underWay + 1 };
     },
   },
-  info(state: WebhooksState, message: unknown): WebhooksState {
+  info(state, message) {
     if (!(message instanceof Exit)) return state;
     return { ...state, underWay: state.underWay - 1 };
   },

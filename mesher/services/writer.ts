@@ -36,12 +36,12 @@ export const WRITES_MAX = 2;
 export const RETRY_MS: readonly number[] = [100, 500, 1_000, 2_000, 5_000];
 
 /** Sent by the service to itself. */
-type Wake = "full" | "late" | "again";
+export type WriterWake = "full" | "late" | "again";
 
 /** The state. */
 export interface WriterState {
   readonly parts: Parts;
-  readonly me: Pid<Wake>;
+  readonly me: Pid<WriterWake>;
   /** Aborted when the service has ended: its successor goes on. */
   readonly signal: AbortSignal;
   /** A wake is on its way because many wait. */
@@ -60,16 +60,18 @@ export interface WriterState {
   readonly failed: Loan<Outgoing>[];
 }
 
+/** Its protocol. */
+export interface Writer {
+  state: WriterState;
+  start: [parts: Parts];
+  info: WriterWake;
+}
+
 /** The service. */
-export const writer: Service<
-  WriterState,
-  [parts: Parts],
-  Record<never, never>,
-  Record<never, never>
-> = service({
-  init(parts: Parts): WriterState {
+export const writer: Service<Writer> = service({
+  init(parts) {
     const { node, outbox } = parts;
-    const me = this.self.pid as Pid<Wake>;
+    const me = this.self.pid;
     const state: WriterState = {
       parts,
       me,
@@ -96,7 +98,7 @@ export const writer: Service<
     if (outbox.waiting > 0) outbox.wake();
     return state;
   },
-  info(state: WriterState, message: unknown): WriterState {
+  info(state, message) {
     if (message === "full") state.isWoken = false;
     if (message === "late") {
       state.isTimed = false;

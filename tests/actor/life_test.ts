@@ -299,7 +299,7 @@ const WAITS: readonly [string, (self: Self, to: Pid<Call<number, number>>) => Pr
     ["spawnLink", (self) => self.spawnLink({ node: "b@127.0.0.1:1", fn: "f" })],
     ["spawnMonitor", (self) => self.spawnMonitor({ node: "b@127.0.0.1:1", fn: "f" })],
     ["task.map", (self) => task.map(self, [1], (n) => n)],
-    ["service.start", (self) => service({ init: () => 0 }).start(self)],
+    ["service.start", (self) => service<{ state: number }>({ init: () => 0 }).start(self)],
     ["Supervisor.start", (self) => Supervisor.start(self, { children: [] })],
   ];
 
@@ -347,13 +347,16 @@ const LOOPS: readonly [string, (self: Self) => unknown][] = [
   ["a task", (self) => task.await(task.async(self, () => self.receive()))],
   ["task.map", (self) => task.map(self, [1], () => Promise.reject(new Error("no")))],
   ["the start of a service", (self) =>
-    service({
+    service<{ state: number }>({
       init() {
         throw new Error("no");
       },
     }).start(self)],
   ["a call of a service by its name", (self) => {
-    const counter = service({ init: () => 0, call: { get: (n: number) => [n, n] } });
+    const counter = service<{ state: number; call: { get(): number } }>({
+      init: () => 0,
+      call: { get: (n) => [n, n] },
+    });
     return counter.call(counter.at(self, "nobody")).get();
   }],
 ];

@@ -10,7 +10,7 @@ import type { Self } from "../../lib/actor/self.ts";
 import { DynamicSupervisor } from "../../lib/otp/dynamic_supervisor.ts";
 import { ASKED_MS } from "../../lib/otp/ready.ts";
 import { service } from "../../lib/otp/service.ts";
-import { noReply, type ServiceContext } from "../../lib/otp/service_definition.ts";
+import { noReply } from "../../lib/otp/service_definition.ts";
 import { SupervisorError } from "../../lib/otp/child_info.ts";
 import { Supervisor } from "../../lib/otp/supervisor.ts";
 import { UnknownCallError } from "../../lib/otp/unknown_call.ts";
@@ -20,12 +20,20 @@ import { cluster, type TestNode, withNodes } from "../kit/mesh.ts";
 import { test, until } from "../kit/test.ts";
 import { starter } from "./abroad.ts";
 
-/** A counter that tells how it ended, and can be told to begin late or not at all. */
+interface Counter {
+  state: number;
+  start: [first: number, name?: string];
+  call: { add(by: number): number; fails(): void; never(): void };
+  cast: { reset(): void };
+}
+
+/** A counter that records how it ended, and can start late or not at all. */
 function makeCounter() {
   const ends: ExitReason[] = [];
   let open = () => {};
-  const counter = service({
-    init(this: ServiceContext, first: number, name = ""): number | Promise<number> {
+  const counter = service<Counter>({
+    name: "counter",
+    init(first, name = "") {
       if (name === "fails") throw new RangeError("no such counter");
       if (name === "leaves") this.self.exit({ why: "left" });
       if (name === "late") return new Promise((resolve) => open = () => resolve(first));
@@ -36,14 +44,14 @@ function makeCounter() {
       return first;
     },
     call: {
-      add: (sum: number, by: number): [number, number] => [sum + by, sum + by],
-      fails: (): never => {
+      add: (sum, by) => [sum + by, sum + by],
+      fails: () => {
         throw new Error("boom");
       },
-      never: (sum: number) => noReply(sum),
+      never: (sum) => noReply(sum),
     },
     cast: { reset: () => 0 },
-    terminate: (_sum: number, reason: ExitReason) => void ends.push(reason),
+    terminate: (_sum, reason) => void ends.push(reason),
   });
   return { counter, ends, open: () => open() };
 }
@@ -77,7 +85,7 @@ function puppet({ system }: TestNode): Self & { readonly got: unknown[] } {
 
 test("Service.startAt: starts it on another node and waits for init", async () => {
   await withCounter(async ({ counter, open, a, b }) => {
-    const there = { node: b.name, fn: "counter" };
+    const there = counter.on(b.name);
     const pid = await counter.startAt(starter(a), there, 40);
     assertEquals([pid.node, pid.home.local], [b.name, false]);
     assertEquals(await counter.call(pid).add(2), 42);
@@ -98,7 +106,7 @@ test("Service.startAt: starts it on another node and waits for init", async () =
 
 test("Service.startAt: fails with what init threw, or why it ended, and with why it could not be spawned", async () => {
   await withCounter(async ({ counter, open, a, b }) => {
-    const there = { node: b.name, fn: "counter" };
+    const there = counter.on(b.name);
     const actor = puppet(a);
     for (const from of [starter(a), actor]) {
       const error = await assertRejects(
@@ -150,13 +158,13 @@ test("Service.body: one whose init failed ends with who spawned it, or when nobo
 test("Service.startAt: is linked with the actor that starts it, whose end ends it in order", async () => {
   await withCounter(async ({ counter, ends, a, b }) => {
     const actor = puppet(a);
-    const pid = await counter.startAt(actor as never, { node: b.name, fn: "counter" }, 1);
+    const pid = await counter.startAt(actor as never, counter.on(b.name), 1);
     assertEquals(await counter.state(pid), 1);
     a.system.exit(actor.pid, "bye");
     await until("it has ended", () => b.system.size === 0);
     assertEquals(ends, ["bye"]);
     const other = puppet(a);
-    await counter.startAt(other as never, { node: b.name, fn: "counter" }, 1);
+    await counter.startAt(other as never, counter.on(b.name), 1);
     await a.mesh.disconnect(b.name);
     await until("it has ended", () => b.system.size === 0);
     assertEquals(ends, ["bye", "noconnection"]);
@@ -165,8 +173,7 @@ test("Service.startAt: is linked with the actor that starts it, whose end ends i
 
 test("Service.child: a supervisor waits for init there, restarts it, and stops it with its terminate", async () => {
   await withCounter(async ({ counter, ends, open, a, b }) => {
-    const child = (name: string) =>
-      counter.child({ id: "c", node: b.name, fn: "counter", args: [7, name] });
+    const child = (name: string) => counter.child({ id: "c", node: b.name, args: [7, name] });
     const tree = await Supervisor.start(starter(a), { children: [child("hits")] });
     const there = counter.at(starter(a), { name: "hits", node: b.name });
     assertEquals(await counter.call(there).add(1), 8);
@@ -228,9 +235,12 @@ test("Service.at: speaks with whoever has the name on a node, this one too, from
 
 test("Service: what it refuses keeps its class and its code on the way to another node", async () => {
   await withCounter(async ({ counter, a, b }) => {
-    const other = service({ init: () => 0, call: { nothing: (n: number) => [n, n] } });
-    const pid = await counter.startAt(starter(a), { node: b.name, fn: "counter" }, 1, "hits");
-    for (const target of [pid, other.at(starter(a), { name: "hits", node: b.name })]) {
+    const other = service<{ state: number; call: { nothing(): number } }>({
+      init: () => 0,
+      call: { nothing: (n) => [n, n] },
+    });
+    const pid = await counter.startAt(starter(a), counter.on(b.name), 1, "hits");
+    for (const target of [pid as never, other.at(starter(a), { name: "hits", node: b.name })]) {
       const error = await assertRejects(() => other.call(target).nothing(), UnknownCallError);
       assertEquals([error.code, error.message], ["undef", "no such call: nothing"]);
     }
@@ -284,9 +294,9 @@ test("Service.stop: its request is a plain message, which can do no more than en
   await withNodes(async (start) => {
     const [a, b] = await cluster(start, 2) as [TestNode, TestNode];
     const got: unknown[] = [];
-    const keeper = service({
+    const keeper = service<{ state: number }>({
       init: () => 0,
-      info: (state: number, message: unknown) => {
+      info: (state, message) => {
         got.push(message);
         return state;
       },
@@ -307,7 +317,7 @@ test("Service.stop: its request is a plain message, which can do no more than en
 
 test("Service: an exit signal of a program on another node is an order, as one here is", async () => {
   await withCounter(async ({ counter, ends, a, b }) => {
-    const pid = await counter.startAt(starter(a), { node: b.name, fn: "counter" }, 1);
+    const pid = await counter.startAt(starter(a), counter.on(b.name), 1);
     a.system.exit(pid, "normal");
     await until("it has ended", () => b.system.size === 0);
     assertEquals(ends, ["normal"]);

@@ -12,16 +12,16 @@ test("Node: logs one report for one crash, of a child, of a start that failed, a
     log: (level, line) => void lines.push(`${level} ${line}`),
   });
   let fails = 0;
-  const fragile = service({
+  const fragile = service<{ state: number; cast: { fail(): void; end(): void } }>({
     init: () => {
       if (fails-- > 0) throw new Error("no init");
       return 0;
     },
     cast: {
-      fail: (_state: number): number => {
+      fail: () => {
         throw new Error("as told");
       },
-      end: (_state: number): number => 0,
+      end: () => 0,
     },
   });
   const tree = await Supervisor.start(node, {

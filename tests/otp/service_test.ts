@@ -11,8 +11,12 @@ import {
 import { Exit } from "../../lib/actor/exit.ts";
 import type { Self } from "../../lib/actor/self.ts";
 import { service } from "../../lib/otp/service.ts";
-import { continueWith, noReply, stop } from "../../lib/otp/service_definition.ts";
-import type { ServicePid } from "../../lib/otp/service_name.ts";
+import {
+  continueWith,
+  noReply,
+  type ServicePid,
+  stopService,
+} from "../../lib/otp/service_definition.ts";
 import { UnknownCallError } from "../../lib/otp/unknown_call.ts";
 import type { ExitReason } from "../../lib/term/exit.ts";
 import type { Pid } from "../../lib/term/pid.ts";
@@ -22,25 +26,37 @@ import { BOOM, Family } from "./family.ts";
 /** Something to throw that is no error. */
 const WORD: unknown = "a word";
 
-const counter = service({
-  init: (first: number) => first,
+interface Counter {
+  state: number;
+  start: [first: number];
   call: {
-    add: (sum: number, by: number) => [sum + by, sum + by],
-    later: async (sum: number, by: number) => {
+    add(by: number): number;
+    later(by: number): number;
+    fail(error: unknown): number;
+    failLater(error: unknown): number;
+  };
+  cast: { set(to: number): void; fail(error: unknown): void };
+}
+
+const counter = service<Counter>({
+  init: (first) => first,
+  call: {
+    add: (sum, by) => [sum + by, sum + by],
+    later: async (sum, by) => {
       await null;
       return [sum + by, sum + by];
     },
-    fail: (_sum: number, error: unknown): [number, number] => {
+    fail: (_sum, error) => {
       throw error;
     },
-    failLater: async (_sum: number, error: unknown): Promise<[number, number]> => {
+    failLater: async (_sum, error) => {
       await null;
       throw error;
     },
   },
   cast: {
-    set: (_sum: number, to: number) => to,
-    fail: (_sum: number, error: unknown): number => {
+    set: (_sum, to) => to,
+    fail: (_sum, error) => {
       throw error;
     },
   },
@@ -82,14 +98,17 @@ test("service.start: fails as init fails, by its rejection and by nothing else",
     [() => {
       throw WORD;
     }, WORD],
-    [() => stop(BOOM, 0), BOOM],
-    [() => Promise.resolve(stop(BOOM, 0)), BOOM],
-    [() => stop("busy", 0), "busy"],
-    [() => stop("normal", 0), "normal"],
+    [() => stopService(BOOM, 0), BOOM],
+    [() => Promise.resolve(stopService(BOOM, 0)), BOOM],
+    [() => stopService("busy", 0), "busy"],
+    [() => stopService("normal", 0), "normal"],
   ];
   for (const [init, reason] of fails) {
     let terminated = 0;
-    const failing = service({ init: init as () => number, terminate: () => void terminated++ });
+    const failing = service<{ state: number }>({
+      init: init as () => number,
+      terminate: () => void terminated++,
+    });
     const family = new Family();
     const got = await family.run(failing.start(family.outside).catch((error) => error));
     assertEquals(got instanceof ActorExitError ? got.reason : got, reason);
@@ -109,13 +128,16 @@ test("service.start: fails as init fails, by its rejection and by nothing else",
 
 test("service.start: rejects with why a service ended while init was at work", async () => {
   for (const reason of ["kill", "shutdown", BOOM]) {
-    const hanging = service({ init: () => new Promise<number>(() => {}) });
+    const hanging = service<{ state: number }>({ init: () => new Promise<number>(() => {}) });
     const family = new Family();
     const starting = hanging.start(family.outside);
     starting.catch(() => {});
     await family.system.settle();
     const [pid] = family.system.pids();
-    const asked = assertRejects(() => hanging.state(pid as ServicePid), CallExitError);
+    const asked = assertRejects(
+      () => hanging.state(pid as ServicePid<{ state: number }>),
+      CallExitError,
+    );
     family.system.exit(pid!, reason);
     const got = await starting.catch((error) => error);
     if (reason === BOOM) assertEquals(got, BOOM);
@@ -127,14 +149,19 @@ test("service.start: rejects with why a service ended while init was at work", a
 test("service: what comes during an async init waits for it, in order", async () => {
   const family = new Family();
   let ready = (_first: number): void => {};
-  const slow = service({
+  interface Slow {
+    state: number[];
+    call: { add(n: number): number };
+    cast: { put(n: number): void };
+  }
+  const slow = service<Slow>({
     init: () => new Promise<number[]>((resolve) => ready = (first) => resolve([first])),
-    call: { add: (list: number[], n: number) => [list.length, [...list, n]] },
-    cast: { put: (list: number[], n: number) => [...list, n] },
+    call: { add: (list, n) => [list.length, [...list, n]] },
+    cast: { put: (list, n) => [...list, n] },
   });
   const starting = slow.start(family.outside);
   await family.system.settle();
-  const pid = family.system.pids()[0] as ServicePid;
+  const pid = family.system.pids()[0] as ServicePid<Slow>;
   const replies = [slow.call(pid).add(1)];
   slow.cast(pid).put(2);
   replies.push(slow.call(pid).add(3));
@@ -149,15 +176,14 @@ test("service: what comes during an async init waits for it, in order", async ()
 test("service: continue runs after start and before any message, whatever it is given", async () => {
   for (const value of ["x", undefined, null, 0]) {
     const seen: unknown[] = [];
-    const going = service({
-      init: (late: boolean) =>
-        late ? Promise.resolve(continueWith(0, value)) : continueWith(0, value),
-      continue: async (state: number, given) => {
+    const going = service<{ state: number; start: [late: boolean]; call: { get(): number } }>({
+      init: (late) => late ? Promise.resolve(continueWith(0, value)) : continueWith(0, value),
+      continue: async (state, given) => {
         await null;
         seen.push(given);
         return state + 1;
       },
-      call: { get: (state: number) => [state, state] },
+      call: { get: (state) => [state, state] },
     });
     const family = new Family();
     for (const late of [false, true]) {
@@ -174,21 +200,25 @@ test("service: nothing runs of one that was killed during init, or in a handler"
   const ran: string[] = [];
   let release = (): void => {};
   const held = (): Promise<void> => new Promise((resolve) => release = resolve);
-  const slow = service({
-    init: async (waits: boolean) => {
+  const slow = service<{
+    state: number;
+    start: [waits: boolean];
+    cast: { stop(): void; fail(): void };
+  }>({
+    init: async (waits) => {
       if (waits) await held();
       return continueWith(0);
     },
-    continue: (state: number) => {
+    continue: (state) => {
       ran.push("continue");
       return state;
     },
     cast: {
-      stop: async (state: number) => {
+      stop: async (state) => {
         await held();
-        return stop("normal", state);
+        return stopService("normal", state);
       },
-      fail: async (): Promise<number> => {
+      fail: async () => {
         await held();
         throw BOOM;
       },
@@ -216,9 +246,9 @@ test("service: nothing runs of one that was killed during init, or in a handler"
 test("service: continue that throws is a crash, not a failed start", async () => {
   for (const late of [false, true]) {
     const family = new Family();
-    const going = service({
+    const going = service<{ state: number }>({
       init: () => continueWith(0),
-      continue: (_state: number): Promise<number> => {
+      continue: () => {
         if (!late) throw BOOM;
         return Promise.reject(BOOM);
       },
@@ -238,14 +268,16 @@ test("service: a handler that throws refuses its caller at once, though terminat
     for (const error of [BOOM, "a word"]) {
       const family = new Family();
       let go = (): void => {};
-      const slow = service({
+      const slow = service<{
+        state: number;
+        call: { fail(thrown: unknown): void; failLater(thrown: unknown): void };
+      }>({
         init: () => 0,
         call: {
-          fail: (_: number, thrown: unknown): [number, number] => {
+          fail: (_, thrown) => {
             throw thrown;
           },
-          failLater: (_: number, thrown: unknown): Promise<[number, number]> =>
-            Promise.reject(thrown),
+          failLater: (_, thrown) => Promise.reject(thrown),
         },
         terminate: () => new Promise<void>((resolve) => go = resolve),
       });
@@ -281,21 +313,25 @@ test("service: a crash rejects all who wait, and is one report", async () => {
 
 test("service: a reply may come later, from any handler, and of many in any order", async () => {
   const family = new Family();
-  const desk = service({
-    init: () => [] as Call[],
+  const desk = service<{
+    state: Call<unknown, string>[];
+    call: { wait(): string };
+    cast: { serve(reply: string): void; turnAway(): void };
+  }>({
+    init: () => [],
     call: {
-      wait(waiting: Call[]) {
-        return noReply([...waiting, this.call!]);
+      wait(waiting) {
+        return noReply([...waiting, this.call]);
       },
     },
     cast: {
-      serve(waiting: Call[], reply: string) {
+      serve(waiting, reply) {
         waiting.at(-1)!.reply(reply);
         return waiting.slice(0, -1);
       },
-      turnAway(waiting: Call[]) {
+      turnAway(waiting) {
         // The call that was handled last is not this one's.
-        assertEquals(this.call, undefined);
+        assertEquals((this as { call?: unknown }).call, undefined);
         waiting.at(-1)!.refuse(BOOM);
         return waiting.slice(0, -1);
       },
@@ -313,17 +349,21 @@ test("service: a reply may come later, from any handler, and of many in any orde
 test("service: stop with a reason ends it, with or without a reply, from any handler", async () => {
   const family = new Family();
   const terminated: unknown[] = [];
-  const stopping = service({
+  const stopping = service<{
+    state: number;
+    call: { reply(): string; replyNothing(): undefined; silent(): void; later(): string };
+    cast: { leave(): void };
+  }>({
     init: () => 1,
     call: {
-      reply: (state: number) => stop("done", state + 1, "bye"),
-      replyNothing: (state: number) => stop("done", state, undefined),
-      silent: (state: number) => stop("done", state),
-      later: (state: number) => Promise.resolve(stop("done", state, "bye")),
+      reply: (state) => ["bye", stopService("done", state + 1)],
+      replyNothing: (state) => [undefined, stopService("done", state)],
+      silent: (state) => stopService("done", state),
+      later: (state) => Promise.resolve(["bye", stopService("done", state)]),
     },
-    cast: { leave: (state: number) => stop(BOOM, state) },
-    info: (state: number) => stop("normal", state),
-    terminate: (state: number, reason) => void terminated.push(state, reason),
+    cast: { leave: (state) => stopService(BOOM, state) },
+    info: (state) => stopService("normal", state),
+    terminate: (state, reason) => void terminated.push(state, reason),
   });
   const grid = [["reply", "bye"], ["replyNothing", undefined], ["later", "bye"]] as const;
   for (const [name, reply] of grid) {
@@ -364,10 +404,15 @@ for (const slow of [false, true]) {
     test(`service: terminate ${slow ? "is waited for and " : ""}${does}`, async () => {
       const family = new Family();
       const terminated: unknown[] = [];
-      const clean = service({
-        init: (state: string) => state,
+      interface Clean {
+        state: string;
+        start: [state: string];
+        cast: { crash(): void };
+      }
+      const clean = service<Clean>({
+        init: (state) => state,
         cast: {
-          crash: (): string => {
+          crash: () => {
             throw BOOM;
           },
         },
@@ -377,7 +422,7 @@ for (const slow of [false, true]) {
           terminated.push([state, why]);
         },
       });
-      let pid: ServicePid | undefined;
+      let pid: ServicePid<Clean> | undefined;
       const parent = family.system.start(async (self: Self) => {
         pid = await clean.start(self, "state");
         self.unlink(how.startsWith("its parent") ? self.pid : pid);
@@ -407,9 +452,9 @@ for (const slow of [false, true]) {
 test("service: terminate that throws, or rejects, changes no reason", async () => {
   for (const late of [false, true]) {
     const family = new Family();
-    const clumsy = service({
+    const clumsy = service<{ state: number }>({
       init: () => 0,
-      terminate: (): Promise<void> => {
+      terminate: () => {
         if (!late) throw new Error("clumsy");
         return Promise.reject(new Error("clumsy"));
       },
@@ -438,9 +483,9 @@ test("service: without terminate it ends with those it is linked with, without a
 test("service: with terminate it outlives those it is linked with that end in order", async () => {
   const family = new Family();
   const seen: unknown[] = [];
-  const clean = service({
+  const clean = service<{ state: number }>({
     init: () => 0,
-    info: (state: number, message) => {
+    info: (state, message) => {
       seen.push(message);
       return state;
     },
@@ -458,7 +503,11 @@ test("service: with terminate it outlives those it is linked with that end in or
 test("service: trapExit obeys the node", async () => {
   for (const reason of ["normal", "shutdown", "bad"]) {
     const family = new Family();
-    const trapping = service({ init: () => 0, trapExit: true, info: (state: number) => state });
+    const trapping = service<{ state: number }>({
+      init: () => 0,
+      trapExit: true,
+      info: (state) => state,
+    });
     const pid = await family.run(trapping.start(family.outside));
     const ended = family.system.whenEnded(pid);
     family.system.exit(pid, reason);
@@ -470,16 +519,16 @@ test("service: trapExit obeys the node", async () => {
 test("service: trapExit gives info the ends of others, but not that of its parent", async () => {
   const family = new Family();
   const seen: unknown[] = [];
-  const trapping = service({
+  const trapping = service<{ state: number }>({
     init: () => 0,
     trapExit: true,
-    info: (state: number, message) => {
+    info: (state, message) => {
       seen.push(message);
       return state;
     },
     terminate: () => {},
   });
-  let pid: ServicePid | undefined;
+  let pid: ServicePid<{ state: number }> | undefined;
   const parent = family.system.start(async (self: Self) => {
     pid = await trapping.start(self);
     await self.receive();
@@ -501,8 +550,8 @@ test("service: trapExit gives info the ends of others, but not that of its paren
 test("service: info takes all other messages, and those that look like a cast of no handler", async () => {
   const family = new Family();
   const seen: unknown[] = [];
-  const listening = service({
-    init: () => null as null | number,
+  const listening = service<{ state: number | null; cast: { known(): void } }>({
+    init: () => null,
     cast: { known: () => null },
     info: (_state, message) => {
       seen.push(message);
@@ -528,23 +577,25 @@ test("service: info takes all other messages, and those that look like a cast of
   family.system.stop();
 });
 
-test("service: a state may be undefined or null, and a handler may make it so", async () => {
+test("service: a state may be null, or undefined from the start", async () => {
   const family = new Family();
-  const empty = service({
-    init: () => undefined as null | undefined | number,
-    cast: { set: (_state, to: null | undefined | number) => to },
+  type Empty = null | undefined | number;
+  const empty = service<{ state: Empty; cast: { set(to: Empty): void } }>({
+    init: () => undefined,
+    cast: { set: (_state, to) => to },
     info: () => null,
     terminate: (state) => void ends.push(state),
   });
   const ends: unknown[] = [];
   const pid = await family.run(empty.start(family.outside));
   assertEquals(await family.run(empty.state(pid)), undefined);
+  empty.cast(pid).set(undefined);
+  assertEquals(await family.run(empty.state(pid)), undefined);
   empty.cast(pid).set(1);
   family.system.send(pid, "info");
   assertEquals(await family.run(empty.state(pid)), null);
-  empty.cast(pid).set(undefined);
   await family.run(empty.stop(pid));
-  assertEquals(ends, [undefined]);
+  assertEquals(ends, [null]);
 });
 
 test("service: an unknown call is refused, and the service lives", async () => {
@@ -560,7 +611,7 @@ test("service: an unknown call is refused, and the service lives", async () => {
     { $call: 3, args: [] },
   ];
   for (const request of odd) {
-    const asked = family.system.call(pid as Pid<Call<unknown, unknown>>, request);
+    const asked = family.system.call(pid as Pid<never> as Pid<Call<unknown, unknown>>, request);
     await assertRejects(() => family.run(asked), UnknownCallError);
   }
   assertEquals(await family.run(counter.call(pid).add(1)), 1);
@@ -569,31 +620,37 @@ test("service: an unknown call is refused, and the service lives", async () => {
 
 test("service: refuses what describes none, and says what is wrong", () => {
   const rows: readonly (readonly [object, string])[] = [
-    [{}, "service: init must be a function that gives the first state"],
+    [{}, "service: init must be a function that returns the first state"],
     [{ init: 0 }, "service: init must be a function"],
     [{ init: () => 0, calls: {} }, 'service: there is no option "calls": did you mean call?'],
+    [{ init: () => 0, call: { get: 1 } }, "service: call.get must be a function"],
+    [{ init: () => 0, name: "" }, "service: name must be a text that is not empty"],
   ];
   for (const [definition, words] of rows) {
-    assertThrows(() => service(definition as { init: () => number }), ArgumentError, words);
+    assertThrows(() => service<{ state: number }>(definition as never), ArgumentError, words);
   }
 });
 
 test("service: refuses an idleMs that no timer can have", () => {
   for (const idleMs of [2 ** 31, Infinity, NaN]) {
-    assertThrows(() => service({ init: () => 0, idleMs }), ArgumentError, "is no time for a timer");
+    assertThrows(
+      () => service<{ state: number }>({ init: () => 0, idleMs }),
+      ArgumentError,
+      "is no time for a timer",
+    );
   }
-  service({ init: () => 0, idleMs: 2 ** 31 - 1 });
+  service<{ state: number }>({ init: () => 0, idleMs: 2 ** 31 - 1 });
 });
 
 test("service: idle comes when no message was handled for so long, and again, and leaves no timer", async () => {
   const family = new Family();
   let idles = 0;
-  const quiet = service({
+  const quiet = service<{ state: number; cast: { touch(): void }; call: { ask(): number } }>({
     init: () => 0,
-    cast: { touch: (state: number) => state },
-    call: { ask: (state: number) => [state, state] },
+    cast: { touch: (state) => state },
+    call: { ask: (state) => [state, state] },
     idleMs: 100,
-    idle: (state: number) => {
+    idle: (state) => {
       idles++;
       return state;
     },
@@ -627,13 +684,13 @@ test("service: an idle message that was overtaken by another is no idleness", as
   const family = new Family();
   let idles = 0;
   let release = (): void => {};
-  const busy = service({
+  const busy = service<{ state: number; cast: { work(): void } }>({
     init: () => 0,
     cast: {
-      work: (state: number) => new Promise<number>((resolve) => release = () => resolve(state)),
+      work: (state) => new Promise<number>((resolve) => release = () => resolve(state)),
     },
     idleMs: 100,
-    idle: (state: number) => {
+    idle: (state) => {
       idles++;
       return state;
     },
@@ -697,13 +754,13 @@ test("service.startAs: rejects if another has the name, which keeps it", async (
 
 test("service: init finds itself in this.self, to register names and set timers", async () => {
   const family = new Family();
-  const ticking = service({
-    init(name: string) {
+  const ticking = service<{ state: number; start: [name: string]; info: "tick" }>({
+    init(name) {
       this.self.register(name);
       family.system.sendAfter(this.self.pid, "tick", 10);
       return 0;
     },
-    info: (state: number) => state + 1,
+    info: (state) => state + 1,
   });
   const pid = await family.run(ticking.start(family.outside, "clock"));
   assertEquals(family.system.names.whereis("clock"), pid);
@@ -715,10 +772,10 @@ test("service: init finds itself in this.self, to register names and set timers"
 test("service.call: a timeout or a signal gives up, and the late reply is dropped", async () => {
   const family = new Family();
   let release = (): void => {};
-  const slow = service({
+  const slow = service<{ state: number; call: { wait(): string } }>({
     init: () => 0,
     call: {
-      wait: (state: number) =>
+      wait: (state) =>
         new Promise<[string, number]>((resolve) => release = () => resolve(["late", state])),
     },
   });
@@ -749,10 +806,10 @@ test("service.stop: resolves for one that has ended", async () => {
 test("service: self.exit in a handler ends it at once, without terminate", async () => {
   const family = new Family();
   let terminated = 0;
-  const leaving = service({
+  const leaving = service<{ state: number; call: { leave(): void } }>({
     init: () => 0,
     call: {
-      leave(_state: number): [number, number] {
+      leave() {
         this.self.exit("done");
       },
     },

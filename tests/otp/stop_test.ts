@@ -31,15 +31,14 @@ async function withNode(
 
 /** A service that writes its state down when it ends, after a pause. */
 const makeBuffer = (ends: string[]) =>
-  service({
-    init: (name: string, ms: number) => ({ name, ms, lines: 0 }),
-    cast: {
-      add: (state: { name: string; ms: number; lines: number }) => ({
-        ...state,
-        lines: state.lines + 1,
-      }),
-    },
-    async terminate({ name, ms, lines }: { name: string; ms: number; lines: number }, reason) {
+  service<{
+    state: { name: string; ms: number; lines: number };
+    start: [name: string, ms: number];
+    cast: { add(): void };
+  }>({
+    init: (name, ms) => ({ name, ms, lines: 0 }),
+    cast: { add: (state) => ({ ...state, lines: state.lines + 1 }) },
+    async terminate({ name, ms, lines }, reason) {
       if (ms === Infinity) await new Promise(() => {});
       if (ms > 0) await new Promise((wake) => setTimeout(wake, ms));
       ends.push(`${name} ${lines} ${reason}`);
@@ -217,7 +216,7 @@ test("Node.stop: other nodes may spawn nothing here any more, and the child of a
       start: (self) => buffer.start(self, "one", 0),
     });
     const slow = Promise.withResolvers<void>();
-    const gate = service({ init: () => 0, terminate: () => slow.promise });
+    const gate = service<{ state: number }>({ init: () => 0, terminate: () => slow.promise });
     await Supervisor.start(near, {
       children: [{ id: "gate", start: (self) => gate.start(self) }],
     });

@@ -20,7 +20,10 @@ async function withTwo(body: (a: TestNode, b: TestNode) => Promise<void>): Promi
   });
 }
 
-const counter = service({ init: () => 0, call: { get: (n: number): [number, number] => [n, n] } });
+const counter = service<{ state: number; call: { get(): number } }>({
+  init: () => 0,
+  call: { get: (n) => [n, n] },
+});
 
 /** An actor that traps exits and ignores them: only a kill ends it. */
 const deaf = (self: Self): () => void => {
