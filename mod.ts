@@ -91,7 +91,7 @@ export type { ExitReason, ExitWord, LinkedReason, ShutdownReason } from "./lib/t
 export { decodeTerm } from "./lib/term/decode.ts";
 export { encodeTerm } from "./lib/term/encode.ts";
 export { ProtocolError, TermError } from "./lib/term/errors.ts";
-export type { Crash, Restarting, SystemEvents } from "./lib/actor/report.ts";
+export type { Crash, GivenUp, Restarting, SystemEvents } from "./lib/actor/report.ts";
 export type { TimerRef } from "./lib/actor/timer.ts";
 export { type Home, Pid, Ref } from "./lib/term/pid.ts";
 export type { MeshEvents, OwnTls } from "./lib/mesh/mesh.ts";
@@ -156,6 +156,7 @@ export {
   type NodeDownPolicy,
   type RemoteChildSpec,
   type Restart,
+  type RestartLimit,
   RESTARTS,
   type Started,
 } from "./lib/otp/child.ts";

@@ -249,7 +249,7 @@ export class Node {
    * Calls `listener` at each event, and gives back what stops that. Of the mesh: `"nodeup"`,
    * `"nodedown"` (with the reason: "closed", "timeout", "shutdown", "disconnected", "restarted" or
    * "protocol", "overload"), `"pressure"` when much waits for a node, or not any more, `"refused"` when somebody was not let in or did not let us in. Of the actors:
-   * `"spawn"`, `"exit"`, `"crash"`, `"restart"`, `"deadletter"`, `"mailbox"`. Of global names: `"name"` when
+   * `"spawn"`, `"exit"`, `"crash"`, `"restart"`, `"givenup"`, `"deadletter"`, `"mailbox"`. Of global names: `"name"` when
    * one has appeared, moved or gone, `"nameconflict"` when an actor of this node has lost one.
    *
    * `signal` removes the listener when it aborts, `once` after its first event. A listener that throws, or whose

@@ -160,6 +160,7 @@ export const NODE_EVENTS: Readonly<Record<keyof NodeEvents, true>> = {
   exit: true,
   crash: true,
   restart: true,
+  givenup: true,
   deadletter: true,
   mailbox: true,
   name: true,

@@ -53,6 +53,18 @@ export interface Restarting {
   readonly next: string;
 }
 
+/** A supervisor has given up a child that exceeded its own restart limit. */
+export interface GivenUp {
+  /** The supervisor, which goes on with its other children. */
+  readonly supervisor: Pid;
+  /** The child's id. */
+  readonly child: string;
+  /** Why it ended, or could not be started. */
+  readonly reason: ExitReason;
+  /** Its restarts within the period of its limit. */
+  readonly restarts: number;
+}
+
 /** What a system tells. Nothing is made for an event that nobody listens to. */
 export interface SystemEvents {
   /** An actor was spawned. */
@@ -63,6 +75,8 @@ export interface SystemEvents {
   crash: Crash;
   /** A supervisor's child has ended in disorder, or is started again, or could not be. */
   restart: Restarting;
+  /** A supervisor has given up one of its children, and goes on with the others. */
+  givenup: GivenUp;
   /** A message to an actor that is not there, or, with `error`, one that cannot travel to its node. */
   deadletter: {
     readonly to: Pid<never> | ActorName | string;

@@ -9,6 +9,7 @@ import { isNormal } from "../term/exit.ts";
 import type { Self } from "../actor/self.ts";
 import { TIMER_MS_MAX } from "../actor/timer.ts";
 import type { Pid } from "../term/pid.ts";
+import { Intensity } from "./intensity.ts";
 import { isNoChoice, type NodeChoice, PLACEMENTS } from "./placement.ts";
 
 /** When a child that ended is started again. */
@@ -49,6 +50,14 @@ export interface Backoff {
   readonly reset?: number | undefined;
 }
 
+/** How often one child may be restarted before it alone is given up. */
+export interface RestartLimit {
+  /** More restarts than this within `period`, and the child is given up. Default 3. */
+  readonly intensity?: number | undefined;
+  /** Milliseconds. Default 5000. */
+  readonly period?: number | undefined;
+}
+
 /** What a start function gives: the pid of the child, or something that has it. */
 export type Started = Pid<never> | { readonly pid: Pid<never> };
 
@@ -69,6 +78,13 @@ export interface ChildRules {
   readonly significant?: boolean | undefined;
   /** Pauses between its restarts. Default: none. */
   readonly backoff?: Backoff | undefined;
+  /**
+   * A limit of its own: its restarts count here, and not for the supervisor. When it is exceeded, only this
+   * child is given up, with a "givenup" event; it stays known, unless it is one of a dynamic supervisor, and
+   * `restartChild` starts it again. Its siblings and the supervisor go on. Default: OTP's rule, by which all
+   * children share the supervisor's `intensity`, and the supervisor ends when it is exceeded.
+   */
+  readonly restartLimit?: RestartLimit | undefined;
 }
 
 /** What the compiler says of a child with `start` that has a part of remote ones too, or the reverse. */
@@ -174,6 +190,7 @@ const SPEC: Readonly<Record<keyof RemoteChildSpec, true>> = {
   type: true,
   significant: true,
   backoff: true,
+  restartLimit: true,
   node: true,
   fn: true,
   args: true,
@@ -189,6 +206,9 @@ const BACKOFF: Readonly<Record<keyof Backoff, true>> = {
   jitter: true,
   reset: true,
 };
+
+/** And of its limit. */
+const RESTART_LIMIT: Readonly<Record<keyof RestartLimit, true>> = { intensity: true, period: true };
 
 /** Where a remote child runs, and what. */
 export interface RemotePart {
@@ -227,6 +247,8 @@ export interface Child {
   session: object | undefined;
   /** What will start it again, if it waits for a pause of its own. */
   waits: object | undefined;
+  /** Its own limit of restarts, if it has one. */
+  readonly limit: Intensity | undefined;
   /** Restarts since it was last up for long. */
   restarts: number;
   /** When it was last started. */
@@ -264,6 +286,7 @@ export function makeChild(spec: ChildSpec): Child {
   }
   return {
     spec: { id, start, remote, restart, shutdown, type, significant, backoff },
+    limit: limitOf(spec, bad),
     pid: undefined,
     former: undefined,
     restarting: false,
@@ -274,6 +297,22 @@ export function makeChild(spec: ChildSpec): Child {
     restarts: 0,
     startedAt: 0,
   };
+}
+
+function limitOf(
+  { restartLimit, restart }: ChildSpec,
+  bad: (words: string) => ChildSpecError,
+): Intensity | undefined {
+  if (restartLimit === undefined) return undefined;
+  checkNames(restartLimit, RESTART_LIMIT, (words) => bad(`restartLimit: ${words}`));
+  if (restart === "temporary") {
+    throw bad("a temporary child is never restarted: it has no restartLimit");
+  }
+  try {
+    return new Intensity(restartLimit.intensity, restartLimit.period);
+  } catch (error) {
+    throw bad(`restartLimit: ${(error as Error).message}`);
+  }
 }
 
 function shownId(spec: ChildSpec | undefined | null): string {

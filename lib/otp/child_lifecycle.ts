@@ -224,8 +224,21 @@ export class ChildLifecycle {
       child: child.spec.id,
       pid: ended ? child.pid ?? child.former : undefined,
       reason,
-      restarts: this.#restarts(),
+      restarts: child.limit?.count ?? this.#restarts(),
       next: next + where,
+    });
+  }
+
+  /** Emits that a child has exceeded its own restart limit. */
+  tellGivenUp(child: Child, reason: ExitReason): void {
+    const { events } = this.system;
+    if (!events.has("givenup")) return;
+    const restarts = child.limit!.count;
+    events.emit("givenup", {
+      supervisor: this.self.pid as Pid,
+      child: child.spec.id,
+      reason,
+      restarts,
     });
   }
 }

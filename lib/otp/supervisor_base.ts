@@ -4,7 +4,7 @@
  *     a child ends ─▶ again? ─no─▶ forgotten if temporary ─▶ significant? ─▶ goes on, or ends
  *                        │yes
  *                        ▼
- *                   too many? ─yes─▶ ends with "shutdown"
+ *                   too many? ─yes─▶ ends with "shutdown", or gives up a child with a limit of its own
  *                        │no
  *                        ▼
  *      those who share its fate are stopped, last first ─▶ pause ─▶ all are started, first first
@@ -123,7 +123,8 @@ export abstract class SupervisorBase<Request extends { readonly $child: string }
     const { system } = this.nursery;
     const failed = upMs === undefined;
     const ended = failed ? "its start failed" : "it ended";
-    if (!this.#intensity.allow(system.now())) {
+    if (!this.#allows(child)) {
+      if (child.limit !== undefined) return this.#giveUp(child, reason, ended, !failed);
       this.nursery.tell(child, reason, `${ended} once too often: the supervisor ends`, !failed);
       return "shutdown";
     }
@@ -140,7 +141,20 @@ export abstract class SupervisorBase<Request extends { readonly $child: string }
     const end = await this.#restart(child, 0, false);
     if (end !== undefined || surely || child.pid === undefined) return end;
     // Its node was there: it has ended like any other.
-    return this.#intensity.allow(this.nursery.system.now()) ? undefined : "shutdown";
+    return this.#allows(child) || child.limit !== undefined ? undefined : "shutdown";
+  }
+
+  /** Counts a restart: by the child's own limit, or the supervisor's. False: it is one too many. */
+  #allows(child: Child): boolean {
+    return (child.limit ?? this.#intensity).allow(this.nursery.system.now());
+  }
+
+  /** A child has exceeded its own limit: it alone is not restarted. */
+  #giveUp(child: Child, reason: ExitReason, ended: string, didRun: boolean): Ending {
+    child.restarting = child.waiting = false;
+    this.nursery.tell(child, reason, `${ended} once too often: it is given up`, didRun);
+    this.nursery.tellGivenUp(child, reason);
+    return this.over(child);
   }
 
   async #restart(child: Child, pause: number, later: boolean): Promise<Ending> {
@@ -171,7 +185,9 @@ export abstract class SupervisorBase<Request extends { readonly $child: string }
           if (this.hold(child)) continue;
           return undefined;
         }
-        return await this.#again(child, error as Error, undefined);
+        const end = await this.#again(child, error as Error, undefined);
+        // It is tried again with those behind it; or it is given up, and they start without it.
+        if (end !== undefined || child.restarting) return end;
       }
     }
     return undefined;

@@ -1,0 +1,138 @@
+/**
+ * A child with a restart limit of its own, which alone is given up when it is exceeded.
+ */
+import { assertEquals, assertThrows } from "@std/assert";
+import type { GivenUp } from "../../lib/actor/report.ts";
+import { type ChildSpec, ChildSpecError, makeChild } from "../../lib/otp/child.ts";
+import { DynamicSupervisor } from "../../lib/otp/dynamic_supervisor.ts";
+import { STRATEGIES } from "../../lib/otp/strategy.ts";
+import type { Pid } from "../../lib/term/pid.ts";
+import { test } from "../kit/test.ts";
+import { BOOM, Family } from "./family.ts";
+
+/** A family that writes down who was given up. */
+function makeFamily(): Family & { givenUp: GivenUp[] } {
+  const family = new Family();
+  const givenUp: GivenUp[] = [];
+  family.system.events.on("givenup", (event) => void givenUp.push(event));
+  return Object.assign(family, { givenUp });
+}
+
+test("restartLimit: is checked with the child's description", () => {
+  const start = () => ({} as Pid<never>);
+  for (
+    const [rules, words] of [
+      [{ restartLimit: { intensity: -1 } }, "intensity must be 0 or more"],
+      [{ restartLimit: { period: 0 } }, "period more than 0"],
+      [{ restartLimit: { count: 3 } }, "count"],
+      [{ restartLimit: {}, restart: "temporary" }, "never restarted"],
+    ] as const
+  ) {
+    assertThrows(() => makeChild({ id: "a", start, ...rules } as ChildSpec), ChildSpecError, words);
+  }
+});
+
+for (const strategy of STRATEGIES) {
+  test(`restartLimit: a child that exceeds it is given up alone, under ${strategy}`, async () => {
+    const family = makeFamily();
+    const children = [
+      family.child("a"),
+      family.child("b", { restartLimit: { intensity: 2, period: 1_000 } }),
+      family.child("c"),
+    ];
+    // The supervisor itself would not stand one restart.
+    const tree = await family.supervise({ strategy, intensity: 0, children });
+    for (let i = 0; i < 2; i++) await family.end("b", BOOM);
+    assertEquals([family.runs("b"), family.givenUp.length], [true, 0]);
+    family.forget();
+    await family.end("b", BOOM);
+
+    assertEquals(family.news(), ["end b boom"]);
+    assertEquals(family.givenUp, [
+      { supervisor: tree.pid as Pid, child: "b", reason: BOOM, restarts: 2 },
+    ]);
+    assertEquals(family.told.map(({ next, restarts }) => [next, restarts]), [
+      ["it ended once too often: it is given up", 2],
+    ]);
+    const info = await family.run(tree.whichChildren());
+    assertEquals(info.map(({ id, pid }) => [id, pid !== undefined]), [
+      ["a", true],
+      ["b", false],
+      ["c", true],
+    ]);
+    // It can be started again, and be forgotten.
+    await family.system.advance(2_000);
+    await family.run(tree.restartChild("b"));
+    assertEquals(family.runs("b"), true);
+    await family.run(tree.terminateChild("b"));
+    await family.run(tree.deleteChild("b"));
+  });
+}
+
+test("restartLimit: restarts count for a period, and those of others for the supervisor", async () => {
+  const family = makeFamily();
+  const tree = await family.supervise({
+    intensity: 1,
+    children: [
+      family.child("a"),
+      family.child("b", { restartLimit: { intensity: 1, period: 100 } }),
+    ],
+  });
+  for (let i = 0; i < 5; i++) {
+    await family.end("b", BOOM);
+    await family.system.advance(101);
+  }
+  assertEquals([family.runs("b"), family.givenUp.length], [true, 0]);
+  await family.end("a", BOOM);
+  assertEquals(family.system.isAlive(tree.pid), true);
+  await family.end("a", BOOM);
+  assertEquals(family.system.isAlive(tree.pid), false, "OTP's rule is the default");
+});
+
+test("restartLimit: a start that fails counts, and those behind it start without the child", async () => {
+  const family = makeFamily();
+  let fails = false;
+  const b = family.child("b", { restartLimit: { intensity: 1 } });
+  const start: typeof b.start = (self) => {
+    if (fails) throw BOOM;
+    return b.start(self);
+  };
+  await family.supervise({
+    strategy: "one_for_all",
+    children: [family.child("a"), { ...b, start }, family.child("c")],
+  });
+  fails = true;
+  family.forget();
+  await family.end("b", BOOM);
+  assertEquals([family.runs("a"), family.runs("b"), family.runs("c")], [true, false, true]);
+  assertEquals(family.givenUp.map(({ child, reason }) => [child, reason]), [["b", BOOM]]);
+  // Those before it are not stopped once more: the limit concerns the child alone.
+  assertEquals(family.news().filter((line) => line === "start c"), ["start c"]);
+});
+
+test("restartLimit: a dynamic supervisor forgets the child, and goes on", async () => {
+  const family = makeFamily();
+  const pool = await family.run(DynamicSupervisor.start(family.outside, { intensity: 0 }));
+  await family.run(pool.startChild(family.child("a", { restartLimit: { intensity: 1 } })));
+  await family.run(pool.startChild(family.child("b")));
+  for (let i = 0; i < 2; i++) await family.end("a", BOOM);
+  assertEquals(family.givenUp.map(({ child, restarts }) => [child, restarts]), [["a", 1]]);
+  assertEquals((await family.run(pool.whichChildren())).map(({ id }) => id), ["b"]);
+});
+
+test("restartLimit: the end of a significant child that is given up is an end for good", async () => {
+  const family = makeFamily();
+  const tree = await family.supervise({
+    autoShutdown: "any_significant",
+    children: [
+      family.child("a"),
+      family.child("b", {
+        restart: "transient",
+        significant: true,
+        restartLimit: { intensity: 0 },
+      }),
+    ],
+  });
+  await family.end("b", BOOM);
+  assertEquals(family.system.isAlive(tree.pid), false);
+});
