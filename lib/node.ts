@@ -248,7 +248,9 @@ export class Node {
   /**
    * Calls `listener` at each event, and gives back what stops that. Of the mesh: `"nodeup"`,
    * `"nodedown"` (with the reason: "closed", "timeout", "shutdown", "disconnected", "restarted" or
-   * "protocol", "overload"), `"pressure"` when much waits for a node, or not any more, `"refused"` when somebody was not let in or did not let us in. Of the actors:
+   * "cookie", "protocol", "overload"), `"pressure"` when much waits for a node, or not any more, `"refused"`
+   * when a peer was rejected or has rejected this node, `"listener"` when a listener stops accepting or
+   * accepts again, `"clockskew"` when a peer's clock differs by half a minute or more. Of the actors:
    * `"spawn"`, `"exit"`, `"crash"`, `"restart"`, `"givenup"`, `"deadletter"`, `"mailbox"`. Of global names: `"name"` when
    * one has appeared, moved or gone, `"nameconflict"` when an actor of this node has lost one.
    *
