@@ -7,7 +7,7 @@ import type { ListenOptions } from "./base/emitter.ts";
 import type { ActorFunction, SpawnOptions } from "./actor/self.ts";
 import type { Call, CallOptions } from "./actor/call.ts";
 import type { ExitReason } from "./term/exit.ts";
-import { checkLocal, checkRemoteSpawn } from "./actor/arguments.ts";
+import { checkLocal, checkPid, checkRemoteSpawn } from "./actor/arguments.ts";
 import { ArgumentError } from "./actor/errors.ts";
 import { shutDown } from "./actor/shutdown.ts";
 import type { ActorName, RemoteSpawn } from "./actor/remote.ts";
@@ -443,7 +443,8 @@ export class Node {
    * @throws {ArgumentError} `code` "badarg": the actor is of another node, which has to be asked: monitor it.
    */
   isAlive(pid: Pid<never>): boolean {
-    checkLocal(pid);
+    checkPid(pid);
+    checkLocal(this.#parts.system.here(pid));
     return this.#parts.system.isAlive(pid);
   }
 

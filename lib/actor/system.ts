@@ -153,6 +153,7 @@ export class System implements ActorHome, TimerHost, Tracker {
    * then it may live on.
    */
   whenEnded(pid: Pid<never>): Promise<ExitReason> {
+    pid = this.here(pid);
     const cell = actorRefOf(pid);
     if (cell instanceof Actor) return new Promise((ended) => attach(new Waiting(ended), cell));
     if (pid.home.local) return Promise.resolve("noproc");
@@ -214,8 +215,28 @@ export class System implements ActorHome, TimerHost, Tracker {
     this.whenEnded(supervisor).then(() => this.#supervisors.delete(supervisor));
   }
 
+  /**
+   * A pid as this node has it. Another node in this process may have made it: such a pid leads straight to
+   * an actor that is to be reached by the session only, or stands for one of ours.
+   */
+  here<M>(pid: Pid<M>): Pid<M> {
+    const { home } = pid;
+    if (home.system === this) return pid;
+    const { node, creation } = home;
+    if (node === this.home.node && creation === this.home.creation) {
+      return (this.find(pid.id)?.pid ?? new Pid(this.home, pid.id, undefined)) as Pid<M>;
+    }
+    return new Pid({ node, creation, local: false, system: this }, pid.id, undefined);
+  }
+
+  /** What is behind a pid, or why nothing is. Throws `ArgumentError` if it is no pid. */
+  who(pid: Pid<never>): ActorRef | "noproc" | "noconnection" {
+    return this.signals.who(checked(this, pid));
+  }
+
   /** Whether an actor of this node lives. */
   isAlive(pid: Pid<never>): boolean {
+    pid = this.here(pid);
     return pid.home.local && pid.target !== undefined;
   }
 
@@ -281,6 +302,7 @@ export class System implements ActorHome, TimerHost, Tracker {
 
   /** Sends; to nobody if there is no such actor. It neither blocks nor throws. */
   send<M>(to: Pid<M>, message: M): void {
+    if (to.home.system !== this) to = this.here(to);
     const actor = actorRefOf(to);
     if (actor !== undefined) actor.deliver(message);
     else this.#elsewhere(to, message);
@@ -308,6 +330,7 @@ export class System implements ActorHome, TimerHost, Tracker {
   ): Promise<R> {
     const { timeout = CALL_TIMEOUT_MS, signal } = options ?? NO_OPTIONS;
     caller ??= this.running;
+    if (to instanceof Pid && to.home.system !== this) to = this.here(to);
     const actor = to instanceof Pid ? actorRefOf(to) ?? this.signals.who(to) : this.#named(to);
     if (typeof actor === "string") return this.#noCall(to, request, actor, caller);
     const callsSelf = actor === caller;
@@ -443,23 +466,23 @@ export class System implements ActorHome, TimerHost, Tracker {
 
   /** Sends an exit signal. `from` is who is named in it: outside of actors, the system itself. */
   exit(to: Pid<never>, reason: ExitReason, from: Pid = this.pid): void {
-    const actor = this.signals.who(to);
+    const actor = this.who(to);
     if (typeof actor === "string") return;
     actor.exitSignal(from, reason);
     actor.released();
   }
 
   link(actor: ActorRef, pid: Pid<never>): void {
-    this.signals.link(actor, pid);
+    this.signals.link(actor, checked(this, pid));
   }
 
   unlink(actor: ActorRef, pid: Pid<never>): void {
-    this.signals.unlink(actor, pid);
+    this.signals.unlink(actor, checked(this, pid));
   }
 
   monitor(actor: ActorRef, to: Pid<never> | ActorName | string): Ref {
     const ref = this.signals.ref(actor);
-    if (to instanceof Pid) this.signals.monitor(actor, to, ref);
+    if (to instanceof Pid) this.signals.monitor(actor, this.here(to), ref);
     else {
       const cell = this.#named(to);
       if (typeof cell === "string") actor.down(ref, this.#nobody(to), cell);
@@ -582,7 +605,7 @@ export class System implements ActorHome, TimerHost, Tracker {
 
   #sendLater<M>(to: Pid<M>, message: M, ms: number, everyMs: number | undefined): TimerRef {
     const wait = timerMs(ms);
-    const actor = this.signals.who(to);
+    const actor = this.who(to);
     if (typeof actor === "string") return SPENT;
     const timer = new SentTimer(this, actor, message, everyMs);
     this.setTimer(timer, wait);
@@ -669,6 +692,11 @@ class Waiting implements Chained {
   drop(reason: ExitReason): void {
     this.#ended(reason);
   }
+}
+
+/** A pid as a system has it. What is none is left for the check of arguments. */
+function checked(system: System, pid: Pid<never>): Pid {
+  return pid instanceof Pid ? system.here(pid) as Pid : pid;
 }
 
 /** The system that a pid is held by. */

@@ -222,7 +222,7 @@ export class Registry {
         return Promise.reject(new QuorumError(name, count, need, count >= need));
       }
     }
-    const cell = this.#system.signals.who(pid);
+    const cell = this.#system.who(pid);
     if (typeof cell === "string") return Promise.reject(new NoProcError(pid));
     if (this.#own.size >= this.#namesMax) {
       cell.released();

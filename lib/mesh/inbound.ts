@@ -285,7 +285,8 @@ export class Inbound {
     }
     if (status === ANSWER.MISSING) return this.#line.answered(number)?.missing();
     if (status === ANSWER.FULL) return this.#line.answered(number)?.full();
-    const value = row.term();
+    const value = status === ANSWER.HELD_FULL ? undefined : row.term();
+    if (this.#line.homes.held?.answered(number, status, value)) return;
     const call = this.#line.answered(number);
     if (status === ANSWER.REPLY) call?.reply(value);
     else if (status === ANSWER.REFUSED) call?.refuse(value);

@@ -24,6 +24,7 @@ export class IncomingCall extends Call implements Chained {
   /** All that are open, by number. */
   readonly #open: Map<number, IncomingCall>;
   readonly #answerer: Answerer;
+  #over: (() => void) | undefined = undefined;
 
   constructor(
     request: unknown,
@@ -56,6 +57,21 @@ export class IncomingCall extends Call implements Chained {
     this.#answerer.answer(this.#number, status, error);
   }
 
+  /** A mailbox that it was put into is full. */
+  full(): void {
+    if (this.close()) this.#answerer.answer(this.#number, ANSWER.FULL, undefined);
+  }
+
+  /** False: it has been answered, or given up. */
+  get isOpen(): boolean {
+    return this.#open.get(this.#number) === this;
+  }
+
+  /** Calls `over` when it is answered or given up. */
+  whenOver(over: () => void): void {
+    this.#over = over;
+  }
+
   /** The actor has ended. */
   drop(reason: ExitReason): void {
     if (this.close()) this.#answerer.answer(this.#number, ANSWER.ENDED, reason);
@@ -64,9 +80,10 @@ export class IncomingCall extends Call implements Chained {
   /** Nobody waits for the answer any more. Whether somebody did. */
   close(): boolean {
     // A peer may use a number again whose call it has given up.
-    if (this.#open.get(this.#number) !== this) return false;
+    if (!this.isOpen) return false;
     this.#open.delete(this.#number);
     detach(this, this.#actor);
+    this.#over?.();
     return true;
   }
 }

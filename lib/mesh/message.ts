@@ -121,6 +121,13 @@ export const ANSWER = {
   MISSING: 3,
   /** Its mailbox is full, and the call was dropped: nothing follows. */
   FULL: 4,
+  // For a call that the receiver holds, by its number there: see `mesh/transferred_call`.
+  /** The reply: a term. */
+  HELD_REPLY: 16,
+  /** The call was refused: as in REFUSED. */
+  HELD_REFUSED: 17,
+  /** The mailbox of an actor that it was sent on to is full: nothing follows. */
+  HELD_FULL: 18,
 } as const;
 
 /** Flags of a SPAWN. */

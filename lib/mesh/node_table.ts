@@ -8,11 +8,13 @@
  *
  * @module
  */
+import type { Call } from "../actor/call.ts";
 import type { NodeLink } from "../actor/remote.ts";
 import type { System } from "../actor/system.ts";
 import type { PidReader } from "../term/decode.ts";
-import type { PidWriter } from "../term/encode.ts";
+import type { PidWriter, TransferableCall } from "../term/encode.ts";
 import { type Home, Pid, Ref } from "../term/pid.ts";
+import type { HeldCalls } from "./transferred_call.ts";
 
 /** The sender's own actors. */
 export const SENDER = 0;
@@ -52,6 +54,8 @@ export class NodeTable implements PidWriter, PidReader {
   /** The node at the other end, in this life of it. */
   readonly peer: RemoteIncarnation;
   readonly #system: System;
+  /** The calls that travel; without them none can. */
+  held: HeldCalls | undefined = undefined;
   readonly #announce: (index: number, home: Home) => void;
   /** What was announced to the peer. */
   readonly #indexes = new Map<Home, number>();
@@ -98,12 +102,24 @@ export class NodeTable implements PidWriter, PidReader {
 
   /** Likewise a reference. */
   ref(index: number, id: number): Ref | undefined {
-    const home = index === RECEIVER
-      ? this.#system.home
-      : index === SENDER
-      ? this.peer
-      : this.#homes[index - FIRST];
+    const home = this.#home(index);
     return home && new Ref(home, id);
+  }
+
+  /** Likewise a call. */
+  call(index: number, id: number, request: unknown): Call | undefined {
+    const home = this.#home(index);
+    return home && this.held?.arrived(home, id, request);
+  }
+
+  /** How a call travels; `undefined` if the value is none. */
+  transferable(value: object): TransferableCall | undefined {
+    return this.held?.transferable(value);
+  }
+
+  #home(index: number): Home | undefined {
+    if (index === RECEIVER) return this.#system.home;
+    return index === SENDER ? this.peer : this.#homes[index - FIRST];
   }
 
   /** One of ours. A pid of an actor that lives is one object, by which links know it. */

@@ -27,6 +27,14 @@ import {
 import { ANSWER, encodeHome, TAG } from "./message.ts";
 import type { Outbox } from "./outbox.ts";
 
+/** The statuses of an answer that has a term, each with that of a refusal in its place. */
+const REFUSALS: ReadonlyMap<number, number> = new Map<number, number>([
+  [ANSWER.REPLY, ANSWER.REFUSED],
+  [ANSWER.REFUSED, ANSWER.REFUSED],
+  [ANSWER.HELD_REPLY, ANSWER.HELD_REFUSED],
+  [ANSWER.HELD_REFUSED, ANSWER.HELD_REFUSED],
+]);
+
 /** The bytes of so many names are kept. */
 const NAMES_KEPT_MAX = 1024;
 
@@ -207,12 +215,13 @@ export class Outbound implements FoundNodeLink, Teller {
     return call;
   }
 
-  /** Answers a call of an actor there. */
+  /** Answers a call of an actor there, or one that its node holds. */
   answer(request: number, status: number, value: unknown): void {
     const out = this.#begin(TAG.ANSWER, WORD_BYTES + 1);
     writeNumber(out, request);
     out.bytes[out.at++] = status;
-    if (status !== ANSWER.REPLY && status !== ANSWER.REFUSED) {
+    const refused = REFUSALS.get(status);
+    if (refused === undefined) {
       if (status === ANSWER.ENDED) this.#reason(value as ExitReason, out);
       this.#outbox.commit(true);
       return;
@@ -221,9 +230,9 @@ export class Outbound implements FoundNodeLink, Teller {
       this.#term(value, out);
     } catch (error) {
       this.#outbox.cancel();
-      if (status === ANSWER.REPLY) return this.answer(request, ANSWER.REFUSED, error);
+      if (status !== refused) return this.answer(request, refused, error);
       const words = error instanceof TermError ? error.message : "a getter of it threw";
-      return this.answer(request, ANSWER.REFUSED, new Error(`unsendable refusal: ${words}`));
+      return this.answer(request, refused, new Error(`unsendable refusal: ${words}`));
     }
     this.#outbox.commit(true);
   }

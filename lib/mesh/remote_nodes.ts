@@ -12,10 +12,13 @@ import type { Session } from "./session.ts";
 import { RemoteIncarnation } from "./node_table.ts";
 import { Outbound } from "./outbound.ts";
 import { Spawner } from "./spawner.ts";
+import { type CallAnswerer, HeldCalls } from "./transferred_call.ts";
 
 /** The actors of other nodes. */
-export class RemoteNodes implements Remote {
+export class RemoteNodes implements Remote, CallAnswerer {
   readonly spawner: Spawner;
+  /** Calls that were sent on to other nodes. */
+  readonly held: HeldCalls;
   /** Takes what nodes tell each other of names and groups: filled above. */
   cluster: ClusterSink<Outbound> | undefined = undefined;
   /** What a peer exposes; undefined if there is no session with it. */
@@ -30,6 +33,7 @@ export class RemoteNodes implements Remote {
     this.#system = system;
     this.#messageBytesMax = messageBytesMax;
     this.spawner = new Spawner(system);
+    this.held = new HeldCalls(system, this);
     system.signals.remote = this;
   }
 
@@ -39,12 +43,18 @@ export class RemoteNodes implements Remote {
     const { name, creation, features } = met;
     const home = new RemoteIncarnation(this.#system, name, creation);
     const line = new Outbound(this.#system, home, outbox, this.#messageBytesMax, features);
+    line.homes.held = this.held;
     line.onUnsendable = this.onUnsendable;
     this.#lines.set(name, line);
     this.cluster?.up(line);
     return new Inbound(this.#system, line, this.spawner, session, () => this.cluster, () => {
       if (this.#lines.get(name) === line) this.#lines.delete(name);
     });
+  }
+
+  answerHeld(home: Home, number: number, status: number, value: unknown): void {
+    const line = this.lineOf(home);
+    if (typeof line !== "string") line.answer(number, status, value);
   }
 
   spawn(

@@ -48,10 +48,11 @@ export class ChildLifecycle {
 
   /** The child that runs as this actor. */
   find(pid: Pid<never>): Child | undefined {
+    pid = this.system.here(pid);
     const child = this.#running.get(pid as Pid);
     if (child !== undefined || pid.home.local) return child;
     // Another object may stand for the same actor, such as one that a third node has told of.
-    const cell = this.system.signals.who(pid);
+    const cell = this.system.who(pid);
     if (typeof cell === "string") return undefined;
     cell.released();
     return this.#running.get(cell.pid as Pid);

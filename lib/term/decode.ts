@@ -36,6 +36,8 @@ export interface PidReader {
   pid(index: number, id: number): Pid | undefined;
   /** Likewise a reference. */
   ref(index: number, id: number): Ref | undefined;
+  /** Likewise a call. */
+  call?(index: number, id: number, request: unknown): object | undefined;
 }
 
 /**
@@ -191,6 +193,8 @@ export class Decoder {
       case TAG.PID:
       case TAG.REF:
         return this.#handle(tag);
+      case TAG.CALL:
+        return this.#call(depth);
       case TAG.ERROR:
         return this.#error(depth);
       default:
@@ -288,6 +292,19 @@ export class Decoder {
     const id = readPidId(view, packed);
     const handle = tag === TAG.PID ? this.#pids?.pid(node, id) : this.#pids?.ref(node, id);
     if (handle !== undefined) return handle;
+    this.#at = at;
+    return this.#fail(`no node: ${node}`);
+  }
+
+  #call(depth: number): unknown {
+    this.#checkDepth(depth);
+    const at = this.#at;
+    const view = this.#memory();
+    const packed = this.#take(8) + this.#bytes.byteOffset;
+    const node = readPidNode(view, packed);
+    const id = readPidId(view, packed);
+    const call = this.#pids?.call?.(node, id, this.#value(depth + 1));
+    if (call !== undefined) return call;
     this.#at = at;
     return this.#fail(`no node: ${node}`);
   }

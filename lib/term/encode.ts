@@ -9,7 +9,7 @@
  *                               2nd   00 43"inc" 81
  *
  * What may travel: null, undefined, booleans, numbers, bigints, strings, dates, binary data, errors,
- * pids, references, and arrays, plain objects, maps and sets of these. Of an object its own
+ * pids, references, calls, and arrays, plain objects, maps and sets of these. Of an object its own
  * enumerable properties with string keys; getters are asked. Of an error its name, message, stack and
  * cause. Holes of arrays become undefined. What occurs twice arrives as two.
  *
@@ -45,6 +45,15 @@ const SHORT_SHAPES = TAG.STRING - TAG.SHAPE;
 export interface PidWriter {
   /** The index of a pid's home, which is announced to the peer if it is new; `undefined`: no room. */
   index(home: Home): number | undefined;
+  /** Where a call is to be answered, if `value` is one. Without this, none can be sent. */
+  transferable?(value: object): TransferableCall | undefined;
+}
+
+/** A call as it travels: the node that holds it, its number there, and what is asked. */
+export interface TransferableCall {
+  readonly home: Home;
+  readonly id: number;
+  readonly request: unknown;
 }
 
 /** Encodes the terms of one session in one direction. They are decoded in the same order. */
@@ -212,10 +221,17 @@ export class Encoder {
     else if (isExactly(value, Date)) writeFloat(out, TAG.DATE, value.getTime());
     else if (value instanceof Error) this.#error(value, depth);
     else if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) this.#binary(value);
-    else throw new Refusal(value, `is ${describe(value)}, which cannot be sent`);
+    else {
+      const call = this.#pids?.transferable?.(value);
+      if (call === undefined) {
+        throw new Refusal(value, `is ${describe(value)}, which cannot be sent`);
+      }
+      this.#handle(TAG.CALL, call);
+      this.#value(call.request, depth);
+    }
   }
 
-  #handle(tag: number, handle: Pid | Ref): void {
+  #handle(tag: number, handle: Pid | Ref | TransferableCall): void {
     const out = this.#out;
     if (this.#pids === undefined) {
       throw new Refusal(handle, `is ${handle}, which means something in a session only`);

@@ -43,6 +43,7 @@
  * | 0xf0       | REF         | u64, likewise                                  | Ref                            |
  * | 0xf1       | VERSION     | value. Only in front: shapes begin anew        | the term, in version 1         |
  * | 0xf2       | ERROR       | u8 flags, name, message, then as the flags say | Error                          |
+ * | 0xf4       | CALL        | u64, as of a Pid, then the request: a value    | a call to be answered          |
  *
  * A key, a name, a message and a stack are values that must be strings. ERROR's flags: 1 if a stack
  * follows, 2 if a cause does, in this order.
@@ -92,6 +93,7 @@ export const TAG = {
   REF: 0xf0,
   VERSION: 0xf1,
   ERROR: 0xf2,
+  CALL: 0xf4,
 } as const;
 
 /** ERROR carries a stack. */

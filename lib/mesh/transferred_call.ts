@@ -1,0 +1,126 @@
+/**
+ * Calls that travel: an actor that was called may send the call on, and an actor of another node replies to
+ * it, as with the `From` of OTP's gen_server.
+ *
+ *     a caller ──call──▶ server ──sends the call on──▶ worker
+ *         ▲                 (its node holds the call)     │ reply
+ *         └───────────── the held call ◀── ANSWER ◀───────┘
+ *
+ * The node of the server holds the call under a number until it is answered or given up. A reply that comes
+ * later is dropped. The call still ends with the server: that is the actor that the caller watches.
+ *
+ * @module
+ */
+import { Call, PendingCall } from "../actor/call.ts";
+import { MailboxFullError } from "../actor/errors.ts";
+import type { System } from "../actor/system.ts";
+import type { TransferableCall } from "../term/encode.ts";
+import type { Home } from "../term/pid.ts";
+import { IncomingCall } from "./incoming_call.ts";
+import { ANSWER } from "./message.ts";
+
+/** The number of a call that is over. */
+const OVER = 0;
+
+/** How the answer of a call of another node gets there. */
+export interface CallAnswerer {
+  /** Sends an answer, if there is a session with the node. */
+  answerHeld(home: Home, number: number, status: number, value: unknown): void;
+}
+
+/** A call that another node holds. */
+export class TransferredCall extends Call implements TransferableCall {
+  readonly request: unknown;
+  readonly home: Home;
+  readonly id: number;
+  readonly #answerer: CallAnswerer;
+  #isOver: boolean;
+
+  constructor(answerer: CallAnswerer, home: Home, id: number, request: unknown) {
+    super();
+    this.request = request;
+    this.home = home;
+    this.id = id;
+    this.#answerer = answerer;
+    this.#isOver = id === OVER;
+  }
+
+  override reply(value: unknown): void {
+    this.#answer(ANSWER.HELD_REPLY, value);
+  }
+
+  override refuse(error: unknown): void {
+    // Errors lose their class on the wire; that one is recognised by the status.
+    this.#answer(error instanceof MailboxFullError ? ANSWER.HELD_FULL : ANSWER.HELD_REFUSED, error);
+  }
+
+  #answer(status: number, value: unknown): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#answerer.answerHeld(this.home, this.id, status, value);
+  }
+}
+
+/** The calls of one node that were sent on to others, and are not answered. */
+export class HeldCalls {
+  readonly #system: System;
+  readonly #answerer: CallAnswerer;
+  readonly #byNumber = new Map<number, PendingCall | IncomingCall>();
+  readonly #numbers = new Map<Call, number>();
+  #last = 0;
+
+  constructor(system: System, answerer: CallAnswerer) {
+    this.#system = system;
+    this.#answerer = answerer;
+  }
+
+  /** How many there are. */
+  get size(): number {
+    return this.#byNumber.size;
+  }
+
+  /** How a call travels; `undefined` if the value is none. It is held from now on. */
+  transferable(value: object): TransferableCall | undefined {
+    if (value instanceof TransferredCall) return value;
+    if (!(value instanceof PendingCall || value instanceof IncomingCall)) return undefined;
+    return { home: this.#system.home, id: this.#number(value), request: value.request };
+  }
+
+  /** The call that has arrived. One that this node holds is that call again. */
+  arrived(home: Home, id: number, request: unknown): Call {
+    const held = home === this.#system.home ? this.#byNumber.get(id) : undefined;
+    return held ?? new TransferredCall(this.#answerer, home, id, request);
+  }
+
+  /** An answer has come for a call that is held. Returns whether the status is one of these. */
+  answered(number: number, status: number, value: unknown): boolean {
+    const call = this.#byNumber.get(number);
+    switch (status) {
+      case ANSWER.HELD_REPLY:
+        call?.reply(value);
+        return true;
+      case ANSWER.HELD_REFUSED:
+        call?.refuse(value);
+        return true;
+      case ANSWER.HELD_FULL:
+        call?.full();
+        return true;
+      default:
+        return false;
+    }
+  }
+
+  #number(call: PendingCall | IncomingCall): number {
+    if (!call.isOpen) return OVER;
+    const known = this.#numbers.get(call);
+    if (known !== undefined) return known;
+    const number = ++this.#last;
+    this.#byNumber.set(number, call);
+    this.#numbers.set(call, number);
+    call.whenOver(() => {
+      this.#byNumber.delete(number);
+      this.#numbers.delete(call);
+    });
+    return number;
+  }
+}
