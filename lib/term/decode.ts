@@ -19,6 +19,7 @@ import { type Pid, readPidId, readPidNode, type Ref } from "./pid.ts";
 import { type Shape, shapeOf, startsWithDigit } from "./shapes.ts";
 import {
   BIGINT_BYTES_MAX,
+  CALL_TAG,
   DEPTH_MAX,
   ERROR_CAUSE,
   ERROR_STACK,
@@ -193,7 +194,7 @@ export class Decoder {
       case TAG.PID:
       case TAG.REF:
         return this.#handle(tag);
-      case TAG.CALL:
+      case CALL_TAG:
         return this.#call(depth);
       case TAG.ERROR:
         return this.#error(depth);

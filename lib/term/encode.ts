@@ -22,6 +22,7 @@ import { explain, Refusal } from "./refusal.ts";
 import { type ShapeNode, ShapeTree } from "./shapes.ts";
 import {
   BIGINT_BYTES_MAX,
+  CALL_TAG,
   DEPTH_MAX,
   ERROR_CAUSE,
   ERROR_STACK,
@@ -226,7 +227,7 @@ export class Encoder {
       if (call === undefined) {
         throw new Refusal(value, `is ${describe(value)}, which cannot be sent`);
       }
-      this.#handle(TAG.CALL, call);
+      this.#handle(CALL_TAG, call);
       this.#value(call.request, depth);
     }
   }

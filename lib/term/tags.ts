@@ -93,8 +93,10 @@ export const TAG = {
   REF: 0xf0,
   VERSION: 0xf1,
   ERROR: 0xf2,
-  CALL: 0xf4,
 } as const;
+
+/** A call: apart from the values above, for only a session can give it a meaning. */
+export const CALL_TAG = 0xf4;
 
 /** ERROR carries a stack. */
 export const ERROR_STACK = 1;

@@ -3,7 +3,12 @@
  */
 import { assert, assertEquals, assertInstanceOf, assertRejects, assertThrows } from "@std/assert";
 import { Call } from "../../lib/actor/call.ts";
-import { ArgumentError, NoConnectionError, NoProcError } from "../../lib/actor/errors.ts";
+import {
+  ArgumentError,
+  CallExitError,
+  NoConnectionError,
+  NoProcError,
+} from "../../lib/actor/errors.ts";
 import { Down } from "../../lib/actor/exit.ts";
 import type { Self } from "../../lib/actor/self.ts";
 import { Node } from "../../lib/node.ts";
@@ -165,10 +170,13 @@ test("a call that was sent on is held until it is answered or given up, and no l
     assertEquals(held.size, 0);
     const unsendable = () => a.call(called, { worker: there, what: "unsendable" });
     await assertRejects(unsendable, Error, "cannot be sent");
-    const waiting = a.call(called, { worker: there, what: "never" }).catch((error) => error);
+    const waiting = assertRejects(
+      () => a.call(called, { worker: there, what: "never" }),
+      CallExitError,
+    );
     await until("it is held", () => held.size === 1);
     a.exit(called as Pid, "over");
-    assertEquals((await waiting).code, "exit");
+    assertEquals((await waiting).reason, "over");
     assertEquals(held.size, 0);
   });
 });
