@@ -95,6 +95,8 @@ export type { Crash, GivenUp, Restarting, SystemEvents } from "./lib/actor/repor
 export type { TimerRef } from "./lib/actor/timer.ts";
 export { type Home, Pid, Ref } from "./lib/term/pid.ts";
 export type { MeshEvents, OwnTls } from "./lib/mesh/mesh.ts";
+export type { MembershipEvents, MembershipStats } from "./lib/mesh/membership.ts";
+export type { PeerOrigin } from "./lib/mesh/peers.ts";
 export { NodeConnectError } from "./lib/mesh/connect_waiters.ts";
 export type { PressureState } from "./lib/mesh/pressure.ts";
 export { SESSION_ENDS, type SessionEnd } from "./lib/mesh/session.ts";

@@ -17,8 +17,8 @@ import { timerMs, type TimerRef } from "./actor/timer.ts";
 import type { Spawnable } from "./otp/spawnable.ts";
 import type { Global } from "./cluster/global.ts";
 import { DEFAULT_SCOPE, Groups } from "./cluster/groups.ts";
-import { CONNECT_MS } from "./mesh/mesh.ts";
 import { leave, type LeaveOptions } from "./leave.ts";
+import { CONNECT_MS, type MembershipStats } from "./mesh/membership.ts";
 import { normalName } from "./mesh/name.ts";
 import { ListenError } from "./host/host.ts";
 import type { PressureState } from "./mesh/pressure.ts";
@@ -127,6 +127,8 @@ export class Node {
    *   "cookiefile": its file can be neither read nor made.
    * @throws {NodeOptionError} `code` "badoption": another option cannot be.
    * @throws {ListenError} `code` of the system: the port is in use, or may not be used.
+   * @throws {NodeConnectError} `code` "nameinuse": a node that was reached while joining is connected with
+   *   another live node of this name.
    */
   static async start(options: NodeOptions = {}): Promise<Node> {
     return new Node(await startNode(options));
@@ -171,6 +173,26 @@ export class Node {
    */
   get joined(): Promise<void> {
     return this.#parts.joined;
+  }
+
+  /**
+   * Returns counts of what this node does to be connected: known nodes, dials, nodes that were forgotten,
+   * names in use, gossip.
+   *
+   * @example
+   * ```ts
+   * import { Node } from "@firn/firn";
+   * import { assertEquals } from "@std/assert";
+   *
+   * const cookie = "the same on every node";
+   * await using a = await Node.start({ name: "a@127.0.0.1:0", cookie, logLevel: "silent" });
+   * await using b = await Node.start({ cookie, seeds: [a.name], logLevel: "silent" });
+   * const { known, connected, dials } = b.membership();
+   * assertEquals([known, connected, dials], [1, 1, 1]);
+   * ```
+   */
+  membership(): MembershipStats {
+    return this.#parts.mesh.membership.stats();
   }
 
   /** The names of the nodes that this one has a session with, in order. */
@@ -250,7 +272,9 @@ export class Node {
    * `"nodedown"` (with the reason: "closed", "timeout", "shutdown", "disconnected", "restarted" or
    * "cookie", "protocol", "overload"), `"pressure"` when much waits for a node, or not any more, `"refused"`
    * when a peer was rejected or has rejected this node, `"listener"` when a listener stops accepting or
-   * accepts again, `"clockskew"` when a peer's clock differs by half a minute or more. Of the actors:
+   * accepts again, `"clockskew"` when a peer's clock differs by half a minute or more,
+   * `"dial"` when a dial has ended, `"forgotten"` when a node is not dialed any more, `"nameinuse"` when two live
+   * nodes have one name. Of the actors:
    * `"spawn"`, `"exit"`, `"crash"`, `"restart"`, `"givenup"`, `"deadletter"`, `"mailbox"`. Of global names: `"name"` when
    * one has appeared, moved or gone, `"nameconflict"` when an actor of this node has lost one.
    *

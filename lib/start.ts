@@ -25,6 +25,7 @@ import { Keyring } from "./mesh/keyring.ts";
 import { RemoteNodes } from "./mesh/remote_nodes.ts";
 import { ROOM_HEAD_BYTES_MAX, ROOM_MESSAGE_BYTES_MAX } from "./mesh/message.ts";
 import { MESSAGE_BYTES_MAX } from "./mesh/fragment_reader.ts";
+import { FORGET_MS, type PeerOrigin } from "./mesh/peers.ts";
 import { parseSeed, type SeedFunction } from "./mesh/seed.ts";
 import { Mesh, type MeshEvents, type MeshOptions, type OwnTls } from "./mesh/mesh.ts";
 import type { LeaveOptions } from "./leave.ts";
@@ -80,6 +81,16 @@ export interface NodeOptions {
    * names and groups of those that are reached. 0: it does not wait. Default 10000.
    */
   readonly joinTimeout?: number | undefined;
+  /**
+   * Milliseconds after which a node that was lost, and is no seed, is not dialed any more. Default one hour.
+   */
+  readonly forgetAfter?: number | undefined;
+  /**
+   * Returns whether a node may be dialed: called before each dial with its name and how it came to be known,
+   * "seed", "met" (there was a session with it), "gossip" (a peer is connected with it) or "asked"
+   * (`node.connect`). A node that may not is asked about again after a minute. Default: all may.
+   */
+  readonly canDial?: ((node: string, origin: PeerOrigin) => boolean) | undefined;
   /** Certificates of your own authority, PEM, in place of those that the cookie gives. */
   readonly tls?: OwnTls | undefined;
   /** Milliseconds of silence after which a peer is pinged. Default 5000. */
@@ -156,6 +167,9 @@ export const NODE_EVENTS: Readonly<Record<keyof NodeEvents, true>> = {
   listener: true,
   clockskew: true,
   refused: true,
+  dial: true,
+  forgotten: true,
+  nameinuse: true,
   spawn: true,
   exit: true,
   crash: true,
@@ -177,6 +191,8 @@ const OPTIONS: Readonly<Record<keyof NodeOptions, true>> = {
   seeds: true,
   seedInterval: true,
   joinTimeout: true,
+  forgetAfter: true,
+  canDial: true,
   tls: true,
   pingInterval: true,
   pingTimeout: true,
@@ -220,6 +236,8 @@ export async function startNode(
     listen,
     seeds,
     discovery,
+    forgetMs: milliseconds("forgetAfter", options.forgetAfter ?? FORGET_MS),
+    canDial: options.canDial,
     tls: options.tls,
     limits,
     log,
@@ -268,7 +286,7 @@ export async function startNode(
   events.on("mailbox", ({ pid, length, dropped }) => {
     if (!dropped) log.as(mesh.name).warn(`the mailbox of ${pid} holds ${length} messages`);
   });
-  const joined = mesh.join((node) => registry.synced(node));
+  const joined = mesh.membership.join((node) => registry.synced(node));
   const changeCookie = async (cookies: string | readonly string[]): Promise<void> => {
     const { use, accepted } = await keyring.derive(cookies);
     await mesh.changeKeys(use, accepted);

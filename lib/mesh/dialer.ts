@@ -1,12 +1,12 @@
 /**
- * The dials of this node: those that are due are begun, so many at once, and each ends as a session, as a
- * failure that is told, or given up.
+ * The dials of this node: those that the queue names are begun, and each ends as a session, as a failure
+ * that is reported, or given up.
  *
- *     Peers ─due─▶ TCP and TLS ─▶ HandshakeIo ─ACK─▶ up
- *      ▲               │              │
- *      └─── failed ────┴──────────────┘
+ *     DialQueue ─names─▶ TCP and TLS ─▶ HandshakeIo ─ACK─▶ up
+ *      ▲                     │              │
+ *      └────── failed ───────┴──────────────┘
  *
- * Whoever dials us meanwhile may win: then ours is given up. What is in TLS goes on to its end first.
+ * The other side's dial may win meanwhile: then ours is given up. One in TLS goes on to its end first.
  *
  * @module
  */
@@ -20,42 +20,54 @@ import { type GreetingFailure, HandshakeIo, type SessionSink } from "./handshake
 import { type CertificateCheck, Initiator, type Met, type Self } from "./handshake.ts";
 import { NONCE_BYTES } from "./message.ts";
 import { parseName } from "./name.ts";
-import type { Peers } from "./peers.ts";
+import type { DialQueue } from "./dial_queue.ts";
+import type { DialFailure, PeerOrigin, Peers } from "./peers.ts";
 import { untrustedWords } from "./rejections.ts";
 import { NodeConnectError } from "./connect_waiters.ts";
 
 /** A dial may take this long to reach TLS, and a handshake this long after it. Milliseconds. */
 const DIAL_MS = 5_000;
 
-/** At most this many nodes are dialled at once; the others wait until one of these is done. */
-const DIALS_MAX = 64;
-
-/** So many nodes are remembered as failing; past it the memory begins anew. */
+/** This many nodes are remembered as failing; past it the memory begins anew. */
 const FAILING_MAX = 4_096;
 
-/** Who has nodes dialled. */
+/** How a dial ended. */
+export interface DialOutcome {
+  readonly node: string;
+  readonly origin: PeerOrigin;
+  /** "up", or why it failed. */
+  readonly code: string;
+  readonly ms: number;
+}
+
+/** What a dialer needs of its node. */
 export interface DialerOwner {
-  /** What this node says of itself, whom it knows, and its log: they change with its name. */
+  /** What this node sends of itself in a handshake, and its log: they change with its name. */
   readonly self: () => Self;
-  readonly peers: () => Peers;
   readonly log: () => Log;
   /** How to reach a host: with certificates of the cookie, or of the user's own. */
   readonly tls: (hostname: string) => ClientTls;
   /** Compares the acceptor's certificate with the name that was dialled. */
   readonly checkCertificate: CertificateCheck;
   readonly hasSession: (name: string) => boolean;
-  /** Nobody is dialled any more. */
+  /** No node is dialed any more. */
   readonly isStopping: () => boolean;
-  /** It is up; `exposed` was named in the handshake. Who takes its frames. */
+  /** Whether a node may be dialed. */
+  readonly canDial: (name: string, origin: PeerOrigin) => boolean;
+  /** A dial has ended. */
+  readonly ended: (outcome: DialOutcome) => void;
+  /** It is up; `exposed` was named in the handshake. Returns what takes its frames. */
   readonly up: (met: Met, opened: Opened, exposed: readonly string[]) => SessionSink;
-  /** It came to nothing. */
+  /** It failed. */
   readonly failed: (name: string, error: NodeConnectError) => void;
-  /** We were not let in, or did not want in: for those who listen. */
+  /** This node was rejected, or has rejected the other. */
   readonly refused: (name: string, reason: string, words: string) => void;
 }
 
 /** A dial that is on its way: in TCP and TLS at first, then in the handshake. */
 interface Dial {
+  readonly origin: PeerOrigin;
+  readonly beganAt: number;
   readonly cancel: AbortController;
   greeting: HandshakeIo | undefined;
 }
@@ -63,9 +75,11 @@ interface Dial {
 /** All of them. */
 export class Dialer {
   readonly #host: Host;
+  readonly #peers: Peers;
+  readonly #queue: DialQueue;
   readonly #owner: DialerOwner;
   readonly #dials = new Map<string, Dial>();
-  /** Dialer in TCP and TLS, those that were given up among them. */
+  /** Dials in TCP and TLS, those that were given up among them. */
   readonly #connecting = new Set<AbortController>();
   /** Handshakes, until they are up or their streams are closed. */
   readonly #greetings = new Set<HandshakeIo>();
@@ -73,30 +87,23 @@ export class Dialer {
   readonly #failing = new Map<string, string>();
   #timer: Timer | undefined;
 
-  constructor(host: Host, owner: DialerOwner) {
+  constructor(host: Host, peers: Peers, queue: DialQueue, owner: DialerOwner) {
     this.#host = host;
+    this.#peers = peers;
+    this.#queue = queue;
     this.#owner = owner;
   }
 
-  /** Dialer whoever is due, and sees to it that those who will be are dialled then. */
+  /** Dials what is due, and looks again when more will be. To be called whenever that may have changed. */
   due(): void {
-    if (this.#owner.isStopping()) return;
-    for (const name of this.#owner.peers().due(this.#host.clock.now())) {
-      if (this.#dials.size >= DIALS_MAX) break;
-      void this.#dial(name);
-    }
-    this.schedule();
-  }
-
-  /** Somebody may be due at another time than before. */
-  schedule(): void {
     this.#timer?.cancel();
-    // With as many dials as there may be, the first that is done schedules the next.
-    if (this.#owner.isStopping() || this.#dials.size >= DIALS_MAX) return;
-    const at = this.#owner.peers().nextDueAt();
-    if (at === Infinity) return;
+    if (this.#owner.isStopping()) return;
     const { clock } = this.#host;
-    this.#timer = clock.after(Math.max(0, at - clock.now()), () => this.due());
+    const { names, wakeAt } = this.#queue.next(clock.now());
+    for (const name of names) this.#begin(name);
+    if (wakeAt === Infinity || this.#owner.isStopping()) return;
+    this.#timer?.cancel();
+    this.#timer = clock.after(Math.max(0, wakeAt - clock.now()), () => this.due());
   }
 
   /** The user does not want it any more. */
@@ -109,13 +116,18 @@ export class Dialer {
     const dial = this.#dials.get(name);
     if (dial === undefined) return;
     this.#dials.delete(name);
-    this.#owner.peers().yielded(name, this.#host.clock.now());
+    this.#peers.yielded(name, this.#host.clock.now());
     // What is still in TLS goes on to its end, and is withdrawn then.
     dial.greeting?.withdraw();
   }
 
   /** There is a session: the next failure is news again. */
   reached(name: string): void {
+    this.#failing.delete(name);
+  }
+
+  /** It is not known any more. */
+  forgotten(name: string): void {
     this.#failing.delete(name);
   }
 
@@ -126,13 +138,24 @@ export class Dialer {
     for (const greeting of [...this.#greetings]) greeting.abort();
   }
 
-  async #dial(name: string): Promise<void> {
+  #begin(name: string): void {
+    // The user's hook may have connected or disconnected another, or stopped this node.
+    if (this.#peers.stateOf(name) !== "idle" || this.#owner.isStopping()) return;
+    const origin = this.#peers.originOf(name)!;
+    const now = this.#host.clock.now();
+    if (this.#owner.canDial(name, origin)) return void this.#dial(name, origin, now);
+    this.#peers.denied(name, now);
+    const words = `no session with ${name}: option canDial does not allow it`;
+    this.#owner.failed(name, new NodeConnectError("denied", words));
+  }
+
+  async #dial(name: string, origin: PeerOrigin, beganAt: number): Promise<void> {
     const parts = parseName(name);
     assert(parts !== undefined, `not a node name: ${name}`);
     const { hostname, port } = parts;
-    const dial: Dial = { cancel: new AbortController(), greeting: undefined };
+    const dial: Dial = { origin, beganAt, cancel: new AbortController(), greeting: undefined };
     const { signal } = dial.cancel;
-    this.#owner.peers().dialling(name);
+    this.#peers.dialling(name, beganAt);
     this.#dials.set(name, dial);
     const tls = this.#owner.tls(hostname);
     let stream: Stream;
@@ -160,7 +183,7 @@ export class Dialer {
       name,
       this.#host.random.bytes(NONCE_BYTES),
       stream.peerCertificate,
-      () => this.#owner.peers().proving(name),
+      () => this.#peers.proving(name),
       this.#owner.checkCertificate,
     );
     const greeting: HandshakeIo = new HandshakeIo(
@@ -171,6 +194,7 @@ export class Dialer {
         up: (met, opened) => {
           this.#greetings.delete(greeting);
           this.#dials.delete(name);
+          this.#ended(name, dial, "up");
           return this.#owner.up(met, opened, self.exposed);
         },
         failed: (failure, words, byPeer) => this.#failed(name, dial, failure, words, byPeer),
@@ -195,17 +219,26 @@ export class Dialer {
     if (this.#dials.get(name) !== dial) return;
     this.#dials.delete(name);
     const now = this.#host.clock.now();
-    const peers = this.#owner.peers();
+    const peers = this.#peers;
+    this.#ended(name, dial, failure);
     if (failure === "duplicate" || failure === "aborted" || this.#owner.hasSession(name)) {
       peers.yielded(name, now);
     } else {
-      peers.failed(name, now);
+      peers.failed(name, now, failureOf(failure));
       this.#explain(name, failure, words, byPeer);
       // What TLS says of it says not what to look at.
       const why = failure === "untrusted" && !byPeer ? `${untrustedWords(words)}; ${words}` : words;
-      this.#owner.failed(name, new NodeConnectError(failure, `no session with ${name}: ${why}`));
+      const help = failure === "nameinuse"
+        ? ": stop that node, or start this one with another name"
+        : "";
+      const message = `no session with ${name}: ${why}${help}`;
+      this.#owner.failed(name, new NodeConnectError(failure, message));
     }
-    this.schedule();
+    this.due();
+  }
+
+  #ended(node: string, { origin, beganAt }: Dial, code: string): void {
+    this.#owner.ended({ node, origin, code, ms: this.#host.clock.now() - beganAt });
   }
 
   /** Logs why a dial failed, once until it changes or succeeds. */
@@ -224,9 +257,17 @@ export class Dialer {
       case "untrusted":
         log.warn(`refused ${name}: ${untrustedWords(words)}`);
         break;
+      case "nameinuse":
+        log.error(`${name} rejected this node: ${words}`);
+        break;
       default:
         log.warn(`refused ${name}: ${said}${words}`);
     }
     this.#owner.refused(name, failure, words);
   }
+}
+
+function failureOf(code: GreetingFailure | ConnectError["code"]): DialFailure {
+  if (code === "timeout") return "silent";
+  return code === "wrongnode" || code === "nameinuse" || code === "name" ? "futile" : "refused";
 }

@@ -30,8 +30,10 @@ export interface ActorSink {
 
 /** Who acts on frames. */
 export interface DispatchTarget {
-  /** A peer says whom it is connected with. */
-  peerList(names: readonly string[]): void;
+  /** A peer has named nodes that it is connected with. */
+  peerList(names: readonly string[], from: string): void;
+  /** A peer's digest of the nodes that it is connected with. A returned text is the rule that it broke. */
+  peerDigest?(body: Uint8Array, from: string): string | undefined;
   /** A peer exposes functions, or does not any more. */
   exposed(added: boolean, names: readonly string[], from: string): void;
   /** A peer's time of day, in milliseconds since 1970. */
@@ -58,9 +60,11 @@ export function dispatch(
       const names = decodeList(body);
       if (names === undefined) return "a malformed PEER_LIST";
       if (!names.every(isNormalName)) return "a PEER_LIST with something that is no node name";
-      inbound.peerList(names);
+      inbound.peerList(names, from);
       return undefined;
     }
+    case TAG.PEER_DIGEST:
+      return inbound.peerDigest?.(body, from);
     case TAG.EXPOSED: {
       const decoded = decodeExposed(body);
       if (decoded === undefined) return "a malformed EXPOSED";

@@ -28,18 +28,17 @@ import { encodeFrame } from "./frame.ts";
 import {
   type Challenge,
   coveredByChallenge,
+  decodeAck,
   decodeChallenge,
-  decodeList,
   decodeName,
   decodeReject,
   decodeReply,
+  encodeAck,
   encodeChallenge,
-  encodeList,
   encodeName,
   encodeReject,
   encodeReply,
   FLAG_READS_CERTIFICATE,
-  listThatFits,
   type Name,
   type RejectReason,
   TAG,
@@ -62,6 +61,8 @@ const FEATURES: number = FEATURE.CLAIMS;
 export interface Self {
   readonly name: string;
   readonly creation: number;
+  /** When the node was started, by its clock: milliseconds since 1970. */
+  readonly startedAt?: number | undefined;
   /** Proves this node where it is dialled. */
   readonly proofKey: Uint8Array;
   /** Keys of further cookies that are accepted, for the change from one cookie to the next. */
@@ -90,6 +91,8 @@ export interface Met {
   readonly session: bigint;
   /** The session with us that a dialler last saw up, or 0. */
   readonly lastSession: bigint;
+  /** When it was started, by its clock: milliseconds since 1970. 0 or absent: an older version. */
+  readonly startedAt?: number | undefined;
   /** Absent where there was no handshake: in tests. */
   readonly binding?: Binding | undefined;
 }
@@ -204,7 +207,8 @@ export class Initiator {
     }
     this.#state = { waitsFor: "ack", challenge, binding: { role: "dialler", key, transcript } };
     const proof = prove(key, "dialler", transcript);
-    const reply = { lastSession: this.#lastSession(), exposed: this.#self.exposed };
+    const { exposed, startedAt = 0 } = this.#self;
+    const reply = { lastSession: this.#lastSession(), exposed, startedAt };
     return { kind: "send", frame: encodeFrame(TAG.REPLY, encodeReply(proof, reply)) };
   }
 
@@ -212,8 +216,8 @@ export class Initiator {
     body: Uint8Array,
     { challenge, binding }: { readonly challenge: Challenge; readonly binding: Binding },
   ): Step {
-    const exposed = decodeList(body);
-    if (exposed === undefined) return fail("protocol", "a malformed ACK");
+    const ack = decodeAck(body);
+    if (ack === undefined) return fail("protocol", "a malformed ACK");
     return {
       kind: "up",
       met: {
@@ -221,7 +225,8 @@ export class Initiator {
         creation: challenge.creation,
         version: challenge.version,
         features: challenge.features & FEATURES,
-        exposed,
+        exposed: ack.exposed,
+        startedAt: ack.startedAt,
         session: sessionOf(this.#name),
         lastSession: 0n,
         binding,
@@ -273,7 +278,8 @@ export class Responder {
     const state = this.#state;
     if (state.waitsFor !== "decision") throw new Error("nothing to accept");
     this.#state = { waitsFor: "nothing" };
-    const frame = encodeFrame(TAG.ACK, encodeList(listThatFits(this.#self.exposed)));
+    const { exposed, startedAt = 0 } = this.#self;
+    const frame = encodeFrame(TAG.ACK, encodeAck({ exposed, startedAt }));
     return { kind: "up", met: state.met, frame };
   }
 
@@ -286,9 +292,6 @@ export class Responder {
     if (!isNormalName(name.name)) return fail("name", "its name is not of the form name@host:port");
     if (name.name === this.#self.name && name.creation === this.#self.creation) {
       return fail("duplicate", "it is this node itself");
-    }
-    if (name.name === this.#self.name) {
-      return fail("name", `it calls itself ${name.name}, as we do`);
     }
     if ((name.flags & FLAG_READS_CERTIFICATE) === 0) {
       return fail("certificate", "it cannot read certificates, so its proof would not cover ours");
@@ -320,6 +323,7 @@ export class Responder {
       version: VERSION,
       features: name.features & FEATURES,
       exposed: decoded.message.exposed,
+      startedAt: decoded.message.startedAt,
       session: sessionOf(name),
       lastSession: decoded.message.lastSession,
       binding: { role: "acceptor", key: this.#self.proofKey, transcript } as const,

@@ -26,10 +26,16 @@ export interface SessionSink extends FrameSink {
   overlong(): void;
 }
 
+/** Why a dialler is rejected; `undefined`: it is accepted. */
+export type Decision = { readonly reason: RejectReason; readonly words: string } | undefined;
+
 /** Who is told how it went. One of `up` and `failed` is called, once. */
 export interface HandshakeOwner {
-  /** A dialler has proved itself: the reason to refuse it, or `undefined`. */
-  decide(met: Met): { readonly reason: RejectReason; readonly words: string } | undefined;
+  /**
+   * A dialler has proved itself. Returns why it is rejected, or `undefined` to accept it. "later": the
+   * owner calls {@linkcode HandshakeIo.decided}, before the deadline.
+   */
+  decide(met: Met): Decision | "later";
   /** It is up. What takes further frames, beginning with those behind the handshake. */
   up(met: Met, opened: Opened): SessionSink;
   failed(failure: GreetingFailure, words: string, byPeer: boolean): void;
@@ -47,6 +53,7 @@ export class HandshakeIo implements StreamHandler, FrameSink {
   readonly #deadline: Timer;
   #bytes = 0;
   #ended = false;
+  #isWaiting = false;
   /** This side has sent what proves it. */
   #proved = false;
   /** Cuts who does not hang up after a REJECT. */
@@ -88,6 +95,22 @@ export class HandshakeIo implements StreamHandler, FrameSink {
     this.#act(this.#proved ? { ...step, frame: undefined } : step);
   }
 
+  /** Whether a decision is waited for. */
+  get isWaiting(): boolean {
+    return this.#isWaiting && !this.#ended;
+  }
+
+  /** What {@linkcode HandshakeOwner.decide} has put off. Too late, it does nothing. */
+  decided(decision: Decision): void {
+    // To decide may have ended another session, and a listener for that may have stopped us.
+    if (!this.isWaiting) return;
+    this.#isWaiting = false;
+    if (decision !== undefined) return this.#act(fail(decision.reason, decision.words));
+    const up = (this.#machine as Responder).accept();
+    this.#stream.write(up.frame);
+    this.#act(up);
+  }
+
   data(bytes: Uint8Array): void {
     if (this.#ended) return;
     this.#bytes += bytes.length;
@@ -125,13 +148,9 @@ export class HandshakeIo implements StreamHandler, FrameSink {
         this.#stream.write(step.frame);
         break;
       case "decide": {
-        const refusal = this.#greeter.decide(step.met);
-        // To decide may have ended another session, and who was told of that may have stopped us.
-        if (this.#ended) return;
-        if (refusal) return this.#act(fail(refusal.reason, refusal.words));
-        const up = (this.#machine as Responder).accept();
-        this.#stream.write(up.frame);
-        this.#act(up);
+        this.#isWaiting = true;
+        const decision = this.#greeter.decide(step.met);
+        if (decision !== "later") this.decided(decision);
         break;
       }
       case "up":

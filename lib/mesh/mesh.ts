@@ -1,10 +1,12 @@
 /**
- * This node among the others: listens, has them dialled, greets, keeps the sessions, and tells of them.
+ * This node among the others: listens, accepts, keeps the sessions, and reports them. Which nodes it dials is
+ * decided in `membership.ts`.
  *
- *     seeds, peers of peers ─▶ Peers ─due─▶ Dialer ─┐
- *                                                  ├─▶ HandshakeIo ─▶ Session ─▶ inbound
- *     listener ────────────────────────────────────┘       │             │
- *                                                       refused    nodeup, nodedown
+ *     Membership ─dial──▶ HandshakeIo ─┐
+ *                                      ├─▶ Session ─▶ inbound
+ *     listener ─accept─▶ HandshakeIo ──┘      │
+ *                            │          nodeup, nodedown
+ *                         refused
  *
  * @module
  */
@@ -18,37 +20,28 @@ import { ClockSkew, skewWords } from "./clock_skew.ts";
 import { derOf, LEAF_RENEW_MS, makeLeaf, SERVER_NAME } from "./certificate.ts";
 import { certificateNames, checkHost, checkNodeUri } from "./certificate_names.ts";
 import { type Opened, Session, type SessionEnd, type SessionLimits } from "./session.ts";
-import { Dialer } from "./dialer.ts";
-import { Joining } from "./joining.ts";
-import { Discovery } from "./discovery.ts";
 import { ExposedFunctions } from "./exposed_functions.ts";
-import { encodeFrame } from "./frame.ts";
 import { HandshakeIo, type HandshakeOwner } from "./handshake_io.ts";
 import { type CertificateCheck, fail, type Met, Responder, type Self } from "./handshake.ts";
 import { type ClusterKeys, makeCreation } from "./identity.ts";
-import { identify } from "./identify.ts";
-import type { SeedFunction } from "./seed.ts";
 import type { RoomSink } from "./dispatch.ts";
 import {
-  encodeClock,
-  encodeExposed,
-  encodeList,
-  NONCE_BYTES,
-  type RejectReason,
-  TAG,
-} from "./message.ts";
+  CONNECT_MS,
+  Membership,
+  type MembershipEvents,
+  type MembershipOptions,
+} from "./membership.ts";
+import { encodeClock, encodeExposed, NONCE_BYTES, type RejectReason } from "./message.ts";
 import { formatName, type NodeName } from "./name.ts";
-import { Peers } from "./peers.ts";
 import { Reauthentication } from "./reauthentication.ts";
 import { refusalWords, Rejections } from "./rejections.ts";
 import { type SessionActors, type SessionOwner, SessionReceiver } from "./session_receiver.ts";
-import { ConnectWaiters, NodeConnectError, stoppingError } from "./connect_waiters.ts";
 
 /** A dialler may take this long over TLS, and as long over the handshake in it. Milliseconds. */
 const GREETING_MS = 5_000;
 
-/** How long {@linkcode Mesh.connect} waits by default. Milliseconds. */
-export const CONNECT_MS = 15_000;
+/** A session that may be that of a dead node has this long to answer. Milliseconds. */
+const PROBE_MS = 1_000;
 
 /** At most this many diallers may be unproven at once; one more ends the one that is so longest. */
 const UNPROVEN_MAX = 128;
@@ -83,31 +76,21 @@ export interface OwnTls {
     | undefined;
 }
 
-/** Stands for the first evaluation of seeds while a node joins. */
-const DISCOVERY = "*";
-
 /** How to take part. */
-export interface MeshOptions {
+export interface MeshOptions extends MembershipOptions {
   readonly name: NodeName;
   /** The keys of the cookie that is used. */
   readonly keys: ClusterKeys;
   /** Those of further cookies that are accepted. */
   readonly acceptedKeys?: readonly ClusterKeys[] | undefined;
   readonly listen: Address;
-  /** Names of nodes to join. */
-  readonly seeds: readonly string[];
-  /** Seeds that are evaluated again and again, and how many milliseconds apart. */
-  readonly discovery?: {
-    readonly seeds: readonly string[] | SeedFunction;
-    readonly intervalMs: number;
-  } | undefined;
   readonly tls?: OwnTls | undefined;
   readonly limits: SessionLimits;
   readonly log: Log;
 }
 
 /** What a mesh tells. */
-export interface MeshEvents {
+export interface MeshEvents extends MembershipEvents {
   /** A session with a node is up. */
   nodeup: { readonly node: string };
   /** The session with a node is over. */
@@ -132,10 +115,18 @@ export interface MeshEvents {
   refused: { readonly peer: string; readonly reason: string; readonly words: string };
 }
 
+/** Why an initiator is rejected. */
+interface Rejection {
+  readonly reason: RejectReason;
+  readonly words: string;
+}
+
 /** A node's part of the mesh. */
 export class Mesh implements SessionOwner {
   readonly events: Emitter<MeshEvents>;
   readonly creation: number;
+  /** When this node was started, by its own clock: milliseconds since 1970. */
+  readonly startedAt: number;
   roomSink: RoomSink | undefined = undefined;
   /** Filled when there are actors: gives those of a new session. Until then there are none. */
   attach: ((session: Session) => SessionActors) | undefined = undefined;
@@ -146,18 +137,14 @@ export class Mesh implements SessionOwner {
   readonly #refusals: Rejections;
   readonly #sessions = new Map<string, Session>();
   readonly #exposures = new ExposedFunctions();
-  readonly #dials: Dialer;
+  /** Known nodes, dials, gossip and joining. */
+  readonly membership: Membership;
   /** Handshakes of diallers, until they are up or their streams are closed. */
   readonly #greetings = new Set<HandshakeIo>();
   /** Diallers in the middle of the handshake, the oldest first. */
   readonly #unproven = new Set<HandshakeIo>();
-  readonly #waiters: ConnectWaiters;
-  /** From {@linkcode Mesh.join} on. */
-  #joining: Joining | undefined;
-  #discovery: Discovery | undefined;
   #name: string;
   #log: Log;
-  #peers: Peers;
   #self: Self;
   #listener: Listener | undefined;
   #certificate: Uint8Array | undefined;
@@ -174,9 +161,9 @@ export class Mesh implements SessionOwner {
     this.#host = host;
     this.#options = options;
     this.creation = makeCreation(host.random);
+    this.startedAt = host.clock.wall();
     this.#name = formatName(options.name);
     this.#log = options.log;
-    this.#peers = new Peers(this.#name, () => host.random.next());
     this.#keys = options.keys;
     this.#acceptedKeys = options.acceptedKeys ?? [];
     this.#reauthentication = new Reauthentication(
@@ -188,21 +175,18 @@ export class Mesh implements SessionOwner {
     const { quietMs, deadlineMs } = options.limits;
     this.#tickMs = Math.min(1_000, Math.max(10, Math.min(quietMs, deadlineMs - quietMs) / 4));
     this.#refusals = new Rejections(host.clock);
-    this.#waiters = new ConnectWaiters(host.clock);
-    this.#dials = new Dialer(host, {
+    this.membership = new Membership(host, this.#name, options, {
       self: () => this.#self,
-      peers: () => this.#peers,
       log: () => this.#log,
       tls: (hostname) => this.#dialTls(hostname),
       checkCertificate: options.tls === undefined ? checkNodeUri : this.#checkOwn,
       hasSession: (name) => this.#sessions.has(name),
       isStopping: () => this.#stopping,
       up: (met, opened, exposed) => this.#up(met, true, opened, exposed),
-      failed: (name, error) => {
-        this.#waiters.settle(name, error);
-        this.#joining?.failed(name);
-      },
+      sessions: () => this.#sessions.keys(),
+      send: (name, frame) => this.#sessions.get(name)?.sendControl(frame),
       refused: (peer, reason, words) => this.events.emit("refused", { peer, reason, words }),
+      emit: (name, event) => this.events.emit(name, event as never),
     });
   }
 
@@ -262,67 +246,17 @@ export class Mesh implements SessionOwner {
   }
 
   /**
-   * Begins to dial the seeds. Resolves when each was dialed once and those that are up are synchronised, as
-   * `synced` says of a node.
-   */
-  join(synced: (node: string) => Promise<void>): Promise<void> {
-    const { clock } = this.#host;
-    const seeds = this.#options.seeds.filter((seed) => this.#peers.add(seed, "seed", clock.now()));
-    const { discovery } = this.#options;
-    const more = discovery === undefined ? [] : [DISCOVERY];
-    this.#joining = new Joining(clock, [...seeds, ...more], synced);
-    this.#dials.due();
-    if (discovery !== undefined) void this.#discover(discovery.seeds, discovery.intervalMs);
-    return this.#joining.done;
-  }
-
-  /** Evaluates seeds from now on. The nodes that the first evaluation finds are waited for like other seeds. */
-  async #discover(seeds: readonly string[] | SeedFunction, intervalMs: number): Promise<void> {
-    this.#discovery = new Discovery(this.#host, seeds, intervalMs, {
-      log: () => this.#log,
-      isKnown: (name) => name === this.#name || this.#sessions.has(name),
-      identify: (hostname, port, signal) =>
-        identify(this.#host, this.#self, this.#dialTls(hostname), hostname, port, signal),
-      found: (names) => this.#found(names),
-    });
-    this.#found(await this.#discovery.start());
-    this.#joining?.failed(DISCOVERY);
-  }
-
-  #found(names: readonly string[]): void {
-    const now = this.#host.clock.now();
-    for (const name of names) {
-      if (!this.#peers.add(name, "hearsay", now)) continue;
-      this.#joining?.awaits(name);
-      if (this.#sessions.has(name)) this.#joining?.up(name);
-    }
-    this.#dials.due();
-  }
-
-  /**
-   * Connects to a node, dialing it unless there is a session. Rejects with {@linkcode NodeConnectError}, with the
-   * code "timeout" after `timeoutMs`.
+   * Connects to a node, dialing it unless there is a session. Rejects with `NodeConnectError`, with the code
+   * "timeout" after `timeoutMs`.
    */
   connect(name: string, timeoutMs: number = CONNECT_MS): Promise<void> {
-    if (this.#sessions.has(name)) return Promise.resolve();
-    if (this.#stopping) return Promise.reject(stoppingError(name));
-    if (!this.#peers.add(name, "asked", this.#host.clock.now())) {
-      return Promise.reject(new NodeConnectError("name", `${name} is this node itself`));
-    }
-    const waiting = this.#waiters.wait(name, timeoutMs);
-    this.#dials.due();
-    return waiting;
+    return this.membership.connect(name, timeoutMs);
   }
 
   /** Ends the session with a node and does not dial it again. False: there was none. */
   async disconnect(name: string): Promise<boolean> {
     const session = this.#sessions.get(name);
-    this.#dials.cancel(name);
-    this.#peers.leave(name);
-    this.#waiters.settle(
-      name,
-      new NodeConnectError("aborted", `no session with ${name}: disconnected`),
-    );
+    this.membership.leave(name);
     await session?.goodbye("disconnected");
     return session !== undefined;
   }
@@ -348,7 +282,7 @@ export class Mesh implements SessionOwner {
     this.#exposures.down(name);
     this.#clocks.over(name);
     this.#reauthentication.over(connection);
-    this.#peers.down(name, end !== "disconnected", this.#host.clock.now());
+    this.membership.down(name, end);
     if (this.#stopping) this.#log.debug(`${name} is down: we are stopping`);
     else if (end === "shutdown" || end === "disconnected") {
       this.#log.info(`${name} is down: ${end}`);
@@ -356,18 +290,17 @@ export class Mesh implements SessionOwner {
     // First what is bound to the node's actors ends, then it is told that the node has gone.
     actors?.lost();
     this.events.emit("nodedown", { node: name, reason: end });
-    this.#dials.schedule();
+    this.membership.gone();
   }
 
-  /** A peer says with whom it is connected. Called by the dispatcher. */
-  peerList(names: readonly string[]): void {
-    const now = this.#host.clock.now();
-    for (const name of names) {
-      if (this.#peers.stateOf(name) === "unknown" && this.#peers.add(name, "hearsay", now)) {
-        this.#joining?.named(name);
-      }
-    }
-    this.#dials.due();
+  /** A peer has named nodes that it is connected with. Called by the dispatcher. */
+  peerList(names: readonly string[], from: string): void {
+    this.membership.named(names, from);
+  }
+
+  /** A peer's digest of the nodes that it is connected with. Called by the dispatcher. */
+  peerDigest(body: Uint8Array, from: string): string | undefined {
+    return this.membership.digest(body, from);
   }
 
   /** A peer exposes functions, or does not any more. Called by the dispatcher. */
@@ -425,6 +358,7 @@ export class Mesh implements SessionOwner {
     return {
       name: this.#name,
       creation: this.creation,
+      startedAt: this.startedAt,
       proofKey: this.#keys.proofKey,
       acceptedKeys: this.#acceptedKeys.map(({ proofKey }) => proofKey),
       exposed: this.#exposures.own,
@@ -462,18 +396,15 @@ export class Mesh implements SessionOwner {
   async #rename(port: number): Promise<void> {
     this.#name = formatName({ ...this.#options.name, port });
     this.#log = this.#log.as(this.#name);
-    this.#peers = new Peers(this.#name, () => this.#host.random.next());
+    this.membership.rename(this.#name);
     this.#self = this.#makeSelf();
     if (this.#options.tls === undefined) await this.#renew();
   }
 
   async #stop(): Promise<void> {
-    this.#discovery?.stop();
     for (const timer of this.#timers) timer.cancel();
-    this.#dials.stop();
-    this.#joining?.stop();
+    this.membership.stop();
     for (const greeting of [...this.#greetings]) greeting.abort();
-    this.#waiters.stop();
     const closing = [...this.#sessions.values()].map((session) => session.goodbye("shutdown"));
     await Promise.all([this.#listener?.close(), ...closing]);
   }
@@ -481,6 +412,7 @@ export class Mesh implements SessionOwner {
   #tick(): void {
     const now = this.#host.clock.now();
     for (const session of [...this.#sessions.values()]) session.tick(now);
+    this.membership.tick(now);
     const wall = this.#host.clock.wall();
     const step = this.#clocks.step(now, wall);
     if (step === 0) return;
@@ -498,7 +430,11 @@ export class Mesh implements SessionOwner {
     );
     const { remote } = stream;
     const greeter: HandshakeOwner = {
-      decide: (met) => this.#decide(met, stream.peerCertificate),
+      decide: (met) => {
+        const decision = this.#decide(met, stream.peerCertificate);
+        if (decision === "later") this.#probe(met, greeting, stream.peerCertificate);
+        return decision;
+      },
       up: (met, opened) => {
         this.#greetings.delete(greeting);
         this.#unproven.delete(greeting);
@@ -547,14 +483,17 @@ export class Mesh implements SessionOwner {
   #decide(
     met: Met,
     certificate: Uint8Array | undefined,
-  ): { reason: RejectReason; words: string } | undefined {
+    dead?: bigint,
+  ): Rejection | "later" | undefined {
     if (this.#options.tls !== undefined) {
       const failure = certificate === undefined
         ? fail("certificate", "its certificate cannot be read")
         : this.#checkOwn(met.name, certificate);
       if (failure !== undefined) return failure;
     }
-    const verdict = this.#peers.judge(met.name, met.creation, met.lastSession);
+    if (met.name === this.#name) return this.#inUse(met.name, this.startedAt);
+    const verdict = this.membership.judge(met, dead);
+    if (verdict === "probe") return "later";
     if (verdict === "duplicate") {
       return { reason: "duplicate", words: `there is a session with ${this.#name} already` };
     }
@@ -563,8 +502,40 @@ export class Mesh implements SessionOwner {
     }
     // Asked last: who is told of the end of that session may stop the node.
     if (this.#stopping) return { reason: "stopping", words: `${this.#name} is stopping` };
-    this.#dials.giveUp(met.name);
+    this.membership.accepted(met.name);
     return undefined;
+  }
+
+  /** Another incarnation of a node that there is a session with: is that one still alive? */
+  #probe(met: Met, greeting: HandshakeIo, certificate: Uint8Array | undefined): void {
+    const session = this.#sessions.get(met.name);
+    if (session === undefined) return this.#conclude(met, greeting, certificate);
+    session.probe(PROBE_MS, (isAlive) => {
+      if (isAlive) greeting.decided(this.#inUse(met.name, session.met.startedAt));
+      else this.#conclude(met, greeting, certificate, session.met.session);
+    });
+  }
+
+  #conclude(
+    met: Met,
+    greeting: HandshakeIo,
+    certificate: Uint8Array | undefined,
+    dead?: bigint,
+  ): void {
+    // It may have given up meanwhile: then nothing is to be replaced for it.
+    if (!greeting.isWaiting) return;
+    const decision = this.#decide(met, certificate, dead);
+    if (decision === "later") this.#probe(met, greeting, certificate);
+    else greeting.decided(decision);
+  }
+
+  #inUse(name: string, startedAt: number | undefined): Rejection {
+    const since = startedAt === undefined || startedAt <= 0
+      ? "another node that is alive"
+      : `a node started at ${new Date(startedAt).toISOString()}`;
+    const words = `name in use by ${since}`;
+    this.membership.rejected(name, words);
+    return { reason: "nameinuse", words };
   }
 
   #up(met: Met, dialled: boolean, opened: Opened, exposed: readonly string[]): Session {
@@ -582,20 +553,16 @@ export class Mesh implements SessionOwner {
     this.#sessions.set(met.name, session);
     this.#exposures.up(met.name, met.exposed);
     // Before names and groups: a node that joins knows by their end that it has been named all peers.
-    const others = this.peers().filter((name) => name !== met.name);
-    if (others.length > 0) session.sendControl(encodeFrame(TAG.PEER_LIST, encodeList(others)));
+    this.membership.starting(met.name);
     receiver.actors = this.attach?.(session);
-    this.#peers.up(met.name, met.session, met.creation, this.#host.clock.now());
-    this.#dials.reached(met.name);
+    this.membership.up(met, dialled);
     this.#log.info(`${met.name} is up`);
     for (const frame of this.#exposures.since(exposed)) session.sendControl(frame);
     session.sendControl(encodeClock(this.#host.clock.wall()));
     // The keys may have changed since its handshake began.
     this.#reauthentication.check(session);
-    this.#waiters.settle(met.name);
-    this.#joining?.up(met.name);
     this.events.emit("nodeup", { node: met.name });
-    this.#dials.schedule();
+    this.membership.ready(met.name);
     return session;
   }
 }

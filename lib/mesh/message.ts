@@ -5,10 +5,10 @@
  * |------|-----------------------|--------------------------------------------------------------|----------|--------|
  * | 0x01 | NAME                  | text16 name, u32 creation, u8 version, u32 features, u8 flags, 32 nonce | dialler | CHALLENGE |
  * | 0x02 | CHALLENGE             | text16 name, u32 creation, u8 version, u32 features, 32 nonce, 32 proof | acceptor | REPLY |
- * | 0x03 | REPLY                 | 32 proof, u64 last session, u16 count, count × text16 exposed | dialler | ACK |
- * | 0x04 | ACK                   | u16 count, count × text16 exposed                            | acceptor |        |
+ * | 0x03 | REPLY                 | 32 proof, u64 last session, u16 count, count × text16 exposed, u64 started at | dialler | ACK |
+ * | 0x04 | ACK                   | u16 count, count × text16 exposed, u64 started at            | acceptor |        |
  * | 0x05 | REJECT                | u8 reason, text16 words                                      | either, in place of an answer | |
- * | 0x12 | PEER_LIST             | u16 count, count × text16 name                               | either, when a session is up | |
+ * | 0x12 | PEER_LIST             | u16 count, count × text16 name: nodes that the sender has a session with | either, when a session is up, of newcomers, and after a PEER_DIGEST | |
  * | 0x10 | SEND                  | u64 to, term                                                 | either | |
  * | 0x11 | SEND_NAMED            | text16 name, term                                            | either | |
  * | 0x13 | LINK                  | u64 from, u64 to                                             | either | EXIT if there is no such actor |
@@ -47,6 +47,7 @@
  * | 0x40 | CLOCK                 | u64 time of day in milliseconds since 1970                   | either, when a session is up, and when its clock is set | |
  * | 0x41 | PROVE                 | 32 nonce: which cookies do you have?                         | who has removed the cookie of the session | PROOF |
  * | 0x42 | PROOF                 | u8 count, count × 32 proof over that nonce, one for each accepted cookie | who was sent a PROVE | |
+ * | 0x43 | PEER_DIGEST           | u8 is an answer, u32 count, u64 digest of the names of the sender and its peers | either, every 10 s to one peer | PEER_LIST and PEER_DIGEST if it differs |
  * | 0xF0 | PING                  | 8 bytes                                                      | either, after silence | PONG |
  * | 0xF1 | PONG                  | the same 8 bytes                                             | who was asked | |
  *
@@ -67,6 +68,7 @@ export const TAG = {
   ACK: 0x04,
   REJECT: 0x05,
   PEER_LIST: 0x12,
+  PEER_DIGEST: 0x43,
   SEND: 0x10,
   SEND_NAMED: 0x11,
   LINK: 0x13,
@@ -169,6 +171,7 @@ export const REJECT_REASONS = [
   "duplicate", // there is a session already, or one is about to be
   "stopping", // the acceptor is about to stop
   "certificate", // it cannot be read, or is not that node's
+  "nameinuse", // a live node has the dialler's name
 ] as const;
 
 /** One of {@linkcode REJECT_REASONS}. */
@@ -215,6 +218,15 @@ export interface Reply {
   /** The session with the acceptor that the dialler last saw up, or 0. */
   readonly lastSession: bigint;
   readonly exposed: readonly string[];
+  /** When the dialler was started, by its clock: milliseconds since 1970. 0: an older version. */
+  readonly startedAt: number;
+}
+
+/** ACK. */
+export interface Ack {
+  readonly exposed: readonly string[];
+  /** The same of the acceptor. */
+  readonly startedAt: number;
 }
 
 /** NAME's body. */
@@ -271,14 +283,40 @@ export function coveredByChallenge(body: Uint8Array): Uint8Array {
 /** REPLY's body behind its proof. */
 export function encodeReply(proof: Uint8Array, message: Reply): Uint8Array {
   const writer = new Writer(128).bytes(proof).u64(message.lastSession);
-  return writeList(writer, listThatFits(message.exposed)).done();
+  return writeStarted(writeList(writer, listThatFits(message.exposed)), message.startedAt).done();
+}
+
+/** ACK's body. */
+export function encodeAck({ exposed, startedAt }: Ack): Uint8Array {
+  return writeStarted(writeList(new Writer(64), listThatFits(exposed)), startedAt).done();
+}
+
+/** ACK from its body. */
+export function decodeAck(body: Uint8Array): Ack | undefined {
+  const reader = new Reader(body);
+  const message = { exposed: readList(reader), startedAt: readStarted(reader) };
+  return reader.ok ? message : undefined;
+}
+
+function writeStarted(writer: Writer, startedAt: number): Writer {
+  return writer.u64(BigInt(Math.max(0, Math.floor(startedAt))));
+}
+
+/** A time that a `Date` can hold; 0 if there is none. */
+function readStarted(reader: Reader): number {
+  const startedAt = reader.left >= 8 ? Number(reader.u64()) : 0;
+  return startedAt <= 8.64e15 ? startedAt : 0;
 }
 
 /** REPLY and its proof from its body. */
 export function decodeReply(body: Uint8Array): { message: Reply; proof: Uint8Array } | undefined {
   const reader = new Reader(body);
   const proof = reader.bytes(NONCE_BYTES).slice();
-  const message = { lastSession: reader.u64(), exposed: readList(reader) };
+  const message = {
+    lastSession: reader.u64(),
+    exposed: readList(reader),
+    startedAt: readStarted(reader),
+  };
   return reader.ok ? { message, proof } : undefined;
 }
 
@@ -349,7 +387,7 @@ export function decodeProof(body: Uint8Array): Uint8Array[] | undefined {
   return reader.ok ? proofs : undefined;
 }
 
-/** A list of names: ACK's body, PEER_LIST's body. */
+/** A list of names: PEER_LIST's body. */
 export function encodeList(names: readonly string[]): Uint8Array {
   return writeList(new Writer(64), names).done();
 }

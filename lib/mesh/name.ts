@@ -51,6 +51,11 @@ export function formatName({ short, hostname, port }: NodeName): string {
   return `${short}@${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`;
 }
 
+/** The address in a name that is in its one spelling: host and port. */
+export function addressOf(name: string): string {
+  return name.slice(name.indexOf("@") + 1);
+}
+
 /** The one spelling of what a person typed; throws {@linkcode NodeNameError} if it is no name. */
 export function normalName(text: string): string {
   const name = parseName(text);

@@ -1,143 +1,175 @@
 /**
- * Whom this node knows, what it is doing about each, and what is to be done next. Quiet: time and
- * chance are arguments.
+ * The nodes that this one knows, and what it does about each. Quiet: time and chance are arguments.
  *
- *             due                     proof sent                   ACK
- *     idle ────────▶ dialling ────────────────▶ proving ────────────────▶ up
- *      ▲ ▲              │ failed                   │ failed, given up      │
- *      │ └──────────────┴──────────────────────────┘                       │
- *      │                                                                   │
- *      └──────────── lost: dial again soon ────────────────────────────────┤
- *     left ◀───────── disconnected by either side: do not dial ────────────┘
+ *             dial begins             proof sent                  ACK
+ *     idle ────────────▶ dialling ──────────────▶ proving ───────────────▶ up
+ *      ▲ ▲                  │ failed                 │ failed, given up      │
+ *      │ └──────────────────┴────────────────────────┘                       │
+ *      │                                                                     │
+ *      └──────────── lost: dial again soon ──────────────────────────────────┤
+ *     left ◀───────── disconnected by either side: do not dial ──────────────┤
+ *     (forgotten) ◀── it has stopped, in order ──────────────────────────────┘
  *
- * **One session for two.** Both sides may dial at once. The acceptor decides, when the dialler has
+ * When a node is dialed and when it is forgotten depends on how it came to be known: see {@linkcode PeerOrigin}.
+ *
+ * **One session for two.** Both sides may dial at once. The responder decides, when the initiator has
  * proved itself:
  *
  * | what there is with that node | answer |
  * |---|---|
  * | nothing, or our own dial that has not sent its proof | accept; give up our dial |
  * | our own dial, proof sent | the dial of the node with the lesser name wins |
- * | a session of an earlier life of it | replace it |
- * | a session that the dialler had seen up, and has lost | replace it |
- * | a session that the dialler had not seen up when it sent its proof | duplicate: that session stays |
+ * | a session with another incarnation of it | probe that session: if it is alive, the name is in use, else replace it |
+ * | a session that the initiator had seen up, and has lost | replace it |
+ * | a session that the initiator had not seen up when it sent its proof | duplicate: that session stays |
  *
  * A proof that was not sent cannot be accepted, and of two that were sent exactly one is, since both
- * sides compare the same two names. The dialler names the last session that it saw up, which tells
- * a crossing from a loss that only one side has noticed.
+ * sides compare the same two names. The initiator names the last session that it saw up, which
+ * distinguishes a crossing from a loss that only one side has noticed.
  *
  * @module
  */
 import { assert } from "../base/assert.ts";
+import { addressOf } from "./name.ts";
 
-/** How a node came to be known. */
-export type PeerOrigin =
-  /** The user named it: dialled for ever. */
-  | "seed"
-  /** There was a session with it: dialled for ever. */
-  | "met"
-  /** A peer named it: dialled {@linkcode HEARSAY_DIALS_MAX} times, then forgotten. */
-  | "hearsay"
-  /** The user asked for it once: dialled once. */
-  | "asked";
+/** How a node came to be known, the strongest first. */
+export const PEER_ORIGINS: readonly PeerOrigin[] = [
+  "seed", // named by the user: dialed until this node stops
+  "met", // there was a session with it: dialed until `forgetAfter` has passed
+  "gossip", // named by a peer: dialed until no peer has named it for `GOSSIP_FORGET_MS`
+  "asked", // the user wants to connect to it: dialed once
+];
 
-/** The first pause between dials, doubled up to the last. Milliseconds; each is cut by chance. */
+/** One of {@linkcode PEER_ORIGINS}. */
+export type PeerOrigin = "seed" | "met" | "gossip" | "asked";
+
+/** The first pause between dials, doubled up to the last. Milliseconds; chance takes up to half of each away. */
 export const BACKOFF_MS_MIN = 100;
-/** The longest pause between dials. */
-export const BACKOFF_MS_MAX = 10_000;
+/** The longest pause between dials of a node that is no seed. */
+export const BACKOFF_MS_MAX = 60_000;
+/** The longest pause between dials of a seed. */
+export const SEED_BACKOFF_MS_MAX = 10_000;
 
-/** How often a node that is only known from others is dialled in vain before it is forgotten. */
-export const HEARSAY_DIALS_MAX = 12;
+/** A node that a peer is connected with is dialed again this long after the last dial. Milliseconds. */
+export const REPORTED_RETRY_MS = 5_000;
 
-/** Dials in vain, in a row, after which a node is forgotten. */
-const DIALS_MAX: Readonly<Record<PeerOrigin, number>> = {
-  seed: Infinity,
-  met: Infinity,
-  hearsay: HEARSAY_DIALS_MAX,
-  asked: 1,
-};
+/** A node that was never reached is forgotten when no peer has named it for this long. Milliseconds. */
+export const GOSSIP_FORGET_MS = 600_000;
 
-/** How many nodes are known at most. Others that peers name are not dialled. */
+/** A lost node is forgotten after this long by default. Milliseconds. */
+export const FORGET_MS = 3_600_000;
+
+/** What peers say of a node that has stopped is ignored for this long: they may not know yet. Milliseconds. */
+export const STOPPED_MS = 30_000;
+
+/** How many nodes are known at most. Others that peers name are not dialed. */
 export const PEERS_MAX = 1024;
 
 /** What is being done about a peer. */
-type State =
+type PeerState =
   | { readonly kind: "idle"; readonly dialAt: number }
   | { readonly kind: "dialling" }
   | { readonly kind: "proving" }
   | { readonly kind: "up"; readonly session: bigint; readonly creation: number }
   | { readonly kind: "left" };
 
-interface Peer {
+/** One known node. */
+export interface Peer {
   readonly name: string;
-  origin: PeerOrigin;
-  state: State;
+  /** Its host and port. */
+  readonly address: string;
+  readonly origin: PeerOrigin;
+  readonly state: PeerState;
   /** Dials in a row that failed. */
-  failures: number;
-  /** The session with it that was up last, or 0. */
-  lastSession: bigint;
+  readonly failures: number;
+  /** When the last dial began. */
+  readonly triedAt: number;
+  /** The last dial had no answer at all: it may occupy the next one's slot for seconds. */
+  readonly isSilent: boolean;
+  /** The user waits for it. */
+  readonly isWanted: boolean;
+  /** The peer that named it first. */
+  readonly informant: string | undefined;
 }
 
-/** The answer to a dialler that has proved itself. */
-export type Verdict = "accept" | "replace" | "duplicate";
+/** The same, as its table changes it. */
+type Entry = { -readonly [Key in keyof Peer]: Peer[Key] } & {
+  /** The session with it that was up last, or 0. */
+  lastSession: bigint;
+  /** When it was last up, or named by a peer, or by the user. */
+  knownAt: number;
+};
+
+/** How a dial failed. */
+export type DialFailure =
+  | "refused"
+  /** Nothing was heard. */
+  | "silent"
+  /** It will fail again: another node is there, or it does not want us. */
+  | "futile";
+
+/** The answer to an initiator that has proved itself. */
+export type Verdict = "accept" | "replace" | "duplicate" | "probe";
 
 /** The peers of one node. */
 export class Peers {
   readonly #self: string;
   readonly #chance: () => number;
-  readonly #peers = new Map<string, Peer>();
+  readonly #forgetMs: number;
+  readonly #peers = new Map<string, Entry>();
+  /** Nodes that have stopped, and until when gossip about them is ignored. */
+  readonly #stopped = new Map<string, number>();
 
-  /** `chance` gives numbers in [0, 1). */
-  constructor(self: string, chance: () => number) {
+  /** `chance` returns numbers in [0, 1). */
+  constructor(self: string, chance: () => number, forgetMs: number = FORGET_MS) {
     this.#self = self;
     this.#chance = chance;
+    this.#forgetMs = forgetMs;
   }
 
-  /** Makes a node known. False: it is ourselves, or there are too many. */
-  add(name: string, origin: PeerOrigin, now: number): boolean {
+  /** Makes a node known. False: it is this node itself, it has just stopped, or there are too many. */
+  add(name: string, origin: PeerOrigin, now: number, informant?: string): boolean {
     if (name === this.#self) return false;
+    if (origin !== "gossip") this.#stopped.delete(name);
     const known = this.#peers.get(name);
-    if (known === undefined) {
-      if (origin === "hearsay" && this.#peers.size >= PEERS_MAX) return false;
-      const state: State = { kind: "idle", dialAt: now };
-      this.#peers.set(name, { name, origin, state, failures: 0, lastSession: 0n });
-    } else {
-      if (origin === "seed" || origin === "met") known.origin = origin;
+    if (known === undefined) return this.#addNew(name, origin, now, informant);
+    if (PEER_ORIGINS.indexOf(origin) < PEER_ORIGINS.indexOf(known.origin)) known.origin = origin;
+    known.knownAt = now;
+    const { state } = known;
+    if (origin === "asked") known.isWanted = state.kind !== "up";
+    if (origin === "seed" || origin === "asked") {
       // The user wants it: whatever was, dial now.
-      const wanted = origin === "seed" || origin === "asked";
-      if (wanted && (known.state.kind === "left" || known.state.kind === "idle")) {
-        known.state = { kind: "idle", dialAt: now };
-        known.failures = 0;
-      }
+      if (state.kind !== "left" && state.kind !== "idle") return true;
+      if (state.kind === "left") known.origin = origin;
+      known.state = { kind: "idle", dialAt: now };
+      known.failures = 0;
+    } else if (state.kind === "idle") {
+      // A peer is connected with it, so it may be reached now.
+      const dialAt = Math.max(now, known.triedAt + REPORTED_RETRY_MS);
+      if (dialAt < state.dialAt) known.state = { kind: "idle", dialAt };
     }
     return true;
   }
 
-  /** Which nodes are to be dialled at `now`. */
-  due(now: number): string[] {
-    const names: string[] = [];
-    for (const { name, state } of this.#peers.values()) {
-      if (state.kind === "idle" && state.dialAt <= now) names.push(name);
-    }
-    return names;
+  /** All of them, in the order in which they became known. */
+  [Symbol.iterator](): IterableIterator<Peer> {
+    return this.#peers.values();
   }
 
-  /** When the next dial is due, or `Infinity`. */
-  nextDueAt(): number {
-    let at = Infinity;
-    for (const { state } of this.#peers.values()) {
-      if (state.kind === "idle" && state.dialAt < at) at = state.dialAt;
-    }
-    return at;
+  /** How a node came to be known. */
+  originOf(name: string): PeerOrigin | undefined {
+    return this.#peers.get(name)?.origin;
   }
 
-  /** It is being dialled. */
-  dialling(name: string): void {
+  /** It is being dialed. */
+  dialling(name: string, now: number): void {
     const peer = this.#get(name);
     assert(peer.state.kind === "idle", `dialling ${name}, which is ${peer.state.kind}`);
     peer.state = { kind: "dialling" };
+    peer.triedAt = now;
   }
 
-  /** Our dial is about to send its proof. The session to name in it. */
+  /** Our dial is about to send its proof. Returns the session to name in it. */
   proving(name: string): bigint {
     const peer = this.#get(name);
     assert(peer.state.kind === "dialling", `proving to ${name}, which is ${peer.state.kind}`);
@@ -145,31 +177,43 @@ export class Peers {
     return peer.lastSession;
   }
 
-  /** Our dial was given up for the other side's: if that comes to nothing, dial again. */
+  /** Our dial was given up for the other side's: if that fails, dial again. */
   yielded(name: string, now: number): void {
     const peer = this.#peers.get(name);
     if (peer?.state.kind !== "dialling" && peer?.state.kind !== "proving") return;
     peer.state = { kind: "idle", dialAt: now + BACKOFF_MS_MIN * (5 + 5 * this.#chance()) };
   }
 
-  /** Our dial came to nothing. Says how many have, in a row. */
-  failed(name: string, now: number): number {
+  /** Our dial failed. Returns how many have, in a row. */
+  failed(name: string, now: number, failure: DialFailure = "refused"): number {
     const peer = this.#peers.get(name);
     // It may be up by its own dial, or have been told to leave.
     if (peer?.state.kind !== "dialling" && peer?.state.kind !== "proving") return 0;
     peer.failures++;
-    if (peer.failures >= DIALS_MAX[peer.origin]) this.#peers.delete(name);
-    else peer.state = { kind: "idle", dialAt: now + this.#pause(peer.failures) };
+    peer.isWanted = false;
+    peer.isSilent = failure === "silent";
+    if (peer.origin === "asked") this.#peers.delete(name);
+    else peer.state = { kind: "idle", dialAt: now + this.#pause(peer, failure === "futile") };
     return peer.failures;
   }
 
-  /** What to answer a dialler that has proved itself. */
-  judge(name: string, creation: number, lastSession: bigint): Verdict {
+  /** It may not be dialed now. */
+  denied(name: string, now: number): void {
+    const peer = this.#get(name);
+    peer.isWanted = false;
+    if (peer.origin === "asked") this.#peers.delete(name);
+    else peer.state = { kind: "idle", dialAt: now + this.#pause(peer, true) };
+    peer.triedAt = now;
+  }
+
+  /** What to answer an initiator that has proved itself. The session `dead` was probed in vain. */
+  judge(name: string, creation: number, lastSession: bigint, dead?: bigint): Verdict {
     const state = this.#peers.get(name)?.state;
     if (state?.kind === "proving") return this.#self < name ? "duplicate" : "accept";
     if (state?.kind !== "up") return "accept";
-    const lost = state.creation !== creation || state.session === lastSession;
-    return lost ? "replace" : "duplicate";
+    if (state.session === dead) return "replace";
+    if (state.creation !== creation) return "probe";
+    return state.session === lastSession ? "replace" : "duplicate";
   }
 
   /** A session with it is up, by either side's dial. */
@@ -179,26 +223,74 @@ export class Peers {
     if (peer === undefined) return;
     peer.state = { kind: "up", session, creation };
     peer.failures = 0;
+    peer.isSilent = false;
+    peer.isWanted = false;
+    peer.informant = undefined;
     peer.lastSession = session;
   }
 
-  /** The session with it is over. `again`: dial it. */
-  down(name: string, again: boolean, now: number): void {
+  /** The session with it is over. */
+  down(name: string, why: "lost" | "left" | "stopped", now: number): void {
     const peer = this.#peers.get(name);
     if (peer?.state.kind !== "up") return;
-    peer.state = again
-      ? { kind: "idle", dialAt: now + BACKOFF_MS_MIN * this.#chance() }
-      : { kind: "left" };
+    peer.knownAt = now;
+    if (why === "left") peer.state = { kind: "left" };
+    else if (why === "lost") {
+      peer.state = { kind: "idle", dialAt: now + BACKOFF_MS_MIN * this.#chance() };
+    } else if (peer.origin === "seed") {
+      peer.state = { kind: "idle", dialAt: now + BACKOFF_MS_MIN * (5 + 5 * this.#chance()) };
+    } else {
+      this.#peers.delete(name);
+      this.#stopped.set(name, now + STOPPED_MS);
+    }
   }
 
-  /** It is not to be dialled until it is added as a seed or comes by itself. */
+  /** It is not to be dialed until the user wants it or it comes by itself. */
   leave(name: string): void {
     const peer = this.#peers.get(name);
     if (peer !== undefined) peer.state = { kind: "left" };
   }
 
+  /**
+   * Forgets the nodes that were not reached for too long, and of those that were disconnected all but the
+   * last {@linkcode PEERS_MAX}. Returns the names of the first.
+   */
+  expire(now: number): string[] {
+    const forgotten: string[] = [];
+    const left: string[] = [];
+    for (const { name, origin, state, knownAt } of this.#peers.values()) {
+      if (state.kind === "left") left.push(name);
+      if (state.kind !== "idle" || origin === "seed" || origin === "asked") continue;
+      const patience = origin === "met"
+        ? this.#forgetMs
+        : Math.min(this.#forgetMs, GOSSIP_FORGET_MS);
+      if (now - knownAt >= patience) forgotten.push(name);
+    }
+    for (const name of forgotten) this.#peers.delete(name);
+    for (const name of left.slice(0, Math.max(0, left.length - PEERS_MAX))) {
+      this.#peers.delete(name);
+    }
+    for (const [name, until] of this.#stopped) if (until <= now) this.#stopped.delete(name);
+    return forgotten;
+  }
+
+  /**
+   * A node was reached at the address in its name, so no other can be there. Forgets those that are known
+   * with that address, but for seeds, and returns their names.
+   */
+  superseded(by: string): string[] {
+    const address = addressOf(by);
+    const names: string[] = [];
+    for (const peer of this.#peers.values()) {
+      if (peer.name === by || peer.address !== address || peer.origin === "seed") continue;
+      if (peer.state.kind === "idle" && !peer.isWanted) names.push(peer.name);
+    }
+    for (const name of names) this.#peers.delete(name);
+    return names;
+  }
+
   /** What is being done about a node, in one word. */
-  stateOf(name: string): State["kind"] | "unknown" {
+  stateOf(name: string): PeerState["kind"] | "unknown" {
     return this.#peers.get(name)?.state.kind ?? "unknown";
   }
 
@@ -207,13 +299,36 @@ export class Peers {
     return this.#peers.size;
   }
 
+  #addNew(name: string, origin: PeerOrigin, now: number, informant: string | undefined): boolean {
+    if (origin === "gossip") {
+      if (this.#peers.size >= PEERS_MAX || (this.#stopped.get(name) ?? 0) > now) return false;
+    }
+    this.#peers.set(name, {
+      name,
+      address: addressOf(name),
+      origin,
+      state: { kind: "idle", dialAt: now },
+      failures: 0,
+      triedAt: -Infinity,
+      isSilent: false,
+      isWanted: origin === "asked",
+      informant,
+      lastSession: 0n,
+      knownAt: now,
+    });
+    return true;
+  }
+
   /** Doubles with each failure, up to a cap; chance takes up to half of it away. */
-  #pause(failures: number): number {
-    const full = Math.min(BACKOFF_MS_MAX, BACKOFF_MS_MIN * 2 ** Math.min(failures - 1, 16));
+  #pause({ origin, failures }: Entry, isFutile: boolean): number {
+    const most = origin === "seed" ? SEED_BACKOFF_MS_MAX : BACKOFF_MS_MAX;
+    const full = isFutile
+      ? BACKOFF_MS_MAX
+      : Math.min(most, BACKOFF_MS_MIN * 2 ** Math.min(failures - 1, 16));
     return full * (1 - this.#chance() / 2);
   }
 
-  #get(name: string): Peer {
+  #get(name: string): Entry {
     const peer = this.#peers.get(name);
     assert(peer !== undefined, `not a peer: ${name}`);
     return peer;

@@ -98,6 +98,13 @@ export interface Opened {
   readonly reader: FrameReader;
 }
 
+/** Somebody wants to know whether the peer is alive. */
+interface Probe {
+  /** The number of the ping that must be answered. */
+  readonly ping: number;
+  readonly done: (isAlive: boolean) => void;
+}
+
 /** A session that is up. */
 export class Session implements FrameSink {
   /** Who is on the other side. */
@@ -118,6 +125,7 @@ export class Session implements FrameSink {
   #pings = 0;
   /** Bytes of pongs since the stream was last empty. */
   #pongs = 0;
+  readonly #probes = new Set<Probe>();
   #over = false;
   readonly #fragments: FragmentReader;
 
@@ -190,12 +198,30 @@ export class Session implements FrameSink {
     return this.outbox.data(frame);
   }
 
+  /**
+   * Asks whether the peer is alive. Calls `done` once: with true when it has answered, with false after `ms` or
+   * when the session is over.
+   */
+  probe(ms: number, done: (isAlive: boolean) => void): void {
+    if (this.#over) return done(false);
+    this.#ping();
+    const probe: Probe = {
+      ping: this.#pings,
+      done: (isAlive) => {
+        if (!this.#probes.delete(probe)) return;
+        timer.cancel();
+        done(isAlive);
+      },
+    };
+    const timer = this.#clock.after(ms, () => probe.done(false));
+    this.#probes.add(probe);
+  }
+
   /** Pings or gives up, as time goes by. */
   tick(now: number): void {
     switch (this.#heartbeat.tick(now)) {
       case "ping":
-        this.#pings++;
-        this.outbox.control(encodeFrame(TAG.PING, pingBody(this.#pings)));
+        this.#ping();
         break;
       case "dead":
         this.#end("timeout", `nothing heard for ${this.#limits.deadlineMs} ms`);
@@ -228,6 +254,7 @@ export class Session implements FrameSink {
     this.#forget();
     const timer = this.#clock.after(GOODBYE_MS, () => stream.abort());
     this.#handler.over(this, reason, "we ended it");
+    for (const probe of [...this.#probes]) probe.done(false);
     return gone.finally(() => timer.cancel());
   }
 
@@ -259,6 +286,7 @@ export class Session implements FrameSink {
         }
         return true;
       case TAG.PONG:
+        this.#ponged(body);
         return true;
       case TAG.GOODBYE: {
         const reason = decodeGoodbye(body);
@@ -288,6 +316,17 @@ export class Session implements FrameSink {
   #data(bytes: Uint8Array): void {
     this.#heartbeat.heard();
     if (!this.#over && !this.#reader.push(bytes, this)) this.overlong();
+  }
+
+  #ping(): void {
+    this.#pings++;
+    this.outbox.control(encodeFrame(TAG.PING, pingBody(this.#pings)));
+  }
+
+  #ponged(body: Uint8Array): void {
+    if (this.#probes.size === 0 || body.length < PING_BYTES) return;
+    const ping = u32At(body, 0);
+    for (const probe of [...this.#probes]) if (ping >= probe.ping) probe.done(true);
   }
 
   #drain(): void {
@@ -331,6 +370,7 @@ export class Session implements FrameSink {
     this.#forget();
     this.#stream.abort();
     this.#handler.over(this, end, words);
+    for (const probe of [...this.#probes]) probe.done(false);
   }
 
   /** Nothing more is handed on: what had begun to come, and what was held for it, is dropped. */

@@ -54,7 +54,7 @@ const SAMPLES: readonly (readonly [tag: number, body: Uint8Array])[] = [
       NONCE,
     ),
   ],
-  [TAG.REPLY, encodeReply(NONCE, { lastSession: 5n, exposed: ["f", "gé"] })],
+  [TAG.REPLY, encodeReply(NONCE, { lastSession: 5n, exposed: ["f", "gé"], startedAt: 6 })],
   [TAG.ACK, encodeList(["f"])],
   [TAG.REJECT, encodeReject("cookie", "wörds")],
   [TAG.PEER_LIST, encodeList(["a@h:1", "b@[::1]:2"])],

@@ -8,6 +8,7 @@
  * wanted, one connection can break.
  */
 import { assert } from "@std/assert";
+import { type DialPlan, DialQueue } from "../../lib/mesh/dial_queue.ts";
 import { Peers } from "../../lib/mesh/peers.ts";
 
 type Message =
@@ -109,7 +110,7 @@ export class World {
   choices(): Choice[] {
     const found: Choice[] = [];
     for (const side of [this.a, this.b]) {
-      if (side.peers.due(this.now).length === 0) continue;
+      if (planOf(side.peers, this.now).names.length === 0) continue;
       found.push({ what: `${side.name} dials`, act: () => this.#dial(side) });
     }
     for (const wire of this.#wires) {
@@ -131,7 +132,7 @@ export class World {
 
   /** Lets the time pass until somebody has something to do. False: nobody ever has. */
   pass(): boolean {
-    const at = Math.min(this.a.peers.nextDueAt(), this.b.peers.nextDueAt());
+    const at = Math.min(...[this.a, this.b].map(({ peers }) => planOf(peers, this.now).wakeAt));
     if (at === Infinity) return false;
     this.now = Math.max(this.now, at);
     return true;
@@ -176,7 +177,7 @@ export class World {
   }
 
   #dial(side: Side): void {
-    side.peers.dialling(side.other.name);
+    side.peers.dialling(side.other.name, this.now);
     side.dial = this.#wire(side);
     this.#say(side.dial, side, { kind: "NAME" });
   }
@@ -213,7 +214,12 @@ export class World {
   /** As the mesh decides. */
   #replied(side: Side, wire: Wire, lastSession: bigint): void {
     const { other, peers } = side;
-    const verdict = peers.judge(other.name, other.creation, lastSession);
+    let verdict = peers.judge(other.name, other.creation, lastSession);
+    if (verdict === "probe") {
+      // The former incarnation is dead: nothing answers.
+      verdict = peers.judge(other.name, other.creation, lastSession, side.session!.id);
+      assert(verdict === "replace", `after the probe: ${verdict}`);
+    }
     if (verdict === "duplicate") {
       this.#say(wire, side, { kind: "DUPLICATE" });
       return this.#say(wire, side, { kind: "CLOSE" });
@@ -241,8 +247,12 @@ export class World {
   #down(side: Side, wire: Wire): void {
     assert(side.session === wire, "another session");
     side.session = undefined;
-    side.peers.down(side.other.name, true, this.now);
+    side.peers.down(side.other.name, "lost", this.now);
   }
+}
+
+function planOf(peers: Peers, now: number): DialPlan {
+  return new DialQueue(peers).next(now);
 }
 
 /** Runs a setting in every possible order to its end; `check` judges each. Says how many there were. */

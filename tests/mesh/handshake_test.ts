@@ -26,8 +26,20 @@ const CERTIFICATE = hex("308200aabbcc");
 const KEY = random.bytes(32);
 const BELIEVED = (): undefined => undefined;
 
-const alpha: Self = { name: "alpha@h:1", creation: 7, proofKey: KEY, exposed: ["f"] };
-const beta: Self = { name: "beta@h:2", creation: 0xffff_ffff, proofKey: KEY, exposed: [] };
+const alpha: Self = {
+  name: "alpha@h:1",
+  creation: 7,
+  startedAt: 1_000,
+  proofKey: KEY,
+  exposed: ["f"],
+};
+const beta: Self = {
+  name: "beta@h:2",
+  creation: 0xffff_ffff,
+  startedAt: 2_000,
+  proofKey: KEY,
+  exposed: [],
+};
 
 interface Sides {
   readonly dialler?: Partial<Self>;
@@ -135,6 +147,7 @@ test("Dialler and Responder meet: each learns who the other is, and both call th
       version: 1,
       features: 0x10,
       exposed: [],
+      startedAt: 2_000,
       session: here.session,
       lastSession: 0n,
       binding: { ...here.binding!, role: "dialler" },
@@ -145,6 +158,7 @@ test("Dialler and Responder meet: each learns who the other is, and both call th
       version: 1,
       features: 0x10,
       exposed: ["f"],
+      startedAt: 1_000,
       session: there.session,
       lastSession: 42n,
       binding: { ...there.binding!, role: "acceptor" },
@@ -310,8 +324,9 @@ test("Dialler refuses a node that is not the one it dialled", () => {
   assertEquals(step.words, "a node without a proper name answered where beta@h:2 was dialled");
 });
 
-test("Acceptor refuses a dialler with its own name, or with none", () => {
-  assertRefused(run(sides({ dialler: { name: beta.name } })), "acceptor", "name");
+test("Acceptor refuses itself as a dialler, and one without a proper name", () => {
+  const { name, creation } = beta;
+  assertRefused(run(sides({ dialler: { name, creation } })), "acceptor", "duplicate");
   for (const name of ["", "alpha", "alpha@h", "alpha@H:1", "alpha@h:01", "a\n@h:1", "ä@h:1"]) {
     assertRefused(run(sides({ dialler: { name } })), "acceptor", "name");
   }
@@ -453,7 +468,9 @@ for (const [state, make] of Object.entries(STATES)) {
     if (expects === undefined) return;
     // What it would have accepted, from its own counterpart.
     const whole = bodies()[expects];
-    for (let length = 0; length < whole.length; length++) {
+    // An older version does not send the time of its start at the end.
+    const optional = expects === "REPLY" || expects === "ACK" ? 8 : 0;
+    for (let length = 0; length < whole.length - optional; length++) {
       const { machine } = make();
       const step = machine.receive(TAG[expects], whole.subarray(0, length));
       assert(step.kind === "fail", `${length} bytes: ${step.kind}`);

@@ -66,7 +66,10 @@ test("Mesh does not let in a TLS client that trusts any certificate and guesses 
       const intruder = await Intruder.secure(a.name);
       intruder.send(TAG.NAME, encodeName({ ...NAME, nonce: randomBytes(32) }));
       assertEquals((await intruder.frame(0)).tag, TAG.CHALLENGE);
-      intruder.send(TAG.REPLY, encodeReply(randomBytes(32), { lastSession: 0n, exposed: [] }));
+      intruder.send(
+        TAG.REPLY,
+        encodeReply(randomBytes(32), { lastSession: 0n, exposed: [], startedAt: 0 }),
+      );
       intruder.send(TAG.PEER_LIST, encodeList(["intruder@127.0.0.1:1"]));
       intruder.write(...SAID);
       assertEquals((await intruder.frame(1)).tag, TAG.REJECT);

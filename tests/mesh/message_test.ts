@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { FRAME_BYTES_MAX } from "../../lib/mesh/frame.ts";
 import {
+  decodeAck,
   decodeChallenge,
   decodeGoodbye,
   decodeList,
@@ -8,6 +9,7 @@ import {
   decodeReject,
   decodeReply,
   decodeRoomBroadcast,
+  encodeAck,
   encodeChallenge,
   encodeGoodbye,
   encodeList,
@@ -43,12 +45,14 @@ const challenge = {
   features: 0,
   nonce: NONCE,
 };
-const reply = { lastSession: 0x0102030405060708n, exposed: ["f", ""] };
+const reply = { lastSession: 0x0102030405060708n, exposed: ["f", ""], startedAt: 0x0102 };
 
 /** Each row of the table: its body in hex, what writes it, what reads it, and what that gives. */
 const ROWS: readonly {
   readonly row: string;
   readonly body: string;
+  /** Bytes at its end that an older version does not send. */
+  readonly older?: number;
   readonly encoded: Uint8Array;
   readonly decode: (body: Uint8Array) => unknown;
   readonly decoded: unknown;
@@ -69,20 +73,29 @@ const ROWS: readonly {
   },
   {
     row: "REPLY",
-    body: `${"bb".repeat(32)} 0807060504030201 0200 0100 66 0000`,
+    body: `${"bb".repeat(32)} 0807060504030201 0200 0100 66 0000 0201000000000000`,
+    older: 8,
     encoded: encodeReply(PROOF, reply),
     decode: decodeReply,
     decoded: { message: reply, proof: PROOF },
   },
   {
-    row: "ACK, PEER_LIST",
+    row: "ACK",
+    body: "0100 0100 66 0201000000000000",
+    older: 8,
+    encoded: encodeAck({ exposed: ["f"], startedAt: 0x0102 }),
+    decode: decodeAck,
+    decoded: { exposed: ["f"], startedAt: 0x0102 },
+  },
+  {
+    row: "PEER_LIST",
     body: "0200 0500 6140683a31 0500 6240683a32",
     encoded: encodeList(["a@h:1", "b@h:2"]),
     decode: decodeList,
     decoded: ["a@h:1", "b@h:2"],
   },
   {
-    row: "ACK, PEER_LIST (none)",
+    row: "PEER_LIST (none)",
     body: "0000",
     encoded: encodeList([]),
     decode: decodeList,
@@ -161,6 +174,7 @@ test("TAG holds the numbers that are on the wire", () => {
     CLOCK: 0x40,
     PROVE: 0x41,
     PROOF: 0x42,
+    PEER_DIGEST: 0x43,
     ROOM_BROADCAST: 0x1e,
     ROOM_BROADCAST_BINARY: 0x1f,
     GOODBYE: 0x20,
@@ -169,19 +183,19 @@ test("TAG holds the numbers that are on the wire", () => {
   });
   assertEquals(
     REJECT_REASONS.join(),
-    "protocol,version,cookie,name,wrongnode,duplicate,stopping,certificate",
+    "protocol,version,cookie,name,wrongnode,duplicate,stopping,certificate,nameinuse",
   );
   assertEquals(GOODBYE_REASONS.join(), "shutdown,disconnected");
 });
 
-for (const { row, body, encoded, decode, decoded } of ROWS) {
+for (const { row, body, older = 0, encoded, decode, decoded } of ROWS) {
   test(`${row} is laid out as the table says, and read back`, () => {
     assertEquals(encoded.toHex(), body.replace(/\s/g, ""));
     assertEquals(decode(hex(body)), decoded);
   });
 
   test(`${row} cut short anywhere is no message, and throws nothing`, () => {
-    for (let length = 0; length < encoded.length; length++) {
+    for (let length = 0; length < encoded.length - older; length++) {
       assertEquals(decode(encoded.slice(0, length)), undefined, `${length} bytes`);
     }
   });
@@ -198,6 +212,13 @@ for (const { row, body, encoded, decode, decoded } of ROWS) {
     }
   });
 }
+
+test("REPLY and ACK of an older version have no time of the start", () => {
+  assertEquals(decodeReply(encodeReply(PROOF, reply).slice(0, -8))?.message.startedAt, 0);
+  assertEquals(decodeAck(hex("0000"))?.startedAt, 0);
+  // And one that no calendar has is none.
+  assertEquals(decodeAck(hex("0000 ffffffffffffffff"))?.startedAt, 0);
+});
 
 test("a decoder's nonce and proof are copies, since frames are views", () => {
   const body = encodeName(name).slice();

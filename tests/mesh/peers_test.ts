@@ -3,12 +3,16 @@ import { AssertionFailure } from "../../lib/base/assert.ts";
 import {
   BACKOFF_MS_MAX,
   BACKOFF_MS_MIN,
-  HEARSAY_DIALS_MAX,
-  type PeerOrigin,
+  FORGET_MS,
+  GOSSIP_FORGET_MS,
   Peers,
   PEERS_MAX,
+  REPORTED_RETRY_MS,
+  SEED_BACKOFF_MS_MAX,
+  STOPPED_MS,
   type Verdict,
 } from "../../lib/mesh/peers.ts";
+import { DialQueue } from "../../lib/mesh/dial_queue.ts";
 import { test } from "../kit/test.ts";
 import { everyRun, type Setting, type World } from "./crossing.ts";
 
@@ -20,12 +24,22 @@ function peers(chance = 0.5): Peers {
   return new Peers(M, () => chance);
 }
 
+/** What is to be dialed. */
+function due(table: Peers, now: number): readonly string[] {
+  return new DialQueue(table).next(now).names;
+}
+
+/** When the next dial is due. */
+function wakeAt(table: Peers): number {
+  return new DialQueue(table).next(-1).wakeAt;
+}
+
 /** Brings a new peer into a state. */
 function inState(name: string, state: ReturnType<Peers["stateOf"]>, chance?: number): Peers {
   const table = peers(chance);
   if (state === "unknown") return table;
   table.add(name, "seed", 0);
-  if (state === "dialling" || state === "proving") table.dialling(name);
+  if (state === "dialling" || state === "proving") table.dialling(name, 0);
   if (state === "proving") table.proving(name);
   if (state === "up") table.up(name, 77n, 5, 0);
   if (state === "left") table.leave(name);
@@ -43,11 +57,14 @@ test("Peers.judge answers as its table says, for every state, name, creation and
           let expected: Verdict = "accept";
           // Of two proofs the one of the lesser name wins: if that is theirs, we accept.
           if (state === "proving") expected = name === A ? "accept" : "duplicate";
-          if (state === "up") expected = creation === 6 || last === 77n ? "replace" : "duplicate";
+          if (state === "up") {
+            expected = creation === 6 ? "probe" : last === 77n ? "replace" : "duplicate";
+          }
           const table = inState(name, state);
           const row = `${name} ${state} ${creation} ${last}`;
           assertEquals(table.judge(name, creation, last), expected, row);
           assertEquals(table.stateOf(name), state, `${row}: judging changes nothing`);
+          if (state === "up") assertEquals(table.judge(name, creation, last, 77n), "replace", row);
         }
       }
     }
@@ -59,7 +76,7 @@ test("Peers.judge never accepts both of two crossing proofs, nor refuses both", 
   one.add(Z, "seed", 0);
   other.add(A, "seed", 0);
   for (const [table, name] of [[one, Z], [other, A]] as const) {
-    table.dialling(name);
+    table.dialling(name, 0);
     table.proving(name);
   }
   assertEquals([one.judge(Z, 1, 0n), other.judge(A, 1, 0n)], ["duplicate", "accept"]);
@@ -70,23 +87,25 @@ test("Peers moves between its states as its drawing says, for every event in eve
     yielded: (table) => table.yielded(A, 0),
     failed: (table) => void table.failed(A, 0),
     up: (table) => table.up(A, 88n, 5, 0),
-    lost: (table) => table.down(A, true, 0),
-    disconnected: (table) => table.down(A, false, 0),
+    lost: (table) => table.down(A, "lost", 0),
+    stopped: (table) => table.down(A, "stopped", 0),
+    disconnected: (table) => table.down(A, "left", 0),
     leave: (table) => table.leave(A),
     seed: (table) => void table.add(A, "seed", 0),
     asked: (table) => void table.add(A, "asked", 0),
-    hearsay: (table) => void table.add(A, "hearsay", 0),
+    gossip: (table) => void table.add(A, "gossip", 0),
   };
   const expected: Readonly<Record<string, string>> = {
     yielded: "unknown idle idle idle up left",
     failed: "unknown idle idle idle up left",
     up: "up up up up up up",
     lost: "unknown idle dialling proving idle left",
+    stopped: "unknown idle dialling proving idle left",
     disconnected: "unknown idle dialling proving left left",
     leave: "unknown left left left left left",
     seed: "idle idle dialling proving up idle",
     asked: "idle idle dialling proving up idle",
-    hearsay: "idle idle dialling proving up left",
+    gossip: "idle idle dialling proving up left",
   };
   for (const [event, act] of Object.entries(events)) {
     const after = STATES.map((state) => {
@@ -100,7 +119,7 @@ test("Peers moves between its states as its drawing says, for every event in eve
 
 test("Peers holds its owner to the order of a dial", () => {
   for (const state of STATES) {
-    const dialling = () => inState(A, state).dialling(A);
+    const dialling = () => inState(A, state).dialling(A, 0);
     const proving = () => inState(A, state).proving(A);
     if (state !== "idle") assertThrows(dialling, AssertionFailure);
     if (state !== "dialling") assertThrows(proving, AssertionFailure);
@@ -109,7 +128,7 @@ test("Peers holds its owner to the order of a dial", () => {
 
 test("Peers knows not itself", () => {
   const table = peers();
-  for (const origin of ["seed", "met", "hearsay", "asked"] as const) {
+  for (const origin of ["seed", "met", "gossip", "asked"] as const) {
     assertEquals(table.add(M, origin, 0), false);
   }
   table.up(M, 1n, 1, 0);
@@ -118,15 +137,15 @@ test("Peers knows not itself", () => {
 
 test("Peers dials a newcomer at once and says when the next is due", () => {
   const table = peers();
-  assertEquals(table.nextDueAt(), Infinity);
+  assertEquals(wakeAt(table), Infinity);
   table.add(A, "seed", 10);
-  table.add(Z, "hearsay", 20);
-  assertEquals(table.nextDueAt(), 10);
-  assertEquals(table.due(9), []);
-  assertEquals(table.due(10), [A]);
-  assertEquals(table.due(20), [A, Z]);
-  table.dialling(A);
-  assertEquals([table.due(20), table.nextDueAt()], [[Z], 20]);
+  table.add(Z, "gossip", 20);
+  assertEquals(wakeAt(table), 10);
+  assertEquals(due(table, 9), []);
+  assertEquals(due(table, 10), [A]);
+  assertEquals(due(table, 20), [A, Z]);
+  table.dialling(A, 0);
+  assertEquals([due(table, 20), wakeAt(table)], [[Z], 20]);
 });
 
 /** The pauses between the first `count` dials in vain. */
@@ -135,12 +154,12 @@ function pauses(chance: number, count: number): number[] {
   table.add(A, "seed", 0);
   let now = 0;
   return Array.from({ length: count }, (_, i) => {
-    table.dialling(A);
+    table.dialling(A, 0);
     assertEquals(table.failed(A, now), i + 1);
-    const pause = table.nextDueAt() - now;
+    const pause = wakeAt(table) - now;
     now += pause;
-    assertEquals(table.due(now - 0.001), []);
-    assertEquals(table.due(now), [A]);
+    assertEquals(due(table, now - 0.001), []);
+    assertEquals(due(table, now), [A]);
     return pause;
   });
 }
@@ -151,19 +170,19 @@ test("Peers doubles the pause from dial to dial up to a cap, and chance takes up
   assertEquals(pauses(1, 10), full.map((ms) => ms / 2));
   assertEquals(pauses(0.5, 3), [75, 150, 300]);
   const long = pauses(0, 2000);
-  assertEquals([long[0], long.at(-1)], [BACKOFF_MS_MIN, BACKOFF_MS_MAX]);
+  assertEquals([long[0], long.at(-1)], [BACKOFF_MS_MIN, SEED_BACKOFF_MS_MAX]);
 });
 
 test("Peers dials a lost node again within 100 ms, and one that it gave way to within 500 to 1,000", () => {
   for (const chance of [0, 0.999999]) {
     const lost = inState(A, "up", chance);
-    lost.down(A, true, 1000);
-    const lostAfter = lost.nextDueAt() - 1000;
+    lost.down(A, "lost", 1000);
+    const lostAfter = wakeAt(lost) - 1000;
     assert(lostAfter >= 0 && lostAfter <= 100, `${lostAfter}`);
     for (const state of ["dialling", "proving"] as const) {
       const yielded = inState(A, state, chance);
       yielded.yielded(A, 1000);
-      const after = yielded.nextDueAt() - 1000;
+      const after = wakeAt(yielded) - 1000;
       assert(after >= 500 && after <= 1000, `${after}`);
     }
   }
@@ -173,90 +192,173 @@ test("Peers begins the pauses anew after a session", () => {
   const table = peers(0);
   table.add(A, "seed", 0);
   for (let i = 1; i <= 5; i++) {
-    table.dialling(A);
+    table.dialling(A, 0);
     assertEquals(table.failed(A, 0), i);
   }
   table.up(A, 1n, 1, 0);
-  table.down(A, true, 0);
-  table.dialling(A);
+  table.down(A, "lost", 0);
+  table.dialling(A, 0);
   assertEquals(table.failed(A, 0), 1);
-  assertEquals(table.nextDueAt(), BACKOFF_MS_MIN);
+  assertEquals(wakeAt(table), BACKOFF_MS_MIN);
 });
 
-/** How many dials in vain it takes until the node is forgotten; at most 100 are tried. */
-function dialsUntilForgotten(...origins: PeerOrigin[]): number {
+test("Peers forgets a seed never, and what was asked for after one dial", () => {
   const table = peers();
-  for (const origin of origins) table.add(A, origin, 0);
-  for (let i = 1; i <= 100; i++) {
-    table.dialling(A);
-    table.failed(A, 0);
-    if (table.stateOf(A) === "unknown") return i;
+  table.add(A, "seed", 0);
+  table.add(Z, "asked", 0);
+  for (const name of [A, Z]) {
+    table.dialling(name, 0);
+    table.failed(name, 0);
   }
-  return Infinity;
-}
+  assertEquals([table.stateOf(A), table.stateOf(Z)], ["idle", "unknown"]);
+  assertEquals(table.expire(1e12), []);
+  assertEquals(table.stateOf(A), "idle");
+});
 
-test("Peers forgets hearsay after some dials, what was asked for after one, and else nobody", () => {
-  assertEquals(dialsUntilForgotten("hearsay"), HEARSAY_DIALS_MAX);
-  assertEquals(dialsUntilForgotten("asked"), 1);
-  assertEquals(dialsUntilForgotten("seed"), Infinity);
-  assertEquals(dialsUntilForgotten("met"), Infinity);
+test("Peers.expire forgets a node of gossip by time, not by dials, unless peers still name it", () => {
+  const table = peers();
+  table.add(A, "gossip", 0, Z);
+  for (let i = 0; i < 100; i++) {
+    table.dialling(A, 0);
+    table.failed(A, 0);
+  }
+  assertEquals(table.expire(GOSSIP_FORGET_MS - 1), []);
+  table.add(A, "gossip", 1000, Z);
+  assertEquals(table.expire(GOSSIP_FORGET_MS), []);
+  assertEquals(table.expire(GOSSIP_FORGET_MS + 1000), [A]);
+  assertEquals(table.stateOf(A), "unknown");
+  assert(table.add(A, "gossip", GOSSIP_FORGET_MS + 1000, Z), "it may be named again");
+});
+
+test("Peers.expire forgets a lost node after its time, from the loss on", () => {
+  const table = new Peers(M, () => 0.5, 5_000);
+  table.up(A, 1n, 1, 0);
+  assertEquals(table.expire(100_000), []);
+  table.down(A, "lost", 100_000);
+  assertEquals(table.expire(104_999), []);
+  assertEquals(table.expire(105_000), [A]);
+  const usual = peers();
+  usual.up(A, 1n, 1, 0);
+  usual.down(A, "lost", 0);
+  assertEquals([usual.expire(FORGET_MS - 1), usual.expire(FORGET_MS)], [[], [A]]);
+});
+
+test("Peers does not dial a node that has stopped, unless it is a seed, and believes no late gossip", () => {
+  const table = peers();
+  table.up(A, 1n, 1, 0);
+  table.down(A, "stopped", 0);
+  assertEquals([table.stateOf(A), wakeAt(table)], ["unknown", Infinity]);
+  assertEquals(table.add(A, "gossip", STOPPED_MS - 1, Z), false);
+  assertEquals(table.add(A, "gossip", STOPPED_MS, Z), true);
+  table.up(A, 2n, 2, 0);
+  table.down(A, "stopped", 0);
+  assert(table.add(A, "asked", 1), "the user may want it");
+  const seed = peers();
+  seed.add(A, "seed", 0);
+  seed.up(A, 1n, 1, 0);
+  seed.down(A, "stopped", 0);
+  assert(wakeAt(seed) > 0 && wakeAt(seed) <= 1_000);
+});
+
+test("Peers keeps no trace of a thousand nodes that came and stopped", () => {
+  const table = peers();
+  for (let i = 0; i < 1_000; i++) {
+    table.up(`n${i}@h:1`, 1n, i, i);
+    table.down(`n${i}@h:1`, "stopped", i);
+  }
+  assertEquals([table.size, table.expire(1e6), wakeAt(table)], [0, [], Infinity]);
+});
+
+test("Peers.superseded forgets what was at the address of a node that was reached, but for seeds", () => {
+  const table = peers();
+  for (
+    const [name, origin] of [["x@g:1", "gossip"], ["y@g:1", "seed"], ["z@g:2", "gossip"]] as const
+  ) {
+    table.add(name, origin, 0);
+  }
+  table.up("w@g:1", 1n, 1, 0);
+  table.down("w@g:1", "lost", 0);
+  table.up("n@g:1", 2n, 2, 0);
+  assertEquals(table.superseded("n@g:1").sort(), ["w@g:1", "x@g:1"]);
+  assertEquals([table.stateOf("y@g:1"), table.stateOf("z@g:2")], ["idle", "idle"]);
 });
 
 test("Peers remembers the better of two origins", () => {
-  assertEquals(dialsUntilForgotten("hearsay", "seed"), Infinity);
-  assertEquals(dialsUntilForgotten("asked", "seed"), Infinity);
-  assertEquals(dialsUntilForgotten("seed", "hearsay"), Infinity);
-  assertEquals(dialsUntilForgotten("seed", "asked"), Infinity);
-  const met = inState(A, "unknown");
-  met.add(A, "asked", 0);
-  met.dialling(A);
+  for (const [one, other] of [["gossip", "seed"], ["asked", "seed"], ["seed", "gossip"]] as const) {
+    const table = peers();
+    table.add(A, one, 0);
+    table.add(A, other, 0);
+    assertEquals(table.originOf(A), "seed", `${one} ${other}`);
+  }
+  const met = peers();
+  met.add(A, "seed", 0);
   met.up(A, 1n, 1, 0);
-  met.down(A, true, 0);
-  met.dialling(A);
-  met.failed(A, 0);
-  assertEquals(met.stateOf(A), "idle");
+  assertEquals(met.originOf(A), "seed", "a seed that was met is still one");
 });
 
 test("Peers dials at once what the user asks for, however long the pause still was", () => {
   for (const origin of ["seed", "asked"] as const) {
     const table = peers(0);
-    table.add(A, "hearsay", 0);
+    table.add(A, "gossip", 0);
     for (let i = 0; i < 8; i++) {
-      table.dialling(A);
+      table.dialling(A, 0);
       table.failed(A, 0);
-      if (i < 7) table.add(A, origin, 0);
     }
-    assert(table.nextDueAt() > 0);
-    table.add(A, "hearsay", 0);
-    assert(table.nextDueAt() > 0, "hearsay changes nothing");
+    assert(wakeAt(table) > 0);
     table.add(A, origin, 0);
-    assertEquals(table.due(0), [A]);
+    assertEquals(due(table, 0), [A]);
   }
 });
 
-test("Peers leaves alone whoever left, until the user wants it or it comes by itself", () => {
+test("Peers dials soon what a peer is connected with, however long the pause still was", () => {
+  const table = peers(0);
+  table.add(A, "met", 0);
+  for (let i = 0; i < 20; i++) {
+    table.dialling(A, 1000);
+    table.failed(A, 1000);
+  }
+  assertEquals(wakeAt(table), 1000 + BACKOFF_MS_MAX);
+  table.add(A, "gossip", 2000, Z);
+  assertEquals(wakeAt(table), 1000 + REPORTED_RETRY_MS);
+});
+
+test("Peers leaves alone what was disconnected, until the user wants it or it comes by itself", () => {
   const table = inState(A, "up");
-  table.down(A, false, 0);
+  table.down(A, "left", 0);
   for (let i = 0; i < 3; i++) {
-    table.add(A, "hearsay", 0);
-    assertEquals([table.stateOf(A), table.nextDueAt()], ["left", Infinity]);
+    table.add(A, "gossip", 0);
+    assertEquals([table.stateOf(A), wakeAt(table)], ["left", Infinity]);
   }
   assertEquals(table.judge(A, 5, 77n), "accept");
   table.up(A, 88n, 5, 0);
   assertEquals(table.stateOf(A), "up");
   table.leave(A);
-  table.down(A, true, 0);
+  table.down(A, "lost", 0);
   assertEquals(table.stateOf(A), "left");
   table.add(A, "asked", 0);
-  assertEquals(table.due(0), [A]);
+  assertEquals(due(table, 0), [A]);
 });
 
-test("Peers believes no more hearsay than its limit, and the user always", () => {
+test("Peers keeps the last 1024 of those that were disconnected", () => {
   const table = peers();
-  for (let i = 0; i < PEERS_MAX; i++) assert(table.add(`n${i}@h:1`, "hearsay", 0));
-  assertEquals(table.add(A, "hearsay", 0), false);
+  for (let i = 0; i < PEERS_MAX + 10; i++) {
+    table.up(`n${i}@h:1`, 1n, 1, 0);
+    table.down(`n${i}@h:1`, "left", 0);
+  }
+  table.expire(1);
+  assertEquals([table.size, table.stateOf("n9@h:1"), table.stateOf("n10@h:1")], [
+    PEERS_MAX,
+    "unknown",
+    "left",
+  ]);
+});
+
+test("Peers takes no more gossip than its limit, and always what the user wants", () => {
+  const table = peers();
+  for (let i = 0; i < PEERS_MAX; i++) assert(table.add(`n${i}@h:1`, "gossip", 0));
+  assertEquals(table.add(A, "gossip", 0), false);
   assertEquals(table.size, PEERS_MAX);
-  assert(table.add("n0@h:1", "hearsay", 0), "it is known");
+  assert(table.add("n0@h:1", "gossip", 0), "it is known");
   assert(table.add(A, "asked", 0));
   assert(table.add(Z, "seed", 0));
 });
@@ -264,15 +366,15 @@ test("Peers believes no more hearsay than its limit, and the user always", () =>
 test("Peers.proving names the session that was last up, for ever", () => {
   const table = peers();
   table.add(A, "seed", 0);
-  table.dialling(A);
+  table.dialling(A, 0);
   assertEquals(table.proving(A), 0n);
   for (const session of [5n, 6n]) {
     table.up(A, session, 1, 0);
-    table.down(A, true, 0);
-    table.dialling(A);
+    table.down(A, "lost", 0);
+    table.dialling(A, 0);
     assertEquals(table.proving(A), session);
     table.failed(A, 0);
-    table.dialling(A);
+    table.dialling(A, 0);
     assertEquals(table.proving(A), session);
   }
 });

@@ -74,7 +74,10 @@ async function dialAs({ version, features, tail }: Version, name: string, target
     raw.stream.peerCertificate!,
   );
   const proof = prove(proofKey, "dialler", transcript);
-  raw.send(TAG.REPLY, concat([encodeReply(proof, { lastSession: 0n, exposed: ["f"] }), tail]));
+  raw.send(
+    TAG.REPLY,
+    concat([encodeReply(proof, { lastSession: 0n, exposed: ["f"], startedAt: 0 }), tail]),
+  );
   await until("it is up", () => raw.frames.some(({ tag }) => tag === TAG.ACK) || raw.isOver);
   return raw;
 }

@@ -1,0 +1,185 @@
+/**
+ * Which nodes are dialed next: those whose time has come, in the order of their rank, within limits. Quiet.
+ *
+ * | rank   | which nodes                                        | dials at once, with all below |
+ * |--------|----------------------------------------------------|------------------------------:|
+ * | wanted | the user waits for it in `connect`                 |                   256 of its own |
+ * | lost   | there was a session with it                        |                            64 |
+ * | seed   | the user named it                                  |                            52 |
+ * | gossip | a peer named it                                    |                            40 |
+ * | silent | of any of these: the last dial had no answer       |                            24 |
+ *
+ * So addresses that do not answer, each of which occupies its slot for seconds, leave the others room.
+ * What is not wanted is limited further:
+ *
+ * - by address: at most {@linkcode ADDRESS_DIALS_MAX} dials at once; and those of gossip that failed at an
+ *   address count together, so that a thousand names of one port are dialed as seldom as one;
+ * - by informant: once {@linkcode INFORMANT_FAILURES_MAX} nodes that a peer has named could not be reached, the
+ *   nodes it has named are dialed one each {@linkcode INFORMANT_PAUSE_MS}.
+ *
+ * @module
+ */
+import { BACKOFF_MS_MAX, BACKOFF_MS_MIN, type Peer } from "./peers.ts";
+
+/** The ranks below the wanted, and how many dials of one and of all below it may be on their way at once. */
+const SLOTS = { lost: 64, seed: 52, gossip: 40, silent: 24 } as const;
+
+type Rank = keyof typeof SLOTS;
+
+const RANKS = Object.keys(SLOTS) as Rank[];
+
+/** At most this many dials that the user waits for are on their way at once. */
+const WANTED_DIALS_MAX = 256;
+
+/** At most this many dials to one host and port are on their way at once. */
+export const ADDRESS_DIALS_MAX = 2;
+
+/** Once this many nodes that a peer has named cannot be reached, its others are dialed slowly. */
+export const INFORMANT_FAILURES_MAX = 32;
+
+/** The pause between dials of nodes that such a peer has named. Milliseconds. */
+export const INFORMANT_PAUSE_MS = 500;
+
+/** What is known of an address. */
+interface AddressUse {
+  dials: number;
+  /** Dials of gossip that failed there. */
+  failures: number;
+  triedAt: number;
+}
+
+/** What is to be done now. */
+export interface DialPlan {
+  /** To be dialed, in this order. */
+  readonly names: readonly string[];
+  /** When to look again; also whenever a dial has ended. `Infinity`: not before that. */
+  readonly wakeAt: number;
+}
+
+/** The dials that are to come. */
+export class DialQueue {
+  readonly #peers: Iterable<Peer>;
+  /** When the next node may be dialed that a peer has named, of peers that named many in vain. */
+  readonly #informants = new Map<string, number>();
+
+  constructor(peers: Iterable<Peer>) {
+    this.#peers = peers;
+  }
+
+  /** What is to be dialed at `now`. */
+  next(now: number): DialPlan {
+    const due: Peer[] = [];
+    let wakeAt = Infinity;
+    for (const peer of this.#peers) {
+      if (peer.state.kind !== "idle") continue;
+      if (peer.state.dialAt <= now) due.push(peer);
+      else wakeAt = Math.min(wakeAt, peer.state.dialAt);
+    }
+    if (due.length === 0) return { names: [], wakeAt };
+    const usage = new Usage(this.#peers);
+    const names: string[] = [];
+    for (const peer of due.sort(inOrder)) {
+      if (!usage.hasSlot(peer)) continue;
+      const at = this.#mayAt(peer, usage);
+      if (at > now) wakeAt = Math.min(wakeAt, at);
+      else {
+        usage.dials(peer);
+        names.push(peer.name);
+        this.#dialed(peer, usage, now);
+      }
+    }
+    return { names, wakeAt };
+  }
+
+  /** When the limits of time allow a dial. */
+  #mayAt({ origin, isWanted, address, informant }: Peer, usage: Usage): number {
+    if (isWanted || origin !== "gossip") return 0;
+    const { failures, triedAt } = usage.at(address);
+    const pause = Math.min(BACKOFF_MS_MAX, BACKOFF_MS_MIN * 2 ** Math.min(failures - 1, 16));
+    const addressAt = failures === 0 ? 0 : triedAt + pause;
+    if (informant === undefined || !usage.isDistrusted(informant)) return addressAt;
+    return Math.max(addressAt, this.#informants.get(informant) ?? 0);
+  }
+
+  #dialed({ origin, informant }: Peer, usage: Usage, now: number): void {
+    if (origin !== "gossip" || informant === undefined) return;
+    if (usage.isDistrusted(informant)) this.#informants.set(informant, now + INFORMANT_PAUSE_MS);
+    else this.#informants.delete(informant);
+  }
+}
+
+/** What is on its way, and what has failed. */
+class Usage {
+  readonly #addresses = new Map<string, AddressUse>();
+  readonly #failing = new Map<string, number>();
+  readonly #ranks: Record<Rank, number> = { lost: 0, seed: 0, gossip: 0, silent: 0 };
+  #wanted = 0;
+
+  constructor(peers: Iterable<Peer>) {
+    for (const peer of peers) {
+      const { state, origin, failures, triedAt, informant, address } = peer;
+      if (state.kind === "dialling" || state.kind === "proving") this.dials(peer);
+      if (origin !== "gossip" || failures === 0) continue;
+      const use = this.at(address);
+      use.failures += failures;
+      use.triedAt = Math.max(use.triedAt, triedAt);
+      if (informant === undefined) continue;
+      this.#failing.set(informant, (this.#failing.get(informant) ?? 0) + 1);
+    }
+  }
+
+  at(address: string): AddressUse {
+    let use = this.#addresses.get(address);
+    if (use === undefined) {
+      this.#addresses.set(address, use = { dials: 0, failures: 0, triedAt: -Infinity });
+    }
+    return use;
+  }
+
+  isDistrusted(informant: string): boolean {
+    return (this.#failing.get(informant) ?? 0) >= INFORMANT_FAILURES_MAX;
+  }
+
+  /** Whether one more dial may be on its way. */
+  hasSlot(peer: Peer): boolean {
+    if (peer.isWanted) return this.#wanted < WANTED_DIALS_MAX;
+    if (this.at(peer.address).dials >= ADDRESS_DIALS_MAX) return false;
+    // With all ranks below it, from the lowest up: each limit up to the peer's own rank counts.
+    let dials = 0;
+    const own = RANKS.indexOf(rankOf(peer));
+    for (let i = RANKS.length - 1; i >= 0; i--) {
+      const rank = RANKS[i]!;
+      dials += this.#ranks[rank];
+      if (i <= own && dials >= SLOTS[rank]) return false;
+    }
+    return true;
+  }
+
+  /** It is on its way. */
+  dials(peer: Peer): void {
+    if (peer.isWanted) this.#wanted++;
+    else {
+      this.#ranks[rankOf(peer)]++;
+      const use = this.at(peer.address);
+      use.dials++;
+    }
+  }
+}
+
+function rankOf({ isSilent, origin }: Peer): Rank {
+  if (isSilent) return "silent";
+  return origin === "met" ? "lost" : origin === "seed" ? "seed" : "gossip";
+}
+
+/** The wanted first, then by rank, then by the time at which each was due. */
+function inOrder(one: Peer, other: Peer): number {
+  return placeOf(one) - placeOf(other) || dueAt(one) - dueAt(other);
+}
+
+function placeOf(peer: Peer): number {
+  return peer.isWanted ? -1 : RANKS.indexOf(rankOf(peer));
+}
+
+function dueAt({ state }: Peer): number {
+  return state.kind === "idle" ? state.dialAt : 0;
+}

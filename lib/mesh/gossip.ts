@@ -1,0 +1,151 @@
+/**
+ * What nodes say to each other of the nodes they are connected with, until all know the same. Quiet.
+ *
+ *     a session is up ─▶ PEER_LIST of all our peers to the newcomer, at once
+ *                     ─▶ PEER_LIST of the newcomers of this tick to all others
+ *     every EXCHANGE_MS, to one peer by chance:
+ *         us ── PEER_DIGEST ──▶ peer: equal, and that is all; or
+ *         us ◀── PEER_LIST, PEER_DIGEST (an answer) ── peer
+ *         us ── PEER_LIST ──▶ peer
+ *
+ * A node lists only nodes that it has a session with. So a name of which no node has a session is not passed
+ * on for ever, and one that is passed on can be reached by somebody.
+ *
+ * @module
+ */
+import { Reader, Writer } from "../base/bytes.ts";
+import { encodeFrame } from "./frame.ts";
+import { encodeList, LIST_COUNT_MAX, TAG } from "./message.ts";
+
+/** A digest is sent to one peer this often. Milliseconds; chance takes up to half of it away. */
+export const EXCHANGE_MS = 10_000;
+
+/** A peer's digests are answered at most this often. Milliseconds. */
+const ANSWER_MS = 1_000;
+
+/** What gossip needs of its node. */
+export interface GossipPort {
+  /** The names of the nodes that there is a session with. */
+  peers(): readonly string[];
+  send(peer: string, frame: Uint8Array): void;
+}
+
+/** One node's part in it. */
+export class Gossip {
+  /** Digests that were sent, and those that were unlike ours. */
+  exchanges = 0;
+  mismatches = 0;
+  readonly #self: string;
+  readonly #chance: () => number;
+  readonly #port: GossipPort;
+  /** Nodes that came up since the last tick. */
+  readonly #news = new Set<string>();
+  /** When a peer's digest was last answered. */
+  readonly #answered = new Map<string, number>();
+  #exchangeAt: number;
+
+  /** `chance` returns numbers in [0, 1). */
+  constructor(self: string, chance: () => number, now: number, port: GossipPort) {
+    this.#self = self;
+    this.#chance = chance;
+    this.#port = port;
+    this.#exchangeAt = now + this.#pause();
+  }
+
+  /** A session is up: the newcomer gets all our peers' names, and they its. */
+  up(peer: string): void {
+    this.#sendList(peer);
+    this.#news.add(peer);
+  }
+
+  /** A session is over. */
+  down(peer: string): void {
+    this.#news.delete(peer);
+    this.#answered.delete(peer);
+  }
+
+  /** Sends what is due. True: a digest was. */
+  tick(now: number): boolean {
+    const peers = this.#port.peers();
+    if (this.#news.size > 0) {
+      const news = [...this.#news];
+      this.#news.clear();
+      for (const peer of peers) this.#send(peer, news);
+    }
+    if (now < this.#exchangeAt) return false;
+    this.#exchangeAt = now + this.#pause();
+    const peer = peers[Math.floor(this.#chance() * peers.length)];
+    if (peer !== undefined) {
+      this.exchanges++;
+      this.#port.send(peer, encodeDigest(false, this.#names()));
+    }
+    return true;
+  }
+
+  /** A PEER_DIGEST came. A returned text is the rule that it broke. */
+  digest(from: string, body: Uint8Array, now: number): string | undefined {
+    const theirs = decodeDigest(body);
+    if (theirs === undefined) return "a malformed PEER_DIGEST";
+    const names = this.#names();
+    if (theirs.count === names.length && theirs.digest === digestOf(names)) return undefined;
+    this.mismatches++;
+    if (now - (this.#answered.get(from) ?? -Infinity) < ANSWER_MS) return undefined;
+    this.#answered.set(from, now);
+    this.#sendList(from);
+    if (!theirs.isAnswer) this.#port.send(from, encodeDigest(true, names));
+    return undefined;
+  }
+
+  /** The names that a digest covers: this node's, and those of its peers. */
+  #names(): string[] {
+    return [this.#self, ...this.#port.peers()];
+  }
+
+  #sendList(to: string): void {
+    this.#send(to, this.#port.peers());
+  }
+
+  #send(to: string, names: readonly string[]): void {
+    const others = names.filter((name) => name !== to);
+    for (let at = 0; at < others.length; at += LIST_COUNT_MAX) {
+      const list = encodeList(others.slice(at, at + LIST_COUNT_MAX));
+      this.#port.send(to, encodeFrame(TAG.PEER_LIST, list));
+    }
+  }
+
+  #pause(): number {
+    return EXCHANGE_MS * (1 - this.#chance() / 2);
+  }
+}
+
+/** A digest of a set of names: the same for the same set, in whatever order. 64 bits. */
+export function digestOf(names: readonly string[]): bigint {
+  let low = 0;
+  let high = 0;
+  for (const name of names) {
+    let one = 0x811c9dc5;
+    let other = 0x9e3779b9;
+    for (let i = 0; i < name.length; i++) {
+      const code = name.charCodeAt(i);
+      one = Math.imul(one ^ code, 0x01000193);
+      other = Math.imul(other ^ code, 0x85ebca6b) + (other >>> 13);
+    }
+    low ^= one;
+    high ^= other;
+  }
+  return BigInt(high >>> 0) << 32n | BigInt(low >>> 0);
+}
+
+/** A PEER_DIGEST frame. */
+export function encodeDigest(isAnswer: boolean, names: readonly string[]): Uint8Array {
+  const body = new Writer(16).u8(isAnswer ? 1 : 0).u32(names.length).u64(digestOf(names));
+  return encodeFrame(TAG.PEER_DIGEST, body.done());
+}
+
+function decodeDigest(
+  body: Uint8Array,
+): { isAnswer: boolean; count: number; digest: bigint } | undefined {
+  const reader = new Reader(body);
+  const row = { isAnswer: reader.u8() === 1, count: reader.u32(), digest: reader.u64() };
+  return reader.ok ? row : undefined;
+}

@@ -1,0 +1,361 @@
+/**
+ * Which nodes this one is connected with, and what it does to be: known nodes, dials, gossip and joining. The
+ * guarantees and their times are in `README.md`.
+ *
+ *     seeds, connect() ─┐
+ *     Gossip ───────────┼─▶ Peers ─▶ DialQueue ─▶ Dialer ─▶ session up ─▶ Peers, Gossip, Joining, waiters
+ *     session over ─────┘
+ *
+ * @module
+ */
+import type { Log } from "../base/log.ts";
+import type { ClientTls, Host } from "../host/host.ts";
+import { ConnectWaiters, NodeConnectError, stoppingError } from "./connect_waiters.ts";
+import { Dialer, type DialOutcome } from "./dialer.ts";
+import { DialQueue } from "./dial_queue.ts";
+import { Discovery } from "./discovery.ts";
+import { Gossip } from "./gossip.ts";
+import type { CertificateCheck, Met, Self } from "./handshake.ts";
+import type { SessionSink } from "./handshake_io.ts";
+import { identify } from "./identify.ts";
+import { Joining } from "./joining.ts";
+import { FORGET_MS, type PeerOrigin, Peers, type Verdict } from "./peers.ts";
+import type { SeedFunction } from "./seed.ts";
+import type { Opened, SessionEnd } from "./session.ts";
+
+/** How long {@linkcode Membership.connect} waits by default. Milliseconds. */
+export const CONNECT_MS = 15_000;
+
+/** Stands for the first evaluation of seeds while a node joins. */
+const DISCOVERY = "*";
+
+/** How to take part. */
+export interface MembershipOptions {
+  /** Names of nodes to join. */
+  readonly seeds: readonly string[];
+  /** Seeds that are evaluated again and again, and how many milliseconds apart. */
+  readonly discovery?: {
+    readonly seeds: readonly string[] | SeedFunction;
+    readonly intervalMs: number;
+  } | undefined;
+  /** Milliseconds after which a lost node is forgotten. */
+  readonly forgetMs?: number | undefined;
+  /** Whether a node may be dialed. */
+  readonly canDial?: ((node: string, origin: PeerOrigin) => boolean) | undefined;
+}
+
+/** What is reported of membership. */
+export interface MembershipEvents {
+  /** A dial has ended. `code` is "up", or why it failed; `origin` is how the node came to be known. */
+  dial: {
+    readonly node: string;
+    readonly origin: PeerOrigin;
+    readonly code: string;
+    readonly ms: number;
+  };
+  /**
+   * A node is not dialed any more. "expired": it was not reached for `forgetAfter`, or never, and no peer
+   * named it for 10 minutes. "superseded": another node is at its address.
+   */
+  forgotten: { readonly node: string; readonly reason: "expired" | "superseded" };
+  /**
+   * Two live nodes have one name. `by` is the node that rejected the newcomer; the newcomer is this node
+   * itself if `name` is its name and `by` is not.
+   */
+  nameinuse: { readonly name: string; readonly by: string; readonly words: string };
+}
+
+/** Counts since the start of this node, and of this moment. */
+export interface MembershipStats {
+  /** Nodes that are known. */
+  readonly known: number;
+  /** Nodes that there is a session with. */
+  readonly connected: number;
+  /** Dials that are on their way now. */
+  readonly dialing: number;
+  /** Dials that have ended. */
+  readonly dials: number;
+  /** Dials that have ended in a session. */
+  readonly dialsUp: number;
+  /** Dials that have failed. */
+  readonly dialsFailed: number;
+  /** Nodes that were forgotten. */
+  readonly forgotten: number;
+  /** Newcomers that this node rejected since their name was in use. */
+  readonly namesInUse: number;
+  /** Digests that were sent. */
+  readonly exchanges: number;
+  /** Digests that were received and differed from this node's. */
+  readonly mismatches: number;
+}
+
+/** What membership needs of its node. */
+export interface MembershipPort {
+  readonly self: () => Self;
+  readonly log: () => Log;
+  readonly tls: (hostname: string) => ClientTls;
+  readonly checkCertificate: CertificateCheck;
+  readonly hasSession: (node: string) => boolean;
+  readonly sessions: () => Iterable<string>;
+  readonly send: (node: string, frame: Uint8Array) => void;
+  readonly isStopping: () => boolean;
+  /** A dial ended in a session. Returns what takes its frames. */
+  readonly up: (met: Met, opened: Opened, exposed: readonly string[]) => SessionSink;
+  readonly refused: (node: string, reason: string, words: string) => void;
+  readonly emit: <Name extends keyof MembershipEvents>(
+    name: Name,
+    event: MembershipEvents[Name],
+  ) => void;
+}
+
+/** One node's part in the cluster. */
+export class Membership {
+  readonly #host: Host;
+  readonly #options: MembershipOptions;
+  readonly #port: MembershipPort;
+  readonly #waiters: ConnectWaiters;
+  #self: string;
+  #peers: Peers;
+  #gossip: Gossip;
+  #dialer: Dialer;
+  /** From {@linkcode join} on. */
+  #joining: Joining | undefined;
+  #discovery: Discovery | undefined;
+  #counts = { dials: 0, dialsUp: 0, dialsFailed: 0, forgotten: 0, namesInUse: 0 };
+
+  constructor(host: Host, self: string, options: MembershipOptions, port: MembershipPort) {
+    this.#host = host;
+    this.#options = options;
+    this.#port = port;
+    this.#waiters = new ConnectWaiters(host.clock);
+    this.#self = self;
+    this.#peers = this.#makePeers();
+    this.#gossip = this.#makeGossip();
+    this.#dialer = this.#makeDialer();
+  }
+
+  /** This node's name is known only now: its port was chosen by the system. */
+  rename(self: string): void {
+    this.#self = self;
+    this.#peers = this.#makePeers();
+    this.#gossip = this.#makeGossip();
+    this.#dialer = this.#makeDialer();
+  }
+
+  /**
+   * Begins to dial the seeds. Resolves when each was dialed once and those that are up are synchronised, as
+   * `synced` says of a node. Rejects with {@linkcode NodeConnectError}, `code` "nameinuse", if a node that was
+   * reached has a session with another live node of this name.
+   */
+  join(synced: (node: string) => Promise<void>): Promise<void> {
+    const { clock } = this.#host;
+    const seeds = this.#options.seeds.filter((seed) => this.#peers.add(seed, "seed", clock.now()));
+    const { discovery } = this.#options;
+    const more = discovery === undefined ? [] : [DISCOVERY];
+    this.#joining = new Joining(clock, [...seeds, ...more], synced);
+    this.#dialer.due();
+    if (discovery !== undefined) void this.#discover(discovery.seeds, discovery.intervalMs);
+    return this.#joining.done;
+  }
+
+  /** Connects to a node. Rejects with {@linkcode NodeConnectError}, after `timeoutMs` at the latest. */
+  connect(node: string, timeoutMs: number): Promise<void> {
+    if (this.#port.hasSession(node)) return Promise.resolve();
+    if (this.#port.isStopping()) return Promise.reject(stoppingError(node));
+    if (!this.#peers.add(node, "asked", this.#host.clock.now())) {
+      return Promise.reject(new NodeConnectError("name", `${node} is this node itself`));
+    }
+    const waiting = this.#waiters.wait(node, timeoutMs);
+    this.#dialer.due();
+    return waiting;
+  }
+
+  /** The user does not want a node any more. */
+  leave(node: string): void {
+    this.#dialer.cancel(node);
+    this.#peers.leave(node);
+    const words = `no session with ${node}: disconnected`;
+    this.#waiters.settle(node, new NodeConnectError("aborted", words));
+    this.#joining?.failed(node);
+  }
+
+  /** What to answer an initiator that has proved itself. The session `dead` was probed in vain. */
+  judge(met: Met, dead?: bigint): Verdict {
+    return this.#peers.judge(met.name, met.creation, met.lastSession, dead);
+  }
+
+  /** The other side's dial has won: ours need not go on. */
+  accepted(node: string): void {
+    this.#dialer.giveUp(node);
+  }
+
+  /** A newcomer was rejected, since a live node has its name. */
+  rejected(name: string, words: string): void {
+    this.#counts.namesInUse++;
+    this.#port.emit("nameinuse", { name, by: this.#self, words });
+  }
+
+  /** A session with a node begins: it gets the list of our peers, before anything else. */
+  starting(node: string): void {
+    this.#gossip.up(node);
+  }
+
+  /** A session with a node is up, by our dial or the other side's. */
+  up({ name, session, creation }: Met, dialled: boolean): void {
+    this.#peers.up(name, session, creation, this.#host.clock.now());
+    this.#dialer.reached(name);
+    // Only a dial shows that the address in the name is the node's.
+    if (dialled) this.#forget(this.#peers.superseded(name), "superseded");
+  }
+
+  /** It is up for everybody: whoever waits for it goes on. */
+  ready(node: string): void {
+    this.#waiters.settle(node);
+    this.#joining?.up(node);
+    this.#dialer.due();
+  }
+
+  /** A session with a node is over. */
+  down(node: string, end: SessionEnd): void {
+    const why = end === "shutdown" ? "stopped" : end === "disconnected" ? "left" : "lost";
+    this.#peers.down(node, why, this.#host.clock.now());
+    this.#gossip.down(node);
+  }
+
+  /** Everybody knows that it is over. */
+  gone(): void {
+    this.#dialer.due();
+  }
+
+  /** A peer has named nodes that it is connected with. */
+  named(nodes: readonly string[], by: string): void {
+    const now = this.#host.clock.now();
+    for (const node of nodes) {
+      const isNew = this.#peers.stateOf(node) === "unknown";
+      if (this.#peers.add(node, "gossip", now, by) && isNew) this.#joining?.named(node);
+    }
+    this.#dialer.due();
+  }
+
+  /** A peer's PEER_DIGEST. A returned text is the rule that it broke. */
+  digest(body: Uint8Array, from: string): string | undefined {
+    return this.#gossip.digest(from, body, this.#host.clock.now());
+  }
+
+  /** Time has passed. */
+  tick(now: number): void {
+    if (this.#gossip.tick(now)) this.#forget(this.#peers.expire(now), "expired");
+  }
+
+  /** Dials nobody any more, and fails whoever waits for a session. */
+  stop(): void {
+    this.#discovery?.stop();
+    this.#dialer.stop();
+    this.#joining?.stop();
+    this.#waiters.stop();
+  }
+
+  /** Counts. */
+  stats(): MembershipStats {
+    let dialing = 0;
+    let connected = 0;
+    for (const { state } of this.#peers) {
+      if (state.kind === "up") connected++;
+      else if (state.kind === "dialling" || state.kind === "proving") dialing++;
+    }
+    const { exchanges, mismatches } = this.#gossip;
+    return { known: this.#peers.size, connected, dialing, ...this.#counts, exchanges, mismatches };
+  }
+
+  /** Evaluates seeds from now on. The nodes that the first evaluation finds are waited for like other seeds. */
+  async #discover(seeds: readonly string[] | SeedFunction, intervalMs: number): Promise<void> {
+    const { log, self, tls, hasSession } = this.#port;
+    this.#discovery = new Discovery(this.#host, seeds, intervalMs, {
+      log,
+      isKnown: (name) => name === this.#self || hasSession(name),
+      identify: (hostname, port, signal) =>
+        identify(this.#host, self(), tls(hostname), hostname, port, signal),
+      found: (names) => this.#found(names),
+    });
+    this.#found(await this.#discovery.start());
+    this.#joining?.failed(DISCOVERY);
+  }
+
+  #found(names: readonly string[]): void {
+    const now = this.#host.clock.now();
+    for (const name of names) {
+      if (!this.#peers.add(name, "gossip", now)) continue;
+      this.#joining?.awaits(name);
+      if (this.#port.hasSession(name)) this.#joining?.up(name);
+    }
+    this.#dialer.due();
+  }
+
+  #makePeers(): Peers {
+    const { forgetMs = FORGET_MS } = this.#options;
+    return new Peers(this.#self, () => this.#host.random.next(), forgetMs);
+  }
+
+  #makeGossip(): Gossip {
+    const { clock, random } = this.#host;
+    return new Gossip(this.#self, () => random.next(), clock.now(), {
+      peers: () => [...this.#port.sessions()],
+      send: this.#port.send,
+    });
+  }
+
+  #makeDialer(): Dialer {
+    const { self, log, tls, checkCertificate, hasSession, isStopping, up, refused } = this.#port;
+    return new Dialer(this.#host, this.#peers, new DialQueue(this.#peers), {
+      self,
+      log,
+      tls,
+      checkCertificate,
+      hasSession,
+      isStopping,
+      up,
+      refused,
+      canDial: (node, origin) => this.#canDial(node, origin),
+      ended: (outcome) => this.#ended(outcome),
+      failed: (node, error) => this.#failed(node, error),
+    });
+  }
+
+  #ended(outcome: DialOutcome): void {
+    this.#counts.dials++;
+    if (outcome.code === "up") this.#counts.dialsUp++;
+    else this.#counts.dialsFailed++;
+    this.#port.emit("dial", outcome);
+  }
+
+  #failed(node: string, error: NodeConnectError): void {
+    this.#waiters.settle(node, error);
+    if (error.code === "nameinuse") {
+      this.#port.emit("nameinuse", { name: this.#self, by: node, words: error.message });
+      this.#joining?.reject(error);
+    } else this.#joining?.failed(node);
+  }
+
+  #canDial(node: string, origin: PeerOrigin): boolean {
+    const { canDial } = this.#options;
+    if (canDial === undefined) return true;
+    try {
+      return canDial(node, origin) === true;
+    } catch (error) {
+      this.#port.log().error(`option canDial threw, so ${node} is not dialed: ${error}`);
+      return false;
+    }
+  }
+
+  #forget(nodes: readonly string[], reason: MembershipEvents["forgotten"]["reason"]): void {
+    for (const node of nodes) {
+      this.#counts.forgotten++;
+      const why = reason === "expired"
+        ? "it was not reached for too long"
+        : "another node is at its address";
+      this.#port.log().info(`${node} is forgotten: ${why}`);
+      this.#dialer.forgotten(node);
+      this.#port.emit("forgotten", { node, reason });
+    }
+  }
+}
