@@ -116,6 +116,8 @@ export interface Simulation {
   pause(short: string): void;
   /** It goes on: what it has missed happens now. */
   resume(short: string): void;
+  /** Sets how far the wall clock of a machine is ahead, in milliseconds: now, and when it is restarted. */
+  skew(short: string, ms: number): void;
   /** Says how things travel between two nodes, both ways. */
   link(a: string, b: string, options: LinkOptions): void;
   /** Nothing passes from any of the first to any of the second, and the other way round unless `oneWay`. */
@@ -147,6 +149,7 @@ class Cluster implements Simulation {
   readonly #network: Network;
   readonly #keys: ClusterKeys;
   readonly #members = new Map<string, Member>();
+  readonly #skews = new Map<string, number>();
   readonly #conditions = new Set<Condition>();
 
   /** For `simulate`. */
@@ -222,6 +225,14 @@ class Cluster implements Simulation {
   resume(short: string): void {
     this.#note(short, "goes on");
     this.#world.release(this.#member(short).host);
+  }
+
+  /** Sets how far the wall clock of a machine is ahead, in milliseconds: now, and when it is restarted. */
+  skew(short: string, ms: number): void {
+    this.#note(short, `its clock is off by ${ms} ms`);
+    this.#skews.set(short, ms);
+    const host = this.#members.get(short)?.host;
+    if (host !== undefined) host.skewMs = ms;
   }
 
   /** Says how things travel between two nodes, both ways. */
@@ -309,6 +320,7 @@ class Cluster implements Simulation {
 
   async #start(short: string, options: NodeOptions): Promise<Node> {
     const host = new SimHost(this.#world, this.#network, short, address(short));
+    host.skewMs = this.#skews.get(short) ?? 0;
     const member: Member = { options, host, node: undefined, parts: undefined };
     this.#members.set(short, member);
     this.#note(short, "starts");

@@ -208,6 +208,8 @@ class Manager {
   #state: unknown = undefined;
   /** It does not compete before this time. */
   #restsUntil = 0;
+  /** It does not register its child again before this time. */
+  #namesAt = 0;
   /** The node that has the lock, out of reach, and how often in a row that was the answer. */
   #outOfReach = { owner: "", times: 0 };
 
@@ -266,7 +268,9 @@ class Manager {
       await this.#compete(isHandedOver);
     }
     const holder = this.#names.holder();
-    if (holder?.equals(pid)) return this.#supervisor !== undefined || await this.#start();
+    if (holder?.equals(pid)) {
+      return this.#supervisor === undefined ? await this.#start() : this.#isNamed();
+    }
     await this.#stop(this.#isStrict ? STOP_MS : Infinity);
     await this.#release();
     if (holder !== undefined) {
@@ -345,6 +349,7 @@ class Manager {
     const started = await this.#child.start(supervisor, incarnation);
     const pid = started instanceof Pid ? started : started.pid;
     this.#running = pid;
+    this.#namesAt = this.#system.now() + RETRY_MS;
     // Not waited for: a peer that is slow to answer must not hold up a restart.
     this.#names.register(pid).then((isOurs) => {
       if (!isOurs && this.#names.holder()?.equals(this.#self.pid)) {
@@ -352,6 +357,18 @@ class Manager {
       }
     }, () => {});
     return started;
+  }
+
+  /** Whether the child has its name. It may have lost it while nodes were apart: then it is registered again. */
+  #isNamed(): boolean {
+    const child = this.#running;
+    if (child === undefined || !this.#system.isAlive(child)) return true;
+    if (this.#names.whereis() !== undefined) return true;
+    const now = this.#system.now();
+    if (now < this.#namesAt) return false;
+    this.#namesAt = now + RETRY_MS;
+    this.#names.register(child).catch(() => {});
+    return false;
   }
 
   /** The child cannot run here: perhaps it can on another node. */

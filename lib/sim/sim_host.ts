@@ -37,6 +37,8 @@ export class SimHost implements Host, Machine {
   isHeld = false;
   /** It does not even say that it is gone. */
   isOff = false;
+  /** How far its wall clock is ahead. Milliseconds. */
+  skewMs = 0;
   readonly #world: World;
   readonly #network: Network;
   readonly #listeners = new Map<number, SimListener>();
@@ -50,7 +52,7 @@ export class SimHost implements Host, Machine {
     this.random = new SeededRandom(world.random.uint32());
     this.clock = {
       now: () => world.now,
-      wall: () => EPOCH_MS + Math.floor(world.now),
+      wall: () => EPOCH_MS + Math.floor(world.now + this.skewMs),
       after: (ms, task) => this.#timer(ms, task, false),
       every: (ms, task) => this.#timer(ms, task, true),
     };

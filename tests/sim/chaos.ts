@@ -3,6 +3,7 @@
  * the promises are looked at.
  */
 import type { Node } from "../../lib/node.ts";
+import type { Parts } from "../../lib/start.ts";
 import {
   simulate,
   type SimulateOptions,
@@ -17,6 +18,8 @@ export interface Promising {
   up(short: string, node: Node): void;
   /** It is gone, or about to stop. */
   down(short: string): void;
+  /** It stands still from now on, or goes on. */
+  paused?(short: string, isPaused: boolean): void;
   /** Some time has passed: do something. */
   act(): void;
   /** No faults any more, and all nodes are up: no more work either. */
@@ -33,6 +36,8 @@ export interface Stage {
   readonly sim: Simulation;
   /** The nodes that are up and not about to stop. */
   readonly nodes: ReadonlyMap<string, Node>;
+  /** What a node is made of. */
+  parts(short: string): Parts | undefined;
   /** One of some things, by chance. */
   pick<T>(list: readonly T[]): T;
 }
@@ -57,7 +62,9 @@ export async function chaos(
     const { random } = sim;
     const pick = <T>(list: readonly T[]): T => list[random.below(list.length)]!;
     const nodes = new Map<string, Node>();
-    const promises = makers.map((make) => make({ sim, nodes, pick }));
+    const parts = (short: string): Parts | undefined =>
+      (sim as Simulation & { partsOf(short: string): Parts | undefined }).partsOf(short);
+    const promises = makers.map((make) => make({ sim, nodes, pick, parts }));
     const shorts = ["a", "b", "c", "d", "e", "f", "g"].slice(0, 1 + random.below(7));
     const up = (short: string, node: Node): void => {
       nodes.set(short, node);
@@ -72,12 +79,20 @@ export async function chaos(
         if (a < b) sim.link(a, b, { delay: random.below(20), jitter: random.below(30) });
       }
     }
+    // A third of the clocks is wrong, by up to ten hours.
+    for (const short of shorts) {
+      if (random.below(3) === 0) sim.skew(short, random.below(72_000_000) - 36_000_000);
+    }
     for (const short of shorts) {
       const seeds = shorts.filter((other) => other !== short);
       const logLevel = options.trace ? "debug" : "silent";
       up(short, await sim.start(short, { ...SETTINGS, seeds, logLevel }));
     }
     const paused = new Set<string>();
+    const resume = (short: string): void => {
+      for (const promise of promises) promise.paused?.(short, false);
+      sim.resume(short);
+    };
     const until = sim.now + (options.ms ?? 20_000);
     while (sim.now < until) {
       await sim.run(random.below(200));
@@ -85,7 +100,7 @@ export async function chaos(
       if (options.calm || random.next() > 0.08) continue;
       const short = pick(shorts);
       const other = pick(shorts);
-      switch (random.below(8)) {
+      switch (random.below(11)) {
         case 0:
         case 1:
           if (!nodes.has(short)) break;
@@ -112,16 +127,31 @@ export async function chaos(
           break;
         case 7:
           if (!nodes.has(short)) break;
-          if (paused.delete(short)) sim.resume(short);
+          if (paused.delete(short)) resume(short);
           else {
             paused.add(short);
+            for (const promise of promises) promise.paused?.(short, true);
             sim.pause(short);
           }
+          break;
+        case 9: {
+          // Two sides.
+          const some = shorts.filter(() => random.below(2) === 0);
+          sim.partition(some, shorts.filter((one) => !some.includes(one)));
+          break;
+        }
+        case 10:
+          sim.partition([short], shorts.filter((one) => one !== short), {
+            oneWay: random.next() < 0.3,
+          });
+          break;
+        case 8:
+          sim.skew(short, random.below(72_000_000) - 36_000_000);
           break;
       }
     }
     sim.heal();
-    for (const short of paused) sim.resume(short);
+    for (const short of paused) resume(short);
     for (const short of shorts) {
       if (!nodes.has(short)) up(short, await sim.restart(short));
     }

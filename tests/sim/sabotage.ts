@@ -6,8 +6,14 @@ import { Inbound } from "../../lib/mesh/inbound.ts";
 import { RemoteActor } from "../../lib/mesh/remote_actor.ts";
 import { Outbound } from "../../lib/mesh/outbound.ts";
 import { RemoteNodes } from "../../lib/mesh/remote_nodes.ts";
+import { readInquire } from "../../lib/cluster/claim_rows.ts";
+import { type Claim, Claims } from "../../lib/cluster/claims.ts";
 import { Registry } from "../../lib/cluster/registry.ts";
+import { type PeerLine, REGISTERED, sendRegistered } from "../../lib/cluster/rows.ts";
+import { StampClock } from "../../lib/cluster/stamp_clock.ts";
+import { Tokens } from "../../lib/cluster/tokens.ts";
 import { RoomRelay } from "../../lib/cluster/room_relay.ts";
+import { Supervisor } from "../../lib/otp/supervisor.ts";
 import { Signals } from "../../lib/actor/signals.ts";
 import { TAG } from "../../lib/mesh/message.ts";
 
@@ -76,6 +82,49 @@ export const BROKEN: readonly (readonly [promise: string, what: string, () => ()
     "names",
     "a peer's names are not listened to",
     breaks(Registry, "sync", () => () => undefined),
+  ],
+  [
+    "claims",
+    "a peer grants a name to every claim",
+    breaks(Claims, "add", () => ({ line, request }: Claim) => {
+      sendRegistered(line, request, REGISTERED.OK);
+    }),
+  ],
+  [
+    "claims",
+    "a holder makes room for an earlier claim",
+    breaks(Registry, "inquired", () =>
+      function (this: Registry, line: PeerLine, body: Uint8Array) {
+        const { name } = readInquire(line, body)!;
+        this.unregister(name);
+      }),
+  ],
+  ["claims", "a quorum is one node", breaks(Registry, "need", () => () => 1)],
+  [
+    "claims",
+    "nobody remembers tokens, and clocks stand still",
+    () => {
+      const mendNote = breaks(Tokens, "note", () => () => {})();
+      const real = Object.getOwnPropertyDescriptor(StampClock.prototype, "time")!;
+      Object.defineProperty(StampClock.prototype, "time", { ...real, get: () => 1 });
+      return () => {
+        mendNote();
+        Object.defineProperty(StampClock.prototype, "time", real);
+      };
+    },
+  ],
+  [
+    "singletons",
+    "a peer grants a lock to every claim",
+    breaks(Claims, "add", () => ({ line, request }: Claim) => {
+      sendRegistered(line, request, REGISTERED.OK);
+    }),
+  ],
+  ["singletons", "a quorum is one node", breaks(Registry, "need", () => () => 1)],
+  [
+    "singletons",
+    "a child that may not run any more goes on",
+    breaks(Supervisor, "stop", () => () => Promise.resolve()),
   ],
   [
     "rooms",

@@ -2,6 +2,8 @@
  * All promises that are simulated.
  */
 import type { MakePromise } from "../chaos.ts";
+import { claims } from "./claims.ts";
+import { singletons } from "./singletons.ts";
 import { children } from "./children.ts";
 import { leaks } from "./leaks.ts";
 import { messages } from "./messages.ts";
@@ -14,6 +16,8 @@ export const PROMISES: Readonly<Record<string, MakePromise>> = {
   messages,
   signals,
   names,
+  claims,
+  singletons,
   rooms,
   children,
   leaks,

@@ -1,0 +1,76 @@
+/**
+ * Checks singletons: while things fail, none starts beside one that a common neighbour reaches; with a
+ * quorum at most one runs anywhere, with rising tokens. When all is at rest, exactly one runs.
+ */
+import { KNOWN_MS, type Sessions, TokenChecker } from "./sessions.ts";
+
+interface Run {
+  readonly name: string;
+  readonly node: string;
+  readonly at: number;
+}
+
+/** Judges singletons. */
+export class SingletonChecker {
+  readonly #sessions: Sessions;
+  readonly #runs = new Set<Run>();
+  readonly #tokens: TokenChecker;
+  readonly broken: string[] = [];
+
+  constructor(sessions: Sessions) {
+    this.#sessions = sessions;
+    this.#tokens = new TokenChecker(sessions);
+  }
+
+  /** One starts. Returns what ends it. */
+  start(
+    name: string,
+    node: string,
+    token: number | undefined,
+    needsQuorum: boolean,
+    now: number,
+  ): () => void {
+    for (const other of this.#runs) {
+      if (other.name !== name || other.node === node) continue;
+      const both = `${name} runs on ${other.node} and on ${node}`;
+      if (this.#sessions.isStale(other.node, now) || this.#sessions.isStale(node, now)) continue;
+      if (needsQuorum) this.broken.push(`${both}, at ${now}`);
+      else if (now - other.at > KNOWN_MS) {
+        const known = this.#sessions.between(other.node, node, now - KNOWN_MS);
+        if (known !== undefined) this.broken.push(`${both}, and ${known} knew both, at ${now}`);
+      }
+    }
+    if (needsQuorum) {
+      // A child that crashes is started again under the same token.
+      const wrong = this.#tokens.take(name, node, token, true);
+      if (wrong !== undefined) this.broken.push(`${wrong}, at ${now}`);
+    }
+    const run = { name, node, at: now };
+    this.#runs.add(run);
+    return () => void this.#runs.delete(run);
+  }
+
+  /** A node is gone, with what ran there. */
+  end(node: string): void {
+    for (const run of [...this.#runs]) if (run.node === node) this.#runs.delete(run);
+  }
+
+  /** All is at rest: throws what was broken. */
+  check(
+    names: readonly string[],
+    found: ReadonlyMap<string, readonly (string | undefined)[]>,
+  ): void {
+    if (this.broken.length > 0) throw new Error(this.broken.slice(0, 5).join("\n"));
+    for (const name of names) {
+      const nodes = [...this.#runs].filter((run) => run.name === name).map(({ node }) => node);
+      if (nodes.length !== 1) {
+        throw new Error(`${name} runs on ${nodes.join(" and ") || "no node"}`);
+      }
+      for (const node of found.get(name) ?? []) {
+        if (node !== nodes[0]) {
+          throw new Error(`${name} runs on ${nodes[0]}, but is found on ${node}`);
+        }
+      }
+    }
+  }
+}

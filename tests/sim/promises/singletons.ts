@@ -1,0 +1,72 @@
+/**
+ * Promise: a singleton runs once when all is at rest; none starts beside one that a common neighbour
+ * reaches; and with a quorum no two run at once, whatever is cut, and tokens increase.
+ */
+import type { Node } from "../../../lib/node.ts";
+import { fullName } from "../../../lib/simulate.ts";
+import type { Self } from "../../../lib/actor/self.ts";
+import type { Pid } from "../../../lib/term/pid.ts";
+import type { MakePromise } from "../chaos.ts";
+import { Sessions } from "../checkers/sessions.ts";
+import { SingletonChecker } from "../checkers/singletons.ts";
+
+const NAMES = ["clock", "vault clock"];
+
+export const singletons: MakePromise = ({ nodes, pick, sim }) => {
+  const sessions = new Sessions();
+  const checker = new SingletonChecker(sessions);
+
+  const join = (short: string, node: Node, name: string): void => {
+    const needsQuorum = name !== "clock";
+    const child = (self: Self<string>, token: number | undefined) => {
+      if (nodes.get(short) !== node && nodes.has(short)) return () => {};
+      sim.note(`${name} runs on ${short} ${token ?? ""}`);
+      const ended = checker.start(name, node.name, token, needsQuorum, sim.now);
+      self.signal.addEventListener("abort", () => {
+        sim.note(`${name} ends on ${short}`);
+        ended();
+      });
+      return (message: string) => {
+        if (message === "crash") throw new Error("as told");
+      };
+    };
+    node.global.singleton(name, {
+      id: name,
+      start: (self, { token }) => self.spawnLink(child, token),
+    }, {
+      timeout: Infinity,
+      quorum: needsQuorum ? "majority" : undefined,
+    }).catch(() => {});
+  };
+
+  return {
+    name: "singletons",
+    up(short, node) {
+      sessions.start(node.name);
+      for (const other of node.peers()) sessions.up(node.name, other, sim.now);
+      node.on("nodeup", (event) => sessions.up(node.name, event.node, sim.now));
+      node.on("nodedown", (event) => sessions.down(node.name, event.node));
+      for (const name of NAMES) join(short, node, name);
+    },
+    down(short) {
+      sessions.end(fullName(short));
+      checker.end(fullName(short));
+    },
+    paused(short, isPaused) {
+      sessions.pause(fullName(short), isPaused, sim.now);
+    },
+    act() {
+      if (sim.random.next() > 0.05 || nodes.size === 0) return;
+      const node = pick([...nodes.values()]);
+      const pid = node.global.whereis<string>(pick(NAMES));
+      if (pid?.home.local) node.send(pid as Pid<string>, "crash");
+    },
+    check() {
+      const found = new Map(NAMES.map((name) => [
+        name,
+        [...nodes.values()].map((node) => node.global.whereis(name)?.node),
+      ]));
+      checker.check(NAMES, found);
+    },
+  };
+};
