@@ -219,13 +219,16 @@ export {
   type ConnectionState,
   PingError,
 } from "./lib/ws/connection.ts";
+export { ReconnectError, type ReconnectOptions } from "./lib/ws/reconnect.ts";
 export type { SharedCompression } from "./lib/ws/deflate.ts";
 export {
   type Client,
+  CLIENT_STATES,
+  type ClientChange,
   type ClientOptions,
   type ClientState,
   HandshakeError,
-  type ReconnectOptions,
+  type PerAttempt,
 } from "./lib/ws/client.ts";
 export { CloseCodeError } from "./lib/ws/close.ts";
 export {

@@ -4,11 +4,18 @@
  * @module
  */
 import { systemHost } from "./start.ts";
-import { type Client, type ClientOptions, connect as connectOn } from "./ws/client.ts";
+import {
+  type Client,
+  type ClientOptions,
+  connect as connectOn,
+  type PerAttempt,
+} from "./ws/client.ts";
 
 /**
  * Connects to a WebSocket server, and connects again when the connection is lost. It has what the server
- * has: limits, compression, backpressure, the same handlers.
+ * has: limits, compression, backpressure, the same handlers. The URL, `headers` and `protocols` may be
+ * functions, which are called for each attempt. When the client gives up, its `state` is "failed", `error`
+ * is why, `ended` resolves with it, and `stateChange` is called.
  *
  * @throws {OptionError} `code` "badoption": the URL or an option cannot be.
  * @throws {ConnectError} `code` says why there is no connection: "refused", "timeout", "untrusted", …
@@ -27,7 +34,7 @@ import { type Client, type ClientOptions, connect as connectOn } from "./ws/clie
  * ```
  */
 export function connect<Data = undefined>(
-  url: string | URL,
+  url: PerAttempt<string | URL>,
   options: ClientOptions<Data> = {},
 ): Promise<Client<Data>> {
   return connectOn(systemHost(), url, options);

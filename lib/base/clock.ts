@@ -15,8 +15,8 @@ export interface Clock {
   now(): number;
   /** Milliseconds since 1970 by the machine's calendar; may jump. */
   wall(): number;
-  /** Calls `task` once, `ms` from now. The timer alone does not keep the process alive. */
-  after(ms: number, task: () => void): Timer;
+  /** Calls `task` once, `ms` from now. Only with `keepsAlive` does the timer keep the process alive. */
+  after(ms: number, task: () => void, keepsAlive?: boolean): Timer;
   /** Calls `task` every `ms` until it is cancelled; does not keep the process alive. */
   every(ms: number, task: () => void): Timer;
 }

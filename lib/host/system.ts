@@ -39,9 +39,9 @@ export class SystemClock implements Clock {
     return Date.now();
   }
 
-  after(ms: number, task: () => void): Timer {
+  after(ms: number, task: () => void, keepsAlive: boolean = false): Timer {
     const timer = setTimeout(task, ms);
-    this.#unref(timer);
+    if (!keepsAlive) this.#unref(timer);
     return { cancel: () => clearTimeout(timer) };
   }
 

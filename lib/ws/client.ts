@@ -2,8 +2,9 @@
  * A WebSocket client on the same frames as the server: the same limits, the same strictness.
  *
  *     connecting ──open──▶ open ──it ends──▶ waiting ──the delay is over──▶ connecting
- *          └──────────────── it fails ──────────▲
- *     any of them ──close()──▶ closed
+ *          ├──────────────── it fails ──────────▲                               │
+ *          └── 401, a stop code, too many attempts ──▶ failed ◀─────────────────┘
+ *     any of them ──close(), the signal──▶ closed
  *
  * It connects again by itself, after a delay that doubles from one failure to the next and is drawn
  * by chance between its half and its whole, so that clients which lost a server together do not come
@@ -29,6 +30,7 @@ import {
 } from "./connection.ts";
 import { DeflatePool } from "./deflate.ts";
 import { incarnate } from "./connection_actor.ts";
+import { isToken } from "./handshake.ts";
 import { Masker } from "./masker.ts";
 import {
   checkHandlers,
@@ -40,17 +42,23 @@ import {
 } from "./options.ts";
 import type { SendResult } from "./outbox.ts";
 import { type Answer, AnswerReader, type Asked, encodeAsk } from "./response.ts";
+import { Delay, ReconnectError, type ReconnectOptions, retryAfterMs } from "./reconnect.ts";
 import { Rooms } from "./rooms.ts";
 import { Scratch } from "./scratch.ts";
 
-/** How to connect again. */
-export interface ReconnectOptions {
-  /** Milliseconds before the first attempt. Default 250. */
-  readonly minDelay?: number | undefined;
-  /** Milliseconds that the delay grows to. Default 10000. */
-  readonly maxDelay?: number | undefined;
-  /** It is given up after so many failures in a row. Default: never. */
-  readonly attempts?: number | undefined;
+/** A value, or a function that returns it for each attempt: a fresh token, another server. */
+export type PerAttempt<Value> = Value | (() => Value | Promise<Value>);
+
+/** A change of a client's state. */
+export interface ClientChange {
+  readonly state: ClientState;
+  readonly previous: ClientState;
+  /** Failed attempts in a row. */
+  readonly failures: number;
+  /** For "waiting": milliseconds until the next attempt. */
+  readonly delay: number | undefined;
+  /** Why the last connection or attempt ended; for "failed" a {@linkcode ReconnectError}. */
+  readonly error: Error | undefined;
 }
 
 /** How to connect. */
@@ -58,10 +66,19 @@ export interface ClientOptions<Data = undefined>
   extends ConnectionHandlers<Data>, BackpressureOptions {
   /** The connections' `data`. */
   readonly data?: Data;
-  /** Subprotocols to offer, the best first. */
-  readonly protocols?: readonly string[] | undefined;
-  /** Further headers of the request. */
-  readonly headers?: HeadersInit | undefined;
+  /** Subprotocols to offer, the best first; a function is called for each attempt. */
+  readonly protocols?: PerAttempt<readonly string[]> | undefined;
+  /**
+   * Further headers of the request; a function is called for each attempt. The handshake's own are
+   * rejected.
+   */
+  readonly headers?: PerAttempt<HeadersInit> | undefined;
+  /** Ends the client when it is aborted; `connect` rejects with its reason. */
+  readonly signal?: AbortSignal | undefined;
+  /** Bytes that `send` keeps while there is no connection, for the next one. Default 0: none. */
+  readonly sendBufferLimit?: number | undefined;
+  /** The client's state has changed. */
+  stateChange?(client: Client<Data>, change: ClientChange): unknown;
   /**
    * For `wss:`. PEM texts: `ca`, whom to believe (default: the authorities that browsers believe), and
    * `cert` and `key` to show. `serverName` must stand in the certificate (default: the URL's host).
@@ -76,7 +93,7 @@ export interface ClientOptions<Data = undefined>
   readonly perMessageDeflate?: boolean | DeflateOptions | undefined;
   /** Bytes of a message. Default 16 MiB. */
   readonly maxPayloadLength?: number | undefined;
-  /** Seconds of silence, at half of which the server is pinged; 0: for ever. Default 120. */
+  /** Seconds of silence, at half of which the server is pinged; 0: for ever. Default 30. */
   readonly idleTimeout?: number | undefined;
   /** Milliseconds until the server has answered. Default 10000. */
   readonly handshakeTimeout?: number | undefined;
@@ -94,13 +111,10 @@ const OPTIONS: Readonly<Record<keyof ClientOptions, true>> = {
   data: true,
   protocols: true,
   headers: true,
+  signal: true,
+  sendBufferLimit: true,
+  stateChange: true,
   reconnect: true,
-};
-
-const RECONNECT: Readonly<Record<keyof ReconnectOptions, true>> = {
-  minDelay: true,
-  maxDelay: true,
-  attempts: true,
 };
 
 /** The server did not open a WebSocket. */
@@ -111,28 +125,41 @@ export class HandshakeError extends Error {
   readonly code = "handshake";
   /** The status of its answer; 0 if there was none. */
   readonly status: number;
+  /** Milliseconds that the server asks to wait with Retry-After; 0 if it does not. */
+  readonly retryAfter: number;
 
   /** With its status and words. */
-  constructor(status: number, message: string) {
+  constructor(status: number, message: string, retryAfter: number = 0) {
     super(message);
     this.status = status;
+    this.retryAfter = retryAfter;
   }
 }
 
-/** Where a {@linkcode Client} is. */
-export type ClientState = "connecting" | "open" | "waiting" | "closed";
+/** The states of a {@linkcode Client}. "failed": it has given up. "closed": it was closed. */
+export const CLIENT_STATES = ["connecting", "open", "waiting", "closed", "failed"] as const;
+
+/** One of {@linkcode CLIENT_STATES}. */
+export type ClientState = (typeof CLIENT_STATES)[number];
 
 /** A WebSocket client. */
 export interface Client<Data = undefined> extends AsyncDisposable {
-  /** Whom it connects to. */
+  /** The address of the last attempt, without credentials. */
   readonly url: string;
-  /** Where in its life it is. */
+  /** Its state. */
   readonly state: ClientState;
+  /** Why it has no connection; a {@linkcode ReconnectError} once it has given up. */
+  readonly error: Error | undefined;
+  /** Resolves when it is closed or has failed, with what `error` is then. Never rejects. */
+  readonly ended: Promise<Error | undefined>;
   /** The connection that there is, or that was last. */
   readonly connection: Connection<Data>;
-  /** Sends over it; `"closed"` while there is none. */
+  /**
+   * Sends over it. While there is none: "held" if it fits into `sendBufferLimit`, "dropped" if it does
+   * not, "closed" without such a limit and when it is over.
+   */
   send(data: string | Uint8Array): SendResult;
-  /** Says goodbye and connects no more; resolves when it is over. */
+  /** Closes the connection and makes no other; resolves when it is over. */
   close(code?: number, reason?: string): Promise<void>;
 }
 
@@ -142,39 +169,43 @@ export interface Client<Data = undefined> extends AsyncDisposable {
  */
 export async function connect<Data = undefined>(
   host: Host,
-  url: string | URL,
+  url: PerAttempt<string | URL>,
   options: ClientOptions<Data> = {},
   system: System | undefined = undefined,
 ): Promise<Client<Data>> {
-  const at = checkUrl(url);
+  if (typeof url !== "function") checkUrl(url);
   checkNames(options, OPTIONS, (words) => new OptionError(words));
-  const client = new WebSocketClient(host, at, options, system);
+  const client = new WebSocketClient(host, url, options, system);
   await client.first();
   return client;
 }
 
 class WebSocketClient<Data> implements Client<Data> {
-  readonly url: string;
+  url = "";
+  error: Error | undefined;
+  readonly ended: Promise<Error | undefined>;
   readonly #host: Host;
-  readonly #at: URL;
+  readonly #where: PerAttempt<string | URL>;
   readonly #options: ClientOptions<Data>;
   readonly #handshakeMs: number;
   readonly #terms: ConnectionTerms<Data>;
   readonly #delay: Delay | undefined;
   readonly #abort = new AbortController();
+  readonly #buffer: SendBuffer;
   #state: ClientState = "connecting";
   #connection: WebSocketConnection<Data> | undefined;
   #lastId = 0;
   /** When the connection that there is was opened. */
   #openedAt = 0;
+  /** The code and the reason with which the last one ended. */
+  #lastEnd: { readonly code: number; readonly reason: string } | undefined;
   #sweep: Timer | undefined;
   #timer: Timer | undefined;
-  /** Called when it is over. */
-  #over: (() => void) | undefined;
+  #settleEnded!: (error: Error | undefined) => void;
 
   constructor(
     host: Host,
-    url: URL,
+    where: PerAttempt<string | URL>,
     options: ClientOptions<Data>,
     system: System | undefined,
   ) {
@@ -185,19 +216,30 @@ class WebSocketClient<Data> implements Client<Data> {
       backpressureLimit: options.backpressureLimit,
       backpressurePolicy: options.backpressurePolicy,
     });
-    checkHandlers({ open, message, info, close, drain });
+    checkHandlers({ open, message, info, close, drain, stateChange: options.stateChange });
+    const { protocols = [], headers } = options;
+    if (typeof protocols !== "function") checkProtocols(protocols);
+    if (typeof headers !== "function") checkHeaders(new Headers(headers), false);
     const { reconnect = true } = options;
     this.#delay = reconnect === false
       ? undefined
       : new Delay(reconnect === true ? {} : reconnect, () => host.random.next());
-    this.url = url.href;
+    this.ended = new Promise((settle) => this.#settleEnded = settle);
+    this.#buffer = new SendBuffer(options.sendBufferLimit ?? 0);
     this.#host = host;
-    this.#at = url;
+    this.#where = where;
     this.#options = options;
     this.#handshakeMs = limits.handshakeMs;
     this.#terms = {
       role: "client",
-      handlers: options,
+      handlers: {
+        ...{ open: options.open, message: options.message } as ConnectionHandlers<Data>,
+        ...{ info: options.info, drain: options.drain } as ConnectionHandlers<Data>,
+        close: (conn, code, reason) => {
+          this.#lastEnd = { code, reason };
+          return options.close?.(conn, code, reason);
+        },
+      },
       rooms: new Rooms(host),
       log: options.log ?? host.log,
       input: new Scratch(),
@@ -230,86 +272,113 @@ class WebSocketClient<Data> implements Client<Data> {
 
   /** The first connection; rejects if it fails. */
   async first(): Promise<void> {
+    const { signal } = this.#options;
+    signal?.throwIfAborted();
+    signal?.addEventListener("abort", this.#onAbort, { once: true });
     const { clock } = this.#host;
     const tick = (): void => this.#connection?.tick(clock.now());
     this.#sweep = clock.every(this.#terms.tickMs, tick);
     try {
       await this.#dial();
     } catch (error) {
-      this.#end();
+      this.#over(this.#abort.signal.aborted ? "closed" : "failed", asError(error));
+      signal?.throwIfAborted();
       throw error;
     }
   }
 
   send(data: string | Uint8Array): SendResult {
-    return this.#state === "open" ? this.#connection!.send(data) : "closed";
+    if (this.#state === "open") return this.#connection!.send(data);
+    if (this.#state === "closed" || this.#state === "failed") return "closed";
+    return this.#abort.signal.aborted ? "closed" : this.#buffer.add(data);
   }
 
   async close(code: number = CLOSE_CODES.normal, reason: string = ""): Promise<void> {
-    if (this.#state === "closed") return;
-    const over = new Promise<void>((done) => {
-      const before = this.#over;
-      this.#over = () => {
-        before?.();
-        done();
-      };
-    });
+    if (this.#state === "closed" || this.#state === "failed") return;
     const wasOpen = this.#state === "open";
     if (wasOpen) this.#connection!.close(code, reason);
     this.#timer?.cancel();
     this.#abort.abort();
-    if (!wasOpen) this.#end();
-    await over;
+    if (!wasOpen) this.#over("closed");
+    await this.ended;
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
 
+  readonly #onAbort = (): void => {
+    this.error = asError(this.#options.signal!.reason);
+    this.close().catch(() => {});
+  };
+
   async #dial(): Promise<void> {
-    const { hostname, port, protocol } = this.#at;
+    const at = checkUrl(await this.#valueOf(this.#where));
+    const protocols = await this.#valueOf(this.#options.protocols ?? []);
+    checkProtocols(protocols);
+    const headers = new Headers(await this.#valueOf(this.#options.headers ?? {}));
+    checkHeaders(headers, at.username !== "" || at.password !== "");
+    if (at.username !== "" || at.password !== "") headers.set("authorization", basicOf(at));
+    at.username = at.password = "";
+    this.url = at.href;
+    const { hostname, port, protocol } = at;
     const name = hostname.replace(/^\[|\]$/g, "");
     const secure = protocol === "wss:";
     const { ca, serverName = name, cert, key } = this.#options.tls ?? {};
     const stream = await this.#host.connect({
       hostname: name,
       port: Number(port || (secure ? 443 : 80)),
-      tls: secure
-        ? { ca: ca ?? rootCertificates.join("\n"), serverName, cert, key, takesTls12: true }
-        : undefined,
+      tls: secure ? { ca: ca ?? rootCertificates.join("\n"), serverName, cert, key } : undefined,
       timeoutMs: this.#handshakeMs,
       signal: this.#abort.signal,
     });
-    const asked = this.#ask();
-    const answer = await this.#answer(stream, asked);
+    const answer = await this.#answer(stream, {
+      target: at.pathname + at.search,
+      host: at.host,
+      key: Buffer.from(this.#host.random.bytes(16)).toString("base64"),
+      protocols,
+      deflate: this.#terms.deflate?.settings.wish,
+      headers,
+    });
     // It may have been given up in the meantime.
     if (answer.state !== "open" || this.#abort.signal.aborted) {
       stream.abort();
-      const { status, words } = answer.state === "open" ? GIVEN_UP : answer;
-      throw new HandshakeError(status, `cannot open ${this.url}: ${words}`);
+      const refused = answer.state === "open" ? GIVEN_UP : answer;
+      const waitMs = retryAfterMs(refused.retryAfter, this.#host.clock.wall());
+      throw new HandshakeError(refused.status, `cannot open ${this.url}: ${refused.words}`, waitMs);
     }
     const { protocol: chosen, deflate, early } = answer;
-    this.#connection = new WebSocketConnection(this.#terms, stream, {
+    const connection = this.#connection = new WebSocketConnection(this.#terms, stream, {
       id: ++this.#lastId,
       data: this.#options.data as Data,
       protocol: chosen,
       deflate,
     });
-    this.#state = "open";
+    this.#delay?.opened();
+    this.error = undefined;
+    this.#lastEnd = undefined;
     this.#openedAt = this.#host.clock.now();
-    this.#connection.start(early);
+    this.#enter("open");
+    connection.start(early);
+    this.#buffer.flush(connection);
   }
 
-  #ask(): Asked {
-    const { protocols = [], headers } = this.#options;
-    return {
-      target: this.#at.pathname + this.#at.search,
-      host: this.#at.host,
-      key: Buffer.from(this.#host.random.bytes(16)).toString("base64"),
-      protocols,
-      deflate: this.#terms.deflate?.settings.wish,
-      headers: new Headers(headers),
-    };
+  /** What an option is for this attempt. A function has as long as the server has to answer. */
+  #valueOf<Value>(given: PerAttempt<Value>): Value | Promise<Value> {
+    if (typeof given !== "function") return given;
+    const value = (given as () => Value | Promise<Value>)();
+    if (!(value instanceof Promise)) return value;
+    return new Promise<Value>((resolve, reject) => {
+      const { signal } = this.#abort;
+      const late = new HandshakeError(0, "a function among the options has not answered in time");
+      const timer = this.#host.clock.after(this.#handshakeMs, () => reject(late));
+      const giveUp = (): void => reject(new HandshakeError(0, GIVEN_UP.words));
+      signal.addEventListener("abort", giveUp, { once: true });
+      value.then(resolve, reject).finally(() => {
+        timer.cancel();
+        signal.removeEventListener("abort", giveUp);
+      });
+    });
   }
 
   /** Asks, and reads the answer, until the deadline. */
@@ -322,7 +391,7 @@ class WebSocketClient<Data> implements Client<Data> {
         signal.removeEventListener("abort", giveUp);
         settle(answer);
       };
-      const fail = (words: string): void => over({ state: "refused", status: 0, words });
+      const fail = (words: string): void => over({ ...GIVEN_UP, words });
       const giveUp = (): void => over(GIVEN_UP);
       const timer = this.#host.clock.after(this.#handshakeMs, () => fail("no answer in time"));
       signal.addEventListener("abort", giveUp);
@@ -345,69 +414,165 @@ class WebSocketClient<Data> implements Client<Data> {
 
   /** A connection has ended. */
   #ended(): void {
-    const lasted = this.#host.clock.now() - this.#openedAt;
-    if (this.#abort.signal.aborted) this.#end();
-    else this.#again(lasted);
+    if (this.#abort.signal.aborted) return this.#over("closed", this.error);
+    const lastedMs = Math.max(1, this.#host.clock.now() - this.#openedAt);
+    const { code, reason } = this.#lastEnd!;
+    const error = new Error(`the connection was closed with ${code}${reason && `: ${reason}`}`);
+    if (this.#delay?.stopsWith(code)) this.#giveUp(error);
+    else this.#again(lastedMs, error);
   }
 
   /** Waits, and connects again. */
-  #again(lastedMs: number): void {
-    const ms = this.#delay?.next(lastedMs);
-    if (ms === undefined) return this.#end();
-    this.#state = "waiting";
+  #again(lastedMs: number, error: Error): void {
+    if (this.#delay === undefined) return this.#over("closed", error);
+    const stops = error instanceof HandshakeError && this.#delay.stopsAt(error.status) ||
+      error instanceof OptionError;
+    const retryMs = error instanceof HandshakeError ? error.retryAfter : 0;
+    const ms = stops ? undefined : this.#delay.next(lastedMs, retryMs);
+    if (ms === undefined) return this.#giveUp(error);
+    this.error = error;
     this.#timer = this.#host.clock.after(ms, () => {
-      this.#state = "connecting";
-      this.#dial().catch(() => {
-        if (this.#abort.signal.aborted) this.#end();
-        else this.#again(0);
+      this.#enter("connecting");
+      if (this.#state !== "connecting") return;
+      this.#dial().catch((error) => {
+        if (this.#abort.signal.aborted) this.#over("closed", this.error);
+        else this.#again(0, asError(error));
       });
-    });
+      // A program that does nothing but keep a connection must not end while it has none.
+    }, true);
+    this.#enter("waiting", ms);
   }
 
-  #end(): void {
-    if (this.#state === "closed") return;
-    this.#state = "closed";
+  #giveUp(cause: Error): void {
+    const words = `gave up connecting to ${this.url}: ${cause.message}`;
+    this.#terms.log("error", `ws: ${words}`);
+    this.#over("failed", new ReconnectError(words, { cause }));
+  }
+
+  #over(state: "closed" | "failed", error?: Error): void {
+    if (this.#state === "closed" || this.#state === "failed") return;
+    this.error = error ?? this.error;
     this.#abort.abort();
+    this.#options.signal?.removeEventListener("abort", this.#onAbort);
     this.#sweep?.cancel();
     this.#timer?.cancel();
     this.#terms.deflate?.close();
-    this.#over?.();
+    this.#buffer.clear();
+    this.#enter(state);
+    this.#settleEnded(this.error);
+  }
+
+  #enter(state: ClientState, delay: number | undefined = undefined): void {
+    const previous = this.#state;
+    this.#state = state;
+    const { stateChange } = this.#options;
+    if (stateChange === undefined) return;
+    const { error } = this;
+    try {
+      const failures = this.#delay?.failures ?? 0;
+      const result = this.#options.stateChange!(this, { state, previous, failures, delay, error });
+      if (result instanceof Promise) result.catch((error) => this.#crashed(error));
+    } catch (error) {
+      this.#crashed(error);
+    }
+  }
+
+  #crashed(error: unknown): void {
+    this.#terms.log("error", `ws: the stateChange handler failed: ${asError(error).stack}`);
   }
 }
 
-const GIVEN_UP = { state: "refused", status: 0, words: "it was given up" } as const;
+const GIVEN_UP = {
+  state: "refused",
+  status: 0,
+  words: "it was given up",
+  retryAfter: undefined,
+} as const;
 
-/** The delays from one attempt to the next. */
-export class Delay {
-  readonly #min: number;
-  readonly #max: number;
-  readonly #attempts: number;
-  readonly #chance: () => number;
-  #failures = 0;
+/** What is sent while there is no connection, in order, up to a limit. */
+class SendBuffer {
+  readonly #bytesMax: number;
+  #messages: (string | Uint8Array)[] = [];
+  #bytes = 0;
 
-  /** `chance` gives a number in [0, 1). */
-  constructor(options: ReconnectOptions, chance: () => number) {
-    checkNames(options, RECONNECT, (words) => new OptionError(`reconnect: ${words}`));
-    const { minDelay = 250, maxDelay = 10_000, attempts = Infinity } = options;
-    for (const [name, ms] of Object.entries({ minDelay, maxDelay, attempts })) {
-      if (!(ms > 0)) throw new OptionError(`option reconnect.${name} is ${ms}: use more than 0`);
+  constructor(bytesMax: number) {
+    if (!(Number.isInteger(bytesMax) && bytesMax >= 0)) {
+      throw new OptionError(`option sendBufferLimit is ${bytesMax}: use a whole number from 0`);
     }
-    this.#min = minDelay;
-    this.#max = maxDelay;
-    this.#attempts = attempts;
-    this.#chance = chance;
+    this.#bytesMax = bytesMax;
   }
 
-  /**
-   * Milliseconds to wait after a connection that lasted so long; `undefined`: it is given up. One that
-   * lasted longer than the longest delay was no failure.
-   */
-  next(lastedMs: number): number | undefined {
-    if (lastedMs > this.#max) this.#failures = 0;
-    if (this.#failures >= this.#attempts) return undefined;
-    const ms = Math.min(this.#max, this.#min * 2 ** Math.min(this.#failures++, 30));
-    return ms * (0.5 + this.#chance() / 2);
+  add(data: string | Uint8Array): SendResult {
+    if (this.#bytesMax === 0) return "closed";
+    const length = typeof data === "string" ? Buffer.byteLength(data) : data.length;
+    if (this.#bytes + length > this.#bytesMax) return "dropped";
+    this.#bytes += length;
+    this.#messages.push(typeof data === "string" ? data : data.slice());
+    return "held";
   }
+
+  flush(
+    connection: WebSocketConnection<never> | { send(data: string | Uint8Array): unknown },
+  ): void {
+    const messages = this.#messages;
+    this.clear();
+    for (const each of messages) connection.send(each);
+  }
+
+  clear(): void {
+    this.#messages = [];
+    this.#bytes = 0;
+  }
+}
+
+/** Headers of the request that are the handshake's own. */
+const RESERVED_HEADERS: ReadonlySet<string> = new Set([
+  "connection",
+  "content-length",
+  "host",
+  "sec-websocket-extensions",
+  "sec-websocket-key",
+  "sec-websocket-protocol",
+  "sec-websocket-version",
+  "transfer-encoding",
+  "upgrade",
+]);
+
+function checkHeaders(headers: Headers, hasCredentials: boolean): void {
+  for (const [name] of headers) {
+    if (RESERVED_HEADERS.has(name)) {
+      const instead = name === "sec-websocket-protocol" ? ": use the option protocols" : "";
+      throw new OptionError(
+        `option headers has ${name}, which the handshake sets itself${instead}`,
+      );
+    }
+  }
+  if (!hasCredentials || !headers.has("authorization")) return;
+  throw new OptionError("option headers has authorization, and the URL has credentials: use one");
+}
+
+function checkProtocols(protocols: readonly string[]): void {
+  for (const each of protocols) {
+    if (
+      typeof each === "string" && isToken(each) &&
+      protocols.indexOf(each) === protocols.lastIndexOf(each)
+    ) {
+      continue;
+    }
+    throw new OptionError(
+      `option protocols has ${JSON.stringify(each)}: use different words without spaces or commas`,
+    );
+  }
+}
+
+/** The header Authorization for the credentials of a URL: RFC 7617, in UTF-8. */
+function basicOf({ username, password }: URL): string {
+  const text = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
+  return `Basic ${Buffer.from(text).toString("base64")}`;
+}
+
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error));
 }
 
 function checkUrl(url: string | URL): URL {

@@ -43,7 +43,13 @@ export type Answer =
     readonly early: Uint8Array;
   }
   /** The server does not want to, or broke a rule; `status` is its own, 0 if there is none. */
-  | { readonly state: "refused"; readonly status: number; readonly words: string };
+  | {
+    readonly state: "refused";
+    readonly status: number;
+    readonly words: string;
+    /** The header Retry-After. */
+    readonly retryAfter: string | undefined;
+  };
 
 /** The request. */
 export function encodeAsk(asked: Asked): Uint8Array {
@@ -88,7 +94,10 @@ export class AnswerReader {
     const found = /^HTTP\/1\.1 (\d{3})(?: |$)/.exec(line!);
     if (found === null) return refused(0, "the answer is no HTTP/1.1");
     const status = Number(found[1]);
-    if (status !== 101) return refused(status, `the server answers ${line!.slice(9, 100)}`);
+    if (status !== 101) {
+      const retryAfter = readHeaders(lines)?.get("retry-after");
+      return refused(status, `the server answers ${line!.slice(9, 100)}`, retryAfter);
+    }
     const headers = readHeaders(lines);
     if (headers === undefined) return refused(status, "a header of the answer is malformed");
     if (!hasToken(headers.get("upgrade"), "websocket")) {
@@ -128,6 +137,6 @@ function readHeaders(lines: readonly string[]): Map<string, string> | undefined 
   return headers;
 }
 
-function refused(status: number, words: string): Answer {
-  return { state: "refused", status, words };
+function refused(status: number, words: string, retryAfter?: string): Answer {
+  return { state: "refused", status, words, retryAfter };
 }

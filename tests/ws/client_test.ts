@@ -1,10 +1,12 @@
-import { assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { Buffer } from "node:buffer";
 import { SeededRandom } from "../../lib/base/random.ts";
 import { System } from "../../lib/actor/system.ts";
 import { makeAuthority, makeLeaf, SERVER_NAME } from "../../lib/mesh/certificate.ts";
 import { ConnectError } from "../../lib/host/host.ts";
 import type { Stream } from "../../lib/host/stream.ts";
-import { connect, Delay, HandshakeError } from "../../lib/ws/client.ts";
+import { type ClientChange, connect, HandshakeError } from "../../lib/ws/client.ts";
+import { Delay, ReconnectError, retryAfterMs } from "../../lib/ws/reconnect.ts";
 import { acceptKey } from "../../lib/ws/handshake.ts";
 import { Masker } from "../../lib/ws/masker.ts";
 import { OptionError, type ServeOptions } from "../../lib/ws/options.ts";
@@ -206,11 +208,191 @@ test("Client connects again when it loses its server, with the same handlers", a
   await server.stop();
 });
 
-test("Client gives up after so many failures in a row", async () => {
+test("Client gives up after so many failed attempts, by state, event, error, log and promise", async () => {
   const server = await serve(host, ECHO);
-  const client = await connect(host, server.url, { reconnect: { ...QUICK, attempts: 3 } });
+  const changes: ClientChange[] = [];
+  const log: string[] = [];
+  const client = await connect(host, server.url, {
+    reconnect: { ...QUICK, attempts: 3 },
+    stateChange: (_client, change) => changes.push(change),
+    log: (_level, line) => log.push(line),
+  });
   await server.stop();
-  await until("it gives up", () => client.state === "closed");
+  const error = await client.ended;
+  assert(error instanceof ReconnectError);
+  assertEquals([client.state, client.error, client.send("x")], ["failed", error, "closed"]);
+  assertEquals(
+    changes.map(({ state }) => state).join(),
+    [
+      ...[
+        "open",
+        "waiting",
+        "connecting",
+        "waiting",
+        "connecting",
+        "waiting",
+        "connecting",
+        "failed",
+      ],
+    ].join(),
+  );
+  assertEquals(changes.map(({ failures }) => failures), [0, 0, 0, 1, 1, 2, 2, 3]);
+  assertEquals(changes.at(-1)!.error, error);
+  assertStringIncludes(log.join(), "gave up connecting to ws://127.0.0.1:");
+  await client.close();
+});
+
+test("Client gives up at 401, a stop code or a URL that is none, and keeps trying after others", async () => {
+  for (const status of [401, 403, 404, 500] as const) {
+    let refuses = false;
+    let asked = 0;
+    const upgrade = (): Response | undefined => {
+      asked++;
+      return refuses ? new Response("no", { status }) : undefined;
+    };
+    await serving({ upgrade }, async (server) => {
+      const client = await connect(host, server.url, { reconnect: QUICK, log: () => {} });
+      refuses = true;
+      client.connection.close(4000);
+      await until("it has asked again", () => asked > (status === 500 ? 3 : 1));
+      if (status !== 500) {
+        const error = await client.ended as ReconnectError;
+        assertEquals((error.cause as HandshakeError).status, status);
+      }
+      assertEquals([client.state === "failed", asked > 2], [status !== 500, status === 500]);
+      await client.close();
+    });
+  }
+  await serving({ message: (conn) => conn.close(4001, "go") }, async (server) => {
+    const client = await connect(host, server.url, {
+      reconnect: { ...QUICK, stopCodes: [4001] },
+      log: () => {},
+    });
+    client.send("x");
+    assertStringIncludes(String((await client.ended)?.message), "closed with 4001: go");
+  });
+});
+
+test("Client waits as long as Retry-After asks for", async () => {
+  let busy = false;
+  const upgrade = (): Response | undefined =>
+    busy ? new Response("busy", { status: 503, headers: { "Retry-After": "7" } }) : undefined;
+  await serving({ upgrade }, async (server) => {
+    const delays: (number | undefined)[] = [];
+    const client = await connect(host, server.url, {
+      reconnect: QUICK,
+      stateChange: (_client, { state, delay }) => void (state === "waiting" && delays.push(delay)),
+    });
+    busy = true;
+    client.connection.close(4000);
+    await until("it waits for the second time", () => delays.length === 2);
+    assertEquals(delays[1], 7000);
+    await client.close();
+  });
+  assertEquals(retryAfterMs("Thu, 01 Jan 1970 00:00:09 GMT", 4000), 5000);
+  assertEquals([retryAfterMs("soon", 0), retryAfterMs(undefined, 0)], [0, 0]);
+  const delay = new Delay({ attempts: 2 }, () => 0);
+  assertEquals(delay.next(0, 1e12), 3_600_000);
+  delay.opened();
+  assertEquals([delay.failures, delay.next(0)], [0, 250]);
+});
+
+test("Client asks functions for the URL, headers and protocols of each attempt", async () => {
+  const shown: string[] = [];
+  const upgrade = (request: Request): { protocol: string } => {
+    const protocol = request.headers.get("sec-websocket-protocol")!;
+    shown.push(
+      `${new URL(request.url).pathname} ${request.headers.get("authorization")} ${protocol}`,
+    );
+    return { protocol };
+  };
+  await serving({ upgrade }, async (server) => {
+    let attempt = 0;
+    const client = await connect(host, () => `${server.url}${++attempt}`, {
+      reconnect: QUICK,
+      headers: async () => {
+        await Promise.resolve();
+        return { authorization: `Bearer ${attempt}` };
+      },
+      protocols: () => [`v${attempt}`],
+    });
+    client.connection.close(4000);
+    await until("it is back", () => shown.length === 2 && client.state === "open");
+    assertEquals(shown, ["/1 Bearer 1 v1", "/2 Bearer 2 v2"]);
+    assertEquals(client.url, `${server.url}2`);
+    await client.close();
+  });
+  const broken = (): never => {
+    throw new Error("no token");
+  };
+  await assertRejects(
+    () => connect(host, "ws://127.0.0.1:1/", { headers: broken }),
+    Error,
+    "no token",
+  );
+});
+
+test("Client sends the URL's credentials once and shows them to nobody, and rejects reserved headers", async () => {
+  const shown: (string | null)[] = [];
+  await serving(
+    { upgrade: (request) => void shown.push(request.headers.get("authorization")) },
+    async (server) => {
+      const url = server.url.replace("ws://", "ws://us%C3%A9r:p%40ss@");
+      const client = await connect(host, url);
+      assertEquals(client.url, server.url);
+      await client.close();
+      assertEquals(shown, [`Basic ${Buffer.from("usér:p@ss").toString("base64")}`]);
+      const both = { headers: { Authorization: "Bearer x" } };
+      await assertRejects(() => connect(host, url, both), OptionError, "credentials");
+      for (const name of ["Host", "upgrade", "Sec-WebSocket-Key", "Sec-WebSocket-Protocol"]) {
+        await assertRejects(() => connect(host, url, { headers: { [name]: "x" } }), OptionError);
+      }
+      await assertRejects(() => connect(host, url, { protocols: ["a b"] }), OptionError);
+      await assertRejects(() => connect(host, url, { protocols: ["a", "a"] }), OptionError);
+    },
+  );
+});
+
+test("Client ends with its AbortSignal, before and after it is open", async () => {
+  const early = new AbortController();
+  const going = answering(() => "", async (url) => {
+    const client = connect(host, url, { signal: early.signal });
+    early.abort(new Error("enough"));
+    await assertRejects(() => client, Error, "enough");
+  });
+  await going;
+  await assertRejects(
+    () => connect(host, "ws://127.0.0.1:1/", { signal: early.signal }),
+    Error,
+    "enough",
+  );
+  await serving(ECHO, async (server) => {
+    const late = new AbortController();
+    const client = await connect(host, server.url, { signal: late.signal });
+    late.abort(new Error("enough"));
+    assertEquals((await client.ended)?.message, "enough");
+    assertEquals(client.state, "closed");
+  });
+});
+
+test("Client.send keeps what it is given while there is no connection, up to sendBufferLimit", async () => {
+  const got: (string | Uint8Array)[] = [];
+  const options: ServeOptions = { message: (_conn, data) => got.push(data) };
+  let server = await serve(host, options);
+  const { port } = server;
+  const client = await connect(host, server.url, { reconnect: QUICK, sendBufferLimit: 6 });
+  await server.stop({ code: 1012 });
+  await until("it waits", () => client.state !== "open");
+  const bytes = new Uint8Array([1, 2]);
+  assertEquals(["abc", bytes, "é", "", "d"].map((each) => client.send(each)), [
+    ...["held", "held", "dropped", "held", "held"],
+  ]);
+  bytes.fill(9);
+  server = await serve(host, { ...options, port });
+  await until("all have come", () => got.length === 4);
+  assertEquals(got, ["abc", new Uint8Array([1, 2]), "", "d"]);
+  await client.close();
+  await server.stop();
 });
 
 test("Client.close ends it while it waits to connect again, and while it connects", async () => {
@@ -281,7 +463,7 @@ test("Client's connections are actors in a system", async () => {
 
 test("Delay doubles to its longest, by chance between half and whole, and begins anew", () => {
   const delay = (chance: number) =>
-    new Delay({ minDelay: 100, maxDelay: 350, attempts: 4 }, () => chance);
+    new Delay({ minDelay: 100, maxDelay: 350, attempts: 5 }, () => chance);
   const whole = delay(1);
   assertEquals([0, 0, 0, 0, 0].map((ms) => whole.next(ms)), [100, 200, 350, 350, undefined]);
   const half = delay(0);

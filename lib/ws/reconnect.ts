@@ -1,0 +1,130 @@
+/**
+ * When a client connects again, and when it gives up. Quiet: time and chance are arguments.
+ *
+ *     failures      1          2          3          4
+ *     delay      ½..1 × min   × 2        × 4        × 8   … up to max, or what Retry-After asks for
+ *
+ * @module
+ */
+import { checkNames } from "../base/spelling.ts";
+import { isWireCode } from "./close.ts";
+import { OptionError } from "./options.ts";
+
+/** A server cannot hold a client off for longer with Retry-After. Milliseconds. */
+const RETRY_AFTER_MS_MAX = 3_600_000;
+
+/** How to connect again. */
+export interface ReconnectOptions {
+  /** Milliseconds before the first attempt. Default 250. */
+  readonly minDelay?: number | undefined;
+  /** Milliseconds that the delay grows to. Default 10000. */
+  readonly maxDelay?: number | undefined;
+  /**
+   * The client gives up after this many failed attempts in a row; a connection that opens begins anew.
+   * Default: never.
+   */
+  readonly attempts?: number | undefined;
+  /** Statuses of the server's answer after which the client gives up. Default 401, 403, 404, 410. */
+  readonly stopStatuses?: readonly number[] | undefined;
+  /** Close codes of the server after which the client gives up. Default: none. */
+  readonly stopCodes?: readonly number[] | undefined;
+}
+
+const RECONNECT: Readonly<Record<keyof ReconnectOptions, true>> = {
+  minDelay: true,
+  maxDelay: true,
+  attempts: true,
+  stopStatuses: true,
+  stopCodes: true,
+};
+
+/** A client has given up. `cause` is the last failure. */
+export class ReconnectError extends Error {
+  /** Names the class of the error. */
+  override readonly name = "ReconnectError";
+  /** Stable code: `"reconnect"`. */
+  readonly code = "reconnect";
+}
+
+/** The delays from one attempt to the next. */
+export class Delay {
+  readonly #min: number;
+  readonly #max: number;
+  readonly #attempts: number;
+  readonly #stopStatuses: readonly number[];
+  readonly #stopCodes: readonly number[];
+  readonly #chance: () => number;
+  /** Doubles the delay: reset by a connection that lasts, so that one that opens and ends at once does not. */
+  #steps = 0;
+  /** Failed attempts in a row. */
+  #failures = 0;
+
+  /** `chance` returns a number in [0, 1). Throws `OptionError`. */
+  constructor(options: ReconnectOptions, chance: () => number) {
+    checkNames(options, RECONNECT, (words) => new OptionError(`reconnect: ${words}`));
+    const { minDelay = 250, maxDelay = 10_000, attempts = Infinity } = options;
+    for (const [name, ms] of Object.entries({ minDelay, maxDelay, attempts })) {
+      if (!(ms > 0)) throw new OptionError(`option reconnect.${name} is ${ms}: use more than 0`);
+    }
+    const { stopStatuses = [401, 403, 404, 410], stopCodes = [] } = options;
+    checkNumbers("stopStatuses", stopStatuses, (each) => each >= 300 && each <= 599);
+    checkNumbers("stopCodes", stopCodes, (each) => isWireCode(each) || each === 1005);
+    this.#min = minDelay;
+    this.#max = maxDelay;
+    this.#attempts = attempts;
+    this.#stopStatuses = stopStatuses;
+    this.#stopCodes = stopCodes;
+    this.#chance = chance;
+  }
+
+  /** Failed attempts in a row. */
+  get failures(): number {
+    return this.#failures;
+  }
+
+  /** A connection is open. */
+  opened(): void {
+    this.#failures = 0;
+  }
+
+  /** Returns true for a status after which another attempt is of no use. */
+  stopsAt(status: number): boolean {
+    return this.#stopStatuses.includes(status);
+  }
+
+  /** Returns true for a close code after which the client must not come back. */
+  stopsWith(code: number): boolean {
+    return this.#stopCodes.includes(code);
+  }
+
+  /**
+   * Returns the milliseconds to wait after a connection that lasted this long, 0 for an attempt that
+   * failed; `undefined`: it is given up. `retryAfterMs` is what the server asks for.
+   */
+  next(lastedMs: number, retryAfterMs: number = 0): number | undefined {
+    if (lastedMs > this.#max) this.#steps = 0;
+    if (lastedMs === 0) this.#failures++;
+    if (this.#failures >= this.#attempts) return undefined;
+    const ms = Math.min(this.#max, this.#min * 2 ** Math.min(this.#steps++, 30));
+    const drawn = ms * (0.5 + this.#chance() / 2);
+    return Math.max(drawn, Math.min(retryAfterMs, RETRY_AFTER_MS_MAX));
+  }
+}
+
+/** What a header Retry-After asks for, in milliseconds from `now`; 0 if it cannot be read. */
+export function retryAfterMs(header: string | undefined, now: number): number {
+  if (header === undefined) return 0;
+  if (/^\d{1,9}$/.test(header)) return Number(header) * 1000;
+  const at = Date.parse(header);
+  return Number.isNaN(at) ? 0 : Math.max(0, at - now);
+}
+
+function checkNumbers(
+  name: string,
+  list: readonly number[],
+  isRight: (each: number) => boolean,
+): void {
+  const wrong = list.find((each) => !(Number.isInteger(each) && isRight(each)));
+  if (wrong === undefined) return;
+  throw new OptionError(`option reconnect.${name} has ${wrong}: use numbers that servers send`);
+}
