@@ -51,7 +51,9 @@ export type PerAttempt<Value> = Value | (() => Value | Promise<Value>);
 
 /** A change of a client's state. */
 export interface ClientChange {
+  /** Its state from now on. */
   readonly state: ClientState;
+  /** Its state until now. */
   readonly previous: ClientState;
   /** Failed attempts in a row. */
   readonly failures: number;
