@@ -154,6 +154,8 @@ export class HttpConnection<Data> implements StreamHandler {
   #answers = 0;
   /** Of the request that is being read or answered, once it is known. */
   #method: string | undefined;
+  /** Of a plain request that the fetch hook is asked about. */
+  #head: RequestHead | undefined;
   /** The upgrade hook is being asked. */
   #upgrading = false;
   /** The client will send no more. */
@@ -507,6 +509,7 @@ export class HttpConnection<Data> implements StreamHandler {
     const { responseMs, closeTimeoutMs } = limits;
     this.#deadline = responseMs === 0 ? Infinity : this.#terms.now() + responseMs;
     if (this.#halfClosed) this.#deadline = this.#terms.now() + closeTimeoutMs;
+    this.#head = head;
     this.#ask(
       () => options.fetch!(request, client),
       (response) => this.#respond(head, response, false),
@@ -646,7 +649,12 @@ export class HttpConnection<Data> implements StreamHandler {
     if (this.#state === "leaving" || this.#state === "gone") return;
     const what = error instanceof Error ? error.stack ?? error.message : String(error);
     this.#terms.log("error", `ws: a hook failed: ${what}`);
-    this.refuse({ status: 500, words: "internal error" });
+    // A connection that carries many clients' requests, a proxy's, is kept.
+    const head = this.#head;
+    if (head === undefined || this.#state !== "asking") {
+      return this.refuse({ status: 500, words: "internal error" });
+    }
+    this.#respond(head, new Response("internal error\n", { status: 500 }), false);
   }
 
   /** `last`: nothing that follows is a request. */
@@ -682,6 +690,7 @@ export class HttpConnection<Data> implements StreamHandler {
     const isCancelled = this.#writer?.isCancelled;
     this.#writer = undefined;
     this.#request = undefined;
+    this.#head = undefined;
     if (this.#state === "gone") return;
     if (isCancelled || farewell === "close" || this.#awaitsContinue) return this.#leave();
     if (!this.#bodyComes) return this.#rest();

@@ -14,6 +14,10 @@ export interface TestOptions {
   only?: boolean;
   /** Milliseconds. */
   timeout?: number;
+  /** Deno's checks for leaks, which the runtime's own servers do not pass. */
+  sanitizeOps?: boolean;
+  /** The same, of resources. */
+  sanitizeResources?: boolean;
 }
 
 type Body = (context: TestContext) => void | Promise<void>;
