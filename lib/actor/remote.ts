@@ -29,6 +29,8 @@ export interface Remote {
   lineTo(node: string): NodeLink | undefined;
   /** The nodes that expose a function of this name, in order: those there is a session with, and this one. */
   candidates(fn: string): string[];
+  /** The name under which this node exposes a function, or has exposed it last. */
+  exposedName(fn: object): string | undefined;
   /** Spawns what another node has exposed, linked with `from` and monitored by it if that is wanted. */
   spawn(
     from: ActorRef,

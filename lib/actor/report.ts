@@ -10,6 +10,9 @@ import { describe } from "./describe.ts";
 import { reasonText } from "./exit.ts";
 import type { ActorName } from "./remote.ts";
 
+/** A function without a name is shown by this many characters of its source. */
+const SOURCE_CHARS_MAX = 60;
+
 /**
  * An actor ended by its own doing, and in disorder: it threw, it left with a reason that is no good
  * one, or it let its mailbox overflow. Those that an exit signal takes along are no crashes: one
@@ -20,7 +23,10 @@ export interface Crash {
   readonly pid: Pid;
   /** Under which names it was registered. */
   readonly names: readonly string[];
-  /** The name of the function that was spawned. */
+  /**
+   * What was spawned: the name under which the function is exposed, the `name` of the service, or the function's
+   * own name; the beginning of its source if it has none.
+   */
   readonly body: string;
   /** Why. */
   readonly reason: ExitReason;
@@ -30,6 +36,10 @@ export interface Crash {
   readonly ancestors: readonly Pid[];
   /** Its supervisor, if it has one: that will tell of it too, with `restart`. */
   readonly supervisor: Pid | undefined;
+  /** The supervisor's name: registered, or its id as a child of another supervisor. */
+  readonly supervisorName: string | undefined;
+  /** Its id among the supervisor's children. */
+  readonly child: string | undefined;
   /**
    * True: the reason is the failure of a call, a spawn or a start that nothing awaited. If no actor is known
    * to have made it, `pid` is `<0.0>`.
@@ -41,6 +51,8 @@ export interface Crash {
 export interface Restarting {
   /** Who supervises it. */
   readonly supervisor: Pid;
+  /** The supervisor's name: registered, or its id as a child of another supervisor. */
+  readonly supervisorName: string | undefined;
   /** Its id. */
   readonly child: string;
   /** Its pid; undefined if it could not be started. */
@@ -90,12 +102,28 @@ export interface SystemEvents {
 /** A crash as lines that a person can read. */
 export function crashText(crash: Crash): string {
   const { pid, names, body, reason, message, ancestors, unhandled } = crash;
-  const who = pid.id === 0 ? body : `actor ${[pid, ...names].join(" ")} (${body})`;
+  const { supervisor, supervisorName, child } = crash;
+  const role = child === undefined
+    ? ""
+    : `, child ${JSON.stringify(child)} of ${supervisorText(supervisor!, supervisorName)},`;
+  const who = pid.id === 0 ? body : `actor ${[pid, ...names].join(" ")} (${body})${role}`;
   const what = unhandled ? "did not await what failed" : "crashed";
   const lines = [`${who} ${what}: ${reasonText(reason)}`];
   if (message !== undefined) lines.push(`  last message: ${messageText(message)}`);
   if (ancestors.length > 0) lines.push(`  ancestors: ${ancestors.join(" ")}`);
   return lines.join("\n");
+}
+
+/** A supervisor as reports name it. */
+export function supervisorText(pid: Pid, name: string | undefined): string {
+  return name === undefined ? `supervisor ${pid}` : `supervisor ${JSON.stringify(name)} ${pid}`;
+}
+
+/** The name of a function as reports use it: one without a name is shown by the beginning of its source. */
+export function bodyName(body: { readonly name: string }): string {
+  if (body.name !== "") return body.name;
+  const source = String(body).replaceAll(/\s+/g, " ");
+  return source.length > SOURCE_CHARS_MAX ? `${source.slice(0, SOURCE_CHARS_MAX)}…` : source;
 }
 
 function messageText(message: unknown): string {

@@ -26,7 +26,7 @@ import { listOf, Names } from "./names.ts";
 import { nodeChange } from "./node_change.ts";
 import { ExternalCaller } from "./external_caller.ts";
 import type { ActorName, RemoteSpawn } from "./remote.ts";
-import type { SystemEvents } from "./report.ts";
+import { bodyName, type SystemEvents } from "./report.ts";
 import { Scheduler } from "./scheduler.ts";
 import type { ActorFunction, SpawnOptions } from "./self.ts";
 import { Signals } from "./signals.ts";
@@ -68,7 +68,7 @@ export interface SystemHost {
 
 /** The children of a supervisor. */
 export interface SupervisedChildren {
-  has(pid: Pid): boolean;
+  get(pid: Pid): { readonly spec: { readonly id: string } } | undefined;
 }
 
 /** The actors of one node. */
@@ -431,6 +431,8 @@ export class System implements ActorHome, TimerHost, Tracker {
       message: undefined,
       ancestors: NONE,
       supervisor: undefined,
+      supervisorName: undefined,
+      child: undefined,
       unhandled: true,
     });
   }
@@ -657,7 +659,16 @@ export class System implements ActorHome, TimerHost, Tracker {
   /** A supervisor is linked with its children. */
   #supervisorOf(pid: Pid, links: Set<Pid> | undefined): Pid | undefined {
     if (links === undefined || this.#supervisors.size === 0) return undefined;
-    return [...links].find((other) => this.#supervisors.get(other)?.has(pid));
+    return [...links].find((other) => this.#supervisors.get(other)?.get(pid) !== undefined);
+  }
+
+  /** The name of an actor that people know: registered, or its id as a child of a supervisor. */
+  knownName(pid: Pid): string | undefined {
+    const actor = this.actorOf(pid);
+    const [name] = listOf(actor?.names);
+    if (name !== undefined) return name;
+    const supervisor = this.#supervisorOf(pid, actor?.links);
+    return supervisor && this.#supervisors.get(supervisor)!.get(pid)!.spec.id;
   }
 
   #report(
@@ -666,14 +677,17 @@ export class System implements ActorHome, TimerHost, Tracker {
     reason: ExitReason,
     { message, unhandled }: ActorCrash,
   ): void {
+    const supervisor = this.#supervisorOf(pid as Pid, links);
     this.events.emit("crash", {
       pid: pid as Pid,
       names,
-      body: body.name || "anonymous",
+      body: this.signals.remote?.exposedName(body) ?? bodyName(body),
       reason,
       message,
       ancestors,
-      supervisor: this.#supervisorOf(pid as Pid, links),
+      supervisor,
+      supervisorName: supervisor && this.knownName(supervisor),
+      child: supervisor && this.#supervisors.get(supervisor)!.get(pid as Pid)!.spec.id,
       ...unhandled ? { unhandled } : {},
     });
   }

@@ -77,6 +77,10 @@ export class RemoteNodes implements Remote, CallAnswerer {
     return nodes.sort();
   }
 
+  exposedName(fn: object): string | undefined {
+    return this.spawner.nameOf(fn);
+  }
+
   lineOf(home: Home): Outbound | "noproc" | "noconnection" {
     const found = home instanceof RemoteIncarnation ? home.line : undefined;
     if (found?.isOpen) return found as Outbound;

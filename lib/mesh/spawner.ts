@@ -173,6 +173,8 @@ export class Spawner {
   changed: (added: boolean, name: string) => void = () => {};
   readonly #system: System;
   readonly #exposed = new Map<string, Exposed>();
+  /** The names of what has ever been exposed, for reports. */
+  readonly #names = new WeakMap<object, string>();
   readonly #pending = new Map<number, Pending>();
   /** Actors here that actors of other nodes own. */
   readonly #owned = new Set<Actor>();
@@ -187,6 +189,11 @@ export class Spawner {
     return [...this.#exposed.keys()];
   }
 
+  /** The name under which a function is exposed, or was last. */
+  nameOf(fn: object): string | undefined {
+    return this.#names.get(fn);
+  }
+
   /** Lets other nodes spawn a function. Another one of that name is replaced. */
   expose(name: string, fn: ActorFunction<never, never[]>, { allow }: ExposeOptions = {}): void {
     const length = utf8(name).length;
@@ -199,6 +206,7 @@ export class Spawner {
       ? allow
       : (node: string) => allow === undefined || allow.includes(node);
     const isNew = !this.#exposed.has(name);
+    this.#names.set(fn, name);
     this.#exposed.set(name, { fn, allow: isAllowed });
     if (isNew) this.changed(true, name);
   }

@@ -4,7 +4,7 @@
  * @module
  */
 import { reasonLine, reasonText } from "../actor/exit.ts";
-import { type Crash, crashText, type Restarting } from "../actor/report.ts";
+import { type Crash, crashText, type Restarting, supervisorText } from "../actor/report.ts";
 import type { Pid } from "../term/pid.ts";
 import type { Child } from "./child.ts";
 import { isNodeName } from "./placement.ts";
@@ -100,10 +100,11 @@ export function startFailed(child: Child, error: unknown): SupervisorError {
  *       next: restarts
  */
 export function restartText(end: Restarting, crash?: Crash): string {
-  const { supervisor, child, pid, reason, restarts, next } = end;
+  const { supervisor, supervisorName, child, pid, reason, restarts, next } = end;
+  const by = supervisorText(supervisor, supervisorName);
   const did = pid === undefined ? "could not be started" : "ended";
   const who = [`child ${JSON.stringify(child)}`, ...pid === undefined ? [] : [pid]].join(" ");
-  const lines = [`${who} of supervisor ${supervisor} ${did}: ${reasonText(reason)}`];
+  const lines = [`${who} of ${by} ${did}: ${reasonText(reason)}`];
   // What the crash says, without its first part, which says who and why.
   if (crash !== undefined) lines.push(...crashText({ ...crash, reason: "" }).split("\n").slice(1));
   if (crash !== undefined) {

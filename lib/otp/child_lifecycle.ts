@@ -222,6 +222,7 @@ export class ChildLifecycle {
     const where = child.spec.remote && child.node !== undefined ? ` (node ${child.node})` : "";
     events.emit("restart", {
       supervisor: this.self.pid as Pid,
+      supervisorName: this.system.knownName(this.self.pid as Pid),
       child: child.spec.id,
       pid: ended ? child.pid ?? child.former : undefined,
       reason,

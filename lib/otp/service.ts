@@ -188,18 +188,21 @@ function define(definition: AnyDefinition): Service<AnyProtocol> {
     service instanceof ServiceName
       ? service.call(request, options) as Promise<never>
       : ask(service, request, options);
+  const kind = definition.name ?? "service";
   const start = (as: string | undefined, from: Starter, args: unknown[]): Promise<AnyPid> =>
     startAndWait<unknown>(
       from,
-      "service",
+      kind,
       (self, starting) => new ServiceActor(definition, self, starting).begin(as, args),
     ) as Promise<AnyPid>;
   // Reports use the function's name.
-  const body = function service(self: Self, ...args: unknown[]): (message: unknown) => unknown {
-    const readiness = new Readiness(self);
-    return readiness.guard(new ServiceActor(definition, self, readiness).begin(undefined, args));
+  const { [kind]: body } = {
+    [kind]: (self: Self, ...args: unknown[]): (message: unknown) => unknown => {
+      const readiness = new Readiness(self);
+      return readiness.guard(new ServiceActor(definition, self, readiness).begin(undefined, args));
+    },
   };
-  const remote = spawnable<unknown, unknown[]>(definition.name ?? "", body);
+  const remote = spawnable<unknown, unknown[]>(definition.name ?? "", body!);
   return {
     ...remote,
     child: (spec) => remote.child({ ready: true, ...spec }),

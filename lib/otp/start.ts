@@ -38,19 +38,20 @@ export interface Starting {
 }
 
 /**
- * Spawns an actor, linked if an actor starts it, and waits until it says that it has started. Rejects
+ * Spawns an actor, linked if an actor starts it, and waits until it says that it has started. `kind` is what
+ * reports call it: "supervisor", or the name of a service. Rejects
  * with why it could not: with the `Error` itself, or with an `ActorExitError` that has the reason.
  */
 export function startAndWait<M>(
   from: Starter,
-  kind: "service" | "supervisor",
+  kind: string,
   body: (self: Self<M>, starting: Starting) => ReturnType<ActorFunction<M>>,
 ): Promise<Pid<M>> {
   const caller = actorOf(from);
   if (caller?.isAlive === false) return never();
   let tracker: System | undefined = caller && systemOf(caller.pid);
   const started = new Promise<Pid<M>>((resolve, reject) => {
-    // Called by its kind, for the report of a crash.
+    // The function's name is what the report of a crash calls it.
     const { [kind]: run } = {
       [kind]: (self: Self<M>): ReturnType<ActorFunction<M>> => {
         const failed = (reason: unknown): void => {

@@ -1,7 +1,10 @@
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { type Crash, crashText } from "../../lib/actor/report.ts";
+import type { Self } from "../../lib/actor/self.ts";
 import { Node } from "../../lib/node.ts";
 import { service } from "../../lib/otp/service.ts";
 import { Supervisor } from "../../lib/otp/supervisor.ts";
+import { cluster, type TestNode, withNodes } from "../kit/mesh.ts";
 import { test, until } from "../kit/test.ts";
 
 test("Node: logs one report for one crash, of a child, of a start that failed, and of a loner", async () => {
@@ -67,4 +70,75 @@ test("Node: logs one report for one crash, of a child, of a start that failed, a
   assertEquals(lines.splice(0).map((line) => /^warn .*ended: normal/.test(line)), [true]);
   await tree.stop();
   assertEquals(lines, []);
+});
+
+test("crash: reports use names people know, and never call a function anonymous", async () => {
+  await withNodes(async (start) => {
+    const [a, b] = await cluster(start, 2) as [TestNode, TestNode];
+    const [near, far] = [Node.of(a), Node.of(b)];
+    const crashes: Crash[] = [];
+    for (const { events } of [a, b]) events.on("crash", (crash) => void crashes.push(crash));
+    const crash = async (send: () => void): Promise<Crash> => {
+      send();
+      await until("it has crashed", () => crashes.length > 0);
+      return crashes.splice(0)[0]!;
+    };
+
+    // An exposed function, under the name that other nodes use.
+    near.expose("resize", () => () => {
+      throw new Error("boom");
+    });
+    await until("b knows", () => far.exposed(near.name).includes("resize"));
+    const resize = await far.spawn<string>({ node: near.name, fn: "resize" });
+    const exposed = await crash(() => far.send(resize, "go"));
+    assertEquals(exposed.body, "resize");
+    assertStringIncludes(crashText(exposed), "(resize) crashed: Error: boom");
+
+    // A service by its name, wherever it was started, and by its child id and supervisor.
+    const counter = service<{ state: number; cast: { fail(): void } }>({
+      name: "counter",
+      init: () => 0,
+      cast: {
+        fail: () => {
+          throw new Error("boom");
+        },
+      },
+    });
+    const lone = await counter.start(near);
+    assertEquals((await crash(() => counter.cast(lone).fail())).body, "counter");
+    near.expose(counter);
+    await until("b knows", () => far.exposed(near.name).includes("counter"));
+    const abroad = await counter.startAt(far, { node: near.name, fn: "counter" });
+    assertEquals((await crash(() => counter.cast(abroad).fail())).body, "counter");
+
+    const inner = (self: Self) =>
+      Supervisor.start(self, {
+        children: [{ id: "hits", start: (self) => counter.startAs("hits", self) }],
+      });
+    await Supervisor.start(near, {
+      children: [{ id: "counters", type: "supervisor", start: inner }],
+    });
+    const child = await crash(() => counter.cast(counter.at(near, "hits")).fail());
+    assertEquals([child.child, child.supervisorName, child.names], ["hits", "counters", ["hits"]]);
+    assertMatch(
+      crashText(child),
+      /^actor <0\.\d+> hits \(counter\), child "hits" of supervisor "counters" <0\.\d+>, crashed: /,
+    );
+    await until("it is logged", () => a.lines.some(({ line }) => line.includes('child "hits"')));
+    const report = a.lines.find(({ line }) => line.includes('child "hits"'))!.line;
+    assertMatch(
+      report,
+      /child "hits" <0\.\d+> of supervisor "counters" <0\.\d+> ended: Error: boom/,
+    );
+
+    // A function without any name, by its source.
+    const nameless = near.spawn(() => () => {
+      throw new Error("boom");
+    });
+    const shown = await crash(() => near.send(nameless, "go"));
+    assertMatch(shown.body, /^\(\) ?=> ?\(\) ?=> ?\{/);
+    for (const { lines } of [a, b]) {
+      for (const { line } of lines) assert(!line.includes("(anonymous)"), line);
+    }
+  });
 });
