@@ -56,10 +56,12 @@ export {
   ArgumentError,
   BadReturnError,
   CallExitError,
+  CallingSelfError,
   CallTimeoutError,
   MailboxFullError,
   NameError,
   NoConnectionError,
+  NodeStoppedError,
   NoProcError,
   QueueFullError,
 } from "./lib/actor/errors.ts";

@@ -8,7 +8,7 @@ import type { ActorFunction, SpawnOptions } from "./actor/self.ts";
 import type { Call, CallOptions } from "./actor/call.ts";
 import type { ExitReason } from "./term/exit.ts";
 import { checkLocal, checkPid, checkRemoteSpawn } from "./actor/arguments.ts";
-import { ArgumentError } from "./actor/errors.ts";
+import { ArgumentError, NodeStoppedError } from "./actor/errors.ts";
 import { shutDown } from "./actor/shutdown.ts";
 import type { ActorName, RemoteSpawn } from "./actor/remote.ts";
 import { checkNames, unknownName } from "./base/spelling.ts";
@@ -355,6 +355,7 @@ export class Node {
     const { system } = this.#parts;
     const body = what as ActorFunction<never, never[]> | RemoteSpawn;
     if (typeof body === "function") {
+      this.#checkRuns();
       return system.spawn(undefined, undefined, body, args as never[]);
     }
     checkRemoteSpawn(body);
@@ -421,7 +422,14 @@ export class Node {
     body: ActorFunction<M, A>,
     ...args: A
   ): Pid<M> {
+    this.#checkRuns();
     return this.#parts.system.spawn(undefined, options, body, args);
+  }
+
+  /** Throws `NodeStoppedError` once the node has been stopped. */
+  #checkRuns(): void {
+    const { system, mesh } = this.#parts;
+    if (system.isStopped) throw new NodeStoppedError(mesh.name, "it spawns nothing any more");
   }
 
   /**
@@ -433,7 +441,14 @@ export class Node {
    * @throws {ArgumentError} `code` "badarg": `to` is none of the three.
    */
   send<M>(to: Pid<M> | ActorName | string, message: M): void {
-    this.#parts.system.sendTo(to, message);
+    const { system, events, unsent } = this.#parts;
+    if (!system.isStopped) return system.sendTo(to, message);
+    const error = new NodeStoppedError(this.name, "it sends nothing any more");
+    if (events.has("deadletter")) events.emit("deadletter", { to, message, error });
+    unsent(
+      typeof to === "object" && "name" in to ? `${to.name} on ${to.node}` : `${to}`,
+      error.message,
+    );
   }
 
   /**

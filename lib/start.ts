@@ -7,10 +7,12 @@
 import type { Timer } from "./base/clock.ts";
 import { Log, LOG_LEVELS, type LogLevel, type LogSink } from "./base/log.ts";
 import { describeFully } from "./actor/describe.ts";
+import { callSite } from "./actor/call_site.ts";
 import { type Crash, crashText, type SystemEvents } from "./actor/report.ts";
 import { System } from "./actor/system.ts";
 import { Emitter } from "./base/emitter.ts";
 import { checkPem } from "./base/pem.ts";
+import { Repeats } from "./base/repeats.ts";
 import { checkNames } from "./base/spelling.ts";
 import { Global } from "./cluster/global.ts";
 import { GroupTable } from "./cluster/groups.ts";
@@ -152,6 +154,8 @@ export interface Parts {
   /** How to leave on SIGTERM; undefined: SIGTERM is not handled. */
   readonly leaveOnSigterm: LeaveOptions | undefined;
   readonly events: Emitter<NodeEvents>;
+  /** Logs that a message was not sent: to what, and why. */
+  readonly unsent: (to: string, words: string) => void;
   /** Resolves when this node has joined its cluster. */
   readonly joined: Promise<void>;
 }
@@ -255,9 +259,16 @@ export async function startNode(
   const remote = new RemoteNodes(system, limits.messageBytesMax - ROW_HEAD_BYTES_MAX);
   mesh.attach = (session) => remote.attach(session);
   remote.exposedBy = (node) => mesh.exposedBy(node);
-  // Nobody waits for what was sent, so that it would be missed without a word.
-  remote.onUnsendable = (to, words) =>
-    log.as(mesh.name).warn(`a message to ${to} was not sent: ${words} (said once in a session)`);
+  // Nothing waits for what was sent, so it would be missed in silence.
+  const repeats = new Repeats();
+  const unsent = (to: string, words: string): void => {
+    const site = callSite();
+    const count = repeats.count(`${site} ${words}`, host.clock.now());
+    if (count === 0) return;
+    const again = count > 1 ? ` (${count} times since this was logged last)` : "";
+    log.as(mesh.name).warn(`a message to ${to} was not sent: ${words}, at ${site}${again}`);
+  };
+  remote.onUnsendable = unsent;
   remote.spawner.changed = (added, fn) => mesh.expose(remote.spawner.names(), added, fn);
   events.on("nodeup", ({ node }) => system.nodeChanged("nodeup", node));
   const { clock } = host;
@@ -302,6 +313,7 @@ export async function startNode(
     global,
     groups,
     events,
+    unsent,
     joined,
     changeCookie,
     leaveOnSigterm: options.leaveOnSigterm === true ? {} : options.leaveOnSigterm || undefined,

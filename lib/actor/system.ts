@@ -20,6 +20,7 @@ import {
   NodeStoppedError,
   NoProcError,
 } from "./errors.ts";
+import { describe } from "./describe.ts";
 import { isSystemMessage } from "./exit.ts";
 import { type ExitReason, isNormal } from "../term/exit.ts";
 import { listOf, Names } from "./names.ts";
@@ -37,6 +38,7 @@ import {
   isPatience,
   SentTimer,
   SPENT,
+  TIMER_MS_MAX,
   type TimerHost,
   timerMs,
   type TimerRef,
@@ -521,7 +523,11 @@ export class System implements ActorHome, TimerHost, Tracker {
 
   /** Milliseconds that were left, or false if the timer had fired or been cancelled. */
   cancelTimer(timer: TimerRef): number | false {
-    return timer instanceof SentTimer ? timer.cancel() : false;
+    if (timer instanceof SentTimer) return timer.cancel();
+    if (timer === SPENT) return false;
+    throw new ArgumentError(
+      `${describe(timer)} is no timer: use what sendAfter or sendInterval has returned`,
+    );
   }
 
   now(): number {
@@ -646,7 +652,9 @@ export class System implements ActorHome, TimerHost, Tracker {
   #arm(due: number): void {
     this.#alarm?.cancel();
     this.#alarmAt = due;
-    this.#alarm = this.#clock.after(Math.max(0, due - this.#clock.now()), this.#ring);
+    // A timer of the host takes no longer delay: then it rings early, and is set again.
+    const ms = Math.min(Math.max(0, due - this.#clock.now()), TIMER_MS_MAX);
+    this.#alarm = this.#clock.after(ms, this.#ring);
   }
 
   readonly #ring = (): void => {

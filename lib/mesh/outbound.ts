@@ -72,7 +72,7 @@ export class Outbound implements FoundNodeLink, Teller {
   /** Calls that wait for an answer, by the number of the request. */
   readonly #calls = new Map<number, PendingCall>();
   #requests = 0;
-  /** Told once, of the first message that cannot travel: whose it was, and why. Filled above. */
+  /** Called with each message that cannot travel: whose it was, and why. Set from above. */
   onUnsendable: ((to: string, words: string) => void) | undefined = undefined;
   /** The bytes of names that were used, which mostly are used again. */
   readonly #names = new Map<string, Uint8Array>();
@@ -418,10 +418,8 @@ export class Outbound implements FoundNodeLink, Teller {
     if (events.has("deadletter")) {
       events.emit("deadletter", { to, message, error: error as Error });
     }
-    const tell = this.onUnsendable;
-    this.onUnsendable = undefined;
     const words = error instanceof TermError ? error.message : "a getter of it threw";
-    tell?.(to instanceof Pid ? `${to}` : `${to.name} on ${to.node}`, words);
+    this.onUnsendable?.(to instanceof Pid ? `${to}` : `${to.name} on ${to.node}`, words);
   }
 }
 

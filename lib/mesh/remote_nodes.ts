@@ -23,7 +23,7 @@ export class RemoteNodes implements Remote, CallAnswerer {
   cluster: ClusterSink<Outbound> | undefined = undefined;
   /** What a peer exposes; undefined if there is no session with it. */
   exposedBy: (node: string) => readonly string[] | undefined = () => undefined;
-  /** Told of the first message of each session that cannot travel: filled above. */
+  /** Called with each message that cannot travel: whose it was, and why. Set from above. */
   onUnsendable: (to: string, words: string) => void = () => {};
   readonly #system: System;
   readonly #messageBytesMax: number;

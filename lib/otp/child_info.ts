@@ -26,11 +26,14 @@ export class SupervisorError extends Error {
   override readonly name = "SupervisorError";
   /** Which of the reasons. */
   readonly code: SupervisorFault;
+  /** With "already_started": the child that runs; undefined while it waits for its restart. */
+  readonly pid: Pid | undefined;
 
   /** For the runtime. */
-  constructor(code: SupervisorFault, message: string, cause?: unknown) {
+  constructor(code: SupervisorFault, message: string, cause?: unknown, pid?: Pid) {
     super(message, { cause });
     this.code = code;
+    this.pid = pid;
   }
 }
 

@@ -6,7 +6,7 @@
  * @module
  */
 import { type Call, type CallOptions, PendingCall } from "../actor/call.ts";
-import { NoConnectionError } from "../actor/errors.ts";
+import { NameError, NoConnectionError } from "../actor/errors.ts";
 import { systemOf } from "../actor/system.ts";
 import type { Pid } from "../term/pid.ts";
 import { SupervisorError, type SupervisorFault } from "./child_info.ts";
@@ -41,7 +41,8 @@ export function revive<T>(answer: Promise<unknown>): Promise<T> {
 }
 
 function packed(error: unknown): unknown {
-  if (error instanceof SupervisorError) return plain(error, [error.code, error.cause]);
+  if (error instanceof SupervisorError) return plain(error, [error.code, error.cause, error.pid]);
+  if (error instanceof NameError) return plain(error, [error.code, error.holder]);
   return error;
 }
 
@@ -61,7 +62,14 @@ function revived(error: unknown): unknown {
     case "UnknownCallError":
       return new UnknownCallError(message, { cause: error });
     case "SupervisorError":
-      return new SupervisorError(packed[0] as SupervisorFault, message, packed[1]);
+      return new SupervisorError(
+        packed[0] as SupervisorFault,
+        message,
+        packed[1],
+        packed[2] as Pid | undefined,
+      );
+    case "NameError":
+      return new NameError(packed[0] as NameError["code"], message, packed[1] as Pid | undefined);
     case "NoConnectionError":
       return new NoConnectionError(message.replace(/^no connection to the node of /, ""));
     default:

@@ -230,7 +230,9 @@ export class SupervisorActor extends SupervisorBase<SupervisorRequest> {
       const runs = known.pid !== undefined || known.restarting;
       throw new SupervisorError(
         runs ? "already_started" : "already_present",
-        `there is a child ${JSON.stringify(spec.id)} already`,
+        `there is a child ${JSON.stringify(spec.id)} already${known.pid ? `: ${known.pid}` : ""}`,
+        undefined,
+        known.pid,
       );
     }
     const pid = await this.start(child);

@@ -293,3 +293,30 @@ test("self.sendAfter, sendInterval and cancelTimer do as the system's own", asyn
   assertEquals([got.length, system.wheel.size], [3, 0]);
   system.stop();
 });
+
+test("sendAfter of the longest time sets no timer of the host beyond what it takes", async () => {
+  // A clock that does not stand at a whole millisecond.
+  const system = new ManualSystem(0.5);
+  const { pid, got } = system.puppet();
+  await system.settle();
+  system.sendAfter(pid, "far", TIMER_MS_MAX);
+  assert(system.clock.longest <= 2 ** 31 - 1, `${system.clock.longest}`);
+  await system.advance(TIMER_MS_MAX - 1);
+  assertEquals(got, []);
+  await system.advance(2);
+  assertEquals(got, ["far"]);
+  system.stop();
+});
+
+test("cancelTimer throws ArgumentError for what is no timer", () => {
+  const system = new ManualSystem();
+  const { pid, self } = system.puppet();
+  for (const timer of [1, undefined, null, {}, { left: 5 }, setTimeout]) {
+    assertThrows(() => system.cancelTimer(timer as never), ArgumentError, "is no timer");
+    assertThrows(() => self.cancelTimer(timer as never), ArgumentError, "is no timer");
+  }
+  // One that has fired, and one of an actor that was not there.
+  system.exit(pid, "kill");
+  assertEquals(system.cancelTimer(system.sendAfter(pid, 1, 1)), false);
+  system.stop();
+});

@@ -2,13 +2,14 @@
  * What a node says when something cannot be done and nobody waits for it, or the one who waits would
  * not know where to look.
  */
-import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
-import { Node, type Pid } from "../../mod.ts";
-import { test } from "../kit/test.ts";
+import { assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
+import { Repeats } from "../../lib/base/repeats.ts";
+import { type Call, Node, NodeStoppedError, type Pid, type Self } from "../../mod.ts";
+import { test, until } from "../kit/test.ts";
 
 const cookie = "one for both";
 
-test("Node.send of what cannot travel is said in the log, once in a session", async () => {
+test("Node.send of what cannot be sent is logged for each call site, now and then and with a count", async () => {
   const lines: string[] = [];
   const log = (level: string, line: string) => void (level === "warn" && lines.push(line));
   await using a = await Node.start({ name: "a@127.0.0.1:0", cookie, logLevel: "silent" });
@@ -16,11 +17,45 @@ test("Node.send of what cannot travel is said in the log, once in a session", as
   a.expose("deaf", () => () => {});
   await b.connect(a.name);
   const deaf = await b.spawn({ node: a.name, fn: "deaf" }) as Pid<unknown>;
-  b.send(deaf, { then: () => "a secret" });
-  b.send(deaf, () => {});
-  assertEquals(lines.length, 1, lines.join("\n"));
-  assertStringIncludes(lines[0]!, `a message to ${deaf} was not sent: `);
-  assertEquals(/secret/.test(lines[0]!), false);
+  for (let i = 0; i < 3; i++) b.send(deaf, { then: () => "a secret" });
+  const handler = b.spawn((self: Self) => () => self.send(deaf, () => {}));
+  for (let i = 0; i < 3; i++) b.send(handler, i);
+  await until("both are logged", () => lines.length >= 2);
+  await b.call(b.spawn((_self: Self<Call<null, null>>) => (call) => call.reply(null)), null);
+  assertEquals(lines.length, 2, lines.join("\n"));
+  for (const line of lines) {
+    assertStringIncludes(line, `a message to ${deaf} was not sent: `);
+    assertStringIncludes(line, "telling_test.ts:");
+    assertEquals(/secret/.test(line), false);
+  }
+});
+
+test("Node.send and spawn report that the node has been stopped, and so does call", async () => {
+  const lines: string[] = [];
+  const log = (level: string, line: string) => void (level === "warn" && lines.push(line));
+  const node = await Node.start({ cookie, logLevel: "warn", log });
+  const pid = node.spawn(() => () => {}) as Pid<unknown>;
+  await node.stop();
+  const letters: unknown[] = [];
+  node.on("deadletter", ({ error }) => void letters.push((error as NodeStoppedError).code));
+  for (let i = 0; i < 3; i++) node.send(pid, "late");
+  assertEquals(letters, ["stopped", "stopped", "stopped"]);
+  assertEquals(lines.length, 1);
+  assertStringIncludes(lines[0]!, `${node.name} has been stopped`);
+  assertThrows(() => node.spawn(() => {}), NodeStoppedError, "has been stopped");
+  assertThrows(() => node.spawnWith({ name: "it" }, () => {}), NodeStoppedError);
+  const there = { node: "b@127.0.0.1:1", fn: "f" };
+  await assertRejects(() => node.spawn(there), NodeStoppedError);
+  await assertRejects(() => node.call(pid as Pid<Call<null, null>>, null), NodeStoppedError);
+  await assertRejects(() => node.call("it", null), NodeStoppedError);
+});
+
+test("Repeats.count counts what is not logged, for each line, and forgets the oldest lines", () => {
+  const repeats = new Repeats();
+  assertEquals([0, 1, 9_999].map((now) => repeats.count("a", now)), [1, 0, 0]);
+  assertEquals([repeats.count("b", 5), repeats.count("a", 10_000)], [1, 3]);
+  for (let i = 0; i < 256; i++) repeats.count(`${i}`, 10_001);
+  assertEquals(repeats.count("a", 10_002), 1);
 });
 
 test("Node.connect to a node with another cookie names the cookie", async () => {

@@ -1,4 +1,4 @@
-import { assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
 import {
   ActorExitError,
   ArgumentError,
@@ -669,6 +669,9 @@ test("Supervisor: the child API says no in OTP's words", async () => {
     ["deleteChild", "stopped", "not_found"],
     ["startChild", "stopped", "ok"],
   ];
+  const started = await family.run(tree.startChild(family.child("runs")).catch((error) => error));
+  assertEquals(started.pid, family.pids.get("runs"));
+  assert(started.message.includes(`${started.pid}`));
   for (const [what, id, expected] of grid) {
     assertEquals(await answer(ask[what](id)), expected, `${what} ${id}`);
   }
