@@ -24,6 +24,8 @@ import { RoomRelay } from "./cluster/room_relay.ts";
 import type { SessionLimits } from "./mesh/session.ts";
 import type { ClusterKeys } from "./mesh/identity.ts";
 import { Keyring } from "./mesh/keyring.ts";
+import { Authorization } from "./mesh/authorization.ts";
+import { REMOTE_MAILBOX_MAX } from "./mesh/inbound.ts";
 import { RemoteNodes } from "./mesh/remote_nodes.ts";
 import { ROOM_HEAD_BYTES_MAX, ROOM_MESSAGE_BYTES_MAX } from "./mesh/message.ts";
 import { MESSAGE_BYTES_MAX } from "./mesh/fragment_reader.ts";
@@ -103,6 +105,28 @@ export interface NodeOptions {
   readonly queueBytesMax?: number | undefined;
   /** The longest message to another node, in bytes; the same on all nodes. Default 16 MiB. */
   readonly messageBytesMax?: number | undefined;
+  /**
+   * How many messages may wait in a mailbox for another node's to be put into it, if the actor has no limit
+   * of its own. Further ones are dropped with the event "mailbox", and calls rejected with "mailboxfull".
+   * `Infinity`: no limit. Default 262,144.
+   */
+  readonly remoteMailboxMax?: number | undefined;
+  /**
+   * Returns whether another node may do what it asks: send an exit signal to the actor `target`, link with
+   * it, spawn the exposed function `target`, or register the global name `target` on itself. What is not
+   * allowed, or throws, is rejected and logged once for each node and action: exit signals are dropped, links
+   * answered with "noproc", spawns with "refused", and names with false. Use the same rules for names on all
+   * nodes. Default: a member may do everything, as in Erlang.
+   */
+  readonly authorize?:
+    | ((
+      request: {
+        readonly node: string;
+        readonly action: "exit" | "link" | "spawn" | "register";
+        readonly target: Pid | string;
+      },
+    ) => boolean)
+    | undefined;
   /**
    * On SIGTERM the node leaves, see {@linkcode Node.leave}, and when all nodes of the process have left and
    * nothing else handles the signal, the process exits with 0. Default false.
@@ -202,6 +226,8 @@ const OPTIONS: Readonly<Record<keyof NodeOptions, true>> = {
   pingTimeout: true,
   queueBytesMax: true,
   messageBytesMax: true,
+  remoteMailboxMax: true,
+  authorize: true,
   leaveOnSigterm: true,
   logLevel: true,
   log: true,
@@ -224,6 +250,13 @@ export async function startNode(
   const listen = listenAddress(options, name);
   const limits = sessionLimits(options);
   const log = makeLog(options, host, name);
+  const { remoteMailboxMax = REMOTE_MAILBOX_MAX } = options;
+  if (!(remoteMailboxMax >= 1)) {
+    throw new NodeOptionError(`option remoteMailboxMax is ${remoteMailboxMax}: use 1 or more`);
+  }
+  if (options.authorize !== undefined && typeof options.authorize !== "function") {
+    throw new NodeOptionError("option authorize is not a function");
+  }
   const keyring = new Keyring(isLoopback(listen.hostname));
   const cookies = options.cookie ?? cookiesFromFile(options.cookieFile, host);
   const joinMs = joinTimeout(options);
@@ -256,7 +289,13 @@ export async function startNode(
   await mesh.start();
   const home = { node: mesh.name, creation: mesh.creation, local: true };
   const system = new System(home, host, events);
-  const remote = new RemoteNodes(system, limits.messageBytesMax - ROW_HEAD_BYTES_MAX);
+  const authorization = new Authorization(options.authorize, () => log.as(mesh.name));
+  const remote = new RemoteNodes(
+    system,
+    limits.messageBytesMax - ROW_HEAD_BYTES_MAX,
+    remoteMailboxMax,
+    authorization,
+  );
   mesh.attach = (session) => remote.attach(session);
   remote.exposedBy = (node) => mesh.exposedBy(node);
   // Nothing waits for what was sent, so it would be missed in silence.
@@ -277,6 +316,7 @@ export async function startNode(
     seeds,
     quietMs: limits.quietMs,
     deadlineMs: limits.deadlineMs,
+    allows: (node, name) => authorization.allows(node, "register", name),
     onSkew: (node, ms, isOurs) => {
       const words = isOurs ? "its time is used for global names" : "it uses this node's time";
       log.as(mesh.name).warn(`the clock of ${node} differs by ${Math.round(ms)} ms: ${words}`);

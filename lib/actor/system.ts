@@ -591,6 +591,15 @@ export class System implements ActorHome, TimerHost, Tracker {
     }
   }
 
+  /** A message of another node is not put into a mailbox that is too long for it. */
+  overfull(actor: Actor, message: unknown): void {
+    const pid = actor.pid as Pid;
+    if (this.events.has("mailbox")) {
+      this.events.emit("mailbox", { pid, length: actor.length, dropped: true });
+    }
+    dropped(message, pid);
+  }
+
   /** Ends every actor, and the wheel's alarm. What is spawned from now on is dead. */
   stop(): void {
     this.isStopping = true;

@@ -110,6 +110,8 @@ export interface RegistryOptions {
   readonly deadlineMs?: number | undefined;
   /** Called when a peer's clock differs too much; `isOurs`: this node takes over the peer's time. */
   readonly onSkew?: ((node: string, ms: number, isOurs: boolean) => void) | undefined;
+  /** Whether another node may have a name. Default: any. */
+  readonly allows?: ((node: string, name: string) => boolean) | undefined;
 }
 
 /** A node that there is a session with. */
@@ -376,6 +378,10 @@ export class Registry {
     if (owner !== line.home.node) return "a REGISTER of another node's name";
     const peer = this.#peers.behind(line);
     if (peer === undefined) return undefined;
+    if (!this.#allows(owner, name)) {
+      sendRegistered(line, request, REGISTERED.TAKEN, this.#system.home.node);
+      return undefined;
+    }
     this.#stamps.heard(stamp);
     const isHeld = (flags & CLAIM_FLAG.HELD) !== 0;
     const token = row.token || undefined;
@@ -402,6 +408,10 @@ export class Registry {
     if (this.#isOverfull(owner)) return this.#tooMany();
     this.#review(name);
     return undefined;
+  }
+
+  #allows(node: string, name: string): boolean {
+    return this.#options.allows?.(node, name.replaceAll(RESERVED, "")) ?? true;
   }
 
   /** A REGISTERED. */
@@ -450,7 +460,10 @@ export class Registry {
     if (rows.some(({ owner }) => owner !== line.home.node)) return "a SYNC of another node's names";
     const peer = this.#peers.behind(line);
     if (peer === undefined) return undefined;
-    for (const row of rows) if (this.#learn(row, row.owner) === undefined) return this.#tooMany();
+    for (const row of rows) {
+      if (!this.#allows(row.owner, row.name)) continue;
+      if (this.#learn(row, row.owner) === undefined) return this.#tooMany();
+    }
     if (rows.length === 0) peer.whenSynced();
     return undefined;
   }

@@ -44,6 +44,11 @@ export class FrameReader {
     this.limit = limit;
   }
 
+  /** Memory for a frame that has come in part. */
+  get keptBytes(): number {
+    return this.#length === 0 ? 0 : this.#kept.length;
+  }
+
   /** Takes the next bytes. False: a frame was over the limit, and nothing may be read any more. */
   push(bytes: Uint8Array, sink: FrameSink): boolean {
     let at = 0;

@@ -15,6 +15,7 @@ import { ProtocolError } from "../term/errors.ts";
 import { type Pid, Ref } from "../term/pid.ts";
 import { NamedRemoteActor, RemoteActor } from "./remote_actor.ts";
 import type { HoldbackQueue, HoldKey } from "./holdback_queue.ts";
+import { ALLOW_ALL, type Authorization } from "./authorization.ts";
 import { RECEIVER } from "./node_table.ts";
 import { IncomingCall } from "./incoming_call.ts";
 import { ANSWER, decodeHome, SPAWN_FLAG, TAG } from "./message.ts";
@@ -25,6 +26,9 @@ import type { Spawner } from "./spawner.ts";
 
 /** A peer may have so many monitors and calls here at once, of each, and half as many links more. */
 const BONDS_MAX: number = 2 ** 20;
+
+/** Messages of other nodes that may wait in a mailbox without a limit of its own, unless told otherwise. */
+export const REMOTE_MAILBOX_MAX: number = 2 ** 18;
 
 /** So many are noted that were taken back before they were let through. Of more, some are not. */
 const EARLY_MAX = 4096;
@@ -80,6 +84,8 @@ export class Inbound {
   readonly #holds: HoldbackQueue;
   readonly #over: () => void;
   readonly #bondsMax: number;
+  readonly #mailboxMax: number;
+  readonly #authorization: Pick<Authorization, "allows">;
   /** How many links were asked for since they were last counted. */
   #uncounted = 0;
   /** Calls that our actors are to answer. */
@@ -95,8 +101,12 @@ export class Inbound {
     session: HeldSession,
     cluster: () => ClusterSink<Outbound> | undefined,
     over: () => void,
+    mailboxMax: number = REMOTE_MAILBOX_MAX,
+    authorization: Pick<Authorization, "allows"> = ALLOW_ALL,
     bondsMax: number = BONDS_MAX,
   ) {
+    this.#mailboxMax = mailboxMax;
+    this.#authorization = authorization;
     this.#bondsMax = bondsMax;
     this.#cluster = cluster;
     this.#session = session;
@@ -226,7 +236,7 @@ export class Inbound {
     // It is decoded whoever is to get it: the next term may build on it.
     const message = row.term();
     const actor = this.#system.find(to);
-    if (actor !== undefined) actor.deliver(message);
+    if (actor !== undefined) this.#deliver(actor, message);
     else this.#dead(to, message);
   }
 
@@ -234,7 +244,16 @@ export class Inbound {
     const row = this.#row;
     const name = row.text();
     const message = row.term();
-    this.#system.sendTo(name, message);
+    const pid = this.#system.names.whereis(name);
+    const actor = pid && this.#system.find(pid.id);
+    if (actor !== undefined) this.#deliver(actor, message);
+    else this.#system.sendTo(name, message);
+  }
+
+  /** Other nodes fill no mailbox beyond the limit, unless the actor has one of its own. */
+  #deliver(actor: Actor, message: unknown): void {
+    if (actor.length < this.#mailboxMax || actor.bound !== undefined) return actor.deliver(message);
+    this.#system.overfull(actor, message);
   }
 
   #dead(to: number, message: unknown): void {
@@ -254,7 +273,7 @@ export class Inbound {
     const call = new IncomingCall(request, actor, number, this.#calls, this.#line);
     // It is a message all the same, to which nobody waits for an answer.
     if (this.#wasEarly(`call ${number}`)) call.close();
-    actor.deliver(call);
+    this.#deliver(actor, call);
   }
 
   #callOver(): void {
@@ -300,6 +319,9 @@ export class Inbound {
     const actor = this.#system.find(to);
     if (actor === undefined) return this.#line.linkBroke(this.#own(to), from, "noproc");
     const distant = this.#distant(from);
+    if (!this.#authorization.allows(this.#line.home.node, "link", actor.pid as Pid)) {
+      return this.#line.linkBroke(this.#own(to), from, "noproc");
+    }
     // It did not know yet that we have unlinked them. As soon as it does, they are not linked there either.
     if (distant.isUnlinking(to)) return;
     this.#countLink();
@@ -339,7 +361,11 @@ export class Inbound {
     const row = this.#row;
     const from = row.sender();
     const to = row.receiver();
-    this.#system.find(to)?.exitSignal(this.#line.pid(from), row.reason());
+    const reason = row.reason();
+    const actor = this.#system.find(to);
+    if (actor === undefined) return;
+    if (!this.#authorization.allows(this.#line.home.node, "exit", actor.pid as Pid)) return;
+    actor.exitSignal(this.#line.pid(from), reason);
   }
 
   #monitor(tag: number): void {

@@ -21,6 +21,7 @@ import { derOf, LEAF_RENEW_MS, makeLeaf, SERVER_NAME } from "./certificate.ts";
 import { certificateNames, checkHost, checkNodeUri } from "./certificate_names.ts";
 import { type Opened, Session, type SessionEnd, type SessionLimits } from "./session.ts";
 import { ExposedFunctions } from "./exposed_functions.ts";
+import { MESSAGE_BYTES_MAX } from "./fragment_reader.ts";
 import { HandshakeIo, type HandshakeOwner } from "./handshake_io.ts";
 import { type CertificateCheck, fail, type Met, Responder, type Self } from "./handshake.ts";
 import { type ClusterKeys, makeCreation } from "./identity.ts";
@@ -34,6 +35,7 @@ import {
 import { encodeClock, encodeExposed, NONCE_BYTES, type RejectReason } from "./message.ts";
 import { formatName, type NodeName } from "./name.ts";
 import { Reauthentication } from "./reauthentication.ts";
+import { ReceiveBudget } from "./receive_budget.ts";
 import { refusalWords, Rejections } from "./rejections.ts";
 import { type SessionActors, type SessionOwner, SessionReceiver } from "./session_receiver.ts";
 
@@ -45,6 +47,13 @@ const PROBE_MS = 1_000;
 
 /** At most this many diallers may be unproven at once; one more ends the one that is so longest. */
 const UNPROVEN_MAX = 128;
+
+/**
+ * A dialler is rejected with "limit" if this node has so many sessions already, with all nodes or with nodes
+ * at its address.
+ */
+export const SESSIONS_MAX = 2048;
+export const SESSIONS_PER_ADDRESS_MAX = 256;
 
 /** Certificates of the user's own, PEM: instead of those that are derived from the cookie. */
 export interface OwnTls {
@@ -136,6 +145,7 @@ export class Mesh implements SessionOwner {
   readonly #tickMs: number;
   readonly #refusals: Rejections;
   readonly #sessions = new Map<string, Session>();
+  readonly #received: ReceiveBudget;
   readonly #exposures = new ExposedFunctions();
   /** Known nodes, dials, gossip and joining. */
   readonly membership: Membership;
@@ -174,6 +184,7 @@ export class Mesh implements SessionOwner {
     this.#self = this.#makeSelf();
     const { quietMs, deadlineMs } = options.limits;
     this.#tickMs = Math.min(1_000, Math.max(10, Math.min(quietMs, deadlineMs - quietMs) / 4));
+    this.#received = new ReceiveBudget(options.limits.messageBytesMax ?? MESSAGE_BYTES_MAX);
     this.#refusals = new Rejections(host.clock);
     this.membership = new Membership(host, this.#name, options, {
       self: () => this.#self,
@@ -431,8 +442,8 @@ export class Mesh implements SessionOwner {
     const { remote } = stream;
     const greeter: HandshakeOwner = {
       decide: (met) => {
-        const decision = this.#decide(met, stream.peerCertificate);
-        if (decision === "later") this.#probe(met, greeting, stream.peerCertificate);
+        const decision = this.#decide(met, stream);
+        if (decision === "later") this.#probe(met, greeting, stream);
         return decision;
       },
       up: (met, opened) => {
@@ -482,9 +493,10 @@ export class Mesh implements SessionOwner {
 
   #decide(
     met: Met,
-    certificate: Uint8Array | undefined,
+    { remote, peerCertificate: certificate }: Stream,
     dead?: bigint,
   ): Rejection | "later" | undefined {
+    const address = remote.hostname;
     if (this.#options.tls !== undefined) {
       const failure = certificate === undefined
         ? fail("certificate", "its certificate cannot be read")
@@ -500,6 +512,14 @@ export class Mesh implements SessionOwner {
     if (verdict === "replace") {
       this.#sessions.get(met.name)?.abort("restarted", "a later session took its place");
     }
+    if (!this.#sessions.has(met.name)) {
+      const ofAddress = [...this.#sessions.values()].filter((other) => other.address === address);
+      if (this.#sessions.size >= SESSIONS_MAX || ofAddress.length >= SESSIONS_PER_ADDRESS_MAX) {
+        const words =
+          `${this.#name} has ${ofAddress.length} sessions with ${address}, ${this.#sessions.size} in all`;
+        return { reason: "limit", words };
+      }
+    }
     // Asked last: who is told of the end of that session may stop the node.
     if (this.#stopping) return { reason: "stopping", words: `${this.#name} is stopping` };
     this.membership.accepted(met.name);
@@ -507,25 +527,25 @@ export class Mesh implements SessionOwner {
   }
 
   /** Another incarnation of a node that there is a session with: is that one still alive? */
-  #probe(met: Met, greeting: HandshakeIo, certificate: Uint8Array | undefined): void {
+  #probe(met: Met, greeting: HandshakeIo, stream: Stream): void {
     const session = this.#sessions.get(met.name);
-    if (session === undefined) return this.#conclude(met, greeting, certificate);
+    if (session === undefined) return this.#conclude(met, greeting, stream);
     session.probe(PROBE_MS, (isAlive) => {
       if (isAlive) greeting.decided(this.#inUse(met.name, session.met.startedAt));
-      else this.#conclude(met, greeting, certificate, session.met.session);
+      else this.#conclude(met, greeting, stream, session.met.session);
     });
   }
 
   #conclude(
     met: Met,
     greeting: HandshakeIo,
-    certificate: Uint8Array | undefined,
+    stream: Stream,
     dead?: bigint,
   ): void {
     // It may have given up meanwhile: then nothing is to be replaced for it.
     if (!greeting.isWaiting) return;
-    const decision = this.#decide(met, certificate, dead);
-    if (decision === "later") this.#probe(met, greeting, certificate);
+    const decision = this.#decide(met, stream, dead);
+    if (decision === "later") this.#probe(met, greeting, stream);
     else greeting.decided(decision);
   }
 
@@ -549,6 +569,7 @@ export class Mesh implements SessionOwner {
       limits,
       this.#tickMs,
       this.#host,
+      this.#received,
     );
     this.#sessions.set(met.name, session);
     this.#exposures.up(met.name, met.exposed);

@@ -172,6 +172,7 @@ export const REJECT_REASONS = [
   "stopping", // the acceptor is about to stop
   "certificate", // it cannot be read, or is not that node's
   "nameinuse", // a live node has the dialler's name
+  "limit", // the acceptor has as many sessions as it may, in all or with that address
 ] as const;
 
 /** One of {@linkcode REJECT_REASONS}. */

@@ -7,6 +7,7 @@ import type { ActorRef } from "../actor/actor_ref.ts";
 import type { Remote, RemoteSpawn } from "../actor/remote.ts";
 import type { System } from "../actor/system.ts";
 import type { Home, Pid, Ref } from "../term/pid.ts";
+import type { Authorization } from "./authorization.ts";
 import { type ClusterSink, Inbound } from "./inbound.ts";
 import type { Session } from "./session.ts";
 import { RemoteIncarnation } from "./node_table.ts";
@@ -28,12 +29,22 @@ export class RemoteNodes implements Remote, CallAnswerer {
   readonly #system: System;
   readonly #messageBytesMax: number;
   readonly #lines = new Map<string, Outbound>();
+  readonly #mailboxMax: number | undefined;
+  readonly #authorization: Authorization | undefined;
 
-  constructor(system: System, messageBytesMax: number) {
+  constructor(
+    system: System,
+    messageBytesMax: number,
+    mailboxMax?: number,
+    authorization?: Authorization,
+  ) {
     this.#system = system;
     this.#messageBytesMax = messageBytesMax;
+    this.#mailboxMax = mailboxMax;
+    this.#authorization = authorization;
     this.spawner = new Spawner(system);
     this.held = new HeldCalls(system, this);
+    if (authorization !== undefined) this.spawner.authorization = authorization;
     system.signals.remote = this;
   }
 
@@ -47,9 +58,19 @@ export class RemoteNodes implements Remote, CallAnswerer {
     line.onUnsendable = this.onUnsendable;
     this.#lines.set(name, line);
     this.cluster?.up(line);
-    return new Inbound(this.#system, line, this.spawner, session, () => this.cluster, () => {
+    const over = (): void => {
       if (this.#lines.get(name) === line) this.#lines.delete(name);
-    });
+    };
+    return new Inbound(
+      this.#system,
+      line,
+      this.spawner,
+      session,
+      () => this.cluster,
+      over,
+      this.#mailboxMax,
+      this.#authorization,
+    );
   }
 
   answerHeld(home: Home, number: number, status: number, value: unknown): void {

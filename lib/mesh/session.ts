@@ -21,11 +21,15 @@ import { type Arriving, FragmentReader, MESSAGE_BYTES_MAX } from "./fragment_rea
 import type { Met } from "./handshake.ts";
 import { HoldbackQueue, type HoldKey } from "./holdback_queue.ts";
 import { decodeGoodbye, encodeGoodbye, type GoodbyeReason, TAG } from "./message.ts";
+import type { Holder, ReceiveBudget } from "./receive_budget.ts";
 import { Outbox } from "./outbox.ts";
 import type { PressureState } from "./pressure.ts";
 
 /** Bytes of a ping. */
 const PING_BYTES = 8;
+
+/** Less than this does not count as held: most reads end within some frame. */
+const HELD_BYTES_LEAST = 64 * 1024;
 
 /** At most this much of a peer's pings is answered while our answers wait to be sent. */
 const PONGS_UNSENT_BYTES_MAX = 64 * 1024;
@@ -42,7 +46,7 @@ export const SESSION_ENDS = [
   "restarted", // a later life of the node, or a later session, took its place
   "cookie", // the node's cookie is not accepted any more
   "protocol", // the node broke a rule of the protocol
-  "overload", // it did not read, and more than may wait for it could not be dropped
+  "overload", // it did not read what it must, or more than may be held of it came in part
 ] as const;
 
 /** One of {@linkcode SESSION_ENDS}. */
@@ -128,7 +132,10 @@ export class Session implements FrameSink {
   readonly #probes = new Set<Probe>();
   #over = false;
   readonly #fragments: FragmentReader;
+  readonly #budget: ReceiveBudget | undefined;
+  readonly #held: Holder;
 
+  /** `budget` is the node's, for what has come in part. */
   constructor(
     met: Met,
     dialled: boolean,
@@ -137,8 +144,15 @@ export class Session implements FrameSink {
     limits: SessionLimits,
     tickMs: number,
     host: SessionHost,
+    budget?: ReceiveBudget,
   ) {
     this.met = met;
+    this.#budget = budget;
+    this.#held = {
+      address: opened.stream.remote.hostname,
+      bytes: 0,
+      end: (words) => this.#end("overload", words),
+    };
     this.dialled = dialled;
     this.#stream = opened.stream;
     this.#reader = opened.reader;
@@ -160,6 +174,11 @@ export class Session implements FrameSink {
       end: () => this.#end("closed", "the other side hung up"),
       close: (end) => this.#end("closed", wordsOf(end)),
     };
+  }
+
+  /** Where the peer is. */
+  get address(): string {
+    return this.#held.address;
   }
 
   /** True once nothing can be sent. */
@@ -316,6 +335,14 @@ export class Session implements FrameSink {
   #data(bytes: Uint8Array): void {
     this.#heartbeat.heard();
     if (!this.#over && !this.#reader.push(bytes, this)) this.overlong();
+    this.#account();
+  }
+
+  /** Reports to the node how much of what has come in part is held, if that is another amount. */
+  #account(): void {
+    const held = this.#reader.keptBytes + this.#fragments.bytes + this.holds.bytes;
+    const bytes = this.#over || held < HELD_BYTES_LEAST ? 0 : held;
+    if (bytes !== this.#held.bytes) this.#budget?.hold(this.#held, bytes);
   }
 
   #ping(): void {
@@ -377,6 +404,7 @@ export class Session implements FrameSink {
   #forget(): void {
     this.#fragments.clear();
     this.holds.clear();
+    this.#account();
   }
 }
 

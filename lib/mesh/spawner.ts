@@ -18,6 +18,7 @@ import type { WheelTimer } from "../actor/wheel.ts";
 import { utf8 } from "../base/bytes.ts";
 import type { ExitReason } from "../term/exit.ts";
 import { type Pid, Ref } from "../term/pid.ts";
+import { ALLOW_ALL, type Authorization } from "./authorization.ts";
 import { SPAWN_FLAG, SPAWN_STATUS } from "./message.ts";
 import type { Outbound } from "./outbound.ts";
 
@@ -171,6 +172,7 @@ class Owned implements WheelTimer, Chained {
 export class Spawner {
   /** Told when what is exposed changes. */
   changed: (added: boolean, name: string) => void = () => {};
+  authorization: Pick<Authorization, "allows"> = ALLOW_ALL;
   readonly #system: System;
   readonly #exposed = new Map<string, Exposed>();
   /** The names of what has ever been exposed, for reports. */
@@ -280,7 +282,10 @@ export class Spawner {
   asked(line: Outbound, { request, from, flags, name, ref, args }: SpawnRow): void {
     const exposed = this.#exposed.get(name);
     if (exposed === undefined) return this.#refuse(line, request, "notexposed");
-    if (!this.#allows(exposed, line.home.node)) return this.#refuse(line, request, "refused");
+    const { node } = line.home;
+    if (!this.#allows(exposed, node) || !this.authorization.allows(node, "spawn", name)) {
+      return this.#refuse(line, request, "refused");
+    }
     if (this.#system.isStopping) return this.#refuse(line, request, "limit");
     const pid = this.#system.spawn(undefined, undefined, exposed.fn, args as never[]);
     const actor = this.#system.find(pid.id) as Actor | undefined;

@@ -371,6 +371,8 @@ function limited(most: number): Side {
     session,
     () => undefined,
     () => {},
+    undefined,
+    undefined,
     most,
   );
   void other;

@@ -183,7 +183,7 @@ test("TAG holds the numbers that are on the wire", () => {
   });
   assertEquals(
     REJECT_REASONS.join(),
-    "protocol,version,cookie,name,wrongnode,duplicate,stopping,certificate,nameinuse",
+    "protocol,version,cookie,name,wrongnode,duplicate,stopping,certificate,nameinuse,limit",
   );
   assertEquals(GOODBYE_REASONS.join(), "shutdown,disconnected");
 });

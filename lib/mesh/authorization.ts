@@ -1,0 +1,59 @@
+/**
+ * Which requests of other nodes are allowed. A member holds the cookie, and may still be compromised: the
+ * option `authorize` decides what it can do here beyond sending messages.
+ *
+ * @module
+ */
+import type { Log } from "../base/log.ts";
+import type { Pid } from "../term/pid.ts";
+
+/** A request of another node. */
+export interface RemoteRequest {
+  /** The node that asks. It has proved that it has the cookie, or with `tls` its certificate. */
+  readonly node: string;
+  /**
+   * `"exit"`: an exit signal to an actor; `"link"`: a link with one, through which it ends too; `"spawn"`:
+   * an exposed function is run; `"register"`: a global name is registered on that node.
+   */
+  readonly action: "exit" | "link" | "spawn" | "register";
+  /** The actor, the name of the exposed function, or the global name. */
+  readonly target: Pid | string;
+}
+
+/** Returns true for what is allowed. */
+export type Authorize = (request: RemoteRequest) => boolean;
+
+/** So many nodes' rejections are remembered as logged; past it the memory begins anew. */
+const LOGGED_MAX = 1024;
+
+/** Calls the user's function, and logs what it rejects, once for each node and action. */
+export class Authorization {
+  readonly #authorize: Authorize | undefined;
+  readonly #log: () => Log;
+  readonly #logged = new Set<string>();
+
+  constructor(authorize: Authorize | undefined, log: () => Log) {
+    this.#authorize = authorize;
+    this.#log = log;
+  }
+
+  /** Whether a request is allowed: all are without a function, and none for which it throws. */
+  allows(node: string, action: RemoteRequest["action"], target: Pid | string): boolean {
+    if (this.#authorize === undefined) return true;
+    let why = "is not allowed by option authorize";
+    try {
+      if (this.#authorize({ node, action, target }) === true) return true;
+    } catch (error) {
+      why = `is rejected because option authorize threw: ${error}`;
+    }
+    const key = `${action} ${node}`;
+    if (this.#logged.has(key)) return false;
+    if (this.#logged.size >= LOGGED_MAX) this.#logged.clear();
+    this.#logged.add(key);
+    this.#log().warn(`${action} of ${target} by ${node} ${why} (logged once)`);
+    return false;
+  }
+}
+
+/** Allows everything: what a node without the option does. */
+export const ALLOW_ALL: Pick<Authorization, "allows"> = { allows: () => true };

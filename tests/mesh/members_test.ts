@@ -1,0 +1,208 @@
+/**
+ * What an authenticated member cannot do: take the memory of a node, fill its sessions and mailboxes, or do
+ * what the option `authorize` forbids.
+ */
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import {
+  type Call,
+  MailboxFullError,
+  Node,
+  NodeOptionError,
+  type Pid,
+  type Self,
+} from "../../mod.ts";
+import { concat } from "../../lib/base/bytes.ts";
+import { encodeFrame } from "../../lib/mesh/frame.ts";
+import { SESSIONS_PER_ADDRESS_MAX } from "../../lib/mesh/mesh.ts";
+import { TAG } from "../../lib/mesh/message.ts";
+import { type Holder, ReceiveBudget } from "../../lib/mesh/receive_budget.ts";
+import type { NodeOptions } from "../../lib/start.ts";
+import { COOKIE } from "../kit/keys.ts";
+import { withNodes } from "../kit/mesh.ts";
+import { test, until } from "../kit/test.ts";
+import { joinAs, type Raw } from "./wire.ts";
+
+function u32(value: number): Uint8Array {
+  return new Uint8Array(new Uint32Array([value]).buffer);
+}
+
+/** Begins a message of 16 MiB and sends this much of it. */
+function sendIncomplete(raw: Raw, bytes: number): void {
+  raw.send(TAG.BULK, concat([u32(1), u32(16 * 1024 * 1024), new Uint8Array([0x10, 0, 0])]));
+  const piece = encodeFrame(TAG.FRAGMENT, concat([u32(1), new Uint8Array(32 * 1024)]));
+  for (let sent = 0; sent + 32 * 1024 <= bytes; sent += 32 * 1024) raw.write(piece);
+}
+
+test("Mesh bounds what has come in part under many names of one address, and ends who holds the most", async () => {
+  await withNodes(async (start) => {
+    const a = await start("a");
+    const raws: Raw[] = [];
+    for (let i = 0; i < 20; i++) {
+      raws.push(await joinAs(`invented${i}@127.0.0.1:1`, a.name, i + 1));
+      sendIncomplete(raws[i]!, 15 * 1024 * 1024);
+    }
+    await until("some were ended", () => a.told.some((line) => line.endsWith("overload")));
+    await until(
+      "all is read",
+      () => raws.every((raw) => raw.isOver || raw.stream.unsent === 0),
+    );
+    const open = raws.filter((raw) => !raw.isOver).length;
+    assert(open <= 9, `${open} sessions hold 15 MiB each`);
+    for (const raw of raws) raw.stream.abort();
+  });
+});
+
+test("ReceiveBudget ends the largest holder of an address, then of all, and counts what was given back", () => {
+  const budget = new ReceiveBudget(100);
+  const ended: string[] = [];
+  const make = (address: string): Holder => {
+    const holder: Holder = {
+      address,
+      bytes: 0,
+      end: () => {
+        ended.push(address);
+        budget.hold(holder, 0);
+      },
+    };
+    return holder;
+  };
+  const [one, two, three] = [make("x"), make("x"), make("y")];
+  budget.hold(one, 500);
+  budget.hold(two, 300);
+  assertEquals([budget.bytes, ended.length], [800, 0]);
+  // The one that grows is not the one that holds the most.
+  budget.hold(two, 301);
+  assertEquals([budget.bytes, one.bytes, ended], [301, 0, ["x"]]);
+  budget.hold(three, 800);
+  budget.hold(one, 499);
+  assertEquals([budget.bytes, ended], [1600, ["x"]]);
+  const four = make("z");
+  budget.hold(four, 1);
+  assertEquals([budget.bytes, ended], [801, ["x", "y"]]);
+  for (const holder of [one, two, four]) budget.hold(holder, 0);
+  assertEquals(budget.bytes, 0);
+});
+
+test("Mesh rejects one session too many of an address, and accepts others when one has gone", async () => {
+  await withNodes(async (start) => {
+    const a = await start("a", { logLevel: "silent" });
+    const raws: Raw[] = [];
+    for (let i = 0; i < SESSIONS_PER_ADDRESS_MAX; i++) {
+      raws.push(await joinAs(`invented${i}@127.0.0.1:1`, a.name));
+    }
+    const error = await assertRejects(() => joinAs("late@127.0.0.1:1", a.name), Error);
+    assert(error.message.includes('"limit"'), error.message);
+    raws.pop()!.stream.abort();
+    await until("there is room", () => a.mesh.peers().length < SESSIONS_PER_ADDRESS_MAX);
+    raws.push(await joinAs("late@127.0.0.1:1", a.name));
+    for (const raw of raws) raw.stream.abort();
+  });
+});
+
+/** Two nodes with a session. */
+async function withTwo(
+  options: NodeOptions,
+  body: (a: Node, b: Node) => Promise<void>,
+): Promise<void> {
+  const common = { cookie: COOKIE, logLevel: "silent", joinTimeout: 0 } as const;
+  await using a = await Node.start({ ...common, name: "a@127.0.0.1:0", ...options });
+  await using b = await Node.start({ ...common, name: "b@127.0.0.1:0" });
+  await b.connect(a.name);
+  await body(a, b);
+}
+
+/** A pid of `a`, as `b` knows it. */
+async function seenBy<M>(b: Node, a: Node, pid: Pid<M>): Promise<Pid<M>> {
+  assertEquals(await a.global.register("seen", pid), true);
+  await until("the name has come", () => b.global.whereis("seen") !== undefined);
+  return b.global.whereis<M>("seen")!;
+}
+
+test("remoteMailboxMax bounds what other nodes put into a mailbox, and not what this node does", async () => {
+  await withTwo({ remoteMailboxMax: 10 }, async (a, b) => {
+    let go!: () => void;
+    const gate = new Promise<void>((open) => go = open);
+    let count = 0;
+    const busy = a.spawn(async (self: Self<unknown>) => {
+      await gate;
+      for await (const message of self) {
+        if (message === "end") return;
+        count++;
+      }
+    });
+    const dropped: number[] = [];
+    a.on("mailbox", (event) => void (event.dropped && dropped.push(event.length)));
+    const there = await seenBy(b, a, busy);
+    for (let i = 0; i < 15; i++) b.send(there, i);
+    const asked = there as Pid<never> as Pid<Call<string, number>>;
+    await assertRejects(() => b.call(asked, "how many?"), MailboxFullError);
+    assertEquals(dropped, [10, 10, 10, 10, 10, 10]);
+    a.send(busy, "here");
+    a.send(busy, "end");
+    go();
+    await until("all are counted", () => count === 11);
+  });
+  await assertRejects(() => Node.start({ remoteMailboxMax: 0 }), NodeOptionError);
+});
+
+test("authorize decides on exit signals, links, spawns and names of other nodes", async () => {
+  const asked: string[] = [];
+  const allowed = new Set<string>();
+  const authorize: NodeOptions["authorize"] = ({ node, action, target }) => {
+    asked.push(`${node.split("@")[0]} ${action} ${typeof target === "string" ? target : "pid"}`);
+    if (allowed.has("throw")) throw new Error("no policy");
+    return allowed.has(action);
+  };
+  await withTwo({ authorize }, async (a, b) => {
+    const echo = (_: Self<Call<string, string>>) => (call: Call<string, string>) =>
+      call.reply(call.request);
+    const here = a.spawn(echo);
+    a.expose("echo", echo);
+    const victim = await seenBy(b, a, here);
+
+    b.exit(victim, "kill");
+    assertEquals(await b.call(victim, "alive"), "alive");
+    const ends: unknown[] = [];
+    b.spawn(async (self: Self<unknown>) => {
+      self.trapExit = true;
+      self.link(victim as Pid<never>);
+      ends.push((await self.receive() as { reason: unknown }).reason);
+    });
+    await until("the link is answered", () => ends.length > 0);
+    assertEquals(ends, ["noproc"]);
+    assertEquals(await b.call(victim, "alive"), "alive");
+    const spawning = await assertRejects(() => b.spawn({ node: a.name, fn: "echo" }), Error);
+    assertEquals((spawning as { code?: string }).code, "refused");
+    const mine = b.spawn(echo);
+    assertEquals(await b.global.register("mine", mine), false);
+    assertEquals(a.global.whereis("mine"), undefined);
+    // What this node asks of itself is not asked about.
+    assertEquals(await a.global.register("own", here), true);
+    assertEquals(asked, ["b exit pid", "b link pid", "b spawn echo", "b register mine"]);
+
+    allowed.add("throw");
+    b.exit(victim, "kill");
+    assertEquals(await b.call(victim, "alive"), "alive");
+    allowed.clear();
+    for (const action of ["exit", "spawn", "register"]) allowed.add(action);
+    const spawned = await b.spawn<Call<string, string>>({ node: a.name, fn: "echo" });
+    assertEquals(await b.call(spawned, "hello"), "hello");
+    assertEquals(await b.global.register("mine", mine), true);
+    b.exit(victim, "kill");
+    await assertRejects(() => b.call(victim, "alive"));
+  });
+  await assertRejects(() => Node.start({ authorize: true as never }), NodeOptionError);
+});
+
+test("a name that was registered before the session is not told to a node that does not allow it", async () => {
+  const authorize: NodeOptions["authorize"] = ({ target }) => target !== "secret";
+  const common = { cookie: COOKIE, logLevel: "silent", joinTimeout: 0 } as const;
+  await using a = await Node.start({ ...common, name: "a@127.0.0.1:0", authorize });
+  await using b = await Node.start({ ...common, name: "b@127.0.0.1:0" });
+  const pid = b.spawn(() => () => {});
+  assertEquals(await b.global.register("secret", pid), true);
+  assertEquals(await b.global.register("open", pid), true);
+  await b.connect(a.name);
+  await until("the other name has come", () => a.global.whereis("open") !== undefined);
+  assertEquals(a.global.whereis("secret"), undefined);
+});
