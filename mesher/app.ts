@@ -28,7 +28,7 @@ import { tellerOf } from "./services/node_monitor.ts";
 import { keepTree } from "./services/root.ts";
 import { joinCluster } from "./services/tree.ts";
 import { MESSAGE_BYTES_MAX, socketHandlers } from "./sockets/sockets.ts";
-import { openStorage } from "./storage/open.ts";
+import { type ClosableLease, openLease, openStorage } from "./storage/open.ts";
 import type { Storage } from "./storage/storage.ts";
 
 /** Events that were accepted and not grouped yet; past it the door is closed. */
@@ -70,10 +70,12 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
   await mustBeFree(config.hostname, config);
   const storage = options.storage ??
     await blame("DATABASE_URL", openStorage(storageConfig(config.database)));
+  const isOwn = options.storage === undefined;
+  const lease = isOwn ? await openLease(storageConfig(config.database)) : undefined;
   let node: Node | undefined;
   try {
     node = await startNode(config, log);
-    const mesher = await startMesher(config, { storage, node, log, now });
+    const mesher = await startMesher(config, { storage, lease, node, log, now });
     const servers = await startServers(mesher);
     const { hostname } = config;
     const host = hostname === "0.0.0.0" || hostname === "::" ? "127.0.0.1" : hostname;
@@ -81,9 +83,10 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
     mesher.place.url = url;
     // Last: its secrets are kept once, so nothing may fail after it.
     const first = await firstRun(storage, options.keepSecrets?.(url));
-    return { mesher, first, url, stop: () => stop(mesher, servers) };
+    return { mesher, first, url, stop: () => stop(mesher, servers, lease) };
   } catch (error) {
     await node?.stop();
+    await lease?.close();
     await storage.close();
     throw error;
   }
@@ -124,7 +127,7 @@ async function meet(node: Node, peers: readonly string[]): Promise<void> {
 /** What the parts of a node share, before anything has happened. */
 export function newParts(
   config: Config,
-  { storage, node, log, now }: Pick<Parts, "storage" | "node" | "log" | "now">,
+  { storage, lease, node, log, now }: Pick<Parts, "storage" | "lease" | "node" | "log" | "now">,
 ): Parts {
   const counters = new Counters();
   const inbox: Parts["inbox"] = new EventQueue(INBOX_MAX);
@@ -134,6 +137,7 @@ export function newParts(
     config,
     node,
     storage,
+    lease,
     inbox,
     outbox,
     held: new Held(startedAt, () => inbox.size + outbox.size, tellerOf({ node })),
@@ -150,7 +154,7 @@ export function newParts(
 
 async function startMesher(
   config: Config,
-  place: Pick<Parts, "storage" | "node" | "log" | "now">,
+  place: Pick<Parts, "storage" | "lease" | "node" | "log" | "now">,
 ): Promise<Mesher> {
   const parts = newParts(config, place);
   const stopTree = await keepTree(parts);
@@ -197,7 +201,11 @@ async function startServers(mesher: Mesher): Promise<Server[]> {
   return [ws, http];
 }
 
-async function stop(mesher: Mesher, servers: readonly Server[]): Promise<number> {
+async function stop(
+  mesher: Mesher,
+  servers: readonly Server[],
+  lease: ClosableLease | undefined,
+): Promise<number> {
   const { inbox, outbox, storage, node, log } = mesher;
   mesher.isOpen = false;
   await Promise.all(servers.map((server) => server.stop()));
@@ -211,6 +219,7 @@ async function stop(mesher: Mesher, servers: readonly Server[]): Promise<number>
   await mesher.held.rest();
   await mesher.stopTree();
   await node.stop();
+  await lease?.close();
   await storage.close();
   return lost;
 }

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Node, Supervisor } from "@firn/firn";
+import type { Lease, Node, Supervisor } from "@firn/firn";
 import type { Held, Holding } from "./cluster/held.ts";
 import type { Losses } from "./cluster/losses.ts";
 import type { Config } from "./config.ts";
@@ -28,6 +28,8 @@ export interface Parts {
   readonly config: Config;
   readonly node: Node;
   readonly storage: Storage;
+  /** Decides which node runs what runs once in the cluster; without it the nodes decide by themselves. */
+  readonly lease?: Lease | undefined;
   /** Accepted, and not grouped yet. */
   readonly inbox: EventQueue<Accepted>;
   /** Grouped, and not stored yet. */

@@ -22,6 +22,8 @@ export interface NameEntry {
   readonly stamp: number;
   /** Fencing token of a name that is held by a quorum; otherwise absent. */
   readonly token?: number | undefined;
+  /** It is held by a quorum: when its node is lost, it is not free at once. */
+  readonly lingers?: boolean | undefined;
   /** Not known to be held: some peer of its owner may not have granted it yet. */
   isClaim?: boolean;
 }

@@ -353,7 +353,7 @@ export class Registry {
     this.#claims.drop(node);
     if (!isOver) {
       for (const entry of this.#table.allOf(node)) {
-        if (entry.token) this.#lingering.keep(entry, this.#deadlineMs + STOP_MS_MAX);
+        if (entry.lingers) this.#lingering.keep(entry, this.#deadlineMs + STOP_MS_MAX);
       }
     }
     for (const own of [...this.#asking.values()]) {
@@ -385,8 +385,9 @@ export class Registry {
     this.#stamps.heard(stamp);
     const isHeld = (flags & CLAIM_FLAG.HELD) !== 0;
     const token = row.token || undefined;
-    const entry: NameEntry = { name, owner, pid, stamp, token, isClaim: !isHeld };
-    if (flags & CLAIM_FLAG.QUORUM && this.#isLow(entry)) {
+    const lingers = (flags & CLAIM_FLAG.QUORUM) !== 0;
+    const entry: NameEntry = { name, owner, pid, stamp, token, lingers, isClaim: !isHeld };
+    if (lingers && this.#isLow(entry)) {
       sendRegistered(line, request, REGISTERED.LOW, "", this.#tokens.last(name));
       return undefined;
     }
@@ -676,13 +677,13 @@ export class Registry {
   }
 
   /** How long this node waits, at the most, before it grants what is free: another may hold it already. */
-  #delayMs({ owner, token }: NameEntry): number {
+  #delayMs({ owner, lingers }: NameEntry): number {
     let upAt = -Infinity;
     for (const peer of this.#peers) {
       if (!peer.isSynced && peer.line.home.node !== owner) upAt = Math.max(upAt, peer.upAt);
     }
     const now = this.#system.now();
-    const freshMs = token ? this.#freshMs(now) : 0;
+    const freshMs = lingers ? this.#freshMs(now) : 0;
     return Math.max(0, freshMs, upAt + SYNC_MS_MAX - now);
   }
 
@@ -737,7 +738,7 @@ export class Registry {
       });
       if (delay > 0) this.#reviewIn(delay);
       if (first === undefined) return;
-      if (first.entry.token && this.#isLow(first.entry)) {
+      if (first.entry.lingers && this.#isLow(first.entry)) {
         const last = this.#tokens.last(name);
         sendRegistered(first.line, first.request, REGISTERED.LOW, "", last);
         return this.#review(name);
@@ -784,7 +785,8 @@ export class Registry {
 
   /** A peer has a name. `undefined`: it has too many. */
   #learn({ name, pid, stamp, token }: NameRow, owner: string): NameEntry | undefined {
-    const entry: NameEntry = { name, owner, pid, stamp, token };
+    const lingers = this.#table.of(owner, name)?.lingers;
+    const entry: NameEntry = { name, owner, pid, stamp, token, lingers };
     this.#stamps.heard(stamp);
     if (token) this.#tokens.note(name, token);
     this.#claims.remove(name, owner);

@@ -55,9 +55,17 @@ export async function startTree(parts: Parts): Promise<Supervisor> {
 
 /** Has this node take part in what is not its own: it helps others, and competes for the rounds. */
 export async function joinCluster(parts: Parts): Promise<void> {
-  const { node } = parts;
+  const { node, lease, log } = parts;
   node.expose(helperOf(parts));
-  for (const round of ROUNDS) await node.global.singleton(round.name, roundChild(parts, round));
+  for (const round of ROUNDS) {
+    const joined = node.global.singleton(round.name, roundChild(parts, round), {
+      lease,
+      timeout: Infinity,
+    });
+    // With a lease the holder may be out of reach, or the database away: nothing waits for that.
+    if (lease === undefined) await joined;
+    else joined.catch((error) => log("error", `${round.name}: ${error}`));
+  }
 }
 
 function branch(id: string, children: readonly LocalChildSpec[]): LocalChildSpec {

@@ -3,7 +3,13 @@
  *
  * @module
  */
+import type { Lease } from "@firn/firn";
 import type { Storage } from "./storage.ts";
+
+/** A lease whose connections can be closed. */
+export interface ClosableLease extends Lease {
+  close(): Promise<void>;
+}
 
 /** What the storage is to be. */
 export interface StorageConfig {
@@ -28,4 +34,13 @@ export async function openStorage(config: StorageConfig): Promise<Storage> {
   }
   const { openPostgres } = await import("./postgres.ts");
   return await openPostgres({ url: databaseUrl, poolMax, now });
+}
+
+/** What decides which node runs what runs once. SQLite is for one machine: there is none. */
+export async function openLease(
+  { databaseUrl }: StorageConfig,
+): Promise<ClosableLease | undefined> {
+  if (databaseUrl === undefined) return undefined;
+  const { PostgresLease } = await import("./postgres_lease.ts");
+  return new PostgresLease(databaseUrl);
 }

@@ -1,0 +1,51 @@
+/**
+ * A node with a singleton that writes into PostgreSQL under its fencing token, in a process of its own.
+ */
+import process from "node:process";
+import postgres from "postgres@3.4.9";
+import type { Self } from "../../lib/actor/self.ts";
+import { type NodeOptions, startNode } from "../../lib/start.ts";
+import { fenced, PostgresLease } from "../../mesher/storage/postgres_lease.ts";
+import { takeOrders, tell } from "../kit/orders.ts";
+
+takeOrders<{ do: string; to?: string }, NodeOptions & { url: string; ttl: number }>(
+  async ({ url, ttl, ...options }) => {
+    const parts = await startNode(options);
+    const lease = new PostgresLease(url, ttl);
+    const sql = postgres(url, { max: 1, onnotice: () => {} });
+    let token: number | undefined;
+    tell({ event: "ready", name: parts.mesh.name, pid: process.pid });
+    return async (order) => {
+      switch (order.do) {
+        case "join":
+          void parts.global.singleton("writer", {
+            id: "writer",
+            start: (self: Self, incarnation) =>
+              self.spawnLink((self: Self) => {
+                token = incarnation.token;
+                tell({ event: "runs", token });
+                self.signal.addEventListener("abort", () => tell({ event: "rests" }));
+                return () => {};
+              }),
+          }, { lease, timeout: Infinity });
+          return true;
+        case "write":
+          return await fenced(
+            sql,
+            "writer",
+            token!,
+            (query) => query`INSERT INTO written (token) VALUES (${token!})`,
+          ).then(
+            () => "written",
+            (error) => error.message,
+          );
+        case "peers":
+          return parts.mesh.peers();
+        case "connect":
+          return await parts.mesh.connect(order.to!);
+        default:
+          throw new Error(`unknown order ${order.do}`);
+      }
+    };
+  },
+);

@@ -1,0 +1,112 @@
+// deno-lint-ignore-file no-console
+/**
+ * Leases of PostgreSQL: taken over when the holder is killed or stands still; and a store that rejects what
+ * a holder writes late.
+ */
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import type { NodeOptions } from "../../lib/start.ts";
+import { type NodeProcess, PAIRS, withNodes } from "../kit/process.ts";
+import { test, until } from "../kit/test.ts";
+import { provideDriver } from "./driver.ts";
+
+const TTL_MS = 2_000;
+
+const missing = await provideDriver();
+const cluster = missing ?? await (await import("./postgres.ts")).startPostgres();
+if (typeof cluster === "string") console.log(`lease_test: skipped, ${cluster}`);
+else {
+  const { FencedError, fenced, PostgresLease } = await import(
+    "../../mesher/storage/postgres_lease.ts"
+  );
+  const { default: postgres } = await import("postgres@3.4.9");
+
+  const withDatabase = async (body: (url: string) => Promise<void>): Promise<void> => {
+    const { url, drop } = await cluster.newDatabase();
+    try {
+      await body(url);
+    } finally {
+      await drop();
+    }
+  };
+
+  test("PostgresLease: one holder at a time, tokens that increase, and old ones are fenced off", async () => {
+    await withDatabase(async (url) => {
+      const [a, b] = [new PostgresLease(url, TTL_MS), new PostgresLease(url, TTL_MS)];
+      const sql = postgres(url, { max: 1, onnotice: () => {} });
+      try {
+        const first = await a.acquire("x", "a");
+        assertEquals([first, await b.acquire("x", "b"), await b.acquire("y", "b")], [
+          1,
+          undefined,
+          1,
+        ]);
+        assertEquals([await a.renew("x", 1), await b.renew("x", 1)], [true, false]);
+        assertEquals(await fenced(sql, "x", 1, () => Promise.resolve("done")), "done");
+        await a.release("x", 1);
+        assertEquals([await b.acquire("x", "b"), await a.renew("x", 1)], [2, false]);
+        await assertRejects(
+          () => fenced(sql, "x", 1, () => Promise.resolve()),
+          FencedError,
+          "is 2",
+        );
+        await assertRejects(
+          () => fenced(sql, "z", 1, () => Promise.resolve()),
+          FencedError,
+          "there is none",
+        );
+        // The server ends a session that is silent for too long.
+        await until("it is free", async () => await a.acquire("x", "a") !== undefined, 10_000);
+        assertEquals(await b.renew("x", 2).catch(() => false), false);
+      } finally {
+        await Promise.all([a.close(), b.close(), sql.end()]);
+      }
+    });
+  });
+
+  const runs = (node: NodeProcess): boolean => node.count("runs") > node.count("rests");
+
+  for (const [one, other] of PAIRS) {
+    test(`a PostgreSQL lease (${one}, ${other}) is taken over when its holder is killed, and when it stands still its writes are rejected`, async () => {
+      await withDatabase(async (url) => {
+        await cluster.run(url, "CREATE TABLE written (token bigint NOT NULL)");
+        await withNodes(async (start) => {
+          const options = { url, ttl: TTL_MS, pingInterval: 200, pingTimeout: 1_000 };
+          const begin = (runtime: typeof one, short: string, seeds: string[]) =>
+            start(
+              runtime,
+              short,
+              { ...options, seeds } as NodeOptions,
+              "../mesher/lease_child.ts",
+            );
+          const a = await begin(one, "a", []);
+          await a.ask("join");
+          await until("it runs", () => runs(a));
+          const b = await begin(other, "b", [a.name]);
+          const c = await begin(one, "c", [a.name]);
+          for (const node of [b, c]) await node.ask("join");
+          assertEquals(await a.ask("write"), "written");
+          await a.kill();
+          await until("another runs", () => runs(b) !== runs(c), 20_000);
+          const [second, third] = runs(b) ? [b, c] : [c, b];
+          assertEquals(await second.ask("write"), "written");
+          // It stands still: the database ends its lease.
+          second.signal("SIGSTOP");
+          let writing: Promise<string>;
+          try {
+            await until("the third runs", () => runs(third), 20_000);
+            assertEquals(await third.ask("write"), "written");
+            // What it does first when it goes on is to write.
+            writing = second.ask<string>("write");
+          } finally {
+            second.signal("SIGCONT");
+          }
+          assert((await writing).includes("is out of date"), await writing);
+          await until("the stale one stops", () => !runs(second), 10_000);
+          assertEquals([runs(third), third.count("runs")], [true, 1]);
+          const tokens = await cluster.run(url, "SELECT token::int AS token FROM written");
+          assertEquals(tokens.map(({ token }) => token), [1, 2, 3]);
+        });
+      });
+    });
+  }
+}
