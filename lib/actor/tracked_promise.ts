@@ -71,11 +71,15 @@ export function track<T>(
 ): Promise<T> {
   const origin: Origin = { handled: false, tracker, caller };
   const tracked: TrackedPromise<T> = new TrackedPromise<T>((resolve, reject) => {
-    promise.then(resolve, (error) =>
-      tracker.soon(() => {
+    promise.then(resolve, (error) => {
+      const settle = (): void => {
         reject(error);
         failed(tracked, origin, error);
-      }));
+      };
+      // A dead caller tries nothing again.
+      if (caller?.isAlive === false) settle();
+      else tracker.soon(settle);
+    });
   });
   tracked.origin = origin;
   return tracked;

@@ -18,7 +18,10 @@ test("Node.send of what cannot be sent is logged for each call site, now and the
   await b.connect(a.name);
   const deaf = await b.spawn({ node: a.name, fn: "deaf" }) as Pid<unknown>;
   for (let i = 0; i < 3; i++) b.send(deaf, { then: () => "a secret" });
-  const handler = b.spawn((self: Self) => () => self.send(deaf, () => {}));
+  // A block: Bun forgets who makes a tail call.
+  const handler = b.spawn((self: Self) => () => {
+    self.send(deaf, () => {});
+  });
   for (let i = 0; i < 3; i++) b.send(handler, i);
   await until("both are logged", () => lines.length >= 2);
   await b.call(b.spawn((_self: Self<Call<null, null>>) => (call) => call.reply(null)), null);

@@ -144,6 +144,28 @@ export const BROKEN: readonly (readonly [promise: string, what: string, () => ()
         return tag === TAG.EXIT ? undefined : real.call(this, tag, ...args);
       }),
   ],
+  [
+    "careless",
+    "a dead actor's receive rejects again and again",
+    breaks(Actor, "receive", (real) => {
+      const rejected = new WeakMap<object, number>();
+      return function (this: Any, ...args: Any[]) {
+        if (this.isAlive) return real.apply(this, args);
+        const count = (rejected.get(this) ?? 0) + 1;
+        rejected.set(this, count);
+        // Not for ever: the test is to go on.
+        return count < 1_000 ? Promise.reject(new Error("it has ended")) : new Promise(() => {});
+      };
+    }),
+  ],
+  [
+    "careless",
+    "what a dead actor sends arrives",
+    breaks(Actor, "send", () =>
+      function (this: Any, to: Any, message: Any) {
+        this.system.sendTo(to, message);
+      }),
+  ],
   ["leaks", "a cell is never forgotten", breaks(Outbound, "forget", () => () => {})],
   ["leaks", "nobody hears of a demonitor", breaks(Outbound, "demonitor", () => () => {})],
 ];

@@ -4,6 +4,7 @@
 import type { MakePromise } from "../chaos.ts";
 import { claims } from "./claims.ts";
 import { singletons } from "./singletons.ts";
+import { catchAll } from "./careless.ts";
 import { children } from "./children.ts";
 import { leaks } from "./leaks.ts";
 import { messages } from "./messages.ts";
@@ -20,6 +21,7 @@ export const PROMISES: Readonly<Record<string, MakePromise>> = {
   singletons,
   rooms,
   children,
+  careless: catchAll,
   leaks,
 };
 

@@ -1,0 +1,117 @@
+/**
+ * Promise: actors that catch every error end like all others, wherever they are and whatever they wait for,
+ * and a node stops in bounded time though it has some.
+ */
+import { Call } from "../../../lib/actor/call.ts";
+import type { Self } from "../../../lib/actor/self.ts";
+import type { Node } from "../../../lib/node.ts";
+import { task } from "../../../lib/otp/task.ts";
+import type { Pid } from "../../../lib/term/pid.ts";
+import type { MakePromise } from "../chaos.ts";
+import { checkLoops, type Loop } from "../checkers/careless.ts";
+
+/** What a loop does again and again. `there` is the name of a node. */
+const ROUNDS: readonly ((self: Self, there: string) => unknown)[] = [
+  (self) => self.receive(),
+  (self) => self.receive({ timeout: 20 }),
+  (self, there) => self.call({ name: "sometimes", node: there }, 1, { timeout: 50 }),
+  (self, there) => self.call({ name: "missing", node: there }, 1),
+  (self, there) => self.spawn({ node: there, fn: "missing" }),
+  (self) => task.await(task.async(self, (own) => own.receive({ timeout: 20 }))),
+];
+
+/** Goes round until its actor ends, and does not even look at what it catches. */
+async function careless(self: Self, loop: Loop, round: number, there: string): Promise<void> {
+  self.signal.addEventListener("abort", () => loop.roundsAtEnd = loop.rounds, { once: true });
+  for (;;) {
+    loop.rounds++;
+    try {
+      self.send("witness", loop);
+      await ROUNDS[round]!(self, there);
+    } catch {
+      // It does not look.
+    } finally {
+      loop.cleaned ||= loop.roundsAtEnd !== undefined;
+    }
+    try {
+      // What fails at once is not tried again at once: here no time goes by meanwhile.
+      await self.receive({ timeout: 30 });
+    } catch {
+      // Nor here.
+    } finally {
+      loop.cleaned ||= loop.roundsAtEnd !== undefined;
+    }
+  }
+}
+
+export const catchAll: MakePromise = ({ nodes, pick, sim }) => {
+  const loops: Loop[] = [];
+  const running: { node: Node; pid: Pid; loop: Loop }[] = [];
+  const nodesBy = new Map<string, Node>();
+  let last = 0;
+
+  return {
+    name: "careless",
+    up(short, node) {
+      nodesBy.set(short, node);
+      node.spawnWith({ name: "witness" }, () => (message) => {
+        const { roundsAtEnd, rounds } = message as Loop;
+        if (roundsAtEnd !== undefined && rounds > roundsAtEnd) (message as Loop).late++;
+      });
+      let count = 0;
+      node.spawnWith({ name: "sometimes" }, () => (message) => {
+        if (message instanceof Call && ++count % 2 === 0) message.reply(count);
+      });
+    },
+    down(short) {
+      // What was in flight there is gone with the machine.
+      for (const { node, loop } of running) if (node === nodesBy.get(short)) loop.cleaned = true;
+    },
+    act() {
+      const shorts = [...nodes.keys()];
+      if (shorts.length === 0 || loops.length > 200) return;
+      const node = nodes.get(pick(shorts))!;
+      const round = sim.random.below(ROUNDS.length);
+      const there = nodes.get(pick(shorts))!.name;
+      const name = `loop ${++last} around ${ROUNDS[round]}`;
+      const loop = begun(name);
+      loops.push(loop);
+      running.push({ node, loop, pid: node.spawn(careless, loop, round, there) as Pid });
+      if (sim.random.next() < 0.5) {
+        const { node: its, pid } = pick(running);
+        its.exit(pid, sim.random.next() < 0.5 ? "kill" : "shutdown");
+      }
+    },
+    rest() {
+      for (const { node, pid } of running) node.exit(pid, "kill");
+    },
+    async check(simulation) {
+      checkLoops(loops);
+      const last: Loop[] = [];
+      for (const [short, node] of [...nodes]) {
+        for (const round of ROUNDS.keys()) {
+          // What is in flight when its machine is gone is not waited for.
+          const loop: Loop = { ...begun(`${short} ${round}`), cleaned: true };
+          last.push(loop);
+          node.spawn(careless, loop, round, node.name);
+        }
+      }
+      await simulation.run(100);
+      for (const short of [...nodes.keys()]) {
+        const began = simulation.now;
+        await simulation.stop(short);
+        const took = simulation.now - began;
+        if (took > STOP_MS) throw new Error(`${short} took ${took} ms to stop`);
+      }
+      checkLoops(last);
+    },
+  };
+};
+
+/** A loop that is about to begin. */
+function begun(name: string): Loop {
+  return { name, rounds: 0, roundsAtEnd: undefined, cleaned: false, late: 0 };
+}
+
+/** A node with actors that end at once may take so long to stop. Milliseconds. */
+const STOP_MS = 15_000;
