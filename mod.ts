@@ -105,6 +105,7 @@ export { SESSION_ENDS, type SessionEnd } from "./lib/mesh/session.ts";
 export { type RemoteStarter, type Service, service } from "./lib/otp/service.ts";
 export {
   type Answer,
+  type AnyPid,
   type CallApi,
   type CallContext,
   type CallHandlers,
@@ -163,6 +164,7 @@ export {
   type RestartLimit,
   RESTARTS,
   type Started,
+  type StartedPid,
 } from "./lib/otp/child.ts";
 export {
   AUTO_SHUTDOWNS,

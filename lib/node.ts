@@ -88,7 +88,7 @@ export class Node {
    *
    * @example
    * ```ts
-   * import { type Call, Node, type Self } from "@firn/firn";
+   * import { type Call, Node, type Pid, type Self } from "@firn/firn";
    * import { assertEquals } from "@std/assert";
    *
    * const cookie = crypto.getRandomValues(new Uint8Array(32)).toHex();
@@ -99,7 +99,7 @@ export class Node {
    * const echo = a.spawn((_self: Self<Call<string, string>>) => (call) => call.reply(call.request));
    * assertEquals(await a.global.register("echo", echo), true);
    * assertEquals(await b.global.register("echo", b.spawn(() => () => {})), false);
-   * const found = b.global.whereis<Call<string, string>>("echo")!;
+   * const found = b.global.whereis<Pid<Call<string, string>>>("echo")!;
    * assertEquals(await b.call(found, "hello"), "hello");
    * ```
    */
@@ -502,9 +502,9 @@ export class Node {
     this.#parts.system.names.register(name, pid);
   }
 
-  /** Who is registered under a name on this node. The type of what it takes is the caller's word. */
-  whereis<M = never>(name: string): Pid<M> | undefined {
-    return this.#parts.system.names.whereis(name) as Pid<M> | undefined;
+  /** Returns the actor that is registered under a name on this node. The caller states the kind of pid. */
+  whereis<P extends Pid<never> = Pid>(name: string): P | undefined {
+    return this.#parts.system.names.whereis(name) as Pid<never> | undefined as P | undefined;
   }
 
   /** Frees a name. Whether somebody held it. */

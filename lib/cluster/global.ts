@@ -115,9 +115,12 @@ export class Global {
     return this.#register(name, pid, options, true);
   }
 
-  /** The actor that is registered under a name, on whatever node. The type of its messages is the caller's word. */
-  whereis<M = never>(name: string): Pid<M> | undefined {
-    return this.#registry.find(name)?.pid as Pid<M> | undefined;
+  /**
+   * Returns the actor that is registered under a name, on any node. The caller states the kind of pid:
+   * `whereis<ServicePid<Counter>>("counter")`, or uses `counter.at(node.global, "counter")`.
+   */
+  whereis<P extends Pid<never> = Pid>(name: string): P | undefined {
+    return this.#registry.find(name)?.pid as Pid<never> | undefined as P | undefined;
   }
 
   /**
@@ -138,16 +141,16 @@ export class Global {
    * assertEquals((await found).equals(pid), true);
    * ```
    */
-  waitFor<M = never>(name: string, options: WaitOptions = {}): Promise<Pid<M>> {
+  waitFor<P extends Pid<never> = Pid>(name: string, options: WaitOptions = {}): Promise<P> {
     if (!isName(name)) return Promise.reject(badName(name));
     const { timeout = WAIT_MS, signal } = options;
-    const found = this.whereis<M>(name);
+    const found = this.whereis<P>(name);
     if (found !== undefined) return Promise.resolve(found);
     if (signal?.aborted) return Promise.reject(signal.reason);
     let stop!: () => void;
     let abort!: () => void;
-    const waiting = new Promise<Pid<M>>((resolve, reject) => {
-      stop = this.#registry.wait(name, (pid) => resolve(pid as Pid<M>));
+    const waiting = new Promise<P>((resolve, reject) => {
+      stop = this.#registry.wait(name, (pid) => resolve(pid as Pid<never> as P));
       abort = () => reject(signal?.reason);
       signal?.addEventListener("abort", abort, { once: true });
     }).finally(() => {
@@ -199,7 +202,7 @@ export class Global {
    *
    * @example
    * ```ts
-   * import { type Call, Node, type Self } from "@firn/firn";
+   * import { type Call, Node, type Pid, type Self } from "@firn/firn";
    * import { assertEquals } from "@std/assert";
    *
    * const cookie = crypto.getRandomValues(new Uint8Array(32)).toHex();
@@ -215,7 +218,7 @@ export class Global {
    *     start: (self) => self.spawnLink(clock, node),
    *   });
    * }
-   * const find = () => b.global.whereis<Call<"where", string>>("clock");
+   * const find = () => b.global.whereis<Pid<Call<"where", string>>>("clock");
    * assertEquals(await b.call(find()!, "where"), a.name);
    * await a.stop();
    * assertEquals(await b.call(await b.global.waitFor("clock"), "where"), b.name);

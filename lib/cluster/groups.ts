@@ -300,14 +300,17 @@ export class Groups {
     return this.#table.leave(this.#scope, group, pid);
   }
 
-  /** The members on all nodes, each as often as it has joined. */
-  members(group: string): Pid<never>[] {
-    return this.#table.members(this.#scope, group);
+  /**
+   * Returns the members on all nodes, each as often as it has joined. The caller states the kind of pid:
+   * `members<ServicePid<Counter>>("counters")`.
+   */
+  members<P extends Pid<never> = Pid>(group: string): P[] {
+    return this.#table.members(this.#scope, group) as Pid<never>[] as P[];
   }
 
-  /** The members on this node. */
-  localMembers(group: string): Pid<never>[] {
-    return this.#table.localMembers(this.#scope, group);
+  /** Returns the members on this node. */
+  localMembers<P extends Pid<never> = Pid>(group: string): P[] {
+    return this.#table.localMembers(this.#scope, group) as Pid<never>[] as P[];
   }
 
   /** The names of all groups that have members. */

@@ -58,10 +58,15 @@ export interface RestartLimit {
   readonly period?: number | undefined;
 }
 
-/** What a start function gives: the pid of the child, or something that has it. */
+/** What a start function returns: the pid of the child, or something that has it. */
 export type Started = Pid<never> | { readonly pid: Pid<never> };
 
-/** What is said of a child wherever it runs. */
+/** The pid in what a start function returned. */
+export type StartedPid<S extends Started> = S extends Pid<never> ? S
+  : S extends { readonly pid: infer P } ? P
+  : never;
+
+/** What a supervisor needs to know of every child. */
 export interface ChildRules {
   /** Its name among its siblings. */
   readonly id: string;
@@ -94,13 +99,13 @@ export interface EitherStartOrNodeAndFn {
 }
 
 /** A child that is started by a function here. */
-export interface LocalChildSpec extends ChildRules {
+export interface LocalChildSpec<S extends Started = Started> extends ChildRules {
   /**
    * Starts it, linked with the supervisor, which is `self`: `(self) => self.spawnLink(worker)`, or
    * `(self) => counter.start(self, 0)`. A promise is waited for. A child that is not linked is killed,
    * and its start has failed: the supervisor would not hear of its end.
    */
-  readonly start: (self: Self) => Started | Promise<Started>;
+  readonly start: (self: Self) => S | Promise<S>;
   /** Of a remote child only. */
   readonly node?: EitherStartOrNodeAndFn | undefined;
   /** Of a remote child only. */
@@ -121,7 +126,7 @@ export interface LocalChildSpec extends ChildRules {
  *
  * @example
  * ```ts
- * import { Node, type Pid, type Self, Supervisor } from "@firn/firn";
+ * import { Node, remote, type Self, Supervisor } from "@firn/firn";
  * import { assertEquals, assertNotEquals } from "@std/assert";
  *
  * const cookie = crypto.getRandomValues(new Uint8Array(32)).toHex();
@@ -129,17 +134,18 @@ export interface LocalChildSpec extends ChildRules {
  * await using b = await Node.start({ name: "b@127.0.0.1:0", cookie, logLevel: "silent" });
  * await a.connect(b.name);
  *
- * b.expose("worker", (_self: Self<string>, name: string) => (message: string) => {
+ * const worker = remote("worker", (_self: Self<string>, name: string) => (message) => {
  *   if (message === "crash") throw new Error(`${name}: as told`);
  * });
+ * b.expose(worker);
  *
  * const tree = await Supervisor.start(a, {
- *   children: [{ id: "w", node: b.name, fn: "worker", args: ["w"], onNodeDown: "wait" }],
+ *   children: [worker.child({ id: "w", node: b.name, args: ["w"], onNodeDown: "wait" })],
  * });
  * const [before] = await tree.whichChildren();
  * assertEquals(before!.node, b.name);
  * const restarted = new Promise((restarted) => a.on("restart", restarted));
- * a.send(before!.pid as Pid<string>, "crash");
+ * a.send(before!.pid!, "crash");
  * await restarted;
  * const [after] = await tree.whichChildren();
  * assertEquals(after!.node, b.name);
@@ -171,7 +177,7 @@ export interface RemoteChildSpec extends ChildRules {
 }
 
 /** A child, as the user describes it: with `start`, or with `node` and `fn`. */
-export type ChildSpec = LocalChildSpec | RemoteChildSpec;
+export type ChildSpec<S extends Started = Started> = LocalChildSpec<S> | RemoteChildSpec;
 
 /** A child that cannot be: `code` "badchild". */
 export class ChildSpecError extends TypeError {

@@ -7,6 +7,7 @@ import { reasonLine, reasonText } from "../actor/exit.ts";
 import { type Crash, crashText, type Restarting, supervisorText } from "../actor/report.ts";
 import type { Pid } from "../term/pid.ts";
 import type { Child } from "./child.ts";
+import type { AnyPid } from "./service_definition.ts";
 import { isNodeName } from "./placement.ts";
 
 /** Why a supervisor did not do what it was asked, in OTP's words. */
@@ -37,15 +38,17 @@ export class SupervisorError extends Error {
   }
 }
 
-/** A child as `whichChildren` tells of it. */
+/** A child, as `whichChildren` returns it. */
 export interface ChildInfo {
   /** Its name among its siblings. */
   readonly id: string;
+  /** Its pid, while it runs. */
+  readonly pid: AnyPid | undefined;
   /**
-   * Its pid; "restarting" while it waits for its restart, "waiting" while no node is there that it may
-   * run on; undefined when it does not run.
+   * Whether it runs. "restarting": it ended, and will be started again. "waiting": no node is connected that
+   * it may run on. "stopped": it will not be started again by itself.
    */
-  readonly pid: Pid | "restarting" | "waiting" | undefined;
+  readonly state: "running" | "restarting" | "waiting" | "stopped";
   /** What it is. */
   readonly type: "worker" | "supervisor";
   /** Of a remote child: the node where it runs, ran last, or is to run if that is named. */
@@ -64,13 +67,18 @@ export interface ChildCount {
   readonly workers: number;
 }
 
-/** A child as it is told of. */
+/** Describes a child. */
 export function childInfo(child: Child): ChildInfo {
   const { spec: { id, type, remote }, restarting, waiting } = child;
-  const pid = restarting ? waiting ? "waiting" : "restarting" : child.pid;
-  if (remote === undefined) return { id, pid, type };
+  const pid = restarting ? undefined : child.pid as AnyPid | undefined;
+  const state = restarting
+    ? waiting ? "waiting" : "restarting"
+    : pid === undefined
+    ? "stopped"
+    : "running";
+  if (remote === undefined) return { id, pid, state, type };
   const named = isNodeName(remote.node) ? remote.node : undefined;
-  return { id, pid, type, node: child.node ?? named };
+  return { id, pid, state, type, node: child.node ?? named };
 }
 
 /** How many there are. */

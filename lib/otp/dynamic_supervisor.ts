@@ -17,6 +17,8 @@ import {
 import { Intensity } from "./intensity.ts";
 import { ask } from "./remote_errors.ts";
 import { startAndWait, type Starter } from "./start.ts";
+import type { Started, StartedPid } from "./child.ts";
+import type { AnyPid } from "./service_definition.ts";
 import type { ChildCount, ChildInfo } from "./child_info.ts";
 
 /** How to supervise children that come and go. */
@@ -81,10 +83,10 @@ export class DynamicSupervisor {
   }
 
   /**
-   * Starts a child. Rejects with `SupervisorError`: "max_children", "start_failed", or "refused", if the
+   * Starts a child. Resolves with the pid that its start function returned. Rejects with `SupervisorError`: "max_children", "start_failed", or "refused", if the
    * supervisor is of another node.
    */
-  startChild(spec: DynamicChildSpec): Promise<Pid> {
+  startChild<S extends Started = AnyPid>(spec: DynamicChildSpec<S>): Promise<StartedPid<S>> {
     return this.#ask({ $child: "start", spec });
   }
 

@@ -12,6 +12,7 @@ import {
   type LocalChildSpec,
   makeChild,
   type RemoteChildSpec,
+  type Started,
 } from "./child.ts";
 import type { Intensity } from "./intensity.ts";
 import type { Starting } from "./start.ts";
@@ -20,9 +21,9 @@ import { SupervisorError } from "./child_info.ts";
 import { UnknownCallError } from "./unknown_call.ts";
 
 /** A child that comes and goes: it needs no id of its own. */
-export type DynamicChildSpec =
+export type DynamicChildSpec<S extends Started = Started> =
   & (
-    | Omit<LocalChildSpec, "id" | "significant">
+    | Omit<LocalChildSpec<S>, "id" | "significant">
     | Omit<RemoteChildSpec, "id" | "significant">
   )
   & { readonly id?: string };

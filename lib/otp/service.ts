@@ -17,6 +17,7 @@ import type { Pid } from "../term/pid.ts";
 import { Readiness, untilReady } from "./ready.ts";
 import { ask } from "./remote_errors.ts";
 import type {
+  AnyPid,
   CallApi,
   CastApi,
   InfoMessage,
@@ -240,7 +241,6 @@ function define(definition: AnyDefinition): Service<AnyProtocol> {
 
 /** The protocol of any service, where the compiler does not know which. */
 type AnyProtocol = { readonly state: unknown; readonly start: readonly unknown[] };
-type AnyPid = ServicePid<AnyProtocol>;
 type Target = ServiceTarget<AnyProtocol>;
 
 function checkHandlers({ name, idleMs, init, call, cast }: AnyDefinition): void {

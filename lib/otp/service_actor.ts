@@ -243,7 +243,7 @@ export class ServiceActor {
     const next = answer[1];
     if (next instanceof Outcome || next === undefined || next instanceof Promise) {
       // A state that is rejected is no reason to reply.
-      this.#checkState(`call handler ${name}`, next);
+      this.#check(`call handler ${name}`, next);
       this.call = undefined;
       call.reply(answer[0]);
       return this.#settle(name, next);
@@ -258,19 +258,17 @@ export class ServiceActor {
   #settle(name: string, next: Later<unknown>): void | Promise<void> {
     if (next instanceof Promise) return next.then((settled) => this.#settle(name, settled));
     if (!(next instanceof Outcome)) {
-      if (next === undefined) this.#checkState(`handler ${name}`, next);
+      if (next === undefined) this.#check(`handler ${name}`, next);
       this.#state = next;
       return this.#watch();
     }
-    this.#checkState(`handler ${name}`, next);
+    this.#check(`handler ${name}`, next);
     this.#state = next.state;
     const { stop, continueWith } = next.effects;
     if (stop !== undefined) {
       return this.#terminate(stop.reason, () => endSelf(this.self, stop.reason));
     }
-    if (continueWith === undefined) return this.#watch();
-    this.#checkContinue(`handler ${name}`);
-    return this.#continue(continueWith.value);
+    return continueWith === undefined ? this.#watch() : this.#continue(continueWith.value);
   }
 
   /** Runs `continue` in a turn of its own, while the messages wait. */
@@ -291,9 +289,12 @@ export class ServiceActor {
     );
   }
 
-  /** Throws if a handler forgot to return its state, or to await it. */
-  #checkState(who: string, next: unknown): void {
+  /** Throws if a handler forgot to return its state, or to await it, or continues where nothing does. */
+  #check(who: string, next: unknown): void {
     const state = next instanceof Outcome ? next.state : next;
+    if (next instanceof Outcome && next.effects.continueWith !== undefined) {
+      this.#checkContinue(who);
+    }
     if (state instanceof Promise) {
       throw this.#badReturn(who, next, "the state must not be a promise: await it");
     }

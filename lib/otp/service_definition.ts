@@ -89,6 +89,17 @@ export interface ServicePid<P extends ServiceProtocol = ServiceProtocol>
   readonly serves: Serves<P> | undefined;
 }
 
+/**
+ * The pid of an actor of which the compiler does not know what it takes: a child as `whichChildren` returns
+ * it. It can be used as the pid of any actor or service.
+ */
+// deno-lint-ignore no-explicit-any -- that is the point
+export interface AnyPid extends Pid<any> {
+  /** Never present. */
+  // deno-lint-ignore no-explicit-any -- as above
+  readonly serves: any;
+}
+
 /** What else happens after a handler. */
 export interface Effects {
   /** The service stops for this reason. */

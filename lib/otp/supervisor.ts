@@ -15,7 +15,8 @@ import type { ActorFunction, Self } from "../actor/self.ts";
 import { systemOf } from "../actor/system.ts";
 import type { ExitReason } from "../term/exit.ts";
 import type { Pid } from "../term/pid.ts";
-import type { ChildSpec } from "./child.ts";
+import type { ChildSpec, Started, StartedPid } from "./child.ts";
+import type { AnyPid } from "./service_definition.ts";
 import { Readiness } from "./ready.ts";
 import { ask } from "./remote_errors.ts";
 import { startAndWait, type Starter } from "./start.ts";
@@ -116,8 +117,12 @@ export class Supervisor {
     };
   }
 
-  /** Starts one more child, at the end. Gives its pid. Not for a supervisor of another node. */
-  startChild(spec: ChildSpec): Promise<Pid> {
+  /**
+   * Starts one more child, as the last. Resolves with the pid that its start function returned. Rejects with
+   * `SupervisorError`: "already_started", "already_present", "start_failed", or "refused", if the supervisor
+   * is on another node.
+   */
+  startChild<S extends Started = AnyPid>(spec: ChildSpec<S>): Promise<StartedPid<S>> {
     return this.#ask({ $child: "start", spec });
   }
 
@@ -131,8 +136,8 @@ export class Supervisor {
     return this.#ask({ $child: "terminate", id });
   }
 
-  /** Starts a child again that was terminated or has ended. */
-  restartChild(id: string): Promise<Pid> {
+  /** Starts a child again that was terminated or has ended. Resolves with its new pid. */
+  restartChild(id: string): Promise<AnyPid> {
     return this.#ask({ $child: "restart", id });
   }
 

@@ -24,15 +24,15 @@ async function branches(of: Supervisor | DynamicSupervisor): Promise<string[]> {
   for (const [index, child] of children.entries()) {
     const last = index === children.length - 1;
     lines.push(`${last ? "└─" : "├─"} ${line(child)}`);
-    if (child.type !== "supervisor" || typeof child.pid !== "object") continue;
+    if (child.type !== "supervisor" || child.pid === undefined) continue;
     const below = await branches(new Supervisor(child.pid));
     lines.push(...below.map((each) => `${last ? "   " : "│  "}${each}`));
   }
   return lines;
 }
 
-function line({ id, pid, type, node }: ChildInfo): string {
-  // A pid says itself where it is.
-  const where = node === undefined || typeof pid === "object" ? "" : ` on ${node}`;
-  return `${id} ${pid ?? "stopped"}${where}${type === "supervisor" ? " supervisor" : ""}`;
+function line({ id, pid, state, type, node }: ChildInfo): string {
+  // A pid names its node.
+  const where = node === undefined || pid !== undefined ? "" : ` on ${node}`;
+  return `${id} ${pid ?? state}${where}${type === "supervisor" ? " supervisor" : ""}`;
 }

@@ -130,7 +130,7 @@ function claim({ node }: Parts, me: ServicePid<Registry>): void {
 export function registries({ node }: Parts): Map<string, ServicePid<Registry>> {
   const found = new Map<string, ServicePid<Registry>>();
   for (const name of [node.name, ...node.peers()]) {
-    const pid = node.global.whereis(`${REGISTRY}@${name}`) as ServicePid<Registry> | undefined;
+    const pid = node.global.whereis<ServicePid<Registry>>(`${REGISTRY}@${name}`);
     if (pid !== undefined) found.set(name, pid);
   }
   return found;

@@ -18,12 +18,10 @@ export interface TreeShape {
 export async function treeShape(id: string, top: Supervisor): Promise<TreeShape> {
   const children = await Promise.all(
     (await top.whichChildren()).map(async (child): Promise<TreeShape> => {
-      const { id, pid, type } = child;
-      if (typeof pid !== "object") {
-        return { id, type, pid: null, state: pid ?? "stopped", children: [] };
-      }
+      const { id, pid, state, type } = child;
+      if (pid === undefined) return { id, type, pid: null, state, children: [] };
       if (type === "supervisor") return await treeShape(id, new Supervisor(pid));
-      return { id, type, pid: `${pid}`, state: "running", children: [] };
+      return { id, type, pid: `${pid}`, state, children: [] };
     }),
   );
   return { id, type: "supervisor", pid: `${top.pid}`, state: "running", children };

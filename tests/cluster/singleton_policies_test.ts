@@ -196,13 +196,13 @@ test("Singleton.stop: the state of the child reaches the next one, which no rest
     const first = await runs.one(nodes);
     // The managers know each other.
     await town.settled();
-    first.system.send(first.global.whereis<number>("clock")!, 42);
+    first.system.send(first.global.whereis<Pid<number>>("clock")!, 42);
     await parts[nodes.indexOf(first)]!.stop();
     const second = await runs.one(nodes);
     assert(second !== first);
     assertEquals(runs.log[1]!.state, 42);
     assertEquals(runs.most, 1);
-    second.system.send(second.global.whereis<unknown>("clock")!, "crash");
+    second.system.send(second.global.whereis<Pid<unknown>>("clock")!, "crash");
     await until("it is started again", () => runs.log.length === 3);
     assertEquals([runs.log[2]!.node, runs.log[2]!.state], [second.name, undefined]);
     // A move that nobody planned has none.

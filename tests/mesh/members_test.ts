@@ -115,7 +115,7 @@ async function withTwo(
 async function seenBy<M>(b: Node, a: Node, pid: Pid<M>): Promise<Pid<M>> {
   assertEquals(await a.global.register("seen", pid), true);
   await until("the name has come", () => b.global.whereis("seen") !== undefined);
-  return b.global.whereis<M>("seen")!;
+  return b.global.whereis<Pid<M>>("seen")!;
 }
 
 test("remoteMailboxMax bounds what other nodes put into a mailbox, and not what this node does", async () => {

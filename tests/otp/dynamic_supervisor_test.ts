@@ -105,7 +105,7 @@ test("DynamicSupervisor: ends while a restart never settles, for the reason that
   const child = family.child("a");
   let starts = 0;
   await family.run(pool.startChild({
-    start: (self) => starts++ === 0 ? child.start(self) : new Promise(() => {}),
+    start: (self) => starts++ === 0 ? child.start(self) : new Promise<never>(() => {}),
   }));
   await family.end("a", BOOM);
   const ended = family.system.whenEnded(pool.pid);
@@ -170,7 +170,7 @@ test("DynamicSupervisor.terminateChild: also of one that waits for its restart, 
   const backoff = { base: 100, jitter: 0 };
   const pid = await family.run(pool.startChild(family.child("a", { backoff })));
   await family.end("a", BOOM);
-  assertEquals((await family.run(pool.whichChildren()))[0]!.pid, "restarting");
+  assertEquals((await family.run(pool.whichChildren()))[0]!.state, "restarting");
   await family.run(pool.terminateChild(pid));
   family.news();
   await family.system.advance(1_000);
@@ -211,7 +211,9 @@ test("DynamicSupervisor: ends while a start function never settles, and leaves n
     const family = new Family();
     const pool = await start(family);
     await family.run(pool.startChild(family.child("a")));
-    const hanging = pool.startChild({ start: () => new Promise(() => {}) }).catch((error) => error);
+    const hanging = pool.startChild({ start: () => new Promise<never>(() => {}) }).catch((error) =>
+      error
+    );
     await family.system.settle();
     const asked = assertRejects(() => pool.whichChildren(), CallExitError);
     family.system.exit(pool.pid, reason);

@@ -254,7 +254,7 @@ for (const manner of ["atOnce", "ignores"] as const) {
       await a.mesh.disconnect(b.name);
       await until(
         "it waits",
-        async () => (await tree.whichChildren())[0]!.pid === "waiting",
+        async () => (await tree.whichChildren())[0]!.state === "waiting",
       );
       assertEquals((await tree.whichChildren())[0]!.node, b.name);
       assertEquals((await treeText(tree)).split("\n")[1], `├─ w waiting on ${b.name}`);
@@ -283,10 +283,10 @@ test("onNodeDown wait: a new life of its node is waited for until it exposes the
     await b.mesh.stop();
     await untilApart(a, b);
     const again = await world.node(b.name, [a], false);
-    await until("it waits", async () => (await tree.whichChildren())[0]!.pid === "waiting");
+    await until("it waits", async () => (await tree.whichChildren())[0]!.state === "waiting");
     // Long enough for some looks.
     await new Promise((wake) => setTimeout(wake, 250));
-    assertEquals((await tree.whichChildren())[0]!.pid, "waiting");
+    assertEquals((await tree.whichChildren())[0]!.state, "waiting");
     world.news();
     world.expose(again, "b");
     await world.untilLiving("w@b");
@@ -301,7 +301,7 @@ test("onNodeDown wait: a supervisor starts without the nodes of such children, w
     const tree = await Supervisor.start(starter(a), {
       children: [{ ...spec, id: "v", args: ["v"] }, world.local("w")],
     });
-    assertEquals((await tree.whichChildren()).map(({ pid }) => typeof pid), ["string", "object"]);
+    assertEquals((await tree.whichChildren()).map(({ state }) => state), ["waiting", "running"]);
     await world.node("b", [a]);
     await world.untilLiving("v@b", "w@here");
     await tree.stop();
@@ -332,7 +332,7 @@ test("onNodeDown wait: a node that is there and does not expose the function is 
       intensity: 0,
       children: [{ ...remote("w", b.name), onNodeDown: "wait" }],
     });
-    assertEquals((await tree.whichChildren())[0]!.pid, "waiting");
+    assertEquals((await tree.whichChildren())[0]!.state, "waiting");
     world.expose(b, "b");
     await world.untilLiving("w@b");
   });
@@ -372,7 +372,7 @@ test("onNodeDown wait: the copy that was out of reach is killed before another i
       children: [{ ...remote("w", b.name, "ignores"), onNodeDown: "wait" }],
     });
     await a.mesh.disconnect(b.name);
-    await until("it waits", async () => (await tree.whichChildren())[0]!.pid === "waiting");
+    await until("it waits", async () => (await tree.whichChildren())[0]!.state === "waiting");
     world.news();
     // It is busy when it is to look again, and hears of the node after that.
     let go = (_pid: Pid) => {};
@@ -435,7 +435,7 @@ for (const strategy of ["rest_for_one", "one_for_all"] as const) {
       await until(
         "they wait",
         async () =>
-          (await tree.whichChildren()).filter(({ pid }) => pid === "waiting").length === 2,
+          (await tree.whichChildren()).filter(({ state }) => state === "waiting").length === 2,
       );
       await world.untilLiving("v@here");
       world.news();
@@ -461,8 +461,8 @@ for (const strategy of STRATEGIES) {
       });
       const alone = strategy === "one_for_one";
       assertEquals(world.living, alone ? ["v@here", "x@here"] : ["v@here"]);
-      const pids = (await tree.whichChildren()).map(({ pid }) => typeof pid);
-      assertEquals(pids, ["object", "string", alone ? "object" : "string"]);
+      const states = (await tree.whichChildren()).map(({ state }) => state);
+      assertEquals(states, ["running", "waiting", alone ? "running" : "waiting"]);
       await world.node("b", [a]);
       await world.untilLiving("v@here", "w@b", "x@here");
     });
@@ -477,7 +477,7 @@ test("onNodeDown wait: a child that waits can be terminated, and is not started 
       children: [{ ...remote("w", b.name), onNodeDown: "wait" }],
     });
     await a.mesh.disconnect(b.name);
-    await until("it waits", async () => (await tree.whichChildren())[0]!.pid === "waiting");
+    await until("it waits", async () => (await tree.whichChildren())[0]!.state === "waiting");
     // Whether it has ended cannot be known here.
     await assertRejects(() => tree.terminateChild("w"), NoConnectionError, "killed when");
     assertEquals((await tree.whichChildren())[0]!.pid, undefined);
@@ -645,7 +645,7 @@ test("onNodeDown failover: without another node it waits for the first that come
       children: [{ ...remote("w", b.name), onNodeDown: "failover" }],
     });
     await b.mesh.stop();
-    await until("it waits", async () => (await tree.whichChildren())[0]!.pid === "waiting");
+    await until("it waits", async () => (await tree.whichChildren())[0]!.state === "waiting");
     const c = await world.node("c", [a]);
     await until("it runs", () => world.record.includes("start w@c"));
     assertEquals((await tree.whichChildren())[0]!.node, c.name);
@@ -665,7 +665,7 @@ for (const onNodeDown of ["wait", "failover"] as const) {
       // Its sessions may be up for a while.
       await until("they wait", async () => {
         const infos = [...await tree.whichChildren(), ...await pool.whichChildren()];
-        return infos.every(({ pid }) => pid === "waiting");
+        return infos.every(({ state }) => state === "waiting");
       });
       await b.mesh.stop();
       await untilApart(a, b);
@@ -726,7 +726,7 @@ test("Supervisor: a restart type decides before onNodeDown does", async () => {
     await a.mesh.disconnect(b.name);
     await until("two wait", async () => {
       const children = await tree.whichChildren();
-      return children.filter(({ pid }) => pid === "waiting").length === 2;
+      return children.filter(({ state }) => state === "waiting").length === 2;
     });
     assertEquals((await tree.whichChildren()).map(({ id }) => id), ["permanent", "transient"]);
   });
@@ -824,7 +824,8 @@ for (const onNodeDown of NODE_DOWN_POLICIES) {
       await a.mesh.disconnect(b.name);
       if (onNodeDown === "fail") return assertEquals(await ended, "shutdown");
       if (c !== undefined) await until("it moved", () => world.record.includes("start w@c"));
-      else await until("it waits", async () => (await pool.whichChildren())[0]!.pid === "waiting");
+      else {await until("it waits", async () =>
+          (await pool.whichChildren())[0]!.state === "waiting");}
       await a.mesh.connect(b.name);
       await until("it runs", () => world.record.filter((line) => /^start/.test(line)).length === 2);
       await world.untilLiving(c === undefined ? "w@b" : "w@c");

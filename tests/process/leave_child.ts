@@ -37,7 +37,7 @@ takeOrders<Record<string, unknown>, NodeOptions>(async (options) => {
   const server = await node.serve({
     async message(conn, data) {
       for (;;) {
-        const found = node.global.whereis<Call<string, string>>("ledger");
+        const found = node.global.whereis<Pid<Call<string, string>>>("ledger");
         try {
           if (found !== undefined) return void conn.send(await node.call(found, String(data)));
         } catch {
@@ -70,7 +70,7 @@ takeOrders<Record<string, unknown>, NodeOptions>(async (options) => {
         });
         return true;
       case "worker":
-        return ((await supervisor!.whichChildren())[0]?.pid as Pid | undefined)?.node;
+        return (await supervisor!.whichChildren())[0]?.pid?.node;
       case "leave":
         await node.leave({ timeout: 10_000 });
         return true;

@@ -65,9 +65,9 @@ takeOrders(async (options) => {
         return true;
       }
       case "which":
-        return (await tree!.whichChildren()).map(({ id, pid, node }) => ({
+        return (await tree!.whichChildren()).map(({ id, pid, state, node }) => ({
           id,
-          pid: typeof pid === "object" ? (pid as Pid).key : pid,
+          pid: pid?.key ?? state,
           node,
         }));
       case "stop":

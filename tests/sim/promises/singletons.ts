@@ -58,7 +58,7 @@ export const singletons: MakePromise = ({ nodes, pick, sim }) => {
     act() {
       if (sim.random.next() > 0.05 || nodes.size === 0) return;
       const node = pick([...nodes.values()]);
-      const pid = node.global.whereis<string>(pick(NAMES));
+      const pid = node.global.whereis<Pid<string>>(pick(NAMES));
       if (pid?.home.local) node.send(pid as Pid<string>, "crash");
     },
     check() {
