@@ -22,7 +22,8 @@ const heard = new Map<string, { at: number[]; bytes: number }>();
 
 takeOrders<Order>(async (options) => {
   const host = systemHost();
-  const { mesh, rooms } = await startNode(options, host);
+  // It reports each session, so it does not wait for them before it listens to events.
+  const { mesh, rooms } = await startNode({ joinTimeout: 0, ...options }, host);
   for (const event of ["nodeup", "nodedown", "refused"] as const) {
     mesh.events.on(event, (details) => tell({ event, at: now(), ...details }));
   }

@@ -22,7 +22,7 @@ const PNG = [0x89, 0x50, 0x4e, 0x47];
 test("README.md shows every picture that there is, each small and with words for who cannot see it", () => {
   const readme = readFileSync(join(ROOT, "README.md"), "utf8");
   const shown = [...readme.matchAll(/!\[([^\]]*)\]\(scripts\/pictures\/([^)]*)\)/g)];
-  const there = readdirSync(join(ROOT, PICTURES)).filter((file) => !file.endsWith(".ts"));
+  const there = readdirSync(join(ROOT, PICTURES)).filter((file) => /\.(png|svg)$/.test(file));
   assertEquals(shown.map(([, , file]) => file).toSorted(), there.sort());
   for (const [, words, file] of shown) {
     assert(words!.length >= ALT_CHARS_MIN, file);

@@ -46,7 +46,8 @@ async function watcher(self: Self<unknown>, who: Pid, tag: string): Promise<void
 }
 
 takeOrders<Order>(async (options) => {
-  const node = await Node.start(options);
+  // It reports each session, so it does not wait for them before it listens to events.
+  const node = await Node.start({ joinTimeout: 0, ...options });
   for (const event of ["nodeup", "nodedown", "pressure"] as const) {
     node.on(event, (details) => tell({ event, ...details }));
   }

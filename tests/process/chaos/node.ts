@@ -59,7 +59,7 @@ async function run(options: ChaosOptions): Promise<(command: Command) => unknown
   let port = 0;
   const host = routed(routes, (listening) => void (port = listening));
   const log = (level: string, line: string) => tell({ kind: "log", level, line });
-  const parts = await startNode({ ...own, log }, host);
+  const parts = await startNode({ joinTimeout: 0, ...own, log }, host);
   const node = Node.of(parts);
   node.on("nodeup", ({ node }) => tell({ kind: "met", node }));
   node.on("nodedown", ({ node, reason }) => tell({ kind: "lost", node, reason }));
