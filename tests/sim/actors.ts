@@ -47,6 +47,8 @@ export async function watcher(
   for await (const message of self) {
     if (!(message instanceof Exit || message instanceof Down)) continue;
     const kind = message instanceof Exit ? "exit" : "down";
+    // The node that stops sends every actor an exit signal: it is of no bond.
+    if (message instanceof Exit && message.from.key !== there.key) return;
     tell({ kind, bond, reason: String(message.reason) });
   }
 }

@@ -87,7 +87,7 @@ async function run(options: ChaosOptions): Promise<(command: Command) => unknown
         return leftOf(parts, Work.ACTORS, Object.keys(names).length - 1);
       case "stop":
         clearInterval(timer);
-        await node.stop();
+        await node.stop({ timeout: 5_000 });
         return process.exit(0);
       default:
         throw new Error(`unknown command ${what}`);
