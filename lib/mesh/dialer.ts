@@ -19,11 +19,19 @@ import type { Opened } from "./session.ts";
 import { type GreetingFailure, HandshakeIo, type SessionSink } from "./handshake_io.ts";
 import { type CertificateCheck, Initiator, type Met, type Self } from "./handshake.ts";
 import { NONCE_BYTES } from "./message.ts";
-import { parseName } from "./name.ts";
+import { isNormalName, parseName } from "./name.ts";
 import type { DialQueue } from "./dial_queue.ts";
 import type { DialFailure, PeerOrigin, Peers } from "./peers.ts";
 import { untrustedWords } from "./rejections.ts";
 import { NodeConnectError } from "./connect_waiters.ts";
+
+/** What to do about a failed dial, by its code. */
+const HELP: Readonly<Record<string, string>> = {
+  nameinuse: ": stop that node, or start this one with another name",
+  refused:
+    ": if the node is up, its name has another host or port: node.name there is the name to use",
+  unreachable: ": the host of a node's name must lead to the machine that it runs on",
+};
 
 /** A dial may take this long to reach TLS, and a handshake this long after it. Milliseconds. */
 const DIAL_MS = 5_000;
@@ -228,9 +236,7 @@ export class Dialer {
       this.#explain(name, failure, words, byPeer);
       // What TLS says of it says not what to look at.
       const why = failure === "untrusted" && !byPeer ? `${untrustedWords(words)}; ${words}` : words;
-      const help = failure === "nameinuse"
-        ? ": stop that node, or start this one with another name"
-        : "";
+      const help = failure === "wrongnode" ? otherName(words) : HELP[failure] ?? "";
       const message = `no session with ${name}: ${why}${help}`;
       this.#owner.failed(name, new NodeConnectError(failure, message));
     }
@@ -270,4 +276,10 @@ export class Dialer {
 function failureOf(code: GreetingFailure | ConnectError["code"]): DialFailure {
   if (code === "timeout") return "silent";
   return code === "wrongnode" || code === "nameinuse" || code === "name" ? "futile" : "refused";
+}
+
+/** What to do where a node with another name has answered. */
+function otherName(words: string): string {
+  const name = words.slice(0, words.indexOf(" "));
+  return isNormalName(name) ? `: use the name ${name}` : "";
 }

@@ -60,9 +60,23 @@ export function addressOf(name: string): string {
 export function normalName(text: string): string {
   const name = parseName(text);
   if (name !== undefined) return formatName(name);
-  throw new NodeNameError(
-    `not a node name: ${JSON.stringify(text)}; write name@host:port, such as alpha@127.0.0.1:9000`,
-  );
+  throw new NodeNameError(`not a node name: ${JSON.stringify(text)}; ${adviceOn(text)}`);
+}
+
+/** What to write in place of a text that is no name. */
+function adviceOn(text: string): string {
+  const form = "write name@host:port, such as alpha@127.0.0.1:9000";
+  const port = /:(\d+)$/.exec(text)?.[1];
+  if (port !== undefined && Number(port) > 65535) return `its port is ${port}: use 0 to 65535`;
+  const withName = `node@${text}`;
+  if (!text.includes("@") && port !== undefined && parseName(withName) !== undefined) {
+    return `${form}; with a name in front it is ${withName}`;
+  }
+  const short = text.slice(0, text.indexOf("@"));
+  if (text.includes("@") && !/^[A-Za-z0-9_.-]{1,64}$/.test(short)) {
+    return `${form}; in front of the @ stand 1 to 64 letters, digits, ".", "_" or "-"`;
+  }
+  return form;
 }
 
 /** Whether a name that a peer sent is one, and in its one spelling. */

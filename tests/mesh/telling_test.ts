@@ -67,3 +67,26 @@ test("Node.connect to a node with another cookie names the cookie", async () => 
   await using b = await Node.start(other);
   await assertRejects(() => b.connect(a.name), Error, "(another cookie?");
 });
+
+test("Node.connect and Node.start name the node name to use", async () => {
+  await using a = await Node.start({ name: "a@127.0.0.1:0", cookie, logLevel: "silent" });
+  await using b = await Node.start({ name: "b@127.0.0.1:0", cookie, logLevel: "silent" });
+  const port = a.name.split(":")[1];
+  for (const name of [`a@localhost:${port}`, `other@127.0.0.1:${port}`]) {
+    await assertRejects(() => b.connect(name), Error, `use the name ${a.name}`);
+  }
+  const elsewhere = () => b.connect(`a@127.0.0.2:${port}`);
+  await assertRejects(elsewhere, Error, "node.name there is the name to use");
+  const nowhere = () => b.connect(`a@no-such-host.invalid:${port}`);
+  await assertRejects(nowhere, Error, "the host of a node's name must lead to the machine");
+  const wrong = [
+    ["a@127.0.0.1:99999", "its port is 99999: use 0 to 65535"],
+    ["127.0.0.1:9000", "with a name in front it is node@127.0.0.1:9000"],
+    ["a b@127.0.0.1:9000", 'letters, digits, ".", "_" or "-"'],
+    ["a", "write name@host:port"],
+  ] as const;
+  for (const [name, words] of wrong) {
+    await assertRejects(() => Node.start({ name, cookie, logLevel: "silent" }), Error, words);
+    await assertRejects(async () => await b.connect(name), Error, words);
+  }
+});
