@@ -14,6 +14,9 @@ import { StampClock } from "../../lib/cluster/stamp_clock.ts";
 import { Tokens } from "../../lib/cluster/tokens.ts";
 import { RoomRelay } from "../../lib/cluster/room_relay.ts";
 import { Supervisor } from "../../lib/otp/supervisor.ts";
+import { Node } from "../../lib/node.ts";
+import { SupervisorActor } from "../../lib/otp/supervisor_actor.ts";
+import { System } from "../../lib/actor/system.ts";
 import { Signals } from "../../lib/actor/signals.ts";
 import { TAG } from "../../lib/mesh/message.ts";
 
@@ -168,4 +171,21 @@ export const BROKEN: readonly (readonly [promise: string, what: string, () => ()
   ],
   ["leaks", "a cell is never forgotten", breaks(Outbound, "forget", () => () => {})],
   ["leaks", "nobody hears of a demonitor", breaks(Outbound, "demonitor", () => () => {})],
+  ["shutdown", "trees end together", breaks(System, "topSupervisors", () => () => [])],
+  [
+    "shutdown",
+    "children end together",
+    breaks(SupervisorActor, "stopAll", () =>
+      function (this: Any) {
+        return this.nursery.stopTogether(this.children);
+      }),
+  ],
+  [
+    "shutdown",
+    "everything is cut off at once",
+    breaks(Node, "stop", (real) =>
+      function (this: Any) {
+        return real.call(this, { timeout: 0 });
+      }),
+  ],
 ];

@@ -10,6 +10,7 @@ import { leaks } from "./leaks.ts";
 import { messages } from "./messages.ts";
 import { names } from "./names.ts";
 import { rooms } from "./rooms.ts";
+import { shutdown } from "./shutdown.ts";
 import { signals } from "./signals.ts";
 
 /** By name. */
@@ -23,6 +24,8 @@ export const PROMISES: Readonly<Record<string, MakePromise>> = {
   children,
   careless: catchAll,
   leaks,
+  // The last: it stops the nodes.
+  shutdown,
 };
 
 /** One that looks at everything has a seed of five to itself. */
