@@ -3,7 +3,8 @@
  * singleton, and acknowledged when that has applied it.
  */
 import process from "node:process";
-import type { Call } from "../../lib/actor/call.ts";
+import { Call } from "../../lib/actor/call.ts";
+import { Exit } from "../../lib/actor/exit.ts";
 import type { Self } from "../../lib/actor/self.ts";
 import { Node } from "../../lib/node.ts";
 import { Supervisor } from "../../lib/otp/supervisor.ts";
@@ -13,15 +14,15 @@ import { now, takeOrders, tell } from "../kit/orders.ts";
 
 /** Applies what it is asked to, and reports when it begins and ends. */
 async function ledger(self: Self<Call<string, string>>): Promise<void> {
+  self.trapExit = true;
   tell({ event: "begins", at: now() });
-  try {
-    for await (const call of self) {
-      tell({ event: "applied", text: call.request });
-      call.reply(call.request);
-    }
-  } finally {
-    tell({ event: "ends", at: now() });
+  for await (const message of self as AsyncIterable<unknown>) {
+    if (message instanceof Exit) break;
+    if (!(message instanceof Call)) continue;
+    tell({ event: "applied", text: message.request });
+    message.reply(message.request);
   }
+  tell({ event: "ends", at: now() });
 }
 
 async function worker(self: Self<Call<string, string>>): Promise<void> {
