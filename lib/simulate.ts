@@ -15,6 +15,7 @@ import { type Random, SeededRandom } from "./base/random.ts";
 import { utf8 } from "./base/bytes.ts";
 import { makeSimulatedLeaf } from "./mesh/certificate.ts";
 import type { ClusterKeys } from "./mesh/identity.ts";
+import type { LeaveOptions } from "./leave.ts";
 import { Node } from "./node.ts";
 import { guard, type Violation } from "./sim/guard.ts";
 import { type LinkOptions, Network } from "./sim/network.ts";
@@ -108,6 +109,8 @@ export interface Simulation {
   restart(short: string): Promise<Node>;
   /** Stops a node in order. */
   stop(short: string): Promise<void>;
+  /** Has a node leave the cluster, as `node.leave` does, and takes it away. */
+  leave(short: string, options?: LeaveOptions): Promise<void>;
   /** The power of its machine fails: it is gone, and nobody is told. */
   crash(short: string): void;
   /** Its process is killed: it is gone, and its system tells the others that their connections are. */
@@ -202,6 +205,17 @@ class Cluster implements Simulation {
     member.node = undefined;
     this.#note(short, "stops");
     await node.stop();
+    host.vanish(true);
+  }
+
+  /** Has a node leave the cluster, as `node.leave` does, and takes it away. */
+  async leave(short: string, options?: LeaveOptions): Promise<void> {
+    const member = this.#member(short);
+    const { node, host } = member;
+    if (node === undefined) return;
+    member.node = undefined;
+    this.#note(short, "leaves");
+    await node.leave(options);
     host.vanish(true);
   }
 

@@ -46,6 +46,8 @@ export async function watcher(
   if (ways !== "link") self.monitor(there);
   for await (const message of self) {
     if (!(message instanceof Exit || message instanceof Down)) continue;
+    // Its node stops, or leaves.
+    if (message instanceof Exit && !message.from.equals(there)) return;
     const kind = message instanceof Exit ? "exit" : "down";
     // The node that stops sends every actor an exit signal: it is of no bond.
     if (message instanceof Exit && message.from.key !== there.key) return;

@@ -100,7 +100,7 @@ export async function chaos(
       if (options.calm || random.next() > 0.08) continue;
       const short = pick(shorts);
       const other = pick(shorts);
-      switch (random.below(11)) {
+      switch (random.below(12)) {
         case 0:
         case 1:
           if (!nodes.has(short)) break;
@@ -140,6 +140,11 @@ export async function chaos(
           sim.partition(some, shorts.filter((one) => !some.includes(one)));
           break;
         }
+        case 11:
+          if (!nodes.has(short) || paused.has(short)) break;
+          down(short);
+          await sim.leave(short, { timeout: 1_000 });
+          break;
         case 10:
           sim.partition([short], shorts.filter((one) => one !== short), {
             oneWay: random.next() < 0.3,
