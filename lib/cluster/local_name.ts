@@ -51,8 +51,6 @@ export class LocalName implements Chained {
   asking: Asking | undefined = undefined;
   /** Peers that have granted it, if it needs a quorum. */
   readonly grants: Set<string> | undefined;
-  /** Peers that were asked before their turn to be told of it. */
-  asked: Set<string> | undefined = undefined;
   /** A resolver decides who keeps the name. */
   isResolving = false;
   /** Waits for the end of its actor no more. */

@@ -128,6 +128,8 @@ interface Peer {
   sessions: number;
   /** Names that are held by quorum, and were announced to it, by the number of the request. */
   readonly announced: Map<number, LocalName>;
+  /** Names that it was asked for before its turn to be told of them. */
+  readonly asked: Set<LocalName>;
 }
 
 /** What one node knows of the global names. */
@@ -310,13 +312,14 @@ export class Registry {
       },
       sessions: this.#peers.size,
       announced: new Map(),
+      asked: new Set(),
     };
     this.#peers.add(peer);
     this.members.met(node);
     for (const own of this.#asking.values()) {
       if (!this.#send(own, line, own.asking!.request)) continue;
       own.asking!.waiting.set(node, undefined);
-      (own.asked ??= new Set()).add(node);
+      peer.asked.add(own);
     }
     for (const own of this.#watched) if (own.asking === undefined) this.#announce(own, peer);
   }
@@ -333,10 +336,11 @@ export class Registry {
 
   /** Tells a peer of more of our names. False: of all of them. */
   tell(line: PeerLine): boolean {
-    const telling = this.#peers.behind(line)?.telling;
-    if (telling === undefined || telling.isOver) return false;
+    const peer = this.#peers.behind(line);
+    if (peer === undefined || peer.telling.isOver) return false;
+    const { telling, asked } = peer;
     // Those that are asked for, or held by quorum, the peer was asked for when the session was up.
-    const names = telling.next(PORTION_COUNT).filter(({ asked }) => !asked?.has(line.home.node));
+    const names = telling.next(PORTION_COUNT).filter((own) => !asked.has(own));
     sendSync(line, names.map(({ entry }) => entry), this.#me);
     if (!telling.isDone) return true;
     telling.isOver = true;
@@ -616,7 +620,7 @@ export class Registry {
     const request = ++this.#requests;
     if (!this.#send(own, peer.line, request)) return;
     peer.announced.set(request, own);
-    (own.asked ??= new Set()).add(peer.line.home.node);
+    peer.asked.add(own);
   }
 
   /** A peer has nothing against it, or is gone. */
@@ -662,8 +666,8 @@ export class Registry {
     if (this.#watched.size === 0) this.#pauses.stop();
     own.unwatch();
     const change = this.#table.remove(this.#me, name);
-    for (const { line, telling } of this.#peers) {
-      if (telling.knows(own.number) || own.asked?.has(line.home.node)) sendUnregister(line, name);
+    for (const { line, telling, asked } of this.#peers) {
+      if (asked.delete(own) || telling.knows(own.number)) sendUnregister(line, name);
     }
     this.#answer(own, outcome);
     this.#apply(change);
@@ -886,8 +890,8 @@ export class Registry {
     if (own.asking !== undefined) return;
     const entry = own.entry = { ...own.entry, stamp };
     this.#apply(this.#table.set(entry));
-    for (const { line, telling } of this.#peers) {
-      if (telling.knows(own.number) || own.asked?.has(line.home.node)) {
+    for (const { line, telling, asked } of this.#peers) {
+      if (telling.knows(own.number) || asked.has(own)) {
         sendSync(line, [entry], this.#me);
       }
     }
