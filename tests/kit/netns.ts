@@ -93,3 +93,62 @@ export class TwoMachines {
     for (const name of this.#names) ip("netns", "del", name);
   }
 }
+
+/** Several machines, `10.98.x.1`, `.2`, …: namespaces, each joined with each other by a wire. */
+export class Machines {
+  readonly addresses: readonly string[];
+  readonly #names: readonly string[];
+
+  constructor(count: number) {
+    const { pid } = process;
+    this.addresses = Array.from({ length: count }, (_, i) => `10.98.${pid % 250}.${i + 1}`);
+    this.#names = Array.from({ length: count }, (_, i) => `firn-${pid}-m${i}`);
+    for (const [i, name] of this.#names.entries()) {
+      ip("netns", "add", name);
+      ip("-n", name, "link", "set", "lo", "up");
+      ip("-n", name, "addr", "add", `${this.addresses[i]}/32`, "dev", "lo");
+      for (let j = 0; j < i; j++) this.#join(i, j);
+    }
+  }
+
+  /** What starts a process on one of them; `wrap` stands before it, such as `faketime`. */
+  launch(machine: number, ...wrap: readonly string[]): Launch {
+    return (runtime, file) => {
+      const bin = process.env[runtime === "deno" ? "DENO_BIN" : "BUN_BIN"] ?? runtime;
+      const args = runtime === "deno" ? ["run", "-A", file] : [file];
+      return spawnChild("ip", ["netns", "exec", this.#names[machine]!, ...wrap, bin, ...args]);
+    };
+  }
+
+  /** Drops every packet from one to another, and the other way round unless `oneWay`. */
+  cut(from: number, to: number, { oneWay = false }: { readonly oneWay?: boolean } = {}): void {
+    this.#iptables(to, "-A", "INPUT", "-s", this.addresses[from]!, "-j", "DROP");
+    if (!oneWay) this.cut(to, from, { oneWay: true });
+  }
+
+  /** Lets everything through again. */
+  heal(): void {
+    for (const i of this.#names.keys()) this.#iptables(i, "-F");
+  }
+
+  /** Takes them away. Their processes must have ended. */
+  remove(): void {
+    for (const name of this.#names) ip("netns", "del", name);
+  }
+
+  #join(i: number, j: number): void {
+    const wires = [`w${process.pid % 100_000}x${i}${j}`, `w${process.pid % 100_000}x${j}${i}`];
+    ip("link", "add", wires[0]!, "type", "veth", "peer", "name", wires[1]!);
+    for (const [end, [here, there]] of [[i, j], [j, i]].entries()) {
+      const [name, wire] = [this.#names[here!]!, wires[end]!];
+      ip("link", "set", wire, "netns", name);
+      ip("-n", name, "link", "set", wire, "up");
+      const [from, to] = [this.addresses[here!]!, this.addresses[there!]!];
+      ip("-n", name, "route", "add", `${to}/32`, "dev", wire, "src", from);
+    }
+  }
+
+  #iptables(machine: number, ...args: readonly string[]): void {
+    execFileSync("ip", ["netns", "exec", this.#names[machine]!, "iptables", ...args]);
+  }
+}

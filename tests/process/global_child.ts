@@ -5,6 +5,8 @@ import process from "node:process";
 import { Call } from "../../lib/actor/call.ts";
 import type { Self } from "../../lib/actor/self.ts";
 import type { OnConflict } from "../../lib/cluster/conflict.ts";
+import type { Quorum } from "../../lib/cluster/quorum.ts";
+import type { SingletonChild } from "../../lib/cluster/singleton.ts";
 import { DEFAULT_SCOPE, Groups } from "../../lib/cluster/groups.ts";
 import { startNode } from "../../lib/start.ts";
 import type { Pid } from "../../lib/term/pid.ts";
@@ -57,7 +59,10 @@ takeOrders(async (options) => {
         return pid.key;
       }
       case "register":
-        return await global.register(name!, actor!, { onConflict: resolvers[onConflict]! });
+        return await global.register(name!, actor!, {
+          onConflict: resolvers[onConflict]!,
+          quorum: order["quorum"] as Quorum | undefined,
+        }).catch((error) => error.code);
       case "fill":
         for (let i = 0; i < Number(sum); i++) void global.register(`${name}:${i}`, actor!);
         return true;
@@ -78,14 +83,18 @@ takeOrders(async (options) => {
       case "members":
         return groups.members(name!).map(({ key }) => key).sort();
       case "singleton": {
-        const child = (self: Self<Call<"sum", number>>) => {
-          tell({ event: "runs", name });
-          self.signal.addEventListener("abort", () => tell({ event: "rests", name }));
+        const child = (self: Self<Call<"sum", number>>, token: number | undefined) => {
+          tell({ event: "runs", name, token, at: now() });
+          self.signal.addEventListener("abort", () => tell({ event: "rests", name, at: now() }));
           return (call: Call<"sum", number>): void => call.reply(1);
         };
-        const start = (self: Self): Pid<never> => self.spawnLink(child);
-        await global.singleton(name!, { id: name!, start });
-        return true;
+        const start: SingletonChild["start"] = (self, { token }) => self.spawnLink(child, token);
+        const quorum = order["quorum"] as Quorum | undefined;
+        const timeout = Number(order["timeout"] ?? 30_000);
+        return await global.singleton(name!, { id: name!, start }, { quorum, timeout }).then(
+          () => true,
+          (error) => error.code,
+        );
       }
       case "connect":
         return await mesh.connect(node!).then(() => "up", (error) => error.code);
