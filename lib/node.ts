@@ -454,6 +454,11 @@ export class Node {
   /**
    * Asks an actor and gives its answer. The actor finds a `Call` in its mailbox and replies to it.
    *
+   * If nothing awaits it, a failure is reported as a crash, and the process goes on. Errors name the caller,
+   * the actor that was called and the request; those of 20 calls in 100 ms have the stack of the caller too.
+   *
+   * @throws {CallingSelfError} `code` "calling_self": an actor that waits has called itself.
+   * @throws {NodeStoppedError} `code` "stopped": this node has been stopped.
    * @throws {CallTimeoutError} `code` "timeout": no answer in time (5 seconds unless told otherwise).
    * @throws {NoProcError} `code` "noproc": there is no such actor.
    * @throws {NoConnectionError} `code` "noconnection": there is no session with its node, or it was lost.

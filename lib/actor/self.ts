@@ -44,7 +44,13 @@ export interface SpawnOptions {
   readonly mailbox?: { readonly max: number; readonly policy: MailboxPolicy } | undefined;
 }
 
-/** An actor, as its own code sees it. Anything here throws `ActorExitError` once the actor is dead. */
+/**
+ * An actor, as its own code sees it. Once the actor is dead it has no effect any more: what was waited for
+ * rejects with `ActorExitError`, once; what does not wait throws it, a hundred times, and is ignored then;
+ * what waits (`receive`, `call`, `for await`, a remote spawn) never settles. So the code of a dead actor stops,
+ * even if it catches every error. Other waits, such as a `node.call` in its code, cannot be known to be its
+ * own, and go on.
+ */
 export interface Self<Message = unknown> extends AsyncIterable<Message> {
   /** Its pid. */
   readonly pid: Pid<Message>;
@@ -73,7 +79,10 @@ export interface Self<Message = unknown> extends AsyncIterable<Message> {
   monitor(to: Pid<never> | ActorName | string): Ref;
   /** Takes a monitor away; `flush` also takes its `Down` out of the mailbox. */
   demonitor(ref: Ref, options?: { flush?: boolean }): boolean;
-  /** Asks another actor, and gives its answer. Rejects as `Node.call` does. */
+  /**
+   * Sends a request to another actor and resolves with its reply. Rejects as `Node.call` does. If nothing
+   * awaits it, a failure ends this actor.
+   */
   call<Q, R>(
     to: Pid<Call<Q, R>> | ActorName | string,
     request: Q,

@@ -115,6 +115,10 @@ export class System implements ActorHome, TimerHost, Tracker {
     this.#resolve = resolve;
     this.#reject = reject;
   };
+  /** What has failed lately, each with the actor that wanted it. */
+  readonly #failures = new WeakMap<object, ActorRef | undefined>();
+  /** Called when it has been stopped. Set from above. */
+  onStop: () => void = () => {};
   /** Calls that the actor whose turn it is has made of itself. */
   readonly #selfCalls: PendingCall[] = [];
   /** How many more calls have their stacks captured until a time. */
@@ -408,6 +412,20 @@ export class System implements ActorHome, TimerHost, Tracker {
     else this.scheduler.ready({ run: task });
   }
 
+  noted(error: unknown, caller: ActorRef | undefined): void {
+    if (typeof error === "object" && error !== null) this.#failures.set(error, caller);
+  }
+
+  /**
+   * Whether the reason of a rejection that nothing has handled is the failure of something of this system: of
+   * a call that was awaited, by a function that was not. Then it ends the caller, as if that had not awaited it.
+   */
+  claims(reason: unknown): boolean {
+    if (typeof reason !== "object" || reason === null || !this.#failures.has(reason)) return false;
+    this.unhandled(reason, this.#failures.get(reason));
+    return true;
+  }
+
   /** Something has failed that nothing awaits, so far. */
   forgotten(origin: Origin, error: unknown): void {
     this.#forgotten.push([origin, error]);
@@ -603,6 +621,7 @@ export class System implements ActorHome, TimerHost, Tracker {
   /** Ends every actor, and the wheel's alarm. What is spawned from now on is dead. */
   stop(): void {
     this.isStopping = true;
+    if (!this.#stopped) this.onStop();
     this.#stopped = true;
     for (const actor of this.#actors.all()) actor.end("shutdown");
     this.#alarm?.cancel();

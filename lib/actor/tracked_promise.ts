@@ -24,6 +24,8 @@ export interface Origin {
 
 /** Where failures go that nothing awaits: the system. */
 export interface Tracker {
+  /** Remembers where a failure comes from, for code that awaits the call and is not awaited itself. */
+  noted(error: unknown, caller: ActorRef | undefined): void;
   /** Checks later whether it is still not handled. */
   forgotten(origin: Origin, error: unknown): void;
   /** Runs `task` now, or after I/O has had a turn if that is due. */
@@ -87,6 +89,7 @@ export function track<T>(
 
 /** A promise that has just been rejected: if nothing awaits it, the runtime is not to see that. */
 export function failed(promise: Promise<unknown>, origin: Origin, error: unknown): void {
+  origin.tracker.noted(error, origin.caller);
   if (origin.handled) return;
   Promise.prototype.then.call(promise, undefined, ignore);
   origin.handled = false;

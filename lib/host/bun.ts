@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { claimRejectionsOnBun } from "./unhandled_rejections.ts";
 import { Socket } from "node:net";
 import process from "node:process";
 import { readFile } from "node:fs/promises";
@@ -72,6 +73,10 @@ export class BunHost implements Host {
   readonly log: LogSink = systemLog;
   readonly #bun: BunApi = (globalThis as unknown as { Bun: BunApi }).Bun;
   readonly #point = new FlushPoint(setImmediate);
+
+  claimRejections(claims: (reason: unknown) => boolean): () => void {
+    return claimRejectionsOnBun(claims);
+  }
 
   atFlush(task: () => void): void {
     this.#point.task(task);

@@ -17,6 +17,7 @@
  *
  * @module
  */
+import { claimRejectionsOnDeno } from "./unhandled_rejections.ts";
 import { connect as connectTcp, isIP } from "node:net";
 import { readFile } from "node:fs/promises";
 import { setImmediate } from "node:timers";
@@ -63,6 +64,10 @@ export class DenoHost implements Host {
   readonly log: LogSink = systemLog;
   readonly #point = new FlushPoint(queueMicrotask);
   readonly #window = new WriteWindow();
+
+  claimRejections(claims: (reason: unknown) => boolean): () => void {
+    return claimRejectionsOnDeno(claims);
+  }
 
   atFlush(task: () => void): void {
     this.#point.task(task);

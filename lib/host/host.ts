@@ -170,6 +170,11 @@ export interface Host {
   lookupService(service: string): Promise<{ hostname: string; port: number }[]>;
   /** Returns the text of a file. */
   readText(path: string): Promise<string>;
+  /**
+   * Asks `claims` about each rejection that nothing has handled: one that it claims does not end the process.
+   * Returns what takes that back. Absent where rejections are not the host's.
+   */
+  claimRejections?(claims: (reason: unknown) => boolean): () => void;
   spawn(options: SpawnOptions): Child;
   /**
    * Runs `task` when this process gets SIGTERM, which does not end it then; once the last such task is done
