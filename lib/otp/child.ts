@@ -179,7 +179,23 @@ export interface RemoteChildSpec extends ChildRules {
 /** A child, as the user describes it: with `start`, or with `node` and `fn`. */
 export type ChildSpec<S extends Started = Started> = LocalChildSpec<S> | RemoteChildSpec;
 
-/** A child that cannot be: `code` "badchild". */
+/**
+ * An invalid child spec: `code` "badchild".
+ *
+ * @example
+ * ```ts
+ * import { ChildSpecError, Node, Supervisor } from "@firn/firn";
+ * import { assertRejects } from "@std/assert";
+ *
+ * await using node = await Node.start({ logLevel: "silent" });
+ * const start = () => node.spawn(() => () => {});
+ * await assertRejects(
+ *   () => Supervisor.start(node, { children: [{ id: "", start }] }),
+ *   ChildSpecError,
+ *   "id must be",
+ * );
+ * ```
+ */
 export class ChildSpecError extends TypeError {
   /** Tells the class of the error. */
   override readonly name = "ChildSpecError";

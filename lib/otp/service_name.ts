@@ -33,7 +33,28 @@ export interface Caller {
   ): Promise<R>;
 }
 
-/** A service by its name, which is looked up at each use: one that was restarted is found again. */
+/**
+ * A service by its name, which is looked up at each use: one that was restarted is found again.
+ *
+ * @example
+ * ```ts
+ * import { Node, service } from "@firn/firn";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const counter = service<{ state: number; start: [first: number]; call: { get(): number } }>({
+ *   init: (first) => first,
+ *   call: { get: (n) => [n, n] },
+ * });
+ *
+ * await using node = await Node.start({ logLevel: "silent" });
+ * const hits = counter.at(node, "hits");
+ * await counter.startAs("hits", node, 1);
+ * assertEquals(await counter.call(hits).get(), 1);
+ * await counter.stop(hits);
+ * await counter.startAs("hits", node, 2);
+ * assertEquals(await counter.call(hits).get(), 2);
+ * ```
+ */
 export class ServiceName<P extends ServiceProtocol = ServiceProtocol> {
   /** The name that it is registered under. */
   readonly name: string;

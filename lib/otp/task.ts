@@ -1,8 +1,8 @@
 /**
- * Tasks: a function that runs as an actor of its own, and whose result somebody waits for.
+ * Tasks: functions that run as actors of their own and return a result.
  *
- * A task belongs to who started it: when that actor ends, so does the task. A crash of the task is
- * the reason that `await` rejects with; it sends no message and ends nobody else.
+ * A task belongs to the actor that started it and ends with it. A crash of the task is the reason that
+ * `await` rejects with; it sends no message and ends no other actor.
  *
  * @module
  */
@@ -16,23 +16,51 @@ import { track } from "../actor/tracked_promise.ts";
 import type { Pid } from "../term/pid.ts";
 import type { Starter } from "./start.ts";
 
-/** How long `task.await` waits unless told otherwise. Milliseconds. */
+/** How long `task.await` waits by default. Milliseconds. */
 const AWAIT_TIMEOUT_MS = 5_000;
 
-/** How many tasks of a `task.map` run at once unless told otherwise. */
+/** How many tasks of a `task.map` run at once by default. */
 const MAP_CONCURRENCY = 8;
 
-/** A task that has not given its result in time. It goes on; cancel it, or await it again. */
+/**
+ * A task has no result yet. It goes on: cancel it, or await it again.
+ *
+ * @example
+ * ```ts
+ * import { Node, task, TaskTimeoutError } from "@firn/firn";
+ * import { assertRejects } from "@std/assert";
+ *
+ * await using node = await Node.start({ logLevel: "silent" });
+ * const slow = task.async(node, (self) => self.receive());
+ * await assertRejects(() => task.await(slow, { timeout: 10 }), TaskTimeoutError);
+ * task.cancel(slow);
+ * ```
+ */
 export class TaskTimeoutError extends Error {
-  /** Tells the class of the error. */
+  /** The class of the error. */
   override readonly name = "TaskTimeoutError";
   /** Stable code: `"timeout"`. */
   readonly code = "timeout";
 }
 
-/** A task that ended without a result: `reason` says why. */
+/**
+ * A task ended without a result, for `reason`.
+ *
+ * @example
+ * ```ts
+ * import { Node, task, TaskExitError } from "@firn/firn";
+ * import { assertEquals, assertRejects } from "@std/assert";
+ *
+ * await using node = await Node.start({ logLevel: "silent" });
+ * const failing = task.async(node, () => {
+ *   throw new Error("no result");
+ * });
+ * const error = await assertRejects(() => task.await(failing), TaskExitError);
+ * assertEquals((error.reason as Error).message, "no result");
+ * ```
+ */
 export class TaskExitError extends Error {
-  /** Tells the class of the error. */
+  /** The class of the error. */
   override readonly name = "TaskExitError";
   /** Stable code: `"exit"`. */
   readonly code = "exit";
@@ -46,7 +74,7 @@ export class TaskExitError extends Error {
   }
 }
 
-/** A task that was started. */
+/** A started task. */
 export interface Task<T> {
   /** The actor that runs it. */
   readonly pid: Pid<never>;
@@ -69,18 +97,18 @@ class OwnedTask<T> implements Task<T> {
   }
 }
 
-/** What a task runs. `self.signal` is aborted when it is cancelled. */
+/** The function of a task. `self.signal` is aborted when the task is cancelled. */
 export type TaskFunction<T> = (self: Self<never>) => T | Promise<T>;
 
 /** Options of {@linkcode TaskApi.await}. */
 export interface AwaitOptions {
-  /** Milliseconds; `Infinity` for as long as it takes. Default 5000. */
+  /** Milliseconds, or `Infinity`. Default 5000. */
   readonly timeout?: number | undefined;
 }
 
 /** Options of {@linkcode TaskApi.map}. */
 export interface MapOptions {
-  /** How many run at once; `Infinity` for all. Default 8. */
+  /** How many run at once, or `Infinity`. Default 8. */
   readonly concurrency?: number | undefined;
 }
 
@@ -89,18 +117,18 @@ export interface TaskApi {
   /** Starts a task. `from` is the node, or the actor that the task belongs to. */
   async<T>(from: Starter, run: TaskFunction<T>): Task<T>;
   /**
-   * Its result.
+   * Waits for the result.
    *
    * @throws {TaskTimeoutError} `code` "timeout": it took too long; it may be awaited again.
    * @throws {TaskExitError} `code` "exit": it ended without a result; `reason` says why.
    * @throws {ArgumentError} `code` "badarg": the time is above 24 days, and not `Infinity`.
    */
   await<T>(task: Task<T>, options?: AwaitOptions): Promise<T>;
-  /** Ends a task at once. False: it had ended. */
+  /** Ends a task at once. Returns false if it had ended before. */
   cancel(task: Task<unknown>): boolean;
   /**
-   * Runs `each` for every item as a task, some at once; gives the results in the order of the items.
-   * The first that fails cancels the others, and is what the whole rejects with.
+   * Runs `each` for every item as a task, some at once. Resolves with the results in the order of the items.
+   * Rejects with the first failure, which cancels the others.
    */
   map<I, T>(
     from: Starter,

@@ -13,7 +13,23 @@ import type { DynamicSupervisor } from "./dynamic_supervisor.ts";
 import type { ChildInfo } from "./child_info.ts";
 import { Supervisor } from "./supervisor.ts";
 
-/** The tree below a supervisor, as lines of text. */
+/**
+ * Draws the tree below a supervisor, as lines of text.
+ *
+ * @example
+ * ```ts
+ * import { Node, type Self, Supervisor, treeText } from "@firn/firn";
+ * import { assertEquals } from "@std/assert";
+ *
+ * await using node = await Node.start({ logLevel: "silent" });
+ * const worker = (_self: Self<string>) => () => {};
+ * const tree = await Supervisor.start(node, {
+ *   children: [{ id: "w", start: (self) => self.spawnLink(worker) }],
+ * });
+ * const [child] = await tree.whichChildren();
+ * assertEquals(await treeText(tree), `${tree.pid} supervisor\n└─ w ${child!.pid}`);
+ * ```
+ */
 export async function treeText(top: Supervisor | DynamicSupervisor): Promise<string> {
   return [`${top.pid} supervisor`, ...await branches(top)].join("\n");
 }

@@ -1,10 +1,29 @@
 /**
- * What a caller is told who asks for something that is not answered.
+ * The error of a call without a handler.
  *
  * @module
  */
 
-/** A call that no handler is there for. */
+/**
+ * A call for which the service has no handler: its node runs another version of it.
+ *
+ * @example
+ * ```ts
+ * import { Node, service, UnknownCallError } from "@firn/firn";
+ * import { assertRejects } from "@std/assert";
+ *
+ * const old = service<{ state: number }>({ init: () => 0 });
+ * const current = service<{ state: number; call: { get(): number } }>({
+ *   init: () => 0,
+ *   call: { get: (n) => [n, n] },
+ * });
+ *
+ * await using node = await Node.start({ logLevel: "silent" });
+ * await old.startAs("counter", node);
+ * const there = current.at(node, "counter");
+ * await assertRejects(() => current.call(there).get(), UnknownCallError);
+ * ```
+ */
 export class UnknownCallError extends Error {
   /** Tells the class of the error. */
   override readonly name = "UnknownCallError";
