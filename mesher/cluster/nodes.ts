@@ -104,7 +104,7 @@ class Child {
   }
 
   #run(): Promise<{ code: number | null; signal: string | null }> {
-    const run = "Bun" in globalThis ? [MAIN] : ["run", "-A", MAIN];
+    const run = "Bun" in globalThis ? [MAIN] : ["run", "--no-prompt", "-P=mesher", MAIN];
     const child = spawn(process.execPath, run, {
       env: this.#env,
       // Nothing is said to it: its input ends when this process does.

@@ -49,7 +49,7 @@ export function findProgram(name: string): string | undefined {
 
 /** The arguments with which a runtime runs a file. */
 export function argumentsFor(runtime: Runtime, file: string): string[] {
-  return runtime === "deno" ? ["run", "-A", file] : [file];
+  return runtime === "deno" ? ["run", "--no-prompt", "-P=demo", file] : [file];
 }
 
 function isProgram(path: string): boolean {

@@ -29,6 +29,7 @@ const LOUD_WORDS = [
 /** What may stand at the top. */
 const TOP = [
   "CHANGELOG.md",
+  "SECURITY.md",
   "CONTRIBUTING.md",
   "LICENSE",
   "README.md",

@@ -1,0 +1,85 @@
+/**
+ * The least that each program needs on Deno: nothing may ask for more than its set in `deno.json`.
+ */
+import { assert, assertEquals } from "@std/assert";
+import { spawn } from "node:child_process";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { runtime, test } from "../kit/test.ts";
+
+const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+
+/** What is not Deno has no permissions. */
+const ignore = runtime !== "deno";
+
+interface Outcome {
+  readonly output: string;
+  readonly code: number | null;
+}
+
+/** Runs Deno without prompts until it ends, or has printed `last`; then it is ended. */
+function run(args: readonly string[], last?: RegExp, env: object = {}): Promise<Outcome> {
+  // Not itself: Deno's node:child_process gives a Deno without permission flags all of its own.
+  const command = [process.execPath, "run", "--no-check", "--no-prompt", ...args];
+  const child = spawn("env", command, {
+    cwd: ROOT,
+    env: { ...process.env, ...env },
+    stdio: ["pipe", "pipe", "pipe"],
+  });
+  let output = "";
+  const take = (bytes: Uint8Array): void => {
+    output += new TextDecoder().decode(bytes);
+    if (last?.test(output)) child.kill("SIGTERM");
+  };
+  child.stdout.on("data", take);
+  child.stderr.on("data", take);
+  return new Promise((ended) => child.on("close", (code) => ended({ output, code })));
+}
+
+/** A folder for a program that is not ours. */
+async function withFolder(body: (folder: string) => Promise<void>): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), "firn-permissions-"));
+  try {
+    await body(folder);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
+
+const NODES = `
+import { Node } from ${JSON.stringify(pathToFileURL(join(ROOT, "mod.ts")).href)};
+const cookie = "5b1e0c97d24fa86d3379c0e15a8f42bd";
+await using a = await Node.start({ name: "a@127.0.0.1:0", cookie });
+await using b = await Node.start({ name: "b@127.0.0.1:0", cookie, seeds: [a.name] });
+const server = await a.serve({ port: 0, fetch: () => new Response("served") });
+console.log(await (await fetch(server.url.replace("ws", "http"))).text(), b.peers().length);
+`;
+
+test("a node needs --allow-net for its addresses and nothing else, if name and cookie are given", {
+  ignore,
+}, async () => {
+  await withFolder(async (folder) => {
+    const file = join(folder, "nodes.ts");
+    await writeFile(file, NODES);
+    const { output, code } = await run(["--no-config", "--allow-net=127.0.0.1", file]);
+    assertEquals([code, output.includes("served 1")], [0, true], output);
+  });
+});
+
+test("the demo needs the permission set cluster, and its nodes demo", { ignore }, async () => {
+  const { output, code } = await run(["-P=cluster", "scripts/cluster.ts", "--once"]);
+  assertEquals(code, 0, output);
+});
+
+test("the echo server needs the permission set echo", { ignore }, async () => {
+  const { output } = await run(["-P=echo", "scripts/echo.ts", "--port", "0"], /Echoing on/);
+  assert(output.includes("Echoing on"), output);
+});
+
+test("the simulator needs the permission set sim", { ignore }, async () => {
+  const { output, code } = await run(["-P=sim", "scripts/sim.ts", "--seeds", "1"]);
+  assertEquals(code, 0, output);
+});
