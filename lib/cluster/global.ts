@@ -221,7 +221,8 @@ export class Global {
    * const find = () => b.global.whereis<Pid<Call<"where", string>>>("clock");
    * assertEquals(await b.call(find()!, "where"), a.name);
    * await a.stop();
-   * assertEquals(await b.call(await b.global.waitFor<Call<"where", string>>("clock"), "where"), b.name);
+   * const next = await b.global.waitFor<Pid<Call<"where", string>>>("clock");
+   * assertEquals(await b.call(next, "where"), b.name);
    * ```
    */
   singleton(
