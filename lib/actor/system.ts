@@ -692,28 +692,37 @@ export class System implements ActorHome, TimerHost, Tracker {
     if (due < this.#alarmAt) this.#arm(due);
   };
 
-  /** A supervisor is linked with its children. */
-  #supervisorOf(pid: Pid, links: Set<Pid> | undefined): Pid | undefined {
+  /** The supervisor of an actor: mostly its parent, else one that it is linked with. */
+  #supervisorOf({ pid, ancestors, links }: Actor): Pid | undefined {
     if (links === undefined || this.#supervisors.size === 0) return undefined;
-    return [...links].find((other) => this.#supervisors.get(other)?.get(pid) !== undefined);
+    const supervises = (other: Pid): boolean =>
+      this.#supervisors.get(other)?.get(pid as Pid) !== undefined;
+    return ancestors.find(supervises) ?? links.values().find(supervises);
   }
 
-  /** The name of an actor that people know: registered, or its id as a child of a supervisor. */
-  knownName(pid: Pid): string | undefined {
-    const actor = this.actorOf(pid);
+  /**
+   * The name of a supervisor that people know: registered, or its id as a child of another one. Its links are
+   * not searched: it may have many children.
+   */
+  knownName(supervisor: Pid): string | undefined {
+    const actor = this.actorOf(supervisor);
     const [name] = listOf(actor?.names);
-    if (name !== undefined) return name;
-    const supervisor = this.#supervisorOf(pid, actor?.links);
-    return supervisor && this.#supervisors.get(supervisor)!.get(pid)!.spec.id;
+    if (name !== undefined || this.#supervisors.size < 2) return name;
+    for (const ancestor of actor?.ancestors ?? NONE) {
+      const child = this.#supervisors.get(ancestor)?.get(supervisor);
+      if (child !== undefined) return child.spec.id;
+    }
+    return undefined;
   }
 
   #report(
-    { pid, body, ancestors, links }: Actor,
+    actor: Actor,
     names: readonly string[],
     reason: ExitReason,
     { message, unhandled }: ActorCrash,
   ): void {
-    const supervisor = this.#supervisorOf(pid as Pid, links);
+    const { pid, body, ancestors } = actor;
+    const supervisor = this.#supervisorOf(actor);
     this.events.emit("crash", {
       pid: pid as Pid,
       names,
