@@ -1,6 +1,6 @@
 /**
  * Supervisors: actors that start children in order, start them again when they end, and stop them in
- * reverse. OTP's rules, for children of this node and of others.
+ * reverse. OTP's rules, for children of this node and of others; `lib/otp/README.md` lists the differences.
  *
  *     start ─▶ children, first to last ─▶ supervising ──too many restarts · told to stop──▶ stopping
  *                     │ one fails              │ a child ends                              │

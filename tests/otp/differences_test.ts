@@ -1,0 +1,171 @@
+/**
+ * The differences from OTP that `lib/otp/README.md` lists: a test for each, and each is listed.
+ */
+import { assert, assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
+import { readFileSync } from "node:fs";
+import { NoConnectionError } from "../../lib/actor/errors.ts";
+import type { Self } from "../../lib/actor/self.ts";
+import { Node } from "../../lib/node.ts";
+import { service } from "../../lib/otp/service.ts";
+import { Supervisor } from "../../lib/otp/supervisor.ts";
+import { cluster, type TestNode, withNodes } from "../kit/mesh.ts";
+import { test, until } from "../kit/test.ts";
+import { BOOM, Family } from "./family.ts";
+
+const PAGE = readFileSync(new URL("../../lib/otp/README.md", import.meta.url), "utf8");
+
+/** A test of a difference, which the page must list. */
+function difference(name: string, body: () => Promise<void>): void {
+  test(`Difference from OTP: ${name}`, async () => {
+    assert(PAGE.includes(`| ${name} `), `lib/otp/README.md does not list it: ${name}`);
+    await body();
+  });
+}
+
+/** Runs a test with two nodes that have a session. */
+async function withTwo(body: (a: Node, b: Node) => Promise<void>): Promise<void> {
+  await withNodes(async (start) => {
+    const [a, b] = await cluster(start, 2) as [TestNode, TestNode];
+    await body(Node.of(a), Node.of(b));
+  });
+}
+
+const quiet = (_self: Self<unknown>) => (_message: unknown): void => {};
+
+difference("A negative timeout expires at once", async () => {
+  await using node = await Node.start({ logLevel: "silent" });
+  const pid = node.spawn(quiet);
+  await assertRejects(() => node.call(pid as never, 1, { timeout: -1 }), Error, "no answer");
+  const got = new Promise((came) => {
+    const receiver = node.spawn(async (self: Self<string>) => {
+      assertEquals(await self.receive({ match: () => false, timeout: -5 }), undefined);
+      came(await self.receive());
+    });
+    node.sendAfter(receiver, "now", -1);
+  });
+  assertEquals(await got, "now");
+});
+
+difference("`whichChildren` lists children in the order of their start", async () => {
+  const family = new Family();
+  const children = ["a", "b", "c"].map((id) => family.child(id));
+  const tree = await family.supervise({ children });
+  const found = await family.run(tree.whichChildren());
+  assertEquals(found.map(({ id }) => id), ["a", "b", "c"]);
+});
+
+difference("Stopping what has ended resolves", async () => {
+  await using node = await Node.start({ logLevel: "silent" });
+  const idle = service<{ state: number }>({ init: () => 0 });
+  const pid = await idle.start(node);
+  const tree = await Supervisor.start(node, {});
+  for (let i = 0; i < 2; i++) {
+    await idle.stop(pid);
+    await tree.stop();
+  }
+});
+
+difference("Stopping what is out of reach rejects", async () => {
+  await withTwo(async (a, b) => {
+    const idle = service<{ state: number }>({ name: "idle", init: () => 0 });
+    b.expose(idle);
+    await until("a knows", () => a.exposed(b.name).includes("idle"));
+    const pid = await idle.startAt(a, { node: b.name, fn: "idle" });
+    await a.disconnect(b.name);
+    await assertRejects(() => idle.stop(pid), NoConnectionError);
+  });
+});
+
+difference("A global name goes with the node that registered it", async () => {
+  await withTwo(async (a, b) => {
+    b.expose("quiet", quiet);
+    await until("a knows", () => a.exposed(b.name).includes("quiet"));
+    const pid = await a.spawn({ node: b.name, fn: "quiet" });
+    assertEquals(await a.global.register("it", pid), true);
+    await until("b knows", () => b.global.whereis("it") !== undefined);
+    await a.stop();
+    await until("it is gone", () => b.global.whereis("it") === undefined);
+    assertEquals(b.actors().some((actor) => actor.id === pid.id), true, "the actor lives on");
+  });
+});
+
+difference("A message connects to no node", async () => {
+  await withTwo(async (a, b) => {
+    await a.disconnect(b.name);
+    const there = { name: "it", node: b.name };
+    a.send(there, "hello");
+    await assertRejects(() => a.call(there, "hello"), NoConnectionError);
+    assertEquals(a.peers(), []);
+  });
+});
+
+difference("`intensity` is 3 by default", async () => {
+  const family = new Family();
+  const tree = await family.supervise({ children: [family.child("a")] });
+  for (let i = 0; i < 3; i++) await family.end("a", BOOM);
+  assertEquals(family.system.isAlive(tree.pid), true);
+  await family.end("a", BOOM);
+  assertEquals(family.system.isAlive(tree.pid), false);
+});
+
+difference("`terminate` is called without trapping exits first", async () => {
+  await using node = await Node.start({ logLevel: "silent" });
+  const reasons: unknown[] = [];
+  const kind = service<{ state: number }>({
+    init: () => 0,
+    terminate: (_state, reason) => void reasons.push(reason),
+  });
+  const tree = await Supervisor.start(node, {
+    children: [{ id: "it", start: (self) => kind.start(self) }],
+  });
+  await tree.stop();
+  assertEquals(reasons, ["shutdown"]);
+});
+
+difference("`node.stop()` is bounded in time", async () => {
+  await using node = await Node.start({ logLevel: "silent" });
+  const stuck = async (self: Self): Promise<void> => {
+    self.trapExit = true;
+    await new Promise(() => {});
+  };
+  await Supervisor.start(node, {
+    children: [{ id: "it", shutdown: Infinity, start: (self) => self.spawnLink(stuck) }],
+  });
+  await node.stop({ timeout: 50 });
+  assertEquals(node.actors(), []);
+});
+
+difference("A child may have a restart limit of its own", async () => {
+  const family = new Family();
+  const tree = await family.supervise({
+    children: [family.child("a", { restartLimit: { intensity: 0 } }), family.child("b")],
+  });
+  await family.end("a", BOOM);
+  assertEquals([family.runs("a"), family.runs("b")], [false, true]);
+  assertEquals(family.system.isAlive(tree.pid), true);
+});
+
+difference("Inside a node messages are passed by reference", async () => {
+  await using node = await Node.start({ logLevel: "silent" });
+  const message = { a: 1 };
+  const got = new Promise((came) => node.send(node.spawn(() => came as never), message));
+  assertStrictEquals(await got, message);
+});
+
+difference("A failed call that nothing awaits ends its caller", async () => {
+  await using node = await Node.start({ logLevel: "silent" });
+  const ended = new Promise((end) => node.on("exit", ({ reason }) => end(reason)));
+  node.spawn(async (self: Self) => {
+    self.call("nobody", 1);
+    await self.receive();
+  });
+  assertEquals((await ended as Error).name, "NoProcError");
+});
+
+test("lib/otp/README.md lists no difference without a test", () => {
+  const source = readFileSync(new URL(import.meta.url), "utf8");
+  const rows = [...PAGE.matchAll(/^\| ([^|]+?) +\|/gm)].map(([, first]) => first!);
+  const listed = rows.filter((row) => row !== "difference" && !/^-+$/.test(row));
+  assert(listed.length >= 12, `${listed.length}`);
+  for (const row of listed) assert(source.includes(`difference(${JSON.stringify(row)}`), row);
+});
