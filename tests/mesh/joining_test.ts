@@ -68,3 +68,61 @@ test("Mesh.connect rejects after its timeout, and only then, while a node does n
     await silent.close();
   });
 });
+
+test("Node.start asks canDial for each node, and dials none that it does not allow", async () => {
+  await withNodes(async (start) => {
+    const [a, b] = await cluster(start, 2);
+    const asked: string[] = [];
+    const canDial = (node: string, origin: string): boolean => {
+      asked.push(`${origin} ${node}`);
+      if (origin === "asked") throw new Error("a bug in the hook");
+      return node === a!.name;
+    };
+    const seeds = [a!.name];
+    const c = await start("c", { seeds, canDial, joinTimeout: 10_000 });
+    assertEquals(c.mesh.membership.stats().dials, 1);
+    assert(asked.includes(`seed ${a!.name}`));
+    // b has heard of c, and may dial it.
+    await until("b has dialed it", () => c.mesh.peers().includes(b!.name));
+    const error = await assertRejects(() => c.mesh.connect("x@127.0.0.1:1"), NodeConnectError);
+    assertEquals(error.code, "denied");
+    assert(c.lines.some(({ line }) => line.includes("option canDial threw")));
+  });
+});
+
+test("A list of a thousand names of one port costs that port a few dials", async () => {
+  await withNodes(async (start) => {
+    const a = await start("a");
+    const silent = await silentServer();
+    const refusing = await freePort();
+    const names = Array.from(
+      { length: 1_000 },
+      (_, i) => `x${i}@127.0.0.1:${i % 2 === 0 ? silent.port : refusing}`,
+    );
+    const dialed: string[] = [];
+    a.mesh.events.on("dial", ({ node }) => void dialed.push(node));
+    a.mesh.membership.named(names, "hostile@127.0.0.1:9");
+    await new Promise((wake) => setTimeout(wake, 1_000));
+    assert(silent.count <= 2, `${silent.count} dials`);
+    assert(dialed.length > 0 && dialed.length <= 10, `${dialed.length} dials`);
+    await silent.close();
+  });
+});
+
+test("Mesh.connect reaches a live node though eighty seeds do not answer", async () => {
+  await withNodes(async (start) => {
+    const live = await start("live");
+    // Addresses of their own, so that no limit by address helps.
+    const servers = await Promise.all(
+      Array.from({ length: 80 }, (_, i) => silentServer(`127.0.0.${i + 2}`)),
+    );
+    const seeds = servers.map(({ port }, i) => `s${i}@127.0.0.${i + 2}:${port}`);
+    const a = await start("a", { seeds });
+    await until("the slots are taken", () => servers.filter(({ count }) => count > 0).length >= 40);
+    const began = performance.now();
+    await a.mesh.connect(live.name);
+    assert(performance.now() - began < 3_000);
+    await a.mesh.stop();
+    await Promise.all(servers.map((server) => server.close()));
+  });
+});

@@ -50,7 +50,7 @@ export interface ChaosOptions extends SimulateOptions {
   readonly calm?: boolean;
 }
 
-const SETTINGS = { pingInterval: 500, pingTimeout: 2_000 } as const;
+const SETTINGS = { pingInterval: 500, pingTimeout: 2_000, joinTimeout: 200 } as const;
 
 /** Runs a seed. Gives the hash of what happened. */
 export async function chaos(

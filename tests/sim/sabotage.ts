@@ -13,6 +13,7 @@ import { type PeerLine, REGISTERED, sendRegistered } from "../../lib/cluster/row
 import { StampClock } from "../../lib/cluster/stamp_clock.ts";
 import { Tokens } from "../../lib/cluster/tokens.ts";
 import { RoomRelay } from "../../lib/cluster/room_relay.ts";
+import { Peers } from "../../lib/mesh/peers.ts";
 import { Supervisor } from "../../lib/otp/supervisor.ts";
 import { Node } from "../../lib/node.ts";
 import { SupervisorActor } from "../../lib/otp/supervisor_actor.ts";
@@ -21,10 +22,10 @@ import { Signals } from "../../lib/actor/signals.ts";
 import { TAG } from "../../lib/mesh/message.ts";
 
 // deno-lint-ignore no-explicit-any -- methods of all kinds are put in place of others
-type Any = any;
+export type Any = any;
 
 /** Breaks a method, and gives back what mends it. */
-function breaks(
+export function breaks(
   of: { prototype: Any },
   method: string,
   make: (real: Any) => Any,
@@ -167,6 +168,15 @@ export const BROKEN: readonly (readonly [promise: string, what: string, () => ()
     breaks(Actor, "send", () =>
       function (this: Any, to: Any, message: Any) {
         this.system.sendTo(to, message);
+      }),
+  ],
+  [
+    "membership",
+    "a node that is nowhere is dialed",
+    breaks(Peers, "up", (real) =>
+      function (this: Any, name: string, ...args: Any[]) {
+        real.call(this, name, ...args);
+        this.add(`ghost-of-${name}`, "seed", args[2]);
       }),
   ],
   ["leaks", "a cell is never forgotten", breaks(Outbound, "forget", () => () => {})],

@@ -7,6 +7,7 @@ import { singletons } from "./singletons.ts";
 import { catchAll } from "./careless.ts";
 import { children } from "./children.ts";
 import { leaks } from "./leaks.ts";
+import { membership } from "./membership.ts";
 import { messages } from "./messages.ts";
 import { names } from "./names.ts";
 import { rooms } from "./rooms.ts";
@@ -23,6 +24,7 @@ export const PROMISES: Readonly<Record<string, MakePromise>> = {
   rooms,
   children,
   careless: catchAll,
+  membership,
   leaks,
   // The last: it stops the nodes.
   shutdown,

@@ -1,0 +1,256 @@
+/**
+ * The guarantees of membership, as `lib/mesh/README.md` states them: for each a history from a seed, and a
+ * checker that throws if it was broken.
+ */
+import { NodeConnectError } from "../../lib/mesh/connect_waiters.ts";
+import { FORGET_MS } from "../../lib/mesh/peers.ts";
+import type { Node } from "../../lib/node.ts";
+import { fullName, simulate, type Simulation } from "../../lib/simulate.ts";
+
+/** Nodes that can reach each other and share a peer are connected after this long. Milliseconds. */
+export const CONVERGE_MS = 75_000;
+
+/** Nodes that start at once and can reach each other are connected after this long. Milliseconds. */
+const BOOT_MS = 1_000;
+
+/** How many seeds of each are run by default, of those that take long. */
+export const COSTLY: Readonly<Record<string, number>> = { churn: 3, fairness: 3, boots: 6 };
+
+function require(isSo: boolean, words: string): void {
+  if (!isSo) throw new Error(words);
+}
+
+function isWhole(nodes: readonly Node[]): boolean {
+  return nodes.every((node) => node.peers().length === nodes.length - 1);
+}
+
+/** Starts nodes at moments by chance; `seedsOf` says which others each knows. */
+function startAll(
+  sim: Simulation,
+  shorts: readonly string[],
+  seedsOf: (short: string) => string[],
+): Promise<Node[]> {
+  return Promise.all(shorts.map(async (short) => {
+    await sim.run(sim.random.below(50));
+    return await sim.start(short, { seeds: seedsOf(short), joinTimeout: 0 });
+  }));
+}
+
+function shortsOf(count: number): string[] {
+  return Array.from({ length: count }, (_, i) => `n${i}`);
+}
+
+/** Nodes that start at once, of which each knows one that others know too, form a full mesh. */
+export function boots(seed: number): Promise<unknown> {
+  return simulate({ seed }, async (sim) => {
+    const shorts = shortsOf(2 + sim.random.below(14));
+    const nodes = await startAll(
+      sim,
+      shorts,
+      () => ["n0", shorts[sim.random.below(shorts.length)]!],
+    );
+    await sim.until("the mesh is whole", () => isWhole(nodes), { within: BOOT_MS });
+  });
+}
+
+/** Some cannot dial others for a minute and more, in one direction or both: later they are connected. */
+export function unreachable(seed: number): Promise<unknown> {
+  return simulate({ seed }, async (sim) => {
+    const shorts = shortsOf(3 + sim.random.below(5));
+    for (const a of shorts.slice(1)) {
+      for (const b of shorts.slice(1)) {
+        if (a < b && sim.random.next() < 0.5) {
+          sim.partition([a], [b], { oneWay: sim.random.next() < 0.5 });
+        }
+      }
+    }
+    const nodes = await startAll(sim, shorts, () => ["n0"]);
+    await sim.run(sim.random.below(300_000));
+    sim.heal();
+    await sim.until("the mesh is whole", () => isWhole(nodes), { within: CONVERGE_MS });
+  });
+}
+
+/** A node that can be dialed by nobody is dialed by those that hear of it, and dials whom it hears of. */
+export function oneSided(seed: number): Promise<unknown> {
+  return simulate({ seed }, async (sim) => {
+    const shorts = shortsOf(3 + sim.random.below(5));
+    const hidden = shorts.at(-1)!;
+    // Its name leads nowhere: others can wait for its dials only.
+    const nodes = await startAll(sim, shorts.slice(0, -1), () => ["n0"]);
+    const name = "hidden@nowhere.sim:9100";
+    nodes.push(await sim.start(hidden, { name, seeds: ["n0"], joinTimeout: 0 }));
+    await sim.run(sim.random.below(60_000));
+    const late = await sim.start("late", { seeds: ["n0"], joinTimeout: 0 });
+    await sim.until("the mesh is whole", () => isWhole([...nodes, late]), { within: 5_000 });
+  });
+}
+
+/** A node that has joined knows the peers, the names and the groups of its seeds. */
+export function joining(seed: number): Promise<unknown> {
+  return simulate({ seed }, async (sim) => {
+    const shorts = shortsOf(2 + sim.random.below(5));
+    const nodes = await startAll(sim, shorts, () => ["n0"]);
+    await sim.until("the mesh is whole", () => isWhole(nodes));
+    const holder = nodes[sim.random.below(nodes.length)]!;
+    const pid = holder.spawn(() => () => {});
+    await holder.global.register("held", pid);
+    holder.groups.join("g", pid);
+    await sim.run(1_000);
+    const seeds = [shorts[sim.random.below(shorts.length)]!, "nobody"];
+    const late = await sim.start("late", { seeds });
+    require(late.peers().length === nodes.length, `it has ${late.peers().length} peers`);
+    require(late.global.whereis("held") !== undefined, "a held name is not known");
+    require(late.groups.members("g").length === 1, "a group is not known");
+    const isGranted = await late.global.register("held", late.spawn(() => () => {}));
+    require(!isGranted, "a held name was granted again");
+  });
+}
+
+/** Nodes with names of their own come and go; those that stay forget them, and dial nobody. */
+export function churn(seed: number, lifetimes = 25): Promise<unknown> {
+  return simulate({ seed, limit: 10 * FORGET_MS }, async (sim) => {
+    const stay = await Promise.all(
+      ["a", "b"].map((short) => sim.start(short, { seeds: ["a"], joinTimeout: 0 })),
+    );
+    for (let i = 0; i < lifetimes; i++) {
+      const short = `pod${i}`;
+      await sim.start(short, { seeds: ["a"], joinTimeout: sim.random.below(2) * 1_000 });
+      await sim.run(sim.random.below(2_000));
+      const dice = sim.random.below(3);
+      if (dice === 0) sim.kill(short);
+      else if (dice === 1) sim.crash(short);
+      else await sim.stop(short);
+    }
+    await sim.run(60_000);
+    const before = stay.map((node) => node.membership().dials);
+    await sim.run(60_000);
+    for (const [i, node] of stay.entries()) {
+      // Each lost node is dialed about once a minute: never more than twice.
+      const dials = node.membership().dials - before[i]!;
+      require(dials <= 2 * lifetimes, `${dials} dials a minute for ${lifetimes} lost nodes`);
+    }
+    await sim.run(FORGET_MS);
+    const after = stay.map((node) => node.membership());
+    await sim.run(300_000);
+    for (const [i, node] of stay.entries()) {
+      const { known, dials } = node.membership();
+      require(known === 1, `${node.name} knows ${known} nodes`);
+      require(dials === after[i]!.dials, `${node.name} still dials nodes that are gone`);
+    }
+  });
+}
+
+/** A node that says that it stops is not dialed again. */
+export function stopped(seed: number): Promise<unknown> {
+  return simulate({ seed }, async (sim) => {
+    const nodes = await startAll(sim, shortsOf(4), () => ["n0"]);
+    await sim.until("the mesh is whole", () => isWhole(nodes));
+    await sim.run(sim.random.below(20_000));
+    const stay = nodes.slice(0, 3);
+    const dialed: string[] = [];
+    for (const node of stay) node.on("dial", (dial) => void dialed.push(dial.node));
+    await sim.stop("n3");
+    await sim.run(120_000);
+    require(dialed.length === 0, `dialed ${dialed}`);
+  });
+}
+
+/** Of two live nodes with one name the first stays; one that takes a dead node's place is let in at once. */
+export function duplicates(seed: number): Promise<unknown> {
+  return simulate({ seed }, async (sim) => {
+    const nodes = await startAll(sim, shortsOf(3), () => ["n0"]);
+    await sim.until("the mesh is whole", () => isWhole(nodes));
+    const name = "app@app.sim:9100";
+    let downs = 0;
+    for (const node of nodes) node.on("nodedown", () => void downs++);
+    const options = { name, seeds: ["n0", "n1", "n2"] };
+    const first = await sim.start("app1", options);
+    await sim.run(sim.random.below(5_000));
+    for (let i = 0; i < 3; i++) {
+      const error = await sim.start(`twin${i}`, options).then(() => undefined, (error) => error);
+      require(error instanceof NodeConnectError && error.code === "nameinuse", `${error}`);
+      require(error.message.includes("name in use by a node started at 2026-"), error.message);
+    }
+    await sim.run(10_000);
+    require(downs === 0 && first.peers().length === 3, `${downs} sessions were lost`);
+    // The first is gone, but nobody has noticed; or it is behind a partition.
+    if (sim.random.next() < 0.5) sim.crash("app1");
+    else sim.partition(["app1"], ["n0", "n1", "n2"]);
+    await sim.run(sim.random.below(5_000));
+    const began = sim.now;
+    const second = await sim.start("app2", options);
+    require(sim.now - began < 2_000, `it took ${sim.now - began} ms to replace a dead node`);
+    require(second.peers().length === 3, `the successor has ${second.peers().length} peers`);
+  });
+}
+
+/** Clocks that are wrong by days neither keep nodes apart nor let two hold one name, and are reported. */
+export function skewedClocks(seed: number): Promise<unknown> {
+  return simulate({ seed }, async (sim) => {
+    const shorts = shortsOf(2 + sim.random.below(5));
+    for (const short of shorts) sim.skew(short, (sim.random.next() - 0.5) * 60 * 3_600_000);
+    const nodes = await startAll(sim, shorts, () => ["n0"]);
+    await sim.until("the mesh is whole", () => isWhole(nodes), { within: BOOT_MS });
+    await sim.run(1_000);
+    const pids = nodes.map((node) => node.spawn(() => () => {}));
+    const granted = await Promise.all(nodes.map((node, i) => node.global.register("n", pids[i]!)));
+    require(granted.filter((is) => is).length <= 1, `${granted} hold one name`);
+    await nodes[0]!.global.register("held", pids[0]!);
+    const skews = new Map<string, number>();
+    nodes[0]!.on("clockskew", ({ node, skew }) => void skews.set(node, skew));
+    for (const short of shorts.slice(1)) {
+      const ms = (sim.random.next() < 0.5 ? -1 : 1) * (3_600_000 + sim.random.below(86_400_000));
+      sim.skew("n0", 0);
+      sim.skew(short, ms);
+      await sim.run(5_000);
+      const reported = skews.get(fullName(short));
+      require(Math.abs((reported ?? 0) - ms) < 10_000, `${short}: ${ms}, reported ${reported}`);
+      require(nodes[0]!.global.whereis("held")?.equals(pids[0]!) === true, "a name has moved");
+    }
+    require(isWhole(nodes), "a session was lost");
+  });
+}
+
+/** Behind many names that do not answer, `connect` settles, and a node that comes back is dialed again. */
+export function fairness(seed: number): Promise<unknown> {
+  return simulate({ seed }, async (sim) => {
+    const silent = Array.from({ length: 100 + sim.random.below(100) }, (_, i) => `s${i}`);
+    for (const short of silent) {
+      await sim.start(short, { joinTimeout: 0 });
+      sim.crash(short);
+    }
+    const live = await sim.start("live");
+    const back = await sim.start("back");
+    const a = await sim.start("a", { seeds: [...silent, "back"], joinTimeout: 0 });
+    await sim.until("back is up", () => a.peers().length === 1, { within: 30_000 });
+    await sim.run(sim.random.below(60_000));
+    const began = sim.now;
+    await a.connect(live.name);
+    require(sim.now - began < 1_000, `connect took ${sim.now - began} ms`);
+    const deadline = sim.random.below(3_000) + 1;
+    const error = await a.connect(fullName(silent[0]!), { timeout: deadline }).then(
+      () => undefined,
+      (error) => error,
+    );
+    require(error?.code === "timeout", `connect to a silent node: ${error}`);
+    require(sim.now - began < deadline + 1_500, "connect settled late");
+    sim.kill("back");
+    await sim.run(sim.random.below(20_000));
+    const again = await sim.restart("back");
+    await sim.until("it is back", () => again.peers().length === 1, { within: 30_000 });
+  });
+}
+
+/** All guarantees, by name. */
+export const GUARANTEES: Readonly<Record<string, (seed: number) => Promise<unknown>>> = {
+  boots,
+  unreachable,
+  oneSided,
+  joining,
+  churn,
+  stopped,
+  duplicates,
+  skewedClocks,
+  fairness,
+};
