@@ -221,7 +221,7 @@ export function fairness(seed: number): Promise<unknown> {
       sim.crash(short);
     }
     const live = await sim.start("live");
-    const back = await sim.start("back");
+    await sim.start("back");
     const a = await sim.start("a", { seeds: [...silent, "back"], joinTimeout: 0 });
     await sim.until("back is up", () => a.peers().length === 1, { within: 30_000 });
     await sim.run(sim.random.below(60_000));
