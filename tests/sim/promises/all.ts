@@ -23,19 +23,27 @@ export const PROMISES: Readonly<Record<string, MakePromise>> = {
   singletons,
   rooms,
   children,
-  careless: catchAll,
   membership,
   leaks,
-  // The last: it stops the nodes.
+  // The last: they stop the nodes.
+  careless: catchAll,
   shutdown,
 };
 
 /** One that looks at everything has a seed of five to itself. */
 const ALONE = 5;
 
+/** These stop the nodes at the end, so that a seed has one of them. */
+const STOPPING: readonly string[] = ["careless", "shutdown"];
+
 /** What is looked at with a seed, of those that are wanted. */
 export function promisesOf(seed: number, wanted: readonly string[]): MakePromise[] {
   const alone = wanted.includes("leaks") && (seed % ALONE === 0 || wanted.length === 1);
-  const names = alone ? ["leaks"] : wanted.filter((name) => name !== "leaks");
+  if (alone) return [PROMISES["leaks"]!];
+  const stopping = STOPPING.filter((name) => wanted.includes(name));
+  const last = stopping[seed % stopping.length];
+  const names = wanted.filter((name) =>
+    name !== "leaks" && (!STOPPING.includes(name) || name === last)
+  );
   return names.map((name) => PROMISES[name]!);
 }
