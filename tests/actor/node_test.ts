@@ -11,6 +11,7 @@ import {
   ListenError,
   NameError,
   Node,
+  NodeStoppedError,
   NoProcError,
   type Pid,
   type Self,
@@ -146,8 +147,8 @@ test("Node.stop ends actors that would go on, and a stopped node spawns none tha
   await until("it runs", () => node.actors().length === 1);
   await node.stop();
   await node.stop();
-  const late = node.spawn(() => () => {});
-  assertEquals([node.actors(), node.isAlive(late)], [[], false]);
+  const late = assertThrows(() => node.spawn(() => () => {}), NodeStoppedError);
+  assertEquals([node.actors(), late.code], [[], "stopped"]);
   await until("it was told", () => seen.length > 0);
   assertEquals(seen, ["shutdown"]);
 });
