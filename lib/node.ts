@@ -595,6 +595,7 @@ export class Node {
    */
   leave(options: LeaveOptions = {}): Promise<void> {
     return this.#left ??= leave(this.#parts, this.#servers, options)
+      .finally(() => this.#left = undefined)
       .then((left) => this.stop({ timeout: left }));
   }
 

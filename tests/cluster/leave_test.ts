@@ -1,0 +1,52 @@
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import type { Self } from "../../lib/actor/self.ts";
+import { ListenError } from "../../lib/host/host.ts";
+import { Node } from "../../lib/node.ts";
+import { OptionError } from "../../lib/ws/options.ts";
+import { COOKIE } from "../kit/keys.ts";
+import { test, until } from "../kit/test.ts";
+
+/** Traps exits, and waits for messages again whatever comes. */
+async function stubborn(self: Self<unknown>): Promise<void> {
+  self.trapExit = true;
+  for await (const _ of self);
+}
+
+test("Node.leave ends within its timeout, though a singleton does not stop", async () => {
+  const options = { cookie: COOKIE, logLevel: "silent" } as const;
+  await using a = await Node.start({ name: "a@127.0.0.1:0", ...options });
+  await using b = await Node.start({ name: "b@127.0.0.1:0", ...options, seeds: [a.name] });
+  const spec = {
+    id: "s",
+    shutdown: Infinity,
+    start: (self: Self) => self.spawnLink(stubborn),
+  };
+  await a.global.singleton("s", spec);
+  await b.global.singleton("s", spec);
+  assertEquals(b.global.whereis("s")?.node, a.name);
+  const reasons: string[] = [];
+  b.on("nodedown", ({ reason }) => reasons.push(reason));
+  const from = performance.now();
+  await a.leave({ timeout: 600 });
+  assert(performance.now() - from < 5_000, `it took ${performance.now() - from} ms`);
+  await until("b has taken over", () => b.global.whereis("s")?.node === b.name);
+  assertEquals(reasons, ["shutdown"]);
+  await assertRejects(() => a.serve(), ListenError);
+  await b.leave({ timeout: 600 });
+});
+
+test("Node.leave unexposes what the node exposes before anything ends, and refuses a negative timeout", async () => {
+  const options = { cookie: COOKIE, logLevel: "silent" } as const;
+  await using a = await Node.start({ name: "a@127.0.0.1:0", ...options });
+  await using b = await Node.start({ name: "b@127.0.0.1:0", ...options, seeds: [a.name] });
+  a.expose("worker", () => () => {});
+  await until("b sees it", () => b.exposed(a.name).includes("worker"));
+  await assertRejects(() => b.leave({ timeout: -1 }), OptionError);
+  // Nothing was begun: it serves on.
+  await (await b.serve()).stop();
+  const seen: string[][] = [];
+  b.on("nodedown", () => seen.push(b.exposed(a.name)));
+  await a.leave({ timeout: 1_000 });
+  await until("a is gone", () => b.peers().length === 0);
+  assertEquals(seen, [[]]);
+});
