@@ -1,0 +1,57 @@
+/**
+ * How long thirty nodes of one process take to form a full mesh, what they cost at rest, and what a number of
+ * node lifetimes leaves behind. All nodes share one process and its core.
+ *
+ *     deno run -A bench/mesh/membership.ts [lifetimes]
+ *
+ * @module
+ */
+import { readdirSync } from "node:fs";
+import process from "node:process";
+import { Node } from "../../mod.ts";
+
+const COUNT = 30;
+const REST_MS = 20_000;
+const cookie = "the same on every node";
+
+function wait(ms: number): Promise<void> {
+  return new Promise((wake) => setTimeout(wake, ms));
+}
+
+function start(name: string, seeds: string[] = []): Promise<Node> {
+  return Node.start({ name: `${name}@127.0.0.1:0`, cookie, seeds, logLevel: "silent" });
+}
+
+function descriptors(): number {
+  return readdirSync("/proc/self/fd").length;
+}
+
+const lifetimes = Number(process.argv[2] ?? 100);
+const first = await start("n0");
+const others = Array.from({ length: COUNT - 1 }, (_, i) => start(`n${i + 1}`, [first.name]));
+const nodes = [first, ...await Promise.all(others)];
+const began = performance.now();
+while (nodes.some((node) => node.peers().length < COUNT - 1)) await wait(1);
+const meshMs = performance.now() - began;
+await wait(2_000);
+const before = process.cpuUsage();
+await wait(REST_MS);
+const { user, system } = process.cpuUsage(before);
+const percent = (user + system) / 1000 / REST_MS * 100 / COUNT;
+process.stdout.write(
+  `full mesh ${meshMs.toFixed(0)} ms after the last start; ${
+    percent.toFixed(2)
+  } % of a core each\n`,
+);
+await Promise.all(nodes.slice(2).map((node) => node.stop()));
+const fds = descriptors();
+for (let i = 0; i < lifetimes; i++) await (await start(`pod${i}`, [first.name])).stop();
+await wait(500);
+const { known, dialing } = first.membership();
+process.stdout.write(
+  `after ${lifetimes} lifetimes: ${known} nodes known, ${dialing} dials, ${
+    descriptors() - fds
+  } more descriptors, heap ${(process.memoryUsage().heapUsed / 1e6).toFixed(0)} MB\n`,
+);
+await Promise.all([first, nodes[1]!].map((node) => node.stop()));
+process.exit(0);
