@@ -617,10 +617,10 @@ export class Node {
    * import { assertEquals } from "@std/assert";
    *
    * const written: string[] = [];
-   * const buffer = service({
-   *   init: (): string[] => [],
-   *   cast: { add: (lines: string[], line: string) => [...lines, line] },
-   *   terminate: (lines: string[]) => void written.push(...lines),
+   * const buffer = service<{ state: string[]; cast: { add(line: string): void } }>({
+   *   init: () => [],
+   *   cast: { add: (lines, line) => [...lines, line] },
+   *   terminate: (lines) => void written.push(...lines),
    * });
    *
    * const node = await Node.start({ logLevel: "silent" });
