@@ -21,11 +21,11 @@ import {
   type Listener,
   type ListenOptions,
   type ServerTls,
-  SHAKING_MAX,
   type SpawnOptions,
 } from "./host.ts";
 import { listenError } from "./listen_error.ts";
 import type { Address, Stream } from "./stream.ts";
+import { Unproven } from "./unproven.ts";
 import {
   spawnChild,
   SystemClock,
@@ -219,6 +219,7 @@ class BunListener implements Listener {
   readonly #accept: (stream: Stream) => void;
   /** Sockets in the middle of TLS. */
   readonly #shaking = new Map<RawSocket, { readonly remote: Address; readonly timer: Timer }>();
+  readonly #unproven = new Unproven<RawSocket>();
   #tls: ServerTls | undefined;
   #raw: RawListener | undefined;
   #address: Address | undefined;
@@ -326,10 +327,10 @@ class BunListener implements Listener {
     const ms = this.#options.handshakeMs ?? HANDSHAKE_MS;
     const timer = this.#clock.after(ms, () => this.#refuse(raw, "TLS handshake timeout"));
     // A socket forgets its address when it is closed.
-    this.#shaking.set(raw, { remote: addressOf(raw), timer });
-    if (this.#shaking.size <= SHAKING_MAX) return;
-    const [oldest] = this.#shaking.keys();
-    this.#refuse(oldest!, "TLS handshake timeout");
+    const remote = addressOf(raw);
+    this.#shaking.set(raw, { remote, timer });
+    const oldest = this.#unproven.add(raw, remote.hostname);
+    if (oldest !== undefined) this.#refuse(oldest, "TLS handshake timeout");
   }
 
   #shaken(raw: RawSocket, ok: boolean, error: Error | null): void {
@@ -342,6 +343,7 @@ class BunListener implements Listener {
     }
     shaking.timer.cancel();
     this.#shaking.delete(raw);
+    this.#unproven.delete(raw);
     this.#up(raw);
   }
 
@@ -359,6 +361,7 @@ class BunListener implements Listener {
     if (shaking === undefined) return;
     shaking.timer.cancel();
     this.#shaking.delete(raw);
+    this.#unproven.delete(raw);
     const { remote } = shaking;
     if (!this.#watchdog?.isProbe(remote.port)) this.#options.refused?.(remote, message);
     raw.terminate();

@@ -36,12 +36,6 @@ export interface ClientTls {
   readonly takesTls12?: boolean | undefined;
 }
 
-/**
- * At most this many diallers may be in the middle of TLS at one listener; one more ends the one that
- * has been for longest, which is not an honest one: those take milliseconds.
- */
-export const SHAKING_MAX = 512;
-
 /** How to listen. */
 export interface ListenOptions {
   readonly hostname: string;

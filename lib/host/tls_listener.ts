@@ -9,16 +9,11 @@ import tls, { type TLSSocket } from "node:tls";
 import type { Clock } from "../base/clock.ts";
 import { AcceptWatchdog } from "./accept_watchdog.ts";
 import type { FlushPoint } from "./flush_point.ts";
-import {
-  type Listener,
-  type ListenerReport,
-  type ListenOptions,
-  type ServerTls,
-  SHAKING_MAX,
-} from "./host.ts";
+import type { Listener, ListenerReport, ListenOptions, ServerTls } from "./host.ts";
 import { listenError } from "./listen_error.ts";
 import { NodeStream } from "./node_stream.ts";
 import type { Address, Stream } from "./stream.ts";
+import { Unproven } from "./unproven.ts";
 
 /** How long a dialler's TLS handshake may take by default. Milliseconds. */
 const HANDSHAKE_MS = 5_000;
@@ -31,7 +26,7 @@ export class TlsListener implements Listener {
   readonly #accept: (stream: Stream) => void;
   readonly #mayConnect: (address: Address) => boolean;
   /** Sockets in the middle of TLS: open ones outlive the listener, these do not. */
-  readonly #shaking = new Set<Socket>();
+  readonly #shaking = new Unproven<Socket>();
   #tls: ServerTls;
   #server: tls.Server | undefined;
   #address: Address | undefined;
@@ -104,8 +99,7 @@ export class TlsListener implements Listener {
     const shaking = this.#shaking;
     server.on("connection", (raw: Socket) => {
       this.#watchdog?.accepted(raw.remotePort ?? 0);
-      shaking.add(raw);
-      if (shaking.size > SHAKING_MAX) shaking.values().next().value?.destroy();
+      shaking.add(raw, raw.remoteAddress ?? "")?.destroy();
       raw.on("close", () => shaking.delete(raw));
     });
     server.on("secureConnection", (socket) => {

@@ -13,9 +13,11 @@
 import type { Emitter } from "../base/emitter.ts";
 import type { Timer } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
+import { clientKey } from "../host/client_key.ts";
 import { place } from "../host/connect_error.ts";
 import type { ClientTls, Host, Listener, ServerTls } from "../host/host.ts";
 import type { Address, Stream } from "../host/stream.ts";
+import { Unproven } from "../host/unproven.ts";
 import { ClockSkew, skewWords } from "./clock_skew.ts";
 import { derOf, LEAF_RENEW_MS, makeLeaf, SERVER_NAME } from "./certificate.ts";
 import { certificateNames, checkHost, checkNodeUri } from "./certificate_names.ts";
@@ -44,9 +46,6 @@ const GREETING_MS = 5_000;
 
 /** A session that may be that of a dead node has this long to answer. Milliseconds. */
 const PROBE_MS = 1_000;
-
-/** At most this many diallers may be unproven at once; one more ends the one that is so longest. */
-const UNPROVEN_MAX = 128;
 
 /**
  * A dialler is rejected with "limit" if this node has so many sessions already, with all nodes or with nodes
@@ -150,9 +149,7 @@ export class Mesh implements SessionOwner {
   /** Known nodes, dials, gossip and joining. */
   readonly membership: Membership;
   /** Handshakes of diallers, until they are up or their streams are closed. */
-  readonly #greetings = new Set<HandshakeIo>();
-  /** Diallers in the middle of the handshake, the oldest first. */
-  readonly #unproven = new Set<HandshakeIo>();
+  readonly #greetings = new Unproven<HandshakeIo>();
   #name: string;
   #log: Log;
   #self: Self;
@@ -448,11 +445,9 @@ export class Mesh implements SessionOwner {
       },
       up: (met, opened) => {
         this.#greetings.delete(greeting);
-        this.#unproven.delete(greeting);
         return this.#up(met, false, opened, self.exposed);
       },
       failed: (failure, words, byPeer) => {
-        this.#unproven.delete(greeting);
         if (failure === "duplicate" || failure === "stopping" || failure === "aborted") return;
         const said = byPeer ? "it refused us: " : "";
         const hint = failure === "broken" && words.endsWith("without a word")
@@ -460,17 +455,10 @@ export class Mesh implements SessionOwner {
           : "";
         this.#refused(place(remote), remote.hostname, failure, `${said}${words}${hint}`);
       },
-      gone: () => void this.#greetings.delete(greeting),
+      gone: () => this.#greetings.delete(greeting),
     };
     const greeting = new HandshakeIo(stream, machine, greeter, this.#host.clock, GREETING_MS);
-    this.#greetings.add(greeting);
-    this.#unproven.add(greeting);
-    if (this.#unproven.size <= UNPROVEN_MAX) return;
-    // Honest diallers prove themselves in milliseconds: the oldest is the one to doubt.
-    for (const oldest of this.#unproven) {
-      oldest.abort();
-      break;
-    }
+    this.#greetings.add(greeting, remote.hostname)?.abort();
   }
 
   #refused(peer: string, hostname: string, reason: string, words: string): void {
@@ -496,7 +484,7 @@ export class Mesh implements SessionOwner {
     { remote, peerCertificate: certificate }: Stream,
     dead?: bigint,
   ): Rejection | "later" | undefined {
-    const address = remote.hostname;
+    const address = clientKey(remote.hostname);
     if (this.#options.tls !== undefined) {
       const failure = certificate === undefined
         ? fail("certificate", "its certificate cannot be read")

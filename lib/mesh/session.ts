@@ -13,6 +13,7 @@
  * @module
  */
 import { Heartbeat, type HeartbeatLimits } from "../base/heartbeat.ts";
+import { clientKey } from "../host/client_key.ts";
 import type { Stream, StreamEnd } from "../host/stream.ts";
 import type { Clock } from "../base/clock.ts";
 import { encodeTaken, u32At } from "./fragment_writer.ts";
@@ -149,7 +150,7 @@ export class Session implements FrameSink {
     this.met = met;
     this.#budget = budget;
     this.#held = {
-      address: opened.stream.remote.hostname,
+      address: clientKey(opened.stream.remote.hostname),
       bytes: 0,
       end: (words) => this.#end("overload", words),
     };
@@ -176,7 +177,7 @@ export class Session implements FrameSink {
     };
   }
 
-  /** Where the peer is. */
+  /** Where the peer is: an IPv4 address or an IPv6 /64. */
   get address(): string {
     return this.#held.address;
   }

@@ -3,8 +3,8 @@
  *
  * @module
  */
+import { clientKey } from "../host/client_key.ts";
 import type { Address } from "../host/stream.ts";
-import { clientKey } from "./trusted_proxies.ts";
 
 /** Counts by {@linkcode clientKey}. */
 export class ClientCounts {

@@ -30,10 +30,10 @@ export class Intruder {
     socket.on("close", () => this.isOver = true);
   }
 
-  /** Connects to the node of that name, in plain TCP. */
-  static async plain(name: string): Promise<Intruder> {
+  /** Connects to the node of that name, in plain TCP, from an address of this machine. */
+  static async plain(name: string, localAddress?: string): Promise<Intruder> {
     const { hostname, port } = parseName(name)!;
-    const socket = connectTcp({ host: hostname, port });
+    const socket = connectTcp({ host: hostname, port, ...(localAddress && { localAddress }) });
     let connected = false;
     socket.once("connect", () => connected = true);
     const intruder = new Intruder(socket);
@@ -42,9 +42,9 @@ export class Intruder {
   }
 
   /** Connects to the node of that name in TLS, whatever certificate it shows. */
-  static async secure(name: string): Promise<Intruder> {
-    const { hostname, port } = parseName(name)!;
-    const socket = tls.connect({ host: hostname, port, rejectUnauthorized: false });
+  static async secure(name: string, localAddress?: string): Promise<Intruder> {
+    const { socket: tcp } = await Intruder.plain(name, localAddress);
+    const socket = tls.connect({ socket: tcp, rejectUnauthorized: false });
     let secured = false;
     socket.once("secureConnect", () => secured = true);
     const intruder = new Intruder(socket);

@@ -1,0 +1,84 @@
+/**
+ * One address opens idle sockets on a node's port without end; another address joins all the same.
+ */
+import { assert, assertEquals } from "@std/assert";
+import { connect, type Socket } from "node:net";
+import tls from "node:tls";
+import { parseName } from "../../lib/mesh/name.ts";
+import { PAIRS, withNodes } from "../kit/process.ts";
+import { test, until } from "../kit/test.ts";
+
+/** From where the idle sockets come; nodes come from 127.0.0.1. */
+const ATTACKER = "127.0.0.2";
+
+/** How many sockets are open at once: more than the node has places. */
+const PLAIN = 600;
+const SECURE = 200;
+
+/** How long a node may take to join under the attack. Milliseconds. */
+const JOIN_MS = 1_000;
+
+/** Idle sockets to one port, opened again as soon as the node ends them. */
+class IdleSockets {
+  /** Connections that were made, TLS included where it is wanted. */
+  made = 0;
+  /** Those that the node ended. */
+  ended = 0;
+  readonly #open = new Set<Socket>();
+  readonly #port: number;
+  #isOver = false;
+
+  constructor(port: number) {
+    this.#port = port;
+    for (let i = 0; i < PLAIN + SECURE; i++) this.#dial(i >= PLAIN);
+  }
+
+  #dial(secure: boolean): void {
+    const tcp = connect({ host: "127.0.0.1", port: this.#port, localAddress: ATTACKER });
+    this.#open.add(tcp);
+    const made = (): number => this.made++;
+    tcp.on("error", () => tcp.destroy());
+    tcp.on("close", () => {
+      this.#open.delete(tcp);
+      this.ended++;
+      if (!this.#isOver) this.#dial(secure);
+    });
+    tcp.once("connect", () => {
+      if (!secure) {
+        tcp.resume();
+        made();
+        return;
+      }
+      const socket = tls.connect({ socket: tcp, rejectUnauthorized: false }, made);
+      socket.on("error", () => tcp.destroy());
+      socket.on("close", () => tcp.destroy());
+      socket.resume();
+    });
+  }
+
+  async close(): Promise<void> {
+    this.#isOver = true;
+    for (const socket of this.#open) socket.destroy();
+    await until("every idle socket is closed", () => this.#open.size === 0);
+  }
+}
+
+for (const [one, other] of PAIRS) {
+  test(`a node (${other}) joins within a second while another address holds and renews hundreds of idle sockets of a node (${one})`, async () => {
+    await withNodes(async (start) => {
+      const a = await start(one, "a", { logLevel: "error" });
+      const b = await start(other, "b");
+      const idle = new IdleSockets(parseName(a.name)!.port);
+      try {
+        await until("they are more than the node has places", () => idle.made > PLAIN + SECURE);
+        const begin = performance.now();
+        assertEquals(await b.ask("connect", { name: a.name }), "up");
+        const ms = performance.now() - begin;
+        assert(ms < JOIN_MS, `joined after ${ms} ms, ${idle.ended} idle sockets were ended`);
+        assertEquals(await a.ask("peers"), [b.name]);
+      } finally {
+        await idle.close();
+      }
+    });
+  });
+}
