@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { accessSync, constants } from "node:fs";
+import { statSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import process from "node:process";
 
@@ -52,10 +52,11 @@ export function argumentsFor(runtime: Runtime, file: string): string[] {
   return runtime === "deno" ? ["run", "--no-prompt", "-P=demo", file] : [file];
 }
 
+/** Reads the mode: `accessSync` with `X_OK` needs `--allow-sys=uid` on Deno. */
 function isProgram(path: string): boolean {
   try {
-    accessSync(path, constants.X_OK);
-    return true;
+    const stats = statSync(path);
+    return stats.isFile() && (process.platform === "win32" || (stats.mode & 0o111) !== 0);
   } catch {
     return false;
   }
