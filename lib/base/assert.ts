@@ -1,15 +1,15 @@
 /**
- * Assertions: what must be true if our own code is right.
+ * Assertions: conditions that hold unless this library has a bug.
  *
- * They stay on in production. A false one is our bug, never a peer's: what a peer can cause is
- * answered with a close, a reject or an error value, not with an assertion.
+ * They stay enabled in production. A failed assertion is a bug of the library, never of a peer:
+ * what a peer can cause is answered with a close, a rejection or an error value.
  *
  * @module
  */
 
-/** Our own code broke a rule of its own. Never caused by input. */
+/** A rule of this library was violated. Never caused by input. */
 export class AssertionFailure extends Error {
-  /** Tells the class of the error. */
+  /** Name of the error class. */
   override readonly name = "AssertionFailure";
   /** Stable code: `"assertion"`. */
   readonly code = "assertion";
@@ -20,7 +20,7 @@ export function assert(condition: unknown, message: string): asserts condition {
   if (!condition) throw new AssertionFailure(message);
 }
 
-/** The end of a switch over a union: a new member makes the call fail to compile. */
+/** Ends a switch over a union. If the union gains a member, the call does not compile. */
 export function unreachable(value: never): never {
   throw new AssertionFailure(`unreachable: ${String(value)}`);
 }

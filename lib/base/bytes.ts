@@ -2,8 +2,8 @@
  * A bounded little-endian reader and writer over one `Uint8Array`.
  *
  * Both are quiet. The reader never throws for bad input: the first read past the end, or a length
- * over its limit, sets `ok` to false, and from then on every read gives zero or empty. So a parser
- * reads a whole layout straight down and asks once at its end.
+ * over its limit, sets `ok` to false, and every later read returns zero or empty. A parser
+ * therefore reads a whole layout in sequence and checks `ok` once, at the end.
  *
  * @module
  */
@@ -12,15 +12,15 @@ import { assert } from "./assert.ts";
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-/** An empty array, shared. */
+/** A shared empty array. */
 export const EMPTY: Uint8Array = new Uint8Array(0);
 
-/** The UTF-8 bytes of a string. A lone surrogate becomes U+FFFD. */
+/** Returns the UTF-8 bytes of a string. A lone surrogate becomes U+FFFD. */
 export function utf8(text: string): Uint8Array {
   return encoder.encode(text);
 }
 
-/** The string of UTF-8 bytes, or `undefined` where they are not valid UTF-8. */
+/** Returns the string that UTF-8 bytes encode, or `undefined` if they are not valid UTF-8. */
 export function utf8Text(bytes: Uint8Array): string | undefined {
   try {
     return decoder.decode(bytes);
@@ -29,7 +29,7 @@ export function utf8Text(bytes: Uint8Array): string | undefined {
   }
 }
 
-/** Joins chunks into one new array; a single chunk is given back as it is. */
+/** Joins chunks into one new array. Returns a single chunk unchanged. */
 export function concat(chunks: readonly Uint8Array[]): Uint8Array {
   if (chunks.length === 1) return chunks[0]!;
   let length = 0;
@@ -45,9 +45,9 @@ export function concat(chunks: readonly Uint8Array[]): Uint8Array {
 
 /** Reads fields in order from `bytes`, never past its end. */
 export class Reader {
-  /** False once a read wanted more than there was, or a text was not UTF-8. It never turns back. */
+  /** False after a read past the end or a text that was not UTF-8. It never becomes true again. */
   ok = true;
-  /** Where the next read begins. */
+  /** Offset of the next read. */
   at: number;
   readonly #bytes: Uint8Array;
   readonly #view: DataView;
@@ -58,7 +58,7 @@ export class Reader {
     this.at = at;
   }
 
-  /** How many bytes have not been read. */
+  /** Number of bytes that have not been read. */
   get left(): number {
     return this.#bytes.length - this.at;
   }
@@ -79,12 +79,12 @@ export class Reader {
     return this.#take(8) ? this.#view.getBigUint64(this.at - 8, true) : 0n;
   }
 
-  /** The next `length` bytes as a view of the same memory. */
+  /** Returns the next `length` bytes as a view of the same memory. */
   bytes(length: number): Uint8Array {
     return this.#take(length) ? this.#bytes.subarray(this.at - length, this.at) : EMPTY;
   }
 
-  /** The next `length` bytes as text; anything but valid UTF-8 is a failure. */
+  /** Returns the next `length` bytes as text. Invalid UTF-8 sets `ok` to false. */
   text(length: number): string {
     const text = utf8Text(this.bytes(length));
     if (text !== undefined) return text;
@@ -93,7 +93,8 @@ export class Reader {
   }
 
   #take(length: number): boolean {
-    // Negative is what is left of a peer's length that was too small for its fields: a failure too.
+    // A negative length is the rest of a peer's length that was too small for its fields: also
+    // invalid.
     if (!this.ok || length < 0 || length > this.left) {
       this.ok = false;
       return false;
@@ -103,9 +104,9 @@ export class Reader {
   }
 }
 
-/** Writes fields in order into a buffer that grows, up to `limit` bytes; more is our own bug. */
+/** Writes fields in order into a buffer that grows up to `limit` bytes. Writing more is a bug. */
 export class Writer {
-  /** How many bytes have been written. */
+  /** Number of bytes written. */
   length = 0;
   readonly #limit: number;
   #bytes: Uint8Array;
@@ -153,13 +154,13 @@ export class Writer {
     return this;
   }
 
-  /** UTF-8 bytes behind a u16 length. */
+  /** Writes UTF-8 bytes after a u16 length. */
   text16(value: string): this {
     const bytes = utf8(value);
     return this.u16(bytes.length).bytes(bytes);
   }
 
-  /** What was written, as a view: the next write may replace the memory behind it. */
+  /** Returns the written bytes as a view. The next write may replace the memory behind it. */
   done(): Uint8Array {
     return this.#bytes.subarray(0, this.length);
   }

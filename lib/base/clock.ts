@@ -1,22 +1,25 @@
 /**
- * Time as an argument. Quiet files take `now` in milliseconds; loud ones take a {@linkcode Clock}.
+ * Time as an argument. Quiet files take `now` in milliseconds; loud files take a {@linkcode Clock}.
  *
  * @module
  */
 
-/** A timer that was armed. Cancelling twice, or after it fired, does nothing. */
+/** A timer. Cancelling it twice, or after it fired, has no effect. */
 export interface Timer {
   cancel(): void;
 }
 
-/** Where time comes from. */
+/** A source of time. */
 export interface Clock {
-  /** Milliseconds since some moment; never goes back, with a fraction. */
+  /** Returns milliseconds since an arbitrary moment, with a fraction. Never decreases. */
   now(): number;
-  /** Milliseconds since 1970 by the machine's calendar; may jump. */
+  /** Returns milliseconds since 1970 by the machine's wall clock. May jump. */
   wall(): number;
-  /** Calls `task` once, `ms` from now. Only with `keepsAlive` does the timer keep the process alive. */
+  /**
+   * Calls `task` once, after `ms` milliseconds. The timer keeps the process alive only with
+   * `keepsAlive`.
+   */
   after(ms: number, task: () => void, keepsAlive?: boolean): Timer;
-  /** Calls `task` every `ms` until it is cancelled; does not keep the process alive. */
+  /** Calls `task` every `ms` milliseconds until cancelled. Does not keep the process alive. */
   every(ms: number, task: () => void): Timer;
 }

@@ -5,9 +5,9 @@
  * @module
  */
 
-/** How long a listener stays. */
+/** When a listener is removed. */
 export interface ListenOptions {
-  /** Removes the listener when it aborts. */
+  /** Removes the listener when this signal aborts. */
   readonly signal?: AbortSignal | undefined;
   /** Removes the listener after its first event. Default: false. */
   readonly once?: boolean | undefined;
@@ -19,8 +19,8 @@ export class Emitter<Events extends object> {
   readonly #failed: (name: keyof Events, error: unknown) => void;
 
   /**
-   * `failed` is called with the error of a listener that threw, or whose promise rejected. Default: the error is
-   * dropped.
+   * Calls `failed` with the error of a listener that threw, or whose promise rejected. Default: the
+   * error is dropped.
    */
   constructor(failed: (name: keyof Events, error: unknown) => void = () => {}) {
     this.#failed = failed;
@@ -35,7 +35,7 @@ export class Emitter<Events extends object> {
     if (signal?.aborted) return () => {};
     let listeners = this.#listeners.get(name);
     if (listeners === undefined) this.#listeners.set(name, listeners = new Set());
-    // One of its own for each call: a function that is added twice is called twice.
+    // A new object for each call, so that a function added twice is called twice.
     const added = (event: Events[Name]): unknown => {
       if (once) remove();
       return listener(event);
@@ -49,13 +49,17 @@ export class Emitter<Events extends object> {
     return remove;
   }
 
-  /** Whether there are listeners: to be asked before an event is made. */
+  /**
+   * Whether an event has listeners. Allows a caller to skip building an event without listeners.
+   */
   has(name: keyof Events): boolean {
     const listeners = this.#listeners.get(name);
     return listeners !== undefined && listeners.size > 0;
   }
 
-  /** Calls the listeners. One that throws is the user's bug: it is reported, and the others are called. */
+  /**
+   * Calls the listeners. The error of one that throws is reported, and the others are still called.
+   */
   emit<Name extends keyof Events>(name: Name, event: Events[Name]): void {
     const listeners = this.#listeners.get(name);
     if (listeners === undefined) return;

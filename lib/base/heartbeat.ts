@@ -1,39 +1,41 @@
 /**
- * When to ask whether the other side lives, and when to give up. Quiet: time is an argument.
+ * Decides when to ping a peer and when to consider it dead. Quiet: time is an argument.
  *
- *     heard ──quiet for `quietMs`──▶ ask, once per `quietMs` ──nothing for `deadlineMs`──▶ dead
+ *     heard ──quiet for `quietMs`──▶ ping, once per `quietMs` ──nothing for `deadlineMs`──▶ dead
  *       ▲                                    │
  *       └────────────── any bytes ───────────┘
  *
- * Any traffic counts as a sign of life. The owner calls {@linkcode Heartbeat.tick} regularly; if
- * the calls themselves come late (this process was stopped, the machine slept), the time it missed
- * is not held against the peer, because what the peer sent meanwhile may still wait to be read.
+ * All received bytes count. The owner calls {@linkcode Heartbeat.tick} at a regular interval. If a
+ * call comes late (the process was stopped, the machine slept), the delay does not count against
+ * the peer, because data that the peer sent in the meantime may still be unread.
  *
  * @module
  */
 
-/** How long silence may last. */
+/** Limits of how long a peer may be silent. */
 export interface HeartbeatLimits {
-  /** Silence after which a ping is due. Milliseconds. */
+  /** Milliseconds of silence after which a ping is due. */
   readonly quietMs: number;
-  /** Silence after which the other side is dead. Milliseconds, more than `quietMs`. */
+  /** Milliseconds of silence after which the peer is dead. More than `quietMs`. */
   readonly deadlineMs: number;
 }
 
-/** What the owner should do now. */
+/** What the owner must do now. */
 export type HeartbeatAdvice = "wait" | "ping" | "dead";
 
-/** The silence of one peer. */
+/** Measures how long one peer has been silent. */
 export class Heartbeat {
   readonly #limits: HeartbeatLimits;
   readonly #tickMs: number;
-  /** True if bytes came since the last tick: setting it costs less than reading a clock. */
+  /**
+   * Whether bytes were received since the last tick. Setting it costs less than reading a clock.
+   */
   #fresh = false;
   #heardAt: number;
   #askedAt: number;
   #tickedAt: number;
 
-  /** `tickMs` is how often the owner means to call {@linkcode tick}. */
+  /** `tickMs` is the interval at which the owner calls {@linkcode tick}. */
   constructor(limits: HeartbeatLimits, tickMs: number, now: number) {
     this.#limits = limits;
     this.#tickMs = tickMs;
@@ -42,12 +44,12 @@ export class Heartbeat {
     this.#tickedAt = now;
   }
 
-  /** Bytes came from the peer. */
+  /** Records that bytes were received from the peer. */
   heard(): void {
     this.#fresh = true;
   }
 
-  /** What to do at `now`. */
+  /** Returns what to do at `now`. */
   tick(now: number): HeartbeatAdvice {
     const missed = now - this.#tickedAt - 2 * this.#tickMs;
     this.#tickedAt = now;

@@ -1,22 +1,22 @@
 /**
- * What the node tells the person who runs it: one line an event, in words.
+ * Log lines for the operator of a node: one line per event.
  *
- * Secrets are never arguments of a log call. The sink is given from outside, so a test can read
- * what was logged and a program can send it where it likes.
+ * Secrets are never arguments of a log call. The sink is injected, so that a test can read what was
+ * logged and a program can send it elsewhere.
  *
  * @module
  */
 
-/** How much a line matters, least first. */
+/** Log levels, least important first. */
 export const LOG_LEVELS = ["debug", "info", "warn", "error"] as const;
 
 /** One of {@linkcode LOG_LEVELS}. */
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
-/** Receives one line. What it throws is ignored. */
+/** Receives one line. Errors that it throws are ignored. */
 export type LogSink = (level: LogLevel, line: string) => void;
 
-/** Filters by level and hands lines to a sink, each with the speaker's name in front. */
+/** Filters by level and passes lines to a sink, prefixed with the name of their source. */
 export class Log {
   readonly #sink: LogSink;
   readonly #least: number;
@@ -44,7 +44,7 @@ export class Log {
     this.#write("error", line);
   }
 
-  /** The same log under another speaker's name. */
+  /** Returns the same log with another source name. */
   as(speaker: string): Log {
     return new Log(this.#sink, LOG_LEVELS[this.#least]!, speaker);
   }
@@ -54,7 +54,7 @@ export class Log {
     try {
       this.#sink(level, `${this.#speaker}: ${line}`);
     } catch {
-      // The user's sink: there is no other place to report it.
+      // The sink is the user's, and an error in it cannot be logged anywhere else.
     }
   }
 }

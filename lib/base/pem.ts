@@ -1,12 +1,12 @@
 /**
- * Certificates and keys as PEM texts, read once before they are used: the runtimes would notice at the first
- * handshake, and tell the other side.
+ * Certificates and keys as PEM texts, parsed before use: the runtimes would detect an invalid one
+ * only in the first handshake, and report it to the peer.
  *
  * @module
  */
 import { createPrivateKey, X509Certificate } from "node:crypto";
 
-/** Throws what `fail` makes of the words, unless `key` is the key of `cert`. */
+/** Throws `fail(message)` unless `key` is the private key of `cert`. */
 export function checkPem(
   { cert, key, ca }: { readonly cert: string; readonly key: string; readonly ca?: string },
   fail: (words: string) => Error,
@@ -18,7 +18,7 @@ export function checkPem(
     try {
       return make(text);
     } catch (error) {
-      // The cause speaks of the text's form, and does not repeat it.
+      // The cause describes the form of the text and does not repeat its content.
       throw fail(`option tls.${name} cannot be read as PEM: ${(error as Error).message}`);
     }
   };

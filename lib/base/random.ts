@@ -1,14 +1,14 @@
 /**
- * Chance as an argument. The host gives cryptographic bytes; the simulator gives a seeded stream.
+ * Randomness as an argument. The host returns cryptographic bytes; the simulator a seeded stream.
  *
  * @module
  */
 
-/** Where chance comes from. */
+/** A source of randomness. */
 export interface Random {
-  /** `length` bytes that nobody can guess (or, in a simulation, that the seed decides). */
+  /** Returns `length` unpredictable bytes. In a simulation, the seed determines them. */
   bytes(length: number): Uint8Array;
-  /** A number in [0, 1). */
+  /** Returns a number in [0, 1). */
   next(): number;
 }
 
@@ -19,7 +19,7 @@ export class SeededRandom implements Random {
   #c: number;
   #counter = 1;
 
-  /** The same seed gives the same numbers. */
+  /** Equal seeds produce equal sequences. */
   constructor(seed: number) {
     let x = seed >>> 0;
     const mix = (): number => {
@@ -35,7 +35,7 @@ export class SeededRandom implements Random {
     for (let i = 0; i < 12; i++) this.uint32();
   }
 
-  /** The next 32 bits, as a number from 0. */
+  /** Returns the next 32 bits as an unsigned number. */
   uint32(): number {
     const t = (((this.#a + this.#b) | 0) + this.#counter) | 0;
     this.#counter = (this.#counter + 1) | 0;
@@ -46,17 +46,17 @@ export class SeededRandom implements Random {
     return t >>> 0;
   }
 
-  /** A whole number from 0 up to, but not including, `below`. */
+  /** Returns an integer from 0 up to, but not including, `below`. */
   below(below: number): number {
     return Math.floor(this.next() * below);
   }
 
-  /** A number in [0, 1). */
+  /** Returns a number in [0, 1). */
   next(): number {
     return this.uint32() / 0x1_0000_0000;
   }
 
-  /** So many bytes, which the seed decides. */
+  /** Returns `length` bytes determined by the seed. */
   bytes(length: number): Uint8Array {
     const bytes = new Uint8Array(length);
     for (let i = 0; i < length; i++) bytes[i] = this.uint32() & 0xff;

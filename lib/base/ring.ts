@@ -5,30 +5,30 @@
  * @module
  */
 
-/** A queue of `T`. `undefined` is not a member: `shift` gives it for "empty". */
+/** A queue of `T`. `undefined` is not a valid member: `shift` returns it if the queue is empty. */
 export class Ring<T extends NonNullable<unknown>> {
   #items: (T | undefined)[];
   #head = 0;
   #length = 0;
 
-  /** `capacity` is the first size, a power of two. */
+  /** `capacity` is the initial size, a power of two. */
   constructor(capacity = 8) {
     this.#items = new Array(capacity).fill(undefined);
   }
 
-  /** How many items wait. */
+  /** Number of items in the queue. */
   get length(): number {
     return this.#length;
   }
 
-  /** Adds at the end. */
+  /** Adds an item at the end. */
   push(item: T): void {
     if (this.#length === this.#items.length) this.#grow();
     this.#items[(this.#head + this.#length) & (this.#items.length - 1)] = item;
     this.#length++;
   }
 
-  /** Takes from the front. */
+  /** Removes and returns the item at the front. */
   shift(): T | undefined {
     if (this.#length === 0) return undefined;
     const item = this.#items[this.#head];
@@ -38,7 +38,7 @@ export class Ring<T extends NonNullable<unknown>> {
     return item;
   }
 
-  /** The item at the front, which stays. */
+  /** Returns the item at the front without removing it. */
   peek(): T | undefined {
     return this.#items[this.#head];
   }

@@ -1,23 +1,23 @@
 /**
- * Names that somebody typed, against those that there are. Quiet.
+ * Compares names that a program passes with the known names, and suggests corrections. Quiet.
  *
- * Types find a wrong name before the program runs, where somebody asks them: `deno run` does not, and
- * Bun never does. Without a word an option that is none would hold nothing, and an event that is none
- * would never come.
+ * Type checking finds a wrong name before the program runs, but `deno run` does not check types and
+ * Bun never does. Without this check, an unknown option would have no effect and an unknown event
+ * would never occur.
  *
  * @module
  */
 
-/** One letter may be wrong, and one more for each so many that a name has. */
+/** A name may differ by one edit, plus one for each time it has this many letters. */
 const LETTERS_A_MISTAKE = 6;
 
-/** A beginning of so many letters is enough. */
+/** A prefix of this many letters is accepted as a match. */
 const BEGINNING_LENGTH_MIN = 3;
 
-/** Longer ones are not compared. */
+/** Names longer than this are not compared. */
 const COMPARED_LENGTH_MAX = 64;
 
-/** Throws what `fail` makes of the words, if `options` is no object or has a name that is not `known`. */
+/** Throws `fail(message)` if `options` is not an object or has a name that is not in `known`. */
 export function checkNames(
   options: unknown,
   known: Readonly<Record<string, true>>,
@@ -31,7 +31,7 @@ export function checkNames(
   }
 }
 
-/** Says that there is no such name, and which was meant. */
+/** Returns a message that the name does not exist, with a suggestion if one is close. */
 export function unknownName(
   what: string,
   name: string,
@@ -44,7 +44,7 @@ export function unknownName(
   return `there is no ${what} ${shown}: ${help}`;
 }
 
-/** The name that was meant, if one is near. */
+/** Returns the closest known name, if one is close enough. */
 function nearest(name: string, names: readonly string[]): string | undefined {
   if (name.length > COMPARED_LENGTH_MAX) return undefined;
   const lower = name.toLowerCase();
@@ -63,7 +63,9 @@ function nearest(name: string, names: readonly string[]): string | undefined {
   return best;
 }
 
-/** How many letters must be put in, taken out, changed, or swapped with the next. */
+/**
+ * Returns the number of insertions, deletions, changes and swaps of neighbours between two names.
+ */
 function distance(from: string, to: string): number {
   const width = to.length + 1;
   const cells = new Uint16Array((from.length + 1) * width);

@@ -1,43 +1,43 @@
 /**
- * Where terms are written: memory that is handed out in pieces and never written again.
+ * Memory for encoded terms, handed out in pieces and never overwritten.
  *
  *     ┌──────────────┬───────────────────────┬─────────────┐
  *     │ taken before │ written, not taken    │ room        │
  *     └──────────────┴───────────────────────┴─────────────┘
  *     0              start                   at            end
  *
- * The owner writes what it likes, lets the encoder write terms, and takes the whole. What was taken may
- * wait in a socket's queue, so the next piece follows behind it; when little room is left, fresh
- * memory begins. The fields are open because the codec writes by the byte.
+ * The owner writes its own bytes, has the encoder write terms, and takes the result. A taken piece
+ * may wait in a socket's queue, so the next piece is written behind it; new memory is allocated
+ * when little room is left. The fields are public because the codec writes single bytes.
  *
  * @module
  */
 
-/** The first memory of a buffer, in bytes. Every fresh one is twice the last, up to the largest. */
+/** First allocation of a buffer, in bytes. Each later one is twice the last, up to the maximum. */
 const CHUNK_BYTES_MIN = 4 * 1024;
 const CHUNK_BYTES_MAX = 64 * 1024;
 
-/** From this length on a piece grows by a quarter: to double it would waste much. */
+/** A piece of at least this length grows by a quarter: doubling it would waste much memory. */
 const CHUNKY_BYTES_MIN: number = 1024 * 1024;
 
-/** With less room than this, or than was just taken, `take` begins fresh memory. */
+/** `take` allocates new memory if less room than this, or than the taken piece, is left. */
 const ROOM_BYTES_MIN = 512;
 
-/** Bytes in the making. */
+/** A growing sequence of bytes. */
 export class TermBuffer {
-  /** The memory. */
+  /** The current memory. */
   bytes: Uint8Array<ArrayBuffer>;
-  /** The same memory. */
+  /** A view of the same memory. */
   view: DataView;
-  /** Where the piece that was not taken begins. */
+  /** Start of the piece that has not been taken. */
   start = 0;
-  /** Where the next byte goes. */
+  /** Offset of the next byte. */
   at = 0;
-  /** Where the memory ends. */
+  /** End of the memory. */
   end: number;
-  /** How large fresh memory is. */
+  /** Size of the next allocation. */
   #chunk = CHUNK_BYTES_MIN;
-  /** The memory grew beyond that, for one piece. */
+  /** Whether the memory grew beyond that for a single piece. */
   #grown = false;
 
   constructor() {
@@ -46,19 +46,21 @@ export class TermBuffer {
     this.end = CHUNK_BYTES_MIN;
   }
 
-  /** Makes sure that `length` bytes can be written. Positions stay what they are. */
+  /** Ensures room for `length` bytes. Offsets do not change. */
   reserve(length: number): void {
     if (this.at + length > this.end) this.#grow(this.at + length);
   }
 
-  /** Writes bytes as they are. */
+  /** Writes raw bytes. */
   write(bytes: Uint8Array): void {
     this.reserve(bytes.length);
     this.bytes.set(bytes, this.at);
     this.at += bytes.length;
   }
 
-  /** What was written since the last time, as a view of memory that is not written again. */
+  /**
+   * Returns the bytes written since the last call, as a view of memory that is not written again.
+   */
   take(): Uint8Array<ArrayBuffer> {
     const length = this.at - this.start;
     const piece = new Uint8Array(this.bytes.buffer, this.start, length);
@@ -67,7 +69,7 @@ export class TermBuffer {
     return piece;
   }
 
-  /** Forgets what was written since the last time, for an owner that has copied it. */
+  /** Discards the bytes written since the last `take`, after the owner has copied them. */
   clear(): void {
     this.at = this.start;
   }

@@ -1,14 +1,15 @@
 /**
- * Bytes to terms: the other half of `term/encode`. `term/tags` draws the layout.
+ * Decodes bytes to terms: the inverse of `term/encode`. `term/tags` describes the layout.
  *
- * Decoding is total. Whatever the bytes are, the result is a value or a {@linkcode ProtocolError}: every
- * length and count is compared with what is left before anything is allocated for it, nesting has a limit,
- * and the keys that a peer invents become properties of their object and nothing else.
+ * Decoding is total. For any input, the result is a value or a {@linkcode ProtocolError}: every
+ * length and count is compared with the remaining bytes before memory is allocated for it, nesting
+ * is limited, and keys from a peer only become own properties of their object.
  *
- * The cost is bounded by the input. Each element takes a byte at least, so all containers of a term together
- * announce no more elements than the term has bytes: one budget, whatever the nesting. So a term of `n`
- * bytes is decoded in O(n) steps, and allocates at most {@linkcode ALLOCATED_BYTES_PER_BYTE} times `n` bytes:
- * an empty Map for five bytes is what costs most. `tests/fuzz/allocations_test.ts` counts both.
+ * The cost is bounded by the input. Each element takes at least one byte, so all containers of a
+ * term together announce at most as many elements as the term has bytes, whatever the nesting. A
+ * term of `n` bytes is decoded in O(n) steps and allocates at most {@linkcode
+ * ALLOCATED_BYTES_PER_BYTE} times `n` bytes; the worst case is an empty Map, in five bytes.
+ * `tests/fuzz/allocations_test.ts` counts both.
  *
  * @module
  */
@@ -31,31 +32,35 @@ import { utf16Text, utf8TextOf } from "./text.ts";
 import { TextReader } from "./text_reader.ts";
 import { binaryOf } from "./typed_array.ts";
 
-/** The session's table of nodes, as the receiver of a pid sees it. */
+/** The session's table of nodes, at the receiver of a pid. */
 export interface PidReader {
-  /** The pid of an actor; `undefined` if the index was not announced. */
+  /** Returns the pid of an actor, or `undefined` if the node index was not announced. */
   pid(index: number, id: number): Pid | undefined;
-  /** Likewise a reference. */
+  /** Returns a reference, or `undefined` if the node index was not announced. */
   ref(index: number, id: number): Ref | undefined;
-  /** Likewise a call. */
+  /** Returns a call, or `undefined` if the node index was not announced. */
   call?(index: number, id: number, request: unknown): object | undefined;
 }
 
 /**
- * A binary of up to so many bytes is a view of memory that it shares with others of the session: as with
- * a `Buffer` of Node's, its `buffer` is not its own. So at most a pool is kept alive by one of them.
+ * A binary of at most this many bytes is a view of memory that it shares with other binaries of the
+ * session: as with a `Buffer` of Node, its `buffer` contains other data. Each of them keeps at most
+ * one pool alive.
  */
 const POOLED_BYTES_MAX = 128;
 const POOL_BYTES = 4096;
 const EMPTY_POOL = new Uint8Array(0);
 
-/** At most this much memory is allocated for a byte of a term, on the runtimes' heaps as they are today. */
+/** Maximum number of bytes allocated per byte of a term, on the heaps of the current runtimes. */
 export const ALLOCATED_BYTES_PER_BYTE = 64;
 
-/** A shorter binary is copied even out of bytes that may be given away: it must not keep them all alive. */
+/**
+ * A shorter binary is copied even if the decoder owns its input, so that it does not keep all of it
+ * alive.
+ */
 const GIVEN_BYTES_MIN: number = 64 * 1024;
 
-/** The errors that have a class of their own after the journey. */
+/** Errors that keep their class when decoded. */
 const ERROR_CLASSES: ReadonlyMap<string, ErrorConstructor> = new Map<string, ErrorConstructor>(
   [EvalError, RangeError, ReferenceError, SyntaxError, TypeError, URIError].map((constructor) => [
     constructor.name,
@@ -63,35 +68,35 @@ const ERROR_CLASSES: ReadonlyMap<string, ErrorConstructor> = new Map<string, Err
   ]),
 );
 
-/** The values of the tags from NULL to TRUE. */
+/** Values of the tags from NULL to TRUE. */
 const CONSTANTS = [null, undefined, false, true] as const;
 
 /** Decodes the terms of one session from one direction, in the order in which they were encoded. */
 export class Decoder {
   readonly #pids: PidReader | undefined;
   readonly #owns: boolean;
-  /** By number. The first term begins with the version, and so with none. */
+  /** Shapes by number. The first term begins with VERSION, so the table starts empty. */
   readonly #shapes: (Shape | undefined)[] = [];
   readonly #text = new TextReader();
   #began = false;
-  /** The bytes of the term, from `#from` up to `#end`. */
+  /** The bytes of the term, from `#from` to `#end`. */
   #bytes: Uint8Array = EMPTY;
   #from = 0;
   #at = 0;
   #end = 0;
-  /** Over the whole memory behind `#bytes`; made anew only where that is another than last time. */
+  /** A view of the whole memory behind `#bytes`, replaced only if that memory changes. */
   #view: DataView = new DataView(new ArrayBuffer(0));
-  /** How many errors the term has so far. */
+  /** Number of errors in the term so far. */
   #errors = 0;
-  /** How many elements the containers of the term may still announce. */
+  /** Number of elements that the containers of the term may still announce. */
   #budget = 0;
-  /** Memory for short binaries, which on some runtimes costs much more to get than to fill. */
+  /** Memory for short binaries: on some runtimes, allocating it costs much more than filling it. */
   #pool: Uint8Array<ArrayBuffer> = EMPTY_POOL;
   #poolAt = 0;
 
   /**
-   * Without `pids`, a pid is a {@linkcode ProtocolError}. `owns`: the bytes are the decoder's to give away,
-   * so a large binary is a view of them and no copy.
+   * Without `pids`, a pid is a {@linkcode ProtocolError}. `owns` means that the decoder owns its
+   * input, so that a large binary becomes a view of it instead of a copy.
    */
   constructor(pids?: PidReader, owns = false) {
     this.#pids = pids;
@@ -99,9 +104,9 @@ export class Decoder {
   }
 
   /**
-   * The term that the bytes `from` up to `to` are, all of them. It shares no memory with them (short
-   * binaries share some with each other, see {@linkcode POOLED_BYTES_MAX}). If they
-   * are none, a {@linkcode ProtocolError} says so, and the session is over.
+   * Returns the term encoded by exactly the bytes from `from` to `to`. It shares no memory with
+   * them (short binaries share memory with each other, see {@linkcode POOLED_BYTES_MAX}). Throws a
+   * {@linkcode ProtocolError} if they are invalid; the session must then end.
    */
   decode(bytes: Uint8Array, from: number = 0, to: number = bytes.length): unknown {
     assert(from >= 0 && from <= to && to <= bytes.length, "a range within the bytes");
@@ -227,7 +232,7 @@ export class Decoder {
     return object;
   }
 
-  /** Without a prototype at first, so that nothing is inherited that assigning could run into. */
+  /** Initially without a prototype, so that assignments cannot reach inherited setters. */
   #spelledOut(keys: readonly string[], depth: number): unknown {
     this.#checkDepth(depth);
     if (keys.length === 0) return {};
@@ -237,7 +242,7 @@ export class Decoder {
   }
 
   #keys(count: number): string[] {
-    // Every key and every value takes a byte at least.
+    // Each key and each value takes at least one byte.
     this.#announce(2 * count);
     const keys: string[] = new Array(count);
     for (let i = 0; i < count; i++) keys[i] = this.#string();
@@ -325,7 +330,7 @@ export class Decoder {
     return binaryOf(kind, memory) ?? this.#fail(`no binary data: kind ${kind}`);
   }
 
-  /** A binary: if it is short, out of the pool. */
+  /** Returns a binary; a short one from the pool. */
   #binaryOf(length: number): Uint8Array<ArrayBuffer> {
     if (this.#owns && length >= GIVEN_BYTES_MIN) return this.#give(length);
     if (length > POOLED_BYTES_MAX) return this.#copy(length);
@@ -337,7 +342,7 @@ export class Decoder {
     const bytes = this.#bytes;
     const pool = this.#pool;
     const start = this.#poolAt;
-    // The next begins where any kind of array could.
+    // Aligned, so that the next one can be any kind of array.
     this.#poolAt = start + ((length + 7) & ~7);
     for (let i = 0; i < length; i++) pool[start + i] = bytes[from + i]!;
     return new Uint8Array(pool.buffer, start, length);
@@ -351,7 +356,7 @@ export class Decoder {
 
   #copy(length: number): Uint8Array<ArrayBuffer> {
     const from = this.#take(length);
-    // Not slice(): a Buffer's shares its memory.
+    // Not slice(): a Buffer's slice shares its memory.
     const copy = new Uint8Array(length);
     copy.set(this.#bytes.subarray(from, from + length));
     return copy;
@@ -359,7 +364,7 @@ export class Decoder {
 
   #string(): string {
     const at = this.#at;
-    // So deep that nothing but a scalar is read.
+    // At this depth only scalars are accepted.
     const value = this.#value(DEPTH_MAX);
     if (typeof value === "string") return value;
     this.#at = at;
@@ -411,7 +416,7 @@ export class Decoder {
     return this.#view.buffer === memory ? this.#view : this.#view = new DataView(memory);
   }
 
-  /** Steps over `length` bytes that are there: where they begin. */
+  /** Skips `length` bytes after checking that they exist. Returns their offset. */
   #take(length: number): number {
     const at = this.#at;
     if (length > this.#end - at) this.#fail(`${length} bytes are missing`);
@@ -419,7 +424,7 @@ export class Decoder {
     return at;
   }
 
-  /** A container announces elements: each takes a byte at least that no other element takes. */
+  /** Counts announced elements: each takes at least one byte that no other element uses. */
   #announce(count: number): void {
     if (count > this.#end - this.#at) this.#fail(`more than there are: ${count}`);
     this.#budget -= count;
@@ -435,17 +440,17 @@ export class Decoder {
   }
 }
 
-/** The term that the bytes of {@linkcode encodeTerm} are. */
+/** Decodes the bytes of {@linkcode encodeTerm}. */
 export function decodeTerm(bytes: Uint8Array): unknown {
   return new Decoder().decode(bytes);
 }
 
-/** An index further than this beyond the number of keys would make an array full of holes. */
+/** An index further than this beyond the number of keys would create a sparse array. */
 const INDEX_GAP_MAX = 16;
 
 /**
- * Assigns a property. Where its name is the index of an array, V8 would reserve memory for all indices
- * below: 16 KB for `{ "1000": 1 }`. Next to one that cannot be written it does not.
+ * Assigns a property. If its name is an array index, V8 would reserve memory for all lower indices
+ * (16 KB for `{ "1000": 1 }`), unless the object also has a non-writable property.
  */
 function put(object: Record<string, unknown>, key: string, value: unknown, keys: number): void {
   if (startsWithDigit(key) && Number(key) > keys + INDEX_GAP_MAX) {

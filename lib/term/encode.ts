@@ -33,61 +33,72 @@ import {
 import { writeText } from "./text.ts";
 import { type Binary, bytesOf, kindOf } from "./typed_array.ts";
 
-/** The longest of what a value begins with, up to where it makes sure of room itself. */
+/** Maximum length of a value's header, before code that reserves room itself. */
 const HEAD_BYTES_MAX = 16;
 
-/** So many counts of an array have a tag of their own. */
+/** Number of array lengths with a tag of their own. */
 const SHORT_ARRAYS = TAG.SHAPE_WIDE - TAG.ARRAY;
 
-/** So many shapes have a tag of their own. */
+/** Number of shapes with a tag of their own. */
 const SHORT_SHAPES = TAG.STRING - TAG.SHAPE;
 
-/** The session's table of nodes, as the sender of a pid sees it. */
+/** The session's table of nodes, at the sender of a pid. */
 export interface PidWriter {
-  /** The index of a pid's home, which is announced to the peer if it is new; `undefined`: no room. */
+  /**
+   * Returns the index of a pid's node, announcing it to the peer if it is new, or `undefined` if
+   * the table is full.
+   */
   index(home: Home): number | undefined;
-  /** Where a call is to be answered, if `value` is one. Without this, none can be sent. */
+  /**
+   * Returns the reply address of `value` if it is a call. Without this method, calls cannot be
+   * sent.
+   */
   transferable?(value: object): TransferableCall | undefined;
 }
 
-/** A call as it travels: the node that holds it, its number there, and what is asked. */
+/**
+ * A call on the wire: the node that waits for the reply, the call's number there, and the request.
+ */
 export interface TransferableCall {
   readonly home: Home;
   readonly id: number;
   readonly request: unknown;
 }
 
-/** Encodes the terms of one session in one direction. They are decoded in the same order. */
+/** Encodes the terms of one session in one direction. They must be decoded in the same order. */
 export class Encoder {
   readonly #pids: PidWriter | undefined;
   readonly #bytesMax: number;
   readonly #shapes = new ShapeTree();
-  /** The peer's shapes are not ours: the next term begins with the version. */
+  /** The peer does not share our shapes: the next term begins with VERSION. */
   #anew = true;
-  /** What was so before the last term. */
+  /** The value of `#isFresh` before the last term. */
   #before = { shapes: 0, anew: true };
-  /** Where the term goes that is being encoded. */
+  /** Buffer of the term being encoded. */
   #out!: TermBuffer;
-  /** Where it begins there. */
+  /** Start of the term in the buffer. */
   #start = 0;
-  /** The key whose value is being written; the root's is the term's. */
+  /** The key whose value is being written; at the root, the key of the term. */
   #above: ShapeNode = this.#shapes.root;
   /** The term itself. */
   #message: unknown;
-  /** `Object.prototype` has enumerable properties, so `for in` gives more than an object's own. */
+  /**
+   * Whether `Object.prototype` has enumerable properties, so that `for in` returns more than own
+   * ones.
+   */
   #polluted = false;
-  /** How many errors it has so far. */
+  /** Number of errors in the term so far. */
   #errors = 0;
 
-  /** Without `pids`, a pid is refused. A term of more than `bytesMax` is refused. */
+  /** Rejects pids if `pids` is missing, and terms of more than `bytesMax` bytes. */
   constructor(pids?: PidWriter, bytesMax: number = TERM_BYTES_MAX) {
     this.#pids = pids;
     this.#bytesMax = bytesMax;
   }
 
   /**
-   * Writes a term to the end of `out`. What may not travel is a {@linkcode TermError}, and it is as if
-   * nothing had been asked; so it is if a getter throws.
+   * Appends a term to `out`. Throws a {@linkcode TermError}, leaving `out` unchanged, if a value
+   * cannot be sent. The same applies if a getter throws.
    */
   encode(message: unknown, out: TermBuffer): void {
     assert(this.#message === undefined, "a getter must not send");
@@ -110,7 +121,7 @@ export class Encoder {
     }
   }
 
-  /** The last term is not sent after all: what the peer would have learned from it is forgotten. */
+  /** Reverts the last term, which is not sent: forgets what the peer would have learned from it. */
   undo(): void {
     this.#shapes.rollBack(this.#before.shapes);
     this.#anew = this.#before.anew;
@@ -176,7 +187,8 @@ export class Encoder {
       this.#value(value[key], depth);
     }
     const shape = node.shape;
-    // A number given since the walk began was given within this object: to the peer it is new.
+    // A number assigned since the walk began was assigned within this object: it is new to the
+    // peer.
     if (shape < 0 || shape >= known) return this.#spellOut(value, depth, start, body, node);
     if (known > SHORT_SHAPES) {
       out.bytes[start] = TAG.SHAPE_WIDE + (shape >> 8);
@@ -184,7 +196,7 @@ export class Encoder {
     } else out.bytes[start] = TAG.SHAPE + shape;
   }
 
-  /** An object whose keys, down from `node`, the peer does not know; the values up to there stand. */
+  /** Writes an object whose keys from `node` on are unknown to the peer. The values before stay. */
   #spellOut(
     value: Record<string, unknown>,
     depth: number,
@@ -296,7 +308,7 @@ export class Encoder {
       this.#value(item, depth);
       count++;
     }
-    // A getter may have added some on the way.
+    // A getter may have added more.
     this.#out.view.setUint32(head, count, true);
   }
 
@@ -327,20 +339,20 @@ export class Encoder {
     if (hasCause) this.#value(cause, depth);
   }
 
-  /** Makes room for `length` bytes more, within the limit. */
+  /** Reserves room for `length` more bytes, within the limit. */
   #room(length: number): void {
     this.#checkLength(0);
     this.#out.reserve(length);
   }
 
-  /** Refuses the whole term if it is too long already, or with `more` bytes. */
+  /** Throws if the term is too long, or would be with `more` bytes. */
   #checkLength(more: number): void {
     if (this.#out.at - this.#start + more <= this.#bytesMax) return;
     throw new Refusal(this.#message, `is longer than ${this.#bytesMax} bytes`, "system_limit");
   }
 }
 
-/** The bytes of one term, which stands for itself. There is no session, so it holds no pids. */
+/** Encodes one term on its own. Without a session, it cannot contain pids. */
 export function encodeTerm(value: unknown): Uint8Array<ArrayBuffer> {
   const out = new TermBuffer();
   new Encoder().encode(value, out);
@@ -393,7 +405,7 @@ function writeFloat(out: TermBuffer, tag: number, value: number): void {
   out.at += 9;
 }
 
-/** A tag and a u32. */
+/** Writes a tag and a u32. */
 function writeHead(out: TermBuffer, tag: number, value: number): void {
   out.bytes[out.at] = tag;
   out.view.setUint32(out.at + 1, value, true);
@@ -413,12 +425,12 @@ function writeSpelledOut(out: TermBuffer, keys: number): void {
   out.bytes[out.at++] = keys;
 }
 
-/** Whether a value was made by this constructor, and not by one that extends it. */
+/** Whether a value was created by exactly this constructor, not by a subclass. */
 function isExactly<T>(value: object, constructor: new () => T): value is T & object {
   return Object.getPrototypeOf(value) === constructor.prototype;
 }
 
-/** "an instance of Foo". */
+/** Returns a description like "an instance of Foo". */
 function describe(value: object): string {
   const name = Object.getPrototypeOf(value)?.constructor?.name;
   return typeof name === "string" && name !== "" ? `an instance of ${name}` : "no plain object";

@@ -5,15 +5,16 @@
  */
 
 /**
- * A value cannot be sent: it, or something within it, is a function, a symbol, an instance of a class,
- * part of a circle, nested too deep, or too long. Nothing was sent, and nothing else is lost.
+ * A value cannot be sent: it contains a function, a symbol, an instance of a class or a circular
+ * reference, or it is nested too deeply or too long. Nothing was sent, and no other message is
+ * lost.
  */
 export class TermError extends Error {
-  /** Tells the class of the error. */
+  /** Name of the error class. */
   override readonly name = "TermError";
-  /** Stable code: what is wrong with the value, or that it is over a limit. */
+  /** Stable code: what is wrong with the value, or which limit it exceeds. */
   readonly code: "badarg" | "system_limit";
-  /** Where in the value, like `message.users[3].callback`. */
+  /** Path within the value, like `message.users[3].callback`. */
   readonly path: string;
 
   /** `what` follows the path in the message. */
@@ -24,24 +25,24 @@ export class TermError extends Error {
   }
 }
 
-/** Bytes are no term. The session that they came from is over: what follows cannot be understood. */
+/** Invalid bytes. The session ends, because the rest of its input cannot be decoded. */
 export class ProtocolError extends Error {
-  /** Tells the class of the error. */
+  /** Name of the error class. */
   override readonly name = "ProtocolError";
   /** Stable code: `"protocol"`. */
   readonly code = "protocol";
-  /** Where it was noticed, in bytes from the beginning of the term or the exit reason. */
+  /** Offset of the fault, in bytes from the beginning of the term or the exit reason. */
   readonly offset: number;
   readonly #what: string;
 
-  /** `what` is in front of the offset in the message. */
+  /** `what` precedes the offset in the message. */
   constructor(what: string, offset: number) {
     super(`${what}, at byte ${offset}`);
     this.offset = offset;
     this.#what = what;
   }
 
-  /** The same for bytes that begin `length` bytes earlier. */
+  /** Returns the same error for bytes that begin `length` bytes earlier. */
   behind(length: number): ProtocolError {
     return new ProtocolError(this.#what, this.offset + length);
   }

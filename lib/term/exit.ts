@@ -29,7 +29,7 @@ import type { Encoder, PidWriter } from "./encode.ts";
 import { ProtocolError, TermError } from "./errors.ts";
 import { Pid, readPidId, readPidNode, writePid } from "./pid.ts";
 
-/** The reasons that are a word and have a tag of their own, by tag. */
+/** Reasons that are a word with a tag of its own, by tag. */
 const WORDS: readonly (ExitWord | undefined)[] = [
   "normal",
   undefined,
@@ -42,10 +42,10 @@ const WORDS: readonly (ExitWord | undefined)[] = [
   "kill",
 ];
 
-/** The tags of the other reasons. */
+/** Tags of the other reasons. */
 const TAG = { MESSAGE: 1, LINKED: 3, TEXT: 5, SHUTDOWN: 9, ERROR: 10, TERM: 11 } as const;
 
-/** A reason that is one word, with a meaning that everybody knows. */
+/** A reason that is one word with a fixed meaning. */
 export type ExitWord =
   | "normal"
   | "shutdown"
@@ -54,21 +54,21 @@ export type ExitWord =
   | "noproc"
   | "noconnection";
 
-/** An orderly end with something to say: as good as `"shutdown"`. */
+/** An orderly exit with details. Treated like `"shutdown"`. */
 export interface ShutdownReason {
-  /** What there is to say. */
+  /** The details: any term. */
   readonly shutdown: unknown;
 }
 
-/** An end because a linked actor ended. */
+/** An exit caused by the exit of a linked actor. */
 export interface LinkedReason {
-  /** Who ended. */
+  /** The linked actor that exited. */
   readonly linked: Pid;
-  /** Why. */
+  /** Its exit reason. */
   readonly reason: ExitReason;
 }
 
-/** Why an actor ended: a word, an error, or any other term. */
+/** Why an actor exited: a word, an error, or any other term. */
 export type ExitReason =
   | ExitWord
   | ShutdownReason
@@ -82,23 +82,23 @@ export type ExitReason =
   | null
   | undefined;
 
-/** `linked` stands in `linked` at most so often. A longer one is cut off; from a peer it is refused. */
+/** Maximum nesting of `linked`. A deeper one is truncated; received from a peer, it is rejected. */
 export const LINKED_DEPTH_MAX = 16;
 
-/** What stands for a reason that cannot be sent is cut off here. In characters. */
+/** Maximum length of the text that replaces a reason that cannot be sent. In characters. */
 const STAND_IN_LENGTH_MAX = 1000;
 
-/** Whether it is an end in good order, after which a transient child is not started again. */
+/** Whether it is an orderly exit, after which a transient child is not restarted. */
 export function isNormal(reason: unknown): boolean {
   return reason === "normal" || reason === "shutdown" || isShutdown(reason);
 }
 
-/** Whether it is `{ shutdown: … }`, and nothing but that. */
+/** Whether it is exactly `{ shutdown: … }`. */
 function isShutdown(reason: unknown): reason is ShutdownReason {
   return isPlain(reason, 1) && Object.hasOwn(reason, "shutdown");
 }
 
-/** Writes a reason to the end of `out`. */
+/** Appends a reason to `out`. */
 export function encodeExit(
   reason: unknown,
   out: TermBuffer,
@@ -132,7 +132,7 @@ function write(
   writeTerm(out, TAG.TERM, reason, encoder);
 }
 
-/** Writes the commonest reason, for which nothing needs to be made. */
+/** Appends the most common reason without allocating. */
 export function writeNormal(out: TermBuffer): void {
   writeWord(0, out);
 }
@@ -179,7 +179,7 @@ function writeLong(out: TermBuffer, tag: number, text: string): void {
   out.write(bytes);
 }
 
-/** An orderly end stays one, and an error an error. */
+/** An orderly exit stays orderly, and an error stays an error. */
 function writeStandIn(reason: unknown, { message }: TermError, out: TermBuffer, encoder: Encoder) {
   const text = `unsendable exit reason: ${message}`.slice(0, STAND_IN_LENGTH_MAX).toWellFormed();
   if (isShutdown(reason)) return writeTerm(out, TAG.SHUTDOWN, text, encoder);
@@ -188,7 +188,10 @@ function writeStandIn(reason: unknown, { message }: TermError, out: TermBuffer, 
   writeLong(out, TAG.MESSAGE, words);
 }
 
-/** The reason that the bytes `from` up to `to` are; if they are none, a {@linkcode ProtocolError}. */
+/**
+ * Decodes the reason in the bytes from `from` to `to`. Throws a {@linkcode ProtocolError} if they
+ * are invalid.
+ */
 export function decodeExit(
   bytes: Uint8Array,
   from: number,
@@ -269,7 +272,7 @@ function readLong(bytes: Uint8Array, start: number, at: number, to: number): str
   return text;
 }
 
-/** An error as tag 1 has it: it was made elsewhere, so it has no stack. */
+/** Returns an error with tag 1. It was created elsewhere, so it has no stack. */
 function messageError(message: string): Error {
   const error = new Error(message);
   Object.defineProperty(error, "stack", { value: undefined, writable: true, configurable: true });
@@ -285,7 +288,7 @@ function isLinked(reason: unknown): reason is LinkedReason {
   return isPlain(reason, 2) && reason["linked"] instanceof Pid && Object.hasOwn(reason, "reason");
 }
 
-/** Whether it is a plain object with so many properties. */
+/** Whether it is a plain object with this number of properties. */
 function isPlain(value: unknown, count: number): value is Record<string, unknown> {
   if (typeof value !== "object" || value === null) return false;
   const prototype = Object.getPrototypeOf(value);

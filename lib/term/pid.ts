@@ -1,124 +1,127 @@
 /**
- * Pids: the names of actors, which only a node can give.
+ * Pids: identifiers of actors, which only a node can create.
  *
  *     u64   63 ──── 48 47 ── 40 39 ─────────────── 0
  *           node index  spare    local id
  *
- * A pid is a node, one life of that node, and a number that no other actor of that life has or had.
- * Inside a node a pid leads straight to its actor, without a look-up. On the wire it is the u64 above,
- * whose node index means something in one session only: translation happens there and nowhere else.
+ * A pid consists of a node, an incarnation of that node, and a number that no other actor of that
+ * incarnation has or had. Within a node, a pid refers directly to its actor, without a lookup. On
+ * the wire it is the u64 above. Its node index is valid in one session only, and only the session
+ * translates it.
  *
  * @module
  */
 import { assert } from "../base/assert.ts";
 
-/** Local ids are below this: 40 bits. */
+/** Local ids are below this value: 40 bits. */
 export const LOCAL_ID_MAX: number = 2 ** 40;
 
-/** Where a pid or a reference comes from: one life of one node, as seen by the node that holds it. */
+/**
+ * Origin of a pid or a reference: one incarnation of one node, as seen by the node that holds it.
+ */
 export interface Home {
   /** `name@host:port`. */
   readonly node: string;
-  /** Which life of that node. */
+  /** Incarnation of the node. */
   readonly creation: number;
-  /** It is the node itself that holds the pid. */
+  /** Whether it is the node that holds the pid. */
   readonly local: boolean;
-  /** What sends on behalf of the node that holds the pid; for the runtime. */
+  /** Sends on behalf of the node that holds the pid. Internal. */
   readonly system?: object | undefined;
 }
 
 /**
- * Names an actor that takes messages of type `Message`. Made by `spawn` and by what arrives from
- * other nodes; compared with {@linkcode Pid.equals}, or by its {@linkcode Pid.key} in a map.
+ * Identifies an actor that takes messages of type `Message`. Created by `spawn` and by decoding.
+ * Compare pids with {@linkcode Pid.equals}, or use {@linkcode Pid.key} as a map key.
  */
 export class Pid<in Message = never> {
-  /** Where the actor lives. */
+  /** Node of the actor. */
   readonly home: Home;
-  /** The actor's number there, from 1. */
+  /** Number of the actor on its node, from 1. */
   readonly id: number;
-  /** What takes its messages; for the runtime. It is gone when the actor is. */
+  /** The actor that takes its messages; undefined after the actor exits. Internal. */
   target: object | undefined;
-  /** Never there: makes the types of what two actors take tell their pids apart. */
+  /** Never set: distinguishes the types of pids by the messages their actors take. */
   declare readonly accepts: ((message: Message) => void) | undefined;
 
-  /** For the runtime: programs get pids, they do not make them. */
+  /** Internal: programs receive pids, they do not construct them. */
   constructor(home: Home, id: number, target: object | undefined) {
     this.home = home;
     this.id = id;
     this.target = target;
   }
 
-  /** The name of the node where the actor lives. */
+  /** Name of the actor's node. */
   get node(): string {
     return this.home.node;
   }
 
-  /** A text that equal pids share and others do not: for use as a key. */
+  /** A text that is the same for equal pids only: usable as a map key. */
   get key(): string {
     return `${this.home.node} ${this.id}.${this.home.creation}`;
   }
 
-  /** Whether both name the same actor. */
+  /** Whether both identify the same actor. */
   equals(other: unknown): boolean {
     return this === other || (other instanceof Pid && this.id === other.id &&
       this.home.creation === other.home.creation && this.home.node === other.home.node);
   }
 
-  /** `<0.42>` at home, `<name@host:port 42.3>` abroad. */
+  /** Returns `<0.42>` on its own node, `<name@host:port 42.3>` elsewhere. */
   toString(): string {
     const { node, creation, local } = this.home;
     return local ? `<0.${this.id}>` : `<${node} ${this.id}.${creation}>`;
   }
 
-  /** The same: JSON of a pid is for people. */
+  /** Returns the same text: JSON of a pid is meant for people. */
   toJSON(): string {
     return this.toString();
   }
 }
 
-/** A reference that no other equals: names a monitor, a call, a timer. */
+/** A unique reference: identifies a monitor, a call or a timer. */
 export class Ref {
-  /** Where it was made. */
+  /** Node that created it. */
   readonly home: Home;
-  /** Its number there, from 1. */
+  /** Number on that node, from 1. */
   readonly id: number;
 
-  /** For the runtime. */
+  /** Internal. */
   constructor(home: Home, id: number) {
     this.home = home;
     this.id = id;
   }
 
-  /** A text that equal references share and others do not. */
+  /** A text that is the same for equal references only. */
   get key(): string {
     return `${this.home.node} ${this.id}.${this.home.creation}`;
   }
 
-  /** Whether both are the same. */
+  /** Whether both are the same reference. */
   equals(other: unknown): boolean {
     return this === other || (other instanceof Ref && this.id === other.id &&
       this.home.creation === other.home.creation && this.home.node === other.home.node);
   }
 
-  /** `#Ref<0.42>`, or with its node. */
+  /** Returns `#Ref<0.42>`, or the form with a node name. */
   toString(): string {
     const { node, creation, local } = this.home;
     return local ? `#Ref<0.${this.id}>` : `#Ref<${node} ${this.id}.${creation}>`;
   }
 
-  /** The same: JSON of a reference is for people. */
+  /** Returns the same text: JSON of a reference is meant for people. */
   toJSON(): string {
     return this.toString();
   }
 }
 
-// The same in `console.log`, which would walk through the whole system otherwise.
+// The same text in `console.log`, which would otherwise print the whole system.
 for (const { prototype } of [Pid, Ref]) {
   const value = prototype.toString;
   Object.defineProperty(prototype, Symbol.for("nodejs.util.inspect.custom"), { value });
 }
 
-/** The u64 of the wire. `node` is an index into the session's table, 0 to 65535. */
+/** Returns the u64 of the wire. `node` is an index into the session's table, 0 to 65535. */
 export function packPid(node: number, id: number): bigint {
   assert(node >= 0 && node <= 0xffff && id >= 0 && id < LOCAL_ID_MAX, `no pid: ${node}, ${id}`);
   return (BigInt(node) << 48n) | BigInt(id);
@@ -126,7 +129,7 @@ export function packPid(node: number, id: number): bigint {
 
 /** Writes the same eight bytes without making a bigint. */
 export function writePid(view: DataView, at: number, node: number, id: number): void {
-  // Its words are made only if it fails: this is on the way of every message.
+  // The message is built only on failure, because this runs for every message.
   const isPid = node >= 0 && node <= 0xffff && id >= 0 && id < LOCAL_ID_MAX;
   if (!isPid) assert(false, `no pid: ${node}, ${id}`);
   view.setUint32(at, id >>> 0, true);
@@ -134,12 +137,12 @@ export function writePid(view: DataView, at: number, node: number, id: number): 
   view.setUint16(at + 6, node, true);
 }
 
-/** The node of the eight bytes at `at`. */
+/** Returns the node index of the eight bytes at `at`. */
 export function readPidNode(view: DataView, at: number): number {
   return view.getUint16(at + 6, true);
 }
 
-/** The local id of the eight bytes at `at`. The spare byte is not looked at. */
+/** Returns the local id of the eight bytes at `at`. Ignores the spare byte. */
 export function readPidId(view: DataView, at: number): number {
   return view.getUint32(at, true) + view.getUint8(at + 4) * 2 ** 32;
 }

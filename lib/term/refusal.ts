@@ -1,19 +1,20 @@
 /**
- * Why a value cannot be sent, in words: the encoder knows only the culprit; the way to it is looked for
- * afterwards, because a way that is kept up on every message costs more than the sending.
+ * Describes why a value cannot be sent. The encoder only knows the invalid value; its path is
+ * searched for afterwards, because tracking the path of every message would cost more than sending
+ * it.
  *
  * @module
  */
 import { TermError } from "./errors.ts";
 import { DEPTH_MAX } from "./tags.ts";
 
-/** Thrown within the encoder, and nowhere else seen. */
+/** Thrown and caught within the encoder only. */
 export class Refusal {
-  /** What may not travel. */
+  /** The value that cannot be sent. */
   readonly culprit: unknown;
-  /** What is wrong with it; follows the path. */
+  /** What is wrong with it; follows the path in the message. */
   readonly what: string;
-  /** It is wrong in itself, it is over a limit, or it is nested too deep: perhaps in a circle. */
+  /** Whether it is invalid, exceeds a limit, or is nested too deeply (possibly in a circle). */
   readonly why: "badarg" | "system_limit" | "depth";
 
   constructor(culprit: unknown, what: string, why: "badarg" | "system_limit" | "depth" = "badarg") {
@@ -23,17 +24,17 @@ export class Refusal {
   }
 }
 
-/** A value within another, and the step from there. */
+/** A value within another, and the step that leads to it. */
 interface Part {
   readonly value: unknown;
-  /** Like `.users` or `[3]`. */
+  /** A step like `.users` or `[3]`. */
   readonly step: string;
 }
 
-/** The longest path that is told; the middle of a longer one is left out. In characters. */
+/** Maximum length of a path in a message, in characters. The middle of a longer one is omitted. */
 const PATH_LENGTH_MAX = 400;
 
-/** What to tell whoever sent `message`. */
+/** Returns the error for the sender of `message`. */
 export function explain(message: unknown, { culprit, what, why }: Refusal): TermError {
   const way: Part[] = [{ value: message, step: "message" }];
   walk(way, culprit, why === "depth");
@@ -44,8 +45,9 @@ export function explain(message: unknown, { culprit, what, why }: Refusal): Term
 }
 
 /**
- * Goes the encoder's way to the culprit, or to where it is too deep. False, and back at the message, if
- * it is not there: a getter may give another value at every look.
+ * Repeats the encoder's walk up to the invalid value, or to the place that is nested too deeply.
+ * Returns false, with an empty path, if it is not found: a getter may return another value each
+ * time.
  */
 function walk(way: Part[], culprit: unknown, deep: boolean): boolean {
   const { value } = way.at(-1)!;
@@ -59,7 +61,7 @@ function walk(way: Part[], culprit: unknown, deep: boolean): boolean {
   return false;
 }
 
-/** What a value holds, in the order in which it is encoded. */
+/** Returns what a value contains, in the order of encoding. */
 function* parts(value: object): Generator<Part> {
   if (Array.isArray(value)) {
     for (let i = 0; i < value.length; i++) yield { value: value[i], step: `[${i}]` };

@@ -1,37 +1,37 @@
 /**
- * Shapes: the keys of an object, in their order. Sender and receiver number the shapes that they met in
- * a session, so that the second object with the same keys costs a number.
+ * Shapes: the keys of an object, in order. Sender and receiver number the shapes of a session, so
+ * that the keys of the second object with the same shape are sent as one number.
  *
- * The sender finds the number by walking a tree of keys, from the root, a step a key:
+ * The sender finds the number by walking a tree of keys from the root, one step per key:
  *
  *     root ─ type ┬ by             shape 0: { type, by }
  *                 └ name ─ age     shape 1: { type, name, age }
  *
- * Every node remembers the child of its last step, where most steps lead again. From the root steps
- * lead everywhere, so a key also remembers where the walk of its value began.
+ * Each tree node caches the child of its last step, which is usually the next one too. The steps
+ * from the root vary more, so each key also caches where the walk of its value began.
  *
  * @module
  */
 import { assert } from "../base/assert.ts";
 import { SHAPE_KEY_LENGTH_MAX, SHAPE_KEYS_MAX, SHAPES_MAX } from "./tags.ts";
 
-/** A sender that failed to send new shapes again and again starts anew past so many nodes. */
+/** After this many tree nodes, a sender that kept failing to send new shapes clears its tree. */
 const NODES_MAX: number = SHAPES_MAX * SHAPE_KEYS_MAX;
 
-/** The keys from the root down to here. */
+/** The keys on the path from the root. */
 export class ShapeNode {
-  /** The last of the keys. */
+  /** The last key. */
   readonly key: string;
   readonly parent: ShapeNode | undefined;
-  /** How many keys. */
+  /** Number of keys. */
   readonly depth: number;
-  /** The number of the shape with exactly these keys; -1 if there is none. */
+  /** Number of the shape with exactly these keys, or -1. */
   shape = -1;
-  /** Where the last step led. */
+  /** Child of the last step. */
   last: ShapeNode | undefined;
-  /** The first step of the last object that was the value of this key, or stood in a list that was. */
+  /** First step of the last object that was the value of this key, or an element of its array. */
   inner: ShapeNode | undefined;
-  /** All children, once there are two. */
+  /** All children, if there are at least two. */
   #children: Map<string, ShapeNode> | undefined;
 
   constructor(key: string, parent: ShapeNode | undefined) {
@@ -43,7 +43,7 @@ export class ShapeNode {
     this.#children = undefined;
   }
 
-  /** The child for `key`, which becomes the last one. */
+  /** Returns the child for `key`, which becomes the cached one. */
   find(key: string): ShapeNode | undefined {
     const child = this.last?.key === key ? this.last : this.#children?.get(key);
     if (child !== undefined) this.last = child;
@@ -59,31 +59,31 @@ export class ShapeNode {
     this.last = child;
   }
 
-  /** All keys down to here. */
+  /** Returns all keys on the path. */
   path(): string[] {
     return this.parent === undefined ? [] : [...this.parent.path(), this.key];
   }
 }
 
-/** The sender's shapes. */
+/** The shapes of the sender. */
 export class ShapeTree {
-  /** Where every walk begins. */
+  /** Start of every walk. */
   root: ShapeNode = new ShapeNode("", undefined);
-  /** The nodes that are shapes, by number. */
+  /** The tree nodes that are shapes, by number. */
   readonly #shapes: ShapeNode[] = [];
   #nodes = 0;
 
-  /** How many shapes there are. The next gets this number. */
+  /** Number of shapes, which is also the number of the next one. */
   get count(): number {
     return this.#shapes.length;
   }
 
-  /** No further shape has room. */
+  /** Whether the table is full. */
   get full(): boolean {
     return this.#shapes.length >= SHAPES_MAX || this.#nodes >= NODES_MAX;
   }
 
-  /** Makes these keys a shape: its number, or -1 if they cannot be one. */
+  /** Makes these keys a shape. Returns its number, or -1 if they cannot be one. */
   define(keys: readonly string[]): number {
     if (this.full || !canBeShape(keys)) return -1;
     let node = this.root;
@@ -99,13 +99,13 @@ export class ShapeTree {
     return node.shape;
   }
 
-  /** Forgets the shapes from number `count` on. */
+  /** Removes the shapes from number `count` on. */
   rollBack(count: number): void {
     while (this.#shapes.length > count) this.#shapes.pop()!.shape = -1;
     assert(this.#shapes.length === count, "shapes only go back");
   }
 
-  /** Forgets everything. */
+  /** Removes everything. */
   clear(): void {
     this.root = new ShapeNode("", undefined);
     this.#shapes.length = 0;
@@ -113,31 +113,31 @@ export class ShapeTree {
   }
 }
 
-/** The keys of one shape, at the receiver. */
+/** The keys of one shape at the receiver. */
 export interface Shape {
   readonly keys: readonly string[];
-  /** Every object has one of them already: it must be defined, not assigned. */
+  /** Every object has one of these keys already, so it must be defined, not assigned. */
   readonly inherited: boolean;
 }
 
-/** The shape with these keys; `undefined` if they cannot be one. */
+/** Returns the shape with these keys, or `undefined` if they cannot be one. */
 export function shapeOf(keys: readonly string[]): Shape | undefined {
   if (!canBeShape(keys)) return undefined;
   const sample: Record<string, unknown> = Object.create(null);
   for (const key of keys) sample[key] = undefined;
-  // As an object gives them they are quicker to assign than as they were read.
+  // Keys read back from an object are faster to assign than the decoded strings.
   const own = Object.keys(sample);
   if (own.length < keys.length) return undefined;
   return { keys: own, inherited: own.some((key) => key in Object.prototype) };
 }
 
-/** Whether an object with these keys may be a shape. Digits in front are a dictionary's. */
+/** Whether an object with these keys may be a shape. A leading digit indicates a dictionary. */
 function canBeShape(keys: readonly string[]): boolean {
   if (keys.length === 0 || keys.length > SHAPE_KEYS_MAX) return false;
   return keys.every((key) => key.length <= SHAPE_KEY_LENGTH_MAX && !startsWithDigit(key));
 }
 
-/** Whether a key may be the index of an array. */
+/** Whether a key may be an array index. */
 export function startsWithDigit(key: string): boolean {
   const code = key.charCodeAt(0);
   return code >= 0x30 && code <= 0x39;

@@ -55,7 +55,7 @@
  * @module
  */
 
-/** Tags by name; for a tag that is a range, its first. */
+/** Tags by name. For a range of tags, the first one. */
 export const TAG = {
   SHAPE: 0x00,
   STRING: 0x40,
@@ -95,32 +95,35 @@ export const TAG = {
   ERROR: 0xf2,
 } as const;
 
-/** A call: apart from the values above, for only a session can give it a meaning. */
+/** A call. Separate from the values above, because it is meaningful within a session only. */
 export const CALL_TAG = 0xf4;
 
-/** ERROR carries a stack. */
+/** Flag: the ERROR has a stack. */
 export const ERROR_STACK = 1;
 
-/** ERROR carries a cause. */
+/** Flag: the ERROR has a cause. */
 export const ERROR_CAUSE = 2;
 
-/** Arrays, objects, maps, sets and errors stand in one another at most so deep; deeper is refused. */
+/** Maximum nesting of arrays, objects, maps, sets and errors. Deeper terms are rejected. */
 export const DEPTH_MAX = 64;
 
-/** A session has at most so many shapes at a time. A message past that spells its keys out. */
+/** Maximum number of shapes of a session. Beyond it, keys are written out in each message. */
 export const SHAPES_MAX = 1024;
 
-/** An object with more keys is a dictionary, not a shape: its keys are spelled out. */
+/** Maximum number of keys of a shape. An object with more is written with its keys. */
 export const SHAPE_KEYS_MAX = 64;
 
-/** An object with a longer key is none either. In characters. */
+/**
+ * Maximum length of a key of a shape, in characters. An object with a longer one is written with
+ * its keys.
+ */
 export const SHAPE_KEY_LENGTH_MAX = 64;
 
-/** The longest bigint, both ways: Bun has none beyond 128 KiB. Longer is refused. */
+/** Maximum length of a bigint, in both directions: Bun does not support more than 128 KiB. */
 export const BIGINT_BYTES_MAX = 65_536;
 
-/** One term holds at most so many errors; more are refused, because each costs a stack to make. */
+/** Maximum number of errors in one term, because each costs the creation of a stack. */
 export const ERRORS_MAX = 256;
 
-/** The longest term, where its owner says nothing else. Longer is refused. */
+/** Default maximum length of a term. Longer terms are rejected. */
 export const TERM_BYTES_MAX: number = 16 * 1024 * 1024;

@@ -1,12 +1,12 @@
 /**
  * Strings to bytes and back.
  *
- *     up to U+00FF            one byte a character: STRING, STRING8, STRING32
+ *     up to U+00FF            one byte per character: STRING, STRING8, STRING32
  *     beyond                  UTF-8: UTF8_8, UTF8_32
- *     with a lone surrogate   UTF-16, so that nothing is lost: UTF16
+ *     with a lone surrogate   UTF-16, which is lossless: UTF16
  *
- * So text comes out as it went in, whatever it is. A long text with a character from U+0080 to U+00FF
- * may be in UTF-8 as well.
+ * Every string is decoded exactly as it was encoded. A long text with a character from U+0080 to
+ * U+00FF may also be encoded as UTF-8.
  *
  * @module
  */
@@ -14,12 +14,15 @@ import { Buffer, isUtf8 } from "node:buffer";
 import type { TermBuffer } from "./buffer.ts";
 import { TAG } from "./tags.ts";
 
-/** From this length on a call into the runtime costs less than a loop. In characters. */
+/** From this length on, a call into the runtime is faster than a loop. In characters. */
 const NATIVE_FROM_LENGTH = 40;
 
-/** What buffers can do and do not show in their types: each takes its `this` as any Uint8Array. */
+/** Methods of Buffer that its types do not declare. `this` may be any Uint8Array. */
 interface NativeText {
-  /** Writes at most `length` bytes from `at` on, no character in part; how many it wrote. */
+  /**
+   * Writes at most `length` bytes at `at`, whole characters only. Returns the number of bytes
+   * written.
+   */
   utf8Write(this: Uint8Array, text: string, at: number, length: number): number;
   ucs2Write(this: Uint8Array, text: string, at: number, length: number): number;
   utf8Slice(this: Uint8Array, from: number, to: number): string;
@@ -39,7 +42,7 @@ function writeShort(out: TermBuffer, text: string, length: number): void {
   if (out.at + length >= out.end) out.reserve(length + 1);
   const bytes = out.bytes;
   const from = out.at + 1;
-  // All bits of all characters: one question at the end is cheaper than one for each.
+  // Combines the bits of all characters: one check at the end is faster than one per character.
   let bits = 0;
   let i = 0;
   for (; i + 4 <= length; i += 4) {
@@ -63,11 +66,11 @@ function writeShort(out: TermBuffer, text: string, length: number): void {
   out.at = from + length;
 }
 
-/** As if it were ASCII; the number of its bytes tells whether it is. */
+/** Writes the string as ASCII. The number of bytes written shows whether it is. */
 function writeLong(out: TermBuffer, text: string, length: number): void {
   const from = out.at;
-  // Text that is not ASCII has more bytes than characters. Room for one more character of any kind
-  // makes sure that then more than `length` bytes are written.
+  // Text that is not ASCII has more bytes than characters. Reserving room for one more character
+  // ensures that more than `length` bytes are then written.
   out.reserve(5 + length + 4);
   writeHead(out, length);
   if (native.utf8Write.call(out.bytes, text, out.at, length + 4) === length) out.at += length;
@@ -109,12 +112,12 @@ function writeUnits(out: TermBuffer, text: string): void {
   out.at += 5 + native.ucs2Write.call(out.bytes, text, out.at + 5, length);
 }
 
-/** The string of UTF-8 bytes; `undefined` if they are none. */
+/** Returns the string that UTF-8 bytes encode, or `undefined` if they are invalid. */
 export function utf8TextOf(bytes: Uint8Array, from: number, to: number): string | undefined {
   return isUtf8(bytes.subarray(from, to)) ? native.utf8Slice.call(bytes, from, to) : undefined;
 }
 
-/** The string of UTF-16 code units, an even number of bytes. */
+/** Returns the string of UTF-16 code units in an even number of bytes. */
 export function utf16Text(bytes: Uint8Array, from: number, to: number): string {
   return native.ucs2Slice.call(bytes, from, to);
 }

@@ -1,37 +1,37 @@
 /**
- * Reads the strings of one byte a character. Making a string costs a call into the runtime, whatever
- * its length, so neighbours are made in one piece, the window, and cut out of it:
+ * Reads strings that have one byte per character. Creating a string costs a call into the runtime,
+ * whatever its length, so neighbouring strings are created at once as a window and sliced from it:
  *
  *     bytes   44 t y p e 42 b y 43 i n c 81 ...
  *                └──────── window ─────────────┘
  *                type       by    inc
  *
- * A string may keep its window alive, which is why that is short. The shortest strings come back too
- * often for that: they are remembered, each in the place that its characters lead to.
+ * A string may keep its window alive, so windows are short. The shortest strings recur too often
+ * for that: they are cached, indexed by a hash of their characters.
  *
  * @module
  */
 import { Buffer } from "node:buffer";
 import { EMPTY } from "../base/bytes.ts";
 
-/** The longest window, in bytes. */
+/** Maximum length of a window, in bytes. */
 const WINDOW_BYTES_MAX = 1024;
 
-/** From this length on a string is made by itself. */
+/** Strings of at least this length are created individually. */
 const ALONE_FROM_LENGTH = 256;
 
-/** Up to this length a string is remembered. */
+/** Maximum length of a cached string. */
 const REMEMBER_LENGTH_MAX = 8;
 
-/** So many strings are remembered; a power of two. */
+/** Number of cached strings; a power of two. */
 const REMEMBER_COUNT = 512;
 
-/** Buffers can do this, and do not show it in their types: `this` may be any Uint8Array. */
+/** Methods of Buffer that its types do not declare. `this` may be any Uint8Array. */
 const latin1Slice = (Buffer.prototype as unknown as {
   latin1Slice(this: Uint8Array, from: number, to: number): string;
 }).latin1Slice;
 
-/** The strings within one term, from its beginning to its end. */
+/** Reads the strings of one term, from its beginning to its end. */
 export class TextReader {
   readonly #remembered: string[] = new Array(REMEMBER_COUNT).fill("");
   #bytes: Uint8Array = EMPTY;
@@ -40,14 +40,14 @@ export class TextReader {
   #windowFrom = 0;
   #windowTo = 0;
 
-  /** Another term begins, which ends at `end`. */
+  /** Starts another term, which ends at `end`. */
   begin(bytes: Uint8Array, end: number): void {
     this.#bytes = bytes;
     this.#end = end;
     this.#windowTo = 0;
   }
 
-  /** The string of the bytes `from` up to `to`, none of which was read before. */
+  /** Returns the string of the bytes from `from` to `to`, which must not have been read before. */
   latin1(from: number, to: number): string {
     if (to - from <= REMEMBER_LENGTH_MAX) return this.#short(from, to);
     if (to > this.#windowTo) {

@@ -17,7 +17,7 @@
  * @module
  */
 
-/** What carries bytes. */
+/** A value that holds bytes. */
 export type Binary = ArrayBuffer | ArrayBufferView;
 
 interface BinaryConstructor {
@@ -25,7 +25,7 @@ interface BinaryConstructor {
   readonly BYTES_PER_ELEMENT?: number;
 }
 
-/** By kind, but for ArrayBuffer. */
+/** Constructors by kind, except ArrayBuffer. */
 const KINDS: readonly BinaryConstructor[] = [
   ArrayBuffer as unknown as BinaryConstructor,
   DataView,
@@ -42,20 +42,23 @@ const KINDS: readonly BinaryConstructor[] = [
   Float16Array,
 ];
 
-/** The kind of a value that is not a Uint8Array; -1 if it may not travel. */
+/** Returns the kind of a value that is not a Uint8Array, or -1 if it cannot be sent. */
 export function kindOf(value: Binary): number {
   const kind = KINDS.findIndex((constructor) => value instanceof constructor);
   return kind < 0 || value.byteLength % elementBytes(kind) === 0 ? kind : -1;
 }
 
-/** The memory of a value, as bytes. */
+/** Returns the memory of a value as bytes. */
 export function bytesOf(value: Binary): Uint8Array {
   return ArrayBuffer.isView(value)
     ? new Uint8Array(value.buffer, value.byteOffset, value.byteLength)
     : new Uint8Array(value);
 }
 
-/** A value of that kind over `memory`; `undefined` for an unknown kind or half an element. */
+/**
+ * Returns a value of that kind over `memory`, or `undefined` for an unknown kind or an incomplete
+ * element.
+ */
 export function binaryOf(kind: number, memory: ArrayBuffer): Binary | undefined {
   const constructor = KINDS[kind];
   if (constructor === undefined || memory.byteLength % elementBytes(kind) !== 0) return undefined;
