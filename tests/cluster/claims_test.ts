@@ -114,6 +114,37 @@ test("Global.register: waits at a third node, if it is free there in a moment", 
   });
 });
 
+test("Global.register: a name that was asked for in a session that was lost is found in the next one", async () => {
+  await withTown(3, async (town, ...nodes) => {
+    const [a, b, c] = nodes as [TestNode, TestNode, TestNode];
+    town.cut(0, 1);
+    town.cut(1, 2);
+    await a.mesh.connect(c.name);
+    await town.settled();
+    town.weather.isHeld = true;
+    const pid = idle(a);
+    // C does not answer while the session with B comes up: so B is asked, too.
+    const answer = a.global.register("x", pid);
+    town.heal(0, 1);
+    const connected = a.mesh.connect(b.name);
+    await until("b is asked", async () => {
+      await town.pass(0, 1);
+      await town.pass(1, 0);
+      return b.global.whereis("x") !== undefined;
+    });
+    town.weather.clear();
+    await connected;
+    assertEquals(await answer, true);
+    town.cut(0, 1);
+    await untilApart(a, b);
+    await untilApart(b, a);
+    assertEquals(b.global.whereis("x"), undefined);
+    town.heal(0, 1);
+    await a.mesh.connect(b.name);
+    await untilFound([a, b, c], "x", pid);
+  });
+});
+
 test("Global: two that hold one name are told by a node that they both know, though they are apart", async () => {
   await withTown(3, async (town, ...nodes) => {
     const [a, b, c] = nodes as [TestNode, TestNode, TestNode];
