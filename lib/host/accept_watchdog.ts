@@ -1,13 +1,13 @@
 /**
- * Notices a listener that accepts nothing any more, and has it opened again.
+ * Detects a listener that no longer accepts connections, and reopens it.
  *
- * After the process has been out of descriptors once, Deno's `node:tls` listener accepts no connection
- * for the rest of its life, and reports nothing. So a listener that has accepted nothing for a while
- * connects to itself: a connection that the system has made and the listener does not accept within
- * {@linkcode ACCEPT_MS} shows that it is deaf.
+ * After the process has run out of file descriptors once, Deno's `node:tls` listener never accepts
+ * another connection, and reports no error. So a listener that has accepted nothing for {@linkcode
+ * WATCH_MS} connects to itself. If the system establishes the connection and the listener does not
+ * accept it within {@linkcode ACCEPT_MS}, the listener is stuck.
  *
  *     quiet ──WATCH_MS without an accept──▶ probing ──accepted──▶ quiet
- *       ▲                                      │ connected, not accepted: deaf
+ *       ▲                                      │ connected, not accepted: stuck
  *       │                                      ▼
  *       └───────────── open again ───────── reopening ◀─┐
  *                                              └─failed─┘ after RETRY_MS
@@ -25,44 +25,50 @@ const WATCH_MS = 5_000;
 /** A working listener accepts a connection within this time. Milliseconds. */
 const ACCEPT_MS = 2_000;
 
-/** The time is measured in this many steps: after a pause of the whole process it must not count at once. */
+/**
+ * Number of steps in which the time is measured, so that a pause of the whole process does not
+ * count at once.
+ */
 const ACCEPT_STEPS = 4;
 
-/** Time between attempts to open a listener again, and to probe while out of descriptors. Milliseconds. */
+/**
+ * Interval between attempts to reopen a listener, and to probe while out of descriptors.
+ * Milliseconds.
+ */
 const RETRY_MS = 500;
 
-/** Errors that mean that the process, or the system, has no descriptor or memory left for a socket. */
+/** Errors for a process or system without descriptors or memory for another socket. */
 const EXHAUSTED = /EMFILE|ENFILE|ENOBUFS|ENOMEM|too many open files/i;
 
-/** Whether an error means that no more sockets can be made for now. */
+/** Whether an error means that no more sockets can be created for now. */
 export function isExhausted(error: unknown): boolean {
   const { code, message } = error as { code?: unknown; message?: unknown };
   return EXHAUSTED.test(`${code} ${message}`);
 }
 
-/** A listener under watch. */
+/** A listener that the watchdog observes. */
 export interface WatchedListener {
-  /** Where it listens; undefined while it does not. */
+  /** Address of the listener; undefined while it is closed. */
   address(): Address | undefined;
   /** Closes it and listens on the same address again. */
   reopen(): Promise<void>;
   report(report: ListenerReport): void;
 }
 
-/** Watches one listener. */
+/** Observes one listener. */
 export class AcceptWatchdog {
   readonly #clock: Clock;
   readonly #listener: WatchedListener;
   #timer: Timer | undefined;
   #isClosed = false;
-  /** Something has been accepted since the last look. */
+  /** Whether a connection was accepted since the last check. */
   #hasAccepted = false;
-  /** Remote ports of what has been accepted since the probe began. */
+  /** Remote ports of the connections accepted since the probe began. */
   readonly #accepted = new Set<number>();
-  /** The local port of the probe, when it has connected. */
+  /** Local port of the probe, once it is connected. */
   #probePort: number | undefined;
   #failedAt: number | undefined;
-  /** Ends a probe that is under way. */
+  /** Ends the running probe. */
   #endProbe: (() => void) | undefined;
   #looking: Promise<void> = Promise.resolve();
 
@@ -72,37 +78,37 @@ export class AcceptWatchdog {
     this.#again(WATCH_MS);
   }
 
-  /** The listener has accepted a connection. */
+  /** Records an accepted connection. */
   accepted(remotePort: number): void {
     this.#hasAccepted = true;
     if (this.#endProbe !== undefined) this.#accepted.add(remotePort);
   }
 
-  /** Whether an accepted connection is the probe, which is of no concern to anybody else. */
+  /** Whether an accepted connection is the probe, which must not be passed on. */
   isProbe(remotePort: number): boolean {
     return remotePort === this.#probePort;
   }
 
-  /** The listener could not be opened: reports that, and opens it again until that works. */
+  /** Reports that the listener could not be opened, and retries until it succeeds. */
   lost(message: string): void {
     if (this.#isClosed) return;
     this.#failed(message);
     this.#again(RETRY_MS);
   }
 
-  /** Whether it watches no more. */
+  /** Whether the watchdog was closed. */
   get isClosed(): boolean {
     return this.#isClosed;
   }
 
-  /** Watches no more. */
+  /** Stops observing. */
   close(): void {
     this.#isClosed = true;
     this.#timer?.cancel();
     this.#endProbe?.();
   }
 
-  /** Resolves when nothing of it is under way; for after `close`. */
+  /** Resolves when no operation is running. For use after `close`. */
   get done(): Promise<void> {
     return this.#looking;
   }
@@ -147,11 +153,14 @@ export class AcceptWatchdog {
       this.#failed(error instanceof Error ? error.message : String(error));
       return this.#again(RETRY_MS);
     }
-    // Whether it accepts is what the next look shows.
+    // The next check shows whether it accepts connections.
     this.#again(RETRY_MS);
   }
 
-  /** Connects to the listener. "unknown": the system does not let us, which shows nothing. */
+  /**
+   * Connects to the listener. Returns "unknown" if the system does not permit it, which proves
+   * nothing.
+   */
   #probe({ hostname, port }: Address): Promise<"accepted" | "deaf" | "exhausted" | "unknown"> {
     this.#accepted.clear();
     this.#probePort = undefined;
@@ -169,7 +178,8 @@ export class AcceptWatchdog {
           return settle("accepted");
         }
         if (++steps < ACCEPT_STEPS) return;
-        // Others that are accepted show that it works, and that much waits in front of the probe.
+        // Other accepted connections prove that the listener works and that the probe is queued
+        // behind them.
         if (this.#accepted.size > 0) settle("accepted");
         else settle(this.#probePort === undefined ? "unknown" : "deaf");
       });

@@ -1,6 +1,6 @@
 /**
- * The outside world on Bun, over its own sockets, plain and TLS alike: they pass the same contract
- * as `node:tls` there in about half the round trip (`bench/host/dial_bench.ts`).
+ * The host on Bun, with Bun's own sockets for both plain and TLS: they pass the same contract as
+ * `node:tls` on Bun in about half the round-trip time (`bench/host/dial_bench.ts`).
  *
  * @module
  */
@@ -41,20 +41,23 @@ import type { Clock, Timer } from "../base/clock.ts";
 import type { LogSink } from "../base/log.ts";
 import type { Random } from "../base/random.ts";
 
-/** How long a dialler's TLS handshake may take unless told otherwise. */
+/** Default limit of a client's TLS handshake. Milliseconds. */
 const HANDSHAKE_MS = 5_000;
 
-/** The protocol versions in BoringSSL's numbers: Bun accepts no names for them. */
+/** Protocol versions as BoringSSL's numbers: Bun accepts no names for them. */
 const TLS_1_2 = 0x0303;
 const TLS_1_3 = 0x0304;
 
-/** Bun's code for a certificate that is trusted, but has another name. */
+/** Bun's code for a trusted certificate with another name. */
 const OTHER_NAME = "ERR_TLS_CERT_ALTNAME_INVALID";
 
-/** How long an acceptor that we do not trust has to hang up too. Milliseconds. */
+/** Time for an untrusted server to close its side as well. Milliseconds. */
 const FAREWELL_MS = 1_000;
 
-/** The part of Bun that we use; Bun's own types are a package, and the core has none. */
+/**
+ * The part of Bun's API that is used here. Bun's types are a package, and `lib` has no
+ * dependencies.
+ */
 interface BunApi {
   listen(options: unknown): RawListener;
 }
@@ -65,7 +68,7 @@ interface RawListener {
   stop(closeOpen?: boolean): void;
 }
 
-/** Bun. */
+/** The host on Bun. */
 export class BunHost implements Host {
   readonly runtime = "bun";
   readonly clock: Clock = new SystemClock((timer) => (timer as unknown as Unref).unref());
@@ -95,7 +98,7 @@ export class BunHost implements Host {
     const { hostname, port, signal } = options;
     const wanted = options.tls;
     return new Promise<Stream>((connected, fail) => {
-      // Not `Bun.connect`: it keeps the descriptor of a dial that was given up for minutes.
+      // Not `Bun.connect`: it keeps the descriptor of an aborted attempt for minutes.
       const dialling = new Socket({ allowHalfOpen: true });
       let socket: RawSocket | undefined;
       let settled = false;
@@ -128,15 +131,16 @@ export class BunHost implements Host {
       const socketHandler = {
         ...BunStream.events,
         open(): void {},
-        // This is where the acceptor's certificate is judged. `ok` alone is not enough: Bun reports
-        // an unverified certificate beside a success.
+        // Verifies the server's certificate. `ok` alone is not sufficient: Bun reports an
+        // unverified certificate together with success.
         handshake: (raw: RawSocket, ok: boolean, error: Error | null): void => {
           if (ok && !error && raw.authorized) return up(raw);
-          // Bun compares names when it has verified the chain, and only then reports this code.
+          // Bun compares names after it has verified the chain, and only then reports this code.
           if (wanted?.anyName && (error as { code?: string } | null)?.code === OTHER_NAME) {
             return up(raw);
           }
-          // In order, not cut off: in the middle of TLS Deno's acceptor would not notice for seconds.
+          // An orderly close, not a reset: during TLS, Deno's server would not detect a reset for
+          // seconds.
           raw.shutdown();
           socket = undefined;
           this.clock.after(FAREWELL_MS, () => raw.terminate());
@@ -146,7 +150,7 @@ export class BunHost implements Host {
           if (raw.data) return raw.data.closed(error);
           settle(new ConnectError("broken", `cannot connect to ${hostname}:${port}: it hung up`));
         },
-        // The peer's alerts come here too, even when we have refused it: they must not be thrown.
+        // The peer's alerts arrive here even after we rejected it. They must not be thrown.
         error(raw: RawSocket, error: Error): void {
           if (raw.data) raw.data.closed(error);
           else settle(connectError(error, options));
@@ -166,7 +170,7 @@ export class BunHost implements Host {
             ca: wanted.ca,
             serverName: wanted.serverName,
             minVersion: versionOf(wanted),
-            // Not Bun's way of refusing, which cuts off: ours, in `handshake` above.
+            // Bun would reject by a reset. `handshake` above closes in order.
             rejectUnauthorized: false,
             ...(wanted.cert && { cert: wanted.cert, key: wanted.key }),
           },
@@ -210,14 +214,14 @@ interface Unref {
   unref(): void;
 }
 
-/** A listener whose sockets are handed on when TLS, if any, has succeeded. */
+/** A listener that passes on sockets after their TLS handshake, if TLS is used, has succeeded. */
 class BunListener implements Listener {
   readonly #bun: BunApi;
   readonly #point: FlushPoint;
   readonly #clock: Clock;
   readonly #options: ListenOptions;
   readonly #accept: (stream: Stream) => void;
-  /** Sockets in the middle of TLS. */
+  /** Sockets in the TLS handshake. */
   readonly #shaking = new Map<RawSocket, { readonly remote: Address; readonly timer: Timer }>();
   readonly #unproven = new Unproven<RawSocket>();
   #tls: ServerTls | undefined;
@@ -248,7 +252,7 @@ class BunListener implements Listener {
   async open(): Promise<void> {
     this.#listen(this.#options.port);
     this.#address = { hostname: this.#raw!.hostname, port: this.#raw!.port };
-    // Bun's listeners accept again by themselves. What may fail is to listen again in `secure`.
+    // Bun's listeners resume accepting on their own. Only listening again in `secure` may fail.
     if (this.#tls === undefined) return;
     this.#watchdog = new AcceptWatchdog(this.#clock, {
       address: () => this.#raw && this.#address,
@@ -301,7 +305,7 @@ class BunListener implements Listener {
   secure(tls: ServerTls): void {
     this.#tls = tls;
     if (this.#watchdog?.isClosed) return;
-    // Bun cannot change the certificates of a listener: a new one takes its place on the port.
+    // Bun cannot change the certificates of a listener, so a new one replaces it on the port.
     try {
       this.#reopen();
     } catch (error) {
@@ -326,7 +330,7 @@ class BunListener implements Listener {
     this.#watchdog?.accepted(raw.remotePort);
     const ms = this.#options.handshakeMs ?? HANDSHAKE_MS;
     const timer = this.#clock.after(ms, () => this.#refuse(raw, "TLS handshake timeout"));
-    // A socket forgets its address when it is closed.
+    // A socket loses its address when it is closed.
     const remote = addressOf(raw);
     this.#shaking.set(raw, { remote, timer });
     const oldest = this.#unproven.add(raw, remote.hostname);
@@ -336,7 +340,8 @@ class BunListener implements Listener {
   #shaken(raw: RawSocket, ok: boolean, error: Error | null): void {
     const shaking = this.#shaking.get(raw);
     if (shaking === undefined) return;
-    // The error beside a success speaks of the client's certificate: it counts if we asked for one.
+    // The error that accompanies a success concerns the client's certificate. It matters only if
+    // one was requested.
     const judged = this.#tls?.clientCa !== undefined;
     if (!ok || (judged && (error || !raw.authorized))) {
       return this.#refuse(raw, error?.message ?? "no certificate");
@@ -377,15 +382,15 @@ function versionOf(tls: { readonly takesTls12?: boolean | undefined }): number {
   return tls.takesTls12 ? TLS_1_2 : TLS_1_3;
 }
 
-/** A connected socket of Bun's, as `node:net` holds it. */
+/** A connected socket of Bun, as `node:net` holds it. */
 interface ConnectedSocket extends RawSocket {
   /** Replaces its callbacks. */
   reload(options: { readonly socket: unknown }): void;
-  /** Begins TLS. Returns the encrypted side and the decrypted one. */
+  /** Starts TLS. Returns the encrypted side and the decrypted side. */
   upgradeTLS(options: unknown): [RawSocket, RawSocket];
 }
 
-/** Takes Bun's socket out of one of `node:net`, which is of no use any more. */
+/** Takes Bun's socket out of a `node:net` socket, which must not be used afterwards. */
 function takeHandle(socket: Socket): ConnectedSocket {
   const holder = socket as unknown as { _handle: ConnectedSocket | null };
   const handle = holder._handle;

@@ -1,6 +1,6 @@
 /**
- * A stream over a socket of Bun's, plain or TLS. Bun copies what it is given before `write`
- * returns, and tells how much it took; the rest waits for `drain`.
+ * A stream over a socket of Bun, plain or TLS. Bun copies the data before `write` returns, and
+ * returns the number of bytes accepted; the rest waits for `drain`.
  *
  * @module
  */
@@ -8,9 +8,9 @@ import type { FlushPoint } from "./flush_point.ts";
 import { QueuedStream } from "./queued_stream.ts";
 import type { Address } from "./stream.ts";
 
-/** The part of Bun's socket that we use. */
+/** The part of Bun's socket that is used here. */
 export interface RawSocket {
-  /** Ours, once the socket is handed on. */
+  /** The stream, after the socket was passed on. */
   data: BunStream | undefined;
   readonly remoteAddress: string;
   readonly remotePort: number;
@@ -24,7 +24,7 @@ export interface RawSocket {
   resume(): void;
 }
 
-/** A socket of Bun's. */
+/** A socket of Bun. */
 export class BunStream extends QueuedStream {
   readonly #socket: RawSocket;
   #chunk: Uint8Array | undefined;
@@ -35,7 +35,7 @@ export class BunStream extends QueuedStream {
     this.#socket = socket;
   }
 
-  /** The callbacks of Bun's that go straight to the stream in `socket.data`. */
+  /** Callbacks of Bun that are forwarded to the stream in `socket.data`. */
   static readonly events = {
     data(socket: RawSocket, bytes: Uint8Array): void {
       socket.data?.push(bytes, false);
@@ -48,7 +48,7 @@ export class BunStream extends QueuedStream {
     },
   };
 
-  /** Bun says that the socket is gone. */
+  /** Called when Bun reports that the socket is closed. */
   closed(error: Error | undefined): void {
     this.gone(error?.message ?? "");
   }
@@ -64,7 +64,7 @@ export class BunStream extends QueuedStream {
   }
 
   protected override cut(keepsSent: boolean): void {
-    // `terminate` resets the connection, and with it goes what the peer has not read.
+    // `terminate` resets the connection and discards what the peer has not read.
     if (keepsSent) this.#socket.end();
     else this.#socket.terminate();
   }
@@ -81,7 +81,7 @@ export class BunStream extends QueuedStream {
     const chunk = this.#chunk;
     if (chunk === undefined || this.isOver) return;
     const length = this.#socket.write(chunk, this.#offset, chunk.length - this.#offset);
-    // -1: the socket is gone, and `close` will say so.
+    // -1: the socket is closed, and `close` will be called.
     if (length <= 0) return;
     this.#offset += length;
     this.sent(length);

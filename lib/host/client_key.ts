@@ -1,19 +1,19 @@
 /**
- * What counts as one client where something is limited per address. Quiet.
+ * Defines what counts as one client for limits per address. Quiet.
  *
  * @module
  */
 import { isIP } from "node:net";
 
-/** An IPv4 address that is written as an IPv6 one, as IPv4; others as they are. */
+/** Returns an IPv4-mapped IPv6 address as IPv4, and other addresses unchanged. */
 export function plainAddress(address: string): string {
   const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address);
   return mapped === null ? address : mapped[1]!;
 }
 
 /**
- * What counts as one client for limits per address: an IPv4 address, or the first 64 bits of an IPv6
- * address, which is the smallest network that one customer has.
+ * Returns the key of a client for limits per address: an IPv4 address, or the first 64 bits of an
+ * IPv6 address, which is the smallest network assigned to one customer.
  */
 export function clientKey(address: string): string {
   const plain = plainAddress(address);

@@ -1,11 +1,11 @@
 /**
- * From the runtimes' many words for "could not connect" to our six.
+ * Maps the runtimes' errors of failed connections to six codes.
  *
  * @module
  */
 import { ConnectError, type ConnectFailure, type ConnectOptions } from "./host.ts";
 
-/** Which words of an error, or codes, mean what. The first row that fits decides. */
+/** Patterns for error codes and messages. The first matching row decides. */
 const WORDS: readonly (readonly [ConnectFailure, RegExp])[] = [
   ["refused", /ECONNREFUSED|connection refused/i],
   ["timeout", /ETIMEDOUT|timed? ?out/i],
@@ -16,7 +16,7 @@ const WORDS: readonly (readonly [ConnectFailure, RegExp])[] = [
   ],
 ];
 
-/** The error of a runtime as a {@linkcode ConnectError}. */
+/** Returns a {@linkcode ConnectError} for an error of a runtime. */
 export function connectError(error: unknown, options: ConnectOptions): ConnectError {
   if (error instanceof ConnectError) return error;
   const code = (error as { code?: unknown } | undefined)?.code;
@@ -27,18 +27,18 @@ export function connectError(error: unknown, options: ConnectOptions): ConnectEr
   return new ConnectError(failure, `cannot connect to ${place(options)}: ${why}`);
 }
 
-/** The failure of a connection that took too long. */
+/** Returns the error for a connection that exceeded its time limit. */
 export function connectTimeout(options: ConnectOptions): ConnectError {
   const words = `no answer in ${options.timeoutMs} ms`;
   return new ConnectError("timeout", `cannot connect to ${place(options)}: ${words}`);
 }
 
-/** The failure of a connection that this side gave up. */
+/** Returns the error for a connection that this side aborted. */
 export function connectAborted(options: ConnectOptions): ConnectError {
   return new ConnectError("aborted", `gave up connecting to ${place(options)}`);
 }
 
-/** `host:port`, with brackets around an IPv6 address. */
+/** Returns `host:port`, with brackets around an IPv6 address. */
 export function place(at: { readonly hostname: string; readonly port: number }): string {
   return at.hostname.includes(":") ? `[${at.hostname}]:${at.port}` : `${at.hostname}:${at.port}`;
 }

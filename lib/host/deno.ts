@@ -1,8 +1,8 @@
 /**
- * The outside world on Deno.
+ * The host on Deno.
  *
- * Plain TCP uses `Deno.listen` and `Deno.connect`. TLS uses `node:tls` on both sides, because Deno's own
- * TLS cannot do what nodes need:
+ * Plain TCP uses `Deno.listen` and `Deno.connect`. TLS uses `node:tls` on both sides, because
+ * Deno's own TLS lacks what nodes need:
  *
  * | | trusts only the given authority | reads the peer's certificate | `setNoDelay` | round trip |
  * |---|---|---|---|---|
@@ -11,9 +11,9 @@
  * | `Deno.connectTls` | no: as above | no | no: spaced messages stall for 40 ms | |
  * | `Deno.listenTls` | cannot ask for a client certificate | no | no | |
  *
- * With `Deno.startTls`, whoever has a certificate that any trusted authority signed could relay a session
- * between two nodes, read it and change it without the cookie (`tests/process/relay_test.ts` tries).
- * `bench/host/dial_bench.ts` measures all of them.
+ * With `Deno.startTls`, an attacker with a certificate from any trusted authority could relay a
+ * session between two nodes, read it and change it without the cookie
+ * (`tests/process/relay_test.ts` tries). `bench/host/dial_bench.ts` measures all of them.
  *
  * @module
  */
@@ -53,10 +53,10 @@ import type { Clock } from "../base/clock.ts";
 import type { LogSink } from "../base/log.ts";
 import type { Random } from "../base/random.ts";
 
-/** Turns of the event loop in which Deno looks at sockets once, when it is busy. */
+/** Number of event loop turns in which a busy Deno polls its sockets once. */
 const TURNS_PER_LOOK = 61;
 
-/** Deno. */
+/** The host on Deno. */
 export class DenoHost implements Host {
   readonly runtime = "deno";
   readonly clock: Clock = new SystemClock((timer) => Deno.unrefTimer(timer as unknown as number));
@@ -74,8 +74,8 @@ export class DenoHost implements Host {
   }
 
   /**
-   * Deno looks at sockets in about every 61st turn of its loop while immediates keep it busy, so
-   * that many of them are what one look costs: some 0.2 ms.
+   * While immediates keep its loop busy, Deno polls its sockets about once in 61 turns, so one poll
+   * costs that many immediates: about 0.2 ms.
    */
   yieldToIo(task: () => void): void {
     let left = TURNS_PER_LOOK;
@@ -157,7 +157,7 @@ export class DenoHost implements Host {
       secure() {},
       close() {
         listener.close();
-        // The port is free when the last `accept` has been given up.
+        // The port is free once the last `accept` has been cancelled.
         return accepting;
       },
     };
@@ -183,9 +183,10 @@ export class DenoHost implements Host {
       } catch (error) {
         if (error instanceof Deno.errors.BadResource) return;
         if (error instanceof Deno.errors.Interrupted) return;
-        // The dialler is gone again. Who waits behind a thousand of them is not to wait for each.
+        // The client has disconnected already. Connections queued behind a thousand of these must
+        // not wait for each.
         if (error instanceof Deno.errors.NotConnected) continue;
-        // Out of descriptors, most likely: the next attempt may succeed.
+        // Probably out of descriptors: the next attempt may succeed.
         if (failedAt === undefined) {
           failedAt = this.clock.now();
           const message = error instanceof Error ? error.message : String(error);
@@ -201,7 +202,7 @@ export class DenoHost implements Host {
     secured: ServerTls,
     accept: (stream: Stream) => void,
   ): Promise<Listener> {
-    // Without the permission `node:tls` throws where nothing can catch it.
+    // Without the permission, `node:tls` throws an error that cannot be caught.
     if (Deno.permissions.requestSync({ name: "net", host: place(options) }).state !== "granted") {
       throw listenError(new Deno.errors.NotCapable(), options);
     }
@@ -222,8 +223,8 @@ export class DenoHost implements Host {
     const { hostname, port } = options;
     const { ca, cert, key, serverName } = wanted;
     return new Promise((connected, fail) => {
-      // With a TCP socket of its own under it: without, the peer's end is lost that comes while reading is
-      // paused, behind more than the buffers hold.
+      // On a separate TCP socket: otherwise the peer's end of stream is lost if it arrives while
+      // reading is paused, behind more data than the buffers hold.
       const raw = connectTcp({ host: hostname, port, allowHalfOpen: true, noDelay: true });
       signal.addEventListener("abort", () => raw.destroy(new Error("aborted")), { once: true });
       raw.once("error", fail);
@@ -233,7 +234,7 @@ export class DenoHost implements Host {
           socket: raw,
           ca,
           ...(cert && { cert, key }),
-          // An address may not stand in SNI; without a name the host that was dialled is verified.
+          // SNI must not contain an address; without a name, the host that was dialled is verified.
           ...(isIP(serverName) === 0 ? { servername: serverName } : { host: hostname }),
           ...(wanted.anyName && { checkServerIdentity: () => undefined }),
           minVersion: wanted.takesTls12 ? "TLSv1.2" : "TLSv1.3",
@@ -251,7 +252,7 @@ export class DenoHost implements Host {
   }
 }
 
-/** Whether this process may connect to an address without asking its user. */
+/** Whether this process may connect to an address without a permission prompt. */
 function mayConnect(address: Address): boolean {
   return Deno.permissions.querySync({ name: "net", host: place(address) }).state === "granted";
 }

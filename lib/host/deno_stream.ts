@@ -1,8 +1,8 @@
 /**
- * A stream over `Deno.Conn`: TCP, or TLS that this side dialled.
+ * A stream over `Deno.Conn`: TCP, or TLS as a client.
  *
- * Reads go into a buffer that is used again. It begins small, because every idle connection holds
- * one, and is replaced by a large one when a read fills it.
+ * Reads go into a reused buffer. It starts small, because every idle connection holds one, and is
+ * replaced by a large one when a read fills it.
  *
  * @module
  */
@@ -15,10 +15,10 @@ import type { Address } from "./stream.ts";
 const READ_BYTES_SMALL = 1024;
 const READ_BYTES_LARGE = 64 * 1024;
 
-/** How many writes the process has in flight at once: past some dozens each costs more. */
+/** Maximum number of concurrent writes of the process: beyond some dozens, each costs more. */
 const WRITES_IN_FLIGHT_MAX = 32;
 
-/** A TCP or TLS connection of Deno's. */
+/** A TCP or TLS connection of Deno. */
 export class DenoStream extends QueuedStream {
   readonly #conn: Deno.Conn;
   readonly #window: WriteWindow;
@@ -30,14 +30,14 @@ export class DenoStream extends QueuedStream {
     this.#window = window;
   }
 
-  /** Sends what waits in this lane. False: there is nobody to send it to any more. */
+  /** Sends what is queued for this lane. Returns false if the stream has ended. */
   begin(lane: Lane): boolean {
     if (this.isOver) return false;
     this.#send(lane, this.take());
     return true;
   }
 
-  /** So much of what is in the lane has gone. */
+  /** Records that `length` bytes of the lane's data were sent. */
   wrote(lane: Lane, length: number): void {
     this.sent(length);
     const { chunk } = lane;
@@ -46,7 +46,7 @@ export class DenoStream extends QueuedStream {
     this.done();
   }
 
-  /** It cannot be sent. */
+  /** Records that a write failed. */
   failed(lane: Lane, error: unknown): void {
     this.#window.release(lane);
     this.#broke(error);
@@ -61,7 +61,7 @@ export class DenoStream extends QueuedStream {
   }
 
   protected override finish(): void {
-    // The connection may be gone already; then the read side reports it.
+    // The connection may be closed already; then the read side reports it.
     this.#conn.closeWrite().catch(() => {});
   }
 
@@ -69,7 +69,7 @@ export class DenoStream extends QueuedStream {
     try {
       this.#conn.close();
     } catch {
-      // Already closed by the system.
+      // The system has closed it already.
     }
     this.#wake?.();
   }
@@ -111,7 +111,9 @@ export class DenoStream extends QueuedStream {
 
 const NOTHING = new Uint8Array();
 
-/** One write in flight. Streams use it one after the other, so that they need no callbacks each. */
+/**
+ * One concurrent write. Streams share lanes in turn, so that they need no callbacks of their own.
+ */
 class Lane {
   readonly epoch: number;
   stream: DenoStream | undefined;
@@ -125,17 +127,17 @@ class Lane {
 }
 
 /**
- * Lets at most {@linkcode WRITES_IN_FLIGHT_MAX} writes be in flight, first come, first served. A
- * write that is still in flight when others have waited for a whole turn of the event loop is slow
- * (its peer does not read): a new lane takes the place of its own, so that slow peers cannot use the
- * window up.
+ * Limits concurrent writes to {@linkcode WRITES_IN_FLIGHT_MAX}, first come, first served. A write
+ * that is still running after others have waited for a whole turn of the event loop is slow (its
+ * peer does not read). A new lane then replaces its lane, so that slow peers cannot exhaust the
+ * window.
  */
 export class WriteWindow {
   readonly #waiting = new Ring<DenoStream>(64);
   #free: Lane[] = [];
-  /** How many lanes of this epoch there are. */
+  /** Number of lanes of this epoch. */
   #count = 0;
-  /** Lanes of earlier epochs are not used again. */
+  /** Lanes of earlier epochs are not reused. */
   #epoch = 0;
   #sweeping = false;
 
@@ -146,14 +148,14 @@ export class WriteWindow {
     this.#sweepLater();
   }
 
-  /** Nothing is in flight in the lane any more: the next may use it. */
+  /** Records that the lane's write has completed: the next stream may use it. */
   release(lane: Lane): void {
     if (lane.epoch === this.#epoch) return this.#enter(lane, this.#waiting.shift());
     lane.stream = undefined;
     lane.chunk = NOTHING;
   }
 
-  /** A free lane, if there is one or may be one more. */
+  /** Returns a free lane, or a new one within the limit. */
   #take(): Lane | undefined {
     if (this.#free.length > 0) return this.#free.pop();
     if (this.#count === WRITES_IN_FLIGHT_MAX) return undefined;
@@ -161,7 +163,7 @@ export class WriteWindow {
     return new Lane(this.#epoch);
   }
 
-  /** Gives the lane to this stream, or to the next that has something to send. */
+  /** Assigns the lane to this stream, or to the next that has data to send. */
   #enter(lane: Lane, stream: DenoStream | undefined): void {
     for (let next = stream; next !== undefined; next = this.#waiting.shift()) {
       lane.stream = next;
@@ -175,7 +177,7 @@ export class WriteWindow {
   #sweepLater(): void {
     if (this.#sweeping) return;
     this.#sweeping = true;
-    // The first immediate runs before this turn's I/O is looked at, the second after.
+    // The first immediate runs before this turn's I/O is polled, the second after.
     setImmediate(() => setImmediate(this.#sweep));
   }
 

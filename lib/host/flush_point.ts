@@ -1,21 +1,21 @@
 /**
- * The end of a turn, when everything that was written in it leaves.
+ * The flush point: the end of a turn, when all data written in that turn is sent.
  *
  *     write, write, write ──▶ dirty streams ─┐
  *     atFlush(task) ─────────▶ tasks ────────┴─ the flush point: tasks in order, then the streams
  *
- * How the end of a turn is awaited is the host's: a microtask on Deno; on Bun an immediate,
- * because there each socket callback drains the microtasks and frames would leave one by one.
+ * The host decides how to wait for the end of a turn: a microtask on Deno; an immediate on Bun,
+ * where each socket callback drains the microtasks and frames would be sent one by one.
  *
  * @module
  */
 
-/** Something that sends what it queued when the turn ends. */
+/** An object that sends its queued data when the turn ends. */
 export interface Flushable {
   flush(): void;
 }
 
-/** One per host. */
+/** The flush point of a host; one per host. */
 export class FlushPoint {
   readonly #arm: (run: () => void) => void;
   #tasks: (() => void)[] = [];
@@ -32,7 +32,7 @@ export class FlushPoint {
     this.#await();
   }
 
-  /** Flushes `stream` once. The stream sees to it that it is not in the list twice. */
+  /** Flushes `stream` once. The stream must not add itself twice. */
   dirty(stream: Flushable): void {
     this.#streams.push(stream);
     this.#await();
@@ -45,7 +45,7 @@ export class FlushPoint {
   }
 
   readonly #run = (): void => {
-    // Tasks may add tasks and dirty more streams: both still belong to this turn.
+    // Tasks may add tasks and mark streams dirty: both still belong to this turn.
     for (let i = 0; i < this.#tasks.length; i++) this.#tasks[i]!();
     this.#tasks.length = 0;
     this.#armed = false;

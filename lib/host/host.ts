@@ -1,8 +1,8 @@
 /**
- * The outside world as one interface: sockets, TLS, time, chance, processes, signals.
+ * The environment as one interface: sockets, TLS, time, randomness, processes, signals.
  *
- * `deno.ts` and `bun.ts` implement it; nothing else under `lib/` names a runtime. The simulator is
- * a third.
+ * `deno.ts` and `bun.ts` implement it; no other file under `lib/` names a runtime. The simulator is
+ * a third implementation.
  *
  * @module
  */
@@ -11,127 +11,129 @@ import type { LogSink } from "../base/log.ts";
 import type { Random } from "../base/random.ts";
 import type { Address, Stream } from "./stream.ts";
 
-/** What the accepting side of TLS shows, and what it asks for. PEM texts. */
+/** TLS options of a server: its certificate and what it requests. PEM texts. */
 export interface ServerTls {
   readonly cert: string;
   readonly key: string;
-  /** Given: the dialler must show a certificate that this authority signed. */
+  /** If set, the client must present a certificate signed by this authority. */
   readonly clientCa?: string | undefined;
-  /** Accepts TLS 1.2 as well, for clients that are not ours. Default: 1.3 only. */
+  /** Also accepts TLS 1.2, for clients other than nodes. Default: false, 1.3 only. */
   readonly takesTls12?: boolean | undefined;
 }
 
-/** Whom the dialling side of TLS believes, and what it shows. PEM texts. */
+/** TLS options of a client: what it trusts and its certificate. PEM texts. */
 export interface ClientTls {
-  /** The authority that must have signed the acceptor's certificate. */
+  /** The authority that must have signed the server's certificate. */
   readonly ca: string;
-  /** The name that must stand in the acceptor's certificate, whatever address was dialled. */
+  /** The name that the server's certificate must contain, whatever address was dialled. */
   readonly serverName: string;
-  /** Does not compare the certificate with `serverName`: the caller compares it with something else. */
+  /** Does not compare the certificate with `serverName`: the caller verifies it otherwise. */
   readonly anyName?: boolean | undefined;
-  /** Shown to the acceptor if it asks. */
+  /** Presented to the server if it requests a certificate. */
   readonly cert?: string | undefined;
   readonly key?: string | undefined;
-  /** Accepts TLS 1.2 as well, for servers that are not ours. Default: 1.3 only. */
+  /** Also accepts TLS 1.2, for servers other than nodes. Default: false, 1.3 only. */
   readonly takesTls12?: boolean | undefined;
 }
 
-/** How to listen. */
+/** Options for listening. */
 export interface ListenOptions {
   readonly hostname: string;
-  /** 0: the system chooses one. */
+  /** 0 lets the system choose a port. */
   readonly port: number;
   readonly tls?: ServerTls | undefined;
-  /** A TLS handshake may take this long. Milliseconds. */
+  /** Limit of a TLS handshake. Milliseconds. */
   readonly handshakeMs?: number | undefined;
-  /** A dialler did not get through TLS: who, and the system's word for why. */
+  /** Called with the client's address and the system's message when a TLS handshake fails. */
   readonly refused?: ((remote: Address, message: string) => void) | undefined;
-  /** The listener does not accept connections, or does again. */
+  /** Called when the listener stops accepting connections, and when it resumes. */
   readonly report?: ((report: ListenerReport) => void) | undefined;
 }
 
-/** A listener has failed while it was open, or has recovered. The host retries until it recovers. */
+/**
+ * Reports that an open listener has failed, or has recovered. The host retries until it recovers.
+ */
 export interface ListenerReport {
   /** "failed" once, then "recovered" once. */
   readonly state: "failed" | "recovered";
-  /** Why it failed, or after how long it recovered. */
+  /** The cause of the failure, or the time until recovery. */
   readonly message: string;
 }
 
 /** An open listener. */
 export interface Listener {
   readonly address: Address;
-  /** Shows these certificates from now on; open streams go on. */
+  /** Uses these certificates from now on. Open streams continue. */
   secure(tls: ServerTls): void;
-  /** Accepts no more. Open streams go on. */
+  /** Stops accepting. Open streams continue. */
   close(): Promise<void>;
 }
 
-/** How to connect. */
+/** Options for connecting. */
 export interface ConnectOptions {
   readonly hostname: string;
   readonly port: number;
   readonly tls?: ClientTls | undefined;
-  /** For the whole of it, TLS included. Milliseconds. */
+  /** Limit of the whole operation, including TLS. Milliseconds. */
   readonly timeoutMs: number;
-  /** Gives it up. */
+  /** Aborts the attempt. */
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Why a connection could not be made, in one word. */
+/** Why a connection could not be established. */
 export type ConnectFailure =
-  /** Nobody listens there. */
+  /** No process listens there. */
   | "refused"
-  /** There is no way there, or no such name. */
+  /** There is no route, or the name does not exist. */
   | "unreachable"
-  /** No answer in time. */
+  /** There was no answer in time. */
   | "timeout"
-  /** The acceptor's certificate is not one we believe. */
+  /** The server's certificate is not trusted. */
   | "untrusted"
-  /** It broke off on the way. */
+  /** The connection broke while it was established. */
   | "broken"
-  /** This side gave it up. */
+  /** This side aborted it. */
   | "aborted";
 
-/** A connection could not be made. */
+/** A connection could not be established. */
 export class ConnectError extends Error {
-  /** Tells the class of the error. */
+  /** Name of the error class. */
   override readonly name = "ConnectError";
-  /** Which of the reasons. */
+  /** The reason. */
   readonly code: ConnectFailure;
 
-  /** With its code and words. */
+  /** Creates an error with its code and message. */
   constructor(code: ConnectFailure, message: string) {
     super(message);
     this.code = code;
   }
 }
 
-/** A port that cannot be listened on. `code` is the system's word, such as `"EADDRINUSE"`. */
+/** Listening on a port failed. `code` is the system's code, such as `"EADDRINUSE"`. */
 export class ListenError extends Error {
-  /** Tells the class of the error. */
+  /** Name of the error class. */
   override readonly name = "ListenError";
-  /** The system's word for it. */
+  /** The system's code. */
   readonly code: string;
 
-  /** With its code and words. */
+  /** Creates an error with its code and message. */
   constructor(code: string, message: string) {
     super(message);
     this.code = code;
   }
 }
 
-/** How to start a process: this runtime, or the other, on a TypeScript file. */
+/** Options for starting a process: this runtime, or the other one, with a TypeScript file. */
 export interface SpawnOptions {
   readonly runtime: "deno" | "bun";
   readonly file: string;
   readonly args?: readonly string[] | undefined;
 }
 
-/** A process that was started. Its standard input ends when ours does, so it can end with us. */
+/** A started process. Its standard input ends when this process does, so that it can exit too. */
 export interface Child {
   readonly pid: number;
-  /** Called with each line it prints. */
+  /** Calls `each` with every line of its standard output. */
   lines(each: (line: string) => void): void;
   /** Writes to its standard input. */
   write(text: string): void;
@@ -140,23 +142,25 @@ export interface Child {
   readonly ended: Promise<number | string>;
 }
 
-/** The outside world. */
+/** The environment of a node. */
 export interface Host {
   readonly runtime: "deno" | "bun";
   readonly clock: Clock;
   readonly random: Random;
-  /** Prints log lines for a person. */
+  /** Prints log lines. */
   readonly log: LogSink;
-  /** Rejects with {@linkcode ListenError}. */
+  /** Listens. Rejects with {@linkcode ListenError}. */
   listen(options: ListenOptions, accept: (stream: Stream) => void): Promise<Listener>;
-  /** Rejects with {@linkcode ConnectError}. Resolves only when TLS has verified the acceptor. */
+  /**
+   * Connects. Resolves after TLS has verified the server. Rejects with {@linkcode ConnectError}.
+   */
   connect(options: ConnectOptions): Promise<Stream>;
   /**
-   * Runs `task` at the next flush point, the end of this turn, just before streams send what they
-   * queued. Tasks run in the order given.
+   * Runs `task` at the next flush point, the end of this turn, just before streams send their
+   * queued data. Tasks run in the order of the calls.
    */
   atFlush(task: () => void): void;
-  /** Calls `task` when sockets and timers have had a turn, however busy this process is. */
+  /** Calls `task` after sockets and timers had a turn, however busy this process is. */
   yieldToIo(task: () => void): void;
   /** Returns all addresses of a DNS name, or of an entry in the machine's hosts file. */
   lookup(hostname: string): Promise<string[]>;
@@ -165,16 +169,19 @@ export interface Host {
   /** Returns the text of a file. */
   readText(path: string): Promise<string>;
   /**
-   * Asks `claims` about each rejection that nothing has handled: one that it claims does not end the process.
-   * Returns what takes that back. Absent where rejections are not the host's.
+   * Calls `claims` with the reason of each unhandled rejection: one that it claims does not end the
+   * process. Returns a function that undoes this. Absent if the host does not control rejections.
    */
   claimRejections?(claims: (reason: unknown) => boolean): () => void;
   spawn(options: SpawnOptions): Child;
   /**
-   * Runs `task` when this process gets SIGTERM, which does not end it then; once the last such task is done
-   * the process exits with 0. Returns what removes it.
+   * Runs `task` when this process receives SIGTERM, which then does not end it. After the last such
+   * task is done, the process exits with status 0. Returns a function that removes the task.
    */
   onTermination(task: () => Promise<void>): () => void;
-  /** The text of a file that only this user may read, made with `make()` if it is not there. */
+  /**
+   * Returns the text of a file that only this user may read, created with `make()` if it does not
+   * exist.
+   */
   secretFile(path: string, make: () => string): string;
 }

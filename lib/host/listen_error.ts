@@ -1,5 +1,5 @@
 /**
- * From the runtimes' words for "cannot listen" to ours, where the reason is one that people meet.
+ * Explains the most common of the runtimes' listen errors.
  *
  * @module
  */
@@ -13,7 +13,7 @@ const WORDS: Readonly<Record<string, string>> = {
   EACCES: "the system does not allow it: choose a port from 1024",
 };
 
-/** The error of a runtime as a {@linkcode ListenError}. */
+/** Returns a {@linkcode ListenError} for an error of a runtime. */
 export function listenError(
   error: unknown,
   at: { readonly hostname: string; readonly port: number },

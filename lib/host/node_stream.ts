@@ -1,7 +1,6 @@
 /**
- * A stream over a `node:tls` socket, which Deno's own TLS cannot replace where a session is
- * accepted (no `setNoDelay`: Nagle's algorithm stalls spaced messages) or where both sides show
- * certificates.
+ * A stream over a `node:tls` socket. Deno's own TLS cannot replace it for accepted sessions (no
+ * `setNoDelay`: Nagle's algorithm stalls spaced messages) or where both sides present certificates.
  *
  * @module
  */
@@ -10,7 +9,7 @@ import type { FlushPoint } from "./flush_point.ts";
 import { QueuedStream } from "./queued_stream.ts";
 import type { Address } from "./stream.ts";
 
-/** A TLS session of `node:tls`, either side. */
+/** A TLS session of `node:tls`, client or server. */
 export class NodeStream extends QueuedStream {
   readonly #socket: TLSSocket;
 
@@ -20,7 +19,7 @@ export class NodeStream extends QueuedStream {
     this.peerCertificate = socket.getPeerCertificate()?.raw;
     socket.setNoDelay(true);
     socket.on("data", (bytes: Uint8Array) => {
-      // A plain array in place of a Buffer, whose methods cost more and mean something else.
+      // A plain Uint8Array instead of a Buffer, whose methods cost more and behave differently.
       this.push(new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength), false);
     });
     socket.on("end", () => this.pushEnd());
@@ -45,8 +44,8 @@ export class NodeStream extends QueuedStream {
     this.#socket.destroy();
   }
 
-  // `pause` alone stops the events and lets the memory fill. What holds the peer back is that the
-  // TCP socket under TLS is not read; the types do not show it, but each runtime has it.
+  // `pause` alone stops the events and lets memory fill. To apply back-pressure to the peer, the
+  // TCP socket under TLS must stop reading; the types do not declare it, but both runtimes have it.
   protected override pauseReading(): void {
     this.#socket.pause();
     this.#handle?.readStop?.();

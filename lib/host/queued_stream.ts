@@ -1,15 +1,16 @@
 /**
- * What every host's stream does alike: the queue, the one write in flight, the life.
+ * Common part of all hosts' streams: the queue, the single write in flight, the lifecycle.
  *
- *     write ─▶ queue ─(flush point)─▶ launch ─▶ the host sends `take()` ─▶ done ─▶ queue empty? ─▶ drain
+ *     write ─▶ queue ─(flush point)─▶ launch ─▶ the host sends `take()` ─▶ done ─▶ queue empty? ─▶
+ * drain
  *                                        ▲                                  │
  *                                        └──────── more was queued ─────────┘
  *
- * There is one write in flight. What is queued behind it leaves together in the next one, so a busy
- * stream batches by itself. (On Deno it is also a matter of correctness: a write can be short, and
- * a second one in flight would put its bytes into the gap.)
+ * There is one write in flight. Data queued behind it is sent together in the next one, so a busy
+ * stream batches its writes. (On Deno this is also required for correctness: a write can be short,
+ * and a second one in flight would put its bytes into the gap.)
  *
- * The life: reading and writing end apart, in either order; when both have, it is `closed`.
+ * Reading and writing end separately, in either order. After both, the stream is `closed`.
  *
  * @module
  */
@@ -20,31 +21,31 @@ import { type Address, IGNORE, type Stream, type StreamEnd, type StreamHandler }
 /** Queued chunks are joined into one write up to this many bytes. */
 const JOIN_BYTES_MAX = 256 * 1024;
 
-/** The part of a stream that does not depend on the host. */
+/** The host-independent part of a stream. */
 export abstract class QueuedStream implements Stream, Flushable {
   readonly remote: Address;
   peerCertificate: Uint8Array | undefined = undefined;
 
   readonly #point: FlushPoint;
-  /** The first chunk that waits. Most turns write one, and need no array for it. */
+  /** The first queued chunk. Most turns write one chunk and need no array. */
   #first: Uint8Array | undefined;
-  /** The chunks behind it. */
+  /** The other queued chunks. */
   #rest: Uint8Array[] = [];
   #unsent = 0;
-  /** In the flush point's list. */
+  /** Whether the stream is in the flush point's list. */
   #dirty = false;
-  /** A write is in flight. */
+  /** Whether a write is in flight. */
   #busy = false;
-  /** `end` was called: nothing more is taken. */
+  /** Whether `end` was called: later writes are dropped. */
   #ending = false;
   #writeOver = false;
   #readOver = false;
   #over = false;
   #paused = false;
   #handler: StreamHandler = IGNORE;
-  /** A handler was given. Until then everything that happens is held for it. */
+  /** Whether a handler was set. Until then, events are held. */
   #claimed = false;
-  /** What came while nobody wanted it: the host may have had a read under way. */
+  /** Data received before a handler was set: the host may have had a read in progress. */
   #held: Uint8Array[] = [];
   #heldEnd = false;
   #heldClose: StreamEnd | undefined;
@@ -61,9 +62,9 @@ export abstract class QueuedStream implements Stream, Flushable {
   set handler(handler: StreamHandler) {
     this.#handler = handler;
     if (this.#claimed) return;
-    // Not within the assignment: the owner may not have finished setting itself up.
+    // Deferred, because the owner may not have completed its own setup.
     queueMicrotask(() => {
-      // It may have been handed on before this ran: once is enough.
+      // The stream may have been passed on before this runs: once is enough.
       if (this.#claimed) return;
       this.#claimed = true;
       if (!this.#over) this.startReading();
@@ -117,30 +118,33 @@ export abstract class QueuedStream implements Stream, Flushable {
     } else if (this.#ending) this.#endWriting();
   }
 
-  /** Starts to send `take()`; the host calls `done` when all of it has gone. */
+  /** Starts to send `take()`. The host calls `done` when all of it was sent. */
   protected abstract launch(): void;
-  /** Tells the peer that no more will come. */
+  /** Signals the end of the data to the peer. */
   protected abstract finish(): void;
-  /** Destroys the stream. `keepsSent`: bytes that the system has taken must still reach the peer. */
+  /**
+   * Destroys the stream. With `keepsSent`, bytes that the system has accepted must still reach the
+   * peer.
+   */
   protected abstract cut(keepsSent: boolean): void;
-  /** Begins to read: somebody wants it now. For hosts that do not read by themselves. */
+  /** Starts reading, for hosts that do not read on their own. */
   protected startReading(): void {}
-  /** Stops reading, if the host can. */
+  /** Stops reading, if the host supports it. */
   protected pauseReading(): void {}
-  /** Reads again. */
+  /** Resumes reading. */
   protected resumeReading(): void {}
 
-  /** True once nothing may be done with the stream any more. */
+  /** Whether the stream must not be used any more. */
   protected get isOver(): boolean {
     return this.#over;
   }
 
-  /** True while the owner wants no bytes. */
+  /** Whether the owner has paused reading. */
   protected get isPaused(): boolean {
     return this.#paused;
   }
 
-  /** The next bytes to send, as one chunk. Only when some wait. */
+  /** Returns the next bytes to send as one chunk. Requires queued data. */
   protected take(): Uint8Array {
     const first = this.#first!;
     this.#first = undefined;
@@ -156,12 +160,12 @@ export abstract class QueuedStream implements Stream, Flushable {
     return joined;
   }
 
-  /** `length` bytes of the chunk in flight are with the system. */
+  /** Records that the system accepted `length` bytes of the chunk in flight. */
   protected sent(length: number): void {
     this.#unsent -= length;
   }
 
-  /** The chunk in flight is with the system, all of it. */
+  /** Records that the system accepted the whole chunk in flight. */
   protected done(): void {
     if (this.#over) return;
     if (this.#first !== undefined) return this.launch();
@@ -170,23 +174,23 @@ export abstract class QueuedStream implements Stream, Flushable {
     else this.#handler.drain();
   }
 
-  /** Bytes came. `borrowed`: the host will use the memory again after this call. */
+  /** Passes on received bytes. `borrowed`: the host reuses the memory after this call. */
   protected push(bytes: Uint8Array, borrowed: boolean): void {
     if (this.#over || this.#readOver) return;
     if (this.#paused || !this.#claimed) this.#held.push(borrowed ? bytes.slice() : bytes);
     else this.#deliver(bytes);
   }
 
-  /** The peer will send no more. */
+  /** Passes on the peer's end of data. */
   protected pushEnd(): void {
     if (this.#over || this.#readOver || this.#heldEnd) return;
     if (this.#paused || !this.#claimed) this.#heldEnd = true;
     else this.#endReading();
   }
 
-  /** The system says that the connection is gone. */
+  /** Ends the stream when the system reports that the connection is gone. */
   protected gone(message: string): void {
-    // Some hosts tell the peer's end, when it comes after ours, as the close of the whole.
+    // Some hosts report the peer's end, if it follows ours, as the close of the connection.
     const inOrder = message === "" && this.#writeOver;
     if (inOrder && !this.#readOver && !this.#over) this.#handler.end();
     this.over(
@@ -197,7 +201,7 @@ export abstract class QueuedStream implements Stream, Flushable {
     );
   }
 
-  /** The stream is over. Only the first call counts. */
+  /** Ends the stream. Only the first call has an effect. */
   protected over(end: StreamEnd, keepsSent: boolean = end.kind === "closed"): void {
     if (this.#over) return;
     this.#over = true;
@@ -229,7 +233,8 @@ export abstract class QueuedStream implements Stream, Flushable {
     try {
       this.#handler.data(bytes);
     } catch (error) {
-      // Handlers are our own code and answer for what peers send; a throw is our bug, and loud.
+      // Handlers are library code and must handle any input; an exception is a bug and must be
+      // visible.
       this.abort();
       queueMicrotask(() => {
         throw error;

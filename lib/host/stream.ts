@@ -1,19 +1,20 @@
 /**
- * A byte stream to one peer, the same on every host: pushes what it reads, queues what it is given.
+ * A byte stream to one peer, identical on every host: pushes the data it reads and queues the data
+ * it is to write.
  *
- * Rules that every host keeps (`tests/host/contract.ts` checks them):
+ * Rules for every host (`tests/host/contract.ts` checks them):
  *
- * - `write` never blocks and never throws. What is written in one turn leaves in one system call
+ * - `write` never blocks and never throws. Data written in one turn is sent in one system call
  *   where the host can, at the next flush point (`Host.atFlush`).
- * - Bytes given to `write` belong to the stream until `unsent` is 0 again; do not change them.
- * - Bytes given to `data` belong to the host; they are valid during the call only.
+ * - Bytes passed to `write` belong to the stream until `unsent` is 0 again; do not change them.
+ * - Bytes passed to `data` belong to the host; they are valid during the call only.
  * - `close` is called exactly once, and nothing is called after it. `abort` calls it at once.
- * - A pause holds back the peer's `end` too. `resume` may call `data` at once.
+ * - A pause delays the peer's `end` too. `resume` may call `data` at once.
  *
  * @module
  */
 
-/** Where one end of a stream is. */
+/** Address of one end of a stream. */
 export interface Address {
   /** A host name or an address, without brackets. */
   readonly hostname: string;
@@ -23,50 +24,56 @@ export interface Address {
 
 /** Why a stream ended. */
 export type StreamEnd =
-  /** Both sides said that they had no more to send. */
+  /** Both sides have ended their data. */
   | { readonly kind: "closed" }
   /** This side called `abort`. */
   | { readonly kind: "aborted" }
-  /** The peer or the network broke it off; `message` is the system's word for it. */
+  /** The peer or the network broke the connection; `message` is the system's message. */
   | { readonly kind: "broken"; readonly message: string };
 
-/** Who is told what happens to a stream. */
+/** Receives the events of a stream. */
 export interface StreamHandler {
-  /** Bytes came. */
+  /** Bytes were received. */
   data(bytes: Uint8Array): void;
-  /** All that was written has been handed to the system: `unsent` is 0 again. */
+  /** The system accepted all written data: `unsent` is 0 again. */
   drain(): void;
-  /** The peer will send no more. Writing is still possible. */
+  /** The peer will send no more data. Writing is still possible. */
   end(): void;
-  /** It is over. */
+  /** The stream has ended. */
   close(end: StreamEnd): void;
 }
 
 /** One open byte stream. */
 export interface Stream {
-  /** Where the peer is, as the system sees it. */
+  /** Address of the peer, as the system reports it. */
   readonly remote: Address;
-  /** The peer's certificate in DER: under TLS, when the peer showed one and the host can read it. */
+  /**
+   * The peer's certificate in DER, if TLS is used, the peer presented one and the host can read it.
+   */
   readonly peerCertificate: Uint8Array | undefined;
-  /** Who is told. What happens before one is given is held for it. Replace it to hand the stream on. */
+  /** Receives events. Events before it is set are held. Replace it to pass the stream on. */
   handler: StreamHandler;
-  /** Bytes that were written and not yet handed to the system. */
+  /** Number of written bytes that the system has not accepted yet. */
   readonly unsent: number;
-  /** Queues bytes. After `end` or `close` they are dropped. */
+  /** Queues bytes. Drops them after `end` or `close`. */
   write(bytes: Uint8Array): void;
-  /** Stops calling `data` until `resume`, so that the peer is held back. Not before the end of this call. */
+  /**
+   * Stops calling `data` until `resume`, which applies back-pressure to the peer. Takes effect
+   * after this call.
+   */
   pause(): void;
   resume(): void;
-  /** Sends what is queued, then says that no more will come. Reading goes on. */
+  /** Sends the queued data, then ends the writing side. Reading continues. */
   end(): void;
   /**
-   * Ends it now, both ways. What is queued is lost. With `keepsSent`, bytes that the system has taken
-   * already still reach the peer; without it the connection may be reset, and they are lost too.
+   * Ends the stream now, in both directions, and drops the queue. With `keepsSent`, bytes that the
+   * system has accepted still reach the peer; without it, the connection may be reset and they are
+   * lost.
    */
   abort(keepsSent?: boolean): void;
 }
 
-/** A handler that ignores everything: a starting point for streams not yet handed to anybody. */
+/** A handler that ignores everything: the initial handler of streams without an owner. */
 export const IGNORE: StreamHandler = {
   data() {},
   drain() {},

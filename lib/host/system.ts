@@ -1,5 +1,6 @@
 /**
- * What Deno and Bun do alike through `node:` built-ins: time, chance, processes, files.
+ * Host functions that are the same on Deno and Bun, from `node:` built-ins: time, randomness,
+ * processes, files.
  *
  * @module
  */
@@ -23,7 +24,7 @@ import type { LogSink } from "../base/log.ts";
 import type { Random } from "../base/random.ts";
 import type { Child } from "./host.ts";
 
-/** The machine's time. `unref` keeps a timer from holding the process open. */
+/** The machine's clock. `unref` keeps a timer from keeping the process alive. */
 export class SystemClock implements Clock {
   readonly #unref: (timer: ReturnType<typeof setTimeout>) => void;
 
@@ -52,26 +53,26 @@ export class SystemClock implements Clock {
   }
 }
 
-/** The machine's dice. */
+/** The machine's random source. */
 export const systemRandom: Random = {
   bytes: (length) => new Uint8Array(randomBytes(length)),
   next: () => Math.random(),
 };
 
-/** Prints to standard error: the time of day, the level if it matters, the line. */
+/** Prints to standard error: the time of day, the level if it is "warn" or "error", the line. */
 export const systemLog: LogSink = (level, line) => {
   const time = new Date().toISOString().slice(11, 23);
   const mark = level === "warn" || level === "error" ? ` ${level}` : "";
-  // Not `process.stderr`: its errors end the process when its reader is gone or the disk is full.
+  // Not `process.stderr`: its errors end the process when its reader exits or the disk is full.
   try {
     let rest: Uint8Array = utf8(`${time}${mark} ${line}\n`);
     while (rest.length > 0) rest = rest.subarray(writeSync(2, rest));
   } catch {
-    // The line is lost: there is no other place to report that.
+    // The line is lost: it cannot be reported elsewhere.
   }
 };
 
-/** Starts a process whose standard output is read by lines. */
+/** Starts a process and reads its standard output by lines. */
 export function spawnChild(command: string, args: readonly string[]): Child {
   return new SystemChild(
     spawn(command, args as string[], { stdio: ["pipe", "pipe", "inherit"] }),
@@ -90,7 +91,7 @@ class SystemChild implements Child {
       child.on("close", (code, signal) => end(code ?? signal ?? "unknown"));
     });
     child.stdin?.on("error", () => {
-      // The child is gone; `ended` tells.
+      // The child has exited; `ended` reports that.
     });
   }
 
@@ -112,16 +113,16 @@ class SystemChild implements Child {
   }
 
   signal(name: "SIGTERM" | "SIGKILL" | "SIGSTOP" | "SIGCONT" | "SIGINT"): void {
-    // Not `child.kill`: on Deno that takes any signal for the end and closes the child's input.
+    // Not `child.kill`: on Deno that treats any signal as the end and closes the child's input.
     try {
       process.kill(this.pid, name);
     } catch {
-      // It has ended already.
+      // It has exited already.
     }
   }
 }
 
-/** Returns all addresses of a name, as the system resolves it. */
+/** Returns all addresses of a name, as resolved by the system. */
 export async function systemLookup(hostname: string): Promise<string[]> {
   return (await lookup(hostname, { all: true })).map(({ address }) => address);
 }
@@ -136,7 +137,7 @@ export async function systemLookupService(
   }));
 }
 
-/** Runs `task` on SIGTERM, and exits when it is done and nothing else handles that signal. */
+/** Runs `task` on SIGTERM. Exits when it is done, unless another listener handles the signal. */
 export function systemOnTermination(task: () => Promise<void>): () => void {
   let isRunning = false;
   const run = (): void => {
@@ -154,20 +155,20 @@ export function systemOnTermination(task: () => Promise<void>): () => void {
   };
 }
 
-/** Reads a file that only its owner may read, or makes it. */
+/** Returns the text of a file that only its owner may read, creating it if it does not exist. */
 export function systemSecretFile(path: string, make: () => string): string {
   const known = readSecret(path);
   if (known !== undefined) return known;
   mkdirSync(dirname(path), { recursive: true });
   const secret = make();
-  // Written whole under another name first, so that nobody ever reads half of it.
+  // Written under another name first and then linked, so that it is never read incompletely.
   const draft = `${path}.${process.pid}`;
   try {
     writeFileSync(draft, secret + "\n", { mode: 0o600 });
     linkSync(draft, path);
     return secret;
   } catch (error) {
-    // Another process made it between our look and our write.
+    // Another process created it in the meantime.
     if ((error as { code?: string }).code !== "EEXIST") throw error;
     return readSecret(path)!;
   } finally {
@@ -175,7 +176,7 @@ export function systemSecretFile(path: string, make: () => string): string {
   }
 }
 
-/** The secret in a file, or `undefined` if there is no such file. */
+/** Returns the secret in a file, or `undefined` if the file does not exist. */
 function readSecret(path: string): string | undefined {
   try {
     if ((statSync(path).mode & 0o077) !== 0) {

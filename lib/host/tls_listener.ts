@@ -1,6 +1,7 @@
 /**
- * A listener of `node:tls`, as Deno accepts sessions: the only one there with `setNoDelay` and client
- * certificates. A watchdog opens it again when it accepts nothing any more.
+ * A listener of `node:tls`, with which Deno accepts sessions: the only one on Deno with
+ * `setNoDelay` and client certificates. A watchdog reopens it when it no longer accepts
+ * connections.
  *
  * @module
  */
@@ -15,24 +16,24 @@ import { NodeStream } from "./node_stream.ts";
 import type { Address, Stream } from "./stream.ts";
 import { Unproven } from "./unproven.ts";
 
-/** How long a dialler's TLS handshake may take by default. Milliseconds. */
+/** Default limit of a client's TLS handshake. Milliseconds. */
 const HANDSHAKE_MS = 5_000;
 
-/** Listens, and hands on the sockets whose TLS handshake has succeeded. */
+/** Listens, and passes on sockets whose TLS handshake has succeeded. */
 export class TlsListener implements Listener {
   readonly #point: FlushPoint;
   readonly #clock: Clock;
   readonly #options: ListenOptions;
   readonly #accept: (stream: Stream) => void;
   readonly #mayConnect: (address: Address) => boolean;
-  /** Sockets in the middle of TLS: open ones outlive the listener, these do not. */
+  /** Sockets in the TLS handshake. They are closed with the listener; established ones are not. */
   readonly #shaking = new Unproven<Socket>();
   #tls: ServerTls;
   #server: tls.Server | undefined;
   #address: Address | undefined;
   #watchdog: AcceptWatchdog | undefined;
 
-  /** `mayConnect` tells whether the process has permission to connect to its own address. */
+  /** `mayConnect` returns whether the process has permission to connect to its own address. */
   constructor(
     point: FlushPoint,
     clock: Clock,
@@ -59,7 +60,7 @@ export class TlsListener implements Listener {
     this.#server = await this.#listen({ hostname, port });
     const bound = this.#server.address() as AddressInfo;
     this.#address = { hostname: bound.address, port: bound.port };
-    // Without the permission to connect the watchdog could only ask the user for it.
+    // Without the permission to connect, the watchdog would cause a permission prompt.
     if (!this.#mayConnect(this.#address)) return;
     this.#watchdog = new AcceptWatchdog(this.#clock, {
       address: () => this.#server && this.#address,
@@ -75,7 +76,7 @@ export class TlsListener implements Listener {
 
   close(): Promise<void> {
     this.#watchdog?.close();
-    // Its callback would wait for every open session, and those may outlive the listener.
+    // Not awaited: its callback waits for every open session, and those may outlive the listener.
     this.#server?.close();
     this.#server = undefined;
     for (const raw of this.#shaking) raw.destroy();
@@ -107,7 +108,7 @@ export class TlsListener implements Listener {
       const remote = { hostname: socket.remoteAddress ?? "", port: socket.remotePort ?? 0 };
       this.#accept(new NodeStream(this.#point, socket, remote));
     });
-    // Without the `destroy` a dialler that failed, or stays silent, would hold its socket open.
+    // Without `destroy`, a client that failed or stays silent would keep its socket open.
     server.on("tlsClientError", (error, socket) => {
       const raw = rawOf(socket);
       const remote = { hostname: raw.remoteAddress ?? "", port: raw.remotePort ?? 0 };
@@ -118,7 +119,7 @@ export class TlsListener implements Listener {
       server.once("error", (error) => fail(listenError(error, at)));
       server.listen(at.port, at.hostname, listening);
     });
-    // An error of an open listener must not end the process; the watchdog sees what follows from it.
+    // An error of an open listener must not end the process. The watchdog detects its consequences.
     server.on("error", () => {});
     return server;
   }
@@ -138,7 +139,7 @@ function contextOf(secured: ServerTls): tls.TlsOptions {
   };
 }
 
-/** The TCP socket under a TLS socket: it still knows its address when TLS has failed. */
+/** Returns the TCP socket under a TLS socket: it still has its address after TLS has failed. */
 function rawOf(socket: TLSSocket): Socket {
   return (socket as unknown as { _parent?: Socket })._parent ?? socket;
 }

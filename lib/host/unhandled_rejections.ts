@@ -1,20 +1,20 @@
 /**
- * Rejections that nothing has handled, which end a process: those of failed calls are taken out.
+ * Unhandled rejections end a process. Those of failed calls are excepted here.
  *
  * @module
  */
 import process from "node:process";
 
-/** Whether a rejection is dealt with, by its reason. */
+/** Whether the rejection with this reason is handled elsewhere. */
 export type Claims = (reason: unknown) => boolean;
 
-/** A listener of this library in a process: several nodes may have one each. */
+/** A listener of this library in a process: each of several nodes may have one. */
 interface Listener {
   (reason: unknown): void;
   claims?: Claims;
 }
 
-/** On Deno. Returns what takes it back. */
+/** Installs `claims` on Deno. Returns a function that removes it. */
 export function claimRejectionsOnDeno(claims: Claims): () => void {
   const listener = (event: Event): void => {
     const { reason } = event as Event & { readonly reason: unknown };
@@ -25,14 +25,15 @@ export function claimRejectionsOnDeno(claims: Claims): () => void {
 }
 
 /**
- * On Bun, where a listener takes all rejections: one that no node claims ends the process as it would without
- * us, unless the program listens itself.
+ * Installs `claims` on Bun, where a listener receives all rejections: one that no node claims ends
+ * the process as it would without a listener, unless the program has its own. Returns a function
+ * that removes it.
  */
 export function claimRejectionsOnBun(claims: Claims): () => void {
   const listener: Listener = (reason) => {
     const all = process.listeners("unhandledRejection") as Listener[];
     const ours = all.filter((each) => each.claims !== undefined);
-    // The first of ours decides for all of them.
+    // The first listener decides for all of them.
     if (ours[0] !== listener || ours.some((each) => each.claims!(reason))) return;
     if (ours.length < all.length) return;
     queueMicrotask(() => {

@@ -1,34 +1,34 @@
 /**
- * Connections whose peer has not proved itself yet, limited in all and for each client, so that idle ones of
- * one address do not take the places of others. Quiet.
+ * Limits unauthenticated connections in total and per client, so that idle ones of one address do
+ * not take the places of others. Quiet.
  *
  * @module
  */
 import { clientKey } from "./client_key.ts";
 
-/** At most this many at one listener in each stage, TLS and the handshake of nodes; half of it of one client. */
+/** Maximum per listener in each stage (TLS, handshake of nodes). One client may hold half of it. */
 export const UNPROVEN_MAX = 512;
 
-/** Those of one listener. `T` is its handle of a connection. */
+/** Unauthenticated connections of one listener. `T` is its handle of a connection. */
 export class Unproven<T> {
   readonly #max: number;
   readonly #perClientMax: number;
   readonly #clientOf = new Map<T, string>();
-  /** The connections of each client, the oldest first. */
+  /** The connections of each client, oldest first. */
   readonly #ofClient = new Map<string, Set<T>>();
 
-  /** At most `max` in all, and half of that of one client: an IPv4 address or an IPv6 /64. */
+  /** At most `max` in total, and half of that for one client: an IPv4 address or an IPv6 /64. */
   constructor(max: number = UNPROVEN_MAX) {
     this.#max = max;
     this.#perClientMax = max / 2;
   }
 
-  /** How many there are. */
+  /** Number of connections. */
   get size(): number {
     return this.#clientOf.size;
   }
 
-  /** All of them, those of each client together. */
+  /** Iterates over all connections, grouped by client. */
   [Symbol.iterator](): IterableIterator<T> {
     return this.#clientOf.keys();
   }
@@ -52,7 +52,7 @@ export class Unproven<T> {
     return undefined;
   }
 
-  /** It has proved itself, or is over. */
+  /** Removes a connection that was authenticated or has ended. */
   delete(connection: T): void {
     const client = this.#clientOf.get(connection);
     if (client === undefined) return;

@@ -1,19 +1,19 @@
 /**
- * Notices code that reaches past the simulation: for the real clock, the machine's chance, the network.
- * What it gets is the real thing, but the run fails and says where.
+ * Detects code that bypasses the simulation: that uses the real clock, randomness or network. The
+ * call still succeeds, but the run fails and reports its location.
  *
  * @module
  */
 
-/** Code reached for the real world. */
+/** A use of the real environment. */
 export interface Violation {
-  /** For what. */
+  /** What was used. */
   readonly what: string;
-  /** Where: lines of the stack. */
+  /** Lines of the stack. */
   readonly where: string;
 }
 
-/** What is watched: functions by the object that has them. */
+/** The guarded functions and the objects that have them. */
 const WATCHED: readonly (readonly [string, object, string])[] = [
   ["Math.random", Math, "random"],
   ["Date.now", Date, "now"],
@@ -26,7 +26,7 @@ const WATCHED: readonly (readonly [string, object, string])[] = [
   ["crypto.randomUUID", crypto, "randomUUID"],
 ];
 
-/** Watches until the returned function is called. */
+/** Guards until the returned function is called. */
 export function guard(noticed: (violation: Violation) => void): () => void {
   const notice = (what: string): void => {
     const where = (new Error().stack ?? "").split("\n").slice(3, 8).join("\n");

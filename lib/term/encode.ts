@@ -72,7 +72,7 @@ export class Encoder {
   readonly #shapes = new ShapeTree();
   /** The peer does not share our shapes: the next term begins with VERSION. */
   #anew = true;
-  /** The value of `#isFresh` before the last term. */
+  /** State before the last term, to revert it. */
   #before = { shapes: 0, anew: true };
   /** Buffer of the term being encoded. */
   #out!: TermBuffer;
