@@ -1,12 +1,12 @@
 /**
- * A whole cluster in one process, under faults, from a seed: `@firn/firn/sim`.
+ * Runs a whole cluster in one process, with faults, from a seed: `@firn/firn/sim`.
  *
- * Everything that nodes take from outside is simulated: time, timers, chance, the network, and the order in
- * which what is ready happens. So one number replays a whole history, on Deno and on Bun alike. Everything
- * else is real: codec, handshake, sessions, actors, supervisors, names, rooms.
+ * The environment of nodes is simulated: time, timers, randomness, the network, and the order in
+ * which ready events run. One number therefore replays a whole run, on Deno and on Bun alike.
+ * Everything else is real: codec, handshake, sessions, actors, supervisors, names, rooms.
  *
- * What is not simulated: TLS (who listens at an address is believed, and nobody listens in), WebSockets,
- * files, other processes, and how long code takes: it takes no time at all.
+ * Not simulated: TLS (the listener at an address is trusted, and there is no eavesdropping),
+ * WebSockets, files, other processes, and execution time: code takes no virtual time.
  *
  * @module
  */
@@ -27,48 +27,51 @@ import { type NodeOptions, type Parts, startNode } from "./start.ts";
 export { SeededRandom, traceText };
 export type { LinkOptions, Random, TraceLine };
 
-/** How to simulate. */
+/** Options of a simulation. */
 export interface SimulateOptions {
-  /** Decides everything that chance decides. Default 1. */
+  /** Seed of all random decisions. Default 1. */
   readonly seed?: number | undefined;
-  /** At most so much virtual time may pass. Milliseconds; default one hour. */
+  /** Limit of virtual time. Milliseconds; default one hour. */
   readonly limit?: number | undefined;
-  /** At most so many events may happen. Default 10 million. */
+  /** Limit of the number of events. Default 10 million. */
   readonly steps?: number | undefined;
-  /** Keeps the whole trace, and not only its last thousand lines. */
+  /** Keeps the whole trace instead of its last thousand lines. Default: false. */
   readonly trace?: boolean | undefined;
-  /** How things travel between machines, unless said otherwise for two. */
+  /** Default properties of the path between two machines. */
   readonly link?: LinkOptions | undefined;
-  /** Fails if code reaches for the real clock, chance or network. Default true. */
+  /** Fails if code uses the real clock, randomness or network. Default true. */
   readonly guard?: boolean | undefined;
 }
 
-/** What came of a simulation. */
+/** The result of a simulation. */
 export interface SimulationResult<T> {
-  /** What the body gave. */
+  /** The result of the body. */
   readonly value: T;
-  /** Of everything that happened: the same seed gives the same. */
+  /** Hash of all events: equal seeds produce equal hashes. */
   readonly hash: string;
-  /** How many events there were. */
+  /** Number of events. */
   readonly steps: number;
   /** Virtual milliseconds. */
   readonly ms: number;
-  /** The last that happened, or all of it. */
+  /** The last events, or all of them. */
   readonly trace: readonly TraceLine[];
 }
 
-/** A simulation failed. The message has the seed that replays it; `cause` is what was thrown. */
+/**
+ * A simulation failed. The message contains the seed that replays it; `cause` is the original
+ * error.
+ */
 export class SimulationError extends Error {
-  /** Tells the class of the error. */
+  /** Name of the error class. */
   override readonly name = "SimulationError";
   /** Stable code: `"simulation"`. */
   readonly code = "simulation";
-  /** What replays it. */
+  /** The seed that replays the run. */
   readonly seed: number;
-  /** The last that happened. */
+  /** The last events. */
   readonly trace: readonly TraceLine[];
 
-  /** For the simulator. */
+  /** Internal. */
   constructor(seed: number, what: string, trace: readonly TraceLine[], cause?: unknown) {
     super(`seed ${seed}: ${what}`, { cause });
     this.seed = seed;
@@ -85,7 +88,7 @@ const COOKIE = "the cookie of a simulation";
 const LIMIT_MS = 3_600_000;
 const STEPS_MAX = 10_000_000;
 
-/** One simulated node, with its options, through its lives. */
+/** One simulated node with its options, through its incarnations. */
 interface Member {
   readonly options: NodeOptions;
   host: SimHost;
@@ -93,60 +96,65 @@ interface Member {
   parts: Parts | undefined;
 }
 
-/** A simulation that runs: what a body may do to its cluster. */
+/** A running simulation: the operations that a body may use. */
 export interface Simulation {
-  /** Decided by the seed: chance for the body. */
+  /** Random values for the body, determined by the seed. */
   readonly random: SeededRandom;
   /** Virtual milliseconds since the beginning. */
   readonly now: number;
   /** The names that nodes were started with, in order. */
   readonly names: string[];
-  /** A node, if it is up. */
+  /** Returns a node, if it is running. */
   node(short: string): Node | undefined;
   /** Starts a node on a machine of its own. Its full name is `short@short.sim:9100`. */
   start(short: string, options?: NodeOptions): Promise<Node>;
-  /** Starts a node again that was crashed, killed or stopped: another life, the same options. */
+  /** Restarts a node that crashed or was stopped: a new incarnation with the same options. */
   restart(short: string): Promise<Node>;
   /** Stops a node in order. */
   stop(short: string): Promise<void>;
-  /** Has a node leave the cluster, as `node.leave` does, and takes it away. */
+  /** Has a node leave the cluster, as `node.leave` does, then removes it. */
   leave(short: string, options?: LeaveOptions): Promise<void>;
-  /** The power of its machine fails: it is gone, and nobody is told. */
+  /** Turns the power of a machine off: the node is gone and its peers are not notified. */
   crash(short: string): void;
-  /** Its process is killed: it is gone, and its system tells the others that their connections are. */
+  /** Kills a node's process: its system closes the connections, so its peers are notified. */
   kill(short: string): void;
-  /** Nothing happens on a node until it is resumed. */
+  /** Pauses a node: none of its events run until it is resumed. */
   pause(short: string): void;
-  /** It goes on: what it has missed happens now. */
+  /** Resumes a node: the events that it missed run now. */
   resume(short: string): void;
-  /** Sets how far the wall clock of a machine is ahead, in milliseconds: now, and when it is restarted. */
+  /**
+   * Sets how far the wall clock of a machine is ahead, in milliseconds: now, and after a restart.
+   */
   skew(short: string, ms: number): void;
-  /** Says how things travel between two nodes, both ways. */
+  /** Sets the properties of the path between two nodes, in both directions. */
   link(a: string, b: string, options: LinkOptions): void;
-  /** Nothing passes from any of the first to any of the second, and the other way round unless `oneWay`. */
+  /** Blocks all data from each node of `from` to each of `to`, and back unless `oneWay`. */
   partition(
     some: readonly string[],
     others: readonly string[],
     options?: { readonly oneWay?: boolean },
   ): void;
-  /** Lets everything pass again. */
+  /** Removes all partitions. */
   heal(): void;
   /** Breaks the connections between two nodes. */
   cut(a: string, b: string): void;
-  /** Lets so much virtual time pass. */
+  /** Advances virtual time by `ms` milliseconds. */
   run(ms: number): Promise<void>;
-  /** Lets time pass until something is so. Rejects if it is not within `within`: a minute. */
+  /**
+   * Advances time until a condition holds. Rejects if that takes longer than `within`. Default: one
+   * minute.
+   */
   until(
     what: string,
     condition: () => boolean,
     options?: { readonly within?: number },
   ): Promise<void>;
-  /** Writes a line of the body's own into the trace. */
+  /** Adds a line to the trace. */
   note(what: string): void;
 }
 
 class Cluster implements Simulation {
-  /** Decided by the seed: chance for the body. */
+  /** Random values for the body, determined by the seed. */
   readonly random: SeededRandom;
   readonly #world: World;
   readonly #network: Network;
@@ -155,7 +163,7 @@ class Cluster implements Simulation {
   readonly #skews = new Map<string, number>();
   readonly #conditions = new Set<Condition>();
 
-  /** For `simulate`. */
+  /** Internal. */
   constructor(world: World, network: Network, keys: ClusterKeys) {
     this.#world = world;
     this.#network = network;
@@ -173,12 +181,12 @@ class Cluster implements Simulation {
     return [...this.#members.keys()];
   }
 
-  /** A node, if it is up. */
+  /** Returns a node, if it is running. */
   node(short: string): Node | undefined {
     return this.#members.get(short)?.node;
   }
 
-  /** For Firn's own tests: what a node is made of. */
+  /** Returns the parts of a node, for Firn's own tests. */
   partsOf(short: string): Parts | undefined {
     return this.#members.get(short)?.parts;
   }
@@ -190,7 +198,7 @@ class Cluster implements Simulation {
     return this.#start(short, options);
   }
 
-  /** Starts a node again that was crashed, killed or stopped: another life, the same options. */
+  /** Restarts a node that crashed or was stopped: a new incarnation with the same options. */
   restart(short: string): Promise<Node> {
     const { options, node } = this.#member(short);
     if (node !== undefined) this.kill(short);
@@ -208,7 +216,7 @@ class Cluster implements Simulation {
     host.vanish(true);
   }
 
-  /** Has a node leave the cluster, as `node.leave` does, and takes it away. */
+  /** Has a node leave the cluster, as `node.leave` does, then removes it. */
   async leave(short: string, options?: LeaveOptions): Promise<void> {
     const member = this.#member(short);
     const { node, host } = member;
@@ -219,29 +227,31 @@ class Cluster implements Simulation {
     host.vanish(true);
   }
 
-  /** The power of its machine fails: it is gone, and nobody is told. */
+  /** Turns the power of a machine off: the node is gone and its peers are not notified. */
   crash(short: string): void {
     this.#vanish(short, false, "crashes");
   }
 
-  /** Its process is killed: it is gone, and its system tells the others that their connections are. */
+  /** Kills a node's process: its system closes the connections, so its peers are notified. */
   kill(short: string): void {
     this.#vanish(short, true, "is killed");
   }
 
-  /** Nothing happens on a node until it is resumed. */
+  /** Pauses a node: none of its events run until it is resumed. */
   pause(short: string): void {
     this.#note(short, "is paused");
     this.#member(short).host.isHeld = true;
   }
 
-  /** It goes on: what it has missed happens now. */
+  /** Resumes a node: the events that it missed run now. */
   resume(short: string): void {
     this.#note(short, "goes on");
     this.#world.release(this.#member(short).host);
   }
 
-  /** Sets how far the wall clock of a machine is ahead, in milliseconds: now, and when it is restarted. */
+  /**
+   * Sets how far the wall clock of a machine is ahead, in milliseconds: now, and after a restart.
+   */
   skew(short: string, ms: number): void {
     this.#note(short, `its clock is off by ${ms} ms`);
     this.#skews.set(short, ms);
@@ -249,12 +259,12 @@ class Cluster implements Simulation {
     if (host !== undefined) host.skewMs = ms;
   }
 
-  /** Says how things travel between two nodes, both ways. */
+  /** Sets the properties of the path between two nodes, in both directions. */
   link(a: string, b: string, options: LinkOptions): void {
     this.#network.set(address(a), address(b), options);
   }
 
-  /** Nothing passes from any of the first to any of the second, and the other way round unless `oneWay`. */
+  /** Blocks all data from each node of `from` to each of `to`, and back unless `oneWay`. */
   partition(
     some: readonly string[],
     others: readonly string[],
@@ -269,7 +279,7 @@ class Cluster implements Simulation {
     }
   }
 
-  /** Lets everything pass again. */
+  /** Removes all partitions. */
   heal(): void {
     this.#note("", "heals");
     this.#network.heal();
@@ -281,12 +291,15 @@ class Cluster implements Simulation {
     this.#network.reset(address(a), address(b));
   }
 
-  /** Lets so much virtual time pass. */
+  /** Advances virtual time by `ms` milliseconds. */
   run(ms: number): Promise<void> {
     return new Promise((resolve) => void this.#world.after(ms, undefined, "", resolve));
   }
 
-  /** Lets time pass until something is so. Rejects if it is not within `within`: a minute. */
+  /**
+   * Advances time until a condition holds. Rejects if that takes longer than `within`. Default: one
+   * minute.
+   */
   until(
     what: string,
     condition: () => boolean,
@@ -309,12 +322,12 @@ class Cluster implements Simulation {
     });
   }
 
-  /** Writes a line of the body's own into the trace. */
+  /** Adds a line to the trace. */
   note(what: string): void {
     this.#note("", what);
   }
 
-  /** For `simulate`: something has happened. */
+  /** Records that an event ran. Internal. */
   happened(): void {
     for (const condition of this.#conditions) {
       if (!condition.isMet()) continue;
@@ -323,7 +336,7 @@ class Cluster implements Simulation {
     }
   }
 
-  /** For `simulate`: stops what is up. */
+  /** Stops all running nodes. Internal. */
   async close(): Promise<void> {
     this.#network.heal();
     for (const [short, { host }] of this.#members) {
@@ -384,14 +397,14 @@ interface Condition {
   readonly resolve: () => void;
 }
 
-/** A simulated node's name. */
+/** Returns the full name of a simulated node. */
 export function fullName(short: string): string {
   return `${short}@${address(short)}:${PORT}`;
 }
 
 /**
- * Runs `body` in a simulated world. Rejects with {@linkcode SimulationError} if it throws, if nothing can
- * happen any more while it waits, or if it takes too long.
+ * Runs `body` in a simulation. Rejects with {@linkcode SimulationError} if it throws, if it waits and there
+ * are no more events, or if it exceeds a limit.
  *
  * @example A name that outlives its node
  * ```ts
@@ -403,7 +416,7 @@ export function fullName(short: string): string {
  *   const b = await sim.start("b", { seeds: ["a"] });
  *   await sim.until("they met", () => a.peers().length === 1 && b.peers().length === 1);
  *   assertEquals(await a.global.register("cart", a.spawn(() => () => {})), true);
- *   sim.crash("a"); // the power fails: nobody is told
+ *   sim.crash("a"); // a power failure: its peers are not notified
  *   await sim.until("b gave it up", () => b.global.whereis("cart") === undefined);
  * });
  * assertEquals(ms > 15_000 && ms < 20_000, true); // the deadline; in real time some milliseconds
@@ -437,7 +450,7 @@ export async function simulate<T>(
   }
 }
 
-/** Lets things happen until a promise is settled. */
+/** Runs events until a promise is settled. */
 async function drive<T>(
   world: World,
   sim: Cluster,
@@ -462,7 +475,7 @@ async function drive<T>(
   return outcome.value;
 }
 
-/** The turn is over: all promises that could be settled are. */
+/** Resolves at the end of the turn, when all promises that could be settled are. */
 function settled(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
@@ -471,7 +484,7 @@ function address(short: string): string {
   return `${short}.sim`;
 }
 
-/** There is no TLS in it, so there is nothing to derive. */
+/** Without TLS there is no key to derive. */
 const KEYS: ClusterKeys = {
   authority: { pem: "" } as ClusterKeys["authority"],
   proofKey: utf8("the proof key of every simulation"),

@@ -1,19 +1,22 @@
 /**
- * One actor: its mailbox, its body, its turns and its end.
+ * One actor: its mailbox, its body, its turns and its exit.
  *
- *     spawn ─▶ starting ─turn─▶ running ──body returns a function──▶ handler, called with each message
+ *     spawn ─▶ starting ─turn─▶ running ──body returns a function──▶ handler, called with each
+ * message
  *                                  │
  *                                  └──body returns a promise──▶ waits in `receive`, or computes
- *     any of them ──body ends · throws · exit · kill · a link──▶ dead
+ *     any of them ──body returns · throws · exit · kill · a link──▶ dead
  *
- * Dead is at once, for everybody: no message, signal or use of `self` has any effect any more.
- * JavaScript that is already running cannot be stopped, so the code of a dead actor ends in this order:
+ * Death takes effect at once: no message, signal or use of `self` has any effect afterwards.
+ * JavaScript that is already running cannot be stopped, so the code of a dead actor ends as
+ * follows:
  *
- *     what it waits for rejects, once: `finally` blocks run
- *     a use of `self` that does not wait throws, {@linkcode DEAD_USES_MAX} times; then it has no effect
+ *     a pending wait rejects, once: `finally` blocks run
+ *     a use of `self` that does not wait throws, {@linkcode DEAD_USES_MAX} times; then it has no
+ * effect
  *     a use of `self` that waits (`receive`, `call`, `for await`, a remote spawn) never settles
  *
- * So a loop that catches every error comes to its next wait and stays there.
+ * So a loop that catches every error stops at its next wait.
  *
  * @module
  */
@@ -30,18 +33,18 @@ import type { ActorFunction, MessageHandler, ReceiveOptions, Self, SpawnOptions 
 import { patienceMs, SPENT, type TimerRef } from "./timer.ts";
 import type { Wheel, WheelTimer } from "./wheel.ts";
 
-/** What an actor needs of the system it lives in. */
+/** The part of the system that an actor uses. */
 export interface ActorHome {
   readonly home: Home;
   readonly scheduler: Scheduler;
   readonly wheel: Wheel;
   readonly names: Names;
-  /** From this length on a mailbox asks before it takes a message. */
+  /** Mailbox length from which `admit` is called for each message. */
   readonly mark: number;
   setTimer(timer: WheelTimer, ms: number): void;
-  /** Whether a message may be put into a mailbox that has reached its watermark. */
+  /** Whether a message may enter a mailbox that has reached its watermark. */
   admit(actor: Actor, message: unknown): boolean;
-  /** The actor has ended. */
+  /** Called when an actor has exited. */
   ended(actor: Actor, reason: ExitReason, crash: ActorCrash | undefined): void;
   spawn<M, A extends unknown[]>(
     parent: Actor | undefined,
@@ -49,7 +52,7 @@ export interface ActorHome {
     body: ActorFunction<M, A>,
     args: A,
   ): Pid<M>;
-  /** A pid that names no actor. */
+  /** Returns a pid that identifies no actor. */
   deadPid(): Pid<never>;
   spawnAt<M>(
     from: ActorRef,
@@ -80,36 +83,39 @@ export interface ActorHome {
   cancelTimer(timer: TimerRef): number | false;
 }
 
-/** An actor ended by its own doing: it threw, or left with a reason that is no good one. */
+/** An abnormal exit caused by the actor itself: it threw, or exited with an abnormal reason. */
 export interface ActorCrash {
-  /** What it was handling. */
+  /** The message that it was handling. */
   readonly message: unknown;
-  /** The reason is a failure that nothing awaited. */
+  /** Whether the reason is a failure that nothing awaited. */
   readonly unhandled?: boolean | undefined;
 }
 
-/** The states of an actor, in the order of its life. From `ASYNC` on a message makes no turn. */
+/** States of an actor, in order. From `ASYNC` on, a message does not schedule a turn. */
 const STARTING = 0;
 const HANDLER = 1;
 const ASYNC = 2;
-/** Its handler gave a promise, which is waited for. */
+/** Waits for the promise that its handler returned. */
 const HELD = 3;
-/** It has ended. Each use of `self` that throws then counts one more. */
+/** Has exited. Incremented by each use of `self` that throws. */
 const DEAD = 4;
 
-/** How often `self` throws once its actor is dead. A loop that catches this must come to its next wait. */
+/**
+ * How often `self` throws after its actor is dead. Enough for a loop that catches this to reach its
+ * next wait.
+ */
 export const DEAD_USES_MAX = 100;
 
 /**
- * What a message costs that an async body takes without waiting. What it does with it happens outside
- * of turns, where only the clock tells how long that takes: so the clock is read more often.
+ * Credit for a message that an async body takes without waiting. The body handles it outside of
+ * turns, so its duration is known only from the clock, which is therefore read more often.
  */
 const TAKEN_CREDIT = 8;
 
-/** What is spawned: a body here, or what another node has exposed. */
+/** A spawnable: a local body, or a function that another node exposes. */
 type Spawned = ActorFunction<never, never[]> | RemoteSpawn;
 
-/** What a `receive` was given: what it waits for, and how long. */
+/** The arguments of a `receive`: a predicate and a timeout. */
 class Condition implements WheelTimer {
   due = 0;
   next: WheelTimer | undefined = undefined;
@@ -131,21 +137,21 @@ class Condition implements WheelTimer {
 export class Actor extends ActorRef implements Runnable, Self<unknown> {
   readonly pid: Pid<unknown>;
   readonly system: ActorHome;
-  /** What was given to `spawn`, for the report of a crash. */
+  /** The argument of `spawn`, for crash reports. */
   readonly body: ActorFunction<never, never[]>;
-  /** The parent and its parents, nearest first. */
+  /** The parent and its ancestors, nearest first. */
   readonly ancestors: readonly Pid[];
-  /** From this length on a message is let in by `System.admit` only. */
+  /** Mailbox length from which messages must be admitted by `System.admit`. */
   watermark: number;
 
   #state = STARTING;
-  /** In the scheduler's queue. */
+  /** Whether it is in the scheduler's queue. */
   #queued = true;
-  /** Starting: the arguments of the body. Handler: the handler. Dead: why. */
+  /** By state: the arguments of the body, the handler, or the exit reason. */
   #what: unknown;
-  /** What it is handling, for the report of a crash. */
+  /** The message being handled, for crash reports. */
   #last: unknown = undefined;
-  /** The three of a pending `receive`. A million actors may wait: no object holds them together. */
+  /** Fields of a pending `receive`, not in an object of their own: a million actors may wait. */
   #promise: Promise<unknown> | undefined = undefined;
   #resolve: ((message: unknown) => void) | undefined = undefined;
   #condition: Condition | undefined = undefined;
@@ -166,7 +172,7 @@ export class Actor extends ActorRef implements Runnable, Self<unknown> {
     this.watermark = system.mark;
   }
 
-  /** Takes a message. */
+  /** Accepts a message. */
   deliver(message: unknown): void {
     if (this.#resolve !== undefined) return this.#offer(message);
     if (this.length >= this.watermark && !this.system.admit(this, message)) return;
@@ -176,7 +182,7 @@ export class Actor extends ActorRef implements Runnable, Self<unknown> {
     this.system.scheduler.ready(this);
   }
 
-  /** An actor that waits in `receive` is given the message at once, unless I/O is due. */
+  /** Passes the message at once to an actor that waits in `receive`, unless I/O is due. */
   #offer(message: unknown): void {
     const match = this.#condition?.match;
     const wanted = match === undefined || this.#matches(match, message);
@@ -189,7 +195,7 @@ export class Actor extends ActorRef implements Runnable, Self<unknown> {
     this.system.scheduler.ready(this);
   }
 
-  /** The sender must not be told of a predicate that throws: it is the receiver's. */
+  /** An error of the predicate ends the receiver; it must not reach the sender. */
   #matches(match: (message: never) => boolean, message: unknown): boolean {
     try {
       return match(message as never);
@@ -207,7 +213,7 @@ export class Actor extends ActorRef implements Runnable, Self<unknown> {
     resolve(message);
   }
 
-  /** The pending `receive` rejects. */
+  /** Rejects the pending `receive`. */
   #fail(why: () => unknown): void {
     const resolve = this.#resolve;
     if (resolve === undefined) return;
@@ -223,7 +229,7 @@ export class Actor extends ActorRef implements Runnable, Self<unknown> {
     this.#condition = undefined;
   }
 
-  /** Its turn. */
+  /** Runs one turn. */
   run(): void {
     switch (this.#state) {
       case HANDLER:
@@ -261,9 +267,9 @@ export class Actor extends ActorRef implements Runnable, Self<unknown> {
       this.#state = ASYNC;
       this.#queued = false;
       this.system.failSelfCalls(this);
-      // A message may have come while it was not yet known that it waits.
+      // A message may have arrived before the wait was recorded.
       this.#wake();
-      // Bound functions, not arrows: a million of them are half the size.
+      // Bound functions, not arrow functions: for a million actors, they take half the memory.
       begun.then(this.#returned.bind(this), this.#threw.bind(this));
     } else this.end("normal");
   }
@@ -271,7 +277,7 @@ export class Actor extends ActorRef implements Runnable, Self<unknown> {
   #runHandler(): void {
     const { scheduler } = this.system;
     const handler = this.#what as MessageHandler<never>;
-    // A turn lasts as long as the credit, 64 messages at the most.
+    // A turn lasts as long as the credit, at most 64 messages.
     const most = scheduler.credit;
     let left = most;
     while (this.length > 0 && left > 0) {
@@ -287,7 +293,7 @@ export class Actor extends ActorRef implements Runnable, Self<unknown> {
       } catch (error) {
         return this.#threw(error);
       }
-      // Should it have ended the actor, the mailbox is empty now.
+      // If the handler has ended the actor, the mailbox is empty now.
     }
     this.system.allowSelfCalls();
     this.#last = undefined;
@@ -296,7 +302,9 @@ export class Actor extends ActorRef implements Runnable, Self<unknown> {
     else this.#queued = false;
   }
 
-  /** A handler gave a promise: the next message waits for it, unless it receives that one itself. */
+  /**
+   * Waits for the promise of a handler before the next message, unless the handler calls `receive`.
+   */
   #hold(promise: Promise<unknown>): void {
     if (this.#state < DEAD) {
       this.#state = HELD;
@@ -320,7 +328,7 @@ export class Actor extends ActorRef implements Runnable, Self<unknown> {
     this.#wake();
   }
 
-  /** Hands the waiting `receive` what has come. */
+  /** Passes a queued message to the pending `receive`. */
   #wake(): void {
     if (this.#resolve === undefined || this.length === 0) return;
     const match = this.#condition?.match;
@@ -344,12 +352,12 @@ export class Actor extends ActorRef implements Runnable, Self<unknown> {
     if (this.system.scheduler.spend(TAKEN_CREDIT)) {
       if (match === undefined) return Promise.resolve((this.#last = this.shift()) as never);
       const taken = this.take(match);
-      // The predicate has ended it.
+      // The predicate has ended the actor.
       if (!this.isAlive) return never();
       if (taken === undefined) return this.#wait(match, ms);
       return Promise.resolve((this.#last = taken.message) as never);
     }
-    // There is a message, and no credit to take it with: it comes with the next turn.
+    // There is a message but no credit: it is delivered in the next turn.
     this.#queued = true;
     this.system.scheduler.ready(this);
     return this.#wait(match, ms);
@@ -365,7 +373,10 @@ export class Actor extends ActorRef implements Runnable, Self<unknown> {
     return promise as Promise<never>;
   }
 
-  /** The time of a `receive` is over. What came in the meantime still counts. */
+  /**
+   * Called when a `receive` times out. A message that has arrived in the meantime is still
+   * delivered.
+   */
   receiveTimedOut(): void {
     this.#wake();
     if (this.#resolve !== undefined) this.#hand(undefined);
@@ -420,7 +431,7 @@ export class Actor extends ActorRef implements Runnable, Self<unknown> {
       if (!this.#isOver()) this.system.exit(args[0] as Pid, args[1], this.pid as Pid);
       return;
     }
-    // To leave is to stop the code behind it: that throws however often.
+    // `exit` must stop the code that follows it, so it throws every time.
     if (this.#state >= DEAD) throw new ActorExitError(this.pid as Pid, this.#what as ExitReason);
     this.crash(args[0]);
     throw new ActorExitError(this.pid as Pid, args[0]);
@@ -514,56 +525,56 @@ export class Actor extends ActorRef implements Runnable, Self<unknown> {
     return !this.#isOver() && this.system.nodeWatchers.remove(node, this);
   }
 
-  /** True until it has ended. */
+  /** True until it has exited. */
   get isAlive(): boolean {
     return this.#state < DEAD;
   }
 
-  /** Whether its code is somewhere behind an `await`: it handles no message then, unless it receives. */
+  /** Whether its code awaits something: it then handles no message, unless it calls `receive`. */
   get isWaiting(): boolean {
     return this.#state === ASYNC || this.#state === HELD;
   }
 
-  /** True if it waits for a message: it has no turn to come, and its handler has returned. */
+  /** Whether it waits for a message: it has no scheduled turn, and its handler has returned. */
   get isIdle(): boolean {
     if (this.#queued) return false;
     return this.#state === HANDLER ? this.length === 0 : this.#resolve !== undefined;
   }
 
-  /** An actor that it is linked with has ended. */
+  /** Handles the exit of a linked actor. */
   linkBroke(from: Pid, reason: ExitReason): void {
     if (this.#state >= DEAD) return;
     if (this.trapping) this.deliver(exitMessage(from, reason));
     else if (reason !== "normal" || from === this.pid) this.#end(reason, undefined);
   }
 
-  /** Somebody has called `exit(pid, reason)`. */
+  /** Handles an exit signal from `exit(pid, reason)`. */
   exitSignal(from: Pid, reason: ExitReason): void {
     if (reason === "kill") this.#end("killed", undefined);
     else this.linkBroke(from, reason);
   }
 
-  /** An actor that it monitors has ended. */
+  /** Handles the exit of a monitored actor. */
   down(ref: Ref, pid: Pid, reason: ExitReason): void {
     this.deliver(downMessage(ref, pid, reason));
   }
 
-  /** Ends it, by a signal or in good order. */
+  /** Ends it because of a signal or a normal return. */
   end(reason: ExitReason): void {
     this.#end(reason, undefined);
   }
 
-  /** Ends it by its own doing: with a report, unless the reason is a good one. */
+  /** Ends it because of its own code: with a crash report, unless the reason is orderly. */
   crash(reason: ExitReason): void {
     this.#end(reason, { message: this.#last });
   }
 
-  /** A call of it failed, and nothing awaited that. */
+  /** Ends it because a failed call of it was never awaited. */
   forgot(reason: ExitReason): void {
     this.#end(reason, { message: this.#last, unhandled: true });
   }
 
-  /** The one place where an actor dies. */
+  /** The only place where an actor's exit is performed. */
   #end(reason: ExitReason, crash: ActorCrash | undefined): void {
     if (this.#state >= DEAD) return;
     this.#state = DEAD;
@@ -573,14 +584,14 @@ export class Actor extends ActorRef implements Runnable, Self<unknown> {
     const promise = this.#promise;
     if (promise !== undefined) {
       this.#fail(() => new ActorExitError(this.pid as Pid, reason));
-      // Whether or not its body waits for that: an end is no unhandled rejection.
+      // Marked as handled even if the body does not await it: an exit is no unhandled rejection.
       promise.catch(ignore);
     }
     this.system.ended(this, reason, crash);
     this.abort?.abort(reason);
   }
 
-  /** An async body has returned. */
+  /** Handles the return of an async body. */
   #returned(result: unknown): void {
     if (typeof result === "function") {
       return this.crash(
@@ -593,12 +604,15 @@ export class Actor extends ActorRef implements Runnable, Self<unknown> {
     this.#end("normal", undefined);
   }
 
-  /** The body or a handler threw. */
+  /** Handles an error of the body or a handler. */
   #threw(error: unknown): void {
     this.crash(error instanceof Error ? error : { thrown: error });
   }
 
-  /** Whether a use of `self` that does not wait is to have no effect. Throws before it comes to that. */
+  /**
+   * Whether a use of `self` that does not wait must be ignored. Throws for the first {@linkcode
+   * DEAD_USES_MAX} uses.
+   */
   #isOver(): boolean {
     if (this.#state < DEAD) return false;
     if (this.#state === DEAD + DEAD_USES_MAX) return true;
@@ -608,10 +622,10 @@ export class Actor extends ActorRef implements Runnable, Self<unknown> {
 }
 
 /**
- * What rejects a promise that is resolved with it, so that a promise's own `reject` need not be kept.
- * Not a rejected promise: a runtime keeps a list of those that nobody has handled yet, and a million
- * of them at once take for ever. The error is made last, on a short stack: on a long one it is twice
- * as dear, and whoever ends many actors would wait for it.
+ * A thenable that rejects a promise resolved with it, so that the promise's own `reject` need not
+ * be stored. Not a rejected promise, because a runtime keeps a list of unhandled ones, which is
+ * very slow for a million at once. The error is created last, on a short stack: on a long one it
+ * costs twice as much, which delays the caller that ends many actors.
  */
 class Rejected {
   readonly #why: () => unknown;
@@ -629,12 +643,15 @@ const LINKED: SpawnOptions = { link: true };
 
 function ignore(): void {}
 
-/** The living or dead actor behind what starts something; a node is none. */
+/** Returns the actor, alive or dead, that starts an operation; undefined for a node. */
 export function actorOf(from: object): Actor | undefined {
   return from instanceof Actor ? from : undefined;
 }
 
-/** What a dead actor waits for. A new one each time: one for all would keep all that wait for it. */
+/**
+ * Returns a promise that never settles, for the waits of a dead actor. A shared one would retain
+ * all its waiters.
+ */
 export function never(): Promise<never> {
   return new Promise(() => {});
 }

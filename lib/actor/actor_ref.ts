@@ -1,9 +1,9 @@
 /**
- * What names, signals, timers and calls keep on an actor, and what they may do to it. An `Actor` is a
- * cell with a body.
+ * The per-actor state of names, signals, timers and calls, and the operations that they use.
+ * `Actor` extends `ActorRef` with a body.
  *
- * Most actors have no links, names or timers, and there may be millions: all of it is kept apart, in
- * one object that is made when it is needed, and nothing in it before that.
+ * Most actors have no links, names or timers, and there may be millions. This state is therefore
+ * kept in a separate object that is allocated on first use.
  *
  * @module
  */
@@ -11,28 +11,28 @@ import type { Pid, Ref } from "../term/pid.ts";
 import type { ExitReason } from "../term/exit.ts";
 import { Mailbox, type MailboxPolicy } from "./mailbox.ts";
 
-/** One actor watches another. */
+/** A monitor of one actor on another. */
 export interface Monitor {
   readonly ref: Ref;
   readonly watcher: ActorRef;
   readonly target: ActorRef;
 }
 
-/** Something that hangs on an actor, in a chain whose first the actor holds. */
+/** An object attached to an actor, in a chain whose first element the actor holds. */
 export interface Chained {
   following: Chained | undefined;
   preceding: Chained | undefined;
-  /** The actor has ended, for this reason. */
+  /** Called when the actor exits. */
   drop(reason: ExitReason): void;
 }
 
-/** How a mailbox is bounded. */
+/** The bound of a mailbox. */
 export interface MailboxBound {
   readonly max: number;
   readonly policy: MailboxPolicy;
 }
 
-/** What few actors have. */
+/** State that few actors have. */
 class Extras {
   names: string | readonly string[] | undefined = undefined;
   bound: MailboxBound | undefined = undefined;
@@ -45,13 +45,13 @@ class Extras {
   abort: AbortController | undefined = undefined;
 }
 
-/** An actor, as far as those who serve it are concerned: one of this node, or of another. */
+/** An actor as seen by the runtime: on this node or on another. */
 export abstract class ActorRef extends Mailbox {
   abstract readonly pid: Pid<unknown>;
-  /** What few have. One that has a name, and nothing else, has just that here. */
+  /** Rarely used state. For an actor that has only one name, just that name. */
   #extras: Extras | string | undefined = undefined;
 
-  // Static, for a class with private methods has a word in each of its objects that says so.
+  // Static, because a class with private methods stores an extra word in each instance.
   static #of(cell: ActorRef): Extras | undefined {
     const extras = cell.#extras;
     return typeof extras === "object" ? extras : undefined;
@@ -65,7 +65,7 @@ export abstract class ActorRef extends Mailbox {
     return cell.#extras = made;
   }
 
-  /** The names that it is registered under: mostly none, or one. */
+  /** Its registered names: usually none or one. */
   get names(): string | readonly string[] | undefined {
     const extras = this.#extras;
     return typeof extras === "object" ? extras.names : extras;
@@ -78,7 +78,7 @@ export abstract class ActorRef extends Mailbox {
     else this.#extras = names;
   }
 
-  /** How its mailbox is bounded, if it is. */
+  /** The bound of its mailbox, if any. */
   get bound(): MailboxBound | undefined {
     return ActorRef.#of(this)?.bound;
   }
@@ -87,7 +87,7 @@ export abstract class ActorRef extends Mailbox {
     ActorRef.#make(this).bound = bound;
   }
 
-  /** Exit signals come as messages. */
+  /** Whether exit signals are converted to messages. */
   get trapping(): boolean {
     return ActorRef.#of(this)?.trapping === true;
   }
@@ -105,7 +105,7 @@ export abstract class ActorRef extends Mailbox {
     ActorRef.#make(this).links = links;
   }
 
-  /** What this actor monitors, by the number of the reference. */
+  /** Monitors of this actor, by the number of the reference. */
   get monitors(): Map<number, Monitor> | undefined {
     return ActorRef.#of(this)?.monitors;
   }
@@ -114,7 +114,7 @@ export abstract class ActorRef extends Mailbox {
     ActorRef.#make(this).monitors = monitors;
   }
 
-  /** Who monitors this actor. */
+  /** Monitors on this actor. */
   get watchers(): Set<Monitor> | undefined {
     return ActorRef.#of(this)?.watchers;
   }
@@ -123,7 +123,7 @@ export abstract class ActorRef extends Mailbox {
     ActorRef.#make(this).watchers = watchers;
   }
 
-  /** The first of the timers and calls that hang on it. */
+  /** The first of the timers and calls attached to it. */
   get chain(): Chained | undefined {
     return ActorRef.#of(this)?.chain;
   }
@@ -132,7 +132,7 @@ export abstract class ActorRef extends Mailbox {
     ActorRef.#make(this).chain = chain;
   }
 
-  /** What the ancestors of its children are; made with the first child. */
+  /** Ancestors of its children; created with the first child. */
   get lineage(): readonly Pid[] | undefined {
     return ActorRef.#of(this)?.lineage;
   }
@@ -141,7 +141,7 @@ export abstract class ActorRef extends Mailbox {
     ActorRef.#make(this).lineage = lineage;
   }
 
-  /** Behind its `signal`. */
+  /** The controller of its `signal`. */
   get abort(): AbortController | undefined {
     return ActorRef.#of(this)?.abort;
   }
@@ -150,46 +150,46 @@ export abstract class ActorRef extends Mailbox {
     ActorRef.#make(this).abort = abort;
   }
 
-  /** How the message of an error names it: by its pid and its names, `<0.4> counter`. */
+  /** How error messages name it: by its pid and names, `<0.4> counter`. */
   get label(): string {
     const { names } = this;
     if (names === undefined) return this.pid.toString();
     return `${this.pid} ${typeof names === "string" ? names : names.join(" ")}`;
   }
 
-  /** True until it has ended. */
+  /** True until it has exited. */
   abstract get isAlive(): boolean;
-  /** Takes a message. */
+  /** Accepts a message. */
   abstract deliver(message: unknown): void;
-  /** An actor that it is linked with has ended. */
+  /** Handles the exit of a linked actor. */
   abstract linkBroke(from: Pid, reason: ExitReason): void;
-  /** Somebody has called `exit(pid, reason)`. */
+  /** Handles an exit signal from `exit(pid, reason)`. */
   abstract exitSignal(from: Pid, reason: ExitReason): void;
-  /** An actor that it monitors has ended. */
+  /** Handles the exit of a monitored actor. */
   abstract down(ref: Ref, pid: Pid, reason: ExitReason): void;
-  /** Ends it; once. */
+  /** Ends it. Has an effect once only. */
   abstract end(reason: ExitReason): void;
 
-  // What follows concerns those of other nodes, which are to be told.
+  // The following methods are overridden for actors of other nodes, which must be notified.
 
-  /** An actor has linked itself with it. */
+  /** Called when an actor has linked to it. */
   linked(_actor: ActorRef): void {}
-  /** An actor has taken that back. */
+  /** Called when an actor has unlinked from it. */
   unlinked(_actor: ActorRef): void {}
-  /** An actor monitors it. */
+  /** Called when an actor monitors it. */
   watched(_monitor: Monitor): void {}
-  /** An actor has taken that back, or has ended. */
+  /** Called when an actor has removed its monitor or has exited. */
   unwatched(_monitor: Monitor): void {}
-  /** Something that was kept on it has gone. */
+  /** Called when an attached object was removed. */
   released(): void {}
 }
 
-/** The cell behind a pid, while the actor lives on this node. */
+/** Returns the actor of a pid, while it is alive on this node. */
 export function actorRefOf(pid: Pid<never>): ActorRef | undefined {
   return pid.target as ActorRef | undefined;
 }
 
-/** Hangs something on an actor. */
+/** Attaches an object to an actor. */
 export function attach(link: Chained, cell: ActorRef): void {
   const first = cell.chain;
   link.following = first;
@@ -197,7 +197,7 @@ export function attach(link: Chained, cell: ActorRef): void {
   cell.chain = link;
 }
 
-/** Takes it off. */
+/** Detaches an object from an actor. */
 export function detach(link: Chained, cell: ActorRef): void {
   const { following, preceding } = link;
   if (following !== undefined) following.preceding = preceding;
@@ -208,7 +208,7 @@ export function detach(link: Chained, cell: ActorRef): void {
   if (cell.chain === undefined) cell.released();
 }
 
-/** Drops all that hangs on an actor that has ended. */
+/** Drops all objects attached to an actor that has exited. */
 export function dropChain(cell: ActorRef, reason: ExitReason): void {
   for (let link = cell.chain; link !== undefined; link = cell.chain) {
     detach(link, cell);

@@ -1,5 +1,5 @@
 /**
- * What callers without types may give in place of an actor: told in words, not by the line that fell over it.
+ * Checks of arguments from untyped callers, so that the error describes the argument.
  *
  * @module
  */
@@ -8,25 +8,28 @@ import { describe } from "./describe.ts";
 import { ArgumentError } from "./errors.ts";
 import type { ActorName, RemoteSpawn } from "./remote.ts";
 
-/** Throws `ArgumentError` for what is no pid. */
+/** Throws `ArgumentError` if the argument is not a pid. */
 export function checkPid(pid: unknown): void {
   if (!(pid instanceof Pid)) throw new ArgumentError(`${describe(pid)} is no pid`);
 }
 
-/** Throws `ArgumentError` unless it is a pid of this node: only its own node knows whether an actor is alive. */
+/**
+ * Throws `ArgumentError` unless it is a pid of this node: only the actor's own node knows whether
+ * it is alive.
+ */
 export function checkLocal(pid: Pid<never>): void {
   checkPid(pid);
   if (!pid.home.local) throw new ArgumentError(`${pid} is of another node: monitor it there`);
 }
 
-/** Throws `ArgumentError` for what is no `{ name, node }`. */
+/** Throws `ArgumentError` if the argument is not a `{ name, node }`. */
 export function checkActorName(to: unknown): void {
   const there = to as Partial<ActorName> | null | undefined;
   if (typeof there?.name === "string" && typeof there.node === "string") return;
   throw new ArgumentError(`${describe(to)} is no actor: give a pid, a name, or { name, node }`);
 }
 
-/** Throws `ArgumentError` for what is no `{ node, fn }`. */
+/** Throws `ArgumentError` if the argument is not a `{ node, fn }`. */
 export function checkRemoteSpawn(what: unknown): void {
   const there = what as Partial<RemoteSpawn> | null | undefined;
   if (typeof there?.node === "string" && typeof there.fn === "string") return;

@@ -1,13 +1,13 @@
 /**
- * Where in the program something was called that is reported.
+ * The position in the program of a call that is reported.
  *
  * @module
  */
 
-/** The folder of this library, as it stands in a stack. */
+/** Path of this library, as it appears in a stack trace. */
 const LIBRARY: string = new URL("..", import.meta.url).pathname;
 
-/** The line of the program that has called into this library, or what is known instead. */
+/** Returns the line of the program that called into this library, or the best known substitute. */
 export function callSite(): string {
   const frames = (new Error().stack ?? "").split("\n").filter((line) => /^\s+at /.test(line));
   const site = frames.find((frame) => !frame.includes(LIBRARY));

@@ -1,42 +1,41 @@
 /**
- * Terms in words, for logs and messages of errors: whatever it is, in so many characters and no more,
- * and without an error of its own.
+ * Terms as text, for logs and error messages: any value, limited in length, without throwing.
  *
  * @module
  */
 import { Pid, Ref } from "../term/pid.ts";
 
-/** A text is cut off here. In characters. */
+/** Maximum length of a description, in characters. */
 export const DESCRIBED_LENGTH_MAX = 2_000;
 
-/** Of a list, an object, a map or a set, so many members are told; the rest is counted. */
+/** Number of members shown of a list, an object, a map or a set; the rest is counted. */
 const MEMBERS_MAX = 20;
 
-/** What is nested deeper than this is not told. */
+/** Maximum nesting that is shown. */
 const DEPTH_MAX = 4;
 
-/** So many terms within one are told, however they are nested. */
+/** Maximum number of terms shown within one term. */
 const TERMS_MAX = 100;
 
-/** A text within a term is cut off here. In characters. */
+/** Maximum length of a text within a term, in characters. */
 const INNER_LENGTH_MAX = 200;
 
-/** How many terms may still be told. */
+/** Number of terms that may still be shown. */
 interface Budget {
   left: number;
 }
 
-/** A term in words. A text on its own stands without quotes. */
+/** Returns a term as text. A string at the top level has no quotes. */
 export function describe(term: unknown): string {
   try {
     return cut(typeof term === "string" ? term : words(term, 0, { left: TERMS_MAX }));
   } catch {
-    // A getter, a proxy or a `toString` of the program's own.
+    // A getter, a proxy or a `toString` of the program threw.
     return "(cannot be told)";
   }
 }
 
-/** A request, in fewer words: one to a service as it is written there, `add(1)`. */
+/** Returns a request as a short text: a request to a service in its own notation, `add(1)`. */
 export function describeRequest(request: unknown): string {
   try {
     const { $call, args } = (request ?? {}) as { $call?: unknown; args?: unknown };
@@ -50,12 +49,12 @@ export function describeRequest(request: unknown): string {
   }
 }
 
-/** An error with its stack; anything else as {@linkcode describe} has it. */
+/** Returns an error with its stack; anything else as {@linkcode describe} does. */
 export function describeFully(term: unknown): string {
   try {
     if (term instanceof Error && typeof term.stack === "string") return cut(term.stack);
   } catch {
-    // As above.
+    // A getter of the program threw.
   }
   return describe(term);
 }

@@ -1,5 +1,5 @@
 /**
- * What actors and their callers are told by way of errors. Each has a `code` that stays.
+ * Errors of actors and their callers. Each has a stable `code`.
  *
  * @module
  */
@@ -7,9 +7,9 @@ import type { ExitReason } from "../term/exit.ts";
 import { describe } from "./describe.ts";
 import type { Pid } from "../term/pid.ts";
 
-/** An argument that cannot be: a time that is none, a mailbox for no message. */
+/** Invalid argument, for example a negative timeout or a mailbox of size zero. */
 export class ArgumentError extends RangeError {
-  /** Tells the class of the error. */
+  /** Name of the error class. */
   override readonly name = "ArgumentError";
   /** Stable code: `"badarg"`. */
   readonly code = "badarg";
@@ -17,7 +17,7 @@ export class ArgumentError extends RangeError {
 
 /** A handler or a body returned a value that its kind must not return. OTP's `bad_return_value`. */
 export class BadReturnError extends TypeError {
-  /** The class of the error. */
+  /** Name of the error class. */
   override readonly name = "BadReturnError";
   /** Stable code: `"bad_return_value"`. */
   readonly code = "bad_return_value";
@@ -25,127 +25,130 @@ export class BadReturnError extends TypeError {
 
 /** A call was not answered in time. */
 export class CallTimeoutError extends Error {
-  /** Tells the class of the error. */
+  /** Name of the error class. */
   override readonly name = "CallTimeoutError";
   /** Stable code: `"timeout"`. */
   readonly code = "timeout";
-  /** For the runtime. */
+  /** Internal. */
   constructor(callee: Pid | string, ms: number, which = "") {
     super(`no answer from ${callee} in ${ms} ms${which}`);
   }
 }
 
-/** An actor has called itself, and would wait for itself until the time is over. */
+/** An actor has called itself and would wait for its own reply until the timeout. */
 export class CallingSelfError extends Error {
-  /** Tells the class of the error. */
+  /** Name of the error class. */
   override readonly name = "CallingSelfError";
   /** Stable code: `"calling_self"`. */
   readonly code = "calling_self";
-  /** For the runtime. */
+  /** Internal. */
   constructor(callee: Pid | string, which = "") {
     super(`${callee} calls itself, and cannot answer while it waits${which}`);
   }
 }
 
-/** The node has been stopped: nothing can be spawned, sent or called any more. */
+/** The node has been stopped: spawns, sends and calls are no longer possible. */
 export class NodeStoppedError extends Error {
-  /** Tells the class of the error. */
+  /** Name of the error class. */
   override readonly name = "NodeStoppedError";
   /** Stable code: `"stopped"`. */
   readonly code = "stopped";
-  /** For the runtime. */
+  /** Internal. */
   constructor(node: string, what: string) {
     super(`${node} has been stopped: ${what}`);
   }
 }
 
-/** The request was dropped: the mailbox of the actor that was called is full. */
+/** The request was dropped, because the mailbox of the called actor is full. */
 export class MailboxFullError extends Error {
-  /** Tells the class of the error. */
+  /** Name of the error class. */
   override readonly name = "MailboxFullError";
   /** Stable code: `"mailboxfull"`. */
   readonly code = "mailboxfull";
-  /** For the runtime. */
+  /** Internal. */
   constructor(callee: Pid | string, which = "") {
     super(`the mailbox of ${callee} is full${which}`);
   }
 }
 
-/** The request was dropped: too much waits already for the node of the actor that was called. */
+/** The request was dropped, because too much data is queued for the node of the called actor. */
 export class QueueFullError extends Error {
-  /** Tells the class of the error. */
+  /** Name of the error class. */
   override readonly name = "QueueFullError";
   /** Stable code: `"queuefull"`. */
   readonly code = "queuefull";
-  /** For the runtime. */
+  /** Internal. */
   constructor(node: string, which = "") {
     super(`too much waits for ${node}: see node.pressure and node.drained${which}`);
   }
 }
 
-/** There is no such actor, or not any more. */
+/** The actor does not exist, or has exited. */
 export class NoProcError extends Error {
-  /** Tells the class of the error. */
+  /** Name of the error class. */
   override readonly name = "NoProcError";
   /** Stable code: `"noproc"`. */
   readonly code = "noproc";
-  /** For the runtime. */
+  /** Internal. */
   constructor(target: Pid<never> | string, which = "") {
     super(`no such actor: ${target}${which}`);
   }
 }
 
-/** There is no session with the node of an actor, or it was lost before the answer. */
+/** There is no session with the node of an actor, or it was lost before the reply. */
 export class NoConnectionError extends Error {
-  /** Tells the class of the error. */
+  /** Name of the error class. */
   override readonly name = "NoConnectionError";
   /** Stable code: `"noconnection"`. */
   readonly code = "noconnection";
-  /** For the runtime. */
+  /** Internal. */
   constructor(target: Pid<never> | string, which = "") {
     super(`no connection to the node of ${target}${which}`);
   }
 }
 
-/** The actor that was called ended before it answered; `reason` says why. */
+/** The called actor exited before it replied; `reason` is its exit reason. */
 export class CallExitError extends Error {
-  /** Tells the class of the error. */
+  /** Name of the error class. */
   override readonly name = "CallExitError";
   /** Stable code: `"exit"`. */
   readonly code = "exit";
-  /** Why it ended. */
+  /** Its exit reason. */
   readonly reason: ExitReason;
-  /** For the runtime. */
+  /** Internal. */
   constructor(callee: Pid | string, reason: ExitReason, which = "") {
     super(`${callee} ended before it answered: ${describe(reason)}${which}`);
     this.reason = reason;
   }
 }
 
-/** What an actor's `self` throws, and what it waits for rejects with, once the actor is dead. */
+/**
+ * The error that `self` throws, and with which its pending waits reject, after its actor has
+ * exited.
+ */
 export class ActorExitError extends Error {
-  /** Tells the class of the error. */
+  /** Name of the error class. */
   override readonly name = "ActorExitError";
   /** Stable code: `"exit"`. */
   readonly code = "exit";
-  /** Why the actor ended. */
+  /** The actor's exit reason. */
   readonly reason: ExitReason;
-  /** For the runtime. */
+  /** Internal. */
   constructor(pid: Pid, reason: ExitReason, which = "") {
     super(`${pid} has ended: ${describe(reason)}${which}`);
     this.reason = reason;
   }
 }
 
-/** A name that is held by another actor, or is none. */
+/** A name is taken by another actor, or is invalid. */
 export class NameError extends Error {
-  /** Tells the class of the error. */
+  /** Name of the error class. */
   override readonly name = "NameError";
-  /** `"taken"`: another holds it; `"badname"`: it is empty. */
+  /** `"taken"`: another actor has the name; `"badname"`: the name is empty. */
   readonly code: "taken" | "badname";
-  /** Who holds it. */
+  /** The actor that has the name. */
   readonly holder: Pid | undefined;
-  /** For the runtime. */
+  /** Internal. */
   constructor(code: "taken" | "badname", message: string, holder?: Pid) {
     super(message);
     this.code = code;

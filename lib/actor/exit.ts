@@ -1,5 +1,5 @@
 /**
- * What tells others that an actor has ended.
+ * Messages about the exit of an actor.
  *
  * @module
  */
@@ -9,34 +9,34 @@ import { describeFully } from "./describe.ts";
 import { NodeChange } from "./node_change.ts";
 import { RUNTIME, RuntimeMessage } from "./runtime_message.ts";
 
-/** Makes an {@linkcode Exit}. */
+/** Returns a new {@linkcode Exit}. */
 export function exitMessage(from: Pid, reason: ExitReason): Exit {
   return new Exit(RUNTIME, from, reason);
 }
 
-/** Makes a {@linkcode Down}. */
+/** Returns a new {@linkcode Down}. */
 export function downMessage(ref: Ref, pid: Pid, reason: ExitReason): Down {
   return new Down(RUNTIME, ref, pid, reason);
 }
 
-/** Whether it is from the runtime, and not a message that looks so. */
+/** Whether a message was made by the runtime, as opposed to an imitation. */
 export function isSystemMessage(message: unknown): message is Exit | Down | NodeChange {
   return message instanceof Exit || message instanceof Down || message instanceof NodeChange;
 }
 
 /**
- * A linked actor has ended, or somebody has sent an exit signal: what an actor that traps exits gets
- * in its mailbox.
+ * A linked actor has exited, or an actor has sent an exit signal. Delivered to actors that trap
+ * exits.
  */
 export class Exit extends RuntimeMessage {
   /** Always `"EXIT"`. */
   readonly type = "EXIT";
-  /** Who ended, or who sent the signal. */
+  /** The actor that exited or sent the signal. */
   readonly from: Pid;
-  /** Why. */
+  /** The exit reason. */
   readonly reason: ExitReason;
 
-  /** For the runtime only: it throws for a program. */
+  /** Internal: throws if a program calls it. */
   constructor(key: symbol, from: Pid, reason: ExitReason) {
     super(key);
     this.from = from;
@@ -44,20 +44,18 @@ export class Exit extends RuntimeMessage {
   }
 }
 
-/**
- * A monitored actor has ended, or was not there.
- */
+/** A monitored actor has exited, or did not exist. */
 export class Down extends RuntimeMessage {
   /** Always `"DOWN"`. */
   readonly type = "DOWN";
-  /** What `monitor` gave. */
+  /** The result of `monitor`. */
   readonly ref: Ref;
-  /** Who ended. */
+  /** The actor that exited. */
   readonly pid: Pid;
-  /** Why. */
+  /** Its exit reason. */
   readonly reason: ExitReason;
 
-  /** For the runtime only: it throws for a program. */
+  /** Internal: throws if a program calls it. */
   constructor(key: symbol, ref: Ref, pid: Pid, reason: ExitReason) {
     super(key);
     this.ref = ref;
@@ -66,12 +64,12 @@ export class Down extends RuntimeMessage {
   }
 }
 
-/** A reason in words, for a log: an error with its stack. */
+/** Returns a reason as text for a log: an error with its stack. */
 export function reasonText(reason: ExitReason): string {
   return describeFully(reason);
 }
 
-/** A reason in one line, for the message of an error: an `Error` without its stack. */
+/** Returns a reason as one line for an error message: an `Error` without its stack. */
 export function reasonLine(reason: ExitReason): string {
   return reason instanceof Error ? `${reason.name}: ${reason.message}` : reasonText(reason);
 }

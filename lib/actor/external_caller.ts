@@ -1,6 +1,6 @@
 /**
- * What is no actor, as actors see it: `<0.0>`, who sends the signals of the program around them, and
- * waits for ends in its name.
+ * Represents the program outside of actors as `<0.0>`: sends signals and waits for exits on its
+ * behalf.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import type { ExitReason } from "../term/exit.ts";
 import type { Pid, Ref } from "../term/pid.ts";
 import { ActorRef } from "./actor_ref.ts";
 
-/** The program outside of actors. It cannot be ended, and messages to it are lost. */
+/** The program outside of actors. It cannot be ended, and messages to it are dropped. */
 export class ExternalCaller extends ActorRef {
   readonly pid: Pid<unknown>;
   readonly isAlive = true;
@@ -19,12 +19,12 @@ export class ExternalCaller extends ActorRef {
     this.pid = pid as Pid<unknown>;
   }
 
-  /** Calls `ended` when the actor has ended that a reference monitors. */
+  /** Calls `ended` when the actor that this reference monitors has exited. */
   expect(ref: Ref, ended: (reason: ExitReason) => void): void {
     this.#waiting.set(ref.id, ended);
   }
 
-  /** That end is waited for no more. */
+  /** Stops waiting for that exit. */
   forget(ref: Ref): void {
     this.#waiting.delete(ref.id);
   }

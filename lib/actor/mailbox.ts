@@ -1,5 +1,5 @@
 /**
- * A mailbox: first in, first out, in a ring that is made with the first message. An actor extends
+ * A mailbox: a first-in, first-out ring that is allocated with the first message. `Actor` extends
  * it, so that an idle actor holds three empty fields and no queue.
  *
  * @module
@@ -7,33 +7,33 @@
 
 const NONE: unknown[] = [];
 const FIRST_CAPACITY = 4;
-/** In few steps: each is a ring for the collector. */
+/** Grows in few steps, because each old ring is garbage to collect. */
 const GROWTH = 4;
-/** A ring that grew past this is given back when it is empty. */
+/** A ring larger than this is released when it is empty. */
 const KEPT_CAPACITY = 256;
 
-/** What a mailbox does when it is full. System messages are let in whatever the policy. */
+/** What a full mailbox does with one more message. System messages are always accepted. */
 export type MailboxPolicy = "dropNewest" | "dropOldest" | "exit";
 
 /**
- * The messages of one actor. What is private and is done rarely is static: a class with private
- * methods has a word in each of its objects that says so.
+ * The messages of one actor. Rarely used private methods are static, because a class with private
+ * methods stores an extra word in each instance.
  */
 export class Mailbox {
   /** A ring; its length is 0 or a power of two. */
   #items: unknown[] = NONE;
   #head = 0;
-  /** How many messages wait. */
+  /** Number of messages in it. */
   length = 0;
 
-  /** Adds at the end. */
+  /** Adds a message at the end. */
   push(message: unknown): void {
     if (this.length === this.#items.length) Mailbox.#grow(this);
     this.#items[(this.#head + this.length) & (this.#items.length - 1)] = message;
     this.length++;
   }
 
-  /** Takes from the front. Only when there is one. */
+  /** Removes and returns the first message. Requires that there is one. */
   shift(): unknown {
     const items = this.#items;
     const message = items[this.#head];
@@ -43,7 +43,9 @@ export class Mailbox {
     return message;
   }
 
-  /** Takes the first message that `wanted` is true of; the others keep their order. */
+  /**
+   * Removes and returns the first message for which `wanted` is true; the others keep their order.
+   */
   take(wanted: (message: never) => boolean): { readonly message: unknown } | undefined {
     for (let i = 0; i < this.length; i++) {
       const message = this.#items[(this.#head + i) & (this.#items.length - 1)];
@@ -56,7 +58,7 @@ export class Mailbox {
     return undefined;
   }
 
-  /** Takes out all that `unwanted` is true of. */
+  /** Removes all messages for which `unwanted` is true. */
   discard(unwanted: (message: unknown) => boolean): void {
     for (let i = this.length - 1; i >= 0; i--) {
       if (unwanted(this.#items[(this.#head + i) & (this.#items.length - 1)])) {
@@ -65,20 +67,22 @@ export class Mailbox {
     }
   }
 
-  /** Forgets everything. */
+  /** Removes all messages. */
   clear(): void {
     this.#items = NONE;
     this.#head = 0;
     this.length = 0;
   }
 
-  /** The messages in order, for who looks in. */
+  /** Returns the messages in order, for inspection. */
   peek(): unknown[] {
     const mask = this.#items.length - 1;
     return Array.from({ length: this.length }, (_, i) => this.#items[(this.#head + i) & mask]);
   }
 
-  /** Closes the gap at `index` by moving up what stands before it: what is taken stands in front. */
+  /**
+   * Closes the gap at `index` by moving the messages before it: matches are usually near the front.
+   */
   static #close(mailbox: Mailbox, index: number): void {
     const items = mailbox.#items;
     const mask = items.length - 1;
@@ -90,7 +94,7 @@ export class Mailbox {
 
   static #grow(mailbox: Mailbox): void {
     const old = mailbox.#items;
-    // Not filled: what is read was written before, and `fill` would take half the time of a send.
+    // Not filled: only written slots are read, and `fill` would take half the time of a send.
     const grown = new Array<unknown>(old.length === 0 ? FIRST_CAPACITY : old.length * GROWTH);
     for (let i = 0; i < mailbox.length; i++) {
       grown[i] = old[(mailbox.#head + i) & (old.length - 1)];

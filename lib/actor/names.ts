@@ -1,5 +1,5 @@
 /**
- * Names of actors on this node: one actor a name, any number of names an actor.
+ * Registered names of actors on this node: an actor may have several names, a name has one actor.
  *
  * @module
  */
@@ -7,21 +7,23 @@ import type { Home, Pid } from "../term/pid.ts";
 import { type ActorRef, actorRefOf } from "./actor_ref.ts";
 import { NameError, NoProcError } from "./errors.ts";
 
-/** The names of one system. */
+/** The name registry of one system. */
 export class Names {
   readonly #home: Home;
   readonly #pids = new Map<string, Pid<never>>();
 
-  /** `home` is that of the actors that may have a name here. */
+  /** `home` is the node whose actors may have a name here. */
   constructor(home: Home) {
     this.#home = home;
   }
 
-  /** Throws `NameError` if another holds the name, `NoProcError` if the actor is not there. */
+  /**
+   * Throws `NameError` if another actor has the name, `NoProcError` if the actor does not exist.
+   */
   register(name: string, pid: Pid<never>): void {
     if (name === "") throw new NameError("badname", "the name is empty");
     const actor = actorRefOf(pid);
-    // Another system in this process would not know of the name when the actor ends.
+    // Another system in this process would not be notified of the name when the actor exits.
     if (actor === undefined || pid.home !== this.#home) throw new NoProcError(pid);
     const holder = this.#pids.get(name);
     if (holder !== undefined) {
@@ -34,12 +36,12 @@ export class Names {
     actor.names = names === undefined ? name : [...listOf(names), name];
   }
 
-  /** Who holds a name. */
+  /** Returns the actor that has a name. */
   whereis(name: string): Pid<never> | undefined {
     return this.#pids.get(name);
   }
 
-  /** Whether somebody held it. */
+  /** Frees a name. Returns whether it was registered. */
   unregister(name: string): boolean {
     const pid = this.#pids.get(name);
     if (pid === undefined) return false;
@@ -52,18 +54,18 @@ export class Names {
     return true;
   }
 
-  /** All names, in the order of their registration. */
+  /** Returns all names, in the order of registration. */
   registered(): string[] {
     return [...this.#pids.keys()];
   }
 
-  /** Frees the names of an actor that has ended. It keeps them for errors that name it. */
+  /** Frees the names of an actor that has exited. The actor keeps them for error messages. */
   ended(actor: ActorRef): void {
     for (const name of listOf(actor.names)) this.#pids.delete(name);
   }
 }
 
-/** The names of an actor, which keeps one alone as it is. */
+/** Returns the names of an actor as a list; a single name is stored without one. */
 export function listOf(names: string | readonly string[] | undefined): readonly string[] {
   return typeof names === "string" ? [names] : names ?? [];
 }

@@ -1,22 +1,23 @@
 /**
- * What tells an actor that a node has come or gone.
+ * The message about a node that has connected or disconnected.
  *
  * @module
  */
 import { RUNTIME, RuntimeMessage } from "./runtime_message.ts";
 
 /**
- * A session with a node is up, or is over: for actors that asked with `self.monitorNode(name)`.
+ * A session with a node was established or has ended. Delivered to actors that called
+ * `self.monitorNode(name)`.
  */
 export class NodeChange extends RuntimeMessage {
-  /** Which of the two. */
+  /** Whether it was established or has ended. */
   readonly type: "nodeup" | "nodedown";
   /** The node, `name@host:port`. */
   readonly node: string;
-  /** Why it went: the reason of the event "nodedown", or "noconnection" if it was not there. */
+  /** Reason of the event "nodedown", or "noconnection" if there was no session. */
   readonly reason: string | undefined;
 
-  /** For the runtime only: it throws for a program. */
+  /** Internal: throws if a program calls it. */
   constructor(key: symbol, type: "nodeup" | "nodedown", node: string, reason: string | undefined) {
     super(key);
     this.type = type;
@@ -25,7 +26,7 @@ export class NodeChange extends RuntimeMessage {
   }
 }
 
-/** Makes a {@linkcode NodeChange}. */
+/** Returns a new {@linkcode NodeChange}. */
 export function nodeChange(
   type: "nodeup" | "nodedown",
   node: string,

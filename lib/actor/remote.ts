@@ -1,37 +1,39 @@
 /**
- * How what actors do reaches another node: declared here, filled above. One of the house's two
- * hatches.
+ * The interface through which actors reach other nodes: declared here, implemented by a higher
+ * layer. One of the two inverted dependencies.
  *
  * @module
  */
 import type { Home, Pid, Ref } from "../term/pid.ts";
 import type { ActorRef } from "./actor_ref.ts";
 
-/** The way to one life of another node, while there is a session with it. */
+/** The link to one incarnation of another node, while there is a session with it. */
 export interface NodeLink {
-  /** The cell of an actor there, made if there is none. */
+  /** Returns the reference of an actor on that node, created if it does not exist. */
   distant(id: number): ActorRef;
-  /** The cell of an actor there, if there is one. */
+  /** Returns the reference of an actor on that node, if it exists. */
   known(id: number): ActorRef | undefined;
-  /** A cell for whoever is registered under a name there. */
+  /** Returns a reference to the actor registered under a name on that node. */
   named(name: string): ActorRef;
-  /** Sends a message to an actor there: shorter than by its cell. */
+  /** Sends a message to an actor on that node, without creating a reference. */
   send(id: number, message: unknown): void;
-  /** Likewise to whoever is registered under a name there. */
+  /** Sends a message to the actor registered under a name on that node. */
   sendNamed(name: string, message: unknown): void;
 }
 
 /** All other nodes. */
 export interface Remote {
-  /** The way to where a pid is from, or why there is none. */
+  /** Returns the link to the node of a pid, or why there is none. */
   lineOf(home: Home): NodeLink | "noproc" | "noconnection";
-  /** The way to the present life of a node. */
+  /** Returns the link to the current incarnation of a node. */
   lineTo(node: string): NodeLink | undefined;
-  /** The nodes that expose a function of this name, in order: those there is a session with, and this one. */
+  /**
+   * Returns the nodes that expose a function of this name: connected ones in order, and this node.
+   */
   candidates(fn: string): string[];
-  /** The name under which this node exposes a function, or has exposed it last. */
+  /** Returns the name under which this node exposes a function, or exposed it last. */
   exposedName(fn: object): string | undefined;
-  /** Spawns what another node has exposed, linked with `from` and monitored by it if that is wanted. */
+  /** Spawns a function that another node exposes, optionally linked with or monitored by `from`. */
   spawn(
     from: ActorRef,
     target: RemoteSpawn,
@@ -42,28 +44,28 @@ export interface Remote {
 }
 
 /**
- * What to spawn on which node: a function that the node has exposed. Made by `remote(…).on(node)`, which
- * knows the function's arguments and messages, or written by hand.
+ * A remote spawn: a node, and a function that it exposes. Created by `remote(…).on(node)`, which
+ * knows the types of the function, or as an object literal.
  */
 export interface RemoteSpawn<Message = unknown, Args extends unknown[] = unknown[]> {
-  /** The node, `name@host:port`; this one's own name is a node like any other. */
+  /** The node, `name@host:port`. May be this node. */
   readonly node: string;
-  /** The name under which that node has exposed the function. */
+  /** The name under which the node exposes the function. */
   readonly fn: string;
-  /** Milliseconds to wait for the node's answer; `Infinity` for never giving up. Default 5000. */
+  /** Milliseconds to wait for the node's reply; `Infinity` waits forever. Default 5000. */
   readonly timeout?: number | undefined;
   /**
-   * True: it does not outlive the session with who spawns it. If it traps exits it has a few seconds to
-   * end by itself, and is killed then.
+   * Whether the actor ends with the session to the node that spawned it. If it traps exits, it has
+   * a few seconds to exit, and is then killed. Default: false.
    */
   readonly owned?: boolean | undefined;
-  /** Never present: keeps the types of the function's arguments and messages. */
+  /** Never set: carries the types of the function's arguments and messages. */
   readonly spawns?: ((...args: Args) => Pid<Message>) | undefined;
 }
 
-/** An actor by its name on a node, this one or another. */
+/** An actor by its registered name on a node, this one or another. */
 export interface ActorName {
-  /** Its name there. */
+  /** Its name on that node. */
   readonly name: string;
   /** `name@host:port`. */
   readonly node: string;

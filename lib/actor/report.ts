@@ -1,5 +1,5 @@
 /**
- * What a system tells of its actors, and a crash in words.
+ * The events that a system emits, and crash reports as text.
  *
  * @module
  */
@@ -10,96 +10,96 @@ import { describe } from "./describe.ts";
 import { reasonText } from "./exit.ts";
 import type { ActorName } from "./remote.ts";
 
-/** A function without a name is shown by this many characters of its source. */
+/** Number of characters of its source that identify a function without a name. */
 const SOURCE_CHARS_MAX = 60;
 
 /**
- * An actor ended by its own doing, and in disorder: it threw, it left with a reason that is no good
- * one, or it let its mailbox overflow. Those that an exit signal takes along are no crashes: one
- * fault, one report.
+ * An actor exited abnormally because of its own code: it threw, it exited with an abnormal reason,
+ * or its mailbox overflowed. Exits caused by signals are not crashes, so one fault causes one
+ * report.
  */
 export interface Crash {
-  /** Who. */
+  /** The actor. */
   readonly pid: Pid;
-  /** Under which names it was registered. */
+  /** Its registered names. */
   readonly names: readonly string[];
   /**
-   * What was spawned: the name under which the function is exposed, the `name` of the service, or the function's
-   * own name; the beginning of its source if it has none.
+   * The spawned body: the name under which the function is exposed, the `name` of the service, or
+   * the function's own name; the beginning of its source if it has none.
    */
   readonly body: string;
-  /** Why. */
+  /** Its exit reason. */
   readonly reason: ExitReason;
   /** The message that it was handling, if any. */
   readonly message: unknown;
-  /** Its parent, and the parent's parent, and so on. */
+  /** Its parent, the parent's parent, and so on. */
   readonly ancestors: readonly Pid[];
-  /** Its supervisor, if it has one: that will tell of it too, with `restart`. */
+  /** Its supervisor, if any, which also emits `restart`. */
   readonly supervisor: Pid | undefined;
   /** The supervisor's name: registered, or its id as a child of another supervisor. */
   readonly supervisorName: string | undefined;
   /** Its id among the supervisor's children. */
   readonly child: string | undefined;
   /**
-   * True: the reason is the failure of a call, a spawn or a start that nothing awaited. If no actor is known
-   * to have made it, `pid` is `<0.0>`.
+   * Whether the reason is the failure of a call, a spawn or a start that nothing awaited. If the
+   * actor that made it is unknown, `pid` is `<0.0>`.
    */
   readonly unhandled?: boolean | undefined;
 }
 
-/** A supervisor's child has ended in disorder, or is started again, or could not be. */
+/** A supervisor's child exited abnormally, is being restarted, or could not be started. */
 export interface Restarting {
-  /** Who supervises it. */
+  /** The supervisor. */
   readonly supervisor: Pid;
   /** The supervisor's name: registered, or its id as a child of another supervisor. */
   readonly supervisorName: string | undefined;
-  /** Its id. */
+  /** The child's id. */
   readonly child: string;
-  /** Its pid; undefined if it could not be started. */
+  /** The child's pid; undefined if it could not be started. */
   readonly pid: Pid | undefined;
-  /** Why it ended, or could not be started. */
+  /** Why it exited or could not be started. */
   readonly reason: ExitReason;
-  /** Restarts within the supervisor's period, this one included. */
+  /** Restarts within the supervisor's period, including this one. */
   readonly restarts: number;
-  /** What the supervisor does next, in words. */
+  /** What the supervisor does next, as text. */
   readonly next: string;
 }
 
-/** A supervisor has given up a child that exceeded its own restart limit. */
+/** A supervisor gave up a child that exceeded its own restart limit. */
 export interface GivenUp {
-  /** The supervisor, which goes on with its other children. */
+  /** The supervisor, which continues with its other children. */
   readonly supervisor: Pid;
   /** The child's id. */
   readonly child: string;
-  /** Why it ended, or could not be started. */
+  /** Why it exited or could not be started. */
   readonly reason: ExitReason;
   /** Its restarts within the period of its limit. */
   readonly restarts: number;
 }
 
-/** What a system tells. Nothing is made for an event that nobody listens to. */
+/** The events of a system. An event without listeners is not constructed. */
 export interface SystemEvents {
   /** An actor was spawned. */
   spawn: { readonly pid: Pid };
-  /** An actor has ended. */
+  /** An actor has exited. */
   exit: { readonly pid: Pid; readonly reason: ExitReason };
-  /** An actor has ended by its own doing, and in disorder. */
+  /** An actor has exited abnormally because of its own code. */
   crash: Crash;
-  /** A supervisor's child has ended in disorder, or is started again, or could not be. */
+  /** A supervisor's child exited abnormally, is being restarted, or could not be started. */
   restart: Restarting;
-  /** A supervisor has given up one of its children, and goes on with the others. */
+  /** A supervisor gave up one of its children and continues with the others. */
   givenup: GivenUp;
-  /** A message to an actor that is not there, or, with `error`, one that cannot travel to its node. */
+  /** A message to an actor that does not exist or, with `error`, one that could not be encoded. */
   deadletter: {
     readonly to: Pid<never> | ActorName | string;
     readonly message: unknown;
     readonly error?: Error | undefined;
   };
-  /** A mailbox has grown past the mark, or, being bounded, has dropped a message. */
+  /** A mailbox has grown past the mark or, if it is bounded, has dropped a message. */
   mailbox: { readonly pid: Pid; readonly length: number; readonly dropped: boolean };
 }
 
-/** A crash as lines that a person can read. */
+/** Returns a crash as readable text. */
 export function crashText(crash: Crash): string {
   const { pid, names, body, reason, message, ancestors, unhandled } = crash;
   const { supervisor, supervisorName, child } = crash;
@@ -114,12 +114,12 @@ export function crashText(crash: Crash): string {
   return lines.join("\n");
 }
 
-/** A supervisor as reports name it. */
+/** Returns a supervisor as reports name it. */
 export function supervisorText(pid: Pid, name: string | undefined): string {
   return name === undefined ? `supervisor ${pid}` : `supervisor ${JSON.stringify(name)} ${pid}`;
 }
 
-/** The name of a function as reports use it: one without a name is shown by the beginning of its source. */
+/** Returns the name of a function for reports: the beginning of its source if it has none. */
 export function bodyName(body: { readonly name: string }): string {
   if (body.name !== "") return body.name;
   const source = String(body).replaceAll(/\s+/g, " ");

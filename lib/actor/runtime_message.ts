@@ -1,26 +1,26 @@
 /**
- * Messages that only the runtime makes: no program and no peer can make one, or what passes for one.
+ * Messages that only the runtime can create: neither programs nor peers can create or imitate them.
  *
  * @module
  */
 
-/** Known to the runtime only: what a constructor has to be given. */
+/** The key that the constructors require. Known to the runtime only. */
 export const RUNTIME: unique symbol = Symbol("runtime");
 
 /**
- * What the runtime tells an actor: `Exit`, `Down`, `NodeChange`, `NameChange`, `GroupChange`.
- * `message instanceof RuntimeMessage`, and so of each of these, is true of what the runtime made, and of
- * nothing else: not of a look-alike, a copy, or what inherits from one.
+ * Base class of the runtime's messages to actors: `Exit`, `Down`, `NodeChange`, `NameChange`,
+ * `GroupChange`. `instanceof` this class or a subclass is true for objects that the runtime created
+ * only: not for look-alikes, copies, or objects that inherit from one.
  */
 export abstract class RuntimeMessage {
-  /** True of each message of this class, and of no imitation. */
+  /** Whether a message was created by the runtime as an instance of this class. */
   static [Symbol.hasInstance](message: unknown): boolean {
     return typeof message === "object" && message !== null && #class in message &&
       (message.#class === this || this === RuntimeMessage);
   }
   readonly #class: unknown;
 
-  /** For the runtime only: it throws for a program. */
+  /** Internal: throws if a program calls it. */
   constructor(key: symbol) {
     if (key !== RUNTIME) throw new TypeError(`only the runtime makes ${new.target.name} messages`);
     this.#class = new.target;

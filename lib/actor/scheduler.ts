@@ -1,27 +1,26 @@
 /**
- * Runs what is ready, in turns, and lets the event loop see to sockets and timers in between.
+ * Runs ready actors in turns, and lets the event loop process sockets and timers in between.
  *
  *     ready ─▶ queue ─▶ a turn each ─▶ … ─▶ out of credit? ─▶ slice over? ─yes─▶ yield to I/O ─┐
  *                ▲                              └─no: more credit ─┘                            │
  *                └──────────────────────────────────────────────────────────────────────────────┘
  *
- * The queue is drained in microtasks, which costs next to nothing. Credit counts messages; when it is
- * used up the clock is read, and when the slice is over nobody gets a turn until I/O has had one.
- * Where messages take long there is less credit, down to one: a slice is then a message too long at
- * the most.
+ * The queue is drained in microtasks, which is cheap. Credit counts messages. When it is used up,
+ * the clock is read, and when the slice is over, no actor runs until I/O had a turn. If messages
+ * take long, less credit is granted, down to one, so a slice is exceeded by at most one message.
  *
  * @module
  */
 import type { Clock } from "../base/clock.ts";
 import { Ring } from "../base/ring.ts";
 
-/** Messages between two looks at the clock, at the most. */
+/** Maximum number of messages between two readings of the clock. */
 const CREDIT = 64;
 
 /** How long actors may run before I/O has a turn. Milliseconds. */
 const SLICE_MS = 1;
 
-/** Something that can be given a turn. */
+/** An object that can run in turns. */
 export interface Runnable {
   /** Handles some messages. Each costs one credit. */
   run(): void;
@@ -29,9 +28,9 @@ export interface Runnable {
 
 /** The scheduler of one system. */
 export class Scheduler {
-  /** Messages that may be handled before the clock is read again. */
+  /** Number of messages that may be handled before the clock is read again. */
   credit: number = CREDIT;
-  /** What has its turn now: its code up to the first `await` runs within. */
+  /** The object that has its turn. Its code runs within the turn up to the first `await`. */
   running: Runnable | undefined = undefined;
   readonly #clock: Clock;
   readonly #yieldToIo: (task: () => void) => void;
@@ -39,10 +38,13 @@ export class Scheduler {
   #armed = false;
   #yielding = false;
   #sliceBegan: number;
-  /** How much credit there is at a time. */
+  /** Credit per grant. */
   #grant = CREDIT;
   #lookedAt: number;
-  /** Turns have followed each other since that look, so that what it took was all theirs. */
+  /**
+   * Whether turns ran without a break since the last reading, so that they took all of the elapsed
+   * time.
+   */
   #unbroken = false;
 
   constructor(clock: Clock, yieldToIo: (task: () => void) => void) {
@@ -51,12 +53,12 @@ export class Scheduler {
     this.#sliceBegan = this.#lookedAt = clock.now();
   }
 
-  /** How many wait for a turn. */
+  /** Number of objects that wait for a turn. */
   get waiting(): number {
     return this.#queue.length;
   }
 
-  /** Gives `runnable` a turn when those before it have had theirs. */
+  /** Schedules a turn for `runnable` after those queued before it. */
   ready(runnable: Runnable): void {
     this.#queue.push(runnable);
     if (this.#armed) return;
@@ -65,15 +67,15 @@ export class Scheduler {
   }
 
   /**
-   * Whether something may happen now, outside of a turn: costs credit. False: I/O is due, and what
-   * wants to happen has to be `ready` instead.
+   * Uses credit for an operation outside of turns. Returns false if I/O is due; the operation must
+   * then be scheduled with `ready`.
    */
   spend(credit = 1): boolean {
     this.credit -= credit;
     return this.credit > 0 || this.#renew();
   }
 
-  /** Gives nobody a turn any more: the machine is gone. For simulations. */
+  /** Stops all turns: the machine is off. For simulations. */
   halt(): void {
     this.credit = 0;
     this.#yielding = true;
@@ -94,7 +96,7 @@ export class Scheduler {
     this.#unbroken = false;
   };
 
-  /** New credit, if the slice is not over. Otherwise sees to it that I/O has a turn. */
+  /** Grants new credit if the slice is not over. Otherwise yields to I/O. */
   #renew(): boolean {
     if (this.#yielding) return false;
     const now = this.#clock.now();
@@ -108,7 +110,7 @@ export class Scheduler {
     return false;
   }
 
-  /** Grants as much credit as lasts for a slice, by what the last one took. */
+  /** Grants as much credit as lasts for a slice, based on the duration of the last one. */
   #pace(now: number): void {
     const took = now - this.#lookedAt;
     if (!this.#unbroken) this.#grant = CREDIT;

@@ -1,5 +1,5 @@
 /**
- * What the body of an actor is, and what it is given: `self`.
+ * The body of an actor, and its argument: `self`.
  *
  * @module
  */
@@ -14,74 +14,86 @@ import type { TimerRef } from "./timer.ts";
 
 export type { MailboxPolicy };
 
-/** What an actor does with each message. A promise is waited for before the next one. */
+/** Handles one message. If it returns a promise, the next message waits for that. */
 export type MessageHandler<Message> = (message: Message) => unknown;
 
 /**
- * The body of an actor. It either awaits messages with `self.receive()` and ends when it returns, or
- * returns at once the handler of its messages, which costs no promise per message.
+ * The body of an actor. It either awaits messages with `self.receive()` and ends when it returns,
+ * or returns the handler of its messages at once, which costs no promise per message.
  */
 export type ActorFunction<Message = unknown, Args extends unknown[] = []> = (
   self: Self<Message>,
   ...args: Args
 ) => Promise<unknown> | MessageHandler<Message> | void;
 
-/** What to wait for. */
+/** Options of `receive`. */
 export interface ReceiveOptions<Message> {
-  /** Milliseconds after which to give `undefined`. */
+  /** Milliseconds after which `receive` resolves with `undefined`. Default: no limit. */
   readonly timeout?: number | undefined;
-  /** Takes the first message that this is true of; the others stay, in order. */
+  /**
+   * Takes the first message for which this is true; the others stay, in order. Default: any
+   * message.
+   */
   readonly match?: ((message: Message) => boolean) | undefined;
 }
 
-/** How to spawn. */
+/** Options of `spawn`. */
 export interface SpawnOptions {
-  /** Links the new actor with the one that spawns. */
+  /** Links the new actor with the actor that spawns it. Default: false. */
   readonly link?: boolean | undefined;
   /** Registers it under a name before it runs. */
   readonly name?: string | undefined;
-  /** At most this many messages wait, and what happens to one more. Default: no limit. */
+  /** Maximum number of queued messages, and what happens to one more. Default: no limit. */
   readonly mailbox?: { readonly max: number; readonly policy: MailboxPolicy } | undefined;
 }
 
 /**
- * An actor, as its own code sees it. Once the actor is dead it has no effect any more: what was waited for
- * rejects with `ActorExitError`, once; what does not wait throws it, a hundred times, and is ignored then;
- * what waits (`receive`, `call`, `for await`, a remote spawn) never settles. So the code of a dead actor stops,
- * even if it catches every error. Other waits, such as a `node.call` in its code, cannot be known to be its
- * own, and go on.
+ * An actor, as seen by its own code. After the actor has exited, `self` has no effect any more: a
+ * pending wait rejects with `ActorExitError`, once; a use that does not wait throws it, 100 times,
+ * and is then ignored; a use that waits (`receive`, `call`, `for await`, a remote spawn) never
+ * settles. So the code of a dead actor stops even if it catches every error. Other waits, such as a
+ * `node.call` in its code, cannot be attributed to it and continue.
  */
 export interface Self<Message = unknown> extends AsyncIterable<Message> {
   /** Its pid. */
   readonly pid: Pid<Message>;
-  /** How many messages wait in its mailbox. */
+  /** Number of messages in its mailbox. */
   readonly length: number;
-  /** Aborted when the actor ends: for `fetch` and whatever else takes a signal. */
+  /** Aborts when the actor exits: for `fetch` and other functions that take a signal. */
   readonly signal: AbortSignal;
-  /** True: exit signals come as `Exit` messages and do not end it. "kill" always does. */
+  /**
+   * Whether exit signals are delivered as `Exit` messages instead of ending it. "kill" always ends
+   * it.
+   */
   trapExit: boolean;
   /**
-   * The next message. One `receive` at a time. A promise gives a message that has a `then` not as it
-   * is, but what that comes to: put it into an object, or take it with a handler.
+   * Resolves with the next message. Only one `receive` may be pending. A message that is a thenable
+   * is resolved by the promise: wrap it in an object, or use a handler.
    */
   receive(): Promise<Message>;
-  /** The next message that matches, or `undefined` when the time is over. */
+  /** Resolves with the next message that matches, or with `undefined` after the timeout. */
   receive(options: ReceiveOptions<Message> & { timeout: number }): Promise<Message | undefined>;
-  /** The next message that matches. */
+  /** Resolves with the next message that matches. */
   receive(options: ReceiveOptions<Message>): Promise<Message>;
-  /** Sends, by pid or by name, here or on another node; to nobody if there is no such actor. */
+  /**
+   * Sends by pid or by name, to this node or another. A message to an actor that does not exist is
+   * dropped.
+   */
   send<M>(to: Pid<M> | ActorName | string, message: M): void;
-  /** Each of the two ends when the other does, unless it traps exits. */
+  /** Links both actors: each ends when the other exits abnormally, unless it traps exits. */
   link(pid: Pid<never>): void;
-  /** Takes a link away, at both ends. */
+  /** Removes a link at both ends. */
   unlink(pid: Pid<never>): void;
-  /** A `Down` message will come when that actor ends, or now if it has. */
+  /** Delivers a `Down` message when that actor exits, or now if it does not exist. */
   monitor(to: Pid<never> | ActorName | string): Ref;
-  /** Takes a monitor away; `flush` also takes its `Down` out of the mailbox. */
+  /**
+   * Removes a monitor; `flush` also removes its `Down` from the mailbox. Returns whether the
+   * monitor existed.
+   */
   demonitor(ref: Ref, options?: { flush?: boolean }): boolean;
   /**
-   * Sends a request to another actor and resolves with its reply. Rejects as `Node.call` does. If nothing
-   * awaits it, a failure ends this actor.
+   * Sends a request to another actor and resolves with its reply. Rejects as `Node.call` does. If
+   * it fails and nothing awaits it, this actor exits.
    */
   call<Q, R>(
     to: Pid<Call<Q, R>> | ActorName | string,
@@ -90,49 +102,49 @@ export interface Self<Message = unknown> extends AsyncIterable<Message> {
   ): Promise<R>;
   /** Ends this actor. */
   exit(reason: ExitReason): never;
-  /** Sends an exit signal to another: `"kill"` cannot be trapped. */
+  /** Sends an exit signal to another actor: `"kill"` cannot be trapped. */
   exit(to: Pid<never>, reason: ExitReason): void;
   /** Registers this actor under a name. */
   register(name: string): void;
-  /** Takes a name away, whoever on this node holds it. Whether somebody did. */
+  /** Frees a name of any actor on this node. Returns whether it was registered. */
   unregister(name: string): boolean;
-  /** Who holds a name on this node. */
+  /** Returns the actor registered under a name on this node. */
   whereis(name: string): Pid<never> | undefined;
-  /** Sends a message after so many milliseconds; an actor that is not there gets none. */
+  /** Sends a message after `ms` milliseconds. It is dropped if the actor does not exist. */
   sendAfter<M>(to: Pid<M>, message: M, ms: number): TimerRef;
-  /** Sends a message every so many milliseconds. */
+  /** Sends a message every `ms` milliseconds. */
   sendInterval<M>(to: Pid<M>, message: M, ms: number): TimerRef;
-  /** Milliseconds that were left, or false if the timer had fired or been cancelled. */
+  /** Cancels a timer. Returns the milliseconds left, or false if it had fired or been cancelled. */
   cancelTimer(timer: TimerRef): number | false;
-  /** Spawns an actor that this one is the parent of. */
+  /** Spawns an actor with this one as its parent. */
   spawn<M, A extends unknown[]>(body: ActorFunction<M, A>, ...args: A): Pid<M>;
-  /** Spawns what another node has exposed. Rejects with `SpawnError`. */
+  /** Spawns a function that another node exposes. Rejects with `SpawnError`. */
   spawn<M, A extends unknown[] = unknown[]>(
     there: RemoteSpawn<M, A>,
     ...args: A
   ): Promise<Pid<M>>;
   /** Spawns and links in one step. */
   spawnLink<M, A extends unknown[]>(body: ActorFunction<M, A>, ...args: A): Pid<M>;
-  /** Spawns what another node has exposed, and links in one step. */
+  /** Spawns a function that another node exposes, and links in one step. */
   spawnLink<M, A extends unknown[] = unknown[]>(
     there: RemoteSpawn<M, A>,
     ...args: A
   ): Promise<Pid<M>>;
   /** Spawns and monitors in one step. */
   spawnMonitor<M, A extends unknown[]>(body: ActorFunction<M, A>, ...args: A): [Pid<M>, Ref];
-  /** Spawns what another node has exposed, and monitors in one step. */
+  /** Spawns a function that another node exposes, and monitors in one step. */
   spawnMonitor<M, A extends unknown[] = unknown[]>(
     there: RemoteSpawn<M, A>,
     ...args: A
   ): Promise<[Pid<M>, Ref]>;
   /**
-   * `NodeChange` messages will come when a session with this node is up, and when it is over: one now, if
-   * there is none.
+   * Delivers a `NodeChange` message when a session with this node is established and when it ends;
+   * also now, if there is none.
    */
   monitorNode(node: string): void;
-  /** No more of them. Whether there would have been. */
+  /** Stops these messages. Returns whether they were requested. */
   demonitorNode(node: string): boolean;
 }
 
-/** What a program tells from its own messages by the class. */
+/** Messages of the runtime, which a program distinguishes from its own by their class. */
 export type SystemMessage = Exit | Down | NodeChange;

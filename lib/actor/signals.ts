@@ -10,13 +10,13 @@
  * | `exit(pid, "normal")` from itself | `Exit` message | ends |
  * | `exit(pid, reason)` | `Exit` message | ends with that reason |
  *
- * A link whose other end ended with the reason "kill" is no `exit(pid, "kill")`: it can be trapped.
- * To link with an actor that is not there is a signal "noproc"; to monitor it, a `Down` "noproc".
+ * A link whose other end exited with the reason "kill" is not an `exit(pid, "kill")`: it can be trapped.
+ * Linking with an actor that does not exist sends a signal "noproc"; monitoring it, a `Down` "noproc".
  *
- * An actor of another node is a cell too, a `Distant`, as long as links or monitors keep it here. So
- * the rules are these for it as well; its cell tells its node, and ends "noconnection" with the session.
+ * An actor of another node has an `ActorRef` too, a `RemoteActor`, while links or monitors use it. The
+ * same rules apply to it; it notifies its node, and exits with "noconnection" when the session ends.
  *
- * Ends spread over links in a queue, not by recursion: a chain of a million linked actors is a loop.
+ * Exits propagate over links through a queue, not by recursion, so a chain of a million links is safe.
  *
  * @module
  */
@@ -34,15 +34,15 @@ interface Signal {
   readonly reason: ExitReason;
 }
 
-/** Carries signals from and to the actors of one system. */
+/** Carries signals between the actors of one system. */
 export class Signals {
-  /** How other nodes are reached. */
+  /** Reaches other nodes. */
   remote: Remote | undefined = undefined;
   readonly #waiting = new Ring<Signal>(16);
   #carrying = false;
   #lastRef = 0;
 
-  /** Who is behind a pid, or why nobody is. */
+  /** Returns the actor of a pid, or why there is none. */
   who(pid: Pid<never>): ActorRef | "noproc" | "noconnection" {
     checkPid(pid);
     const cell = actorRefOf(pid);
@@ -52,12 +52,12 @@ export class Signals {
     return typeof line === "string" ? line : line.distant(pid.id);
   }
 
-  /** A reference that no other equals. */
+  /** Returns a unique reference. */
   ref(actor: ActorRef): Ref {
     return new Ref(actor.pid.home, ++this.#lastRef);
   }
 
-  /** Links two actors; again is the same as once, and to itself is nothing. */
+  /** Links two actors. A repeated link has no effect, nor has a link to itself. */
   link(actor: ActorRef, pid: Pid<never>): void {
     const other = this.who(pid);
     if (typeof other === "string") return actor.linkBroke(pid, other);
@@ -69,13 +69,13 @@ export class Signals {
   unlink(actor: ActorRef, pid: Pid<never>): void {
     if (actor.links === undefined) return;
     const other = this.who(pid);
-    // One that has just ended may be about to tell of it.
+    // The actor may have just exited, with its signal still queued.
     if (typeof other === "string") return void actor.links.delete(pid);
     if (untie(actor, other)) other.unlinked(actor);
     other.released();
   }
 
-  /** Monitors whoever a pid names. */
+  /** Monitors the actor of a pid. */
   monitor(actor: ActorRef, pid: Pid<never>, ref: Ref): void {
     const other = this.who(pid);
     if (typeof other === "string") actor.down(ref, pid, other);
@@ -88,7 +88,7 @@ export class Signals {
     target.watched(monitor);
   }
 
-  /** Whether there was such a monitor. */
+  /** Removes a monitor. Returns whether it existed. */
   demonitor(actor: ActorRef, ref: Ref, flush: boolean): boolean {
     const monitor = actor.monitors?.get(ref.id);
     if (monitor?.ref.equals(ref)) {
@@ -101,7 +101,7 @@ export class Signals {
     return false;
   }
 
-  /** Tells everybody who is linked with an actor or monitors it that it has ended. */
+  /** Notifies all links and monitors of an actor that it has exited. */
   ended(actor: ActorRef, reason: ExitReason): void {
     this.endLinks(actor, reason);
     this.endWatchers(actor, reason);
@@ -109,7 +109,7 @@ export class Signals {
     this.#carry();
   }
 
-  /** The session with the node of these actors is lost: the links of all, the monitors, then the calls. */
+  /** Ends the remote actors of a lost session: first all links, then monitors, then calls. */
   lost(actors: readonly ActorRef[]): void {
     for (const actor of actors) this.endLinks(actor, "noconnection");
     this.#carry();
@@ -125,7 +125,7 @@ export class Signals {
     const from = actor.pid as Pid;
     for (const pid of links) {
       const other = actorRefOf(pid);
-      // A listener that was told of this end may have unlinked already.
+      // A listener of the exit event may have unlinked already.
       if (other?.links?.delete(from)) this.#waiting.push({ to: other, from, reason });
     }
   }
@@ -163,26 +163,26 @@ export class Signals {
   }
 }
 
-/** Links two, at both ends. */
+/** Links two actors, at both ends. */
 export function tie(one: ActorRef, other: ActorRef): void {
   (one.links ??= new Set()).add(other.pid as Pid);
   (other.links ??= new Set()).add(one.pid as Pid);
 }
 
-/** Takes a link away, at both ends. Whether there was one. */
+/** Removes a link at both ends. Returns whether it existed. */
 export function untie(one: ActorRef, other: ActorRef): boolean {
   if (!one.links?.delete(other.pid as Pid)) return false;
   other.links?.delete(one.pid as Pid);
   return true;
 }
 
-/** Notes a monitor, at both ends. */
+/** Records a monitor at both ends. */
 export function watch(monitor: Monitor): void {
   (monitor.watcher.monitors ??= new Map()).set(monitor.ref.id, monitor);
   (monitor.target.watchers ??= new Set()).add(monitor);
 }
 
-/** Takes a monitor away, at both ends. */
+/** Removes a monitor at both ends. */
 export function unwatch(monitor: Monitor): void {
   monitor.watcher.monitors?.delete(monitor.ref.id);
   monitor.target.watchers?.delete(monitor);

@@ -1,5 +1,5 @@
 /**
- * A system: the actors of one node, their table, and what they share.
+ * A system: the actors of one node, their table, and their shared state.
  *
  * @module
  */
@@ -47,24 +47,24 @@ import { type Origin, track, TrackedPromise, type Tracker } from "./tracked_prom
 import { Watchers } from "./watchers.ts";
 import { Wheel, type WheelTimer } from "./wheel.ts";
 
-/** How many ancestors a crash report names. */
+/** Maximum number of ancestors in a crash report. */
 const ANCESTORS_MAX = 8;
 
 /**
- * The stacks of so many calls are captured, so that their errors have them, within so many milliseconds: that
- * takes some µs. The calls beyond have errors without the caller's stack.
+ * Number of calls per period whose stacks are captured for their errors, which costs a few µs each.
+ * Errors of further calls lack the caller's stack.
  */
 const TRACES_MAX = 20;
 const TRACES_MS = 100;
 
-/** A mailbox that grows to this is worth a warning, once. */
+/** Mailbox length that causes a warning, once. */
 const MAILBOX_MARK = 100_000;
 
-/** What a system takes from outside. */
+/** The host functions that a system uses. */
 export interface SystemHost {
   readonly clock: Clock;
   readonly random: Random;
-  /** Calls the task when sockets and timers have had a turn. */
+  /** Calls the task after sockets and timers had a turn. */
   yieldToIo(task: () => void): void;
 }
 
@@ -76,36 +76,38 @@ export interface SupervisedChildren {
 /** The actors of one node. */
 export class System implements ActorHome, TimerHost, Tracker {
   readonly home: Home;
-  /** Stands for what is no actor: `<0.0>`. */
+  /** Pid of the program outside of actors: `<0.0>`. */
   readonly pid: Pid;
-  /** The same, as a cell. */
+  /** The same, as an `ActorRef`. */
   readonly outsider: ExternalCaller;
   readonly scheduler: Scheduler;
   readonly wheel: Wheel;
   readonly names: Names;
   readonly events: Emitter<SystemEvents>;
-  /** From this length on a mailbox asks before it takes a message. */
+  /** Mailbox length from which `admit` is called for each message. */
   readonly mark: number = MAILBOX_MARK;
-  /** Which actors are told of which nodes. */
+  /** Actors that monitor nodes, by node. */
   readonly nodeWatchers: Watchers = new Watchers();
-  /** The node is being stopped in order: other nodes may not spawn actors here. */
+  /** Whether the node is being stopped in order: other nodes may not spawn actors here. */
   isStopping = false;
   readonly #clock: Clock;
   readonly #random: Random;
-  /** What carries signals between actors. */
+  /** Carries signals between actors. */
   readonly signals: Signals = new Signals();
   readonly #actors = new Table<Actor>();
-  /** Which actors supervise, and whom. */
+  /** The supervisors and their children. */
   readonly #supervisors = new Map<Pid, SupervisedChildren>();
   #lastId = 0;
-  /** The one native timer, armed for what is due next in the wheel. */
+  /** The only native timer, set to the next due time in the wheel. */
   #alarm: Timer | undefined;
   #alarmAt = Infinity;
   #stopped = false;
   readonly #yieldToIo: (task: () => void) => void;
-  /** Failures that nothing awaited at first, each with what it comes from. */
+  /** Failures that nothing has awaited yet, with their origins. */
   readonly #forgotten: [origin: Origin, error: unknown][] = [];
-  /** The functions that settle the promise that was made last: so none is made to hand them over. */
+  /**
+   * The functions that settle the last created promise, stored here to avoid an object per promise.
+   */
   #resolve!: (value: unknown) => void;
   #reject!: (error: unknown) => void;
   readonly #settlers = (
@@ -115,13 +117,13 @@ export class System implements ActorHome, TimerHost, Tracker {
     this.#resolve = resolve;
     this.#reject = reject;
   };
-  /** What has failed lately, each with the actor that wanted it. */
+  /** Recent failures, with the actors that requested the operations. */
   readonly #failures = new WeakMap<object, ActorRef | undefined>();
-  /** Called when it has been stopped. Set from above. */
+  /** Called when the system has been stopped. Set by a higher layer. */
   onStop: () => void = () => {};
-  /** Calls that the actor whose turn it is has made of itself. */
+  /** Calls of the running actor to itself. */
   readonly #selfCalls: PendingCall[] = [];
-  /** How many more calls have their stacks captured until a time. */
+  /** Number of calls whose stacks may still be captured in this period. */
   #traces = 0;
   #tracesUntil = 0;
 
@@ -138,25 +140,25 @@ export class System implements ActorHome, TimerHost, Tracker {
     this.wheel = new Wheel(host.clock.now());
   }
 
-  /** Whether it has been stopped: what is spawned is dead. */
+  /** Whether the system has been stopped: newly spawned actors are dead. */
   get isStopped(): boolean {
     return this.#stopped;
   }
 
-  /** How many actors there are. */
+  /** Number of actors. */
   get size(): number {
     return this.#actors.size;
   }
 
-  /** All pids, in the order of spawning. */
+  /** Returns all pids, in the order of spawning. */
   pids(): Pid[] {
     return this.#actors.all().map((actor) => actor.pid as Pid);
   }
 
   /**
-   * Resolves with the reason when an actor has ended; at once, with "noproc", if there is none. Rejects
-   * with `NoConnectionError` when its node is out of reach, or the session with it is lost meanwhile:
-   * then it may live on.
+   * Resolves with the reason when an actor has exited; at once, with "noproc", if it does not
+   * exist. Rejects with `NoConnectionError` if its node is unreachable or the session is lost in
+   * the meantime, in which case the actor may still be alive.
    */
   whenEnded(pid: Pid<never>): Promise<ExitReason> {
     pid = this.here(pid);
@@ -175,22 +177,22 @@ export class System implements ActorHome, TimerHost, Tracker {
   }
 
   /**
-   * Whether there is a session with the incarnation of the node that a pid is from, or none can be: the
-   * node has been restarted. An actor there may also have ended with the reason "noconnection".
+   * Whether there is a session with the incarnation of a pid's node, or there cannot be one because
+   * the node has been restarted. An actor may also exit with the reason "noconnection" itself.
    */
   #isReachable(pid: Pid<never>): boolean {
     const { remote } = this.signals;
     return remote !== undefined && remote.lineOf(pid.home) !== "noconnection";
   }
 
-  /** Sends an exit signal, and resolves when the actor has ended. Rejects as `whenEnded` does. */
+  /** Sends an exit signal and resolves when the actor has exited. Rejects as `whenEnded` does. */
   end(pid: Pid<never>, reason: ExitReason): Promise<void> {
     const ended = this.whenEnded(pid);
     this.exit(pid, reason);
     return ended.then(() => {});
   }
 
-  /** Ends one actor when another has ended, but not the other way round. */
+  /** Ends one actor when another exits, but not vice versa. */
   ownedBy(owner: Pid<never>, pid: Pid<never>): void {
     const cell = actorRefOf(owner);
     if (!(cell instanceof Actor)) return this.exit(pid, "kill");
@@ -199,7 +201,10 @@ export class System implements ActorHome, TimerHost, Tracker {
     this.whenEnded(pid).then(() => detach(owned, cell));
   }
 
-  /** The result of a promise, unless it takes too long. Rejects with `ArgumentError` if `ms` is no time. */
+  /**
+   * Settles like `promise`, or rejects with `late()` after `ms`. Rejects with `ArgumentError` if
+   * `ms` is invalid.
+   */
   within<T>(promise: Promise<T>, ms: number, late: () => Error): Promise<T> {
     return new Promise((resolve, reject) => {
       const deadline = new Deadline(() => reject(late()));
@@ -208,22 +213,22 @@ export class System implements ActorHome, TimerHost, Tracker {
     });
   }
 
-  /** The supervisors that do not run under another supervisor, in the order of their start. */
+  /** Returns the supervisors without a supervisor of their own, in the order of their start. */
   topSupervisors(): Pid[] {
     const isTop = (pid: Pid): boolean =>
       !this.actorOf(pid)?.ancestors.some((ancestor) => this.#supervisors.has(ancestor));
     return [...this.#supervisors.keys()].filter(isTop);
   }
 
-  /** Notes that an actor supervises others: it will tell of their crashes too. */
+  /** Records that an actor supervises children, whose crashes it reports too. */
   supervises(supervisor: Pid, brood: SupervisedChildren): void {
     this.#supervisors.set(supervisor, brood);
     this.whenEnded(supervisor).then(() => this.#supervisors.delete(supervisor));
   }
 
   /**
-   * A pid as this node has it. Another node in this process may have made it: such a pid leads straight to
-   * an actor that is to be reached by the session only, or stands for one of ours.
+   * Converts a pid to one of this node. A pid from another node in this process refers directly to
+   * an actor that must be reached through the session, or may represent an actor of this node.
    */
   here<M>(pid: Pid<M>): Pid<M> {
     const { home } = pid;
@@ -235,34 +240,36 @@ export class System implements ActorHome, TimerHost, Tracker {
     return new Pid({ node, creation, local: false, system: this }, pid.id, undefined);
   }
 
-  /** What is behind a pid, or why nothing is. Throws `ArgumentError` if it is no pid. */
+  /**
+   * Returns the actor of a pid, or why there is none. Throws `ArgumentError` if it is not a pid.
+   */
   who(pid: Pid<never>): ActorRef | "noproc" | "noconnection" {
     return this.signals.who(checked(this, pid));
   }
 
-  /** Whether an actor of this node lives. */
+  /** Whether an actor of this node is alive. */
   isAlive(pid: Pid<never>): boolean {
     pid = this.here(pid);
     return pid.home.local && pid.target !== undefined;
   }
 
-  /** A pid that names no actor. */
+  /** Returns a pid that identifies no actor. */
   deadPid(): Pid<never> {
     return new Pid(this.home, ++this.#lastId, undefined);
   }
 
-  /** The living actor of this node that a pid names. */
+  /** Returns the live actor of this node that a pid identifies. */
   actorOf(pid: Pid<never>): Actor | undefined {
     const actor = this.find(pid.id);
     return actor?.pid.equals(pid) ? actor : undefined;
   }
 
-  /** The actor with a local id. */
+  /** Returns the actor with a local id. */
   find(id: number): Actor | undefined {
     return this.#actors.get(id);
   }
 
-  /** Spawns an actor, which has its first turn when this one is over. */
+  /** Spawns an actor. It runs for the first time after the current turn. */
   spawn<M, A extends unknown[]>(
     parent: Actor | undefined,
     options: SpawnOptions | undefined,
@@ -287,7 +294,7 @@ export class System implements ActorHome, TimerHost, Tracker {
     return actor.pid as Pid<M>;
   }
 
-  /** Spawns what a node has exposed. */
+  /** Spawns a function that a node exposes. */
   spawnAt<M>(
     from: ActorRef,
     target: RemoteSpawn,
@@ -306,7 +313,7 @@ export class System implements ActorHome, TimerHost, Tracker {
     return track(spawned, this, caller);
   }
 
-  /** Sends; to nobody if there is no such actor. It neither blocks nor throws. */
+  /** Sends a message; drops it if the actor does not exist. Never blocks or throws. */
   send<M>(to: Pid<M>, message: M): void {
     if (to.home.system !== this) to = this.here(to);
     const actor = actorRefOf(to);
@@ -314,7 +321,7 @@ export class System implements ActorHome, TimerHost, Tracker {
     else this.#elsewhere(to, message);
   }
 
-  /** Sends to a pid, or to who is registered under a name, here or on another node. */
+  /** Sends to a pid, or to the actor registered under a name, on this node or another. */
   sendTo<M>(to: Pid<M> | ActorName | string, message: M): void {
     if (to instanceof Pid) return this.send(to, message);
     if (typeof to !== "string") checkActorName(to);
@@ -327,7 +334,7 @@ export class System implements ActorHome, TimerHost, Tracker {
     else this.send(pid, message);
   }
 
-  /** Asks, and gives the answer. */
+  /** Sends a request and resolves with the reply. */
   call<Q, R>(
     to: Pid<Call<Q, R>> | ActorName | string,
     request: Q,
@@ -381,7 +388,10 @@ export class System implements ActorHome, TimerHost, Tracker {
     return promise as Promise<R>;
   }
 
-  /** What has its turn waits from now on: a call of itself that it has just made cannot be answered. */
+  /**
+   * Called when the running actor starts to wait: its new calls to itself cannot be answered, so
+   * they fail.
+   */
   failSelfCalls(actor: ActorRef): void {
     for (const call of this.#selfCalls.splice(0)) {
       if (call.caller !== actor) continue;
@@ -390,23 +400,26 @@ export class System implements ActorHome, TimerHost, Tracker {
     }
   }
 
-  /** What has its turn does not wait: its calls of itself are messages like any other. */
+  /** Called when the running actor does not wait: its calls to itself are ordinary messages. */
   allowSelfCalls(): void {
     if (this.#selfCalls.length > 0) this.#selfCalls.length = 0;
   }
 
-  /** The actor whose turn it is: what runs now runs in it. */
+  /** The actor whose turn it is. Synchronous code that runs now belongs to it. */
   get running(): Actor | undefined {
     const { running } = this.scheduler;
     return running instanceof Actor ? running : undefined;
   }
 
-  /** A rejected promise, of something that `caller` wanted. */
+  /** Returns a rejected promise for an operation that `caller` requested. */
   rejected(error: unknown, caller: ActorRef | undefined): Promise<never> {
     return track(Promise.reject(error), this, caller);
   }
 
-  /** Runs `task` now, or after I/O has had a turn if that is due: what fails at once may be tried for ever. */
+  /**
+   * Runs `task` now, or after I/O had a turn if that is due: an operation that fails at once may be
+   * retried in a loop.
+   */
   soon(task: () => void): void {
     if (this.scheduler.spend()) task();
     else this.scheduler.ready({ run: task });
@@ -417,8 +430,9 @@ export class System implements ActorHome, TimerHost, Tracker {
   }
 
   /**
-   * Whether the reason of a rejection that nothing has handled is the failure of something of this system: of
-   * a call that was awaited, by a function that was not. Then it ends the caller, as if that had not awaited it.
+   * Whether the reason of an unhandled rejection is a failure of this system: of a call that was
+   * awaited by a function that itself was not. It then ends the caller, as if the call had not been
+   * awaited.
    */
   claims(reason: unknown): boolean {
     if (typeof reason !== "object" || reason === null || !this.#failures.has(reason)) return false;
@@ -426,7 +440,7 @@ export class System implements ActorHome, TimerHost, Tracker {
     return true;
   }
 
-  /** Something has failed that nothing awaits, so far. */
+  /** Records a failure that nothing has awaited so far. */
   forgotten(origin: Origin, error: unknown): void {
     this.#forgotten.push([origin, error]);
     if (this.#forgotten.length === 1) this.#yieldToIo(this.#judge);
@@ -438,7 +452,9 @@ export class System implements ActorHome, TimerHost, Tracker {
     }
   };
 
-  /** A failure that nothing has awaited ends its caller; without one it is reported. */
+  /**
+   * Ends the caller because of a failure that nothing awaited. Reports it if there is no caller.
+   */
   unhandled(error: unknown, caller: ActorRef | undefined): void {
     const reason = error instanceof Error ? error : { thrown: error };
     if (caller instanceof Actor) return caller.forgot(reason);
@@ -457,7 +473,7 @@ export class System implements ActorHome, TimerHost, Tracker {
     });
   }
 
-  /** Keeps the stack of a call for its errors. */
+  /** Captures the stack of a call for its errors. */
   #trace(call: { trace: { readonly stack?: string } | undefined }): void {
     this.#traces--;
     const trace = {};
@@ -465,7 +481,7 @@ export class System implements ActorHome, TimerHost, Tracker {
     call.trace = trace;
   }
 
-  /** There is nothing to be called. */
+  /** Fails a call whose target does not exist. */
   #noCall(
     to: Pid<never> | ActorName | string,
     request: unknown,
@@ -486,7 +502,7 @@ export class System implements ActorHome, TimerHost, Tracker {
     return this.rejected(new Reason(callee, which), caller);
   }
 
-  /** Sends an exit signal. `from` is who is named in it: outside of actors, the system itself. */
+  /** Sends an exit signal from `from`. Default: the program outside of actors. */
   exit(to: Pid<never>, reason: ExitReason, from: Pid = this.pid): void {
     const actor = this.who(to);
     if (typeof actor === "string") return;
@@ -513,14 +529,17 @@ export class System implements ActorHome, TimerHost, Tracker {
     return ref;
   }
 
-  /** Tells an actor when a session with a node is up, and when it is over; now, if there is none. */
+  /**
+   * Notifies an actor when a session with a node is established and when it ends; also now, if
+   * there is none.
+   */
   monitorNode(actor: ActorRef, node: string): void {
     this.nodeWatchers.add(node, actor);
     if (node === this.home.node || this.signals.remote?.lineTo(node) !== undefined) return;
     actor.deliver(nodeChange("nodedown", node, "noconnection"));
   }
 
-  /** A session with a node is up, or over: those actors are told. */
+  /** Notifies the actors that monitor a node. */
   nodeChanged(type: "nodeup" | "nodedown", node: string, reason?: string): void {
     if (this.nodeWatchers.has(node)) this.nodeWatchers.tell(node, nodeChange(type, node, reason));
   }
@@ -529,17 +548,17 @@ export class System implements ActorHome, TimerHost, Tracker {
     return this.signals.demonitor(actor, ref, flush);
   }
 
-  /** Sends a message after a time; an actor that is not there gets none. */
+  /** Sends a message after `ms` milliseconds. It is dropped if the actor does not exist. */
   sendAfter<M>(to: Pid<M>, message: M, ms: number): TimerRef {
     return this.#sendLater(to, message, ms, undefined);
   }
 
-  /** Sends a message every so many milliseconds. */
+  /** Sends a message every `ms` milliseconds. */
   sendInterval<M>(to: Pid<M>, message: M, ms: number): TimerRef {
     return this.#sendLater(to, message, ms, Math.max(1, Math.ceil(ms)));
   }
 
-  /** Milliseconds that were left, or false if the timer had fired or been cancelled. */
+  /** Cancels a timer. Returns the milliseconds left, or false if it had fired or been cancelled. */
   cancelTimer(timer: TimerRef): number | false {
     if (timer instanceof SentTimer) return timer.cancel();
     if (timer === SPENT) return false;
@@ -552,22 +571,22 @@ export class System implements ActorHome, TimerHost, Tracker {
     return this.#clock.now();
   }
 
-  /** A number by chance, in [0, 1). */
+  /** Returns a random number in [0, 1). */
   chance(): number {
     return this.#random.next();
   }
 
-  /** Hangs a timer in the wheel. Returns the present time. */
+  /** Adds a timer to the wheel. Returns the current time. */
   setTimer(timer: WheelTimer, ms: number): number {
     const now = this.#clock.now();
-    // An empty wheel has nobody to move it: bring it up to date.
+    // An empty wheel is not advanced by timers, so it is brought up to date here.
     if (this.wheel.size === 0) this.wheel.advance(now);
     this.wheel.add(timer, now + ms);
     if (timer.due < this.#alarmAt) this.#arm(timer.due);
     return now;
   }
 
-  /** An actor has ended. Called by it, once. */
+  /** Removes an actor that has exited. Called by the actor, once. */
   ended(actor: Actor, reason: ExitReason, crash: ActorCrash | undefined): void {
     const pid = actor.pid as Pid;
     const { names } = actor;
@@ -577,23 +596,23 @@ export class System implements ActorHome, TimerHost, Tracker {
     if (crash !== undefined && !isNormal(reason) && this.events.has("crash")) {
       this.#report(actor, listOf(names), reason, crash);
     }
-    // Told before those who are linked with it end, so that causes come before effects.
+    // Emitted before linked actors exit, so that causes precede effects.
     if (this.events.has("exit")) this.events.emit("exit", { pid, reason });
     if (actor.chain !== undefined) dropChain(actor, reason);
     this.signals.ended(actor, reason);
   }
 
-  /** Whether a message may be put into a mailbox that has reached its watermark. */
+  /** Whether a message may enter a mailbox that has reached its watermark. */
   admit(actor: Actor, message: unknown): boolean {
     const { length, bound } = actor;
     const pid = actor.pid as Pid;
     const full = bound !== undefined && length >= bound.max && !isSystemMessage(message);
-    // Told once for the mark; a bounded mailbox asks for every message, and tells what it drops.
+    // Emitted once for the mark; a bounded mailbox checks every message and reports each drop.
     if (bound === undefined) actor.watermark = Infinity;
     if ((full || bound === undefined) && this.events.has("mailbox")) {
       this.events.emit("mailbox", { pid, length, dropped: full });
     }
-    // Who is told may have ended it.
+    // A listener may have ended the actor.
     if (!actor.isAlive) return false;
     if (!full) return true;
     switch (bound.policy) {
@@ -609,7 +628,7 @@ export class System implements ActorHome, TimerHost, Tracker {
     }
   }
 
-  /** A message of another node is not put into a mailbox that is too long for it. */
+  /** Drops a message of another node because the mailbox is too long for it. */
   overfull(actor: Actor, message: unknown): void {
     const pid = actor.pid as Pid;
     if (this.events.has("mailbox")) {
@@ -618,7 +637,7 @@ export class System implements ActorHome, TimerHost, Tracker {
     dropped(message, pid);
   }
 
-  /** Ends every actor, and the wheel's alarm. What is spawned from now on is dead. */
+  /** Ends all actors and the wheel's timer. Actors spawned from now on are dead. */
   stop(): void {
     this.isStopping = true;
     if (!this.#stopped) this.onStop();
@@ -627,7 +646,7 @@ export class System implements ActorHome, TimerHost, Tracker {
     this.#alarm?.cancel();
   }
 
-  /** Throws if they cannot be; the actor is then none. */
+  /** Applies spawn options. Throws if they are invalid; the actor must then be discarded. */
   #apply(actor: Actor, { name, mailbox }: SpawnOptions): void {
     if (mailbox !== undefined) {
       if (!(mailbox.max >= 1)) {
@@ -660,7 +679,7 @@ export class System implements ActorHome, TimerHost, Tracker {
     if (this.events.has("deadletter")) this.events.emit("deadletter", { to, message });
   }
 
-  /** Who is registered under a name, or why nobody is to be found. */
+  /** Returns the actor registered under a name, or why there is none. */
   #named(to: ActorName | string): ActorRef | "noproc" | "noconnection" {
     if (typeof to !== "string") checkActorName(to);
     const name = typeof to === "string" ? to : to.name;
@@ -671,7 +690,7 @@ export class System implements ActorHome, TimerHost, Tracker {
     return this.signals.remote?.lineTo(to.node)?.named(name) ?? "noconnection";
   }
 
-  /** Stands for whoever has a name that nobody has. */
+  /** Returns a pid that represents a name without an actor. */
   #nobody(to: ActorName | string): Pid {
     if (typeof to === "string" || to.node === this.home.node) return this.pid;
     return new Pid({ node: to.node, creation: 0, local: false, system: this }, 0, undefined);
@@ -680,7 +699,7 @@ export class System implements ActorHome, TimerHost, Tracker {
   #arm(due: number): void {
     this.#alarm?.cancel();
     this.#alarmAt = due;
-    // A timer of the host takes no longer delay: then it rings early, and is set again.
+    // Longer delays exceed the host's timers: the timer then fires early and is set again.
     const ms = Math.min(Math.max(0, due - this.#clock.now()), TIMER_MS_MAX);
     this.#alarm = this.#clock.after(ms, this.#ring);
   }
@@ -692,7 +711,9 @@ export class System implements ActorHome, TimerHost, Tracker {
     if (due < this.#alarmAt) this.#arm(due);
   };
 
-  /** The supervisor of an actor: mostly its parent, else one that it is linked with. */
+  /**
+   * Returns the supervisor of an actor: usually its parent, otherwise one that it is linked with.
+   */
   #supervisorOf({ pid, ancestors, links }: Actor): Pid | undefined {
     if (links === undefined || this.#supervisors.size === 0) return undefined;
     const supervises = (other: Pid): boolean =>
@@ -701,8 +722,8 @@ export class System implements ActorHome, TimerHost, Tracker {
   }
 
   /**
-   * The name of a supervisor that people know: registered, or its id as a child of another one. Its links are
-   * not searched: it may have many children.
+   * Returns the name of a supervisor: registered, or its id as a child of another. Its links are
+   * not searched, because it may have many children.
    */
   knownName(supervisor: Pid): string | undefined {
     const actor = this.actorOf(supervisor);
@@ -738,7 +759,7 @@ export class System implements ActorHome, TimerHost, Tracker {
   }
 }
 
-/** Somebody who is no actor waits for an actor's end. */
+/** A wait for an actor's exit by code outside of actors. */
 class Waiting implements Chained {
   following: Chained | undefined = undefined;
   preceding: Chained | undefined = undefined;
@@ -753,19 +774,22 @@ class Waiting implements Chained {
   }
 }
 
-/** A pid as a system has it. What is none is left for the check of arguments. */
+/** Returns a pid as the system knows it. Other values are left to the check of arguments. */
 function checked(system: System, pid: Pid<never>): Pid {
   return pid instanceof Pid ? system.here(pid) as Pid : pid;
 }
 
-/** The system that a pid is held by. */
+/** Returns the system that holds a pid. */
 export function systemOf(pid: Pid<never>): System {
   const { system } = pid.home;
   assert(system instanceof System, "a pid that no system holds");
   return system;
 }
 
-/** A full mailbox has no room for a message. Who calls is told, instead of waiting in vain. */
+/**
+ * Handles a message that a full mailbox dropped: a caller is notified instead of waiting for the
+ * timeout.
+ */
 function dropped(message: unknown, pid: Pid): void {
   if (message instanceof PendingCall) message.full();
   else if (message instanceof Call) message.refuse(new MailboxFullError(pid));

@@ -1,31 +1,32 @@
 /**
- * The actors of a system by their numbers. Numbers are given in order and never again, so the table is
- * made of pages of neighbours: an actor costs one word of it, and a page goes with the last of its own.
+ * The actors of a system by number. Numbers are assigned in order and never reused, so the table
+ * consists of pages of consecutive numbers: an actor costs one word, and a page is freed with its
+ * last actor.
  *
  * @module
  */
 
-/** Numbers on a page. */
+/** Numbers per page. */
 const PAGE_SIZE = 64;
 
 interface Page<T> {
-  /** By the number within the page. */
+  /** Items by number within the page. */
   readonly items: (T | undefined)[];
-  /** Which of all pages. */
+  /** Index of the page. */
   readonly index: number;
-  /** How many are there. */
+  /** Number of items on the page. */
   count: number;
 }
 
 /** Items by number. */
 export class Table<T extends object> {
-  /** How many there are. */
+  /** Number of items. */
   size = 0;
   readonly #pages = new Map<number, Page<T>>();
-  /** Where the last one was added; kept even when it is empty. */
+  /** The page of the last added item; kept even when it is empty. */
   #newest: Page<T> | undefined = undefined;
 
-  /** Adds one, whose number is higher than those of all before it. */
+  /** Adds an item. Its number must be higher than all before it. */
   add(id: number, item: T): void {
     const index = Math.floor(id / PAGE_SIZE);
     let page = this.#newest;
@@ -35,12 +36,12 @@ export class Table<T extends object> {
     this.size++;
   }
 
-  /** The one with this number. */
+  /** Returns the item with this number. */
   get(id: number): T | undefined {
     return this.#pageOf(id)?.items[id % PAGE_SIZE];
   }
 
-  /** Takes the one with this number out. */
+  /** Removes the item with this number. */
   delete(id: number): void {
     const page = this.#pageOf(id);
     if (page === undefined || page.items[id % PAGE_SIZE] === undefined) return;
@@ -49,7 +50,7 @@ export class Table<T extends object> {
     if (--page.count === 0 && page !== this.#newest) this.#pages.delete(page.index);
   }
 
-  /** All of them, in the order of their numbers. */
+  /** Returns all items, in the order of their numbers. */
   all(): T[] {
     const all: T[] = [];
     for (const { items } of this.#pages.values()) {
@@ -63,7 +64,7 @@ export class Table<T extends object> {
     return this.#newest?.index === index ? this.#newest : this.#pages.get(index);
   }
 
-  /** A new page. */
+  /** Starts a new page. */
   #turn(index: number): Page<T> {
     const old = this.#newest;
     if (old?.count === 0) this.#pages.delete(old.index);

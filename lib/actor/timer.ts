@@ -1,5 +1,5 @@
 /**
- * Timers that send: after a time once, or again and again. They hang in the system's wheel, and on
+ * Timers that send a message once or repeatedly. They are in the system's wheel and attached to
  * their target, so that none outlives it.
  *
  * @module
@@ -8,45 +8,47 @@ import { type ActorRef, attach, type Chained, detach } from "./actor_ref.ts";
 import { ArgumentError } from "./errors.ts";
 import type { Wheel, WheelTimer } from "./wheel.ts";
 
-/** The longest time of a timer, about 24 days. The machine's own timers take no more either. */
+/** Maximum delay of a timer, about 24 days. Native timers have the same limit. */
 export const TIMER_MS_MAX: number = 2 ** 31 - 1;
 
-/** What a timer can be set to. A negative time is over already; `ArgumentError` if it is none. */
+/**
+ * Returns a valid delay. A negative one becomes 0. Throws `ArgumentError` if it is not a number.
+ */
 export function timerMs(ms: number): number {
   if (ms <= TIMER_MS_MAX) return Math.max(0, ms);
   throw new ArgumentError(`${ms} is no time for a timer: use 0 to ${TIMER_MS_MAX} ms`);
 }
 
-/** How long to wait at the most: what a timer can be set to, or for ever. */
+/** Returns a valid timeout: a valid delay, or `Infinity` for no limit. */
 export function patienceMs(ms: number): number {
   return ms === Infinity ? ms : timerMs(ms);
 }
 
-/** Whether it can be waited so long. */
+/** Whether a timeout is valid. */
 export function isPatience(ms: number): boolean {
   return ms <= TIMER_MS_MAX || ms === Infinity;
 }
 
-/** It cannot be waited so long. */
+/** Returns the error for an invalid timeout. */
 export function badPatience(ms: number): ArgumentError {
   return new ArgumentError(`${ms} is no timeout: use 0 to ${TIMER_MS_MAX} ms, or Infinity`);
 }
 
-/** Names a timer that was set; for `cancelTimer`. */
+/** Identifies a timer, for `cancelTimer`. */
 export interface TimerRef {
-  /** Whole milliseconds until it fires, or `undefined` if it will not any more. */
+  /** Whole milliseconds until it fires, or `undefined` if it will not fire any more. */
   readonly left: number | undefined;
 }
 
-/** Where a timer finds its time. */
+/** What a timer needs of the system. */
 export interface TimerHost {
   readonly wheel: Wheel;
-  /** Now, on the wheel's clock. */
+  /** Returns the time of the wheel's clock. */
   now(): number;
   setTimer(timer: WheelTimer, ms: number): void;
 }
 
-/** Something to be done when a time is over. */
+/** Runs a function when a time is over. */
 export class Deadline implements WheelTimer {
   due = 0;
   next: WheelTimer | undefined = undefined;
@@ -58,7 +60,7 @@ export class Deadline implements WheelTimer {
   }
 }
 
-/** A message on its way. */
+/** A message that a timer will send. */
 export class SentTimer implements WheelTimer, TimerRef, Chained {
   due = 0;
   next: WheelTimer | undefined = undefined;
@@ -89,13 +91,15 @@ export class SentTimer implements WheelTimer, TimerRef, Chained {
     this.#target.deliver(this.#message);
   }
 
-  /** In step with the first, however late this one is. Those that were missed are left out. */
+  /** Repeats in step with the first, however late this one is. Missed ones are skipped. */
   #again(everyMs: number): void {
     const missed = Math.max(0, Math.floor((this.#host.now() - this.due) / everyMs));
     this.#host.wheel.add(this, this.due + (missed + 1) * everyMs);
   }
 
-  /** Milliseconds that were left, or false if it had fired or been cancelled. */
+  /**
+   * Cancels the timer. Returns the milliseconds left, or false if it had fired or been cancelled.
+   */
   cancel(): number | false {
     const left = this.left;
     if (left === undefined) return false;
@@ -104,11 +108,11 @@ export class SentTimer implements WheelTimer, TimerRef, Chained {
     return left;
   }
 
-  /** The target has ended. */
+  /** Called when the target exits. */
   drop(): void {
     this.#host.wheel.remove(this);
   }
 }
 
-/** What is sent by timers is sent to a live actor; a dead one is answered with a spent reference. */
+/** The reference of a timer for a dead actor, which never fires. */
 export const SPENT: TimerRef = { left: undefined };

@@ -1,11 +1,11 @@
 /**
- * Which actors want to be told of what: of a node, a name, a group. Who ends is forgotten.
+ * Subscriptions of actors to a node, a name or a group. An actor's subscriptions end when it exits.
  *
  * @module
  */
 import { type ActorRef, attach, type Chained, detach } from "./actor_ref.ts";
 
-/** An actor wants to know of something. It hangs on the actor. */
+/** A subscription, attached to its actor. */
 class Watch implements Chained {
   following: Chained | undefined = undefined;
   preceding: Chained | undefined = undefined;
@@ -20,11 +20,11 @@ class Watch implements Chained {
   }
 }
 
-/** Actors by what they want to know of. */
+/** Subscribed actors by key. */
 export class Watchers {
   readonly #byKey = new Map<string, Map<ActorRef, Watch>>();
 
-  /** Adds an actor; again is the same as once. */
+  /** Subscribes an actor. A repeated subscription has no effect. */
   add(key: string, actor: ActorRef): void {
     let watches = this.#byKey.get(key);
     if (watches === undefined) this.#byKey.set(key, watches = new Map());
@@ -34,7 +34,7 @@ export class Watchers {
     attach(watch, actor);
   }
 
-  /** Takes an actor out. Whether it was in. */
+  /** Unsubscribes an actor. Returns whether it was subscribed. */
   remove(key: string, actor: ActorRef): boolean {
     const watch = this.#byKey.get(key)?.get(actor);
     if (watch === undefined) return false;
@@ -43,12 +43,12 @@ export class Watchers {
     return true;
   }
 
-  /** Whether anybody wants to know. */
+  /** Whether a key has subscribers. */
   has(key: string): boolean {
     return this.#byKey.has(key);
   }
 
-  /** Tells all who want to know. */
+  /** Sends a message to all subscribers of a key. */
   tell(key: string, message: unknown): void {
     const watches = this.#byKey.get(key);
     if (watches === undefined) return;

@@ -1,12 +1,13 @@
 /**
- * A hierarchical timing wheel: to set and to cancel a timer costs the same however many there are.
- * Quiet: time is an argument.
+ * A hierarchical timing wheel: the cost of setting and cancelling a timer does not depend on the
+ * number of timers. Quiet: time is an argument.
  *
- *     level 0: 256 slots of 1 ms │ level 1: 256 × 256 ms │ level 2: 256 × 65.5 s │ level 3: 256 × 4.66 h
+ *     level 0: 256 slots of 1 ms │ level 1: 256 × 256 ms │ level 2: 256 × 65.5 s │ level 3: 256 ×
+ * 4.66 h
  *
- * A timer hangs in the slot of its due tick, on the lowest level whose span reaches that far. When a
- * slot of a higher level begins, what hangs in it moves down. Slots are rings of intrusive links, so
- * nothing is made for a timer beside the timer itself.
+ * A timer is in the slot of its due tick, on the lowest level that reaches that far. When a slot of
+ * a higher level begins, its timers move down. Slots are rings of intrusive links, so nothing is
+ * allocated beside the timer itself.
  *
  * @module
  */
@@ -16,17 +17,20 @@ const SLOTS: number = 1 << BITS;
 const MASK: number = SLOTS - 1;
 const LEVELS = 4;
 
-/** The farthest that a timer can be from the wheel's tick: about 49 days. One that is farther fires then. */
+/**
+ * Maximum distance of a timer from the wheel's tick: about 49 days. A farther one fires at that
+ * limit.
+ */
 export const REACH_MS: number = 2 ** (BITS * LEVELS) - 1;
 
-/** Something that can hang in the wheel. The wheel writes its first three fields. */
+/** A timer in the wheel. The wheel writes its first three fields. */
 export interface WheelTimer {
-  /** Whole milliseconds on the wheel's clock; meaningful while it hangs. */
+  /** Due time in whole milliseconds on the wheel's clock; valid while it is in the wheel. */
   due: number;
-  /** Neighbours in the slot; undefined while it does not hang. */
+  /** Neighbours in the slot; undefined while it is not in the wheel. */
   next: WheelTimer | undefined;
   previous: WheelTimer | undefined;
-  /** Its time has come. It hangs no more. */
+  /** Called when it is due, after it was removed. */
   fire(): void;
 }
 
@@ -40,9 +44,9 @@ class Slot implements WheelTimer {
 
 /** The wheel. */
 export class Wheel {
-  /** How many timers hang. */
+  /** Number of timers. */
   size = 0;
-  /** The next tick to look at. */
+  /** The next tick to process. */
   #tick: number;
   readonly #slots: Slot[] = [];
 
@@ -51,7 +55,7 @@ export class Wheel {
     for (let i = 0; i < SLOTS * LEVELS; i++) this.#slots.push(new Slot());
   }
 
-  /** Hangs a timer to fire at `due`, or in the next tick if that is past. */
+  /** Adds a timer that fires at `due`, or in the next tick if that is past. */
   add(timer: WheelTimer, due: number): void {
     const tick = Math.max(Math.ceil(due), this.#tick);
     timer.due = Math.min(tick, this.#tick + REACH_MS);
@@ -59,7 +63,7 @@ export class Wheel {
     this.#hang(timer);
   }
 
-  /** Takes a timer off. One that does not hang is left as it is. */
+  /** Removes a timer. Has no effect if it is not in the wheel. */
   remove(timer: WheelTimer): void {
     const { next, previous } = timer;
     if (next === undefined) return;
@@ -70,7 +74,7 @@ export class Wheel {
     this.size--;
   }
 
-  /** Fires all that are due at `now`, in the order of their ticks. From one to the next it jumps. */
+  /** Fires all timers due at `now`, in the order of their ticks. Skips empty ticks. */
   advance(now: number): void {
     const end = Math.floor(now);
     for (let tick = this.nextDue(); tick <= end; tick = this.nextDue()) {
@@ -88,15 +92,15 @@ export class Wheel {
   }
 
   /**
-   * When `advance` is to be called next: when a timer is due, or one moves down that is due later.
-   * `Infinity` when nothing hangs.
+   * Returns when `advance` must be called next: when a timer is due or must move down. `Infinity`
+   * if the wheel is empty.
    */
   nextDue(): number {
     if (this.size === 0) return Infinity;
     let due = Infinity;
     for (let level = 0; level < LEVELS; level++) {
       const span = 2 ** (BITS * level);
-      // A slot that began before this tick has been looked at; one that begins with it has not.
+      // A slot that began before this tick has been processed; one that begins with it has not.
       const first = Math.ceil(this.#tick / span);
       for (let at = first; at < first + SLOTS && at * span < due; at++) {
         const head = this.#slots[level * SLOTS + (at & MASK)]!;
@@ -122,7 +126,7 @@ export class Wheel {
     head.previous = timer;
   }
 
-  /** Moves down what hangs in the slots that begin at `tick`. */
+  /** Moves down the timers of the slots that begin at `tick`. */
   #cascade(tick: number): void {
     for (let level = LEVELS - 1; level > 0; level--) {
       const span = 2 ** (BITS * level);

@@ -1,9 +1,9 @@
 /**
- * A network in which everything that goes wrong is decided by the seed, or by who runs the simulation.
+ * A simulated network, whose faults are decided by the seed or by the simulation's body.
  *
- * A connection is reliable and in order, as TCP is: what cannot pass waits, and passes when it can, unless
- * somebody has given it up by then. There is no TLS: nothing is encrypted, and a dialler sees the
- * certificate that the listener was given, unverified.
+ * A connection is reliable and ordered, like TCP: data that is blocked waits and is delivered
+ * later, unless the connection has been closed by then. There is no TLS: nothing is encrypted, and
+ * a client sees the listener's certificate unverified.
  *
  * @module
  */
@@ -21,31 +21,31 @@ import type { Flushable } from "../host/flush_point.ts";
 import { hashOf } from "./trace.ts";
 import type { Place, World } from "./world.ts";
 
-/** How things travel from one machine to another. */
+/** Properties of the path between two machines. */
 export interface LinkOptions {
-  /** Milliseconds that everything takes. Default 1. */
+  /** Latency in milliseconds. Default 1. */
   readonly delay?: number | undefined;
-  /** Up to so many more, by chance. Default 1. */
+  /** Maximum random addition to the latency, in milliseconds. Default 1. */
   readonly jitter?: number | undefined;
-  /** Bytes a millisecond; what is more waits. Default: no limit. */
+  /** Bytes per millisecond; data beyond that waits. Default: no limit. */
   readonly bandwidth?: number | undefined;
 }
 
 /** A listener of a machine. */
 export interface SimListener {
   readonly accept: (stream: Stream) => void;
-  /** The certificate that diallers see, PEM. */
+  /** The certificate presented to clients, PEM. */
   cert: string | undefined;
 }
 
-/** What stands at the ends. */
+/** A machine at one end of a connection. */
 export interface Machine extends Place {
   /** Its address. */
   readonly hostname: string;
-  /** It is gone, and does not even say so. */
+  /** Whether it is off, without having notified its peers. */
   readonly isOff: boolean;
   readonly flushPoint: { dirty(stream: Flushable): void };
-  /** The listener on a port. */
+  /** Returns the listener on a port. */
   listening(port: number): SimListener | undefined;
   nextPort(): number;
 }
@@ -53,22 +53,22 @@ export interface Machine extends Place {
 const DELAY_MS = 1;
 const JITTER_MS = 1;
 
-/** Two things of one connection never arrive at the same moment. */
+/** Minimum time between two deliveries of one connection. */
 const APART_MS = 1e-6;
 
-/** One direction between two machines. */
+/** One direction of the path between two machines. */
 interface Link {
   delay: number;
   jitter: number;
   bandwidth: number;
   isBlocked: boolean;
-  /** When what has been sent before will have left. */
+  /** When all data sent so far will have left. */
   freeAt: number;
-  /** What waits for it to be unblocked. */
+  /** Deliveries that wait until the path is unblocked. */
   waiting: (() => void)[];
 }
 
-/** All machines and what is between them. */
+/** All machines and the paths between them. */
 export class Network {
   readonly #world: World;
   readonly #usual: LinkOptions;
@@ -76,7 +76,7 @@ export class Network {
   readonly #machines = new Map<string, Machine>();
   readonly #connections = new Set<SimStream>();
 
-  /** `usual` is how things travel unless it is said otherwise for two machines. */
+  /** `usual` applies to all pairs of machines without options of their own. */
   constructor(world: World, usual: LinkOptions = {}) {
     this.#world = world;
     this.#usual = usual;
@@ -86,7 +86,7 @@ export class Network {
     this.#machines.set(machine.hostname, machine);
   }
 
-  /** Says how things travel between two, both ways. */
+  /** Sets the properties of the path between two machines, in both directions. */
   set(a: string, b: string, options: LinkOptions): void {
     for (const link of [this.#link(a, b), this.#link(b, a)]) {
       link.delay = options.delay ?? link.delay;
@@ -95,7 +95,7 @@ export class Network {
     }
   }
 
-  /** Nothing passes from one to the other, until it is unblocked. */
+  /** Blocks all data from one machine to another until it is unblocked. */
   block(from: string, to: string): void {
     this.#link(from, to).isBlocked = true;
   }
@@ -106,7 +106,7 @@ export class Network {
     for (const send of link.waiting.splice(0)) send();
   }
 
-  /** Lets everything pass again. */
+  /** Unblocks all paths. */
   heal(): void {
     for (const key of [...this.#links.keys()]) {
       const [from, to] = key.split(">") as [string, string];
@@ -114,7 +114,7 @@ export class Network {
     }
   }
 
-  /** Breaks every connection between two machines. How many there were. */
+  /** Breaks all connections between two machines. Returns their number. */
   reset(a: string, b: string): number {
     let count = 0;
     for (const stream of [...this.#connections]) {
@@ -126,7 +126,7 @@ export class Network {
     return count;
   }
 
-  /** The connections of a machine are gone without a word; `told`: the other ends are told. */
+  /** Removes the connections of a machine silently. With `told`, notifies the other ends. */
   vanish(machine: Machine, told: boolean): void {
     for (const stream of [...this.#connections]) {
       if (stream.machine !== machine) continue;
@@ -177,7 +177,7 @@ export class Network {
     });
   }
 
-  /** Carries something to the other end of a connection, behind all that went before it. */
+  /** Carries an item to the other end of a connection, after all earlier ones. */
   carry(
     from: string,
     to: SimStream,
@@ -249,13 +249,13 @@ export class SimStream implements Stream {
   peerCertificate: Uint8Array | undefined = undefined;
   unsent = 0;
   far!: SimStream;
-  /** When the last of what is on its way to this end will arrive. */
+  /** When the last item on its way to this end will arrive. */
   lastAt = 0;
   isOver = false;
   readonly #network: Network;
   #handler: StreamHandler = IGNORE;
   #isClaimed = false;
-  /** What came while nobody wanted it. */
+  /** Events before a handler was set. */
   readonly #held: ((handler: StreamHandler) => void)[] = [];
   #written: Uint8Array[] = [];
   #isPaused = false;
@@ -294,7 +294,7 @@ export class SimStream implements Stream {
     const what = `from ${this.machine.label}: ${bytes.length} bytes ${hashOf(bytes)}`;
     this.#network.carry(this.machine.hostname, this.far, bytes.length, what, (far) => {
       far.arrive((handler) => handler.data(bytes));
-      // The other end's system has them: there is room again.
+      // The other end's system has received the data: there is room again.
       this.#network.carry(far.machine.hostname, this, 0, "", (near) => near.#sent(bytes.length));
     });
   }
@@ -328,7 +328,7 @@ export class SimStream implements Stream {
     this.#over({ kind: "aborted" });
   }
 
-  /** The connection is gone. */
+  /** Reports that the connection is broken. */
   broke(message: string): void {
     if (this.isOver) return;
     this.#over({ kind: "broken", message });
@@ -368,7 +368,7 @@ export class SimStream implements Stream {
   }
 }
 
-/** For who listens where somebody does already. */
+/** The error for a port that already has a listener. */
 export function portInUse(port: number): ListenError {
   return new ListenError("EADDRINUSE", `port ${port} is in use`);
 }

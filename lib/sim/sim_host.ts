@@ -1,6 +1,6 @@
 /**
- * One life of a simulated machine, which is the host of one node: its time, its chance, its sockets. When it
- * is gone, nothing that it had set going happens any more.
+ * The host of one simulated node, for one incarnation of its machine: time, randomness and sockets.
+ * After the machine is off, nothing that it scheduled runs any more.
  *
  * @module
  */
@@ -20,7 +20,7 @@ import type { Stream } from "../host/stream.ts";
 import { type Machine, type Network, portInUse, type SimListener } from "./network.ts";
 import type { Event, World } from "./world.ts";
 
-/** The calendar's time at the beginning: 2026-01-01. */
+/** Initial wall-clock time: 2026-01-01. */
 const EPOCH_MS = 1_767_225_600_000;
 
 /** A simulated host. */
@@ -35,7 +35,7 @@ export class SimHost implements Host, Machine {
   readonly flushPoint: FlushPoint = new FlushPoint(queueMicrotask);
   isGone = false;
   isHeld = false;
-  /** It does not even say that it is gone. */
+  /** Whether it is off, without having notified its peers. */
   isOff = false;
   /** How far its wall clock is ahead. Milliseconds. */
   skewMs = 0;
@@ -62,7 +62,7 @@ export class SimHost implements Host, Machine {
     network.add(this);
   }
 
-  /** The listener on a port. */
+  /** Returns the listener on a port. */
   listening(port: number): SimListener | undefined {
     return this.#listeners.get(port);
   }
@@ -98,7 +98,7 @@ export class SimHost implements Host, Machine {
     this.#world.after(0, this, "", task);
   }
 
-  /** It is gone. `told`: its kernel tells the peers. */
+  /** Turns it off. With `told`, its kernel notifies the peers. */
   vanish(told: boolean): void {
     this.#network.vanish(this, told);
     this.isGone = true;
@@ -110,7 +110,7 @@ export class SimHost implements Host, Machine {
     throw new Error("a simulated machine starts no processes");
   }
 
-  /** Host names are addresses here. */
+  /** Host names are addresses in a simulation. */
   lookup(hostname: string): Promise<string[]> {
     return Promise.resolve([hostname]);
   }

@@ -1,33 +1,32 @@
 /**
- * What happened in a simulation, in order, and a hash of all of it: two runs with the same hash were the
- * same.
+ * The events of a simulation in order, and a hash of them: two runs with equal hashes were equal.
  *
  * @module
  */
 
-/** One thing that happened. */
+/** One event. */
 export interface TraceLine {
   /** Virtual milliseconds. */
   readonly at: number;
-  /** The node, or empty for what concerns no node. */
+  /** The node, or empty for an event of no node. */
   readonly node: string;
-  /** What happened. */
+  /** Description of the event. */
   readonly what: string;
 }
 
-/** The last lines that are kept, unless all are wanted. */
+/** Number of last lines that are kept, unless all are requested. */
 const KEPT_MAX = 1_000;
 
-/** A trace in the making. */
+/** Records a trace. */
 export class Trace {
-  /** How many lines there have been. */
+  /** Number of lines so far. */
   length = 0;
   #high = 0x811c9dc5;
   #low = 0x9e3779b9;
   readonly #isWhole: boolean;
   #lines: TraceLine[] = [];
 
-  /** `isWhole`: all lines are kept, and not only the last. */
+  /** `isWhole` keeps all lines instead of the last ones. */
   constructor(isWhole: boolean) {
     this.#isWhole = isWhole;
   }
@@ -37,19 +36,19 @@ export class Trace {
     return this.#lines.slice(this.#isWhole ? 0 : -KEPT_MAX);
   }
 
-  /** 16 hexadecimal digits of all that has happened so far. */
+  /** 16 hexadecimal digits that represent all events so far. */
   get hash(): string {
     return hex(this.#high) + hex(this.#low);
   }
 
-  /** One more thing has happened. */
+  /** Records an event. */
   add(at: number, node: string, what: string): void {
-    // Thousandths of a millisecond: enough to tell apart, and a whole number.
+    // Whole thousandths of a millisecond: precise enough to distinguish events.
     this.#mix(`${Math.round(at * 1000)} ${node} ${what}`);
     this.say(at, node, what);
   }
 
-  /** What only people read: it is no part of the hash. */
+  /** Records a line for people only: it is not part of the hash. */
   say(at: number, node: string, what: string): void {
     this.length++;
     this.#lines.push({ at, node, what });
@@ -67,14 +66,14 @@ export class Trace {
   }
 }
 
-/** A short hash of bytes, for a trace. */
+/** Returns a short hash of bytes, for a trace. */
 export function hashOf(bytes: Uint8Array): string {
   let hash = 0x811c9dc5;
   for (let i = 0; i < bytes.length; i++) hash = Math.imul(hash ^ bytes[i]!, 0x01000193);
   return hex(hash);
 }
 
-/** A trace as a person reads it: a column for each node. */
+/** Returns a trace as readable text: one column per node. */
 export function traceText(lines: readonly TraceLine[]): string {
   const nodes = [...new Set(lines.map(({ node }) => node))].filter((node) => node !== "").sort();
   const width = 34;

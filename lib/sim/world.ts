@@ -1,30 +1,30 @@
 /**
- * Virtual time: everything that will happen, in the order in which it will. Time jumps from one event to
- * the next. What falls on one moment happens in an order that the seed decides.
+ * Virtual time: all future events in order. Time jumps from one event to the next. The seed decides
+ * the order of events at the same time.
  *
  * @module
  */
 import type { SeededRandom } from "../base/random.ts";
 import type { Trace } from "./trace.ts";
 
-/** Whose an event is: nobody's of a place that is gone happens, and those of one that is held wait. */
+/** Owner of events. Events of a place that is gone never run; those of a held place wait. */
 export interface Place {
-  /** As the trace has it. */
+  /** Name in the trace. */
   readonly label: string;
   isGone: boolean;
   isHeld: boolean;
 }
 
-/** Something that will happen. */
+/** A future event. */
 export interface Event {
   at: number;
   readonly place: Place | undefined;
-  /** As the trace has it; not in the trace if it is empty. */
+  /** Description in the trace; not traced if empty. */
   readonly what: string;
   run: (() => void) | undefined;
 }
 
-/** Before all ties that chance gives; among each other in the order of their numbers. */
+/** Sorts before all random tie-breakers; equal ones are ordered by their numbers. */
 const FIRST = -1;
 
 interface Entry {
@@ -33,16 +33,16 @@ interface Entry {
   readonly number: number;
 }
 
-/** All events of one simulation. */
+/** The event queue of one simulation. */
 export class World {
   /** Virtual milliseconds since the beginning. */
   now = 0;
-  /** How many events have happened. */
+  /** Number of events that have run. */
   steps = 0;
   readonly random: SeededRandom;
   readonly trace: Trace;
   readonly #heap: Entry[] = [];
-  /** Events of places that are held, in their order. */
+  /** Events of held places, in order. */
   #held: Event[] = [];
   #numbers = 0;
 
@@ -51,24 +51,27 @@ export class World {
     this.trace = trace;
   }
 
-  /** How many events are to come. */
+  /** Number of future events. */
   get size(): number {
     return this.#heap.length;
   }
 
-  /** Something happens after a time, at a place, unless that has gone by then. */
+  /**
+   * Schedules an event after `ms` milliseconds at a place. It does not run if the place is gone by
+   * then.
+   */
   after(ms: number, place: Place | undefined, what: string, run: () => void): Event {
     const event = { at: this.now + Math.max(0, ms), place, what, run };
     this.#push(event);
     return event;
   }
 
-  /** It does not happen. */
+  /** Cancels an event. */
   cancel(event: Event): void {
     event.run = undefined;
   }
 
-  /** The next event happens. False: there is none. */
+  /** Runs the next event. Returns false if there is none. */
   step(): boolean {
     for (let event = this.#pop(); event !== undefined; event = this.#pop()) {
       const { place, run } = event;
@@ -87,12 +90,12 @@ export class World {
     return false;
   }
 
-  /** A place goes on: what it has missed happens to it now. */
+  /** Releases a held place: runs the events that it missed. */
   release(place: Place): void {
     place.isHeld = false;
     const missed = this.#held.filter((event) => event.place === place);
     this.#held = this.#held.filter((event) => event.place !== place);
-    // In the order in which it would have happened, now, and before all that is still to come.
+    // In their original order, now, and before all future events.
     for (const event of missed) {
       event.at = this.now;
       this.#push(event, FIRST);
