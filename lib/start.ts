@@ -1,6 +1,6 @@
 /**
  * From options to a running node: chooses the host, checks what the user typed, derives the keys,
- * and fits the hatch through which rooms reach other nodes.
+ * and sets the ports through which rooms and actors reach other nodes.
  *
  * @module
  */

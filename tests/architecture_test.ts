@@ -1,5 +1,5 @@
 /**
- * The house keeps its own rules, and the rules notice who breaks them.
+ * The architecture rules hold, and each of them finds what breaks it.
  */
 import { assertEquals } from "@std/assert";
 import {
@@ -48,7 +48,7 @@ test("mesher imports Firn by its name, has no circle of imports, and no two fold
   assertNone(mesherProblems(mesher));
 });
 
-test("lib/README.md draws the house as it is", () => {
+test("lib/README.md describes the folders and files that exist", () => {
   assertNone(planProblems(house, plan));
 });
 
@@ -79,7 +79,7 @@ test("importProblems finds an import that climbs, goes next door, leaves or lead
   assertEquals(find('import { Ring } from "../base/ring.ts";\nimport "node:fs";'), []);
   assertEquals(find('import type { P } from "./peers.ts";'), []);
   assertEquals(find('\nimport type {\n  F,\n} from "../ws/frame.ts";'), [
-    "lib/mesh/frame.ts:4: imports ../ws/frame.ts: storey 4 must not know 4",
+    "lib/mesh/frame.ts:4: imports ../ws/frame.ts: layer 4 must not know 4",
   ]);
   assertEquals(find('export * from "npm:left-pad";'), [
     "lib/mesh/frame.ts:1: imports npm:left-pad, which is neither node: nor lib",
@@ -90,7 +90,7 @@ test("importProblems finds an import that climbs, goes next door, leaves or lead
   assertEquals(find('import { Ring } from "../base/ring";').length, 1);
   const up = [...mesh(""), sourceOf("lib/base/up.ts", 'import "../ws/frame.ts";')];
   assertEquals(importProblems(up, small), [
-    "lib/base/up.ts:1: imports ../ws/frame.ts: storey 0 must not know 4",
+    "lib/base/up.ts:1: imports ../ws/frame.ts: layer 0 must not know 4",
   ]);
 });
 
@@ -154,7 +154,7 @@ test("planProblems finds folders and files that the plan has and the house has n
     "lib/README.md: lib/sim is no longer planned",
   ]);
   assertEquals(planProblems([...all, sourceOf("lib/attic/box.ts", "")], small), [
-    "lib/README.md: lib/attic has no storey",
+    "lib/README.md: lib/attic has no layer",
   ]);
   assertEquals(planProblems(all.filter(({ path }) => path !== "lib/mesh/frame.ts"), small), [
     "lib/README.md:6: there is no file lib/mesh/frame.ts",

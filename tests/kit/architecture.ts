@@ -1,5 +1,5 @@
 /**
- * The rules of the house, each a function from what there is to what is wrong with it: a line for
+ * The rules of the architecture, each a function that returns the problems it finds: a line for
  * every offence, with its file and line. `lib/README.md` holds the data.
  */
 import { readdirSync, readFileSync } from "node:fs";
@@ -8,8 +8,8 @@ import { lineAt, type Source, sourceOf } from "./source.ts";
 
 /** What `lib/README.md` says. */
 export interface Plan {
-  /** The storey of each folder of `lib`; `lib/*.ts` and `mod.ts` are folders of their own here. */
-  readonly storeys: ReadonlyMap<string, number>;
+  /** The layer of each folder of `lib`; `lib/*.ts` and `mod.ts` are folders of their own here. */
+  readonly layers: ReadonlyMap<string, number>;
   /** Folders that do not exist yet. */
   readonly planned: ReadonlySet<string>;
   /** Files that may wait, read the clock and throw dice; from the project's root. */
@@ -66,18 +66,18 @@ export function readMesher(): Source[] {
     .map((path) => sourceOf(path, readFileSync(ROOT + path, "utf8")));
 }
 
-/** The plan of the house. */
+/** Reads the plan in `lib/README.md`. */
 export function readPlan(): Plan {
   return planOf(readFileSync(ROOT + "lib/README.md", "utf8"));
 }
 
-/** Reads the table of storeys, the list of loud files, and every file name from the text. */
+/** Reads the table of layers, the list of loud files, and every file name from the text. */
 export function planOf(text: string): Plan {
   const rows = [...text.matchAll(/^\| +(\d+) +\| +`([^`]+)` +\|(.*)$/gm)];
   const folderOf = (name: string): string =>
     name === "mod.ts" ? "." : name === "lib/*.ts" ? "lib" : `lib/${name.replace(/\/$/, "")}`;
   return {
-    storeys: new Map(rows.map(([, storey, name]) => [folderOf(name!), Number(storey)])),
+    layers: new Map(rows.map(([, layer, name]) => [folderOf(name!), Number(layer)])),
     planned: new Set(
       rows.filter(([, , , says]) => says!.includes("planned")).map(([, , name]) => folderOf(name!)),
     ),
@@ -90,7 +90,7 @@ export function planOf(text: string): Plan {
   };
 }
 
-/** Imports that climb, go next door, leave the house, or name no file. */
+/** Imports that go up or sideways, leave `lib`, or name no file. */
 export function importProblems(files: readonly Source[], plan: Plan): string[] {
   const paths = new Set(files.map(({ path }) => path));
   return files.flatMap(({ path, imports }) =>
@@ -101,8 +101,8 @@ export function importProblems(files: readonly Source[], plan: Plan): string[] {
       const target = resolve(path, specifier);
       if (!paths.has(target)) return [`${at}, but there is no file ${target}`];
       const [from, to] = [folder(path), folder(target)];
-      if (from === to || storeyOf(to, plan) < storeyOf(from, plan)) return [];
-      return [`${at}: storey ${storeyOf(from, plan)} must not know ${storeyOf(to, plan)}`];
+      if (from === to || layerOf(to, plan) < layerOf(from, plan)) return [];
+      return [`${at}: layer ${layerOf(from, plan)} must not know ${layerOf(to, plan)}`];
     })
   );
 }
@@ -196,9 +196,9 @@ export function planProblems(files: readonly Source[], plan: Plan): string[] {
   const folders = new Set(files.map(({ path }) => folder(path)));
   const paths = new Set(files.map(({ path }) => path));
   return [
-    ...[...folders].filter((name) => !plan.storeys.has(name))
-      .map((name) => `lib/README.md: ${name} has no storey`),
-    ...[...plan.storeys.keys()].filter((name) => folders.has(name) === plan.planned.has(name))
+    ...[...folders].filter((name) => !plan.layers.has(name))
+      .map((name) => `lib/README.md: ${name} has no layer`),
+    ...[...plan.layers.keys()].filter((name) => folders.has(name) === plan.planned.has(name))
       .map((name) =>
         `lib/README.md: ${name} ${folders.has(name) ? "is no longer planned" : "does not exist"}`
       ),
@@ -213,8 +213,8 @@ export function topProblems(names: readonly string[] = readdirSync(ROOT)): strin
     .map((name) => `${name}:1: does not belong at the top`);
 }
 
-function storeyOf(name: string, { storeys }: Plan): number {
-  return storeys.get(name) ?? NaN;
+function layerOf(name: string, { layers }: Plan): number {
+  return layers.get(name) ?? NaN;
 }
 
 function folder(path: string): string {
