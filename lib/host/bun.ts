@@ -10,7 +10,7 @@ import process from "node:process";
 import { readFile } from "node:fs/promises";
 import { setImmediate } from "node:timers";
 import { AcceptWatchdog } from "./accept_watchdog.ts";
-import { BunStream, type RawSocket } from "./bun_stream.ts";
+import { BunStream, JoinBuffer, type RawSocket } from "./bun_stream.ts";
 import { connectAborted, connectError, connectTimeout } from "./connect_error.ts";
 import { FlushPoint } from "./flush_point.ts";
 import {
@@ -76,6 +76,7 @@ export class BunHost implements Host {
   readonly log: LogSink = systemLog;
   readonly #bun: BunApi = (globalThis as unknown as { Bun: BunApi }).Bun;
   readonly #point = new FlushPoint(setImmediate);
+  readonly #joined = new JoinBuffer();
 
   claimRejections(claims: (reason: unknown) => boolean): () => void {
     return claimRejectionsOnBun(claims);
@@ -90,7 +91,14 @@ export class BunHost implements Host {
   }
 
   listen(options: ListenOptions, accept: (stream: Stream) => void): Promise<Listener> {
-    const listener = new BunListener(this.#bun, this.#point, this.clock, options, accept);
+    const listener = new BunListener(
+      this.#bun,
+      this.#point,
+      this.#joined,
+      this.clock,
+      options,
+      accept,
+    );
     return listener.open().then(() => listener);
   }
 
@@ -122,7 +130,7 @@ export class BunHost implements Host {
 
       const up = (raw: RawSocket): void => {
         if (settled) return raw.terminate();
-        const stream = new BunStream(this.#point, raw, addressOf(raw));
+        const stream = new BunStream(this.#point, this.#joined, raw, addressOf(raw));
         if (wanted !== undefined) stream.peerCertificate = raw.getPeerCertificate?.()?.raw;
         raw.data = stream;
         settle();
@@ -218,6 +226,7 @@ interface Unref {
 class BunListener implements Listener {
   readonly #bun: BunApi;
   readonly #point: FlushPoint;
+  readonly #joined: JoinBuffer;
   readonly #clock: Clock;
   readonly #options: ListenOptions;
   readonly #accept: (stream: Stream) => void;
@@ -232,12 +241,14 @@ class BunListener implements Listener {
   constructor(
     bun: BunApi,
     point: FlushPoint,
+    joined: JoinBuffer,
     clock: Clock,
     options: ListenOptions,
     accept: (stream: Stream) => void,
   ) {
     this.#bun = bun;
     this.#point = point;
+    this.#joined = joined;
     this.#clock = clock;
     this.#options = options;
     this.#accept = accept;
@@ -353,7 +364,7 @@ class BunListener implements Listener {
   }
 
   #up(raw: RawSocket): void {
-    const stream = new BunStream(this.#point, raw, addressOf(raw));
+    const stream = new BunStream(this.#point, this.#joined, raw, addressOf(raw));
     if (this.#tls?.clientCa !== undefined) {
       stream.peerCertificate = raw.getPeerCertificate?.()?.raw;
     }

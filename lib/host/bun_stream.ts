@@ -1,11 +1,15 @@
 /**
- * A stream over a socket of Bun, plain or TLS. Bun copies the data before `write` returns, and
- * returns the number of bytes accepted; the rest waits for `drain`.
+ * A stream over a socket of Bun, plain or TLS. `write` reports how many bytes the system took and keeps
+ * no others; they wait for `drain`.
+ *
+ * Chunks that wait are shared: a broadcast is the same memory for all members of a room. So they are joined
+ * for one write in memory that all streams use, and stay as they are: a member that never reads costs no
+ * copy.
  *
  * @module
  */
 import type { FlushPoint } from "./flush_point.ts";
-import { QueuedStream } from "./queued_stream.ts";
+import { JOIN_BYTES_MAX, QueuedStream } from "./queued_stream.ts";
 import type { Address } from "./stream.ts";
 
 /** The part of Bun's socket that is used here. */
@@ -24,14 +28,23 @@ export interface RawSocket {
   resume(): void;
 }
 
+/** Where the streams of one host join what they write. Its content is of no use after the write. */
+export class JoinBuffer {
+  readonly bytes: Uint8Array = new Uint8Array(JOIN_BYTES_MAX);
+}
+
 /** A socket of Bun. */
 export class BunStream extends QueuedStream {
   readonly #socket: RawSocket;
-  #chunk: Uint8Array | undefined;
+  readonly #joined: JoinBuffer;
+  /** So much of the first chunk is with the system. */
   #offset = 0;
+  /** From `launch` to `done`. Bun may call `drain` at other times too. */
+  #isWriting = false;
 
-  constructor(point: FlushPoint, socket: RawSocket, remote: Address) {
+  constructor(point: FlushPoint, joined: JoinBuffer, socket: RawSocket, remote: Address) {
     super(point, remote);
+    this.#joined = joined;
     this.#socket = socket;
   }
 
@@ -54,8 +67,7 @@ export class BunStream extends QueuedStream {
   }
 
   protected override launch(): void {
-    this.#chunk = this.take();
-    this.#offset = 0;
+    this.#isWriting = true;
     this.#go();
   }
 
@@ -78,15 +90,37 @@ export class BunStream extends QueuedStream {
   }
 
   #go(): void {
-    const chunk = this.#chunk;
-    if (chunk === undefined || this.isOver) return;
-    const length = this.#socket.write(chunk, this.#offset, chunk.length - this.#offset);
-    // -1: the socket is closed, and `close` will be called.
-    if (length <= 0) return;
-    this.#offset += length;
-    this.sent(length);
-    if (this.#offset < chunk.length) return;
-    this.#chunk = undefined;
+    if (!this.#isWriting) return;
+    for (let chunk = this.first; chunk !== undefined && !this.isOver; chunk = this.first) {
+      const length = this.joinable(this.#offset);
+      let taken: number;
+      if (length > chunk.length - this.#offset) {
+        this.join(this.#joined.bytes, this.#offset, length);
+        taken = this.#socket.write(this.#joined.bytes, 0, length);
+      } else taken = this.#socket.write(chunk, this.#offset, length);
+      // -1: the socket is closed, and `close` will be called.
+      if (taken <= 0) return;
+      this.sent(taken);
+      this.#consume(taken);
+      if (taken < length) return;
+    }
+    this.#isWriting = false;
     this.done();
+  }
+
+  /** Removes what the system has taken. */
+  #consume(taken: number): void {
+    let left = taken;
+    for (let chunk = this.first; chunk !== undefined; chunk = this.first) {
+      const length = chunk.length - this.#offset;
+      if (left < length) {
+        this.#offset += left;
+        return;
+      }
+      left -= length;
+      this.#offset = 0;
+      this.shift();
+      if (left === 0) return;
+    }
   }
 }

@@ -14,12 +14,14 @@
  *
  * @module
  */
-import { concat } from "../base/bytes.ts";
 import type { Flushable, FlushPoint } from "./flush_point.ts";
 import { type Address, IGNORE, type Stream, type StreamEnd, type StreamHandler } from "./stream.ts";
 
 /** Queued chunks are joined into one write up to this many bytes. */
-const JOIN_BYTES_MAX = 256 * 1024;
+export const JOIN_BYTES_MAX: number = 256 * 1024;
+
+/** From so many consumed chunks on, the array of them is cut. */
+const CONSUMED_MAX = 1024;
 
 /** The host-independent part of a stream. */
 export abstract class QueuedStream implements Stream, Flushable {
@@ -29,8 +31,9 @@ export abstract class QueuedStream implements Stream, Flushable {
   readonly #point: FlushPoint;
   /** The first queued chunk. Most turns write one chunk and need no array. */
   #first: Uint8Array | undefined;
-  /** The other queued chunks. */
+  /** The chunks behind it, from `#next` on. */
   #rest: Uint8Array[] = [];
+  #next = 0;
   #unsent = 0;
   /** Whether the stream is in the flush point's list. */
   #dirty = false;
@@ -144,19 +147,59 @@ export abstract class QueuedStream implements Stream, Flushable {
     return this.#paused;
   }
 
-  /** Returns the next bytes to send as one chunk. Requires queued data. */
+  /** The first chunk that waits; undefined if none does. */
+  protected get first(): Uint8Array | undefined {
+    return this.#first;
+  }
+
+  /** Removes the first chunk. */
+  protected shift(): void {
+    this.#first = this.#rest[this.#next];
+    if (this.#first === undefined) return;
+    this.#next++;
+    if (this.#next === this.#rest.length) this.#rest.length = this.#next = 0;
+    else if (this.#next >= CONSUMED_MAX && this.#next * 2 > this.#rest.length) {
+      this.#rest.splice(0, this.#next);
+      this.#next = 0;
+    }
+  }
+
+  /**
+   * How many bytes the next write has that joins whole chunks, of the first without `offset` bytes. A chunk
+   * that is longer than a write may join stands alone.
+   */
+  protected joinable(offset: number): number {
+    let length = this.#first!.length - offset;
+    for (let at = this.#next; at < this.#rest.length; at++) {
+      const more = this.#rest[at]!.length;
+      if (length + more > JOIN_BYTES_MAX) break;
+      length += more;
+    }
+    return length;
+  }
+
+  /** Copies the first `length` bytes that {@linkcode joinable} has counted. The chunks stay. */
+  protected join(target: Uint8Array, offset: number, length: number): void {
+    const first = this.#first!;
+    target.set(offset === 0 ? first : first.subarray(offset));
+    let filled = first.length - offset;
+    for (let at = this.#next; filled < length; at++) {
+      target.set(this.#rest[at]!, filled);
+      filled += this.#rest[at]!.length;
+    }
+  }
+
+  /** The next bytes to send, as one chunk of their own. Only when some wait. */
   protected take(): Uint8Array {
     const first = this.#first!;
-    this.#first = undefined;
-    const rest = this.#rest;
-    if (rest.length === 0) return first;
-    let count = 0;
-    let length = first.length;
-    while (count < rest.length && length + rest[count]!.length <= JOIN_BYTES_MAX) {
-      length += rest[count++]!.length;
+    const length = this.joinable(0);
+    if (length === first.length) {
+      this.shift();
+      return first;
     }
-    const joined = concat([first, ...rest.splice(0, count)]);
-    this.#first = rest.shift();
+    const joined = new Uint8Array(length);
+    this.join(joined, 0, length);
+    for (let left = length; left > 0; this.shift()) left -= this.#first!.length;
     return joined;
   }
 
@@ -208,6 +251,7 @@ export abstract class QueuedStream implements Stream, Flushable {
     this.cut(keepsSent);
     this.#first = undefined;
     this.#rest = [];
+    this.#next = 0;
     this.#held = [];
     this.#unsent = 0;
     if (this.#claimed) this.#handler.close(end);

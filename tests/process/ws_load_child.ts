@@ -2,6 +2,7 @@
  * A crowd for `ws_load_test.ts`, in a process of its own so that the server's memory is the server's:
  *
  *     idle PORT COUNT      opens so many WebSockets and keeps them; prints "open"
+ *     deaf PORT COUNT      the same, but they never read what comes behind the answer
  *     churn PORT A_SECOND SECONDS   opens and drops so many a second; prints "done COUNT"
  *
  * It ends when its standard input does.
@@ -18,19 +19,22 @@ const [what, ...numbers] = process.argv.slice(2);
 const [port, first = 0, second = 0] = numbers.map(Number);
 
 /** Opens a WebSocket. */
-function open(): Promise<net.Socket> {
+function open(reads: boolean = true): Promise<net.Socket> {
   return new Promise((opened, fail) => {
     const socket = net.connect(port!, "127.0.0.1", () => socket.write(REQUEST));
-    socket.once("data", () => opened(socket));
+    socket.once("data", () => {
+      if (!reads) socket.pause();
+      opened(socket);
+    });
     socket.on("error", fail);
   });
 }
 
-async function idle(count: number): Promise<void> {
+async function idle(count: number, reads: boolean): Promise<void> {
   const sockets: net.Socket[] = [];
   while (sockets.length < count) {
     const some = Math.min(AT_ONCE, count - sockets.length);
-    sockets.push(...await Promise.all(Array.from({ length: some }, open)));
+    sockets.push(...await Promise.all(Array.from({ length: some }, () => open(reads))));
   }
   process.stdout.write("open\n");
 }
@@ -65,4 +69,4 @@ function vanish(): Promise<void> {
 
 process.stdin.on("end", () => process.exit(0));
 process.stdin.resume();
-await (what === "idle" ? idle(first) : churn(first, second));
+await (what === "churn" ? churn(first, second) : idle(first, what === "idle"));
