@@ -177,7 +177,7 @@ export class Node {
 
   /**
    * Returns counts of what this node does to be connected: known nodes, dials, nodes that were forgotten,
-   * names in use, gossip.
+   * names in use, gossip, listeners that stopped accepting, peers whose clock is wrong.
    *
    * @example
    * ```ts
@@ -192,7 +192,7 @@ export class Node {
    * ```
    */
   membership(): MembershipStats {
-    return this.#parts.mesh.membership.stats();
+    return this.#parts.mesh.stats();
   }
 
   /** The names of the nodes that this one has a session with, in order. */
@@ -554,7 +554,7 @@ export class Node {
    *   has been.
    */
   async serve<Data = undefined>(options: ServeOptions<Data> = {}): Promise<Server> {
-    const { host, system, events } = this.#parts;
+    const { host, mesh, system } = this.#parts;
     if ((this.#left ?? this.#stopped) !== undefined) {
       throw new ListenError("stopped", `${this.name} has been stopped`);
     }
@@ -562,7 +562,7 @@ export class Node {
       host,
       { rooms: this.rooms, ...options },
       system,
-      (address, report) => events.emit("listener", { address, ...report }),
+      (address, report) => mesh.listenerChanged(address, report),
     );
     this.#servers.push(server);
     return server;

@@ -320,9 +320,9 @@ export async function startNode(
     quietMs: limits.quietMs,
     deadlineMs: limits.deadlineMs,
     allows: (node, name) => authorization.allows(node, "register", name),
-    onSkew: (node, ms, isOurs) => {
-      const words = isOurs ? "its time is used for global names" : "it uses this node's time";
-      log.as(mesh.name).warn(`the clock of ${node} differs by ${Math.round(ms)} ms: ${words}`);
+    onShift: (node, ms) => {
+      const words = `this node uses the time of ${node} for global names`;
+      log.as(mesh.name).info(`${words}: it differs by ${Math.round(ms)} ms`);
     },
   });
   const groups = new GroupTable(system);

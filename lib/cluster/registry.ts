@@ -108,8 +108,8 @@ export interface RegistryOptions {
   /** Silence after which a peer is pinged, and after which it is given up. Milliseconds. */
   readonly quietMs?: number | undefined;
   readonly deadlineMs?: number | undefined;
-  /** Called when a peer's clock differs too much; `isOurs`: this node takes over the peer's time. */
-  readonly onSkew?: ((node: string, ms: number, isOurs: boolean) => void) | undefined;
+  /** Called when this node takes over a peer's time, since it differs too much from its own. */
+  readonly onShift?: ((node: string, ms: number) => void) | undefined;
   /** Whether another node may have a name. Default: any. */
   readonly allows?: ((node: string, name: string) => boolean) | undefined;
 }
@@ -529,8 +529,10 @@ export class Registry {
     if (skew !== 0) {
       const isOurs = view.sessions > peer.sessions ||
         (view.sessions === peer.sessions && node < this.#me);
-      if (isOurs) this.#shift(skew);
-      this.#options.onSkew?.(node, skew / 1000, isOurs);
+      if (isOurs) {
+        this.#shift(skew);
+        this.#options.onShift?.(node, skew / 1000);
+      }
     }
     this.#checkQuorums();
     return undefined;

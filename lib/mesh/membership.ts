@@ -87,6 +87,10 @@ export interface MembershipStats {
   readonly exchanges: number;
   /** Digests that were received and differed from this node's. */
   readonly mismatches: number;
+  /** How often a listener of this node or of its servers stopped accepting: events `listener`, "failed". */
+  readonly listenerFailures: number;
+  /** How often a peer's clock was found to differ: events `clockskew` whose skew is not 0. */
+  readonly clockSkews: number;
 }
 
 /** What membership needs of its node. */
@@ -255,8 +259,8 @@ export class Membership {
     this.#waiters.stop();
   }
 
-  /** Counts. */
-  stats(): MembershipStats {
+  /** Counts of what this part does. The mesh counts the others. */
+  stats(): Omit<MembershipStats, "listenerFailures" | "clockSkews"> {
     let dialing = 0;
     let connected = 0;
     for (const { state } of this.#peers) {

@@ -15,7 +15,7 @@ import type { Timer } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
 import { clientKey } from "../host/client_key.ts";
 import { place } from "../host/connect_error.ts";
-import type { ClientTls, Host, Listener, ServerTls } from "../host/host.ts";
+import type { ClientTls, Host, Listener, ListenerReport, ServerTls } from "../host/host.ts";
 import type { Address, Stream } from "../host/stream.ts";
 import { Unproven } from "../host/unproven.ts";
 import { ClockSkew, skewWords } from "./clock_skew.ts";
@@ -33,6 +33,7 @@ import {
   Membership,
   type MembershipEvents,
   type MembershipOptions,
+  type MembershipStats,
 } from "./membership.ts";
 import { encodeClock, encodeExposed, NONCE_BYTES, type RejectReason } from "./message.ts";
 import { formatName, type NodeName } from "./name.ts";
@@ -158,6 +159,8 @@ export class Mesh implements SessionOwner {
   #keys: ClusterKeys;
   #acceptedKeys: readonly ClusterKeys[];
   readonly #clocks = new ClockSkew();
+  #listenerFailures = 0;
+  #clockSkews = 0;
   readonly #reauthentication: Reauthentication;
   #timers: Timer[] = [];
   #stopping = false;
@@ -223,6 +226,21 @@ export class Mesh implements SessionOwner {
     return this.#sessions.values();
   }
 
+  /** Counts since the start of this node, and of this moment. */
+  stats(): MembershipStats {
+    return {
+      ...this.membership.stats(),
+      listenerFailures: this.#listenerFailures,
+      clockSkews: this.#clockSkews,
+    };
+  }
+
+  /** Reports that a listener of this node or of its servers stopped accepting, or accepts again. */
+  listenerChanged(address: string, { state, message }: ListenerReport): void {
+    if (state === "failed") this.#listenerFailures++;
+    this.events.emit("listener", { address, state, message });
+  }
+
   /** Listens. Rejects with a `ListenError`. */
   async start(): Promise<void> {
     const { listen, name } = this.#options;
@@ -240,7 +258,7 @@ export class Mesh implements SessionOwner {
         const at = place(this.#listener!.address);
         if (state === "failed") this.#log.error(`the listener on ${at} has failed: ${message}`);
         else this.#log.warn(`the listener on ${at} accepts connections again, ${message}`);
-        this.events.emit("listener", { address: at, state, message });
+        this.listenerChanged(at, { state, message });
       },
     }, (stream) => this.#accept(stream));
     if (name.port === 0) await this.#rename(this.#listener.address.port);
@@ -346,7 +364,10 @@ export class Mesh implements SessionOwner {
     const skew = this.#clocks.compare(from, wall, this.#host.clock.wall());
     if (skew === undefined) return;
     if (skew === 0) this.#log.info(`the clocks of ${from} and this node agree again`);
-    else this.#log.warn(`the clock of ${from} is ${skewWords(skew)} of this node's: one is wrong`);
+    else {
+      this.#clockSkews++;
+      this.#log.warn(`the clock of ${from} is ${skewWords(skew)} of this node's: one is wrong`);
+    }
     this.events.emit("clockskew", { node: from, skew });
   }
 

@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { ClockSkew, SKEW_MS, skewWords } from "../../lib/mesh/clock_skew.ts";
+import { startNode } from "../../lib/start.ts";
 import { hostWith, untilWhole, withNodes } from "../kit/mesh.ts";
 import { test, until } from "../kit/test.ts";
 
@@ -51,10 +52,44 @@ test("Mesh reports the skew of a peer's clock, also when it is set while the ses
     ahead = 0;
     await until("its end is reported", () => skews.length === 2);
     assertEquals(skews, [-25, 0]);
+    assertEquals([a.mesh.stats().clockSkews, b.mesh.stats().clockSkews], [1, 1]);
     const lines = a.lines.map(({ line }) => line);
     assertEquals(
       lines.some((line) => line.includes(`the clock of ${b.name} is 25 h behind`)),
       true,
     );
   });
+});
+
+test("a node warns once of a wrong clock, which global names tolerate", async () => {
+  const cookie = "the same on every node";
+  const lines: string[] = [];
+  const log = (_level: string, line: string): void => void lines.push(`${_level} ${line}`);
+  const late = hostWith((real) => ({
+    clock: {
+      now: () => real.clock.now(),
+      wall: () => real.clock.wall() - HOUR_MS,
+      after: (ms, task) => real.clock.after(ms, task),
+      every: (ms, task) => real.clock.every(ms, task),
+    },
+  }));
+  const a = await startNode({ name: "a@127.0.0.1:0", cookie, log });
+  const b = await startNode({ name: "b@127.0.0.1:0", cookie, seeds: [a.mesh.name], log }, late);
+  try {
+    await until(
+      "one uses the other's time",
+      () => lines.some((line) => line.includes("uses the time of")),
+    );
+    await until(
+      "both have reported it",
+      () => [a, b].every(({ mesh }) => mesh.stats().clockSkews === 1),
+    );
+    const warnings = lines.filter((line) => line.startsWith("warn") && line.includes("clock"));
+    assertEquals(warnings.length, 2, warnings.join("\n"));
+  } finally {
+    for (const { system, mesh } of [b, a]) {
+      system.stop();
+      await mesh.stop();
+    }
+  }
 });

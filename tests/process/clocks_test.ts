@@ -49,6 +49,7 @@ for (const [one, other] of PAIRS) {
         const skews = a.told.filter(({ event }) => event === "clockskew")
           .map(({ skew }) => Math.sign(Number(skew))).sort();
         assertEquals(skews, [-1, -1, 1]);
+        assertEquals((await a.ask<{ clockSkews: number }>("membership")).clockSkews, 3);
         assertEquals(a.count("refused"), 0);
       });
     },

@@ -52,6 +52,8 @@ takeOrders<Record<string, unknown>, NodeOptions>(async (options) => {
           fetch: () => new Response("hello"),
         });
         return server.url;
+      case "membership":
+        return node.membership();
       case "descriptors":
         return descriptors();
       case "dialSilent":
