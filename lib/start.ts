@@ -308,9 +308,7 @@ export async function startNode(
     log.as(mesh.name).warn(`a message to ${to} was not sent: ${words}, at ${site}${again}`);
   };
   remote.onUnsendable = unsent;
-  const release = host.claimRejections?.((reason) => system.claims(reason));
-  // What fails because of the stop is still to be claimed.
-  if (release !== undefined) system.onStop = () => host.yieldToIo(release);
+  system.claimRejections(host);
   remote.spawner.changed = (added, fn) => mesh.expose(remote.spawner.names(), added, fn);
   events.on("nodeup", ({ node }) => system.nodeChanged("nodeup", node));
   const { clock } = host;

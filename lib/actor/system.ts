@@ -7,6 +7,7 @@ import { assert } from "../base/assert.ts";
 import type { Clock, Timer } from "../base/clock.ts";
 import { Emitter } from "../base/emitter.ts";
 import type { Random } from "../base/random.ts";
+import type { Claims, RejectionClaim } from "../base/rejections.ts";
 import { type Home, Pid, type Ref } from "../term/pid.ts";
 import { Actor, type ActorCrash, type ActorHome } from "./actor.ts";
 import { checkActorName, checkRemoteSpawn } from "./arguments.ts";
@@ -119,8 +120,10 @@ export class System implements ActorHome, TimerHost, Tracker {
   };
   /** Recent failures, with the actors that requested the operations. */
   readonly #failures = new WeakMap<object, ActorRef | undefined>();
-  /** Called when the system has been stopped. Set by a higher layer. */
-  onStop: () => void = () => {};
+  /** The same for reasons that are not objects, until I/O has had a turn. */
+  readonly #values = new Map<unknown, ActorRef | undefined>();
+  /** Set while the host reports unhandled rejections to this system. */
+  #claim: RejectionClaim | undefined = undefined;
   /** Calls of the running actor to itself. */
   readonly #selfCalls: PendingCall[] = [];
   /** Number of calls whose stacks may still be captured in this period. */
@@ -315,7 +318,7 @@ export class System implements ActorHome, TimerHost, Tracker {
 
   /** Sends a message; drops it if the actor does not exist. Never blocks or throws. */
   send<M>(to: Pid<M>, message: M): void {
-    if (to.home.system !== this) to = this.here(to);
+    if (to.home !== this.home) to = this.here(to);
     const actor = actorRefOf(to);
     if (actor !== undefined) actor.deliver(message);
     else this.#elsewhere(to, message);
@@ -343,8 +346,11 @@ export class System implements ActorHome, TimerHost, Tracker {
   ): Promise<R> {
     const { timeout = CALL_TIMEOUT_MS, signal } = options ?? NO_OPTIONS;
     caller ??= this.running;
-    if (to instanceof Pid && to.home.system !== this) to = this.here(to);
-    const actor = to instanceof Pid ? actorRefOf(to) ?? this.signals.who(to) : this.#named(to);
+    let actor: ActorRef | "noproc" | "noconnection";
+    if (to instanceof Pid) {
+      if (to.home !== this.home) to = this.here(to);
+      actor = actorRefOf(to) ?? this.signals.who(to);
+    } else actor = this.#named(to);
     if (typeof actor === "string") return this.#noCall(to, request, actor, caller);
     const callsSelf = actor === caller;
     const broken = callsSelf && (actor as Actor).isWaiting
@@ -359,7 +365,11 @@ export class System implements ActorHome, TimerHost, Tracker {
       return this.rejected(broken, caller);
     }
     const ms = Math.max(0, timeout);
-    const promise = new TrackedPromise<unknown>(this.#settlers);
+    // Where the host reports what nothing awaits, a plain promise will do: it is faster.
+    const tracked = this.#claim?.isSole === true
+      ? undefined
+      : new TrackedPromise<unknown>(this.#settlers);
+    const promise = tracked ?? new Promise<unknown>(this.#settlers);
     const call = new PendingCall(
       request,
       actor,
@@ -370,7 +380,7 @@ export class System implements ActorHome, TimerHost, Tracker {
       this.#resolve,
       this.#reject,
     );
-    promise.origin = call;
+    if (tracked !== undefined) tracked.origin = call;
     if (callsSelf) this.#selfCalls.push(call);
     if (ms !== Infinity && this.setTimer(call, ms) < this.#tracesUntil) {
       if (this.#traces > 0) this.#trace(call);
@@ -425,20 +435,40 @@ export class System implements ActorHome, TimerHost, Tracker {
     else this.scheduler.ready({ run: task });
   }
 
-  noted(error: unknown, caller: ActorRef | undefined): void {
-    if (typeof error === "object" && error !== null) this.#failures.set(error, caller);
+  noted(failure: unknown, caller: ActorRef | undefined): void {
+    if (isObject(failure)) this.#failures.set(failure, caller);
+    else if (this.#claim !== undefined) {
+      this.#values.set(failure, caller);
+      if (this.#values.size === 1) this.#yieldToIo(() => this.#values.clear());
+    }
+  }
+
+  /** Takes from the host the rejections that nothing handles, if it can report them, until this is stopped. */
+  claimRejections(host: { claimRejections?(claims: Claims): RejectionClaim }): void {
+    this.#claim = host.claimRejections?.((reason, promise) => this.#claims(reason, promise));
+  }
+
+  /** Whether {@linkcode claimRejections} is in force. */
+  get claimsRejections(): boolean {
+    return this.#claim !== undefined;
   }
 
   /**
-   * Whether the reason of an unhandled rejection is a failure of this system: of a call that was
-   * awaited by a function that itself was not. It then ends the caller, as if the call had not been
-   * awaited.
+   * Whether an unhandled rejection is a failure of this system: of a call, or of a function that
+   * awaited one and was not awaited itself. It then ends the caller.
    */
-  claims(reason: unknown): boolean {
-    if (typeof reason !== "object" || reason === null || !this.#failures.has(reason)) return false;
-    this.unhandled(reason, this.#failures.get(reason));
+  #claims(reason: unknown, promise: Promise<unknown>): boolean {
+    const failure = this.#failures.has(promise) ? promise : reason;
+    const failures = isObject(failure) ? this.#failures : this.#values;
+    if (!failures.has(failure as object)) return false;
+    this.unhandled(reason, failures.get(failure as object));
     return true;
   }
+
+  readonly #release = (): void => {
+    this.#claim?.release();
+    this.#claim = undefined;
+  };
 
   /** Records a failure that nothing has awaited so far. */
   forgotten(origin: Origin, error: unknown): void {
@@ -640,7 +670,8 @@ export class System implements ActorHome, TimerHost, Tracker {
   /** Ends all actors and the wheel's timer. Actors spawned from now on are dead. */
   stop(): void {
     this.isStopping = true;
-    if (!this.#stopped) this.onStop();
+    // What fails because of the stop is still to be claimed.
+    if (!this.#stopped && this.#claim !== undefined) this.#yieldToIo(this.#release);
     this.#stopped = true;
     for (const actor of this.#actors.all()) actor.end("shutdown");
     this.#alarm?.cancel();
@@ -772,6 +803,10 @@ class Waiting implements Chained {
   drop(reason: ExitReason): void {
     this.#ended(reason);
   }
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === "object" && value !== null;
 }
 
 /** Returns a pid as the system knows it. Other values are left to the check of arguments. */

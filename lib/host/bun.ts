@@ -40,6 +40,7 @@ import { assert } from "../base/assert.ts";
 import type { Clock, Timer } from "../base/clock.ts";
 import type { LogSink } from "../base/log.ts";
 import type { Random } from "../base/random.ts";
+import type { Claims, RejectionClaim } from "../base/rejections.ts";
 
 /** Default limit of a client's TLS handshake. Milliseconds. */
 const HANDSHAKE_MS = 5_000;
@@ -78,7 +79,7 @@ export class BunHost implements Host {
   readonly #point = new FlushPoint(setImmediate);
   readonly #joined = new JoinBuffer();
 
-  claimRejections(claims: (reason: unknown) => boolean): () => void {
+  claimRejections(claims: Claims): RejectionClaim {
     return claimRejectionsOnBun(claims);
   }
 

@@ -52,6 +52,7 @@ import {
 import type { Clock } from "../base/clock.ts";
 import type { LogSink } from "../base/log.ts";
 import type { Random } from "../base/random.ts";
+import type { Claims, RejectionClaim } from "../base/rejections.ts";
 
 /** Number of event loop turns in which a busy Deno polls its sockets once. */
 const TURNS_PER_LOOK = 61;
@@ -65,7 +66,7 @@ export class DenoHost implements Host {
   readonly #point = new FlushPoint(queueMicrotask);
   readonly #window = new WriteWindow();
 
-  claimRejections(claims: (reason: unknown) => boolean): () => void {
+  claimRejections(claims: Claims): RejectionClaim {
     return claimRejectionsOnDeno(claims);
   }
 

@@ -9,6 +9,7 @@
 import type { Clock } from "../base/clock.ts";
 import type { LogSink } from "../base/log.ts";
 import type { Random } from "../base/random.ts";
+import type { Claims, RejectionClaim } from "../base/rejections.ts";
 import type { Address, Stream } from "./stream.ts";
 
 /** TLS options of a server: its certificate and what it requests. PEM texts. */
@@ -169,10 +170,10 @@ export interface Host {
   /** Returns the text of a file. */
   readText(path: string): Promise<string>;
   /**
-   * Calls `claims` with the reason of each unhandled rejection: one that it claims does not end the
-   * process. Returns a function that undoes this. Absent if the host does not control rejections.
+   * Calls `claims` with each unhandled rejection: one that it claims does not end the process. Absent
+   * if the host does not control rejections.
    */
-  claimRejections?(claims: (reason: unknown) => boolean): () => void;
+  claimRejections?(claims: Claims): RejectionClaim;
   spawn(options: SpawnOptions): Child;
   /**
    * Runs `task` when this process receives SIGTERM, which then does not end it. After the last such

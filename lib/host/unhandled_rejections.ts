@@ -4,43 +4,68 @@
  * @module
  */
 import process from "node:process";
+import type { Claims, RejectionClaim } from "../base/rejections.ts";
 
-/** Whether the rejection with this reason is handled elsewhere. */
-export type Claims = (reason: unknown) => boolean;
+const EVENT = "unhandledRejection";
 
 /** A listener of this library in a process: each of several nodes may have one. */
 interface Listener {
-  (reason: unknown): void;
+  (reason: unknown, promise: Promise<unknown>): void;
   claims?: Claims;
 }
 
-/** Installs `claims` on Deno. Returns a function that removes it. */
-export function claimRejectionsOnDeno(claims: Claims): () => void {
+/** Installs `claims` on Deno. Listeners that the program added before see claimed rejections too. */
+export function claimRejectionsOnDeno(claims: Claims): RejectionClaim {
   const listener = (event: Event): void => {
-    const { reason } = event as Event & { readonly reason: unknown };
-    if (claims(reason)) event.preventDefault();
+    const { reason, promise } = event as PromiseRejectionEvent;
+    if (!claims(reason, promise)) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
   };
   globalThis.addEventListener("unhandledrejection", listener);
-  return () => globalThis.removeEventListener("unhandledrejection", listener);
+  return {
+    isSole: true,
+    release: () => globalThis.removeEventListener("unhandledrejection", listener),
+  };
 }
 
 /**
  * Installs `claims` on Bun, where a listener receives all rejections: one that no node claims ends
- * the process as it would without a listener, unless the program has its own. Returns a function
+ * the process as it would without a listener, unless the program has its own.
  * that removes it.
  */
-export function claimRejectionsOnBun(claims: Claims): () => void {
-  const listener: Listener = (reason) => {
-    const all = process.listeners("unhandledRejection") as Listener[];
-    const ours = all.filter((each) => each.claims !== undefined);
+export function claimRejectionsOnBun(claims: Claims): RejectionClaim {
+  const listener: Listener = (reason, promise) => {
+    const all = process.listeners(EVENT) as Listener[];
+    const ours = all.filter(isOurs);
     // The first listener decides for all of them.
-    if (ours[0] !== listener || ours.some((each) => each.claims!(reason))) return;
+    if (ours[0] !== listener || ours.some((each) => each.claims!(reason, promise))) return;
     if (ours.length < all.length) return;
     queueMicrotask(() => {
       throw reason;
     });
   };
   listener.claims = claims;
-  process.on("unhandledRejection", listener);
-  return () => void process.off("unhandledRejection", listener);
+  // `bun test` fails a test for each such rejection, whatever listens.
+  let isSole = process.env["NODE_ENV"] !== "test" &&
+    (process.listeners(EVENT) as Listener[]).every(isOurs);
+  // It cannot be kept from a listener of the program.
+  const added = (event: string, other: Listener): void => {
+    if (event === EVENT && !isOurs(other)) isSole = false;
+  };
+  process.on("newListener", added);
+  process.on(EVENT, listener);
+  return {
+    get isSole() {
+      return isSole;
+    },
+    release() {
+      process.off("newListener", added);
+      process.off(EVENT, listener);
+    },
+  };
+}
+
+function isOurs(listener: Listener): boolean {
+  return listener.claims !== undefined;
 }

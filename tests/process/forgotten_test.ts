@@ -10,18 +10,29 @@ import { runtime, test } from "../kit/test.ts";
 const CHILD = fileURLToPath(new URL("./forgotten_child.ts", import.meta.url));
 const COMMAND = runtime === "deno" ? ["run", "-A", "--no-check", CHILD] : [CHILD];
 
-test("a call that fails and is not awaited ends its actor, and not the process", async () => {
-  const { alive, said } = JSON.parse(await outputOf(process.execPath, COMMAND));
-  assertEquals(alive, [false, false, false, false]);
-  for (const request of ["alone", "then", "helper", "all"]) {
-    const line = said.find((line: string) => line.includes(`call of "${request}" from <0.`));
-    assert(line?.includes("did not await what failed: NoProcError"), said.join("\n"));
-  }
-  for (const request of ["outside", "outside, in a helper"]) {
-    const line = said.find((line: string) => line.includes(`call of "${request}"`));
-    assert(line?.includes("outside of actors did not await what failed"), said.join("\n"));
-  }
-});
+const HOW = ["noproc", "late", "refused"];
+const WAYS = ["alone", "then", "thens", "finally", "helper", "all"];
+
+for (const listens of [false, true]) {
+  const where = listens ? ", where the program listens for rejections itself" : "";
+  test(`a call that fails and is not awaited ends its actor, and not the process${where}`, async () => {
+    const argument = listens ? ["listener"] : [];
+    const output = await outputOf(process.execPath, [...COMMAND, ...argument]);
+    const { alive, careful, heard, said } = JSON.parse(output);
+    assertEquals([alive, careful], [0, true]);
+    for (const request of HOW.flatMap((how) => WAYS.map((way) => `${how} ${way}`))) {
+      const [outside, inside] = [`"${request} outside"`, `"${request}"`].map((quoted) =>
+        said.filter((line: string) => line.includes(quoted))
+      );
+      assertEquals([outside.length, inside.length], [1, 1], `${request}: ${said.join("\n")}`);
+      assert(outside[0].includes("outside of actors did not await what failed"), outside[0]);
+      assert(/actor <0\.\d+> .*did not await what failed/.test(inside[0]), inside[0]);
+    }
+    // What a function has awaited that nothing awaits is a promise of its own. Deno keeps all of them.
+    const direct = heard.filter((reason: string) => !/ (helper|all)( outside)?\b/.test(reason));
+    assertEquals(direct, []);
+  });
+}
 
 test("a rejection that is no affair of a node's ends the process as ever", async () => {
   const words = await outputOf(process.execPath, [...COMMAND, "other"]).catch((error) => error);
