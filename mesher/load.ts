@@ -46,25 +46,29 @@ function hopeless({ urls }: LoadOptions, { onlyStatus }: Tally): string | undefi
     return `nothing answers at ${urls.join(", ")}: start Mesher (deno task mesher), or give --url`;
   }
   return onlyStatus === 401
-    ? "the key is not known there: give the one that the first start printed, or make one on the " +
-      "page, in Settings"
+    ? "the key is not known there: use the one in mesher-first-login.txt, or make one on the page, " +
+      "in Settings"
     : undefined;
 }
 
 async function run(options: LoadOptions): Promise<number> {
   const { rate, seconds, batch } = options;
   const tally = new Tally();
+  const total = Math.round(rate * seconds);
   const began = performance.now();
   const underWay = new Set<Promise<void>>();
   let [sent, turn, shownAt] = [0, 0, 0];
   while (true) {
     const elapsed = (performance.now() - began) / 1000;
-    if (elapsed >= seconds) break;
-    while (sent + batch <= rate * elapsed && underWay.size < UNDER_WAY_MAX) {
-      const one = send(options, turn++, batch, tally).finally(() => underWay.delete(one));
+    while (underWay.size < UNDER_WAY_MAX) {
+      // The last request may have fewer events.
+      const count = Math.min(batch, total - sent);
+      if (count <= 0 || sent + count > rate * elapsed) break;
+      const one = send(options, turn++, count, tally).finally(() => underWay.delete(one));
       underWay.add(one);
-      sent += batch;
+      sent += count;
     }
+    if (elapsed >= seconds) break;
     if (elapsed - shownAt >= 1) {
       shownAt = elapsed;
       const problem = hopeless(options, tally);

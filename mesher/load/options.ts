@@ -45,7 +45,7 @@ export function readLoadOptions(
       numbers.set(name, Number(value));
     } else return { problem: `${name} ${JSON.stringify(value)} makes no sense: see --help` };
   }
-  if (key === "") return { problem: "no key: give --key, it was printed at the first start" };
+  if (key === "") return { problem: "no key: use --key with the one in mesher-first-login.txt" };
   if (numbers.get("--batch")! > 100) return { problem: "--batch is at most 100" };
   return {
     urls: urls.length === 0 ? ["http://127.0.0.1:8080"] : urls,

@@ -30,10 +30,15 @@ test("mesher:load sends events, says each second how it goes, and sums up", asyn
     assertMatch(sent.err, /^1 s +\d+ accepted .*\n$/);
     assertMatch(sent.out, /^failed +0$/m);
 
+    // Fewer events than one request may have.
+    const few = await load("--url", url, "--key", key, "--rate", "7", "--seconds", "1");
+    assertEquals(await few.ended, 0, few.err);
+    assertMatch(few.out, /^accepted +7,/m);
+
     // Not to the end.
     const wrong = await load("--url", url, "--key", "mshr_wrong", "--seconds", "10");
     assertEquals(await wrong.ended, 1);
-    assertMatch(wrong.err, /^mesher:load: the key is not known there: give the one .*\n$/);
+    assertMatch(wrong.err, /^mesher:load: the key is not known there: use the one .*\n$/);
   });
 });
 
