@@ -22,7 +22,8 @@ interface Outcome {
 
 /** Runs Deno without prompts until it ends, or has printed `last`; then it is ended. */
 function run(args: readonly string[], last?: RegExp, env: object = {}): Promise<Outcome> {
-  // Not itself: Deno's node:child_process gives a Deno without permission flags all of its own.
+  // Deno's node:child_process adds -A to a Deno without --allow flags, behind `env` too: a test of few
+  // permissions must pass at least one.
   const command = [process.execPath, "run", "--no-check", "--no-prompt", ...args];
   const child = spawn("env", command, {
     cwd: ROOT,
@@ -30,9 +31,13 @@ function run(args: readonly string[], last?: RegExp, env: object = {}): Promise<
     stdio: ["pipe", "pipe", "pipe"],
   });
   let output = "";
+  let isTold = false;
   const take = (bytes: Uint8Array): void => {
     output += new TextDecoder().decode(bytes);
-    if (last?.test(output)) child.kill("SIGTERM");
+    // Once: a second signal would end a program that is stopping in order.
+    if (isTold || !last?.test(output)) return;
+    isTold = true;
+    child.kill("SIGTERM");
   };
   child.stdout.on("data", take);
   child.stderr.on("data", take);
@@ -66,6 +71,50 @@ test("a node needs --allow-net for its addresses and nothing else, if name and c
     await writeFile(file, NODES);
     const { output, code } = await run(["--no-config", "--allow-net=127.0.0.1", file]);
     assertEquals([code, output.includes("served 1")], [0, true], output);
+  });
+});
+
+const LISTENING = `
+import { ListenError, Node } from ${JSON.stringify(pathToFileURL(join(ROOT, "mod.ts")).href)};
+const cookie = "5b1e0c97d24fa86d3379c0e15a8f42bd";
+try {
+  await (await Node.start({ name: "a@127.0.0.1:0", cookie })).stop();
+} catch (error) {
+  console.log(error instanceof ListenError, error.code, error.message);
+}
+`;
+
+for (
+  const [title, flags] of [["no permission to listen", ["--allow-env=FIRN_NONE"]], [
+    "--allow-net of another address",
+    [
+      "--allow-net=127.0.0.9",
+    ],
+  ]] as const
+) {
+  test(`Node.start with ${title} rejects with a ListenError and asks for nothing`, {
+    ignore,
+  }, async () => {
+    await withFolder(async (folder) => {
+      const file = join(folder, "listening.ts");
+      await writeFile(file, LISTENING);
+      const { output, code } = await run(["--no-config", ...flags, file]);
+      assertEquals([code, output.includes("true NotCapable")], [0, true], output);
+      assert(/--allow-net/.test(output), output);
+    });
+  });
+}
+
+test("Mesher needs the permission set mesher", { ignore }, async () => {
+  await withFolder(async (folder) => {
+    const env = {
+      DATABASE_URL: join(folder, "mesher.db"),
+      MESHER_FIRST_LOGIN: join(folder, "login.txt"),
+      MESHER_HTTP_PORT: "0",
+      MESHER_WS_PORT: "0",
+    };
+    const { output } = await run(["-P=mesher", "mesher/main.ts"], /Mesher is ready/, env);
+    assert(output.includes("Mesher is ready") && !output.includes("NotCapable"), output);
   });
 });
 
