@@ -32,7 +32,6 @@ export function claimRejectionsOnDeno(claims: Claims): RejectionClaim {
 /**
  * Installs `claims` on Bun, where a listener receives all rejections: one that no node claims ends
  * the process as it would without a listener, unless the program has its own.
- * that removes it.
  */
 export function claimRejectionsOnBun(claims: Claims): RejectionClaim {
   const listener: Listener = (reason, promise) => {
