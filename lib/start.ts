@@ -455,7 +455,10 @@ function sessionLimits(options: NodeOptions): SessionLimits & { messageBytesMax:
 }
 
 function joinTimeout({ joinTimeout = JOIN_MS }: NodeOptions): number {
-  return joinTimeout === 0 ? 0 : milliseconds("joinTimeout", joinTimeout);
+  if (joinTimeout === 0 || (joinTimeout >= 10 && joinTimeout <= 86_400_000)) return joinTimeout;
+  throw new NodeOptionError(
+    `option joinTimeout is ${joinTimeout}: use 10 to 86400000 milliseconds, or 0 not to wait`,
+  );
 }
 
 function milliseconds(name: string, value: number): number {

@@ -23,7 +23,8 @@ export class Rejections {
 
   /** Whether this is worth a line in the log. */
   isNews(hostname: string, reason: string): boolean {
-    const key = `${hostname} ${reason}`;
+    // A client that rejects our certificate sends an alert and closes: either may arrive first.
+    const key = `${hostname} ${reason === "broken" ? "cookie" : reason}`;
     const now = this.#clock.now();
     const told = this.#told.get(key);
     if (told !== undefined && now - told < NEWS_MS) return false;

@@ -69,3 +69,10 @@ test("refusalWords gives the runtimes' words for a failure of TLS one meaning", 
   assert(refusalWords("CERT_HAS_EXPIRED").words.includes("clock"));
   assertEquals(refusalWords("something new").words, "TLS failed: something new");
 });
+
+test("Rejections.isNews takes a cookie that the peer rejects for the same, as an alert and as a hang-up", () => {
+  const rejections = new Rejections(clockAt({ now: 0 }));
+  assertEquals(rejections.isNews("10.0.0.1", "cookie"), true);
+  assertEquals(rejections.isNews("10.0.0.1", "broken"), false);
+  assertEquals(rejections.isNews("10.0.0.1", "protocol"), true);
+});
