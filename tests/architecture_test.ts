@@ -6,6 +6,8 @@ import {
   cycleProblems,
   importProblems,
   mesherProblems,
+  nameProblems,
+  phraseProblems,
   planOf,
   planProblems,
   quietProblems,
@@ -56,6 +58,17 @@ test("the top level holds nothing but what belongs there", () => {
   assertNone(topProblems());
 });
 
+/** Folders whose comments have been rewritten in plain technical English. The list only grows. */
+const PLAIN_FOLDERS = ["lib/term", "lib/base", "lib/sim", "lib/host", "lib/actor"];
+
+test("lib declares no class name twice and has no file with an old name", () => {
+  assertNone(nameProblems(house));
+});
+
+test("comments of the rewritten folders have no banned phrase", () => {
+  assertNone(phraseProblems(house, PLAIN_FOLDERS));
+});
+
 const small = planOf([
   "| 0 | `base/` | below |",
   "| 4 | `mesh/` | a twin |",
@@ -103,6 +116,23 @@ test("mesherProblems finds an import past the front door, and two folders that n
   ]);
   assertEquals(find('import "npm:left-pad";', 'import "../../lib/node.ts";').length, 2);
   assertEquals(find('import "../b/y.ts";', 'import "../a/x.ts";').length, 1);
+});
+
+test("nameProblems finds a class name declared twice, and a file with an old name", () => {
+  const find = (path: string, text: string) =>
+    nameProblems([sourceOf("lib/base/ring.ts", "export class Ring<T> {}"), sourceOf(path, text)]);
+  assertEquals(find("lib/mesh/frame.ts", "class Frame {} // class Ring"), []);
+  assertEquals(find("lib/mesh/frame.ts", "abstract class Ring {}").length, 1);
+  assertEquals(find("lib/mesh/crowd.ts", "").length, 1);
+});
+
+test("phraseProblems finds a banned phrase in a comment of a listed folder only", () => {
+  const find = (text: string, folder: string) =>
+    phraseProblems([sourceOf("lib/base/ring.ts", text)], [folder], () => text);
+  assertEquals(find("/** Waits for whoever sends. */", "lib/base").length, 1);
+  assertEquals(find("f(); // nobody", "lib/base").length, 1);
+  assertEquals(find('f("nobody");', "lib/base"), []);
+  assertEquals(find("// nobody", "lib/mesh"), []);
 });
 
 test("cycleProblems finds a circle, of types too", () => {

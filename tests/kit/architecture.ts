@@ -229,3 +229,51 @@ function places(text: string, pattern: RegExp): { line: number; word: string }[]
   return [...text.matchAll(new RegExp(pattern, "g"))]
     .map((found) => ({ line: lineAt(text, found.index), word: found[0] }));
 }
+
+/** Base names that files had before they were renamed to standard terms. */
+const OLD_FILE_NAMES = new Set([
+  ...["arrivals", "bulk", "crowd", "dials", "distant", "embodiment", "exposures", "greeting"],
+  ...["hearsay", "holds", "homes", "nursery", "outlet", "outpost", "outposts", "outsider"],
+  ...["own_name", "refusals", "serving", "siblings", "supervising", "supervision", "telling"],
+  ...["waiters"],
+]);
+
+/** Class names that `lib/mesh` and `lib/ws`, which do not know each other, may both declare. */
+const TWIN_CLASSES = new Set(["Outbox"]);
+
+/** Returns a line for each class name that is declared twice and each file with an old name. */
+export function nameProblems(files: readonly Source[]): string[] {
+  const classes = new Map<string, string>();
+  return files.flatMap(({ path, bare }) => {
+    const problems: string[] = [];
+    const name = path.slice(path.lastIndexOf("/") + 1).replace(/\.ts$/, "");
+    if (OLD_FILE_NAMES.has(name)) problems.push(`${path}:1: has an old name`);
+    for (const found of bare.matchAll(/^(?:export )?(?:abstract )?class (\w+)/gm)) {
+      const at = `${path}:${lineAt(bare, found.index)}: class ${found[1]}`;
+      const before = classes.get(found[1]!);
+      if (TWIN_CLASSES.has(found[1]!)) continue;
+      if (before !== undefined) problems.push(`${at}, and ${before}`);
+      else classes.set(found[1]!, at);
+    }
+    return problems;
+  });
+}
+
+/** Phrases that comments do not use: metaphors, and people's words for data. */
+const BANNED_PHRASES =
+  /\b(?:nobody|whoever|whom|is told|are told|so many|so long as that|that is none|cannot be\.|Tells the class|hearsay|crowd|nursery|outposts?|hatch|storeys?|goes on living)\b/i;
+
+/** Returns a line for each banned phrase in a comment of these folders of `lib`. */
+export function phraseProblems(
+  files: readonly Source[],
+  folders: readonly string[],
+  textOf: (path: string) => string = (path) => readFileSync(ROOT + path, "utf8"),
+): string[] {
+  return files.filter(({ path }) => folders.includes(folder(path))).flatMap(({ path }) =>
+    textOf(path).split("\n").flatMap((line, index) => {
+      const comment = /^\s*(?:\/\*|\*|\/\/)(.*)$|\s\/\/ (.*)$/.exec(line);
+      const found = comment && BANNED_PHRASES.exec(comment[1] ?? comment[2]!);
+      return found ? [`${path}:${index + 1}: "${found[0]}" in a comment`] : [];
+    })
+  );
+}
