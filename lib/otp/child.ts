@@ -1,5 +1,5 @@
 /**
- * What a supervisor is told of a child: how to start it, when to start it again, how to stop it.
+ * The spec of a supervisor's child: how to start, restart and stop it.
  *
  * @module
  */
@@ -12,41 +12,41 @@ import type { Pid } from "../term/pid.ts";
 import { Intensity } from "./intensity.ts";
 import { isNoChoice, type NodeChoice, PLACEMENTS } from "./placement.ts";
 
-/** When a child that ended is started again. */
+/** When a child that has exited is restarted. */
 export const RESTARTS = [
   "permanent", // always
-  "transient", // if it did not end in order: "normal", "shutdown" and { shutdown } are in order
-  "temporary", // never; it is forgotten
+  "transient", // unless it exited in order, with "normal", "shutdown" or { shutdown }
+  "temporary", // never; it is removed
 ] as const;
 
 /** One of {@linkcode RESTARTS}. */
 export type Restart = (typeof RESTARTS)[number];
 
-/** What becomes of a remote child whose node is gone, if it is one that is started again. */
+/** What happens to a restartable remote child when its node is gone. */
 export const NODE_DOWN_POLICIES = [
-  "fail", // it has ended, "noconnection"; each attempt to start it counts
-  "wait", // it is started when its node is back, and nothing counts until then
-  "failover", // it is started at once on another node that exposes its function, and that does not count
+  "fail", // it counts as exited with "noconnection"; each attempt to start it counts
+  "wait", // it is started when its node is back; nothing counts until then
+  "failover", // it is started at once on another node that exposes its function; this does not count
 ] as const;
 
 /** One of {@linkcode NODE_DOWN_POLICIES}. */
 export type NodeDownPolicy = (typeof NODE_DOWN_POLICIES)[number];
 
-/** How long a worker has to stop when it is told to, unless told otherwise. Milliseconds. */
+/** Default time that a worker has to stop. Milliseconds. */
 const SHUTDOWN_MS = 5_000;
 
-/** The longest pause between restarts, unless told otherwise. Milliseconds. */
+/** Default maximum pause between restarts. Milliseconds. */
 const BACKOFF_CAP_MS = 30_000;
 
 /** Pauses between restarts of one child. */
 export interface Backoff {
   /** The first pause, doubled with each restart. Milliseconds. */
   readonly base: number;
-  /** The longest pause. Default 30 s. */
+  /** The maximum pause. Milliseconds. Default 30 000. */
   readonly cap?: number | undefined;
-  /** The part of a pause that chance may take away, from 0 to 1. Default 0.5. */
+  /** The fraction of a pause that may be randomly removed, from 0 to 1. Default 0.5. */
   readonly jitter?: number | undefined;
-  /** A child that has been up for so long begins at `base` again. Milliseconds. Default: `cap`. */
+  /** Uptime after which a child's pauses start at `base` again. Milliseconds. Default: `cap`. */
   readonly reset?: number | undefined;
 }
 
@@ -58,41 +58,46 @@ export interface RestartLimit {
   readonly period?: number | undefined;
 }
 
-/** What a start function returns: the pid of the child, or something that has it. */
+/** The result of a start function: the pid of the child, or an object with its `pid`. */
 export type Started = Pid<never> | { readonly pid: Pid<never> };
 
-/** The pid in what a start function returned. */
+/** The type of the pid in the result of a start function. */
 export type StartedPid<S extends Started> = S extends Pid<never> ? S
   : S extends { readonly pid: infer P } ? P
   : never;
 
-/** What a supervisor needs to know of every child. */
+/** The part of a spec that local and remote children share. */
 export interface ChildRules {
   /** Its name among its siblings. */
   readonly id: string;
   /** Default "permanent". */
   readonly restart?: Restart | undefined;
   /**
-   * How it is stopped: "brutalKill" at once; else it is told "shutdown" and killed after so many
-   * milliseconds, or never with `Infinity`. Default 5000; for supervisors `Infinity`.
+   * How it is stopped: "brutalKill" kills it at once; otherwise it receives "shutdown" and is
+   * killed after this number of milliseconds, or never with `Infinity`. Default 5000; for
+   * supervisors `Infinity`.
    */
   readonly shutdown?: "brutalKill" | number | undefined;
   /** Default "worker". */
   readonly type?: "worker" | "supervisor" | undefined;
-  /** Its end in order may end the supervisor: see `autoShutdown`. Not for permanent children. */
+  /**
+   * Whether its orderly exit may end the supervisor: see `autoShutdown`. Not for permanent
+   * children.
+   */
   readonly significant?: boolean | undefined;
   /** Pauses between its restarts. Default: none. */
   readonly backoff?: Backoff | undefined;
   /**
-   * A limit of its own: its restarts count here, and not for the supervisor. When it is exceeded, only this
-   * child is given up, with a "givenup" event; it stays known, unless it is one of a dynamic supervisor, and
-   * `restartChild` starts it again. Its siblings and the supervisor go on. Default: OTP's rule, by which all
-   * children share the supervisor's `intensity`, and the supervisor ends when it is exceeded.
+   * A restart limit of its own: its restarts count here instead of for the supervisor. If it is
+   * exceeded, only this child is given up, with a "givenup" event. The child stays listed, except
+   * in a dynamic supervisor, and `restartChild` starts it again. Its siblings and the supervisor
+   * continue. Default: OTP's rule, by which all children share the supervisor's `intensity`, and
+   * the supervisor ends when it is exceeded.
    */
   readonly restartLimit?: RestartLimit | undefined;
 }
 
-/** What the compiler says of a child with `start` that has a part of remote ones too, or the reverse. */
+/** The compiler's message for a child with parts of both local and remote children. */
 export interface EitherStartOrNodeAndFn {
   /** Never present. */
   readonly "give either start, or node and fn": never;
@@ -102,8 +107,8 @@ export interface EitherStartOrNodeAndFn {
 export interface LocalChildSpec<S extends Started = Started> extends ChildRules {
   /**
    * Starts it, linked with the supervisor, which is `self`: `(self) => self.spawnLink(worker)`, or
-   * `(self) => counter.start(self, 0)`. A promise is waited for. A child that is not linked is killed,
-   * and its start has failed: the supervisor would not hear of its end.
+   * `(self) => counter.start(self, 0)`. May return a promise. A child that is not linked is killed,
+   * and its start fails, because the supervisor would not be notified of its exit.
    */
   readonly start: (self: Self) => S | Promise<S>;
   /** Of a remote child only. */
@@ -197,13 +202,13 @@ export type ChildSpec<S extends Started = Started> = LocalChildSpec<S> | RemoteC
  * ```
  */
 export class ChildSpecError extends TypeError {
-  /** Tells the class of the error. */
+  /** Name of the error class. */
   override readonly name = "ChildSpecError";
   /** Stable code: `"badchild"`. */
   readonly code = "badchild";
 }
 
-/** The names of all that may be said of a child. */
+/** The names of all members of a spec. */
 const SPEC: Readonly<Record<keyof RemoteChildSpec, true>> = {
   id: true,
   start: true,
@@ -221,7 +226,7 @@ const SPEC: Readonly<Record<keyof RemoteChildSpec, true>> = {
   ready: true,
 };
 
-/** And of its pauses. */
+/** The names of all members of `backoff`. */
 const BACKOFF: Readonly<Record<keyof Backoff, true>> = {
   base: true,
   cap: true,
@@ -229,10 +234,10 @@ const BACKOFF: Readonly<Record<keyof Backoff, true>> = {
   reset: true,
 };
 
-/** And of its limit. */
+/** The names of all members of `restartLimit`. */
 const RESTART_LIMIT: Readonly<Record<keyof RestartLimit, true>> = { intensity: true, period: true };
 
-/** Where a remote child runs, and what. */
+/** Where a remote child runs, and its function. */
 export interface RemotePart {
   readonly node: NodeChoice;
   readonly fn: string;
@@ -242,7 +247,7 @@ export interface RemotePart {
   readonly ready: boolean;
 }
 
-/** A child's description with its defaults. Either `start` or `remote` is there. */
+/** A spec with its defaults. Has either `start` or `remote`. */
 export interface CompleteSpec extends ChildRules {
   readonly restart: Restart;
   readonly shutdown: "brutalKill" | number;
@@ -252,32 +257,35 @@ export interface CompleteSpec extends ChildRules {
   readonly remote: RemotePart | undefined;
 }
 
-/** A child, while its supervisor knows it. */
+/** A child in a supervisor's list. */
 export interface Child {
   readonly spec: CompleteSpec;
   /** Its pid, while it runs. */
   pid: Pid | undefined;
-  /** Its pid before it ended. */
+  /** Its pid before it exited. */
   former: Pid | undefined;
-  /** It ended, and will be started again. */
+  /** Whether it has exited and will be restarted. */
   restarting: boolean;
-  /** While `restarting`: no node is there that it may run on, or one before it waits for its node. */
+  /**
+   * While `restarting`: whether no node is connected on which it may run, or an earlier sibling
+   * waits for one.
+   */
   waiting: boolean;
   /** Of a remote child: the node where it runs, or ran last. */
   node: string | undefined;
   /** Of a remote child: the session through which it was started. */
   session: object | undefined;
-  /** What will start it again, if it waits for a pause of its own. */
+  /** The scheduled restart of this child, if it has a pause of its own. */
   waits: object | undefined;
   /** Its own limit of restarts, if it has one. */
   readonly limit: Intensity | undefined;
-  /** Restarts since it was last up for long. */
+  /** Number of restarts since it was last up for long. */
   restarts: number;
   /** When it was last started. */
   startedAt: number;
 }
 
-/** A child from its description. Throws {@linkcode ChildSpecError}. */
+/** Creates a child from its spec. Throws {@linkcode ChildSpecError}. */
 export function makeChild(spec: ChildSpec): Child {
   checkNames(spec, SPEC, (words) => new ChildSpecError(`child ${shownId(spec)}: ${words}`));
   const { id, restart = "permanent", type = "worker", significant = false, backoff } = spec;
@@ -345,7 +353,7 @@ function isTime(ms: unknown): boolean {
   return typeof ms === "number" && ms >= 0 && ms <= TIMER_MS_MAX;
 }
 
-/** The start function, or where which exposed function is to run: exactly one of them. */
+/** Returns the start function or the remote part: exactly one of them. */
 function whatRuns(
   spec: ChildSpec,
   bad: (words: string) => ChildSpecError,
@@ -380,14 +388,14 @@ function whatRuns(
   return { start: undefined, remote: { node: node!, fn, args, onNodeDown, timeout, ready } };
 }
 
-/** Whether a child that ended for this reason is to be started again. */
+/** Whether a child that exited for this reason must be restarted. */
 export function wantsRestart(restart: Restart, reason: ExitReason): boolean {
   return restart === "permanent" || (restart === "transient" && !isNormal(reason));
 }
 
 /**
- * The pause before a child's next restart, and counts it. `upMs` is how long it was up: 0 if its start
- * failed. `chance` is in [0, 1).
+ * Returns the pause before a child's next restart, and counts the restart. `upMs` is its uptime: 0
+ * if its start failed. `chance` is in [0, 1).
  */
 export function nextPause(child: Child, upMs: number, chance: number): number {
   const { backoff } = child.spec;

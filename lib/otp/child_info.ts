@@ -1,5 +1,5 @@
 /**
- * What supervisors of both kinds are asked, what they answer, and what they tell of a child. Quiet.
+ * Requests to supervisors of both kinds, their replies, and their reports of children. Quiet.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import type { Child } from "./child.ts";
 import type { AnyPid } from "./service_definition.ts";
 import { isNodeName } from "./placement.ts";
 
-/** Why a supervisor did not do what it was asked, in OTP's words. */
+/** Why a supervisor rejected a request, in OTP's terms. */
 export type SupervisorFault =
   | "already_started" // a child of that id runs, or is about to
   | "already_present" // a child of that id is there, and does not run
@@ -21,16 +21,16 @@ export type SupervisorFault =
   | "max_children" // there are as many as there may be
   | "start_failed"; // its start function failed; `cause` says why
 
-/** A supervisor did not do what it was asked, or could not start. */
+/** A supervisor rejected a request, or could not start. */
 export class SupervisorError extends Error {
-  /** Tells the class of the error. */
+  /** Name of the error class. */
   override readonly name = "SupervisorError";
-  /** Which of the reasons. */
+  /** The reason. */
   readonly code: SupervisorFault;
-  /** With "already_started": the child that runs; undefined while it waits for its restart. */
+  /** With "already_started": the running child; undefined while it waits for its restart. */
   readonly pid: Pid | undefined;
 
-  /** For the runtime. */
+  /** Internal. */
   constructor(code: SupervisorFault, message: string, cause?: unknown, pid?: Pid) {
     super(message, { cause });
     this.code = code;
@@ -45,21 +45,21 @@ export interface ChildInfo {
   /** Its pid, while it runs. */
   readonly pid: AnyPid | undefined;
   /**
-   * Whether it runs. "restarting": it ended, and will be started again. "waiting": no node is connected that
-   * it may run on. "stopped": it will not be started again by itself.
+   * Its state. "restarting": it has exited and will be restarted. "waiting": no node is connected
+   * on which it may run. "stopped": it is not restarted automatically.
    */
   readonly state: "running" | "restarting" | "waiting" | "stopped";
   /** What it is. */
   readonly type: "worker" | "supervisor";
-  /** Of a remote child: the node where it runs, ran last, or is to run if that is named. */
+  /** Of a remote child: the node where it runs or ran last, or the node named in its spec. */
   readonly node?: string | undefined;
 }
 
-/** How many children there are. */
+/** Numbers of children. */
 export interface ChildCount {
-  /** All that are known. */
+  /** All listed children. */
   readonly specs: number;
-  /** Those that run. */
+  /** Running children. */
   readonly active: number;
   /** Supervisors among all. */
   readonly supervisors: number;
@@ -81,7 +81,7 @@ export function childInfo(child: Child): ChildInfo {
   return { id, pid, state, type, node: child.node ?? named };
 }
 
-/** How many there are. */
+/** Counts children. */
 export function countChildren(children: readonly Child[]): ChildCount {
   const supervisors = children.filter(({ spec }) => spec.type === "supervisor").length;
   return {
@@ -92,7 +92,7 @@ export function countChildren(children: readonly Child[]): ChildCount {
   };
 }
 
-/** The failure of a start function. */
+/** Returns the error of a failed start function. */
 export function startFailed(child: Child, error: unknown): SupervisorError {
   const id = JSON.stringify(child.spec.id);
   const words = `child ${id} could not be started: ${reasonLine(error as string)}`;
@@ -116,7 +116,7 @@ export function restartText(end: Restarting, crash?: Crash): string {
   const did = pid === undefined ? "could not be started" : "ended";
   const who = [`child ${JSON.stringify(child)}`, ...pid === undefined ? [] : [pid]].join(" ");
   const lines = [`${who} of ${by} ${did}: ${reasonText(reason)}`];
-  // What the crash says, without its first part, which says who and why.
+  // The rest of the crash report: its first part repeats the child and the reason.
   if (crash !== undefined) lines.push(...crashText({ ...crash, reason: "" }).split("\n").slice(1));
   if (crash !== undefined) {
     const names = crash.names.length === 0 ? "" : `, registered as ${crash.names.join(" ")}`;

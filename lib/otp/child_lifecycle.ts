@@ -16,25 +16,27 @@ import { Pid } from "../term/pid.ts";
 import type { Child, Started } from "./child.ts";
 import { lastWord, RemoteChildren } from "./remote_children.ts";
 
-/** A start function's promise has settled: sent by the supervisor to itself. */
+/** The settled promise of a start function: sent by the supervisor to itself. */
 class Settled {
-  /** Nobody waits for it any more. */
+  /** Whether it is no longer awaited. */
   given = false;
   outcome: { readonly started: Started } | { readonly error: unknown } | undefined = undefined;
 }
 
-/** The children of one supervisor that run, by pid. */
+/** The running children of one supervisor, by pid. */
 export class ChildLifecycle {
   readonly self: Self;
   readonly system: System;
-  /** Who started the supervisor: its order to end is obeyed, as is the node's, and nobody else's. */
+  /**
+   * The actor that started the supervisor: only its exit signals and the node's end the supervisor.
+   */
   readonly #parent: Pid<never> | undefined;
   readonly #running = new Map<Pid, Child>();
-  /** The supervisor was told to end while it waited for a start function: with this reason. */
+  /** The reason of an exit signal that arrived while a start function was awaited. */
   order: ExitReason | undefined = undefined;
-  /** Restarts that count, for the reports. */
+  /** Returns the number of restarts that count, for reports. */
   readonly #restarts: () => number;
-  /** Those on other nodes. */
+  /** The children on other nodes. */
   readonly outposts: RemoteChildren;
 
   constructor(self: Self, parent: Pid<never> | undefined, restarts: () => number) {
@@ -46,27 +48,30 @@ export class ChildLifecycle {
     this.system.supervises(self.pid as Pid, this.#running);
   }
 
-  /** The child that runs as this actor. */
+  /** Returns the child that runs as this actor. */
   find(pid: Pid<never>): Child | undefined {
     pid = this.system.here(pid);
     const child = this.#running.get(pid as Pid);
     if (child !== undefined || pid.home.local) return child;
-    // Another object may stand for the same actor, such as one that a third node has told of.
+    // Another pid object may identify the same actor, for example one received from a third node.
     const cell = this.system.who(pid);
     if (typeof cell === "string") return undefined;
     cell.released();
     return this.#running.get(cell.pid as Pid);
   }
 
-  /** Whether an exit signal is the order to end: of who started it, or of a program around actors. */
+  /**
+   * Whether an exit signal must end the supervisor: it is from its parent, or from outside of
+   * actors.
+   */
   isOrder({ from }: Exit): boolean {
     return from === this.#parent || from.id === this.system.pid.id;
   }
 
   /**
-   * Starts a child; throws, or rejects, with why it could not be started: with `AwayError`, if
-   * it is to wait for a node. A start function that never settles is waited for until the supervisor is
-   * told to end: then `order` is set.
+   * Starts a child. Throws or rejects with the cause of a failure, or with `AwayError` if the child
+   * must wait for a node. A start function that never settles is awaited until the supervisor must
+   * end, which sets `order`.
    */
   start(child: Child): void | Promise<void> {
     const { start } = child.spec;
@@ -107,7 +112,8 @@ export class ChildLifecycle {
         system.exit(pid, "kill");
         throw new TypeError(`${pid} is not linked with its supervisor: start it from \`self\``);
       }
-      // One that has ended already may have been linked or not: now its end is told in any case.
+      // A child that has already exited may be linked or not. Linking again ensures that its exit
+      // is reported.
       self.link(pid);
     }
     this.outposts.arrived(child, pid);
@@ -119,21 +125,21 @@ export class ChildLifecycle {
     this.#running.set(pid, child);
   }
 
-  /** A child that has started when its supervisor had gone. */
+  /** Handles a child that started after its supervisor had exited. */
   #tooLate(started: Started): void {
     const pid = pidOf(started);
-    // One that the supervisor spawned was linked, and has been told; it may be cleaning up.
+    // A child that the supervisor spawned was linked and has been notified; it may be cleaning up.
     const own = pid.home.local &&
       this.system.find(pid.id)?.ancestors.includes(this.self.pid as Pid);
     if (!own) this.system.exit(pid, "kill");
   }
 
-  /** Ends the supervisor, by what it was told or has decided: no crash. */
+  /** Ends the supervisor with a reason that is not reported as a crash. */
   end(reason: ExitReason): void {
     actorRefOf(this.self.pid)?.end(reason);
   }
 
-  /** Notes that a child has ended. */
+  /** Records that a child has exited. */
   ended(child: Child, reason: ExitReason): void {
     const { pid } = child;
     if (pid === undefined) return;
@@ -144,9 +150,8 @@ export class ChildLifecycle {
   }
 
   /**
-   * Stops a child by its shutdown rule and waits for its end. It watches the child instead of listening
-   * for the exit signal of the link: a child may have unlinked itself, and must be waited for all the
-   * same.
+   * Stops a child by its shutdown rule and waits for its exit. Uses a monitor instead of the link,
+   * because a child may have unlinked itself and must still be awaited.
    */
   async stop(child: Child): Promise<void> {
     const { self, system } = this;
@@ -170,14 +175,14 @@ export class ChildLifecycle {
   }
 
   /**
-   * Stops many at once, each by its shutdown rule, and waits for the last. All other messages are
-   * dropped: the supervisor ends after this.
+   * Stops children concurrently, each by its shutdown rule, and waits for all. Drops all other
+   * messages: the supervisor ends afterwards.
    */
   async stopTogether(children: readonly Child[]): Promise<void> {
     const { self, system } = this;
     const began = system.now();
     const reasons = new Map<Pid, ExitReason>();
-    /** By the number of the reference: one that ends is known by that, and not by its pid. */
+    /** By the number of the monitor's reference, because that identifies an exit, not the pid. */
     const waiting = new Map<number, Child>();
     for (const child of children) {
       if (child.pid === undefined) continue;
@@ -215,7 +220,7 @@ export class ChildLifecycle {
     }
   }
 
-  /** Tells of a child's end, or that it could not be started. */
+  /** Reports that a child has exited or could not be started. */
   tell(child: Child, reason: ExitReason, next: string, ended = true): void {
     const { events } = this.system;
     if (!events.has("restart")) return;
@@ -245,7 +250,7 @@ export class ChildLifecycle {
   }
 }
 
-/** How long a child may take to stop. */
+/** Returns the time that a child has to stop. */
 function graceMs({ spec }: Child): number {
   return spec.shutdown === "brutalKill" ? Infinity : spec.shutdown;
 }

@@ -1,6 +1,6 @@
 /**
- * Supervisors of children that come and go: started one by one, known by their pids, in no order. OTP's
- * simple_one_for_one. They are stopped all at once.
+ * Supervisors of dynamically started children, which are identified by their pids and have no
+ * order. OTP's simple_one_for_one. All children are stopped concurrently.
  *
  * @module
  */
@@ -21,13 +21,13 @@ import type { Started, StartedPid } from "./child.ts";
 import type { AnyPid } from "./service_definition.ts";
 import type { ChildCount, ChildInfo } from "./child_info.ts";
 
-/** How to supervise children that come and go. */
+/** Options of a dynamic supervisor. */
 export interface DynamicSupervisorOptions {
   /** More restarts than this within `period` end the supervisor. Default 3. */
   readonly intensity?: number | undefined;
   /** Milliseconds. Default 5000. */
   readonly period?: number | undefined;
-  /** One child more is refused. Default: no limit. */
+  /** Maximum number of children; another is rejected. Default: no limit. */
   readonly maxChildren?: number | undefined;
 }
 
@@ -38,12 +38,12 @@ const OPTIONS: Readonly<Record<keyof DynamicSupervisorOptions, true>> = {
   maxChildren: true,
 };
 
-/** A dynamic supervisor that was started. */
+/** A started dynamic supervisor. */
 export class DynamicSupervisor {
   /** The actor. */
   readonly pid: Pid<unknown>;
 
-  /** For a supervisor that runs already. */
+  /** For a supervisor that is already running. */
   constructor(pid: Pid<never>) {
     this.pid = pid as Pid<unknown>;
   }
@@ -83,8 +83,9 @@ export class DynamicSupervisor {
   }
 
   /**
-   * Starts a child. Resolves with the pid that its start function returned. Rejects with `SupervisorError`: "max_children", "start_failed", or "refused", if the
-   * supervisor is of another node.
+   * Starts a child. Resolves with the pid that its start function returned. Rejects with
+   * `SupervisorError`: "max_children", "start_failed", or "refused" if the supervisor is on another
+   * node.
    */
   startChild<S extends Started = AnyPid>(spec: DynamicChildSpec<S>): Promise<StartedPid<S>> {
     return this.#ask({ $child: "start", spec });
@@ -100,12 +101,12 @@ export class DynamicSupervisor {
     return this.#ask({ $child: "terminate", pid });
   }
 
-  /** The children, in the order of their start. */
+  /** Returns the children, in the order of their start. */
   whichChildren(): Promise<ChildInfo[]> {
     return this.#ask({ $child: "which" });
   }
 
-  /** How many children there are. */
+  /** Returns the numbers of children. */
   countChildren(): Promise<ChildCount> {
     return this.#ask({ $child: "count" });
   }

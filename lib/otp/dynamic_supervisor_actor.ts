@@ -1,6 +1,6 @@
 /**
- * Children that come and go, in no order: the supervisor behind `DynamicSupervisor`, at work. None shares
- * the fate of another, and they are stopped all at once.
+ * The actor behind `DynamicSupervisor`: its children have no order, are restarted independently,
+ * and are stopped concurrently.
  *
  * @module
  */
@@ -20,7 +20,7 @@ import { Due, type Ending, SupervisorBase } from "./supervisor_base.ts";
 import { SupervisorError } from "./child_info.ts";
 import { UnknownCallError } from "./unknown_call.ts";
 
-/** A child that comes and goes: it needs no id of its own. */
+/** The spec of a dynamic child, which needs no id. */
 export type DynamicChildSpec<S extends Started = Started> =
   & (
     | Omit<LocalChildSpec<S>, "id" | "significant">
@@ -28,7 +28,7 @@ export type DynamicChildSpec<S extends Started = Started> =
   )
   & { readonly id?: string };
 
-/** What a dynamic supervisor can be asked. */
+/** Requests to a dynamic supervisor. */
 export type CrowdRequest =
   | { readonly $child: "start"; readonly spec: DynamicChildSpec }
   | { readonly $child: "terminate"; readonly pid: Pid<never> }
@@ -45,7 +45,7 @@ export class DynamicSupervisorActor extends SupervisorBase<CrowdRequest> {
     this.#max = max;
   }
 
-  /** Its life: it starts without children. */
+  /** Runs the supervisor, which starts without children. */
   live(starting: Starting): Promise<void> {
     starting.done();
     return this.supervise();
@@ -99,7 +99,7 @@ export class DynamicSupervisorActor extends SupervisorBase<CrowdRequest> {
     }
   }
 
-  /** A child by its pid; one that waits for its restart, by the pid that it had. */
+  /** Returns a child by its pid; one that waits for its restart, by its former pid. */
   #find(pid: Pid<never>): Child {
     const child = this.nursery.find(pid) ??
       Array.from(this.children).find(({ restarting, former }) => restarting && former?.equals(pid));

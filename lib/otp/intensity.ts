@@ -1,24 +1,24 @@
 /**
- * How many restarts in how much time are too many: OTP's sliding window. Quiet.
+ * Restart intensity: the maximum number of restarts in a period. OTP's sliding window. Quiet.
  *
  * @module
  */
 import { ArgumentError } from "../actor/errors.ts";
 import { Ring } from "../base/ring.ts";
 
-/** Restarts within `periodMs` before the supervisor gives up, unless told otherwise. */
+/** Default number of restarts within `periodMs` before the supervisor gives up. */
 export const INTENSITY = 3;
-/** The width of the window, unless told otherwise. Milliseconds. */
+/** Default length of the window. Milliseconds. */
 const PERIOD_MS = 5_000;
 
 /** The restarts of one supervisor. */
 export class Intensity {
   readonly #most: number;
   readonly #periodMs: number;
-  /** When, the oldest first; never longer than `#most`. */
+  /** Times of the restarts, oldest first; at most `#most` of them. */
   readonly #times = new Ring<number>(4);
 
-  /** Throws `ArgumentError` for numbers that make no sense. */
+  /** Throws `ArgumentError` for invalid numbers. */
   constructor(most: number = INTENSITY, periodMs: number = PERIOD_MS) {
     if (!(most >= 0) || !(periodMs > 0)) {
       throw new ArgumentError("intensity must be 0 or more, and period more than 0 milliseconds");
@@ -27,19 +27,19 @@ export class Intensity {
     this.#periodMs = periodMs;
   }
 
-  /** Counts a restart. False: it is one too many. */
+  /** Counts a restart. Returns false if it exceeds the limit. */
   allow(now: number): boolean {
-    // A restart is forgotten when it is older than the period, not when it is as old.
+    // A restart is dropped when it is older than the period, not when it is exactly as old.
     while (this.#times.length > 0 && now - this.#times.peek()! > this.#periodMs) {
       this.#times.shift();
     }
     if (this.#times.length >= this.#most) return false;
-    // Without a limit there is nothing to remember them for.
+    // Without a limit the times are not needed.
     if (this.#most !== Infinity) this.#times.push(now);
     return true;
   }
 
-  /** How many count at the moment of the last one. */
+  /** Number of restarts in the window at the time of the last one. */
   get count(): number {
     return this.#times.length;
   }

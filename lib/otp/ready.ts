@@ -20,42 +20,42 @@ import type { Pid } from "../term/pid.ts";
 import { refuse } from "./remote_errors.ts";
 import { endSelf, type Starting } from "./start.ts";
 
-/** So long one that has failed waits to be asked why. Milliseconds. */
+/** How long an actor that failed to start waits for the request of the reason. Milliseconds. */
 export const ASKED_MS = 2_000;
 
-/** What is asked. */
+/** The request. */
 const READY: { readonly $ready: true } = { $ready: true };
 
-/** Who asks. */
+/** The actor or node that starts the remote actor. */
 export interface Asker {
   call<Q, R>(to: Pid<Call<Q, R>>, request: Q, options?: CallOptions): Promise<R>;
 }
 
-/** Resolves when it has started; rejects with why it could not. */
+/** Resolves when it has started; rejects with the cause if it could not start. */
 export function untilReady(asker: Asker, pid: Pid<never>): Promise<true> {
   const to = pid as unknown as Pid<Call<typeof READY, true>>;
   return asker.call(to, READY, { timeout: Infinity });
 }
 
-/** Whether a call asks that. */
+/** Whether a call is this request. */
 export function asksReady({ request }: Call): boolean {
   return (request as { $ready?: unknown } | null | undefined)?.$ready === true;
 }
 
-/** Nobody has asked. */
+/** The request did not arrive in time. */
 class Unasked {}
 
-/** The start of something that another node has spawned here. */
+/** The start of an actor that another node has spawned here. */
 export class Readiness implements Starting {
   readonly parent: Pid<never> | undefined;
   readonly #self: Self;
   readonly #askers: Call[] = [];
   #state: "starting" | "ready" | { readonly failed: unknown } = "starting";
 
-  /** In its first turn. */
+  /** Must be created in the actor's first turn. */
   constructor(self: Self) {
     this.#self = self;
-    // Who spawned it linked has done that in one step, and nobody else knows it yet.
+    // A linked spawn is one step, so its only link is the actor that spawned it.
     [this.parent] = actorRefOf(self.pid)?.links ?? [];
   }
 
@@ -72,12 +72,12 @@ export class Readiness implements Starting {
     else systemOf(pid).sendAfter(pid, new Unasked(), ASKED_MS);
   }
 
-  /** It has not started, and only waits to be asked why. */
+  /** Whether the start failed and it waits only to report the reason. */
   get hasFailed(): boolean {
     return typeof this.#state === "object";
   }
 
-  /** A handler of messages, behind one that tells who asks. */
+  /** Wraps a message handler: identifies which actor requests the result of the start. */
   guard(handler: (message: unknown) => unknown): (message: unknown) => unknown {
     return (message) => {
       const isAsking = message instanceof Call && asksReady(message);

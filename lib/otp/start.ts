@@ -1,8 +1,8 @@
 /**
- * Starting an actor and waiting until it has started: what services and supervisors share.
+ * Starting an actor and waiting until it has started: shared by services and supervisors.
  *
- * A start that fails is told by its rejection and by nothing else: no exit signal to who started it,
- * no report of a crash.
+ * A failed start is reported by its rejection only: the starter receives no exit signal, and no
+ * crash is reported.
  *
  * @module
  */
@@ -15,7 +15,7 @@ import { track } from "../actor/tracked_promise.ts";
 import type { ExitReason } from "../term/exit.ts";
 import type { Pid } from "../term/pid.ts";
 
-/** Who may start things: a node, or an actor, which is linked with what it starts. */
+/** A node or an actor that starts services and supervisors. An actor is linked with them. */
 export interface Starter {
   /** Spawns. */
   spawn<M, A extends unknown[]>(body: ActorFunction<M, A>, ...args: A): Pid<M>;
@@ -23,24 +23,24 @@ export interface Starter {
   spawnLink?<M, A extends unknown[]>(body: ActorFunction<M, A>, ...args: A): Pid<M>;
   /** Its pid, if it is an actor. */
   readonly pid?: Pid<never>;
-  /** Asks. */
+  /** Calls. */
   call<Q, R>(to: Pid<Call<Q, R>>, request: Q, options?: CallOptions): Promise<R>;
 }
 
-/** Tells the one who waits for a start how it went. Only the first word counts. */
+/** Receives the result of a start. Only the first call has an effect. */
 export interface Starting {
-  /** Who started it, if that is an actor. */
+  /** The actor that started it, if any. */
   readonly parent: Pid<never> | undefined;
-  /** It has started. */
+  /** Reports that it has started. */
   done(): void;
-  /** It could not, and ends. */
+  /** Reports that it could not start, and ends it. */
   failed(reason: unknown): void;
 }
 
 /**
- * Spawns an actor, linked if an actor starts it, and waits until it says that it has started. `kind` is what
- * reports call it: "supervisor", or the name of a service. Rejects
- * with why it could not: with the `Error` itself, or with an `ActorExitError` that has the reason.
+ * Spawns an actor, linked if an actor starts it, and waits until it reports that it has started.
+ * `kind` is its name in reports: "supervisor", or the name of a service. Rejects with the cause of
+ * a failure: with the `Error` itself, or with an `ActorExitError` that has the reason.
  */
 export function startAndWait<M>(
   from: Starter,
@@ -51,7 +51,7 @@ export function startAndWait<M>(
   if (caller?.isAlive === false) return never();
   let tracker: System | undefined = caller && systemOf(caller.pid);
   const started = new Promise<Pid<M>>((resolve, reject) => {
-    // The function's name is what the report of a crash calls it.
+    // Crash reports use the function's name.
     const { [kind]: run } = {
       [kind]: (self: Self<M>): ReturnType<ActorFunction<M>> => {
         const failed = (reason: unknown): void => {
@@ -65,20 +65,20 @@ export function startAndWait<M>(
     };
     const pid = from.spawnLink === undefined ? from.spawn(run!) : from.spawnLink(run!);
     const system = tracker = systemOf(pid);
-    // Whatever ends it before it has started is why it could not be.
+    // If it exits before it has started, its exit reason is the cause.
     system.whenEnded(pid).then((reason) => {
       reject(reason instanceof Error ? reason : new ActorExitError(pid as Pid, reason));
     });
   });
-  // Without one, the spawn itself has failed.
+  // Without a tracker, the spawn itself has failed.
   return tracker === undefined ? started : track(started, tracker, caller ?? tracker.running);
 }
 
-/** Ends an actor from within, without the throw of `self.exit`. */
+/** Ends an actor from its own code, without the exception of `self.exit`. */
 export function endSelf(self: { exit(reason: ExitReason): unknown }, reason: ExitReason): void {
   try {
     self.exit(reason);
   } catch {
-    // That is how `self.exit` stops the code behind it; there is none here.
+    // `self.exit` throws to stop the code that follows it; there is none here.
   }
 }

@@ -33,12 +33,12 @@ import { asksReady } from "./ready.ts";
 import { assertNear, refuse } from "./remote_errors.ts";
 import { childInfo, countChildren, startFailed } from "./child_info.ts";
 
-/** What to end with, or `undefined` to go on: what comes of most that a supervisor does. */
+/** The exit reason of the supervisor, or `undefined` to continue: the result of most operations. */
 export type Ending = ExitReason | undefined;
 
-/** A restart that is due: sent by the supervisor to itself. */
+/** A scheduled restart: sent by the supervisor to itself. */
 export class Due {
-  /** The one to start; without it, all that wait. */
+  /** The child to start; if undefined, all that wait. */
   readonly child: Child | undefined;
   timer: TimerRef | undefined = undefined;
 
@@ -53,7 +53,7 @@ export abstract class SupervisorBase<Request extends { readonly $child: string }
   protected readonly nursery: ChildLifecycle;
   readonly #intensity: Intensity;
 
-  /** In its first turn. */
+  /** Must be created in the actor's first turn. */
   constructor(self: Self, parent: Pid<never> | undefined, intensity: Intensity) {
     self.trapExit = true;
     this.self = self;
@@ -61,26 +61,29 @@ export abstract class SupervisorBase<Request extends { readonly $child: string }
     this.nursery = new ChildLifecycle(self, parent, () => intensity.count);
   }
 
-  /** Those that it knows. */
+  /** The listed children. */
   protected abstract readonly children: Iterable<Child>;
-  /** What is asked beside what every supervisor can be asked. */
+  /** Handles the requests that are specific to the kind. */
   protected abstract answer(request: Request): unknown;
-  /** A child has ended and does not run again. */
+  /** Handles a child that has exited and is not restarted. */
   protected abstract over(child: Child): Ending;
-  /** A child is to run again: stops, last first, those who share its fate. */
+  /** Stops the children that restart together with this one, last first. */
   protected abstract stopGroup(child: Child): void | Promise<void>;
-  /** Starts it, and them: after a pause, at once, or `later` than what waits in the mailbox. */
+  /**
+   * Starts the child and those that restart with it: after a pause, at once, or `later` than the
+   * queued messages.
+   */
   protected abstract restart(child: Child, pause: number, later: boolean): Promise<Ending>;
-  /** A restart is due. */
+  /** Handles a scheduled restart. */
   protected abstract due(due: Due): Promise<Ending> | undefined;
-  /** A child waits for a node. Gives whether those behind it may be started meanwhile. */
+  /** Handles a child that waits for a node. Returns whether the children after it may start. */
   protected abstract hold(child: Child): boolean;
-  /** Starts those of which the node may be there. */
+  /** Starts the waiting children whose node may be available. */
   protected abstract beginWaiting(): Promise<Ending>;
-  /** Stops them all. */
+  /** Stops all children. */
   protected abstract stopAll(): Promise<void>;
 
-  /** Handles messages until it is to end, and ends. */
+  /** Handles messages until the supervisor must end, and ends it. */
   protected async supervise(): Promise<void> {
     while (true) {
       const message = await this.self.receive();
@@ -95,7 +98,7 @@ export abstract class SupervisorBase<Request extends { readonly $child: string }
     if (message instanceof Exit) {
       if (this.nursery.isOrder(message)) return message.reason;
       const child = this.nursery.find(message.from);
-      // A stranger's end is no news: a helper of a start function, or a child that is forgotten.
+      // The exit of an unknown actor is ignored: a helper of a start function, or a removed child.
       return child && this.#exited(child, message.reason);
     }
     if (message instanceof Due) return this.due(message);
@@ -118,7 +121,7 @@ export abstract class SupervisorBase<Request extends { readonly $child: string }
     return this.over(child);
   }
 
-  /** A child has ended, or its start has failed (`upMs` is then undefined), and is to run again. */
+  /** Restarts a child that has exited, or whose start has failed (`upMs` is then undefined). */
   async #again(child: Child, reason: ExitReason, upMs: number | undefined): Promise<Ending> {
     const { system } = this.nursery;
     const failed = upMs === undefined;
@@ -135,21 +138,26 @@ export abstract class SupervisorBase<Request extends { readonly $child: string }
     return await this.#restart(child, pause, failed);
   }
 
-  /** The node of a child is gone, which does not count: it waits, or runs on another. */
+  /**
+   * Handles a child whose node is gone, which does not count: it waits, or runs on another node.
+   */
   async #moved(child: Child, reason: ExitReason, surely: boolean): Promise<Ending> {
     this.nursery.tell(child, reason, awayWords(child, surely));
     const end = await this.#restart(child, 0, false);
     if (end !== undefined || surely || child.pid === undefined) return end;
-    // Its node was there: it has ended like any other.
+    // Its node is connected: the exit counts like any other.
     return this.#allows(child) || child.limit !== undefined ? undefined : "shutdown";
   }
 
-  /** Counts a restart: by the child's own limit, or the supervisor's. False: it is one too many. */
+  /**
+   * Counts a restart by the child's own limit or the supervisor's. Returns false if it exceeds the
+   * limit.
+   */
   #allows(child: Child): boolean {
     return (child.limit ?? this.#intensity).allow(this.nursery.system.now());
   }
 
-  /** A child has exceeded its own limit: it alone is not restarted. */
+  /** Gives up a child that has exceeded its own limit. */
   #giveUp(child: Child, reason: ExitReason, ended: string, didRun: boolean): Ending {
     child.restarting = child.waiting = false;
     this.nursery.tell(child, reason, `${ended} once too often: it is given up`, didRun);
@@ -164,17 +172,17 @@ export abstract class SupervisorBase<Request extends { readonly $child: string }
     return await this.restart(child, pause, later);
   }
 
-  /** Has a restart come due after a pause, or when other messages have had their turn. */
+  /** Schedules a restart after a pause, or after the queued messages. */
   protected schedule(due: Due, pause: number): void {
     const { system } = this.nursery;
     if (pause > 0) due.timer = system.sendAfter(this.self.pid, due, pause);
     else system.send(this.self.pid, due);
   }
 
-  /** Starts again those of the children that wait for it. */
+  /** Starts those of the children that wait for a restart. */
   protected async begin(children: readonly Child[]): Promise<Ending> {
     for (const child of [...children]) {
-      // It may have been terminated while it waited.
+      // It may have been terminated in the meantime.
       if (!child.restarting) continue;
       try {
         const started = this.nursery.start(child);
@@ -186,21 +194,21 @@ export abstract class SupervisorBase<Request extends { readonly $child: string }
           return undefined;
         }
         const end = await this.#again(child, error as Error, undefined);
-        // It is tried again with those behind it; or it is given up, and they start without it.
+        // Retried together with those after it; or it is given up, and they start without it.
         if (end !== undefined || child.restarting) return end;
       }
     }
     return undefined;
   }
 
-  /** Stops a child because somebody has asked for it. Throws if it may live on, out of reach. */
+  /** Stops a child on request. Throws if it may still be alive on an unreachable node. */
   protected async terminate(child: Child): Promise<void> {
     if (child.pid !== undefined) await this.nursery.stop(child);
     if (!this.nursery.outposts.isLost(child)) return;
     throw new NoConnectionError(`${child.former}: it is killed when its node is back`);
   }
 
-  /** Starts a child because somebody has asked for it. */
+  /** Starts a child on request. */
   protected async start(child: Child): Promise<Pid> {
     try {
       await this.nursery.start(child);
@@ -211,7 +219,7 @@ export abstract class SupervisorBase<Request extends { readonly $child: string }
   }
 
   async #asked(call: Call<Request>): Promise<undefined> {
-    // Who has started it from another node: it handles messages, so it has started.
+    // A starter on another node asks whether it has started: it handles messages, so it has.
     if (asksReady(call as Call)) return void call.reply(true);
     try {
       call.reply(await this.#answer(call));

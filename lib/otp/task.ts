@@ -16,10 +16,10 @@ import { track } from "../actor/tracked_promise.ts";
 import type { Pid } from "../term/pid.ts";
 import type { Starter } from "./start.ts";
 
-/** How long `task.await` waits by default. Milliseconds. */
+/** Default timeout of `task.await`. Milliseconds. */
 const AWAIT_TIMEOUT_MS = 5_000;
 
-/** How many tasks of a `task.map` run at once by default. */
+/** Default number of concurrent tasks of `task.map`. */
 const MAP_CONCURRENCY = 8;
 
 /**
@@ -64,10 +64,10 @@ export class TaskExitError extends Error {
   override readonly name = "TaskExitError";
   /** Stable code: `"exit"`. */
   readonly code = "exit";
-  /** Why it ended: the `Error` that it threw, `"killed"`, … */
+  /** Its exit reason: the `Error` that it threw, `"killed"`, … */
   readonly reason: ExitReason;
 
-  /** For the runtime. */
+  /** Internal. */
   constructor(pid: Pid<never>, reason: ExitReason) {
     super(`task ${pid} ended without a result: ${reasonLine(reason)}`, { cause: reason });
     this.reason = reason;
@@ -87,7 +87,7 @@ class OwnedTask<T> implements Task<T> {
   readonly pid: Pid<never>;
   readonly result: Promise<T>;
   readonly owner: Actor | undefined;
-  /** How often it was awaited after its owner had ended. */
+  /** How often it was awaited after its owner had exited. */
   late = 0;
 
   constructor(pid: Pid<never>, result: Promise<T>, owner: Actor | undefined) {
@@ -108,7 +108,7 @@ export interface AwaitOptions {
 
 /** Options of {@linkcode TaskApi.map}. */
 export interface MapOptions {
-  /** How many run at once, or `Infinity`. Default 8. */
+  /** Number of concurrent tasks, or `Infinity`. Default 8. */
   readonly concurrency?: number | undefined;
 }
 
@@ -169,14 +169,14 @@ function start<T>(from: Starter, run: TaskFunction<T>): OwnedTask<T> {
     settle = resolve;
     fail = reject;
   });
-  // Whoever never awaits the task is not to be told of its crash by the runtime.
+  // A task that is never awaited must not cause an unhandled rejection.
   result.catch(() => {});
   const pid = from.spawn(async (self: Self<never>) => {
-    // A task that throws does not crash: its owner is told, and nobody else.
+    // A task that throws does not crash: only its owner is notified.
     try {
       settle(await run(self));
     } catch (error) {
-      // It was cancelled, or left by itself: why is told below.
+      // It was cancelled or has exited itself: the reason is reported below.
       if (!systemOf(self.pid).isAlive(self.pid)) return;
       const reason = error instanceof Error ? error : { thrown: error };
       fail(new TaskExitError(self.pid, reason));
@@ -184,7 +184,7 @@ function start<T>(from: Starter, run: TaskFunction<T>): OwnedTask<T> {
     }
   });
   const system = systemOf(pid);
-  // A dead actor's task never was: what waits for it is never told.
+  // The task of a dead owner is not started, and its result never settles.
   if (owner?.isAlive !== false) {
     system.whenEnded(pid).then((reason) => fail(new TaskExitError(pid, reason)));
   }
@@ -194,7 +194,7 @@ function start<T>(from: Starter, run: TaskFunction<T>): OwnedTask<T> {
 
 function wait<T>(task: Task<T>, { timeout = AWAIT_TIMEOUT_MS }: AwaitOptions = {}): Promise<T> {
   const owner = task instanceof OwnedTask ? task.owner : undefined;
-  // Others may want to know; its owner's own loops are to come to an end.
+  // Others may await the result, but loops of the dead owner must end.
   if (owner?.isAlive === false && (task as OwnedTask<T>).late++ >= DEAD_USES_MAX) return never();
   const system = systemOf(task.pid);
   const result = timeout === Infinity ? task.result : system.within(task.result, timeout, () => {
@@ -234,7 +234,7 @@ async function mapped<I, T>(
   const waiting = items[Symbol.iterator]();
   const workers: Promise<void>[] = [];
   let begun = 0;
-  /** No more is to begin: all have, or one has failed. */
+  /** No more tasks are started: all have been, or one has failed. */
   let over = false;
   const next = (): { readonly item: I } | undefined => {
     if (over) return undefined;
@@ -263,7 +263,7 @@ async function mapped<I, T>(
     if (!over) waiting.return?.();
     over = true;
     for (const other of running) cancel(other);
-    // Those that are still to hear of their task's end are heard by nobody.
+    // The remaining tasks' results are ignored.
     await Promise.allSettled(workers);
     throw error;
   }
