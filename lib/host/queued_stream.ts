@@ -20,7 +20,7 @@ import { type Address, IGNORE, type Stream, type StreamEnd, type StreamHandler }
 /** Queued chunks are joined into one write up to this many bytes. */
 export const JOIN_BYTES_MAX: number = 256 * 1024;
 
-/** From so many consumed chunks on, the array of them is cut. */
+/** From as many consumed chunks on, the array of them is cut. */
 const CONSUMED_MAX = 1024;
 
 /** The host-independent part of a stream. */
