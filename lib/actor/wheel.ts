@@ -82,7 +82,8 @@ export class Wheel {
       if ((tick & MASK) === 0) this.#cascade(tick);
       this.#tick++;
       const head = this.#slots[tick & MASK]!;
-      while (head.next !== head) {
+      // A timer that fires may hang another one into this slot, due a whole turn later.
+      while (head.next !== head && head.next.due <= tick) {
         const timer = head.next;
         this.remove(timer);
         timer.fire();

@@ -208,3 +208,18 @@ test("Wheel holds 100,000 timers, and to add or remove one costs no more for it"
   const [few, many] = [cost(10), cost(100_000)];
   assert(many < 20 * few + 200, `${few} ms among 10, ${many} ms among 100,000`);
 });
+
+test("Wheel.advance: a timer that hangs itself again one turn later fires once per turn", () => {
+  const wheel = new Wheel(0);
+  const fired: Probe[] = [];
+  const probe: Probe = new Probe(fired, () => {
+    if (fired.length < 10) wheel.add(probe, fired.length * 256 + 10);
+  });
+  wheel.add(probe, 10);
+  wheel.advance(10);
+  assertEquals(fired.length, 1);
+  wheel.advance(265);
+  assertEquals(fired.length, 1);
+  wheel.advance(266);
+  assertEquals(fired.length, 2);
+});
