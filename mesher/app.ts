@@ -180,6 +180,8 @@ async function startServers(mesher: Mesher): Promise<Server[]> {
     hostname,
     maxPayloadLength: MESSAGE_BYTES_MAX,
     maxRequestBodySize: BODY_BYTES_MAX,
+    // `personOf` checks the origin: the page of one port opens streams on the other, and programs have none.
+    origins: "*" as const,
     ...socketHandlers(mesher),
   };
   const ws = await blame("MESHER_HOST and MESHER_WS_PORT", node.serve({ ...common, port: wsPort }));
