@@ -14,6 +14,7 @@
  *
  * @module
  */
+import { EMPTY } from "../base/bytes.ts";
 import type { Flushable, FlushPoint } from "./flush_point.ts";
 import { type Address, IGNORE, type Stream, type StreamEnd, type StreamHandler } from "./stream.ts";
 
@@ -156,7 +157,8 @@ export abstract class QueuedStream implements Stream, Flushable {
   protected shift(): void {
     this.#first = this.#rest[this.#next];
     if (this.#first === undefined) return;
-    this.#next++;
+    // What is sent must not be kept for as long as something waits.
+    this.#rest[this.#next++] = EMPTY;
     if (this.#next === this.#rest.length) this.#rest.length = this.#next = 0;
     else if (this.#next >= CONSUMED_MAX && this.#next * 2 > this.#rest.length) {
       this.#rest.splice(0, this.#next);

@@ -1,8 +1,9 @@
 // deno-lint-ignore-file no-console -- says why a test is skipped
 /**
  * HTTP clients that others have written, each a process of its own, on kept connections: Node's agent,
- * the `fetch` of Node, Deno and Bun, curl. What is not installed is said.
+ * the `fetch` of Node, Deno and Bun, npm's undici, Python's aiohttp, curl. What is not installed is said.
  */
+import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { assert, assertEquals } from "@std/assert";
 import { serve, type Server } from "../../lib/ws/server.ts";
@@ -13,7 +14,25 @@ import { outputOf } from "../kit/run.ts";
 import { test } from "../kit/test.ts";
 
 const SCRIPT = fileURLToPath(new URL("./http_script.mjs", import.meta.url));
+const PYTHON_SCRIPT = fileURLToPath(new URL("./http_script.py", import.meta.url));
 const [deno, bun, node, curl] = ["deno", "bun", "node", "curl"].map(findProgram);
+
+/** True if a program ends well. */
+function works(command: string | undefined, args: readonly string[]): boolean {
+  if (command === undefined) return false;
+  return spawnSync(command, args, { stdio: "ignore", timeout: 60_000 }).status === 0;
+}
+
+const DENO_ARGS = ["run", "-A", "-q", "--no-config", "--no-lock"];
+const python = ["/usr/bin/python3", findProgram("python3")]
+  .find((each) => works(each, ["-c", "import aiohttp"]));
+const hasUndici = works(deno, [
+  "eval",
+  "--no-config",
+  "--no-lock",
+  "-q",
+  'await import("npm:undici@6")',
+]);
 
 /** What the server makes of each request. */
 async function answer(request: Request): Promise<Response> {
@@ -71,7 +90,8 @@ const CANDIDATES: readonly {
   readonly name: string;
   readonly command: string | undefined;
   readonly args: readonly string[];
-  readonly how: "agent" | "fetch";
+  readonly how: "agent" | "fetch" | "undici";
+  readonly script?: string;
   /** On how many connections at the most, for 59 requests. Node's `fetch` likes to open another. */
   readonly most: number;
 }[] = [
@@ -80,14 +100,29 @@ const CANDIDATES: readonly {
   {
     name: "Deno's fetch",
     command: deno,
-    args: ["run", "-A", "-q", "--no-config", "--no-lock"],
+    args: DENO_ARGS,
     how: "fetch",
     most: 2,
   },
   { name: "Bun's fetch", command: bun, args: [], how: "fetch", most: 2 },
+  {
+    name: "npm's undici",
+    command: hasUndici ? deno : undefined,
+    args: DENO_ARGS,
+    how: "undici",
+    most: 4,
+  },
+  {
+    name: "Python's aiohttp",
+    command: python,
+    args: [],
+    how: "agent",
+    script: PYTHON_SCRIPT,
+    most: 1,
+  },
 ];
 
-for (const { name, command, args, how, most } of CANDIDATES) {
+for (const { name, command, args, how, script = SCRIPT, most } of CANDIDATES) {
   if (command === undefined) console.log(`skipped: ${name}: not installed`);
   test(`serve keeps the connection of ${name}`, {
     ignore: command === undefined,
@@ -95,7 +130,7 @@ for (const { name, command, args, how, most } of CANDIDATES) {
   }, async () => {
     await serving(async (server, connections) => {
       const url = server.url.replace("ws:", "http:").replace(/\/$/, "");
-      const seen = JSON.parse(await outputOf(command!, [...args, SCRIPT, how, url]));
+      const seen = JSON.parse(await outputOf(command!, [...args, script, how, url]));
       assertEquals(seen.answers, ANSWERS);
       assertEquals(seen.many, Array.from({ length: 50 }, (_, i) => `GET /many/${i}`));
       assert(connections() <= most, `${connections()} connections`);

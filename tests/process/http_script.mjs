@@ -37,8 +37,8 @@ async function byAgent() {
   return { answers, many: many.map(([, text]) => text) };
 }
 
-/** The platform's `fetch`. */
-async function byFetch() {
+/** A `fetch`: the platform's, or a package's. */
+async function byFetch(fetch) {
   const ask = async (method, path, body) => {
     const pieces = Array.isArray(body)
       ? body.map((piece) => new TextEncoder().encode(piece))
@@ -60,5 +60,7 @@ async function byFetch() {
   return { answers, many };
 }
 
-const seen = how === "agent" ? await byAgent() : await byFetch();
+const seen = how === "agent"
+  ? await byAgent()
+  : await byFetch(how === "undici" ? (await import("npm:undici@6")).fetch : fetch);
 process.stdout.write(JSON.stringify(seen));

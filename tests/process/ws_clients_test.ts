@@ -3,7 +3,7 @@
  * Clients that others have written, each a process of its own, against this server: echo of every
  * length, fragments, compression in each agreement, subprotocols, and closing from either side.
  *
- * Chromium, Node, Deno, Bun, npm's `ws` and Python's `websockets` are tried where they are installed;
+ * Chromium, Node, Deno, Bun, npm's `ws`, Python's `websockets` and `aiohttp` are tried where they are installed;
  * what is missing is said.
  */
 import { spawnSync } from "node:child_process";
@@ -19,6 +19,7 @@ import { runtime, test, until } from "../kit/test.ts";
 
 const host = makeHost();
 const SCRIPT = fileURLToPath(new URL("./ws_script.mjs", import.meta.url));
+const AIOHTTP_SCRIPT = fileURLToPath(new URL("./ws_script_aiohttp.py", import.meta.url));
 const PYTHON_SCRIPT = fileURLToPath(new URL("./ws_script.py", import.meta.url));
 
 /** What a client has seen. */
@@ -68,6 +69,9 @@ const nodeFlags = [[], ["--experimental-websocket"]]
 const python = ["/usr/bin/python3", findProgram("python3")]
   .find((each) => works(each, ["-c", "import websockets"]));
 
+const aiohttp = ["/usr/bin/python3", findProgram("python3")]
+  .find((each) => works(each, ["-c", "import aiohttp"]));
+
 const hasWs = works(deno, ["eval", "--no-config", "--no-lock", "-q", 'await import("npm:ws@8")']);
 
 const chromium = ["chromium", "chromium-browser", "google-chrome"].map(findProgram).find(Boolean);
@@ -115,6 +119,13 @@ const CANDIDATES: readonly Candidate[] = [
     fragments: true,
     deflates: false,
     talk: (url) => run(python!, [PYTHON_SCRIPT, url]),
+  },
+  {
+    name: "Python's aiohttp",
+    missing: aiohttp === undefined ? "python3 with aiohttp" : undefined,
+    fragments: false,
+    deflates: true,
+    talk: (url) => run(aiohttp!, [AIOHTTP_SCRIPT, url, "deflate"]),
   },
   {
     name: "Chromium",
