@@ -62,5 +62,6 @@ async function byFetch(fetch) {
 
 const seen = how === "agent"
   ? await byAgent()
+  // deno-lint-ignore no-import-prefix -- the script runs by itself, without a config
   : await byFetch(how === "undici" ? (await import("npm:undici@6")).fetch : fetch);
 process.stdout.write(JSON.stringify(seen));
