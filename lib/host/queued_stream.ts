@@ -21,7 +21,7 @@ import { type Address, IGNORE, type Stream, type StreamEnd, type StreamHandler }
 /** Queued chunks are joined into one write up to this many bytes. */
 export const JOIN_BYTES_MAX: number = 256 * 1024;
 
-/** From as many consumed chunks on, the array of them is cut. */
+/** Number of consumed chunks from which the array is cut. */
 const CONSUMED_MAX = 1024;
 
 /** The host-independent part of a stream. */

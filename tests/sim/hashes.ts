@@ -7,7 +7,7 @@ import { PROMISES, promisesOf } from "./promises/all.ts";
 import { story } from "./story.ts";
 
 const hashes: string[] = [];
-for (let seed = 1; seed <= 10; seed++) {
+for (let seed = 1; seed <= 4; seed++) {
   hashes.push((await story(seed)).hash);
   hashes.push((await chaos(seed, promisesOf(seed, Object.keys(PROMISES)))).hash);
 }
