@@ -28,7 +28,12 @@ const withCookie = given({ cookie: "of the tests", logLevel: "silent" });
 
 for (
   const [flags, options, expected] of [
-    ["", withCookie, "ListenError NotCapable: cannot listen on 127.0.0.1:0: Deno may not listen"],
+    // Without any flag a Deno that starts this one would add -A.
+    [
+      "--allow-env=NOTHING",
+      withCookie,
+      "ListenError NotCapable: cannot listen on 127.0.0.1:0: Deno may not listen",
+    ],
     ["--allow-net=127.0.0.1:9", withCookie, "ListenError NotCapable: cannot listen on 127.0.0.1:0"],
     ["--allow-net=127.0.0.1", withCookie, "stopped"],
     [
@@ -42,7 +47,7 @@ for (
   ] as const
 ) {
   test(
-    `Node.start: what Deno does not grant is a rejection (${flags || "no permission"}, ${options})`,
+    `Node.start: what Deno does not grant is a rejection (${flags}, ${options})`,
     {
       ignore: deno === undefined,
     },
