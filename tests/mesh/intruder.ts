@@ -43,8 +43,12 @@ export class Intruder {
 
   /** Connects to the node of that name in TLS, whatever certificate it shows. */
   static async secure(name: string, localAddress?: string): Promise<Intruder> {
-    const { socket: tcp } = await Intruder.plain(name, localAddress);
-    const socket = tls.connect({ socket: tcp, rejectUnauthorized: false });
+    const { hostname, port } = parseName(name)!;
+    // On Bun, TLS over a socket of its own may never end when the listener changes its certificate.
+    const to = localAddress === undefined
+      ? { host: hostname, port }
+      : { socket: (await Intruder.plain(name, localAddress)).socket };
+    const socket = tls.connect({ ...to, rejectUnauthorized: false });
     let secured = false;
     socket.once("secureConnect", () => secured = true);
     const intruder = new Intruder(socket);
