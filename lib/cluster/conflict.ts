@@ -32,24 +32,31 @@ export type Resolve = (
 
 /**
  * What becomes of an actor that loses its name: `"exit"` ends it with `{ nameConflict, winner }`; `"keep"`
- * lets it live on, nameless. A function may hand its state to the winner first: the actor ends when
- * what it gives is settled, unless that is `"keep"`, and after 30 seconds at the latest.
+ * lets it continue without the name. A function may hand the actor's state to the winner first. It is called
+ * when this node is connected with the winner's, or after the heartbeat timeout without a connection. The
+ * actor ends when the returned promise settles, unless it resolves to `"keep"`, and after 30 seconds at the
+ * latest.
  */
 export type OnConflict =
   | "exit"
   | "keep"
   | ((conflict: NameConflict) => unknown);
 
-/** Does with the loser what it was registered for. */
-export function settleConflict(system: System, conflict: NameConflict, how: OnConflict): void {
+/** Applies `onConflict` to the loser. `reach` resolves when the winner can be sent messages. */
+export function settleConflict(
+  system: System,
+  conflict: NameConflict,
+  how: OnConflict,
+  reach: () => Promise<void>,
+): void {
   if (how === "keep") return;
   const { name, loser, winner } = conflict;
   const end = (): void => system.exit(loser, { nameConflict: name, winner });
   if (how === "exit") return end();
   const deadline = new Deadline(end);
   system.setTimer(deadline, RESOLVE_MS_MAX);
-  // What the resolver throws ends the actor, as if it had nothing to say.
-  new Promise((resolve) => resolve(how(conflict))).catch(() => {}).then((verdict) => {
+  // An error of the function ends the actor, as `"exit"` does.
+  reach().then(() => how(conflict)).catch(() => {}).then((verdict) => {
     if (deadline.next === undefined) return;
     system.wheel.remove(deadline);
     if (verdict !== "keep") end();

@@ -6,11 +6,12 @@
 import type { PeerLine } from "./rows.ts";
 
 /**
- * Peers by node. A session that another one has replaced is nobody's any more: what comes over it late
- * counts for nothing, and its end takes nothing along.
+ * Peers by node. A session that another one has replaced is ignored: neither what arrives over it late
+ * nor its end has an effect.
  */
 export class PeerTable<Peer extends { readonly line: PeerLine }> {
   readonly #byNode = new Map<string, Peer>();
+  readonly #awaited = new Map<string, Set<() => void>>();
 
   /** How many there are. */
   get size(): number {
@@ -19,7 +20,21 @@ export class PeerTable<Peer extends { readonly line: PeerLine }> {
 
   /** A session is up. */
   add(peer: Peer): void {
-    this.#byNode.set(peer.line.home.node, peer);
+    const { node } = peer.line.home;
+    this.#byNode.set(node, peer);
+    const awaited = this.#awaited.get(node);
+    this.#awaited.delete(node);
+    if (awaited !== undefined) { for (const added of awaited) added(); }
+  }
+
+  /** Calls `added` once, when a session with that node is up. The returned function cancels it. */
+  whenAdded(node: string, added: () => void): () => void {
+    let awaited = this.#awaited.get(node);
+    if (awaited === undefined) this.#awaited.set(node, awaited = new Set());
+    awaited.add(added);
+    return () => {
+      if (awaited.delete(added) && awaited.size === 0) this.#awaited.delete(node);
+    };
   }
 
   /** Who is behind a line, as long as its session is up. */

@@ -816,23 +816,23 @@ export class Registry {
     // Two nodes may have registered one and the same actor: it has lost nothing.
     if (asking !== undefined || entry.pid.equals(rival.pid)) return this.#withdraw(own);
     if (isResolving) return;
-    const line = this.#peers.get(rival.owner)?.line;
-    if (terms.resolve !== undefined && line !== undefined && canClaim(line)) {
-      this.#resolve(own, rival, line);
-    } else this.#yield(own, rival.pid);
+    if (terms.resolve !== undefined) this.#resolve(own, rival);
+    else this.#yield(own, rival.pid);
   }
 
-  /** Asks the resolver who keeps the name. What it throws is as if there were none. */
-  #resolve(own: LocalName, rival: NameEntry, line: PeerLine): void {
+  /** Asks the resolver which actor keeps the name. An error that it throws counts as no resolver. */
+  #resolve(own: LocalName, rival: NameEntry): void {
     const { name, pid } = own.entry;
     own.isResolving = true;
     const late = (): Error => new Error("the resolver takes too long");
-    const choice = new Promise<Pid<never> | undefined>((resolve) =>
-      resolve(own.terms.resolve!(name, rival.pid, pid))
+    const choice = this.#reach(rival.owner).then(() =>
+      this.#claimPeer(rival.owner) ? own.terms.resolve!(name, rival.pid, pid) : rival.pid
     );
     this.#system.within(choice, RESOLVE_MS_MAX, late).catch(() => rival.pid).then((keeps) => {
       own.isResolving = false;
       if (this.#own.get(name) !== own) return;
+      const line = this.#claimPeer(rival.owner);
+      if (line === undefined) return this.#yield(own, rival.pid);
       const still = this.#table.of(rival.owner, name);
       // The other has gone meanwhile.
       if (still === undefined) return;
@@ -840,6 +840,25 @@ export class Registry {
       const isTold = isOurs || keeps === undefined ? sendResolved(line, still, keeps as Pid) : true;
       if (!isOurs || !isTold) this.#yield(own, still.pid);
     });
+  }
+
+  /** The session with a node, if there is one and it knows claims. */
+  #claimPeer(node: string): PeerLine | undefined {
+    const line = this.#peers.get(node)?.line;
+    return line !== undefined && canClaim(line) ? line : undefined;
+  }
+
+  /**
+   * Resolves when a session with a node is up and its names are known, after its heartbeat timeout at the
+   * latest. A conflict may become known through a third node before the two holders are connected again.
+   */
+  #reach(node: string): Promise<void> {
+    if (node === this.#me) return Promise.resolve();
+    if (this.#peers.get(node) !== undefined) return this.synced(node);
+    let cancel!: () => void;
+    const added = new Promise<void>((resolve) => cancel = this.#peers.whenAdded(node, resolve));
+    const late = (): Error => new Error(`no session with ${node}`);
+    return this.#system.within(added, this.#deadlineMs, late).then(() => this.synced(node), cancel);
   }
 
   /** Our entry has lost. */
@@ -850,7 +869,7 @@ export class Registry {
     if (!name.startsWith(RESERVED) && this.#events.has("nameconflict")) {
       this.#events.emit("nameconflict", conflict);
     }
-    settleConflict(this.#system, conflict, own.terms.onConflict);
+    settleConflict(this.#system, conflict, own.terms.onConflict, () => this.#reach(winner.node));
   }
 
   /** Withdraws what too few nodes grant. */

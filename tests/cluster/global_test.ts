@@ -385,6 +385,36 @@ test("Global: a resolver that throws, and one that does not come to an end, end 
   }
 });
 
+test("Global: a conflict known through a third node is resolved when its two holders are connected", async () => {
+  await withTown(3, async (town, a, b, c) => {
+    town.cut(0, 1);
+    const [heard, log, asked] = [[], [], []] as [unknown[], unknown[], unknown[]];
+    for (const name of ["handed", "chosen"]) {
+      await a!.global.register(name, scribe(a!, heard));
+    }
+    await new Promise((wake) => setTimeout(wake, 2));
+    const hand = ({ winner }: NameConflict): void => b!.system.send(winner as Pid<string>, "state");
+    await b!.global.register("handed", scribe(b!, log), { onConflict: hand });
+    const chosen = scribe(b!, log);
+    await b!.global.register("chosen", chosen, {
+      resolve: (name, one, other) => {
+        asked.push(name);
+        return one.node === b!.name ? one : other;
+      },
+    });
+    for (const node of [a!, b!]) await node.mesh.connect(c!.name);
+    await untilFound([c!], "handed", a!.global.whereis("handed"));
+    await untilFound([b!], "handed", undefined);
+    assertEquals([heard, log, asked, b!.global.whereis("chosen")], [[], [], [], chosen]);
+    town.heal(0, 1);
+    await town.meet();
+    await untilFound([a!, b!, c!], "chosen", chosen);
+    await until("the state has arrived", () => heard.length > 0);
+    assertEquals(heard.filter((message) => message === "state"), ["state"]);
+    assertEquals(asked, ["chosen"]);
+  });
+});
+
 test("Global: three that meet at once, each with the name, keep one of them", async () => {
   await withTown(3, async (town, ...nodes) => {
     const pids = nodes.map(idle);
