@@ -490,3 +490,11 @@ const KEYS: ClusterKeys = {
   proofKey: utf8("the proof key of every simulation"),
   leaf: makeSimulatedLeaf,
 };
+
+// The types in the signatures of `Node`, so that this entry point is documented without others.
+export type * from "./exports/actor.ts";
+export type * from "./exports/cluster.ts";
+export type * from "./exports/node.ts";
+export type * from "./exports/otp.ts";
+export type * from "./exports/term.ts";
+export type * from "./exports/ws.ts";

@@ -4,6 +4,7 @@
 import { assertEquals } from "@std/assert";
 import {
   cycleProblems,
+  exportProblems,
   importProblems,
   mesherProblems,
   nameProblems,
@@ -67,6 +68,10 @@ test("lib declares no class name twice and has no file with an old name", () => 
 
 test("comments of the rewritten folders have no banned phrase", () => {
   assertNone(phraseProblems(house, PLAIN_FOLDERS));
+});
+
+test("mod.ts exports 60 names at most, and no name has two entry points", () => {
+  assertNone(exportProblems(house));
 });
 
 const small = planOf([
@@ -133,6 +138,21 @@ test("phraseProblems finds a banned phrase in a comment of a listed folder only"
   assertEquals(find("f(); // nobody", "lib/base").length, 1);
   assertEquals(find('f("nobody");', "lib/base"), []);
   assertEquals(find("// nobody", "lib/mesh"), []);
+});
+
+test("exportProblems finds a name too many, and a name that two entry points export", () => {
+  const front = (count: number) =>
+    sourceOf(
+      "mod.ts",
+      `export { ${Array.from({ length: count }, (_, i) => `x${i}`)} } from "./x.ts";`,
+    );
+  const other = sourceOf("lib/exports/ws.ts", 'export { type x7 as y, z } from "./x.ts";');
+  assertEquals(exportProblems([front(60), other]), []);
+  assertEquals(exportProblems([front(61), other]).length, 1);
+  assertEquals(
+    exportProblems([front(9), sourceOf("lib/exports/ws.ts", 'export type { x7 } from "./x.ts";')]),
+    ["lib/exports/ws.ts: exports x7, and so does mod.ts"],
+  );
 });
 
 test("cycleProblems finds a circle, of types too", () => {

@@ -23,7 +23,8 @@ export function checkQuorum(quorum: Quorum | undefined): void {
  *
  * @example
  * ```ts
- * import { Node, QuorumError } from "@firn/firn";
+ * import { Node } from "@firn/firn";
+ * import { QuorumError } from "@firn/firn/cluster";
  * import { assertRejects } from "@std/assert";
  *
  * await using node = await Node.start({ logLevel: "silent" });

@@ -189,7 +189,8 @@ export type ChildSpec<S extends Started = Started> = LocalChildSpec<S> | RemoteC
  *
  * @example
  * ```ts
- * import { ChildSpecError, Node, Supervisor } from "@firn/firn";
+ * import { Node, Supervisor } from "@firn/firn";
+ * import { ChildSpecError } from "@firn/firn/otp";
  * import { assertRejects } from "@std/assert";
  *
  * await using node = await Node.start({ logLevel: "silent" });

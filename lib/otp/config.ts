@@ -119,7 +119,7 @@ export class ConfigError extends RangeError {
  *
  * @example
  * ```ts
- * import { decodeConfig, encodeConfig } from "@firn/firn";
+ * import { decodeConfig, encodeConfig } from "@firn/firn/otp/config";
  * import { assertEquals } from "@std/assert";
  *
  * const bytes = encodeConfig({

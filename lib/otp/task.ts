@@ -27,7 +27,8 @@ const MAP_CONCURRENCY = 8;
  *
  * @example
  * ```ts
- * import { Node, task, TaskTimeoutError } from "@firn/firn";
+ * import { Node, task } from "@firn/firn";
+ * import { TaskTimeoutError } from "@firn/firn/otp";
  * import { assertRejects } from "@std/assert";
  *
  * await using node = await Node.start({ logLevel: "silent" });
@@ -48,7 +49,8 @@ export class TaskTimeoutError extends Error {
  *
  * @example
  * ```ts
- * import { Node, task, TaskExitError } from "@firn/firn";
+ * import { Node, task } from "@firn/firn";
+ * import { TaskExitError } from "@firn/firn/otp";
  * import { assertEquals, assertRejects } from "@std/assert";
  *
  * await using node = await Node.start({ logLevel: "silent" });

@@ -9,7 +9,8 @@
  *
  * @example
  * ```ts
- * import { Node, service, UnknownCallError } from "@firn/firn";
+ * import { Node, service } from "@firn/firn";
+ * import { UnknownCallError } from "@firn/firn/otp";
  * import { assertRejects } from "@std/assert";
  *
  * const old = service<{ state: number }>({ init: () => 0 });

@@ -61,7 +61,8 @@ export interface MessageSocket {
  *
  * @example
  * ```ts
- * import { roomMember, serve } from "@firn/firn";
+ * import { serve } from "@firn/firn";
+ * import { roomMember } from "@firn/firn/ws";
  * import { assertEquals } from "@std/assert";
  *
  * await using server = await serve({});
@@ -131,7 +132,8 @@ export interface EventStreamOptions extends BackpressureOptions {
  *
  * @example
  * ```ts
- * import { eventStream, serve, type Server } from "@firn/firn";
+ * import { serve, type Server } from "@firn/firn";
+ * import { eventStream } from "@firn/firn/ws";
  * import { assertEquals } from "@std/assert";
  *
  * await using server: Server = await serve({ fetch: () => eventStream(server.rooms, ["news"]) });

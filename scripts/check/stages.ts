@@ -47,7 +47,7 @@ export const STAGES: readonly Stage[] = [
     name: "doc",
     title: "documentation of every public symbol",
     counts: "whole",
-    commands: () => [["deno", "doc", "--lint", "mod.ts", "lib/simulate.ts"]],
+    commands: () => [["deno", "doc", "--lint", ...entryPoints()]],
   },
   {
     name: "publish",
@@ -155,6 +155,12 @@ export function stagesOf(paths: readonly string[]): readonly Stage[] {
       commands: () => [["bun", "test", ...paths.map((path) => path.replace(/^(?![./])/, "./"))]],
     },
   ];
+}
+
+/** The files that `deno.json` exports. */
+function entryPoints(): string[] {
+  const { exports } = JSON.parse(Deno.readTextFileSync("deno.json"));
+  return Object.values<string>(exports);
 }
 
 function hasPairs(file: string): boolean {

@@ -7,7 +7,8 @@
  */
 import { readFileSync } from "node:fs";
 import process from "node:process";
-import { type Connection, type Node, RoomError, type Server } from "../../mod.ts";
+import { RoomError } from "../../lib/ws/rooms.ts";
+import type { Connection, Node, Server } from "../../mod.ts";
 import {
   type ClientMessage,
   type NodeStatus,

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { SessionEnd } from "../../mod.ts";
+import type { SessionEnd } from "../../lib/mesh/session.ts";
 
 /** A node of the demo, as all of them know it. */
 export interface NodeCard {

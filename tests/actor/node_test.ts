@@ -2,14 +2,13 @@
  * The front door to actors: each of `Node`'s methods reaches what it promises.
  */
 import { assert, assertEquals, assertMatch, assertRejects, assertThrows } from "@std/assert";
+import { ArgumentError, NameError } from "../../lib/actor/errors.ts";
 import {
   type ActorExitError,
-  ArgumentError,
   type Call,
   CallExitError,
   CallTimeoutError,
   ListenError,
-  NameError,
   Node,
   NodeStoppedError,
   NoProcError,

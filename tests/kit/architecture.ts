@@ -110,7 +110,7 @@ export function importProblems(files: readonly Source[], plan: Plan): string[] {
 /** What Mesher may import beside its own files: packages by name, and what every command shares. */
 const MESHER_IMPORTS = [
   /^node:/,
-  /^@firn\/firn$/,
+  /^@firn\/firn(\/\w+)*$/,
   /^@std\//,
   /^postgres@/,
   /^\.\.\/scripts\/(given|runner)\.ts$/,
@@ -276,4 +276,33 @@ export function phraseProblems(
       return found ? [`${path}:${index + 1}: "${found[0]}" in a comment`] : [];
     })
   );
+}
+
+/** The largest number of names that `mod.ts` may export: what a newcomer can read through. */
+const FRONT_NAMES_MAX = 60;
+
+/**
+ * Returns a line if `mod.ts` exports too many names, and one for each name that several entry points
+ * export. The entry points are `mod.ts` and `lib/exports/*.ts`.
+ */
+export function exportProblems(files: readonly Source[]): string[] {
+  const places = new Map<string, string>();
+  const problems: string[] = [];
+  for (const { path, bare } of files) {
+    if (path !== "mod.ts" && !path.startsWith("lib/exports/")) continue;
+    const names = [...bare.matchAll(/^export (?:type )?\{([^}]*)\}/gm)]
+      .flatMap(([, list]) => list!.split(",").map((name) => name.replace(/\btype\b/, "").trim()))
+      .filter((name) => name !== "");
+    if (path === "mod.ts" && names.length > FRONT_NAMES_MAX) {
+      problems.push(
+        `mod.ts: ${names.length} names, but ${FRONT_NAMES_MAX} are the limit: use lib/exports`,
+      );
+    }
+    for (const name of names) {
+      const before = places.get(name);
+      if (before !== undefined) problems.push(`${path}: exports ${name}, and so does ${before}`);
+      else places.set(name, path);
+    }
+  }
+  return problems;
 }

@@ -10,16 +10,20 @@ const ROOT = new URL("../../", import.meta.url);
 
 /**
  * Type-checks programs with `deno check` and the project's own strict options, `isolatedDeclarations` among
- * them. They import "@firn/firn". Returns the errors of each, as one text per program; "" if it compiles.
+ * them. They import "@firn/firn" or another of its entry points. Returns the errors of each, as one text per program; "" if it compiles.
  */
 export async function compilerErrors<Name extends string>(
   programs: Readonly<Record<Name, string>>,
 ): Promise<Record<Name, string>> {
   const folder = await mkdtemp(join(tmpdir(), "firn-compile-"));
   try {
-    const { compilerOptions } = JSON.parse(await readFile(new URL("deno.json", ROOT), "utf8"));
+    const project = JSON.parse(await readFile(new URL("deno.json", ROOT), "utf8"));
+    const { compilerOptions } = project;
     const config = join(folder, "deno.json");
-    const imports = { "@firn/firn": new URL("mod.ts", ROOT).href };
+    const imports = Object.fromEntries(
+      Object.entries<string>(project.exports)
+        .map(([entry, path]) => [`@firn/firn${entry.slice(1)}`, new URL(path, ROOT).href]),
+    );
     await writeFile(config, JSON.stringify({ compilerOptions, imports }));
     const names = Object.keys(programs) as Name[];
     for (const name of names) await writeFile(join(folder, `${name}.ts`), programs[name]);

@@ -3,14 +3,8 @@
  * what the option `authorize` forbids.
  */
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import {
-  type Call,
-  MailboxFullError,
-  Node,
-  NodeOptionError,
-  type Pid,
-  type Self,
-} from "../../mod.ts";
+import { MailboxFullError } from "../../lib/actor/errors.ts";
+import { type Call, Node, NodeOptionError, type Pid, type Self } from "../../mod.ts";
 import { concat } from "../../lib/base/bytes.ts";
 import { encodeFrame } from "../../lib/mesh/frame.ts";
 import { SESSIONS_PER_ADDRESS_MAX } from "../../lib/mesh/mesh.ts";

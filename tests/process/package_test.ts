@@ -18,11 +18,13 @@ const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 
 const PROGRAM = `
 import { Node } from "@firn/firn";
+import { RESTARTS } from "@firn/firn/otp";
+import { CONFIG_BYTES_MAX } from "@firn/firn/otp/config";
 import { simulate } from "@firn/firn/sim";
 const node: Node = await Node.start({ logLevel: "silent" });
 const greeted = Promise.withResolvers<string>();
 node.send(node.spawn((self) => { void self; return (message: unknown) => greeted.resolve(String(message)); }), "hello");
-console.log(await greeted.promise, typeof simulate);
+console.log(await greeted.promise, typeof simulate, RESTARTS.length, CONFIG_BYTES_MAX > 0);
 await node.stop();
 `;
 
@@ -104,7 +106,7 @@ test("The package installs from its tarball and runs on Bun and on Deno; Node is
     const added = await run("bun", ["add", tarball], bun);
     assertEquals(added.code, 0, added.output);
     const onBun = await run("bun", ["program.ts"], bun);
-    assertEquals(onBun, { code: 0, output: "hello function\n" });
+    assertEquals(onBun, { code: 0, output: "hello function 3 true\n" });
 
     await withRegistry(folder, tarball, async (url) => {
       const deno = join(home, "deno");
@@ -113,7 +115,7 @@ test("The package installs from its tarball and runs on Bun and on Deno; Node is
       assertEquals(added.code, 0, added.output);
       // With types checked: the declarations are whole.
       const onDeno = await run("deno", ["run", "--check", "-A", "program.ts"], deno, env);
-      assertMatch(onDeno.output, /^hello function$/m);
+      assertMatch(onDeno.output, /^hello function 3 true$/m);
       assertEquals(onDeno.code, 0, onDeno.output);
     });
 

@@ -1,0 +1,26 @@
+/**
+ * Types and errors of actors that are not in `@firn/firn`: mailboxes, messages of the runtime,
+ * reports of crashes.
+ *
+ * @module
+ */
+export type {
+  MailboxPolicy,
+  MessageHandler,
+  ReceiveOptions,
+  SpawnOptions,
+  SystemMessage,
+} from "../actor/self.ts";
+export type { CallOptions } from "../actor/call.ts";
+export {
+  ArgumentError,
+  BadReturnError,
+  CallingSelfError,
+  MailboxFullError,
+  NameError,
+  QueueFullError,
+} from "../actor/errors.ts";
+export { RuntimeMessage } from "../actor/runtime_message.ts";
+export type { ActorName, RemoteSpawn } from "../actor/remote.ts";
+export type { Crash, GivenUp, Restarting, SystemEvents } from "../actor/report.ts";
+export type { TimerRef } from "../actor/timer.ts";

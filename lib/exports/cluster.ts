@@ -1,0 +1,16 @@
+/**
+ * Types and errors of global names, quorums and singletons that are not in `@firn/firn`.
+ *
+ * @module
+ */
+export type { NameConflict, OnConflict, Resolve } from "../cluster/conflict.ts";
+export { type GlobalOptions, NameTimeoutError, type WaitOptions } from "../cluster/global.ts";
+export { type Quorum, QuorumError } from "../cluster/quorum.ts";
+export type { GlobalEvents } from "../cluster/registry.ts";
+export {
+  type Incarnation,
+  type Singleton,
+  type SingletonChild,
+  SingletonError,
+  type SingletonOptions,
+} from "../cluster/singleton.ts";

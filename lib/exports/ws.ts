@@ -1,0 +1,48 @@
+/**
+ * WebSockets and rooms: what is not in `@firn/firn`. Rooms for other servers, options of clients,
+ * errors.
+ *
+ * @module
+ */
+export {
+  BACKPRESSURE_POLICIES,
+  type BackpressureOptions,
+  type BackpressurePolicy,
+} from "../ws/backpressure.ts";
+export {
+  CONNECTION_STATES,
+  type ConnectionHandlers,
+  type ConnectionState,
+  PingError,
+} from "../ws/connection.ts";
+export { ReconnectError, type ReconnectOptions } from "../ws/reconnect.ts";
+export type { SharedCompression } from "../ws/deflate.ts";
+export {
+  type Client,
+  CLIENT_STATES,
+  type ClientChange,
+  type ClientOptions,
+  type ClientState,
+  HandshakeError,
+  type PerAttempt,
+} from "../ws/client.ts";
+export { CloseCodeError } from "../ws/close.ts";
+export { type Acceptance, type DeflateOptions, OptionError } from "../ws/options.ts";
+export type { SendResult } from "../ws/outbox.ts";
+export {
+  type Member,
+  type Relay,
+  RoomError,
+  type RoomFault,
+  type RoomMessage,
+  type RoomsOptions,
+  type RoomTerms,
+  type TurnEnd,
+} from "../ws/rooms.ts";
+export {
+  eventStream,
+  type EventStreamOptions,
+  type MessageSocket,
+  roomMember,
+} from "../ws/room_member.ts";
+export type { StopOptions } from "../ws/server.ts";
