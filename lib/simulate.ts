@@ -468,6 +468,9 @@ async function drive<T>(
     } catch (error) {
       throw fail(String(error), error);
     }
+    if (world.failure !== undefined) {
+      throw fail(`a listener failed: ${world.failure.error}`, world.failure.error);
+    }
     if (world.now > limit) throw fail(`more than ${limit} ms have passed`);
     if (world.steps > steps) throw fail(`more than ${steps} events have happened`);
   }

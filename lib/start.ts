@@ -263,9 +263,10 @@ export async function startNode(
   const { seeds, discovery } = readSeeds(options);
   if (options.tls !== undefined) checkPem(options.tls, (words) => new NodeOptionError(words));
   const { use, accepted } = keys ? { use: keys, accepted: [] } : await keyring.derive(cookies);
-  const events = new Emitter<NodeEvents>((event, error) =>
-    log.error(`a listener of ${JSON.stringify(event)} failed: ${describeFully(error)}`)
-  );
+  const events = new Emitter<NodeEvents>((event, error) => {
+    log.error(`a listener of ${JSON.stringify(event)} failed: ${describeFully(error)}`);
+    host.listenerFailed?.(error);
+  });
   const mesh = new Mesh(host, {
     name,
     keys: use,

@@ -174,6 +174,8 @@ export interface Host {
    * if the host does not control rejections.
    */
   claimRejections?(claims: Claims): RejectionClaim;
+  /** Takes the error of a listener of `node.on`, which is logged too. The simulator fails with it. */
+  listenerFailed?(error: unknown): void;
   spawn(options: SpawnOptions): Child;
   /**
    * Runs `task` when this process receives SIGTERM, which then does not end it. After the last such

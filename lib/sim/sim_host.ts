@@ -62,6 +62,11 @@ export class SimHost implements Host, Machine {
     network.add(this);
   }
 
+  /** Fails the simulation with the error of a listener of the node's events. */
+  listenerFailed(error: unknown): void {
+    this.#world.failure ??= { error };
+  }
+
   /** Returns the listener on a port. */
   listening(port: number): SimListener | undefined {
     return this.#listeners.get(port);

@@ -39,6 +39,8 @@ export class World {
   now = 0;
   /** Number of events that have run. */
   steps = 0;
+  /** The first error of a listener of a node's events: the simulation fails with it. */
+  failure: { readonly error: unknown } | undefined = undefined;
   readonly random: SeededRandom;
   readonly trace: Trace;
   readonly #heap: Entry[] = [];

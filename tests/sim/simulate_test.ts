@@ -107,6 +107,26 @@ test("simulate: a failure has the seed, the moment, the cause and the trace", as
   assertEquals(error.trace.at(-1)?.what, "about to fail");
 });
 
+for (const how of ["throws", "rejects"] as const) {
+  test(`simulate: fails when a listener of a node's events ${how}`, async () => {
+    const cause = new Error("a listener's own");
+    const error = await assertRejects(
+      () =>
+        simulate({ seed: 3 }, async (sim) => {
+          const node = await sim.start("a");
+          node.on("spawn", () => {
+            if (how === "throws") throw cause;
+            return Promise.reject(cause);
+          });
+          node.spawn(() => () => {});
+          await sim.run(10);
+        }),
+      SimulationError,
+    ) as SimulationError;
+    assertEquals(error.cause, cause);
+  });
+}
+
 test("simulate: says so when nothing can happen any more, and when it takes too long", async () => {
   const stuck = () => simulate({}, () => new Promise<void>(() => {}));
   await assertRejects(stuck, SimulationError, "nothing can happen any more");
