@@ -3,6 +3,7 @@
  */
 import { assert, assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
 import { readFileSync } from "node:fs";
+import { Call } from "../../lib/actor/call.ts";
 import { NoConnectionError } from "../../lib/actor/errors.ts";
 import type { Self } from "../../lib/actor/self.ts";
 import { Node } from "../../lib/node.ts";
@@ -160,6 +161,50 @@ difference("A failed call that nothing awaits ends its caller", async () => {
     await self.receive();
   });
   assertEquals((await ended as Error).name, "NoProcError");
+});
+
+difference("The code of a dead actor runs until it waits", async () => {
+  await using node = await Node.start({ logLevel: "silent" });
+  let [thrown, uses] = [0, 0];
+  const pid = node.spawn(async (self: Self) => {
+    await self.receive().catch(() => {});
+    for (; uses < 150; uses++) {
+      try {
+        self.send(self.pid, uses as never);
+      } catch {
+        thrown++;
+      }
+    }
+    await self.receive().finally(() => uses = -1);
+  });
+  await until("it waits", () => node.actors().length === 1);
+  node.exit(pid, "kill");
+  await until("it has used self", () => uses === 150);
+  assertEquals(thrown, 100);
+  await new Promise((turn) => setTimeout(turn, 5));
+  assertEquals(uses, 150, "the last receive is pending");
+});
+
+difference("A handler that returns no promise may call itself", async () => {
+  await using node = await Node.start({ logLevel: "silent" });
+  const got = new Promise((came) => {
+    const pid = node.spawn((self: Self<unknown>) => (message) => {
+      if (message instanceof Call) message.reply("itself");
+      else self.call(self.pid as never, "who").then(came, came);
+    });
+    node.send(pid, "go");
+  });
+  assertEquals(await got, "itself");
+});
+
+difference("Sending after the node has stopped throws nothing", async () => {
+  const lines: string[] = [];
+  const node = await Node.start({ log: (_level, line) => void lines.push(line) });
+  const pid = node.spawn(quiet);
+  await node.stop();
+  node.send(pid, "late");
+  node.send("nobody", "late");
+  assert(lines.some((line) => line.includes("stopped")), lines.join("\n"));
 });
 
 test("lib/otp/README.md lists no difference without a test", () => {
