@@ -209,7 +209,11 @@ export class Node {
    * is "timeout" after `timeout` milliseconds (default 15000) in any case.
    * @throws {ArgumentError} `code` "badarg": the timeout is negative or above 24 days.
    */
-  async connect(name: string, options: ConnectNodeOptions = {}): Promise<void> {
+  connect(name: string, options: ConnectNodeOptions = {}): Promise<void> {
+    return this.#parts.system.tracked(this.#connect(name, options));
+  }
+
+  async #connect(name: string, options: ConnectNodeOptions): Promise<void> {
     const node = normalName(name);
     await this.#parts.mesh.connect(node, timerMs(options.timeout ?? CONNECT_MS));
     await this.#parts.registry.synced(node);
@@ -242,7 +246,7 @@ export class Node {
    * ```
    */
   changeCookie(cookies: string | readonly string[]): Promise<void> {
-    return this.#parts.changeCookie(cookies);
+    return this.#parts.system.tracked(this.#parts.changeCookie(cookies));
   }
 
   /**
@@ -553,7 +557,11 @@ export class Node {
    * @throws {ListenError} `code` of the system: the port is in use, or may not be used; "stopped": the node
    *   has been.
    */
-  async serve<Data = undefined>(options: ServeOptions<Data> = {}): Promise<Server> {
+  serve<Data = undefined>(options: ServeOptions<Data> = {}): Promise<Server> {
+    return this.#parts.system.tracked(this.#serve(options));
+  }
+
+  async #serve<Data>(options: ServeOptions<Data>): Promise<Server> {
     const { host, mesh, system } = this.#parts;
     if ((this.#left ?? this.#stopped) !== undefined) {
       throw new ListenError("stopped", `${this.name} has been stopped`);
@@ -594,9 +602,11 @@ export class Node {
    * ```
    */
   leave(options: LeaveOptions = {}): Promise<void> {
-    return this.#left ??= leave(this.#parts, this.#servers, options)
-      .finally(() => this.#left = undefined)
-      .then((left) => this.stop({ timeout: left }));
+    return this.#left ??= this.#parts.system.tracked(
+      leave(this.#parts, this.#servers, options)
+        .finally(() => this.#left = undefined)
+        .then((left) => this.stop({ timeout: left })),
+    );
   }
 
   /**

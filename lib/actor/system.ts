@@ -192,7 +192,7 @@ export class System implements ActorHome, TimerHost, Tracker {
   end(pid: Pid<never>, reason: ExitReason): Promise<void> {
     const ended = this.whenEnded(pid);
     this.exit(pid, reason);
-    return ended.then(() => {});
+    return this.tracked(ended.then(() => {}));
   }
 
   /** Ends one actor when another exits, but not vice versa. */
@@ -421,6 +421,11 @@ export class System implements ActorHome, TimerHost, Tracker {
     return running instanceof Actor ? running : undefined;
   }
 
+  /** Returns the same promise, tracked. A failure that nothing awaits ends the actor whose turn it is, if any. */
+  tracked<T>(promise: Promise<T>): Promise<T> {
+    return track(promise, this, this.running);
+  }
+
   /** Returns a rejected promise for an operation that `caller` requested. */
   rejected(error: unknown, caller: ActorRef | undefined): Promise<never> {
     return track(Promise.reject(error), this, caller);
@@ -455,10 +460,16 @@ export class System implements ActorHome, TimerHost, Tracker {
 
   /**
    * Whether an unhandled rejection is a failure of this system: of a call, or of a function that
-   * awaited one and was not awaited itself. It then ends the caller.
+   * awaited one and was not awaited itself. It then ends the caller. An error whose `cause` is such a
+   * failure counts too.
    */
   #claims(reason: unknown, promise: Promise<unknown>): boolean {
-    const failure = this.#failures.has(promise) ? promise : reason;
+    const cause = reason instanceof Error && isObject(reason.cause) ? reason.cause : undefined;
+    const failure = this.#failures.has(promise)
+      ? promise
+      : cause !== undefined && this.#failures.has(cause)
+      ? cause
+      : reason;
     const failures = isObject(failure) ? this.#failures : this.#values;
     if (!failures.has(failure as object)) return false;
     this.unhandled(reason, failures.get(failure as object));

@@ -72,7 +72,7 @@ Object.defineProperty(TrackedPromise.prototype, "constructor", {
   },
 });
 
-/** The same promise, tracked. Its failures cannot keep I/O from its turn, however often it is tried again. */
+/** The same promise, tracked. Its result cannot keep I/O from its turn, however often it is tried again. */
 export function track<T>(
   promise: Promise<T>,
   tracker: Tracker,
@@ -80,15 +80,17 @@ export function track<T>(
 ): Promise<T> {
   const origin: Origin = { handled: false, tracker, caller };
   const tracked: TrackedPromise<T> = new TrackedPromise<T>((resolve, reject) => {
-    promise.then(resolve, (error) => {
-      const settle = (): void => {
-        reject(error);
-        failed(tracked, origin, error);
-      };
-      // A dead caller tries nothing again.
-      if (caller?.isAlive === false) settle();
-      else tracker.soon(settle);
-    });
+    // A dead caller tries nothing again.
+    const settle = (task: () => void): void =>
+      caller?.isAlive === false ? task() : tracker.soon(task);
+    const refuse = (error: unknown): void => {
+      reject(error);
+      failed(tracked, origin, error);
+    };
+    promise.then(
+      (value) => settle(() => resolve(value)),
+      (error) => settle(() => refuse(error)),
+    );
   });
   tracked.origin = origin;
   return tracked;

@@ -91,7 +91,7 @@ export class Global {
    * @throws {ArgumentError} `code` "badarg": this node has as many names as it may, 262,144, or `quorum` is invalid.
    */
   register(name: string, pid: Pid<never>, options: GlobalOptions = {}): Promise<boolean> {
-    return this.#register(name, pid, options, false);
+    return this.#system.tracked(this.#register(name, pid, options, false));
   }
 
   /**
@@ -112,7 +112,7 @@ export class Global {
    * ```
    */
   reregister(name: string, pid: Pid<never>, options: GlobalOptions = {}): Promise<boolean> {
-    return this.#register(name, pid, options, true);
+    return this.#system.tracked(this.#register(name, pid, options, true));
   }
 
   /**
@@ -142,6 +142,10 @@ export class Global {
    * ```
    */
   waitFor<P extends Pid<never> = Pid>(name: string, options: WaitOptions = {}): Promise<P> {
+    return this.#system.tracked(this.#waitFor(name, options));
+  }
+
+  #waitFor<P extends Pid<never>>(name: string, options: WaitOptions): Promise<P> {
     if (!isName(name)) return Promise.reject(badName(name));
     const { timeout = WAIT_MS, signal } = options;
     const found = this.whereis<P>(name);
@@ -230,6 +234,10 @@ export class Global {
     child: SingletonChild,
     options: SingletonOptions = {},
   ): Promise<Singleton> {
+    return this.#system.tracked(this.#singleton(name, child, options));
+  }
+
+  #singleton(name: string, child: SingletonChild, options: SingletonOptions): Promise<Singleton> {
     const lock = RESERVED + name;
     if (!isName(name) || !isKey(lock)) return Promise.reject(badName(name));
     if (this.#singletons.has(name)) {

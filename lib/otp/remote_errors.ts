@@ -29,8 +29,10 @@ export function refuse(call: Call, error: unknown): void {
 /** Asks a service or a supervisor, wherever it is. */
 export function ask<T>(pid: Pid<never>, request: unknown, options?: CallOptions): Promise<T> {
   const to = pid as unknown as Pid<Call<unknown, T>>;
-  const answer = systemOf(to).call(to, request, options);
-  return to.home.local ? answer : revive(answer);
+  const system = systemOf(to);
+  const answer = system.call(to, request, options);
+  // Tracked again: the error may be another one than the call failed with.
+  return to.home.local ? answer : system.tracked(revive(answer));
 }
 
 /** The same promise, with the errors of another node in the classes of this one. */

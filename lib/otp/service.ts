@@ -228,11 +228,7 @@ function define(definition: AnyDefinition): Service<AnyProtocol> {
       }),
     async stop(service, reason = "normal") {
       const pid = service instanceof ServiceName ? await found(service) : service;
-      if (pid === undefined) return;
-      const system = systemOf(pid);
-      const ended = system.whenEnded(pid);
-      system.send(pid, { $stop: { reason } });
-      await ended;
+      if (pid !== undefined) await stopAt(pid, reason);
     },
     state: (service, options) => request(service, { $state: "get" }, options),
     replace: (service, change) => request(service, { $state: "set", change }),
@@ -258,6 +254,14 @@ function checkHandlers({ name, idleMs, init, call, cast }: AnyDefinition): void 
   }
   // Invalid for a timer, it would end each instance at its first message.
   if (idleMs !== undefined) timerMs(idleMs);
+}
+
+/** Asks a service to stop, and waits for its end. */
+async function stopAt(pid: AnyPid, reason: ExitReason): Promise<void> {
+  const system = systemOf(pid);
+  const ended = system.whenEnded(pid);
+  system.send(pid, { $stop: { reason } });
+  await system.tracked(ended.then(() => {}));
 }
 
 /** The pid that has a name now, if there is such a service. */

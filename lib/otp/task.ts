@@ -250,7 +250,7 @@ async function mapped<I, T>(
       const index = begun++;
       const begunTask = start(from, (self) => each(item, self));
       running.add(begunTask);
-      results[index] = await begunTask.result;
+      results[index] = await systemOf(begunTask.pid).tracked(begunTask.result);
       running.delete(begunTask);
     }
   };

@@ -39,3 +39,14 @@ test("a rejection that is no affair of a node's ends the process as ever", async
   assert(words instanceof Error && words.message.includes("no affair of a node's"), `${words}`);
   assert(!words.message.includes("it lives"));
 });
+
+test("what nodes, services, supervisors and tasks return ends the actor that forgot it, and not the process", async () => {
+  const child = fileURLToPath(new URL("./forgotten_api_child.ts", import.meta.url));
+  const command = runtime === "deno" ? ["run", "-A", "--no-check", child] : [child];
+  const { expected, alive, reports } = JSON.parse(await outputOf(process.execPath, command));
+  assertEquals([reports.length, alive], [expected, 0], reports.join("\n"));
+  for (const report of reports) {
+    const words = report.split(" ");
+    assertEquals(words.at(-1), words.at(-2), `${report}: the body's name ends with the error's`);
+  }
+});

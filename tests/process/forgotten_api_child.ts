@@ -1,0 +1,85 @@
+/**
+ * A program whose actors forget to await what nodes, services, supervisors and tasks return, and which lives on.
+ * Prints the actors that are still alive, and the reports.
+ */
+import process from "node:process";
+import { Node, type Self, service, Supervisor, task } from "../../mod.ts";
+
+const cookie = "the same on both nodes";
+const open = (name: string): Promise<Node> =>
+  Node.start({ name: `${name}@127.0.0.1:0`, cookie, logLevel: "silent" });
+const [node, other, plain] = await Promise.all([
+  open("a"),
+  open("b"),
+  Node.start({ logLevel: "silent" }),
+]);
+await node.connect(other.name);
+
+const boom = (): never => {
+  throw new Error("boom");
+};
+const empty = service<{ state: number }>({
+  name: "empty",
+  init() {
+    this.self.register("empty");
+    return 0;
+  },
+});
+const newer = service<{ state: number; call: { more(): number } }>({
+  init: () => 0,
+  call: { more: (n) => [n, n] },
+});
+other.expose(empty);
+while (!node.exposed(other.name).includes("empty")) {
+  await new Promise((turn) => setTimeout(turn, 5));
+}
+const far = await empty.startAt(node, empty.on(other.name));
+const named = newer.at(node, { name: "empty", node: other.name });
+
+/** What is forgotten, and what the error is called. */
+const FORGOTTEN: Readonly<Record<string, (self: Self) => unknown>> = {
+  "connect NodeConnectError": () => node.connect("c@127.0.0.1:1"),
+  "serve OptionError": () => plain.serve({ backpressureLimit: -1 }),
+  "changeCookie CookieError": () => node.changeCookie(""),
+  "leave OptionError": () => plain.leave({ timeout: -1 }),
+  "register NameError": (self) => node.global.register("", self.pid),
+  "reregister NameError": (self) => node.global.reregister("", self.pid),
+  "waitFor NameTimeoutError": () => node.global.waitFor("nothing", { timeout: 1 }),
+  "singleton NameError": () => node.global.singleton("", { id: "one", start: boom }),
+  "Supervisor.start SupervisorError": () =>
+    Supervisor.start(node, { children: [{ id: "child", start: boom }] }),
+  "task.map TaskExitError": () => task.map(node, [1], boom),
+  "call by pid UnknownCallError": () => newer.call(far as never).more(),
+  "call by name UnknownCallError": () => newer.call(named).more(),
+};
+
+const reports: string[] = [];
+for (const each of [node, plain]) {
+  each.on("crash", ({ body, reason, unhandled }) => {
+    if (unhandled) reports.push(`${body} ${(reason as Error).name}`);
+  });
+}
+const pids = [];
+const until = async (count: number): Promise<void> => {
+  const deadline = performance.now() + 10_000;
+  while (reports.length < count && performance.now() < deadline) {
+    await new Promise((turn) => setTimeout(turn, 5));
+  }
+};
+const begin = (name: string, forget: (self: Self) => unknown): void => {
+  // Its name is that of what it forgets.
+  const { [name]: body } = { [name]: (self: Self) => () => void forget(self) };
+  // The system that is asked is the one that knows whose turn it is.
+  const home = /^(serve|leave)/.test(name) ? plain : node;
+  const pid = home.spawn(body!);
+  pids.push(pid);
+  home.send(pid, "go");
+};
+for (const [name, forget] of Object.entries(FORGOTTEN)) begin(name, forget);
+await until(pids.length);
+await node.disconnect(other.name);
+begin("stop NoConnectionError", () => empty.stop(far));
+await until(pids.length);
+const alive = node.actors().length + plain.actors().length;
+process.stdout.write(JSON.stringify({ expected: pids.length, alive, reports }));
+await Promise.all([node, other, plain].map((each) => each.stop()));
