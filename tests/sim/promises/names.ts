@@ -12,6 +12,8 @@ export const names: MakePromise = ({ nodes, pick, sim }) => {
   const lives = new Lives();
   /** Who was told that it holds a name, and has not given it back. */
   const holders: { short: string; name: string; pid: Pid }[] = [];
+  /** Pids whose names were given back: possibly before the true answer, which waits while a node is paused. */
+  const released = new Set<string>();
 
   return {
     name: "names",
@@ -41,13 +43,15 @@ export const names: MakePromise = ({ nodes, pick, sim }) => {
         node.global.register(name, pid).then((registered) => {
           sim.note(`${name} ${pid.key}: ${registered}`);
           if (!registered) node.exit(pid, "kill");
-          else if (nodes.get(short) === node) {
+          else if (nodes.get(short) === node && !released.has(pid.key)) {
             holders.push({ short, name, pid });
             checker.take(life, { kind: "holds", name, pid: pid.key });
           }
         }, () => {});
       } else if (dice < 0.7) {
+        const held = node.global.whereis(name);
         if (!node.global.unregister(name)) return;
+        if (held !== undefined) released.add(held.key);
         sim.note(`${name} is unregistered on ${short}`);
         checker.take(life, { kind: "released", name });
         for (let i = holders.length - 1; i >= 0; i--) {
