@@ -58,7 +58,7 @@ export async function leave(
   const endAt = host.clock.now() + timeout;
   mesh.log.info("leaving: nothing more is placed here");
   // Peers place children on nodes that expose their function. They see this before those here end.
-  for (const name of remote.spawner.names()) remote.spawner.unexpose(name);
+  remote.spawner.close();
   const moved = Promise.all([global.leave(), remote.spawner.endOwned()]);
   if (!await isWithin(host, timeout / 2, moved)) {
     mesh.log.warn(`leaving: not all singletons and children moved within ${timeout / 2} ms`);

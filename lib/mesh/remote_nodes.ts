@@ -94,7 +94,7 @@ export class RemoteNodes implements Remote, CallAnswerer {
 
   candidates(fn: string): string[] {
     const nodes = [...this.#lines.keys()].filter((node) => this.exposedBy(node)?.includes(fn));
-    if (this.spawner.names().includes(fn)) nodes.push(this.#system.home.node);
+    if (this.spawner.has(fn)) nodes.push(this.#system.home.node);
     return nodes.sort();
   }
 

@@ -181,14 +181,21 @@ export class Spawner {
   /** Actors here that actors of other nodes own. */
   readonly #owned = new Set<Actor>();
   #requests = 0;
+  /** Whether only this node itself may spawn here. */
+  #isClosed = false;
 
   constructor(system: System) {
     this.#system = system;
   }
 
-  /** The names under which this node exposes functions. */
+  /** Returns the names under which other nodes may spawn functions here. */
   names(): string[] {
-    return [...this.#exposed.keys()];
+    return this.#isClosed ? [] : [...this.#exposed.keys()];
+  }
+
+  /** Returns whether this node itself may spawn a function of that name here. */
+  has(name: string): boolean {
+    return this.#exposed.has(name);
   }
 
   /** The name under which a function is exposed, or was last. */
@@ -210,14 +217,23 @@ export class Spawner {
     const isNew = !this.#exposed.has(name);
     this.#names.set(fn, name);
     this.#exposed.set(name, { fn, allow: isAllowed });
-    if (isNew) this.changed(true, name);
+    if (isNew && !this.#isClosed) this.changed(true, name);
   }
 
   /** Lets nobody spawn it any more. Whether somebody could. */
   unexpose(name: string): boolean {
     if (!this.#exposed.delete(name)) return false;
-    this.changed(false, name);
+    if (!this.#isClosed) this.changed(false, name);
     return true;
+  }
+
+  /**
+   * Exposes nothing to other nodes any more. Supervisors of this node still restart children here,
+   * or they would use up their intensity.
+   */
+  close(): void {
+    this.#isClosed = true;
+    for (const name of this.#exposed.keys()) this.changed(false, name);
   }
 
   /** Spawns on another node. `line` is the way there, if there is one. */
@@ -280,7 +296,7 @@ export class Spawner {
 
   /** Another node asks. Called by the arrivals. */
   asked(line: Outbound, { request, from, flags, name, ref, args }: SpawnRow): void {
-    const exposed = this.#exposed.get(name);
+    const exposed = this.#isClosed ? undefined : this.#exposed.get(name);
     if (exposed === undefined) return this.#refuse(line, request, "notexposed");
     const { node } = line.home;
     if (!this.#allows(exposed, node) || !this.authorization.allows(node, "spawn", name)) {
