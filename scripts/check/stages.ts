@@ -107,8 +107,8 @@ export const STAGES: readonly Stage[] = [
     slow: true,
     needsBun: true,
     commands: () => [
-      ["deno", "run", "-A", "--no-check", "scripts/sim.ts", "--seeds", "20"],
-      ["bun", "scripts/sim.ts", "--seeds", "60"],
+      ["deno", "run", "-A", "--no-check", "scripts/sim.ts", "--seeds", "200"],
+      ["bun", "scripts/sim.ts", "--seeds", "200"],
     ],
   },
   {

@@ -2,6 +2,8 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import type { Self } from "../../lib/actor/self.ts";
 import { ListenError } from "../../lib/host/host.ts";
 import { Node } from "../../lib/node.ts";
+import { Supervisor } from "../../lib/otp/supervisor.ts";
+import type { Pid } from "../../lib/term/pid.ts";
 import { OptionError } from "../../lib/ws/options.ts";
 import { COOKIE } from "../kit/keys.ts";
 import { test, until } from "../kit/test.ts";
@@ -49,4 +51,30 @@ test("Node.leave unexposes what the node exposes before anything ends, and refus
   await a.leave({ timeout: 1_000 });
   await until("a is gone", () => b.peers().length === 0);
   assertEquals(seen, [[]]);
+});
+
+test("Node.leave: supervisors of the node that leaves still restart their children on it", async () => {
+  const options = { cookie: COOKIE, logLevel: "silent" } as const;
+  await using a = await Node.start({ name: "a@127.0.0.1:0", ...options });
+  // It does not stop, so that leaving takes half of its timeout.
+  const singleton = {
+    id: "s",
+    shutdown: Infinity,
+    start: (self: Self) => self.spawnLink(stubborn),
+  };
+  await a.global.singleton("s", singleton);
+  const started: Pid<string>[] = [];
+  a.expose("child", (self: Self<string>) => {
+    started.push(self.pid);
+    return () => self.exit("crashed");
+  });
+  const child = { id: "c", node: a.name, fn: "child" };
+  const supervisor = await Supervisor.start(a, { intensity: 1, children: [child] });
+  let hasLeft = false;
+  const left = a.leave({ timeout: 1_000 }).then(() => hasLeft = true);
+  await until("nothing is exposed", () => a.exposed().length === 0);
+  a.send(started[0]!, "crash");
+  await until("the child runs again", () => started.length === 2);
+  assert(!hasLeft && a.isAlive(supervisor.pid));
+  await left;
 });

@@ -14,7 +14,7 @@ export const CONVERGE_MS = 75_000;
 const BOOT_MS = 1_000;
 
 /** How many seeds of each are run by default, of those that take long. */
-export const COSTLY: Readonly<Record<string, number>> = { churn: 3, fairness: 3, boots: 6 };
+export const COSTLY: Readonly<Record<string, number>> = { churn: 4, fairness: 6 };
 
 function require(isSo: boolean, words: string): void {
   if (!isSo) throw new Error(words);
