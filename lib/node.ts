@@ -21,6 +21,11 @@ import { leave, type LeaveOptions } from "./leave.ts";
 import { CONNECT_MS, type MembershipStats } from "./mesh/membership.ts";
 import { normalName } from "./mesh/name.ts";
 import { ListenError } from "./host/host.ts";
+import type { ActorInfo } from "./observe/actor_info.ts";
+import type { NodeStats } from "./observe/stats.ts";
+import type { Sys } from "./observe/sys.ts";
+import type { TopActor, TopOptions } from "./observe/top.ts";
+import type { TreeEntry } from "./observe/tree.ts";
 import type { PressureState } from "./mesh/pressure.ts";
 import type { NodeEvents, NodeOptions, Parts } from "./start.ts";
 import { NODE_EVENTS, startNode } from "./start.ts";
@@ -78,7 +83,6 @@ const LATE_LOGGED_MAX = 8;
  */
 export class Node {
   readonly #parts: Parts;
-  readonly #servers: Server[] = [];
   #stopped: Promise<void> | undefined;
   #left: Promise<void> | undefined;
   #ignoreSigterm: () => void = () => {};
@@ -193,6 +197,86 @@ export class Node {
    */
   membership(): MembershipStats {
     return this.#parts.mesh.stats();
+  }
+
+  /**
+   * Describes an actor of this node or another: name, function, supervisor, status, mailbox, current message,
+   * calls that it waits for, links, monitors, timers, names, groups. It returns types of messages, no contents.
+   *
+   * @throws {ObserveError} `code` "noproc": it has exited; "denied": its node does not permit it;
+   *   "noconnection", "timeout", "busy": its node does not answer.
+   *
+   * @example
+   * ```ts
+   * import { Node } from "@firn/firn";
+   * import { assertEquals } from "@std/assert";
+   *
+   * await using node = await Node.start({ logLevel: "silent" });
+   * const pid = node.spawnWith({ name: "counter" }, () => () => {});
+   * node.send(pid, 1);
+   * await new Promise((later) => setTimeout(later, 10));
+   * const { names, status, mailbox, handled } = await node.info(pid);
+   * assertEquals({ names, status, mailbox, handled }, {
+   *   names: ["counter"],
+   *   status: "waiting",
+   *   mailbox: 0,
+   *   handled: 1,
+   * });
+   * ```
+   */
+  info(pid: Pid<never>): Promise<ActorInfo> {
+    checkPid(pid);
+    return this.#parts.observation.info(this.#parts.system.here(pid));
+  }
+
+  /**
+   * Returns the actors of a node that have most of something, in descending order: messages that wait
+   * ("mailbox"), handler time ("time") or messages ("rate") during a window, timers ("timers").
+   *
+   * @throws {ObserveError} As `info`; `code` "badarg": an option is invalid.
+   *
+   * @example
+   * ```ts
+   * import { Node, type Self } from "@firn/firn";
+   * import { assertEquals } from "@std/assert";
+   *
+   * await using node = await Node.start({ logLevel: "silent" });
+   * const idle = node.spawn(async (self: Self<number>) => {
+   *   await self.receive({ match: (n) => n < 0 });
+   * });
+   * for (let n = 0; n < 5; n++) node.send(idle, n);
+   * await new Promise((later) => setTimeout(later, 10));
+   * const [first] = await node.top({ by: "mailbox", count: 1 });
+   * assertEquals([first?.pid, first?.mailbox], [idle, 5]);
+   * ```
+   */
+  top(options: TopOptions = {}): Promise<TopActor[]> {
+    return this.#parts.observation.top(options);
+  }
+
+  /**
+   * Returns the supervision trees of a node, read without calling the supervisors, also while they are busy:
+   * types, states, restarts, mailboxes.
+   *
+   * @throws {ObserveError} As `info`.
+   */
+  tree(options: { readonly node?: string | undefined } = {}): Promise<TreeEntry[]> {
+    return this.#parts.observation.tree(options);
+  }
+
+  /**
+   * Returns the counts of a node: actors, messages, timers, event loop, memory, sessions with queue, drops and
+   * round trip, sockets, rooms, names, warnings.
+   *
+   * @throws {ObserveError} As `info`.
+   */
+  stats(options: { readonly node?: string | undefined } = {}): Promise<NodeStats> {
+    return this.#parts.observation.stats(options);
+  }
+
+  /** Inspects and controls actors, after OTP's `sys`: states, suspension, message traces. */
+  get sys(): Sys {
+    return this.#parts.observation;
   }
 
   /** The names of the nodes that this one has a session with, in order. */
@@ -572,7 +656,7 @@ export class Node {
       system,
       (address, report) => mesh.listenerChanged(address, report),
     );
-    this.#servers.push(server);
+    this.#parts.servers.push(server);
     return server;
   }
 
@@ -603,7 +687,7 @@ export class Node {
    */
   leave(options: LeaveOptions = {}): Promise<void> {
     return this.#left ??= this.#parts.system.tracked(
-      leave(this.#parts, this.#servers, options)
+      leave(this.#parts, this.#parts.servers, options)
         .finally(() => this.#left = undefined)
         .then((left) => this.stop({ timeout: left })),
     );
@@ -657,7 +741,7 @@ export class Node {
     this.#ignoreSigterm();
     const deadline = system.now() + timeout;
     const patience = Math.min(SERVERS_STOP_MS, timeout / 2);
-    await Promise.all(this.#servers.map((server) => server.stop({ timeout: patience })));
+    await Promise.all(this.#parts.servers.map((server) => server.stop({ timeout: patience })));
     const late = await shutDown(system, Math.max(0, deadline - system.now()));
     if (late.length > 0) {
       const some = late.slice(0, LATE_LOGGED_MAX).join(" ");

@@ -498,6 +498,7 @@ const KEYS: ClusterKeys = {
 export type * from "./exports/actor.ts";
 export type * from "./exports/cluster.ts";
 export type * from "./exports/node.ts";
+export type * from "./exports/observe.ts";
 export type * from "./exports/otp.ts";
 export type * from "./exports/term.ts";
 export type * from "./exports/ws.ts";

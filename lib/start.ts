@@ -38,9 +38,11 @@ import { BunHost } from "./host/bun.ts";
 import { DenoHost } from "./host/deno.ts";
 import type { Host } from "./host/host.ts";
 import { restartText } from "./otp/child_info.ts";
+import { Observation, OBSERVE_ACCESS } from "./observe/observation.ts";
 import { isNormal } from "./term/exit.ts";
 import type { Pid } from "./term/pid.ts";
 import { Rooms } from "./ws/rooms.ts";
+import type { Server } from "./ws/server.ts";
 
 /** How to start a node. Everything has a default: `Node.start()` is a node on this machine. */
 export interface NodeOptions {
@@ -128,6 +130,13 @@ export interface NodeOptions {
     ) => boolean)
     | undefined;
   /**
+   * What other nodes may do with this one: "none"; "read": `node.info`, `top`, `tree`, `stats`, `metrics`,
+   * which return numbers, names and types of messages, no contents; "control": also read states, trace and
+   * suspend actors, and send exit signals. Questions of other nodes cost this one a tenth of its time at
+   * most, in portions of a millisecond. Default "read".
+   */
+  readonly observe?: "none" | "read" | "control" | undefined;
+  /**
    * On SIGTERM the node leaves, see {@linkcode Node.leave}, and when all nodes of the process have left and
    * nothing else handles the signal, the process exits with 0. Default false.
    */
@@ -173,6 +182,9 @@ export interface Parts {
   readonly registry: Registry;
   readonly global: Global;
   readonly groups: GroupTable;
+  readonly observation: Observation;
+  /** The servers of this node. */
+  readonly servers: Server[];
   /** Changes the cookies: the first is used, all are accepted. */
   readonly changeCookie: (cookies: string | readonly string[]) => Promise<void>;
   /** How to leave on SIGTERM; undefined: SIGTERM is not handled. */
@@ -228,6 +240,7 @@ const OPTIONS: Readonly<Record<keyof NodeOptions, true>> = {
   messageBytesMax: true,
   remoteMailboxMax: true,
   authorize: true,
+  observe: true,
   leaveOnSigterm: true,
   logLevel: true,
   log: true,
@@ -256,6 +269,10 @@ export async function startNode(
   }
   if (options.authorize !== undefined && typeof options.authorize !== "function") {
     throw new NodeOptionError("option authorize is not a function");
+  }
+  const { observe: access = "read" } = options;
+  if (!OBSERVE_ACCESS.includes(access)) {
+    throw new NodeOptionError(`option observe must be one of ${OBSERVE_ACCESS.join(", ")}`);
   }
   const keyring = new Keyring(isLoopback(listen.hostname));
   const cookies = options.cookie ?? cookiesFromFile(options.cookieFile, host);
@@ -344,6 +361,19 @@ export async function startNode(
     const { use, accepted } = await keyring.derive(cookies);
     await mesh.changeKeys(use, accepted);
   };
+  const servers: Server[] = [];
+  const observation = new Observation({
+    runtime: host.runtime,
+    clock,
+    system,
+    mesh,
+    rooms,
+    servers: () => servers,
+    registry,
+    groups,
+    memory: () => host.memory?.(),
+    access,
+  });
   const parts = {
     host,
     log: log.as(mesh.name),
@@ -354,6 +384,8 @@ export async function startNode(
     registry,
     global,
     groups,
+    observation,
+    servers,
     events,
     unsent,
     joined,

@@ -28,7 +28,7 @@ import { downMessage, exitMessage } from "./exit.ts";
 import type { ExitReason } from "../term/exit.ts";
 import type { Names } from "./names.ts";
 import type { ActorName, RemoteSpawn } from "./remote.ts";
-import type { Runnable, Scheduler } from "./scheduler.ts";
+import type { Probe, Runnable, Scheduler } from "./scheduler.ts";
 import type { ActorFunction, MessageHandler, ReceiveOptions, Self, SpawnOptions } from "./self.ts";
 import { patienceMs, SPENT, type TimerRef } from "./timer.ts";
 import type { Wheel, WheelTimer } from "./wheel.ts";
@@ -97,8 +97,24 @@ const HANDLER = 1;
 const ASYNC = 2;
 /** Waits for the promise that its handler returned. */
 const HELD = 3;
+/** Handles no message until it is resumed. */
+const SUSPENDED = 4;
 /** Has exited. Incremented by each use of `self` that throws. */
-const DEAD = 4;
+const DEAD = 5;
+
+/** What an actor is doing. */
+export type ActorStatus =
+  /** Its body has not run yet. */
+  | "starting"
+  /** It waits for a message. */
+  | "waiting"
+  /** It has messages, and waits for its turn. */
+  | "ready"
+  /** Its code awaits something: a call, a timer, I/O. */
+  | "awaiting"
+  /** An operator has suspended it. */
+  | "suspended"
+  | "dead";
 
 /**
  * How often `self` throws after its actor is dead. Enough for a loop that catches this to reach its
@@ -144,6 +160,8 @@ export class Actor extends ActorRef implements Runnable, Self<unknown> {
   /** Mailbox length from which messages must be admitted by `System.admit`. */
   watermark: number;
 
+  /** Number of messages that it has taken. */
+  handled = 0;
   #state = STARTING;
   /** Whether it is in the scheduler's queue. */
   #queued = true;
@@ -209,8 +227,16 @@ export class Actor extends ActorRef implements Runnable, Self<unknown> {
     const resolve = this.#resolve;
     if (resolve === undefined) return this.push(message);
     this.#endWait();
-    this.#last = message;
+    this.#take(message);
     resolve(message);
+  }
+
+  /** Records a message that an async body takes. */
+  #take(message: unknown): void {
+    this.#last = message;
+    this.handled++;
+    const { probe } = this.system.scheduler;
+    if (probe !== undefined) probe.taken(this, message);
   }
 
   /** Rejects the pending `receive`. */
@@ -276,7 +302,9 @@ export class Actor extends ActorRef implements Runnable, Self<unknown> {
 
   #runHandler(): void {
     const { scheduler } = this.system;
-    const handler = this.#what as MessageHandler<never>;
+    const { probe } = scheduler;
+    let handler = this.#what as MessageHandler<never>;
+    if (probe !== undefined) handler = this.#observed(handler, probe);
     // A turn lasts as long as the credit, at most 64 messages.
     const most = scheduler.credit;
     let left = most;
@@ -286,7 +314,7 @@ export class Actor extends ActorRef implements Runnable, Self<unknown> {
       try {
         const result = handler(message as never);
         if (result instanceof Promise) {
-          scheduler.credit -= most - left;
+          this.#count(most - left);
           this.system.failSelfCalls(this);
           return this.#hold(result);
         }
@@ -297,16 +325,29 @@ export class Actor extends ActorRef implements Runnable, Self<unknown> {
     }
     this.system.allowSelfCalls();
     this.#last = undefined;
-    scheduler.credit -= most - left;
+    this.#count(most - left);
+    if (this.#state === SUSPENDED) return;
     if (this.length > 0) scheduler.ready(this);
     else this.#queued = false;
+  }
+
+  /** Counts the messages of a turn. */
+  #count(messages: number): void {
+    this.system.scheduler.credit -= messages;
+    this.handled += messages;
+  }
+
+  /** Returns a handler whose messages are observed. */
+  #observed(handler: MessageHandler<never>, probe: Probe): MessageHandler<never> {
+    return (message) => probe.handle(this, handler, message);
   }
 
   /**
    * Waits for the promise of a handler before the next message, unless the handler calls `receive`.
    */
   #hold(promise: Promise<unknown>): void {
-    if (this.#state < DEAD) {
+    if (this.#state === SUSPENDED) this.suspendedAs = HELD;
+    else if (this.#state < DEAD) {
       this.#state = HELD;
       this.#queued = false;
     }
@@ -314,6 +355,10 @@ export class Actor extends ActorRef implements Runnable, Self<unknown> {
   }
 
   #release(): void {
+    if (this.#state === SUSPENDED && this.suspendedAs === HELD) {
+      this.#last = undefined;
+      this.suspendedAs = HANDLER;
+    }
     if (this.#state !== HELD) return;
     this.#state = HANDLER;
     this.#last = undefined;
@@ -330,7 +375,7 @@ export class Actor extends ActorRef implements Runnable, Self<unknown> {
 
   /** Passes a queued message to the pending `receive`. */
   #wake(): void {
-    if (this.#resolve === undefined || this.length === 0) return;
+    if (this.#resolve === undefined || this.length === 0 || this.#state === SUSPENDED) return;
     const match = this.#condition?.match;
     if (match === undefined) return this.#hand(this.shift());
     try {
@@ -350,12 +395,17 @@ export class Actor extends ActorRef implements Runnable, Self<unknown> {
     this.#last = undefined;
     if (this.length === 0 || this.#queued) return this.#wait(match, ms);
     if (this.system.scheduler.spend(TAKEN_CREDIT)) {
-      if (match === undefined) return Promise.resolve((this.#last = this.shift()) as never);
+      if (match === undefined) {
+        const message = this.shift();
+        this.#take(message);
+        return Promise.resolve(message as never);
+      }
       const taken = this.take(match);
       // The predicate has ended the actor.
       if (!this.isAlive) return never();
       if (taken === undefined) return this.#wait(match, ms);
-      return Promise.resolve((this.#last = taken.message) as never);
+      this.#take(taken.message);
+      return Promise.resolve(taken.message as never);
     }
     // There is a message but no credit: it is delivered in the next turn.
     this.#queued = true;
@@ -535,8 +585,55 @@ export class Actor extends ActorRef implements Runnable, Self<unknown> {
     return this.#state === ASYNC || this.#state === HELD;
   }
 
+  /** What it is doing. */
+  get status(): ActorStatus {
+    switch (this.#state) {
+      case STARTING:
+        return "starting";
+      case HANDLER:
+        return this.length > 0 ? "ready" : "waiting";
+      case SUSPENDED:
+        return "suspended";
+      case ASYNC:
+      case HELD:
+        if (this.#resolve === undefined) return "awaiting";
+        return this.#queued ? "ready" : "waiting";
+    }
+    return "dead";
+  }
+
+  /** The message that it handles. */
+  get current(): unknown {
+    return this.#last;
+  }
+
+  /**
+   * Takes no message until it is resumed; they wait in its mailbox. Exit signals still end it.
+   * Returns whether it is suspended now.
+   */
+  suspend(): boolean {
+    if (this.#state === SUSPENDED) return true;
+    if (this.#state !== HANDLER && this.#state !== ASYNC && this.#state !== HELD) return false;
+    this.suspendedAs = this.#state;
+    this.#state = SUSPENDED;
+    // So that no message schedules a turn.
+    this.#queued = true;
+    return true;
+  }
+
+  /** Ends a suspension. Returns whether it was suspended. */
+  resume(): boolean {
+    if (this.#state !== SUSPENDED) return false;
+    this.#state = this.suspendedAs!;
+    this.suspendedAs = undefined;
+    // A turn finds out what there is to do.
+    this.system.scheduler.ready(this);
+    return true;
+  }
+
   /** Whether it waits for a message: it has no scheduled turn, and its handler has returned. */
   get isIdle(): boolean {
+    if (this.#state === SUSPENDED) return true;
     if (this.#queued) return false;
     return this.#state === HANDLER ? this.length === 0 : this.#resolve !== undefined;
   }

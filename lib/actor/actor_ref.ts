@@ -43,6 +43,7 @@ class Extras {
   chain: Chained | undefined = undefined;
   lineage: readonly Pid[] | undefined = undefined;
   abort: AbortController | undefined = undefined;
+  suspendedAs: number | undefined = undefined;
 }
 
 /** An actor as seen by the runtime: on this node or on another. */
@@ -148,6 +149,15 @@ export abstract class ActorRef extends Mailbox {
 
   set abort(abort: AbortController | undefined) {
     ActorRef.#make(this).abort = abort;
+  }
+
+  /** While it is suspended: its state before. */
+  get suspendedAs(): number | undefined {
+    return ActorRef.#of(this)?.suspendedAs;
+  }
+
+  set suspendedAs(state: number | undefined) {
+    ActorRef.#make(this).suspendedAs = state;
   }
 
   /** How error messages name it: by its pid and names, `<0.4> counter`. */

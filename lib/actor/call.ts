@@ -175,6 +175,16 @@ export class PendingCall<Request = unknown, Reply = unknown> extends Call<Reques
     this.#unlisten = stop;
   }
 
+  /** The actor that was called. */
+  get callee(): ActorRef {
+    return this.#actor;
+  }
+
+  /** Milliseconds since it was made; undefined if it has no timeout. */
+  age(now: number): number | undefined {
+    return this.#ms === Infinity ? undefined : Math.max(0, now - (this.due - this.#ms));
+  }
+
   /** False: it has been answered, or given up. */
   get isOpen(): boolean {
     return this.#resolve !== undefined;
@@ -191,14 +201,14 @@ export class PendingCall<Request = unknown, Reply = unknown> extends Call<Reques
 }
 
 /** A call of an actor, attached to that actor. */
-class Asking implements Chained {
+export class Asking implements Chained {
   following: Chained | undefined = undefined;
   preceding: Chained | undefined = undefined;
-  readonly #call: PendingCall;
+  readonly call: PendingCall;
   readonly #caller: ActorRef;
 
   constructor(call: PendingCall, caller: ActorRef) {
-    this.#call = call;
+    this.call = call;
     this.#caller = caller;
     attach(this, caller);
   }
@@ -209,7 +219,7 @@ class Asking implements Chained {
 
   /** The caller has ended. */
   drop(reason: ExitReason): void {
-    this.#call.callerEnded(this.#caller.pid as Pid, reason);
+    this.call.callerEnded(this.#caller.pid as Pid, reason);
   }
 }
 

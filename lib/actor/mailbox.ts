@@ -74,10 +74,11 @@ export class Mailbox {
     this.length = 0;
   }
 
-  /** Returns the messages in order, for inspection. */
-  peek(): unknown[] {
+  /** Returns the messages in order, at most `max`, for inspection. */
+  peek(max: number = Infinity): unknown[] {
     const mask = this.#items.length - 1;
-    return Array.from({ length: this.length }, (_, i) => this.#items[(this.#head + i) & mask]);
+    const length = Math.min(max, this.length);
+    return Array.from({ length }, (_, i) => this.#items[(this.#head + i) & mask]);
   }
 
   /**

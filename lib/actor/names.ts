@@ -11,6 +11,8 @@ import { NameError, NoProcError } from "./errors.ts";
 export class Names {
   readonly #home: Home;
   readonly #pids = new Map<string, Pid<never>>();
+  /** Names of the runtime's own, which are not listed. */
+  readonly #reserved = new Map<string, Pid<never>>();
 
   /** `home` is the node whose actors may have a name here. */
   constructor(home: Home) {
@@ -25,7 +27,7 @@ export class Names {
     const actor = actorRefOf(pid);
     // Another system in this process would not be notified of the name when the actor exits.
     if (actor === undefined || pid.home !== this.#home) throw new NoProcError(pid);
-    const holder = this.#pids.get(name);
+    const holder = this.whereis(name);
     if (holder !== undefined) {
       if (holder === pid) return;
       const message = `the name ${JSON.stringify(name)} is held by ${holder}`;
@@ -38,7 +40,17 @@ export class Names {
 
   /** Returns the actor that has a name. */
   whereis(name: string): Pid<never> | undefined {
-    return this.#pids.get(name);
+    return this.#pids.get(name) ?? this.#reserved.get(name);
+  }
+
+  /** Gives a name to a part of the runtime. It is not listed and cannot be freed. */
+  reserve(name: string, pid: Pid<never>): void {
+    this.#reserved.set(name, pid);
+  }
+
+  /** Number of names. */
+  get size(): number {
+    return this.#pids.size;
   }
 
   /** Frees a name. Returns whether it was registered. */

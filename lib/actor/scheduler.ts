@@ -26,8 +26,22 @@ export interface Runnable {
   run(): void;
 }
 
+/** Observes the messages of actors, for as long as it is set. */
+export interface Probe {
+  /** Calls a handler with a message, and returns what that returns. */
+  handle(actor: Runnable, handler: (message: never) => unknown, message: unknown): unknown;
+  /** An actor that waited in `receive` takes a message. */
+  taken(actor: Runnable, message: unknown): void;
+  /** A message is sent: an object of its own for each call. */
+  sent(message: unknown): void;
+}
+
 /** The scheduler of one system. */
 export class Scheduler {
+  /** Observes messages. Costs one test of this field per turn while it is undefined. */
+  probe: Probe | undefined = undefined;
+  /** Called with what has its turn when the clock is read, at most once per 64 messages. */
+  sampled: ((runnable: Runnable) => void) | undefined = undefined;
   /** Number of messages that may be handled before the clock is read again. */
   credit: number = CREDIT;
   /** The object that has its turn. Its code runs within the turn up to the first `await`. */
@@ -118,6 +132,7 @@ export class Scheduler {
     else this.#grant = Math.max(1, Math.floor(this.#grant * SLICE_MS / took));
     this.#lookedAt = now;
     this.#unbroken = true;
+    if (this.sampled !== undefined && this.running !== undefined) this.sampled(this.running);
   }
 
   readonly #resume = (): void => {

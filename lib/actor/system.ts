@@ -59,7 +59,7 @@ const TRACES_MAX = 20;
 const TRACES_MS = 100;
 
 /** Mailbox length that causes a warning, once. */
-const MAILBOX_MARK = 100_000;
+export const MAILBOX_MARK = 10_000;
 
 /** The host functions that a system uses. */
 export interface SystemHost {
@@ -74,6 +74,16 @@ export interface SupervisedChildren {
   get(pid: Pid): { readonly spec: { readonly id: string } } | undefined;
 }
 
+/** A child, as a supervisor lists it without being called. */
+export interface SupervisedChild {
+  readonly id: string;
+  readonly type: "worker" | "supervisor";
+  readonly state: "running" | "restarting" | "waiting" | "stopped";
+  readonly pid: Pid<never> | undefined;
+  /** How often it has been started again. */
+  readonly restarts: number;
+}
+
 /** The actors of one node. */
 export class System implements ActorHome, TimerHost, Tracker {
   readonly home: Home;
@@ -86,11 +96,17 @@ export class System implements ActorHome, TimerHost, Tracker {
   readonly names: Names;
   readonly events: Emitter<SystemEvents>;
   /** Mailbox length from which `admit` is called for each message. */
-  readonly mark: number = MAILBOX_MARK;
+  mark: number = MAILBOX_MARK;
   /** Actors that monitor nodes, by node. */
   readonly nodeWatchers: Watchers = new Watchers();
   /** Whether the node is being stopped in order: other nodes may not spawn actors here. */
   isStopping = false;
+  /** Number of actors that have crashed. */
+  crashes = 0;
+  /** Number of messages to actors that do not exist. */
+  deadLetters = 0;
+  /** Number of messages that exited actors had taken. */
+  handledBefore = 0;
   readonly #clock: Clock;
   readonly #random: Random;
   /** Carries signals between actors. */
@@ -98,6 +114,8 @@ export class System implements ActorHome, TimerHost, Tracker {
   readonly #actors = new Table<Actor>();
   /** The supervisors and their children. */
   readonly #supervisors = new Map<Pid, SupervisedChildren>();
+  /** Functions that list their children. */
+  readonly #childLists = new Map<Pid, () => readonly SupervisedChild[]>();
   #lastId = 0;
   /** The only native timer, set to the next due time in the wheel. */
   #alarm: Timer | undefined;
@@ -151,6 +169,16 @@ export class System implements ActorHome, TimerHost, Tracker {
   /** Number of actors. */
   get size(): number {
     return this.#actors.size;
+  }
+
+  /** Number of actors that were spawned. */
+  get spawned(): number {
+    return this.#lastId;
+  }
+
+  /** Iterates over the actors, in the order of spawning. They may be spawned and exit meanwhile. */
+  actors(): Generator<Actor, void> {
+    return this.#actors.each();
   }
 
   /** Returns all pids, in the order of spawning. */
@@ -224,9 +252,30 @@ export class System implements ActorHome, TimerHost, Tracker {
   }
 
   /** Records that an actor supervises children, whose crashes it reports too. */
-  supervises(supervisor: Pid, brood: SupervisedChildren): void {
-    this.#supervisors.set(supervisor, brood);
-    this.whenEnded(supervisor).then(() => this.#supervisors.delete(supervisor));
+  supervises(
+    supervisor: Pid,
+    running: SupervisedChildren,
+    list: () => readonly SupervisedChild[] = () => [],
+  ): void {
+    this.#supervisors.set(supervisor, running);
+    this.#childLists.set(supervisor, list);
+    this.whenEnded(supervisor).then(() => {
+      this.#supervisors.delete(supervisor);
+      this.#childLists.delete(supervisor);
+    });
+  }
+
+  /** Returns the children of a supervisor; undefined if the actor is none. */
+  childrenOf(supervisor: Pid): readonly SupervisedChild[] | undefined {
+    return this.#childLists.get(supervisor)?.();
+  }
+
+  /** Returns the supervisor of an actor, and the actor's id among its children. */
+  supervisionOf(actor: Actor): { readonly supervisor: Pid; readonly child: string } | undefined {
+    const supervisor = this.#supervisorOf(actor);
+    if (supervisor === undefined) return undefined;
+    const child = this.#supervisors.get(supervisor)?.get(actor.pid as Pid);
+    return child && { supervisor, child: child.spec.id };
   }
 
   /**
@@ -319,6 +368,7 @@ export class System implements ActorHome, TimerHost, Tracker {
   /** Sends a message; drops it if the actor does not exist. Never blocks or throws. */
   send<M>(to: Pid<M>, message: M): void {
     if (to.home !== this.home) to = this.here(to);
+    if (this.scheduler.probe !== undefined) this.scheduler.probe.sent(message);
     const actor = actorRefOf(to);
     if (actor !== undefined) actor.deliver(message);
     else this.#elsewhere(to, message);
@@ -394,6 +444,7 @@ export class System implements ActorHome, TimerHost, Tracker {
       signal.addEventListener("abort", abort, { once: true });
       call.unlisten(() => signal.removeEventListener("abort", abort));
     }
+    if (this.scheduler.probe !== undefined) this.scheduler.probe.sent(call);
     actor.deliver(call);
     return promise as Promise<R>;
   }
@@ -631,11 +682,13 @@ export class System implements ActorHome, TimerHost, Tracker {
   ended(actor: Actor, reason: ExitReason, crash: ActorCrash | undefined): void {
     const pid = actor.pid as Pid;
     const { names } = actor;
+    this.handledBefore += actor.handled;
     pid.target = undefined;
     this.#actors.delete(pid.id);
     if (names !== undefined) this.names.ended(actor);
-    if (crash !== undefined && !isNormal(reason) && this.events.has("crash")) {
-      this.#report(actor, listOf(names), reason, crash);
+    if (crash !== undefined && !isNormal(reason)) {
+      this.crashes++;
+      if (this.events.has("crash")) this.#report(actor, listOf(names), reason, crash);
     }
     // Emitted before linked actors exit, so that causes precede effects.
     if (this.events.has("exit")) this.events.emit("exit", { pid, reason });
@@ -670,7 +723,7 @@ export class System implements ActorHome, TimerHost, Tracker {
   }
 
   /** Drops a message of another node because the mailbox is too long for it. */
-  overfull(actor: Actor, message: unknown): void {
+  overfull(actor: ActorRef, message: unknown): void {
     const pid = actor.pid as Pid;
     if (this.events.has("mailbox")) {
       this.events.emit("mailbox", { pid, length: actor.length, dropped: true });
@@ -718,6 +771,7 @@ export class System implements ActorHome, TimerHost, Tracker {
   }
 
   #dead(to: Pid<never> | ActorName | string, message: unknown): void {
+    this.deadLetters++;
     if (this.events.has("deadletter")) this.events.emit("deadletter", { to, message });
   }
 

@@ -52,11 +52,14 @@ export class Table<T extends object> {
 
   /** Returns all items, in the order of their numbers. */
   all(): T[] {
-    const all: T[] = [];
+    return [...this.each()];
+  }
+
+  /** Iterates over the items, in the order of their numbers. They may be added and removed meanwhile. */
+  *each(): Generator<T, void> {
     for (const { items } of this.#pages.values()) {
-      for (const item of items) if (item !== undefined) all.push(item);
+      for (const item of items) if (item !== undefined) yield item;
     }
-    return all;
   }
 
   #pageOf(id: number): Page<T> | undefined {

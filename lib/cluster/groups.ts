@@ -143,6 +143,16 @@ export class GroupTable {
       .map(({ name }) => name);
   }
 
+  /** Number of groups. */
+  get count(): number {
+    return this.#groups.size;
+  }
+
+  /** Returns the groups of an actor of this node. */
+  groupsOf(actor: Actor): string[] {
+    return [...new Set(this.#joined.get(actor)?.rows.map(({ group }) => group))];
+  }
+
   monitor(scope: string, group: string, pid: Pid<GroupChange>): () => void {
     const actor = this.#actor(pid);
     const key = keyOf(scope, group);

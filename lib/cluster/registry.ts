@@ -192,6 +192,17 @@ export class Registry {
     return this.#table.names();
   }
 
+  /** Number of names. */
+  get count(): number {
+    return this.#table.size;
+  }
+
+  /** Returns the names of an actor of this node. */
+  namesOf(pid: Pid<never>): string[] {
+    return [...this.#own.values()].filter(({ entry }) => entry.pid.equals(pid))
+      .map(({ entry }) => entry.name);
+  }
+
   /** How many nodes a quorum needs. */
   need(quorum: Quorum | undefined): number {
     return quorum === "majority" ? this.members.majority : quorum ?? 1;

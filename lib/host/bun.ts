@@ -20,6 +20,7 @@ import {
   type Host,
   type Listener,
   type ListenOptions,
+  type MemoryUse,
   type ServerTls,
   type SpawnOptions,
 } from "./host.ts";
@@ -32,6 +33,7 @@ import {
   systemLog,
   systemLookup,
   systemLookupService,
+  systemMemory,
   systemOnTermination,
   systemRandom,
   systemSecretFile,
@@ -189,6 +191,10 @@ export class BunHost implements Host {
       dialling.on("error", (error) => settle(connectError(error, options)));
       dialling.connect({ host: hostname, port });
     });
+  }
+
+  memory(): MemoryUse {
+    return systemMemory();
   }
 
   spawn(options: SpawnOptions): Child {

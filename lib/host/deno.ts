@@ -32,6 +32,7 @@ import type {
   Host,
   Listener,
   ListenOptions,
+  MemoryUse,
   ServerTls,
   SpawnOptions,
 } from "./host.ts";
@@ -45,6 +46,7 @@ import {
   systemLog,
   systemLookup,
   systemLookupService,
+  systemMemory,
   systemOnTermination,
   systemRandom,
   systemSecretFile,
@@ -115,6 +117,10 @@ export class DenoHost implements Host {
       clearTimeout(timer);
       options.signal?.removeEventListener("abort", abort);
     }
+  }
+
+  memory(): MemoryUse {
+    return systemMemory();
   }
 
   spawn(options: SpawnOptions): Child {

@@ -143,6 +143,18 @@ export interface Child {
   readonly ended: Promise<number | string>;
 }
 
+/** The memory of a process, in bytes. */
+export interface MemoryUse {
+  /** What it occupies of the machine's memory. */
+  readonly rss: number;
+  /** What JavaScript objects occupy. */
+  readonly heapUsed: number;
+  /** What the engine lets them occupy; 0 if it is not known. */
+  readonly heapLimit: number;
+  /** What buffers outside of the heap occupy. */
+  readonly external: number;
+}
+
 /** The environment of a node. */
 export interface Host {
   readonly runtime: "deno" | "bun";
@@ -177,6 +189,8 @@ export interface Host {
   /** Takes the error of a listener of `node.on`, which is logged too. The simulator fails with it. */
   listenerFailed?(error: unknown): void;
   spawn(options: SpawnOptions): Child;
+  /** Returns the memory of this process. Absent if the host does not know it. */
+  memory?(): MemoryUse;
   /**
    * Runs `task` when this process receives SIGTERM, which then does not end it. After the last such
    * task is done, the process exits with status 0. Returns a function that removes the task.

@@ -18,11 +18,12 @@ import {
 } from "node:fs";
 import { dirname } from "node:path";
 import process from "node:process";
+import { getHeapStatistics } from "node:v8";
 import { utf8 } from "../base/bytes.ts";
 import type { Clock, Timer } from "../base/clock.ts";
 import type { LogSink } from "../base/log.ts";
 import type { Random } from "../base/random.ts";
-import type { Child } from "./host.ts";
+import type { Child, MemoryUse } from "./host.ts";
 
 /** The machine's clock. `unref` keeps a timer from keeping the process alive. */
 export class SystemClock implements Clock {
@@ -51,6 +52,12 @@ export class SystemClock implements Clock {
     this.#unref(timer);
     return { cancel: () => clearInterval(timer) };
   }
+}
+
+/** Returns the memory of this process. */
+export function systemMemory(): MemoryUse {
+  const { rss, heapUsed, external } = process.memoryUsage();
+  return { rss, heapUsed, external, heapLimit: getHeapStatistics().heap_size_limit };
 }
 
 /** The machine's random source. */

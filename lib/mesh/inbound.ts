@@ -7,8 +7,7 @@
  *
  * @module
  */
-import type { Actor } from "../actor/actor.ts";
-import type { ActorRef, Monitor } from "../actor/actor_ref.ts";
+import { type ActorRef, actorRefOf, type Monitor } from "../actor/actor_ref.ts";
 import { tie, untie, unwatch, watch } from "../actor/signals.ts";
 import type { System } from "../actor/system.ts";
 import { ProtocolError } from "../term/errors.ts";
@@ -245,13 +244,13 @@ export class Inbound {
     const name = row.text();
     const message = row.term();
     const pid = this.#system.names.whereis(name);
-    const actor = pid && this.#system.find(pid.id);
+    const actor = pid && actorRefOf(pid);
     if (actor !== undefined) this.#deliver(actor, message);
     else this.#system.sendTo(name, message);
   }
 
   /** Other nodes fill no mailbox beyond the limit, unless the actor has one of its own. */
-  #deliver(actor: Actor, message: unknown): void {
+  #deliver(actor: ActorRef, message: unknown): void {
     if (actor.length < this.#mailboxMax || actor.bound !== undefined) return actor.deliver(message);
     this.#system.overfull(actor, message);
   }
@@ -471,9 +470,9 @@ export class Inbound {
   }
 
   /** Who is registered under the name that comes next. */
-  #holder(): Actor | undefined {
+  #holder(): ActorRef | undefined {
     const pid = this.#system.names.whereis(this.#row.text());
-    return pid && this.#system.find(pid.id);
+    return pid && actorRefOf(pid);
   }
 
   #fail(what: string): never {

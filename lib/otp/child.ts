@@ -265,6 +265,8 @@ export interface Child {
   pid: Pid | undefined;
   /** Its pid before it exited. */
   former: Pid | undefined;
+  /** How often it has been started again in all. */
+  startedAgain: number;
   /** Whether it has exited and will be restarted. */
   restarting: boolean;
   /**
@@ -320,6 +322,7 @@ export function makeChild(spec: ChildSpec): Child {
     limit: limitOf(spec, bad),
     pid: undefined,
     former: undefined,
+    startedAgain: 0,
     restarting: false,
     waiting: false,
     node: undefined,

@@ -10,7 +10,7 @@
 import { actorRefOf } from "../actor/actor_ref.ts";
 import { Down, Exit } from "../actor/exit.ts";
 import type { Self } from "../actor/self.ts";
-import { type System, systemOf } from "../actor/system.ts";
+import { type SupervisedChild, type System, systemOf } from "../actor/system.ts";
 import { type ExitReason, isNormal } from "../term/exit.ts";
 import { Pid } from "../term/pid.ts";
 import type { Child, Started } from "./child.ts";
@@ -39,13 +39,18 @@ export class ChildLifecycle {
   /** The children on other nodes. */
   readonly outposts: RemoteChildren;
 
-  constructor(self: Self, parent: Pid<never> | undefined, restarts: () => number) {
+  constructor(
+    self: Self,
+    parent: Pid<never> | undefined,
+    restarts: () => number,
+    list: () => readonly SupervisedChild[],
+  ) {
     this.self = self;
     this.system = systemOf(self.pid);
     this.#parent = parent;
     this.#restarts = restarts;
     this.outposts = new RemoteChildren(self);
-    this.system.supervises(self.pid as Pid, this.#running);
+    this.system.supervises(self.pid as Pid, this.#running, list);
   }
 
   /** Returns the child that runs as this actor. */
@@ -118,6 +123,7 @@ export class ChildLifecycle {
     }
     this.outposts.arrived(child, pid);
     child.pid = pid;
+    if (child.former !== undefined) child.startedAgain++;
     child.former = undefined;
     child.restarting = false;
     child.waiting = false;

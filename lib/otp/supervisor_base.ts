@@ -58,7 +58,16 @@ export abstract class SupervisorBase<Request extends { readonly $child: string }
     self.trapExit = true;
     this.self = self;
     this.#intensity = intensity;
-    this.nursery = new ChildLifecycle(self, parent, () => intensity.count);
+    this.nursery = new ChildLifecycle(
+      self,
+      parent,
+      () => intensity.count,
+      () =>
+        Array.from(
+          this.children,
+          (child) => ({ ...childInfo(child), restarts: child.startedAgain }),
+        ),
+    );
   }
 
   /** The listed children. */

@@ -206,6 +206,11 @@ export class Rooms {
     return this.#rooms.size;
   }
 
+  /** Returns the names of the rooms that have members here. */
+  names(): IterableIterator<string> {
+    return this.#rooms.keys();
+  }
+
   /** Who is in a room, here. It changes as they come and go. */
   members(room: string): ReadonlySet<Member> {
     return this.#rooms.get(room)?.members ?? NO_MEMBERS;

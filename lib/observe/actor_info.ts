@@ -1,0 +1,175 @@
+/**
+ * An actor as an operator sees it, after Erlang's `process_info`: types and numbers, no contents of
+ * messages. Quiet.
+ *
+ * @module
+ */
+import type { Actor, ActorStatus } from "../actor/actor.ts";
+import type { ActorRef, Chained } from "../actor/actor_ref.ts";
+import { Asking, PendingCall } from "../actor/call.ts";
+import { listOf } from "../actor/names.ts";
+import { bodyName } from "../actor/report.ts";
+import type { System } from "../actor/system.ts";
+import { SentTimer } from "../actor/timer.ts";
+import { IncomingCall } from "../mesh/incoming_call.ts";
+import type { Pid } from "../term/pid.ts";
+import { messageType } from "./message_type.ts";
+
+/** Maximum number of entries in each list of an {@linkcode ActorInfo}. */
+export const INFO_LIST_MAX = 100;
+
+/** Maximum number of timers and calls of an actor that are counted. */
+const CHAIN_MAX = 100_000;
+
+/** A call that an actor waits for. */
+export interface CallInfo {
+  /** The actor that was called: its pid. */
+  readonly to: Pid;
+  /** Its pid and names, as text. */
+  readonly callee: string;
+  /** The type of the request, such as `call add`. */
+  readonly request: string;
+  /** Milliseconds since the call; undefined if it has no timeout. */
+  readonly ms: number | undefined;
+}
+
+/** An actor, as `node.info` returns it. Lists have at most 100 entries. */
+export interface ActorInfo {
+  /** Its pid. */
+  readonly pid: Pid;
+  /** Its node. */
+  readonly node: string;
+  /** Its registered names on that node. */
+  readonly names: readonly string[];
+  /** Its global names. */
+  readonly globalNames: readonly string[];
+  /** The groups that it is a member of. */
+  readonly groups: readonly string[];
+  /** The function that it was spawned with: as in `Crash.body`. */
+  readonly body: string;
+  /** Its supervisor. */
+  readonly supervisor: Pid | undefined;
+  /** Its id among the supervisor's children. */
+  readonly child: string | undefined;
+  /** Its parent, the parent's parent, and so on. */
+  readonly ancestors: readonly Pid[];
+  /** What it is doing. */
+  readonly status: ActorStatus;
+  /** Number of messages that wait in its mailbox. */
+  readonly mailbox: number;
+  /** Maximum number of messages in its mailbox; undefined: no limit. */
+  readonly mailboxMax: number | undefined;
+  /** Number of messages that it has taken. */
+  readonly handled: number;
+  /** Milliseconds in its handlers while they were measured; undefined: they were not. */
+  readonly handlerMs: number | undefined;
+  /**
+   * The message that it handles: its type, and for how long. Of a call the time since it was made, otherwise
+   * since it was first observed, at most a second later unless there are more than 10000 actors.
+   */
+  readonly current: { readonly message: string; readonly ms: number } | undefined;
+  /** The types of the first messages in its mailbox. */
+  readonly next: readonly string[];
+  /** The calls that it waits for, the newest first. */
+  readonly calls: readonly CallInfo[];
+  /** Number of calls that it has not answered. */
+  readonly callers: number;
+  /** Linked actors. */
+  readonly links: readonly Pid[];
+  /** Actors that it monitors. */
+  readonly monitors: readonly Pid[];
+  /** Actors that monitor it. */
+  readonly monitoredBy: readonly Pid[];
+  /** Number of timers that will send to it. */
+  readonly timers: number;
+  /** Whether exit signals are delivered to it as messages. */
+  readonly trapExit: boolean;
+}
+
+/** What is attached to an actor. */
+export interface Attached {
+  readonly timers: number;
+  readonly callers: number;
+  readonly calls: readonly PendingCall[];
+}
+
+/** Counts what is attached to an actor. */
+export function attachedTo(actor: ActorRef): Attached {
+  let timers = 0;
+  let callers = 0;
+  const calls: PendingCall[] = [];
+  let left = CHAIN_MAX;
+  for (let link: Chained | undefined = actor.chain; link && left-- > 0; link = link.following) {
+    if (link instanceof SentTimer) timers++;
+    else if (link instanceof PendingCall || link instanceof IncomingCall) callers++;
+    else if (link instanceof Asking && calls.length < INFO_LIST_MAX) calls.push(link.call);
+  }
+  return { timers, callers, calls };
+}
+
+/** Describes a call that an actor waits for. */
+export function callInfo(call: PendingCall, now: number): CallInfo {
+  const { callee } = call;
+  return {
+    to: callee.pid as Pid,
+    callee: callee.label,
+    request: messageType(call),
+    ms: call.age(now),
+  };
+}
+
+/** What the cluster and the measurements know of an actor. */
+export interface Known {
+  readonly globalNames: readonly string[];
+  readonly groups: readonly string[];
+  readonly handlerMs: number | undefined;
+  readonly currentMs: number | undefined;
+}
+
+/** Describes an actor. */
+export function actorInfo(system: System, actor: Actor, known: Known): ActorInfo {
+  const now = system.now();
+  const { timers, callers, calls } = attachedTo(actor);
+  const supervision = system.supervisionOf(actor);
+  const { status } = actor;
+  return {
+    pid: actor.pid as Pid,
+    node: system.home.node,
+    names: listOf(actor.names),
+    globalNames: known.globalNames,
+    groups: known.groups,
+    body: bodyOf(system, actor),
+    supervisor: supervision?.supervisor,
+    child: supervision?.child,
+    ancestors: actor.ancestors,
+    status,
+    mailbox: actor.length,
+    mailboxMax: actor.bound?.max,
+    handled: actor.handled,
+    handlerMs: known.handlerMs,
+    current: known.currentMs === undefined
+      ? undefined
+      : { message: messageType(actor.current), ms: Math.round(known.currentMs) },
+    next: actor.peek(5).map(messageType),
+    calls: calls.map((call) => callInfo(call, now)),
+    callers,
+    links: first(actor.links),
+    monitors: first(actor.monitors?.values()).map(({ target }) => target.pid as Pid),
+    monitoredBy: first(actor.watchers).map(({ watcher }) => watcher.pid as Pid),
+    timers,
+    trapExit: actor.trapping,
+  };
+}
+
+/** Returns the name of the function that an actor was spawned with. */
+export function bodyOf({ signals }: System, { body }: Actor): string {
+  return signals.remote?.exposedName(body) ?? bodyName(body);
+}
+
+function first<T>(items: Iterable<T> | undefined): T[] {
+  const list: T[] = [];
+  for (const item of items ?? []) {
+    if (list.push(item) === INFO_LIST_MAX) break;
+  }
+  return list;
+}

@@ -1,0 +1,39 @@
+/**
+ * Work in portions, so that questions about a node cost it a bounded share of its time: after each
+ * portion of a millisecond it pauses for nine, and no actor waits for longer than one portion.
+ *
+ * @module
+ */
+import type { Clock } from "../base/clock.ts";
+
+/** Length of a portion. Milliseconds. */
+const PORTION_MS = 1;
+
+/** Length of the pause after a portion, as a multiple of the portion. */
+const PAUSE_FACTOR = 9;
+
+/** Number of items between two readings of the clock. */
+const ITEMS = 256;
+
+/** Calls `each` with every item, in portions. */
+export async function inPortions<T>(
+  clock: Clock,
+  items: Iterable<T>,
+  each: (item: T) => void,
+): Promise<void> {
+  let began = clock.now();
+  let count = 0;
+  for (const item of items) {
+    each(item);
+    if (++count % ITEMS !== 0) continue;
+    const took = clock.now() - began;
+    if (took < PORTION_MS) continue;
+    await pause(clock, took * PAUSE_FACTOR);
+    began = clock.now();
+  }
+}
+
+/** Resolves after `ms` milliseconds. */
+export function pause(clock: Clock, ms: number): Promise<void> {
+  return new Promise((resolve) => void clock.after(ms, resolve));
+}

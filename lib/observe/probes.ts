@@ -1,0 +1,64 @@
+/**
+ * What observes the messages of a node's actors: measurements, message traces, spans. While there is
+ * none, a turn costs one test of a field.
+ *
+ * @module
+ */
+import type { Actor } from "../actor/actor.ts";
+import type { Probe, Runnable, Scheduler } from "../actor/scheduler.ts";
+
+/** Observes messages. All methods are optional. */
+export interface MessageObserver {
+  /** A handler has returned, or thrown, after `ms` milliseconds. Time that it awaits is not included. */
+  handled?(actor: Actor, message: unknown, ms: number): void;
+  /** An async body has taken a message. */
+  taken?(actor: Actor, message: unknown): void;
+  /** A message is sent by what runs now. */
+  sent?(message: unknown): void;
+  /** Runs a handler, within a context of its own. Only one observer may have this. */
+  run?(actor: Actor, handler: (message: never) => unknown, message: unknown): unknown;
+}
+
+/** The observers of one node. */
+export class Probes implements Probe {
+  readonly #scheduler: Scheduler;
+  readonly #now: () => number;
+  #observers: readonly MessageObserver[] = [];
+  #runner: MessageObserver | undefined;
+
+  constructor(scheduler: Scheduler, now: () => number) {
+    this.#scheduler = scheduler;
+    this.#now = now;
+  }
+
+  /** Adds an observer. Returns a function that removes it. */
+  add(observer: MessageObserver): () => void {
+    this.#set([...this.#observers, observer]);
+    return () => this.#set(this.#observers.filter((other) => other !== observer));
+  }
+
+  #set(observers: readonly MessageObserver[]): void {
+    this.#observers = observers;
+    this.#runner = observers.find(({ run }) => run !== undefined);
+    this.#scheduler.probe = observers.length > 0 ? this : undefined;
+  }
+
+  handle(actor: Runnable, handler: (message: never) => unknown, message: unknown): unknown {
+    const began = this.#now();
+    try {
+      if (this.#runner === undefined) return handler(message as never);
+      return this.#runner.run!(actor as Actor, handler, message);
+    } finally {
+      const ms = this.#now() - began;
+      for (const observer of this.#observers) observer.handled?.(actor as Actor, message, ms);
+    }
+  }
+
+  taken(actor: Runnable, message: unknown): void {
+    for (const observer of this.#observers) observer.taken?.(actor as Actor, message);
+  }
+
+  sent(message: unknown): void {
+    for (const observer of this.#observers) observer.sent?.(message);
+  }
+}

@@ -1,0 +1,75 @@
+/**
+ * Messages and handler time by actor, while something measures them.
+ *
+ * @module
+ */
+import type { Actor } from "../actor/actor.ts";
+import type { MessageObserver, Probes } from "./probes.ts";
+
+/** Maximum number of actors that are measured at once. Further ones are not measured. */
+const ACTORS_MAX = 10_000;
+
+/** What was measured of an actor. */
+export interface Usage {
+  messages: number;
+  /** Milliseconds in its handlers, without what they awaited. */
+  ms: number;
+}
+
+/** Measures for as long as it is in use. */
+export class Profile implements MessageObserver {
+  readonly #probes: Probes;
+  readonly #usage = new Map<Actor, Usage>();
+  #users = 0;
+  #stop: (() => void) | undefined;
+
+  constructor(probes: Probes) {
+    this.#probes = probes;
+  }
+
+  /** Measures until the returned function is called. */
+  use(): () => void {
+    if (this.#users++ === 0) this.#stop = this.#probes.add(this);
+    let used = true;
+    return () => {
+      if (!used) return;
+      used = false;
+      if (--this.#users > 0) return;
+      this.#stop?.();
+      this.#usage.clear();
+    };
+  }
+
+  /** Returns what was measured of an actor. */
+  of(actor: Actor): Usage | undefined {
+    return this.#usage.get(actor);
+  }
+
+  /** Returns a copy of all measurements. */
+  copy(): Map<Actor, Usage> {
+    return new Map([...this.#usage].map(([actor, usage]) => [actor, { ...usage }]));
+  }
+
+  handled(actor: Actor, _message: unknown, ms: number): void {
+    const usage = this.#of(actor);
+    if (usage === undefined) return;
+    usage.messages++;
+    usage.ms += ms;
+  }
+
+  taken(actor: Actor): void {
+    const usage = this.#of(actor);
+    if (usage !== undefined) usage.messages++;
+  }
+
+  #of(actor: Actor): Usage | undefined {
+    let usage = this.#usage.get(actor);
+    if (usage !== undefined) return usage;
+    if (this.#usage.size >= ACTORS_MAX) {
+      for (const known of this.#usage.keys()) if (!known.isAlive) this.#usage.delete(known);
+      if (this.#usage.size >= ACTORS_MAX) return undefined;
+    }
+    this.#usage.set(actor, usage = { messages: 0, ms: 0 });
+    return usage;
+  }
+}

@@ -1,0 +1,179 @@
+/**
+ * Counts of a node: its actors, sessions, sockets, rooms and names, its memory and its event loop.
+ *
+ * @module
+ */
+import type { System } from "../actor/system.ts";
+import type { Clock } from "../base/clock.ts";
+import type { MemoryUse } from "../host/host.ts";
+import type { MembershipStats } from "../mesh/membership.ts";
+import type { Session } from "../mesh/session.ts";
+
+import { inPortions } from "./portions.ts";
+
+/** How long `stats` waits for round trips. Milliseconds. */
+const ROUND_TRIP_MS = 300;
+
+/** Maximum number of sessions, servers and rooms that are listed. */
+const LISTED_MAX = 100;
+
+/** A session with another node. */
+export interface SessionStats {
+  /** The other node. */
+  readonly node: string;
+  /** Bytes that wait to be sent. */
+  readonly queued: number;
+  /** Past this many, messages are dropped. */
+  readonly limit: number;
+  /** Number of messages that were dropped. */
+  readonly dropped: number;
+  /** Whether the queue is high: see `node.pressure`. */
+  readonly high: boolean;
+  /** Milliseconds of a round trip, measured now; undefined: it took more than 300. */
+  readonly roundTripMs: number | undefined;
+}
+
+/** How late timers fire, because JavaScript blocks the event loop. Milliseconds. */
+export interface LoopDelay {
+  /** The last measurement. */
+  readonly last: number;
+  /** The mean of the last minute. */
+  readonly mean: number;
+  /** The longest of the last minute. */
+  readonly max: number;
+}
+
+/** A node, as `node.stats` returns it. Lists have at most 100 entries. */
+export interface NodeStats {
+  /** Its name. */
+  readonly node: string;
+  /** Its runtime. */
+  readonly runtime: "deno" | "bun";
+  /** When it was started: milliseconds since 1970. */
+  readonly startedAt: number;
+  /** Milliseconds since then. */
+  readonly upMs: number;
+  /** Number of actors. */
+  readonly actors: number;
+  /** Number of actors that were spawned since the start. */
+  readonly spawned: number;
+  /** Number of actors that crashed since the start. */
+  readonly crashed: number;
+  /** Number of children that supervisors started again. */
+  readonly restarts: number;
+  /** Number of messages that actors have taken, since the start. */
+  readonly messages: number;
+  /** Number of messages to actors that do not exist. */
+  readonly deadLetters: number;
+  /** Number of timers, calls with a timeout included. */
+  readonly timers: number;
+  /** Number of actors that wait for their turn. */
+  readonly ready: number;
+  /** How late timers fire. */
+  readonly eventLoop: LoopDelay;
+  /** Memory of the process. Undefined if the host does not know it. */
+  readonly memory: MemoryUse | undefined;
+  /** Its sessions with other nodes. */
+  readonly sessions: readonly SessionStats[];
+  /** Known nodes, dials and gossip: see `node.membership`. */
+  readonly membership: MembershipStats;
+  /** Open WebSockets, by server. */
+  readonly servers: readonly { readonly url: string; readonly connections: number }[];
+  /** Number of rooms with members here. */
+  readonly rooms: number;
+  /** The rooms with most members here. */
+  readonly largestRooms: readonly { readonly room: string; readonly members: number }[];
+  /** Number of names on this node. */
+  readonly names: number;
+  /** Number of global names. */
+  readonly globalNames: number;
+  /** Number of groups. */
+  readonly groups: number;
+  /** Number of warnings since the start, by kind. */
+  readonly warnings: Readonly<Record<string, number>>;
+}
+
+/** Where counts come from. */
+export interface Counted {
+  readonly runtime: "deno" | "bun";
+  readonly clock: Clock;
+  readonly system: System;
+  readonly mesh: {
+    readonly startedAt: number;
+    sessions(): Iterable<Session>;
+    stats(): MembershipStats;
+  };
+  readonly rooms: {
+    readonly count: number;
+    names(): Iterable<string>;
+    members(room: string): ReadonlySet<unknown>;
+  };
+  readonly servers: () => readonly { readonly url: string; readonly connections: number }[];
+  readonly registry: { readonly count: number };
+  readonly groups: { readonly count: number };
+  memory(): MemoryUse | undefined;
+}
+
+/** What the observation counts itself. */
+export type OwnCounts = Pick<NodeStats, "eventLoop" | "restarts" | "warnings">;
+
+/** Returns the counts of a node. */
+export async function stats(counted: Counted, own: OwnCounts): Promise<NodeStats> {
+  const { clock, system, mesh, rooms, registry, groups } = counted;
+  const sessions = await Promise.all(
+    [...mesh.sessions()].slice(0, LISTED_MAX).map((session) => sessionStats(session, clock)),
+  );
+  let messages = system.handledBefore;
+  await inPortions(clock, system.actors(), ({ handled }) => messages += handled);
+  return {
+    node: system.home.node,
+    runtime: counted.runtime,
+    startedAt: mesh.startedAt,
+    upMs: Math.max(0, clock.wall() - mesh.startedAt),
+    actors: system.size,
+    spawned: system.spawned,
+    crashed: system.crashes,
+    messages,
+    deadLetters: system.deadLetters,
+    timers: system.wheel.size,
+    ready: system.scheduler.waiting,
+    memory: counted.memory(),
+    sessions,
+    membership: mesh.stats(),
+    servers: counted.servers().slice(0, LISTED_MAX)
+      .map(({ url, connections }) => ({ url, connections })),
+    rooms: rooms.count,
+    largestRooms: largestRooms(rooms),
+    names: system.names.size,
+    globalNames: registry.count,
+    groups: groups.count,
+    ...own,
+  };
+}
+
+async function sessionStats(session: Session, clock: Clock): Promise<SessionStats> {
+  const began = clock.now();
+  const roundTripMs = await new Promise<number | undefined>((resolve) =>
+    session.probe(ROUND_TRIP_MS, (isAlive) => resolve(isAlive ? clock.now() - began : undefined))
+  );
+  const { queued, limit, dropped, high } = session.pressure();
+  return {
+    node: session.met.name,
+    queued,
+    limit,
+    dropped,
+    high,
+    roundTripMs: roundTripMs === undefined ? undefined : Math.round(roundTripMs * 1000) / 1000,
+  };
+}
+
+/** Rooms beyond this many are not compared, so that the cost is bounded. */
+const ROOMS_COMPARED_MAX = 10_000;
+
+function largestRooms(rooms: Counted["rooms"]): NodeStats["largestRooms"] {
+  const all: { room: string; members: number }[] = [];
+  for (const room of rooms.names()) {
+    if (all.push({ room, members: rooms.members(room).size }) === ROOMS_COMPARED_MAX) break;
+  }
+  return all.sort((a, b) => b.members - a.members).slice(0, LISTED_MAX);
+}

@@ -1,0 +1,78 @@
+/**
+ * A node's supervision trees, read without calling the supervisors: also while they are busy.
+ *
+ * @module
+ */
+import { listOf } from "../actor/names.ts";
+import type { System } from "../actor/system.ts";
+import type { Pid } from "../term/pid.ts";
+
+/** Maximum number of entries of a tree. */
+export const TREE_ENTRIES_MAX = 10_000;
+
+/** Maximum depth of a tree. */
+const TREE_DEPTH_MAX = 32;
+
+/** An actor in a supervision tree. */
+export interface TreeEntry {
+  /** Its id among its siblings; of a top-level supervisor its name or pid. */
+  readonly id: string;
+  /** Its pid, while it runs. */
+  readonly pid: Pid | undefined;
+  /** Its registered names. */
+  readonly names: readonly string[];
+  /** What it is. */
+  readonly type: "supervisor" | "worker";
+  /** Its state: as in `ChildInfo`. */
+  readonly state: "running" | "restarting" | "waiting" | "stopped";
+  /** How often it has been started again. */
+  readonly restarts: number;
+  /** Number of messages in its mailbox; 0 if it is on another node. */
+  readonly mailbox: number;
+  /** Its children; undefined for a worker, and for a supervisor on another node. */
+  readonly children: readonly TreeEntry[] | undefined;
+  /** Whether there are children that are not listed: more than 10000 in all, or too deep. */
+  readonly isCut: boolean;
+}
+
+/** Returns the trees of all supervisors without a supervisor. */
+export function trees(system: System): TreeEntry[] {
+  const budget = { left: TREE_ENTRIES_MAX };
+  return system.topSupervisors().map((pid) =>
+    entry(
+      system,
+      pid,
+      { id: `${pid}`, type: "supervisor", state: "running", restarts: 0 },
+      budget,
+      0,
+    )
+  );
+}
+
+function entry(
+  system: System,
+  pid: Pid<never> | undefined,
+  child: Pick<TreeEntry, "id" | "type" | "state" | "restarts">,
+  budget: { left: number },
+  depth: number,
+): TreeEntry {
+  budget.left--;
+  const { id, type, state, restarts } = child;
+  const actor = pid && system.actorOf(pid);
+  const listed = pid && system.childrenOf(pid as Pid);
+  const children = listed && depth < TREE_DEPTH_MAX
+    ? listed.slice(0, Math.max(0, budget.left))
+      .map((one) => entry(system, one.pid, one, budget, depth + 1))
+    : undefined;
+  return {
+    id,
+    pid: pid as Pid | undefined,
+    names: listOf(actor?.names),
+    type,
+    state,
+    restarts,
+    mailbox: actor?.length ?? 0,
+    children,
+    isCut: listed !== undefined && (children?.length ?? 0) < listed.length,
+  };
+}
