@@ -40,6 +40,22 @@ export interface Frame {
   readonly context: string | null;
   readonly contextBefore: readonly string[];
   readonly contextAfter: readonly string[];
+  /** The library, jar or assembly that holds the code. */
+  readonly package?: string;
+  /** The file as a URL or absolute path, where it differs from `file`. */
+  readonly absPath?: string;
+  /** Local variables, as the client wrote them. */
+  readonly vars?: JsonObject;
+  /** The frame as it was sent, if a source map has replaced it. */
+  readonly minified?: MinifiedFrame;
+}
+
+/** A frame of minified code. */
+export interface MinifiedFrame {
+  readonly file: string | null;
+  readonly function: string | null;
+  readonly line: number | null;
+  readonly column: number | null;
 }
 
 /** One exception. */
@@ -49,6 +65,10 @@ export interface Exception {
   readonly module: string | null;
   /** Whether the program caught it; null: unknown. */
   readonly handled: boolean | null;
+  /** How it was caught, for example "onerror" or "signalhandler". */
+  readonly mechanism?: string;
+  /** The type says how it was reported and not what failed, for example SIGSEGV. */
+  readonly synthetic?: true;
   /** Outermost call first, the line that threw last, as Sentry has it. */
   readonly frames: readonly Frame[];
 }
@@ -78,6 +98,14 @@ export interface Sdk {
   readonly version: string;
 }
 
+/** A file of code or its debug information, as the client names it. */
+export interface DebugImage {
+  /** A UUID, in lower case. */
+  readonly debugId: string;
+  /** The file of code. */
+  readonly file: string;
+}
+
 /** One event, checked and cut to the limits of `limits.ts`. */
 export interface MesherEvent {
   /** A lower-case UUID with dashes. The client's own, so that sending twice stores once. */
@@ -87,6 +115,10 @@ export interface MesherEvent {
   readonly level: Level;
   /** May be empty when there is an exception. */
   readonly message: string;
+  /** The log message before its parameters were put in. */
+  readonly template?: string;
+  /** The parameters, by place or by name. */
+  readonly params?: readonly Json[] | JsonObject;
   /** The chain of causes, the one finally thrown last. */
   readonly exceptions: readonly Exception[];
   readonly breadcrumbs: readonly Breadcrumb[];
@@ -105,4 +137,9 @@ export interface MesherEvent {
   readonly contexts: JsonObject;
   /** The HTTP request in whose course it happened. */
   readonly request: JsonObject | null;
+  /** Distinguishes builds of one release. */
+  readonly dist?: string;
+  /** Installed packages and their versions. */
+  readonly modules?: Readonly<Record<string, string>>;
+  readonly images?: readonly DebugImage[];
 }

@@ -1,20 +1,24 @@
 /**
- * Which events are the same fault: the first of these rules that says something.
+ * Which events are the same error: the first of these rules that applies.
  *
- * 1. The client's own fingerprint. `{{ default }}` in it stands for what the other rules say.
- * 2. The exception finally thrown: its type and its frames, those of the application if any are. Line
- *    numbers do not count, so that an edit above does not make a new issue.
- * 3. Its type and its value, normalised, when it has no frames.
- * 4. The message, normalised.
+ * 1. The client's own fingerprint. `{{ default }}` in it stands for what the other rules say, and
+ *    `{{ transaction }}`, `{{ type }}` and the other names of `variableOf` for those parts of the event.
+ * 2. All exceptions of the chain: of each its type and its frames, those of the application if any are; and the
+ *    line of source that threw it, or, where that is unknown or does not contain the message, its value.
+ *    Line numbers do not count, so that an edit above does not make a new issue.
+ * 3. Their types and values, when none has frames.
+ * 4. The template of the message, or the message.
  *
- * Normalised: numbers, hexadecimal ids, UUIDs, addresses and quoted texts are replaced by what they are,
- * so that `user 17 not found` and `user 18 not found` are one.
+ * Values and messages are normalised (`normalise.ts`), files and functions too (`code_place.ts`).
  *
  * @module
  */
 import { createHash } from "node:crypto";
+import { functionOf, placeOf } from "./code_place.ts";
 import type { Exception, Frame, MesherEvent } from "./event.ts";
 import { LINE_CHARS_MAX, TITLE_CHARS_MAX } from "./limits.ts";
+import { normalise } from "./normalise.ts";
+import { foldRepeats } from "./recursion.ts";
 import { cut } from "./trim.ts";
 
 /** Which rule decided. */
@@ -30,8 +34,10 @@ export interface Grouping {
   readonly culprit: string;
 }
 
-/** At most this many frames count, from the one that threw. */
+/** At most this many frames count, from the one that threw; recursion is folded before. */
 const FRAMES_COUNTED = 30;
+/** A longer line of source is minified code. */
+const SOURCE_LINE_CHARS_MAX = 200;
 
 /** An event's group. */
 export function groupingOf(event: MesherEvent): Grouping {
@@ -44,80 +50,144 @@ export function groupingOf(event: MesherEvent): Grouping {
   };
 }
 
-/** The rule that decides, and the text that is the same for the same fault. */
+/** The rule that decides, and the text that is the same for the same error. */
 export function basisOf(event: MesherEvent): readonly [Grounds, string] {
   const own = event.fingerprint;
-  if (own === null || own.every(isDefault)) return ownBasisOf(event);
+  if (own === null || own.every((part) => variableIn(part) === "default")) return ownBasisOf(event);
   // As JSON: parts cannot run into each other, whatever they contain.
-  const parts = own.map((part) => isDefault(part) ? ownBasisOf(event)[1] : part);
+  const parts = own.map((part) => {
+    const name = variableIn(part);
+    if (name === null) return part;
+    return name === "default" ? ownBasisOf(event)[1] : variableOf(event, name) ?? part;
+  });
   return ["custom", JSON.stringify(["custom", ...parts])];
 }
 
 function ownBasisOf(event: MesherEvent): readonly [Grounds, string] {
-  const thrown = event.exceptions.at(-1);
-  if (thrown !== undefined) {
-    const frames = framesCounted(thrown);
-    // An exception without a type is the stack of a plain message: the message counts too.
-    const name = thrown.type || normalise(event.message);
-    if (frames.length > 0) return ["frames", JSON.stringify(["frames", name, ...frames])];
-    return ["exception", JSON.stringify(["exception", thrown.type, normalise(thrown.value)])];
-  }
-  return ["message", JSON.stringify(["message", normalise(event.message)])];
+  const { exceptions } = event;
+  const message = normalise(event.template ?? event.message);
+  if (exceptions.length === 0) return ["message", JSON.stringify(["message", message])];
+  const parts = exceptions.map((exception) => partsOf(exception, message));
+  const grounds = parts.some(({ frames }) => frames.length > 0) ? "frames" : "exception";
+  return [grounds, JSON.stringify([grounds, ...parts])];
 }
 
-function isDefault(part: string): boolean {
-  return /^\{\{\s*default\s*\}\}$/.test(part);
+/** What an exception is known by. */
+interface Parts {
+  readonly name: string;
+  readonly frames: readonly string[];
+  readonly line?: string;
+  readonly value?: string;
 }
 
-function framesCounted({ frames }: Exception): string[] {
+function partsOf(exception: Exception, message: string): Parts {
+  const { type, synthetic } = exception;
+  // An exception without a type is the stack of a plain message: the message counts too.
+  const name = synthetic && exception.frames.length > 0 ? "" : type || message;
+  const counted = countedFrames(exception);
+  const frames = foldRepeats(counted.map(nameOf).filter((frame) => frame !== "|"), (frame) => frame)
+    .slice(-FRAMES_COUNTED);
+  if (type === "" || synthetic && frames.length > 0) return { name, frames };
+  const line = sourceLineOf(counted.at(-1));
+  const value = normalise(exception.value);
+  if (line === null) return { name, frames, value };
+  return isMessageElsewhere(line) ? { name, frames, line, value } : { name, frames, line };
+}
+
+function countedFrames({ frames }: Exception): readonly Frame[] {
   const own = frames.filter(({ inApp }) => inApp === true);
-  const counted = (own.length > 0 ? own : frames).slice(-FRAMES_COUNTED);
-  const names = counted.map((frame) => `${placeOf(frame)}|${frame.function ?? ""}`);
-  // A recursion is one frame, however deep it was when it broke.
-  return names.filter((name, i) => name !== "|" && name !== names[i - 1]);
+  return own.length > 0 ? own : frames;
 }
 
-/** A frame's file without what differs from build to build and from machine to machine. */
-function placeOf({ module, file }: Frame): string {
-  if (module !== null) return module;
-  return (file ?? "")
-    .replace(/^[a-z][a-z0-9+.-]*:\/\/[^/]*/i, "")
-    .replace(/[?#].*$/s, "")
-    .replace(/([._-])[0-9a-f]{8,}(?=[._-])/gi, "$1<hash>");
+function nameOf(frame: Frame): string {
+  return `${placeOf(frame)}|${functionOf(frame)}`;
 }
 
-/** A text without what differs from one occurrence to the next. */
-export function normalise(text: string): string {
-  return text.slice(0, 2048).toLowerCase()
-    .replace(/\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b/g, "<uuid>")
-    .replace(/\b[\w.+-]{1,64}@[\w-]{1,64}(?:\.[\w-]{1,64}){1,8}/g, "<email>")
-    .replace(/\b\d{1,3}(?:\.\d{1,3}){3}\b/g, "<ip>")
-    .replace(/\b0x[0-9a-f]+\b/g, "<hex>")
-    .replace(/\b(?=[a-f]*\d)[0-9a-f]{8,}\b/g, "<hex>")
-    .replace(/"[^"\n]{0,256}"|'[^'\n]{0,256}'/g, "<text>")
-    .replace(/\d+(?:\.\d+)?/g, "<n>")
-    .replace(/\s+/g, " ")
-    .trim();
+function sourceLineOf(frame: Frame | undefined): string | null {
+  const line = frame?.context?.trim().replace(/\s+/g, " ") ?? "";
+  return line === "" || line.length > SOURCE_LINE_CHARS_MAX ? null : line;
 }
 
-/** What an issue is called: `Type: value`, or the message's first line. */
-export function titleOf(event: MesherEvent): string {
+/** Whether a line throws what was made, or gets its message, on another line. */
+function isMessageElsewhere(line: string): boolean {
+  if (/["'`]/.test(line)) return false;
+  return /^(?:\}?\s*(?:else\s+)?(?:if\s*\(.*\)\s*)?)(?:throw|raise|panic|rethrow|reject|return)\b/
+    .test(line) || line.endsWith("(");
+}
+
+function variableIn(part: string): string | null {
+  return /^\{\{\s*([\w.]{1,80})\s*\}\}$/.exec(part)?.[1]?.toLowerCase() ?? null;
+}
+
+/** What a name in a fingerprint stands for; undefined: it is none. */
+function variableOf(event: MesherEvent, name: string): string | undefined {
   const thrown = event.exceptions.at(-1);
-  const named = thrown === undefined || thrown.type === ""
-    ? event.message || (thrown?.value ?? "")
-    : thrown.value === ""
-    ? thrown.type
-    : `${thrown.type}: ${thrown.value}`;
-  const line = named.trim().split(/[\r\n]/, 1)[0]!.trim();
+  const frame = thrown === undefined ? undefined : culpritFrame(thrown);
+  switch (name) {
+    case "transaction":
+      return event.transaction ?? "<no-transaction>";
+    case "type":
+    case "error.type":
+      return thrown?.type || "<no-type>";
+    case "value":
+    case "error.value":
+      return thrown?.value || event.message || "<no-value>";
+    case "message":
+      return event.message || thrown?.value || "<no-message>";
+    case "function":
+    case "stack.function":
+      return frame?.function ?? "<no-function>";
+    case "module":
+    case "stack.module":
+      return frame?.module ?? frame?.file ?? "<no-module>";
+    case "stack.abs_path":
+      return frame?.absPath ?? frame?.file ?? "<no-abs-path>";
+    case "package":
+    case "stack.package":
+      return frame?.package ?? "<no-package>";
+    case "level":
+      return event.level;
+    case "logger":
+      return event.logger ?? "<no-logger>";
+    case "environment":
+      return event.environment ?? "<no-environment>";
+    case "release":
+      return event.release ?? "<no-release>";
+    default:
+      if (!name.startsWith("tags.")) return undefined;
+      return Object.entries(event.tags).find(([key]) => key.toLowerCase() === name.slice(5))?.[1] ??
+        "<no-value-for-tag>";
+  }
+}
+
+/** What an issue is called: `Type: value`; the function, if the type is synthetic; or the message's first line. */
+export function titleOf(event: MesherEvent): string {
+  const line = namedBy(event).trim().split(/[\r\n]/, 1)[0]!.trim();
   return cut(line, TITLE_CHARS_MAX) || "Untitled";
+}
+
+function namedBy({ exceptions, message }: MesherEvent): string {
+  const thrown = exceptions.at(-1);
+  if (thrown === undefined || thrown.type === "") return message || (thrown?.value ?? "");
+  const crashed = thrown.synthetic ? culpritFrame(thrown)?.function : undefined;
+  if (crashed) return crashed;
+  return thrown.value === "" ? thrown.type : `${thrown.type}: ${thrown.value}`;
 }
 
 /** Where it was thrown. */
 export function culpritOf(event: MesherEvent): string {
-  const frames = event.exceptions.at(-1)?.frames ?? [];
-  const frame = frames.findLast(({ inApp }) => inApp === true) ?? frames.at(-1);
+  const thrown = event.exceptions.at(-1);
+  const frame = thrown === undefined ? undefined : culpritFrame(thrown);
   if (frame === undefined) return event.transaction ?? "";
   const place = frame.module ?? frame.file ?? "";
-  const text = frame.function === null ? place : `${frame.function} (${place})`;
+  const text = frame.function === null
+    ? place
+    : place === ""
+    ? frame.function
+    : `${frame.function} (${place})`;
   return cut(text, LINE_CHARS_MAX);
+}
+
+function culpritFrame({ frames }: Exception): Frame | undefined {
+  return frames.findLast(({ inApp }) => inApp === true) ?? frames.at(-1);
 }

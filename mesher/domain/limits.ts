@@ -11,8 +11,12 @@ export const EVENT_BYTES_MAX = 1_048_576;
 export const BULK_BYTES_MAX = 5_242_880;
 /** A bulk request may hold this many events; more is refused. */
 export const BULK_EVENTS_MAX = 100;
-/** A Sentry envelope may hold this many items; the rest is ignored. */
-export const ENVELOPE_ITEMS_MAX = 100;
+/** Bytes of a Sentry envelope, inflated, attachments included; more is refused. */
+export const ENVELOPE_BYTES_MAX = 67_108_864;
+/** Items of a Sentry envelope that are looked at; the rest is ignored, and counted. */
+export const ENVELOPE_ITEMS_MAX = 1_000;
+/** Bytes of the header line of an envelope or of an item; more is refused. */
+export const ENVELOPE_LINE_BYTES_MAX = 65_536;
 
 /** Characters of a message. */
 export const MESSAGE_CHARS_MAX = 8_192;
@@ -31,6 +35,10 @@ export const CONTEXT_LINES_MAX = 10;
 export const EXCEPTIONS_MAX = 10;
 /** Frames of one stack: those in the middle are dropped. */
 export const FRAMES_MAX = 100;
+/** Modules, and images of code: the rest is dropped. */
+export const MODULES_MAX = 500;
+/** Parameters of a log message: the rest is dropped. */
+export const PARAMS_MAX = 32;
 /** Breadcrumbs: the oldest are dropped. */
 export const BREADCRUMBS_MAX = 100;
 

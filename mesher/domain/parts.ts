@@ -19,6 +19,7 @@ import {
   TAGS_MAX,
   VALUE_CHARS_MAX,
 } from "./limits.ts";
+import { foldRepeats } from "./recursion.ts";
 import { countOf, cut, freeObject, listOf, objectOf, type Raw, textOf, truthOf } from "./trim.ts";
 
 const LEVEL_WORDS: Readonly<Record<string, Level>> = {
@@ -80,12 +81,26 @@ export function tagsFrom(value: unknown): Record<string, string> {
   return Object.fromEntries(tags);
 }
 
-/** A stack's frames, from Sentry's names and plainer ones. */
+/** At most this many frames of a stack are read; of more, those in the middle are dropped. */
+const FRAMES_READ_MAX = 10_000;
+
+/**
+ * Returns a stack's frames, from Sentry's names and plainer ones. If there are too many, recursion is folded
+ * first, so that what called it and what it ended in are kept.
+ */
 export function framesFrom(value: unknown): Frame[] {
   const raw = listOf(value).map(objectOf).filter((frame) => frame !== null);
-  const half = FRAMES_MAX / 2;
-  const kept = raw.length <= FRAMES_MAX ? raw : [...raw.slice(0, half), ...raw.slice(-half)];
-  return kept.map(frameFrom);
+  if (raw.length <= FRAMES_MAX) return raw.map(frameFrom);
+  const folded = foldRepeats(
+    ends(raw, FRAMES_READ_MAX),
+    (frame) => `${frame["module"]}|${frame["filename"]}|${frame["function"]}|${frame["lineno"]}`,
+  );
+  return ends(folded, FRAMES_MAX).map(frameFrom);
+}
+
+/** The first and last items, `max` together. */
+function ends<T>(list: readonly T[], max: number): readonly T[] {
+  return list.length <= max ? list : [...list.slice(0, max / 2), ...list.slice(-max / 2)];
 }
 
 function frameFrom(raw: Raw): Frame {
@@ -103,7 +118,25 @@ function frameFrom(raw: Raw): Frame {
     context: textOf(raw["context_line"] ?? raw["context"], LINE_CHARS_MAX),
     contextBefore: lines(raw["pre_context"] ?? raw["contextBefore"]).slice(-CONTEXT_LINES_MAX),
     contextAfter: lines(raw["post_context"] ?? raw["contextAfter"]).slice(0, CONTEXT_LINES_MAX),
+    ...present({
+      package: textOf(raw["package"]),
+      absPath: absPathFrom(raw),
+      vars: objectOf(raw["vars"]) === null ? null : freeObject(raw["vars"]),
+    }),
   };
+}
+
+/** The path as a URL or absolute path, if it says more than the file's name. */
+function absPathFrom(raw: Raw): string | null {
+  const path = textOf(raw["abs_path"] ?? raw["absPath"]);
+  return path === (textOf(raw["file"]) ?? textOf(raw["filename"])) ? null : path;
+}
+
+/** The object without the properties that are null. */
+export function present<T extends object>(
+  object: T,
+): { readonly [K in keyof T]?: Exclude<T[K], null> } {
+  return Object.fromEntries(Object.entries(object).filter(([, value]) => value !== null)) as never;
 }
 
 /** Exceptions from a list, from `{values: […]}`, or from one object. */
@@ -122,12 +155,17 @@ export function exceptionsFrom(value: unknown): Exception[] {
 }
 
 function exceptionFrom(raw: Raw): Exception {
+  const mechanism = objectOf(raw["mechanism"]);
   const stack = raw["frames"] ?? raw["stacktrace"] ?? raw["stack"];
   return {
     type: textOf(raw["type"]) ?? "",
     value: textOf(raw["value"] ?? raw["message"], VALUE_CHARS_MAX) ?? "",
     module: textOf(raw["module"]),
-    handled: truthOf(raw["handled"] ?? objectOf(raw["mechanism"])?.["handled"]),
+    handled: truthOf(raw["handled"] ?? mechanism?.["handled"]),
+    ...present({
+      mechanism: textOf(mechanism?.["type"]),
+      synthetic: (mechanism?.["synthetic"] ?? raw["synthetic"]) === true ? true as const : null,
+    }),
     frames: framesFrom(Array.isArray(stack) ? stack : objectOf(stack)?.["frames"]),
   };
 }

@@ -4,14 +4,16 @@
  *
  * @module
  */
-import type { JsonObject, MesherEvent } from "./event.ts";
-import { breadcrumbsFrom, fingerprintFrom, sdkFrom, tagsFrom, userFrom } from "./parts.ts";
-import { freeObject, objectOf, type Raw, textOf } from "./trim.ts";
+import type { DebugImage, JsonObject, MesherEvent } from "./event.ts";
+import { idOf } from "./id.ts";
+import { MODULES_MAX } from "./limits.ts";
+import { breadcrumbsFrom, fingerprintFrom, present, sdkFrom, tagsFrom, userFrom } from "./parts.ts";
+import { freeObject, listOf, objectOf, type Raw, textOf } from "./trim.ts";
 
 /** All of an event but what it is: its id, time, level, message and exceptions. */
 export type Surroundings = Omit<
   MesherEvent,
-  "id" | "timestamp" | "level" | "message" | "exceptions"
+  "id" | "timestamp" | "level" | "message" | "template" | "params" | "exceptions"
 >;
 
 /** The surroundings in an event's JSON. */
@@ -31,7 +33,28 @@ export function surroundingsFrom(raw: Raw): Surroundings {
     extra: freeObject(raw["extra"]),
     contexts: freeObject(raw["contexts"]),
     request: requestFrom(raw["request"]),
+    ...present({
+      dist: textOf(raw["dist"]),
+      modules: modulesFrom(raw["modules"]),
+      images: imagesFrom(raw["debug_meta"]),
+    }),
   };
+}
+
+function modulesFrom(value: unknown): Record<string, string> | null {
+  const entries = Object.entries(objectOf(value) ?? {}).slice(0, MODULES_MAX)
+    .map(([name, version]) => [textOf(name), textOf(version) ?? ""] as const)
+    .filter((pair): pair is [string, string] => pair[0] !== null);
+  return entries.length === 0 ? null : Object.fromEntries(entries);
+}
+
+/** The files of JavaScript that the client knows the debug ids of. */
+function imagesFrom(value: unknown): DebugImage[] | null {
+  const images = listOf(objectOf(value)?.["images"]).map(objectOf)
+    .map((image) => ({ debugId: idOf(image?.["debug_id"]), file: textOf(image?.["code_file"]) }))
+    .filter((image): image is DebugImage => image.debugId !== null && image.file !== null)
+    .slice(0, MODULES_MAX);
+  return images.length === 0 ? null : images;
 }
 
 const SECRET_HEADER = /^(?:authorization|cookie|set-cookie|proxy-authorization|x-api-key)$/i;

@@ -1,0 +1,83 @@
+/**
+ * Texts without what differs from one occurrence of an error to the next: numbers, ids, addresses, dates, quoted
+ * data. So `user 17 not found` and `user 18 not found` are the same. Pure.
+ *
+ * @module
+ */
+import { isIPv6 } from "node:net";
+
+/** Of a text only the beginning is read. */
+const TEXT_CHARS_MAX = 2_048;
+
+const MONTH = "(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|" +
+  "sep(?:t(?:ember)?)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)";
+const WEEKDAY = "(?:mon|tues?|wed(?:nes)?|thu(?:rs?)?|fri|sat(?:ur)?|sun)(?:day)?";
+const CLOCK = "\\d{1,2}:\\d{2}(?::\\d{2}(?:[.,]\\d{1,9})?)?(?:\\s?[ap]m)?";
+const ZONE = "\\s?(?:z\\b|(?:gmt|utc|ces?t|e[sd]t|c[sd]t|m[sd]t|p[sd]t|bst|ist|jst)\\b)?" +
+  "(?:\\s?[+-]\\d{2}:?\\d{2})?(?:\\s\\([a-z ]{1,40}\\))?";
+const DAY = "\\d{1,2}(?:st|nd|rd|th)?";
+
+/** Dates with the names of months or days, dates in digits, and times of the day. */
+const DATES = new RegExp(
+  [
+    `(?:\\b${WEEKDAY},?\\s+)?(?:\\b${DAY}[\\s-](?:of\\s)?${MONTH}\\b(?:[\\s,-]+\\d{4})?|` +
+    `\\b${MONTH}\\.?\\s${DAY}\\b(?!:)(?:,?\\s\\d{4}\\b)?|\\b${MONTH}\\s\\d{4}\\b)` +
+    `(?:,?\\s(?:at\\s)?${CLOCK}${ZONE}(?:\\s\\d{4}\\b)?)?`,
+    `\\b\\d{4}-\\d{2}-\\d{2}(?:[t ]${CLOCK}${ZONE})?`,
+    `\\b\\d{1,2}[/.]\\d{1,2}[/.]\\d{4}(?:,?\\s${CLOCK}${ZONE})?`,
+    `(?<![\\d:.])\\b${CLOCK}(?![:\\w])${ZONE}`,
+    "\\b(?:mon|tues|wednes|thurs|fri|satur|sun)day\\b",
+    "\\b(?:january|february|april|june|july|august|september|october|november|december)\\b",
+  ].join("|"),
+  "g",
+);
+
+/** Names in the messages of languages and databases: what they name is part of the error. */
+const NAMED = new RegExp(
+  "\\b(attribute|argument|module named|import name|property|column|table|relation|function|method|" +
+    "variable|reading|setting|evaluating|parameter|constant|constraint|field) " +
+    "[\"'`]([a-z_$][\\w$.]{0,127})[\"'`]",
+  "g",
+);
+const UNDEFINED_NAME = /\bname ["'`]([a-z_$][\w$.]{0,127})["'`] is not defined/g;
+
+const QUOTED =
+  /"[^"\n]{0,256}"|(?<!\w)'[^'\n]{0,256}'(?!\w)|`[^`\n]{0,256}`|“[^”\n]{0,256}”|«[^»\n]{0,256}»/g;
+
+/** Returns the text in lower case, with placeholders such as `<n>`, `<url>` and `<date>`. */
+export function normalise(text: string): string {
+  return text.slice(0, TEXT_CHARS_MAX).toLowerCase()
+    .replace(/\beyj[\w-]{8,}\.[\w-]{8,}(?:\.[\w-]*)?/g, "<token>")
+    .replace(
+      /\b(?:blob:)?[a-z][a-z0-9+.-]{1,20}:\/\/[^\s"'`<>()[\]{}]*(?:\[[0-9a-f:.]+\][^\s"'`<>()]*)?/g,
+      urlIn,
+    )
+    .replace(/\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b/g, "<uuid>")
+    .replace(/\b[\w.+-]{1,64}@[\w-]{1,64}(?:\.[\w-]{1,64}){1,8}/g, "<email>")
+    .replace(DATES, "<date>")
+    .replace(/\b\d{1,3}(?:\.\d{1,3}){3}\b/g, "<ip>")
+    .replace(/(?<![\w:])[0-9a-f:]{0,39}:[0-9a-f:.]{1,39}(?:%\w{1,16})?/g, addressIn)
+    .replace(/\[<ip>\]/g, "<ip>")
+    .replace(NAMED, "$1 $2")
+    .replace(UNDEFINED_NAME, "name $1 is not defined")
+    .replace(QUOTED, "<text>")
+    .replace(/(?<![\w/])\/(?:private\/)?(?:tmp|var\/tmp|var\/folders)\/[^\s,;:)\]]+/g, "<path>")
+    .replace(/\b0x[0-9a-f]+\b/g, "<hex>")
+    .replace(/\b(?=[a-f]*\d)[0-9a-f]{8,}\b/g, "<hex>")
+    .replace(/\b(?=\w*\d[a-z_]+\d)\w{6,}\b/g, "<id>")
+    .replace(/(?<![\w.>])-(?=\d)/g, "")
+    .replace(/\d+(?:[.,]\d+)*/g, "<n>")
+    .replace(/\s+/g, " ")
+    .trim();
+}
+
+/** Punctuation at the end belongs to the sentence. */
+function urlIn(url: string): string {
+  return `<url>${/[.,:;!?]+$/.exec(url)?.[0] ?? ""}`;
+}
+
+function addressIn(found: string): string {
+  const rest = /[.:]$/.test(found) && !found.endsWith("::") ? found.slice(-1) : "";
+  const address = found.slice(0, found.length - rest.length).replace(/%.*$/, "");
+  return /\d/.test(address) && isIPv6(address) ? `<ip>${rest}` : found;
+}

@@ -1,0 +1,42 @@
+/**
+ * Which events are one issue: the table of pairs, from the JSON that clients send to the fingerprint.
+ */
+import { assert, assertEquals } from "@std/assert";
+import { basisOf, groupingOf } from "../../mesher/domain/fingerprint.ts";
+import { newId } from "../../mesher/domain/id.ts";
+import { eventFromSentry } from "../../mesher/domain/sentry.ts";
+import type { MesherEvent } from "../../mesher/domain/event.ts";
+import { test } from "../kit/test.ts";
+import { PAIRS } from "./grouping_pairs.ts";
+
+function eventOf(input: unknown): MesherEvent {
+  const valid = eventFromSentry(input, { now: Date.now(), newId: () => newId() });
+  assert(valid.ok);
+  return valid.event;
+}
+
+test("groupingOf tells the same errors from different ones, pair by pair", () => {
+  assert(PAIRS.length >= 60, `${PAIRS.length} pairs`);
+  const wrong = PAIRS.filter(({ a, b, isSame }) =>
+    (groupingOf(eventOf(a)).fingerprint === groupingOf(eventOf(b)).fingerprint) !== isSame
+  );
+  const words = wrong.map(({ name, a, b }) =>
+    `${name}: ${basisOf(eventOf(a))} / ${basisOf(eventOf(b))}`
+  );
+  assertEquals(words, []);
+});
+
+test("groupingOf names a crash after the function, if its type is synthetic", () => {
+  const event = eventOf({
+    exception: {
+      values: [{
+        type: "SIGSEGV",
+        value: "Segfault",
+        mechanism: { type: "signalhandler", synthetic: true },
+        stacktrace: { frames: [{ function: "main" }, { function: "crash_here" }] },
+      }],
+    },
+  });
+  const { title, culprit } = groupingOf(event);
+  assertEquals([title, culprit], ["crash_here", "crash_here"]);
+});
