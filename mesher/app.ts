@@ -7,7 +7,7 @@ import { Node, type Server } from "@firn/firn";
 import { Held } from "./cluster/held.ts";
 import { Losses } from "./cluster/losses.ts";
 import { blame, type Config, storageConfig } from "./config.ts";
-import { BULK_BYTES_MAX } from "./domain/limits.ts";
+import { ENVELOPE_BYTES_MAX } from "./domain/limits.ts";
 import { type FirstRun, firstRun, type KeepSecrets } from "./first_run.ts";
 import { Allowance } from "./http/allowance.ts";
 import { Attempts } from "./http/attempts.ts";
@@ -23,6 +23,7 @@ import { Intake } from "./services/intake.ts";
 import { Keys } from "./pipeline/keys.ts";
 import { Live } from "./pipeline/live.ts";
 import { EventQueue } from "./pipeline/queue.ts";
+import { Rejections } from "./pipeline/rejections.ts";
 import { mustBeFree } from "./ports.ts";
 import { tellerOf } from "./services/node_monitor.ts";
 import { keepTree } from "./services/root.ts";
@@ -39,8 +40,8 @@ const OUTBOX_MAX = 2_000;
 const DRAIN_MS_MAX = 10_000;
 /** A node that starts waits so long for its peers, those that are there. Milliseconds. */
 const MEET_MS_MAX = 5_000;
-/** A request may be larger than any route takes, so that it is told so. */
-const BODY_BYTES_MAX: number = BULK_BYTES_MAX + 1_048_576;
+/** A request may be larger than any route takes, so that the answer says so. */
+const BODY_BYTES_MAX: number = ENVELOPE_BYTES_MAX + 1_048_576;
 
 /** A node that runs. */
 export interface App {
@@ -162,6 +163,7 @@ async function startMesher(
   return {
     ...parts,
     keys: new Keys(parts.storage, parts.now),
+    rejections: new Rejections(parts.counters, parts.log, parts.now),
     intake: new Intake(parts),
     attempts: new Attempts(),
     tellings: new Allowance(TELLINGS),

@@ -6,6 +6,7 @@
 import type { Allowance } from "./http/allowance.ts";
 import type { Attempts } from "./http/attempts.ts";
 import type { Intake } from "./services/intake.ts";
+import type { Rejections } from "./pipeline/rejections.ts";
 import type { Keys } from "./pipeline/keys.ts";
 import type { Parts } from "./parts.ts";
 import type { StopTree } from "./services/root.ts";
@@ -13,6 +14,7 @@ import type { StopTree } from "./services/root.ts";
 /** The node. */
 export interface Mesher extends Parts {
   readonly keys: Keys;
+  readonly rejections: Rejections;
   readonly intake: Intake;
   readonly attempts: Attempts;
   /** How often each user may be told whether an address has an account. */

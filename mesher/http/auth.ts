@@ -70,6 +70,11 @@ export function keyOf(headers: Headers, url: URL): string | null {
   return url.searchParams.get("sentry_key");
 }
 
+/** The key in a DSN, `https://key@host/project`; null: there is none. */
+export function keyOfDsn(dsn: string | null): string | null {
+  return dsn === null ? null : URL.parse(dsn)?.username || null;
+}
+
 /** The project of an ingest request. Throws 401. */
 export async function projectOf(headers: Headers, url: URL, keys: Keys): Promise<Project> {
   const key = keyOf(headers, url);

@@ -4,6 +4,13 @@
  *
  * @module
  */
+import { Readable, type Transform } from "node:stream";
+import {
+  createBrotliDecompress,
+  createGunzip,
+  createInflate,
+  createZstdDecompress,
+} from "node:zlib";
 import { HttpError } from "./http_error.ts";
 import type { Field, Fields, Values } from "./route.ts";
 
@@ -12,51 +19,117 @@ export const BODY_BYTES_MAX = 65_536;
 /** Characters of a text that says no limit of its own. */
 const TEXT_CHARS_MAX = 1_024;
 
+/** Content encodings of bodies, and what decodes them. */
+const DECODERS: Readonly<Record<string, () => Transform>> = {
+  gzip: () => createGunzip(),
+  "x-gzip": () => createGunzip(),
+  deflate: () => createInflate(),
+  br: () => createBrotliDecompress(),
+  zstd: () => createZstdDecompress(),
+};
+
 /**
- * What is inflated at once: a byte may become a thousand, and runtimes give all that becomes of one chunk
+ * What is inflated at once: a byte may become a thousand, and decoders return all that becomes of one chunk
  * before they take the next.
  */
 const INFLATED_BYTES = 4_096;
 
 /**
- * The bytes of a body, inflated if they were deflated. Neither may be more than `max`: that is refused with
- * `status`.
+ * Returns the bytes of a body, inflated if they were compressed. Throws `status` if they are more than `max`,
+ * compressed or not; 415 for an encoding that is not known, 400 for what is not of its format.
  */
 export async function readBytes(
   request: Request,
   max: number,
   status: 400 | 413 = 413,
 ): Promise<Uint8Array> {
-  const sent = new Uint8Array(await request.arrayBuffer());
-  if (sent.length > max) throw new HttpError(status, "payload too large");
-  const encoding = request.headers.get("content-encoding")?.trim().toLowerCase() ?? "identity";
-  if (encoding === "identity" || encoding === "") return sent;
-  if (encoding !== "gzip" && encoding !== "deflate") {
-    throw new HttpError(415, "content-encoding must be gzip, deflate or identity");
+  // Whole at once, which is faster, where its length is known to be within the limit.
+  const { headers } = request;
+  if (!headers.has("content-encoding") && Number(headers.get("content-length") ?? NaN) <= max) {
+    return new Uint8Array(await request.arrayBuffer());
   }
-  const inflated = await inflate(sent, encoding, max);
-  if (inflated === null) throw new HttpError(status, "payload too large");
-  return inflated;
-}
-
-/** The bytes, or null if they are more than `max`. Throws 400 for what is not of the format. */
-async function inflate(
-  bytes: Uint8Array,
-  format: "gzip" | "deflate",
-  max: number,
-): Promise<Uint8Array | null> {
-  const stream = inSlices(bytes).pipeThrough(new DecompressionStream(format));
   const chunks: Uint8Array[] = [];
   let length = 0;
-  try {
-    for await (const chunk of stream) {
-      length += chunk.length;
-      if (length > max) return null;
-      chunks.push(chunk);
-    }
-  } catch {
-    throw new HttpError(400, `the body is not valid ${format}`);
+  for await (const chunk of readChunks(request, max, status)) {
+    chunks.push(chunk);
+    length += chunk.length;
   }
+  return chunks.length === 1 ? chunks[0]! : joined(chunks, length);
+}
+
+/** Yields the same piece by piece, as they come. */
+export async function* readChunks(
+  request: Request,
+  max: number,
+  status: 400 | 413 = 413,
+): AsyncGenerator<Uint8Array> {
+  const encoding = request.headers.get("content-encoding")?.trim().toLowerCase() ?? "identity";
+  const isPlain = encoding === "identity" || encoding === "";
+  const decoder = Object.hasOwn(DECODERS, encoding) ? DECODERS[encoding] : undefined;
+  if (!isPlain && decoder === undefined) {
+    throw new HttpError(415, "content-encoding must be gzip, deflate, br, zstd or identity");
+  }
+  if (Number(request.headers.get("content-length")) > max) {
+    throw new HttpError(status, "payload too large");
+  }
+  const sent = limited(bodyOf(request), max, status);
+  if (isPlain) yield* sent;
+  else yield* limited(inflated(sent, decoder!(), encoding), max, status);
+}
+
+async function* bodyOf({ body }: Request): AsyncGenerator<Uint8Array> {
+  if (body !== null) { for await (const chunk of body) yield chunk; }
+}
+
+async function* limited(
+  chunks: AsyncIterable<Uint8Array>,
+  max: number,
+  status: 400 | 413,
+): AsyncGenerator<Uint8Array> {
+  let length = 0;
+  for await (const chunk of chunks) {
+    length += chunk.length;
+    if (length > max) throw new HttpError(status, "payload too large");
+    yield chunk;
+  }
+}
+
+async function* inflated(
+  sent: AsyncIterable<Uint8Array>,
+  decoder: Transform,
+  encoding: string,
+): AsyncGenerator<Uint8Array> {
+  const source = Readable.from(inSlices(sent));
+  // What the body's limits throw is passed on as it is; all else is the decoder's.
+  let fault: unknown;
+  source.on("error", (error) => decoder.destroy(fault = error));
+  source.pipe(decoder);
+  let isEmpty = true;
+  try {
+    for await (const chunk of decoder) {
+      isEmpty = false;
+      yield chunk as Uint8Array;
+    }
+  } catch (error) {
+    if (error instanceof HttpError) throw error;
+    if (fault instanceof HttpError) throw fault;
+    isEmpty = true;
+  } finally {
+    source.destroy();
+    decoder.destroy();
+  }
+  if (isEmpty) throw new HttpError(400, `the body is not valid ${encoding}`);
+}
+
+async function* inSlices(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  for await (const chunk of chunks) {
+    for (let at = 0; at < chunk.length; at += INFLATED_BYTES) {
+      yield chunk.subarray(at, at + INFLATED_BYTES);
+    }
+  }
+}
+
+function joined(chunks: readonly Uint8Array[], length: number): Uint8Array {
   const whole = new Uint8Array(length);
   let at = 0;
   for (const chunk of chunks) {
@@ -64,16 +137,6 @@ async function inflate(
     at += chunk.length;
   }
   return whole;
-}
-
-function inSlices(bytes: Uint8Array): ReadableStream<Uint8Array<ArrayBuffer>> {
-  let at = 0;
-  return new ReadableStream({
-    pull(controller): void {
-      if (at >= bytes.length) return controller.close();
-      controller.enqueue(bytes.slice(at, at += INFLATED_BYTES));
-    },
-  });
 }
 
 /** A body as JSON. */
@@ -100,7 +163,8 @@ export async function readBody(request: Request, fields: Fields): Promise<Values
   return checkValues(value as Values, fields);
 }
 
-function parsed(bytes: Uint8Array): unknown {
+/** Parses JSON. Throws 400. */
+export function parsed(bytes: Uint8Array): unknown {
   if (bytes.length === 0) throw new HttpError(400, "invalid json: the body is empty");
   let text: string;
   try {

@@ -75,6 +75,8 @@ export interface Route {
   readonly name: string;
   readonly about: string;
   readonly access: Access;
+  /** The key may be in the body instead: without one in the head the handler looks for it. */
+  readonly lateKey?: boolean;
   readonly query?: Fields;
   /** What its JSON body holds. Without it the handler reads the body itself, if there is one. */
   readonly body?: Fields;

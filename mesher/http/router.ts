@@ -10,7 +10,8 @@ import type { Address } from "@firn/firn";
 import type { Mesher } from "../mesher.ts";
 import { StorageError } from "../storage/error.ts";
 import { isSecure } from "./client.ts";
-import { NOBODY, personOf, projectOf, type Who } from "./auth.ts";
+import type { RejectionReason } from "../pipeline/rejections.ts";
+import { keyOf, NOBODY, personOf, projectOf, type Who } from "./auth.ts";
 import { readBody, readQuery } from "./input.ts";
 import { HttpError } from "./http_error.ts";
 import type { Answer, Asked, Route } from "./route.ts";
@@ -74,8 +75,19 @@ export class Router {
     try {
       return await this.#handle(route, { request, url, remote, params: found.params }, cors);
     } catch (error) {
+      if (route.access === "key") this.#rejected(error);
       return this.#failure(error, cors);
     }
+  }
+
+  /** Counts what ingest did not accept. */
+  #rejected(error: unknown): void {
+    const { rejections, isOpen } = this.#mesher;
+    if (!(error instanceof HttpError)) {
+      return rejections.add("storage", null, "the database failed");
+    }
+    const reason = reasonOf(error, isOpen);
+    rejections.add(reason, null, error.message);
   }
 
   async #handle(
@@ -107,6 +119,7 @@ export class Router {
         case "public":
           return NOBODY;
         case "key":
+          if (route.lateKey && keyOf(request.headers, url) === null) return NOBODY;
           return { kind: "project", project: await projectOf(request.headers, url, keys) };
         case "user":
           return await personOf(shown(), this.#mesher);
@@ -167,6 +180,25 @@ export class Router {
     const names = partsOf(route.path).filter((part) => part.startsWith(":"));
     const params = Object.fromEntries(names.map((name, i) => [name.slice(1), values[i]!]));
     return { routes: branch.routes, params };
+  }
+}
+
+function reasonOf({ status, message }: HttpError, isOpen: boolean): RejectionReason {
+  switch (status) {
+    case 401:
+      return "unauthorized";
+    case 404:
+      return "wrong_project";
+    case 413:
+      return "too_large";
+    case 415:
+      return "unknown_encoding";
+    case 429:
+      return "rate_limited";
+    case 503:
+      return isOpen ? "buffer_full" : "stopping";
+    default:
+      return /too large/.test(message) ? "too_large" : "invalid_body";
   }
 }
 

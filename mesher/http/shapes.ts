@@ -64,6 +64,8 @@ export function eventDetailShape(detail: EventDetail): Shape {
       level: event.level,
       title: detail.title,
       message: event.message,
+      message_template: event.template ?? null,
+      message_params: event.params ?? null,
       fingerprint: detail.fingerprint,
       exception: event.exceptions,
       stacktrace: event.exceptions.at(-1)?.frames ?? [],
@@ -78,6 +80,8 @@ export function eventDetailShape(detail: EventDetail): Shape {
       user_context: event.user,
       environment: event.environment,
       release: event.release,
+      dist: event.dist ?? null,
+      modules: event.modules ?? {},
       platform: event.platform,
       server_name: event.serverName,
       transaction: event.transaction,
@@ -111,6 +115,7 @@ export function projectShape(project: Project): Shape {
     platform: project.platform,
     retention_days: project.retentionDays,
     sample_rate: project.sampleRate,
+    scrub: project.scrub,
     created_at: iso(project.createdAt),
   };
 }

@@ -23,6 +23,14 @@ export function eventParts(event) {
   if (event.message !== "" && !said) {
     parts.push(panel("Message", {}, h("p", { class: "message" }, event.message)));
   }
+  if (Object.keys(event.params).length > 0) {
+    parts.push(panel(
+      "Log message",
+      {},
+      event.template && h("p", { class: "message" }, event.template),
+      objectTable(event.params),
+    ));
+  }
   if (event.exceptions.length > 0) {
     parts.push(panel("Stack trace", { class: "flush" }, stack(event.exceptions)));
   }
@@ -46,6 +54,14 @@ export function eventParts(event) {
     tables.push(panel("Extra", {}, objectTable(event.extra)));
   }
   if (tables.length > 0) parts.push(h("div", { class: "tiles" }, tables));
+  if (event.modules.length > 0) {
+    parts.push(h(
+      "details",
+      { class: "panel raw" },
+      h("summary", null, `Modules (${event.modules.length})`),
+      pairTable(event.modules),
+    ));
+  }
   parts.push(h(
     "details",
     { class: "panel raw" },

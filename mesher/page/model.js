@@ -11,10 +11,11 @@
 /** @typedef {{ id: string, email: string, name: string, isOperator: boolean }} User */
 /** Where the page is on another node. @typedef {{ name: string, url: string | null }} OtherNode */
 /** @typedef {{ id: string, name: string, slug: string, role: Role }} Organisation */
+/** @typedef {{ enabled: boolean, fields: string[], safe: string[] }} ScrubRules */
 /**
  * @typedef {{
  *   id: string, orgId: string, name: string, slug: string, platform: string | null,
- *   retentionDays: number, sampleRate: number,
+ *   retentionDays: number, sampleRate: number, scrub: ScrubRules,
  * }} Project
  */
 /**
@@ -36,6 +37,7 @@
  *   file: string | null, function: string | null, module: string | null, line: number | null,
  *   column: number | null, inApp: boolean | null, context: string | null, before: string[],
  *   after: string[],
+ *   package: string | null, vars: Record<string, unknown>, minified: string | null,
  * }} Frame
  */
 /**
@@ -57,6 +59,7 @@
  *   user: [string, string][], contexts: Record<string, unknown>, extra: Record<string, unknown>,
  *   request: Record<string, unknown> | null, raw: unknown, nextId: string | null,
  *   previousId: string | null,
+ *   template: string | null, params: Record<string, unknown>, modules: [string, string][],
  * }} EventDetail
  */
 /** @typedef {{ value: string, count: number }} ValueCount */
@@ -105,7 +108,7 @@
  *   name: string, isHere: boolean, load: number, unstored: number, accepted: number,
  *   stored: number, clients: number, dropped: number, url: string | null,
  *   uptimeMs: number | null,
- *   counters: [string, number][],
+ *   counters: [string, number][], ignored: [string, number][], rejected: [string, number][],
  * }} ClusterNode
  */
 /** @typedef {{ by: string, on: string, pid: string | null }} Help */

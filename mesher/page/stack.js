@@ -4,6 +4,7 @@
  * @module
  */
 import { h } from "./dom.js";
+import { objectTable } from "./json.js";
 import { button } from "./parts/controls.js";
 
 /** @import * as model from "./model.js" */
@@ -87,7 +88,7 @@ function isOpen(frames, i, anyOwn) {
  * @param {boolean} open
  */
 function framePart(frame, anyOwn, open) {
-  const place = [frame.file ?? frame.module ?? "unknown", frame.line, frame.column]
+  const place = [placeOf(frame), frame.line, frame.column]
     .filter((part) => part !== null).join(":");
   const head = [
     h("span", { class: "frame-function" }, frame.function ?? "anonymous"),
@@ -95,14 +96,39 @@ function framePart(frame, anyOwn, open) {
   ];
   const own = !anyOwn || frame.inApp === true;
   const className = `frame ${own ? "own" : "foreign"}`;
-  if (frame.context === null) {
+  const variables = Object.keys(frame.vars).length === 0 ? null : h(
+    "div",
+    { class: "frame-vars" },
+    h("h4", null, "Variables"),
+    objectTable(frame.vars),
+  );
+  if (frame.context === null && variables === null && frame.minified === null) {
     return h("li", { class: className }, h("div", { class: "frame-head" }, head));
   }
   return h(
     "li",
     { class: className },
-    h("details", { open }, h("summary", { class: "frame-head" }, head), source(frame)),
+    h(
+      "details",
+      { open },
+      h("summary", { class: "frame-head" }, head),
+      frame.context !== null && source(frame),
+      variables,
+      frame.minified && h("p", { class: "frame-minified dim" }, "Minified: ", frame.minified),
+    ),
   );
+}
+
+/**
+ * The file; of Java and the like the class, and the jar that holds it.
+ *
+ * @param {model.Frame} frame
+ */
+function placeOf({ file, module, package: jar }) {
+  const isClass = module !== null && /\.\w/.test(module) &&
+    /\.(?:java|kt|scala|cs)$/.test(file ?? "");
+  const place = isClass ? `${module} (${file})` : file ?? module ?? jar ?? "unknown";
+  return jar === null || place === jar ? place : `${place} [${jar.replace(/^.*[/\\]/, "")}]`;
 }
 
 /** @param {model.Frame} frame */

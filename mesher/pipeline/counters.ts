@@ -30,9 +30,31 @@ export const COUNTS = [
 /** One of them. */
 export type Count = typeof COUNTS[number];
 
+/** Names of one kind that are counted by themselves; the rest is counted as "other". */
+const LABELS_MAX = 64;
+
+/** What is counted by a name of its own: items that are not stored, and why something was rejected. */
+export type Labelled = "ignored_items" | "rejected";
+
 /** The counters. */
 export class Counters {
   readonly #counts = new Map<Count, number>();
+  readonly #labelled: Readonly<Record<Labelled, Map<string, number>>> = {
+    ignored_items: new Map(),
+    rejected: new Map(),
+  };
+
+  /** Adds to the count of a label. */
+  addLabelled(kind: Labelled, label: string, by: number = 1): void {
+    const counts = this.#labelled[kind];
+    const name = counts.has(label) || counts.size < LABELS_MAX ? label : "other";
+    counts.set(name, (counts.get(name) ?? 0) + by);
+  }
+
+  /** Counts by label. */
+  labelled(kind: Labelled): Readonly<Record<string, number>> {
+    return Object.fromEntries(this.#labelled[kind]);
+  }
 
   /** Adds. */
   add(name: Count, by: number = 1): void {

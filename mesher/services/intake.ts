@@ -1,6 +1,6 @@
 /**
  * The door: every event comes in here, by whatever way. It is validated before; here it is sampled,
- * counted against its project's limit and put into the inbox. What the inbox took is accepted, and is not
+ * counted against its project's limit, cleared of secrets and put into the inbox. What the inbox took is accepted, and is not
  * lost while this process lives.
  *
  * @module
@@ -8,6 +8,7 @@
 import type { MesherEvent } from "../domain/event.ts";
 import { newId } from "../domain/id.ts";
 import { isSampled } from "../domain/sampling.ts";
+import { scrubbed } from "../domain/scrub.ts";
 import type { Moment } from "../domain/validate.ts";
 import type { Parts } from "../parts.ts";
 import type { Project } from "../storage/projects.ts";
@@ -48,7 +49,11 @@ export class Intake {
     const kept = passed.filter(({ id }) => isSampled(id, project.sampleRate));
     counters.add("sampled_out", passed.length - kept.length);
     const receivedAt = this.#parts.now();
-    const items = kept.map((event) => ({ projectId: project.id, receivedAt, event }));
+    const items = kept.map((event) => ({
+      projectId: project.id,
+      receivedAt,
+      event: scrubbed(event, project.scrub),
+    }));
     // Peers know how much we may hold before we hold it.
     while (inbox.room >= items.length && !held.fits(items.length)) await held.raise(items.length);
     if (!inbox.push(items)) {

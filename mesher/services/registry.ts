@@ -38,6 +38,10 @@ export interface Help {
 /** The same, and what stands on the cluster's page besides. */
 export interface NodeCard extends NodeLoad {
   readonly counts: Readonly<Record<string, number>>;
+  /** Items that are not stored, by type; a node of an earlier version does not have it. */
+  readonly ignored?: Readonly<Record<string, number>>;
+  /** What ingest rejected, by reason. */
+  readonly rejected?: Readonly<Record<string, number>>;
   /** Messages to the nodes that are there which were dropped, because they read too slowly. */
   readonly dropped: number;
   /** The nodes that it has seen go. */
@@ -117,7 +121,15 @@ async function answerCard(state: RegistryState, call: Call<unknown, NodeCard>): 
     // It stops.
   }
   const dropped = node.peers().reduce((sum, peer) => sum + (node.pressure(peer)?.dropped ?? 0), 0);
-  call.reply({ ...loadOf(state), counts: counters.all(), dropped, losses: losses.list, tree });
+  call.reply({
+    ...loadOf(state),
+    counts: counters.all(),
+    ignored: counters.labelled("ignored_items"),
+    rejected: counters.labelled("rejected"),
+    dropped,
+    losses: losses.list,
+    tree,
+  });
 }
 
 /** Takes the cluster's name if nobody has it. */

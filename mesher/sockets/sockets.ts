@@ -162,6 +162,11 @@ async function ingest(
     send(conn, { status: "accepted", id: valid.event.id });
   } catch (error) {
     if (!(error instanceof HttpError)) throw error;
+    mesher.rejections.add(
+      error.status === 401 ? "unauthorized" : "invalid_event",
+      null,
+      error.message,
+    );
     const wait = error.headers["retry-after"];
     send(conn, { error: error.message, ...(wait === undefined ? {} : { retry_after: +wait }) });
     if (error.status === 401) conn.close(1008, "unauthorized");

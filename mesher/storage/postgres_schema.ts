@@ -99,4 +99,6 @@ export const POSTGRES_STEPS: readonly string[] = [
   UPDATE users SET operator = TRUE
     WHERE id = (SELECT id FROM users ORDER BY created_at, id LIMIT 1);
   `,
+  // A project's rules for removing secrets; null: the default ones.
+  `ALTER TABLE projects ADD COLUMN scrub json;`,
 ];

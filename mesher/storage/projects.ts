@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { ScrubRules } from "../domain/scrub.ts";
 import type { Result } from "./result.ts";
 
 /** A project. */
@@ -17,6 +18,8 @@ export interface Project {
   readonly retentionDays: number;
   /** Of 0 to 1: the share of events that is kept. */
   readonly sampleRate: number;
+  /** What is removed from its events before they are stored. */
+  readonly scrub: ScrubRules;
   readonly createdAt: number;
 }
 
@@ -26,6 +29,7 @@ export interface ProjectSettings {
   readonly platform?: string | null | undefined;
   readonly retentionDays?: number | undefined;
   readonly sampleRate?: number | undefined;
+  readonly scrub?: ScrubRules | undefined;
 }
 
 /** Projects. */

@@ -86,4 +86,6 @@ export const SQLITE_STEPS: readonly string[] = [
   ALTER TABLE users ADD COLUMN operator INTEGER NOT NULL DEFAULT 0;
   UPDATE users SET operator = 1 WHERE id = (SELECT id FROM users ORDER BY created_at, id LIMIT 1);
   `,
+  // A project's rules for removing secrets; null: the default ones.
+  `ALTER TABLE projects ADD COLUMN scrub TEXT;`,
 ];

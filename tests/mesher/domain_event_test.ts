@@ -3,9 +3,11 @@
  */
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import type { Exception, Frame, MesherEvent } from "../../mesher/domain/event.ts";
-import { basisOf, groupingOf, normalise } from "../../mesher/domain/fingerprint.ts";
+import { basisOf, groupingOf } from "../../mesher/domain/fingerprint.ts";
+import { normalise } from "../../mesher/domain/normalise.ts";
 import {
   BREADCRUMBS_MAX,
+  ENVELOPE_ITEMS_MAX,
   EXCEPTIONS_MAX,
   FRAMES_MAX,
   FUTURE_MS_MAX,
@@ -14,7 +16,7 @@ import {
   TAGS_MAX,
 } from "../../mesher/domain/limits.ts";
 import { plausibleTime, timeFrom } from "../../mesher/domain/parts.ts";
-import { eventFromSentry, readEnvelope } from "../../mesher/domain/sentry.ts";
+import { EnvelopeReader, eventFromSentry, readEnvelope } from "../../mesher/domain/sentry.ts";
 import { cut, freeObject } from "../../mesher/domain/trim.ts";
 import { validateBulk, type Validated, validateEvent } from "../../mesher/domain/validate.ts";
 import { test } from "../kit/test.ts";
@@ -179,35 +181,76 @@ test("readEnvelope takes events with and without a length, and passes over the r
   assertEquals(envelope.eventId, idWithDashes("a".repeat(32)));
   assertEquals(envelope.dsn, "http://k@h/1");
   assertEquals(envelope.events, [JSON.parse(event), { message: "second" }]);
-  assertEquals(envelope.ignored, 2);
+  assertEquals(Object.fromEntries(envelope.ignored), { session: 1, attachment: 1 });
 });
 
 function idWithDashes(hex: string): string {
   return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
 }
 
-test("readEnvelope refuses what is broken, at whatever byte", () => {
+test("readEnvelope drops what is broken, at whatever byte, and keeps what came before", () => {
   const whole = `{"event_id":null}\n{"type":"event","length":15}\n{"message":"x"}\n`;
   for (let end = 0; end < whole.length; end++) {
     const envelope = readEnvelope(bytes(whole.slice(0, end)));
-    // Only where a line or the payload ends is what there is an envelope.
-    const { ok } = envelope;
-    assertEquals(ok, [17, 18, whole.length - 1].includes(end), `${end} bytes`);
+    // Only where a line or the payload ends is what there is an envelope without a fault.
+    const isWhole = envelope.ok && envelope.problems.length === 0;
+    assertEquals(isWhole, [17, 18, whole.length - 1].includes(end), `${end} bytes`);
   }
-  const header = `{}\n`;
+  const header = `{}\n{"type":"event"}\n{"message":"before"}\n`;
   const reasons = [
-    [`[]`, "the envelope's first line must be a JSON object"],
-    [`${header}{}`, "the header of item 1 must be a JSON object with a type"],
-    [`${header}{"type":"event","length":-1}\n{}`, "the length of item 1 must be a number of bytes"],
-    [`${header}{"type":"event","length":1e99}\n{}`, "the length of item 1 must be"],
-    [`${header}{"type":"event","length":99}\n{}`, "item 1 ends before its length"],
-    [`${header}{"type":"event"}\nnonsense`, "item 1 must be a JSON object"],
-    [`${header}${`{"type":"x"}\n{}\n`.repeat(101)}`, "more than 100 items"],
+    [`{}`, "invalid_header", "the header of item 2 must be a JSON object with a type"],
+    [`{"type":"event","length":-1}\n{}`, "invalid_header", "the length of item 2 must be a number"],
+    [`{"type":"event","length":1e99}\n{}`, "invalid_header", "the length of item 2 must be"],
+    [`{"type":"event","length":99}\n{}`, "truncated", "item 2 ends before its length"],
+    [`{"type":"event"}\nnonsense`, "invalid_json", "item 2 must be a JSON object"],
+    [`{"type":"event"}\n"${"x".repeat(1_100_000)}"`, "too_large", "item 2 is too large"],
   ] as const;
-  for (const [text, reason] of reasons) {
-    const envelope = readEnvelope(bytes(text));
-    assert(!envelope.ok && envelope.reason.startsWith(reason), JSON.stringify(envelope));
+  for (const [text, kind, reason] of reasons) {
+    const envelope = readEnvelope(bytes(header + text));
+    assert(envelope.ok, reason);
+    assertEquals(envelope.events, [{ message: "before" }]);
+    assertEquals(envelope.problems[0]![0], kind);
+    assert(envelope.problems[0]![1].startsWith(reason), JSON.stringify(envelope.problems));
   }
+  const none = readEnvelope(bytes("[]"));
+  assertEquals(none, { ok: false, reason: "the envelope's first line must be a JSON object" });
+});
+
+test("EnvelopeReader reads the same however the bytes are cut", () => {
+  const event = `{"message":"ü ${"y".repeat(300)}"}`;
+  const text = [
+    `{"event_id":"${"a".repeat(32)}"}`,
+    `{"type":"attachment","length":7}`,
+    `a\n\nb\n{}`,
+    `{"type":"event","length":${bytes(event).length}}`,
+    event,
+    ``,
+    `{"type":"event","length":null}`,
+    `{"message":"null is no length"}`,
+    `{"type":"feedback"}`,
+    `{"contexts":{"feedback":{"message":"slow"}}}`,
+    `{"type":"check_in"}`,
+    `{}`,
+  ].join("\n");
+  const all = bytes(text);
+  const whole = readEnvelope(all);
+  assert(whole.ok);
+  assertEquals(whole.events.length, 2);
+  assertEquals(whole.feedback.length, 1);
+  assertEquals(Object.fromEntries(whole.ignored), { attachment: 1, check_in: 1 });
+  for (const size of [1, 2, 7, 64]) {
+    const reader = new EnvelopeReader();
+    for (let at = 0; at < all.length; at += size) reader.push(all.subarray(at, at + size));
+    assertEquals(reader.end(), whole, `${size} bytes at a time`);
+  }
+});
+
+test("readEnvelope takes more than a hundred items, and counts those past its limit", () => {
+  const text = `{}\n${`{"type":"event"}\n{"message":"m"}\n`.repeat(ENVELOPE_ITEMS_MAX + 5)}`;
+  const envelope = readEnvelope(bytes(text));
+  assert(envelope.ok);
+  assertEquals(envelope.events.length, ENVELOPE_ITEMS_MAX);
+  assertEquals(Object.fromEntries(envelope.ignored), { too_many_items: 5 });
 });
 
 test("eventFromSentry takes an SDK's event whole", () => {
@@ -277,6 +320,7 @@ test("eventFromSentry takes an SDK's event whole", () => {
       contextBefore: ["a", "b"],
       contextAfter: ["c"],
     }],
+    mechanism: "onerror",
   }]);
 });
 
@@ -284,12 +328,36 @@ test("eventFromSentry finds the message wherever the SDK put it", () => {
   const message = (raw: unknown) => eventOf(eventFromSentry(raw, MOMENT)).message;
   assertEquals(message({ message: "m" }), "m");
   assertEquals(message({ message: { formatted: "user 5", message: "user %s" } }), "user 5");
-  assertEquals(message({ logentry: { message: "user %s", params: [5] } }), "user %s");
-  assertEquals(eventFromSentry({ type: "x" }, MOMENT).ok, false);
-  assertEquals(eventFromSentry({ exception: { values: null } }, MOMENT).ok, false);
+  assertEquals(message({ logentry: { message: "user %s", params: [5] } }), "user 5");
+  const log = eventOf(eventFromSentry({
+    logentry: { message: "%(a)s took %d %% of {b}, %s", params: { a: "x", b: 2 } },
+  }, MOMENT));
+  assertEquals(log.message, "x took %d % of 2, %s");
+  assertEquals(log.template, "%(a)s took %d %% of {b}, %s");
+  assertEquals(log.params, { a: "x", b: 2 });
+  assertEquals(message({ type: "x" }), "", "Sentry takes an event without a message");
+  assertEquals(message({ exception: { values: null } }), "");
   const thread = { threads: { values: [{ stacktrace: { frames: [{ function: "f" }] } }] } };
   const event = eventOf(eventFromSentry({ message: "m", ...thread }, MOMENT));
   assertEquals(event.exceptions[0]?.frames[0]?.function, "f");
+});
+
+test("eventFromSentry takes the stack of the thread that crashed", () => {
+  const stack = (name: string) => ({ stacktrace: { frames: [{ function: name }] } });
+  const of = (...values: unknown[]) =>
+    eventOf(eventFromSentry({ message: "m", threads: { values } }, MOMENT))
+      .exceptions[0]?.frames[0]?.function;
+  assertEquals(
+    of(stack("a"), { ...stack("b"), crashed: true }, { ...stack("c"), main: true }),
+    "b",
+  );
+  assertEquals(of(stack("a"), { ...stack("b"), current: true }), "b");
+  assertEquals(of({ crashed: true }, stack("b")), "b");
+  const signal = eventOf(eventFromSentry({
+    exception: { values: [{ type: "SIGSEGV", mechanism: { type: "x", synthetic: true } }] },
+    threads: { values: [stack("a"), { ...stack("b"), crashed: true }] },
+  }, MOMENT));
+  assertEquals(signal.exceptions[0]?.frames[0]?.function, "b");
 });
 
 test("validateEvent and eventFromSentry keep no cookies and credentials of a request", () => {
@@ -406,13 +474,44 @@ test("normalise puts a kind in the place of what changes", () => {
     ["from 10.0.0.1:8080", "from <ip>:<n>"],
     ["mail to a.b@example.org failed", "mail to <email> failed"],
     [`no such key "a b"`, "no such key <text>"],
+    ["can't read ada's file", "can't read ada's file"],
+    [
+      "Cannot read properties of null (reading 'id')",
+      "cannot read properties of null (reading id)",
+    ],
+    ["GET https://a.example/x?y=1, failed", "get <url>, failed"],
+    ["from [2001:db8::1]:443", "from <ip>:<n>"],
+    ["std::vector is empty", "std::vector is empty"],
+    ["on Mon, 30 Nov 2026 10:04:40 GMT", "on <date>"],
+    ["on Monday", "on <date>"],
+    ["since 2026-01-31T12:00:00.123Z", "since <date>"],
+    ["at 12:34:56", "at <date>"],
+    ["it may fail in march", "it may fail in march"],
+    ["order A1B2C3 is gone", "order <id> is gone"],
     ["took 1.5 s\n  again", "took <n> s again"],
   ] as const;
   for (const [text, expected] of cases) assertEquals(normalise(text), expected);
 });
 
 test("normalise takes no longer than the text is long", () => {
-  for (const piece of ["a@", "a.", "'", '"', "0", "1.", "-", "a@b.", "deadbeef"]) {
+  for (
+    const piece of [
+      "a@",
+      "a.",
+      "'",
+      '"',
+      "0",
+      "1.",
+      "-",
+      "a@b.",
+      "deadbeef",
+      ":",
+      "1:",
+      "a1",
+      "mon ",
+      "x://[",
+    ]
+  ) {
     const began = performance.now();
     normalise(piece.repeat(50_000));
     assert(performance.now() - began < 250, piece);

@@ -3,14 +3,25 @@
  *
  * @module
  */
+import { Buffer } from "node:buffer";
+import { inflateSync } from "node:zlib";
+import { EnvelopeReader } from "../../domain/envelope.ts";
 import type { MesherEvent } from "../../domain/event.ts";
 import { bareId, isId } from "../../domain/id.ts";
-import { BULK_BYTES_MAX, EVENT_BYTES_MAX } from "../../domain/limits.ts";
-import { eventFromSentry, readEnvelope } from "../../domain/sentry.ts";
+import {
+  BULK_BYTES_MAX,
+  BULK_EVENTS_MAX,
+  ENVELOPE_BYTES_MAX,
+  EVENT_BYTES_MAX,
+} from "../../domain/limits.ts";
+import { eventFromFeedback, readSecurityReports } from "../../domain/reports.ts";
+import { eventFromSentry } from "../../domain/sentry.ts";
+import { objectOf } from "../../domain/trim.ts";
 import { validateBulk, validateEvent } from "../../domain/validate.ts";
 import type { Verdict } from "../../services/intake.ts";
 import type { Project } from "../../storage/projects.ts";
-import { readBytes, readJson } from "../input.ts";
+import { keyOfDsn } from "../auth.ts";
+import { parsed, readBytes, readChunks, readJson } from "../input.ts";
 import { HttpError } from "../http_error.ts";
 import type { Asked, Reply, Route } from "../route.ts";
 
@@ -53,7 +64,7 @@ export const ingestRoutes: readonly Route[] = [
     errors: ERRORS,
     gives: '{"status":"accepted","accepted","ids":[…],"errors":[{"index","error"}]}',
     async handle(asked): Promise<Reply> {
-      const { intake, counters } = open(asked);
+      const { intake, counters, rejections } = open(asked);
       const input = await readJson(asked.request, BULK_BYTES_MAX, TOO_LARGE);
       const bulk = validateBulk(input, intake.moment());
       if (!bulk.ok) throw new HttpError(400, bulk.reason);
@@ -67,6 +78,7 @@ export const ingestRoutes: readonly Route[] = [
       if (valid.length === 0) {
         throw new HttpError(400, `no event is valid: ${errors[0]!.error}`);
       }
+      rejections.add("invalid_event", projectOf(asked).id, errors[0]?.error ?? "", errors.length);
       const verdict = await intake.take(projectOf(asked), valid.map(({ event }) => event));
       const count = accepted(verdict);
       for (const { index } of valid.slice(count)) errors.push({ index, error: "rate limited" });
@@ -74,31 +86,54 @@ export const ingestRoutes: readonly Route[] = [
       return { json: { status: "accepted", accepted: count, ids, errors } };
     },
   },
-  sentryRoute(
-    "envelope",
-    "storeEnvelope",
-    "What Sentry's SDKs send to a DSN. `project` is any number, or the key's project.",
-    { "application/x-sentry-envelope": "An envelope, of at most 5 MiB" },
-    async (asked) => {
-      const envelope = readEnvelope(await readBytes(asked.request, BULK_BYTES_MAX));
-      if (!envelope.ok) throw new HttpError(400, envelope.reason);
-      const [first, ...others] = envelope.events;
-      if (first === undefined) return { inputs: [], envelopeId: envelope.eventId };
-      // The envelope's id is its event's: sent again, it is the same event.
-      const named = { event_id: envelope.eventId, ...first };
-      return { inputs: [named, ...others], envelopeId: envelope.eventId };
+  {
+    ...sentryRoute("envelope", {
+      name: "storeEnvelope",
+      about: "What Sentry's SDKs send to a DSN. `project` is any number, or the key's project. " +
+        "Without a key in the head of the request, that of the DSN in the envelope's header counts.",
+      reads: { "application/x-sentry-envelope": "An envelope, of at most 64 MiB inflated" },
+    }, takeEnvelope),
+    lateKey: true,
+  },
+  sentryRoute("store", {
+    name: "storeSentryEvent",
+    about: "What Sentry's older SDKs send: one event as JSON, or as base64 of deflated JSON.",
+    reads: { "application/json": "One event, of at most 1 MiB" },
+  }, async (asked) => {
+    const project = projectOf(asked);
+    const input = storedJson(await readBytes(asked.request, EVENT_BYTES_MAX));
+    if (objectOf(input)?.["type"] !== "transaction") {
+      return await takeSentry(asked, project, { inputs: [input], envelopeId: null });
+    }
+    asked.mesher.counters.addLabelled("ignored_items", "transaction");
+    return { json: {} };
+  }),
+  sentryRoute("security", {
+    name: "storeSecurityReport",
+    about: "What browsers report by `report-uri` and `report-to`: violations of a content policy.",
+    reads: {
+      "application/csp-report": "A report, of at most 1 MiB",
+      "application/reports+json": "A list of reports, of at most 1 MiB",
     },
-  ),
-  sentryRoute(
-    "store",
-    "storeSentryEvent",
-    "What Sentry's older SDKs send: one event as JSON.",
-    { "application/json": "One event, of at most 1 MiB" },
-    async (asked) => {
-      const input = await readJson(asked.request, EVENT_BYTES_MAX);
-      return { inputs: [input], envelopeId: null };
-    },
-  ),
+  }, async (asked) => {
+    const project = projectOf(asked);
+    const reports = readSecurityReports(await readJson(asked.request, EVENT_BYTES_MAX));
+    if (reports === null) throw new HttpError(400, "the body is not a security report");
+    countIgnored(asked, reports.ignored);
+    if (reports.events.length === 0) return { json: {} };
+    const { environment, release } = {
+      environment: asked.url.searchParams.get("sentry_environment"),
+      release: asked.url.searchParams.get("sentry_release"),
+    };
+    const userAgent = asked.request.headers.get("user-agent");
+    const inputs = reports.events.slice(0, BULK_EVENTS_MAX).map((event) => ({
+      environment,
+      release,
+      ...event,
+      request: { headers: { "User-Agent": userAgent }, ...objectOf(event["request"]) },
+    }));
+    return await takeSentry(asked, project, { inputs, envelopeId: null });
+  }),
 ];
 
 /** What one of Sentry's requests holds. */
@@ -109,25 +144,23 @@ interface Parcel {
 
 function sentryRoute(
   verb: string,
-  name: string,
-  about: string,
-  reads: Readonly<Record<string, string>>,
-  read: (asked: Asked) => Promise<Parcel>,
+  row: Pick<Route, "name" | "about" | "reads">,
+  take: (asked: Asked, project: Project | null) => Promise<Reply>,
 ): Route {
   return {
+    ...row,
     method: "POST",
     path: `/api/:project/${verb}`,
-    name,
-    about,
     access: "key",
-    reads,
     ok: 200,
     errors: [...ERRORS, 404, 413],
     gives: '{"id"}: without dashes',
     async handle(asked): Promise<Reply> {
       open(asked);
-      mustBeProject(asked);
-      return await takeSentry(asked, await read(asked));
+      // Without a key in the head the body is asked for it, by routes that allow that.
+      const project = asked.who.kind === "nobody" ? null : projectOf(asked);
+      if (project !== null) mustBeProject(asked, project);
+      return await take(asked, project);
     },
   };
 }
@@ -144,15 +177,72 @@ function projectOf({ who }: Asked): Project {
 }
 
 /** A DSN's project must be a number for some SDKs; the key says which one it is. */
-function mustBeProject(asked: Asked): void {
+function mustBeProject(asked: Asked, { id, slug }: Project): void {
   const named = asked.params["project"]!;
-  const { id, slug } = projectOf(asked);
   if (/^\d+$/.test(named) || named === slug || named.toLowerCase() === id) return;
   throw new HttpError(404, "project not found");
 }
 
-async function takeSentry(asked: Asked, { inputs, envelopeId }: Parcel): Promise<Reply> {
-  const { intake, counters } = asked.mesher;
+/** Reads the envelope as it comes: nothing after its header before the key is known to be right. */
+async function takeEnvelope(asked: Asked, known: Project | null): Promise<Reply> {
+  const reader = new EnvelopeReader();
+  let project = known;
+  for await (const chunk of readChunks(asked.request, ENVELOPE_BYTES_MAX)) {
+    reader.push(chunk);
+    if (project === null && reader.header !== undefined) {
+      project = await projectOfDsn(asked, reader.header.dsn);
+    }
+  }
+  const envelope = reader.end();
+  if (project === null) project = await projectOfDsn(asked, envelope.ok ? envelope.dsn : null);
+  if (!envelope.ok) throw new HttpError(400, envelope.reason);
+  countIgnored(asked, envelope.ignored);
+  const { rejections } = asked.mesher;
+  const [first, ...others] = envelope.events;
+  // The envelope's id is its event's: sent again, it is the same event.
+  const events = first === undefined
+    ? []
+    : [{ ...first, event_id: first["event_id"] ?? envelope.eventId }, ...others];
+  const inputs = [...events, ...envelope.feedback.map(eventFromFeedback)];
+  const [problem] = envelope.problems;
+  if (problem !== undefined && inputs.length === 0) throw new HttpError(400, problem[1]);
+  for (const [reason, words] of envelope.problems) rejections.add(reason, project.id, words);
+  return await takeSentry(asked, project, { inputs, envelopeId: envelope.eventId });
+}
+
+async function projectOfDsn(asked: Asked, dsn: string | null): Promise<Project> {
+  const key = keyOfDsn(dsn);
+  const project = key === null ? null : await asked.mesher.keys.project(key);
+  if (project === null) throw new HttpError(401, "unauthorized");
+  mustBeProject(asked, project);
+  return project;
+}
+
+function countIgnored({ mesher }: Asked, ignored: ReadonlyMap<string, number>): void {
+  for (const [type, count] of ignored) mesher.counters.addLabelled("ignored_items", type, count);
+}
+
+/** The JSON of a body of `/store`: as it is, or as base64 of zlib. Throws 400. */
+function storedJson(bytes: Uint8Array): unknown {
+  const first = bytes.find((byte) => byte > 32);
+  if (first === undefined || first === 0x7b || first === 0x5b) return parsed(bytes);
+  const text = new TextDecoder().decode(bytes).trim();
+  if (!/^[A-Za-z0-9+/_\s-]+=*$/.test(text)) return parsed(bytes);
+  const decoded = Buffer.from(text, "base64");
+  if (decoded[0] === 0x7b) return parsed(decoded);
+  try {
+    return parsed(inflateSync(decoded, { maxOutputLength: EVENT_BYTES_MAX }));
+  } catch (error) {
+    throw error instanceof HttpError ? error : new HttpError(400, "invalid json");
+  }
+}
+
+async function takeSentry(
+  asked: Asked,
+  project: Project,
+  { inputs, envelopeId }: Parcel,
+): Promise<Reply> {
+  const { intake, counters, rejections } = asked.mesher;
   const events: MesherEvent[] = [];
   let reason = "";
   for (const input of inputs) {
@@ -160,9 +250,11 @@ async function takeSentry(asked: Asked, { inputs, envelopeId }: Parcel): Promise
     if (valid.ok) events.push(valid.event);
     else reason = valid.reason;
   }
-  counters.add("refused_invalid", inputs.length - events.length);
+  const invalid = inputs.length - events.length;
+  counters.add("refused_invalid", invalid);
   if (events.length === 0 && inputs.length > 0) throw new HttpError(400, reason);
-  if (events.length > 0) accepted(await intake.take(projectOf(asked), events));
+  rejections.add("invalid_event", project.id, reason, invalid);
+  if (events.length > 0) accepted(await intake.take(project, events));
   const id = events[0]?.id ?? envelopeId;
   return { json: isId(id) ? { id: bareId(id) } : {} };
 }

@@ -4,6 +4,7 @@
  * @module
  */
 import { isId } from "../../domain/id.ts";
+import { type ScrubRules, scrubRulesFrom } from "../../domain/scrub.ts";
 import { newSecret } from "../../domain/secret.ts";
 import { changeRoute } from "../change.ts";
 import { mustFit } from "../quota.ts";
@@ -28,6 +29,10 @@ const SETTINGS: Fields = {
   platform: { type: "string", max: 64, nullable: true },
   retention_days: { type: "integer", min: 1, max: 3650 },
   sample_rate: { type: "number", min: 0, max: 1 },
+  scrub: {
+    type: "object",
+    about: "{enabled, fields, safe}: which secrets are removed; names that mean secrets, and none",
+  },
 };
 
 /** The routes. */
@@ -129,11 +134,12 @@ export const projectRoutes: readonly Route[] = [
     access: "user",
     ok: 200,
     errors: [401, 404],
-    gives: '{"retention_days","sample_rate","name","platform"}',
+    gives: '{"retention_days","sample_rate","scrub","name","platform"}',
     async handle(asked): Promise<Reply> {
-      const { name, platform, retentionDays, sampleRate } = (await projectPlaceOf(asked)).project;
+      const { project } = await projectPlaceOf(asked);
+      const { name, platform, retentionDays, sampleRate, scrub } = project;
       return {
-        json: { retention_days: retentionDays, sample_rate: sampleRate, name, platform },
+        json: { retention_days: retentionDays, sample_rate: sampleRate, scrub, name, platform },
       };
     },
   },
@@ -155,6 +161,7 @@ export const projectRoutes: readonly Route[] = [
       platform: body["platform"] as string | null | undefined,
       retentionDays: body["retention_days"] as number | undefined,
       sampleRate: body["sample_rate"] as number | undefined,
+      scrub: body["scrub"] === undefined ? undefined : scrubRulesOf(body["scrub"]),
     });
     keys.forget();
     return changed !== null;
@@ -215,6 +222,13 @@ export const projectRoutes: readonly Route[] = [
     return true;
   }),
 ];
+
+/** Rules for removing secrets, checked. */
+function scrubRulesOf(input: unknown): ScrubRules {
+  const rules = scrubRulesFrom(input);
+  if (typeof rules === "string") throw new HttpError(400, rules);
+  return rules;
+}
 
 /** A slug as given, checked; or made of a name. */
 export function slugOf(given: string | undefined, name: string): string {

@@ -60,6 +60,12 @@ export const systemRoutes: readonly Route[] = [
         `# TYPE mesher_${name}_total counter`,
         `mesher_${name}_total ${counters.get(name)}`,
       ]);
+      for (const [kind, label] of [["ignored_items", "type"], ["rejected", "reason"]] as const) {
+        lines.push(`# TYPE mesher_${kind}_total counter`);
+        for (const [name, count] of Object.entries(counters.labelled(kind))) {
+          lines.push(`mesher_${kind}_total{${label}="${name}"} ${count}`);
+        }
+      }
       const gauges = {
         inbox_events: inbox.size,
         outbox_events: outbox.size,
@@ -113,6 +119,8 @@ export const systemRoutes: readonly Route[] = [
             http_url: card.httpUrl,
             uptime_ms: now() - card.startedAt,
             counters: card.counts,
+            ignored_items: card.ignored ?? {},
+            rejected: card.rejected ?? {},
           })),
           processors: all.flatMap((card) =>
             card.helpers.map((help) => ({ for: card.node, ...help }))

@@ -33,11 +33,15 @@ const nodeFrom = shape({
   dropped: number("dropped_to_peers"),
   url: maybeText("http_url"),
   uptimeMs: maybeNumber("uptime_ms"),
-  counters: (raw) =>
-    Object.entries(object("counters")(raw)).map((
-      [name, n],
-    ) => /** @type {[string, number]} */ ([name, numberOf(n) ?? 0])),
+  counters: numbersOf("counters"),
+  ignored: numbersOf("ignored_items"),
+  rejected: numbersOf("rejected"),
 });
+
+/** @param {string} name @returns {(raw: import("./values.js").Raw) => [string, number][]} */
+function numbersOf(name) {
+  return (raw) => Object.entries(object(name)(raw)).map(([key, n]) => [key, numberOf(n) ?? 0]);
+}
 
 /** @type {(value: unknown) => model.TreeNode} */
 const branchFrom = shape({

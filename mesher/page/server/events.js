@@ -52,6 +52,13 @@ const frameFrom = shape({
   line: maybeNumber("line", "lineno"),
   column: maybeNumber("column", "colno"),
   inApp: maybeFlag("in_app", "inApp"),
+  package: maybeText("package"),
+  vars: object("vars"),
+  minified: (raw) => {
+    if (!raw.minified) return null;
+    const { file, line, column } = objectOf(raw.minified);
+    return [file, line, column].filter((part) => part !== null && part !== undefined).join(":");
+  },
   context: maybeText("context", "context_line"),
   before: texts("context_before", "contextBefore", "pre_context"),
   after: texts("context_after", "contextAfter", "post_context"),
@@ -81,6 +88,7 @@ function factsFrom(raw) {
   const facts = [
     ["Environment", text("environment")(raw)],
     ["Release", text("release")(raw)],
+    ["Build", text("dist")(raw)],
     ["Transaction", text("transaction")(raw)],
     ["Server", text("server_name")(raw)],
     ["Platform", text("platform")(raw)],
@@ -104,6 +112,13 @@ const eventFrom = shape({
   tags: pairs("tags"),
   facts: factsFrom,
   user: (raw) => pairs("user_context")(raw).filter(([, part]) => part !== ""),
+  template: maybeText("message_template"),
+  params: (raw) => {
+    const params = raw.message_params;
+    if (typeof params !== "object" || params === null) return {};
+    return /** @type {Record<string, unknown>} */ ({ ...params });
+  },
+  modules: pairs("modules"),
   contexts: object("contexts"),
   extra: object("extra"),
   request: (raw) => raw.request ? objectOf(raw.request) : null,

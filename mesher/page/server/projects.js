@@ -18,7 +18,16 @@ const projectFrom = shape({
   platform: maybeText("platform"),
   retentionDays: number("retention_days"),
   sampleRate: number("sample_rate", 1),
+  scrub: (raw) => {
+    const { enabled = true, fields, safe } = objectOf(raw.scrub);
+    return { enabled: enabled !== false, fields: namesOf(fields), safe: namesOf(safe) };
+  },
 });
+
+/** @param {unknown} value */
+function namesOf(value) {
+  return Array.isArray(value) ? value.map(textOf) : [];
+}
 
 /** @type {(value: unknown) => model.Usage} */
 const usageFrom = shape({
@@ -59,6 +68,7 @@ export async function settings(projectId, signal) {
  * @param {string} projectId
  * @param {{
  *   name?: string, platform?: string | null, retention_days?: number, sample_rate?: number,
+ *   scrub?: model.ScrubRules,
  * }} changes
  */
 export async function changeSettings(projectId, changes) {

@@ -78,7 +78,17 @@ function draw({ nodes, isAlone, helps, names, trees, losses, storage }, gone) {
       panel("Who processes for whom", {}, helpList(helps, isAlone)),
       panel("Storage", {}, storageTable(storage)),
       panel("Names", { class: "flush" }, nameTable(names)),
-      panel("Events on all nodes", {}, counterTable(nodes)),
+      panel("Events on all nodes", {}, counterTable(nodes.map(({ counters }) => counters))),
+      panel(
+        "Items that are not stored, by type",
+        {},
+        countsOrNone(nodes.map(({ ignored }) => ignored), "All that came was stored"),
+      ),
+      panel(
+        "Rejected, by reason",
+        {},
+        countsOrNone(nodes.map(({ rejected }) => rejected), "Nothing was rejected"),
+      ),
     ),
     h(
       "div",
@@ -220,18 +230,28 @@ function storageTable({ engine, ok, problem, latencyMs }) {
   );
 }
 
-/** @param {readonly model.ClusterNode[]} nodes */
-function counterTable(nodes) {
+/**
+ * Sums over all nodes.
+ *
+ * @param {readonly (readonly [string, number][])[]} counts
+ */
+function counterTable(counts) {
   /** @type {Map<string, number>} */
   const sums = new Map();
-  for (const { counters } of nodes) {
-    for (const [name, n] of counters) sums.set(name, (sums.get(name) ?? 0) + n);
-  }
+  for (const [name, n] of counts.flat()) sums.set(name, (sums.get(name) ?? 0) + n);
   return h(
     "dl",
     { class: "pairs numbers" },
     [...sums].map(([name, n]) => pair(name.replaceAll("_", " "), count(n))),
   );
+}
+
+/**
+ * @param {readonly (readonly [string, number][])[]} counts
+ * @param {string} none
+ */
+function countsOrNone(counts, none) {
+  return counts.flat().length === 0 ? empty(none) : counterTable(counts);
 }
 
 /** @param {readonly model.ClusterName[]} names */

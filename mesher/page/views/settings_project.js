@@ -43,6 +43,9 @@ export function projectSettings({ app, project, signal }) {
       required: true,
       value: Number((now.sampleRate * 100).toFixed(4)),
     });
+    const scrub = h("input", { type: "checkbox", checked: now.scrub.enabled });
+    const fields = namesInput(now.scrub.fields, "customer_number, iban");
+    const safe = namesInput(now.scrub.safe, "csrf_token");
     const save = h("button", { class: "button primary", disabled: !mayManage }, "Save");
     return h(
       "form",
@@ -56,6 +59,11 @@ export function projectSettings({ app, project, signal }) {
               platform: platform.value.trim() || null,
               retention_days: days.valueAsNumber,
               sample_rate: rate.valueAsNumber / 100,
+              scrub: {
+                enabled: scrub.checked,
+                fields: namesIn(fields.value),
+                safe: namesIn(safe.value),
+              },
             });
             await app.refresh();
           });
@@ -68,6 +76,14 @@ export function projectSettings({ app, project, signal }) {
       field("Platform", platform),
       field("Keep events for, in days", days, "Older events are deleted; counts of issues stay."),
       field("Keep this share of events, in percent", rate, "The others are accepted and dropped."),
+      h("label", { class: "check" }, scrub, "Remove secrets before events are stored"),
+      field(
+        "Remove these too",
+        fields,
+        "Names, with commas between. Passwords, tokens, keys, card numbers and environment " +
+          "variables are removed by default.",
+      ),
+      field("Keep these", safe, "Names that mean no secret, although they seem to."),
       h("div", { class: "form-foot" }, save),
     );
   });
@@ -142,4 +158,17 @@ export function projectSettings({ app, project, signal }) {
       ),
     ),
   );
+}
+
+/**
+ * @param {readonly string[]} names
+ * @param {string} placeholder
+ */
+function namesInput(names, placeholder) {
+  return h("input", { maxlength: 2_000, placeholder, value: names.join(", ") });
+}
+
+/** @param {string} text @returns {string[]} */
+function namesIn(text) {
+  return text.split(",").map((name) => name.trim()).filter((name) => name !== "");
 }

@@ -4,7 +4,9 @@
  * @module
  */
 import { isId, newId } from "../../domain/id.ts";
+import { SCRUB_DEFAULT, type ScrubRules } from "../../domain/scrub.ts";
 import type { Database } from "../database.ts";
+import { jsonText, readJson } from "../json.ts";
 import type { Project, Projects } from "../projects.ts";
 
 /** A project in the database. */
@@ -17,10 +19,12 @@ export interface ProjectRow {
   readonly retention_days: number;
   readonly sample_rate: number;
   readonly created_at: number;
+  readonly scrub: unknown;
 }
 
 /** The columns of `ProjectRow`. */
-export const PROJECT = "id, org_id, name, slug, platform, retention_days, sample_rate, created_at";
+export const PROJECT =
+  "id, org_id, name, slug, platform, retention_days, sample_rate, created_at, scrub";
 
 /** The project of a row. */
 export const projectFrom = (row: ProjectRow): Project => ({
@@ -31,6 +35,7 @@ export const projectFrom = (row: ProjectRow): Project => ({
   platform: row.platform,
   retentionDays: row.retention_days,
   sampleRate: row.sample_rate,
+  scrub: row.scrub === null ? SCRUB_DEFAULT : readJson<ScrubRules>(row.scrub),
   createdAt: row.created_at,
 });
 
@@ -90,13 +95,16 @@ export function projects(db: Database): Projects {
         );
         if (old === undefined) return null;
         const row = await query.row<ProjectRow>(
-          `UPDATE projects SET name = $2, platform = $3, retention_days = $4, sample_rate = $5
+          `UPDATE projects SET name = $2, platform = $3, retention_days = $4, sample_rate = $5, scrub = $6
            WHERE id = $1 RETURNING ${PROJECT}`,
           projectId,
           change.name ?? old.name,
           change.platform === undefined ? old.platform : change.platform,
           change.retentionDays ?? old.retention_days,
           change.sampleRate ?? old.sample_rate,
+          change.scrub === undefined
+            ? old.scrub === null ? null : jsonText(readJson(old.scrub))
+            : jsonText(change.scrub),
         );
         return projectFrom(row!);
       });

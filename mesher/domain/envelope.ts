@@ -1,0 +1,238 @@
+/**
+ * Reads a Sentry envelope piece by piece, as it comes:
+ *
+ * ```
+ * envelope   header line, then items; every line ends with \n
+ * item       header line, payload: header.length bytes and \n, or without length up to the next \n
+ * ```
+ *
+ *     header ──line──▶ item ──line──▶ payload: kept, or skipped ──end──▶ item …
+ *
+ * Events and feedback are kept. Items of other types (sessions, transactions, check-ins, attachments, replays)
+ * are skipped as they come and counted by type, so that a large attachment costs no memory. An item that is too
+ * large or malformed is dropped by itself. Pure and total: nothing here throws.
+ *
+ * @module
+ */
+import { idOf } from "./id.ts";
+import { ENVELOPE_ITEMS_MAX, ENVELOPE_LINE_BYTES_MAX, EVENT_BYTES_MAX } from "./limits.ts";
+import { objectOf, type Raw, refuse, textOf } from "./trim.ts";
+
+/** Why an item of an envelope was dropped. */
+export type ItemProblem = "too_large" | "invalid_json" | "truncated" | "invalid_header";
+
+/** An envelope, read. */
+export type Envelope =
+  | {
+    readonly ok: true;
+    /** Its own id, which the answer names. */
+    readonly eventId: string | null;
+    /** The DSN, if the client wrote it into the header (tunnels do). */
+    readonly dsn: string | null;
+    /** The JSON of its events. */
+    readonly events: readonly Raw[];
+    /** The JSON of its feedback by users. */
+    readonly feedback: readonly Raw[];
+    /** How many items were of other types, by type. */
+    readonly ignored: ReadonlyMap<string, number>;
+    /** What was dropped, and a sentence about each. */
+    readonly problems: readonly (readonly [ItemProblem, string])[];
+  }
+  | { readonly ok: false; readonly reason: string };
+
+/** Types of items whose payload is kept. */
+const KEPT: ReadonlySet<string> = new Set(["event", "feedback", "user_report"]);
+/** At most this many types are counted by their names, since a client may write anything. */
+const TYPES_MAX = 32;
+/** Only these count by their names. */
+const TYPE = /^[a-z][a-z0-9_]{0,31}$/;
+const NEWLINE = 10;
+
+/** Reads one envelope. */
+export class EnvelopeReader {
+  readonly #events: Raw[] = [];
+  readonly #feedback: Raw[] = [];
+  readonly #ignored = new Map<string, number>();
+  readonly #problems: [ItemProblem, string][] = [];
+  #header: Raw | undefined;
+  /** Why no more is read. */
+  #refusal: string | undefined;
+  #isOver = false;
+  #items = 0;
+  /** Of the item whose payload comes now; null: a header line comes. */
+  #item: { readonly type: string; readonly left: number | null } | null = null;
+  /** Bytes of its payload that are still to come; null: up to the next newline. */
+  #left: number | null = null;
+  /** The newline after a payload whose length was given. */
+  #isAfterPayload = false;
+  /** What has come of a line or of a kept payload. */
+  #chunks: Uint8Array[] = [];
+  #length = 0;
+  #isTooLarge = false;
+
+  /** The envelope's header; undefined until it has come. */
+  get header(): { readonly dsn: string | null } | undefined {
+    return this.#header === undefined ? undefined : { dsn: textOf(this.#header["dsn"], 1_024) };
+  }
+
+  /** Reads what has come. Keeps no reference to `bytes` that it does not need. */
+  push(bytes: Uint8Array): void {
+    let at = 0;
+    while (at < bytes.length && !this.#isOver && this.#refusal === undefined) {
+      if (this.#isAfterPayload) {
+        this.#isAfterPayload = false;
+        if (bytes[at] === NEWLINE) at++;
+        continue;
+      }
+      if (this.#isBetweenItems && bytes[at] === NEWLINE) at++;
+      else at = this.#left === null ? this.#line(bytes, at) : this.#payload(bytes, at);
+    }
+  }
+
+  get #isBetweenItems(): boolean {
+    return this.#item === null && this.#length === 0 && this.#header !== undefined;
+  }
+
+  /** The envelope, when all has come. */
+  end(): Envelope {
+    if (!this.#isOver && this.#refusal === undefined) this.#finish();
+    if (this.#refusal !== undefined) return refuse(this.#refusal);
+    return {
+      ok: true,
+      eventId: idOf(this.#header!["event_id"]),
+      dsn: this.header!.dsn,
+      events: this.#events,
+      feedback: this.#feedback,
+      ignored: this.#ignored,
+      problems: this.#problems,
+    };
+  }
+
+  #finish(): void {
+    const isLine = this.#item === null && (this.#length > 0 || this.#header === undefined);
+    if (isLine) this.#lineEnds();
+    if (this.#item === null) return;
+    if (this.#left === null) this.#payloadEnds(false);
+    else if (this.#left > 0) {
+      this.#problem("truncated", `item ${this.#items} ends before its length`);
+    }
+  }
+
+  #line(bytes: Uint8Array, at: number): number {
+    const found = bytes.indexOf(NEWLINE, at);
+    const end = found < 0 ? bytes.length : found;
+    this.#keep(bytes.subarray(at, end), this.#item === null ? ENVELOPE_LINE_BYTES_MAX : undefined);
+    if (found < 0) return end;
+    this.#lineEnds();
+    return end + 1;
+  }
+
+  #payload(bytes: Uint8Array, at: number): number {
+    const end = Math.min(bytes.length, at + this.#left!);
+    this.#keep(bytes.subarray(at, end));
+    this.#left! -= end - at;
+    if (this.#left === 0) this.#payloadEnds(true);
+    return end;
+  }
+
+  #keep(bytes: Uint8Array, max: number = EVENT_BYTES_MAX): void {
+    if (this.#item !== null && !KEPT.has(this.#item.type)) return;
+    this.#length += bytes.length;
+    if (this.#length > max) {
+      this.#isTooLarge = true;
+      this.#chunks = [];
+    } else if (bytes.length > 0) this.#chunks.push(bytes.slice());
+  }
+
+  #lineEnds(): void {
+    if (this.#item !== null) return this.#payloadEnds(false);
+    const [isTooLarge, text] = this.#taken();
+    if (this.#header === undefined) {
+      const header = isTooLarge ? null : objectOf(parsed(text));
+      if (header === null) {
+        this.#refusal = "the envelope's first line must be a JSON object";
+      } else this.#header = header;
+      return;
+    }
+    if (text === "" && !isTooLarge) return;
+    this.#itemBegins(isTooLarge ? null : objectOf(parsed(text)));
+  }
+
+  #itemBegins(header: Raw | null): void {
+    const number = ++this.#items;
+    const type = header?.["type"];
+    if (header === null || typeof type !== "string") {
+      const words = `the header of item ${number} must be a JSON object with a type`;
+      return this.#problem("invalid_header", words);
+    }
+    const length = header["length"] ?? undefined;
+    if (length !== undefined && !(Number.isSafeInteger(length) && Number(length) >= 0)) {
+      const words = `the length of item ${number} must be a number of bytes`;
+      return this.#problem("invalid_header", words);
+    }
+    const isRead = number <= ENVELOPE_ITEMS_MAX && KEPT.has(type);
+    if (!isRead) this.#ignore(KEPT.has(type) ? "too_many_items" : type);
+    this.#left = length === undefined ? null : Number(length);
+    this.#item = { type: isRead ? type : "", left: this.#left };
+    if (this.#left === 0) this.#payloadEnds(true);
+  }
+
+  #payloadEnds(hasNewline: boolean): void {
+    const { type } = this.#item!;
+    const [isTooLarge, text] = this.#taken();
+    this.#item = null;
+    this.#left = null;
+    this.#isAfterPayload = hasNewline;
+    if (!KEPT.has(type)) return;
+    const words = `item ${this.#items}`;
+    if (isTooLarge) {
+      this.#problems.push(["too_large", `${words} is too large`]);
+      return;
+    }
+    const payload = objectOf(parsed(text));
+    if (payload === null) this.#problems.push(["invalid_json", `${words} must be a JSON object`]);
+    else if (type !== "event") this.#feedback.push(payload);
+    else if (payload["type"] === "transaction") this.#ignore("transaction");
+    else this.#events.push(payload);
+  }
+
+  /** What follows cannot be told apart. */
+  #problem(kind: ItemProblem, words: string): void {
+    this.#isOver = true;
+    this.#problems.push([kind, words]);
+  }
+
+  #ignore(type: string): void {
+    const name = TYPE.test(type) && (this.#ignored.has(type) || this.#ignored.size < TYPES_MAX)
+      ? type
+      : "other";
+    this.#ignored.set(name, (this.#ignored.get(name) ?? 0) + 1);
+  }
+
+  #taken(): [isTooLarge: boolean, text: string] {
+    const decoder = new TextDecoder();
+    let text = "";
+    for (const chunk of this.#chunks) text += decoder.decode(chunk, { stream: true });
+    text += decoder.decode();
+    const isTooLarge = this.#isTooLarge;
+    this.#chunks = [];
+    this.#length = 0;
+    this.#isTooLarge = false;
+    return [isTooLarge, text.replace(/\r$/, "")];
+  }
+}
+
+/** Reads an envelope that has come whole. */
+export function readEnvelope(bytes: Uint8Array): Envelope {
+  const reader = new EnvelopeReader();
+  reader.push(bytes);
+  return reader.end();
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,287 @@
+/**
+ * Removes secrets from an event before it is stored: values whose names mean a secret (passwords, tokens, keys,
+ * cookies, environment variables), and texts that are recognised by their form (card numbers, private keys, tokens
+ * of well-known services, credentials in URLs). What is removed becomes `[Filtered]`. Pure.
+ *
+ * @module
+ */
+import type { Breadcrumb, Exception, Frame, Json, JsonObject, MesherEvent } from "./event.ts";
+import { objectOf } from "./trim.ts";
+
+/** What stands for a value that was removed. */
+export const FILTERED = "[Filtered]";
+
+/** A project's rules. */
+export interface ScrubRules {
+  /** False: nothing is removed beyond the credentials in headers. */
+  readonly enabled: boolean;
+  /** More names that mean a secret; case, `-` and `_` do not matter. */
+  readonly fields: readonly string[];
+  /** Names that mean none, although the rules say so. */
+  readonly safe: readonly string[];
+}
+
+/** What holds unless a project says otherwise. */
+export const SCRUB_DEFAULT: ScrubRules = { enabled: true, fields: [], safe: [] };
+/** A longer text is no name. */
+const NAME_CHARS_MAX = 100;
+/** A project may name this many fields of each kind. */
+export const SCRUB_FIELDS_MAX = 100;
+
+/** Rules from JSON, where what is absent is the default; or what is wrong with them. */
+export function scrubRulesFrom(input: unknown): ScrubRules | string {
+  const raw = objectOf(input);
+  if (raw === null) return "scrub must be an object";
+  const { enabled = true } = raw;
+  if (typeof enabled !== "boolean") return "scrub.enabled must be true or false";
+  const names = { fields: [] as string[], safe: [] as string[] };
+  for (const kind of ["fields", "safe"] as const) {
+    const list = raw[kind] ?? [];
+    const isRight = Array.isArray(list) && list.length <= SCRUB_FIELDS_MAX &&
+      list.every((name) => typeof name === "string" && bare(name) !== "" && name.length <= 64);
+    if (!isRight) {
+      return `scrub.${kind} must be a list of at most ${SCRUB_FIELDS_MAX} names of at most 64 characters`;
+    }
+    names[kind] = list;
+  }
+  return { enabled, ...names };
+}
+
+/** Parts of names, without separators. */
+const SECRET_PARTS =
+  /passw|passphrase|passcode|secret|apikey|accesskey|privatekey|secretkey|signingkey|encryptionkey|authorization|credential|bearer|cardnumber|creditcard|cardno|securitycode|connectionstring|csrf|xsrf|phpsessid|sessionid|sessionkey|setcookie|mysqlpwd|socialsecurity|oauth|refreshtoken|accesstoken|authtoken|idtoken|servicerole/;
+/** Whole words of names. */
+const SECRET_WORDS: ReadonlySet<string> = new Set(
+  ("auth token jwt pwd pass pin cvv cvc ssn iban otp totp cookie cookies session sid dsn key keys salt nonce " +
+    "signature passkey pat cc pan").split(" "),
+);
+/** Words after which `key` is the key of a map, and the like. */
+const HARMLESS = new Set(
+  ("primarykey foreignkey keycode cachekey sortkey partitionkey messagekey routingkey objectkey key keys salt " +
+    "nonce signature").split(" "),
+);
+/** Objects that hold a process's environment. */
+const ENVIRONMENTS = new Set([
+  "env",
+  "environ",
+  "environment",
+  "processenv",
+  "environmentvariables",
+]);
+/** Variables of an environment that say nothing secret. */
+const SAFE_VARIABLES =
+  /^(?:REMOTE_(?:ADDR|HOST|PORT)|SERVER_(?:NAME|PORT|PROTOCOL|SOFTWARE|ADDR)|REQUEST_(?:METHOD|SCHEME)|GATEWAY_INTERFACE|PATH_INFO|SCRIPT_NAME|DOCUMENT_ROOT|CONTENT_(?:LENGTH|TYPE)|HTTP_(?:HOST|ACCEPT\w*|CONNECTION)|NODE_ENV|RAILS_ENV|RACK_ENV|APP_ENV|ENVIRONMENT|LANG|LC_\w+|TZ|PATH|PWD|HOME|SHELL|TERM|USER|HOSTNAME)$/;
+
+/** What cannot be taken for anything else. */
+const RECOGNISED: readonly RegExp[] = [
+  /-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)/g,
+  /\beyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]*/g,
+  /\b(?:sk|pk|rk)_(?:live|test)_[A-Za-z0-9]{8,}/g,
+  /\bgh[pousr]_[A-Za-z0-9]{20,}\b|\bgithub_pat_\w{20,}/g,
+  /\bglpat-[\w-]{16,}/g,
+  /\bxox[abeoprs]-[\w-]{10,}/g,
+  /\b(?:AKIA|ASIA)[A-Z0-9]{16}\b/g,
+  /\bAIza[\w-]{35}/g,
+  /\bsk-(?:proj-|ant-)?[A-Za-z0-9_-]{20,}/g,
+  /\bmsh[rts]_[0-9a-f]{48}\b/g,
+  /\bSG\.[\w-]{16,}\.[\w-]{16,}/g,
+];
+/** A text without any of these has nothing to remove. */
+const WORTH_A_LOOK =
+  /[=:@]|\d[ -]?\d{3}|bearer|basic|_|-----BEGIN|sk-|AKIA|ASIA|AIza|xox|glpat|eyJ|SG\./i;
+const CREDENTIALS = /\b([a-z][a-z0-9+.-]{1,20}:\/\/)([^\s/:@"']{0,256}):([^\s/@"']{1,256})@/gi;
+const SCHEMES =
+  /\b(bearer|basic|digest|negotiate|token)(\s+)(?=[^\s"',;]*[\d=._+/-])[^\s"',;]{8,}/gi;
+/** `name=value`, `name: value` and `"name": "value"`. */
+const PAIR =
+  /(["']?)([A-Za-z_$][\w.$[\]-]{0,63})\1(\s{0,2}(?:=>|[=:])\s{0,2})("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|[^\s&;,"'})\]]+)/g;
+const DIGITS = /(?<![\w.-])(?:\d[ -]?){12,18}\d(?![\w-])/g;
+const CARD =
+  /^(?:4\d{12}(?:\d{3}){0,2}|5[1-5]\d{14}|2(?:2[2-9]|[3-6]\d|7[01])\d{13}|2720\d{12}|3[47]\d{13}|6(?:011|5\d\d)\d{12}|35\d{14}|3(?:0[0-5]|[68]\d)\d{11})$/;
+
+/** Removes the secrets of an event by a project's rules. Returns the same object if it has none of its parts. */
+export function scrubbed(event: MesherEvent, rules: ScrubRules = SCRUB_DEFAULT): MesherEvent {
+  return rules.enabled ? new Scrubber(rules).event(event) : event;
+}
+
+class Scrubber {
+  readonly #fields: ReadonlySet<string>;
+  readonly #safe: ReadonlySet<string>;
+
+  constructor({ fields, safe }: ScrubRules) {
+    this.#fields = new Set(fields.map(bare));
+    this.#safe = new Set(safe.map(bare));
+  }
+
+  event(event: MesherEvent): MesherEvent {
+    return {
+      ...event,
+      message: this.text(event.message),
+      exceptions: event.exceptions.map((one) => this.#exception(one)),
+      breadcrumbs: event.breadcrumbs.map((crumb) => this.#breadcrumb(crumb)),
+      tags: Object.fromEntries(
+        Object.entries(event.tags).map((
+          [name, value],
+        ) => [name, this.#pair(name, value) as string]),
+      ),
+      transaction: event.transaction === null ? null : this.text(event.transaction),
+      extra: this.#object(event.extra),
+      contexts: this.#object(event.contexts),
+      request: event.request === null ? null : this.#request(event.request),
+      ...(event.template === undefined ? {} : { template: this.text(event.template) }),
+      ...(event.params === undefined ? {} : { params: this.#value(event.params) as JsonObject }),
+    };
+  }
+
+  #exception(exception: Exception): Exception {
+    return {
+      ...exception,
+      value: this.text(exception.value),
+      frames: exception.frames.map((frame) => this.#frame(frame)),
+    };
+  }
+
+  /** Source is code: `password = read()` is no secret, but a key of a well-known form is. */
+  #frame(frame: Frame): Frame {
+    const lines = (list: readonly string[]) => list.map(withoutRecognised);
+    return {
+      ...frame,
+      context: frame.context === null ? null : withoutRecognised(frame.context),
+      contextBefore: lines(frame.contextBefore),
+      contextAfter: lines(frame.contextAfter),
+      ...(frame.vars === undefined ? {} : { vars: this.#object(frame.vars) }),
+    };
+  }
+
+  #breadcrumb(crumb: Breadcrumb): Breadcrumb {
+    return {
+      ...crumb,
+      message: crumb.message === null ? null : this.text(crumb.message),
+      data: this.#object(crumb.data),
+    };
+  }
+
+  /** Headers and a query may be pairs. */
+  #request(request: JsonObject): JsonObject {
+    const { headers, query_string: query, ...rest } = request;
+    return {
+      ...this.#object(rest),
+      ...(headers === undefined ? {} : { headers: this.#pairs(headers) }),
+      ...(query === undefined ? {} : { query_string: this.#pairs(query) }),
+    };
+  }
+
+  #pairs(value: Json): Json {
+    if (!Array.isArray(value)) return this.#value(value);
+    return value.map((pair: Json) =>
+      Array.isArray(pair) && typeof pair[0] === "string"
+        ? [pair[0], ...pair.slice(1).map((one: Json) => this.#pair(pair[0] as string, one))]
+        : this.#value(pair)
+    );
+  }
+
+  #object(object: JsonObject): JsonObject {
+    return Object.fromEntries(
+      Object.entries(object).map(([name, value]) => [name, this.#pair(name, value)]),
+    );
+  }
+
+  #value(value: Json): Json {
+    if (typeof value === "string") return this.text(value);
+    if (typeof value === "number") return isCard(String(value)) ? FILTERED : value;
+    if (typeof value !== "object" || value === null) return value;
+    if (Array.isArray(value)) return value.map((entry) => this.#value(entry));
+    return this.#object(value as JsonObject);
+  }
+
+  #pair(name: string, value: Json): Json {
+    if (value === null || value === "" || typeof value === "boolean") return value;
+    if (this.#isSecret(name, value)) return FILTERED;
+    if (ENVIRONMENTS.has(bare(name)) && isObject(value) && !this.#safe.has(bare(name))) {
+      return Object.fromEntries(
+        Object.entries(value).map(([variable, text]) => [
+          variable,
+          SAFE_VARIABLES.test(variable) || this.#safe.has(bare(variable))
+            ? this.#value(text)
+            : FILTERED,
+        ]),
+      );
+    }
+    return this.#value(value);
+  }
+
+  #isSecret(name: string, value: Json): boolean {
+    // What has more than a line, or is a sentence, names nothing.
+    if (name.length > NAME_CHARS_MAX || /\p{Cc}/u.test(name)) return false;
+    const whole = bare(name);
+    if (this.#safe.has(whole)) return false;
+    if (this.#fields.has(whole)) return true;
+    if (isObject(value) || Array.isArray(value)) {
+      // What holds secrets has names of its own; a list of cookies or passwords has not.
+      return /^(?:credentials?|cookies?|secrets?|passwords?|tokens)$/.test(whole);
+    }
+    if (SECRET_PARTS.test(whole)) return true;
+    if (HARMLESS.has(whole)) return false;
+    const words = wordsIn(name);
+    if (typeof value === "number" && words.some((word) => word === "count" || word === "max")) {
+      return false;
+    }
+    const last = words.at(-1)!;
+    return SECRET_WORDS.has(last) ||
+      words.length > 1 && SECRET_WORDS.has(words[0]!) && last === "value";
+  }
+
+  /** A text without the secrets in it. */
+  text(text: string): string {
+    if (!WORTH_A_LOOK.test(text)) return text;
+    return withoutRecognised(text)
+      .replace(CREDENTIALS, `$1$2:${FILTERED}@`)
+      .replace(SCHEMES, `$1$2${FILTERED}`)
+      .replace(PAIR, (all, quote, name, between, value) => {
+        if (value === FILTERED || value.startsWith("[Filtered") || !this.#isSecret(name, value)) {
+          return all;
+        }
+        // In prose a colon follows any word: `unexpected token: }`.
+        const isProse = quote === "" && between.includes(":") && !between.includes(">") &&
+          !/^(?=.*\d).{5,}|^["'].{4,}|^.{16,}/.test(value);
+        if (isProse || /^(?:bearer|basic)$/i.test(value)) return all;
+        const mark = /^["']/.test(value) ? value[0] : "";
+        return `${quote}${name}${quote}${between}${mark}${FILTERED}${mark}`;
+      });
+  }
+}
+
+function withoutRecognised(text: string): string {
+  if (!WORTH_A_LOOK.test(text)) return text;
+  let left = text;
+  for (const form of RECOGNISED) left = left.replace(form, FILTERED);
+  return left.replace(DIGITS, (digits) => isCard(digits) ? FILTERED : digits);
+}
+
+/** Whether it is the number of a card: by its issuer, its length and its check digit. */
+export function isCard(text: string): boolean {
+  const digits = text.replace(/[ -]/g, "");
+  if (!CARD.test(digits)) return false;
+  let sum = 0;
+  for (let i = 0; i < digits.length; i++) {
+    const digit = Number(digits[digits.length - 1 - i]);
+    const doubled = i % 2 === 1 ? digit * 2 : digit;
+    sum += doubled > 9 ? doubled - 9 : doubled;
+  }
+  return sum % 10 === 0;
+}
+
+function isObject(value: Json): value is JsonObject {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** A name without case and separators. */
+function bare(name: string): string {
+  return name.toLowerCase().replace(/[^a-z0-9]/g, "");
+}
+
+/** The words of a name: `authToken`, `auth-token` and `AUTH_TOKEN` are `auth` and `token`. */
+function wordsIn(name: string): string[] {
+  return name.replace(/([a-z0-9])([A-Z])/g, "$1 $2").toLowerCase().split(/[^a-z0-9]+/)
+    .filter(Boolean).concat(name === "" ? [""] : []).slice(0, 16);
+}

@@ -1,0 +1,140 @@
+/**
+ * What Sentry accepts is accepted: encodings, tunnels, large attachments, old clients, reports of browsers; and
+ * what is not stored is counted where an operator sees it.
+ */
+import { assert, assertEquals } from "@std/assert";
+import { Buffer } from "node:buffer";
+import { brotliCompressSync, deflateSync, gzipSync, zstdCompressSync } from "node:zlib";
+import { test, until } from "../kit/test.ts";
+import { Client, onStage, type Stage } from "./end_to_end_kit.ts";
+
+const envelope = (message: string, header: object = {}): string =>
+  `${JSON.stringify(header)}\n{"type":"event","length":null}\n${JSON.stringify({ message })}\n`;
+
+async function assertTitles({ user }: Stage, wanted: readonly string[]): Promise<void> {
+  let titles: string[] = [];
+  await until(`${wanted.join(", ")} are stored`, async () => {
+    const got = await user.get("/api/v1/projects/default/events?limit=100");
+    titles = got.json.data.map(({ title }: { title: string }) => title);
+    return wanted.every((title) => titles.includes(title));
+  });
+}
+
+test("An envelope is taken in every encoding that Sentry's SDKs use", async () => {
+  await onStage(async (stage) => {
+    const encodings = [
+      ["gzip", gzipSync],
+      ["deflate", deflateSync],
+      ["br", brotliCompressSync],
+      ["zstd", zstdCompressSync],
+    ] as const;
+    for (const [encoding, compress] of encodings) {
+      const sender = stage.sender.as({ ...stage.sender.headers, "content-encoding": encoding });
+      const body = new Uint8Array(compress(envelope(`as ${encoding}`)));
+      assertEquals((await sender.ask("POST", "/api/1/envelope/", body)).status, 200, encoding);
+    }
+    await assertTitles(stage, encodings.map(([encoding]) => `as ${encoding}`));
+  });
+});
+
+test("An envelope without a key in its head is taken by the DSN in its first line", async () => {
+  await onStage(async (stage) => {
+    const { app, first, lines } = stage;
+    const stranger = new Client(app.url);
+    const dsn = (key: string): string => `https://${key}@mesher.example/1`;
+    const send = (text: string) => stranger.ask("POST", "/api/1/envelope/", text);
+    assertEquals((await send(envelope("by its DSN", { dsn: dsn(first.key) }))).status, 200);
+    assertEquals((await send(envelope("x", { dsn: dsn("wrong") }))).status, 401);
+    assertEquals((await send(envelope("x"))).status, 401);
+    assertEquals((await send("nonsense")).status, 401);
+    await assertTitles(stage, ["by its DSN"]);
+    assertEquals(app.mesher.counters.labelled("rejected"), { unauthorized: 3 });
+    // At a limited rate: the first of its kind, and no more for a while.
+    const logged = lines.filter((line) => line.startsWith("ingest rejected"));
+    assertEquals(logged, ["ingest rejected (unauthorized): unauthorized"]);
+  });
+});
+
+test("An item that is too large or broken is dropped by itself", async () => {
+  await onStage(async (stage) => {
+    const { sender, user, app } = stage;
+    const large = `{}\n{"type":"attachment","length":6000000}\n${"x".repeat(6_000_000)}\n`;
+    const body = large + envelope("beside 6 MB").slice(3) +
+      `{"type":"event"}\n"${"y".repeat(1_200_000)}"\n{"type":"event"}\nnonsense\n`;
+    assertEquals((await sender.ask("POST", "/api/1/envelope/", body)).status, 200);
+    await assertTitles(stage, ["beside 6 MB"]);
+    assertEquals(app.mesher.counters.labelled("ignored_items"), { attachment: 1 });
+    const [node] = (await user.get("/api/v1/cluster")).json.nodes;
+    assertEquals(node.ignored_items, { attachment: 1 });
+    assertEquals(node.rejected, { too_large: 1, invalid_json: 1 });
+    const metrics = (await user.get("/metrics")).json as string;
+    assert(metrics.includes('mesher_ignored_items_total{type="attachment"} 1'), metrics);
+    assert(metrics.includes('mesher_rejected_total{reason="too_large"} 1'), metrics);
+  });
+});
+
+test("The store route takes base64 of deflated JSON, and an event that says nothing", async () => {
+  await onStage(async (stage) => {
+    const { sender, app } = stage;
+    const packed = Buffer.from(deflateSync('{"message":"packed"}')).toString("base64");
+    for (const body of [packed, `{"logger":"x"}`, `{"type":"transaction","message":"t"}`]) {
+      assertEquals((await sender.ask("POST", "/api/1/store/", body)).status, 200, body);
+    }
+    for (const body of ["", "nonsense", packed.slice(0, 12), "{"]) {
+      assertEquals((await sender.ask("POST", "/api/1/store/", body)).status, 400, body);
+    }
+    await assertTitles(stage, ["packed", "Untitled"]);
+    assertEquals(app.mesher.counters.labelled("ignored_items"), { transaction: 1 });
+  });
+});
+
+test("Reports of browsers and feedback of users are events", async () => {
+  await onStage(async (stage) => {
+    const { sender, first, app } = stage;
+    const csp = {
+      "csp-report": {
+        "document-uri": "https://a.example/",
+        "effective-directive": "script-src",
+        "blocked-uri": "https://evil.example/x.js",
+      },
+    };
+    // As a browser sends it: the key in the address, no header of ours.
+    const browser = new Client(app.url, { "content-type": "application/csp-report" });
+    const path = `/api/1/security/?sentry_key=${first.key}`;
+    assertEquals((await browser.post(path, csp)).status, 200);
+    const modern = [{
+      type: "csp-violation",
+      url: "https://a.example/",
+      user_agent: "B/1",
+      body: { effectiveDirective: "img-src", blockedURL: "inline" },
+    }, { type: "deprecation", body: {} }];
+    assertEquals((await browser.post(path, modern)).status, 200);
+    assertEquals((await browser.post(path, { x: 1 })).status, 400);
+    const feedback = `{}\n{"type":"feedback"}\n${
+      JSON.stringify({ contexts: { feedback: { message: "it is slow", contact_email: "a@b.c" } } })
+    }\n{"type":"user_report"}\n{"event_id":"${"a".repeat(32)}","comments":"it broke"}\n`;
+    assertEquals((await sender.ask("POST", "/api/1/envelope/", feedback)).status, 200);
+    await assertTitles(stage, [
+      "Blocked 'script-src' from 'evil.example'",
+      "Blocked 'img-src' from 'inline'",
+      "User feedback: it is slow",
+      "User feedback: it broke",
+    ]);
+    assertEquals(app.mesher.counters.labelled("ignored_items"), { browser_report: 1 });
+  });
+});
+
+test("A secret is in no stored event, and a project's own rules hold", async () => {
+  await onStage(async ({ sender, user }) => {
+    const settings = { scrub: { fields: ["member_number"], safe: ["csrf_token"] } };
+    assertEquals((await user.post("/api/v1/projects/default/settings", settings)).status, 200);
+    const extra = { password: "hunter2", member_number: "M-77", csrf_token: "seen" };
+    const { id } = (await sender.post("/api/v1/events", { message: "m", extra })).json;
+    const path = `/api/v1/events/${id}`;
+    await until("it is stored", async () => (await user.get(path)).status === 200);
+    const text = JSON.stringify((await user.get(path)).json);
+    assert(!text.includes("hunter2") && !text.includes("M-77") && text.includes("seen"), text);
+    const wrong = await user.post("/api/v1/projects/default/settings", { scrub: { fields: 5 } });
+    assertEquals(wrong.status, 400);
+  });
+});

@@ -1,0 +1,134 @@
+/**
+ * Secrets are removed before an event is stored, and nothing else is.
+ */
+import { assert, assertEquals } from "@std/assert";
+import { isCard, SCRUB_DEFAULT, scrubbed, scrubRulesFrom } from "../../mesher/domain/scrub.ts";
+import { eventFromSentry } from "../../mesher/domain/sentry.ts";
+import type { MesherEvent } from "../../mesher/domain/event.ts";
+import { newId } from "../../mesher/domain/id.ts";
+import { test } from "../kit/test.ts";
+import { eventWith } from "./event.ts";
+
+const SECRET = "hunter2-Zq9";
+const text = (message: string): string => scrubbed(eventWith({ message })).message;
+
+function eventOf(input: unknown): MesherEvent {
+  const valid = eventFromSentry(input, { now: Date.now(), newId: () => newId() });
+  assert(valid.ok);
+  return valid.event;
+}
+
+test("scrubbed removes secrets from every part of an event", () => {
+  const names = {
+    password: SECRET,
+    "X-Api-Key": SECRET,
+    authToken: SECRET,
+    nested: [{ pwd: SECRET }],
+  };
+  const event = eventOf({
+    message: `login failed, password=${SECRET}`,
+    transaction: `/reset?token=${SECRET}`,
+    tags: { api_key: SECRET },
+    extra: names,
+    contexts: { app: names },
+    breadcrumbs: [{ message: `Authorization: Bearer ${SECRET}`, data: names }],
+    request: {
+      url: `https://ada:${SECRET}@a.example/?access_token=${SECRET}`,
+      query_string: [["secret", SECRET]],
+      data: `{"user":"ada","password":"${SECRET}"}`,
+      env: { DB_PASSWORD: SECRET, ANYTHING: SECRET, SERVER_NAME: "web-1" },
+      headers: [["X-Auth-Token", SECRET], ["Accept", "x"]],
+    },
+    exception: {
+      values: [{
+        type: "E",
+        value: `postgres://u:${SECRET}@db/x refused`,
+        stacktrace: { frames: [{ function: "f", vars: { ...names, kept: "42" } }] },
+      }],
+    },
+  });
+  const json = JSON.stringify(scrubbed(event));
+  assert(!json.includes(SECRET), json);
+  for (const kept of ["login failed", '"kept":"42"', "web-1", '"user\\":\\"ada', '"Accept","x"']) {
+    assert(json.includes(kept), kept);
+  }
+  const log = eventOf({ logentry: { message: "token=%(token)s", params: { token: SECRET } } });
+  assert(!JSON.stringify(scrubbed(log)).includes(SECRET));
+  assert(JSON.stringify(scrubbed(event, { ...SCRUB_DEFAULT, enabled: false })).includes(SECRET));
+});
+
+test("scrubbed removes what has a secret's form, whatever its name", () => {
+  for (
+    const secret of [
+      "4111 1111 1111 1111",
+      "5555555555554444",
+      "AKIAIOSFODNN7EXAMPLE",
+      "ghp_0123456789abcdefghijklmnopqrstuvwxyz",
+      "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.abcDEF123",
+      "-----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY-----",
+    ]
+  ) assertEquals(text(`a ${secret} b`), "a [Filtered] b");
+  const { extra } = scrubbed(eventWith({ extra: { n: 4111111111111111, t: 1764496680000 } }));
+  assertEquals(extra, { n: "[Filtered]", t: 1764496680000 });
+  assert(isCard("378282246310005") && !isCard("4111111111111112") && !isCard("1764496680000"));
+});
+
+test("scrubbed leaves what only resembles a secret", () => {
+  for (
+    const message of [
+      "Unexpected token: }",
+      "Unexpected token < in JSON at position 0",
+      "password: is required",
+      "invalid key: ada",
+      "author=ada, tokenizer=bpe, passenger=7, monkey=1",
+      "order 1234567890123456 failed at 2026-01-31T12:00:00Z",
+    ]
+  ) assertEquals(text(message), message);
+  const extra = {
+    author: "ada",
+    keyboard: "qwerty",
+    max_tokens: 100,
+    primary_key: "id",
+    secretary: null,
+    hasPassword: true,
+    session: { id: 5 },
+  };
+  assertEquals(scrubbed(eventWith({ extra })).extra, extra);
+});
+
+test("scrubRulesFrom adds and excepts names for a project", () => {
+  const rules = scrubRulesFrom({ fields: ["Customer-Number"], safe: ["csrf_token"] });
+  assert(typeof rules !== "string");
+  const extra = { customerNumber: "7", csrfToken: "x", password: "y" };
+  assertEquals(scrubbed(eventWith({ extra }), rules).extra, {
+    customerNumber: "[Filtered]",
+    csrfToken: "x",
+    password: "[Filtered]",
+  });
+  for (
+    const wrong of [null, [], { enabled: 1 }, { fields: "x" }, { safe: [5] }, { fields: [""] }]
+  ) {
+    assertEquals(typeof scrubRulesFrom(wrong), "string", JSON.stringify(wrong));
+  }
+});
+
+test("scrubbed takes no longer than the text is long", () => {
+  for (
+    const piece of [
+      "a=",
+      "a:b ",
+      "4 ",
+      "x://a:",
+      '"',
+      "bearer ",
+      "a.a=",
+      "\\",
+      "-----BEGIN ",
+      "eyJ",
+    ]
+  ) {
+    const began = performance.now();
+    text(piece.repeat(8_192 / piece.length));
+    assert(performance.now() - began < 250, piece);
+  }
+});
