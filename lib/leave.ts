@@ -8,6 +8,7 @@
  */
 import type { Host } from "./host/host.ts";
 import type { Global } from "./cluster/global.ts";
+import type { Homes } from "./cluster/home.ts";
 import type { Mesh } from "./mesh/mesh.ts";
 import type { RemoteNodes } from "./mesh/remote_nodes.ts";
 import { CLOSE_CODES } from "./ws/close.ts";
@@ -36,6 +37,7 @@ export interface LeavingParts {
   readonly mesh: Mesh;
   readonly remote: RemoteNodes;
   readonly global: Global;
+  readonly homes: Homes;
 }
 
 /**
@@ -47,7 +49,7 @@ export async function leave(
   servers: readonly Server[],
   options: LeaveOptions,
 ): Promise<number> {
-  const { host, mesh, remote, global } = parts;
+  const { host, mesh, remote, global, homes } = parts;
   const {
     timeout = LEAVE_MS,
     code = CLOSE_CODES.serviceRestart,
@@ -59,7 +61,7 @@ export async function leave(
   mesh.log.info("leaving: nothing more is placed here");
   // Peers place children on nodes that expose their function. They see this before those here end.
   remote.spawner.close();
-  const moved = Promise.all([global.leave(), remote.spawner.endOwned()]);
+  const moved = Promise.all([global.leave(), homes.leave(), remote.spawner.endOwned()]);
   if (!await isWithin(host, timeout / 2, moved)) {
     mesh.log.warn(`leaving: not all singletons and children moved within ${timeout / 2} ms`);
   }

@@ -143,6 +143,11 @@ export class Node {
     return new Node(parts);
   }
 
+  /** For the runtime: what a node is made of. */
+  static partsOf(node: Node): Parts {
+    return node.#parts;
+  }
+
   /** This node's name, `name@host:port`, with the port that it really has. */
   get name(): string {
     return this.#parts.mesh.name;

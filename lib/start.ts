@@ -16,6 +16,7 @@ import { Repeats } from "./base/repeats.ts";
 import { checkNames } from "./base/spelling.ts";
 import { Global } from "./cluster/global.ts";
 import { GroupTable } from "./cluster/groups.ts";
+import { type HomeEvents, Homes } from "./cluster/home.ts";
 import { type GlobalEvents, Registry } from "./cluster/registry.ts";
 import { Replicas } from "./cluster/replicas.ts";
 import { cookiesFromFile } from "./cookie_file.ts";
@@ -185,6 +186,7 @@ export interface Parts {
   readonly observation: Observation;
   /** The servers of this node. */
   readonly servers: Server[];
+  readonly homes: Homes;
   /** Changes the cookies: the first is used, all are accepted. */
   readonly changeCookie: (cookies: string | readonly string[]) => Promise<void>;
   /** How to leave on SIGTERM; undefined: SIGTERM is not handled. */
@@ -197,7 +199,7 @@ export interface Parts {
 }
 
 /** What a node tells: what its mesh tells, and what its actors do. */
-export interface NodeEvents extends MeshEvents, SystemEvents, GlobalEvents {}
+export interface NodeEvents extends MeshEvents, SystemEvents, GlobalEvents, HomeEvents {}
 
 /** Their names. */
 export const NODE_EVENTS: Readonly<Record<keyof NodeEvents, true>> = {
@@ -220,6 +222,8 @@ export const NODE_EVENTS: Readonly<Record<keyof NodeEvents, true>> = {
   name: true,
   nameconflict: true,
   quorumlost: true,
+  moved: true,
+  keygivenup: true,
 };
 
 /** The names of all options. */
@@ -343,6 +347,13 @@ export async function startNode(
   });
   const groups = new GroupTable(system);
   const global = new Global(system, registry, groups);
+  const homes = new Homes(
+    system,
+    groups,
+    registry,
+    events,
+    (words) => log.as(mesh.name).warn(words),
+  );
   const replicas = new Replicas(registry, groups, async (node) => {
     await new Promise<void>((turn) => host.yieldToIo(turn));
     await mesh.session(node)?.drained();
@@ -386,6 +397,7 @@ export async function startNode(
     groups,
     observation,
     servers,
+    homes,
     events,
     unsent,
     joined,

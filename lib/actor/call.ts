@@ -47,6 +47,19 @@ export abstract class Call<Request = unknown, Reply = unknown> {
   abstract refuse(error: unknown): void;
 }
 
+/** A call that the actor which received it may pass on to another actor of its node. */
+export interface PassableCall {
+  /** False: it has been answered, or given up. */
+  readonly isOpen: boolean;
+  /**
+   * Delivers the call to `actor` with this request, as if it had been called: it ends with that actor from
+   * now on.
+   */
+  passTo(actor: ActorRef, request: unknown): void;
+  /** Calls `over` when it is answered or given up. */
+  whenOver(over: () => void): void;
+}
+
 /** What a call needs of the system. */
 export interface CallHost extends Tracker {
   readonly wheel: Wheel;
@@ -54,8 +67,8 @@ export interface CallHost extends Tracker {
 
 /** A call that waits for its answer. */
 export class PendingCall<Request = unknown, Reply = unknown> extends Call<Request, Reply>
-  implements WheelTimer, Chained, Origin {
-  readonly request: Request;
+  implements WheelTimer, Chained, Origin, PassableCall {
+  request: Request;
   due = 0;
   next: WheelTimer | undefined = undefined;
   previous: WheelTimer | undefined = undefined;
@@ -66,7 +79,7 @@ export class PendingCall<Request = unknown, Reply = unknown> extends Call<Reques
   readonly caller: ActorRef | undefined;
   /** Holds the stack of the caller, if it was captured. */
   trace: { readonly stack?: string } | undefined = undefined;
-  readonly #actor: ActorRef;
+  #actor: ActorRef;
   readonly #ms: number;
   readonly #promise: Promise<unknown>;
   #resolve: ((reply: unknown) => void) | undefined;
@@ -154,6 +167,15 @@ export class PendingCall<Request = unknown, Reply = unknown> extends Call<Reques
   /** The caller has ended. */
   callerEnded(pid: Pid, reason: ExitReason): void {
     this.fail(new ActorExitError(pid, reason, this.which));
+  }
+
+  passTo(actor: ActorRef, request: unknown): void {
+    if (!this.isOpen) return;
+    detach(this, this.#actor);
+    attach(this, actor);
+    this.#actor = actor;
+    this.request = request as Request;
+    actor.deliver(this);
   }
 
   /** Which call it is, for the message of an error. */

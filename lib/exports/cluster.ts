@@ -14,3 +14,4 @@ export {
   SingletonError,
   type SingletonOptions,
 } from "../cluster/singleton.ts";
+export type { HomeEvents } from "../cluster/home.ts";

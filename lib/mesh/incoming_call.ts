@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { Call } from "../actor/call.ts";
+import { Call, type PassableCall } from "../actor/call.ts";
 import { type ActorRef, attach, type Chained, detach } from "../actor/actor_ref.ts";
 import { CallExitError, MailboxFullError } from "../actor/errors.ts";
 import type { ExitReason } from "../term/exit.ts";
@@ -15,11 +15,11 @@ export interface Answerer {
 }
 
 /** It hangs on the actor, whose end answers it too. */
-export class IncomingCall extends Call implements Chained {
-  readonly request: unknown;
+export class IncomingCall extends Call implements Chained, PassableCall {
+  request: unknown;
   following: Chained | undefined = undefined;
   preceding: Chained | undefined = undefined;
-  readonly #actor: ActorRef;
+  #actor: ActorRef;
   readonly #number: number;
   /** All that are open, by number. */
   readonly #open: Map<number, IncomingCall>;
@@ -57,6 +57,15 @@ export class IncomingCall extends Call implements Chained {
     this.#answerer.answer(this.#number, status, error);
   }
 
+  passTo(actor: ActorRef, request: unknown): void {
+    if (!this.isOpen) return;
+    detach(this, this.#actor);
+    attach(this, actor);
+    this.#actor = actor;
+    this.request = request;
+    actor.deliver(this);
+  }
+
   /** A mailbox that it was put into is full. */
   full(): void {
     if (this.close()) this.#answerer.answer(this.#number, ANSWER.FULL, undefined);
@@ -69,7 +78,11 @@ export class IncomingCall extends Call implements Chained {
 
   /** Calls `over` when it is answered or given up. */
   whenOver(over: () => void): void {
-    this.#over = over;
+    const before = this.#over;
+    this.#over = before === undefined ? over : () => {
+      before();
+      over();
+    };
   }
 
   /** The actor has ended. */

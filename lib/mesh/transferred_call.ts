@@ -11,10 +11,12 @@
  *
  * @module
  */
-import { Call, PendingCall } from "../actor/call.ts";
-import { MailboxFullError } from "../actor/errors.ts";
+import { Call, type PassableCall, PendingCall } from "../actor/call.ts";
+import { type ActorRef, attach, type Chained, detach } from "../actor/actor_ref.ts";
+import { CallExitError, MailboxFullError } from "../actor/errors.ts";
 import type { System } from "../actor/system.ts";
 import type { TransferableCall } from "../term/encode.ts";
+import type { ExitReason } from "../term/exit.ts";
 import type { Home } from "../term/pid.ts";
 import { IncomingCall } from "./incoming_call.ts";
 import { ANSWER } from "./message.ts";
@@ -29,12 +31,16 @@ export interface CallAnswerer {
 }
 
 /** A call that another node holds. */
-export class TransferredCall extends Call implements TransferableCall {
-  readonly request: unknown;
+export class TransferredCall extends Call implements TransferableCall, Chained, PassableCall {
+  request: unknown;
+  following: Chained | undefined = undefined;
+  preceding: Chained | undefined = undefined;
   readonly home: Home;
   readonly id: number;
   readonly #answerer: CallAnswerer;
   #isOver: boolean;
+  /** The actor that it ends with, if it was passed on to one. */
+  #actor: ActorRef | undefined = undefined;
 
   constructor(answerer: CallAnswerer, home: Home, id: number, request: unknown) {
     super();
@@ -54,9 +60,36 @@ export class TransferredCall extends Call implements TransferableCall {
     this.#answer(error instanceof MailboxFullError ? ANSWER.HELD_FULL : ANSWER.HELD_REFUSED, error);
   }
 
+  get isOpen(): boolean {
+    return !this.#isOver;
+  }
+
+  /** Another node holds the call: it is not known here when it is given up. */
+  whenOver(over: () => void): void {
+    over();
+  }
+
+  passTo(actor: ActorRef, request: unknown): void {
+    if (this.#isOver) return;
+    if (this.#actor !== undefined) detach(this, this.#actor);
+    attach(this, actor);
+    this.#actor = actor;
+    this.request = request;
+    actor.deliver(this);
+  }
+
+  /** The actor that it was passed on to has ended. */
+  drop(reason: ExitReason): void {
+    const label = this.#actor!.label;
+    this.#actor = undefined;
+    this.refuse(new CallExitError(label, reason));
+  }
+
   #answer(status: number, value: unknown): void {
     if (this.#isOver) return;
     this.#isOver = true;
+    if (this.#actor !== undefined) detach(this, this.#actor);
+    this.#actor = undefined;
     this.#answerer.answerHeld(this.home, this.id, status, value);
   }
 }

@@ -8,6 +8,7 @@ import { Outbound } from "../../lib/mesh/outbound.ts";
 import { RemoteNodes } from "../../lib/mesh/remote_nodes.ts";
 import { readInquire } from "../../lib/cluster/claim_rows.ts";
 import { type Claim, Claims } from "../../lib/cluster/claims.ts";
+import { HomeActor } from "../../lib/cluster/home_actor.ts";
 import { Registry } from "../../lib/cluster/registry.ts";
 import { type PeerLine, REGISTERED, sendRegistered } from "../../lib/cluster/rows.ts";
 import { StampClock } from "../../lib/cluster/stamp_clock.ts";
@@ -130,6 +131,21 @@ export const BROKEN: readonly (readonly [promise: string, what: string, () => ()
     "a child that may not run any more goes on",
     breaks(Supervisor, "stop", () => () => Promise.resolve()),
   ],
+  [
+    "homes",
+    "a key starts though another node may still have it",
+    breaks(HomeActor, "isBlocked", () => () => false),
+  ],
+  [
+    "homes",
+    "a node lists no key that it still has",
+    breaks(HomeActor, "listKeys", () =>
+      function (this: Any, member: Any) {
+        const from = this.self.pid;
+        this.self.send(member.pid, { $home: "keys", from, keys: [], last: true });
+      }),
+  ],
+  ["homes", "a quorum is one node", breaks(Registry, "need", () => () => 1)],
   [
     "rooms",
     "a broadcast is delivered twice",

@@ -49,7 +49,7 @@ export class Sessions {
   /** A node that has been connected with both since that moment, as all of them see it. */
   between(one: string, other: string, since: number): string | undefined {
     for (const node of this.#since.keys()) {
-      if (this.#isJoined(node, one, since) && this.#isJoined(node, other, since)) return node;
+      if (this.isJoined(node, one, since) && this.isJoined(node, other, since)) return node;
     }
     return undefined;
   }
@@ -58,12 +58,13 @@ export class Sessions {
   known(node: string): Set<string> {
     const nodes = [node];
     for (const other of this.#since.keys()) {
-      if (other !== node && this.#isJoined(node, other, Infinity)) nodes.push(other);
+      if (other !== node && this.isJoined(node, other, Infinity)) nodes.push(other);
     }
     return new Set(nodes.map((name) => `${name} ${this.#lives.get(name)}`));
   }
 
-  #isJoined(one: string, other: string, since: number): boolean {
+  /** Whether two nodes have been connected since that moment, as both see it. */
+  isJoined(one: string, other: string, since: number): boolean {
     if (one === other) return true;
     const [here, there] = [this.#since.get(one)?.get(other), this.#since.get(other)?.get(one)];
     return here !== undefined && there !== undefined && Math.max(here, there) <= since;

@@ -6,6 +6,7 @@ import { claims } from "./claims.ts";
 import { singletons } from "./singletons.ts";
 import { catchAll } from "./careless.ts";
 import { children } from "./children.ts";
+import { homes } from "./homes.ts";
 import { leaks } from "./leaks.ts";
 import { membership } from "./membership.ts";
 import { messages } from "./messages.ts";
@@ -21,6 +22,7 @@ export const PROMISES: Readonly<Record<string, MakePromise>> = {
   names,
   claims,
   singletons,
+  homes,
   rooms,
   children,
   membership,

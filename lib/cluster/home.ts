@@ -1,0 +1,301 @@
+/**
+ * Homes: each key of a kind has one node on which its actor runs, among the nodes that offer the kind. Shards
+ * and the history of channels are built on it. `home_actor.ts` has the protocol, `rendezvous.ts` the placement.
+ *
+ *     call(key) ─▶ its actor is here ─▶ the actor
+ *             └──▶ else ─▶ the kind's actor on its home ─▶ starts the actor of the key on demand ─▶ the actor
+ *
+ * What is guaranteed, per kind:
+ * - At most one actor of a key on nodes that are connected and have introduced themselves; with `quorum`, one
+ *   in total. After a partition that of the home stays, and the other is stopped; its state is dropped.
+ * - A key moves only when nodes come or go: 1/n of the keys, see `rendezvous.ts`.
+ * - What is sent to a key while it moves waits, or is forwarded, in order. A message is handled at most once.
+ *
+ * @module
+ */
+import type { CallOptions } from "../actor/call.ts";
+import { ArgumentError, NameError, NodeStoppedError, NoProcError } from "../actor/errors.ts";
+import type { Self } from "../actor/self.ts";
+import type { System } from "../actor/system.ts";
+import type { Call } from "../actor/call.ts";
+import { timerMs } from "../actor/timer.ts";
+import type { Emitter } from "../base/emitter.ts";
+import { INTENSITY, Intensity } from "../otp/intensity.ts";
+import { revive } from "../otp/remote_errors.ts";
+import type { ExitReason } from "../term/exit.ts";
+import type { Pid } from "../term/pid.ts";
+import type { GroupChange, NameChange } from "./changes.ts";
+import type { GroupTable } from "./groups.ts";
+import { HomeActor } from "./home_actor.ts";
+import type { HomePorts, HomeRules } from "./home_rules.ts";
+import type { Keyed } from "./home_member.ts";
+import { checkQuorum, type Quorum } from "./quorum.ts";
+import { type Registry, RESERVED } from "./registry.ts";
+import { WEIGHT_MAX } from "./rendezvous.ts";
+import { isKey, KEY_BYTES_MAX } from "./rows.ts";
+import type { Incarnation } from "./singleton.ts";
+
+/** The scope of the groups of nodes that offer a kind. */
+const SCOPE = `${RESERVED}home`;
+
+/** How many keys per second move to a node that has joined, by default. */
+const MOVES_PER_SECOND = 1_000;
+
+/** How a kind is offered by a node. */
+export interface HomeOptions {
+  /**
+   * Starts the actor of a key, linked with `self`, which is the kind's actor. `incarnation` has the state that
+   * was handed over, and with `quorum` a fencing token.
+   */
+  readonly start: (
+    self: Self,
+    key: string,
+    incarnation: Incarnation,
+  ) => Pid<never> | Promise<Pid<never>>;
+  /** Returns the state that is handed over when a key moves, or a promise of it. Default: none. */
+  readonly handover?: ((pid: Pid<never>, key: string) => unknown) | undefined;
+  /** Asks the actor of a key to end. It is killed after 5 s. Default: the exit signal "shutdown". */
+  readonly stop?: ((pid: Pid<never>, key: string) => void) | undefined;
+  /** The share of keys of this node: an integer from 1 to 100. Default 1. */
+  readonly weight?: number | undefined;
+  /** Keys per second that move to a node that has joined; those that are called there move at once. Default 1000. */
+  readonly movesPerSecond?: number | undefined;
+  /** Milliseconds without a message after which the actor of a key is stopped. Default `Infinity`. */
+  readonly passivateAfter?: number | undefined;
+  /** Whether an actor that crashed is started again at once. Default: by the next message. */
+  readonly restart?: boolean | undefined;
+  /** More crashes of a key than this within `period` ms, and what waits for it is rejected. Default 3 in 5000. */
+  readonly intensity?: number | undefined;
+  /** See `intensity`. */
+  readonly period?: number | undefined;
+  /** Nodes that must grant each key to its home; the same on all nodes. Default: each side runs one. */
+  readonly quorum?: Quorum | undefined;
+}
+
+/** Events of homes. */
+export interface HomeEvents {
+  /** This node has handed a key over to another. */
+  moved: { readonly kind: string; readonly key: string; readonly to: string };
+  /** The actor of a key crashed too often: it is started by the next message only. */
+  keygivenup: { readonly kind: string; readonly key: string; readonly reason: ExitReason };
+}
+
+/** What happens on this node. */
+export interface HomeCounts {
+  /** Actors that run, start, stop or move. */
+  readonly actors: number;
+  /** Actors that were started, and that were stopped as nothing was sent to them. */
+  readonly started: number;
+  readonly passivated: number;
+  /** Keys that were handed over to other nodes, and taken over from them. */
+  readonly movedOut: number;
+  readonly movedIn: number;
+}
+
+/** One node's part in a kind. */
+export class Home {
+  /** The name of the kind. */
+  readonly kind: string;
+  readonly #system: System;
+  readonly #actor: HomeActor;
+
+  /** For the runtime: see `Homes`. */
+  constructor(kind: string, system: System, actor: HomeActor) {
+    this.kind = kind;
+    this.#system = system;
+    this.#actor = actor;
+  }
+
+  /** The node that is the home of a key, as far as this node knows. Undefined: no node offers the kind. */
+  nodeOf(key: string): string | undefined {
+    return this.#actor.nodeOf(key);
+  }
+
+  /** The nodes that offer the kind, as far as this node knows. */
+  nodes(): string[] {
+    return this.#actor.nodes();
+  }
+
+  /** The keys whose actors are on this node. */
+  keys(): string[] {
+    return [...this.#actor.residents.values()].filter(({ pid }) => pid !== undefined)
+      .map(({ key }) => key);
+  }
+
+  /** The actor of a key, if it is on this node. */
+  whereis(key: string): Pid<never> | undefined {
+    return this.#actor.residents.get(key)?.pid;
+  }
+
+  /** What has happened on this node so far. */
+  counts(): HomeCounts {
+    return { actors: this.#actor.residents.size, ...this.#actor.counts };
+  }
+
+  /** Calls the actor of a key, which is started if it does not run. Rejects as `Node.call` does. */
+  call<R>(key: string, request: unknown, options?: CallOptions): Promise<R> {
+    if (!isKey(key)) return this.#system.rejected(badKey(this.kind, key), this.#system.running);
+    const target = this.#actor.target(key);
+    if (target === undefined) {
+      const words = `${this.kind} ${JSON.stringify(key)}: no node offers the kind`;
+      return this.#system.rejected(new NoProcError(words), this.#system.running);
+    }
+    const { pid, isDirect } = target;
+    const answer = this.#system.call(
+      pid as Pid<never> as Pid<Call<unknown, R>>,
+      isDirect ? request : { $key: key, body: request },
+      options,
+    );
+    return pid.home.local ? answer : revive(answer);
+  }
+
+  /** Sends a message to the actor of a key, which is started if it does not run. */
+  cast(key: string, message: unknown): void {
+    if (!isKey(key)) throw badKey(this.kind, key);
+    const target = this.#actor.target(key);
+    if (target === undefined) return;
+    const { pid, isDirect } = target;
+    const to = pid as Pid<never> as Pid<unknown>;
+    this.#system.send(to, isDirect ? message : { $key: key, body: message } satisfies Keyed);
+  }
+
+  /** This node is the home of no key any more. Resolves when all have moved to other nodes, with their state. */
+  leave(): Promise<void> {
+    return new Promise((done) => this.#actor.leave(done));
+  }
+}
+
+/** The kinds in which one node takes part. */
+export class Homes {
+  readonly #system: System;
+  readonly #groups: GroupTable;
+  readonly #registry: Registry;
+  readonly #events: Emitter<HomeEvents>;
+  readonly #warn: (words: string) => void;
+  readonly #kinds = new Map<string, Home>();
+
+  constructor(
+    system: System,
+    groups: GroupTable,
+    registry: Registry,
+    events: Emitter<HomeEvents>,
+    warn: (words: string) => void,
+  ) {
+    this.#system = system;
+    this.#groups = groups;
+    this.#registry = registry;
+    this.#events = events;
+    this.#warn = warn;
+  }
+
+  /**
+   * This node offers a kind, and is home of its part of the keys.
+   *
+   * @throws {NameError} `code` "taken": this node takes part already; "badname": the name is empty or too long.
+   * @throws {ArgumentError} `code` "badarg": an option is invalid.
+   */
+  offer(kind: string, options: HomeOptions): Home {
+    const { weight = 1, movesPerSecond = MOVES_PER_SECOND, passivateAfter = Infinity } = options;
+    const { intensity = INTENSITY, period = 5_000, quorum, restart = false } = options;
+    if (!(Number.isInteger(weight) && weight >= 1 && weight <= WEIGHT_MAX)) {
+      throw new ArgumentError(
+        `${kind}: weight is ${weight}: use an integer from 1 to ${WEIGHT_MAX}`,
+      );
+    }
+    if (!(movesPerSecond > 0)) {
+      throw new ArgumentError(`${kind}: movesPerSecond is ${movesPerSecond}: use more than 0`);
+    }
+    if (!(passivateAfter >= 1)) {
+      throw new ArgumentError(`${kind}: passivateAfter is ${passivateAfter}: use 1 ms or more`);
+    }
+    if (passivateAfter !== Infinity) timerMs(passivateAfter);
+    checkQuorum(quorum);
+    new Intensity(intensity, period);
+    const { start, handover, stop } = options;
+    const rules = { weight, movesPerSecond, passivateAfter, restart, intensity, period };
+    return this.#take(kind, {
+      ...rules,
+      start,
+      ...handover && { handover },
+      ...stop && { stop },
+    }, quorum);
+  }
+
+  /** This node calls the keys of a kind that others offer. */
+  use(kind: string): Home {
+    const known = this.#kinds.get(kind);
+    if (known !== undefined) return known;
+    return this.#take(kind, {
+      weight: 0,
+      movesPerSecond: 1,
+      passivateAfter: Infinity,
+      restart: false,
+      intensity: INTENSITY,
+      period: 5_000,
+      start: () => this.#system.deadPid(),
+    }, undefined);
+  }
+
+  /** This node is the home of no key of any kind any more. */
+  leave(): Promise<unknown> {
+    return Promise.all([...this.#kinds.values()].map((home) => home.leave()));
+  }
+
+  #take(kind: string, rules: HomeRules, quorum?: Quorum): Home {
+    if (!isKey(kind)) {
+      const words = `a kind's name has 1 to ${KEY_BYTES_MAX} bytes: ${JSON.stringify(kind)}`;
+      throw new NameError("badname", words);
+    }
+    if (this.#kinds.has(kind)) {
+      throw new NameError("taken", `this node takes part in ${JSON.stringify(kind)} already`);
+    }
+    let handle: ((message: unknown) => void) | undefined;
+    const pid = this.#system.spawn<unknown, []>(undefined, undefined, function home() {
+      return handle;
+    }, []);
+    const self = this.#system.actorOf(pid);
+    if (self === undefined) throw new NodeStoppedError(this.#system.home.node, `no ${kind} there`);
+    const actor = new HomeActor(self, rules, this.#ports(kind, quorum));
+    handle = actor.begin();
+    const home = new Home(kind, this.#system, actor);
+    this.#kinds.set(kind, home);
+    this.#system.whenEnded(pid).then(() => this.#kinds.delete(kind));
+    return home;
+  }
+
+  #ports(kind: string, quorum: Quorum | undefined): HomePorts {
+    const registry = this.#registry;
+    const prefix = `${RESERVED}${kind}${RESERVED}`;
+    return {
+      kind,
+      join: (pid) => {
+        this.#groups.join(SCOPE, kind, pid);
+        return () => void this.#groups.leave(SCOPE, kind, pid);
+      },
+      monitor: (pid: Pid<GroupChange>) => void this.#groups.monitor(SCOPE, kind, pid),
+      lock: quorum === undefined ? undefined : {
+        keyOf: (name) => name.slice(prefix.length),
+        acquire: (key, pid) =>
+          isKey(prefix + key)
+            ? registry.register(prefix + key, pid, "keep", { quorum, yieldsAfterPause: true })
+            : Promise.reject(badKey(kind, key)),
+        token: (key) => registry.ours(prefix + key)?.token,
+        release: (key) => void registry.unregister(prefix + key),
+        watch: (key, pid: Pid<NameChange>) => registry.monitor(prefix + key, pid),
+      },
+      moved: (key, to) => {
+        if (this.#events.has("moved")) this.#events.emit("moved", { kind, key, to });
+      },
+      givenUp: (key, reason) => {
+        if (this.#events.has("keygivenup")) this.#events.emit("keygivenup", { kind, key, reason });
+      },
+      warn: this.#warn,
+    };
+  }
+}
+
+function badKey(kind: string, key: string): ArgumentError {
+  const words =
+    `a key has 1 to ${KEY_BYTES_MAX} bytes, and together with its kind no more with a quorum`;
+  return new ArgumentError(`${kind}: ${words}: ${JSON.stringify(key)}`);
+}

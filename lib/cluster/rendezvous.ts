@@ -1,0 +1,85 @@
+/**
+ * Rendezvous hashing: which member of a set is the home of a key. Quiet.
+ *
+ * Each member has a score for each key; the highest is the home. A score depends on the member and the key
+ * only, therefore two nodes whose sets differ still agree on the order of the members that both have. When a
+ * member of `n` with equal weights leaves, its keys go to the others, 1/n of all keys; when one joins, it
+ * takes over 1/n of the keys, from each of the others the same part. No other key moves.
+ *
+ * A member of weight `w` has `w` scores, of which the highest counts. Integers only: the result is the same on
+ * every runtime.
+ *
+ * @module
+ */
+
+/** The highest weight of a member. */
+export const WEIGHT_MAX = 100;
+
+interface Member<M> {
+  readonly name: string;
+  readonly value: M;
+  readonly seeds: Uint32Array;
+}
+
+/** Returns 32 bits for a text, as `Rendezvous` takes them. FNV-1a over UTF-16 code units, then mixed. */
+export function hashOf(text: string): number {
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < text.length; i++) {
+    hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
+  }
+  return mix(hash);
+}
+
+/** The finalizer of MurmurHash3: a bijection in which each bit of the result depends on all. */
+function mix(hash: number): number {
+  hash = Math.imul(hash ^ hash >>> 16, 0x85ebca6b);
+  hash = Math.imul(hash ^ hash >>> 13, 0xc2b2ae35);
+  return (hash ^ hash >>> 16) >>> 0;
+}
+
+/** The members that offer a kind, and their values. */
+export class Rendezvous<M> {
+  readonly #members = new Map<string, Member<M>>();
+
+  /** How many there are. */
+  get size(): number {
+    return this.#members.size;
+  }
+
+  /** Adds a member, or replaces it. `weight`: an integer from 1 to {@linkcode WEIGHT_MAX}. */
+  set(name: string, weight: number, value: M): void {
+    const base = hashOf(name);
+    const seeds = Uint32Array.from({ length: weight }, (_, i) => mix(base + i * 0x9e3779b9 | 0));
+    this.#members.set(name, { name, value, seeds });
+  }
+
+  /** Removes a member. */
+  delete(name: string): void {
+    this.#members.delete(name);
+  }
+
+  /** Returns the home of a key by its hash, or `undefined` if there is no member. */
+  homeOf(hash: number): M | undefined {
+    let best: Member<M> | undefined;
+    let highest = -1;
+    for (const member of this.#members.values()) {
+      const score = scoreOf(member.seeds, hash);
+      // Equal scores are rare: the order of names decides, alike on all nodes.
+      if (score < highest || (score === highest && best !== undefined && member.name > best.name)) {
+        continue;
+      }
+      highest = score;
+      best = member;
+    }
+    return best?.value;
+  }
+}
+
+function scoreOf(seeds: Uint32Array, hash: number): number {
+  let highest = 0;
+  for (let i = 0; i < seeds.length; i++) {
+    const score = mix(hash ^ seeds[i]!);
+    if (score > highest) highest = score;
+  }
+  return highest;
+}

@@ -1,0 +1,248 @@
+/**
+ * Homes of keys, in the simulator: they start on demand, move with their state, and lose no call on the way.
+ * `tests/sim/promises/homes.ts` has the promises under faults.
+ */
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { Call } from "../../lib/actor/call.ts";
+import { ArgumentError, CallExitError, NameError, NoProcError } from "../../lib/actor/errors.ts";
+import type { Self } from "../../lib/actor/self.ts";
+import type { Home, HomeOptions } from "../../lib/cluster/home.ts";
+import { simulate, type Simulation } from "../../lib/simulate.ts";
+import type { Pid } from "../../lib/term/pid.ts";
+import type { Parts } from "../../lib/start.ts";
+import { test } from "../kit/test.ts";
+
+const KIND = "counter";
+
+function partsOf(sim: Simulation, short: string): Parts {
+  return (sim as Simulation & { partsOf(short: string): Parts }).partsOf(short);
+}
+
+/** Counts its calls. "where": on which node it runs. "crash": it ends. */
+function counter(self: Self<unknown>, first: number) {
+  let count = first;
+  return (message: unknown) => {
+    if (message === "crash") throw new Error("as told");
+    if (!(message instanceof Call)) return void count++;
+    if (message.request === "where") return message.reply(self.pid.node.slice(0, 1));
+    if (message.request === "hang") return;
+    message.reply(message.request === "get" ? count : ++count);
+  };
+}
+
+function offer(sim: Simulation, short: string, options: Partial<HomeOptions> = {}): Home {
+  const { homes, system } = partsOf(sim, short);
+  return homes.offer(KIND, {
+    start: (self, _key, { state }) => self.spawnLink(counter, state as number ?? 0),
+    handover: (pid) => system.call(pid as Pid<never> as Pid<Call>, "get"),
+    ...options,
+  });
+}
+
+/** Nodes that offer the kind, and know each other. */
+async function offered(
+  sim: Simulation,
+  shorts: readonly string[],
+  options: Partial<HomeOptions> = {},
+): Promise<Home[]> {
+  const homes: Home[] = [];
+  for (const short of shorts) {
+    await sim.start(short, { seeds: shorts.slice(0, 1) });
+    homes.push(offer(sim, short, options));
+  }
+  await untilKnown(sim, homes);
+  return homes;
+}
+
+function untilKnown(sim: Simulation, homes: readonly Home[]): Promise<void> {
+  return sim.until(
+    "all know each other",
+    () => homes.every((home) => home.nodes().length === homes.length),
+  );
+}
+
+const KEYS = Array.from({ length: 30 }, (_, i) => `k${i}`);
+
+test("Home: a key is started on its home by the first call from anywhere, once", async () => {
+  await simulate({ seed: 1 }, async (sim) => {
+    const homes = await offered(sim, ["a", "b", "c"]);
+    for (const key of KEYS) {
+      const counts = await Promise.all(homes.map((home) => home.call(key, "add")));
+      assertEquals(counts.sort(), [1, 2, 3]);
+      assertEquals(new Set(homes.map((home) => home.nodeOf(key))).size, 1);
+      assertEquals(await homes[0]!.call(key, "where"), homes[0]!.nodeOf(key)!.slice(0, 1));
+    }
+    assertEquals(homes.reduce((sum, home) => sum + home.counts().started, 0), KEYS.length);
+    assert(homes.every((home) => home.keys().length > 3));
+  });
+});
+
+test("Home: a node that joins takes its part over with the states, while calls go on, and none is lost", async () => {
+  for (let seed = 1; seed <= 5; seed++) {
+    await simulate({ seed }, async (sim) => {
+      const homes = await offered(sim, ["a", "b"]);
+      const moved: string[] = [];
+      sim.node("a")!.on("moved", ({ key }) => moved.push(key));
+      let calls = 0;
+      const work = async (home: Home): Promise<void> => {
+        for (let i = 0; i < 100; i++) {
+          await home.call(sim.random.next() < 0.5 ? "k1" : "k2", "add");
+          calls++;
+          await sim.run(sim.random.below(5));
+        }
+      };
+      for (const key of KEYS) await homes[0]!.call(key, "add");
+      const working = homes.map(work);
+      await sim.start("c", { seeds: ["a"] });
+      homes.push(offer(sim, "c"));
+      await Promise.all(working);
+      await sim.until("c has its part", () => homes[2]!.counts().movedIn > 5);
+      await sim.run(2_000);
+      let sum = 0;
+      for (const key of KEYS) {
+        sum += await homes[1]!.call<number>(key, "get");
+        assertEquals(await homes[0]!.call(key, "where"), homes[0]!.nodeOf(key)!.slice(0, 1));
+      }
+      assertEquals(sum, calls + KEYS.length);
+      assert(moved.length > 0);
+      assert(moved.every((key) => homes[0]!.nodeOf(key)!.startsWith("c")));
+    });
+  }
+});
+
+test("Home: a node that leaves hands all its keys over, and forwards what comes late", async () => {
+  for (let seed = 1; seed <= 5; seed++) {
+    await simulate({ seed }, async (sim) => {
+      const homes = await offered(sim, ["a", "b", "c"]);
+      for (const key of KEYS) await homes[0]!.call(key, "add");
+      let calls = 0;
+      const work = async (home: Home): Promise<void> => {
+        for (let i = 0; i < 60; i++) {
+          await home.call(KEYS[sim.random.below(KEYS.length)]!, "add");
+          calls++;
+        }
+      };
+      const working = [work(homes[0]!), work(homes[1]!)];
+      await sim.run(sim.random.below(20));
+      await sim.leave("c");
+      await Promise.all(working);
+      let sum = 0;
+      for (const key of KEYS) sum += await homes[0]!.call<number>(key, "get");
+      assertEquals(sum, calls + KEYS.length);
+      assertEquals(homes[0]!.nodes().length, 2);
+    });
+  }
+});
+
+test("Home: keys of a lost node are started on others by the next call", async () => {
+  await simulate({ seed: 1 }, async (sim) => {
+    const [a, , c] = await offered(sim, ["a", "b", "c"]);
+    const key = KEYS.find((key) => a!.nodeOf(key)!.startsWith("c"))!;
+    assertEquals(await a!.call(key, "add"), 1);
+    assertEquals(c!.keys(), [key]);
+    sim.kill("c");
+    await sim.until("it is lost", () => a!.nodes().length === 2);
+    assertEquals(await a!.call(key, "add"), 1);
+  });
+});
+
+test("Home: a node that only calls finds the homes, and there is none without a node that offers the kind", async () => {
+  await simulate({ seed: 1 }, async (sim) => {
+    await sim.start("x");
+    const caller = partsOf(sim, "x").homes.use(KIND);
+    const error = await assertRejects(() => caller.call("k1", "add"), NoProcError);
+    assert(error.message.includes("no node offers the kind"));
+    await sim.start("a", { seeds: ["x"] });
+    offer(sim, "a");
+    await sim.until("it is found", () => caller.nodes().length === 1);
+    assertEquals(await caller.call("k1", "add"), 1);
+    assertEquals(await caller.call("k1", "where"), "a");
+    caller.cast("k1", "one more");
+    assertEquals(await caller.call("k1", "get"), 2);
+  });
+});
+
+test("Home: one without calls is stopped after passivateAfter, and started again by the next call", async () => {
+  await simulate({ seed: 1 }, async (sim) => {
+    const [a] = await offered(sim, ["a"], { passivateAfter: 10_000 });
+    await a!.call("k1", "add");
+    for (let i = 0; i < 10; i++) {
+      await sim.run(5_000);
+      await a!.call("k2", "add");
+    }
+    assertEquals(a!.keys(), ["k2"]);
+    assertEquals(a!.counts().passivated, 1);
+    assertEquals(await a!.call("k1", "add"), 1);
+  });
+});
+
+test("Home: what waits for an actor that crashes is rejected, and it is started again until it crashes too often", async () => {
+  await simulate({ seed: 1 }, async (sim) => {
+    const [a] = await offered(sim, ["a"], { restart: true });
+    const givenUp: unknown[] = [];
+    sim.node("a")!.on("keygivenup", (event) => givenUp.push(event.key));
+    const hanging = assertRejects(() => a!.call("k1", "hang"), CallExitError);
+    a!.cast("k1", "crash");
+    await hanging;
+    await sim.until("it runs again", () => a!.counts().started === 2);
+    for (let i = 0; i < 3; i++) {
+      assertEquals(givenUp, []);
+      a!.cast("k1", "crash");
+      await sim.run(10);
+    }
+    assertEquals(givenUp, ["k1"]);
+    assertEquals(a!.keys(), []);
+    assertEquals(await a!.call("k1", "add"), 1);
+  });
+});
+
+test("Home: a start that fails rejects the calls that wait, with its error", async () => {
+  await simulate({ seed: 1 }, async (sim) => {
+    const [a, b] = await offered(sim, ["a", "b"], {
+      start: () => Promise.reject(new RangeError("no room")),
+    });
+    for (const key of ["k1", "k2", "k3"]) {
+      const error = await assertRejects(() => a!.call(key, "add"), Error);
+      assertEquals(error.message, "no room");
+    }
+    assertEquals([a!.keys(), b!.keys()], [[], []]);
+  });
+});
+
+test("Home: with a quorum the smaller side of a partition stops its keys before the other starts them", async () => {
+  await simulate({ seed: 3 }, async (sim) => {
+    const homes = await offered(sim, ["a", "b", "c"], { quorum: 2 });
+    const [a, b] = homes;
+    const key = KEYS.find((key) => a!.nodeOf(key)!.startsWith("a"))!;
+    assertEquals(await b!.call(key, "add"), 1);
+    sim.partition(["a"], ["b", "c"]);
+    await sim.until("a has stopped it", () => a!.keys().length === 0);
+    assertEquals(b!.keys(), []);
+    await assertRejects(() => a!.call(key, "add"), Error, "quorum");
+    await sim.until("b has lost a", () => b!.nodes().length === 2);
+    let answer: unknown;
+    b!.call(key, "add", { timeout: 60_000 }).then((value) => answer = value);
+    await sim.until("the other side runs it", () => answer === 1);
+    sim.heal();
+    await untilKnown(sim, homes);
+    assertEquals(await b!.call(key, "add"), 2);
+  });
+});
+
+test("Homes: invalid options and a second part of the same kind are rejected", async () => {
+  await simulate({ seed: 1 }, async (sim) => {
+    const [a] = await offered(sim, ["a"]);
+    const { homes } = partsOf(sim, "a");
+    assertThrows(() => offer(sim, "a"), NameError, "already");
+    for (
+      const bad of [{ weight: 0 }, { weight: 1.5 }, { movesPerSecond: 0 }, { passivateAfter: 0 }]
+    ) {
+      assertThrows(
+        () => homes.offer("other", { start: () => partsOf(sim, "a").system.deadPid(), ...bad }),
+        ArgumentError,
+      );
+    }
+    await assertRejects(() => a!.call("", "add"), ArgumentError);
+    await assertRejects(() => a!.call("x".repeat(256), "add"), ArgumentError);
+  });
+});
