@@ -249,14 +249,14 @@ export class Homes {
     if (this.#kinds.has(kind)) {
       throw new NameError("taken", `this node takes part in ${JSON.stringify(kind)} already`);
     }
-    let handle: ((message: unknown) => void) | undefined;
+    // Its first turn is later.
     const pid = this.#system.spawn<unknown, []>(undefined, undefined, function home() {
-      return handle;
+      return (message: unknown) => actor.handle(message);
     }, []);
     const self = this.#system.actorOf(pid);
     if (self === undefined) throw new NodeStoppedError(this.#system.home.node, `no ${kind} there`);
     const actor = new HomeActor(self, rules, this.#ports(kind, quorum));
-    handle = actor.begin();
+    actor.begin();
     const home = new Home(kind, this.#system, actor);
     this.#kinds.set(kind, home);
     this.#system.whenEnded(pid).then(() => this.#kinds.delete(kind));

@@ -127,8 +127,8 @@ export class HomeActor {
     this.#weight = rules.weight;
   }
 
-  /** Returns the handler of messages. */
-  begin(): (message: unknown) => void {
+  /** Takes part. */
+  begin(): void {
     this.self.trapExit = true;
     const pid = this.self.pid as Pid;
     if (this.#weight > 0) {
@@ -137,7 +137,6 @@ export class HomeActor {
     }
     this.#ports.monitor(pid as Pid<GroupChange>);
     if (this.#rules.passivateAfter !== Infinity) this.#sweepLater();
-    return (message) => this.#handle(message);
   }
 
   /** Returns the node that a key belongs to, as far as this node knows. */
@@ -198,7 +197,8 @@ export class HomeActor {
     this.#system.call(pid as Pid<Call<Leaving, true>>, request).then(done, done);
   }
 
-  #handle(message: unknown): void {
+  /** Handles a message. */
+  handle(message: unknown): void {
     if (message instanceof Call) return this.#called(message);
     if (isKeyed(message)) return this.#message(message.$key, message);
     if (message instanceof Started) return this.#started(message);

@@ -14,7 +14,7 @@ import { Sessions } from "../checkers/sessions.ts";
 const KINDS = ["cart", "vault"];
 const KEYS = ["k1", "k2", "k3", "k4", "k5", "k6"];
 
-export const homes: MakePromise = ({ nodes, parts, pick, sim }) => {
+export const homes: MakePromise = ({ parts, pick, sim }) => {
   const sessions = new Sessions();
   const offered = new Map<string, Map<string, Home>>();
   const checker = new HomeChecker(sessions, (kind, node, other) => {
