@@ -9,12 +9,14 @@
  * term together announce at most as many elements as the term has bytes, whatever the nesting. A
  * term of `n` bytes is decoded in O(n) steps and allocates at most {@linkcode
  * ALLOCATED_BYTES_PER_BYTE} times `n` bytes; the worst case is an empty Map, in five bytes.
- * `tests/fuzz/allocations_test.ts` counts both.
+ * `tests/fuzz/allocations_test.ts` counts both. Keys of Maps and Sets that collide by construction
+ * have a limit of their own, see `term/collisions`.
  *
  * @module
  */
 import { assert } from "../base/assert.ts";
 import { EMPTY } from "../base/bytes.ts";
+import { collisionsMax, COUNTED_FROM_SIZE, KeyTable } from "./collisions.ts";
 import { ProtocolError } from "./errors.ts";
 import { type Pid, readPidId, readPidNode, type Ref } from "./pid.ts";
 import { type Shape, shapeOf, startsWithDigit } from "./shapes.ts";
@@ -90,6 +92,8 @@ export class Decoder {
   #errors = 0;
   /** Number of elements that the containers of the term may still announce. */
   #budget = 0;
+  /** Number of collisions that the keys of the term may still have. */
+  #collisions = 0;
   /** Memory for short binaries: on some runtimes, allocating it costs much more than filling it. */
   #pool: Uint8Array<ArrayBuffer> = EMPTY_POOL;
   #poolAt = 0;
@@ -116,6 +120,7 @@ export class Decoder {
     this.#end = to;
     this.#errors = 0;
     this.#budget = to - from;
+    this.#collisions = collisionsMax(to - from);
     this.#text.begin(bytes, to);
     if (from < to && bytes[from] === TAG.VERSION) this.#begin();
     else if (!this.#began) this.#fail("no version");
@@ -261,8 +266,10 @@ export class Decoder {
     this.#checkDepth(depth);
     this.#announce(2 * count);
     const map = new Map<unknown, unknown>();
+    const table = count < COUNTED_FROM_SIZE ? undefined : new KeyTable(count);
     for (let i = 0; i < count; i++) {
       const key = this.#value(depth + 1);
+      if (table !== undefined) this.#collide(table.add(key));
       map.set(key, this.#value(depth + 1));
     }
     return map;
@@ -272,8 +279,18 @@ export class Decoder {
     this.#checkDepth(depth);
     this.#announce(count);
     const set = new Set<unknown>();
-    for (let i = 0; i < count; i++) set.add(this.#value(depth + 1));
+    const table = count < COUNTED_FROM_SIZE ? undefined : new KeyTable(count);
+    for (let i = 0; i < count; i++) {
+      const key = this.#value(depth + 1);
+      if (table !== undefined) this.#collide(table.add(key));
+      set.add(key);
+    }
     return set;
+  }
+
+  #collide(collisions: number): void {
+    this.#collisions -= collisions;
+    if (this.#collisions < 0) this.#fail("too many keys with the same hash");
   }
 
   #error(depth: number): unknown {

@@ -17,6 +17,7 @@
  */
 import { assert } from "../base/assert.ts";
 import { TermBuffer } from "./buffer.ts";
+import { collisionsMax, COUNTED_FROM_SIZE, KeyTable } from "./collisions.ts";
 import { type Home, Pid, Ref, writePid } from "./pid.ts";
 import { explain, Refusal } from "./refusal.ts";
 import { type ShapeNode, ShapeTree } from "./shapes.ts";
@@ -89,6 +90,8 @@ export class Encoder {
   #polluted = false;
   /** Number of errors in the term so far. */
   #errors = 0;
+  /** Number of collisions of keys in the term so far. */
+  #collisions = 0;
 
   /** Rejects pids if `pids` is missing, and terms of more than `bytesMax` bytes. */
   constructor(pids?: PidWriter, bytesMax: number = TERM_BYTES_MAX) {
@@ -134,6 +137,7 @@ export class Encoder {
     this.#start = out.at;
     this.#above = this.#shapes.root;
     this.#errors = 0;
+    this.#collisions = 0;
     this.#polluted = false;
     for (const _ in Object.prototype) this.#polluted = true;
   }
@@ -303,6 +307,7 @@ export class Encoder {
     const head = this.#out.at + 1;
     writeHead(this.#out, TAG.MAP, 0);
     let count = 0;
+    if (value.size >= COUNTED_FROM_SIZE) this.#countCollisions(value);
     for (const [key, item] of value) {
       this.#value(key, depth);
       this.#value(item, depth);
@@ -316,11 +321,21 @@ export class Encoder {
     const head = this.#out.at + 1;
     writeHead(this.#out, TAG.SET, 0);
     let count = 0;
+    if (value.size >= COUNTED_FROM_SIZE) this.#countCollisions(value);
     for (const item of value) {
       this.#value(item, depth);
       count++;
     }
     this.#out.view.setUint32(head, count, true);
+  }
+
+  /** Rejects what the receiver would reject: there, each key takes at least two bytes. */
+  #countCollisions(value: ReadonlyMap<unknown, unknown> | ReadonlySet<unknown>): void {
+    const table = new KeyTable(value.size);
+    for (const key of value.keys()) this.#collisions += table.add(key);
+    if (this.#collisions > collisionsMax(2 * value.size)) {
+      throw new Refusal(value, "has too many keys with the same hash", "system_limit");
+    }
   }
 
   #error(value: Error, depth: number): void {
