@@ -10,6 +10,7 @@
 import { type ActorRef, actorRefOf, type Monitor } from "../actor/actor_ref.ts";
 import { tie, untie, unwatch, watch } from "../actor/signals.ts";
 import type { System } from "../actor/system.ts";
+import { SaltedMap } from "../base/salted_map.ts";
 import { ProtocolError } from "../term/errors.ts";
 import { type Pid, Ref } from "../term/pid.ts";
 import { NamedRemoteActor, RemoteActor } from "./remote_actor.ts";
@@ -88,7 +89,7 @@ export class Inbound {
   /** How many links were asked for since they were last counted. */
   #uncounted = 0;
   /** Calls that our actors are to answer. */
-  readonly #calls = new Map<number, IncomingCall>();
+  readonly #calls: SaltedMap<IncomingCall>;
   /** Calls and monitors that were taken back while they still wait behind a large message. */
   readonly #early = new Set<string>();
 
@@ -113,6 +114,7 @@ export class Inbound {
     this.#over = over;
     this.#system = system;
     this.#line = line;
+    this.#calls = new SaltedMap(line.salt);
     this.#spawner = spawner;
     this.#row = new NodeMessageReader(line.homes);
   }
@@ -377,6 +379,7 @@ export class Inbound {
     if (actor === undefined) return this.#line.downOf(to, from, ref, "noproc");
     const distant = this.#distant(from);
     this.#countMonitor(distant, ref);
+    distant.monitors ??= new SaltedMap(this.#line.salt);
     this.#line.monitors++;
     watch({ ref: new Ref(this.#line.home, ref), watcher: distant, target: actor });
   }

@@ -6,6 +6,7 @@
 import { Call, type PassableCall } from "../actor/call.ts";
 import { type ActorRef, attach, type Chained, detach } from "../actor/actor_ref.ts";
 import { CallExitError, MailboxFullError } from "../actor/errors.ts";
+import type { SaltedMap } from "../base/salted_map.ts";
 import type { ExitReason } from "../term/exit.ts";
 import { ANSWER } from "./message.ts";
 
@@ -22,7 +23,7 @@ export class IncomingCall extends Call implements Chained, PassableCall {
   #actor: ActorRef;
   readonly #number: number;
   /** All that are open, by number. */
-  readonly #open: Map<number, IncomingCall>;
+  readonly #open: SaltedMap<IncomingCall>;
   readonly #answerer: Answerer;
   #over: (() => void) | undefined = undefined;
 
@@ -30,7 +31,7 @@ export class IncomingCall extends Call implements Chained, PassableCall {
     request: unknown,
     actor: ActorRef,
     number: number,
-    open: Map<number, IncomingCall>,
+    open: SaltedMap<IncomingCall>,
     answerer: Answerer,
   ) {
     super();

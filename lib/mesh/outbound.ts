@@ -10,6 +10,7 @@ import type { PendingCall } from "../actor/call.ts";
 import type { ActorRef } from "../actor/actor_ref.ts";
 import type { System } from "../actor/system.ts";
 import { utf8 } from "../base/bytes.ts";
+import { SaltedMap } from "../base/salted_map.ts";
 import type { TermBuffer } from "../term/buffer.ts";
 import { Encoder } from "../term/encode.ts";
 import { TermError } from "../term/errors.ts";
@@ -67,7 +68,10 @@ export class Outbound implements FoundNodeLink, Teller {
   readonly #encoder: Encoder;
   /** The longest term. */
   readonly #bytesMax: number;
-  readonly #distants = new Map<number, RemoteActor>();
+  /** Secret for the tables whose keys the peer chooses. */
+  readonly salt: number;
+  /** Remote actors by their number, which the peer chooses. */
+  readonly #distants: SaltedMap<RemoteActor>;
   readonly #named = new Set<RemoteActor>();
   /** Calls that wait for an answer, by the number of the request. */
   readonly #calls = new Map<number, PendingCall>();
@@ -87,6 +91,8 @@ export class Outbound implements FoundNodeLink, Teller {
     this.#system = system;
     this.home = home;
     this.features = features;
+    this.salt = system.chance();
+    this.#distants = new SaltedMap(this.salt);
     home.line = this;
     this.#outbox = outbox;
     this.homes = new NodeTable(system, home, (index, { node, creation }) => {

@@ -16,6 +16,7 @@ import type { System } from "../actor/system.ts";
 import { patienceMs } from "../actor/timer.ts";
 import type { WheelTimer } from "../actor/wheel.ts";
 import { utf8 } from "../base/bytes.ts";
+import { SaltedMap } from "../base/salted_map.ts";
 import type { ExitReason } from "../term/exit.ts";
 import { type Pid, Ref } from "../term/pid.ts";
 import { ALLOW_ALL, type Authorization } from "./authorization.ts";
@@ -312,7 +313,9 @@ export class Spawner {
     if (flags & SPAWN_FLAG.OWNED) this.#own(line.distant(from), actor);
     if (flags & SPAWN_FLAG.MONITOR) {
       line.monitors++;
-      watch({ ref: new Ref(line.home, ref), watcher: line.distant(from), target: actor });
+      const watcher = line.distant(from);
+      watcher.monitors ??= new SaltedMap(line.salt);
+      watch({ ref: new Ref(line.home, ref), watcher, target: actor });
     }
     line.spawned(request, 0, pid.id, "normal");
   }
