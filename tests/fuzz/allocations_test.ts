@@ -3,8 +3,8 @@
  * multiple of the bytes that have come. Bombs that announce more than there is, random bytes and mutated
  * terms, in terms, between nodes and in WebSockets.
  */
-import { assert } from "@std/assert";
-import { concat } from "../../lib/base/bytes.ts";
+import { assert, assertEquals } from "@std/assert";
+import { concat, utf8 } from "../../lib/base/bytes.ts";
 import type { SeededRandom } from "../../lib/base/random.ts";
 import { FragmentReader } from "../../lib/mesh/fragment_reader.ts";
 import { FrameReader } from "../../lib/mesh/frame.ts";
@@ -14,7 +14,15 @@ import { ALLOCATED_BYTES_PER_BYTE, Decoder } from "../../lib/term/decode.ts";
 import { TAG } from "../../lib/term/tags.ts";
 import { ProtocolError } from "../../lib/term/errors.ts";
 import { FrameDecoder } from "../../lib/ws/frame.ts";
+import { BodyBudget, BodyReader } from "../../lib/ws/body.ts";
+import { HeadReader, type RequestHead } from "../../lib/ws/handshake.ts";
+import { MessageReader, type MessageSink } from "../../lib/ws/message.ts";
+import { ProxyReader } from "../../lib/ws/proxy_protocol.ts";
 import { Scratch } from "../../lib/ws/scratch.ts";
+import { Deflator, Inflator, makeOutput } from "../../lib/ws/zlib.ts";
+import { readEnvelope } from "../../mesher/domain/sentry.ts";
+import { readBytes } from "../../mesher/http/input.ts";
+import { HttpError } from "../../mesher/http/http_error.ts";
 import { type Allocations, counted } from "../kit/allocations.ts";
 import { fuzzCount, mutated, rounds } from "../kit/fuzz.ts";
 import { test } from "../kit/test.ts";
@@ -102,6 +110,16 @@ test("Decoder stays within its multiple for random bytes and mutated terms with 
   });
 });
 
+/** What the readers of WebSockets and HTTP take at most. */
+const LENGTH_MAX = 0x0100_0000;
+const SCRATCH = new Scratch();
+const MESSAGES: MessageSink = {
+  paused: false,
+  message: () => {},
+  control: () => undefined,
+  fail: () => {},
+};
+
 /** Everything that reads bytes of a peer, with a beginning that announces as much as it can. */
 const READERS: readonly (readonly [string, (bytes: Uint8Array) => void, readonly Uint8Array[]])[] =
   [
@@ -136,6 +154,49 @@ const READERS: readonly (readonly [string, (bytes: Uint8Array) => void, readonly
         fail: () => {},
       } as never);
     }, [new Uint8Array([0x82, 0xff, 0, 0, 0, 0, 0, 0xff, 0xff, 0xff])]],
+    ["MessageReader", (bytes) => {
+      const decoder = new FrameDecoder("client", LENGTH_MAX);
+      const reader = new MessageReader(MESSAGES, LENGTH_MAX);
+      // Each step is a piece that comes alone, so that a message is made of many.
+      for (let at = 0; at < bytes.length; at += 7) {
+        const piece = bytes.subarray(at, at + 7);
+        SCRATCH.bytes.set(piece);
+        decoder.decode(SCRATCH, 0, piece.length, reader);
+      }
+    }, [
+      // Announces the longest message; the same in two frames; a compressed one.
+      new Uint8Array([0x82, 127, 0, 0, 0, 0, 0, 0xff, 0xff, 0xff]),
+      new Uint8Array([0x01, 1, 0x61, 0x80, 127, 0, 0, 0, 0, 0, 0xff, 0xff, 0x00]),
+      new Uint8Array([0x02, 126, 0x00, 0x20]),
+    ]],
+    ["BodyReader", (bytes) => {
+      const [first = 0] = bytes;
+      const headers: [string, string][] = first < 128
+        ? [["content-length", String(LENGTH_MAX)]]
+        : [["transfer-encoding", "chunked"]];
+      const head: RequestHead = { method: "POST", target: "/", version: "1.1", headers };
+      const budget = new BodyBudget(LENGTH_MAX);
+      const body = new BodyReader(head, LENGTH_MAX, budget);
+      for (let at = 1; at < bytes.length; at += 7) {
+        if (body.push(bytes.subarray(at, at + 7)).state !== "more") break;
+      }
+      body.free();
+      assert(budget.take(LENGTH_MAX), "a body has kept a part of the budget");
+    }, [new Uint8Array([0]), concat([new Uint8Array([0xff]), utf8("ffffff\r\n")])]],
+    ["HeadReader", (bytes) => {
+      const reader = new HeadReader();
+      for (let at = 0; at < bytes.length; at += 7) {
+        if (reader.push(bytes.subarray(at, at + 7)).state !== "more") return;
+      }
+    }, [utf8("POST / HTTP/1.1\r\nContent-Length: 99999999999999\r\n")]],
+    ["ProxyReader", (bytes) => void new ProxyReader().push(bytes), [
+      utf8("PROXY TCP4 "),
+      new Uint8Array([0x0d, 10, 13, 10, 0, 13, 10, 81, 85, 73, 84, 10, 0x21, 0x11, 0xff, 0xff]),
+    ]],
+    ["readEnvelope of Mesher", (bytes) => void readEnvelope(bytes), [
+      utf8('{}\n{"type":"event","length":99999999}\n'),
+      utf8('{}\n{"type":"event"}\n'),
+    ]],
   ];
 
 for (const [name, read, heads] of READERS) {
@@ -148,3 +209,47 @@ for (const [name, read, heads] of READERS) {
     });
   });
 }
+
+test("Inflator makes no more than the longest message of a small one that inflates without end", () => {
+  const output = makeOutput();
+  const deflator = new Deflator(true, 15, {}, output);
+  const bomb = deflator.compress(new Uint8Array(LENGTH_MAX));
+  deflator.close();
+  assert(bomb.length < LENGTH_MAX / 500, `${bomb.length} bytes`);
+  const inflator = new Inflator(true, 15, output);
+  inflator.inflate(new Uint8Array([0]), 10);
+  inflator.reset();
+  const lengthMax = 256 * 1024;
+  for (const pieceLength of [bomb.length, 100]) {
+    const cost: Allocations = { count: 0, bytes: 0, steps: 0 };
+    let inflated: unknown;
+    counted(cost, () => {
+      for (let at = 0; at < bomb.length && inflated !== "tooBig"; at += pieceLength) {
+        inflated = inflator.next(bomb.subarray(at, at + pieceLength), lengthMax);
+      }
+    });
+    assertEquals(inflated, "tooBig");
+    assert(cost.bytes <= lengthMax + FIXED_BYTES, `${cost.bytes} bytes allocated`);
+    inflator.reset();
+  }
+  inflator.close();
+});
+
+test("readBytes of Mesher stops at its limit, whatever a body inflates to", async () => {
+  for (const encoding of ["gzip", "deflate"] as const) {
+    const zeros = new Blob([new Uint8Array(LENGTH_MAX)]).stream();
+    const bomb = await new Response(zeros.pipeThrough(new CompressionStream(encoding))).bytes();
+    let pulled = 0;
+    const body = new ReadableStream<Uint8Array<ArrayBuffer>>({
+      pull(controller): void {
+        const part = bomb.slice(pulled, pulled += 1024);
+        if (part.length > 0) controller.enqueue(part);
+        else controller.close();
+      },
+    });
+    const headers = { "content-encoding": encoding };
+    const request = new Request("http://a/", { method: "POST", headers, body });
+    const error = await readBytes(request, 64 * 1024).then(() => undefined, (error) => error);
+    assert(error instanceof HttpError && error.status === 413, `${error}`);
+  }
+});
