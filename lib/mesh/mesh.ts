@@ -11,6 +11,7 @@
  * @module
  */
 import type { Emitter } from "../base/emitter.ts";
+import { ReceiveBudget } from "../base/receive_budget.ts";
 import type { Timer } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
 import { clientKey } from "../host/client_key.ts";
@@ -38,9 +39,12 @@ import {
 import { encodeClock, encodeExposed, NONCE_BYTES, type RejectReason } from "./message.ts";
 import { formatName, type NodeName } from "./name.ts";
 import { Reauthentication } from "./reauthentication.ts";
-import { ReceiveBudget } from "./receive_budget.ts";
 import { refusalWords, Rejections } from "./rejections.ts";
 import { type SessionActors, type SessionOwner, SessionReceiver } from "./session_receiver.ts";
+
+/** How many of the longest messages may be incomplete at once, of all nodes and of one address. */
+const INCOMPLETE_MAX = 16;
+const INCOMPLETE_PER_ADDRESS_MAX = 8;
 
 /** A dialler may take this long over TLS, and as long over the handshake in it. Milliseconds. */
 const GREETING_MS = 5_000;
@@ -184,7 +188,11 @@ export class Mesh implements SessionOwner {
     this.#self = this.#makeSelf();
     const { quietMs, deadlineMs } = options.limits;
     this.#tickMs = Math.min(1_000, Math.max(10, Math.min(quietMs, deadlineMs - quietMs) / 4));
-    this.#received = new ReceiveBudget(options.limits.messageBytesMax ?? MESSAGE_BYTES_MAX);
+    const messageBytesMax = options.limits.messageBytesMax ?? MESSAGE_BYTES_MAX;
+    this.#received = new ReceiveBudget(
+      INCOMPLETE_MAX * messageBytesMax,
+      INCOMPLETE_PER_ADDRESS_MAX * messageBytesMax,
+    );
     this.#refusals = new Rejections(host.clock);
     this.membership = new Membership(host, this.#name, options, {
       self: () => this.#self,

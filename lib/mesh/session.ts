@@ -22,7 +22,7 @@ import { type Arriving, FragmentReader, MESSAGE_BYTES_MAX } from "./fragment_rea
 import type { Met } from "./handshake.ts";
 import { HoldbackQueue, type HoldKey } from "./holdback_queue.ts";
 import { decodeGoodbye, encodeGoodbye, type GoodbyeReason, TAG } from "./message.ts";
-import type { Holder, ReceiveBudget } from "./receive_budget.ts";
+import type { Holder, ReceiveBudget } from "../base/receive_budget.ts";
 import { Outbox } from "./outbox.ts";
 import type { PressureState } from "./pressure.ts";
 

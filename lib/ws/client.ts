@@ -247,6 +247,7 @@ class WebSocketClient<Data> implements Client<Data> {
       input: new Scratch(),
       output: new Scratch(),
       payloadBytesMax: limits.payloadBytesMax,
+      incomplete: undefined,
       backpressure: limits.backpressure,
       closeTimeoutMs: limits.closeTimeoutMs,
       sendMs: limits.sendMs,

@@ -20,6 +20,7 @@ import { unreachable } from "../base/assert.ts";
 import { utf8 } from "../base/bytes.ts";
 import { Heartbeat, type HeartbeatLimits } from "../base/heartbeat.ts";
 import type { LogSink } from "../base/log.ts";
+import type { Holder, ReceiveBudget } from "../base/receive_budget.ts";
 import type { Address, Stream, StreamEnd, StreamHandler } from "../host/stream.ts";
 import type { Pid } from "../term/pid.ts";
 import type { Self } from "../actor/self.ts";
@@ -144,6 +145,8 @@ export interface ConnectionTerms<Data> {
   /** Where frames are written. */
   readonly output: Scratch;
   readonly payloadBytesMax: number;
+  /** Bounds the messages of all connections that have arrived in part; `undefined` for no limit. */
+  readonly incomplete: ReceiveBudget | undefined;
   readonly backpressure: Backpressure;
   readonly closeTimeoutMs: number;
   /** How long a closing peer may take nothing of what was sent before the close frame. */
@@ -189,6 +192,8 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
   readonly #outlet: Outbox;
   readonly #decoder: FrameDecoder;
   readonly #reader: MessageReader;
+  /** Its part of the memory for messages that have arrived in part. */
+  #part: Holder | undefined;
   readonly #heartbeat: Heartbeat | undefined;
   readonly #deflate: Deflate | undefined;
   readonly #backpressure: Backpressure;
@@ -476,6 +481,7 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
     this.#delivers = false;
     this.#deadline = Infinity;
     this.#held.consume(this.#held.length);
+    this.#reader.drop();
     const broken = this.#endCode === CLOSE_CODES.abnormal && end.kind === "broken";
     const reason = broken ? end.message : this.#endReason;
     this.#run("close", () => this.#terms.handlers.close?.(this, this.#endCode, reason));
@@ -515,6 +521,20 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
     // Both have said goodbye. The server is the first to hang up.
     if (this.#terms.role === "server") this.#stream.end();
     return undefined;
+  }
+
+  holds(bytes: number): void {
+    const { incomplete } = this.#terms;
+    if (incomplete === undefined) return;
+    this.#part ??= {
+      address: this.remoteAddress.hostname,
+      bytes: 0,
+      end: () => {
+        this.#reader.drop();
+        this.fail("tooMuch");
+      },
+    };
+    incomplete.hold(this.#part, bytes);
   }
 
   fail(rule: Rule): void {

@@ -50,6 +50,7 @@ export const RULES = {
   text: { code: 1007, words: "the text is not UTF-8" },
   deflate: { code: 1007, words: "the message cannot be inflated" },
   tooBig: { code: 1009, words: "the message is too big" },
+  tooMuch: { code: 1013, words: "the server has too many incomplete messages, try again" },
 } as const;
 
 /** One of {@linkcode RULES}. */

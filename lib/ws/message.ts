@@ -33,6 +33,8 @@ export interface MessageSink {
   message(data: string | Uint8Array): void;
   /** A whole control frame. */
   control(opcode: number, payload: Uint8Array): Rule | undefined;
+  /** The memory of the message that has arrived in part, in bytes. */
+  holds(bytes: number): void;
   /** The peer broke a rule. Nothing follows. */
   fail(rule: Rule): void;
 }
@@ -65,6 +67,8 @@ export class MessageReader implements FrameSink {
   work = 0;
   /** The message so far, if it is not in one piece. */
   #parts: Parts | undefined;
+  /** Its memory is needed for others. */
+  #dropped = false;
 
   /** `lengthMax` is the longest message, in bytes; compressed it may be longer. */
   constructor(sink: MessageSink, lengthMax: number, inflate?: Inflate) {
@@ -79,6 +83,7 @@ export class MessageReader implements FrameSink {
 
   begin(opcode: number, fin: boolean, length: number, compressed: boolean): Rule | undefined {
     this.work += FRAME_BYTES;
+    if (this.#dropped) return "tooMuch";
     if (opcode === OPCODES.continuation) {
       if (this.#opcode === 0) return "continuation";
     } else {
@@ -108,17 +113,25 @@ export class MessageReader implements FrameSink {
   }
 
   fail(rule: Rule): void {
-    this.#parts = undefined;
+    this.#release();
     this.#sink.fail(rule);
   }
 
+  /** Drops the message that has arrived in part. Whatever follows breaks the rule "tooMuch". */
+  drop(): void {
+    this.#dropped = true;
+    this.#release();
+  }
+
   #part(scratch: Scratch, from: number, to: number, high: number, last: boolean): Rule | undefined {
+    if (this.#dropped) return "tooMuch";
     const parts = this.#parts ??= new Parts();
     if (this.#compressed && this.#inflate!.takesPieces) {
       return this.#inflatedPart(parts, scratch.bytes.subarray(from, to), last);
     }
     // Once the last header has come, it is known how long the message is.
-    parts.add(scratch.bytes, from, to, this.#fin ? this.#announced : this.#lengthMax);
+    this.#add(parts, scratch.bytes, from, to, this.#fin ? this.#announced : this.#lengthMax);
+    if (this.#dropped) return "tooMuch";
     if (this.#compressed) return last ? this.#inflated(parts.bytes()) : undefined;
     if (this.#opcode === OPCODES.binary) return last ? this.#whole(parts.bytes()) : undefined;
     if (!parts.check(scratch.bytes, from, to, high)) return "text";
@@ -142,11 +155,24 @@ export class MessageReader implements FrameSink {
     const isText = this.#opcode === OPCODES.text;
     for (const piece of pieces) {
       this.work += piece.length;
-      parts.add(piece, 0, piece.length, this.#lengthMax);
+      this.#add(parts, piece, 0, piece.length, this.#lengthMax);
+      if (this.#dropped) return "tooMuch";
       // Whether it is all ASCII nobody has looked.
       if (isText && !parts.check(piece, 0, piece.length, 1)) return "text";
     }
     return undefined;
+  }
+
+  #add(parts: Parts, bytes: Uint8Array, from: number, to: number, lengthMost: number): void {
+    const before = parts.memory;
+    parts.add(bytes, from, to, lengthMost);
+    if (parts.memory !== before) this.#sink.holds(parts.memory);
+  }
+
+  #release(): void {
+    if (this.#parts === undefined) return;
+    this.#parts = undefined;
+    this.#sink.holds(0);
   }
 
   #wholeText(parts: Parts): Rule | undefined {
@@ -167,7 +193,7 @@ export class MessageReader implements FrameSink {
   #whole(data: string | Uint8Array): undefined {
     this.#opcode = 0;
     this.#announced = 0;
-    this.#parts = undefined;
+    if (this.#parts !== undefined) this.#release();
     this.#sink.message(data);
   }
 }
@@ -178,6 +204,11 @@ class Parts {
   #length = 0;
   #ascii = true;
   readonly #utf8 = new Utf8Check();
+
+  /** Bytes of memory. */
+  get memory(): number {
+    return this.#memory.length;
+  }
 
   /** The whole will be `lengthMost` long at the most. */
   add(bytes: Uint8Array, from: number, to: number, lengthMost: number): void {

@@ -14,6 +14,7 @@
  * | `maxRequestBodySize` | 1 MiB | 413 |
  * | `maxRequestBodiesSize` | 256 MiB for all that wait for an answer | 503 |
  * | `maxPayloadLength` | 16 MiB | the connection closes with 1009 |
+ * | messages of all connections that have arrived in part | 256 MiB, or `maxPayloadLength` if more | the connection that holds most closes with 1013 |
  * | `backpressureLimit` | 16 MiB | by `backpressurePolicy`: the connection closes with 1013, the message is dropped, or the latest is held |
  * | `idleTimeout` | 30 s of silence, with a ping at half of it | the connection is aborted |
  * | `closeTimeout` | 5 s without progress after our close | the connection is closed |

@@ -9,6 +9,7 @@
  *
  * @module
  */
+import { ReceiveBudget } from "../base/receive_budget.ts";
 import { place } from "../host/connect_error.ts";
 import type { Host, Listener, ListenerReport } from "../host/host.ts";
 import type { Address, Stream } from "../host/stream.ts";
@@ -34,6 +35,9 @@ import { Scratch } from "./scratch.ts";
 
 /** This many refused with 503 may be on their way out at once; more are cut off. */
 const TURNED_AWAY_MAX = 100;
+
+/** Bytes of WebSocket messages that have arrived in part, at most, unless one alone may have more. */
+const INCOMPLETE_BYTES_MAX: number = 256 * 1024 * 1024;
 
 /** So many are said goodbye to at once when a server stops, so many milliseconds apart. */
 const STOP_BATCH_SIZE = 1000;
@@ -173,6 +177,7 @@ class WebSocketServer<Data> implements Server {
       input: new Scratch(),
       output: new Scratch(),
       payloadBytesMax: limits.payloadBytesMax,
+      incomplete: new ReceiveBudget(Math.max(INCOMPLETE_BYTES_MAX, limits.payloadBytesMax)),
       backpressure: limits.backpressure,
       embody: system && incarnate(system, options.mailbox),
       closeTimeoutMs: limits.closeTimeoutMs,

@@ -59,19 +59,20 @@ export const STAGES: readonly Stage[] = [
     name: "examples",
     title: "examples in the documentation",
     counts: "deno test",
-    commands: () => [["deno", "test", "--doc", "-A", "mod.ts", "lib", "README.md"]],
+    commands: () => [["deno", "test", "--doc", "-P=test", "mod.ts", "lib", "README.md"]],
   },
   {
     name: "deno",
     title: "suite on Deno",
     counts: "deno test",
-    commands: () => [["deno", "test", "-A", "--no-check", "--ignore=tests/process", "tests/"]],
+    commands: () => [["deno", "test", "-P=test", "--no-check", "--ignore=tests/process", "tests/"]],
   },
   {
     name: "process",
     title: "processes of Deno",
     counts: "deno test",
     beside: true,
+    // All permissions: the package that drives the browser reads a file in /proc that needs them.
     commands: () => [["deno", "test", "-A", "--no-check", "tests/process/"]],
   },
   {
@@ -94,7 +95,7 @@ export const STAGES: readonly Stage[] = [
     commands: () => [[
       "deno",
       "test",
-      "-A",
+      "-P=test",
       "--no-check",
       ...filesUnder("tests/process", "_test.ts").filter(hasPairs),
     ]],
@@ -107,7 +108,7 @@ export const STAGES: readonly Stage[] = [
     slow: true,
     needsBun: true,
     commands: () => [
-      ["deno", "run", "-A", "--no-check", "scripts/sim.ts", "--seeds", "200"],
+      ["deno", "run", "-P=sim", "--no-check", "scripts/sim.ts", "--seeds", "200"],
       ["bun", "scripts/sim.ts", "--seeds", "200"],
     ],
   },
@@ -143,6 +144,7 @@ export function stagesOf(paths: readonly string[]): readonly Stage[] {
       name: "deno",
       title: "on Deno",
       counts: "deno test",
+      // As above: they may be tests of a browser.
       commands: () => [["deno", "test", "-A", "--no-check", ...paths]],
     },
     {

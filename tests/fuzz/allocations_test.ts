@@ -117,6 +117,7 @@ const MESSAGES: MessageSink = {
   paused: false,
   message: () => {},
   control: () => undefined,
+  holds: () => {},
   fail: () => {},
 };
 

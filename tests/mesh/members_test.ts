@@ -9,7 +9,7 @@ import { concat } from "../../lib/base/bytes.ts";
 import { encodeFrame } from "../../lib/mesh/frame.ts";
 import { SESSIONS_PER_ADDRESS_MAX } from "../../lib/mesh/mesh.ts";
 import { TAG } from "../../lib/mesh/message.ts";
-import { type Holder, ReceiveBudget } from "../../lib/mesh/receive_budget.ts";
+import { type Holder, ReceiveBudget } from "../../lib/base/receive_budget.ts";
 import type { NodeOptions } from "../../lib/start.ts";
 import { COOKIE } from "../kit/keys.ts";
 import { withNodes } from "../kit/mesh.ts";
@@ -47,7 +47,7 @@ test("Mesh bounds what has come in part under many names of one address, and end
 });
 
 test("ReceiveBudget ends the largest holder of an address, then of all, and counts what was given back", () => {
-  const budget = new ReceiveBudget(100);
+  const budget = new ReceiveBudget(1600, 800);
   const ended: string[] = [];
   const make = (address: string): Holder => {
     const holder: Holder = {

@@ -2,6 +2,7 @@ import { assertEquals, assertLess, assertThrows } from "@std/assert";
 import { EMPTY } from "../../lib/base/bytes.ts";
 import { RULES } from "../../lib/ws/frame.ts";
 import { CloseCodeError } from "../../lib/ws/close.ts";
+import { ReceiveBudget } from "../../lib/base/receive_budget.ts";
 import {
   type Connection,
   type ConnectionHandlers,
@@ -505,4 +506,38 @@ test("Connection lets others have a turn while much comes in one message", () =>
   let count = 0;
   for (; turns.length > 0; count++) turns.shift()!();
   assertEquals([count, length, stage.stream.paused], [3, 16 << 20, false]);
+});
+
+test("Connection that holds the most of messages in part closes with 1013 where all hold too much", () => {
+  const incomplete = new ReceiveBudget(1_500);
+  const begin = (length: number) => ({ opcode: 2, fin: false, payload: new Uint8Array(length) });
+  const more = (length: number, fin = true) => ({
+    opcode: 0,
+    fin,
+    payload: new Uint8Array(length).fill(7),
+  });
+  const [large, small, other] = [1, 2, 3].map(() => new Stage({}, { incomplete }));
+  large!.receive(begin(900));
+  small!.receive(begin(400));
+  assertEquals([incomplete.bytes, large!.sent.length], [1_300, 0]);
+  other!.receive(begin(300));
+  const { code, words } = RULES.tooMuch;
+  assertEquals([incomplete.bytes, large!.sent], [700, [`8 ${code} ${words}`, "end"]]);
+  // It takes no more of what it has begun.
+  large!.receive(more(99));
+  large!.receive({ payload: "later" });
+  large!.hangUp();
+  assertEquals(large!.told, ["open", `close ${code} ${words}`]);
+  assertEquals(incomplete.bytes, 700);
+  // The one that needs more may be the one that holds the most.
+  other!.receive(more(690, false));
+  small!.receive(more(300, false));
+  assertEquals([other!.sent, small!.sent], [[`8 ${code} ${words}`, "end"], []]);
+  small!.receive(more(1));
+  assertEquals(small!.told.length, 2);
+  assertEquals(incomplete.bytes, 0);
+  small!.receive(begin(5));
+  other!.hangUp();
+  small!.hangUp();
+  assertEquals(incomplete.bytes, 0);
 });

@@ -47,6 +47,8 @@ export class MessageRecorder implements MessageSink {
     this.controls.push({ opcode, payload });
   }
 
+  holds(): void {}
+
   fail(rule: Rule): void {
     this.failed = rule;
   }

@@ -14,6 +14,7 @@ export function termsWith(
     input: new Scratch(),
     output: new Scratch(),
     payloadBytesMax: 1000,
+    incomplete: undefined,
     backpressure: { bytesMax: 100_000, policy: "close" },
     embody: undefined,
     role: "server",

@@ -1,0 +1,65 @@
+/**
+ * Memory for messages that have arrived in part. Bounded for all connections together and for those
+ * of each remote address, so that one machine cannot take it all under many names.
+ *
+ * @module
+ */
+
+/** The part of one connection. */
+export interface Holder {
+  /** The remote address. */
+  readonly address: string;
+  /** Bytes that it holds now. */
+  bytes: number;
+  /** Ends the connection, for this reason. */
+  end(words: string): void;
+}
+
+/** The memory of all connections. */
+export class ReceiveBudget {
+  readonly bytesMax: number;
+  /** `Infinity` if only all connections together are bounded. */
+  readonly bytesPerAddressMax: number;
+  readonly #holders = new Set<Holder>();
+  #bytes = 0;
+
+  constructor(bytesMax: number, bytesPerAddressMax: number = Infinity) {
+    this.bytesMax = bytesMax;
+    this.bytesPerAddressMax = bytesPerAddressMax;
+  }
+
+  /** Bytes that all connections hold. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /**
+   * Sets the number of bytes that a connection holds. Above a limit the connection that holds the
+   * most, of the address or of all, is ended: honest peers send one large message after the other.
+   */
+  hold(holder: Holder, bytes: number): void {
+    const grows = bytes > holder.bytes;
+    this.#bytes += bytes - holder.bytes;
+    holder.bytes = bytes;
+    if (bytes > 0) this.#holders.add(holder);
+    else this.#holders.delete(holder);
+    if (!grows) return;
+    if (this.bytesPerAddressMax < Infinity && this.#endsOneOf(holder.address)) return;
+    if (this.#bytes <= this.bytesMax) return;
+    largest(this.#holders).end(`incomplete messages of ${this.#bytes} bytes in all`);
+  }
+
+  #endsOneOf(address: string): boolean {
+    const holders = [...this.#holders].filter((holder) => holder.address === address);
+    const bytes = holders.reduce((sum, holder) => sum + holder.bytes, 0);
+    if (bytes <= this.bytesPerAddressMax) return false;
+    largest(holders).end(`incomplete messages of ${bytes} bytes from ${address}`);
+    return true;
+  }
+}
+
+function largest(holders: Iterable<Holder>): Holder {
+  let most: Holder | undefined;
+  for (const holder of holders) if (most === undefined || holder.bytes > most.bytes) most = holder;
+  return most!;
+}
