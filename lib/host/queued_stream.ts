@@ -81,6 +81,10 @@ export abstract class QueuedStream implements Stream, Flushable {
     return this.#unsent;
   }
 
+  get isPaused(): boolean {
+    return this.#paused;
+  }
+
   write(bytes: Uint8Array): void {
     if (this.#ending || this.#over || bytes.length === 0) return;
     if (this.#first === undefined) this.#first = bytes;
@@ -141,11 +145,6 @@ export abstract class QueuedStream implements Stream, Flushable {
   /** Whether the stream must not be used any more. */
   protected get isOver(): boolean {
     return this.#over;
-  }
-
-  /** Whether the owner has paused reading. */
-  protected get isPaused(): boolean {
-    return this.#paused;
   }
 
   /** The first chunk that waits; undefined if none does. */

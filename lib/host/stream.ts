@@ -55,13 +55,16 @@ export interface Stream {
   handler: StreamHandler;
   /** Number of written bytes that the system has not accepted yet. */
   readonly unsent: number;
+  /** Whether reading is paused. */
+  readonly isPaused: boolean;
   /** Queues bytes. Drops them after `end` or `close`. */
   write(bytes: Uint8Array): void;
   /**
    * Stops calling `data` until `resume`, which applies back-pressure to the peer. Takes effect
-   * after this call.
+   * after this call. No effect if it is paused already.
    */
   pause(): void;
+  /** Reads again. No effect unless it is paused. */
   resume(): void;
   /** Sends the queued data, then ends the writing side. Reading continues. */
   end(): void;

@@ -258,7 +258,7 @@ export class SimStream implements Stream {
   /** Events before a handler was set. */
   readonly #held: ((handler: StreamHandler) => void)[] = [];
   #written: Uint8Array[] = [];
-  #isPaused = false;
+  isPaused = false;
   #isEnding = false;
   #hasEnded = false;
 
@@ -300,11 +300,12 @@ export class SimStream implements Stream {
   }
 
   pause(): void {
-    this.#isPaused = true;
+    this.isPaused = true;
   }
 
   resume(): void {
-    this.#isPaused = false;
+    if (!this.isPaused) return;
+    this.isPaused = false;
     this.#release();
   }
 
@@ -353,7 +354,7 @@ export class SimStream implements Stream {
   }
 
   #release(): void {
-    while (this.#isClaimed && !this.#isPaused && !this.isOver && this.#held.length > 0) {
+    while (this.#isClaimed && !this.isPaused && !this.isOver && this.#held.length > 0) {
       this.#held.shift()!(this.#handler);
     }
   }

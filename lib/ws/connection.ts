@@ -206,7 +206,6 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
   #pending = false;
   /** What follows the message that is being handled. */
   readonly #held = new HeldFrames();
-  #isPaused = false;
   /** The peer has closed behind messages that are still to be handled. */
   #delivers = false;
   /** How the stream ended, while messages are still to be handled. */
@@ -259,7 +258,7 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
     if (early.length > 0) this.received(early);
     if (!this.#waiting || this.#pending && this.#held.length < HELD_BYTES_MAX) {
       this.#stream.resume();
-    } else this.#isPaused = true;
+    }
   }
 
   get pid(): Pid<unknown> | undefined {
@@ -343,7 +342,7 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
         return;
       case "dead":
         // While we do not read, silence means nothing.
-        if (this.#isPaused) return this.#heartbeat.heard();
+        if (this.#stream.isPaused) return this.#heartbeat.heard();
         this.#endReason = "idle timeout";
         return this.abort();
       default:
@@ -406,16 +405,16 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
   /** Keeps what is not to be decoded yet, and answers the control frames in it. */
   #hold(bytes: Uint8Array): void {
     this.#held.add(bytes);
-    if (!this.#pending) return this.#pause();
+    if (!this.#pending) return this.#stream.pause();
     this.#aheadWork += bytes.length >> 2;
     this.#held.scan(this.#terms.role === "server", this.#ahead);
-    if (this.#held.length >= HELD_BYTES_MAX) this.#pause();
+    if (this.#held.length >= HELD_BYTES_MAX) this.#stream.pause();
     else if (this.#aheadWork > WORK_A_TURN_MAX) {
       // A peer that sends pings as fast as it can must not have the process to itself.
       this.#aheadWork = 0;
-      this.#pause();
+      this.#stream.pause();
       this.#terms.yieldToIo(() => {
-        if (this.#pending && this.#held.length < HELD_BYTES_MAX) this.#resume();
+        if (this.#pending && this.#held.length < HELD_BYTES_MAX) this.#stream.resume();
       });
     }
   }
@@ -433,18 +432,6 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
     this.control(opcode, payload);
     return true;
   };
-
-  #pause(): void {
-    if (this.#isPaused) return;
-    this.#isPaused = true;
-    this.#stream.pause();
-  }
-
-  #resume(): void {
-    if (!this.#isPaused) return;
-    this.#isPaused = false;
-    this.#stream.resume();
-  }
 
   /** Nothing waits any more. */
   drained(): void {
@@ -570,7 +557,7 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
     // If it is waiting already, `#continueWith` sees to it.
     if (this.#waiting || this.#state === "closed") return;
     this.#waiting = true;
-    this.#pause();
+    this.#stream.pause();
     this.#continueWith();
   }
 
@@ -579,7 +566,7 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
     this.#pending = false;
     if (this.#reader.work > WORK_A_TURN_MAX && this.#state !== "closed") {
       this.#reader.work = 0;
-      this.#pause();
+      this.#stream.pause();
       return this.#terms.yieldToIo(() => this.#continueWith());
     }
     this.#waiting = false;
@@ -591,13 +578,13 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
     if (this.#waiting && this.#pending) {
       // It begins with a frame again.
       this.#held.scan(this.#terms.role === "server", this.#ahead);
-      if (this.#held.length < HELD_BYTES_MAX / 2) this.#resume();
+      if (this.#held.length < HELD_BYTES_MAX / 2) this.#stream.resume();
       return;
     }
     if (this.#waiting) return;
     this.#delivers = false;
     if (this.#end !== undefined) return this.#finish(this.#end);
-    this.#resume();
+    this.#stream.resume();
   }
 
   #crashed(name: keyof ConnectionHandlers<Data>, error: unknown): void {

@@ -176,7 +176,6 @@ export class HttpConnection<Data> implements StreamHandler {
   #drained = 0;
   /** Bytes that came before they were to be read. */
   #early: Uint8Array = EMPTY;
-  #isPaused = false;
   #writer: ResponseWriter | undefined;
   /** Continues a response that waits for its client. */
   #roomy: (() => void) | undefined;
@@ -383,19 +382,7 @@ export class HttpConnection<Data> implements StreamHandler {
     const kept = owned ? bytes : bytes.slice();
     this.#early = this.#early.length === 0 ? kept : concat([this.#early, kept]);
     // Up to there the socket is read, so that the client's hanging up is noticed.
-    if (this.#early.length >= EARLY_BYTES_MAX) this.#pause();
-  }
-
-  #pause(): void {
-    if (this.#isPaused) return;
-    this.#isPaused = true;
-    this.#stream.pause();
-  }
-
-  #resume(): void {
-    if (!this.#isPaused) return;
-    this.#isPaused = false;
-    this.#stream.resume();
+    if (this.#early.length >= EARLY_BYTES_MAX) this.#stream.pause();
   }
 
   #proxyBytes(bytes: Uint8Array): void {
@@ -544,16 +531,16 @@ export class HttpConnection<Data> implements StreamHandler {
       stream.add(part);
       this.#drained += part.length;
     });
-    if (stream.isFull) this.#pause();
+    if (stream.isFull) this.#stream.pause();
     return stream.readable;
   }
 
   /** The hook waits for bytes, or wants none. */
   #bodyWanted(): void {
     if (!this.#bodyComes) return;
-    if (this.#isPaused || this.#awaitsContinue) this.#bodyAt = this.#terms.now();
+    if (this.#stream.isPaused || this.#awaitsContinue) this.#bodyAt = this.#terms.now();
     this.#sayContinue();
-    this.#resume();
+    this.#stream.resume();
   }
 
   #sayContinue(): void {
@@ -575,7 +562,7 @@ export class HttpConnection<Data> implements StreamHandler {
       return this.#state === "asking" ? this.refuse(progress.refusal) : undefined;
     }
     if (progress.state === "more") {
-      if (this.#bodyStream?.isFull) this.#pause();
+      if (this.#bodyStream?.isFull) this.#stream.pause();
       else if (this.#state === "draining") this.#drain();
       return;
     }
@@ -591,7 +578,7 @@ export class HttpConnection<Data> implements StreamHandler {
 
   /** True if the client has sent nothing for `requestBodyTimeout` of the body that is waited for. */
   #isBodyLate(now: number): boolean {
-    if (!this.#bodyComes || this.#isPaused || this.#awaitsContinue) return false;
+    if (!this.#bodyComes || this.#stream.isPaused || this.#awaitsContinue) return false;
     return now - this.#bodyAt >= this.#terms.limits.bodyMs;
   }
 
@@ -699,7 +686,7 @@ export class HttpConnection<Data> implements StreamHandler {
     this.#bodyFails(new TypeError("the request has been answered"));
     this.#enter("draining");
     this.#drain();
-    this.#resume();
+    this.#stream.resume();
   }
 
   /** What the answer says of its connection. */
@@ -721,7 +708,7 @@ export class HttpConnection<Data> implements StreamHandler {
     this.#method = undefined;
     this.#enter("resting");
     this.#deadline = this.#terms.now() + this.#terms.limits.keepAliveMs;
-    if (this.#early.length === 0) return this.#resume();
+    if (this.#early.length === 0) return this.#stream.resume();
     // A thousand small requests that came at once would keep all others waiting.
     if (this.#answers % REQUESTS_A_TURN_MAX > 0) this.#readEarly();
     else this.#terms.yieldToIo(() => this.#readEarly());
@@ -734,7 +721,7 @@ export class HttpConnection<Data> implements StreamHandler {
     this.#take(early, true);
     // The rest of it will never come.
     if (this.#halfClosed && this.#isReading) return this.#leave();
-    if (this.#isReading || this.#early.length < EARLY_BYTES_MAX) this.#resume();
+    if (this.#isReading || this.#early.length < EARLY_BYTES_MAX) this.#stream.resume();
   }
 
   /** Waits until the client has read most of what it was sent; `undefined` if it has. */
@@ -763,7 +750,7 @@ export class HttpConnection<Data> implements StreamHandler {
     this.#deadline = this.#terms.now() + this.#terms.limits.closeTimeoutMs;
     this.#departed = -1;
     this.#stream.end();
-    this.#resume();
+    this.#stream.resume();
   }
 }
 

@@ -63,6 +63,7 @@ test("Fragments takes any rows, within its limits", () => {
 
 /** A stream that sends when the test says so. */
 class Slow implements Stream {
+  readonly isPaused = false;
   readonly remote = { hostname: "h", port: 1 };
   readonly peerCertificate = undefined;
   handler = IGNORE;

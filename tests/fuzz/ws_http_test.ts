@@ -62,13 +62,13 @@ async function run(random: SeededRandom, bytes: Uint8Array, methods?: readonly s
   const most = random.below(2) ? 20 : bytes.length;
   for (let at = 0; at < bytes.length;) {
     // A host that was told to pause gives no more.
-    if (stage.stream.paused || random.below(3) === 0) await stage.turn();
-    if (stage.stream.paused && !stage.stream.ended) continue;
+    if (stage.stream.isPaused || random.below(3) === 0) await stage.turn();
+    if (stage.stream.isPaused && !stage.stream.ended) continue;
     const end = at + 1 + random.below(most);
     stage.receive(bytes.slice(at, end));
     at = end;
   }
-  do await stage.turn(); while (stage.stream.paused && !stage.stream.ended);
+  do await stage.turn(); while (stage.stream.isPaused && !stage.stream.ended);
   const { ended } = stage.stream;
   stage.stream.abort();
   assertEquals([stage.ended, stage.resting], [1, 0]);

@@ -49,6 +49,10 @@ class HeldStream implements Stream {
     return this.#inner.unsent;
   }
 
+  get isPaused(): boolean {
+    return this.#inner.isPaused;
+  }
+
   write(bytes: Uint8Array): void {
     this.#inner.write(bytes);
   }

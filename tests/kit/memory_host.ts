@@ -22,7 +22,7 @@ class MemoryStream implements Stream {
   readonly #host: Host;
   #written: Uint8Array[] = [];
   #arrived: Step[] = [];
-  #paused = false;
+  isPaused = false;
   #scheduled = false;
   #hasEnded = false;
   #isClosed = false;
@@ -40,11 +40,11 @@ class MemoryStream implements Stream {
   }
 
   pause(): void {
-    this.#paused = true;
+    this.isPaused = true;
   }
 
   resume(): void {
-    this.#paused = false;
+    this.isPaused = false;
     this.#schedule();
   }
 
@@ -95,11 +95,11 @@ class MemoryStream implements Stream {
   }
 
   #schedule(): void {
-    if (this.#scheduled || this.#paused || this.#arrived.length === 0) return;
+    if (this.#scheduled || this.isPaused || this.#arrived.length === 0) return;
     this.#scheduled = true;
     this.#host.yieldToIo(() => {
       this.#scheduled = false;
-      while (!this.#paused && !this.#isClosed) {
+      while (!this.isPaused && !this.#isClosed) {
         const step = this.#arrived.shift();
         if (step === undefined) return;
         step(this.handler);

@@ -20,6 +20,7 @@ import { metAs } from "./met.ts";
 
 /** A stream into a list of frames. */
 class HandStream implements Stream {
+  readonly isPaused = false;
   readonly remote = { hostname: "127.0.0.1", port: 1 };
   readonly peerCertificate = undefined;
   handler = IGNORE;

@@ -24,6 +24,7 @@ const LIMITS: OutboxLimits = { bytesMax: 64 * MIB, messageBytesMax: MESSAGE_BYTE
 
 /** A stream that sends when the test says so. */
 class Slow implements Stream {
+  readonly isPaused = false;
   readonly remote = { hostname: "h", port: 1 };
   readonly peerCertificate = undefined;
   handler = IGNORE;

@@ -252,21 +252,21 @@ test("Connection handles nothing while a handler's promise is pending but pings,
   assertEquals([stage.told.at(-1), stage.sent], ["message 1", ["10"]]);
   first.resolve();
   await stage.settle();
-  assertEquals([stage.told.at(-1), stage.stream.paused], ["message 2", false]);
+  assertEquals([stage.told.at(-1), stage.stream.isPaused], ["message 2", false]);
   assertEquals(stage.sent, ["10"]);
   second.resolve();
   await stage.settle();
-  assertEquals([stage.told.at(-1), stage.stream.paused], ["message 3", false]);
+  assertEquals([stage.told.at(-1), stage.stream.isPaused], ["message 3", false]);
   assertEquals(stage.sent, ["10"]);
 });
 
 test("Connection handles no message before the promise of open settles", async () => {
   const gate = deferred();
   const stage = new Stage({ open: () => gate.promise }, {}, buildFrame({ payload: "early" }));
-  assertEquals([stage.told, stage.stream.paused], [["open"], false]);
+  assertEquals([stage.told, stage.stream.isPaused], [["open"], false]);
   gate.resolve();
   await stage.settle();
-  assertEquals([stage.told, stage.stream.paused], [["open", "message early"], false]);
+  assertEquals([stage.told, stage.stream.isPaused], [["open", "message early"], false]);
 });
 
 test("Connection that closes while a handler works still hears the peer's answer", async () => {
@@ -276,7 +276,7 @@ test("Connection that closes while a handler works still hears the peer's answer
   assertEquals(stage.sent, ["8 1001"]);
   stage.receive({ opcode: 8, payload: closePayload(1000) });
   await stage.settle();
-  assertEquals([stage.sent, stage.stream.paused], [["8 1001", "end"], false]);
+  assertEquals([stage.sent, stage.stream.isPaused], [["8 1001", "end"], false]);
   stage.hangUp();
   assertEquals(stage.told, ["open", "message 1", "close 1000"]);
 });
@@ -485,11 +485,11 @@ for (const [what, first, next] of FLOODS) {
       stage.receive(first, ...frames, { opcode: 8, payload: closePayload(1000) });
       let count = 0;
       for (; turns.length > 0; count++) {
-        assertEquals([turns.length, stage.stream.paused, stage.stream.ended], [1, true, false]);
+        assertEquals([turns.length, stage.stream.isPaused, stage.stream.ended], [1, true, false]);
         turns.shift()!();
       }
       // 4096 frames or less in each.
-      assertEquals([count, stage.stream.paused, stage.stream.ended], [4, false, true]);
+      assertEquals([count, stage.stream.isPaused, stage.stream.ended], [4, false, true]);
       stage.hangUp();
     });
   }
@@ -505,7 +505,7 @@ test("Connection lets others have a turn while much comes in one message", () =>
   stage.stream.handler.data(frame);
   let count = 0;
   for (; turns.length > 0; count++) turns.shift()!();
-  assertEquals([count, length, stage.stream.paused], [3, 16 << 20, false]);
+  assertEquals([count, length, stage.stream.isPaused], [3, 16 << 20, false]);
 });
 
 test("Connection that holds the most of messages in part closes with 1013 where all hold too much", () => {

@@ -19,13 +19,13 @@ test("HttpConnection keeps a copy of what comes early up to 64 KiB, and then rea
   const { stream } = stage;
   stage.receive(get("/a"));
   // Nothing is early yet: a client that goes is noticed.
-  assertEquals([asked, stream.paused], [["/a"], false]);
+  assertEquals([asked, stream.isPaused], [["/a"], false]);
   stage.receive(get("/b").slice(0, 9));
-  assert(!stream.paused);
+  assert(!stream.isPaused);
   stage.receive(
     get("/b").slice(9) + get("/c") + get("/d").repeat(4000),
   );
-  assert(stream.paused);
+  assert(stream.isPaused);
   answers[0]!(new Response("A"));
   await settle();
   assertEquals([asked, stage.texts], [["/a", "/b"], ["A"]]);
@@ -88,7 +88,7 @@ test("HttpConnection reads on in the middle of an early request", async () => {
   answers[1]!(new Response("B"));
   await settle();
   // The rest of the third is to come.
-  assert(!stage.stream.paused);
+  assert(!stage.stream.isPaused);
   stage.receive(get("/c").slice(10));
   assertEquals(answers.length, 3);
   stage.stream.abort();

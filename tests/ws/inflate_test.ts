@@ -117,11 +117,11 @@ test("Connection lets others have a turn when a few bytes have become many", asy
       const came = messages.length - before;
       assert(came <= 2, `${came} in one turn`);
       if (turns.length === 0) break;
-      assert(stream.paused);
+      assert(stream.isPaused);
       assertEquals(turns.length, 1);
       turns.shift()!();
     }
-    assertEquals([messages.length, stream.paused], [8, false]);
+    assertEquals([messages.length, stream.isPaused], [8, false]);
     stream.handler.close({ kind: "closed" });
   }
 });
@@ -134,13 +134,13 @@ test("Connection lets others have a turn in the middle of one message that becom
   stream.handler.data(frame.slice());
   let count = 1;
   for (; messages.length === 0; count++) {
-    assertEquals([turns.length, stream.paused], [1, true]);
+    assertEquals([turns.length, stream.isPaused], [1, true]);
     turns.shift()!();
   }
   // No more than one piece of the frame in each.
   assertEquals(count, 4);
   for (const turn of turns) turn();
-  assertEquals([messages, stream.paused], [[payload], false]);
+  assertEquals([messages, stream.isPaused], [[payload], false]);
   stream.handler.close({ kind: "closed" });
 });
 
@@ -150,7 +150,7 @@ test("Connection lets others have a turn among many messages that make nothing",
   stream.handler.data(join(...Array.from({ length: 3000 }, () => empty)));
   assert(messages.length < 1100 && turns.length === 1, `${messages.length} in one turn`);
   while (turns.length > 0) turns.shift()!();
-  assertEquals([messages.length, stream.paused], [3000, false]);
+  assertEquals([messages.length, stream.isPaused], [3000, false]);
   stream.handler.close({ kind: "closed" });
 });
 

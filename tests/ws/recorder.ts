@@ -103,7 +103,7 @@ export class FakeStream implements Stream {
   readonly peerCertificate = undefined;
   handler: StreamHandler = IGNORE;
   unsent = 0;
-  paused = false;
+  isPaused = false;
   ended = false;
   aborted = false;
   /** Each write, as it was given. */
@@ -116,11 +116,11 @@ export class FakeStream implements Stream {
   }
 
   pause(): void {
-    this.paused = true;
+    this.isPaused = true;
   }
 
   resume(): void {
-    this.paused = false;
+    this.isPaused = false;
   }
 
   end(): void {
