@@ -5,8 +5,8 @@
  * @module
  */
 import { Buffer, isUtf8 } from "node:buffer";
-import { concat } from "../base/bytes.ts";
-import type { Refusal, RequestHead } from "./handshake.ts";
+import { concat, utf8 } from "../base/bytes.ts";
+import { hasToken, type Refusal, type RequestHead } from "./handshake.ts";
 
 /** Reason phrases, for people who read the wire; clients ignore them. */
 const PHRASES: Readonly<Record<number, string>> = {
@@ -73,34 +73,70 @@ export const CONTINUE: Uint8Array = Buffer.from("HTTP/1.1 100 Continue\r\n\r\n")
 /** The last chunk of a chunked body. */
 export const LAST_CHUNK: Uint8Array = Buffer.from("0\r\n\r\n");
 
+/** The headers of a response, read once. */
+export interface ResponseLines {
+  /** As they are sent, but for those that are ours. */
+  readonly text: string;
+  readonly hasDate: boolean;
+  readonly hasType: boolean;
+  /** The header Connection has "close". */
+  readonly closes: boolean;
+  /** The header Content-Length, if it is a number. */
+  readonly length: number | undefined;
+}
+
+/** Reads the headers of a response. */
+export function linesOf(headers: Headers): ResponseLines {
+  let text = "";
+  let [hasDate, hasType, closes] = [false, false, false];
+  let length: number | undefined;
+  headers.forEach((value, name) => {
+    if (!OURS.has(name)) text += `${name}: ${value}\r\n`;
+    if (name === "date") hasDate = true;
+    else if (name === "content-type") hasType = true;
+    else if (name === "connection") closes = hasToken(value, "close");
+    else if (name === "content-length" && /^\d+$/.test(value)) length = Number(value);
+  });
+  return { text, hasDate, hasType, closes, length };
+}
+
 /** The response that refuses a request of this method, if it is known: the words as text. */
 export function encodeRefusal(
   { status, words, headers = {} }: Refusal,
   date: string,
   method: string | undefined,
 ): Uint8Array {
-  const body = Buffer.from(`${words}\n`);
+  const body = utf8(`${words}\n`);
   const lines = new Headers({ "Content-Type": "text/plain; charset=utf-8", date, ...headers });
   const farewell = status === 426 ? "upgrade" : "close";
-  const head = encodeHead(status, lines, { kind: "length", length: body.length }, farewell);
+  const framing: Framing = { kind: "length", length: body.length };
+  const head = encodeHead(headOf(status, linesOf(lines).text, framing, farewell));
   return method === "HEAD" ? head : concat([head, body]);
 }
 
-/** The head of a response. */
-export function encodeHead(
+/** The head of a response, of which `lines` are the headers. Each character is one byte of it. */
+export function headOf(
   status: number,
-  headers: Headers,
+  lines: string,
   framing: Framing,
   farewell: Farewell,
-  extra: string = "",
-): Uint8Array {
-  let text = `HTTP/1.1 ${status} ${PHRASES[status] ?? ""}\r\n${extra}`;
-  for (const [name, value] of headers) {
-    if (!OURS.has(name)) text += `${name}: ${value}\r\n`;
-  }
+): string {
+  let text = `HTTP/1.1 ${status} ${PHRASES[status] ?? ""}\r\n${lines}`;
   if (framing.kind === "length") text += `content-length: ${framing.length}\r\n`;
   if (framing.kind === "chunked") text += "transfer-encoding: chunked\r\n";
-  return Buffer.from(`${text}${connectionLines(farewell)}\r\n`, "latin1");
+  return `${text}${connectionLines(farewell)}\r\n`;
+}
+
+/** The bytes of a head, and of a text that follows it if all of both is ASCII. */
+export function encodeHead(head: string): Uint8Array {
+  // Deno encodes UTF-8 in a fifth of the time.
+  return Buffer.from(head, isAscii(head) ? "utf8" : "latin1");
+}
+
+/** Returns true if each character is one byte, in any encoding. */
+export function isAscii(text: string): boolean {
+  // deno-lint-ignore no-control-regex
+  return /^[\x00-\x7f]*$/.test(text);
 }
 
 /** A client that knows how long we wait does not send in the moment in which we close. */
@@ -133,30 +169,33 @@ export function isBodiless(method: string, status: number): boolean {
 
 /**
  * How the end of a response is told: by its own `Content-Length`, or else in chunks. `length` may stand
- * beside no body where it says how long the one would be that is left out.
+ * beside no body where it is the length of the one that is left out.
  */
 export function framingOf(
   head: RequestHead,
   status: number,
-  headers: Headers,
+  length: number | undefined,
   hasBody: boolean,
 ): Framing {
   // RFC 9110, section 8.6.
   if (status === 204) return { kind: "none" };
   const bodiless = isBodiless(head.method, status);
   if (!hasBody && !bodiless) return { kind: "length", length: 0 };
-  const length = headers.get("content-length");
-  if (length !== null && /^\d+$/.test(length)) return { kind: "length", length: Number(length) };
+  if (length !== undefined) return { kind: "length", length };
   if (status === 304) return { kind: "none" };
   // After HEAD too: there are clients that wait for the end of the connection where nothing is said.
   return head.version === "1.1" ? { kind: "chunked" } : { kind: "none" };
 }
 
+/** True on Deno, whose class sets a type where the Fetch standard wants one. */
+const HAS_TYPES: boolean = new Response("").headers.has("content-type");
+
 /**
- * The type of a body whose platform does not name it: Bun's class has no type for a string, which a
- * browser would then guess, and run as HTML what is a user's text. Returns a header line.
+ * A header line for the type of a body whose response has none. Bun's class has no type for a string,
+ * which a browser would then guess, and run as HTML what is a user's text.
  */
-export function guessType(bytes: Uint8Array): string {
+export function typeLine(bytes: Uint8Array): string {
+  if (HAS_TYPES || bytes.length === 0) return "";
   // The last character may be cut off.
   let end = bytes.length;
   while (end > 0 && bytes.length - end < 3 && bytes[end - 1]! >= 0x80) end--;

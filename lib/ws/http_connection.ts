@@ -42,8 +42,15 @@ import {
   type RequestHead,
   wantsWebSocket,
 } from "./handshake.ts";
-import { CONTINUE, encodeRefusal, type Farewell } from "./http.ts";
-import { buildRequest, hasBody, HttpRequest, type RequestContent } from "./http_request.ts";
+import { CONTINUE, encodeRefusal, type Farewell, linesOf } from "./http.ts";
+import {
+  buildRequest,
+  hangUp,
+  hasBody,
+  type HttpRequest,
+  type RequestContent,
+  type RequestOrigins,
+} from "./http_request.ts";
 import {
   type Acceptance,
   type Limits,
@@ -54,6 +61,7 @@ import {
 import { checkOrigin } from "./origin.ts";
 import { ProxyReader } from "./proxy_protocol.ts";
 import { ResponseWriter } from "./response_writer.ts";
+import { isRead } from "./static_body.ts";
 
 /** While more than this waits for the client, a response's body is not read on. */
 const RESPONSE_BYTES_WAITING_MAX = 64 * 1024;
@@ -102,6 +110,8 @@ export interface HttpConnectionTerms<Data> {
   /** The server stops: every answer is the last of its connection. */
   readonly isStopping: boolean;
   now(): number;
+  /** What the URLs of requests begin with. */
+  readonly origins: RequestOrigins;
   /** The moment, for the answers. */
   date(): string;
   /** Calls a task when other sockets have had a turn. */
@@ -301,7 +311,7 @@ export class HttpConnection<Data> implements StreamHandler {
 
   close(_end: StreamEnd): void {
     this.#bodyFails(hungUp());
-    if (this.#request !== undefined) HttpRequest.hangUp(this.#request, hungUp());
+    if (this.#request !== undefined) hangUp(this.#request, hungUp());
     this.#enter("gone");
     this.#writer?.cancel(hungUp());
     this.#roomy?.();
@@ -343,7 +353,7 @@ export class HttpConnection<Data> implements StreamHandler {
 
   /** The client has ended its side while a hook or a response's body is at work. */
   #hungUp(): void {
-    if (this.#request !== undefined) HttpRequest.hangUp(this.#request, hungUp());
+    if (this.#request !== undefined) hangUp(this.#request, hungUp());
     const { limits, now } = this.#terms;
     const waitMs = this.#state === "answering" ? HANG_UP_MS : limits.closeTimeoutMs;
     this.#deadline = Math.min(this.#deadline, now() + waitMs);
@@ -403,7 +413,7 @@ export class HttpConnection<Data> implements StreamHandler {
     if (progress.state === "more") return;
     if (progress.state === "refused") return this.refuse(progress.refusal);
     this.#method = progress.head.method;
-    const rest = bytes.subarray(progress.rest);
+    const rest = progress.rest === bytes.length ? EMPTY : bytes.subarray(progress.rest);
     if (wantsWebSocket(progress.head)) this.#upgrade(progress.head, rest, owned);
     else this.#plain(progress.head, rest, owned);
   }
@@ -507,7 +517,7 @@ export class HttpConnection<Data> implements StreamHandler {
     const { limits, options } = this.#terms;
     const scheme = limits.trustedProxies?.scheme(head, this.#remote) ??
       (options.tls === undefined ? "http" : "https");
-    const request = buildRequest(head, scheme, content);
+    const request = buildRequest(head, scheme, content, this.#terms.origins);
     if (request !== undefined) return request;
     this.refuse({ status: 501, words: "this server cannot serve such a request" });
     return undefined;
@@ -650,19 +660,22 @@ export class HttpConnection<Data> implements StreamHandler {
       throw new TypeError("a hook must return a Response with a status from 200");
     }
     // Before the body: Bun takes a body's type from it when its headers are first asked for.
-    const farewell = this.#farewell(head, response, last);
-    if (response.bodyUsed || response.body?.locked) {
+    const lines = linesOf(response.headers);
+    if (isRead(response)) {
       throw new TypeError("a hook must return a Response whose body has not been read");
     }
+    const farewell = this.#farewell(head, lines.closes, last);
     this.#enter("answering");
     this.#departed = -1;
     this.#deadline = this.#halfClosed ? this.#terms.now() + HANG_UP_MS : Infinity;
-    const writer = this.#writer = new ResponseWriter(head, response, farewell, {
+    const writer = this.#writer = new ResponseWriter(head, response, lines, farewell, {
       date: () => this.#terms.date(),
       write: (bytes) => this.#write(bytes),
       room: () => this.#room(),
     });
-    writer.send().then(
+    const sent = writer.send();
+    if (sent === undefined) return this.#answered(farewell);
+    sent.then(
       () => this.#answered(farewell),
       (error) => {
         if (this.#state === "gone") return;
@@ -690,12 +703,11 @@ export class HttpConnection<Data> implements StreamHandler {
   }
 
   /** What the answer says of its connection. */
-  #farewell(head: RequestHead, { headers }: Response, last: boolean): Farewell {
+  #farewell(head: RequestHead, closesItself: boolean, last: boolean): Farewell {
     const { limits: { keepAliveMs, requestsMax }, isStopping } = this.#terms;
     const closes = last || isStopping || keepAliveMs === 0 || head.version === "1.0" ||
       this.#awaitsContinue || ++this.#answers >= requestsMax ||
-      hasToken(headerOf(head, "connection"), "close") ||
-      hasToken(headers.get("connection") ?? undefined, "close");
+      closesItself || hasToken(headerOf(head, "connection"), "close");
     return closes ? "close" : { keptMs: keepAliveMs };
   }
 
@@ -742,7 +754,7 @@ export class HttpConnection<Data> implements StreamHandler {
     if (this.#state === "gone") return;
     this.#bodyFails(new TypeError("the request has been answered"));
     if (this.#request !== undefined && this.#state === "asking") {
-      HttpRequest.hangUp(this.#request, new Error("the request was refused"));
+      hangUp(this.#request, new Error("the request was refused"));
     }
     this.#enter("leaving");
     this.#request = undefined;

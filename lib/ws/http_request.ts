@@ -9,20 +9,47 @@ import type { RequestHead } from "./handshake.ts";
 /** Methods that the platform's `Request` must not have. */
 const FORBIDDEN_METHODS: ReadonlySet<string> = new Set(["CONNECT", "TRACE", "TRACK"]);
 
+const HANG_UP: unique symbol = Symbol("hang up");
+
 /** A request of a server. */
-export class HttpRequest extends Request {
-  /** Made when somebody asks for it: few hooks do, and on Deno it costs as much as the request. */
+export interface HttpRequest extends Request {
+  /** Aborts its signal, once. Not for hooks. */
+  [HANG_UP](reason: Error): void;
+}
+
+/** Aborts the signal of a request: its client has hung up. */
+export function hangUp(request: HttpRequest, reason: Error): void {
+  request[HANG_UP](reason);
+}
+
+/** A signal that is made when it is asked for: few hooks do. */
+class LazySignal {
   #controller: AbortController | undefined;
-  #hungUp: Error | undefined;
+  #reason: Error | undefined;
+
+  get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      if (this.#reason !== undefined) this.#controller.abort(this.#reason);
+    }
+    return this.#controller.signal;
+  }
+
+  abort(reason: Error): void {
+    if (this.#reason !== undefined) return;
+    this.#reason = reason;
+    this.#controller?.abort(reason);
+  }
+}
+
+/** A request of the platform's class. */
+class PlatformRequest extends Request implements HttpRequest {
+  #signal: LazySignal | undefined;
   #method: string | undefined;
 
   /** Aborted when the client hangs up before it has the whole answer. */
   override get signal(): AbortSignal {
-    if (this.#controller === undefined) {
-      this.#controller = new AbortController();
-      if (this.#hungUp !== undefined) this.#controller.abort(this.#hungUp);
-    }
-    return this.#controller.signal;
+    return (this.#signal ??= new LazySignal()).signal;
   }
 
   /** The method that was sent. Bun's own class makes a GET of one that it does not know. */
@@ -35,16 +62,127 @@ export class HttpRequest extends Request {
     return new Request(super.clone(), { signal: this.signal });
   }
 
-  /** Aborts the signal of a request. */
-  static hangUp(request: HttpRequest, reason: Error): void {
-    if (request.#hungUp !== undefined) return;
-    request.#hungUp = reason;
-    request.#controller?.abort(reason);
+  [HANG_UP](reason: Error): void {
+    (this.#signal ??= new LazySignal()).abort(reason);
   }
 
   /** Sets the method that the platform's class did not take. */
-  static rename(request: HttpRequest, method: string): void {
+  static rename(request: PlatformRequest, method: string): void {
     request.#method = method;
+  }
+}
+
+/** What a request is made of. */
+interface Parts {
+  readonly url: string;
+  readonly method: string;
+  readonly init: RequestInit;
+}
+
+/** The own properties of a request of the platform's class. Bun's has none. */
+const FIELDS = Object.getOwnPropertySymbols(new Request("http://localhost/"));
+
+/**
+ * A request that makes one of the platform's class when more is asked for than URL, method and signal:
+ * on Deno that costs as much as all the rest. It has the fields of that one, which is how the
+ * platform's functions know a request, `new Request(request)` and `fetch(request)` among them.
+ */
+class LazyRequest {
+  readonly #parts: Parts;
+  readonly #signal = new LazySignal();
+  #platform: Request | undefined;
+
+  constructor(parts: Parts) {
+    this.#parts = parts;
+  }
+
+  get url(): string {
+    return this.#parts.url;
+  }
+
+  get method(): string {
+    return this.#parts.method;
+  }
+
+  /** Aborted when the client hangs up before it has the whole answer. */
+  get signal(): AbortSignal {
+    return this.#signal.signal;
+  }
+
+  /** A second request with the same signal. */
+  clone(): Request {
+    return new Request(LazyRequest.platformOf(this).clone(), { signal: this.signal });
+  }
+
+  [HANG_UP](reason: Error): void {
+    this.#signal.abort(reason);
+  }
+
+  /** The request of the platform's class. */
+  static platformOf(request: LazyRequest): Request {
+    return request.#platform ??= new Request(request.#parts.url, request.#parts.init);
+  }
+}
+
+Object.setPrototypeOf(LazyRequest.prototype, Request.prototype);
+for (const field of FIELDS) {
+  type Holder = Record<symbol, unknown>;
+  Object.defineProperty(LazyRequest.prototype, field, {
+    get(this: LazyRequest): unknown {
+      return (LazyRequest.platformOf(this) as unknown as Holder)[field];
+    },
+    set(this: LazyRequest, value: unknown) {
+      (LazyRequest.platformOf(this) as unknown as Holder)[field] = value;
+    },
+  });
+}
+
+/** True if the platform takes a lazy request for one of its own. */
+const IS_LAZY = FIELDS.length > 0 && isTaken();
+
+function isTaken(): boolean {
+  const init = { method: "PUT", headers: { a: "b" }, body: "c" };
+  const lazy = new LazyRequest({ url: "http://localhost/d", method: "PUT", init });
+  try {
+    const copy = new Request(lazy as unknown as Request);
+    return copy.url.endsWith("/d") && copy.method === "PUT" && copy.headers.get("a") === "b" &&
+      (lazy as unknown as Request).bodyUsed;
+  } catch {
+    return false;
+  }
+}
+
+/** Methods that a request has as they were sent. */
+const NORMAL_METHODS: ReadonlySet<string> = new Set([
+  "DELETE",
+  "GET",
+  "HEAD",
+  "OPTIONS",
+  "PATCH",
+  "POST",
+  "PUT",
+]);
+
+/** A path and a query that the URL standard leaves as they are: no dots to resolve, nothing to encode. */
+const NORMAL_TARGET =
+  /^(?:\/(?!\.)(?:[\w\-~!$&()*+,;=:@.]|%(?!2e))*)+(?:\?[\w\-.~!$&()*+,;=:@%\/?]*)?$/i;
+
+/** The beginning of the URLs of requests; that of the last host is kept. */
+export class RequestOrigins {
+  #scheme = "";
+  #host = "";
+  #origin: string | undefined;
+
+  /** Returns scheme and host as the URL standard writes them; `undefined` if that is no URL. */
+  of(scheme: "http" | "https", host: string): string | undefined {
+    if (scheme !== this.#scheme || host !== this.#host) {
+      const url = URL.parse(`${scheme}://${host}/`);
+      // A user name is no part of an origin, and the class rejects it.
+      this.#origin = url === null || url.username !== "" ? undefined : url.origin;
+      this.#scheme = scheme;
+      this.#host = host;
+    }
+    return this.#origin;
   }
 }
 
@@ -56,6 +194,7 @@ export function buildRequest(
   head: RequestHead,
   scheme: "http" | "https",
   content: RequestContent,
+  origins: RequestOrigins,
 ): HttpRequest | undefined {
   const { method, target } = head;
   if (FORBIDDEN_METHODS.has(method.toUpperCase())) return undefined;
@@ -87,11 +226,17 @@ export function buildRequest(
     init.body = content as Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array<ArrayBuffer>>;
     if (content instanceof ReadableStream) init.duplex = "half";
   }
+  if (IS_LAZY && NORMAL_METHODS.has(method) && NORMAL_TARGET.test(target)) {
+    const origin = origins.of(scheme, host);
+    if (origin !== undefined) {
+      return new LazyRequest({ url: origin + target, method, init }) as unknown as HttpRequest;
+    }
+  }
   try {
-    let request = new HttpRequest(url, init);
+    let request = new PlatformRequest(url, init);
     if (request.method !== method && request.method !== method.toUpperCase()) {
-      request = new HttpRequest(url, { ...init, method: "POST" });
-      HttpRequest.rename(request, method);
+      request = new PlatformRequest(url, { ...init, method: "POST" });
+      PlatformRequest.rename(request, method);
     }
     return request;
   } catch {

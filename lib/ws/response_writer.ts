@@ -1,12 +1,12 @@
 /**
  * Writes one response: its head, and its body as it is produced.
  *
- *     a body at hand ──▶ head with its length ──▶ the body
+ *     a body at hand ──▶ head with its length ──▶ the body: at once, if it is a string or bytes
  *     one that takes time ──▶ head, "chunked" ──▶ each piece as it comes ──▶ the last chunk
  *
  * @module
  */
-import { concat, EMPTY } from "../base/bytes.ts";
+import { concat, EMPTY, utf8 } from "../base/bytes.ts";
 import type { RequestHead } from "./handshake.ts";
 import {
   encodeChunk,
@@ -14,16 +14,23 @@ import {
   type Farewell,
   type Framing,
   framingOf,
-  guessType,
+  headOf,
+  isAscii,
   isBodiless,
   LAST_CHUNK,
+  type ResponseLines,
+  typeLine,
 } from "./http.ts";
+import { takeStaticBody } from "./static_body.ts";
 
 /** A body made of a string or of bytes is there after three, on both runtimes. */
 const MICROTASKS_AT_HAND = 4;
 
 /** Pieces that are at hand are joined up to this many bytes, to learn how long the whole is. */
 const AT_HAND_BYTES_MAX = 256 * 1024;
+
+/** A text of at most this many characters is joined with its head. */
+const JOINED_TEXT_MAX = 4096;
 
 type Reader = ReadableStreamDefaultReader<Uint8Array>;
 
@@ -44,29 +51,43 @@ export class ResponseWriter {
   isCancelled = false;
   readonly #head: RequestHead;
   readonly #response: Response;
+  readonly #lines: ResponseLines;
   readonly #farewell: Farewell;
   readonly #sink: ResponseSink;
   #reader: Reader | undefined;
 
-  constructor(head: RequestHead, response: Response, farewell: Farewell, sink: ResponseSink) {
+  constructor(
+    head: RequestHead,
+    response: Response,
+    lines: ResponseLines,
+    farewell: Farewell,
+    sink: ResponseSink,
+  ) {
     this.#head = head;
     this.#response = response;
+    this.#lines = lines;
     this.#farewell = farewell;
     this.#sink = sink;
   }
 
-  /** Resolves when all of it is written, or its client has hung up. Rejects if its body fails. */
-  async send(): Promise<void> {
-    const { status, headers, body } = this.#response;
-    const framing = framingOf(this.#head, status, headers, body !== null);
+  /**
+   * Returns `undefined` when all of it is written and the client has room; else a promise that resolves
+   * then, or when its client has hung up, and rejects if its body fails.
+   */
+  send(): Promise<void> | undefined {
+    const { status } = this.#response;
+    // Before `body`, which would make a stream of it.
+    const whole = takeStaticBody(this.#response);
+    if (whole !== undefined) return this.#sendWhole(whole);
+    const { body } = this.#response;
+    const framing = framingOf(this.#head, status, this.#lines.length, body !== null);
     const isBare = isBodiless(this.#head.method, status);
     // After HEAD, the length is the one that GET's answer would have.
-    const tellsLength = this.#head.method === "HEAD" && framing.kind === "chunked";
-    if (body === null || (isBare && !tellsLength)) {
-      this.#begin(framing, "");
-      body?.cancel().catch(() => {});
-    } else await this.#pass(body, framing, isBare);
-    await this.#sink.room();
+    const needsLength = this.#head.method === "HEAD" && framing.kind === "chunked";
+    if (body !== null && (!isBare || needsLength)) return this.#pass(body, framing, isBare);
+    this.#begin(framing, "");
+    body?.cancel().catch(() => {});
+    return this.#sink.room();
   }
 
   /** Stops producing it: nobody will read it. */
@@ -76,11 +97,34 @@ export class ResponseWriter {
     this.#reader?.cancel(reason).catch(() => {});
   }
 
-  #begin(framing: Framing, extra: string): void {
-    const { status, headers } = this.#response;
-    const date = headers.has("date") ? extra : `${extra}date: ${this.#sink.date()}\r\n`;
+  /** `text`: the body, if it is ASCII and goes with the head. */
+  #begin(framing: Framing, extra: string, text: string = ""): void {
+    const { text: lines, hasDate } = this.#lines;
+    const all = hasDate ? lines + extra : `${lines}${extra}date: ${this.#sink.date()}\r\n`;
     this.hasBegun = true;
-    this.#sink.write(encodeHead(status, headers, framing, this.#farewell, date));
+    const { status } = this.#response;
+    this.#sink.write(encodeHead(headOf(status, all, framing, this.#farewell) + text));
+  }
+
+  /** Sends a body that is at hand, with its length. */
+  #sendWhole(body: string | Uint8Array): Promise<void> | undefined {
+    const { method } = this.#head;
+    const { status } = this.#response;
+    const joins = typeof body === "string" && body.length <= JOINED_TEXT_MAX && isAscii(body);
+    const bytes = joins ? EMPTY : typeof body === "string" ? utf8(body) : body;
+    const length = joins ? body.length : bytes.length;
+    const isBare = isBodiless(method, status);
+    let framing = framingOf(this.#head, status, this.#lines.length, true);
+    if (framing.kind !== "length" && (!isBare || method === "HEAD" && status !== 204)) {
+      framing = { kind: "length", length };
+    }
+    if (!isBare && framing.kind === "length" && framing.length !== length) {
+      const words = length > framing.length ? "longer" : "shorter";
+      return Promise.reject(new Error(`it is ${words} than its Content-Length`));
+    }
+    this.#begin(framing, "", joins && !isBare ? body : "");
+    if (!isBare) this.#sink.write(bytes);
+    return this.#sink.room();
   }
 
   /** Passes a body on. What is at hand goes with the head; if that is all, its length is known. */
@@ -97,11 +141,10 @@ export class ResponseWriter {
     const framing: Framing = piece?.done && wished.kind !== "length"
       ? { kind: "length", length: first.length }
       : wished;
-    const isTyped = first.length === 0 || this.#response.headers.has("content-type");
-    this.#begin(framing, isTyped ? "" : typeOf(first));
+    this.#begin(framing, this.#lines.hasType ? "" : typeLine(first));
     if (isBare) {
       reader.cancel().catch(() => {});
-      return;
+      return this.#sink.room();
     }
     // A client would take what follows for the rest of it, or the rest for what follows.
     const promised = framing.kind === "length" ? framing.length : Infinity;
@@ -126,15 +169,8 @@ export class ResponseWriter {
       throw new Error("it is shorter than its Content-Length");
     }
     this.#reader = undefined;
+    await this.#sink.room();
   }
-}
-
-/**
- * A header line for a body whose response has no type. Deno's class has set one where the Fetch
- * standard wants one; Bun's has not for a string.
- */
-function typeOf(first: Uint8Array): string {
-  return new Response("").headers.has("content-type") ? "" : guessType(first);
 }
 
 /** What a promise resolves with within a few microtasks; `undefined`: it takes longer, or rejects. */

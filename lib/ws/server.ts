@@ -22,6 +22,7 @@ import { type ConnectionTerms, WebSocketConnection } from "./connection.ts";
 import { DeflatePool } from "./deflate.ts";
 import { incarnate } from "./connection_actor.ts";
 import { HttpDate } from "./http_date.ts";
+import { RequestOrigins } from "./http_request.ts";
 import {
   checkOptions,
   checkTls,
@@ -153,6 +154,7 @@ class WebSocketServer<Data> implements Server {
       log,
       bodies: new BodyBudget(limits.bodiesBytesMax),
       deflate: deflate?.settings.wish,
+      origins: new RequestOrigins(),
       now,
       date: () => date.text(host.clock.wall()),
       yieldToIo: (task) => host.yieldToIo(task),

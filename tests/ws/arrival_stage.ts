@@ -1,6 +1,7 @@
 /** An arrival alone, with a stream whose other end is the test. */
 import { setImmediate } from "node:timers";
 import { HttpConnection } from "../../lib/ws/http_connection.ts";
+import { RequestOrigins } from "../../lib/ws/http_request.ts";
 import { BodyBudget } from "../../lib/ws/body.ts";
 import { checkOptions, type ServeOptions } from "../../lib/ws/options.ts";
 import { type HttpAnswer, readAnswers } from "../kit/http_answers.ts";
@@ -31,6 +32,7 @@ export class ArrivalStage {
       },
       bodies: new BodyBudget(limits.bodiesBytesMax),
       deflate: undefined,
+      origins: new RequestOrigins(),
       date: () => "Thu, 01 Jan 1970 00:00:00 GMT",
       now: () => this.now,
       yieldToIo: (task) => this.turns.push(task),
