@@ -5,7 +5,7 @@
  * @module
  */
 import type { Timer } from "./base/clock.ts";
-import { Log, LOG_LEVELS, type LogLevel, type LogSink } from "./base/log.ts";
+import { Log, LOG_LEVELS, LogEntry, type LogLevel, type LogSink } from "./base/log.ts";
 import { describeFully } from "./actor/describe.ts";
 import { callSite } from "./actor/call_site.ts";
 import { type Crash, crashText, type SystemEvents } from "./actor/report.ts";
@@ -39,7 +39,9 @@ import { BunHost } from "./host/bun.ts";
 import { DenoHost } from "./host/deno.ts";
 import type { Host } from "./host/host.ts";
 import { restartText } from "./otp/child_info.ts";
-import { Observation, OBSERVE_ACCESS } from "./observe/observation.ts";
+import { Observation, OBSERVE_ACCESS, type ObservedEvents } from "./observe/observation.ts";
+import { Recorder } from "./observe/recorder.ts";
+import { completeLimits, type Warning, type WarningLimits } from "./observe/warning.ts";
 import { isNormal } from "./term/exit.ts";
 import type { Pid } from "./term/pid.ts";
 import { Rooms } from "./ws/rooms.ts";
@@ -137,6 +139,8 @@ export interface NodeOptions {
    * most, in portions of a millisecond. Default "read".
    */
   readonly observe?: "none" | "read" | "control" | undefined;
+  /** When to warn, by the log and the event "warning", before something fails. */
+  readonly warnings?: WarningLimits | undefined;
   /**
    * On SIGTERM the node leaves, see {@linkcode Node.leave}, and when all nodes of the process have left and
    * nothing else handles the signal, the process exits with 0. Default false.
@@ -199,7 +203,10 @@ export interface Parts {
 }
 
 /** What a node tells: what its mesh tells, and what its actors do. */
-export interface NodeEvents extends MeshEvents, SystemEvents, GlobalEvents, HomeEvents {}
+export interface NodeEvents extends MeshEvents, SystemEvents, GlobalEvents, HomeEvents {
+  /** Something may fail soon, or has been found to wait for long: see the option `warnings`. */
+  warning: Warning;
+}
 
 /** Their names. */
 export const NODE_EVENTS: Readonly<Record<keyof NodeEvents, true>> = {
@@ -219,6 +226,7 @@ export const NODE_EVENTS: Readonly<Record<keyof NodeEvents, true>> = {
   givenup: true,
   deadletter: true,
   mailbox: true,
+  warning: true,
   name: true,
   nameconflict: true,
   quorumlost: true,
@@ -245,6 +253,7 @@ const OPTIONS: Readonly<Record<keyof NodeOptions, true>> = {
   remoteMailboxMax: true,
   authorize: true,
   observe: true,
+  warnings: true,
   leaveOnSigterm: true,
   logLevel: true,
   log: true,
@@ -266,7 +275,8 @@ export async function startNode(
   const name = nodeName(options, host);
   const listen = listenAddress(options, name);
   const limits = sessionLimits(options);
-  const log = makeLog(options, host, name);
+  const recorder = new Recorder(() => host.clock.wall());
+  const log = makeLog(options, host, name, recorder);
   const { remoteMailboxMax = REMOTE_MAILBOX_MAX } = options;
   if (!(remoteMailboxMax >= 1)) {
     throw new NodeOptionError(`option remoteMailboxMax is ${remoteMailboxMax}: use 1 or more`);
@@ -278,6 +288,7 @@ export async function startNode(
   if (!OBSERVE_ACCESS.includes(access)) {
     throw new NodeOptionError(`option observe must be one of ${OBSERVE_ACCESS.join(", ")}`);
   }
+  const warningLimits = checkedLimits(options);
   const keyring = new Keyring(isLoopback(listen.hostname));
   const cookies = options.cookie ?? cookiesFromFile(options.cookieFile, host);
   const joinMs = joinTimeout(options);
@@ -364,9 +375,6 @@ export async function startNode(
     replicas.down(node, reason === "shutdown");
   });
   logEnds(events, () => log.as(mesh.name));
-  events.on("mailbox", ({ pid, length, dropped }) => {
-    if (!dropped) log.as(mesh.name).warn(`the mailbox of ${pid} holds ${length} messages`);
-  });
   const joined = mesh.membership.join((node) => registry.synced(node));
   const changeCookie = async (cookies: string | readonly string[]): Promise<void> => {
     const { use, accepted } = await keyring.derive(cookies);
@@ -384,6 +392,10 @@ export async function startNode(
     groups,
     memory: () => host.memory?.(),
     access,
+    recorder,
+    limits: warningLimits,
+    events: events as Emitter<never> as Emitter<ObservedEvents>,
+    log: (level, message, event, data) => log.as(mesh.name).write(level, message, event, data),
   });
   const parts = {
     host,
@@ -428,14 +440,21 @@ async function joinWithin({ host, system, mesh, joined }: Parts, ms: number): Pr
 function logEnds(events: Emitter<NodeEvents>, log: () => Log): void {
   const crashes = new WeakMap<Pid, Crash>();
   events.on("crash", (crash) => {
-    if (crash.supervisor === undefined) log().error(crashText(crash));
+    if (crash.supervisor === undefined) log().write("error", crashText(crash), "crash", crash);
     else crashes.set(crash.pid, crash);
   });
   events.on("restart", (end) => {
     const text = restartText(end, end.pid && crashes.get(end.pid));
-    if (isNormal(end.reason)) log().warn(text);
-    else log().error(text);
+    log().write(isNormal(end.reason) ? "warn" : "error", text, "restart", end);
   });
+}
+
+function checkedLimits({ warnings }: NodeOptions): ReturnType<typeof completeLimits> {
+  try {
+    return completeLimits(warnings);
+  } catch (error) {
+    throw new NodeOptionError((error as Error).message);
+  }
 }
 
 function nodeName(options: NodeOptions, host: Host): NodeName {
@@ -511,10 +530,10 @@ function milliseconds(name: string, value: number): number {
   throw new NodeOptionError(`option ${name} is ${value}: use 10 to 86400000 milliseconds`);
 }
 
-function makeLog(options: NodeOptions, host: Host, name: NodeName): Log {
+function makeLog(options: NodeOptions, host: Host, name: NodeName, recorder: Recorder): Log {
   const level = options.logLevel ?? "info";
-  if (level === "silent") return new Log(() => {}, "error", "");
-  if (!LOG_LEVELS.includes(level)) {
+  const wall = (): number => host.clock.wall();
+  if (level !== "silent" && !LOG_LEVELS.includes(level)) {
     throw new NodeOptionError(
       `option logLevel is ${JSON.stringify(level)}: use "silent" or one of ${
         LOG_LEVELS.join(", ")
@@ -522,18 +541,27 @@ function makeLog(options: NodeOptions, host: Host, name: NodeName): Log {
     );
   }
   const sink = options.log === undefined ? host.log : guardedSink(options.log, host.log);
-  return new Log(sink, level, formatName(name));
+  // The flight recorder has all entries from "info" on.
+  const least = level === "silent" ? Infinity : LOG_LEVELS.indexOf(level);
+  const all: LogSink = (entry) => {
+    const { level, event, message, data } = entry;
+    const pid = (data as { pid?: Pid } | undefined)?.pid;
+    if (level !== "debug") recorder.record(event, message, pid, level);
+    if (LOG_LEVELS.indexOf(level) >= least) sink(entry);
+  };
+  return new Log(all, level === "debug" ? "debug" : "info", formatName(name), wall);
 }
 
-/** A sink of the user's that throws or rejects does not end the process: the host's takes the line. */
+/** A sink of the user's that throws or rejects does not end the process: the host's takes the entry. */
 function guardedSink(sink: LogSink, spare: LogSink): LogSink {
-  return (level, line) => {
+  return (entry) => {
     const failed = (error: unknown): void => {
-      spare("error", `the option log failed: ${describeFully(error)}`);
-      spare(level, line);
+      const words = `the option log failed: ${describeFully(error)}`;
+      spare(new LogEntry(entry.time, "error", "", words));
+      spare(entry);
     };
     try {
-      const done: unknown = sink(level, line);
+      const done: unknown = sink(entry);
       if (done instanceof Promise) done.catch(failed);
     } catch (error) {
       failed(error);

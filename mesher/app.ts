@@ -4,6 +4,7 @@
  * @module
  */
 import { Node, type Server } from "@firn/firn";
+import type { LogEntry } from "@firn/firn/node";
 import { Held } from "./cluster/held.ts";
 import { Losses } from "./cluster/losses.ts";
 import { blame, type Config, storageConfig } from "./config.ts";
@@ -94,7 +95,7 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
 }
 
 async function startNode({ cluster }: Config, log: LogLine): Promise<Node> {
-  const lines = (level: string, line: string): void =>
+  const lines = ({ level, line }: LogEntry): void =>
     log(level === "error" ? "error" : level === "warn" ? "warn" : "info", line);
   const logged = { log: lines, logLevel: "warn" } as const;
   if (cluster === null) {

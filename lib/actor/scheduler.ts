@@ -41,7 +41,7 @@ export class Scheduler {
   /** Observes messages. Costs one test of this field per turn while it is undefined. */
   probe: Probe | undefined = undefined;
   /** Called with what has its turn when the clock is read, at most once per 64 messages. */
-  sampled: ((runnable: Runnable) => void) | undefined = undefined;
+  sampled: ((runnable: Runnable, now: number) => void) | undefined = undefined;
   /** Number of messages that may be handled before the clock is read again. */
   credit: number = CREDIT;
   /** The object that has its turn. Its code runs within the turn up to the first `await`. */
@@ -132,7 +132,7 @@ export class Scheduler {
     else this.#grant = Math.max(1, Math.floor(this.#grant * SLICE_MS / took));
     this.#lookedAt = now;
     this.#unbroken = true;
-    if (this.sampled !== undefined && this.running !== undefined) this.sampled(this.running);
+    if (this.sampled !== undefined && this.running !== undefined) this.sampled(this.running, now);
   }
 
   readonly #resume = (): void => {

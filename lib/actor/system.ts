@@ -105,6 +105,8 @@ export class System implements ActorHome, TimerHost, Tracker {
   crashes = 0;
   /** Number of messages to actors that do not exist. */
   deadLetters = 0;
+  /** Called when it is stopped. */
+  onStop: () => void = () => {};
   /** Number of messages that exited actors had taken. */
   handledBefore = 0;
   readonly #clock: Clock;
@@ -701,8 +703,8 @@ export class System implements ActorHome, TimerHost, Tracker {
     const { length, bound } = actor;
     const pid = actor.pid as Pid;
     const full = bound !== undefined && length >= bound.max && !isSystemMessage(message);
-    // Emitted once for the mark; a bounded mailbox checks every message and reports each drop.
-    if (bound === undefined) actor.watermark = Infinity;
+    // Emitted at the mark and each tenfold; a bounded mailbox checks every message and reports each drop.
+    if (bound === undefined) actor.watermark = length * 10;
     if ((full || bound === undefined) && this.events.has("mailbox")) {
       this.events.emit("mailbox", { pid, length, dropped: full });
     }
@@ -739,6 +741,7 @@ export class System implements ActorHome, TimerHost, Tracker {
     this.#stopped = true;
     for (const actor of this.#actors.all()) actor.end("shutdown");
     this.#alarm?.cancel();
+    this.onStop();
   }
 
   /** Applies spawn options. Throws if they are invalid; the actor must then be discarded. */

@@ -1,5 +1,5 @@
 /**
- * Log lines for the operator of a node: one line per event.
+ * Log entries for the operator of a node: one object per event, of which text is one rendering.
  *
  * Secrets are never arguments of a log call. The sink is injected, so that a test can read what was
  * logged and a program can send it elsewhere.
@@ -13,46 +13,91 @@ export const LOG_LEVELS = ["debug", "info", "warn", "error"] as const;
 /** One of {@linkcode LOG_LEVELS}. */
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
-/** Receives one line. Errors that it throws are ignored. */
-export type LogSink = (level: LogLevel, line: string) => void;
+/** An entry of a log. */
+export class LogEntry {
+  /** When it was written: milliseconds since 1970, by the machine's clock. */
+  readonly time: number;
+  /** Its level. */
+  readonly level: LogLevel;
+  /** The node, or the part of a program, that wrote it. */
+  readonly node: string;
+  /**
+   * What it is about: "crash", "restart", "warning", or another event of `NodeEvents`; "log" if there is
+   * no such event.
+   */
+  readonly event: string;
+  /** The text, one or more lines, without the node. */
+  readonly message: string;
+  /** The event itself, for sinks that store fields: as listeners of `node.on` receive it. */
+  readonly data: object | undefined;
 
-/** Filters by level and passes lines to a sink, prefixed with the name of their source. */
+  /** For the runtime. */
+  constructor(
+    time: number,
+    level: LogLevel,
+    node: string,
+    message: string,
+    event: string = "log",
+    data: object | undefined = undefined,
+  ) {
+    this.time = time;
+    this.level = level;
+    this.node = node;
+    this.event = event;
+    this.message = message;
+    this.data = data;
+  }
+
+  /** The node and the text. */
+  get line(): string {
+    return this.node === "" ? this.message : `${this.node}: ${this.message}`;
+  }
+}
+
+/** Receives one entry. Errors that it throws are ignored. */
+export type LogSink = (entry: LogEntry) => void;
+
+/** Filters by level and passes entries to a sink, with the name of their source. */
 export class Log {
   readonly #sink: LogSink;
   readonly #least: number;
   readonly #speaker: string;
+  readonly #wall: () => number;
 
-  constructor(sink: LogSink, least: LogLevel, speaker: string) {
+  /** `wall` returns milliseconds since 1970. */
+  constructor(sink: LogSink, least: LogLevel, speaker: string, wall: () => number) {
     this.#sink = sink;
     this.#least = LOG_LEVELS.indexOf(least);
     this.#speaker = speaker;
+    this.#wall = wall;
   }
 
   debug(line: string): void {
-    this.#write("debug", line);
+    this.write("debug", line);
   }
 
   info(line: string): void {
-    this.#write("info", line);
+    this.write("info", line);
   }
 
   warn(line: string): void {
-    this.#write("warn", line);
+    this.write("warn", line);
   }
 
   error(line: string): void {
-    this.#write("error", line);
+    this.write("error", line);
   }
 
   /** Returns the same log with another source name. */
   as(speaker: string): Log {
-    return new Log(this.#sink, LOG_LEVELS[this.#least]!, speaker);
+    return new Log(this.#sink, LOG_LEVELS[this.#least]!, speaker, this.#wall);
   }
 
-  #write(level: LogLevel, line: string): void {
+  /** Writes an entry, with the event that it is about. */
+  write(level: LogLevel, message: string, event?: string, data?: object): void {
     if (LOG_LEVELS.indexOf(level) < this.#least) return;
     try {
-      this.#sink(level, `${this.#speaker}: ${line}`);
+      this.#sink(new LogEntry(this.#wall(), level, this.#speaker, message, event, data));
     } catch {
       // The sink is the user's, and an error in it cannot be logged anywhere else.
     }

@@ -15,5 +15,5 @@ export type { PressureState } from "../mesh/pressure.ts";
 export { SESSION_ENDS, type SessionEnd } from "../mesh/session.ts";
 export { NodeNameError } from "../mesh/name.ts";
 export { CookieError } from "../mesh/cookie.ts";
-export { LOG_LEVELS, type LogLevel, type LogSink } from "../base/log.ts";
+export { LOG_LEVELS, type LogEntry, type LogLevel, type LogSink } from "../base/log.ts";
 export { ConnectError, type ConnectFailure } from "../host/host.ts";

@@ -9,6 +9,8 @@ export type { MemoryUse } from "../host/host.ts";
 export type { ActorInfo, CallInfo } from "../observe/actor_info.ts";
 export { ObserveError, type ObserveFailure } from "../observe/error.ts";
 export { OBSERVE_ACCESS, type ObserveAccess, type OnNode } from "../observe/observation.ts";
+export type { Recorded } from "../observe/recorder.ts";
+export type { Warning, WarningKind, WarningLimits } from "../observe/warning.ts";
 export type { Sys } from "../observe/sys.ts";
 export type { LoopDelay, NodeStats, SessionStats } from "../observe/stats.ts";
 export { TOP_ORDERS, type TopActor, type TopOptions, type TopOrder } from "../observe/top.ts";

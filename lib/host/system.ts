@@ -21,7 +21,7 @@ import process from "node:process";
 import { getHeapStatistics } from "node:v8";
 import { utf8 } from "../base/bytes.ts";
 import type { Clock, Timer } from "../base/clock.ts";
-import type { LogSink } from "../base/log.ts";
+import { LogEntry, type LogSink } from "../base/log.ts";
 import type { Random } from "../base/random.ts";
 import type { Child, MemoryUse } from "./host.ts";
 
@@ -67,8 +67,8 @@ export const systemRandom: Random = {
 };
 
 /** Prints to standard error: the time of day, the level if it is "warn" or "error", the line. */
-export const systemLog: LogSink = (level, line) => {
-  const time = new Date().toISOString().slice(11, 23);
+export const systemLog: LogSink = ({ time: at, level, line }) => {
+  const time = new Date(at).toISOString().slice(11, 23);
   const mark = level === "warn" || level === "error" ? ` ${level}` : "";
   // Not `process.stderr`: its errors end the process when its reader exits or the disk is full.
   try {
@@ -150,7 +150,8 @@ export function systemOnTermination(task: () => Promise<void>): () => void {
   const run = (): void => {
     if (isRunning) return;
     isRunning = true;
-    const failed = (error: unknown): void => systemLog("error", `after SIGTERM: ${error}`);
+    const failed = (error: unknown): void =>
+      systemLog(new LogEntry(Date.now(), "error", "", `after SIGTERM: ${error}`));
     void task().catch(failed).then(() => {
       process.off("SIGTERM", run);
       if (process.listenerCount("SIGTERM") === 0) process.exit(0);

@@ -12,6 +12,7 @@ import { bodyName } from "../actor/report.ts";
 import type { System } from "../actor/system.ts";
 import { SentTimer } from "../actor/timer.ts";
 import { IncomingCall } from "../mesh/incoming_call.ts";
+import { NamedRemoteActor } from "../mesh/remote_actor.ts";
 import type { Pid } from "../term/pid.ts";
 import { messageType } from "./message_type.ts";
 
@@ -25,6 +26,8 @@ const CHAIN_MAX = 100_000;
 export interface CallInfo {
   /** The actor that was called: its pid. */
   readonly to: Pid;
+  /** The name by which an actor of another node was called; its pid is then not known: number 0. */
+  readonly toName: string | undefined;
   /** Its pid and names, as text. */
   readonly callee: string;
   /** The type of the request, such as `call add`. */
@@ -112,6 +115,7 @@ export function callInfo(call: PendingCall, now: number): CallInfo {
   const { callee } = call;
   return {
     to: callee.pid as Pid,
+    toName: callee instanceof NamedRemoteActor ? callee.name : undefined,
     callee: callee.label,
     request: messageType(call),
     ms: call.age(now),

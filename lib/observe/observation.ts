@@ -8,13 +8,18 @@ import type { Actor } from "../actor/actor.ts";
 import type { Call } from "../actor/call.ts";
 import { describe } from "../actor/describe.ts";
 import { CallTimeoutError, NoConnectionError, NoProcError } from "../actor/errors.ts";
+import type { SystemEvents } from "../actor/report.ts";
 import type { System } from "../actor/system.ts";
+import type { Emitter } from "../base/emitter.ts";
 import { normalName } from "../mesh/name.ts";
 import type { ExitReason } from "../term/exit.ts";
 import { Pid } from "../term/pid.ts";
 import { type ActorInfo, actorInfo } from "./actor_info.ts";
 import { BusyActors } from "./busy.ts";
 import { ObserveError } from "./error.ts";
+import type { Recorded, Recorder } from "./recorder.ts";
+import { activityText, type Warning, type WarningKind, type WarningLimits } from "./warning.ts";
+import { NodeWatch } from "./watch.ts";
 import { Probes } from "./probes.ts";
 import { Profile } from "./profile.ts";
 import { QUESTION_NAME, QuestionActor, type QuestionAnswer } from "./question_actor.ts";
@@ -35,8 +40,25 @@ const QUESTION_MS = 5_000;
 /** What an observation needs of its node. */
 export interface Observed extends Counted {
   readonly access: ObserveAccess;
+  readonly recorder: Recorder;
+  readonly limits: { readonly [Name in keyof WarningLimits]-?: number };
+  readonly events: Emitter<ObservedEvents>;
+  /** Writes to the node's log. */
+  log(level: "warn" | "error", message: string, event: string, data: object): void;
   readonly registry: { readonly count: number; namesOf(pid: Pid<never>): string[] };
   readonly groups: { readonly count: number; groupsOf(actor: Actor): string[] };
+}
+
+/** The events that it emits, and those that it records. */
+export interface ObservedEvents extends SystemEvents {
+  /** Something may fail soon: see `Warning`. */
+  warning: Warning;
+  /** A session with a node is up. */
+  nodeup: { readonly node: string };
+  /** The session with a node is over. */
+  nodedown: { readonly node: string; readonly reason: string };
+  /** More than half of what may wait for a node waits, or less than an eighth again. */
+  pressure: { readonly node: string; readonly high: boolean };
 }
 
 /** A method that other nodes can ask for. */
@@ -44,6 +66,9 @@ interface Method {
   readonly access: "read" | "control";
   run(...args: never[]): Promise<unknown>;
 }
+
+/** How long a warning waits for what an actor of another node does. Milliseconds. */
+const ACTIVITY_MS = 1_000;
 
 /** The node of a question. */
 export interface OnNode {
@@ -60,6 +85,11 @@ export class Observation implements Sys {
   readonly #observed: Observed;
   readonly #system: System;
   readonly #busy = new BusyActors();
+  readonly #watch: NodeWatch;
+  readonly recorder: Recorder;
+  /** Numbers of warnings by kind. */
+  readonly #warnings: Partial<Record<WarningKind, number>> = {};
+  #restarts = 0;
   readonly #methods: Readonly<Record<string, Method>>;
 
   constructor(observed: Observed) {
@@ -69,11 +99,33 @@ export class Observation implements Sys {
     this.access = access;
     this.probes = new Probes(system.scheduler, () => clock.now());
     this.profile = new Profile(this.probes);
+    this.recorder = observed.recorder;
+    system.mark = observed.limits.mailbox;
+    system.scheduler.sampled = (runnable, now) => this.recorder.sample(runnable, now);
+    this.#watch = new NodeWatch({
+      system,
+      clock,
+      probes: this.probes,
+      busy: this.#busy,
+      memory: () => observed.memory(),
+      infoOf: (pid, name) => this.#infoOf(pid, name),
+      warn: (warning) => this.#warn(warning),
+    }, observed.limits);
+    system.onStop = () => this.#watch.stop();
+    this.#listen();
     this.#methods = {
       info: { access: "read", run: (pid: Pid) => this.#info(pid) },
       top: {
         access: "read",
         run: (options: TopOptions) => top(system, clock, this.profile, options ?? {}),
+      },
+      whereis: {
+        access: "read",
+        run: (name: string) => Promise.resolve(system.names.whereis(`${name}`)),
+      },
+      recent: {
+        access: "read",
+        run: (since?: number) => Promise.resolve(this.recorder.since(since)),
       },
       tree: { access: "read", run: () => Promise.resolve(trees(system)) },
       stats: { access: "read", run: () => this.#stats() },
@@ -112,6 +164,12 @@ export class Observation implements Sys {
 
   state(pid: Pid<never>): Promise<string> {
     return this.ask(pid.node, "state", [pid]);
+  }
+
+  recent(
+    { node, since }: OnNode & { readonly since?: number | undefined } = {},
+  ): Promise<Recorded[]> {
+    return this.ask(node, "recent", [since]);
   }
 
   suspend(pid: Pid<never>): Promise<boolean> {
@@ -173,7 +231,10 @@ export class Observation implements Sys {
 
   // deno-lint-ignore require-await -- throws become rejections
   async #info(pid: Pid): Promise<ActorInfo> {
-    const actor = this.#actor(pid);
+    return this.#describe(this.#actor(pid));
+  }
+
+  #describe(actor: Actor): ActorInfo {
     const { registry, groups } = this.#observed;
     const ms = this.profile.of(actor)?.ms;
     return actorInfo(this.#system, actor, {
@@ -185,8 +246,69 @@ export class Observation implements Sys {
   }
 
   #stats(): Promise<NodeStats> {
-    const eventLoop = { last: 0, mean: 0, max: 0 };
-    return stats(this.#observed, { eventLoop, restarts: 0, warnings: {} });
+    return stats(this.#observed, {
+      eventLoop: this.#watch.delay,
+      restarts: this.#restarts,
+      warnings: { ...this.#warnings },
+    });
+  }
+
+  /** Describes an actor if that is possible; `name`: by its name on the node of the pid. */
+  async #infoOf(pid: Pid, name?: string): Promise<ActorInfo | undefined> {
+    try {
+      const found = name === undefined
+        ? pid
+        : await this.ask<Pid | undefined>(pid.node, "whereis", [name], ACTIVITY_MS);
+      return found && await this.ask<ActorInfo>(found.node, "info", [found], ACTIVITY_MS);
+    } catch {
+      return undefined;
+    }
+  }
+
+  #warn(warning: Warning): void {
+    const { events, log } = this.#observed;
+    const { kind, message } = warning;
+    this.#warnings[kind] = (this.#warnings[kind] ?? 0) + 1;
+    log("warn", message, "warning", warning);
+    if (events.has("warning")) events.emit("warning", warning);
+  }
+
+  /** Records events, and warns of those that precede failures. */
+  #listen(): void {
+    const { events } = this.#observed;
+    const { recorder } = this;
+    events.on("nodeup", ({ node }) => recorder.record("nodeup", node));
+    events.on("nodedown", ({ node, reason }) => recorder.record("nodedown", `${node}: ${reason}`));
+    events.on("restart", ({ child, pid, next }) => {
+      if (next.startsWith("restarts")) this.#restarts++;
+      recorder.record("restart", `${child}: ${next}`, pid);
+    });
+    events.on("mailbox", ({ pid, length, dropped }) => {
+      if (dropped) return recorder.record("mailbox", `a message was dropped`, pid);
+      const actor = this.#system.actorOf(pid);
+      if (actor === undefined) return;
+      const activity = this.#describe(actor);
+      const message = `the mailbox of ${actor.label} holds ${length} messages: ${
+        activityText(activity)
+      }`;
+      this.#warn({ kind: "mailbox", message, pids: [pid], ms: undefined, size: length, activity });
+    });
+    events.on("pressure", ({ node, high }) => {
+      if (!high) return;
+      for (const session of this.#observed.mesh.sessions()) {
+        if (session.met.name !== node) continue;
+        const { queued } = session.pressure();
+        const message = `${node} reads slowly: ${queued} bytes wait for it`;
+        this.#warn({
+          kind: "busyLink",
+          message,
+          pids: [],
+          ms: undefined,
+          size: queued,
+          activity: undefined,
+        });
+      }
+    });
   }
 
   async #state(pid: Pid): Promise<string> {

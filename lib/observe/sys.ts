@@ -5,6 +5,7 @@
  */
 import type { ExitReason } from "../term/exit.ts";
 import type { Pid } from "../term/pid.ts";
+import type { Recorded } from "./recorder.ts";
 
 /**
  * Inspects and controls actors of any node that permits it with `observe: "control"`; on this node always.
@@ -38,6 +39,15 @@ export interface Sys {
   suspend(pid: Pid<never>): Promise<boolean>;
   /** Ends a suspension. Resolves with whether the actor was suspended. */
   resume(pid: Pid<never>): Promise<boolean>;
+  /**
+   * Returns what has happened on a node recently: log entries, events, and samples of messages, at most one in
+   * 5 ms, with their types and times but no contents. The flight recorder keeps 1000 entries, and is always on.
+   * `since`: from this number on. Needs "read".
+   */
+  recent(options?: {
+    readonly node?: string | undefined;
+    readonly since?: number | undefined;
+  }): Promise<Recorded[]>;
   /** Sends an exit signal to an actor. Default "kill". */
   exit(pid: Pid<never>, reason?: ExitReason): Promise<boolean>;
 }

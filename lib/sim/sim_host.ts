@@ -56,7 +56,7 @@ export class SimHost implements Host, Machine {
       after: (ms, task) => this.#timer(ms, task, false),
       every: (ms, task) => this.#timer(ms, task, true),
     };
-    this.log = (level, line) => {
+    this.log = ({ level, line }) => {
       if (!this.isGone) world.trace.say(world.now, label, `${level}: ${line}`);
     };
     network.add(this);

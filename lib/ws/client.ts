@@ -16,6 +16,7 @@ import { Buffer } from "node:buffer";
 import { rootCertificates } from "node:tls";
 import type { Timer } from "../base/clock.ts";
 import type { LogSink } from "../base/log.ts";
+import { logLines } from "./log_line.ts";
 import type { System } from "../actor/system.ts";
 import type { Host } from "../host/host.ts";
 import type { Stream, StreamEnd, StreamHandler } from "../host/stream.ts";
@@ -243,7 +244,7 @@ class WebSocketClient<Data> implements Client<Data> {
         },
       },
       rooms: new Rooms(host),
-      log: options.log ?? host.log,
+      log: logLines(options.log ?? host.log, () => host.clock.wall()),
       input: new Scratch(),
       output: new Scratch(),
       payloadBytesMax: limits.payloadBytesMax,

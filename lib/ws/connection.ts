@@ -19,8 +19,8 @@
 import { unreachable } from "../base/assert.ts";
 import { utf8 } from "../base/bytes.ts";
 import { Heartbeat, type HeartbeatLimits } from "../base/heartbeat.ts";
-import type { LogSink } from "../base/log.ts";
 import type { Holder, ReceiveBudget } from "../base/receive_budget.ts";
+import type { LogLine } from "./log_line.ts";
 import type { Address, Stream, StreamEnd, StreamHandler } from "../host/stream.ts";
 import type { Pid } from "../term/pid.ts";
 import type { Self } from "../actor/self.ts";
@@ -139,7 +139,7 @@ export interface ConnectionTerms<Data> {
   readonly masker: Masker | undefined;
   readonly handlers: ConnectionHandlers<Data>;
   readonly rooms: Rooms;
-  readonly log: LogSink;
+  readonly log: LogLine;
   /** Where frames are read. */
   readonly input: Scratch;
   /** Where frames are written. */

@@ -23,7 +23,7 @@
  */
 import { unreachable } from "../base/assert.ts";
 import { concat, EMPTY } from "../base/bytes.ts";
-import type { LogSink } from "../base/log.ts";
+import type { LogLine } from "./log_line.ts";
 import type { Address, Stream, StreamEnd, StreamHandler } from "../host/stream.ts";
 import type { Backpressure } from "./backpressure.ts";
 import { type BodyBudget, BodyReader } from "./body.ts";
@@ -102,7 +102,7 @@ const RESERVED_HEADERS: readonly string[] = [
 export interface HttpConnectionTerms<Data> {
   readonly options: ServeOptions<Data>;
   readonly limits: Limits;
-  readonly log: LogSink;
+  readonly log: LogLine;
   /** What all bodies that wait for an answer may take. */
   readonly bodies: BodyBudget;
   /** What we are willing to compress; `undefined`: nothing. */

@@ -31,6 +31,7 @@ import {
   type ServeOptions,
   tickMs,
 } from "./options.ts";
+import { logLines } from "./log_line.ts";
 import { Rooms } from "./rooms.ts";
 import { Scratch } from "./scratch.ts";
 
@@ -140,7 +141,7 @@ class WebSocketServer<Data> implements Server {
     this.#options = options;
     this.#limits = limits;
     this.rooms = options.rooms ?? new Rooms(host);
-    const log = options.log ?? host.log;
+    const log = logLines(options.log ?? host.log, () => host.clock.wall());
     const now = (): number => host.clock.now();
     const date = new HttpDate();
     const deflate = limits.deflate && new DeflatePool(limits.deflate);
@@ -230,7 +231,7 @@ class WebSocketServer<Data> implements Server {
   }
 
   #reported(report: ListenerReport): void {
-    const log = this.#options.log ?? this.#host.log;
+    const log = this.#arrivalTerms.log;
     const { state, message } = report;
     if (state === "failed") log("error", `the listener of ${this.url} has failed: ${message}`);
     else log("warn", `the listener of ${this.url} accepts connections again, ${message}`);

@@ -28,7 +28,7 @@ async function start(terms: Terms): Promise<Node> {
     pingInterval: PING_TIMEOUT_MS / 4,
     pingTimeout: PING_TIMEOUT_MS,
     logLevel: "error",
-    log: (_level, line) => report({ kind: "log", line }),
+    log: ({ line }) => report({ kind: "log", line }),
   });
   for (const peer of node.peers()) report({ kind: "nodeup", node: peer });
   node.on("nodeup", ({ node }) => report({ kind: "nodeup", node }));

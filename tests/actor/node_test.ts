@@ -203,7 +203,7 @@ test("node.on: a listener that throws or rejects is logged, and the node and oth
   const lines: string[] = [];
   await using node = await Node.start({
     cookie: "a cookie for tests",
-    log: (level, line) => {
+    log: ({ level, line }) => {
       if (level === "error") lines.push(line);
       throw new Error("of the sink");
     },

@@ -201,7 +201,7 @@ test("a node logs one readable report of a crash", async () => {
   const lines: string[] = [];
   await using node = await Node.start({
     cookie: "only for this test",
-    log: (level, line) => void (level === "error" && lines.push(line)),
+    log: ({ level, line }) => void (level === "error" && lines.push(line)),
   });
   const pid = node.spawn(function cook() {
     return () => {

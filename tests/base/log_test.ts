@@ -1,11 +1,14 @@
 import { assertEquals } from "@std/assert";
-import { Log, LOG_LEVELS, type LogLevel } from "../../lib/base/log.ts";
+import { Log, LOG_LEVELS, type LogEntry, type LogLevel } from "../../lib/base/log.ts";
 import { test } from "../kit/test.ts";
 
 /** A log from `least` on, and where its lines go. */
 function heard(least: LogLevel) {
   const lines: [LogLevel, string][] = [];
-  return { lines, log: new Log((level, line) => lines.push([level, line]), least, "a@here") };
+  return {
+    lines,
+    log: new Log(({ level, line }) => lines.push([level, line]), least, "a@here", () => 7),
+  };
 }
 
 test("Log passes on each level from the least on, and none below", () => {
@@ -15,6 +18,23 @@ test("Log passes on each level from the least on, and none below", () => {
     const passed = LOG_LEVELS.slice(LOG_LEVELS.indexOf(least));
     assertEquals(lines, passed.map((level) => [level, `a@here: said ${level}`]));
   }
+});
+
+test("Log.write: an entry is an object of which the line is one rendering", () => {
+  const entries: LogEntry[] = [];
+  const log = new Log((entry) => void entries.push(entry), "info", "a@here", () => 7);
+  const data = { pid: 1 };
+  log.write("warn", "it is slow", "warning", data);
+  const [entry] = entries;
+  assertEquals(entry!.line, "a@here: it is slow");
+  assertEquals(JSON.parse(JSON.stringify(entry)), {
+    time: 7,
+    level: "warn",
+    node: "a@here",
+    event: "warning",
+    message: "it is slow",
+    data,
+  });
 });
 
 test("Log.as speaks under another name, with the same sink and the same least level", () => {

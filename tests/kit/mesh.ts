@@ -47,7 +47,7 @@ export async function withNodes(body: (start: Start) => Promise<void>): Promise<
         name: short.includes("@") ? short : `${short}@127.0.0.1:0`,
         cookie: COOKIE,
         logLevel: "debug",
-        log: (level, line) => void lines.push({ level, line }),
+        log: ({ level, line }) => void lines.push({ level, line }),
         // So that the listeners below hear of the first sessions too.
         joinTimeout: 0,
         ...options,

@@ -40,7 +40,7 @@ export function takeOrders<What = Order, Options extends NodeOptions = NodeOptio
     for (const line of lines) {
       const value = JSON.parse(line);
       if (act === undefined) {
-        act = start({ ...value, log: (level, line) => tell({ event: "log", level, line }) });
+        act = start({ ...value, log: ({ level, line }) => tell({ event: "log", level, line }) });
         act.catch((error) => {
           tell({ event: "failed", code: error.code, message: error.message });
           process.exit(1);

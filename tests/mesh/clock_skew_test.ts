@@ -1,3 +1,4 @@
+import type { LogEntry } from "../../lib/base/log.ts";
 import { assertEquals } from "@std/assert";
 import { ClockSkew, SKEW_MS, skewWords } from "../../lib/mesh/clock_skew.ts";
 import { startNode } from "../../lib/start.ts";
@@ -64,7 +65,7 @@ test("Mesh reports the skew of a peer's clock, also when it is set while the ses
 test("a node warns once of a wrong clock, which global names tolerate", async () => {
   const cookie = "the same on every node";
   const lines: string[] = [];
-  const log = (_level: string, line: string): void => void lines.push(`${_level} ${line}`);
+  const log = ({ level, line }: LogEntry): void => void lines.push(`${level} ${line}`);
   const late = hostWith((real) => ({
     clock: {
       now: () => real.clock.now(),

@@ -2,6 +2,7 @@ import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { LogEntry } from "../../lib/base/log.ts";
 import type { Host } from "../../lib/host/host.ts";
 import { CookieError } from "../../lib/mesh/cookie.ts";
 import { startNode } from "../../lib/start.ts";
@@ -80,7 +81,7 @@ test("NodeOptions.log: a sink that throws or rejects does not end the process, a
     const host = makeHost();
     const lines: string[] = [];
     Object.assign(host, {
-      log: (level: string, line: string) => void lines.push(`${level} ${line}`),
+      log: ({ level, line }: LogEntry) => void lines.push(`${level} ${line}`),
     });
     const log = (): void => {
       const error = new Error("no disk");

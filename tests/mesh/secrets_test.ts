@@ -9,7 +9,7 @@ const OTHER = "9d41c7e2a05f8b36714eccd0b8a2f915";
 
 test("the cookie and its keys appear in no log, error, or inspection of a node", async () => {
   const lines: string[] = [];
-  const log = (_: string, line: string) => void lines.push(line);
+  const log = ({ line }: { line: string }) => void lines.push(line);
   const options = { logLevel: "debug", log, joinTimeout: 0 } as const;
   await using a = await Node.start({ ...options, name: "a@127.0.0.1:0", cookie: COOKIE });
   await using b = await Node.start({ ...options, name: "b@127.0.0.1:0", cookie: OTHER });

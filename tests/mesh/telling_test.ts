@@ -2,6 +2,7 @@
  * What a node says when something cannot be done and nobody waits for it, or the one who waits would
  * not know where to look.
  */
+import type { LogEntry } from "../../lib/base/log.ts";
 import { assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
 import { Repeats } from "../../lib/base/repeats.ts";
 import { type Call, Node, NodeStoppedError, type Pid, type Self } from "../../mod.ts";
@@ -11,7 +12,7 @@ const cookie = "one for both";
 
 test("Node.send of what cannot be sent is logged for each call site, now and then and with a count", async () => {
   const lines: string[] = [];
-  const log = (level: string, line: string) => void (level === "warn" && lines.push(line));
+  const log = ({ level, line }: LogEntry) => void (level === "warn" && lines.push(line));
   await using a = await Node.start({ name: "a@127.0.0.1:0", cookie, logLevel: "silent" });
   await using b = await Node.start({ name: "b@127.0.0.1:0", cookie, logLevel: "warn", log });
   a.expose("deaf", () => () => {});
@@ -35,7 +36,7 @@ test("Node.send of what cannot be sent is logged for each call site, now and the
 
 test("Node.send and spawn report that the node has been stopped, and so does call", async () => {
   const lines: string[] = [];
-  const log = (level: string, line: string) => void (level === "warn" && lines.push(line));
+  const log = ({ level, line }: LogEntry) => void (level === "warn" && lines.push(line));
   const node = await Node.start({ cookie, logLevel: "warn", log });
   const pid = node.spawn(() => () => {}) as Pid<unknown>;
   await node.stop();

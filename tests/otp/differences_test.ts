@@ -199,7 +199,7 @@ difference("A handler that returns no promise may call itself", async () => {
 
 difference("Sending after the node has stopped throws nothing", async () => {
   const lines: string[] = [];
-  const node = await Node.start({ log: (_level, line) => void lines.push(line) });
+  const node = await Node.start({ log: ({ line }) => void lines.push(line) });
   const pid = node.spawn(quiet);
   await node.stop();
   node.send(pid, "late");

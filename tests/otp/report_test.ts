@@ -12,7 +12,7 @@ test("Node: logs one report for one crash, of a child, of a start that failed, a
   await using node = await Node.start({
     cookie: "not a secret",
     logLevel: "warn",
-    log: (level, line) => void lines.push(`${level} ${line}`),
+    log: ({ level, line }) => void lines.push(`${level} ${line}`),
   });
   let fails = 0;
   const fragile = service<{ state: number; cast: { fail(): void; end(): void } }>({

@@ -10,7 +10,7 @@ const said: string[] = [];
 const node = await Node.start({
   cookie: "forgotten",
   logLevel: "error",
-  log: (_level, line) => void said.push(line.split("\n")[0]!),
+  log: ({ line }) => void said.push(line.split("\n")[0]!),
 });
 const heard: string[] = [];
 if (process.argv[2] === "listener") {

@@ -241,7 +241,7 @@ test("serve ends a connection that breaks a rule of compression, and no other", 
     message: (conn, data) => conn.send(data),
     perMessageDeflate: true,
     maxPayloadLength: 1 << 20,
-    log: (_level, line) => log.push(line),
+    log: ({ line }) => log.push(line),
   });
   const offer = "permessage-deflate";
   try {

@@ -24,7 +24,7 @@ async function judgeTable(table: readonly Case[], wire: Wire, cut: Cut): Promise
   const log: string[] = [];
   const server = await serve(host, {
     message: (conn, data) => conn.send(data),
-    log: (_level, line) => log.push(line),
+    log: ({ line }) => log.push(line),
     tls: tls?.server,
     backpressureLimit: 1 << 28,
   });

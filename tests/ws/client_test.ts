@@ -215,7 +215,7 @@ test("Client gives up after so many failed attempts, by state, event, error, log
   const client = await connect(host, server.url, {
     reconnect: { ...QUICK, attempts: 3 },
     stateChange: (_client, change) => changes.push(change),
-    log: (_level, line) => log.push(line),
+    log: ({ line }) => log.push(line),
   });
   await server.stop();
   const error = await client.ended;

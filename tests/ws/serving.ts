@@ -10,7 +10,7 @@ export async function serving<Data = undefined>(
   body: (server: Server, log: string[]) => Promise<void>,
 ): Promise<void> {
   const log: string[] = [];
-  const server = await serve(makeHost(), { log: (_level, line) => log.push(line), ...options });
+  const server = await serve(makeHost(), { log: ({ line }) => log.push(line), ...options });
   try {
     await body(server, log);
   } finally {

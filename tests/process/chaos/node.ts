@@ -4,6 +4,7 @@
  * same `id`. It ends when its input does.
  */
 import process from "node:process";
+import type { LogEntry } from "../../../lib/base/log.ts";
 import { SeededRandom } from "../../../lib/base/random.ts";
 import type { Host } from "../../../lib/host/host.ts";
 import { Node } from "../../../lib/node.ts";
@@ -58,7 +59,7 @@ async function run(options: ChaosOptions): Promise<(command: Command) => unknown
   for (const [, what, breaks] of BROKEN) if (sabotage.includes(what)) breaks();
   let port = 0;
   const host = routed(routes, (listening) => void (port = listening));
-  const log = (level: string, line: string) => tell({ kind: "log", level, line });
+  const log = ({ level, line }: LogEntry): void => tell({ kind: "log", level, line });
   const parts = await startNode({ joinTimeout: 0, ...own, log }, host);
   const node = Node.of(parts);
   node.on("nodeup", ({ node }) => tell({ kind: "met", node }));

@@ -1,0 +1,82 @@
+/**
+ * The flight recorder: what has happened on a node recently, in a ring. Always on.
+ *
+ * It records log entries, events of the node, and samples of messages: their types and times, no contents.
+ * A sample is taken when the scheduler reads its clock anyway, at most every {@linkcode SAMPLE_MS}, so
+ * messages cost nothing.
+ *
+ * @module
+ */
+import { Actor } from "../actor/actor.ts";
+import type { Runnable } from "../actor/scheduler.ts";
+import type { LogLevel } from "../base/log.ts";
+import type { Pid } from "../term/pid.ts";
+import { messageType } from "./message_type.ts";
+
+/** Number of entries that are kept. */
+export const RECORDED_MAX = 1_000;
+
+/** Maximum length of a recorded text, in characters. */
+const TEXT_CHARS_MAX = 2_000;
+
+/** Least time between two samples of messages. Milliseconds. */
+export const SAMPLE_MS = 5;
+
+/** Something that has happened. */
+export interface Recorded {
+  /** Its number: consecutive. */
+  readonly number: number;
+  /** When: milliseconds since 1970. */
+  readonly time: number;
+  /** The event, as in `LogEntry`; "message" for a sample of a message. */
+  readonly event: string;
+  /** The level of a log entry; undefined: it was not logged. */
+  readonly level: LogLevel | undefined;
+  /** The text; of a message its type. */
+  readonly message: string;
+  /** The actor, if there is one. */
+  readonly pid: Pid | undefined;
+}
+
+/** The ring. */
+export class Recorder {
+  readonly #wall: () => number;
+  readonly #ring: Recorded[] = [];
+  #count = 0;
+  #sampledAt = -Infinity;
+
+  constructor(wall: () => number) {
+    this.#wall = wall;
+  }
+
+  /** Records something. */
+  record(event: string, message: string, pid?: Pid, level?: LogLevel): void {
+    const number = this.#count++;
+    const text = message.slice(0, TEXT_CHARS_MAX);
+    this.#ring[number % RECORDED_MAX] = {
+      number,
+      time: this.#wall(),
+      event,
+      level,
+      message: text,
+      pid,
+    };
+  }
+
+  /** Records the message of an actor that has its turn. */
+  sample(runnable: Runnable, now: number): void {
+    if (now - this.#sampledAt < SAMPLE_MS || !(runnable instanceof Actor)) return;
+    this.#sampledAt = now;
+    const message = runnable.current ?? runnable.peek(1)[0];
+    if (message === undefined) return;
+    this.record("message", messageType(message), runnable.pid as Pid);
+  }
+
+  /** Returns what was recorded from a number on, in order. Default: all that is kept. */
+  since(number: number = 0): Recorded[] {
+    const first = Math.max(number, this.#count - RECORDED_MAX, 0);
+    const list: Recorded[] = [];
+    for (let at = first; at < this.#count; at++) list.push(this.#ring[at % RECORDED_MAX]!);
+    return list;
+  }
+}

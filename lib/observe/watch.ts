@@ -1,0 +1,199 @@
+/**
+ * Watches a node: the delay of its event loop, handlers that block it, calls that wait for long, deadlocks,
+ * memory. One timer, four times a second; once a second it looks at {@linkcode SCANNED_MAX} actors.
+ *
+ * A handler that blocks is found by the delay of that timer. From then on handlers are measured for a
+ * while, which names the actor if it blocks again; before, messages cost nothing.
+ *
+ * @module
+ */
+import type { Actor } from "../actor/actor.ts";
+import type { PendingCall } from "../actor/call.ts";
+import type { System } from "../actor/system.ts";
+import type { Clock, Timer } from "../base/clock.ts";
+import type { MemoryUse } from "../host/host.ts";
+import { NamedRemoteActor } from "../mesh/remote_actor.ts";
+import type { Pid } from "../term/pid.ts";
+import { type ActorInfo, attachedTo } from "./actor_info.ts";
+import type { BusyActors } from "./busy.ts";
+import { LoopDelays, TICK_MS } from "./loop_delay.ts";
+import { messageType } from "./message_type.ts";
+import type { Probes } from "./probes.ts";
+import { cycleText, findCycle } from "./waits.ts";
+import {
+  activityText,
+  seconds,
+  type Warning,
+  WARNING_LIMITS,
+  type WarningLimits,
+} from "./warning.ts";
+
+/** Number of actors that are looked at per second. */
+const SCANNED_MAX = 10_000;
+
+/** How long handlers are measured after a delay. Milliseconds. */
+const MEASURED_MS = 30_000;
+
+/** The same warning about the node is repeated after this time at the earliest. Milliseconds. */
+const REPEAT_MS = 60_000;
+
+/** Maximum number of calls of one scan that are warned about. */
+const CALLS_MAX = 10;
+
+/** What it needs of the node. */
+export interface Watched {
+  readonly system: System;
+  readonly clock: Clock;
+  readonly probes: Probes;
+  readonly busy: BusyActors;
+  memory(): MemoryUse | undefined;
+  /** Describes an actor of this node or another; undefined if that is not possible. */
+  infoOf(pid: Pid, name?: string): Promise<ActorInfo | undefined>;
+  warn(warning: Warning): void;
+}
+
+/** The watch of one node. */
+export class NodeWatch {
+  readonly #watched: Watched;
+  readonly #limits: { readonly [Name in keyof WarningLimits]-?: number };
+  readonly #delays: LoopDelays;
+  readonly #timer: Timer;
+  #ticks = 0;
+  #actors: Iterator<Actor> | undefined;
+  #stopMeasuring: (() => void) | undefined;
+  #measureUntil = 0;
+  readonly #told = new WeakSet<PendingCall>();
+  readonly #repeats = new Map<string, number>();
+
+  constructor(watched: Watched, limits: { readonly [Name in keyof WarningLimits]-?: number }) {
+    this.#watched = watched;
+    this.#limits = limits;
+    const { clock } = watched;
+    this.#delays = new LoopDelays(clock.now());
+    if (limits.slowTurn !== WARNING_LIMITS.slowTurn) this.#measure(Infinity);
+    this.#timer = clock.every(TICK_MS, () => this.#tick());
+  }
+
+  /** The delay of the event loop. */
+  get delay(): ReturnType<() => LoopDelays["delay"]> {
+    return this.#delays.delay;
+  }
+
+  /** Stops it. */
+  stop(): void {
+    this.#timer.cancel();
+    this.#stopMeasuring?.();
+  }
+
+  #tick(): void {
+    const { system, clock } = this.#watched;
+    if (system.isStopped) return this.stop();
+    const now = clock.now();
+    const delay = this.#delays.tick(now);
+    if (delay >= this.#limits.eventLoopDelay) this.#delayed(delay, now);
+    // A block that began between two ticks delays the next one by less than its length.
+    if (delay >= this.#limits.slowTurn / 2) this.#measure(now + MEASURED_MS);
+    else if (now >= this.#measureUntil) this.#stopMeasuring = this.#stopMeasuring?.() as undefined;
+    if (this.#ticks++ % 4 !== 0) return;
+    this.#scan(now);
+    if (this.#ticks % 20 === 1) this.#checkMemory(now);
+  }
+
+  #delayed(ms: number, now: number): void {
+    if (this.#isRepeated("eventLoopDelay", now, 5_000)) return;
+    const message = `the event loop was blocked for ${seconds(ms)}: timers and sockets waited`;
+    this.#warn({ kind: "eventLoopDelay", message, ms: Math.round(ms) });
+  }
+
+  /** Measures handlers until a time. */
+  #measure(until: number): void {
+    this.#measureUntil = Math.max(this.#measureUntil, until);
+    this.#stopMeasuring ??= this.#watched.probes.add({
+      handled: (actor, message, ms) => {
+        if (ms >= this.#limits.slowTurn) this.#slow(actor, message, ms);
+      },
+    });
+  }
+
+  #slow(actor: Actor, message: unknown, ms: number): void {
+    if (this.#isRepeated(`slow ${actor.pid.id}`, this.#watched.clock.now(), 5_000)) return;
+    const type = messageType(message);
+    const words = `${actor.label} blocked the event loop for ${
+      seconds(ms)
+    } while it handled ${type}`;
+    this.#warn({ kind: "slowTurn", message: words, pids: [actor.pid as Pid], ms: Math.round(ms) });
+  }
+
+  #checkMemory(now: number): void {
+    const memory = this.#watched.memory();
+    if (memory === undefined || memory.heapLimit === 0) return;
+    const { heapUsed, heapLimit } = memory;
+    if (heapUsed < heapLimit * this.#limits.memory || this.#isRepeated("memory", now)) return;
+    const used = Math.round(heapUsed / 2 ** 20);
+    const message = `the heap holds ${used} MiB of at most ${Math.round(heapLimit / 2 ** 20)} MiB`;
+    this.#warn({ kind: "memory", message, size: heapUsed });
+  }
+
+  /** Looks at some actors: which calls wait for long? */
+  #scan(now: number): void {
+    const { system, busy } = this.#watched;
+    this.#actors ??= system.actors();
+    let left = CALLS_MAX;
+    for (let count = 0; count < SCANNED_MAX; count++) {
+      const { value: actor, done } = this.#actors.next();
+      if (done) return void (this.#actors = undefined);
+      if (!actor.isAlive || busy.ms(actor, now) === undefined || actor.chain === undefined) {
+        continue;
+      }
+      for (const call of attachedTo(actor).calls) {
+        const age = call.age(now) ?? busy.ms(actor, now) ?? 0;
+        if (age < this.#limits.longCall || this.#told.has(call) || left-- <= 0) continue;
+        this.#told.add(call);
+        void this.#longCall(actor, call, age);
+      }
+    }
+  }
+
+  async #longCall(caller: Actor, call: PendingCall, ms: number): Promise<void> {
+    const { infoOf } = this.#watched;
+    const { callee } = call;
+    const name = callee instanceof NamedRemoteActor ? callee.name : undefined;
+    const activity = await infoOf(callee.pid as Pid, name);
+    if (!call.isOpen) return;
+    const pids = [caller.pid as Pid, activity?.pid ?? callee.pid as Pid];
+    const does = activity === undefined ? "it cannot be observed" : activityText(activity);
+    const message = `${caller.label} has waited ${seconds(ms)} for ${messageType(call)} of ` +
+      `${callee.label}: ${does}`;
+    this.#warn({ kind: "longCall", message, pids, ms: Math.round(ms), activity });
+    await this.#deadlock(caller);
+  }
+
+  async #deadlock(caller: Actor): Promise<void> {
+    const { infoOf, clock } = this.#watched;
+    const start = await infoOf(caller.pid as Pid);
+    if (start === undefined) return;
+    const cycle = await findCycle(start, (pid, name) => infoOf(pid, name));
+    if (cycle === undefined) return;
+    const key = `deadlock ${cycle.map(({ pid }) => `${pid}`).sort().join(" ")}`;
+    if (this.#isRepeated(key, clock.now())) return;
+    this.#warn({ kind: "deadlock", message: cycleText(cycle), pids: cycle.map(({ pid }) => pid) });
+  }
+
+  #warn(warning: Pick<Warning, "kind" | "message"> & Partial<Warning>): void {
+    this.#watched.warn({
+      pids: [],
+      ms: undefined,
+      size: undefined,
+      activity: undefined,
+      ...warning,
+    });
+  }
+
+  #isRepeated(key: string, now: number, ms: number = REPEAT_MS): boolean {
+    const last = this.#repeats.get(key);
+    if (last !== undefined && now - last < ms) return true;
+    if (this.#repeats.size >= 1_000) this.#repeats.clear();
+    this.#repeats.set(key, now);
+    return false;
+  }
+}

@@ -1,0 +1,14 @@
+/**
+ * The log of servers and clients, which have no node.
+ *
+ * @module
+ */
+import { LogEntry, type LogLevel, type LogSink } from "../base/log.ts";
+
+/** Writes a line. */
+export type LogLine = (level: LogLevel, line: string) => void;
+
+/** Returns a function that writes lines to a sink. `wall` returns milliseconds since 1970. */
+export function logLines(sink: LogSink, wall: () => number): LogLine {
+  return (level, line) => sink(new LogEntry(wall(), level, "", line));
+}
