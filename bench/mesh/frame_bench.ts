@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { dispatch, type DispatchTarget } from "../../lib/mesh/dispatch.ts";
+import { dispatch, type NodeMessages, type SessionMessages } from "../../lib/mesh/dispatch.ts";
 import { FRAME_BYTES_MAX, FrameReader, type FrameSink } from "../../lib/mesh/frame.ts";
 import { encodeRoomBroadcast } from "../../lib/mesh/message.ts";
 import { bench, size } from "../kit.ts";
@@ -15,14 +15,25 @@ import { bench, size } from "../kit.ts";
 const CHUNK_BYTES = size(64 * 1024, 4096);
 
 let delivered = 0;
-const inbound: DispatchTarget = {
+const owner: NodeMessages = {
   exposed() {},
   peerList() {},
   roomSink: { roomMessage: (_room, message) => void (delivered += message.length) },
 };
+const skip = () => undefined;
+const session: SessionMessages = {
+  met: { name: "a@h:1" },
+  onPing: skip,
+  onPong: skip,
+  onGoodbye: skip,
+  onBulk: skip,
+  onFragment: skip,
+  onTaken: skip,
+};
+const receivers = { owner, actors: undefined };
 const count: FrameSink = { frame: (_tag, body) => (delivered += body.length) >= 0 };
 const hand: FrameSink = {
-  frame: (tag, body) => dispatch(inbound, "a@h:1", tag, body) === undefined,
+  frame: (tag, body) => dispatch(session, receivers, tag, body) === undefined,
 };
 
 for (const bytes of [64, 1024, 16 * 1024]) {

@@ -12,6 +12,7 @@
  */
 import process from "node:process";
 import { makeAuthority, makeLeaf, SERVER_NAME } from "../../lib/mesh/certificate.ts";
+import { dispatch, type NodeMessages } from "../../lib/mesh/dispatch.ts";
 import { Session, type SessionHandler, type SessionLimits } from "../../lib/mesh/session.ts";
 import { FRAME_BYTES_MAX, FrameReader, startFrame } from "../../lib/mesh/frame.ts";
 import type { Stream } from "../../lib/host/stream.ts";
@@ -33,6 +34,9 @@ const LIMITS: SessionLimits = {
   queueBytesMax: 64 * 1024 * 1024,
 };
 
+/** The node: its messages are not measured. */
+const NO_OWNER: NodeMessages = { exposed() {}, peerList() {}, roomSink: undefined };
+
 /** Counts what comes, and wakes who waits for it. */
 class Receiver implements SessionHandler {
   /** When each small frame came that carries the time when it was sent. */
@@ -47,7 +51,10 @@ class Receiver implements SessionHandler {
     return new Promise((wake) => this.#wake = wake);
   }
 
-  message(_session: Session, tag: number, body: Uint8Array): undefined {
+  message(session: Session, tag: number, body: Uint8Array, bulk?: number): string | undefined {
+    if (tag !== TAG_SMALL && tag !== TAG_LARGE) {
+      return dispatch(session, { owner: NO_OWNER, actors: undefined }, tag, body, bulk !== undefined);
+    }
     if (tag === TAG_SMALL) {
       this.#small--;
       if (body[8] === 1) {
@@ -56,6 +63,7 @@ class Receiver implements SessionHandler {
       }
     } else this.#large--;
     if (this.#small === 0 && this.#large === 0) this.#wake();
+    return undefined;
   }
 
   over(_session: Session, end: string, words: string): void {

@@ -7,7 +7,6 @@
  * @module
  */
 import type { ClusterSink } from "../mesh/inbound.ts";
-import { TAG } from "../mesh/message.ts";
 import type { GroupTable } from "./groups.ts";
 import type { Registry } from "./registry.ts";
 import type { PeerLine } from "./rows.ts";
@@ -43,34 +42,46 @@ export class Replicas implements ClusterSink<PeerLine> {
     this.#groups.down(line);
   }
 
-  row(line: PeerLine, tag: number, body: Uint8Array): string | undefined {
-    switch (tag) {
-      case TAG.GLOBAL_REGISTER:
-        return this.#registry.registering(line, body);
-      case TAG.GLOBAL_UNREGISTER:
-        return this.#registry.unregistering(line, body);
-      case TAG.GLOBAL_SYNC:
-        return this.#registry.sync(line, body);
-      case TAG.GLOBAL_REGISTERED:
-        return this.#registry.registered(line, body);
-      case TAG.GLOBAL_INQUIRE:
-        return this.#registry.inquired(line, body);
-      case TAG.GLOBAL_HELD:
-        return this.#registry.held(line, body);
-      case TAG.GLOBAL_RESOLVED:
-        return this.#registry.resolved(line, body);
-      case TAG.CLUSTER_VIEW: {
-        const broken = this.#registry.viewed(line, body);
-        if (broken === undefined && this.#lines.get(line.home.node) === line) void this.#tell(line);
-        return broken;
-      }
-      case TAG.GROUP_JOIN:
-        return this.#groups.joining(line, body);
-      case TAG.GROUP_LEAVE:
-        return this.#groups.leaving(line, body);
-      default:
-        return undefined;
-    }
+  onGlobalRegister(line: PeerLine, body: Uint8Array): string | undefined {
+    return this.#registry.registering(line, body);
+  }
+
+  onGlobalRegistered(line: PeerLine, body: Uint8Array): string | undefined {
+    return this.#registry.registered(line, body);
+  }
+
+  onGlobalUnregister(line: PeerLine, body: Uint8Array): string | undefined {
+    return this.#registry.unregistering(line, body);
+  }
+
+  onGlobalSync(line: PeerLine, body: Uint8Array): string | undefined {
+    return this.#registry.sync(line, body);
+  }
+
+  onGlobalInquire(line: PeerLine, body: Uint8Array): string | undefined {
+    return this.#registry.inquired(line, body);
+  }
+
+  onGlobalHeld(line: PeerLine, body: Uint8Array): string | undefined {
+    return this.#registry.held(line, body);
+  }
+
+  onGlobalResolved(line: PeerLine, body: Uint8Array): string | undefined {
+    return this.#registry.resolved(line, body);
+  }
+
+  onClusterView(line: PeerLine, body: Uint8Array): string | undefined {
+    const broken = this.#registry.viewed(line, body);
+    if (broken === undefined && this.#lines.get(line.home.node) === line) void this.#tell(line);
+    return broken;
+  }
+
+  onGroupJoin(line: PeerLine, body: Uint8Array): string | undefined {
+    return this.#groups.joining(line, body);
+  }
+
+  onGroupLeave(line: PeerLine, body: Uint8Array): string | undefined {
+    return this.#groups.leaving(line, body);
   }
 
   /** Tells a peer of all that this node has. */

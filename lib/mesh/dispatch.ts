@@ -1,10 +1,19 @@
 /**
- * From a frame of an open session to the one who acts on it. Bodies are decoded and judged here;
- * what is returned is the rule that the peer broke, which ends its session.
+ * The dispatch of a session: one table from the tag of a message to its handler.
+ *
+ *     Session.frame ─▶ SessionReceiver.message ─▶ dispatch ─┬─▶ Session    PING, PONG, GOODBYE, BULK, FRAGMENT, TAKEN
+ *                                                           ├─▶ Mesh       peers, functions, clock, cookies
+ *                                                           ├─▶ RoomSink   broadcasts
+ *                                                           ├─▶ Inbound    messages and signals of actors
+ *                                                           └─▶ ClusterSink, by Inbound: names and groups
+ *
+ * A handler returns `undefined`, or the rule that the peer broke, which ends the session. A tag without a
+ * handler is skipped: a later version may use it.
  *
  * @module
  */
 import { isUtf8 } from "node:buffer";
+import type { ClusterSink, Inbound } from "./inbound.ts";
 import {
   decodeClock,
   decodeExposed,
@@ -15,96 +24,211 @@ import {
   TAG,
 } from "./message.ts";
 import { isNormalName } from "./name.ts";
+import type { Outbound } from "./outbound.ts";
 
-/** Takes what other nodes broadcast to rooms. `message` is valid during the call only. */
+/** Delivers what other nodes broadcast to rooms. `message` is valid during the call only. */
 export interface RoomSink {
   /** `text`: the message is valid UTF-8, to be sent on as text. */
   roomMessage(room: string, message: Uint8Array, text: boolean, from: string): void;
 }
 
-/** Acts on what actors of one other node say. */
-export interface ActorSink {
-  /** `alone`: the row was a large one, whose term depends on none before it. */
-  take(tag: number, body: Uint8Array, alone: boolean): string | undefined;
+/** Handles the messages of a session that concern the session itself. */
+export interface SessionMessages {
+  /** The node at the other end. */
+  readonly met: { readonly name: string };
+  onPing(body: Uint8Array): string | undefined;
+  onPong(body: Uint8Array): string | undefined;
+  onGoodbye(body: Uint8Array): string | undefined;
+  onBulk(body: Uint8Array): string | undefined;
+  onFragment(body: Uint8Array): string | undefined;
+  onTaken(body: Uint8Array): string | undefined;
 }
 
-/** Who acts on frames. */
-export interface DispatchTarget {
-  /** A peer has named nodes that it is connected with. */
+/** Handles the messages that concern the node: implemented by `Mesh`. */
+export interface NodeMessages {
+  /** A peer has sent the names of nodes that it is connected with. */
   peerList(names: readonly string[], from: string): void;
-  /** A peer's digest of the nodes that it is connected with. A returned text is the rule that it broke. */
+  /** A peer has sent a digest of the nodes that it is connected with. */
   peerDigest?(body: Uint8Array, from: string): string | undefined;
   /** A peer exposes functions, or does not any more. */
   exposed(added: boolean, names: readonly string[], from: string): void;
-  /** A peer's time of day, in milliseconds since 1970. */
+  /** A peer has sent its time of day, in milliseconds since 1970. */
   clock?(wall: number, from: string): void;
   /** A peer asks which cookies this node has. */
   prove?(nonce: Uint8Array, from: string): void;
-  /** A peer's proofs of the cookies that it has. */
+  /** A peer has sent proofs of the cookies that it has. */
   proof?(proofs: readonly Uint8Array[], from: string): void;
-  /** Filled by the cluster; without it room messages are skipped. */
+  /** Set by the cluster; without it broadcasts are skipped. */
   readonly roomSink: RoomSink | undefined;
 }
 
-/** Hands a frame on. Unknown tags are skipped: a later version may know them. */
-export function dispatch(
-  inbound: DispatchTarget,
-  from: string,
+/** What the messages of one session are handled by, besides the session. */
+export interface Receivers {
+  readonly owner: NodeMessages;
+  /** `undefined`: messages of actors, names and groups are skipped. */
+  readonly actors: Inbound | undefined;
+}
+
+/** `isLarge`: the message came in fragments, and is at its place in the order. */
+type Handler = (
+  session: SessionMessages,
+  to: Receivers,
   tag: number,
   body: Uint8Array,
-  actors?: ActorSink,
-  alone = false,
+  isLarge: boolean,
+) => string | undefined;
+
+/** A message of the session itself. */
+function own(
+  handle: (session: SessionMessages, body: Uint8Array) => string | undefined,
+): Handler {
+  return (session, _to, _tag, body) => handle(session, body);
+}
+
+/** A message for the node, with the name of its sender. */
+function node(
+  handle: (node: NodeMessages, body: Uint8Array, from: string) => string | undefined,
+): Handler {
+  return (session, { owner }, _tag, body) => handle(owner, body, session.met.name);
+}
+
+/** A message for an actor. It may have to wait for a large one before it: see `Inbound.take`. */
+function actors(handle: (inbound: Inbound, body: Uint8Array) => void): Handler {
+  return (_session, to, tag, body, isLarge) => to.actors?.take(handle, tag, body, isLarge);
+}
+
+/** A message about names or groups. */
+function cluster(
+  handle: (sink: ClusterSink<Outbound>, link: Outbound, body: Uint8Array) => string | undefined,
+): Handler {
+  return actors((inbound, body) => inbound.cluster(handle, body));
+}
+
+function handshake(): string {
+  return "a message of the handshake, after it";
+}
+
+/** The handlers by tag; the layouts are in `message.ts`. */
+const TABLE: readonly (readonly [tag: number, handler: Handler])[] = [
+  [TAG.NAME, handshake],
+  [TAG.CHALLENGE, handshake],
+  [TAG.REPLY, handshake],
+  [TAG.ACK, handshake],
+  [TAG.REJECT, handshake],
+
+  [TAG.PING, own((session, body) => session.onPing(body))],
+  [TAG.PONG, own((session, body) => session.onPong(body))],
+  [TAG.GOODBYE, own((session, body) => session.onGoodbye(body))],
+  [TAG.BULK, own((session, body) => session.onBulk(body))],
+  [TAG.FRAGMENT, own((session, body) => session.onFragment(body))],
+  [TAG.TAKEN, own((session, body) => session.onTaken(body))],
+
+  [TAG.PEER_LIST, node(peerList)],
+  [TAG.PEER_DIGEST, node((node, body, from) => node.peerDigest?.(body, from))],
+  [TAG.EXPOSED, node(exposed)],
+  [TAG.CLOCK, node(clock)],
+  [TAG.PROVE, node(prove)],
+  [TAG.PROOF, node(proof)],
+  [TAG.ROOM_BROADCAST, node((node, body, from) => broadcast(node, body, from, true))],
+  [TAG.ROOM_BROADCAST_BINARY, node((node, body, from) => broadcast(node, body, from, false))],
+
+  // Most of SEND and SEND_NAMED does not come here: see `Session.frameAt`.
+  [TAG.SEND, actors((inbound) => inbound.onSend())],
+  [TAG.SEND_NAMED, actors((inbound) => inbound.onSendNamed())],
+  [TAG.CALL, actors((inbound) => inbound.onCall())],
+  [TAG.CALL_NAMED, actors((inbound) => inbound.onCallNamed())],
+  [TAG.ANSWER, actors((inbound) => inbound.onAnswer())],
+  [TAG.CALL_OVER, actors((inbound) => inbound.onCallOver())],
+  [TAG.LINK, actors((inbound) => inbound.onLink())],
+  [TAG.UNLINK, actors((inbound) => inbound.onUnlink())],
+  [TAG.UNLINKED, actors((inbound) => inbound.onUnlinked())],
+  [TAG.EXIT, actors((inbound) => inbound.onExit())],
+  [TAG.EXIT_SIGNAL, actors((inbound) => inbound.onExitSignal())],
+  [TAG.MONITOR, actors((inbound) => inbound.onMonitor())],
+  [TAG.MONITOR_NAMED, actors((inbound) => inbound.onMonitorNamed())],
+  [TAG.DEMONITOR, actors((inbound) => inbound.onDemonitor())],
+  [TAG.DOWN, actors((inbound) => inbound.onDown())],
+  [TAG.SPAWN, actors((inbound) => inbound.onSpawn())],
+  [TAG.SPAWNED, actors((inbound) => inbound.onSpawned())],
+  [TAG.HOME, actors((inbound, body) => inbound.onHome(body))],
+
+  [TAG.GLOBAL_REGISTER, cluster((sink, link, body) => sink.onGlobalRegister(link, body))],
+  [TAG.GLOBAL_REGISTERED, cluster((sink, link, body) => sink.onGlobalRegistered(link, body))],
+  [TAG.GLOBAL_UNREGISTER, cluster((sink, link, body) => sink.onGlobalUnregister(link, body))],
+  [TAG.GLOBAL_SYNC, cluster((sink, link, body) => sink.onGlobalSync(link, body))],
+  [TAG.GLOBAL_INQUIRE, cluster((sink, link, body) => sink.onGlobalInquire(link, body))],
+  [TAG.GLOBAL_HELD, cluster((sink, link, body) => sink.onGlobalHeld(link, body))],
+  [TAG.GLOBAL_RESOLVED, cluster((sink, link, body) => sink.onGlobalResolved(link, body))],
+  [TAG.CLUSTER_VIEW, cluster((sink, link, body) => sink.onClusterView(link, body))],
+  [TAG.GROUP_JOIN, cluster((sink, link, body) => sink.onGroupJoin(link, body))],
+  [TAG.GROUP_LEAVE, cluster((sink, link, body) => sink.onGroupLeave(link, body))],
+];
+
+/** The table as an array: its index is the tag. */
+const HANDLERS: readonly (Handler | undefined)[] = Array.from(
+  { length: 0x100 },
+  (_, tag) => TABLE.find((row) => row[0] === tag)?.[1],
+);
+
+/** The tags that have a handler. */
+export const HANDLED_TAGS: readonly number[] = TABLE.map(([tag]) => tag);
+
+/** Calls the handler of a message. Returns the rule that the peer broke, or `undefined`. */
+export function dispatch(
+  session: SessionMessages,
+  to: Receivers,
+  tag: number,
+  body: Uint8Array,
+  isLarge = false,
 ): string | undefined {
-  switch (tag) {
-    case TAG.PEER_LIST: {
-      const names = decodeList(body);
-      if (names === undefined) return "a malformed PEER_LIST";
-      if (!names.every(isNormalName)) return "a PEER_LIST with something that is no node name";
-      inbound.peerList(names, from);
-      return undefined;
-    }
-    case TAG.PEER_DIGEST:
-      return inbound.peerDigest?.(body, from);
-    case TAG.EXPOSED: {
-      const decoded = decodeExposed(body);
-      if (decoded === undefined) return "a malformed EXPOSED";
-      inbound.exposed(decoded.added, decoded.names, from);
-      return undefined;
-    }
-    case TAG.CLOCK: {
-      const wall = decodeClock(body);
-      if (wall === undefined) return "a malformed CLOCK";
-      inbound.clock?.(wall, from);
-      return undefined;
-    }
-    case TAG.PROVE: {
-      const nonce = decodeProve(body);
-      if (nonce === undefined) return "a malformed PROVE";
-      inbound.prove?.(nonce, from);
-      return undefined;
-    }
-    case TAG.PROOF: {
-      const proofs = decodeProof(body);
-      if (proofs === undefined) return "a malformed PROOF";
-      inbound.proof?.(proofs, from);
-      return undefined;
-    }
-    case TAG.ROOM_BROADCAST:
-    case TAG.ROOM_BROADCAST_BINARY: {
-      const decoded = decodeRoomBroadcast(body);
-      if (decoded === undefined) return "a malformed ROOM_BROADCAST";
-      const text = tag === TAG.ROOM_BROADCAST;
-      if (text && !isUtf8(decoded.message)) return "a ROOM_BROADCAST that is not UTF-8";
-      inbound.roomSink?.roomMessage(decoded.room, decoded.message, text, from);
-      return undefined;
-    }
-    case TAG.NAME:
-    case TAG.CHALLENGE:
-    case TAG.REPLY:
-    case TAG.ACK:
-    case TAG.REJECT:
-      return "a message of the handshake, after it";
-    default:
-      return actors?.take(tag, body, alone);
-  }
+  return HANDLERS[tag]?.(session, to, tag, body, isLarge);
+}
+
+function peerList(node: NodeMessages, body: Uint8Array, from: string): string | undefined {
+  const names = decodeList(body);
+  if (names === undefined) return "a malformed PEER_LIST";
+  if (!names.every(isNormalName)) return "a PEER_LIST with something that is no node name";
+  node.peerList(names, from);
+  return undefined;
+}
+
+function exposed(node: NodeMessages, body: Uint8Array, from: string): string | undefined {
+  const decoded = decodeExposed(body);
+  if (decoded === undefined) return "a malformed EXPOSED";
+  node.exposed(decoded.added, decoded.names, from);
+  return undefined;
+}
+
+function clock(node: NodeMessages, body: Uint8Array, from: string): string | undefined {
+  const wall = decodeClock(body);
+  if (wall === undefined) return "a malformed CLOCK";
+  node.clock?.(wall, from);
+  return undefined;
+}
+
+function prove(node: NodeMessages, body: Uint8Array, from: string): string | undefined {
+  const nonce = decodeProve(body);
+  if (nonce === undefined) return "a malformed PROVE";
+  node.prove?.(nonce, from);
+  return undefined;
+}
+
+function proof(node: NodeMessages, body: Uint8Array, from: string): string | undefined {
+  const proofs = decodeProof(body);
+  if (proofs === undefined) return "a malformed PROOF";
+  node.proof?.(proofs, from);
+  return undefined;
+}
+
+function broadcast(
+  { roomSink }: NodeMessages,
+  body: Uint8Array,
+  from: string,
+  isText: boolean,
+): string | undefined {
+  const decoded = decodeRoomBroadcast(body);
+  if (decoded === undefined) return "a malformed ROOM_BROADCAST";
+  if (isText && !isUtf8(decoded.message)) return "a ROOM_BROADCAST that is not UTF-8";
+  roomSink?.roomMessage(decoded.room, decoded.message, isText, from);
+  return undefined;
 }

@@ -59,13 +59,31 @@ const FORMS: ReadonlyMap<number, Form> = new Map<number, Form>([
   ].map((tag) => [tag, { to: WORD_BYTES, named: false, term: false }] as const),
 ]);
 
-/** Takes what nodes tell each other of names and groups: filled above. */
-export interface ClusterSink<Line> {
+/** Handles names and groups: implemented by `cluster/replicas.ts`. Each method returns the rule that was broken. */
+export interface ClusterSink<Link> {
   /** A session is up. */
-  up(line: Line): void;
-  /** A row. A returned text is the rule that it broke. */
-  row(line: Line, tag: number, body: Uint8Array): string | undefined;
+  up(link: Link): void;
+  onGlobalRegister(link: Link, body: Uint8Array): string | undefined;
+  onGlobalRegistered(link: Link, body: Uint8Array): string | undefined;
+  onGlobalUnregister(link: Link, body: Uint8Array): string | undefined;
+  onGlobalSync(link: Link, body: Uint8Array): string | undefined;
+  onGlobalInquire(link: Link, body: Uint8Array): string | undefined;
+  onGlobalHeld(link: Link, body: Uint8Array): string | undefined;
+  onGlobalResolved(link: Link, body: Uint8Array): string | undefined;
+  onClusterView(link: Link, body: Uint8Array): string | undefined;
+  onGroupJoin(link: Link, body: Uint8Array): string | undefined;
+  onGroupLeave(link: Link, body: Uint8Array): string | undefined;
 }
+
+/** Handles one kind of message about names or groups. */
+export type ClusterHandler = (
+  sink: ClusterSink<Outbound>,
+  link: Outbound,
+  body: Uint8Array,
+) => string | undefined;
+
+/** Handles one kind of message of an actor. */
+export type InboundHandler = (inbound: Inbound, body: Uint8Array) => void;
 
 /** What is needed of the session itself. */
 export interface HeldSession {
@@ -120,30 +138,40 @@ export class Inbound {
   }
 
   /**
-   * Acts on a row. `alone`: it was a large one, at its place in the order. A returned text is the rule that
-   * it broke.
+   * Handles a message, or keeps it until a large one to the same actor, sent before it, is complete. `alone`:
+   * it was a large one itself, at its place in the order. Returns the rule that it broke, or `undefined`.
    */
-  take(tag: number, body: Uint8Array, alone: boolean): string | undefined {
+  take(handle: InboundHandler, tag: number, body: Uint8Array, alone: boolean): string | undefined {
     const key = alone || this.#holds.count === 0 ? undefined : this.keyOf(tag, body);
     this.#row.begin(body, 0, body.length, alone);
-    return this.#guard(tag, body, key);
+    return this.#guard(handle, tag, body, key);
   }
 
-  /** The same for a row whose body stands in `bytes`, when nothing is held. */
+  /** Handles a SEND or SEND_NAMED whose body is a part of `bytes`, while no message waits. */
   takeAt(tag: number, bytes: Uint8Array, from: number, to: number): string | undefined {
     this.#row.begin(bytes, from, to, false);
-    return this.#guard(tag, bytes);
+    try {
+      if (tag === TAG.SEND) this.onSend();
+      else this.onSendNamed();
+      return undefined;
+    } catch (error) {
+      return ruleOf(error, tag);
+    }
   }
 
-  #guard(tag: number, body: Uint8Array, key?: HoldKey): string | undefined {
+  #guard(
+    handle: InboundHandler,
+    tag: number,
+    body: Uint8Array,
+    key?: HoldKey,
+  ): string | undefined {
     try {
-      if (key !== undefined && this.#holds.isHeld(key)) this.#wait(tag, body, key);
-      else this.#act(tag, body);
+      if (key !== undefined && this.#holds.isHeld(key)) this.#wait(handle, tag, body, key);
+      else handle(this, body);
+      return undefined;
     } catch (error) {
-      if (error instanceof ProtocolError) return `row 0x${tag.toString(16)}: ${error.message}`;
-      throw error;
+      return ruleOf(error, tag);
     }
-    return undefined;
   }
 
   /** For whom a row is that begins like this: what comes later for the same actor is to wait for it. */
@@ -161,7 +189,7 @@ export class Inbound {
   }
 
   /** Acts on a row later. Its term is decoded now, for the next may build on it. */
-  #wait(tag: number, body: Uint8Array, key: HoldKey): void {
+  #wait(handle: InboundHandler, tag: number, body: Uint8Array, key: HoldKey): void {
     const form = FORMS.get(tag)!;
     let decoded: Decoded | undefined;
     if (form.term) {
@@ -174,7 +202,7 @@ export class Inbound {
     const copy = body.slice();
     const run = (): void => {
       this.#row.begin(copy, 0, copy.length, false, decoded);
-      const broken = this.#guard(tag, copy);
+      const broken = this.#guard(handle, tag, copy);
       if (broken !== undefined) this.#session.abort("protocol", `it sent ${broken}`);
     };
     if (!this.#holds.hold(key, body.length, run)) this.#fail("too much behind a large message");
@@ -188,50 +216,14 @@ export class Inbound {
     this.#spawner.lost(this.#line);
   }
 
-  #act(tag: number, body: Uint8Array): void {
-    switch (tag) {
-      case TAG.SEND:
-        return this.#send();
-      case TAG.SEND_NAMED:
-        return this.#sendNamed();
-      case TAG.CALL:
-      case TAG.CALL_NAMED:
-        return this.#call(tag);
-      case TAG.ANSWER:
-        return this.#answer();
-      case TAG.CALL_OVER:
-        return this.#callOver();
-      case TAG.LINK:
-        return this.#link();
-      case TAG.UNLINK:
-        return this.#unlink();
-      case TAG.UNLINKED:
-        return this.#unlinked();
-      case TAG.EXIT:
-        return this.#exit();
-      case TAG.EXIT_SIGNAL:
-        return this.#exitSignal();
-      case TAG.MONITOR:
-      case TAG.MONITOR_NAMED:
-        return this.#monitor(tag);
-      case TAG.DEMONITOR:
-        return this.#demonitor();
-      case TAG.DOWN:
-        return this.#down();
-      case TAG.SPAWN:
-        return this.#spawn();
-      case TAG.SPAWNED:
-        return this.#spawned();
-      case TAG.HOME:
-        return this.#home(body);
-      default: {
-        const broken = this.#cluster()?.row(this.#line, tag, body);
-        if (broken !== undefined) this.#fail(broken);
-      }
-    }
+  /** Passes a message to the names or groups. */
+  cluster(handle: ClusterHandler, body: Uint8Array): void {
+    const sink = this.#cluster();
+    const broken = sink && handle(sink, this.#line, body);
+    if (broken !== undefined) this.#fail(broken);
   }
 
-  #send(): void {
+  onSend(): void {
     const row = this.#row;
     const to = row.receiver();
     // It is decoded whoever is to get it: the next term may build on it.
@@ -241,7 +233,7 @@ export class Inbound {
     else this.#dead(to, message);
   }
 
-  #sendNamed(): void {
+  onSendNamed(): void {
     const row = this.#row;
     const name = row.text();
     const message = row.term();
@@ -263,21 +255,28 @@ export class Inbound {
     events.emit("deadletter", { to: this.#line.homes.pid(RECEIVER, to)!, message });
   }
 
-  #call(tag: number): void {
-    const row = this.#row;
-    const number = row.number();
-    const actor = tag === TAG.CALL ? this.#system.find(row.receiver()) : this.#holder();
-    const request = row.term();
+  onCall(): void {
+    const number = this.#row.number();
+    this.#call(number, this.#system.find(this.#row.receiver()));
+  }
+
+  onCallNamed(): void {
+    const number = this.#row.number();
+    this.#call(number, this.#holder());
+  }
+
+  #call(number: number, actor: Actor | undefined): void {
+    const request = this.#row.term();
     if (this.#calls.has(number)) this.#fail("a request's number that is in use");
     if (this.#calls.size >= this.#bondsMax) this.#fail("too many calls");
     if (actor === undefined) return this.#line.answer(number, ANSWER.MISSING, undefined);
     const call = new IncomingCall(request, actor, number, this.#calls, this.#line);
-    // It is a message all the same, to which nobody waits for an answer.
+    // It is delivered all the same, but no answer is sent.
     if (this.#wasEarly(`call ${number}`)) call.close();
     this.#deliver(actor, call);
   }
 
-  #callOver(): void {
+  onCallOver(): void {
     const number = this.#row.number();
     const call = this.#calls.get(number);
     if (call !== undefined) call.close();
@@ -295,7 +294,7 @@ export class Inbound {
     return this.#early.size > 0 && this.#early.delete(what);
   }
 
-  #answer(): void {
+  onAnswer(): void {
     const row = this.#row;
     const number = row.number();
     const status = row.u8();
@@ -313,7 +312,7 @@ export class Inbound {
     else this.#fail("an unknown status");
   }
 
-  #link(): void {
+  onLink(): void {
     const row = this.#row;
     const from = row.sender();
     const to = row.receiver();
@@ -329,7 +328,7 @@ export class Inbound {
     tie(actor, distant);
   }
 
-  #unlink(): void {
+  onUnlink(): void {
     const row = this.#row;
     const from = row.sender();
     const to = row.receiver();
@@ -340,12 +339,12 @@ export class Inbound {
     distant?.released();
   }
 
-  #unlinked(): void {
+  onUnlinked(): void {
     const from = this.#row.sender();
     this.#line.known(from)?.unlinkedThere(this.#row.receiver());
   }
 
-  #exit(): void {
+  onExit(): void {
     const row = this.#row;
     const from = row.sender();
     const to = row.receiver();
@@ -358,7 +357,7 @@ export class Inbound {
     distant.released();
   }
 
-  #exitSignal(): void {
+  onExitSignal(): void {
     const row = this.#row;
     const from = row.sender();
     const to = row.receiver();
@@ -369,12 +368,19 @@ export class Inbound {
     actor.exitSignal(this.#line.pid(from), reason);
   }
 
-  #monitor(tag: number): void {
-    const row = this.#row;
-    const from = row.sender();
-    const to = tag === TAG.MONITOR ? row.receiver() : 0;
-    const actor = tag === TAG.MONITOR ? this.#system.find(to) : this.#holder();
-    const ref = row.number();
+  onMonitor(): void {
+    const from = this.#row.sender();
+    const to = this.#row.receiver();
+    this.#monitor(from, to, this.#system.find(to));
+  }
+
+  onMonitorNamed(): void {
+    const from = this.#row.sender();
+    this.#monitor(from, 0, this.#holder());
+  }
+
+  #monitor(from: number, to: number, actor: Actor | undefined): void {
+    const ref = this.#row.number();
     if (this.#wasEarly(`monitor ${from} ${ref}`)) return;
     if (actor === undefined) return this.#line.downOf(to, from, ref, "noproc");
     const distant = this.#distant(from);
@@ -384,7 +390,7 @@ export class Inbound {
     watch({ ref: new Ref(this.#line.home, ref), watcher: distant, target: actor });
   }
 
-  #demonitor(): void {
+  onDemonitor(): void {
     const row = this.#row;
     const from = row.sender();
     row.receiver();
@@ -397,7 +403,7 @@ export class Inbound {
     distant!.released();
   }
 
-  #down(): void {
+  onDown(): void {
     const row = this.#row;
     const ended = row.sender();
     const to = row.receiver();
@@ -418,7 +424,7 @@ export class Inbound {
     return target instanceof NamedRemoteActor || target.pid.id === id;
   }
 
-  #spawn(): void {
+  onSpawn(): void {
     const row = this.#row;
     const request = row.number();
     const from = row.sender();
@@ -434,7 +440,7 @@ export class Inbound {
     distant.released();
   }
 
-  #spawned(): void {
+  onSpawned(): void {
     const row = this.#row;
     const request = row.number();
     const status = row.u8();
@@ -442,7 +448,7 @@ export class Inbound {
     this.#spawner.answered(this.#line, request, status, id);
   }
 
-  #home(body: Uint8Array): void {
+  onHome(body: Uint8Array): void {
     const home = decodeHome(body);
     if (home === undefined || !isNormalName(home.node)) return this.#fail("a malformed HOME");
     const broken = this.#line.homes.announced(home.index, home.node, home.creation);
@@ -481,4 +487,10 @@ export class Inbound {
   #fail(what: string): never {
     return this.#row.fail(what);
   }
+}
+
+/** Returns the rule that a peer broke; throws again what is not a fault of the peer. */
+function ruleOf(error: unknown, tag: number): string {
+  if (error instanceof ProtocolError) return `row 0x${tag.toString(16)}: ${error.message}`;
+  throw error;
 }

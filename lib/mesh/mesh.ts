@@ -29,6 +29,7 @@ import { HandshakeIo, type HandshakeOwner } from "./handshake_io.ts";
 import { type CertificateCheck, fail, type Met, Responder, type Self } from "./handshake.ts";
 import { type ClusterKeys, makeCreation } from "./identity.ts";
 import type { RoomSink } from "./dispatch.ts";
+import type { Inbound } from "./inbound.ts";
 import {
   CONNECT_MS,
   Membership,
@@ -40,7 +41,7 @@ import { encodeClock, encodeExposed, NONCE_BYTES, type RejectReason } from "./me
 import { formatName, type NodeName } from "./name.ts";
 import { Reauthentication } from "./reauthentication.ts";
 import { refusalWords, Rejections } from "./rejections.ts";
-import { type SessionActors, type SessionOwner, SessionReceiver } from "./session_receiver.ts";
+import { type SessionOwner, SessionReceiver } from "./session_receiver.ts";
 
 /** How many of the longest messages may be incomplete at once, of all nodes and of one address. */
 const INCOMPLETE_MAX = 16;
@@ -142,7 +143,7 @@ export class Mesh implements SessionOwner {
   readonly startedAt: number;
   roomSink: RoomSink | undefined = undefined;
   /** Filled when there are actors: gives those of a new session. Until then there are none. */
-  attach: ((session: Session) => SessionActors) | undefined = undefined;
+  attach: ((session: Session) => Inbound) | undefined = undefined;
 
   readonly #host: Host;
   readonly #options: MeshOptions;

@@ -18,7 +18,8 @@ import type { Stream, StreamEnd } from "../host/stream.ts";
 import type { Clock } from "../base/clock.ts";
 import { encodeTaken, u32At } from "./fragment_writer.ts";
 import { encodeFrame, FRAME_BYTES_MAX, type FrameReader, type FrameSink } from "./frame.ts";
-import { type Arriving, FragmentReader, MESSAGE_BYTES_MAX } from "./fragment_reader.ts";
+import { FragmentReader, MESSAGE_BYTES_MAX } from "./fragment_reader.ts";
+import type { SessionMessages } from "./dispatch.ts";
 import type { Met } from "./handshake.ts";
 import { HoldbackQueue, type HoldKey } from "./holdback_queue.ts";
 import { decodeGoodbye, encodeGoodbye, type GoodbyeReason, TAG } from "./message.ts";
@@ -111,7 +112,7 @@ interface Probe {
 }
 
 /** A session that is up. */
-export class Session implements FrameSink {
+export class Session implements FrameSink, SessionMessages {
   /** Who is on the other side. */
   readonly met: Met;
   /** Whether this side dialled. */
@@ -293,39 +294,70 @@ export class Session implements FrameSink {
     return broken === undefined ? !this.#over : this.#broke(broken);
   }
 
-  /** A frame came. */
+  /** A frame came. Returns false if the session is over. */
   frame(tag: number, body: Uint8Array): boolean {
-    switch (tag) {
-      case TAG.PING:
-        if (body.length < PING_BYTES) return this.#broke("a PING that is too short");
-        // Whoever pings and does not read would fill our memory with answers.
-        if (this.#pongs < PONGS_UNSENT_BYTES_MAX) {
-          const pong = encodeFrame(TAG.PONG, body.subarray(0, PING_BYTES));
-          this.#pongs += pong.length;
-          this.outbox.control(pong);
-        }
-        return true;
-      case TAG.PONG:
-        this.#ponged(body);
-        return true;
-      case TAG.GOODBYE: {
-        const reason = decodeGoodbye(body);
-        if (reason === undefined) return this.#broke("a GOODBYE without a reason");
-        this.#end(reason, "it said goodbye");
-        return false;
-      }
-      case TAG.BULK:
-        return this.#begin(this.#fragments.begin(body));
-      case TAG.FRAGMENT:
-        return this.#add(this.#fragments.add(body));
-      case TAG.TAKEN:
-        if (body.length < 4) return this.#broke("a TAKEN that is too short");
-        return this.outbox.taken(u32At(body, 0)) || this.#broke("a TAKEN of more than was sent");
-      default: {
-        const broken = this.#handler.message(this, tag, body);
-        return broken === undefined ? !this.#over : this.#broke(broken);
-      }
+    const broken = this.#handler.message(this, tag, body);
+    return broken === undefined ? !this.#over : this.#broke(broken);
+  }
+
+  /** Answers a PING, unless the answers to earlier ones still wait to be sent. */
+  onPing(body: Uint8Array): string | undefined {
+    if (body.length < PING_BYTES) return "a PING that is too short";
+    // A peer that pings and does not read would fill our memory with answers.
+    if (this.#pongs < PONGS_UNSENT_BYTES_MAX) {
+      const pong = encodeFrame(TAG.PONG, body.subarray(0, PING_BYTES));
+      this.#pongs += pong.length;
+      this.outbox.control(pong);
     }
+    return undefined;
+  }
+
+  /** Resolves the probes that waited for this PONG. */
+  onPong(body: Uint8Array): string | undefined {
+    if (this.#probes.size === 0 || body.length < PING_BYTES) return undefined;
+    const ping = u32At(body, 0);
+    for (const probe of [...this.#probes]) if (ping >= probe.ping) probe.done(true);
+    return undefined;
+  }
+
+  /** Ends the session for the reason that the peer sent. */
+  onGoodbye(body: Uint8Array): string | undefined {
+    const reason = decodeGoodbye(body);
+    if (reason === undefined) return "a GOODBYE without a reason";
+    this.#end(reason, "it said goodbye");
+    return undefined;
+  }
+
+  /** The first piece of a large message: later ones to the same receiver will wait for it. */
+  onBulk(body: Uint8Array): string | undefined {
+    const arriving = this.#fragments.begin(body);
+    if (typeof arriving === "string") return arriving;
+    const key = this.#handler.begin?.(this, arriving.tag, arriving.body);
+    if (key !== undefined) arriving.slot = this.holds.open(key);
+    return undefined;
+  }
+
+  /** Another piece of a large message. The message is handled when it is complete. */
+  onFragment(body: Uint8Array): string | undefined {
+    const arriving = this.#fragments.add(body);
+    if (typeof arriving === "string") return arriving;
+    const untold = this.#fragments.takeUntold();
+    if (untold > 0) this.outbox.control(encodeTaken(untold));
+    if (!arriving.isWhole) return undefined;
+    const run = () => {
+      const { tag, body, number } = arriving;
+      const broken = this.#handler.message(this, tag, body, number);
+      if (broken !== undefined) this.#broke(broken);
+    };
+    if (arriving.slot === undefined) run();
+    else this.holds.close(arriving.slot, run);
+    return undefined;
+  }
+
+  /** The peer has read this many bytes of fragments, so as many more may be sent. */
+  onTaken(body: Uint8Array): string | undefined {
+    if (body.length < 4) return "a TAKEN that is too short";
+    return this.outbox.taken(u32At(body, 0)) ? undefined : "a TAKEN of more than was sent";
   }
 
   /** A frame over the limit came: what follows it cannot be told apart. */
@@ -351,39 +383,9 @@ export class Session implements FrameSink {
     this.outbox.control(encodeFrame(TAG.PING, pingBody(this.#pings)));
   }
 
-  #ponged(body: Uint8Array): void {
-    if (this.#probes.size === 0 || body.length < PING_BYTES) return;
-    const ping = u32At(body, 0);
-    for (const probe of [...this.#probes]) if (ping >= probe.ping) probe.done(true);
-  }
-
   #drain(): void {
     this.#pongs = 0;
     this.outbox.drain();
-  }
-
-  /** The first piece of a large frame came. */
-  #begin(arriving: Arriving | string): boolean {
-    if (typeof arriving === "string") return this.#broke(arriving);
-    const key = this.#handler.begin?.(this, arriving.tag, arriving.body);
-    if (key !== undefined) arriving.slot = this.holds.open(key);
-    return true;
-  }
-
-  /** Another piece of it came. */
-  #add(arriving: Arriving | string): boolean {
-    if (typeof arriving === "string") return this.#broke(arriving);
-    const untold = this.#fragments.takeUntold();
-    if (untold > 0) this.outbox.control(encodeTaken(untold));
-    if (!arriving.isWhole) return true;
-    const run = () => {
-      const { tag, body, number } = arriving;
-      const broken = this.#handler.message(this, tag, body, number);
-      if (broken !== undefined) this.#broke(broken);
-    };
-    if (arriving.slot === undefined) run();
-    else this.holds.close(arriving.slot, run);
-    return !this.#over;
   }
 
   #broke(rule: string): false {

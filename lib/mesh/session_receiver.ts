@@ -1,40 +1,31 @@
 /**
- * What one session brings: a frame is handed on, unless a large one for the same addressee is still on its
- * way, which it must not overtake.
+ * The receiving end of a session: passes each message to {@linkcode dispatch}, except that a broadcast waits
+ * while a large one to the same room, sent before it, is incomplete.
  *
  * @module
  */
-import type { Session, SessionEnd, SessionHandler } from "./session.ts";
+import { dispatch, type NodeMessages, type Receivers } from "./dispatch.ts";
 import type { HoldKey } from "./holdback_queue.ts";
-import { type ActorSink, dispatch, type DispatchTarget } from "./dispatch.ts";
+import type { Inbound } from "./inbound.ts";
 import { decodeRoomName, TAG } from "./message.ts";
+import type { Session, SessionEnd, SessionHandler } from "./session.ts";
 
-/** Acts for the actors of this node in one session. */
-export interface SessionActors extends ActorSink {
-  /** The same as `take`, for a row whose body stands in `bytes`. */
-  takeAt(tag: number, bytes: Uint8Array, from: number, to: number): string | undefined;
-  /** For whom a row is that begins like this. */
-  keyOf(tag: number, head: Uint8Array): HoldKey | undefined;
-  /** The session is over. */
-  lost(): void;
-}
-
-/** Who has sessions. */
-export interface SessionOwner extends DispatchTarget {
-  /** More than half of what may wait for a peer waits, or not any more. */
+/** The owner of sessions: `Mesh`. */
+export interface SessionOwner extends NodeMessages {
+  /** The outbox of a session is more than half full (`high`), or less than an eighth. */
   pressure(connection: Session, high: boolean): void;
-  /** The session is over. */
+  /** A session has ended. */
   over(session: SessionReceiver, connection: Session, end: SessionEnd, words: string): void;
 }
 
 /** The receiving end of one session. */
-export class SessionReceiver implements SessionHandler {
-  /** Given as soon as there is a connection. Without it the rows of actors are skipped. */
-  actors: SessionActors | undefined = undefined;
-  readonly #owner: SessionOwner;
+export class SessionReceiver implements SessionHandler, Receivers {
+  /** Set once the session is attached. Until then messages of actors are skipped. */
+  actors: Inbound | undefined = undefined;
+  readonly owner: SessionOwner;
 
   constructor(owner: SessionOwner) {
-    this.#owner = owner;
+    this.owner = owner;
   }
 
   messageAt(tag: number, bytes: Uint8Array, from: number, to: number): string | undefined {
@@ -53,7 +44,7 @@ export class SessionReceiver implements SessionHandler {
       const key = roomKey(tag, body);
       if (key !== undefined && holds.isHeld(key)) return this.#wait(connection, tag, body, key);
     }
-    return dispatch(this.#owner, connection.met.name, tag, body, this.actors, isLarge);
+    return dispatch(connection, this, tag, body, isLarge);
   }
 
   begin(_connection: Session, tag: number, head: Uint8Array): HoldKey | undefined {
@@ -61,17 +52,17 @@ export class SessionReceiver implements SessionHandler {
   }
 
   pressure(connection: Session, high: boolean): void {
-    this.#owner.pressure(connection, high);
+    this.owner.pressure(connection, high);
   }
 
   over(connection: Session, end: SessionEnd, words: string): void {
-    this.#owner.over(this, connection, end, words);
+    this.owner.over(this, connection, end, words);
   }
 
   #wait(connection: Session, tag: number, body: Uint8Array, key: HoldKey): string | undefined {
     const copy = body.slice();
     const run = (): void => {
-      const broken = dispatch(this.#owner, connection.met.name, tag, copy);
+      const broken = dispatch(connection, this, tag, copy);
       if (broken !== undefined) connection.abort("protocol", `it sent ${broken}`);
     };
     return connection.holds.hold(key, copy.length, run)
@@ -80,6 +71,7 @@ export class SessionReceiver implements SessionHandler {
   }
 }
 
+/** Returns the key by which broadcasts to a room wait; `undefined` for other messages. */
 function roomKey(tag: number, head: Uint8Array): HoldKey | undefined {
   if (tag !== TAG.ROOM_BROADCAST && tag !== TAG.ROOM_BROADCAST_BINARY) return undefined;
   const room = decodeRoomName(head);

@@ -37,7 +37,7 @@ export class ChildLifecycle {
   /** Returns the number of restarts that count, for reports. */
   readonly #restarts: () => number;
   /** The children on other nodes. */
-  readonly outposts: RemoteChildren;
+  readonly remoteChildren: RemoteChildren;
 
   constructor(
     self: Self,
@@ -49,7 +49,7 @@ export class ChildLifecycle {
     this.system = systemOf(self.pid);
     this.#parent = parent;
     this.#restarts = restarts;
-    this.outposts = new RemoteChildren(self);
+    this.remoteChildren = new RemoteChildren(self);
     this.system.supervises(self.pid as Pid, this.#running, list);
   }
 
@@ -80,7 +80,7 @@ export class ChildLifecycle {
    */
   start(child: Child): void | Promise<void> {
     const { start } = child.spec;
-    if (start === undefined) return this.#startLater(child, this.outposts.start(child));
+    if (start === undefined) return this.#startLater(child, this.remoteChildren.start(child));
     const started = start(this.self);
     if (started instanceof Promise) return this.#startLater(child, started);
     this.#adopt(child, started);
@@ -121,7 +121,7 @@ export class ChildLifecycle {
       // is reported.
       self.link(pid);
     }
-    this.outposts.arrived(child, pid);
+    this.remoteChildren.arrived(child, pid);
     child.pid = pid;
     if (child.former !== undefined) child.startedAgain++;
     child.former = undefined;
@@ -152,7 +152,7 @@ export class ChildLifecycle {
     this.#running.delete(pid);
     child.former = pid;
     child.pid = undefined;
-    this.outposts.left(child, pid, reason);
+    this.remoteChildren.left(child, pid, reason);
   }
 
   /**

@@ -10,8 +10,8 @@ import { systemOf } from "../actor/system.ts";
 import type { ExitReason } from "../term/exit.ts";
 import type { Pid } from "../term/pid.ts";
 import {
-  type CrowdRequest,
   type DynamicChildSpec,
+  type DynamicRequest,
   DynamicSupervisorActor,
 } from "./dynamic_supervisor_actor.ts";
 import { Intensity } from "./intensity.ts";
@@ -121,7 +121,7 @@ export class DynamicSupervisor {
     return systemOf(this.pid).end(this.pid, reason);
   }
 
-  #ask<T>(request: CrowdRequest): Promise<T> {
+  #ask<T>(request: DynamicRequest): Promise<T> {
     return ask(this.pid, request, { timeout: Infinity });
   }
 }

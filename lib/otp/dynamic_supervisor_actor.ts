@@ -16,7 +16,7 @@ import {
 } from "./child.ts";
 import type { Intensity } from "./intensity.ts";
 import type { Starting } from "./start.ts";
-import { Due, type Ending, SupervisorBase } from "./supervisor_base.ts";
+import { Due, type Ending, type RestartPlan, SupervisorBase } from "./supervisor_base.ts";
 import { SupervisorError } from "./child_info.ts";
 import { UnknownCallError } from "./unknown_call.ts";
 
@@ -29,13 +29,13 @@ export type DynamicChildSpec<S extends Started = Started> =
   & { readonly id?: string };
 
 /** Requests to a dynamic supervisor. */
-export type CrowdRequest =
+export type DynamicRequest =
   | { readonly $child: "start"; readonly spec: DynamicChildSpec }
   | { readonly $child: "terminate"; readonly pid: Pid<never> }
   | { readonly $child: "which" | "count" };
 
 /** The actor. */
-export class DynamicSupervisorActor extends SupervisorBase<CrowdRequest> {
+export class DynamicSupervisorActor extends SupervisorBase<DynamicRequest> {
   protected override readonly children: Set<Child> = new Set();
   readonly #max: number;
   #lastId = 0;
@@ -57,34 +57,28 @@ export class DynamicSupervisorActor extends SupervisorBase<CrowdRequest> {
 
   protected override stopGroup(): void {}
 
-  protected override restart(child: Child, pause: number, later: boolean): Promise<Ending> {
-    if (pause === 0 && !later) return this.begin([child]);
-    this.schedule(new Due(child), pause);
-    return Promise.resolve(undefined);
+  protected override planRestart(child: Child, pause: number, later: boolean): RestartPlan {
+    return pause === 0 && !later ? [child] : { due: new Due(child), pause };
   }
 
-  protected override due({ child }: Due): Promise<Ending> {
-    return this.begin([child!]);
+  protected override due({ child }: Due): readonly Child[] {
+    return [child!];
   }
 
   protected override hold(child: Child): true {
-    this.nursery.outposts.wait(child);
+    this.lifecycle.remoteChildren.wait(child);
     return true;
   }
 
-  protected override async beginWaiting(): Promise<Ending> {
-    for (const child of this.nursery.outposts.hopeful(this.children)) {
-      const end = await this.begin([child]) ?? this.nursery.order;
-      if (end !== undefined) return end;
-    }
-    return undefined;
+  protected override waitingGroups(): readonly (readonly Child[])[] {
+    return this.lifecycle.remoteChildren.startable(this.children).map((child) => [child]);
   }
 
   protected override stopAll(): Promise<void> {
-    return this.nursery.stopTogether([...this.children]);
+    return this.lifecycle.stopTogether([...this.children]);
   }
 
-  protected override async answer(request: CrowdRequest): Promise<unknown> {
+  protected override async answer(request: DynamicRequest): Promise<unknown> {
     switch (request?.$child) {
       case "start":
         return await this.#add(request.spec);
@@ -101,7 +95,7 @@ export class DynamicSupervisorActor extends SupervisorBase<CrowdRequest> {
 
   /** Returns a child by its pid; one that waits for its restart, by its former pid. */
   #find(pid: Pid<never>): Child {
-    const child = this.nursery.find(pid) ??
+    const child = this.lifecycle.find(pid) ??
       Array.from(this.children).find(({ restarting, former }) => restarting && former?.equals(pid));
     if (child !== undefined) return child;
     throw new SupervisorError("not_found", `there is no child ${pid}`);

@@ -114,7 +114,7 @@ export class RemoteChildren {
   }
 
   /** Of those that wait, which may be worth an attempt: cheaper than one for each. */
-  hopeful(children: Iterable<Child>): Child[] {
+  startable(children: Iterable<Child>): Child[] {
     const candidates = new Map<string, readonly string[]>();
     return [...children].filter(({ spec: { remote }, node, waiting }) => {
       if (!waiting || remote === undefined) return waiting;

@@ -13,7 +13,7 @@ import { Intensity } from "./intensity.ts";
 import { AwayError } from "./remote_children.ts";
 import type { Starting } from "./start.ts";
 import { affected, STRATEGIES, type Strategy } from "./strategy.ts";
-import { Due, type Ending, SupervisorBase } from "./supervisor_base.ts";
+import { Due, type Ending, type RestartPlan, SupervisorBase } from "./supervisor_base.ts";
 import { startFailed, SupervisorError } from "./child_info.ts";
 import { UnknownCallError } from "./unknown_call.ts";
 
@@ -71,7 +71,7 @@ export function complete(options: SupervisorOptions): Complete {
     throw new ArgumentError(`autoShutdown must be one of ${AUTO_SHUTDOWNS.join(", ")}`);
   }
   const ids = new Set<string>();
-  const children = specs.map((spec) => makeSibling(spec, autoShutdown));
+  const children = specs.map((spec) => makeSupervisedChild(spec, autoShutdown));
   for (const { spec: { id } } of children) {
     if (ids.has(id)) throw new ArgumentError(`two children are called ${JSON.stringify(id)}`);
     ids.add(id);
@@ -80,7 +80,7 @@ export function complete(options: SupervisorOptions): Complete {
   return { strategy, autoShutdown, intensity, children };
 }
 
-function makeSibling(spec: ChildSpec, autoShutdown: AutoShutdown): Child {
+function makeSupervisedChild(spec: ChildSpec, autoShutdown: AutoShutdown): Child {
   const child = makeChild(spec);
   if (!child.spec.significant || autoShutdown !== "never") return child;
   const id = JSON.stringify(spec.id);
@@ -106,15 +106,15 @@ export class SupervisorActor extends SupervisorBase<SupervisorRequest> {
   async live(starting: Starting): Promise<void> {
     for (const child of this.children) {
       try {
-        const started = this.nursery.start(child);
+        const started = this.lifecycle.start(child);
         if (started !== undefined) await started;
       } catch (error) {
-        if (error instanceof AwayError && this.nursery.order === undefined) {
+        if (error instanceof AwayError && this.lifecycle.order === undefined) {
           if (this.hold(child)) continue;
           break;
         }
         await this.stopAll();
-        if (this.nursery.order !== undefined) return this.nursery.end(this.nursery.order);
+        if (this.lifecycle.order !== undefined) return this.lifecycle.end(this.lifecycle.order);
         return starting.failed(startFailed(child, error));
       }
     }
@@ -142,44 +142,39 @@ export class SupervisorActor extends SupervisorBase<SupervisorRequest> {
     const [from, to] = affected(this.#strategy, at, this.children.length);
     const group = this.children.slice(from, to);
     for (const one of group.toReversed()) {
-      if (one.pid !== undefined) await this.nursery.stop(one);
+      if (one.pid !== undefined) await this.lifecycle.stop(one);
       // Those that are never started again do not come back because a sibling failed.
       if (one !== child && one.spec.restart === "temporary") this.#forget(one);
       else one.restarting = true;
     }
   }
 
-  protected override restart(child: Child, pause: number, later: boolean): Promise<Ending> {
+  protected override planRestart(child: Child, pause: number, later: boolean): RestartPlan {
     const alone = this.#strategy === "one_for_one";
     // Those that wait for a pause take it along.
-    if (pause === 0 && !later && this.#wave === undefined) {
-      return this.begin(alone ? [child] : this.children);
-    }
-    this.#schedule(new Due(alone ? child : undefined), pause);
-    return Promise.resolve(undefined);
-  }
-
-  /** A wave takes the place of one that still waits, and waits as long as that one would have. */
-  #schedule(due: Due, pause: number): void {
-    if (due.child === undefined) {
+    if (pause === 0 && !later && this.#wave === undefined) return alone ? [child] : this.children;
+    const due = new Due(alone ? child : undefined);
+    if (alone) child.waits = due;
+    else {
+      // A wave takes the place of one that still waits, and waits as long as that one would have.
       const before = this.#wave?.timer;
-      const left = before === undefined ? 0 : this.nursery.system.cancelTimer(before) || 0;
+      const left = before === undefined ? 0 : this.lifecycle.system.cancelTimer(before) || 0;
       pause = Math.max(pause, left);
       this.#wave = due;
-    } else due.child.waits = due;
-    this.schedule(due, pause);
+    }
+    return { due, pause };
   }
 
-  protected override due(due: Due): Promise<Ending> | undefined {
+  protected override due(due: Due): readonly Child[] {
     // One that waited may have been overtaken by a later one.
-    if (due !== (due.child === undefined ? this.#wave : due.child.waits)) return undefined;
+    if (due !== (due.child === undefined ? this.#wave : due.child.waits)) return [];
     this.#wave = undefined;
-    return this.begin(due.child === undefined ? this.children : [due.child]);
+    return due.child === undefined ? this.children : [due.child];
   }
 
   /** Under all strategies but one_for_one, those behind it wait too. */
   protected override hold(child: Child): boolean {
-    this.nursery.outposts.wait(child);
+    this.lifecycle.remoteChildren.wait(child);
     if (this.#strategy === "one_for_one") return true;
     for (const one of this.children.slice(this.children.indexOf(child) + 1)) {
       if (one.pid === undefined) one.restarting = one.waiting = true;
@@ -187,19 +182,18 @@ export class SupervisorActor extends SupervisorBase<SupervisorRequest> {
     return false;
   }
 
-  protected override beginWaiting(): Promise<Ending> {
-    const { outposts } = this.nursery;
+  protected override waitingGroups(): readonly (readonly Child[])[] {
+    const { remoteChildren } = this.lifecycle;
     // All that wait are begun together when the wave comes.
-    if (this.#wave !== undefined) return Promise.resolve(undefined);
-    if (this.#strategy === "one_for_one") return this.begin(outposts.hopeful(this.children));
+    if (this.#wave !== undefined) return [];
+    if (this.#strategy === "one_for_one") return [remoteChildren.startable(this.children)];
     const waiting = this.children.filter(({ waiting }) => waiting);
-    const [first] = outposts.hopeful(waiting.slice(0, 1));
-    return first === undefined ? Promise.resolve(undefined) : this.begin(waiting);
+    return remoteChildren.startable(waiting.slice(0, 1)).length > 0 ? [waiting] : [];
   }
 
   protected override async stopAll(): Promise<void> {
     for (const child of this.children.toReversed()) {
-      if (child.pid !== undefined) await this.nursery.stop(child);
+      if (child.pid !== undefined) await this.lifecycle.stop(child);
     }
   }
 
@@ -224,7 +218,7 @@ export class SupervisorActor extends SupervisorBase<SupervisorRequest> {
   }
 
   async #add(spec: ChildSpec): Promise<Pid> {
-    const child = makeSibling(spec, this.#autoShutdown);
+    const child = makeSupervisedChild(spec, this.#autoShutdown);
     const known = this.children.find((other) => other.spec.id === spec.id);
     if (known !== undefined) {
       const runs = known.pid !== undefined || known.restarting;

@@ -47,10 +47,18 @@ export class Due {
   }
 }
 
-/** The actor. */
+/** The children to start at once, or a restart to schedule. */
+export type RestartPlan = readonly Child[] | { readonly due: Due; readonly pause: number };
+
+/**
+ * The actor. A kind of supervisor overrides the abstract methods. They decide, and return what is to be
+ * done; they do not call back, except to start or stop a child on request:
+ *
+ *     Exit ─▶ #handle ─▶ #exited ─▶ #again ─▶ #restart ─▶ planRestart ─▶ #begin ─▶ ChildLifecycle.start
+ */
 export abstract class SupervisorBase<Request extends { readonly $child: string }> {
   protected readonly self: Self;
-  protected readonly nursery: ChildLifecycle;
+  protected readonly lifecycle: ChildLifecycle;
   readonly #intensity: Intensity;
 
   /** Must be created in the actor's first turn. */
@@ -58,7 +66,7 @@ export abstract class SupervisorBase<Request extends { readonly $child: string }
     self.trapExit = true;
     this.self = self;
     this.#intensity = intensity;
-    this.nursery = new ChildLifecycle(
+    this.lifecycle = new ChildLifecycle(
       self,
       parent,
       () => intensity.count,
@@ -79,16 +87,16 @@ export abstract class SupervisorBase<Request extends { readonly $child: string }
   /** Stops the children that restart together with this one, last first. */
   protected abstract stopGroup(child: Child): void | Promise<void>;
   /**
-   * Starts the child and those that restart with it: after a pause, at once, or `later` than the
-   * queued messages.
+   * Returns how the child and those that restart with it are started: at once, or as scheduled after a
+   * pause, or `later` than the queued messages.
    */
-  protected abstract restart(child: Child, pause: number, later: boolean): Promise<Ending>;
-  /** Handles a scheduled restart. */
-  protected abstract due(due: Due): Promise<Ending> | undefined;
+  protected abstract planRestart(child: Child, pause: number, later: boolean): RestartPlan;
+  /** Returns the children that a scheduled restart starts now; none if it was superseded. */
+  protected abstract due(due: Due): readonly Child[];
   /** Handles a child that waits for a node. Returns whether the children after it may start. */
   protected abstract hold(child: Child): boolean;
-  /** Starts the waiting children whose node may be available. */
-  protected abstract beginWaiting(): Promise<Ending>;
+  /** Returns the waiting children whose node may be available, in groups that are started one by one. */
+  protected abstract waitingGroups(): readonly (readonly Child[])[];
   /** Stops all children. */
   protected abstract stopAll(): Promise<void>;
 
@@ -96,54 +104,56 @@ export abstract class SupervisorBase<Request extends { readonly $child: string }
   protected async supervise(): Promise<void> {
     while (true) {
       const message = await this.self.receive();
-      const end = await this.#handle(message) ?? this.nursery.order;
+      const end = await this.#handle(message) ?? this.lifecycle.order;
       if (end === undefined) continue;
       await this.stopAll();
-      return this.nursery.end(end);
+      return this.lifecycle.end(end);
     }
   }
 
   #handle(message: unknown): Ending | Promise<Ending> {
     if (message instanceof Exit) {
-      if (this.nursery.isOrder(message)) return message.reason;
-      const child = this.nursery.find(message.from);
+      if (this.lifecycle.isOrder(message)) return message.reason;
+      const child = this.lifecycle.find(message.from);
       // The exit of an unknown actor is ignored: a helper of a start function, or a removed child.
       return child && this.#exited(child, message.reason);
     }
-    if (message instanceof Due) return this.due(message);
+    if (message instanceof Due) return this.#begin(this.due(message));
     if (message instanceof Look) {
-      return this.nursery.outposts.look(this.children, () => this.beginWaiting());
+      return this.lifecycle.remoteChildren.look(this.children, () => this.#beginWaiting());
     }
-    if (message instanceof NodeChange) return void this.nursery.outposts.nodeChanged(message);
+    if (message instanceof NodeChange) {
+      return void this.lifecycle.remoteChildren.nodeChanged(message);
+    }
     if (message instanceof Call) return this.#asked(message as Call<Request>);
     return undefined;
   }
 
   #exited(child: Child, reason: ExitReason): Ending | Promise<Ending> {
-    this.nursery.ended(child, reason);
+    this.lifecycle.ended(child, reason);
     if (wantsRestart(child.spec.restart, reason)) {
-      const away = this.nursery.outposts.isAway(child, reason);
+      const away = this.lifecycle.remoteChildren.isAway(child, reason);
       if (away !== undefined) return this.#moved(child, reason, away === "surely");
-      return this.#again(child, reason, this.nursery.system.now() - child.startedAt);
+      return this.#again(child, reason, this.lifecycle.system.now() - child.startedAt);
     }
-    if (!isNormal(reason)) this.nursery.tell(child, reason, "none: it is temporary");
+    if (!isNormal(reason)) this.lifecycle.tell(child, reason, "none: it is temporary");
     return this.over(child);
   }
 
   /** Restarts a child that has exited, or whose start has failed (`upMs` is then undefined). */
   async #again(child: Child, reason: ExitReason, upMs: number | undefined): Promise<Ending> {
-    const { system } = this.nursery;
+    const { system } = this.lifecycle;
     const failed = upMs === undefined;
     const ended = failed ? "its start failed" : "it ended";
     if (!this.#allows(child)) {
       if (child.limit !== undefined) return this.#giveUp(child, reason, ended, !failed);
-      this.nursery.tell(child, reason, `${ended} once too often: the supervisor ends`, !failed);
+      this.lifecycle.tell(child, reason, `${ended} once too often: the supervisor ends`, !failed);
       return "shutdown";
     }
     const pause = nextPause(child, upMs ?? 0, system.chance());
     const when = pause > 0 ? ` in ${Math.round(pause)} ms` : "";
     const next = `${failed ? "its start is tried again" : "restarts"}${when}`;
-    this.nursery.tell(child, reason, next, !failed);
+    this.lifecycle.tell(child, reason, next, !failed);
     return await this.#restart(child, pause, failed);
   }
 
@@ -151,7 +161,7 @@ export abstract class SupervisorBase<Request extends { readonly $child: string }
    * Handles a child whose node is gone, which does not count: it waits, or runs on another node.
    */
   async #moved(child: Child, reason: ExitReason, surely: boolean): Promise<Ending> {
-    this.nursery.tell(child, reason, awayWords(child, surely));
+    this.lifecycle.tell(child, reason, awayWords(child, surely));
     const end = await this.#restart(child, 0, false);
     if (end !== undefined || surely || child.pid === undefined) return end;
     // Its node is connected: the exit counts like any other.
@@ -163,14 +173,14 @@ export abstract class SupervisorBase<Request extends { readonly $child: string }
    * limit.
    */
   #allows(child: Child): boolean {
-    return (child.limit ?? this.#intensity).allow(this.nursery.system.now());
+    return (child.limit ?? this.#intensity).allow(this.lifecycle.system.now());
   }
 
   /** Gives up a child that has exceeded its own limit. */
   #giveUp(child: Child, reason: ExitReason, ended: string, didRun: boolean): Ending {
     child.restarting = child.waiting = false;
-    this.nursery.tell(child, reason, `${ended} once too often: it is given up`, didRun);
-    this.nursery.tellGivenUp(child, reason);
+    this.lifecycle.tell(child, reason, `${ended} once too often: it is given up`, didRun);
+    this.lifecycle.tellGivenUp(child, reason);
     return this.over(child);
   }
 
@@ -178,26 +188,38 @@ export abstract class SupervisorBase<Request extends { readonly $child: string }
     child.restarting = true;
     child.waiting = false;
     await this.stopGroup(child);
-    return await this.restart(child, pause, later);
+    const plan = this.planRestart(child, pause, later);
+    if (!("due" in plan)) return await this.#begin(plan);
+    this.#schedule(plan.due, plan.pause);
+    return undefined;
   }
 
   /** Schedules a restart after a pause, or after the queued messages. */
-  protected schedule(due: Due, pause: number): void {
-    const { system } = this.nursery;
+  #schedule(due: Due, pause: number): void {
+    const { system } = this.lifecycle;
     if (pause > 0) due.timer = system.sendAfter(this.self.pid, due, pause);
     else system.send(this.self.pid, due);
   }
 
+  /** Starts the waiting children whose node may be available. */
+  async #beginWaiting(): Promise<Ending> {
+    for (const group of this.waitingGroups()) {
+      const end = await this.#begin(group) ?? this.lifecycle.order;
+      if (end !== undefined) return end;
+    }
+    return undefined;
+  }
+
   /** Starts those of the children that wait for a restart. */
-  protected async begin(children: readonly Child[]): Promise<Ending> {
+  async #begin(children: readonly Child[]): Promise<Ending> {
     for (const child of [...children]) {
       // It may have been terminated in the meantime.
       if (!child.restarting) continue;
       try {
-        const started = this.nursery.start(child);
+        const started = this.lifecycle.start(child);
         if (started !== undefined) await started;
       } catch (error) {
-        if (this.nursery.order !== undefined) return undefined;
+        if (this.lifecycle.order !== undefined) return undefined;
         if (error instanceof AwayError) {
           if (this.hold(child)) continue;
           return undefined;
@@ -212,15 +234,15 @@ export abstract class SupervisorBase<Request extends { readonly $child: string }
 
   /** Stops a child on request. Throws if it may still be alive on an unreachable node. */
   protected async terminate(child: Child): Promise<void> {
-    if (child.pid !== undefined) await this.nursery.stop(child);
-    if (!this.nursery.outposts.isLost(child)) return;
+    if (child.pid !== undefined) await this.lifecycle.stop(child);
+    if (!this.lifecycle.remoteChildren.isLost(child)) return;
     throw new NoConnectionError(`${child.former}: it is killed when its node is back`);
   }
 
   /** Starts a child on request. */
   protected async start(child: Child): Promise<Pid> {
     try {
-      await this.nursery.start(child);
+      await this.lifecycle.start(child);
     } catch (error) {
       throw startFailed(child, error);
     }

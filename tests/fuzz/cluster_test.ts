@@ -9,6 +9,9 @@ import type { SeededRandom } from "../../lib/base/random.ts";
 import { GroupTable } from "../../lib/cluster/groups.ts";
 import { type GlobalEvents, Registry } from "../../lib/cluster/registry.ts";
 import { Replicas } from "../../lib/cluster/replicas.ts";
+import { dispatch } from "../../lib/mesh/dispatch.ts";
+import type { ClusterSink, Inbound } from "../../lib/mesh/inbound.ts";
+import type { Outbound } from "../../lib/mesh/outbound.ts";
 import {
   isKey,
   KEY_BYTES_MAX,
@@ -115,6 +118,25 @@ function assertKey(text: string): void {
   assert(text.length > 0 && new TextEncoder().encode(text).length <= KEY_BYTES_MAX, "a key");
 }
 
+/** Dispatches a message about names or groups as a session does. Returns the rule that it broke. */
+function handled(
+  replicas: Replicas,
+  line: PeerLine,
+  tag: number,
+  body: Uint8Array,
+): string | undefined {
+  let broken: string | undefined;
+  const cluster: Inbound["cluster"] = (handle, bytes) => {
+    broken = handle(replicas as ClusterSink<unknown>, line as Outbound, bytes);
+  };
+  const take: Inbound["take"] = (handle, _tag, bytes) => {
+    handle({ cluster } as Inbound, bytes);
+    return broken;
+  };
+  const actors = { take } as Inbound;
+  return dispatch(undefined as never, { owner: undefined as never, actors }, tag, body);
+}
+
 test("rows: readers of names and groups take any bytes, and give what is within its limits", () => {
   rounds(ROUNDS, (random) => {
     const line = new Line("peer@h:1", OWN);
@@ -196,7 +218,7 @@ test("Replicas: any rows of peers leave tables whole, and what a peer said goes 
             break;
           default:
             // Who breaks a rule is shown out.
-            if (replicas.row(line, tag, body) === undefined) continue;
+            if (handled(replicas, line, tag, body) === undefined) continue;
             replicas.down(line.home.node);
             lines = lines.filter((other) => other !== line);
             lines.push(new Line(line.home.node, system.home));

@@ -6,7 +6,7 @@ import { assert, assertEquals } from "@std/assert";
 import { SeededRandom } from "../../lib/base/random.ts";
 import { encodeFrame, FRAME_BYTES_MAX, FrameReader } from "../../lib/mesh/frame.ts";
 import { Initiator, Responder, type Self } from "../../lib/mesh/handshake.ts";
-import { dispatch, type DispatchTarget } from "../../lib/mesh/dispatch.ts";
+import { dispatch, type NodeMessages, type SessionMessages } from "../../lib/mesh/dispatch.ts";
 import {
   decodeChallenge,
   decodeGoodbye,
@@ -123,10 +123,21 @@ test("what a decoder gives, an encoder makes into what decodes alike", () => {
   });
 });
 
+const skip = (): undefined => undefined;
+const session: SessionMessages = {
+  met: { name: "a@h:1" },
+  onPing: skip,
+  onPong: skip,
+  onGoodbye: skip,
+  onBulk: skip,
+  onFragment: skip,
+  onTaken: skip,
+};
+
 test("dispatch takes any frame, and hands on only what is by the rules", () => {
   rounds(FRAMES, (random) => {
     const [tag, body] = anyBody(random);
-    const inbound: DispatchTarget = {
+    const owner: NodeMessages = {
       exposed() {},
       peerList(names) {
         for (const name of names) assert(isNormalName(name), name);
@@ -138,7 +149,7 @@ test("dispatch takes any frame, and hands on only what is by the rules", () => {
         },
       },
     };
-    const rule = dispatch(inbound, "a@h:1", tag, body);
+    const rule = dispatch(session, { owner, actors: undefined }, tag, body);
     assert(rule === undefined || rule.length < 100);
   });
 });

@@ -2,6 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import type { Actor } from "../../lib/actor/actor.ts";
 import { Call } from "../../lib/actor/call.ts";
 import { Exit } from "../../lib/actor/exit.ts";
+import { dispatch, HANDLED_TAGS, type NodeMessages } from "../../lib/mesh/dispatch.ts";
 import { Inbound } from "../../lib/mesh/inbound.ts";
 import { encodeHome, TAG } from "../../lib/mesh/message.ts";
 import { encodeTerm } from "../../lib/term/encode.ts";
@@ -341,23 +342,53 @@ test("Inbound.take tells of a message to one that is not there, on the node wher
   assertEquals(letters, ["<0.7>", "a term", "nobody", "a term"]);
 });
 
-test("Inbound.take hands on what is not its own, and ends the session if that was by no rule", () => {
+test("dispatch passes messages about names and groups to the cluster, and skips unknown ones", () => {
   const [one] = join();
+  one.take(TAG.GLOBAL_HELD, TERM);
   one.take(0x77, TERM);
   const taken: number[] = [];
+  const note = (tag: number) => (line: unknown, body: Uint8Array): string | undefined => {
+    assert(line === one.line && body.length === TERM.length);
+    taken.push(tag);
+    return tag === TAG.GROUP_LEAVE ? "a bad row" : undefined;
+  };
   one.remote.cluster = {
     up() {},
-    row(line, tag, body) {
-      assert(line === one.line && body.length === TERM.length);
-      taken.push(tag);
-      return tag === 0x78 ? "a bad row" : undefined;
-    },
+    onGlobalRegister: note(TAG.GLOBAL_REGISTER),
+    onGlobalRegistered: note(TAG.GLOBAL_REGISTERED),
+    onGlobalUnregister: note(TAG.GLOBAL_UNREGISTER),
+    onGlobalSync: note(TAG.GLOBAL_SYNC),
+    onGlobalInquire: note(TAG.GLOBAL_INQUIRE),
+    onGlobalHeld: note(TAG.GLOBAL_HELD),
+    onGlobalResolved: note(TAG.GLOBAL_RESOLVED),
+    onClusterView: note(TAG.CLUSTER_VIEW),
+    onGroupJoin: note(TAG.GROUP_JOIN),
+    onGroupLeave: note(TAG.GROUP_LEAVE),
   };
-  one.take(0x77, TERM);
-  assertEquals([taken, one.over], [[0x77], undefined]);
-  one.take(0x78, TERM);
+  const tags = [
+    TAG.GLOBAL_REGISTER,
+    TAG.GLOBAL_REGISTERED,
+    TAG.GLOBAL_UNREGISTER,
+    TAG.GLOBAL_SYNC,
+    TAG.GLOBAL_INQUIRE,
+    TAG.GLOBAL_HELD,
+    TAG.GLOBAL_RESOLVED,
+    TAG.CLUSTER_VIEW,
+    TAG.GROUP_JOIN,
+  ];
+  for (const tag of [0x77, ...tags]) one.take(tag, TERM);
+  assertEquals([taken, one.over], [tags, undefined]);
+  one.take(TAG.GROUP_LEAVE, TERM);
   assert(one.over?.includes("a bad row"), one.over);
 });
+
+test("dispatch has a handler for every message between nodes", () => {
+  const without = Object.entries(TAG).filter(([, tag]) => !HANDLED_TAGS.includes(tag));
+  assertEquals(without, []);
+  assertEquals(new Set(HANDLED_TAGS).size, HANDLED_TAGS.length);
+});
+
+const NO_NODE: NodeMessages = { exposed() {}, peerList() {}, roomSink: undefined };
 
 /** A session of which one side takes at most a few of each. */
 function limited(most: number): Side {
@@ -377,7 +408,7 @@ function limited(most: number): Side {
   );
   void other;
   one.take = (tag, body) => {
-    one.over ??= actors.take(tag, body, false);
+    one.over ??= dispatch(session, { owner: NO_NODE, actors }, tag, body);
   };
   return one;
 }

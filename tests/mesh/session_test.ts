@@ -32,7 +32,7 @@ class Owner implements SessionHandler {
     bulk?: number,
   ): string | undefined {
     if (tag === ROW) return this.#row(session, body, bulk);
-    const inbound = {
+    const owner = {
       peerList: (names: readonly string[]) => void this.lists.push(names),
       exposed: () => {},
       roomSink: {
@@ -40,7 +40,7 @@ class Owner implements SessionHandler {
           void this.said.push(`${from} ${room} ${text} ${message.toHex()}`),
       },
     };
-    return dispatch(inbound, session.met.name, tag, body);
+    return dispatch(session, { owner, actors: undefined }, tag, body, bulk !== undefined);
   }
 
   begin(_session: Session, tag: number, head: Uint8Array): number | undefined {

@@ -203,7 +203,7 @@ export const BROKEN: readonly (readonly [promise: string, what: string, () => ()
     "children end together",
     breaks(SupervisorActor, "stopAll", () =>
       function (this: Any) {
-        return this.nursery.stopTogether(this.children);
+        return this.lifecycle.stopTogether(this.children);
       }),
   ],
   [
