@@ -265,7 +265,7 @@ export class Inbound {
     this.#call(number, this.#holder());
   }
 
-  #call(number: number, actor: Actor | undefined): void {
+  #call(number: number, actor: ActorRef | undefined): void {
     const request = this.#row.term();
     if (this.#calls.has(number)) this.#fail("a request's number that is in use");
     if (this.#calls.size >= this.#bondsMax) this.#fail("too many calls");
@@ -379,7 +379,7 @@ export class Inbound {
     this.#monitor(from, 0, this.#holder());
   }
 
-  #monitor(from: number, to: number, actor: Actor | undefined): void {
+  #monitor(from: number, to: number, actor: ActorRef | undefined): void {
     const ref = this.#row.number();
     if (this.#wasEarly(`monitor ${from} ${ref}`)) return;
     if (actor === undefined) return this.#line.downOf(to, from, ref, "noproc");
