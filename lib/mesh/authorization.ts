@@ -20,10 +20,10 @@ export interface RemoteRequest {
   readonly target: Pid | string;
 }
 
-/** Returns true for what is allowed. */
+/** Returns whether a request is allowed. */
 export type Authorize = (request: RemoteRequest) => boolean;
 
-/** So many nodes' rejections are remembered as logged; past it the memory begins anew. */
+/** How many rejections are remembered as logged. Above this the memory is cleared. */
 const LOGGED_MAX = 1024;
 
 /** Calls the user's function, and logs what it rejects, once for each node and action. */

@@ -2,8 +2,8 @@
  * X.509 certificates (RFC 5280): the cluster's authority and the nodes' leaves, written by hand
  * because neither runtime can make one.
  *
- *     authority   Ed25519, from the cookie, so the same on every node: nothing in it is by chance
- *        └─ leaf  P-256, fresh at every start of a node and every day after
+ *     authority   Ed25519, from the cookie, the same on every node: nothing in it is random
+ *        └─ leaf  P-256, fresh at every start of a node and once a day
  *
  * @module
  */
@@ -15,9 +15,8 @@ import * as der from "./der.ts";
 export const SERVER_NAME = "node.firn.internal";
 
 /**
- * Every certificate is valid from 1970 to 9999, so that no node is kept out by a wrong clock, its own or
- * another's. A shorter time would protect nothing: what admits a node is the proof in the handshake, which
- * covers the acceptor's current leaf.
+ * Every certificate is valid from 1970 to 9999, so that a wrong clock keeps no node out. A shorter time would protect nothing: what admits a node is the proof in the handshake, which
+ * covers the responder's current leaf.
  */
 const VALIDITY: Uint8Array = der.sequence(
   der.utcTime(Date.UTC(1970, 0, 1)),
@@ -35,7 +34,7 @@ export interface Authority {
   readonly pem: string;
   /** Its subject, as DER: the issuer of the leaves. */
   readonly subject: Uint8Array;
-  /** The hash that leaves name it by. */
+  /** The hash by which its leaves refer to it. */
   readonly keyId: Uint8Array;
   readonly key: CryptoKey;
 }
@@ -48,7 +47,7 @@ export interface Leaf {
   readonly der: Uint8Array;
 }
 
-/** The authority of a 32-byte seed. The same seed gives the same certificate, byte for byte. */
+/** Makes the authority of a 32-byte seed. The same seed results in the same certificate, byte for byte. */
 export async function makeAuthority(seed: Uint8Array): Promise<Authority> {
   const pkcs8 = concat([
     der.sequence(der.integer(new Uint8Array([0])), ED25519, der.octets(der.octets(seed))),
@@ -120,8 +119,8 @@ export async function makeLeaf(
 }
 
 /**
- * A certificate that only has names, unsigned and without a key: what a simulated node shows, since the
- * simulated network is no TLS.
+ * A certificate that only has names, unsigned and without a key: simulated nodes present it, since the
+ * simulated network has no TLS.
  */
 export function makeSimulatedLeaf(nodeName: string): Leaf {
   const names = der.sequence(der.element(0x86, utf8(nodeUri(nodeName))));

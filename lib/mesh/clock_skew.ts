@@ -1,6 +1,6 @@
 /**
  * Notices wrong clocks. Nodes exchange the time of day when a session is up, and again when one's clock has
- * been set. Nothing depends on it: a skew is reported, since logs and stamps of the nodes do not agree.
+ * been set. No function depends on it. A skew is reported because it makes logs and stamps of nodes incomparable.
  * Quiet: times are arguments.
  *
  * @module
@@ -9,7 +9,7 @@
 /** From this difference on a skew is reported. Milliseconds; a message may take `pingTimeout` to arrive. */
 export const SKEW_MS = 30_000;
 
-/** A clock that moves by this much against the steady clock has been set. Milliseconds. */
+/** A clock that moves by this much relative to the steady clock has been set. Milliseconds. */
 const STEP_MS = 1_000;
 
 /** The clocks of this node and its peers. */
@@ -18,7 +18,7 @@ export class ClockSkew {
   /** The skew of each peer that was reported. */
   readonly #reported = new Map<string, number>();
 
-  /** Returns by how much this node's clock was set since the last call: 0 for not at all. */
+  /** Returns by how much this node's clock was set since the last call; 0 if it was not. */
   step(now: number, wall: number): number {
     const offset = wall - now;
     const step = this.#offset === undefined ? 0 : offset - this.#offset;

@@ -1,42 +1,42 @@
 /**
- * Those who wait for a session with a node: each is told once, that it is up or why it is not.
+ * Pending calls of `connect`: each resolves when the session is up, or rejects with the reason why it is not.
  *
  * @module
  */
 import type { Clock, Timer } from "../base/clock.ts";
 
-/** A session could not be had. `code` says why in one word. */
+/** Rejection of `Node.connect`: there is no session with the node. `code` is the reason. */
 export class NodeConnectError extends Error {
-  /** Tells the class of the error. */
+  /** The name of the class. */
   override readonly name = "NodeConnectError";
-  /** A `ConnectError`'s code, a reason to refuse, `"timeout"`, `"broken"` or `"stopping"`. */
+  /** A `ConnectError`'s code, a reason of a rejection, `"timeout"`, `"broken"` or `"stopping"`. */
   readonly code: string;
 
-  /** With its code and words. */
+  /** Takes the code and the message. */
   constructor(code: string, message: string) {
     super(message);
     this.code = code;
   }
 }
 
-/** Why there is no session with a node: this one is stopping. */
+/** Returns the error for a node that is stopping. */
 export function stoppingError(name: string): NodeConnectError {
   return new NodeConnectError("stopping", `no session with ${name}: this node is stopping`);
 }
 
-/** Somebody waits. */
+/** One pending call. */
 interface Waiter {
   readonly up: () => void;
   readonly failed: (error: Error) => void;
   readonly late: Timer;
 }
 
-/** All of them, by the node's name. */
+/** The pending calls by the name of the node. */
 export class ConnectWaiters {
   readonly #clock: Clock;
   readonly #waiters = new Map<string, Set<Waiter>>();
 
-  /** `clock` has the timeouts. */
+  /** `clock` runs the timeouts. */
   constructor(clock: Clock) {
     this.#clock = clock;
   }
@@ -57,7 +57,7 @@ export class ConnectWaiters {
     });
   }
 
-  /** The session is up or, with an error, it is not to be had. */
+  /** Settles the calls for a node: the session is up, or cannot be opened because of `error`. */
   settle(name: string, error?: NodeConnectError): void {
     const waiters = this.#waiters.get(name);
     if (waiters === undefined) return;
@@ -69,7 +69,7 @@ export class ConnectWaiters {
     }
   }
 
-  /** Nobody needs to wait any more: this node is stopping. */
+  /** Rejects all calls: this node is stopping. */
   stop(): void {
     for (const name of [...this.#waiters.keys()]) this.settle(name, stoppingError(name));
   }

@@ -1,5 +1,5 @@
 /**
- * The cookie: the one secret of a cluster. Whoever has it is a member, and can be any member.
+ * The cookie: the one secret of a cluster. A node that has it is a member, and can take the place of any member.
  *
  * A node's certificate is shown to anyone who connects, and a guess at the cookie can be checked against it
  * offline. So beyond loopback only cookies that a generator made are accepted: at least 32 hex digits or 22
@@ -33,7 +33,7 @@ const PAIRS = new Set(
 /** This share of all pairs of characters does not occur by chance. */
 const PAIRS_SHARE_MAX = 0.35;
 
-/** Digits and signs that stand for letters. */
+/** Digits and signs that replace letters. */
 const LOOKALIKES: Readonly<Record<string, string>> = {
   "0": "o",
   "1": "l",
@@ -44,14 +44,14 @@ const LOOKALIKES: Readonly<Record<string, string>> = {
   "8": "b",
 };
 
-/** A cookie that must not be used, or a cookie file that cannot be. */
+/** An invalid or weak cookie, or an unusable cookie file. */
 export class CookieError extends Error {
-  /** Tells the class of the error. */
+  /** The name of the class. */
   override readonly name = "CookieError";
   /** `"badcookie"`: it is empty or weak; `"cookiefile"`: its file can be neither read nor made. */
   readonly code: "badcookie" | "cookiefile";
 
-  /** For the runtime. */
+  /** Takes the message and the code. */
   constructor(
     message: string,
     code?: "badcookie" | "cookiefile",
@@ -69,8 +69,8 @@ export function makeCookie(random: Random): string {
 }
 
 /**
- * Throws {@linkcode CookieError} for a cookie that is unusable, or that could be guessed and is for a node
- * which other machines can reach. The message never holds the cookie.
+ * Throws {@linkcode CookieError} for a cookie that is invalid, or that could be guessed if other machines can
+ * reach the node. The message never contains the cookie.
  */
 export function checkCookie(cookie: unknown, loopback: boolean): void {
   if (typeof cookie !== "string") {
@@ -112,7 +112,7 @@ export function weakness(cookie: string): string | undefined {
   return undefined;
 }
 
-/** Whether parts of four characters stand in more than one place, or there are few different characters. */
+/** Returns whether four characters in a row occur twice, or there are few different characters. */
 function repeats(text: string): boolean {
   if (new Set(text).size < 8) return true;
   const seen = new Set<string>();
@@ -125,11 +125,11 @@ function repeats(text: string): boolean {
   return again > text.length / 8;
 }
 
-/** The most characters in a row of which each is one step from the last, or each the same. */
+/** Returns the length of the longest run of characters that are equal, or each one step from the last. */
 function longestRun(text: string): number {
   let [longest, length, step] = [1, 1, NaN];
   for (let i = 1; i < text.length; i++) {
-    // From 9 to a is a step too, as hex digits have it.
+    // From 9 to a is one step too, as in hex.
     const here = /9a|a9/i.test(text.slice(i - 1, i + 1))
       ? (text[i] === "9" ? -1 : 1)
       : text.charCodeAt(i) - text.charCodeAt(i - 1);
@@ -140,7 +140,7 @@ function longestRun(text: string): number {
   return longest;
 }
 
-/** The share of pairs of neighbours that are frequent in English. */
+/** Returns the share of letter pairs that are frequent in English. */
 function pairsShare(letters: string): number {
   let count = 0;
   for (let i = 1; i < letters.length; i++) if (PAIRS.has(letters.slice(i - 1, i + 1))) count++;

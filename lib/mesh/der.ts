@@ -1,11 +1,11 @@
 /**
- * DER, as much of it as a certificate needs (ITU-T X.690): tag, length, value. Written, and read.
+ * The subset of DER (ITU-T X.690) that certificates need: encodes and decodes elements of tag, length and value.
  *
  * @module
  */
 import { concat } from "../base/bytes.ts";
 
-/** One element: its tag, the length of what follows in the shortest form, and that. */
+/** Encodes one element: its tag, the length in the shortest form, and the content. */
 export function element(tag: number, ...parts: Uint8Array[]): Uint8Array {
   const body = parts.length === 0 ? new Uint8Array(0) : concat(parts);
   const length: number[] = [];
@@ -22,12 +22,12 @@ export function sequence(...parts: Uint8Array[]): Uint8Array {
   return element(0x30, ...parts);
 }
 
-/** SET of one. */
+/** SET with one element. */
 export function setOf(part: Uint8Array): Uint8Array {
   return element(0x31, part);
 }
 
-/** A context tag around what it holds. */
+/** An explicit context tag around its content. */
 export function explicit(number: number, ...parts: Uint8Array[]): Uint8Array {
   return element(0xa0 | number, ...parts);
 }
@@ -84,7 +84,7 @@ export function generalizedTime(ms: number): Uint8Array {
   return element(0x18, new TextEncoder().encode(`${digits}Z`));
 }
 
-/** An element that was read. */
+/** A decoded element. */
 export interface Element {
   readonly tag: number;
   readonly body: Uint8Array;
@@ -93,8 +93,8 @@ export interface Element {
 }
 
 /**
- * Returns the elements that stand one after the other in `bytes`. Stops at the first that is malformed, or
- * longer than what is left: lengths of up to 3 bytes are read, and tags of one byte.
+ * Returns the consecutive elements in `bytes`. Stops at the first that is malformed or exceeds the input.
+ * Supports lengths of up to 3 bytes and tags of one byte.
  */
 export function children(bytes: Uint8Array): Element[] {
   const elements: Element[] = [];

@@ -1,5 +1,5 @@
 /**
- * Which nodes are dialed next: those whose time has come, in the order of their rank, within limits. Quiet.
+ * Decides which nodes are dialed next: those that are due, by rank, within limits. Quiet.
  *
  * | rank   | which nodes                                        | dials at once, with all below |
  * |--------|----------------------------------------------------|------------------------------:|
@@ -7,10 +7,10 @@
  * | lost   | there was a session with it                        |                            64 |
  * | seed   | the user named it                                  |                            52 |
  * | gossip | a peer named it                                    |                            40 |
- * | silent | of any of these: the last dial had no answer       |                            24 |
+ * | silent | any of these whose last dial had no answer         |                            24 |
  *
- * So addresses that do not answer, each of which occupies its slot for seconds, leave the others room.
- * What is not wanted is limited further:
+ * So addresses that do not answer, which occupy a slot for seconds, leave slots for others. Nodes that are
+ * not wanted have two more limits:
  *
  * - by address: at most {@linkcode ADDRESS_DIALS_MAX} dials at once; and those of gossip that failed at an
  *   address count together, so that a thousand names of one port are dialed as seldom as one;
@@ -21,17 +21,17 @@
  */
 import { BACKOFF_MS_MAX, BACKOFF_MS_MIN, type Peer } from "./peers.ts";
 
-/** The ranks below the wanted, and how many dials of one and of all below it may be on their way at once. */
+/** How many dials of a rank and of all ranks below it may be in progress at once. */
 const SLOTS = { lost: 64, seed: 52, gossip: 40, silent: 24 } as const;
 
 type Rank = keyof typeof SLOTS;
 
 const RANKS = Object.keys(SLOTS) as Rank[];
 
-/** At most this many dials that the user waits for are on their way at once. */
+/** At most this many dials that the user waits for are in progress at once. */
 const WANTED_DIALS_MAX = 256;
 
-/** At most this many dials to one host and port are on their way at once. */
+/** At most this many dials to one host and port are in progress at once. */
 export const ADDRESS_DIALS_MAX = 2;
 
 /** Once this many nodes that a peer has named cannot be reached, its others are dialed slowly. */
@@ -40,7 +40,7 @@ export const INFORMANT_FAILURES_MAX = 32;
 /** The pause between dials of nodes that such a peer has named. Milliseconds. */
 export const INFORMANT_PAUSE_MS = 500;
 
-/** What is known of an address. */
+/** The dials of one address. */
 interface AddressUse {
   dials: number;
   /** Dials of gossip that failed there. */
@@ -48,7 +48,7 @@ interface AddressUse {
   triedAt: number;
 }
 
-/** What is to be done now. */
+/** The nodes to dial now, and when to ask again. */
 export interface DialPlan {
   /** To be dialed, in this order. */
   readonly names: readonly string[];
@@ -56,17 +56,17 @@ export interface DialPlan {
   readonly wakeAt: number;
 }
 
-/** The dials that are to come. */
+/** The queue of dials. */
 export class DialQueue {
   readonly #peers: Iterable<Peer>;
-  /** When the next node may be dialed that a peer has named, of peers that named many in vain. */
+  /** For peers that named many unreachable nodes: when the next node that they named may be dialed. */
   readonly #informants = new Map<string, number>();
 
   constructor(peers: Iterable<Peer>) {
     this.#peers = peers;
   }
 
-  /** What is to be dialed at `now`. */
+  /** Returns which nodes are to be dialed at `now`. */
   next(now: number): DialPlan {
     const due: Peer[] = [];
     let wakeAt = Infinity;
@@ -91,7 +91,7 @@ export class DialQueue {
     return { names, wakeAt };
   }
 
-  /** When the limits of time allow a dial. */
+  /** Returns when the time limits allow a dial. */
   #mayAt({ origin, isWanted, address, informant }: Peer, usage: Usage): number {
     if (isWanted || origin !== "gossip") return 0;
     const { failures, triedAt } = usage.at(address);
@@ -108,7 +108,7 @@ export class DialQueue {
   }
 }
 
-/** What is on its way, and what has failed. */
+/** Counts the dials in progress and the failed ones. */
 class Usage {
   readonly #addresses = new Map<string, AddressUse>();
   readonly #failing = new Map<string, number>();
@@ -140,7 +140,7 @@ class Usage {
     return (this.#failing.get(informant) ?? 0) >= INFORMANT_FAILURES_MAX;
   }
 
-  /** Whether one more dial may be on its way. */
+  /** Returns whether one more dial may begin. */
   hasSlot(peer: Peer): boolean {
     if (peer.isWanted) return this.#wanted < WANTED_DIALS_MAX;
     if (this.at(peer.address).dials >= ADDRESS_DIALS_MAX) return false;
@@ -155,7 +155,7 @@ class Usage {
     return true;
   }
 
-  /** It is on its way. */
+  /** Counts a dial that begins. */
   dials(peer: Peer): void {
     if (peer.isWanted) this.#wanted++;
     else {
@@ -171,7 +171,7 @@ function rankOf({ isSilent, origin }: Peer): Rank {
   return origin === "met" ? "lost" : origin === "seed" ? "seed" : "gossip";
 }
 
-/** The wanted first, then by rank, then by the time at which each was due. */
+/** Orders peers: wanted ones first, then by rank, then by due time. */
 function inOrder(one: Peer, other: Peer): number {
   return placeOf(one) - placeOf(other) || dueAt(one) - dueAt(other);
 }

@@ -1,12 +1,12 @@
 /**
- * The dials of this node: those that the queue names are begun, and each ends as a session, as a failure
- * that is reported, or given up.
+ * Dials the nodes that the queue selects. Each dial ends in a session, in a failure that is reported, or is
+ * given up.
  *
  *     DialQueue ─names─▶ TCP and TLS ─▶ HandshakeIo ─ACK─▶ up
  *      ▲                     │              │
  *      └────── failed ───────┴──────────────┘
  *
- * The other side's dial may win meanwhile: then ours is given up. One in TLS goes on to its end first.
+ * If the other side's dial wins meanwhile, ours is given up; one in TLS first completes that step.
  *
  * @module
  */
@@ -25,7 +25,7 @@ import type { DialFailure, PeerOrigin, Peers } from "./peers.ts";
 import { untrustedWords } from "./rejections.ts";
 import { NodeConnectError } from "./connect_waiters.ts";
 
-/** What to do about a failed dial, by its code. */
+/** Advice for a failed dial, by its code. */
 const HELP: Readonly<Record<string, string>> = {
   nameinuse: ": stop that node, or start this one with another name",
   refused:
@@ -36,7 +36,7 @@ const HELP: Readonly<Record<string, string>> = {
 /** A dial may take this long to reach TLS, and a handshake this long after it. Milliseconds. */
 const DIAL_MS = 5_000;
 
-/** This many nodes are remembered as failing; past it the memory begins anew. */
+/** How many nodes are remembered as failing. Above this the memory is cleared. */
 const FAILING_MAX = 4_096;
 
 /** How a dial ended. */
@@ -53,26 +53,26 @@ export interface DialerOwner {
   /** What this node sends of itself in a handshake, and its log: they change with its name. */
   readonly self: () => Self;
   readonly log: () => Log;
-  /** How to reach a host: with certificates of the cookie, or of the user's own. */
+  /** Returns the TLS settings for a host: certificates from the cookie, or the user's own. */
   readonly tls: (hostname: string) => ClientTls;
-  /** Compares the acceptor's certificate with the name that was dialled. */
+  /** Compares the responder's certificate with the dialed name. */
   readonly checkCertificate: CertificateCheck;
   readonly hasSession: (name: string) => boolean;
-  /** No node is dialed any more. */
+  /** Returns true once no more nodes are dialed. */
   readonly isStopping: () => boolean;
-  /** Whether a node may be dialed. */
+  /** Returns whether a node may be dialed. */
   readonly canDial: (name: string, origin: PeerOrigin) => boolean;
   /** A dial has ended. */
   readonly ended: (outcome: DialOutcome) => void;
-  /** It is up; `exposed` was named in the handshake. Returns what takes its frames. */
+  /** The session is up; `exposed` was sent in the handshake. Returns the receiver of its frames. */
   readonly up: (met: Met, opened: Opened, exposed: readonly string[]) => SessionSink;
-  /** It failed. */
+  /** The dial failed. */
   readonly failed: (name: string, error: NodeConnectError) => void;
   /** This node was rejected, or has rejected the other. */
   readonly refused: (name: string, reason: string, words: string) => void;
 }
 
-/** A dial that is on its way: in TCP and TLS at first, then in the handshake. */
+/** A dial in progress: first in TCP and TLS, then in the handshake. */
 interface Dial {
   readonly origin: PeerOrigin;
   readonly beganAt: number;
@@ -80,14 +80,14 @@ interface Dial {
   greeting: HandshakeIo | undefined;
 }
 
-/** All of them. */
+/** The dials of one node. */
 export class Dialer {
   readonly #host: Host;
   readonly #peers: Peers;
   readonly #queue: DialQueue;
   readonly #owner: DialerOwner;
   readonly #dials = new Map<string, Dial>();
-  /** Dials in TCP and TLS, those that were given up among them. */
+  /** Dials in TCP and TLS, including those that were given up. */
   readonly #connecting = new Set<AbortController>();
   /** Handshakes, until they are up or their streams are closed. */
   readonly #greetings = new Set<HandshakeIo>();
@@ -102,7 +102,7 @@ export class Dialer {
     this.#owner = owner;
   }
 
-  /** Dials what is due, and looks again when more will be. To be called whenever that may have changed. */
+  /** Dials the nodes that are due, and schedules the next check. Called whenever the result may have changed. */
   due(): void {
     this.#timer?.cancel();
     if (this.#owner.isStopping()) return;
@@ -114,32 +114,32 @@ export class Dialer {
     this.#timer = clock.after(Math.max(0, wakeAt - clock.now()), () => this.due());
   }
 
-  /** The user does not want it any more. */
+  /** The user disconnected the node: its dial is given up. */
   cancel(name: string): void {
     this.#dials.get(name)?.cancel.abort();
   }
 
-  /** Their dial has won: ours need not go on. */
+  /** The other side's dial has won: ours is given up. */
   giveUp(name: string): void {
     const dial = this.#dials.get(name);
     if (dial === undefined) return;
     this.#dials.delete(name);
     this.#peers.yielded(name, this.#host.clock.now());
-    // What is still in TLS goes on to its end, and is withdrawn then.
+    // A dial still in TLS completes that step, and is withdrawn then.
     dial.greeting?.withdraw();
   }
 
-  /** There is a session: the next failure is news again. */
+  /** There is a session: the next failure is logged again. */
   reached(name: string): void {
     this.#failing.delete(name);
   }
 
-  /** It is not known any more. */
+  /** The node was forgotten. */
   forgotten(name: string): void {
     this.#failing.delete(name);
   }
 
-  /** Cuts all that is on its way. */
+  /** Aborts all dials. */
   stop(): void {
     this.#timer?.cancel();
     for (const cancel of this.#connecting) cancel.abort();
@@ -234,7 +234,7 @@ export class Dialer {
     } else {
       peers.failed(name, now, failureOf(failure));
       this.#explain(name, failure, words, byPeer);
-      // What TLS says of it says not what to look at.
+      // The message of TLS does not say what to check.
       const why = failure === "untrusted" && !byPeer ? `${untrustedWords(words)}; ${words}` : words;
       const help = failure === "wrongnode" ? otherName(words) : HELP[failure] ?? "";
       const message = `no session with ${name}: ${why}${help}`;
@@ -247,7 +247,7 @@ export class Dialer {
     this.#owner.ended({ node, origin, code, ms: this.#host.clock.now() - beganAt });
   }
 
-  /** Logs why a dial failed, once until it changes or succeeds. */
+  /** Logs why a dial failed, once until the reason changes or a dial succeeds. */
   #explain(name: string, failure: string, words: string, byPeer: boolean): void {
     if (this.#failing.get(name) === failure) return;
     if (this.#failing.size > FAILING_MAX) this.#failing.clear();
@@ -278,7 +278,7 @@ function failureOf(code: GreetingFailure | ConnectError["code"]): DialFailure {
   return code === "wrongnode" || code === "nameinuse" || code === "name" ? "futile" : "refused";
 }
 
-/** What to do where a node with another name has answered. */
+/** Returns advice for when a node with another name has answered. */
 function otherName(words: string): string {
   const name = words.slice(0, words.indexOf(" "));
   return isNormalName(name) ? `: use the name ${name}` : "";

@@ -4,8 +4,8 @@
  *
  *     seeds, function ─▶ files, DNS ─▶ addresses ─identify─▶ names ─▶ the mesh dials them
  *
- * What a source does not list any more is not named again; the mesh forgets it as it forgets other nodes. A
- * source that fails changes nothing until it succeeds.
+ * A node that a source no longer lists is forgotten as other nodes are. A source that fails changes nothing
+ * until it succeeds.
  *
  * @module
  */
@@ -17,17 +17,17 @@ import { addressKey, parseSeed, type SeedFunction, seedsOfText } from "./seed.ts
 /** How many addresses are asked for their names at once. */
 const IDENTIFIED_AT_ONCE_MAX = 16;
 
-/** How many addresses one evaluation may bring; the others are ignored. */
+/** How many addresses one evaluation may return; further ones are ignored. */
 export const ADDRESSES_MAX = 1_024;
 
 /** What discovery needs of the mesh. */
 export interface DiscoveryOwner {
   readonly log: () => Log;
-  /** Whether the node of that name needs no dial: there is a session with it, or it is this node. */
+  /** Returns whether a node needs no dial: there is a session with it, or it is this node. */
   readonly isKnown: (name: string) => boolean;
   /** Asks the node at an address for its name. */
   readonly identify: (hostname: string, port: number, signal: AbortSignal) => Promise<string>;
-  /** These nodes are listed now. */
+  /** Called with the nodes that are listed now. */
   readonly found: (names: readonly string[]) => void;
 }
 
@@ -38,7 +38,7 @@ export class Discovery {
   readonly #seeds: readonly string[] | SeedFunction;
   readonly #intervalMs: number;
   readonly #cancel = new AbortController();
-  /** Which node was at an address when it was last asked. */
+  /** The name of the node at each address when it was last asked. */
   #nameAt: ReadonlyMap<string, string> = new Map();
   /** The last failure of each source, so that it is logged once. */
   readonly #failures = new Map<string, string>();
@@ -145,7 +145,7 @@ export class Discovery {
     this.#nameAt = nameAt;
   }
 
-  /** Runs a step that may fail. A failure is logged when it is another than the last of that source. */
+  /** Runs a step that may fail. A failure is logged if it differs from the last one of that source. */
   async #try<T>(source: string, step: () => T | Promise<T>): Promise<T | undefined> {
     try {
       const result = await step();

@@ -1,21 +1,21 @@
 /**
- * What nodes expose to be spawned from elsewhere, by name: this node, and each peer. Peers are told in the
- * handshake, and of what changes later.
+ * The names of the functions that this node and each peer expose. Peers receive them in the handshake, and
+ * changes later.
  *
  * @module
  */
 import { encodeExposed, LIST_COUNT_MAX, listThatFits } from "./message.ts";
 
-/** So many functions of one peer are known; it may expose more. */
+/** How many functions of one peer are known. It may expose more. */
 const EXPOSED_MAX = 65_536;
 
 /** The names, by node. */
 export class ExposedFunctions {
-  /** Of this node. */
+  /** Those of this node. */
   own: readonly string[] = [];
   readonly #byPeer = new Map<string, Set<string>>();
 
-  /** A session is up: these the peer has named in the handshake. */
+  /** A session is up; the peer sent these names in the handshake. */
   up(peer: string, names: readonly string[]): void {
     this.#byPeer.set(peer, new Set(names));
   }
@@ -34,15 +34,15 @@ export class ExposedFunctions {
     }
   }
 
-  /** Those of a peer, in order; undefined if there is no session with it. */
+  /** Returns those of a peer, sorted; undefined if there is no session with it. */
   of(peer: string): string[] | undefined {
     const exposed = this.#byPeer.get(peer);
     return exposed && [...exposed].sort();
   }
 
   /**
-   * The frames that bring a peer up to date: the handshake had room for the first of these names only, and
-   * some may have come or gone during it.
+   * Returns the frames that bring a peer up to date: the handshake has room for the first names only, and
+   * names may have changed during it.
    */
   since(inHandshake: readonly string[]): Uint8Array[] {
     const told = new Set(listThatFits(inHandshake));

@@ -1,11 +1,11 @@
 /**
- * Large frames on their way in: pieces become wholes. `bulk.ts` draws the rows.
+ * Joins the fragments of large messages. `fragment_writer.ts` has the layout.
  *
  *     BULK ──▶ Arriving ──FRAGMENT──▶ Arriving … ──the last FRAGMENT──▶ whole: its tag and its body
  *
- * Several may be on their way at once, their pieces mixed in any way. A peer that breaks a rule is
- * told off with the returned words, which end its session. Memory grows with what has arrived: at
- * most fourfold for one frame, and within a limit for all of them, whatever lengths were announced.
+ * Several messages may be incomplete at once, with their fragments in any order. A returned text is the rule
+ * that the peer broke, which ends its session. Memory grows with the bytes that have arrived, at most
+ * fourfold for one message and within a limit for all, whatever lengths were announced.
  *
  * @module
  */
@@ -19,25 +19,25 @@ import {
 import { FRAME_BYTES_MAX } from "./frame.ts";
 import type { Slot } from "./holdback_queue.ts";
 
-/** The longest frame that may come in pieces, tag included: 16 MiB, and room for what names the addressee. */
+/** The longest message that may come in fragments, tag included: 16 MiB and room for the receiver. */
 export const MESSAGE_BYTES_MAX: number = FRAME_BYTES_MAX + 1024;
 
-/** How much larger the memory of a frame becomes when it is full. */
+/** The factor by which the buffer of a message grows when it is full. */
 const GROWTH = 4;
 
-/** A large frame that has begun. */
+/** An incomplete large message. */
 export class Arriving {
   readonly number: number;
   /** Bytes of tag and body. */
   readonly length: number;
-  /** Its place among the deliveries to its addressee, if that is known. */
+  /** Its place among the deliveries to its receiver, if that is known. */
   slot: Slot | undefined;
-  /** Memory, not all of it filled. */
+  /** The buffer, partly filled. */
   bytes: Uint8Array;
-  /** How much of it is filled. */
+  /** How many bytes are filled. */
   at: number;
 
-  /** `bytes` are the first ones, in memory that nobody else writes. */
+  /** `bytes` are the first ones, in a buffer that is not written elsewhere. */
   constructor(number: number, length: number, bytes: Uint8Array) {
     this.number = number;
     this.length = length;
@@ -49,7 +49,7 @@ export class Arriving {
     return this.bytes[0]!;
   }
 
-  /** As much of the body as is there. */
+  /** The body as far as it has arrived. */
   get body(): Uint8Array {
     return this.bytes.subarray(1, this.at);
   }
@@ -59,34 +59,34 @@ export class Arriving {
   }
 }
 
-/** The large frames that are on their way from one peer. */
+/** The incomplete large messages of one peer. */
 export class FragmentReader {
   readonly #messageBytesMax: number;
-  /** All of them together may take this much memory. */
+  /** The limit of memory for all of them. */
   readonly #bytesMax: number;
   readonly #open = new Map<number, Arriving>();
   #bytes = 0;
-  /** Bytes of fragments that the peer has not been told to have come. */
+  /** Bytes of fragments that were received, and for which no TAKEN was sent yet. */
   #untold = 0;
 
-  /** `messageBytesMax`: the longest frame, tag and body. */
+  /** `messageBytesMax`: the longest message, tag and body. */
   constructor(messageBytesMax: number) {
     this.#messageBytesMax = messageBytesMax;
-    // Who sends one after the other, as we do, has one that grows, and of the others the first bytes.
+    // A peer that sends one after the other, as we do, has one that grows, and the first bytes of the others.
     this.#bytesMax = 4 * messageBytesMax + BULK_OPEN_MAX * BULK_HEAD_BYTES;
   }
 
-  /** How many have begun and not ended. */
+  /** The number of incomplete messages. */
   get count(): number {
     return this.#open.size;
   }
 
-  /** Memory taken for them. */
+  /** The memory that they take, in bytes. */
   get bytes(): number {
     return this.#bytes;
   }
 
-  /** A BULK came. A text is the rule that it breaks. */
+  /** Handles a BULK. A returned text is the rule that it broke. */
   begin(row: Uint8Array): Arriving | string {
     if (row.length < 9) return "a BULK that is too short";
     const number = u32At(row, 0);
@@ -106,7 +106,7 @@ export class FragmentReader {
     return arriving;
   }
 
-  /** A FRAGMENT came: the frame that it belongs to, which may be whole now. A text is the rule that it breaks. */
+  /** Handles a FRAGMENT. Returns its message, which may be complete now, or the rule that it broke. */
   add(row: Uint8Array): Arriving | string {
     if (row.length < 5) return "a FRAGMENT that is too short";
     const arriving = this.#open.get(u32At(row, 0));
@@ -127,7 +127,7 @@ export class FragmentReader {
     return arriving;
   }
 
-  /** How many bytes the peer is to be told that have come; 0: not yet. Asked after each `add`. */
+  /** Returns for how many bytes to send a TAKEN now; 0 for none yet. Called after each `add`. */
   takeUntold(): number {
     if (this.#untold < TAKEN_BYTES_MIN) return 0;
     const untold = this.#untold;
@@ -135,13 +135,13 @@ export class FragmentReader {
     return untold;
   }
 
-  /** Forgets them all. */
+  /** Drops all of them. */
   clear(): void {
     this.#open.clear();
     this.#bytes = 0;
   }
 
-  /** Makes room for `needed` bytes. False: that would be over the limit. */
+  /** Makes room for `needed` bytes. Returns false if that exceeds the limit. */
   #grow(arriving: Arriving, needed: number): boolean {
     const capacity = Math.min(arriving.length, Math.max(needed, GROWTH * arriving.bytes.length));
     this.#bytes += capacity - arriving.bytes.length;

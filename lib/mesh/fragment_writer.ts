@@ -1,14 +1,14 @@
 /**
- * A large frame on its way out, in pieces, so that others can go in between.
+ * Cuts a large message into fragments, so that other messages can be sent in between.
  *
  *     BULK      number, length of tag and body, the first 512 of these bytes
  *     FRAGMENT  number, the next of them                              ┐ other frames
  *     FRAGMENT  number, the last of them                              ┘ may stand between any two
  *
- *     TAKEN     u32: so many bytes of fragments more have come, says who gets them
+ *     TAKEN     u32: the receiver has read this many more bytes of fragments
  *
- * BULK stands where the frame stands among the others, so its number and what its first bytes say
- * (the tag, and in most rows the addressee) are known there. `fragments.ts` puts it together again.
+ * BULK has the message's place in the order, and its first bytes: the tag, and mostly the receiver.
+ * `fragment_reader.ts` joins the fragments.
  *
  * @module
  */
@@ -17,13 +17,13 @@ import { FRAME_HEAD_BYTES } from "./frame.ts";
 import { TAG } from "./message.ts";
 
 /**
- * At most this many bytes of fragments are on their way to a peer that has not said TAKEN: a small
- * frame waits behind no more, however much the system buffers on both sides. A large message goes at
- * this much in a round trip; on a line of 20 ms that is 25 MiB/s.
+ * At most this many bytes of fragments are in flight without a TAKEN. A small message waits behind no more,
+ * however much the system buffers on both sides. A large message is sent at this rate per round trip: at
+ * 20 ms that is 25 MiB/s.
  */
 export const FLIGHT_BYTES_MAX: number = 512 * 1024;
 
-/** Who gets fragments says TAKEN for so many bytes of them at once. */
+/** The receiver sends a TAKEN for at least this many bytes of fragments. */
 export const TAKEN_BYTES_MIN: number = FLIGHT_BYTES_MAX / 4;
 
 /** A frame of more bytes than this is cut. */
@@ -35,13 +35,13 @@ export const FRAGMENT_BYTES_MAX: number = 32 * 1024;
 /** A BULK carries this many bytes of its frame. */
 export const BULK_HEAD_BYTES = 512;
 
-/** At most this many large frames may have begun and not ended, in one direction of a session. */
+/** At most this many large messages may be incomplete, in one direction of a session. */
 export const BULK_OPEN_MAX = 1024;
 
 /**
- * What never travels in pieces, however long: rows of the handshake, of the session itself, pieces,
- * and rows that must stay in order among themselves and are for no single actor, whom the other
- * side could let wait. All of them have limits of their own.
+ * The messages that are never cut, however long: those of the handshake and of the session itself, fragments,
+ * and those that must keep their order but have no single receiver that the other side could let wait. All
+ * of them have limits of their own.
  */
 export const WHOLE_TAGS: ReadonlySet<number> = new Set<number>([
   TAG.NAME,
@@ -66,15 +66,15 @@ export const WHOLE_TAGS: ReadonlySet<number> = new Set<number>([
   TAG.PONG,
 ]);
 
-/** A large frame that is to be sent. */
+/** A large message that is to be sent. */
 export class FragmentWriter {
-  /** What its pieces are known by. */
+  /** The number that its fragments carry. */
   readonly number: number;
   readonly #frame: Uint8Array;
-  /** Where the next piece begins. */
+  /** Where the next fragment begins. */
   #at: number = FRAME_HEAD_BYTES;
 
-  /** A whole frame, which nobody changes until it is sent. */
+  /** `frame` must not be changed until it is sent. */
   constructor(number: number, frame: Uint8Array) {
     assert(frame.length > BULK_BYTES_MIN, `too small to be cut: ${frame.length} bytes`);
     this.number = number;
@@ -86,7 +86,7 @@ export class FragmentWriter {
     return this.#frame.length - this.#at;
   }
 
-  /** Its BULK row. Called once, before `next`. */
+  /** Returns its BULK. Called once, before `next`. */
   begin(): Uint8Array {
     const [from, to] = [this.#at, this.#at + BULK_HEAD_BYTES];
     const row = new Uint8Array(FRAME_HEAD_BYTES + 1 + 8 + BULK_HEAD_BYTES);
@@ -97,7 +97,7 @@ export class FragmentWriter {
     return row;
   }
 
-  /** The next FRAGMENT as two chunks: what stands in front of its bytes, and these, not copied. */
+  /** Returns the next FRAGMENT as two chunks: the header, and a view of its bytes. */
   next(): readonly [head: Uint8Array, bytes: Uint8Array] {
     const length = Math.min(FRAGMENT_BYTES_MAX, this.left);
     const bytes = this.#frame.subarray(this.#at, this.#at + length);
@@ -108,7 +108,7 @@ export class FragmentWriter {
   }
 }
 
-/** Writes length, tag and number of a row that has `behind` bytes more. */
+/** Writes length, tag and number of a frame with `behind` more bytes. */
 function writeHead(row: Uint8Array, tag: number, number: number, behind: number): void {
   const view = new DataView(row.buffer);
   view.setUint32(0, 1 + 4 + behind, true);

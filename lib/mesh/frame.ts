@@ -5,8 +5,8 @@
  *     │ u32 LE length│ u8 tag   │ body, length - 1  │     length 0: no tag, no body; skipped
  *     └──────────────┴──────────┴───────────────────┘
  *
- * The length is checked before a byte of the body is kept, and memory for a body grows with the
- * bytes that arrive, never with the length that was announced.
+ * The length is checked before the body is stored, and memory for a body grows with the bytes that arrive,
+ * not with the announced length.
  *
  * @module
  */
@@ -21,22 +21,22 @@ export const FRAME_BYTES_MAX: number = 16 * 1024 * 1024;
 /** The longest frame of a handshake, tag included. */
 export const HANDSHAKE_FRAME_BYTES_MAX = 4096;
 
-/** What `push` keeps for the next frame is given back to the system above this many bytes. */
+/** The buffer for an incomplete frame is released above this many bytes. */
 const KEPT_BYTES_MAX = 64 * 1024;
 
-/** Who takes frames. `body` is valid during the call only. */
+/** Receives frames. `body` is valid during the call only. */
 export interface FrameSink {
-  /** False: stop here; the rest of the bytes is dropped. */
+  /** Returns false to stop: the rest of the bytes is dropped. */
   frame(tag: number, body: Uint8Array): boolean;
-  /** The same, for who can do without a view of the body: it stands in `bytes`. */
+  /** The same without a view: the body is `bytes` from `from` up to `to`. */
   frameAt?(tag: number, bytes: Uint8Array, from: number, to: number): boolean;
 }
 
 /** Cuts a stream of bytes into frames. */
 export class FrameReader {
-  /** The longest frame that is let through. */
+  /** The longest frame that is accepted. */
   limit: number;
-  /** The beginning of a frame whose end has not come. */
+  /** The beginning of an incomplete frame. */
   #kept: Uint8Array = EMPTY;
   #length = 0;
 
@@ -44,12 +44,12 @@ export class FrameReader {
     this.limit = limit;
   }
 
-  /** Memory for a frame that has come in part. */
+  /** The memory of an incomplete frame, in bytes. */
   get keptBytes(): number {
     return this.#length === 0 ? 0 : this.#kept.length;
   }
 
-  /** Takes the next bytes. False: a frame was over the limit, and nothing may be read any more. */
+  /** Reads the next bytes. Returns false if a frame exceeded the limit: then no more may be read. */
   push(bytes: Uint8Array, sink: FrameSink): boolean {
     let at = 0;
     if (this.#length > 0) {
@@ -76,7 +76,7 @@ export class FrameReader {
     return true;
   }
 
-  /** How many bytes ended the frame that is kept; -1: over the limit; -2: the sink wants no more. */
+  /** Returns how many bytes completed the stored frame; -1 if it exceeds the limit; -2 if the sink stopped. */
   #finish(bytes: Uint8Array, sink: FrameSink): number {
     let at = 0;
     if (this.#length < FRAME_HEAD_BYTES) {
@@ -113,14 +113,14 @@ export class FrameReader {
   }
 }
 
-/** A whole frame in memory of its own. */
+/** Encodes a frame, in a new buffer. */
 export function encodeFrame(tag: number, body: Uint8Array = EMPTY): Uint8Array {
   const frame = startFrame(tag, body.length);
   frame.set(body, FRAME_HEAD_BYTES + 1);
   return frame;
 }
 
-/** A frame whose body, of `length` bytes, is still to be filled in, from `FRAME_HEAD_BYTES + 1`. */
+/** Returns a frame whose body, of `length` bytes from `FRAME_HEAD_BYTES + 1`, the caller fills in. */
 export function startFrame(tag: number, length: number): Uint8Array {
   const frame = new Uint8Array(FRAME_HEAD_BYTES + 1 + length);
   const framed = length + 1;

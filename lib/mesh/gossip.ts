@@ -1,15 +1,15 @@
 /**
- * What nodes say to each other of the nodes they are connected with, until all know the same. Quiet.
+ * Gossip: nodes exchange the names of their peers, until all know the same nodes. Quiet.
  *
  *     a session is up ─▶ PEER_LIST of all our peers to the newcomer, at once
  *                     ─▶ PEER_LIST of the newcomers of this tick to all others
- *     every EXCHANGE_MS, to one peer by chance:
- *         us ── PEER_DIGEST ──▶ peer: equal, and that is all; or
+ *     every EXCHANGE_MS, to one random peer:
+ *         us ── PEER_DIGEST ──▶ peer: equal: nothing more; else
  *         us ◀── PEER_LIST, PEER_DIGEST (an answer) ── peer
  *         us ── PEER_LIST ──▶ peer
  *
- * A node lists only nodes that it has a session with. So a name of which no node has a session is not passed
- * on for ever, and one that is passed on can be reached by somebody.
+ * A node lists only nodes with which it has a session. So the name of a lost node stops circulating, and each
+ * name that circulates is reachable from some node.
  *
  * @module
  */
@@ -17,7 +17,7 @@ import { Reader, Writer } from "../base/bytes.ts";
 import { encodeFrame } from "./frame.ts";
 import { encodeList, LIST_COUNT_MAX, TAG } from "./message.ts";
 
-/** A digest is sent to one peer this often. Milliseconds; chance takes up to half of it away. */
+/** A digest is sent to one peer this often. Milliseconds; shortened at random by up to half. */
 export const EXCHANGE_MS = 10_000;
 
 /** A peer's digests are answered at most this often. Milliseconds. */
@@ -25,14 +25,14 @@ const ANSWER_MS = 1_000;
 
 /** What gossip needs of its node. */
 export interface GossipPort {
-  /** The names of the nodes that there is a session with. */
+  /** Returns the names of the nodes with which there is a session. */
   peers(): readonly string[];
   send(peer: string, frame: Uint8Array): void;
 }
 
-/** One node's part in it. */
+/** The gossip of one node. */
 export class Gossip {
-  /** Digests that were sent, and those that were unlike ours. */
+  /** Digests that were sent, and received ones that differed from ours. */
   exchanges = 0;
   mismatches = 0;
   readonly #self: string;
@@ -52,7 +52,7 @@ export class Gossip {
     this.#exchangeAt = now + this.#pause();
   }
 
-  /** A session is up: the newcomer gets all our peers' names, and they its. */
+  /** A session is up: the names of all peers are sent to the newcomer, and its name to them. */
   up(peer: string): void {
     this.#sendList(peer);
     this.#news.add(peer);
@@ -64,7 +64,7 @@ export class Gossip {
     this.#answered.delete(peer);
   }
 
-  /** Sends what is due. True: a digest was. */
+  /** Sends what is due. Returns whether that was a digest. */
   tick(now: number): boolean {
     const peers = this.#port.peers();
     if (this.#news.size > 0) {
@@ -82,7 +82,7 @@ export class Gossip {
     return true;
   }
 
-  /** A PEER_DIGEST came. A returned text is the rule that it broke. */
+  /** Handles a PEER_DIGEST. A returned text is the rule that it broke. */
   digest(from: string, body: Uint8Array, now: number): string | undefined {
     const theirs = decodeDigest(body);
     if (theirs === undefined) return "a malformed PEER_DIGEST";
@@ -118,7 +118,7 @@ export class Gossip {
   }
 }
 
-/** A digest of a set of names: the same for the same set, in whatever order. 64 bits. */
+/** Returns the digest of a set of names: 64 bits that do not depend on the order. */
 export function digestOf(names: readonly string[]): bigint {
   let low = 0;
   let high = 0;

@@ -1,7 +1,7 @@
 /**
- * The handshake: four messages, inside TLS, after which each side knows who the other is.
+ * The handshake: four messages, inside TLS, that authenticate both sides.
  *
- *     dialler                                              acceptor
+ *     initiator                                            responder
  *        │                                                  │  its certificate has been verified
  *        │── NAME: my name, creation, version, nonce ──────▶│  waits for name
  *        │◀── CHALLENGE: the same of mine, and my proof ────│  waits for reply
@@ -10,14 +10,14 @@
  *        up
  *
  * A proof is HMAC-SHA256, with a key that is derived from the cookie, over the role of the prover and a
- * hash of NAME, of CHALLENGE and of the acceptor's certificate. So a proof is good for one handshake, in
+ * hash of NAME, of CHALLENGE and of the responder's certificate. So a proof is valid for one handshake, in
  * one direction, over one TLS session: it cannot be replayed, reflected or relayed. Before its first
- * message the dialler compares the certificate with the name that it dialled; a dialler that cannot read
- * the certificate is rejected (NAME has a flag for it). The dialler proves itself second, after the
- * acceptor has.
+ * message the initiator compares the certificate with the name that it dialed; an initiator that cannot
+ * read the certificate is rejected (NAME has a flag for it). The initiator proves itself second, after the
+ * responder has.
  *
- * Either side may answer with REJECT instead. Anything out of turn is a failure. Nothing here waits
- * or reads a clock; the deadline is the caller's.
+ * Either side may answer with REJECT instead. A message out of order is a failure. Quiet: the
+ * caller has the deadline.
  *
  * @module
  */
@@ -45,7 +45,7 @@ import {
 } from "./message.ts";
 import { isNormalName } from "./name.ts";
 
-/** The version that this code speaks. */
+/** The protocol version of this code. */
 export const VERSION = 1;
 
 /** Features, one bit each. A row or a field that needs one is sent only to peers that have it. */
@@ -57,13 +57,13 @@ export const FEATURE = {
 /** The features that this code has. */
 const FEATURES: number = FEATURE.CLAIMS;
 
-/** What a node brings to a handshake. */
+/** What a node sends about itself in a handshake, and its keys. */
 export interface Self {
   readonly name: string;
   readonly creation: number;
   /** When the node was started, by its clock: milliseconds since 1970. */
   readonly startedAt?: number | undefined;
-  /** Proves this node where it is dialled. */
+  /** The key of this node's proofs as a responder. */
   readonly proofKey: Uint8Array;
   /** Keys of further cookies that are accepted, for the change from one cookie to the next. */
   readonly acceptedKeys?: readonly Uint8Array[] | undefined;
@@ -79,17 +79,17 @@ export interface Binding {
   readonly transcript: Uint8Array;
 }
 
-/** What a node learns of the other in a handshake. */
+/** What a node knows about its peer after a handshake. */
 export interface Met {
   readonly name: string;
   readonly creation: number;
   readonly version: number;
-  /** Features that both have. */
+  /** Features that both sides have. */
   readonly features: number;
   readonly exposed: readonly string[];
-  /** What both sides call this session: from the dialler's nonce, never 0. */
+  /** The number of this session, the same on both sides: from the initiator's nonce, never 0. */
   readonly session: bigint;
-  /** The session with us that a dialler last saw up, or 0. */
+  /** The last session with us that was up for the initiator, or 0. */
   readonly lastSession: bigint;
   /** When it was started, by its clock: milliseconds since 1970. 0 or absent: an older version. */
   readonly startedAt?: number | undefined;
@@ -97,13 +97,13 @@ export interface Met {
   readonly binding?: Binding | undefined;
 }
 
-/** Compares a certificate (DER) with a node's name: `undefined`, or the failure if it is another's. */
+/** Compares a certificate (DER) with a node's name. Returns the failure if it is not that node's. */
 export type CertificateCheck = (name: string, certificate: Uint8Array) => Failure | undefined;
 
 /** What to do after a message. */
 export type Step =
   | { readonly kind: "send"; readonly frame: Uint8Array }
-  /** The dialler is who it says: the acceptor calls `accept` or `reject`. */
+  /** The initiator is authenticated: the responder calls `accept` or `reject`. */
   | { readonly kind: "decide"; readonly met: Met }
   | { readonly kind: "up"; readonly met: Met }
   | Failure;
@@ -118,7 +118,7 @@ export interface Failure {
   readonly frame: Uint8Array | undefined;
 }
 
-/** The side that dialled. */
+/** The side that dialed. */
 export class Initiator {
   readonly #self: Self;
   readonly #expected: string;
@@ -132,8 +132,8 @@ export class Initiator {
     | { readonly waitsFor: "nothing" } = { waitsFor: "challenge" };
 
   /**
-   * `expected` is the name that was dialled, `certificate` the acceptor's in DER, which `check` compares
-   * with that name. `lastSession` is called when the proof is sent.
+   * `expected` is the dialed name, `certificate` the responder's in DER, which `check` compares with that
+   * name. `lastSession` is called when the proof is sent.
    */
   constructor(
     self: Self,
@@ -158,7 +158,7 @@ export class Initiator {
     };
   }
 
-  /** Returns the first message, or the failure if the certificate does not belong to the dialled node. */
+  /** Returns the first message, or the failure if the certificate does not belong to the dialed node. */
   begin(): Step {
     const trouble = this.#certificate === undefined
       ? fail("certificate", "its certificate cannot be read")
@@ -170,7 +170,7 @@ export class Initiator {
     return trouble;
   }
 
-  /** What to do when a message has come. */
+  /** Handles a message. Returns what to do next. */
   receive(tag: number, body: Uint8Array): Step {
     const state = this.#state;
     this.#state = { waitsFor: "nothing" };
@@ -195,7 +195,7 @@ export class Initiator {
       return fail("version", `it chose version ${challenge.version}, we speak ${VERSION}`);
     }
     const transcript = hashOf(encodeName(this.#name), coveredByChallenge(body), this.#certificate!);
-    // The acceptor uses the key of the cookie that it uses; what counts is that we accept it.
+    // The responder proves with the cookie that it uses; we only need to accept that one.
     const { proofKey, acceptedKeys = [] } = this.#self;
     const key = [proofKey, ...acceptedKeys].find((key) =>
       timingSafeEqual(decoded.proof, prove(key, "acceptor", transcript))
@@ -235,7 +235,7 @@ export class Initiator {
   }
 }
 
-/** The side that was dialled. */
+/** The side that was dialed. */
 export class Responder {
   readonly #self: Self;
   readonly #nonce: Uint8Array;
@@ -246,14 +246,14 @@ export class Responder {
     | { readonly waitsFor: "decision"; readonly met: Met }
     | { readonly waitsFor: "nothing" } = { waitsFor: "name" };
 
-  /** `certificate` is what this side showed, in DER. */
+  /** `certificate` is this side's, in DER. */
   constructor(self: Self, nonce: Uint8Array, certificate: Uint8Array) {
     this.#self = self;
     this.#nonce = nonce;
     this.#certificate = certificate;
   }
 
-  /** What to do when a message has come. */
+  /** Handles a message. Returns what to do next. */
   receive(tag: number, body: Uint8Array): Step {
     const state = this.#state;
     this.#state = { waitsFor: "nothing" };
@@ -354,7 +354,7 @@ function outOfTurn(tag: number): Step {
  */
 function hashOf(name: Uint8Array, challenge: Uint8Array, certificate: Uint8Array): Uint8Array {
   const hash = createHash("sha256").update("firn handshake 1");
-  // Each part begins with its length, so that no two transcripts run into the same bytes.
+  // Each part is preceded by its length, so that different transcripts never have the same bytes.
   for (const part of [name, challenge, certificate]) {
     hash.update(new Uint8Array(new Uint32Array([part.length]).buffer)).update(part);
   }

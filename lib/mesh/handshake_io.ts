@@ -1,6 +1,6 @@
 /**
- * A handshake on its way: runs a {@linkcode Initiator} or an {@linkcode Responder} over a stream, with
- * a deadline, and at most 4096 bytes from whoever has not proved itself.
+ * Runs an {@linkcode Initiator} or a {@linkcode Responder} over a stream, with a deadline, and at most 4096
+ * bytes from a peer that has not proved itself.
  *
  * @module
  */
@@ -14,32 +14,32 @@ import type { RejectReason } from "./message.ts";
 /** Bytes that one side may send before the session is up. */
 export const UNPROVEN_BYTES_MAX = 4096;
 
-/** A REJECT is given this long to reach the other side. */
+/** How long a REJECT may take to reach the other side. Milliseconds. */
 const FAREWELL_MS = 1_000;
 
-/** Why a handshake came to nothing. */
+/** Why a handshake failed. */
 export type GreetingFailure = RejectReason | "timeout" | "broken" | "aborted";
 
-/** Who takes what comes behind the handshake. */
+/** Receives what follows the handshake. */
 export interface SessionSink extends FrameSink {
-  /** A frame was over the limit: nothing more can be read. */
+  /** A frame exceeded the limit: no more can be read. */
   overlong(): void;
 }
 
-/** Why a dialler is rejected; `undefined`: it is accepted. */
+/** Why an initiator is rejected; `undefined` if it is accepted. */
 export type Decision = { readonly reason: RejectReason; readonly words: string } | undefined;
 
-/** Who is told how it went. One of `up` and `failed` is called, once. */
+/** The callbacks of a handshake. Either `up` or `failed` is called, once. */
 export interface HandshakeOwner {
   /**
-   * A dialler has proved itself. Returns why it is rejected, or `undefined` to accept it. "later": the
+   * An initiator has proved itself. Returns why it is rejected, or `undefined` to accept it. "later": the
    * owner calls {@linkcode HandshakeIo.decided}, before the deadline.
    */
   decide(met: Met): Decision | "later";
-  /** It is up. What takes further frames, beginning with those behind the handshake. */
+  /** The session is up. Returns the receiver of frames, beginning with those behind the handshake. */
   up(met: Met, opened: Opened): SessionSink;
   failed(failure: GreetingFailure, words: string, byPeer: boolean): void;
-  /** After a failure: its stream is closed. */
+  /** The stream of a failed handshake is closed. */
   gone(): void;
 }
 
@@ -54,9 +54,9 @@ export class HandshakeIo implements StreamHandler, FrameSink {
   #bytes = 0;
   #ended = false;
   #isWaiting = false;
-  /** This side has sent what proves it. */
+  /** Whether this side has sent its proof. */
   #proved = false;
-  /** Cuts who does not hang up after a REJECT. */
+  /** Aborts the stream of a peer that does not close it after a REJECT. */
   #farewell: Timer | undefined;
   #next: SessionSink | undefined;
 
@@ -79,30 +79,29 @@ export class HandshakeIo implements StreamHandler, FrameSink {
     if ("begin" in machine) this.#act(machine.begin());
   }
 
-  /** Gives it up without a word, and cuts it even if it has failed and the REJECT is on its way. */
+  /** Aborts it without a message, even if it has failed and the REJECT is still being sent. */
   abort(): void {
     this.#fail("aborted", "given up", false);
     if (this.#ended) this.#stream.abort();
   }
 
   /**
-   * Gives up a dial because the other side's has won. It is told: to be cut off without a word is
-   * what it knows of nodes with another cookie. Behind a proof it needs no telling, since it judges
-   * that proof as we did theirs.
+   * Gives up a dial because the other side's has won. Sends a REJECT, since a connection that closes without
+   * one means another cookie. After a proof none is needed: the other side decides by the same rule.
    */
   withdraw(): void {
     const step = fail("duplicate", "the other side's dial has won");
     this.#act(this.#proved ? { ...step, frame: undefined } : step);
   }
 
-  /** Whether a decision is waited for. */
+  /** Whether it waits for a decision. */
   get isWaiting(): boolean {
     return this.#isWaiting && !this.#ended;
   }
 
-  /** What {@linkcode HandshakeOwner.decide} has put off. Too late, it does nothing. */
+  /** Supplies the decision that {@linkcode HandshakeOwner.decide} deferred. Ignored if it is too late. */
   decided(decision: Decision): void {
-    // To decide may have ended another session, and a listener for that may have stopped us.
+    // The decision may have ended another session, whose listener may have stopped this node.
     if (!this.isWaiting) return;
     this.#isWaiting = false;
     if (decision !== undefined) return this.#act(fail(decision.reason, decision.words));
@@ -143,7 +142,7 @@ export class HandshakeIo implements StreamHandler, FrameSink {
   #act(step: Step): void {
     switch (step.kind) {
       case "send":
-        // Of a dialler it is the second message that holds the proof; the first has come before any byte.
+        // An initiator's proof is in its second message; `#bytes` is 0 before the first.
         this.#proved = this.#bytes > 0;
         this.#stream.write(step.frame);
         break;

@@ -1,12 +1,12 @@
 /**
- * Deliveries that wait behind a large message to the same addressee, so that order is kept.
+ * Deliveries that wait for a large message to the same receiver, so that order is kept.
  *
- *     key of an addressee ─▶ [ large, on its way ][ small ][ small ][ large, on its way ][ small ]
+ *     key of a receiver ─▶ [ large, incomplete ][ small ][ small ][ large, incomplete ][ small ]
  *                              ▲ opened            ▲ held
  *
- * A large message has its place in the order where its first piece came; it takes long to arrive.
- * What comes later for the same addressee waits in the queue of that key, and what comes for others
- * passes. A queue runs from its front, as far as it is ready, and is gone when it is empty.
+ * A large message has its place in the order where its first fragment came. Later messages for the same
+ * receiver wait in the queue of that key; messages for others do not. A queue is processed from its front as
+ * far as it is ready, and removed when it is empty.
  *
  * @module
  */
@@ -14,49 +14,49 @@ import { assert } from "../base/assert.ts";
 import { Ring } from "../base/ring.ts";
 
 /**
- * At most this many bytes may wait. Our own outbox lets half as many pass what is in pieces, so
- * only a peer that means harm gets here; that ends its session.
+ * At most this many bytes may wait. Our own outbox lets half as many bytes pass large messages, so only a
+ * hostile peer reaches this limit, which ends its session.
  */
 export const HELD_BYTES_MAX: number = 16 * 1024 * 1024;
 
-/** Who a message is for, as the handler tells them apart. */
+/** Identifies the receiver of a message. */
 export type HoldKey = string | number;
 
 /** One place in a queue. */
 export interface Slot {
   readonly key: HoldKey;
   readonly bytes: number;
-  /** What delivers it; `undefined` as long as it has not arrived. */
+  /** Delivers it; `undefined` while it is incomplete. */
   run: (() => void) | undefined;
 }
 
-/** What one session holds back. */
+/** The waiting deliveries of one session. */
 export class HoldbackQueue {
   readonly #queues = new Map<HoldKey, Ring<Slot>>();
   readonly #bytesMax: number;
   #bytes = 0;
 
-  /** Tests give another limit. */
+  /** Tests use another limit. */
   constructor(bytesMax: number = HELD_BYTES_MAX) {
     this.#bytesMax = bytesMax;
   }
 
-  /** How many addressees there are for whom something waits. As long as it is 0, nothing is held. */
+  /** The number of receivers with waiting deliveries; 0 if nothing waits. */
   get count(): number {
     return this.#queues.size;
   }
 
-  /** Bytes of what waits. */
+  /** The bytes that wait. */
   get bytes(): number {
     return this.#bytes;
   }
 
-  /** Whether a delivery to this addressee has to wait. */
+  /** Returns whether a delivery to this receiver must wait. */
   isHeld(key: HoldKey): boolean {
     return this.#queues.size > 0 && this.#queues.has(key);
   }
 
-  /** A large message for `key` has begun: what comes later waits until it is closed. */
+  /** A large message for `key` has begun: later ones wait until it is closed. */
   open(key: HoldKey): Slot {
     const slot: Slot = { key, bytes: 0, run: undefined };
     const queue = this.#queues.get(key);
@@ -70,8 +70,8 @@ export class HoldbackQueue {
   }
 
   /**
-   * HoldbackQueue a delivery to an addressee for whom {@linkcode isHeld}, which a row of this many bytes
-   * brought. False: too much waits already.
+   * Adds a delivery of `bytes` bytes to a receiver for which {@linkcode isHeld} is true. Returns false if too
+   * much waits already.
    */
   hold(key: HoldKey, bytes: number, run: () => void): boolean {
     this.#bytes += bytes;
@@ -82,11 +82,11 @@ export class HoldbackQueue {
     return true;
   }
 
-  /** The large message of this place has arrived: runs it when its turn is, and all that waited for it. */
+  /** The large message of this slot is complete: delivers it in its turn, and those that waited for it. */
   close(slot: Slot, run: () => void): void {
     slot.run = run;
     const queue = this.#queues.get(slot.key);
-    // What is run may end the session, and then the queue is no longer ours.
+    // A delivery may end the session, which clears the queue.
     for (let front = queue?.peek(); front?.run !== undefined; front = queue!.peek()) {
       this.#bytes -= front.bytes;
       queue!.shift();

@@ -1,6 +1,6 @@
 /**
- * Asks the node at an address for its name: the first half of a handshake, which is then broken off. To
- * connect to it is another dial, by that name, like to any other node.
+ * Asks the node at an address for its name: the first half of a handshake, which is then ended. The
+ * node is dialed by that name afterwards.
  *
  *     this node                                  the node there
  *        │── NAME ───────────────────────────────▶│
@@ -24,7 +24,7 @@ import {
 } from "./message.ts";
 import { isNormalName } from "./name.ts";
 
-/** It may take this long, TLS included. Milliseconds. */
+/** The time limit, TLS included. Milliseconds. */
 const IDENTIFY_MS = 5_000;
 
 /** A REJECT has this long to arrive. Milliseconds. */
@@ -84,7 +84,7 @@ function answer(
   const name = tag === TAG.CHALLENGE ? decodeChallenge(body)?.message.name : undefined;
   if (name !== undefined && isNormalName(name)) return found(name);
   const reject = tag === TAG.REJECT ? decodeReject(body) : undefined;
-  // At this point only this node itself answers like that.
+  // At this point only this node itself rejects so.
   if (reject?.reason === "duplicate") return found(self);
   fail(new Error(reject?.words ?? "it did not answer as a node does"));
 }

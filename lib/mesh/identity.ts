@@ -1,11 +1,10 @@
 /**
- * Who a node is: from a cookie to an authority that every node of the cluster derives alike, and to
- * this node's own certificate.
+ * Derives keys from the cookie: the cluster's authority, the same on every node, and the key of proofs.
  *
  *     cookie ─scrypt─▶ root ─HKDF "authority"─▶ Ed25519 seed ─▶ the cluster's authority ─signs─▶ leaf
  *                       └────HKDF "proof"─────▶ the key of the proofs in the handshake
  *
- * scrypt (RFC 7914) runs once, at start, with 64 MiB of memory for 0.2 s: that is what each guess costs.
+ * scrypt (RFC 7914) runs once per cookie, with 64 MiB of memory for 0.2 s, which is the cost of each guess.
  *
  * @module
  */
@@ -20,16 +19,16 @@ const SCRYPT = { N: 65_536, r: 8, p: 1, maxmem: 2 * 128 * 65_536 * 8 };
 /** Public and fixed: the same cookie must give the same keys on every node. */
 const SALT = utf8("firn cluster identity 2");
 
-/** What a cookie gives. */
+/** The keys that are derived from a cookie. */
 export interface ClusterKeys {
   readonly authority: Authority;
   /** The key of the proofs in the handshake, 32 bytes. */
   readonly proofKey: Uint8Array;
-  /** Makes a node's certificate in place of the authority: in simulations, whose channel is no TLS. */
+  /** Makes a node's certificate in place of the authority: in simulations, which have no TLS. */
   readonly leaf?: ((nodeName: string) => Leaf) | undefined;
 }
 
-/** The keys of a cookie: the same on every node and runtime. */
+/** Derives the keys of a cookie, the same on every node and runtime. */
 export async function deriveKeys(cookie: string): Promise<ClusterKeys> {
   const root = await new Promise<Uint8Array>((derived, fail) =>
     scrypt(utf8(cookie), SALT, 32, SCRYPT, (error, key) => error ? fail(error) : derived(key))
@@ -56,7 +55,7 @@ export async function deriveKeys(cookie: string): Promise<ClusterKeys> {
   };
 }
 
-/** A fresh creation: tells this life of a node from its earlier and later ones. Never 0. */
+/** Returns a new creation, which distinguishes the incarnations of a node. Never 0. */
 export function makeCreation(random: Random): number {
   const bytes = random.bytes(4);
   return new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true) || 1;

@@ -5,8 +5,8 @@
  *     seeds ──each: its dial failed, or it is up and synchronised──▶ the peers that they named, likewise,
  *                                                                   for at most `JOIN_PEERS_MS` ──▶ joined
  *
- * A node without seeds has joined at once. Whether anybody was reached makes no difference: a cluster's
- * first node must start too.
+ * A node without seeds has joined at once. Joining does not fail if no node was reached: the first node of a
+ * cluster must start too.
  *
  * @module
  */
@@ -15,7 +15,7 @@ import type { Clock, Timer } from "../base/clock.ts";
 /** Once the seeds are done, the peers that they named are waited for no longer than this. Milliseconds. */
 const JOIN_PEERS_MS = 1_000;
 
-/** One node's joining. */
+/** The state of joining. */
 export class Joining {
   /** Resolves when this node has joined. Rejects if it must not take part. */
   readonly done: Promise<void>;
@@ -38,12 +38,12 @@ export class Joining {
       this.#resolve = resolve;
       this.#reject = reject;
     });
-    // Whoever awaits it gets the error; a program that does not must not end by it.
+    // A caller that awaits it gets the error; a program that does not must not end because of it.
     this.done.catch(() => {});
     this.#look();
   }
 
-  /** A node is to be waited for like a seed. */
+  /** Waits for a node as for a seed. */
   awaits(node: string): void {
     if (!this.#isOver) this.#seeds.add(node);
   }

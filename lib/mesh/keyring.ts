@@ -7,7 +7,7 @@
 import { checkCookie, CookieError } from "./cookie.ts";
 import { type ClusterKeys, deriveKeys } from "./identity.ts";
 
-/** How many cookies a node may accept at once: each costs some tenths of a second at start. */
+/** How many cookies a node may accept at once. Each takes some tenths of a second at start. */
 export const COOKIES_MAX = 4;
 
 /** The keys of the cookie that is used, and those of the others that are accepted. */
@@ -21,7 +21,7 @@ export class Keyring {
   readonly #loopback: boolean;
   #derived: ReadonlyMap<string, Promise<ClusterKeys>> = new Map();
 
-  /** `loopback`: only this machine can reach the node, so that weak cookies will do. */
+  /** `loopback`: only this machine can reach the node, so that weak cookies are accepted. */
   constructor(loopback: boolean) {
     this.#loopback = loopback;
   }

@@ -1,6 +1,5 @@
 /**
- * Which nodes this one is connected with, and what it does to be: known nodes, dials, gossip and joining. The
- * guarantees and their times are in `README.md`.
+ * Membership: known nodes, dials, gossip and joining. The guarantees and their times are in `README.md`.
  *
  *     seeds, connect() ─┐
  *     Gossip ───────────┼─▶ Peers ─▶ DialQueue ─▶ Dialer ─▶ session up ─▶ Peers, Gossip, Joining, waiters
@@ -29,7 +28,7 @@ export const CONNECT_MS = 15_000;
 /** Stands for the first evaluation of seeds while a node joins. */
 const DISCOVERY = "*";
 
-/** How to take part. */
+/** Options of membership. */
 export interface MembershipOptions {
   /** Names of nodes to join. */
   readonly seeds: readonly string[];
@@ -40,11 +39,11 @@ export interface MembershipOptions {
   } | undefined;
   /** Milliseconds after which a lost node is forgotten. */
   readonly forgetMs?: number | undefined;
-  /** Whether a node may be dialed. */
+  /** Returns whether a node may be dialed. */
   readonly canDial?: ((node: string, origin: PeerOrigin) => boolean) | undefined;
 }
 
-/** What is reported of membership. */
+/** Events of membership. */
 export interface MembershipEvents {
   /** A dial has ended. `code` is "up", or why it failed; `origin` is how the node came to be known. */
   dial: {
@@ -65,13 +64,13 @@ export interface MembershipEvents {
   nameinuse: { readonly name: string; readonly by: string; readonly words: string };
 }
 
-/** Counts since the start of this node, and of this moment. */
+/** Counts since the start of this node, and current numbers. */
 export interface MembershipStats {
   /** Nodes that are known. */
   readonly known: number;
-  /** Nodes that there is a session with. */
+  /** Nodes with which there is a session. */
   readonly connected: number;
-  /** Dials that are on their way now. */
+  /** Dials in progress. */
   readonly dialing: number;
   /** Dials that have ended. */
   readonly dials: number;
@@ -81,7 +80,7 @@ export interface MembershipStats {
   readonly dialsFailed: number;
   /** Nodes that were forgotten. */
   readonly forgotten: number;
-  /** Newcomers that this node rejected since their name was in use. */
+  /** Nodes that this node rejected because their name was in use. */
   readonly namesInUse: number;
   /** Digests that were sent. */
   readonly exchanges: number;
@@ -103,7 +102,7 @@ export interface MembershipPort {
   readonly sessions: () => Iterable<string>;
   readonly send: (node: string, frame: Uint8Array) => void;
   readonly isStopping: () => boolean;
-  /** A dial ended in a session. Returns what takes its frames. */
+  /** A dial ended in a session. Returns the receiver of its frames. */
   readonly up: (met: Met, opened: Opened, exposed: readonly string[]) => SessionSink;
   readonly refused: (node: string, reason: string, words: string) => void;
   readonly emit: <Name extends keyof MembershipEvents>(
@@ -112,7 +111,7 @@ export interface MembershipPort {
   ) => void;
 }
 
-/** One node's part in the cluster. */
+/** The membership of one node. */
 export class Membership {
   readonly #host: Host;
   readonly #options: MembershipOptions;
@@ -138,7 +137,7 @@ export class Membership {
     this.#dialer = this.#makeDialer();
   }
 
-  /** This node's name is known only now: its port was chosen by the system. */
+  /** Sets this node's name once the system has chosen its port. */
   rename(self: string): void {
     this.#self = self;
     this.#peers = this.#makePeers();
@@ -147,8 +146,8 @@ export class Membership {
   }
 
   /**
-   * Begins to dial the seeds. Resolves when each was dialed once and those that are up are synchronised, as
-   * `synced` says of a node. Rejects with {@linkcode NodeConnectError}, `code` "nameinuse", if a node that was
+   * Begins to dial the seeds. Resolves when each was dialed once and those that are up are synchronised, for
+   * which `synced` waits. Rejects with {@linkcode NodeConnectError}, `code` "nameinuse", if a node that was
    * reached has a session with another live node of this name.
    */
   join(synced: (node: string) => Promise<void>): Promise<void> {
@@ -174,7 +173,7 @@ export class Membership {
     return waiting;
   }
 
-  /** The user does not want a node any more. */
+  /** The user disconnected a node: it is not dialed. */
   leave(node: string): void {
     this.#dialer.cancel(node);
     this.#peers.leave(node);
@@ -183,28 +182,28 @@ export class Membership {
     this.#joining?.failed(node);
   }
 
-  /** What to answer an initiator that has proved itself. The session `dead` was probed in vain. */
+  /** Decides about an initiator that has proved itself. The session `dead` did not answer a probe. */
   judge(met: Met, dead?: bigint): Verdict {
     return this.#peers.judge(met.name, met.creation, met.lastSession, dead);
   }
 
-  /** The other side's dial has won: ours need not go on. */
+  /** The other side's dial has won: ours is given up. */
   accepted(node: string): void {
     this.#dialer.giveUp(node);
   }
 
-  /** A newcomer was rejected, since a live node has its name. */
+  /** A node was rejected because a live node has its name. */
   rejected(name: string, words: string): void {
     this.#counts.namesInUse++;
     this.#port.emit("nameinuse", { name, by: this.#self, words });
   }
 
-  /** A session with a node begins: it gets the list of our peers, before anything else. */
+  /** A session with a node begins: the list of our peers is sent first. */
   starting(node: string): void {
     this.#gossip.up(node);
   }
 
-  /** A session with a node is up, by our dial or the other side's. */
+  /** A session with a node is up, by this side's dial or the other's. */
   up({ name, session, creation }: Met, dialled: boolean): void {
     this.#peers.up(name, session, creation, this.#host.clock.now());
     this.#dialer.reached(name);
@@ -212,7 +211,7 @@ export class Membership {
     if (dialled) this.#forget(this.#peers.superseded(name), "superseded");
   }
 
-  /** It is up for everybody: whoever waits for it goes on. */
+  /** The session is ready: pending calls of `connect` resolve. */
   ready(node: string): void {
     this.#waiters.settle(node);
     this.#joining?.up(node);
@@ -226,7 +225,7 @@ export class Membership {
     this.#gossip.down(node);
   }
 
-  /** Everybody knows that it is over. */
+  /** The end of a session was reported: dials may begin. */
   gone(): void {
     this.#dialer.due();
   }
@@ -241,17 +240,17 @@ export class Membership {
     this.#dialer.due();
   }
 
-  /** A peer's PEER_DIGEST. A returned text is the rule that it broke. */
+  /** Handles a PEER_DIGEST. A returned text is the rule that it broke. */
   digest(body: Uint8Array, from: string): string | undefined {
     return this.#gossip.digest(from, body, this.#host.clock.now());
   }
 
-  /** Time has passed. */
+  /** Called periodically. */
   tick(now: number): void {
     if (this.#gossip.tick(now)) this.#forget(this.#peers.expire(now), "expired");
   }
 
-  /** Dials nobody any more, and fails whoever waits for a session. */
+  /** Stops dialing, and rejects pending calls of `connect`. */
   stop(): void {
     this.#discovery?.stop();
     this.#dialer.stop();
@@ -259,7 +258,7 @@ export class Membership {
     this.#waiters.stop();
   }
 
-  /** Counts of what this part does. The mesh counts the others. */
+  /** Returns the counts of this part; the mesh adds the others. */
   stats(): Omit<MembershipStats, "listenerFailures" | "clockSkews"> {
     let dialing = 0;
     let connected = 0;

@@ -3,12 +3,12 @@
  *
  * | tag  | name                  | body, all integers little-endian                             | from     | answer |
  * |------|-----------------------|--------------------------------------------------------------|----------|--------|
- * | 0x01 | NAME                  | text16 name, u32 creation, u8 version, u32 features, u8 flags, 32 nonce | dialler | CHALLENGE |
- * | 0x02 | CHALLENGE             | text16 name, u32 creation, u8 version, u32 features, 32 nonce, 32 proof | acceptor | REPLY |
- * | 0x03 | REPLY                 | 32 proof, u64 last session, u16 count, count × text16 exposed, u64 started at | dialler | ACK |
- * | 0x04 | ACK                   | u16 count, count × text16 exposed, u64 started at            | acceptor |        |
+ * | 0x01 | NAME                  | text16 name, u32 creation, u8 version, u32 features, u8 flags, 32 nonce | initiator | CHALLENGE |
+ * | 0x02 | CHALLENGE             | text16 name, u32 creation, u8 version, u32 features, 32 nonce, 32 proof | responder | REPLY |
+ * | 0x03 | REPLY                 | 32 proof, u64 last session, u16 count, count × text16 exposed, u64 started at | initiator | ACK |
+ * | 0x04 | ACK                   | u16 count, count × text16 exposed, u64 started at            | responder |        |
  * | 0x05 | REJECT                | u8 reason, text16 words                                      | either, in place of an answer | |
- * | 0x12 | PEER_LIST             | u16 count, count × text16 name: nodes that the sender has a session with | either, when a session is up, of newcomers, and after a PEER_DIGEST | |
+ * | 0x12 | PEER_LIST             | u16 count, count × text16 name: peers of the sender | either, when a session is up, of newcomers, and after a PEER_DIGEST | |
  * | 0x10 | SEND                  | u64 to, term                                                 | either | |
  * | 0x11 | SEND_NAMED            | text16 name, term                                            | either | |
  * | 0x13 | LINK                  | u64 from, u64 to                                             | either | EXIT if there is no such actor |
@@ -21,39 +21,39 @@
  * | 0x1A | SPAWNED               | u64 request, u8 status, u64 id, reason                       | either | |
  * | 0x1B | GLOBAL_REGISTER       | text16 name, u64 pid, text16 owner, u64 stamp, u64 request; of a claim with special terms: u8 flags, u64 token | the owner | GLOBAL_REGISTERED |
  * | 0x1C | GLOBAL_UNREGISTER     | text16 name                                                  | the owner | |
- * | 0x1D | GLOBAL_SYNC           | u32 count, count × (text16 name, u64 pid, text16 owner), count × u64 stamp; count × u64 token if any has one; 0: that was all | the owner, when a session is up | |
- * | 0x1E | ROOM_BROADCAST        | text16 room, u32 length, message in UTF-8                    | where it was said | |
- * | 0x1F | ROOM_BROADCAST_BINARY | text16 room, u32 length, message                             | where it was said | |
- * | 0x20 | GOODBYE               | u8 reason                                                    | who ends the session | |
+ * | 0x1D | GLOBAL_SYNC           | u32 count, count × (text16 name, u64 pid, text16 owner), count × u64 stamp; count × u64 token if any has one; 0: the end | the owner, when a session is up | |
+ * | 0x1E | ROOM_BROADCAST        | text16 room, u32 length, message in UTF-8                    | the node of the sender | |
+ * | 0x1F | ROOM_BROADCAST_BINARY | text16 room, u32 length, message                             | the node of the sender | |
+ * | 0x20 | GOODBYE               | u8 reason                                                    | the side that ends the session | |
  * | 0x21 | EXIT_SIGNAL           | u64 from, u64 to, reason: `exit(pid, reason)`                | either | |
- * | 0x22 | UNLINKED              | u64 from, u64 to                                             | who was sent an UNLINK | |
+ * | 0x22 | UNLINKED              | u64 from, u64 to                                             | the receiver of an UNLINK | |
  * | 0x23 | CALL                  | u64 request, u64 to, term                                    | either | ANSWER |
  * | 0x24 | CALL_NAMED            | u64 request, text16 name, term                               | either | ANSWER |
- * | 0x25 | ANSWER                | u64 request, u8 status, term, reason or nothing              | who was called | |
- * | 0x26 | CALL_OVER             | u64 request: nobody waits for its answer any more            | who called | |
+ * | 0x25 | ANSWER                | u64 request, u8 status, term, reason or nothing              | the callee's node | |
+ * | 0x26 | CALL_OVER             | u64 request: the caller waits no more                        | the caller's node | |
  * | 0x27 | MONITOR_NAMED         | u64 from, text16 name, u64 ref                               | either | DOWN if there is no such actor |
  * | 0x28 | HOME                  | u16 index, u32 creation, text16 name: what an index in a pid means | either, before its first use | |
  * | 0x29 | EXPOSED               | u8 what, u16 count, count × text16 function                  | when it changes | |
  * | 0x2A | BULK                  | u32 number, u32 length, the beginning of a large frame: tag and body | either | |
- * | 0x2B | FRAGMENT              | u32 number, more of it                                       | who sent BULK | |
- * | 0x2C | GLOBAL_REGISTERED     | u64 request, u8 status, text16 owner if taken, u64 token if that was too low | who was sent a GLOBAL_REGISTER | |
+ * | 0x2B | FRAGMENT              | u32 number, more of it                                       | the sender of BULK | |
+ * | 0x2C | GLOBAL_REGISTERED     | u64 request, u8 status, text16 owner if taken, u64 token if that was too low | the receiver of a GLOBAL_REGISTER | |
  * | 0x2D | GROUP_JOIN            | u32 count, count × (text16 scope, text16 group, u64 pid)     | the members' node | |
  * | 0x2E | GROUP_LEAVE           | the same                                                     | the members' node | |
- * | 0x2F | TAKEN                 | u32 bytes: so many more of fragments have come               | who gets fragments | |
+ * | 0x2F | TAKEN                 | u32: more bytes of fragments that were read                  | the receiver of fragments | |
  * | 0x38 | CLUSTER_VIEW          | u64 time in microseconds, u64 highest token, u16 sessions, list of known members, list of those that left (a list: u16 count, count × text16) | either, when a session is up | |
  * | 0x39 | GLOBAL_INQUIRE        | text16 name, u64 stamp, u8 rival is held, u64 rival's pid, text16 rival's owner, u64 rival's stamp, u64 rival's token | a node that knows a rival of that entry | GLOBAL_HELD or GLOBAL_UNREGISTER |
- * | 0x3A | GLOBAL_HELD           | text16 name, u64 stamp: the entry is held, not claimed       | who was sent a GLOBAL_INQUIRE | |
+ * | 0x3A | GLOBAL_HELD           | text16 name, u64 stamp: the entry is held, not claimed       | the receiver of a GLOBAL_INQUIRE | |
  * | 0x3B | GLOBAL_RESOLVED       | text16 name, u64 stamp of the entry that lost, u64 pid that keeps the name, or 0xffff…: none | the owner whose resolver decided | |
  * | 0x40 | CLOCK                 | u64 time of day in milliseconds since 1970                   | either, when a session is up, and when its clock is set | |
- * | 0x41 | PROVE                 | 32 nonce: which cookies do you have?                         | who has removed the cookie of the session | PROOF |
- * | 0x42 | PROOF                 | u8 count, count × 32 proof over that nonce, one for each accepted cookie | who was sent a PROVE | |
+ * | 0x41 | PROVE                 | 32 nonce: which cookies do you have?                         | the side that no longer accepts the session's cookie | PROOF |
+ * | 0x42 | PROOF                 | u8 count, count × 32 proof over that nonce, one for each accepted cookie | the receiver of a PROVE | |
  * | 0x43 | PEER_DIGEST           | u8 is an answer, u32 count, u64 digest of the names of the sender and its peers | either, every 10 s to one peer | PEER_LIST and PEER_DIGEST if it differs |
  * | 0xF0 | PING                  | 8 bytes                                                      | either, after silence | PONG |
- * | 0xF1 | PONG                  | the same 8 bytes                                             | who was asked | |
+ * | 0xF1 | PONG                  | the same 8 bytes                                             | the receiver of a PING | |
  *
- * `text16` is a u16 length and UTF-8. Readers ignore what follows the fields they know, so a later
- * version can add some; after the handshake unknown tags are skipped. A u64 that names an actor is a pid as `term/pid` draws it; a ref and a request are
- * numbers of who made them. Terms and reasons fill the rest of the body.
+ * `text16` is a u16 length and UTF-8. Readers ignore bytes behind the fields that they know, so a later version
+ * can add fields; after the handshake unknown tags are skipped. A u64 that identifies an actor is a pid as in
+ * `term/pid.ts`; refs and requests are numbers of the node that made them. Terms and reasons fill the rest.
  *
  * @module
  */
@@ -115,7 +115,7 @@ export const TAG = {
 export const ANSWER = {
   /** The reply: a term. */
   REPLY: 0,
-  /** The call was refused: an error, or what was given in its place, as a term. */
+  /** The call was refused: an error, or the value in its place, as a term. */
   REFUSED: 1,
   /** The actor has ended: an exit reason. */
   ENDED: 2,
@@ -123,12 +123,12 @@ export const ANSWER = {
   MISSING: 3,
   /** Its mailbox is full, and the call was dropped: nothing follows. */
   FULL: 4,
-  // For a call that the receiver holds, by its number there: see `mesh/transferred_call`.
+  // For a call that the receiver holds, by its number there: see `transferred_call.ts`.
   /** The reply: a term. */
   HELD_REPLY: 16,
   /** The call was refused: as in REFUSED. */
   HELD_REFUSED: 17,
-  /** The mailbox of an actor that it was sent on to is full: nothing follows. */
+  /** The mailbox of the actor to which it was passed on is full: nothing follows. */
   HELD_FULL: 18,
 } as const;
 
@@ -146,10 +146,10 @@ export const SPAWN_STATUS = [
 /** Bytes of a nonce, and of a proof. */
 export const NONCE_BYTES = 32;
 
-/** At most this many names stand in one list. */
+/** The most names in one list. */
 export const LIST_COUNT_MAX = 1024;
 
-/** The names of one list in the handshake have so many bytes together. */
+/** The most bytes of a list of names in the handshake. */
 const HANDSHAKE_LIST_BYTES_MAX = 3_072;
 
 /** The longest room name on the wire, in bytes. */
@@ -161,18 +161,18 @@ export const ROOM_HEAD_BYTES_MAX: number = 1 + 2 + ROOM_BYTES_MAX + 4;
 /** The longest message to a room that fits a frame beside the longest room name. */
 export const ROOM_MESSAGE_BYTES_MAX: number = FRAME_BYTES_MAX - ROOM_HEAD_BYTES_MAX;
 
-/** Why a handshake was refused, by number on the wire (from 1). */
+/** Why a handshake was rejected, by number on the wire (from 1). */
 export const REJECT_REASONS = [
-  "protocol", // a message that is not one, or out of turn
+  "protocol", // an invalid message, or one out of order
   "version", // no version in common
   "cookie", // the proof is wrong
-  "name", // the dialler's name is none, or the acceptor's own
-  "wrongnode", // the acceptor is not the node that was dialled
-  "duplicate", // there is a session already, or one is about to be
-  "stopping", // the acceptor is about to stop
-  "certificate", // it cannot be read, or is not that node's
-  "nameinuse", // a live node has the dialler's name
-  "limit", // the acceptor has as many sessions as it may, in all or with that address
+  "name", // the initiator's name is invalid, or the responder's own
+  "wrongnode", // the responder is not the dialed node
+  "duplicate", // there is a session already, or one is being opened
+  "stopping", // the responder is stopping
+  "certificate", // it cannot be read, or belongs to another node
+  "nameinuse", // a live node has the initiator's name
+  "limit", // the responder has too many sessions, in total or with that address
 ] as const;
 
 /** One of {@linkcode REJECT_REASONS}. */
@@ -181,7 +181,7 @@ export type RejectReason = (typeof REJECT_REASONS)[number];
 /** This many characters of a REJECT's words are read; the rest is cut off. */
 const WORDS_LENGTH_MAX = 200;
 
-/** Controls, what turns the direction of writing, and what ends a line or a paragraph. */
+/** Control characters, direction marks, line and paragraph separators. */
 const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
 
 /** Why a session is ended on purpose, by number on the wire (from 1). */
@@ -190,14 +190,14 @@ export const GOODBYE_REASONS = ["shutdown", "disconnected"] as const;
 /** One of {@linkcode GOODBYE_REASONS}. */
 export type GoodbyeReason = (typeof GOODBYE_REASONS)[number];
 
-/** The dialler reads the acceptor's certificate, so that its proof covers it. Required. */
+/** The initiator reads the responder's certificate, so that its proof covers it. Required. */
 export const FLAG_READS_CERTIFICATE = 1;
 
 /** NAME. */
 export interface Name {
   readonly name: string;
   readonly creation: number;
-  /** The highest version that the dialler speaks. */
+  /** The highest version that the initiator supports. */
   readonly version: number;
   readonly features: number;
   readonly flags: number;
@@ -208,7 +208,7 @@ export interface Name {
 export interface Challenge {
   readonly name: string;
   readonly creation: number;
-  /** The version that both will speak. */
+  /** The version that both will use. */
   readonly version: number;
   readonly features: number;
   readonly nonce: Uint8Array;
@@ -216,17 +216,17 @@ export interface Challenge {
 
 /** REPLY, without its proof. */
 export interface Reply {
-  /** The session with the acceptor that the dialler last saw up, or 0. */
+  /** The last session with the responder that was up for the initiator, or 0. */
   readonly lastSession: bigint;
   readonly exposed: readonly string[];
-  /** When the dialler was started, by its clock: milliseconds since 1970. 0: an older version. */
+  /** When the initiator was started, by its clock: milliseconds since 1970. 0: an older version. */
   readonly startedAt: number;
 }
 
 /** ACK. */
 export interface Ack {
   readonly exposed: readonly string[];
-  /** The same of the acceptor. */
+  /** The same of the responder. */
   readonly startedAt: number;
 }
 
@@ -237,7 +237,7 @@ export function encodeName(message: Name): Uint8Array {
     .u8(message.flags).bytes(message.nonce).done();
 }
 
-/** NAME from its body. */
+/** Decodes NAME. */
 export function decodeName(body: Uint8Array): Name | undefined {
   const reader = new Reader(body);
   const message = {
@@ -258,7 +258,7 @@ export function encodeChallenge(message: Challenge): Uint8Array {
     .bytes(message.nonce).done();
 }
 
-/** CHALLENGE and its proof from its body. */
+/** Decodes CHALLENGE and its proof. */
 export function decodeChallenge(
   body: Uint8Array,
 ): { message: Challenge; proof: Uint8Array } | undefined {
@@ -274,7 +274,7 @@ export function decodeChallenge(
   return reader.ok ? { message, proof } : undefined;
 }
 
-/** What the proof of a well-formed CHALLENGE covers: all of its body but the proof. */
+/** Returns what the proof of a well-formed CHALLENGE covers: its body without the proof. */
 export function coveredByChallenge(body: Uint8Array): Uint8Array {
   const nameBytes = new Reader(body).u16();
   const proofAt = 2 + nameBytes + 4 + 1 + 4 + NONCE_BYTES;
@@ -292,7 +292,7 @@ export function encodeAck({ exposed, startedAt }: Ack): Uint8Array {
   return writeStarted(writeList(new Writer(64), listThatFits(exposed)), startedAt).done();
 }
 
-/** ACK from its body. */
+/** Decodes ACK. */
 export function decodeAck(body: Uint8Array): Ack | undefined {
   const reader = new Reader(body);
   const message = { exposed: readList(reader), startedAt: readStarted(reader) };
@@ -303,13 +303,13 @@ function writeStarted(writer: Writer, startedAt: number): Writer {
   return writer.u64(BigInt(Math.max(0, Math.floor(startedAt))));
 }
 
-/** A time that a `Date` can hold; 0 if there is none. */
+/** Reads a time that a `Date` can represent; 0 if there is none. */
 function readStarted(reader: Reader): number {
   const startedAt = reader.left >= 8 ? Number(reader.u64()) : 0;
   return startedAt <= 8.64e15 ? startedAt : 0;
 }
 
-/** REPLY and its proof from its body. */
+/** Decodes REPLY and its proof. */
 export function decodeReply(body: Uint8Array): { message: Reply; proof: Uint8Array } | undefined {
   const reader = new Reader(body);
   const proof = reader.bytes(NONCE_BYTES).slice();
@@ -326,7 +326,7 @@ export function encodeHome(index: number, creation: number, node: string): Uint8
   return encodeFrame(TAG.HOME, new Writer(64).u16(index).u32(creation).text16(node).done());
 }
 
-/** HOME from its body. */
+/** Decodes HOME. */
 export function decodeHome(
   body: Uint8Array,
 ): { index: number; creation: number; node: string } | undefined {
@@ -343,7 +343,7 @@ export function encodeExposed(added: boolean, names: readonly string[]): Uint8Ar
   );
 }
 
-/** EXPOSED from its body. */
+/** Decodes EXPOSED. */
 export function decodeExposed(
   body: Uint8Array,
 ): { added: boolean; names: string[] } | undefined {
@@ -357,7 +357,7 @@ export function encodeClock(wall: number): Uint8Array {
   return encodeFrame(TAG.CLOCK, new Writer(8).u64(BigInt(Math.max(0, Math.floor(wall)))).done());
 }
 
-/** CLOCK from its body. */
+/** Decodes CLOCK. */
 export function decodeClock(body: Uint8Array): number | undefined {
   const reader = new Reader(body);
   const wall = reader.u64();
@@ -369,7 +369,7 @@ export function encodeProve(nonce: Uint8Array): Uint8Array {
   return encodeFrame(TAG.PROVE, nonce);
 }
 
-/** PROVE from its body. */
+/** Decodes PROVE. */
 export function decodeProve(body: Uint8Array): Uint8Array | undefined {
   return body.length < NONCE_BYTES ? undefined : body.slice(0, NONCE_BYTES);
 }
@@ -381,7 +381,7 @@ export function encodeProof(proofs: readonly Uint8Array[]): Uint8Array {
   return encodeFrame(TAG.PROOF, writer.done());
 }
 
-/** PROOF from its body. */
+/** Decodes PROOF. */
 export function decodeProof(body: Uint8Array): Uint8Array[] | undefined {
   const reader = new Reader(body);
   const proofs = Array.from({ length: reader.u8() }, () => reader.bytes(NONCE_BYTES).slice());
@@ -393,7 +393,7 @@ export function encodeList(names: readonly string[]): Uint8Array {
   return writeList(new Writer(64), names).done();
 }
 
-/** A list of names from its body. */
+/** Decodes a list of names. */
 export function decodeList(body: Uint8Array): string[] | undefined {
   const reader = new Reader(body);
   const names = readList(reader);
@@ -405,7 +405,7 @@ export function encodeReject(reason: RejectReason, words: string): Uint8Array {
   return new Writer(64).u8(REJECT_REASONS.indexOf(reason) + 1).text16(words).done();
 }
 
-/** REJECT from its body. A reason of a later version reads as "protocol". */
+/** Decodes REJECT. An unknown reason becomes "protocol". */
 export function decodeReject(
   body: Uint8Array,
 ): { reason: RejectReason; words: string } | undefined {
@@ -413,7 +413,7 @@ export function decodeReject(
   const reason = REJECT_REASONS[reader.u8() - 1] ?? "protocol";
   const words = reader.text(reader.u16());
   if (!reader.ok) return undefined;
-  // The words go into a log, and may come from anybody: nothing in them may look like another line.
+  // The words are logged, and are not authenticated: they must not look like another line of the log.
   return { reason, words: words.slice(0, WORDS_LENGTH_MAX).replace(UNPRINTABLE, " ") };
 }
 
@@ -422,7 +422,7 @@ export function encodeGoodbye(reason: GoodbyeReason): Uint8Array {
   return encodeFrame(TAG.GOODBYE, new Uint8Array([GOODBYE_REASONS.indexOf(reason) + 1]));
 }
 
-/** GOODBYE from its body. */
+/** Decodes GOODBYE. */
 export function decodeGoodbye(body: Uint8Array): GoodbyeReason | undefined {
   return body.length === 0 ? undefined : GOODBYE_REASONS[body[0]! - 1] ?? "shutdown";
 }
@@ -445,14 +445,14 @@ export function encodeRoomBroadcast(room: string, data: string | Uint8Array): Ui
   return frame;
 }
 
-/** The room of a room message that begins like this. */
+/** Decodes the room of a broadcast from the beginning of its body. */
 export function decodeRoomName(head: Uint8Array): string | undefined {
   const reader = new Reader(head);
   const room = reader.text(reader.u16());
   return reader.ok ? room : undefined;
 }
 
-/** A room message from its body; `message` is a view, valid as long as the body is. */
+/** Decodes a broadcast; `message` is a view, valid as long as the body is. */
 export function decodeRoomBroadcast(
   body: Uint8Array,
 ): { room: string; message: Uint8Array } | undefined {
@@ -464,7 +464,7 @@ export function decodeRoomBroadcast(
   return reader.ok ? { room, message } : undefined;
 }
 
-/** As many of the first names as have room in a message of the handshake. */
+/** Returns the first names, as many as fit into a message of the handshake. */
 export function listThatFits(names: readonly string[]): readonly string[] {
   let length = 0;
   const count = names.findIndex((name) =>

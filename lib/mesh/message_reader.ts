@@ -1,8 +1,8 @@
 /**
- * Reads the rows of one session, field after field. One reader is for all of them, and holds the row
- * that is being read: nothing is made for a row.
+ * Reads the fields of the messages of one session. One reader is used for all of them, so that nothing is
+ * allocated for a message.
  *
- * What cannot be read is a broken rule of the peer's, and throws a `ProtocolError`.
+ * Throws `ProtocolError` for a malformed message.
  *
  * @module
  */
@@ -13,27 +13,27 @@ import { decodeExit, type ExitReason } from "../term/exit.ts";
 import { TextReader } from "../term/text_reader.ts";
 import { type NodeTable, RECEIVER, SENDER } from "./node_table.ts";
 
-/** Every number but flags, statuses and lengths has so many bytes. */
+/** Bytes of every number except flags, statuses and lengths. */
 export const WORD_BYTES = 8;
 
-/** A term that was decoded before its row is read. */
+/** A term that was decoded before its message is read. */
 export interface Decoded {
   readonly term: unknown;
 }
 
-/** The row that is being read. */
+/** Reads one message at a time. */
 export class NodeMessageReader {
   readonly #homes: NodeTable;
-  /** Of the session: its terms build on those before them. */
+  /** The decoder of the session: its terms refer to earlier ones. */
   readonly #decoder: Decoder;
   readonly #names = new TextReader();
-  /** The row's bytes, where it goes on, where it ends. */
+  /** The message is in `#bytes` from `#at` up to `#end`. */
   #bytes: Uint8Array = EMPTY;
   #at = 0;
   #end = 0;
-  /** It was a large one: its term depends on none before it. */
+  /** Whether it was a large one, whose term refers to no earlier one. */
   #alone = false;
-  /** It had to wait, and its term was decoded when it came. */
+  /** The term of a message that had to wait, decoded when it came. */
   #decoded: Decoded | undefined;
 
   constructor(homes: NodeTable) {
@@ -41,7 +41,7 @@ export class NodeMessageReader {
     this.#decoder = new Decoder(homes);
   }
 
-  /** Another row: what stands in `bytes` from `from` up to `to`. */
+  /** Begins to read the message in `bytes` from `from` up to `to`. */
   begin(bytes: Uint8Array, from: number, to: number, alone: boolean, decoded?: Decoded): void {
     this.#bytes = bytes;
     this.#at = from;
@@ -50,17 +50,17 @@ export class NodeMessageReader {
     this.#decoded = decoded;
   }
 
-  /** The number of an actor of the peer's. */
+  /** Reads the number of an actor of the peer. */
   sender(): number {
     return this.#pid(SENDER);
   }
 
-  /** The number of an actor of ours. */
+  /** Reads the number of an actor of this node. */
   receiver(): number {
     return this.#pid(RECEIVER);
   }
 
-  /** A u64; what is above 2 ** 48 is cut off. */
+  /** Reads a u64, modulo 2 ** 48. */
   number(): number {
     const bytes = this.#bytes;
     const at = this.#at;
@@ -71,13 +71,13 @@ export class NodeMessageReader {
     return low + (bytes[at + 4]! | bytes[at + 5]! << 8) * 2 ** 32;
   }
 
-  /** One byte. */
+  /** Reads one byte. */
   u8(): number {
     if (this.#at >= this.#end) this.fail("it is too short");
     return this.#bytes[this.#at++]!;
   }
 
-  /** A name. */
+  /** Reads a name. */
   text(): string {
     const length = this.u8() | this.u8() << 8;
     const end = this.#at + length;
@@ -87,28 +87,28 @@ export class NodeMessageReader {
     let plain = from;
     while (plain < end && this.#bytes[plain]! < 0x80) plain++;
     if (plain === end) {
-      // Most names are ASCII, and come again and again.
+      // Most names are ASCII, and are repeated often.
       this.#names.begin(this.#bytes, end);
       return this.#names.latin1(from, end);
     }
     return utf8Text(this.#bytes.subarray(from, end)) ?? this.fail("a name that is not UTF-8");
   }
 
-  /** The term that fills the rest. */
+  /** Reads the term that fills the rest. */
   term(): unknown {
     if (this.#decoded !== undefined) return this.#decoded.term;
-    // What came in pieces was put together for this alone.
+    // The buffer of a message in fragments is not reused.
     const decoder = this.#alone ? new Decoder(this.#homes, true) : this.#decoder;
     return decoder.decode(this.#bytes, this.#at, this.#end);
   }
 
-  /** The exit reason that fills the rest. */
+  /** Reads the exit reason that fills the rest. */
   reason(): ExitReason {
     const homes = this.#homes;
     return decodeExit(this.#bytes, this.#at, this.#end, new Decoder(homes), homes);
   }
 
-  /** The row breaks a rule. */
+  /** Throws: the message breaks a rule. */
   fail(what: string): never {
     throw new ProtocolError(what, this.#at);
   }

@@ -4,16 +4,16 @@
  *     alpha@10.0.0.7:9000      beta@node2.example:9001      gamma@[fd00::7]:9000
  *
  * A name is a node's identity, so each node has one spelling: the host in lower case and the port
- * always written (9000 where it was left out). The parts are checked strictly: names come from
- * peers too, and end up in certificates, logs and pages.
+ * always written (9000 where it was left out). The parts are checked strictly, since peers send
+ * names too, and they are used in certificates, logs and pages.
  *
  * @module
  */
 
-/** The port of a name that does not say one. */
+/** The port of a name without one. */
 const DEFAULT_PORT = 9000;
 
-/** The longest name, in characters. All of them are ASCII, so also in bytes. */
+/** The longest name, in characters, which are all ASCII. */
 export const NAME_LENGTH_MAX = 255;
 
 const PATTERN =
@@ -21,7 +21,7 @@ const PATTERN =
 
 /** A node's name in parts. */
 export interface NodeName {
-  /** What stands before the `@`. */
+  /** The part before the `@`. */
   readonly short: string;
   /** A host name or address, without brackets. */
   readonly hostname: string;
@@ -30,13 +30,13 @@ export interface NodeName {
 
 /** A name that is not of the form `name@host:port`. */
 export class NodeNameError extends Error {
-  /** Tells the class of the error. */
+  /** The name of the class. */
   override readonly name = "NodeNameError";
   /** Stable code: `"badname"`. */
   readonly code = "badname";
 }
 
-/** The parts of a name, or `undefined` if it is not one. */
+/** Returns the parts of a name, or `undefined` if it is invalid. */
 export function parseName(text: string): NodeName | undefined {
   const groups = text.length <= NAME_LENGTH_MAX ? PATTERN.exec(text)?.groups : undefined;
   if (groups === undefined) return undefined;
@@ -46,24 +46,24 @@ export function parseName(text: string): NodeName | undefined {
   return { short: groups["short"]!, hostname, port };
 }
 
-/** The one spelling of a name. */
+/** Returns the normal spelling of a name. */
 export function formatName({ short, hostname, port }: NodeName): string {
   return `${short}@${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`;
 }
 
-/** The address in a name that is in its one spelling: host and port. */
+/** Returns the host and port of a name in its normal spelling. */
 export function addressOf(name: string): string {
   return name.slice(name.indexOf("@") + 1);
 }
 
-/** The one spelling of what a person typed; throws {@linkcode NodeNameError} if it is no name. */
+/** Normalises a name that a user wrote. Throws {@linkcode NodeNameError} if it is invalid. */
 export function normalName(text: string): string {
   const name = parseName(text);
   if (name !== undefined) return formatName(name);
   throw new NodeNameError(`not a node name: ${JSON.stringify(text)}; ${adviceOn(text)}`);
 }
 
-/** What to write in place of a text that is no name. */
+/** Returns advice about an invalid name. */
 function adviceOn(text: string): string {
   const form = "write name@host:port, such as alpha@127.0.0.1:9000";
   const port = /:(\d+)$/.exec(text)?.[1];
@@ -79,13 +79,13 @@ function adviceOn(text: string): string {
   return form;
 }
 
-/** Whether a name that a peer sent is one, and in its one spelling. */
+/** Returns whether a name is valid and in its normal spelling. */
 export function isNormalName(text: string): boolean {
   const name = parseName(text);
   return name !== undefined && formatName(name) === text;
 }
 
-/** Whether only this machine can reach the address. */
+/** Returns whether only this machine can reach the address. */
 export function isLoopback(hostname: string): boolean {
   return hostname === "localhost" || hostname === "::1" || /^127(\.\d{1,3}){3}$/.test(hostname);
 }

@@ -1,10 +1,10 @@
 /**
- * The table of nodes of one session: what the node index of a pid on the wire means.
+ * The table of nodes of one session: resolves the node index of a pid on the wire.
  *
- *     0 the sender · 1 the receiver · from 2 on others, announced once by a HOME row
+ *     0 the sender · 1 the receiver · from 2 on others, announced once by HOME
  *
- * Each side announces its own indexes, so there is one table for each direction. A pid that travels
- * A → B → C so means the same actor: C knows by B's announcement that it is one of A's, of this life of A.
+ * Each side announces its own indexes, so there is one table for each direction. So a pid that is sent
+ * from A to B to C means the same actor: by B's announcement C knows that it is of this incarnation of A.
  *
  * @module
  */
@@ -16,25 +16,25 @@ import type { PidWriter, TransferableCall } from "../term/encode.ts";
 import { type Home, Pid, Ref } from "../term/pid.ts";
 import type { HeldCalls } from "./transferred_call.ts";
 
-/** The sender's own actors. */
+/** The index of the sender's actors. */
 export const SENDER = 0;
 
-/** The receiver's. */
+/** The index of the receiver's actors. */
 export const RECEIVER = 1;
 
 /** The first index that is announced. */
 const FIRST = 2;
 
-/** So many indexes there are: 16 bits. */
+/** The number of indexes: 16 bits. */
 const INDEXES_MAX = 0x1_0000;
 
-/** One life of another node. */
+/** One incarnation of another node. */
 export class RemoteIncarnation implements Home {
   readonly node: string;
   readonly creation: number;
   readonly local = false;
   readonly system: System;
-  /** The way there, as far as it was looked up; it may have ended. */
+  /** The link to it, if it was looked up. Its session may have ended. */
   line: FoundNodeLink | undefined = undefined;
 
   constructor(system: System, node: string, creation: number) {
@@ -44,26 +44,26 @@ export class RemoteIncarnation implements Home {
   }
 }
 
-/** A line that was found, and may have ended since. */
+/** A link that was looked up. Its session may have ended. */
 export interface FoundNodeLink extends NodeLink {
   readonly isOpen: boolean;
 }
 
 /** Both tables of one session. */
 export class NodeTable implements PidWriter, PidReader {
-  /** The node at the other end, in this life of it. */
+  /** The incarnation of the node at the other end. */
   readonly peer: RemoteIncarnation;
   readonly #system: System;
-  /** The calls that travel; without them none can. */
+  /** Calls that were passed on; without it none can be. */
   held: HeldCalls | undefined = undefined;
   readonly #announce: (index: number, home: Home) => void;
-  /** What was announced to the peer. */
+  /** The indexes that were announced to the peer. */
   readonly #indexes = new Map<Home, number>();
   readonly #byKey = new Map<string, number>();
-  /** What the peer has announced, from {@linkcode FIRST} on. */
+  /** The nodes that the peer has announced, from index {@linkcode FIRST} on. */
   readonly #homes: Home[] = [];
 
-  /** `announce` tells the peer of an index. */
+  /** `announce` sends an index to the peer. */
   constructor(
     system: System,
     peer: RemoteIncarnation,
@@ -74,14 +74,14 @@ export class NodeTable implements PidWriter, PidReader {
     this.#announce = announce;
   }
 
-  /** The index of a home, which is announced if it is new; `undefined`: there is no room. */
+  /** Returns the index of a node, and announces a new one. Returns `undefined` if the table is full. */
   index(home: Home): number | undefined {
     if (home === this.#system.home) return SENDER;
     if (home === this.peer) return RECEIVER;
     return this.#indexes.get(home) ?? this.#find(home);
   }
 
-  /** The peer announces an index. A returned text is the rule that it broke. */
+  /** Handles a HOME. A returned text is the rule that it broke. */
   announced(index: number, node: string, creation: number): string | undefined {
     if (index !== this.#homes.length + FIRST) return "a HOME out of turn";
     const { home } = this.#system;
@@ -91,7 +91,7 @@ export class NodeTable implements PidWriter, PidReader {
     return undefined;
   }
 
-  /** The pid of an actor; `undefined` if the index was not announced. */
+  /** Returns the pid of an actor; `undefined` if the index was not announced. */
   pid(index: number, id: number): Pid | undefined {
     if (index === RECEIVER) return this.#own(id);
     if (index === SENDER) return pidAt(this.peer, id);
@@ -100,19 +100,19 @@ export class NodeTable implements PidWriter, PidReader {
     return home instanceof RemoteIncarnation ? pidAt(home, id) : this.#own(id);
   }
 
-  /** Likewise a reference. */
+  /** Returns a reference, likewise. */
   ref(index: number, id: number): Ref | undefined {
     const home = this.#home(index);
     return home && new Ref(home, id);
   }
 
-  /** Likewise a call. */
+  /** Returns a call, likewise. */
   call(index: number, id: number, request: unknown): Call | undefined {
     const home = this.#home(index);
     return home && this.held?.arrived(home, id, request);
   }
 
-  /** How a call travels; `undefined` if the value is none. */
+  /** Returns how a call is encoded; `undefined` if the value is no call. */
   transferable(value: object): TransferableCall | undefined {
     return this.held?.transferable(value);
   }
@@ -122,7 +122,7 @@ export class NodeTable implements PidWriter, PidReader {
     return index === SENDER ? this.peer : this.#homes[index - FIRST];
   }
 
-  /** One of ours. A pid of an actor that lives is one object, by which links know it. */
+  /** Returns the pid of a local actor: of a live one the object that links refer to. */
   #own(id: number): Pid {
     if (id === 0) return this.#system.pid;
     const pid = this.#system.find(id)?.pid as Pid | undefined;
@@ -130,7 +130,7 @@ export class NodeTable implements PidWriter, PidReader {
   }
 
   #find(home: Home): number | undefined {
-    // Another object may stand for the same life, such as one that another session has told of.
+    // Another object may represent the same incarnation, for example one of another session.
     const key = `${home.node} ${home.creation}`;
     let index = this.#byKey.get(key);
     if (index === undefined) {
@@ -143,7 +143,7 @@ export class NodeTable implements PidWriter, PidReader {
         this.#announce(index, home);
       }
     }
-    // Objects come and go with sessions: those of the past are not kept.
+    // Objects belong to sessions: those of ended ones are not kept.
     if (this.#indexes.size >= INDEXES_MAX) this.#indexes.clear();
     this.#indexes.set(home, index);
     return index;
@@ -154,7 +154,7 @@ function isLife(home: Home, node: string, creation: number): boolean {
   return home.creation === creation && home.node === node;
 }
 
-/** A pid abroad; the one that links know, if there is one. */
+/** Returns the pid of a remote actor: the one that links refer to, if there is one. */
 function pidAt(home: RemoteIncarnation, id: number): Pid {
   const known = home.line?.isOpen ? home.line.known(id) : undefined;
   return (known?.pid as Pid | undefined) ?? new Pid(home, id, undefined);

@@ -1,8 +1,8 @@
 /**
- * What actors of this node say to those of one other node: each signal becomes a row of the wire
- * table, written straight into the session's outbox.
+ * Sends the messages and signals of this node's actors to one other node: each is encoded directly into the
+ * session's outbox.
  *
- * Messages may be dropped, when too much is waiting for the peer; signals never are.
+ * Messages are dropped when too much waits for the peer; signals never are.
  *
  * @module
  */
@@ -28,7 +28,7 @@ import {
 import { ANSWER, encodeHome, TAG } from "./message.ts";
 import type { Outbox } from "./outbox.ts";
 
-/** The statuses of an answer that has a term, each with that of a refusal in its place. */
+/** The statuses of answers with a term, each with the status of a refusal that replaces it. */
 const REFUSALS: ReadonlyMap<number, number> = new Map<number, number>([
   [ANSWER.REPLY, ANSWER.REFUSED],
   [ANSWER.REFUSED, ANSWER.REFUSED],
@@ -36,7 +36,7 @@ const REFUSALS: ReadonlyMap<number, number> = new Map<number, number>([
   [ANSWER.HELD_REFUSED, ANSWER.HELD_REFUSED],
 ]);
 
-/** The bytes of so many names are kept. */
+/** How many encoded names are cached. */
 const NAMES_KEPT_MAX = 1024;
 
 /** A shorter text is copied byte by byte: a view of it would cost more. */
@@ -45,23 +45,23 @@ const VIEW_BYTES_MIN = 64;
 /** Bytes of a pid, of a reference's number, of a request's number. */
 const WORD_BYTES = 8;
 
-/** A name of an actor or of a function may be this long, in bytes. Nobody has what is left of a longer one. */
+/** The longest name of an actor or function, in bytes. A longer one is cut off, and so matches none. */
 const NAME_BYTES_MAX = 0xffff;
 
-/** The longest exit reason that travels, in bytes. In place of a longer one goes a text that says so. */
+/** The longest exit reason that is sent, in bytes. A longer one is replaced by a text about it. */
 const REASON_BYTES_MAX = 2 ** 20;
 
-/** What stands around its term. */
+/** Room for the fields around its term. */
 const REASON_HEADS_BYTES = 1024;
 
-/** The line to one life of another node, for one session. */
+/** The link to one incarnation of another node, for one session. */
 export class Outbound implements FoundNodeLink, Teller {
   readonly home: RemoteIncarnation;
   readonly homes: NodeTable;
   isOpen = true;
   /** Features that both sides have: see `FEATURE` in `handshake.ts`. */
   readonly features: number;
-  /** Monitors of actors there on actors here. */
+  /** The number of monitors that actors there have here. */
   monitors = 0;
   readonly #system: System;
   readonly #outbox: Outbox;
@@ -73,12 +73,12 @@ export class Outbound implements FoundNodeLink, Teller {
   /** Remote actors by their number, which the peer chooses. */
   readonly #distants: SaltedMap<RemoteActor>;
   readonly #named = new Set<RemoteActor>();
-  /** Calls that wait for an answer, by the number of the request. */
+  /** Pending calls by the number of the request. */
   readonly #calls = new Map<number, PendingCall>();
   #requests = 0;
-  /** Called with each message that cannot travel: whose it was, and why. Set from above. */
+  /** Set by `RemoteNodes`: called with the receiver of each message that cannot be sent, and the reason. */
   onUnsendable: ((to: string, words: string) => void) | undefined = undefined;
-  /** The bytes of names that were used, which mostly are used again. */
+  /** The cache of encoded names, which mostly repeat. */
   readonly #names = new Map<string, Uint8Array>();
 
   constructor(
@@ -102,12 +102,12 @@ export class Outbound implements FoundNodeLink, Teller {
     this.#encoder = new Encoder(this.homes, bytesMax);
   }
 
-  /** How many cells, and how many of our calls: what is kept for actors of that node. */
+  /** The number of remote actors and pending calls that are kept for that node. */
   get kept(): number {
     return this.#distants.size + this.#named.size + this.#calls.size;
   }
 
-  /** How many links there are between actors of both sides. */
+  /** The number of links between actors of both nodes. */
   get links(): number {
     let count = 0;
     for (const { links } of this.#distants.values()) count += links?.size ?? 0;
@@ -139,7 +139,7 @@ export class Outbound implements FoundNodeLink, Teller {
   }
 
   forget(distant: RemoteActor): void {
-    // A pid that outlives its cell leads to the actor by the line, or to nobody.
+    // A pid that outlives its remote actor is looked up by the link again.
     distant.pid.target = undefined;
     if (distant instanceof NamedRemoteActor) this.#named.delete(distant);
     else if (this.#distants.get(distant.pid.id) === distant) {
@@ -147,7 +147,7 @@ export class Outbound implements FoundNodeLink, Teller {
     }
   }
 
-  /** The session is over: everything that is kept for actors of that node ends, "noconnection". */
+  /** The session has ended: all remote actors of that node end with "noconnection". */
   lost(): void {
     this.isOpen = false;
     const cells = [...this.#distants.values(), ...this.#named];
@@ -209,12 +209,12 @@ export class Outbound implements FoundNodeLink, Teller {
     }
     this.#calls.set(request, call);
     call.whenOver(() => {
-      // It was answered, unless it is still there.
+      // Still pending: it was given up.
       if (this.#calls.delete(request) && this.isOpen) this.#tellOver(request);
     });
   }
 
-  /** The call that an answer is for, if it waits. */
+  /** Returns the pending call of an answer, if there is one. */
   answered(request: number): PendingCall | undefined {
     const call = this.#calls.get(request);
     this.#calls.delete(request);
@@ -291,13 +291,13 @@ export class Outbound implements FoundNodeLink, Teller {
     this.downOf(ended.id, id, ref.id, reason);
   }
 
-  /** The same, by numbers. */
+  /** The same by numbers. */
   downOf(ended: number, id: number, ref: number, reason: ExitReason): void {
     this.#reason(reason, this.#triple(TAG.DOWN, ended, id, ref));
     this.#outbox.commit(true);
   }
 
-  /** Asks for an actor. A `TermError` if the arguments cannot be sent. */
+  /** Requests a spawn. Throws `TermError` if the arguments cannot be sent. */
   spawn(
     request: number,
     from: number,
@@ -337,14 +337,14 @@ export class Outbound implements FoundNodeLink, Teller {
     this.#outbox.commit(true);
   }
 
-  /** A row of the names and groups of the cluster. */
+  /** Sends a message about names or groups. */
   row(tag: number, body: Uint8Array): void {
     const out = this.#begin(tag, body.length);
     out.write(body);
     this.#outbox.commit(true);
   }
 
-  /** Begins a row, with room for `length` bytes. */
+  /** Begins a message, with room for `length` bytes. */
   #begin(tag: number, length: number): TermBuffer {
     const out = this.#outbox.begin(tag);
     out.reserve(length);
@@ -360,7 +360,7 @@ export class Outbound implements FoundNodeLink, Teller {
     return bytes;
   }
 
-  /** Begins a row to a name, with the number of a request in front, if it is one. */
+  /** Begins a message to a name, with the number of the request in front of it, if there is one. */
   #beginNamed(tag: number, request: number, name: string): TermBuffer {
     const bytes = this.#nameBytes(name);
     const out = this.#begin(tag, WORD_BYTES + 2 + bytes.length);
@@ -387,8 +387,8 @@ export class Outbound implements FoundNodeLink, Teller {
   }
 
   /**
-   * Writes a term. A large one is cut, and may be overtaken: it has an encoder of its own, so that no term
-   * behind it builds on it.
+   * Writes a term. A large one is sent in fragments and may be overtaken: it has its own encoder, so that no
+   * later term refers to it.
    */
   #term(term: unknown, out: TermBuffer): void {
     const start = out.at;
@@ -402,8 +402,8 @@ export class Outbound implements FoundNodeLink, Teller {
   }
 
   /**
-   * Ends are rare: each has an encoder of its own, and depends on nothing before it. They must be told,
-   * and nothing may be thrown at whoever ends: for a reason that cannot travel there stands a text.
+   * Writes an exit reason. Exits are rare: each has its own encoder, and refers to no earlier term. They must be
+   * sent, and nothing may be thrown in the exiting actor: a reason that cannot be encoded becomes a text.
    */
   #reason(reason: ExitReason, out: TermBuffer): void {
     if (reason === "normal") return writeNormal(out);
@@ -429,28 +429,28 @@ export class Outbound implements FoundNodeLink, Teller {
   }
 }
 
-/** Whether a term is large at first sight: what is large in other ways is noticed when it is encoded. */
+/** Returns whether a term is obviously large. Others are found to be large when they are encoded. */
 function isLarge(term: unknown): boolean {
   return (term instanceof Uint8Array || typeof term === "string") && term.length > BULK_BYTES_MIN;
 }
 
-/** One of ours, as the other side has it. */
+/** Writes a local actor as the other side refers to it. */
 function writeOwn(out: TermBuffer, id: number): void {
   writePid(out.view, out.at, SENDER, id);
   out.at += WORD_BYTES;
 }
 
-/** A u64, of a number that is no bigint. */
+/** Writes a number as u64. */
 function writeNumber(out: TermBuffer, value: number): void {
   out.view.setUint32(out.at, value >>> 0, true);
   out.view.setUint32(out.at + 4, Math.floor(value / 2 ** 32), true);
   out.at += WORD_BYTES;
 }
 
-/** A text behind its length; there is room. */
+/** Writes a text with its length; there must be room. */
 function writeText(out: TermBuffer, bytes: Uint8Array): void {
   let length = Math.min(bytes.length, NAME_BYTES_MAX);
-  // Not within a character: half of one is no UTF-8, and would end the session.
+  // Not within a character: half of one is invalid UTF-8, which would end the session.
   while (length < bytes.length && (bytes[length]! & 0xc0) === 0x80) length--;
   out.view.setUint16(out.at, length, true);
   if (length < VIEW_BYTES_MIN) {

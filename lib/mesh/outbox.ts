@@ -1,20 +1,18 @@
 /**
- * What one session has to send, in lanes, so that nothing waits behind what it need not wait for.
+ * The send queue of one session, in three lanes, so that control and small messages do not wait for large ones.
  *
  *     control ─────────────────────────────────────────────────────────▶ stream, at once
  *     begin, fields, commit ─▶ buffer ─▶ data lane: pieces ─┐ by turns ─▶ stream, while less than
  *                                            large frames ─▶ bulk lane ─┘  a window waits in it
  *
- * What small frames a turn has written leaves in one piece at its end. What is in the stream cannot be
- * overtaken, so it is given little at once, and more when that has gone. A large frame comes up in
- * the data lane in its turn, leaves its first piece there, and the rest goes through the bulk lane, one
- * large frame after the other, a fragment between shares of the data, and no more than the peer has
- * not yet said that it took: what the system buffers cannot be overtaken either.
+ * The small frames of a turn are written together at its end. Bytes in the stream cannot be overtaken, so it
+ * receives little at a time, and more when that is sent. A large frame has its place in the data lane, where
+ * its BULK is sent; its fragments go through the bulk lane, one large frame after the other, each between
+ * shares of data. Fragments in flight are limited by TAKEN, since buffers of the system cannot be overtaken.
  *
- * Limits. Past `bytesMax` unsent bytes data frames are dropped and counted, but for vital ones; past
- * {@linkcode VITAL_BYTES_MAX} more, the owner is told at the end of the turn that it is too much, and
- * everything is dropped from then on. What waits takes the memory of its bytes, at most twice, and
- * gives it back when it has gone.
+ * Limits. Above `bytesMax` unsent bytes, data frames are dropped and counted, except vital ones. Above
+ * {@linkcode VITAL_BYTES_MAX} more, `overload` is called at the end of the turn, and everything is dropped
+ * from then on. The queue takes at most twice the memory of its bytes, and releases it when they are sent.
  *
  * @module
  */
@@ -31,46 +29,46 @@ import {
 import { FRAME_HEAD_BYTES } from "./frame.ts";
 import { Pressure } from "./pressure.ts";
 
-/** Past this many bytes in the buffer, they become a piece: two fit into the buffer's memory. */
+/** From this many bytes in the buffer on, they become a chunk: two fit into the buffer. */
 const PIECE_BYTES_MAX = 30 * 1024;
 
-/** The stream is given more while less than this waits in it. */
+/** The stream receives more while less than this waits in it. */
 const WINDOW_BYTES = 64 * 1024;
 
-/** Between two fragments this much of the data goes: one full piece. */
+/** This much data is sent between two fragments: one full chunk. */
 const SHARE_BYTES = PIECE_BYTES_MAX;
 
-/** A shared frame of fewer bytes is copied into the buffer: a chunk of its own costs more. */
+/** A shared frame of fewer bytes is copied into the buffer: a separate chunk costs more. */
 const COPY_BYTES_MAX = 4 * 1024;
 
 /** This much more than `bytesMax` may wait, all of it vital. More ends the session. */
 export const VITAL_BYTES_MAX: number = 16 * 1024 * 1024;
 
 /**
- * At most this much data overtakes large frames that have begun; then the data waits until these have
- * gone. The other side holds what overtook a message to the same actor, and its limit is twice this.
+ * At most this much data overtakes large frames that have begun; then data waits until these are sent. The
+ * receiver holds back what overtook a message to the same actor; its limit is twice this.
  */
 export const PASSED_BYTES_MAX: number = 8 * 1024 * 1024;
 
-/** How much may wait. */
+/** Limits of an outbox. */
 export interface OutboxLimits {
-  /** Past this many unsent bytes data frames are dropped. */
+  /** Above this many unsent bytes data frames are dropped. */
   readonly bytesMax: number;
   /** A longer frame is never sent: tag and body. */
   readonly messageBytesMax: number;
 }
 
-/** Who has an outbox. */
+/** The callbacks of an outbox. */
 export interface OutboxOwner {
   /** Runs a task at the end of this turn. */
   atFlush(task: () => void): void;
-  /** The queue is more than half full, or not any more. Called at the end of a turn. */
+  /** The queue is more than half full, or less than an eighth. Called at the end of a turn. */
   pressure(high: boolean): void;
-  /** Too much waits, and it cannot be dropped. Called at the end of a turn. */
+  /** Too much waits that cannot be dropped. Called at the end of a turn. */
   overload(): void;
 }
 
-/** The frames of one session, on their way out. */
+/** The send queue of one session. */
 export class Outbox {
   /** Data frames that were dropped because too much was waiting. */
   dropped = 0;
@@ -78,29 +76,29 @@ export class Outbox {
   readonly #stream: Stream;
   readonly #limits: OutboxLimits;
   readonly #owner: OutboxOwner;
-  /** The newest of the data lane. */
+  /** The end of the data lane. */
   readonly #out = new TermBuffer();
-  /** Where the frame begins that is being written. */
+  /** Where the frame that is being written begins. */
   #begun = 0;
-  /** The data lane, but for what is in the buffer: pieces of whole frames, and large frames. */
+  /** The data lane without the buffer: chunks of whole frames, and large frames. */
   #data = new Ring<Uint8Array | FragmentWriter>();
-  /** Large frames whose BULK has gone, in that order. */
+  /** Large frames whose BULK was sent, in that order. */
   #bulks = new Ring<FragmentWriter>();
   /** Bytes in both. */
   #queued = 0;
-  /** How many large frames there have been. */
+  /** The number of large frames so far. */
   #numbers = 0;
-  /** How much of the data may go before the next fragment. */
+  /** How much data may be sent before the next fragment. */
   #share = SHARE_BYTES;
-  /** How much of it has overtaken the large frames that have begun. */
+  /** How much data has overtaken large frames that have begun. */
   #passed = 0;
-  /** Bytes of fragments that the peer has not said to have taken. */
+  /** Bytes of fragments in flight, without a TAKEN. */
   #flight = 0;
   #armed = false;
   #isOverloaded = false;
-  /** Nothing is taken any more. */
+  /** Whether frames are no longer accepted. */
   #isClosed = false;
-  /** Goes when everything else has. */
+  /** The last frame, sent after all others. */
   #last: Uint8Array | undefined;
 
   constructor(stream: Stream, limits: OutboxLimits, owner: OutboxOwner) {
@@ -127,7 +125,7 @@ export class Outbox {
     this.#rose(this.unsent);
   }
 
-  /** Sends a whole data frame, which nobody changes any more. False: it was dropped. */
+  /** Sends a data frame, which must not be changed any more. Returns false if it was dropped. */
   data(frame: Uint8Array): boolean {
     if (frame.length <= COPY_BYTES_MAX) {
       this.#begun = this.#out.at;
@@ -143,7 +141,7 @@ export class Outbox {
     return true;
   }
 
-  /** Begins a data frame: its body is to be written where this buffer stands. */
+  /** Begins a data frame. The caller writes its body into the returned buffer. */
   begin(tag: number): TermBuffer {
     const out = this.#out;
     out.reserve(FRAME_HEAD_BYTES + 1);
@@ -153,12 +151,12 @@ export class Outbox {
     return out;
   }
 
-  /** Takes the frame back that was begun. */
+  /** Removes the frame that was begun. */
   cancel(): void {
     this.#out.at = this.#begun;
   }
 
-  /** Sends the frame that was begun. False: it was dropped. `vital`: it never is. */
+  /** Sends the frame that was begun. Returns false if it was dropped; a `vital` one never is. */
   commit(vital: boolean): boolean {
     const out = this.#out;
     const begun = this.#begun;
@@ -176,7 +174,7 @@ export class Outbox {
     return true;
   }
 
-  /** What the stream was given has gone. */
+  /** The stream has sent all its bytes. */
   drain(): void {
     if (this.#isClosed) return;
     if (this.#last === undefined) this.pressure.at(this.unsent);
@@ -184,7 +182,7 @@ export class Outbox {
     this.pressure.settle();
   }
 
-  /** The peer has taken so many bytes of fragments. False: more than there were. */
+  /** Handles a TAKEN. Returns false if it covers more bytes than were sent. */
   taken(bytes: number): boolean {
     if (bytes > this.#flight) return false;
     this.#flight -= bytes;
@@ -192,7 +190,7 @@ export class Outbox {
     return true;
   }
 
-  /** Takes no more; sends what waits, then this frame, and ends the stream. */
+  /** Accepts no more frames; sends what waits, then this frame, and ends the stream. */
   end(last: Uint8Array): void {
     if (this.#isClosed || this.#last !== undefined) return;
     this.#last = last;
@@ -201,7 +199,7 @@ export class Outbox {
     this.#refill();
   }
 
-  /** Drops everything, and takes no more. The stream is the owner's to abort. */
+  /** Drops everything, and accepts no more frames. The owner aborts the stream. */
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
@@ -226,7 +224,7 @@ export class Outbox {
     this.#owner.atFlush(this.#flush);
   }
 
-  /** Whether a frame of `length` goes, with which there are `unsent` bytes. */
+  /** Returns whether a frame of `length` bytes may be added, with which there are `unsent` bytes. */
   #takes(unsent: number, length: number, vital: boolean): boolean {
     const { bytesMax, messageBytesMax } = this.#limits;
     if (this.#isClosed || this.#isOverloaded || this.#last !== undefined) return false;
@@ -235,15 +233,15 @@ export class Outbox {
     return false;
   }
 
-  /** There is more than before. */
+  /** Checks the limits after bytes were added. */
   #rose(unsent: number): void {
     this.pressure.at(unsent);
-    // Not within this call, which may be in the middle of an actor's end.
+    // Not within this call, which may be part of an actor's exit.
     if (unsent > this.#limits.bytesMax + VITAL_BYTES_MAX) this.#isOverloaded = true;
     if (this.#isOverloaded || this.pressure.isNews) this.#arm();
   }
 
-  /** The buffer's end from `begun` on is a large frame: it is no part of a piece of small ones. */
+  /** Moves the large frame at the end of the buffer, from `begun` on, into the data lane. */
   #cutOff(begun: number): void {
     const length = begun - this.#out.start;
     const bytes = this.#out.take();
@@ -251,7 +249,7 @@ export class Outbox {
     this.#append(bytes.subarray(length));
   }
 
-  /** What is in the buffer becomes a piece. */
+  /** Moves the buffer into the data lane, as a chunk. */
   #push(): void {
     if (this.#out.at > this.#out.start) this.#enqueue(this.#out.take());
   }
@@ -271,7 +269,7 @@ export class Outbox {
     this.#data.push(piece);
   }
 
-  /** Gives the stream as much as it may have: data and fragments by turns. */
+  /** Writes data and fragments alternately, as much as the window allows. */
   #refill(): void {
     while (this.#stream.unsent < WINDOW_BYTES) {
       if (this.#bulks.length === 0) {
@@ -280,7 +278,7 @@ export class Outbox {
         if (!this.#sendData()) return this.#finish();
         continue;
       }
-      // After the end nobody listens for what the peer has taken.
+      // After the end TAKEN is not read any more.
       const mayFly = this.#flight < FLIGHT_BYTES_MAX || this.#last !== undefined;
       const mayPass = this.#passed < PASSED_BYTES_MAX && (this.#share > 0 || !mayFly);
       if (mayPass && this.#sendData()) continue;
@@ -290,7 +288,7 @@ export class Outbox {
     }
   }
 
-  /** Sends the next of the data lane. False: there is none, or it must wait. */
+  /** Sends the next item of the data lane. Returns false if there is none, or it must wait. */
   #sendData(): boolean {
     const next = this.#data.peek();
     if (next instanceof FragmentWriter) {
@@ -329,7 +327,7 @@ export class Outbox {
     if (bulk.left === 0) this.#bulks.shift();
   }
 
-  /** All lanes are empty. */
+  /** Called when all lanes are empty. */
   #finish(): void {
     if (this.#last === undefined) return;
     this.#isClosed = true;

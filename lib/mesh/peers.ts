@@ -1,5 +1,5 @@
 /**
- * The nodes that this one knows, and what it does about each. Quiet: time and chance are arguments.
+ * The known nodes and the state of each. Quiet: time and random numbers are arguments.
  *
  *             dial begins             proof sent                  ACK
  *     idle ────────────▶ dialling ──────────────▶ proving ───────────────▶ up
@@ -24,8 +24,8 @@
  * | a session that the initiator had not seen up when it sent its proof | duplicate: that session stays |
  *
  * A proof that was not sent cannot be accepted, and of two that were sent exactly one is, since both
- * sides compare the same two names. The initiator names the last session that it saw up, which
- * distinguishes a crossing from a loss that only one side has noticed.
+ * sides compare the same two names. The initiator sends the last session that was up for it, which
+ * distinguishes simultaneous dials from a loss that only one side has noticed.
  *
  * @module
  */
@@ -43,7 +43,7 @@ export const PEER_ORIGINS: readonly PeerOrigin[] = [
 /** One of {@linkcode PEER_ORIGINS}. */
 export type PeerOrigin = "seed" | "met" | "gossip" | "asked";
 
-/** The first pause between dials, doubled up to the last. Milliseconds; chance takes up to half of each away. */
+/** The first pause between dials, doubled after each failure. Milliseconds; shortened at random by up to half. */
 export const BACKOFF_MS_MIN = 100;
 /** The longest pause between dials of a node that is no seed. */
 export const BACKOFF_MS_MAX = 60_000;
@@ -59,13 +59,13 @@ export const GOSSIP_FORGET_MS = 600_000;
 /** A lost node is forgotten after this long by default. Milliseconds. */
 export const FORGET_MS = 3_600_000;
 
-/** What peers say of a node that has stopped is ignored for this long: they may not know yet. Milliseconds. */
+/** How long gossip about a node that has stopped is ignored, since peers may not know yet. Milliseconds. */
 export const STOPPED_MS = 30_000;
 
-/** How many nodes are known at most. Others that peers name are not dialed. */
+/** The most nodes that are known. Others that peers name are not dialed. */
 export const PEERS_MAX = 1024;
 
-/** What is being done about a peer. */
+/** The state of a peer. */
 type PeerState =
   | { readonly kind: "idle"; readonly dialAt: number }
   | { readonly kind: "dialling" }
@@ -76,7 +76,7 @@ type PeerState =
 /** One known node. */
 export interface Peer {
   readonly name: string;
-  /** Its host and port. */
+  /** Host and port. */
   readonly address: string;
   readonly origin: PeerOrigin;
   readonly state: PeerState;
@@ -84,17 +84,17 @@ export interface Peer {
   readonly failures: number;
   /** When the last dial began. */
   readonly triedAt: number;
-  /** The last dial had no answer at all: it may occupy the next one's slot for seconds. */
+  /** Whether the last dial had no answer: the next one may occupy a slot for seconds. */
   readonly isSilent: boolean;
-  /** The user waits for it. */
+  /** Whether the user waits for it. */
   readonly isWanted: boolean;
   /** The peer that named it first. */
   readonly informant: string | undefined;
 }
 
-/** The same, as its table changes it. */
+/** The mutable entry of the table. */
 type Entry = { -readonly [Key in keyof Peer]: Peer[Key] } & {
-  /** The session with it that was up last, or 0. */
+  /** The last session with it, or 0. */
   lastSession: bigint;
   /** When it was last up, or named by a peer, or by the user. */
   knownAt: number;
@@ -103,15 +103,15 @@ type Entry = { -readonly [Key in keyof Peer]: Peer[Key] } & {
 /** How a dial failed. */
 export type DialFailure =
   | "refused"
-  /** Nothing was heard. */
+  /** There was no answer. */
   | "silent"
-  /** It will fail again: another node is there, or it does not want us. */
+  /** It will fail again: another node is at the address, or the node rejects this one. */
   | "futile";
 
 /** The answer to an initiator that has proved itself. */
 export type Verdict = "accept" | "replace" | "duplicate" | "probe";
 
-/** The peers of one node. */
+/** The known nodes of one node. */
 export class Peers {
   readonly #self: string;
   readonly #chance: () => number;
@@ -127,7 +127,7 @@ export class Peers {
     this.#forgetMs = forgetMs;
   }
 
-  /** Makes a node known. False: it is this node itself, it has just stopped, or there are too many. */
+  /** Adds a node. Returns false if it is this node itself, has just stopped, or there are too many. */
   add(name: string, origin: PeerOrigin, now: number, informant?: string): boolean {
     if (name === this.#self) return false;
     if (origin !== "gossip") this.#stopped.delete(name);
@@ -138,7 +138,7 @@ export class Peers {
     const { state } = known;
     if (origin === "asked") known.isWanted = state.kind !== "up";
     if (origin === "seed" || origin === "asked") {
-      // The user wants it: whatever was, dial now.
+      // The user wants it: it is dialed now, whatever happened before.
       if (state.kind !== "left" && state.kind !== "idle") return true;
       if (state.kind === "left") known.origin = origin;
       known.state = { kind: "idle", dialAt: now };
@@ -151,7 +151,7 @@ export class Peers {
     return true;
   }
 
-  /** All of them, in the order in which they became known. */
+  /** Iterates over them in the order in which they became known. */
   [Symbol.iterator](): IterableIterator<Peer> {
     return this.#peers.values();
   }
@@ -161,7 +161,7 @@ export class Peers {
     return this.#peers.get(name)?.origin;
   }
 
-  /** It is being dialed. */
+  /** A dial of the node begins. */
   dialling(name: string, now: number): void {
     const peer = this.#get(name);
     assert(peer.state.kind === "idle", `dialling ${name}, which is ${peer.state.kind}`);
@@ -187,7 +187,7 @@ export class Peers {
   /** Our dial failed. Returns how many have, in a row. */
   failed(name: string, now: number, failure: DialFailure = "refused"): number {
     const peer = this.#peers.get(name);
-    // It may be up by its own dial, or have been told to leave.
+    // It may be up by its own dial, or have been disconnected.
     if (peer?.state.kind !== "dialling" && peer?.state.kind !== "proving") return 0;
     peer.failures++;
     peer.isWanted = false;
@@ -197,7 +197,7 @@ export class Peers {
     return peer.failures;
   }
 
-  /** It may not be dialed now. */
+  /** `canDial` denied a dial. */
   denied(name: string, now: number): void {
     const peer = this.#get(name);
     peer.isWanted = false;
@@ -206,7 +206,7 @@ export class Peers {
     peer.triedAt = now;
   }
 
-  /** What to answer an initiator that has proved itself. The session `dead` was probed in vain. */
+  /** Decides about an initiator that has proved itself. The session `dead` did not answer a probe. */
   judge(name: string, creation: number, lastSession: bigint, dead?: bigint): Verdict {
     const state = this.#peers.get(name)?.state;
     if (state?.kind === "proving") return this.#self < name ? "duplicate" : "accept";
@@ -216,7 +216,7 @@ export class Peers {
     return state.session === lastSession ? "replace" : "duplicate";
   }
 
-  /** A session with it is up, by either side's dial. */
+  /** A session is up, by either side's dial. */
   up(name: string, session: bigint, creation: number, now: number): void {
     this.add(name, "met", now);
     const peer = this.#peers.get(name);
@@ -229,7 +229,7 @@ export class Peers {
     peer.lastSession = session;
   }
 
-  /** The session with it is over. */
+  /** The session has ended. */
   down(name: string, why: "lost" | "left" | "stopped", now: number): void {
     const peer = this.#peers.get(name);
     if (peer?.state.kind !== "up") return;
@@ -245,7 +245,7 @@ export class Peers {
     }
   }
 
-  /** It is not to be dialed until the user wants it or it comes by itself. */
+  /** The node is not dialed until the user wants it or it dials this node. */
   leave(name: string): void {
     const peer = this.#peers.get(name);
     if (peer !== undefined) peer.state = { kind: "left" };
@@ -289,12 +289,12 @@ export class Peers {
     return names;
   }
 
-  /** What is being done about a node, in one word. */
+  /** Returns the state of a node. */
   stateOf(name: string): PeerState["kind"] | "unknown" {
     return this.#peers.get(name)?.state.kind ?? "unknown";
   }
 
-  /** How many nodes are known. */
+  /** The number of known nodes. */
   get size(): number {
     return this.#peers.size;
   }
@@ -319,7 +319,7 @@ export class Peers {
     return true;
   }
 
-  /** Doubles with each failure, up to a cap; chance takes up to half of it away. */
+  /** Returns the pause: doubled with each failure up to a limit, shortened at random by up to half. */
   #pause({ origin, failures }: Entry, isFutile: boolean): number {
     const most = origin === "seed" ? SEED_BACKOFF_MS_MAX : BACKOFF_MS_MAX;
     const full = isFutile

@@ -1,11 +1,11 @@
 /**
- * Makes peers prove again that they are members, when the cookie that they proved with is not accepted any
- * more: without that, whoever had a leaked cookie would stay for as long as its session.
+ * Makes peers prove again that they are members when the cookie of their session is not accepted any more.
+ * Without that, a peer with a leaked cookie would stay as long as its session.
  *
  *     this node                                  peer
  *        │── PROVE: a nonce ─────────────────────▶│
  *        │◀── PROOF: one for each of its cookies ─│
- *     one of them is of an accepted cookie: the session stays; none in time: it ends with "cookie"
+ *     one matches an accepted cookie: the session stays; none in time: it ends with "cookie"
  *
  * A proof covers the handshake of the session, and with it the certificate, so it cannot be relayed.
  *
@@ -23,7 +23,7 @@ export const PROOF_MS = 5_000;
 /** At most this many proofs are read from one PROOF. */
 const PROOFS_MAX = 8;
 
-/** Which proof keys this node has, the one that it uses first. */
+/** Returns the proof keys of this node; the one in use is first. */
 export type ProofKeys = () => readonly Uint8Array[];
 
 /** The sessions that must prove again. */
@@ -32,7 +32,7 @@ export class Reauthentication {
   readonly #keys: ProofKeys;
   readonly #nonce: () => Uint8Array;
   readonly #pending = new Map<Session, { readonly nonce: Uint8Array; readonly timer: Timer }>();
-  /** With which key a session was proved last, if not in its handshake. */
+  /** The key with which a session was proved again last. */
   readonly #proved = new WeakMap<Session, Uint8Array>();
 
   constructor(clock: Clock, keys: ProofKeys, nonce: () => Uint8Array) {
@@ -41,7 +41,7 @@ export class Reauthentication {
     this.#nonce = nonce;
   }
 
-  /** The keys have changed: a session that was proved with one that is gone must be proved again. */
+  /** Starts a new proof if the key of the session is not accepted any more. */
   check(session: Session): void {
     const { binding } = session.met;
     if (binding === undefined || this.#pending.has(session)) return;

@@ -1,18 +1,18 @@
 /**
- * Rejections in words, and not too many of them: whoever is refused again and again must not be able
- * to fill a log.
+ * Describes rejections for the log, and limits them: a peer that is rejected again and again must not fill the
+ * log.
  *
  * @module
  */
 import type { Clock } from "../base/clock.ts";
 
-/** The same refusal of the same host is news again after this. */
+/** The same rejection of the same host is logged again after this. Milliseconds. */
 const NEWS_MS = 60_000;
 
-/** How many hosts are remembered; past it the memory begins anew. */
+/** How many hosts are remembered. Above this the memory is cleared. */
 const HOSTS_MAX = 1_024;
 
-/** What has been told of whom. */
+/** The rejections that were logged. */
 export class Rejections {
   readonly #clock: Clock;
   readonly #told = new Map<string, number>();
@@ -21,7 +21,7 @@ export class Rejections {
     this.#clock = clock;
   }
 
-  /** Whether this is worth a line in the log. */
+  /** Returns whether a rejection should be logged. */
   isNews(hostname: string, reason: string): boolean {
     // A client that rejects our certificate sends an alert and closes: either may arrive first.
     const key = `${hostname} ${reason === "broken" ? "cookie" : reason}`;
@@ -36,7 +36,7 @@ export class Rejections {
 
 const EXPIRED = /expired|not.?(yet.?)?valid.?yet|not.?yet.?valid/i;
 
-/** A certificate was judged by its dates. */
+/** Matches errors about the dates of a certificate. */
 const CLOCKS =
   "the certificate is not valid at this time of day: it has expired, or a clock is wrong, here or there";
 
@@ -46,7 +46,7 @@ export function untrustedWords(message: string): string {
   return "its certificate is not of our cluster (another cookie? or a clock that is wrong by days?)";
 }
 
-/** Words of TLS, which differ from runtime to runtime, and what they mean for a cluster. */
+/** Messages of TLS, which differ between runtimes, and what they mean for a cluster. */
 const MEANINGS: readonly (readonly [RegExp, string, string])[] = [
   [EXPIRED, "untrusted", CLOCKS],
   [/timeout/i, "timeout", "no TLS handshake in time"],
@@ -60,7 +60,7 @@ const MEANINGS: readonly (readonly [RegExp, string, string])[] = [
   ],
 ];
 
-/** A TLS failure at our door, in one word and in a sentence. */
+/** Returns the reason of a TLS failure on the listener, as a code and a sentence. */
 export function refusalWords(message: string): { reason: string; words: string } {
   for (const [pattern, reason, words] of MEANINGS) {
     if (pattern.test(message)) return { reason, words };

@@ -1,8 +1,8 @@
 /**
- * An actor of another node, as far as it concerns actors of this one: the cell on which links, monitors,
- * calls and timers are kept here. What happens to the cell is told to its node.
+ * Represents an actor of another node while links, monitors, calls or timers of this node are attached to it.
+ * Operations on it are sent to its node.
  *
- * It is there as long as something is kept on it. When the session ends, it ends, "noconnection".
+ * It exists as long as something is attached. When the session ends, it ends with "noconnection".
  *
  * @module
  */
@@ -11,7 +11,7 @@ import { ActorRef, type Monitor } from "../actor/actor_ref.ts";
 import type { ExitReason } from "../term/exit.ts";
 import { type Home, Pid, type Ref } from "../term/pid.ts";
 
-/** What can be told to the other node. */
+/** Sends operations to the other node: implemented by `Outbound`. */
 export interface Teller {
   send(id: number, message: unknown): void;
   sendNamed(name: string, message: unknown): void;
@@ -23,16 +23,16 @@ export interface Teller {
   monitor(from: Pid<unknown>, to: number | string, ref: Ref): void;
   demonitor(from: Pid<unknown>, id: number, ref: Ref): void;
   down(ended: Pid, id: number, ref: Ref, reason: ExitReason): void;
-  /** Nothing is kept on it any more. */
+  /** Nothing is attached to it any more. */
   forget(distant: RemoteActor): void;
 }
 
-/** The cell of an actor there. */
+/** The remote actor. */
 export class RemoteActor extends ActorRef {
   readonly pid: Pid<unknown>;
   isAlive = true;
   protected readonly teller: Teller;
-  /** Of which of ours, by number, UNLINKs are on their way that have not been answered, and how many. */
+  /** The number of unanswered UNLINKs, by the number of the local actor. */
   #unlinking: Map<number, number> | undefined = undefined;
 
   constructor(teller: Teller, home: Home, id: number) {
@@ -70,8 +70,8 @@ export class RemoteActor extends ActorRef {
   }
 
   /**
-   * Whether its node does not yet know of an unlink by this actor of ours. What it says of the link until
-   * then, it says of one that is no more.
+   * Returns whether its node does not know yet of an UNLINK of this local actor. Until then its messages about
+   * the link are about one that is removed.
    */
   isUnlinking(id: number): boolean {
     return this.#unlinking !== undefined && this.#unlinking.has(id);
@@ -100,11 +100,11 @@ export class RemoteActor extends ActorRef {
     if (!kept && chain === undefined) this.teller.forget(this);
   }
 
-  /** Its end is its node's business; to end the cell is the line's. */
+  /** Does nothing: the actor ends on its node, and `Outbound.lost` ends this object. */
   end(): void {}
 }
 
-/** The cell of whoever is registered under a name there. */
+/** The actor that is registered under a name there. */
 export class NamedRemoteActor extends RemoteActor {
   readonly name: string;
 

@@ -1,5 +1,5 @@
 /**
- * All other nodes, as actors of this one reach them: a line for each session.
+ * The links to all other nodes, one for each session, by which actors of this node reach theirs.
  *
  * @module
  */
@@ -15,16 +15,16 @@ import { Outbound } from "./outbound.ts";
 import { Spawner } from "./spawner.ts";
 import { type CallAnswerer, HeldCalls } from "./transferred_call.ts";
 
-/** The actors of other nodes. */
+/** The links of one node. */
 export class RemoteNodes implements Remote, CallAnswerer {
   readonly spawner: Spawner;
-  /** Calls that were sent on to other nodes. */
+  /** Calls that were passed on to other nodes. */
   readonly held: HeldCalls;
-  /** Takes what nodes tell each other of names and groups: filled above. */
+  /** Handles names and groups. Set by `start.ts`. */
   cluster: ClusterSink<Outbound> | undefined = undefined;
-  /** What a peer exposes; undefined if there is no session with it. */
+  /** Returns what a peer exposes; undefined if there is no session with it. Set by `start.ts`. */
   exposedBy: (node: string) => readonly string[] | undefined = () => undefined;
-  /** Called with each message that cannot travel: whose it was, and why. Set from above. */
+  /** Called with the receiver of each message that cannot be sent, and the reason. Set by `start.ts`. */
   onUnsendable: (to: string, words: string) => void = () => {};
   readonly #system: System;
   readonly #messageBytesMax: number;
@@ -48,7 +48,7 @@ export class RemoteNodes implements Remote, CallAnswerer {
     system.signals.remote = this;
   }
 
-  /** A session is up: gives what acts on its rows. */
+  /** Attaches a new session. Returns the handler of its messages. */
   attach(session: Session): Inbound {
     const { met, outbox } = session;
     const { name, creation, features } = met;
@@ -109,7 +109,7 @@ export class RemoteNodes implements Remote, CallAnswerer {
     if (line === undefined) {
       return home.node === this.#system.home.node ? "noproc" : "noconnection";
     }
-    // Another life of that node than the one there is a session with.
+    // Another incarnation of that node than the connected one.
     if (line.home.creation !== home.creation) return "noproc";
     if (home instanceof RemoteIncarnation) home.line = line;
     return line;

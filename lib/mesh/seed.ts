@@ -1,5 +1,5 @@
 /**
- * What a seed may be:
+ * The forms of a seed:
  *
  * | seed                              | means |
  * |-----------------------------------|-------|
@@ -14,7 +14,7 @@
 import { isIP } from "node:net";
 import { formatName, NodeNameError, normalName, parseName } from "./name.ts";
 
-/** A seed that was read. */
+/** A parsed seed. */
 export type Seed =
   | { readonly kind: "name"; readonly name: string }
   | { readonly kind: "address"; readonly hostname: string; readonly port: number }
@@ -22,13 +22,13 @@ export type Seed =
   | { readonly kind: "service"; readonly service: string }
   | { readonly kind: "file"; readonly path: string };
 
-/** Returns seeds whenever it is called: for sources of addresses that the table above does not have. */
+/** Returns the current seeds: for sources of addresses that the table above does not have. */
 export type SeedFunction = () => readonly string[] | Promise<readonly string[]>;
 
 const ANY = "*@";
 const FILE = "file:";
 
-/** Reads a seed. Throws {@linkcode NodeNameError} if it is none of the table's. */
+/** Reads a seed. Throws {@linkcode NodeNameError} if it has none of these forms. */
 export function parseSeed(text: string): Seed {
   if (text.startsWith(FILE)) {
     const path = text.slice(FILE.length).replace(/^\/\/(?=\/)/, "");
@@ -57,7 +57,7 @@ export function seedsOfText(text: string): string[] {
   );
 }
 
-/** An address as a key, `host:port`. */
+/** Returns an address as a key, `host:port`. */
 export function addressKey(hostname: string, port: number): string {
   return formatName({ short: "any", hostname, port }).slice("any@".length);
 }

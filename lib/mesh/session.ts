@@ -1,14 +1,13 @@
 /**
- * One session with another node, from ACK to its end: frames in, frames out, signs of life.
+ * One session with another node, from ACK to its end: receives and sends frames, and detects failures.
  *
- * Frames that are sent in one turn leave in one write, and large ones in pieces between others: see
- * `outbox.ts`. What waits to be sent is bounded: past `queueBytesMax` data frames are dropped and
- * counted, and control and vital frames still go, so that a peer that does not read costs a bounded
- * amount of memory and is found out by its silence; if more than 16 MiB of those come together, the
- * session ends.
+ * Frames of one turn are sent in one write, and large ones in fragments between others: see `outbox.ts`. The
+ * send queue is bounded: above `queueBytesMax` data frames are dropped and counted, and control and vital
+ * frames are still sent. So a peer that does not read costs a bounded amount of memory, and the ping timeout
+ * detects it. If more than 16 MiB of control and vital frames wait, the session ends.
  *
- * Large frames that come in pieces are handed on when they are whole. The handler is asked at the first
- * piece whom one is for, and can tell by `holds` what must wait behind it.
+ * Large messages in fragments are handled when they are complete. The handler names the receiver at the first
+ * fragment; later messages for it wait in `holds`.
  *
  * @module
  */
@@ -30,25 +29,25 @@ import type { PressureState } from "./pressure.ts";
 /** Bytes of a ping. */
 const PING_BYTES = 8;
 
-/** Less than this does not count as held: most reads end within some frame. */
+/** Less than this is not counted as held: most reads end within a frame. */
 const HELD_BYTES_LEAST = 64 * 1024;
 
-/** At most this much of a peer's pings is answered while our answers wait to be sent. */
+/** The most bytes of unsent PONGs. Above this PINGs are not answered. */
 const PONGS_UNSENT_BYTES_MAX = 64 * 1024;
 
-/** How long a session that we ended waits for the peer to hang up. */
+/** How long a session that we ended waits for the peer to close. Milliseconds. */
 const GOODBYE_MS = 1_000;
 
 /** Why a session ended. */
 export const SESSION_ENDS = [
-  "closed", // the connection broke off without a word: the node crashed, or the way to it did
-  "timeout", // nothing was heard for the deadline
-  "shutdown", // the node stopped, in order
+  "closed", // the connection closed without GOODBYE: the node crashed, or the network failed
+  "timeout", // nothing was received for `pingTimeout`
+  "shutdown", // the node stopped in an orderly way
   "disconnected", // one side asked for it
-  "restarted", // a later life of the node, or a later session, took its place
+  "restarted", // a later incarnation of the node, or a later session, replaced it
   "cookie", // the node's cookie is not accepted any more
   "protocol", // the node broke a rule of the protocol
-  "overload", // it did not read what it must, or more than may be held of it came in part
+  "overload", // it did not read enough, or sent too much that is incomplete
 ] as const;
 
 /** One of {@linkcode SESSION_ENDS}. */
@@ -56,29 +55,29 @@ export type SessionEnd = (typeof SESSION_ENDS)[number];
 
 /** Limits of a session. */
 export interface SessionLimits extends HeartbeatLimits {
-  /** Past this many unsent bytes data frames are dropped. */
+  /** Above this many unsent bytes data frames are dropped. */
   readonly queueBytesMax: number;
   /**
-   * A longer message fails to be sent, and ends the session of who sends it: tag and body, in
-   * bytes. The same on all nodes. Default: {@linkcode MESSAGE_BYTES_MAX}.
+   * The longest message, tag and body, in bytes. A longer one is not sent; receiving one ends the session. The
+   * same on all nodes. Default: {@linkcode MESSAGE_BYTES_MAX}.
    */
   readonly messageBytesMax?: number | undefined;
 }
 
-/** What a session takes from outside. */
+/** What a session needs of the host. */
 export interface SessionHost {
   readonly clock: Clock;
   /** Runs a task at the end of this turn. */
   atFlush(task: () => void): void;
 }
 
-/** Who takes what comes over a session. */
+/** Handles the messages of a session. */
 export interface SessionHandler {
-  /** The same for what actors send most, where it stands in `bytes`, when nothing is held. */
+  /** The same for SEND and SEND_NAMED without a view of the body, when nothing is held back. */
   messageAt?(tag: number, bytes: Uint8Array, from: number, to: number): string | undefined;
   /**
-   * A frame that is not the session's own business. A returned text is the rule that it broke. `bulk`
-   * is given where the frame came in pieces: it is at its place in the order, and not to be held.
+   * Handles a message. A returned text is the rule that it broke. `bulk` is the number of a message that came in
+   * fragments: it is at its place in the order, and is not held back.
    */
   message(
     connection: Session,
@@ -87,24 +86,24 @@ export interface SessionHandler {
     bulk?: number,
   ): string | undefined;
   /**
-   * A large frame has begun; `head` is the beginning of its body. What is returned stands for its
-   * addressee: until the frame is whole, deliveries to the same one must be given to
-   * {@linkcode Session.holds}. `undefined`: nothing needs to wait for it.
+   * A large message has begun; `head` is the beginning of its body. Returns the key of its receiver: until it is
+   * complete, other deliveries to the same key must be added to {@linkcode Session.holds}. `undefined`: none
+   * must wait.
    */
   begin?(connection: Session, tag: number, head: Uint8Array): HoldKey | undefined;
-  /** The queue is more than half full, or it is below an eighth again. */
+  /** The send queue is more than half full, or less than an eighth again. */
   pressure?(connection: Session, high: boolean): void;
-  /** The session is over; called once. `words` say more, for a log. */
+  /** The session has ended; called once. `words` describe the end, for the log. */
   over(connection: Session, end: SessionEnd, words: string): void;
 }
 
-/** A stream whose handshake is done, and the reader that may hold the beginning of a frame. */
+/** A stream after the handshake, and its reader, which may have the beginning of a frame. */
 export interface Opened {
   readonly stream: Stream;
   readonly reader: FrameReader;
 }
 
-/** Somebody wants to know whether the peer is alive. */
+/** A pending check whether the peer is alive. */
 interface Probe {
   /** The number of the ping that must be answered. */
   readonly ping: number;
@@ -113,13 +112,13 @@ interface Probe {
 
 /** A session that is up. */
 export class Session implements FrameSink, SessionMessages {
-  /** Who is on the other side. */
+  /** The peer, as known from the handshake. */
   readonly met: Met;
-  /** Whether this side dialled. */
+  /** Whether this side dialed. */
   readonly dialled: boolean;
-  /** What is to be sent. */
+  /** The send queue. */
   readonly outbox: Outbox;
-  /** What came and waits behind large frames that are on their way. */
+  /** Received messages that wait for incomplete large ones. */
   readonly holds: HoldbackQueue = new HoldbackQueue();
   readonly #stream: Stream;
   readonly #handler: SessionHandler;
@@ -137,7 +136,7 @@ export class Session implements FrameSink, SessionMessages {
   readonly #budget: ReceiveBudget | undefined;
   readonly #held: Holder;
 
-  /** `budget` is the node's, for what has come in part. */
+  /** `budget` is the node's limit of incomplete input. */
   constructor(
     met: Met,
     dialled: boolean,
@@ -178,7 +177,7 @@ export class Session implements FrameSink, SessionMessages {
     };
   }
 
-  /** Where the peer is: an IPv4 address or an IPv6 /64. */
+  /** The peer's address: IPv4, or an IPv6 /64. */
   get address(): string {
     return this.#held.address;
   }
@@ -198,23 +197,23 @@ export class Session implements FrameSink, SessionMessages {
     return this.outbox.dropped;
   }
 
-  /** How full the queue is. */
+  /** Returns the state of the send queue. */
   pressure(): PressureState {
     const { unsent, dropped, pressure } = this.outbox;
     return { queued: unsent, limit: this.#limits.queueBytesMax, dropped, high: pressure.isHigh };
   }
 
-  /** Resolves when the queue is not high: below an eighth of its limit, or gone with the session. */
+  /** Resolves when the queue is not high: below an eighth of its limit, or closed with the session. */
   drained(): Promise<void> {
     return this.outbox.pressure.drained();
   }
 
-  /** Sends a frame that must not be lost as long as the session lives. */
+  /** Sends a frame that is never dropped while the session is up. */
   sendControl(frame: Uint8Array): void {
     this.outbox.control(frame);
   }
 
-  /** Sends a frame unless too much is waiting. False: it was dropped. */
+  /** Sends a frame unless too much waits. Returns false if it was dropped. */
   sendData(frame: Uint8Array): boolean {
     return this.outbox.data(frame);
   }
@@ -238,7 +237,7 @@ export class Session implements FrameSink, SessionMessages {
     this.#probes.add(probe);
   }
 
-  /** Pings or gives up, as time goes by. */
+  /** Called periodically: sends a PING, or ends the session after silence. */
   tick(now: number): void {
     switch (this.#heartbeat.tick(now)) {
       case "ping":
@@ -253,8 +252,8 @@ export class Session implements FrameSink, SessionMessages {
   }
 
   /**
-   * Ends the session in order: what is queued still goes, and the peer is told why. Resolves when
-   * the peer has hung up too, or after a second.
+   * Ends the session in an orderly way: sends what is queued, then GOODBYE with the reason. Resolves when the
+   * peer has closed too, or after a second.
    */
   goodbye(reason: GoodbyeReason): Promise<void> {
     if (this.#over) return Promise.resolve();
@@ -284,7 +283,7 @@ export class Session implements FrameSink, SessionMessages {
     this.#end(end, words);
   }
 
-  /** A frame came, whose body stands in `bytes`: a view of its own would cost more than the rest. */
+  /** Handles a frame whose body is a part of `bytes`: a view would cost more than the rest. */
   frameAt(tag: number, bytes: Uint8Array, from: number, to: number): boolean {
     const isPlain = (tag === TAG.SEND || tag === TAG.SEND_NAMED) && this.holds.count === 0;
     if (!isPlain || this.#handler.messageAt === undefined) {
@@ -294,7 +293,7 @@ export class Session implements FrameSink, SessionMessages {
     return broken === undefined ? !this.#over : this.#broke(broken);
   }
 
-  /** A frame came. Returns false if the session is over. */
+  /** Handles a frame. Returns false if the session has ended. */
   frame(tag: number, body: Uint8Array): boolean {
     const broken = this.#handler.message(this, tag, body);
     return broken === undefined ? !this.#over : this.#broke(broken);
@@ -360,7 +359,7 @@ export class Session implements FrameSink, SessionMessages {
     return this.outbox.taken(u32At(body, 0)) ? undefined : "a TAKEN of more than was sent";
   }
 
-  /** A frame over the limit came: what follows it cannot be told apart. */
+  /** A frame exceeded the limit: no later frame can be found. */
   overlong(): void {
     this.#broke(`a frame of more than ${FRAME_BYTES_MAX} bytes`);
   }
@@ -371,7 +370,7 @@ export class Session implements FrameSink, SessionMessages {
     this.#account();
   }
 
-  /** Reports to the node how much of what has come in part is held, if that is another amount. */
+  /** Reports the amount of incomplete input to the node, if it has changed. */
   #account(): void {
     const held = this.#reader.keptBytes + this.#fragments.bytes + this.holds.bytes;
     const bytes = this.#over || held < HELD_BYTES_LEAST ? 0 : held;
@@ -403,7 +402,7 @@ export class Session implements FrameSink, SessionMessages {
     for (const probe of [...this.#probes]) probe.done(false);
   }
 
-  /** Nothing more is handed on: what had begun to come, and what was held for it, is dropped. */
+  /** Drops incomplete messages, and those that wait for them. */
   #forget(): void {
     this.#fragments.clear();
     this.holds.clear();

@@ -1,8 +1,8 @@
 /**
- * Spawning on other nodes, and by other nodes here: only what this node has exposed under a name.
+ * Spawns actors on other nodes, and for other nodes on this one: only functions that are exposed by name.
  *
  *     spawn ─▶ SPAWN ─▶ exposed? allowed? ─▶ spawned, linked, monitored ─▶ SPAWNED ─▶ the pid
- *       └─ time over · the session is lost · the one who asked has ended: what comes up late is killed
+ *       └─ timeout · session lost · the caller has ended: an actor that starts late is killed
  *
  * @module
  */
@@ -23,16 +23,16 @@ import { ALLOW_ALL, type Authorization } from "./authorization.ts";
 import { SPAWN_FLAG, SPAWN_STATUS } from "./message.ts";
 import type { Outbound } from "./outbound.ts";
 
-/** How long a spawn on another node may take, unless told otherwise. Milliseconds. */
+/** The default time limit of a spawn on another node. Milliseconds. */
 const SPAWN_TIMEOUT_MS = 5_000;
 
-/** So long one that is owned may take to end when the session with its owner is over. Milliseconds. */
+/** How long an owned actor may take to end after the session with its owner has ended. Milliseconds. */
 const OWNED_GRACE_MS = 5_000;
 
 /** The longest name of an exposed function, in bytes. */
 const EXPOSED_NAME_BYTES_MAX = 255;
 
-/** Who may spawn an exposed function: these nodes, or those for which the function is true. */
+/** Which nodes may spawn an exposed function: a list, or those for which `allow` returns true. */
 export interface ExposeOptions {
   /** Default: every node of the cluster. */
   readonly allow?: readonly string[] | ((node: string) => boolean) | undefined;
@@ -46,24 +46,24 @@ export type SpawnFailure =
   | "timeout"
   | "noconnection";
 
-/** An actor could not be spawned on another node. */
+/** Rejection of a spawn on another node. */
 export class SpawnError extends Error {
-  /** Tells the class of the error. */
+  /** The name of the class. */
   override readonly name = "SpawnError";
   /**
-   * `"notexposed"`: that node has no function of that name; `"refused"`: it does not let this node spawn
-   * it; `"limit"`; `"timeout"`: no answer in time; `"noconnection"`: no session with it, or it was lost.
+   * `"notexposed"`: that node has no function of that name; `"refused"`: it does not allow this node to
+   * spawn it; `"limit"`; `"timeout"`: no answer in time; `"noconnection"`: no session with it, or it was lost.
    */
   readonly code: SpawnFailure;
 
-  /** For the runtime. */
+  /** Takes the code, the target and the reason. */
   constructor(code: SpawnFailure, { node, fn }: RemoteSpawn, words: string) {
     super(`cannot spawn ${JSON.stringify(fn)} on ${node}: ${words}`);
     this.code = code;
   }
 }
 
-/** A SPAWN row. */
+/** A SPAWN message. */
 export interface SpawnRow {
   readonly request: number;
   readonly from: number;
@@ -90,7 +90,7 @@ class Pending implements WheelTimer, Chained {
   readonly from: ActorRef;
   readonly flags: number;
   readonly ref: Ref | undefined;
-  /** Nobody waits any more. */
+  /** Whether the caller waits no more. */
   isOver = false;
   readonly #system: System;
   readonly #resolve: (pid: Pid) => void;
@@ -125,7 +125,7 @@ class Pending implements WheelTimer, Chained {
     if (this.#settle()) this.#reject(new SpawnError(code, this.target, words));
   }
 
-  /** Who asked has ended. */
+  /** The caller has ended. */
   drop(reason: ExitReason): void {
     if (this.#settle()) this.#reject(new ActorExitError(this.from.pid as Pid, reason));
   }
@@ -143,7 +143,7 @@ class Pending implements WheelTimer, Chained {
   }
 }
 
-/** An actor here that an actor of another node owns: hangs on the owner's cell, and then in the wheel. */
+/** An actor here that is owned by a remote actor: attached to the owner, and later to the timer wheel. */
 class Owned implements WheelTimer, Chained {
   due = 0;
   next: WheelTimer | undefined = undefined;
@@ -158,20 +158,20 @@ class Owned implements WheelTimer, Chained {
     this.#actor = actor;
   }
 
-  /** The session is over. */
+  /** The session has ended. */
   drop(): void {
     if (this.#actor.isAlive) this.#lost();
   }
 
-  /** It has had its time. */
+  /** Kills it after the grace period. */
   fire(): void {
     this.#actor.end("killed");
   }
 }
 
-/** What one node lets others spawn, and what it has others spawn. */
+/** The exposed functions of one node, and its pending spawns on others. */
 export class Spawner {
-  /** Told when what is exposed changes. */
+  /** Called when an exposed function is added or removed. */
   changed: (added: boolean, name: string) => void = () => {};
   authorization: Pick<Authorization, "allows"> = ALLOW_ALL;
   readonly #system: System;
@@ -199,12 +199,12 @@ export class Spawner {
     return this.#exposed.has(name);
   }
 
-  /** The name under which a function is exposed, or was last. */
+  /** Returns the name under which a function is exposed, or was last. */
   nameOf(fn: object): string | undefined {
     return this.#names.get(fn);
   }
 
-  /** Lets other nodes spawn a function. Another one of that name is replaced. */
+  /** Exposes a function to other nodes. Replaces another one of that name. */
   expose(name: string, fn: ActorFunction<never, never[]>, { allow }: ExposeOptions = {}): void {
     const length = utf8(name).length;
     if (length === 0 || length > EXPOSED_NAME_BYTES_MAX || !name.isWellFormed()) {
@@ -221,7 +221,7 @@ export class Spawner {
     if (isNew && !this.#isClosed) this.changed(true, name);
   }
 
-  /** Lets nobody spawn it any more. Whether somebody could. */
+  /** Stops exposing a function. Returns whether it was exposed. */
   unexpose(name: string): boolean {
     if (!this.#exposed.delete(name)) return false;
     if (!this.#isClosed) this.changed(false, name);
@@ -237,7 +237,7 @@ export class Spawner {
     for (const name of this.#exposed.keys()) this.changed(false, name);
   }
 
-  /** Spawns on another node. `line` is the way there, if there is one. */
+  /** Spawns on another node. `line` is the link to it, if there is one. */
   spawn(
     line: Outbound | undefined,
     from: ActorRef,
@@ -257,7 +257,7 @@ export class Spawner {
       const request = ++this.#requests;
       const flags = (link ? SPAWN_FLAG.LINK : 0) | (ref === undefined ? 0 : SPAWN_FLAG.MONITOR) |
         (target.owned ? SPAWN_FLAG.OWNED : 0);
-      // First, for it throws if the arguments cannot be sent.
+      // First, since it throws if the arguments cannot be sent.
       line.spawn(request, from.pid.id, flags, target.fn, ref?.id ?? 0, args);
       const pending = new Pending(
         this.#system,
@@ -274,7 +274,7 @@ export class Spawner {
     });
   }
 
-  /** The node is this one: the same, without the journey. */
+  /** Spawns on this node by an exposed name. */
   #spawnHere(
     from: ActorRef,
     target: RemoteSpawn,
@@ -295,7 +295,7 @@ export class Spawner {
     return pid as Pid;
   }
 
-  /** Another node asks. Called by the arrivals. */
+  /** Handles a SPAWN of another node. */
   asked(line: Outbound, { request, from, flags, name, ref, args }: SpawnRow): void {
     const exposed = this.#isClosed ? undefined : this.#exposed.get(name);
     if (exposed === undefined) return this.#refuse(line, request, "notexposed");
@@ -307,7 +307,7 @@ export class Spawner {
     const pid = this.#system.spawn(undefined, undefined, exposed.fn, args as never[]);
     const actor = this.#system.find(pid.id) as Actor | undefined;
     if (actor === undefined) return this.#refuse(line, request, "limit");
-    // Who was asked whether it may, or was told that it did, has ended the session.
+    // The function `allow`, or a listener, has ended the session.
     if (!line.isOpen) return actor.end("noconnection");
     if (flags & SPAWN_FLAG.LINK) tie(actor, line.distant(from));
     if (flags & SPAWN_FLAG.OWNED) this.#own(line.distant(from), actor);
@@ -320,7 +320,7 @@ export class Spawner {
     line.spawned(request, 0, pid.id, "normal");
   }
 
-  /** One of ours is not to outlive the session with its owner. */
+  /** Ends a local actor when the session with its owner ends. */
   #own(owner: ActorRef, actor: Actor): void {
     const owned = new Owned(() => this.#system.setTimer(owned, OWNED_GRACE_MS), actor);
     attach(owned, owner);
@@ -349,7 +349,7 @@ export class Spawner {
     await Promise.all(ends);
   }
 
-  /** Another node has answered. Called by the arrivals. */
+  /** Handles a SPAWNED of another node. */
   answered(line: Outbound, request: number, status: number, id: number): void {
     const pending = this.#pending.get(request);
     if (pending?.line !== line) return;
@@ -365,7 +365,7 @@ export class Spawner {
     pending.done(line.pid(id));
   }
 
-  /** A session is over. */
+  /** A session has ended. */
   lost(line: Outbound): void {
     for (const [request, pending] of this.#pending) {
       if (pending.line !== line) continue;

@@ -1,6 +1,6 @@
 /**
- * Calls that travel: an actor that was called may send the call on, and an actor of another node replies to
- * it, as with the `From` of OTP's gen_server.
+ * Calls that are passed on: an actor may send a call to an actor of another node, which replies to it, as with
+ * the `From` of OTP's gen_server.
  *
  *     a caller ──call──▶ server ──sends the call on──▶ worker
  *         ▲                 (its node holds the call)     │ reply
@@ -24,7 +24,7 @@ import { ANSWER } from "./message.ts";
 /** The number of a call that is over. */
 const OVER = 0;
 
-/** How the answer of a call of another node gets there. */
+/** Sends the answer of a call that another node holds. */
 export interface CallAnswerer {
   /** Sends an answer, if there is a session with the node. */
   answerHeld(home: Home, number: number, status: number, value: unknown): void;
@@ -94,7 +94,7 @@ export class TransferredCall extends Call implements TransferableCall, Chained, 
   }
 }
 
-/** The calls of one node that were sent on to others, and are not answered. */
+/** The unanswered calls of one node that were passed on to others. */
 export class HeldCalls {
   readonly #system: System;
   readonly #answerer: CallAnswerer;
@@ -107,25 +107,25 @@ export class HeldCalls {
     this.#answerer = answerer;
   }
 
-  /** How many there are. */
+  /** The number of them. */
   get size(): number {
     return this.#byNumber.size;
   }
 
-  /** How a call travels; `undefined` if the value is none. It is held from now on. */
+  /** Holds a call, and returns how it is encoded; `undefined` if the value is no call. */
   transferable(value: object): TransferableCall | undefined {
     if (value instanceof TransferredCall) return value;
     if (!(value instanceof PendingCall || value instanceof IncomingCall)) return undefined;
     return { home: this.#system.home, id: this.#number(value), request: value.request };
   }
 
-  /** The call that has arrived. One that this node holds is that call again. */
+  /** Returns the call that has arrived: the original one if this node holds it. */
   arrived(home: Home, id: number, request: unknown): Call {
     const held = home === this.#system.home ? this.#byNumber.get(id) : undefined;
     return held ?? new TransferredCall(this.#answerer, home, id, request);
   }
 
-  /** An answer has come for a call that is held. Returns whether the status is one of these. */
+  /** Handles an answer to a call that is held. Returns whether the status is for held calls. */
   answered(number: number, status: number, value: unknown): boolean {
     const call = this.#byNumber.get(number);
     switch (status) {
