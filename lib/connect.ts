@@ -1,5 +1,5 @@
 /**
- * `connect`: a WebSocket client for a program of Deno's or Bun's.
+ * `connect`: a WebSocket client for programs on Deno and Bun.
  *
  * @module
  */
@@ -12,14 +12,14 @@ import {
 } from "./ws/client.ts";
 
 /**
- * Connects to a WebSocket server, and connects again when the connection is lost. It has what the server
- * has: limits, compression, backpressure, the same handlers. The URL, `headers` and `protocols` may be
- * functions, which are called for each attempt. When the client gives up, its `state` is "failed", `error`
- * is why, `ended` resolves with it, and `stateChange` is called.
+ * Connects to a WebSocket server, and connects again when the connection is lost. Limits, compression,
+ * backpressure and handlers are as in the server. The URL, `headers` and `protocols` may be functions, which
+ * are called for each attempt. When the client gives up, its `state` is "failed", `error` is the reason,
+ * `ended` resolves with it, and `stateChange` is called.
  *
- * @throws {OptionError} `code` "badoption": the URL or an option cannot be.
- * @throws {ConnectError} `code` says why there is no connection: "refused", "timeout", "untrusted", …
- * @throws {HandshakeError} `code` "handshake": the server opens no WebSocket; `status` is its answer.
+ * @throws {OptionError} `code` "badoption": the URL or an option is invalid.
+ * @throws {ConnectError} `code` is the reason: "refused", "timeout", "untrusted", …
+ * @throws {HandshakeError} `code` "handshake": the server rejects the WebSocket; `status` is that of its response.
  *
  * @example Ask an echo server
  * ```ts

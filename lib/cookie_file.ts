@@ -1,5 +1,5 @@
 /**
- * The file that keeps the cookie, and what is wrong with it in words.
+ * The cookie file, and errors about it.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import { join } from "node:path";
 import type { Host } from "./host/host.ts";
 import { CookieError, makeCookie } from "./mesh/cookie.ts";
 
-/** The system's codes, and Deno's name for a missing permission, in words. */
+/** Descriptions of error codes of the system, and of Deno's missing permission. */
 const WORDS: Readonly<Record<string, string>> = {
   EACCES: "this user may not read or write it",
   EPERM: "this user may not read or write it",
@@ -24,9 +24,9 @@ const WORDS: Readonly<Record<string, string>> = {
 const NAME = ".firn.cookie";
 
 /**
- * Returns the lines of the cookie file, which is made if it is not there.
+ * Returns the lines of the cookie file, which is created if it does not exist.
  *
- * @throws {CookieError} `code` "cookiefile": it can be neither read nor made; the message says which file, why,
+ * @throws {CookieError} `code` "cookiefile": it can be neither read nor created; the message contains the file, the reason
  *   and what to do, and `cause` is the error of the runtime.
  */
 export function cookiesFromFile(given: string | undefined, host: Host): readonly string[] {

@@ -1,5 +1,5 @@
 /**
- * Options of a node from environment variables, as containers get their configuration.
+ * Options of a node from environment variables, for containers.
  *
  * @module
  */
@@ -16,7 +16,7 @@ const VARIABLES = [
   "FIRN_LISTEN",
 ] as const;
 
-/** Values by the names of variables. */
+/** Environment variables by name. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
@@ -32,7 +32,7 @@ export type Environment = Readonly<Record<string, string | undefined>>;
  *
  * On Deno reading them needs `--allow-env`, for these variables at least.
  *
- * @throws {NodeOptionError} `code` "badoption": `FIRN_LISTEN` is no address.
+ * @throws {NodeOptionError} `code` "badoption": `FIRN_LISTEN` is not an address.
  *
  * @example
  * ```ts
@@ -45,7 +45,7 @@ export type Environment = Readonly<Record<string, string | undefined>>;
  * ```
  */
 export function nodeOptionsFromEnv(env?: Environment): NodeOptions {
-  // One by one: on Deno each may have its own permission.
+  // Read one by one: on Deno each may have its own permission.
   const values = Object.fromEntries(
     VARIABLES.map((name) => [name, (env ?? process.env)[name]?.trim() || undefined]),
   );

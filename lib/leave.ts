@@ -1,7 +1,7 @@
 /**
- * Leaving: what a node does so that its end disturbs nothing.
+ * Leaving the cluster in an orderly way.
  *
- *     nothing more is placed here ─▶ singletons and remote children move ─▶ sockets are closed in batches
+ *     no children are placed here ─▶ singletons and remote children move ─▶ sockets are closed in batches
  *                                                                    ─▶ actors end ─▶ goodbye
  *
  * @module
@@ -15,14 +15,14 @@ import { CLOSE_CODES } from "./ws/close.ts";
 import { OptionError } from "./ws/options.ts";
 import type { Server, StopOptions } from "./ws/server.ts";
 
-/** Milliseconds that leaving may take by default: a little less than Kubernetes waits after SIGTERM. */
+/** The default time limit: a little less than Kubernetes waits after SIGTERM. Milliseconds. */
 const LEAVE_MS = 25_000;
 
-/** How to leave. */
+/** Options of `leave`. */
 export interface LeaveOptions extends StopOptions {
   /**
-   * Milliseconds for all of it. Half of them, at most, are for singletons and remote children to move; what
-   * has not moved then, and sockets that are still open at the end, are cut off. Default 25000.
+   * Milliseconds for all of it. Half of them, at most, are for singletons and remote children to move; children
+   * that have not moved then, and sockets that are still open at the end, are closed. Default 25000.
    */
   readonly timeout?: number | undefined;
   /** The code of the close frames. Default 1012, service restart: clients should connect again. */
@@ -31,7 +31,7 @@ export interface LeaveOptions extends StopOptions {
   readonly reason?: string | undefined;
 }
 
-/** The parts of a node that leaving is about. */
+/** The parts of a node that leaving needs. */
 export interface LeavingParts {
   readonly host: Host;
   readonly mesh: Mesh;
@@ -41,8 +41,8 @@ export interface LeavingParts {
 }
 
 /**
- * Moves what runs on a node elsewhere, and closes its sockets. Returns how many milliseconds are left to stop
- * it.
+ * Moves singletons and remote children to other nodes, and closes sockets. Returns the milliseconds that are
+ * left to stop the node.
  */
 export async function leave(
   parts: LeavingParts,
@@ -66,7 +66,7 @@ export async function leave(
     mesh.log.warn(`leaving: not all singletons and children moved within ${timeout / 2} ms`);
   }
   const left = (): number => Math.max(0, endAt - host.clock.now());
-  // Some of the time is kept for actors to end.
+  // A quarter of the time is left for actors to end.
   const drainMs = left() * 0.75;
   const stop = { ...batches, code, reason, timeout: drainMs };
   await isWithin(host, drainMs, Promise.all(servers.map((server) => server.stop(stop))));

@@ -1,5 +1,5 @@
 /**
- * `serve` for a program that is no node: WebSockets on this machine alone.
+ * `serve` for programs without a node: WebSockets on this machine alone.
  *
  * @module
  */
@@ -8,11 +8,11 @@ import type { ServeOptions } from "./ws/options.ts";
 import { serve as serveOn, type Server } from "./ws/server.ts";
 
 /**
- * Serves WebSockets, and plain HTTP on the same port. Its rooms are its own; `node.serve` is the
- * same with rooms that span the cluster.
+ * Serves WebSockets, and plain HTTP on the same port. Its rooms are local; those of
+ * `node.serve` span the cluster.
  *
- * @throws {OptionError} `code` "badoption": an option cannot be.
- * @throws {ListenError} `code` of the system: the port is in use, or may not be used.
+ * @throws {OptionError} `code` "badoption": an option is invalid.
+ * @throws {ListenError} `code` of the system: the port is in use, or not permitted.
  *
  * @example An echo server
  * ```ts

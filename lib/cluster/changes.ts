@@ -1,5 +1,5 @@
 /**
- * What tells an actor that a name or a group has changed.
+ * Messages to actors about changes of names and groups.
  *
  * @module
  */
@@ -21,17 +21,17 @@ export function groupChange(
 }
 
 /**
- * A global name has appeared, moved or gone.
+ * A global name was registered, moved to another actor, or freed.
  */
 export class NameChange extends RuntimeMessage {
   /** Always `"name"`. */
   readonly type = "name";
-  /** Which. */
+  /** The name. */
   readonly name: string;
-  /** Who is found under it now. */
+  /** The actor that has the name now; `undefined` if none has. */
   readonly pid: Pid | undefined;
 
-  /** For the runtime only: it throws for a program. */
+  /** For the runtime only: throws if a program calls it. */
   constructor(key: symbol, name: string, pid: Pid | undefined) {
     super(key);
     this.name = name;
@@ -45,14 +45,14 @@ export class NameChange extends RuntimeMessage {
 export class GroupChange extends RuntimeMessage {
   /** Always `"group"`. */
   readonly type = "group";
-  /** Which. */
+  /** The group. */
   readonly group: string;
-  /** Who joined, as often as it did. */
+  /** The actors that joined, each as often as it did. */
   readonly joined: readonly Pid[];
-  /** Who left, as often as it did. */
+  /** The actors that left, each as often as it did. */
   readonly left: readonly Pid[];
 
-  /** For the runtime only: it throws for a program. */
+  /** For the runtime only: throws if a program calls it. */
   constructor(key: symbol, group: string, joined: readonly Pid[], left: readonly Pid[]) {
     super(key);
     this.group = group;

@@ -1,6 +1,6 @@
 /**
- * The rows by which claims of names are serialised, and by which a cluster's time and members are agreed.
- * Sent only to peers with `FEATURE.CLAIMS`.
+ * Messages that serialise claims of names, and that synchronise the cluster's time and members. Sent only to
+ * peers with `FEATURE.CLAIMS`.
  *
  * @module
  */
@@ -11,17 +11,17 @@ import { MEMBERS_MAX } from "./members.ts";
 import type { NameEntry } from "./names.ts";
 import { isKey, packOn, type PeerLine, readNumber, readPid, STAMP_MAX } from "./rows.ts";
 
-/** Lists of nodes have at most this many bytes each; what does not fit is left out. */
+/** The most bytes of a list of nodes. Further nodes are left out. */
 const LIST_BYTES_MAX = 64 * 1024;
 
-/** In place of a pid: none. */
+/** Stands for no pid. */
 const NO_PID = 0xffff_ffff_ffff_ffffn;
 
-/** What a peer knows of the cluster. */
+/** What a peer knows about the cluster. */
 export interface ClusterView {
   /** Its time, in microseconds. */
   readonly time: number;
-  /** The highest fencing token that it knows of. */
+  /** The highest fencing token that it knows. */
   readonly token: number;
   /** How many other sessions it has. */
   readonly sessions: number;
@@ -48,7 +48,7 @@ export function sendView(line: PeerLine, view: ClusterView): void {
   line.row(TAG.CLUSTER_VIEW, writer.done());
 }
 
-/** CLUSTER_VIEW from its body. */
+/** Decodes CLUSTER_VIEW. */
 export function readView(body: Uint8Array): ClusterView | undefined {
   const reader = new Reader(body);
   const time = readNumber(reader);
@@ -67,7 +67,7 @@ function readNodes(reader: Reader): string[] {
   return nodes;
 }
 
-/** Asks a peer whether an entry of it is held, now that a rival of it is known. */
+/** Asks a peer whether its entry is held, because a rival entry is known. */
 export function sendInquire(line: PeerLine, entry: NameEntry, rival: NameEntry): boolean {
   const packed = packOn(line, rival.pid);
   if (packed === undefined) return false;
@@ -80,7 +80,7 @@ export function sendInquire(line: PeerLine, entry: NameEntry, rival: NameEntry):
   return true;
 }
 
-/** INQUIRE from its body. */
+/** Decodes INQUIRE. */
 export function readInquire(
   line: PeerLine,
   body: Uint8Array,
@@ -102,7 +102,7 @@ export function sendHeld(line: PeerLine, { name, stamp }: NameEntry): void {
   line.row(TAG.GLOBAL_HELD, new Writer(64).text16(name).u64(BigInt(stamp)).done());
 }
 
-/** HELD from its body. */
+/** Decodes HELD. */
 export function readHeld(body: Uint8Array): { name: string; stamp: number } | undefined {
   const reader = new Reader(body);
   const name = reader.text(reader.u16());
@@ -110,7 +110,7 @@ export function readHeld(body: Uint8Array): { name: string; stamp: number } | un
   return reader.ok && isKey(name) ? { name, stamp } : undefined;
 }
 
-/** Sends the decision of a resolver to the owner of the entry that lost by it. */
+/** Sends the decision of a resolver to the owner of the entry that lost. */
 export function sendResolved(line: PeerLine, lost: NameEntry, keeps: Pid | undefined): boolean {
   const packed = keeps === undefined ? NO_PID : packOn(line, keeps);
   if (packed === undefined) return false;
@@ -119,7 +119,7 @@ export function sendResolved(line: PeerLine, lost: NameEntry, keeps: Pid | undef
   return true;
 }
 
-/** RESOLVED from its body. */
+/** Decodes RESOLVED. */
 export function readResolved(
   line: PeerLine,
   body: Uint8Array,

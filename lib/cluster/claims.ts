@@ -1,5 +1,5 @@
 /**
- * Claims of names that wait at a node which has already granted the name to another.
+ * Claims of names that wait at a node that has granted the name to another claim.
  *
  *     REGISTER of a name that is taken ─▶ waits ─▶ the name is free: the earliest claim is granted
  *                                           └────▶ its owner withdraws it, or is lost
@@ -14,21 +14,21 @@ export interface Claim {
   readonly entry: NameEntry;
   readonly line: PeerLine;
   readonly request: number;
-  /** The holder that its owner was last told of. */
+  /** The holder that was last sent to its owner. */
   told: string | undefined;
 }
 
-/** Claims that wait, by name and owner. */
+/** Waiting claims by name and owner. */
 export class Claims {
   readonly #byName = new Map<string, Map<string, Claim>>();
   readonly #counts = new Map<string, number>();
 
-  /** How many claims of a node wait. */
+  /** Returns how many claims of a node wait. */
   countOf(owner: string): number {
     return this.#counts.get(owner) ?? 0;
   }
 
-  /** Those of a name. */
+  /** Returns the claims of a name. */
   of(name: string): Claim[] {
     const claims = this.#byName.get(name);
     return claims === undefined ? [] : [...claims.values()];
@@ -43,7 +43,7 @@ export class Claims {
     claims.set(owner, claim);
   }
 
-  /** Removes a claim. Whether there was one. */
+  /** Removes a claim. Returns whether there was one. */
   remove(name: string, owner: string): boolean {
     const claims = this.#byName.get(name);
     if (!claims?.delete(owner)) return false;
@@ -65,7 +65,7 @@ export class Claims {
     return [...this.#byName.keys()];
   }
 
-  /** Takes out the earliest claim of a name, of those that may be granted. */
+  /** Removes and returns the earliest claim of a name that may be granted. */
   take(name: string, isReady: (claim: Claim) => boolean): Claim | undefined {
     let first: Claim | undefined;
     for (const claim of this.of(name)) {

@@ -1,5 +1,5 @@
 /**
- * What becomes of an actor that has lost its global name.
+ * Handles the loss of a global name.
  *
  * @module
  */
@@ -7,10 +7,10 @@ import type { System } from "../actor/system.ts";
 import { Deadline } from "../actor/timer.ts";
 import type { Pid } from "../term/pid.ts";
 
-/** A resolver may take this long to settle a conflict; then the default applies. Milliseconds. */
+/** How long a resolver may take; then the default applies. Milliseconds. */
 export const RESOLVE_MS_MAX = 30_000;
 
-/** Two nodes held one name; this node's lost it. */
+/** Two nodes held one name, and this node's actor has lost it. */
 export interface NameConflict {
   /** The name. */
   readonly name: string;
@@ -31,7 +31,7 @@ export type Resolve = (
 ) => Pid<never> | undefined | Promise<Pid<never> | undefined>;
 
 /**
- * What becomes of an actor that loses its name: `"exit"` ends it with `{ nameConflict, winner }`; `"keep"`
+ * How to handle an actor that loses its name: `"exit"` ends it with `{ nameConflict, winner }`; `"keep"`
  * lets it continue without the name. A function may hand the actor's state to the winner first. It is called
  * when this node is connected with the winner's, or after the heartbeat timeout without a connection. The
  * actor ends when the returned promise settles, unless it resolves to `"keep"`, and after 30 seconds at the
@@ -42,7 +42,7 @@ export type OnConflict =
   | "keep"
   | ((conflict: NameConflict) => unknown);
 
-/** Applies `onConflict` to the loser. `reach` resolves when the winner can be sent messages. */
+/** Applies `onConflict` to the loser. `reach` resolves when messages can reach the winner. */
 export function settleConflict(
   system: System,
   conflict: NameConflict,

@@ -1,6 +1,6 @@
 /**
- * Global names, as a program has them: each is registered on one node, and found on all of them in memory.
- * `registry.ts` says how, and `README.md` what is guaranteed.
+ * The public API of global names: each is registered on one node, and looked up on every node in memory.
+ * `README.md` has the guarantees, `registry.ts` the protocol.
  *
  * @module
  */
@@ -22,10 +22,10 @@ import {
   startSingleton,
 } from "./singleton.ts";
 
-/** `waitFor` waits this long, unless told otherwise. Milliseconds. */
+/** The default time limit of `waitFor`. Milliseconds. */
 const WAIT_MS = 5_000;
 
-/** How to register. */
+/** Options of a registration. */
 export interface GlobalOptions {
   /** What happens to the actor when it loses the name to another. Default "exit". */
   readonly onConflict?: OnConflict | undefined;
@@ -41,7 +41,7 @@ export interface GlobalOptions {
   readonly quorum?: Quorum | undefined;
 }
 
-/** How to wait. */
+/** Options of `waitFor`. */
 export interface WaitOptions {
   /** Milliseconds, or `Infinity`. Default 5000. */
   readonly timeout?: number | undefined;
@@ -49,13 +49,13 @@ export interface WaitOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** A global name has not appeared in time. */
+/** Rejection of `waitFor`: no actor was registered under the name in time. */
 export class NameTimeoutError extends Error {
-  /** Tells the class of the error. */
+  /** The name of the class. */
   override readonly name = "NameTimeoutError";
   /** Stable code: `"timeout"`. */
   readonly code = "timeout";
-  /** For the runtime. */
+  /** Takes the name and the time limit. */
   constructor(name: string, ms: number) {
     super(`no actor was registered as ${JSON.stringify(name)} within ${ms} ms`);
   }
@@ -68,7 +68,7 @@ export class Global {
   readonly #groups: GroupTable | undefined;
   readonly #singletons = new Map<string, Singleton>();
 
-  /** For the runtime: programs get theirs from their node. */
+  /** For the runtime: programs use `node.global`. */
   constructor(system: System, registry: Registry, groups?: GroupTable) {
     this.#system = system;
     this.#registry = registry;
@@ -77,25 +77,25 @@ export class Global {
 
   /**
    * Registers an actor under a name on all nodes. Resolves when all connected nodes have answered: to
-   * true, and every one of them finds it; or to false, since another holds the name. Until then nodes
-   * may find it already. It ends with its actor. One that has the name already keeps it.
+   * true if it is registered on all of them, or to false if another actor has the name. Nodes may find it before
+   * that. The registration ends with its actor. An actor that already has the name keeps it.
    *
    * Of several registrations at most one resolves to true if any node is connected with the nodes of all of them.
    * Nodes that are not, directly or through one other node, may register a name each; when they meet, one of
    * them loses it: see `onConflict`, `resolve` and `quorum`.
    *
-   * @throws {NameError} `code` "badname": it is empty, longer than 255 bytes, or begins with NUL.
-   * @throws {NoProcError} `code` "noproc": the actor is not there.
+   * @throws {NameError} `code` "badname": the name is empty, longer than 255 bytes, or begins with NUL.
+   * @throws {NoProcError} `code` "noproc": there is no such actor.
    * @throws {QuorumError} `code` "noquorum": fewer nodes than `quorum` are connected and have granted it, or this
    * node has just started and members are missing that may know of a holder.
-   * @throws {ArgumentError} `code` "badarg": this node has as many names as it may, 262,144, or `quorum` is invalid.
+   * @throws {ArgumentError} `code` "badarg": this node has 262,144 names already, or `quorum` is invalid.
    */
   register(name: string, pid: Pid<never>, options: GlobalOptions = {}): Promise<boolean> {
     return this.#system.tracked(this.#register(name, pid, options, false));
   }
 
   /**
-   * Registers an actor in place of the one that has the name, if any; that one is not told, and lives on.
+   * Registers an actor in place of the one that has the name, if any; that one is not notified and is not ended.
    * Otherwise the same as {@linkcode register}. Resolves to false if the holder cannot be reached from here.
    *
    * @example
@@ -126,7 +126,7 @@ export class Global {
   /**
    * Waits until an actor is registered under a name, and resolves to it: at once if there is one.
    *
-   * @throws {NameTimeoutError} `code` "timeout": none was, within `timeout`.
+   * @throws {NameTimeoutError} `code` "timeout": no actor was registered within `timeout`.
    * @throws {ArgumentError} `code` "badarg": the timeout is above 24 days, and not `Infinity`.
    *
    * @example
@@ -170,19 +170,19 @@ export class Global {
     return this.#system.within(waiting, timeout, late);
   }
 
-  /** Frees a name that was registered on this node. Whether it was. */
+  /** Frees a name that was registered on this node. Returns whether it was. */
   unregister(name: string): boolean {
     return isName(name) && this.#registry.unregister(name);
   }
 
-  /** All names of all nodes, in the order in which they became known here. */
+  /** Returns the names of all nodes, in the order in which they became known here. */
   names(): string[] {
     return this.#registry.names().filter((name) => !name.startsWith(RESERVED));
   }
 
   /**
-   * Sends an actor a `NameChange` now and whenever the name appears, moves or goes. Gives what stops
-   * that; it also ends with the actor.
+   * Sends an actor a `NameChange` now and whenever the name is registered, moved or freed. Returns a function
+   * that stops it; it also ends with the actor.
    *
    * @throws {NoProcError} `code` "noproc": the actor is not on this node.
    */
@@ -191,17 +191,17 @@ export class Global {
   }
 
   /**
-   * Has exactly one child run in the cluster, under a global name: on one of the nodes that ask for it,
-   * and on another of them when that one is lost or stops. Resolves when it is found here, or when a connected
+   * Runs exactly one child in the cluster, under a global name: on one of the nodes that call this, and on
+   * another of them when that one is lost or stops. Resolves when it is found here, or when a connected
    * node reports twice that it runs on a node that is out of reach.
    *
-   * While nodes are apart each side runs one, and when they meet again, the later one is stopped, in order. With
+   * While nodes are apart each side runs one, and when they meet again, the later one is stopped in an orderly way. With
    * `quorum` or `lease` only one side runs it; each incarnation has a higher fencing token. The guide "Network
    * partitions" compares them.
    *
-   * @throws {NameError} `code` "badname": it is empty, longer than 254 bytes, or begins with NUL;
+   * @throws {NameError} `code` "badname": the name is empty, longer than 254 bytes, or begins with NUL;
    * "taken": this node takes part already.
-   * @throws {SingletonError} `code` "timeout": it was not found within `timeout`. This node takes no part then.
+   * @throws {SingletonError} `code` "timeout": the child was not found within `timeout`. Then this node does not take part.
    * @throws {ArgumentError} `code` "badarg": an option is invalid.
    *
    * @example
@@ -282,7 +282,7 @@ export class Global {
       unlock: () => void registry.unregister(lock),
       token: () => registry.ours(lock)?.token,
       monitor: (pid) => [lock, name].forEach((key) => this.monitor(key, pid as Pid<NameChange>)),
-      // As old as the lock: the node that wins the one in a conflict wins the other.
+      // With the stamp of the lock: the node that wins one in a conflict wins the other.
       register: (pid) => {
         const { stamp, token } = registry.ours(lock) ?? {};
         return registry.register(name, pid, "keep", { stamp, token, yieldsAfterPause: true });
@@ -293,7 +293,7 @@ export class Global {
     };
   }
 
-  /** For the runtime: this node takes no part in any singleton any more. Resolves when all have moved. */
+  /** For the runtime: stops taking part in all singletons. Resolves when all have moved. */
   leave(): Promise<unknown> {
     return Promise.all([...this.#singletons.values()].map((singleton) => singleton.stop()));
   }

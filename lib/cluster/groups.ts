@@ -1,9 +1,9 @@
 /**
- * Process groups: actors of all nodes under one name, found on every node in memory.
+ * Process groups: actors of all nodes under one name, looked up on every node in memory.
  *
- * Each node owns the memberships of its own actors, and says only these; what it has said goes with its
- * session. An actor may be in a group several times, and leaves it as often. Groups of one name in
- * different scopes have nothing to do with each other.
+ * Each node owns the memberships of its own actors, and announces only these; they are removed when its session
+ * ends. An actor may join a group several times, and must leave as often. Groups of one name in different
+ * scopes are independent.
  *
  * @module
  */
@@ -26,16 +26,16 @@ import {
 } from "./rows.ts";
 import { type Numbered, SyncCursor } from "./sync_cursor.ts";
 
-/** The scope of groups that are given none. */
+/** The default scope. */
 export const DEFAULT_SCOPE = "default";
 
 /**
- * A node may have so many memberships. To join once more is refused; a peer that says it has more breaks
- * a rule, which ends its session.
+ * The most memberships of a node. Joining once more throws; a peer that announces more breaks a rule, which ends
+ * its session.
  */
 export const MEMBERSHIPS_MAX: number = 2 ** 20;
 
-/** Before others have a turn, a peer is told of so many memberships. */
+/** How many memberships are sent to a peer before other work continues. */
 const PORTION_COUNT = 2048;
 
 /** A member, and how often it has joined. */
@@ -51,10 +51,10 @@ interface Group {
   readonly byNode: Map<string, Map<number, Member>>;
 }
 
-/** A membership of an actor of ours. */
+/** A membership of a local actor. */
 interface Row extends MemberRow, Numbered {}
 
-/** What an actor of ours is in. It hangs on the actor. */
+/** The memberships of a local actor. It is attached to the actor. */
 class Joined implements Chained {
   following: Chained | undefined = undefined;
   preceding: Chained | undefined = undefined;
@@ -70,21 +70,21 @@ class Joined implements Chained {
   }
 }
 
-/** A node that there is a session with. */
+/** A node with which there is a session. */
 interface Peer {
   readonly line: PeerLine;
-  /** How far it has been told of our memberships. */
+  /** Which of our memberships were sent to it. */
   readonly telling: SyncCursor<Row>;
-  /** How many it has. */
+  /** The number of its memberships. */
   memberships: number;
 }
 
-/** All groups of all scopes, as one node has them. */
+/** One node's table of the groups of all scopes. */
 export class GroupTable {
   readonly #system: System;
   readonly #membershipsMax: number;
   readonly #groups = new Map<string, Group>();
-  /** Our memberships, in the order of their numbers. */
+  /** Local memberships, in the order of their numbers. */
   readonly #rows = new Set<Row>();
   readonly #joined = new Map<Actor, Joined>();
   readonly #peers = new PeerTable<Peer>();
@@ -167,7 +167,7 @@ export class GroupTable {
     this.#peers.add({ line, telling, memberships: 0 });
   }
 
-  /** Tells a peer of more of our memberships. False: of all of them. */
+  /** Sends more of our memberships to a peer. Returns false if all were sent. */
   tell(line: PeerLine): boolean {
     const telling = this.#peers.behind(line)?.telling;
     if (telling === undefined || telling.isDone) return false;
@@ -175,7 +175,7 @@ export class GroupTable {
     return !telling.isDone;
   }
 
-  /** A session is over: its members go. */
+  /** A session has ended: removes its members. */
   down(line: PeerLine): void {
     const { node } = line.home;
     if (this.#peers.remove(line) === undefined) return;
@@ -188,7 +188,7 @@ export class GroupTable {
     }
   }
 
-  /** A JOIN. A returned text is the rule that it broke. */
+  /** Handles a GROUP_JOIN. A returned text is the rule that it broke. */
   joining(line: PeerLine, body: Uint8Array): string | undefined {
     const rows = this.#read(line, body);
     if (typeof rows === "string") return `a JOIN ${rows}`;
@@ -201,7 +201,7 @@ export class GroupTable {
     return undefined;
   }
 
-  /** A LEAVE. */
+  /** Handles a GROUP_LEAVE. */
   leaving(line: PeerLine, body: Uint8Array): string | undefined {
     const rows = this.#read(line, body);
     if (typeof rows === "string") return `a LEAVE ${rows}`;
@@ -236,7 +236,7 @@ export class GroupTable {
     this.#leave(rows);
   }
 
-  /** Memberships of ours end. */
+  /** Ends local memberships. */
   #leave(rows: readonly Row[]): void {
     for (const row of rows) this.#rows.delete(row);
     for (const { line, telling } of this.#peers) {
@@ -257,7 +257,7 @@ export class GroupTable {
     this.#tell(key, group, [pid], []);
   }
 
-  /** Whether it was a member. */
+  /** Removes a member. Returns whether it was one. */
   #remove(owner: string, { scope, group: name, pid }: MemberRow): boolean {
     const key = keyOf(scope, name);
     const group = this.#groups.get(key);
@@ -283,29 +283,29 @@ export class Groups {
   readonly #table: GroupTable;
   readonly #scope: string;
 
-  /** For the runtime: programs get theirs from their node. */
+  /** For the runtime: programs use `node.groups`. */
   constructor(table: GroupTable, scope: string) {
     this.#table = table;
     this.#scope = scope;
   }
 
-  /** The groups of another scope. */
+  /** Returns the groups of another scope. */
   scope(name: string): Groups {
     return new Groups(this.#table, checked(name));
   }
 
   /**
-   * An actor of this node joins a group; it may do so several times. It leaves when it ends.
+   * Adds an actor of this node to a group; it may join several times. It leaves when it ends.
    *
-   * @throws {NoProcError} `code` "noproc": it is not on this node.
+   * @throws {NoProcError} `code` "noproc": the actor is not on this node.
    * @throws {ArgumentError} `code` "badarg": the group's name is empty or longer than 255 bytes, or this node
-   * has as many memberships as it may, 1,048,576.
+   * has 1,048,576 memberships already.
    */
   join(group: string, pid: Pid<never>): void {
     this.#table.join(this.#scope, checked(group), pid);
   }
 
-  /** It leaves the group, once. Whether it was in. */
+  /** Removes one membership of an actor. Returns whether there was one. */
   leave(group: string, pid: Pid<never>): boolean {
     return this.#table.leave(this.#scope, group, pid);
   }
@@ -323,14 +323,14 @@ export class Groups {
     return this.#table.localMembers(this.#scope, group) as Pid<never>[] as P[];
   }
 
-  /** The names of all groups that have members. */
+  /** Returns the names of all groups with members. */
   names(): string[] {
     return this.#table.names(this.#scope);
   }
 
   /**
-   * Sends an actor a `GroupChange` with all members now, and one whenever some join or leave. Gives what
-   * stops that; it also ends with the actor.
+   * Sends an actor a `GroupChange` with all members now, and one whenever some join or leave. Returns a
+   * function that stops it; it also ends with the actor.
    *
    * @throws {NoProcError} `code` "noproc": the actor is not on this node.
    */
@@ -339,7 +339,7 @@ export class Groups {
   }
 }
 
-/** Scopes and groups may have any characters: where the one ends is said by its length. */
+/** Scopes and groups may contain any character, so the key begins with the length of the scope. */
 function keyOf(scope: string, group: string): string {
   return `${scope.length}:${scope}${group}`;
 }

@@ -5,7 +5,7 @@
  */
 
 /**
- * What grants leases: a database, or a service such as etcd. A lease that was granted is valid for `ttl`
+ * Grants leases: a database, or a service such as etcd. A lease that was granted is valid for `ttl`
  * milliseconds, and as long again from the beginning of each `renew` that resolves to true.
  *
  * The authority must not grant a lease to another node before that time is over, unless it was released.
@@ -18,13 +18,13 @@ export interface Lease {
    * all earlier ones of that name, or to `undefined` while another node has it.
    */
   acquire(name: string, node: string): Promise<number | undefined>;
-  /** Prolongs it. Resolves to false if it is lost, and rejects if the authority cannot be asked. */
+  /** Renews a lease. Resolves to false if it is lost; rejects if the authority cannot be reached. */
   renew(name: string, token: number): Promise<boolean>;
-  /** Gives it back. */
+  /** Releases a lease. */
   release(name: string, token: number): Promise<void>;
 }
 
-/** How long an attempt may take: a part of `ttl`. */
+/** An attempt may take `ttl` divided by this. */
 const ATTEMPT_PART = 3;
 
 /** What a lease needs of its system. */
@@ -57,7 +57,8 @@ export class HeldLease {
     this.#renewAt = askedAt + lease.ttl / ATTEMPT_PART;
   }
 
-  /** Tries to obtain one. `undefined`: another node has it, or the authority does not answer in time. */
+  /** Tries to obtain a lease. Resolves to `undefined` if another node has it, or the authority does not answer in
+   * time. */
   static async acquire(
     lease: Lease,
     name: string,
@@ -73,30 +74,30 @@ export class HeldLease {
       if (held.isValid) return held;
       await held.release();
     } catch {
-      // An answer that comes too late is given back.
+      // A lease that is granted too late is released.
       asked.then((token) => token === undefined ? undefined : lease.release(name, token))
         .catch(() => {});
     }
     return undefined;
   }
 
-  /** Whether nobody else can have it. */
+  /** Whether it is still valid, so that no other node can have it. */
   get isValid(): boolean {
     return this.#system.now() < this.#validUntil;
   }
 
-  /** Milliseconds until it must be renewed. */
+  /** Milliseconds until it should be renewed. */
   get renewMs(): number {
     return Math.max(0, this.#renewAt - this.#system.now());
   }
 
-  /** Renews it if it is time to. Resolves to whether it is valid. */
+  /** Renews it if that is due. Resolves to whether it is valid. */
   async renew(): Promise<boolean> {
     if (!this.isValid) return false;
     const askedAt = this.#system.now();
     if (askedAt < this.#renewAt) return true;
     const { ttl } = this.#lease;
-    // Asked again soon if it fails, as long as it is valid.
+    // Tried again soon if it fails, while it is valid.
     this.#renewAt = askedAt + ttl / 10;
     const leftMs = Math.min(ttl / ATTEMPT_PART, this.#validUntil - askedAt);
     try {
@@ -108,12 +109,12 @@ export class HeldLease {
       this.#validUntil = askedAt + ttl;
       this.#renewAt = askedAt + ttl / ATTEMPT_PART;
     } catch {
-      // The authority cannot be asked: it is valid until its time is over.
+      // The authority cannot be reached: the lease is valid until it expires.
     }
     return this.isValid;
   }
 
-  /** Gives it back. Never rejects. */
+  /** Releases it. Never rejects. */
   async release(): Promise<void> {
     this.#validUntil = -Infinity;
     const asked = Promise.resolve().then(() => this.#lease.release(this.#name, this.token));

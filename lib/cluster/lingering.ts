@@ -1,6 +1,6 @@
 /**
- * Quorum names of nodes that were lost. The holder may not have noticed yet that it is alone; until it
- * must have, nobody else gets the name.
+ * Quorum names of nodes that were lost. The holder may not have noticed yet that it is isolated; the
+ * name is not granted to others until it must have.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import type { System } from "../actor/system.ts";
 import { Deadline } from "../actor/timer.ts";
 import type { NameEntry } from "./names.ts";
 
-/** Entries of nodes that were lost, until their time is over. */
+/** Entries of lost nodes, until they expire. */
 export class Lingering {
   readonly #system: System;
   readonly #free: (name: string) => void;
@@ -20,7 +20,7 @@ export class Lingering {
     this.#free = free;
   }
 
-  /** The entry that is kept of a name. */
+  /** Returns the entry that is kept of a name. */
   of(name: string): NameEntry | undefined {
     return this.#byName.size === 0 ? undefined : this.#byName.get(name)?.entry;
   }
@@ -37,7 +37,7 @@ export class Lingering {
     this.#system.setTimer(deadline, ms);
   }
 
-  /** The node is back, or is known to have ended: what it holds now, it has announced. */
+  /** The node is back and has announced what it holds, or is known to have ended. */
   release(owner: string): void {
     for (const [name, { entry }] of [...this.#byName]) {
       if (entry.owner !== owner) continue;

@@ -1,5 +1,5 @@
 /**
- * A name of this node, the terms on which it was registered, and the peers that are asked for it.
+ * A global name that this node registers: its options, and the peers that have granted it.
  *
  *     claimed ──all connected peers have granted it──▶ held ──▶ withdrawn
  *        └──────── one has refused ────────────────────────────────▲
@@ -11,7 +11,7 @@ import type { OnConflict, Resolve } from "./conflict.ts";
 import type { NameEntry } from "./names.ts";
 import type { Quorum } from "./quorum.ts";
 
-/** How a name is registered. */
+/** Options of a registration. */
 export interface RegisterTerms {
   readonly onConflict: OnConflict;
   /** In place of a new stamp. */
@@ -22,24 +22,24 @@ export interface RegisterTerms {
   /** A holder is asked to hand the name over. */
   readonly replace?: boolean | undefined;
   readonly resolve?: Resolve | undefined;
-  /** After this process stood still for so long that peers gave it up, an entry that came later wins. */
+  /** After this process was paused for so long that peers gave it up, a later entry wins. */
   readonly yieldsAfterPause?: boolean | undefined;
-  /** Called with the node that has the name, as far as the node that refuses it knows. */
+  /** Called with the holder of the name that the refusing node knows. */
   readonly refused?: ((owner: string) => void) | undefined;
 }
 
 /** Peers that have not granted a claim yet. */
 export interface Asking {
   request: number;
-  /** By peer: the holder that it knows, if it named one; it grants the claim when that one has let go. */
+  /** By peer: the holder that it named, if any; it grants the claim when that holder has withdrawn. */
   readonly waiting: Map<string, string | undefined>;
-  /** How often a token was too low. */
+  /** How often the token was too low. */
   lows: number;
   readonly done: (outcome: boolean | Error) => void;
   readonly promise: Promise<boolean>;
 }
 
-/** The name. It hangs on its actor, if that is of this node. */
+/** The name. It is attached to its actor, if that is local. */
 export class LocalName implements Chained {
   following: Chained | undefined = undefined;
   preceding: Chained | undefined = undefined;
@@ -47,13 +47,13 @@ export class LocalName implements Chained {
   entry: NameEntry;
   readonly terms: RegisterTerms;
   readonly #ended: () => void;
-  /** As long as it is a claim. */
+  /** The peers that were asked, while it is a claim. */
   asking: Asking | undefined = undefined;
   /** Peers that have granted it, if it needs a quorum. */
   readonly grants: Set<string> | undefined;
-  /** A resolver decides who keeps the name. */
+  /** Whether a resolver is deciding which actor keeps the name. */
   isResolving = false;
-  /** Waits for the end of its actor no more. */
+  /** Stops watching the actor. */
   unwatch: () => void = () => {};
 
   constructor(number: number, entry: NameEntry, terms: RegisterTerms, ended: () => void) {

@@ -1,9 +1,9 @@
 /**
- * The members of the cluster as far as this node knows: itself, its seeds, each node that it has met or
- * that a peer has met, except those that left in order. A majority is a majority of these.
+ * The members of the cluster that this node knows: itself, its seeds, and each node with which it or a peer has
+ * had a session, except those that left in an orderly way. Majorities are counted among these.
  *
- * A node that is lost stays a member. So does one that crashed and never returns, until a node that has
- * its name has come and stopped in order.
+ * A lost node stays a member. So does one that crashed and never returns, until a node with its name has been
+ * connected and has stopped in an orderly way.
  *
  * @module
  */
@@ -20,7 +20,7 @@ export class Members {
     this.#known = new Set([self, ...seeds].slice(0, MEMBERS_MAX));
   }
 
-  /** How many there are, with this node. */
+  /** The number of members, this node included. */
   get size(): number {
     return this.#known.size;
   }
@@ -46,14 +46,14 @@ export class Members {
     if (this.#known.size < MEMBERS_MAX) this.#known.add(node);
   }
 
-  /** A node has stopped in order. */
+  /** A node has stopped in an orderly way. */
   leave(node: string): void {
     if (!this.#known.delete(node)) return;
     if (this.#left.size === MEMBERS_MAX) this.#left.delete(this.#left.values().next().value!);
     this.#left.add(node);
   }
 
-  /** What a peer knows. Whom this node is connected with, it knows better. */
+  /** Adds what a peer knows, except about nodes with which this node has a session. */
   learn(known: readonly string[], left: readonly string[], isUp: (node: string) => boolean): void {
     for (const node of left) if (!isUp(node)) this.leave(node);
     for (const node of known) {

@@ -1,6 +1,6 @@
 /**
  * The replicated table of global names. Each node owns the names that were registered on it; a replica is
- * a map from node to the names that it announced, so losing a node drops its part and nothing else.
+ * a map from node to the names that it announced, so losing a node removes exactly its names.
  *
  *     "cart" ─ b@h:1: <b 42>, stamp 17   ◀── the winner: see `wins`
  *            └ c@h:1: <c  7>, stamp 18       until its owner withdraws it
@@ -12,7 +12,7 @@
  */
 import type { Pid } from "../term/pid.ts";
 
-/** One name, as one node has it. */
+/** One node's entry of a name. */
 export interface NameEntry {
   readonly name: string;
   /** The node on which it was registered. */
@@ -22,9 +22,9 @@ export interface NameEntry {
   readonly stamp: number;
   /** Fencing token of a name that is held by a quorum; otherwise absent. */
   readonly token?: number | undefined;
-  /** It is held by a quorum: when its node is lost, it is not free at once. */
+  /** Whether it is held by a quorum: when its node is lost, the name is not free at once. */
   readonly lingers?: boolean | undefined;
-  /** Not known to be held: some peer of its owner may not have granted it yet. */
+  /** Whether it may still be a claim, which some peer of its owner has not granted yet. */
   isClaim?: boolean;
 }
 
@@ -36,8 +36,8 @@ export interface NameChanged {
 }
 
 /**
- * Whether one entry wins over another of the same name: what is held over what is claimed, then the higher
- * token, then the earlier stamp, then the lesser node name.
+ * Returns whether one entry wins over another of the same name: held over claimed, then the higher token, then
+ * the earlier stamp, then the lesser node name.
  */
 export function wins(one: NameEntry, other: NameEntry): boolean {
   const isClaim = one.isClaim ?? false;
@@ -46,7 +46,7 @@ export function wins(one: NameEntry, other: NameEntry): boolean {
   return token !== otherToken ? token > otherToken : isEarlier(one, other);
 }
 
-/** Whether one of two entries was made first. The order of claims. */
+/** Returns whether one entry was made before another: the order of claims. */
 export function isEarlier(one: NameEntry, other: NameEntry): boolean {
   return one.stamp < other.stamp || (one.stamp === other.stamp && one.owner < other.owner);
 }
@@ -58,42 +58,42 @@ export class NameTable {
   /** Names with more than one entry. */
   readonly #contested = new Set<string>();
 
-  /** How many names there are. */
+  /** The number of names. */
   get size(): number {
     return this.#winners.size;
   }
 
-  /** The winning entry of a name. */
+  /** Returns the winning entry of a name. */
   find(name: string): NameEntry | undefined {
     return this.#winners.get(name);
   }
 
-  /** All names, in the order in which they became known. */
+  /** Returns all names, in the order in which they became known. */
   names(): string[] {
     return [...this.#winners.keys()];
   }
 
-  /** A node's entry of a name. */
+  /** Returns a node's entry of a name. */
   of(owner: string, name: string): NameEntry | undefined {
     return this.#byOwner.get(owner)?.get(name);
   }
 
-  /** All entries of a node. */
+  /** Returns all entries of a node. */
   allOf(owner: string): NameEntry[] {
     return [...this.#byOwner.get(owner)?.values() ?? []];
   }
 
-  /** How many names a node has. */
+  /** Returns the number of names of a node. */
   countOf(owner: string): number {
     return this.#byOwner.get(owner)?.size ?? 0;
   }
 
-  /** Whether a name has more than one entry. */
+  /** Returns whether a name has more than one entry. */
   isContested(name: string): boolean {
     return this.#contested.has(name);
   }
 
-  /** The entries of a contested name that do not win. */
+  /** Returns the entries of a contested name that do not win. */
   rivals(name: string): NameEntry[] {
     if (!this.#contested.has(name)) return [];
     const winner = this.#winners.get(name);
@@ -112,7 +112,7 @@ export class NameTable {
     return this.#settle(name, from, owner);
   }
 
-  /** An entry turns out to be held. */
+  /** Marks an entry as held. */
   hold(entry: NameEntry): NameChanged | undefined {
     const { owner, name } = entry;
     entry.isClaim = false;
@@ -141,7 +141,7 @@ export class NameTable {
     return changes;
   }
 
-  /** `owner` has just set or lost the name, whose winner was `from` until now. */
+  /** Updates the name after a change of `owner`'s entry. The winner was `from` before. */
   #settle(name: string, from: NameEntry | undefined, owner: string): NameChanged | undefined {
     const to = this.#contested.has(name) ? this.#contest(name) : this.of(owner, name);
     if (to === undefined) this.#winners.delete(name);

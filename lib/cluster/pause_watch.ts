@@ -1,17 +1,16 @@
 /**
- * Notices that this process stood still: it was stopped, or the machine slept. Then its peers may have
- * given it up without its knowing.
+ * Detects that this process was paused (SIGSTOP, sleep of the machine): then peers may have given it up.
  *
  * @module
  */
 import type { System } from "../actor/system.ts";
 import { Deadline } from "../actor/timer.ts";
 
-/** How often it looks, at the most and at the least. Milliseconds. */
+/** The interval of the checks: limits. Milliseconds. */
 const TICK_MS_MAX = 1_000;
 const TICK_MS_MIN = 20;
 
-/** Looks at the clock again and again, as long as somebody wants to know. */
+/** Checks the clock periodically while it is in use. */
 export class PauseWatch {
   readonly #system: System;
   readonly #tickMs: number;

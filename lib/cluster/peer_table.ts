@@ -1,19 +1,19 @@
 /**
- * The nodes that there is a session with, and what is kept for each.
+ * The nodes with which there is a session, and the data that is kept for each.
  *
  * @module
  */
 import type { PeerLine } from "./rows.ts";
 
 /**
- * Peers by node. A session that another one has replaced is ignored: neither what arrives over it late
- * nor its end has an effect.
+ * Peers by node. A session that was replaced by another is ignored: neither late messages of it nor its end
+ * have an effect.
  */
 export class PeerTable<Peer extends { readonly line: PeerLine }> {
   readonly #byNode = new Map<string, Peer>();
   readonly #awaited = new Map<string, Set<() => void>>();
 
-  /** How many there are. */
+  /** The number of peers. */
   get size(): number {
     return this.#byNode.size;
   }
@@ -37,25 +37,25 @@ export class PeerTable<Peer extends { readonly line: PeerLine }> {
     };
   }
 
-  /** Who is behind a line, as long as its session is up. */
+  /** Returns the peer of a link while its session is up. */
   behind(line: PeerLine): Peer | undefined {
     const peer = this.#byNode.get(line.home.node);
     return peer?.line === line ? peer : undefined;
   }
 
-  /** A session is over. Gives who was behind it. */
+  /** A session has ended. Returns its peer. */
   remove(line: PeerLine): Peer | undefined {
     const peer = this.behind(line);
     if (peer !== undefined) this.#byNode.delete(line.home.node);
     return peer;
   }
 
-  /** The node of that name. */
+  /** Returns the peer of that name. */
   get(node: string): Peer | undefined {
     return this.#byNode.get(node);
   }
 
-  /** All of them. */
+  /** Iterates over the peers. */
   [Symbol.iterator](): Iterator<Peer> {
     return this.#byNode.values();
   }

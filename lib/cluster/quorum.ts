@@ -1,17 +1,17 @@
 /**
- * What a quorum is, and the error of a registration without one.
+ * The option `quorum`, and the error of a registration without a quorum.
  *
  * @module
  */
 import { ArgumentError } from "../actor/errors.ts";
 
 /**
- * How many nodes must have granted a name, this one included: a number, or more than half of the members
- * that are known (`members.ts`). A number must be more than half of all nodes, or two sides have a quorum.
+ * How many nodes must have granted a name, this one included: a number, or more than half of the known members
+ * (`members.ts`). A number must be more than half of all nodes; otherwise two sides may have a quorum.
  */
 export type Quorum = number | "majority";
 
-/** Throws `ArgumentError` unless it is a quorum. */
+/** Throws `ArgumentError` if a quorum is invalid. */
 export function checkQuorum(quorum: Quorum | undefined): void {
   if (quorum === undefined || quorum === "majority") return;
   if (Number.isInteger(quorum) && quorum >= 1) return;
@@ -19,7 +19,7 @@ export function checkQuorum(quorum: Quorum | undefined): void {
 }
 
 /**
- * Too few nodes are connected and have granted the name.
+ * Rejection of a registration: too few nodes are connected and have granted the name.
  *
  * @example
  * ```ts
@@ -33,11 +33,11 @@ export function checkQuorum(quorum: Quorum | undefined): void {
  * ```
  */
 export class QuorumError extends Error {
-  /** Tells the class of the error. */
+  /** The name of the class. */
   override readonly name = "QuorumError";
   /** Stable code: `"noquorum"`. */
   readonly code = "noquorum";
-  /** For the runtime. */
+  /** Takes the name and the counts. */
   constructor(name: string, granted: number, needed: number, isFresh = false) {
     const words = isFresh
       ? "this node has just started, and members are missing that may know of a holder"

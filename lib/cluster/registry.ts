@@ -1,23 +1,23 @@
 /**
- * One node's part in the global names: the names that it owns, and what its peers have announced of theirs.
- * What a registration guarantees is in `README.md`.
+ * One node's registry of global names: the names that it owns, and those that its peers have announced. The
+ * guarantees of a registration are in `README.md`.
  *
  *     register ─▶ a claim ─▶ REGISTER to all peers ─▶ all have granted it (OK) ─▶ held: true
  *                                 │                        └─ TAKEN by one that holds it ─▶ withdrawn: false
- *     a session is up ─▶ SYNC: our names          a session is over ─▶ its names go
+ *     a session is up ─▶ SYNC: our names          a session has ended ─▶ its names are removed
  *
  * **A peer grants a name to one claim at a time**; others wait there (`claims.ts`). So of two claims that
- * one node knows of at most one is held. A claim that is earlier than the one that was granted is not
- * granted in its place: its owner is asked first (INQUIRE), and withdraws a claim, or answers that it holds
- * the name (HELD). Thus the earliest of several claims succeeds, and no clock takes a name from its holder.
+ * one node knows at most one is held. A claim that is earlier than the granted one is not granted in its
+ * place: the owner of the granted one is asked first (INQUIRE), and withdraws it, or answers that it holds the
+ * name (HELD). Thus the earliest of several claims succeeds, and no clock takes a name from its holder.
  *
- * A node announces only what it owns itself. Two that hold one name after a partition have one winner on
- * all nodes (`wins`); the owner of the other entry withdraws it.
+ * A node announces only its own names. If two hold one name after a partition, all nodes compute the same
+ * winner (`wins`), and the owner of the other entry withdraws it.
  *
- * A peer that names another holder may be behind: that one has let go of the name, and we know it already.
- * So its TAKEN counts only if we are not connected with that holder; else its OK comes later.
+ * A peer that answers with another holder may be out of date: we may already know that the holder has
+ * withdrawn. So TAKEN counts only if we are not connected with that holder; otherwise an OK will follow.
  *
- * Longer than 400 lines: it is one state machine, and its data are in files of their own.
+ * Longer than 400 lines because it is one state machine. Its tables are in separate files.
  *
  * @module
  */
@@ -71,29 +71,29 @@ import { SyncCursor } from "./sync_cursor.ts";
 import { Tokens } from "./tokens.ts";
 
 /**
- * A node may have so many names. To register one more is refused; a peer that says it has more breaks a
- * rule, which ends its session.
+ * The most names of a node. Registering one more rejects; a peer that announces more breaks a rule, which ends
+ * its session.
  */
 export const NAMES_MAX: number = 2 ** 18;
 
-/** Before others have a turn, a peer is told of so many names. */
+/** How many names are sent to a peer before other work continues. */
 const PORTION_COUNT = 2048;
 
-/** `connect` waits no longer for the peer's names, and neither do claims at this node. Milliseconds. */
+/** How long `connect`, and claims at this node, wait for the names of a new peer. Milliseconds. */
 const SYNC_MS_MAX = 5_000;
 
-/** A claim is made again with a higher token so often; then there is no quorum. */
+/** How often a claim is repeated with a higher token before it fails without a quorum. */
 const LOWS_MAX = 8;
 
-/** A holder that lost its quorum has stopped by then, beyond the time in which it notices. Milliseconds. */
+/** How long a holder may take to stop after it has noticed the loss of its quorum. Milliseconds. */
 export const STOP_MS_MAX = 2_000;
 
-/** Names that begin with this are the runtime's own, and are shown to nobody. */
+/** The prefix of names that the runtime uses, which are not listed. */
 export const RESERVED = "\0";
 
 /** Events of global names. */
 export interface GlobalEvents {
-  /** A global name has appeared, moved or gone. */
+  /** A global name was registered, moved to another actor, or freed. */
   name: { readonly name: string; readonly pid: Pid | undefined };
   /** An actor of this node has lost its global name to another. */
   nameconflict: NameConflict;
@@ -101,38 +101,38 @@ export interface GlobalEvents {
   quorumlost: { readonly name: string; readonly pid: Pid };
 }
 
-/** What a registry is told of its node. */
+/** Options of a registry. */
 export interface RegistryOptions {
-  /** Nodes that are members though they were never met. */
+  /** Nodes that count as members before there was a session with them. */
   readonly seeds?: readonly string[] | undefined;
-  /** Silence after which a peer is pinged, and after which it is given up. Milliseconds. */
+  /** `pingInterval` and `pingTimeout` of the node. Milliseconds. */
   readonly quietMs?: number | undefined;
   readonly deadlineMs?: number | undefined;
-  /** Called when this node takes over a peer's time, since it differs too much from its own. */
+  /** Called when this node adopts a peer's time because it differs too much from its own. */
   readonly onShift?: ((node: string, ms: number) => void) | undefined;
-  /** Whether another node may have a name. Default: any. */
+  /** Returns whether another node may register a name. Default: any may. */
   readonly allows?: ((node: string, name: string) => boolean) | undefined;
 }
 
-/** A node that there is a session with. */
+/** A node with which there is a session. */
 interface Peer {
   readonly line: PeerLine;
-  /** How far it has been told of our names. */
+  /** Which of our names were sent to it. */
   readonly telling: SyncCursor<LocalName>;
-  /** It has told of all its names, or takes too long. */
+  /** Resolves when it has sent all its names, or takes too long. */
   readonly synced: Promise<void>;
   isSynced: boolean;
   readonly upAt: number;
   readonly whenSynced: () => void;
-  /** How many sessions this node had when it told the peer so. */
+  /** The number of sessions that was last sent to the peer. */
   sessions: number;
-  /** Names that are held by quorum, and were announced to it, by the number of the request. */
+  /** Names held by quorum that were announced to it, by the number of the request. */
   readonly announced: Map<number, LocalName>;
-  /** Names that it was asked for before its turn to be told of them. */
+  /** Names for which it was asked, which are left out of the sync. */
   readonly asked: Set<LocalName>;
 }
 
-/** What one node knows of the global names. */
+/** The registry of one node. */
 export class Registry {
   readonly members: Members;
   readonly #system: System;
@@ -177,17 +177,17 @@ export class Registry {
     this.#pauses = new PauseWatch(system, this.#deadlineMs, (ms) => this.#paused(ms));
   }
 
-  /** The entry that is found under a name. */
+  /** Returns the winning entry of a name. */
   find(name: string): NameEntry | undefined {
     return this.#table.find(name);
   }
 
-  /** A name of this node. */
+  /** Returns this node's entry of a name. */
   ours(name: string): NameEntry | undefined {
     return this.#own.get(name)?.entry;
   }
 
-  /** All names, in the order in which they became known. */
+  /** Returns all names, in the order in which they became known. */
   names(): string[] {
     return this.#table.names();
   }
@@ -203,7 +203,7 @@ export class Registry {
       .map(({ entry }) => entry.name);
   }
 
-  /** How many nodes a quorum needs. */
+  /** Returns how many nodes a quorum needs. */
   need(quorum: Quorum | undefined): number {
     return quorum === "majority" ? this.members.majority : quorum ?? 1;
   }
@@ -263,20 +263,20 @@ export class Registry {
       this.#watched.add(own);
       this.#pauses.start();
     }
-    // Asked before anybody is told: who is told may take the name back.
+    // Sent before listeners are called: a listener may withdraw the name.
     const answer = this.#ask(own);
     this.#apply(change);
     return answer;
   }
 
-  /** Frees a name of this node. Whether it was one. */
+  /** Frees a name of this node. Returns whether it was one. */
   unregister(name: string): boolean {
     const own = this.#own.get(name);
     if (own !== undefined) this.#withdraw(own);
     return own !== undefined;
   }
 
-  /** Tells an actor of this node who has a name, now and whenever that changes. */
+  /** Sends a local actor the holder of a name, now and whenever it changes. */
   monitor(name: string, pid: Pid<NameChange>): () => void {
     const actor = this.#system.actorOf(pid);
     if (actor === undefined) throw new NoProcError(pid);
@@ -295,7 +295,7 @@ export class Registry {
     };
   }
 
-  /** Resolves when a peer has told of all its names, or its session is over, or it takes too long. */
+  /** Resolves when a peer has sent all its names, its session has ended, or it takes too long. */
   synced(node: string): Promise<void> {
     const peer = this.#peers.get(node);
     if (peer === undefined) return Promise.resolve();
@@ -335,7 +335,7 @@ export class Registry {
     for (const own of this.#watched) if (own.asking === undefined) this.#announce(own, peer);
   }
 
-  /** Tells a peer of this node's time, and of the members that it knows. False: it has no use for it. */
+  /** Sends this node's time and known members to a peer. Returns false if the peer does not support it. */
   view(line: PeerLine): boolean {
     const peer = this.#peers.behind(line);
     if (peer === undefined || !canClaim(line)) return false;
@@ -345,12 +345,12 @@ export class Registry {
     return true;
   }
 
-  /** Tells a peer of more of our names. False: of all of them. */
+  /** Sends more of our names to a peer. Returns false if all were sent. */
   tell(line: PeerLine): boolean {
     const peer = this.#peers.behind(line);
     if (peer === undefined || peer.telling.isOver) return false;
     const { telling, asked } = peer;
-    // Those that are asked for, or held by quorum, the peer was asked for when the session was up.
+    // For claims and names held by quorum the peer was asked when the session was up.
     const names = telling.next(PORTION_COUNT).filter((own) => !asked.has(own));
     sendSync(line, names.map(({ entry }) => entry), this.#me);
     if (!telling.isDone) return true;
@@ -359,7 +359,7 @@ export class Registry {
     return false;
   }
 
-  /** A session is over: its names go, and its answers are not waited for. `isOver`: the node has stopped. */
+  /** A session has ended: removes its names, and waits for none of its answers. `isOver`: the node has stopped. */
   down(line: PeerLine, isOver = false): void {
     const { node } = line.home;
     const peer = this.#peers.remove(line);
@@ -385,7 +385,7 @@ export class Registry {
     if (isOver) this.#lingering.release(node);
   }
 
-  /** A REGISTER. A returned text is the rule that it broke. */
+  /** Handles a REGISTER. A returned text is the rule that it broke. */
   registering(line: PeerLine, body: Uint8Array): string | undefined {
     const row = readRegister(line, body);
     if (row === undefined) return "a malformed REGISTER";
@@ -430,7 +430,7 @@ export class Registry {
     return this.#options.allows?.(node, name.replaceAll(RESERVED, "")) ?? true;
   }
 
-  /** A REGISTERED. */
+  /** Handles a REGISTERED. */
   registered(line: PeerLine, body: Uint8Array): string | undefined {
     const row = readRegistered(body);
     if (row === undefined) return "a malformed REGISTERED";
@@ -456,7 +456,7 @@ export class Registry {
     return undefined;
   }
 
-  /** An UNREGISTER. */
+  /** Handles an UNREGISTER. */
   unregistering(line: PeerLine, body: Uint8Array): string | undefined {
     const name = readUnregister(body);
     if (name === undefined) return "a malformed UNREGISTER";
@@ -469,7 +469,7 @@ export class Registry {
     return undefined;
   }
 
-  /** A SYNC. */
+  /** Handles a SYNC. */
   sync(line: PeerLine, body: Uint8Array): string | undefined {
     const rows = readSync(line, body);
     if (rows === undefined) return "a malformed SYNC";
@@ -484,12 +484,12 @@ export class Registry {
     return undefined;
   }
 
-  /** An INQUIRE: whether an entry of ours is held, though there is that rival. */
+  /** Handles an INQUIRE: whether our entry is held, in view of that rival. */
   inquired(line: PeerLine, body: Uint8Array): string | undefined {
     const row = readInquire(line, body);
     if (row === undefined) return "a malformed INQUIRE";
     const own = this.#own.get(row.name);
-    // One that was withdrawn the peer has been told of.
+    // Otherwise it was withdrawn, which was sent to the peer.
     if (own === undefined || own.entry.stamp !== row.stamp) return undefined;
     if (own.asking !== undefined) {
       if (!own.terms.replace) this.#withdraw(own);
@@ -498,7 +498,7 @@ export class Registry {
     return undefined;
   }
 
-  /** A HELD: an entry of the peer's is no claim. */
+  /** Handles a HELD: the peer's entry is not a claim. */
   held(line: PeerLine, body: Uint8Array): string | undefined {
     const row = readHeld(body);
     if (row === undefined) return "a malformed HELD";
@@ -510,7 +510,7 @@ export class Registry {
     return undefined;
   }
 
-  /** A RESOLVED: a resolver has decided that our entry loses. */
+  /** Handles a RESOLVED: a resolver has decided that our entry loses. */
   resolved(line: PeerLine, body: Uint8Array): string | undefined {
     const row = readResolved(line, body);
     if (row === undefined) return "a malformed RESOLVED";
@@ -521,7 +521,7 @@ export class Registry {
     return undefined;
   }
 
-  /** A VIEW. */
+  /** Handles a CLUSTER_VIEW. */
   viewed(line: PeerLine, body: Uint8Array): string | undefined {
     const view = readView(body);
     if (view === undefined) return "a malformed VIEW";
@@ -557,12 +557,12 @@ export class Registry {
     return this.#options.deadlineMs ?? 15_000;
   }
 
-  /** The entry that stands in the way of others. */
+  /** Returns the entry that blocks other claims. */
   #current(name: string): NameEntry | undefined {
     return this.#table.find(name) ?? this.#lingering.of(name);
   }
 
-  /** Monitors an actor of another node. Gives what stops that. */
+  /** Monitors a remote actor. Returns a function that stops it. */
   #watch(pid: Pid<never>, ended: () => void): () => void {
     const { signals, outsider } = this.#system;
     const ref = signals.ref(outsider);
@@ -574,7 +574,7 @@ export class Registry {
     };
   }
 
-  /** A token that should be higher than all that were granted for a name. */
+  /** Returns a token that should be higher than all granted for a name. */
   #token(name: string, least = 0): number {
     return Math.max(this.#stamps.time, this.#tokens.last(name) + 1, least + 1);
   }
@@ -618,7 +618,7 @@ export class Registry {
     if (asking.waiting.size === 0) this.#decide(own);
   }
 
-  /** A peer has granted a higher token: all are asked for one that is higher still. */
+  /** A peer has granted a higher token: repeats the claim with a higher one. */
   #askHigher(own: LocalName, last: number): void {
     const asking = own.asking!;
     if (++asking.lows > LOWS_MAX || last >= STAMP_MAX) return this.#withdraw(own);
@@ -627,7 +627,7 @@ export class Registry {
     this.#askAll(own);
   }
 
-  /** Tells a new peer of a name that is held by quorum, and asks it to grant it. */
+  /** Announces a name that is held by quorum to a new peer, and asks for its grant. */
   #announce(own: LocalName, peer: Peer): void {
     if (own.grants === undefined || !canClaim(peer.line)) return;
     const request = ++this.#requests;
@@ -636,7 +636,7 @@ export class Registry {
     peer.asked.add(own);
   }
 
-  /** A peer has nothing against it, or is gone. */
+  /** A peer has granted the name, or its session has ended. */
   #agreed(own: LocalName, node: string, isGrant: boolean): void {
     const { asking } = own;
     if (!asking?.waiting.delete(node)) return;
@@ -644,7 +644,7 @@ export class Registry {
     if (asking.waiting.size === 0) this.#decide(own);
   }
 
-  /** All have answered. */
+  /** Decides once all peers have answered. */
   #decide(own: LocalName): void {
     const need = this.need(own.terms.quorum);
     const granted = 1 + (own.grants?.size ?? 0);
@@ -658,7 +658,7 @@ export class Registry {
   #hold(own: LocalName): void {
     const { entry } = own;
     if (entry.token) this.#tokens.note(entry.name, entry.token);
-    // One that is contested has just been claimed from its holder, who lets go of it.
+    // A contested one was just claimed from its holder, which withdraws it.
     this.#table.hold(entry);
   }
 
@@ -670,7 +670,7 @@ export class Registry {
     asking.done(outcome);
   }
 
-  /** A name of ours is taken back, everywhere. */
+  /** Withdraws a name of this node from all nodes. */
   #withdraw(own: LocalName, outcome: boolean | Error = false): void {
     const { name } = own.entry;
     if (this.#own.get(name) !== own) return;
@@ -687,13 +687,13 @@ export class Registry {
     this.#review(name);
   }
 
-  /** Whether a peer must ask for a higher token. */
+  /** Returns whether the token of a peer's entry is too low. */
   #isLow({ name, owner, token = 0, isClaim }: NameEntry): boolean {
     if (this.#table.of(owner, name)?.token === token) return false;
     return isClaim ? token <= this.#tokens.last(name) : token < this.#tokens.known(name);
   }
 
-  /** How long this node waits, at the most, before it grants what is free: another may hold it already. */
+  /** Returns how long this node must wait before it grants a free name, which another node may still hold. */
   #delayMs({ owner, lingers }: NameEntry): number {
     let upAt = -Infinity;
     for (const peer of this.#peers) {
@@ -705,8 +705,8 @@ export class Registry {
   }
 
   /**
-   * A node that has just started does not know to whom it granted what before. It grants nothing by quorum
-   * until an earlier holder must have stopped, unless all members are there to tell.
+   * Returns how long a node that has just started must wait, since it does not know its earlier grants: until an
+   * earlier holder must have stopped, unless all members are connected.
    */
   #freshMs(now: number): number {
     const left = this.#startedAt + this.#deadlineMs + STOP_MS_MAX - now;
@@ -721,7 +721,7 @@ export class Registry {
     this.#system.setTimer(this.#reviewing, ms);
   }
 
-  /** A claim of a peer's is granted. */
+  /** Grants the claim of a peer. */
   #grant({ entry, line, request }: Claim): void {
     if (entry.token) this.#tokens.note(entry.name, entry.token);
     const change = this.#table.set(entry);
@@ -729,7 +729,7 @@ export class Registry {
     this.#apply(change);
   }
 
-  /** A name that a peer holds by quorum is announced to this node, which grants it if nothing else is held. */
+  /** Handles a name that a peer holds by quorum: grants it if no other entry is held. */
   #announced(entry: NameEntry, line: PeerLine, request: number): string | undefined {
     this.#apply(this.#table.set(entry));
     this.#contest(entry.name);
@@ -742,7 +742,7 @@ export class Registry {
     return this.#isOverfull(entry.owner) ? this.#tooMany() : undefined;
   }
 
-  /** Grants a name that is free to the earliest claim, and tells the others who stands in their way. */
+  /** Grants a free name to the earliest claim, and sends the holder to the other claimants. */
   #review(name: string): void {
     const waiting = this.#claims.of(name);
     if (waiting.length === 0) return;
@@ -777,13 +777,13 @@ export class Registry {
     for (const name of this.#claims.names()) this.#review(name);
   }
 
-  /** Asks the owner of an entry whether it holds the name. False: it cannot be asked. */
+  /** Asks the owner of an entry whether it holds the name. Returns false if it cannot be asked. */
   #inquire(entry: NameEntry, rival: NameEntry): boolean {
     const line = this.#peers.get(entry.owner)?.line;
     return line !== undefined && canClaim(line) && sendInquire(line, entry, rival);
   }
 
-  /** A name may have several entries: those that do not win are withdrawn by their owners. */
+  /** Makes the owners of the losing entries of a name withdraw them. */
   #contest(name: string): void {
     if (!this.#table.isContested(name)) return;
     const winner = this.#table.find(name)!;
@@ -800,7 +800,7 @@ export class Registry {
     }
   }
 
-  /** A peer has a name. `undefined`: it has too many. */
+  /** Adds a peer's entry. Returns `undefined` if it has too many. */
   #learn({ name, pid, stamp, token }: NameRow, owner: string): NameEntry | undefined {
     const lingers = this.#table.of(owner, name)?.lingers;
     const entry: NameEntry = { name, owner, pid, stamp, token, lingers };
@@ -821,10 +821,10 @@ export class Registry {
     return `more than ${this.#namesMax} names`;
   }
 
-  /** Another node has our name by better right. One that was just asked for is simply not had. */
+  /** Handles the loss of our name to a winning entry. A claim is withdrawn. */
   #lose(own: LocalName, rival: NameEntry): void {
     const { asking, entry, terms, isResolving } = own;
-    // Two nodes may have registered one and the same actor: it has lost nothing.
+    // Two nodes may have registered the same actor, which loses nothing.
     if (asking !== undefined || entry.pid.equals(rival.pid)) return this.#withdraw(own);
     if (isResolving) return;
     if (terms.resolve !== undefined) this.#resolve(own, rival);
@@ -845,7 +845,7 @@ export class Registry {
       const line = this.#claimPeer(rival.owner);
       if (line === undefined) return this.#yield(own, rival.pid);
       const still = this.#table.of(rival.owner, name);
-      // The other has gone meanwhile.
+      // The other entry was withdrawn meanwhile.
       if (still === undefined) return;
       const isOurs = keeps?.equals(pid) ?? false;
       const isTold = isOurs || keeps === undefined ? sendResolved(line, still, keeps as Pid) : true;
@@ -853,7 +853,7 @@ export class Registry {
     });
   }
 
-  /** The session with a node, if there is one and it knows claims. */
+  /** Returns the link to a node that supports claims, if there is a session. */
   #claimPeer(node: string): PeerLine | undefined {
     const line = this.#peers.get(node)?.line;
     return line !== undefined && canClaim(line) ? line : undefined;
@@ -872,7 +872,7 @@ export class Registry {
     return this.#system.within(added, this.#deadlineMs, late).then(() => this.synced(node), cancel);
   }
 
-  /** Our entry has lost. */
+  /** Withdraws our losing entry, and handles its actor. */
   #yield(own: LocalName, winner: Pid): void {
     const { name, pid: loser } = own.entry;
     this.#withdraw(own);
@@ -883,7 +883,7 @@ export class Registry {
     settleConflict(this.#system, conflict, own.terms.onConflict, () => this.#reach(winner.node));
   }
 
-  /** Withdraws what too few nodes grant. */
+  /** Withdraws names that too few nodes grant. */
   #checkQuorums(): void {
     for (const own of [...this.#watched]) {
       const { asking, grants, terms } = own;
@@ -898,14 +898,14 @@ export class Registry {
     }
   }
 
-  /** This process stood still: peers may have given it up, and others may have its names. */
+  /** Handles a pause of this process: peers may have given it up, and others may have its names. */
   #paused(ms: number): void {
     const { quietMs = 5_000 } = this.#options;
     if (ms >= this.#deadlineMs) {
       for (const { grants } of this.#watched) grants?.clear();
       this.#checkQuorums();
     }
-    // The last sign of life may have been older by `quietMs`. If no peer gave it up, this does no harm.
+    // The last traffic may be older by `quietMs`. If no peer gave this node up, this is harmless.
     if (ms < (this.#deadlineMs - quietMs) / 2) return;
     for (const own of this.#watched) {
       if (own.terms.yieldsAfterPause) this.#restamp(own, this.#stamps.next());
@@ -934,7 +934,7 @@ export class Registry {
     if (change === undefined) return;
     const { name, to } = change;
     const pid = this.#table.find(name)?.pid;
-    // Who was told of another change has made one of this name meanwhile, and that has been told.
+    // A listener of another change has changed this name meanwhile, which was already reported.
     if (to === undefined ? pid !== undefined : !to.pid.equals(pid)) return;
     if (this.#watchers.has(name)) this.#watchers.tell(name, nameChange(name, pid));
     if (pid !== undefined && this.#waiters.size > 0) {
@@ -946,7 +946,7 @@ export class Registry {
   }
 }
 
-/** Whether a peer serialises claims. */
+/** Returns whether a peer supports claims. */
 function canClaim(line: PeerLine): boolean {
   return ((line.features ?? 0) & FEATURE.CLAIMS) !== 0;
 }

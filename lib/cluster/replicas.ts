@@ -1,8 +1,8 @@
 /**
- * What the nodes of a cluster tell each other of names and groups: from sessions to tables.
+ * Replicates names and groups between nodes: connects sessions to the tables.
  *
- *     a session is up ─▶ groups, names: portion, breath, portion, … ─▶ the peer
- *     a row ─▶ names, groups            a session is over ─▶ names, groups: what that node had goes
+ *     a session is up ─▶ groups, names: portion, pause, portion, … ─▶ the peer
+ *     a message ─▶ names, groups        a session has ended ─▶ names, groups: that node's are removed
  *
  * @module
  */
@@ -11,14 +11,14 @@ import type { GroupTable } from "./groups.ts";
 import type { Registry } from "./registry.ts";
 import type { PeerLine } from "./rows.ts";
 
-/** Hands rows to names and groups. */
+/** Handles the messages about names and groups. */
 export class Replicas implements ClusterSink<PeerLine> {
   readonly #registry: Registry;
   readonly #groups: GroupTable;
   readonly #breath: (node: string) => Promise<void>;
   readonly #lines = new Map<string, PeerLine>();
 
-  /** `breath` resolves when others have had a turn, and a node reads what is sent to it. */
+  /** `breath` resolves when other work has run, and the queue to the node is not high. */
   constructor(registry: Registry, groups: GroupTable, breath: (node: string) => Promise<void>) {
     this.#registry = registry;
     this.#groups = groups;
@@ -29,11 +29,11 @@ export class Replicas implements ClusterSink<PeerLine> {
     this.#lines.set(line.home.node, line);
     this.#registry.up(line);
     this.#groups.up(line);
-    // A peer that tells its time is told of names when it has: see `stamp_clock.ts`.
+    // A peer with a clock gets the names after its time is known: see `stamp_clock.ts`.
     if (!this.#registry.view(line)) void this.#tell(line);
   }
 
-  /** The session with a node is over, and that has been told. `isOver`: the node has stopped, in order. */
+  /** The session with a node has ended. `isOver`: the node has stopped in an orderly way. */
   down(node: string, isOver = false): void {
     const line = this.#lines.get(node);
     this.#lines.delete(node);
@@ -84,10 +84,10 @@ export class Replicas implements ClusterSink<PeerLine> {
     return this.#groups.leaving(line, body);
   }
 
-  /** Tells a peer of all that this node has. */
+  /** Sends all groups and names of this node to a peer. */
   async #tell(line: PeerLine): Promise<void> {
     const { node } = line.home;
-    // The names are last: their end is the end of both, for which a node that joins waits.
+    // Names are last: their end marks the end of both, for which a joining node waits.
     const portion = (): boolean => this.#groups.tell(line) || this.#registry.tell(line);
     while (portion()) {
       await this.#breath(node);

@@ -1,11 +1,11 @@
 /**
- * Rooms across the cluster: the second half of the journey of a broadcast.
+ * Broadcasts to rooms of other nodes.
  *
  *     rooms.broadcast ─▶ members here
  *           └─▶ relay ─▶ one ROOM_BROADCAST to each connected node ─▶ its relay ─▶ members there
  *
- * A node never forwards what it was sent: who said it has told everybody. Nobody tracks where a
- * room has members, so a broadcast costs one frame per node whether or not anyone listens there.
+ * A node never forwards a broadcast that it received: the sender has sent it to all nodes. The members of other
+ * nodes are not tracked, so a broadcast costs one frame per node even if a node has no members.
  *
  * @module
  */
@@ -14,7 +14,7 @@ import type { Mesh } from "../mesh/mesh.ts";
 import { encodeRoomBroadcast } from "../mesh/message.ts";
 import type { Relay, RoomMessage, Rooms } from "../ws/rooms.ts";
 
-/** Ties the rooms of a node to the mesh. */
+/** Connects the rooms of a node with the mesh. */
 export class RoomRelay implements Relay, RoomSink {
   readonly #mesh: Mesh;
   readonly #rooms: Rooms;
@@ -26,7 +26,7 @@ export class RoomRelay implements Relay, RoomSink {
     mesh.roomSink = this;
   }
 
-  /** Sends to the other nodes. The message fits a frame: rooms have checked its length. */
+  /** Sends to the other nodes. `Rooms` has checked that the message fits into a frame. */
   broadcast(room: string, data: RoomMessage): void {
     let frame: Uint8Array | undefined;
     for (const session of this.#mesh.sessions()) {

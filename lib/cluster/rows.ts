@@ -1,8 +1,8 @@
 /**
- * The rows of names and groups. Their layouts begin as they always did, so that who knows no more than that
- * still reads its part; what our rules need stands behind it.
+ * The messages of names and groups. Newer fields follow the original ones, so that older nodes can read the
+ * beginning.
  *
- * A pid on the wire means something in one session only, so each row is encoded for its session.
+ * A pid on the wire is valid in one session only, so each message is encoded for its session.
  *
  * @module
  */
@@ -15,26 +15,26 @@ import { TAG } from "../mesh/message.ts";
 /** The longest name, group or scope, in bytes. */
 export const KEY_BYTES_MAX = 255;
 
-/** A row lists at most so many names or members; one that says more is refused. */
+/** The most names or members of a message. A message with more is malformed. */
 export const LIST_COUNT_MAX = 1024;
 
-/** A list is cut into rows of no more than this: a larger row would be cut by the session, and overtaken. */
+/** The most bytes of a list: a larger message would be sent in fragments, and overtaken. */
 const LIST_BYTES_MAX = 16 * 1024;
 
 /** The latest stamp: above it numbers are not exact. */
 export const STAMP_MAX: number = Number.MAX_SAFE_INTEGER;
 
-/** The status of a REGISTERED. LOW: a higher token has been granted, and the claim is to be made again. */
+/** The status of a REGISTERED. LOW: a higher token was granted, so the claim must be repeated. */
 export const REGISTERED = { OK: 0, TAKEN: 1, LOW: 2 } as const;
 
 /**
  * Special terms of a REGISTER. QUORUM: the token must be higher than all that were granted. REPLACE: the
- * holder is asked to hand the name over. HELD: the name is held already, and is announced to a node that
- * was not there. TOKEN: it has a token.
+ * holder is asked to hand the name over. HELD: the name is held already, and is announced to a new
+ * peer. TOKEN: it has a token.
  */
 export const CLAIM_FLAG = { QUORUM: 1, REPLACE: 2, HELD: 4, TOKEN: 8 } as const;
 
-/** How one node is reached, as far as rows are concerned. */
+/** The link to one node, as far as it is needed here. */
 export interface PeerLine {
   /** Features that both sides have: see `FEATURE` in `mesh/handshake.ts`. */
   readonly features?: number;
@@ -44,7 +44,7 @@ export interface PeerLine {
   row(tag: number, body: Uint8Array): void;
 }
 
-/** A name as it travels. */
+/** A name as it is sent. */
 export interface NameRow {
   readonly name: string;
   readonly pid: Pid;
@@ -52,14 +52,14 @@ export interface NameRow {
   readonly token?: number | undefined;
 }
 
-/** A membership as it travels. */
+/** A membership as it is sent. */
 export interface MemberRow {
   readonly scope: string;
   readonly group: string;
   readonly pid: Pid;
 }
 
-/** Tells a peer of a name of ours, and asks what it knows of it. False: there is no way to say it. */
+/** Sends a REGISTER. Returns false if the pid cannot be encoded. */
 export function sendRegister(
   line: PeerLine,
   { name, pid, stamp }: NameRow,
@@ -77,7 +77,7 @@ export function sendRegister(
   return true;
 }
 
-/** REGISTER from its body; `undefined` if it is none. */
+/** Decodes REGISTER; `undefined` if it is malformed. */
 export function readRegister(
   line: PeerLine,
   body: Uint8Array,
@@ -109,7 +109,7 @@ export function sendRegistered(
   line.row(TAG.GLOBAL_REGISTERED, body.done());
 }
 
-/** REGISTERED from its body. */
+/** Decodes REGISTERED. */
 export function readRegistered(
   body: Uint8Array,
 ): { request: number; status: number; owner: string; token: number } | undefined {
@@ -121,19 +121,19 @@ export function readRegistered(
   return reader.ok && token < STAMP_MAX ? { request, status, owner, token } : undefined;
 }
 
-/** Tells a peer that a name is ours no more. */
+/** Sends an UNREGISTER. */
 export function sendUnregister(line: PeerLine, name: string): void {
   line.row(TAG.GLOBAL_UNREGISTER, new Writer(64).text16(name).done());
 }
 
-/** UNREGISTER from its body. */
+/** Decodes UNREGISTER. */
 export function readUnregister(body: Uint8Array): string | undefined {
   const reader = new Reader(body);
   const name = reader.text(reader.u16());
   return reader.ok && isKey(name) ? name : undefined;
 }
 
-/** Tells a peer of names of ours. */
+/** Sends names of this node, as SYNC. */
 export function sendSync(line: PeerLine, names: readonly NameRow[], owner: string): void {
   let rows: { row: NameRow; packed: bigint }[] = [];
   let length = 0;
@@ -145,7 +145,7 @@ export function sendSync(line: PeerLine, names: readonly NameRow[], owner: strin
   for (const row of names) {
     const packed = packOn(line, row.pid);
     if (packed === undefined) continue;
-    // No text has more than three bytes for each of its units.
+    // UTF-8 has at most three bytes for each code unit.
     const most = 3 * (row.name.length + owner.length) + 20;
     if (length + most > LIST_BYTES_MAX || rows.length === LIST_COUNT_MAX) flush();
     length += most;
@@ -154,7 +154,7 @@ export function sendSync(line: PeerLine, names: readonly NameRow[], owner: strin
   flush();
 }
 
-/** Tells a peer that these were all. */
+/** Sends the empty SYNC that ends the list. */
 export function sendSynced(line: PeerLine): void {
   sendSyncRow(line, [], "");
 }
@@ -173,7 +173,7 @@ function sendSyncRow(
   line.row(TAG.GLOBAL_SYNC, writer.done());
 }
 
-/** SYNC from its body; an empty one says that these were all. */
+/** Decodes SYNC. An empty one ends the list. */
 export function readSync(
   line: PeerLine,
   body: Uint8Array,
@@ -204,7 +204,7 @@ export function readSync(
   return reader.ok ? all : undefined;
 }
 
-/** Tells a peer who of ours has joined, or left. */
+/** Sends which local actors have joined or left groups. */
 export function sendMembers(
   line: PeerLine,
   tag: typeof TAG.GROUP_JOIN | typeof TAG.GROUP_LEAVE,
@@ -226,7 +226,7 @@ export function sendMembers(
   }
 }
 
-/** JOIN or LEAVE from its body: of actors of that node only. */
+/** Decodes GROUP_JOIN or GROUP_LEAVE. */
 export function readMembers(line: PeerLine, body: Uint8Array): MemberRow[] | undefined {
   const reader = new Reader(body);
   const count = reader.u32();
@@ -244,20 +244,20 @@ export function readMembers(line: PeerLine, body: Uint8Array): MemberRow[] | und
   return reader.ok ? members : undefined;
 }
 
-/** Whether a text can be a name, a group or a scope. */
+/** Returns whether a text is valid as a name, a group or a scope. */
 export function isKey(text: string): boolean {
   if (text === "" || text.length > KEY_BYTES_MAX || !text.isWellFormed()) return false;
   // Below a third of the limit no text is too long.
   return text.length * 3 <= KEY_BYTES_MAX || new TextEncoder().encode(text).length <= KEY_BYTES_MAX;
 }
 
-/** A pid as it travels in a session; `undefined` if the session's table of nodes is full. */
+/** Encodes a pid for a session; `undefined` if the session's table of nodes is full. */
 export function packOn(line: PeerLine, pid: Pid): bigint | undefined {
   const index = line.homes.index(pid.home);
   return index === undefined ? undefined : packPid(index, pid.id);
 }
 
-/** A pid of a session. */
+/** Reads a pid. */
 export function readPid(line: PeerLine, reader: Reader): Pid | undefined {
   const low = reader.u32();
   const high = reader.u8();
@@ -265,13 +265,13 @@ export function readPid(line: PeerLine, reader: Reader): Pid | undefined {
   return line.homes.pid(reader.u16(), low + high * 2 ** 32);
 }
 
-/** A u64; exact up to {@linkcode STAMP_MAX}. */
+/** Reads a u64, exact up to {@linkcode STAMP_MAX}. */
 export function readNumber(reader: Reader): number {
   const low = reader.u32();
   return low + reader.u32() * 2 ** 32;
 }
 
-/** Texts of which one is often the same as the one before: then it is, and takes no memory of its own. */
+/** Reads texts that often repeat: a repeated one is the same string, without new memory. */
 class Texts {
   #bytes: Uint8Array = EMPTY;
   #text = "";
@@ -292,7 +292,7 @@ function areEqual(one: Uint8Array, other: Uint8Array): boolean {
   return true;
 }
 
-/** UTF-8 that is short, and most often ASCII: to call a decoder takes longer than to do without it. */
+/** Decodes short UTF-8, which is mostly ASCII: faster than calling a decoder. */
 function shortText(reader: Reader, bytes: Uint8Array): string {
   for (let i = 0; i < bytes.length; i++) {
     if (bytes[i]! < 0x80) continue;
@@ -300,7 +300,7 @@ function shortText(reader: Reader, bytes: Uint8Array): string {
     if (text === undefined) reader.ok = false;
     return text ?? "";
   }
-  // What is longer than any text here is none.
+  // Longer than any valid text.
   if (bytes.length > KEY_BYTES_MAX) return "";
   return String.fromCharCode.apply(null, bytes as unknown as number[]);
 }

@@ -7,14 +7,14 @@
  *        └─────────────────────────────┴─────────────────────────┘ no quorum · the lease is lost
  *                                                                  the supervisor has given up
  *
- * The manager looks at who has the lock, not at what it was told, and does what is missing: starts its
- * supervisor if it has the lock, stops it if it has not. `README.md` compares the policies.
+ * The manager acts on the current holder of the lock, not on messages: it starts its supervisor if it has the
+ * lock, and stops it if it has not. `README.md` compares the policies.
  *
  * **Planned moves.** When a node stops taking part, its manager takes the child's state, stops the child,
  * and calls the managers of the other nodes, one after another, until one has taken the lock over. The
  * state reaches the next child's `start`.
  *
- * Longer than 400 lines with its public options: the manager is one state machine.
+ * Longer than 400 lines, with its public options, because the manager is one state machine.
  *
  * @module
  */
@@ -30,27 +30,27 @@ import { Pid } from "../term/pid.ts";
 import { HeldLease, type Lease } from "./lease.ts";
 import { checkQuorum, type Quorum } from "./quorum.ts";
 
-/** A manager that could not have a free lock, or whose child cannot run, tries again. Milliseconds. */
+/** The pause before a manager tries again to take the lock, or to start its child. Milliseconds. */
 const RETRY_MS = 500;
 
-/** `singleton` waits this long, unless told otherwise. Milliseconds. */
+/** The default time limit of `singleton`. Milliseconds. */
 const TIMEOUT_MS = 30_000;
 
-/** A child that may not run any more has this long to stop; then it is killed. Milliseconds. */
+/** How long a child without the lock may take to stop; then it is killed. Milliseconds. */
 const STOP_MS = 1_000;
 
-/** A child's state is waited for this long, and so is each manager that is offered it. Milliseconds. */
+/** How long to wait for the state of a child, and for each manager that is offered it. Milliseconds. */
 const HANDOVER_MS_MAX = 5_000;
 
-/** What a child is told when it is started. */
+/** The arguments of a child's start. */
 export interface Incarnation {
   /**
    * Fencing token, with `quorum` or `lease`: an integer that is higher than that of every earlier
-   * incarnation. A store that is given it with each write can reject what an earlier one writes late.
+   * incarnation. A store that receives it with each write can reject late writes of earlier incarnations.
    * Otherwise `undefined`.
    */
   readonly token: number | undefined;
-  /** What `handover` returned where it ran before, on a planned move. Otherwise `undefined`. */
+  /** The result of `handover` on the previous node, after a planned move. Otherwise `undefined`. */
   readonly state: unknown;
 }
 
@@ -60,7 +60,7 @@ export interface SingletonChild extends Omit<LocalChildSpec, "start"> {
   readonly start: (self: Self, incarnation: Incarnation) => Started | Promise<Started>;
 }
 
-/** How the child is supervised, and what happens when nodes cannot reach each other. */
+/** Options of a singleton: supervision, and what happens in a network partition. */
 export interface SingletonOptions {
   /** More restarts than this within `period`, and another node takes over. Default 3. */
   readonly intensity?: number | undefined;
@@ -69,29 +69,29 @@ export interface SingletonOptions {
   /** Milliseconds until `singleton` rejects, or `Infinity`. Default 30,000. */
   readonly timeout?: number | undefined;
   /**
-   * How many nodes must grant the singleton, or `"majority"`: a side that has fewer runs none. The same on all
+   * How many nodes must grant the singleton, or `"majority"`: a side with fewer nodes runs none. The same on all
    * nodes. Default: each side runs one until they meet.
    */
   readonly quorum?: Quorum | undefined;
-  /** An authority outside of the cluster that decides. In place of `quorum`. */
+  /** An authority outside of the cluster that decides, in place of `quorum`. */
   readonly lease?: Lease | undefined;
   /** Returns the state of the child, to be handed over on a planned move. Called before it is stopped. */
   readonly handover?: ((child: Pid<never>) => unknown) | undefined;
 }
 
-/** A singleton could not be found in time. */
+/** Rejection of `singleton`: the child was not found in time. */
 export class SingletonError extends Error {
-  /** Tells the class of the error. */
+  /** The name of the class. */
   override readonly name = "SingletonError";
   /** Stable code: `"timeout"`. */
   readonly code = "timeout";
-  /** For the runtime. */
+  /** Takes the name, the time limit and the reason. */
   constructor(name: string, ms: number, why: string) {
     super(`the singleton ${JSON.stringify(name)} was not found within ${ms} ms: ${why}`);
   }
 }
 
-/** How a lock is asked for. */
+/** Options of the lock. */
 export interface LockTerms {
   readonly quorum: Quorum | undefined;
   readonly token: number | undefined;
@@ -99,30 +99,30 @@ export interface LockTerms {
   refused(owner: string): void;
 }
 
-/** What is needed of global names. */
+/** The part of global names that is needed here. */
 export interface SingletonNames {
   readonly name: string;
-  /** The manager that has the lock. */
+  /** Returns the manager that has the lock. */
   holder(): Pid<never> | undefined;
   lock(pid: Pid<never>, terms: LockTerms): Promise<boolean>;
   unlock(): void;
-  /** The token of the lock of this node. */
+  /** Returns the token of this node's lock. */
   token(): number | undefined;
-  /** Sends a message whenever the lock or the child's name has moved. */
+  /** Sends a message whenever the lock or the child's name has changed. */
   monitor(pid: Pid<unknown>): void;
   /** Registers the child. */
   register(pid: Pid<never>): Promise<boolean>;
-  /** Where the child is. */
+  /** Returns the child. */
   whereis(): Pid<never> | undefined;
-  /** Lets the managers of other nodes find this one. */
+  /** Makes this manager known to those of other nodes. */
   join(pid: Pid<never>): void;
-  /** The managers of other nodes. */
+  /** Returns the managers of other nodes. */
   others(): Pid<never>[];
 }
 
-/** One node's part in a singleton. */
+/** A singleton, as one node takes part in it. */
 export class Singleton {
-  /** Under which global name the child is to be found. */
+  /** The global name of the child. */
   readonly name: string;
   /** The manager on this node. */
   readonly pid: Pid<never>;
@@ -135,17 +135,17 @@ export class Singleton {
     this.#names = names;
   }
 
-  /** Whether it runs on this node. */
+  /** Whether the child runs on this node. */
   get isHere(): boolean {
     return this.#names.holder()?.equals(this.pid) ?? false;
   }
 
-  /** Where the child is. Undefined: it is being started, or taken over, or cannot be reached from here. */
+  /** Returns the child; `undefined` while it is being started or moved, or cannot be reached from here. */
   whereis(): Pid<never> | undefined {
     return this.#names.whereis();
   }
 
-  /** This node takes no part any more: its child is stopped, and another node takes over, with its state. */
+  /** Stops taking part: the child is stopped, and another node takes over, with its state. */
   stop(): Promise<void> {
     return systemOf(this.pid).end(this.pid, "shutdown");
   }
@@ -185,7 +185,7 @@ export function startSingleton(
   return { singleton, settled };
 }
 
-/** What a manager asks another on a planned move. */
+/** The request of a manager to another on a planned move. */
 interface Handover {
   readonly singleton: string;
   readonly state: unknown;
@@ -193,24 +193,24 @@ interface Handover {
 
 /** The actor. */
 class Manager {
-  /** Why the child is not to be found yet. */
+  /** Why the child is not found yet. */
   obstacle = "no node runs it";
   readonly #self: Self<unknown>;
   readonly #system: System;
   readonly #child: SingletonChild;
   readonly #options: SingletonOptions;
   readonly #names: SingletonNames;
-  /** Runs as long as we hold the lock. */
+  /** Runs while this node holds the lock. */
   #supervisor: Supervisor | undefined = undefined;
   #running: Pid<never> | undefined = undefined;
   #lease: HeldLease | undefined = undefined;
-  /** What the last child left. */
+  /** The state of the last child. */
   #state: unknown = undefined;
-  /** It does not compete before this time. */
+  /** It does not try to take the lock before this time. */
   #restsUntil = 0;
   /** It does not register its child again before this time. */
   #namesAt = 0;
-  /** The node that has the lock, out of reach, and how often in a row that was the answer. */
+  /** The unreachable node that has the lock, and how often in a row that was the answer. */
   #outOfReach = { owner: "", times: 0 };
 
   constructor(
@@ -226,7 +226,7 @@ class Manager {
     this.#names = names;
   }
 
-  /** `settled` is called when it is known who runs the child. */
+  /** `settled` is called when it is known which node runs the child. */
   async live(settled: () => void): Promise<void> {
     const self = this.#self;
     self.trapExit = true;
@@ -235,13 +235,13 @@ class Manager {
     let isLate = false;
     while (true) {
       const isDecided = await this.#act(false);
-      // The child may have no name, as it has ended for good: that is not waited for.
+      // A child that has ended for good has no name: it is not waited for.
       const isFound = isDecided && (isLate || this.#names.whereis() !== undefined);
       if (isFound || this.#outOfReach.times > 1) {
         isSettled = true;
         settled();
       }
-      // What makes it look again: the lock or the name has moved, the supervisor has ended, it is to stop.
+      // Any message makes it check again: the lock or the name has changed, the supervisor has ended, or a stop.
       const patience = isDecided && isSettled ? Infinity : RETRY_MS;
       const timeout = Math.min(patience, this.#lease?.renewMs ?? Infinity);
       const message: unknown = await self.receive({ timeout });
@@ -254,10 +254,10 @@ class Manager {
       } else if (message.from.equals(this.#system.pid)) break;
     }
     await this.#leave();
-    // The lock goes with this actor, after the child.
+    // The lock ends with this actor, after the child.
   }
 
-  /** Does what is missing. Whether it is decided who runs the child. */
+  /** Starts or stops the child as needed. Returns whether it is decided which node runs it. */
   async #act(isHandedOver: boolean): Promise<boolean> {
     const { pid } = this.#self;
     if (this.#lease !== undefined && !await this.#lease.renew()) {
@@ -286,7 +286,7 @@ class Manager {
     return this.#options.quorum !== undefined || this.#options.lease !== undefined;
   }
 
-  /** Tries to have the lock. */
+  /** Tries to take the lock. */
   async #compete(isHandedOver: boolean): Promise<void> {
     const { pid } = this.#self;
     const { lease, quorum } = this.#options;
@@ -317,7 +317,7 @@ class Manager {
     this.#outOfReach = refused === undefined
       ? { owner: "", times: 0 }
       : { owner: refused, times: refused === owner ? times + 1 : 1 };
-    // A peer has not heard yet that the lock is free.
+    // A peer does not know yet that the lock is free.
     this.#rest();
   }
 
@@ -328,7 +328,7 @@ class Manager {
       ...this.#child,
       start: (self: Self) => {
         const { token, state } = incarnation;
-        // What was handed over is for the first.
+        // The state that was handed over is for the first start only.
         incarnation.state = undefined;
         return this.#startChild(self, { token, state });
       },
@@ -350,7 +350,7 @@ class Manager {
     const pid = started instanceof Pid ? started : started.pid;
     this.#running = pid;
     this.#namesAt = this.#system.now() + RETRY_MS;
-    // Not waited for: a peer that is slow to answer must not hold up a restart.
+    // Not awaited: a peer that answers slowly must not delay a restart.
     this.#names.register(pid).then((isOurs) => {
       if (!isOurs && this.#names.holder()?.equals(this.#self.pid)) {
         this.#system.exit(pid, { singleton: "its name is taken" });
@@ -359,7 +359,7 @@ class Manager {
     return started;
   }
 
-  /** Whether the child has its name. It may have lost it while nodes were apart: then it is registered again. */
+  /** Returns whether the child has its name. One that lost it in a partition is registered again. */
   #isNamed(): boolean {
     const child = this.#running;
     if (child === undefined || !this.#system.isAlive(child)) return true;
@@ -371,7 +371,7 @@ class Manager {
     return false;
   }
 
-  /** The child cannot run here: perhaps it can on another node. */
+  /** The child cannot run here: offers it to other nodes. */
   async #yield(): Promise<void> {
     this.#rest();
     await this.#release();
@@ -408,7 +408,7 @@ class Manager {
     });
   }
 
-  /** Another node stops taking part, and offers the lock and the state of its child. */
+  /** Handles the offer of the lock and the state by a node that stops taking part. */
   async #asked(call: Call<unknown, unknown>): Promise<void> {
     const request = call.request as Partial<Handover> | null;
     if (request?.singleton !== this.#names.name) return;
@@ -417,7 +417,7 @@ class Manager {
     call.reply(isDecided && (this.#names.holder()?.equals(this.#self.pid) ?? false));
   }
 
-  /** This node takes no part any more. */
+  /** Stops taking part. */
   async #leave(): Promise<void> {
     const isOurs = this.#names.holder()?.equals(this.#self.pid) && this.#supervisor !== undefined;
     const { handover } = this.#options;

@@ -1,5 +1,5 @@
 /**
- * The wall clock without its jumps: it follows small corrections, and ignores a clock that is set.
+ * A wall clock without jumps: follows small corrections, and ignores that the clock was set.
  *
  * @module
  */

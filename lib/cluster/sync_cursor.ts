@@ -1,46 +1,46 @@
 /**
- * A list that one peer is told of in portions, while it changes.
+ * Sends a list to one peer in portions, while the list changes.
  *
  *     rows, by number:   1  2  3 │ 4  5 ┃ 6  7
- *                        told    │      ┃ came later: told one by one, as they come
+ *                        sent    │      ┃ added later: sent one by one, at once
  *                                at     last
  *
- * A row that goes before its turn has never been told of, and needs not be taken back.
+ * A row that is removed before its turn was never sent, so its removal need not be sent either.
  *
  * @module
  */
 
-/** Rows have numbers that rise in the order in which they came. */
+/** Rows have ascending numbers in the order in which they were added. */
 export interface Numbered {
   readonly number: number;
 }
 
-/** How far one peer has been told. */
+/** Which rows were sent to one peer. */
 export class SyncCursor<Row extends Numbered> {
   readonly #rows: Iterator<Row>;
   readonly #last: number;
-  /** The number of the last row that was told. */
+  /** The number of the last row that was sent. */
   #at = 0;
-  /** The peer knows that these were all. */
+  /** Whether the end of the list was sent. */
   isOver = false;
 
-  /** `rows` must be those of a `Map` or a `Set`, whose iterators see what changes; `last` is the newest. */
+  /** `rows` must be of a `Map` or a `Set`, whose iterators follow changes; `last` is the newest number. */
   constructor(rows: Iterator<Row>, last: number) {
     this.#rows = rows;
     this.#last = last;
   }
 
-  /** Whether all have been told. */
+  /** Whether all rows were sent. */
   get isDone(): boolean {
     return this.#at >= this.#last;
   }
 
-  /** Whether the peer knows of a row: it had its turn, or came later. */
+  /** Returns whether a row was sent: in its turn, or because it was added later. */
   knows(number: number): boolean {
     return number <= this.#at || number > this.#last;
   }
 
-  /** The next rows, at most so many. */
+  /** Returns the next rows, at most `count`. */
   next(count: number): Row[] {
     const rows: Row[] = [];
     while (rows.length < count && !this.isDone) {

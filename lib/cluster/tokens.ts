@@ -1,29 +1,29 @@
 /**
- * The fencing tokens that this node has granted: for a name it never grants one that is not higher.
+ * The fencing tokens that this node has granted: for each name it grants only higher ones.
  *
- * They are kept in memory only, and for the last {@linkcode TOKENS_MAX} names. Of all others only the
- * highest token is known, and so is the highest that a peer knew when its session came up.
+ * They are kept in memory, for the last {@linkcode TOKENS_MAX} names. For all others only the highest token is
+ * kept, and so is the highest that a peer knew when its session came up.
  *
  * @module
  */
 
-/** For at most this many names the last token is kept. */
+/** The most names of which the last token is kept. */
 const TOKENS_MAX = 65_536;
 
 /** The last token of each name. */
 export class Tokens {
   readonly #last = new Map<string, number>();
-  /** No token of a name that is not kept is higher. */
+  /** The highest token of names that are not kept. */
   #floor = 0;
   /** The highest of all. */
   highest = 0;
 
-  /** A new token of a name must be higher. */
+  /** Returns the token that a new one of a name must exceed. */
   last(name: string): number {
     return Math.max(this.#last.get(name) ?? 0, this.#floor);
   }
 
-  /** The last token that is known of a name; 0: none. */
+  /** Returns the last known token of a name; 0 if there is none. */
   known(name: string): number {
     return this.#last.get(name) ?? 0;
   }
@@ -40,7 +40,7 @@ export class Tokens {
     this.#floor = Math.max(this.#floor, dropped);
   }
 
-  /** A peer knows of tokens up to this one. */
+  /** Adds the highest token that a peer knows. */
   learn(highest: number): void {
     this.highest = Math.max(this.highest, highest);
     this.#floor = Math.max(this.#floor, highest);

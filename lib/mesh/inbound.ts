@@ -1,9 +1,9 @@
 /**
- * What actors of one other node say to ours: rows of the wire table become messages and signals.
+ * Handles the messages of actors of one other node: they become messages and signals to actors of this node.
  *
- * A peer that holds the cookie may still be broken or hostile. A row that cannot be is a broken rule, and
- * ends the session. One that could have been, but not any more, such as the end of a link that was taken
- * back meanwhile, is nothing. And nobody can say that an actor has ended to one that does not watch it.
+ * A peer that has the cookie may still be broken or hostile. A message that breaks a rule ends the session. One
+ * that is out of date, such as the end of a link that was removed meanwhile, is ignored. An exit is accepted
+ * only from an actor that is linked or monitored.
  *
  * @module
  */
@@ -24,23 +24,23 @@ import type { Outbound } from "./outbound.ts";
 import { type Decoded, NodeMessageReader, WORD_BYTES } from "./message_reader.ts";
 import type { Spawner } from "./spawner.ts";
 
-/** A peer may have so many monitors and calls here at once, of each, and half as many links more. */
+/** The limit of monitors and of calls that a peer may have here at once, and of links (half as many more). */
 const BONDS_MAX: number = 2 ** 20;
 
 /** Messages of other nodes that may wait in a mailbox without a limit of its own, unless told otherwise. */
 export const REMOTE_MAILBOX_MAX: number = 2 ** 18;
 
-/** So many are noted that were taken back before they were let through. Of more, some are not. */
+/** How many calls and monitors are noted that were cancelled before they were handled. */
 const EARLY_MAX = 4096;
 
-/** Where a row has its addressee, whether that is a name, and whether a term of the session follows. */
+/** Where a message has its receiver, whether that is a name, and whether a term of the session follows. */
 interface Form {
   readonly to: number;
   readonly named: boolean;
   readonly term: boolean;
 }
 
-/** The rows that have one. */
+/** The messages that have one receiver. */
 const FORMS: ReadonlyMap<number, Form> = new Map<number, Form>([
   [TAG.SEND, { to: 0, named: false, term: true }],
   [TAG.SEND_NAMED, { to: 0, named: true, term: true }],
@@ -85,13 +85,13 @@ export type ClusterHandler = (
 /** Handles one kind of message of an actor. */
 export type InboundHandler = (inbound: Inbound, body: Uint8Array) => void;
 
-/** What is needed of the session itself. */
+/** The part of a session that is needed here. */
 export interface HeldSession {
   readonly holds: HoldbackQueue;
   abort(end: "protocol", words: string): void;
 }
 
-/** The rows of one session. */
+/** The messages of actors in one session. */
 export class Inbound {
   readonly #system: System;
   readonly #line: Outbound;
@@ -104,14 +104,14 @@ export class Inbound {
   readonly #bondsMax: number;
   readonly #mailboxMax: number;
   readonly #authorization: Pick<Authorization, "allows">;
-  /** How many links were asked for since they were last counted. */
+  /** The number of links that were requested since they were last counted. */
   #uncounted = 0;
-  /** Calls that our actors are to answer. */
+  /** Calls that actors of this node have not answered. */
   readonly #calls: SaltedMap<IncomingCall>;
-  /** Calls and monitors that were taken back while they still wait behind a large message. */
+  /** Calls and monitors that were cancelled while they still wait for a large message. */
   readonly #early = new Set<string>();
 
-  /** `over` is told when the session is. Tests give another limit. */
+  /** `over` is called when the session has ended. Tests use another limit. */
   constructor(
     system: System,
     line: Outbound,
@@ -174,7 +174,7 @@ export class Inbound {
     }
   }
 
-  /** For whom a row is that begins like this: what comes later for the same actor is to wait for it. */
+  /** Returns the key of the actor for which a message is that begins with `head`; later ones wait for it. */
   keyOf(tag: number, head: Uint8Array): HoldKey | undefined {
     const form = FORMS.get(tag);
     if (form === undefined || head.length < form.to + 2) return undefined;
@@ -188,7 +188,7 @@ export class Inbound {
     return this.#system.names.whereis(name)?.id ?? `name ${name}`;
   }
 
-  /** Acts on a row later. Its term is decoded now, for the next may build on it. */
+  /** Handles a message later. Its term is decoded now, since the next may refer to it. */
   #wait(handle: InboundHandler, tag: number, body: Uint8Array, key: HoldKey): void {
     const form = FORMS.get(tag)!;
     let decoded: Decoded | undefined;
@@ -226,7 +226,7 @@ export class Inbound {
   onSend(): void {
     const row = this.#row;
     const to = row.receiver();
-    // It is decoded whoever is to get it: the next term may build on it.
+    // Decoded even if there is no such actor: the next term may refer to it.
     const message = row.term();
     const actor = this.#system.find(to);
     if (actor !== undefined) this.#deliver(actor, message);
@@ -243,7 +243,7 @@ export class Inbound {
     else this.#system.sendTo(name, message);
   }
 
-  /** Other nodes fill no mailbox beyond the limit, unless the actor has one of its own. */
+  /** Delivers a message, unless other nodes have filled the mailbox and it has no limit of its own. */
   #deliver(actor: ActorRef, message: unknown): void {
     if (actor.length < this.#mailboxMax || actor.bound !== undefined) return actor.deliver(message);
     this.#system.overfull(actor, message);
@@ -283,7 +283,7 @@ export class Inbound {
     else this.#noteEarly(`call ${number}`);
   }
 
-  /** There is nothing like it to be taken back: it may be about to come. */
+  /** Notes a cancellation without its call or monitor, which may still wait for a large message. */
   #noteEarly(what: string): void {
     if (this.#holds.count === 0) return;
     if (this.#early.size >= EARLY_MAX) this.#early.clear();
@@ -322,7 +322,7 @@ export class Inbound {
     if (!this.#authorization.allows(this.#line.home.node, "link", actor.pid as Pid)) {
       return this.#line.linkBroke(this.#own(to), from, "noproc");
     }
-    // It did not know yet that we have unlinked them. As soon as it does, they are not linked there either.
+    // The peer did not know of our UNLINK yet, which will remove the link there too.
     if (distant.isUnlinking(to)) return;
     this.#countLink();
     tie(actor, distant);
@@ -418,7 +418,7 @@ export class Inbound {
     monitor.target.released();
   }
 
-  /** Whether a monitor is of this actor of the peer. */
+  /** Returns whether a monitor is of this actor of the peer. */
   #concerns({ target }: Monitor, id: number): boolean {
     if (!(target instanceof RemoteActor) || target.pid.home !== this.#line.home) return false;
     return target instanceof NamedRemoteActor || target.pid.id === id;
@@ -461,14 +461,14 @@ export class Inbound {
     return distant;
   }
 
-  /** A link is about to be made. They are counted now and then, for they may end in many ways. */
+  /** Called before a link is made. Links are counted from time to time, since they may end in many ways. */
   #countLink(): void {
     if (++this.#uncounted < this.#bondsMax / 2) return;
     this.#uncounted = 0;
     if (this.#line.links > this.#bondsMax) this.#fail("too many links");
   }
 
-  /** A monitor is about to be made. */
+  /** Called before a monitor is made. */
   #countMonitor(distant: RemoteActor, ref: number): void {
     if (distant.monitors?.has(ref)) this.#fail("a reference that is in use");
     if (this.#line.monitors >= this.#bondsMax) this.#fail("too many monitors");
@@ -478,7 +478,7 @@ export class Inbound {
     return this.#line.homes.pid(RECEIVER, id)!;
   }
 
-  /** Who is registered under the name that comes next. */
+  /** Reads a name. Returns the actor that is registered under it. */
   #holder(): ActorRef | undefined {
     const pid = this.#system.names.whereis(this.#row.text());
     return pid && actorRefOf(pid);

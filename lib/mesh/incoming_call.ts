@@ -1,5 +1,5 @@
 /**
- * A call that came from another node, in the mailbox of the actor that is to answer it.
+ * A call of an actor of another node, in the mailbox of the actor that is to answer it.
  *
  * @module
  */
@@ -10,19 +10,19 @@ import type { SaltedMap } from "../base/salted_map.ts";
 import type { ExitReason } from "../term/exit.ts";
 import { ANSWER } from "./message.ts";
 
-/** Where the answer goes. */
+/** Sends the answer. */
 export interface Answerer {
   answer(request: number, status: number, value: unknown): void;
 }
 
-/** It hangs on the actor, whose end answers it too. */
+/** It is attached to the actor, whose exit answers it too. */
 export class IncomingCall extends Call implements Chained, PassableCall {
   request: unknown;
   following: Chained | undefined = undefined;
   preceding: Chained | undefined = undefined;
   #actor: ActorRef;
   readonly #number: number;
-  /** All that are open, by number. */
+  /** The open calls by number. */
   readonly #open: SaltedMap<IncomingCall>;
   readonly #answerer: Answerer;
   #over: (() => void) | undefined = undefined;
@@ -67,12 +67,12 @@ export class IncomingCall extends Call implements Chained, PassableCall {
     actor.deliver(this);
   }
 
-  /** A mailbox that it was put into is full. */
+  /** The mailbox to which it was sent is full. */
   full(): void {
     if (this.close()) this.#answerer.answer(this.#number, ANSWER.FULL, undefined);
   }
 
-  /** False: it has been answered, or given up. */
+  /** Whether it is neither answered nor given up. */
   get isOpen(): boolean {
     return this.#open.get(this.#number) === this;
   }
@@ -91,9 +91,9 @@ export class IncomingCall extends Call implements Chained, PassableCall {
     if (this.close()) this.#answerer.answer(this.#number, ANSWER.ENDED, reason);
   }
 
-  /** Nobody waits for the answer any more. Whether somebody did. */
+  /** The caller does not wait any more. Returns whether the call was open. */
   close(): boolean {
-    // A peer may use a number again whose call it has given up.
+    // A peer may reuse the number of a call that it has given up.
     if (!this.isOpen) return false;
     this.#open.delete(this.#number);
     detach(this, this.#actor);

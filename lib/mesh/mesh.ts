@@ -1,6 +1,6 @@
 /**
- * This node among the others: listens, accepts, keeps the sessions, and reports them. Which nodes it dials is
- * decided in `membership.ts`.
+ * The sessions of this node with all others: listens, accepts, keeps and reports them. `membership.ts` decides
+ * which nodes are dialed.
  *
  *     Membership ─dial──▶ HandshakeIo ─┐
  *                                      ├─▶ Session ─▶ inbound
@@ -47,24 +47,24 @@ import { type SessionOwner, SessionReceiver } from "./session_receiver.ts";
 const INCOMPLETE_MAX = 16;
 const INCOMPLETE_PER_ADDRESS_MAX = 8;
 
-/** A dialler may take this long over TLS, and as long over the handshake in it. Milliseconds. */
+/** How long an initiator may take for TLS, and as long again for the handshake. Milliseconds. */
 const GREETING_MS = 5_000;
 
-/** A session that may be that of a dead node has this long to answer. Milliseconds. */
+/** How long a session that may be of a dead node has to answer a probe. Milliseconds. */
 const PROBE_MS = 1_000;
 
 /**
- * A dialler is rejected with "limit" if this node has so many sessions already, with all nodes or with nodes
- * at its address.
+ * An initiator is rejected with "limit" if this node has this many sessions already, with all nodes or with
+ * nodes at its address.
  */
 export const SESSIONS_MAX = 2048;
 export const SESSIONS_PER_ADDRESS_MAX = 256;
 
-/** Certificates of the user's own, PEM: instead of those that are derived from the cookie. */
+/** The user's own certificates, PEM, in place of those that are derived from the cookie. */
 export interface OwnTls {
-  /** This node's certificate, with its host name or address in it. */
+  /** This node's certificate, which contains its host name or address. */
   readonly cert: string;
-  /** The private key of it. */
+  /** Its private key. */
   readonly key: string;
   /** The authority that signed every node's certificate. */
   readonly ca: string;
@@ -90,12 +90,12 @@ export interface OwnTls {
     | undefined;
 }
 
-/** How to take part. */
+/** Options of a mesh. */
 export interface MeshOptions extends MembershipOptions {
   readonly name: NodeName;
   /** The keys of the cookie that is used. */
   readonly keys: ClusterKeys;
-  /** Those of further cookies that are accepted. */
+  /** The keys of further cookies that are accepted. */
   readonly acceptedKeys?: readonly ClusterKeys[] | undefined;
   readonly listen: Address;
   readonly tls?: OwnTls | undefined;
@@ -103,13 +103,13 @@ export interface MeshOptions extends MembershipOptions {
   readonly log: Log;
 }
 
-/** What a mesh tells. */
+/** Events of a mesh. */
 export interface MeshEvents extends MembershipEvents {
   /** A session with a node is up. */
   nodeup: { readonly node: string };
   /** The session with a node is over. */
   nodedown: { readonly node: string; readonly reason: SessionEnd };
-  /** More than half of what may wait for a node waits, or less than an eighth again. */
+  /** The queue to a node is more than half full (`high`), or less than an eighth again. */
   pressure: { readonly node: string; readonly high: boolean };
   /**
    * A listener of this node or of its servers accepts no connections, for example because the process is
@@ -125,7 +125,7 @@ export interface MeshEvents extends MembershipEvents {
    * ahead, or behind if negative. 0: they agree again.
    */
   clockskew: { readonly node: string; readonly skew: number };
-  /** Somebody was not let in, or did not let us in. `peer` is a node's name or an address. */
+  /** This node rejected a peer, or a peer rejected this node. `peer` is a node's name or an address. */
   refused: { readonly peer: string; readonly reason: string; readonly words: string };
 }
 
@@ -135,14 +135,14 @@ interface Rejection {
   readonly words: string;
 }
 
-/** A node's part of the mesh. */
+/** The sessions of one node. */
 export class Mesh implements SessionOwner {
   readonly events: Emitter<MeshEvents>;
   readonly creation: number;
   /** When this node was started, by its own clock: milliseconds since 1970. */
   readonly startedAt: number;
   roomSink: RoomSink | undefined = undefined;
-  /** Filled when there are actors: gives those of a new session. Until then there are none. */
+  /** Set by `start.ts`: attaches the actors to a new session. */
   attach: ((session: Session) => Inbound) | undefined = undefined;
 
   readonly #host: Host;
@@ -154,7 +154,7 @@ export class Mesh implements SessionOwner {
   readonly #exposures = new ExposedFunctions();
   /** Known nodes, dials, gossip and joining. */
   readonly membership: Membership;
-  /** Handshakes of diallers, until they are up or their streams are closed. */
+  /** Handshakes of initiators, until they are up or their streams are closed. */
   readonly #greetings = new Unproven<HandshakeIo>();
   #name: string;
   #log: Log;
@@ -210,12 +210,12 @@ export class Mesh implements SessionOwner {
     });
   }
 
-  /** This node's name, with the port that it really has. */
+  /** This node's name, with its actual port. */
   get name(): string {
     return this.#name;
   }
 
-  /** The log, in which that name stands in front. */
+  /** The log; each line begins with that name. */
   get log(): Log {
     return this.#log;
   }
@@ -235,7 +235,7 @@ export class Mesh implements SessionOwner {
     return this.#sessions.values();
   }
 
-  /** Counts since the start of this node, and of this moment. */
+  /** Returns counts since the start of this node, and current numbers. */
   stats(): MembershipStats {
     return {
       ...this.membership.stats(),
@@ -288,7 +288,7 @@ export class Mesh implements SessionOwner {
     return this.membership.connect(name, timeoutMs);
   }
 
-  /** Ends the session with a node and does not dial it again. False: there was none. */
+  /** Ends the session with a node and does not dial it again. Returns whether there was one. */
   async disconnect(name: string): Promise<boolean> {
     const session = this.#sessions.get(name);
     this.membership.leave(name);
@@ -296,20 +296,20 @@ export class Mesh implements SessionOwner {
     return session !== undefined;
   }
 
-  /** Says goodbye to everybody and listens no more. */
+  /** Sends GOODBYE on all sessions and stops listening. */
   stop(): Promise<void> {
     this.#stopping = true;
-    // Not within this call: who is told of a session's end may stop the node too.
+    // Not within this call: a listener of a session's end may stop the node too.
     return this.#stopped ??= Promise.resolve().then(() => this.#stop());
   }
 
-  /** A queue is more than half full, or not any more. Called by the session. */
+  /** A queue is more than half full, or less than an eighth. Called by the session. */
   pressure({ met }: Session, high: boolean): void {
     if (high) this.#log.warn(`${met.name} is slow: much waits for it`);
     this.events.emit("pressure", { node: met.name, high });
   }
 
-  /** A session is over. Called by it. */
+  /** A session has ended. Called by it. */
   over({ actors }: SessionReceiver, connection: Session, end: SessionEnd, words: string): void {
     const { name } = connection.met;
     if (this.#sessions.get(name) !== connection) return;
@@ -322,28 +322,28 @@ export class Mesh implements SessionOwner {
     else if (end === "shutdown" || end === "disconnected") {
       this.#log.info(`${name} is down: ${end}`);
     } else this.#log.warn(`${name} is down: ${end} (${words})`);
-    // First what is bound to the node's actors ends, then it is told that the node has gone.
+    // First links, monitors and calls of the node's actors end, then `nodedown` is emitted.
     actors?.lost();
     this.events.emit("nodedown", { node: name, reason: end });
     this.membership.gone();
   }
 
-  /** A peer has named nodes that it is connected with. Called by the dispatcher. */
+  /** A peer has sent the names of its peers. Called by the dispatch. */
   peerList(names: readonly string[], from: string): void {
     this.membership.named(names, from);
   }
 
-  /** A peer's digest of the nodes that it is connected with. Called by the dispatcher. */
+  /** A peer has sent a digest of the names of its peers. Called by the dispatch. */
   peerDigest(body: Uint8Array, from: string): string | undefined {
     return this.membership.digest(body, from);
   }
 
-  /** A peer exposes functions, or does not any more. Called by the dispatcher. */
+  /** A peer exposes functions, or does not any more. Called by the dispatch. */
   exposed(added: boolean, names: readonly string[], from: string): void {
     this.#exposures.changed(from, added, names);
   }
 
-  /** This node exposes a function, or does not any more: the peers are told. */
+  /** This node exposes a function, or does not any more: sends that to the peers. */
   expose(names: readonly string[], added: boolean, name: string): void {
     this.#exposures.own = names;
     this.#self = this.#makeSelf();
@@ -351,7 +351,7 @@ export class Mesh implements SessionOwner {
     for (const session of this.#sessions.values()) session.sendControl(frame);
   }
 
-  /** What a peer exposes, in order; undefined if there is no session with it. */
+  /** Returns what a peer exposes, sorted; undefined if there is no session with it. */
   exposedBy(name: string): string[] | undefined {
     return this.#exposures.of(name);
   }
@@ -368,7 +368,7 @@ export class Mesh implements SessionOwner {
     for (const session of this.#sessions.values()) this.#reauthentication.check(session);
   }
 
-  /** A peer's time of day has come. Called by the dispatcher. */
+  /** A peer has sent its time of day. Called by the dispatch. */
   clock(wall: number, from: string): void {
     const skew = this.#clocks.compare(from, wall, this.#host.clock.wall());
     if (skew === undefined) return;
@@ -380,13 +380,13 @@ export class Mesh implements SessionOwner {
     this.events.emit("clockskew", { node: from, skew });
   }
 
-  /** A peer asks which cookies this node has. Called by the dispatcher. */
+  /** A peer asks which cookies this node has. Called by the dispatch. */
   prove(nonce: Uint8Array, from: string): void {
     const session = this.#sessions.get(from);
     if (session !== undefined) this.#reauthentication.prove(session, nonce);
   }
 
-  /** A peer has proved which cookies it has. Called by the dispatcher. */
+  /** A peer has proved which cookies it has. Called by the dispatch. */
   proof(proofs: readonly Uint8Array[], from: string): void {
     const session = this.#sessions.get(from);
     if (session !== undefined) this.#reauthentication.proof(session, proofs);
@@ -430,7 +430,7 @@ export class Mesh implements SessionOwner {
     this.#listener?.secure(await this.#makeTls());
   }
 
-  /** The system chose the port: the name, and the certificate that holds it, are known only now. */
+  /** Sets the name and the certificate once the system has chosen the port. */
   async #rename(port: number): Promise<void> {
     this.#name = formatName({ ...this.#options.name, port });
     this.#log = this.#log.as(this.#name);
@@ -538,13 +538,13 @@ export class Mesh implements SessionOwner {
         return { reason: "limit", words };
       }
     }
-    // Asked last: who is told of the end of that session may stop the node.
+    // Checked last: a listener of the end of that session may stop the node.
     if (this.#stopping) return { reason: "stopping", words: `${this.#name} is stopping` };
     this.membership.accepted(met.name);
     return undefined;
   }
 
-  /** Another incarnation of a node that there is a session with: is that one still alive? */
+  /** Another incarnation of a connected node has come: probes whether the connected one is still alive. */
   #probe(met: Met, greeting: HandshakeIo, stream: Stream): void {
     const session = this.#sessions.get(met.name);
     if (session === undefined) return this.#conclude(met, greeting, stream);
@@ -560,7 +560,7 @@ export class Mesh implements SessionOwner {
     stream: Stream,
     dead?: bigint,
   ): void {
-    // It may have given up meanwhile: then nothing is to be replaced for it.
+    // It may have given up meanwhile: then the session stays.
     if (!greeting.isWaiting) return;
     const decision = this.#decide(met, stream, dead);
     if (decision === "later") this.#probe(met, greeting, stream);
@@ -591,7 +591,7 @@ export class Mesh implements SessionOwner {
     );
     this.#sessions.set(met.name, session);
     this.#exposures.up(met.name, met.exposed);
-    // Before names and groups: a node that joins knows by their end that it has been named all peers.
+    // Before names and groups: when those are complete, a node that joins knows all peers too.
     this.membership.starting(met.name);
     receiver.actors = this.attach?.(session);
     this.membership.up(met, dialled);
