@@ -1,5 +1,5 @@
 /**
- * `Node`: a running system, as its user sees it.
+ * `Node`: the public API of a running system.
  *
  * @module
  */
@@ -34,40 +34,39 @@ import type { Rooms } from "./ws/rooms.ts";
 import { serve, type Server } from "./ws/server.ts";
 import type { ServeOptions } from "./ws/options.ts";
 
-/** How to connect to a node. */
+/** Options of `connect`. */
 export interface ConnectNodeOptions {
-  /** Milliseconds after which it is given up. Default 15000. */
+  /** Milliseconds after which `connect` rejects. Default 15000. */
   readonly timeout?: number | undefined;
 }
 
-/** How a node is stopped. */
+/** Options of `stop`. */
 export interface NodeStopOptions {
   /**
-   * Milliseconds that servers and actors have to end. Default 20000, below the 30 seconds that Kubernetes
-   * leaves a process. `0` cuts everything off at once; `Infinity` waits as long as the shutdown rules of
+   * Milliseconds that servers and actors have to end. Default 20000, less than the 30 seconds of Kubernetes.
+   * `0` ends everything at once; `Infinity` waits as long as the shutdown rules of
    * children allow.
    */
   readonly timeout?: number | undefined;
 }
 
-/** The names of its options. */
+/** The names of the options. */
 const STOP_OPTIONS: Readonly<Record<keyof NodeStopOptions, true>> = { timeout: true };
 
-/** How long a node takes to stop at most, unless told otherwise. Milliseconds. */
+/** The default time limit of `stop`. Milliseconds. */
 const STOP_MS = 20_000;
 
-/** Of which its servers may take half, and this at most, for clients that do not close. Milliseconds. */
+/** The servers' share of it is half, and at most this, for clients that do not close. Milliseconds. */
 const SERVERS_STOP_MS = 5_000;
 
-/** Of the actors that did not end in time, the log names this many. */
+/** How many actors that did not end in time are logged. */
 const LATE_LOGGED_MAX = 8;
 
 /**
  * A node: one member of a cluster, with its sessions to the others and its rooms.
  *
- * Nodes with the same cookie that know one another's names form a full mesh over TLS 1.3, in which
- * each has proved to the other that it holds the cookie. Nothing is global: a program may run
- * several.
+ * Nodes with the same cookie form a full mesh over TLS 1.3, and authenticate each other by the cookie. There is
+ * no global state: a program may run several nodes.
  *
  * @example Two nodes, one room
  * ```ts
@@ -121,16 +120,16 @@ export class Node {
   }
 
   /**
-   * Starts a node: it listens, and joins the cluster of its seeds. Resolves when each seed was dialed once
+   * Starts a node, which listens and joins the cluster of its seeds. Resolves when each seed was dialed once
    * and the global names, groups and peers of those that were reached are known here, or after
    * `joinTimeout`. So `global.register` and `global.singleton` may follow at once. Seeds that were not reached
-   * are dialed again in the background, with pauses that grow to 10 seconds.
+   * are dialed again in the background, with increasing pauses of up to 10 seconds.
    *
    * @throws {NodeNameError} `code` "badname": the name or a seed is not `name@host:port`.
    * @throws {CookieError} `code` "badcookie": empty, or too weak to listen beyond this machine;
-   *   "cookiefile": its file can be neither read nor made.
-   * @throws {NodeOptionError} `code` "badoption": another option cannot be.
-   * @throws {ListenError} `code` of the system: the port is in use, or may not be used.
+   *   "cookiefile": its file can be neither read nor created.
+   * @throws {NodeOptionError} `code` "badoption": another option is invalid.
+   * @throws {ListenError} `code` of the system: the port is in use, or not permitted.
    * @throws {NodeConnectError} `code` "nameinuse": a node that was reached while joining is connected with
    *   another live node of this name.
    */
@@ -138,7 +137,7 @@ export class Node {
     return new Node(await startNode(options));
   }
 
-  /** For the simulator: a node of parts that were started elsewhere. */
+  /** For the simulator: returns the node of parts that were started separately. */
   static of(parts: Parts): Node {
     return new Node(parts);
   }
@@ -148,7 +147,7 @@ export class Node {
     return node.#parts;
   }
 
-  /** This node's name, `name@host:port`, with the port that it really has. */
+  /** This node's name, `name@host:port`, with the actual port. */
   get name(): string {
     return this.#parts.mesh.name;
   }
@@ -160,8 +159,8 @@ export class Node {
 
   /**
    * Resolves when this node has joined its cluster: each seed was dialed once, and the global names,
-   * groups and peers of those that were reached are known here. `Node.start` waits for it, up to
-   * `joinTimeout`; a node that did not can wait here.
+   * groups and peers of those that were reached are known here. `Node.start` waits for this, up to
+   * `joinTimeout`.
    *
    * @example
    * ```ts
@@ -185,8 +184,8 @@ export class Node {
   }
 
   /**
-   * Returns counts of what this node does to be connected: known nodes, dials, nodes that were forgotten,
-   * names in use, gossip, listeners that stopped accepting, peers whose clock is wrong.
+   * Returns counts of membership: known nodes, dials, forgotten nodes, names in use, gossip, failures of
+   * listeners, peers with a wrong clock.
    *
    * @example
    * ```ts
@@ -235,7 +234,7 @@ export class Node {
   }
 
   /**
-   * Returns the actors of a node that have most of something, in descending order: messages that wait
+   * Returns the actors of a node with the highest numbers, in descending order: waiting messages
    * ("mailbox"), handler time ("time") or messages ("rate") during a window, timers ("timers").
    *
    * @throws {ObserveError} As `info`; `code` "badarg": an option is invalid.
@@ -284,7 +283,7 @@ export class Node {
     return this.#parts.observation;
   }
 
-  /** The names of the nodes that this one has a session with, in order. */
+  /** Returns the names of the nodes with which there is a session, sorted. */
   peers(): string[] {
     return this.#parts.mesh.peers();
   }
@@ -294,7 +293,7 @@ export class Node {
    * global names and groups are known here (it waits 5 seconds for those). The node is dialed once, before
    * all others that are due. Once connected it stays known: a session that is lost is restored.
    *
-   * @throws {NodeConnectError} The dial failed: `code` is why ("refused", "timeout", "untrusted", …). It
+   * @throws {NodeConnectError} The dial failed: `code` is the reason ("refused", "timeout", "untrusted", …). It
    * is "timeout" after `timeout` milliseconds (default 15000) in any case.
    * @throws {ArgumentError} `code` "badarg": the timeout is negative or above 24 days.
    */
@@ -309,15 +308,15 @@ export class Node {
   }
 
   /**
-   * Changes the cookie of a running node. Of several the first is used, and all are accepted; sessions stay
-   * up. To change the cookie of a cluster call it on every node, in three rounds:
+   * Changes the cookie of a running node. Of several cookies the first is used, and all are accepted;
+   * sessions stay up. To change the cookie of a cluster, call this on every node, in three rounds:
    *
    * 1. `changeCookie([current, next])`: every node accepts the next one.
    * 2. `changeCookie([next, current])`: every node uses the next one.
-   * 3. `changeCookie(next)`: the former one is not accepted any more. Peers that were let in with it must
-   *    prove that they have the next one; the session of one that has not is ended with "cookie".
+   * 3. `changeCookie(next)`: the former one is no longer accepted. Peers that authenticated with it must prove
+   *    that they have the next one; otherwise their session ends with "cookie".
    *
-   * @throws {CookieError} `code` "badcookie": one is unusable, or there are none or more than 4.
+   * @throws {CookieError} `code` "badcookie": a cookie is invalid, or there are none or more than 4.
    *
    * @example
    * ```ts
@@ -339,44 +338,44 @@ export class Node {
   }
 
   /**
-   * Ends the session with a node, which is told, and neither side dials the other again by itself.
-   * Resolves to false if there was no session.
+   * Ends the session with a node. Neither side dials the other again on its own. Resolves to false if there was
+   * no session.
    */
   disconnect(name: string): Promise<boolean> {
     return this.#parts.mesh.disconnect(normalName(name));
   }
 
   /**
-   * How much waits for a node because it reads slowly: bytes `queued` of the `limit`, past which messages
-   * to it are dropped, how many were `dropped`, and whether the queue is `high`, from half of the limit
-   * until it is below an eighth again. `undefined`: there is no session with it.
+   * Returns the state of the send queue to a node: bytes `queued`; the `limit` above which messages are dropped;
+   * how many were `dropped`; and whether the queue is `high`, from half of the limit until it is below an
+   * eighth again. Returns `undefined` if there is no session with the node.
    */
   pressure(name: string): PressureState | undefined {
     return this.#parts.mesh.session(normalName(name))?.pressure();
   }
 
-  /** Resolves when what waits for a node is not high: at once, or as soon as it is, or its session is over. */
+  /** Resolves when the send queue to a node is not high, or its session has ended. */
   drained(name: string): Promise<void> {
     return this.#parts.mesh.session(normalName(name))?.drained() ?? Promise.resolve();
   }
 
   /**
-   * Calls `listener` at each event, and gives back what stops that. Of the mesh: `"nodeup"`,
+   * Calls `listener` at each event. Returns a function that removes it. Events of the mesh: `"nodeup"`,
    * `"nodedown"` (with the reason: "closed", "timeout", "shutdown", "disconnected", "restarted" or
-   * "cookie", "protocol", "overload"), `"pressure"` when much waits for a node, or not any more, `"refused"`
+   * "cookie", "protocol", "overload"), `"pressure"` when the send queue to a node becomes high, or not any more, `"refused"`
    * when a peer was rejected or has rejected this node, `"listener"` when a listener stops accepting or
    * accepts again, `"clockskew"` when a peer's clock differs by half a minute or more,
    * `"dial"` when a dial has ended, `"forgotten"` when a node is not dialed any more, `"nameinuse"` when two live
-   * nodes have one name. Of the actors:
-   * `"spawn"`, `"exit"`, `"crash"`, `"restart"`, `"givenup"`, `"deadletter"`, `"mailbox"`. Of global names: `"name"` when
-   * one has appeared, moved or gone, `"nameconflict"` when an actor of this node has lost one.
+   * nodes have one name. Events of actors:
+   * `"spawn"`, `"exit"`, `"crash"`, `"restart"`, `"givenup"`, `"deadletter"`, `"mailbox"`. Events of global names:
+   * `"name"` when one was registered, moved or freed, `"nameconflict"` when an actor of this node has lost one.
    *
    * `signal` removes the listener when it aborts, `once` after its first event. A listener that throws, or whose
-   * promise rejects, is logged; the other listeners and the node go on.
+   * promise rejects, is logged; other listeners and the node are not affected.
    *
    * @throws {ArgumentError} `code` "badarg": there is no such event.
    */
-  // Spelled out so that the compiler lists them for a name that is none.
+  // Spelled out so that the compiler lists the events for an unknown name.
   on<Name extends { [Each in keyof NodeEvents]: Each }[keyof NodeEvents]>(
     name: Name,
     listener: (event: NodeEvents[Name]) => unknown,
@@ -387,8 +386,8 @@ export class Node {
   }
 
   /**
-   * Spawns an actor, which has its first turn after this one, and gives its pid. Inside an actor use
-   * `self.spawn`, so that its ancestors are known, or `self.spawnLink`, `self.spawnMonitor`.
+   * Spawns an actor, and returns its pid. It runs first after the current turn. Inside an actor use `self.spawn`,
+   * so that its ancestors are known, or `self.spawnLink`, `self.spawnMonitor`.
    *
    * @example
    * ```ts
@@ -418,9 +417,9 @@ export class Node {
    */
   spawn<M, A extends unknown[]>(body: ActorFunction<M, A>, ...args: A): Pid<M>;
   /**
-   * Spawns on another node what it has exposed there, and resolves with the pid.
+   * Spawns an exposed function of another node. Resolves with the pid.
    *
-   * @throws {SpawnError} `code` says why not: "notexposed", "refused", "timeout", "noconnection", "limit".
+   * @throws {SpawnError} `code` is the reason: "notexposed", "refused", "timeout", "noconnection", "limit".
    * @throws {TermError} `code` "badarg": an argument cannot be sent.
    * @throws {ArgumentError} `code` "badarg": the timeout is above 24 days, and not `Infinity`.
    *
@@ -457,9 +456,9 @@ export class Node {
   }
 
   /**
-   * Lets other nodes spawn a function: one defined with `remote`, or a service with a name. Nothing else of
-   * this node can be spawned from outside. `allow` selects the nodes that may. It replaces what was exposed
-   * under the same name.
+   * Exposes a function to other nodes, so that they may spawn it: one defined with `remote`, or a service with a
+   * name. Nothing else of this node can be spawned by others. `allow` selects the nodes that may. Replaces the
+   * function that was exposed under the same name.
    *
    * @throws {ArgumentError} `code` "badarg": the name is empty or longer than 255 bytes.
    *
@@ -479,7 +478,7 @@ export class Node {
     what: Pick<Spawnable<M, A>, "name" | "body">,
     options?: ExposeOptions,
   ): void;
-  /** Lets other nodes spawn a function by a name: `{ node, fn: name }`. */
+  /** Exposes a function under a name: others spawn `{ node, fn: name }`. */
   expose<M, A extends unknown[]>(
     name: string,
     fn: ActorFunction<M, A>,
@@ -492,12 +491,12 @@ export class Node {
     spawner.expose(name, body as never, rest[0] as never);
   }
 
-  /** Lets nobody spawn it any more; what was spawned lives on. Whether there was such a function. */
+  /** Stops exposing a function; its actors are not affected. Returns whether it was exposed. */
   unexpose(name: string): boolean {
     return this.#parts.remote.spawner.unexpose(name);
   }
 
-  /** The names of what a node exposes, in order: of this one, or of one that it has a session with. */
+  /** Returns the names that a node exposes, sorted: this one, or one with which there is a session. */
   exposed(node: string = this.name): string[] {
     const { mesh, remote } = this.#parts;
     const name = normalName(node);
@@ -507,8 +506,8 @@ export class Node {
   /**
    * Spawns an actor with a name or a bounded mailbox.
    *
-   * @throws {NameError} `code` "taken": another actor holds the name; "badname": it is empty.
-   * @throws {ArgumentError} `code` "badarg": the mailbox is for no message.
+   * @throws {NameError} `code` "taken": another actor has the name; "badname": it is empty.
+   * @throws {ArgumentError} `code` "badarg": the mailbox has room for no message.
    */
   spawnWith<M, A extends unknown[]>(
     options: Omit<SpawnOptions, "link">,
@@ -527,8 +526,8 @@ export class Node {
 
   /**
    * Sends a message to an actor, by pid, by name, or by name on a node: `{ name, node }`. It neither
-   * blocks nor throws: a message to nobody is told as "deadletter", and so is one that cannot travel to
-   * its node. Inside a node messages are passed by reference, so do not change what you sent; to other
+   * blocks nor throws: a message without a receiver, or that cannot be sent to its node, is reported as event
+   * "deadletter". Inside a node messages are passed by reference, so do not change what you sent; to other
    * nodes they are copied.
    *
    * @throws {ArgumentError} `code` "badarg": `to` is none of the three.
@@ -545,21 +544,21 @@ export class Node {
   }
 
   /**
-   * Asks an actor and gives its answer. The actor finds a `Call` in its mailbox and replies to it.
+   * Calls an actor. Resolves with its reply. The actor receives a `Call` and replies to it.
    *
-   * If nothing awaits it, a failure is reported as a crash, and the process goes on. Errors name the caller,
+   * A failure that is not awaited is reported as a crash; the process continues. Errors name the caller,
    * the actor that was called and the request; those of 20 calls in 100 ms have the stack of the caller too.
    *
    * @throws {CallingSelfError} `code` "calling_self": an actor that waits has called itself.
    * @throws {NodeStoppedError} `code` "stopped": this node has been stopped.
-   * @throws {CallTimeoutError} `code` "timeout": no answer in time (5 seconds unless told otherwise).
+   * @throws {CallTimeoutError} `code` "timeout": no answer within `timeout` (default 5000 ms).
    * @throws {NoProcError} `code` "noproc": there is no such actor.
    * @throws {NoConnectionError} `code` "noconnection": there is no session with its node, or it was lost.
    * @throws {TermError} `code` "badarg": the request cannot be sent to another node.
-   * @throws {MailboxFullError} `code` "mailboxfull": it was dropped, for the actor's mailbox is full.
-   * @throws {QueueFullError} `code` "queuefull": it was dropped, for too much waits for the actor's node.
+   * @throws {MailboxFullError} `code` "mailboxfull": the request was dropped because the actor's mailbox is full.
+   * @throws {QueueFullError} `code` "queuefull": the request was dropped because the queue to the actor's node is full.
    * @throws {ArgumentError} `code` "badarg": the timeout is above 24 days, and not `Infinity`.
-   * @throws {CallExitError} `code` "exit": it ended before it answered; `reason` says why.
+   * @throws {CallExitError} `code` "exit": the actor ended before it replied, for `reason`.
    */
   call<Q, R>(
     to: Pid<Call<Q, R>> | ActorName | string,
@@ -577,7 +576,7 @@ export class Node {
   /**
    * Returns whether an actor of this node is alive.
    *
-   * @throws {ArgumentError} `code` "badarg": the actor is of another node, which has to be asked: monitor it.
+   * @throws {ArgumentError} `code` "badarg": the actor is of another node: monitor it instead.
    */
   isAlive(pid: Pid<never>): boolean {
     checkPid(pid);
@@ -585,7 +584,7 @@ export class Node {
     return this.#parts.system.isAlive(pid);
   }
 
-  /** All actors of this node, in the order of their spawning. */
+  /** Returns all actors of this node, in the order of their spawning. */
   actors(): Pid[] {
     return this.#parts.system.pids();
   }
@@ -593,7 +592,7 @@ export class Node {
   /**
    * Registers an actor of this node under a name.
    *
-   * @throws {NameError} `code` "taken": another holds it, and `holder` is who; "badname": it is empty.
+   * @throws {NameError} `code` "taken": another actor has it, `holder`; "badname": it is empty.
    * @throws {NoProcError} `code` "noproc": there is no such actor.
    */
   register(name: string, pid: Pid<never>): void {
@@ -605,18 +604,18 @@ export class Node {
     return this.#parts.system.names.whereis(name) as Pid<never> | undefined as P | undefined;
   }
 
-  /** Frees a name. Whether somebody held it. */
+  /** Frees a name. Returns whether an actor had it. */
   unregister(name: string): boolean {
     return this.#parts.system.names.unregister(name);
   }
 
-  /** All names on this node, in the order of their registration. */
+  /** Returns all names on this node, in the order of their registration. */
   registered(): string[] {
     return this.#parts.system.names.registered();
   }
 
   /**
-   * Sends a message after so many milliseconds, if the actor still lives then.
+   * Sends a message after `ms` milliseconds, if the actor is still alive then.
    *
    * @throws {ArgumentError} `code` "badarg": the time is above 24 days.
    */
@@ -625,7 +624,7 @@ export class Node {
   }
 
   /**
-   * Sends a message every so many milliseconds, as long as the actor lives.
+   * Sends a message every `ms` milliseconds, while the actor is alive.
    *
    * @throws {ArgumentError} `code` "badarg": the time is above 24 days.
    */
@@ -633,7 +632,7 @@ export class Node {
     return this.#parts.system.sendInterval(to, message, ms);
   }
 
-  /** Milliseconds that were left of a timer, or false if it had fired or been cancelled. */
+  /** Cancels a timer. Returns the milliseconds that were left, or false if it had fired or been cancelled. */
   cancelTimer(timer: TimerRef): number | false {
     return this.#parts.system.cancelTimer(timer);
   }
@@ -642,9 +641,9 @@ export class Node {
    * Serves WebSockets, and plain HTTP on the same port. The connections' rooms are this node's, so
    * they span the cluster.
    *
-   * @throws {OptionError} `code` "badoption": an option cannot be.
-   * @throws {ListenError} `code` of the system: the port is in use, or may not be used; "stopped": the node
-   *   has been.
+   * @throws {OptionError} `code` "badoption": an option is invalid.
+   * @throws {ListenError} `code` of the system: the port is in use, or not permitted; "stopped": the node
+   *   has been stopped.
    */
   serve<Data = undefined>(options: ServeOptions<Data> = {}): Promise<Server> {
     return this.#parts.system.tracked(this.#serve(options));
@@ -666,10 +665,10 @@ export class Node {
   }
 
   /**
-   * Leaves the cluster so that nothing is lost, and stops. Nothing more is placed on this node; singletons
+   * Leaves the cluster in an orderly way, and stops. No more children are placed on this node; singletons
    * move to other nodes that take part in them, and children of other nodes' supervisors move by their
    * restart rules; then the servers' sockets are closed in batches, with 1012 and the reason "reconnect";
-   * then actors end, and the other nodes see `nodedown` with "shutdown". Called again, it is the same.
+   * then actors end, and the other nodes see `nodedown` with "shutdown". A second call returns the promise of the first.
    *
    * With the option `leaveOnSigterm` of `Node.start` SIGTERM does this.
    *
@@ -699,13 +698,13 @@ export class Node {
   }
 
   /**
-   * Stops the node in order, as OTP's `init:stop` does: its servers; its top-level supervisors, the last
+   * Stops the node in an orderly way, as OTP's `init:stop` does: its servers; its top-level supervisors, the last
    * started first, each of which stops its children by their shutdown rules; all other actors, by the exit
-   * signal "shutdown", so that services have `terminate` called. Then it says goodbye to the other nodes, which
+   * signal "shutdown", so that `terminate` of services is called. Then it ends its sessions, so that other nodes
    * see `nodedown` with "shutdown", and stops listening. Resolves when all of that is done.
    *
-   * An actor that traps exits and has no supervisor has 5 seconds to end, and ends earlier if it goes back
-   * to wait for messages. What has not ended within `timeout` is cut off, and the log names it. A second
+   * An actor that traps exits and has no supervisor has 5 seconds to end, and ends earlier if it waits for
+   * messages again. Actors that have not ended within `timeout` are ended, and logged. A second
    * call returns the promise of the first.
    *
    * @throws {ArgumentError} `code` "badarg": the timeout is negative, or not a number.
@@ -755,7 +754,7 @@ export class Node {
     await mesh.stop();
   }
 
-  /** Stops the node in order, at the end of an `await using`. */
+  /** Stops the node, at the end of an `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.stop();
   }

@@ -1,6 +1,6 @@
 /**
- * From options to a running node: chooses the host, checks what the user typed, derives the keys,
- * and sets the ports through which rooms and actors reach other nodes.
+ * Starts a node from options: chooses the host, checks the options, derives the keys, and connects the parts. It
+ * sets the ports by which rooms and actors reach other nodes.
  *
  * @module
  */
@@ -47,27 +47,27 @@ import type { Pid } from "./term/pid.ts";
 import { Rooms } from "./ws/rooms.ts";
 import type { Server } from "./ws/server.ts";
 
-/** How to start a node. Everything has a default: `Node.start()` is a node on this machine. */
+/** Options of a node. All have defaults: `Node.start()` starts a node on this machine. */
 export interface NodeOptions {
   /**
-   * The node's name, `name@host:port`: `host:port` is where others dial it. Port 0 lets the system
-   * choose. Default: a name by chance, on 127.0.0.1, port 0.
+   * The node's name, `name@host:port`: `host:port` is where others dial it. With port 0 the
+   * system chooses. Default: a random name, on 127.0.0.1, port 0.
    */
   readonly name?: string | undefined;
   /**
    * The cluster's secret, the same on every node. Nodes that listen beyond loopback accept only a
-   * generated one, such as of `openssl rand -hex 16`: 32 hex digits or 22 characters of base64. Of several, up to 4, the first is used and all are accepted: see
-   * {@linkcode Node.changeCookie}. Default: what is in `cookieFile`.
+   * generated one, for example by `openssl rand -hex 16`: 32 hex digits or 22 characters of base64. Of several, up to 4, the first is used and all are accepted: see
+   * {@linkcode Node.changeCookie}. Default: the content of `cookieFile`.
    */
   readonly cookie?: string | readonly string[] | undefined;
   /**
-   * Where the cookie is kept when none is given; made, readable by its owner only, when it is not
-   * there. Several cookies stand on a line each. Default: `.firn.cookie` in the home folder.
+   * The file of the cookie when none is given. Created, readable by its owner only, if it does not exist. Several
+   * cookies are on one line each. Default: `.firn.cookie` in the home folder.
    */
   readonly cookieFile?: string | undefined;
   /**
-   * Where to listen, if not at the host and port of the name: behind NAT, in a container. A node
-   * whose name is not on this machine must say this, so that nobody listens to the world unawares.
+   * Where to listen, if not at the host and port of the name: behind NAT, in a container. Required
+   * if the host of the name is not loopback, so that a node does not listen on a network by accident.
    */
   readonly listen?: { readonly hostname: string; readonly port?: number | undefined } | undefined;
   /**
@@ -80,7 +80,7 @@ export interface NodeOptions {
    * - `"file:/etc/firn/seeds"`, a file with one seed a line.
    *
    * In place of the list, a function that returns or resolves to such a list. All but names are evaluated
-   * every `seedInterval` milliseconds. What fails is logged, and changes nothing until it succeeds.
+   * every `seedInterval` milliseconds. A failure is logged, and changes nothing until it succeeds.
    */
   readonly seeds?: readonly string[] | SeedFunction | undefined;
   /** Milliseconds between two evaluations of seeds that are not names. Default 10000, at least 100. */
@@ -97,22 +97,22 @@ export interface NodeOptions {
   /**
    * Returns whether a node may be dialed: called before each dial with its name and how it came to be known,
    * "seed", "met" (there was a session with it), "gossip" (a peer is connected with it) or "asked"
-   * (`node.connect`). A node that may not is asked about again after a minute. Default: all may.
+   * (`node.connect`). A denied node is checked again after a minute. Default: all may.
    */
   readonly canDial?: ((node: string, origin: PeerOrigin) => boolean) | undefined;
-  /** Certificates of your own authority, PEM, in place of those that the cookie gives. */
+  /** Certificates of your own authority, PEM, in place of those that are derived from the cookie. */
   readonly tls?: OwnTls | undefined;
   /** Milliseconds of silence after which a peer is pinged. Default 5000. */
   readonly pingInterval?: number | undefined;
   /** Milliseconds of silence after which a peer is given up. Default 15000. */
   readonly pingTimeout?: number | undefined;
-  /** Bytes that may wait for one peer; past it messages to it are dropped. Default 64 MiB. */
+  /** The most bytes that wait for one peer; above it messages to it are dropped. Default 64 MiB. */
   readonly queueBytesMax?: number | undefined;
   /** The longest message to another node, in bytes; the same on all nodes. Default 16 MiB. */
   readonly messageBytesMax?: number | undefined;
   /**
-   * How many messages may wait in a mailbox for another node's to be put into it, if the actor has no limit
-   * of its own. Further ones are dropped with the event "mailbox", and calls rejected with "mailboxfull".
+   * The length of a mailbox up to which messages of other nodes are accepted, if the actor has no limit of its
+   * own. Further ones are dropped with the event "mailbox", and calls rejected with "mailboxfull".
    * `Infinity`: no limit. Default 262,144.
    */
   readonly remoteMailboxMax?: number | undefined;
@@ -146,9 +146,9 @@ export interface NodeOptions {
    * nothing else handles the signal, the process exits with 0. Default false.
    */
   readonly leaveOnSigterm?: boolean | LeaveOptions | undefined;
-  /** What is logged: nothing, or from a level up. Default "info". */
+  /** The lowest level that is logged, or "silent". Default "info". */
   readonly logLevel?: LogLevel | "silent" | undefined;
-  /** Who takes the lines. Default: standard error. */
+  /** Receives the lines. Default: standard error. */
   readonly log?: LogSink | undefined;
 }
 
@@ -161,22 +161,22 @@ const SEED_INTERVAL_MS = 10_000;
 /** The least that `queueBytesMax` may be. */
 const QUEUE_BYTES_LEAST = 1024;
 
-/** Of a message's bytes so many may be its address: the rest is the longest term. */
+/** The bytes of a message that are kept for its receiver; the rest is the longest term. */
 const ROW_HEAD_BYTES_MAX = 1024;
 
-/** What `messageBytesMax` may be. */
+/** The limits of `messageBytesMax`. */
 const MESSAGE_BYTES_LEAST = 65_536;
 const MESSAGE_BYTES_MOST: number = 1024 * 1024 * 1024;
 
-/** A node cannot be started as it was asked to be. */
+/** An option of a node is invalid. */
 export class NodeOptionError extends TypeError {
-  /** Tells the class of the error. */
+  /** The name of the class. */
   override readonly name = "NodeOptionError";
   /** Stable code: `"badoption"`. */
   readonly code = "badoption";
 }
 
-/** What `startNode` makes. */
+/** The parts of a running node. */
 export interface Parts {
   readonly host: Host;
   readonly log: Log;
@@ -193,22 +193,22 @@ export interface Parts {
   readonly homes: Homes;
   /** Changes the cookies: the first is used, all are accepted. */
   readonly changeCookie: (cookies: string | readonly string[]) => Promise<void>;
-  /** How to leave on SIGTERM; undefined: SIGTERM is not handled. */
+  /** The options of leaving on SIGTERM; undefined if SIGTERM is not handled. */
   readonly leaveOnSigterm: LeaveOptions | undefined;
   readonly events: Emitter<NodeEvents>;
-  /** Logs that a message was not sent: to what, and why. */
+  /** Logs that a message was not sent: its receiver, and the reason. */
   readonly unsent: (to: string, words: string) => void;
   /** Resolves when this node has joined its cluster. */
   readonly joined: Promise<void>;
 }
 
-/** What a node tells: what its mesh tells, and what its actors do. */
+/** Events of a node: of its mesh, its actors, and global names. */
 export interface NodeEvents extends MeshEvents, SystemEvents, GlobalEvents, HomeEvents {
   /** Something may fail soon, or has been found to wait for long: see the option `warnings`. */
   warning: Warning;
 }
 
-/** Their names. */
+/** The names of the events. */
 export const NODE_EVENTS: Readonly<Record<keyof NodeEvents, true>> = {
   nodeup: true,
   nodedown: true,
@@ -259,12 +259,12 @@ const OPTIONS: Readonly<Record<keyof NodeOptions, true>> = {
   log: true,
 };
 
-/** The host of the runtime that runs this. */
+/** Returns the host of the current runtime. */
 export function systemHost(): Host {
   return "Bun" in globalThis ? new BunHost() : new DenoHost();
 }
 
-/** Starts a node. `keys` spares deriving them from the cookie again. */
+/** Starts a node. `keys`: those of the cookie, if they were already derived. */
 export async function startNode(
   options: NodeOptions,
   host?: Host,
@@ -331,7 +331,7 @@ export async function startNode(
   );
   mesh.attach = (session) => remote.attach(session);
   remote.exposedBy = (node) => mesh.exposedBy(node);
-  // Nothing waits for what was sent, so it would be missed in silence.
+  // A send is not awaited, so that a failure would be unnoticed.
   const repeats = new Repeats();
   const unsent = (to: string, words: string): void => {
     const site = callSite();
@@ -420,7 +420,7 @@ export async function startNode(
   return parts;
 }
 
-/** Waits until the node has joined, for `ms` at most. A node that must not take part is stopped. */
+/** Waits until the node has joined, for `ms` at most. If it must not take part, stops it and rejects. */
 async function joinWithin({ host, system, mesh, joined }: Parts, ms: number): Promise<void> {
   if (ms === 0) return;
   let late!: Timer;
@@ -436,7 +436,7 @@ async function joinWithin({ host, system, mesh, joined }: Parts, ms: number): Pr
   }
 }
 
-/** One report for one crash: that of a supervised actor waits for what its supervisor says. */
+/** Logs one report per crash: that of a supervised actor together with the decision of its supervisor. */
 function logEnds(events: Emitter<NodeEvents>, log: () => Log): void {
   const crashes = new WeakMap<Pid, Crash>();
   events.on("crash", (crash) => {
@@ -476,7 +476,7 @@ function listenAddress(options: NodeOptions, name: NodeName): { hostname: string
   );
 }
 
-/** Seeds that are names, and those that must be evaluated. */
+/** Separates seeds that are names from those that must be evaluated. */
 function readSeeds(options: NodeOptions): Pick<MeshOptions, "seeds" | "discovery"> {
   const { seeds = [], seedInterval: intervalMs = SEED_INTERVAL_MS } = options;
   if (!(intervalMs >= 100 && intervalMs <= 86_400_000)) {

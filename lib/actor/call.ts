@@ -1,12 +1,12 @@
 /**
- * Requests: sent to an actor as a {@linkcode Call}, answered once.
+ * Calls: requests to an actor, each answered once.
  *
  *     call(pid, request) ─▶ a Call in the mailbox ─▶ reply(value) ─▶ the promise resolves
- *                │            └─ the actor ends ─▶ rejects with why
- *                └─ time over, or signal ─▶ rejects; a reply that comes later is dropped
+ *                │            └─ the actor ends ─▶ rejects with the reason
+ *                └─ timeout, or signal ─▶ rejects; a reply that comes later is dropped
  *
- * A call hangs on the actor that is to answer it, so the end of that actor finds it without a monitor,
- * and in the system's wheel, of which it is a timer itself. Nothing else is made for it.
+ * A call is attached to the actor that is to answer it, so that the actor's exit ends it without a monitor. It
+ * is itself a timer of the system's wheel. Nothing else is allocated for it.
  *
  * @module
  */
@@ -26,30 +26,30 @@ import type { ExitReason } from "../term/exit.ts";
 import { failed, type Origin, type Tracker } from "./tracked_promise.ts";
 import type { Wheel, WheelTimer } from "./wheel.ts";
 
-/** How long a call waits unless told otherwise. Milliseconds. */
+/** The default time limit of a call. Milliseconds. */
 export const CALL_TIMEOUT_MS = 5_000;
 
-/** How to call. */
+/** Options of a call. */
 export interface CallOptions {
   /** Milliseconds until the call rejects with `CallTimeoutError`; `Infinity` for never. Default 5000. */
   readonly timeout?: number | undefined;
-  /** Gives the call up when aborted; it rejects with the signal's reason. */
+  /** Aborts the call, which rejects with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
 }
 
-/** A request, in the mailbox of the one who is to answer it: `message instanceof Call` tells it. */
+/** A request in the mailbox of the actor that is to answer it: check `message instanceof Call`. */
 export abstract class Call<Request = unknown, Reply = unknown> {
-  /** What is asked. */
+  /** The request. */
   abstract readonly request: Request;
-  /** Answers. Only the first answer counts, and only while somebody waits. */
+  /** Replies. Only the first reply counts, and only while the caller waits. */
   abstract reply(value: Reply): void;
-  /** Refuses: the caller's promise rejects with `error`. */
+  /** Refuses the call: the caller's promise rejects with `error`. */
   abstract refuse(error: unknown): void;
 }
 
 /** A call that the actor which received it may pass on to another actor of its node. */
 export interface PassableCall {
-  /** False: it has been answered, or given up. */
+  /** Whether it is neither answered nor given up. */
   readonly isOpen: boolean;
   /**
    * Delivers the call to `actor` with this request, as if it had been called: it ends with that actor from
@@ -65,7 +65,7 @@ export interface CallHost extends Tracker {
   readonly wheel: Wheel;
 }
 
-/** A call that waits for its answer. */
+/** A call that waits for its reply. */
 export class PendingCall<Request = unknown, Reply = unknown> extends Call<Request, Reply>
   implements WheelTimer, Chained, Origin, PassableCall {
   request: Request;
@@ -77,7 +77,7 @@ export class PendingCall<Request = unknown, Reply = unknown> extends Call<Reques
   handled = false;
   readonly tracker: CallHost;
   readonly caller: ActorRef | undefined;
-  /** Holds the stack of the caller, if it was captured. */
+  /** The stack of the caller, if it was captured. */
   trace: { readonly stack?: string } | undefined = undefined;
   #actor: ActorRef;
   readonly #ms: number;
@@ -126,40 +126,40 @@ export class PendingCall<Request = unknown, Reply = unknown> extends Call<Reques
     failed(this.#promise, this, error);
   }
 
-  /** Rejects with an error that the runtime has made: it gets the caller's stack. */
+  /** Rejects with an error of the runtime, which gets the caller's stack. */
   fail(error: Error): void {
     if (this.trace?.stack !== undefined) adoptStack(error, this.trace.stack);
     this.refuse(error);
   }
 
-  /** The time is over. */
+  /** The timeout: rejects. */
   fire(): void {
     this.fail(new CallTimeoutError(this.#actor.label, this.#ms, this.which));
   }
 
-  /** The actor that was to answer has ended; its cell, if it is of another node, with the session. */
+  /** The callee has ended, or the session with its node. */
   drop(reason: ExitReason): void {
     const { label, pid } = this.#actor;
     if (reason !== "noconnection" || pid.home.local) return this.ended(reason);
     this.fail(new NoConnectionError(label, this.which));
   }
 
-  /** The actor that was to answer has ended. */
+  /** The callee has ended. */
   ended(reason: ExitReason): void {
     this.fail(new CallExitError(this.#actor.label, reason, this.which));
   }
 
-  /** Its node has answered for the actor: there is none. */
+  /** There is no such actor on the callee's node. */
   missing(): void {
     this.fail(new NoProcError(this.#actor.label, this.which));
   }
 
-  /** The mailbox of the actor is full. */
+  /** The mailbox of the callee is full. */
   full(): void {
     this.fail(new MailboxFullError(this.#actor.label, this.which));
   }
 
-  /** Too much waits for the node of the actor. */
+  /** The queue to the callee's node is full. */
   queueFull(node: string): void {
     this.fail(new QueueFullError(node, this.which));
   }
@@ -178,7 +178,7 @@ export class PendingCall<Request = unknown, Reply = unknown> extends Call<Reques
     actor.deliver(this);
   }
 
-  /** Which call it is, for the message of an error. */
+  /** Describes the call for the message of an error. */
   get which(): string {
     return whichCall(this.request, this.caller);
   }
@@ -192,7 +192,7 @@ export class PendingCall<Request = unknown, Reply = unknown> extends Call<Reques
     };
   }
 
-  /** The caller listens to a signal; this stops it. */
+  /** `stop` removes the caller's listener of its signal. */
   unlisten(stop: () => void): void {
     this.#unlisten = stop;
   }
@@ -245,13 +245,13 @@ export class Asking implements Chained {
   }
 }
 
-/** Names a call in the message of an error: what was asked, and by which actor. */
+/** Describes a call in the message of an error: the request, and its caller. */
 export function whichCall(request: unknown, caller: ActorRef | undefined): string {
   const from = caller === undefined ? "from outside of actors" : `from ${caller.label}`;
   return ` (call of ${describeRequest(request)} ${from})`;
 }
 
-/** Puts the frames of one stack in place of those of an error, which was made where nothing called. */
+/** Replaces the stack of an error that was created outside of the caller. */
 function adoptStack(error: Error, stack: string): void {
   const frames = stack.split("\n").filter((line) => /^\s+at /.test(line));
   error.stack = [`${error.name}: ${error.message}`, ...frames].join("\n");
