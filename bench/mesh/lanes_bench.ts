@@ -53,7 +53,13 @@ class Receiver implements SessionHandler {
 
   message(session: Session, tag: number, body: Uint8Array, bulk?: number): string | undefined {
     if (tag !== TAG_SMALL && tag !== TAG_LARGE) {
-      return dispatch(session, { owner: NO_OWNER, actors: undefined }, tag, body, bulk !== undefined);
+      return dispatch(
+        session,
+        { owner: NO_OWNER, actors: undefined },
+        tag,
+        body,
+        bulk !== undefined,
+      );
     }
     if (tag === TAG_SMALL) {
       this.#small--;
