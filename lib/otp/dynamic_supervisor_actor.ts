@@ -16,7 +16,7 @@ import {
 } from "./child.ts";
 import type { Intensity } from "./intensity.ts";
 import type { Starting } from "./start.ts";
-import { Due, type Ending, type RestartPlan, SupervisorBase } from "./supervisor_base.ts";
+import { Due, type RestartPlan, SupervisorBase } from "./supervisor_base.ts";
 import { SupervisorError } from "./child_info.ts";
 import { UnknownCallError } from "./unknown_call.ts";
 
