@@ -17,6 +17,7 @@ import { timerMs, type TimerRef } from "./actor/timer.ts";
 import type { Spawnable } from "./otp/spawnable.ts";
 import type { Global } from "./cluster/global.ts";
 import { DEFAULT_SCOPE, Groups } from "./cluster/groups.ts";
+import type { Homes } from "./cluster/home.ts";
 import { leave, type LeaveOptions } from "./leave.ts";
 import { CONNECT_MS, type MembershipStats } from "./mesh/membership.ts";
 import { normalName } from "./mesh/name.ts";
@@ -142,9 +143,9 @@ export class Node {
     return new Node(parts);
   }
 
-  /** For the runtime: what a node is made of. */
-  static partsOf(node: Node): Parts {
-    return node.#parts;
+  /** The kinds of keys that this node is a home of. Programs use `shards` of `@firn/firn/cluster`. */
+  get homes(): Homes {
+    return this.#parts.homes;
   }
 
   /** This node's name, `name@host:port`, with the actual port. */

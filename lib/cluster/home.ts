@@ -84,16 +84,18 @@ export interface HomeEvents {
 export interface HomeCounts {
   /** Actors that run, start, stop or move. */
   readonly actors: number;
-  /** Actors that were started, and that were stopped as nothing was sent to them. */
+  /** Actors that were started. */
   readonly started: number;
+  /** Actors that were stopped as nothing was sent to them. */
   readonly passivated: number;
-  /** Keys that were handed over to other nodes, and taken over from them. */
+  /** Keys that were handed over to other nodes. */
   readonly movedOut: number;
+  /** Keys that were taken over from other nodes. */
   readonly movedIn: number;
 }
 
 /** One node's part in a kind. */
-export class Home {
+export class HomeKind {
   /** The name of the kind. */
   readonly kind: string;
   readonly #system: System;
@@ -172,8 +174,9 @@ export class Homes {
   readonly #registry: Registry;
   readonly #events: Emitter<HomeEvents>;
   readonly #warn: (words: string) => void;
-  readonly #kinds = new Map<string, Home>();
+  readonly #kinds = new Map<string, HomeKind>();
 
+  /** For the runtime: programs get theirs from their node. */
   constructor(
     system: System,
     groups: GroupTable,
@@ -194,7 +197,7 @@ export class Homes {
    * @throws {NameError} `code` "taken": this node takes part already; "badname": the name is empty or too long.
    * @throws {ArgumentError} `code` "badarg": an option is invalid.
    */
-  offer(kind: string, options: HomeOptions): Home {
+  offer(kind: string, options: HomeOptions): HomeKind {
     const { weight = 1, movesPerSecond = MOVES_PER_SECOND, passivateAfter = Infinity } = options;
     const { intensity = INTENSITY, period = 5_000, quorum, restart = false } = options;
     if (!(Number.isInteger(weight) && weight >= 1 && weight <= WEIGHT_MAX)) {
@@ -222,7 +225,7 @@ export class Homes {
   }
 
   /** This node calls the keys of a kind that others offer. */
-  use(kind: string): Home {
+  use(kind: string): HomeKind {
     const known = this.#kinds.get(kind);
     if (known !== undefined) return known;
     return this.#take(kind, {
@@ -241,7 +244,7 @@ export class Homes {
     return Promise.all([...this.#kinds.values()].map((home) => home.leave()));
   }
 
-  #take(kind: string, rules: HomeRules, quorum?: Quorum): Home {
+  #take(kind: string, rules: HomeRules, quorum?: Quorum): HomeKind {
     if (!isKey(kind)) {
       const words = `a kind's name has 1 to ${KEY_BYTES_MAX} bytes: ${JSON.stringify(kind)}`;
       throw new NameError("badname", words);
@@ -257,7 +260,7 @@ export class Homes {
     if (self === undefined) throw new NodeStoppedError(this.#system.home.node, `no ${kind} there`);
     const actor = new HomeActor(self, rules, this.#ports(kind, quorum));
     actor.begin();
-    const home = new Home(kind, this.#system, actor);
+    const home = new HomeKind(kind, this.#system, actor);
     this.#kinds.set(kind, home);
     this.#system.whenEnded(pid).then(() => this.#kinds.delete(kind));
     return home;

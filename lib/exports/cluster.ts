@@ -14,4 +14,5 @@ export {
   SingletonError,
   type SingletonOptions,
 } from "../cluster/singleton.ts";
-export type { HomeEvents } from "../cluster/home.ts";
+export type { HomeCounts, HomeEvents, HomeKind, HomeOptions, Homes } from "../cluster/home.ts";
+export { type ShardOptions, Shards, shards } from "../cluster/shards.ts";

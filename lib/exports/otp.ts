@@ -81,3 +81,11 @@ export {
 } from "../otp/placement.ts";
 export type { Starter } from "../otp/start.ts";
 export { STRATEGIES, type Strategy } from "../otp/strategy.ts";
+export {
+  memoryStore,
+  type PersistOptions,
+  StaleStateError,
+  type Store,
+  type Stored,
+} from "../otp/store.ts";
+export { type SqliteStore, sqliteStore, type SqliteStoreOptions } from "../otp/sqlite_store.ts";

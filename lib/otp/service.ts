@@ -31,6 +31,7 @@ import type {
 import { type Caller, type NameSource, ServiceName, type ServiceTarget } from "./service_name.ts";
 import { type AnyDefinition, ServiceActor, type ServiceRequest } from "./service_actor.ts";
 import { type Spawnable, spawnable } from "./spawnable.ts";
+import type { StartTerms } from "./persistence.ts";
 import { startAndWait, type Starter } from "./start.ts";
 
 /** What can start actors on other nodes: a node, or an actor, which is linked with what it starts. */
@@ -138,6 +139,7 @@ const DEFINITION: Readonly<Record<keyof ServiceHandlers<ServiceProtocol> | "call
     continue: true,
     idle: true,
     idleMs: true,
+    persist: true,
     trapExit: true,
     terminate: true,
   };
@@ -190,11 +192,16 @@ function define(definition: AnyDefinition): Service<AnyProtocol> {
       ? service.call(request, options) as Promise<never>
       : ask(service, request, options);
   const kind = definition.name ?? "service";
-  const start = (as: string | undefined, from: Starter, args: unknown[]): Promise<AnyPid> =>
+  const start = (
+    as: string | undefined,
+    from: Starter,
+    args: unknown[],
+    terms?: StartTerms,
+  ): Promise<AnyPid> =>
     startAndWait<unknown>(
       from,
       kind,
-      (self, starting) => new ServiceActor(definition, self, starting).begin(as, args),
+      (self, starting) => new ServiceActor(definition, self, starting, terms).begin(as, args),
     ) as Promise<AnyPid>;
   // Reports use the function's name.
   const { [kind]: body } = {
@@ -204,7 +211,11 @@ function define(definition: AnyDefinition): Service<AnyProtocol> {
     },
   };
   const remote = spawnable<unknown, unknown[]>(definition.name ?? "", body!);
+  const started: StartsOnTerms = {
+    [START]: (from, terms, args) => start(undefined, from, [...args], terms),
+  };
   return {
+    ...started,
     ...remote,
     child: (spec) => remote.child({ ready: true, ...spec }),
     start: (from, ...args) => start(undefined, from, args),
@@ -233,6 +244,19 @@ function define(definition: AnyDefinition): Service<AnyProtocol> {
     state: (service, options) => request(service, { $state: "get" }, options),
     replace: (service, change) => request(service, { $state: "set", change }),
   };
+}
+
+/** Starts a service on terms: for shards, which hand states over. */
+export const START: unique symbol = Symbol("start");
+
+/** What every service has beside its interface. */
+export interface StartsOnTerms {
+  /** Starts one, linked with `from` if that is an actor. */
+  readonly [START]: (
+    from: Starter,
+    terms: StartTerms,
+    args: readonly unknown[],
+  ) => Promise<AnyPid>;
 }
 
 /** The protocol of any service, where the compiler does not know which. */

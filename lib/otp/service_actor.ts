@@ -21,6 +21,7 @@ import { type System, systemOf } from "../actor/system.ts";
 import type { TimerRef } from "../actor/timer.ts";
 import type { ExitReason } from "../term/exit.ts";
 import type { Pid } from "../term/pid.ts";
+import { Persistence, type StartTerms } from "./persistence.ts";
 import { refuse } from "./remote_errors.ts";
 import {
   type Effects,
@@ -30,6 +31,7 @@ import {
   type ServiceProtocol,
 } from "./service_definition.ts";
 import { endSelf, type Starting } from "./start.ts";
+import { type PersistOptions, StaleStateError } from "./store.ts";
 import { UnknownCallError } from "./unknown_call.ts";
 
 /** What is sent to a service. Plain, so that it can be encoded for other nodes. */
@@ -38,6 +40,7 @@ export type ServiceRequest =
   | { readonly $cast: string; readonly args: readonly unknown[] }
   | { readonly $state: "get" }
   | { readonly $state: "pid" }
+  | { readonly $state: "handover" }
   | { readonly $state: "set"; readonly change: (state: never) => unknown };
 
 /** What a call handler returns. */
@@ -54,6 +57,9 @@ type Handler = (this: ServiceActor, state: unknown, ...args: unknown[]) => unkno
 /** A definition of any protocol. */
 export type AnyDefinition =
   & Pick<ServiceHandlers<ServiceProtocol>, "name" | "idleMs" | "trapExit">
+  & {
+    readonly persist?: PersistOptions & { readonly key: string | ((...args: unknown[]) => string) };
+  }
   & { readonly init: (this: ServiceActor, ...args: unknown[]) => unknown }
   & { readonly [K in "call" | "cast"]?: Readonly<Record<string, Handler>> }
   & { readonly [K in "info" | "continue" | "idle" | "terminate"]?: Handler };
@@ -74,6 +80,9 @@ function stopRequest(message: unknown): { readonly reason: ExitReason } | undefi
 class Idle {
   timer: TimerRef | undefined = undefined;
 }
+
+/** Sent to itself when a change must be stored. */
+class Flush {}
 
 /** A turn of its own, fair to other actors. */
 class Turn implements Runnable {
@@ -98,7 +107,11 @@ export class ServiceActor {
   readonly #definition: AnyDefinition;
   readonly #system: System;
   readonly #starting: Starting;
+  readonly #terms: StartTerms;
   #state: unknown;
+  #persistence: Persistence | undefined;
+  /** Changes wait to be stored. */
+  #isDirty = false;
   /** `init` has not returned yet. */
   #begins = true;
   /** Pending until `init` and its `continue` are done, if they are async. */
@@ -106,7 +119,13 @@ export class ServiceActor {
   /** What arrives if no message does. */
   #idle: Idle | undefined;
 
-  constructor(definition: AnyDefinition, self: Self, starting: Starting) {
+  constructor(
+    definition: AnyDefinition,
+    self: Self,
+    starting: Starting,
+    terms: StartTerms = NO_TERMS,
+  ) {
+    this.#terms = terms;
     this.#definition = definition;
     this.self = self;
     this.#system = systemOf(self.pid);
@@ -116,8 +135,9 @@ export class ServiceActor {
   /** Runs `init`, and returns the handler of messages. */
   begin(name: string | undefined, args: unknown[]): (message: unknown) => unknown {
     const { terminate, trapExit } = this.#definition;
-    // Without `terminate` an exit signal ends it at once.
-    if (terminate !== undefined || trapExit) this.self.trapExit = true;
+    this.#persistence = this.#persists(args);
+    // Without any of these an exit signal ends it at once.
+    if (terminate !== undefined || trapExit || this.#savesLate) this.self.trapExit = true;
     try {
       if (name !== undefined) this.self.register(name);
       const first = this.#definition.init.apply(this, args);
@@ -154,11 +174,56 @@ export class ServiceActor {
       return this.#starting.failed(error);
     }
     if (continueWith !== undefined) this.#checkContinue("init");
-    this.#state = first instanceof Outcome ? first.state : first;
+    const state = first instanceof Outcome ? first.state : first;
+    const restored = this.#terms.state ?? this.#persistence?.restore(state) ?? state;
+    if (!(restored instanceof Promise)) return this.#ready(restored, continueWith);
+    return restored.then(
+      (stored) => this.#ready(stored, continueWith),
+      (error) => this.#starting.failed(error),
+    );
+  }
+
+  #ready(state: unknown, continueWith: Effects["continueWith"]): void | Promise<void> {
+    if (this.#isDead) return;
+    this.#state = state;
     this.#begins = false;
     this.#starting.done();
     if (continueWith === undefined) return this.#watch();
     return this.#guard(() => this.#continue(continueWith.value));
+  }
+
+  #persists(args: unknown[]): Persistence | undefined {
+    const { persist } = this.#definition;
+    const options = this.#terms.persist ?? persist;
+    if (options === undefined) return undefined;
+    const key = this.#terms.key ??
+      (typeof persist!.key === "string" ? persist!.key : persist!.key(...args));
+    return new Persistence(options, key, () => this.#system.chance());
+  }
+
+  /** Whether changes are stored some time after they were made. */
+  get #savesLate(): boolean {
+    return this.#persistence !== undefined && this.#persistence.withinMs > 0;
+  }
+
+  /** Goes on when the state is stored, or is to be stored later. */
+  #stored(then: () => void | Promise<void>): void | Promise<void> {
+    const persistence = this.#persistence!;
+    if (persistence.withinMs > 0) {
+      if (!this.#isDirty) {
+        this.#isDirty = true;
+        this.#system.sendAfter(this.self.pid, new Flush(), persistence.withinMs);
+      }
+      return then();
+    }
+    const saved = persistence.save(this.#state);
+    return saved instanceof Promise ? saved.then(then) : then();
+  }
+
+  #flush(): void | Promise<void> {
+    if (!this.#isDirty) return;
+    this.#isDirty = false;
+    return this.#persistence!.save(this.#state);
   }
 
   /** Handles one message. */
@@ -185,6 +250,7 @@ export class ServiceActor {
       if (message !== this.#idle || idle === undefined) return;
       return this.#settle("idle", idle.call(this, this.#state));
     }
+    if (message instanceof Flush) return this.#flush();
     const { $cast, args } = (message ?? {}) as { $cast?: unknown; args?: unknown };
     const casts = this.#definition.cast;
     if (typeof $cast === "string" && Array.isArray(args) && casts && Object.hasOwn(casts, $cast)) {
@@ -220,10 +286,12 @@ export class ServiceActor {
     if (request?.$state === undefined) {
       return refuse(call as Call, new UnknownCallError(`no such call: ${String(name)}`));
     }
+    if (request.$state === "handover") return this.#handOver(call as Call);
     // Operators inspect a service without being taken for its users: no handler, no idle timer.
     try {
       if (request.$state === "set") {
         this.#state = (request.change as (state: unknown) => unknown)(this.#state);
+        if (this.#persistence !== undefined) return this.#stored(() => call.reply(this.#state));
       }
       call.reply(request.$state === "pid" ? this.self.pid : this.#state);
     } catch (error) {
@@ -244,14 +312,36 @@ export class ServiceActor {
     if (next instanceof Outcome || next === undefined || next instanceof Promise) {
       // A state that is rejected is no reason to reply.
       this.#check(`call handler ${name}`, next);
+      if (this.#persistence !== undefined) {
+        this.#state = next instanceof Outcome ? next.state : next;
+        return this.#stored(() => this.#reply(call, answer[0], () => this.#settle(name, next)));
+      }
       this.call = undefined;
       call.reply(answer[0]);
       return this.#settle(name, next);
     }
-    this.call = undefined;
     this.#state = next;
+    if (this.#persistence !== undefined) {
+      return this.#stored(() => this.#reply(call, answer[0], () => this.#watch()));
+    }
+    this.call = undefined;
     call.reply(answer[0]);
     return this.#watch();
+  }
+
+  #reply(call: Call, reply: unknown, then: () => void | Promise<void>): void | Promise<void> {
+    this.call = undefined;
+    call.reply(reply);
+    return then();
+  }
+
+  /** Replies with the state, for the actor that is started in its place, and ends. A stored one is not sent. */
+  #handOver(call: Call): void | Promise<void> {
+    const state = this.#persistence === undefined ? this.#state : undefined;
+    return this.#terminate("shutdown", () => {
+      call.reply(state);
+      endSelf(this.self, "shutdown");
+    });
   }
 
   /** Takes a new state, or an outcome. `name` is the handler's. */
@@ -260,11 +350,15 @@ export class ServiceActor {
     if (!(next instanceof Outcome)) {
       if (next === undefined) this.#check(`handler ${name}`, next);
       this.#state = next;
-      return this.#watch();
+      return this.#persistence === undefined ? this.#watch() : this.#stored(() => this.#watch());
     }
     this.#check(`handler ${name}`, next);
     this.#state = next.state;
-    const { stop, continueWith } = next.effects;
+    if (this.#persistence !== undefined) return this.#stored(() => this.#act(next.effects));
+    return this.#act(next.effects);
+  }
+
+  #act({ stop, continueWith }: Effects): void | Promise<void> {
     if (stop !== undefined) {
       return this.#terminate(stop.reason, () => endSelf(this.self, stop.reason));
     }
@@ -320,7 +414,8 @@ export class ServiceActor {
     const { from, reason } = exit;
     const { trapExit, terminate } = this.#definition;
     const order = from === this.#starting.parent || from.id === this.#system.pid.id;
-    if (!order && (trapExit || terminate === undefined)) return this.#info(exit);
+    const isInfo = trapExit || (terminate === undefined && !this.#savesLate);
+    if (!order && isInfo) return this.#info(exit);
     if (!order && reason === "normal") return;
     // The end of another is no crash of its own.
     return this.#terminate(reason, () => actorRefOf(this.self.pid)?.end(reason));
@@ -340,6 +435,15 @@ export class ServiceActor {
   /** Runs `terminate`, then `end`; not `terminate` if it was killed, or ended by `self.exit`. */
   #terminate(reason: ExitReason, end: () => void): void | Promise<void> {
     const { terminate } = this.#definition;
+    if (this.#isDirty && !this.#isDead && !(reason instanceof StaleStateError)) {
+      const again = (): void | Promise<void> => this.#terminate(reason, end);
+      try {
+        const flushed = this.#flush();
+        if (flushed instanceof Promise) return flushed.then(again, again);
+      } catch {
+        // The reason of its end stays.
+      }
+    }
     if (terminate === undefined || this.#isDead) return end();
     try {
       const done = terminate.call(this, this.#state, reason);
@@ -368,3 +472,5 @@ export class ServiceActor {
     idle.timer = this.#system.sendAfter(this.self.pid, idle, idleMs);
   }
 }
+
+const NO_TERMS: StartTerms = {};

@@ -7,6 +7,7 @@ import type { Call } from "../actor/call.ts";
 import type { Self } from "../actor/self.ts";
 import type { ExitReason } from "../term/exit.ts";
 import type { Pid } from "../term/pid.ts";
+import type { PersistOptions } from "./store.ts";
 
 /**
  * What a service holds and what it can be sent. Written once, as a type: the handlers, the callers and the
@@ -274,6 +275,14 @@ export interface ServiceHandlers<P extends ServiceProtocol> {
   continue?(this: ServiceContext<P>, state: P["state"], value: unknown): Next<P["state"]>;
   /** Runs when no message was handled for `idleMs`, and again after the same time. */
   idle?(this: ServiceContext<P>, state: P["state"]): Next<P["state"]>;
+  /**
+   * Stores the state under a key, so that it outlives the actor: one that is started again has what was stored last
+   * in place of what `init` returns. `key` is a text, or a function of the arguments of `start`. A call that was
+   * answered is stored before. A state is stored as `encodeTerm` encodes it.
+   */
+  readonly persist?:
+    | PersistOptions & { readonly key: string | ((...args: StartArgs<P>) => string) }
+    | undefined;
   /** The time without messages until `idle` runs. Milliseconds. Default: never. */
   readonly idleMs?: number | undefined;
   /**

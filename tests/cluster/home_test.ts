@@ -6,7 +6,7 @@ import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { Call } from "../../lib/actor/call.ts";
 import { ArgumentError, CallExitError, NameError, NoProcError } from "../../lib/actor/errors.ts";
 import type { Self } from "../../lib/actor/self.ts";
-import type { Home, HomeOptions } from "../../lib/cluster/home.ts";
+import type { HomeKind, HomeOptions } from "../../lib/cluster/home.ts";
 import { simulate, type Simulation } from "../../lib/simulate.ts";
 import type { Pid } from "../../lib/term/pid.ts";
 import type { Parts } from "../../lib/start.ts";
@@ -30,7 +30,7 @@ function counter(self: Self<unknown>, first: number) {
   };
 }
 
-function offer(sim: Simulation, short: string, options: Partial<HomeOptions> = {}): Home {
+function offer(sim: Simulation, short: string, options: Partial<HomeOptions> = {}): HomeKind {
   const { homes, system } = partsOf(sim, short);
   return homes.offer(KIND, {
     start: (self, _key, { state }) => self.spawnLink(counter, state as number ?? 0),
@@ -44,8 +44,8 @@ async function offered(
   sim: Simulation,
   shorts: readonly string[],
   options: Partial<HomeOptions> = {},
-): Promise<Home[]> {
-  const homes: Home[] = [];
+): Promise<HomeKind[]> {
+  const homes: HomeKind[] = [];
   for (const short of shorts) {
     await sim.start(short, { seeds: shorts.slice(0, 1) });
     homes.push(offer(sim, short, options));
@@ -54,7 +54,7 @@ async function offered(
   return homes;
 }
 
-function untilKnown(sim: Simulation, homes: readonly Home[]): Promise<void> {
+function untilKnown(sim: Simulation, homes: readonly HomeKind[]): Promise<void> {
   return sim.until(
     "all know each other",
     () => homes.every((home) => home.nodes().length === homes.length),
@@ -84,7 +84,7 @@ test("Home: a node that joins takes its part over with the states, while calls g
       const moved: string[] = [];
       sim.node("a")!.on("moved", ({ key }) => moved.push(key));
       let calls = 0;
-      const work = async (home: Home): Promise<void> => {
+      const work = async (home: HomeKind): Promise<void> => {
         for (let i = 0; i < 100; i++) {
           await home.call(sim.random.next() < 0.5 ? "k1" : "k2", "add");
           calls++;
@@ -116,7 +116,7 @@ test("Home: a node that leaves hands all its keys over, and forwards what comes 
       const homes = await offered(sim, ["a", "b", "c"]);
       for (const key of KEYS) await homes[0]!.call(key, "add");
       let calls = 0;
-      const work = async (home: Home): Promise<void> => {
+      const work = async (home: HomeKind): Promise<void> => {
         for (let i = 0; i < 60; i++) {
           await home.call(KEYS[sim.random.below(KEYS.length)]!, "add");
           calls++;

@@ -4,7 +4,7 @@
  */
 import { Call } from "../../../lib/actor/call.ts";
 import type { Self } from "../../../lib/actor/self.ts";
-import type { Home } from "../../../lib/cluster/home.ts";
+import type { HomeKind } from "../../../lib/cluster/home.ts";
 import type { Node } from "../../../lib/node.ts";
 import { fullName } from "../../../lib/simulate.ts";
 import type { MakePromise } from "../chaos.ts";
@@ -16,14 +16,14 @@ const KEYS = ["k1", "k2", "k3", "k4", "k5", "k6"];
 
 export const homes: MakePromise = ({ parts, pick, sim }) => {
   const sessions = new Sessions();
-  const offered = new Map<string, Map<string, Home>>();
+  const offered = new Map<string, Map<string, HomeKind>>();
   const checker = new HomeChecker(sessions, (kind, node, other) => {
     const kinds = [...offered].find(([short]) => fullName(short) === node)?.[1];
     return kinds?.get(kind)?.nodes().includes(other) ?? false;
   });
   let requests = 0;
 
-  const offer = (short: string, node: Node, kind: string): Home => {
+  const offer = (short: string, node: Node, kind: string): HomeKind => {
     const needsQuorum = kind === "vault";
     const box = (self: Self<unknown>, key: string, token: number | undefined) => {
       sim.note(`${kind} ${key} runs on ${short} ${token ?? ""}`);
@@ -47,7 +47,7 @@ export const homes: MakePromise = ({ parts, pick, sim }) => {
       quorum: needsQuorum ? "majority" : undefined,
     });
   };
-  const call = (home: Home, key: string): void => {
+  const call = (home: HomeKind, key: string): void => {
     const request = ++requests;
     home.call(key, request, { timeout: 3_000 }).then(() => checker.answer(request), () => {});
   };

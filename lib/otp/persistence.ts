@@ -1,0 +1,72 @@
+/**
+ * The stored state of one service: loads it, and saves what has changed.
+ *
+ * @module
+ */
+import { decodeTerm } from "../term/decode.ts";
+import { encodeTerm } from "../term/encode.ts";
+import { type PersistOptions, StaleStateError } from "./store.ts";
+
+/** First versions are drawn at random below this: a value that was removed and stored again has another one. */
+const FIRST_VERSION_MAX = 2 ** 40;
+
+/** How a service is started, beside its arguments. */
+export interface StartTerms {
+  /** The state that another actor has handed over; undefined: none. */
+  readonly state?: unknown;
+  /** Where its state is stored. */
+  readonly persist?: PersistOptions | undefined;
+  /** The key of its state. */
+  readonly key?: string | undefined;
+}
+
+/** One service's part in a store. */
+export class Persistence {
+  /** Milliseconds within which a change is saved; 0: before the answer. */
+  readonly withinMs: number;
+  readonly #options: PersistOptions;
+  readonly #key: string;
+  readonly #chance: () => number;
+  #version: number | undefined = undefined;
+  /** What is stored, or was the first state: a state that is encoded alike is not saved again. */
+  #bytes: Uint8Array | undefined = undefined;
+
+  constructor(options: PersistOptions, key: string, chance: () => number) {
+    this.#options = options;
+    this.#key = key;
+    this.#chance = chance;
+    this.withinMs = options.within ?? 0;
+  }
+
+  /** Resolves to the stored state, or to `first` if there is none. */
+  restore(first: unknown): unknown | Promise<unknown> {
+    const loaded = this.#options.store.load(this.#key);
+    const take = (stored: Awaited<typeof loaded>): unknown => {
+      this.#version = stored?.version;
+      this.#bytes = stored?.value ?? encodeTerm(first);
+      return stored === undefined ? first : decodeTerm(stored.value);
+    };
+    return loaded instanceof Promise ? loaded.then(take) : take(loaded);
+  }
+
+  /** Saves a state, unless it is stored already. Throws or rejects with `StaleStateError`. */
+  save(state: unknown): void | Promise<void> {
+    const bytes = encodeTerm(state);
+    if (this.#bytes !== undefined && equalBytes(bytes, this.#bytes)) return;
+    const previous = this.#version;
+    const version = (previous ?? Math.floor(this.#chance() * FIRST_VERSION_MAX)) + 1;
+    const saved = this.#options.store.save(this.#key, bytes, version, previous);
+    const take = (isSaved: boolean): void => {
+      if (!isSaved) throw new StaleStateError(this.#key);
+      this.#version = version;
+      this.#bytes = bytes;
+    };
+    return saved instanceof Promise ? saved.then(take) : take(saved);
+  }
+}
+
+function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
+}
