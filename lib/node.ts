@@ -23,6 +23,7 @@ import { CONNECT_MS, type MembershipStats } from "./mesh/membership.ts";
 import { normalName } from "./mesh/name.ts";
 import { ListenError } from "./host/host.ts";
 import type { ActorInfo } from "./observe/actor_info.ts";
+import { metricsText } from "./observe/metrics.ts";
 import type { NodeStats } from "./observe/stats.ts";
 import type { Sys } from "./observe/sys.ts";
 import type { TopActor, TopOptions } from "./observe/top.ts";
@@ -277,6 +278,29 @@ export class Node {
    */
   stats(options: { readonly node?: string | undefined } = {}): Promise<NodeStats> {
     return this.#parts.observation.stats(options);
+  }
+
+  /**
+   * Returns the counts of this node as metrics, for a route that Prometheus scrapes: OpenMetrics text, or the
+   * older text format of Prometheus with "prometheus". All names begin with `firn_`, all have the label
+   * `node`; the guide "Diagnosing a cluster" lists them.
+   *
+   * @example
+   * ```ts
+   * import { Node } from "@firn/firn";
+   * import { assertStringIncludes } from "@std/assert";
+   *
+   * await using node = await Node.start({ logLevel: "silent" });
+   * const headers = { "content-type": "application/openmetrics-text; version=1.0.0; charset=utf-8" };
+   * const server = await node.serve({
+   *   fetch: async () => new Response(await node.metrics(), { headers }),
+   * });
+   * const scraped = await fetch(server.url.replace("ws:", "http:"));
+   * assertStringIncludes(await scraped.text(), `firn_actors{node="${node.name}"} 0`);
+   * ```
+   */
+  async metrics(format: "openmetrics" | "prometheus" = "openmetrics"): Promise<string> {
+    return metricsText(await this.stats(), format);
   }
 
   /** Inspects and controls actors, after OTP's `sys`: states, suspension, message traces. */

@@ -15,3 +15,5 @@ export type { Sys } from "../observe/sys.ts";
 export type { LoopDelay, NodeStats, SessionStats } from "../observe/stats.ts";
 export { TOP_ORDERS, type TopActor, type TopOptions, type TopOrder } from "../observe/top.ts";
 export type { TreeEntry } from "../observe/tree.ts";
+export { type Dashboard, dashboard } from "../observe/dashboard.ts";
+export { METRIC_FORMATS, METRIC_TYPES, type MetricFormat } from "../observe/metrics.ts";
