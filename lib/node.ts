@@ -116,6 +116,7 @@ export class Node {
     this.#parts = parts;
     this.global = parts.global;
     this.groups = new Groups(parts.groups, DEFAULT_SCOPE);
+    parts.observation.onLeave = () => void this.leave();
     const { host, leaveOnSigterm } = parts;
     if (leaveOnSigterm === undefined) return;
     this.#ignoreSigterm = host.onTermination(() => this.leave(leaveOnSigterm));

@@ -139,6 +139,11 @@ export interface NodeOptions {
    * most, in portions of a millisecond. Default "read".
    */
   readonly observe?: "none" | "read" | "control" | undefined;
+  /**
+   * Takes no part in global names, groups, rooms and gossip, is not listed in `peers()` of others, and counts
+   * for no quorum, as a hidden node of Erlang: for tools that observe a cluster. Default false.
+   */
+  readonly hidden?: boolean | undefined;
   /** When to warn, by the log and the event "warning", before something fails. */
   readonly warnings?: WarningLimits | undefined;
   /**
@@ -252,6 +257,7 @@ const OPTIONS: Readonly<Record<keyof NodeOptions, true>> = {
   messageBytesMax: true,
   remoteMailboxMax: true,
   authorize: true,
+  hidden: true,
   observe: true,
   warnings: true,
   leaveOnSigterm: true,
@@ -311,6 +317,7 @@ export async function startNode(
     tls: options.tls,
     limits,
     log,
+    isHidden: options.hidden,
   }, events);
   const rooms = new Rooms(host, {
     messageBytesMax: Math.min(

@@ -30,6 +30,7 @@ export class RoomRelay implements Relay, RoomSink {
   broadcast(room: string, data: RoomMessage): void {
     let frame: Uint8Array | undefined;
     for (const session of this.#mesh.sessions()) {
+      if (session.met.isHidden) continue;
       frame ??= encodeRoomBroadcast(room, data);
       if (!session.sendData(frame) && session.dropped === 1) {
         this.#mesh.log.warn(`${session.met.name} does not read: room messages to it are dropped`);

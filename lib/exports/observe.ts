@@ -9,6 +9,7 @@ export type { MemoryUse } from "../host/host.ts";
 export type { ActorInfo, CallInfo } from "../observe/actor_info.ts";
 export { ObserveError, type ObserveFailure } from "../observe/error.ts";
 export { OBSERVE_ACCESS, type ObserveAccess, type OnNode } from "../observe/observation.ts";
+export type { TracedMessage, TraceOptions } from "../observe/message_trace.ts";
 export type { Recorded } from "../observe/recorder.ts";
 export type { Warning, WarningKind, WarningLimits } from "../observe/warning.ts";
 export type { Sys } from "../observe/sys.ts";

@@ -38,6 +38,7 @@ import {
   encodeName,
   encodeReject,
   encodeReply,
+  FLAG_HIDDEN,
   FLAG_READS_CERTIFICATE,
   type Name,
   type RejectReason,
@@ -68,6 +69,8 @@ export interface Self {
   /** Keys of further cookies that are accepted, for the change from one cookie to the next. */
   readonly acceptedKeys?: readonly Uint8Array[] | undefined;
   readonly exposed: readonly string[];
+  /** Takes no part in names, groups, rooms and gossip. */
+  readonly isHidden?: boolean | undefined;
 }
 
 /** What the proofs of a handshake were made with: a later proof in the same session covers it too. */
@@ -93,6 +96,8 @@ export interface Met {
   readonly lastSession: bigint;
   /** When it was started, by its clock: milliseconds since 1970. 0 or absent: an older version. */
   readonly startedAt?: number | undefined;
+  /** One of the two nodes is hidden: they share no names, groups, rooms and gossip. */
+  readonly isHidden?: boolean | undefined;
   /** Absent where there was no handshake: in tests. */
   readonly binding?: Binding | undefined;
 }
@@ -153,7 +158,7 @@ export class Initiator {
       creation: self.creation,
       version: VERSION,
       features: FEATURES,
-      flags: FLAG_READS_CERTIFICATE,
+      flags: self.isHidden ? FLAG_READS_CERTIFICATE | FLAG_HIDDEN : FLAG_READS_CERTIFICATE,
       nonce,
     };
   }
@@ -229,6 +234,7 @@ export class Initiator {
         startedAt: ack.startedAt,
         session: sessionOf(this.#name),
         lastSession: 0n,
+        ...this.#self.isHidden ? { isHidden: true } : {},
         binding,
       },
     };
@@ -326,6 +332,7 @@ export class Responder {
       startedAt: decoded.message.startedAt,
       session: sessionOf(name),
       lastSession: decoded.message.lastSession,
+      ...name.flags & FLAG_HIDDEN ? { isHidden: true } : {},
       binding: { role: "acceptor", key: this.#self.proofKey, transcript } as const,
     };
     this.#state = { waitsFor: "decision", met };

@@ -101,6 +101,8 @@ export interface MeshOptions extends MembershipOptions {
   readonly tls?: OwnTls | undefined;
   readonly limits: SessionLimits;
   readonly log: Log;
+  /** It takes no part in names, groups, rooms and gossip. */
+  readonly isHidden?: boolean | undefined;
 }
 
 /** Events of a mesh. */
@@ -203,7 +205,7 @@ export class Mesh implements SessionOwner {
       hasSession: (name) => this.#sessions.has(name),
       isStopping: () => this.#stopping,
       up: (met, opened, exposed) => this.#up(met, true, opened, exposed),
-      sessions: () => this.#sessions.keys(),
+      sessions: () => this.#visible(),
       send: (name, frame) => this.#sessions.get(name)?.sendControl(frame),
       refused: (peer, reason, words) => this.events.emit("refused", { peer, reason, words }),
       emit: (name, event) => this.events.emit(name, event as never),
@@ -222,7 +224,13 @@ export class Mesh implements SessionOwner {
 
   /** The names of the nodes with which there is a session, in order. */
   peers(): string[] {
-    return [...this.#sessions.keys()].sort();
+    return [...this.#visible()].sort();
+  }
+
+  /** The names of peers that are not hidden; of a hidden node all. */
+  *#visible(): Generator<string> {
+    const all = this.#options.isHidden === true;
+    for (const [name, { met }] of this.#sessions) if (all || !met.isHidden) yield name;
   }
 
   /** The session with a node. */
@@ -400,6 +408,7 @@ export class Mesh implements SessionOwner {
       proofKey: this.#keys.proofKey,
       acceptedKeys: this.#acceptedKeys.map(({ proofKey }) => proofKey),
       exposed: this.#exposures.own,
+      isHidden: this.#options.isHidden === true,
     };
   }
 

@@ -57,7 +57,7 @@ export class RemoteNodes implements Remote, CallAnswerer {
     line.homes.held = this.held;
     line.onUnsendable = this.onUnsendable;
     this.#lines.set(name, line);
-    this.cluster?.up(line);
+    if (!met.isHidden) this.cluster?.up(line);
     const over = (): void => {
       if (this.#lines.get(name) === line) this.#lines.delete(name);
     };
@@ -66,7 +66,7 @@ export class RemoteNodes implements Remote, CallAnswerer {
       line,
       this.spawner,
       session,
-      () => this.cluster,
+      () => met.isHidden ? undefined : this.cluster,
       over,
       this.#mailboxMax,
       this.#authorization,

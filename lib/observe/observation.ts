@@ -20,6 +20,12 @@ import { ObserveError } from "./error.ts";
 import type { Recorded, Recorder } from "./recorder.ts";
 import { activityText, type Warning, type WarningKind, type WarningLimits } from "./warning.ts";
 import { NodeWatch } from "./watch.ts";
+import {
+  checkTrace,
+  type TracedMessage,
+  traceMessages,
+  type TraceOptions,
+} from "./message_trace.ts";
 import { Probes } from "./probes.ts";
 import { Profile } from "./profile.ts";
 import { QUESTION_NAME, QuestionActor, type QuestionAnswer } from "./question_actor.ts";
@@ -70,6 +76,9 @@ interface Method {
 /** How long a warning waits for what an actor of another node does. Milliseconds. */
 const ACTIVITY_MS = 1_000;
 
+/** How long a node that is told to leave waits for the answer to be sent. Milliseconds. */
+const LEAVE_MS = 50;
+
 /** The node of a question. */
 export interface OnNode {
   /** The node that is asked. Default: this one. */
@@ -87,6 +96,8 @@ export class Observation implements Sys {
   readonly #busy = new BusyActors();
   readonly #watch: NodeWatch;
   readonly recorder: Recorder;
+  /** Has the node leave. Set by it. */
+  onLeave: () => void = () => {};
   /** Numbers of warnings by kind. */
   readonly #warnings: Partial<Record<WarningKind, number>> = {};
   #restarts = 0;
@@ -121,7 +132,10 @@ export class Observation implements Sys {
       },
       whereis: {
         access: "read",
-        run: (name: string) => Promise.resolve(system.names.whereis(`${name}`)),
+        run: (name: string | number) =>
+          Promise.resolve(
+            typeof name === "number" ? system.find(name)?.pid : system.names.whereis(name),
+          ),
       },
       recent: {
         access: "read",
@@ -132,6 +146,20 @@ export class Observation implements Sys {
       state: { access: "control", run: (pid: Pid) => this.#state(pid) },
       suspend: { access: "control", run: (pid: Pid) => this.#suspend(pid, true) },
       resume: { access: "control", run: (pid: Pid) => this.#suspend(pid, false) },
+      trace: {
+        access: "control",
+        // deno-lint-ignore require-await -- throws become rejections
+        run: async (pid: Pid, options: TraceOptions) =>
+          traceMessages(this.probes, clock, this.#actor(pid), options ?? {}),
+      },
+      leave: {
+        access: "control",
+        run: () => {
+          // After the answer has been sent.
+          clock.after(LEAVE_MS, () => this.onLeave(), true);
+          return Promise.resolve(true);
+        },
+      },
       exit: {
         access: "control",
         run: (pid: Pid, reason: ExitReason) => this.#exit(pid, reason),
@@ -170,6 +198,19 @@ export class Observation implements Sys {
     { node, since }: OnNode & { readonly since?: number | undefined } = {},
   ): Promise<Recorded[]> {
     return this.ask(node, "recent", [since]);
+  }
+
+  find(name: string | number, { node }: OnNode = {}): Promise<Pid | undefined> {
+    return this.ask(node, "whereis", [name]);
+  }
+
+  async trace(pid: Pid<never>, options: TraceOptions = {}): Promise<TracedMessage[]> {
+    const { ms } = checkTrace(options);
+    return await this.ask(pid.node, "trace", [pid, options], ms + QUESTION_MS);
+  }
+
+  leave({ node }: OnNode = {}): Promise<boolean> {
+    return this.ask(node, "leave", []);
   }
 
   suspend(pid: Pid<never>): Promise<boolean> {

@@ -5,6 +5,7 @@
  */
 import type { ExitReason } from "../term/exit.ts";
 import type { Pid } from "../term/pid.ts";
+import type { TracedMessage, TraceOptions } from "./message_trace.ts";
 import type { Recorded } from "./recorder.ts";
 
 /**
@@ -32,6 +33,15 @@ import type { Recorded } from "./recorder.ts";
 export interface Sys {
   /** Returns the state of a service, or the children of a supervisor, as text of at most 2000 characters. */
   state(pid: Pid<never>): Promise<string>;
+  /** Returns the actor with a name, or with a number: `<0.42>` has 42. Needs "read". */
+  find(
+    name: string | number,
+    options?: { readonly node?: string | undefined },
+  ): Promise<Pid | undefined>;
+  /** Resolves with the next messages of an actor, with their contents as text. */
+  trace(pid: Pid<never>, options?: TraceOptions): Promise<TracedMessage[]>;
+  /** Has a node leave its cluster and stop, as `Node.leave` does. Resolves before it has. */
+  leave(options?: { readonly node?: string | undefined }): Promise<boolean>;
   /**
    * Lets an actor, also a supervisor, take no messages until it is resumed. They wait in its mailbox, and
    * exit signals still end it. Resolves with whether it is suspended now: one that has not run yet is not.

@@ -1,0 +1,51 @@
+/**
+ * A shell on a running cluster.
+ *
+ *     deno task shell alpha@127.0.0.1:9000            reads commands
+ *     deno task shell alpha@127.0.0.1:9000 --json top tree    runs these
+ *
+ * @module
+ */
+import process from "node:process";
+import { parseArgs } from "@std/cli/parse-args";
+import { shell } from "../lib/shell.ts";
+import { givenArguments } from "./given.ts";
+
+const HELP = `Connects with a node, as a hidden member of its cluster, and reads commands.
+
+Usage: deno task shell NAME [options] [command…]
+
+  NAME                 a node, name@host:port
+  --cookie-file <path> where the cookie is kept (default: .firn.cookie in the home folder)
+  --json               writes each result as a line of JSON
+  --help               show this; in the shell, help shows the commands
+
+FIRN_COOKIE in the environment is used instead of a file.
+`;
+
+const options = parseArgs(givenArguments(), {
+  string: ["cookie-file"],
+  boolean: ["help", "json"],
+});
+const [target, ...commands] = options._.map(String);
+if (options.help || target === undefined) {
+  process.stdout.write(HELP);
+  process.exit(options.help ? 0 : 1);
+}
+const cookie = process.env["FIRN_COOKIE"];
+const cookieFile = options["cookie-file"];
+try {
+  const status = await shell({
+    target,
+    json: options.json,
+    node: {
+      ...cookie === undefined ? {} : { cookie },
+      ...cookieFile === undefined ? {} : { cookieFile },
+    },
+    ...commands.length > 0 ? { commands } : {},
+  });
+  process.exit(status);
+} catch (error) {
+  process.stderr.write(`shell: ${error instanceof Error ? error.message : error}\n`);
+  process.exit(1);
+}
