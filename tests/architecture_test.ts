@@ -5,6 +5,7 @@ import { assertEquals } from "@std/assert";
 import {
   cycleProblems,
   exportProblems,
+  fileNameProblems,
   importProblems,
   mesherProblems,
   nameProblems,
@@ -60,7 +61,16 @@ test("the top level holds nothing but what belongs there", () => {
 });
 
 /** Folders whose comments have been rewritten in plain technical English. The list only grows. */
-const PLAIN_FOLDERS = ["lib/term", "lib/base", "lib/sim", "lib/host", "lib/actor"];
+const PLAIN_FOLDERS = [
+  "lib/term",
+  "lib/base",
+  "lib/sim",
+  "lib/host",
+  "lib/actor",
+  "lib/cluster",
+  "lib/mesh",
+  "lib/ws",
+];
 
 test("lib declares no class name twice and has no file with an old name", () => {
   assertNone(nameProblems(house));
@@ -68,6 +78,10 @@ test("lib declares no class name twice and has no file with an old name", () => 
 
 test("comments of the rewritten folders have no banned phrase", () => {
   assertNone(phraseProblems(house, PLAIN_FOLDERS));
+});
+
+test("comments name files that exist", () => {
+  assertNone(fileNameProblems(house));
 });
 
 test("mod.ts exports 60 names at most, and no name has two entry points", () => {
@@ -138,6 +152,12 @@ test("phraseProblems finds a banned phrase in a comment of a listed folder only"
   assertEquals(find("f(); // nobody", "lib/base").length, 1);
   assertEquals(find('f("nobody");', "lib/base"), []);
   assertEquals(find("// nobody", "lib/mesh"), []);
+});
+
+test("fileNameProblems finds a file that a comment names and that does not exist", () => {
+  const find = (text: string) => fileNameProblems([sourceOf("lib/base/ring.ts", "")], () => text);
+  assertEquals(find("/** See `ring.ts`, `base/ring.ts` and `lib/base/ring.ts`. */"), []);
+  assertEquals(find("\n// See `rings.ts`."), ["lib/base/ring.ts:2: there is no file rings.ts"]);
 });
 
 test("exportProblems finds a name too many, and a name that two entry points export", () => {

@@ -516,7 +516,7 @@ export class HomeActor {
     for (const pid of joined) if (!pid.equals(this.self.pid)) this.#meet(pid).offers = true;
     for (const pid of left) {
       const member = this.#members.get(pid.key);
-      // It leaves, and lists what it has; or it has ended, and its end is told too.
+      // It leaves, and lists its keys; or it has exited, which is reported too.
       if (member !== undefined && member.weight !== 0) this.#weigh(member, 0);
     }
   }
@@ -711,7 +711,7 @@ export class HomeActor {
       this.#ports.warn(`the state of ${this.#label(resident)} cannot be sent: ${error.message}`);
       resident.state = undefined;
     } else if (!(error instanceof NoConnectionError) && this.#members.has(to.pid.key)) {
-      // Its actor ends: that is told by its monitor.
+      // Its actor exits: the monitor reports that.
       resident.pause = this.self.sendAfter(this.self.pid, new Again(resident), RETRY_MS);
     }
     this.#settle(resident);

@@ -30,7 +30,7 @@ const PAIRS = new Set(
     "hi ri ro ic ne ea ra ce li ch ll be ma si om ur").split(" "),
 );
 
-/** This share of all pairs of characters does not occur by chance. */
+/** Random text does not have this share of such pairs. */
 const PAIRS_SHARE_MAX = 0.35;
 
 /** Digits and signs that replace letters. */

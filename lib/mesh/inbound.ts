@@ -27,7 +27,7 @@ import type { Spawner } from "./spawner.ts";
 /** The limit of monitors and of calls that a peer may have here at once, and of links (half as many more). */
 const BONDS_MAX: number = 2 ** 20;
 
-/** Messages of other nodes that may wait in a mailbox without a limit of its own, unless told otherwise. */
+/** The default of `remoteMailboxMax`: messages of other nodes in a mailbox without a limit of its own. */
 export const REMOTE_MAILBOX_MAX: number = 2 ** 18;
 
 /** How many calls and monitors are noted that were cancelled before they were handled. */

@@ -7,7 +7,7 @@
  *                     └─▶ those before it      └─▶ strategy: stop, last first; start again  └─▶ end
  *                         are stopped
  *
- * A supervisor is an ordinary actor in a loop: see `siblings.ts`. This is what speaks with it.
+ * A supervisor is an ordinary actor with a loop: see `supervisor_actor.ts`. This file is its public API.
  *
  * @module
  */

@@ -3,7 +3,7 @@
  *
  *     "close"    the connection ends with 1013
  *     "drop"     the message is lost
- *     "latest"   it waits, and a later one takes its place: one of each room, and one sent directly
+ *     "latest"   it waits until a later one replaces it: one per room, and one sent directly
  *
  * @module
  */
@@ -14,21 +14,21 @@ export const BACKPRESSURE_POLICIES = ["close", "drop", "latest"] as const;
 /** One of {@linkcode BACKPRESSURE_POLICIES}. */
 export type BackpressurePolicy = (typeof BACKPRESSURE_POLICIES)[number];
 
-/** How much may wait, and what happens to more, of one connection or of one room. */
+/** The limit of waiting bytes, and the policy above it, of a connection or a room. */
 export interface BackpressureOptions {
-  /** Bytes that may wait to be sent to one peer. */
+  /** The most bytes that wait to be sent to one peer. */
   readonly backpressureLimit?: number | undefined;
-  /** What happens to a message that does not fit under it. */
+  /** What happens to a message that exceeds the limit. */
   readonly backpressurePolicy?: BackpressurePolicy | undefined;
 }
 
-/** The same, complete. */
+/** The same with all values set. */
 export interface Backpressure {
   readonly bytesMax: number;
   readonly policy: BackpressurePolicy;
 }
 
-/** Throws what `fail` makes of the words, for an option that cannot be. */
+/** Throws the error that `fail` makes if an option is invalid. */
 export function checkBackpressure(
   { backpressureLimit: limit, backpressurePolicy: policy }: BackpressureOptions,
   fail: (words: string) => Error,
@@ -42,7 +42,7 @@ export function checkBackpressure(
   );
 }
 
-/** What a room or a connection says, completed by what holds otherwise. */
+/** Completes the options of a room or a connection with defaults. */
 export function completeBackpressure(
   options: BackpressureOptions | undefined,
   otherwise: Backpressure,

@@ -2,8 +2,8 @@
  * The body of a request, delimited by `Content-Length` or by its chunks: RFC 9112, section 6. Quiet.
  *
  * A body whose bytes arrive together with the head is collected and handed over whole. One that takes
- * longer flows: each part is passed on as it arrives. Memory grows with the bytes that arrived, by
- * doubling, never with what a header claims; all bodies of a server share one {@linkcode BodyBudget}.
+ * longer is streamed: each part is passed on as it arrives. Memory grows with the bytes that arrived, by
+ * doubling, not with the length in a header; all bodies of a server share one {@linkcode BodyBudget}.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import { EMPTY } from "../base/bytes.ts";
 import { ChunkReader } from "./chunked.ts";
 import { headerOf, type Refusal, type RequestHead } from "./handshake.ts";
 
-/** How many bytes the bodies of one server's unanswered requests may have, all together. */
+/** The limit of bytes in the bodies of all unanswered requests of one server. */
 export class BodyBudget {
   #left: number;
 
@@ -26,16 +26,16 @@ export class BodyBudget {
     return true;
   }
 
-  /** Puts bytes back. */
+  /** Returns bytes to the budget. */
   give(bytes: number): void {
     this.#left += bytes;
   }
 }
 
-/** What has arrived of a body. */
+/** The progress of a body. */
 export type BodyProgress =
   | { readonly state: "more" }
-  /** It is complete; the bytes from `rest` on follow it. `body` is empty if it flowed. */
+  /** It is complete; the bytes from `rest` on follow it. `body` is empty if it was streamed. */
   | { readonly state: "body"; readonly body: Uint8Array; readonly rest: number }
   | { readonly state: "refused"; readonly refusal: Refusal };
 
@@ -57,7 +57,7 @@ export class BodyReader {
   readonly #chunks: ChunkReader | undefined;
   readonly #bytesMax: number;
   readonly #budget: BodyBudget;
-  /** It did not fit into the budget. */
+  /** Whether it exceeded the budget. */
   #isTooMuch = false;
   #memory: Uint8Array = EMPTY;
   #length = 0;
@@ -65,7 +65,7 @@ export class BodyReader {
   #taken = 0;
   /** Bytes that have not arrived; unused with chunks. */
   #left: number;
-  /** Where the parts of a flowing body go. */
+  /** Receives the parts of a streamed body. */
   #sink: ((part: Uint8Array) => void) | undefined;
 
   /**
@@ -93,7 +93,7 @@ export class BodyReader {
     return this.#chunks === undefined ? this.#left : undefined;
   }
 
-  /** Takes the next bytes. To be called until it returns something other than "more". */
+  /** Reads the next bytes. Called until it returns something other than "more". */
   push(bytes: Uint8Array): BodyProgress {
     if (this.#chunks === undefined) return this.#counted(bytes);
     const progress = this.#chunks.push(bytes);
@@ -101,7 +101,7 @@ export class BodyReader {
     return progress.state === "over" ? this.#whole(progress.rest) : progress;
   }
 
-  /** From now on passes each part to `sink`, first what was collected. Parts are valid during the call. */
+  /** Passes each part to `sink` from now on, first what was collected. Parts are valid during the call. */
   flowTo(sink: (part: Uint8Array) => void): void {
     this.#sink = sink;
     const collected = this.#memory.subarray(0, this.#length);
@@ -110,7 +110,7 @@ export class BodyReader {
     if (collected.length > 0) sink(collected);
   }
 
-  /** Returns what it took to the budget: the request has its answer. */
+  /** Returns its bytes to the budget: the request has been answered. */
   free(): void {
     this.#budget.give(this.#taken);
     this.#taken = 0;

@@ -1,18 +1,18 @@
 /**
- * The body of a request as a stream that its hook reads while it arrives.
+ * The body of a request as a stream, which its hook reads while it arrives.
  *
  *     bytes ──▶ add ──▶ a queue of at most `QUEUE_BYTES_MAX` ──▶ request.body
- *                         └─ full: the socket is not read until the hook reads on
+ *                         └─ full: the socket is paused until the hook reads
  *
  * @module
  */
 
-/** While more than this waits for the hook, the client is held back. */
+/** While more than this waits for the hook, the socket is paused. */
 const QUEUE_BYTES_MAX = 64 * 1024;
 
 /** The body of one request. */
 export class BodyStream {
-  /** What the hook reads. */
+  /** The stream for the hook. */
   readonly readable: ReadableStream<Uint8Array<ArrayBuffer>>;
   #controller!: ReadableStreamDefaultController<Uint8Array<ArrayBuffer>>;
   #isOver = false;
@@ -31,7 +31,7 @@ export class BodyStream {
     }, { highWaterMark: 0, size: (bytes) => bytes?.length ?? 0 });
   }
 
-  /** True while the client is to be held back. */
+  /** True while the socket should be paused. */
   get isFull(): boolean {
     return !this.#isOver && -(this.#controller.desiredSize ?? 0) >= QUEUE_BYTES_MAX;
   }

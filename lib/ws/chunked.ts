@@ -1,8 +1,8 @@
 /**
- * Takes the chunks of a request's body apart: RFC 9112, section 7.1. Quiet.
+ * Decodes the chunks of a request's body: RFC 9112, section 7.1. Quiet.
  *
  *     4;name=value CRLF      size in hex, extensions
- *     Wiki CRLF              so many bytes
+ *     Wiki CRLF              that many bytes
  *     0 CRLF                 the last
  *     Name: value CRLF       trailers
  *     CRLF
@@ -11,22 +11,22 @@
  *      ▲  └──────────────────▲  └─ 0 ─▶ trailer ◀─▶ trailerLf ─│─▶ over
  *      └───────────────────────────────────────────────────────┘
  *
- * It is as strict as the grammar, because two readers of one body that end it at different bytes take
- * what is between for different requests. Extensions and trailers are checked and dropped.
+ * It is as strict as the grammar: if two readers of one body find different ends, the bytes in between can
+ * smuggle a request. Extensions and trailers are checked and dropped.
  *
  * @module
  */
 import { unreachable } from "../base/assert.ts";
 import { parseHeader, type Refusal } from "./handshake.ts";
 
-/** A size may have this many digits, zeros in front among them; more are answered with 400. */
+/** The most digits of a size, leading zeros included. More are answered with 400. */
 const SIZE_DIGITS_MAX = 16;
 
-/** The extensions of one chunk, and of a whole body, may have this many bytes; more: 400. */
+/** The most bytes of the extensions of one chunk, and of a whole body. More are answered with 400. */
 const EXTENSION_BYTES_MAX = 256;
 const EXTENSIONS_BYTES_MAX = 16 * 1024;
 
-/** Trailers may have this many bytes, and be this many; more are answered with 431. */
+/** The most bytes of the trailers, and their number. More are answered with 431. */
 const TRAILER_BYTES_MAX = 4096;
 const TRAILERS_MAX = 32;
 
@@ -34,14 +34,14 @@ const CR = 0x0d;
 const LF = 0x0a;
 
 const WORD = "[!#$%&'*+\\-.^_`|~0-9A-Za-z]+";
-// Between the quotes no control characters, and a backslash before whatever follows it.
+// Within quotes: no control characters; a backslash escapes the next character.
 const QUOTED =
   '"(?:[\\t \\x21\\x23-\\x5b\\x5d-\\x7e\\x80-\\xff]|\\\\[\\t \\x21-\\x7e\\x80-\\xff])*"';
 const EXTENSIONS = new RegExp(
   `^(?:[ \\t]*;[ \\t]*${WORD}(?:[ \\t]*=[ \\t]*(?:${WORD}|${QUOTED}))?)+$`,
 );
 
-/** What has come of a body. */
+/** The progress of a body. */
 export type ChunkProgress =
   | { readonly state: "more" }
   /** It is over; the bytes from `rest` on follow it. */
@@ -65,10 +65,10 @@ export class ChunkReader {
   readonly #bytesMax: number;
   readonly #take: (bytes: Uint8Array) => void;
   #state: State = "size";
-  /** The size of the chunk, as far as it is read. */
+  /** The size of the chunk, as far as it was read. */
   #size = 0;
   #digits = 0;
-  /** Bytes of the chunk that have not come. */
+  /** Bytes of the chunk that have not arrived. */
   #left = 0;
   /** The data of all chunks so far. */
   #total = 0;
@@ -78,13 +78,13 @@ export class ChunkReader {
   #trailerBytes = 0;
   #trailers = 0;
 
-  /** `take` is handed the data, in views of what is pushed. More than `bytesMax` of it: 413. */
+  /** `take` receives the data, in views of the input. More than `bytesMax` bytes are answered with 413. */
   constructor(bytesMax: number, take: (bytes: Uint8Array) => void) {
     this.#bytesMax = bytesMax;
     this.#take = take;
   }
 
-  /** Takes the next bytes. To be called until it gives something other than "more". */
+  /** Reads the next bytes. Called until it returns something other than "more". */
   push(bytes: Uint8Array): ChunkProgress {
     for (let at = 0; at < bytes.length;) {
       if (this.#state === "data") {
@@ -106,7 +106,7 @@ export class ChunkReader {
     return part.length;
   }
 
-  /** Takes one byte of what is not data. */
+  /** Reads one byte outside of the data. */
   #byte(byte: number): Refusal | typeof OVER | undefined {
     switch (this.#state) {
       case "size":
@@ -145,14 +145,14 @@ export class ChunkReader {
     }
     if (++this.#digits > SIZE_DIGITS_MAX) return bad("a chunk's size is too long");
     this.#size = this.#size * 16 + digit;
-    // A further digit can only make it more.
+    // Another digit can only increase it.
     if (this.#total + this.#size <= this.#bytesMax) return undefined;
     return { status: 413, words: "the body is too large" };
   }
 
   #extensionByte(byte: number): Refusal | undefined {
     this.#line += String.fromCharCode(byte);
-    // What is no extension is refused by its first byte.
+    // An invalid extension is rejected at its first byte.
     if (this.#line.length === 1 && !" \t;".includes(this.#line)) {
       return bad("a chunk's size is malformed");
     }

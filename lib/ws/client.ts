@@ -1,14 +1,14 @@
 /**
- * A WebSocket client on the same frames as the server: the same limits, the same strictness.
+ * A WebSocket client with the frames, limits and checks of the server.
  *
- *     connecting ──open──▶ open ──it ends──▶ waiting ──the delay is over──▶ connecting
+ *     connecting ──open──▶ open ──it ends──▶ waiting ──after the delay────▶ connecting
  *          ├──────────────── it fails ──────────▲                               │
  *          └── 401, a stop code, too many attempts ──▶ failed ◀─────────────────┘
  *     any of them ──close(), the signal──▶ closed
  *
- * It connects again by itself, after a delay that doubles from one failure to the next and is drawn
- * by chance between its half and its whole, so that clients which lost a server together do not come
- * back together. Only the first connection is waited for: when that fails, `connect` rejects.
+ * It reconnects after a delay that doubles with each failure, shortened at random by up to half, so that clients
+ * which lost a server at the same time do not reconnect at the same time. `connect` waits for the first
+ * connection, and rejects if that fails.
  *
  * @module
  */
@@ -52,9 +52,9 @@ export type PerAttempt<Value> = Value | (() => Value | Promise<Value>);
 
 /** A change of a client's state. */
 export interface ClientChange {
-  /** Its state from now on. */
+  /** Its new state. */
   readonly state: ClientState;
-  /** Its state until now. */
+  /** Its previous state. */
   readonly previous: ClientState;
   /** Failed attempts in a row. */
   readonly failures: number;
@@ -64,7 +64,7 @@ export interface ClientChange {
   readonly error: Error | undefined;
 }
 
-/** How to connect. */
+/** Options of a client. */
 export interface ClientOptions<Data = undefined>
   extends ConnectionHandlers<Data>, BackpressureOptions {
   /** The connections' `data`. */
@@ -72,19 +72,19 @@ export interface ClientOptions<Data = undefined>
   /** Subprotocols to offer, the best first; a function is called for each attempt. */
   readonly protocols?: PerAttempt<readonly string[]> | undefined;
   /**
-   * Further headers of the request; a function is called for each attempt. The handshake's own are
+   * Further headers of the request; a function is called for each attempt. Headers of the handshake are
    * rejected.
    */
   readonly headers?: PerAttempt<HeadersInit> | undefined;
   /** Ends the client when it is aborted; `connect` rejects with its reason. */
   readonly signal?: AbortSignal | undefined;
-  /** Bytes that `send` keeps while there is no connection, for the next one. Default 0: none. */
+  /** The most bytes that `send` queues while there is no connection. Default 0: none. */
   readonly sendBufferLimit?: number | undefined;
   /** The client's state has changed. */
   stateChange?(client: Client<Data>, change: ClientChange): unknown;
   /**
-   * For `wss:`. PEM texts: `ca`, whom to believe (default: the authorities that browsers believe), and
-   * `cert` and `key` to show. `serverName` must stand in the certificate (default: the URL's host).
+   * For `wss:`, as PEM: `ca`, the trusted authorities (default: those of browsers), and `cert` and `key` of the
+   * client. `serverName` must be in the server's certificate (default: the URL's host).
    */
   readonly tls?: {
     readonly ca?: string | undefined;
@@ -92,19 +92,19 @@ export interface ClientOptions<Data = undefined>
     readonly cert?: string | undefined;
     readonly key?: string | undefined;
   } | undefined;
-  /** Offers to compress messages. Default false. */
+  /** Offers compression of messages. Default false. */
   readonly perMessageDeflate?: boolean | DeflateOptions | undefined;
-  /** Bytes of a message. Default 16 MiB. */
+  /** The longest message, in bytes. Default 16 MiB. */
   readonly maxPayloadLength?: number | undefined;
-  /** Seconds of silence, at half of which the server is pinged; 0: for ever. Default 30. */
+  /** Seconds of silence after which the connection ends; a ping is sent at half. 0: no limit. Default 30. */
   readonly idleTimeout?: number | undefined;
   /** Milliseconds until the server has answered. Default 10000. */
   readonly handshakeTimeout?: number | undefined;
-  /** Milliseconds from our goodbye to the end. Default 5000. */
+  /** Milliseconds from this side's close frame to the end. Default 5000. */
   readonly closeTimeout?: number | undefined;
   /** Whether to connect again when a connection ends, and how. Default true. */
   readonly reconnect?: boolean | ReconnectOptions | undefined;
-  /** Where failures of handlers are reported. Default: the host's log. */
+  /** Receives reports of failed handlers. Default: the host's log. */
   readonly log?: LogSink | undefined;
 }
 
@@ -120,9 +120,9 @@ const OPTIONS: Readonly<Record<keyof ClientOptions, true>> = {
   reconnect: true,
 };
 
-/** The server did not open a WebSocket. */
+/** Rejection of `connect`: the server did not accept the WebSocket. */
 export class HandshakeError extends Error {
-  /** Tells the class of the error. */
+  /** The name of the class. */
   override readonly name = "HandshakeError";
   /** Stable code: `"handshake"`. */
   readonly code = "handshake";
@@ -131,7 +131,7 @@ export class HandshakeError extends Error {
   /** Milliseconds that the server asks to wait with Retry-After; 0 if it does not. */
   readonly retryAfter: number;
 
-  /** With its status and words. */
+  /** Takes the status and the message. */
   constructor(status: number, message: string, retryAfter: number = 0) {
     super(message);
     this.status = status;
@@ -153,21 +153,21 @@ export interface Client<Data = undefined> extends AsyncDisposable {
   readonly state: ClientState;
   /** Why it has no connection; a {@linkcode ReconnectError} once it has given up. */
   readonly error: Error | undefined;
-  /** Resolves when it is closed or has failed, with what `error` is then. Never rejects. */
+  /** Resolves when it is closed or has failed, with `error`. Never rejects. */
   readonly ended: Promise<Error | undefined>;
-  /** The connection that there is, or that was last. */
+  /** The current connection, or the last one. */
   readonly connection: Connection<Data>;
   /**
-   * Sends over it. While there is none: "held" if it fits into `sendBufferLimit`, "dropped" if it does
-   * not, "closed" without such a limit and when it is over.
+   * Sends over the connection. Without one: returns "held" if it fits into `sendBufferLimit`, "dropped" if it
+   * does not, "closed" without such a limit and after the end.
    */
   send(data: string | Uint8Array): SendResult;
-  /** Closes the connection and makes no other; resolves when it is over. */
+  /** Closes the connection and does not reconnect. Resolves when it is closed. */
   close(code?: number, reason?: string): Promise<void>;
 }
 
 /**
- * Connects. Rejects with an `OptionError`, a `ConnectError` or a {@linkcode HandshakeError}. With a system
+ * Connects. Rejects with an `OptionError`, a `ConnectError` or a {@linkcode HandshakeError}. With a system,
  * its connections are actors.
  */
 export async function connect<Data = undefined>(
@@ -198,9 +198,9 @@ class WebSocketClient<Data> implements Client<Data> {
   #state: ClientState = "connecting";
   #connection: WebSocketConnection<Data> | undefined;
   #lastId = 0;
-  /** When the connection that there is was opened. */
+  /** When the current connection was opened. */
   #openedAt = 0;
-  /** The code and the reason with which the last one ended. */
+  /** The close code and reason of the last one. */
   #lastEnd: { readonly code: number; readonly reason: string } | undefined;
   #sweep: Timer | undefined;
   #timer: Timer | undefined;
@@ -274,7 +274,7 @@ class WebSocketClient<Data> implements Client<Data> {
     return this.#connection!;
   }
 
-  /** The first connection; rejects if it fails. */
+  /** Opens the first connection. Rejects if that fails. */
   async first(): Promise<void> {
     const { signal } = this.#options;
     signal?.throwIfAborted();
@@ -367,7 +367,7 @@ class WebSocketClient<Data> implements Client<Data> {
     this.#buffer.flush(connection);
   }
 
-  /** What an option is for this attempt. A function has as long as the server has to answer. */
+  /** Returns the value of an option for this attempt. A function has the time limit of the handshake. */
   #valueOf<Value>(given: PerAttempt<Value>): Value | Promise<Value> {
     if (typeof given !== "function") return given;
     const value = (given as () => Value | Promise<Value>)();
@@ -385,7 +385,7 @@ class WebSocketClient<Data> implements Client<Data> {
     });
   }
 
-  /** Asks, and reads the answer, until the deadline. */
+  /** Sends the request, and reads the response, until the deadline. */
   #answer(stream: Stream, asked: Asked): Promise<Exclude<Answer, { state: "more" }>> {
     return new Promise((settle) => {
       const reader = new AnswerReader(asked);
@@ -403,7 +403,7 @@ class WebSocketClient<Data> implements Client<Data> {
         data(bytes) {
           const answer = reader.push(bytes);
           if (answer.state === "more") return;
-          // What follows is the connection's to read.
+          // The connection reads what follows.
           stream.pause();
           over(answer);
         },
@@ -426,7 +426,7 @@ class WebSocketClient<Data> implements Client<Data> {
     else this.#again(lastedMs, error);
   }
 
-  /** Waits, and connects again. */
+  /** Reconnects after the delay. */
   #again(lastedMs: number, error: Error): void {
     if (this.#delay === undefined) return this.#over("closed", error);
     const stops = error instanceof HandshakeError && this.#delay.stopsAt(error.status) ||
@@ -442,7 +442,7 @@ class WebSocketClient<Data> implements Client<Data> {
         if (this.#abort.signal.aborted) this.#over("closed", this.error);
         else this.#again(0, asError(error));
       });
-      // A program that does nothing but keep a connection must not end while it has none.
+      // The timer keeps alive a process that only has this client.
     }, true);
     this.#enter("waiting", ms);
   }
@@ -493,7 +493,7 @@ const GIVEN_UP = {
   retryAfter: undefined,
 } as const;
 
-/** What is sent while there is no connection, in order, up to a limit. */
+/** The messages that are sent while there is no connection, in order, up to a limit. */
 class SendBuffer {
   readonly #bytesMax: number;
   #messages: (string | Uint8Array)[] = [];
@@ -529,7 +529,7 @@ class SendBuffer {
   }
 }
 
-/** Headers of the request that are the handshake's own. */
+/** Headers that the handshake sets. */
 const RESERVED_HEADERS: ReadonlySet<string> = new Set([
   "connection",
   "content-length",
@@ -569,7 +569,7 @@ function checkProtocols(protocols: readonly string[]): void {
   }
 }
 
-/** The header Authorization for the credentials of a URL: RFC 7617, in UTF-8. */
+/** Returns the header Authorization for the credentials of a URL: RFC 7617, in UTF-8. */
 function basicOf({ username, password }: URL): string {
   const text = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
   return `Basic ${Buffer.from(text).toString("base64")}`;

@@ -1,5 +1,5 @@
 /**
- * How many connections each client has. Quiet.
+ * Counts the connections of each client. Quiet.
  *
  * @module
  */
@@ -10,18 +10,18 @@ import type { Address } from "../host/stream.ts";
 export class ClientCounts {
   readonly #counts = new Map<string, number>();
 
-  /** How many connections this client has. */
+  /** Returns the number of connections of a client. */
   of(client: Address): number {
     return this.#counts.get(clientKey(client.hostname)) ?? 0;
   }
 
-  /** It has one more. */
+  /** Adds a connection. */
   enter(client: Address): void {
     const key = clientKey(client.hostname);
     this.#counts.set(key, (this.#counts.get(key) ?? 0) + 1);
   }
 
-  /** It has one less. */
+  /** Removes a connection. */
   leave(client: Address): void {
     const key = clientKey(client.hostname);
     const left = (this.#counts.get(key) ?? 0) - 1;

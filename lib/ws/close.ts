@@ -1,18 +1,17 @@
 /**
- * The end of a WebSocket in numbers and words: which codes may stand in a close frame, and its
- * payload.
+ * Close codes, and the payload of close frames: RFC 6455, section 7.4.
  *
  *     ┌──────────┬─────────────────────────────┐
- *     │ code u16 │ reason, UTF-8, 0..123 bytes │      or nothing at all
+ *     │ code u16 │ reason, UTF-8, 0..123 bytes │      or empty
  *     └──────────┴─────────────────────────────┘
  *
  * @module
  */
 import { EMPTY, utf8Text } from "../base/bytes.ts";
 
-/** The codes that have a name, and whether they may stand in a frame. */
+/** The codes with a name. */
 export const CLOSE_CODES = {
-  normal: 1000, // the purpose is fulfilled
+  normal: 1000, // the connection was closed as intended
   goingAway: 1001, // the server stops, or the page was left
   protocolError: 1002,
   unsupportedData: 1003,
@@ -21,7 +20,7 @@ export const CLOSE_CODES = {
   invalidPayload: 1007, // a text that is not UTF-8
   policyViolation: 1008,
   messageTooBig: 1009,
-  mandatoryExtension: 1010, // a client's: the server did not agree to an extension
+  mandatoryExtension: 1010, // sent by clients: the server did not accept an extension
   internalError: 1011,
   serviceRestart: 1012,
   tryAgainLater: 1013,
@@ -31,20 +30,20 @@ export const CLOSE_CODES = {
 /** A close frame is a control frame: 125 bytes, of which the code takes two. */
 const REASON_BYTES_MAX = 123;
 
-/** A code that `close` does not send. */
+/** A close code that must not be sent. */
 export class CloseCodeError extends RangeError {
-  /** Tells the class of the error. */
+  /** The name of the class. */
   override readonly name = "CloseCodeError";
   /** Stable code: `"badclosecode"`. */
   readonly code = "badclosecode";
 }
 
-/** What a close frame said. `undefined` for a code or reason that it must not contain. */
+/** The content of a close frame; `undefined` if the code or reason is invalid. */
 export type CloseFrame =
   | { readonly ok: true; readonly code: number; readonly reason: string }
   | { readonly ok: false; readonly rule: "closeLength" | "closeCode" | "closeReason" };
 
-/** True for the codes that may stand in a close frame, whoever sends it. */
+/** Returns whether a code may be in a close frame of either side. */
 export function isWireCode(code: number): boolean {
   if (code >= 3000) return code <= 4999;
   if (code < 1000 || code > 1014) return false;
@@ -72,7 +71,7 @@ export function parseClose(payload: Uint8Array): CloseFrame {
   return { ok: true, code, reason };
 }
 
-/** The payload of a close frame. A long reason is cut between two characters. */
+/** Encodes the payload of a close frame. A long reason is cut between two characters. */
 export function buildClose(code: number, reason: string): Uint8Array {
   if (code === CLOSE_CODES.noStatus) return EMPTY;
   const payload = new Uint8Array(2 + REASON_BYTES_MAX);

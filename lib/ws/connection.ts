@@ -2,17 +2,17 @@
  * One WebSocket, from the 101 to its end: RFC 6455, sections 5 to 7.
  *
  *              close() · the peer's close or its last byte · a broken rule ·
- *              a handler that throws · too much waits to be sent
- *     open ──────────────────────────────────────▶ closing ──the stream is gone──▶ closed
+ *              a handler that throws · backpressure
+ *     open ──────────────────────────────────────▶ closing ──the stream closed──▶ closed
  *       └───────────────────────────── the stream is gone ──────────────────────────▲
  *
- * While it is `closing` nothing more is sent; a peer that makes no progress until the deadline is cut
- * off. The `close` handler is called once, when the stream is gone and what came before the peer's close
- * frame has been handled.
+ * While it is `closing` nothing more is sent; if the peer makes no progress until the deadline, the stream is
+ * aborted. The `close` handler is called once, when the stream is closed and all messages before the peer's
+ * close frame have been handled.
  *
- * A handler may return a promise. Until it settles no further message is handled: data frames wait, up
- * to `HELD_BYTES_MAX`, and then in the peer's socket, so a peer that sends faster than the handler works
- * is held back, and messages stay in order. Pings and close frames among them are answered at once.
+ * A handler may return a promise. Until it settles no further message is handled: data frames wait, up to
+ * `HELD_BYTES_MAX`, and then the socket is paused. So a peer that sends faster than the handler works is slowed
+ * down, and messages stay in order. Pings and close frames among them are answered at once.
  *
  * @module
  */
@@ -37,7 +37,7 @@ import type { ConnectionActor, Incarnate } from "./connection_actor.ts";
 import type { Member, Rooms, RoomTerms } from "./rooms.ts";
 import { type Scratch, SCRATCH_BYTES } from "./scratch.ts";
 
-/** The life of a connection. */
+/** The states of a connection. */
 export const CONNECTION_STATES = ["open", "closing", "closed"] as const;
 
 /** One of {@linkcode CONNECTION_STATES}. */
@@ -45,58 +45,57 @@ export type ConnectionState = (typeof CONNECTION_STATES)[number];
 
 const PING_BYTES_MAX = 125;
 
-/** What was kept is decoded in such pieces: it has to be copied for it, and again after each message. */
+/** Waiting frames are decoded in pieces of this size, since each piece is copied, again after each message. */
 const HELD_PIECE_BYTES = 4096;
 
-/** Where messages are inflated: a byte makes 1032 at the most, so a piece 4 MiB, in some milliseconds. */
+/** The same for compressed messages: a byte inflates to at most 1032, so a piece to 4 MiB, in milliseconds. */
 const INFLATED_PIECE_BYTES = 4096;
 
 /**
- * When so many bytes have been made of what was compressed, all others have a turn before the next frame
- * or piece. A frame counts for some, each compressed message for a KiB, and what came for a quarter: so
- * much takes some milliseconds. Without it one peer that sends pongs as fast as it can has a whole
- * process of Deno's to itself, which reads on as long as there is something to read.
+ * Yields to other connections after this much work, in inflated bytes. A frame counts for some bytes, a
+ * compressed message for a KiB, and received bytes for a quarter: in total some milliseconds. Without it one
+ * peer that sends pongs as fast as it can would block the process on Deno, which reads while data is available.
  */
 const WORK_A_TURN_MAX = 1024 * 1024;
 
-/** What a control frame counts for. */
+/** The work of a control frame. */
 const CONTROL_WORK = 256;
 
-/** A ping that cannot be sent. */
+/** A ping payload is too long. */
 export class PingError extends RangeError {
-  /** Tells the class of the error. */
+  /** The name of the class. */
   override readonly name = "PingError";
   /** Stable code: `"badping"`. */
   readonly code = "badping";
 }
 
-/** One WebSocket, as the application sees it. */
+/** One WebSocket: the public API of a connection. */
 export interface Connection<Data = undefined> extends Member {
-  /** A number that no other connection of its server has or had. */
+  /** A number that is unique in its server. */
   readonly id: number;
   /** The peer's address; behind a trusted proxy, that of its client. */
   readonly remoteAddress: Address;
   /** The subprotocol that was agreed on. */
   readonly protocol: string | undefined;
-  /** Whatever the application keeps with it; the upgrade hook gives the first. */
+  /** Data of the application; its initial value is returned by the upgrade hook. */
   data: Data;
   /**
    * The connection as an actor: it can be sent to, linked and monitored from anywhere in the cluster.
-   * The messages go to the `info` handler. It ends with its socket, for the reason
-   * `{ shutdown: { code, reason } }`; when it is ended, its socket is closed: with 1001 for a reason in
-   * good order, otherwise with 1011. `undefined` on a server that belongs to no node.
+   * Its messages are passed to the `info` handler. It exits with its socket, with the reason
+   * `{ shutdown: { code, reason } }`. If it exits first, its socket is closed: with 1001 for a normal reason or
+   * a shutdown, otherwise with 1011. `undefined` on a server without a node.
    */
   readonly pid: Pid<unknown> | undefined;
-  /** The actor, as its own code sees it: to link, monitor, call. `undefined` where there is no pid. */
+  /** The actor's `self`: to link, monitor, call. `undefined` without a pid. */
   readonly self: Self | undefined;
   /**
    * Aborted when nothing more can be sent: either side has closed, or the connection is lost. For
-   * handlers that work for long: `await fetch(url, { signal: conn.signal })`.
+   * long-running handlers: `await fetch(url, { signal: conn.signal })`.
    */
   readonly signal: AbortSignal;
   /** Its state. */
   readonly state: ConnectionState;
-  /** Bytes that wait to be handed to the system. */
+  /** Bytes that wait to be passed to the system. */
   readonly buffered: number;
   /** The rooms it is in. */
   readonly rooms: ReadonlySet<string>;
@@ -105,78 +104,78 @@ export interface Connection<Data = undefined> extends Member {
   /** Sends a ping of at most 125 bytes. Throws {@linkcode PingError} for more. */
   ping(payload?: string | Uint8Array): SendResult;
   /**
-   * Says goodbye and waits for the peer's answer; what was sent before still arrives. The reason is
-   * cut to 123 bytes. Does nothing unless open.
+   * Sends a close frame and waits for the peer's; earlier messages still arrive. The reason is cut to 123 bytes.
+   * Does nothing unless open.
    */
   close(code?: number, reason?: string): void;
-  /** Enters a room of its server. Does nothing unless open. Throws `RoomError`. */
+  /** Joins a room of its server. Does nothing unless open. Throws `RoomError`. */
   join(room: string): void;
   /** Leaves a room. */
   leave(room: string): void;
 }
 
 /**
- * What the application does with connections. Promises are waited for before more is read; whatever
- * else a handler gives is ignored. One that throws ends its connection with 1011, and no other.
+ * The handlers of connections. A returned promise is awaited before more is read; other results are ignored. A
+ * handler that throws ends its own connection with 1011.
  */
 export interface ConnectionHandlers<Data> {
-  /** It is open. */
+  /** The connection is open. */
   open?(conn: Connection<Data>): unknown;
-  /** A message came: a string if it was sent as text. */
+  /** A message has arrived: a string if it was sent as text. */
   message?(conn: Connection<Data>, data: string | Uint8Array): unknown;
-  /** A message came to its `pid`, or an `Exit` or `Down` for it. One at a time. */
+  /** A message to its `pid` has arrived, or an `Exit` or `Down`. One at a time. */
   info?(conn: Connection<Data>, message: unknown): unknown;
-  /** It is over. 1005: the peer's close had no code. 1006: it broke off. */
+  /** The connection has ended. 1005: the peer's close had no code. 1006: no close frame arrived. */
   close?(conn: Connection<Data>, code: number, reason: string): unknown;
-  /** Nothing waits any more, after a send was "behind" or "dropped". */
+  /** All waiting bytes were sent, after a send returned "behind" or "dropped". */
   drain?(conn: Connection<Data>): unknown;
 }
 
-/** What all connections of one server share. */
+/** The settings that all connections of one server share. */
 export interface ConnectionTerms<Data> {
   readonly role: Role;
-  /** What masks a client's frames. */
+  /** Masks frames; clients only. */
   readonly masker: Masker | undefined;
   readonly handlers: ConnectionHandlers<Data>;
   readonly rooms: Rooms;
   readonly log: LogLine;
-  /** Where frames are read. */
+  /** The buffer for reading frames. */
   readonly input: Scratch;
-  /** Where frames are written. */
+  /** The buffer for writing frames. */
   readonly output: Scratch;
   readonly payloadBytesMax: number;
-  /** Bounds the messages of all connections that have arrived in part; `undefined` for no limit. */
+  /** The limit of incomplete messages of all connections; `undefined` for no limit. */
   readonly incomplete: ReceiveBudget | undefined;
   readonly backpressure: Backpressure;
   readonly closeTimeoutMs: number;
-  /** How long a closing peer may take nothing of what was sent before the close frame. */
+  /** How long a closing peer may read nothing of what was sent before the close frame. Milliseconds. */
   readonly sendMs: number;
-  /** What compresses; `undefined`: nothing. */
+  /** Compression; `undefined` if it is off. */
   readonly deflate: DeflatePool | undefined;
-  /** How long a peer may be silent; `undefined`: for ever. */
+  /** How long a peer may be silent; `undefined` for no limit. */
   readonly silence: HeartbeatLimits | undefined;
   /** How often {@linkcode WebSocketConnection.tick} is called. */
   readonly tickMs: number;
   now(): number;
-  /** Makes actors of connections; `undefined` where there are none. */
+  /** Creates the actors of connections; `undefined` without a node. */
   readonly embody: Incarnate | undefined;
   /** Calls a task at the end of this turn. */
   later(task: () => void): void;
-  /** Calls a task when other sockets have had a turn. */
+  /** Calls a task after other sockets were handled. */
   yieldToIo(task: () => void): void;
-  /** It is closed, and its handler has been told. */
+  /** The connection is closed, and its handler was called. */
   ended(connection: WebSocketConnection<Data>): void;
 }
 
-/** What the handshake has settled for one connection. */
+/** The results of the handshake for one connection. */
 export interface Settled<Data> {
   readonly id: number;
   readonly data: Data;
   readonly protocol: string | undefined;
   readonly deflate: DeflateTerms | undefined;
-  /** The peer, unless a proxy has named its client. */
+  /** The client that a proxy has named, if there is one. */
   readonly client?: Address | undefined;
-  /** Unless the server's own applies. */
+  /** Replaces the server's setting. */
   readonly backpressure?: Backpressure | undefined;
 }
 
@@ -192,37 +191,37 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
   readonly #outlet: Outbox;
   readonly #decoder: FrameDecoder;
   readonly #reader: MessageReader;
-  /** Its part of the memory for messages that have arrived in part. */
+  /** Its share of the memory for incomplete messages. */
   #part: Holder | undefined;
   readonly #heartbeat: Heartbeat | undefined;
   readonly #deflate: Deflate | undefined;
   readonly #backpressure: Backpressure;
-  /** The actor, if somebody has asked for it. */
+  /** The actor, once it was requested. */
   #embodiment: ConnectionActor | undefined;
   #state: ConnectionState = "open";
-  /** Nothing is decoded: a handler's promise is pending, or others have their turn. */
+  /** Whether decoding is suspended: a handler's promise is pending, or others have their turn. */
   #waiting = false;
-  /** A handler's promise is pending. */
+  /** Whether a handler's promise is pending. */
   #pending = false;
-  /** What follows the message that is being handled. */
+  /** The frames behind the message that is being handled. */
   readonly #held = new HeldFrames();
-  /** The peer has closed behind messages that are still to be handled. */
+  /** Whether messages before the peer's close are still to be handled. */
   #delivers = false;
   /** How the stream ended, while messages are still to be handled. */
   #end: StreamEnd | undefined;
   #abortion: AbortController | undefined;
-  /** When `closing` ends by force. */
+  /** When the closing connection is aborted. */
   #deadline = Infinity;
-  /** How long a closing peer may take nothing. */
+  /** How long a closing peer may read nothing. */
   #stallMs = 0;
-  /** What a closing peer had taken when we last looked, and whether that was all. */
+  /** The bytes that a closing peer had read at the last check, and whether that was all. */
   #departed = 0;
   #hasAll = false;
-  /** What control frames that came ahead of their turn have cost, as in the reader's `work`. */
+  /** The work of control frames that were answered ahead of their turn. */
   #aheadWork = 0;
   #endCode: number = CLOSE_CODES.abnormal;
   #endReason = "";
-  /** What a handler threw. */
+  /** The error of a handler. */
   #fault: Error | undefined;
 
   constructor(terms: ConnectionTerms<Data>, stream: Stream, settled: Settled<Data>) {
@@ -251,7 +250,7 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
     this.#heartbeat = new Heartbeat(terms.silence, terms.tickMs, terms.now());
   }
 
-  /** Takes the stream over. `early` is what came right behind the request. */
+  /** Starts reading the stream. `early`: the bytes behind the request. */
   start(early: Uint8Array): void {
     this.#stream.handler = new StreamAdapter(this as WebSocketConnection<unknown>);
     this.#run("open", () => this.#terms.handlers.open?.(this));
@@ -329,7 +328,7 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
     this.#judge(this.#outlet.frames(frames, limits, room.name), limits);
   }
 
-  /** Does what time demands: asks whether the peer lives, gives up a silent or a slow one. */
+  /** Called periodically: pings the peer, and ends the connection of a silent or slow one. */
   tick(now: number): void {
     if (this.#deadline !== Infinity && this.#isOver(now)) return;
     if (this.#heartbeat === undefined || this.#state !== "open") return;
@@ -341,7 +340,7 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
         this.ping();
         return;
       case "dead":
-        // While we do not read, silence means nothing.
+        // While the stream is paused, silence has no meaning.
         if (this.#stream.isPaused) return this.#heartbeat.heard();
         this.#endReason = "idle timeout";
         return this.abort();
@@ -361,7 +360,7 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
     }
     if (now < this.#deadline) return false;
     if (this.#end !== undefined) this.#finish(this.#end);
-    // What the system has taken still arrives.
+    // Bytes that the system has accepted still arrive.
     else this.#stream.abort(unsent === 0);
     return true;
   }
@@ -371,9 +370,9 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
     this.#stream.abort();
   }
 
-  // What the stream reports.
+  // Events of the stream.
 
-  /** Bytes came. */
+  /** Bytes have arrived. */
   received(bytes: Uint8Array): void {
     this.#heartbeat?.heard();
     if (this.#waiting) return this.#hold(bytes);
@@ -382,8 +381,8 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
   }
 
   /**
-   * Decodes until a handler returns a promise or others are to have a turn, and returns how many bytes
-   * it took. What was held is copied in small pieces, because it is again after each message.
+   * Decodes until a handler returns a promise or it must yield. Returns the number of decoded bytes. Waiting
+   * frames are copied in small pieces, since the rest is copied again after each message.
    */
   #decode(bytes: Uint8Array, isHeld: boolean): number {
     const { input } = this.#terms;
@@ -402,7 +401,7 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
     return from;
   }
 
-  /** Keeps what is not to be decoded yet, and answers the control frames in it. */
+  /** Keeps bytes that are not decoded yet, and answers the control frames in them. */
   #hold(bytes: Uint8Array): void {
     this.#held.add(bytes);
     if (!this.#pending) return this.#stream.pause();
@@ -410,7 +409,7 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
     this.#held.scan(this.#terms.role === "server", this.#ahead);
     if (this.#held.length >= HELD_BYTES_MAX) this.#stream.pause();
     else if (this.#aheadWork > WORK_A_TURN_MAX) {
-      // A peer that sends pings as fast as it can must not have the process to itself.
+      // A peer that sends pings as fast as it can must not block the process.
       this.#aheadWork = 0;
       this.#stream.pause();
       this.#terms.yieldToIo(() => {
@@ -419,7 +418,7 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
     }
   }
 
-  /** Takes a control frame that came while a handler works. */
+  /** Handles a control frame that came while a handler works. */
   readonly #ahead = (opcode: number, payload: Uint8Array): boolean => {
     this.#aheadWork += CONTROL_WORK;
     if (opcode === OPCODES.pong) return true;
@@ -433,7 +432,7 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
     return true;
   };
 
-  /** Nothing waits any more. */
+  /** All waiting bytes were sent. */
   drained(): void {
     if (this.#outlet.drained()) this.#run("drain", () => this.#terms.handlers.drain?.(this));
   }
@@ -447,9 +446,9 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
     this.#stream.end();
   }
 
-  /** The stream is gone. */
+  /** The stream has closed. */
   gone(end: StreamEnd): void {
-    // The peer has sent these messages before it went: they are handled first.
+    // Messages that the peer sent before it closed are handled first.
     if (this.#state === "open" && end.kind === "broken") this.#delivers = this.#pending;
     this.#terms.rooms.leaveAll(this);
     const wasOpen = this.#state === "open";
@@ -461,7 +460,7 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
     this.#deadline = this.#terms.now() + this.#terms.closeTimeoutMs;
   }
 
-  /** Reports that it is over. */
+  /** Reports the end. */
   #finish(end: StreamEnd): void {
     this.#state = "closed";
     this.#end = undefined;
@@ -477,7 +476,7 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
     this.#terms.ended(this);
   }
 
-  // What the reader tells.
+  // Events of the reader.
 
   get paused(): boolean {
     this.#look();
@@ -486,7 +485,7 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
 
   message(data: string | Uint8Array): void {
     if (this.#state !== "open" && !this.#delivers) return;
-    // Written out, not through `#run`: this is the one that is called for every message.
+    // Written out, not by `#run`, since it is called for every message.
     try {
       const result = this.#terms.handlers.message?.(this, data);
       if (result instanceof Promise) this.#wait("message", result);
@@ -505,7 +504,7 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
       this.#endReason = frame.reason;
     }
     this.#sayGoodbye(frame.code, "");
-    // Both have said goodbye. The server is the first to hang up.
+    // Both sides have sent close frames. The server closes the TCP connection first.
     if (this.#terms.role === "server") this.#stream.end();
     return undefined;
   }
@@ -541,7 +540,7 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
     }
   }
 
-  /** Handles no message until the promise settles, unless the handler is one that no message follows. */
+  /** Handles no message until the promise settles, unless no message can follow the handler. */
   #wait(name: keyof ConnectionHandlers<Data>, promise: Promise<unknown>): void {
     const isLive = this.#state === "open" || this.#delivers;
     const holds = !this.#waiting && isLive && name !== "drain" && name !== "close";
@@ -551,10 +550,10 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
     });
   }
 
-  /** When a few bytes have kept us busy for long: reads nothing until all others have had a turn. */
+  /** Yields to other connections if decoding has taken long. */
   #look(): void {
     if (this.#reader.work <= WORK_A_TURN_MAX) return;
-    // If it is waiting already, `#continueWith` sees to it.
+    // If it is waiting already, `#continueWith` does this later.
     if (this.#waiting || this.#state === "closed") return;
     this.#waiting = true;
     this.#stream.pause();
@@ -576,7 +575,7 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
       this.#held.consume(this.#decode(this.#held.view(), true));
     }
     if (this.#waiting && this.#pending) {
-      // It begins with a frame again.
+      // The waiting bytes begin with a frame again.
       this.#held.scan(this.#terms.role === "server", this.#ahead);
       if (this.#held.length < HELD_BYTES_MAX / 2) this.#stream.resume();
       return;
@@ -610,9 +609,9 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
     return this.#embodiment;
   }
 
-  // The ways from open to closing.
+  // Transitions from open to closing.
 
-  /** Ends it for a fault, which the `close` handler is told whatever the peer answers. */
+  /** Ends it because of an error. The `close` handler gets this code whatever the peer answers. */
   #giveUp(code: number, words: string): void {
     if (this.#state !== "open") return;
     this.#endCode = code;
@@ -620,7 +619,7 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
     this.#sayGoodbye(code, words);
   }
 
-  /** Writes our close frame, behind everything that was sent before. */
+  /** Writes the close frame, behind everything that was sent before. */
   #sayGoodbye(code: number, reason: string): void {
     if (this.#state !== "open") return;
     this.#beginClosing();
@@ -631,12 +630,12 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
   #beginClosing(): void {
     this.#terms.rooms.leaveAll(this);
     this.#close(this.#terms.sendMs);
-    // The handler's promise may be pending for ever; the peer's answer is to be read now. Not within
-    // this call: another connection may be reading.
+    // The handler's promise may never settle; the peer's close frame must be read now. Not within this
+    // call: another connection may be reading.
     if (this.#waiting && !this.#delivers) this.#terms.later(() => this.#continueWith());
   }
 
-  /** Sends and takes nothing more. A peer that takes nothing for `stallMs` is cut off. */
+  /** Begins to close. A peer that reads nothing for `stallMs` is aborted. */
   #close(stallMs: number): void {
     this.#state = "closing";
     this.#stallMs = stallMs;
@@ -646,16 +645,16 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
     this.#abortion?.abort(closed());
   }
 
-  /** Acts on a message that did not fit. */
+  /** Applies the backpressure policy to a message that did not fit. */
   #judge(result: SendResult, { policy }: Backpressure): SendResult {
     if (result !== "dropped" || policy === "drop") return result;
-    // The close frame waits behind all the rest; who does not read that far is cut off when the
-    // deadline passes.
+    // The close frame waits behind all the rest. A peer that does not read that far is aborted at the
+    // deadline.
     this.#close(this.#terms.closeTimeoutMs);
     this.#endCode = CLOSE_CODES.tryAgainLater;
     this.#endReason = "over backpressureLimit";
     this.#outlet.control(OPCODES.close, buildClose(this.#endCode, this.#endReason));
-    // Not within this call: rooms may be handing out.
+    // Not within this call: a broadcast may be in progress.
     this.#terms.later(() => {
       this.#terms.rooms.leaveAll(this);
       this.#continueWith();
@@ -664,12 +663,12 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
   }
 }
 
-/** Why a connection's signal is aborted. */
+/** Returns the reason with which a connection's signal is aborted. */
 function closed(): DOMException {
   return new DOMException("the WebSocket is closed", "AbortError");
 }
 
-/** Whom the stream of a connection tells: its names are not the connection's. */
+/** Adapts the handler of a stream to the methods of a connection. */
 class StreamAdapter implements StreamHandler {
   readonly #connection: WebSocketConnection<unknown>;
 

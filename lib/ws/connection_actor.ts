@@ -1,9 +1,9 @@
 /**
- * A connection as an actor. It is spawned when somebody first asks for its pid, so a connection that
- * nobody sends to costs nothing for it.
+ * A connection as an actor. It is spawned when its pid is first used, so it costs nothing for connections
+ * without a use of it.
  *
  *     conn.pid ──▶ spawned ── messages ──▶ info ──▶ …
- *     the socket is gone ──▶ the actor ends, with the close code
+ *     the socket closed ───▶ the actor exits, with the close code
  *     the actor is ended: exit, link, kill, a handler that throws ──▶ the socket is closed
  *
  * @module
@@ -14,23 +14,23 @@ import type { System } from "../actor/system.ts";
 import { type ExitReason, isNormal } from "../term/exit.ts";
 import type { Pid } from "../term/pid.ts";
 
-/** What an actor does for its connection. */
+/** The callbacks of the actor: implemented by the connection. */
 export interface ConnectionActorOwner {
-  /** It has got a message. A promise is waited for before the next. */
+  /** Handles a message. A returned promise is awaited before the next. */
   message(message: unknown): unknown;
-  /** It was ended; in good order, or not. */
+  /** The actor was ended; `orderly`: by a normal reason or a shutdown. */
   ended(orderly: boolean): void;
 }
 
 /** Makes actors of connections; `undefined` when there is no more room for actors. */
 export type Incarnate = (soul: ConnectionActorOwner) => ConnectionActor | undefined;
 
-/** What makes actors of connections in a system; with what limit of their mailboxes. */
+/** Returns a function that creates the actors of connections, with this limit of their mailboxes. */
 export function incarnate(system: System, mailbox: SpawnOptions["mailbox"]): Incarnate {
   return (soul) => {
     const pid: Pid<unknown> = system.spawn(undefined, { mailbox }, connection, [soul]);
     const cell = actorRefOf(pid);
-    // A system that has stopped spawns nobody.
+    // A stopped system spawns no actor.
     return cell === undefined ? undefined : new ConnectionActor(pid, cell, soul);
   };
 }
@@ -40,7 +40,7 @@ export class ConnectionActor implements Chained {
   following: Chained | undefined = undefined;
   preceding: Chained | undefined = undefined;
   readonly pid: Pid<unknown>;
-  /** The actor, as its own code sees it. */
+  /** The actor's `self`. */
   readonly self: Self;
   readonly #cell: ActorRef;
   readonly #soul: ConnectionActorOwner;
@@ -54,7 +54,7 @@ export class ConnectionActor implements Chained {
     attach(this, cell);
   }
 
-  /** The socket is gone. */
+  /** The socket has closed. */
   die(reason: ExitReason): void {
     if (this.#dead) return;
     this.#dead = true;
@@ -70,7 +70,7 @@ export class ConnectionActor implements Chained {
   }
 }
 
-/** The body of the actor; its name stands in crash reports. */
+/** The body of the actor; its name is used in crash reports. */
 function connection(
   _self: Self<unknown>,
   soul: ConnectionActorOwner,

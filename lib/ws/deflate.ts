@@ -1,14 +1,13 @@
 /**
- * permessage-deflate: RFC 7692. What one server has of it, and what one connection has. Quiet.
+ * permessage-deflate: RFC 7692. The engines of a server and of each connection. Quiet.
  *
  *     send ──▶ from `threshold` bytes on: compressed ──▶ frame with the first reserved bit
- *     broadcast ──▶ a room's batch ──▶ packed once for each window ──▶ all members who agreed
+ *     broadcast ──▶ a room's batch ──▶ compressed once per window size ──▶ all members that agreed
  *     frame with that bit ──▶ inflated as it comes, up to `maxPayloadLength` ──▶ message
  *
- * What is packed for many refers to no earlier message, so it suits every member, whatever it has been
- * sent before; a connection that may refer to earlier messages begins anew after it. Connections that
- * forget after every message, which is the default, share one engine; while a message comes in pieces
- * its connection is lent one.
+ * A compressed broadcast refers to no earlier message, so it is valid for every member, whatever was sent to it
+ * before; a connection with context takeover resets its context after it. Connections without context takeover,
+ * which is the default, share one engine; while a message arrives in pieces, its connection borrows one.
  *
  * @module
  */
@@ -24,15 +23,15 @@ import {
   makeOutput,
 } from "./zlib.ts";
 
-/** A longer message is sent as it is: compressing it would keep everybody else waiting. */
+/** A longer message is not compressed: that would block other connections. */
 const DEFLATE_BYTES_MAX = 4 * 1024 * 1024;
 
-/** Engines that were lent and are kept for others; each holds some 30 KiB. */
+/** How many borrowed engines are kept for reuse; each takes some 30 KiB. */
 const LENDABLE_MAX = 16;
 
 /** The option, completed. */
 export interface DeflateSettings {
-  /** What we are willing to do at most. */
+  /** The parameters that this side accepts at most. */
   readonly wish: DeflateTerms;
   /** Messages from this length on are compressed. */
   readonly threshold: number;
@@ -40,19 +39,19 @@ export interface DeflateSettings {
   readonly memLevel: number;
 }
 
-/** Lays frames for many members out anew, for those who share it. */
+/** Compresses frames once for all members with the same parameters. */
 export interface SharedCompression {
-  /** The same messages; the same memory, if nothing changes. */
+  /** Returns the same messages compressed; the input itself if nothing changes. */
   pack(frames: Uint8Array): Uint8Array;
 }
 
-/** What all connections of one server share. */
+/** The engines that all connections of one server share. */
 export class DeflatePool {
   readonly settings: DeflateSettings;
   readonly #memory: boolean;
   readonly #output: Uint8Array = makeOutput();
   readonly #inflator: Inflator;
-  /** Those that forget after every message, by the bits of their window. */
+  /** Engines without context takeover, by the bits of their window. */
   readonly #deflators: Map<number, Deflator> = new Map();
   readonly #packings: Map<number, SharedCompression> = new Map();
   readonly #lendable: Inflator[] = [];
@@ -69,23 +68,23 @@ export class DeflatePool {
     this.#inflator = this.inflator(15);
   }
 
-  /** An engine of its own for one connection. */
+  /** Returns a new engine for one connection. */
   deflator(windowBits: number): Deflator {
     const { level, memLevel } = this.settings;
     return new Deflator(this.#memory, windowBits, { level, memLevel }, this.#output);
   }
 
-  /** An engine of its own for one connection. */
+  /** Returns a new engine for one connection. */
   inflator(windowBits: number): Inflator {
     return new Inflator(this.#memory, windowBits, this.#output);
   }
 
-  /** Whether a message is worth it. */
+  /** Returns whether a message of this length is compressed. */
   wants(length: number): boolean {
     return length >= this.settings.threshold && length <= DEFLATE_BYTES_MAX;
   }
 
-  /** Compresses a message that stands alone. */
+  /** Compresses a message without context. */
   compress(payload: Uint8Array, windowBits: number): Uint8Array {
     let deflator = this.#deflators.get(windowBits);
     if (deflator === undefined) {
@@ -96,31 +95,31 @@ export class DeflatePool {
     return bytes;
   }
 
-  /** Inflates a message that stands alone. */
+  /** Inflates a message without context. */
   inflate(bytes: Uint8Array, lengthMax: number): Inflated {
     const payload = this.#inflator.inflate(bytes, lengthMax);
     this.#inflator.reset();
     return payload;
   }
 
-  /** True if messages can be inflated as they come. */
+  /** Whether messages can be inflated in pieces. */
   get takesPieces(): boolean {
     return this.#memory;
   }
 
-  /** An engine for one message that comes in pieces and stands alone. */
+  /** Lends an engine for one message in pieces without context. */
   lend(): Inflator {
     return this.#lendable.pop() ?? this.inflator(15);
   }
 
-  /** It is needed no more. */
+  /** Takes a lent engine back. */
   takeBack(inflator: Inflator): void {
     inflator.reset();
     if (this.#lendable.length < LENDABLE_MAX && !this.#closed) this.#lendable.push(inflator);
     else inflator.close();
   }
 
-  /** What packs for all connections with this window. */
+  /** Returns the shared compression for connections with this window. */
   packing(windowBits: number): SharedCompression {
     let packing = this.#packings.get(windowBits);
     if (packing === undefined) {
@@ -130,7 +129,7 @@ export class DeflatePool {
     return packing;
   }
 
-  /** Frees what it holds. */
+  /** Frees the engines. */
   close(): void {
     for (const deflator of this.#deflators.values()) deflator.close();
     this.#inflator.close();
@@ -159,18 +158,18 @@ export class DeflatePool {
   }
 }
 
-/** What one connection has. */
+/** The compression of one connection. */
 export class Deflate {
   readonly #shop: DeflatePool;
   readonly #out: Direction;
   readonly #in: Direction;
-  /** For what is broadcast to its rooms. */
+  /** The shared compression of broadcasts to its rooms. */
   readonly packing: SharedCompression;
   #deflator: Deflator | undefined;
   #inflator: Inflator | undefined;
-  /** What inflates a message that comes in pieces, if no other is to be remembered. */
+  /** The borrowed engine for a message in pieces, without context takeover. */
   #lent: Inflator | undefined;
-  /** The peer has seen messages that our engine has not. */
+  /** Whether the peer has received messages that are not in our engine's context. */
   #stale = false;
 
   constructor(shop: DeflatePool, terms: DeflateTerms, role: "server" | "client") {
@@ -180,40 +179,40 @@ export class Deflate {
     this.packing = shop.packing(this.#out.windowBits);
   }
 
-  /** The frame of a message, compressed; `undefined` if it is to go as it is. */
+  /** Returns the compressed frame of a message; `undefined` if it is sent uncompressed. */
   frame(data: string | Uint8Array, length: number): Uint8Array | undefined {
     if (!this.#shop.wants(length)) return undefined;
     const text = typeof data === "string";
     const payload = text ? new TextEncoder().encode(data) : data;
     const bytes = this.#compress(payload);
-    // One that has entered our engine's memory must enter the peer's.
+    // With context takeover it is sent compressed even if longer, since it is in the context.
     if (bytes.length >= length && !this.#out.takeover) return undefined;
     return encodeFrame((text ? OPCODES.text : OPCODES.binary) | COMPRESSED, bytes);
   }
 
-  /** Frames of another's packing were sent. */
+  /** Notes that frames of the shared compression were sent. */
   shared(): void {
     this.#stale = true;
   }
 
-  /** Inflates a message. It makes no more than `lengthMax` bytes. */
+  /** Inflates a message to at most `lengthMax` bytes. */
   inflate(bytes: Uint8Array, lengthMax: number): Inflated {
     if (!this.#in.takeover) return this.#shop.inflate(bytes, lengthMax);
     return this.#own().inflate(bytes, lengthMax);
   }
 
-  /** True if a message can be inflated as it comes. */
+  /** Whether a message can be inflated in pieces. */
   get takesPieces(): boolean {
     return this.#shop.takesPieces;
   }
 
-  /** Inflates the next piece of a message. All of it makes no more than `lengthMax` bytes. */
+  /** Inflates the next piece of a message, to at most `lengthMax` bytes in total. */
   next(bytes: Uint8Array, lengthMax: number): InflatedPieces {
     const inflator = this.#in.takeover ? this.#own() : this.#lent ??= this.#shop.lend();
     return inflator.next(bytes, lengthMax);
   }
 
-  /** The message is whole: what is left of it. */
+  /** Inflates the rest of a complete message. */
   finish(lengthMax: number): InflatedPieces {
     if (this.#in.takeover) return this.#own().finish(lengthMax);
     const parts = (this.#lent ??= this.#shop.lend()).finish(lengthMax);
@@ -221,7 +220,7 @@ export class Deflate {
     return parts;
   }
 
-  /** Frees what it holds. */
+  /** Frees the engines. */
   close(): void {
     this.#deflator?.close();
     this.#inflator?.close();

@@ -1,5 +1,5 @@
 /**
- * The header `Sec-WebSocket-Extensions`, and what the two sides agree on with it: RFC 6455, section
+ * The header `Sec-WebSocket-Extensions`, and the negotiation of its parameters: RFC 6455, section
  * 9.1, and RFC 7692, section 7.1. Quiet.
  *
  *     offer    permessage-deflate; client_max_window_bits, permessage-deflate
@@ -7,18 +7,18 @@
  *
  * | parameter | in an offer | in an answer |
  * |---|---|---|
- * | `server_no_context_takeover` | the server shall forget after each message | it will |
- * | `client_no_context_takeover` | the client will | it shall |
- * | `server_max_window_bits=n` | the server shall look back 2^n bytes at most | it will |
- * | `client_max_window_bits[=n]` | the client can be told; it will look back 2^n | it shall |
+ * | `server_no_context_takeover` | requests that the server forgets after each message | it will |
+ * | `client_no_context_takeover` | the client will forget | it must |
+ * | `server_max_window_bits=n` | requests a server window of 2^n bytes at most | it will |
+ * | `client_max_window_bits[=n]` | the client accepts a limit; its window is 2^n | it must |
  *
  * @module
  */
 
-/** The one extension that we know. */
+/** The one supported extension. */
 const NAME = "permessage-deflate";
 
-/** A header with more offers than this is nobody's that we want to talk to. */
+/** The most offers in a header. More break the grammar. */
 const OFFERS_MAX = 16;
 
 /** The smallest and the largest window, as powers of two. */
@@ -26,22 +26,22 @@ export const WINDOW_BITS_MIN = 8;
 /** See {@linkcode WINDOW_BITS_MIN}. */
 export const WINDOW_BITS_MAX = 15;
 
-/** One extension as a header names it. */
+/** One extension of a header. */
 export interface Extension {
   readonly name: string;
   /** In their order; `true` for one without a value. */
   readonly params: readonly (readonly [name: string, value: string | true])[];
 }
 
-/** What is agreed on for the messages of one direction. */
+/** The parameters for the messages of one direction. */
 export interface Direction {
-  /** The sender may refer to earlier messages. */
+  /** Whether the sender may refer to earlier messages. */
   readonly takeover: boolean;
-  /** It looks back 2 to the power of this many bytes at most. */
+  /** The window is at most 2 to the power of this many bytes. */
   readonly windowBits: number;
 }
 
-/** What is agreed on for one connection. */
+/** The negotiated parameters of one connection. */
 export interface DeflateTerms {
   /** From the server to the client. */
   readonly server: Direction;
@@ -79,7 +79,7 @@ function parseParam(text: string): readonly [string, string | true] | undefined 
   return TOKEN.test(name) && TOKEN.test(value) ? [name, value] : undefined;
 }
 
-/** Splits a text where the separator stands outside of quotes. */
+/** Splits a text at separators outside of quotes. */
 function splitOutside(text: string, separator: string): string[] {
   const parts: string[] = [];
   let quoted = false;
@@ -97,19 +97,19 @@ function splitOutside(text: string, separator: string): string[] {
   return parts;
 }
 
-/** The four parameters, read. */
+/** The four parameters. */
 interface Params {
   readonly serverForgets: boolean;
   readonly clientForgets: boolean;
   readonly serverBits: number | undefined;
-  /** `true`: named without a value. */
+  /** `true`: present without a value. */
   readonly clientBits: number | true | undefined;
 }
 
-/** The parameters of one offer or answer; `undefined` if there is one that cannot be. */
+/** Reads the parameters of one offer or answer; `undefined` if one is invalid. */
 function readParams({ params }: Extension): Params | undefined {
   const seen = new Map(params);
-  // Twice is refused, and so is a name that we do not know.
+  // Repeated and unknown names are rejected.
   if (seen.size !== params.length) return undefined;
   const flag = (name: string): boolean | undefined => {
     const value = seen.get(name);
@@ -132,8 +132,8 @@ function readParams({ params }: Extension): Params | undefined {
 }
 
 /**
- * A server's choice among the offers: the first that can be, and its answer. `wish` is what the
- * server is willing to do at most. `undefined`: none of them.
+ * Returns the server's choice, the first acceptable offer, and its answer; `undefined` if there is none. `wish`
+ * is what the server accepts at most.
  */
 export function acceptDeflate(
   offers: readonly Extension[],
@@ -147,7 +147,7 @@ export function acceptDeflate(
       takeover: wish.server.takeover && !serverForgets,
       windowBits: Math.min(wish.server.windowBits, serverBits ?? WINDOW_BITS_MAX),
     };
-    // A client that does not name its window cannot be told to make it smaller.
+    // A client that does not send its window does not accept a limit.
     const told = clientBits === true ? WINDOW_BITS_MAX : clientBits;
     const client: Direction = {
       takeover: wish.client.takeover && !clientForgets,
@@ -167,7 +167,7 @@ export function acceptDeflate(
   return undefined;
 }
 
-/** What a client offers that is willing to do so much at most. */
+/** Returns the offer of a client that accepts these parameters at most. */
 export function offerDeflate({ server, client }: DeflateTerms): string {
   let offer = NAME;
   if (!server.takeover) offer += "; server_no_context_takeover";
@@ -179,8 +179,8 @@ export function offerDeflate({ server, client }: DeflateTerms): string {
 }
 
 /**
- * What a server has agreed to, as the client that offered reads it: `"none"` if to nothing;
- * `undefined` for an answer that the offer does not allow.
+ * Reads a server's answer to an offer: `"none"` if it has no extension; `undefined` if the offer does not allow
+ * it.
  */
 export function readDeflateAnswer(
   header: string | undefined,

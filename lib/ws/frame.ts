@@ -11,9 +11,9 @@
  *     81 85 37 fa 21 3d 7f 9f 4d 51 58        the same from a client
  *     c1 07 f2 48 cd c9 c9 07 00              the same from a server, compressed: RFC 7692
  *
- * The decoder takes the stream as it comes, cut anywhere. It is the only part that knows of chunks:
- * above it there are headers, pieces of payload and whole control frames. It keeps at most one
- * header and one control frame; what a length claims is never allocated here or above.
+ * The decoder reads a stream that is split anywhere. It is the only part that handles chunks: it passes on
+ * headers, pieces of payload and whole control frames. It keeps at most one header and one control frame, and
+ * never allocates by an announced length.
  *
  * @module
  */
@@ -22,7 +22,7 @@ import { utf8Text } from "../base/bytes.ts";
 import { turnKey, unmask } from "./mask.ts";
 import type { Scratch } from "./scratch.ts";
 
-/** What a frame carries. */
+/** The opcodes of frames. */
 export const OPCODES = {
   continuation: 0x0,
   text: 0x1,
@@ -32,7 +32,7 @@ export const OPCODES = {
   pong: 0xa,
 } as const;
 
-/** Every rule that a peer can break, the code we close with, and the reason we give. */
+/** Every rule that a peer can break, with the code and reason of the close frame. */
 export const RULES = {
   reserved: { code: 1002, words: "a reserved bit is set" },
   opcode: { code: 1002, words: "the opcode is reserved" },
@@ -59,7 +59,7 @@ export type Rule = keyof typeof RULES;
 /** Which side of the connection this is. A server reads masked frames, a client unmasked ones. */
 export type Role = "server" | "client";
 
-/** The reserved bit of a message's first frame that says that it is compressed. */
+/** The reserved bit of a message's first frame that marks it as compressed. */
 export const COMPRESSED = 0x40;
 
 const FIN = 0x80;
@@ -74,33 +74,33 @@ const KNOWN_OPCODES = 0b0000_0111_0000_0111;
 /** Bit n is set if a message may begin with opcode n. */
 const FIRST_OPCODES = 0b0000_0000_0000_0110;
 
-/** Whom the decoder tells. */
+/** Receives the results of the decoder. */
 export interface FrameSink {
   /** True to stop the decoder before the next frame. */
   readonly paused: boolean;
-  /** The header of a data frame. Gives the rule that it breaks, if it does. */
+  /** Handles the header of a data frame. Returns the rule that it breaks, if any. */
   begin(opcode: number, fin: boolean, length: number, compressed: boolean): Rule | undefined;
   /**
-   * The next bytes of its payload, unmasked, `from` up to `to` in the scratch; `left` follow.
+   * Handles the next bytes of its payload, unmasked, `from` up to `to` in the scratch; `left` follow.
    * `high` is 0 if they are all ASCII. A frame without payload has one empty piece.
    */
   piece(scratch: Scratch, from: number, to: number, high: number, left: number): Rule | undefined;
-  /** A whole control frame. */
+  /** Handles a control frame. */
   control(opcode: number, payload: Uint8Array): Rule | undefined;
   /** The peer broke a rule. Nothing follows. */
   fail(rule: Rule): void;
 }
 
-/** Takes frames apart. */
+/** Decodes frames. */
 export class FrameDecoder {
   readonly #masked: boolean;
   readonly #lengthMax: number;
-  /** Reserved bits that a message's first frame may have. */
+  /** The reserved bits that are allowed in a message's first frame. */
   readonly #allowed: number;
-  /** A header that is not all there yet. */
+  /** An incomplete header. */
   #head: Uint8Array | undefined;
   #headLength = 0;
-  /** A control payload that is not all there yet. */
+  /** An incomplete control payload. */
   #control: Uint8Array | undefined;
   #dead = false;
 
@@ -109,12 +109,12 @@ export class FrameDecoder {
   #opcode = 0;
   #key = 0;
   #length = 0;
-  /** Payload bytes that have not come; -1 between frames. */
+  /** Payload bytes that have not arrived; -1 between frames. */
   #left = -1;
 
   /**
-   * `lengthMax` is the longest message; a frame that is longer is refused by its header. `deflate`: it
-   * was agreed on that messages may be compressed.
+   * `lengthMax` is the longest message; a longer frame is rejected by its header. `deflate`:
+   * messages may be compressed.
    */
   constructor(role: Role, lengthMax: number, deflate: boolean = false) {
     this.#masked = role === "server";
@@ -123,8 +123,8 @@ export class FrameDecoder {
   }
 
   /**
-   * Decodes the bytes `from` up to `to`, in place, and gives the offset at which it stopped: `to`,
-   * unless the sink has paused.
+   * Decodes the bytes `from` up to `to`, in place. Returns the offset at which it stopped: `to`, unless the sink
+   * has paused.
    */
   decode(scratch: Scratch, from: number, to: number, sink: FrameSink): number {
     let at = from;
@@ -142,7 +142,7 @@ export class FrameDecoder {
     return to;
   }
 
-  /** Reads a header and gives the offset behind it. `#left` stays -1 if it is not all there. */
+  /** Reads a header. Returns the offset behind it. `#left` stays -1 if it is incomplete. */
   #begin(bytes: Uint8Array, from: number, to: number, sink: FrameSink): number {
     if (this.#headLength > 0) return this.#beginJoined(bytes, from, to, sink);
     const taken = this.#header(bytes, from, to, sink);
@@ -154,7 +154,7 @@ export class FrameDecoder {
     return to;
   }
 
-  /** The same for a header whose beginning came in an earlier chunk. */
+  /** The same for a header that began in an earlier chunk. */
   #beginJoined(bytes: Uint8Array, from: number, to: number, sink: FrameSink): number {
     const head = this.#head!;
     for (let at = from; at < to; at++) {
@@ -168,7 +168,7 @@ export class FrameDecoder {
     return to;
   }
 
-  /** Parses a header. Gives its length, or 0 if it is not all there or broke a rule. */
+  /** Parses a header. Returns its length, or 0 if it is incomplete or broke a rule. */
   #header(bytes: Uint8Array, from: number, to: number, sink: FrameSink): number {
     const first = bytes[from]!;
     const opcode = first & 0x0f;
@@ -217,7 +217,7 @@ export class FrameDecoder {
     return next - from;
   }
 
-  /** Hands on the payload bytes `from` up to `to`. */
+  /** Passes on the payload bytes `from` up to `to`. */
   #piece(scratch: Scratch, from: number, to: number, sink: FrameSink): void {
     const high = unmask(scratch, from, to, this.#key);
     const left = this.#left - (to - from);
@@ -261,19 +261,19 @@ export class FrameDecoder {
 }
 
 /**
- * So long may a message be compressed that is so long itself: what cannot be made shorter becomes
- * longer, the more the more often it is flushed.
+ * Returns the longest compressed form of a message of this length: incompressible data becomes longer, more so
+ * the more often it is flushed.
  */
 export function deflatedMost(length: number): number {
   return 2 * length + 1024;
 }
 
-/** The bytes that stand before an unmasked payload of this length. */
+/** Returns the length of the header of an unmasked frame with a payload of this length. */
 export function headerLength(length: number): 2 | 4 | 10 {
   return length < 126 ? 2 : length < 0x1_0000 ? 4 : 10;
 }
 
-/** Where the payload of the unmasked frame at `at` stands. */
+/** Returns where the payload of the unmasked frame at `at` begins and ends. */
 export function spanOf(
   frames: Uint8Array,
   at: number,
@@ -305,7 +305,7 @@ export function writeHeader(bytes: Uint8Array, at: number, opcode: number, lengt
   }
 }
 
-/** A whole frame of these payload bytes, in memory of its own. */
+/** Encodes a frame, in a new buffer. */
 export function encodeFrame(opcode: number, payload: Uint8Array): Uint8Array {
   const start = headerLength(payload.length);
   const frame = new Uint8Array(start + payload.length);
@@ -314,7 +314,7 @@ export function encodeFrame(opcode: number, payload: Uint8Array): Uint8Array {
   return frame;
 }
 
-/** A whole frame of a message, in memory of its own. A lone surrogate becomes U+FFFD. */
+/** Encodes a message as one frame, in a new buffer. A lone surrogate becomes U+FFFD. */
 export function encodeMessage(
   data: string | Uint8Array,
   text: boolean = typeof data === "string",
@@ -331,8 +331,8 @@ export function encodeMessage(
 }
 
 /**
- * Writes the frame of a message at `at` and gives the offset behind it; -1 if the scratch might
- * not have room, and then nothing was written. `text`: bytes are valid UTF-8, to be sent as text.
+ * Writes the frame of a message at `at`. Returns the offset behind it, or -1 without writing if the scratch may
+ * not have room. `text`: bytes are valid UTF-8, to be sent as text.
  */
 export function appendMessage(
   scratch: Scratch,
@@ -373,7 +373,7 @@ export function messagesIn(frames: Uint8Array): (string | Uint8Array)[] {
   return messages;
 }
 
-/** Callers without types send anything, and what has no length would vanish without a word. */
+/** Throws unless the data is bytes: without types anything may be passed. */
 export function checkBytes(data: Uint8Array): Uint8Array {
   if (data instanceof Uint8Array) return data;
   throw new TypeError(
@@ -381,7 +381,7 @@ export function checkBytes(data: Uint8Array): Uint8Array {
   );
 }
 
-/** Writes as if the text were ASCII; where it is not and the header grows by that, moves it. */
+/** Writes the text as if it were ASCII; if it is not and needs a longer header, moves it. */
 function appendText(scratch: Scratch, at: number, text: string): number {
   const guess = headerLength(text.length);
   const length = scratch.text.write(text, at + guess);

@@ -8,8 +8,8 @@
  *     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==
  *     Sec-WebSocket-Version: 13
  *
- * The reader is strict where two readers of one request could disagree on where it ends or what it
- * says: bare line feeds, folded lines, NULs, spaces before a colon, headers that may stand only once.
+ * The reader is strict where two readers of one request could disagree on its end or its meaning: bare line
+ * feeds, folded lines, NULs, spaces before a colon, repeated headers.
  *
  * @module
  */
@@ -18,19 +18,19 @@ import { Buffer } from "node:buffer";
 import { EMPTY } from "../base/bytes.ts";
 import { type Extension, parseExtensions } from "./extension.ts";
 
-/** The whole head of a request may have this many bytes; more is answered with 431. */
+/** The most bytes of the head of a request. More are answered with 431. */
 const HEAD_BYTES_MAX = 16 * 1024;
 
-/** Memory for a head that comes in pieces begins with this many bytes. */
+/** The initial buffer for a head that arrives in pieces, in bytes. */
 const HEAD_BYTES_SMALL = 512;
 
-/** Its first line may have this many; more is answered with 414. */
+/** The most bytes of its first line. More are answered with 414. */
 const REQUEST_LINE_BYTES_MAX = 8 * 1024;
 
-/** It may have this many headers; more are answered with 431. */
+/** The most headers. More are answered with 431. */
 const HEADERS_MAX = 100;
 
-/** Headers that decide where a request ends or whom it is for: twice is refused. */
+/** Headers that decide where a request ends or for which host it is: rejected if repeated. */
 const ONCE: ReadonlySet<string> = new Set([
   "content-length",
   "host",
@@ -49,8 +49,8 @@ const FIELD_VALUE = /^[^\x00-\x08\x0a-\x1f\x7f]*$/;
 const TARGET = /^(\/[\x21-\x7e]*|https?:\/\/[\x21-\x7e]+|\*)$/i;
 const HOST = /^[^\s/?#@\\]+$/;
 /**
- * A head without a fault, from its first byte to the empty line. What does not match is read byte by byte,
- * which finds the first wrong one. Nothing in it can match in two ways: the time is linear.
+ * Matches a valid head, from its first byte to the empty line. Other heads are read byte by byte, which finds
+ * the first wrong one. The expression is unambiguous, so its time is linear.
  */
 const WHOLE_HEAD =
   // deno-lint-ignore no-control-regex
@@ -58,7 +58,7 @@ const WHOLE_HEAD =
 const KEY = /^[A-Za-z0-9+/]{22}==$/;
 const KEY_SUFFIX = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
-/** A request that is not served: the status, what to tell the client, and headers that go with it. */
+/** The rejection of a request: the status, the text for the client, and headers. */
 export interface Refusal {
   readonly status: number;
   readonly words: string;
@@ -70,14 +70,14 @@ export interface RequestHead {
   readonly method: string;
   readonly target: string;
   readonly version: "1.0" | "1.1";
-  /** Names in lower case, as they came and in their order. */
+  /** Names in lower case, in their order. */
   readonly headers: readonly (readonly [name: string, value: string])[];
 }
 
-/** What has come of a request's head. */
+/** The progress of a request's head. */
 export type HeadProgress =
   | { readonly state: "more" }
-  /** The head is whole; the chunk's bytes from `rest` on follow it. */
+  /** The head is complete; the chunk's bytes from `rest` on follow it. */
   | { readonly state: "head"; readonly head: RequestHead; readonly rest: number }
   | { readonly state: "refused"; readonly refusal: Refusal };
 
@@ -87,15 +87,15 @@ const MORE: HeadProgress = { state: "more" };
 const decode: (encoding: "latin1", start: number, end: number) => string =
   Buffer.prototype.toString;
 
-/** Reads the head of a request as its bytes come. */
+/** Reads the head of a request as its bytes arrive. */
 export class HeadReader {
   #bytes: Uint8Array = EMPTY;
   #length = 0;
   #lines = 0;
-  /** Where the line that is being read begins. */
+  /** Where the current line begins. */
   #lineAt = 0;
 
-  /** Takes the next chunk. To be called until it returns something other than "more". */
+  /** Reads the next chunk. Called until it returns something other than "more". */
   push(chunk: Uint8Array): HeadProgress {
     return this.#length === 0 ? readWhole(chunk) ?? this.#read(chunk) : this.#read(chunk);
   }
@@ -112,7 +112,7 @@ export class HeadReader {
         const empty = this.#length - this.#lineAt === 2;
         this.#lineAt = this.#length;
         if (empty) {
-          // An empty line or two before the request is what some clients leave behind.
+          // Some clients send an empty line or two before the request.
           if (this.#lines > 0) return this.#parse(at + 1);
           if (this.#length > 4) return refused(400, "the request is empty");
         } else if (++this.#lines > HEADERS_MAX + 1) return refused(431, "too many headers");
@@ -161,7 +161,7 @@ export class HeadReader {
   }
 }
 
-/** Reads a head that came in one chunk and has no fault; `undefined` for any other. */
+/** Reads a valid head in one chunk; `undefined` for any other. */
 function readWhole(chunk: Uint8Array): HeadProgress | undefined {
   // Called on the chunk itself: a Buffer around it costs more than the decoding.
   const text = decode.call(chunk, "latin1", 0, Math.min(chunk.length, HEAD_BYTES_MAX));
@@ -196,14 +196,14 @@ function isBlank(code: number): boolean {
   return code === 0x20 || code === 0x09;
 }
 
-/** Decides on a head; the chunk's bytes from `rest` on follow it. */
+/** Checks a head; the chunk's bytes from `rest` on follow it. */
 function judge(head: RequestHead, rest: number): HeadProgress {
   const refusal = checkHead(head);
   if (refusal !== undefined) return { state: "refused", refusal };
   return { state: "head", head, rest };
 }
 
-/** The value of a header, or of all headers of that name joined by commas. */
+/** Returns the value of a header, or of all headers of that name joined by commas. */
 export function headerOf(head: RequestHead, name: string): string | undefined {
   let value: string | undefined;
   for (const [each, text] of head.headers) {
@@ -212,13 +212,13 @@ export function headerOf(head: RequestHead, name: string): string | undefined {
   return value;
 }
 
-/** True if the client means to open a WebSocket, rightly or wrongly. */
+/** Returns whether a request is for a WebSocket, valid or not. */
 export function wantsWebSocket(head: RequestHead): boolean {
   return hasToken(headerOf(head, "upgrade"), "websocket") ||
     headerOf(head, "sec-websocket-key") !== undefined;
 }
 
-/** What is wrong with a request to open a WebSocket; `undefined` if nothing is. */
+/** Returns the rejection of an invalid WebSocket request; `undefined` if it is valid. */
 export function checkUpgrade(head: RequestHead): Refusal | undefined {
   if (head.method !== "GET") {
     return { status: 405, words: "a WebSocket is opened with GET", headers: { Allow: "GET" } };
@@ -252,23 +252,23 @@ export function checkUpgrade(head: RequestHead): Refusal | undefined {
   return undefined;
 }
 
-/** The extensions that the client offers, in its order; `undefined` if that cannot be read. */
+/** Returns the extensions that the client offers, in its order; `undefined` if the header is malformed. */
 export function offeredExtensions(head: RequestHead): Extension[] | undefined {
   return parseExtensions(headerOf(head, "sec-websocket-extensions") ?? "");
 }
 
-/** The subprotocols that the client offers, in its order. */
+/** Returns the subprotocols that the client offers, in its order. */
 export function offeredProtocols(head: RequestHead): string[] {
   const offered = headerOf(head, "sec-websocket-protocol") ?? "";
   return offered.split(",").map((each) => each.trim()).filter((each) => each !== "");
 }
 
-/** What proves to the client that its key was read. */
+/** Returns the value of Sec-WebSocket-Accept for a key. */
 export function acceptKey(key: string): string {
   return createHash("sha1").update(key + KEY_SUFFIX).digest("base64");
 }
 
-/** The answer that opens the WebSocket. Of the headers given, none may be one of its own. */
+/** Encodes the 101. `headers` must not contain headers of the handshake. */
 export function acceptAnswer(
   head: RequestHead,
   protocol: string | undefined,
@@ -283,7 +283,7 @@ export function acceptAnswer(
   return Buffer.from(text + "\r\n", "latin1");
 }
 
-/** What is wrong with any request, whatever it is for. */
+/** Returns the rejection of an invalid request of any kind. */
 function checkHead(head: RequestHead): Refusal | undefined {
   const host = headerOf(head, "host");
   if (host === undefined && head.version === "1.1") {
@@ -307,16 +307,16 @@ function checkHead(head: RequestHead): Refusal | undefined {
   return coding === "chunked" ? undefined : checkCoding(coding);
 }
 
-/** What is wrong with a transfer coding that is not "chunked" alone: RFC 9112, sections 6.1 and 6.3. */
+/** Returns the rejection of a transfer coding other than "chunked": RFC 9112, sections 6.1 and 6.3. */
 function checkCoding(coding: string): Refusal {
   const codings = coding.split(",").map((each) => each.trim());
-  // Without "chunked" at its end the body has none, and twice is forbidden.
+  // Without "chunked" at the end the body has no end, and it must not be repeated.
   return codings.indexOf("chunked") === codings.length - 1
     ? { status: 501, words: "of transfer codings this server knows chunked alone" }
     : { status: 400, words: "the header Transfer-Encoding must be chunked" };
 }
 
-/** The name, in lower case, and the value; `undefined` for a line that is no header. */
+/** Parses a header line: the name, in lower case, and the value; `undefined` if it is malformed. */
 export function parseHeader(line: string): [string, string] | undefined {
   const colon = line.indexOf(":");
   if (colon < 1) return undefined;
@@ -326,12 +326,12 @@ export function parseHeader(line: string): [string, string] | undefined {
   return [name.toLowerCase(), value];
 }
 
-/** True for a word of letters, digits and the signs that RFC 9110, section 5.6.2, allows. */
+/** Returns whether a text is a token: RFC 9110, section 5.6.2. */
 export function isToken(text: string): boolean {
   return FIELD_NAME.test(text);
 }
 
-/** True if a list of words separated by commas has this one, in any case. */
+/** Returns whether a comma-separated list contains a token, ignoring case. */
 export function hasToken(list: string | undefined, token: string): boolean {
   if (list === undefined) return false;
   return list.split(",").some((each) => each.trim().toLowerCase() === token);

@@ -1,5 +1,5 @@
 /**
- * Frames that wait while a handler's promise is pending. Control frames among them are taken out and
+ * Frames that wait while a handler's promise is pending. Control frames among them are removed and
  * answered at once: RFC 6455, section 5.5, wants a ping answered as soon as practical. Quiet.
  *
  *     bytes ─▶ [data frame][ping][data frame][close]          [data frame][data frame] wait
@@ -10,7 +10,7 @@
  */
 import { EMPTY } from "../base/bytes.ts";
 
-/** While this much waits, the stream is not read. */
+/** While this much waits, the stream is paused. */
 export const HELD_BYTES_MAX: number = 256 * 1024;
 
 const CONTROL = 0x08;
@@ -19,22 +19,22 @@ const FIN = 0x80;
 const MASKED = 0x80;
 const CONTROL_BYTES_MAX = 125;
 
-/** Takes a control frame; returns false to leave it, and all that follows, to the decoder. */
+/** Handles a control frame; returns false to leave it, and all that follows, to the decoder. */
 export type TakeControl = (opcode: number, payload: Uint8Array) => boolean;
 
-/** The bytes, in order. They begin with a frame unless the decoder was stopped inside one. */
+/** The waiting bytes, in order. They begin with a frame unless the decoder stopped inside one. */
 export class HeldFrames {
   #bytes: Uint8Array = EMPTY;
   #start = 0;
   #end = 0;
-  /** Where the next header to look at begins; it may not have arrived. -1: nothing more is looked at. */
+  /** Where the next unchecked header begins, if it has arrived; -1 if no more are checked. */
   #next = 0;
 
   get length(): number {
     return this.#end - this.#start;
   }
 
-  /** What waits; valid until something is added. */
+  /** Returns the waiting bytes; valid until bytes are added. */
   view(): Uint8Array {
     return this.#bytes.subarray(this.#start, this.#end);
   }
@@ -65,7 +65,7 @@ export class HeldFrames {
     this.#end += bytes.length;
   }
 
-  /** Takes control frames out of what has not been looked at, which must begin with a frame. */
+  /** Removes control frames from the unchecked bytes, which must begin with a frame. */
   scan(isMasked: boolean, take: TakeControl): void {
     const bytes = this.#bytes;
     if (this.#next < 0 || this.#next >= this.#end) return;
@@ -78,14 +78,14 @@ export class HeldFrames {
       if (isControl) {
         const isRight = (bytes[from]! & FIN_AND_RESERVED) === FIN &&
           frame.isMasked === isMasked && frame.length <= CONTROL_BYTES_MAX;
-        // The decoder answers a broken rule, when it comes to it.
+        // The decoder handles a broken rule when it reads it.
         if (!isRight) return this.#close(to, from);
         const size = frame.header + frame.length;
         if (from + size > this.#end) break;
         const opcode = bytes[from]! & 0x0f;
         if (!take(opcode, payloadAt(bytes, from, frame))) return this.#close(to, from);
         from += size;
-        // Nothing counts behind a close frame.
+        // Frames behind a close frame are ignored.
         if (opcode === 8) return this.#close(to, this.#end);
         continue;
       }
@@ -104,7 +104,7 @@ export class HeldFrames {
     this.#shift(to, from);
   }
 
-  /** Looks at nothing more. */
+  /** Stops checking. */
   #close(to: number, from: number): void {
     this.#next = -1;
     this.#shift(to, from);
@@ -123,7 +123,7 @@ interface Frame {
   readonly isMasked: boolean;
 }
 
-/** The header at `at`; `undefined` if it has not arrived. */
+/** Returns the header at `at`; `undefined` if it has not arrived. */
 function frameAt(bytes: Uint8Array, at: number, end: number): Frame | undefined {
   if (end - at < 2) return undefined;
   const isMasked = (bytes[at + 1]! & MASKED) !== 0;

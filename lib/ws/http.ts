@@ -1,6 +1,5 @@
 /**
- * Plain HTTP on the WebSocket port: what requests and responses, which are the platform's own, look
- * like on the wire. Quiet.
+ * Plain HTTP on the WebSocket port: encodes responses. Requests and responses are the platform's classes. Quiet.
  *
  * @module
  */
@@ -8,7 +7,7 @@ import { Buffer, isUtf8 } from "node:buffer";
 import { concat, utf8 } from "../base/bytes.ts";
 import { hasToken, type Refusal, type RequestHead } from "./handshake.ts";
 
-/** Reason phrases, for people who read the wire; clients ignore them. */
+/** Reason phrases, for human readers; clients ignore them. */
 const PHRASES: Readonly<Record<number, string>> = {
   200: "OK",
   201: "Created",
@@ -45,7 +44,7 @@ const PHRASES: Readonly<Record<number, string>> = {
   505: "HTTP Version Not Supported",
 };
 
-/** Headers that speak of the connection, which is ours, or of a length that we know better. */
+/** Headers that the server sets itself: of the connection, and of the body's length. */
 const OURS: ReadonlySet<string> = new Set([
   "connection",
   "content-length",
@@ -54,16 +53,16 @@ const OURS: ReadonlySet<string> = new Set([
   "upgrade",
 ]);
 
-/** How a body's end is told. */
+/** How the end of a body is marked. */
 export type Framing =
   | { readonly kind: "length"; readonly length: number }
   | { readonly kind: "chunked" }
-  /** By the end of the connection, or there is none. */
+  /** By the end of the connection, or there is no body. */
   | { readonly kind: "none" };
 
 /**
- * What an answer says of its connection: that it ends, or how long it is kept for the next request.
- * "upgrade": it ends, for the client is to come again in another protocol.
+ * Whether the connection ends after a response, or how long it is kept for the next request. "upgrade": it ends,
+ * and the client should use another protocol.
  */
 export type Farewell = "close" | "upgrade" | { readonly keptMs: number };
 
@@ -73,19 +72,19 @@ export const CONTINUE: Uint8Array = Buffer.from("HTTP/1.1 100 Continue\r\n\r\n")
 /** The last chunk of a chunked body. */
 export const LAST_CHUNK: Uint8Array = Buffer.from("0\r\n\r\n");
 
-/** The headers of a response, read once. */
+/** The encoded headers of a response. */
 export interface ResponseLines {
-  /** As they are sent, but for those that are ours. */
+  /** The headers as they are sent, without those that the server sets. */
   readonly text: string;
   readonly hasDate: boolean;
   readonly hasType: boolean;
-  /** The header Connection has "close". */
+  /** Whether the header Connection contains "close". */
   readonly closes: boolean;
   /** The header Content-Length, if it is a number. */
   readonly length: number | undefined;
 }
 
-/** Reads the headers of a response. */
+/** Encodes the headers of a response. */
 export function linesOf(headers: Headers): ResponseLines {
   let text = "";
   let [hasDate, hasType, closes] = [false, false, false];
@@ -100,7 +99,7 @@ export function linesOf(headers: Headers): ResponseLines {
   return { text, hasDate, hasType, closes, length };
 }
 
-/** The response that refuses a request of this method, if it is known: the words as text. */
+/** Encodes the response that rejects a request, with a text body. */
 export function encodeRefusal(
   { status, words, headers = {} }: Refusal,
   date: string,
@@ -114,7 +113,7 @@ export function encodeRefusal(
   return method === "HEAD" ? head : concat([head, body]);
 }
 
-/** The head of a response, of which `lines` are the headers. Each character is one byte of it. */
+/** Returns the head of a response with the headers `lines`. Each character is one byte. */
 export function headOf(
   status: number,
   lines: string,
@@ -127,9 +126,9 @@ export function headOf(
   return `${text}${connectionLines(farewell)}\r\n`;
 }
 
-/** The bytes of a head, and of a text that follows it if all of both is ASCII. */
+/** Encodes a head, and a text that follows it if both are ASCII. */
 export function encodeHead(head: string): Uint8Array {
-  // Deno encodes UTF-8 in a fifth of the time.
+  // On Deno encoding UTF-8 takes a fifth of the time.
   return Buffer.from(head, isAscii(head) ? "utf8" : "latin1");
 }
 
@@ -139,37 +138,37 @@ export function isAscii(text: string): boolean {
   return /^[\x00-\x7f]*$/.test(text);
 }
 
-/** A client that knows how long we wait does not send in the moment in which we close. */
+/** Tells clients how long the connection is kept, so that they do not send when it is closed. */
 function connectionLines(farewell: Farewell): string {
   if (farewell === "close") return "connection: close\r\n";
-  // RFC 9110, section 7.8: who sends `Upgrade` names it in `Connection` too.
+  // RFC 9110, section 7.8: `Upgrade` must be listed in `Connection` too.
   if (farewell === "upgrade") return "upgrade: websocket\r\nconnection: upgrade, close\r\n";
   const seconds = Math.floor(farewell.keptMs / 1000);
   return `connection: keep-alive\r\n${seconds > 0 ? `keep-alive: timeout=${seconds}\r\n` : ""}`;
 }
 
-/** A chunk of at most this many bytes is joined into one piece. */
+/** A chunk of at most this many bytes is copied into one piece. */
 const JOINED_CHUNK_BYTES_MAX = 4096;
 
 const CRLF = Buffer.from("\r\n");
 
 /**
- * One chunk of a chunked body, in the pieces to write. An empty one would end the body and must not be
- * encoded. A long one is not copied.
+ * Encodes one chunk of a chunked body, as pieces to write. A long one is not copied. `bytes` must not be empty,
+ * which would end the body.
  */
 export function encodeChunk(bytes: Uint8Array): Uint8Array[] {
   const pieces = [Buffer.from(`${bytes.length.toString(16)}\r\n`), bytes, CRLF];
   return bytes.length <= JOINED_CHUNK_BYTES_MAX ? [concat(pieces)] : pieces;
 }
 
-/** True for a response that has no body, whatever its headers say. */
+/** Returns whether a response has no body, whatever its headers are. */
 export function isBodiless(method: string, status: number): boolean {
   return method === "HEAD" || status === 204 || status === 304;
 }
 
 /**
- * How the end of a response is told: by its own `Content-Length`, or else in chunks. `length` may stand
- * beside no body where it is the length of the one that is left out.
+ * Returns how the end of a response is marked: by its `Content-Length`, or else in chunks. A response to HEAD has
+ * the length of the omitted body.
  */
 export function framingOf(
   head: RequestHead,
@@ -183,20 +182,20 @@ export function framingOf(
   if (!hasBody && !bodiless) return { kind: "length", length: 0 };
   if (length !== undefined) return { kind: "length", length };
   if (status === 304) return { kind: "none" };
-  // After HEAD too: there are clients that wait for the end of the connection where nothing is said.
+  // After HEAD too: without framing, some clients wait for the end of the connection.
   return head.version === "1.1" ? { kind: "chunked" } : { kind: "none" };
 }
 
-/** True on Deno, whose class sets a type where the Fetch standard wants one. */
+/** Whether the class sets a content type as the Fetch standard requires: true on Deno. */
 const HAS_TYPES: boolean = new Response("").headers.has("content-type");
 
 /**
- * A header line for the type of a body whose response has none. Bun's class has no type for a string,
- * which a browser would then guess, and run as HTML what is a user's text.
+ * Returns the content type of a body whose response has none. Bun's class sets none for a string; a browser
+ * would guess it, and might run a user's text as HTML.
  */
 export function typeLine(bytes: Uint8Array): string {
   if (HAS_TYPES || bytes.length === 0) return "";
-  // The last character may be cut off.
+  // The last character may be incomplete.
   let end = bytes.length;
   while (end > 0 && bytes.length - end < 3 && bytes[end - 1]! >= 0x80) end--;
   const isText = isUtf8(bytes) || isUtf8(bytes.subarray(0, end)) ||

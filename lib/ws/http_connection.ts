@@ -1,23 +1,24 @@
 /**
- * One socket from its accept until it is a WebSocket or has its last answer.
+ * One socket from its accept until it becomes a WebSocket or its last response is sent.
  *
  *     proxy ─▶ head ──┬─ a WebSocket ─▶ asking the upgrade hook ─▶ 101: a connection takes over
  *               ▲     └─ plain ───────▶ asking the fetch hook ──▶ answering ─▶ draining ─┐
  *               └────── its first byte ◀────────── resting ◀───────┴───────────────────┘
  *
- * From everywhere a refusal leads to `leaving`: the answer is written, our side is ended, and what
- * the client still sends is dropped until it hangs up too, because a socket that is closed over
- * unread bytes takes its last answer with it.
+ * A rejection in any state leads to `leaving`: the response is written, this side is ended, and further input is
+ * dropped until the client closes too, because closing a socket with unread bytes can lose the last response.
  *
- * A body that does not arrive together with its head flows into `request.body` while the hook is asked
- * and answers; what is left of it after the answer is drained. A client that hangs up (its FIN counts,
- * as with the platform's servers) aborts `request.signal` and cancels the response's body.
+ * A body that does not arrive together with its head is streamed into `request.body` while the hook runs; the
+ * rest after the response is drained. A client that closes (its FIN counts, as in the platform's servers) aborts
+ * `request.signal` and cancels the response's body.
  *
- * A client may send its next request before it has the answer to the last. Those bytes are kept, up to
- * `EARLY_BYTES_MAX`, and looked at when that answer has left but for `RESPONSE_BYTES_WAITING_MAX`,
- * `REQUESTS_A_TURN_MAX` a turn.
+ * A client may send its next request before the response to the last. Those bytes are kept, up to
+ * `EARLY_BYTES_MAX`, and read when less than `RESPONSE_BYTES_WAITING_MAX` of the response waits, up to
+ * `REQUESTS_A_TURN_MAX` requests per turn.
  *
- * Only a request's head has a deadline. Everything else is timed by its lack of progress.
+ * Longer than 400 lines because it is one state machine.
+ *
+ * Only a request's head has a deadline. Everything else is limited by lack of progress.
  *
  * @module
  */
@@ -63,31 +64,31 @@ import { ProxyReader } from "./proxy_protocol.ts";
 import { ResponseWriter } from "./response_writer.ts";
 import { isRead } from "./static_body.ts";
 
-/** While more than this waits for the client, a response's body is not read on. */
+/** While more than this waits for the client, the response's body is not read. */
 const RESPONSE_BYTES_WAITING_MAX = 64 * 1024;
 
-/** Bytes that a client may send ahead of an answer; more waits in its socket. */
+/** The most bytes that are kept before the response to an earlier request; then the socket is paused. */
 const EARLY_BYTES_MAX = 64 * 1024;
 
-/** A body makes progress by this many bytes, or it drips. */
+/** A body must make progress by this many bytes. */
 const BODY_PROGRESS_BYTES = 1024;
 
-/** An unread body of a request that has its answer is read and dropped up to this; then it is closed. */
+/** The most bytes of an unread body that are drained after the response; then the connection closes. */
 const DRAINED_BYTES_MAX = 256 * 1024;
 
-/** Of the requests that one client sent at once, this many are answered before all others have a turn. */
+/** How many requests of one client are answered before others have a turn. */
 const REQUESTS_A_TURN_MAX = 16;
 
-/** An answer that was sent this long ago has arrived, or never will. Milliseconds. */
+/** After this time a response has arrived, or never will. Milliseconds. */
 const ARRIVED_MS = 1000;
 
 /**
- * A response that is still produced this long after its client has hung up is cancelled. Only then: a
- * client may end its own side alone, and read on. Milliseconds.
+ * How long after the client's FIN a response in progress is cancelled: a client may close its own side alone and
+ * still read. Milliseconds.
  */
 const HANG_UP_MS = 500;
 
-/** Headers of the 101 that are the handshake's own. */
+/** Headers of the 101 that the handshake sets. */
 const RESERVED_HEADERS: readonly string[] = [
   "connection",
   "content-length",
@@ -98,29 +99,29 @@ const RESERVED_HEADERS: readonly string[] = [
   "upgrade",
 ];
 
-/** What all HTTP connections of one server share. */
+/** The settings that all HTTP connections of one server share. */
 export interface HttpConnectionTerms<Data> {
   readonly options: ServeOptions<Data>;
   readonly limits: Limits;
   readonly log: LogLine;
-  /** What all bodies that wait for an answer may take. */
+  /** The budget of all request bodies. */
   readonly bodies: BodyBudget;
-  /** What we are willing to compress; `undefined`: nothing. */
+  /** The accepted compression; `undefined` for none. */
   readonly deflate: DeflateTerms | undefined;
-  /** The server stops: every answer is the last of its connection. */
+  /** Whether the server is stopping: then each response is the last of its connection. */
   readonly isStopping: boolean;
   now(): number;
-  /** What the URLs of requests begin with. */
+  /** The origins of the URLs of requests. */
   readonly origins: RequestOrigins;
-  /** The moment, for the answers. */
+  /** Returns the value of the header Date. */
   date(): string;
-  /** Calls a task when other sockets have had a turn. */
+  /** Calls a task after other sockets were handled. */
   yieldToIo(task: () => void): void;
-  /** It has its answer, and waits for the next request. */
+  /** The connection waits for its next request. */
   rests(connection: HttpConnection<Data>): void;
-  /** It rests no more. */
+  /** The connection has begun its next request. */
   wakes(connection: HttpConnection<Data>): void;
-  /** Returns false if this client, who is behind a proxy, has as many WebSockets as it may have. */
+  /** Returns false if this client, behind a proxy, has as many WebSockets as allowed. */
   hasRoomFor(client: Address, connection: HttpConnection<Data>): boolean;
   /** The 101 has been written. */
   admit(connection: HttpConnection<Data>, stream: Stream, admission: Admission<Data>): void;
@@ -128,12 +129,12 @@ export interface HttpConnectionTerms<Data> {
   ended(connection: HttpConnection<Data>): void;
 }
 
-/** With what an HTTP connection becomes a WebSocket. */
+/** The result of an accepted upgrade. */
 export interface Admission<Data> {
   readonly acceptance: Acceptance<Data>;
-  /** Who connects: behind a trusted proxy, whom it names. */
+  /** The client: behind a trusted proxy, the one that it names. */
   readonly client: Address;
-  /** Unless the server's own applies. */
+  /** Replaces the server's setting. */
   readonly backpressure: Backpressure | undefined;
   readonly deflate: DeflateTerms | undefined;
   /** Bytes that followed the request. */
@@ -150,47 +151,47 @@ type State =
   | "leaving"
   | "gone";
 
-/** A socket that has not said what it wants, or has not been given it. */
+/** A socket with HTTP requests. */
 export class HttpConnection<Data> implements StreamHandler {
   readonly #terms: HttpConnectionTerms<Data>;
   readonly #stream: Stream;
-  /** The peer, or whom it speaks for by the PROXY protocol. */
+  /** The peer, or the client that it names by the PROXY protocol. */
   #remote: Address;
   #state: State = "head";
   #deadline: number;
   #proxy: ProxyReader | undefined;
   #reader = new HeadReader();
-  /** Answers that were begun. */
+  /** The number of responses that were begun. */
   #answers = 0;
-  /** Of the request that is being read or answered, once it is known. */
+  /** The method of the current request, once it is known. */
   #method: string | undefined;
-  /** Of a plain request that the fetch hook is asked about. */
+  /** The head of a plain request while the fetch hook runs. */
   #head: RequestHead | undefined;
-  /** The upgrade hook is being asked. */
+  /** Whether the upgrade hook is running. */
   #upgrading = false;
-  /** The client will send no more. */
+  /** Whether the client will send no more. */
   #halfClosed = false;
-  /** The request that a hook was asked about, until it has its whole answer. */
+  /** The request of a hook, until its response is complete. */
   #request: HttpRequest | undefined;
-  /** What delimits its body, until it has its answer. */
+  /** Reads its body, until its response is complete. */
   #body: BodyReader | undefined;
-  /** Its body is not complete. */
+  /** Whether its body is incomplete. */
   #bodyComes = false;
-  /** Where that body goes; `undefined`: nobody wants it. */
+  /** Receives that body; `undefined` if it is dropped. */
   #bodyStream: BodyStream | undefined;
-  /** The client waits for a 100 before it sends it. */
+  /** Whether the client waits for `100 Continue`. */
   #awaitsContinue = false;
-  /** When it last made progress, and how many bytes have come since. */
+  /** When it last made progress, and how many bytes have arrived since. */
   #bodyAt = 0;
   #bodyBytesSince = 0;
   #drained = 0;
-  /** Bytes that came before they were to be read. */
+  /** Bytes that arrived early and are not read yet. */
   #early: Uint8Array = EMPTY;
   #writer: ResponseWriter | undefined;
   /** Continues a response that waits for its client. */
   #roomy: (() => void) | undefined;
   #written = 0;
-  /** Bytes that had left when we last looked, and when that was. */
+  /** The bytes that were sent at the last check, and its time. */
   #departed = -1;
   #departedAt = 0;
 
@@ -206,45 +207,45 @@ export class HttpConnection<Data> implements StreamHandler {
     stream.handler = this;
   }
 
-  /** The peer's address, as the system sees it. */
+  /** The peer's address, as reported by the system. */
   get peer(): Address {
     return this.#stream.remote;
   }
 
-  /** True while it has not asked for anything that we know of. */
+  /** True while it has not sent a complete request. */
   get isSilent(): boolean {
     return this.#state === "proxy" || this.#state === "head";
   }
 
-  /** Answers with this status, whatever was going on. */
+  /** Rejects with this status, in any state. */
   refuse(refusal: Refusal): void {
     if (this.#state === "leaving" || this.#state === "gone") return;
-    // What has begun cannot become another answer.
+    // A response that has begun cannot be replaced.
     if (this.#writer?.hasBegun) return this.abort();
     this.#write(encodeRefusal(refusal, this.#terms.date(), this.#method));
     this.#leave();
   }
 
-  /** Ends it now. */
+  /** Aborts it. */
   abort(): void {
     this.#stream.abort();
   }
 
-  /** Its place is needed while it rests. */
+  /** Closes it while it waits for a request, to make room for another. */
   yieldPlace(): void {
-    // Cut off at once, its last answer might not have arrived.
+    // If it were aborted at once, its last response might be lost.
     const restedMs = this.#terms.now() - (this.#deadline - this.#terms.limits.keepAliveMs);
     if (restedMs >= ARRIVED_MS) this.#stream.abort(true);
     else this.#leave();
   }
 
-  /** The server stops: whatever will have no end is over. */
+  /** The server is stopping: closes it unless a request is in progress. */
   dismiss(): void {
     if (this.#state === "resting" || this.#state === "draining") this.#leave();
     else if (this.#isReading || this.#upgrading || this.#halfClosed) this.abort();
   }
 
-  /** Ends what makes no progress. */
+  /** Called periodically: ends a connection without progress. */
   tick(now: number): void {
     switch (this.#state) {
       case "proxy":
@@ -298,7 +299,7 @@ export class HttpConnection<Data> implements StreamHandler {
         return this.#leave();
       case "asking":
       case "answering":
-        // A request that is whole may still be answered; one that will open a WebSocket may not.
+        // A complete request is still answered; a WebSocket is not opened.
         if (this.#upgrading || this.#bodyComes) return this.#stream.end();
         return this.#hungUp();
       case "leaving":
@@ -323,7 +324,7 @@ export class HttpConnection<Data> implements StreamHandler {
       this.#state === "asking" && this.#bodyComes;
   }
 
-  /** Moves to a state, from whatever it was. */
+  /** Enters a state. */
   #enter(state: State): void {
     if (this.#state === "resting") this.#terms.wakes(this);
     if (this.#body !== undefined && state !== "asking") {
@@ -340,7 +341,7 @@ export class HttpConnection<Data> implements StreamHandler {
     this.#stream.write(bytes);
   }
 
-  /** Returns false if the client has taken nothing for `sendTimeout` of what waits for it. */
+  /** Returns false if the client has read nothing for `sendTimeout`. */
   #isSending(now: number): boolean {
     const departed = this.#written - this.#stream.unsent;
     if (departed !== this.#departed || this.#stream.unsent === 0) {
@@ -351,7 +352,7 @@ export class HttpConnection<Data> implements StreamHandler {
     return now - this.#departedAt < this.#terms.limits.sendMs;
   }
 
-  /** The client has ended its side while a hook or a response's body is at work. */
+  /** The client has closed while a hook or a response's body is in progress. */
   #hungUp(): void {
     if (this.#request !== undefined) hangUp(this.#request, hungUp());
     const { limits, now } = this.#terms;
@@ -359,9 +360,9 @@ export class HttpConnection<Data> implements StreamHandler {
     this.#deadline = Math.min(this.#deadline, now() + waitMs);
   }
 
-  // What comes.
+  // Input.
 
-  /** `owned`: nobody else uses this memory. */
+  /** `owned`: the buffer is not used elsewhere. */
   #take(bytes: Uint8Array, owned: boolean): void {
     switch (this.#state) {
       case "proxy":
@@ -386,12 +387,12 @@ export class HttpConnection<Data> implements StreamHandler {
     }
   }
 
-  /** Keeps what is not to be read yet. */
+  /** Keeps bytes that are not read yet. */
   #keep(bytes: Uint8Array, owned: boolean): void {
     if (bytes.length === 0) return;
     const kept = owned ? bytes : bytes.slice();
     this.#early = this.#early.length === 0 ? kept : concat([this.#early, kept]);
-    // Up to there the socket is read, so that the client's hanging up is noticed.
+    // Up to this limit the socket is read, so that a FIN is detected.
     if (this.#early.length >= EARLY_BYTES_MAX) this.#stream.pause();
   }
 
@@ -418,7 +419,7 @@ export class HttpConnection<Data> implements StreamHandler {
     else this.#plain(progress.head, rest, owned);
   }
 
-  /** Who asks: the peer, or whom a trusted proxy names. */
+  /** Returns the client: the peer, or the one that a trusted proxy names. */
   #client(head: RequestHead): Address {
     return this.#terms.limits.trustedProxies?.client(head, this.#remote) ?? this.#remote;
   }
@@ -451,7 +452,7 @@ export class HttpConnection<Data> implements StreamHandler {
   #judge(head: RequestHead, answer: UpgradeAnswer<Data>, client: Address): void {
     this.#upgrading = false;
     if (answer instanceof Response) {
-      // What follows may be frames, from a client that has not waited for our answer.
+      // Following bytes may be frames of a client that did not wait for the response.
       this.#respond(head, answer, true);
     } else this.#accept(head, answer ?? {}, client);
   }
@@ -474,7 +475,7 @@ export class HttpConnection<Data> implements StreamHandler {
     const early = this.#early;
     this.#request = undefined;
     this.#enter("gone");
-    // What follows is the connection's to read: it resumes.
+    // The connection reads what follows: it resumes the stream.
     this.#stream.pause();
     this.#terms.admit(this, this.#stream, {
       acceptance,
@@ -523,7 +524,7 @@ export class HttpConnection<Data> implements StreamHandler {
     return undefined;
   }
 
-  // Its body, if it is longer in coming than its head.
+  // A body that does not arrive together with its head.
 
   #openBody(head: RequestHead, hasBegun: boolean): RequestContent {
     this.#bodyComes = true;
@@ -545,7 +546,7 @@ export class HttpConnection<Data> implements StreamHandler {
     return stream.readable;
   }
 
-  /** The hook waits for bytes, or wants none. */
+  /** The hook waits for bytes, or cancels the body. */
   #bodyWanted(): void {
     if (!this.#bodyComes) return;
     if (this.#stream.isPaused || this.#awaitsContinue) this.#bodyAt = this.#terms.now();
@@ -586,7 +587,7 @@ export class HttpConnection<Data> implements StreamHandler {
     this.#rest();
   }
 
-  /** True if the client has sent nothing for `requestBodyTimeout` of the body that is waited for. */
+  /** Returns whether the client has sent nothing of an awaited body for `requestBodyTimeout`. */
   #isBodyLate(now: number): boolean {
     if (!this.#bodyComes || this.#stream.isPaused || this.#awaitsContinue) return false;
     return now - this.#bodyAt >= this.#terms.limits.bodyMs;
@@ -600,22 +601,22 @@ export class HttpConnection<Data> implements StreamHandler {
     if (this.#state === "asking") this.refuse({ status: 408, words });
   }
 
-  /** The body will not be complete. */
+  /** The body will never be complete. */
   #bodyFails(error: Error): void {
     this.#bodyStream?.fail(error);
     this.#bodyStream = undefined;
   }
 
-  /** Goes on to drop what a hook has not read of a body. */
+  /** Drops the rest of a body that the hook has not read. */
   #drain(): void {
     const left = this.#body!.left;
     if (this.#drained > DRAINED_BYTES_MAX || (left ?? 0) > DRAINED_BYTES_MAX) this.#leave();
     else this.#deadline = this.#terms.now() + this.#terms.limits.bodyMs;
   }
 
-  // The hooks and their answers.
+  // The hooks and their results.
 
-  /** Calls a hook and continues with its answer, unless the deadline or the client was faster. */
+  /** Calls a hook and continues with its result, unless the deadline or the client ended it first. */
   #ask<Answer>(hook: () => Answer | Promise<Answer>, continueWith: (answer: Answer) => void): void {
     this.#enter("asking");
     const request = this.#request;
@@ -628,7 +629,7 @@ export class HttpConnection<Data> implements StreamHandler {
       }
     };
     const fail = (error: unknown): void => {
-      // A hook that stops because its client has hung up did what it should.
+      // A hook that fails because its client has closed is not reported.
       if (this.#request === request && !(this.#halfClosed && request?.signal.aborted)) {
         this.#hookFailed(error);
       } else if (this.#state === "asking") this.#leave();
@@ -646,7 +647,7 @@ export class HttpConnection<Data> implements StreamHandler {
     if (this.#state === "leaving" || this.#state === "gone") return;
     const what = error instanceof Error ? error.stack ?? error.message : String(error);
     this.#terms.log("error", `ws: a hook failed: ${what}`);
-    // A connection that carries many clients' requests, a proxy's, is kept.
+    // The connection of a proxy, which carries requests of many clients, is kept.
     const head = this.#head;
     if (head === undefined || this.#state !== "asking") {
       return this.refuse({ status: 500, words: "internal error" });
@@ -654,12 +655,12 @@ export class HttpConnection<Data> implements StreamHandler {
     this.#respond(head, new Response("internal error\n", { status: 500 }), false);
   }
 
-  /** `last`: nothing that follows is a request. */
+  /** `last`: no request follows. */
   #respond(head: RequestHead, response: Response, last: boolean): void {
     if (!(response instanceof Response) || response.status < 200) {
       throw new TypeError("a hook must return a Response with a status from 200");
     }
-    // Before the body: Bun takes a body's type from it when its headers are first asked for.
+    // Before the body: Bun sets the type of a body when the headers are first read.
     const lines = linesOf(response.headers);
     if (isRead(response)) {
       throw new TypeError("a hook must return a Response whose body has not been read");
@@ -685,7 +686,7 @@ export class HttpConnection<Data> implements StreamHandler {
     );
   }
 
-  /** The whole answer is written. */
+  /** The response is complete. */
   #answered(farewell: Farewell): void {
     const isCancelled = this.#writer?.isCancelled;
     this.#writer = undefined;
@@ -695,14 +696,14 @@ export class HttpConnection<Data> implements StreamHandler {
     if (isCancelled || farewell === "close" || this.#awaitsContinue) return this.#leave();
     if (!this.#bodyComes) return this.#rest();
     if (this.#halfClosed || this.#bodyAt === Infinity) return this.#leave();
-    // What nobody has read of the request is in front of the next one.
+    // The unread rest of the body precedes the next request.
     this.#bodyFails(new TypeError("the request has been answered"));
     this.#enter("draining");
     this.#drain();
     this.#stream.resume();
   }
 
-  /** What the answer says of its connection. */
+  /** Returns whether the connection ends after the response. */
   #farewell(head: RequestHead, closesItself: boolean, last: boolean): Farewell {
     const { limits: { keepAliveMs, requestsMax }, isStopping } = this.#terms;
     const closes = last || isStopping || keepAliveMs === 0 || head.version === "1.0" ||
@@ -711,7 +712,7 @@ export class HttpConnection<Data> implements StreamHandler {
     return closes ? "close" : { keptMs: keepAliveMs };
   }
 
-  /** Waits for the next request, if it is not there already. */
+  /** Waits for the next request, unless it has arrived already. */
   #rest(): void {
     if (this.#state === "gone") return;
     const isLast = this.#early.length === 0 && this.#halfClosed;
@@ -721,7 +722,7 @@ export class HttpConnection<Data> implements StreamHandler {
     this.#enter("resting");
     this.#deadline = this.#terms.now() + this.#terms.limits.keepAliveMs;
     if (this.#early.length === 0) return this.#stream.resume();
-    // A thousand small requests that came at once would keep all others waiting.
+    // Many small requests in one read must not block other connections.
     if (this.#answers % REQUESTS_A_TURN_MAX > 0) this.#readEarly();
     else this.#terms.yieldToIo(() => this.#readEarly());
   }
@@ -731,12 +732,12 @@ export class HttpConnection<Data> implements StreamHandler {
     const early = this.#early;
     this.#early = EMPTY;
     this.#take(early, true);
-    // The rest of it will never come.
+    // The rest of it will never arrive.
     if (this.#halfClosed && this.#isReading) return this.#leave();
     if (this.#isReading || this.#early.length < EARLY_BYTES_MAX) this.#stream.resume();
   }
 
-  /** Waits until the client has read most of what it was sent; `undefined` if it has. */
+  /** Waits until the client has read most of what was sent; `undefined` if it has. */
   #room(): Promise<void> | undefined {
     if (this.#stream.unsent <= RESPONSE_BYTES_WAITING_MAX || this.#state !== "answering") {
       return undefined;
@@ -766,17 +767,17 @@ export class HttpConnection<Data> implements StreamHandler {
   }
 }
 
-/** Why a request is aborted. */
+/** Returns the reason with which a request is aborted. */
 function hungUp(): DOMException {
   return new DOMException("the client has hung up", "AbortError");
 }
 
-/** Cancels the body of an answer that comes too late, so that whatever feeds it stops. */
+/** Cancels the body of a response that comes too late, so that its source stops. */
 function discard(answer: unknown): void {
   if (answer instanceof Response) answer.body?.cancel().catch(() => {});
 }
 
-/** Returns true for a client that sends its body when it is asked to. */
+/** Returns whether the client waits for `100 Continue`. */
 function awaitsContinue(head: RequestHead): boolean {
   return head.version === "1.1" && headerOf(head, "expect")?.toLowerCase() === "100-continue";
 }

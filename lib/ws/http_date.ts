@@ -1,10 +1,10 @@
 /**
- * The moment of an answer, as its `Date` says it: RFC 9110, sections 5.6.7 and 6.6.1. Quiet.
+ * The header Date of a response: RFC 9110, sections 5.6.7 and 6.6.1. Quiet.
  *
  * @module
  */
 
-/** Writes moments; the text of a second is made once. */
+/** Formats times; the text of each second is made once. */
 export class HttpDate {
   #second = NaN;
   #text = "";

@@ -1,19 +1,19 @@
 /**
- * The request that a hook receives: the platform's class, whose signal is aborted when its client hangs
- * up before it has the answer. Quiet.
+ * The request that a hook receives: the platform's class, whose signal is aborted when its client
+ * closes before the response is complete. Quiet.
  *
  * @module
  */
 import type { RequestHead } from "./handshake.ts";
 
-/** Methods that the platform's `Request` must not have. */
+/** Methods that the platform's `Request` does not accept. */
 const FORBIDDEN_METHODS: ReadonlySet<string> = new Set(["CONNECT", "TRACE", "TRACK"]);
 
 const HANG_UP: unique symbol = Symbol("hang up");
 
 /** A request of a server. */
 export interface HttpRequest extends Request {
-  /** Aborts its signal, once. Not for hooks. */
+  /** Aborts its signal, once. For the runtime only. */
   [HANG_UP](reason: Error): void;
 }
 
@@ -22,7 +22,7 @@ export function hangUp(request: HttpRequest, reason: Error): void {
   request[HANG_UP](reason);
 }
 
-/** A signal that is made when it is asked for: few hooks do. */
+/** A signal that is created on first use: few hooks use it. */
 class LazySignal {
   #controller: AbortController | undefined;
   #reason: Error | undefined;
@@ -72,7 +72,7 @@ class PlatformRequest extends Request implements HttpRequest {
   }
 }
 
-/** What a request is made of. */
+/** The parts of a request. */
 interface Parts {
   readonly url: string;
   readonly method: string;
@@ -83,9 +83,9 @@ interface Parts {
 const FIELDS = Object.getOwnPropertySymbols(new Request("http://localhost/"));
 
 /**
- * A request that makes one of the platform's class when more is asked for than URL, method and signal:
- * on Deno that costs as much as all the rest. It has the fields of that one, which is how the
- * platform's functions know a request, `new Request(request)` and `fetch(request)` among them.
+ * A request that creates one of the platform's class only when more than URL, method and signal is used: on
+ * Deno that takes as long as all the rest. It has the fields of that one, by which the platform's functions
+ * recognise a request, such as `new Request(request)` and `fetch(request)`.
  */
 class LazyRequest {
   readonly #parts: Parts;
@@ -137,7 +137,7 @@ for (const field of FIELDS) {
   });
 }
 
-/** True if the platform takes a lazy request for one of its own. */
+/** Whether the platform accepts a lazy request as its own. */
 const IS_LAZY = FIELDS.length > 0 && isTaken();
 
 function isTaken(): boolean {
@@ -152,7 +152,7 @@ function isTaken(): boolean {
   }
 }
 
-/** Methods that a request has as they were sent. */
+/** Methods that are not changed by the platform's class. */
 const NORMAL_METHODS: ReadonlySet<string> = new Set([
   "DELETE",
   "GET",
@@ -163,11 +163,11 @@ const NORMAL_METHODS: ReadonlySet<string> = new Set([
   "PUT",
 ]);
 
-/** A path and a query that the URL standard leaves as they are: no dots to resolve, nothing to encode. */
+/** Matches a path and query that the URL standard does not change: no dots, no encoding. */
 const NORMAL_TARGET =
   /^(?:\/(?!\.)(?:[\w\-~!$&()*+,;=:@.]|%(?!2e))*)+(?:\?[\w\-.~!$&()*+,;=:@%\/?]*)?$/i;
 
-/** The beginning of the URLs of requests; that of the last host is kept. */
+/** Computes the origins of requests; that of the last host is cached. */
 export class RequestOrigins {
   #scheme = "";
   #host = "";
@@ -186,7 +186,7 @@ export class RequestOrigins {
   }
 }
 
-/** The body of a request: none, all of it, or what is still arriving. */
+/** The body of a request: none, complete, or a stream. */
 export type RequestContent = Uint8Array | ReadableStream<Uint8Array<ArrayBuffer>> | undefined;
 
 /** Builds the request for the hooks; `undefined` for one that the platform's class cannot express. */
@@ -250,7 +250,7 @@ export function hasBody(method: string): boolean {
   return upper !== "GET" && upper !== "HEAD";
 }
 
-/** Host and port of a request's target in absolute form, as they are written there. */
+/** Returns the host and port of a request's target in absolute form. */
 export function authorityOf(target: string): string {
   return /^https?:\/\/([^/?#]*)/i.exec(target)![1]!;
 }

@@ -6,24 +6,24 @@
  *     payload byte           0  1  2  3  4  5
  *     XORed with            a1 b2 c3 d4 a1 b2
  *
- * On the way it looks at every byte, so it tells whether any of them was beyond ASCII: the reader of
- * a text need not look again. With the key 0, which changes nothing, that is all it does.
+ * It also returns whether any byte was beyond ASCII, so that the reader of a text need not check again. With the
+ * key 0 it only does that.
  *
- * Two versions, because short payloads dominate and set-up costs dominate them (`bench/ws/mask_bench.ts`).
- * Words are little-endian, as on every machine that the runtimes run on.
+ * There are two versions, because most payloads are short and set-up dominates them (`bench/ws/mask_bench.ts`).
+ * Words are little-endian, as on all supported machines.
  *
  * @module
  */
 import type { Scratch } from "./scratch.ts";
 
-/** From this length on, whole aligned words pay. */
+/** From this length on, whole aligned words are faster. */
 const WORDS_FROM_BYTES = 128;
 
 /** Bit 7 of each byte of a word. */
 const HIGH_BITS = 0x80808080 | 0;
 
 /**
- * Unmasks the bytes `from` up to `to`; the first of them is XORed with the low byte of `key`. Gives
+ * Unmasks the bytes `from` up to `to`; the first of them is XORed with the low byte of `key`. Returns
  * 0 if all of them, unmasked, are ASCII.
  */
 export function unmask(scratch: Scratch, from: number, to: number, key: number): number {
@@ -32,7 +32,7 @@ export function unmask(scratch: Scratch, from: number, to: number, key: number):
     : unmaskAligned(scratch, from, to, key);
 }
 
-/** The key for what follows after `count` bytes. */
+/** Returns the key for the bytes after `count` bytes. */
 export function turnKey(key: number, count: number): number {
   const bits = (count & 3) << 3;
   return bits === 0 ? key : (key >>> bits) | (key << (32 - bits));
@@ -77,7 +77,7 @@ function unmaskAligned(scratch: Scratch, from: number, to: number, key: number):
   return seen | unmaskBytes(scratch.bytes, Math.max(start, at << 2), to, turned);
 }
 
-/** The rest that does not fill a word. */
+/** Unmasks byte by byte. */
 function unmaskBytes(bytes: Uint8Array, from: number, to: number, key: number): number {
   let seen = 0;
   for (let at = from, bits = 0; at < to; at++, bits = (bits + 8) & 31) {

@@ -1,6 +1,6 @@
 /**
- * Masks what a client sends: RFC 6455, section 5.3. Each frame has a key of its own that nobody can
- * guess, so that nobody can choose the bytes on the wire.
+ * Masks the frames of a client: RFC 6455, section 5.3. Each frame has a new unpredictable key, so that a script
+ * cannot choose the bytes on the wire.
  *
  *     81 05 48 65 6c 6c 6f   ──▶   81 85 37 fa 21 3d 7f 9f 4d 51 58
  *
@@ -12,7 +12,7 @@ import { spanOf } from "./frame.ts";
 const KEY_BYTES = 4;
 const MASKED = 0x80;
 
-/** Keys are drawn so many at a time: asking for chance costs more than the chance. */
+/** How many keys are drawn at a time: the call costs more than the random bytes. */
 const KEYS_AT_ONCE = 256;
 
 /** Masks the frames of one connection. */
@@ -25,7 +25,7 @@ export class Masker {
     this.#random = random;
   }
 
-  /** The same frames, masked, in memory of their own. */
+  /** Returns the same frames, masked, in a new buffer. */
   mask(frames: Uint8Array): Uint8Array {
     let count = 0;
     for (let at = 0; at < frames.length; count++) {
@@ -43,7 +43,7 @@ export class Masker {
     return out;
   }
 
-  /** Writes a key and the payload under it; gives the offset behind. */
+  /** Writes a key and the masked payload. Returns the offset behind it. */
   #write(out: Uint8Array, at: number, frames: Uint8Array, from: number, to: number): number {
     if (this.#next === this.#keys.length) {
       this.#keys = this.#random.bytes(KEYS_AT_ONCE * KEY_BYTES);

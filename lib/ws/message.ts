@@ -1,15 +1,14 @@
 /**
- * Messages out of frames: RFC 6455, section 5.4. Quiet.
+ * Assembles messages from frames: RFC 6455, section 5.4. Quiet.
  *
  *     text, fin ─────────────────────────────────────────────▶ message
  *     text ──▶ continuation ──▶ … ──▶ continuation, fin ─────▶ message
  *                    └── control frames pass in between
  *
- * A message that is one frame in one piece, as most are, goes straight from the scratch to its
- * receiver. Others are kept until they are whole: memory grows with the bytes that came, by
- * doubling, never with what a header claims, and never past what the message may be long. One that is
- * compressed is inflated as it comes, and no further than that, so a wrong byte is found in the piece
- * that it comes in, whether it is compressed or not.
+ * A message of one frame in one piece, as most are, is passed directly from the scratch to its receiver. Others
+ * are kept until they are complete: memory grows with the bytes that arrived, by doubling, never by an announced
+ * length, and never beyond the longest message. A compressed one is inflated piece by piece, so an invalid byte
+ * is found in its piece, compressed or not.
  *
  * @module
  */
@@ -19,55 +18,55 @@ import type { Scratch } from "./scratch.ts";
 import { Utf8Check } from "./utf8.ts";
 import type { Inflated, InflatedPieces } from "./zlib.ts";
 
-/** A message that makes nothing costs as much as if it made so many bytes: some microseconds. */
+/** The work of an empty compressed message, in inflated bytes: some microseconds. */
 const INFLATE_BYTES = 1024;
 
-/** The same for a frame, whatever it is: the better part of a microsecond. */
+/** The work of any frame: most of a microsecond. */
 const FRAME_BYTES = 256;
 
-/** Whom the reader tells. */
+/** Receives messages. */
 export interface MessageSink {
   /** True to stop before the next frame. */
   readonly paused: boolean;
-  /** A whole message: a string if it was sent as text. */
+  /** Handles a message: a string if it was sent as text. */
   message(data: string | Uint8Array): void;
-  /** A whole control frame. */
+  /** Handles a control frame. */
   control(opcode: number, payload: Uint8Array): Rule | undefined;
-  /** The memory of the message that has arrived in part, in bytes. */
+  /** Reports the memory of the incomplete message, in bytes. */
   holds(bytes: number): void;
   /** The peer broke a rule. Nothing follows. */
   fail(rule: Rule): void;
 }
 
-/** Inflates what was compressed. A message makes no more than `lengthMax` bytes. */
+/** Inflates messages to at most `lengthMax` bytes. */
 export interface Inflate {
-  /** A whole message. */
+  /** Inflates a whole message. */
   inflate(bytes: Uint8Array, lengthMax: number): Inflated;
-  /** True if it can be inflated as it comes, by the other two. */
+  /** Whether a message can be inflated in pieces, by the other two methods. */
   readonly takesPieces: boolean;
-  /** The next piece of a message. */
+  /** Inflates the next piece of a message. */
   next(bytes: Uint8Array, lengthMax: number): InflatedPieces;
-  /** The message is whole: what is left of it. */
+  /** Inflates the rest of a complete message. */
   finish(lengthMax: number): InflatedPieces;
 }
 
-/** Puts messages together and checks their text. */
+/** Assembles messages and checks that texts are UTF-8. */
 export class MessageReader implements FrameSink {
   readonly #sink: MessageSink;
   readonly #lengthMax: number;
   readonly #inflate: Inflate | undefined;
-  /** What the message is: its first frame's opcode; 0 between messages. */
+  /** The opcode of the message's first frame; 0 between messages. */
   #opcode = 0;
-  /** The frame that is being read is the message's last. */
+  /** Whether the current frame is the message's last. */
   #fin = false;
   #compressed = false;
-  /** The message's length by the headers that have come. */
+  /** The message's length by the headers so far. */
   #announced = 0;
-  /** What frames and inflating have cost, in bytes inflated, since its owner has set it to 0. */
+  /** The work of frames and inflating, in inflated bytes. Its owner resets it to 0. */
   work = 0;
-  /** The message so far, if it is not in one piece. */
+  /** The pieces of an incomplete message. */
   #parts: Parts | undefined;
-  /** Its memory is needed for others. */
+  /** Whether it was dropped because its memory was needed. */
   #dropped = false;
 
   /** `lengthMax` is the longest message, in bytes; compressed it may be longer. */
@@ -117,7 +116,7 @@ export class MessageReader implements FrameSink {
     this.#sink.fail(rule);
   }
 
-  /** Drops the message that has arrived in part. Whatever follows breaks the rule "tooMuch". */
+  /** Drops the incomplete message. The next frame breaks the rule "tooMuch". */
   drop(): void {
     this.#dropped = true;
     this.#release();
@@ -157,7 +156,7 @@ export class MessageReader implements FrameSink {
       this.work += piece.length;
       this.#add(parts, piece, 0, piece.length, this.#lengthMax);
       if (this.#dropped) return "tooMuch";
-      // Whether it is all ASCII nobody has looked.
+      // It was not checked for ASCII yet.
       if (isText && !parts.check(piece, 0, piece.length, 1)) return "text";
     }
     return undefined;
@@ -198,7 +197,7 @@ export class MessageReader implements FrameSink {
   }
 }
 
-/** A message that comes in pieces. */
+/** A message that arrives in pieces. */
 class Parts {
   #memory = new Uint8Array(0);
   #length = 0;
@@ -210,7 +209,7 @@ class Parts {
     return this.#memory.length;
   }
 
-  /** The whole will be `lengthMost` long at the most. */
+  /** Adds a piece of a message of at most `lengthMost` bytes. */
   add(bytes: Uint8Array, from: number, to: number, lengthMost: number): void {
     const length = this.#length + (to - from);
     if (length > this.#memory.length) {
@@ -222,14 +221,14 @@ class Parts {
     this.#length = length;
   }
 
-  /** False if the text so far cannot be UTF-8. */
+  /** Returns false if the text so far is not UTF-8. */
   check(bytes: Uint8Array, from: number, to: number, high: number): boolean {
     if (high === 0 && this.#utf8.whole) return true;
     this.#ascii = false;
     return this.#utf8.push(bytes, from, to);
   }
 
-  /** All that has come. */
+  /** Returns the bytes so far. */
   bytes(): Uint8Array {
     const whole = this.#length === this.#memory.length;
     return whole ? this.#memory : this.#memory.slice(0, this.#length);

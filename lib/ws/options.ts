@@ -8,13 +8,13 @@
  * | `handshakeTimeout` | 10 s until a request's head is complete, and for the upgrade hook | 408; 503 while the hook is pending |
  * | `requestBodyTimeout` | 60 s without a byte of a request's body | 408 |
  * | `responseTimeout` | 120 s until the fetch hook has answered | 503 |
- * | `sendTimeout` | 60 s in which the client takes nothing | the connection is aborted |
+ * | `sendTimeout` | 60 s in which the client reads nothing | the connection is aborted |
  * | `keepAliveTimeout` | 75 s between two requests | closed |
- * | `maxRequestsPerConnection` | 1000 | the last answer closes |
+ * | `maxRequestsPerConnection` | 1000 | the connection closes after the last response |
  * | `maxRequestBodySize` | 1 MiB | 413 |
- * | `maxRequestBodiesSize` | 256 MiB for all that wait for an answer | 503 |
+ * | `maxRequestBodiesSize` | 256 MiB for all unanswered requests | 503 |
  * | `maxPayloadLength` | 16 MiB | the connection closes with 1009 |
- * | messages of all connections that have arrived in part | 256 MiB, or `maxPayloadLength` if more | the connection that holds most closes with 1013 |
+ * | incomplete messages of all connections | 256 MiB, or `maxPayloadLength` if more | the connection that holds most closes with 1013 |
  * | `backpressureLimit` | 16 MiB | by `backpressurePolicy`: the connection closes with 1013, the message is dropped, or the latest is held |
  * | `idleTimeout` | 30 s of silence, with a ping at half of it | the connection is aborted |
  * | `closeTimeout` | 5 s without progress after our close | the connection is closed |
@@ -42,22 +42,22 @@ import { TrustedProxies } from "./trusted_proxies.ts";
 
 const MIB = 1024 * 1024;
 
-/** So much may the bodies of requests take, unless one of them may be larger. */
+/** The default limit of all request bodies, unless one may be larger. Bytes. */
 const BODIES_BYTES_MAX = 256 * MIB;
 
-/** How finely time is looked at, at most and at least. */
+/** The limits of the tick. Milliseconds. */
 const TICK_MS_MAX = 1000;
 const TICK_MS_MIN = 5;
 
-/** An option that cannot be. */
+/** An invalid option of `serve` or `connect`. */
 export class OptionError extends TypeError {
-  /** Tells the class of the error. */
+  /** The name of the class. */
   override readonly name = "OptionError";
   /** Stable code: `"badoption"`. */
   readonly code = "badoption";
 }
 
-/** What an upgrade hook gives to accept a WebSocket. */
+/** The result of an upgrade hook that accepts a WebSocket. */
 export interface Acceptance<Data> {
   /** The connection's `data`. */
   readonly data?: Data;
@@ -65,92 +65,92 @@ export interface Acceptance<Data> {
   readonly protocol?: string | undefined;
   /** Headers for the 101. */
   readonly headers?: HeadersInit | undefined;
-  /** For this connection, instead of what the server says. */
+  /** Replaces the server's backpressure options for this connection. */
   readonly backpressure?: BackpressureOptions | undefined;
 }
 
-/** What an upgrade hook may give: nothing or an acceptance to accept, a response to refuse. */
+/** The result of an upgrade hook: nothing or an acceptance to accept, a response to reject. */
 export type UpgradeAnswer<Data> = Response | Acceptance<Data> | undefined | void;
 
 /**
- * How to compress. Every connection that may refer to earlier messages holds memory for it beside the
- * heap, some 225 KiB to compress and 20 to 30 KiB to inflate; one that forgets after each message,
- * which is the default for both sides, holds none, but for the 30 KiB while a message comes in pieces.
+ * Options of compression. A connection with context takeover takes memory outside of the heap, some 225 KiB to
+ * compress and 20 to 30 KiB to inflate. Without it, which is the default for both sides, a connection takes
+ * none, except 30 KiB while a message arrives in pieces.
  */
 export interface DeflateOptions {
-  /** Bytes from which on a message is compressed. Default 1024. */
+  /** Messages of at least this many bytes are compressed. Default 1024. */
   readonly threshold?: number | undefined;
-  /** From 0 to 9: how hard to try. Default 6. */
+  /** The compression level of zlib, 0 to 9. Default 6. */
   readonly level?: number | undefined;
-  /** From 1 to 9: how much memory to use for it. Default 8. */
+  /** The memory level of zlib, 1 to 9. Default 8. */
   readonly memLevel?: number | undefined;
-  /** The server forgets after each message. Default true. */
+  /** Whether the server resets its context after each message. Default true. */
   readonly serverNoContextTakeover?: boolean | undefined;
-  /** The client shall forget after each message. Default true. */
+  /** Whether the client must reset its context after each message. Default true. */
   readonly clientNoContextTakeover?: boolean | undefined;
-  /** The server looks back 2 to the power of this many bytes at most: 8 to 15. Default 15. */
+  /** The server's window is at most 2 to the power of this many bytes: 8 to 15. Default 15. */
   readonly serverMaxWindowBits?: number | undefined;
-  /** The same for a client that can be told. Default 15. */
+  /** The same for clients that accept a limit. Default 15. */
   readonly clientMaxWindowBits?: number | undefined;
 }
 
-/** How to serve. */
+/** Options of `serve`. */
 export interface ServeOptions<Data = undefined>
   extends ConnectionHandlers<Data>, BackpressureOptions {
-  /** Default "127.0.0.1": this machine only. */
+  /** The address to listen on. Default "127.0.0.1": this machine only. */
   readonly hostname?: string | undefined;
-  /** Default 0: the system chooses. */
+  /** The port. Default 0: the system chooses. */
   readonly port?: number | undefined;
-  /** PEM texts. With them the server speaks `wss` and `https`, over TLS 1.2 or 1.3. */
+  /** Certificate and key, PEM, for `wss` and `https` over TLS 1.2 or 1.3. Default: no TLS. */
   readonly tls?: { readonly cert: string; readonly key: string } | undefined;
-  /** The rooms that connections join. Default: rooms of its own. */
+  /** The rooms that connections join. Default: separate rooms of this server. */
   readonly rooms?: Rooms | undefined;
-  /** Where failures of handlers are reported. Default: the host's log. */
+  /** Receives reports of failed handlers. Default: the host's log. */
   readonly log?: LogSink | undefined;
   /**
-   * The origins whose pages may open a WebSocket, such as `"https://example.org"`; pages of others get a
-   * 403. `"*"`: all, for servers that do not rely on cookies. A client that sends no Origin is not a
-   * browser, and may. Default: pages with the host and port that the request is for, so a proxy must pass
-   * the header Host on.
+   * The origins whose pages may open a WebSocket, such as `"https://example.org"`; others are
+   * rejected with 403. `"*"`: all, for servers that do not rely on cookies. A client without the header Origin
+   * is not a browser, and is accepted. Default: the host and port of the request, so a proxy must pass on the
+   * header Host.
    */
   readonly origins?: readonly string[] | "*" | undefined;
-  /** Bytes of a message, as its handler gets it; compressed it may have twice as many. */
+  /** The longest message, in bytes, after inflating; compressed it may have twice as many. Default 16 MiB. */
   readonly maxPayloadLength?: number | undefined;
-  /** Compresses messages with clients that can: RFC 7692. Default false. */
+  /** Compresses messages if the client supports it: RFC 7692. Default false. */
   readonly perMessageDeflate?: boolean | DeflateOptions | undefined;
-  /** How the mailboxes of connections are bounded. Default: not at all. */
+  /** The limit of the mailboxes of connections. Default: none. */
   readonly mailbox?: SpawnOptions["mailbox"];
-  /** Seconds of silence, at half of which the client is pinged; 0: for ever. Default 30. */
+  /** Seconds of silence after which a connection ends; a ping is sent at half. 0: no limit. Default 30. */
   readonly idleTimeout?: number | undefined;
   /**
    * Milliseconds from the accept, or from the first byte of a further request, until a request's head is
    * complete; and again for the upgrade hook. Default 10000.
    */
   readonly handshakeTimeout?: number | undefined;
-  /** Milliseconds without a byte of a request's body while it is waited for. Default 60000. */
+  /** Milliseconds without a byte of an awaited request body. Default 60000. */
   readonly requestBodyTimeout?: number | undefined;
-  /** Milliseconds until the fetch hook has answered; 0: for ever. Default 120000. */
+  /** Milliseconds until the fetch hook must return a response; 0: no limit. Default 120000. */
   readonly responseTimeout?: number | undefined;
-  /** Milliseconds in which a client takes nothing of a response that waits for it. Default 60000. */
+  /** Milliseconds in which a client reads nothing of a waiting response. Default 60000. */
   readonly sendTimeout?: number | undefined;
   /**
-   * Milliseconds that a connection is kept between two plain requests; 0: it is not. It must be longer
-   * than a proxy keeps its connections to this server (nginx and AWS: 60 s), or the proxy sends a request
-   * at the moment at which it is closed. Default 75000.
+   * Milliseconds that a connection is kept between two plain requests; 0: it is not kept. It must exceed the time
+   * for which a proxy keeps its connections to this server (nginx and AWS: 60 s); otherwise the proxy may send a
+   * request while it is being closed. Default 75000.
    */
   readonly keepAliveTimeout?: number | undefined;
-  /** Plain requests on one connection. */
+  /** The most plain requests on one connection. Default 1000. */
   readonly maxRequestsPerConnection?: number | undefined;
-  /** Milliseconds without progress from our close frame, or from the last answer, to the end. */
+  /** Milliseconds without progress after this side's close frame, or the last response. Default 5000. */
   readonly closeTimeout?: number | undefined;
   /**
-   * Connections and WebSockets of one client, an IPv4 address or an IPv6 /64; one more gets a 503. Behind
+   * The most connections and WebSockets of one client (an IPv4 address or an IPv6 /64); one more gets a 503. Behind
    * `trustedProxies`, WebSockets are counted by the address that the proxy names. Default: no limit.
    */
   readonly maxConnectionsPerAddress?: number | undefined;
   /**
    * Addresses and networks of proxies, such as `"10.0.0.0/8"`, whose X-Forwarded-For and
-   * X-Forwarded-Proto count: hooks and `remoteAddress` then have the client's address (with port 0), and
+   * X-Forwarded-Proto are used: hooks and `remoteAddress` then get the client's address (with port 0), and
    * `request.url` its scheme. Default: none.
    */
   readonly trustedProxies?: readonly string[] | undefined;
@@ -160,33 +160,32 @@ export interface ServeOptions<Data = undefined>
    */
   readonly proxyProtocol?: boolean | undefined;
   /**
-   * WebSockets, requests, and connections kept for the next one. One more takes the place of the kept one
-   * that has waited longest; if there is none, it gets a 503.
+   * The most WebSockets, requests and kept connections. One more replaces the kept connection that has waited
+   * longest; if there is none, it gets a 503. Default 10,000.
    */
   readonly maxConnections?: number | undefined;
   /**
-   * Bytes of a plain request's body. One that does not arrive together with the head is read from
-   * `request.body` as it comes. Default 1 MiB.
+   * The most bytes of a plain request's body. One that does not arrive together with the head is streamed through
+   * `request.body`. Default 1 MiB.
    */
   readonly maxRequestBodySize?: number | undefined;
   /**
-   * Bytes of the bodies of all plain requests that have no answer yet; a request that would need more gets
-   * a 503. Default 256 MiB, or `maxRequestBodySize` if that is more.
+   * The most bytes of the bodies of all unanswered plain requests; a request that exceeds it gets a 503. Default 256 MiB, or `maxRequestBodySize` if that is more.
    */
   readonly maxRequestBodiesSize?: number | undefined;
   /**
-   * Decides on a WebSocket before it is accepted. One that throws refuses with 500. `remote` is the peer
-   * as the system sees it: behind a proxy, the proxy.
+   * Decides on a WebSocket before it is accepted. If it throws, the response is 500. `remote` is the peer's
+   * address: behind a proxy, that of the proxy unless `trustedProxies` includes it.
    */
   upgrade?(
     request: Request,
     remote: Address,
   ): UpgradeAnswer<Data> | Promise<UpgradeAnswer<Data>>;
   /**
-   * Answers what is not a WebSocket; `remote` is as for `upgrade`. `request.signal` is aborted when the
-   * client hangs up before it has the whole answer. Default: 404.
+   * Answers plain requests; `remote` is as for `upgrade`. `request.signal` is aborted when the client closes
+   * before the response is complete. Default: 404.
    *
-   * @example Who asks
+   * @example The address of the client
    * ```ts
    * import { serve } from "@firn/firn";
    * import { assertEquals } from "@std/assert";
@@ -201,7 +200,7 @@ export interface ServeOptions<Data = undefined>
   fetch?(request: Request, remote: Address): Response | Promise<Response>;
 }
 
-/** The numbers among the options, checked, in the units that the code uses. */
+/** The numeric options, checked, in internal units. */
 export interface Limits {
   readonly port: number;
   readonly payloadBytesMax: number;
@@ -209,7 +208,7 @@ export interface Limits {
   readonly idleMs: number;
   readonly handshakeMs: number;
   readonly bodyMs: number;
-  /** 0: the hook may take for ever. */
+  /** 0: no limit. */
   readonly responseMs: number;
   readonly sendMs: number;
   /** 0: no connection is kept. */
@@ -232,7 +231,7 @@ type SharedOption =
   | ("tls" | "log" | "maxPayloadLength" | "perMessageDeflate")
   | ("idleTimeout" | "handshakeTimeout" | "closeTimeout");
 
-/** The names of the options that a server has and a client too. */
+/** The names of the options that servers and clients have. */
 export const SHARED_OPTIONS: Readonly<Record<SharedOption, true>> = {
   tls: true,
   log: true,
@@ -283,10 +282,10 @@ const DEFLATE: Readonly<Record<keyof DeflateOptions, true>> = {
   clientMaxWindowBits: true,
 };
 
-/** What holds unless it is said otherwise. */
+/** The default backpressure. */
 const BACKPRESSURE: Backpressure = { bytesMax: 16 * MIB, policy: "close" };
 
-/** Throws {@linkcode OptionError} for an option that cannot be. */
+/** Throws {@linkcode OptionError} if an option is invalid. Returns the limits. */
 export function checkOptions<Data>(options: ServeOptions<Data>): Limits {
   checkNames(options, OPTIONS, (words) => new OptionError(words));
   const { open, message, info, close, drain, upgrade, fetch } = options;
@@ -332,7 +331,7 @@ export function checkOptions<Data>(options: ServeOptions<Data>): Limits {
   };
 }
 
-/** Throws {@linkcode OptionError} for a handler that is no function. */
+/** Throws {@linkcode OptionError} if a handler is not a function. */
 export function checkHandlers(handlers: object): void {
   for (const [name, each] of Object.entries(handlers)) {
     if (each === undefined || typeof each === "function") continue;
@@ -340,7 +339,7 @@ export function checkHandlers(handlers: object): void {
   }
 }
 
-/** Throws {@linkcode OptionError} for certificates that cannot be. */
+/** Throws {@linkcode OptionError} if the certificate or key is invalid. */
 export function checkTls(tls: { readonly cert: string; readonly key: string }): void {
   if (!tls.cert || !tls.key) {
     throw new OptionError("option tls needs both cert and key, as PEM texts");
@@ -348,7 +347,7 @@ export function checkTls(tls: { readonly cert: string; readonly key: string }): 
   checkPem(tls, (words) => new OptionError(words));
 }
 
-/** What a hook or an option says of backpressure, checked; `undefined` if it says nothing. */
+/** Returns the checked backpressure options; `undefined` if there are none. */
 export function limitsOf(
   options: BackpressureOptions | undefined,
   otherwise: Backpressure,
@@ -358,7 +357,7 @@ export function limitsOf(
   return completeBackpressure(options, otherwise);
 }
 
-/** The settings that an option asks for; `undefined` for none. */
+/** Returns the settings of compression; `undefined` if it is off. */
 export function checkDeflate(
   option: boolean | DeflateOptions | undefined,
 ): DeflateSettings | undefined {
@@ -414,7 +413,7 @@ function checkProxyProtocol(
   throw new OptionError("options proxyProtocol and tls exclude each other: end TLS at the proxy");
 }
 
-/** A whole number within bounds. */
+/** Checks an integer within bounds. */
 function whole(
   name: string,
   value: number | undefined,
@@ -428,7 +427,7 @@ function whole(
   throw new OptionError(`option ${name} is ${value}: use a whole number ${range}`);
 }
 
-/** A time that ends. */
+/** Checks a positive finite time. */
 function positive(
   name: string,
   value: number | undefined,
@@ -441,7 +440,7 @@ function positive(
   throw new OptionError(`option ${name} is ${value}: use a number above 0${zero}`);
 }
 
-/** A quarter of the shortest time that is watched: nothing ends much later than it should. */
+/** Returns the tick: a quarter of the shortest time limit, so that limits are met closely. */
 export function tickMs(limits: Limits): number {
   const { idleMs, handshakeMs, keepAliveMs, closeTimeoutMs, bodyMs, responseMs, sendMs } = limits;
   const shortest = Math.min(

@@ -1,6 +1,6 @@
 /**
- * Whose pages may open a WebSocket. A browser sends a page's origin, and its user's cookies, with every
- * request to open one, whatever page asks: without a check any page may act as its visitor. Quiet.
+ * Checks the origin of WebSocket requests. A browser sends a page's origin and its user's cookies with every
+ * request to open a WebSocket, for any page: without a check any page could act as its visitor. Quiet.
  *
  * @module
  */
@@ -10,16 +10,16 @@ import { authorityOf } from "./http_request.ts";
 /** The origins that may connect: a set, all, or `undefined` for those with the host of the request. */
 export type Origins = ReadonlySet<string> | "*" | undefined;
 
-/** An origin as it is compared, or `undefined` for a text that is none. */
+/** Normalises an origin for comparison; `undefined` if it is invalid. */
 export function normalOrigin(origin: string): string | undefined {
   if (!/^[a-z][a-z0-9+.-]*:\/\/[^/?#@\s]+$/i.test(origin)) return undefined;
   if (!URL.canParse(origin)) return undefined;
   const url = new URL(origin);
-  // Schemes that URLs do not know, such as a browser extension's, have no origin of their own there.
+  // For unknown schemes, such as a browser extension's, `URL` returns the origin "null".
   return url.origin === "null" ? origin.toLowerCase() : url.origin;
 }
 
-/** The refusal of a page that may not connect. Clients that send no Origin are not browsers, and may. */
+/** Returns the rejection of a page that may not connect. Clients without Origin are not browsers: accepted. */
 export function checkOrigin(head: RequestHead, origins: Origins): Refusal | undefined {
   const origin = headerOf(head, "origin");
   if (origin === undefined || origins === "*") return undefined;
@@ -33,7 +33,7 @@ export function checkOrigin(head: RequestHead, origins: Origins): Refusal | unde
 function isSameHost(head: RequestHead, origin: string): boolean {
   const host = head.target.startsWith("/") ? headerOf(head, "host") : authorityOf(head.target);
   const url = new URL(origin);
-  // With the page's scheme, because a port that the scheme implies is written in neither or in one.
+  // With the page's scheme, because either side may omit the scheme's default port.
   const ours = `${url.protocol}//${host}`;
   return url.host !== "" && URL.canParse(ours) && new URL(ours).host === url.host;
 }

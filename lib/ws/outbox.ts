@@ -1,12 +1,12 @@
 /**
- * The way out of one connection: whole frames into its stream, counted.
+ * The send queue of one connection: writes whole frames into its stream, and counts waiting bytes.
  *
  *     waiting bytes   0 ─────── BEHIND_BYTES ─────── backpressureLimit
- *     a send gives      "sent"               "behind"                  "dropped" or "held"
- *     drain() after                  yes, once nothing waits any more
+ *     `send` returns    "sent"               "behind"                  "dropped" or "held"
+ *     drain() after                  yes, once nothing waits
  *
- * A pong is no exception: a peer that pings and does not read has at most one pong waiting beyond
- * `BEHIND_BYTES`, and the latest of its pings in memory (RFC 6455, 5.5.3, lets us skip the others).
+ * Pongs are bounded too: for a peer that pings and does not read at most one pong waits beyond `BEHIND_BYTES`,
+ * and only its latest ping is kept (RFC 6455, 5.5.3, allows skipping the others).
  *
  * @module
  */
@@ -18,18 +18,18 @@ import { appendMessage, encodeFrame, encodeMessage, OPCODES } from "./frame.ts";
 import type { Masker } from "./masker.ts";
 import type { Scratch } from "./scratch.ts";
 
-/** More than this waiting to be sent is "behind". */
+/** With more waiting bytes than this, `send` returns "behind". */
 export const BEHIND_BYTES: number = 64 * 1024;
 
-/** What became of something that was to be sent. */
+/** The result of a send. */
 export type SendResult =
-  /** It leaves when this turn ends. */
+  /** It is sent at the end of this turn. */
   | "sent"
-  /** It will leave, but much waits before it: better go on after `drain`. */
+  /** It is queued behind many bytes: continue after `drain`. */
   | "behind"
-  /** It did not fit under `backpressureLimit` and is lost, by the policy "drop". */
+  /** It exceeded `backpressureLimit` and was dropped, by the policy "drop". */
   | "dropped"
-  /** It did not fit, and leaves when nothing waits, unless a later one takes its place: "latest". */
+  /** It exceeded the limit, and is sent when nothing waits, unless a later one replaces it: "latest". */
   | "held"
   /** The connection is not open. */
   | "closed";
@@ -40,21 +40,21 @@ export class Outbox {
   readonly #scratch: Scratch;
   readonly #limits: Backpressure;
   readonly #deflate: Deflate | undefined;
-  /** A client has one. */
+  /** Masks frames; clients only. */
   readonly #masker: Masker | undefined;
-  /** Somebody was told "behind" or "dropped", and `drained` has not been called since. */
+  /** Whether a send returned "behind" or "dropped" since the last `drained`. */
   #behind = false;
-  /** Bytes that were ever written. */
+  /** The number of bytes written so far. */
   #written = 0;
-  /** `#written` when the last pong was. */
+  /** `#written` at the last pong. */
   #pongAt = 0;
-  /** The latest ping that has not been answered. */
+  /** The latest unanswered ping. */
   #ping: Uint8Array | undefined;
   /** The latest frames that did not fit, by their slot. */
   #held: Map<string, Uint8Array> | undefined;
   #heldBytes = 0;
 
-  /** So much may wait; a message that waits alone may be longer. */
+  /** `limits`: the most waiting bytes; a single waiting message may be longer. */
   constructor(
     stream: Stream,
     scratch: Scratch,
@@ -69,7 +69,7 @@ export class Outbox {
     this.#limits = limits;
   }
 
-  /** Bytes that have been handed to the system. */
+  /** Bytes that were passed to the system. */
   get departed(): number {
     return this.#written - this.#stream.unsent;
   }
@@ -83,8 +83,7 @@ export class Outbox {
   }
 
   /**
-   * Queues whole frames, in memory that will not change any more. Those that are held take the place
-   * of those before in the same slot.
+   * Queues whole frames, which must not be changed any more. Held frames replace earlier ones of the same slot.
    */
   frames(frames: Uint8Array, limits: Backpressure = this.#limits, slot: string = ""): SendResult {
     const { unsent } = this.#stream;
@@ -95,7 +94,7 @@ export class Outbox {
       this.#hold(slot, frames, limits.bytesMax);
       return "held";
     }
-    // What is held in its slot is out of date.
+    // The held frames of its slot are out of date.
     if (this.#held !== undefined) this.#release(slot);
     this.#write(frames);
     if (waiting <= BEHIND_BYTES) return "sent";
@@ -103,12 +102,12 @@ export class Outbox {
     return "behind";
   }
 
-  /** Queues a ping. One that does not fit is lost. */
+  /** Queues a ping. One that does not fit is dropped. */
   ping(payload: Uint8Array): SendResult {
     return this.frames(encodeFrame(OPCODES.ping, payload), { ...this.#limits, policy: "drop" });
   }
 
-  /** Queues a frame that is short and must not be lost. */
+  /** Queues a short frame that is never dropped. */
   control(opcode: number, payload: Uint8Array): void {
     this.#write(encodeFrame(opcode, payload));
   }
@@ -126,7 +125,7 @@ export class Outbox {
     this.#pongAt = this.#written;
   }
 
-  /** Queues what is held: nothing more will be. */
+  /** Queues the held frames: no more will follow. */
   finish(): void {
     const held = this.#held;
     this.#held = undefined;
@@ -134,7 +133,7 @@ export class Outbox {
     if (held !== undefined) { for (const frames of held.values()) this.#write(frames); }
   }
 
-  /** Nothing waits any more. True if somebody is to be told. */
+  /** All waiting bytes were sent. Returns whether `drain` is to be called. */
   drained(): boolean {
     this.finish();
     if (this.#ping !== undefined) this.pong(this.#ping);
@@ -143,7 +142,7 @@ export class Outbox {
     return behind;
   }
 
-  /** Keeps frames, and of what is held no more than the limit: the oldest goes. */
+  /** Holds frames, up to the limit: then the oldest are dropped. */
   #hold(slot: string, frames: Uint8Array, bytesMax: number): void {
     const held = this.#held ??= new Map();
     this.#release(slot);

@@ -14,10 +14,10 @@ import type { Address } from "../host/stream.ts";
 
 const SIGNATURE = Buffer.from("\r\n\r\n\0\r\nQUIT\n", "latin1");
 const LINE_BYTES_MAX = 107;
-/** Extensions may follow the addresses; more than this in all is malformed. */
+/** The most bytes of a header, extensions included. More is malformed. */
 const HEADER_BYTES_MAX = 4096;
 
-/** What has arrived of the header. */
+/** The progress of the header. */
 export type ProxyProgress =
   | { readonly state: "more" }
   | { readonly state: "malformed" }
@@ -25,7 +25,7 @@ export type ProxyProgress =
   | {
     readonly state: "header";
     readonly client: Address | undefined;
-    /** What follows the header. */
+    /** The bytes behind the header. */
     readonly rest: Uint8Array;
   };
 
@@ -36,7 +36,7 @@ const MALFORMED: ProxyProgress = { state: "malformed" };
 export class ProxyReader {
   #bytes: Uint8Array = EMPTY;
 
-  /** Takes the next bytes. To be called until it returns something other than "more". */
+  /** Reads the next bytes. Called until it returns something other than "more". */
   push(chunk: Uint8Array): ProxyProgress {
     const bytes = this.#bytes = concat([this.#bytes, chunk]);
     const seen = Math.min(bytes.length, SIGNATURE.length);

@@ -1,5 +1,5 @@
 /**
- * When a client connects again, and when it gives up. Quiet: time and chance are arguments.
+ * Decides when a client reconnects, and when it gives up. Quiet: time and random numbers are arguments.
  *
  *     failures      1          2          3          4
  *     delay      ½..1 × min   × 2        × 4        × 8   … up to max, or what Retry-After asks for
@@ -10,17 +10,17 @@ import { checkNames } from "../base/spelling.ts";
 import { isWireCode } from "./close.ts";
 import { OptionError } from "./options.ts";
 
-/** A server cannot hold a client off for longer with Retry-After. Milliseconds. */
+/** The limit of Retry-After. Milliseconds. */
 const RETRY_AFTER_MS_MAX = 3_600_000;
 
-/** How to connect again. */
+/** Options of reconnecting. */
 export interface ReconnectOptions {
   /** Milliseconds before the first attempt. Default 250. */
   readonly minDelay?: number | undefined;
-  /** Milliseconds that the delay grows to. Default 10000. */
+  /** The longest delay, in milliseconds. Default 10000. */
   readonly maxDelay?: number | undefined;
   /**
-   * The client gives up after this many failed attempts in a row; a connection that opens begins anew.
+   * The client gives up after this many failed attempts in a row; a connection that opens resets the count.
    * Default: never.
    */
   readonly attempts?: number | undefined;
@@ -40,7 +40,7 @@ const RECONNECT: Readonly<Record<keyof ReconnectOptions, true>> = {
 
 /** A client has given up. `cause` is the last failure. */
 export class ReconnectError extends Error {
-  /** Names the class of the error. */
+  /** The name of the class. */
   override readonly name = "ReconnectError";
   /** Stable code: `"reconnect"`. */
   readonly code = "reconnect";
@@ -54,7 +54,7 @@ export class Delay {
   readonly #stopStatuses: readonly number[];
   readonly #stopCodes: readonly number[];
   readonly #chance: () => number;
-  /** Doubles the delay: reset by a connection that lasts, so that one that opens and ends at once does not. */
+  /** How often the delay is doubled. Reset by a connection that lasts, not by one that ends at once. */
   #steps = 0;
   /** Failed attempts in a row. */
   #failures = 0;
@@ -87,19 +87,19 @@ export class Delay {
     this.#failures = 0;
   }
 
-  /** Returns true for a status after which another attempt is of no use. */
+  /** Returns whether the client gives up after this status. */
   stopsAt(status: number): boolean {
     return this.#stopStatuses.includes(status);
   }
 
-  /** Returns true for a close code after which the client must not come back. */
+  /** Returns whether the client gives up after this close code. */
   stopsWith(code: number): boolean {
     return this.#stopCodes.includes(code);
   }
 
   /**
-   * Returns the milliseconds to wait after a connection that lasted this long, 0 for an attempt that
-   * failed; `undefined`: it is given up. `retryAfterMs` is what the server asks for.
+   * Returns the delay in milliseconds after a connection that lasted `lastedMs` (0: a failed attempt); `undefined`
+   * to give up. `retryAfterMs` is requested by the server.
    */
   next(lastedMs: number, retryAfterMs: number = 0): number | undefined {
     if (lastedMs > this.#max) this.#steps = 0;
@@ -111,7 +111,7 @@ export class Delay {
   }
 }
 
-/** What a header Retry-After asks for, in milliseconds from `now`; 0 if it cannot be read. */
+/** Parses the header Retry-After: milliseconds from `now`; 0 if it is malformed. */
 export function retryAfterMs(header: string | undefined, now: number): number {
   if (header === undefined) return 0;
   if (/^\d{1,9}$/.test(header)) return Number(header) * 1000;

@@ -1,5 +1,5 @@
 /**
- * The answer to a client that asks for a WebSocket: RFC 6455, section 4.1. Quiet.
+ * The client's part of the opening handshake: RFC 6455, section 4.1. Quiet.
  *
  *     GET /chat HTTP/1.1                      ──▶ HTTP/1.1 101 Switching Protocols
  *     Host: example.org                           Upgrade: websocket
@@ -15,16 +15,16 @@ import { concat } from "../base/bytes.ts";
 import { type DeflateTerms, offerDeflate, readDeflateAnswer } from "./extension.ts";
 import { acceptKey, hasToken, parseHeader } from "./handshake.ts";
 
-/** The head of an answer may have this many bytes. */
+/** The most bytes of the head of a response. */
 const HEAD_BYTES_MAX = 16 * 1024;
 
-/** What a client asks for. */
+/** The request of a client. */
 export interface Asked {
   /** The path and the query. */
   readonly target: string;
   /** Host and port, as in the URL. */
   readonly host: string;
-  /** 16 bytes by chance, in base64. */
+  /** 16 random bytes, in base64. */
   readonly key: string;
   readonly protocols: readonly string[];
   readonly deflate: DeflateTerms | undefined;
@@ -32,17 +32,17 @@ export interface Asked {
   readonly headers: Iterable<readonly [string, string]>;
 }
 
-/** What has come of the answer. */
+/** The progress of the response. */
 export type Answer =
   | { readonly state: "more" }
-  /** It is open. `early` is what came behind the head. */
+  /** The WebSocket is open. `early`: the bytes behind the head. */
   | {
     readonly state: "open";
     readonly protocol: string | undefined;
     readonly deflate: DeflateTerms | undefined;
     readonly early: Uint8Array;
   }
-  /** The server does not want to, or broke a rule; `status` is its own, 0 if there is none. */
+  /** The server rejected it, or broke a rule; `status` is that of the response, 0 if there is none. */
   | {
     readonly state: "refused";
     readonly status: number;
@@ -51,7 +51,7 @@ export type Answer =
     readonly retryAfter: string | undefined;
   };
 
-/** The request. */
+/** Encodes the request. */
 export function encodeAsk(asked: Asked): Uint8Array {
   let text = `GET ${asked.target} HTTP/1.1\r\nHost: ${asked.host}\r\n` +
     `Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: ${asked.key}\r\n` +
@@ -66,7 +66,7 @@ export function encodeAsk(asked: Asked): Uint8Array {
   return Buffer.from(`${text}\r\n`, "latin1");
 }
 
-/** Reads the answer as its bytes come. */
+/** Reads the response as its bytes arrive. */
 export class AnswerReader {
   readonly #asked: Asked;
   #bytes: Uint8Array = new Uint8Array(0);
@@ -75,7 +75,7 @@ export class AnswerReader {
     this.#asked = asked;
   }
 
-  /** Takes the next chunk. To be called until it gives something other than "more". */
+  /** Reads the next chunk. Called until it returns something other than "more". */
   push(chunk: Uint8Array): Answer {
     const bytes = this.#bytes = concat([this.#bytes, chunk]);
     const text = Buffer.from(bytes.buffer).toString(
@@ -124,7 +124,7 @@ export class AnswerReader {
   }
 }
 
-/** By name in lower case; those that stand twice joined. `undefined` if there is none. */
+/** Returns the headers by name in lower case, repeated ones joined; `undefined` if one is malformed. */
 function readHeaders(lines: readonly string[]): Map<string, string> | undefined {
   const headers = new Map<string, string>();
   for (const line of lines) {

@@ -1,8 +1,8 @@
 /**
  * Writes one response: its head, and its body as it is produced.
  *
- *     a body at hand ──▶ head with its length ──▶ the body: at once, if it is a string or bytes
- *     one that takes time ──▶ head, "chunked" ──▶ each piece as it comes ──▶ the last chunk
+ *     a body that is available ──▶ head with its length ──▶ the body: at once, if it is a string or bytes
+ *     one that takes time ─────▶ head, "chunked" ──▶ each piece as it comes ──▶ the last chunk
  *
  * @module
  */
@@ -23,10 +23,10 @@ import {
 } from "./http.ts";
 import { takeStaticBody } from "./static_body.ts";
 
-/** A body made of a string or of bytes is there after three, on both runtimes. */
+/** A body of a string or bytes is available after three microtasks, on both runtimes. */
 const MICROTASKS_AT_HAND = 4;
 
-/** Pieces that are at hand are joined up to this many bytes, to learn how long the whole is. */
+/** Available pieces are joined up to this many bytes, to find the length of the body. */
 const AT_HAND_BYTES_MAX = 256 * 1024;
 
 /** A text of at most this many characters is joined with its head. */
@@ -34,20 +34,20 @@ const JOINED_TEXT_MAX = 4096;
 
 type Reader = ReadableStreamDefaultReader<Uint8Array>;
 
-/** Where the response goes. */
+/** Receives the response. */
 export interface ResponseSink {
-  /** The moment, for the header Date. */
+  /** Returns the value of the header Date. */
   date(): string;
   write(bytes: Uint8Array): void;
-  /** Resolves when there is room for more; `undefined`: there is. */
+  /** Resolves when there is room for more; `undefined` if there is. */
   room(): Promise<void> | undefined;
 }
 
-/** One response on its way. */
+/** One response. */
 export class ResponseWriter {
-  /** Its head has been written. */
+  /** Whether its head was written. */
   hasBegun = false;
-  /** Its client has hung up. */
+  /** Whether its client has closed. */
   isCancelled = false;
   readonly #head: RequestHead;
   readonly #response: Response;
@@ -72,17 +72,17 @@ export class ResponseWriter {
 
   /**
    * Returns `undefined` when all of it is written and the client has room; else a promise that resolves
-   * then, or when its client has hung up, and rejects if its body fails.
+   * then, or when its client has closed, and rejects if its body fails.
    */
   send(): Promise<void> | undefined {
     const { status } = this.#response;
-    // Before `body`, which would make a stream of it.
+    // Before reading `body`, which would create a stream.
     const whole = takeStaticBody(this.#response);
     if (whole !== undefined) return this.#sendWhole(whole);
     const { body } = this.#response;
     const framing = framingOf(this.#head, status, this.#lines.length, body !== null);
     const isBare = isBodiless(this.#head.method, status);
-    // After HEAD, the length is the one that GET's answer would have.
+    // For HEAD the length is that of the response to GET.
     const needsLength = this.#head.method === "HEAD" && framing.kind === "chunked";
     if (body !== null && (!isBare || needsLength)) return this.#pass(body, framing, isBare);
     this.#begin(framing, "");
@@ -90,14 +90,14 @@ export class ResponseWriter {
     return this.#sink.room();
   }
 
-  /** Stops producing it: nobody will read it. */
+  /** Cancels its body: the client will not read it. */
   cancel(reason: Error): void {
     this.isCancelled = true;
-    // It may have failed by itself, which has been reported then.
+    // An error of the body was reported already.
     this.#reader?.cancel(reason).catch(() => {});
   }
 
-  /** `text`: the body, if it is ASCII and goes with the head. */
+  /** `text`: the body, if it is ASCII and is written with the head. */
   #begin(framing: Framing, extra: string, text: string = ""): void {
     const { text: lines, hasDate } = this.#lines;
     const all = hasDate ? lines + extra : `${lines}${extra}date: ${this.#sink.date()}\r\n`;
@@ -106,7 +106,7 @@ export class ResponseWriter {
     this.#sink.write(encodeHead(headOf(status, all, framing, this.#farewell) + text));
   }
 
-  /** Sends a body that is at hand, with its length. */
+  /** Sends an available body, with its length. */
   #sendWhole(body: string | Uint8Array): Promise<void> | undefined {
     const { method } = this.#head;
     const { status } = this.#response;
@@ -127,7 +127,7 @@ export class ResponseWriter {
     return this.#sink.room();
   }
 
-  /** Passes a body on. What is at hand goes with the head; if that is all, its length is known. */
+  /** Sends a streamed body. Available pieces are sent with the head; if they are all, with the length. */
   async #pass(body: ReadableStream<Uint8Array>, wished: Framing, isBare: boolean): Promise<void> {
     const reader: Reader = this.#reader = body.getReader();
     let next = reader.read();
@@ -146,7 +146,7 @@ export class ResponseWriter {
       reader.cancel().catch(() => {});
       return this.#sink.room();
     }
-    // A client would take what follows for the rest of it, or the rest for what follows.
+    // Otherwise the client would confuse the body with the next response.
     const promised = framing.kind === "length" ? framing.length : Infinity;
     let sent = 0;
     const put = (bytes: Uint8Array): Promise<void> | undefined => {
@@ -173,7 +173,7 @@ export class ResponseWriter {
   }
 }
 
-/** What a promise resolves with within a few microtasks; `undefined`: it takes longer, or rejects. */
+/** Returns the value of a promise within a few microtasks; `undefined` if it takes longer or rejects. */
 async function atHand<T>(promise: Promise<T>): Promise<T | undefined> {
   let got: T | undefined;
   promise.then((value) => got = value, () => {});

@@ -1,12 +1,12 @@
 /**
- * Members of rooms that Firn does not serve: sockets of `Deno.serve`, of `Bun.serve` or of a framework, and
+ * Members of rooms that are not connections of `serve`: sockets of `Deno.serve`, of `Bun.serve` or of a framework, and
  * streams of server-sent events.
  *
  *     rooms.broadcast ─▶ Rooms ─▶ RoomTerms.messages: decoded once a batch ─┬─▶ SocketMember ─▶ socket.send
  *                                                                          └─▶ EventStream  ─▶ data: …
  *
- * A member that does not read is bounded as connections of `serve` are: at its `backpressureLimit` it is closed
- * or loses messages, and delays no other member.
+ * A member that does not read is limited as connections of `serve` are: at its `backpressureLimit` it is closed
+ * or misses messages, and delays no other member.
  *
  * @module
  */
@@ -20,7 +20,7 @@ import {
 } from "./backpressure.ts";
 import { type Member, RoomError, type RoomMessage, type Rooms, type RoomTerms } from "./rooms.ts";
 
-/** Bytes that may wait for a member that does not read, by default. */
+/** The default limit of bytes that wait for a member. */
 const BYTES_MAX = 1024 * 1024;
 const DEFAULTS: Backpressure = { bytesMax: BYTES_MAX, policy: "close" };
 
@@ -104,7 +104,7 @@ class SocketMember implements Member {
           return;
         }
       } catch {
-        // Some sockets throw once they are closed. The others of the room are not its business.
+        // Some sockets throw once they are closed, which must not affect other members.
         return;
       }
     }
@@ -163,7 +163,7 @@ export function eventStream(
   const headers = new Headers(options.headers);
   headers.set("content-type", "text/event-stream; charset=utf-8");
   headers.set("cache-control", "no-store");
-  // nginx would collect what it is sent until a buffer is full.
+  // Otherwise nginx would buffer the response.
   headers.set("x-accel-buffering", "no");
   return new Response(member.body, { headers });
 }
@@ -175,7 +175,7 @@ class EventStreamMember implements Member {
   readonly #keepAlive: ReturnType<typeof setInterval> | undefined;
   #controller!: ReadableStreamDefaultController<Uint8Array>;
   #isEnded = false;
-  /** Something was sent since the last look. */
+  /** Whether something was sent since the last check. */
   #isBusy = false;
 
   constructor(rooms: Rooms, limits: Backpressure, keepAliveMs: number) {
@@ -201,7 +201,7 @@ class EventStreamMember implements Member {
         this.#controller.enqueue(event);
       } else if (policy === "close") {
         this.#controller.error(new Error("the client does not read fast enough"));
-        // Not now: rooms are handing this batch out.
+        // Not now: a broadcast is in progress.
         queueMicrotask(() => this.end());
         this.#isEnded = true;
         return;
@@ -226,7 +226,7 @@ class EventStreamMember implements Member {
 
 const KEEP_ALIVE: Uint8Array = utf8(":\n\n");
 
-/** An event as the standard has it: a line of `data` for each line of the text. */
+/** Encodes an event: a line of `data` for each line of the text. */
 function eventOf(message: RoomMessage): Uint8Array {
   if (typeof message !== "string") {
     return utf8(`event: binary\ndata: ${Buffer.from(message).toString("base64")}\n\n`);

@@ -1,19 +1,21 @@
 /**
- * Rooms: named sets of connections on this node, and the fast way to all of their members.
+ * Rooms: named sets of connections on this node, with fast broadcasts to their members.
  *
  *     broadcast(r, a) ┐                          ┌─▶ member 1 ─┐
  *     broadcast(r, b) ├─▶ batch: [a][b][c] ─seal─┼─▶ member 2 ─┼─ one write each, when the turn ends
  *     broadcast(r, c) ┘   encoded once           └─▶ member 3 ─┘
  *
- * Members whose peers inflate get it compressed, which is done once for all of them.
+ * For members with compression it is compressed once.
  *
- * What is broadcast to a room in one turn is encoded once, one frame behind the other, into the open
- * batch; sealing it copies it out once, and every member's stream is handed the same bytes. At most
- * one batch is open. Order holds because whatever could be told apart from the outside seals it
- * first: a broadcast to another room, a direct send to a member, a join, a leave.
+ * The broadcasts to a room in one turn are encoded once, as consecutive frames, into the open batch. Sealing
+ * copies it once, and every member's stream receives the same bytes. At most one batch is open. Order is kept
+ * because everything that depends on it seals the batch first: a broadcast to another room, a direct send to a
+ * member, a join, a leave.
  *
- * Membership belongs to this node alone. Other nodes hear of a broadcast through the {@linkcode
- * Relay}, and theirs come in through {@linkcode Rooms.deliver}, which tells nobody else.
+ * Membership is local to this node. Broadcasts are sent to other nodes by the {@linkcode Relay}, and theirs
+ * arrive by {@linkcode Rooms.deliver}, which does not forward them.
+ *
+ * Longer than 400 lines with its public options: the batch and its order are one mechanism.
  *
  * @module
  */
@@ -24,39 +26,38 @@ import type { SharedCompression } from "./deflate.ts";
 import { appendMessage, checkBytes, encodeMessage, messagesIn } from "./frame.ts";
 import { Scratch } from "./scratch.ts";
 
-/** A room's name has at most this many bytes of UTF-8. */
+/** The longest name of a room, in bytes of UTF-8. */
 export const ROOM_NAME_BYTES_MAX = 255;
 
 /**
- * A message to a room has at most this many bytes by default: what one frame between nodes carries beside the
- * longest name of a room. It holds on a node without a cluster too, so that a program that works alone works
- * on several nodes.
+ * The default limit of a message to a room, in bytes: what fits into one frame between nodes with the longest
+ * name of a room. It applies without a cluster too, so that a program that works alone works on several nodes.
  */
 export const ROOM_MESSAGE_BYTES_MAX: number = 16 * 1024 * 1024 - 262;
 
-/** A member is in at most this many rooms by default. */
+/** The default limit of the rooms of a member. */
 const ROOMS_MAX = 1000;
 
 /** A message to a room: a string is sent as text, bytes as binary. */
 export type RoomMessage = string | Uint8Array;
 
-/** What a room needs of a connection. */
+/** A member of rooms: a connection, or one of `roomMember`. */
 export interface Member {
   /**
-   * Receives whole RFC 6455 frames (unmasked, unfragmented) for a room, in memory that does not change any more.
-   * A member that sends messages and not frames reads them from {@linkcode RoomTerms.messages}. Must not call
+   * Receives whole RFC 6455 frames (unmasked, unfragmented) for a room, in a buffer that is not changed any more.
+   * A member that sends messages in place of frames reads them from {@linkcode RoomTerms.messages}. Must not call
    * back into rooms.
    */
   sendShared(frames: Uint8Array, room: RoomTerms): void;
-  /** Lays them out for this member and others like it. Default: they stay as they are. */
+  /** Compresses the frames for this member and others with the same parameters. Default: no compression. */
   readonly packing?: SharedCompression | undefined;
 }
 
-/** What a member is told of the room that it is sent something for. */
+/** The room of a broadcast, as its members receive it. */
 export interface RoomTerms {
-  /** Its name. */
+  /** The name of the room. */
   readonly name: string;
-  /** What happens to members that do not read fast enough; `undefined`: what their server says. */
+  /** The backpressure options of the room; `undefined` for those of the member's server. */
   readonly backpressure: BackpressureOptions | undefined;
   /**
    * Returns the messages in frames that {@linkcode Member.sendShared} received: strings for text, bytes for
@@ -65,45 +66,45 @@ export interface RoomTerms {
   messages(frames: Uint8Array): readonly RoomMessage[];
 }
 
-/** How a broadcast reaches the rooms of other nodes: filled by the cluster. */
+/** Broadcasts to the rooms of other nodes: implemented by `cluster/room_relay.ts`. */
 export interface Relay {
-  /** Tells the other nodes, once each. */
+  /** Sends a broadcast to each other node once. */
   broadcast(room: string, data: RoomMessage): void;
 }
 
 /** Calls a task at the end of this turn, before streams send. A `Host` is one. */
 export interface TurnEnd {
-  /** Runs `task` then. */
+  /** Runs `task` at the end of this turn. */
   atFlush(task: () => void): void;
 }
 
 /** Limits of {@linkcode Rooms}. */
 export interface RoomsOptions {
-  /** A member may be in this many rooms; joining one more throws. Default 1000. */
+  /** The most rooms of a member; joining one more throws. Default 1000. */
   readonly roomsMax?: number | undefined;
   /** The longest message, in bytes; a longer one throws and is sent to no member. Default 16 MiB - 262. */
   readonly messageBytesMax?: number | undefined;
 }
 
-/** Why a room cannot be joined, in one word. */
+/** The reason of a {@linkcode RoomError}. */
 export type RoomFault =
   /** The name is empty, longer than 255 bytes of UTF-8, or has a lone surrogate. */
   | "badroom"
-  /** The connection is in as many rooms as it may. */
+  /** The member is in the most rooms already. */
   | "toomanyrooms"
-  /** The message is longer than a node may send to others. It was sent to no member, on no node. */
+  /** The message is longer than a node can send to others. It was sent to no member. */
   | "toolarge"
-  /** An option of the room cannot be. */
+  /** An option of the room is invalid. */
   | "badoption";
 
 /** Thrown by {@linkcode Rooms} when a room cannot be joined or broadcast to. */
 export class RoomError extends RangeError {
-  /** Tells the class of the error. */
+  /** The name of the class. */
   override readonly name = "RoomError";
-  /** Which of the reasons. */
+  /** The reason. */
   readonly code: RoomFault;
 
-  /** With its code and words. */
+  /** Takes the code and the message. */
   constructor(code: RoomFault, message: string) {
     super(message);
     this.code = code;
@@ -115,7 +116,7 @@ class Room implements RoomTerms {
   readonly name: string;
   readonly backpressure: BackpressureOptions | undefined;
   readonly members: Set<Member>;
-  /** The frames that were decoded last, and what is in them. */
+  /** The frames that were decoded last, and their messages. */
   #frames: Uint8Array | undefined;
   #messages: readonly RoomMessage[] = [];
 
@@ -133,14 +134,14 @@ class Room implements RoomTerms {
     return this.#messages;
   }
 
-  /** Drops what {@linkcode messages} keeps: all members have it. */
+  /** Drops the cache of {@linkcode messages}, after all members received them. */
   forget(): void {
     this.#frames = undefined;
     this.#messages = [];
   }
 }
 
-/** Bytes of the open batch that one member is not to get. */
+/** Bytes of the open batch that are not sent to one member. */
 interface Exclusion {
   readonly from: number;
   readonly to: number;
@@ -168,58 +169,57 @@ const NO_ROOMS: ReadonlySet<string> = new Set();
  * ```
  */
 export class Rooms {
-  /** Tells other nodes what is broadcast here. Empty on a node without a cluster. */
+  /** Broadcasts to other nodes. `undefined` without a cluster. */
   relay: Relay | undefined;
 
   readonly #turn: TurnEnd;
   readonly #roomsMax: number;
   readonly #messageBytesMax: number;
   readonly #rooms: Map<string, Room> = new Map();
-  /** Which rooms each member is in. Who is in none is not here. */
+  /** The rooms of each member. Members without rooms are not included. */
   readonly #joined: Map<Member, Set<string>> = new Map();
-  /** Rooms with a say of their own on backpressure, with or without members. */
+  /** Rooms with backpressure options, with or without members. */
   readonly #limits: Map<string, BackpressureOptions> = new Map();
 
-  /** The batch, from 0 up to `#length`. A turn's frames past its end seal it first. */
+  /** The batch, from 0 up to `#length`. It is sealed when it is full. */
   readonly #scratch: Scratch = new Scratch();
   #length = 0;
-  /** Whose batch is open. */
+  /** The room of the open batch. */
   #open: Room | undefined;
-  /** Who is not to get what of the open batch. */
+  /** The parts of the open batch that are not sent to some members. */
   readonly #exclusions: Map<Member, Exclusion[]> = new Map();
-  /** The end of this turn will seal. */
+  /** Whether the end of this turn will seal the batch. */
   #armed = false;
   readonly #endTurn = (): void => {
     this.#armed = false;
     this.#seal();
   };
 
-  /** `turn` tells when this turn ends. */
+  /** `turn` runs tasks at the end of a turn. */
   constructor(turn: TurnEnd, options: RoomsOptions = {}) {
     this.#turn = turn;
     this.#roomsMax = options.roomsMax ?? ROOMS_MAX;
     this.#messageBytesMax = options.messageBytesMax ?? ROOM_MESSAGE_BYTES_MAX;
   }
 
-  /** How many rooms have members here. */
+  /** The number of rooms with members on this node. */
   get count(): number {
     return this.#rooms.size;
   }
 
-  /** Returns the names of the rooms that have members here. */
+  /** Returns the names of the rooms with members on this node. */
   names(): IterableIterator<string> {
     return this.#rooms.keys();
   }
 
-  /** Who is in a room, here. It changes as they come and go. */
+  /** Returns the members of a room on this node: a live view. */
   members(room: string): ReadonlySet<Member> {
     return this.#rooms.get(room)?.members ?? NO_MEMBERS;
   }
 
   /**
-   * Says what happens to members of a room, here, that do not read what is broadcast to it fast
-   * enough; `undefined`: what their server says again. It stays until it is said anew, whoever comes
-   * and goes. Throws {@linkcode RoomError}.
+   * Sets the backpressure options of a room on this node, for members that read too slowly; `undefined` restores
+   * those of their server. They stay until they are set again. Throws {@linkcode RoomError}.
    *
    * @example Prices, of which only the latest matters
    * ```ts
@@ -245,12 +245,12 @@ export class Rooms {
     this.#rooms.set(room, this.#make(room, known.members));
   }
 
-  /** The rooms that a member is in. It changes as it comes and goes. */
+  /** Returns the rooms of a member: a live view. */
   of(member: Member): ReadonlySet<string> {
     return this.#joined.get(member) ?? NO_ROOMS;
   }
 
-  /** Adds a member. Being in it already changes nothing. Throws {@linkcode RoomError}. */
+  /** Adds a member, unless it is in the room already. Throws {@linkcode RoomError}. */
   join(room: string, member: Member): void {
     const joined = this.#joined.get(member);
     if (joined?.has(room)) return;
@@ -264,7 +264,7 @@ export class Rooms {
     const known = this.#rooms.get(room);
     if (known === undefined) this.#rooms.set(room, this.#make(room, new Set([member])));
     else {
-      // What was broadcast before is not for the newcomer.
+      // Earlier broadcasts are not sent to the new member.
       if (this.#open === known) this.#seal();
       known.members.add(member);
     }
@@ -272,7 +272,7 @@ export class Rooms {
     else joined.add(room);
   }
 
-  /** Takes a member out. It still gets what was broadcast before. */
+  /** Removes a member. Earlier broadcasts are still sent to it. */
   leave(room: string, member: Member): void {
     const joined = this.#joined.get(member);
     if (joined === undefined || !joined.delete(room)) return;
@@ -280,7 +280,7 @@ export class Rooms {
     this.#remove(room, member);
   }
 
-  /** Takes a member out of all rooms. */
+  /** Removes a member from all rooms. */
   leaveAll(member: Member): void {
     const joined = this.#joined.get(member);
     if (joined === undefined) return;
@@ -306,19 +306,19 @@ export class Rooms {
   }
 
   /**
-   * Sends to the members here alone: a broadcast that another node has relayed. `text`: bytes are
+   * Sends to the members of this node only: a broadcast of another node. `text`: bytes are
    * valid UTF-8, to be sent as text.
    */
   deliver(room: string, data: RoomMessage, text: boolean = typeof data === "string"): void {
     this.#append(room, data, undefined, text);
   }
 
-  /** Hands out what is still open for this member, so that what it is sent next comes after. */
+  /** Sends the open batch if this member is in its room, so that a direct message stays in order. */
   settle(member: Member): void {
     if (this.#open?.members.has(member)) this.#seal();
   }
 
-  /** Adds a message to its room's batch. False if nobody here is in that room. */
+  /** Adds a message to its room's batch. Returns false if the room has no member on this node. */
   #append(name: string, data: RoomMessage, except: Member | undefined, text: boolean): boolean {
     const room = this.#rooms.get(name);
     if (room === undefined) return false;
@@ -341,7 +341,7 @@ export class Rooms {
     this.#turn.atFlush(this.#endTurn);
   }
 
-  /** The batch is full, or the message is larger than any batch. */
+  /** Handles a message when the batch is full, or that is larger than any batch. */
   #large(room: Room, data: RoomMessage, except: Member | undefined, text: boolean): void {
     if (this.#length > 0) {
       this.#begin(room);
@@ -358,7 +358,7 @@ export class Rooms {
     else exclusions.push({ from, to });
   }
 
-  /** Hands the open batch to its members. */
+  /** Sends the open batch to its members. */
   #seal(): void {
     const room = this.#open;
     if (room === undefined) return;
@@ -384,10 +384,10 @@ export class Rooms {
     return new Room(name, this.#limits.get(name), members);
   }
 
-  /** Throws if other nodes could not be sent this: then no member here is sent it either. */
+  /** Throws if the message is too long for other nodes: then it is sent to no member. */
   #checkLength(room: string, data: RoomMessage): void {
     if (typeof data !== "string") checkBytes(data);
-    // Three bytes are the most that one unit of a string can take.
+    // UTF-8 has at most three bytes for each code unit.
     if (data.length * (typeof data === "string" ? 3 : 1) <= this.#messageBytesMax) return;
     const length = typeof data === "string" ? utf8(data).length : data.length;
     if (length <= this.#messageBytesMax) return;
@@ -407,7 +407,7 @@ export class Rooms {
   }
 }
 
-/** Hands the same frames to all but some, packed once for each way of packing. */
+/** Sends the same frames to all members but some, compressed once per kind of compression. */
 function handOut(
   room: Room,
   frames: Uint8Array,
@@ -428,7 +428,7 @@ function handOut(
   room.forget();
 }
 
-/** Hands out what lies between the exclusions, which are in order and do not overlap. */
+/** Sends the parts between the exclusions, which are in order and do not overlap. */
 function handOutAround(
   member: Member,
   room: Room,
@@ -445,7 +445,7 @@ function handOutAround(
 
 function checkName(room: string): void {
   if (room.length > 0 && room.isWellFormed()) {
-    // Three bytes are the most that one unit of a string can take.
+    // UTF-8 has at most three bytes for each code unit.
     if (room.length * 3 <= ROOM_NAME_BYTES_MAX || utf8(room).length <= ROOM_NAME_BYTES_MAX) return;
   }
   const shown = JSON.stringify(room.length > 40 ? `${room.slice(0, 40)}…` : room);

@@ -1,24 +1,23 @@
 /**
- * Memory for work in progress, with every view of it made once: a new view costs more than what is
- * done with most frames. A server has two, one to read in and one to write in; nothing stays in
- * them from one call to the next.
+ * A buffer for temporary data, with all its views created once: a new view costs more than processing most
+ * frames. A server has two, for reading and for writing; their content is valid within one call only.
  *
  * @module
  */
 import { Buffer } from "node:buffer";
 
-/** How much is worked on at a time. A multiple of four, so that pieces keep the mask's phase. */
+/** The size of the buffer: a multiple of four, so that pieces keep the phase of the mask. */
 export const SCRATCH_BYTES: number = 64 * 1024;
 
-/** One piece of memory and four ways to look at it. */
+/** One buffer and four views of it. */
 export class Scratch {
-  /** As bytes. */
+  /** Bytes. */
   readonly bytes: Uint8Array<ArrayBuffer>;
-  /** For words at any offset. */
+  /** Words at any offset. */
   readonly view: DataView<ArrayBuffer>;
-  /** For words at offsets that four divides. */
+  /** Words at multiples of four. */
   readonly words: Int32Array<ArrayBuffer>;
-  /** For text. */
+  /** Text. */
   readonly text: Buffer;
 
   constructor(capacity: number = SCRATCH_BYTES) {

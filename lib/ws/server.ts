@@ -1,11 +1,11 @@
 /**
- * The WebSocket server: listens, lets arrivals in, keeps count and time, and stops.
+ * The WebSocket server: listens, accepts and counts connections, applies time limits, and stops.
  *
- *     accept ──▶ HttpConnection ──101──▶ WebSocketConnection ──▶ gone
- *                 ▲  │ └──── answered, refused, late ─────▶ gone
- *                 └──┘ answered: it rests until its next request
+ *     accept ──▶ HttpConnection ──101──▶ WebSocketConnection ──▶ closed
+ *                 ▲  │ └──── answered, rejected, late ────▶ closed
+ *                 └──┘ answered: it waits for its next request
  *
- * One timer sweeps over all of them; nothing is armed per connection or per message.
+ * One timer checks all of them; there is no timer per connection or message.
  *
  * @module
  */
@@ -35,27 +35,27 @@ import { logLines } from "./log_line.ts";
 import { Rooms } from "./rooms.ts";
 import { Scratch } from "./scratch.ts";
 
-/** This many refused with 503 may be on their way out at once; more are cut off. */
+/** How many rejections with 503 may be in progress at once; further connections are aborted. */
 const TURNED_AWAY_MAX = 100;
 
-/** Bytes of WebSocket messages that have arrived in part, at most, unless one alone may have more. */
+/** The most bytes of incomplete WebSocket messages, unless a single one may have more. */
 const INCOMPLETE_BYTES_MAX: number = 256 * 1024 * 1024;
 
-/** So many are said goodbye to at once when a server stops, so many milliseconds apart. */
+/** The default batch size of `stop`, and the milliseconds between batches. */
 const STOP_BATCH_SIZE = 1000;
 const STOP_BATCH_MS = 100;
 
-/** How to stop. */
+/** Options of `stop`. */
 export interface StopOptions {
-  /** How many connections are closed at once, the oldest first. Default 1000. */
+  /** How many connections are closed in one batch, the oldest first. Default 1000. */
   readonly batchSize?: number | undefined;
-  /** Milliseconds between one batch and the next: so that not all come back at once. Default 100. */
+  /** Milliseconds between batches, so that clients do not reconnect all at once. Default 100. */
   readonly batchInterval?: number | undefined;
   /** The code of the close frames. Default 1001: going away. */
   readonly code?: number | undefined;
-  /** Its reason; cut to 123 bytes. */
+  /** The reason in the close frames, cut to 123 bytes. Default: none. */
   readonly reason?: string | undefined;
-  /** Milliseconds, from the last batch on, until those who have not gone are cut off. Default 5000. */
+  /** Milliseconds after the last batch until open connections are aborted. Default 5000. */
   readonly timeout?: number | undefined;
 }
 
@@ -63,25 +63,25 @@ export interface StopOptions {
 export interface Server extends AsyncDisposable {
   /** The address that it listens on. */
   readonly hostname: string;
-  /** The port that it really has. */
+  /** The actual port. */
   readonly port: number;
-  /** Where to connect, with `ws:` or `wss:`. */
+  /** The URL to connect to, with `ws:` or `wss:`. */
   readonly url: string;
-  /** How many WebSockets are open, or not quite closed. */
+  /** The number of WebSockets that are open or closing. */
   readonly connections: number;
-  /** What its connections join. */
+  /** The rooms of its connections. */
   readonly rooms: Rooms;
   /**
-   * Shows this certificate from now on; connections that are open stay. Throws an `OptionError` on a
-   * server without TLS.
+   * Replaces the certificate for new connections; open ones stay. Throws an `OptionError` on a server without
+   * TLS.
    */
   reload(options: { readonly tls: { readonly cert: string; readonly key: string } }): void;
-  /** Accepts no more, says goodbye to everybody, and resolves when all are gone. */
+  /** Stops accepting, and closes all connections. Resolves when all are closed. */
   stop(options?: StopOptions): Promise<void>;
 }
 
 /**
- * Serves WebSockets. Rejects with an `OptionError` or a `ListenError`. With a system its connections are
+ * Serves WebSockets. Rejects with an `OptionError` or a `ListenError`. With a system, its connections are
  * actors. `report` is called when the listener fails while it is open, and when it recovers.
  *
  * @example
@@ -112,21 +112,21 @@ class WebSocketServer<Data> implements Server {
   readonly #limits: Limits;
   readonly #report: ((address: string, report: ListenerReport) => void) | undefined;
   readonly #arrivals = new Set<HttpConnection<Data>>();
-  /** Those of them that were refused because there was no room: they take up none. */
+  /** Those that are being rejected because the server is full; they are not counted. */
   readonly #turnedAway = new Set<HttpConnection<Data>>();
-  /** Those that wait for their next request, the one that has for longest first. */
+  /** Those that wait for their next request, the longest waiting first. */
   readonly #resting = new Set<HttpConnection<Data>>();
   readonly #connections = new Set<WebSocketConnection<Data>>();
-  /** How many connections each client has. */
+  /** The number of connections of each client. */
   readonly #clients = new ClientCounts();
   readonly #arrivalTerms: HttpConnectionTerms<Data>;
   readonly #connectionTerms: ConnectionTerms<Data>;
   #lastId = 0;
   #listener: Listener | undefined;
   #sweep: { cancel(): void } | undefined;
-  /** The one stop; called again, it is the same. */
+  /** The promise of the first `stop`. */
   #stopped: Promise<void> | undefined;
-  /** Called when the last one has gone. */
+  /** Called when the last connection has closed. */
   #empty: (() => void) | undefined;
 
   constructor(
@@ -274,8 +274,8 @@ class WebSocketServer<Data> implements Server {
   }
 
   /**
-   * Frees a place for one more: that of the connection that has rested longest, or else of the oldest
-   * silent one of the address that has most silent ones, if those are more than the newcomer would have.
+   * Makes room for one more: closes the connection that has waited longest for a request, or else the oldest
+   * silent one of the address with most silent ones, if those are more than the newcomer would have.
    */
   #makeRoom(newcomer: Address): boolean {
     const [longest] = this.#resting;
@@ -287,7 +287,7 @@ class WebSocketServer<Data> implements Server {
     for (const each of this.#arrivals) {
       if (each.isSilent && !this.#turnedAway.has(each)) silent.enter(each.peer);
     }
-    // Its own new connection is silent too.
+    // The new connection is silent too.
     let most = silent.of(newcomer);
     let victim: HttpConnection<Data> | undefined;
     for (const each of this.#arrivals) {
@@ -299,7 +299,7 @@ class WebSocketServer<Data> implements Server {
     return victim !== undefined;
   }
 
-  /** True if a trusted proxy speaks for this client: one of its connections serves many. */
+  /** Returns whether the client is behind a trusted proxy, whose connections serve many clients. */
   #isProxied(peer: Address, client: Address): boolean {
     return peer !== client && this.#limits.trustedProxies?.has(peer.hostname) === true;
   }
@@ -364,7 +364,7 @@ class WebSocketServer<Data> implements Server {
 /** Stands for a timer that was never set. */
 const IDLE = { cancel(): void {} };
 
-/** Throws {@linkcode OptionError} for options of a stop that cannot be. */
+/** Throws {@linkcode OptionError} if an option of `stop` is invalid. */
 function checkStop({ batchSize = 1, batchInterval = 0, timeout = 0 }: StopOptions): void {
   if (!(batchSize >= 1)) throw new OptionError(`option batchSize is ${batchSize}: use 1 or more`);
   for (const [name, ms] of Object.entries({ batchInterval, timeout })) {

@@ -2,26 +2,26 @@
  * Reads a response's body without a stream, where it is a string or bytes. Quiet.
  *
  * `response.body` makes a stream of such a body. On Deno the stream and its reader cost twice as much as
- * everything else that an answer needs, and Deno's own server does without: it reads the string from the
- * response's fields. They are found by what they hold, in a response made for that; where they are not
- * found (on Bun, whose classes have none; in a later Deno, perhaps) each body is read as a stream.
+ * the rest of a response, and Deno's own server reads the string from internal fields of the response. These are
+ * found by their content, in a response that is made for it; if they are not found (on Bun, or in a later
+ * Deno), each body is read as a stream.
  *
  * @module
  */
 
-/** The fields of a response, as far as they are used here. */
+/** The internal fields of a response that are used here. */
 interface Fields {
   readonly body?: { readonly streamOrStatic?: Holder | undefined } | undefined;
 }
 
-/** The property that holds a response's fields; `undefined` if there is none. */
+/** The property with the internal fields of a response; `undefined` if it is not found. */
 const FIELDS: symbol | undefined = findFields();
 
 type Holder = { readonly body?: unknown; consumed?: unknown };
 
 /**
- * Takes the body of a response, which is read then, if it is a string or bytes; otherwise returns
- * `undefined`. To be called after the response's headers were looked at.
+ * Returns the body of a response, which is then marked as read, if it is a string or bytes; otherwise `undefined`.
+ * Called after the response's headers were read.
  */
 export function takeStaticBody(response: Response): string | Uint8Array | undefined {
   const holder = holderOf(response);
@@ -35,7 +35,7 @@ export function isRead(response: Response): boolean {
   return holderOf(response) === undefined && (response.bodyUsed || response.body?.locked === true);
 }
 
-/** What holds a string or bytes that have not been read. */
+/** Returns the field with an unread string or bytes. */
 function holderOf(response: Response): Holder | undefined {
   if (FIELDS === undefined) return undefined;
   const fields = (response as unknown as Record<symbol, Fields | undefined>)[FIELDS];

@@ -1,10 +1,10 @@
 /**
- * Which peers are proxies whose word counts, and for whom they speak. Quiet.
+ * Trusted proxies, and the client addresses that they report. Quiet.
  *
  *     client ──▶ proxy 1 ──▶ proxy 2 ──▶ us        X-Forwarded-For: client, proxy 1
  *
  * The list is read from its end: each trusted proxy added the address it saw. The first address that is
- * not a trusted proxy is the client; what stands before it may be invented.
+ * not a trusted proxy is the client; entries before it may be forged.
  *
  * @module
  */
@@ -17,7 +17,7 @@ import { headerOf, type RequestHead } from "./handshake.ts";
 export class TrustedProxies {
   readonly #list = new BlockList();
 
-  /** Of addresses such as `"10.0.0.1"` and networks such as `"10.0.0.0/8"`; throws what `fail` makes. */
+  /** `entries`: addresses such as `"10.0.0.1"` and networks such as `"10.0.0.0/8"`. Throws the error of `fail`. */
   constructor(entries: readonly string[], fail: (words: string) => Error) {
     for (const entry of entries) {
       const [address = "", prefix, ...more] = String(entry).split("/");
@@ -34,14 +34,14 @@ export class TrustedProxies {
     }
   }
 
-  /** True for the address of a trusted proxy. */
+  /** Returns whether an address is of a trusted proxy. */
   has(address: string): boolean {
     const plain = plainAddress(address);
     const family = isIP(plain);
     return family !== 0 && this.#list.check(plain, family === 6 ? "ipv6" : "ipv4");
   }
 
-  /** The client of a request that came from `remote`: the port is 0 where the proxy does not name it. */
+  /** Returns the client of a request from `remote`; the port is 0 if the proxy does not report it. */
   client(head: RequestHead, remote: Address): Address {
     if (!this.has(remote.hostname)) return remote;
     const forwarded = headerOf(head, "x-forwarded-for");
@@ -56,7 +56,7 @@ export class TrustedProxies {
     return client;
   }
 
-  /** The scheme that the client used, where a trusted proxy names it. */
+  /** Returns the client's scheme, if a trusted proxy reports it. */
   scheme(head: RequestHead, remote: Address): "http" | "https" | undefined {
     if (!this.has(remote.hostname)) return undefined;
     const proto = headerOf(head, "x-forwarded-proto")?.split(",").at(-1)?.trim().toLowerCase();
@@ -65,7 +65,7 @@ export class TrustedProxies {
   }
 }
 
-/** `address`, `address:port` or `[address]:port`. */
+/** Parses `address`, `address:port` or `[address]:port`. */
 function parseHop(text: string): Address | undefined {
   if (isIP(text) !== 0) return { hostname: text, port: 0 };
   const found = /^(?:\[([^\]]+)\]|([\d.]+))(?::(\d{1,5}))?$/.exec(text);

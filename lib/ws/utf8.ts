@@ -1,6 +1,6 @@
 /**
- * Whether bytes that come in pieces are UTF-8 so far. A wrong byte is found in the piece that it
- * comes in; a character may be cut by the border of two pieces.
+ * Validates UTF-8 that arrives in pieces. An invalid byte is found in its piece; a character may be split between
+ * two pieces.
  *
  *     lead byte   needs   the next byte is within
  *     00..7f      0
@@ -17,23 +17,23 @@
  */
 import { isUtf8 } from "node:buffer";
 
-/** Below this length a call into the runtime costs more than it saves. */
+/** From this length on, the runtime's own function is faster. */
 const NATIVE_FROM_BYTES = 32;
 
-/** The place within a character, between one piece and the next. */
+/** The state between two pieces. */
 export class Utf8Check {
-  /** Bytes that the character still needs. */
+  /** The number of missing bytes of the current character. */
   #needed = 0;
   /** Bounds of the next byte. */
   #least = 0x80;
   #most = 0xbf;
 
-  /** True if no character is cut off: the text may end here. */
+  /** Whether no character is incomplete, so that the text may end here. */
   get whole(): boolean {
     return this.#needed === 0;
   }
 
-  /** Looks at the bytes `from` up to `to`. False if they cannot be UTF-8, whatever follows. */
+  /** Checks the bytes `from` up to `to`. Returns false if they are not UTF-8, whatever follows. */
   push(bytes: Uint8Array, from: number, to: number): boolean {
     let at = from;
     while (at < to && this.#needed > 0) if (!this.#byte(bytes[at++]!)) return false;
@@ -65,7 +65,7 @@ export class Utf8Check {
   }
 }
 
-/** Where the last character that may be cut off begins; `to` if the last byte ends one. */
+/** Returns where an incomplete last character begins; `to` if there is none. */
 function lastBorder(bytes: Uint8Array, to: number): number {
   for (let back = 1; back <= 3; back++) {
     const byte = bytes[to - back]!;

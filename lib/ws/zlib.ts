@@ -1,18 +1,16 @@
 /**
- * Raw deflate as WebSockets need it, synchronous: the one file that knows how the platform's zlib is
- * made to do so.
+ * Synchronous raw deflate for WebSockets. Only this file uses internals of the platform's zlib.
  *
  *     compress   payload ─▶ deflate, flushed ─▶ … 00 00 ff ff ─▶ without these four
- *     inflate    bytes, in pieces or whole, then 00 00 ff ff ─▶ payload, never longer than it may be
+ *     inflate    bytes, in pieces or whole, then 00 00 ff ff ─▶ payload, up to a limit
  *
  * The public functions of `node:zlib` are either asynchronous, with a job of the thread pool and two
- * callbacks for every message, or make and drop a whole engine for each (and Deno's have no regard
- * for a dictionary). What both runtimes have beneath them, as Node has, is `writeSync` of the handle:
- * 1 to 2 µs for a message of 1 KiB that continues another, 9 to 13 µs for one that stands alone, on
- * both. Where it is missing, engines are made and dropped, and {@linkcode hasMemory} is false: then
- * nothing is agreed on that needs one to remember.
+ * callbacks for every message, or create a new engine for each (and Deno's ignore a
+ * dictionary). Both runtimes, like Node, have `writeSync` of the internal handle: 1 to 2 µs for a message of
+ * 1 KiB with context, 9 to 13 µs for one without. Where it is missing, engines are created per message, and
+ * {@linkcode hasMemory} is false: then context takeover is not negotiated.
  *
- * An engine that remembers takes some 225 KiB to compress (less with a smaller window and `memLevel`)
+ * An engine with context takes some 225 KiB to compress (less with a smaller window and `memLevel`)
  * and 20 to 30 KiB to inflate, beside the heap.
  *
  * @module
@@ -22,28 +20,28 @@ import { concat, EMPTY } from "../base/bytes.ts";
 
 const { Z_SYNC_FLUSH } = zlib.constants;
 
-/** What a flush ends with, and what a sender leaves out: RFC 7692, section 7.2.1. */
+/** The bytes at the end of a flush, which a sender omits: RFC 7692, section 7.2.1. */
 const TAIL: Uint8Array = Uint8Array.of(0x00, 0x00, 0xff, 0xff);
 
-/** An empty block: what an empty message consists of. */
+/** An empty block: the payload of an empty message. */
 const EMPTY_BLOCK: Uint8Array = Uint8Array.of(0x00);
 
-/** How much is made at a time. */
+/** The size of the output buffer. */
 const OUTPUT_BYTES = 64 * 1024;
 
-/** A window of 256 bytes is one that zlib inflates but does not compress with; 512 it takes for it. */
+/** zlib cannot compress with a window of 256 bytes, only inflate; it uses 512 instead. */
 const DEFLATE_BITS_MIN = 9;
 
 /**
- * So many blocks of one message may say that they are the last; more are no message. Each begins the
- * engine anew, which costs a microsecond or two for no more than two bytes.
+ * The most blocks of one message that are marked as last; more are rejected. Each resets the engine, which takes
+ * a microsecond or two for as few as two bytes.
  */
 const LAST_BLOCKS_MAX = 64;
 
-/** Compressed so, a message refers to nothing but its last byte. Right for any window. */
+/** With this strategy a message refers only to its previous byte, which is valid for any window. */
 const { Z_RLE, Z_DEFAULT_STRATEGY } = zlib.constants;
 
-/** The handle beneath a stream of `node:zlib`. */
+/** The internal handle of a stream of `node:zlib`. */
 interface Handle {
   writeSync(
     flush: number,
@@ -58,15 +56,15 @@ interface Handle {
   onerror: (...what: unknown[]) => void;
 }
 
-/** A stream of `node:zlib`, from within. */
+/** The internals of a stream of `node:zlib`. */
 interface Stream {
   readonly _handle?: Partial<Handle> | null;
-  /** After a write: how much of the output was left, and how much of the input. */
+  /** After a write: the remaining bytes of the output and of the input. */
   readonly _writeState?: Uint32Array;
   close(): void;
 }
 
-/** True if engines can remember earlier messages on this runtime. */
+/** Returns whether engines on this runtime can have context takeover. */
 export function hasMemory(): boolean {
   const stream = zlib.createInflateRaw() as unknown as Stream;
   const { _handle: handle, _writeState: state } = stream;
@@ -76,15 +74,15 @@ export function hasMemory(): boolean {
   return has;
 }
 
-/** An engine: a stream's handle, and where it writes. */
+/** An engine: a stream's handle, and its output buffer. */
 class Engine {
   readonly #stream: Stream;
   readonly #handle: Handle;
   readonly #state: Uint32Array;
   readonly #output: Uint8Array;
-  /** The input was none. */
+  /** Whether the input was invalid. */
   broken = false;
-  /** How much of the last input it has taken. */
+  /** How many bytes of the last input were read. */
   taken = 0;
 
   constructor(stream: Stream, output: Uint8Array) {
@@ -96,8 +94,8 @@ class Engine {
   }
 
   /**
-   * Takes input and adds what comes out of it to `parts`. Gives how long that is, or -1 if it would
-   * be longer than `lengthMax`. It stops before the end of the input where the stream ends.
+   * Processes input and appends the output to `parts`. Returns its length, or -1 if it would exceed `lengthMax`.
+   * Stops before the end of the input if the stream ends.
    */
   run(input: Uint8Array, from: number, lengthMax: number, parts: Uint8Array[]): number {
     let at = from;
@@ -143,7 +141,7 @@ export class Deflator {
   #engine: Engine | undefined;
   #memory: boolean;
 
-  /** It looks back 2 to the power of `windowBits` bytes. `output` is memory for work in progress. */
+  /** The window is 2 to the power of `windowBits` bytes. `output` is a temporary buffer. */
   constructor(memory: boolean, windowBits: number, options: zlib.ZlibOptions, output: Uint8Array) {
     this.#memory = memory;
     this.#output = output;
@@ -155,7 +153,7 @@ export class Deflator {
     };
   }
 
-  /** Compresses a message that may refer to those before. */
+  /** Compresses a message, with context. */
   compress(payload: Uint8Array): Uint8Array {
     const parts: Uint8Array[] = [];
     if (this.#memory) {
@@ -166,29 +164,29 @@ export class Deflator {
       this.#engine.run(payload, 0, Infinity, parts);
     } else parts.push(zlib.deflateRawSync(payload, this.#options));
     const all = parts.length === 1 ? parts[0]! : concat(parts);
-    // A flush after a flush makes nothing.
+    // A flush after a flush produces no output.
     return all.length <= TAIL.length ? EMPTY_BLOCK : all.subarray(0, all.length - TAIL.length);
   }
 
-  /** Forgets what was compressed. */
+  /** Resets the context. */
   reset(): void {
     this.#engine?.reset();
   }
 
-  /** Frees what it holds. */
+  /** Frees the engine. */
   close(): void {
     this.#engine?.close();
     this.#engine = undefined;
   }
 }
 
-/** Why a message cannot be inflated: it makes more than it may, or it was never deflated. */
+/** Why a message cannot be inflated: it exceeds the limit, or is invalid. */
 export type Uninflatable = "tooBig" | "broken";
 
-/** What came of inflating: the payload, or why there is none. */
+/** The result of inflating: the payload, or why there is none. */
 export type Inflated = Uint8Array | Uninflatable;
 
-/** The same of one piece, which may make several, or nothing yet. */
+/** The same for one piece, whose output may be several pieces or none. */
 export type InflatedPieces = Uint8Array[] | Uninflatable;
 
 /** Inflates messages. */
@@ -197,11 +195,11 @@ export class Inflator {
   readonly #windowBits: number;
   readonly #output: Uint8Array;
   #engine: Engine | undefined;
-  /** A byte of the message has come. */
+  /** Whether a byte of the message has arrived. */
   #begun = false;
-  /** What the message that comes in pieces has made. */
+  /** The output length of the message in pieces. */
   #length = 0;
-  /** How many of its blocks have said that they were the last. */
+  /** How many of its blocks were marked as last. */
   #lasts = 0;
 
   constructor(memory: boolean, windowBits: number, output: Uint8Array) {
@@ -210,7 +208,7 @@ export class Inflator {
     this.#output = output;
   }
 
-  /** Inflates a message that may refer to those before. It makes no more than `lengthMax` bytes. */
+  /** Inflates a message, with context, to at most `lengthMax` bytes. */
   inflate(bytes: Uint8Array, lengthMax: number): Inflated {
     if (!this.#memory) return this.#once(bytes, lengthMax);
     const before = this.next(bytes, lengthMax);
@@ -220,12 +218,12 @@ export class Inflator {
     return parts.length === 0 ? EMPTY : parts.length === 1 ? parts[0]! : concat(parts);
   }
 
-  /** True if it can inflate a message piece by piece. */
+  /** Whether it can inflate a message in pieces. */
   get takesPieces(): boolean {
     return this.#memory;
   }
 
-  /** Inflates the next piece of a message, whose pieces together make no more than `lengthMax` bytes. */
+  /** Inflates the next piece of a message, to at most `lengthMax` bytes in total. */
   next(bytes: Uint8Array, lengthMax: number): InflatedPieces {
     const engine = this.#open();
     const parts: Uint8Array[] = [];
@@ -237,16 +235,16 @@ export class Inflator {
       this.#length += made;
       at = engine.taken;
       if (at === bytes.length) break;
-      // A block that says it is the last (RFC 7692, 7.2.1): what follows is a stream of its own.
+      // A block that is marked as last (RFC 7692, 7.2.1): a new stream follows.
       if (++this.#lasts > LAST_BLOCKS_MAX) return "broken";
       engine.reset();
     }
     return parts;
   }
 
-  /** The message is whole: what is left of it, behind what is in `parts`. */
+  /** Inflates the rest of a complete message, and appends it to `parts`. */
   finish(lengthMax: number, parts: Uint8Array[] = []): InflatedPieces {
-    // What is left out belongs to a block; without a byte of it there is none.
+    // The omitted bytes belong to a block; without any byte there is none.
     if (!this.#begun) return parts;
     const engine = this.#open();
     if (engine.run(TAIL, 0, lengthMax - this.#length, parts) < 0) return "tooBig";
@@ -258,7 +256,7 @@ export class Inflator {
     return parts;
   }
 
-  /** Forgets what was inflated. */
+  /** Resets the context. */
   reset(): void {
     this.#engine?.reset();
     this.#begun = false;
@@ -293,7 +291,7 @@ export class Inflator {
   }
 }
 
-/** Memory for engines to work in: one is enough for all of a server, since they take turns. */
+/** Returns an output buffer: one is enough for all engines of a server, which use it in turns. */
 export function makeOutput(): Uint8Array {
   return new Uint8Array(OUTPUT_BYTES);
 }

@@ -2,7 +2,7 @@
  * The rules of the architecture, each a function that returns the problems it finds: a line for
  * every offence, with its file and line. `lib/README.md` holds the data.
  */
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { lineAt, type Source, sourceOf } from "./source.ts";
 
@@ -259,9 +259,9 @@ export function nameProblems(files: readonly Source[]): string[] {
   });
 }
 
-/** Phrases that comments do not use: metaphors, and people's words for data. */
+/** Phrases that comments do not use: metaphors, people's words for data, old names of classes. */
 const BANNED_PHRASES =
-  /\b(?:nobody|whoever|whom|is told|are told|so many|so long as that|that is none|cannot be\.|Tells the class|hearsay|crowd|nursery|outposts?|hatch|storeys?|goes on living)\b/i;
+  /\b(?:nobody|somebody|whoever|whom|is told|are told|unless told|so many|so long as that|that is none|cannot be\.|Tells the class|by chance|lives on|goes on living|hearsay|crowd|nursery|outposts?|hatch|storeys?|dialler|acceptor|foreigner|a distant)\b/i;
 
 /** Returns a line for each banned phrase in a comment of these folders of `lib`. */
 export function phraseProblems(
@@ -305,4 +305,27 @@ export function exportProblems(files: readonly Source[]): string[] {
     }
   }
   return problems;
+}
+
+/** Returns a line for each file that a comment names, `frame.ts` or `mesh/frame.ts`, and that does not exist. */
+export function fileNameProblems(
+  files: readonly Source[],
+  textOf: (path: string) => string = (path) => readFileSync(ROOT + path, "utf8"),
+): string[] {
+  const ends = new Set(files.flatMap(({ path }) => [path, ...suffixesOf(path)]));
+  return files.flatMap(({ path }) =>
+    textOf(path).split("\n").flatMap((line, index) => {
+      const comment = /^\s*(?:\/\*|\*|\/\/)(.*)$/.exec(line)?.[1] ?? "";
+      return [...comment.matchAll(/`([a-z_/]+\.ts)`/g)].filter(([, name]) =>
+        !ends.has(name!) && !existsSync(ROOT + name)
+      )
+        .map(([, name]) => `${path}:${index + 1}: there is no file ${name}`);
+    })
+  );
+}
+
+/** "lib/mesh/frame.ts": "mesh/frame.ts" and "frame.ts". */
+function suffixesOf(path: string): string[] {
+  const parts = path.split("/");
+  return parts.map((_, at) => parts.slice(at).join("/"));
 }
