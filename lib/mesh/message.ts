@@ -192,7 +192,7 @@ export type GoodbyeReason = (typeof GOODBYE_REASONS)[number];
 
 /** The initiator reads the responder's certificate, so that its proof covers it. Required. */
 export const FLAG_READS_CERTIFICATE = 1;
-/** The dialler is hidden: see `NodeOptions.hidden`. */
+/** The initiator is hidden: see `NodeOptions.hidden`. */
 export const FLAG_HIDDEN = 2;
 
 /** NAME. */
