@@ -18,6 +18,10 @@ import type { Spawnable } from "./otp/spawnable.ts";
 import type { Global } from "./cluster/global.ts";
 import { DEFAULT_SCOPE, Groups } from "./cluster/groups.ts";
 import type { Homes } from "./cluster/home.ts";
+import { Channels } from "./channel/channels.ts";
+import type { Hub } from "./channel/hub.ts";
+import { type ChannelServeOptions, mountChannels } from "./channel/mount.ts";
+import { startHub } from "./channel/start.ts";
 import { leave, type LeaveOptions } from "./leave.ts";
 import { CONNECT_MS, type MembershipStats } from "./mesh/membership.ts";
 import { normalName } from "./mesh/name.ts";
@@ -84,6 +88,8 @@ const LATE_LOGGED_MAX = 8;
  */
 export class Node {
   readonly #parts: Parts;
+  #channels: Channels | undefined;
+  #channelHub: Hub | undefined;
   #stopped: Promise<void> | undefined;
   #left: Promise<void> | undefined;
   #ignoreSigterm: () => void = () => {};
@@ -663,6 +669,21 @@ export class Node {
     return this.#parts.system.cancelTimer(timer);
   }
 
+  /** The channels of this node: topics with presence and history, whose clients may be on any node. */
+  get channels(): Channels {
+    this.#hub();
+    return this.#channels!;
+  }
+
+  #hub(): Hub {
+    if (this.#channelHub === undefined) {
+      const { system, groups, host, log, messageBytesMax } = this.#parts;
+      this.#channelHub = startHub({ system, groups, turn: host, log, messageBytesMax });
+      this.#channels = new Channels(this.#channelHub);
+    }
+    return this.#channelHub;
+  }
+
   /**
    * Serves WebSockets, and plain HTTP on the same port. The connections' rooms are this node's, so
    * they span the cluster.
@@ -671,18 +692,29 @@ export class Node {
    * @throws {ListenError} `code` of the system: the port is in use, or not permitted; "stopped": the node
    *   has been stopped.
    */
-  serve<Data = undefined>(options: ServeOptions<Data> = {}): Promise<Server> {
+  serve<Data = undefined>(
+    options: ServeOptions<Data> & ChannelServeOptions<Data> = {},
+  ): Promise<Server> {
     return this.#parts.system.tracked(this.#serve(options));
   }
 
-  async #serve<Data>(options: ServeOptions<Data>): Promise<Server> {
+  async #serve<Data>(
+    { channels, channelPath, channelUser, ...options }:
+      & ServeOptions<Data>
+      & ChannelServeOptions<Data>,
+  ): Promise<Server> {
     const { host, mesh, system } = this.#parts;
     if ((this.#left ?? this.#stopped) !== undefined) {
       throw new ListenError("stopped", `${this.name} has been stopped`);
     }
     const server = await serve(
       host,
-      { rooms: this.rooms, ...options },
+      {
+        rooms: this.rooms,
+        ...channels === undefined
+          ? options
+          : mountChannels(options, { channels, channelPath, channelUser }, this.#hub()),
+      },
       system,
       (address, report) => mesh.listenerChanged(address, report),
     );

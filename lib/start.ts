@@ -187,6 +187,8 @@ export interface Parts {
   readonly log: Log;
   readonly mesh: Mesh;
   readonly rooms: Rooms;
+  /** The longest message to a room, in bytes. */
+  readonly messageBytesMax: number;
   readonly system: System;
   readonly remote: RemoteNodes;
   readonly registry: Registry;
@@ -319,12 +321,11 @@ export async function startNode(
     log,
     isHidden: options.hidden,
   }, events);
-  const rooms = new Rooms(host, {
-    messageBytesMax: Math.min(
-      ROOM_MESSAGE_BYTES_MAX,
-      limits.messageBytesMax - ROOM_HEAD_BYTES_MAX,
-    ),
-  });
+  const roomBytesMax = Math.min(
+    ROOM_MESSAGE_BYTES_MAX,
+    limits.messageBytesMax - ROOM_HEAD_BYTES_MAX,
+  );
+  const rooms = new Rooms(host, { messageBytesMax: roomBytesMax });
   new RoomRelay(mesh, rooms);
   await mesh.start();
   const home = { node: mesh.name, creation: mesh.creation, local: true };
@@ -409,6 +410,7 @@ export async function startNode(
     log: log.as(mesh.name),
     mesh,
     rooms,
+    messageBytesMax: roomBytesMax,
     system,
     remote,
     registry,

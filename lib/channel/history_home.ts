@@ -1,0 +1,313 @@
+/**
+ * The actor that keeps the history of one topic, on the topic's home node.
+ *
+ *     publish ─▶ offset ─▶ copies on other nodes ─▶ acknowledged ─▶ subscribed nodes, and the publisher
+ *
+ * A message is sent to nobody before all copies have it. So whatever a client has seen, each copy has, and the
+ * node that takes over from one continues behind it. A copy that does not answer is replaced.
+ *
+ * @module
+ */
+import { Call } from "../actor/call.ts";
+import { Down } from "../actor/exit.ts";
+import type { Self } from "../actor/self.ts";
+import type { Pid, Ref } from "../term/pid.ts";
+import type { Position } from "./channel.ts";
+import { aged, isAhead, type LogEntry, type LogState, TopicLog } from "./topic_log.ts";
+
+/** Milliseconds after which a copy that has not acknowledged a message is replaced. */
+const COPY_MS = 2_000;
+
+/** Milliseconds that other nodes have to send their copies, when the actor starts. */
+const COLLECT_MS = 2_000;
+
+/** Messages that wait for copies; a further one is rejected. */
+const UNCOMMITTED_MAX = 10_000;
+
+/** What hubs ask the actor of a topic. */
+export type HomeRequest =
+  | readonly ["publish", frame: string | Uint8Array, except: LogEntry["except"]]
+  /** The hub receives messages after `position` from now on, or those after the last one. */
+  | readonly ["subscribe", hub: Pid, position: Position | undefined]
+  /** For a client: what it has missed, or the last messages. */
+  | readonly ["read", position: Position | undefined, recent: number];
+
+/** What a subscription or a read returns. */
+export interface HomeAnswer {
+  readonly home: Pid;
+  /** The position of the last message that was sent to nodes. */
+  readonly position: Position;
+  readonly recovered: boolean;
+  readonly reason?: string | undefined;
+  readonly missed: readonly LogEntry[];
+}
+
+/** What the actor sends to hubs. */
+export type HomeMessage =
+  /** Messages for the clients of a topic. */
+  | readonly ["entries", topic: string, home: Pid, epoch: string, entries: readonly LogEntry[]]
+  /** Messages to be kept. With `state` they replace what is there. */
+  | readonly [
+    "copy",
+    topic: string,
+    home: Pid,
+    epoch: number,
+    update: LogState | readonly LogEntry[],
+  ];
+
+/** What hubs send to the actor. */
+export type HomeCast =
+  | readonly ["copied", hub: Pid, last: number]
+  /** A later epoch is known there. */
+  | readonly ["stale", hub: Pid, epoch: number]
+  | readonly ["unsubscribe", hub: Pid]
+  | readonly ["keep"];
+
+/** What the actor needs. */
+export interface HomePorts {
+  readonly size: number;
+  readonly ttl: number;
+  readonly copies: number;
+  /** The time, in milliseconds. */
+  now(): number;
+  /** An identifier that no other call returns, on any node. */
+  newId(): string;
+  /** The hubs of other nodes that may keep copies of a topic, the preferred ones first. */
+  hubs(topic: string): readonly Pid[];
+  /** The copy that this node keeps. */
+  ownCopy(topic: string): LogState | undefined;
+  /** Sends to a hub. */
+  tell(hub: Pid, message: HomeMessage): void;
+  /** Asks a hub for its copy of a topic. */
+  fetchCopy(hub: Pid, topic: string, timeout: number): Promise<LogState | undefined>;
+}
+
+interface Copy {
+  readonly hub: Pid;
+  /** The last message that it has. */
+  last: number;
+  /** Since when it owes an acknowledgement. */
+  since: number | undefined;
+}
+
+/** The state of the actor. */
+class HistoryHome {
+  readonly #self: Self<unknown>;
+  readonly #topic: string;
+  readonly #ports: HomePorts;
+  readonly #log: TopicLog;
+  readonly #subscribers = new Map<string, { hub: Pid; ref: Ref }>();
+  readonly #copies = new Map<string, Copy>();
+  /** Nodes that did not acknowledge in time: they are not chosen again for a while. */
+  readonly #slow = new Map<string, number>();
+  readonly #waiting: { offset: number; call: Call<HomeRequest, unknown> }[] = [];
+  #committed: number;
+  #isChecking = false;
+
+  constructor(
+    self: Self<unknown>,
+    topic: string,
+    ports: HomePorts,
+    state: LogState,
+    isMoved: boolean,
+  ) {
+    this.#self = self;
+    this.#topic = topic;
+    this.#ports = ports;
+    this.#log = new TopicLog(state, ports, ports.now());
+    if (!isMoved || state.epochs.length === 0) this.#log.begin(ports.newId());
+    this.#committed = this.#log.last;
+    this.#chooseCopies();
+  }
+
+  /** What the next home gets. */
+  state(): LogState {
+    return this.#log.state(this.#ports.now());
+  }
+
+  received(message: unknown): void {
+    if (message instanceof Call) return this.#asked(message as Call<HomeRequest, unknown>);
+    if (message instanceof Down) return this.#down(message.pid.node);
+    if (message === CHECK) return this.#check();
+    if (!Array.isArray(message)) return;
+    const [kind, hub, number] = message as [string, Pid, number];
+    const node = hub?.node;
+    switch (kind) {
+      case "copied": {
+        const copy = this.#copies.get(node);
+        if (copy === undefined || number <= copy.last) return;
+        copy.last = number;
+        copy.since = number < this.#log.last ? this.#ports.now() : undefined;
+        return this.#commit();
+      }
+      case "stale":
+        if (number > this.#log.epoch.number) this.#self.exit({ shutdown: "stale" });
+        return;
+      case "unsubscribe":
+        return this.#unsubscribe(node);
+    }
+  }
+
+  #asked(call: Call<HomeRequest, unknown>): void {
+    const { request } = call;
+    const now = this.#ports.now();
+    switch (request[0]) {
+      case "publish": {
+        if (this.#waiting.length >= UNCOMMITTED_MAX) {
+          return call.refuse(new Error("too many messages wait for copies of the history"));
+        }
+        this.#chooseCopies();
+        const entry = this.#log.append(request[1], now, request[2]);
+        this.#waiting.push({ offset: entry.offset, call });
+        for (const copy of this.#copies.values()) {
+          copy.since ??= now;
+          this.#ports.tell(copy.hub, [
+            "copy",
+            this.#topic,
+            this.#self.pid as Pid,
+            this.#log.epoch.number,
+            aged([entry], now),
+          ]);
+        }
+        this.#commit();
+        return this.#checkLater();
+      }
+      case "subscribe": {
+        const [, hub, position] = request;
+        if (!this.#subscribers.has(hub.node)) {
+          this.#subscribers.set(hub.node, { hub, ref: this.#self.monitor(hub) });
+        }
+        return call.reply(this.#answer(position, 0));
+      }
+      case "read":
+        return call.reply(this.#answer(request[1], request[2]));
+    }
+  }
+
+  #answer(position: Position | undefined, recent: number): HomeAnswer {
+    const now = this.#ports.now();
+    const to = this.#committed;
+    const home = this.#self.pid as Pid;
+    const last = { epoch: this.#log.epoch.id, offset: to };
+    if (position === undefined) {
+      const missed = recent > 0 ? this.#log.recent(recent, to, now) : [];
+      return { home, position: last, recovered: true, missed };
+    }
+    const answer = this.#log.after(position, to, now);
+    if (answer.recovered) return { home, position: last, ...answer };
+    const missed = recent > 0 ? this.#log.recent(recent, to, now) : [];
+    return { home, position: last, ...answer, missed };
+  }
+
+  /** Sends what all copies have to the subscribed nodes. */
+  #commit(): void {
+    let to = this.#log.last;
+    for (const { last } of this.#copies.values()) to = Math.min(to, last);
+    if (to <= this.#committed) return;
+    const entries = this.#log.slice(this.#committed, to);
+    this.#committed = to;
+    const epoch = this.#log.epoch.id;
+    for (const { hub } of this.#subscribers.values()) {
+      this.#ports.tell(hub, ["entries", this.#topic, this.#self.pid as Pid, epoch, entries]);
+    }
+    while (this.#waiting.length > 0 && this.#waiting[0]!.offset <= to) {
+      const { offset, call } = this.#waiting.shift()!;
+      call.reply({ epoch, offset });
+    }
+  }
+
+  #chooseCopies(): void {
+    const { copies } = this.#ports;
+    if (this.#copies.size >= copies - 1) return;
+    const now = this.#ports.now();
+    for (const hub of this.#ports.hubs(this.#topic)) {
+      if (this.#copies.size >= copies - 1) break;
+      if (this.#copies.has(hub.node) || (this.#slow.get(hub.node) ?? 0) > now) continue;
+      this.#copies.set(hub.node, { hub, last: -1, since: now });
+      this.#ports.tell(hub, [
+        "copy",
+        this.#topic,
+        this.#self.pid as Pid,
+        this.#log.epoch.number,
+        this.state(),
+      ]);
+      this.#self.monitor(hub);
+      this.#checkLater();
+    }
+  }
+
+  #checkLater(): void {
+    if (this.#isChecking || this.#copies.size === 0) return;
+    this.#isChecking = true;
+    this.#self.sendAfter(this.#self.pid, CHECK, COPY_MS / 2);
+  }
+
+  /** Replaces copies that do not acknowledge. */
+  #check(): void {
+    this.#isChecking = false;
+    const now = this.#ports.now();
+    let owes = false;
+    for (const [node, { since }] of [...this.#copies]) {
+      if (since === undefined) continue;
+      if (now - since < COPY_MS) owes = true;
+      else {
+        this.#slow.set(node, now + 10 * COPY_MS);
+        this.#copies.delete(node);
+      }
+    }
+    this.#chooseCopies();
+    this.#commit();
+    if (owes) this.#checkLater();
+  }
+
+  #down(node: string): void {
+    this.#unsubscribe(node);
+    if (!this.#copies.delete(node)) return;
+    this.#chooseCopies();
+    this.#commit();
+  }
+
+  #unsubscribe(node: string): void {
+    const known = this.#subscribers.get(node);
+    if (known === undefined) return;
+    this.#subscribers.delete(node);
+    this.#self.demonitor(known.ref);
+  }
+}
+
+/** A message of the actor to itself. */
+const CHECK = "check";
+
+/** A request for the state that the next home gets. */
+export const HAND_OVER = "hand over";
+
+/**
+ * The body of the actor. `handed`: the state that the previous home has handed over; without it, the copy that is
+ * furthest ahead is taken, and a new epoch begins.
+ */
+export function historyHome(
+  self: Self<unknown>,
+  topic: string,
+  ports: HomePorts,
+  handed: LogState | undefined,
+): (message: unknown) => unknown {
+  let home = handed && new HistoryHome(self, topic, ports, handed, true);
+  const collect = async (): Promise<HistoryHome> => {
+    let best: LogState = ports.ownCopy(topic) ?? { epochs: [], entries: [], last: 0 };
+    const fetched = ports.hubs(topic).map((hub) =>
+      ports.fetchCopy(hub, topic, COLLECT_MS).then((state) => {
+        if (state !== undefined && isAhead(state, best)) best = state;
+      }, () => {})
+    );
+    await Promise.all(fetched);
+    return new HistoryHome(self, topic, ports, best, false);
+  };
+  return (message) => {
+    const handle = (known: HistoryHome): void => {
+      if (message instanceof Call && message.request === HAND_OVER) message.reply(known.state());
+      else known.received(message);
+    };
+    if (home !== undefined) return handle(home);
+    return collect().then((collected) => handle(home ??= collected));
+  };
+}

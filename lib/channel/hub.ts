@@ -1,0 +1,472 @@
+/**
+ * The channels of one node: which clients are in which topic here, and how events reach the other nodes.
+ *
+ *     broadcast ─┬─▶ clients here, by rooms of their own
+ *                └─▶ the hub of each node that has clients in the topic ─▶ its clients
+ *
+ * The hub is an actor. It is in a process group for each topic and each user that it has clients of, so that
+ * nodes without any receive nothing.
+ *
+ * @module
+ */
+import { Call } from "../actor/call.ts";
+import type { Self } from "../actor/self.ts";
+import type { System } from "../actor/system.ts";
+import { Deadline } from "../actor/timer.ts";
+import { describeFully } from "../actor/describe.ts";
+import { GroupChange } from "../cluster/changes.ts";
+import type { GroupTable } from "../cluster/groups.ts";
+import type { Log } from "../base/log.ts";
+import { Down } from "../actor/exit.ts";
+import type { Pid, Ref } from "../term/pid.ts";
+import { RoomError, Rooms, type TurnEnd } from "../ws/rooms.ts";
+import { type Channel, graceOf, historyOf, matches, type Position } from "./channel.ts";
+import { type ChannelConnection, type JoinedSocket, TOPICS_MAX } from "./connection.ts";
+import { ChannelError } from "./errors.ts";
+import type { History, Resumed } from "./history.ts";
+import type { HomeMessage } from "./history_home.ts";
+import { Presence, type PresenceEntry, type PresenceMessage } from "./presence.ts";
+import { encodeBroadcast, EVENT, isName } from "./wire.ts";
+
+/** The scopes of the process groups. */
+const SCOPE = {
+  hubs: "\0channel hubs",
+  topics: "\0channel topics",
+  users: "\0channel users",
+} as const;
+
+/** The one group of all hubs. */
+const HUBS = "hubs";
+
+/** A client of a topic, as {@linkcode Channels.list} returns it. */
+export interface TopicClient {
+  readonly node: string;
+  readonly id: number;
+  readonly user?: string | undefined;
+}
+
+/** What is done with the clients of a user. */
+export type UserAction =
+  | readonly ["push", topic: string, frame: string | Uint8Array]
+  | readonly ["close", code: number, reason: string]
+  | readonly ["leave", topic: string]
+  | readonly ["invite", topic: string];
+
+/** What hubs send each other. */
+type HubMessage =
+  | readonly ["broadcast", topic: string, frame: string | Uint8Array]
+  | readonly ["user", user: string, action: UserAction]
+  | readonly ["presence", from: Pid, message: PresenceMessage]
+  | readonly ["history", message: unknown];
+
+/** What hubs ask each other. */
+export type HubRequest =
+  | readonly ["count", topic: string]
+  | readonly ["list", topic: string, most: number]
+  | readonly ["user", user: string, action: UserAction]
+  | readonly ["history", topic: string];
+
+/** What a hub needs of its node. */
+export interface HubPorts {
+  readonly system: System;
+  readonly groups: GroupTable;
+  readonly turn: TurnEnd;
+  readonly messageBytesMax: number;
+  readonly log: Log;
+}
+
+/** The channels of a node. */
+export class Hub {
+  readonly rooms: Rooms;
+  readonly presence: Presence;
+  readonly system: System;
+  readonly log: Log;
+  /** Keeps messages; set when a channel with history is defined. */
+  history: History | undefined;
+  readonly #groups: GroupTable;
+  readonly #channels: Channel[] = [];
+  readonly #topics = new Map<string, Set<JoinedSocket>>();
+  readonly #users = new Map<string, Set<ChannelConnection>>();
+  /** The hubs of other nodes. */
+  readonly #peers = new Map<string, Pid>();
+  /** Entries of actors, by their monitors. */
+  readonly #tracked = new Map<Ref, PresenceEntry>();
+  readonly #refs = new Map<PresenceEntry, Ref>();
+  readonly #keeps: (channel: Channel) => History | undefined;
+  readonly #prefix: string;
+  #self!: Self<unknown>;
+  #ids = 0;
+
+  /** `keeps`: called with each channel that is defined; returns what keeps its history, if it has one. */
+  constructor(
+    { system, groups, turn, messageBytesMax, log }: HubPorts,
+    keeps: (channel: Channel) => History | undefined,
+  ) {
+    this.system = system;
+    this.#keeps = keeps;
+    this.#groups = groups;
+    this.log = log;
+    this.rooms = new Rooms(turn, { roomsMax: TOPICS_MAX, messageBytesMax });
+    const { node, creation } = system.home;
+    const chance = Math.floor(system.chance() * 2 ** 32);
+    this.#prefix = `${creation.toString(36)}${chance.toString(36)}`;
+    this.presence = new Presence(node, this.#prefix, {
+      send: (to, message) => this.#sendPresence(to, message),
+      deliver: (topic, diff) =>
+        this.rooms.deliver(topic, encodeBroadcast(topic, EVENT.PRESENCE_DIFF, diff)),
+      after: (ms, task) => this.after(ms, task),
+      soon: (task) => system.scheduler.ready({ run: task }),
+    });
+    const pid = system.spawn(undefined, undefined, (self: Self<unknown>) => {
+      this.#self = self;
+      return (message: unknown) => this.#received(message);
+    }, []);
+    this.#groups.monitor(SCOPE.hubs, HUBS, pid as Pid<never> as Pid<GroupChange>);
+    this.#groups.join(SCOPE.hubs, HUBS, pid);
+    this.pid = pid;
+    system.whenEnded(pid).then(() => {
+      this.presence.stop();
+      this.history?.stop();
+    });
+  }
+
+  /** The actor. */
+  readonly pid: Pid<unknown>;
+
+  /** The hubs of the other nodes, by node. */
+  get peers(): ReadonlyMap<string, Pid> {
+    return this.#peers;
+  }
+
+  /** The time, in milliseconds. */
+  now(): number {
+    return this.system.now();
+  }
+
+  /** A number that was not returned before. */
+  nextId(): number {
+    return ++this.#ids;
+  }
+
+  /** An identifier that no node has returned before. */
+  newId(): string {
+    return `${this.#prefix}.${this.nextId().toString(36)}`;
+  }
+
+  /** Informs the history when an actor ends. */
+  monitor(pid: Pid<never>): void {
+    this.#self.monitor(pid);
+  }
+
+  /** Runs a task after `ms`. */
+  after(ms: number, task: () => void): { cancel(): void } {
+    const deadline = new Deadline(task);
+    this.system.setTimer(deadline, ms);
+    return {
+      cancel: () => void (deadline.next !== undefined && this.system.wheel.remove(deadline)),
+    };
+  }
+
+  /** Adds a channel; the same one again changes nothing. Throws `ChannelError`. */
+  define(channel: Channel): void {
+    if (this.#channels.includes(channel)) return;
+    if (this.#channels.some(({ pattern }) => pattern === channel.pattern)) {
+      throw new ChannelError(
+        "badchannel",
+        `there is another channel ${channel.pattern} on this node`,
+      );
+    }
+    this.#channels.push(channel);
+    // The most specific pattern comes first.
+    this.#channels.sort((a, b) => rank(b) - rank(a));
+    this.history = this.#keeps(channel) ?? this.history;
+  }
+
+  /** The channel of a topic. */
+  find(topic: string): Channel | undefined {
+    return this.#channels.find(({ pattern }) => matches(pattern, topic));
+  }
+
+  /** The channel of a topic. Throws `ChannelError` without one. */
+  channelOf(topic: string): Channel {
+    if (!isName(topic)) {
+      throw new ChannelError(
+        "badtopic",
+        `${JSON.stringify(topic)} is no topic: use 1 to 255 bytes`,
+      );
+    }
+    const channel = this.find(topic);
+    if (channel !== undefined) return channel;
+    throw new ChannelError(
+      "nochannel",
+      `this node has no channel for ${
+        JSON.stringify(topic)
+      }: pass it to serve or to channels.define`,
+    );
+  }
+
+  /** Encodes a payload. Throws `ChannelError` for one that is no JSON value. */
+  encoded<Frame>(encode: () => Frame): Frame {
+    try {
+      return encode();
+    } catch (error) {
+      throw new ChannelError(
+        "badpayload",
+        `the payload is no JSON value: ${(error as Error).message}`,
+      );
+    }
+  }
+
+  /** Sends an event to the clients of a topic, on all nodes. Rejects with `ChannelError`. */
+  broadcast(
+    topic: string,
+    event: string,
+    payload: unknown,
+    except?: JoinedSocket,
+  ): Promise<Position | undefined> {
+    let frame: string | Uint8Array;
+    try {
+      const channel = this.channelOf(topic);
+      if (!isName(event)) {
+        throw new ChannelError("badtopic", `${JSON.stringify(event)} is no event`);
+      }
+      frame = this.encoded(() => encodeBroadcast(topic, event, payload));
+      if (historyOf(channel.options.history) !== undefined) {
+        return this.history!.publish(topic, frame, except);
+      }
+      this.deliver(topic, frame, except);
+    } catch (error) {
+      return this.system.rejected(error, this.system.running);
+    }
+    const message: HubMessage = ["broadcast", topic, frame];
+    for (const pid of this.#groups.members(SCOPE.topics, topic)) {
+      if (pid.home !== this.system.home) this.#send(pid, message);
+    }
+    return NOTHING;
+  }
+
+  /** Sends a frame to the clients of a topic on this node. */
+  deliver(topic: string, frame: string | Uint8Array, except?: JoinedSocket): void {
+    try {
+      if (except === undefined) this.rooms.broadcast(topic, frame);
+      else this.rooms.broadcastFrom(except.of.transport.member, topic, frame);
+    } catch (error) {
+      if (error instanceof RoomError) throw new ChannelError(error.code, error.message);
+      throw error;
+    }
+  }
+
+  /** A client has joined a topic; with history, what it has missed since a position. */
+  async subscribe(socket: JoinedSocket, details: unknown): Promise<Resumed | undefined> {
+    const { topic } = socket;
+    let sockets = this.#topics.get(topic);
+    if (sockets === undefined) {
+      this.#topics.set(topic, sockets = new Set());
+      this.#groups.join(SCOPE.topics, topic, this.pid);
+    }
+    sockets.add(socket);
+    return await this.history?.subscribe(topic, details);
+  }
+
+  /** A client is not in a topic any more. */
+  unsubscribe(socket: JoinedSocket): void {
+    const { topic } = socket;
+    this.rooms.leave(topic, socket.of.transport.member);
+    const sockets = this.#topics.get(topic);
+    if (sockets === undefined || !sockets.delete(socket) || sockets.size > 0) return;
+    this.#topics.delete(topic);
+    this.#groups.leave(SCOPE.topics, topic, this.pid);
+    this.history?.unsubscribe(topic);
+  }
+
+  /** A connection has come. */
+  entered(connection: ChannelConnection): void {
+    const { user } = connection;
+    if (user === undefined) return;
+    let connections = this.#users.get(user);
+    if (connections === undefined) {
+      this.#users.set(user, connections = new Set());
+      this.#groups.join(SCOPE.users, user, this.pid);
+    }
+    connections.add(connection);
+  }
+
+  /** A connection is over. */
+  left(connection: ChannelConnection): void {
+    const { user } = connection;
+    const connections = user === undefined ? undefined : this.#users.get(user);
+    if (connections === undefined || !connections.delete(connection) || connections.size > 0) {
+      return;
+    }
+    this.#users.delete(user!);
+    this.#groups.leave(SCOPE.users, user!, this.pid);
+  }
+
+  /** The clients of this node that are in a topic. */
+  socketsOf(topic: string): Iterable<JoinedSocket> {
+    return this.#topics.get(topic) ?? [];
+  }
+
+  /** Whether a client of this node is in a topic. */
+  has(topic: string): boolean {
+    return this.#topics.has(topic);
+  }
+
+  /** The hubs that have clients in a topic, or of a user: all, with this node's. */
+  members(what: "topics" | "users", key: string): Pid[] {
+    return this.#groups.members(SCOPE[what], key);
+  }
+
+  /** Sends an action to the hubs that have connections of a user. Throws `ChannelError`. */
+  toUser(user: string, action: UserAction): void {
+    for (const pid of this.members("users", user)) {
+      if (pid.home === this.system.home) this.act(user, action);
+      else this.#send(pid, ["user", user, action]);
+    }
+  }
+
+  /** Does an action with this node's connections of a user. Returns their number. */
+  act(user: string, action: UserAction): number {
+    const connections = [...this.#users.get(user) ?? []];
+    for (const connection of connections) {
+      switch (action[0]) {
+        case "push":
+          connection.send(action[2]);
+          break;
+        case "close":
+          connection.transport.close(action[1], action[2]);
+          break;
+        case "leave":
+          connection.removeFrom(action[1]);
+          break;
+        case "invite":
+          connection.notify(action[1], "firn_invite", {});
+      }
+    }
+    return connections.length;
+  }
+
+  /** Shows an actor of this node in a topic's presence until it ends, or until the result is called. */
+  track(topic: string, key: string, meta: object, pid: Pid<never>): () => void {
+    const grace = graceOf(this.channelOf(topic));
+    if (grace === undefined) throw new ChannelError("badchannel", `${topic} has no presence`);
+    const entry = this.presence.track(topic, key, meta as never, 0);
+    const ref = this.#self.monitor(pid);
+    this.#tracked.set(ref, entry);
+    this.#refs.set(entry, ref);
+    return () => {
+      if (this.#refs.get(entry) !== ref) return;
+      this.#self.demonitor(ref);
+      this.#untrack(ref);
+    };
+  }
+
+  /** Logs what went wrong in the application's code. */
+  failed(what: string, error: unknown): void {
+    this.log.error(`${what} failed: ${describeFully(error)}`);
+  }
+
+  /** Sends to the hub of another node. */
+  tell(pid: Pid, message: unknown): void {
+    this.#send(pid, ["history", message]);
+  }
+
+  #send(hub: Pid, message: HubMessage): void {
+    this.system.send(hub as Pid<never> as Pid<HubMessage>, message);
+  }
+
+  #untrack(ref: Ref): void {
+    const entry = this.#tracked.get(ref);
+    if (entry === undefined) return;
+    this.#tracked.delete(ref);
+    this.#refs.delete(entry);
+    this.presence.leave(entry);
+  }
+
+  #sendPresence(to: string | undefined, message: PresenceMessage): void {
+    const row: HubMessage = ["presence", this.pid as Pid, message];
+    const one = to === undefined ? undefined : this.#peers.get(to);
+    if (to !== undefined && one !== undefined) this.#send(one, row);
+    else if (to === undefined) {
+      for (const pid of this.#peers.values()) {
+        this.#send(pid, row);
+      }
+    }
+  }
+
+  #received(message: unknown): void {
+    if (message instanceof GroupChange) return this.#changed(message);
+    if (message instanceof Down) {
+      if (this.#tracked.has(message.ref)) return this.#untrack(message.ref);
+      return this.history?.down(message.pid);
+    }
+    try {
+      if (message instanceof Call) return this.#asked(message);
+      if (Array.isArray(message)) return this.#heard(message as unknown as HubMessage);
+    } catch (error) {
+      this.failed("a message from another node's channels", error);
+    }
+  }
+
+  #heard(message: HubMessage): void {
+    switch (message[0]) {
+      case "broadcast":
+        return this.rooms.deliver(message[1], message[2]);
+      case "user":
+        return void this.act(message[1], message[2]);
+      case "presence":
+        return this.presence.received(message[1].node, message[2]);
+      case "history":
+        return this.history?.received(message[1] as HomeMessage);
+    }
+  }
+
+  #asked(call: Call<HubRequest, unknown>): void {
+    const { request } = call;
+    switch (request[0]) {
+      case "count":
+        return call.reply(this.#topics.get(request[1])?.size ?? 0);
+      case "list":
+        return call.reply(this.clients(request[1], request[2]));
+      case "user":
+        return call.reply(this.act(request[1], request[2]));
+      case "history":
+        return this.history === undefined
+          ? call.reply(undefined)
+          : call.reply(this.history.copyOf(String(request[1])));
+      default:
+        return call.refuse(new ChannelError("badrequest", "an unknown request"));
+    }
+  }
+
+  /** The first `most` clients of this node in a topic. */
+  clients(topic: string, most: number): TopicClient[] {
+    const { node } = this.system.home;
+    const clients: TopicClient[] = [];
+    for (const { id, user } of this.socketsOf(topic)) {
+      if (clients.length >= most) break;
+      clients.push(user === undefined ? { node, id } : { node, id, user });
+    }
+    return clients;
+  }
+
+  #changed({ joined, left }: GroupChange): void {
+    for (const pid of left) {
+      if (this.#peers.get(pid.node) !== pid && !this.#peers.get(pid.node)?.equals(pid)) continue;
+      this.#peers.delete(pid.node);
+      this.presence.down(pid.node);
+    }
+    for (const pid of joined) {
+      if (pid.home === this.system.home) continue;
+      this.#peers.set(pid.node, pid);
+      this.presence.up(pid.node);
+    }
+  }
+}
+
+const NOTHING: Promise<undefined> = Promise.resolve(undefined);
+
+/** Exact topics before patterns, long ones before short ones. */
+function rank({ pattern }: Channel): number {
+  return pattern.length * 2 + (pattern.endsWith("*") ? 0 : 1000);
+}

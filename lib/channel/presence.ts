@@ -1,0 +1,352 @@
+/**
+ * Presence: who is in a topic, on all nodes, in memory on every node.
+ *
+ * Each node owns the entries of its own clients and actors, and sends only those: all of them when a session is
+ * up, and numbered changes after that. A missing number is answered with all of them again. The entries of a lost
+ * node, and those of a lost client, stay for a grace period, or until the same key is present elsewhere.
+ *
+ *     track ─▶ own entry ─┬─▶ clients here: presence_diff
+ *                         └─▶ peers ─▶ their replica ─▶ their clients
+ *
+ * @module
+ */
+import type { PresenceList, PresenceMeta } from "./channel.ts";
+import { ChannelError } from "./errors.ts";
+
+/** The longest metadata, in characters of its JSON text. */
+const META_LENGTH_MAX = 4_096;
+
+/** A node has at most this many entries. */
+export const ENTRIES_MAX: number = 2 ** 20;
+
+/** Entries in one message to a peer. */
+const PORTION_COUNT = 500;
+
+/** Milliseconds after a change, at which peers are sent its number again: the change may have been lost. */
+const DIGEST_MS = 5_000;
+
+/** An entry on the wire: topic, key, ref, grace period, metadata. */
+export type PresenceRow = readonly [string, string, string, number, PresenceMeta];
+
+/** What nodes send each other about presence. */
+export type PresenceMessage =
+  /** Numbered changes: what came, and the topics and refs of what went. */
+  | readonly ["presence", number, readonly PresenceRow[], readonly (readonly [string, string])[]]
+  /** Some of all entries; with the last come the number of changes that they contain. */
+  | readonly ["presences", readonly PresenceRow[], number | undefined]
+  /** A request for all entries. */
+  | readonly ["presences?"];
+
+/** What presence needs of its node. */
+export interface PresencePort {
+  /** Sends to one node, or to all others. */
+  send(node: string | undefined, message: PresenceMessage): void;
+  /** Sends a change to the clients of a topic on this node. */
+  deliver(topic: string, diff: { joins: PresenceList; leaves: PresenceList }): void;
+  /** Runs a task after `ms`. */
+  after(ms: number, task: () => void): { cancel(): void };
+  /** Runs a task when other events have had a turn. */
+  soon(task: () => void): void;
+}
+
+/** One entry. */
+export interface PresenceEntry {
+  readonly topic: string;
+  readonly key: string;
+  readonly ref: string;
+  readonly node: string;
+  readonly grace: number;
+  readonly meta: PresenceMeta;
+  /** Removes it, unless it comes back. */
+  departure: { cancel(): void } | undefined;
+}
+
+/** What is known of a peer. */
+interface Peer {
+  /** The number of its last change that is known here; `undefined`: not all is known yet. */
+  number: number | undefined;
+  /** The refs that have come since all of them were asked for. */
+  seen: Set<string> | undefined;
+}
+
+/** The refs of a topic's entries that have come, and gone, since clients were informed. */
+interface Diff {
+  readonly joins: Map<string, PresenceEntry>;
+  readonly leaves: Map<string, PresenceEntry>;
+}
+
+/** The presence of all topics, on one node. */
+export class Presence {
+  readonly #me: string;
+  readonly #prefix: string;
+  readonly #port: PresencePort;
+  readonly #topics = new Map<string, Map<string, Map<string, PresenceEntry>>>();
+  readonly #byNode = new Map<string, Map<string, PresenceEntry>>();
+  readonly #peers = new Map<string, Peer>();
+  readonly #diffs = new Map<string, Diff>();
+  /** Own changes that peers have not been sent. */
+  #joins = new Map<string, PresenceRow>();
+  #leaves: [string, string][] = [];
+  #isFlushing = false;
+  #number = 0;
+  #refs = 0;
+  #digest: { cancel(): void } | undefined;
+
+  /** `prefix`: what makes refs of this start of the node differ from all others. */
+  constructor(me: string, prefix: string, port: PresencePort) {
+    this.#me = me;
+    this.#prefix = prefix;
+    this.#port = port;
+  }
+
+  /** Adds an entry of this node. Throws `ChannelError`. */
+  track(topic: string, key: string, meta: PresenceMeta, grace: number): PresenceEntry {
+    const text = JSON.stringify(meta);
+    if (typeof meta !== "object" || meta === null || text === undefined || Array.isArray(meta)) {
+      throw new ChannelError("badpayload", "presence metadata must be an object of JSON values");
+    }
+    if (text.length > META_LENGTH_MAX || key.length > META_LENGTH_MAX) {
+      throw new ChannelError(
+        "toolarge",
+        `presence metadata has ${text.length} characters: the most is ${META_LENGTH_MAX}`,
+      );
+    }
+    if ((this.#byNode.get(this.#me)?.size ?? 0) >= ENTRIES_MAX) {
+      throw new ChannelError("toolarge", `this node has ${ENTRIES_MAX} presence entries already`);
+    }
+    const ref = `${this.#prefix}.${(++this.#refs).toString(36)}`;
+    const entry = { topic, key, ref, node: this.#me, grace, meta, departure: undefined };
+    this.#joins.set(ref, [topic, key, ref, grace, meta]);
+    this.#add(entry);
+    return entry;
+  }
+
+  /** Removes an entry of this node. */
+  leave(entry: PresenceEntry): void {
+    if (!this.#remove(entry) || entry.node !== this.#me) return;
+    if (!this.#joins.delete(entry.ref)) this.#leaves.push([entry.topic, entry.ref]);
+  }
+
+  /** Removes an entry of this node after its grace period. */
+  depart(entry: PresenceEntry): void {
+    if (entry.grace === 0) return this.leave(entry);
+    if (this.#byNode.get(entry.node)?.get(entry.ref) !== entry) return;
+    entry.departure ??= this.#port.after(entry.grace, () => this.leave(entry));
+  }
+
+  /** All that are present in a topic. */
+  list(topic: string): PresenceList {
+    const list: Record<string, { metas: (PresenceMeta & { phx_ref: string })[] }> = {};
+    for (const [key, entries] of this.#topics.get(topic) ?? []) {
+      define(list, key, { metas: [...entries.values()].map(metaOf) });
+    }
+    return list;
+  }
+
+  /** A node with channels is connected. */
+  up(node: string): void {
+    this.#peers.set(node, { number: undefined, seen: new Set() });
+    this.#sendAll(node);
+  }
+
+  /** A node is lost: its entries stay for their grace periods. */
+  down(node: string): void {
+    if (!this.#peers.delete(node)) return;
+    const byGrace = new Map<number, PresenceEntry[]>();
+    for (const entry of this.#byNode.get(node)?.values() ?? []) {
+      const entries = byGrace.get(entry.grace);
+      if (entries === undefined) byGrace.set(entry.grace, [entry]);
+      else entries.push(entry);
+    }
+    for (const [grace, entries] of byGrace) {
+      const departure = this.#port.after(grace, () => {
+        for (const entry of entries) if (entry.departure === departure) this.#remove(entry);
+      });
+      // One timer for all: no entry cancels it.
+      const shared = departure;
+      for (const entry of entries) entry.departure = shared;
+    }
+  }
+
+  /** A message from a peer. */
+  received(node: string, message: PresenceMessage): void {
+    const peer = this.#peers.get(node);
+    if (peer === undefined) return;
+    switch (message[0]) {
+      case "presences?":
+        return this.#sendAll(node);
+      case "presences": {
+        const [, rows, number] = message;
+        for (const row of rows) {
+          peer.seen?.add(row[2]);
+          this.#learn(node, row);
+        }
+        if (number === undefined) return;
+        const { seen } = peer;
+        peer.number = number;
+        peer.seen = undefined;
+        for (const entry of [...this.#byNode.get(node)?.values() ?? []]) {
+          if (seen !== undefined && !seen.has(entry.ref)) this.#remove(entry);
+        }
+        return;
+      }
+      case "presence": {
+        const [, number, joins, leaves] = message;
+        const isGap = peer.number !== undefined && number > peer.number + 1;
+        for (const row of joins) {
+          peer.seen?.add(row[2]);
+          this.#learn(node, row);
+        }
+        for (const [, ref] of leaves) {
+          peer.seen?.delete(ref);
+          const entry = this.#byNode.get(node)?.get(ref);
+          if (entry !== undefined) this.#remove(entry);
+        }
+        if (peer.number === undefined) return;
+        peer.number = Math.max(peer.number, number);
+        if (!isGap) return;
+        peer.seen = new Set();
+        peer.number = undefined;
+        this.#port.send(node, ["presences?"]);
+      }
+    }
+  }
+
+  /** Ends all timers. */
+  stop(): void {
+    this.#digest?.cancel();
+    for (const entries of this.#byNode.values()) {
+      for (const { departure } of entries.values()) departure?.cancel();
+    }
+  }
+
+  #learn(node: string, row: PresenceRow): void {
+    const [topic, key, ref, grace, meta] = row;
+    const known = this.#byNode.get(node)?.get(ref);
+    if (known !== undefined) {
+      known.departure = undefined;
+      return;
+    }
+    if ((this.#byNode.get(node)?.size ?? 0) >= ENTRIES_MAX) return;
+    this.#add({ topic, key, ref, node, grace, meta, departure: undefined });
+  }
+
+  #add(entry: PresenceEntry): void {
+    let keys = this.#topics.get(entry.topic);
+    if (keys === undefined) this.#topics.set(entry.topic, keys = new Map());
+    let entries = keys.get(entry.key);
+    if (entries === undefined) keys.set(entry.key, entries = new Map());
+    // The client is back: what it had is not waited for any more.
+    const stale = [...entries.values()].filter(({ departure }) => departure !== undefined);
+    entries.set(entry.ref, entry);
+    let own = this.#byNode.get(entry.node);
+    if (own === undefined) this.#byNode.set(entry.node, own = new Map());
+    own.set(entry.ref, entry);
+    this.#diff(entry.topic).joins.set(entry.ref, entry);
+    this.#flushSoon();
+    for (const old of stale) {
+      if (old.node === this.#me) {
+        old.departure!.cancel();
+        this.leave(old);
+      } else if (!this.#peers.has(old.node)) this.#remove(old);
+    }
+  }
+
+  /** Whether it was there. */
+  #remove(entry: PresenceEntry): boolean {
+    const { topic, key, ref, node } = entry;
+    const own = this.#byNode.get(node);
+    if (own?.get(ref) !== entry) return false;
+    own.delete(ref);
+    if (own.size === 0) this.#byNode.delete(node);
+    const keys = this.#topics.get(topic)!;
+    const entries = keys.get(key)!;
+    entries.delete(ref);
+    if (entries.size === 0) keys.delete(key);
+    if (keys.size === 0) this.#topics.delete(topic);
+    const { joins, leaves } = this.#diff(topic);
+    if (!joins.delete(ref)) leaves.set(ref, entry);
+    this.#flushSoon();
+    return true;
+  }
+
+  #diff(topic: string): Diff {
+    let diff = this.#diffs.get(topic);
+    if (diff === undefined) this.#diffs.set(topic, diff = { joins: new Map(), leaves: new Map() });
+    return diff;
+  }
+
+  #flushSoon(): void {
+    if (this.#isFlushing) return;
+    this.#isFlushing = true;
+    this.#port.soon(() => this.#flush());
+  }
+
+  /** Informs peers and clients of what has changed. */
+  #flush(): void {
+    this.#isFlushing = false;
+    if (this.#joins.size + this.#leaves.length > 0) {
+      const [joins, leaves] = [[...this.#joins.values()], this.#leaves];
+      this.#joins.clear();
+      this.#leaves = [];
+      for (let at = 0; at < Math.max(joins.length, leaves.length); at += PORTION_COUNT) {
+        const [from, to] = [at, at + PORTION_COUNT];
+        this.#port.send(undefined, [
+          "presence",
+          ++this.#number,
+          joins.slice(from, to),
+          leaves.slice(from, to),
+        ]);
+      }
+      this.#digest ??= this.#port.after(DIGEST_MS, () => {
+        this.#digest = undefined;
+        this.#port.send(undefined, ["presence", this.#number, [], []]);
+      });
+    }
+    for (const [topic, { joins, leaves }] of this.#diffs) {
+      if (joins.size + leaves.size === 0) continue;
+      this.#port.deliver(topic, { joins: listOf(joins), leaves: listOf(leaves) });
+    }
+    this.#diffs.clear();
+  }
+
+  #sendAll(node: string): void {
+    const entries = this.#byNode.get(this.#me)?.values() ?? [].values();
+    const portion = (): void => {
+      if (!this.#peers.has(node)) return;
+      const rows: PresenceRow[] = [];
+      for (const { topic, key, ref, grace, meta } of entries) {
+        rows.push([topic, key, ref, grace, meta]);
+        if (rows.length === PORTION_COUNT) break;
+      }
+      const isLast = rows.length < PORTION_COUNT;
+      this.#port.send(node, ["presences", rows, isLast ? this.#number : undefined]);
+      if (!isLast) this.#port.soon(portion);
+    };
+    portion();
+  }
+}
+
+function metaOf({ ref, meta }: PresenceEntry): PresenceMeta & { phx_ref: string } {
+  return { ...meta, phx_ref: ref };
+}
+
+function listOf(entries: ReadonlyMap<string, PresenceEntry>): PresenceList {
+  const list: Record<string, { metas: (PresenceMeta & { phx_ref: string })[] }> = {};
+  for (const entry of entries.values()) {
+    const known = Object.hasOwn(list, entry.key) ? list[entry.key] : undefined;
+    if (known === undefined) define(list, entry.key, { metas: [metaOf(entry)] });
+    else known.metas.push(metaOf(entry));
+  }
+  return list;
+}
+
+/** Sets a property under any key, `__proto__` too. */
+function define<Value>(record: Record<string, Value>, key: string, value: Value): void {
+  Object.defineProperty(record, key, {
+    value,
+    enumerable: true,
+    configurable: true,
+    writable: true,
+  });
+}

@@ -1,0 +1,31 @@
+/**
+ * Limits a rate: tokens fill up evenly, and each event takes one.
+ *
+ * @module
+ */
+
+/** Allows `events` in `per` milliseconds, all of them at once at most. */
+export class TokenBucket {
+  readonly #events: number;
+  readonly #per: number;
+  #tokens: number;
+  #at: number;
+
+  /** `now`: the time, in milliseconds. */
+  constructor({ events, per = 1_000 }: { events: number; per?: number | undefined }, now: number) {
+    this.#events = events;
+    this.#per = per;
+    this.#tokens = events;
+    this.#at = now;
+  }
+
+  /** Takes a token. False: there is none. */
+  take(now: number): boolean {
+    const filled = this.#tokens + (now - this.#at) / this.#per * this.#events;
+    this.#tokens = Math.min(this.#events, filled);
+    this.#at = now;
+    if (this.#tokens < 1) return false;
+    this.#tokens--;
+    return true;
+  }
+}

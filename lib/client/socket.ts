@@ -1,0 +1,598 @@
+/**
+ * The client of channels, for browsers, Deno, Bun and Node. It imports nothing, and what is at its top level are
+ * classes and types only, so that `clientSource` can serve it to pages without a build step.
+ *
+ * @module
+ */
+
+/** What a typed client infers from a server's channel: `typeof room` of `const room = channel(…)`. */
+export interface TypedChannel {
+  /** Types only. */
+  readonly types?: { readonly params: unknown; readonly on: unknown; readonly events: unknown };
+}
+
+type Types<C> = C extends { readonly types?: infer T } ? NonNullable<T> : never;
+type On<C> = Types<C> extends { readonly on: infer H } ? H : never;
+type Sent<C> = Types<C> extends { readonly events: infer E } ? E : never;
+
+/** The events that may be pushed to a channel. */
+export type PushEvent<C> = [keyof On<C> & string] extends [never] ? string : keyof On<C> & string;
+
+/** The payload of an event that is pushed. */
+export type PushPayload<C, E> = E extends keyof On<C>
+  // deno-lint-ignore no-explicit-any
+  ? On<C>[E] extends (payload: infer P, ...rest: any[]) => unknown ? P : unknown
+  : unknown;
+
+/** The reply to an event that is pushed. */
+export type PushReply<C, E> = E extends keyof On<C>
+  // deno-lint-ignore no-explicit-any
+  ? On<C>[E] extends (...args: any[]) => infer R ? Awaited<R> : unknown
+  : unknown;
+
+/** The payload of an event that is received. */
+export type EventPayload<C, E> = E extends keyof Sent<C> ? Sent<C>[E] : unknown;
+
+/** The parameters of a join. */
+export type JoinParams<C> = Types<C> extends { readonly params: infer P } ? P : unknown;
+
+/** One connection or actor that is present: its metadata, and its reference. */
+export type Present = Readonly<Record<string, unknown>> & { readonly phx_ref: string };
+
+/** The states of a {@linkcode Socket}. "waiting": for the next attempt to connect. */
+export type SocketState = "connecting" | "open" | "waiting" | "closed";
+
+/** The states of a {@linkcode ClientChannel}. */
+export type ClientChannelState = "joining" | "joined" | "rejected" | "left";
+
+/** Events of a socket. */
+export interface SocketEvents {
+  /** It is connected; channels join now. */
+  open: { readonly url: string };
+  /** The connection is over. The next attempt is after `retryIn` milliseconds; `undefined`: there is none. */
+  close: {
+    readonly code: number;
+    readonly reason: string;
+    readonly retryIn: number | undefined;
+  };
+  /** The server invites this client to a topic. */
+  invite: { readonly topic: string };
+}
+
+/** Events of a channel, beside those of the application. */
+export interface ChannelEvents {
+  /** It has joined, for the first time or again. `recovered`: no message was missed; `undefined`: no history. */
+  joined: { readonly response: unknown; readonly recovered: boolean | undefined };
+  /** Messages are missing: "expired", "lost", "diverged" or "nohome". */
+  lost: { readonly reason: string };
+  /** The server has removed or rejected this client. */
+  closed: { readonly reason: string };
+  /** The presence has changed. */
+  presence: ReadonlyMap<string, readonly Present[]>;
+}
+
+/** Options of a {@linkcode Socket}. */
+export interface SocketOptions {
+  /** Sent with each connection, in the URL: credentials, for example. A function is called for each attempt. */
+  readonly params?:
+    | Record<string, string>
+    | (() => Record<string, string> | Promise<Record<string, string>>)
+    | undefined;
+  /** Milliseconds for a connection, a join or a push. Default 10000. */
+  readonly timeout?: number | undefined;
+  /** Milliseconds between two heartbeats. Default 20000. */
+  readonly heartbeat?: number | undefined;
+  /** The longest pause between two attempts to connect, in milliseconds. The first is 250 at most. Default 10000. */
+  readonly maxDelay?: number | undefined;
+  /** The number of pushes that may wait for the connection; a further one is rejected. Default 1000. */
+  readonly buffer?: number | undefined;
+}
+
+/** A push or a join has failed. */
+export class ChannelClientError extends Error {
+  /** The class of the error. */
+  override readonly name = "ChannelClientError";
+  /**
+   * The reason from the server, or "timeout" (no reply in time), "disconnected" (the connection was lost after it
+   * was sent: it may have been handled), "left" (the channel was left), "full" (too many pushes wait).
+   */
+  readonly code: string;
+  /** What else the server has sent with the reason. */
+  readonly details: Readonly<Record<string, unknown>>;
+
+  /** With its code. */
+  constructor(code: string, details: Readonly<Record<string, unknown>> = {}) {
+    super(code);
+    this.code = code;
+    this.details = details;
+  }
+}
+
+interface Pending {
+  readonly resolve: (value: never) => void;
+  readonly reject: (error: ChannelClientError) => void;
+  readonly timer: ReturnType<typeof setTimeout>;
+}
+
+interface Place {
+  readonly epoch: string;
+  readonly offset: number;
+}
+
+/** What the reply to a join says of history. */
+interface JoinDetails extends Place {
+  readonly recovered?: boolean;
+  readonly reason?: string;
+  /** The number of messages that follow. */
+  readonly missed: number;
+}
+
+/**
+ * A connection to a server's channels. It is made again when it is lost.
+ *
+ * @example
+ * ```ts ignore
+ * import { Socket } from "@firn/firn/client";
+ *
+ * const socket = new Socket("/socket");
+ * const room = socket.channel("room:lobby", { name: "ann" });
+ * room.on("message", ({ text }) => console.log(text));
+ * await room.push("message", { text: "hello" });
+ * ```
+ */
+export class Socket {
+  /** Whether it is connected. */
+  state: SocketState = "connecting";
+  readonly #urls: string[];
+  readonly #options: SocketOptions;
+  readonly #channels = new Map<string, ClientChannel<TypedChannel>>();
+  readonly #listeners = new Map<string, Set<(detail: never) => void>>();
+  readonly #pending = new Map<string, Pending>();
+  #socket: WebSocket | undefined;
+  #refs = 0;
+  #attempts = 0;
+  /** The server has asked to spread reconnections over so many milliseconds. */
+  #within = 0;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #beat: ReturnType<typeof setInterval> | undefined;
+
+  /**
+   * `url`: where the server has its channels, such as `"https://example.org/socket"`, or `"/socket"` in a page.
+   * Of several, the next one is tried when one cannot be reached.
+   */
+  constructor(url: string | URL | readonly (string | URL)[], options: SocketOptions = {}) {
+    const here = typeof location === "undefined" ? undefined : location.href;
+    this.#urls = (Array.isArray(url) ? url : [url]).map((each) => {
+      const { href } = new URL(each, here);
+      return href.replace(/^http/, "ws").replace(/\/?$/, "/websocket");
+    });
+    this.#options = options;
+    this.#connect();
+  }
+
+  /** Listens to an event; the returned function ends that. */
+  on<E extends keyof SocketEvents>(
+    event: E,
+    listener: (detail: SocketEvents[E]) => void,
+  ): () => void {
+    const known = this.#listeners.get(event) ?? new Set();
+    this.#listeners.set(event, known.add(listener as never));
+    return () => void known.delete(listener as never);
+  }
+
+  /**
+   * Joins a topic, now and whenever the connection is made again. For a topic that is joined already it returns
+   * that channel. `recent`: the number of earlier messages to receive first, if the topic has history.
+   */
+  channel<C extends TypedChannel = TypedChannel>(
+    topic: string,
+    params?: JoinParams<C> | (() => JoinParams<C>),
+    options: { readonly recent?: number | undefined } = {},
+  ): ClientChannel<C> {
+    const known = this.#channels.get(topic);
+    if (known !== undefined) return known as unknown as ClientChannel<C>;
+    const channel = new ClientChannel<C>(topic, params, options.recent ?? 0, {
+      send: (event, payload, joinRef, details) =>
+        this.#send(topic, event, payload, joinRef, details),
+      isOpen: () => this.state === "open",
+      forget: () => void this.#channels.delete(topic),
+      buffer: this.#options.buffer ?? 1000,
+      timeout: this.#options.timeout ?? 10_000,
+    });
+    this.#channels.set(topic, channel as unknown as ClientChannel<TypedChannel>);
+    if (this.state === "open") channel.receive("open", undefined, null, undefined);
+    return channel;
+  }
+
+  /** Leaves all channels, and closes the connection for good. */
+  close(): void {
+    clearTimeout(this.#timer);
+    for (const channel of [...this.#channels.values()]) channel.leave();
+    this.state = "closed";
+    this.#socket?.close(1000);
+    this.#lost();
+  }
+
+  async #connect(): Promise<void> {
+    this.state = "connecting";
+    const url = this.#urls[0]!;
+    const { params, timeout = 10_000, heartbeat = 20_000 } = this.#options;
+    let socket: WebSocket;
+    try {
+      const more = typeof params === "function" ? await params() : params;
+      // It may have been closed meanwhile.
+      if ((this.state as SocketState) === "closed") return;
+      socket = new WebSocket(`${url}?${new URLSearchParams({ ...more, vsn: "2.0.0" })}`);
+    } catch (error) {
+      return this.#retry(1006, String(error));
+    }
+    this.#socket = socket;
+    socket.binaryType = "arraybuffer";
+    let late: ReturnType<typeof setTimeout> | undefined = undefined;
+    const over = (code: number, reason: string): void => {
+      clearTimeout(late);
+      if (this.#socket !== socket) return;
+      this.#lost();
+      // Another server may answer.
+      this.#urls.push(this.#urls.shift()!);
+      this.#retry(code, reason);
+    };
+    late = setTimeout(() => {
+      over(1006, "timeout");
+      socket.close();
+    }, timeout);
+    socket.onopen = () => {
+      if (this.#socket !== socket) return socket.close();
+      clearTimeout(late);
+      this.state = "open";
+      this.#attempts = 0;
+      this.#beat = setInterval(() => {
+        this.#send("phoenix", "heartbeat", {}, null).answer.catch(({ code }) => {
+          // The handshake of a close would wait for the server.
+          if (code === "timeout") over(1006, "no heartbeat");
+          if (code === "timeout") socket.close();
+        });
+      }, heartbeat);
+      this.#emit("open", { url });
+      for (const channel of this.#channels.values()) {
+        channel.receive("open", undefined, null, undefined);
+      }
+    };
+    socket.onmessage = ({ data }) => {
+      if (this.#socket === socket) this.#received(data);
+    };
+    socket.onclose = ({ code, reason }) => over(code, reason);
+    socket.onerror = () => {};
+  }
+
+  #retry(code: number, reason: string): void {
+    if (this.state === "closed") return;
+    this.state = "waiting";
+    // Clients that were lost together come back spread over time.
+    const { maxDelay = 10_000 } = this.#options;
+    const most = Math.min(maxDelay, 250 * 2 ** this.#attempts++);
+    const retryIn = this.#within > 0
+      ? this.#within * Math.random()
+      : most * (1 + Math.random()) / 2;
+    this.#within = 0;
+    this.#timer = setTimeout(() => this.#connect(), retryIn);
+    this.#emit("close", { code, reason, retryIn });
+  }
+
+  /** The connection is over. */
+  #lost(): void {
+    this.#socket = undefined;
+    clearInterval(this.#beat);
+    for (const [ref, { reject, timer }] of [...this.#pending]) {
+      this.#pending.delete(ref);
+      clearTimeout(timer);
+      reject(new ChannelClientError("disconnected"));
+    }
+    for (const channel of this.#channels.values()) {
+      channel.receive("down", undefined, null, undefined);
+    }
+  }
+
+  #send(
+    topic: string,
+    event: string,
+    payload: unknown,
+    joinRef: string | null,
+    details?: unknown,
+  ): { ref: string; answer: Promise<never> } {
+    const ref = String(++this.#refs);
+    const answer = new Promise<never>((resolve, reject) => {
+      const timer = setTimeout(() => {
+        this.#pending.delete(ref);
+        reject(new ChannelClientError("timeout"));
+      }, this.#options.timeout ?? 10_000);
+      this.#pending.set(ref, { resolve, reject, timer });
+    });
+    answer.catch(() => {});
+    const join = event === "phx_join" ? ref : joinRef;
+    if (payload instanceof Uint8Array || payload instanceof ArrayBuffer) {
+      const encoder = new TextEncoder();
+      const fields = [join ?? "", ref, topic, event].map((text) => encoder.encode(text));
+      const head = [0, ...fields.map(({ length }) => length)];
+      for (const field of fields) head.push(...field);
+      const bytes = new Uint8Array(head.length + payload.byteLength);
+      bytes.set(head);
+      bytes.set(new Uint8Array(payload as ArrayBuffer), head.length);
+      this.#socket?.send(bytes);
+    } else {
+      const row = [join, ref, topic, event, payload ?? {}];
+      if (details !== undefined) row.push(details);
+      this.#socket?.send(JSON.stringify(row));
+    }
+    return { ref, answer };
+  }
+
+  #received(data: string | ArrayBuffer): void {
+    const [joinRef, ref, topic, event, payload, details] = typeof data === "string"
+      ? JSON.parse(data)
+      : this.#decode(new Uint8Array(data));
+    if (event === "phx_reply") {
+      const pending = this.#pending.get(ref);
+      if (pending === undefined) return;
+      this.#pending.delete(ref);
+      clearTimeout(pending.timer);
+      const { status, response } = payload;
+      // A channel that joins must have its position before the next message.
+      if (status === "ok") this.#channels.get(topic)?.answered(ref, details);
+      if (status === "ok") pending.resolve({ response, details } as never);
+      else pending.reject(new ChannelClientError(response?.reason ?? "error", response));
+    } else if (event === "firn_reconnect") this.#within = payload.within;
+    else if (event === "firn_invite") this.#emit("invite", { topic });
+    else this.#channels.get(topic)?.receive(event, payload, joinRef, details);
+  }
+
+  #decode(bytes: Uint8Array): [string | null, string | null, string, string, unknown] {
+    const kind = bytes[0]!;
+    const count = [3, 4, 2][kind]!;
+    const fields: string[] = [];
+    let at = 1 + count;
+    for (const length of bytes.slice(1, at)) {
+      fields.push(new TextDecoder().decode(bytes.slice(at, at += length)));
+    }
+    const rest = bytes.slice(at);
+    if (kind === 0) return [fields[0] || null, null, fields[1]!, fields[2]!, rest];
+    if (kind === 2) return [null, null, fields[0]!, fields[1]!, rest];
+    const reply = { status: fields[3], response: rest };
+    return [fields[0] || null, fields[1]!, fields[2]!, "phx_reply", reply];
+  }
+
+  #emit<E extends keyof SocketEvents>(event: E, detail: SocketEvents[E]): void {
+    for (const listener of this.#listeners.get(event) ?? []) listener(detail as never);
+  }
+}
+
+/** What a channel needs of its socket. */
+interface ChannelPort {
+  send(
+    event: string,
+    payload: unknown,
+    joinRef: string | null,
+    details?: unknown,
+  ): { ref: string; answer: Promise<never> };
+  isOpen(): boolean;
+  forget(): void;
+  readonly buffer: number;
+  readonly timeout: number;
+}
+
+/** A topic that a client has joined. Made by {@linkcode Socket.channel}. */
+export class ClientChannel<C extends TypedChannel = TypedChannel> {
+  /** The topic. */
+  readonly topic: string;
+  /** Whether it is joined. */
+  state: ClientChannelState = "joining";
+  /** All that are present, by key. */
+  readonly presence: Map<string, readonly Present[]> = new Map();
+  readonly #params: unknown;
+  readonly #recent: number;
+  readonly #port: ChannelPort;
+  readonly #listeners = new Map<string, Set<(payload: never) => void>>();
+  readonly #ready = Promise.withResolvers<unknown>();
+  #waiting: { send: () => void; reject: (error: ChannelClientError) => void }[] = [];
+  #joinRef: string | null = null;
+  #position: Place | undefined;
+  #retries = 0;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  /** For {@linkcode Socket.channel}. */
+  constructor(topic: string, params: unknown, recent: number, port: ChannelPort) {
+    this.topic = topic;
+    this.#params = params;
+    this.#recent = recent;
+    this.#port = port;
+    this.#ready.promise.catch(() => {});
+  }
+
+  /** Resolves with the server's answer when it has joined. Rejects with {@linkcode ChannelClientError}. */
+  ready(): Promise<unknown> {
+    return this.#ready.promise;
+  }
+
+  /** Listens to an event of the application; the returned function ends that. */
+  on<E extends (keyof Sent<C> & string) | (string & Record<never, never>)>(
+    event: E,
+    listener: (payload: EventPayload<C, E>) => void,
+  ): () => void {
+    return this.#listen(`on ${event}`, listener as never);
+  }
+
+  /** Listens to an event of the channel itself; the returned function ends that. */
+  when<E extends keyof ChannelEvents>(
+    event: E,
+    listener: (detail: ChannelEvents[E]) => void,
+  ): () => void {
+    return this.#listen(event, listener as never);
+  }
+
+  /**
+   * Sends an event, and resolves with the handler's reply. While there is no connection it waits. Rejects with
+   * {@linkcode ChannelClientError}; a failure that nothing awaits is ignored.
+   */
+  push<E extends PushEvent<C>>(
+    event: E,
+    payload?: PushPayload<C, E>,
+  ): Promise<PushReply<C, E>> {
+    const pushed = new Promise<unknown>((resolve, reject) => {
+      const send = (): void => {
+        (this.#port.send(event, payload, this.#joinRef).answer as Promise<{ response: unknown }>)
+          .then(({ response }) => resolve(response), reject);
+      };
+      if (this.state === "joined" && this.#port.isOpen()) return send();
+      if (this.state !== "joining") return reject(new ChannelClientError(this.state));
+      if (this.#waiting.length >= this.#port.buffer) return reject(new ChannelClientError("full"));
+      const timer = setTimeout(() => {
+        this.#waiting = this.#waiting.filter((each) => each !== wait);
+        reject(new ChannelClientError("timeout"));
+      }, this.#port.timeout);
+      const wait = {
+        send: () => {
+          clearTimeout(timer);
+          send();
+        },
+        reject: (error: ChannelClientError) => {
+          clearTimeout(timer);
+          reject(error);
+        },
+      };
+      this.#waiting.push(wait);
+    });
+    pushed.catch(() => {});
+    return pushed as Promise<PushReply<C, E>>;
+  }
+
+  /** Leaves the topic. */
+  leave(): void {
+    if (this.state === "joined" && this.#port.isOpen()) {
+      this.#port.send("phx_leave", {}, this.#joinRef);
+    }
+    this.#end("left", new ChannelClientError("left"));
+  }
+
+  /** For the socket: the connection is open or down, or a message has arrived. */
+  receive(event: string, payload: unknown, joinRef: string | null, details: unknown): void {
+    if (event === "open") return void this.#join();
+    if (event === "down") {
+      clearTimeout(this.#timer);
+      if (this.state === "joined") this.state = "joining";
+      this.#joinRef = null;
+      return;
+    }
+    if (joinRef !== null && joinRef !== this.#joinRef) return;
+    const place = details as Place | undefined;
+    if (place !== undefined) {
+      const known = this.#position;
+      if (known?.epoch === place.epoch && known.offset >= place.offset) return;
+      this.#position = place;
+    }
+    switch (event) {
+      case "phx_error":
+        if (this.state === "joined") this.state = "joining";
+        return this.#rejoin();
+      case "phx_close":
+        if (this.state === "left") return;
+        this.#end("left", new ChannelClientError("left"));
+        return this.#emit("closed", { reason: "removed" });
+      case "firn_position":
+        this.#position = payload as Place;
+        return;
+      case "firn_lost":
+        this.#position = payload as Place;
+        return this.#emit("lost", payload as { reason: string });
+      case "presence_state":
+        this.presence.clear();
+        return this.#present(payload as Record<string, { metas: Present[] }>, {});
+      case "presence_diff": {
+        const { joins, leaves } = payload as Record<string, Record<string, { metas: Present[] }>>;
+        return this.#present(joins!, leaves!);
+      }
+      default:
+        this.#emit(`on ${event}`, payload);
+    }
+  }
+
+  /** For the socket: the server has answered a message. */
+  answered(ref: string, details: JoinDetails | undefined): void {
+    if (ref !== this.#joinRef || this.state === "joined" || details === undefined) return;
+    // The messages that follow have positions.
+    if (details.missed === 0) this.#position = { epoch: details.epoch, offset: details.offset };
+    else if (details.recovered !== true) this.#position = undefined;
+  }
+
+  async #join(): Promise<void> {
+    const wish = { ...this.#position, recent: this.#recent };
+    const params = typeof this.#params === "function" ? this.#params() : this.#params;
+    const { ref, answer } = this.#port.send("phx_join", params, null, wish);
+    this.#joinRef = ref;
+    try {
+      const { response, details } = await (answer as Promise<
+        { response: unknown; details?: JoinDetails }
+      >);
+      if (this.#joinRef !== ref) return;
+      this.state = "joined";
+      this.#retries = 0;
+      this.#ready.resolve(response);
+      this.#emit("joined", { response, recovered: details?.recovered });
+      if (details?.recovered === false) this.#emit("lost", { reason: details.reason ?? "lost" });
+      for (const { send } of this.#waiting.splice(0)) send();
+    } catch (error) {
+      if (this.#joinRef !== ref) return;
+      const { code } = error as ChannelClientError;
+      if (code === "disconnected") return;
+      if (code === "timeout" || code === "join crashed") return this.#rejoin();
+      this.#end("rejected", error as ChannelClientError);
+      this.#emit("closed", { reason: code });
+    }
+  }
+
+  #rejoin(): void {
+    this.#joinRef = null;
+    clearTimeout(this.#timer);
+    const most = Math.min(10_000, 500 * 2 ** this.#retries++);
+    this.#timer = setTimeout(() => {
+      if (this.#port.isOpen()) this.#join();
+    }, most * (1 + Math.random()) / 2);
+  }
+
+  #end(state: "left" | "rejected", error: ChannelClientError): void {
+    this.state = state;
+    this.#joinRef = null;
+    clearTimeout(this.#timer);
+    this.#port.forget();
+    this.#ready.reject(error);
+    for (const { reject } of this.#waiting.splice(0)) reject(error);
+  }
+
+  #present(
+    joins: Record<string, { metas: Present[] }>,
+    leaves: Record<string, { metas: Present[] }>,
+  ): void {
+    const others = (key: string, metas: Present[]): Present[] => {
+      const refs = new Set(metas.map((meta) => meta.phx_ref));
+      return (this.presence.get(key) ?? []).filter((meta) => !refs.has(meta.phx_ref));
+    };
+    for (const [key, { metas }] of Object.entries(joins)) {
+      this.presence.set(key, [...others(key, metas), ...metas]);
+    }
+    for (const [key, { metas }] of Object.entries(leaves)) {
+      const left = others(key, metas);
+      if (left.length > 0) this.presence.set(key, left);
+      else this.presence.delete(key);
+    }
+    this.#emit("presence", this.presence);
+  }
+
+  #listen(event: string, listener: (detail: never) => void): () => void {
+    const known = this.#listeners.get(event) ?? new Set();
+    this.#listeners.set(event, known.add(listener));
+    return () => void known.delete(listener);
+  }
+
+  #emit(event: string, detail: unknown): void {
+    for (const listener of this.#listeners.get(event) ?? []) listener(detail as never);
+  }
+}

@@ -1,0 +1,280 @@
+/**
+ * Channels on two nodes of one process, with Firn's own client over real WebSockets.
+ */
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { type Channel, channel, ChannelError } from "@firn/firn/channels";
+import { ChannelClientError, Socket } from "@firn/firn/client";
+import { Node, type Self } from "@firn/firn";
+import type { ChannelServeOptions } from "../../lib/channel/mount.ts";
+import { COOKIE } from "../kit/keys.ts";
+import { test, until } from "../kit/test.ts";
+
+/** Two connected nodes that serve channels, and sockets that are closed at the end. */
+async function withTwo(
+  serve: ChannelServeOptions<{ user: string }>,
+  body: (
+    nodes: [Node, Node],
+    connect: (at: 0 | 1, user?: string) => Socket,
+  ) => Promise<void>,
+): Promise<void> {
+  const start = (name: string, seeds: string[]) =>
+    Node.start({ name: `${name}@127.0.0.1:0`, cookie: COOKIE, seeds, logLevel: "silent" });
+  await using a = await start("a", []);
+  await using b = await start("b", [a.name]);
+  const servers = await Promise.all([a, b].map((node) =>
+    node.serve<{ user: string }>({
+      ...serve,
+      channelUser: ({ user }) => user || undefined,
+      upgrade: (request) => ({
+        data: { user: new URL(request.url).searchParams.get("user") ?? "" },
+      }),
+    })
+  ));
+  const sockets: Socket[] = [];
+  const connect = (at: 0 | 1, user = ""): Socket => {
+    const socket = new Socket(`${servers[at]!.url}socket`, { params: { user }, maxDelay: 100 });
+    sockets.push(socket);
+    return socket;
+  };
+  try {
+    await body([a, b], connect);
+  } finally {
+    for (const socket of sockets) socket.close();
+    await until(
+      "all connections are over",
+      () => servers.every(({ connections }) => connections === 0),
+    );
+  }
+}
+
+function room() {
+  return channel("room:*", {
+    join(socket: { topic: string }, params: { name?: string }) {
+      if (socket.topic === "room:secret") {
+        throw new ChannelError("unauthorized", "no", { need: "key" });
+      }
+      if (socket.topic === "room:broken") throw new Error("as intended");
+      return { welcome: params.name ?? "" };
+    },
+    on: {
+      say(payload: { text: string }, socket) {
+        socket.broadcast("said", payload);
+        return payload.text.length;
+      },
+      others: (payload: unknown, socket) => void socket.broadcastFrom("said", payload),
+      refuse: () => {
+        throw new ChannelError("nope", "not that", { why: "tested" });
+      },
+      crash: () => {
+        throw new Error("as intended");
+      },
+      later: async (payload: number) => {
+        await new Promise((wake) => setTimeout(wake, 1));
+        return payload + 1;
+      },
+      echo: (payload: unknown) => payload,
+    },
+    events: {} as { said: { text: string } },
+  });
+}
+
+test("Socket.channel: joins, pushes are answered, and broadcasts reach clients on both nodes", async () => {
+  await withTwo({ channels: [room()] }, async ([a], connect) => {
+    const [one, two] = [connect(0), connect(1)].map((socket) =>
+      socket.channel<ReturnType<typeof room>>("room:1", { name: "x" })
+    ) as [ReturnType<typeof typed>, ReturnType<typeof typed>];
+    const heard: unknown[][] = [[], []];
+    [one, two].forEach((each, i) => each.on("said", (payload) => heard[i]!.push(payload)));
+    assertEquals(await Promise.all([one.ready(), two.ready()]), [{ welcome: "x" }, {
+      welcome: "x",
+    }]);
+    assertEquals(await one.push("say", { text: "hello" }), 5);
+    await until("both have heard it", () => heard.every(({ length }) => length === 1));
+    await two.push("others", { text: "not me" });
+    await until("the other has heard it", () => heard[0]!.length === 2);
+    a.channels.broadcast("room:1", "said", { text: "from a node" });
+    await until("both have heard that", () => heard[1]!.length === 2 && heard[0]!.length === 3);
+    assertEquals(heard[1], [{ text: "hello" }, { text: "from a node" }]);
+    assertEquals(await one.push("later", 41), 42);
+    const bytes = await one.push("echo", new Uint8Array([1, 2, 255]));
+    assertEquals(bytes, new Uint8Array([1, 2, 255]));
+    await a.channels.broadcast("room:1", "said", new Uint8Array([7]));
+    await until("bytes arrive", () => heard.every((each) => each.at(-1) instanceof Uint8Array));
+  });
+});
+
+/** Only for its type. */
+function typed(socket: Socket) {
+  return socket.channel<ReturnType<typeof room>>("room:1", { name: "x" });
+}
+
+test("Socket.channel: rejected joins and events have the reason; a crash joins again", async () => {
+  await withTwo({ channels: [room()] }, async (_nodes, connect) => {
+    const socket = connect(0);
+    const code = async (wait: Promise<unknown>): Promise<unknown[]> => {
+      const error = await assertRejects(() => wait, ChannelClientError);
+      return [error.code, error.details];
+    };
+    assertEquals(await code(socket.channel("room:secret").ready()), [
+      "unauthorized",
+      { reason: "unauthorized", need: "key" },
+    ]);
+    assertEquals((await code(socket.channel("nothing").ready()))[0], "unmatched topic");
+    const one = socket.channel("room:1");
+    assertEquals(await code(one.push("refuse")), ["nope", { reason: "nope", why: "tested" }]);
+    assertEquals((await code(one.push("unknown")))[0], "unmatched event");
+    let joins = 0;
+    one.when("joined", () => joins++);
+    one.push("crash");
+    await until("it has joined again", () => joins === 1);
+    assertEquals(await one.push("say", { text: "again" }), 5);
+    one.leave();
+    assertEquals((await code(one.push("say", { text: "too late" })))[0], "left");
+  });
+});
+
+test("Channels: counts, lists and users span both nodes", async () => {
+  await withTwo({ channels: [room()] }, async ([a, b], connect) => {
+    const sockets = [connect(0, "ann"), connect(1, "ann"), connect(1, "bob")];
+    const joined = sockets.map((socket) => socket.channel("room:1"));
+    await Promise.all(joined.map((each) => each.ready()));
+    await until("both know", async () => (await a.channels.count("room:1")).count === 3);
+    const { clients, missing } = await b.channels.list("room:1");
+    assertEquals(clients.map(({ user }) => user).sort(), ["ann", "ann", "bob"]);
+    assertEquals(missing, []);
+    assertEquals(await a.channels.user("ann").count(), { count: 2, missing: [] });
+    const heard: unknown[] = [];
+    for (const each of joined) each.on("note", (payload) => heard.push(payload));
+    a.channels.user("ann").push("room:1", "note", 1);
+    await until("both of ann have it", () => heard.length === 2);
+    const invited: string[] = [];
+    sockets[2]!.on("invite", ({ topic }) => invited.push(topic));
+    a.channels.user("bob").invite("room:2");
+    await until("bob is invited", () => invited.length === 1);
+    a.channels.user("bob").leave("room:1");
+    await until("bob is out", () => joined[2]!.state === "left");
+    const codes: number[] = [];
+    for (const socket of sockets) socket.on("close", ({ code }) => codes.push(code));
+    b.channels.user("ann").disconnect({ code: 4001, reason: "bye" });
+    await until("ann was disconnected", () => codes.length === 2);
+    assertEquals(codes, [4001, 4001]);
+    assertEquals(heard, [1, 1]);
+  });
+});
+
+test("channel: presence is on both nodes, with metadata; a reconnect within the grace period shows no leave", async () => {
+  const lobby: Channel = channel("lobby", {
+    presence: { grace: 2_000 },
+    join: (socket, params: { name: string }) => socket.track(params.name, { from: socket.topic }),
+  });
+  await withTwo({ channels: [lobby] }, async ([a, b], connect) => {
+    const ann = connect(0, "ann");
+    const seen = connect(1, "bob").channel("lobby", { name: "bob" });
+    const mine = ann.channel("lobby", { name: "ann" });
+    await until("both see both", () => [mine, seen].every(({ presence }) => presence.size === 2));
+    assertEquals(Object.keys(a.channels.presence("lobby")).sort(), ["ann", "bob"]);
+    const keys: string[][] = [];
+    seen.when("presence", (presence) => keys.push([...presence.keys()].sort()));
+    const ref = seen.presence.get("ann")![0]!.phx_ref;
+    a.channels.user("ann").disconnect();
+    await until("ann is back", () => seen.presence.get("ann")!.some((m) => m.phx_ref !== ref));
+    await until("the old one is gone", () => seen.presence.get("ann")!.length === 1);
+    assert(keys.every((each) => each.join() === "ann,bob"));
+    ann.close();
+    await until("ann has left", () => seen.presence.size === 1);
+    // Any actor can be shown, as long as it lives.
+    const actor = b.spawn((_self: Self<string>) => () => {});
+    b.channels.track("lobby", "robot", { kind: "actor" }, actor);
+    await until("it is shown", () => seen.presence.has("robot"));
+    assertEquals(a.channels.presence("lobby")["robot"]?.metas[0]?.["kind"], "actor");
+    b.exit(actor, "kill");
+    await until("it is gone", () => !seen.presence.has("robot"));
+    await until("everywhere", () => a.channels.presence("lobby")["robot"] === undefined);
+  });
+});
+
+test("channel: validates parameters and payloads, and limits the rate", async () => {
+  const text = {
+    "~standard": {
+      version: 1 as const,
+      vendor: "test",
+      validate: (value: unknown) =>
+        typeof value === "string" ? { value } : { issues: [{ message: "not a text" }] },
+    },
+  };
+  const strict = channel("strict:*", {
+    params: text,
+    schemas: { say: text },
+    on: { say: (payload: string) => payload.length, free: () => 0 },
+    rate: { events: 3, per: 60_000 },
+  });
+  await withTwo({ channels: [strict] }, async (_nodes, connect) => {
+    const socket = connect(0);
+    const bad = await assertRejects(
+      () => socket.channel<Channel>("strict:1", { no: "text" }).ready(),
+      ChannelClientError,
+    );
+    assertEquals([bad.code, bad.details["issues"]], ["invalid", ["not a text"]]);
+    const good = socket.channel<typeof strict>("strict:1", "text");
+    assertEquals(await good.push("say", "four"), 4);
+    const issue = await assertRejects(() => good.push("say", 4 as never), ChannelClientError);
+    assertEquals(issue.code, "invalid");
+    assertEquals(await good.push("free"), 0);
+    const fast = await assertRejects(() => good.push("free"), ChannelClientError);
+    assertEquals(fast.code, "rate_limited");
+  });
+});
+
+test("Channels.broadcast: rejects what cannot be, with its code", async () => {
+  await withTwo({ channels: [room()] }, async ([a]) => {
+    const cyclic: Record<string, unknown> = {};
+    cyclic["self"] = cyclic;
+    for (
+      const [topic, event, payload, code] of [
+        ["none", "x", 1, "nochannel"],
+        ["", "x", 1, "badtopic"],
+        ["room:1", "", 1, "badtopic"],
+        ["room:1", "x", 1n, "badpayload"],
+        ["room:1", "x", cyclic, "badpayload"],
+        ["room:1", "x", "x".repeat(17_000_000), "toolarge"],
+      ] as const
+    ) {
+      const error = await assertRejects(
+        () => a.channels.broadcast(topic, event, payload),
+        ChannelError,
+      );
+      assertEquals(error.code, code);
+    }
+    assertThrows(() => channel("a*b"), ChannelError);
+    assertThrows(() => channel("a", { jion: () => {} } as never), ChannelError);
+  });
+});
+
+test("a malformed message closes the connection with 1008, and no other", async () => {
+  await withTwo({ channels: [room()] }, async (_nodes, connect) => {
+    const other = connect(0).channel("room:1");
+    await other.ready();
+    let url = "";
+    const socket = connect(0);
+    await new Promise<void>((open) => socket.on("open", (event) => (url = event.url, open())));
+    for (
+      const bad of [
+        "",
+        "{}",
+        "[1]",
+        '["1","1","","x",{}]',
+        '["1",1,"t","x",{}]',
+        new Uint8Array([0, 9]),
+      ]
+    ) {
+      const raw = new WebSocket(`${url}?vsn=2.0.0`);
+      await new Promise((open) => raw.onopen = open);
+      raw.send(bad);
+      const { code } = await new Promise<CloseEvent>((closed) => raw.onclose = closed);
+      assertEquals(code, 1008);
+    }
+    assertEquals(await other.push("say", { text: "still here" }), 10);
+    const old = new WebSocket(`${url}?vsn=1.0.0`);
+    await new Promise((failed) => old.onerror = failed);
+  });
+});
