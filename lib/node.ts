@@ -677,8 +677,8 @@ export class Node {
 
   #hub(): Hub {
     if (this.#channelHub === undefined) {
-      const { system, groups, host, log, messageBytesMax } = this.#parts;
-      this.#channelHub = startHub({ system, groups, turn: host, log, messageBytesMax });
+      const { system, groups, homes, host, log, messageBytesMax } = this.#parts;
+      this.#channelHub = startHub({ system, groups, homes, turn: host, log, messageBytesMax });
       this.#channels = new Channels(this.#channelHub);
     }
     return this.#channelHub;

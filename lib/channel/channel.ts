@@ -84,8 +84,8 @@ export interface HistoryOptions {
 }
 
 /** Handles an event from a client. What it returns is the reply. */
-// deno-lint-ignore no-explicit-any
 export type EventHandler<Data, State> = (
+  // deno-lint-ignore no-explicit-any
   payload: any,
   socket: ChannelSocket<Data, State>,
 ) => unknown;

@@ -7,7 +7,7 @@ import type { Call } from "../actor/call.ts";
 import type { Pid } from "../term/pid.ts";
 import type { Channel, Position, PresenceList, PresenceMeta } from "./channel.ts";
 import { ChannelError } from "./errors.ts";
-import type { Hub, HubRequest, TopicClient, UserAction } from "./hub.ts";
+import type { Hub, HubRequest, ListedClient, UserAction } from "./hub.ts";
 import { encodeBroadcast, isName } from "./wire.ts";
 
 /** Milliseconds that a query waits for other nodes, by default. */
@@ -132,9 +132,9 @@ export class Channels {
   async list(
     topic: string,
     { limit = 1000, ...options }: QueryOptions & { readonly limit?: number | undefined } = {},
-  ): Promise<{ clients: TopicClient[]; missing: string[] }> {
+  ): Promise<{ clients: ListedClient[]; missing: string[] }> {
     const request: HubRequest = ["list", topic, limit];
-    const { values, missing } = await this.#ask<TopicClient[]>("topics", topic, request, options);
+    const { values, missing } = await this.#ask<ListedClient[]>("topics", topic, request, options);
     return { clients: values.flat(), missing };
   }
 

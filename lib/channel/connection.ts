@@ -19,8 +19,9 @@ import {
   type PresenceMeta,
   type Schema,
 } from "./channel.ts";
+import type { ClientConnection, TopicClient } from "./client.ts";
 import { ChannelError } from "./errors.ts";
-import type { Hub } from "./hub.ts";
+import { type Hub, TOPICS_MAX } from "./hub.ts";
 import type { PresenceEntry } from "./presence.ts";
 import { TokenBucket } from "./token_bucket.ts";
 import {
@@ -32,9 +33,6 @@ import {
   PHOENIX_TOPIC,
   readMessage,
 } from "./wire.ts";
-
-/** A connection has joined at most this many topics. */
-export const TOPICS_MAX = 1000;
 
 /** RFC 6455 section 7.4.1: a message violates the receiver's policy. */
 const POLICY_VIOLATION = 1008;
@@ -51,7 +49,7 @@ export interface Transport<Data = unknown> {
 }
 
 /** A client in a topic. */
-export class JoinedSocket implements ChannelSocket {
+export class JoinedSocket implements ChannelSocket, TopicClient {
   readonly id: number;
   readonly topic: string;
   readonly channel: Channel;
@@ -77,6 +75,14 @@ export class JoinedSocket implements ChannelSocket {
 
   get user(): string | undefined {
     return this.of.user;
+  }
+
+  get member(): Member {
+    return this.of.transport.member;
+  }
+
+  send(frame: string | Uint8Array): void {
+    this.of.send(frame);
   }
 
   get data(): unknown {
@@ -128,7 +134,7 @@ export class JoinedSocket implements ChannelSocket {
 }
 
 /** A client's connection. */
-export class ChannelConnection {
+export class ChannelConnection implements ClientConnection {
   readonly hub: Hub;
   readonly transport: Transport;
   readonly user: string | undefined;
@@ -142,19 +148,12 @@ export class ChannelConnection {
     hub.entered(this);
   }
 
-  /** The topics that it has joined. */
-  get joined(): Iterable<JoinedSocket> {
-    return this.#joined.values();
-  }
-
-  /** Sends a frame, after what was broadcast before. */
   send(frame: string | Uint8Array): void {
     if (!this.#isOpen) return;
     this.hub.rooms.settle(this.transport.member);
     this.transport.send(frame);
   }
 
-  /** Sends an event about a topic that it need not have joined. */
   notify(topic: string, event: string, payload: unknown): void {
     this.send(encodePush(null, topic, event, payload));
   }
@@ -196,11 +195,13 @@ export class ChannelConnection {
     this.send(closeOf(socket));
   }
 
-  /** Takes it out of one topic, and informs it. False: it was not in. */
-  removeFrom(topic: string): boolean {
+  removeFrom(topic: string): void {
     const socket = this.#joined.get(topic);
     if (socket !== undefined) this.remove(socket);
-    return socket !== undefined;
+  }
+
+  close(code: number, reason: string): void {
+    this.transport.close(code, reason);
   }
 
   #reject(message: ClientMessage, reason: string, details?: object): void {

@@ -22,10 +22,10 @@ export class ChannelError extends Error {
   /** `code`: the reason for programs. */
   constructor(
     code: string,
-    message: string = code,
+    message?: string,
     details?: Readonly<Record<string, unknown>>,
   ) {
-    super(message);
+    super(message ?? code);
     this.code = code;
     this.details = details;
   }

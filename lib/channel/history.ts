@@ -8,7 +8,7 @@
  */
 import type { Pid } from "../term/pid.ts";
 import { type Channel, historyOf, type Position } from "./channel.ts";
-import type { JoinedSocket } from "./connection.ts";
+import type { TopicClient } from "./client.ts";
 import { ChannelError } from "./errors.ts";
 import type { HomeAnswer, HomeCast, HomeMessage, HomeRequest } from "./history_home.ts";
 import { type LogEntry, type LogState, TopicLog } from "./topic_log.ts";
@@ -55,9 +55,9 @@ export interface HistoryPorts {
   keep(channel: Channel, topic: string): void;
   cast(to: Pid, message: HomeCast): void;
   /** Sends a frame to the clients here. */
-  deliver(topic: string, frame: string | Uint8Array, except: JoinedSocket | undefined): void;
+  deliver(topic: string, frame: string | Uint8Array, except: TopicClient | undefined): void;
   /** The client of this node with that number. */
-  socket(topic: string, id: number): JoinedSocket | undefined;
+  socket(topic: string, id: number): TopicClient | undefined;
   /** Calls {@linkcode History.down} when an actor ends. */
   monitor(pid: Pid): void;
   after(ms: number, task: () => void): { cancel(): void };
@@ -105,7 +105,7 @@ export class History {
   async publish(
     topic: string,
     frame: string | Uint8Array,
-    except: JoinedSocket | undefined,
+    except: TopicClient | undefined,
   ): Promise<Position> {
     const channel = this.#ports.channelOf(topic)!;
     const source: LogEntry["except"] = except && [this.#ports.node, except.id];
@@ -275,7 +275,7 @@ export class History {
     } else this.#ports.deliver(topic, frame, socket);
     const place = JSON.stringify([null, null, topic, POSITION_EVENT, known.position]);
     if (typeof frame !== "string") this.#ports.deliver(topic, place, undefined);
-    else socket?.of.send(place);
+    else socket?.send(place);
   }
 
   /** What a client that joins now has missed, when it was at `position`. */

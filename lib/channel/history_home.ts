@@ -103,6 +103,7 @@ class HistoryHome {
   readonly #waiting: { offset: number; call: Call<HomeRequest, unknown> }[] = [];
   #committed: number;
   #isChecking = false;
+  #handing: Call<unknown, LogState> | undefined;
 
   constructor(
     self: Self<unknown>,
@@ -118,6 +119,12 @@ class HistoryHome {
     if (!isMoved || state.epochs.length === 0) this.#log.begin(ports.newId());
     this.#committed = this.#log.last;
     this.#chooseCopies();
+  }
+
+  /** Replies with the state for the next home, when all messages have their copies. */
+  handOver(call: Call<unknown, LogState>): void {
+    if (this.#waiting.length === 0) return call.reply(this.state());
+    this.#handing = call;
   }
 
   /** What the next home gets. */
@@ -214,6 +221,10 @@ class HistoryHome {
       const { offset, call } = this.#waiting.shift()!;
       call.reply({ epoch, offset });
     }
+    if (this.#handing !== undefined && this.#waiting.length === 0) {
+      this.#handing.reply(this.state());
+      this.#handing = undefined;
+    }
   }
 
   #chooseCopies(): void {
@@ -304,7 +315,7 @@ export function historyHome(
   };
   return (message) => {
     const handle = (known: HistoryHome): void => {
-      if (message instanceof Call && message.request === HAND_OVER) message.reply(known.state());
+      if (message instanceof Call && message.request === HAND_OVER) known.handOver(message);
       else known.received(message);
     };
     if (home !== undefined) return handle(home);

@@ -21,7 +21,7 @@ import { Down } from "../actor/exit.ts";
 import type { Pid, Ref } from "../term/pid.ts";
 import { RoomError, Rooms, type TurnEnd } from "../ws/rooms.ts";
 import { type Channel, graceOf, historyOf, matches, type Position } from "./channel.ts";
-import { type ChannelConnection, type JoinedSocket, TOPICS_MAX } from "./connection.ts";
+import type { ClientConnection, TopicClient } from "./client.ts";
 import { ChannelError } from "./errors.ts";
 import type { History, Resumed } from "./history.ts";
 import type { HomeMessage } from "./history_home.ts";
@@ -35,13 +35,19 @@ const SCOPE = {
   users: "\0channel users",
 } as const;
 
+/** A connection has joined at most this many topics. */
+export const TOPICS_MAX = 1000;
+
 /** The one group of all hubs. */
 const HUBS = "hubs";
 
-/** A client of a topic, as {@linkcode Channels.list} returns it. */
-export interface TopicClient {
+/** A client of a topic, as `Channels.list` returns it. */
+export interface ListedClient {
+  /** The node that it is connected with. */
   readonly node: string;
+  /** A number that no other client of that node has or had. */
   readonly id: number;
+  /** Its user, if `channelUser` of `serve` has named one. */
   readonly user?: string | undefined;
 }
 
@@ -85,8 +91,8 @@ export class Hub {
   history: History | undefined;
   readonly #groups: GroupTable;
   readonly #channels: Channel[] = [];
-  readonly #topics = new Map<string, Set<JoinedSocket>>();
-  readonly #users = new Map<string, Set<ChannelConnection>>();
+  readonly #topics = new Map<string, Set<TopicClient>>();
+  readonly #users = new Map<string, Set<ClientConnection>>();
   /** The hubs of other nodes. */
   readonly #peers = new Map<string, Pid>();
   /** Entries of actors, by their monitors. */
@@ -222,7 +228,7 @@ export class Hub {
     topic: string,
     event: string,
     payload: unknown,
-    except?: JoinedSocket,
+    except?: TopicClient,
   ): Promise<Position | undefined> {
     let frame: string | Uint8Array;
     try {
@@ -246,10 +252,10 @@ export class Hub {
   }
 
   /** Sends a frame to the clients of a topic on this node. */
-  deliver(topic: string, frame: string | Uint8Array, except?: JoinedSocket): void {
+  deliver(topic: string, frame: string | Uint8Array, except?: TopicClient): void {
     try {
       if (except === undefined) this.rooms.broadcast(topic, frame);
-      else this.rooms.broadcastFrom(except.of.transport.member, topic, frame);
+      else this.rooms.broadcastFrom(except.member, topic, frame);
     } catch (error) {
       if (error instanceof RoomError) throw new ChannelError(error.code, error.message);
       throw error;
@@ -257,7 +263,7 @@ export class Hub {
   }
 
   /** A client has joined a topic; with history, what it has missed since a position. */
-  async subscribe(socket: JoinedSocket, details: unknown): Promise<Resumed | undefined> {
+  async subscribe(socket: TopicClient, details: unknown): Promise<Resumed | undefined> {
     const { topic } = socket;
     let sockets = this.#topics.get(topic);
     if (sockets === undefined) {
@@ -269,9 +275,9 @@ export class Hub {
   }
 
   /** A client is not in a topic any more. */
-  unsubscribe(socket: JoinedSocket): void {
+  unsubscribe(socket: TopicClient): void {
     const { topic } = socket;
-    this.rooms.leave(topic, socket.of.transport.member);
+    this.rooms.leave(topic, socket.member);
     const sockets = this.#topics.get(topic);
     if (sockets === undefined || !sockets.delete(socket) || sockets.size > 0) return;
     this.#topics.delete(topic);
@@ -280,7 +286,7 @@ export class Hub {
   }
 
   /** A connection has come. */
-  entered(connection: ChannelConnection): void {
+  entered(connection: ClientConnection): void {
     const { user } = connection;
     if (user === undefined) return;
     let connections = this.#users.get(user);
@@ -292,7 +298,7 @@ export class Hub {
   }
 
   /** A connection is over. */
-  left(connection: ChannelConnection): void {
+  left(connection: ClientConnection): void {
     const { user } = connection;
     const connections = user === undefined ? undefined : this.#users.get(user);
     if (connections === undefined || !connections.delete(connection) || connections.size > 0) {
@@ -303,7 +309,7 @@ export class Hub {
   }
 
   /** The clients of this node that are in a topic. */
-  socketsOf(topic: string): Iterable<JoinedSocket> {
+  socketsOf(topic: string): Iterable<TopicClient> {
     return this.#topics.get(topic) ?? [];
   }
 
@@ -334,7 +340,7 @@ export class Hub {
           connection.send(action[2]);
           break;
         case "close":
-          connection.transport.close(action[1], action[2]);
+          connection.close(action[1], action[2]);
           break;
         case "leave":
           connection.removeFrom(action[1]);
@@ -440,9 +446,9 @@ export class Hub {
   }
 
   /** The first `most` clients of this node in a topic. */
-  clients(topic: string, most: number): TopicClient[] {
+  clients(topic: string, most: number): ListedClient[] {
     const { node } = this.system.home;
-    const clients: TopicClient[] = [];
+    const clients: ListedClient[] = [];
     for (const { id, user } of this.socketsOf(topic)) {
       if (clients.length >= most) break;
       clients.push(user === undefined ? { node, id } : { node, id, user });

@@ -3,11 +3,20 @@
  *
  * @module
  */
+import type { Call } from "../actor/call.ts";
+import type { Self } from "../actor/self.ts";
 import type { System } from "../actor/system.ts";
 import type { Log } from "../base/log.ts";
 import type { GroupTable } from "../cluster/groups.ts";
+import type { Home, Homes } from "../cluster/home.ts";
+import { hashOf } from "../cluster/rendezvous.ts";
+import type { Pid } from "../term/pid.ts";
 import type { TurnEnd } from "../ws/rooms.ts";
-import { Hub } from "./hub.ts";
+import { type Channel, historyOf } from "./channel.ts";
+import { History } from "./history.ts";
+import { HAND_OVER, historyHome, type HomeCast, type HomePorts } from "./history_home.ts";
+import { Hub, type HubRequest } from "./hub.ts";
+import type { LogState } from "./topic_log.ts";
 
 /** The history of a quiet topic without clients is dropped after this, or twice its `ttl`. Milliseconds. */
 const QUIET_MS = 120_000;
@@ -16,6 +25,7 @@ const QUIET_MS = 120_000;
 export interface ChannelParts {
   readonly system: System;
   readonly groups: GroupTable;
+  readonly homes: Homes;
   readonly log: Log;
   readonly turn: TurnEnd;
   readonly messageBytesMax: number;
@@ -23,6 +33,54 @@ export interface ChannelParts {
 
 /** Starts the hub of a node. */
 export function startHub(parts: ChannelParts): Hub {
-  const hub = new Hub(parts, () => undefined);
+  const { system, homes, log } = parts;
+  const kinds = new Map<Channel, Home>();
+  const hub: Hub = new Hub(parts, (channel): History | undefined => {
+    if (historyOf(channel.options.history) === undefined) return undefined;
+    kinds.set(channel, offer(channel));
+    return hub.history ?? new History({
+      me: hub.pid as Pid,
+      node: system.home.node,
+      channelOf: (topic) => hub.find(topic),
+      call: (channel, topic, request) => kinds.get(channel)!.call(topic, request),
+      keep: (channel, topic) => kinds.get(channel)!.cast(topic, ["keep"]),
+      cast: (to, message) => system.send(to as Pid<never> as Pid<HomeCast>, message),
+      deliver: (topic, frame, except) => hub.deliver(topic, frame, except),
+      socket: (topic, id) => [...hub.socketsOf(topic)].find((socket) => socket.id === id),
+      monitor: (pid) => hub.monitor(pid),
+      after: (ms, task) => hub.after(ms, task),
+      now: () => system.now(),
+      warn: (words) => log.warn(words),
+    });
+  });
+
+  function offer(channel: Channel): Home {
+    const rules = historyOf(channel.options.history)!;
+    const ports: HomePorts = {
+      ...rules,
+      now: () => system.now(),
+      newId: () => hub.newId(),
+      hubs: (topic) => orderFor(topic, hub.peers),
+      ownCopy: (topic) => hub.history?.copyOf(topic),
+      tell: (to, message) => hub.tell(to, message),
+      fetchCopy: (to, topic, timeout) => {
+        const asked = to as unknown as Pid<Call<HubRequest, LogState | undefined>>;
+        return system.call(asked, ["history", topic], { timeout });
+      },
+    };
+    return homes.offer(`channel ${channel.pattern}`, {
+      start: (self: Self, topic, { state }) =>
+        self.spawnLink(historyHome, topic, ports, state as LogState | undefined),
+      handover: (pid) => system.call(pid as unknown as Pid<Call<unknown, unknown>>, HAND_OVER),
+      passivateAfter: Math.max(QUIET_MS, rules.ttl * 2),
+    });
+  }
+
   return hub;
+}
+
+/** The hubs of other nodes in an order that depends on the topic. */
+function orderFor(topic: string, hubs: ReadonlyMap<string, Pid>): Pid[] {
+  return [...hubs].map(([node, pid]) => ({ pid, score: hashOf(`${node} ${topic}`) }))
+    .sort((a, b) => b.score - a.score).map(({ pid }) => pid);
 }

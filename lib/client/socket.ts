@@ -11,30 +11,34 @@ export interface TypedChannel {
   readonly types?: { readonly params: unknown; readonly on: unknown; readonly events: unknown };
 }
 
-type Types<C> = C extends { readonly types?: infer T } ? NonNullable<T> : never;
-type On<C> = Types<C> extends { readonly on: infer H } ? H : never;
-type Sent<C> = Types<C> extends { readonly events: infer E } ? E : never;
+/** The types of a {@linkcode TypedChannel}. */
+export type ChannelTypes<C> = C extends { readonly types?: infer T } ? NonNullable<T> : never;
+/** The handlers of a channel, by event. */
+export type ChannelHandlers<C> = ChannelTypes<C> extends { readonly on: infer H } ? H : never;
+/** The payloads that a channel sends, by event. */
+export type ChannelSent<C> = ChannelTypes<C> extends { readonly events: infer E } ? E : never;
 
 /** The events that may be pushed to a channel. */
-export type PushEvent<C> = [keyof On<C> & string] extends [never] ? string : keyof On<C> & string;
+export type PushEvent<C> = [keyof ChannelHandlers<C> & string] extends [never] ? string
+  : keyof ChannelHandlers<C> & string;
 
 /** The payload of an event that is pushed. */
-export type PushPayload<C, E> = E extends keyof On<C>
+export type PushPayload<C, E> = E extends keyof ChannelHandlers<C>
   // deno-lint-ignore no-explicit-any
-  ? On<C>[E] extends (payload: infer P, ...rest: any[]) => unknown ? P : unknown
+  ? ChannelHandlers<C>[E] extends (payload: infer P, ...rest: any[]) => unknown ? P : unknown
   : unknown;
 
 /** The reply to an event that is pushed. */
-export type PushReply<C, E> = E extends keyof On<C>
+export type PushReply<C, E> = E extends keyof ChannelHandlers<C>
   // deno-lint-ignore no-explicit-any
-  ? On<C>[E] extends (...args: any[]) => infer R ? Awaited<R> : unknown
+  ? ChannelHandlers<C>[E] extends (...args: any[]) => infer R ? Awaited<R> : unknown
   : unknown;
 
 /** The payload of an event that is received. */
-export type EventPayload<C, E> = E extends keyof Sent<C> ? Sent<C>[E] : unknown;
+export type EventPayload<C, E> = E extends keyof ChannelSent<C> ? ChannelSent<C>[E] : unknown;
 
 /** The parameters of a join. */
-export type JoinParams<C> = Types<C> extends { readonly params: infer P } ? P : unknown;
+export type JoinParams<C> = ChannelTypes<C> extends { readonly params: infer P } ? P : unknown;
 
 /** One connection or actor that is present: its metadata, and its reference. */
 export type Present = Readonly<Record<string, unknown>> & { readonly phx_ref: string };
@@ -414,7 +418,7 @@ export class ClientChannel<C extends TypedChannel = TypedChannel> {
   }
 
   /** Listens to an event of the application; the returned function ends that. */
-  on<E extends (keyof Sent<C> & string) | (string & Record<never, never>)>(
+  on<E extends (keyof ChannelSent<C> & string) | (string & Record<never, never>)>(
     event: E,
     listener: (payload: EventPayload<C, E>) => void,
   ): () => void {
@@ -516,7 +520,8 @@ export class ClientChannel<C extends TypedChannel = TypedChannel> {
   }
 
   /** For the socket: the server has answered a message. */
-  answered(ref: string, details: JoinDetails | undefined): void {
+  answered(ref: string, reply: unknown): void {
+    const details = reply as JoinDetails | undefined;
     if (ref !== this.#joinRef || this.state === "joined" || details === undefined) return;
     // The messages that follow have positions.
     if (details.missed === 0) this.#position = { epoch: details.epoch, offset: details.offset };

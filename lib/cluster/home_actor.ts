@@ -317,9 +317,9 @@ export class HomeActor {
     if (place instanceof HomeMember) {
       this.#unpause(resident);
       if (resident.state !== undefined) return this.#handOver(resident, place);
-      this.#forget(resident);
+      // The calls count as pending before the last key is gone.
       for (const held of this.#release(resident)) this.#forward(place, key, held);
-      return;
+      return this.#forget(resident);
     }
     if (resident.pause?.left !== undefined) return;
     if (this.isBlocked(resident)) return;

@@ -20,6 +20,6 @@ export {
 } from "../channel/channel.ts";
 export { type Channels, type ChannelUser, type QueryOptions } from "../channel/channels.ts";
 export { ChannelError } from "../channel/errors.ts";
-export type { TopicClient } from "../channel/hub.ts";
+export type { ListedClient } from "../channel/hub.ts";
 export type { ChannelServeOptions } from "../channel/mount.ts";
 export { clientSource } from "../client/source.ts";

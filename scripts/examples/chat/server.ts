@@ -1,0 +1,62 @@
+/**
+ * A chat on as many nodes as you like: rooms, names, presence, typing indicator, the last 50 messages.
+ *
+ *     deno run -A scripts/examples/chat/server.ts --port 8001
+ *     deno run -A scripts/examples/chat/server.ts --port 8002 --seed chat1@127.0.0.1:9001
+ *
+ * `--port 800N` starts the node chatN. Kill one: its clients go on at another, and miss nothing.
+ *
+ * @module
+ */
+import { readFileSync } from "node:fs";
+import process from "node:process";
+import { parseArgs } from "node:util";
+import { Node } from "@firn/firn";
+import { channel, ChannelError } from "@firn/firn/channels";
+
+/** What is said in a room. */
+export interface Message {
+  readonly name: string;
+  readonly text: string;
+}
+
+/** The rooms. */
+export const room = channel("room:*", {
+  presence: true,
+  history: { size: 50, copies: 2 },
+  join(socket, { name }: { name: string }) {
+    if (typeof name !== "string" || name.trim() === "") throw new ChannelError("noname");
+    socket.state = name;
+    socket.track(name, { typing: false });
+  },
+  state: () => "",
+  on: {
+    say: (text: string, socket) =>
+      socket.broadcast("said", { name: socket.state, text: String(text) }),
+    typing: (typing: boolean, socket) => socket.track(socket.state, { typing: typing === true }),
+  },
+  events: {} as { said: Message },
+});
+
+if (import.meta.main) {
+  const { values: { port, seed } } = parseArgs({
+    options: {
+      port: { type: "string", default: "8001" },
+      seed: { type: "string", multiple: true },
+    },
+  });
+  const number = Number(port) - 8000;
+  const page = readFileSync(new URL("page.html", import.meta.url), "utf8");
+  const node = await Node.start({
+    name: `chat${number}@127.0.0.1:${9000 + number}`,
+    seeds: seed ?? [],
+    leaveOnSigterm: true,
+  });
+  const server = await node.serve({
+    port: Number(port),
+    channels: [room],
+    origins: "*",
+    fetch: () => new Response(page, { headers: { "content-type": "text/html; charset=utf-8" } }),
+  });
+  process.stdout.write(`${node.name} serves ${server.url.replace("ws:", "http:")}\n`);
+}

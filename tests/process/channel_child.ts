@@ -1,0 +1,36 @@
+/**
+ * A node with channels in a process of its own.
+ */
+import process from "node:process";
+import { channel } from "@firn/firn/channels";
+import { Node } from "@firn/firn";
+import { now, takeOrders, tell } from "../kit/orders.ts";
+
+const room = channel("room:*", {
+  presence: { grace: 3_000 },
+  history: { size: 1_000, copies: 2 },
+  join: (socket, params: { name?: string }) => params.name && socket.track(params.name),
+  on: {
+    // The reply is sent when the message has its copies.
+    say: async (payload: unknown, socket) => (await socket.broadcast("said", payload))?.offset,
+  },
+});
+
+takeOrders(async (options) => {
+  const node = await Node.start(options);
+  tell({ event: "ready", at: now(), name: node.name, pid: process.pid });
+  return async (order) => {
+    switch (order.do) {
+      case "serve":
+        return (await node.serve({ channels: [room], port: Number(order["port"] ?? 0) })).url;
+      case "peers":
+        return node.peers();
+      case "count":
+        return node.channels.count(String(order["topic"]));
+      case "leave":
+        return node.leave();
+      default:
+        throw new Error(`unknown order ${order.do}`);
+    }
+  };
+});
