@@ -8,7 +8,7 @@ import type { Self } from "../actor/self.ts";
 import type { System } from "../actor/system.ts";
 import type { Log } from "../base/log.ts";
 import type { GroupTable } from "../cluster/groups.ts";
-import type { Home, Homes } from "../cluster/home.ts";
+import type { HomeKind, Homes } from "../cluster/home.ts";
 import { hashOf } from "../cluster/rendezvous.ts";
 import type { Pid } from "../term/pid.ts";
 import type { TurnEnd } from "../ws/rooms.ts";
@@ -34,7 +34,7 @@ export interface ChannelParts {
 /** Starts the hub of a node. */
 export function startHub(parts: ChannelParts): Hub {
   const { system, homes, log } = parts;
-  const kinds = new Map<Channel, Home>();
+  const kinds = new Map<Channel, HomeKind>();
   const hub: Hub = new Hub(parts, (channel): History | undefined => {
     if (historyOf(channel.options.history) === undefined) return undefined;
     kinds.set(channel, offer(channel));
@@ -54,7 +54,7 @@ export function startHub(parts: ChannelParts): Hub {
     });
   });
 
-  function offer(channel: Channel): Home {
+  function offer(channel: Channel): HomeKind {
     const rules = historyOf(channel.options.history)!;
     const ports: HomePorts = {
       ...rules,

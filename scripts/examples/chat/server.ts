@@ -21,7 +21,7 @@ export interface Message {
 }
 
 /** The rooms. */
-export const room = channel("room:*", {
+const room = channel("room:*", {
   presence: true,
   history: { size: 50, copies: 2 },
   join(socket, { name }: { name: string }) {
