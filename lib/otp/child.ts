@@ -126,8 +126,8 @@ export interface LocalChildSpec<S extends Started = Started> extends ChildRules 
 }
 
 /**
- * A child that runs what a node has exposed: another node, or this one if it exposes it too. It is spawned
- * there and linked in one step, runs again there, and is stopped by the same rule as one here.
+ * A child that runs an exposed function of another node, or of this one. It is spawned there and linked in one
+ * step, is restarted there, and is stopped by the same rules as a local child.
  *
  * @example
  * ```ts
@@ -160,28 +160,28 @@ export interface LocalChildSpec<S extends Started = Started> extends ChildRules 
  */
 export interface RemoteChildSpec extends ChildRules {
   /**
-   * Where: a node, `name@host:port`, or how to choose one of those that expose the function. It is
-   * started again where it ran, as long as that node is there and exposes it.
+   * The node, `name@host:port`, or how to choose one of those that expose the function. The child is restarted on
+   * the node where it ran, while that node is connected and exposes the function.
    */
   readonly node: NodeChoice;
   /** The name under which the function is exposed there. */
   readonly fn: string;
-  /** What the function is given behind `self`. */
+  /** The arguments of the function after `self`. Default: none. */
   readonly args?: readonly unknown[] | undefined;
   /** When its node is gone: see {@linkcode NODE_DOWN_POLICIES}. Default "fail". */
   readonly onNodeDown?: NodeDownPolicy | undefined;
   /** Milliseconds to wait for the node's answer to a start. Default 5000. */
   readonly timeout?: number | undefined;
   /**
-   * True: it has started when it says so, as services do after their `init`. Default false: it has
+   * Whether to wait until it reports that it has started, as services do after `init`. Default false: it has
    * started when it was spawned.
    */
   readonly ready?: boolean | undefined;
-  /** Of a child here only. */
+  /** Of a local child only. */
   readonly start?: undefined;
 }
 
-/** A child, as the user describes it: with `start`, or with `node` and `fn`. */
+/** The spec of a child: with `start`, or with `node` and `fn`. */
 export type ChildSpec<S extends Started = Started> = LocalChildSpec<S> | RemoteChildSpec;
 
 /**

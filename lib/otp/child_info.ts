@@ -12,14 +12,14 @@ import { isNodeName } from "./placement.ts";
 
 /** Why a supervisor rejected a request, in OTP's terms. */
 export type SupervisorFault =
-  | "already_started" // a child of that id runs, or is about to
-  | "already_present" // a child of that id is there, and does not run
+  | "already_started" // a child of that id runs, or is being restarted
+  | "already_present" // a child of that id exists, and does not run
   | "not_found" // there is no such child
   | "running" // it runs, so it cannot be deleted or restarted
-  | "restarting" // it is about to be started again
-  | "refused" // another node may not have children started: it would do so in this one's name
-  | "max_children" // there are as many as there may be
-  | "start_failed"; // its start function failed; `cause` says why
+  | "restarting" // it is being restarted
+  | "refused" // the request came from another node, which may not start children here
+  | "max_children" // there are `maxChildren` already
+  | "start_failed"; // its start function failed with `cause`
 
 /** A supervisor rejected a request, or could not start. */
 export class SupervisorError extends Error {
@@ -100,8 +100,8 @@ export function startFailed(child: Child, error: unknown): SupervisorError {
 }
 
 /**
- * A child's end as lines that a person can read: who and why, what it was doing if it crashed, how
- * many restarts there were, and what happens next.
+ * Returns the report of a child's exit as text: the child, the reason, its last message if it crashed, the number
+ * of restarts, and what happens next.
  *
  *     child "counter" <0.4> of supervisor <0.3> ended: Error: as told
  *         at …

@@ -1,9 +1,9 @@
 /**
- * What supervisors of both kinds do to a child: start it, stop it, and tell of its end.
+ * Starts and stops the children of a supervisor, and reports their exits.
  *
  *     start ─▶ runs ──ends by itself──▶ ended        stop ─▶ "shutdown" or "kill" ─▶ its end
- *       │                                              └──time over──▶ "kill" ──────▶ its end
- *       └──fails · the supervisor is told to end
+ *       │                                              └──timeout────▶ "kill" ──────▶ its end
+ *       └──fails · the supervisor must end
  *
  * @module
  */

@@ -8,14 +8,14 @@
  *     tail:  nothing, or u8 0, or u8 1 │ u16 length, node │ u16 length, function's name
  *
  * All integers are little-endian, all texts UTF-8. The numbers of strategies, restart types and so on
- * are their places in the lists below. A function is an index into a table that the reader has: what
- * arrives can name only what is exposed. The arguments are addresses in the writer's memory, kept and
- * not looked at. A shutdown of all ones is `Infinity`.
+ * are their places in the lists below. A function is an index into a table that the reader has: a
+ * config can refer only to exposed functions. The arguments are addresses in the writer's memory, which are kept
+ * and not used. A shutdown of all ones is `Infinity`.
  *
- * The tail came later, and whether there is one can be asked of a last child only: behind any other,
- * a first byte of 0 or 1 may as well begin the length of the next id. The rule is to take it for a tail.
- * A config that is whole when it is read without tails, and that the rule would read otherwise, or not
- * at all, is `"ambiguous"`: the caller has to say which form it is in.
+ * The tail was added later, and only behind the last child its presence is certain: behind any other, a first
+ * byte of 0 or 1 may also begin the length of the next id. The rule is to read it as a tail. A config that is
+ * complete when it is read without tails, and that the rule would read differently or not at all, is
+ * `"ambiguous"`: the caller must specify the form.
  *
  * @module
  */
@@ -24,25 +24,25 @@ import { type LocalChildSpec, type Restart, RESTARTS } from "./child.ts";
 import { STRATEGIES, type Strategy } from "./strategy.ts";
 import type { SupervisorOptions } from "./supervisor_actor.ts";
 
-/** Strategies, by their numbers. The last has no order of its own here: it restarts one for one. */
+/** Strategies, by their numbers. The last one is used as one_for_one. */
 export const CONFIG_STRATEGIES: readonly (Strategy | "simple_one_for_one")[] = [
   ...STRATEGIES,
   "simple_one_for_one",
 ];
 
-/** What kinds of children there are, by their numbers. */
+/** The types of children, by their numbers. */
 export const CHILD_TYPES = ["worker", "supervisor"] as const;
 
-/** A config of more bytes is refused. */
+/** The most bytes of a config; more are rejected. */
 export const CONFIG_BYTES_MAX: number = 16 * 1024 * 1024;
 
-/** The least that a child takes: an empty id, and no tail. */
+/** The least bytes of a child: an empty id, and no tail. */
 const CHILD_BYTES_LEAST = 4 + 3 * 8 + 1 + 1 + 8 + 1;
 
-/** All ones: as long as it takes. */
+/** All ones: no time limit. */
 const FOREVER = 0xffff_ffff_ffff_ffffn;
 
-/** Why a config was refused. */
+/** Why a config was rejected. */
 export const CONFIG_FAULTS = [
   "size", // it is longer than CONFIG_BYTES_MAX
   "short", // it ends within this field, or counts more children than it has bytes for
@@ -50,11 +50,11 @@ export const CONFIG_FAULTS = [
   "restart", // no such restart type
   "shutdown", // no such kind of shutdown
   "type", // no such type of child
-  "utf8", // a text that is none
+  "utf8", // a text that is not UTF-8
   "range", // a number that is too large to be exact
   "function", // an index beyond the table
   "trailing", // bytes behind the last child
-  "ambiguous", // with tails and without, it reads as two things
+  "ambiguous", // it has different meanings with and without tails
 ] as const;
 
 /** One of {@linkcode CONFIG_FAULTS}. */
@@ -67,17 +67,17 @@ export type ConfigForm = "plain" | "tailed";
 export interface ConfigChild {
   /** Its name among its siblings. */
   readonly id: string;
-  /** What starts it: an index into the table of exposed functions. */
+  /** Its start function: an index into the table of exposed functions. */
   readonly start: number;
-  /** Where its arguments were in the writer's memory. Default: nowhere. */
+  /** The address of its arguments in the writer's memory. Default: none. */
   readonly args?: { readonly pointer: bigint; readonly size: bigint } | undefined;
-  /** When it is started again. */
+  /** When it is restarted. */
   readonly restart: Restart;
   /** How it is stopped. */
   readonly shutdown: "brutalKill" | number;
-  /** What it is. */
+  /** Its type. */
   readonly type: (typeof CHILD_TYPES)[number];
-  /** It is to run on another node, as the function of this name there. */
+  /** The node on which it runs, and the name of its function there. Default: this node. */
   readonly target?: { readonly node: string; readonly start: string } | undefined;
 }
 
@@ -93,29 +93,29 @@ export interface SupervisorConfig {
   readonly children: readonly ConfigChild[];
 }
 
-/** What came of decoding a config. */
+/** The result of decoding a config. */
 export type DecodedConfig =
   | { readonly ok: true; readonly config: SupervisorConfig; readonly form: ConfigForm }
   | { readonly ok: false; readonly fault: ConfigFault; readonly offset: number };
 
-/** How to decode a config. */
+/** Options of `decodeConfig`. */
 export interface DecodeConfigOptions {
-  /** How many functions are exposed: an index beyond is refused. Default: any. */
+  /** The number of exposed functions: a larger index is rejected. Default: no limit. */
   readonly functions?: number | undefined;
-  /** The form that it is known to be in. Default: found out, or `"ambiguous"`. */
+  /** The form, if it is known. Default: detected, or `"ambiguous"`. */
   readonly form?: ConfigForm | undefined;
 }
 
-/** A config that cannot be written, or cannot be used: `code` "badconfig". */
+/** A config cannot be encoded, or cannot be used: `code` "badconfig". */
 export class ConfigError extends RangeError {
-  /** Tells the class of the error. */
+  /** The name of the class. */
   override readonly name = "ConfigError";
   /** Stable code: `"badconfig"`. */
   readonly code = "badconfig";
 }
 
 /**
- * Reads a config; what is malformed is refused with the fault and the offset of its field.
+ * Decodes a config. For a malformed one returns the fault and the offset of its field.
  *
  * @example
  * ```ts
@@ -160,7 +160,7 @@ class Refused extends Error {
 
 /** One reading of a config, in one form. */
 class Reading {
-  /** Where the first tail was seen. */
+  /** The offset of the first tail. */
   fork: number | undefined = undefined;
   readonly #bytes: Uint8Array;
   readonly #reader: Reader;
@@ -212,7 +212,7 @@ class Reading {
     return target === undefined ? child : { ...child, target };
   }
 
-  /** Behind a child: what another form would take for something else. */
+  /** Reads the tail of a child, if there is one. */
   #tail(): ConfigChild["target"] {
     const reader = this.#reader;
     const next = this.#bytes[reader.at];
@@ -243,7 +243,7 @@ class Reading {
     return this.#whole(this.#reader.u64());
   }
 
-  /** A u64 that is exact as a number, and no more than `most`. */
+  /** Reads a u64 that is exact as a number, and at most `most`. */
   #number(most: number): number {
     const at = this.#reader.at;
     const value = this.#u64();
@@ -251,7 +251,7 @@ class Reading {
     return Number(value);
   }
 
-  /** A u8 that is a place in a list. */
+  /** Reads a u8 that is an index of a list. */
   #one<T>(list: readonly T[], fault: ConfigFault): T {
     const at = this.#reader.at;
     const place = this.#whole(this.#reader.u8());
@@ -266,7 +266,7 @@ class Reading {
     return text!;
   }
 
-  /** What was read, if it was all there. A read that fails stays where it was. */
+  /** Returns the value, unless the input was too short: then fails at its offset. */
   #whole<T>(value: T): T {
     this.#need(this.#reader.ok, "short", this.#reader.at);
     return value;
@@ -278,10 +278,10 @@ class Reading {
 }
 
 /**
- * Writes a config. With tails, each child has one, so that there is no doubt where the next begins.
+ * Encodes a config. In the form with tails each child has one, so that it is not ambiguous.
  *
- * @throws {ConfigError} `code` "badconfig": it does not fit the layout, or would be read as something
- * else.
+ * @throws {ConfigError} `code` "badconfig": it does not fit the layout, or would be decoded
+ * differently.
  */
 export function encodeConfig(config: SupervisorConfig, form: ConfigForm = "tailed"): Uint8Array {
   const writer = new Writer(256, CONFIG_BYTES_MAX);
@@ -337,8 +337,8 @@ function unsigned(value: number, bits: 32 | 64, field: string): bigint {
 }
 
 /**
- * What to give `Supervisor.start` for a config. `functions` is the table that its children's `start`
- * are indexes into. A child with a target is a remote child: of that node, and what it exposes.
+ * Returns the options of `Supervisor.start` for a config. `functions` is the table to which the children's
+ * `start` refers. A child with a target becomes a remote child on that node.
  *
  * @throws {ConfigError} `code` "badconfig": a function is not in the table.
  */

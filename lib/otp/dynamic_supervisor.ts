@@ -92,10 +92,10 @@ export class DynamicSupervisor {
   }
 
   /**
-   * Stops a child and forgets it.
+   * Stops a child and removes it.
    *
    * @throws {NoConnectionError} `code` "noconnection": the child's node is out of reach, where the child may
-   *   live on. It is not restarted, and is killed when its node is back.
+   *   still run. It is not restarted, and is killed when its node is back.
    */
   terminateChild(pid: Pid<never>): Promise<void> {
     return this.#ask({ $child: "terminate", pid });
@@ -112,8 +112,8 @@ export class DynamicSupervisor {
   }
 
   /**
-   * Stops the children, all at once, and then the supervisor; resolves when it has ended, or if it had
-   * ended before.
+   * Stops the children, concurrently, and then the supervisor. Resolves when it has exited, also if it had
+   * exited before.
    *
    * @throws {NoConnectionError} `code` "noconnection": the supervisor's node is out of reach.
    */

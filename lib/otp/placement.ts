@@ -1,22 +1,21 @@
 /**
- * On which node a remote child is to run: one that is named, or one that is chosen among those that
- * expose its function. Quiet.
+ * Chooses the node of a remote child: a given one, or one of those that expose its function. Quiet.
  *
  * | choice | node |
  * |---|---|
  * | `"name@host:port"` | that one |
- * | `"any"` | one by chance |
+ * | `"any"` | a random one |
  * | `"least_loaded"` | the one with the fewest remote children of this supervisor; the first of equals |
  * | `"round_robin"` | the next, in the order of their names |
- * | a function | whichever it names |
+ * | a function | the one that it returns |
  *
- * Load is what the supervisor itself knows: its own children. What else a node has to do is not asked.
+ * The load is the number of the supervisor's own children on a node; other load is not considered.
  *
  * @module
  */
 import { unreachable } from "../base/assert.ts";
 
-/** How a node is chosen, in one word. */
+/** How a node is chosen. */
 export const PLACEMENTS = ["any", "least_loaded", "round_robin"] as const;
 
 /** One of {@linkcode PLACEMENTS}. */
@@ -26,22 +25,22 @@ export type Placement = (typeof PLACEMENTS)[number];
 export interface Candidate {
   /** Its name, `name@host:port`. */
   readonly node: string;
-  /** How many remote children of the same supervisor run there. */
+  /** The number of remote children of this supervisor that run there. */
   readonly children: number;
 }
 
-/** Chooses a node. `undefined`: none of them. */
+/** Chooses a node; returns `undefined` for none of them. */
 export type NodeSelector = (candidates: readonly Candidate[]) => string | undefined;
 
-/** A node by its name, or how to choose one. */
+/** The name of a node, or how to choose one. */
 export type NodeChoice = Placement | NodeSelector | (string & Record<never, never>);
 
-/** Whether it is the name of a node, and not how to choose one. */
+/** Returns whether a choice is the name of a node. */
 export function isNodeName(choice: NodeChoice): choice is `${string}@${string}` {
   return typeof choice === "string" && choice.includes("@");
 }
 
-/** Whether it is neither a name nor a way to choose. */
+/** Returns whether a value is no valid choice. */
 export function isNoChoice(choice: unknown): boolean {
   return typeof choice !== "function" && !PLACEMENTS.includes(choice as Placement) &&
     !(typeof choice === "string" && isNodeName(choice));
@@ -49,9 +48,9 @@ export function isNoChoice(choice: unknown): boolean {
 
 /** Chooses for the children of one supervisor. */
 export class Placer {
-  /** How many remote children run on which node. */
+  /** The number of remote children by node. */
   readonly #children = new Map<string, number>();
-  /** Whose turn it was, by the name of the function. */
+  /** The last chosen node of round robin, by the name of the function. */
   readonly #turns = new Map<string, string>();
 
   /** A child runs on a node. */
@@ -59,14 +58,14 @@ export class Placer {
     this.#children.set(node, (this.#children.get(node) ?? 0) + 1);
   }
 
-  /** A child runs there no more. */
+  /** A child has exited on a node. */
   left(node: string): void {
     const left = (this.#children.get(node) ?? 0) - 1;
     if (left > 0) this.#children.set(node, left);
     else this.#children.delete(node);
   }
 
-  /** One of the nodes, which are in order; undefined if there is none. `chance` is in [0, 1). */
+  /** Chooses one of the sorted nodes; undefined if there is none. `chance` is in [0, 1). */
   choose(
     choice: Placement | NodeSelector,
     fn: string,

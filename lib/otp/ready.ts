@@ -1,13 +1,13 @@
 /**
- * Starting something on another node and waiting until it has started there: what `startAndWait` is at
- * home. Who starts it asks, and is answered when there is an answer.
+ * Waits until an actor on another node has started, as `startAndWait` does on this node: the starter sends a
+ * request, which is answered when the start has succeeded or failed.
  *
- *     here   spawn, linked ─▶ "ready?" ────────────────────────────────▶ the pid, or why not
+ *     here   spawn, linked ─▶ "ready?" ────────────────────────────────▶ the pid, or the error
  *                 │              │                                         ▲
- *     there       └─▶ init ──────┴──▶ done: true · failed: refused with why, and it ends
+ *     there       └─▶ init ──────┴──▶ done: true · failed: refused with the error, and it ends
  *
- * One that has failed waits to be asked, so that it can say why; not for long, for who started it may not
- * want to know.
+ * One that has failed waits for the request, so that it can report the error, but only for a short time, since the
+ * starter may not send it.
  *
  * @module
  */

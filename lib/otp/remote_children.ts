@@ -1,14 +1,14 @@
 /**
- * The remote children of one supervisor: where they are started, who waits for a node, and what was out
- * of reach when it was last heard of.
+ * The remote children of one supervisor: on which nodes they are started, which wait for a node, and which were
+ * lost with their node.
  *
  *     start ─▶ a node? ─yes─▶ spawned there, linked ─▶ runs ──its node is gone──▶ lost, until the node
  *       ▲        │no                                                              is back: then killed
  *       └─ look ─┘ waits
  *
- * What is lost has got "noconnection" by its link, and has ended if it does not trap exits. If it does, it
- * is killed as soon as its node is within reach, and before anything else is started there. So no two
- * copies of a child live once the network has settled.
+ * A lost child has received "noconnection" by its link, and has exited if it does not trap exits. If it does, it
+ * is killed as soon as its node is connected, before another child is started there. So at most one copy of a
+ * child runs once the network is stable.
  *
  * @module
  */
@@ -24,18 +24,18 @@ import type { Child, RemotePart } from "./child.ts";
 import { isNodeName, type NodeSelector, type Placement, Placer } from "./placement.ts";
 import { untilReady } from "./ready.ts";
 
-/** How often a supervisor looks whether a node is there that a child waits for. Milliseconds. */
+/** How often a supervisor checks whether a node for a waiting child is connected. Milliseconds. */
 export const LOOK_MS = 100;
 
 /**
- * So many that are lost are remembered. For one more the oldest is forgotten: it is not killed when its
- * node is back, and lives on if it traps exits.
+ * How many lost children are remembered. For one more the oldest is forgotten: then it is not killed when its node
+ * is back, and continues to run if it traps exits.
  */
 const LOST_MAX = 65_536;
 
-/** No node is there that a child may run on, and it is to wait for one. */
+/** No node is connected on which a child may run, so it waits for one. */
 export class AwayError extends Error {
-  /** Tells the class of the error. */
+  /** The name of the class. */
   override readonly name = "AwayError";
   /** Stable code: `"noconnection"`. */
   readonly code = "noconnection";
@@ -44,7 +44,7 @@ export class AwayError extends Error {
 /** Sent by a supervisor to itself while children wait for a node. */
 export class Look {}
 
-/** What a supervisor knows of other nodes. */
+/** The remote children of a supervisor. */
 export class RemoteChildren {
   readonly #self: Self;
   readonly #system: System;
@@ -57,7 +57,7 @@ export class RemoteChildren {
     this.#system = systemOf(self.pid);
   }
 
-  /** Starts a child on the node that its description says. Throws {@linkcode AwayError} if it is to wait. */
+  /** Starts a child on the node of its spec. Throws {@linkcode AwayError} if it must wait. */
   start(child: Child): Promise<Pid> {
     const node = this.#place(child);
     child.node = node;
@@ -66,26 +66,26 @@ export class RemoteChildren {
     return this.#spawn(child.spec.remote!, node);
   }
 
-  /** A child runs there. */
+  /** A child runs on a node. */
   arrived({ spec }: Child, { node }: Pid): void {
     if (spec.remote !== undefined) this.#placer.arrived(node);
   }
 
-  /** Whether a child may live on, on a node that is out of reach. It is killed when the node is back. */
+  /** Returns whether a child may still run on an unreachable node. It is killed when the node is back. */
   isLost({ former }: Child): boolean {
     return former !== undefined && this.#lost.has(former);
   }
 
-  /** A child has ended. */
+  /** A child has exited. */
   left({ spec }: Child, pid: Pid, reason: ExitReason): void {
     if (spec.remote !== undefined) this.#placer.left(pid.node);
     if (reason === "noconnection" && !pid.home.local) this.#lose(pid);
   }
 
   /**
-   * Whether a child may have ended because its node has: "surely", because the session is over, whether
-   * or not there is another by now, or "perhaps", because that is how the actors of a node end that stops.
-   * The next start will tell.
+   * Returns whether a child may have exited because its node is gone: "surely" if the session has ended, even if
+   * there is a new one by now; "perhaps" if its reason is that of actors on a stopping node. The next start
+   * decides.
    */
   isAway(child: Child, reason: ExitReason): "surely" | "perhaps" | undefined {
     const { spec: { remote }, node, session } = child;
@@ -94,14 +94,14 @@ export class RemoteChildren {
     return reason === "shutdown" ? "perhaps" : undefined;
   }
 
-  /** A child waits for a node: there will be a {@linkcode Look}. */
+  /** A child waits for a node: schedules a {@linkcode Look}. */
   wait(child: Child): void {
     child.restarting = true;
     child.waiting = true;
     this.#lookLater();
   }
 
-  /** Looks after those that wait: `begin` starts some of them, and gives what to end with. */
+  /** Handles waiting children: `begin` starts some, and returns the reason if the supervisor must end. */
   async look(
     children: Iterable<Child>,
     begin: () => Promise<ExitReason | undefined>,
@@ -113,7 +113,7 @@ export class RemoteChildren {
     return undefined;
   }
 
-  /** Of those that wait, which may be worth an attempt: cheaper than one for each. */
+  /** Returns the waiting children that may be started now, without an attempt for each. */
   startable(children: Iterable<Child>): Child[] {
     const candidates = new Map<string, readonly string[]>();
     return [...children].filter(({ spec: { remote }, node, waiting }) => {
@@ -127,25 +127,25 @@ export class RemoteChildren {
     });
   }
 
-  /** A node has come or gone. */
+  /** A node has been connected or lost. */
   nodeChanged({ type, node }: NodeChange): void {
     if (type === "nodeup") this.#reached(node);
   }
 
-  /** Where a child is to be started. */
+  /** Returns the node for a child. */
   #place(child: Child): string {
     const remote = child.spec.remote!;
     const { node: choice, fn, onNodeDown } = remote;
     const nodes = this.#candidates(fn);
     const former = formerNode(remote, child.node);
     if (former !== undefined && nodes.includes(former)) return former;
-    // What its node has exposed just now may not be known here: the first attempt asks, and may be told no.
+    // Functions that its node has just exposed may not be known here: the first attempt finds out.
     const asks = onNodeDown === "wait" || child.node === undefined;
     if (asks && former !== undefined && this.#sessionWith(former) !== undefined) return former;
     const away = `it waits for ${former ?? `a node that exposes ${JSON.stringify(fn)}`}`;
     if (onNodeDown === "wait" && former !== undefined) throw new AwayError(away);
     if (isNodeName(choice)) {
-      // The attempt will say what is wrong with it.
+      // The attempt fails with the reason.
       if (onNodeDown === "fail" || nodes.includes(choice)) return choice;
     }
     const how = (isNodeName(choice) ? "any" : choice) as Placement | NodeSelector;
@@ -165,7 +165,7 @@ export class RemoteChildren {
       const { code, message } = error as { code?: unknown; message?: unknown };
       if (pid !== undefined && code === "noconnection") this.#lose(pid);
       else if (pid !== undefined) this.#system.exit(pid, "kill");
-      // The node has gone, or what it exposed, since it was chosen; or it is stopping.
+      // The node was lost, stops, or does not expose the function any more, since it was chosen.
       const isAway = code === "noconnection" || code === "notexposed" || code === "limit";
       if (isAway && onNodeDown !== "fail") throw new AwayError(String(message), { cause: error });
       throw error;
@@ -177,7 +177,7 @@ export class RemoteChildren {
       await untilReady(this.#self, pid);
     } catch (error) {
       if (!(error instanceof NoProcError)) throw error;
-      // It had ended before it could be asked. Why is told by the link.
+      // It had exited before the request arrived. The link has the reason.
       const reason = lastWord(this.#self, pid);
       throw reason instanceof Error ? reason : new ActorExitError(pid, reason ?? "noproc");
     }
@@ -189,7 +189,7 @@ export class RemoteChildren {
     this.#system.sendAfter(this.#self.pid, new Look(), LOOK_MS);
   }
 
-  /** Ends what is lost on a node. */
+  /** Kills the lost children of a node. */
   #reached(node: string): void {
     if (this.#lost.size === 0) return;
     for (const pid of this.#lost) {
@@ -204,7 +204,7 @@ export class RemoteChildren {
     if (this.#lost.size >= LOST_MAX) this.#lost.delete(this.#lost.values().next().value!);
     this.#lost.add(pid);
     this.#self.monitorNode(pid.node);
-    // It may be there again already.
+    // The node may be connected again already.
     if (this.#sessionWith(pid.node) !== undefined) this.#reached(pid.node);
   }
 
@@ -217,7 +217,7 @@ export class RemoteChildren {
   }
 }
 
-/** The reason that the link tells, which is the true one if who was watched had ended before. */
+/** Returns the reason in the exit signal of the link: the true one if the actor had exited before. */
 export function lastWord(self: Self, pid: Pid): ExitReason | undefined {
   let reason: ExitReason | undefined;
   const cell = actorRefOf(self.pid);
@@ -228,7 +228,7 @@ export function lastWord(self: Self, pid: Pid): ExitReason | undefined {
   return reason;
 }
 
-/** What becomes of a child whose node is gone, or may be. */
+/** Describes what happens to a child whose node is, or may be, gone. */
 export function awayWords({ spec: { remote } }: Child, surely: boolean): string {
   if (!surely) return "restarts, or waits for a node";
   return remote!.onNodeDown === "wait"
@@ -236,7 +236,7 @@ export function awayWords({ spec: { remote } }: Child, surely: boolean): string 
     : "runs on another node, or waits for one";
 }
 
-/** Where a child ran last, or is to run if it never ran. */
+/** Returns the node where a child ran last, or is to run if it never ran. */
 function formerNode({ node: choice }: RemotePart, node: string | undefined): string | undefined {
   return node ?? (isNodeName(choice) ? choice : undefined);
 }

@@ -1,7 +1,7 @@
 /**
- * What services and supervisors refuse with, over to another node and back. An `Error` keeps its name,
- * its message and its cause on the way, and loses its class and all else: so what it has to say beside
- * them goes into the cause, and its name gives it its class back. Quiet.
+ * Errors of services and supervisors that are sent to another node. On the wire an `Error` keeps its name,
+ * message and cause, and loses its class and other properties: these are sent in the cause, and the class is
+ * restored by the name. Quiet.
  *
  * @module
  */
@@ -13,29 +13,29 @@ import { SupervisorError, type SupervisorFault } from "./child_info.ts";
 import { UnknownCallError } from "./unknown_call.ts";
 
 /**
- * Throws unless a call is of this node. What a supervisor starts on other nodes it starts in the name of
- * its own, which may be allowed what the caller's is not.
+ * Throws if a call came from another node. A supervisor spawns remote children with the permissions of its own
+ * node, which the caller's node may not have.
  */
 export function assertNear(call: Call): void {
   if (call instanceof PendingCall) return;
   throw new SupervisorError("refused", "children are started by the supervisor's own node only");
 }
 
-/** Refuses a call, which may have come from another node. */
+/** Refuses a call, which may be of another node. */
 export function refuse(call: Call, error: unknown): void {
   call.refuse(call instanceof PendingCall ? error : packed(error));
 }
 
-/** Asks a service or a supervisor, wherever it is. */
+/** Calls a service or a supervisor on any node. */
 export function ask<T>(pid: Pid<never>, request: unknown, options?: CallOptions): Promise<T> {
   const to = pid as unknown as Pid<Call<unknown, T>>;
   const system = systemOf(to);
   const answer = system.call(to, request, options);
-  // Tracked again: the error may be another one than the call failed with.
+  // Tracked again: the error may differ from that of the call.
   return to.home.local ? answer : system.tracked(revive(answer));
 }
 
-/** The same promise, with the errors of another node in the classes of this one. */
+/** Restores the classes of errors of another node. */
 export function revive<T>(answer: Promise<unknown>): Promise<T> {
   return answer.then((value) => value as T, (error) => {
     throw revived(error);
@@ -56,7 +56,7 @@ function plain({ name, message, stack }: Error, cause: unknown[]): Error {
 }
 
 function revived(error: unknown): unknown {
-  // One that was made here has its class, and its constructor's words.
+  // An error of this node has its class already.
   if (!(error instanceof Error) || error.constructor !== Error) return error;
   const { name, message, cause } = error;
   const packed = Array.isArray(cause) ? cause : [];

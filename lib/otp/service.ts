@@ -276,11 +276,11 @@ function checkHandlers({ name, idleMs, init, call, cast }: AnyDefinition): void 
       throw new ArgumentError(`service: ${part}.${name} must be a function`);
     }
   }
-  // Invalid for a timer, it would end each instance at its first message.
+  // An invalid time would end each instance at its first message.
   if (idleMs !== undefined) timerMs(idleMs);
 }
 
-/** Asks a service to stop, and waits for its end. */
+/** Stops a service, and waits for its exit. */
 async function stopAt(pid: AnyPid, reason: ExitReason): Promise<void> {
   const system = systemOf(pid);
   const ended = system.whenEnded(pid);
@@ -288,7 +288,7 @@ async function stopAt(pid: AnyPid, reason: ExitReason): Promise<void> {
   await system.tracked(ended.then(() => {}));
 }
 
-/** The pid that has a name now, if there is such a service. */
+/** Returns the current pid of a name, if there is such a service. */
 async function found(service: ServiceName<AnyProtocol>): Promise<AnyPid | undefined> {
   try {
     return service.node === undefined
@@ -300,7 +300,7 @@ async function found(service: ServiceName<AnyProtocol>): Promise<AnyPid | undefi
   }
 }
 
-/** One function for each handler. */
+/** Returns a function for each handler. */
 function functions(
   handlers: object | undefined,
   make: (name: string, args: unknown[]) => unknown,

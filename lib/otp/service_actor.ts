@@ -6,7 +6,7 @@
  *                      └─ info: state           ┘
  *
  * One message at a time, in order; a handler's promise holds the next message back. A handler that throws,
- * or returns something else than the drawing says, ends the service with an error that names it.
+ * or returns an invalid value, ends the service with an error that names the handler.
  *
  * @module
  */
@@ -34,7 +34,7 @@ import { endSelf, type Starting } from "./start.ts";
 import { type PersistOptions, StaleStateError } from "./store.ts";
 import { UnknownCallError } from "./unknown_call.ts";
 
-/** What is sent to a service. Plain, so that it can be encoded for other nodes. */
+/** The requests to a service: plain objects, so that they can be encoded for other nodes. */
 export type ServiceRequest =
   | { readonly $call: string; readonly args: readonly unknown[] }
   | { readonly $cast: string; readonly args: readonly unknown[] }
@@ -43,11 +43,11 @@ export type ServiceRequest =
   | { readonly $state: "handover" }
   | { readonly $state: "set"; readonly change: (state: never) => unknown };
 
-/** What a call handler returns. */
+/** Describes the valid results of a call handler, for errors. */
 const ANSWERS =
   "return [reply, state], or noReply(state), stopService(reason, state), continueWith(state, value)";
 
-/** What the other handlers return. */
+/** Describes the valid results of the other handlers, for errors. */
 const STATES =
   "return the state, or stopService(reason, state), continueWith(state, value); only a service whose " +
   "state is undefined from the start may return undefined";
@@ -66,7 +66,7 @@ export type AnyDefinition =
 
 /**
  * A request to stop, and its reason. Any actor can send one, on this node or another: it ends the service,
- * as its exit signal "kill" would, and does nothing else.
+ * as the exit signal "kill" would.
  */
 function stopRequest(message: unknown): { readonly reason: ExitReason } | undefined {
   const { $stop } = (message ?? {}) as { $stop?: unknown };
@@ -84,7 +84,7 @@ class Idle {
 /** Sent to itself when a change must be stored. */
 class Flush {}
 
-/** A turn of its own, fair to other actors. */
+/** Runs a task in a separate turn, fair to other actors. */
 class Turn implements Runnable {
   readonly #scheduler: Scheduler;
   readonly #then: () => void;
@@ -116,7 +116,7 @@ export class ServiceActor {
   #begins = true;
   /** Pending until `init` and its `continue` are done, if they are async. */
   #started: Promise<void> | undefined;
-  /** What arrives if no message does. */
+  /** The pending idle message. */
   #idle: Idle | undefined;
 
   constructor(
@@ -149,11 +149,11 @@ export class ServiceActor {
         this.#started = going.then(() => {
           this.#started = undefined;
         });
-        // It ends the actor; the messages that wait for it must not reject too.
+        // An error ends the actor; the waiting messages must not reject too.
         this.#started.catch((error) => this.#fail(error));
       }
     } catch (error) {
-      // What `continue` throws is a crash: the service had started.
+      // An error of `continue` is a crash, since the service had started.
       if (this.#begins) this.#starting.failed(error);
       else throw error;
     }
@@ -206,7 +206,7 @@ export class ServiceActor {
     return this.#persistence !== undefined && this.#persistence.withinMs > 0;
   }
 
-  /** Goes on when the state is stored, or is to be stored later. */
+  /** Calls `then` when the state is stored, or is to be stored later. */
   #stored(then: () => void | Promise<void>): void | Promise<void> {
     const persistence = this.#persistence!;
     if (persistence.withinMs > 0) {
@@ -287,7 +287,7 @@ export class ServiceActor {
       return refuse(call as Call, new UnknownCallError(`no such call: ${String(name)}`));
     }
     if (request.$state === "handover") return this.#handOver(call as Call);
-    // Operators inspect a service without being taken for its users: no handler, no idle timer.
+    // Inspection by operators calls no handler and does not reset the idle timer.
     try {
       if (request.$state === "set") {
         this.#state = (request.change as (state: unknown) => unknown)(this.#state);
@@ -299,7 +299,7 @@ export class ServiceActor {
     }
   }
 
-  /** Takes what the handler of a call returned. */
+  /** Handles the result of a call handler. */
   #answer(name: string, call: Call, answer: unknown): void | Promise<void> {
     if (answer instanceof Outcome) {
       this.call = undefined;
@@ -344,7 +344,7 @@ export class ServiceActor {
     });
   }
 
-  /** Takes a new state, or an outcome. `name` is the handler's. */
+  /** Handles a new state or an outcome. `name` is that of the handler. */
   #settle(name: string, next: Later<unknown>): void | Promise<void> {
     if (next instanceof Promise) return next.then((settled) => this.#settle(name, settled));
     if (!(next instanceof Outcome)) {
@@ -407,8 +407,8 @@ export class ServiceActor {
   }
 
   /**
-   * A linked actor's end ends the service, as if it did not trap exits for the sake of `terminate`; its
-   * parent's end always does. One with `trapExit` handles the other ends in `info`.
+   * Handles the exit of a linked actor, which ends the service although it traps exits for `terminate`. With
+   * `trapExit` only the exit of its parent does; others are handled in `info`.
    */
   #exited(exit: Exit): void | Promise<void> {
     const { from, reason } = exit;
@@ -417,7 +417,7 @@ export class ServiceActor {
     const isInfo = trapExit || (terminate === undefined && !this.#savesLate);
     if (!order && isInfo) return this.#info(exit);
     if (!order && reason === "normal") return;
-    // The end of another is no crash of its own.
+    // The exit of another actor is not a crash of the service.
     return this.#terminate(reason, () => actorRefOf(this.self.pid)?.end(reason));
   }
 

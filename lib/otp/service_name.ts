@@ -1,5 +1,5 @@
 /**
- * A service as others reach it: by its pid, or by a name that is looked up at each use.
+ * References to services: by its pid, or by a name that is looked up at each use.
  *
  * @module
  */
@@ -95,7 +95,7 @@ export class ServiceName<P extends ServiceProtocol = ServiceProtocol> {
       return revive(answer);
     }
     const source = this.#source as { call?: Caller["call"] };
-    // By whom it is known, if it can be.
+    // With the caller in errors, if there is one.
     if (source.call !== undefined) return source.call(name, request, options);
     const pid = this.#found() as Pid<never> as Pid<Call> | undefined;
     if (pid === undefined) return Promise.reject(new NoProcError(name));

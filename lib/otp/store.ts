@@ -45,7 +45,7 @@ export interface PersistOptions {
   readonly store: Store;
   /**
    * Milliseconds within which a change is stored. Default 0: before a call is answered, and before the next message
-   * is handled; no answered call is lost. More: fewer writes, and the changes of so many milliseconds may be lost
+   * is handled; no answered call is lost. More: fewer writes, and the changes of that time may be lost
    * when the process dies. A service that ends in order stores its state first.
    */
   readonly within?: number | undefined;

@@ -1,5 +1,5 @@
 /**
- * Which siblings share the fate of a child that ended. Quiet.
+ * The restart strategies: which children restart together. Quiet.
  *
  * | strategy | stopped, last first | started, first first |
  * |---|---|---|
@@ -11,13 +11,13 @@
  */
 import { unreachable } from "../base/assert.ts";
 
-/** What happens to the siblings of a child that ended. */
+/** Which siblings are restarted with a child that exited. */
 export const STRATEGIES = ["one_for_one", "one_for_all", "rest_for_one"] as const;
 
 /** One of {@linkcode STRATEGIES}. */
 export type Strategy = (typeof STRATEGIES)[number];
 
-/** The first and the last-but-one index of those that restart with the child at `failed`. */
+/** Returns the range of children, end excluded, that restart with the child at `failed`. */
 export function affected(strategy: Strategy, failed: number, count: number): [number, number] {
   switch (strategy) {
     case "one_for_one":

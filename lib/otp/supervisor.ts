@@ -1,10 +1,10 @@
 /**
- * Supervisors: actors that start children in order, start them again when they end, and stop them in
- * reverse. OTP's rules, for children of this node and of others; `lib/otp/README.md` lists the differences.
+ * Supervisors: actors that start children in order, restart them when they exit, and stop them in reverse. They
+ * follow OTP, for local and remote children; `lib/otp/README.md` lists the differences.
  *
- *     start ─▶ children, first to last ─▶ supervising ──too many restarts · told to stop──▶ stopping
+ *     start ─▶ children, first to last ─▶ supervising ──too many restarts · shutdown ─────▶ stopping
  *                     │ one fails              │ a child ends                              │
- *                     └─▶ those before it      └─▶ strategy: stop, last first; start again  └─▶ end
+ *                     └─▶ those before it      └─▶ strategy: stop, last first; restart  ──  └─▶ end
  *                         are stopped
  *
  * A supervisor is an ordinary actor with a loop: see `supervisor_actor.ts`. This file is its public API.
@@ -28,12 +28,12 @@ import {
 } from "./supervisor_actor.ts";
 import type { ChildCount, ChildInfo } from "./child_info.ts";
 
-/** A supervisor that was started. */
+/** A started supervisor. */
 export class Supervisor {
   /** The actor. */
   readonly pid: Pid<unknown>;
 
-  /** For a supervisor that runs already. */
+  /** For a supervisor that is already running. */
   constructor(pid: Pid<never>) {
     this.pid = pid as Pid<unknown>;
   }
@@ -41,11 +41,11 @@ export class Supervisor {
   /**
    * Starts a supervisor, linked if an actor starts it, and resolves when its children have started.
    *
-   * It obeys an exit signal of who started it and of the node; that of any other actor is ignored.
+   * Exit signals of its starter and of the node end it; those of other actors are ignored.
    *
    * @throws {SupervisorError} `code` "start_failed": a child could not be started; those before it
    * have been stopped.
-   * @throws {ChildSpecError} `code` "badchild": a child's description cannot be.
+   * @throws {ChildSpecError} `code` "badchild": a child's spec is invalid.
    *
    * @example
    * ```ts
@@ -83,10 +83,10 @@ export class Supervisor {
   }
 
   /**
-   * What a node exposes so that a supervisor of another node may have a supervisor there as its child: a
-   * tree that spans nodes. The child's description says `type: "supervisor"` and `ready: true`.
+   * Returns a function to expose, so that a supervisor of another node can have a supervisor here as its child: a
+   * tree that spans nodes. The child's spec has `type: "supervisor"` and `ready: true`.
    *
-   * @throws {ChildSpecError} `code` "badchild": a child's description cannot be.
+   * @throws {ChildSpecError} `code` "badchild": a child's spec is invalid.
    *
    * @example
    * ```ts
@@ -127,38 +127,38 @@ export class Supervisor {
   }
 
   /**
-   * Stops a child; it stays known, unless it is temporary.
+   * Stops a child. It stays listed, unless it is temporary.
    *
    * @throws {NoConnectionError} `code` "noconnection": the child's node is out of reach, where the child may
-   *   live on. It is not restarted, and is killed when its node is back.
+   *   still run. It is not restarted, and is killed when its node is back.
    */
   terminateChild(id: string): Promise<void> {
     return this.#ask({ $child: "terminate", id });
   }
 
-  /** Starts a child again that was terminated or has ended. Resolves with its new pid. */
+  /** Starts a child that was terminated or has exited. Resolves with its new pid. */
   restartChild(id: string): Promise<AnyPid> {
     return this.#ask({ $child: "restart", id });
   }
 
-  /** Forgets a child that does not run. */
+  /** Removes a child that does not run. */
   deleteChild(id: string): Promise<void> {
     return this.#ask({ $child: "delete", id });
   }
 
-  /** The children, in the order of their start. */
+  /** Returns the children, in the order of their start. */
   whichChildren(): Promise<ChildInfo[]> {
     return this.#ask({ $child: "which" });
   }
 
-  /** How many children there are. */
+  /** Returns the numbers of children. */
   countChildren(): Promise<ChildCount> {
     return this.#ask({ $child: "count" });
   }
 
   /**
-   * Stops the children, last first, and then the supervisor; resolves when it has ended, or if it had
-   * ended before.
+   * Stops the children, last first, and then the supervisor; resolves when it has exited, also if it had
+   * exited before.
    *
    * @throws {NoConnectionError} `code` "noconnection": the supervisor's node is out of reach.
    */

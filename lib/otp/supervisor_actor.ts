@@ -1,6 +1,6 @@
 /**
- * Children that stand in an order: the supervisor behind `Supervisor`, at work. They are started first to
- * last and stopped last to first; the strategy says who shares the fate of one that ends.
+ * The actor behind `Supervisor`: its children are started in order and stopped in reverse. The strategy decides
+ * which children are restarted together.
  *
  * @module
  */
@@ -17,33 +17,33 @@ import { Due, type Ending, type RestartPlan, SupervisorBase } from "./supervisor
 import { startFailed, SupervisorError } from "./child_info.ts";
 import { UnknownCallError } from "./unknown_call.ts";
 
-/** When the end of significant children ends the supervisor. */
+/** When the orderly exit of significant children ends the supervisor. */
 export const AUTO_SHUTDOWNS = ["never", "any_significant", "all_significant"] as const;
 
 /** One of {@linkcode AUTO_SHUTDOWNS}. */
 export type AutoShutdown = (typeof AUTO_SHUTDOWNS)[number];
 
-/** How to supervise. */
+/** Options of a supervisor. */
 export interface SupervisorOptions {
-  /** Default "one_for_one". */
+  /** Which children are restarted together. Default "one_for_one". */
   readonly strategy?: Strategy | undefined;
   /** More restarts than this within `period` end the supervisor. Default 3. */
   readonly intensity?: number | undefined;
-  /** Milliseconds. Default 5000. */
+  /** The window of `intensity`, in milliseconds. Default 5000. */
   readonly period?: number | undefined;
-  /** Default "never". */
+  /** When significant children end the supervisor. Default "never". */
   readonly autoShutdown?: AutoShutdown | undefined;
-  /** Started in this order, stopped in reverse. */
+  /** The children, started in this order and stopped in reverse. Default: none. */
   readonly children?: readonly ChildSpec[] | undefined;
 }
 
-/** What a supervisor can be asked. */
+/** The requests to a supervisor. */
 export type SupervisorRequest =
   | { readonly $child: "start"; readonly spec: ChildSpec }
   | { readonly $child: "terminate" | "restart" | "delete"; readonly id: string }
   | { readonly $child: "which" | "count" };
 
-/** Options that make sense, with their defaults. */
+/** Checked options with their defaults. */
 interface Complete {
   readonly strategy: Strategy;
   readonly autoShutdown: AutoShutdown;
@@ -60,7 +60,7 @@ const OPTIONS: Readonly<Record<keyof SupervisorOptions, true>> = {
   children: true,
 };
 
-/** Completes options; throws `ArgumentError`, or `ChildSpecError`, for those that make no sense. */
+/** Checks and completes options. Throws `ArgumentError` or `ChildSpecError` if they are invalid. */
 export function complete(options: SupervisorOptions): Complete {
   checkNames(options, OPTIONS, (words) => new ArgumentError(words));
   const { strategy = "one_for_one", autoShutdown = "never", children: specs = [] } = options;
@@ -92,7 +92,7 @@ export class SupervisorActor extends SupervisorBase<SupervisorRequest> {
   readonly #strategy: Strategy;
   readonly #autoShutdown: AutoShutdown;
   protected override children: Child[];
-  /** The restart of all that wait; not for one_for_one, where each waits for itself. */
+  /** The scheduled restart of all waiting children; not for one_for_one, where each has its own. */
   #wave: Due | undefined = undefined;
 
   constructor(self: Self, parent: Pid<never> | undefined, options: Complete) {
@@ -102,7 +102,7 @@ export class SupervisorActor extends SupervisorBase<SupervisorRequest> {
     this.children = options.children;
   }
 
-  /** Its life: starts the children, and supervises them. */
+  /** Runs the supervisor: starts the children, and supervises them. */
   async live(starting: Starting): Promise<void> {
     for (const child of this.children) {
       try {
@@ -127,7 +127,7 @@ export class SupervisorActor extends SupervisorBase<SupervisorRequest> {
     return this.#isOver(child) ? "shutdown" : undefined;
   }
 
-  /** Whether the end of a child, for good and by itself, is that of the supervisor. */
+  /** Returns whether the final exit of a child ends the supervisor, by `autoShutdown`. */
   #isOver(child: Child): boolean {
     if (!child.spec.significant || this.#autoShutdown === "never") return false;
     return this.#autoShutdown === "any_significant" ||
@@ -143,7 +143,7 @@ export class SupervisorActor extends SupervisorBase<SupervisorRequest> {
     const group = this.children.slice(from, to);
     for (const one of group.toReversed()) {
       if (one.pid !== undefined) await this.lifecycle.stop(one);
-      // Those that are never started again do not come back because a sibling failed.
+      // Temporary children are not restarted because a sibling failed.
       if (one !== child && one.spec.restart === "temporary") this.#forget(one);
       else one.restarting = true;
     }
@@ -151,12 +151,12 @@ export class SupervisorActor extends SupervisorBase<SupervisorRequest> {
 
   protected override planRestart(child: Child, pause: number, later: boolean): RestartPlan {
     const alone = this.#strategy === "one_for_one";
-    // Those that wait for a pause take it along.
+    // Restarts that wait for a pause include it.
     if (pause === 0 && !later && this.#wave === undefined) return alone ? [child] : this.children;
     const due = new Due(alone ? child : undefined);
     if (alone) child.waits = due;
     else {
-      // A wave takes the place of one that still waits, and waits as long as that one would have.
+      // It replaces a scheduled one, and waits at least as long as that one would have.
       const before = this.#wave?.timer;
       const left = before === undefined ? 0 : this.lifecycle.system.cancelTimer(before) || 0;
       pause = Math.max(pause, left);
@@ -166,13 +166,13 @@ export class SupervisorActor extends SupervisorBase<SupervisorRequest> {
   }
 
   protected override due(due: Due): readonly Child[] {
-    // One that waited may have been overtaken by a later one.
+    // A scheduled restart may have been replaced by a later one.
     if (due !== (due.child === undefined ? this.#wave : due.child.waits)) return [];
     this.#wave = undefined;
     return due.child === undefined ? this.children : [due.child];
   }
 
-  /** Under all strategies but one_for_one, those behind it wait too. */
+  /** With all strategies but one_for_one, the children after it wait too. */
   protected override hold(child: Child): boolean {
     this.lifecycle.remoteChildren.wait(child);
     if (this.#strategy === "one_for_one") return true;
@@ -184,7 +184,7 @@ export class SupervisorActor extends SupervisorBase<SupervisorRequest> {
 
   protected override waitingGroups(): readonly (readonly Child[])[] {
     const { remoteChildren } = this.lifecycle;
-    // All that wait are begun together when the wave comes.
+    // All waiting children are started together by the scheduled restart.
     if (this.#wave !== undefined) return [];
     if (this.#strategy === "one_for_one") return [remoteChildren.startable(this.children)];
     const waiting = this.children.filter(({ waiting }) => waiting);

@@ -1,19 +1,19 @@
 /**
- * Supervisors of both kinds at work: the actor behind `Supervisor` and `DynamicSupervisor`.
+ * The actor behind `Supervisor` and `DynamicSupervisor`: restarts and requests that both kinds share.
  *
- *     a child ends ─▶ again? ─no─▶ forgotten if temporary ─▶ significant? ─▶ goes on, or ends
+ *     a child exits ─▶ restart? ─no─▶ removed if temporary ─▶ significant? ─▶ continues, or ends
  *                        │yes
  *                        ▼
  *                   too many? ─yes─▶ ends with "shutdown", or gives up a child with a limit of its own
  *                        │no
  *                        ▼
- *      those who share its fate are stopped, last first ─▶ pause ─▶ all are started, first first
+ *      children of its group are stopped, last first ─▶ pause ─▶ all are started, first to last
  *                        ▲                                                │
- *                        └──────────── a start fails: counts as an end ───┘
+ *                        └──────────── a start fails: counts as an exit ───┘
  *
- * What it does to its children it does one after the other, and takes the next message when it is
- * done. Only an order to end is looked for while it waits for a start function. Who shares a fate, and
- * what can be asked, is what the kinds differ in.
+ * It starts and stops children one after the other, and handles the next message afterwards. While it waits for a
+ * start function it only checks for exit signals that end it. The kinds differ in which children restart
+ * together, and in their requests.
  *
  * @module
  */
@@ -225,7 +225,7 @@ export abstract class SupervisorBase<Request extends { readonly $child: string }
           return undefined;
         }
         const end = await this.#again(child, error as Error, undefined);
-        // Retried together with those after it; or it is given up, and they start without it.
+        // It is retried together with those after it; or it is given up, and they start without it.
         if (end !== undefined || child.restarting) return end;
       }
     }

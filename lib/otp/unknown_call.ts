@@ -26,7 +26,7 @@
  * ```
  */
 export class UnknownCallError extends Error {
-  /** Tells the class of the error. */
+  /** The name of the class. */
   override readonly name = "UnknownCallError";
   /** Stable code: `"undef"`. */
   readonly code = "undef";
