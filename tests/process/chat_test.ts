@@ -1,0 +1,107 @@
+/**
+ * The example of a chat: three servers in processes of their own, two people in a browser, a server that is killed.
+ */
+import { assertEquals } from "@std/assert";
+import { type ChildProcess, spawn } from "node:child_process";
+import { join } from "node:path";
+import process from "node:process";
+import { fileURLToPath } from "node:url";
+import { DESK, needsBrowser, PHONE, pictureFolder, withBrowser } from "../kit/browser.ts";
+import { freePorts } from "../../scripts/cluster/ports.ts";
+import { test, until } from "../kit/test.ts";
+
+const SERVER = fileURLToPath(new URL("../../scripts/examples/chat/server.ts", import.meta.url));
+
+test(
+  "the chat example: no message is missing when a server is killed",
+  needsBrowser("chat_test.ts"),
+  async () => {
+    // That of a node is 1000 more than that of its page.
+    const ports = (await freePorts(3)).map((port) => port < 63_000 ? port : port - 30_000);
+    const servers: { child: ChildProcess; ended: Promise<unknown> }[] = [];
+    const start = async (port: number): Promise<void> => {
+      const seeds = ports.filter((other) => other !== port)
+        .flatMap((other) => ["--seed", `chat${other - 8000}@127.0.0.1:${other + 1000}`]);
+      const child = spawn(process.execPath, [
+        "run",
+        "-A",
+        "--no-check",
+        SERVER,
+        "--port",
+        `${port}`,
+        ...seeds,
+      ], {
+        stdio: ["ignore", "pipe", "pipe"],
+      });
+      const ended = new Promise((closed) => child.once("close", closed));
+      servers[ports.indexOf(port)] = { child, ended };
+      let [printed, said] = ["", ""];
+      child.stdout.setEncoding("utf8").on("data", (text: string) => printed += text);
+      child.stderr.setEncoding("utf8").on("data", (text: string) => said += text);
+      await until("it serves", () => {
+        if (child.exitCode !== null) throw new Error(said);
+        return printed.includes(" serves ");
+      }, 30_000);
+    };
+    try {
+      await Promise.all(ports.map(start));
+      await withBrowser(async (browser) => {
+        const open = async (name: string, first: number, look = DESK) => {
+          const order = [...ports.slice(first), ...ports.slice(0, first)];
+          const page = await (await browser.newContext(look)).newPage();
+          await page.goto(`http://127.0.0.1:${order[0]}/?name=${name}&ports=${order.join()}`);
+          const texts = (): Promise<string[]> => page.locator("#messages li").allTextContents();
+          const say = async (text: string): Promise<void> => {
+            await page.fill("#text", text);
+            await page.press("#text", "Enter");
+          };
+          const people = async (): Promise<string> =>
+            await page.locator("#people").textContent() ?? "";
+          return { page, texts, say, people };
+        };
+        const ann = await open("ann", 0);
+        const bob = await open("bob", 1, PHONE);
+        await until(
+          "both are here",
+          async () => (await ann.people()).includes("bob") && (await bob.people()).includes("ann"),
+        );
+        const sent: string[] = [];
+        const said = async (who: typeof ann, name: string, text: string): Promise<void> => {
+          await who.say(text);
+          sent.push(`${name}: ${text}`);
+          await until(
+            "all have it",
+            async () =>
+              (await ann.texts()).length >= sent.length &&
+              (await bob.texts()).length >= sent.length,
+            30_000,
+          );
+        };
+        for (let i = 0; i < 5; i++) {
+          await said(i % 2 ? bob : ann, i % 2 ? "bob" : "ann", `message ${i}`);
+        }
+        await bob.page.fill("#text", "I am about to say");
+        await until("bob is typing", async () => (await ann.people()).includes("bob (typing)"));
+        await ann.page.screenshot({ path: join(pictureFolder(), "chat.png") });
+        for (const round of [0, 1, 2]) {
+          servers[round]!.child.kill("SIGKILL");
+          await servers[round]!.ended;
+          for (let i = 0; i < 3; i++) await said(ann, "ann", `round ${round}, message ${i}`);
+          await start(ports[round]!);
+        }
+        assertEquals(await ann.texts(), sent);
+        assertEquals(await bob.texts(), sent);
+        const late = await open("eve", 2);
+        await until(
+          "a newcomer has the last messages",
+          async () => (await late.texts()).length === sent.length,
+        );
+        assertEquals(await late.texts(), sent);
+        await bob.page.screenshot({ path: join(pictureFolder(), "chat_phone.png") });
+      });
+    } finally {
+      for (const { child } of servers) child.kill("SIGKILL");
+      await Promise.all(servers.map(({ ended }) => ended));
+    }
+  },
+);
