@@ -3,8 +3,9 @@
  *
  * @module
  */
-import { Node, type Server } from "@firn/firn";
+import { type Address, Node, type Server } from "@firn/firn";
 import type { LogEntry } from "@firn/firn/node";
+import { observer } from "@firn/firn/observe";
 import { Held } from "./cluster/held.ts";
 import { Losses } from "./cluster/losses.ts";
 import { blame, type Config, storageConfig } from "./config.ts";
@@ -12,6 +13,9 @@ import { ENVELOPE_BYTES_MAX } from "./domain/limits.ts";
 import { type FirstRun, firstRun, type KeepSecrets } from "./first_run.ts";
 import { Allowance } from "./http/allowance.ts";
 import { Attempts } from "./http/attempts.ts";
+import { personOf } from "./http/auth.ts";
+import { isSecure } from "./http/client.ts";
+import { HttpError } from "./http/http_error.ts";
 import { PageFiles } from "./http/page.ts";
 import { TELLINGS } from "./http/quota.ts";
 import { jsonResponse, Router } from "./http/router.ts";
@@ -97,7 +101,7 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
 async function startNode({ cluster }: Config, log: LogLine): Promise<Node> {
   const lines = ({ level, line }: LogEntry): void =>
     log(level === "error" ? "error" : level === "warn" ? "warn" : "info", line);
-  const logged = { log: lines, logLevel: "warn" } as const;
+  const logged = { log: lines, logLevel: "warn", observe: "control" } as const;
   if (cluster === null) {
     const cookie = Array.from(
       crypto.getRandomValues(new Uint8Array(24)),
@@ -188,11 +192,15 @@ async function startServers(mesher: Mesher): Promise<Server[]> {
     ...socketHandlers(mesher),
   };
   const ws = await blame("MESHER_HOST and MESHER_WS_PORT", node.serve({ ...common, port: wsPort }));
+  const watch = observer(node, {
+    authorize: (request, remote) => accessOf(mesher, request, remote),
+  });
   const serving = node.serve({
     ...common,
     port: httpPort,
     async fetch(request, remote): Promise<Response> {
       const url = new URL(request.url);
+      if (url.pathname.startsWith("/observer")) return await watch(request, remote);
       const answer = await router.answer(request, url, remote);
       if (answer !== undefined) return answer;
       return url.pathname.startsWith("/api/")
@@ -204,6 +212,23 @@ async function startServers(mesher: Mesher): Promise<Server[]> {
   mesher.ports.ws = ws.port;
   mesher.ports.http = http.port;
   return [ws, http];
+}
+
+/** Operators of the installation may observe the cluster and control it. */
+async function accessOf(
+  mesher: Mesher,
+  request: Request,
+  remote: Address,
+): Promise<"control" | "none"> {
+  const url = new URL(request.url);
+  const secure = isSecure(request.headers, remote.hostname, mesher.config);
+  try {
+    const { user } = await personOf({ request, url, isSecure: secure }, mesher);
+    return user.isOperator ? "control" : "none";
+  } catch (error) {
+    if (error instanceof HttpError) return "none";
+    throw error;
+  }
 }
 
 async function stop(

@@ -18,3 +18,5 @@ export { TOP_ORDERS, type TopActor, type TopOptions, type TopOrder } from "../ob
 export type { TreeEntry } from "../observe/tree.ts";
 export { type Dashboard, dashboard } from "../observe/dashboard.ts";
 export { METRIC_FORMATS, METRIC_TYPES, type MetricFormat } from "../observe/metrics.ts";
+export { observer, type ObserverNode, type ObserverOptions } from "../observe/observer.ts";
+export type { ShellNode } from "../observe/shell_commands.ts";

@@ -13,12 +13,19 @@ import { ObserveError } from "./error.ts";
 
 /** What the shell needs of a node. */
 export interface ShellNode {
+  /** `Node.name`. */
   readonly name: string;
+  /** `Node.peers`. */
   peers(): string[];
+  /** `Node.info`. */
   info(pid: Pid<never>): Promise<ActorInfo>;
+  /** `Node.top`. */
   top(options?: TopOptions): Promise<TopActor[]>;
+  /** `Node.tree`. */
   tree(options?: { readonly node?: string | undefined }): Promise<TreeEntry[]>;
+  /** `Node.stats`. */
   stats(options?: { readonly node?: string | undefined }): Promise<NodeStats>;
+  /** `Node.sys`. */
   readonly sys: Sys;
 }
 
@@ -149,7 +156,9 @@ async function actor(
   { node, current }: ShellContext,
   [text = ""]: readonly string[],
 ): Promise<Pid> {
-  const [, where, id] = /^<?(?:(\S+) )?(?:\d+\.)?(\d+)>?$/.exec(text) ?? [];
+  // <name@host:port 42.creation>, or of the current node: <0.42> or 42.
+  const [, where, far, near] = /^<(\S+) (\d+)\.\d+>$|^(?:<0\.)?(\d+)>?$/.exec(text) ?? [];
+  const id = far ?? near;
   const found = await node.sys.find(id === undefined ? text : Number(id), {
     node: where ?? current,
   });

@@ -7,6 +7,7 @@
  */
 import { readFileSync } from "node:fs";
 import process from "node:process";
+import { observer } from "../../lib/observe/observer.ts";
 import { RoomError } from "../../lib/ws/rooms.ts";
 import type { Connection, Node, Server } from "../../mod.ts";
 import {
@@ -54,9 +55,15 @@ class Chat {
       this.#losses.set(event.node, event.reason);
       this.#tellWatchers();
     });
+    // The demo is there to be broken, and listens on this machine only.
+    const watch = observer(this.#node, { authorize: () => "control" });
     return this.#node.serve({
       port: this.#terms.port,
-      fetch: (request) => this.#fetch(new URL(request.url).pathname),
+      fetch: (request, remote) => {
+        const { pathname } = new URL(request.url);
+        if (pathname.startsWith("/observer")) return watch(request, remote);
+        return this.#fetch(pathname);
+      },
       upgrade: (request) => {
         if (new URL(request.url).pathname === "/ws") return;
         return new Response("the WebSocket is at /ws\n", { status: 404 });

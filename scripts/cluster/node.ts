@@ -28,6 +28,7 @@ async function start(terms: Terms): Promise<Node> {
     pingInterval: PING_TIMEOUT_MS / 4,
     pingTimeout: PING_TIMEOUT_MS,
     logLevel: "error",
+    observe: "control",
     log: ({ line }) => report({ kind: "log", line }),
   });
   for (const peer of node.peers()) report({ kind: "nodeup", node: peer });
