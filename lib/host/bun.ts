@@ -26,6 +26,8 @@ import {
 } from "./host.ts";
 import { listenError } from "./listen_error.ts";
 import type { Address, Stream } from "./stream.ts";
+import { TlsListener } from "./tls_listener.ts";
+import { removeStaleSocket, UNIX_PEER } from "./unix_socket.ts";
 import { Unproven } from "./unproven.ts";
 import {
   spawnChild,
@@ -93,7 +95,15 @@ export class BunHost implements Host {
     setImmediate(task);
   }
 
-  listen(options: ListenOptions, accept: (stream: Stream) => void): Promise<Listener> {
+  async listen(options: ListenOptions, accept: (stream: Stream) => void): Promise<Listener> {
+    const { tls, unix } = options;
+    if (unix !== undefined) await removeStaleSocket(unix);
+    // `Bun.listen` has one certificate.
+    if (tls?.hosts !== undefined) {
+      const listener = new TlsListener(this.#point, this.clock, options, tls, accept, () => true);
+      await listener.open();
+      return listener;
+    }
     const listener = new BunListener(
       this.#bun,
       this.#point,
@@ -102,7 +112,8 @@ export class BunHost implements Host {
       options,
       accept,
     );
-    return listener.open().then(() => listener);
+    await listener.open();
+    return listener;
   }
 
   connect(options: ConnectOptions): Promise<Stream> {
@@ -269,7 +280,10 @@ class BunListener implements Listener {
   // deno-lint-ignore require-await -- a failure is a rejection here too
   async open(): Promise<void> {
     this.#listen(this.#options.port);
-    this.#address = { hostname: this.#raw!.hostname, port: this.#raw!.port };
+    const { unix } = this.#options;
+    this.#address = unix === undefined
+      ? { hostname: this.#raw!.hostname, port: this.#raw!.port }
+      : { hostname: unix, port: 0 };
     // Bun's listeners resume accepting on their own. Only listening again in `secure` may fail.
     if (this.#tls === undefined) return;
     this.#watchdog = new AcceptWatchdog(this.#clock, {
@@ -289,12 +303,11 @@ class BunListener implements Listener {
 
   /** Throws a `ListenError`. */
   #listen(port: number): void {
-    const { hostname } = this.#options;
+    const { hostname, unix } = this.#options;
     const secured = this.#tls;
     try {
       this.#raw = this.#bun.listen({
-        hostname,
-        port,
+        ...(unix === undefined ? { hostname, port } : { unix }),
         allowHalfOpen: true,
         tls: secured && {
           cert: secured.cert,
@@ -316,7 +329,7 @@ class BunListener implements Listener {
         },
       });
     } catch (error) {
-      throw listenError(error, { hostname, port });
+      throw listenError(error, { hostname, port, unix });
     }
   }
 
@@ -418,5 +431,7 @@ function takeHandle(socket: Socket): ConnectedSocket {
 }
 
 function addressOf(raw: RawSocket): Address {
-  return { hostname: raw.remoteAddress, port: raw.remotePort };
+  return raw.remoteAddress === undefined
+    ? UNIX_PEER
+    : { hostname: raw.remoteAddress, port: raw.remotePort };
 }

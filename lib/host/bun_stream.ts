@@ -16,7 +16,8 @@ import type { Address } from "./stream.ts";
 export interface RawSocket {
   /** The stream, after the socket was passed on. */
   data: BunStream | undefined;
-  readonly remoteAddress: string;
+  /** Undefined on a Unix socket. */
+  readonly remoteAddress: string | undefined;
   readonly remotePort: number;
   readonly authorized?: boolean;
   getPeerCertificate?(): { raw?: Uint8Array } | undefined;

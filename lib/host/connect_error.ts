@@ -38,7 +38,10 @@ export function connectAborted(options: ConnectOptions): ConnectError {
   return new ConnectError("aborted", `gave up connecting to ${place(options)}`);
 }
 
-/** Returns `host:port`, with brackets around an IPv6 address. */
-export function place(at: { readonly hostname: string; readonly port: number }): string {
+/** Returns `host:port`, with brackets around an IPv6 address, or the path of a Unix socket. */
+export function place(
+  at: { readonly hostname: string; readonly port: number; readonly unix?: string | undefined },
+): string {
+  if (at.unix !== undefined) return at.unix;
   return at.hostname.includes(":") ? `[${at.hostname}]:${at.port}` : `${at.hostname}:${at.port}`;
 }

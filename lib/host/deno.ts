@@ -40,6 +40,7 @@ import { listenError } from "./listen_error.ts";
 import { NodeStream } from "./node_stream.ts";
 import type { Address, Stream } from "./stream.ts";
 import { TlsListener } from "./tls_listener.ts";
+import { removeStaleSocket, UNIX_PEER } from "./unix_socket.ts";
 import {
   spawnChild,
   SystemClock,
@@ -150,17 +151,23 @@ export class DenoHost implements Host {
     return systemSecretFile(path, make);
   }
 
-  // deno-lint-ignore require-await -- a failure is a rejection here too
   async #listenPlain(options: ListenOptions, accept: (stream: Stream) => void): Promise<Listener> {
-    let listener: Deno.TcpListener;
+    const { hostname, port, unix } = options;
+    let listener: Deno.TcpListener | Deno.UnixListener;
     try {
-      listener = Deno.listen({ hostname: options.hostname, port: options.port });
+      if (unix === undefined) listener = Deno.listen({ hostname, port });
+      else {
+        await removeStaleSocket(unix);
+        listener = Deno.listen({ transport: "unix", path: unix });
+      }
     } catch (error) {
       throw listenError(error, options);
     }
     const accepting = this.#accept(listener, accept, options);
     return {
-      address: addressOf(listener.addr as Deno.NetAddr),
+      address: unix === undefined
+        ? addressOf(listener.addr as Deno.NetAddr)
+        : { hostname: unix, port: 0 },
       secure() {},
       close() {
         listener.close();
@@ -171,7 +178,7 @@ export class DenoHost implements Host {
   }
 
   async #accept(
-    listener: Deno.TcpListener,
+    listener: Deno.TcpListener | Deno.UnixListener,
     accept: (stream: Stream) => void,
     { report }: ListenOptions,
   ): Promise<void> {
@@ -184,8 +191,12 @@ export class DenoHost implements Host {
           failedAt = undefined;
           report?.({ state: "recovered", message: `after ${ms} ms` });
         }
-        conn.setNoDelay(true);
-        const remote = addressOf(conn.remoteAddr as Deno.NetAddr);
+        // A Unix socket has neither Nagle's algorithm nor an address.
+        if ("setNoDelay" in conn) conn.setNoDelay(true);
+        const { remoteAddr } = conn;
+        const remote = remoteAddr.transport === "unix"
+          ? UNIX_PEER
+          : addressOf(remoteAddr as Deno.NetAddr);
         accept(new DenoStream(this.#point, this.#window, conn, remote));
       } catch (error) {
         if (error instanceof Deno.errors.BadResource) return;

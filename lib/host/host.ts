@@ -16,6 +16,8 @@ import type { Address, Stream } from "./stream.ts";
 export interface ServerTls {
   readonly cert: string;
   readonly key: string;
+  /** Certificates for clients that ask for one of these names (SNI); `*.` stands for one label. */
+  readonly hosts?: Readonly<Record<string, { readonly cert: string; readonly key: string }>>;
   /** If set, the client must present a certificate signed by this authority. */
   readonly clientCa?: string | undefined;
   /** Also accepts TLS 1.2, for clients other than nodes. Default: false, 1.3 only. */
@@ -42,6 +44,8 @@ export interface ListenOptions {
   readonly hostname: string;
   /** 0 lets the system choose a port. */
   readonly port: number;
+  /** Path of a Unix socket to listen on, instead of `hostname` and `port`. Without TLS. */
+  readonly unix?: string | undefined;
   readonly tls?: ServerTls | undefined;
   /** Limit of a TLS handshake. Milliseconds. */
   readonly handshakeMs?: number | undefined;

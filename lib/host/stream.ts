@@ -20,6 +20,8 @@ export interface Address {
   readonly hostname: string;
   /** From 1 to 65535. */
   readonly port: number;
+  /** Of a client that had to present one: its certificate in DER. */
+  readonly certificate?: Uint8Array | undefined;
 }
 
 /** Why a stream ended. */

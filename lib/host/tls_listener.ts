@@ -1,6 +1,6 @@
 /**
  * A listener of `node:tls`, with which Deno accepts sessions: the only one on Deno with
- * `setNoDelay` and client certificates. A watchdog reopens it when it no longer accepts
+ * `setNoDelay` and client certificates. On Bun, the only one with several certificates. A watchdog reopens it when it no longer accepts
  * connections.
  *
  * @module
@@ -94,6 +94,8 @@ export class TlsListener implements Listener {
   async #listen(at: Address): Promise<tls.Server> {
     const server = tls.createServer({
       ...contextOf(this.#tls),
+      // Asked at each handshake, so that `secure` replaces these certificates too.
+      SNICallback: (name, done) => done(null, hostContext(this.#tls, name)),
       handshakeTimeout: this.#options.handshakeMs ?? HANDSHAKE_MS,
       allowHalfOpen: true,
     });
@@ -123,6 +125,21 @@ export class TlsListener implements Listener {
     server.on("error", () => {});
     return server;
   }
+}
+
+/** The certificate for a name that a client asks for; `undefined`: the listener's own. */
+function hostContext(secured: ServerTls, name: string): tls.SecureContext | undefined {
+  const { hosts = {}, clientCa, takesTls12 } = secured;
+  const wanted = name.toLowerCase();
+  const found = Object.entries(hosts).find(([host]) => {
+    const known = host.toLowerCase();
+    return known === wanted ||
+      known.startsWith("*.") && wanted.slice(wanted.indexOf(".")) === known.slice(1);
+  });
+  if (found === undefined) return undefined;
+  const { cert, key } = found[1];
+  const minVersion = takesTls12 ? "TLSv1.2" : "TLSv1.3";
+  return tls.createSecureContext({ cert, key, minVersion, ...(clientCa && { ca: clientCa }) });
 }
 
 function contextOf(secured: ServerTls): tls.TlsOptions {

@@ -198,7 +198,11 @@ export class HttpConnection<Data> implements StreamHandler {
   constructor(terms: HttpConnectionTerms<Data>, stream: Stream) {
     this.#terms = terms;
     this.#stream = stream;
-    this.#remote = stream.remote;
+    const { remote, peerCertificate } = stream;
+    // Only what the listener has verified.
+    this.#remote = peerCertificate === undefined || terms.options.tls?.ca === undefined
+      ? remote
+      : { ...remote, certificate: peerCertificate };
     this.#deadline = terms.now() + terms.limits.handshakeMs;
     if (terms.limits.proxyProtocol) {
       this.#state = "proxy";

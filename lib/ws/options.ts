@@ -101,8 +101,26 @@ export interface ServeOptions<Data = undefined>
   readonly hostname?: string | undefined;
   /** The port. Default 0: the system chooses. */
   readonly port?: number | undefined;
+  /**
+   * Path of a Unix socket to listen on, in place of `hostname` and `port`. The file of a process that was
+   * killed is replaced; permissions are those of the process's umask. `remote.hostname` of its clients is
+   * `"unix"`, also in `trustedProxies`. Not with `tls`.
+   */
+  readonly unix?: string | undefined;
   /** Certificate and key, PEM, for `wss` and `https` over TLS 1.2 or 1.3. Default: no TLS. */
-  readonly tls?: { readonly cert: string; readonly key: string } | undefined;
+  readonly tls?: {
+    readonly cert: string;
+    readonly key: string;
+    /** Certificates for other host names, by SNI; `"*.example.org"` is for one label. */
+    readonly hosts?:
+      | Readonly<Record<string, { readonly cert: string; readonly key: string }>>
+      | undefined;
+    /**
+     * Clients must present a certificate of this authority; hooks have it as `remote.certificate`. Default:
+     * clients need none.
+     */
+    readonly ca?: string | undefined;
+  } | undefined;
   /** The rooms that connections join. Default: separate rooms of this server. */
   readonly rooms?: Rooms | undefined;
   /** Receives reports of failed handlers. Default: the host's log. */
@@ -253,6 +271,7 @@ export const SHARED_OPTIONS: Readonly<Record<SharedOption, true>> = {
 const OPTIONS: Readonly<Record<keyof ServeOptions, true>> = {
   hostname: true,
   port: true,
+  unix: true,
   ...SHARED_OPTIONS,
   rooms: true,
   origins: true,
@@ -294,6 +313,7 @@ export function checkOptions<Data>(options: ServeOptions<Data>): Limits {
     throw new OptionError('option hostname is empty: use "127.0.0.1", or "0.0.0.0" for all');
   }
   if (options.tls !== undefined) checkTls(options.tls);
+  checkUnix(options);
   const { mailbox } = options;
   if (mailbox !== undefined && !(mailbox.max >= 1)) {
     throw new OptionError(`option mailbox.max is ${mailbox.max}: use 1 or more`);
@@ -339,12 +359,30 @@ export function checkHandlers(handlers: object): void {
   }
 }
 
-/** Throws {@linkcode OptionError} if the certificate or key is invalid. */
-export function checkTls(tls: { readonly cert: string; readonly key: string }): void {
-  if (!tls.cert || !tls.key) {
-    throw new OptionError("option tls needs both cert and key, as PEM texts");
+/** Throws {@linkcode OptionError} for certificates that are invalid. */
+export function checkTls(tls: NonNullable<ServeOptions["tls"]>): void {
+  const { cert, key, ca, hosts = {} } = tls;
+  if (!cert || !key) throw new OptionError("option tls needs both cert and key, as PEM texts");
+  checkPem({ cert, key, ...(ca !== undefined && { ca }) }, (words) => new OptionError(words));
+  for (const [host, pair] of Object.entries(hosts)) {
+    if (!pair?.cert || !pair.key) {
+      throw new OptionError(`option tls.hosts needs both cert and key for ${JSON.stringify(host)}`);
+    }
+    checkPem(pair, (words) => new OptionError(`${words} (in tls.hosts, for ${host})`));
   }
-  checkPem(tls, (words) => new OptionError(words));
+}
+
+function checkUnix(
+  { unix, hostname, port, tls }: Pick<ServeOptions, "unix" | "hostname" | "port" | "tls">,
+): void {
+  if (unix === undefined) return;
+  if (typeof unix !== "string" || unix === "" || unix.includes("\0")) {
+    throw new OptionError(`option unix is ${JSON.stringify(unix)}: use the path of a socket`);
+  }
+  for (const [name, value] of Object.entries({ hostname, port, tls })) {
+    if (value === undefined) continue;
+    throw new OptionError(`options unix and ${name} exclude each other`);
+  }
 }
 
 /** Returns the checked backpressure options; `undefined` if there are none. */

@@ -11,7 +11,7 @@
  */
 import { ReceiveBudget } from "../base/receive_budget.ts";
 import { place } from "../host/connect_error.ts";
-import type { Host, Listener, ListenerReport } from "../host/host.ts";
+import type { Host, Listener, ListenerReport, ServerTls } from "../host/host.ts";
 import type { Address, Stream } from "../host/stream.ts";
 import { type Admission, HttpConnection, type HttpConnectionTerms } from "./http_connection.ts";
 import type { System } from "../actor/system.ts";
@@ -61,11 +61,11 @@ export interface StopOptions {
 
 /** A running server. */
 export interface Server extends AsyncDisposable {
-  /** The address that it listens on. */
+  /** The address that it listens on, or the path of its Unix socket. */
   readonly hostname: string;
-  /** The actual port. */
+  /** The actual port; 0 for a Unix socket. */
   readonly port: number;
-  /** The URL to connect to, with `ws:` or `wss:`. */
+  /** The URL to connect to, with `ws:` or `wss:`; for a Unix socket `ws+unix:` and its path. */
   readonly url: string;
   /** The number of WebSockets that are open or closing. */
   readonly connections: number;
@@ -75,7 +75,7 @@ export interface Server extends AsyncDisposable {
    * Replaces the certificate for new connections; open ones stay. Throws an `OptionError` on a server without
    * TLS.
    */
-  reload(options: { readonly tls: { readonly cert: string; readonly key: string } }): void;
+  reload(options: { readonly tls: NonNullable<ServeOptions["tls"]> }): void;
   /** Stops accepting, and closes all connections. Resolves when all are closed. */
   stop(options?: StopOptions): Promise<void>;
 }
@@ -210,6 +210,7 @@ class WebSocketServer<Data> implements Server {
   }
 
   get url(): string {
+    if (this.#options.unix !== undefined) return `ws+unix:${this.#options.unix}`;
     const scheme = this.#options.tls === undefined ? "ws" : "wss";
     const host = this.hostname.includes(":") ? `[${this.hostname}]` : this.hostname;
     return `${scheme}://${host}:${this.port}/`;
@@ -223,7 +224,8 @@ class WebSocketServer<Data> implements Server {
     this.#listener = await this.#host.listen({
       hostname: this.#options.hostname ?? "127.0.0.1",
       port: this.#limits.port,
-      tls: this.#options.tls && { ...this.#options.tls, takesTls12: true },
+      unix: this.#options.unix,
+      tls: listenerTls(this.#options.tls),
       handshakeMs: this.#limits.handshakeMs,
       report: (report) => this.#reported(report),
     }, (stream) => this.#arrive(stream));
@@ -238,12 +240,16 @@ class WebSocketServer<Data> implements Server {
     this.#report?.(place(this.#listener!.address), report);
   }
 
-  reload({ tls }: { readonly tls: { readonly cert: string; readonly key: string } }): void {
+  reload({ tls }: { readonly tls: NonNullable<ServeOptions["tls"]> }): void {
     checkTls(tls);
     if (this.#options.tls === undefined) {
       throw new OptionError("option tls cannot be reloaded: the server was started without it");
     }
-    this.#listener!.secure({ ...tls, takesTls12: true });
+    for (const name of ["hosts", "ca"] as const) {
+      if ((tls[name] === undefined) === (this.#options.tls[name] === undefined)) continue;
+      throw new OptionError(`option tls.${name} can be changed, not added or removed: restart`);
+    }
+    this.#listener!.secure(listenerTls(tls)!);
   }
 
   stop(options: StopOptions = {}): Promise<void> {
@@ -359,6 +365,13 @@ class WebSocketServer<Data> implements Server {
   #left(): void {
     if (this.#isEmpty) this.#empty?.();
   }
+}
+
+/** What a listener needs of the option `tls`. */
+function listenerTls(tls: ServeOptions["tls"]): ServerTls | undefined {
+  if (tls === undefined) return undefined;
+  const { cert, key, ca, hosts } = tls;
+  return { cert, key, clientCa: ca, takesTls12: true, ...(hosts && { hosts }) };
 }
 
 /** Stands for a timer that was never set. */

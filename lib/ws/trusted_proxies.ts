@@ -11,15 +11,22 @@
 import { BlockList, isIP } from "node:net";
 import { plainAddress } from "../host/client_key.ts";
 import type { Address } from "../host/stream.ts";
+import { UNIX_PEER } from "../host/unix_socket.ts";
 import { headerOf, type RequestHead } from "./handshake.ts";
 
 /** A set of addresses and networks. */
 export class TrustedProxies {
   readonly #list = new BlockList();
+  /** Clients of a Unix socket are trusted. */
+  #hasUnix = false;
 
   /** `entries`: addresses such as `"10.0.0.1"` and networks such as `"10.0.0.0/8"`. Throws the error of `fail`. */
   constructor(entries: readonly string[], fail: (words: string) => Error) {
     for (const entry of entries) {
+      if (entry === UNIX_PEER.hostname) {
+        this.#hasUnix = true;
+        continue;
+      }
       const [address = "", prefix, ...more] = String(entry).split("/");
       const family = isIP(address);
       const most = family === 6 ? 128 : 32;
@@ -27,7 +34,7 @@ export class TrustedProxies {
       if (family === 0 || more.length > 0 || bits < 0 || bits > most) {
         throw fail(
           `option trustedProxies has ${JSON.stringify(entry)}: use addresses and networks ` +
-            'such as "10.0.0.1" or "10.0.0.0/8"',
+            'such as "10.0.0.1" or "10.0.0.0/8", or "unix" for a Unix socket\'s clients',
         );
       }
       this.#list.addSubnet(address, bits, family === 6 ? "ipv6" : "ipv4");
@@ -36,6 +43,7 @@ export class TrustedProxies {
 
   /** Returns whether an address is of a trusted proxy. */
   has(address: string): boolean {
+    if (address === UNIX_PEER.hostname) return this.#hasUnix;
     const plain = plainAddress(address);
     const family = isIP(plain);
     return family !== 0 && this.#list.check(plain, family === 6 ? "ipv6" : "ipv4");

@@ -1,0 +1,31 @@
+/**
+ * Unix sockets, which have a path in place of an address.
+ *
+ * @module
+ */
+import { lstat, unlink } from "node:fs/promises";
+import { connect } from "node:net";
+import type { Address } from "./stream.ts";
+
+/** Stands for the address of a peer on a Unix socket, which has none. */
+export const UNIX_PEER: Address = { hostname: "unix", port: 0 };
+
+/**
+ * Removes the file of a Unix socket on which no process listens: a process that was killed leaves it,
+ * and none could listen there again. Keeps every other file.
+ */
+export async function removeStaleSocket(path: string): Promise<void> {
+  const found = await lstat(path).catch(() => undefined);
+  if (found?.isSocket() !== true) return;
+  const isStale = await new Promise<boolean>((resolve) => {
+    const socket = connect(path);
+    socket.once("connect", () => {
+      socket.destroy();
+      resolve(false);
+    });
+    socket.once("error", (error: Error & { readonly code?: string }) => {
+      resolve(error.code === "ECONNREFUSED");
+    });
+  });
+  if (isStale) await unlink(path).catch(() => {});
+}
