@@ -80,7 +80,7 @@ export class BunHost implements Host {
   readonly random: Random = systemRandom;
   readonly log: LogSink = systemLog;
   readonly #bun: BunApi = (globalThis as unknown as { Bun: BunApi }).Bun;
-  readonly #point = new FlushPoint(setImmediate);
+  readonly #point = new FlushPoint(setImmediate, () => this.clock.now());
   readonly #joined = new JoinBuffer();
 
   claimRejections(claims: Claims): RejectionClaim {

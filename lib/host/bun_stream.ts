@@ -93,7 +93,7 @@ export class BunStream extends QueuedStream {
   #go(): void {
     if (!this.#isWriting) return;
     for (let chunk = this.first; chunk !== undefined && !this.isOver; chunk = this.first) {
-      const length = this.joinable(this.#offset);
+      const length = this.hasOne ? chunk.length - this.#offset : this.joinable(this.#offset);
       let taken: number;
       if (length > chunk.length - this.#offset) {
         this.join(this.#joined.bytes, this.#offset, length);
@@ -102,7 +102,10 @@ export class BunStream extends QueuedStream {
       // -1: the socket is closed, and `close` will be called.
       if (taken <= 0) return;
       this.sent(taken);
-      this.#consume(taken);
+      if (this.hasOne && taken === length) {
+        this.#offset = 0;
+        this.shift();
+      } else this.#consume(taken);
       if (taken < length) return;
     }
     this.#isWriting = false;

@@ -7,8 +7,18 @@
  * The host decides how to wait for the end of a turn: a microtask on Deno; an immediate on Bun,
  * where each socket callback drains the microtasks and frames would be sent one by one.
  *
+ * Where sending is a system call in the stream's `flush`, ten thousand streams would keep all other
+ * events waiting. With a clock they are flushed in slices of {@linkcode SLICE_MS}, and sockets and timers
+ * have a turn in between. Streams of later turns go first, so that a reply does not wait for a broadcast.
+ *
  * @module
  */
+
+/** How long streams are flushed before others have a turn. Milliseconds. */
+const SLICE_MS = 4;
+
+/** The clock is read after this many streams. */
+const STREAMS_A_LOOK = 16;
 
 /** An object that sends its queued data when the turn ends. */
 export interface Flushable {
@@ -20,10 +30,16 @@ export class FlushPoint {
   readonly #arm: (run: () => void) => void;
   #tasks: (() => void)[] = [];
   #streams: Flushable[] = [];
+  /** Streams of earlier turns that have not been flushed, from `#lateAt` on. */
+  #late: Flushable[] = [];
+  #lateAt = 0;
   #armed = false;
+  readonly #now: (() => number) | undefined;
 
-  constructor(arm: (run: () => void) => void) {
+  /** `arm` calls a function at the end of the turn. With `now`, in milliseconds, flushes in slices. */
+  constructor(arm: (run: () => void) => void, now?: () => number) {
     this.#arm = arm;
+    this.#now = now;
   }
 
   /** Runs `task` before the streams are flushed. */
@@ -51,6 +67,26 @@ export class FlushPoint {
     this.#armed = false;
     const streams = this.#streams;
     this.#streams = [];
-    for (let i = 0; i < streams.length; i++) streams[i]!.flush();
+    const flushed = this.#slice(streams, 0);
+    if (this.#lateAt < this.#late.length) this.#lateAt = this.#slice(this.#late, this.#lateAt);
+    if (this.#lateAt === this.#late.length) {
+      this.#late = [];
+      this.#lateAt = 0;
+    }
+    for (let i = flushed; i < streams.length; i++) this.#late.push(streams[i]!);
+    if (this.#late.length > 0) this.#await();
   };
+
+  /** Flushes streams from an index on until the slice is over. Returns the index of the next. */
+  #slice(streams: readonly Flushable[], from: number): number {
+    const isShort = streams.length - from < STREAMS_A_LOOK;
+    const end = this.#now === undefined || isShort ? Infinity : this.#now() + SLICE_MS;
+    for (let i = from; i < streams.length; i++) {
+      if ((i - from) % STREAMS_A_LOOK === STREAMS_A_LOOK - 1 && end < Infinity) {
+        if (this.#now!() >= end) return i;
+      }
+      streams[i]!.flush();
+    }
+    return streams.length;
+  }
 }

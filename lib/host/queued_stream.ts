@@ -152,6 +152,11 @@ export abstract class QueuedStream implements Stream, Flushable {
     return this.#first;
   }
 
+  /** Whether no chunk waits behind the first. */
+  protected get hasOne(): boolean {
+    return this.#rest.length === 0;
+  }
+
   /** Removes the first chunk. */
   protected shift(): void {
     this.#first = this.#rest[this.#next];

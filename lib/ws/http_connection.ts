@@ -293,7 +293,11 @@ export class HttpConnection<Data> implements StreamHandler {
 
   end(): void {
     this.#halfClosed = true;
-    if (this.#bodyComes) this.#bodyFails(hungUp());
+    if (this.#bodyComes) {
+      // Its hook fails now, which is no fault of the hook's.
+      if (this.#request !== undefined) hangUp(this.#request, hungUp());
+      this.#bodyFails(hungUp());
+    }
     switch (this.#state) {
       case "proxy":
       case "head":

@@ -97,6 +97,26 @@ test("serve aborts the signal of a request that a hook is still working on, of b
   }
 });
 
+test("serve aborts the signal of a request whose body will never be complete, and logs nothing", async () => {
+  const post = "POST / HTTP/1.1\r\nHost: h\r\n";
+  const bodies = ["Content-Length: 5\r\n\r\nhe", "Transfer-Encoding: chunked\r\n\r\n5\r\nhe"];
+  for (const body of bodies) {
+    const seen: unknown[] = [];
+    const fetch = async (request: Request): Promise<Response> => {
+      request.signal.addEventListener("abort", () => seen.push(request.signal.reason.name));
+      return new Response(await request.text());
+    };
+    await serving({ fetch }, async (server, log) => {
+      const peer = new Peer(server, post + body);
+      peer.socket.end();
+      await until("the server hangs up too", () => peer.ended || peer.closed);
+      await until("it is aborted", () => seen.length > 0);
+      await peer.close();
+      assertEquals([seen, log], [["AbortError"], []]);
+    });
+  }
+});
+
 test("serve sends a client that reads slowly but steadily all of a response, and then closes", async () => {
   const size = 6_000_000;
   // Shorter than the whole takes, longer than the client's pauses.
