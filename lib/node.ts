@@ -4,6 +4,7 @@
  * @module
  */
 import type { ListenOptions } from "./base/emitter.ts";
+import { type Random, uuid } from "./base/random.ts";
 import type { ActorFunction, SpawnOptions } from "./actor/self.ts";
 import type { Call, CallOptions } from "./actor/call.ts";
 import type { ExitReason } from "./term/exit.ts";
@@ -149,6 +150,35 @@ export class Node {
   /** For the simulator: returns the node of parts that were started separately. */
   static of(parts: Parts): Node {
     return new Node(parts);
+  }
+
+  /**
+   * Randomness: cryptographic, and in the simulator from the seed.
+   *
+   * @example
+   * ```ts
+   * import { Node } from "@firn/firn";
+   * import { assert, assertEquals } from "@std/assert";
+   *
+   * await using node = await Node.start({ logLevel: "silent" });
+   * assert(node.random.next() < 1);
+   * assertEquals(node.random.bytes(8).length, 8);
+   * assertEquals(node.uuid().length, 36);
+   * assert(Math.abs(node.now() - Date.now()) < 1000);
+   * ```
+   */
+  get random(): Random {
+    return this.#parts.host.random;
+  }
+
+  /** Returns a random UUID (RFC 9562, version 4), as `crypto.randomUUID()` does. */
+  uuid(): string {
+    return uuid(this.#parts.host.random);
+  }
+
+  /** Returns the time of day: milliseconds since 1970, as `Date.now()` does. In the simulator it is the virtual time. */
+  now(): number {
+    return this.#parts.host.clock.wall();
   }
 
   /** The kinds of keys that this node is a home of. Programs use `shards` of `@firn/firn/cluster`. */

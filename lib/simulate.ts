@@ -438,12 +438,13 @@ export async function simulate<T>(
     ? () => {}
     : guard((violation) => violations.push(violation));
   try {
-    const value = await drive(world, sim, limit, steps, fail, body(sim));
-    await drive(world, sim, Infinity, Infinity, fail, sim.close());
-    if (violations.length > 0) {
-      const { what, where } = violations[0]!;
-      throw fail(`code reached for the real world: ${what}\n${where}\n`);
-    }
+    const check = (): void => {
+      if (violations.length === 0) return;
+      const { what, replacement, where } = violations[0]!;
+      throw fail(`${what} is not simulated: use ${replacement}\n${where}\n`);
+    };
+    const value = await drive(world, sim, limit, steps, fail, check, body(sim));
+    await drive(world, sim, Infinity, Infinity, fail, check, sim.close());
     return { value, hash: trace.hash, steps: world.steps, ms: world.now, trace: trace.lines };
   } finally {
     unguard();
@@ -457,11 +458,13 @@ async function drive<T>(
   limit: number,
   steps: number,
   fail: (what: string, cause?: unknown) => SimulationError,
+  check: () => void,
   promise: Promise<T>,
 ): Promise<T> {
   let outcome: { readonly value: T } | { readonly error: unknown } | undefined;
   promise.then((value) => outcome = { value }, (error) => outcome = { error });
   for (await settled(); outcome === undefined; await settled()) {
+    check();
     try {
       if (!world.step()) throw new Error("nothing can happen any more, and it still waits");
       sim.happened();
@@ -474,6 +477,7 @@ async function drive<T>(
     if (world.now > limit) throw fail(`more than ${limit} ms have passed`);
     if (world.steps > steps) throw fail(`more than ${steps} events have happened`);
   }
+  check();
   if ("error" in outcome) throw fail(String(outcome.error), outcome.error);
   return outcome.value;
 }

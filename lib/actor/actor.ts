@@ -81,6 +81,8 @@ export interface ActorHome {
   sendAfter<M>(to: Pid<M>, message: M, ms: number): TimerRef;
   sendInterval<M>(to: Pid<M>, message: M, ms: number): TimerRef;
   cancelTimer(timer: TimerRef): number | false;
+  wall(): number;
+  sleep(actor: Actor, ms: number): Promise<void>;
 }
 
 /** An abnormal exit caused by the actor itself: it threw, or exited with an abnormal reason. */
@@ -518,6 +520,14 @@ export class Actor extends ActorRef implements Runnable, Self<unknown> {
 
   cancelTimer(timer: TimerRef): number | false {
     return !this.#isOver() && this.system.cancelTimer(timer);
+  }
+
+  now(): number {
+    return this.system.wall();
+  }
+
+  sleep(ms: number): Promise<void> {
+    return this.#state >= DEAD ? never() : this.system.sleep(this, ms);
   }
 
   spawn<M, A extends unknown[]>(body: ActorFunction<M, A>, ...args: A): Pid<M>;

@@ -116,6 +116,16 @@ export interface Self<Message = unknown> extends AsyncIterable<Message> {
   sendInterval<M>(to: Pid<M>, message: M, ms: number): TimerRef;
   /** Cancels a timer. Returns the milliseconds left, or false if it had fired or been cancelled. */
   cancelTimer(timer: TimerRef): number | false;
+  /**
+   * Returns the time of day: milliseconds since 1970, as `Date.now()` does. In the simulator it is the
+   * virtual time.
+   */
+  now(): number;
+  /**
+   * Resolves after `ms` milliseconds; rejects with `ActorExitError` if the actor exits before. A service, or
+   * a handler, handles no message meanwhile: use `sendAfter` there.
+   */
+  sleep(ms: number): Promise<void>;
   /** Spawns an actor with this one as its parent. */
   spawn<M, A extends unknown[]>(body: ActorFunction<M, A>, ...args: A): Pid<M>;
   /** Spawns a function that another node exposes. Rejects with `SpawnError`. */

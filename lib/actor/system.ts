@@ -14,6 +14,7 @@ import { checkActorName, checkRemoteSpawn } from "./arguments.ts";
 import { Call, CALL_TIMEOUT_MS, type CallOptions, PendingCall, whichCall } from "./call.ts";
 import { type ActorRef, actorRefOf, attach, type Chained, detach, dropChain } from "./actor_ref.ts";
 import {
+  ActorExitError,
   ArgumentError,
   CallingSelfError,
   MailboxFullError,
@@ -38,6 +39,7 @@ import {
   Deadline,
   isPatience,
   SentTimer,
+  Sleep,
   SPENT,
   TIMER_MS_MAX,
   type TimerHost,
@@ -663,6 +665,24 @@ export class System implements ActorHome, TimerHost, Tracker {
 
   now(): number {
     return this.#clock.now();
+  }
+
+  /** Returns the time of day, in milliseconds since 1970. */
+  wall(): number {
+    return this.#clock.wall();
+  }
+
+  /** Resolves after a time; rejects if the actor exits before. */
+  sleep(actor: Actor, ms: number): Promise<void> {
+    const wait = timerMs(ms);
+    const slept = new Promise<void>((wake, reject) => {
+      const ended = (reason: ExitReason): void =>
+        reject(new ActorExitError(actor.pid as Pid, reason));
+      this.setTimer(new Sleep(this.wheel, actor, wake, ended), wait);
+    });
+    // An exit is no unhandled rejection.
+    slept.catch(() => {});
+    return slept;
   }
 
   /** Returns a random number in [0, 1). */

@@ -6,6 +6,7 @@
  */
 import { type ActorRef, attach, type Chained, detach } from "./actor_ref.ts";
 import { ArgumentError } from "./errors.ts";
+import type { ExitReason } from "../term/exit.ts";
 import type { Wheel, WheelTimer } from "./wheel.ts";
 
 /** Maximum delay of a timer, about 24 days. Native timers have the same limit. */
@@ -57,6 +58,42 @@ export class Deadline implements WheelTimer {
 
   constructor(fire: () => void) {
     this.fire = fire;
+  }
+}
+
+/** A wait of an actor: ends with its time, or with the actor. */
+export class Sleep implements WheelTimer, Chained {
+  due = 0;
+  next: WheelTimer | undefined = undefined;
+  previous: WheelTimer | undefined = undefined;
+  following: Chained | undefined = undefined;
+  preceding: Chained | undefined = undefined;
+  readonly #wheel: Wheel;
+  readonly #actor: ActorRef;
+  readonly #wake: () => void;
+  readonly #ended: (reason: ExitReason) => void;
+
+  constructor(
+    wheel: Wheel,
+    actor: ActorRef,
+    wake: () => void,
+    ended: (reason: ExitReason) => void,
+  ) {
+    this.#wheel = wheel;
+    this.#actor = actor;
+    this.#wake = wake;
+    this.#ended = ended;
+    attach(this, actor);
+  }
+
+  fire(): void {
+    detach(this, this.#actor);
+    this.#wake();
+  }
+
+  drop(reason: ExitReason): void {
+    this.#wheel.remove(this);
+    this.#ended(reason);
   }
 }
 

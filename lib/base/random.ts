@@ -12,6 +12,15 @@ export interface Random {
   next(): number;
 }
 
+/** Returns a random UUID (RFC 9562, version 4). */
+export function uuid(random: Random): string {
+  const bytes = random.bytes(16);
+  bytes[6] = bytes[6]! & 0x0f | 0x40;
+  bytes[8] = bytes[8]! & 0x3f | 0x80;
+  const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  return [0, 8, 12, 16, 20].map((at, i, all) => hex.slice(at, all[i + 1])).join("-");
+}
+
 /** A small seeded generator (splitmix-seeded sfc32) for tests, fuzzers and simulations: no secrets. */
 export class SeededRandom implements Random {
   #a: number;

@@ -5,6 +5,7 @@
  * @module
  */
 export type { ListenOptions } from "../base/emitter.ts";
+export type { Random } from "../base/random.ts";
 export type { SeedFunction } from "../mesh/seed.ts";
 export { type ExposeOptions, SpawnError, type SpawnFailure } from "../mesh/spawner.ts";
 export type { MeshEvents, OwnTls } from "../mesh/mesh.ts";

@@ -89,3 +89,22 @@ export {
   type Stored,
 } from "../otp/store.ts";
 export { type SqliteStore, sqliteStore, type SqliteStoreOptions } from "../otp/sqlite_store.ts";
+export { type StateMachine, stateMachine } from "../otp/state_machine.ts";
+export type {
+  MachineAnswer,
+  MachineCallRule,
+  MachineCalls,
+  MachineCastRule,
+  MachineCasts,
+  MachineDefinition,
+  MachineEffects,
+  MachineEvents,
+  MachineProtocol,
+  MachineRule,
+  MachineService,
+  MachineState,
+  MachineStateRules,
+  MachineTargets,
+  MachineTimeout,
+  Postponed,
+} from "../otp/state_machine_definition.ts";

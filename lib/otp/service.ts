@@ -176,11 +176,11 @@ const DEFINITION: Readonly<Record<keyof ServiceHandlers<ServiceProtocol> | "call
 export function service<P extends ServiceProtocol = NoProtocol>(
   definition: P extends NoProtocol ? NoProtocol : ServiceDefinition<P>,
 ): Service<P> {
-  return define(definition as unknown as AnyDefinition) as unknown as Service<P>;
+  return defineService(definition as unknown as AnyDefinition) as unknown as Service<P>;
 }
 
 /** The same, for all protocols at once: the compiler has checked the definition against its own. */
-function define(definition: AnyDefinition): Service<AnyProtocol> {
+export function defineService(definition: AnyDefinition): Service<AnyProtocol> {
   checkNames(definition, DEFINITION, (words) => new ArgumentError(`service: ${words}`));
   checkHandlers(definition);
   const request = (

@@ -1,6 +1,7 @@
 /**
  * Detects code that bypasses the simulation: that uses the real clock, randomness or network. The
- * call still succeeds, but the run fails and reports its location.
+ * call still succeeds, but the run stops at the end of the event, and reports the location and what to use
+ * in its place.
  *
  * @module
  */
@@ -9,30 +10,38 @@
 export interface Violation {
   /** What was used. */
   readonly what: string;
+  /** What to use in its place. */
+  readonly replacement: string;
   /** Lines of the stack. */
   readonly where: string;
 }
 
-/** The guarded functions and the objects that have them. */
-const WATCHED: readonly (readonly [string, object, string])[] = [
-  ["Math.random", Math, "random"],
-  ["Date.now", Date, "now"],
-  ["performance.now", performance, "now"],
-  ["setTimeout", globalThis, "setTimeout"],
-  ["setInterval", globalThis, "setInterval"],
-  ["fetch", globalThis, "fetch"],
-  ["WebSocket", globalThis, "WebSocket"],
-  ["crypto.getRandomValues", crypto, "getRandomValues"],
-  ["crypto.randomUUID", crypto, "randomUUID"],
+const NOW = "self.now() in an actor, node.now() elsewhere, or sim.now in a test";
+const LATER = "self.sleep(ms) or self.sendAfter(…) in an actor, or sim.run(ms) in a test";
+const OUTSIDE = "a function that is passed in, which the test replaces";
+
+/** The guarded functions, the objects that have them, and what replaces them. */
+const WATCHED: readonly (readonly [string, object, string, string])[] = [
+  ["Math.random", Math, "random", "node.random.next(), or sim.random.next() in a test"],
+  ["Date.now", Date, "now", NOW],
+  ["performance.now", performance, "now", NOW],
+  ["setTimeout", globalThis, "setTimeout", LATER],
+  ["setInterval", globalThis, "setInterval", "self.sendInterval(…) or node.sendInterval(…)"],
+  ["fetch", globalThis, "fetch", OUTSIDE],
+  ["WebSocket", globalThis, "WebSocket", OUTSIDE],
+  ["crypto.getRandomValues", crypto, "getRandomValues", "node.random.bytes(length)"],
+  ["crypto.randomUUID", crypto, "randomUUID", "node.uuid()"],
 ];
 
 /** Guards until the returned function is called. */
 export function guard(noticed: (violation: Violation) => void): () => void {
-  const notice = (what: string): void => {
+  const notice = (what: string, replacement: string): void => {
     const where = (new Error().stack ?? "").split("\n").slice(3, 8).join("\n");
-    noticed({ what, where });
+    noticed({ what, replacement, where });
   };
-  const undo = WATCHED.map(([what, object, key]) => watch(what, object, key, notice));
+  const undo = WATCHED.map(([what, object, key, replacement]) =>
+    watch(what, object, key, (what) => notice(what, replacement))
+  );
   undo.push(watchDate(notice));
   return () => {
     for (const each of undo.reverse()) each();
@@ -65,15 +74,15 @@ function watch(
 }
 
 /** `new Date()` is the real time; `new Date(ms)` is not. */
-function watchDate(notice: (what: string) => void): () => void {
+function watchDate(notice: (what: string, replacement: string) => void): () => void {
   const real = globalThis.Date;
   globalThis.Date = new Proxy(real, {
     construct(target, args, self) {
-      if (args.length === 0) notice("new Date()");
+      if (args.length === 0) notice("new Date()", `new Date(ms), with ${NOW}`);
       return Reflect.construct(target, args, self);
     },
     apply() {
-      notice("Date()");
+      notice("Date()", NOW);
       return real();
     },
   });

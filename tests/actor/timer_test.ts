@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { fileURLToPath } from "node:url";
 import { ArgumentError } from "../../lib/actor/errors.ts";
+import type { Self } from "../../lib/actor/self.ts";
 import { TIMER_MS_MAX } from "../../lib/actor/timer.ts";
 import { ManualSystem, withSystem } from "../kit/system.ts";
 import { makeHost } from "../kit/host.ts";
@@ -318,5 +319,34 @@ test("cancelTimer throws ArgumentError for what is no timer", () => {
   // One that has fired, and one of an actor that was not there.
   system.exit(pid, "kill");
   assertEquals(system.cancelTimer(system.sendAfter(pid, 1, 1)), false);
+  system.stop();
+});
+
+test("self.sleep resolves after its time, and rejects once if the actor exits before", async () => {
+  const system = new ManualSystem();
+  const told: string[] = [];
+  const sleeper = async (self: Self): Promise<void> => {
+    told.push(`at ${self.now()}`);
+    await self.sleep(100);
+    told.push(`at ${self.now()}`);
+    try {
+      await self.sleep(100);
+    } catch (error) {
+      told.push((error as Error).name);
+      await self.sleep(1).finally(() => told.push("never"));
+    }
+  };
+  const pid = system.spawn(undefined, undefined, sleeper, []);
+  await system.settle();
+  const [first] = told;
+  await system.advance(99);
+  assertEquals(told.length, 1);
+  await system.advance(2);
+  assertEquals(told.length, 2);
+  assert(Number(told[1]!.slice(3)) - Number(first!.slice(3)) >= 100);
+  system.exit(pid, "kill");
+  await system.advance(1_000);
+  assertEquals(told.slice(2), ["ActorExitError"]);
+  assertEquals(system.wheel.size, 0);
   system.stop();
 });

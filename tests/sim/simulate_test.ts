@@ -79,7 +79,7 @@ test("simulate: who reaches for the real clock or chance is found, with the plac
       () => simulate({}, () => Promise.resolve(void reach())),
       SimulationError,
     ) as SimulationError;
-    assert(error.message.includes("reached for the real world"), error.message);
+    assert(/is not simulated: use (node|self|new Date)/.test(error.message), error.message);
     assert(error.message.includes("simulate_test.ts"), error.message);
   }
   assertEquals({ ...real }, {
@@ -89,6 +89,47 @@ test("simulate: who reaches for the real clock or chance is found, with the plac
   });
   const { value } = await simulate({ guard: false }, () => Promise.resolve(Math.random() < 1));
   assert(value);
+});
+
+test("simulate: stops at the first use of the real clock, and names the replacement", async () => {
+  let later = 0;
+  const error = await assertRejects(
+    () =>
+      simulate({}, async (sim) => {
+        const node = await sim.start("a");
+        node.spawn(async (self) => {
+          await self.sleep(100);
+          crypto.randomUUID();
+          await self.sleep(100);
+          later++;
+        });
+        await sim.run(10_000);
+      }),
+    SimulationError,
+    "crypto.randomUUID is not simulated: use node.uuid()",
+  ) as SimulationError;
+  assert(error.message.includes("at 100.") || error.message.includes("at 10"), error.message);
+  assertEquals(later, 0);
+});
+
+test("Node: now, random and uuid are virtual in the simulator, and the same for the same seed", async () => {
+  const run = (seed: number) =>
+    simulate({ seed }, async (sim) => {
+      const node = await sim.start("a");
+      const began = node.now();
+      await sim.run(1_500);
+      const seen = [node.uuid(), node.random.next(), ...node.random.bytes(2)];
+      return { ms: node.now() - began, seen };
+    });
+  const [one, again, other] = [await run(1), await run(1), await run(2)];
+  assertEquals(one.value, again.value);
+  assert(one.value.seen[0] !== other.value.seen[0]);
+  assertEquals(Math.round(one.value.ms), 1_500);
+  assert(
+    /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/.test(
+      `${one.value.seen[0]}`,
+    ),
+  );
 });
 
 test("simulate: a failure has the seed, the moment, the cause and the trace", async () => {

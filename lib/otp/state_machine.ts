@@ -1,0 +1,516 @@
+/**
+ * State machines: OTP's `gen_statem` as a typed table. A machine is a service, and can be used wherever one can.
+ *
+ *     event ─▶ rule of its state, or of `any` ─▶ effects: data, reply, timeouts
+ *                   │ postponed                    │ another state
+ *                   └──────────◀──── handled again ◀── exit ─▶ enter ─▶ its timeouts
+ *
+ * Timers are compared by identity when they fire: one of a state that was left, or that was set again, has no effect
+ * even if it is in the mailbox already. Due times are kept with the state, so that a stored or moved machine
+ * continues with them.
+ *
+ * @module
+ */
+import type { Call } from "../actor/call.ts";
+import { ArgumentError, BadReturnError, MailboxFullError } from "../actor/errors.ts";
+import { timerMs, type TimerRef } from "../actor/timer.ts";
+import { checkNames } from "../base/spelling.ts";
+import type { ExitReason } from "../term/exit.ts";
+import { refuse } from "./remote_errors.ts";
+import { defineService, type Service } from "./service.ts";
+import type { AnyDefinition, ServiceActor } from "./service_actor.ts";
+import { continueWith, type Later, noReply, Outcome, stopService } from "./service_definition.ts";
+import type {
+  MachineDefinition,
+  MachineProtocol,
+  MachineService,
+  MachineState,
+} from "./state_machine_definition.ts";
+import { UnknownCallError } from "./unknown_call.ts";
+
+/** At most this many events are postponed; further calls are rejected, and casts dropped. */
+export const POSTPONED_MAX = 10_000;
+
+/** At most this many internal and postponed events are handled at a time; then the machine crashes. */
+const CHAIN_MAX = 20_000;
+
+/** The keys of the due times of a state's own timeouts. Names of named ones have another first letter. */
+const AFTER = "state:after";
+const IDLE = "state:idle";
+const NAMED = "named:";
+
+/** A kind of state machine: a service, with its diagram. */
+export interface StateMachine<P extends MachineProtocol> extends Service<MachineService<P>> {
+  /** Returns the states and events as a Mermaid state diagram. */
+  diagram(): string;
+}
+
+interface Effects {
+  readonly data?: unknown;
+  readonly to?: string;
+  readonly next?: readonly [string, ...unknown[]];
+  readonly timeouts?: Readonly<Record<string, number | undefined>>;
+  readonly stop?: ExitReason;
+  readonly reply?: unknown;
+  readonly noReply?: true;
+}
+
+type Run = (this: ServiceActor, data: unknown, ...args: unknown[]) => Later<Effects | void>;
+type Rule =
+  | string
+  | Run
+  | { readonly postpone: true }
+  | { readonly to: string | readonly string[]; readonly run?: Run; readonly ms?: number };
+
+interface Rules {
+  readonly on?: Readonly<Record<string, Rule>>;
+  readonly timeouts?: Readonly<Record<string, Rule>>;
+  readonly after?: { readonly ms: number; readonly to: string | readonly string[] };
+  readonly idle?: { readonly ms: number; readonly to: string | readonly string[] };
+  readonly enter?: (this: ServiceActor, data: unknown) => Effects | void;
+  readonly exit?: (this: ServiceActor, data: unknown) => unknown;
+}
+
+interface Definition {
+  readonly name?: string;
+  readonly initial: string;
+  readonly data: (this: ServiceActor, ...args: unknown[]) => unknown;
+  readonly states: Readonly<Record<string, Rules>>;
+  readonly any?: Rules;
+  readonly persist?: AnyDefinition["persist"];
+}
+
+/** The names of all parts. */
+const DEFINITION: Readonly<Record<keyof MachineDefinition<MachineProtocol>, true>> = {
+  name: true,
+  initial: true,
+  data: true,
+  states: true,
+  any: true,
+  persist: true,
+};
+
+const STATE: Readonly<Record<keyof Rules, true>> = {
+  on: true,
+  timeouts: true,
+  after: true,
+  idle: true,
+  enter: true,
+  exit: true,
+};
+
+/** Something that happens to a machine. */
+interface Event {
+  readonly name: string;
+  readonly args: readonly unknown[];
+  readonly rule: "on" | "timeouts" | "after" | "idle";
+  readonly call: Call | undefined;
+}
+
+/** A timer has fired. */
+class Fired {
+  readonly key: string;
+  timer: TimerRef | undefined = undefined;
+  constructor(key: string) {
+    this.key = key;
+  }
+}
+
+/** What is not stored with the state of one machine. */
+class Transient {
+  readonly timers: Map<string, Fired> = new Map();
+  postponed: Event[] = [];
+  /** Answers to calls that were postponed: sent when the state is stored. */
+  replies: [call: Call, reply: unknown][] = [];
+}
+
+type State = MachineState;
+
+/** The machine enters its first state, or continues in the one that was stored. */
+const BEGIN = Symbol("begin");
+
+/**
+ * Defines a kind of state machine: its protocol as a type, and a table of its states. Start it, call it, supervise it,
+ * store it and shard it as a service.
+ *
+ * - An event is a call or a cast of the protocol. Its rule is a state to go to; a handler, which stays; or
+ *   `{ to, run }`, where `run` stays in `to` or chooses one of them.
+ * - A call that its state has no rule for is rejected with `UnknownCallError`; a cast is ignored.
+ * - `{ postpone: true }` keeps an event until the state changes.
+ * - `after` is the state's timeout, `idle` fires without events, `timeouts` are named. A timeout that was cancelled, or
+ *   whose state was left, never fires.
+ *
+ * @throws {ArgumentError} `code` "badarg": a state, an event or an option is unknown, or a time is invalid.
+ *
+ * @example
+ * ```ts
+ * import { Node } from "@firn/firn";
+ * import { stateMachine } from "@firn/firn/otp";
+ * import { assertEquals, assertRejects } from "@std/assert";
+ *
+ * const door = stateMachine<{
+ *   states: "open" | "closed" | "locked";
+ *   data: { code: string };
+ *   start: [code: string];
+ *   call: { unlock(code: string): boolean };
+ *   cast: { close(): void; open(): void; lock(): void };
+ * }>({
+ *   initial: "open",
+ *   data: (code) => ({ code }),
+ *   states: {
+ *     open: { on: { close: "closed" } },
+ *     closed: { on: { open: "open", lock: "locked" }, after: { ms: 60_000, to: "locked" } },
+ *     locked: {
+ *       on: {
+ *         unlock: {
+ *           to: "closed",
+ *           run: (data, code) =>
+ *             code === data.code ? { reply: true, to: "closed" } : { reply: false, to: "locked" },
+ *         },
+ *         open: { postpone: true },
+ *       },
+ *     },
+ *   },
+ * });
+ *
+ * await using node = await Node.start({ logLevel: "silent" });
+ * const pid = await door.start(node, "0000");
+ * door.cast(pid).close();
+ * door.cast(pid).lock();
+ * door.cast(pid).open();
+ * assertEquals(await door.call(pid).unlock("1234"), false);
+ * assertEquals(await door.call(pid).unlock("0000"), true);
+ * assertEquals((await door.state(pid)).state, "open");
+ * await assertRejects(() => door.call(pid).unlock("0000"), Error, "open");
+ * assertEquals(door.diagram().split("\n")[1], "  [*] --> open");
+ * ```
+ */
+export function stateMachine<P extends MachineProtocol>(
+  definition: MachineDefinition<P>,
+): StateMachine<P> {
+  const machine = new Machine(definition as unknown as Definition);
+  const defined = defineService(machine.service());
+  return { ...defined, diagram: () => machine.diagram() } as unknown as StateMachine<P>;
+}
+
+/** A kind of machine. */
+class Machine {
+  readonly #definition: Definition;
+  readonly #transients = new WeakMap<ServiceActor, Transient>();
+
+  constructor(definition: Definition) {
+    this.#definition = definition;
+    check(definition);
+  }
+
+  /** The service that runs it. */
+  service(): AnyDefinition {
+    // deno-lint-ignore no-this-alias -- `this` is the service's in its handlers
+    const machine = this;
+    const { name = "machine", persist, initial, data, states, any } = this.#definition;
+    const names = new Set(
+      [...Object.values(states), any ?? {}].flatMap(({ on }) => Object.keys(on ?? {})),
+    );
+    const event = (name: string) =>
+      function (this: ServiceActor, state: unknown, ...args: unknown[]): unknown {
+        return machine.#event(this, state as State, { name, args, rule: "on", call: this.call });
+      };
+    const handlers = Object.fromEntries([...names].map((name) => [name, event(name)]));
+    return {
+      name,
+      ...persist && { persist },
+      init(...args) {
+        machine.#transients.set(this, new Transient());
+        const first = data.apply(this, args);
+        const begin = (data: unknown): Outcome<State> =>
+          continueWith({ state: initial, data, due: undefined }, BEGIN);
+        return first instanceof Promise ? first.then(begin) : begin(first);
+      },
+      // Callers call or cast each event by the kind that its protocol gives it.
+      call: handlers,
+      cast: handlers,
+      info(state, message) {
+        return machine.#info(this, state as State, message);
+      },
+      continue(state, value) {
+        if (value === BEGIN) return machine.#begin(this, state as State);
+        for (const [call, reply] of value as Transient["replies"]) call.reply(reply);
+        return state;
+      },
+    };
+  }
+
+  diagram(): string {
+    const { initial, states, any } = this.#definition;
+    const lines = ["stateDiagram-v2", `  [*] --> ${initial}`];
+    for (const [state, rules] of Object.entries(states)) {
+      const arrows: [string, Rule][] = [
+        ...Object.entries({ ...any?.on, ...rules.on }),
+        ...Object.entries({ ...any?.timeouts, ...rules.timeouts }),
+      ];
+      if (rules.after) arrows.push([`after ${rules.after.ms} ms`, rules.after]);
+      if (rules.idle) arrows.push([`idle for ${rules.idle.ms} ms`, rules.idle]);
+      for (const [label, rule] of arrows) {
+        const targets = targetsOf(rule);
+        for (const to of targets) lines.push(`  ${state} --> ${to}: ${label}`);
+      }
+      if (arrows.every(([, rule]) => targetsOf(rule).length === 0)) {
+        lines.push(`  ${state} --> [*]`);
+      }
+    }
+    return lines.join("\n");
+  }
+
+  #begin(actor: ServiceActor, state: State): unknown {
+    if (state.due === undefined) {
+      const queue: Event[] = [];
+      const entered = this.#enter(actor, { ...state, due: {} }, queue);
+      return this.#finish(actor, this.#run(actor, entered, queue), undefined);
+    }
+    for (const [key, at] of Object.entries(state.due)) this.#arm(actor, key, at);
+    return state;
+  }
+
+  #info(actor: ServiceActor, state: State, message: unknown): unknown {
+    if (!(message instanceof Fired)) return state;
+    const { timers } = this.#of(actor);
+    const { key } = message;
+    // It was cancelled or set again after it had fired.
+    if (timers.get(key) !== message) return state;
+    timers.delete(key);
+    const due = { ...state.due };
+    delete due[key];
+    const rule = key === AFTER ? "after" : key === IDLE ? "idle" : "timeouts";
+    const name = key.startsWith(NAMED) ? key.slice(NAMED.length) : rule;
+    return this.#event(actor, { ...state, due }, { name, args: [], rule, call: undefined });
+  }
+
+  #event(actor: ServiceActor, state: State, event: Event): unknown {
+    return this.#finish(actor, this.#run(actor, state, [event]), event.call);
+  }
+
+  /** Returns to the service what its handler returns. */
+  #finish(
+    actor: ServiceActor,
+    ran: Later<State | Outcome<State>>,
+    call: Call | undefined,
+  ): unknown {
+    if (ran instanceof Promise) return ran.then((state) => this.#finish(actor, state, call));
+    const transient = this.#of(actor);
+    const { replies } = transient;
+    const at = replies.findIndex(([one]) => one === call);
+    const own = at < 0 ? undefined : replies.splice(at, 1)[0];
+    transient.replies = [];
+    // A machine that stops has answered: what was stored is not lost by that.
+    if (ran instanceof Outcome) {
+      for (const [one, reply] of replies) one.reply(reply);
+    }
+    const next = ran instanceof Outcome || replies.length === 0 ? ran : continueWith(ran, replies);
+    if (own !== undefined) {
+      // Rejected if the state cannot be stored.
+      actor.call = call;
+      return [own[1], next];
+    }
+    return call !== undefined && !(next instanceof Outcome) ? noReply(next) : next;
+  }
+
+  /** Handles events until none is left. */
+  #run(
+    actor: ServiceActor,
+    state: State,
+    queue: Event[],
+    count = 0,
+  ): Later<State | Outcome<State>> {
+    while (queue.length > 0) {
+      if (++count > CHAIN_MAX) {
+        throw new BadReturnError(
+          `${this.#name}: more than ${CHAIN_MAX} events follow one another in state ${state.state}`,
+        );
+      }
+      const next = this.#step(actor, state, queue);
+      if (next instanceof Promise) {
+        return next.then((state) =>
+          state instanceof Outcome ? state : this.#run(actor, state, queue, count)
+        );
+      }
+      if (next instanceof Outcome) return next;
+      state = next;
+    }
+    return state;
+  }
+
+  #step(actor: ServiceActor, state: State, queue: Event[]): Later<State | Outcome<State>> {
+    const event = queue.shift()!;
+    const { states, any } = this.#definition;
+    const own = states[state.state]!;
+    const rule: Rule | undefined = event.rule === "after" || event.rule === "idle"
+      ? own[event.rule]
+      : own[event.rule]?.[event.name] ?? any?.[event.rule]?.[event.name];
+    if (rule === undefined) {
+      if (event.call !== undefined) {
+        refuse(
+          event.call,
+          new UnknownCallError(
+            `${this.#name} has no rule for ${event.name} in state ${state.state}`,
+          ),
+        );
+      }
+      return state;
+    }
+    if (typeof rule === "object" && "postpone" in rule) {
+      this.#postpone(actor, event);
+      return state;
+    }
+    // The call is rejected if the handler throws.
+    actor.call = event.call;
+    const run = typeof rule === "string" ? undefined : typeof rule === "function" ? rule : rule.run;
+    const effects = run?.call(actor, state.data, ...event.args);
+    if (effects instanceof Promise) {
+      return effects.then((effects) => this.#apply(actor, state, event, rule, effects, queue));
+    }
+    return this.#apply(actor, state, event, rule, effects, queue);
+  }
+
+  #postpone(actor: ServiceActor, event: Event): void {
+    const { postponed } = this.#of(actor);
+    if (postponed.length < POSTPONED_MAX) postponed.push(event);
+    else {event.call?.refuse(
+        new MailboxFullError(`${this.#name}: ${POSTPONED_MAX} events are postponed`),
+      );}
+  }
+
+  #apply(
+    actor: ServiceActor,
+    state: State,
+    event: Event,
+    rule: Rule,
+    effects: Effects | void,
+    queue: Event[],
+  ): State | Outcome<State> {
+    const { data = state.data, to, timeouts, next, stop } = effects ?? {};
+    const transient = this.#of(actor);
+    actor.call = undefined;
+    if (event.call !== undefined && !effects?.noReply) {
+      if (effects !== undefined && typeof rule !== "string" && !("reply" in effects)) {
+        throw new BadReturnError(
+          `${this.#name}: the handler of ${event.name} returned no reply: return { reply: … } or { noReply: true }`,
+        );
+      }
+      transient.replies.push([event.call, effects?.reply]);
+    }
+    const target = to ?? defaultTarget(rule);
+    if (target !== undefined && target !== state.state && !targetsOf(rule).includes(target)) {
+      throw new BadReturnError(
+        `${this.#name}: the handler of ${event.name} goes to ${target}, which its rule does not have in \`to\``,
+      );
+    }
+    let after: State = this.#setTimeouts(actor, { ...state, data }, timeouts);
+    if (next !== undefined) queue.unshift(internal(next));
+    if (target !== undefined && target !== state.state) {
+      const left = this.#definition.states[state.state]!.exit?.call(actor, after.data);
+      after = { ...after, state: target, data: left === undefined ? after.data : left };
+      for (const key of [AFTER, IDLE]) after = this.#cancel(actor, after, key);
+      const inner = next === undefined ? [] : queue.splice(0, 1);
+      queue.unshift(...transient.postponed);
+      transient.postponed = [];
+      queue.unshift(...inner);
+      after = this.#enter(actor, after, queue);
+    } else {
+      const { idle } = this.#definition.states[state.state]!;
+      if (idle !== undefined) after = this.#set(actor, after, IDLE, idle.ms);
+    }
+    return stop === undefined ? after : stopService(stop, after);
+  }
+
+  #enter(actor: ServiceActor, state: State, queue: Event[]): State {
+    const { enter, after, idle } = this.#definition.states[state.state]!;
+    const { data = state.data, timeouts, next } = enter?.call(actor, state.data) ?? {};
+    let entered = this.#setTimeouts(actor, { ...state, data }, timeouts);
+    if (next !== undefined) queue.unshift(internal(next));
+    if (after !== undefined) entered = this.#set(actor, entered, AFTER, after.ms);
+    if (idle !== undefined) entered = this.#set(actor, entered, IDLE, idle.ms);
+    return entered;
+  }
+
+  #setTimeouts(actor: ServiceActor, state: State, timeouts: Effects["timeouts"]): State {
+    for (const [name, ms] of Object.entries(timeouts ?? {})) {
+      state = ms === undefined
+        ? this.#cancel(actor, state, NAMED + name)
+        : this.#set(actor, state, NAMED + name, ms);
+    }
+    return state;
+  }
+
+  #set(actor: ServiceActor, state: State, key: string, ms: number): State {
+    const at = actor.self.now() + timerMs(ms);
+    this.#arm(actor, key, at);
+    return { ...state, due: { ...state.due, [key]: at } };
+  }
+
+  #cancel(actor: ServiceActor, state: State, key: string): State {
+    const { timers } = this.#of(actor);
+    const fired = timers.get(key);
+    if (fired === undefined) return state;
+    timers.delete(key);
+    if (fired.timer !== undefined) actor.self.cancelTimer(fired.timer);
+    const due = { ...state.due };
+    delete due[key];
+    return { ...state, due };
+  }
+
+  #arm(actor: ServiceActor, key: string, at: number): void {
+    const { timers } = this.#of(actor);
+    const before = timers.get(key);
+    if (before?.timer !== undefined) actor.self.cancelTimer(before.timer);
+    const fired = new Fired(key);
+    timers.set(key, fired);
+    fired.timer = actor.self.sendAfter(actor.self.pid, fired, Math.max(0, at - actor.self.now()));
+  }
+
+  #of(actor: ServiceActor): Transient {
+    return this.#transients.get(actor)!;
+  }
+
+  get #name(): string {
+    return `state machine ${JSON.stringify(this.#definition.name ?? "machine")}`;
+  }
+}
+
+function internal([name, ...args]: readonly [string, ...unknown[]]): Event {
+  return { name, args, rule: "on", call: undefined };
+}
+
+/** The states that a rule leads to. */
+function targetsOf(rule: Rule): readonly string[] {
+  if (typeof rule === "string") return [rule];
+  if (typeof rule === "function" || "postpone" in rule) return [];
+  return typeof rule.to === "string" ? [rule.to] : rule.to;
+}
+
+/** The state that a rule leads to if its handler does not choose. */
+function defaultTarget(rule: Rule): string | undefined {
+  if (typeof rule === "string") return rule;
+  return typeof rule === "object" && "to" in rule && typeof rule.to === "string"
+    ? rule.to
+    : undefined;
+}
+
+function check({ initial, data, states, any, ...rest }: Definition): void {
+  const bad = (words: string): ArgumentError => new ArgumentError(`stateMachine: ${words}`);
+  checkNames({ initial, data, states, ...rest }, DEFINITION, bad);
+  if (typeof data !== "function") throw bad("data must be a function that returns the first data");
+  if (!Object.hasOwn(states, initial)) {
+    throw bad(`initial is ${JSON.stringify(initial)}, which is no state`);
+  }
+  for (const [name, rules] of Object.entries({ ...states, ...any && { "(any)": any } })) {
+    checkNames(rules, STATE, (words) => bad(`state ${name}: ${words}`));
+    const all = { ...rules.on, ...rules.timeouts, after: rules.after, idle: rules.idle };
+    for (const [event, rule] of Object.entries(all)) {
+      for (const to of rule === undefined ? [] : targetsOf(rule as Rule)) {
+        if (Object.hasOwn(states, to)) continue;
+        throw bad(`${event} of ${name} goes to ${JSON.stringify(to)}, which is no state`);
+      }
+    }
+    for (const timeout of [rules.after, rules.idle]) if (timeout !== undefined) timerMs(timeout.ms);
+  }
+}
