@@ -514,7 +514,7 @@ export class Node {
     }
     checkRemoteSpawn(body);
     const there = { ...body, node: normalName(body.node) };
-    return system.spawnAt(system.outsider, there, false, undefined, args);
+    return system.spawnAt(system.externalCaller, there, false, undefined, args);
   }
 
   /**

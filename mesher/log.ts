@@ -13,14 +13,14 @@ export type LogLine = (level: "info" | "warn" | "error", text: string) => void;
 
 /** Writes a line to standard error. */
 export const say: LogLine = (level, text) => {
-  process.stderr.write(`${new Date().toISOString()} ${level.padEnd(5)} ${lineOf(text)}\n`);
+  process.stderr.write(`${new Date().toISOString()} ${level.padEnd(5)} ${nodeLinkOf(text)}\n`);
 };
 
 /**
  * The text as one line. What came from outside cannot make it two, colour it, or turn it round: a terminal
  * obeys controls, and characters that are not seen.
  */
-export function lineOf(text: string): string {
+export function nodeLinkOf(text: string): string {
   return text.slice(0, LINE_CHARS_MAX).toWellFormed()
     .replaceAll(/[\p{Cc}\u2028\u2029]+/gu, " ⏎ ")
     .replaceAll(/\p{Cf}/gu, (hidden) => `\\u{${hidden.codePointAt(0)!.toString(16)}}`);

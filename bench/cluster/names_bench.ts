@@ -13,7 +13,7 @@ import { GroupTable } from "../../lib/cluster/groups.ts";
 import { Registry } from "../../lib/cluster/registry.ts";
 import { NameTable } from "../../lib/cluster/names.ts";
 import {
-  type PeerLine,
+  type PeerLink,
   readMembers,
   readSync,
   sendMembers,
@@ -36,7 +36,7 @@ const groups = new GroupTable(system);
 const actor = system.spawn(undefined, undefined, () => () => {}, []) as Pid;
 
 const bodies: Uint8Array[] = [];
-const line: PeerLine = {
+const line: PeerLink = {
   home: far,
   homes: {
     index: () => 0,

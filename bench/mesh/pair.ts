@@ -43,5 +43,11 @@ export async function spawnThere<M>(
 ): Promise<Pid<M>> {
   far.remote.spawner.expose("body", body as never);
   const { system } = near;
-  return await system.spawnAt<M>(system.outsider, { node: name, fn: "body" }, false, undefined, []);
+  return await system.spawnAt<M>(
+    system.externalCaller,
+    { node: name, fn: "body" },
+    false,
+    undefined,
+    [],
+  );
 }

@@ -18,7 +18,7 @@ await benches("bench/mesh/spawn_bench.ts", ["net"], async () => {
   far.remote.spawner.expose("nothing", () => {});
   const there = { node: name, fn: "nothing" };
   const spawn = (args: readonly unknown[]): Promise<Pid> =>
-    system.spawnAt(system.outsider, there, false, undefined, args);
+    system.spawnAt(system.externalCaller, there, false, undefined, args);
 
   bench("without arguments", { group: "a spawn", baseline: true }, async () => {
     await spawn([]);

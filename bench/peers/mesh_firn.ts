@@ -176,7 +176,7 @@ class Near {
       metric,
       async () => {
         const came = new Promise<void>((come) => heard = come);
-        await system.spawnAt(system.outsider, hello, false, undefined, [listener]);
+        await system.spawnAt(system.externalCaller, hello, false, undefined, [listener]);
         await came;
       },
       WARM_SPAWNS,
@@ -242,7 +242,7 @@ class Near {
       };
     });
     const sink = await system.spawnAt(
-      system.outsider,
+      system.externalCaller,
       { node: this.far, fn: "sink" },
       false,
       undefined,
@@ -263,7 +263,7 @@ class Near {
     return new Promise((done, failed) => {
       const ask = (): void => {
         asked++;
-        system.spawnAt(system.outsider, nothing, false, undefined, []).then(next, failed);
+        system.spawnAt(system.externalCaller, nothing, false, undefined, []).then(next, failed);
       };
       const next = (): void => {
         if (++answered === MANY) done();

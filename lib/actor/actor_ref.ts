@@ -53,17 +53,17 @@ export abstract class ActorRef extends Mailbox {
   #extras: Extras | string | undefined = undefined;
 
   // Static, because a class with private methods stores an extra word in each instance.
-  static #of(cell: ActorRef): Extras | undefined {
-    const extras = cell.#extras;
+  static #of(actorRef: ActorRef): Extras | undefined {
+    const extras = actorRef.#extras;
     return typeof extras === "object" ? extras : undefined;
   }
 
-  static #make(cell: ActorRef): Extras {
-    const extras = cell.#extras;
+  static #make(actorRef: ActorRef): Extras {
+    const extras = actorRef.#extras;
     if (typeof extras === "object") return extras;
     const made = new Extras();
     made.names = extras;
-    return cell.#extras = made;
+    return actorRef.#extras = made;
   }
 
   /** Its registered names: usually none or one. */
@@ -200,28 +200,28 @@ export function actorRefOf(pid: Pid<never>): ActorRef | undefined {
 }
 
 /** Attaches an object to an actor. */
-export function attach(link: Chained, cell: ActorRef): void {
-  const first = cell.chain;
+export function attach(link: Chained, actorRef: ActorRef): void {
+  const first = actorRef.chain;
   link.following = first;
   if (first !== undefined) first.preceding = link;
-  cell.chain = link;
+  actorRef.chain = link;
 }
 
 /** Detaches an object from an actor. */
-export function detach(link: Chained, cell: ActorRef): void {
+export function detach(link: Chained, actorRef: ActorRef): void {
   const { following, preceding } = link;
   if (following !== undefined) following.preceding = preceding;
   if (preceding !== undefined) preceding.following = following;
-  else if (cell.chain === link) cell.chain = following;
+  else if (actorRef.chain === link) actorRef.chain = following;
   link.following = undefined;
   link.preceding = undefined;
-  if (cell.chain === undefined) cell.released();
+  if (actorRef.chain === undefined) actorRef.released();
 }
 
 /** Drops all objects attached to an actor that has exited. */
-export function dropChain(cell: ActorRef, reason: ExitReason): void {
-  for (let link = cell.chain; link !== undefined; link = cell.chain) {
-    detach(link, cell);
+export function dropChain(actorRef: ActorRef, reason: ExitReason): void {
+  for (let link = actorRef.chain; link !== undefined; link = actorRef.chain) {
+    detach(link, actorRef);
     link.drop(reason);
   }
 }

@@ -10,7 +10,7 @@ import type { ActorRef } from "./actor_ref.ts";
 /** The link to one incarnation of another node, while there is a session with it. */
 export interface NodeLink {
   /** Returns the reference of an actor on that node, created if it does not exist. */
-  distant(id: number): ActorRef;
+  remoteActor(id: number): ActorRef;
   /** Returns the reference of an actor on that node, if it exists. */
   known(id: number): ActorRef | undefined;
   /** Returns a reference to the actor registered under a name on that node. */
@@ -24,9 +24,9 @@ export interface NodeLink {
 /** All other nodes. */
 export interface Remote {
   /** Returns the link to the node of a pid, or why there is none. */
-  lineOf(home: Home): NodeLink | "noproc" | "noconnection";
+  nodeLinkOf(home: Home): NodeLink | "noproc" | "noconnection";
   /** Returns the link to the current incarnation of a node. */
-  lineTo(node: string): NodeLink | undefined;
+  nodeLink(node: string): NodeLink | undefined;
   /**
    * Returns the nodes that expose a function of this name: connected ones in order, and this node.
    */

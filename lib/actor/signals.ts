@@ -45,11 +45,11 @@ export class Signals {
   /** Returns the actor of a pid, or why there is none. */
   who(pid: Pid<never>): ActorRef | "noproc" | "noconnection" {
     checkPid(pid);
-    const cell = actorRefOf(pid);
-    if (cell !== undefined) return cell;
+    const actorRef = actorRefOf(pid);
+    if (actorRef !== undefined) return actorRef;
     if (pid.home.local || this.remote === undefined) return "noproc";
-    const line = this.remote.lineOf(pid.home);
-    return typeof line === "string" ? line : line.distant(pid.id);
+    const nodeLink = this.remote.nodeLinkOf(pid.home);
+    return typeof nodeLink === "string" ? nodeLink : nodeLink.remoteActor(pid.id);
   }
 
   /** Returns a unique reference. */

@@ -92,7 +92,7 @@ export class System implements ActorHome, TimerHost, Tracker {
   /** Pid of the program outside of actors: `<0.0>`. */
   readonly pid: Pid;
   /** The same, as an `ActorRef`. */
-  readonly outsider: ExternalCaller;
+  readonly externalCaller: ExternalCaller;
   readonly scheduler: Scheduler;
   readonly wheel: Wheel;
   readonly names: Names;
@@ -156,7 +156,7 @@ export class System implements ActorHome, TimerHost, Tracker {
     this.events = events;
     this.home = { ...home, system: this };
     this.pid = new Pid(this.home, 0, undefined);
-    this.outsider = new ExternalCaller(this.pid);
+    this.externalCaller = new ExternalCaller(this.pid);
     this.names = new Names(this.home);
     this.#clock = host.clock;
     this.#random = host.random;
@@ -197,17 +197,19 @@ export class System implements ActorHome, TimerHost, Tracker {
    */
   whenEnded(pid: Pid<never>): Promise<ExitReason> {
     pid = this.here(pid);
-    const cell = actorRefOf(pid);
-    if (cell instanceof Actor) return new Promise((ended) => attach(new Waiting(ended), cell));
+    const actorRef = actorRefOf(pid);
+    if (actorRef instanceof Actor) {
+      return new Promise((ended) => attach(new Waiting(ended), actorRef));
+    }
     if (pid.home.local) return Promise.resolve("noproc");
     return new Promise((ended, lost) => {
-      const { outsider } = this;
-      const ref = this.signals.ref(outsider);
-      outsider.expect(ref, (reason) => {
+      const { externalCaller } = this;
+      const ref = this.signals.ref(externalCaller);
+      externalCaller.expect(ref, (reason) => {
         if (reason === "noconnection" && !this.#isReachable(pid)) lost(new NoConnectionError(pid));
         else ended(reason);
       });
-      this.signals.monitor(outsider, pid, ref);
+      this.signals.monitor(externalCaller, pid, ref);
     });
   }
 
@@ -217,7 +219,7 @@ export class System implements ActorHome, TimerHost, Tracker {
    */
   #isReachable(pid: Pid<never>): boolean {
     const { remote } = this.signals;
-    return remote !== undefined && remote.lineOf(pid.home) !== "noconnection";
+    return remote !== undefined && remote.nodeLinkOf(pid.home) !== "noconnection";
   }
 
   /** Sends an exit signal and resolves when the actor has exited. Rejects as `whenEnded` does. */
@@ -229,11 +231,11 @@ export class System implements ActorHome, TimerHost, Tracker {
 
   /** Ends one actor when another exits, but not vice versa. */
   ownedBy(owner: Pid<never>, pid: Pid<never>): void {
-    const cell = actorRefOf(owner);
-    if (!(cell instanceof Actor)) return this.exit(pid, "kill");
+    const actorRef = actorRefOf(owner);
+    if (!(actorRef instanceof Actor)) return this.exit(pid, "kill");
     const owned = new Waiting(() => this.exit(pid, "kill"));
-    attach(owned, cell);
-    this.whenEnded(pid).then(() => detach(owned, cell));
+    attach(owned, actorRef);
+    this.whenEnded(pid).then(() => detach(owned, actorRef));
   }
 
   /**
@@ -359,7 +361,7 @@ export class System implements ActorHome, TimerHost, Tracker {
     args: readonly unknown[],
   ): Promise<Pid<M>> {
     checkRemoteSpawn(target);
-    const caller = from === this.outsider ? this.running : from;
+    const caller = from === this.externalCaller ? this.running : from;
     if (this.#stopped) {
       return this.rejected(new NodeStoppedError(this.home.node, "cannot spawn"), caller);
     }
@@ -383,7 +385,7 @@ export class System implements ActorHome, TimerHost, Tracker {
     if (to instanceof Pid) return this.send(to, message);
     if (typeof to !== "string") checkActorName(to);
     if (typeof to !== "string" && to.node !== this.home.node) {
-      const line = this.signals.remote?.lineTo(to.node);
+      const line = this.signals.remote?.nodeLink(to.node);
       return line === undefined ? this.#dead(to, message) : line.sendNamed(to.name, message);
     }
     const pid = this.names.whereis(typeof to === "string" ? to : to.name) as Pid<M> | undefined;
@@ -618,9 +620,9 @@ export class System implements ActorHome, TimerHost, Tracker {
     const ref = this.signals.ref(actor);
     if (to instanceof Pid) this.signals.monitor(actor, this.here(to), ref);
     else {
-      const cell = this.#named(to);
-      if (typeof cell === "string") actor.down(ref, this.#nobody(to), cell);
-      else this.signals.monitorCell(actor, cell, ref);
+      const actorRef = this.#named(to);
+      if (typeof actorRef === "string") actor.down(ref, this.#nobody(to), actorRef);
+      else this.signals.monitorCell(actor, actorRef, ref);
     }
     return ref;
   }
@@ -631,7 +633,7 @@ export class System implements ActorHome, TimerHost, Tracker {
    */
   monitorNode(actor: ActorRef, node: string): void {
     this.nodeWatchers.add(node, actor);
-    if (node === this.home.node || this.signals.remote?.lineTo(node) !== undefined) return;
+    if (node === this.home.node || this.signals.remote?.nodeLink(node) !== undefined) return;
     actor.deliver(nodeChange("nodedown", node, "noconnection"));
   }
 
@@ -788,7 +790,7 @@ export class System implements ActorHome, TimerHost, Tracker {
   #elsewhere(to: Pid<never>, message: unknown): void {
     const { remote } = this.signals;
     if (to.home.local || remote === undefined) return this.#dead(to, message);
-    const line = remote.lineOf(to.home);
+    const line = remote.nodeLinkOf(to.home);
     if (typeof line === "string") this.#dead(to, message);
     else line.send(to.id, message);
   }
@@ -806,7 +808,7 @@ export class System implements ActorHome, TimerHost, Tracker {
       const pid = this.names.whereis(name);
       return (pid && actorRefOf(pid)) ?? "noproc";
     }
-    return this.signals.remote?.lineTo(to.node)?.named(name) ?? "noconnection";
+    return this.signals.remote?.nodeLink(to.node)?.named(name) ?? "noconnection";
   }
 
   /** Returns a pid that represents a name without an actor. */

@@ -68,25 +68,25 @@ function nearest(name: string, names: readonly string[]): string | undefined {
  */
 function distance(from: string, to: string): number {
   const width = to.length + 1;
-  const cells = new Uint16Array((from.length + 1) * width);
+  const actorRefs = new Uint16Array((from.length + 1) * width);
   for (let row = 0; row <= from.length; row++) {
     for (let column = 0; column < width; column++) {
       const at = row * width + column;
       if (row === 0 || column === 0) {
-        cells[at] = row + column;
+        actorRefs[at] = row + column;
         continue;
       }
       const same = from[row - 1] === to[column - 1];
       let least = Math.min(
-        cells[at - width]! + 1,
-        cells[at - 1]! + 1,
-        cells[at - width - 1]! + (same ? 0 : 1),
+        actorRefs[at - width]! + 1,
+        actorRefs[at - 1]! + 1,
+        actorRefs[at - width - 1]! + (same ? 0 : 1),
       );
       const swapped = row > 1 && column > 1 && from[row - 1] === to[column - 2] &&
         from[row - 2] === to[column - 1];
-      if (swapped) least = Math.min(least, cells[at - 2 * width - 2]! + 1);
-      cells[at] = least;
+      if (swapped) least = Math.min(least, actorRefs[at - 2 * width - 2]! + 1);
+      actorRefs[at] = least;
     }
   }
-  return cells[cells.length - 1]!;
+  return actorRefs[actorRefs.length - 1]!;
 }

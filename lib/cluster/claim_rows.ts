@@ -9,7 +9,7 @@ import { TAG } from "../mesh/message.ts";
 import type { Pid } from "../term/pid.ts";
 import { MEMBERS_MAX } from "./members.ts";
 import type { NameEntry } from "./names.ts";
-import { isKey, packOn, type PeerLine, readNumber, readPid, STAMP_MAX } from "./rows.ts";
+import { isKey, packOn, type PeerLink, readNumber, readPid, STAMP_MAX } from "./rows.ts";
 
 /** The most bytes of a list of nodes. Further nodes are left out. */
 const LIST_BYTES_MAX = 64 * 1024;
@@ -30,7 +30,7 @@ export interface ClusterView {
 }
 
 /** Sends a CLUSTER_VIEW. */
-export function sendView(line: PeerLine, view: ClusterView): void {
+export function sendView(nodeLink: PeerLink, view: ClusterView): void {
   const { time, token, sessions, known, left } = view;
   const writer = new Writer(256).u64(BigInt(time)).u64(BigInt(token)).u16(
     Math.min(sessions, 0xffff),
@@ -45,7 +45,7 @@ export function sendView(line: PeerLine, view: ClusterView): void {
     writer.u16(names.length);
     for (const name of names) writer.text16(name);
   }
-  line.row(TAG.CLUSTER_VIEW, writer.done());
+  nodeLink.row(TAG.CLUSTER_VIEW, writer.done());
 }
 
 /** Decodes CLUSTER_VIEW. */
@@ -68,10 +68,10 @@ function readNodes(reader: Reader): string[] {
 }
 
 /** Asks a peer whether its entry is held, because a rival entry is known. */
-export function sendInquire(line: PeerLine, entry: NameEntry, rival: NameEntry): boolean {
-  const packed = packOn(line, rival.pid);
+export function sendInquire(nodeLink: PeerLink, entry: NameEntry, rival: NameEntry): boolean {
+  const packed = packOn(nodeLink, rival.pid);
   if (packed === undefined) return false;
-  line.row(
+  nodeLink.row(
     TAG.GLOBAL_INQUIRE,
     new Writer(128).text16(entry.name).u64(BigInt(entry.stamp)).u8(rival.isClaim ? 0 : 1)
       .u64(packed).text16(rival.owner).u64(BigInt(rival.stamp)).u64(BigInt(rival.token ?? 0))
@@ -82,14 +82,14 @@ export function sendInquire(line: PeerLine, entry: NameEntry, rival: NameEntry):
 
 /** Decodes INQUIRE. */
 export function readInquire(
-  line: PeerLine,
+  nodeLink: PeerLink,
   body: Uint8Array,
 ): { name: string; stamp: number; rival: NameEntry } | undefined {
   const reader = new Reader(body);
   const name = reader.text(reader.u16());
   const stamp = readNumber(reader);
   const isClaim = reader.u8() === 0;
-  const pid = readPid(line, reader);
+  const pid = readPid(nodeLink, reader);
   const owner = reader.text(reader.u16());
   const rivalStamp = readNumber(reader);
   const token = readNumber(reader);
@@ -98,8 +98,8 @@ export function readInquire(
 }
 
 /** Answers an INQUIRE: the entry is held. */
-export function sendHeld(line: PeerLine, { name, stamp }: NameEntry): void {
-  line.row(TAG.GLOBAL_HELD, new Writer(64).text16(name).u64(BigInt(stamp)).done());
+export function sendHeld(nodeLink: PeerLink, { name, stamp }: NameEntry): void {
+  nodeLink.row(TAG.GLOBAL_HELD, new Writer(64).text16(name).u64(BigInt(stamp)).done());
 }
 
 /** Decodes HELD. */
@@ -111,24 +111,24 @@ export function readHeld(body: Uint8Array): { name: string; stamp: number } | un
 }
 
 /** Sends the decision of a resolver to the owner of the entry that lost. */
-export function sendResolved(line: PeerLine, lost: NameEntry, keeps: Pid | undefined): boolean {
-  const packed = keeps === undefined ? NO_PID : packOn(line, keeps);
+export function sendResolved(nodeLink: PeerLink, lost: NameEntry, keeps: Pid | undefined): boolean {
+  const packed = keeps === undefined ? NO_PID : packOn(nodeLink, keeps);
   if (packed === undefined) return false;
   const writer = new Writer(64).text16(lost.name).u64(BigInt(lost.stamp)).u64(packed);
-  line.row(TAG.GLOBAL_RESOLVED, writer.done());
+  nodeLink.row(TAG.GLOBAL_RESOLVED, writer.done());
   return true;
 }
 
 /** Decodes RESOLVED. */
 export function readResolved(
-  line: PeerLine,
+  nodeLink: PeerLink,
   body: Uint8Array,
 ): { name: string; stamp: number; keeps: Pid | undefined } | undefined {
   const reader = new Reader(body);
   const name = reader.text(reader.u16());
   const stamp = readNumber(reader);
   const isNone = new Reader(body, reader.at).u64() === NO_PID;
-  const keeps = isNone ? undefined : readPid(line, reader);
+  const keeps = isNone ? undefined : readPid(nodeLink, reader);
   if (!reader.ok || !isKey(name) || (keeps === undefined && !isNone)) return undefined;
   return { name, stamp, keeps };
 }

@@ -7,12 +7,12 @@
  * @module
  */
 import { isEarlier, type NameEntry } from "./names.ts";
-import type { PeerLine } from "./rows.ts";
+import type { PeerLink } from "./rows.ts";
 
 /** A claim that waits. */
 export interface Claim {
   readonly entry: NameEntry;
-  readonly line: PeerLine;
+  readonly nodeLink: PeerLink;
   readonly request: number;
   /** The holder that was last sent to its owner. */
   told: string | undefined;

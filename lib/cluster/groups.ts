@@ -20,7 +20,7 @@ import {
   isKey,
   KEY_BYTES_MAX,
   type MemberRow,
-  type PeerLine,
+  type PeerLink,
   readMembers,
   sendMembers,
 } from "./rows.ts";
@@ -72,9 +72,9 @@ class Joined implements Chained {
 
 /** A node with which there is a session. */
 interface Peer {
-  readonly line: PeerLine;
+  readonly nodeLink: PeerLink;
   /** Which of our memberships were sent to it. */
-  readonly telling: SyncCursor<Row>;
+  readonly cursor: SyncCursor<Row>;
   /** The number of its memberships. */
   memberships: number;
 }
@@ -111,7 +111,7 @@ export class GroupTable {
     const row = { scope, group, pid: actor.pid as Pid, number: ++this.#numbers };
     joined.rows.push(row);
     this.#rows.add(row);
-    for (const { line } of this.#peers) sendMembers(line, TAG.GROUP_JOIN, [row]);
+    for (const { nodeLink } of this.#peers) sendMembers(nodeLink, TAG.GROUP_JOIN, [row]);
     this.#add(this.#me, row);
   }
 
@@ -162,53 +162,53 @@ export class GroupTable {
   }
 
   /** A session is up. */
-  up(line: PeerLine): void {
-    const telling = new SyncCursor(this.#rows.values(), this.#numbers);
-    this.#peers.add({ line, telling, memberships: 0 });
+  up(nodeLink: PeerLink): void {
+    const cursor = new SyncCursor(this.#rows.values(), this.#numbers);
+    this.#peers.add({ nodeLink, cursor, memberships: 0 });
   }
 
   /** Sends more of our memberships to a peer. Returns false if all were sent. */
-  tell(line: PeerLine): boolean {
-    const telling = this.#peers.behind(line)?.telling;
-    if (telling === undefined || telling.isDone) return false;
-    sendMembers(line, TAG.GROUP_JOIN, telling.next(PORTION_COUNT));
-    return !telling.isDone;
+  sendMore(nodeLink: PeerLink): boolean {
+    const cursor = this.#peers.behind(nodeLink)?.cursor;
+    if (cursor === undefined || cursor.isDone) return false;
+    sendMembers(nodeLink, TAG.GROUP_JOIN, cursor.next(PORTION_COUNT));
+    return !cursor.isDone;
   }
 
   /** A session has ended: removes its members. */
-  down(line: PeerLine): void {
-    const { node } = line.home;
-    if (this.#peers.remove(line) === undefined) return;
+  down(nodeLink: PeerLink): void {
+    const { node } = nodeLink.home;
+    if (this.#peers.remove(nodeLink) === undefined) return;
     for (const [key, group] of [...this.#groups]) {
       const left = group.byNode.get(node);
       if (left === undefined) continue;
       group.byNode.delete(node);
       if (group.byNode.size === 0) this.#groups.delete(key);
-      this.#tell(key, group, [], pidsOf(left));
+      this.#sendAll(key, group, [], pidsOf(left));
     }
   }
 
   /** Handles a GROUP_JOIN. A returned text is the rule that it broke. */
-  joining(line: PeerLine, body: Uint8Array): string | undefined {
-    const rows = this.#read(line, body);
+  joining(nodeLink: PeerLink, body: Uint8Array): string | undefined {
+    const rows = this.#read(nodeLink, body);
     if (typeof rows === "string") return `a JOIN ${rows}`;
-    const peer = this.#peers.behind(line);
+    const peer = this.#peers.behind(nodeLink);
     if (peer === undefined) return undefined;
     peer.memberships += rows.length;
     const most = this.#membershipsMax;
     if (peer.memberships > most) return `more than ${most} memberships`;
-    for (const row of rows) this.#add(line.home.node, row);
+    for (const row of rows) this.#add(nodeLink.home.node, row);
     return undefined;
   }
 
   /** Handles a GROUP_LEAVE. */
-  leaving(line: PeerLine, body: Uint8Array): string | undefined {
-    const rows = this.#read(line, body);
+  leaving(nodeLink: PeerLink, body: Uint8Array): string | undefined {
+    const rows = this.#read(nodeLink, body);
     if (typeof rows === "string") return `a LEAVE ${rows}`;
-    const peer = this.#peers.behind(line);
+    const peer = this.#peers.behind(nodeLink);
     if (peer === undefined) return undefined;
     for (const row of rows) {
-      if (this.#remove(line.home.node, row)) peer.memberships--;
+      if (this.#remove(nodeLink.home.node, row)) peer.memberships--;
     }
     return undefined;
   }
@@ -217,10 +217,10 @@ export class GroupTable {
     return this.#system.home.node;
   }
 
-  #read(line: PeerLine, body: Uint8Array): MemberRow[] | string {
-    const rows = readMembers(line, body);
+  #read(nodeLink: PeerLink, body: Uint8Array): MemberRow[] | string {
+    const rows = readMembers(nodeLink, body);
     if (rows === undefined) return "that is malformed";
-    if (rows.some(({ pid }) => pid.home !== line.home)) return "of another node's actor";
+    if (rows.some(({ pid }) => pid.home !== nodeLink.home)) return "of another node's actor";
     return rows;
   }
 
@@ -239,8 +239,8 @@ export class GroupTable {
   /** Ends local memberships. */
   #leave(rows: readonly Row[]): void {
     for (const row of rows) this.#rows.delete(row);
-    for (const { line, telling } of this.#peers) {
-      sendMembers(line, TAG.GROUP_LEAVE, rows.filter(({ number }) => telling.knows(number)));
+    for (const { nodeLink, cursor } of this.#peers) {
+      sendMembers(nodeLink, TAG.GROUP_LEAVE, rows.filter(({ number }) => cursor.knows(number)));
     }
     for (const row of rows) this.#remove(this.#me, row);
   }
@@ -254,7 +254,7 @@ export class GroupTable {
     const member = members.get(pid.id);
     if (member === undefined) members.set(pid.id, { pid, times: 1 });
     else member.times++;
-    this.#tell(key, group, [pid], []);
+    this.#sendAll(key, group, [pid], []);
   }
 
   /** Removes a member. Returns whether it was one. */
@@ -268,11 +268,11 @@ export class GroupTable {
     if (member.times === 0) members.delete(pid.id);
     if (members.size === 0) group.byNode.delete(owner);
     if (group.byNode.size === 0) this.#groups.delete(key);
-    this.#tell(key, group, [], [member.pid]);
+    this.#sendAll(key, group, [], [member.pid]);
     return true;
   }
 
-  #tell(key: string, group: Group, joined: readonly Pid[], left: readonly Pid[]): void {
+  #sendAll(key: string, group: Group, joined: readonly Pid[], left: readonly Pid[]): void {
     if (!this.#watchers.has(key)) return;
     this.#watchers.tell(key, groupChange(group.name, joined, left));
   }

@@ -3,13 +3,13 @@
  *
  * @module
  */
-import type { PeerLine } from "./rows.ts";
+import type { PeerLink } from "./rows.ts";
 
 /**
  * Peers by node. A session that was replaced by another is ignored: neither late messages of it nor its end
  * have an effect.
  */
-export class PeerTable<Peer extends { readonly line: PeerLine }> {
+export class PeerTable<Peer extends { readonly nodeLink: PeerLink }> {
   readonly #byNode = new Map<string, Peer>();
   readonly #awaited = new Map<string, Set<() => void>>();
 
@@ -20,7 +20,7 @@ export class PeerTable<Peer extends { readonly line: PeerLine }> {
 
   /** A session is up. */
   add(peer: Peer): void {
-    const { node } = peer.line.home;
+    const { node } = peer.nodeLink.home;
     this.#byNode.set(node, peer);
     const awaited = this.#awaited.get(node);
     this.#awaited.delete(node);
@@ -38,15 +38,15 @@ export class PeerTable<Peer extends { readonly line: PeerLine }> {
   }
 
   /** Returns the peer of a link while its session is up. */
-  behind(line: PeerLine): Peer | undefined {
-    const peer = this.#byNode.get(line.home.node);
-    return peer?.line === line ? peer : undefined;
+  behind(nodeLink: PeerLink): Peer | undefined {
+    const peer = this.#byNode.get(nodeLink.home.node);
+    return peer?.nodeLink === nodeLink ? peer : undefined;
   }
 
   /** A session has ended. Returns its peer. */
-  remove(line: PeerLine): Peer | undefined {
-    const peer = this.behind(line);
-    if (peer !== undefined) this.#byNode.delete(line.home.node);
+  remove(nodeLink: PeerLink): Peer | undefined {
+    const peer = this.behind(nodeLink);
+    if (peer !== undefined) this.#byNode.delete(nodeLink.home.node);
     return peer;
   }
 

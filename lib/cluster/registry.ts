@@ -17,7 +17,7 @@
  * A peer that answers with another holder may be out of date: we may already know that the holder has
  * withdrawn. So TAKEN counts only if we are not connected with that holder; otherwise an OK will follow.
  *
- * Longer than 400 lines because it is one state machine. Its tables are in separate files.
+ * Longer than 400 nodeLinks because it is one state machine. Its tables are in separate files.
  *
  * @module
  */
@@ -53,7 +53,7 @@ import { type Quorum, QuorumError } from "./quorum.ts";
 import {
   CLAIM_FLAG,
   type NameRow,
-  type PeerLine,
+  type PeerLink,
   readRegister,
   readRegistered,
   readSync,
@@ -116,9 +116,9 @@ export interface RegistryOptions {
 
 /** A node with which there is a session. */
 interface Peer {
-  readonly line: PeerLine;
+  readonly nodeLink: PeerLink;
   /** Which of our names were sent to it. */
-  readonly telling: SyncCursor<LocalName>;
+  readonly cursor: SyncCursor<LocalName>;
   /** Resolves when it has sent all its names, or takes too long. */
   readonly synced: Promise<void>;
   isSynced: boolean;
@@ -237,27 +237,27 @@ export class Registry {
         return Promise.reject(new QuorumError(name, count, need, count >= need));
       }
     }
-    const cell = this.#system.who(pid);
-    if (typeof cell === "string") return Promise.reject(new NoProcError(pid));
+    const actorRef = this.#system.who(pid);
+    if (typeof actorRef === "string") return Promise.reject(new NoProcError(pid));
     if (this.#own.size >= this.#namesMax) {
-      cell.released();
+      actorRef.released();
       const words = `this node has ${this.#namesMax} global names already`;
       return Promise.reject(new ArgumentError(words));
     }
-    return this.#claim(name, cell, { ...terms, onConflict });
+    return this.#claim(name, actorRef, { ...terms, onConflict });
   }
 
-  #claim(name: string, cell: ActorRef, terms: RegisterTerms): Promise<boolean> {
+  #claim(name: string, actorRef: ActorRef, terms: RegisterTerms): Promise<boolean> {
     const stamp = terms.stamp ?? this.#stamps.next();
     const token = terms.quorum === undefined ? terms.token : this.#token(name);
-    const pid = cell.pid as Pid;
+    const pid = actorRef.pid as Pid;
     const entry: NameEntry = { name, owner: this.#me, pid, stamp, token, isClaim: true };
     const own = new LocalName(++this.#numbers, entry, terms, () => this.#withdraw(own));
     this.#own.set(name, own);
     const change = this.#table.set(entry);
     if (pid.home.local) {
-      attach(own, cell);
-      own.unwatch = () => detach(own, cell);
+      attach(own, actorRef);
+      own.unwatch = () => detach(own, actorRef);
     } else own.unwatch = this.#watch(pid, () => this.#withdraw(own));
     if (terms.quorum !== undefined || terms.yieldsAfterPause) {
       this.#watched.add(own);
@@ -304,13 +304,13 @@ export class Registry {
   }
 
   /** A session is up. */
-  up(line: PeerLine): void {
-    const { node } = line.home;
+  up(nodeLink: PeerLink): void {
+    const { node } = nodeLink.home;
     let settle!: () => void;
     const synced = new Promise<void>((resolve) => settle = resolve);
     const peer: Peer = {
-      line,
-      telling: new SyncCursor(this.#own.values(), this.#numbers),
+      nodeLink,
+      cursor: new SyncCursor(this.#own.values(), this.#numbers),
       synced,
       isSynced: false,
       upAt: this.#system.now(),
@@ -328,7 +328,7 @@ export class Registry {
     this.#peers.add(peer);
     this.members.met(node);
     for (const own of this.#asking.values()) {
-      if (!this.#send(own, line, own.asking!.request)) continue;
+      if (!this.#send(own, nodeLink, own.asking!.request)) continue;
       own.asking!.waiting.set(node, undefined);
       peer.asked.add(own);
     }
@@ -336,33 +336,33 @@ export class Registry {
   }
 
   /** Sends this node's time and known members to a peer. Returns false if the peer does not support it. */
-  view(line: PeerLine): boolean {
-    const peer = this.#peers.behind(line);
-    if (peer === undefined || !canClaim(line)) return false;
+  view(nodeLink: PeerLink): boolean {
+    const peer = this.#peers.behind(nodeLink);
+    if (peer === undefined || !canClaim(nodeLink)) return false;
     const { known, left } = this.members;
     const [time, token] = [Math.max(0, this.#stamps.time), this.#tokens.highest];
-    sendView(line, { time, token, sessions: peer.sessions, known, left });
+    sendView(nodeLink, { time, token, sessions: peer.sessions, known, left });
     return true;
   }
 
   /** Sends more of our names to a peer. Returns false if all were sent. */
-  tell(line: PeerLine): boolean {
-    const peer = this.#peers.behind(line);
-    if (peer === undefined || peer.telling.isOver) return false;
-    const { telling, asked } = peer;
+  sendMore(nodeLink: PeerLink): boolean {
+    const peer = this.#peers.behind(nodeLink);
+    if (peer === undefined || peer.cursor.isOver) return false;
+    const { cursor, asked } = peer;
     // For claims and names held by quorum the peer was asked when the session was up.
-    const names = telling.next(PORTION_COUNT).filter((own) => !asked.has(own));
-    sendSync(line, names.map(({ entry }) => entry), this.#me);
-    if (!telling.isDone) return true;
-    telling.isOver = true;
-    sendSynced(line);
+    const names = cursor.next(PORTION_COUNT).filter((own) => !asked.has(own));
+    sendSync(nodeLink, names.map(({ entry }) => entry), this.#me);
+    if (!cursor.isDone) return true;
+    cursor.isOver = true;
+    sendSynced(nodeLink);
     return false;
   }
 
   /** A session has ended: removes its names, and waits for none of its answers. `isOver`: the node has stopped. */
-  down(line: PeerLine, isOver = false): void {
-    const { node } = line.home;
-    const peer = this.#peers.remove(line);
+  down(nodeLink: PeerLink, isOver = false): void {
+    const { node } = nodeLink.home;
+    const peer = this.#peers.remove(nodeLink);
     if (peer === undefined) return;
     if (isOver) this.members.leave(node);
     this.#claims.drop(node);
@@ -386,15 +386,15 @@ export class Registry {
   }
 
   /** Handles a REGISTER. A returned text is the rule that it broke. */
-  registering(line: PeerLine, body: Uint8Array): string | undefined {
-    const row = readRegister(line, body);
+  registering(nodeLink: PeerLink, body: Uint8Array): string | undefined {
+    const row = readRegister(nodeLink, body);
     if (row === undefined) return "a malformed REGISTER";
     const { name, pid, owner, stamp, request, flags } = row;
-    if (owner !== line.home.node) return "a REGISTER of another node's name";
-    const peer = this.#peers.behind(line);
+    if (owner !== nodeLink.home.node) return "a REGISTER of another node's name";
+    const peer = this.#peers.behind(nodeLink);
     if (peer === undefined) return undefined;
     if (!this.#allows(owner, name)) {
-      sendRegistered(line, request, REGISTERED.TAKEN, this.#system.home.node);
+      sendRegistered(nodeLink, request, REGISTERED.TAKEN, this.#system.home.node);
       return undefined;
     }
     this.#stamps.heard(stamp);
@@ -403,10 +403,10 @@ export class Registry {
     const lingers = (flags & CLAIM_FLAG.QUORUM) !== 0;
     const entry: NameEntry = { name, owner, pid, stamp, token, lingers, isClaim: !isHeld };
     if (lingers && this.#isLow(entry)) {
-      sendRegistered(line, request, REGISTERED.LOW, "", this.#tokens.last(name));
+      sendRegistered(nodeLink, request, REGISTERED.LOW, "", this.#tokens.last(name));
       return undefined;
     }
-    if (isHeld) return this.#announced(entry, line, request);
+    if (isHeld) return this.#announced(entry, nodeLink, request);
     const own = this.#own.get(name);
     if (own !== undefined) {
       const isReplaced = (flags & CLAIM_FLAG.REPLACE) !== 0 && own.asking === undefined;
@@ -414,7 +414,7 @@ export class Registry {
         this.#withdraw(own);
       }
     }
-    const claim: Claim = { entry, line, request, told: undefined };
+    const claim: Claim = { entry, nodeLink, request, told: undefined };
     const current = this.#current(name);
     const isFree = current === undefined || current.owner === owner;
     const delay = isFree ? this.#delayMs(entry) : 0;
@@ -431,10 +431,10 @@ export class Registry {
   }
 
   /** Handles a REGISTERED. */
-  registered(line: PeerLine, body: Uint8Array): string | undefined {
+  registered(nodeLink: PeerLink, body: Uint8Array): string | undefined {
     const row = readRegistered(body);
     if (row === undefined) return "a malformed REGISTERED";
-    const { node } = line.home;
+    const { node } = nodeLink.home;
     const { request, status, owner, token } = row;
     const announced = this.#peers.get(node)?.announced;
     const held = announced?.get(request);
@@ -447,7 +447,7 @@ export class Registry {
     }
     const own = this.#asking.get(request);
     if (!own?.asking?.waiting.has(node)) return undefined;
-    if (status === REGISTERED.OK) this.#agreed(own, node, canClaim(line));
+    if (status === REGISTERED.OK) this.#agreed(own, node, canClaim(nodeLink));
     else if (status === REGISTERED.LOW) this.#askHigher(own, token);
     else if (owner === node || this.#peers.get(owner) === undefined) {
       own.terms.refused?.(owner);
@@ -457,12 +457,12 @@ export class Registry {
   }
 
   /** Handles an UNREGISTER. */
-  unregistering(line: PeerLine, body: Uint8Array): string | undefined {
+  unregistering(nodeLink: PeerLink, body: Uint8Array): string | undefined {
     const name = readUnregister(body);
     if (name === undefined) return "a malformed UNREGISTER";
-    const peer = this.#peers.behind(line);
+    const peer = this.#peers.behind(nodeLink);
     if (peer === undefined) return undefined;
-    const { node } = line.home;
+    const { node } = nodeLink.home;
     this.#claims.remove(name, node);
     this.#apply(this.#table.remove(node, name));
     this.#review(name);
@@ -470,11 +470,13 @@ export class Registry {
   }
 
   /** Handles a SYNC. */
-  sync(line: PeerLine, body: Uint8Array): string | undefined {
-    const rows = readSync(line, body);
+  sync(nodeLink: PeerLink, body: Uint8Array): string | undefined {
+    const rows = readSync(nodeLink, body);
     if (rows === undefined) return "a malformed SYNC";
-    if (rows.some(({ owner }) => owner !== line.home.node)) return "a SYNC of another node's names";
-    const peer = this.#peers.behind(line);
+    if (rows.some(({ owner }) => owner !== nodeLink.home.node)) {
+      return "a SYNC of another node's names";
+    }
+    const peer = this.#peers.behind(nodeLink);
     if (peer === undefined) return undefined;
     for (const row of rows) {
       if (!this.#allows(row.owner, row.name)) continue;
@@ -485,8 +487,8 @@ export class Registry {
   }
 
   /** Handles an INQUIRE: whether our entry is held, in view of that rival. */
-  inquired(line: PeerLine, body: Uint8Array): string | undefined {
-    const row = readInquire(line, body);
+  inquired(nodeLink: PeerLink, body: Uint8Array): string | undefined {
+    const row = readInquire(nodeLink, body);
     if (row === undefined) return "a malformed INQUIRE";
     const own = this.#own.get(row.name);
     // Otherwise it was withdrawn, which was sent to the peer.
@@ -494,16 +496,16 @@ export class Registry {
     if (own.asking !== undefined) {
       if (!own.terms.replace) this.#withdraw(own);
     } else if (!row.rival.isClaim && wins(row.rival, own.entry)) this.#lose(own, row.rival);
-    else sendHeld(line, own.entry);
+    else sendHeld(nodeLink, own.entry);
     return undefined;
   }
 
   /** Handles a HELD: the peer's entry is not a claim. */
-  held(line: PeerLine, body: Uint8Array): string | undefined {
+  held(nodeLink: PeerLink, body: Uint8Array): string | undefined {
     const row = readHeld(body);
     if (row === undefined) return "a malformed HELD";
-    const entry = this.#table.of(line.home.node, row.name);
-    if (entry?.stamp !== row.stamp || this.#peers.behind(line) === undefined) return undefined;
+    const entry = this.#table.of(nodeLink.home.node, row.name);
+    if (entry?.stamp !== row.stamp || this.#peers.behind(nodeLink) === undefined) return undefined;
     this.#apply(this.#table.hold(entry));
     this.#contest(row.name);
     this.#review(row.name);
@@ -511,23 +513,23 @@ export class Registry {
   }
 
   /** Handles a RESOLVED: a resolver has decided that our entry loses. */
-  resolved(line: PeerLine, body: Uint8Array): string | undefined {
-    const row = readResolved(line, body);
+  resolved(nodeLink: PeerLink, body: Uint8Array): string | undefined {
+    const row = readResolved(nodeLink, body);
     if (row === undefined) return "a malformed RESOLVED";
     const own = this.#own.get(row.name);
-    const theirs = this.#table.of(line.home.node, row.name);
+    const theirs = this.#table.of(nodeLink.home.node, row.name);
     if (own?.entry.stamp !== row.stamp || own.asking !== undefined) return undefined;
     if (theirs !== undefined) this.#yield(own, theirs.pid);
     return undefined;
   }
 
   /** Handles a CLUSTER_VIEW. */
-  viewed(line: PeerLine, body: Uint8Array): string | undefined {
+  viewed(nodeLink: PeerLink, body: Uint8Array): string | undefined {
     const view = readView(body);
     if (view === undefined) return "a malformed VIEW";
-    const peer = this.#peers.behind(line);
+    const peer = this.#peers.behind(nodeLink);
     if (peer === undefined) return undefined;
-    const { node } = line.home;
+    const { node } = nodeLink.home;
     this.#tokens.learn(view.token);
     const isUp = (name: string): boolean =>
       name === this.#me || this.#peers.get(name) !== undefined;
@@ -564,13 +566,13 @@ export class Registry {
 
   /** Monitors a remote actor. Returns a function that stops it. */
   #watch(pid: Pid<never>, ended: () => void): () => void {
-    const { signals, outsider } = this.#system;
-    const ref = signals.ref(outsider);
-    outsider.expect(ref, ended);
-    signals.monitor(outsider, pid, ref);
+    const { signals, externalCaller } = this.#system;
+    const ref = signals.ref(externalCaller);
+    externalCaller.expect(ref, ended);
+    signals.monitor(externalCaller, pid, ref);
     return () => {
-      signals.demonitor(outsider, ref, false);
-      outsider.forget(ref);
+      signals.demonitor(externalCaller, ref, false);
+      externalCaller.forget(ref);
     };
   }
 
@@ -579,14 +581,14 @@ export class Registry {
     return Math.max(this.#stamps.time, this.#tokens.last(name) + 1, least + 1);
   }
 
-  #send(own: LocalName, line: PeerLine, request: number): boolean {
+  #send(own: LocalName, nodeLink: PeerLink, request: number): boolean {
     const { quorum, replace } = own.terms;
     let flags = 0;
     if (quorum !== undefined) flags |= CLAIM_FLAG.QUORUM;
     if (replace) flags |= CLAIM_FLAG.REPLACE;
     if (own.asking === undefined) flags |= CLAIM_FLAG.HELD;
     if (own.entry.token) flags |= CLAIM_FLAG.TOKEN;
-    return sendRegister(line, own.entry, this.#me, request, flags, own.entry.token);
+    return sendRegister(nodeLink, own.entry, this.#me, request, flags, own.entry.token);
   }
 
   #ask(own: LocalName): Promise<boolean> {
@@ -612,8 +614,8 @@ export class Registry {
     this.#asking.set(request, own);
     asking.waiting.clear();
     own.grants?.clear();
-    for (const { line } of this.#peers) {
-      if (this.#send(own, line, request)) asking.waiting.set(line.home.node, undefined);
+    for (const { nodeLink } of this.#peers) {
+      if (this.#send(own, nodeLink, request)) asking.waiting.set(nodeLink.home.node, undefined);
     }
     if (asking.waiting.size === 0) this.#decide(own);
   }
@@ -629,9 +631,9 @@ export class Registry {
 
   /** Announces a name that is held by quorum to a new peer, and asks for its grant. */
   #announce(own: LocalName, peer: Peer): void {
-    if (own.grants === undefined || !canClaim(peer.line)) return;
+    if (own.grants === undefined || !canClaim(peer.nodeLink)) return;
     const request = ++this.#requests;
-    if (!this.#send(own, peer.line, request)) return;
+    if (!this.#send(own, peer.nodeLink, request)) return;
     peer.announced.set(request, own);
     peer.asked.add(own);
   }
@@ -679,8 +681,8 @@ export class Registry {
     if (this.#watched.size === 0) this.#pauses.stop();
     own.unwatch();
     const change = this.#table.remove(this.#me, name);
-    for (const { line, telling, asked } of this.#peers) {
-      if (asked.delete(own) || telling.knows(own.number)) sendUnregister(line, name);
+    for (const { nodeLink, cursor, asked } of this.#peers) {
+      if (asked.delete(own) || cursor.knows(own.number)) sendUnregister(nodeLink, name);
     }
     this.#answer(own, outcome);
     this.#apply(change);
@@ -697,7 +699,7 @@ export class Registry {
   #delayMs({ owner, lingers }: NameEntry): number {
     let upAt = -Infinity;
     for (const peer of this.#peers) {
-      if (!peer.isSynced && peer.line.home.node !== owner) upAt = Math.max(upAt, peer.upAt);
+      if (!peer.isSynced && peer.nodeLink.home.node !== owner) upAt = Math.max(upAt, peer.upAt);
     }
     const now = this.#system.now();
     const freshMs = lingers ? this.#freshMs(now) : 0;
@@ -722,22 +724,22 @@ export class Registry {
   }
 
   /** Grants the claim of a peer. */
-  #grant({ entry, line, request }: Claim): void {
+  #grant({ entry, nodeLink, request }: Claim): void {
     if (entry.token) this.#tokens.note(entry.name, entry.token);
     const change = this.#table.set(entry);
-    sendRegistered(line, request, REGISTERED.OK);
+    sendRegistered(nodeLink, request, REGISTERED.OK);
     this.#apply(change);
   }
 
   /** Handles a name that a peer holds by quorum: grants it if no other entry is held. */
-  #announced(entry: NameEntry, line: PeerLine, request: number): string | undefined {
+  #announced(entry: NameEntry, nodeLink: PeerLink, request: number): string | undefined {
     this.#apply(this.#table.set(entry));
     this.#contest(entry.name);
     const current = this.#table.find(entry.name);
     if (current === entry) {
       this.#tokens.note(entry.name, entry.token ?? 0);
-      sendRegistered(line, request, REGISTERED.OK);
-    } else sendRegistered(line, request, REGISTERED.TAKEN, current?.owner);
+      sendRegistered(nodeLink, request, REGISTERED.OK);
+    } else sendRegistered(nodeLink, request, REGISTERED.TAKEN, current?.owner);
     this.#review(entry.name);
     return this.#isOverfull(entry.owner) ? this.#tooMany() : undefined;
   }
@@ -757,7 +759,7 @@ export class Registry {
       if (first === undefined) return;
       if (first.entry.lingers && this.#isLow(first.entry)) {
         const last = this.#tokens.last(name);
-        sendRegistered(first.line, first.request, REGISTERED.LOW, "", last);
+        sendRegistered(first.nodeLink, first.request, REGISTERED.LOW, "", last);
         return this.#review(name);
       }
       this.#grant(first);
@@ -769,7 +771,7 @@ export class Registry {
         isEarlier(claim.entry, current) && this.#inquire(current, claim.entry);
       if (isOpen || claim.told === current.owner) continue;
       claim.told = current.owner;
-      sendRegistered(claim.line, claim.request, REGISTERED.TAKEN, current.owner);
+      sendRegistered(claim.nodeLink, claim.request, REGISTERED.TAKEN, current.owner);
     }
   }
 
@@ -779,8 +781,8 @@ export class Registry {
 
   /** Asks the owner of an entry whether it holds the name. Returns false if it cannot be asked. */
   #inquire(entry: NameEntry, rival: NameEntry): boolean {
-    const line = this.#peers.get(entry.owner)?.line;
-    return line !== undefined && canClaim(line) && sendInquire(line, entry, rival);
+    const nodeLink = this.#peers.get(entry.owner)?.nodeLink;
+    return nodeLink !== undefined && canClaim(nodeLink) && sendInquire(nodeLink, entry, rival);
   }
 
   /** Makes the owners of the losing entries of a name withdraw them. */
@@ -842,21 +844,23 @@ export class Registry {
     this.#system.within(choice, RESOLVE_MS_MAX, late).catch(() => rival.pid).then((keeps) => {
       own.isResolving = false;
       if (this.#own.get(name) !== own) return;
-      const line = this.#claimPeer(rival.owner);
-      if (line === undefined) return this.#yield(own, rival.pid);
+      const nodeLink = this.#claimPeer(rival.owner);
+      if (nodeLink === undefined) return this.#yield(own, rival.pid);
       const still = this.#table.of(rival.owner, name);
       // The other entry was withdrawn meanwhile.
       if (still === undefined) return;
       const isOurs = keeps?.equals(pid) ?? false;
-      const isTold = isOurs || keeps === undefined ? sendResolved(line, still, keeps as Pid) : true;
+      const isTold = isOurs || keeps === undefined
+        ? sendResolved(nodeLink, still, keeps as Pid)
+        : true;
       if (!isOurs || !isTold) this.#yield(own, still.pid);
     });
   }
 
   /** Returns the link to a node that supports claims, if there is a session. */
-  #claimPeer(node: string): PeerLine | undefined {
-    const line = this.#peers.get(node)?.line;
-    return line !== undefined && canClaim(line) ? line : undefined;
+  #claimPeer(node: string): PeerLink | undefined {
+    const nodeLink = this.#peers.get(node)?.nodeLink;
+    return nodeLink !== undefined && canClaim(nodeLink) ? nodeLink : undefined;
   }
 
   /**
@@ -922,9 +926,9 @@ export class Registry {
     if (own.asking !== undefined) return;
     const entry = own.entry = { ...own.entry, stamp };
     this.#apply(this.#table.set(entry));
-    for (const { line, telling, asked } of this.#peers) {
-      if (telling.knows(own.number) || asked.has(own)) {
-        sendSync(line, [entry], this.#me);
+    for (const { nodeLink, cursor, asked } of this.#peers) {
+      if (cursor.knows(own.number) || asked.has(own)) {
+        sendSync(nodeLink, [entry], this.#me);
       }
     }
     this.#contest(entry.name);
@@ -947,6 +951,6 @@ export class Registry {
 }
 
 /** Returns whether a peer supports claims. */
-function canClaim(line: PeerLine): boolean {
-  return ((line.features ?? 0) & FEATURE.CLAIMS) !== 0;
+function canClaim(nodeLink: PeerLink): boolean {
+  return ((nodeLink.features ?? 0) & FEATURE.CLAIMS) !== 0;
 }

@@ -9,14 +9,14 @@
 import type { ClusterSink } from "../mesh/inbound.ts";
 import type { GroupTable } from "./groups.ts";
 import type { Registry } from "./registry.ts";
-import type { PeerLine } from "./rows.ts";
+import type { PeerLink } from "./rows.ts";
 
 /** Handles the messages about names and groups. */
-export class Replicas implements ClusterSink<PeerLine> {
+export class Replicas implements ClusterSink<PeerLink> {
   readonly #registry: Registry;
   readonly #groups: GroupTable;
   readonly #breath: (node: string) => Promise<void>;
-  readonly #lines = new Map<string, PeerLine>();
+  readonly #nodeLinks = new Map<string, PeerLink>();
 
   /** `breath` resolves when other work has run, and the queue to the node is not high. */
   constructor(registry: Registry, groups: GroupTable, breath: (node: string) => Promise<void>) {
@@ -25,73 +25,76 @@ export class Replicas implements ClusterSink<PeerLine> {
     this.#breath = breath;
   }
 
-  up(line: PeerLine): void {
-    this.#lines.set(line.home.node, line);
-    this.#registry.up(line);
-    this.#groups.up(line);
+  up(nodeLink: PeerLink): void {
+    this.#nodeLinks.set(nodeLink.home.node, nodeLink);
+    this.#registry.up(nodeLink);
+    this.#groups.up(nodeLink);
     // A peer with a clock gets the names after its time is known: see `stamp_clock.ts`.
-    if (!this.#registry.view(line)) void this.#tell(line);
+    if (!this.#registry.view(nodeLink)) void this.#sendAll(nodeLink);
   }
 
   /** The session with a node has ended. `isOver`: the node has stopped in an orderly way. */
   down(node: string, isOver = false): void {
-    const line = this.#lines.get(node);
-    this.#lines.delete(node);
-    if (line === undefined) return;
-    this.#registry.down(line, isOver);
-    this.#groups.down(line);
+    const nodeLink = this.#nodeLinks.get(node);
+    this.#nodeLinks.delete(node);
+    if (nodeLink === undefined) return;
+    this.#registry.down(nodeLink, isOver);
+    this.#groups.down(nodeLink);
   }
 
-  onGlobalRegister(line: PeerLine, body: Uint8Array): string | undefined {
-    return this.#registry.registering(line, body);
+  onGlobalRegister(nodeLink: PeerLink, body: Uint8Array): string | undefined {
+    return this.#registry.registering(nodeLink, body);
   }
 
-  onGlobalRegistered(line: PeerLine, body: Uint8Array): string | undefined {
-    return this.#registry.registered(line, body);
+  onGlobalRegistered(nodeLink: PeerLink, body: Uint8Array): string | undefined {
+    return this.#registry.registered(nodeLink, body);
   }
 
-  onGlobalUnregister(line: PeerLine, body: Uint8Array): string | undefined {
-    return this.#registry.unregistering(line, body);
+  onGlobalUnregister(nodeLink: PeerLink, body: Uint8Array): string | undefined {
+    return this.#registry.unregistering(nodeLink, body);
   }
 
-  onGlobalSync(line: PeerLine, body: Uint8Array): string | undefined {
-    return this.#registry.sync(line, body);
+  onGlobalSync(nodeLink: PeerLink, body: Uint8Array): string | undefined {
+    return this.#registry.sync(nodeLink, body);
   }
 
-  onGlobalInquire(line: PeerLine, body: Uint8Array): string | undefined {
-    return this.#registry.inquired(line, body);
+  onGlobalInquire(nodeLink: PeerLink, body: Uint8Array): string | undefined {
+    return this.#registry.inquired(nodeLink, body);
   }
 
-  onGlobalHeld(line: PeerLine, body: Uint8Array): string | undefined {
-    return this.#registry.held(line, body);
+  onGlobalHeld(nodeLink: PeerLink, body: Uint8Array): string | undefined {
+    return this.#registry.held(nodeLink, body);
   }
 
-  onGlobalResolved(line: PeerLine, body: Uint8Array): string | undefined {
-    return this.#registry.resolved(line, body);
+  onGlobalResolved(nodeLink: PeerLink, body: Uint8Array): string | undefined {
+    return this.#registry.resolved(nodeLink, body);
   }
 
-  onClusterView(line: PeerLine, body: Uint8Array): string | undefined {
-    const broken = this.#registry.viewed(line, body);
-    if (broken === undefined && this.#lines.get(line.home.node) === line) void this.#tell(line);
+  onClusterView(nodeLink: PeerLink, body: Uint8Array): string | undefined {
+    const broken = this.#registry.viewed(nodeLink, body);
+    if (broken === undefined && this.#nodeLinks.get(nodeLink.home.node) === nodeLink) {
+      void this.#sendAll(nodeLink);
+    }
     return broken;
   }
 
-  onGroupJoin(line: PeerLine, body: Uint8Array): string | undefined {
-    return this.#groups.joining(line, body);
+  onGroupJoin(nodeLink: PeerLink, body: Uint8Array): string | undefined {
+    return this.#groups.joining(nodeLink, body);
   }
 
-  onGroupLeave(line: PeerLine, body: Uint8Array): string | undefined {
-    return this.#groups.leaving(line, body);
+  onGroupLeave(nodeLink: PeerLink, body: Uint8Array): string | undefined {
+    return this.#groups.leaving(nodeLink, body);
   }
 
   /** Sends all groups and names of this node to a peer. */
-  async #tell(line: PeerLine): Promise<void> {
-    const { node } = line.home;
+  async #sendAll(nodeLink: PeerLink): Promise<void> {
+    const { node } = nodeLink.home;
     // Names are last: their end marks the end of both, for which a joining node waits.
-    const portion = (): boolean => this.#groups.tell(line) || this.#registry.tell(line);
+    const portion = (): boolean =>
+      this.#groups.sendMore(nodeLink) || this.#registry.sendMore(nodeLink);
     while (portion()) {
       await this.#breath(node);
-      if (this.#lines.get(node) !== line) return;
+      if (this.#nodeLinks.get(node) !== nodeLink) return;
     }
   }
 }

@@ -35,7 +35,7 @@ export const REGISTERED = { OK: 0, TAKEN: 1, LOW: 2 } as const;
 export const CLAIM_FLAG = { QUORUM: 1, REPLACE: 2, HELD: 4, TOKEN: 8 } as const;
 
 /** The link to one node, as far as it is needed here. */
-export interface PeerLine {
+export interface PeerLink {
   /** Features that both sides have: see `FEATURE` in `mesh/handshake.ts`. */
   readonly features?: number;
   /** The node at the other end. */
@@ -61,30 +61,30 @@ export interface MemberRow {
 
 /** Sends a REGISTER. Returns false if the pid cannot be encoded. */
 export function sendRegister(
-  line: PeerLine,
+  nodeLink: PeerLink,
   { name, pid, stamp }: NameRow,
   owner: string,
   request: number,
   flags: number = 0,
   token: number = 0,
 ): boolean {
-  const packed = packOn(line, pid);
+  const packed = packOn(nodeLink, pid);
   if (packed === undefined) return false;
   const body = new Writer(64).text16(name).u64(packed).text16(owner)
     .u64(BigInt(stamp)).u64(BigInt(request));
   if (flags !== 0) body.u8(flags).u64(BigInt(token));
-  line.row(TAG.GLOBAL_REGISTER, body.done());
+  nodeLink.row(TAG.GLOBAL_REGISTER, body.done());
   return true;
 }
 
 /** Decodes REGISTER; `undefined` if it is malformed. */
 export function readRegister(
-  line: PeerLine,
+  nodeLink: PeerLink,
   body: Uint8Array,
 ): NameRow & { owner: string; request: number; flags: number; token: number } | undefined {
   const reader = new Reader(body);
   const name = reader.text(reader.u16());
-  const pid = readPid(line, reader);
+  const pid = readPid(nodeLink, reader);
   const owner = reader.text(reader.u16());
   const stamp = readNumber(reader);
   const request = readNumber(reader);
@@ -98,7 +98,7 @@ export function readRegister(
 
 /** Answers a REGISTER. `owner`: the node that has the name, if it is taken. */
 export function sendRegistered(
-  line: PeerLine,
+  nodeLink: PeerLink,
   request: number,
   status: number,
   owner: string = "",
@@ -106,7 +106,7 @@ export function sendRegistered(
 ): void {
   const body = new Writer(16).u64(BigInt(request)).u8(status).text16(owner);
   if (status === REGISTERED.LOW) body.u64(BigInt(token));
-  line.row(TAG.GLOBAL_REGISTERED, body.done());
+  nodeLink.row(TAG.GLOBAL_REGISTERED, body.done());
 }
 
 /** Decodes REGISTERED. */
@@ -122,8 +122,8 @@ export function readRegistered(
 }
 
 /** Sends an UNREGISTER. */
-export function sendUnregister(line: PeerLine, name: string): void {
-  line.row(TAG.GLOBAL_UNREGISTER, new Writer(64).text16(name).done());
+export function sendUnregister(nodeLink: PeerLink, name: string): void {
+  nodeLink.row(TAG.GLOBAL_UNREGISTER, new Writer(64).text16(name).done());
 }
 
 /** Decodes UNREGISTER. */
@@ -134,16 +134,16 @@ export function readUnregister(body: Uint8Array): string | undefined {
 }
 
 /** Sends names of this node, as SYNC. */
-export function sendSync(line: PeerLine, names: readonly NameRow[], owner: string): void {
+export function sendSync(nodeLink: PeerLink, names: readonly NameRow[], owner: string): void {
   let rows: { row: NameRow; packed: bigint }[] = [];
   let length = 0;
   const flush = (): void => {
-    if (rows.length > 0) sendSyncRow(line, rows, owner);
+    if (rows.length > 0) sendSyncRow(nodeLink, rows, owner);
     rows = [];
     length = 0;
   };
   for (const row of names) {
-    const packed = packOn(line, row.pid);
+    const packed = packOn(nodeLink, row.pid);
     if (packed === undefined) continue;
     // UTF-8 has at most three bytes for each code unit.
     const most = 3 * (row.name.length + owner.length) + 20;
@@ -155,12 +155,12 @@ export function sendSync(line: PeerLine, names: readonly NameRow[], owner: strin
 }
 
 /** Sends the empty SYNC that ends the list. */
-export function sendSynced(line: PeerLine): void {
-  sendSyncRow(line, [], "");
+export function sendSynced(nodeLink: PeerLink): void {
+  sendSyncRow(nodeLink, [], "");
 }
 
 function sendSyncRow(
-  line: PeerLine,
+  nodeLink: PeerLink,
   rows: readonly { row: NameRow; packed: bigint }[],
   owner: string,
 ): void {
@@ -170,12 +170,12 @@ function sendSyncRow(
   if (rows.some(({ row }) => row.token)) {
     for (const { row } of rows) writer.u64(BigInt(row.token ?? 0));
   }
-  line.row(TAG.GLOBAL_SYNC, writer.done());
+  nodeLink.row(TAG.GLOBAL_SYNC, writer.done());
 }
 
 /** Decodes SYNC. An empty one ends the list. */
 export function readSync(
-  line: PeerLine,
+  nodeLink: PeerLink,
   body: Uint8Array,
 ): (NameRow & { owner: string })[] | undefined {
   const reader = new Reader(body);
@@ -185,7 +185,7 @@ export function readSync(
   const owners = new Texts();
   for (let i = 0; i < count && reader.ok; i++) {
     const name = shortText(reader, reader.bytes(reader.u16()));
-    const pid = readPid(line, reader);
+    const pid = readPid(nodeLink, reader);
     rows.push({ name, pid, owner: owners.next(reader) });
   }
   const all: (NameRow & { owner: string })[] = [];
@@ -206,7 +206,7 @@ export function readSync(
 
 /** Sends which local actors have joined or left groups. */
 export function sendMembers(
-  line: PeerLine,
+  nodeLink: PeerLink,
   tag: typeof TAG.GROUP_JOIN | typeof TAG.GROUP_LEAVE,
   members: readonly MemberRow[],
 ): void {
@@ -217,17 +217,17 @@ export function sendMembers(
     while (at < members.length && at - start < LIST_COUNT_MAX) {
       const { scope, group, pid } = members[at]!;
       if (writer.length + 3 * (scope.length + group.length) + 12 > LIST_BYTES_MAX) break;
-      writer.text16(scope).text16(group).u64(packOn(line, pid) ?? 0n);
+      writer.text16(scope).text16(group).u64(packOn(nodeLink, pid) ?? 0n);
       at++;
     }
     const body = writer.done();
     new DataView(body.buffer).setUint32(0, at - start, true);
-    line.row(tag, body);
+    nodeLink.row(tag, body);
   }
 }
 
 /** Decodes GROUP_JOIN or GROUP_LEAVE. */
-export function readMembers(line: PeerLine, body: Uint8Array): MemberRow[] | undefined {
+export function readMembers(nodeLink: PeerLink, body: Uint8Array): MemberRow[] | undefined {
   const reader = new Reader(body);
   const count = reader.u32();
   if (count > LIST_COUNT_MAX) return undefined;
@@ -237,7 +237,7 @@ export function readMembers(line: PeerLine, body: Uint8Array): MemberRow[] | und
   for (let i = 0; i < count && reader.ok; i++) {
     const scope = scopes.next(reader);
     const group = groups.next(reader);
-    const pid = readPid(line, reader);
+    const pid = readPid(nodeLink, reader);
     if (!reader.ok || pid === undefined || !isKey(scope) || !isKey(group)) return undefined;
     members.push({ scope, group, pid });
   }
@@ -252,17 +252,17 @@ export function isKey(text: string): boolean {
 }
 
 /** Encodes a pid for a session; `undefined` if the session's table of nodes is full. */
-export function packOn(line: PeerLine, pid: Pid): bigint | undefined {
-  const index = line.homes.index(pid.home);
+export function packOn(nodeLink: PeerLink, pid: Pid): bigint | undefined {
+  const index = nodeLink.homes.index(pid.home);
   return index === undefined ? undefined : packPid(index, pid.id);
 }
 
 /** Reads a pid. */
-export function readPid(line: PeerLine, reader: Reader): Pid | undefined {
+export function readPid(nodeLink: PeerLink, reader: Reader): Pid | undefined {
   const low = reader.u32();
   const high = reader.u8();
   reader.u8();
-  return line.homes.pid(reader.u16(), low + high * 2 ** 32);
+  return nodeLink.homes.pid(reader.u16(), low + high * 2 ** 32);
 }
 
 /** Reads a u64, exact up to {@linkcode STAMP_MAX}. */

@@ -94,7 +94,7 @@ export interface HeldSession {
 /** The messages of actors in one session. */
 export class Inbound {
   readonly #system: System;
-  readonly #line: Outbound;
+  readonly #nodeLink: Outbound;
   readonly #spawner: Spawner;
   readonly #row: NodeMessageReader;
   readonly #session: HeldSession;
@@ -114,7 +114,7 @@ export class Inbound {
   /** `over` is called when the session has ended. Tests use another limit. */
   constructor(
     system: System,
-    line: Outbound,
+    nodeLink: Outbound,
     spawner: Spawner,
     session: HeldSession,
     cluster: () => ClusterSink<Outbound> | undefined,
@@ -131,10 +131,10 @@ export class Inbound {
     this.#holds = session.holds;
     this.#over = over;
     this.#system = system;
-    this.#line = line;
-    this.#calls = new SaltedMap(line.salt);
+    this.#nodeLink = nodeLink;
+    this.#calls = new SaltedMap(nodeLink.salt);
     this.#spawner = spawner;
-    this.#row = new NodeMessageReader(line.homes);
+    this.#row = new NodeMessageReader(nodeLink.homes);
   }
 
   /**
@@ -212,14 +212,14 @@ export class Inbound {
   lost(): void {
     this.#over();
     for (const call of [...this.#calls.values()]) call.close();
-    this.#line.lost();
-    this.#spawner.lost(this.#line);
+    this.#nodeLink.lost();
+    this.#spawner.lost(this.#nodeLink);
   }
 
   /** Passes a message to the names or groups. */
   cluster(handle: ClusterHandler, body: Uint8Array): void {
     const sink = this.#cluster();
-    const broken = sink && handle(sink, this.#line, body);
+    const broken = sink && handle(sink, this.#nodeLink, body);
     if (broken !== undefined) this.#fail(broken);
   }
 
@@ -252,7 +252,7 @@ export class Inbound {
   #dead(to: number, message: unknown): void {
     const { events } = this.#system;
     if (!events.has("deadletter")) return;
-    events.emit("deadletter", { to: this.#line.homes.pid(RECEIVER, to)!, message });
+    events.emit("deadletter", { to: this.#nodeLink.homes.pid(RECEIVER, to)!, message });
   }
 
   onCall(): void {
@@ -269,8 +269,8 @@ export class Inbound {
     const request = this.#row.term();
     if (this.#calls.has(number)) this.#fail("a request's number that is in use");
     if (this.#calls.size >= this.#bondsMax) this.#fail("too many calls");
-    if (actor === undefined) return this.#line.answer(number, ANSWER.MISSING, undefined);
-    const call = new IncomingCall(request, actor, number, this.#calls, this.#line);
+    if (actor === undefined) return this.#nodeLink.answer(number, ANSWER.MISSING, undefined);
+    const call = new IncomingCall(request, actor, number, this.#calls, this.#nodeLink);
     // It is delivered all the same, but no answer is sent.
     if (this.#wasEarly(`call ${number}`)) call.close();
     this.#deliver(actor, call);
@@ -300,13 +300,13 @@ export class Inbound {
     const status = row.u8();
     if (status === ANSWER.ENDED) {
       const reason = row.reason();
-      return this.#line.answered(number)?.ended(reason);
+      return this.#nodeLink.answered(number)?.ended(reason);
     }
-    if (status === ANSWER.MISSING) return this.#line.answered(number)?.missing();
-    if (status === ANSWER.FULL) return this.#line.answered(number)?.full();
+    if (status === ANSWER.MISSING) return this.#nodeLink.answered(number)?.missing();
+    if (status === ANSWER.FULL) return this.#nodeLink.answered(number)?.full();
     const value = status === ANSWER.HELD_FULL ? undefined : row.term();
-    if (this.#line.homes.held?.answered(number, status, value)) return;
-    const call = this.#line.answered(number);
+    if (this.#nodeLink.homes.held?.answered(number, status, value)) return;
+    const call = this.#nodeLink.answered(number);
     if (status === ANSWER.REPLY) call?.reply(value);
     else if (status === ANSWER.REFUSED) call?.refuse(value);
     else this.#fail("an unknown status");
@@ -317,31 +317,31 @@ export class Inbound {
     const from = row.sender();
     const to = row.receiver();
     const actor = this.#system.find(to);
-    if (actor === undefined) return this.#line.linkBroke(this.#own(to), from, "noproc");
-    const distant = this.#distant(from);
-    if (!this.#authorization.allows(this.#line.home.node, "link", actor.pid as Pid)) {
-      return this.#line.linkBroke(this.#own(to), from, "noproc");
+    if (actor === undefined) return this.#nodeLink.linkBroke(this.#own(to), from, "noproc");
+    const remote = this.#remoteActor(from);
+    if (!this.#authorization.allows(this.#nodeLink.home.node, "link", actor.pid as Pid)) {
+      return this.#nodeLink.linkBroke(this.#own(to), from, "noproc");
     }
     // The peer did not know of our UNLINK yet, which will remove the link there too.
-    if (distant.isUnlinking(to)) return;
+    if (remote.isUnlinking(to)) return;
     this.#countLink();
-    tie(actor, distant);
+    tie(actor, remote);
   }
 
   onUnlink(): void {
     const row = this.#row;
     const from = row.sender();
     const to = row.receiver();
-    const distant = this.#line.known(from);
+    const remote = this.#nodeLink.known(from);
     const actor = this.#system.find(to);
-    if (distant !== undefined && actor !== undefined) untie(actor, distant);
-    this.#line.unlinked(to, from);
-    distant?.released();
+    if (remote !== undefined && actor !== undefined) untie(actor, remote);
+    this.#nodeLink.unlinked(to, from);
+    remote?.released();
   }
 
   onUnlinked(): void {
     const from = this.#row.sender();
-    this.#line.known(from)?.unlinkedThere(this.#row.receiver());
+    this.#nodeLink.known(from)?.unlinkedThere(this.#row.receiver());
   }
 
   onExit(): void {
@@ -349,12 +349,12 @@ export class Inbound {
     const from = row.sender();
     const to = row.receiver();
     const reason = row.reason();
-    const distant = this.#line.known(from);
+    const remote = this.#nodeLink.known(from);
     const actor = this.#system.find(to);
-    if (distant === undefined || actor === undefined || distant.isUnlinking(to)) return;
-    if (!untie(actor, distant)) return;
-    actor.linkBroke(distant.pid as Pid, reason);
-    distant.released();
+    if (remote === undefined || actor === undefined || remote.isUnlinking(to)) return;
+    if (!untie(actor, remote)) return;
+    actor.linkBroke(remote.pid as Pid, reason);
+    remote.released();
   }
 
   onExitSignal(): void {
@@ -364,8 +364,8 @@ export class Inbound {
     const reason = row.reason();
     const actor = this.#system.find(to);
     if (actor === undefined) return;
-    if (!this.#authorization.allows(this.#line.home.node, "exit", actor.pid as Pid)) return;
-    actor.exitSignal(this.#line.pid(from), reason);
+    if (!this.#authorization.allows(this.#nodeLink.home.node, "exit", actor.pid as Pid)) return;
+    actor.exitSignal(this.#nodeLink.pid(from), reason);
   }
 
   onMonitor(): void {
@@ -382,12 +382,12 @@ export class Inbound {
   #monitor(from: number, to: number, actor: ActorRef | undefined): void {
     const ref = this.#row.number();
     if (this.#wasEarly(`monitor ${from} ${ref}`)) return;
-    if (actor === undefined) return this.#line.downOf(to, from, ref, "noproc");
-    const distant = this.#distant(from);
-    this.#countMonitor(distant, ref);
-    distant.monitors ??= new SaltedMap(this.#line.salt);
-    this.#line.monitors++;
-    watch({ ref: new Ref(this.#line.home, ref), watcher: distant, target: actor });
+    if (actor === undefined) return this.#nodeLink.downOf(to, from, ref, "noproc");
+    const remote = this.#remoteActor(from);
+    this.#countMonitor(remote, ref);
+    remote.monitors ??= new SaltedMap(this.#nodeLink.salt);
+    this.#nodeLink.monitors++;
+    watch({ ref: new Ref(this.#nodeLink.home, ref), watcher: remote, target: actor });
   }
 
   onDemonitor(): void {
@@ -395,12 +395,12 @@ export class Inbound {
     const from = row.sender();
     row.receiver();
     const ref = row.number();
-    const distant = this.#line.known(from);
-    const monitor = distant?.monitors?.get(ref);
+    const remote = this.#nodeLink.known(from);
+    const monitor = remote?.monitors?.get(ref);
     if (monitor === undefined) return this.#noteEarly(`monitor ${from} ${ref}`);
-    this.#line.monitors--;
+    this.#nodeLink.monitors--;
     unwatch(monitor);
-    distant!.released();
+    remote!.released();
   }
 
   onDown(): void {
@@ -409,18 +409,20 @@ export class Inbound {
     const to = row.receiver();
     const ref = row.number();
     const reason = row.reason();
-    const watcher: ActorRef | undefined = to === 0 ? this.#system.outsider : this.#system.find(to);
+    const watcher: ActorRef | undefined = to === 0
+      ? this.#system.externalCaller
+      : this.#system.find(to);
     const monitor = watcher?.monitors?.get(ref);
     if (monitor === undefined || !this.#concerns(monitor, ended)) return;
     unwatch(monitor);
     const { pid } = monitor.target;
-    watcher!.down(monitor.ref, pid.id === ended ? pid as Pid : this.#line.pid(ended), reason);
+    watcher!.down(monitor.ref, pid.id === ended ? pid as Pid : this.#nodeLink.pid(ended), reason);
     monitor.target.released();
   }
 
   /** Returns whether a monitor is of this actor of the peer. */
   #concerns({ target }: Monitor, id: number): boolean {
-    if (!(target instanceof RemoteActor) || target.pid.home !== this.#line.home) return false;
+    if (!(target instanceof RemoteActor) || target.pid.home !== this.#nodeLink.home) return false;
     return target instanceof NamedRemoteActor || target.pid.id === id;
   }
 
@@ -433,11 +435,11 @@ export class Inbound {
     const ref = row.number();
     const args = row.term();
     if (!Array.isArray(args)) this.#fail("arguments that are no array");
-    const distant = this.#distant(from);
+    const remote = this.#remoteActor(from);
     if (flags & SPAWN_FLAG.LINK) this.#countLink();
-    if (flags & SPAWN_FLAG.MONITOR) this.#countMonitor(distant, ref);
-    this.#spawner.asked(this.#line, { request, from, flags, name, ref, args });
-    distant.released();
+    if (flags & SPAWN_FLAG.MONITOR) this.#countMonitor(remote, ref);
+    this.#spawner.asked(this.#nodeLink, { request, from, flags, name, ref, args });
+    remote.released();
   }
 
   onSpawned(): void {
@@ -445,37 +447,37 @@ export class Inbound {
     const request = row.number();
     const status = row.u8();
     const id = row.sender();
-    this.#spawner.answered(this.#line, request, status, id);
+    this.#spawner.answered(this.#nodeLink, request, status, id);
   }
 
   onHome(body: Uint8Array): void {
     const home = decodeHome(body);
     if (home === undefined || !isNormalName(home.node)) return this.#fail("a malformed HOME");
-    const broken = this.#line.homes.announced(home.index, home.node, home.creation);
+    const broken = this.#nodeLink.homes.announced(home.index, home.node, home.creation);
     if (broken !== undefined) this.#fail(broken);
   }
 
-  #distant(id: number): RemoteActor {
-    const distant = this.#line.distant(id);
-    if (this.#line.kept > 2 * this.#bondsMax) this.#fail("too many actors");
-    return distant;
+  #remoteActor(id: number): RemoteActor {
+    const remote = this.#nodeLink.remoteActor(id);
+    if (this.#nodeLink.kept > 2 * this.#bondsMax) this.#fail("too many actors");
+    return remote;
   }
 
   /** Called before a link is made. Links are counted from time to time, since they may end in many ways. */
   #countLink(): void {
     if (++this.#uncounted < this.#bondsMax / 2) return;
     this.#uncounted = 0;
-    if (this.#line.links > this.#bondsMax) this.#fail("too many links");
+    if (this.#nodeLink.links > this.#bondsMax) this.#fail("too many links");
   }
 
   /** Called before a monitor is made. */
-  #countMonitor(distant: RemoteActor, ref: number): void {
-    if (distant.monitors?.has(ref)) this.#fail("a reference that is in use");
-    if (this.#line.monitors >= this.#bondsMax) this.#fail("too many monitors");
+  #countMonitor(remote: RemoteActor, ref: number): void {
+    if (remote.monitors?.has(ref)) this.#fail("a reference that is in use");
+    if (this.#nodeLink.monitors >= this.#bondsMax) this.#fail("too many monitors");
   }
 
   #own(id: number): Pid {
-    return this.#line.homes.pid(RECEIVER, id)!;
+    return this.#nodeLink.homes.pid(RECEIVER, id)!;
   }
 
   /** Reads a name. Returns the actor that is registered under it. */

@@ -35,7 +35,7 @@ export class RemoteIncarnation implements Home {
   readonly local = false;
   readonly system: System;
   /** The link to it, if it was looked up. Its session may have ended. */
-  line: FoundNodeLink | undefined = undefined;
+  nodeLink: FoundNodeLink | undefined = undefined;
 
   constructor(system: System, node: string, creation: number) {
     this.system = system;
@@ -156,6 +156,6 @@ function isLife(home: Home, node: string, creation: number): boolean {
 
 /** Returns the pid of a remote actor: the one that links refer to, if there is one. */
 function pidAt(home: RemoteIncarnation, id: number): Pid {
-  const known = home.line?.isOpen ? home.line.known(id) : undefined;
+  const known = home.nodeLink?.isOpen ? home.nodeLink.known(id) : undefined;
   return (known?.pid as Pid | undefined) ?? new Pid(home, id, undefined);
 }

@@ -17,7 +17,7 @@ import { TermError } from "../term/errors.ts";
 import { encodeExit, type ExitReason, writeNormal } from "../term/exit.ts";
 import { Pid, type Ref, writePid } from "../term/pid.ts";
 import { BULK_BYTES_MIN } from "./fragment_writer.ts";
-import { NamedRemoteActor, RemoteActor, type Teller } from "./remote_actor.ts";
+import { NamedRemoteActor, RemoteActor, type SignalSender } from "./remote_actor.ts";
 import {
   type FoundNodeLink,
   NodeTable,
@@ -26,7 +26,7 @@ import {
   SENDER,
 } from "./node_table.ts";
 import { ANSWER, encodeHome, TAG } from "./message.ts";
-import type { Outbox } from "./outbox.ts";
+import type { SessionOutbox } from "./outbox.ts";
 
 /** The statuses of answers with a term, each with the status of a refusal that replaces it. */
 const REFUSALS: ReadonlyMap<number, number> = new Map<number, number>([
@@ -55,7 +55,7 @@ const REASON_BYTES_MAX = 2 ** 20;
 const REASON_HEADS_BYTES = 1024;
 
 /** The link to one incarnation of another node, for one session. */
-export class Outbound implements FoundNodeLink, Teller {
+export class Outbound implements FoundNodeLink, SignalSender {
   readonly home: RemoteIncarnation;
   readonly homes: NodeTable;
   isOpen = true;
@@ -64,14 +64,14 @@ export class Outbound implements FoundNodeLink, Teller {
   /** The number of monitors that actors there have here. */
   monitors = 0;
   readonly #system: System;
-  readonly #outbox: Outbox;
+  readonly #outbox: SessionOutbox;
   readonly #encoder: Encoder;
   /** The longest term. */
   readonly #bytesMax: number;
   /** Secret for the tables whose keys the peer chooses. */
   readonly salt: number;
   /** Remote actors by their number, which the peer chooses. */
-  readonly #distants: SaltedMap<RemoteActor>;
+  readonly #remoteActors: SaltedMap<RemoteActor>;
   readonly #named = new Set<RemoteActor>();
   /** Pending calls by the number of the request. */
   readonly #calls = new Map<number, PendingCall>();
@@ -84,7 +84,7 @@ export class Outbound implements FoundNodeLink, Teller {
   constructor(
     system: System,
     home: RemoteIncarnation,
-    outbox: Outbox,
+    outbox: SessionOutbox,
     bytesMax: number,
     features: number = 0,
   ) {
@@ -92,8 +92,8 @@ export class Outbound implements FoundNodeLink, Teller {
     this.home = home;
     this.features = features;
     this.salt = system.chance();
-    this.#distants = new SaltedMap(this.salt);
-    home.line = this;
+    this.#remoteActors = new SaltedMap(this.salt);
+    home.nodeLink = this;
     this.#outbox = outbox;
     this.homes = new NodeTable(system, home, (index, { node, creation }) => {
       outbox.control(encodeHome(index, creation, node));
@@ -104,13 +104,13 @@ export class Outbound implements FoundNodeLink, Teller {
 
   /** The number of remote actors and pending calls that are kept for that node. */
   get kept(): number {
-    return this.#distants.size + this.#named.size + this.#calls.size;
+    return this.#remoteActors.size + this.#named.size + this.#calls.size;
   }
 
   /** The number of links between actors of both nodes. */
   get links(): number {
     let count = 0;
-    for (const { links } of this.#distants.values()) count += links?.size ?? 0;
+    for (const { links } of this.#remoteActors.values()) count += links?.size ?? 0;
     return count;
   }
 
@@ -119,17 +119,17 @@ export class Outbound implements FoundNodeLink, Teller {
     return this.homes.pid(SENDER, id)!;
   }
 
-  distant(id: number): RemoteActor {
-    let distant = this.#distants.get(id);
-    if (distant === undefined) {
-      distant = new RemoteActor(this, this.home, id);
-      this.#distants.set(id, distant);
+  remoteActor(id: number): RemoteActor {
+    let remote = this.#remoteActors.get(id);
+    if (remote === undefined) {
+      remote = new RemoteActor(this, this.home, id);
+      this.#remoteActors.set(id, remote);
     }
-    return distant;
+    return remote;
   }
 
   known(id: number): RemoteActor | undefined {
-    return this.#distants.get(id);
+    return this.#remoteActors.get(id);
   }
 
   named(name: string): ActorRef {
@@ -138,25 +138,25 @@ export class Outbound implements FoundNodeLink, Teller {
     return named;
   }
 
-  forget(distant: RemoteActor): void {
+  forget(remote: RemoteActor): void {
     // A pid that outlives its remote actor is looked up by the link again.
-    distant.pid.target = undefined;
-    if (distant instanceof NamedRemoteActor) this.#named.delete(distant);
-    else if (this.#distants.get(distant.pid.id) === distant) {
-      this.#distants.delete(distant.pid.id);
+    remote.pid.target = undefined;
+    if (remote instanceof NamedRemoteActor) this.#named.delete(remote);
+    else if (this.#remoteActors.get(remote.pid.id) === remote) {
+      this.#remoteActors.delete(remote.pid.id);
     }
   }
 
   /** The session has ended: all remote actors of that node end with "noconnection". */
   lost(): void {
     this.isOpen = false;
-    const cells = [...this.#distants.values(), ...this.#named];
-    for (const cell of cells) {
-      cell.isAlive = false;
-      cell.pid.target = undefined;
+    const actorRefs = [...this.#remoteActors.values(), ...this.#named];
+    for (const actorRef of actorRefs) {
+      actorRef.isAlive = false;
+      actorRef.pid.target = undefined;
     }
-    this.#system.signals.lost(cells);
-    this.#distants.clear();
+    this.#system.signals.lost(actorRefs);
+    this.#remoteActors.clear();
     this.#named.clear();
     this.#calls.clear();
   }
@@ -210,7 +210,7 @@ export class Outbound implements FoundNodeLink, Teller {
     this.#calls.set(request, call);
     call.whenOver(() => {
       // Still pending: it was given up.
-      if (this.#calls.delete(request) && this.isOpen) this.#tellOver(request);
+      if (this.#calls.delete(request) && this.isOpen) this.#sendCallOver(request);
     });
   }
 
@@ -332,7 +332,7 @@ export class Outbound implements FoundNodeLink, Teller {
     this.#outbox.commit(true);
   }
 
-  #tellOver(request: number): void {
+  #sendCallOver(request: number): void {
     writeNumber(this.#begin(TAG.CALL_OVER, WORD_BYTES), request);
     this.#outbox.commit(true);
   }

@@ -69,7 +69,7 @@ export interface OutboxOwner {
 }
 
 /** The send queue of one session. */
-export class Outbox {
+export class SessionOutbox {
   /** Data frames that were dropped because too much was waiting. */
   dropped = 0;
   readonly pressure: Pressure;

@@ -12,7 +12,7 @@ import type { ExitReason } from "../term/exit.ts";
 import { type Home, Pid, type Ref } from "../term/pid.ts";
 
 /** Sends operations to the other node: implemented by `Outbound`. */
-export interface Teller {
+export interface SignalSender {
   send(id: number, message: unknown): void;
   sendNamed(name: string, message: unknown): void;
   call(to: number | string, call: PendingCall): void;
@@ -24,49 +24,49 @@ export interface Teller {
   demonitor(from: Pid<unknown>, id: number, ref: Ref): void;
   down(ended: Pid, id: number, ref: Ref, reason: ExitReason): void;
   /** Nothing is attached to it any more. */
-  forget(distant: RemoteActor): void;
+  forget(remote: RemoteActor): void;
 }
 
 /** The remote actor. */
 export class RemoteActor extends ActorRef {
   readonly pid: Pid<unknown>;
   isAlive = true;
-  protected readonly teller: Teller;
+  protected readonly sender: SignalSender;
   /** The number of unanswered UNLINKs, by the number of the local actor. */
   #unlinking: Map<number, number> | undefined = undefined;
 
-  constructor(teller: Teller, home: Home, id: number) {
+  constructor(sender: SignalSender, home: Home, id: number) {
     super();
-    this.teller = teller;
+    this.sender = sender;
     this.pid = new Pid(home, id, this);
   }
 
   deliver(message: unknown): void {
     const { id } = this.pid;
-    if (message instanceof PendingCall) this.teller.call(id, message);
-    else this.teller.send(id, message);
+    if (message instanceof PendingCall) this.sender.call(id, message);
+    else this.sender.send(id, message);
   }
 
   linkBroke(from: Pid, reason: ExitReason): void {
-    this.teller.linkBroke(from, this.pid.id, reason);
+    this.sender.linkBroke(from, this.pid.id, reason);
   }
 
   exitSignal(from: Pid, reason: ExitReason): void {
-    this.teller.exitSignal(from, this.pid.id, reason);
+    this.sender.exitSignal(from, this.pid.id, reason);
   }
 
   down(ref: Ref, ended: Pid, reason: ExitReason): void {
-    this.teller.down(ended, this.pid.id, ref, reason);
+    this.sender.down(ended, this.pid.id, ref, reason);
   }
 
   override linked(actor: ActorRef): void {
-    this.teller.link(actor.pid, this.pid.id);
+    this.sender.link(actor.pid, this.pid.id);
   }
 
   override unlinked({ pid }: ActorRef): void {
     this.#unlinking ??= new Map();
     this.#unlinking.set(pid.id, (this.#unlinking.get(pid.id) ?? 0) + 1);
-    this.teller.unlink(pid, this.pid.id);
+    this.sender.unlink(pid, this.pid.id);
   }
 
   /**
@@ -87,17 +87,17 @@ export class RemoteActor extends ActorRef {
   }
 
   override watched({ watcher, ref }: Monitor): void {
-    this.teller.monitor(watcher.pid, this.pid.id, ref);
+    this.sender.monitor(watcher.pid, this.pid.id, ref);
   }
 
   override unwatched({ watcher, ref }: Monitor): void {
-    this.teller.demonitor(watcher.pid, this.pid.id, ref);
+    this.sender.demonitor(watcher.pid, this.pid.id, ref);
   }
 
   override released(): void {
     const { links, watchers, monitors, chain } = this;
     const kept = links?.size || watchers?.size || monitors?.size || this.#unlinking?.size;
-    if (!kept && chain === undefined) this.teller.forget(this);
+    if (!kept && chain === undefined) this.sender.forget(this);
   }
 
   /** Does nothing: the actor ends on its node, and `Outbound.lost` ends this object. */
@@ -108,8 +108,8 @@ export class RemoteActor extends ActorRef {
 export class NamedRemoteActor extends RemoteActor {
   readonly name: string;
 
-  constructor(teller: Teller, home: Home, name: string) {
-    super(teller, home, 0);
+  constructor(sender: SignalSender, home: Home, name: string) {
+    super(sender, home, 0);
     this.name = name;
   }
 
@@ -118,11 +118,11 @@ export class NamedRemoteActor extends RemoteActor {
   }
 
   override deliver(message: unknown): void {
-    if (message instanceof PendingCall) this.teller.call(this.name, message);
-    else this.teller.sendNamed(this.name, message);
+    if (message instanceof PendingCall) this.sender.call(this.name, message);
+    else this.sender.sendNamed(this.name, message);
   }
 
   override watched({ watcher, ref }: Monitor): void {
-    this.teller.monitor(watcher.pid, this.name, ref);
+    this.sender.monitor(watcher.pid, this.name, ref);
   }
 }

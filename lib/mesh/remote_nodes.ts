@@ -28,7 +28,7 @@ export class RemoteNodes implements Remote, CallAnswerer {
   onUnsendable: (to: string, words: string) => void = () => {};
   readonly #system: System;
   readonly #messageBytesMax: number;
-  readonly #lines = new Map<string, Outbound>();
+  readonly #nodeLinks = new Map<string, Outbound>();
   readonly #mailboxMax: number | undefined;
   readonly #authorization: Authorization | undefined;
 
@@ -53,17 +53,17 @@ export class RemoteNodes implements Remote, CallAnswerer {
     const { met, outbox } = session;
     const { name, creation, features } = met;
     const home = new RemoteIncarnation(this.#system, name, creation);
-    const line = new Outbound(this.#system, home, outbox, this.#messageBytesMax, features);
-    line.homes.held = this.held;
-    line.onUnsendable = this.onUnsendable;
-    this.#lines.set(name, line);
-    if (!met.isHidden) this.cluster?.up(line);
+    const nodeLink = new Outbound(this.#system, home, outbox, this.#messageBytesMax, features);
+    nodeLink.homes.held = this.held;
+    nodeLink.onUnsendable = this.onUnsendable;
+    this.#nodeLinks.set(name, nodeLink);
+    if (!met.isHidden) this.cluster?.up(nodeLink);
     const over = (): void => {
-      if (this.#lines.get(name) === line) this.#lines.delete(name);
+      if (this.#nodeLinks.get(name) === nodeLink) this.#nodeLinks.delete(name);
     };
     return new Inbound(
       this.#system,
-      line,
+      nodeLink,
       this.spawner,
       session,
       () => met.isHidden ? undefined : this.cluster,
@@ -74,8 +74,8 @@ export class RemoteNodes implements Remote, CallAnswerer {
   }
 
   answerHeld(home: Home, number: number, status: number, value: unknown): void {
-    const line = this.lineOf(home);
-    if (typeof line !== "string") line.answer(number, status, value);
+    const nodeLink = this.nodeLinkOf(home);
+    if (typeof nodeLink !== "string") nodeLink.answer(number, status, value);
   }
 
   spawn(
@@ -85,15 +85,15 @@ export class RemoteNodes implements Remote, CallAnswerer {
     ref: Ref | undefined,
     args: readonly unknown[],
   ): Promise<Pid> {
-    return this.spawner.spawn(this.#lines.get(target.node), from, target, link, ref, args);
+    return this.spawner.spawn(this.#nodeLinks.get(target.node), from, target, link, ref, args);
   }
 
-  lineTo(node: string): Outbound | undefined {
-    return this.#lines.get(node);
+  nodeLink(node: string): Outbound | undefined {
+    return this.#nodeLinks.get(node);
   }
 
   candidates(fn: string): string[] {
-    const nodes = [...this.#lines.keys()].filter((node) => this.exposedBy(node)?.includes(fn));
+    const nodes = [...this.#nodeLinks.keys()].filter((node) => this.exposedBy(node)?.includes(fn));
     if (this.spawner.has(fn)) nodes.push(this.#system.home.node);
     return nodes.sort();
   }
@@ -102,16 +102,16 @@ export class RemoteNodes implements Remote, CallAnswerer {
     return this.spawner.nameOf(fn);
   }
 
-  lineOf(home: Home): Outbound | "noproc" | "noconnection" {
-    const found = home instanceof RemoteIncarnation ? home.line : undefined;
+  nodeLinkOf(home: Home): Outbound | "noproc" | "noconnection" {
+    const found = home instanceof RemoteIncarnation ? home.nodeLink : undefined;
     if (found?.isOpen) return found as Outbound;
-    const line = this.#lines.get(home.node);
-    if (line === undefined) {
+    const nodeLink = this.#nodeLinks.get(home.node);
+    if (nodeLink === undefined) {
       return home.node === this.#system.home.node ? "noproc" : "noconnection";
     }
     // Another incarnation of that node than the connected one.
-    if (line.home.creation !== home.creation) return "noproc";
-    if (home instanceof RemoteIncarnation) home.line = line;
-    return line;
+    if (nodeLink.home.creation !== home.creation) return "noproc";
+    if (home instanceof RemoteIncarnation) home.nodeLink = nodeLink;
+    return nodeLink;
   }
 }

@@ -23,7 +23,7 @@ import type { Met } from "./handshake.ts";
 import { HoldbackQueue, type HoldKey } from "./holdback_queue.ts";
 import { decodeGoodbye, encodeGoodbye, type GoodbyeReason, TAG } from "./message.ts";
 import type { Holder, ReceiveBudget } from "../base/receive_budget.ts";
-import { Outbox } from "./outbox.ts";
+import { SessionOutbox } from "./outbox.ts";
 import type { PressureState } from "./pressure.ts";
 
 /** Bytes of a ping. */
@@ -117,7 +117,7 @@ export class Session implements FrameSink, SessionMessages {
   /** Whether this side dialed. */
   readonly dialled: boolean;
   /** The send queue. */
-  readonly outbox: Outbox;
+  readonly outbox: SessionOutbox;
   /** Received messages that wait for incomplete large ones. */
   readonly holds: HoldbackQueue = new HoldbackQueue();
   readonly #stream: Stream;
@@ -162,7 +162,10 @@ export class Session implements FrameSink, SessionMessages {
     this.#clock = host.clock;
     const messageBytesMax = limits.messageBytesMax ?? MESSAGE_BYTES_MAX;
     this.#fragments = new FragmentReader(messageBytesMax);
-    this.outbox = new Outbox(opened.stream, { bytesMax: limits.queueBytesMax, messageBytesMax }, {
+    this.outbox = new SessionOutbox(opened.stream, {
+      bytesMax: limits.queueBytesMax,
+      messageBytesMax,
+    }, {
       atFlush: (task) => host.atFlush(task),
       pressure: (high) => handler.pressure?.(this, high),
       overload: () => this.#end("overload", `it leaves ${this.unsent} bytes unread`),

@@ -86,7 +86,7 @@ class Pending implements WheelTimer, Chained {
   following: Chained | undefined = undefined;
   preceding: Chained | undefined = undefined;
   readonly target: RemoteSpawn;
-  readonly line: Outbound;
+  readonly nodeLink: Outbound;
   readonly from: ActorRef;
   readonly flags: number;
   readonly ref: Ref | undefined;
@@ -99,7 +99,7 @@ class Pending implements WheelTimer, Chained {
   constructor(
     system: System,
     target: RemoteSpawn,
-    line: Outbound,
+    nodeLink: Outbound,
     from: ActorRef,
     flags: number,
     ref: Ref | undefined,
@@ -108,7 +108,7 @@ class Pending implements WheelTimer, Chained {
   ) {
     this.#system = system;
     this.target = target;
-    this.line = line;
+    this.nodeLink = nodeLink;
     this.from = from;
     this.flags = flags;
     this.ref = ref;
@@ -237,9 +237,9 @@ export class Spawner {
     for (const name of this.#exposed.keys()) this.changed(false, name);
   }
 
-  /** Spawns on another node. `line` is the link to it, if there is one. */
+  /** Spawns on another node. `nodeLink` is the link to it, if there is one. */
   spawn(
-    line: Outbound | undefined,
+    nodeLink: Outbound | undefined,
     from: ActorRef,
     target: RemoteSpawn,
     link: boolean,
@@ -251,18 +251,18 @@ export class Spawner {
       if (target.node === this.#system.home.node) {
         return resolve(this.#spawnHere(from, target, link, ref, args));
       }
-      if (line === undefined) {
+      if (nodeLink === undefined) {
         return reject(new SpawnError("noconnection", target, "no session with it"));
       }
       const request = ++this.#requests;
       const flags = (link ? SPAWN_FLAG.LINK : 0) | (ref === undefined ? 0 : SPAWN_FLAG.MONITOR) |
         (target.owned ? SPAWN_FLAG.OWNED : 0);
       // First, since it throws if the arguments cannot be sent.
-      line.spawn(request, from.pid.id, flags, target.fn, ref?.id ?? 0, args);
+      nodeLink.spawn(request, from.pid.id, flags, target.fn, ref?.id ?? 0, args);
       const pending = new Pending(
         this.#system,
         target,
-        line,
+        nodeLink,
         from,
         flags,
         ref,
@@ -296,28 +296,28 @@ export class Spawner {
   }
 
   /** Handles a SPAWN of another node. */
-  asked(line: Outbound, { request, from, flags, name, ref, args }: SpawnRow): void {
+  asked(nodeLink: Outbound, { request, from, flags, name, ref, args }: SpawnRow): void {
     const exposed = this.#isClosed ? undefined : this.#exposed.get(name);
-    if (exposed === undefined) return this.#refuse(line, request, "notexposed");
-    const { node } = line.home;
+    if (exposed === undefined) return this.#refuse(nodeLink, request, "notexposed");
+    const { node } = nodeLink.home;
     if (!this.#allows(exposed, node) || !this.authorization.allows(node, "spawn", name)) {
-      return this.#refuse(line, request, "refused");
+      return this.#refuse(nodeLink, request, "refused");
     }
-    if (this.#system.isStopping) return this.#refuse(line, request, "limit");
+    if (this.#system.isStopping) return this.#refuse(nodeLink, request, "limit");
     const pid = this.#system.spawn(undefined, undefined, exposed.fn, args as never[]);
     const actor = this.#system.find(pid.id) as Actor | undefined;
-    if (actor === undefined) return this.#refuse(line, request, "limit");
+    if (actor === undefined) return this.#refuse(nodeLink, request, "limit");
     // The function `allow`, or a listener, has ended the session.
-    if (!line.isOpen) return actor.end("noconnection");
-    if (flags & SPAWN_FLAG.LINK) tie(actor, line.distant(from));
-    if (flags & SPAWN_FLAG.OWNED) this.#own(line.distant(from), actor);
+    if (!nodeLink.isOpen) return actor.end("noconnection");
+    if (flags & SPAWN_FLAG.LINK) tie(actor, nodeLink.remoteActor(from));
+    if (flags & SPAWN_FLAG.OWNED) this.#own(nodeLink.remoteActor(from), actor);
     if (flags & SPAWN_FLAG.MONITOR) {
-      line.monitors++;
-      const watcher = line.distant(from);
-      watcher.monitors ??= new SaltedMap(line.salt);
-      watch({ ref: new Ref(line.home, ref), watcher, target: actor });
+      nodeLink.monitors++;
+      const watcher = nodeLink.remoteActor(from);
+      watcher.monitors ??= new SaltedMap(nodeLink.salt);
+      watch({ ref: new Ref(nodeLink.home, ref), watcher, target: actor });
     }
-    line.spawned(request, 0, pid.id, "normal");
+    nodeLink.spawned(request, 0, pid.id, "normal");
   }
 
   /** Ends a local actor when the session with its owner ends. */
@@ -350,25 +350,25 @@ export class Spawner {
   }
 
   /** Handles a SPAWNED of another node. */
-  answered(line: Outbound, request: number, status: number, id: number): void {
+  answered(nodeLink: Outbound, request: number, status: number, id: number): void {
     const pending = this.#pending.get(request);
-    if (pending?.line !== line) return;
+    if (pending?.nodeLink !== nodeLink) return;
     this.#pending.delete(request);
     const { from, flags, ref } = pending;
     if (status !== 0) {
       const code = (SPAWN_STATUS[status] ?? "refused") as SpawnFailure;
       return pending.fail(code, WORDS[code] ?? code);
     }
-    if (pending.isOver) return line.exitSignal(this.#system.pid, id, "kill");
-    if (flags & SPAWN_FLAG.LINK) tie(from, line.distant(id));
-    if (ref !== undefined) watch({ ref, watcher: from, target: line.distant(id) });
-    pending.done(line.pid(id));
+    if (pending.isOver) return nodeLink.exitSignal(this.#system.pid, id, "kill");
+    if (flags & SPAWN_FLAG.LINK) tie(from, nodeLink.remoteActor(id));
+    if (ref !== undefined) watch({ ref, watcher: from, target: nodeLink.remoteActor(id) });
+    pending.done(nodeLink.pid(id));
   }
 
   /** A session has ended. */
-  lost(line: Outbound): void {
+  lost(nodeLink: Outbound): void {
     for (const [request, pending] of this.#pending) {
-      if (pending.line !== line) continue;
+      if (pending.nodeLink !== nodeLink) continue;
       this.#pending.delete(request);
       pending.fail("noconnection", "the session with it was lost");
     }
@@ -382,9 +382,9 @@ export class Spawner {
     }
   }
 
-  #refuse(line: Outbound, request: number, why: SpawnFailure): void {
+  #refuse(nodeLink: Outbound, request: number, why: SpawnFailure): void {
     const status = (SPAWN_STATUS as readonly string[]).indexOf(why);
-    line.spawned(request, status, 0, "normal");
+    nodeLink.spawned(request, status, 0, "normal");
   }
 }
 

@@ -238,12 +238,12 @@ export class Observation implements Sys {
     try {
       const to = { name: QUESTION_NAME, node: there };
       // From the program outside of actors, whatever runs now: a failure must not end it.
-      const { outsider } = this.#system;
+      const { externalCaller } = this.#system;
       answer = await this.#system.call<unknown, QuestionAnswer>(
         to,
         { $observe: method, args },
         { timeout },
-        outsider,
+        externalCaller,
       );
     } catch (error) {
       throw unanswered(error, there);
@@ -357,8 +357,8 @@ export class Observation implements Sys {
     const children = this.#system.childrenOf(actor.pid as Pid);
     if (children !== undefined) return describe(children);
     const to = actor.pid as unknown as Pid<Call<unknown, unknown>>;
-    const { outsider } = this.#system;
-    const state = this.#system.call(to, { $state: "get" }, { timeout: 2_000 }, outsider);
+    const { externalCaller } = this.#system;
+    const state = this.#system.call(to, { $state: "get" }, { timeout: 2_000 }, externalCaller);
     try {
       return describe(await state);
     } catch (error) {

@@ -59,10 +59,10 @@ export class ChildLifecycle {
     const child = this.#running.get(pid as Pid);
     if (child !== undefined || pid.home.local) return child;
     // Another pid object may identify the same actor, for example one received from a third node.
-    const cell = this.system.who(pid);
-    if (typeof cell === "string") return undefined;
-    cell.released();
-    return this.#running.get(cell.pid as Pid);
+    const actorRef = this.system.who(pid);
+    if (typeof actorRef === "string") return undefined;
+    actorRef.released();
+    return this.#running.get(actorRef.pid as Pid);
   }
 
   /**
@@ -177,7 +177,7 @@ export class ChildLifecycle {
     }
     const { reason } = down as Down;
     this.ended(child, reason);
-    this.#tellStop(child, late, lastWord(self, pid) ?? reason);
+    this.#reportStop(child, late, lastWord(self, pid) ?? reason);
   }
 
   /**
@@ -212,22 +212,22 @@ export class ChildLifecycle {
         this.ended(child, message.reason);
         const late = child.spec.shutdown !== Infinity &&
           system.now() - began >= graceMs(child) && message.reason === "killed";
-        this.#tellStop(child, late, reason);
+        this.#reportStop(child, late, reason);
       }
     }
   }
 
-  #tellStop(child: Child, late: boolean, reason: ExitReason): void {
+  #reportStop(child: Child, late: boolean, reason: ExitReason): void {
     const { shutdown } = child.spec;
     if (shutdown !== "brutalKill" && late) {
-      this.tell(child, reason, `none: it was killed, having had ${shutdown} ms to stop`);
+      this.report(child, reason, `none: it was killed, having had ${shutdown} ms to stop`);
     } else if (!isNormal(reason) && !(shutdown === "brutalKill" && reason === "killed")) {
-      this.tell(child, reason, "none: it was to stop in any case");
+      this.report(child, reason, "none: it was to stop in any case");
     }
   }
 
   /** Reports that a child has exited or could not be started. */
-  tell(child: Child, reason: ExitReason, next: string, ended = true): void {
+  report(child: Child, reason: ExitReason, next: string, ended = true): void {
     const { events } = this.system;
     if (!events.has("restart")) return;
     const where = child.spec.remote && child.node !== undefined ? ` (node ${child.node})` : "";
@@ -243,7 +243,7 @@ export class ChildLifecycle {
   }
 
   /** Emits that a child has exceeded its own restart limit. */
-  tellGivenUp(child: Child, reason: ExitReason): void {
+  reportGivenUp(child: Child, reason: ExitReason): void {
     const { events } = this.system;
     if (!events.has("givenup")) return;
     const restarts = child.limit!.count;

@@ -213,16 +213,16 @@ export class RemoteChildren {
   }
 
   #sessionWith(node: string): object | undefined {
-    return this.#system.signals.remote?.lineTo(node);
+    return this.#system.signals.remote?.nodeLink(node);
   }
 }
 
 /** Returns the reason in the exit signal of the link: the true one if the actor had exited before. */
 export function lastWord(self: Self, pid: Pid): ExitReason | undefined {
   let reason: ExitReason | undefined;
-  const cell = actorRefOf(self.pid);
+  const actorRef = actorRefOf(self.pid);
   const isHis = (message: unknown): boolean => message instanceof Exit && message.from === pid;
-  for (let word = cell?.take(isHis); word; word = cell!.take(isHis)) {
+  for (let word = actorRef?.take(isHis); word; word = actorRef!.take(isHis)) {
     reason ??= (word.message as Exit).reason;
   }
   return reason;

@@ -136,7 +136,7 @@ export abstract class SupervisorBase<Request extends { readonly $child: string }
       if (away !== undefined) return this.#moved(child, reason, away === "surely");
       return this.#again(child, reason, this.lifecycle.system.now() - child.startedAt);
     }
-    if (!isNormal(reason)) this.lifecycle.tell(child, reason, "none: it is temporary");
+    if (!isNormal(reason)) this.lifecycle.report(child, reason, "none: it is temporary");
     return this.over(child);
   }
 
@@ -147,13 +147,13 @@ export abstract class SupervisorBase<Request extends { readonly $child: string }
     const ended = failed ? "its start failed" : "it ended";
     if (!this.#allows(child)) {
       if (child.limit !== undefined) return this.#giveUp(child, reason, ended, !failed);
-      this.lifecycle.tell(child, reason, `${ended} once too often: the supervisor ends`, !failed);
+      this.lifecycle.report(child, reason, `${ended} once too often: the supervisor ends`, !failed);
       return "shutdown";
     }
     const pause = nextPause(child, upMs ?? 0, system.chance());
     const when = pause > 0 ? ` in ${Math.round(pause)} ms` : "";
     const next = `${failed ? "its start is tried again" : "restarts"}${when}`;
-    this.lifecycle.tell(child, reason, next, !failed);
+    this.lifecycle.report(child, reason, next, !failed);
     return await this.#restart(child, pause, failed);
   }
 
@@ -161,7 +161,7 @@ export abstract class SupervisorBase<Request extends { readonly $child: string }
    * Handles a child whose node is gone, which does not count: it waits, or runs on another node.
    */
   async #moved(child: Child, reason: ExitReason, surely: boolean): Promise<Ending> {
-    this.lifecycle.tell(child, reason, awayWords(child, surely));
+    this.lifecycle.report(child, reason, awayWords(child, surely));
     const end = await this.#restart(child, 0, false);
     if (end !== undefined || surely || child.pid === undefined) return end;
     // Its node is connected: the exit counts like any other.
@@ -179,8 +179,8 @@ export abstract class SupervisorBase<Request extends { readonly $child: string }
   /** Gives up a child that has exceeded its own limit. */
   #giveUp(child: Child, reason: ExitReason, ended: string, didRun: boolean): Ending {
     child.restarting = child.waiting = false;
-    this.lifecycle.tell(child, reason, `${ended} once too often: it is given up`, didRun);
-    this.lifecycle.tellGivenUp(child, reason);
+    this.lifecycle.report(child, reason, `${ended} once too often: it is given up`, didRun);
+    this.lifecycle.reportGivenUp(child, reason);
     return this.over(child);
   }
 

@@ -30,7 +30,7 @@ import {
   WebSocketConnection,
 } from "./connection.ts";
 import { DeflatePool } from "./deflate.ts";
-import { incarnate } from "./connection_actor.ts";
+import { connectionActors } from "./connection_actor.ts";
 import { isToken } from "./handshake.ts";
 import { Masker } from "./masker.ts";
 import {
@@ -254,7 +254,7 @@ class WebSocketClient<Data> implements Client<Data> {
       sendMs: limits.sendMs,
       deflate: limits.deflate && new DeflatePool(limits.deflate),
       masker: new Masker(host.random),
-      embody: system && incarnate(system, undefined),
+      createActor: system && connectionActors(system, undefined),
       silence: limits.idleMs === 0
         ? undefined
         : { quietMs: limits.idleMs / 2, deadlineMs: limits.idleMs },

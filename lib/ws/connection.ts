@@ -32,8 +32,8 @@ import { checkBytes, FrameDecoder, OPCODES, type Role, type Rule, RULES } from "
 import { HELD_BYTES_MAX, HeldFrames } from "./held_frames.ts";
 import type { Masker } from "./masker.ts";
 import { MessageReader, type MessageSink } from "./message.ts";
-import { Outbox, type SendResult } from "./outbox.ts";
-import type { ConnectionActor, Incarnate } from "./connection_actor.ts";
+import { ConnectionOutbox, type SendResult } from "./outbox.ts";
+import type { ConnectionActor, CreateConnectionActor } from "./connection_actor.ts";
 import type { Member, Rooms, RoomTerms } from "./rooms.ts";
 import { type Scratch, SCRATCH_BYTES } from "./scratch.ts";
 
@@ -158,7 +158,7 @@ export interface ConnectionTerms<Data> {
   readonly tickMs: number;
   now(): number;
   /** Creates the actors of connections; `undefined` without a node. */
-  readonly embody: Incarnate | undefined;
+  readonly createActor: CreateConnectionActor | undefined;
   /** Calls a task at the end of this turn. */
   later(task: () => void): void;
   /** Calls a task after other sockets were handled. */
@@ -188,7 +188,7 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
 
   readonly #terms: ConnectionTerms<Data>;
   readonly #stream: Stream;
-  readonly #outlet: Outbox;
+  readonly #outbox: ConnectionOutbox;
   readonly #decoder: FrameDecoder;
   readonly #reader: MessageReader;
   /** Its share of the memory for incomplete messages. */
@@ -197,7 +197,7 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
   readonly #deflate: Deflate | undefined;
   readonly #backpressure: Backpressure;
   /** The actor, once it was requested. */
-  #embodiment: ConnectionActor | undefined;
+  #actor: ConnectionActor | undefined;
   #state: ConnectionState = "open";
   /** Whether decoding is suspended: a handler's promise is pending, or others have their turn. */
   #waiting = false;
@@ -233,7 +233,7 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
     this.#stream = stream;
     this.#deflate = settled.deflate && new Deflate(terms.deflate!, settled.deflate, terms.role);
     this.#backpressure = settled.backpressure ?? terms.backpressure;
-    this.#outlet = new Outbox(
+    this.#outbox = new ConnectionOutbox(
       stream,
       terms.output,
       this.#backpressure,
@@ -261,11 +261,11 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
   }
 
   get pid(): Pid<unknown> | undefined {
-    return this.#embody()?.pid;
+    return this.#createActor()?.pid;
   }
 
   get self(): Self | undefined {
-    return this.#embody()?.self;
+    return this.#createActor()?.self;
   }
 
   get state(): ConnectionState {
@@ -291,7 +291,7 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
   send(data: string | Uint8Array): SendResult {
     if (this.#state !== "open") return "closed";
     this.#terms.rooms.settle(this);
-    return this.#judge(this.#outlet.message(data), this.#backpressure);
+    return this.#judge(this.#outbox.message(data), this.#backpressure);
   }
 
   ping(payload: string | Uint8Array = ""): SendResult {
@@ -301,7 +301,7 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
     }
     if (this.#state !== "open") return "closed";
     this.#terms.rooms.settle(this);
-    return this.#outlet.ping(bytes);
+    return this.#outbox.ping(bytes);
   }
 
   close(code: number = CLOSE_CODES.normal, reason: string = ""): void {
@@ -325,7 +325,7 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
     if (this.#state !== "open") return;
     this.#deflate?.shared();
     const limits = completeBackpressure(room.backpressure, this.#backpressure);
-    this.#judge(this.#outlet.frames(frames, limits, room.name), limits);
+    this.#judge(this.#outbox.frames(frames, limits, room.name), limits);
   }
 
   /** Called periodically: pings the peer, and ends the connection of a silent or slow one. */
@@ -352,7 +352,7 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
   /** Ends a closing connection that makes no progress. Returns true if nothing else is to be done. */
   #isOver(now: number): boolean {
     const { unsent } = this.#stream;
-    const { departed } = this.#outlet;
+    const { departed } = this.#outbox;
     if (departed > this.#departed && !this.#hasAll) {
       this.#departed = departed;
       this.#hasAll = unsent === 0;
@@ -423,7 +423,7 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
     this.#aheadWork += CONTROL_WORK;
     if (opcode === OPCODES.pong) return true;
     if (opcode === OPCODES.ping) {
-      if (this.#state === "open") this.#outlet.pong(payload);
+      if (this.#state === "open") this.#outbox.pong(payload);
       return true;
     }
     if (opcode !== OPCODES.close || !parseClose(payload).ok) return false;
@@ -434,7 +434,7 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
 
   /** All waiting bytes were sent. */
   drained(): void {
-    if (this.#outlet.drained()) this.#run("drain", () => this.#terms.handlers.drain?.(this));
+    if (this.#outbox.drained()) this.#run("drain", () => this.#terms.handlers.drain?.(this));
   }
 
   /** The peer will send no more. */
@@ -472,7 +472,7 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
     const reason = broken ? end.message : this.#endReason;
     this.#run("close", () => this.#terms.handlers.close?.(this, this.#endCode, reason));
     this.#deflate?.close();
-    this.#embodiment?.die(this.#fault ?? { shutdown: { code: this.#endCode, reason } });
+    this.#actor?.die(this.#fault ?? { shutdown: { code: this.#endCode, reason } });
     this.#terms.ended(this);
   }
 
@@ -495,7 +495,7 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
   }
 
   control(opcode: number, payload: Uint8Array): Rule | undefined {
-    if (opcode === OPCODES.ping && this.#state === "open") this.#outlet.pong(payload);
+    if (opcode === OPCODES.ping && this.#state === "open") this.#outbox.pong(payload);
     if (opcode !== OPCODES.close) return undefined;
     const frame = parseClose(payload);
     if (!frame.ok) return frame.rule;
@@ -596,9 +596,9 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
 
   // The actor.
 
-  #embody(): ConnectionActor | undefined {
-    if (this.#embodiment === undefined && this.#state !== "closed") {
-      this.#embodiment = this.#terms.embody?.({
+  #createActor(): ConnectionActor | undefined {
+    if (this.#actor === undefined && this.#state !== "closed") {
+      this.#actor = this.#terms.createActor?.({
         message: (message) => this.#terms.handlers.info?.(this, message),
         ended: (orderly) => {
           if (orderly) this.#giveUp(CLOSE_CODES.goingAway, "the actor has ended");
@@ -606,7 +606,7 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
         },
       });
     }
-    return this.#embodiment;
+    return this.#actor;
   }
 
   // Transitions from open to closing.
@@ -623,8 +623,8 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
   #sayGoodbye(code: number, reason: string): void {
     if (this.#state !== "open") return;
     this.#beginClosing();
-    this.#outlet.finish();
-    this.#outlet.control(OPCODES.close, buildClose(code, reason));
+    this.#outbox.finish();
+    this.#outbox.control(OPCODES.close, buildClose(code, reason));
   }
 
   #beginClosing(): void {
@@ -639,7 +639,7 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
   #close(stallMs: number): void {
     this.#state = "closing";
     this.#stallMs = stallMs;
-    this.#departed = this.#outlet.departed;
+    this.#departed = this.#outbox.departed;
     this.#deadline = this.#terms.now() +
       (this.#stream.unsent > 0 ? stallMs : this.#terms.closeTimeoutMs);
     this.#abortion?.abort(closed());
@@ -653,7 +653,7 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
     this.#close(this.#terms.closeTimeoutMs);
     this.#endCode = CLOSE_CODES.tryAgainLater;
     this.#endReason = "over backpressureLimit";
-    this.#outlet.control(OPCODES.close, buildClose(this.#endCode, this.#endReason));
+    this.#outbox.control(OPCODES.close, buildClose(this.#endCode, this.#endReason));
     // Not within this call: a broadcast may be in progress.
     this.#terms.later(() => {
       this.#terms.rooms.leaveAll(this);

@@ -23,15 +23,18 @@ export interface ConnectionActorOwner {
 }
 
 /** Makes actors of connections; `undefined` when there is no more room for actors. */
-export type Incarnate = (soul: ConnectionActorOwner) => ConnectionActor | undefined;
+export type CreateConnectionActor = (owner: ConnectionActorOwner) => ConnectionActor | undefined;
 
 /** Returns a function that creates the actors of connections, with this limit of their mailboxes. */
-export function incarnate(system: System, mailbox: SpawnOptions["mailbox"]): Incarnate {
-  return (soul) => {
-    const pid: Pid<unknown> = system.spawn(undefined, { mailbox }, connection, [soul]);
-    const cell = actorRefOf(pid);
+export function connectionActors(
+  system: System,
+  mailbox: SpawnOptions["mailbox"],
+): CreateConnectionActor {
+  return (owner) => {
+    const pid: Pid<unknown> = system.spawn(undefined, { mailbox }, connection, [owner]);
+    const actorRef = actorRefOf(pid);
     // A stopped system spawns no actor.
-    return cell === undefined ? undefined : new ConnectionActor(pid, cell, soul);
+    return actorRef === undefined ? undefined : new ConnectionActor(pid, actorRef, owner);
   };
 }
 
@@ -42,38 +45,38 @@ export class ConnectionActor implements Chained {
   readonly pid: Pid<unknown>;
   /** The actor's `self`. */
   readonly self: Self;
-  readonly #cell: ActorRef;
-  readonly #soul: ConnectionActorOwner;
+  readonly #actorRef: ActorRef;
+  readonly #owner: ConnectionActorOwner;
   #dead = false;
 
-  constructor(pid: Pid<unknown>, cell: ActorRef, soul: ConnectionActorOwner) {
+  constructor(pid: Pid<unknown>, actorRef: ActorRef, owner: ConnectionActorOwner) {
     this.pid = pid;
-    this.#soul = soul;
-    this.#cell = cell;
-    this.self = cell as unknown as Self;
-    attach(this, cell);
+    this.#owner = owner;
+    this.#actorRef = actorRef;
+    this.self = actorRef as unknown as Self;
+    attach(this, actorRef);
   }
 
   /** The socket has closed. */
   die(reason: ExitReason): void {
     if (this.#dead) return;
     this.#dead = true;
-    detach(this, this.#cell);
-    this.#cell.end(reason);
+    detach(this, this.#actorRef);
+    this.#actorRef.end(reason);
   }
 
   /** Called by the actor when it has ended. */
   drop(reason: ExitReason): void {
     if (this.#dead) return;
     this.#dead = true;
-    this.#soul.ended(isNormal(reason));
+    this.#owner.ended(isNormal(reason));
   }
 }
 
 /** The body of the actor; its name is used in crash reports. */
 function connection(
   _self: Self<unknown>,
-  soul: ConnectionActorOwner,
+  owner: ConnectionActorOwner,
 ): (message: unknown) => unknown {
-  return (message) => soul.message(message);
+  return (message) => owner.message(message);
 }

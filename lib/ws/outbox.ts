@@ -35,7 +35,7 @@ export type SendResult =
   | "closed";
 
 /** Queues frames for one stream. */
-export class Outbox {
+export class ConnectionOutbox {
   readonly #stream: Stream;
   readonly #scratch: Scratch;
   readonly #limits: Backpressure;

@@ -20,7 +20,7 @@ import { ClientCounts } from "./client_counts.ts";
 import { checkCloseCode, CLOSE_CODES } from "./close.ts";
 import { type ConnectionTerms, WebSocketConnection } from "./connection.ts";
 import { DeflatePool } from "./deflate.ts";
-import { incarnate } from "./connection_actor.ts";
+import { connectionActors } from "./connection_actor.ts";
 import { HttpDate } from "./http_date.ts";
 import { RequestOrigins } from "./http_request.ts";
 import {
@@ -182,7 +182,7 @@ class WebSocketServer<Data> implements Server {
       payloadBytesMax: limits.payloadBytesMax,
       incomplete: new ReceiveBudget(Math.max(INCOMPLETE_BYTES_MAX, limits.payloadBytesMax)),
       backpressure: limits.backpressure,
-      embody: system && incarnate(system, options.mailbox),
+      createActor: system && connectionActors(system, options.mailbox),
       closeTimeoutMs: limits.closeTimeoutMs,
       sendMs: limits.sendMs,
       deflate,

@@ -298,7 +298,7 @@ export class Scene {
     const key = `${this.#number} ${label}`;
     const { system } = this;
     const there = { node, fn: "puppet" };
-    const pid = await system.spawnAt<unknown>(system.outsider, there, false, undefined, [
+    const pid = await system.spawnAt<unknown>(system.externalCaller, there, false, undefined, [
       key,
       trap,
     ]);

@@ -439,7 +439,7 @@ test("Global.register: an actor of another node; the name goes with it, and with
     await town.meet();
     const nodes = [a!, b!, c!];
     const away = idle(b!);
-    const kept = (): number => a!.system.outsider.monitors?.size ?? 0;
+    const kept = (): number => a!.system.externalCaller.monitors?.size ?? 0;
     for (let i = 0; i < 3; i++) {
       await c!.global.register("post", away);
       await until("it is known here", () => a!.global.whereis("post") !== undefined);
@@ -645,7 +645,7 @@ test("Global: a clock far ahead stops no other: later stamps are later, to the l
 test("Global: a node has so many names and no more; a peer that says it has more is shown out", async () => {
   await withTown(2, async (town, a, b) => {
     await town.meet();
-    const line = a!.remote.lineTo(b!.name)!;
+    const line = a!.remote.nodeLink(b!.name)!;
     const registry = new Registry(a!.system, a!.events, () => 1, 2);
     const global = new Global(a!.system, registry);
     const pid = idle(a!);
@@ -684,7 +684,7 @@ test("Global: the rows begin with the public layout, byte for byte", async () =>
   await withTown(2, async (town, a, b) => {
     await town.meet();
     const rows: string[] = [];
-    const line = a!.remote.lineTo(b!.name)!;
+    const line = a!.remote.nodeLink(b!.name)!;
     const { row } = line;
     line.row = (tag: number, body: Uint8Array) => {
       rows.push(`${tag.toString(16)} ${hex(body)}`);
@@ -702,7 +702,7 @@ test("Global: the rows begin with the public layout, byte for byte", async () =>
     await a!.global.register("ab", pid);
     rows.length = 0;
     a!.registry.up(line);
-    assertEquals(a!.registry.tell(line), false);
+    assertEquals(a!.registry.sendMore(line), false);
     assert(rows[0]!.startsWith(`1d 0100000002006162${id}${owner}`), rows[0]);
     assertEquals(rows[0]!.length, `1d 0100000002006162${id}${owner}`.length + 16);
     assertEquals(rows.slice(1), ["1d 00000000"]);
@@ -712,7 +712,7 @@ test("Global: the rows begin with the public layout, byte for byte", async () =>
 test("Global: what comes over a session that is not up is nothing, and to be told twice is to be told once", async () => {
   await withTown(2, async (town, a, b) => {
     await town.meet();
-    const line = a!.remote.lineTo(b!.name)!;
+    const line = a!.remote.nodeLink(b!.name)!;
     const sent: number[] = [];
     line.row = (tag: number) => void sent.push(tag);
     const registry = new Registry(a!.system, a!.events, () => 1);
@@ -723,7 +723,7 @@ test("Global: what comes over a session that is not up is nothing, and to be tol
       assertEquals(registry.registering(line, row), undefined);
       assertEquals(registry.sync(line, list), undefined);
       assertEquals(registry.unregistering(line, new Writer().text16("x").done()), undefined);
-      assertEquals([registry.tell(line), registry.down(line)], [false, undefined]);
+      assertEquals([registry.sendMore(line), registry.down(line)], [false, undefined]);
       assertEquals([global.names(), sent.splice(0)], [[], []]);
     };
     nothing();
@@ -731,7 +731,7 @@ test("Global: what comes over a session that is not up is nothing, and to be tol
     registry.up(line);
     void global.register("own", idle(a!));
     sent.length = 0;
-    assertEquals([registry.tell(line), registry.tell(line)], [false, false]);
+    assertEquals([registry.sendMore(line), registry.sendMore(line)], [false, false]);
     assertEquals(sent.splice(0), [TAG.GLOBAL_SYNC]);
     // A session that is lost has no more to tell.
     const synced = registry.synced(b!.name);
@@ -766,7 +766,7 @@ test("Global.singleton: a name that is none, or too long for its lock", async ()
 test("Global.register: each stamp is later than all that are known, though the clock stands still", async () => {
   await withTown(2, async (town, a, b) => {
     await town.meet();
-    const line = a!.remote.lineTo(b!.name)!;
+    const line = a!.remote.nodeLink(b!.name)!;
     const stamps: number[] = [];
     line.row = (_: number, body: Uint8Array) => {
       // Behind it is the request.

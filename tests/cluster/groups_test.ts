@@ -207,7 +207,7 @@ test("Groups: a long list is told in portions, while actors join and leave, and 
 test("Groups: a node has so many memberships and no more; who leaves makes room", async () => {
   await withTown(2, async (town, a, b) => {
     await town.meet();
-    const line = a!.remote.lineTo(b!.name)!;
+    const line = a!.remote.nodeLink(b!.name)!;
     const table = new GroupTable(a!.system, 3);
     const [x, y] = [idle(a!), idle(a!)];
     for (const pid of [x, x, y]) table.join("s", "g", pid);
@@ -238,21 +238,21 @@ test("Groups: a node has so many memberships and no more; who leaves makes room"
 test("Groups: what comes over a session that is not up is nothing, and no news is not told", async () => {
   await withTown(2, async (town, a, b) => {
     await town.meet();
-    const line = a!.remote.lineTo(b!.name)!;
+    const line = a!.remote.nodeLink(b!.name)!;
     const sent: number[] = [];
     line.row = (tag: number) => void sent.push(tag);
     const table = new GroupTable(a!.system);
     const row = new Writer().u32(1).text16("s").text16("g").u64(7n).done();
     const nothing = (): void => {
       assertEquals([table.joining(line, row), table.leaving(line, row)], [undefined, undefined]);
-      assertEquals([table.tell(line), table.down(line)], [false, undefined]);
+      assertEquals([table.sendMore(line), table.down(line)], [false, undefined]);
       assertEquals([table.names("s"), sent.splice(0)], [[], []]);
     };
     nothing();
     table.up(line);
     const pid = idle(a!);
     table.join("s", "own", pid);
-    assertEquals([table.tell(line), sent.splice(0)], [false, [TAG.GROUP_JOIN]]);
+    assertEquals([table.sendMore(line), sent.splice(0)], [false, [TAG.GROUP_JOIN]]);
     const log: GroupChange[] = [];
     const watcher = scribe<GroupChange>(a!, log);
     table.monitor("s", "own", watcher);
@@ -262,7 +262,7 @@ test("Groups: what comes over a session that is not up is nothing, and no news i
     assertEquals([table.names("s"), log.length], [["own"], 1]);
     // A session that comes up later is told of what there is, once.
     table.up(line);
-    assertEquals([table.tell(line), table.tell(line)], [false, false]);
+    assertEquals([table.sendMore(line), table.sendMore(line)], [false, false]);
     assertEquals(sent.splice(0), [TAG.GROUP_JOIN]);
     table.down(line);
     table.leave("s", "own", pid);
@@ -273,7 +273,7 @@ test("Groups: what comes over a session that is not up is nothing, and no news i
 test("GroupTable, Registry: the end of a session that another has replaced takes nothing along", async () => {
   await withTown(2, async (town, a, b) => {
     await town.meet();
-    const later = a!.remote.lineTo(b!.name)!;
+    const later = a!.remote.nodeLink(b!.name)!;
     const earlier = Object.create(later) as typeof later;
     const table = new GroupTable(a!.system);
     const registry = new Registry(a!.system, a!.events, () => 1);

@@ -327,7 +327,7 @@ test("Global.singleton: who cannot have the lock that nobody here has, does not 
     const census = new Census();
     await a.global.singleton("clock", census.child(a));
     await b.global.singleton("clock", census.child(b));
-    const line = b.remote.lineTo(c.name)!;
+    const line = b.remote.nodeLink(c.name)!;
     const { row } = line;
     let asked = 0;
     line.row = (tag: number, body: Uint8Array) => {

@@ -16,7 +16,7 @@ import {
   isKey,
   KEY_BYTES_MAX,
   LIST_COUNT_MAX,
-  type PeerLine,
+  type PeerLink,
   readMembers,
   readRegister,
   readRegistered,
@@ -40,7 +40,7 @@ import { test } from "../kit/test.ts";
 const ROUNDS = fuzzCount(10_000);
 
 /** A session with a node, in which it knows three nodes by index. */
-class Line implements PeerLine {
+class Line implements PeerLink {
   readonly home: Home;
   readonly rows: (readonly [tag: number, body: Uint8Array])[] = [];
   readonly #others: Home[];
@@ -121,7 +121,7 @@ function assertKey(text: string): void {
 /** Dispatches a message about names or groups as a session does. Returns the rule that it broke. */
 function handled(
   replicas: Replicas,
-  line: PeerLine,
+  line: PeerLink,
   tag: number,
   body: Uint8Array,
 ): string | undefined {

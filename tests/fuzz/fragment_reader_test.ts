@@ -16,7 +16,7 @@ import { Arriving, FragmentReader, MESSAGE_BYTES_MAX } from "../../lib/mesh/frag
 import { encodeFrame, FRAME_BYTES_MAX, FrameReader } from "../../lib/mesh/frame.ts";
 import { HoldbackQueue } from "../../lib/mesh/holdback_queue.ts";
 import { TAG } from "../../lib/mesh/message.ts";
-import { Outbox } from "../../lib/mesh/outbox.ts";
+import { SessionOutbox } from "../../lib/mesh/outbox.ts";
 import { IGNORE, type Stream } from "../../lib/host/stream.ts";
 import { fuzzCount, rounds } from "../kit/fuzz.ts";
 import { test } from "../kit/test.ts";
@@ -95,11 +95,11 @@ class Slow implements Stream {
 
 const ROW = 0x77;
 
-test("Outbox to HoldbackQueue: all that was not dropped comes, whole, and in order for each addressee", () => {
+test("SessionOutbox to HoldbackQueue: all that was not dropped comes, whole, and in order for each addressee", () => {
   rounds(FRAMES / 250, (random) => {
     const stream = new Slow();
     let tasks: (() => void)[] = [];
-    const outbox = new Outbox(
+    const outbox = new SessionOutbox(
       stream,
       {
         bytesMax: [200_000, 4 << 20][random.below(2)]!,

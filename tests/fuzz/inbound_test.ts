@@ -146,7 +146,7 @@ function session(random: SeededRandom): number {
       // Calls of those there hang no more; nor do its own.
       assertEquals(actor.chain, undefined, `${actor.pid}: something hangs`);
     }
-    assertEquals([side.system.wheel.size, side.system.outsider.chain], [0, undefined]);
+    assertEquals([side.system.wheel.size, side.system.externalCaller.chain], [0, undefined]);
   }
   return taken;
 }

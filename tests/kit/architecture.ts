@@ -238,9 +238,6 @@ const OLD_FILE_NAMES = new Set([
   ...["waiters"],
 ]);
 
-/** Class names that `lib/mesh` and `lib/ws`, which do not know each other, may both declare. */
-const TWIN_CLASSES = new Set(["Outbox"]);
-
 /** Returns a line for each class name that is declared twice and each file with an old name. */
 export function nameProblems(files: readonly Source[]): string[] {
   const classes = new Map<string, string>();
@@ -251,7 +248,6 @@ export function nameProblems(files: readonly Source[]): string[] {
     for (const found of bare.matchAll(/^(?:export )?(?:abstract )?class (\w+)/gm)) {
       const at = `${path}:${lineAt(bare, found.index)}: class ${found[1]}`;
       const before = classes.get(found[1]!);
-      if (TWIN_CLASSES.has(found[1]!)) continue;
       if (before !== undefined) problems.push(`${at}, and ${before}`);
       else classes.set(found[1]!, at);
     }

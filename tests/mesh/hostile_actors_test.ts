@@ -55,7 +55,7 @@ async function withHostile(body: (scene: Scene) => Promise<void>): Promise<void>
   await withNodes(async (start) => {
     const [a, b] = await cluster(start, 2) as [TestNode, TestNode];
     const [near, far] = [puppet(a, "near"), puppet(b, "far")];
-    const farPid = a.remote.lineTo(b.name)!.pid(far.pid.id);
+    const farPid = a.remote.nodeLink(b.name)!.pid(far.pid.id);
     near.link(farPid);
     near.monitor(farPid);
     far.monitor({ name: "near", node: a.name });
@@ -72,13 +72,13 @@ async function withHostile(body: (scene: Scene) => Promise<void>): Promise<void>
     // What is between others is as it was.
     assertEquals([near.links?.size, near.monitors?.size, near.watchers?.size], [1, 1, 1]);
     assertEquals([far.links?.size, far.watchers?.size, far.monitors?.size], [1, 1, 1]);
-    assertEquals([a.system.size, a.system.outsider.chain], [size, undefined]);
+    assertEquals([a.system.size, a.system.externalCaller.chain], [size, undefined]);
     assertEquals([a, b].map(({ told }) => told.filter((line) => /down/.test(line)).length), [1, 0]);
     (far.peek()[0] as { reply(value: string): void }).reply("yes");
     assertEquals(await call, "yes");
     near.end("done");
     await until("the ends are told", () => far.length === 3);
-    assertEquals(a.remote.lineTo(b.name)!.kept, 0);
+    assertEquals(a.remote.nodeLink(b.name)!.kept, 0);
   });
 }
 
@@ -130,7 +130,7 @@ stormTest(
   ({ near }) => many(100_000, (i) => encodeFrame(TAG.MONITOR, row([from(1), to(near.pid.id), i]))),
   ({ near, a, raw }) => {
     assertEquals([raw.isOver, near.watchers?.size], [false, 100_001]);
-    assertEquals(a.remote.lineTo(HOSTILE)!.kept, 1);
+    assertEquals(a.remote.nodeLink(HOSTILE)!.kept, 1);
   },
 );
 
@@ -140,7 +140,7 @@ stormTest(
     many(100_000, (i) => encodeFrame(TAG.MONITOR_NAMED, row([from(i)], named("near"), row([i])))),
   ({ near, a, raw }) => {
     assertEquals([raw.isOver, near.watchers?.size], [false, 100_001]);
-    assertEquals(a.remote.lineTo(HOSTILE)!.kept, 100_000);
+    assertEquals(a.remote.nodeLink(HOSTILE)!.kept, 100_000);
   },
 );
 
@@ -154,7 +154,7 @@ stormTest(
       )),
   ({ near, a, raw }) => {
     assertEquals([raw.isOver, near.links?.size, near.length], [false, 1, 0]);
-    assertEquals(a.remote.lineTo(HOSTILE)!.kept, 0);
+    assertEquals(a.remote.nodeLink(HOSTILE)!.kept, 0);
   },
 );
 
@@ -194,7 +194,7 @@ stormTest(
     }),
   async ({ a, raw }) => {
     assertEquals(raw.isOver, false);
-    assertEquals(a.remote.lineTo(HOSTILE)!.kept, 0);
+    assertEquals(a.remote.nodeLink(HOSTILE)!.kept, 0);
     const answers = (): number => raw.tags.filter((tag) => ANSWERS.includes(tag)).length;
     await until("all are answered", () => answers() === 100_000);
   },
@@ -242,7 +242,7 @@ stormTest(
   },
   ({ near, raw, a }) => {
     assertEquals([raw.isOver, near.length, near.isAlive], [false, 0, true]);
-    assertEquals(a.remote.lineTo(HOSTILE)!.kept, 0);
+    assertEquals(a.remote.nodeLink(HOSTILE)!.kept, 0);
   },
 );
 
@@ -303,14 +303,14 @@ test("A node that a hostile peer has it spawn on gives up no more than what it e
     await untilRead(scene);
     const answers = raw.frames.filter(({ tag }) => tag === TAG.SPAWNED).map(({ body }) => body[8]);
     assertEquals(answers, [1, 2, 1, 1, 1, 1, 1]);
-    assertEquals([a.system.size, a.remote.lineTo(HOSTILE)!.kept], [size, 0]);
+    assertEquals([a.system.size, a.remote.nodeLink(HOSTILE)!.kept], [size, 0]);
     spawner.unexpose("for b");
   });
 });
 
 test("A peer that answers no spawn and no call costs what was asked of it, until its session is over", async () => {
   await withHostile(async ({ raw, a, near }) => {
-    const line = a.remote.lineTo(HOSTILE)!;
+    const line = a.remote.nodeLink(HOSTILE)!;
     const there = { node: HOSTILE, fn: "any", timeout: 60_000 };
     const pending = Array.from({ length: 1000 }, () => near.spawnLink(there) as Promise<Pid>);
     const calls = Array.from({ length: 1000 }, () => near.call(line.pid(1) as never, 1));
@@ -331,13 +331,13 @@ test("A member with two lives at once has one session: the later one's, without 
     raw.send(TAG.LINK, row([from(1), to(near.pid.id)]));
     raw.send(TAG.MONITOR, row([from(1), to(near.pid.id), 1]));
     await until("it is bound", () => near.links?.size === 2);
-    const line = a.remote.lineTo(HOSTILE)!;
+    const line = a.remote.nodeLink(HOSTILE)!;
     const again = await joinAs(HOSTILE, a.name, 2_000_000_000);
     await until("the earlier one is cut", () => raw.isOver);
     assertEquals([line.kept, line.isOpen, near.links?.size], [0, false, 1]);
     assertEquals(near.length, 1);
     near.discard(() => true);
-    assert(a.remote.lineTo(HOSTILE) !== line);
+    assert(a.remote.nodeLink(HOSTILE) !== line);
     a.told.splice(a.told.findIndex((said) => said.startsWith("down")), 1);
     again.stream.abort();
   });

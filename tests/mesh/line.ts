@@ -71,7 +71,7 @@ export class Side {
 
   /** The line to the other node. */
   get line(): Outbound {
-    return this.remote.lineTo(this.session.met.name)!;
+    return this.remote.nodeLink(this.session.met.name)!;
   }
 
   /** What it has sent that has not been moved yet. */

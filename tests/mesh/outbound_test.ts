@@ -276,8 +276,8 @@ test("Outbound.lost: links, monitors, then calls of all actors there end with no
   assert(await gone instanceof NoConnectionError, "it may live on");
   assertEquals([line.kept, line.links], [0, 0]);
   assertEquals([near.links?.size, near.monitors?.size, near.watchers?.size], [0, 0, 0]);
-  assertEquals(one.system.outsider.monitors?.size ?? 0, 0);
-  assertEquals(one.remote.lineTo("other@h:2"), undefined);
+  assertEquals(one.system.externalCaller.monitors?.size ?? 0, 0);
+  assertEquals(one.remote.nodeLink("other@h:2"), undefined);
   // The timer went with the cell.
   assertEquals(one.system.wheel.size, 0);
 });

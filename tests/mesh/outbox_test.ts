@@ -9,9 +9,9 @@ import { encodeFrame, FrameReader } from "../../lib/mesh/frame.ts";
 import { Arriving, FragmentReader, MESSAGE_BYTES_MAX } from "../../lib/mesh/fragment_reader.ts";
 import { TAG } from "../../lib/mesh/message.ts";
 import {
-  Outbox,
   type OutboxLimits,
   PASSED_BYTES_MAX,
+  SessionOutbox,
   VITAL_BYTES_MAX,
 } from "../../lib/mesh/outbox.ts";
 import { IGNORE, type Stream } from "../../lib/host/stream.ts";
@@ -65,7 +65,7 @@ class Bench {
   readonly came: Frame[] = [];
   /** The rows that it got, as they came. */
   readonly rows: Frame[] = [];
-  readonly outbox: Outbox;
+  readonly outbox: SessionOutbox;
   /** The peer says TAKEN. */
   takes = true;
   readonly #reader = new FrameReader(0xffff_ffff);
@@ -75,7 +75,7 @@ class Bench {
   #tasks: (() => void)[] = [];
 
   constructor(limits: Partial<OutboxLimits> = {}) {
-    this.outbox = new Outbox(this.stream, { ...LIMITS, ...limits }, {
+    this.outbox = new SessionOutbox(this.stream, { ...LIMITS, ...limits }, {
       atFlush: (task) => void this.#tasks.push(task),
       pressure: (high) => void this.told.push(high ? "high" : "low"),
       overload: () => void this.told.push("overload"),
@@ -146,7 +146,7 @@ function runs(tags: readonly number[]): string[] {
   return all.map(([tag, count]) => `${tag.toString(16)}×${count}`);
 }
 
-test("Outbox gives what a turn has written to the stream in one piece, at its end", () => {
+test("SessionOutbox gives what a turn has written to the stream in one piece, at its end", () => {
   const bench = new Bench();
   for (let i = 0; i < 10; i++) assert(bench.write(0x77, 20));
   assert(bench.outbox.data(encodeFrame(0x78, new Uint8Array(20))));
@@ -157,7 +157,7 @@ test("Outbox gives what a turn has written to the stream in one piece, at its en
   assertEquals([bench.runs, bench.outbox.unsent], [["77×10", "78×1"], 0]);
 });
 
-test("Outbox takes back a frame that is cancelled, whatever was written of it", () => {
+test("SessionOutbox takes back a frame that is cancelled, whatever was written of it", () => {
   const bench = new Bench();
   bench.write(0x77, 5);
   const out = bench.outbox.begin(0x78);
@@ -171,7 +171,7 @@ test("Outbox takes back a frame that is cancelled, whatever was written of it", 
   ]);
 });
 
-test("Outbox keeps frames of every length whole and, but for large ones, in order", () => {
+test("SessionOutbox keeps frames of every length whole and, but for large ones, in order", () => {
   const bench = new Bench();
   const lengths = [0, 1, 100, 4000, 4095, 4096, 5000, 32_766, 32_767, 32_768, 33_000, 70_000];
   const sent: string[] = [];
@@ -195,7 +195,7 @@ test("Outbox keeps frames of every length whole and, but for large ones, in orde
   assertEquals(bench.outbox.unsent, 0);
 });
 
-test("Outbox cuts what is longer than BULK_BYTES_MIN, and nothing else", () => {
+test("SessionOutbox cuts what is longer than BULK_BYTES_MIN, and nothing else", () => {
   const bench = new Bench();
   bench.write(0x77, BULK_BYTES_MIN - 1);
   bench.outbox.data(encodeFrame(0x78, new Uint8Array(BULK_BYTES_MIN - 1)));
@@ -206,7 +206,7 @@ test("Outbox cuts what is longer than BULK_BYTES_MIN, and nothing else", () => {
   assertEquals(runs(bench.rows.slice(0, 2).map(({ tag }) => tag)), ["77×1", "78×1"]);
 });
 
-test("Outbox sends a frame of any length at the end of the turn", () => {
+test("SessionOutbox sends a frame of any length at the end of the turn", () => {
   for (const length of [5, 5000, 50_000]) {
     for (const how of ["commit", "data"] as const) {
       const bench = new Bench();
@@ -218,7 +218,7 @@ test("Outbox sends a frame of any length at the end of the turn", () => {
   }
 });
 
-test("Outbox cuts no rows that must be whole, however long", () => {
+test("SessionOutbox cuts no rows that must be whole, however long", () => {
   const bench = new Bench();
   for (const tag of [TAG.EXPOSED, TAG.GLOBAL_SYNC, TAG.GROUP_JOIN]) {
     bench.write(tag, 150_000);
@@ -230,7 +230,7 @@ test("Outbox cuts no rows that must be whole, however long", () => {
   assertEquals(bench.came.filter(({ body }) => body.length === 150_000).length, 6);
 });
 
-test("Outbox leaves the first piece of a large frame at its place in the order", () => {
+test("SessionOutbox leaves the first piece of a large frame at its place in the order", () => {
   for (const before of [1, 20_000]) {
     const bench = new Bench();
     for (let i = 0; i < before; i++) bench.write(0x77, 5);
@@ -244,7 +244,7 @@ test("Outbox leaves the first piece of a large frame at its place in the order",
   }
 });
 
-test("Outbox gives the stream little at once, and more when that has gone", () => {
+test("SessionOutbox gives the stream little at once, and more when that has gone", () => {
   const bench = new Bench();
   for (let i = 0; i < 4000; i++) bench.write(0x77, 1000);
   bench.write(0x78, 4 * MIB);
@@ -259,7 +259,7 @@ test("Outbox gives the stream little at once, and more when that has gone", () =
   assertEquals(bench.came.length, 8001);
 });
 
-test("Outbox lets control overtake all that waits", () => {
+test("SessionOutbox lets control overtake all that waits", () => {
   const bench = new Bench();
   for (let i = 0; i < 1000; i++) bench.write(0x77, 1000);
   bench.write(0x78, MIB);
@@ -270,7 +270,7 @@ test("Outbox lets control overtake all that waits", () => {
   assertEquals(bench.came.at(-1)!.tag, TAG.PING);
 });
 
-test("Outbox lets a small frame overtake a large one, and starves neither", () => {
+test("SessionOutbox lets a small frame overtake a large one, and starves neither", () => {
   const bench = new Bench();
   bench.write(0x78, 4 * MIB);
   bench.flush();
@@ -292,7 +292,7 @@ test("Outbox lets a small frame overtake a large one, and starves neither", () =
   assert(passed > 3 && passed < 5, `${passed} MiB of small ones passed 4 MiB`);
 });
 
-test("Outbox sends large frames one after the other", () => {
+test("SessionOutbox sends large frames one after the other", () => {
   const bench = new Bench();
   for (let tag = 0x80; tag < 0x90; tag++) bench.write(tag, 100_000);
   bench.sendAll();
@@ -303,7 +303,7 @@ test("Outbox sends large frames one after the other", () => {
   assert(last < bench.rows.length / 2, "all are announced before they are sent");
 });
 
-test("Outbox has no more large frames begun than a peer takes", () => {
+test("SessionOutbox has no more large frames begun than a peer takes", () => {
   const bench = new Bench({ bytesMax: 1000 * MIB });
   for (let i = 0; i < 1500; i++) bench.write(0x77, 40_000);
   bench.write(0x79, 5);
@@ -313,7 +313,7 @@ test("Outbox has no more large frames begun than a peer takes", () => {
   assertEquals(bench.came.filter(({ tag }) => tag === 0x77).length, 1500);
 });
 
-test("Outbox has no more fragments on their way than the peer has taken, and data goes on", () => {
+test("SessionOutbox has no more fragments on their way than the peer has taken, and data goes on", () => {
   const bench = new Bench();
   bench.takes = false;
   bench.write(0x78, 4 * MIB);
@@ -335,7 +335,7 @@ test("Outbox has no more fragments on their way than the peer has taken, and dat
 });
 
 for (const turns of [1, 300]) {
-  test(`Outbox lets no more data pass a large frame than a peer would hold, in ${turns} turns`, () => {
+  test(`SessionOutbox lets no more data pass a large frame than a peer would hold, in ${turns} turns`, () => {
     const bench = new Bench();
     // Once more, for what has passed an earlier one does not count.
     for (const round of [0, 1]) {
@@ -359,7 +359,7 @@ for (const turns of [1, 300]) {
   });
 }
 
-test("Outbox drops data past bytesMax, and counts it; vital frames still go", () => {
+test("SessionOutbox drops data past bytesMax, and counts it; vital frames still go", () => {
   const bench = new Bench({ bytesMax: MIB });
   bench.flush();
   let sent = 0;
@@ -376,7 +376,7 @@ test("Outbox drops data past bytesMax, and counts it; vital frames still go", ()
   assert(bench.write(0x77, 995), "there is room again");
 });
 
-test("Outbox obeys its limit within one turn, and keeps no memory of what it dropped", () => {
+test("SessionOutbox obeys its limit within one turn, and keeps no memory of what it dropped", () => {
   const bench = new Bench({ bytesMax: MIB });
   let kept = 0;
   for (let i = 0; i < 1_000_000; i++) if (bench.write(0x77, 20)) kept++;
@@ -386,7 +386,7 @@ test("Outbox obeys its limit within one turn, and keeps no memory of what it dro
   assertEquals(bench.came.length, kept);
 });
 
-test("Outbox never sends a frame that the peer would not take, vital or not", () => {
+test("SessionOutbox never sends a frame that the peer would not take, vital or not", () => {
   const bench = new Bench({ messageBytesMax: 100_000 });
   assert(bench.write(0x77, 99_999));
   assertEquals(bench.write(0x78, 100_000, true), false);
@@ -398,7 +398,7 @@ test("Outbox never sends a frame that the peer would not take, vital or not", ()
 });
 
 for (const how of ["vital", "control"] as const) {
-  test(`Outbox ends as overload, at the end of the turn, past its second limit of ${how} frames`, () => {
+  test(`SessionOutbox ends as overload, at the end of the turn, past its second limit of ${how} frames`, () => {
     const bench = new Bench({ bytesMax: MIB });
     const frame = encodeFrame(TAG.PING, new Uint8Array(20_000));
     const more = () =>
@@ -413,7 +413,7 @@ for (const how of ["vital", "control"] as const) {
   });
 }
 
-test("Outbox.pressure is high above half of the limit, and tells at the end of the turn", () => {
+test("SessionOutbox.pressure is high above half of the limit, and tells at the end of the turn", () => {
   const bench = new Bench({ bytesMax: MIB });
   while (bench.outbox.unsent + 1000 <= MIB / 2) bench.write(0x77, 995);
   bench.flush();
@@ -427,7 +427,7 @@ test("Outbox.pressure is high above half of the limit, and tells at the end of t
   assertEquals(bench.told, ["high"]);
 });
 
-test("Outbox.pressure is high at once for large frames, shared frames and control alike", () => {
+test("SessionOutbox.pressure is high at once for large frames, shared frames and control alike", () => {
   for (const how of ["large", "shared", "control"] as const) {
     const bench = new Bench({ bytesMax: MIB });
     if (how === "large") bench.write(0x77, 600_000);
@@ -439,7 +439,7 @@ test("Outbox.pressure is high at once for large frames, shared frames and contro
   }
 });
 
-test("Outbox.pressure stays high until an eighth of the limit, and wakes who waits", async () => {
+test("SessionOutbox.pressure stays high until an eighth of the limit, and wakes who waits", async () => {
   const bench = new Bench({ bytesMax: MIB });
   await bench.outbox.pressure.drained();
   let drained = 0;
@@ -459,7 +459,7 @@ test("Outbox.pressure stays high until an eighth of the limit, and wakes who wai
   await bench.outbox.pressure.drained();
 });
 
-test("Outbox.pressure tells nothing of what was high and low within one turn", () => {
+test("SessionOutbox.pressure tells nothing of what was high and low within one turn", () => {
   const bench = new Bench({ bytesMax: MIB });
   bench.write(0x77, 600_000);
   assert(bench.outbox.pressure.isHigh);
@@ -468,7 +468,7 @@ test("Outbox.pressure tells nothing of what was high and low within one turn", (
   assertEquals(bench.told, []);
 });
 
-test("Outbox.end sends what waits, then the last frame, and takes no more", () => {
+test("SessionOutbox.end sends what waits, then the last frame, and takes no more", () => {
   const bench = new Bench();
   for (let i = 0; i < 1000; i++) bench.write(0x77, 995);
   bench.write(0x78, 2 * MIB);
@@ -486,7 +486,7 @@ test("Outbox.end sends what waits, then the last frame, and takes no more", () =
   assertEquals([bench.stream.ended, bench.outbox.dropped], [true, 0]);
 });
 
-test("Outbox.end with little to send ends at once, and only once", () => {
+test("SessionOutbox.end with little to send ends at once, and only once", () => {
   const bench = new Bench();
   bench.write(0x77, 5);
   bench.outbox.end(encodeFrame(TAG.GOODBYE, new Uint8Array(1)));
@@ -496,7 +496,7 @@ test("Outbox.end with little to send ends at once, and only once", () => {
 });
 
 for (const how of ["close", "end"] as const) {
-  test(`Outbox.${how} wakes who waits for relief, and tells no more`, async () => {
+  test(`SessionOutbox.${how} wakes who waits for relief, and tells no more`, async () => {
     const bench = new Bench({ bytesMax: MIB });
     while (bench.write(0x77, 995));
     bench.flush();
@@ -510,7 +510,7 @@ for (const how of ["close", "end"] as const) {
   });
 }
 
-test("Outbox.close drops what waits, and whatever is written into it afterwards", () => {
+test("SessionOutbox.close drops what waits, and whatever is written into it afterwards", () => {
   const bench = new Bench();
   for (let i = 0; i < 1000; i++) bench.write(0x77, 995);
   bench.write(0x78, 2 * MIB);

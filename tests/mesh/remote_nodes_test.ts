@@ -67,7 +67,7 @@ test("A pid that is sent from A to B and on to C within a term is the same actor
       "exit home the same",
     ]);
     const kept = [a, b, c].map((node) => {
-      return node!.mesh.peers().map((peer) => node!.remote.lineTo(peer)!.kept);
+      return node!.mesh.peers().map((peer) => node!.remote.nodeLink(peer)!.kept);
     });
     assertEquals(kept, [[0, 0], [0, 0], [0, 0]]);
   });
@@ -113,7 +113,7 @@ test("A pid that was had of one session is the same over the next, and its old b
   await withStages(2, async ([a, b]) => {
     const near = actorOn(a!);
     const far = actorOn(b!);
-    const pid = a!.remote.lineTo(b!.name)!.pid(far.pid.id);
+    const pid = a!.remote.nodeLink(b!.name)!.pid(far.pid.id);
     near.link(pid);
     near.monitor(pid);
     await until("they are linked", () => far.links?.size === 1);
@@ -135,19 +135,19 @@ test("A pid that was had of one session is the same over the next, and its old b
     await until("it is told", () => near.length === 3);
     const last = near.peek()[2] as Exit;
     assert(last.from.equals(pid) && last.reason === "done");
-    assertEquals(a!.remote.lineTo(b!.name)!.kept, 0);
+    assertEquals(a!.remote.nodeLink(b!.name)!.kept, 0);
   });
 });
 
-test("RemoteNodes.lineOf: another life of a node is noproc, an unknown node noconnection", async () => {
+test("RemoteNodes.nodeLinkOf: another life of a node is noproc, an unknown node noconnection", async () => {
   await withStages(2, async ([a, b]) => {
     const { system, remote } = a!;
     const home = (node: string, creation: number) => ({ node, creation, local: false, system });
-    const { creation } = remote.lineTo(b!.name)!.home;
-    assertEquals(remote.lineOf(home(b!.name, creation)), remote.lineTo(b!.name)!);
-    assertEquals(remote.lineOf(home(b!.name, creation + 1)), "noproc");
-    assertEquals(remote.lineOf(home("nobody@h:1", 1)), "noconnection");
-    assertEquals(remote.lineOf(home(a!.name, 1)), "noproc");
+    const { creation } = remote.nodeLink(b!.name)!.home;
+    assertEquals(remote.nodeLinkOf(home(b!.name, creation)), remote.nodeLink(b!.name)!);
+    assertEquals(remote.nodeLinkOf(home(b!.name, creation + 1)), "noproc");
+    assertEquals(remote.nodeLinkOf(home("nobody@h:1", 1)), "noconnection");
+    assertEquals(remote.nodeLinkOf(home(a!.name, 1)), "noproc");
     const old = new Pid(home(b!.name, creation + 1), 1, undefined);
     assertEquals(await system.whenEnded(old), "noproc");
     await assertRejects(
@@ -165,7 +165,7 @@ test("Self.monitorNode tells of a node that comes and goes, in order, behind its
     near.monitorNode(b!.name);
     near.monitorNode("nobody@h:1");
     near.monitorNode(a!.name);
-    near.monitor(a!.remote.lineTo(b!.name)!.pid(far.pid.id));
+    near.monitor(a!.remote.nodeLink(b!.name)!.pid(far.pid.id));
     await b!.mesh.disconnect(a!.name);
     await untilApart(a!, b!);
     await a!.mesh.connect(b!.name);
@@ -207,7 +207,7 @@ test("A call over two nodes that a full mailbox drops is refused as at home: by 
       };
       const pid = b!.system.spawn(undefined, options, body, []);
       // A pid as a has it, and a name.
-      const far = a!.remote.lineTo(b!.name)!.pid(pid.id) as typeof pid;
+      const far = a!.remote.nodeLink(b!.name)!.pid(pid.id) as typeof pid;
       const to = [far, { name, node: b!.name }, far, { name, node: b!.name }];
       const calls = to.map((whom, i) => a!.system.call<number, string>(whom, i));
       const outcomes = calls.map((call) => call.catch((error) => error));
@@ -253,7 +253,7 @@ test("A call over two nodes that finds the queue to its node full is refused, an
       assertEquals(error.code, "queuefull");
       assert(error.message.includes(b.name));
     }
-    assertEquals([await ask(), a.system.wheel.size, a.remote.lineTo(b.name)!.kept], [text, 0, 0]);
+    assertEquals([await ask(), a.system.wheel.size, a.remote.nodeLink(b.name)!.kept], [text, 0, 0]);
   });
 });
 
@@ -261,8 +261,8 @@ test("RemoteNodes: 10,000 bonds of each kind leave nothing behind when the sessi
   await withStages(2, async ([a, b]) => {
     const round = async (): Promise<void> => {
       await untilWhole([a!, b!]);
-      const line = a!.remote.lineTo(b!.name)!;
-      const back = b!.remote.lineTo(a!.name)!;
+      const line = a!.remote.nodeLink(b!.name)!;
+      const back = b!.remote.nodeLink(a!.name)!;
       const [near, far] = [actorOn(a!), actorOn(b!)];
       const crowd = Array.from({ length: 1000 }, () => actorOn(b!));
       const ends: Promise<unknown>[] = [];

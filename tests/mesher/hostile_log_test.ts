@@ -3,7 +3,7 @@
  * the names of metrics, and in a page's data as data.
  */
 import { assert, assertEquals } from "@std/assert";
-import { lineOf } from "../../mesher/log.ts";
+import { nodeLinkOf } from "../../mesher/log.ts";
 import { openStorage } from "../../mesher/storage/open.ts";
 import { StorageError } from "../../mesher/storage/error.ts";
 import { test, until } from "../kit/test.ts";
@@ -23,15 +23,15 @@ import {
 const MARK =
   "MARK\r\n2026-01-01T00:00:00.000Z error \u001b[31mforged\u202e\u2028X-Forged: 1\r\n\r\n";
 
-test("lineOf makes one line of anything, that no terminal obeys", () => {
+test("nodeLinkOf makes one line of anything, that no terminal obeys", () => {
   const all = Array.from({ length: 0x1_0000 }, (_, code) => String.fromCharCode(code));
   for (let at = 0; at < all.length; at += 512) {
-    const line = lineOf(all.slice(at, at + 512).join("a"));
+    const line = nodeLinkOf(all.slice(at, at + 512).join("a"));
     assert(!/[\p{Cc}\p{Cf}\p{Cs}\u2028\u2029]/u.test(line), `${at}`);
   }
-  assertEquals(lineOf("a\r\nb\u001b[31mc\u202ed\u2028e"), "a ⏎ b ⏎ [31mc\\u{202e}d ⏎ e");
-  assertEquals(lineOf("plain: it's 100% ü 東京 🎉"), "plain: it's 100% ü 東京 🎉");
-  assert(lineOf("x".repeat(10_000_000)).length <= 4_096);
+  assertEquals(nodeLinkOf("a\r\nb\u001b[31mc\u202ed\u2028e"), "a ⏎ b ⏎ [31mc\\u{202e}d ⏎ e");
+  assertEquals(nodeLinkOf("plain: it's 100% ü 東京 🎉"), "plain: it's 100% ü 東京 🎉");
+  assert(nodeLinkOf("x".repeat(10_000_000)).length <= 4_096);
 });
 
 test("Nothing that a client sends is logged, wherever it puts it", async () => {
@@ -118,7 +118,7 @@ test("A failure of the database says nothing of itself to the client, and stays 
       assertEquals([ready.status, ready.json], [503, { status: "database away" }]);
       const said = lines.filter((line) => line.includes("a request failed"));
       assertEquals(said.length, 2);
-      for (const line of said) assert(!/[\p{Cc}\p{Cf}]/u.test(lineOf(line)));
+      for (const line of said) assert(!/[\p{Cc}\p{Cf}]/u.test(nodeLinkOf(line)));
     },
     {},
     storage,

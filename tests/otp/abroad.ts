@@ -115,7 +115,7 @@ export function starter({ system }: TestNode): Starter & RemoteStarter {
       ((what: never, ...args: never[]) =>
         typeof what === "function"
           ? system.spawn(undefined, undefined, what, args)
-          : system.spawnAt(system.outsider, what, false, undefined, args)) as never,
+          : system.spawnAt(system.externalCaller, what, false, undefined, args)) as never,
     send: (to, message) => system.sendTo(to, message),
     call: (to, request, options) => system.call(to, request, options),
   };

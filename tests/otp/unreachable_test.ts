@@ -79,7 +79,7 @@ test("Supervisor.stop: rejects when the session is lost while it waits", async (
       }) as never,
     );
     const pid = await a.system.spawnAt<unknown>(
-      a.system.outsider,
+      a.system.externalCaller,
       { node: b.name, fn: "tree" },
       false,
       undefined,
@@ -96,7 +96,7 @@ test("System.whenEnded: noconnection as an actor's own reason is an end", async 
   await withTwo(async (a, b) => {
     b.remote.spawner.expose("leaver", ((self: Self) => () => self.exit("noconnection")) as never);
     const pid = await a.system.spawnAt<string>(
-      a.system.outsider,
+      a.system.externalCaller,
       { node: b.name, fn: "leaver" },
       false,
       undefined,
@@ -112,7 +112,7 @@ test("Node.isAlive: throws for an actor of another node, which cannot be known h
   await withTwo(async (a, b) => {
     b.remote.spawner.expose("deaf", deaf as never);
     const there = { node: b.name, fn: "deaf" };
-    const pid = await a.system.spawnAt(a.system.outsider, there, false, undefined, []);
+    const pid = await a.system.spawnAt(a.system.externalCaller, there, false, undefined, []);
     assertThrows(() => Node.of(a).isAlive(pid), ArgumentError, "another node");
     assertEquals(Node.of(b).isAlive(b.system.pids().at(-1)!), true);
   });

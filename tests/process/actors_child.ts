@@ -21,7 +21,7 @@ takeOrders(async (options) => {
       case "size":
         return system.size;
       case "kept":
-        return mesh.peers().map((name) => parts.remote.lineTo(name)?.kept);
+        return mesh.peers().map((name) => parts.remote.nodeLink(name)?.kept);
       case "memory":
         (globalThis as { gc?: () => void }).gc?.();
         return process.memoryUsage().heapUsed;

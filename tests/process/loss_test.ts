@@ -77,7 +77,7 @@ async function bind(
   scene.name("r", await farWitness.do("monitor", witness.pid) as never);
   note(told, "call", witness.call(victim.pid as never, { ask: "hold" }, { timeout: Infinity }));
   await scene.settle();
-  const line = near.remote.lineTo(far.name)!;
+  const line = near.remote.nodeLink(far.name)!;
   system.events.on("exit", ({ pid, reason }) => {
     if (pid === weak.pid) told.push(`weak ended: ${reason}`);
   });
@@ -131,7 +131,7 @@ async function assertLost(
     ...after,
   ]);
   assertEquals([line.kept, line.links, witness.links?.size, witness.monitors?.size], [0, 0, 0, 0]);
-  assertEquals([witness.watchers?.size ?? 0, near.system.outsider.chain], [0, undefined]);
+  assertEquals([witness.watchers?.size ?? 0, near.system.externalCaller.chain], [0, undefined]);
   assertEquals(near.system.wheel.size, 0);
   assert(witness.isAlive);
 }
@@ -221,7 +221,7 @@ for (const other of OTHERS) {
     assertEquals(again.name, far.name);
     await until("it is up", () => near.told.length >= 3);
     await assertLost(bond, "restarted", true, ["nodeup undefined"]);
-    const next = near.remote.lineTo(far.name)!;
+    const next = near.remote.nodeLink(far.name)!;
     assert(next !== line && next.isOpen);
     // A pid of the earlier life reaches nobody, and nobody is told to be who has its number now.
     const same = next.pid(victim.id);

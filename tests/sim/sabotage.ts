@@ -10,7 +10,7 @@ import { readInquire } from "../../lib/cluster/claim_rows.ts";
 import { type Claim, Claims } from "../../lib/cluster/claims.ts";
 import { HomeActor } from "../../lib/cluster/home_actor.ts";
 import { Registry } from "../../lib/cluster/registry.ts";
-import { type PeerLine, REGISTERED, sendRegistered } from "../../lib/cluster/rows.ts";
+import { type PeerLink, REGISTERED, sendRegistered } from "../../lib/cluster/rows.ts";
 import { StampClock } from "../../lib/cluster/stamp_clock.ts";
 import { Tokens } from "../../lib/cluster/tokens.ts";
 import { RoomRelay } from "../../lib/cluster/room_relay.ts";
@@ -59,9 +59,9 @@ export const BROKEN: readonly (readonly [promise: string, what: string, () => ()
   [
     "messages",
     "a pid of an old life reaches the new one",
-    breaks(RemoteNodes, "lineOf", () =>
+    breaks(RemoteNodes, "nodeLinkOf", () =>
       function (this: RemoteNodes, home: Any) {
-        return this.lineTo(home.node) ?? "noconnection";
+        return this.nodeLink(home.node) ?? "noconnection";
       }),
   ],
   ["signals", "nobody is told of a monitor", breaks(RemoteActor, "watched", () => () => {})],
@@ -91,15 +91,15 @@ export const BROKEN: readonly (readonly [promise: string, what: string, () => ()
   [
     "claims",
     "a peer grants a name to every claim",
-    breaks(Claims, "add", () => ({ line, request }: Claim) => {
-      sendRegistered(line, request, REGISTERED.OK);
+    breaks(Claims, "add", () => ({ nodeLink, request }: Claim) => {
+      sendRegistered(nodeLink, request, REGISTERED.OK);
     }),
   ],
   [
     "claims",
     "a holder makes room for an earlier claim",
     breaks(Registry, "inquired", () =>
-      function (this: Registry, line: PeerLine, body: Uint8Array) {
+      function (this: Registry, line: PeerLink, body: Uint8Array) {
         const { name } = readInquire(line, body)!;
         this.unregister(name);
       }),
@@ -121,8 +121,8 @@ export const BROKEN: readonly (readonly [promise: string, what: string, () => ()
   [
     "singletons",
     "a peer grants a lock to every claim",
-    breaks(Claims, "add", () => ({ line, request }: Claim) => {
-      sendRegistered(line, request, REGISTERED.OK);
+    breaks(Claims, "add", () => ({ nodeLink, request }: Claim) => {
+      sendRegistered(nodeLink, request, REGISTERED.OK);
     }),
   ],
   ["singletons", "a quorum is one node", breaks(Registry, "need", () => () => 1)],
@@ -159,10 +159,14 @@ export const BROKEN: readonly (readonly [promise: string, what: string, () => ()
   [
     "children",
     "an exit does not travel",
-    breaks(Inbound, "take", (real) =>
-      function (this: Any, tag: number, ...args: Any[]) {
-        return tag === TAG.EXIT ? undefined : real.call(this, tag, ...args);
-      }),
+    breaks(
+      Inbound,
+      "take",
+      (real) =>
+        function (this: Any, handle: Any, tag: number, ...args: Any[]) {
+          return tag === TAG.EXIT ? undefined : real.call(this, handle, tag, ...args);
+        },
+    ),
   ],
   [
     "careless",

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import type { BackpressurePolicy } from "../../lib/ws/backpressure.ts";
-import { BEHIND_BYTES, Outbox } from "../../lib/ws/outbox.ts";
+import { BEHIND_BYTES, ConnectionOutbox } from "../../lib/ws/outbox.ts";
 import { encodeMessage } from "../../lib/ws/frame.ts";
 import { Scratch } from "../../lib/ws/scratch.ts";
 import { bytesOf } from "../kit/ws_client.ts";
@@ -10,12 +10,12 @@ import { FakeStream } from "./recorder.ts";
 function outlet(
   bytesMax = 16 << 20,
   policy: BackpressurePolicy = "close",
-): { out: Outbox; stream: FakeStream } {
+): { out: ConnectionOutbox; stream: FakeStream } {
   const stream = new FakeStream();
-  return { out: new Outbox(stream, new Scratch(), { bytesMax, policy }), stream };
+  return { out: new ConnectionOutbox(stream, new Scratch(), { bytesMax, policy }), stream };
 }
 
-test("Outbox writes each message as one frame, in memory of its own", () => {
+test("ConnectionOutbox writes each message as one frame, in memory of its own", () => {
   const { out, stream } = outlet();
   assertEquals(out.message("hi"), "sent");
   assertEquals(out.message(bytesOf("ho")), "sent");
@@ -24,7 +24,7 @@ test("Outbox writes each message as one frame, in memory of its own", () => {
   assertEquals(stream.writes.length, 3);
 });
 
-test("Outbox copies bytes before it gives control back", () => {
+test("ConnectionOutbox copies bytes before it gives control back", () => {
   const { out, stream } = outlet();
   for (const length of [3, 100_000]) {
     const bytes = new Uint8Array(length).fill(97);
@@ -37,7 +37,7 @@ test("Outbox copies bytes before it gives control back", () => {
   ]);
 });
 
-test("Outbox says behind past its mark, and that it caught up once", () => {
+test("ConnectionOutbox says behind past its mark, and that it caught up once", () => {
   const { out, stream } = outlet();
   const frame = new Uint8Array(BEHIND_BYTES);
   assertEquals(out.frames(frame), "sent");
@@ -48,7 +48,7 @@ test("Outbox says behind past its mark, and that it caught up once", () => {
   assertEquals(out.drained(), false);
 });
 
-test("Outbox drops what does not fit, whole, and takes again when there is room", () => {
+test("ConnectionOutbox drops what does not fit, whole, and takes again when there is room", () => {
   const { out, stream } = outlet(1000);
   assertEquals(out.frames(new Uint8Array(900)), "sent");
   assertEquals(out.frames(new Uint8Array(101)), "dropped");
@@ -60,19 +60,19 @@ test("Outbox drops what does not fit, whole, and takes again when there is room"
   assertEquals(out.frames(new Uint8Array(1000)), "sent");
 });
 
-test("Outbox takes a message over the limit if nothing waits", () => {
+test("ConnectionOutbox takes a message over the limit if nothing waits", () => {
   const { out } = outlet(1000);
   assertEquals(out.frames(new Uint8Array(2000)), "sent");
   assertEquals(out.frames(new Uint8Array(1)), "dropped");
 });
 
-test("Outbox answers every ping while its peer reads", () => {
+test("ConnectionOutbox answers every ping while its peer reads", () => {
   const { out, stream } = outlet();
   for (const each of ["a", "b", "c"]) out.pong(bytesOf(each));
   assertEquals(stream.sent, ["10 a", "10 b", "10 c"]);
 });
 
-test("Outbox keeps the latest ping only, of a peer that pings and does not read", () => {
+test("ConnectionOutbox keeps the latest ping only, of a peer that pings and does not read", () => {
   const { out, stream } = outlet();
   out.frames(new Uint8Array(BEHIND_BYTES + 1));
   const before = stream.writes.length;
@@ -86,7 +86,7 @@ test("Outbox keeps the latest ping only, of a peer that pings and does not read"
   assertEquals(pongs, ["0", "999"]);
 });
 
-test("Outbox answers a ping of a peer that is behind once the last pong has left", () => {
+test("ConnectionOutbox answers a ping of a peer that is behind once the last pong has left", () => {
   const { out, stream } = outlet();
   out.frames(new Uint8Array(BEHIND_BYTES + 1));
   out.pong(bytesOf("first"));
@@ -105,7 +105,7 @@ function mark(name: string, length: number): Uint8Array {
   return encodeMessage(name + "-".repeat(length - 2 - name.length));
 }
 
-test("Outbox holds the latest of each slot, and sends it when nothing waits", () => {
+test("ConnectionOutbox holds the latest of each slot, and sends it when nothing waits", () => {
   const { out, stream } = outlet(300, "latest");
   assertEquals(out.frames(mark("first", 100)), "sent");
   assertEquals(out.frames(mark("a1", 100), LATEST, "a"), "sent");
@@ -117,7 +117,7 @@ test("Outbox holds the latest of each slot, and sends it when nothing waits", ()
   assertEquals(names(stream), ["first", "a1", "a3", "xxxx"]);
 });
 
-test("Outbox does not send what is held once something newer of its slot has left", () => {
+test("ConnectionOutbox does not send what is held once something newer of its slot has left", () => {
   const { out, stream } = outlet(300, "latest");
   out.frames(mark("first", 200));
   assertEquals(out.frames(mark("old", 120)), "held");
@@ -127,7 +127,7 @@ test("Outbox does not send what is held once something newer of its slot has lef
   assertEquals(names(stream), ["first", "new"]);
 });
 
-test("Outbox holds no more than its limit: the oldest slot goes", () => {
+test("ConnectionOutbox holds no more than its limit: the oldest slot goes", () => {
   const { out, stream } = outlet(300, "latest");
   out.frames(mark("first", 290));
   for (const slot of ["a", "b", "c"]) out.frames(mark(slot, 110), LATEST, slot);
@@ -137,7 +137,7 @@ test("Outbox holds no more than its limit: the oldest slot goes", () => {
   assertEquals(names(stream), ["first", "c", "b2"]);
 });
 
-test("Outbox sends what is held before its goodbye", () => {
+test("ConnectionOutbox sends what is held before its goodbye", () => {
   const { out, stream } = outlet(300, "latest");
   out.frames(mark("first", 290));
   out.frames(mark("held", 110));

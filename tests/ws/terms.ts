@@ -16,7 +16,7 @@ export function termsWith(
     payloadBytesMax: 1000,
     incomplete: undefined,
     backpressure: { bytesMax: 100_000, policy: "close" },
-    embody: undefined,
+    createActor: undefined,
     role: "server",
     masker: undefined,
     closeTimeoutMs: 1000,

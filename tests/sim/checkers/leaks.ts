@@ -34,8 +34,8 @@ export function leftOf(parts: Parts, actors: number, others: number): Left {
   const peers = mesh.peers();
   return {
     actors: system.pids().length - actors,
-    kept: peers.map((name) => remote.lineTo(name)!.kept).filter((kept) => kept > 0),
-    monitors: peers.map((name) => remote.lineTo(name)!.monitors).filter((count) => count > 0),
+    kept: peers.map((name) => remote.nodeLink(name)!.kept).filter((kept) => kept > 0),
+    monitors: peers.map((name) => remote.nodeLink(name)!.monitors).filter((count) => count > 0),
     timers: system.wheel.size,
     names: global.names(),
     members: new Groups(groups, DEFAULT_SCOPE).names(),
