@@ -8,6 +8,7 @@ import { type Random, uuid } from "./base/random.ts";
 import type { ActorFunction, SpawnOptions } from "./actor/self.ts";
 import type { Call, CallOptions } from "./actor/call.ts";
 import type { ExitReason } from "./term/exit.ts";
+import { setSystem } from "./actor/behind.ts";
 import { checkLocal, checkPid, checkRemoteSpawn } from "./actor/arguments.ts";
 import { ArgumentError, NodeStoppedError } from "./actor/errors.ts";
 import { shutDown } from "./actor/shutdown.ts";
@@ -121,6 +122,7 @@ export class Node {
 
   private constructor(parts: Parts) {
     this.#parts = parts;
+    setSystem(this, parts.system);
     this.global = parts.global;
     this.groups = new Groups(parts.groups, DEFAULT_SCOPE);
     parts.observation.onLeave = () => void this.leave();
@@ -360,13 +362,12 @@ export class Node {
    * @throws {ArgumentError} `code` "badarg": the timeout is negative or above 24 days.
    */
   connect(name: string, options: ConnectNodeOptions = {}): Promise<void> {
-    return this.#parts.system.tracked(this.#connect(name, options));
-  }
-
-  async #connect(name: string, options: ConnectNodeOptions): Promise<void> {
-    const node = normalName(name);
-    await this.#parts.mesh.connect(node, timerMs(options.timeout ?? CONNECT_MS));
-    await this.#parts.registry.synced(node);
+    const { system, mesh, registry } = this.#parts;
+    return system.tracked(async () => {
+      const node = normalName(name);
+      await mesh.connect(node, timerMs(options.timeout ?? CONNECT_MS));
+      await registry.synced(node);
+    });
   }
 
   /**
@@ -396,7 +397,7 @@ export class Node {
    * ```
    */
   changeCookie(cookies: string | readonly string[]): Promise<void> {
-    return this.#parts.system.tracked(this.#parts.changeCookie(cookies));
+    return this.#parts.system.tracked(() => this.#parts.changeCookie(cookies));
   }
 
   /**
@@ -404,7 +405,8 @@ export class Node {
    * no session.
    */
   disconnect(name: string): Promise<boolean> {
-    return this.#parts.mesh.disconnect(normalName(name));
+    const { system, mesh } = this.#parts;
+    return system.tracked(async () => await mesh.disconnect(normalName(name)));
   }
 
   /**
@@ -418,7 +420,8 @@ export class Node {
 
   /** Resolves when the send queue to a node is not high, or its session has ended. */
   drained(name: string): Promise<void> {
-    return this.#parts.mesh.session(normalName(name))?.drained() ?? Promise.resolve();
+    const { system, mesh } = this.#parts;
+    return system.tracked(async () => await mesh.session(normalName(name))?.drained());
   }
 
   /**
@@ -723,33 +726,32 @@ export class Node {
    *   has been stopped.
    */
   serve<Data = undefined>(
-    options: ServeOptions<Data> & ChannelServeOptions<Data> = {},
+    {
+      channels,
+      channelPath,
+      channelUser,
+      ...options
+    }: ServeOptions<Data> & ChannelServeOptions<Data> = {},
   ): Promise<Server> {
-    return this.#parts.system.tracked(this.#serve(options));
-  }
-
-  async #serve<Data>(
-    { channels, channelPath, channelUser, ...options }:
-      & ServeOptions<Data>
-      & ChannelServeOptions<Data>,
-  ): Promise<Server> {
-    const { host, mesh, system } = this.#parts;
-    if ((this.#left ?? this.#stopped) !== undefined) {
-      throw new ListenError("stopped", `${this.name} has been stopped`);
-    }
-    const server = await serve(
-      host,
-      {
-        rooms: this.rooms,
-        ...channels === undefined
-          ? options
-          : mountChannels(options, { channels, channelPath, channelUser }, this.#hub()),
-      },
-      system,
-      (address, report) => mesh.listenerChanged(address, report),
-    );
-    this.#parts.servers.push(server);
-    return server;
+    const { host, mesh, system, servers } = this.#parts;
+    return system.tracked(async () => {
+      if ((this.#left ?? this.#stopped) !== undefined) {
+        throw new ListenError("stopped", `${this.name} has been stopped`);
+      }
+      const server = await serve(
+        host,
+        {
+          rooms: this.rooms,
+          ...channels === undefined
+            ? options
+            : mountChannels(options, { channels, channelPath, channelUser }, this.#hub()),
+        },
+        system,
+        (address, report) => mesh.listenerChanged(address, report),
+      );
+      servers.push(server);
+      return server;
+    });
   }
 
   /**
@@ -778,10 +780,10 @@ export class Node {
    * ```
    */
   leave(options: LeaveOptions = {}): Promise<void> {
-    return this.#left ??= this.#parts.system.tracked(
-      leave(this.#parts, this.#parts.servers, options)
+    return this.#parts.system.tracked(() =>
+      this.#left ??= leave(this.#parts, this.#parts.servers, options)
         .finally(() => this.#left = undefined)
-        .then((left) => this.stop({ timeout: left })),
+        .then((left) => this.stop({ timeout: left }))
     );
   }
 
@@ -793,7 +795,7 @@ export class Node {
    *
    * An actor that traps exits and has no supervisor has 5 seconds to end, and ends earlier if it waits for
    * messages again. Actors that have not ended within `timeout` are ended, and logged. A second
-   * call returns the promise of the first.
+   * call resolves with the first.
    *
    * @throws {ArgumentError} `code` "badarg": the timeout is negative, or not a number.
    *
@@ -825,7 +827,7 @@ export class Node {
     if (!(timeout >= 0)) {
       throw new ArgumentError(`stop: timeout is ${timeout}: use milliseconds, or Infinity`);
     }
-    return this.#stopped ??= this.#stop(timeout);
+    return this.#parts.system.tracked(() => this.#stopped ??= this.#stop(timeout));
   }
 
   async #stop(timeout: number): Promise<void> {

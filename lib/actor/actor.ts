@@ -29,6 +29,7 @@ import type { ExitReason } from "../term/exit.ts";
 import type { Names } from "./names.ts";
 import type { ActorName, RemoteSpawn } from "./remote.ts";
 import type { Probe, Runnable, Scheduler } from "./scheduler.ts";
+import type { SelfWaits } from "./self_waits.ts";
 import type { ActorFunction, MessageHandler, ReceiveOptions, Self, SpawnOptions } from "./self.ts";
 import { patienceMs, SPENT, type TimerRef } from "./timer.ts";
 import type { Wheel, WheelTimer } from "./wheel.ts";
@@ -61,8 +62,7 @@ export interface ActorHome {
     ref: Ref | undefined,
     args: readonly unknown[],
   ): Promise<Pid<M>>;
-  failSelfCalls(actor: Actor): void;
-  allowSelfCalls(): void;
+  readonly selfWaits: SelfWaits<Actor>;
   readonly signals: { ref(actor: ActorRef): Ref };
   readonly nodeWatchers: { remove(node: string, actor: ActorRef): boolean };
   monitorNode(actor: ActorRef, node: string): void;
@@ -288,13 +288,13 @@ export class Actor extends ActorRef implements Runnable, Self<unknown> {
     if (typeof begun === "function") {
       this.#state = HANDLER;
       this.#what = begun;
-      this.system.allowSelfCalls();
+      this.system.selfWaits.allow();
       if (this.length > 0) scheduler.ready(this);
       else this.#queued = false;
     } else if (begun instanceof Promise) {
       this.#state = ASYNC;
       this.#queued = false;
-      this.system.failSelfCalls(this);
+      this.system.selfWaits.fail(this);
       // A message may have arrived before the wait was recorded.
       this.#wake();
       // Bound functions, not arrow functions: for a million actors, they take half the memory.
@@ -317,7 +317,7 @@ export class Actor extends ActorRef implements Runnable, Self<unknown> {
         const result = handler(message as never);
         if (result instanceof Promise) {
           this.#count(most - left);
-          this.system.failSelfCalls(this);
+          this.system.selfWaits.fail(this);
           return this.#hold(result);
         }
       } catch (error) {
@@ -325,7 +325,7 @@ export class Actor extends ActorRef implements Runnable, Self<unknown> {
       }
       // If the handler has ended the actor, the mailbox is empty now.
     }
-    this.system.allowSelfCalls();
+    this.system.selfWaits.allow();
     this.#last = undefined;
     this.#count(most - left);
     if (this.#state === SUSPENDED) return;

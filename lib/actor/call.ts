@@ -15,6 +15,7 @@ import { type ActorRef, attach, type Chained, detach } from "./actor_ref.ts";
 import {
   ActorExitError,
   CallExitError,
+  CallingSelfError,
   CallTimeoutError,
   MailboxFullError,
   NoConnectionError,
@@ -23,6 +24,7 @@ import {
 } from "./errors.ts";
 import { describeRequest } from "./describe.ts";
 import type { ExitReason } from "../term/exit.ts";
+import type { SelfWait } from "./self_waits.ts";
 import { failed, type Origin, type Tracker } from "./tracked_promise.ts";
 import type { Wheel, WheelTimer } from "./wheel.ts";
 
@@ -67,7 +69,7 @@ export interface CallHost extends Tracker {
 
 /** A call that waits for its reply. */
 export class PendingCall<Request = unknown, Reply = unknown> extends Call<Request, Reply>
-  implements WheelTimer, Chained, Origin, PassableCall {
+  implements WheelTimer, Chained, Origin, PassableCall, SelfWait {
   request: Request;
   due = 0;
   next: WheelTimer | undefined = undefined;
@@ -162,6 +164,12 @@ export class PendingCall<Request = unknown, Reply = unknown> extends Call<Reques
   /** The queue to the callee's node is full. */
   queueFull(node: string): void {
     this.fail(new QueueFullError(node, this.which));
+  }
+
+  /** The caller waits for itself. */
+  callsSelf(): void {
+    this.#actor.discard((message) => message === this);
+    this.fail(new CallingSelfError(this.#actor.label, this.which));
   }
 
   /** The caller has ended. */

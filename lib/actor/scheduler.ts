@@ -48,6 +48,7 @@ export class Scheduler {
   running: Runnable | undefined = undefined;
   readonly #clock: Clock;
   readonly #yieldToIo: (task: () => void) => void;
+  readonly #outside: (task: () => void) => void;
   readonly #queue = new Ring<Runnable>(256);
   #armed = false;
   #yielding = false;
@@ -61,9 +62,15 @@ export class Scheduler {
    */
   #unbroken = false;
 
-  constructor(clock: Clock, yieldToIo: (task: () => void) => void) {
+  /** `outside` runs the turns outside of the async context of the code that has caused them. */
+  constructor(
+    clock: Clock,
+    yieldToIo: (task: () => void) => void,
+    outside: (task: () => void) => void = (task) => task(),
+  ) {
     this.#clock = clock;
     this.#yieldToIo = yieldToIo;
+    this.#outside = outside;
     this.#sliceBegan = this.#lookedAt = clock.now();
   }
 
@@ -77,7 +84,7 @@ export class Scheduler {
     this.#queue.push(runnable);
     if (this.#armed) return;
     this.#armed = true;
-    queueMicrotask(this.#drain);
+    queueMicrotask(this.#begin);
   }
 
   /**
@@ -94,6 +101,8 @@ export class Scheduler {
     this.credit = 0;
     this.#yielding = true;
   }
+
+  readonly #begin = (): void => this.#outside(this.#drain);
 
   readonly #drain = (): void => {
     const queue = this.#queue;
@@ -140,6 +149,6 @@ export class Scheduler {
     this.#sliceBegan = this.#lookedAt = this.#clock.now();
     this.#unbroken = true;
     this.credit = this.#grant;
-    this.#drain();
+    this.#begin();
   };
 }

@@ -10,7 +10,7 @@ import type { Random } from "../base/random.ts";
 import type { Claims, RejectionClaim } from "../base/rejections.ts";
 import { type Home, Pid, type Ref } from "../term/pid.ts";
 import { Actor, type ActorCrash, type ActorHome } from "./actor.ts";
-import { checkActorName, checkRemoteSpawn } from "./arguments.ts";
+import { checkActorName, checkPid, checkRemoteSpawn } from "./arguments.ts";
 import { Call, CALL_TIMEOUT_MS, type CallOptions, PendingCall, whichCall } from "./call.ts";
 import { type ActorRef, actorRefOf, attach, type Chained, detach, dropChain } from "./actor_ref.ts";
 import {
@@ -32,6 +32,7 @@ import type { ActorName, RemoteSpawn } from "./remote.ts";
 import { bodyName, type SystemEvents } from "./report.ts";
 import { Scheduler } from "./scheduler.ts";
 import type { ActorFunction, SpawnOptions } from "./self.ts";
+import { SelfWaits } from "./self_waits.ts";
 import { Signals } from "./signals.ts";
 import { Table } from "./table.ts";
 import {
@@ -146,8 +147,8 @@ export class System implements ActorHome, TimerHost, Tracker {
   readonly #values = new Map<unknown, ActorRef | undefined>();
   /** Set while the host reports unhandled rejections to this system. */
   #claim: RejectionClaim | undefined = undefined;
-  /** Calls of the running actor to itself. */
-  readonly #selfCalls: PendingCall[] = [];
+  /** Waits of actors for themselves. */
+  readonly selfWaits: SelfWaits<Actor> = new SelfWaits();
   /** Number of calls whose stacks may still be captured in this period. */
   #traces = 0;
   #tracesUntil = 0;
@@ -161,7 +162,11 @@ export class System implements ActorHome, TimerHost, Tracker {
     this.#clock = host.clock;
     this.#random = host.random;
     this.#yieldToIo = (task) => host.yieldToIo(task);
-    this.scheduler = new Scheduler(host.clock, this.#yieldToIo);
+    this.scheduler = new Scheduler(
+      host.clock,
+      this.#yieldToIo,
+      (task) => this.selfWaits.outside(task),
+    );
     this.wheel = new Wheel(host.clock.now());
   }
 
@@ -224,9 +229,29 @@ export class System implements ActorHome, TimerHost, Tracker {
 
   /** Sends an exit signal and resolves when the actor has exited. Rejects as `whenEnded` does. */
   end(pid: Pid<never>, reason: ExitReason): Promise<void> {
-    const ended = this.whenEnded(pid);
-    this.exit(pid, reason);
-    return this.tracked(ended.then(() => {}));
+    return this.endBy(pid, () => this.exit(pid, reason));
+  }
+
+  /**
+   * Ends an actor by `order` and resolves when it has exited. Rejects as `whenEnded` does, and with
+   * `CallingSelfError` if the actor itself waits for that.
+   */
+  endBy(pid: Pid<never>, order: () => void): Promise<void> {
+    checkPid(pid);
+    const caller = this.running;
+    const isSelf = caller?.pid.equals(this.here(pid)) === true;
+    const callsSelf = (): Error =>
+      new CallingSelfError(caller!.label, " (to stop itself; a handler can return stopService)");
+    if (isSelf && caller.isWaiting) return this.rejected(callsSelf(), caller);
+    return this.tracked(() => {
+      const ended = this.whenEnded(pid).then(() => {});
+      order();
+      if (!isSelf) return ended;
+      return new Promise((resolve, reject) => {
+        ended.then(resolve, reject);
+        this.selfWaits.add({ caller, callsSelf: () => reject(callsSelf()) });
+      });
+    });
   }
 
   /** Ends one actor when another exits, but not vice versa. */
@@ -246,7 +271,11 @@ export class System implements ActorHome, TimerHost, Tracker {
     return new Promise((resolve, reject) => {
       const deadline = new Deadline(() => reject(late()));
       this.setTimer(deadline, timerMs(ms));
-      promise.then(resolve, reject).finally(() => this.wheel.remove(deadline));
+      promise.then(resolve, reject).finally(() => {
+        this.wheel.remove(deadline);
+        // A stopped system keeps no process alive.
+        if (this.#stopped && this.wheel.size === 0) this.#disarm();
+      });
     });
   }
 
@@ -437,7 +466,7 @@ export class System implements ActorHome, TimerHost, Tracker {
       this.#reject,
     );
     if (tracked !== undefined) tracked.origin = call;
-    if (callsSelf) this.#selfCalls.push(call);
+    if (callsSelf) this.selfWaits.add(call);
     if (ms !== Infinity && this.setTimer(call, ms) < this.#tracesUntil) {
       if (this.#traces > 0) this.#trace(call);
     } else if (ms !== Infinity) {
@@ -455,32 +484,22 @@ export class System implements ActorHome, TimerHost, Tracker {
     return promise as Promise<R>;
   }
 
-  /**
-   * Called when the running actor starts to wait: its new calls to itself cannot be answered, so
-   * they fail.
-   */
-  failSelfCalls(actor: ActorRef): void {
-    for (const call of this.#selfCalls.splice(0)) {
-      if (call.caller !== actor) continue;
-      actor.discard((message) => message === call);
-      call.fail(new CallingSelfError(actor.label, call.which));
-    }
-  }
-
-  /** Called when the running actor does not wait: its calls to itself are ordinary messages. */
-  allowSelfCalls(): void {
-    if (this.#selfCalls.length > 0) this.#selfCalls.length = 0;
-  }
-
-  /** The actor whose turn it is. Synchronous code that runs now belongs to it. */
+  /** The actor that the code which runs now belongs to, if that is known: see `self_waits.ts`. */
   get running(): Actor | undefined {
     const { running } = this.scheduler;
-    return running instanceof Actor ? running : undefined;
+    return running instanceof Actor ? running : this.selfWaits.actor;
   }
 
-  /** Returns the same promise, tracked. A failure that nothing awaits ends the actor whose turn it is, if any. */
-  tracked<T>(promise: Promise<T>): Promise<T> {
-    return track(promise, this, this.running);
+  /**
+   * Runs `work` and tracks its promise: a failure that nothing awaits ends the running actor, if it
+   * is known, and no loop around it keeps I/O from its turn. Rejects with what `work` throws.
+   */
+  tracked<T>(work: () => Promise<T>, caller: ActorRef | undefined = this.running): Promise<T> {
+    try {
+      return track(work(), this, caller);
+    } catch (error) {
+      return this.rejected(error, caller);
+    }
   }
 
   /** Returns a rejected promise for an operation that `caller` requested. */
@@ -762,7 +781,7 @@ export class System implements ActorHome, TimerHost, Tracker {
     if (!this.#stopped && this.#claim !== undefined) this.#yieldToIo(this.#release);
     this.#stopped = true;
     for (const actor of this.#actors.all()) actor.end("shutdown");
-    this.#alarm?.cancel();
+    this.#disarm();
     this.onStop();
   }
 
@@ -815,6 +834,11 @@ export class System implements ActorHome, TimerHost, Tracker {
   #nobody(to: ActorName | string): Pid {
     if (typeof to === "string" || to.node === this.home.node) return this.pid;
     return new Pid({ node: to.node, creation: 0, local: false, system: this }, 0, undefined);
+  }
+
+  #disarm(): void {
+    this.#alarm?.cancel();
+    this.#alarmAt = Infinity;
   }
 
   #arm(due: number): void {
@@ -904,9 +928,10 @@ function checked(system: System, pid: Pid<never>): Pid {
   return pid instanceof Pid ? system.here(pid) as Pid : pid;
 }
 
-/** Returns the system that holds a pid. */
+/** Returns the system that holds a pid. Throws `ArgumentError` if the argument is not a pid. */
 export function systemOf(pid: Pid<never>): System {
-  const { system } = pid.home;
+  const system = (pid as Partial<Pid> | undefined)?.home?.system;
+  if (system === undefined) checkPid(pid);
   assert(system instanceof System, "a pid that no system holds");
   return system;
 }

@@ -4,6 +4,8 @@
  *
  * @module
  */
+import { checkPid } from "../actor/arguments.ts";
+import { setSystem } from "../actor/behind.ts";
 import { NameError } from "../actor/errors.ts";
 import type { System } from "../actor/system.ts";
 import { patienceMs } from "../actor/timer.ts";
@@ -71,6 +73,7 @@ export class Global {
   /** For the runtime: programs use `node.global`. */
   constructor(system: System, registry: Registry, groups?: GroupTable) {
     this.#system = system;
+    setSystem(this, system);
     this.#registry = registry;
     this.#groups = groups;
   }
@@ -91,7 +94,8 @@ export class Global {
    * @throws {ArgumentError} `code` "badarg": this node has 262,144 names already, or `quorum` is invalid.
    */
   register(name: string, pid: Pid<never>, options: GlobalOptions = {}): Promise<boolean> {
-    return this.#system.tracked(this.#register(name, pid, options, false));
+    checkPid(pid);
+    return this.#system.tracked(() => this.#register(name, pid, options, false));
   }
 
   /**
@@ -112,7 +116,8 @@ export class Global {
    * ```
    */
   reregister(name: string, pid: Pid<never>, options: GlobalOptions = {}): Promise<boolean> {
-    return this.#system.tracked(this.#register(name, pid, options, true));
+    checkPid(pid);
+    return this.#system.tracked(() => this.#register(name, pid, options, true));
   }
 
   /**
@@ -142,15 +147,15 @@ export class Global {
    * ```
    */
   waitFor<P extends Pid<never> = Pid>(name: string, options: WaitOptions = {}): Promise<P> {
-    return this.#system.tracked(this.#waitFor(name, options));
+    return this.#system.tracked(() => this.#waitFor(name, options));
   }
 
   #waitFor<P extends Pid<never>>(name: string, options: WaitOptions): Promise<P> {
-    if (!isName(name)) return Promise.reject(badName(name));
+    if (!isName(name)) throw badName(name);
     const { timeout = WAIT_MS, signal } = options;
     const found = this.whereis<P>(name);
     if (found !== undefined) return Promise.resolve(found);
-    if (signal?.aborted) return Promise.reject(signal.reason);
+    if (signal?.aborted) throw signal.reason;
     let stop!: () => void;
     let abort!: () => void;
     const waiting = new Promise<P>((resolve, reject) => {
@@ -234,26 +239,19 @@ export class Global {
     child: SingletonChild,
     options: SingletonOptions = {},
   ): Promise<Singleton> {
-    return this.#system.tracked(this.#singleton(name, child, options));
-  }
-
-  #singleton(name: string, child: SingletonChild, options: SingletonOptions): Promise<Singleton> {
-    const lock = RESERVED + name;
-    if (!isName(name) || !isKey(lock)) return Promise.reject(badName(name));
-    if (this.#singletons.has(name)) {
-      const words = `this node takes part in the singleton ${JSON.stringify(name)} already`;
-      return Promise.reject(new NameError("taken", words));
-    }
-    let started: ReturnType<typeof startSingleton>;
-    try {
-      started = startSingleton(this.#system, name, child, options, this.#namesOf(name, lock));
-    } catch (error) {
-      return Promise.reject(error);
-    }
-    const { singleton, settled } = started;
-    this.#singletons.set(name, singleton);
-    this.#system.whenEnded(singleton.pid).then(() => this.#singletons.delete(name));
-    return settled.then(() => singleton);
+    return this.#system.tracked(() => {
+      const lock = RESERVED + name;
+      if (!isName(name) || !isKey(lock)) throw badName(name);
+      if (this.#singletons.has(name)) {
+        const words = `this node takes part in the singleton ${JSON.stringify(name)} already`;
+        throw new NameError("taken", words);
+      }
+      const names = this.#namesOf(name, lock);
+      const { singleton, settled } = startSingleton(this.#system, name, child, options, names);
+      this.#singletons.set(name, singleton);
+      this.#system.whenEnded(singleton.pid).then(() => this.#singletons.delete(name));
+      return settled.then(() => singleton);
+    });
   }
 
   #register(
@@ -262,13 +260,9 @@ export class Global {
     options: GlobalOptions,
     replace: boolean,
   ): Promise<boolean> {
-    if (!isName(name)) return Promise.reject(badName(name));
+    if (!isName(name)) throw badName(name);
     const { onConflict = "exit", resolve, quorum } = options;
-    try {
-      checkQuorum(quorum);
-    } catch (error) {
-      return Promise.reject(error);
-    }
+    checkQuorum(quorum);
     return this.#registry.register(name, pid, onConflict, { resolve, quorum, replace });
   }
 

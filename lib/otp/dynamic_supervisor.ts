@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { trackedFor } from "../actor/behind.ts";
 import { ArgumentError } from "../actor/errors.ts";
 import { checkNames } from "../base/spelling.ts";
 import { systemOf } from "../actor/system.ts";
@@ -65,21 +66,23 @@ export class DynamicSupervisor {
    * assertEquals(node.isAlive(pid), false);
    * ```
    */
-  static async start(
+  static start(
     from: Starter,
     options: DynamicSupervisorOptions = {},
   ): Promise<DynamicSupervisor> {
-    checkNames(options, OPTIONS, (words) => new ArgumentError(words));
-    const intensity = new Intensity(options.intensity, options.period);
-    const { maxChildren = Infinity } = options;
-    if (!(maxChildren >= 0)) throw new ArgumentError("maxChildren must be 0 or more");
-    const pid = await startAndWait<unknown>(
-      from,
-      "supervisor",
-      (self, starting) =>
-        new DynamicSupervisorActor(self, starting.parent, intensity, maxChildren).live(starting),
-    );
-    return new DynamicSupervisor(pid);
+    return trackedFor(from, async () => {
+      checkNames(options, OPTIONS, (words) => new ArgumentError(words));
+      const intensity = new Intensity(options.intensity, options.period);
+      const { maxChildren = Infinity } = options;
+      if (!(maxChildren >= 0)) throw new ArgumentError("maxChildren must be 0 or more");
+      const pid = await startAndWait<unknown>(
+        from,
+        "supervisor",
+        (self, starting) =>
+          new DynamicSupervisorActor(self, starting.parent, intensity, maxChildren).live(starting),
+      );
+      return new DynamicSupervisor(pid);
+    });
   }
 
   /**

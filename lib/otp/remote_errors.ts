@@ -32,7 +32,7 @@ export function ask<T>(pid: Pid<never>, request: unknown, options?: CallOptions)
   const system = systemOf(to);
   const answer = system.call(to, request, options);
   // Tracked again: the error may differ from that of the call.
-  return to.home.local ? answer : system.tracked(revive(answer));
+  return to.home.local ? answer : system.tracked(() => revive(answer));
 }
 
 /** Restores the classes of errors of another node. */

@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { trackedFor } from "../actor/behind.ts";
 import type { CallOptions } from "../actor/call.ts";
 import { ArgumentError, NoProcError } from "../actor/errors.ts";
 import type { ActorName, RemoteSpawn } from "../actor/remote.ts";
@@ -183,6 +184,7 @@ export function service<P extends ServiceProtocol = NoProtocol>(
 export function defineService(definition: AnyDefinition): Service<AnyProtocol> {
   checkNames(definition, DEFINITION, (words) => new ArgumentError(`service: ${words}`));
   checkHandlers(definition);
+  definition = inContext(definition);
   const request = (
     service: Target,
     request: ServiceRequest,
@@ -237,9 +239,16 @@ export function defineService(definition: AnyDefinition): Service<AnyProtocol> {
         if (service instanceof ServiceName) service.send({ $cast: name, args });
         else systemOf(service).send(service, { $cast: name, args });
       }),
-    async stop(service, reason = "normal") {
-      const pid = service instanceof ServiceName ? await found(service) : service;
-      if (pid !== undefined) await stopAt(pid, reason);
+    stop(service, reason = "normal") {
+      if (!(service instanceof ServiceName)) return stopAt(service, reason);
+      if (service.node === undefined) {
+        const pid = service.found();
+        if (pid !== undefined) return stopAt(pid, reason);
+      }
+      return trackedFor(service.source, async () => {
+        const pid = await remotePid(service);
+        if (pid !== undefined) await stopAt(pid, reason);
+      });
     },
     state: (service, options) => request(service, { $state: "get" }, options),
     replace: (service, change) => request(service, { $state: "set", change }),
@@ -280,20 +289,40 @@ function checkHandlers({ name, idleMs, init, call, cast }: AnyDefinition): void 
   if (idleMs !== undefined) timerMs(idleMs);
 }
 
-/** Stops a service, and waits for its exit. */
-async function stopAt(pid: AnyPid, reason: ExitReason): Promise<void> {
-  const system = systemOf(pid);
-  const ended = system.whenEnded(pid);
-  system.send(pid, { $stop: { reason } });
-  await system.tracked(ended.then(() => {}));
+/** The same definition, whose async handlers are known by the actor that runs them, also after an `await`. */
+function inContext(definition: AnyDefinition): AnyDefinition {
+  return mapped(definition, (part) => typeof part === "object" ? mapped(part, known) : known(part));
 }
 
-/** Returns the current pid of a name, if there is such a service. */
-async function found(service: ServiceName<AnyProtocol>): Promise<AnyPid | undefined> {
+function mapped<T extends object>(parts: T, change: (part: never) => unknown): T {
+  return Object.fromEntries(
+    Object.entries(parts).map(([name, part]) => [name, change(part as never)]),
+  ) as T;
+}
+
+/** Synchronous handlers are left as they are: the turn that they run in is their actor's. */
+function known(handler: unknown): unknown {
+  if (typeof handler !== "function" || !isAsync(handler)) return handler;
+  return function (this: ServiceActor, ...args: unknown[]): Promise<unknown> {
+    return this.within(() => Reflect.apply(handler, this, args) as Promise<unknown>);
+  };
+}
+
+function isAsync(handler: object): boolean {
+  return (handler as { [Symbol.toStringTag]?: string })[Symbol.toStringTag] === "AsyncFunction";
+}
+
+/** Stops a service, and waits for its exit. */
+function stopAt(pid: AnyPid, reason: ExitReason): Promise<void> {
+  const system = systemOf(pid);
+  return system.endBy(pid, () => system.send(pid, { $stop: { reason } }));
+}
+
+/** Returns the current pid of a name on another node, if there is such a service. */
+async function remotePid(service: ServiceName<AnyProtocol>): Promise<AnyPid | undefined> {
+  if (service.node === undefined) return undefined;
   try {
-    return service.node === undefined
-      ? service.pid
-      : await service.call({ $state: "pid" }) as AnyPid;
+    return await service.call({ $state: "pid" }) as AnyPid;
   } catch (error) {
     if (error instanceof NoProcError) return undefined;
     throw error;

@@ -145,7 +145,7 @@ export class ServiceActor {
         ? first.then((state) => this.#begun(state), (error) => this.#starting.failed(error))
         : this.#begun(first);
       if (going instanceof Promise) {
-        this.#system.failSelfCalls(actorRefOf(this.self.pid)!);
+        this.#system.selfWaits.fail(actorRefOf(this.self.pid)!);
         this.#started = going.then(() => {
           this.#started = undefined;
         });
@@ -457,6 +457,12 @@ export class ServiceActor {
   /** `continue` of `init` threw. */
   #fail(error: unknown): void {
     endSelf(this.self, error instanceof Error ? error : { thrown: error });
+  }
+
+  /** Runs an async handler: what it asks for is asked by this actor, also after its first `await`. */
+  within<T>(handler: () => Promise<T>): Promise<T> {
+    const actor = this.#system.actorOf(this.self.pid);
+    return actor === undefined ? handler() : this.#system.selfWaits.within(actor, handler);
   }
 
   get #isDead(): boolean {

@@ -5,6 +5,7 @@
  */
 import type { Call, CallOptions } from "../actor/call.ts";
 import { NoProcError } from "../actor/errors.ts";
+import { trackedFor } from "../actor/behind.ts";
 import type { ActorName } from "../actor/remote.ts";
 import { systemOf } from "../actor/system.ts";
 import type { Pid } from "../term/pid.ts";
@@ -62,13 +63,14 @@ export class ServiceName<P extends ServiceProtocol = ServiceProtocol> {
   readonly node: string | undefined;
   /** Never present: keeps the names of different kinds of services apart. */
   declare readonly serves: ServicePid<P>["serves"];
-  readonly #source: NameSource | Caller;
+  /** Where it is looked up. For the runtime. */
+  readonly source: NameSource | Caller;
 
   /** See {@linkcode Service.at}. */
   constructor(source: NameSource | Caller, name: string, node?: string) {
     this.name = name;
     this.node = node;
-    this.#source = source;
+    this.source = source;
   }
 
   /**
@@ -77,7 +79,7 @@ export class ServiceName<P extends ServiceProtocol = ServiceProtocol> {
    * @throws {NoProcError} `code` "noproc": nothing is registered under it.
    */
   get pid(): ServicePid<P> {
-    const source = this.#source;
+    const source = this.source;
     const pid = this.node !== undefined
       ? undefined
       : "whereis" in source
@@ -91,26 +93,28 @@ export class ServiceName<P extends ServiceProtocol = ServiceProtocol> {
   call(request: unknown, options?: CallOptions): Promise<unknown> {
     const { name, node } = this;
     if (node !== undefined) {
-      const answer = (this.#source as Caller).call({ name, node }, request, options);
+      const answer = (this.source as Caller).call({ name, node }, request, options);
       return revive(answer);
     }
-    const source = this.#source as { call?: Caller["call"] };
+    const source = this.source as { call?: Caller["call"] };
     // With the caller in errors, if there is one.
     if (source.call !== undefined) return source.call(name, request, options);
-    const pid = this.#found() as Pid<never> as Pid<Call> | undefined;
-    if (pid === undefined) return Promise.reject(new NoProcError(name));
-    return systemOf(pid).call(pid, request, options);
+    const pid = this.found() as Pid<never> as Pid<Call> | undefined;
+    return pid === undefined
+      ? trackedFor(this.source, () => Promise.reject(new NoProcError(name)))
+      : systemOf(pid).call(pid, request, options);
   }
 
   /** Sends to the actor that has the name. For the runtime. */
   send(message: unknown): void {
     const { name, node } = this;
-    if (node !== undefined) return (this.#source as Caller).send({ name, node }, message);
-    const pid = this.#found();
+    if (node !== undefined) return (this.source as Caller).send({ name, node }, message);
+    const pid = this.found();
     if (pid !== undefined) systemOf(pid).send(pid as Pid<never> as Pid<unknown>, message);
   }
 
-  #found(): ServicePid<P> | undefined {
+  /** The pid that the name has now on this node, if it has one. For the runtime. */
+  found(): ServicePid<P> | undefined {
     try {
       return this.pid;
     } catch {

@@ -8,10 +8,9 @@
  */
 import type { Call, CallOptions } from "../actor/call.ts";
 import { ActorExitError } from "../actor/errors.ts";
-import { actorOf, never } from "../actor/actor.ts";
+import { trackedFor } from "../actor/behind.ts";
 import type { ActorFunction, Self } from "../actor/self.ts";
-import { type System, systemOf } from "../actor/system.ts";
-import { track } from "../actor/tracked_promise.ts";
+import { systemOf } from "../actor/system.ts";
 import type { ExitReason } from "../term/exit.ts";
 import type { Pid } from "../term/pid.ts";
 
@@ -47,31 +46,26 @@ export function startAndWait<M>(
   kind: string,
   body: (self: Self<M>, starting: Starting) => ReturnType<ActorFunction<M>>,
 ): Promise<Pid<M>> {
-  const caller = actorOf(from);
-  if (caller?.isAlive === false) return never();
-  let tracker: System | undefined = caller && systemOf(caller.pid);
-  const started = new Promise<Pid<M>>((resolve, reject) => {
-    // Crash reports use the function's name.
-    const { [kind]: run } = {
-      [kind]: (self: Self<M>): ReturnType<ActorFunction<M>> => {
-        const failed = (reason: unknown): void => {
-          reject(reason);
-          if (!systemOf(self.pid).isAlive(self.pid)) return;
-          if (from.pid !== undefined) self.unlink(from.pid);
-          endSelf(self, { shutdown: reason });
-        };
-        return body(self, { parent: from.pid, done: () => resolve(self.pid), failed });
-      },
-    };
-    const pid = from.spawnLink === undefined ? from.spawn(run!) : from.spawnLink(run!);
-    const system = tracker = systemOf(pid);
-    // If it exits before it has started, its exit reason is the cause.
-    system.whenEnded(pid).then((reason) => {
-      reject(reason instanceof Error ? reason : new ActorExitError(pid as Pid, reason));
-    });
-  });
-  // Without a tracker, the spawn itself has failed.
-  return tracker === undefined ? started : track(started, tracker, caller ?? tracker.running);
+  return trackedFor(from, () =>
+    new Promise<Pid<M>>((resolve, reject) => {
+      // Crash reports use the function's name.
+      const { [kind]: run } = {
+        [kind]: (self: Self<M>): ReturnType<ActorFunction<M>> => {
+          const failed = (reason: unknown): void => {
+            reject(reason);
+            if (!systemOf(self.pid).isAlive(self.pid)) return;
+            if (from.pid !== undefined) self.unlink(from.pid);
+            endSelf(self, { shutdown: reason });
+          };
+          return body(self, { parent: from.pid, done: () => resolve(self.pid), failed });
+        },
+      };
+      const pid = from.spawnLink === undefined ? from.spawn(run!) : from.spawnLink(run!);
+      // If it exits before it has started, its exit reason is the cause.
+      systemOf(pid).whenEnded(pid).then((reason) => {
+        reject(reason instanceof Error ? reason : new ActorExitError(pid as Pid, reason));
+      });
+    }));
 }
 
 /** Ends an actor from its own code, without the exception of `self.exit`. */

@@ -11,6 +11,7 @@
  *
  * @module
  */
+import { trackedFor } from "../actor/behind.ts";
 import type { ActorFunction, Self } from "../actor/self.ts";
 import { systemOf } from "../actor/system.ts";
 import type { ExitReason } from "../term/exit.ts";
@@ -72,14 +73,16 @@ export class Supervisor {
    * assertNotEquals(after!.pid, before!.pid);
    * ```
    */
-  static async start(from: Starter, options: SupervisorOptions): Promise<Supervisor> {
-    const completed = complete(options);
-    const pid = await startAndWait<unknown>(
-      from,
-      "supervisor",
-      (self, starting) => new SupervisorActor(self, starting.parent, completed).live(starting),
-    );
-    return new Supervisor(pid);
+  static start(from: Starter, options: SupervisorOptions): Promise<Supervisor> {
+    return trackedFor(from, async () => {
+      const completed = complete(options);
+      const pid = await startAndWait<unknown>(
+        from,
+        "supervisor",
+        (self, starting) => new SupervisorActor(self, starting.parent, completed).live(starting),
+      );
+      return new Supervisor(pid);
+    });
   }
 
   /**

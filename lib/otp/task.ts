@@ -8,7 +8,8 @@
  */
 import type { ExitReason } from "../term/exit.ts";
 import { type Actor, actorOf, DEAD_USES_MAX, never } from "../actor/actor.ts";
-import { ArgumentError } from "../actor/errors.ts";
+import { systemBehind, trackedFor } from "../actor/behind.ts";
+import { ArgumentError, NodeStoppedError } from "../actor/errors.ts";
 import { reasonLine } from "../actor/exit.ts";
 import type { Self } from "../actor/self.ts";
 import { systemOf } from "../actor/system.ts";
@@ -173,7 +174,7 @@ function start<T>(from: Starter, run: TaskFunction<T>): OwnedTask<T> {
   });
   // A task that is never awaited must not cause an unhandled rejection.
   result.catch(() => {});
-  const pid = from.spawn(async (self: Self<never>) => {
+  const body = async (self: Self<never>): Promise<void> => {
     // A task that throws does not crash: only its owner is notified.
     try {
       settle(await run(self));
@@ -184,7 +185,17 @@ function start<T>(from: Starter, run: TaskFunction<T>): OwnedTask<T> {
       fail(new TaskExitError(self.pid, reason));
       self.exit({ shutdown: reason });
     }
-  });
+  };
+  let pid: Pid<never>;
+  try {
+    pid = from.spawn(body);
+  } catch (error) {
+    // On a stopped node the result rejects: a loop around it waits, as it does for other failures.
+    const system = systemBehind(from);
+    if (!(error instanceof NodeStoppedError) || system === undefined) throw error;
+    fail(error);
+    return new OwnedTask(system.deadPid(), result, owner);
+  }
   const system = systemOf(pid);
   // The task of a dead owner is not started, and its result never settles.
   if (owner?.isAlive !== false) {
@@ -199,7 +210,9 @@ function wait<T>(task: Task<T>, { timeout = AWAIT_TIMEOUT_MS }: AwaitOptions = {
   // Others may await the result, but loops of the dead owner must end.
   if (owner?.isAlive === false && (task as OwnedTask<T>).late++ >= DEAD_USES_MAX) return never();
   const system = systemOf(task.pid);
-  const result = timeout === Infinity ? task.result : system.within(task.result, timeout, () => {
+  // Tasks of a stopped node have ended, and a dead owner has no use for a timeout.
+  const isFinal = timeout === Infinity || system.isStopped || owner?.isAlive === false;
+  const result = isFinal ? task.result : system.within(task.result, timeout, () => {
     return new TaskTimeoutError(`task ${task.pid} gave no result in ${timeout} ms`);
   });
   return track(result, system, owner ?? system.running);
@@ -218,10 +231,7 @@ function map<I, T>(
   each: (item: I, self: Self<never>) => T | Promise<T>,
   options: MapOptions = {},
 ): Promise<T[]> {
-  const owner = actorOf(from);
-  if (owner?.isAlive === false) return never();
-  const results = mapped(from, items, each, options);
-  return owner === undefined ? results : track(results, systemOf(owner.pid), owner);
+  return trackedFor(from, () => mapped(from, items, each, options));
 }
 
 async function mapped<I, T>(
@@ -250,7 +260,7 @@ async function mapped<I, T>(
       const index = begun++;
       const begunTask = start(from, (self) => each(item, self));
       running.add(begunTask);
-      results[index] = await systemOf(begunTask.pid).tracked(begunTask.result);
+      results[index] = await begunTask.result;
       running.delete(begunTask);
     }
   };

@@ -298,7 +298,10 @@ class WebSocketClient<Data> implements Client<Data> {
   }
 
   async close(code: number = CLOSE_CODES.normal, reason: string = ""): Promise<void> {
-    if (this.#state === "closed" || this.#state === "failed") return;
+    if (this.#state === "closed" || this.#state === "failed") {
+      // A loop around it keeps I/O from its turn no more than any other.
+      return await new Promise((turn) => this.#host.yieldToIo(turn));
+    }
     const wasOpen = this.#state === "open";
     if (wasOpen) this.#connection!.close(code, reason);
     this.#timer?.cancel();

@@ -255,7 +255,9 @@ class WebSocketServer<Data> implements Server {
   stop(options: StopOptions = {}): Promise<void> {
     checkCloseCode(options.code ?? CLOSE_CODES.goingAway);
     checkStop(options);
-    return this.#stopped ??= this.#stop(options);
+    if (this.#stopped === undefined) return this.#stopped = this.#stop(options);
+    // A loop around it keeps I/O from its turn no more than any other.
+    return this.#stopped.then(() => new Promise((turn) => this.#host.yieldToIo(turn)));
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -1,10 +1,12 @@
 /** A service that calls itself, and a loop around a promise of a node that is settled at once. */
-import { assert, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import { CallExitError, CallingSelfError } from "../../lib/actor/errors.ts";
 import type { Self } from "../../lib/actor/self.ts";
 import { Node } from "../../lib/node.ts";
 import { type Service, service } from "../../lib/otp/service.ts";
-import { test } from "../kit/test.ts";
+import type { Call } from "../../lib/actor/call.ts";
+import type { Pid } from "../../lib/term/pid.ts";
+import { test, until } from "../kit/test.ts";
 
 test("Global.register: tried for ever, keeps no timer from its turn", async () => {
   await using node = await Node.start({ logLevel: "silent" });
@@ -39,7 +41,22 @@ const WAYS: Readonly<Record<string, (self: Self, node: Node) => Promise<unknown>
     await Promise.resolve();
     return mirror.call(mirror.at(self, "mirror")).get();
   },
+  "by pid, after an await": async (self) => {
+    await self.call(echo, "there");
+    return mirror.call(self.pid as never).get();
+  },
+  "by name, after a timer": async (_self, node) => {
+    await new Promise((fire) => setTimeout(fire, 1));
+    return mirror.call(mirror.at(node, "mirror")).get();
+  },
+  "to stop it": (self) => mirror.stop(self.pid as never),
+  "to stop it, after an await": async (self) => {
+    await self.call(echo, "there");
+    await mirror.stop(self.pid as never);
+  },
 };
+
+let echo: Pid<Call<string, string>>;
 
 let home: Node;
 const mirror: Service<Mirror> = service<Mirror>({
@@ -53,15 +70,86 @@ const mirror: Service<Mirror> = service<Mirror>({
   },
 });
 
-for (const how of Object.keys(WAYS)) {
-  test(`service: a handler that awaits a call of itself ${how} fails at once with calling_self`, async () => {
-    await using node = home = await Node.start({ logLevel: "silent" });
+test("service: a handler that awaits a call of itself fails at once with calling_self, however it calls", async () => {
+  await using node = home = await Node.start({ logLevel: "silent" });
+  echo = node.spawn(() => (call: Call<string, string>) => call.reply(call.request));
+  for (const how of Object.keys(WAYS)) {
     const pid = await mirror.startAs("mirror", node);
     await node.global.register("mirror", pid);
     const error = await assertRejects(
       () => mirror.call(pid, { timeout: 4_000 }).ask(how),
       CallExitError,
     );
-    assert(error.reason instanceof CallingSelfError, `${error.reason}`);
+    assert(error.reason instanceof CallingSelfError, `${how}: ${error.reason}`);
+    await until("it has ended", () => !node.isAlive(pid));
+  }
+});
+
+test("service: a handler that does not wait may stop its own service", async () => {
+  await using node = await Node.start({ logLevel: "silent" });
+  const closing = service<{ state: number; cast: { close(): void } }>({
+    init: () => 0,
+    cast: {
+      close(n) {
+        closing.stop(this.self.pid as never);
+        return n;
+      },
+    },
   });
-}
+  const pid = await closing.start(node);
+  const reasons: unknown[] = [];
+  node.on("exit", ({ reason }) => reasons.push(reason));
+  closing.cast(pid).close();
+  await until("it has stopped", () => !node.isAlive(pid));
+  assertEquals(reasons, ["normal"]);
+});
+
+test("service: a call of an actor that it waits for, or of a timer that it has set, is none of its own", async () => {
+  await using node = await Node.start({ logLevel: "silent" });
+  const results: unknown[] = [];
+  const waiting = service<{ state: number; call: { get(): number; wait(): number } }>({
+    init: () => 7,
+    call: {
+      get: (n) => [n, n],
+      async wait(n) {
+        await Promise.resolve();
+        const timer = setInterval(() => {
+          clearInterval(timer);
+          waiting.call(pid).get().then((got) => results.push(got), (error) => results.push(error));
+        }, 20);
+        await node.call(other, "go");
+        return [n, n];
+      },
+    },
+  });
+  const pid = await waiting.start(node);
+  const other = node.spawn(() => async (call: Call<string, string>) => {
+    await Promise.resolve();
+    const got = waiting.call(pid).get();
+    call.reply("went");
+    results.push(await got.catch((error) => error));
+  });
+  await waiting.call(pid).wait();
+  await until("both are answered", () => results.length === 2);
+  assertEquals(results, [7, 7]);
+});
+
+test("service: what an async handler forgets to await, after it has awaited something, ends the service", async () => {
+  await using node = await Node.start({ logLevel: "silent" });
+  const careless = service<{ state: number; cast: { forget(): void } }>({
+    init: () => 0,
+    cast: {
+      async forget(n) {
+        await Promise.resolve();
+        void node.call("nobody", "at all");
+        return n;
+      },
+    },
+  });
+  const pid = await careless.start(node);
+  const crashes: unknown[] = [];
+  node.on("crash", ({ pid, unhandled }) => crashes.push([pid, unhandled]));
+  careless.cast(pid).forget();
+  await until("it has ended", () => !node.isAlive(pid));
+  assertEquals(crashes, [[pid, true]]);
+});
