@@ -32,7 +32,7 @@ const ROWS = [
 /** The same pair, with the programs of this comparison. */
 function ofNames(pair: Pair): Pair {
   const file = (word: string): string =>
-    word.replace("dist_firn.ts", "global_firn.ts").replace(/^dist_actors$/, "global_names");
+    word.replace("mesh_firn.ts", "global_firn.ts").replace(/^mesh_actors$/, "global_names");
   return {
     ...pair,
     far: (turn) => pair.far(turn).map(file),

@@ -54,7 +54,7 @@ export async function preparePairs(mixed: boolean, own: boolean): Promise<Pairs>
   const hasKeys = makeCertificates(folder);
   if (!hasKeys) absent.push("openssl is not on the PATH: there is nothing with certificates.");
   const env: Env = own && hasKeys ? { FIRN_TLS: folder } : {};
-  const ours = [path("dist_firn.ts")];
+  const ours = [path("mesh_firn.ts")];
   const onDeno = version(deno, "--version");
   const onBun = version(bun, "--version");
   const denoLine = [deno, "run", "-A", ...ours];
@@ -202,7 +202,7 @@ async function prepareErlang(folder: string, hasKeys: boolean): Promise<Pairs> {
     absent.push("Erlang's port mapper, epmd, cannot be started: Erlang is left out.");
     return none;
   }
-  const source = path("dist_actors.erl");
+  const source = path("mesh_actors.erl");
   execFileSync(process.env["ERLC"] ?? "erlc", ["-o", folder, source], { stdio: "inherit" });
   const env: Env = {
     ERL_CRASH_DUMP: "/dev/null",
@@ -213,7 +213,7 @@ async function prepareErlang(folder: string, hasKeys: boolean): Promise<Pairs> {
   line.push("-setcookie", `firn${process.pid}`);
   const pair = (name: string, words: string, more: readonly string[]): Pair => {
     const node = (side: string, turn: number): readonly string[] => {
-      return [...line, ...more, "-sname", `${side}${turn}@localhost`, "-s", "dist_actors", side];
+      return [...line, ...more, "-sname", `${side}${turn}@localhost`, "-s", "mesh_actors", side];
     };
     return {
       name,
