@@ -5,8 +5,7 @@
  * which ready events run. One number therefore replays a whole run, on Deno and on Bun alike.
  * Everything else is real: codec, handshake, sessions, actors, supervisors, names, rooms.
  *
- * Not simulated: TLS (the listener at an address is trusted, and there is no eavesdropping),
- * WebSockets, files, other processes, and execution time: code takes no virtual time.
+ * Not simulated: TLS (certificates have names and an issuer, and no signature), WebSockets, files, other processes, and execution time: code takes no virtual time.
  *
  * @module
  */
@@ -158,16 +157,14 @@ class Cluster implements Simulation {
   readonly random: SeededRandom;
   readonly #world: World;
   readonly #network: Network;
-  readonly #keys: ClusterKeys;
   readonly #members = new Map<string, Member>();
   readonly #skews = new Map<string, number>();
   readonly #conditions = new Set<Condition>();
 
   /** Internal. */
-  constructor(world: World, network: Network, keys: ClusterKeys) {
+  constructor(world: World, network: Network) {
     this.#world = world;
     this.#network = network;
-    this.#keys = keys;
     this.random = new SeededRandom(world.random.uint32());
   }
 
@@ -363,7 +360,7 @@ class Cluster implements Simulation {
           : options.seeds?.map((seed) => seed.includes("@") ? seed : fullName(seed)),
       },
       host,
-      this.#keys,
+      keysOf,
     );
     const node = Node.of(parts);
     member.parts = parts;
@@ -430,7 +427,7 @@ export async function simulate<T>(
   const trace = new Trace(options.trace ?? false);
   const world = new World(new SeededRandom(seed), trace);
   const network = new Network(world, options.link);
-  const sim = new Cluster(world, network, KEYS);
+  const sim = new Cluster(world, network);
   const fail = (what: string, cause?: unknown): SimulationError =>
     new SimulationError(seed, `${what}, at ${world.now.toFixed(3)} ms`, trace.lines, cause);
   const violations: Violation[] = [];
@@ -491,12 +488,15 @@ function address(short: string): string {
   return `${short}.sim`;
 }
 
-/** Without TLS there is no key to derive. */
-const KEYS: ClusterKeys = {
-  authority: { pem: "" } as ClusterKeys["authority"],
-  proofKey: utf8("the proof key of every simulation"),
-  leaf: makeSimulatedLeaf,
-};
+/** Returns the keys of a cookie. Without TLS its authority is no more than a text. */
+function keysOf(cookie: string): Promise<ClusterKeys> {
+  const issuer = `authority of ${cookie}\n`;
+  return Promise.resolve({
+    authority: { pem: issuer } as ClusterKeys["authority"],
+    proofKey: utf8(`proof key of ${cookie}`),
+    leaf: (name) => makeSimulatedLeaf(name, issuer),
+  });
+}
 
 // The types in the signatures of `Node`, so that this entry point is documented without others.
 export type * from "./exports/actor.ts";

@@ -272,11 +272,11 @@ export function systemHost(): Host {
   return "Bun" in globalThis ? new BunHost() : new DenoHost();
 }
 
-/** Starts a node. `keys`: those of the cookie, if they were already derived. */
+/** Starts a node. `derive` returns the keys of a cookie, of any strength, in place of deriving them. */
 export async function startNode(
   options: NodeOptions,
   host?: Host,
-  keys?: ClusterKeys,
+  derive?: (cookie: string) => Promise<ClusterKeys>,
 ): Promise<Parts> {
   checkNames(options, OPTIONS, (words) => new NodeOptionError(words));
   host ??= systemHost();
@@ -297,12 +297,12 @@ export async function startNode(
     throw new NodeOptionError(`option observe must be one of ${OBSERVE_ACCESS.join(", ")}`);
   }
   const warningLimits = checkedLimits(options);
-  const keyring = new Keyring(isLoopback(listen.hostname));
+  const keyring = new Keyring(derive !== undefined || isLoopback(listen.hostname), derive);
   const cookies = options.cookie ?? cookiesFromFile(options.cookieFile, host);
   const joinMs = joinTimeout(options);
   const { seeds, discovery } = readSeeds(options);
   if (options.tls !== undefined) checkPem(options.tls, (words) => new NodeOptionError(words));
-  const { use, accepted } = keys ? { use: keys, accepted: [] } : await keyring.derive(cookies);
+  const { use, accepted } = await keyring.derive(cookies);
   const events = new Emitter<NodeEvents>((event, error) => {
     log.error(`a listener of ${JSON.stringify(event)} failed: ${describeFully(error)}`);
     host.listenerFailed?.(error);

@@ -1,10 +1,10 @@
 %% Erlang/OTP: the same runs between two nodes, each a line of JSON per figure.
 %%
-%%     erl … -sname far@localhost  -s dist_actors far
-%%     erl … -sname near@localhost -s dist_actors near -extra RUN FARNODE FARPID
+%%     erl … -sname far@localhost  -s mesh_actors far
+%%     erl … -sname near@localhost -s mesh_actors near -extra RUN FARNODE FARPID
 %%
 %% The far one says its node and its process on a line, and ends with the near one.
--module(dist_actors).
+-module(mesh_actors).
 -export([far/0, near/0, sink/2, echo/0, swallow/0, hello/1, nothing/0]).
 -export([init/1, handle_call/3, handle_cast/2]).
 -behaviour(gen_server).

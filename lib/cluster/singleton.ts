@@ -10,9 +10,9 @@
  * The manager acts on the current holder of the lock, not on messages: it starts its supervisor if it has the
  * lock, and stops it if it has not. `README.md` compares the policies.
  *
- * **Planned moves.** When a node stops taking part, its manager takes the child's state, stops the child,
- * and calls the managers of the other nodes, one after another, until one has taken the lock over. The
- * state reaches the next child's `start`.
+ * **Planned moves.** When a node stops taking part, its manager stops the child, and calls the managers
+ * of the other nodes, one after another, until one has taken the lock over. What the child has left
+ * reaches the next child's `start`. It is sent after the child has ended, so it is all that the child did.
  *
  * Longer than 400 lines, with its public options, because the manager is one state machine.
  *
@@ -39,7 +39,7 @@ const TIMEOUT_MS = 30_000;
 /** How long a child without the lock may take to stop; then it is killed. Milliseconds. */
 const STOP_MS = 1_000;
 
-/** How long to wait for the state of a child, and for each manager that is offered it. Milliseconds. */
+/** How long to wait for each manager that is offered the state of a child. Milliseconds. */
 const HANDOVER_MS_MAX = 5_000;
 
 /** The arguments of a child's start. */
@@ -50,8 +50,15 @@ export interface Incarnation {
    * Otherwise `undefined`.
    */
   readonly token: number | undefined;
-  /** The result of `handover` on the previous node, after a planned move. Otherwise `undefined`. */
+  /** The last argument of `handover` on the previous node, after a planned move. Otherwise `undefined`. */
   readonly state: unknown;
+  /**
+   * Sets the `state` of the next child, for the case that this one is stopped by a planned move:
+   * `Singleton.stop` or `Node.leave`. The last call counts. A child that calls it as its last act when it
+   * stops (in a service's `terminate`) loses nothing that it has acknowledged. The state must be a term,
+   * because it is sent to another node.
+   */
+  readonly handover: (state: unknown) => void;
 }
 
 /** The child of a singleton. */
@@ -75,8 +82,6 @@ export interface SingletonOptions {
   readonly quorum?: Quorum | undefined;
   /** An authority outside of the cluster that decides, in place of `quorum`. */
   readonly lease?: Lease | undefined;
-  /** Returns the state of the child, to be handed over on a planned move. Called before it is stopped. */
-  readonly handover?: ((child: Pid<never>) => unknown) | undefined;
 }
 
 /** Rejection of `singleton`: the child was not found in time. */
@@ -145,7 +150,10 @@ export class Singleton {
     return this.#names.whereis();
   }
 
-  /** Stops taking part: the child is stopped, and another node takes over, with its state. */
+  /**
+   * Stops taking part: the child is stopped, and another node takes over, with the state that the child has
+   * passed to `handover`.
+   */
   stop(): Promise<void> {
     return systemOf(this.pid).end(this.pid, "shutdown");
   }
@@ -189,6 +197,8 @@ export function startSingleton(
 interface Handover {
   readonly singleton: string;
   readonly state: unknown;
+  /** The manager that asks. Older nodes do not send it. */
+  readonly from?: Pid<never> | undefined;
 }
 
 /** The actor. */
@@ -204,8 +214,10 @@ class Manager {
   #supervisor: Supervisor | undefined = undefined;
   #running: Pid<never> | undefined = undefined;
   #lease: HeldLease | undefined = undefined;
-  /** The state of the last child. */
+  /** The state that another node has handed over, for the next child here. */
   #state: unknown = undefined;
+  /** The last argument of the running child's `handover`. */
+  #left: { state: unknown } | undefined = undefined;
   /** It does not try to take the lock before this time. */
   #restsUntil = 0;
   /** It does not register its child again before this time. */
@@ -330,7 +342,9 @@ class Manager {
         const { token, state } = incarnation;
         // The state that was handed over is for the first start only.
         incarnation.state = undefined;
-        return this.#startChild(self, { token, state });
+        const left = this.#left = { state: undefined as unknown };
+        const handover = (state: unknown): void => void (left.state = state);
+        return this.#startChild(self, { token, state, handover });
       },
     };
     const { intensity, period } = this.#options;
@@ -412,6 +426,11 @@ class Manager {
   async #asked(call: Call<unknown, unknown>): Promise<void> {
     const request = call.request as Partial<Handover> | null;
     if (request?.singleton !== this.#names.name) return;
+    const holder = this.#names.holder();
+    // Another node has taken it over, and has not replied in time.
+    const isOver = request.from !== undefined && holder !== undefined &&
+      !holder.equals(request.from);
+    if (isOver) return call.reply(true);
     this.#state = request.state;
     const isDecided = await this.#act(true);
     call.reply(isDecided && (this.#names.holder()?.equals(this.#self.pid) ?? false));
@@ -419,24 +438,27 @@ class Manager {
 
   /** Stops taking part. */
   async #leave(): Promise<void> {
-    const isOurs = this.#names.holder()?.equals(this.#self.pid) && this.#supervisor !== undefined;
-    const { handover } = this.#options;
-    const child = this.#running;
-    if (!isOurs || handover === undefined || child === undefined) {
-      await this.#stop(Infinity);
-      return await this.#release();
-    }
-    const late = (): Error => new Error("the state of the child takes too long");
-    const asked = new Promise((resolve) => resolve(handover(child)));
-    const state = await this.#system.within(asked, HANDOVER_MS_MAX, late).catch(() => undefined);
+    const { pid } = this.#self;
+    const isOurs = this.#names.holder()?.equals(pid) && this.#supervisor !== undefined;
     await this.#stop(Infinity);
     await this.#release();
-    if (state === undefined) return;
-    for (const other of this.#names.others()) {
-      const request: Handover = { singleton: this.#names.name, state };
+    const state = this.#left?.state;
+    const others = this.#names.others();
+    if (!isOurs || state === undefined || others.length === 0) return;
+    const { name } = this.#names;
+    const request: Handover = { singleton: name, state, from: pid };
+    const options = { timeout: HANDOVER_MS_MAX };
+    let failure: unknown = "none of them could take it over";
+    for (const other of others) {
       const manager = other as Pid<Call<Handover, boolean>>;
-      const options = { timeout: HANDOVER_MS_MAX };
-      if (await this.#system.call(manager, request, options).catch(() => false)) return;
+      try {
+        if (await this.#system.call(manager, request, options)) return;
+      } catch (error) {
+        failure = error;
+      }
     }
+    // Is reported as a crash: the next child starts without the state.
+    const words = `the state of the singleton ${JSON.stringify(name)} was not handed over`;
+    throw new Error(`${words}: ${failure}`);
   }
 }

@@ -120,14 +120,14 @@ export async function makeLeaf(
 
 /**
  * A certificate that only has names, unsigned and without a key: simulated nodes present it, since the
- * simulated network has no TLS.
+ * simulated network has no TLS. Its issuer, which clients compare, follows it.
  */
-export function makeSimulatedLeaf(nodeName: string): Leaf {
+export function makeSimulatedLeaf(nodeName: string, issuer: string): Leaf {
   const names = der.sequence(der.element(0x86, utf8(nodeUri(nodeName))));
   const certificate = der.sequence(
     der.sequence(der.explicit(3, der.sequence(extension("2.5.29.17", false, names)))),
   );
-  return { cert: pem("CERTIFICATE", certificate), key: "", der: certificate };
+  return { cert: pem("CERTIFICATE", certificate) + issuer, key: "", der: certificate };
 }
 
 /** The DER bytes of the first certificate in a PEM text. */

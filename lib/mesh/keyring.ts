@@ -19,11 +19,19 @@ export interface KeySet {
 /** Derives keys, and keeps those of the current cookies. */
 export class Keyring {
   readonly #loopback: boolean;
+  readonly #derive: (cookie: string) => Promise<ClusterKeys>;
   #derived: ReadonlyMap<string, Promise<ClusterKeys>> = new Map();
 
-  /** `loopback`: only this machine can reach the node, so that weak cookies are accepted. */
-  constructor(loopback: boolean) {
+  /**
+   * `loopback`: only this machine can reach the node, so that weak cookies are accepted. `derive` takes the place
+   * of {@linkcode deriveKeys} in simulations and tests.
+   */
+  constructor(
+    loopback: boolean,
+    derive: (cookie: string) => Promise<ClusterKeys> = deriveKeys,
+  ) {
     this.#loopback = loopback;
+    this.#derive = derive;
   }
 
   /**
@@ -42,7 +50,7 @@ export class Keyring {
     // One after the other: each takes 64 MiB for as long as it runs.
     let last: Promise<unknown> = Promise.resolve();
     const derived = new Map(list.map((cookie) => {
-      const keys = known.get(cookie) ?? last.then(() => deriveKeys(cookie));
+      const keys = known.get(cookie) ?? last.then(() => this.#derive(cookie));
       last = keys;
       return [cookie, keys];
     }));

@@ -3,7 +3,7 @@
  *
  * A connection is reliable and ordered, like TCP: data that is blocked waits and is delivered
  * later, unless the connection has been closed by then. There is no TLS: nothing is encrypted, and
- * a client sees the listener's certificate unverified.
+ * of the listener's certificate a client verifies only the issuer.
  *
  * @module
  */
@@ -49,6 +49,9 @@ export interface Machine extends Place {
   listening(port: number): SimListener | undefined;
   nextPort(): number;
 }
+
+/** What a certificate ends with. Its issuer follows. */
+const END = "-----END CERTIFICATE-----\n";
 
 const DELAY_MS = 1;
 const JITTER_MS = 1;
@@ -139,7 +142,7 @@ export class Network {
 
   /** Connects. Resolves when the other machine has accepted. */
   connect(from: Machine, options: ConnectOptions): Promise<Stream> {
-    const { hostname, port, timeoutMs, signal } = options;
+    const { hostname, port, timeoutMs, signal, tls } = options;
     return new Promise((resolve, reject) => {
       let isOver = false;
       const over = (): boolean => {
@@ -170,6 +173,11 @@ export class Network {
         this.#connections.add(near);
         this.#connections.add(far);
         world.after(0, there, `accepts ${from.label}`, () => listener.accept(far));
+        const issuer = listener.cert?.slice(listener.cert.indexOf(END) + END.length) ?? "";
+        if (tls?.ca.includes(issuer) === false) {
+          near.abort();
+          return back(() => fail("untrusted", "no authority of this client has issued it"));
+        }
         back(() => over() ? near.abort() : resolve(near));
       }, there);
       const refuse = (): void => fail("refused", `nobody listens on ${hostname}:${port}`);

@@ -25,13 +25,16 @@ class Runs {
   child(node: TestNode): SingletonChild {
     return {
       id: "clock",
-      start: (self, { token, state }) =>
+      start: (self, { token, state, handover }) =>
         self.spawnLink((self: Self<unknown>) => {
           this.log.push({ node: node.name, token, state });
           this.live.add(node.name);
           this.most = Math.max(this.most, this.live.size);
-          self.signal.addEventListener("abort", () => this.live.delete(node.name));
           let sum = state as number ?? 0;
+          self.signal.addEventListener("abort", () => {
+            this.live.delete(node.name);
+            handover(sum);
+          });
           return (message: unknown) => {
             if (message instanceof Call) message.reply(sum);
             else if (message === "crash") throw new Error("as told");
@@ -188,11 +191,7 @@ test("Singleton.stop: the state of the child reaches the next one, which no rest
     await town.meet();
     const runs = new Runs();
     const parts = [];
-    for (const node of nodes) {
-      const handover = (child: Pid<never>): Promise<number> =>
-        node.system.call(child as Pid<Call<"sum", number>>, "sum");
-      parts.push(await node.global.singleton("clock", runs.child(node), { handover }));
-    }
+    for (const node of nodes) parts.push(await node.global.singleton("clock", runs.child(node)));
     const first = await runs.one(nodes);
     // The managers know each other.
     await town.settled();

@@ -53,7 +53,7 @@ export async function withNodes(body: (start: Start) => Promise<void>): Promise<
         ...options,
       },
       host ?? makeHost(),
-      keys ?? await testKeys(),
+      () => keys === undefined ? testKeys() : Promise.resolve(keys),
     );
     const { mesh } = parts;
     mesh.events.on("nodeup", ({ node }) => void told.push(`up ${node}`));

@@ -130,7 +130,7 @@ test("startNode makes a node a name by chance, and the system its port", async (
   const { mesh } = await startNode(
     { cookie: COOKIE, logLevel: "silent" },
     undefined,
-    await testKeys(),
+    testKeys,
   );
   assertMatch(mesh.name, /^node-[0-9a-f]{6}@127\.0\.0\.1:[1-9]\d+$/);
   await mesh.stop();

@@ -4,6 +4,10 @@
  */
 import { NodeConnectError } from "../../lib/mesh/connect_waiters.ts";
 import { FORGET_MS } from "../../lib/mesh/peers.ts";
+import type { Call } from "../../lib/actor/call.ts";
+import type { Self } from "../../lib/actor/self.ts";
+import type { Incarnation, SingletonChild } from "../../lib/cluster/singleton.ts";
+import type { Pid } from "../../lib/term/pid.ts";
 import type { Node } from "../../lib/node.ts";
 import { fullName, simulate, type Simulation } from "../../lib/simulate.ts";
 
@@ -14,7 +18,7 @@ export const CONVERGE_MS = 75_000;
 const BOOT_MS = 1_000;
 
 /** How many seeds of each are run by default, of those that take long. */
-export const COSTLY: Readonly<Record<string, number>> = { churn: 4, fairness: 6 };
+export const COSTLY: Readonly<Record<string, number>> = { churn: 4, fairness: 6, leaving: 6 };
 
 function require(isSo: boolean, words: string): void {
   if (!isSo) throw new Error(words);
@@ -206,6 +210,9 @@ export function skewedClocks(seed: number): Promise<unknown> {
       await sim.run(5_000);
       const reported = skews.get(fullName(short));
       require(Math.abs((reported ?? 0) - ms) < 10_000, `${short}: ${ms}, reported ${reported}`);
+      const other = nodes[shorts.indexOf(short)]!;
+      const isGranted = await other.global.register("held", other.spawn(() => () => {}));
+      require(!isGranted, `a wrong clock of ${short} has taken a name`);
       require(nodes[0]!.global.whereis("held")?.equals(pids[0]!) === true, "a name has moved");
     }
     require(isWhole(nodes), "a session was lost");
@@ -242,6 +249,137 @@ export function fairness(seed: number): Promise<unknown> {
   });
 }
 
+/**
+ * Nodes change from one cookie to the next in three rounds, at moments of their own, while sessions break and
+ * nodes start anew: all stay connected, and then whoever has the former cookie only is not let in.
+ */
+export function rotation(seed: number): Promise<unknown> {
+  return simulate({ seed }, async (sim) => {
+    const [former, next] = ["the former cookie", "the next cookie"];
+    const shorts = shortsOf(2 + sim.random.below(5));
+    const cookies = new Map<string, string[]>(shorts.map((short) => [short, [former]]));
+    const reasons: string[] = [];
+    const start = async (short: string): Promise<void> => {
+      const cookie = cookies.get(short)!;
+      const node = await sim.start(short, { seeds: ["n0", "n1"], cookie, joinTimeout: 0 });
+      node.on("nodedown", ({ reason }) => void reasons.push(reason));
+      node.on("refused", ({ reason }) => void reasons.push(`refused: ${reason}`));
+    };
+    const nodes = (): Node[] => shorts.map((short) => sim.node(short)!);
+    const whole = () => sim.until("the mesh is whole", () => isWhole(nodes()));
+    for (const short of shorts) await start(short);
+    await whole();
+    for (const round of [[former, next], [next, former], [next]]) {
+      for (const short of shuffled(shorts, sim)) {
+        cookies.set(short, round);
+        const changed = sim.node(short)!.changeCookie(round);
+        await sim.run(sim.random.below(50));
+        const [one, other] = shuffled(shorts, sim) as [string, string];
+        const dice = sim.random.below(4);
+        if (dice === 0) sim.cut(one, other);
+        else if (dice === 1) {
+          sim.kill(one);
+          await start(one);
+        }
+        await changed;
+        await sim.run(sim.random.below(3_000));
+      }
+      await whole();
+    }
+    await sim.run(10_000);
+    require(isWhole(nodes()), "a session was lost");
+    // Of nodes that were killed, and of sessions that were cut, also during a handshake.
+    const wrong = reasons.filter((reason) => !/^(closed|refused: broken)$/.test(reason));
+    require(wrong.length === 0, `${wrong}`);
+    const late = await sim.start("late", { seeds: ["n0"], cookie: [former] });
+    require(late.peers().length === 0, "the former cookie is still accepted");
+    // One that has missed the last round loses its sessions.
+    const missed = sim.node(shorts[1]!)!;
+    for (const short of shorts) {
+      if (short !== shorts[1]) await sim.node(short)!.changeCookie("another cookie");
+    }
+    await sim.until("it is cut off", () => missed.peers().length === 0, { within: 10_000 });
+  });
+}
+
+/** No singleton runs for at most this long when a node leaves. Milliseconds; a message takes up to 2. */
+const GAP_MS = 50;
+
+/**
+ * Nodes leave and come back under load: what a singleton has acknowledged is not lost, it never runs twice, and
+ * a gap without it is short.
+ */
+export function leaving(seed: number): Promise<unknown> {
+  return simulate({ seed }, async (sim) => {
+    const shorts = shortsOf(3 + sim.random.below(4));
+    const acknowledged: string[] = [];
+    let applied: readonly string[] = [];
+    let running = 0;
+    let endedAt: number | undefined;
+    const ledger = (self: Self<Call<string, true>>, { state, handover }: Incarnation) => {
+      require(++running === 1, "it runs twice");
+      const gap = sim.now - (endedAt ?? sim.now);
+      require(gap <= GAP_MS, `no singleton for ${gap} ms`);
+      const entries = applied = [...(state as string[] | undefined ?? [])];
+      self.signal.addEventListener("abort", () => {
+        running--;
+        endedAt = sim.now;
+        handover(entries);
+      });
+      return (call: Call<string, true>) => {
+        entries.push(call.request);
+        call.reply(true);
+      };
+    };
+    let isOver = false;
+    const start = async (short: string): Promise<void> => {
+      const node = await sim.start(short, { seeds: shorts.slice(0, 2) });
+      const child: SingletonChild = {
+        id: "ledger",
+        start: (self, incarnation) => self.spawnLink(ledger, incarnation),
+      };
+      await node.global.singleton("ledger", child);
+      for (let i = 0; sim.node(short) === node && !isOver; i++) {
+        await sim.run(sim.random.below(30));
+        const found = node.global.whereis<Pid<Call<string, true>>>("ledger");
+        if (found === undefined) continue;
+        const entry = `${short} ${sim.now} ${i}`;
+        await node.call(found, entry, { timeout: 500 }).then(
+          () => acknowledged.push(entry),
+          () => {},
+        );
+      }
+    };
+    const failed: unknown[] = [];
+    const begin = (short: string): void => void start(short).catch((error) => failed.push(error));
+    shorts.forEach(begin);
+    await sim.run(1_000);
+    for (let i = 0; i < 3; i++) {
+      const up = shuffled(shorts, sim).filter((short) => sim.node(short) !== undefined);
+      const gone = up.slice(0, 1 + sim.random.below(shorts.length - 2));
+      await Promise.all(gone.map(async (short) => {
+        await sim.run(sim.random.below(3) * sim.random.below(20));
+        await sim.leave(short, { timeout: 5_000 });
+      }));
+      await sim.run(sim.random.below(200));
+      gone.forEach(begin);
+      await sim.run(sim.random.below(1_000));
+    }
+    isOver = true;
+    await sim.run(1_000);
+    require(failed.length === 0, `${failed[0]}`);
+    const kept = new Set(applied);
+    const lost = acknowledged.filter((entry) => !kept.has(entry));
+    require(lost.length === 0, `${lost.length} of ${acknowledged.length} are lost: ${lost[0]}`);
+    require(acknowledged.length > 100, `only ${acknowledged.length} were acknowledged`);
+  });
+}
+
+function shuffled<T>(list: readonly T[], sim: Simulation): T[] {
+  const rest = [...list];
+  return list.map(() => rest.splice(sim.random.below(rest.length), 1)[0]!);
+}
+
 /** All guarantees, by name. */
 export const GUARANTEES: Readonly<Record<string, (seed: number) => Promise<unknown>>> = {
   boots,
@@ -253,4 +391,6 @@ export const GUARANTEES: Readonly<Record<string, (seed: number) => Promise<unkno
   duplicates,
   skewedClocks,
   fairness,
+  rotation,
+  leaving,
 };

@@ -3,9 +3,17 @@
  */
 import process from "node:process";
 import { assert } from "@std/assert";
+import { systemOf } from "../../lib/actor/system.ts";
+import { Deadline } from "../../lib/actor/timer.ts";
+import { GroupTable } from "../../lib/cluster/groups.ts";
+import { ClockSkew } from "../../lib/mesh/clock_skew.ts";
 import { Gossip } from "../../lib/mesh/gossip.ts";
 import { Joining } from "../../lib/mesh/joining.ts";
+import { Keyring } from "../../lib/mesh/keyring.ts";
+import { Mesh } from "../../lib/mesh/mesh.ts";
+import { Reauthentication } from "../../lib/mesh/reauthentication.ts";
 import { Peers } from "../../lib/mesh/peers.ts";
+import { Supervisor } from "../../lib/otp/supervisor.ts";
 import { test } from "../kit/test.ts";
 import { churn, COSTLY, GUARANTEES } from "./membership.ts";
 import { type Any, breaks } from "./sabotage.ts";
@@ -75,6 +83,52 @@ const BROKEN: readonly (readonly [guarantee: string, what: string, () => () => v
       function (this: Any, ...args: Any[]) {
         const verdict = real.apply(this, args);
         return verdict === "probe" ? "replace" : verdict;
+      }),
+  ],
+  [
+    "leaving",
+    "the state of a singleton is sent before it has ended",
+    breaks(Supervisor, "stop", (real) =>
+      function (this: Any) {
+        systemOf(this.pid).setTimer(new Deadline(() => void real.call(this)), 10);
+        return Promise.resolve();
+      }),
+  ],
+  ["leaving", "managers do not find each other", breaks(GroupTable, "members", () => () => [])],
+  [
+    "rotation",
+    "only the cookie that is used is accepted",
+    breaks(Keyring, "derive", (real) =>
+      async function (this: Any, cookies: Any) {
+        return { ...await real.call(this, cookies), accepted: [] };
+      }),
+  ],
+  [
+    "rotation",
+    "a peer that has only the former cookie keeps its session",
+    breaks(Reauthentication, "check", () => () => {}),
+  ],
+  [
+    "rotation",
+    "a peer that has the next cookie, too, cannot prove it",
+    breaks(Reauthentication, "proof", () => () => {}),
+  ],
+  ["boots", "only digests tell nodes of each other", breaks(Gossip, "up", () => () => {})],
+  [
+    "skewedClocks",
+    "clocks that are behind are not reported",
+    breaks(ClockSkew, "compare", (real) =>
+      function (this: Any, ...args: Any[]) {
+        const skew = real.apply(this, args);
+        return skew < 0 ? undefined : skew;
+      }),
+  ],
+  [
+    "skewedClocks",
+    "nodes with wrong clocks are disconnected",
+    breaks(Mesh, "clock", () =>
+      function (this: Any, _wall: number, from: string) {
+        this.disconnect(from).catch(() => {});
       }),
   ],
   [

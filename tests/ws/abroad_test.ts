@@ -15,7 +15,7 @@ async function withPair(body: (a: Parts, b: Parts) => Promise<void>): Promise<vo
     startNode(
       { name: `${short}@127.0.0.1:0`, cookie: COOKIE, seeds, logLevel: "silent" },
       undefined,
-      await testKeys(),
+      testKeys,
     );
   const a = await start("a", []);
   const b = await start("b", [a.mesh.name]);
