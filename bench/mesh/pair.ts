@@ -26,7 +26,7 @@ export async function benchPair(): Promise<BenchPair> {
     startNode(
       { name: `${name}@127.0.0.1:0`, cookie, logLevel: "silent" },
       undefined,
-      keys,
+      () => Promise.resolve(keys),
     );
   const [near, far] = await Promise.all([start("near"), start("far")]);
   const { name } = far.mesh;

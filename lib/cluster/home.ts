@@ -50,7 +50,7 @@ export interface HomeOptions {
   readonly start: (
     self: Self,
     key: string,
-    incarnation: Incarnation,
+    incarnation: Omit<Incarnation, "handover">,
   ) => Pid<never> | Promise<Pid<never>>;
   /** Returns the state that is handed over when a key moves, or a promise of it. Default: none. */
   readonly handover?: ((pid: Pid<never>, key: string) => unknown) | undefined;

@@ -14,7 +14,11 @@ export interface HomeRules {
   /** 0: this node calls only. */
   readonly weight: number;
   /** Starts the actor of a key, linked with `self`. */
-  start(self: Self, key: string, incarnation: Incarnation): Pid<never> | Promise<Pid<never>>;
+  start(
+    self: Self,
+    key: string,
+    incarnation: Omit<Incarnation, "handover">,
+  ): Pid<never> | Promise<Pid<never>>;
   /** Returns the state that the next actor gets, when a key moves. Default: none. The actor is stopped after it. */
   handover?(pid: Pid<never>, key: string): unknown;
   /** Asks an actor to end, after the messages that it has got. Default: the exit signal "shutdown". */
