@@ -11,7 +11,7 @@ import { RawClient } from "../kit/ws_client.ts";
 
 /** Two nodes that know each other. */
 async function withPair(body: (a: Parts, b: Parts) => Promise<void>): Promise<void> {
-  const start = async (short: string, seeds: string[]): Promise<Parts> =>
+  const start = (short: string, seeds: string[]): Promise<Parts> =>
     startNode(
       { name: `${short}@127.0.0.1:0`, cookie: COOKIE, seeds, logLevel: "silent" },
       undefined,
