@@ -10,7 +10,13 @@ import type { Pid } from "../term/pid.ts";
 import { type Channel, historyOf, type Position } from "./channel.ts";
 import type { TopicClient } from "./client.ts";
 import { ChannelError } from "./errors.ts";
-import type { HomeAnswer, HomeCast, HomeMessage, HomeRequest } from "./history_home.ts";
+import {
+  type HomeAnswer,
+  type HomeCast,
+  type HomeMessage,
+  type HomeRequest,
+  STALE,
+} from "./history_home.ts";
 import { type LogEntry, type LogState, TopicLog } from "./topic_log.ts";
 import { withDetails } from "./wire.ts";
 
@@ -19,6 +25,12 @@ const RECENT_MAX = 1_000;
 
 /** A failed subscription is tried again after this. Milliseconds. */
 const RETRY_MS = 500;
+
+/** A message for a home that has been replaced is sent to the next one, so often in all. */
+const PUBLISH_TRIES = 5;
+
+/** A client that joins while the home of its topic changes is answered by the next one, after so many at most. */
+const READ_TRIES = 5;
 
 /** Homes of subscribed topics are kept awake this often. Milliseconds. */
 const KEEP_MS = 30_000;
@@ -74,10 +86,12 @@ interface Subscription {
   /** Settles when the messages up to the last one have arrived. */
   syncing: Promise<void> | undefined;
   /** What has arrived meanwhile. */
-  held: { epoch: string; entry: LogEntry }[];
+  held: { home: Pid; epoch: string; entry: LogEntry }[];
   /** The messages that have arrived while clients read what they have missed. */
   recent: LogEntry[];
   readers: number;
+  /** Increases when messages were lost for this node. */
+  generation: number;
   isOver: boolean;
 }
 
@@ -109,11 +123,16 @@ export class History {
   ): Promise<Position> {
     const channel = this.#ports.channelOf(topic)!;
     const source: LogEntry["except"] = except && [this.#ports.node, except.id];
-    try {
-      return await this.#ports.call<Position>(channel, topic, ["publish", frame, source]);
-    } catch (error) {
-      const { message } = error as Error;
-      throw new ChannelError("nohome", `${topic}: the message may not have been kept: ${message}`);
+    for (let tries = 1;; tries++) {
+      try {
+        return await this.#ports.call<Position>(channel, topic, ["publish", frame, source]);
+      } catch (error) {
+        // A home that ends because a later one is known has kept nothing that waited for copies.
+        if (tries < PUBLISH_TRIES && isStale(error)) continue;
+        const { message } = error as Error;
+        const words = `${topic}: the message may not have been kept: ${message}`;
+        throw new ChannelError("nohome", words);
+      }
     }
   }
 
@@ -132,6 +151,7 @@ export class History {
         held: [],
         recent: [],
         readers: 0,
+        generation: 0,
         isOver: false,
       };
       this.#subscriptions.set(topic, known);
@@ -139,18 +159,42 @@ export class History {
       this.#sync(known);
     }
     const wish = wishOf(details);
-    await known.syncing;
-    known.readers++;
-    try {
-      const request: HomeRequest = ["read", wish.position, wish.recent];
-      const answer = wish.position === undefined && wish.recent === 0
-        ? undefined
-        : await this.#ports.call<HomeAnswer>(channel, topic, request).catch(() => undefined);
-      return this.#resumed(known, wish.position, answer);
-    } finally {
-      known.readers--;
-      if (known.readers === 0) known.recent = [];
+    for (let tries = 1;; tries++) {
+      await known.syncing;
+      if (wish.position === undefined && wish.recent === 0) {
+        return this.#resumed(known, undefined, undefined);
+      }
+      const { generation } = known;
+      known.readers++;
+      try {
+        const request: HomeRequest = ["read", wish.position, wish.recent];
+        const answer = await this.#ports.call<HomeAnswer>(channel, topic, request)
+          .catch(() => undefined);
+        // All clients of the topic have left meanwhile.
+        if (known.isOver) return undefined;
+        if (answer === undefined || this.#follows(known, answer, generation)) {
+          return this.#resumed(known, wish.position, answer);
+        }
+        // The topic has another home now, or messages are on their way to this node: they come first.
+        if (tries === READ_TRIES) return this.#resumed(known, wish.position, undefined);
+        this.#sync(known);
+      } finally {
+        known.readers--;
+        if (known.readers === 0) known.recent = [];
+      }
     }
+  }
+
+  /** Whether this node has received all that the answer to a client is based on, from the same home. */
+  #follows(known: Subscription, answer: HomeAnswer, generation: number): boolean {
+    if (known.generation !== generation) return false;
+    if (known.home !== undefined && !answer.home.equals(known.home)) return false;
+    known.position ??= answer.position;
+    for (const entry of answer.missed) {
+      const isNext = entry.offset === known.position.offset + 1;
+      if (isNext) this.#deliver(known, answer.position.epoch, entry);
+    }
+    return known.position.offset >= answer.position.offset;
   }
 
   /** No client of this node is in the topic any more. */
@@ -169,7 +213,7 @@ export class History {
     const known = this.#subscriptions.get(topic);
     if (known === undefined) return this.#ports.cast(home, ["unsubscribe", this.#ports.me]);
     const [, , , epoch, entries] = message;
-    for (const entry of entries) this.#arrived(known, epoch, entry);
+    for (const entry of entries) this.#arrived(known, home, epoch, entry);
   }
 
   /** The copy of a topic that is kept here. */
@@ -233,6 +277,7 @@ export class History {
 
   #synced(known: Subscription, { position, recovered, reason, missed }: HomeAnswer): void {
     if (!recovered) {
+      known.generation++;
       const lost = { reason, ...position };
       this.#ports.deliver(
         known.topic,
@@ -246,15 +291,17 @@ export class History {
       known.position = position;
     }
     const held = known.held.splice(0);
-    for (const { epoch, entry } of held) this.#arrived(known, epoch, entry);
+    for (const { home, epoch, entry } of held) this.#arrived(known, home, epoch, entry);
   }
 
-  #arrived(known: Subscription, epoch: string, entry: LogEntry): void {
+  #arrived(known: Subscription, home: Pid, epoch: string, entry: LogEntry): void {
     const { position } = known;
     if (known.syncing !== undefined && known.home === undefined) {
-      known.held.push({ epoch, entry });
+      known.held.push({ home, epoch, entry });
       return;
     }
+    // A home that has been replaced, and does not know it yet.
+    if (!known.home?.equals(home)) return this.#ports.cast(home, ["unsubscribe", this.#ports.me]);
     if (position === undefined || entry.offset <= position.offset) return;
     // Messages were lost on the way, as the connection was overloaded.
     if (entry.offset > position.offset + 1) return this.#sync(known);
@@ -284,14 +331,6 @@ export class History {
     position: Position | undefined,
     answer: HomeAnswer | undefined,
   ): Resumed {
-    if (answer !== undefined && known.position !== undefined) {
-      // What this node has not received yet is delivered to its other clients now, before this one joins.
-      for (const entry of answer.missed) {
-        if (entry.offset === known.position.offset + 1) {
-          this.#deliver(known, answer.position.epoch, entry);
-        }
-      }
-    }
     const at = known.position ?? answer?.position ?? { epoch: "", offset: 0 };
     const last = answer?.missed.at(-1)?.offset ?? answer?.position.offset ?? at.offset;
     const late = answer === undefined
@@ -351,6 +390,13 @@ export class History {
     }
     if (this.#copies.size > 0) this.#sweep = this.#ports.after(60_000, () => this.#expire());
   }
+}
+
+/** Whether a home has ended because a later one is known. */
+function isStale(error: unknown): boolean {
+  const { reason } = error as { reason?: unknown };
+  return typeof reason === "object" && reason !== null &&
+    (reason as { shutdown?: unknown }).shutdown === STALE;
 }
 
 /** What a joining client asks for. What is malformed counts as nothing. */

@@ -110,13 +110,13 @@ class HistoryHome {
     topic: string,
     ports: HomePorts,
     state: LogState,
-    isMoved: boolean,
   ) {
     this.#self = self;
     this.#topic = topic;
     this.#ports = ports;
     this.#log = new TopicLog(state, ports, ports.now());
-    if (!isMoved || state.epochs.length === 0) this.#log.begin(ports.newId());
+    // After a move too: if the answer to it was lost, the previous home may continue.
+    this.#log.begin(ports.newId());
     this.#committed = this.#log.last;
     this.#chooseCopies();
   }
@@ -148,7 +148,7 @@ class HistoryHome {
         return this.#commit();
       }
       case "stale":
-        if (number > this.#log.epoch.number) this.#self.exit({ shutdown: "stale" });
+        if (number > this.#log.epoch.number) this.#self.exit({ shutdown: STALE });
         return;
       case "unsubscribe":
         return this.#unsubscribe(node);
@@ -286,6 +286,9 @@ class HistoryHome {
   }
 }
 
+/** The actor ends with `{ shutdown: STALE }` when a later epoch is known. */
+export const STALE = "stale";
+
 /** A message of the actor to itself. */
 const CHECK = "check";
 
@@ -294,7 +297,7 @@ export const HAND_OVER = "hand over";
 
 /**
  * The body of the actor. `handed`: the state that the previous home has handed over; without it, the copy that is
- * furthest ahead is taken, and a new epoch begins.
+ * furthest ahead is taken. A new epoch begins.
  */
 export function historyHome(
   self: Self<unknown>,
@@ -302,7 +305,7 @@ export function historyHome(
   ports: HomePorts,
   handed: LogState | undefined,
 ): (message: unknown) => unknown {
-  let home = handed && new HistoryHome(self, topic, ports, handed, true);
+  let home = handed && new HistoryHome(self, topic, ports, handed);
   const collect = async (): Promise<HistoryHome> => {
     let best: LogState = ports.ownCopy(topic) ?? { epochs: [], entries: [], last: 0 };
     const fetched = ports.hubs(topic).map((hub) =>
@@ -311,7 +314,7 @@ export function historyHome(
       }, () => {})
     );
     await Promise.all(fetched);
-    return new HistoryHome(self, topic, ports, best, false);
+    return new HistoryHome(self, topic, ports, best);
   };
   return (message) => {
     const handle = (known: HistoryHome): void => {

@@ -2,7 +2,7 @@
  * The messages that a topic keeps, and from which positions they continue.
  *
  * Offsets increase by one and never go back. An epoch is a part of them that one home has assigned. When another
- * node takes over from a copy, it begins a new epoch after the last message that the copy has. So a client that
+ * node takes over, it begins a new epoch after the last message that the copy has. So a client that
  * has seen messages of the old epoch beyond that end, which the copy never got, is known to have diverged.
  *
  *     epochs     a: 1 … 57         b: 58 … 60
@@ -16,7 +16,7 @@ import type { Position } from "./channel.ts";
 const BYTES_MAX = 16 * 1024 * 1024;
 
 /** The number of epochs that are remembered. */
-const EPOCHS_MAX = 16;
+const EPOCHS_MAX = 64;
 
 /** A message. */
 export interface LogEntry {

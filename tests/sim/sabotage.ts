@@ -1,6 +1,7 @@
 /**
  * Builds that are broken on purpose, to show what the checkers are worth.
  */
+import { TopicLog } from "../../lib/channel/topic_log.ts";
 import { Actor } from "../../lib/actor/actor.ts";
 import { Inbound } from "../../lib/mesh/inbound.ts";
 import { RemoteActor } from "../../lib/mesh/remote_actor.ts";
@@ -102,6 +103,22 @@ export const BROKEN: readonly (readonly [promise: string, what: string, () => ()
       function (this: Registry, line: PeerLink, body: Uint8Array) {
         const { name } = readInquire(line, body)!;
         this.unregister(name);
+      }),
+  ],
+  [
+    "channels",
+    "a position is valid in any epoch",
+    breaks(TopicLog, "after", () =>
+      function (this: TopicLog, { offset }: Any, to: number) {
+        return { recovered: true, missed: this.slice(offset, to) };
+      }),
+  ],
+  [
+    "channels",
+    "a node that takes over goes on with the same epoch",
+    breaks(TopicLog, "begin", (real) =>
+      function (this: Any, ...args: Any[]) {
+        if (this.epoch === undefined) real.apply(this, args);
       }),
   ],
   ["claims", "a quorum is one node", breaks(Registry, "need", () => () => 1)],

@@ -2,6 +2,7 @@
  * All promises that are simulated.
  */
 import type { MakePromise } from "../chaos.ts";
+import { channels } from "./channels.ts";
 import { claims } from "./claims.ts";
 import { singletons } from "./singletons.ts";
 import { catchAll } from "./careless.ts";
@@ -23,6 +24,7 @@ export const PROMISES: Readonly<Record<string, MakePromise>> = {
   claims,
   singletons,
   homes,
+  channels,
   rooms,
   children,
   membership,

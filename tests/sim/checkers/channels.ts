@@ -1,0 +1,85 @@
+/**
+ * Checks the history of channels: a client that was told that it has recovered has each message exactly once, in
+ * order; and all clients have the same message at the same place.
+ */
+import { throwBroken } from "./checker.ts";
+
+/** A place in a history, and what is there. */
+export interface Placed {
+  readonly epoch: string;
+  readonly offset: number;
+  readonly message: number;
+}
+
+/** What one client has received since it last missed something. */
+class Received {
+  epoch = "";
+  last: number | undefined;
+  readonly byOffset = new Map<number, number>();
+}
+
+/** Judges the history of one topic. */
+export class ChannelChecker {
+  readonly broken: string[] = [];
+  readonly #places = new Map<string, number>();
+  readonly #clients = new Map<string, Received>();
+  /** How many messages were received. */
+  count = 0;
+
+  /** A client has received a message. */
+  received(client: string, placed: Placed): void {
+    this.count++;
+    const known = this.#of(client);
+    const { epoch, offset, message } = placed;
+    if (known.last !== undefined && offset !== known.last + 1) {
+      this.broken.push(`${client} has ${offset} of ${epoch} after ${known.last} of ${known.epoch}`);
+    }
+    known.byOffset.set(offset, message);
+    known.last = offset;
+    this.#moves(client, known, epoch);
+    this.placed(client, placed);
+  }
+
+  /** A client has joined again, and has missed nothing up to a position. */
+  recovered(client: string, epoch: string): void {
+    this.#moves(client, this.#of(client), epoch);
+  }
+
+  /** A client was told that it has missed messages, or that it begins at a position. */
+  lost(client: string): void {
+    this.#clients.delete(client);
+  }
+
+  /** A message has a place, as `source` was told. */
+  placed(source: string, { epoch, offset, message }: Placed): void {
+    const place = `${epoch} ${offset}`;
+    const known = this.#places.get(place);
+    if (known === undefined) this.#places.set(place, message);
+    else if (known !== message) {
+      this.broken.push(`${source} has ${message} at ${place}, where others have ${known}`);
+    }
+  }
+
+  /** All is at rest. `owed`: messages that each of these clients must have. */
+  check(clients: readonly string[], owed: readonly number[]): void {
+    throwBroken(this.broken);
+    for (const client of clients) {
+      const has = new Set(this.#of(client).byOffset.values());
+      const missing = owed.filter((message) => !has.has(message));
+      if (missing.length > 0) throw new Error(`${client} has not received ${missing.join(", ")}`);
+    }
+  }
+
+  /** What a client has belongs to the history of another epoch from now on. */
+  #moves(client: string, known: Received, epoch: string): void {
+    if (known.epoch === epoch) return;
+    known.epoch = epoch;
+    for (const [offset, message] of known.byOffset) this.placed(client, { epoch, offset, message });
+  }
+
+  #of(client: string): Received {
+    let known = this.#clients.get(client);
+    if (known === undefined) this.#clients.set(client, known = new Received());
+    return known;
+  }
+}
