@@ -6,7 +6,7 @@
 import { assert } from "../base/assert.ts";
 import type { Clock, Timer } from "../base/clock.ts";
 import { Emitter } from "../base/emitter.ts";
-import type { Random } from "../base/random.ts";
+import { type Random, uuid } from "../base/random.ts";
 import type { Claims, RejectionClaim } from "../base/rejections.ts";
 import { type Home, Pid, type Ref } from "../term/pid.ts";
 import { Actor, type ActorCrash, type ActorHome } from "./actor.ts";
@@ -704,6 +704,11 @@ export class System implements ActorHome, TimerHost, Tracker {
     // An exit is no unhandled rejection.
     slept.catch(() => {});
     return slept;
+  }
+
+  /** Returns a random UUID. */
+  uuid(): string {
+    return uuid(this.#random);
   }
 
   /** Returns a random number in [0, 1). */

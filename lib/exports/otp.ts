@@ -108,3 +108,17 @@ export type {
   MachineTimeout,
   Postponed,
 } from "../otp/state_machine_definition.ts";
+export {
+  type Job,
+  JOB_FAILURES,
+  type JobContext,
+  JobError,
+  type JobFailure,
+  type PoolCounts,
+  type PoolDefinition,
+  type PoolEvents,
+  QUEUE_POLICIES,
+  type QueuePolicy,
+} from "../otp/job.ts";
+export { type Pool, pool, type PoolKind } from "../otp/pool.ts";
+export type { Report } from "../otp/pool_actor.ts";

@@ -1,0 +1,236 @@
+/**
+ * Pools: jobs that wait in a bounded queue for one of a limited number of workers, on this node and others.
+ *
+ * @module
+ */
+import { ArgumentError } from "../actor/errors.ts";
+import type { Self } from "../actor/self.ts";
+import { systemOf } from "../actor/system.ts";
+import { timerMs } from "../actor/timer.ts";
+import type { ListenOptions } from "../base/emitter.ts";
+import { checkNames } from "../base/spelling.ts";
+import type { Pid } from "../term/pid.ts";
+import {
+  type Job,
+  JobError,
+  type PoolCounts,
+  type PoolDefinition,
+  type PoolEvents,
+  QUEUE_POLICIES,
+} from "./job.ts";
+import {
+  Added,
+  type Attempt,
+  Cancel,
+  jobBytes,
+  keyOf,
+  PoolActor,
+  PooledJob,
+  type Report,
+} from "./pool_actor.ts";
+import { type Spawnable, spawnable } from "./spawnable.ts";
+import { startAndWait, type Starter } from "./start.ts";
+
+/** The names of all options. */
+const OPTIONS: Readonly<Record<keyof PoolDefinition<never, never>, true>> = {
+  name: true,
+  worker: true,
+  perNode: true,
+  nodes: true,
+  queue: true,
+  retry: true,
+  timeout: true,
+  onNodeDown: true,
+  store: true,
+};
+
+/** A kind of pool. Nodes that work for the pools of others expose it: `node.expose(thumbnails)`. */
+export interface PoolKind<Args extends unknown[], Result>
+  extends Spawnable<never, [Pid<Report>, string, number, readonly unknown[]]> {
+  /**
+   * Starts one, linked if an actor starts it, and with a store continues with the jobs that are in it. At most one
+   * pool may use a name in a store: start it as a singleton if several nodes may.
+   */
+  start(from: Starter): Promise<Pool<Args, Result>>;
+}
+
+/** A pool that was started. */
+export class Pool<Args extends unknown[], Result> {
+  /** The actor. */
+  readonly pid: Pid<never>;
+  readonly #definition: PoolDefinition<Args, Result>;
+  readonly #actor: PoolActor;
+
+  /** Internal: see {@linkcode pool}. */
+  constructor(pid: Pid<never>, definition: PoolDefinition<Args, Result>, actor: PoolActor) {
+    this.pid = pid;
+    this.#definition = definition;
+    this.#actor = actor;
+  }
+
+  /** Adds a job. Its promises need not be awaited. */
+  add(...args: Args): Job<Result> {
+    const system = systemOf(this.pid);
+    const id = system.uuid();
+    const { name, store } = this.#definition;
+    const result = Promise.withResolvers<Result>();
+    const accepted = Promise.withResolvers<void>();
+    const failed = (error: JobError): void => {
+      accepted.reject(error);
+      result.reject(error);
+    };
+    const job = new PooledJob(id, args, (value) => result.resolve(value as Result), failed);
+    job.accepted = accepted.resolve;
+    for (const { promise } of [accepted, result] as const) promise.catch(() => {});
+    const stopped = (): void => {
+      if (job.isOver) return;
+      job.isOver = true;
+      failed(new JobError(id, "stopped", job.attempt));
+    };
+    const take = (): void => {
+      if (!system.isAlive(this.pid)) return stopped();
+      system.send(this.pid as Pid<unknown>, new Added(job));
+    };
+    if (store === undefined) take();
+    else {
+      new Promise((resolve) => resolve(store.save(keyOf(name, id), jobBytes(args), 1, undefined)))
+        .then(take, (error) => failed(new JobError(id, "failed", 0, error)));
+    }
+    system.whenEnded(this.pid).then(stopped);
+    const cancel = (): void => system.send(this.pid as Pid<unknown>, new Cancel(job));
+    return { id, accepted: accepted.promise, result: result.promise, cancel };
+  }
+
+  /** Adds jobs, and resolves to their results, in the order of the arguments. */
+  addAll(list: readonly Args[]): Promise<Result[]> {
+    return Promise.all(list.map((args) => this.add(...args).result));
+  }
+
+  /** Calls a listener for each event. Returns what removes it. */
+  on<Name extends keyof PoolEvents>(
+    name: Name,
+    listener: (event: PoolEvents[Name]) => unknown,
+    options?: ListenOptions,
+  ): () => void {
+    return this.#actor.events.on(name, listener, options);
+  }
+
+  /** Returns how many jobs there are. */
+  counts(): PoolCounts {
+    return this.#actor.counts();
+  }
+
+  /** Ends the pool and its workers. Jobs that have no result reject with `code` "stopped"; stored ones stay stored. */
+  stop(): Promise<void> {
+    return systemOf(this.pid).end(this.pid, "shutdown");
+  }
+}
+
+/**
+ * Defines a pool of workers. A job runs on this node or on a connected one that exposes the pool, at most `perNode` at
+ * a time on each.
+ *
+ * A job runs at least once: one whose node is lost runs again elsewhere, though it may have done its work, unless
+ * `onNodeDown` is "fail". Give it an id that makes its effect idempotent: that of the job.
+ *
+ * @throws {ArgumentError} `code` "badarg": an option is unknown or invalid.
+ *
+ * @example
+ * ```ts
+ * import { Node } from "@firn/firn";
+ * import { pool } from "@firn/firn/otp";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const squares = pool({
+ *   name: "squares",
+ *   worker: (_job, n: number) => n * n,
+ *   perNode: 2,
+ *   retry: { times: 3, backoff: { base: 1000 } },
+ * });
+ *
+ * const cookie = crypto.getRandomValues(new Uint8Array(32)).toHex();
+ * await using a = await Node.start({ name: "a@127.0.0.1:0", cookie, logLevel: "silent" });
+ * await using b = await Node.start({ name: "b@127.0.0.1:0", cookie, logLevel: "silent" });
+ * b.expose(squares);
+ * await a.connect(b.name);
+ *
+ * const jobs = await squares.start(a);
+ * assertEquals(await jobs.addAll([[1], [2], [3]]), [1, 4, 9]);
+ * const job = jobs.add(4);
+ * assertEquals(await job.result, 16);
+ * ```
+ */
+export function pool<Args extends unknown[], Result>(
+  definition: PoolDefinition<Args, Result>,
+): PoolKind<Args, Result> {
+  check(definition as unknown as PoolDefinition<unknown[], unknown>);
+  const { name, worker, store } = definition;
+  // Reports use the function's name.
+  const { [name]: attempt } = {
+    [name]: async (
+      self: Self,
+      pool: Pid<Report>,
+      id: string,
+      attempt: number,
+      args: readonly unknown[],
+    ): Promise<void> => {
+      const progress = (value: unknown): void =>
+        self.send(pool, { $job: "progress", id, attempt, value });
+      try {
+        const context = { id, attempt, signal: self.signal, progress };
+        const value = await worker(context, ...args as Args);
+        self.send(pool, { $job: "done", id, attempt, value });
+      } catch (error) {
+        self.send(pool, { $job: "failed", id, attempt, error });
+      }
+    },
+  };
+  const start = async (from: Starter): Promise<Pool<Args, Result>> => {
+    let actor!: PoolActor;
+    const all = definition as unknown as PoolDefinition<unknown[], unknown>;
+    const pid = await startAndWait<unknown>(from, `pool ${name}`, (self, starting) => {
+      actor = new PoolActor(self, all, attempt as Attempt);
+      starting.done();
+      return (message) => actor.handle(message);
+    });
+    const system = systemOf(pid);
+    if (store !== undefined) {
+      for (const key of await store.keys!(keyOf(name, ""))) {
+        const stored = await store.load(key);
+        const id = key.slice(keyOf(name, "").length);
+        if (stored !== undefined) system.send(pid, new Added(actor.restore(id, stored.value)));
+      }
+    }
+    return new Pool(pid as Pid<never>, definition, actor);
+  };
+  return { ...spawnable(name, attempt as never), start };
+}
+
+function check(definition: PoolDefinition<unknown[], unknown>): void {
+  const bad = (words: string): ArgumentError => new ArgumentError(`pool: ${words}`);
+  checkNames(definition, OPTIONS, bad);
+  const { name, worker, perNode = 1, queue, retry, timeout, onNodeDown, store } = definition;
+  if (typeof name !== "string" || name === "") throw bad("name must be a text that is not empty");
+  if (typeof worker !== "function") throw bad("worker must be a function");
+  if (!(Number.isInteger(perNode) && perNode >= 1)) {
+    throw bad(`perNode is ${perNode}: use 1 or more`);
+  }
+  if (queue !== undefined && !(queue.max >= 0)) {
+    throw bad(`queue.max is ${queue.max}: use 0 or more`);
+  }
+  if (queue?.policy !== undefined && !QUEUE_POLICIES.includes(queue.policy)) {
+    throw bad(
+      `queue.policy is ${JSON.stringify(queue.policy)}: use ${QUEUE_POLICIES.join(" or ")}`,
+    );
+  }
+  if (retry !== undefined && !(retry.times >= 0)) {
+    throw bad(`retry.times is ${retry.times}: use 0 or more`);
+  }
+  if (timeout !== undefined) timerMs(timeout);
+  if (onNodeDown !== undefined && onNodeDown !== "retry" && onNodeDown !== "fail") {
+    throw bad(`onNodeDown is ${JSON.stringify(onNodeDown)}: use "retry" or "fail"`);
+  }
+  if (store !== undefined && store.keys === undefined) {
+    throw bad("its store needs the function keys");
+  }
+}
