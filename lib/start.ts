@@ -41,6 +41,9 @@ import type { Host } from "./host/host.ts";
 import { restartText } from "./otp/child_info.ts";
 import { Observation, OBSERVE_ACCESS, type ObservedEvents } from "./observe/observation.ts";
 import { Recorder } from "./observe/recorder.ts";
+import { Diagnostics } from "./observe/diagnostics.ts";
+import { NodeTracer, traceApi } from "./observe/tracing.ts";
+import { FEATURE } from "./mesh/handshake.ts";
 import { completeLimits, type Warning, type WarningLimits } from "./observe/warning.ts";
 import { isNormal } from "./term/exit.ts";
 import type { Pid } from "./term/pid.ts";
@@ -144,6 +147,11 @@ export interface NodeOptions {
    * for no quorum, as a hidden node of Erlang: for tools that observe a cluster. Default false.
    */
   readonly hidden?: boolean | undefined;
+  /**
+   * Makes spans of OpenTelemetry of calls, messages, spawns, socket messages and broadcasts, if the program has
+   * registered an SDK before: by npm, or Deno's own with `OTEL_DENO=true`. Default true.
+   */
+  readonly tracing?: boolean | undefined;
   /** When to warn, by the log and the event "warning", before something fails. */
   readonly warnings?: WarningLimits | undefined;
   /**
@@ -260,6 +268,7 @@ const OPTIONS: Readonly<Record<keyof NodeOptions, true>> = {
   remoteMailboxMax: true,
   authorize: true,
   hidden: true,
+  tracing: true,
   observe: true,
   warnings: true,
   leaveOnSigterm: true,
@@ -307,6 +316,7 @@ export async function startNode(
     log.error(`a listener of ${JSON.stringify(event)} failed: ${describeFully(error)}`);
     host.listenerFailed?.(error);
   });
+  const api = options.tracing === false ? undefined : traceApi();
   const mesh = new Mesh(host, {
     name,
     keys: use,
@@ -320,6 +330,7 @@ export async function startNode(
     limits,
     log,
     isHidden: options.hidden,
+    features: api === undefined ? 0 : FEATURE.TRACE,
   }, events);
   const roomBytesMax = Math.min(
     ROOM_MESSAGE_BYTES_MAX,
@@ -403,8 +414,14 @@ export async function startNode(
     recorder,
     limits: warningLimits,
     events: events as Emitter<never> as Emitter<ObservedEvents>,
+    diagnostics: new Diagnostics(mesh.name, events as Emitter<never>, Object.keys(NODE_EVENTS)),
     log: (level, message, event, data) => log.as(mesh.name).write(level, message, event, data),
   });
+  if (api !== undefined) {
+    const tracer = new NodeTracer(api, system, observation.probes);
+    remote.traces = tracer;
+    rooms.traced = (room) => tracer.mark(`broadcast ${room}`);
+  }
   const parts = {
     host,
     log: log.as(mesh.name),

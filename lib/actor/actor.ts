@@ -456,7 +456,10 @@ export class Actor extends ActorRef implements Runnable, Self<unknown> {
   }
 
   send<M>(to: Pid<M> | ActorName | string, message: M): void {
-    if (!this.#isOver()) this.system.sendTo(to, message);
+    if (this.#isOver()) return;
+    const { probe } = this.system.scheduler;
+    if (probe !== undefined) probe.sending(this);
+    this.system.sendTo(to, message);
   }
 
   link(pid: Pid<never>): void {

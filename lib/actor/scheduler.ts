@@ -32,6 +32,8 @@ export interface Probe {
   handle(actor: Runnable, handler: (message: never) => unknown, message: unknown): unknown;
   /** An actor that waited in `receive` takes a message. */
   taken(actor: Runnable, message: unknown): void;
+  /** An actor is about to send a message. */
+  sending(actor: Runnable): void;
   /** A message is sent: an object of its own for each call. */
   sent(message: unknown): void;
 }

@@ -72,6 +72,18 @@ export interface SystemHost {
   yieldToIo(task: () => void): void;
 }
 
+/** Makes spans of what is done outside of mailboxes. */
+export interface SystemTracer {
+  /** An actor was spawned. */
+  spawned(actor: object, parent: object | undefined, name: string): void;
+  /** A function of another node is spawned. */
+  spawning(name: string, from: object | undefined, spawned: Promise<unknown>): void;
+  /** Runs a function in a span that begins a trace, unless one is active. */
+  root<T>(name: string, body: () => T): T;
+  /** Something is done within the active trace. */
+  mark(name: string): void;
+}
+
 /** The children of a supervisor. */
 export interface SupervisedChildren {
   get(pid: Pid): { readonly spec: { readonly id: string } } | undefined;
@@ -104,6 +116,8 @@ export class System implements ActorHome, TimerHost, Tracker {
   readonly nodeWatchers: Watchers = new Watchers();
   /** Whether the node is being stopped in order: other nodes may not spawn actors here. */
   isStopping = false;
+  /** Makes spans, if the program traces. */
+  tracer: SystemTracer | undefined = undefined;
   /** Number of actors that have crashed. */
   crashes = 0;
   /** Number of messages to actors that do not exist. */
@@ -376,6 +390,7 @@ export class System implements ActorHome, TimerHost, Tracker {
     if (options !== undefined) this.#apply(actor, options);
     this.#actors.add(id, actor);
     if (options?.link && parent !== undefined) this.signals.link(parent, actor.pid as Pid);
+    if (this.tracer !== undefined) this.tracer.spawned(actor, parent, bodyName(body));
     if (this.events.has("spawn")) this.events.emit("spawn", { pid: actor.pid as Pid });
     this.scheduler.ready(actor);
     return actor.pid as Pid<M>;
@@ -397,6 +412,7 @@ export class System implements ActorHome, TimerHost, Tracker {
     const { remote } = this.signals;
     if (remote === undefined) return this.rejected(new NoConnectionError(target.node), caller);
     const spawned = remote.spawn(from, target, link, ref, args) as Promise<Pid<M>>;
+    if (this.tracer !== undefined) this.tracer.spawning(target.fn, caller, spawned);
     return track(spawned, this, caller);
   }
 
@@ -414,6 +430,7 @@ export class System implements ActorHome, TimerHost, Tracker {
     if (to instanceof Pid) return this.send(to, message);
     if (typeof to !== "string") checkActorName(to);
     if (typeof to !== "string" && to.node !== this.home.node) {
+      if (this.scheduler.probe !== undefined) this.scheduler.probe.sent(message);
       const line = this.signals.remote?.nodeLink(to.node);
       return line === undefined ? this.#dead(to, message) : line.sendNamed(to.name, message);
     }

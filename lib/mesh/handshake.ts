@@ -53,10 +53,17 @@ export const VERSION = 1;
 export const FEATURE = {
   /** Claims of global names are serialised: 0x38 to 0x3B, and tokens. */
   CLAIMS: 0x10,
+  /** Messages may carry the context of a trace: see `trace_context.ts`. Only of nodes that trace. */
+  TRACE: 0x20,
 } as const;
 
 /** The features that this code has. */
 const FEATURES: number = FEATURE.CLAIMS;
+
+/** Returns the features of a node. */
+function featuresOf({ features = 0 }: Pick<Self, "features">): number {
+  return FEATURES | features;
+}
 
 /** What a node sends about itself in a handshake, and its keys. */
 export interface Self {
@@ -69,6 +76,8 @@ export interface Self {
   /** Keys of further cookies that are accepted, for the change from one cookie to the next. */
   readonly acceptedKeys?: readonly Uint8Array[] | undefined;
   readonly exposed: readonly string[];
+  /** Features beyond those of all nodes with this code. */
+  readonly features?: number | undefined;
   /** Takes no part in names, groups, rooms and gossip. */
   readonly isHidden?: boolean | undefined;
 }
@@ -157,7 +166,7 @@ export class Initiator {
       name: self.name,
       creation: self.creation,
       version: VERSION,
-      features: FEATURES,
+      features: featuresOf(self),
       flags: self.isHidden ? FLAG_READS_CERTIFICATE | FLAG_HIDDEN : FLAG_READS_CERTIFICATE,
       nonce,
     };
@@ -229,7 +238,7 @@ export class Initiator {
         name: challenge.name,
         creation: challenge.creation,
         version: challenge.version,
-        features: challenge.features & FEATURES,
+        features: challenge.features & featuresOf(this.#self),
         exposed: ack.exposed,
         startedAt: ack.startedAt,
         session: sessionOf(this.#name),
@@ -306,7 +315,7 @@ export class Responder {
       name: this.#self.name,
       creation: this.#self.creation,
       version: VERSION,
-      features: name.features & FEATURES,
+      features: name.features & featuresOf(this.#self),
       nonce: this.#nonce,
     };
     const covered = encodeChallenge(challenge);
@@ -327,7 +336,7 @@ export class Responder {
       name: name.name,
       creation: name.creation,
       version: VERSION,
-      features: name.features & FEATURES,
+      features: name.features & featuresOf(this.#self),
       exposed: decoded.message.exposed,
       startedAt: decoded.message.startedAt,
       session: sessionOf(name),

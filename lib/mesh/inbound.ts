@@ -7,6 +7,7 @@
  *
  * @module
  */
+import { splitTrace } from "./trace_context.ts";
 import { type ActorRef, actorRefOf, type Monitor } from "../actor/actor_ref.ts";
 import { tie, untie, unwatch, watch } from "../actor/signals.ts";
 import type { System } from "../actor/system.ts";
@@ -227,7 +228,7 @@ export class Inbound {
     const row = this.#row;
     const to = row.receiver();
     // Decoded even if there is no such actor: the next term may refer to it.
-    const message = row.term();
+    const message = this.#message(row.term());
     const actor = this.#system.find(to);
     if (actor !== undefined) this.#deliver(actor, message);
     else this.#dead(to, message);
@@ -236,11 +237,20 @@ export class Inbound {
   onSendNamed(): void {
     const row = this.#row;
     const name = row.text();
-    const message = row.term();
+    const message = this.#message(row.term());
     const pid = this.#system.names.whereis(name);
     const actor = pid && actorRefOf(pid);
     if (actor !== undefined) this.#deliver(actor, message);
     else this.#system.sendTo(name, message);
+  }
+
+  /** Returns a message without the trace that it may carry. */
+  #message(term: unknown): unknown {
+    const { traces } = this.#nodeLink;
+    if (traces === undefined) return term;
+    const { message, trace } = splitTrace(term);
+    if (trace !== undefined) traces.arrived(message, trace);
+    return message;
   }
 
   /** Delivers a message, unless other nodes have filled the mailbox and it has no limit of its own. */
@@ -266,11 +276,15 @@ export class Inbound {
   }
 
   #call(number: number, actor: ActorRef | undefined): void {
-    const request = this.#row.term();
+    const { traces } = this.#nodeLink;
+    let request = this.#row.term();
+    let trace: string | undefined;
+    if (traces !== undefined) ({ message: request, trace } = splitTrace(request));
     if (this.#calls.has(number)) this.#fail("a request's number that is in use");
     if (this.#calls.size >= this.#bondsMax) this.#fail("too many calls");
     if (actor === undefined) return this.#nodeLink.answer(number, ANSWER.MISSING, undefined);
     const call = new IncomingCall(request, actor, number, this.#calls, this.#nodeLink);
+    if (trace !== undefined) traces!.arrived(call, trace);
     // It is delivered all the same, but no answer is sent.
     if (this.#wasEarly(`call ${number}`)) call.close();
     this.#deliver(actor, call);

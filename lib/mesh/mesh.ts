@@ -103,6 +103,8 @@ export interface MeshOptions extends MembershipOptions {
   readonly log: Log;
   /** It takes no part in names, groups, rooms and gossip. */
   readonly isHidden?: boolean | undefined;
+  /** Features beyond those of all nodes with this code. */
+  readonly features?: number | undefined;
 }
 
 /** Events of a mesh. */
@@ -409,6 +411,7 @@ export class Mesh implements SessionOwner {
       acceptedKeys: this.#acceptedKeys.map(({ proofKey }) => proofKey),
       exposed: this.#exposures.own,
       isHidden: this.#options.isHidden === true,
+      features: this.#options.features,
     };
   }
 

@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { type TraceCarrier, withTrace } from "./trace_context.ts";
 import type { PendingCall } from "../actor/call.ts";
 import type { ActorRef } from "../actor/actor_ref.ts";
 import type { System } from "../actor/system.ts";
@@ -102,6 +103,9 @@ export class Outbound implements FoundNodeLink, SignalSender {
     this.#encoder = new Encoder(this.homes, bytesMax);
   }
 
+  /** Knows the traces of messages, if both nodes trace. */
+  traces: TraceCarrier | undefined = undefined;
+
   /** The number of remote actors and pending calls that are kept for that node. */
   get kept(): number {
     return this.#remoteActors.size + this.#named.size + this.#calls.size;
@@ -166,7 +170,10 @@ export class Outbound implements FoundNodeLink, SignalSender {
     writePid(out.view, out.at, RECEIVER, id);
     out.at += WORD_BYTES;
     try {
-      this.#term(message, out);
+      this.#term(
+        this.traces === undefined ? message : withTrace(this.traces, message, message),
+        out,
+      );
     } catch (error) {
       this.#outbox.cancel();
       this.#unsendable(this.pid(id), message, error);
@@ -178,7 +185,10 @@ export class Outbound implements FoundNodeLink, SignalSender {
   sendNamed(name: string, message: unknown): void {
     const out = this.#beginNamed(TAG.SEND_NAMED, 0, name);
     try {
-      this.#term(message, out);
+      this.#term(
+        this.traces === undefined ? message : withTrace(this.traces, message, message),
+        out,
+      );
     } catch (error) {
       this.#outbox.cancel();
       this.#unsendable({ name, node: this.home.node }, message, error);
@@ -188,16 +198,17 @@ export class Outbound implements FoundNodeLink, SignalSender {
   }
 
   call(to: number | string, call: PendingCall): void {
-    const request = ++this.#requests;
+    const number = ++this.#requests;
     let out: TermBuffer;
     if (typeof to === "number") {
       out = this.#begin(TAG.CALL, 2 * WORD_BYTES);
-      writeNumber(out, request);
+      writeNumber(out, number);
       writePid(out.view, out.at, RECEIVER, to);
       out.at += WORD_BYTES;
-    } else out = this.#beginNamed(TAG.CALL_NAMED, request, to);
+    } else out = this.#beginNamed(TAG.CALL_NAMED, number, to);
     try {
-      this.#term(call.request, out);
+      const { request } = call;
+      this.#term(this.traces === undefined ? request : withTrace(this.traces, request, call), out);
     } catch (error) {
       this.#outbox.cancel();
       if (error instanceof TermError) error.message += call.which;
@@ -207,10 +218,10 @@ export class Outbound implements FoundNodeLink, SignalSender {
       this.#encoder.undo();
       return call.queueFull(this.home.node);
     }
-    this.#calls.set(request, call);
+    this.#calls.set(number, call);
     call.whenOver(() => {
       // Still pending: it was given up.
-      if (this.#calls.delete(request) && this.isOpen) this.#sendCallOver(request);
+      if (this.#calls.delete(number) && this.isOpen) this.#sendCallOver(number);
     });
   }
 

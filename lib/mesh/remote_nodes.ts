@@ -9,7 +9,9 @@ import type { System } from "../actor/system.ts";
 import type { Home, Pid, Ref } from "../term/pid.ts";
 import type { Authorization } from "./authorization.ts";
 import { type ClusterSink, Inbound } from "./inbound.ts";
+import { FEATURE } from "./handshake.ts";
 import type { Session } from "./session.ts";
+import type { TraceCarrier } from "./trace_context.ts";
 import { RemoteIncarnation } from "./node_table.ts";
 import { Outbound } from "./outbound.ts";
 import { Spawner } from "./spawner.ts";
@@ -26,6 +28,8 @@ export class RemoteNodes implements Remote, CallAnswerer {
   exposedBy: (node: string) => readonly string[] | undefined = () => undefined;
   /** Called with the receiver of each message that cannot be sent, and the reason. Set by `start.ts`. */
   onUnsendable: (to: string, words: string) => void = () => {};
+  /** Knows the traces of messages, if this node traces. */
+  traces: TraceCarrier | undefined = undefined;
   readonly #system: System;
   readonly #messageBytesMax: number;
   readonly #nodeLinks = new Map<string, Outbound>();
@@ -55,6 +59,7 @@ export class RemoteNodes implements Remote, CallAnswerer {
     const home = new RemoteIncarnation(this.#system, name, creation);
     const nodeLink = new Outbound(this.#system, home, outbox, this.#messageBytesMax, features);
     nodeLink.homes.held = this.held;
+    if (features & FEATURE.TRACE) nodeLink.traces = this.traces;
     nodeLink.onUnsendable = this.onUnsendable;
     this.#nodeLinks.set(name, nodeLink);
     if (!met.isHidden) this.cluster?.up(nodeLink);

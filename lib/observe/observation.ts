@@ -47,6 +47,7 @@ const QUESTION_MS = 5_000;
 export interface Observed extends Counted {
   readonly access: ObserveAccess;
   readonly recorder: Recorder;
+  readonly diagnostics: { tick(): void };
   readonly limits: { readonly [Name in keyof WarningLimits]-?: number };
   readonly events: Emitter<ObservedEvents>;
   /** Writes to the node's log. */
@@ -121,6 +122,7 @@ export class Observation implements Sys {
       memory: () => observed.memory(),
       infoOf: (pid, name) => this.#infoOf(pid, name),
       warn: (warning) => this.#warn(warning),
+      everySecond: () => observed.diagnostics.tick(),
     }, observed.limits);
     system.onStop = () => this.#watch.stop();
     this.#listen();

@@ -15,6 +15,8 @@ export interface MessageObserver {
   taken?(actor: Actor, message: unknown): void;
   /** A message is sent by what runs now. */
   sent?(message: unknown): void;
+  /** An actor is about to send a message. */
+  sending?(actor: object): void;
   /** Runs a handler, within a context of its own. Only one observer may have this. */
   run?(actor: Actor, handler: (message: never) => unknown, message: unknown): unknown;
 }
@@ -56,6 +58,10 @@ export class Probes implements Probe {
 
   taken(actor: Runnable, message: unknown): void {
     for (const observer of this.#observers) observer.taken?.(actor as Actor, message);
+  }
+
+  sending(actor: Runnable): void {
+    for (const observer of this.#observers) observer.sending?.(actor);
   }
 
   sent(message: unknown): void {

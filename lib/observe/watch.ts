@@ -50,6 +50,7 @@ export interface Watched {
   /** Describes an actor of this node or another; undefined if that is not possible. */
   infoOf(pid: Pid, name?: string): Promise<ActorInfo | undefined>;
   warn(warning: Warning): void;
+  everySecond(): void;
 }
 
 /** The watch of one node. */
@@ -96,6 +97,7 @@ export class NodeWatch {
     else if (now >= this.#measureUntil) this.#stopMeasuring = this.#stopMeasuring?.() as undefined;
     if (this.#ticks++ % 4 !== 0) return;
     this.#scan(now);
+    this.#watched.everySecond();
     if (this.#ticks % 20 === 1) this.#checkMemory(now);
   }
 

@@ -24,6 +24,7 @@ import type { LogLine } from "./log_line.ts";
 import type { Address, Stream, StreamEnd, StreamHandler } from "../host/stream.ts";
 import type { Pid } from "../term/pid.ts";
 import type { Self } from "../actor/self.ts";
+import type { System } from "../actor/system.ts";
 import { type Backpressure, completeBackpressure } from "./backpressure.ts";
 import { buildClose, checkCloseCode, CLOSE_CODES, parseClose } from "./close.ts";
 import { Deflate, type DeflatePool, type SharedCompression } from "./deflate.ts";
@@ -159,6 +160,8 @@ export interface ConnectionTerms<Data> {
   now(): number;
   /** Creates the actors of connections; `undefined` without a node. */
   readonly createActor: CreateConnectionActor | undefined;
+  /** The actors of the node, which may trace. */
+  readonly system?: System | undefined;
   /** Calls a task at the end of this turn. */
   later(task: () => void): void;
   /** Calls a task after other sockets were handled. */
@@ -487,7 +490,10 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
     if (this.#state !== "open" && !this.#delivers) return;
     // Written out, not by `#run`, since it is called for every message.
     try {
-      const result = this.#terms.handlers.message?.(this, data);
+      const tracer = this.#terms.system?.tracer;
+      const result = tracer === undefined
+        ? this.#terms.handlers.message?.(this, data)
+        : tracer.root("socket message", () => this.#terms.handlers.message?.(this, data));
       if (result instanceof Promise) this.#wait("message", result);
     } catch (error) {
       this.#crashed("message", error);

@@ -171,6 +171,8 @@ const NO_ROOMS: ReadonlySet<string> = new Set();
 export class Rooms {
   /** Broadcasts to other nodes. `undefined` without a cluster. */
   relay: Relay | undefined;
+  /** Called for each broadcast of this node while the program traces. */
+  traced: ((room: string) => void) | undefined = undefined;
 
   readonly #turn: TurnEnd;
   readonly #roomsMax: number;
@@ -293,6 +295,7 @@ export class Rooms {
    * or the message is too large; then no member receives it.
    */
   broadcast(room: string, data: RoomMessage): void {
+    this.traced?.(room);
     this.#checkLength(room, data);
     if (!this.#append(room, data, undefined, typeof data === "string")) checkName(room);
     this.relay?.broadcast(room, data);
@@ -300,6 +303,7 @@ export class Rooms {
 
   /** Sends to every member of a room but this one, on every node. Throws as {@linkcode broadcast} does. */
   broadcastFrom(member: Member, room: string, data: RoomMessage): void {
+    this.traced?.(room);
     this.#checkLength(room, data);
     if (!this.#append(room, data, member, typeof data === "string")) checkName(room);
     this.relay?.broadcast(room, data);

@@ -183,6 +183,7 @@ class WebSocketServer<Data> implements Server {
       incomplete: new ReceiveBudget(Math.max(INCOMPLETE_BYTES_MAX, limits.payloadBytesMax)),
       backpressure: limits.backpressure,
       createActor: system && connectionActors(system, options.mailbox),
+      system,
       closeTimeoutMs: limits.closeTimeoutMs,
       sendMs: limits.sendMs,
       deflate,

@@ -1,0 +1,38 @@
+/**
+ * Trace contexts between nodes. To a node with the feature `TRACE` a message that belongs to a trace is sent as
+ * `{ $trace, $message }`, with the W3C `traceparent`. Only nodes that trace have the feature. Quiet.
+ *
+ * @module
+ */
+
+/** Knows the traces that messages belong to. */
+export interface TraceCarrier {
+  /** Returns the `traceparent` of a message or call; undefined: it belongs to no trace. */
+  carry(subject: unknown): string | undefined;
+  /** A message or call of another node has arrived. */
+  arrived(subject: unknown, traceparent: string): void;
+}
+
+/** A message and its trace, as it travels. */
+interface Carried {
+  readonly $trace: string;
+  readonly $message: unknown;
+}
+
+/** Returns what is sent of a message. `subject` is the message, or the call. */
+export function withTrace(carrier: TraceCarrier, message: unknown, subject: unknown): unknown {
+  const $trace = carrier.carry(subject);
+  return $trace === undefined ? message : { $trace, $message: message } satisfies Carried;
+}
+
+/** Returns the message and its trace. */
+export function splitTrace(term: unknown): {
+  readonly message: unknown;
+  readonly trace: string | undefined;
+} {
+  const { $trace, $message } = (term ?? {}) as Partial<Carried>;
+  if (typeof $trace !== "string" || !Object.hasOwn(term as object, "$message")) {
+    return { message: term, trace: undefined };
+  }
+  return { message: $message, trace: $trace };
+}
