@@ -99,7 +99,14 @@ export const SHELL_COMMANDS: Readonly<Record<string, ShellCommand>> = {
     usage: "log [COUNT]",
     help: "what has happened on the node recently: the flight recorder",
     run: async ({ node, current }, [count = "20"]) =>
-      (await node.sys.recent({ node: current })).slice(-Number(count)),
+      (await node.sys.recent({ node: current })).slice(-Number(count))
+        .map(({ time, level, event, pid, message }) => ({
+          time: new Date(time).toISOString(),
+          level,
+          event,
+          pid,
+          message,
+        })),
   },
   suspend: {
     usage: "suspend ACTOR",

@@ -28,10 +28,10 @@ export function shellText(value: unknown, paint: Paint = PLAIN): string {
     if (value.length === 0) return paint("dim", "none");
     if (value.every(isTree)) return value.flatMap((tree) => treeLines(tree, paint)).join("\n");
     if (value.every(isRecord)) return table(value, paint);
-    return value.map((each) => actorRef(each)).join("\n");
+    return value.map((each) => shown(each)).join("\n");
   }
   if (isRecord(value)) return fields(value, paint);
-  return typeof value === "string" ? value : actorRef(value);
+  return typeof value === "string" ? value : shown(value);
 }
 
 /** Returns a value for JSON: pids as text. */
@@ -90,25 +90,28 @@ function treeLines(tree: Tree, paint: Paint, first = "", rest = ""): string[] {
 
 function table(rows: readonly Record<string, unknown>[], paint: Paint): string {
   const names = [...new Set(rows.flatMap((row) => Object.keys(row)))];
-  const actorRefs = rows.map((row) =>
-    names.map((name) => actorRef(row[name]).slice(0, COLUMN_CHARS_MAX))
+  // The last column may be as wide as it is.
+  const cells = rows.map((row) =>
+    names.map((name, at) =>
+      at === names.length - 1 ? shown(row[name]) : shown(row[name]).slice(0, COLUMN_CHARS_MAX)
+    )
   );
   const widths = names.map((name, at) =>
-    Math.max(name.length, ...actorRefs.map((row) => row[at]!.length))
+    Math.max(name.length, ...cells.map((row) => row[at]!.length))
   );
   const line = (row: readonly string[]): string =>
     row.map((text, at) => text.padEnd(widths[at]!)).join("  ").trimEnd();
-  return [paint("head", line(names)), ...actorRefs.map(line)].join("\n");
+  return [paint("head", line(names)), ...cells.map(line)].join("\n");
 }
 
 function fields(value: Record<string, unknown>, paint: Paint): string {
   const entries = Object.entries(value).filter(([, each]) => each !== undefined);
   const width = Math.max(0, ...entries.map(([name]) => name.length));
-  return entries.map(([name, each]) => `${paint("head", name.padEnd(width))}  ${actorRef(each)}`)
+  return entries.map(([name, each]) => `${paint("head", name.padEnd(width))}  ${shown(each)}`)
     .join("\n");
 }
 
-function actorRef(value: unknown): string {
+function shown(value: unknown): string {
   if (value === undefined) return "";
   if (Array.isArray(value) && value.every((each) => typeof each === "string")) {
     return value.join(" ");

@@ -30,6 +30,51 @@ takeOrders(async (options) => {
     switch (order.do) {
       case "peers":
         return node.peers();
+      case "deadlock": {
+        // A service that asks one of another node, which asks back.
+        const { name, other, node: where } = order as unknown as Record<string, string>;
+        node.spawnWith({ name: name! }, (self: Self) => async (message) => {
+          if (typeof message !== "string") return;
+          await self.call({ name: other!, node: where! }, { type: "check" }, { timeout: 120_000 });
+        });
+        return true;
+      }
+      case "tell":
+        node.send(String(order["name"]), "go");
+        return true;
+      case "leak": {
+        // A timer for each reminder, of which none is cancelled.
+        const pid = node.spawnWith({ name: "reminders" }, () => (_: unknown) => {});
+        let timers = 0;
+        const more = setInterval(() => {
+          if (++timers > 2_000) clearInterval(more);
+          else node.sendInterval(pid as never, "remind" as never, 60_000);
+        }, 5);
+        return true;
+      }
+      case "loop": {
+        // A handler that computes for too long.
+        const pid = node.spawnWith({ name: "report" }, () => (_: { type: string }) => {
+          for (const end = performance.now() + 400; performance.now() < end;);
+        });
+        let left = Number(order["times"]);
+        const more = setInterval(() => {
+          if (--left < 0) clearInterval(more);
+          else node.send(pid as never, { type: "compute" } as never);
+        }, 700);
+        return true;
+      }
+      case "flood": {
+        // More than another node reads.
+        const text = "x".repeat(64 * 1024);
+        const to = { name: "hits", node: String(order["node"]) };
+        let left = 20;
+        const more = setInterval(() => {
+          if (--left < 0) clearInterval(more);
+          else node.send(to, text);
+        }, 20);
+        return true;
+      }
       case "fill": {
         const pid = node.spawnWith({ name: "full" }, async (self: Self<number>) => {
           await self.receive({ match: (n) => n < 0 });

@@ -1,11 +1,18 @@
 /**
  * What an operator sees of nodes in other processes.
  */
-import { assert, assertEquals } from "@std/assert";
+import { execFile } from "node:child_process";
+import process from "node:process";
+import { Writable } from "node:stream";
+import { fileURLToPath } from "node:url";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { Node } from "../../lib/node.ts";
+import { observer } from "../../lib/observe/observer.ts";
+import { shell } from "../../lib/shell.ts";
+import { whyNoBrowser, withBrowser } from "../kit/browser.ts";
 import { COOKIE } from "../kit/keys.ts";
 import { PAIRS, untilWhole, withNodes } from "../kit/process.ts";
-import { test } from "../kit/test.ts";
+import { test, until } from "../kit/test.ts";
 
 const CHILD = "observe_child.ts";
 
@@ -35,3 +42,148 @@ for (const [one, other] of PAIRS) {
     });
   });
 }
+
+/** Runs commands of the shell on a node; returns what it writes. */
+async function type(target: string, ...commands: string[]): Promise<string> {
+  let text = "";
+  const output = new Writable({
+    write(chunk, _encoding, done) {
+      text += `${chunk}`;
+      done();
+    },
+  });
+  await shell({ target, commands, output, node: { cookie: COOKIE } });
+  return text;
+}
+
+for (const [one, other] of PAIRS) {
+  test(`on call (${one}, ${other}): a mailbox, a timer, a deadlock, a busy loop and a slow link are found with the shell and on the page`, async () => {
+    await withNodes(async (start) => {
+      const limits = {
+        observe: "control",
+        warnings: { mailbox: 1_000, longCall: 500 },
+        queueBytesMax: 1024 * 1024,
+      } as const;
+      const a = await start(one, "a", limits, CHILD);
+      const b = await start(other, "b", { ...limits, seeds: [a.name] }, CHILD);
+      const c = await start(one, "c", { ...limits, seeds: [a.name] }, CHILD);
+      await untilWhole(a, b, c);
+
+      await a.ask("fill", { messages: 3000 });
+      await a.ask("leak");
+      await a.ask("deadlock", { name: "orders", other: "stock", node: b.name });
+      await b.ask("deadlock", { name: "stock", other: "orders", node: a.name });
+      await Promise.all([a.ask("tell", { name: "orders" }), b.ask("tell", { name: "stock" })]);
+      await b.ask("loop", { times: 12 });
+
+      // 1. Which node is in trouble, and with what?
+      let text = "";
+      await until("all warnings are there", async () => {
+        text = await type(a.name, "stats a", "stats b");
+        return ["mailbox", "deadlock", "slowTurn"].every((kind) => text.includes(`${kind}:`));
+      }, 30_000);
+
+      // 2. The mailbox, and what its actor does.
+      text = await type(a.name, "top mailbox 1", "info full");
+      assertStringIncludes(text, "full");
+      assertStringIncludes(text, "3000");
+      // 3. The timers.
+      await until("timers leak", async () => {
+        text = await type(a.name, "top timers 1");
+        return text.includes("reminders");
+      });
+      // 4. The deadlock: both participants, with what each waits for.
+      text = await type(a.name, "log 100", "info orders", "use b", "log 100");
+      const line = text.split("\n").find((each) => each.includes("deadlock: "));
+      assert(line !== undefined, text);
+      assertStringIncludes(line, "orders");
+      assertStringIncludes(line, "stock");
+      // 5. The busy loop: the actor that blocks the event loop.
+      assertStringIncludes(text, "report blocked the event loop");
+
+      // 6. The slow link: c stands still, and what is sent to it waits.
+      c.signal("SIGSTOP");
+      await a.ask("flood", { node: c.name });
+      await until("the link is reported", async () => {
+        const entries = await type(a.name, "log 100");
+        return entries.includes(`${c.name} reads slowly`);
+      });
+
+      // The page shows the same.
+      await using node = await Node.start({
+        cookie: COOKIE,
+        seeds: [a.name],
+        logLevel: "silent",
+        joinTimeout: 1000,
+      });
+      await node.connect(b.name);
+      const server = await node.serve({ fetch: observer(node, { authorize: () => "read" }) });
+      const page = `${server.url.replace("ws:", "http:")}observer/`;
+      const get = async (path: string): Promise<string> =>
+        await (await fetch(`${page}api/${path}`)).text();
+      const nodes = JSON.parse(await get("cluster")).nodes as {
+        node: string;
+        warnings: Record<string, number>;
+        sessions: { node: string; queued: number; roundTripMs?: number }[];
+      }[];
+      const seen = nodes.find((each) => each.node === a.name)!;
+      for (const kind of ["mailbox", "deadlock", "busyLink"]) {
+        assert(seen.warnings[kind]! > 0, kind);
+      }
+      const slow = seen.sessions.find((each) => each.node === c.name)!;
+      assertEquals(slow.roundTripMs, undefined);
+      assert(slow.queued > 500_000, `${slow.queued} bytes`);
+      assertStringIncludes(await get(`top?by=timers&node=${a.name}`), "reminders");
+      assertStringIncludes(await get(`top?by=mailbox&node=${a.name}`), "full");
+      assertStringIncludes(await get(`recent?node=${b.name}`), "report blocked the event loop");
+      if (whyNoBrowser === undefined) {
+        await withBrowser(async (browser) => {
+          const tab = await browser.newPage();
+          await tab.goto(page);
+          const main = tab.locator("#main");
+          await main.getByText("deadlock").first().waitFor();
+          await main.getByText("over 300 ms").first().waitFor();
+          await tab.selectOption("#node", a.name);
+          await tab.getByRole("link", { name: "Actors" }).click();
+          await main.getByText("full").first().waitFor();
+          await tab.getByRole("link", { name: "Log" }).click();
+          await main.getByText("deadlock: ").first().waitFor();
+        });
+      }
+      await server.stop();
+      c.signal("SIGCONT");
+
+      // Repair: the supervisor would start them again.
+      await type(a.name, "kill orders", "kill full");
+      await until(
+        "nobody waits",
+        async () => !(await type(a.name, "top mailbox")).includes("full"),
+      );
+    });
+  });
+}
+
+test("scripts/shell.ts runs commands as a program, and its status is that of the commands", async () => {
+  await withNodes(async (start) => {
+    const [[runtime]] = PAIRS as [["deno" | "bun", unknown]];
+    const a = await start(runtime, "a", {}, CHILD);
+    const file = fileURLToPath(new URL("../../scripts/shell.ts", import.meta.url));
+    const args = runtime === "deno" ? ["run", "-A", "--no-check", file] : [file];
+    const run = (...words: string[]): Promise<{ code: number; stdout: string; stderr: string }> =>
+      new Promise((done) => {
+        const env = { ...process.env, FIRN_COOKIE: COOKIE };
+        execFile(
+          runtime,
+          [...args, ...words],
+          { env },
+          (error, stdout, stderr) => done({ code: Number(error?.code ?? 0), stdout, stderr }),
+        );
+      });
+    const tree = await run(a.name, "--json", "tree");
+    assertEquals([tree.code, JSON.parse(tree.stdout)[0].children[0].id], [0, "hits"]);
+    assertEquals((await run(a.name, "info nothing")).code, 1);
+    const unreachable = await run("none@127.0.0.1:9", "nodes");
+    assertEquals(unreachable.code, 1);
+    assertStringIncludes(unreachable.stderr, "shell: ");
+  });
+});
