@@ -44,6 +44,7 @@ import { Recorder } from "./observe/recorder.ts";
 import { Diagnostics } from "./observe/diagnostics.ts";
 import { NodeTracer, traceApi } from "./observe/tracing.ts";
 import { FEATURE } from "./mesh/handshake.ts";
+import { RecorderFile } from "./observe/recorder_file.ts";
 import { completeLimits, type Warning, type WarningLimits } from "./observe/warning.ts";
 import { isNormal } from "./term/exit.ts";
 import type { Pid } from "./term/pid.ts";
@@ -152,6 +153,11 @@ export interface NodeOptions {
    * registered an SDK before: by npm, or Deno's own with `OTEL_DENO=true`. Default true.
    */
   readonly tracing?: boolean | undefined;
+  /**
+   * Where the flight recorder is written: a line of JSON for each of its 1000 entries, at SIGUSR1 and half a
+   * second after a crash, then at most every 10 seconds. Default: it is not written; `node.sys.recent` reads it.
+   */
+  readonly recorderFile?: string | undefined;
   /** When to warn, by the log and the event "warning", before something fails. */
   readonly warnings?: WarningLimits | undefined;
   /**
@@ -269,6 +275,7 @@ const OPTIONS: Readonly<Record<keyof NodeOptions, true>> = {
   authorize: true,
   hidden: true,
   tracing: true,
+  recorderFile: true,
   observe: true,
   warnings: true,
   leaveOnSigterm: true,
@@ -417,6 +424,13 @@ export async function startNode(
     diagnostics: new Diagnostics(mesh.name, events as Emitter<never>, Object.keys(NODE_EVENTS)),
     log: (level, message, event, data) => log.as(mesh.name).write(level, message, event, data),
   });
+  if (options.recorderFile !== undefined) {
+    const file = new RecorderFile(host, recorder, options.recorderFile, (level, message) => {
+      log.as(mesh.name)[level](message);
+    });
+    observation.onStop = () => file.stop();
+    events.on("crash", () => file.crashed());
+  }
   if (api !== undefined) {
     const tracer = new NodeTracer(api, system, observation.probes);
     remote.traces = tracer;
@@ -572,7 +586,9 @@ function makeLog(options: NodeOptions, host: Host, name: NodeName, recorder: Rec
   const all: LogSink = (entry) => {
     const { level, event, message, data } = entry;
     const pid = (data as { pid?: Pid } | undefined)?.pid;
-    if (level !== "debug") recorder.record(event, message, pid, level);
+    // Crash reports contain messages: they are recorded by the observation, without those.
+    const isReport = event === "crash" || event === "restart";
+    if (level !== "debug" && !isReport) recorder.record(event, message, pid, level);
     if (LOG_LEVELS.indexOf(level) >= least) sink(entry);
   };
   return new Log(all, level === "debug" ? "debug" : "info", formatName(name), wall);

@@ -37,8 +37,10 @@ import {
   systemLookupService,
   systemMemory,
   systemOnTermination,
+  systemOnUserSignal,
   systemRandom,
   systemSecretFile,
+  systemWriteText,
 } from "./system.ts";
 import { assert } from "../base/assert.ts";
 import type { Clock, Timer } from "../base/clock.ts";
@@ -202,6 +204,14 @@ export class BunHost implements Host {
       dialling.on("error", (error) => settle(connectError(error, options)));
       dialling.connect({ host: hostname, port });
     });
+  }
+
+  onUserSignal(task: () => void): () => void {
+    return systemOnUserSignal(task);
+  }
+
+  writeText(path: string, text: string): void {
+    systemWriteText(path, text);
   }
 
   memory(): MemoryUse {

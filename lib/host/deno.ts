@@ -49,8 +49,10 @@ import {
   systemLookupService,
   systemMemory,
   systemOnTermination,
+  systemOnUserSignal,
   systemRandom,
   systemSecretFile,
+  systemWriteText,
 } from "./system.ts";
 import type { Clock } from "../base/clock.ts";
 import type { LogSink } from "../base/log.ts";
@@ -118,6 +120,14 @@ export class DenoHost implements Host {
       clearTimeout(timer);
       options.signal?.removeEventListener("abort", abort);
     }
+  }
+
+  onUserSignal(task: () => void): () => void {
+    return systemOnUserSignal(task);
+  }
+
+  writeText(path: string, text: string): void {
+    systemWriteText(path, text);
   }
 
   memory(): MemoryUse {

@@ -193,6 +193,10 @@ export interface Host {
   /** Takes the error of a listener of `node.on`, which is logged too. The simulator fails with it. */
   listenerFailed?(error: unknown): void;
   spawn(options: SpawnOptions): Child;
+  /** Calls `task` at each SIGUSR1. Returns a function that removes it. Absent if there are no signals. */
+  onUserSignal?(task: () => void): () => void;
+  /** Writes a file, readable by this user only. Throws if that fails. Absent if there are no files. */
+  writeText?(path: string, text: string): void;
   /** Returns the memory of this process. Absent if the host does not know it. */
   memory?(): MemoryUse;
   /**

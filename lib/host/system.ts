@@ -163,6 +163,17 @@ export function systemOnTermination(task: () => Promise<void>): () => void {
   };
 }
 
+/** Calls `task` at each SIGUSR1, which then does not start an inspector. */
+export function systemOnUserSignal(task: () => void): () => void {
+  process.on("SIGUSR1", task);
+  return () => void process.off("SIGUSR1", task);
+}
+
+/** Writes a file that only its owner may read. */
+export function systemWriteText(path: string, text: string): void {
+  writeFileSync(path, text, { mode: 0o600 });
+}
+
 /** Returns the text of a file that only its owner may read, creating it if it does not exist. */
 export function systemSecretFile(path: string, make: () => string): string {
   const known = readSecret(path);

@@ -8,7 +8,8 @@ import type { Actor } from "../actor/actor.ts";
 import type { Call } from "../actor/call.ts";
 import { describe } from "../actor/describe.ts";
 import { CallTimeoutError, NoConnectionError, NoProcError } from "../actor/errors.ts";
-import type { SystemEvents } from "../actor/report.ts";
+import { reasonLine } from "../actor/exit.ts";
+import { crashText, type SystemEvents } from "../actor/report.ts";
 import type { System } from "../actor/system.ts";
 import type { Emitter } from "../base/emitter.ts";
 import { normalName } from "../mesh/name.ts";
@@ -97,6 +98,8 @@ export class Observation implements Sys {
   readonly #busy = new BusyActors();
   readonly #watch: NodeWatch;
   readonly recorder: Recorder;
+  /** Called when the node stops. */
+  onStop: () => void = () => {};
   /** Has the node leave. Set by it. */
   onLeave: () => void = () => {};
   /** Numbers of warnings by kind. */
@@ -124,7 +127,10 @@ export class Observation implements Sys {
       warn: (warning) => this.#warn(warning),
       everySecond: () => observed.diagnostics.tick(),
     }, observed.limits);
-    system.onStop = () => this.#watch.stop();
+    system.onStop = () => {
+      this.#watch.stop();
+      this.onStop();
+    };
     this.#listen();
     this.#methods = {
       info: { access: "read", run: (pid: Pid) => this.#info(pid) },
@@ -322,9 +328,13 @@ export class Observation implements Sys {
     const { recorder } = this;
     events.on("nodeup", ({ node }) => recorder.record("nodeup", node));
     events.on("nodedown", ({ node, reason }) => recorder.record("nodedown", `${node}: ${reason}`));
-    events.on("restart", ({ child, pid, next }) => {
+    events.on("crash", (crash) => {
+      const text = crashText({ ...crash, message: undefined });
+      recorder.record("crash", text, crash.pid, "error");
+    });
+    events.on("restart", ({ child, pid, reason, next }) => {
       if (next.startsWith("restarts")) this.#restarts++;
-      recorder.record("restart", `${child}: ${next}`, pid);
+      recorder.record("restart", `${child}: ${reasonLine(reason)}: ${next}`, pid, "warn");
     });
     events.on("mailbox", ({ pid, length, dropped }) => {
       if (dropped) return recorder.record("mailbox", `a message was dropped`, pid);

@@ -75,6 +75,13 @@ takeOrders(async (options) => {
         }, 20);
         return true;
       }
+      case "crash": {
+        const pid = node.spawn(() => (_: { type: string; text: string }) => {
+          throw new Error("as told");
+        });
+        node.send(pid, { type: "boom", text: "a secret" });
+        return true;
+      }
       case "fill": {
         const pid = node.spawnWith({ name: "full" }, async (self: Self<number>) => {
           await self.receive({ match: (n) => n < 0 });

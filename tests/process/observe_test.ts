@@ -2,6 +2,9 @@
  * What an operator sees of nodes in other processes.
  */
 import { execFile } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import process from "node:process";
 import { Writable } from "node:stream";
 import { fileURLToPath } from "node:url";
@@ -186,4 +189,27 @@ test("scripts/shell.ts runs commands as a program, and its status is that of the
     assertEquals(unreachable.code, 1);
     assertStringIncludes(unreachable.stderr, "shell: ");
   });
+});
+
+test("option recorderFile: the flight recorder is written at SIGUSR1 and after a crash", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "firn-recorder-"));
+  const recorderFile = join(folder, "recorder.jsonl");
+  const written = (): string => existsSync(recorderFile) ? readFileSync(recorderFile, "utf8") : "";
+  try {
+    await withNodes(async (start) => {
+      const [[runtime]] = PAIRS as [["deno" | "bun", unknown]];
+      const a = await start(runtime, "a", { recorderFile, warnings: { mailbox: 100 } }, CHILD);
+      await a.ask("fill", { messages: 200 });
+      assertEquals(written(), "");
+      process.kill(Number(a.told.find(({ event }) => event === "ready")!.pid), "SIGUSR1");
+      await until("it is written", () => written().includes("holds 100 messages"));
+      rmSync(recorderFile);
+      await a.ask("crash");
+      await until("it is written again", () => written().includes("as told"), 20_000);
+      for (const line of written().trim().split("\n")) assert(JSON.parse(line).time > 0);
+      assert(!written().includes("a secret"), "contents of messages are not recorded");
+    });
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });

@@ -1,0 +1,76 @@
+/**
+ * Writes the flight recorder to a file: at SIGUSR1, and after a crash.
+ *
+ * @module
+ */
+import type { Clock, Timer } from "../base/clock.ts";
+import type { Recorder } from "./recorder.ts";
+
+/** How long after a crash it is written, so that its consequences are in it. Milliseconds. */
+const AFTER_CRASH_MS = 500;
+
+/** After crashes it is written at most this often. Milliseconds. */
+const INTERVAL_MS = 10_000;
+
+/** What is needed of the host. */
+export interface RecorderHost {
+  readonly clock: Clock;
+  onUserSignal?(task: () => void): () => void;
+  writeText?(path: string, text: string): void;
+}
+
+/** The file of one node. */
+export class RecorderFile {
+  readonly #host: RecorderHost;
+  readonly #recorder: Recorder;
+  readonly #path: string;
+  readonly #log: (level: "info" | "warn", message: string) => void;
+  readonly #ignoreSignal: (() => void) | undefined;
+  #timer: Timer | undefined;
+  #writtenAt = -Infinity;
+
+  constructor(
+    host: RecorderHost,
+    recorder: Recorder,
+    path: string,
+    log: (level: "info" | "warn", message: string) => void,
+  ) {
+    this.#host = host;
+    this.#recorder = recorder;
+    this.#path = path;
+    this.#log = log;
+    this.#ignoreSignal = host.onUserSignal?.(() => this.write());
+  }
+
+  /** An actor has crashed: it is written soon, once. */
+  crashed(): void {
+    if (this.#timer !== undefined) return;
+    const { clock } = this.#host;
+    const wait = Math.max(AFTER_CRASH_MS, this.#writtenAt + INTERVAL_MS - clock.now());
+    this.#timer = clock.after(wait, () => {
+      this.#timer = undefined;
+      this.#writtenAt = clock.now();
+      this.write();
+    });
+  }
+
+  /** Writes the file anew: a line of JSON for each entry. */
+  write(): void {
+    const lines = this.#recorder.since().map((entry) => `${JSON.stringify(entry)}\n`);
+    try {
+      this.#host.writeText?.(this.#path, lines.join(""));
+      this.#log("info", `the flight recorder was written to ${this.#path}`);
+    } catch (error) {
+      this.#log("warn", `the flight recorder cannot be written to ${this.#path}: ${error}`);
+    }
+  }
+
+  /** Writes no more; what is due is written now. */
+  stop(): void {
+    this.#ignoreSignal?.();
+    if (this.#timer === undefined) return;
+    this.#timer.cancel();
+    this.#timer = undefined;
+    this.write();
+  }
+}
