@@ -77,6 +77,7 @@ export const LAST_CHUNK: Uint8Array = Buffer.from("0\r\n\r\n");
 export interface ResponseLines {
   /** The headers as they are sent, without those that the server sets. */
   readonly text: string;
+  readonly isAscii: boolean;
   readonly hasDate: boolean;
   readonly hasType: boolean;
   /** Whether the header Connection contains "close". */
@@ -97,7 +98,7 @@ export function linesOf(headers: Headers): ResponseLines {
     else if (name === "connection") closes = hasToken(value, "close");
     else if (name === "content-length" && /^\d+$/.test(value)) length = Number(value);
   });
-  return { text, hasDate, hasType, closes, length };
+  return { text, isAscii: isAscii(text), hasDate, hasType, closes, length };
 }
 
 /** Encodes the response that rejects a request, with a text body. */
@@ -110,7 +111,8 @@ export function encodeRefusal(
   const lines = new Headers({ "Content-Type": "text/plain; charset=utf-8", date, ...headers });
   const farewell = status === 426 ? "upgrade" : "close";
   const framing: Framing = { kind: "length", length: body.length };
-  const head = encodeHead(headOf(status, linesOf(lines).text, framing, farewell));
+  const read = linesOf(lines);
+  const head = encodeHead(headOf(status, read.text, framing, farewell), read.isAscii);
   return method === "HEAD" ? head : concat([head, body]);
 }
 
@@ -127,10 +129,12 @@ export function headOf(
   return `${text}${connectionLines(farewell)}\r\n`;
 }
 
-/** Encodes a head, and a text that follows it if both are ASCII. */
-export function encodeHead(head: string): Uint8Array {
+/** Encodes a head, and an ASCII text that may follow it. `isAscii`: whether its headers are ASCII. */
+export function encodeHead(head: string, isAscii: boolean): Uint8Array {
+  const bytes = Buffer.allocUnsafe(head.length);
   // On Deno encoding UTF-8 takes a fifth of the time.
-  return Buffer.from(head, isAscii(head) ? "utf8" : "latin1");
+  bytes.write(head, isAscii ? "utf8" : "latin1");
+  return bytes;
 }
 
 /** Returns true if each character is one byte, in any encoding. */

@@ -498,17 +498,22 @@ export class HttpConnection<Data> implements StreamHandler {
 
   #plain(head: RequestHead, rest: Uint8Array, owned: boolean): void {
     const { options, limits, bodies } = this.#terms;
-    const body = new BodyReader(head, limits.bodyBytesMax, bodies);
-    if (body.refusal !== undefined) return this.refuse(body.refusal);
-    if (options.fetch === undefined) return this.refuse({ status: 404, words: "not found" });
-    this.#body = body;
-    const progress = body.push(rest);
-    if (progress.state === "refused") return this.refuse(progress.refusal);
     let content: RequestContent;
-    if (progress.state === "body") {
-      content = progress.body.length === 0 ? undefined : progress.body;
-      this.#keep(rest.subarray(progress.rest), owned);
-    } else content = this.#openBody(head, rest.length > 0);
+    if (!announcesBody(head)) {
+      if (options.fetch === undefined) return this.refuse(NOT_FOUND);
+      this.#keep(rest, owned);
+    } else {
+      const body = new BodyReader(head, limits.bodyBytesMax, bodies);
+      if (body.refusal !== undefined) return this.refuse(body.refusal);
+      if (options.fetch === undefined) return this.refuse(NOT_FOUND);
+      this.#body = body;
+      const progress = body.push(rest);
+      if (progress.state === "refused") return this.refuse(progress.refusal);
+      if (progress.state === "body") {
+        content = progress.body.length === 0 ? undefined : progress.body;
+        this.#keep(rest.subarray(progress.rest), owned);
+      } else content = this.#openBody(head, rest.length > 0);
+    }
     const request = this.#request = this.#build(head, content);
     if (request === undefined) return;
     const client = this.#client(head);
@@ -773,6 +778,14 @@ export class HttpConnection<Data> implements StreamHandler {
     this.#stream.end();
     this.#stream.resume();
   }
+}
+
+const NOT_FOUND: Refusal = { status: 404, words: "not found" };
+
+/** Returns false for a request that ends with its head. */
+function announcesBody(head: RequestHead): boolean {
+  return headerOf(head, "content-length") !== undefined ||
+    headerOf(head, "transfer-encoding") !== undefined;
 }
 
 /** Returns the reason with which a request is aborted. */

@@ -103,14 +103,16 @@ export class ResponseWriter {
     const all = hasDate ? lines + extra : `${lines}${extra}date: ${this.#sink.date()}\r\n`;
     this.hasBegun = true;
     const { status } = this.#response;
-    this.#sink.write(encodeHead(headOf(status, all, framing, this.#farewell) + text));
+    const head = headOf(status, all, framing, this.#farewell);
+    this.#sink.write(encodeHead(text === "" ? head : head + text, this.#lines.isAscii));
   }
 
   /** Sends an available body, with its length. */
   #sendWhole(body: string | Uint8Array): Promise<void> | undefined {
     const { method } = this.#head;
     const { status } = this.#response;
-    const joins = typeof body === "string" && body.length <= JOINED_TEXT_MAX && isAscii(body);
+    const joins = typeof body === "string" && body.length <= JOINED_TEXT_MAX &&
+      this.#lines.isAscii && isAscii(body);
     const bytes = joins ? EMPTY : typeof body === "string" ? utf8(body) : body;
     const length = joins ? body.length : bytes.length;
     const isBare = isBodiless(method, status);
