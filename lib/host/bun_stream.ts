@@ -6,6 +6,9 @@
  * for one write in memory that all streams use, and stay as they are: a member that never reads costs no
  * copy.
  *
+ * Ends are passed on at the flush point, in slices: Bun reports those of thousands of sockets in one turn of
+ * the event loop, and reports more for as long as its callbacks keep it busy.
+ *
  * @module
  */
 import type { FlushPoint } from "./flush_point.ts";
@@ -40,6 +43,10 @@ export class BunStream extends QueuedStream {
   readonly #joined: JoinBuffer;
   /** So much of the first chunk is with the system. */
   #offset = 0;
+  /** The peer has ended its data, which has not been passed on. */
+  #hasEnded = false;
+  /** Why the connection is closed, once it is. */
+  #closedBy: string | undefined;
   /** From `launch` to `done`. Bun may call `drain` at other times too. */
   #isWriting = false;
 
@@ -58,13 +65,28 @@ export class BunStream extends QueuedStream {
       if (socket.data) socket.data.#go();
     },
     end(socket: RawSocket): void {
-      socket.data?.pushEnd();
+      if (socket.data) socket.data.#peerEnded();
     },
   };
 
   /** Called when Bun reports that the socket is closed. */
   closed(error: Error | undefined): void {
-    this.gone(error?.message ?? "");
+    this.#closedBy ??= error?.message ?? "";
+    this.wake();
+  }
+
+  override flush(): void {
+    const [hasEnded, closedBy] = [this.#hasEnded, this.#closedBy];
+    this.#hasEnded = false;
+    if (hasEnded) this.pushEnd();
+    if (closedBy !== undefined) this.gone(closedBy);
+    super.flush();
+  }
+
+  /** The peer has ended its data. */
+  #peerEnded(): void {
+    this.#hasEnded = true;
+    this.wake();
   }
 
   protected override launch(): void {

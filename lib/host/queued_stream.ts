@@ -209,6 +209,13 @@ export abstract class QueuedStream implements Stream, Flushable {
     return joined;
   }
 
+  /** Has `flush` called at the next flush point. */
+  protected wake(): void {
+    if (this.#dirty) return;
+    this.#dirty = true;
+    this.#point.dirty(this);
+  }
+
   /** Records that the system accepted `length` bytes of the chunk in flight. */
   protected sent(length: number): void {
     this.#unsent -= length;
@@ -274,9 +281,7 @@ export abstract class QueuedStream implements Stream, Flushable {
   }
 
   #schedule(): void {
-    if (this.#dirty || this.#busy) return;
-    this.#dirty = true;
-    this.#point.dirty(this);
+    if (!this.#busy) this.wake();
   }
 
   #deliver(bytes: Uint8Array): void {
