@@ -8,6 +8,8 @@
  * @module
  */
 
+import type { EventUser } from "./event.ts";
+
 /** At most this many different words are kept of one text; the rest is not found by. */
 export const WORDS_MAX = 250;
 /** Longer words are cut to this, when they are stored and when they are searched. */
@@ -112,4 +114,47 @@ export function queryWords(query: string): string[] {
 /** Code units are cut, never half of a pair. */
 function wordFrom(run: string): string {
   return run.toLowerCase().slice(0, WORD_CHARS_MAX).replace(/[\ud800-\udbff]$/, "");
+}
+
+/** What an event can be found by exactly, besides its words. */
+export interface Marked {
+  readonly level: string;
+  readonly environment: string | null;
+  readonly release: string | null;
+  readonly tags: Readonly<Record<string, string>>;
+  readonly user: EventUser | null;
+}
+
+/** At most this many marks of an event are kept. */
+const MARKS_MAX = 80;
+
+/**
+ * The marks of an event: words that no text has, one for each value by which events are filtered, so that a rare
+ * value is found as a rare word is.
+ */
+export function marksOf({ level, environment, release, tags, user }: Marked): string[] {
+  const marks = [markOf("level", level)];
+  if (environment !== null) marks.push(markOf("environment", environment));
+  if (release !== null) marks.push(markOf("release", release));
+  for (const part of Object.values(user ?? {})) {
+    if (part !== null) marks.push(markOf("user", part.toLowerCase()));
+  }
+  for (const [key, value] of Object.entries(tags)) marks.push(markOf("tag", `${key}=${value}`));
+  return [...new Set(marks)].slice(0, MARKS_MAX);
+}
+
+/** The mark of one value. */
+export function markOf(
+  kind: "level" | "environment" | "release" | "user" | "tag",
+  value: string,
+): string {
+  // Two multiplications of 32 bits each: a chance of one in 10^19 that two values share a mark.
+  let [a, b] = [0x811c9dc5, 0x9747b28c];
+  for (let i = 0; i < value.length; i++) {
+    const code = value.charCodeAt(i);
+    a = Math.imul(a ^ code, 0x01000193);
+    b = Math.imul(b ^ code, 0x5bd1e995) ^ a >>> 15;
+  }
+  const hex = (n: number): string => (n >>> 0).toString(16).padStart(8, "0");
+  return `__${kind[0]}${hex(a)}${hex(b)}`;
 }

@@ -76,6 +76,7 @@ export class Router {
       return await this.#handle(route, { request, url, remote, params: found.params }, cors);
     } catch (error) {
       if (route.access === "key") this.#rejected(error);
+      if (request.signal.aborted) return jsonResponse(503, { error: "the client has gone" }, cors);
       return this.#failure(error, cors);
     }
   }
@@ -100,7 +101,11 @@ export class Router {
     const who = await this.#who(route, given);
     const query = readQuery(url.searchParams, route.query ?? {});
     const body = route.body === undefined ? {} : await readBody(request, route.body);
-    const answer = await route.handle({ ...given, mesher, query, body, who });
+    // What a client that has hung up asked for is not read on.
+    const scoped = route.access === "user" && route.method === "GET"
+      ? { ...mesher, storage: mesher.storage.until(request.signal) }
+      : mesher;
+    const answer = await route.handle({ ...given, mesher: scoped, query, body, who });
     return toResponse(answer, route.ok, cors);
   }
 

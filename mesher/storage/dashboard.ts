@@ -29,7 +29,7 @@ export interface ProjectHealth {
 export interface ProjectUsage {
   readonly events: number;
   readonly issues: number;
-  /** An estimate from the size of the stored payloads. */
+  /** The size of the stored payloads; of events that an earlier version stored, an estimate. */
   readonly bytes: number;
   /** When the oldest event that is still stored was received. */
   readonly oldestAt: number | null;
@@ -45,7 +45,7 @@ export interface Dashboard {
   ): Promise<readonly VolumeBucket[]>;
   /** Events per level since then. */
   levelCounts(orgId: string, projectId: string, since: number): Promise<readonly ValueCount[]>;
-  /** The commonest values of one tag, most first. */
+  /** The commonest values of one tag, most first; of tags the latest 10,000 events count. */
   tagValues(
     orgId: string,
     projectId: string,

@@ -26,6 +26,13 @@ export interface Database extends Query {
   readonly dialect: Dialect;
   /** The time. */
   readonly now: () => number;
+  /** Ends what takes long; undefined: nothing does. */
+  readonly signal: AbortSignal | undefined;
+  /**
+   * All rows of a statement that may take some time. On SQLite it runs beside other statements; it rejects with
+   * the signal's reason if that is aborted before its turn, on PostgreSQL also while it runs.
+   */
+  scan<Row>(sql: string, params: readonly Value[], signal?: AbortSignal): Promise<Row[]>;
   /** All of `body`'s statements or, when it rejects, none. */
   transaction<T>(body: (query: Query) => Promise<T>): Promise<T>;
 }
@@ -36,22 +43,62 @@ export interface Dialect {
   readonly forUpdate: string;
   /** A condition on `events e`: its tags hold all pairs of a JSON object. */
   tagsHold(param: string): string;
-  /** A condition on `events e`: it has all words of `wordsQuery`. */
-  wordsMatch(param: string): string;
+  /**
+   * A condition on `events e`: it has all words of `wordsQuery`. With `slice` it is one of these, of which few
+   * are looked at.
+   */
+  wordsMatch(param: string, slice?: SliceParams): string;
   /** The parameter for `wordsMatch`. */
-  wordsQuery(words: readonly string[]): string;
+  wordsQuery(asked: AskedWords): string;
+  /** Whether at most `max` events, of whatever project, match. */
+  isRare(db: Database, query: string, max: number): Promise<boolean>;
   /** For FROM: the `key` and `value` of each tag of `events e`. */
   readonly tagPairs: string;
   /** For FROM and WHERE: `events e` of an id, in any project. */
   eventById(param: string): string;
-  /** The size of an event's payload in bytes. */
-  readonly payloadBytes: string;
-  /** Deletes the events that the condition on `events` names. How many. */
-  deleteEvents(query: Query, condition: string, ...params: Value[]): Promise<number>;
-  /** How many old events are deleted at a time. */
-  readonly oldEventsMax: number;
-  /** A condition on `events`: at most `limit` of project $1 that were received before $2. */
-  oldEvents(limit: number): string;
+  /**
+   * Deletes some events of a project or an issue, of those that were received before a time; keeps
+   * `project_usage`. Call it in a transaction, and again until `isLast`.
+   */
+  deleteEvents(
+    query: Query,
+    column: "project_id" | "issue_id",
+    value: string,
+    before: number | null,
+  ): Promise<{ readonly deleted: number; readonly isLast: boolean }>;
+}
+
+/** What is searched: words, of which the last may be a beginning; and marks (`domain/words.ts`). */
+export interface AskedWords {
+  readonly words: readonly string[];
+  readonly marks: readonly string[];
+}
+
+/** The parameters of a slice: the events of a project that were received in a time. */
+export interface SliceParams {
+  readonly project: string;
+  readonly from: string;
+  readonly until: string;
+}
+
+/** The same database, whose statements reject when the signal is aborted. */
+export function untilAborted(db: Database, signal: AbortSignal): Database {
+  return {
+    dialect: db.dialect,
+    now: db.now,
+    signal,
+    rows(sql, ...params) {
+      signal.throwIfAborted();
+      return db.rows(sql, ...params);
+    },
+    row(sql, ...params) {
+      signal.throwIfAborted();
+      return db.row(sql, ...params);
+    },
+    change: (sql, ...params) => db.change(sql, ...params),
+    scan: (sql, params) => db.scan(sql, params, signal),
+    transaction: (body) => db.transaction(body),
+  };
 }
 
 /** Collects conditions and their parameters. */

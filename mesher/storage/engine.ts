@@ -4,8 +4,8 @@
  *
  * @module
  */
-import type { Database } from "./database.ts";
-import type { Events } from "./events.ts";
+import { type Database, untilAborted } from "./database.ts";
+import type { Events, NewEvent } from "./events.ts";
 import type { Days } from "./postgres_days.ts";
 import { alertRules } from "./sql/alert_rules.ts";
 import { alerts } from "./sql/alerts.ts";
@@ -15,6 +15,7 @@ import { events } from "./sql/events.ts";
 import { issues } from "./sql/issues.ts";
 import { organisations } from "./sql/organisations.ts";
 import { projects } from "./sql/projects.ts";
+import { Purger } from "./sql/purges.ts";
 import { sessions } from "./sql/sessions.ts";
 import { users } from "./sql/users.ts";
 import type { Storage } from "./storage.ts";
@@ -27,6 +28,10 @@ export interface Engine extends Database, Pick<Events, "writeEvents"> {
   readonly schema: number;
   /** Its partitions, if it has any. */
   readonly days: Days | undefined;
+  /** Gives some of what deletions have freed back to the file system; whether there is more. */
+  release?(): Promise<boolean>;
+  /** Carries the log over into the file. */
+  checkpoint?(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -34,28 +39,58 @@ export interface Engine extends Database, Pick<Events, "writeEvents"> {
 const RETENTION_DAYS = 90;
 const DAY_MS = 86_400_000;
 
+/** A deletion that is done within this is waited for; else it goes on in the background. Milliseconds. */
+const PURGE_WAIT_MS = 250;
+
 /** The storage in a database that is open and has its tables. */
 export function storageOn(engine: Engine): Storage {
-  return {
+  const purger = new Purger(engine);
+  const purge = (isDeleted: boolean): Promise<boolean> => waited(isDeleted, purger);
+  const own = {
     ...organisations(engine),
     ...users(engine),
     ...sessions(engine),
-    ...projects(engine),
     ...apiKeys(engine),
-    ...issues(engine),
-    ...events(engine),
-    ...dashboard(engine),
     ...alertRules(engine),
     ...alerts(engine),
-    writeEvents: (batch) => engine.writeEvents(batch),
-    upkeep: (now) => upkeep(engine, now),
+    writeEvents: (batch: readonly NewEvent[]) => engine.writeEvents(batch),
+    upkeep: (now: number) => upkeep(engine, purger, now),
     health: () => health(engine),
-    close: () => engine.close(),
+    close: async () => {
+      await purger.stop();
+      await engine.close();
+    },
   };
+  const on = (db: Database): Storage => {
+    const [someProjects, someIssues] = [projects(db), issues(db)];
+    return {
+      ...own,
+      ...someProjects,
+      ...someIssues,
+      ...events(db),
+      ...dashboard(db),
+      deleteProject: async (orgId, id) => purge(await someProjects.deleteProject(orgId, id)),
+      deleteIssue: async (orgId, id) => purge(await someIssues.deleteIssue(orgId, id)),
+      until: (signal) => on(untilAborted(engine, signal)),
+    };
+  };
+  return on(engine);
 }
 
-async function upkeep(engine: Engine, now: number): Promise<UpkeepReport> {
+/** Has what was deleted purged, and waits a little for it. */
+async function waited(isDeleted: boolean, purger: Purger): Promise<boolean> {
+  if (!isDeleted) return false;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  // What fails now is tried again by `upkeep`.
+  const done = purger.run().catch(() => {});
+  await Promise.race([done, new Promise((wake) => timer = setTimeout(wake, PURGE_WAIT_MS))]);
+  clearTimeout(timer);
+  return true;
+}
+
+async function upkeep(engine: Engine, purger: Purger, now: number): Promise<UpkeepReport> {
   const { days } = engine;
+  await purger.run();
   const projects = await engine.rows<{ readonly id: string; readonly days: number }>(
     "SELECT id, retention_days AS days FROM projects",
   );
@@ -69,6 +104,7 @@ async function upkeep(engine: Engine, now: number): Promise<UpkeepReport> {
     eventsDeleted += await deleteBefore(engine, project.id, now - project.days * DAY_MS);
   }
   const sessionsDeleted = await engine.change("DELETE FROM sessions WHERE expires_at <= $1", now);
+  if (eventsDeleted > 0) await engine.checkpoint?.();
   return {
     eventsDeleted,
     sessionsDeleted,
@@ -77,13 +113,16 @@ async function upkeep(engine: Engine, now: number): Promise<UpkeepReport> {
   };
 }
 
-/** Some at a time, so that nobody waits for all of it. */
+/** Some at a time, so that nobody waits for all of it; the space is given back as it goes. */
 async function deleteBefore(engine: Engine, projectId: string, time: number): Promise<number> {
-  const { oldEvents, oldEventsMax, deleteEvents } = engine.dialect;
-  const condition = oldEvents(oldEventsMax);
   let all = 0;
-  for (let deleted = oldEventsMax; deleted === oldEventsMax; all += deleted) {
-    deleted = await deleteEvents(engine, condition, projectId, time);
+  for (let isLast = false; !isLast;) {
+    const slice = await engine.transaction((query) =>
+      engine.dialect.deleteEvents(query, "project_id", projectId, time)
+    );
+    all += slice.deleted;
+    isLast = slice.isLast;
+    if (slice.deleted > 0) await engine.release?.();
   }
   return all;
 }

@@ -73,6 +73,8 @@ export interface EventFilter {
   readonly level?: Level | undefined;
   readonly environment?: string | undefined;
   readonly release?: string | undefined;
+  /** The id, address, name or IP address of the user. */
+  readonly user?: string | undefined;
   /** All of these. */
   readonly tags?: Readonly<Record<string, string>> | undefined;
   /** Received at or after. */

@@ -58,28 +58,63 @@ const DIALECT: Dialect = {
   forUpdate: " FOR UPDATE",
   tagsHold: (param) => `e.tags @> CAST(CAST(${param} AS text) AS jsonb)`,
   wordsMatch: (param) => `e.words @@ CAST(CAST(${param} AS text) AS tsquery)`,
-  wordsQuery: (words) =>
-    words.map((word, i) => i === words.length - 1 ? `'${word}':*` : `'${word}'`).join(" & "),
+  wordsQuery: ({ words, marks }) =>
+    [
+      ...marks.map((mark) => `'${mark}'`),
+      ...words.map((word, i) => i === words.length - 1 ? `'${word}':*` : `'${word}'`),
+    ].join(" & "),
+  // Without an order PostgreSQL goes by the index of the words, if they are rare by what it knows.
+  isRare: async (db, query, max) => {
+    const rows = await db.scan(
+      `SELECT 1 FROM events e WHERE e.words @@ CAST(CAST($1 AS text) AS tsquery) LIMIT $2`,
+      [query, max + 1],
+    );
+    return rows.length <= max;
+  },
   tagPairs: "jsonb_each_text(e.tags) AS tag(key, value)",
   eventById: (param) =>
     `FROM event_ids k JOIN events e
        ON e.received_at = k.received_at AND e.project_id = k.project_id AND e.id = k.id
      WHERE k.id = ${param}`,
-  payloadBytes: "octet_length(CAST(e.payload AS text))",
-  deleteEvents: (query, condition, ...params) =>
-    query.change(
-      `WITH gone AS (DELETE FROM events WHERE ${condition} RETURNING id, project_id)
-       DELETE FROM event_ids k USING gone
-       WHERE k.id = gone.id AND k.project_id = gone.project_id`,
-      ...params,
-    ),
-  oldEventsMax: 5_000,
-  // The project and time are said twice: by them PostgreSQL skips whole days.
-  oldEvents: (limit) =>
-    `project_id = $1 AND received_at < $2 AND (received_at, id) IN (
-       SELECT received_at, id FROM events
-       WHERE project_id = $1 AND received_at < $2 LIMIT ${limit})`,
+  // One day at a time, so that one partition is looked at.
+  async deleteEvents(query, column, value, before) {
+    const first = await query.row<{ readonly at: number }>(
+      `SELECT e.received_at AS at FROM events e WHERE e.${column} = $1 AND e.received_at < $2
+       ORDER BY e.received_at LIMIT 1`,
+      value,
+      before ?? Number.MAX_SAFE_INTEGER,
+    );
+    if (first === undefined) return { deleted: 0, isLast: true };
+    const from = Math.floor(first.at / DAY_MS) * DAY_MS;
+    const gone = await query.row<{ readonly count: number }>(
+      `WITH doomed AS (
+         SELECT received_at, project_id, id FROM events
+         WHERE ${column} = $1 AND received_at >= $2 AND received_at < $3
+         ORDER BY received_at LIMIT ${DELETED_MAX}
+       ), gone AS (
+         DELETE FROM events e USING doomed d
+         WHERE e.received_at = d.received_at AND e.project_id = d.project_id AND e.id = d.id
+           AND e.received_at >= $2 AND e.received_at < $3
+         RETURNING e.id, e.project_id, coalesce(e.bytes, 2048) AS bytes
+       ), ids AS (
+         DELETE FROM event_ids k USING gone WHERE k.id = gone.id AND k.project_id = gone.project_id
+       ), usage AS (
+         UPDATE project_usage u SET events = u.events - g.events, bytes = u.bytes - g.bytes
+         FROM (SELECT project_id, count(*) AS events, sum(bytes) AS bytes FROM gone GROUP BY 1) g
+         WHERE u.project_id = g.project_id
+       ) SELECT count(*) AS count FROM gone`,
+      value,
+      from,
+      Math.min(from + DAY_MS, before ?? Infinity),
+    );
+    return { deleted: gone!.count, isLast: false };
+  },
 };
+
+/** Milliseconds. */
+const DAY_MS = 86_400_000;
+/** Events that are deleted in one transaction. */
+const DELETED_MAX = 2_000;
 
 type Client = postgres.Sql | postgres.TransactionSql;
 
@@ -103,6 +138,7 @@ class Postgres implements Engine {
   readonly dialect: Dialect = DIALECT;
   readonly now: () => number;
   readonly days: Days;
+  readonly signal = undefined;
   readonly #sql: postgres.Sql;
   #calls = 0;
   #closed: Promise<void> | undefined;
@@ -146,6 +182,23 @@ class Postgres implements Engine {
 
   change(sql: string, ...params: Value[]): Promise<number> {
     return this.#call(() => queryOn(this.#sql).change(sql, ...params));
+  }
+
+  scan<Row>(sql: string, params: readonly Value[], signal?: AbortSignal): Promise<Row[]> {
+    return this.#call(async () => {
+      signal?.throwIfAborted();
+      const running = this.#sql.unsafe(sql, params.map(bound), { prepare: params.length > 0 });
+      const cancel = (): void => void running.cancel();
+      signal?.addEventListener("abort", cancel, { once: true });
+      try {
+        return [...await running] as Row[];
+      } catch (error) {
+        signal?.throwIfAborted();
+        throw error;
+      } finally {
+        signal?.removeEventListener("abort", cancel);
+      }
+    });
   }
 
   transaction<T>(body: (query: Query) => Promise<T>): Promise<T> {

@@ -7,6 +7,7 @@
  * event_ids  insert, by order; what is there already is a duplicate
  * events     insert what was not
  * issues     count, by their ids' order; resolved becomes unresolved
+ * usage      events and bytes, by their projects' order
  * ```
  *
  * All writers take rows in these orders, so two do not wait for each other in a circle; and what they want
@@ -60,6 +61,7 @@ export async function writeBatch(
   const stored = new Set(fresh);
   if (fresh.length > 0) await insertEvents(batch, fresh, issues);
   const reopened = await countEvents(batch, fresh, issues);
+  if (fresh.length > 0) await occupy(batch, fresh);
   const unused = [...made].filter((id) =>
     !fresh.some((row) => issues.get(issueKey(row))!.id === id)
   );
@@ -172,10 +174,11 @@ async function insertEvents(
 ): Promise<void> {
   await batch.rows(
     `INSERT INTO events (id, project_id, issue_id, fingerprint, level, title, message, environment,
-       release, tags, payload, words, event_at, received_at)
+       release, tags, payload, words, bytes, event_at, received_at)
      SELECT CAST(id AS uuid), CAST(project_id AS uuid), CAST(issue_id AS uuid), fingerprint, level,
        title, message, environment, release, CAST(tags AS jsonb), CAST(payload AS json),
-       array_to_tsvector(array_remove(string_to_array(coalesce(words, ''), ' '), '')), CAST(event_at AS bigint),
+       array_to_tsvector(array_remove(string_to_array(coalesce(words, ''), ' '), '')),
+       octet_length(payload), CAST(event_at AS bigint),
        CAST(received_at AS bigint)
      FROM unnest(${list("$1")}, ${list("$2")}, ${list("$3")}, $4::text[], ${list("$5")},
        $6::text[], $7::text[], $8::text[], $9::text[], ${list("$10")}, ${list("$11")},
@@ -193,9 +196,32 @@ async function insertEvents(
     rows.map((row) => row.release),
     joined(rows.map((row) => row.tags)),
     joined(rows.map((row) => row.payload)),
-    joined(rows.map((row) => wordsOf(row.searched).join(" "))),
+    joined(rows.map((row) => `${wordsOf(row.searched).join(" ")} ${row.marks}`)),
     joined(rows.map((row) => row.eventAt)),
     joined(rows.map((row) => row.receivedAt)),
+  );
+}
+
+/** Adds the events to what their projects occupy. */
+async function occupy(batch: Batch, rows: readonly EventColumns[]): Promise<void> {
+  const usage = new Map<string, { events: number; bytes: number }>();
+  for (const { projectId, payload } of rows) {
+    const known = usage.get(projectId);
+    if (known === undefined) usage.set(projectId, { events: 1, bytes: payload.length });
+    else {
+      known.events++;
+      known.bytes += payload.length;
+    }
+  }
+  await batch.rows(
+    `INSERT INTO project_usage AS u (project_id, events, bytes)
+     SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::bigint[]) AS n (project_id, events, bytes)
+     ORDER BY project_id
+     ON CONFLICT (project_id) DO UPDATE SET events = u.events + EXCLUDED.events,
+       bytes = u.bytes + EXCLUDED.bytes`,
+    [...usage.keys()],
+    [...usage.values()].map(({ events }) => events),
+    [...usage.values()].map(({ bytes }) => bytes),
   );
 }
 

@@ -14,6 +14,8 @@ const DAY_MS = 86_400_000;
 const DAYS_LOCK = 0x6d736864;
 /** Dropping a day waits for its readers and stops all others meanwhile: not for longer than this. */
 const DROP_LOCK_MS = 2_000;
+/** Dropping a day takes no longer, else the next round tries it again. Milliseconds. */
+const DROP_MS_MAX = 600_000;
 
 /** The partitions. */
 export class Days {
@@ -102,6 +104,13 @@ async function drop(query: Query, name: string): Promise<number> {
     `SELECT to_regclass('${name}') IS NOT NULL AS there`,
   );
   if (!there!.there) return 0;
+  // A day may have a million events, and nobody waits for this.
+  await query.change(`SET LOCAL statement_timeout = ${DROP_MS_MAX}`);
+  await query.change(
+    `UPDATE project_usage u SET events = u.events - g.events, bytes = u.bytes - g.bytes
+     FROM (SELECT project_id, count(*) AS events, sum(coalesce(bytes, 2048)) AS bytes
+       FROM ${name} GROUP BY 1) g WHERE u.project_id = g.project_id`,
+  );
   const events = await query.change(
     `DELETE FROM event_ids k USING ${name} e WHERE k.id = e.id AND k.project_id = e.project_id`,
   );

@@ -101,4 +101,17 @@ export const POSTGRES_STEPS: readonly string[] = [
   `,
   // A project's rules for removing secrets; null: the default ones.
   `ALTER TABLE projects ADD COLUMN scrub json;`,
+  // What a project occupies, kept as events come and go; what is to be deleted in the background. Tags are found
+  // by their marks, which are among the words.
+  `
+  ALTER TABLE events ADD COLUMN bytes integer;
+  CREATE TABLE project_usage (
+    project_id uuid PRIMARY KEY, events bigint NOT NULL, bytes bigint NOT NULL
+  ) WITH (fillfactor = 50);
+  INSERT INTO project_usage SELECT project_id, count(*), count(*) * 2048
+    FROM events GROUP BY project_id;
+  CREATE TABLE purges (
+    id uuid PRIMARY KEY, kind text NOT NULL, target uuid NOT NULL, created_at bigint NOT NULL
+  );
+  `,
 ];

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { marksOf } from "../domain/words.ts";
 import { cleanText, jsonText } from "./json.ts";
 import type { NewEvent } from "./events.ts";
 
@@ -22,6 +23,8 @@ export interface EventColumns {
   readonly payload: string;
   /** The text whose words search finds it by. */
   readonly searched: string;
+  /** Marks of the values that events are filtered by, with blanks between. */
+  readonly marks: string;
   readonly eventAt: number;
   readonly receivedAt: number;
 }
@@ -43,6 +46,7 @@ export function columnsOf(entry: NewEvent): EventColumns {
     tags: jsonText(event.tags),
     payload: jsonText(event),
     searched: cleanText(searchedText(entry)),
+    marks: marksOf(event).join(" "),
     eventAt: Math.trunc(event.timestamp),
     receivedAt: Math.trunc(entry.receivedAt),
   };

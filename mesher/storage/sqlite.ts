@@ -1,27 +1,32 @@
 /**
  * Storage in SQLite, which both runtimes carry with them (`node:sqlite`): nothing to install.
  *
- * A process has one connection for everything but batches of events, whose statements run at once and
- * take their time from no one, and a thread with another for those (`sqlite_thread.ts`). What writes takes
- * its turn; what reads sees what was committed last. Several processes may share one file: WAL lets them
- * read while one writes; who finds the file being written waits a little and tries again.
+ * No statement runs on the main thread. A node has three threads with a connection each, started when they are
+ * first needed, so that nothing waits for what is slower than itself:
+ *
+ *     writer    batches of events, and everything else that writes
+ *     reader    lookups by a key: who asks, which project, one issue
+ *     scanner   lists, searches and counts; requests take turns, statement by statement
+ *
+ * What writes takes its turn; what reads sees what was committed last. Several processes may share one file:
+ * WAL lets them read while one writes; a process that finds the file being written waits.
  *
  * What was written survives the process's death at any moment, and the machine's too, since a transaction
  * waits for the disk: a batch shares that wait, so it costs an event little. Without `fullSync` a
  * power failure may take the last moments' transactions, whole.
  *
+ * A database in memory is on the main thread, since no other can see it.
+ *
  * @module
  */
-import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { assert } from "../domain/assert.ts";
 import type { Dialect, Query, Value } from "./database.ts";
 import { type Engine, storageOn } from "./engine.ts";
-import { cleanText } from "./json.ts";
 import { columnsOf } from "./rows.ts";
-import { SqliteBatches } from "./sqlite_batch.ts";
-import { guarded, isBusy, messageOf } from "./sqlite_error.ts";
+import { SqliteConnection } from "./sqlite_connection.ts";
+import { isBusy } from "./sqlite_error.ts";
 import { keepToOwner } from "./sqlite_file.ts";
-import { BUSY_MS_MAX, setModes } from "./sqlite_modes.ts";
+import { BUSY_MS_MAX } from "./sqlite_modes.ts";
 import { SQLITE_STEPS } from "./sqlite_schema.ts";
 import { SqliteThread } from "./sqlite_thread.ts";
 import { StorageError } from "./error.ts";
@@ -39,8 +44,10 @@ export interface SqliteOptions {
   readonly now?: (() => number) | undefined;
 }
 
-/** At most this many prepared statements are kept; then the one used longest ago is let go. */
-const STATEMENTS_MAX = 200;
+/** Pages that are given back to the file system after a slice of deletions: 8 MiB. */
+const VACUUM_PAGES = 1_024;
+/** Events that are deleted in one transaction. */
+const DELETED_MAX = 500;
 
 const DIALECT: Dialect = {
   // One writer at a time: whoever reads in a transaction writes alone.
@@ -49,20 +56,48 @@ const DIALECT: Dialect = {
     `NOT EXISTS (SELECT 1 FROM json_each(${param}) AS want WHERE NOT EXISTS (
        SELECT 1 FROM json_each(e.tags) AS tag
        WHERE tag.key = want.key AND tag.value = want.value))`,
-  wordsMatch: (param) =>
-    `e.number IN (SELECT rowid FROM event_words WHERE event_words MATCH ${param})`,
-  wordsQuery: (words) =>
-    words.map((word, i) => i === words.length - 1 ? `"${word}"*` : `"${word}"`).join(" AND "),
+  wordsMatch: (param, slice) =>
+    `e.number IN (SELECT rowid FROM event_words WHERE event_words MATCH ${param}${
+      slice === undefined ? "" : ` AND rowid BETWEEN
+            (SELECT min(number) FROM events WHERE project_id = ${slice.project}
+               AND received_at >= ${slice.from} AND received_at < ${slice.until}) AND
+            (SELECT max(number) FROM events WHERE project_id = ${slice.project}
+               AND received_at >= ${slice.from} AND received_at < ${slice.until})`
+    })`,
+  wordsQuery: ({ words, marks }) =>
+    [
+      ...marks.map((mark) => `"${mark}"`),
+      ...words.map((word, i) => i === words.length - 1 ? `"${word}"*` : `"${word}"`),
+    ].join(" AND "),
+  isRare: async (db, query, max) => {
+    const rows = await db.scan(
+      "SELECT 1 FROM event_words WHERE event_words MATCH $1 LIMIT $2",
+      [query, max + 1],
+    );
+    return rows.length <= max;
+  },
   tagPairs: "json_each(e.tags) AS tag",
   eventById: (param) => `FROM events e WHERE e.id = ${param}`,
-  payloadBytes: "octet_length(e.payload)",
-  deleteEvents: (query, condition, ...params) =>
-    query.change(`DELETE FROM events WHERE ${condition}`, ...params),
   // Few, so that writers get their turn between.
-  oldEventsMax: 500,
-  oldEvents: (limit) =>
-    `number IN (SELECT number FROM events
-       WHERE project_id = $1 AND received_at < $2 LIMIT ${limit})`,
+  async deleteEvents(query, column, value, before) {
+    const doomed = await query.rows<{ number: number; project_id: string; bytes: number }>(
+      `SELECT number, project_id, coalesce(bytes, octet_length(payload)) AS bytes FROM events
+       WHERE ${column} = $1${before === null ? "" : " AND received_at < $2"} LIMIT ${DELETED_MAX}`,
+      ...(before === null ? [value] : [value, before]),
+    );
+    if (doomed.length === 0) return { deleted: 0, isLast: true };
+    await query.change(
+      "DELETE FROM events WHERE number IN (SELECT value FROM json_each($1))",
+      JSON.stringify(doomed.map(({ number }) => number)),
+    );
+    await query.change(
+      "UPDATE project_usage SET events = events - $2, bytes = bytes - $3 WHERE project_id = $1",
+      doomed[0]!.project_id,
+      doomed.length,
+      doomed.reduce((sum, { bytes }) => sum + bytes, 0),
+    );
+    return { deleted: doomed.length, isLast: doomed.length < DELETED_MAX };
+  },
 };
 
 /** Opens it, and makes or updates its tables. */
@@ -77,57 +112,69 @@ export async function openSqlite(options: SqliteOptions): Promise<Storage> {
   return storageOn(sqlite);
 }
 
-/** The connection of a process, and the thread that writes its batches. */
+/** What runs statements: a thread, or a connection on this one. */
+type Lane = Pick<SqliteThread, "rows" | "change" | "exec" | "write" | "close">;
+
+/** The threads of a process. */
 class Sqlite implements Engine {
   readonly kind = "sqlite";
   readonly schema: number = SQLITE_STEPS.length;
   readonly dialect: Dialect = DIALECT;
   readonly days = undefined;
+  readonly signal = undefined;
   readonly now: () => number;
-  readonly #fullSync: boolean;
-  readonly #db: DatabaseSync;
-  /** By their text, the one used last at the end. */
-  readonly #statements = new Map<string, StatementSync>();
-  /** Of writers of this process: who writes a batch, who writes anything else. */
+  readonly #writer: Lane;
+  readonly #reader: Lane;
+  readonly #scanner: Lane;
+  /** Of what writes: batches together, everything else alone. */
   readonly #turns = new Turns();
-  /** The transaction that is open on the connection; it ends when that does. */
+  /** The transaction that is open on the only connection, if there is only one; it ends when that does. */
   #open: Promise<unknown> | undefined;
-  /** Undefined: nobody else sees a database in memory, so batches are written on the connection. */
-  readonly #thread: SqliteThread | undefined;
-  #batches: SqliteBatches | undefined;
   #closed: Promise<void> | undefined;
 
   constructor({ path, fullSync = true, now = Date.now }: SqliteOptions) {
     this.now = now;
-    this.#fullSync = fullSync;
-    if (path !== ":memory:") this.#thread = new SqliteThread({ path, fullSync });
-    try {
-      if (path !== ":memory:") keepToOwner(path);
-      this.#db = new DatabaseSync(path);
-    } catch (error) {
-      throw new StorageError(`SQLite cannot open ${path}: ${messageOf(error)}`, false, error);
+    const file = { path, fullSync };
+    if (path === ":memory:") {
+      this.#writer = this.#reader = this.#scanner = onThisThread(new SqliteConnection(file));
+      return;
     }
+    try {
+      keepToOwner(path);
+    } catch (error) {
+      const words = error instanceof Error ? error.message : String(error);
+      throw new StorageError(`SQLite cannot open ${path}: ${words}`, false, error);
+    }
+    this.#writer = new SqliteThread(file);
+    this.#reader = new SqliteThread(file);
+    this.#scanner = new SqliteThread(file);
   }
 
   rows<Row>(sql: string, ...params: Value[]): Promise<Row[]> {
-    return this.#statement(sql, () => this.#rows<Row>(sql, params));
+    return sql.startsWith("SELECT")
+      ? this.#read<Row>(this.#reader, sql, params)
+      : this.#alone(() => this.#writer.rows<Row>(sql, params));
   }
 
-  row<Row>(sql: string, ...params: Value[]): Promise<Row | undefined> {
-    return this.#statement(sql, () => this.#rows<Row>(sql, params)[0]);
+  async row<Row>(sql: string, ...params: Value[]): Promise<Row | undefined> {
+    return (await this.rows<Row>(sql, ...params))[0];
   }
 
   change(sql: string, ...params: Value[]): Promise<number> {
-    return this.#statement(sql, () => this.#change(sql, params));
+    return this.#alone(() => this.#writer.change(sql, params));
+  }
+
+  scan<Row>(sql: string, params: readonly Value[], signal?: AbortSignal): Promise<Row[]> {
+    return this.#read<Row>(this.#scanner, sql, params, signal);
   }
 
   transaction<T>(body: (query: Query) => Promise<T>): Promise<T> {
-    // deno-lint-ignore require-await
-    const settled = async <R>(run: () => R): Promise<R> => guarded(run);
+    const writer = this.#writer;
+    const rows = <Row>(sql: string, ...params: Value[]) => writer.rows<Row>(sql, params);
     const query: Query = {
-      rows: <Row>(sql: string, ...params: Value[]) => settled(() => this.#rows<Row>(sql, params)),
-      row: <Row>(sql: string, ...params: Value[]) => settled(() => this.#rows<Row>(sql, params)[0]),
-      change: (sql, ...params) => settled(() => this.#change(sql, params)),
+      rows,
+      row: async <Row>(sql: string, ...params: Value[]) => (await rows<Row>(sql, ...params))[0],
+      change: (sql, ...params) => writer.change(sql, params),
     };
     return this.#inTransaction(() => body(query));
   }
@@ -137,57 +184,70 @@ class Sqlite implements Engine {
     if (this.#closed !== undefined) return rejectClosed();
     if (batch.length === 0) return Promise.resolve([]);
     const rows = batch.map(columnsOf);
-    const thread = this.#thread;
-    if (thread !== undefined) return this.#turns.together(() => thread.write(rows, this.now()));
-    return this.#inTransaction(() => {
-      this.#batches ??= new SqliteBatches(this.#db);
-      return guarded(() => this.#batches!.write(rows, this.now()));
-    });
+    return this.#turns.together(() => this.#writer.write(rows, this.now()));
   }
 
-  /** Modes, then the schema's missing steps. */
+  /** The schema's missing steps. */
   async prepare(): Promise<void> {
-    // This thread has other things to do than to wait: `#patiently` does.
-    await this.#patiently(() => setModes(this.#db, this.#fullSync, 0));
-    await this.#inTransaction(() => {
-      const { user_version: version } = this.#db.prepare("PRAGMA user_version").get() as {
-        user_version: number;
-      };
+    await this.#inTransaction(async () => {
+      const [found] = await this.#writer.rows<{ user_version: number }>("PRAGMA user_version", []);
+      const version = found!.user_version;
       if (version > SQLITE_STEPS.length) {
         throw new StorageError(
           `the file has schema ${version}, this program knows ${SQLITE_STEPS.length}`,
           false,
         );
       }
-      for (const step of SQLITE_STEPS.slice(version)) guarded(() => this.#db.exec(step));
-      this.#db.exec(`PRAGMA user_version = ${SQLITE_STEPS.length}`);
+      for (const step of SQLITE_STEPS.slice(version)) await this.#writer.exec(step);
+      await this.#writer.exec(`PRAGMA user_version = ${SQLITE_STEPS.length}`);
     });
+  }
+
+  /** Gives pages that deletions have freed back to the file system, some at a time. */
+  async release(): Promise<boolean> {
+    const [free] = await this.rows<{ n: number }>(
+      "SELECT freelist_count AS n FROM pragma_freelist_count, pragma_auto_vacuum WHERE auto_vacuum = 2",
+    );
+    if (free === undefined || free.n === 0) return false;
+    await this.#alone(() => this.#writer.exec(`PRAGMA incremental_vacuum(${VACUUM_PAGES})`));
+    return free.n > VACUUM_PAGES;
+  }
+
+  /** Carries the log over into the file, and makes it empty. */
+  async checkpoint(): Promise<void> {
+    await this.#alone(() => this.#writer.rows("PRAGMA wal_checkpoint(TRUNCATE)", []));
   }
 
   close(): Promise<void> {
     return this.#closed ??= this.#turns.alone(async () => {
-      await this.#thread?.close();
-      this.#statements.clear();
-      this.#db.close();
+      // The writer last: with the last connection SQLite removes its log.
+      const lanes = new Set([this.#scanner, this.#reader, this.#writer]);
+      for (const lane of lanes) await lane.close();
     });
   }
 
-  /**
-   * Runs one statement. One that reads waits for no writer, since WAL shows it what was committed last; only a
-   * transaction that is open on the same connection must end first.
-   */
-  async #statement<T>(sql: string, run: () => T): Promise<T> {
+  /** WAL shows what was committed last; only on a single connection a transaction must end first. */
+  async #read<Row>(
+    lane: Lane,
+    sql: string,
+    params: readonly Value[],
+    signal?: AbortSignal,
+  ): Promise<Row[]> {
     if (this.#closed !== undefined) return await rejectClosed();
-    if (!sql.startsWith("SELECT")) return await this.#turns.alone(() => this.#patiently(run));
-    while (this.#open !== undefined) await this.#open;
-    return await this.#patiently(run);
+    while (this.#open !== undefined && lane === this.#writer) await this.#open;
+    return await lane.rows<Row>(sql, params, signal);
+  }
+
+  #alone<T>(run: () => Promise<T>): Promise<T> {
+    if (this.#closed !== undefined) return rejectClosed();
+    return this.#turns.alone(() => patiently(run));
   }
 
   /** All of `body` or nothing, alone. */
-  #inTransaction<T>(body: () => T | Promise<T>): Promise<T> {
+  #inTransaction<T>(body: () => Promise<T>): Promise<T> {
     if (this.#closed !== undefined) return rejectClosed();
     return this.#turns.alone(async () => {
-      await this.#patiently(() => this.#db.exec("BEGIN IMMEDIATE"));
+      await patiently(() => this.#writer.exec("BEGIN IMMEDIATE"));
       const ended = this.#ended(body);
       this.#open = ended.then(() => {}, () => {});
       try {
@@ -199,62 +259,45 @@ class Sqlite implements Engine {
   }
 
   /** Ends the open transaction as `body` ends. */
-  async #ended<T>(body: () => T | Promise<T>): Promise<T> {
+  async #ended<T>(body: () => Promise<T>): Promise<T> {
     try {
       const value = await body();
-      guarded(() => this.#db.exec("COMMIT"));
+      await this.#writer.exec("COMMIT");
       return value;
     } catch (error) {
-      this.#rollBack();
+      // Some failures (a full disk) have rolled back already.
+      await this.#writer.exec("ROLLBACK").catch(() => {});
       throw error;
     }
   }
+}
 
-  #rollBack(): void {
+/** Tries again while another process holds the file. */
+async function patiently<T>(run: () => Promise<T>): Promise<T> {
+  const deadline = performance.now() + BUSY_MS_MAX;
+  for (let waitMs = 1;; waitMs = Math.min(25, waitMs * 2)) {
     try {
-      this.#db.exec("ROLLBACK");
-    } catch {
-      // Some failures (a full disk) have rolled back already.
+      return await run();
+    } catch (error) {
+      if (!isBusy(error) || performance.now() > deadline) throw error;
     }
-  }
-
-  /** Tries again while another process or the thread holds the file. */
-  async #patiently<T>(run: () => T): Promise<T> {
-    const deadline = performance.now() + BUSY_MS_MAX;
-    for (let waitMs = 1;; waitMs = Math.min(25, waitMs * 2)) {
-      try {
-        return guarded(run);
-      } catch (error) {
-        if (!isBusy(error) || performance.now() > deadline) throw error;
-      }
-      // A little chance, or two processes would miss each other's gaps for long.
-      await new Promise((wake) => setTimeout(wake, waitMs * (0.5 + Math.random())));
-    }
-  }
-
-  #rows<Row>(sql: string, params: readonly Value[]): Row[] {
-    return this.#prepared(sql).all(...params.map(bound)) as Row[];
-  }
-
-  #change(sql: string, params: readonly Value[]): number {
-    return Number(this.#prepared(sql).run(...params.map(bound)).changes);
-  }
-
-  #prepared(sql: string): StatementSync {
-    const statement = this.#statements.get(sql) ??
-      this.#db.prepare(sql.replace(/\$(\d+)/g, "?$1"));
-    this.#statements.delete(sql);
-    this.#statements.set(sql, statement);
-    if (this.#statements.size > STATEMENTS_MAX) {
-      this.#statements.delete(this.#statements.keys().next().value!);
-    }
-    return statement;
+    // A little chance, or two processes would miss each other's gaps for long.
+    await new Promise((wake) => setTimeout(wake, waitMs * (0.5 + Math.random())));
   }
 }
 
-function bound(value: Value): string | number | null {
-  if (typeof value === "string") return cleanText(value);
-  return typeof value === "boolean" ? Number(value) : value;
+/** The statements of a connection, as those of a thread. */
+function onThisThread(connection: SqliteConnection): Lane {
+  // deno-lint-ignore require-await
+  const settled = async <R>(run: () => R): Promise<R> => run();
+  return {
+    rows: <Row>(sql: string, params: readonly Value[]) =>
+      settled(() => connection.rows(sql, params) as Row[]),
+    change: (sql, params) => settled(() => connection.change(sql, params)),
+    exec: (sql) => settled(() => connection.exec(sql)),
+    write: (rows, now) => settled(() => connection.write(rows, now)),
+    close: () => settled(() => connection.close()),
+  };
 }
 
 function rejectClosed(): Promise<never> {

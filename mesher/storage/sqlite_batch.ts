@@ -8,6 +8,7 @@
  * events     insert; its id is there already ─▶ duplicate
  * words      insert
  * issues     at the end, each once: count; resolved becomes unresolved
+ * usage      at the end, each project once: events and bytes
  * ```
  *
  * @module
@@ -26,6 +27,7 @@ interface Tally {
   /** Its first event in the batch. */
   readonly opener: EventColumns;
   count: number;
+  bytes: number;
   firstSeen: number;
   lastSeen: number;
   level: string;
@@ -40,6 +42,7 @@ export class SqliteBatches {
   readonly #words: StatementSync;
   readonly #make: StatementSync;
   readonly #add: StatementSync;
+  readonly #occupy: StatementSync;
 
   constructor(db: DatabaseSync) {
     this.#exists = db.prepare("SELECT 1 AS one FROM projects WHERE id = ?");
@@ -49,8 +52,8 @@ export class SqliteBatches {
     );
     this.#store = db.prepare(
       `INSERT INTO events (id, project_id, issue_id, fingerprint, level, title, message,
-         environment, release, tags, payload, event_at, received_at)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
+         environment, release, tags, payload, bytes, event_at, received_at)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
     );
     this.#words = db.prepare("INSERT INTO event_words (rowid, words) VALUES (?, ?)");
     this.#make = db.prepare(
@@ -63,6 +66,10 @@ export class SqliteBatches {
          last_seen = max(last_seen, ?4),
          status = CASE WHEN status = 'resolved' THEN 'unresolved' ELSE status END
        WHERE id = ?1`,
+    );
+    this.#occupy = db.prepare(
+      `INSERT INTO project_usage (project_id, events, bytes) VALUES (?1, ?2, ?3)
+       ON CONFLICT (project_id) DO UPDATE SET events = events + ?2, bytes = bytes + ?3`,
     );
   }
 
@@ -85,6 +92,9 @@ export class SqliteBatches {
         : this.#insert(row, tally);
     });
     for (const tally of tallies.values()) if (tally.count > 0) this.#settle(tally);
+    for (const [id, { events, bytes }] of usageOf(tallies.values())) {
+      this.#occupy.run(id, events, bytes);
+    }
     return outcomes;
   }
 
@@ -100,7 +110,16 @@ export class SqliteBatches {
       | { readonly id: string; readonly status: string }
       | undefined;
     const { id, status: was } = found ?? { id: newId(now), status: null };
-    return { id, was, opener, count: 0, firstSeen: receivedAt, lastSeen: receivedAt, level };
+    return {
+      id,
+      was,
+      opener,
+      count: 0,
+      bytes: 0,
+      firstSeen: receivedAt,
+      lastSeen: receivedAt,
+      level,
+    };
   }
 
   #has({ id, projectId }: EventColumns): boolean {
@@ -120,11 +139,13 @@ export class SqliteBatches {
       row.release,
       row.tags,
       row.payload,
+      row.payload.length,
       row.eventAt,
       row.receivedAt,
     );
     if (Number(changes) === 0) return { kind: "duplicate" };
-    this.#words.run(lastInsertRowid, wordsOf(row.searched).join(" "));
+    this.#words.run(lastInsertRowid, `${wordsOf(row.searched).join(" ")} ${row.marks}`);
+    tally.bytes += row.payload.length;
     const isFirst = tally.count++ === 0;
     tally.firstSeen = Math.min(tally.firstSeen, row.receivedAt);
     if (row.receivedAt >= tally.lastSeen) {
@@ -155,4 +176,15 @@ export class SqliteBatches {
       lastSeen,
     );
   }
+}
+
+/** What a batch adds to each project. */
+function usageOf(tallies: Iterable<Tally>): Map<string, { events: number; bytes: number }> {
+  const usage = new Map<string, { events: number; bytes: number }>();
+  for (const { opener: { projectId }, count, bytes } of tallies) {
+    if (count === 0) continue;
+    const known = usage.get(projectId) ?? { events: 0, bytes: 0 };
+    usage.set(projectId, { events: known.events + count, bytes: known.bytes + bytes });
+  }
+  return usage;
 }

@@ -17,6 +17,9 @@ const LOG_PAGES = 4_000;
 export function setModes(db: DatabaseSync, fullSync: boolean, busyMs: number): void {
   db.exec(`PRAGMA busy_timeout = ${busyMs}`);
   db.exec(`PRAGMA page_size = ${PAGE_BYTES}`);
+  // Of a new file pages that are freed can be given back to the file system. For another it would wait for writers.
+  const { page_count: pages } = db.prepare("PRAGMA page_count").get() as { page_count: number };
+  if (pages === 0) db.exec("PRAGMA auto_vacuum = INCREMENTAL");
   db.exec("PRAGMA journal_mode = WAL");
   db.exec(`PRAGMA wal_autocheckpoint = ${LOG_PAGES}`);
   db.exec(`PRAGMA synchronous = ${fullSync ? "FULL" : "NORMAL"}`);

@@ -17,7 +17,7 @@ import type { EventOutcome } from "./events.ts";
 
 const NUL = "\0";
 /** How many there are of an event. */
-const COLUMNS = 14;
+const COLUMNS = 15;
 
 /** The rows as a text. */
 export function packRows(rows: readonly EventColumns[]): string {
@@ -28,7 +28,7 @@ export function packRows(rows: readonly EventColumns[]): string {
     text += row.id + NUL + row.projectId + NUL + row.fingerprint + NUL + row.level + NUL +
       row.title + NUL + row.culprit + NUL + row.message + NUL + packOptional(row.environment) +
       NUL + packOptional(row.release) + NUL + row.tags + NUL + row.payload + NUL + row.searched +
-      NUL + row.eventAt + NUL + row.receivedAt;
+      NUL + row.marks + NUL + row.eventAt + NUL + row.receivedAt;
   }
   return text;
 }
@@ -52,8 +52,9 @@ export function unpackRows(text: string): EventColumns[] {
       tags: parts[at + 9]!,
       payload: parts[at + 10]!,
       searched: parts[at + 11]!,
-      eventAt: Number(parts[at + 12]!),
-      receivedAt: Number(parts[at + 13]!),
+      marks: parts[at + 12]!,
+      eventAt: Number(parts[at + 13]!),
+      receivedAt: Number(parts[at + 14]!),
     });
   }
   return rows;

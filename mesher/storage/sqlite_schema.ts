@@ -88,4 +88,16 @@ export const SQLITE_STEPS: readonly string[] = [
   `,
   // A project's rules for removing secrets; null: the default ones.
   `ALTER TABLE projects ADD COLUMN scrub TEXT;`,
+  // What a project occupies, kept as events come and go; what is to be deleted in the background.
+  `
+  ALTER TABLE events ADD COLUMN bytes INTEGER;
+  CREATE TABLE project_usage (
+    project_id TEXT PRIMARY KEY, events INTEGER NOT NULL, bytes INTEGER NOT NULL
+  ) STRICT;
+  INSERT INTO project_usage SELECT project_id, count(*), coalesce(sum(octet_length(payload)), 0)
+    FROM events GROUP BY project_id;
+  CREATE TABLE purges (
+    id TEXT PRIMARY KEY, kind TEXT NOT NULL, target TEXT NOT NULL, created_at INTEGER NOT NULL
+  ) STRICT;
+  `,
 ];

@@ -1,27 +1,25 @@
 /**
- * The thread that writes batches into a SQLite file, as its owner sees it. Committing waits for the disk, and a
- * batch takes milliseconds: here that holds up no request.
+ * A thread that works on a SQLite file, as its owner sees it. Statements and commits take their time there and
+ * hold up nothing here.
  *
- *     absent ──first batch──▶ running ──close──▶ absent
+ *     absent ──first order──▶ running ──close──▶ absent
  *        ▲                       │ it fails
- *        └───────────────────────┘ what it was given rejects, and may be tried again
+ *        └───────────────────────┘ its orders reject, and may be tried again
+ *
+ * Orders are sent one after the other. One whose signal is aborted before its turn is never sent; one that is
+ * running cannot be stopped, so long reads are made of short statements (`sql/slices.ts`).
  *
  * @module
  */
 import { Worker } from "node:worker_threads";
-import type { EventColumns } from "./rows.ts";
-import { packRows, unpackOutcomes } from "./sqlite_pack.ts";
+import type { Value } from "./database.ts";
 import { StorageError } from "./error.ts";
 import type { EventOutcome } from "./events.ts";
+import type { EventColumns } from "./rows.ts";
+import type { SqliteFile } from "./sqlite_connection.ts";
+import { packRows, unpackOutcomes } from "./sqlite_pack.ts";
 
-/** Where the file is, and how it is written. */
-export interface SqliteFile {
-  readonly path: string;
-  /** Wait for the disk at each transaction. */
-  readonly fullSync: boolean;
-}
-
-/** What the thread is asked. */
+/** What the thread is ordered to do. */
 export type Order =
   | {
     readonly kind: "write";
@@ -30,37 +28,52 @@ export type Order =
     /** Packed. */
     readonly rows: string;
   }
+  | {
+    readonly kind: "rows" | "change";
+    readonly id: number;
+    readonly sql: string;
+    readonly params: readonly Value[];
+  }
+  | { readonly kind: "exec"; readonly id: number; readonly sql: string }
   | { readonly kind: "close" };
 
-/** What it answers. */
+/** What it reports. */
 export type Report =
-  | {
-    readonly kind: "written";
-    readonly id: number;
-    /** Packed. */
-    readonly outcomes: string;
-  }
+  | { readonly kind: "done"; readonly id: number; readonly value: unknown }
   | {
     readonly kind: "failed";
     readonly id: number;
     readonly message: string;
     readonly retry: boolean;
+    /** Another process held the file for too long. */
+    readonly busy: boolean;
   }
   | { readonly kind: "closed" };
 
+/** An order without its number. */
+type Ordered = DistributiveOmit<Exclude<Order, { kind: "close" }>, "id">;
+type DistributiveOmit<T, Key extends string> = T extends unknown ? Omit<T, Key> : never;
+
 /** A thread that does not close its file in this time is ended. Milliseconds. */
 const CLOSE_MS_MAX = 10_000;
+/** At most this many orders may wait; one more rejects at once. */
+export const ORDERS_MAX = 1_000;
 
 interface Waiting {
-  done(outcomes: readonly EventOutcome[]): void;
-  fail(error: StorageError): void;
+  readonly id: number;
+  readonly order: Ordered;
+  readonly signal: AbortSignal | undefined;
+  done(value: unknown): void;
+  fail(error: unknown): void;
 }
 
-/** The thread of one file. */
+/** A thread of one file. */
 export class SqliteThread {
   readonly #file: SqliteFile;
   #worker: Worker | undefined;
-  readonly #waiting = new Map<number, Waiting>();
+  #waiting: Waiting[] = [];
+  /** Sent, and not reported yet. */
+  #running: Waiting | undefined;
   #lastId = 0;
   /** Called when the thread has closed its file. */
   #closed: (() => void) | undefined;
@@ -69,17 +82,27 @@ export class SqliteThread {
     this.#file = file;
   }
 
-  /** Has a batch written, after those that were given before. */
-  write(rows: readonly EventColumns[], now: number): Promise<readonly EventOutcome[]> {
-    const worker = this.#worker ??= this.#start();
-    return new Promise((done, fail) => {
-      const id = ++this.#lastId;
-      this.#waiting.set(id, { done, fail });
-      worker.postMessage({ kind: "write", id, now, rows: packRows(rows) } satisfies Order);
-    });
+  /** All rows of a statement. */
+  rows<Row>(sql: string, params: readonly Value[], signal?: AbortSignal): Promise<Row[]> {
+    return this.#ask<Row[]>({ kind: "rows", sql, params }, signal);
   }
 
-  /** Closes its file and ends it. */
+  /** How many rows a statement changed. */
+  change(sql: string, params: readonly Value[]): Promise<number> {
+    return this.#ask<number>({ kind: "change", sql, params });
+  }
+
+  /** Runs statements that return nothing. */
+  exec(sql: string): Promise<void> {
+    return this.#ask<void>({ kind: "exec", sql });
+  }
+
+  /** Writes a batch. */
+  async write(rows: readonly EventColumns[], now: number): Promise<readonly EventOutcome[]> {
+    return unpackOutcomes(await this.#ask<string>({ kind: "write", now, rows: packRows(rows) }));
+  }
+
+  /** Finishes all orders, closes the file and ends the thread. */
   async close(): Promise<void> {
     const worker = this.#worker;
     if (worker === undefined) return;
@@ -89,10 +112,40 @@ export class SqliteThread {
         clearTimeout(late);
         closed();
       };
-      worker.postMessage({ kind: "close" } satisfies Order);
+      this.#pump();
     });
     this.#worker = undefined;
     await worker.terminate();
+  }
+
+  #ask<T>(order: Ordered, signal?: AbortSignal): Promise<T> {
+    if (signal?.aborted) return Promise.reject(signal.reason);
+    if (this.#waiting.length >= ORDERS_MAX) {
+      const words = `${ORDERS_MAX} orders already wait for SQLite`;
+      return Promise.reject(new StorageError(words, true));
+    }
+    return new Promise<unknown>((done, fail) => {
+      this.#waiting.push({ id: ++this.#lastId, order, signal, done, fail });
+      this.#pump();
+    }) as Promise<T>;
+  }
+
+  /** Sends the next order, or the last one of all. */
+  #pump(): void {
+    if (this.#running !== undefined) return;
+    for (;;) {
+      const next = this.#waiting.shift();
+      if (next === undefined) break;
+      if (next.signal?.aborted) {
+        next.fail(next.signal.reason);
+        continue;
+      }
+      this.#running = next;
+      this.#worker ??= this.#start();
+      this.#worker.postMessage({ ...next.order, id: next.id } satisfies Order);
+      return;
+    }
+    if (this.#closed !== undefined) this.#worker?.postMessage({ kind: "close" } satisfies Order);
   }
 
   #start(): Worker {
@@ -107,20 +160,27 @@ export class SqliteThread {
 
   #reported(report: Report): void {
     if (report.kind === "closed") return this.#closed?.();
-    const waiting = this.#waiting.get(report.id);
-    this.#waiting.delete(report.id);
-    if (report.kind === "written") waiting?.done(unpackOutcomes(report.outcomes));
-    else waiting?.fail(new StorageError(report.message, report.retry));
+    const running = this.#running;
+    this.#running = undefined;
+    this.#pump();
+    if (report.kind === "done") running?.done(report.value);
+    else {
+      // As SQLite's own number, for whoever waits and tries again.
+      const cause = report.busy ? { errcode: 5 } : undefined;
+      running?.fail(new StorageError(report.message, report.retry, cause));
+    }
   }
 
-  /** The next batch starts another. */
+  /** The next order starts another. */
   #ended(worker: Worker, error: unknown): void {
     if (this.#worker !== worker) return;
     this.#worker = undefined;
     const words = error instanceof Error ? error.message : String(error);
-    const failure = new StorageError(`the thread that writes SQLite failed: ${words}`, true, error);
-    for (const { fail } of this.#waiting.values()) fail(failure);
-    this.#waiting.clear();
+    const failure = new StorageError(`a thread of SQLite failed: ${words}`, true, error);
+    const failed = [this.#running, ...this.#waiting];
+    this.#running = undefined;
+    this.#waiting = [];
+    for (const one of failed) one?.fail(failure);
     this.#closed?.();
   }
 }

@@ -44,4 +44,7 @@ export interface Storage
     Dashboard,
     AlertRules,
     Alerts,
-    Upkeep {}
+    Upkeep {
+  /** The same storage, whose reads reject when the signal is aborted: a client has hung up. */
+  until(signal: AbortSignal): Storage;
+}

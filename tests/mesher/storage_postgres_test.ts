@@ -4,6 +4,7 @@
  */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { StorageError } from "../../mesher/storage/error.ts";
+import { POSTGRES_STEPS } from "../../mesher/storage/postgres_schema.ts";
 import type { Storage } from "../../mesher/storage/storage.ts";
 import { test } from "../kit/test.ts";
 import { party } from "./contract/world.ts";
@@ -50,7 +51,7 @@ else {
       const week = Array.from({ length: 8 }, (_, i) => nameOf(NOON + i * DAY_MS));
       assertEquals(await days(url), week);
       for (const node of nodes) {
-        assertEquals((await node.health()).schema, 2);
+        assertEquals((await node.health()).schema, POSTGRES_STEPS.length);
         await node.close();
       }
     }));

@@ -14,12 +14,23 @@ export const BUCKETS_MAX = 1000;
 
 const DAY_MS = 86_400_000;
 
+/**
+ * Tags are counted in the latest events only, of a project or an issue: more say little else, and would take
+ * seconds.
+ */
+export const TAG_EVENTS_MAX = 10_000;
+
+function latest(column: "project_id" | "issue_id"): string {
+  return `(SELECT tags FROM events WHERE ${column} = $1 AND received_at >= $2
+    ORDER BY received_at DESC LIMIT ${TAG_EVENTS_MAX})`;
+}
+
 /** Dashboards over `db`. */
 export function dashboard(db: Database): Dashboard {
   const { dialect } = db;
 
   const counts = async (sql: string, ...params: Value[]): Promise<readonly ValueCount[]> => {
-    const rows = await db.rows<ValueCount>(sql, ...params);
+    const rows = await db.scan<ValueCount>(sql, params);
     return rows.map(({ value, count }) => ({ value, count }));
   };
 
@@ -28,16 +39,13 @@ export function dashboard(db: Database): Dashboard {
       const count = Math.ceil((until - since) / bucketMs);
       assert(bucketMs >= 1 && count <= BUCKETS_MAX, `${count} buckets`);
       if (count <= 0 || !await ownsProject(db, orgId, projectId)) return [];
-      const rows = await db.rows<{ readonly slot: number; readonly count: number }>(
+      const rows = await db.scan<{ readonly slot: number; readonly count: number }>(
         `SELECT (e.received_at - CAST($2 AS BIGINT)) / CAST($4 AS BIGINT) AS slot,
            count(*) AS count
          FROM events e
          WHERE e.project_id = $1 AND e.received_at >= $2 AND e.received_at < $3
          GROUP BY 1`,
-        projectId,
-        Math.trunc(since),
-        Math.trunc(until),
-        Math.trunc(bucketMs),
+        [projectId, Math.trunc(since), Math.trunc(until), Math.trunc(bucketMs)],
       );
       const found = new Map(rows.map((row) => [row.slot, row.count]));
       return Array.from({ length: count }, (_, slot) => ({
@@ -60,8 +68,9 @@ export function dashboard(db: Database): Dashboard {
     async tagValues(orgId, projectId, key, since, limit) {
       if (!await ownsProject(db, orgId, projectId)) return [];
       return await counts(
-        `SELECT tag.value AS value, count(*) AS count FROM events e, ${dialect.tagPairs}
-         WHERE e.project_id = $1 AND e.received_at >= $2 AND tag.key = $3
+        `SELECT tag.value AS value, count(*) AS count
+         FROM ${latest("project_id")} e, ${dialect.tagPairs}
+         WHERE tag.key = $3
          GROUP BY tag.value ORDER BY 2 DESC, 1 LIMIT $4`,
         projectId,
         since,
@@ -73,8 +82,8 @@ export function dashboard(db: Database): Dashboard {
     async tagKeys(orgId, projectId, since, limit) {
       if (!await ownsProject(db, orgId, projectId)) return [];
       return await counts(
-        `SELECT tag.key AS value, count(*) AS count FROM events e, ${dialect.tagPairs}
-         WHERE e.project_id = $1 AND e.received_at >= $2
+        `SELECT tag.key AS value, count(*) AS count
+         FROM ${latest("project_id")} e, ${dialect.tagPairs}
          GROUP BY tag.key ORDER BY 2 DESC, 1 LIMIT $3`,
         projectId,
         since,
@@ -84,13 +93,11 @@ export function dashboard(db: Database): Dashboard {
 
     async issueTags(orgId, issueId, since, limit) {
       if (!await ownsIssue(db, orgId, issueId)) return [];
-      const rows = await db.rows<ValueCount & { readonly key: string }>(
+      const rows = await db.scan<ValueCount & { readonly key: string }>(
         `SELECT tag.key AS key, tag.value AS value, count(*) AS count
-         FROM events e, ${dialect.tagPairs}
-         WHERE e.issue_id = $1 AND e.received_at >= $2
+         FROM ${latest("issue_id")} e, ${dialect.tagPairs}
          GROUP BY tag.key, tag.value ORDER BY 1, 3 DESC, 2`,
-        issueId,
-        since,
+        [issueId, since],
       );
       const keys = new Map<string, ValueCount[]>();
       for (const { key, value, count } of rows) {
@@ -103,7 +110,7 @@ export function dashboard(db: Database): Dashboard {
 
     async projectHealth(orgId, projectId, now) {
       if (!await ownsProject(db, orgId, projectId)) return null;
-      const row = await db.row<
+      const [row] = await db.scan<
         { readonly unresolved: number; readonly recent: number; readonly fresh: number }
       >(
         `SELECT
@@ -111,8 +118,7 @@ export function dashboard(db: Database): Dashboard {
              AS unresolved,
            (SELECT count(*) FROM events WHERE project_id = $1 AND received_at >= $2) AS recent,
            (SELECT count(*) FROM issues WHERE project_id = $1 AND first_seen >= $2) AS fresh`,
-        projectId,
-        now - DAY_MS,
+        [projectId, now - DAY_MS],
       );
       return {
         unresolvedIssues: row!.unresolved,
@@ -124,21 +130,25 @@ export function dashboard(db: Database): Dashboard {
     async projectUsage(orgId, projectId) {
       if (!await ownsProject(db, orgId, projectId)) return null;
       const row = await db.row<
-        { readonly events: number; readonly bytes: number; readonly oldest_at: number | null }
+        {
+          readonly events: number | null;
+          readonly bytes: number | null;
+          readonly oldest_at: number | null;
+          readonly issues: number;
+        }
       >(
-        `SELECT count(*) AS events, CAST(coalesce(sum(${dialect.payloadBytes}), 0) AS BIGINT)
-           AS bytes, min(e.received_at) AS oldest_at
-         FROM events e WHERE e.project_id = $1`,
-        projectId,
-      );
-      const issues = await db.row<{ readonly count: number }>(
-        "SELECT count(*) AS count FROM issues WHERE project_id = $1",
+        `SELECT
+           (SELECT events FROM project_usage WHERE project_id = $1) AS events,
+           (SELECT bytes FROM project_usage WHERE project_id = $1) AS bytes,
+           (SELECT e.received_at FROM events e WHERE e.project_id = $1
+             ORDER BY e.received_at LIMIT 1) AS oldest_at,
+           (SELECT count(*) FROM issues WHERE project_id = $1) AS issues`,
         projectId,
       );
       return {
-        events: row!.events,
-        issues: issues!.count,
-        bytes: row!.bytes,
+        events: row!.events ?? 0,
+        issues: row!.issues,
+        bytes: row!.bytes ?? 0,
         oldestAt: row!.oldest_at,
       };
     },

@@ -8,6 +8,7 @@ import { isId } from "../../domain/id.ts";
 import { Conditions, type Database, likeAnywhere } from "../database.ts";
 import type { Issue, Issues, IssueStatus, SpikeCandidate } from "../issues.ts";
 import { limitOf, narrowToPage, NO_ROWS, pageFrom } from "./page.ts";
+import { addPurge } from "./purges.ts";
 import { ofOrg } from "./scope.ts";
 
 interface IssueRow {
@@ -67,10 +68,11 @@ export function issues(db: Database): Issues {
       }
       if (!narrowToPage(where, page, "i.last_seen", "i.id")) return NO_ROWS;
       const limit = limitOf(page);
-      const rows = await db.rows<IssueRow>(
+      const last = where.param(limit + 1);
+      const rows = await db.scan<IssueRow>(
         `SELECT ${ISSUE} FROM issues i WHERE ${where.text}
-         ORDER BY i.last_seen DESC, i.id DESC LIMIT ${where.param(limit + 1)}`,
-        ...where.params,
+         ORDER BY i.last_seen DESC, i.id DESC LIMIT ${last}`,
+        where.params,
       );
       return pageFrom(rows, limit, (row) => row.last_seen, issueFrom);
     },
@@ -132,24 +134,21 @@ export function issues(db: Database): Issues {
         );
         if (deleted === 0) return false;
         await query.change("UPDATE alerts SET issue_id = NULL WHERE issue_id = $1", issueId);
-        await db.dialect.deleteEvents(query, "issue_id = $1", issueId);
+        await addPurge(query, db.now(), "issue", issueId);
         return true;
       });
     },
 
     async topIssues(orgId, projectId, since, limit) {
       if (!isId(orgId) || !isId(projectId)) return [];
-      const rows = await db.rows<IssueRow & { readonly recent: number }>(
-        `SELECT ${ISSUE}, r.recent FROM issues i JOIN (
-           SELECT e.issue_id, count(*) AS recent FROM events e
-           WHERE e.project_id = $1 AND e.received_at >= $3 GROUP BY e.issue_id
-         ) r ON r.issue_id = i.id
-         WHERE i.project_id = $1 AND ${OF_ORG} AND i.status = 'unresolved'
-         ORDER BY r.recent DESC, i.last_seen DESC, i.id DESC LIMIT $4`,
-        projectId,
-        orgId,
-        since,
-        limitOf({ limit }),
+      // By the issues that had events, whose index of times counts them.
+      const rows = await db.scan<IssueRow & { readonly recent: number }>(
+        `SELECT ${ISSUE}, (SELECT count(*) FROM events e
+             WHERE e.issue_id = i.id AND e.received_at >= $3) AS recent
+         FROM issues i
+         WHERE i.project_id = $1 AND ${OF_ORG} AND i.status = 'unresolved' AND i.last_seen >= $3
+         ORDER BY recent DESC, i.last_seen DESC, i.id DESC LIMIT $4`,
+        [projectId, orgId, since, limitOf({ limit })],
       );
       return rows.map((row) => ({ ...issueFrom(row), recent: row.recent }));
     },
@@ -165,7 +164,7 @@ export function issues(db: Database): Issues {
     },
 
     async spikeCandidates(now) {
-      const rows = await db.rows<{
+      const rows = await db.scan<{
         readonly id: string;
         readonly project_id: string;
         readonly title: string;
@@ -178,9 +177,7 @@ export function issues(db: Database): Issues {
            (SELECT count(*) FROM events e WHERE e.issue_id = i.id
              AND e.received_at >= $2 AND e.received_at < $1) AS week_before
          FROM issues i WHERE i.status = 'archived' AND i.last_seen >= $1`,
-        now - HOUR_MS,
-        now - HOUR_MS - 7 * 24 * HOUR_MS,
-        now,
+        [now - HOUR_MS, now - HOUR_MS - 7 * 24 * HOUR_MS, now],
       );
       return rows.filter((row) => row.last_hour > 0).map((row): SpikeCandidate => ({
         issueId: row.id,

@@ -7,6 +7,7 @@ import { isId, newId } from "../../domain/id.ts";
 import { SCRUB_DEFAULT, type ScrubRules } from "../../domain/scrub.ts";
 import type { Database } from "../database.ts";
 import { jsonText, readJson } from "../json.ts";
+import { addPurge } from "./purges.ts";
 import type { Project, Projects } from "../projects.ts";
 
 /** A project in the database. */
@@ -123,8 +124,7 @@ export function projects(db: Database): Projects {
         await query.change("DELETE FROM alerts WHERE project_id = $1", projectId);
         await query.change("DELETE FROM alert_rules WHERE project_id = $1", projectId);
         await query.change("DELETE FROM api_keys WHERE project_id = $1", projectId);
-        await db.dialect.deleteEvents(query, "project_id = $1", projectId);
-        await query.change("DELETE FROM issues WHERE project_id = $1", projectId);
+        await addPurge(query, db.now(), "project", projectId);
         return true;
       });
     },

@@ -116,6 +116,8 @@ export function lifeContract(promise: Promised, engine: Engine): void {
       }
     };
     await Promise.all([write(), write(), remove()]);
+    // What was deleted may still be being purged.
+    await storage.upkeep(NOON);
     const { rows } = await storage.issues(a.orgId, a.project.id, {}, { limit: 9 });
     const counted = rows.reduce((sum, { eventCount }) => sum + eventCount, 0);
     assertEquals(counted, await storage.eventCount(a.project.id, 0), "no event without its issue");

@@ -1,0 +1,102 @@
+/**
+ * One connection to a SQLite file, for the thread that has it: statements that are prepared once, and batches.
+ * Everything here waits for the database, and nothing else.
+ *
+ * @module
+ */
+import { DatabaseSync, type StatementSync } from "node:sqlite";
+import type { Value } from "./database.ts";
+import type { EventOutcome } from "./events.ts";
+import { cleanText } from "./json.ts";
+import type { EventColumns } from "./rows.ts";
+import { SqliteBatches } from "./sqlite_batch.ts";
+import { guarded } from "./sqlite_error.ts";
+import { BUSY_MS_MAX, setModes } from "./sqlite_modes.ts";
+
+/** Where the file is, and how it is written. */
+export interface SqliteFile {
+  readonly path: string;
+  /** Wait for the disk at each transaction. */
+  readonly fullSync: boolean;
+}
+
+/** At most this many prepared statements are kept; then the one used longest ago is let go. */
+const STATEMENTS_MAX = 200;
+
+/** A connection. */
+export class SqliteConnection {
+  readonly #db: DatabaseSync;
+  /** By their text, the one used last at the end. */
+  readonly #statements = new Map<string, StatementSync>();
+  #batches: SqliteBatches | undefined;
+
+  /** Opens the file. Throws a `StorageError`. */
+  constructor({ path, fullSync }: SqliteFile) {
+    const db = guarded(() => new DatabaseSync(path));
+    try {
+      guarded(() => setModes(db, fullSync, BUSY_MS_MAX));
+    } catch (error) {
+      db.close();
+      throw error;
+    }
+    this.#db = db;
+  }
+
+  rows(sql: string, params: readonly Value[]): unknown[] {
+    return guarded(() => this.#prepared(sql).all(...params.map(bound)));
+  }
+
+  change(sql: string, params: readonly Value[]): number {
+    return guarded(() => Number(this.#prepared(sql).run(...params.map(bound)).changes));
+  }
+
+  /** Runs statements that return nothing. */
+  exec(sql: string): void {
+    guarded(() => this.#db.exec(sql));
+  }
+
+  /** Writes a batch in a transaction of its own. */
+  write(rows: readonly EventColumns[], now: number): readonly EventOutcome[] {
+    this.exec("BEGIN IMMEDIATE");
+    try {
+      const outcomes = guarded(() => {
+        this.#batches ??= new SqliteBatches(this.#db);
+        return this.#batches.write(rows, now);
+      });
+      this.exec("COMMIT");
+      return outcomes;
+    } catch (error) {
+      this.rollBack();
+      throw error;
+    }
+  }
+
+  rollBack(): void {
+    try {
+      this.#db.exec("ROLLBACK");
+    } catch {
+      // Some failures (a full disk) have rolled back already.
+    }
+  }
+
+  close(): void {
+    this.#statements.clear();
+    this.#db.close();
+  }
+
+  #prepared(sql: string): StatementSync {
+    const statement = this.#statements.get(sql) ??
+      this.#db.prepare(sql.replace(/\$(\d+)/g, "?$1"));
+    this.#statements.delete(sql);
+    this.#statements.set(sql, statement);
+    if (this.#statements.size > STATEMENTS_MAX) {
+      this.#statements.delete(this.#statements.keys().next().value!);
+    }
+    return statement;
+  }
+}
+
+function bound(value: Value): string | number | null {
+  if (typeof value === "string") return cleanText(value);
+  return typeof value === "boolean" ? Number(value) : value;
+}
