@@ -150,6 +150,7 @@ export function newParts(
     holdings: new Map(),
     losses: new Losses(),
     counters,
+    eventCounter: { count: 0 },
     live: new Live(node.rooms, node.groups, counters),
     place: { url: null, tree: null },
     startedAt,

@@ -41,6 +41,8 @@ export interface Parts {
   /** Those that have gone. */
   readonly losses: Losses;
   readonly counters: Counters;
+  /** Accepted events since it was reset, as the registry counts them. It outlives the registry. */
+  readonly eventCounter: { count: number };
   readonly live: Live;
   readonly place: Place;
   readonly startedAt: number;

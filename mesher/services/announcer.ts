@@ -12,7 +12,7 @@ import { Alarm } from "./alarm.ts";
 import type { EventOutcome, NewEvent } from "../storage/events.ts";
 
 /** Its name on each node. */
-export const ANNOUNCER = "mesher_announcer";
+export const ANNOUNCER = "stream_manager";
 
 /** The state. */
 export interface AnnouncerState {

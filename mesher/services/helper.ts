@@ -10,7 +10,7 @@ import type { Parts } from "../parts.ts";
 import { type Accepted, grouped } from "../pipeline/accepted.ts";
 
 /** What a node exposes it as. */
-export const HELPER = "mesher_event_processor";
+export const HELPER = "event_processor_worker";
 
 /** For whom it works. */
 export interface HelperState {

@@ -40,7 +40,7 @@ export class Intake {
 
   /** Takes valid events of one project. */
   async take(project: Project, events: readonly MesherEvent[]): Promise<Verdict> {
-    const { counters, inbox, held } = this.#parts;
+    const { counters, inbox, held, eventCounter } = this.#parts;
     const { granted, retryAfterMs } = await this.#rates.take(project.id, events.length);
     if (granted < events.length) counters.add("rate_limited", events.length - granted);
     if (granted === 0) return { kind: "rate_limited", retryAfterMs };
@@ -61,6 +61,7 @@ export class Intake {
       return { kind: "full" };
     }
     counters.add("accepted", kept.length);
+    eventCounter.count += kept.length;
     return { kind: "accepted", accepted: granted, retryAfterMs };
   }
 }

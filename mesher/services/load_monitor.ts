@@ -12,7 +12,7 @@ import { PROCESSOR, processor } from "./processor.ts";
 import { loads, type NodeLoad, REGISTRY, registry } from "./registry.ts";
 
 /** Its name on each node. */
-export const LOAD_MONITOR = "mesher_load_monitor";
+export const LOAD_MONITOR = "load_monitor";
 /** How often it looks. Milliseconds. */
 export const LOOK_MS = 5_000;
 

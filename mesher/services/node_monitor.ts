@@ -15,7 +15,7 @@ import { pause } from "../cluster/pause.ts";
 import type { Parts } from "../parts.ts";
 
 /** Its name on each node. */
-export const NODE_MONITOR = "mesher_node_monitor";
+export const NODE_MONITOR = "node_monitor";
 /** How often it looks whether this node has promised more than it needs. Milliseconds. */
 const TICK_MS = 250;
 /** A peer that has not heard by then is not waited for, nor the next time. Milliseconds. */

@@ -17,7 +17,7 @@ import type { Loan } from "../pipeline/queue.ts";
 import { type Helper, helperCalls } from "./helper.ts";
 
 /** Its name on each node. */
-export const PROCESSOR = "mesher_processor";
+export const PROCESSOR = "event_processor";
 
 /** Events that are grouped in one turn, or sent to a helper in one message. */
 export const PROCESS_EVENTS = 50;

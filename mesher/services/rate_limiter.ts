@@ -7,7 +7,7 @@ import { type Service, service } from "@firn/firn";
 import { isRateIdle, type RateLimit, type RateState, takeRate } from "../domain/rate.ts";
 
 /** Its name on each node. */
-export const RATE_LIMITER = "mesher_rate_limiter";
+export const RATE_LIMITER = "rate_limiter";
 
 /** What may pass. */
 export interface RateAnswer {

@@ -5,7 +5,15 @@
  *
  * @module
  */
-import { type Call, NameChange, noReply, type Service, service, type ServicePid } from "@firn/firn";
+import {
+  type Call,
+  type CallApi,
+  NameChange,
+  noReply,
+  type Service,
+  service,
+  type ServicePid,
+} from "@firn/firn";
 import type { Loss } from "../cluster/losses.ts";
 import type { Parts } from "../parts.ts";
 import { type TreeShape, treeShape } from "./tree_shape.ts";
@@ -61,7 +69,16 @@ export interface RegistryState {
 export interface Registry {
   state: RegistryState;
   start: [parts: Parts];
-  call: { load(): NodeLoad; card(): NodeCard };
+  call: {
+    load(): NodeLoad;
+    card(): NodeCard;
+    /** Events that this node has accepted since the counter was reset. */
+    getEventCount(): number;
+    /** Adds one; replies with the new count. */
+    incrementEventCount(): number;
+    /** Sets the counter to zero; replies with it. */
+    resetEventCount(): number;
+  };
   cast: { observed(recent: number, helpers: readonly Help[]): void };
   info: NameChange;
 }
@@ -79,6 +96,9 @@ export const registry: Service<Registry> = service({
   },
   call: {
     load: (state) => [loadOf(state), state],
+    getEventCount: (state) => [state.parts.eventCounter.count, state],
+    incrementEventCount: (state) => [++state.parts.eventCounter.count, state],
+    resetEventCount: (state) => [state.parts.eventCounter.count = 0, state],
     card(state) {
       // Not waited for: a supervisor that is busy must not hold up the registry.
       answerCard(state, this.call);
@@ -136,6 +156,11 @@ async function answerCard(state: RegistryState, call: Call<unknown, NodeCard>): 
 function claim({ node }: Parts, me: ServicePid<Registry>): void {
   if (node.global.whereis(REGISTRY) !== undefined) return;
   node.global.register(REGISTRY, me, { onConflict: "keep" }).catch(() => {});
+}
+
+/** Functions that ask the registry of this node. */
+export function registryCalls({ node }: Pick<Parts, "node">): CallApi<Registry> {
+  return registry.call(registry.at(node, REGISTRY));
 }
 
 /** The registries of all nodes that are there, this one's first. */

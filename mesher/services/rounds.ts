@@ -22,7 +22,7 @@ export interface Round {
 
 /** Deletes what is older than its project's retention, and prepares the database for the next days. */
 const retention: Round = {
-  name: "mesher_retention",
+  name: "retention_cleaner",
   everyMs: 3_600_000,
   firstMs: 10_000,
   async run({ storage, log, now }) {
@@ -37,7 +37,7 @@ const retention: Round = {
 
 /** Fires the rules that count. */
 const alertEvaluator: Round = {
-  name: "mesher_alert_evaluator",
+  name: "alert_evaluator",
   everyMs: 30_000,
   firstMs: 5_000,
   async run(parts) {
@@ -55,7 +55,7 @@ const alertEvaluator: Round = {
 
 /** Brings archived issues back that spike. */
 const spikeChecker: Round = {
-  name: "mesher_spike_checker",
+  name: "spike_checker",
   everyMs: 300_000,
   firstMs: 15_000,
   async run(parts) {

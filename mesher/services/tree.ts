@@ -3,9 +3,9 @@
  * queues of `Parts`, and its successor goes on with it.
  *
  *     mesher
- *     ├─ pipeline: storage_writer, webhooks, announcer, processor
+ *     ├─ pipeline: storage_writer, notifier, stream_manager, event_processor
  *     └─ cluster: rate_limiter, registry, node_monitor, load_monitor
- *     and beside it, once in the cluster: retention, alert_evaluator, spike_checker
+ *     and beside it, once in the cluster: retention_cleaner, alert_evaluator, spike_checker
  *
  * @module
  */
@@ -35,9 +35,9 @@ export async function startTree(parts: Parts): Promise<Supervisor> {
     children: [
       branch("pipeline", [
         { id: "storage_writer", start: (self) => writer.startAs(WRITER, self, parts) },
-        { id: "webhooks", start: (self) => webhooks.startAs(WEBHOOKS, self, parts) },
-        { id: "announcer", start: (self) => announcer.startAs(ANNOUNCER, self, parts) },
-        { id: "processor", start: (self) => processor.startAs(PROCESSOR, self, parts) },
+        { id: "notifier", start: (self) => webhooks.startAs(WEBHOOKS, self, parts) },
+        { id: "stream_manager", start: (self) => announcer.startAs(ANNOUNCER, self, parts) },
+        { id: "event_processor", start: (self) => processor.startAs(PROCESSOR, self, parts) },
       ]),
       branch("cluster", [
         {

@@ -12,7 +12,7 @@ import type { Parts } from "../parts.ts";
 import { attemptWebhook } from "../pipeline/webhook.ts";
 
 /** Its name on each node. */
-export const WEBHOOKS = "mesher_webhooks";
+export const WEBHOOKS = "notifier";
 /** Pauses between attempts; after the last it is given up. Milliseconds. */
 export const PAUSES_MS: readonly number[] = [1_000, 5_000, 30_000, 120_000];
 /** At most so many are being delivered at once; what is more is dropped, and that is said. */

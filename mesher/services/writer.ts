@@ -23,7 +23,7 @@ import type { EventOutcome } from "../storage/events.ts";
 import { ANNOUNCER, announcer } from "./announcer.ts";
 
 /** Its name on each node. */
-export const WRITER = "mesher_storage_writer";
+export const WRITER = "storage_writer";
 /** So many are worth a write. */
 export const BATCH_EVENTS = 50;
 /** Fewer wait no longer than this. Milliseconds. */

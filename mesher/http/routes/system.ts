@@ -6,7 +6,7 @@
 import { united } from "../../cluster/losses.ts";
 import { COUNTS } from "../../pipeline/counters.ts";
 import { iso } from "../../pipeline/time.ts";
-import { cards, REGISTRY } from "../../services/registry.ts";
+import { cards, REGISTRY, registryCalls } from "../../services/registry.ts";
 import { ROUNDS } from "../../services/rounds.ts";
 import { changeRoute } from "../change.ts";
 import { HttpError } from "../http_error.ts";
@@ -140,6 +140,32 @@ export const systemRoutes: readonly Route[] = [
           storage: { ...health, problem: health.ok ? null : "the database does not answer" },
         },
       };
+    },
+  },
+  {
+    method: "GET",
+    path: "/api/v1/event-count",
+    name: "getEventCount",
+    about: "How many events this node has accepted since it started or the counter was reset.",
+    access: "operator",
+    ok: 200,
+    errors: [401, 403],
+    gives: '{"event_count"}',
+    async handle({ mesher }): Promise<Reply> {
+      return { json: { event_count: await registryCalls(mesher).getEventCount() } };
+    },
+  },
+  {
+    method: "POST",
+    path: "/api/v1/event-count/reset",
+    name: "resetEventCount",
+    about: "Sets this node's counter of accepted events to zero.",
+    access: "operator",
+    ok: 200,
+    errors: [401, 403],
+    gives: '{"event_count"}',
+    async handle({ mesher }): Promise<Reply> {
+      return { json: { event_count: await registryCalls(mesher).resetEventCount() } };
     },
   },
   changeRoute({
