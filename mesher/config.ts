@@ -6,6 +6,7 @@
  */
 import { type AddressRange, type Allowed, allowedFrom, rangesFrom } from "./domain/address.ts";
 import { firstLoginPath } from "./first_login.ts";
+import type { MailConfig } from "./pipeline/mail.ts";
 import type { StorageConfig } from "./storage/open.ts";
 
 /** Where a node is part of a cluster. */
@@ -35,6 +36,10 @@ export interface Config {
   readonly secureCookies: boolean;
   /** Where webhooks may go although it is inside this network. */
   readonly webhookAllow: Allowed;
+  /** Where people open the page, without a slash at its end; null: where the node serves it. */
+  readonly publicUrl: string | null;
+  /** How mail is sent; null: it is not. */
+  readonly mail: MailConfig | null;
   /** Proxies that are believed when they say who asks. */
   readonly proxies: readonly AddressRange[];
 }
@@ -93,6 +98,9 @@ Environment:
                          MESHER_PROXIES says X-Forwarded-Proto: https (0)
   MESHER_WEBHOOK_ALLOW   hosts, addresses or ranges inside this network that webhooks may
                          reach, with commas between: hooks.lan,10.1.0.0/16
+  MESHER_PUBLIC_URL      where people open the page, for links: https://errors.example
+  MESHER_SMTP_URL        smtp://user:password@host:587 or smtps://…: sends alerts by mail
+  MESHER_MAIL_FROM       whom that mail is from                       (mesher@ the SMTP host)
   MESHER_PROXIES         addresses or ranges of your proxies, with commas between: who asks is
                          read from their X-Forwarded-For; wrong passwords are counted by client,
                          and without this all who come through a proxy are one
@@ -131,6 +139,8 @@ export function readConfig(env: Environment, command: Pick<Command, "memory">): 
     loadThreshold: whole(env, "MESHER_LOAD_THRESHOLD", LOAD_THRESHOLD_DEFAULT, 1, 1_000_000_000),
     secureCookies: whole(env, "MESHER_SECURE_COOKIES", 0, 0, 1) === 1,
     webhookAllow: readAllowed(env),
+    publicUrl: readPublicUrl(env),
+    mail: readMail(env),
     proxies: readProxies(env),
   };
 }
@@ -205,6 +215,27 @@ function readAllowed(env: Environment): Allowed {
     `MESHER_WEBHOOK_ALLOW has ${JSON.stringify(allowed)}: ` +
       "write a host's name, an address or a range such as 10.1.0.0/16",
   );
+}
+
+function readPublicUrl(env: Environment): string | null {
+  const text = env["MESHER_PUBLIC_URL"] ?? "";
+  if (text === "") return null;
+  const url = URL.parse(text);
+  const isRight = url !== null && /^https?:$/.test(url.protocol) && url.username === "" &&
+    url.search === "" && url.hash === "";
+  if (isRight) return url.href.replace(/\/+$/, "");
+  throw new ConfigError("MESHER_PUBLIC_URL is no address: write https://errors.example");
+}
+
+/** Nothing of a wrong address is said: it may have a password in it. */
+function readMail(env: Environment): MailConfig | null {
+  const text = env["MESHER_SMTP_URL"] ?? "";
+  if (text === "") return null;
+  const url = URL.parse(text);
+  if (url === null || !/^smtps?:$/.test(url.protocol) || url.hostname === "") {
+    throw new ConfigError("MESHER_SMTP_URL is no address: write smtp://user:password@host:587");
+  }
+  return { url: text, from: env["MESHER_MAIL_FROM"] || `Mesher <mesher@${url.hostname}>` };
 }
 
 function readProxies(env: Environment): readonly AddressRange[] {

@@ -9,6 +9,7 @@
  * @module
  */
 import { unreachable } from "./assert.ts";
+import type { Level } from "./event.ts";
 import { cut, objectOf, refuse } from "./trim.ts";
 
 /** When a rule fires. */
@@ -21,11 +22,20 @@ export type Condition =
 /** What a rule does. */
 export type Action =
   | { readonly kind: "websocket" }
-  | { readonly kind: "webhook"; readonly url: string };
+  | { readonly kind: "webhook" | "slack" | "discord"; readonly url: string }
+  | { readonly kind: "email"; readonly to: readonly string[] };
+
+/** The kinds of actions. */
+export const ACTION_KINDS = ["websocket", "webhook", "slack", "discord", "email"] as const;
 
 /** What just happened, for the rules that wait for it. */
 export type Happening =
-  | { readonly kind: "new_issue" | "regression" | "spike"; readonly title: string }
+  | {
+    readonly kind: "new_issue" | "regression" | "spike";
+    readonly title: string;
+    /** Of the event that did it, where it is known. */
+    readonly level?: Level;
+  }
   /** Events of the project within a rule's window. */
   | { readonly kind: "count"; readonly count: number };
 
@@ -42,6 +52,8 @@ export const WINDOW_MINUTES_MAX = 10_080;
 export const COOLDOWN_MINUTES_MAX = 43_200;
 const URL_CHARS_MAX = 2_048;
 const MESSAGE_CHARS_MAX = 512;
+/** A rule may write to this many addresses. */
+export const RECIPIENTS_MAX = 20;
 
 /** A condition from JSON. */
 export function conditionFrom(input: unknown): Parsed<Condition> {
@@ -80,9 +92,28 @@ export function conditionJson(condition: Condition): Readonly<Record<string, unk
 export function actionFrom(input: unknown): Parsed<Action> {
   if (input === undefined || input === null) return { ok: true, value: { kind: "websocket" } };
   const raw = objectOf(input);
-  if (raw?.["type"] === "websocket") return { ok: true, value: { kind: "websocket" } };
-  if (raw?.["type"] !== "webhook") return refuse("action.type must be websocket or webhook");
-  const url = raw["url"];
+  const kind = ACTION_KINDS.find((one) => one === raw?.["type"]);
+  switch (kind) {
+    case undefined:
+      return refuse(`action.type must be one of ${ACTION_KINDS.join(", ")}`);
+    case "websocket":
+      return { ok: true, value: { kind } };
+    case "webhook":
+    case "slack":
+    case "discord": {
+      const url = urlFrom(raw!["url"]);
+      return url.ok ? { ok: true, value: { kind, url: url.value } } : url;
+    }
+    case "email": {
+      const to = recipientsFrom(raw!["to"]);
+      return to.ok ? { ok: true, value: { kind, to: to.value } } : to;
+    }
+    default:
+      return unreachable(kind);
+  }
+}
+
+function urlFrom(url: unknown): Parsed<string> {
   const parsed = typeof url === "string" && url.length <= URL_CHARS_MAX ? URL.parse(url) : null;
   if (parsed === null || !/^https?:$/.test(parsed.protocol)) {
     return refuse("action.url must be an http or https address");
@@ -90,12 +121,39 @@ export function actionFrom(input: unknown): Parsed<Action> {
   if (parsed.username !== "" || parsed.password !== "") {
     return refuse("action.url must not hold a name or password: put a token into its path");
   }
-  return { ok: true, value: { kind: "webhook", url: parsed.href } };
+  return { ok: true, value: parsed.href };
+}
+
+/** Addresses as a list, or as a text with commas between. */
+function recipientsFrom(input: unknown): Parsed<readonly string[]> {
+  const list = typeof input === "string" ? input.split(",") : input;
+  const to = Array.isArray(list)
+    ? list.map((one) => typeof one === "string" ? one.trim() : "").filter((one) => one !== "")
+    : [];
+  // Nothing that could be a second header or a list of its own.
+  const isRight = to.length > 0 && to.length <= RECIPIENTS_MAX &&
+    to.every((one) =>
+      one.length <= 254 && /^[^\s@\p{C}<>"(),:;\[\]\\]+@[^\s@\p{C}<>"(),:;\[\]\\]+$/u.test(one)
+    );
+  return isRight
+    ? { ok: true, value: to }
+    : refuse(`action.to must be 1 to ${RECIPIENTS_MAX} addresses of mail`);
 }
 
 /** An action as JSON. */
 export function actionJson(action: Action): Readonly<Record<string, unknown>> {
-  return action.kind === "webhook" ? { type: "webhook", url: action.url } : { type: action.kind };
+  switch (action.kind) {
+    case "websocket":
+      return { type: action.kind };
+    case "webhook":
+    case "slack":
+    case "discord":
+      return { type: action.kind, url: action.url };
+    case "email":
+      return { type: action.kind, to: action.to };
+    default:
+      return unreachable(action);
+  }
 }
 
 /** A cooldown from JSON; absent: an hour. */

@@ -203,6 +203,7 @@ export function alertShape(alert: Alert): Shape {
     issue_id: alert.issueId,
     status: alert.status,
     message: alert.message,
+    suppressed: alert.suppressed,
     condition_snapshot: conditionJson(alert.condition),
     triggered_at: iso(alert.triggeredAt),
     acknowledged_at: isoOrNull(alert.acknowledgedAt),

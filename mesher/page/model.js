@@ -69,14 +69,15 @@
 /**
  * @typedef {{
  *   id: string, name: string, kind: string, threshold: number | null,
- *   windowMinutes: number | null, webhook: string | null, enabled: boolean,
+ *   windowMinutes: number | null, channel: string, webhook: string | null, to: string[],
+ *   enabled: boolean,
  *   cooldownMinutes: number, lastFiredAt: number | null,
  * }} AlertRule
  */
 /**
  * @typedef {{
  *   id: string, ruleId: string, ruleName: string, issueId: string | null, status: string,
- *   message: string, at: number | null,
+ *   message: string, suppressed: number, at: number | null,
  * }} Alert
  */
 /**

@@ -6,7 +6,9 @@
  */
 import { alertMessage, conditionJson, type Happening, isMet } from "../domain/alert.ts";
 import type { Parts } from "../parts.ts";
-import { WEBHOOKS, webhooks } from "./webhooks.ts";
+import { type Notification, outgoingOf } from "../domain/notification.ts";
+import type { Attempt } from "../pipeline/webhook.ts";
+import { attemptOutgoing, WEBHOOKS, webhooks } from "./webhooks.ts";
 import type { AlertRule } from "../storage/alert_rules.ts";
 import type { Alert } from "../storage/alerts.ts";
 import { iso } from "../pipeline/time.ts";
@@ -41,9 +43,42 @@ export class Alarm {
     counters.add("alerts");
     const json = alertJson(alert);
     live.tell(alert.projectId, json);
-    if (rule.action.kind !== "webhook") return;
-    const delivery = { ruleId: rule.id, url: rule.action.url, json: JSON.stringify(json) };
-    webhooks.cast(webhooks.at(node, WEBHOOKS)).post(delivery);
+    const level = happening.kind === "count" ? "warning" : happening.level ?? "error";
+    const note = await this.#noteOf(rule, { issueId, level, text: alert.message, json });
+    const outgoing = outgoingOf(rule.action, note);
+    if (outgoing === null) return;
+    webhooks.cast(webhooks.at(node, WEBHOOKS)).post({ ruleId: rule.id, outgoing });
+  }
+
+  /** Sends what an alert of the rule would look like, once, and says what came of it. */
+  async test(rule: AlertRule): Promise<Attempt> {
+    const text = `Test of the rule “${rule.name}”`;
+    const json = { type: "alert", test: true, rule_id: rule.id, rule_name: rule.name };
+    const note = await this.#noteOf(rule, { issueId: null, level: "info", text, json });
+    const outgoing = outgoingOf(rule.action, note);
+    if (outgoing !== null) {
+      return await attemptOutgoing(outgoing, this.#parts.config, new AbortController().signal);
+    }
+    this.#parts.live.tell(rule.projectId, { ...json, message: text, project_id: rule.projectId });
+    return { kind: "delivered" };
+  }
+
+  async #noteOf(
+    rule: AlertRule,
+    { issueId, ...rest }: Pick<Notification, "level" | "text" | "json"> & {
+      issueId: string | null;
+    },
+  ): Promise<Notification> {
+    const { storage, config, place } = this.#parts;
+    const page = config.publicUrl ?? place.url;
+    const path = issueId === null ? "alerts" : `issues/${issueId}`;
+    const project = await storage.projectById(rule.projectId);
+    return {
+      rule: rule.name,
+      project: project?.name ?? "a project",
+      link: page === null ? null : `${page}/#/${path}`,
+      ...rest,
+    };
   }
 
   async #rulesOf(projectId: string): Promise<readonly AlertRule[]> {

@@ -51,7 +51,8 @@ export const announcer: Service<Announcer> = service({
             issue_id: outcome.issueId,
           });
         }
-        await state.alarm.happened(row.projectId, outcome.issueId, { kind, title: row.title });
+        const happening = { kind, title: row.title, level: row.event.level } as const;
+        await state.alarm.happened(row.projectId, outcome.issueId, happening);
       }
       for (const projectId of changed) await tellCount(state.parts, projectId);
       return state;

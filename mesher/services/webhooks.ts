@@ -1,5 +1,5 @@
 /**
- * Delivers alerts to webhooks. Each is delivered by an actor of its own, which tries again after pauses, so
+ * Delivers alerts to webhooks, to Slack and Discord, and by mail. Each is delivered by an actor of its own, which tries again after pauses, so
  * that no receiver waits for another; what this node has not delivered when it ends is not delivered.
  *
  *     post ─▶ an actor: attempt ──failed──▶ pause ─▶ attempt … ─▶ given up, said in the log
@@ -8,8 +8,12 @@
  * @module
  */
 import { Exit, type Self, type Service, service } from "@firn/firn";
+import type { Config } from "../config.ts";
+import { unreachable } from "../domain/assert.ts";
+import type { Outgoing } from "../domain/notification.ts";
 import type { Parts } from "../parts.ts";
-import { attemptWebhook } from "../pipeline/webhook.ts";
+import { attemptMail } from "../pipeline/mail.ts";
+import { type Attempt, attemptWebhook } from "../pipeline/webhook.ts";
 
 /** Its name on each node. */
 export const WEBHOOKS = "notifier";
@@ -21,8 +25,7 @@ export const WEBHOOKS_MAX = 64;
 /** What is to be delivered. */
 export interface Delivery {
   readonly ruleId: string;
-  readonly url: string;
-  readonly json: string;
+  readonly outgoing: Outgoing;
 }
 
 /** What it needs of its node. */
@@ -55,7 +58,10 @@ export const webhooks: Service<Webhooks> = service({
       const { parts, pausesMs, underWay } = state;
       if (underWay >= WEBHOOKS_MAX) {
         parts.counters.add("webhooks_failed");
-        parts.log("warn", `webhook of rule ${delivery.ruleId}: dropped, ${underWay} are under way`);
+        parts.log(
+          "warn",
+          `notification of rule ${delivery.ruleId}: dropped, ${underWay} are under way`,
+        );
         return state;
       }
       this.self.spawnLink(deliver, parts, pausesMs, delivery);
@@ -73,16 +79,31 @@ async function deliver(
   self: Self<never>,
   { config, counters, log }: WebhookParts,
   pausesMs: readonly number[],
-  { ruleId, url, json }: Delivery,
+  { ruleId, outgoing }: Delivery,
 ): Promise<void> {
-  const options = { allowed: config.webhookAllow, signal: self.signal };
   for (let tried = 0;; tried++) {
-    const came = await attemptWebhook(url, json, options);
+    const came = await attemptOutgoing(outgoing, config, self.signal);
     if (came.kind === "delivered") return counters.add("webhooks_delivered");
     const pauseMs = came.again ? pausesMs[tried] : undefined;
     const next = pauseMs === undefined ? "given up" : `again in ${pauseMs / 1000} s`;
-    log("warn", `webhook of rule ${ruleId}: ${came.why}; ${next}`);
+    log("warn", `notification of rule ${ruleId}: ${came.why}; ${next}`);
     if (pauseMs === undefined) return counters.add("webhooks_failed");
     await self.receive({ timeout: pauseMs });
+  }
+}
+
+/** Makes one attempt to deliver. Never rejects. */
+export function attemptOutgoing(
+  outgoing: Outgoing,
+  { webhookAllow, mail }: Pick<Config, "webhookAllow" | "mail">,
+  signal: AbortSignal,
+): Promise<Attempt> {
+  switch (outgoing.kind) {
+    case "post":
+      return attemptWebhook(outgoing.url, outgoing.json, { allowed: webhookAllow, signal });
+    case "mail":
+      return attemptMail(mail, outgoing);
+    default:
+      return unreachable(outgoing);
   }
 }

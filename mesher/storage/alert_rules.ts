@@ -32,6 +32,7 @@ export interface AlertRules {
     },
   ): Promise<Result<AlertRule, "no_project">>;
   alertRules(orgId: string, projectId: string): Promise<readonly AlertRule[]>;
+  alertRule(orgId: string, ruleId: string): Promise<AlertRule | null>;
   setAlertRuleEnabled(orgId: string, ruleId: string, enabled: boolean): Promise<AlertRule | null>;
   /** With its alerts. */
   deleteAlertRule(orgId: string, ruleId: string): Promise<boolean>;

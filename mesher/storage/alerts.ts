@@ -22,6 +22,8 @@ export interface Alert {
   readonly issueId: string | null;
   readonly status: AlertStatus;
   readonly message: string;
+  /** How often it was met again while the rule's cooldown lasted, without another alert. */
+  readonly suppressed: number;
   /** The condition as it was then. */
   readonly condition: Condition;
   readonly triggeredAt: number;
@@ -54,8 +56,9 @@ export interface Alerts {
     },
   ): Promise<number>;
   /**
-   * The system's own: fires a rule, unless it is disabled, gone, or in its cooldown: then null. Asking
-   * and firing are one step, so that of two nodes that ask at once one gets the alert.
+   * The system's own: fires a rule, unless it is disabled, gone, or in its cooldown: then null. The cooldown is
+   * of the issue: another issue fires at once. What is suppressed is counted, and the next alert of the issue
+   * says how many were. Asking and firing are one step, so that of two nodes that ask at once one fires.
    */
   fireAlert(
     input: {

@@ -114,4 +114,10 @@ export const POSTGRES_STEPS: readonly string[] = [
     id uuid PRIMARY KEY, kind text NOT NULL, target uuid NOT NULL, created_at bigint NOT NULL
   );
   `,
+  // The cooldown of a rule is of each issue, and what it suppresses is counted.
+  `
+  ALTER TABLE alerts ADD COLUMN suppressed bigint NOT NULL DEFAULT 0;
+  DROP INDEX alerts_by_rule;
+  CREATE INDEX alerts_by_rule ON alerts (rule_id, issue_id, triggered_at);
+  `,
 ];

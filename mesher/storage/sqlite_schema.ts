@@ -100,4 +100,10 @@ export const SQLITE_STEPS: readonly string[] = [
     id TEXT PRIMARY KEY, kind TEXT NOT NULL, target TEXT NOT NULL, created_at INTEGER NOT NULL
   ) STRICT;
   `,
+  // The cooldown of a rule is of each issue, and what it suppresses is counted.
+  `
+  ALTER TABLE alerts ADD COLUMN suppressed INTEGER NOT NULL DEFAULT 0;
+  DROP INDEX alerts_by_rule;
+  CREATE INDEX alerts_by_rule ON alerts (rule_id, issue_id, triggered_at);
+  `,
 ];

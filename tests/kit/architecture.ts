@@ -113,6 +113,7 @@ const MESHER_IMPORTS = [
   /^@firn\/firn(\/\w+)*$/,
   /^@std\//,
   /^postgres@/,
+  /^nodemailer@/,
   /^\.\.\/scripts\/(given|runner)\.ts$/,
 ];
 

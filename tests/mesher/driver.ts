@@ -7,19 +7,24 @@ import { runtime } from "../kit/test.ts";
 const DRIVER = "postgres@3.4.9";
 
 /** Makes `import "postgres@…"` work from here on. Returns the reason if it cannot. */
-export async function provideDriver(): Promise<string | undefined> {
+export function provideDriver(): Promise<string | undefined> {
+  return providePackage(DRIVER);
+}
+
+/** The same of any package with its version. */
+export async function providePackage(name: string): Promise<string | undefined> {
   if (runtime === "deno") return undefined;
   let exports: unknown;
   try {
-    exports = await importPackage(DRIVER);
+    exports = await importPackage(name);
   } catch (error) {
     return (error as Error).message;
   }
   const { plugin } = await import("bun" as string);
   plugin({
-    name: "postgres for bun test",
+    name: `${name} for bun test`,
     setup: (build: { module(name: string, load: () => unknown): void }) =>
-      build.module(DRIVER, () => ({ exports, loader: "object" })),
+      build.module(name, () => ({ exports, loader: "object" })),
   });
   return undefined;
 }

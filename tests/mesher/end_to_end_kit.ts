@@ -82,10 +82,11 @@ export async function onStage(
   body: (stage: Stage) => Promise<void>,
   changes: Partial<Config> = {},
   storage: Storage | undefined = undefined,
+  now?: () => number,
 ): Promise<void> {
   const lines: string[] = [];
   const log = (_level: string, text: string): void => void lines.push(text);
-  const app = await startApp(testConfig(changes), { log, storage });
+  const app = await startApp(testConfig(changes), { log, storage, now });
   try {
     const first = app.first!;
     const user = await loggedIn(app.url, first.email, first.password);

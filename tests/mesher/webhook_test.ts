@@ -3,7 +3,7 @@
  * has their address.
  */
 import { assert, assertEquals } from "@std/assert";
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { ServerResponse } from "node:http";
 import { Node } from "../../mod.ts";
 import { readConfig } from "../../mesher/config.ts";
 import {
@@ -18,47 +18,9 @@ import { type AttemptOptions, attemptWebhook } from "../../mesher/pipeline/webho
 import { type Delivery, webhooks, WEBHOOKS_MAX } from "../../mesher/services/webhooks.ts";
 import { test, until } from "../kit/test.ts";
 import { onStage } from "./end_to_end_kit.ts";
+import { withReceiver } from "./receiver.ts";
 
 const LOOPBACK = allowedFrom(["127.0.0.0/8"]) as Allowed;
-
-/** A receiver, and what has come to it. */
-interface Receiver {
-  readonly url: string;
-  readonly port: number;
-  readonly got: { readonly url: string; readonly host: string; readonly body: string }[];
-  /** Connections that are open. */
-  open(): number;
-}
-
-/** Runs a test with a receiver that answers as it is told. */
-async function withReceiver(
-  answer: (request: IncomingMessage, response: ServerResponse, count: number) => void,
-  body: (receiver: Receiver) => Promise<void>,
-): Promise<void> {
-  const got: Receiver["got"] = [];
-  let open = 0;
-  const server = createServer((request, response) => {
-    let text = "";
-    request.on("data", (part) => text += part);
-    request.on("end", () => {
-      got.push({ url: request.url!, host: request.headers.host!, body: text });
-      answer(request, response, got.length);
-    });
-  });
-  server.on("connection", (socket) => {
-    open++;
-    socket.on("error", () => {});
-    socket.on("close", () => open--);
-  });
-  await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
-  const { port } = server.address() as { port: number };
-  try {
-    await body({ url: `http://127.0.0.1:${port}`, port, got, open: () => open });
-    await until("nothing is connected", () => open === 0);
-  } finally {
-    await new Promise((done) => server.close(done));
-  }
-}
 
 function attempt(url: string, options: Partial<AttemptOptions> = {}) {
   const { signal } = new AbortController();
@@ -242,10 +204,13 @@ test("Webhooks try again after pauses, and no line of the log has the address", 
     (_, response, count) => response.writeHead(count < 3 ? 503 : 200).end(),
     async ({ url, got }) => {
       await withWebhooks([5, 5], async (post, { counters, lines }) => {
-        post({ ruleId: "r1", url: `${url}/hooks/s3cret?token=s3cret`, json: '{"n":1}' });
+        post({
+          ruleId: "r1",
+          outgoing: { kind: "post", url: `${url}/hooks/s3cret?token=s3cret`, json: '{"n":1}' },
+        });
         await until("it is delivered", () => counters.get("webhooks_delivered") === 1);
         assertEquals(got.map(({ body }) => body), ['{"n":1}', '{"n":1}', '{"n":1}']);
-        assertEquals(lines, Array(2).fill("webhook of rule r1: HTTP 503; again in 0.005 s"));
+        assertEquals(lines, Array(2).fill("notification of rule r1: HTTP 503; again in 0.005 s"));
       });
     },
   );
@@ -254,13 +219,16 @@ test("Webhooks try again after pauses, and no line of the log has the address", 
 test("Webhooks give up after the last pause, and at once what cannot succeed", async () => {
   await withReceiver((_, response) => response.writeHead(500).end(), async ({ url, got }) => {
     await withWebhooks([1], async (post, { counters, lines }) => {
-      post({ ruleId: "r1", url, json: "{}" });
+      post({ ruleId: "r1", outgoing: { kind: "post", url, json: "{}" } });
       await until("it is given up", () => counters.get("webhooks_failed") === 1);
       assertEquals(got.length, 2);
-      assertEquals(lines.at(-1), "webhook of rule r1: HTTP 500; given up");
-      post({ ruleId: "r2", url: "http://169.254.169.254/latest/meta-data", json: "{}" });
+      assertEquals(lines.at(-1), "notification of rule r1: HTTP 500; given up");
+      post({
+        ruleId: "r2",
+        outgoing: { kind: "post", url: "http://169.254.169.254/latest/meta-data", json: "{}" },
+      });
       await until("it is refused", () => counters.get("webhooks_failed") === 2);
-      assert(/^webhook of rule r2: the receiver is inside .*; given up$/.test(lines.at(-1)!));
+      assert(/^notification of rule r2: the receiver is inside .*; given up$/.test(lines.at(-1)!));
     });
   });
 });
@@ -272,15 +240,15 @@ test("Webhooks deliver a bounded number at once; a slow receiver holds up no oth
     async ({ url }) => {
       await withWebhooks([], async (post, { counters, lines }) => {
         for (let i = 1; i < WEBHOOKS_MAX; i++) {
-          post({ ruleId: "r", url: `${url}/slow`, json: "{}" });
+          post({ ruleId: "r", outgoing: { kind: "post", url: `${url}/slow`, json: "{}" } });
         }
-        post({ ruleId: "quick", url, json: "{}" });
+        post({ ruleId: "quick", outgoing: { kind: "post", url, json: "{}" } });
         await until("the quick one is delivered", () => counters.get("webhooks_delivered") === 1);
-        post({ ruleId: "r", url: `${url}/slow`, json: "{}" });
-        post({ ruleId: "one too many", url, json: "{}" });
+        post({ ruleId: "r", outgoing: { kind: "post", url: `${url}/slow`, json: "{}" } });
+        post({ ruleId: "one too many", outgoing: { kind: "post", url, json: "{}" } });
         await until("it is dropped", () => counters.get("webhooks_failed") === 1);
         assertEquals(lines, [
-          `webhook of rule one too many: dropped, ${WEBHOOKS_MAX} are under way`,
+          `notification of rule one too many: dropped, ${WEBHOOKS_MAX} are under way`,
         ]);
         await until("all have come", () => held.length === WEBHOOKS_MAX);
         for (const response of held) response.end();
@@ -288,7 +256,7 @@ test("Webhooks deliver a bounded number at once; a slow receiver holds up no oth
           "all are delivered",
           () => counters.get("webhooks_delivered") === 1 + WEBHOOKS_MAX,
         );
-        post({ ruleId: "after", url, json: "{}" });
+        post({ ruleId: "after", outgoing: { kind: "post", url, json: "{}" } });
         await until("there is room", () => counters.get("webhooks_delivered") === 2 + WEBHOOKS_MAX);
       });
     },

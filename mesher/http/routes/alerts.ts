@@ -15,10 +15,11 @@ import {
 import { type Alert, ALERT_STATUSES, type AlertStatus } from "../../storage/alerts.ts";
 import type { Result } from "../../storage/result.ts";
 import { changeRoute } from "../change.ts";
-import { mustFit } from "../quota.ts";
+import { Alarm } from "../../services/alarm.ts";
+import { mustFit, mustWait } from "../quota.ts";
 import { HttpError } from "../http_error.ts";
 import type { Asked, Reply, Route } from "../route.ts";
-import { inScope, isManager, mustManage, projectPlaceOf } from "../scope.ts";
+import { inScope, isManager, mustManage, personIn, projectPlaceOf } from "../scope.ts";
 import { alertShape, ruleShape } from "../shapes.ts";
 
 const RULE = "alert rule";
@@ -48,7 +49,8 @@ export const alertRoutes: readonly Route[] = [
     path: "/api/v1/projects/:project_id/alert-rules",
     name: "createAlertRule",
     about: "Makes a rule. Conditions: threshold (threshold, window_minutes), new_issue, " +
-      "regression, spike. Actions: websocket; webhook (url). For owners and admins.",
+      "regression, spike. Actions: websocket; webhook, slack, discord (url); email (to). " +
+      "For owners and admins.",
     access: "user",
     body: {
       name: { type: "string", required: true, max: 200 },
@@ -93,6 +95,26 @@ export const alertRoutes: readonly Route[] = [
     await inScope(asked, RULE, set, isManager);
     return true;
   }),
+  {
+    method: "POST",
+    path: "/api/v1/alert-rules/:rule_id/test",
+    name: "testAlertRule",
+    about: "Sends a test notification by the rule's action, once. For owners and admins.",
+    access: "user",
+    ok: 200,
+    errors: [401, 403, 404, 429],
+    gives: '{"delivered","error"}: null, or why it was not delivered',
+    async handle(asked): Promise<Reply> {
+      const { mesher } = asked;
+      const id = asked.params["rule_id"]!;
+      const find = (orgId: string) => mesher.storage.alertRule(orgId, id);
+      const rule = await inScope(asked, RULE, find, isManager);
+      mustWait(mesher.tellings.take(`test ${personIn(asked).user.id}`, mesher.now()));
+      const came = await new Alarm(mesher).test(rule);
+      const delivered = came.kind === "delivered";
+      return { json: { delivered, error: delivered ? null : came.why } };
+    },
+  },
   changeRoute({
     path: "/api/v1/alert-rules/:rule_id/delete",
     name: "deleteAlertRule",
@@ -177,7 +199,10 @@ function alertRoute(verb: string, about: string, change: Change): Route {
 
 /** A webhook's address that is inside this network is refused at once; a name is when it is looked up. */
 function reachable({ mesher }: Asked, action: Action): Action {
-  if (action.kind !== "webhook") return action;
+  if (action.kind === "email" && mesher.config.mail === null) {
+    throw new HttpError(400, "mail cannot be sent: MESHER_SMTP_URL is not set");
+  }
+  if (!("url" in action)) return action;
   if (!isInsideHost(new URL(action.url).hostname, mesher.config.webhookAllow)) return action;
   throw new HttpError(
     400,

@@ -14,6 +14,7 @@ import {
   pageFrom,
   shape,
   text,
+  texts,
   time,
 } from "./values.js";
 
@@ -29,7 +30,9 @@ const conditionFrom = shape({
 const restFrom = shape({
   id: text("id"),
   name: text("name"),
+  channel: (raw) => text("type")(objectOf(raw.action)),
   webhook: (raw) => maybeText("url")(objectOf(raw.action)),
+  to: (raw) => texts("to")(objectOf(raw.action)),
   enabled: flag("enabled"),
   cooldownMinutes: number("cooldown_minutes"),
   lastFiredAt: time("last_fired_at"),
@@ -48,6 +51,7 @@ const alertFrom = shape({
   issueId: maybeText("issue_id"),
   status: text("status"),
   message: text("message"),
+  suppressed: number("suppressed"),
   at: time("triggered_at"),
 });
 
@@ -70,6 +74,16 @@ export async function createRule(projectId, rule) {
 /** @param {string} ruleId @param {boolean} enabled */
 export async function toggleRule(ruleId, enabled) {
   await post(`/alert-rules/${part(ruleId)}/toggle`, { enabled });
+}
+
+/**
+ * Sends a test notification.
+ *
+ * @param {string} ruleId
+ * @returns {Promise<string | null>} Why it was not delivered.
+ */
+export async function testRule(ruleId) {
+  return maybeText("error")(objectOf(await post(`/alert-rules/${part(ruleId)}/test`)));
 }
 
 /** @param {string} ruleId */

@@ -100,7 +100,16 @@ function firedPart({ app, place, project, signal }) {
           { class: "row-title", href: href(["issues", alert.issueId]), data: { row: "" } },
           alert.message,
         ),
-        h("div", { class: "row-sub" }, h("span", null, alert.ruleName)),
+        h(
+          "div",
+          { class: "row-sub" },
+          h("span", null, alert.ruleName),
+          alert.suppressed > 0 && h(
+            "span",
+            { class: "mini", title: "The rule was met again while its cooldown lasted" },
+            `${alert.suppressed} more suppressed`,
+          ),
+        ),
       ),
       h("span", { class: "row-when" }, ago(alert.at)),
       h(
@@ -177,6 +186,14 @@ function rulesPart({ app, project, signal }) {
         if (await attempt(remove, () => alertsApi.deleteRule(rule.id))) refresh(true);
       },
     });
+    const test = button("Test", {
+      kind: "small",
+      onclick: () =>
+        attempt(test, async () => {
+          const problem = await alertsApi.testRule(rule.id);
+          toast(problem === null ? "The test was delivered" : `Not delivered: ${problem}`);
+        }),
+    });
     return h(
       "li",
       { class: "row rule" },
@@ -192,17 +209,19 @@ function rulesPart({ app, project, signal }) {
           h(
             "span",
             null,
-            rule.cooldownMinutes === 0 ? "every time" : `at most every ${rule.cooldownMinutes} min`,
+            rule.cooldownMinutes === 0
+              ? "every time"
+              : `at most every ${rule.cooldownMinutes} min for one issue`,
           ),
-          rule.webhook && h(
+          rule.channel !== "websocket" && h(
             "span",
-            { class: "mini", title: rule.webhook },
-            `tells ${URL.parse(rule.webhook)?.host || rule.webhook}`,
+            { class: "mini", title: rule.webhook ?? rule.to.join(", ") },
+            channelWords(rule),
           ),
         ),
       ),
       h("span", { class: "row-when" }, "fired ", ago(rule.lastFiredAt)),
-      mayManage && h("span", { class: "row-buttons" }, remove),
+      mayManage && h("span", { class: "row-buttons" }, test, remove),
     );
   }
   refresh();
@@ -221,7 +240,24 @@ function rulesPart({ app, project, signal }) {
     const threshold = numberBox(100, 1, 1_000_000_000);
     const windowBox = numberBox(5, 1, 10_080);
     const cooldown = numberBox(60, 0, 43_200);
-    const webhook = h("input", { type: "url", placeholder: "https://…" });
+    const url = h("input", { type: "url", placeholder: "https://…", required: true });
+    const to = h("input", { placeholder: "ada@example.org, bob@example.org", required: true });
+    const urlField = field("Address of the webhook", url);
+    const toField = field("To", to, "Addresses of mail, with commas between.");
+    const channel = select(
+      [["websocket", "This page only"], ["email", "Email"], ["slack", "Slack"], [
+        "discord",
+        "Discord",
+      ], ["webhook", "Another program (webhook)"]],
+      "websocket",
+      { onchange: () => choose() },
+    );
+    const choose = () => {
+      const isPost = !["websocket", "email"].includes(channel.value);
+      urlField.hidden = url.disabled = !isPost;
+      toField.hidden = to.disabled = channel.value !== "email";
+    };
+    choose();
     const more = h(
       "div",
       { class: "field-row" },
@@ -245,23 +281,28 @@ function rulesPart({ app, project, signal }) {
                   window_minutes: windowBox.valueAsNumber,
                 }
                 : { condition_type: kind.value },
-              action: webhook.value === ""
+              action: channel.value === "websocket"
                 ? { type: "websocket" }
-                : { type: "webhook", url: webhook.value },
+                : channel.value === "email"
+                ? { type: "email", to: to.value }
+                : { type: channel.value, url: url.value },
               cooldown_minutes: cooldown.valueAsNumber,
             }));
           if (!done) return;
           toast("The rule is on");
           element.reset();
           more.hidden = false;
+          choose();
           refresh(true);
         },
       },
       field("Name", name),
       field("Fires on", kind),
       more,
-      field("Not again for, in minutes", cooldown),
-      field("Tell this address", webhook, "Empty: this page only."),
+      field("Not again for the same issue for, in minutes", cooldown),
+      field("Notify by", channel),
+      urlField,
+      toField,
       h("div", { class: "form-foot" }, make),
     );
     return element;
@@ -293,5 +334,19 @@ function conditionWords({ kind, threshold, windowMinutes }) {
       return "an ignored issue spikes";
     default:
       return kind;
+  }
+}
+
+/** @param {model.AlertRule} rule */
+function channelWords({ channel, webhook, to }) {
+  switch (channel) {
+    case "email":
+      return `mail to ${to.length === 1 ? to[0] : plural(to.length, "address", "addresses")}`;
+    case "slack":
+      return "Slack";
+    case "discord":
+      return "Discord";
+    default:
+      return `tells ${URL.parse(webhook ?? "")?.host || webhook}`;
   }
 }

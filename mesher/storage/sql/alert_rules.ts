@@ -70,6 +70,16 @@ export function alertRules(db: Database): AlertRules {
       return rows.map(ruleFrom);
     },
 
+    async alertRule(orgId, ruleId) {
+      if (!isId(orgId) || !isId(ruleId)) return null;
+      const row = await db.row<RuleRow>(
+        `SELECT ${RULE} FROM alert_rules WHERE id = $1 AND ${OF_ORG}`,
+        ruleId,
+        orgId,
+      );
+      return row === undefined ? null : ruleFrom(row);
+    },
+
     async setAlertRuleEnabled(orgId, ruleId, enabled) {
       if (!isId(orgId) || !isId(ruleId)) return null;
       const row = await db.row<RuleRow>(

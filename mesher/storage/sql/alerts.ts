@@ -20,6 +20,7 @@ interface AlertRow {
   readonly issue_id: string | null;
   readonly status: AlertStatus;
   readonly message: string;
+  readonly suppressed: number;
   readonly condition: unknown;
   readonly triggered_at: number;
   readonly acknowledged_at: number | null;
@@ -32,9 +33,11 @@ interface FiredRow {
   readonly project_id: string;
   readonly name: string;
   readonly condition: unknown;
+  readonly cooldown_minutes: number;
 }
 
-const ALERT = "id, rule_id, rule_name, project_id, issue_id, status, message, condition, " +
+const ALERT =
+  "id, rule_id, rule_name, project_id, issue_id, status, message, suppressed, condition, " +
   "triggered_at, acknowledged_at, resolved_at";
 const OF_ORG = ofOrg("$2");
 
@@ -46,6 +49,7 @@ const alertFrom = (row: AlertRow): Alert => ({
   issueId: row.issue_id,
   status: row.status,
   message: row.message,
+  suppressed: row.suppressed,
   condition: readJson<Condition>(row.condition),
   triggeredAt: row.triggered_at,
   acknowledgedAt: row.acknowledged_at,
@@ -122,15 +126,31 @@ export function alerts(db: Database): Alerts {
     async fireAlert({ ruleId, issueId, message, now }) {
       if (!isId(ruleId) || (issueId !== null && !isId(issueId))) return null;
       return await db.transaction(async (query) => {
+        // Holds the rule, so that of two nodes one fires.
         const rule = await query.row<FiredRow>(
-          `UPDATE alert_rules SET last_fired_at = $2 WHERE id = $1 AND enabled
-           AND (last_fired_at IS NULL
-             OR last_fired_at <= CAST($2 AS BIGINT) - cooldown_minutes * 60000)
-           RETURNING id, project_id, name, condition`,
+          `SELECT id, project_id, name, condition, cooldown_minutes FROM alert_rules
+           WHERE id = $1 AND enabled${db.dialect.forUpdate}`,
           ruleId,
-          now,
         );
         if (rule === undefined) return null;
+        const ofIssue = issueId === null ? "issue_id IS NULL" : "issue_id = $2";
+        const last = await query.row<{ id: string; triggered_at: number; suppressed: number }>(
+          `SELECT id, triggered_at, suppressed FROM alerts WHERE rule_id = $1 AND ${ofIssue}
+           ORDER BY triggered_at DESC, id DESC LIMIT 1`,
+          ...(issueId === null ? [ruleId] : [ruleId, issueId]),
+        );
+        if (last !== undefined && last.triggered_at > now - rule.cooldown_minutes * 60_000) {
+          await query.change(
+            "UPDATE alerts SET suppressed = suppressed + 1 WHERE id = $1",
+            last.id,
+          );
+          return null;
+        }
+        await query.change("UPDATE alert_rules SET last_fired_at = $2 WHERE id = $1", ruleId, now);
+        const missed = last?.suppressed ?? 0;
+        const words = missed === 0
+          ? ""
+          : ` (${missed} more ${missed === 1 ? "was" : "were"} suppressed since the last alert)`;
         const row = await query.row<AlertRow>(
           `INSERT INTO alerts
              (id, rule_id, rule_name, project_id, issue_id, status, message, condition, triggered_at)
@@ -140,7 +160,7 @@ export function alerts(db: Database): Alerts {
           rule.name,
           rule.project_id,
           issueId,
-          message,
+          message + words,
           jsonText(readJson(rule.condition)),
           now,
         );

@@ -7,8 +7,13 @@
  * @module
  */
 import { newId } from "../../domain/id.ts";
-import type { Query } from "../database.ts";
-import type { Engine } from "../engine.ts";
+import type { Database, Query } from "../database.ts";
+
+/** A database that may give back space. */
+export interface Purgeable extends Database {
+  /** Gives some of what deletions have freed back to the file system; whether there is more. */
+  release?(): Promise<boolean>;
+}
 
 /** What is deleted: all that a project had, or the events that an issue had. */
 export type PurgeKind = "project" | "issue";
@@ -40,12 +45,12 @@ export async function addPurge(
 
 /** The purges of one node. */
 export class Purger {
-  readonly #engine: Engine;
+  readonly #engine: Purgeable;
   #running: Promise<void> | undefined;
   #isAgain = false;
   #isStopped = false;
 
-  constructor(engine: Engine) {
+  constructor(engine: Purgeable) {
     this.#engine = engine;
   }
 
@@ -97,6 +102,6 @@ export class Purger {
 }
 
 /** Gives what deletions have freed back to the file system, some at a time. */
-export async function releaseAll(engine: Engine): Promise<void> {
+export async function releaseAll(engine: Purgeable): Promise<void> {
   while (await engine.release?.());
 }

@@ -1,0 +1,59 @@
+/**
+ * Sends mail by SMTP, with nodemailer, which is loaded when the first mail is sent.
+ *
+ * @module
+ */
+import type { Attempt } from "./webhook.ts";
+
+/** How mail is sent. */
+export interface MailConfig {
+  /** `smtp://user:password@host:587`, or `smtps://…`. */
+  readonly url: string;
+  /** Whom it is from. */
+  readonly from: string;
+}
+
+/** A mail. */
+export interface Mail {
+  readonly to: readonly string[];
+  readonly subject: string;
+  readonly text: string;
+}
+
+/** A server that does not answer is not waited for longer. Milliseconds. */
+export const MAIL_MS_MAX = 15_000;
+
+/** Makes one attempt. Never rejects; what it says of a failure has no address or password in it. */
+export async function attemptMail(config: MailConfig | null, mail: Mail): Promise<Attempt> {
+  if (config === null) return { kind: "failed", why: "MESHER_SMTP_URL is not set", again: false };
+  try {
+    const { createTransport } = await import("nodemailer@10.6.0");
+    const transport = createTransport(config.url, {
+      connectionTimeout: MAIL_MS_MAX,
+      greetingTimeout: MAIL_MS_MAX,
+      socketTimeout: MAIL_MS_MAX,
+      dnsTimeout: MAIL_MS_MAX,
+      // A mail is text: it opens no file and no address.
+      disableFileAccess: true,
+      disableUrlAccess: true,
+    } as never);
+    try {
+      await transport.sendMail({
+        from: config.from,
+        to: [...mail.to],
+        subject: mail.subject,
+        text: mail.text,
+      });
+      return { kind: "delivered" };
+    } finally {
+      transport.close();
+    }
+  } catch (error) {
+    const { code, responseCode } = (error ?? {}) as { code?: unknown; responseCode?: unknown };
+    const status = typeof responseCode === "number" ? ` (${responseCode})` : "";
+    const word = typeof code === "string" && /^\w{1,40}$/.test(code) ? code : "error";
+    // A wrong password or a refused address is refused again.
+    const again = !(typeof responseCode === "number" && responseCode >= 500);
+    return { kind: "failed", why: `SMTP: ${word}${status}`, again };
+  }
+}

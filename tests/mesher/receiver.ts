@@ -1,0 +1,44 @@
+/**
+ * A receiver of webhooks for tests.
+ */
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { until } from "../kit/test.ts";
+
+/** A receiver, and what has come to it. */
+export interface Receiver {
+  readonly url: string;
+  readonly port: number;
+  readonly got: { readonly url: string; readonly host: string; readonly body: string }[];
+  /** Connections that are open. */
+  open(): number;
+}
+
+/** Runs a test with a receiver that answers as it is told. */
+export async function withReceiver(
+  answer: (request: IncomingMessage, response: ServerResponse, count: number) => void,
+  body: (receiver: Receiver) => Promise<void>,
+): Promise<void> {
+  const got: Receiver["got"] = [];
+  let open = 0;
+  const server = createServer((request, response) => {
+    let text = "";
+    request.on("data", (part) => text += part);
+    request.on("end", () => {
+      got.push({ url: request.url!, host: request.headers.host!, body: text });
+      answer(request, response, got.length);
+    });
+  });
+  server.on("connection", (socket) => {
+    open++;
+    socket.on("error", () => {});
+    socket.on("close", () => open--);
+  });
+  await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
+  const { port } = server.address() as { port: number };
+  try {
+    await body({ url: `http://127.0.0.1:${port}`, port, got, open: () => open });
+    await until("nothing is connected", () => open === 0);
+  } finally {
+    await new Promise((done) => server.close(done));
+  }
+}
