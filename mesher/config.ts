@@ -51,7 +51,18 @@ export interface Command {
   readonly nodes: number;
   /** Keep nothing. */
   readonly memory: boolean;
+  /** Something to do once instead of running a node. */
+  readonly admin: AdminCommand | null;
 }
+
+/** What an administrator has done once. */
+export type AdminCommand =
+  /** A new password for an account; all else stays. */
+  | { readonly kind: "reset"; readonly email: string }
+  /** A copy of SQLite's file as it is at that moment, while nodes run. */
+  | { readonly kind: "backup"; readonly file: string }
+  /** Puts a copy in the place of SQLite's file; no node may run. */
+  | { readonly kind: "restore"; readonly file: string };
 
 /** Something the person who starts it got wrong. */
 export class ConfigError extends Error {
@@ -75,6 +86,11 @@ export const HELP: string = `Mesher: errors of your programs, gathered and group
   deno task mesher                one node, with its data in ${DATABASE_DEFAULT}
   deno task mesher --memory       one node that keeps nothing
   deno task mesher --nodes 3      three processes on this machine that are one Mesher
+
+  deno task mesher admin reset EMAIL    prints a new password for an account; ends its sessions
+  deno task mesher admin backup FILE    copies SQLite's file, while nodes run
+  deno task mesher admin restore FILE   puts that copy in its place, while none runs
+                                        (PostgreSQL has pg_dump and pg_restore)
 
   --nodes N     how many processes (1 to ${NODES_MAX}), each ten ports after the one before;
                 one that is killed is started again
@@ -148,6 +164,9 @@ export function readConfig(env: Environment, command: Pick<Command, "memory">): 
 /** Reads the arguments. Throws `ConfigError`. */
 export function readCommand(args: readonly string[]): Command {
   let [help, nodes, memory] = [false, 1, false];
+  if (args[0] === "admin") {
+    return { help: false, nodes: 1, memory: false, admin: readAdmin(args.slice(1)) };
+  }
   for (let i = 0; i < args.length; i++) {
     const arg = args[i]!;
     if (arg === "--help" || arg === "-h") help = true;
@@ -159,7 +178,15 @@ export function readCommand(args: readonly string[]): Command {
   if (memory && nodes > 1) {
     throw new ConfigError("--memory is for one node: several share a file or PostgreSQL");
   }
-  return { help, nodes, memory };
+  return { help, nodes, memory, admin: null };
+}
+
+function readAdmin([what, argument, ...rest]: readonly string[]): AdminCommand {
+  if (argument !== undefined && argument !== "" && rest.length === 0) {
+    if (what === "reset") return { kind: what, email: argument };
+    if (what === "backup" || what === "restore") return { kind: what, file: argument };
+  }
+  throw new ConfigError("write admin reset EMAIL, admin backup FILE or admin restore FILE");
 }
 
 /** What storage is told of a database. */

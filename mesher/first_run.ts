@@ -30,7 +30,7 @@ export async function firstRun(
   keep: KeepSecrets = () => () => {},
 ): Promise<FirstRun | null> {
   if (await storage.userCount() > 0) return null;
-  const password = passwordOf(crypto.getRandomValues(new Uint8Array(15)));
+  const password = newPassword();
   const passwordHash = await hashPassword(password);
   const { secret, hash, prefix } = newSecret("key");
   const forget = keep({ email: FIRST_EMAIL, password, key: secret });
@@ -74,7 +74,8 @@ export async function firstRun(
 }
 
 /** A password that a person can type: five groups of letters and digits that do not look alike. */
-function passwordOf(dice: Uint8Array): string {
+export function newPassword(): string {
+  const dice = crypto.getRandomValues(new Uint8Array(15));
   const alphabet = "abcdefghjkmnpqrstuvwxyz23456789";
   const letters = Array.from(dice, (byte) => alphabet[byte % alphabet.length]!).join("");
   return letters.match(/.{3}/g)!.join("-");

@@ -12,9 +12,17 @@ const LINE_CHARS_MAX = 4_096;
 export type LogLine = (level: "info" | "warn" | "error", text: string) => void;
 
 /** Writes a line to standard error. */
-export const say: LogLine = (level, text) => {
-  process.stderr.write(`${new Date().toISOString()} ${level.padEnd(5)} ${nodeLinkOf(text)}\n`);
-};
+export const say: LogLine = (level, text) => sayAs("", level, text);
+
+/** Returns the log of one of several nodes that write to one terminal: each line has its name. */
+export function sayOf(node: string): LogLine {
+  return (level, text) => sayAs(`${node.replace(/@.*$/, "")} `, level, text);
+}
+
+function sayAs(node: string, level: Parameters<LogLine>[0], text: string): void {
+  const line = nodeLinkOf(text);
+  process.stderr.write(`${new Date().toISOString()} ${level.padEnd(5)} ${node}${line}\n`);
+}
 
 /**
  * The text as one line. What came from outside cannot make it two, colour it, or turn it round: a terminal

@@ -13,9 +13,10 @@ import { onRunnerGone } from "../scripts/runner.ts";
 import { startApp } from "./app.ts";
 import { runNodes } from "./cluster/nodes.ts";
 import { hasParent, onParentGone } from "./cluster/parent.ts";
+import { runAdmin } from "./admin.ts";
 import { type Config, ConfigError, HELP, readCommand, readConfig } from "./config.ts";
 import { firstLoginNotice, keepSecrets, removeFirstLogin } from "./first_login.ts";
-import { say } from "./log.ts";
+import { say as sayPlainly, sayOf } from "./log.ts";
 
 /** Exit statuses. */
 const FAILED = 1;
@@ -45,6 +46,8 @@ function untilTold(): Promise<void> {
 }
 
 async function runOne(config: Config): Promise<number> {
+  // Of several processes on one terminal each says who it is.
+  const say = hasParent() && config.cluster !== null ? sayOf(config.cluster.name) : sayPlainly;
   const path = config.firstLogin;
   const app = await startApp(config, { log: say, keepSecrets: (url) => keepSecrets(path, url) });
   const told = untilTold();
@@ -67,6 +70,7 @@ async function main(args: readonly string[]): Promise<number> {
       return 0;
     }
     const config = readConfig(process.env, command);
+    if (command.admin !== null) return await runAdmin(command.admin, config);
     return command.nodes === 1
       ? await runOne(config)
       : await runNodes(config, command.nodes, untilTold());

@@ -113,8 +113,18 @@ test("portsOf gives each node ports of its own, and refuses what would not fit",
 });
 
 test("readCommand knows its arguments and no others, and --help names every setting", () => {
-  assertEquals(readCommand(["--nodes", "3"]), { help: false, nodes: 3, memory: false });
-  assertEquals(readCommand(["--nodes=16", "-h"]), { help: true, nodes: 16, memory: false });
+  assertEquals(readCommand(["--nodes", "3"]), {
+    help: false,
+    nodes: 3,
+    memory: false,
+    admin: null,
+  });
+  assertEquals(readCommand(["--nodes=16", "-h"]), {
+    help: true,
+    nodes: 16,
+    memory: false,
+    admin: null,
+  });
   const grid: [string[], RegExp][] = [
     [["--nodes"], /^--nodes is "": use a whole number from 1 to 16$/],
     [["--nodes", "17"], /^--nodes is "17"/],

@@ -82,7 +82,7 @@ export async function onStage(
   body: (stage: Stage) => Promise<void>,
   changes: Partial<Config> = {},
   storage: Storage | undefined = undefined,
-  now?: () => number,
+  now: (() => number) | undefined = undefined,
 ): Promise<void> {
   const lines: string[] = [];
   const log = (_level: string, text: string): void => void lines.push(text);

@@ -1,0 +1,50 @@
+/**
+ * Copies of a SQLite file.
+ *
+ * @module
+ */
+import { chmodSync, existsSync } from "node:fs";
+import { DatabaseSync } from "node:sqlite";
+import { StorageError } from "./error.ts";
+import { guarded } from "./sqlite_error.ts";
+import { BUSY_MS_MAX } from "./sqlite_modes.ts";
+
+const OWNER_ONLY = 0o600;
+
+/** Writes what the file holds at this moment into another, which must not exist. Nodes may go on writing. */
+export function backUpSqlite(path: string, into: string): void {
+  if (existsSync(into)) throw new StorageError(`${into} exists already`, false);
+  const db = opened(path);
+  try {
+    guarded(() => db.prepare("VACUUM INTO ?").run(into));
+    chmodSync(into, OWNER_ONLY);
+  } finally {
+    db.close();
+  }
+  checkSqlite(into);
+}
+
+/** Throws unless the file is a whole database of Mesher that no other process has open for writing. */
+export function checkSqlite(path: string): void {
+  const db = opened(path);
+  try {
+    const check = guarded(() => db.prepare("PRAGMA quick_check(1)").get()) as {
+      readonly quick_check: string;
+    };
+    if (check.quick_check !== "ok") {
+      throw new StorageError(`${path} is damaged: ${check.quick_check}`, false);
+    }
+    guarded(() => db.prepare("SELECT count(*) FROM projects").get());
+    // The log is carried over, so that the file alone is all there is.
+    guarded(() => db.exec("PRAGMA wal_checkpoint(TRUNCATE)"));
+  } finally {
+    db.close();
+  }
+}
+
+function opened(path: string): DatabaseSync {
+  if (!existsSync(path)) throw new StorageError(`there is no ${path}`, false);
+  const db = guarded(() => new DatabaseSync(path));
+  guarded(() => db.exec(`PRAGMA busy_timeout = ${BUSY_MS_MAX}`));
+  return db;
+}

@@ -1,0 +1,86 @@
+/**
+ * What an administrator does from the command line: a new password without data loss, a backup and its
+ * restoration.
+ */
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { mkdtempSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import { runAdmin } from "../../mesher/admin.ts";
+import { ConfigError, readCommand, readConfig } from "../../mesher/config.ts";
+import { verifyPassword } from "../../mesher/domain/password.ts";
+import { openSqlite } from "../../mesher/storage/sqlite.ts";
+import { test } from "../kit/test.ts";
+import { party } from "./contract/world.ts";
+import { entryWith } from "./event.ts";
+
+/** Runs a command line, and returns what it prints. */
+async function admin(database: string, ...args: string[]): Promise<string> {
+  const command = readCommand(["admin", ...args]);
+  const config = readConfig({ DATABASE_URL: database }, command);
+  const write = process.stdout.write;
+  let text = "";
+  process.stdout.write = ((part: string) => (text += part, true)) as never;
+  try {
+    assertEquals(await runAdmin(command.admin!, config), 0);
+  } finally {
+    process.stdout.write = write;
+  }
+  return text;
+}
+
+test("admin reset sets a password, ends sessions, and leaves all else", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "mesher-admin-"));
+  const path = join(folder, "mesher.db");
+  try {
+    let storage = await openSqlite({ path });
+    const { owner, project } = await party(storage, "anna");
+    await storage.writeEvents([entryWith(project.id, Date.now())]);
+    const session = { userId: owner.id, label: "", expiresAt: Date.now() + 60_000 };
+    await storage.createSession({ ...session, kind: "session", secretHash: "s" });
+    await storage.createSession({ ...session, kind: "token", secretHash: "t" });
+    await storage.close();
+    const printed = await admin(path, "reset", "ANNA@example.org");
+    const password = /now: (\S+)\n$/.exec(printed)![1]!;
+    await assertRejects(() => admin(path, "reset", "nobody@example.org"), Error, "no account");
+    storage = await openSqlite({ path });
+    const known = await storage.credentials("anna@example.org");
+    assert(await verifyPassword(password, known!.passwordHash));
+    assertEquals(await storage.sessionBySecret("s"), null);
+    assert(await storage.sessionBySecret("t") !== null);
+    assertEquals(await storage.eventCount(project.id, 0), 1);
+    await storage.close();
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
+test("admin backup copies a file that is being written, and admin restore brings it back", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "mesher-admin-"));
+  const [path, copy] = [join(folder, "mesher.db"), join(folder, "copy.db")];
+  try {
+    let storage = await openSqlite({ path });
+    const { orgId, project } = await party(storage, "anna");
+    const entries = Array.from({ length: 50 }, (_, i) => entryWith(project.id, Date.now() + i));
+    await storage.writeEvents(entries);
+    await admin(path, "backup", copy);
+    assertEquals(statSync(copy).mode & 0o777, 0o600);
+    await assertRejects(() => admin(path, "backup", copy), Error, "exists already");
+    await storage.deleteProject(orgId, project.id);
+    await storage.close();
+    await admin(path, "restore", copy);
+    storage = await openSqlite({ path });
+    assertEquals(await storage.eventCount(project.id, 0), 50);
+    await storage.close();
+    await assertRejects(
+      () => admin(path, "restore", join(folder, "none.db")),
+      Error,
+      "there is no",
+    );
+    await assertRejects(() => admin("postgres://h/d", "backup", copy), ConfigError, "pg_dump");
+    assertThrows(() => readCommand(["admin", "reset"]), ConfigError, "admin reset EMAIL");
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
