@@ -43,8 +43,10 @@ button, select, input { font: inherit; color: inherit; background: var(--bg); bo
   border-radius: 6px; padding: 4px 10px; min-height: 32px; } button { cursor: pointer; }
 svg { display: block; max-width: 100%; } svg text { fill: var(--text); font: 12px system-ui, sans-serif; }
 .spark { stroke: var(--accent); fill: none; stroke-width: 1.5; }
+.two { display: grid; grid-template-columns: minmax(0, 346px) minmax(0, 1fr); gap: 16px; }
 .charts { display: grid; grid-template-columns: repeat(auto-fill, minmax(260px, 1fr)); gap: 12px; }
 pre { margin: 0; white-space: pre-wrap; overflow-wrap: anywhere; }
+@media (max-width: 800px) { .two { grid-template-columns: minmax(0, 1fr); } }
 @media (max-width: 600px) { main { padding: 8px; } header { position: static; } td, th { padding-right: 8px; } }
 </style>
 </head>
@@ -165,10 +167,10 @@ const views = {
       [short(each.node) + " → " + short(session.node),
         el("span", { class: session.roundTripMs === undefined || session.roundTripMs > 100 ? "bad" : "" },
           ms(session.roundTripMs)), session.queued, session.dropped, session.high ? "high" : ""]));
-    return [section("Map", map()),
+    return [el("div", { class: "two" }, section("Map", map()),
+      section("Links", table(["link", "round trip", "bytes queued", "dropped", ""], links))),
       section("Nodes", table(["node", "runtime", "actors", "messages", "crashes", "restarts",
-        "event loop delay", "heap", "timers", "warnings"], rows)),
-      section("Links", table(["link", "round trip", "bytes queued", "dropped", ""], links))];
+        "event loop delay", "heap", "timers", "warnings"], rows))];
   },
   async tree() {
     const trees = await get("tree", { node: state.node });

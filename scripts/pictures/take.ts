@@ -1,5 +1,6 @@
 /**
- * Takes the pictures of the README again: the demo's page while a node is down, and Mesher's issues.
+ * Takes the pictures of the README again: the demo's page while a node is down, its live page, and
+ * Mesher's issues.
  *
  *     deno run -A scripts/pictures/take.ts [folder]      (default: this one)
  *
@@ -77,6 +78,24 @@ async function shootCluster(browser: Browser, path: string): Promise<void> {
   }
 }
 
+/** The live page of the demo's cluster. */
+async function shootObserver(browser: Browser, path: string): Promise<void> {
+  const { plans } = await makePlans({ nodes: 3, once: false, json: false, bun: false, port: 0 });
+  const cluster = new Cluster(plans);
+  try {
+    for (const node of cluster.nodes) cluster.start(node);
+    await cluster.until(() => cluster.running.length === 3 && cluster.isWhole);
+    const page = await open(browser, `${cluster.nodes[0]!.plan.page}observer/`, {
+      colorScheme: "light",
+    });
+    await page.locator("#main").getByText("node3").first().waitFor();
+    await page.waitForTimeout(WARM_MS);
+    await page.screenshot({ path, animations: "disabled" });
+  } finally {
+    await cluster.stop();
+  }
+}
+
 /** Mesher's issues, on a bad day. */
 async function shootMesher(browser: Browser, path: string): Promise<void> {
   await withProcesses(async (start) => {
@@ -115,13 +134,15 @@ async function main([folder = HERE, ...more]: readonly string[]): Promise<number
     process.stderr.write(`pictures: ${why}\n`);
     return 1;
   }
-  const [cluster, mesher] = [`${folder}/cluster.png`, `${folder}/mesher.png`];
+  const [cluster, observer, mesher] = ["cluster", "observer", "mesher"]
+    .map((name) => `${folder}/${name}.png`) as [string, string, string];
   await withBrowser(async (browser) => {
     await shootCluster(browser, cluster);
+    await shootObserver(browser, observer);
     await shootMesher(browser, mesher);
   });
   let status = 0;
-  for (const path of [cluster, mesher]) {
+  for (const path of [cluster, observer, mesher]) {
     const { size } = statSync(path);
     process.stdout.write(`${path}: ${Math.ceil(size / 1024)} KiB\n`);
     if (size <= BYTES_MAX) continue;

@@ -833,6 +833,30 @@ test("Metrics and the cluster are for operators, of whom one always stays", asyn
   });
 });
 
+test("The page of the cluster, and control of it, are for operators, and not for pages of other sites", async () => {
+  await onStage(async (stage) => {
+    const { user } = stage;
+    const eva = await joined(stage, "owner");
+    const page = "/observer/";
+    assertEquals((await user.get(page)).status, 200);
+    assertEquals((await user.get(`${page}api/cluster`)).json.access, "control");
+    for (const client of [eva.client, user.as({}), user.as({ host: "127.0.0.1" })]) {
+      for (const path of [page, `${page}api/cluster`, `${page}metrics`]) {
+        assertEquals((await client.get(path)).status, 403, path);
+      }
+    }
+    const [tree] = (await user.get(`${page}api/tree`)).json;
+    const id = /\.(\d+)>$/.exec(tree.children[0].pid)![1];
+    const suspend = `${page}api/suspend?id=${id}`;
+    assertEquals((await user.post(suspend)).status, 403);
+    const own = { ...user.headers, "x-firn": "1" };
+    const other = { ...own, origin: "https://evil.example", "sec-fetch-site": "cross-site" };
+    assertEquals((await user.as(other).post(suspend)).status, 403);
+    assertEquals((await user.as(own).post(suspend)).json, true);
+    assertEquals((await user.as(own).post(suspend.replace("suspend", "resume"))).json, true);
+  });
+});
+
 test("Tokens end with a new password where that is asked for", async () => {
   await onStage(async ({ user, first, app }) => {
     const tokenOf = async (client: Client): Promise<Client> => {
