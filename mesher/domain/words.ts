@@ -113,7 +113,29 @@ export function queryWords(query: string): string[] {
 
 /** Code units are cut, never half of a pair. */
 function wordFrom(run: string): string {
-  return run.toLowerCase().slice(0, WORD_CHARS_MAX).replace(/[\ud800-\udbff]$/, "");
+  return folded(run).slice(0, WORD_CHARS_MAX).replace(/[\ud800-\udbff]$/, "");
+}
+
+/** Letters that Unicode does not take apart. */
+const LETTERS: Readonly<Record<string, string>> = {
+  ß: "ss",
+  æ: "ae",
+  œ: "oe",
+  ø: "o",
+  ł: "l",
+  đ: "d",
+  ð: "d",
+  þ: "th",
+  ı: "i",
+};
+
+/** The text in lower case, without accents: what is compared when texts are searched. */
+export function folded(text: string): string {
+  const lower = text.toLowerCase();
+  // deno-lint-ignore no-control-regex
+  if (!/[^\x00-\x7f]/.test(lower)) return lower;
+  return lower.normalize("NFD").replace(/[\u0300-\u036f]/g, "").normalize("NFC")
+    .replace(/[ßæœøłđðþı]/g, (letter) => LETTERS[letter]!);
 }
 
 /** What an event can be found by exactly, besides its words. */

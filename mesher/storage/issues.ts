@@ -4,6 +4,7 @@
  * @module
  */
 import type { Level } from "../domain/event.ts";
+import type { EventFilter } from "./events.ts";
 import type { Page, PageRequest } from "./page.ts";
 import type { Result } from "./result.ts";
 
@@ -37,9 +38,20 @@ export interface IssueFilter {
   readonly level?: Level | undefined;
   /** A user's id; null: assigned to nobody. */
   readonly assignedTo?: string | null | undefined;
-  /** Part of the title, in any case. */
+  /** Words that the title has, all of them, in any case and with or without accents. */
   readonly query?: string | undefined;
+  /** Those that have such events, among the latest 5,000 of these. */
+  readonly events?:
+    | Pick<EventFilter, "release" | "environment" | "user" | "tags">
+    | undefined;
+  /** Default: `last_seen`. */
+  readonly sort?: IssueSort | undefined;
 }
+
+/** What issues are sorted by, the highest first. */
+export const ISSUE_SORTS = ["last_seen", "first_seen", "events"] as const;
+/** What issues are sorted by. */
+export type IssueSort = typeof ISSUE_SORTS[number];
 
 /** An archived issue and how often it came, for the spike rule. */
 export interface SpikeCandidate {

@@ -16,7 +16,7 @@
  * @module
  */
 import { newId } from "../domain/id.ts";
-import { wordsOf } from "../domain/words.ts";
+import { folded, wordsOf } from "../domain/words.ts";
 import type { Value } from "./database.ts";
 import { type EventColumns, eventKey, issueKey } from "./rows.ts";
 import { StorageError } from "./error.ts";
@@ -124,7 +124,7 @@ async function issuesFor(
     missing.map((row) => row.projectId),
     missing.map((row) => row.fingerprint),
     missing.map((row) => row.title),
-    missing.map((row) => row.title.toLowerCase()),
+    missing.map((row) => folded(row.title)),
     missing.map((row) => row.culprit),
     missing.map((row) => row.level),
     missing.map((row) => row.receivedAt),

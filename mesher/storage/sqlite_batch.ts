@@ -15,7 +15,7 @@
  */
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { newId } from "../domain/id.ts";
-import { wordsOf } from "../domain/words.ts";
+import { folded, wordsOf } from "../domain/words.ts";
 import { type EventColumns, issueKey } from "./rows.ts";
 import type { EventOutcome } from "./events.ts";
 
@@ -168,7 +168,7 @@ export class SqliteBatches {
       projectId,
       fingerprint,
       title,
-      title.toLowerCase(),
+      folded(title),
       culprit,
       level,
       count,

@@ -4,6 +4,7 @@
  * @module
  */
 import { LEVELS } from "../../domain/event.ts";
+import { searchFrom } from "../../domain/search.ts";
 import type { EventFilter, EventSummary } from "../../storage/events.ts";
 import type { Page, PageRequest } from "../../storage/page.ts";
 import { HttpError } from "../http_error.ts";
@@ -24,7 +25,7 @@ export const eventRoutes: readonly Route[] = [
     about: "The events of a project, newest first.",
     access: "user",
     query: {
-      q: { type: "string", about: "words, all of which it must have" },
+      q: { type: "string", about: "words, and level: release: environment: user: tag:value" },
       level: { type: "string", enum: LEVELS },
       environment: { type: "string" },
       release: { type: "string" },
@@ -36,11 +37,17 @@ export const eventRoutes: readonly Route[] = [
     async handle(asked): Promise<Reply> {
       const { query } = asked;
       const place = await projectPlaceOf(asked);
+      const text = query["q"] as string | undefined;
+      const search = searchFrom(text ?? "");
+      const isWords = text !== undefined &&
+        (search.words !== "" || Object.keys(search).length === 1);
       const filter: EventFilter = {
-        query: query["q"] as string | undefined,
-        level: query["level"] as EventFilter["level"],
-        environment: query["environment"] as string | undefined,
-        release: query["release"] as string | undefined,
+        query: isWords ? search.words : undefined,
+        level: query["level"] as EventFilter["level"] ?? search.level,
+        environment: query["environment"] as string | undefined ?? search.environment,
+        release: query["release"] as string | undefined ?? search.release,
+        user: search.user,
+        tags: search.tags,
       };
       return {
         json: pageShape(await eventsOf(asked, place, filter, pageOf(asked, 25)), eventShape),

@@ -4,9 +4,11 @@
  * @module
  */
 import { LEVELS } from "../../domain/event.ts";
+import { searchFrom } from "../../domain/search.ts";
 import { tellCount } from "../../services/announcer.ts";
 import {
   type Issue,
+  ISSUE_SORTS,
   ISSUE_STATUSES,
   type IssueFilter,
   type IssueStatus,
@@ -39,7 +41,11 @@ export const issueRoutes: readonly Route[] = [
       status: { type: "string", enum: ISSUE_STATUSES },
       level: { type: "string", enum: LEVELS },
       assigned_to: { type: "string", about: 'a user\'s id, or "none"' },
-      q: { type: "string", about: "part of the title" },
+      q: {
+        type: "string",
+        about: "is:unresolved level:error release:1.2 environment:prod user:42 tag:value words",
+      },
+      sort: { type: "string", enum: ISSUE_SORTS, about: "default: last_seen" },
       ...PAGE,
     },
     ok: 200,
@@ -49,11 +55,16 @@ export const issueRoutes: readonly Route[] = [
       const { project, membership } = await projectPlaceOf(asked);
       const { query } = asked;
       const assigned = query["assigned_to"] as string | undefined;
+      const search = searchFrom((query["q"] as string | undefined) ?? "");
+      const { release, environment, user, tags } = search;
+      const isOfEvents = [release, environment, user, tags].some((one) => one !== undefined);
       const filter: IssueFilter = {
-        status: query["status"] as IssueStatus | undefined,
-        level: query["level"] as IssueFilter["level"],
-        assignedTo: assigned === "none" ? null : assigned,
-        query: query["q"] as string | undefined,
+        status: search.status ?? query["status"] as IssueStatus | undefined,
+        level: search.level ?? (query["level"] as IssueFilter["level"]),
+        assignedTo: assigned === "none" ? null : assigned ?? search.assignedTo,
+        query: search.words === "" ? undefined : search.words,
+        events: isOfEvents ? { release, environment, user, tags } : undefined,
+        sort: query["sort"] as IssueFilter["sort"],
       };
       const { storage } = asked.mesher;
       const orgId = membership.organisation.id;

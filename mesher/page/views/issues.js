@@ -35,7 +35,9 @@ export function issuesView({ app, place, project, signal, keys }) {
   const level = place.query.get("level") ?? "";
   const assigned = place.query.get("assigned_to") ?? "";
   const words = place.query.get("q") ?? "";
+  const sort = place.query.get("sort") ?? "";
   const query = {
+    sort,
     status: status === "all" ? null : status,
     level,
     assigned_to: assigned,
@@ -211,6 +213,15 @@ export function issuesView({ app, place, project, signal, keys }) {
     "aria-label": "Assigned to",
     onchange: () => go(withQuery(place, { assigned_to: whoSelect.value })),
   });
+  const sortSelect = select(
+    [["", "Last seen"], ["first_seen", "First seen"], ["events", "Events"]],
+    sort,
+    {
+      id: "sort",
+      "aria-label": "Sort by",
+      onchange: () => go(withQuery(place, { sort: sortSelect.value })),
+    },
+  );
   app.members().then((all) => {
     if (signal.aborted) return;
     fill(whoSelect, whoOptions(app.user, all).map(([value, text]) => h("option", { value }, text)));
@@ -219,8 +230,10 @@ export function issuesView({ app, place, project, signal, keys }) {
   const box = h("input", {
     id: "filter-words",
     type: "search",
-    placeholder: "Filter by title",
-    "aria-label": "Filter by title",
+    placeholder: 'release:1.2 user:42 "words"',
+    "aria-label": "Search issues",
+    title:
+      "is:unresolved level:error release:1.2 environment:prod user:42 tag:value words of the title",
     value: words,
     data: { search: "" },
   });
@@ -249,6 +262,7 @@ export function issuesView({ app, place, project, signal, keys }) {
       box,
       levelSelect,
       whoSelect,
+      sortSelect,
     ),
     body,
   );

@@ -5,11 +5,13 @@
  */
 import type { Level } from "../../domain/event.ts";
 import { isId } from "../../domain/id.ts";
+import { folded } from "../../domain/words.ts";
 import { Conditions, type Database, likeAnywhere } from "../database.ts";
 import type { Issue, Issues, IssueStatus, SpikeCandidate } from "../issues.ts";
 import { limitOf, narrowToPage, NO_ROWS, pageFrom } from "./page.ts";
 import { addPurge } from "./purges.ts";
 import { ofOrg } from "./scope.ts";
+import { issueIds } from "./search.ts";
 
 interface IssueRow {
   readonly id: string;
@@ -30,6 +32,9 @@ const ISSUE = "i.id, i.project_id, i.fingerprint, i.title, i.culprit, i.level, i
 
 /** The condition that an issue of `issues i` is of an organisation. */
 const OF_ORG = ofOrg("$2", "i");
+
+/** What each order goes by. */
+const SORTS = { last_seen: "last_seen", first_seen: "first_seen", events: "event_count" } as const;
 
 const HOUR_MS = 3_600_000;
 
@@ -62,19 +67,24 @@ export function issues(db: Database): Issues {
       else if (filter.assignedTo !== undefined) {
         where.and(`i.assigned_to = ${where.param(filter.assignedTo)}`);
       }
-      if (filter.query) {
-        const pattern = where.param(likeAnywhere(filter.query.toLowerCase()));
-        where.and(`i.title_folded LIKE ${pattern} ESCAPE '!'`);
+      for (const word of folded(filter.query ?? "").split(/\s+/).filter(Boolean)) {
+        where.and(`i.title_folded LIKE ${where.param(likeAnywhere(word))} ESCAPE '!'`);
       }
-      if (!narrowToPage(where, page, "i.last_seen", "i.id")) return NO_ROWS;
+      if (filter.events !== undefined) {
+        const ids = await issueIds(db, projectId, filter.events);
+        if (ids.length === 0) return NO_ROWS;
+        where.and(`i.id IN (${ids.map((id) => where.param(id)).join(", ")})`);
+      }
+      const column = SORTS[filter.sort ?? "last_seen"];
+      if (!narrowToPage(where, page, `i.${column}`, "i.id")) return NO_ROWS;
       const limit = limitOf(page);
       const last = where.param(limit + 1);
       const rows = await db.scan<IssueRow>(
         `SELECT ${ISSUE} FROM issues i WHERE ${where.text}
-         ORDER BY i.last_seen DESC, i.id DESC LIMIT ${last}`,
+         ORDER BY i.${column} DESC, i.id DESC LIMIT ${last}`,
         where.params,
       );
-      return pageFrom(rows, limit, (row) => row.last_seen, issueFrom);
+      return pageFrom(rows, limit, (row) => row[column], issueFrom);
     },
 
     async issue(orgId, issueId) {

@@ -87,6 +87,32 @@ export async function search(
   return pageOf(await inSlices(db, projectId, filter, page, query, limit + 1));
 }
 
+/** At most this many of the latest events say which issues have such events. */
+const ISSUE_EVENTS_MAX = 5_000;
+/** And at most this many issues are told. */
+const ISSUE_IDS_MAX = 500;
+
+/** The issues that the latest events of a project that pass a filter are of. */
+export async function issueIds(
+  db: Database,
+  projectId: string,
+  filter: EventFilter,
+): Promise<string[]> {
+  const asked = wordsOf(filter);
+  if (asked === null || asked.marks.length === 0) return [];
+  const query = db.dialect.wordsQuery(asked);
+  const page = { limit: 1 };
+  let rows: readonly SummaryRow[];
+  if (await db.dialect.isRare(db, query, RARE_MAX)) {
+    const where = new Conditions();
+    where.and(`e.project_id = ${where.param(projectId)}`);
+    if (!narrow(db, where, filter, page)) return [];
+    where.and(db.dialect.wordsMatch(where.param(query)));
+    rows = await rowsOf(db, where, RARE_MAX, true);
+  } else rows = await inSlices(db, projectId, filter, page, query, ISSUE_EVENTS_MAX);
+  return [...new Set(rows.map((row) => row.issue_id))].slice(0, ISSUE_IDS_MAX);
+}
+
 /** What is found by words and marks; null: words are asked for, and there are none. */
 function wordsOf(filter: EventFilter): AskedWords | null {
   const marks: string[] = [];

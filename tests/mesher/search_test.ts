@@ -1,0 +1,82 @@
+/**
+ * The language of searches, and that issues and events are found by it, whatever the accents.
+ */
+import { assertEquals } from "@std/assert";
+import { searchFrom } from "../../mesher/domain/search.ts";
+import { folded, queryWords, wordsOf } from "../../mesher/domain/words.ts";
+import { test, until } from "../kit/test.ts";
+import { onStage } from "./end_to_end_kit.ts";
+
+test("searchFrom reads names with values, quoted or not, and leaves the rest as words", () => {
+  assertEquals(
+    searchFrom(
+      'is:unresolved level:Error release:"1.2 beta" env:prod user.email:a@b.c "two words"',
+    ),
+    {
+      status: "unresolved",
+      level: "error",
+      release: "1.2 beta",
+      environment: "prod",
+      user: "a@b.c",
+      words: "two words",
+    },
+  );
+  assertEquals(searchFrom("is:ignored assigned:none region:eu x"), {
+    status: "archived",
+    assignedTo: null,
+    tags: { region: "eu" },
+    words: "x",
+  });
+  for (
+    const text of ["is:odd", "level:loud", "https://a.example/x", ":", '"', "a:", "TypeError: x"]
+  ) {
+    assertEquals(searchFrom(text).tags, undefined, text);
+  }
+  assertEquals(searchFrom("TypeError: x").words, "TypeError: x");
+});
+
+test("folded words have no accents, in what is stored and in what is searched", () => {
+  assertEquals(folded("Größe Ñandú ŁÓDŹ œuvre"), "grosse nandu lodz oeuvre");
+  assertEquals(queryWords("CAFÉ"), ["cafe"]);
+  assertEquals(wordsOf("Café déjà-vu"), ["cafe", "deja", "vu"]);
+  assertEquals(folded("नमस्ते"), "नमस्ते", "marks of other scripts are letters");
+});
+
+test("Issues and events are found by the language, sorted, and without accents", async () => {
+  await onStage(async ({ user, sender }) => {
+    const events = [
+      {
+        message: "Café fermé",
+        level: "warning",
+        release: "1.2",
+        environment: "prod",
+        user: { id: 42 },
+      },
+      { message: "disk full", level: "error", release: "1.3", tags: { region: "eu" } },
+      { message: "disk slow", level: "error", environment: "prod" },
+      { message: "disk slow", level: "error", environment: "prod" },
+    ];
+    await sender.post("/api/v1/events/bulk", events);
+    const base = "/api/v1/projects/default";
+    const titles = async (path: string): Promise<string[]> =>
+      (await user.get(base + path)).json.data.map(({ title }: { title: string }) => title);
+    await until("all are stored", async () => (await titles("/events")).length === 4);
+    const issues = (q: string, more = "") => titles(`/issues?q=${encodeURIComponent(q)}${more}`);
+    assertEquals(await issues("cafe FERME"), ["Café fermé"]);
+    assertEquals(await issues("is:unresolved user:42"), ["Café fermé"]);
+    assertEquals(await issues("release:1.3"), ["disk full"]);
+    assertEquals(await issues("region:eu disk"), ["disk full"]);
+    assertEquals((await issues("env:prod")).toSorted(), ["Café fermé", "disk slow"]);
+    assertEquals(await issues("env:prod slow"), ["disk slow"]);
+    assertEquals(await issues("release:none"), []);
+    assertEquals(await issues("is:resolved"), []);
+    assertEquals((await issues("level:error", "&sort=events"))[0], "disk slow");
+    const first = await user.get(`${base}/issues?sort=events&limit=1`);
+    assertEquals(first.json.data[0].title, "disk slow");
+    const { next_cursor: at, next_cursor_id: id } = first.json;
+    const rest = await titles(`/issues?sort=events&limit=5&cursor=${at}&cursor_id=${id}`);
+    assertEquals(rest.toSorted(), ["Café fermé", "disk full"]);
+    assertEquals(await titles("/events?q=" + encodeURIComponent("user:42 cafe")), ["Café fermé"]);
+    assertEquals((await user.get(`${base}/issues?sort=odd`)).status, 400);
+  });
+});
