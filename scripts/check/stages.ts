@@ -35,31 +35,35 @@ export const STAGES: readonly Stage[] = [
     name: "lint",
     title: "lint",
     counts: "whole",
+    beside: true,
     commands: () => [["deno", "lint"]],
   },
   {
     name: "types",
-    title: "types of everything",
+    title: "types of everything, examples too",
     counts: "whole",
-    commands: () => [["deno", "check", "-q", "."]],
+    commands: () => [["deno", "check", "-q", "--doc", "."]],
   },
   {
     name: "doc",
     title: "documentation of every public symbol",
     counts: "whole",
+    beside: true,
     commands: () => [["deno", "doc", "--lint", ...entryPoints()]],
   },
   {
     name: "publish",
     title: "publishing, tried dry",
     counts: "whole",
-    commands: () => [["deno", "publish", "--dry-run", "--allow-dirty"]],
+    beside: true,
+    // The types have been checked.
+    commands: () => [["deno", "publish", "--dry-run", "--allow-dirty", "--no-check"]],
   },
   {
     name: "examples",
     title: "examples in the documentation",
     counts: "deno test",
-    commands: () => [["deno", "test", "--doc", "-P=test", "mod.ts", "lib", "README.md"]],
+    commands: () => [["deno", "test", "--doc", "--no-check", "-P=test", "mod.ts", "lib", "README.md"]],
   },
   {
     name: "deno",
@@ -82,7 +86,12 @@ export const STAGES: readonly Stage[] = [
     beside: true,
     slow: true,
     needsBun: true,
-    commands: () => [["bun", "test", "./tests"]],
+    // Pairs of processes run mixed, with each runtime on either side; most of Mesher's page has run on Deno.
+    commands: () => [[
+      "bun",
+      "test",
+      ...filesUnder("tests", "_test.ts").filter((file) => !isForDeno(file)).map((file) => `./${file}`),
+    ]],
   },
   {
     name: "mixed",
@@ -117,6 +126,7 @@ export const STAGES: readonly Stage[] = [
     title: "benches on Deno, tiny",
     counts: "whole",
     slow: true,
+    beside: true,
     env: { FIRN_BENCH: "tiny" },
     commands: () => [["deno", "bench", "-P", "bench/"]],
   },
@@ -125,6 +135,7 @@ export const STAGES: readonly Stage[] = [
     title: "benches on Bun, tiny",
     counts: "whole",
     slow: true,
+    beside: true,
     needsBun: true,
     env: { FIRN_BENCH: "tiny" },
     commands: () => filesUnder("bench", "_bench.ts").map((file) => ["bun", file] as const),
@@ -167,6 +178,13 @@ function entryPoints(): string[] {
 
 function hasPairs(file: string): boolean {
   return Deno.readTextFileSync(file).includes("PAIRS");
+}
+
+/** Tests that the suite on Bun leaves out: pairs of processes only, and most of Mesher's page in a browser. */
+function isForDeno(file: string): boolean {
+  if (!file.startsWith("tests/process/")) return false;
+  if (/mesher_page_\w+_test|pictures_test/.test(file)) return true;
+  return hasPairs(file) && !/^test\(/m.test(Deno.readTextFileSync(file));
 }
 
 function filesUnder(folder: string, ending: string): string[] {
