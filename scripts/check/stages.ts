@@ -63,7 +63,8 @@ export const STAGES: readonly Stage[] = [
     name: "examples",
     title: "examples in the documentation",
     counts: "deno test",
-    commands: () => [["deno", "test", "--doc", "--no-check", "-P=test", "mod.ts", "lib", "README.md"]],
+    commands:
+      () => [["deno", "test", "--doc", "--no-check", "-P=test", "mod.ts", "lib", "README.md"]],
   },
   {
     name: "deno",
@@ -90,7 +91,9 @@ export const STAGES: readonly Stage[] = [
     commands: () => [[
       "bun",
       "test",
-      ...filesUnder("tests", "_test.ts").filter((file) => !isForDeno(file)).map((file) => `./${file}`),
+      ...filesUnder("tests", "_test.ts").filter((file) => !isForDeno(file)).map((file) =>
+        `./${file}`
+      ),
     ]],
   },
   {
