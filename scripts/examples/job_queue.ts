@@ -1,0 +1,52 @@
+/**
+ * A durable job queue: mails that are sent by workers on all nodes, four at a time on each, with three further
+ * attempts. Jobs outlive every node; the queue moves to another node with its singleton.
+ */
+import { type Node, service } from "@firn/firn";
+import { pool, type PoolKind, type Store } from "@firn/firn/otp";
+
+export interface Mail {
+  readonly to: string;
+  readonly text: string;
+}
+
+export function mailPool(
+  store: Store,
+  send: (id: string, mail: Mail) => Promise<void>,
+): PoolKind<[Mail], void> {
+  return pool({
+    name: "mail",
+    worker: (job, mail: Mail) => send(job.id, mail),
+    perNode: 4,
+    queue: { max: 100_000 },
+    retry: { times: 3, backoff: { base: 1_000 } },
+    timeout: 30_000,
+    store,
+  });
+}
+
+/** Every node calls this, and gets a function that resolves when a mail is stored, to the id of its job. */
+export async function mailQueue(
+  node: Node,
+  store: Store,
+  send: (id: string, mail: Mail) => Promise<void>,
+): Promise<(mail: Mail) => Promise<string>> {
+  const mails = mailPool(store, send);
+  node.expose(mails);
+  const queue = service<
+    { state: Awaited<ReturnType<typeof mails.start>>; call: { add(mail: Mail): string } }
+  >({
+    async init() {
+      return await mails.start(this.self);
+    },
+    call: {
+      async add(jobs, mail) {
+        const job = jobs.add(mail);
+        await job.accepted;
+        return [job.id, jobs];
+      },
+    },
+  });
+  await node.global.singleton("mail queue", { id: "queue", start: (self) => queue.start(self) });
+  return (mail) => queue.call(queue.at(node.global, "mail queue")).add(mail);
+}

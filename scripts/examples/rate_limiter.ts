@@ -1,0 +1,31 @@
+/**
+ * A rate limiter for a whole cluster: a token bucket for each client, on the home node of its key. A bucket that is
+ * idle is passivated; a full one is the same as none.
+ */
+import { type Node, service } from "@firn/firn";
+import { type Shards, shards } from "@firn/firn/cluster";
+
+const [RATE, BURST] = [5, 10];
+
+export interface Bucket {
+  state: { readonly tokens: number; readonly at: number };
+  call: { take(): boolean };
+}
+
+const bucket = service<Bucket>({
+  init() {
+    return { tokens: BURST, at: this.self.now() };
+  },
+  call: {
+    take({ tokens, at }) {
+      const now = this.self.now();
+      const left = Math.min(BURST, tokens + RATE * (now - at) / 1000);
+      return [left >= 1, { tokens: left >= 1 ? left - 1 : left, at: now }];
+    },
+  },
+});
+
+/** Every node calls this, and then `limits.call(client).take()`. */
+export function rateLimiter(node: Node): Shards<Bucket> {
+  return shards(node, "rate", { actor: bucket, passivateAfter: 60_000 });
+}
