@@ -432,7 +432,7 @@ export class Node {
    * accepts again, `"clockskew"` when a peer's clock differs by half a minute or more,
    * `"dial"` when a dial has ended, `"forgotten"` when a node is not dialed any more, `"nameinuse"` when two live
    * nodes have one name. Events of actors:
-   * `"spawn"`, `"exit"`, `"crash"`, `"restart"`, `"givenup"`, `"deadletter"`, `"mailbox"`. Events of global names:
+   * `"spawn"`, `"exit"`, `"crash"`, `"restart"`, `"givenup"`, `"deadletter"`, `"mailbox"`, and `"warning"` before something fails. Events of global names:
    * `"name"` when one was registered, moved or freed, `"nameconflict"` when an actor of this node has lost one.
    *
    * `signal` removes the listener when it aborts, `once` after its first event. A listener that throws, or whose

@@ -204,6 +204,11 @@ export class System implements ActorHome, TimerHost, Tracker {
     return this.#actors.each();
   }
 
+  /** Iterates over the actors in groups of up to 64, which have gaps. */
+  actorPages(): Generator<readonly (Actor | undefined)[], void> {
+    return this.#actors.pages();
+  }
+
   /** Returns all pids, in the order of spawning. */
   pids(): Pid[] {
     return this.#actors.all().map((actor) => actor.pid as Pid);

@@ -57,9 +57,14 @@ export class Table<T extends object> {
 
   /** Iterates over the items, in the order of their numbers. They may be added and removed meanwhile. */
   *each(): Generator<T, void> {
-    for (const { items } of this.#pages.values()) {
+    for (const items of this.pages()) {
       for (const item of items) if (item !== undefined) yield item;
     }
+  }
+
+  /** Iterates over the pages, which have gaps: faster than over the items. */
+  *pages(): Generator<readonly (T | undefined)[], void> {
+    for (const { items } of this.#pages.values()) yield items;
   }
 
   #pageOf(id: number): Page<T> | undefined {

@@ -30,6 +30,7 @@ import { TlsListener } from "./tls_listener.ts";
 import { removeStaleSocket, UNIX_PEER } from "./unix_socket.ts";
 import { Unproven } from "./unproven.ts";
 import {
+  machineMemory,
   spawnChild,
   SystemClock,
   systemLog,
@@ -81,6 +82,7 @@ export class BunHost implements Host {
   readonly clock: Clock = new SystemClock((timer) => (timer as unknown as Unref).unref());
   readonly random: Random = systemRandom;
   readonly log: LogSink = systemLog;
+  #heapLimit: number | undefined;
   readonly #bun: BunApi = (globalThis as unknown as { Bun: BunApi }).Bun;
   readonly #point = new FlushPoint(setImmediate, () => this.clock.now());
   readonly #joined = new JoinBuffer();
@@ -215,7 +217,7 @@ export class BunHost implements Host {
   }
 
   memory(): MemoryUse {
-    return systemMemory();
+    return systemMemory(this.#heapLimit ??= machineMemory());
   }
 
   spawn(options: SpawnOptions): Child {

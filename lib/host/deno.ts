@@ -53,6 +53,7 @@ import {
   systemRandom,
   systemSecretFile,
   systemWriteText,
+  v8HeapLimit,
 } from "./system.ts";
 import type { Clock } from "../base/clock.ts";
 import type { LogSink } from "../base/log.ts";
@@ -68,6 +69,7 @@ export class DenoHost implements Host {
   readonly clock: Clock = new SystemClock((timer) => Deno.unrefTimer(timer as unknown as number));
   readonly random: Random = systemRandom;
   readonly log: LogSink = systemLog;
+  #heapLimit: number | undefined;
   readonly #point = new FlushPoint(queueMicrotask);
   readonly #window = new WriteWindow();
 
@@ -131,7 +133,7 @@ export class DenoHost implements Host {
   }
 
   memory(): MemoryUse {
-    return systemMemory();
+    return systemMemory(this.#heapLimit ??= v8HeapLimit());
   }
 
   spawn(options: SpawnOptions): Child {

@@ -16,6 +16,7 @@ import {
   writeFileSync,
   writeSync,
 } from "node:fs";
+import { totalmem } from "node:os";
 import { dirname } from "node:path";
 import process from "node:process";
 import { getHeapStatistics } from "node:v8";
@@ -54,10 +55,22 @@ export class SystemClock implements Clock {
   }
 }
 
-/** Returns the memory of this process. */
-export function systemMemory(): MemoryUse {
+/** Returns the memory of this process. The limit of the heap does not change, so it is an argument. */
+export function systemMemory(heapLimit: number): MemoryUse {
   const { rss, heapUsed, external } = process.memoryUsage();
-  return { rss, heapUsed, external, heapLimit: getHeapStatistics().heap_size_limit };
+  return { rss, heapUsed, external, heapLimit };
+}
+
+/** Returns how much memory the engine V8 lets JavaScript objects occupy, in bytes. */
+export function v8HeapLimit(): number {
+  return getHeapStatistics().heap_size_limit;
+}
+
+/** Returns the memory of the machine, or of the container, in bytes: the limit where the engine has none. */
+export function machineMemory(): number {
+  const all = totalmem();
+  const limit = process.constrainedMemory?.() ?? 0;
+  return limit > 0 ? Math.min(all, limit) : all;
 }
 
 /** The machine's random source. */

@@ -12,20 +12,21 @@ const PORTION_MS = 1;
 /** Length of the pause after a portion, as a multiple of the portion. */
 const PAUSE_FACTOR = 9;
 
-/** Number of items between two readings of the clock. */
+/** Number of items between two readings of the clock by default. */
 const ITEMS = 256;
 
-/** Calls `each` with every item, in portions. */
+/** Calls `each` with every item, in portions. The clock is read after `perReading` items. */
 export async function inPortions<T>(
   clock: Clock,
   items: Iterable<T>,
   each: (item: T) => void,
+  perReading: number = ITEMS,
 ): Promise<void> {
   let began = clock.now();
   let count = 0;
   for (const item of items) {
     each(item);
-    if (++count % ITEMS !== 0) continue;
+    if (++count % perReading !== 0) continue;
     const took = clock.now() - began;
     if (took < PORTION_MS) continue;
     await pause(clock, took * PAUSE_FACTOR);

@@ -11,6 +11,9 @@ import type { Session } from "../mesh/session.ts";
 
 import { inPortions } from "./portions.ts";
 
+/** Number of pages of actors between two readings of the clock. */
+const PAGES_PER_READING = 16;
+
 /** How long `stats` waits for round trips. Milliseconds. */
 const ROUND_TRIP_MS = 300;
 
@@ -124,7 +127,9 @@ export async function stats(counted: Counted, own: OwnCounts): Promise<NodeStats
     [...mesh.sessions()].slice(0, LISTED_MAX).map((session) => sessionStats(session, clock)),
   );
   let messages = system.handledBefore;
-  await inPortions(clock, system.actors(), ({ handled }) => messages += handled);
+  await inPortions(clock, system.actorPages(), (actors) => {
+    for (const actor of actors) if (actor !== undefined) messages += actor.handled;
+  }, PAGES_PER_READING);
   return {
     node: system.home.node,
     runtime: counted.runtime,
