@@ -30,11 +30,11 @@ function assertNone(problems: readonly string[]): void {
 const house = readHouse();
 const plan = readPlan();
 
-test("lib imports only what stands lower or beside it, by files that exist", () => {
+test("lib imports lower layers and the same folder only, by files that exist", () => {
   assertNone(importProblems(house, plan));
 });
 
-test("lib has no circle of imports, types included", () => {
+test("lib has no cyclic imports, types included", () => {
   assertNone(cycleProblems(house));
 });
 
@@ -56,7 +56,7 @@ test("lib/README.md describes the folders and files that exist", () => {
   assertNone(planProblems(house, plan));
 });
 
-test("the top level holds nothing but what belongs there", () => {
+test("the top level has no unexpected entries", () => {
   assertNone(topProblems());
 });
 
@@ -233,7 +233,7 @@ test("planProblems finds folders and files that the plan has and the house has n
   ]);
 });
 
-test("topProblems finds what does not belong", () => {
+test("topProblems finds unexpected entries", () => {
   assertEquals(topProblems(["lib", ".git", "deno.json"]), []);
   assertEquals(topProblems(["lib", "package.json"]).length, 1);
 });

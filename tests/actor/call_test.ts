@@ -29,7 +29,7 @@ function outcome(promise: Promise<unknown>) {
   return seen;
 }
 
-test("call gives the answer, from a handler, a loop or whoever was given the call", async () => {
+test("call resolves with the reply of a handler, of a loop, or of an actor to which the call was passed", async () => {
   const system = new ManualSystem();
   const handler = system.start(() => (call: Call<number, number>) => call.reply(call.request + 1));
   const loop = system.start<Call<number, number>, []>(async (self) => {
@@ -43,7 +43,7 @@ test("call gives the answer, from a handler, a loop or whoever was given the cal
   system.stop();
 });
 
-test("call rejects with CallTimeoutError when the time is over, 5 seconds unless told", async () => {
+test("call rejects with CallTimeoutError when the time is over, after 5 seconds by default", async () => {
   const system = new ManualSystem();
   const { pid, self, calls } = server(system);
   for (const timeout of [undefined, 100, 0]) {
@@ -65,7 +65,7 @@ test("call rejects with CallTimeoutError when the time is over, 5 seconds unless
   system.stop();
 });
 
-test("call with timeout Infinity waits for ever, and refuses what is no time", async () => {
+test("call with timeout Infinity waits forever, and refuses a value that is no time", async () => {
   const system = new ManualSystem();
   const { pid, self, calls } = server(system);
   const seen = outcome(system.call(pid, "?", { timeout: Infinity }));
@@ -82,7 +82,7 @@ test("call with timeout Infinity waits for ever, and refuses what is no time", a
   system.stop();
 });
 
-test("call rejects with NoProcError when nobody is there", async () => {
+test("call rejects with NoProcError when there is no such actor", async () => {
   const system = new ManualSystem();
   const { pid } = server(system);
   system.exit(pid, "kill");
@@ -253,7 +253,7 @@ test("a call of an actor that was answered hangs on neither", async () => {
   system.stop();
 });
 
-test("a message that looks like a call is none", () => {
+test("a message that only looks like a call is not a Call", () => {
   const fake = { request: 1, reply() {}, refuse() {} };
   assertEquals([fake instanceof Call, Object.create(fake) instanceof Call], [false, false]);
 });
@@ -267,7 +267,7 @@ const SELF_CALLS: readonly [string, (self: Self, system: System) => Promise<unkn
 ];
 
 for (const [how, call] of SELF_CALLS) {
-  test(`an actor that calls itself ${how} fails at once with calling_self, and goes on`, async () => {
+  test(`an actor that calls itself ${how} fails at once with calling_self, and continues`, async () => {
     const system = new ManualSystem();
     const seen: unknown[] = [];
     const pid = system.startWith<unknown, []>({ name: "me" }, (self) => async (message) => {
@@ -446,7 +446,7 @@ test("the error of a call has the stack of its caller", async () => {
   system.stop();
 });
 
-test("a call that fails at once, tried again for ever, lets timers have their turn", async () => {
+test("a call that fails at once, tried again forever, lets timers have their turn", async () => {
   await withSystem(async (system) => {
     let rounds = 0;
     let over = false;

@@ -165,7 +165,7 @@ test("a handler that waits may receive within, and handles the rest afterwards",
   system.stop();
 });
 
-test("spawn gives a pid at once, and the body its first turn later", async () => {
+test("spawn returns a pid at once, and the body its first turn later", async () => {
   const system = new ManualSystem();
   const log: string[] = [];
   const pid = system.start((self, name: string) => {
@@ -446,7 +446,7 @@ test("send to a dead actor, or to none, is a dead letter; what it held is not", 
   assertEquals(letters.length, 1);
 });
 
-test("whenEnded resolves with the reason of an end, and with noproc when there is nobody", async () => {
+test("whenEnded resolves with the reason of an end, and with noproc if there is no such actor", async () => {
   const system = new ManualSystem();
   const { pid, self } = system.puppet();
   const ends: unknown[] = [];

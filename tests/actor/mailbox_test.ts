@@ -76,7 +76,7 @@ test("Mailbox.take bears a predicate that changes the mailbox", () => {
   assertEquals(mailbox.peek(), ["new"]);
 });
 
-test("Mailbox lets go of what was taken", () => {
+test("Mailbox keeps no reference to messages that were taken", () => {
   // Seen in the ring itself, since a program cannot ask for the collector.
   const mailbox = new Mailbox();
   const held = (): number => {
@@ -93,7 +93,7 @@ test("Mailbox lets go of what was taken", () => {
   assertEquals([mailbox.length, held()], [0, 0]);
 });
 
-test("Mailbox gives back the room of a crowd, and keeps that of a few", async () => {
+test("Mailbox releases the memory of many messages, and keeps that of a few", async () => {
   const crowd = (mailbox: Mailbox, count: number): void => {
     for (let i = 0; i < count; i++) mailbox.push(i);
     while (mailbox.length > 0) mailbox.shift();

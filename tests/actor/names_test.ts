@@ -4,7 +4,7 @@ import { Call } from "../../lib/actor/call.ts";
 import { ManualSystem } from "../kit/system.ts";
 import { test } from "../kit/test.ts";
 
-test("Names.register gives an actor a name, or several, and whereis finds it", () => {
+test("Names.register registers an actor under one or several names, and whereis finds it", () => {
   const system = new ManualSystem();
   const { names } = system;
   const [one, two] = [system.puppet(), system.puppet()];
@@ -19,7 +19,7 @@ test("Names.register gives an actor a name, or several, and whereis finds it", (
   system.stop();
 });
 
-test("Names.register fails for a name that is taken and says who holds it", () => {
+test("Names.register fails for a name that is taken, with its holder in the error", () => {
   const system = new ManualSystem();
   const [one, two] = [system.puppet(), system.puppet()];
   one.self.register("it");
@@ -39,7 +39,7 @@ test("Names.register fails for the empty name and for an actor that is not there
   assertEquals(system.names.registered(), []);
 });
 
-test("Names.register takes no actor of another system in the same process", () => {
+test("Names.register rejects an actor of another system in the same process", () => {
   const [system, other] = [new ManualSystem(), new ManualSystem()];
   const [one, stranger] = [system.puppet({ name: "it" }), other.puppet()];
   assertThrows(() => system.names.register("there", stranger.pid), NoProcError);
@@ -50,7 +50,7 @@ test("Names.register takes no actor of another system in the same process", () =
   system.stop();
 });
 
-test("Names.unregister frees a name for another, and says whether somebody held it", () => {
+test("Names.unregister frees a name, and returns whether an actor had it", () => {
   const system = new ManualSystem();
   const [one, two] = [system.puppet(), system.puppet()];
   one.self.register("it");
@@ -65,7 +65,7 @@ test("Names.unregister frees a name for another, and says whether somebody held 
   system.stop();
 });
 
-test("Names are dropped at once when their actor ends, before anybody is told", () => {
+test("Names are dropped at once when their actor ends, before any actor is notified", () => {
   const system = new ManualSystem();
   const [one, two] = [system.puppet(), system.puppet()];
   one.self.register("it");
@@ -80,7 +80,7 @@ test("Names are dropped at once when their actor ends, before anybody is told", 
   assertEquals(system.names.registered(), ["it"]);
 });
 
-test("sendTo sends to a name, and to nobody as a dead letter", async () => {
+test("sendTo sends to a name; without an actor the message is a dead letter", async () => {
   const system = new ManualSystem();
   const letters: unknown[] = [];
   system.events.on("deadletter", (letter) => void letters.push(letter));
@@ -95,7 +95,7 @@ test("sendTo sends to a name, and to nobody as a dead letter", async () => {
   assertEquals(letters.length, 2);
 });
 
-test("call asks who is registered under a name", async () => {
+test("call accepts the name of a registered actor", async () => {
   const system = new ManualSystem();
   system.startWith({ name: "it" }, () => (message: unknown) => {
     if (message instanceof Call) message.reply(message.request * 2);
@@ -130,7 +130,7 @@ test("spawn with a name has it before the actor runs", async () => {
   assertEquals([seen, system.names.registered()], [[pid], []]);
 });
 
-test("self.whereis finds who has a name, and self.unregister takes it away", () => {
+test("self.whereis finds the actor of a name, and self.unregister frees it", () => {
   const system = new ManualSystem();
   const [one, two] = [system.puppet({ name: "it" }), system.puppet()];
   assertEquals([two.self.whereis("it"), two.self.whereis("nobody")], [one.pid, undefined]);

@@ -39,7 +39,7 @@ test("Node spawns actors, sends to them, calls them and ends them", async () => 
   await assertRejects(() => node.call(echo, "hello"), NoProcError);
 });
 
-test("Node tells callers in errors of their own why there is no answer", async () => {
+test("Node rejects a call with a specific error for each cause", async () => {
   await using node = await start();
   const mute = node.spawn((_self: Self<Call<string, string>>) => () => {});
   const mortal = node.spawn((_self: Self<Call<string, string>>) => () => {
@@ -57,7 +57,7 @@ test("Node tells callers in errors of their own why there is no answer", async (
   assertEquals(gone.message, "given up");
 });
 
-test("Node knows actors by name", async () => {
+test("Node registers, finds and lists actors by name", async () => {
   await using node = await start();
   const got: unknown[] = [];
   const keep = (_self: Self<number>) => (message: number) => void got.push(message);
@@ -102,7 +102,7 @@ test("Node sends after a time, again and again, and not when that is cancelled",
   assertEquals(got.filter((message) => message !== "often"), ["once"]);
 });
 
-test("Node bounds a mailbox, and tells of what it drops, of spawn, exit and crash", async () => {
+test("Node bounds a mailbox, and emits mailbox, spawn, exit and crash", async () => {
   await using node = await start();
   const told: string[] = [];
   for (const name of ["spawn", "exit", "crash", "mailbox"] as const) {
@@ -129,7 +129,7 @@ test("two nodes in one process keep their actors, names and numbers apart", asyn
   assertEquals([a.actors(), b.whereis("it")], [[], two]);
 });
 
-test("Node.stop ends actors that would go on, and a stopped node spawns none that lives", async () => {
+test("Node.stop ends all actors, and a stopped node spawns no more", async () => {
   const node = await start();
   const seen: unknown[] = [];
   node.spawn(async (self) => {
@@ -172,7 +172,7 @@ test("Node.serve gives its connections pids, to which any actor can send", async
   }
 });
 
-test("Node says what is wrong with what callers without types give", async () => {
+test("Node rejects arguments of wrong types with an error that says what is wrong", async () => {
   // deno-lint-ignore no-explicit-any -- what no types keep away
   const node: any = await start();
   const rows: readonly (readonly [() => unknown, string])[] = [
@@ -199,7 +199,7 @@ test("Node.serve is refused by a node that has been stopped", async () => {
   assertEquals(error.code, "stopped");
 });
 
-test("node.on: a listener that throws or rejects is logged, and the node and other listeners go on", async () => {
+test("node.on: a listener that throws or rejects is logged, and the node and other listeners continue", async () => {
   const lines: string[] = [];
   await using node = await Node.start({
     cookie: "a cookie for tests",

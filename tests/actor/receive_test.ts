@@ -25,7 +25,7 @@ async function receiver(system: ManualSystem) {
 
 const even = (message: number): boolean => message % 2 === 0;
 
-test("receive gives messages in the order in which they were sent", async () => {
+test("receive returns messages in the order in which they were sent", async () => {
   const system = new ManualSystem();
   const { pid, got, receive } = await receiver(system);
   for (const message of [0, "", undefined, null, false]) system.send(pid, message);
@@ -123,7 +123,7 @@ test("receive does as a list does, whatever is sent, matched and timed out", asy
   system.stop();
 });
 
-test("receive with timeout gives undefined when the time is over, and not before", async () => {
+test("receive with timeout returns undefined when the time is over, and not before", async () => {
   const system = new ManualSystem();
   const { got, receive } = await receiver(system);
   receive({ timeout: 100 });
@@ -162,7 +162,7 @@ test("receive with timeout gives a message that has waited for its turn when tim
   system.stop();
 });
 
-test("receive with a timeout of 0, or a negative one, gives what is there or undefined", async () => {
+test("receive with a timeout of 0, or a negative one, returns what is there or undefined", async () => {
   for (const timeout of [0, -5, -Infinity]) {
     const system = new ManualSystem(0.5);
     const { pid, got, receive } = await receiver(system);
@@ -192,7 +192,7 @@ test("receive refuses a timeout that is no time, and takes no message for it", a
   system.stop();
 });
 
-test("receive rejects when its predicate throws; sender, scheduler and mailbox go on", async () => {
+test("receive rejects when its predicate throws; sender, scheduler and mailbox continue", async () => {
   const system = new ManualSystem();
   const { pid, self, got, receive } = await receiver(system);
   const match = (): boolean => {
@@ -244,7 +244,7 @@ test("receive bears a predicate that ends its own actor", async () => {
   }
 });
 
-test("receive a second time while one waits is an error, and the first goes on", async () => {
+test("receive a second time while one waits is an error, and the first continues", async () => {
   const system = new ManualSystem();
   const { pid, self, got, receive } = await receiver(system);
   receive();
@@ -281,7 +281,7 @@ test("receive that nobody waits for rejects without ending the process", async (
   system.stop();
 });
 
-test("for await gives message after message, and ends with its actor", async () => {
+test("for await returns message after message, and ends with its actor", async () => {
   const system = new ManualSystem();
   const events: unknown[] = [];
   const pid = system.start(async (self) => {
@@ -308,7 +308,7 @@ test("for await gives message after message, and ends with its actor", async () 
   system.stop();
 });
 
-test("a mailbox tells how many messages wait", async () => {
+test("a mailbox reports how many messages wait", async () => {
   const system = new ManualSystem();
   const { pid, self, receive } = await receiver(system);
   for (let i = 0; i < 10; i++) system.send(pid, i);
@@ -319,7 +319,7 @@ test("a mailbox tells how many messages wait", async () => {
   system.stop();
 });
 
-test("an unbounded mailbox is told of once past the mark", async () => {
+test("an unbounded mailbox is reported once when it exceeds the mark", async () => {
   const system = new ManualSystem();
   const { pid } = await receiver(system);
   const told: unknown[] = [];
@@ -398,7 +398,7 @@ test("a bounded mailbox stays bounded while its waiting actor has no turn", asyn
   system.stop();
 });
 
-test("a listener that is told of a full mailbox may end its actor", async () => {
+test("a listener that is notified of a full mailbox may end its actor", async () => {
   const system = new ManualSystem();
   const pid = system.startWith({ mailbox: { max: 1, policy: "dropOldest" } }, () => () => {});
   const self = system.find(pid.id)!;
@@ -436,7 +436,7 @@ test("a mailbox for no message is refused, and nothing is spawned", () => {
   system.stop();
 });
 
-test("receive gives what a message with a then comes to, and a handler the message itself", async () => {
+test("receive resolves a message with a then method, and a handler gets the message itself", async () => {
   const system = new ManualSystem();
   const promise = { then: (resolve: (value: string) => void) => resolve("what it comes to") };
   const { pid, got, receive } = await receiver(system);

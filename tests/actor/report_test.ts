@@ -113,7 +113,7 @@ test("those that an exit signal takes along do not crash: one fault, one report"
   assertEquals([system.size, crashes.map(({ body }) => body)], [0, ["guilty"]]);
 });
 
-test("what is thrown and is no Error, and a mailbox that overflows, are told as they are", async () => {
+test("a thrown value that is no Error, and a mailbox overflow, are reported unchanged", async () => {
   const { system, crashes } = watched();
   system.start(() => {
     throw { odd: 1n };
@@ -145,7 +145,7 @@ test("a report tells a call by its request", async () => {
   assertStringIncludes(crashText(crashes[0]!), '\n  last message: a call, { get: "it" }');
 });
 
-test("events tell of spawn, exit, dead letters and marks, each to who asked for it", async () => {
+test("events report spawn, exit, dead letters and marks to their listeners only", async () => {
   const system = new ManualSystem();
   const told: [string, unknown][] = [];
   const stops = (["spawn", "exit", "crash", "deadletter", "mailbox"] as const).map((name) =>
@@ -168,7 +168,7 @@ test("events tell of spawn, exit, dead letters and marks, each to who asked for 
   assertEquals(told.length, 4);
 });
 
-test("events cost nothing when nobody listens: nothing is made for them", async () => {
+test("events without listeners create no objects", async () => {
   const system = new ManualSystem();
   system.events.emit = (name) => {
     throw new Error(`${String(name)} was told to nobody`);
@@ -197,7 +197,7 @@ test("a listener that throws harms neither the system nor the other listeners", 
   assertEquals([told, system.size], [["over", "over"], 0]);
 });
 
-test("a node logs one readable report of a crash", async () => {
+test("a node logs one readable report a crash", async () => {
   const lines: string[] = [];
   await using node = await Node.start({
     cookie: "only for this test",

@@ -221,7 +221,7 @@ const BUSY: readonly [string, (system: System) => () => number][] = [
 ];
 
 for (const [who, start] of BUSY) {
-  test(`timers and sockets go on while 1,000 actors are never idle: ${who}`, async () => {
+  test(`timers and sockets continue while 1,000 actors are never idle: ${who}`, async () => {
     const host = makeHost();
     await withSystem(async (system) => {
       const listener = await host.listen({ hostname: "127.0.0.1", port: 0 }, (stream) => {

@@ -195,7 +195,7 @@ test("link with itself is nothing", async () => {
   system.stop();
 });
 
-test("unlink takes the link away at both ends, whoever made it", async () => {
+test("unlink removes the link on both sides, whichever side made it", async () => {
   for (const byMaker of [true, false]) {
     const system = new Ends();
     const [one, two] = [system.puppet(), system.puppet({ trap: true })];
@@ -209,7 +209,7 @@ test("unlink takes the link away at both ends, whoever made it", async () => {
   }
 });
 
-test("unlink of what is not linked, is dead or never was is nothing", async () => {
+test("unlink of an actor that is not linked, dead or unknown does nothing", async () => {
   const system = new Ends();
   const one = system.puppet();
   for (const life of LIVES) one.self.unlink((await targetOf(system, life)).pid);
@@ -228,7 +228,7 @@ test("unlink after the other has ended leaves the Exit that has come", async () 
   system.stop();
 });
 
-test("unlink by a listener that is told of the end still comes in time", async () => {
+test("unlink by a listener that is notified of the end still comes in time", async () => {
   const system = new Ends();
   const [one, two] = [system.puppet(), system.puppet()];
   one.self.link(two.pid);
@@ -251,7 +251,7 @@ test("link after unlink is a link again", async () => {
   system.stop();
 });
 
-test("monitor several times gives as many Downs, in order, and demonitor takes one", async () => {
+test("monitor called several times results in as many Downs, in order, and demonitor removes one", async () => {
   const system = new Ends();
   const [one, two] = [system.puppet(), system.puppet()];
   const refs = [1, 2, 3].map(() => one.self.monitor(two.pid));
@@ -267,7 +267,7 @@ test("monitor several times gives as many Downs, in order, and demonitor takes o
   system.stop();
 });
 
-test("monitor goes one way, and ends with who watches", async () => {
+test("monitor is one-way, and ends with the watcher", async () => {
   const system = new Ends();
   const [one, two] = [system.puppet(), system.puppet({ trap: true })];
   one.self.monitor(two.pid);
@@ -317,7 +317,7 @@ test("demonitor of another actor's reference, or another node's, takes nothing",
   system.stop();
 });
 
-test("demonitor by a listener that is told of the end still comes in time", async () => {
+test("demonitor by a listener that is notified of the end still comes in time", async () => {
   const system = new Ends();
   const [one, two] = [system.puppet(), system.puppet()];
   const ref = one.self.monitor(two.pid);
@@ -409,7 +409,7 @@ test("Exit and Down cannot be made, copied or imitated", async () => {
   system.stop();
 });
 
-test("a message that looks like EXIT or DOWN ends nobody and is flushed by nobody", async () => {
+test("a message that looks like EXIT or DOWN ends no actor and is not flushed by demonitor", async () => {
   const system = new Ends();
   const [one, two] = [system.puppet(), system.puppet()];
   one.self.link(two.pid);

@@ -50,7 +50,7 @@ test("sendAfter is never early, whatever fractions clock and time have", async (
   }
 });
 
-test("sendAfter and sendInterval refuse a time that is none, and set nothing", () => {
+test("sendAfter and sendInterval refuse an invalid time, and set nothing", () => {
   const system = new ManualSystem();
   const { pid, self } = system.puppet();
   for (const ms of [NaN, Infinity, TIMER_MS_MAX + 1, 2 ** 53]) {
@@ -127,7 +127,7 @@ test("sendInterval of a fraction keeps step with whole milliseconds, whatever it
   system.stop();
 });
 
-test("cancelTimer gives the milliseconds that were left, once", async () => {
+test("cancelTimer returns the milliseconds that were left, once", async () => {
   const system = new ManualSystem();
   const { pid, self, got } = system.puppet();
   const timer = system.sendAfter(pid, "never", 100);
@@ -144,7 +144,7 @@ test("cancelTimer gives the milliseconds that were left, once", async () => {
   system.stop();
 });
 
-test("cancelTimer gives whole milliseconds, never more than were set", async () => {
+test("cancelTimer returns whole milliseconds, never more than were set", async () => {
   for (const start of [0, 0.2, 0.5, 0.999]) {
     const system = new ManualSystem(start);
     const { pid } = system.puppet();
@@ -309,7 +309,7 @@ test("sendAfter of the longest time sets no timer of the host beyond what it tak
   system.stop();
 });
 
-test("cancelTimer throws ArgumentError for what is no timer", () => {
+test("cancelTimer throws ArgumentError for a value that is no timer", () => {
   const system = new ManualSystem();
   const { pid, self } = system.puppet();
   for (const timer of [1, undefined, null, {}, { left: 5 }, setTimeout]) {

@@ -12,7 +12,7 @@ import { test } from "../kit/test.ts";
 
 type Counter = number | Call<"sum", number>;
 
-test("Pid takes what its actor takes, and nothing else", async () => {
+test("Pid accepts what its actor takes, and nothing else", async () => {
   const system = new ManualSystem();
   const got: unknown[] = [];
   const numbers: Pid<number> = system.start((_self: Self<number>) => (message) => {
@@ -69,7 +69,7 @@ test("Self of another type of message is another type of body", async () => {
   system.stop();
 });
 
-test("call gives what the actor replies with, and asks only what it is asked", async () => {
+test("call returns what the actor replies with, and asks only what it is asked", async () => {
   const system = new ManualSystem();
   const counter = system.start((_self: Self<Counter>) => {
     let sum = 0;
@@ -88,7 +88,7 @@ test("call gives what the actor replies with, and asks only what it is asked", a
   system.stop();
 });
 
-test("reply takes what the caller waits for", async () => {
+test("reply accepts what the caller waits for", async () => {
   const system = new ManualSystem();
   const pid = system.start((_self: Self<Call<string, number>>) => (call) => {
     const wrong = (): void => {

@@ -151,7 +151,7 @@ test("Wheel.add hangs a past timer in the next tick, and a far one at the farthe
   assertEquals(fired, [past, far]);
 });
 
-test("Wheel.remove takes a timer off, once or twice, and one that never hung", () => {
+test("Wheel.remove removes a timer, also twice, and one that was never set", () => {
   const fired: Probe[] = [];
   const wheel = new Wheel(0);
   const timers = [5, 5, 5, 300, 300].map((due) => {

@@ -13,6 +13,6 @@ test("assert lets what is truthy pass, and throws with its message over what is 
   }
 });
 
-test("unreachable says what it was reached with", () => {
+test("unreachable reports what it was reached with", () => {
   assertThrows(() => unreachable("sideways" as never), AssertionFailure, "unreachable: sideways");
 });

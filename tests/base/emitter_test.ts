@@ -17,14 +17,14 @@ test("Emitter calls the listeners of a name in the order of asking, within emit"
   assertEquals(heard, ["first a", "second a"]);
 });
 
-test("Emitter with nobody listening does nothing", () => {
+test("Emitter without listeners does nothing", () => {
   const emitter = new Emitter<Events>();
   emitter.emit("up", "a");
   emitter.on("up", () => {})();
   emitter.emit("up", "b");
 });
 
-test("Emitter.on gives back what stops that listener, and only that one", () => {
+test("Emitter.on returns a function that removes that listener only", () => {
   const emitter = new Emitter<Events>();
   const heard: string[] = [];
   const stop = emitter.on("up", () => heard.push("first"));
@@ -35,7 +35,7 @@ test("Emitter.on gives back what stops that listener, and only that one", () => 
   assertEquals(heard, ["second"]);
 });
 
-test("Emitter.emit tells who listened when it began, whatever listeners do", () => {
+test("Emitter.emit calls the listeners of the moment when it began, whatever they do", () => {
   const emitter = new Emitter<Events>();
   const heard: string[] = [];
   emitter.on("up", () => {

@@ -3,7 +3,7 @@ import { SeededRandom } from "../../lib/base/random.ts";
 import { Ring } from "../../lib/base/ring.ts";
 import { test } from "../kit/test.ts";
 
-test("Ring gives items in the order they came, and undefined when it is empty", () => {
+test("Ring returns items in the order they came, and undefined when it is empty", () => {
   const ring = new Ring<number>(2);
   assertEquals([ring.length, ring.peek(), ring.shift()], [0, undefined, undefined]);
   for (const item of [1, 2, 3]) ring.push(item);
@@ -45,7 +45,7 @@ test("Ring does as an array does, whatever is asked of it", () => {
   }
 });
 
-test("Ring lets go of what it gave away", () => {
+test("Ring releases what it gave away", () => {
   // Seen by what peek finds in the place, since a program cannot ask for the collector.
   const ring = new Ring<object>(2);
   ring.push({});

@@ -5,13 +5,13 @@ import { test } from "../kit/test.ts";
 const KNOWN = { port: true, hostname: true, idleTimeout: true, tls: true } as const;
 const fail = (words: string): Error => new RangeError(words);
 
-test("checkNames passes what is known, and nothing that is inherited", () => {
+test("checkNames accepts known names, and no inherited ones", () => {
   checkNames({}, KNOWN, fail);
   checkNames({ port: undefined, tls: 5 }, KNOWN, fail);
   assertThrows(() => checkNames({ toString: 1 }, KNOWN, fail), RangeError, '"toString"');
 });
 
-test("checkNames says what is no object at all", () => {
+test("checkNames rejects a value that is no object", () => {
   for (const options of [5, null, undefined, "port"]) {
     const words = `options are an object such as { port: … }, not ${options}`;
     assertThrows(() => checkNames(options, KNOWN, fail), RangeError, words);

@@ -225,7 +225,7 @@ test("channel: validates parameters and payloads, and limits the rate", async ()
   });
 });
 
-test("Channels.broadcast: rejects what cannot be, with its code", async () => {
+test("Channels.broadcast rejects invalid values with a code", async () => {
   await withTwo({ channels: [room()] }, async ([a]) => {
     const cyclic: Record<string, unknown> = {};
     cyclic["self"] = cyclic;

@@ -145,7 +145,7 @@ test("Global.register: a name that was asked for in a session that was lost is f
   });
 });
 
-test("Global: two that hold one name are told by a node that they both know, though they are apart", async () => {
+test("Global: two holders of one name that are not connected are notified by a node that knows both", async () => {
   await withTown(3, async (town, ...nodes) => {
     const [a, b, c] = nodes as [TestNode, TestNode, TestNode];
     for (const [i, j] of [[0, 1], [0, 2], [1, 2]] as const) town.cut(i, j);

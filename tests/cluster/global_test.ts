@@ -61,7 +61,7 @@ test("Node.connect: the names of the other node are known when it resolves", asy
   assertEquals(b.global.whereis("name 4999")?.equals(pid), true);
 });
 
-test("Global.register: a name that is none, an actor that is none", async () => {
+test("Global.register: an invalid name, an invalid actor", async () => {
   await withTown(1, async (_town, a) => {
     const bad = ["", "\0", "\0x", "é".repeat(128), "x".repeat(256), "\ud800"];
     for (const name of bad) {
@@ -162,7 +162,7 @@ test("Global.register: true, though a third node has not yet heard that the name
   });
 });
 
-test("Global.register: false, if a third node knows a holder whom we cannot ask", async () => {
+test("Global.register resolves to false if a third node knows an unreachable holder", async () => {
   await withTown(3, async (town, a, b, c) => {
     await town.meet();
     const old = idle(a!);
@@ -232,7 +232,7 @@ test("Global.register: false, if it is taken back, or its actor ends, before all
   });
 });
 
-test("Global: what is taken back by who is told of it is announced to nobody", async () => {
+test("Global: a name that a listener withdraws at once is announced to no node", async () => {
   await withTown(2, async (town, a, b) => {
     await town.meet();
     const stop = a!.events.on("name", ({ name, pid }) => {
@@ -245,7 +245,7 @@ test("Global: what is taken back by who is told of it is announced to nobody", a
   });
 });
 
-test("Global.monitor: tells of a name that appears, moves and goes, in the order in which it is found", async () => {
+test("Global.monitor reports that a name is registered, moved and freed, in order", async () => {
   await withTown(2, async (town, a, b) => {
     await town.meet();
     const log: NameChange[] = [];
@@ -303,7 +303,7 @@ async function conflict(
   });
 }
 
-test("Global: after a partition the later one loses the name, and ends with who has it", async () => {
+test("Global: after a partition the later holder loses the name and exits with the winner in its reason", async () => {
   await conflict(undefined, async (town, a, b, log) => {
     const told: NameConflict[] = [];
     const names: unknown[] = [];
@@ -325,7 +325,7 @@ test("Global: after a partition the later one loses the name, and ends with who 
   });
 });
 
-test("Global: a loser that is kept lives on, nameless", async () => {
+test("Global: a loser with onConflict keep continues to run without its name", async () => {
   for (const keep of ["keep", () => "keep", () => Promise.resolve("keep")] as OnConflict[]) {
     await conflict(keep, async (town, a, b, log) => {
       const loser = b.global.whereis("x")!;
@@ -510,7 +510,7 @@ test("Global: an UNREGISTER overtakes no list of names, however long they are", 
   });
 });
 
-test("Global: a long list is told in portions, while names come and go", async () => {
+test("Global: a long list is sent in portions while names change", async () => {
   await withTown(2, async (town, a, b) => {
     const pid = idle(a!);
     for (let i = 0; i < 6_000; i++) void a!.global.register(`n${i}`, pid);
@@ -536,7 +536,7 @@ function namesAtLoss(node: TestNode): Promise<string[]> {
   });
 }
 
-test("Global: a peer that says what it must not is shown out, and its names go", async () => {
+test("Global: a peer that breaks a rule is disconnected, and its names are removed", async () => {
   const list = (name: string, owner: string, stamp = 1n): Writer =>
     new Writer().u32(1).text16(name).u64(7n).text16(owner).u64(stamp);
   const register = (name: string, owner: string, pid = 7n, stamp = 1n): Writer =>
@@ -589,7 +589,7 @@ test("Global: a peer that says what it must not is shown out, and its names go",
   });
 });
 
-test("Global: a peer cannot answer for others, nor for what was not asked", async () => {
+test("Global: answers for other nodes, or without a request, are ignored", async () => {
   await withTown(3, async (town, a, b, c) => {
     await town.meet();
     town.weather.isHeld = true;
@@ -642,7 +642,7 @@ test("Global: a clock far ahead stops no other: later stamps are later, to the l
   });
 });
 
-test("Global: a node has so many names and no more; a peer that says it has more is shown out", async () => {
+test("Global: the number of a node's names is limited, and a peer that announces more is disconnected", async () => {
   await withTown(2, async (town, a, b) => {
     await town.meet();
     const line = a!.remote.nodeLink(b!.name)!;
@@ -709,7 +709,7 @@ test("Global: the rows begin with the public layout, byte for byte", async () =>
   });
 });
 
-test("Global: what comes over a session that is not up is nothing, and to be told twice is to be told once", async () => {
+test("Global: messages of a session that is not up are ignored, and repeated ones have no effect", async () => {
   await withTown(2, async (town, a, b) => {
     await town.meet();
     const line = a!.remote.nodeLink(b!.name)!;
@@ -745,7 +745,7 @@ test("Global: what comes over a session that is not up is nothing, and to be tol
   });
 });
 
-test("Global.singleton: a name that is none, or too long for its lock", async () => {
+test("Global.singleton: an invalid name, or too long for its lock", async () => {
   await withTown(1, async (_town, a) => {
     const child = { id: "x", start: (self: Self) => self.spawnLink(() => () => {}) };
     for (const name of ["", "\0x", "x".repeat(255), "\ud800"]) {

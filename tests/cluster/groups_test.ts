@@ -150,7 +150,7 @@ test("Groups.monitor: all members now, then who joins and who leaves", async () 
   });
 });
 
-test("Groups: who is not on this node joins nothing; a name that is none is no group", async () => {
+test("Groups.join rejects actors of other nodes, and invalid names", async () => {
   await withTown(2, async (town, a, b) => {
     await town.meet();
     const far = idle(b!);
@@ -173,7 +173,7 @@ test("Groups: who is not on this node joins nothing; a name that is none is no g
   });
 });
 
-test("Groups: a long list is told in portions, while actors join and leave, and nothing overtakes it", () => {
+test("Groups: a long list is sent in portions, in order, while actors join and leave", () => {
   return seeds(6, 4_000, async (random, size) => {
     await withTown(2, async (town, a, b) => {
       const pids = [idle(a!), idle(a!), idle(a!)];
@@ -204,7 +204,7 @@ test("Groups: a long list is told in portions, while actors join and leave, and 
   });
 });
 
-test("Groups: a node has so many memberships and no more; who leaves makes room", async () => {
+test("Groups: the number of a node's memberships is limited; leaving makes room", async () => {
   await withTown(2, async (town, a, b) => {
     await town.meet();
     const line = a!.remote.nodeLink(b!.name)!;
@@ -235,7 +235,7 @@ test("Groups: a node has so many memberships and no more; who leaves makes room"
   });
 });
 
-test("Groups: what comes over a session that is not up is nothing, and no news is not told", async () => {
+test("Groups: messages of a session that is not up are ignored, and no change is not reported", async () => {
   await withTown(2, async (town, a, b) => {
     await town.meet();
     const line = a!.remote.nodeLink(b!.name)!;
@@ -270,7 +270,7 @@ test("Groups: what comes over a session that is not up is nothing, and no news i
   });
 });
 
-test("GroupTable, Registry: the end of a session that another has replaced takes nothing along", async () => {
+test("GroupTable, Registry: the end of a replaced session removes nothing", async () => {
   await withTown(2, async (town, a, b) => {
     await town.meet();
     const later = a!.remote.nodeLink(b!.name)!;

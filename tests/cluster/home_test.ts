@@ -77,7 +77,7 @@ test("Home: a key is started on its home by the first call from anywhere, once",
   });
 });
 
-test("Home: a node that joins takes its part over with the states, while calls go on, and none is lost", async () => {
+test("Home: a node that joins takes its part over with the states, while calls continue, and none is lost", async () => {
   for (let seed = 1; seed <= 5; seed++) {
     await simulate({ seed }, async (sim) => {
       const homes = await offered(sim, ["a", "b"]);
@@ -110,7 +110,7 @@ test("Home: a node that joins takes its part over with the states, while calls g
   }
 });
 
-test("Home: a node that leaves hands all its keys over, and forwards what comes late", async () => {
+test("Home: a node that leaves hands its keys over, and forwards late calls", async () => {
   for (let seed = 1; seed <= 5; seed++) {
     await simulate({ seed }, async (sim) => {
       const homes = await offered(sim, ["a", "b", "c"]);

@@ -293,7 +293,7 @@ function turn(): Promise<void> {
 }
 
 test(
-  "Global, Groups: five nodes agree after whatever happened, and every conflict had one winner",
+  "Global, Groups: five nodes agree after whatever happens, and every conflict had one winner",
   {
     timeout: 600_000,
   },

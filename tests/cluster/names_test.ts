@@ -141,7 +141,7 @@ test("NameTable: any order and duplication of the owners' messages ends in the s
   });
 });
 
-test("NameTable: nobody's register or unregister removes what another has", () => {
+test("NameTable: a node's changes never remove another node's entries", () => {
   return seeds(2_000, 60, (random, size) => {
     const table = new NameTable();
     const has = new Map<string, NameEntry>();
@@ -188,7 +188,7 @@ test("NameTable: the earliest stamp wins, then the lesser node; all know the sam
   assertEquals(table.set(other)?.to, other);
 });
 
-test("Telling: every row that stays is told once, by its turn or as it comes, and none that went before", () => {
+test("SyncCursor: every row that stays is sent once, in its turn or when it is added, and no removed one", () => {
   return seeds(3_000, 60, (random, size) => {
     const rows = new Set<{ number: number }>();
     let numbers = 0;

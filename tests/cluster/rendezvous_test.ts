@@ -26,7 +26,7 @@ test("hashOf returns the same 32 bits on every runtime", () => {
   ]);
 });
 
-test("Rendezvous gives each of five members a fifth of the keys, in whatever order they were added", () => {
+test("Rendezvous assigns a fifth of the keys to each of five members, in any order", () => {
   const homes = placed({ a: 1, b: 1, c: 1, d: 1, e: 1 });
   for (const name of "abcde") assert(Math.abs(share(homes, name) - 0.2) < 0.01, name);
   assertEquals(placed({ e: 1, c: 1, a: 1, d: 1, b: 1 }), homes);
@@ -40,7 +40,7 @@ test("Rendezvous moves only the keys of a member that leaves, and to one that jo
   assert(Math.abs(moved.length / KEYS.length - 0.2) < 0.01);
 });
 
-test("Rendezvous gives a member of weight 3 three times as many keys", () => {
+test("Rendezvous assigns three times as many keys to a member of weight 3", () => {
   const homes = placed({ a: 3, b: 1, c: 1 });
   assert(Math.abs(share(homes, "a") - 0.6) < 0.015, `${share(homes, "a")}`);
 });

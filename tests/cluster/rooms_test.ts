@@ -60,7 +60,7 @@ test("Rooms.broadcast reaches the members on every node, text as text and bytes 
   });
 });
 
-test("Rooms.broadcastFrom leaves one member out at home, and nobody elsewhere", async () => {
+test("Rooms.broadcastFrom leaves out one local member, and none on other nodes", async () => {
   await withNodes(async (start) => {
     const [a, b] = await cluster(start, 2);
     const [one, other, far] = [new Listener(a!), new Listener(a!), new Listener(b!)];
@@ -72,7 +72,7 @@ test("Rooms.broadcastFrom leaves one member out at home, and nobody elsewhere", 
   });
 });
 
-test("Rooms.broadcast reaches other nodes though nobody is in that room here", async () => {
+test("Rooms.broadcast reaches other nodes without a member on this node", async () => {
   await withNodes(async (start) => {
     const [a, b] = await cluster(start, 2);
     const far = new Listener(b!);
@@ -197,7 +197,7 @@ test("RoomRelay ends the session of a member whose text is not UTF-8, and no oth
   });
 });
 
-test("RoomRelay drops what a node that does not read cannot take, and others get all of it", async () => {
+test("RoomRelay drops broadcasts to a node that does not read, and other nodes get all", async () => {
   await withNodes(async (start) => {
     const a = await start("a", { queueBytesMax: 1 << 20 });
     const b = await start("b", { seeds: [a.name] });

@@ -168,7 +168,7 @@ test("Global.singleton: a child that cannot be started here is started where it 
 });
 
 test(
-  "Global.singleton: exactly one runs after whatever happened to the network, the nodes and the child",
+  "Global.singleton: exactly one runs after whatever happens to the network, the nodes and the child",
   {
     timeout: 300_000,
   },
@@ -248,7 +248,7 @@ test(
   },
 );
 
-test("Global.singleton: nobody runs it under a name that another has; it runs when that is free", async () => {
+test("Global.singleton: it does not run while another actor has its name, and runs when the name is free", async () => {
   await withTown(2, async (town, ...nodes) => {
     await town.meet();
     const [a, b] = nodes as [TestNode, TestNode];
@@ -278,7 +278,7 @@ test("Global.singleton: resolves, though its node stops before it is decided who
   });
 });
 
-test("Global.singleton: a child that ends for good is not run again, and holds up nobody", async () => {
+test("Global.singleton: a child that ends for good is not restarted, and blocks no call", async () => {
   await withTown(2, async (town, ...nodes) => {
     await town.meet();
     const census = new Census();
@@ -320,7 +320,7 @@ test("Global.singleton: resolves when the child can be found, though it starts s
   });
 });
 
-test("Global.singleton: who cannot have the lock that nobody here has, does not ask all the time", async () => {
+test("Global.singleton: a manager that cannot get the lock of an unreachable holder asks only now and then", async () => {
   await withTown(3, async (town, ...nodes) => {
     await town.meet();
     const [a, b, c] = nodes as [TestNode, TestNode, TestNode];

@@ -29,7 +29,7 @@ function anyNumber(random: SeededRandom, most: number): number {
   return random.below(3) === 0 ? some[random.below(some.length)]! : random.below(most);
 }
 
-test("Fragments takes any rows, within its limits", () => {
+test("FragmentReader accepts any rows, within its limits", () => {
   rounds(FRAMES / 50, (random) => {
     const most = [10, 100, 5000][random.below(3)]!;
     const fragments = new FragmentReader(most);

@@ -73,7 +73,7 @@ function anyBody(random: SeededRandom): readonly [tag: number, body: Uint8Array]
   return [random.below(10) === 0 ? random.below(256) : tag, sent];
 }
 
-test("every decoder takes any bytes, and what it gives is within its limits", () => {
+test("every decoder accepts any bytes, and what it gives is within its limits", () => {
   rounds(FRAMES, (random) => {
     const body = anyBody(random)[1];
     const before = body.slice();
@@ -134,7 +134,7 @@ const session: SessionMessages = {
   onTaken: skip,
 };
 
-test("dispatch takes any frame, and hands on only what is by the rules", () => {
+test("dispatch accepts any frame, and passes on only what is by the rules", () => {
   rounds(FRAMES, (random) => {
     const [tag, body] = anyBody(random);
     const owner: NodeMessages = {
@@ -154,7 +154,7 @@ test("dispatch takes any frame, and hands on only what is by the rules", () => {
   });
 });
 
-test("FrameReader takes any bytes in any pieces, and finds the frames that are there", () => {
+test("FrameReader accepts any bytes in any pieces, and finds the frames that are there", () => {
   rounds(FRAMES / 10, (random) => {
     const limit = [64, 4096, FRAME_BYTES_MAX][random.below(3)]!;
     const frames = Array.from({ length: 10 }, () => {
@@ -183,7 +183,7 @@ test("FrameReader takes any bytes in any pieces, and finds the frames that are t
 
 const NEAR: Self = { name: "near@h:1", creation: 1, proofKey: KEY, exposed: [] };
 
-test("Dialler and Responder let nobody in without the cookie, whatever is said in whatever order", () => {
+test("Initiator and Responder accept no peer without the cookie, for any messages in any order", () => {
   rounds(FRAMES / 4, (random) => {
     const nonce = random.bytes(32);
     const acceptor = new Responder(NEAR, nonce, NONCE);

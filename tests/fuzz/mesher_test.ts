@@ -173,7 +173,7 @@ function assertEvent(event: MesherEvent): void {
   assert(!/\\u0000|\\ud[89a-f]/.test(columns.payload.replaceAll("\\\\", "")));
 }
 
-test("validateEvent and eventFromSentry make a whole event of anything, or say why not", () => {
+test("validateEvent and eventFromSentry make a whole event of anything, or report why not", () => {
   let [made, refused] = [0, 0];
   rounds(EVENTS, (random) => {
     const input = random.below(20) === 0 ? anything(random, 4) : nearly(random);
@@ -223,7 +223,7 @@ function envelope(random: SeededRandom): Uint8Array {
   return new TextEncoder().encode(lines.join("\n") + pick(random, ["", "\n", "\n\n"]));
 }
 
-test("readEnvelope reads random and mutated envelopes, or says why not", () => {
+test("readEnvelope reads random and mutated envelopes, or reports why not", () => {
   let [read, events] = [0, 0];
   rounds(EVENTS, (random) => {
     const whole = envelope(random);
@@ -359,7 +359,7 @@ test("keyOf and cookieOf find something or nothing in any header", () => {
   });
 });
 
-test("readBody gives the fields that were asked for, checked, or a refusal", async () => {
+test("readBody returns the fields that were asked for, checked, or a refusal", async () => {
   const fields: Fields = {
     message: { type: "string", required: true, max: 20 },
     level: { type: "string", enum: ["error", "info"] },
@@ -394,7 +394,7 @@ test("readBody gives the fields that were asked for, checked, or a refusal", asy
   for (const one of tries) await one();
 });
 
-test("verifyPassword takes a hash that was tampered with for nobody's, and is not slow about it", async () => {
+test("verifyPassword rejects a hash that was tampered with, in a short time", async () => {
   const hash = "scrypt$2$8$1$AAAAAAAAAAAAAAAAAAAAAA$" + "A".repeat(43);
   const tries: string[] = [];
   rounds(EVENTS / 10, (random) => {

@@ -37,7 +37,7 @@ function noise(random: SeededRandom): Uint8Array {
   return bytes;
 }
 
-test("Decoder gives a value or a ProtocolError for random bytes", () => {
+test("Decoder returns a value or a ProtocolError for random bytes", () => {
   let values = 0;
   const made = rounds(TERMS, (random) => {
     const bytes = noise(random);
@@ -46,7 +46,7 @@ test("Decoder gives a value or a ProtocolError for random bytes", () => {
   if (made >= 1000) assert(values > made / 1000, `only ${values} were terms`);
 });
 
-test("Decoder gives a value or a ProtocolError for mutated terms, in one session", () => {
+test("Decoder returns a value or a ProtocolError for mutated terms, in one session", () => {
   let decoder = new Decoder(PIDS);
   let values = 0;
   const made = rounds(TERMS, (random) => {

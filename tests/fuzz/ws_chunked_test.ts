@@ -60,7 +60,7 @@ function randomBody(random: SeededRandom): { body: Uint8Array; sent: Uint8Array 
   return { body: join(...parts), sent: join(...sent) };
 }
 
-test("BodyReader gives every right body in chunks, and what follows it, however they are cut", () => {
+test("BodyReader returns every right body in chunks, and what follows it, however they are cut", () => {
   rounds(ROUNDS, (random) => {
     const { body, sent } = randomBody(random);
     const rest = random.bytes(random.below(20));

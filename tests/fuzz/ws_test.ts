@@ -117,7 +117,7 @@ function checkOutcome({ messages, ends, log, stream, state }: Outcome): void {
   }
 }
 
-test("Connection hands on every right message, however it is cut", () => {
+test("Connection passes on every right message, however it is cut", () => {
   rounds(ROUNDS, (random) => {
     const sent = Array.from({ length: FRAMES_A_ROUND / 2 }, () => randomMessage(random));
     const bytes = join(...sent.flatMap(({ frames }) => frames));
@@ -165,7 +165,7 @@ test("Connection ends by the rules when it is sent noise", () => {
   rounds(ROUNDS, (random) => checkOutcome(run(cut(random, random.bytes(1 + random.below(300))))));
 });
 
-test("HeadReader gives a verdict on any request, and the same however it is cut", () => {
+test("HeadReader returns a verdict on any request, and the same however it is cut", () => {
   rounds(ROUNDS, (random) => {
     const request = bytesOf(upgradeRequest());
     for (let i = random.below(4); i > 0; i--) {

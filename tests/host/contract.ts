@@ -209,7 +209,7 @@ export async function hostContract(makeHost: () => Host): Promise<void> {
       await unpair(both);
     });
 
-    test(`Stream.end (${name}) closes one way only; the other goes on until it ends too`, async () => {
+    test(`Stream.end (${name}) closes one way only; the other continues until it ends too`, async () => {
       const both = await pair(makeHost(), way);
       both.near.stream.write(utf8("last words"));
       both.near.stream.end();
@@ -275,7 +275,7 @@ export async function hostContract(makeHost: () => Host): Promise<void> {
       }
     });
 
-    test(`Stream.abort (${name}) is told to its owner as aborted and to the peer, once each`, async () => {
+    test(`Stream.abort (${name}) is reported once to its owner, as aborted, and once to the peer`, async () => {
       const both = await pair(makeHost(), way);
       both.near.stream.write(utf8("x"));
       await until("it is up", () => both.far.text === "x");
@@ -417,7 +417,7 @@ export async function hostContract(makeHost: () => Host): Promise<void> {
     await door.close();
   });
 
-  test("Host.listen with clientCa refuses a dialler with no certificate, and one of another authority", async () => {
+  test("Host.listen with clientCa refuses an initiator with no certificate, and one of another authority", async () => {
     const host = makeHost();
     const ours = await authority(1);
     const theirs = await authority(2);
@@ -506,7 +506,7 @@ export async function hostContract(makeHost: () => Host): Promise<void> {
     await listener.close();
   });
 
-  test("Listener.secure shows other certificates from then on, and open streams go on", async () => {
+  test("Listener.secure shows other certificates from then on, and open streams continue", async () => {
     const host = makeHost();
     const before = await authority(1);
     const after = await authority(2);
@@ -533,7 +533,7 @@ export async function hostContract(makeHost: () => Host): Promise<void> {
     await listener.close();
   });
 
-  test("Host.listen on a port in use fails with its code and says where", async () => {
+  test("Host.listen on a port in use fails with its code and reports where", async () => {
     const host = makeHost();
     const first = await host.listen({ hostname: "127.0.0.1", port: 0 }, () => {});
     const error = await assertRejects(() => host.listen(first.address, () => {}), ListenError);
@@ -579,7 +579,7 @@ export async function hostContract(makeHost: () => Host): Promise<void> {
     assert(Math.abs(clock.wall() - Date.now()) < 1000);
   });
 
-  test("Host.secretFile makes a file for its owner only, and gives the same text again", async () => {
+  test("Host.secretFile makes a file for its owner only, and returns the same text again", async () => {
     const fs = await import("node:fs");
     const os = await import("node:os");
     const folder = fs.mkdtempSync(`${os.tmpdir()}/firn-`);

@@ -54,7 +54,7 @@ test("children stops at a length that is longer than what is left, or of more th
   assertEquals([only!.body.toHex(), only!.whole.toHex()], ["0a0b", "0481020a0b"]);
 });
 
-test("checkNodeUri accepts the dialled name only", () => {
+test("checkNodeUri accepts the dialed name only", () => {
   assertEquals(checkNodeUri("a@127.0.0.1:9000", leaf.der), undefined);
   for (const name of ["b@127.0.0.1:9000", "a@127.0.0.1:900", "a@127.0.0.1:90000"]) {
     const failure = checkNodeUri(name, leaf.der)!;

@@ -106,7 +106,7 @@ test("makeLeaf makes a positive serial number of 16 bytes from any chance", asyn
   }
 });
 
-test("derOf gives the bytes of the first certificate, with any line ends", () => {
+test("derOf returns the bytes of the first certificate, with any line ends", () => {
   assertEquals(derOf(leaf.cert), leaf.der);
   assertEquals(derOf(leaf.cert.replaceAll("\n", "\r\n")), leaf.der);
   assertEquals(derOf(`# a comment\n${leaf.cert}${authority.pem}`), leaf.der);

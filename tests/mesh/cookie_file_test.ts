@@ -55,7 +55,7 @@ test("startNode says that the disk is full, or another code of the system, with 
   }
 });
 
-test("Node.on: a listener that throws or rejects is logged with its event, and the node lives on", async () => {
+test("Node.on: a listener that throws or rejects is logged with its event, and the node continues to run", async () => {
   await withNodes(async (start) => {
     const { events, lines, system } = await start("a");
     const heard: string[] = [];

@@ -51,7 +51,7 @@ test("integer is minimal and never negative", () => {
   for (const [digits, bytes] of rows) assertEquals(der.integer(hex(digits)).toHex(), bytes);
 });
 
-test("bits says how many of its last bits are unused", () => {
+test("bits reports how many of its last bits are unused", () => {
   assertEquals(der.bits(hex("ff00")).toHex(), "030300ff00");
   assertEquals(der.bits(hex("80"), 7).toHex(), "03020780");
 });

@@ -46,7 +46,7 @@ function rowsOf(cut: FragmentWriter): Uint8Array[] {
   return rows;
 }
 
-test("Bulk draws BULK and FRAGMENT as the wire table does", () => {
+test("FragmentWriter draws BULK and FRAGMENT as the wire table does", () => {
   const frame = encodeFrame(TAG.SEND, counted(BULK_BYTES_MIN));
   const [begin, ...rest] = rowsOf(new FragmentWriter(0x01020304, frame)).map(frameOf);
   const length = BULK_BYTES_MIN + 1;
@@ -59,7 +59,7 @@ test("Bulk draws BULK and FRAGMENT as the wire table does", () => {
   assertEquals(rest[0]!.body.subarray(4), frame.subarray(4 + BULK_HEAD_BYTES));
 });
 
-test("Bulk counts down what is left, and cuts no fragment too long", () => {
+test("FragmentWriter counts down what is left, and cuts no fragment too long", () => {
   const frame = encodeFrame(0x77, counted(3 * FRAGMENT_BYTES_MAX + 600));
   const cut = new FragmentWriter(1, frame);
   assertEquals(cut.left, frame.length - 4);
@@ -240,7 +240,7 @@ test("FragmentReader never refuses who sends one after the other, however many b
   assertEquals([fragments.count, fragments.bytes], [0, 0]);
 });
 
-test("FragmentReader.takeUntold gives what has come, in portions that keep a sender going", () => {
+test("FragmentReader.takeUntold returns what has come, in portions that keep a sender going", () => {
   assert(TAKEN_BYTES_MIN <= FLIGHT_BYTES_MAX - FRAGMENT_BYTES_MAX, "or a sender waits for ever");
   const fragments = new FragmentReader(MESSAGE_BYTES_MAX);
   fragments.begin(bulk(1, 1_000_000, hex("7701")));

@@ -140,7 +140,7 @@ async function assertRejected({ far }: Greeted, reason: string): Promise<void> {
   assertEquals([tag, decodeReject(body)?.reason], [TAG.REJECT, reason]);
 }
 
-test("HandshakeIo brings up a dialler that proves itself, with what comes right behind its proof", async () => {
+test("HandshakeIo brings up an initiator that proves itself, with what comes right behind its proof", async () => {
   await accepting(async ({ far, notes }) => {
     const reply = await proving(far);
     far.write(
@@ -159,7 +159,7 @@ test("HandshakeIo brings up a dialler that proves itself, with what comes right 
   });
 });
 
-test("HandshakeIo brings up an acceptor that proves itself, with what comes right behind its ACK", async () => {
+test("HandshakeIo brings up a responder that proves itself, with what comes right behind its ACK", async () => {
   await dialling(async ({ far, notes }) => {
     const machine = acceptor(FAR);
     far.write(frameIn(machine.receive(far.frames[0]!.tag, far.frames[0]!.body)));
@@ -284,7 +284,7 @@ test("HandshakeIo fails as the other side's REJECT says", async () => {
   }
 });
 
-test("HandshakeIo's owner may refuse a dialler that has proved itself", async () => {
+test("HandshakeIo's owner may refuse an initiator that has proved itself", async () => {
   await accepting(async (greeted) => {
     greeted.notes.refusal = { reason: "duplicate", words: "there is one" };
     greeted.far.write(await proving(greeted.far), encodeFrame(0x77));
@@ -294,7 +294,7 @@ test("HandshakeIo's owner may refuse a dialler that has proved itself", async ()
   });
 });
 
-test("HandshakeIo's owner is not asked about a dialler that has not proved itself", async () => {
+test("HandshakeIo's owner is not asked about an initiator that has not proved itself", async () => {
   await accepting(async (greeted) => {
     greeted.notes.onDecide = () => assert(false, "asked");
     const impostor = dialler({ ...FAR, proofKey: random.bytes(32) }, NEAR.name);
@@ -334,7 +334,7 @@ test("HandshakeIo.abort cuts it, once, and not a session that is up", async () =
   });
 });
 
-test("HandshakeIo that has failed reads nothing more, and cuts within a second who does not hang up", async () => {
+test("HandshakeIo that has failed reads no more, and aborts a peer that does not close within a second", async () => {
   await accepting(async (greeted) => {
     greeted.far.send(0x99);
     await untilFailed(greeted, "protocol");
@@ -352,7 +352,7 @@ test("HandshakeIo that has failed reads nothing more, and cuts within a second w
   });
 });
 
-test("HandshakeIo.abort cuts at once who has failed and does not hang up, and tells that it is gone", async () => {
+test("HandshakeIo.abort closes a failed handshake at once, and reports it", async () => {
   await accepting(async ({ far, notes, greeting }) => {
     far.send(0x99);
     await until("it heard the REJECT", () => far.ended);

@@ -137,7 +137,7 @@ function assertRefused(
   }
 }
 
-test("Dialler and Responder meet: each learns who the other is, and both call the session alike", () => {
+test("Initiator and Responder meet: each learns who the other is, and both call the session alike", () => {
   {
     const outcome = run(sides({ lastSession: 42n }));
     const [there, here] = [metOf(outcome.dialler), metOf(outcome.acceptor)];
@@ -167,7 +167,7 @@ test("Dialler and Responder meet: each learns who the other is, and both call th
   }
 });
 
-test("Dialler's session is the first 8 bytes of its nonce, and never 0", () => {
+test("Initiator's session is the first 8 bytes of its nonce, and never 0", () => {
   const session = (nonce: Uint8Array): bigint => {
     const dialler = new Initiator(alpha, beta.name, nonce, CERTIFICATE, () => 0n, BELIEVED);
     const outcome = run({ ...sides(), dialler });
@@ -178,14 +178,14 @@ test("Dialler's session is the first 8 bytes of its nonce, and never 0", () => {
   assertEquals(session(hex(`${"00".repeat(8)} ${"ee".repeat(24)}`)), 1n);
 });
 
-test("Dialler with another cookie is not believed, nor is Responder", () => {
+test("Initiator with another cookie is not believed, nor is Responder", () => {
   const proofKey = random.bytes(32);
   // The dialler is the first to see a proof.
   assertRefused(run(sides({ dialler: { proofKey } })), "dialler", "cookie");
   assertRefused(run(sides({ acceptor: { proofKey } })), "dialler", "cookie");
 });
 
-test("Acceptor does not believe a dialler that answers without knowing the cookie", () => {
+test("Responder does not believe an initiator that answers without knowing the cookie", () => {
   for (const proof of [new Uint8Array(32), new Uint8Array(32).fill(0xff), random.bytes(32)]) {
     const outcome = run(
       sides(),
@@ -196,7 +196,7 @@ test("Acceptor does not believe a dialler that answers without knowing the cooki
   }
 });
 
-test("Acceptor does not believe its own proof, sent back", () => {
+test("Responder does not believe its own proof, sent back", () => {
   let proof: Uint8Array | undefined;
   const outcome = run(sides(), (way, frame) => {
     if (way === "CHALLENGE") proof = frame.body.slice(-32);
@@ -205,7 +205,7 @@ test("Acceptor does not believe its own proof, sent back", () => {
   assertRefused(outcome, "acceptor", "cookie");
 });
 
-test("Dialler does not believe a CHALLENGE that was made of its own NAME", () => {
+test("Initiator does not believe a CHALLENGE that was made of its own NAME", () => {
   // A node that is dialled back by whom it dials: its own answers are sent to it.
   const { dialler } = sides({ expected: alpha.name });
   const mirror = new Responder(
@@ -225,7 +225,7 @@ test("Dialler does not believe a CHALLENGE that was made of its own NAME", () =>
   assert(step.kind === "fail" && step.reason === "cookie");
 });
 
-test("Dialler and Responder do not believe what was recorded in another handshake", () => {
+test("Initiator and Responder do not believe what was recorded in another handshake", () => {
   for (const replayed of ["NAME", "CHALLENGE", "REPLY"] as const) {
     let recorded: Frame | undefined;
     const keep = (way: Way, frame: Frame): Frame => {
@@ -239,7 +239,7 @@ test("Dialler and Responder do not believe what was recorded in another handshak
   }
 });
 
-test("Acceptor does not believe a whole recorded handshake, played back by one who lacks the cookie", () => {
+test("Responder does not believe a whole recorded handshake, played back by one who lacks the cookie", () => {
   const recorded: Frame[] = [];
   run(sides(), (way, frame) => {
     if (way === "NAME" || way === "REPLY") recorded.push({ ...frame, body: frame.body.slice() });
@@ -251,7 +251,7 @@ test("Acceptor does not believe a whole recorded handshake, played back by one w
   assert(step.kind === "fail" && step.reason === "cookie");
 });
 
-test("Dialler that reads a certificate believes nobody who shows another, as one in the middle does", () => {
+test("Initiator that reads certificates rejects a responder with another one, as of a relay", () => {
   assertRefused(run(sides({ shown: hex("3081ff") })), "dialler", "cookie");
   assertRefused(run(sides({ shown: hex("") })), "dialler", "cookie");
 });
@@ -278,7 +278,7 @@ test("Initiator fails before its first message if it cannot read the certificate
   assertEquals(asked, [[beta.name, CERTIFICATE]]);
 });
 
-test("Responder rejects a dialler that cannot read certificates, and whoever takes the flag away", () => {
+test("Responder rejects an initiator that cannot read certificates, or whose flag was removed", () => {
   for (const shown of [CERTIFICATE, hex("3081ff")]) {
     const outcome = run(sides({ shown }), (way, frame) => {
       if (way !== "NAME") return frame;
@@ -289,7 +289,7 @@ test("Responder rejects a dialler that cannot read certificates, and whoever tak
   }
 });
 
-test("Dialler and Responder notice every single bit that is changed on the way, or it changes nothing", () => {
+test("Initiator and Responder notice every single bit that is changed on the way, or it changes nothing", () => {
   const lengths: Partial<Record<Way, number>> = {};
   run(sides(), (way, frame) => {
     lengths[way] = frame.body.length;
@@ -316,7 +316,7 @@ test("Dialler and Responder notice every single bit that is changed on the way, 
   }
 });
 
-test("Dialler refuses a node that is not the one it dialled", () => {
+test("Initiator refuses a node that is not the one it dialed", () => {
   assertRefused(run(sides({ expected: "gamma@h:3" })), "dialler", "wrongnode");
   assertRefused(run(sides({ expected: "Beta@h:2" })), "dialler", "wrongnode");
   const step = run(sides({ acceptor: { name: "x\ny" } })).dialler;
@@ -324,7 +324,7 @@ test("Dialler refuses a node that is not the one it dialled", () => {
   assertEquals(step.words, "a node without a proper name answered where beta@h:2 was dialled");
 });
 
-test("Acceptor refuses itself as a dialler, and one without a proper name", () => {
+test("Responder refuses itself as an initiator, and one without a proper name", () => {
   const { name, creation } = beta;
   assertRefused(run(sides({ dialler: { name, creation } })), "acceptor", "duplicate");
   for (const name of ["", "alpha", "alpha@h", "alpha@H:1", "alpha@h:01", "a\n@h:1", "ä@h:1"]) {
@@ -346,7 +346,7 @@ test("Acceptor refuses a version below its own and answers a higher one with its
   }
 });
 
-test("Dialler refuses a version that it does not speak, whatever the proof", () => {
+test("Initiator refuses a version that it does not speak, whatever the proof", () => {
   for (const version of [0, VERSION + 1, 255]) {
     const outcome = run(
       sides(),
@@ -479,7 +479,7 @@ for (const [state, make] of Object.entries(STATES)) {
   });
 }
 
-test("Acceptor.accept is refused before the dialler has proved itself, and the second time", () => {
+test("Responder.accept is refused before the initiator has proved itself, and the second time", () => {
   const { dialler, acceptor } = sides();
   assertThrows(() => acceptor.accept());
   const { body } = sent(acceptor.receive(TAG.NAME, begun(dialler).body));
@@ -489,7 +489,7 @@ test("Acceptor.accept is refused before the dialler has proved itself, and the s
   assertThrows(() => acceptor.accept());
 });
 
-test("Dialler asks for the last session when it sends its proof, not before", () => {
+test("Initiator asks for the last session when it sends its proof, not before", () => {
   let asked = 0;
   const dialler = new Initiator(alpha, beta.name, random.bytes(32), CERTIFICATE, () => {
     asked++;

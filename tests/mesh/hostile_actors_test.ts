@@ -214,7 +214,7 @@ stormTest(
 );
 
 stormTest(
-  "A node believes no end, answer or actor that a third tells of what is between two others",
+  "A node ignores exits, answers and actors that a third node sends about two others",
   ({ near, far }) => {
     const [mine, yours] = [near.pid.id, far.pid.id];
     const ids = [0, 1, 2, 3, mine, yours];
@@ -249,7 +249,7 @@ stormTest(
   },
 );
 
-test("A node ends the session of a peer that nests terms for ever, or lies about what they hold", async () => {
+test("A node ends the session of a peer that nests terms forever, or lies about what they hold", async () => {
   const deep = new Uint8Array(1_000_000).fill(TERM[0]!);
   const terms = [
     // Arrays in arrays: the tag of an array of one.
@@ -329,7 +329,7 @@ test("A peer that answers no spawn and no call costs what was asked of it, until
   });
 });
 
-test("A member with two lives at once has one session: the later one's, without the earlier one's bonds", async () => {
+test("A member with two incarnations at once has one session: the later one's, without the earlier one's bonds", async () => {
   await withHostile(async ({ raw, a, near }) => {
     raw.send(TAG.LINK, row([from(1), to(near.pid.id)]));
     raw.send(TAG.MONITOR, row([from(1), to(near.pid.id), 1]));

@@ -157,7 +157,7 @@ test("Mesh writes one bounded line about a REJECT, whatever words a stranger put
   });
 });
 
-test("Mesh tells who does not speak TLS from who does, and says so once", async () => {
+test("Mesh distinguishes TLS from other input, and says so once", async () => {
   await withNodes(async (start) => {
     const a = await start("a");
     const heard = listen(a);

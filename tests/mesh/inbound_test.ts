@@ -332,7 +332,7 @@ function spawnRow(i: number, flags: string): Uint8Array {
   return row([i, from(i)], hex(flags), named("fn"), row([i]), encodeTerm([]));
 }
 
-test("Inbound.take tells of a message to one that is not there, on the node where it is not", () => {
+test("Inbound.take reports a message to one that is not there, on the node where it is not", () => {
   const [one] = join();
   const letters: unknown[] = [];
   one.take(TAG.SEND, row([to(7)], TERM));

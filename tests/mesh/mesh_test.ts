@@ -139,7 +139,7 @@ test("Mesh dials again when a session is lost, and names the loss", async () => 
   });
 });
 
-test("Mesh.stop says goodbye, and both sides call it shutdown", async () => {
+test("Mesh.stop sends GOODBYE, and both sides report shutdown", async () => {
   await withNodes(async (start) => {
     const a = await start("a");
     const b = await start("b", { seeds: [a.name] });
@@ -347,7 +347,7 @@ test("Mesh.stop leaves no timer behind, whatever was under way", async () => {
   });
 });
 
-test("Mesh.stop resolves for everybody when it is done, and may be called by who is told of it", async () => {
+test("Mesh.stop resolves for all callers when it is done, and may be called by a listener of it", async () => {
   await withNodes(async (start) => {
     const a = await start("a");
     const b = await start("b", { seeds: [a.name] });
@@ -364,7 +364,7 @@ test("Mesh.stop resolves for everybody when it is done, and may be called by who
   });
 });
 
-test("Mesh that is stopped by who is told of a node's new life lets that life in no more", async () => {
+test("Mesh that is stopped by a listener of a node's new incarnation does not accept that incarnation", async () => {
   await withNodes(async (start) => {
     const a = await start("a");
     const name = `b@127.0.0.1:${await freePort()}`;
@@ -394,7 +394,7 @@ test("Mesh shows a certificate with the name that it really has", async () => {
   });
 });
 
-test("Mesh makes itself a new certificate every day; sessions go on, and new ones come up", async () => {
+test("Mesh makes itself a new certificate every day; sessions continue, and new ones come up", async () => {
   let renew: (() => void) | undefined;
   const host = hostWith(({ clock }) => ({
     clock: {

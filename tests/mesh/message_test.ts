@@ -284,7 +284,7 @@ test("decodeRoomBroadcast refuses no room name, one over the limit, and lengths 
   ) assertEquals(decodeRoomBroadcast(hex(body)), undefined, body);
 });
 
-test("decodeRoomBroadcast gives the message as a view, without a copy", () => {
+test("decodeRoomBroadcast returns the message as a view, without a copy", () => {
   const body = hex("0100 72 02000000 4142");
   const { message } = decodeRoomBroadcast(body)!;
   body[7] = 0x43;

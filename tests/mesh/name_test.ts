@@ -90,7 +90,7 @@ test("normalName gives each name its one spelling, which is its own", () => {
   }
 });
 
-test("parseName gives the parts, the host without brackets", () => {
+test("parseName returns the parts, the host without brackets", () => {
   assertEquals(parseName("alpha@Host.Example"), {
     short: "alpha",
     hostname: "host.example",
@@ -109,7 +109,7 @@ test("parseName, isNormalName and normalName refuse everything else", () => {
   }
 });
 
-test("normalName says how a name is written, in one line whatever was typed", () => {
+test("normalName reports how a name is written, in one line whatever was typed", () => {
   const error = assertThrows(() => normalName("a\nb: all is well"), NodeNameError);
   assertStringIncludes(error.message, '"a\\nb: all is well"');
   assertStringIncludes(error.message, "write name@host:port");

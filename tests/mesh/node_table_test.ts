@@ -49,7 +49,7 @@ test("NodeTable.index is none when the table is full, and those that are in it s
   assertEquals(said.length, 0x1_0000 - 2);
 });
 
-test("NodeTable.index keeps a bounded number of objects, however many stand for one life", async () => {
+test("NodeTable.index keeps a bounded number of objects, however many stand for one incarnation", async () => {
   const { system, homes, said } = tables();
   const before = heapBytes();
   for (let i = 0; i < 600_000; i++) homes.index(new RemoteIncarnation(system, "c@h:3", 3));
@@ -70,7 +70,7 @@ test("NodeTable.announced takes each index in its turn, and no other", () => {
   assertEquals(homes.announced(0xffff, "c@h:3", 2), "a HOME out of turn");
 });
 
-test("NodeTable.pid gives a pid of the home that was announced, of this life or another", () => {
+test("NodeTable.pid returns a pid of the announced node, of this incarnation or another", () => {
   const { system, homes } = tables();
   for (
     const [node, creation] of [["c@h:3", 3], ["a@h:1", 1], ["a@h:1", 9], ["b@h:2", 2]] as const
@@ -109,7 +109,7 @@ function next(homes: NodeTable): number {
   return index;
 }
 
-test("NodeTable.pid gives the one pid of an actor that lives, here or as it is kept from there", () => {
+test("NodeTable.pid returns the same object for a live actor, local or remote", () => {
   const [one, other] = join();
   const near = one.actor();
   const far = other.actor();

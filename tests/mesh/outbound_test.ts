@@ -45,7 +45,7 @@ function exits(actor: Actor): unknown[] {
     .map(({ reason }) => reason instanceof Error ? reason.message : reason);
 }
 
-test("Outbound.send tells of a message that cannot travel, and nothing else is lost", () => {
+test("Outbound.send reports a message that cannot be encoded, and no other is lost", () => {
   const [one, other] = join();
   const far = other.actor({ name: "far" });
   const letters = deadLetters(one);
@@ -69,7 +69,7 @@ test("Outbound.send tells of a message that cannot travel, and nothing else is l
   assertEquals(one.line.kept, 0);
 });
 
-test("Outbound.send tells of a message that is too long, and a call of one is refused", async () => {
+test("Outbound.send reports a message that is too long, and a call of one is refused", async () => {
   const [one, other] = join();
   const far = other.actor();
   const letters = deadLetters(one);
@@ -122,7 +122,7 @@ test("Outbound.answer refuses in place of an answer that cannot travel", async (
   }
 });
 
-test("Outbound: a call that is over is told to be, and the other side keeps nothing of it", async () => {
+test("Outbound: the end of a call is sent, and the other side keeps nothing of it", async () => {
   const [one, other] = join();
   const far = other.actor();
   const pid = one.pid(far) as never;
@@ -158,7 +158,7 @@ test("Outbound: an answer that has come is not told to be over", async () => {
   assertEquals([await call, one.waiting, one.line.kept], ["yes", [], 0]);
 });
 
-test("Outbound: an end is told whatever its reason, and a reason that cannot travel is a text", () => {
+test("Outbound: an exit is sent whatever its reason, and a reason that cannot be encoded becomes a text", () => {
   const large = "x".repeat(2 * 2 ** 20);
   const reasons: readonly (readonly [given: ExitReason, told: RegExp])[] = [
     ...UNSENDABLE.map((term) => [{ reason: term }, /^unsendable exit reason/] as const),
@@ -194,7 +194,7 @@ test("Outbound: an end is told whatever its reason, and a reason that cannot tra
   }
 });
 
-test("Outbound: a name that is too long is nobody's, and the session goes on", async () => {
+test("Outbound: a name that is too long matches no actor, and the session continues", async () => {
   const [one, other] = join();
   const near = one.actor({ trap: true });
   for (const char of ["x", "é", "字", "🜂"]) {
@@ -211,7 +211,7 @@ test("Outbound: a name that is too long is nobody's, and the session goes on", a
   assertEquals(near.peek().map((message) => (message as Down).reason), new Array(4).fill("noproc"));
 });
 
-test("Outbound: what was monitored by name keeps no name in the pid that is told", () => {
+test("Outbound: the pid in the Down of a monitor by name has no name", () => {
   const [one, other] = join();
   const near = one.actor({ trap: true });
   near.monitor({ name: "nobody", node: "other@h:2" });
@@ -226,7 +226,7 @@ test("Outbound: what was monitored by name keeps no name in the pid that is told
   assertEquals(one.line.kept, 0);
 });
 
-test("Outbound: a monitor that is taken back, or whose actor has ended, is told to be, and not kept", () => {
+test("Outbound: the end of a monitor is sent, and the monitor is not kept", () => {
   const [one, other] = join();
   const far = other.actor({ name: "far" });
   const [near, also] = [one.actor(), one.actor()];

@@ -146,7 +146,7 @@ function runs(tags: readonly number[]): string[] {
   return all.map(([tag, count]) => `${tag.toString(16)}×${count}`);
 }
 
-test("SessionOutbox gives what a turn has written to the stream in one piece, at its end", () => {
+test("SessionOutbox writes the frames of a turn in one piece, at its end", () => {
   const bench = new Bench();
   for (let i = 0; i < 10; i++) assert(bench.write(0x77, 20));
   assert(bench.outbox.data(encodeFrame(0x78, new Uint8Array(20))));
@@ -244,7 +244,7 @@ test("SessionOutbox leaves the first piece of a large frame at its place in the 
   }
 });
 
-test("SessionOutbox gives the stream little at once, and more when that has gone", () => {
+test("SessionOutbox writes little into the stream at once, and more when that is sent", () => {
   const bench = new Bench();
   for (let i = 0; i < 4000; i++) bench.write(0x77, 1000);
   bench.write(0x78, 4 * MIB);
@@ -313,7 +313,7 @@ test("SessionOutbox has no more large frames begun than a peer takes", () => {
   assertEquals(bench.came.filter(({ tag }) => tag === 0x77).length, 1500);
 });
 
-test("SessionOutbox has no more fragments on their way than the peer has taken, and data goes on", () => {
+test("SessionOutbox limits fragments in flight by TAKEN, and data is still sent", () => {
   const bench = new Bench();
   bench.takes = false;
   bench.write(0x78, 4 * MIB);
@@ -468,7 +468,7 @@ test("SessionOutbox.pressure tells nothing of what was high and low within one t
   assertEquals(bench.told, []);
 });
 
-test("SessionOutbox.end sends what waits, then the last frame, and takes no more", () => {
+test("SessionOutbox.end sends what waits, then the last frame, and accepts no more", () => {
   const bench = new Bench();
   for (let i = 0; i < 1000; i++) bench.write(0x77, 995);
   bench.write(0x78, 2 * MIB);

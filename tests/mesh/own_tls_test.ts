@@ -172,7 +172,7 @@ test("Mesh with certificates of the user's own asks for the cookie all the same"
   });
 });
 
-test("startNode says which of the user's certificates is none, and never repeats the key", async () => {
+test("startNode reports which of the user's certificates is invalid, and never the key", async () => {
   await withNodes(async (start) => {
     const tls = await authority.issue("127.0.0.1");
     const other = await authority.issue("127.0.0.1");

@@ -353,7 +353,7 @@ test("Peers keeps the last 1024 of those that were disconnected", () => {
   ]);
 });
 
-test("Peers takes no more gossip than its limit, and always what the user wants", () => {
+test("Peers accepts no more gossip than its limit, and always what the user wants", () => {
   const table = peers();
   for (let i = 0; i < PEERS_MAX; i++) assert(table.add(`n${i}@h:1`, "gossip", 0));
   assertEquals(table.add(A, "gossip", 0), false);
@@ -363,7 +363,7 @@ test("Peers takes no more gossip than its limit, and always what the user wants"
   assert(table.add(Z, "seed", 0));
 });
 
-test("Peers.proving names the session that was last up, for ever", () => {
+test("Peers.proving names the session that was last up, forever", () => {
   const table = peers();
   table.add(A, "seed", 0);
   table.dialling(A, 0);

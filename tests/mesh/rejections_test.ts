@@ -60,7 +60,7 @@ const WORDS: readonly (readonly [message: string, reason: string])[] = [
   ["", "tls"],
 ];
 
-test("refusalWords gives the runtimes' words for a failure of TLS one meaning", () => {
+test("refusalWords maps the messages of both runtimes for a TLS failure to one meaning", () => {
   for (const [message, reason] of WORDS) {
     const refusal = refusalWords(message);
     assertEquals(refusal.reason, reason, message);

@@ -139,7 +139,7 @@ test("A pid that was had of one session is the same over the next, and its old b
   });
 });
 
-test("RemoteNodes.nodeLinkOf: another life of a node is noproc, an unknown node noconnection", async () => {
+test("RemoteNodes.nodeLinkOf: another incarnation of a node is noproc, an unknown node noconnection", async () => {
   await withStages(2, async ([a, b]) => {
     const { system, remote } = a!;
     const home = (node: string, creation: number) => ({ node, creation, local: false, system });
@@ -157,7 +157,7 @@ test("RemoteNodes.nodeLinkOf: another life of a node is noproc, an unknown node 
   });
 });
 
-test("Self.monitorNode tells of a node that comes and goes, in order, behind its actors' ends", async () => {
+test("Self.monitorNode reports a node that comes and goes, in order, behind its actors' ends", async () => {
   await withStages(2, async ([a, b]) => {
     const near = actorOn(a!);
     const far = actorOn(b!);

@@ -291,7 +291,7 @@ for (const [body, reason] of [["01", "shutdown"], ["02", "disconnected"], ["99",
   });
 }
 
-test("Session.goodbye sends what is queued, then the reason, and ends when the peer hangs up", async () => {
+test("Session.goodbye sends what is queued, then the reason, and ends when the peer closes", async () => {
   await withSession(async ({ session, far, owner }) => {
     for (let i = 0; i < 100; i++) session.sendData(encodeRoomBroadcast("r", `${i}`));
     let gone = false;
@@ -308,7 +308,7 @@ test("Session.goodbye sends what is queued, then the reason, and ends when the p
   });
 });
 
-test("Session.goodbye waits no longer than a second for a peer that does not hang up", async () => {
+test("Session.goodbye waits no longer than a second for a peer that does not close", async () => {
   await withSession(async ({ session, far }) => {
     const from = performance.now();
     await session.goodbye("shutdown");
@@ -317,7 +317,7 @@ test("Session.goodbye waits no longer than a second for a peer that does not han
   });
 });
 
-test("Session ends as closed when the peer hangs up, or is gone", async () => {
+test("Session ends as closed when the peer closes, or is gone", async () => {
   for (const how of ["end", "abort"] as const) {
     await withSession(async ({ far, owner }) => {
       far.stream[how]();
@@ -451,7 +451,7 @@ function sendRow({ outbox }: Session, key: number, what: number, length = 2): bo
   return outbox.commit(false);
 }
 
-test("Session hands on what came in pieces when it is whole, with its number", async () => {
+test("Session passes on what came in pieces when it is whole, with its number", async () => {
   await withSession(async ({ far, owner }) => {
     far.write(bulk(5, 10, 0, 1), small(0, 2), fragment(5, 3), small(0, 3), fragment(5, 4));
     await until("it came", () => owner.rows.length === 3);
@@ -489,7 +489,7 @@ test("Session ends as protocol at more behind a large frame than it holds", asyn
 });
 
 for (const how of ["abort", "goodbye"] as const) {
-  test(`Session.${how} drops what was held, and never hands it on`, async () => {
+  test(`Session.${how} drops what was held, and never passes it on`, async () => {
     await withSession(async ({ session, far, owner }) => {
       far.write(bulk(1, 10, 9, 1), small(9, 2), small(8, 3));
       await until("what may pass came", () => owner.rows.length === 1);
@@ -553,7 +553,7 @@ test("Session ends as protocol at a message over its limit", async () => {
   }, { messageBytesMax: 1000 });
 });
 
-test("Session.pressure tells how full the queue is, and drained waits until it is not", async () => {
+test("Session.pressure reports how full the queue is, and drained waits until it is not", async () => {
   await withSession(async ({ session, far, owner }) => {
     const limit = 1 << 20;
     assertEquals(session.pressure(), { queued: 0, limit, dropped: 0, high: false });

@@ -94,7 +94,7 @@ test("Spawner.spawn links and monitors in the step that spawns", async () => {
   assertEquals([other.line.links, other.line.monitors], [0, 0]);
 });
 
-test("Spawner.spawn of an actor that ends in its first turn tells of it, behind its pid", async () => {
+test("Spawner.spawn of an actor that ends in its first turn reports it, behind its pid", async () => {
   const [one, other] = join();
   exposeOn(other);
   const near = one.actor({ trap: true });
@@ -309,7 +309,7 @@ test("Spawner.expose takes names of 1 to 255 bytes, and the last function of a n
   );
 });
 
-test("Spawner: an answer that is none of a spawn of ours is nothing", async () => {
+test("Spawner ignores an invalid answer to a spawn", async () => {
   const [one, other] = join();
   const near = one.actor({ trap: true });
   const pending = near.spawnLink(FN) as Promise<Pid>;

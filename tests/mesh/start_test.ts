@@ -91,7 +91,7 @@ const WRONG: readonly (readonly [
   ],
 ];
 
-test("startNode says what is wrong with an option, before anything is opened", async () => {
+test("startNode reports what is wrong with an option, before anything is opened", async () => {
   const host = hostWith(() => ({
     listen: () => Promise.reject(new Error("it listened")),
     secretFile: () => "a cookie from a file",
@@ -119,14 +119,14 @@ test("startNode rejects with a ListenError where a port is taken, and where ther
   });
 });
 
-test("startNode listens where it is told, under the name that it is given", async () => {
+test("startNode listens at the given address, under the given name", async () => {
   await withNodes(async (start) => {
     const a = await start("a@node1.example:9000", { listen: { hostname: "127.0.0.1", port: 0 } });
     assertEquals(a.name, "a@node1.example:9000");
   });
 });
 
-test("startNode makes a node a name by chance, and the system its port", async () => {
+test("startNode generates a name, and the system chooses the port", async () => {
   const { mesh } = await startNode(
     { cookie: COOKIE, logLevel: "silent" },
     undefined,

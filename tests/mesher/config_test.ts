@@ -83,7 +83,7 @@ test("readConfig says in one sentence what is wrong with each setting, and what 
   }
 });
 
-test("readConfig takes what is empty as not set, and passes over a node's own name among its peers", () => {
+test("readConfig treats empty values as not set, and skips a node's own name among its peers", () => {
   const bare = config({});
   assertEquals(config({ MESHER_HTTP_PORT: "", DATABASE_URL: "", MESHER_PEERS: "" }), bare);
   assertEquals([bare.cluster, bare.hostname, bare.httpPort, bare.wsPort, bare.database], [

@@ -33,11 +33,11 @@ function eventOf(result: Validated): MesherEvent {
 
 const taken = (input: unknown): MesherEvent => eventOf(validateEvent(input, MOMENT));
 
-test("validateEvent takes a message alone and fills the rest", () => {
+test("validateEvent accepts a message alone and fills the rest", () => {
   assertEquals(taken({ message: "boom" }), eventWith({ id: ID, timestamp: NOW, message: "boom" }));
 });
 
-test("validateEvent refuses with a sentence that says what to do", () => {
+test("validateEvent rejects with a sentence that says what to do", () => {
   const m = { message: "m" };
   const reasons: readonly (readonly [unknown, string])[] = [
     [null, "an event must be a JSON object"],
@@ -527,7 +527,7 @@ test("groupingOf names an issue by its exception, or its message's first line", 
   assertEquals(title({ message: "x".repeat(999) }).length, 256);
 });
 
-test("groupingOf says where it was thrown", () => {
+test("groupingOf reports where it was thrown", () => {
   const culprit = (parts: Partial<MesherEvent>) => groupingOf(eventWith(parts)).culprit;
   const frames = [frame("a.ts", "f", { inApp: true }), frame("lib.js", "g", { inApp: false })];
   assertEquals(culprit(thrown("E", "v", frames)), "f (a.ts)");

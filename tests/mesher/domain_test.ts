@@ -69,7 +69,7 @@ test("queryWords hold letters, digits and underscores only", () => {
   assertEquals(queryWords("x ".repeat(99)).length, QUERY_WORDS_MAX);
 });
 
-test("decodeCursor gives back what encodeCursor took, and null for anything else", () => {
+test("decodeCursor returns what encodeCursor took, and null for anything else", () => {
   const place = { at: 1_700_000_000_000, id: ID };
   const text = encodeCursor(place);
   assert(/^[\w-]+$/.test(text));
@@ -110,7 +110,7 @@ test("verifyPassword knows the password by the hash's own parameters", async () 
   assertEquals(await verifyPassword("äbcdefghijk", dear), true, "composed otherwise");
 });
 
-test("verifyPassword takes a hash that it cannot read for nobody's", async () => {
+test("verifyPassword rejects a malformed hash", async () => {
   const hash = await hashPassword("x".repeat(10), CHEAP);
   const parts = hash.split("$");
   const broken = [
@@ -245,7 +245,7 @@ test("isMet is met by what the condition waits for only", () => {
   );
 });
 
-test("conditionFrom reads what conditionJson writes, and says what is wrong", () => {
+test("conditionFrom reads what conditionJson writes, and reports what is wrong", () => {
   for (const condition of CONDITIONS) {
     assertEquals(conditionFrom(conditionJson(condition)), { ok: true, value: condition });
   }

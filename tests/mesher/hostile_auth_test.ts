@@ -351,7 +351,7 @@ test("clientOf believes proxies in what they append, and counts a network of IPv
   }
 });
 
-test("A manager who tries a list of addresses is told of twenty, and adds whom they know as before", async () => {
+test("A manager who tries a list of addresses learns of twenty, and adds known users as before", async () => {
   await onStage(async (stage) => {
     const { user, app } = stage;
     const at = "/api/v1/orgs/default";
@@ -403,7 +403,7 @@ test("Turns lets few work at once, some wait, and more be refused, whatever beco
   await turns.take(() => Promise.resolve());
 });
 
-test("Login answers 503 to most of a crowd that comes at once, and lives", async () => {
+test("Login answers 503 to most of a crowd that comes at once, and continues to run", async () => {
   await onStage(async ({ user, first }) => {
     const size = 2 * (HASHES_MAX + HASHES_WAITING_MAX);
     const crowd = Array.from(
@@ -637,7 +637,7 @@ test("Two owners who remove or demote each other at the same moment leave one ow
   });
 });
 
-test("A socket whose key is revoked takes no more events, and is closed", async () => {
+test("A socket whose key is revoked accepts no more events, and is closed", async () => {
   await onStage(async ({ user, app, sender }) => {
     const socket = new WebSocket(
       `${app.url.replace("http", "ws")}/ingest`,

@@ -82,7 +82,7 @@ test("Operations without a body take one for none, whatever is in it", async () 
   });
 });
 
-test("Requests that are none, or lie about their body, are answered or hung up on, and hurt nobody", async () => {
+test("Malformed requests are answered or closed, without effect on others", async () => {
   await onStage(async (stage) => {
     const camp = await home(stage);
     const { url } = stage.app;

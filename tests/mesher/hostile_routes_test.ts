@@ -180,7 +180,7 @@ test("What is not one's own costs the same questions as what does not exist", as
   );
 });
 
-test("Operations answer 405 to every other method, and say which there are", async () => {
+test("Operations answer 405 to every other method, and report which there are", async () => {
   await onStage(async (stage) => {
     const { ids, user, sender } = await home(stage);
     const operations = await operationsOf(stage.app.url);

@@ -116,7 +116,7 @@ const NASTY = [
   `\ud800 lone`,
 ];
 
-test("Every field of an event takes any text, and gives it back as it was", async () => {
+test("Every field of an event accepts any text, and gives it back as it was", async () => {
   await onStage(async ({ sender, user }) => {
     for (const text of NASTY) {
       const event = {

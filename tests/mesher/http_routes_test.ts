@@ -32,7 +32,7 @@ async function ok(client: Client, method: "get" | "post", path: string, body?: u
   return got.json;
 }
 
-test("Ingest takes one event, many, and Sentry's envelope, and all can be found", async () => {
+test("Ingest accepts one event, many, and Sentry's envelope, and all can be found", async () => {
   await onStage(async (stage) => {
     const { sender, user } = stage;
     const { id } = await stored(stage, { message: "one", tags: { color: "red" } });
@@ -407,7 +407,7 @@ test("A cookie is worth nothing to a page of another site", async () => {
   });
 });
 
-test("System routes say how the node is", async () => {
+test("System routes report how the node is", async () => {
   await onStage(async ({ user, app }) => {
     const nobody = user.as({});
     assertEquals((await nobody.get("/health")).json, { status: "ok" });

@@ -9,7 +9,7 @@ function loss(node: string, life: number | null, at: number, most: number | null
   return { node, life, at, reason: "closed", most };
 }
 
-test("Losses keeps the last ones, and takes off one that goes on living", () => {
+test("Losses keeps the last ones, and removes a node that turns out to be alive", () => {
   const losses = new Losses();
   for (let i = 0; i < LOSSES_MAX + 5; i++) losses.add(loss(`n${i}`, i, i, 16));
   assertEquals(losses.list.length, LOSSES_MAX);

@@ -48,7 +48,7 @@ test("outgoingOf has link, level and text in the form of each channel", () => {
   assertEquals(outgoingOf({ kind: "websocket" }, NOTE), null);
 });
 
-test("actionFrom takes every channel and refuses what could be another header", () => {
+test("actionFrom accepts every channel and refuses what could be another header", () => {
   for (
     const action of [
       { type: "websocket" },
@@ -124,7 +124,7 @@ test("A rule's cooldown is of each issue, and what it suppresses is reported", a
 const missing = await providePackage("nodemailer@10.6.0");
 if (missing !== undefined) console.log(`notification_test: mail skipped, ${missing}`);
 else {
-  test("attemptMail delivers to an SMTP server, and says why it does not", async () => {
+  test("attemptMail delivers to an SMTP server, and reports why it does not", async () => {
     const run = runtime === "deno" ? ["run", "-A", "--no-check", CHILD] : [CHILD];
     const child = spawn(process.execPath, run, { stdio: ["pipe", "pipe", "inherit"] });
     const ended = new Promise((done) => child.once("close", done));

@@ -5,7 +5,7 @@ import { assert, assertEquals } from "@std/assert";
 import { EventQueue } from "../../mesher/pipeline/queue.ts";
 import { test } from "../kit/test.ts";
 
-test("EventQueue gives what was pushed in order, and is empty when all is settled", () => {
+test("EventQueue returns what was pushed in order, and is empty when all is settled", () => {
   const queue = new EventQueue<number>(10);
   assert(queue.push([1, 2, 3]));
   const loan = queue.take(2)!;
@@ -14,7 +14,7 @@ test("EventQueue gives what was pushed in order, and is empty when all is settle
   assertEquals([queue.take(5)!.items, queue.take(5), queue.size], [[3], undefined, 1]);
 });
 
-test("EventQueue takes all or none when it is nearly full, and counts what is on loan", () => {
+test("EventQueue accepts all or none when it is nearly full, and counts what is on loan", () => {
   const queue = new EventQueue<number>(3);
   assert(queue.push([1, 2]));
   queue.take(1);
@@ -33,7 +33,7 @@ test("EventQueue puts what is released first in line, once", () => {
   assertEquals([queue.take(9)!.items, queue.size], [[2, 3, 4], 3]);
 });
 
-test("EventQueue takes all loans back in order, and their late settling changes nothing", () => {
+test("EventQueue takes all loans back in order, and settling them late changes nothing", () => {
   const queue = new EventQueue<number>(10);
   queue.push([1, 2, 3]);
   const loans = [queue.take(1)!, queue.take(1)!];

@@ -14,7 +14,7 @@ test("ownerOf is the same in whatever order the nodes are known", () => {
   }
 });
 
-test("ownerOf gives every node its part", () => {
+test("ownerOf assigns a share to every node", () => {
   for (const node of NODES) {
     const part = projects.filter((project) => ownerOf(project, NODES) === node).length;
     assert(part > 60 && part < 140, `${node} has ${part}`);

@@ -13,7 +13,7 @@ import type { EventOutcome } from "../../mesher/storage/events.ts";
 import { test } from "../kit/test.ts";
 import { entryWith, realisticEntry } from "./event.ts";
 
-test("unpackRows gives what packRows was given, whatever texts the events have", () => {
+test("unpackRows returns what packRows was given, whatever texts the events have", () => {
   const texts = ["", "plain", "a\0b", "\ud800", "= \x1e\x1f\n\\", "🦊 ж", "\0"];
   const rows = texts.flatMap((text) => [
     columnsOf(entryWith("p", 1_700_000_000_000, {
@@ -30,7 +30,7 @@ test("unpackRows gives what packRows was given, whatever texts the events have",
   assertEquals(unpackRows(packRows(rows)), rows);
 });
 
-test("unpackOutcomes gives what packOutcomes was given", () => {
+test("unpackOutcomes returns what packOutcomes was given", () => {
   const stored = [true, false].flatMap((first) =>
     [true, false].map((regressed) => ({
       kind: "stored" as const,

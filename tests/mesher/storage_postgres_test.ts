@@ -118,7 +118,7 @@ else {
       }
     }));
 
-  test("openPostgres goes on after the server ended its connections", () =>
+  test("openPostgres continues after the server ended its connections", () =>
     withDatabase(async (url) => {
       const storage = await openPostgres({ url, now: () => NOON });
       try {

@@ -114,7 +114,7 @@ test("SqliteThread rejects what a file without tables cannot take, and may be as
   }
 });
 
-test("SqliteThread says which file cannot be opened", async () => {
+test("SqliteThread reports which file cannot be opened", async () => {
   const thread = new SqliteThread({ path: "/nowhere/at/all.db", fullSync: false });
   await assertRejects(() => thread.write([columnsOf(entryWith("p", NOW))], NOW), StorageError);
   await thread.close();

@@ -54,7 +54,7 @@ test("Turns lets those run together that may, and one alone when all before have
   assertEquals(await Promise.all(all), ["a", "b", "C", "d", "e", "F", "G"]);
 });
 
-test("Turns goes on after one that failed, and tells who asked for it", async () => {
+test("Turns continues after one that failed, and reports who asked for it", async () => {
   const turns = new Turns();
   const fails = (why: string) => (): never => {
     throw new Error(why);

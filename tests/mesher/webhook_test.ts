@@ -65,7 +65,7 @@ test("isInside: loopback, private, link-local, metadata and reserved addresses a
   ) assert(!isInside(address, NOTHING_ALLOWED), address);
 });
 
-test("allowedFrom takes names, addresses and ranges, and says what is none", () => {
+test("allowedFrom accepts names, addresses and ranges, and reports invalid ones", () => {
   const allowed = allowedFrom(["hooks.lan", "10.1.0.0/16", "fd00::/8", "[::1]"]) as Allowed;
   for (const address of ["10.1.2.3", "fd12::1", "::1", "::ffff:10.1.0.0"]) {
     assert(!isInside(address, allowed), address);
@@ -163,7 +163,7 @@ test("attemptWebhook waits neither for a silent receiver nor for a look-up, nor 
   );
 });
 
-test("attemptWebhook tells what may succeed later from what may not", async () => {
+test("attemptWebhook distinguishes failures that may succeed later from those that may not", async () => {
   for (
     const [status, again] of [[400, false], [404, false], [408, true], [429, true], [
       500,

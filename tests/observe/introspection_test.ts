@@ -239,7 +239,7 @@ test("sys suspends and resumes actors of all shapes, and reads states", async ()
   });
 });
 
-test("sys.state shows the children of a supervisor, and says which actors have none", async () => {
+test("sys.state shows the children of a supervisor, and reports which actors have none", async () => {
   await withNode(async (node) => {
     const tree = await Supervisor.start(node, {
       children: [{ id: "a", start: (self) => counter.startAs("a", self, 1) }],

@@ -8,7 +8,7 @@ import type { Call } from "../../lib/actor/call.ts";
 import type { Pid } from "../../lib/term/pid.ts";
 import { test, until } from "../kit/test.ts";
 
-test("Global.register: tried for ever, keeps no timer from its turn", async () => {
+test("Global.register: tried forever, keeps no timer from its turn", async () => {
   await using node = await Node.start({ logLevel: "silent" });
   let tries = 0;
   let isOver = false;

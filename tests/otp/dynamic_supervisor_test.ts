@@ -89,7 +89,7 @@ test("DynamicSupervisor.stop: tells all at once, and kills each when its time is
   ]);
 });
 
-test("DynamicSupervisor.stop: tells why a child ended that ended in the same moment", async () => {
+test("DynamicSupervisor.stop: reports why a child ended that ended in the same moment", async () => {
   const family = new Family();
   const pool = await start(family);
   const pid = await family.run(pool.startChild(family.child("a")));
@@ -99,7 +99,7 @@ test("DynamicSupervisor.stop: tells why a child ended that ended in the same mom
   assertEquals(family.told.map(({ child, reason }) => [child, reason]), [["a", "bad"]]);
 });
 
-test("DynamicSupervisor: ends while a restart never settles, for the reason that it is told", async () => {
+test("DynamicSupervisor: ends while a restart never settles, with the given reason", async () => {
   const family = new Family();
   const pool = await start(family);
   const child = family.child("a");

@@ -100,7 +100,7 @@ const STOPPED: Readonly<Record<string, Attempt>> = {
 /** A task of the stopped node. */
 let late: Task<unknown>;
 
-test("Node: what ends at once, tried for ever, keeps no timer from its turn", async () => {
+test("Node: what ends at once, tried forever, keeps no timer from its turn", async () => {
   await using node = await Node.start({ logLevel: "silent" });
   await counter.startAs("taken", node);
   await node.global.register("taken", node.whereis("taken")!);
@@ -109,7 +109,7 @@ test("Node: what ends at once, tried for ever, keeps no timer from its turn", as
   }
 });
 
-test("Node: what is asked of a stopped node, tried for ever, keeps no timer from its turn", async () => {
+test("Node: what is asked of a stopped node, tried forever, keeps no timer from its turn", async () => {
   const node = await Node.start({ logLevel: "silent" });
   dead = node.spawn(() => () => {});
   late = task.async(node, () => new Promise(() => {}));
@@ -119,7 +119,7 @@ test("Node: what is asked of a stopped node, tried for ever, keeps no timer from
   }
 });
 
-test("Server.stop, Client.close: called for ever, keep no timer from its turn", async () => {
+test("Server.stop, Client.close: called forever, keep no timer from its turn", async () => {
   await using node = await Node.start({ logLevel: "silent" });
   const server = await node.serve();
   const client = await connect(server.url);
@@ -129,7 +129,7 @@ test("Server.stop, Client.close: called for ever, keep no timer from its turn", 
   assertEquals(await starves(() => server.stop()), false);
 });
 
-test("service: what is no pid is refused where it is used, not by a rejection", () => {
+test("service: a value that is no pid is refused where it is used, not by a rejection", () => {
   // deno-lint-ignore no-explicit-any -- what no types keep away
   const any: any = counter;
   for (const what of [{}, undefined, "name", 5]) {

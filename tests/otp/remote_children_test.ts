@@ -25,7 +25,7 @@ const remote = (id: string, node: string, manner: Manner = "atOnce") => ({
   args: [id, manner],
 });
 
-test("ChildSpec: is with start, or with node and fn; anything else is refused in words", () => {
+test("ChildSpec: is with start, or with node and fn; anything else is refused with a description", () => {
   const start = () => undefined as never;
   const node = "b@host:1";
   const bad: [unknown, string][] = [
@@ -241,7 +241,7 @@ test("onNodeDown fail: with pauses between its restarts a child is there when it
 });
 
 for (const manner of ["atOnce", "ignores"] as const) {
-  test(`onNodeDown wait: a child (${manner}) waits for its node, which counts for nothing, and lives once`, async () => {
+  test(`onNodeDown wait: a child (${manner}) waits for its node, which counts for nothing, and continues to run once`, async () => {
     await abroad(async (world) => {
       const a = await world.node("a");
       const b = await world.node("b", [a]);
@@ -338,7 +338,7 @@ test("onNodeDown wait: a node that is there and does not expose the function is 
   });
 });
 
-test("onNodeDown wait: one whose start fails for another reason keeps nobody else waiting", async () => {
+test("onNodeDown wait: one whose start fails for another reason keeps no other waiting", async () => {
   await abroad(async (world) => {
     const a = await world.node("a");
     const b = await world.node("b", [a]);
@@ -493,7 +493,7 @@ test("onNodeDown wait: a child that waits can be terminated, and is not started 
 });
 
 for (const manner of ["atOnce", "ignores"] as const) {
-  test(`onNodeDown failover: a child (${manner}) runs at once on another node, and lives once when all is whole`, async () => {
+  test(`onNodeDown failover: a child (${manner}) runs at once on another node, and continues to run once when all is whole`, async () => {
     await abroad(async (world) => {
       const a = await world.node("a", [], false);
       const b = await world.node("b", [a]);

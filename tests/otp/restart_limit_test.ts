@@ -110,7 +110,7 @@ test("restartLimit: a start that fails counts, and those behind it start without
   assertEquals(family.news().filter((line) => line === "start c"), ["start c"]);
 });
 
-test("restartLimit: a dynamic supervisor forgets the child, and goes on", async () => {
+test("restartLimit: a dynamic supervisor forgets the child, and continues", async () => {
   const family = makeFamily();
   const pool = await family.run(DynamicSupervisor.start(family.outside, { intensity: 0 }));
   await family.run(pool.startChild(family.child("a", { restartLimit: { intensity: 1 } })));

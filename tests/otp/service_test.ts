@@ -547,7 +547,7 @@ test("service: trapExit gives info the ends of others, but not that of its paren
   assertEquals(family.system.size, 0);
 });
 
-test("service: info takes all other messages, and those that look like a cast of no handler", async () => {
+test("service: info accepts all other messages, and those that look like a cast of no handler", async () => {
   const family = new Family();
   const seen: unknown[] = [];
   const listening = service<{ state: number | null; cast: { known(): void } }>({
@@ -618,7 +618,7 @@ test("service: an unknown call is refused, and the service lives", async () => {
   family.system.stop();
 });
 
-test("service: refuses what describes none, and says what is wrong", () => {
+test("service: refuses what describes none, and reports what is wrong", () => {
   const rows: readonly (readonly [object, string])[] = [
     [{}, "service: init must be a function that returns the first state"],
     [{ init: 0 }, "service: init must be a function"],

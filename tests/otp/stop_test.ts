@@ -173,7 +173,7 @@ test("Node.stop: with a timeout of 0 everything is cut off at once", async () =>
   });
 });
 
-test("Node.stop: refuses a timeout that is none, and a second call resolves with the first", async () => {
+test("Node.stop: refuses an invalid timeout, and a second call resolves with the first", async () => {
   await withNode(async ({ node }) => {
     for (const timeout of [-1, NaN]) {
       assertThrows(() => node.stop({ timeout }), ArgumentError, "milliseconds");

@@ -730,7 +730,7 @@ test("Supervisor: what is no request of its own is refused or ignored, and nothi
   family.system.stop();
 });
 
-test("restart: one event tells who ended, why, how often, and what comes next", async () => {
+test("restart: one event reports who ended, why, how often, and what comes next", async () => {
   const family = new Family();
   const tree = await family.supervise({
     intensity: 2,
@@ -758,7 +758,7 @@ test("restart: one event tells who ended, why, how often, and what comes next", 
   assertEquals(family.crashes.map(({ pid, supervisor }) => [pid, supervisor]), [[first, tree.pid]]);
 });
 
-test("restart: tells of a child that was killed because it did not stop, or crashed while it did", async () => {
+test("restart: reports a child that was killed because it did not stop, or crashed while it did", async () => {
   const family = new Family();
   const tree = await family.supervise({
     children: [

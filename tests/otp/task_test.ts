@@ -32,7 +32,7 @@ class Gates {
   }
 }
 
-test("task.await: gives the result of the task that is asked for, in whatever order they end", async () => {
+test("task.await: returns the result of the task that is asked for, in whatever order they end", async () => {
   const family = new Family();
   const gates = new Gates();
   const tasks = Array.from(
@@ -47,7 +47,7 @@ test("task.await: gives the result of the task that is asked for, in whatever or
   assertEquals(family.system.size, 0);
 });
 
-test("task.await: rejects with what a task threw, which ends nobody else and is no stray message", async () => {
+test("task.await: rejects with what a task threw, which ends no other and is no stray message", async () => {
   const family = new Family();
   const got: unknown[] = [];
   const owner = family.system.start(async (self: Self) => {
@@ -104,7 +104,7 @@ test("task.await: waits for the longest time that there is, and refuses one that
   assertEquals(family.system.wheel.size, 0);
 });
 
-test("task.await: gives up after its time; the task goes on and may be awaited again", async () => {
+test("task.await: gives up after its time; the task continues and may be awaited again", async () => {
   const family = new Family();
   const gates = new Gates();
   const slow = task.async(family.outside, () => gates.wait(7));
@@ -139,7 +139,7 @@ test("task.cancel: kills, aborts the signal, and is false for one that has ended
   assertEquals(task.cancel(slow), false);
 });
 
-test("task: ends with the actor that it belongs to, and leaves nothing with one that lives on", async () => {
+test("task: ends with the actor that it belongs to, and leaves nothing with one that continues to run", async () => {
   const family = new Family();
   const owner = family.system.puppet();
   const left = task.async(owner.self, () => new Promise(() => {}));

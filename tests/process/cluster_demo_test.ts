@@ -135,7 +135,7 @@ test("cluster.ts serves the page and the health of each node, and nothing else",
   await untilGone(nodes);
 });
 
-test("cluster.ts ends all of its processes when it is told to, a frozen one too", async () => {
+test("cluster.ts ends all of its processes when it is notified to, a frozen one too", async () => {
   await using demo = Demo.start(["--json", "--port", "0", ...MIXED]);
   const nodes = await demo.nodes(3);
   await until("it stays up", () => demo.err.includes("no keyboard"));
@@ -196,7 +196,7 @@ test("cluster.ts answers a wrong option with one line, and status 2", async () =
   }
 });
 
-test("cluster.ts says which port is taken, and ends with status 1", async () => {
+test("cluster.ts reports which port is taken, and ends with status 1", async () => {
   const server = createServer();
   await new Promise<void>((open) => server.listen(0, "127.0.0.1", open));
   const { port } = server.address() as { port: number };
@@ -208,7 +208,7 @@ test("cluster.ts says which port is taken, and ends with status 1", async () => 
   assertEquals(demo.err.trimEnd().split("\n").length, 1, demo.err);
 });
 
-test("cluster.ts says how to come by the other runtime, where it is missing", async () => {
+test("cluster.ts reports how to come by the other runtime, where it is missing", async () => {
   const nowhere = { DENO_BIN: "/nowhere/deno", BUN_BIN: "/nowhere/bun" };
   await using demo = Demo.start(["--bun", "--port", "0"], nowhere);
   assertEquals(await demo.ended, 1);

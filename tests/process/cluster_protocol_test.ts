@@ -61,7 +61,7 @@ test("parseMessage reads every message of the protocol", () => {
   for (const [text, message] of GOOD) assertEquals(parseMessage(text), { ok: true, message });
 });
 
-test("parseMessage says what is wrong with everything else", () => {
+test("parseMessage reports what is wrong with everything else", () => {
   for (const [text, why] of BAD) {
     const parsed = parseMessage(text);
     assert(!parsed.ok, text);
@@ -71,7 +71,7 @@ test("parseMessage says what is wrong with everything else", () => {
   assert(!bytes.ok && bytes.why.includes("binary"));
 });
 
-test("parseMessage takes what is at a limit, and nothing beyond", () => {
+test("parseMessage accepts what is at a limit, and nothing beyond", () => {
   const room = (bytes: number): string => `{"type":"join","room":"${"x".repeat(bytes)}"}`;
   assert(parseMessage(room(ROOM_BYTES_MAX)).ok);
   assert(!parseMessage(room(ROOM_BYTES_MAX + 1)).ok);

@@ -177,7 +177,7 @@ for (const [one, other] of PAIRS) {
     });
   });
 
-  test(`global names ${where}: a link that one pair loses costs nobody else a name`, async () => {
+  test(`global names ${where}: a link that one pair loses costs no other a name`, async () => {
     await withNodes(async (start) => {
       const [a, b, c] = await startThree(start, one, other);
       const x = await spawn(b, "x");
@@ -194,7 +194,7 @@ for (const [one, other] of PAIRS) {
     });
   });
 
-  test(`global names ${where}: a hundred thousand are told to a node that joins, and heartbeats go on`, async () => {
+  test(`global names ${where}: a hundred thousand are notified to a node that joins, and heartbeats continue`, async () => {
     await withNodes(async (start) => {
       const brisk = { pingInterval: 1_000, pingTimeout: 8_000 };
       const a = await start(one, "a", brisk, CHILD);

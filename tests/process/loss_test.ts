@@ -238,7 +238,7 @@ for (const other of OTHERS) {
     far.signal("SIGCONT");
   });
 
-  test(`A node that stops (${runtime}, ${other}) ends its actors first: their reason is told, then nodedown`, async () => {
+  test(`A node that stops (${runtime}, ${other}) ends its actors first: their reason is notified, then nodedown`, async () => {
     await withMesh(async (startHere) => {
       await withNodes(async (start) => {
         const near = await startHere("near", { logLevel: "info" });
@@ -269,7 +269,7 @@ for (const other of OTHERS) {
     });
   });
 
-  test(`A pid of an earlier life (${runtime}, ${other}) of a node on the same port reaches nobody, and its monitor says noproc`, async () => {
+  test(`A pid of an earlier incarnation (${runtime}, ${other}) of a node on the same port reaches nobody, and its monitor says noproc`, async () => {
     await withMesh(async (startHere) => {
       await withNodes(async (start) => {
         const near = await startHere("near", { logLevel: "info" });

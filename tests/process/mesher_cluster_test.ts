@@ -121,7 +121,7 @@ test(
   },
 );
 
-test("mesher: one rate limit for three nodes; who is over it is told when to come again", async () => {
+test("mesher: one rate limit for three nodes; who is over it is notified when to come again", async () => {
   const limit = 60;
   await withTown(SQLITE, { MESHER_RATE_LIMIT: `${limit}` }, async (town, database) => {
     const senders = town.urls.map((url) => senderTo(url, town.printed));

@@ -42,7 +42,7 @@ test("mesher:load sends events, says each second how it goes, and sums up", asyn
   });
 });
 
-test("mesher:load says that nobody is there, and what to do", async () => {
+test("mesher:load says that no server answers, and what to do", async () => {
   const [port] = await freePorts(1);
   const url = `http://127.0.0.1:${port}`;
   const lost = await load("--url", url, "--key", "mshr_any", "--seconds", "10");

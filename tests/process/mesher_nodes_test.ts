@@ -56,7 +56,7 @@ async function threeShare(all: MesherProcess): Promise<void> {
   assert(!all.said.includes(printed.password), "secrets are not printed");
 }
 
-test("mesher --nodes 3 in an empty folder: says where its pages are, and shares a file of SQLite", async () => {
+test("mesher --nodes 3 in an empty folder: reports where its pages are, and shares a file of SQLite", async () => {
   await withProcesses(async (start, folder) => {
     const port = (await freePorts(1))[0]!;
     const env = { MESHER_HTTP_PORT: `${port}`, MESHER_WS_PORT: `${port + 1}`, DATABASE_URL: "" };

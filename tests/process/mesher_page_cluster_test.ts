@@ -129,7 +129,7 @@ test(
 );
 
 test(
-  "Mesher's page says that its own node is gone, leads to the others, and goes on when it is back",
+  "Mesher's page says that its own node is gone, leads to the others, and continues when it is back",
   needs,
   async () => {
     await withThree(async (browser, town, pages) => {

@@ -86,50 +86,54 @@ async function withRegistry(
 const CAN_PACK = await has("npm") && await has("deno") && await has("bun");
 
 // The whole is one test for both runtimes: it installs on each of them, whichever runs it.
-test("The package installs from its tarball and runs on Bun and on Deno; Node is told why not", {
-  ignore: !CAN_PACK || "Bun" in globalThis,
-  timeout: 180_000,
-}, async () => {
-  const home = mkdtempSync(join(tmpdir(), "firn-package-"));
-  try {
-    const folder = join(home, "package");
-    const built = await run("deno", ["run", "-A", "scripts/package.ts", folder], ROOT);
-    assertEquals(built.code, 0, built.output);
-    const tarball = join(folder, readdirSync(folder).find((name) => name.endsWith(".tgz"))!);
-    for (const project of ["bun", "deno", "node"]) {
-      mkdirSync(join(home, project));
-      writeFileSync(join(home, project, "program.ts"), PROGRAM);
-      writeFileSync(join(home, project, "program.mjs"), 'await import("@firn/firn");\n');
-    }
-    const bun = join(home, "bun");
-    writeFileSync(join(bun, "package.json"), '{"type":"module"}');
-    const added = await run("bun", ["add", tarball], bun);
-    assertEquals(added.code, 0, added.output);
-    const onBun = await run("bun", ["program.ts"], bun);
-    assertEquals(onBun, { code: 0, output: "hello function 3 true\n" });
-
-    await withRegistry(folder, tarball, async (url) => {
-      const deno = join(home, "deno");
-      const env = { NPM_CONFIG_REGISTRY: url, DENO_DIR: join(home, "cache"), NO_COLOR: "1" };
-      const added = await run("deno", ["add", "npm:@firn/firn"], deno, env);
+test(
+  "The package installs from its tarball and runs on Bun and on Deno; Node is notified why not",
+  {
+    ignore: !CAN_PACK || "Bun" in globalThis,
+    timeout: 180_000,
+  },
+  async () => {
+    const home = mkdtempSync(join(tmpdir(), "firn-package-"));
+    try {
+      const folder = join(home, "package");
+      const built = await run("deno", ["run", "-A", "scripts/package.ts", folder], ROOT);
+      assertEquals(built.code, 0, built.output);
+      const tarball = join(folder, readdirSync(folder).find((name) => name.endsWith(".tgz"))!);
+      for (const project of ["bun", "deno", "node"]) {
+        mkdirSync(join(home, project));
+        writeFileSync(join(home, project, "program.ts"), PROGRAM);
+        writeFileSync(join(home, project, "program.mjs"), 'await import("@firn/firn");\n');
+      }
+      const bun = join(home, "bun");
+      writeFileSync(join(bun, "package.json"), '{"type":"module"}');
+      const added = await run("bun", ["add", tarball], bun);
       assertEquals(added.code, 0, added.output);
-      // With types checked: the declarations are whole.
-      const onDeno = await run("deno", ["run", "--check", "-A", "program.ts"], deno, env);
-      assertMatch(onDeno.output, /^hello function 3 true$/m);
-      assertEquals(onDeno.code, 0, onDeno.output);
-    });
+      const onBun = await run("bun", ["program.ts"], bun);
+      assertEquals(onBun, { code: 0, output: "hello function 3 true\n" });
 
-    const node = join(home, "node");
-    writeFileSync(join(node, "package.json"), '{"type":"module"}');
-    const installed = await run("npm", ["install", "--no-audit", "--no-fund", tarball], node);
-    assertEquals(installed.code, 0, installed.output);
-    const onNode = await run("node", ["program.mjs"], node);
-    assertEquals(onNode.code, 1);
-    assertMatch(
-      onNode.output,
-      /Error: Firn runs on Deno \(2\.9 or later\) and Bun \(1\.4 or later\)/,
-    );
-  } finally {
-    rmSync(home, { recursive: true, force: true });
-  }
-});
+      await withRegistry(folder, tarball, async (url) => {
+        const deno = join(home, "deno");
+        const env = { NPM_CONFIG_REGISTRY: url, DENO_DIR: join(home, "cache"), NO_COLOR: "1" };
+        const added = await run("deno", ["add", "npm:@firn/firn"], deno, env);
+        assertEquals(added.code, 0, added.output);
+        // With types checked: the declarations are whole.
+        const onDeno = await run("deno", ["run", "--check", "-A", "program.ts"], deno, env);
+        assertMatch(onDeno.output, /^hello function 3 true$/m);
+        assertEquals(onDeno.code, 0, onDeno.output);
+      });
+
+      const node = join(home, "node");
+      writeFileSync(join(node, "package.json"), '{"type":"module"}');
+      const installed = await run("npm", ["install", "--no-audit", "--no-fund", tarball], node);
+      assertEquals(installed.code, 0, installed.output);
+      const onNode = await run("node", ["program.mjs"], node);
+      assertEquals(onNode.code, 1);
+      assertMatch(
+        onNode.output,
+        /Error: Firn runs on Deno \(2\.9 or later\) and Bun \(1\.4 or later\)/,
+      );
+    } finally {
+      rmSync(home, { recursive: true, force: true });
+    }
+  },
+);

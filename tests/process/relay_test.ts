@@ -85,7 +85,7 @@ for (const [one, other] of PAIRS) {
     );
   });
 
-  test(`a relay between ${between} is rejected with an earlier leaf of the dialled node`, async () => {
+  test(`a relay between ${between} is rejected with an earlier leaf of the dialed node`, async () => {
     const { authority } = await testKeys();
     await relayed((name) => makeLeaf(authority, name, randomBytes(16)), /^cookie$/);
   });

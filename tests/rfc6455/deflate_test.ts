@@ -265,7 +265,7 @@ test("serve ends a connection that breaks a rule of compression, and no other", 
   assertEquals(log, []);
 });
 
-test("serve agrees on no compression unless told to, and refuses a malformed offer", async () => {
+test("serve agrees on no compression by default, and refuses a malformed offer", async () => {
   const server = await serve(host, { message: (conn, data) => conn.send(data) });
   try {
     const judge = await Judge.open(

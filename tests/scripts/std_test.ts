@@ -47,7 +47,7 @@ test("assertEquals compares deeply, and tells kinds apart", () => {
   }
 });
 
-test("assertThrows gives back what was thrown, and judges its class and message", () => {
+test("assertThrows returns what was thrown, and judges its class and message", () => {
   const boom = () => {
     throw new TypeError("boom in here");
   };
@@ -97,7 +97,7 @@ test("parseArgs reads strings, booleans, lists, negations, aliases, defaults and
   });
 });
 
-test("parseArgs takes no option for the value of another, and knows what a default is", () => {
+test("parseArgs accepts no option for the value of another, and knows what a default is", () => {
   const args = parseArgs(["--host", "--quick", "--flag", "false"], {
     string: ["host", "name", "list"],
     boolean: ["quick", "flag"],
@@ -107,7 +107,7 @@ test("parseArgs takes no option for the value of another, and knows what a defau
   assertEquals(args.list, []);
 });
 
-test("parseArgs tells of unknown options and of words, and leaves out what is refused", () => {
+test("parseArgs reports unknown options and of words, and leaves out what is refused", () => {
   const told: unknown[] = [];
   const args = parseArgs(["--known", "--other=1", "word"], {
     boolean: ["known"],
@@ -120,7 +120,7 @@ test("parseArgs tells of unknown options and of words, and leaves out what is re
   assertEquals(args as Record<string, unknown>, { _: [], known: true });
 });
 
-test("TextLineStream gives lines, however the text was cut", async () => {
+test("TextLineStream returns lines, however the text was cut", async () => {
   const text = "a\r\nb\n\nc";
   for (let cut = 0; cut <= text.length; cut++) {
     const pieces = ReadableStream.from([text.slice(0, cut), text.slice(cut)]);

@@ -57,7 +57,7 @@ test("tallyOf never lets a run that failed pass, whatever it printed", () => {
   }
 });
 
-test("sum and sentence say what there was, and what was left out only if something was", () => {
+test("sum and sentence report what there was, and what was left out only if something was", () => {
   assertEquals(sentence(sum([])), "0 passed, 0 failed");
   const tallies = [{ passed: 3, failed: 0, skipped: 0 }, { passed: 2, failed: 1, skipped: 0 }];
   assertEquals(sentence(sum(tallies)), "5 passed, 1 failed");

@@ -7,7 +7,7 @@ import { simulate, SimulationError } from "../../lib/simulate.ts";
 import { test } from "../kit/test.ts";
 import { story, three } from "./story.ts";
 
-test("simulate: the same seed gives the same events, another seed others", async () => {
+test("simulate: the same seed returns the same events, another seed others", async () => {
   const [one, again, other] = [await story(3), await story(3), await story(4)];
   assertEquals([again.hash, again.steps, again.ms], [one.hash, one.steps, one.ms]);
   assert(other.hash !== one.hash);

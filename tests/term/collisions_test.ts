@@ -84,7 +84,7 @@ function insertion(keys: readonly Key[]): number {
   return performance.now() - before;
 }
 
-test("Decoder takes Maps and Sets of any keys that do not collide by construction", () => {
+test("Decoder accepts Maps and Sets of any keys that do not collide by construction", () => {
   const random = new SeededRandom(7);
   const day = 86_400;
   const kinds: readonly ((i: number) => unknown)[] = [
@@ -111,7 +111,7 @@ test("Decoder takes Maps and Sets of any keys that do not collide by constructio
   assertEquals(decodeTerm(encodeTerm(high)), high);
 });
 
-test("Decoder takes all collisions of a term together", () => {
+test("Decoder accepts all collisions of a term together", () => {
   const keys = crafted((i) => i, 600, 511);
   const one = [...bytesOf(keys, TAG.SET).subarray(1)];
   const bytes = (count: number): Uint8Array =>

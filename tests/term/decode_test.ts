@@ -14,7 +14,7 @@ function refused(bytes: Uint8Array): ProtocolError {
   return assertThrows(() => new Decoder(PIDS).decode(bytes), ProtocolError);
 }
 
-test("Decoder gives what the Encoder was given, whatever it is, in one session", () => {
+test("Decoder returns what the Encoder was given, whatever it is, in one session", () => {
   const random = new SeededRandom(1);
   const session = new Session();
   for (let i = 0; i < 3000; i++) {
@@ -23,7 +23,7 @@ test("Decoder gives what the Encoder was given, whatever it is, in one session",
   }
 });
 
-test("Decoder gives strings of every length and width", () => {
+test("Decoder returns strings of every length and width", () => {
   const session = new Session();
   for (const char of ["x", "\u00e9", "\u20ac", "\u{1f600}", "\ud800"]) {
     for (const length of [0, 1, 7, 8, 9, 39, 40, 41, 63, 64, 65, 255, 256, 257, 1023, 1024, 5000]) {
@@ -59,7 +59,7 @@ test("Decoder refuses every truncation, with an offset within the bytes", () => 
   }
 });
 
-test("Decoder refuses what is no term, and says where", () => {
+test("Decoder refuses a value that is no term, and reports where", () => {
   const cases: readonly (readonly [string, string, number])[] = [
     ["", "no version", 0],
     ["80", "no version", 0],
@@ -159,7 +159,7 @@ test("Decoder makes __proto__ an own property and touches no prototype", () => {
   assertEquals(({} as { polluted?: number }).polluted, undefined);
 });
 
-test("Decoder takes a shape that is defined again as it was defined last", () => {
+test("Decoder accepts a shape that is defined again as it was defined last", () => {
   const bytes = hex('f1 c3 e9 0000 01 41"a" 81 e9 0000 01 41"b" 82 00 83');
   assertEquals(decodeTerm(bytes), [{ a: 1 }, { b: 2 }, { b: 3 }]);
 });
@@ -184,7 +184,7 @@ test("Decoder reads a range of its bytes, and offsets count from there", () => {
   }
 });
 
-test("Decoder gives values that share no memory with the bytes", () => {
+test("Decoder returns values that share no memory with the bytes", () => {
   const session = new Session();
   const term = {
     bytes: new Uint8Array([1, 2]),

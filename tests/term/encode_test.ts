@@ -32,7 +32,7 @@ function nested(depth: number, innermost: unknown = 1): unknown {
   return value;
 }
 
-test("Encoder refuses what cannot travel, and says where it stands", () => {
+test("Encoder refuses what cannot travel, and reports where it stands", () => {
   const cases: readonly (readonly [unknown, string])[] = [
     [() => {}, "message is a function, which cannot be sent"],
     [Symbol("s"), "message is a symbol, which cannot be sent"],
@@ -61,7 +61,7 @@ test("Encoder refuses what cannot travel, and says where it stands", () => {
   }
 });
 
-test("Encoder refuses a circle, and says where it closes", () => {
+test("Encoder refuses a circle, and reports where it closes", () => {
   const self: Record<string, unknown> = { a: [] };
   self["self"] = self;
   assertEquals(refused({ x: [self] }).message, "message.x[0].self is within itself: a circle");
@@ -294,7 +294,7 @@ test("Encoder begins anew when it has no number left, and both sides stay small"
   assertEquals(session.encode({ a: 1 })[0], 0xf1);
 });
 
-test("Encoder bounds its tree where new shapes are refused for ever", () => {
+test("Encoder bounds its tree where new shapes are refused forever", () => {
   const session = new Session();
   session.pass(1);
   let renewals = 0;

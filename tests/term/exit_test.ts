@@ -76,7 +76,7 @@ test("encodeExit sends an Error with its name, stack and cause", () => {
   assertSame(decode(bytes), error);
 });
 
-test("encodeExit tells of an exit whose reason cannot be sent", () => {
+test("encodeExit reports an exit whose reason cannot be sent", () => {
   const callback = () => {};
   const cases: readonly (readonly [unknown, unknown])[] = [
     [{ callback }, "unsendable exit reason: message.callback is a function, which cannot be sent"],
@@ -107,7 +107,7 @@ test("encodeExit leaves nothing of a reason that could not be sent", () => {
   }
 });
 
-test("encodeExit cuts off a chain of links, and decodeExit refuses a longer one", () => {
+test("encodeExit aborts a chain of links, and decodeExit refuses a longer one", () => {
   const chain = (length: number): ExitReason =>
     length === 0 ? "noproc" : { linked: PID, reason: chain(length - 1) };
   assertSame(decode(encode(chain(LINKED_DEPTH_MAX))), chain(LINKED_DEPTH_MAX));
@@ -122,7 +122,7 @@ test("encodeExit cuts off a chain of links, and decodeExit refuses a longer one"
   assertEquals(error.message, `linked too often, at byte ${9 * LINKED_DEPTH_MAX}`);
 });
 
-test("decodeExit refuses what is no reason, and says where", () => {
+test("decodeExit refuses a value that is no reason, and reports where", () => {
   const cases: readonly (readonly [string, string])[] = [
     ["", "an exit reason is missing, at byte 0"],
     ["0c", "no exit reason: 12, at byte 0"],

@@ -38,7 +38,7 @@ test("BodyReader refuses a Content-Length over the limit before any of it has co
   );
 });
 
-test("BodyReader takes a body byte by byte in no more than a moment, and holds it once", () => {
+test("BodyReader accepts a body byte by byte in no more than a moment, and holds it once", () => {
   const length = 300_000;
   for (const [name, value] of [["content-length", `${length}`], ["transfer-encoding", "chunked"]]) {
     const reader = new BodyReader(head([name!, value!]), length, new BodyBudget(length));
@@ -56,7 +56,7 @@ test("BodyReader takes a body byte by byte in no more than a moment, and holds i
   }
 });
 
-test("BodyReader takes no more memory than its budget has, and frees what it took", () => {
+test("BodyReader accepts no more memory than its budget has, and frees what it took", () => {
   const budget = new BodyBudget(250);
   const body = (length: number): BodyReader => {
     const reader = new BodyReader(head(["content-length", `${length}`]), 1000, budget);

@@ -103,7 +103,7 @@ test("ChunkReader wants more of every beginning of a right body", () => {
   assertEquals(read(bytes), "Wiki|");
 });
 
-test("ChunkReader hands data on as it comes", () => {
+test("ChunkReader passes data on as it comes", () => {
   const taken: string[] = [];
   const reader = new ChunkReader(BYTES_MAX, (bytes) => taken.push(latin1(bytes)));
   for (const piece of ["5\r\nab", "c", "de\r\n2", "\r\nfg\r\n0\r"]) {

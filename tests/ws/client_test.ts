@@ -59,7 +59,7 @@ test("connect echoes text and binary of every length form, plain and compressed"
   }
 });
 
-test("connect agrees on a protocol, sends headers, and is told what the server closes with", async () => {
+test("connect agrees on a protocol, sends headers, and is notified what the server closes with", async () => {
   const told: string[] = [];
   let header: string | null = null;
   await serving({
@@ -84,7 +84,7 @@ test("connect agrees on a protocol, sends headers, and is told what the server c
   });
 });
 
-test("connect rejects with what is wrong: options, nobody there, a refusal", async () => {
+test("connect rejects with the cause: options, no server, a rejection", async () => {
   const wrongs = ["http://127.0.0.1/", "ws://", "ws://127.0.0.1/#x", "x"];
   for (const url of wrongs) await assertRejects(() => connect(host, url), OptionError);
   const options = [{ reconnect: { minDelay: 0 } }, { maxPayloadLength: 0 }, {
@@ -150,7 +150,7 @@ const LIES: readonly (readonly [title: string, answer: string, says: string])[] 
 ];
 
 for (const [title, answer, says] of LIES) {
-  test(`connect takes no answer with ${title} for a WebSocket`, async () => {
+  test(`connect accepts no answer with ${title} for a WebSocket`, async () => {
     await answering(() => answer, async (url) => {
       await assertRejects(() => connect(host, url), HandshakeError, says);
     });
@@ -167,7 +167,7 @@ test("connect gives a server up that does not answer in time", async () => {
   });
 });
 
-test("connect takes neither masked frames nor what it did not agree to", async () => {
+test("connect accepts neither masked frames nor what it did not agree to", async () => {
   const frames: readonly (readonly [Uint8Array, number])[] = [
     [buildFrame({ payload: "x" }), 1002],
     [buildFrame({ payload: "x", mask: false, reserved: 4 }), 1002],
@@ -242,7 +242,7 @@ test("Client gives up after so many failed attempts, by state, event, error, log
   await client.close();
 });
 
-test("Client gives up at 401, a stop code or a URL that is none, and keeps trying after others", async () => {
+test("Client gives up at 401, a stop code or an invalid URL, and keeps trying after others", async () => {
   for (const status of [401, 403, 404, 500] as const) {
     let refuses = false;
     let asked = 0;
@@ -332,7 +332,7 @@ test("Client asks functions for the URL, headers and protocols of each attempt",
   );
 });
 
-test("Client sends the URL's credentials once and shows them to nobody, and rejects reserved headers", async () => {
+test("Client sends the URL's credentials once and shows them to no receiver, and rejects reserved headers", async () => {
   const shown: (string | null)[] = [];
   await serving(
     { upgrade: (request) => void shown.push(request.headers.get("authorization")) },
@@ -407,7 +407,7 @@ test("Client.close ends it while it waits to connect again, and while it connect
   await client.close();
 });
 
-test("Client notices a server that is silent, and one that does not say goodbye", async () => {
+test("Client notices a server that is silent, and one that does not send their goodbye", async () => {
   await answering(accept, async (url) => {
     let told = "";
     const options = {
@@ -427,7 +427,7 @@ test("Client notices a server that is silent, and one that does not say goodbye"
   });
 });
 
-test("Client speaks wss, and believes whom it is told to", async () => {
+test("Client speaks wss, and believes whom it is notified to", async () => {
   const random = new SeededRandom(5);
   const [ca, other] = await Promise.all([1, 2].map(() => makeAuthority(random.bytes(32))));
   const leaf = await makeLeaf(ca!, "a@127.0.0.1:9000", random.bytes(16));
@@ -461,7 +461,7 @@ test("Client's connections are actors in a system", async () => {
   system.stop();
 });
 
-test("Delay doubles to its longest, by chance between half and whole, and begins anew", () => {
+test("Delay doubles to its longest, at random between half and whole, and begins anew", () => {
   const delay = (chance: number) =>
     new Delay({ minDelay: 100, maxDelay: 350, attempts: 5 }, () => chance);
   const whole = delay(1);

@@ -41,7 +41,7 @@ test("isWireCode and checkCloseCode agree with the grid of RFC 6455 and the regi
   }
 });
 
-test("checkCloseCode refuses what is no whole number, and says what to use", () => {
+test("checkCloseCode refuses what is no whole number, and reports what to use", () => {
   for (const code of [1000.5, NaN, Infinity, -1]) {
     assertThrows(() => checkCloseCode(code), CloseCodeError, "use 1000 to 1003");
   }

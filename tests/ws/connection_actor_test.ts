@@ -47,7 +47,7 @@ function watch(system: System, conn: Connection): () => Promise<unknown> {
   };
 }
 
-test("Connection.pid is an actor, made when it is asked for, that hands messages to info", async () => {
+test("Connection.pid is an actor, made when it is asked for, that passes messages to info", async () => {
   const got: unknown[] = [];
   await serving({
     info: (conn, message) => {
@@ -186,7 +186,7 @@ test("Connection's socket is closed with 1011 when info throws, and with it ends
   });
 });
 
-test("Connection ends with the actor it is linked with, or is told if it traps exits", async () => {
+test("Connection ends with the actor it is linked with, or is notified if it traps exits", async () => {
   const got: unknown[] = [];
   await serving({ info: (_conn, message) => got.push(message) }, async (client, conn, system) => {
     const [one, two, three] = [1, 2, 3].map(() =>

@@ -109,7 +109,7 @@ function deferred(): { promise: Promise<void>; resolve: () => void; reject: (e: 
   return Promise.withResolvers<void>();
 }
 
-test("Connection hands on text and binary, and sends either", () => {
+test("Connection passes on text and binary, and sends either", () => {
   const stage = new Stage({ message: (conn, data) => conn.send(data) });
   stage.receive({ payload: "hi" }, { opcode: 2, payload: hex("01 02") });
   assertEquals(stage.told, ["open", "message hi", "message <1,2>"]);
@@ -159,7 +159,7 @@ const CLOSES: readonly (readonly [what: string, Uint8Array, answer: string, told
 ];
 
 for (const [what, payload, answer, told] of CLOSES) {
-  test(`Connection answers a close with ${what} and hangs up`, () => {
+  test(`Connection answers a close with ${what} and closes`, () => {
     const stage = new Stage();
     stage.receive({ opcode: 8, payload }, { payload: "never read" }, { opcode: 3 });
     assertEquals(stage.sent, [answer, "end"]);
@@ -171,7 +171,7 @@ for (const [what, payload, answer, told] of CLOSES) {
   });
 }
 
-test("Connection.close says goodbye once, and waits for the peer's answer", () => {
+test("Connection.close sends its goodbye once, and waits for the peer's answer", () => {
   const stage = new Stage();
   stage.conn.send("last");
   stage.conn.close(4000, "enough");
@@ -194,7 +194,7 @@ test("Connection.close refuses codes that must not be sent, and stays open", () 
   assertEquals(stage.conn.state, "open");
 });
 
-test("Connection cuts off a peer that does not answer the close, at the deadline", () => {
+test("Connection aborts a peer that does not answer the close, at the deadline", () => {
   const stage = new Stage();
   stage.conn.close();
   stage.conn.tick(CLOSE_MS - 1);
@@ -203,7 +203,7 @@ test("Connection cuts off a peer that does not answer the close, at the deadline
   assertEquals(stage.told, ["open", "close 1006"]);
 });
 
-test("Connection cuts off a peer that does not hang up, and knows its code", () => {
+test("Connection aborts a peer that does not close, and knows its code", () => {
   const stage = new Stage();
   stage.receive({ opcode: 8, payload: closePayload(1000, "bye") });
   stage.conn.tick(CLOSE_MS);
@@ -227,7 +227,7 @@ for (const [rule, { code, words }] of Object.entries(RULES)) {
   });
 }
 
-test("Connection is told 1006 and why when the stream breaks", () => {
+test("Connection reports 1006 and the reason when the stream breaks", () => {
   const stage = new Stage();
   stage.stream.handler.close({ kind: "broken", message: "reset by peer" });
   assertEquals(stage.told, ["open", "close 1006 reset by peer"]);
@@ -235,7 +235,7 @@ test("Connection is told 1006 and why when the stream breaks", () => {
   assertEquals(stage.conn.send("x"), "closed");
 });
 
-test("Connection is told 1006 when the peer ends without a close", () => {
+test("Connection reports 1006 when the peer ends without a close frame", () => {
   const stage = new Stage();
   stage.conn.join("r");
   stage.stream.handler.end();
@@ -281,7 +281,7 @@ test("Connection that closes while a handler works still hears the peer's answer
   assertEquals(stage.told, ["open", "message 1", "close 1000"]);
 });
 
-test("Connection closes with 1011 when a handler throws or rejects, and says why in the log", async () => {
+test("Connection closes with 1011 when a handler throws or rejects, and reports why in the log", async () => {
   for (const how of ["throws", "rejects"] as const) {
     for (const name of ["open", "message", "drain"] as const) {
       const handler = (): unknown => {
@@ -415,7 +415,7 @@ test("Connection pings at half the idle timeout and is dead at all of it", () =>
   assertEquals(stage.told, ["open", "close 1006 idle timeout"]);
 });
 
-test("Connection takes any traffic for a sign of life", () => {
+test("Connection accepts any traffic for a sign of life", () => {
   const stage = new Stage({}, { silence: SILENCE, tickMs: 1000 });
   for (let now = 1000; now < 100_000; now += 1000) {
     if (now % 15_000 === 0) stage.receive({ opcode: 10 });
@@ -424,7 +424,7 @@ test("Connection takes any traffic for a sign of life", () => {
   assertEquals(stage.conn.state, "open");
 });
 
-test("Connection hears that its peer lives while a handler works, and misses one that does not", async () => {
+test("Connection detects that its peer is alive, or not, while a handler works", async () => {
   const gate = deferred();
   const stage = new Stage({ message: () => gate.promise }, { silence: SILENCE, tickMs: 1000 });
   stage.receive({ payload: "work" });
@@ -448,7 +448,7 @@ test("Connection lets each handler use the connection it is given", () => {
   assertEquals(stage.conn.remoteAddress, { hostname: "192.0.2.1", port: 4711 });
 });
 
-test("Connection takes very many small messages of one chunk as fast with promises as without", async () => {
+test("Connection accepts very many small messages of one chunk as fast with promises as without", async () => {
   const count = 20_000;
   let handled = 0;
   const stage = new Stage({

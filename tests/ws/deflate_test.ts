@@ -72,7 +72,7 @@ test("Inflator reads RFC 7692's examples: stored, fixed, final, two blocks, a re
   inflator.close();
 });
 
-test("Inflator takes blocks that say that they are the last, up to 64, and remembers what follows", () => {
+test("Inflator accepts blocks that say that they are the last, up to 64, and remembers what follows", () => {
   const inflator = new Inflator(true, 15, output);
   const read = (digits: string) => {
     const payload = inflator.inflate(hex(digits), 1000);
@@ -87,7 +87,7 @@ test("Inflator takes blocks that say that they are the last, up to 64, and remem
   inflator.close();
 });
 
-test("Inflator takes a message without a byte for an empty one, and the next for what it is", () => {
+test("Inflator accepts a message without a byte for an empty one, and the next for what it is", () => {
   const inflator = new Inflator(true, 15, output);
   for (const digits of ["f2 48 cd c9 c9 07 00", "", "", "00", "f2 00 11 00 00"]) {
     const payload = inflator.inflate(hex(digits), 100);
@@ -176,7 +176,7 @@ test("Deflate refers to earlier messages exactly if that was agreed on, each way
   }
 });
 
-test("Deflate goes on rightly after a frame of another's packing", () => {
+test("Deflate continues correctly after a frame of the shared compression", () => {
   const { server, client } = pair({ serverNoContextTakeover: false });
   const read = (frame: Uint8Array) =>
     new TextDecoder().decode(client.inflate(payloadOf(frame), 10_000) as Uint8Array);
@@ -191,7 +191,7 @@ test("Deflate goes on rightly after a frame of another's packing", () => {
   client.close();
 });
 
-test("Packing packs what is worth it in a batch, and gives the batch back if nothing is", () => {
+test("Packing packs what is worth it in a batch, and returns the batch if nothing is", () => {
   const { server } = pair({});
   const small = join(encodeMessage("a"), encodeMessage(new Uint8Array(200)));
   assert(server.packing.pack(small) === small);

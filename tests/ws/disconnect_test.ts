@@ -46,7 +46,7 @@ class Peer {
 
 const GET = "GET / HTTP/1.1\r\nHost: h\r\n\r\n";
 
-test("serve aborts a request's signal and cancels its response when its client hangs up, FIN or RST", async () => {
+test("serve aborts a request's signal and cancels its response when its client closes, FIN or RST", async () => {
   for (const how of ["end", "destroy", "resetAndDestroy"] as const) {
     const events: string[] = [];
     const fetch = (request: Request): Response => {
@@ -161,7 +161,7 @@ test("Connection.close sends a slow reader all that was sent before, and the clo
   });
 });
 
-test("serve takes an upload that is slow but steady, and gives up one that stops or drips", async () => {
+test("serve accepts an upload that is slow but steady, and gives up one that stops or drips", async () => {
   const fetch = async (request: Request): Promise<Response> => {
     let count = 0;
     for await (const part of request.body ?? []) count += part.length;
@@ -187,7 +187,7 @@ test("serve takes an upload that is slow but steady, and gives up one that stops
   });
 });
 
-test("serve streams a request's body with backpressure, and fails it when its client hangs up", async () => {
+test("serve streams a request's body with backpressure, and fails it when its client closes", async () => {
   const parts: number[] = [];
   let failure: unknown;
   let go = (): void => {};
@@ -220,7 +220,7 @@ test("serve streams a request's body with backpressure, and fails it when its cl
   });
 });
 
-test("serve answers before it has read a body, and goes on behind it if it is short", async () => {
+test("serve answers before it has read a body, and continues behind it if it is short", async () => {
   await serving({ fetch: () => new Response("no", { status: 401 }) }, async (server) => {
     const post = (length: number): string =>
       `POST / HTTP/1.1\r\nHost: h\r\nContent-Length: ${length}\r\n\r\nab`;
@@ -270,7 +270,7 @@ test("Connection answers pings and close frames while a handler works, and handl
   });
 });
 
-test("Connection closes soon when its peer goes while a handler's promise is pending for ever", async () => {
+test("Connection closes soon when its peer goes while a handler's promise is pending forever", async () => {
   const told: string[] = [];
   await serving({
     message: () => new Promise(() => {}),
@@ -356,7 +356,7 @@ test("serve limits the connections of one address, and those behind a proxy by w
   );
 });
 
-test("serve lets others in while one address holds every place with sockets that say nothing", async () => {
+test("serve accepts others while one address has every place with silent sockets", async () => {
   await serving({ maxConnections: 10, fetch: () => new Response("ok") }, async (server) => {
     const silent = Array.from({ length: 10 }, () => new Peer(server, "GET /", "127.0.0.4"));
     await new Promise((wait) => setTimeout(wait, 100));

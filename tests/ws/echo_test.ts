@@ -7,7 +7,7 @@ import { RawClient } from "../kit/ws_client.ts";
 const host = makeHost();
 const file = fileURLToPath(new URL("../../scripts/echo.ts", import.meta.url));
 
-test("echo says where it listens, echoes, and ends cleanly on SIGTERM and SIGINT", async () => {
+test("echo reports where it listens, echoes, and ends cleanly on SIGTERM and SIGINT", async () => {
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
     const child = host.spawn({ runtime, file, args: ["--port", "0"] });
     const lines: string[] = [];

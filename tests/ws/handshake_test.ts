@@ -182,7 +182,7 @@ test("HeadReader refuses an endless line without waiting for its end", () => {
   assertEquals(verdict("GET / HTTP/1.1\r\nHost: h"), "more");
 });
 
-test("checkUpgrade takes the sample request, and tokens in any case and company", () => {
+test("checkUpgrade accepts the sample request, and tokens in any case and company", () => {
   assertEquals(checkUpgrade(head(upgradeRequest())), undefined);
   const headers = { Upgrade: "foo, WebSocket", Connection: "keep-alive, UPGRADE" };
   assertEquals(checkUpgrade(head(upgradeRequest(headers))), undefined);
@@ -237,7 +237,7 @@ test("wantsWebSocket is false for plain requests", () => {
   }
 });
 
-test("acceptKey gives RFC 6455's example", () => {
+test("acceptKey returns RFC 6455's example", () => {
   assertEquals(acceptKey(SAMPLE_KEY), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
 });
 

@@ -24,7 +24,7 @@ function build(line: string, headers?: readonly string[], content?: RequestConte
   return request;
 }
 
-test("buildRequest gives the URL as the platform writes it", () => {
+test("buildRequest returns the URL as the platform writes it", () => {
   const targets = [
     ..."/ /a /a/b.c?d=e/f?g //a /a//b /%7Ea /a?'b /a/../b /./a /..a /a/.b /a%2e%2E/b /%2e/a".split(
       " ",

@@ -35,7 +35,7 @@ test("serve answers plain requests with 404 if there is no fetch hook", async ()
   });
 });
 
-test("serve refuses HEAD without a body, and says how long it would be", async () => {
+test("serve refuses HEAD without a body, and reports how long it would be", async () => {
   await serving({}, async (server) => {
     for (
       const request of ["HEAD / HTTP/1.1\r\nHost: h\r\n\r\n", upgradeRequest({}, "HEAD / HTTP/1.1")]
@@ -48,7 +48,7 @@ test("serve refuses HEAD without a body, and says how long it would be", async (
   });
 });
 
-test("serve hands a request to the fetch hook, and its response to the client", async () => {
+test("serve passes a request to the fetch hook, and its response to the client", async () => {
   let seen: unknown[] = [];
   await serving({
     fetch: async (request) => {
@@ -257,7 +257,7 @@ test("serve does not pull a body faster than its client reads", async () => {
   });
 });
 
-test("serve cuts off a client that does not read its response, and cancels the body", async () => {
+test("serve aborts a client that does not read its response, and cancels the body", async () => {
   let cancelled = false;
   const body = (): ReadableStream<Uint8Array> =>
     new ReadableStream({
@@ -304,7 +304,7 @@ const REQUESTS: readonly (readonly [string, string, number])[] = [
   ["a head without end", `GET / HTTP/1.1\r\nHost: h\r\n${"X: y\r\n".repeat(5000)}`, 431],
 ];
 
-test("serve hands a hook the method that was sent, or answers 501", async () => {
+test("serve passes a hook the method that was sent, or answers 501", async () => {
   const methods: string[] = [];
   const fetch = ({ method }: Request): Response => {
     methods.push(method);
@@ -374,7 +374,7 @@ for (const [what, request, status] of REQUESTS) {
   });
 }
 
-test("serve answers 500 for a hook that throws, rejects or gives no Response, and lives", async () => {
+test("serve answers 500 for a hook that throws, rejects or gives no Response, and continues to run", async () => {
   const hooks = [
     () => {
       throw new Error("oops");

@@ -84,7 +84,7 @@ test("Connection closes in the middle of a compressed message, and the next one 
   }
 });
 
-test("Connection gives the engine back that it was lent, when a message is whole and when it never is", () => {
+test("Connection returns the engine back that it was lent, when a message is whole and when it never is", () => {
   const lent = shop.lend();
   for (const ends of [true, false]) {
     shop.takeBack(lent);
@@ -154,7 +154,7 @@ test("Connection lets others have a turn among many messages that make nothing",
   stream.handler.close({ kind: "closed" });
 });
 
-test("Inflator takes a message in any pieces for the same, and no more than it may be long", () => {
+test("Inflator accepts a message in any pieces for the same, and no more than it may be long", () => {
   const inflator = new Inflator(true, 15, makeOutput());
   const payload = bytesOf("piece by piece ".repeat(1000));
   const bytes = packed(payload);
@@ -180,7 +180,7 @@ test("Inflator takes a message in any pieces for the same, and no more than it m
   inflator.close();
 });
 
-test("Connection takes a message as long as may be that nothing makes shorter, and none that is longer", () => {
+test("Connection accepts a message of the maximum length that nothing makes shorter, and none that is longer", () => {
   const random = new SeededRandom(5);
   for (const more of [0, 1]) {
     const { stream, messages, turns } = open(false);

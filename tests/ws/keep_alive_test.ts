@@ -121,7 +121,7 @@ test("serve gives other clients their turns between a thousand requests that com
   });
 });
 
-test("serve takes a body that its hook did not read for no request", async () => {
+test("serve does not read an unread body as a request", async () => {
   const asked: string[] = [];
   const fetch = (request: Request): Response => {
     asked.push(new URL(request.url).pathname);
@@ -160,7 +160,7 @@ const LAST: readonly (readonly [string, string, number])[] = [
 ];
 
 for (const [what, request, status] of LAST) {
-  test(`serve reads nothing behind ${what}, and hangs up`, async () => {
+  test(`serve reads nothing behind ${what}, and closes`, async () => {
     const asked: string[] = [];
     const options: ServeOptions = {
       maxRequestBodySize: 100,
@@ -243,7 +243,7 @@ test("serve answers 408 to a later request that does not become whole in time", 
   );
 });
 
-test("serve gives no client more time for a further request because it drips", async () => {
+test("serve gives a client that sends slowly no more time for a further request", async () => {
   await serving(
     { fetch: tell, handshakeTimeout: 1000, requestBodyTimeout: 1000, keepAliveTimeout: 60_000 },
     async (server) => {
@@ -262,7 +262,7 @@ test("serve gives no client more time for a further request because it drips", a
   );
 });
 
-test("serve answers others as ever while a crowd drips on kept connections, and frees their places", async () => {
+test("serve answers others while many kept connections send slowly, and frees their places", async () => {
   const limits = {
     handshakeTimeout: 3000,
     maxConnections: 51,
@@ -354,7 +354,7 @@ test("serve takes maxRequestsPerConnection requests from a connection", async ()
   });
 });
 
-test("serve counts kept connections, and gives the place of the longest idle to who comes", async () => {
+test("serve counts kept connections, and returns the place of the longest idle to who comes", async () => {
   let answer: ((response: Response) => void) | undefined;
   const fetch = (request: Request): Response | Promise<Response> =>
     request.url.endsWith("/slow") ? new Promise((resolve) => answer = resolve) : new Response("ok");
@@ -459,7 +459,7 @@ test("serve frames responses so that the next one is found", async () => {
   });
 });
 
-test("serve breaks off a response whose body is not as long as it says", async () => {
+test("serve aborts a response whose body does not have its announced length", async () => {
   for (const text of ["longer than four", "4"]) {
     const fetch = (): Response => new Response(text, { headers: { "Content-Length": "4" } });
     await serving({ fetch }, async (server, log) => {

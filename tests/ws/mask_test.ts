@@ -35,7 +35,7 @@ test("unmask agrees with one XOR a byte, at every offset and length, and touches
   }
 });
 
-test("unmask tells whether any byte is beyond ASCII, wherever it stands", () => {
+test("unmask reports whether any byte is beyond ASCII, wherever it stands", () => {
   const scratch = new Scratch(512);
   const key = hex("81 92 a3 b4");
   for (const length of [1, 2, 3, 4, 5, 7, 8, 31, 127, 128, 131, 150]) {
@@ -51,7 +51,7 @@ test("unmask tells whether any byte is beyond ASCII, wherever it stands", () => 
   }
 });
 
-test("unmask goes on with a turned key where a payload is cut", () => {
+test("unmask continues with a rotated key where a payload is split", () => {
   const random = new SeededRandom(2);
   for (let cut = 0; cut <= 11; cut++) {
     const scratch = new Scratch(64);

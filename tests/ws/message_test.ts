@@ -95,7 +95,7 @@ test("MessageReader puts large messages together, cut at random", () => {
   }
 });
 
-test("MessageReader gives bytes that nobody else holds", () => {
+test("MessageReader returns bytes that no other holds", () => {
   const recorder = read([
     frames({ opcode: 2, payload: hex("01") }, { opcode: 2, payload: hex("02") }),
   ]);
@@ -134,7 +134,7 @@ for (const [rule, what, shapes] of BROKEN) {
   });
 }
 
-test("MessageReader takes messages of exactly the limit", () => {
+test("MessageReader accepts messages of exactly the limit", () => {
   const whole = frames({ opcode: 2, payload: new Uint8Array(100) });
   const parts = frames({ opcode: 2, payload: new Uint8Array(60), fin: false }, {
     opcode: 0,
@@ -167,7 +167,7 @@ test("MessageReader holds no more memory than the bytes that came, whatever is a
   assertEquals(kept.length, 4000);
 });
 
-test("MessageReader is told of a message while later frames of the chunk wait", () => {
+test("MessageReader is notified of a message while later frames of the chunk wait", () => {
   const recorder = new MessageRecorder();
   const reader = new MessageReader(recorder, 100);
   const order: string[] = [];
@@ -188,7 +188,7 @@ function memory(): number {
   return Math.max(rss, external);
 }
 
-test("MessageReader takes a message in very many fragments as fast as in few", () => {
+test("MessageReader accepts a message in very many fragments as fast as in few", () => {
   const count = 65_536;
   const payload = new Uint8Array(64).fill(0x61);
   const frames = Array.from(

@@ -2,7 +2,7 @@ import { assertEquals, assertThrows } from "@std/assert";
 import { checkOptions, OptionError, type ServeOptions, tickMs } from "../../lib/ws/options.ts";
 import { test } from "../kit/test.ts";
 
-test("checkOptions completes perMessageDeflate: nobody remembers unless told to", () => {
+test("checkOptions completes perMessageDeflate: no context takeover by default", () => {
   const whole = { takeover: false, windowBits: 15 };
   assertEquals(checkOptions({ perMessageDeflate: true }).deflate, {
     wish: { server: whole, client: whole },
@@ -82,13 +82,13 @@ const WRONG: readonly (readonly [Record<string, unknown>, says: string])[] = [
 ];
 
 for (const [options, says] of WRONG) {
-  test(`checkOptions refuses ${JSON.stringify(options)}, and says what to do`, () => {
+  test(`checkOptions refuses ${JSON.stringify(options)}, and reports what to do`, () => {
     const error = assertThrows(() => checkOptions(options as ServeOptions), OptionError, says);
     assertEquals((error as OptionError).code, "badoption");
   });
 }
 
-test("checkOptions takes origins as browsers send them", () => {
+test("checkOptions accepts origins as browsers send them", () => {
   checkOptions({ origins: ["https://example.org", "http://127.0.0.1:8080"] });
 });
 

@@ -60,7 +60,7 @@ test("ConnectionOutbox drops what does not fit, whole, and takes again when ther
   assertEquals(out.frames(new Uint8Array(1000)), "sent");
 });
 
-test("ConnectionOutbox takes a message over the limit if nothing waits", () => {
+test("ConnectionOutbox accepts a message over the limit if nothing waits", () => {
   const { out } = outlet(1000);
   assertEquals(out.frames(new Uint8Array(2000)), "sent");
   assertEquals(out.frames(new Uint8Array(1)), "dropped");

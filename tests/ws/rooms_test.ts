@@ -66,7 +66,7 @@ test("Rooms.join and leave keep count of rooms and members", () => {
   assertEquals([rooms.count, rooms.of(a).size, rooms.members("r").size], [0, 0, 0]);
 });
 
-test("Rooms.broadcast hands every member the same bytes, once a turn", () => {
+test("Rooms.broadcast passes every member the same bytes, once a turn", () => {
   const stage = new Stage();
   const [a, b] = stage.members(2);
   stage.rooms.broadcast("r", "one");
@@ -111,7 +111,7 @@ test("Rooms.broadcast keeps a copy of the bytes it is given", () => {
   assertEquals(a!.got, ["<s>", `<${"s".repeat(100_000)}>`]);
 });
 
-test("Rooms.broadcast reaches nobody in a room without members, or in another room", () => {
+test("Rooms.broadcast reaches no member of another room", () => {
   const stage = new Stage();
   const [a] = stage.members(1, "s");
   stage.rooms.broadcast("r", "x");
@@ -138,7 +138,7 @@ test("Rooms.broadcastFrom leaves out the one, whatever surrounds it in the batch
   assertEquals(a!.got.at(-1), "5");
 });
 
-test("Rooms.broadcastFrom takes one that is no member for what it is: left out of nothing", () => {
+test("Rooms.broadcastFrom accepts one that is no member for what it is: left out of nothing", () => {
   const stage = new Stage();
   const [a] = stage.members(1);
   stage.rooms.broadcastFrom(new Listener(), "r", "x");
@@ -182,7 +182,7 @@ test("Rooms.leave gets the leaver what was broadcast before, and nothing after",
   }
 });
 
-test("Rooms.settle hands a member what is open for it, and leaves other rooms open", () => {
+test("Rooms.settle passes a member what is open for it, and leaves other rooms open", () => {
   const stage = new Stage();
   const [a] = stage.members(1);
   const [b] = stage.members(1, "s");
@@ -255,7 +255,7 @@ test("Rooms seal a batch that is full, and lose nothing", () => {
   assert(a!.handed.every(({ length }) => length <= 64 * 1024));
 });
 
-test("Rooms tell the relay of broadcasts, of members here or not, and of no delivery", () => {
+test("Rooms pass broadcasts to the relay, with or without local members, and no deliveries", () => {
   const stage = new Stage();
   const [a] = stage.members(1);
   const relayed: [string, RoomMessage][] = [];
@@ -313,7 +313,7 @@ test("Rooms refuse names that are empty, too long or no text, to join and to bro
   }
 });
 
-test("Rooms refuse what is neither text nor bytes, whether somebody hears it or not", () => {
+test("Rooms refuse data that is neither text nor bytes, with and without members", () => {
   const { rooms } = new Stage();
   const told: unknown[] = [];
   rooms.relay = { broadcast: (_room, data) => told.push(data) };

@@ -108,7 +108,7 @@ test("serve tells open, messages in order, and close with the peer's code and re
   });
 });
 
-test("serve tells 1006 when the client vanishes, and lives", async () => {
+test("serve tells 1006 when the client vanishes, and continues to run", async () => {
   const codes: number[] = [];
   await serving({ ...ECHO, close: (_conn, code) => codes.push(code) }, async (server) => {
     const client = await RawClient.open(host, server.port);
@@ -161,7 +161,7 @@ const HOSTILE: readonly (readonly [what: string, frames: readonly FrameShape[], 
 ];
 
 for (const [what, frames, code] of HOSTILE) {
-  test(`serve closes with ${code} for ${what}, and hangs up`, async () => {
+  test(`serve closes with ${code} for ${what}, and closes`, async () => {
     await serving({ ...ECHO, maxPayloadLength: 1000 }, async (server) => {
       const client = await RawClient.open(host, server.port);
       for (const frame of frames) client.send(frame);
@@ -171,7 +171,7 @@ for (const [what, frames, code] of HOSTILE) {
   });
 }
 
-test("serve takes a request and frames that come byte by byte", async () => {
+test("serve accepts a request and frames that come byte by byte", async () => {
   await serving(ECHO, async (server) => {
     const client = await RawClient.connect(host, server.port);
     const all = join(utf8(upgradeRequest()), buildFrame({ payload: "slow" }));
@@ -258,7 +258,7 @@ test("serve refuses with the Response of the upgrade hook", async () => {
   });
 });
 
-test("serve answers 500 for an upgrade hook that fails or gives what cannot be", async () => {
+test("serve answers 500 for an upgrade hook that fails or returns invalid values", async () => {
   const hooks: ServeOptions["upgrade"][] = [
     () => {
       throw new Error("oops");
@@ -443,7 +443,7 @@ test("serve holds a client back while its handler works, and loses nothing", asy
   });
 });
 
-test("serve ends a slow reader at its limit with 1013, and delays nobody", async () => {
+test("serve ends a slow reader at its limit with 1013, and delays no other", async () => {
   const codes: string[] = [];
   await serving({
     open: (conn) => conn.join("r"),
@@ -509,7 +509,7 @@ test("serve drops for a slow reader by policy, and tells it when it has caught u
   });
 });
 
-test("serve pings a silent client, and cuts off one that does not answer", async () => {
+test("serve pings a silent client, and aborts one that does not answer", async () => {
   const codes: string[] = [];
   await serving({
     idleTimeout: 0.4,
@@ -525,7 +525,7 @@ test("serve pings a silent client, and cuts off one that does not answer", async
   });
 });
 
-test("serve cuts off a client that does not answer its close", async () => {
+test("serve aborts a client that does not answer its close", async () => {
   const codes: number[] = [];
   await serving({
     closeTimeout: 60,
@@ -542,7 +542,7 @@ test("serve cuts off a client that does not answer its close", async () => {
   });
 });
 
-test("Server.stop says 1001 to everybody, waits for them, and refuses newcomers", async () => {
+test("Server.stop closes all with 1001, waits for them, and refuses new connections", async () => {
   const codes: string[] = [];
   const server = await serve(host, { ...ECHO, close: (_conn, code) => codes.push(`${code}`) });
   const clients = [await Client.open(server.url), await Client.open(server.url)];
@@ -568,7 +568,7 @@ test("Server.stop sends what was sent before it, and then the close", async () =
   await stopped;
 });
 
-test("Server.stop says goodbye in batches, the oldest first, and waits from the last on", async () => {
+test("Server.stop sends its goodbye in batches, the oldest first, and waits from the last on", async () => {
   const server = await serve(host);
   const clients: RawClient[] = [];
   for (let i = 0; i < 5; i++) clients.push(await RawClient.open(host, server.port));
@@ -596,7 +596,7 @@ test("Server.stop refuses options that cannot be", async () => {
   }
 });
 
-test("Server.stop cuts off whoever has not gone in time", async () => {
+test("Server.stop aborts connections that do not close in time", async () => {
   let code = 0;
   let asked = false;
   const server = await serve(host, {

@@ -60,7 +60,7 @@ test("serve answers 500 for a response that it has sent, or that a hook has read
   });
 });
 
-test("takeStaticBody takes no stream, no blob, no body that was asked for, and none twice", () => {
+test("takeStaticBody accepts no stream, no blob, no body that was asked for, and none twice", () => {
   const seen = (response: Response): string | Uint8Array | undefined => {
     void response.headers;
     return takeStaticBody(response);

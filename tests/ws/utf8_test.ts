@@ -57,7 +57,7 @@ for (const [what, bytes, certain] of WRONG) {
   });
 }
 
-test("Utf8Check takes every character, whole and cut anywhere", () => {
+test("Utf8Check accepts every character, whole and cut anywhere", () => {
   for (const point of [0, 0x7f, 0x80, 0x7ff, 0x800, 0xd7ff, 0xe000, 0xfeff, 0xffff, 0x10000]) {
     for (const each of [point, 0x10ffff]) {
       const bytes = new TextEncoder().encode(`a${String.fromCodePoint(each)}z`);
@@ -68,7 +68,7 @@ test("Utf8Check takes every character, whole and cut anywhere", () => {
   }
 });
 
-test("Utf8Check is not whole where a character is cut off", () => {
+test("Utf8Check is not whole in the middle of a character", () => {
   for (const bytes of ["c3", "e2", "e2 82", "f0", "f0 9f", "f0 9f 98"]) {
     for (const before of ["", "61 ".repeat(50)]) {
       const utf8 = new Utf8Check();

@@ -76,7 +76,7 @@ test("Network.cut ends the connections of two, and lets them dial again", async 
   });
 });
 
-test("Network.lead to nowhere hangs up on who dials", async () => {
+test("Network.lead to nowhere closes on who dials", async () => {
   await withEcho(async (network, dial) => {
     network.lead("b", undefined);
     let closed = 0;

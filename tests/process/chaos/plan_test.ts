@@ -8,7 +8,7 @@ import { type Fault, FAULTS, plan } from "./plan.ts";
 
 const SHORTS = ["a", "b", "c", "d"];
 
-test("plan: the same seed gives the same faults, another seed others", () => {
+test("plan: the same seed returns the same faults, another seed others", () => {
   const of = (seed: number) => plan(new SeededRandom(seed), SHORTS, 20_000);
   assertEquals(of(7), of(7));
   assert(JSON.stringify(of(7)) !== JSON.stringify(of(8)));
