@@ -9,6 +9,7 @@ import type { Readable, Writable } from "node:stream";
 import { Node } from "./node.ts";
 import { completions, SHELL_COMMANDS, type ShellContext } from "./observe/shell_commands.ts";
 import { ANSI, type Paint, PLAIN, shellJson, shellText } from "./observe/shell_text.ts";
+import { ObserveError } from "./observe/error.ts";
 import type { NodeOptions } from "./start.ts";
 
 /** How long the shell waits for a connection to each node. Milliseconds. */
@@ -34,7 +35,7 @@ export interface ShellOptions {
 
 /**
  * Runs a shell until `exit` or the end of its input. Resolves with the status for `process.exit`: 1 if a
- * command failed. Rejects with `NodeConnectError` if the node cannot be reached.
+ * command failed. Rejects with `NodeConnectError` or `ObserveError` if the node cannot be reached.
  *
  * Commands: `nodes`, `use`, `stats`, `tree`, `top`, `info`, `state`, `trace`, `log`, `suspend`, `resume`,
  * `kill`, `leave`, `help`; anything else is a JavaScript expression in which `node` is the shell's own node.
@@ -43,7 +44,13 @@ export async function shell(options: ShellOptions): Promise<number> {
   const { input = process.stdin, output = process.stdout, json = false } = options;
   const isTerminal = (output as { isTTY?: boolean }).isTTY === true;
   const paint = !json && (options.colours ?? isTerminal) ? ANSI : PLAIN;
-  await using node = await Node.start({ logLevel: "silent", hidden: true, ...options.node });
+  const isAddress = options.target.startsWith("*@");
+  await using node = await Node.start({
+    logLevel: "silent",
+    hidden: true,
+    ...isAddress ? { seeds: [options.target], joinTimeout: CONNECT_MS } : {},
+    ...options.node,
+  });
   const context: ShellContext = { node, current: await join(node, options.target) };
   const print = (text: string): void => {
     if (text !== "") output.write(`${text}\n`);
@@ -86,8 +93,9 @@ export async function shell(options: ShellOptions): Promise<number> {
 
 /** Connects with a node, and with those that it is connected with. Returns its name. */
 async function join(node: Node, target: string): Promise<string> {
-  await node.connect(target, { timeout: CONNECT_MS });
-  const name = node.peers().find((peer) => peer === target) ?? node.peers()[0]!;
+  if (!target.startsWith("*@")) await node.connect(target, { timeout: CONNECT_MS });
+  const name = node.peers().find((peer) => peer === target) ?? node.peers()[0];
+  if (name === undefined) throw new ObserveError("noconnection", `there is no node at ${target}`);
   const { sessions } = await node.stats({ node: name });
   const others = sessions.map((session) => session.node).filter((other) => other !== node.name);
   await Promise.allSettled(others.map((other) => node.connect(other, { timeout: CONNECT_MS })));

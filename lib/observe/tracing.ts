@@ -113,7 +113,9 @@ export class NodeTracer implements MessageObserver, TraceCarrier, SystemTracer {
       this.#contexts.set(message, withSpan(this.#api.context.active(), span));
       return message.whenOver(() => span.end());
     }
-    if (parent === undefined || !isObject(message)) return;
+    if (!isObject(message)) return;
+    // It may have been sent before, within a trace.
+    if (parent === undefined) return void this.#contexts.delete(message);
     const span = this.#start(`send ${messageType(message)}`, KIND.PRODUCER, parent);
     span.end();
     this.#contexts.set(message, withSpan(this.#api.context.active(), span));

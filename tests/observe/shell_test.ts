@@ -133,6 +133,16 @@ test("shell reads commands, uses another node, and has one leave", async () => {
   });
 });
 
+test("shell connects by an address if the name of the node is not known", async () => {
+  await withCluster(async (a) => {
+    const target = a.name.replace("alpha", "*");
+    const output = new Text();
+    const node = { cookie: COOKIE };
+    assertEquals(await shell({ target, commands: ["nodes", "info hits"], output, node }), 0);
+    assertStringIncludes(output.text, a.name);
+  });
+});
+
 test("shell rejects if the node cannot be reached", async () => {
   const node = { cookie: COOKIE };
   await assertRejects(() => shell({ target: "none@127.0.0.1:9", commands: [], node }));

@@ -47,7 +47,7 @@ test("pictures/take.ts takes them again", needsBrowser("pictures_test"), async (
     let said = "";
     child.stderr.setEncoding("utf8").on("data", (text: string) => said += text);
     assertEquals(await new Promise((resolve) => child.on("close", resolve)), 0, said);
-    for (const name of ["cluster.png", "mesher.png"]) {
+    for (const name of ["cluster.png", "observer.png", "mesher.png"]) {
       assertEquals([...readFileSync(join(folder, name)).subarray(0, 4)], PNG);
     }
   } finally {
