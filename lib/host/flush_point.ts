@@ -15,7 +15,7 @@
  */
 
 /** How long streams are flushed before others have a turn. Milliseconds. */
-const SLICE_MS = 4;
+const SLICE_MS = 2;
 
 /** The clock is read after this many streams. */
 const STREAMS_A_LOOK = 16;

@@ -29,6 +29,8 @@ interface Proxy {
   /** The whole file, and the arguments that run it in the foreground. */
   files(config: string, folder: string): string;
   args(file: string): string[];
+  /** How its configuration names a Unix socket. */
+  unix(path: string): string;
 }
 
 const find = (name: string): string | undefined =>
@@ -55,18 +57,21 @@ const PROXIES: readonly Proxy[] = [
         .map((each) => `${each}_temp_path ${folder}/${each};`).join("\n") +
       `\naccess_log off;\n${config}\n}`,
     args: (file) => ["-c", file],
+    unix: (path) => `unix:${path}`,
   },
   {
     name: "haproxy",
     program: find("haproxy"),
     files: (config) => config,
     args: (file) => ["-db", "-q", "-f", file],
+    unix: (path) => `unix@${path}`,
   },
   {
     name: "caddy",
     program: find("caddy"),
     files: (config) => `{\n  admin off\n  auto_https off\n}\n${config}`,
     args: (file) => ["run", "--adapter", "caddyfile", "--config", file],
+    unix: (path) => `unix/${path}`,
   },
 ];
 
@@ -87,16 +92,20 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-/** Runs a server behind a proxy. */
+/** Runs a server behind a proxy, which reaches it at a port or at a Unix socket. */
 async function behind(
   proxy: Proxy,
   options: ServeOptions,
   body: (front: number) => Promise<void>,
+  isUnix: boolean = false,
 ): Promise<void> {
-  await serving({ ...options, trustedProxies: ["127.0.0.1"] }, async (server) => {
-    const folder = mkdtempSync(join(tmpdir(), "firn-proxy-"));
+  const folder = mkdtempSync(join(tmpdir(), "firn-proxy-"));
+  const unix = join(folder, "server.sock");
+  const place = isUnix ? { unix, trustedProxies: ["unix"] } : { trustedProxies: ["127.0.0.1"] };
+  await serving({ ...options, ...place }, async (server) => {
     const front = await freePort();
-    const config = configOf(proxy.name).replaceAll("8080", String(server.port))
+    const target = isUnix ? proxy.unix(unix) : `127.0.0.1:${server.port}`;
+    const config = configOf(proxy.name).replaceAll("127.0.0.1:8080", target)
       .replace("listen 80;", `listen 127.0.0.1:${front};`)
       .replace("bind :80", `bind 127.0.0.1:${front}`)
       .replace(":80 {", `http://127.0.0.1:${front} {`);
@@ -112,9 +121,9 @@ async function behind(
       // nginx's workers would outlive a master that is killed.
       child.kill(proxy.name === "nginx" ? "SIGTERM" : "SIGKILL");
       await ended;
-      rmSync(folder, { recursive: true, force: true });
     }
   });
+  rmSync(folder, { recursive: true, force: true });
 }
 
 async function isOpen(port: number, child: ChildProcess): Promise<boolean> {
@@ -132,68 +141,75 @@ for (const proxy of PROXIES) {
   const ignore = proxy.program === undefined;
   if (ignore) console.log(`proxies_test.ts: skipped, ${proxy.name} is not installed`);
 
-  test(`serve works behind ${proxy.name} as the guide configures it`, { ignore }, async () => {
-    const events: string[] = [];
-    const options: ServeOptions = {
-      fetch: async (request, remote) => {
-        const { pathname, protocol, host } = new URL(request.url);
-        if (pathname === "/echo") return new Response(await request.text());
-        if (pathname === "/throws") throw new Error("oops");
-        if (pathname === "/stream") {
-          request.signal.addEventListener("abort", () => events.push("aborted"));
-          const start = (controller: ReadableStreamDefaultController): void =>
-            controller.enqueue(new TextEncoder().encode("data: 1\n\n"));
-          const cancel = (): void => void events.push("cancelled");
-          return new Response(new ReadableStream({ start, cancel }), {
-            headers: { "content-type": "text/event-stream" },
-          });
-        }
-        return new Response(`${protocol} ${host} ${remote.hostname}`);
+  for (const isUnix of [false, true]) {
+    const how = isUnix ? ", at a Unix socket" : "";
+    test(
+      `serve works behind ${proxy.name} as the guide configures it${how}`,
+      { ignore },
+      async () => {
+        const events: string[] = [];
+        const options: ServeOptions = {
+          fetch: async (request, remote) => {
+            const { pathname, protocol, host } = new URL(request.url);
+            if (pathname === "/echo") return new Response(await request.text());
+            if (pathname === "/throws") throw new Error("oops");
+            if (pathname === "/stream") {
+              request.signal.addEventListener("abort", () => events.push("aborted"));
+              const start = (controller: ReadableStreamDefaultController): void =>
+                controller.enqueue(new TextEncoder().encode("data: 1\n\n"));
+              const cancel = (): void => void events.push("cancelled");
+              return new Response(new ReadableStream({ start, cancel }), {
+                headers: { "content-type": "text/event-stream" },
+              });
+            }
+            return new Response(`${protocol} ${host} ${remote.hostname}`);
+          },
+          open: (conn) => conn.send(conn.remoteAddress.hostname),
+          message: (conn, data) => conn.send(data),
+        };
+        await behind(proxy, options, async (front) => {
+          const url = `http://127.0.0.1:${front}`;
+          const text = async (path: string, init?: RequestInit): Promise<string> =>
+            await (await fetch(url + path, init)).text();
+          // The port that the proxy does not name is 0; the address is that of the test.
+          assertEquals(await text("/"), `http: 127.0.0.1:${front} 127.0.0.1`);
+          const body = "x".repeat(300_000);
+          assertEquals(await text("/echo", { method: "POST", body }), body);
+          // A kept connection between proxy and server serves on behind a failure.
+          for (let i = 0; i < 5; i++) {
+            const failed = await fetch(`${url}/throws`);
+            assertEquals([failed.status, await failed.text()], [500, "internal error\n"]);
+            assertEquals(await text("/echo", { method: "POST", body: `${i}` }), `${i}`);
+          }
+          const statuses: string[] = [];
+          for (const origin of [url, "https://evil.example"]) {
+            const got: (string | Uint8Array)[] = [];
+            try {
+              const client = await connect(host, `ws://127.0.0.1:${front}/`, {
+                headers: { origin },
+                message: (_conn, data) => got.push(data),
+              });
+              client.send("hello");
+              await until("it is echoed", () => got.length === 2);
+              statuses.push(got.join());
+              await client.close();
+            } catch (error) {
+              statuses.push(String((error as { status?: number }).status));
+            }
+          }
+          assertEquals(statuses, ["127.0.0.1,hello", "403"]);
+          const cancel = new AbortController();
+          const stream = await fetch(`${url}/stream`, { signal: cancel.signal });
+          const reader = stream.body!.getReader();
+          assertEquals(new TextDecoder().decode((await reader.read()).value), "data: 1\n\n");
+          cancel.abort();
+          await reader.read().catch(() => {});
+          await until("the server notices", () => events.length === 2);
+          assertEquals([...events].sort(), ["aborted", "cancelled"]);
+        }, isUnix);
       },
-      open: (conn) => conn.send(conn.remoteAddress.hostname),
-      message: (conn, data) => conn.send(data),
-    };
-    await behind(proxy, options, async (front) => {
-      const url = `http://127.0.0.1:${front}`;
-      const text = async (path: string, init?: RequestInit): Promise<string> =>
-        await (await fetch(url + path, init)).text();
-      // The port that the proxy does not name is 0; the address is that of the test.
-      assertEquals(await text("/"), `http: 127.0.0.1:${front} 127.0.0.1`);
-      const body = "x".repeat(300_000);
-      assertEquals(await text("/echo", { method: "POST", body }), body);
-      // A kept connection between proxy and server serves on behind a failure.
-      for (let i = 0; i < 5; i++) {
-        const failed = await fetch(`${url}/throws`);
-        assertEquals([failed.status, await failed.text()], [500, "internal error\n"]);
-        assertEquals(await text("/echo", { method: "POST", body: `${i}` }), `${i}`);
-      }
-      const statuses: string[] = [];
-      for (const origin of [url, "https://evil.example"]) {
-        const got: (string | Uint8Array)[] = [];
-        try {
-          const client = await connect(host, `ws://127.0.0.1:${front}/`, {
-            headers: { origin },
-            message: (_conn, data) => got.push(data),
-          });
-          client.send("hello");
-          await until("it is echoed", () => got.length === 2);
-          statuses.push(got.join());
-          await client.close();
-        } catch (error) {
-          statuses.push(String((error as { status?: number }).status));
-        }
-      }
-      assertEquals(statuses, ["127.0.0.1,hello", "403"]);
-      const cancel = new AbortController();
-      const stream = await fetch(`${url}/stream`, { signal: cancel.signal });
-      const reader = stream.body!.getReader();
-      assertEquals(new TextDecoder().decode((await reader.read()).value), "data: 1\n\n");
-      cancel.abort();
-      await reader.read().catch(() => {});
-      await until("the server notices", () => events.length === 2);
-      assertEquals([...events].sort(), ["aborted", "cancelled"]);
-    });
-  });
+    );
+  }
 
   const isLong = process.env["FIRN_LONG"] === "1";
   test(`serve keeps an idle WebSocket open behind ${proxy.name}`, {
