@@ -238,7 +238,7 @@ class WebSocketServer<Data> implements Server {
     const { state, message } = report;
     if (state === "failed") log("error", `the listener of ${this.url} has failed: ${message}`);
     else log("warn", `the listener of ${this.url} accepts connections again, ${message}`);
-    this.#report?.(place(this.#listener!.address), report);
+    this.#report?.(place({ ...this.#listener!.address, unix: this.#options.unix }), report);
   }
 
   reload({ tls }: { readonly tls: NonNullable<ServeOptions["tls"]> }): void {
