@@ -36,7 +36,7 @@ async function reset(email: string, config: Config): Promise<number> {
     if (known === null) throw new Error(`there is no account ${email}`);
     const password = newPassword();
     await storage.setPassword(known.user.id, await hashPassword(password), { endTokens: false });
-    // To the terminal of whoever asked for it, and nowhere else.
+    // Printed on the terminal only.
     process.stdout.write(`${known.user.email} logs in with this password now: ${password}\n`);
     return 0;
   } finally {
@@ -44,7 +44,7 @@ async function reset(email: string, config: Config): Promise<number> {
   }
 }
 
-/** The copy is checked before anything is replaced; what was there stays beside it. */
+/** Checks the copy before it replaces the database, which is kept beside it. */
 function restore(file: string, path: string): void {
   checkSqlite(file);
   const old = `${path}.before-restore`;

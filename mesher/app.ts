@@ -41,17 +41,17 @@ import type { Storage } from "./storage/storage.ts";
 export const INBOX_MAX = 20_000;
 /** Events that were grouped and not stored yet. */
 const OUTBOX_MAX = 2_000;
-/** A node that stops waits so long for what it holds to be stored. Milliseconds. */
+/** How long a stopping node waits until its events are stored. Milliseconds. */
 const DRAIN_MS_MAX = 10_000;
-/** A node that starts waits so long for its peers, those that are there. Milliseconds. */
+/** How long a starting node waits for its running peers. Milliseconds. */
 const MEET_MS_MAX = 5_000;
-/** A request may be larger than any route takes, so that the answer says so. */
+/** Larger than the limit of any route, so that the route answers with 413. */
 const BODY_BYTES_MAX: number = ENVELOPE_BYTES_MAX + 1_048_576;
 
 /** A node that runs. */
 export interface App {
   readonly mesher: Mesher;
-  /** What was made, if this was the first start. */
+  /** The first login, if this was the first start. */
   readonly first: FirstRun | null;
   readonly url: string;
   /**
@@ -61,7 +61,7 @@ export interface App {
   stop(): Promise<number>;
 }
 
-/** What may be given instead of the real thing. */
+/** Replacements for tests. */
 export interface AppOptions {
   readonly log: LogLine;
   readonly storage?: Storage | undefined;
@@ -130,7 +130,7 @@ async function meet(node: Node, peers: readonly string[]): Promise<void> {
   clearTimeout(timer);
 }
 
-/** What the parts of a node share, before anything has happened. */
+/** Returns the initial shared parts of a node. */
 export function newParts(
   config: Config,
   { storage, lease, node, log, now }: Pick<Parts, "storage" | "lease" | "node" | "log" | "now">,

@@ -1,6 +1,6 @@
 /**
- * What a node of Mesher is told, from the environment and the command line. Quiet: texts in, a `Config`
- * out, or one sentence about what is wrong.
+ * The configuration of a node, from the environment and the command line. Quiet: returns a `Config`, or one
+ * sentence about what is wrong.
  *
  * @module
  */
@@ -17,7 +17,7 @@ export interface ClusterConfig {
   readonly peers: readonly string[];
 }
 
-/** Everything a node is told. */
+/** The configuration of a node. */
 export interface Config {
   /** Null: alone. */
   readonly cluster: ClusterConfig | null;
@@ -40,11 +40,11 @@ export interface Config {
   readonly publicUrl: string | null;
   /** How mail is sent; null: it is not. */
   readonly mail: MailConfig | null;
-  /** Proxies that are believed when they say who asks. */
+  /** Trusted proxies, whose X-Forwarded-For is used. */
   readonly proxies: readonly AddressRange[];
 }
 
-/** What the command line says. */
+/** The options of the command line. */
 export interface Command {
   readonly help: boolean;
   /** How many processes to run on this machine. */
@@ -64,14 +64,14 @@ export type AdminCommand =
   /** Puts a copy in the place of SQLite's file; no node may run. */
   | { readonly kind: "restore"; readonly file: string };
 
-/** Something the person who starts it got wrong. */
+/** An invalid setting. */
 export class ConfigError extends Error {
   override readonly name = "ConfigError";
 }
 
-/** Where events are kept when nobody says otherwise. */
+/** The default database. */
 export const DATABASE_DEFAULT = "mesher.db";
-/** Events of one project in a minute, unless it is said otherwise. */
+/** The default limit of events of one project per minute. */
 export const RATE_PER_MINUTE_DEFAULT = 60_000;
 /** Events in five seconds. */
 export const LOAD_THRESHOLD_DEFAULT = 100;
@@ -125,7 +125,7 @@ Environment:
 /** Variables by name. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Says in the error which setting is to be looked at. */
+/** Adds the name of the setting to the error. */
 export async function blame<T>(setting: string, started: Promise<T>): Promise<T> {
   try {
     return await started;
@@ -189,7 +189,7 @@ function readAdmin([what, argument, ...rest]: readonly string[]): AdminCommand {
   throw new ConfigError("write admin reset EMAIL, admin backup FILE or admin restore FILE");
 }
 
-/** What storage is told of a database. */
+/** Returns the options of the storage. */
 export function storageConfig(database: string): StorageConfig {
   return isFile(database) ? { sqlitePath: database } : { databaseUrl: database, sqlitePath: "" };
 }
@@ -199,7 +199,7 @@ function isFile(database: string): boolean {
   return !/^postgres(?:ql)?:\/\//i.test(database);
 }
 
-/** Nothing of a wrong address is said: it may have a password in it. */
+/** An invalid address is not repeated, since it may contain a password. */
 function readDatabase(text: string | undefined): string {
   const database = text || DATABASE_DEFAULT;
   const scheme = /^([a-z][a-z0-9+.-]+):\/\//i.exec(database)?.[1]?.toLowerCase();
@@ -254,7 +254,7 @@ function readPublicUrl(env: Environment): string | null {
   throw new ConfigError("MESHER_PUBLIC_URL is no address: write https://errors.example");
 }
 
-/** Nothing of a wrong address is said: it may have a password in it. */
+/** An invalid address is not repeated, since it may contain a password. */
 function readMail(env: Environment): MailConfig | null {
   const text = env["MESHER_SMTP_URL"] ?? "";
   if (text === "") return null;

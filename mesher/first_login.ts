@@ -37,7 +37,7 @@ curl ${url}/api/v1/events -H 'X-API-Key: ${key}' -d '{"message":"Hello, Mesher",
 `;
   removeFirstLogin(path);
   try {
-    // Exclusively, so that it is never a file, or a link, that somebody else has put there.
+    // Exclusively, so that it is never an existing file or link.
     writeFileSync(path, text, { mode: 0o600, flag: "wx" });
   } catch (error) {
     const words = error instanceof Error ? error.message : String(error);
@@ -61,7 +61,7 @@ export function removeFirstLogin(path: string): void {
   rmSync(path, { force: true });
 }
 
-/** Returns what is printed in place of the secrets. */
+/** Returns the text that is printed in place of the secrets. */
 export function firstLoginNotice(path: string, url: string): string {
   return `
   This is the first start. What to log in with, and a key to send events with, are in a file

@@ -9,7 +9,7 @@ import { newSecret } from "./domain/secret.ts";
 import type { Result } from "./storage/result.ts";
 import type { Storage } from "./storage/storage.ts";
 
-/** What was made. */
+/** The first organisation, project and login. */
 export interface FirstRun {
   readonly email: string;
   readonly password: string;
@@ -18,13 +18,13 @@ export interface FirstRun {
   readonly projectId: string;
 }
 
-/** Who may log in at first. */
+/** The first user. */
 export const FIRST_EMAIL = "admin@mesher.local";
 
 /** Keeps the secrets; returns how to forget them again. */
 export type KeepSecrets = (secrets: Pick<FirstRun, "email" | "password" | "key">) => () => void;
 
-/** Makes them, unless there is an account already: then null. Rejects if the secrets cannot be kept. */
+/** Creates them unless there is an account already: then returns null. Rejects if the secrets cannot be written. */
 export async function firstRun(
   storage: Storage,
   keep: KeepSecrets = () => () => {},

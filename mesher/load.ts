@@ -1,5 +1,5 @@
 /**
- * Sends realistic events at a rate, and says how it went.
+ * Sends realistic events at a rate, and prints a summary.
  *
  *     deno task mesher:load --key mshr_… --rate 500 --seconds 10
  *
@@ -11,9 +11,9 @@ import { sampleEvent } from "./load/sample.ts";
 import { LOAD_HELP, type LoadOptions, readLoadOptions } from "./load/options.ts";
 import { Tally } from "./load/tally.ts";
 
-/** Requests that may be under way at once; when more are due they wait, and the summary says so. */
+/** The most concurrent requests; further ones wait, which the summary reports. */
 const UNDER_WAY_MAX = 64;
-/** How often what is due is sent. Milliseconds. */
+/** How often due events are sent. Milliseconds. */
 const TICK_MS = 20;
 
 /** Sends one batch to one of the nodes. */
@@ -40,7 +40,7 @@ async function send(
   }
 }
 
-/** Why nothing can come of it, in words that say what to do; undefined: something may. */
+/** Returns why it cannot work, and what to do; undefined if it may. */
 function hopeless({ urls }: LoadOptions, { onlyStatus }: Tally): string | undefined {
   if (onlyStatus === 0) {
     return `nothing answers at ${urls.join(", ")}: start Mesher (deno task mesher), or give --url`;

@@ -23,7 +23,7 @@ const FAILED = 1;
 const MISUSED = 2;
 
 /**
- * Resolves at the first Ctrl-C or `kill`, or when whoever started it is gone; at the second signal the
+ * Resolves at the first Ctrl-C or `kill`, or when its parent process has exited; at the second signal the
  * process ends at once.
  */
 function untilTold(): Promise<void> {
@@ -46,7 +46,7 @@ function untilTold(): Promise<void> {
 }
 
 async function runOne(config: Config): Promise<number> {
-  // Of several processes on one terminal each says who it is.
+  // With several processes on one terminal each line begins with the node.
   const say = hasParent() && config.cluster !== null ? sayOf(config.cluster.name) : sayPlainly;
   const path = config.firstLogin;
   const app = await startApp(config, { log: say, keepSecrets: (url) => keepSecrets(path, url) });

@@ -17,7 +17,7 @@ export interface Mesher extends Parts {
   readonly rejections: Rejections;
   readonly intake: Intake;
   readonly attempts: Attempts;
-  /** How often each user may be told whether an address has an account. */
+  /** How often each user may learn whether an address has an account. */
   readonly tellings: Allowance;
   readonly stopTree: StopTree;
   /** False while it stops: no more is accepted. */

@@ -1,5 +1,5 @@
 /**
- * What the parts of one node share. It outlives any service: a service that is started again finds what
+ * The shared parts of one node. They outlive any service: a restarted service finds what
  * its predecessor had accepted and not finished.
  *
  * @module
@@ -15,7 +15,7 @@ import type { EventQueue } from "./pipeline/queue.ts";
 import type { Accepted, Outgoing } from "./pipeline/accepted.ts";
 import type { Storage } from "./storage/storage.ts";
 
-/** What is known when all have started. */
+/** Values that are known after the start. */
 export interface Place {
   /** Where the page is. */
   url: string | null;
@@ -23,7 +23,7 @@ export interface Place {
   tree: Supervisor | null;
 }
 
-/** What the parts of one node share. */
+/** The shared parts of one node. */
 export interface Parts {
   readonly config: Config;
   readonly node: Node;
@@ -36,7 +36,7 @@ export interface Parts {
   readonly outbox: EventQueue<Outgoing>;
   /** How much of both peers know of. */
   readonly held: Held;
-  /** What the nodes that are there have said that they hold; null: nothing yet. */
+  /** The announcements of connected nodes; null before the first. */
   readonly holdings: Map<string, Holding | null>;
   /** Those that have gone. */
   readonly losses: Losses;

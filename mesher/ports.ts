@@ -1,5 +1,5 @@
 /**
- * Where nodes serve: the ports that they are told, and whether those can be had.
+ * The ports of the nodes: checks that they are free.
  *
  * @module
  */
@@ -32,7 +32,7 @@ export function portsOf(config: Config, count: number): ServedPorts[] {
   );
 }
 
-/** Looks before anything is made; rejects with one line that says which setting is to be changed. */
+/** Checks before the start. Rejects with one line about the setting to change. */
 export async function mustBeFree(hostname: string, ports: ServedPorts): Promise<void> {
   const served = [["MESHER_HTTP_PORT", ports.httpPort], ["MESHER_WS_PORT", ports.wsPort]] as const;
   for (const [setting, port] of served) {
@@ -56,7 +56,7 @@ function listenOnce(hostname: string, port: number): Promise<number> {
   });
 }
 
-/** Ports that nobody listens on now. */
+/** Returns free ports. */
 export async function freePorts(count: number): Promise<number[]> {
   const servers = await Promise.all(
     Array.from(

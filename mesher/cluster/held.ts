@@ -1,11 +1,11 @@
 /**
- * What a node may hold that is not stored yet. It holds never more than it has told its peers, so that
- * they can say how much may be missing when it is killed.
+ * The limit of events that a node holds before they are stored. It never holds more than it has announced to its
+ * peers, so that they can report how many may be missing when it is killed.
  *
  *     an event comes ──it fits under the ceiling──▶ accepted
  *          │ it does not
- *          └─▶ the next ceiling: peers are told ──they have heard──▶ accepted
- *     a tick in which a lower one would have done ─▶ lower: peers are told, and not waited for
+ *          └─▶ the next ceiling: sent to peers ──confirmed──▶ accepted
+ *     a tick in which a lower one was enough ─▶ lower: sent to peers without waiting
  *
  * Ceilings are powers of two, so that a busy node seldom waits. A peer that does not answer in time is not
  * waited for, and may report too little.
@@ -16,17 +16,17 @@
 /** The lowest ceiling above nothing. */
 const CEILING_MIN = 16;
 
-/** What a node says of itself. Plain, so that it travels. */
+/** The announcement of a node: a plain object, so that it can be sent. */
 export interface Holding {
   /** When the node started: another life has another. */
   readonly life: number;
-  /** Counts what it has said, so that what was said before is not believed after. */
+  /** The number of the announcement: older ones are ignored. */
   readonly turn: number;
-  /** It holds at most so many events that are not stored. */
+  /** The most events that it holds and that are not stored. */
   readonly most: number;
 }
 
-/** Tells all peers; resolves when they have heard it, or are not waited for any more. */
+/** Sends it to all peers. Resolves when they have confirmed it, or are no longer waited for. */
 export type TellPeers = (holding: Holding) => Promise<void>;
 
 /** One node's ceiling. */
@@ -37,7 +37,7 @@ export class Held {
   #turn = 0;
   /** What peers have heard. */
   #most = 0;
-  /** What they are being told, when it is more. */
+  /** The higher ceiling that is being announced. */
   #next = 0;
   #raising: Promise<void> | undefined = undefined;
   /** The most that was held since the last tick. */
@@ -50,7 +50,7 @@ export class Held {
     this.#tell = tell;
   }
 
-  /** What a peer that asks is told. */
+  /** Returns the current announcement. */
   get holding(): Holding {
     return { life: this.#life, turn: this.#turn, most: Math.max(this.#most, this.#next) };
   }
@@ -62,7 +62,7 @@ export class Held {
     return held <= this.#most;
   }
 
-  /** Tells peers of a ceiling under which `count` more fit, as far as one can know; ask `fits` again then. */
+  /** Announces a ceiling for `count` more events. Call `fits` again when it resolves. */
   raise(count: number): Promise<void> {
     return this.#raising ??= this.#raise(ceilingOf(this.#held() + count));
   }
@@ -89,7 +89,7 @@ export class Held {
     await this.#tell(this.holding);
   }
 
-  /** No more comes: the ceiling is lowered to what is held now. Resolves when peers have heard. */
+  /** Lowers the ceiling to the current number, since no more events follow. Resolves when peers confirm. */
   async rest(): Promise<void> {
     await this.#raising;
     this.#peak = 0;
@@ -97,7 +97,7 @@ export class Held {
   }
 }
 
-/** The ceiling for so many events. */
+/** Returns the ceiling for a number of events. */
 export function ceilingOf(held: number): number {
   let ceiling = held > 0 ? CEILING_MIN : 0;
   while (ceiling < held) ceiling *= 2;

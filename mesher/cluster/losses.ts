@@ -1,12 +1,12 @@
 /**
- * The nodes that this one has seen go, and how many events may be missing with each: what the log says
- * in a line each, kept for whoever looks at the cluster. One that was cut off and comes back alive has
+ * The lost nodes, and how many events may be missing with each: as in the log, kept for the page of the cluster.
+ * One that was unreachable and comes back alive has
  * lost nothing, and is taken off.
  *
  * @module
  */
 
-/** So many are kept, the last ones. */
+/** How many are kept: the latest. */
 export const LOSSES_MAX = 20;
 /** Survivors notice one end within this. Milliseconds. */
 const NOTICED_MS = 60_000;
@@ -14,13 +14,13 @@ const NOTICED_MS = 60_000;
 /** A node that went. Plain, so that it travels. */
 export interface Loss {
   readonly node: string;
-  /** Which life of it, as it had said (`held.ts`); null: it had not said anything. */
+  /** Its incarnation by its announcement (`held.ts`); null if there was none. */
   readonly life: number | null;
   /** When it was noticed. */
   readonly at: number;
-  /** Why, in a word or two. */
+  /** The reason. */
   readonly reason: string;
-  /** At most so many events that it had accepted are not stored; null: nobody knows. */
+  /** The most accepted events that may not be stored; null if unknown. */
   readonly most: number | null;
 }
 
@@ -37,7 +37,7 @@ export class Losses {
     this.#list = [...this.#list, loss].slice(-LOSSES_MAX);
   }
 
-  /** That life goes on. */
+  /** That incarnation is alive: removes it. */
   lives(node: string, life: number): void {
     if (!this.#list.some((loss) => isOf(loss, node, life))) return;
     this.#list = this.#list.filter((loss) => !isOf(loss, node, life));
@@ -50,7 +50,7 @@ export class Losses {
  */
 export function united(seen: readonly (readonly Loss[])[]): Loss[] {
   const ends: Loss[] = [];
-  // Who had heard from that life first, so that the others find it.
+  // Those with an announcement of that incarnation first, so that the others find it.
   const all = seen.flat().toSorted((a, b) => rank(a) - rank(b) || a.at - b.at);
   for (const loss of all) {
     const place = ends.findIndex((end) => isSame(end, loss));

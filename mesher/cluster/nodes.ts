@@ -20,7 +20,7 @@ import { openStorage } from "../storage/open.ts";
 const AGAIN_MS = 1_000;
 const MAIN = fileURLToPath(new URL("../main.ts", import.meta.url));
 
-/** Runs `count` nodes until it is told to stop; the exit status. */
+/** Runs `count` nodes until it is stopped. Resolves with the exit status. */
 export async function runNodes(
   config: Config,
   count: number,
@@ -66,7 +66,7 @@ export async function runNodes(
   return Math.max(...await ended);
 }
 
-/** A node's process. One that is killed is started again; one that ends by itself has said why. */
+/** A node's process. One that is killed is restarted; one that exits itself has logged the reason. */
 class Child {
   /** Its exit status. */
   readonly ended: Promise<number>;
@@ -86,7 +86,7 @@ class Child {
     this.#isStopping = true;
     this.#wake();
     const child = this.#process;
-    // Not by the child's own `kill`: after that Deno tells no status of it.
+    // Not by the child's own `kill`, after which Deno reports no status.
     if (child !== undefined) process.kill(child.pid!, "SIGTERM");
   }
 
@@ -107,11 +107,11 @@ class Child {
     const run = "Bun" in globalThis ? [MAIN] : ["run", "--no-prompt", "-P=mesher", MAIN];
     const child = spawn(process.execPath, run, {
       env: this.#env,
-      // Nothing is said to it: its input ends when this process does.
+      // Nothing is written: its input ends when this process does.
       stdio: ["pipe", "inherit", "inherit"],
     });
     child.stdin!.on("error", () => {
-      // It is gone, which `exit` tells.
+      // It has exited, which `exit` reports.
     });
     return new Promise((resolve) => {
       child.on("spawn", () => {

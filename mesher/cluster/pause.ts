@@ -5,7 +5,7 @@
  */
 import type { Node } from "@firn/firn";
 
-/** Resolves after so many milliseconds. */
+/** Resolves after a number of milliseconds. */
 export function pause(node: Node, ms: number): Promise<void> {
   return new Promise((done) => {
     node.spawn(async (self) => {

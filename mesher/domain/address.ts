@@ -59,7 +59,7 @@ const CARRIERS: readonly (readonly [AddressRange, number])[] = [
   [mustRange("2002::/16"), 2],
 ];
 
-/** An address from text; null: it is none. */
+/** An address from text; null if it is invalid. */
 export function addressFrom(text: string): Address | null {
   if (isIPv4(text)) {
     const bytes = new Uint8Array(16).fill(0xff, 10, 12);
@@ -70,7 +70,7 @@ export function addressFrom(text: string): Address | null {
   return isIPv6(text) ? fromV6(bare!) : null;
 }
 
-/** A range from `address/bits`, or of one address; null: it is none. */
+/** A range from `address/bits`, or of one address; null if it is invalid. */
 export function rangeFrom(text: string): AddressRange | null {
   const [, host, bitsText] = /^([^/]+)(?:\/(\d{1,3}))?$/.exec(text) ?? [];
   const address = host === undefined ? null : addressFrom(host);
@@ -80,7 +80,7 @@ export function rangeFrom(text: string): AddressRange | null {
   return bits > most ? null : { address, bits: bits + 128 - most };
 }
 
-/** Reads what may be reached: names, addresses, ranges. A text: which of them is none of these. */
+/** Parses allowed targets: names, addresses, ranges. A returned text is the one that is invalid. */
 export function allowedFrom(items: readonly string[]): Allowed | string {
   const names = new Set<string>();
   const ranges: AddressRange[] = [];
@@ -105,7 +105,7 @@ export function rangesFrom(items: readonly string[]): readonly AddressRange[] | 
   return ranges;
 }
 
-/** Whether an address is inside. What is no address is. */
+/** Returns whether an address is internal; also true for an invalid one. */
 export function isInside(text: string, { ranges }: Allowed): boolean {
   const address = addressFrom(text);
   if (address === null) return true;

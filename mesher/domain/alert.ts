@@ -1,5 +1,5 @@
 /**
- * Alert rules: their conditions as clients write them, whether one is met, and what an alert says.
+ * Alert rules: parses their conditions, evaluates them, and writes the text of alerts.
  *
  * ```
  * {"condition_type": "threshold", "threshold": 100, "window_minutes": 5}
@@ -19,7 +19,7 @@ export type Condition =
   | { readonly kind: "regression" }
   | { readonly kind: "spike" };
 
-/** What a rule does. */
+/** The action of a rule. */
 export type Action =
   | { readonly kind: "websocket" }
   | { readonly kind: "webhook" | "slack" | "discord"; readonly url: string }
@@ -39,7 +39,7 @@ export type Happening =
   /** Events of the project within a rule's window. */
   | { readonly kind: "count"; readonly count: number };
 
-/** A value, or what is wrong with it. */
+/** A value, or an error. */
 export type Parsed<T> =
   | { readonly ok: true; readonly value: T }
   | { readonly ok: false; readonly reason: string };
@@ -178,7 +178,7 @@ export function isMet(condition: Condition, happening: Happening): boolean {
   }
 }
 
-/** What the alert says. */
+/** Returns the text of an alert. */
 export function alertMessage(condition: Condition, happening: Happening): string {
   const title = happening.kind === "count" ? "" : happening.title;
   const counted = happening.kind === "count" ? happening.count : 0;

@@ -1,5 +1,5 @@
 /**
- * A browser from which somebody has logged in. It keeps `random.mac` in a cookie, where
+ * A browser from which a user has logged in. It keeps `random.mac` in a cookie, where
  *
  *     mac = HMAC-SHA-256(the hash of the user's password, "mesher browser" random)
  *

@@ -35,7 +35,7 @@ export type Envelope =
     readonly feedback: readonly Raw[];
     /** How many items were of other types, by type. */
     readonly ignored: ReadonlyMap<string, number>;
-    /** What was dropped, and a sentence about each. */
+    /** The dropped items, with a sentence about each. */
     readonly problems: readonly (readonly [ItemProblem, string])[];
   }
   | { readonly ok: false; readonly reason: string };
@@ -59,7 +59,7 @@ export class EnvelopeReader {
   #refusal: string | undefined;
   #isOver = false;
   #items = 0;
-  /** Of the item whose payload comes now; null: a header line comes. */
+  /** The header of the current item; null before a header line. */
   #item: { readonly type: string; readonly left: number | null } | null = null;
   /** Bytes of its payload that are still to come; null: up to the next newline. */
   #left: number | null = null;
@@ -196,7 +196,7 @@ export class EnvelopeReader {
     else this.#events.push(payload);
   }
 
-  /** What follows cannot be told apart. */
+  /** The rest cannot be parsed. */
   #problem(kind: ItemProblem, words: string): void {
     this.#isOver = true;
     this.#problems.push([kind, words]);

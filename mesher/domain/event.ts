@@ -67,7 +67,7 @@ export interface Exception {
   readonly handled: boolean | null;
   /** How it was caught, for example "onerror" or "signalhandler". */
   readonly mechanism?: string;
-  /** The type says how it was reported and not what failed, for example SIGSEGV. */
+  /** Whether the type is the way in which it was reported, not the failure, for example SIGSEGV. */
   readonly synthetic?: true;
   /** Outermost call first, the line that threw last, as Sentry has it. */
   readonly frames: readonly Frame[];
@@ -84,7 +84,7 @@ export interface Breadcrumb {
   readonly data: JsonObject;
 }
 
-/** Whom it happened to. */
+/** The user to whom it happened. */
 export interface EventUser {
   readonly id: string | null;
   readonly email: string | null;
@@ -135,7 +135,7 @@ export interface MesherEvent {
   readonly fingerprint: readonly string[] | null;
   readonly extra: JsonObject;
   readonly contexts: JsonObject;
-  /** The HTTP request in whose course it happened. */
+  /** The HTTP request during which it happened. */
   readonly request: JsonObject | null;
   /** Distinguishes builds of one release. */
   readonly dist?: string;

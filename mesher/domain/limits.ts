@@ -1,6 +1,6 @@
 /**
- * What an event may be: sizes, depths, counts. What is too long is cut and what is too many is dropped,
- * because a cut event is worth more than none; only what cannot be an event at all is refused.
+ * The limits of an event: sizes, depths, counts. Long texts are cut and further items dropped, because a cut event
+ * is better than none; only an invalid event is rejected.
  *
  * @module
  */

@@ -8,7 +8,7 @@ import { MESSAGE_CHARS_MAX, PARAMS_MAX } from "./limits.ts";
 import { present } from "./parts.ts";
 import { cut, freeObject, objectOf, type Raw, textOf } from "./trim.ts";
 
-/** What an event says in words. */
+/** The text of an event. */
 export interface Message {
   readonly message: string;
   readonly template?: string;

@@ -8,7 +8,7 @@ import { unreachable } from "./assert.ts";
 import type { Level } from "./event.ts";
 import { cut } from "./trim.ts";
 
-/** An alert, for whoever is to read it. */
+/** An alert as it is sent. */
 export interface Notification {
   readonly rule: string;
   readonly project: string;
@@ -17,7 +17,7 @@ export interface Notification {
   readonly text: string;
   /** Where to look, if it is known where the page is. */
   readonly link: string | null;
-  /** What a generic webhook receives besides. */
+  /** Further fields for a generic webhook. */
   readonly json: Readonly<Record<string, unknown>>;
 }
 
@@ -41,7 +41,7 @@ const COLOURS: Readonly<Record<Level, number>> = {
 /** Discord takes no longer texts. */
 const DISCORD_CHARS_MAX = 2_000;
 
-/** What goes out for an action; null: the page is told, and nobody else. */
+/** Returns the message of an action; null if only the page is notified. */
 export function outgoingOf(action: Action, note: Notification): Outgoing | null {
   const { rule, project, level, text, link } = note;
   switch (action.kind) {
@@ -52,7 +52,7 @@ export function outgoingOf(action: Action, note: Notification): Outgoing | null 
       return { kind: "post", url: action.url, json };
     }
     case "slack": {
-      // Slack's own marks: what an event says is no link and mentions nobody.
+      // Escapes Slack's markup, so that the text of an event contains no link and no mention.
       const plain = (words: string): string =>
         words.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
       const title = link === null ? plain(text) : `<${link}|${plain(text).replaceAll("|", "¦")}>`;

@@ -35,7 +35,7 @@ const LEVEL_WORDS: Readonly<Record<string, Level>> = {
   fatal: "fatal",
 };
 
-/** The level that a word means, or null. */
+/** Returns the level of a word, or null. */
 export function levelFrom(value: unknown): Level | null {
   if (typeof value !== "string") return null;
   const word = value.toLowerCase();

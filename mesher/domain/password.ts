@@ -30,10 +30,10 @@ const KEY_BYTES = 32;
 
 /** A password has at least this many characters. */
 export const PASSWORD_CHARS_MIN = 10;
-/** And at most this many: hashing a megabyte is a favour for nobody. */
+/** The longest password, since hashing takes time. */
 export const PASSWORD_CHARS_MAX = 256;
 
-/** What is wrong with a password, or null. */
+/** Returns why a password is rejected, or null. */
 export function passwordProblem(password: string): string | null {
   if (password.length < PASSWORD_CHARS_MIN) {
     return `a password needs at least ${PASSWORD_CHARS_MIN} characters`;
@@ -55,7 +55,7 @@ export async function hashPassword(
   return ["scrypt", N, r, p, salt.toString("base64url"), key.toString("base64url")].join("$");
 }
 
-/** Whether this is the password. A hash that cannot be read is nobody's. */
+/** Returns whether a password matches; false for a malformed hash. */
 export async function verifyPassword(password: string, hash: string): Promise<boolean> {
   const stored = readHash(hash);
   if (stored === null || password.length > PASSWORD_CHARS_MAX) return false;

@@ -18,7 +18,7 @@ export interface RateLimit {
   readonly windowMs: number;
 }
 
-/** What is remembered of a project. */
+/** The state of a project. */
 export interface RateState {
   /** When the current window began. */
   readonly since: number;
@@ -26,7 +26,7 @@ export interface RateState {
   readonly previous: number;
 }
 
-/** What the window says. */
+/** The result of the window. */
 export interface RateVerdict {
   /** How many of those asked for may pass now: from the front. */
   readonly granted: number;
@@ -50,13 +50,13 @@ export function takeRate(
   return { granted, retryAfterMs, state: next };
 }
 
-/** What was granted last was not used: so many of it may be granted again. */
+/** Returns unused grants of the last call. */
 export function giveBackRate({ since, count, previous }: RateState, unused: number): RateState {
   const late = Math.max(0, unused - count);
   return { since, count: count - (unused - late), previous: Math.max(0, previous - late) };
 }
 
-/** Whether nothing is to be remembered of this state any more. */
+/** Returns whether this state can be dropped. */
 export function isRateIdle(state: RateState, now: number, windowMs: number): boolean {
   return now - state.since >= 2 * windowMs;
 }

@@ -26,14 +26,14 @@ const STATES = {
   discarded: "discarded",
 } as const;
 
-/** What a search asks for. What is absent is not asked. */
+/** What a search asks for. Absent conditions are not applied. */
 export interface Search {
   readonly status?: typeof STATES[keyof typeof STATES];
   readonly level?: Level;
   readonly release?: string;
   readonly environment?: string;
   readonly user?: string;
-  /** A user's id; null: nobody. */
+  /** A user's id; null: not assigned. */
   readonly assignedTo?: string | null;
   readonly tags?: Readonly<Record<string, string>>;
   /** What is left, with blanks between. */

@@ -6,9 +6,9 @@
  */
 import { createHash, timingSafeEqual } from "node:crypto";
 
-/** What a secret is for; its text begins with this, so that a leaked one is recognised. */
+/** The kinds of secrets. The text begins with the kind, so that a leaked one is recognised. */
 export const SECRET_KINDS = { key: "mshr_", token: "msht_", session: "mshs_" } as const;
-/** What a secret is for. */
+/** The kind of a secret. */
 export type SecretKind = keyof typeof SECRET_KINDS;
 
 /** Random bytes of a secret: 192 bits. */
@@ -36,7 +36,7 @@ export function secretFrom(kind: SecretKind, dice: Uint8Array): NewSecret {
   return { secret, hash: hashSecret(secret), prefix: secret.slice(0, 9) };
 }
 
-/** What is stored of a secret, and looked up by. */
+/** Returns the hash of a secret, which is stored and looked up. */
 export function hashSecret(secret: string): string {
   return createHash("sha256").update(secret).digest("hex");
 }
@@ -48,7 +48,7 @@ export function isSecret(kind: SecretKind, text: string): boolean {
     /^[0-9a-f]+$/.test(text.slice(prefix.length));
 }
 
-/** Whether two texts are the same, in a time that says nothing of where they differ. */
+/** Compares two texts in constant time. */
 export function sameText(a: string, b: string): boolean {
   const hashed = (text: string) => createHash("sha256").update(text).digest();
   return timingSafeEqual(hashed(a), hashed(b));

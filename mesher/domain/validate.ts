@@ -1,5 +1,5 @@
 /**
- * Our own events: makes one of JSON, or says in a sentence what is wrong with it.
+ * Mesher's own events: parses JSON, or returns a sentence about what is wrong.
  *
  * ```
  * field        kind                                        if absent
@@ -26,7 +26,7 @@ import { exceptionsFrom, levelFrom, plausibleTime, timeFrom } from "./parts.ts";
 import { surroundingsFrom } from "./surroundings.ts";
 import { objectOf, refuse, textOf } from "./trim.ts";
 
-/** An event, or what is wrong. */
+/** An event, or an error. */
 export type Validated =
   | { readonly ok: true; readonly event: MesherEvent }
   | { readonly ok: false; readonly reason: string };
@@ -94,7 +94,7 @@ export function validateEvent(input: unknown, moment: Moment): Validated {
   };
 }
 
-/** The events of a bulk request, each with its own verdict; or why it is none. */
+/** Parses a bulk request: a result for each event, or an error for the request. */
 export function validateBulk(
   input: unknown,
   moment: Moment,

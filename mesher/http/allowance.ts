@@ -1,8 +1,8 @@
 /**
- * How much is left to each of many: so many times in so long, by key.
+ * Rate limits by key: a number of uses per period.
  *
- * So many keys are watched and no more. For a new one those are forgotten that are idle, or else the
- * oldest that has something left; one that has used all up is never forgotten early, so that nobody
+ * The number of keys is limited. For a new one, idle keys are forgotten, or else the oldest one with uses left; one
+ * that has used all is never forgotten early, so that no client
  * gets more by showing many other keys. When all have, a new one waits as they do.
  *
  * @module
@@ -15,10 +15,10 @@ import {
   takeRate,
 } from "../domain/rate.ts";
 
-/** At most so many keys are watched. */
+/** The most keys. */
 const WATCHED_MAX = 10_000;
 
-/** What is left to each key. */
+/** The rest of each key. */
 export class Allowance {
   readonly #limit: RateLimit;
   readonly #states = new Map<string, RateState>();
@@ -43,7 +43,7 @@ export class Allowance {
     return verdict.granted === 1 ? 0 : verdict.retryAfterMs;
   }
 
-  /** What was taken was not used. */
+  /** Returns an unused use. */
   giveBack(key: string): void {
     const state = this.#states.get(key);
     if (state === undefined) return;
@@ -63,7 +63,7 @@ export class Allowance {
     return state !== undefined && takeRate(state, now, 1, this.#limit).granted === 0;
   }
 
-  /** Whether one more may be watched; makes room for it if there is none. */
+  /** Makes room for one more key. Returns whether there is room. */
   #hasRoom(now: number): boolean {
     if (this.#states.size < this.#watchedMax) return true;
     for (const [key, state] of this.#states) {

@@ -17,7 +17,7 @@ import { Allowance } from "./allowance.ts";
 
 /** Attempts of one client at one account, and of one known browser. */
 export const ATTEMPTS: RateLimit = { limit: 10, windowMs: 600_000 };
-/** Failures of one client; past it all who share its address wait, since an office makes typing errors. */
+/** The limit of failures of one address, above the errors of an office; then all clients of the address wait. */
 export const CLIENT_FAILURES: RateLimit = { limit: 50, windowMs: 600_000 };
 /** Failures at one account, of browsers that are not known. */
 export const ACCOUNT_FAILURES: RateLimit = { limit: 1_000, windowMs: 600_000 };
@@ -28,7 +28,7 @@ export interface Attempt {
   readonly email: string;
   /** As `clientOf` returns it. */
   readonly client: string;
-  /** As `browserOf` returns it: somebody has logged in to this account from there. */
+  /** As `browserOf` returns it: a browser from which this account was logged in. */
   readonly browser?: string | undefined;
 }
 

@@ -1,6 +1,6 @@
 /**
- * Who asks. Ingest shows a project's key; everything else a session's cookie or a personal token. Nobody is
- * told whether an id of another organisation exists.
+ * Authentication. Ingest uses a project's key; all else a session's cookie or a personal token. No response reveals
+ * whether an id of another organisation exists.
  *
  * @module
  */
@@ -14,16 +14,16 @@ import type { Keys } from "../pipeline/keys.ts";
 import { cookieOf, SESSION_COOKIE } from "./cookies.ts";
 import { HttpError } from "./http_error.ts";
 
-/** A session lasts so long. Milliseconds. */
+/** The lifetime of a session. Milliseconds. */
 export const SESSION_MS = 604_800_000;
 
-/** Who asks. */
+/** The client of a request. */
 export type Who =
   | { readonly kind: "nobody" }
   | { readonly kind: "project"; readonly project: Project }
   | Person;
 
-/** Who has logged in, or has a token. */
+/** A user with a session or a token. */
 export interface Person {
   readonly kind: "user";
   readonly user: User;
@@ -36,14 +36,14 @@ export interface Person {
 /** Where persons are looked up. */
 type Accounts = Pick<Storage, "sessionBySecret" | "organisationsOf">;
 
-/** What is needed to know a person. */
+/** The parts that authentication needs. */
 export interface Place {
   readonly storage: Accounts;
   /** Where this node serves. */
   readonly ports: { readonly http: number };
 }
 
-/** What a person shows. */
+/** The credentials of a request. */
 export interface Shown {
   readonly request: Request;
   readonly url: URL;
@@ -51,7 +51,7 @@ export interface Shown {
   readonly isSecure: boolean;
 }
 
-/** Nobody in particular. */
+/** An anonymous client. */
 export const NOBODY: Who = { kind: "nobody" };
 
 /** The key that an ingest request shows, in any of the ways that clients know. */
@@ -83,7 +83,7 @@ export async function projectOf(headers: Headers, url: URL, keys: Keys): Promise
   return project;
 }
 
-/** The person who asks. Throws 401, or 403 for a page of another site. */
+/** Returns the user of a request. Throws 401, or 403 for a page of another site. */
 export async function personOf({ request, url, isSecure }: Shown, place: Place): Promise<Person> {
   const bearer = /^bearer\s+(\S+)$/i.exec(request.headers.get("authorization") ?? "")?.[1];
   const secret = bearer ??
@@ -98,7 +98,7 @@ export async function personOf({ request, url, isSecure }: Shown, place: Place):
   return await personBySecret(hashSecret(secret), place.storage);
 }
 
-/** Who has the secret of this hash. Throws 401. */
+/** Returns the user with the secret of this hash. Throws 401. */
 export async function personBySecret(secretHash: string, accounts: Accounts): Promise<Person> {
   const found = await accounts.sessionBySecret(secretHash);
   if (found === null) throw new HttpError(401, "unauthorized");
@@ -114,7 +114,7 @@ function isOwnPage(request: Request, url: URL, ports: Place["ports"]): boolean {
   const isUpgrade = request.headers.get("upgrade")?.toLowerCase() === "websocket";
   if (request.method === "GET" && !isUpgrade) return true;
   const site = request.headers.get("sec-fetch-site");
-  // The browser's own word, where it gives one. Of WebSockets not all do, and not all the same.
+  // The browser's own header, if it sends one. For WebSockets not all do.
   if (site !== null && !isUpgrade) return site === "same-origin" || site === "none";
   const origin = request.headers.get("origin");
   if (origin === null) return true;

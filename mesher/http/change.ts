@@ -5,7 +5,7 @@
  */
 import type { Asked, Reply, Route } from "./route.ts";
 
-/** What such a route says of itself. */
+/** The description of such a route. */
 type Row = Pick<Route, "path" | "name" | "about" | "body"> & {
   /** Default: "user". */
   readonly access?: Route["access"];

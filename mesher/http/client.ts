@@ -1,14 +1,13 @@
 /**
  * Where a request comes from, as far as it is counted by that: an address of IPv4, or the network of one of
- * IPv6, since whoever has one address there has 2^64.
+ * IPv6, since a client with one address there has 2^64.
  *
  *     X-Forwarded-For: made up, 203.0.113.9, 10.0.0.2      from 10.0.0.1
  *                                 the client ◀── a proxy ◀── a proxy of ours
  *
- * Behind a proxy the connection is the proxy's, and everybody would be one client. A proxy that the config
- * names is believed in what it appends to X-Forwarded-For: it is read from its end, as long as what is there
- * is a proxy too. What stands before that, anybody may have written. Without such a config the header is
- * not looked at, for then anybody may have written all of it.
+ * Behind a proxy all connections are the proxy's, so that all clients would be one. A proxy in the config is trusted
+ * with the address that it appends to X-Forwarded-For: the header is read from its end, past trusted proxies.
+ * Entries before that may be forged. Without such a config the header is ignored.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * The two cookies: the session's, which opens everything, and the browser's, which only shows that somebody has
+ * The two cookies: the session's, which opens everything, and the browser's, which only shows that a user has
  * logged in from this browser before (see `attempts.ts`).
  *
  * Over https the names begin with `__Host-`: browsers then accept the cookie from this host alone, over https,

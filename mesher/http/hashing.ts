@@ -1,6 +1,6 @@
 /**
- * Takes turns at hashing passwords. A hash takes 32 MiB and a tenth of a second, and whoever asks to log
- * in makes us do one: few are made at once, some wait, more are refused, so that nobody fills the memory
+ * Limits the hashing of passwords. A hash takes 32 MiB and a tenth of a second, and any client can cause one by a
+ * login: few run at once, some wait, more are rejected, so that no client fills the memory
  * by logging in. The turns are the process's, as the memory is.
  *
  * @module
@@ -8,9 +8,9 @@
 import { hashPassword, verifyPassword } from "../domain/password.ts";
 import { HttpError } from "./http_error.ts";
 
-/** At most so many at once: 128 MiB. */
+/** How many run at once: 128 MiB. */
 export const HASHES_MAX = 4;
-/** At most so many wait for their turn, a second or two; one more is told 503. */
+/** How many wait for their turn, a second or two; one more gets a 503. */
 export const HASHES_WAITING_MAX = 16;
 
 /** Lets few work at once. */
@@ -29,7 +29,7 @@ export class Turns {
   async take<T>(work: () => Promise<T>): Promise<T> {
     if (this.#working < this.#atOnce) this.#working++;
     else if (this.#waiting.length < this.#waitingMax) {
-      // Who ends hands its turn over: nobody comes between.
+      // The next one gets the turn directly, so that no other takes it.
       await new Promise<void>((wake) => this.#waiting.push(wake));
     } else throw new HttpError(503, "too many passwords are being checked", { "retry-after": "2" });
     try {

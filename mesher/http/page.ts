@@ -26,7 +26,7 @@ const TYPES: Readonly<Record<string, string>> = {
   ".txt": "text/plain; charset=utf-8",
 };
 
-/** The page needs nothing from elsewhere, and nobody may frame it. */
+/** The page loads nothing from other hosts, and must not be framed. */
 const HEADERS: Readonly<Record<string, string>> = {
   "x-content-type-options": "nosniff",
   "referrer-policy": "same-origin",

@@ -7,7 +7,7 @@
 import type { RateLimit } from "../domain/rate.ts";
 import { HttpError } from "./http_error.ts";
 
-/** What is counted, and how many of it there may be. */
+/** The limits per organisation and user. */
 export const QUOTAS = {
   "organizations of one user": 100,
   "members of one organization": 1_000,
@@ -17,7 +17,7 @@ export const QUOTAS = {
   "tokens of one user": 100,
 } as const;
 
-/** So often a user is told whether an address has an account; past it they wait. */
+/** How often a user may learn whether an address has an account. */
 export const TELLINGS: RateLimit = { limit: 20, windowMs: 600_000 };
 
 /** Throws 429 when there is a time to wait. */

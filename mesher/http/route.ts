@@ -10,7 +10,7 @@ import type { Project } from "../storage/projects.ts";
 import type { Mesher } from "../mesher.ts";
 import type { Who } from "./auth.ts";
 
-/** What a value in a query or a body must be. */
+/** The type of a value in a query or a body. */
 export interface Field {
   readonly type: "string" | "integer" | "number" | "boolean" | "object" | "any";
   readonly required?: boolean;
@@ -26,18 +26,18 @@ export interface Field {
 /** Fields by name. */
 export type Fields = Readonly<Record<string, Field>>;
 
-/** Who may call. */
+/** The clients that may call a route. */
 export type Access =
-  /** Everybody. */
+  /** All clients. */
   | "public"
-  /** Who has a project's key. */
+  /** Clients with a project's key. */
   | "key"
-  /** Who has logged in, or has a token. */
+  /** Users with a session or a token. */
   | "user"
-  /** A user who looks after this installation. */
+  /** Operators of this installation. */
   | "operator";
 
-/** What a handler is given. */
+/** The input of a handler. */
 export interface Asked {
   readonly mesher: Mesher;
   readonly request: Request;
@@ -48,7 +48,7 @@ export interface Asked {
   readonly params: Readonly<Record<string, string>>;
   readonly query: Values;
   readonly body: Values;
-  /** Who asks; `nobody` where access is public or by key. */
+  /** The user; `nobody` if access is public or by key. */
   readonly who: Who;
 }
 
@@ -57,7 +57,7 @@ export interface Values {
   readonly [name: string]: unknown;
 }
 
-/** What a handler gives: JSON, with a status other than 200 when it says so; or any response. */
+/** The result of a handler: JSON with an optional status, or any response. */
 export type Answer = Reply | Response;
 
 /** JSON to send. */

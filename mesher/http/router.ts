@@ -1,5 +1,5 @@
 /**
- * Finds the route of a request, checks who asks and what is asked, and makes a response of the answer.
+ * Finds the route of a request, checks access and input, and encodes the result of the handler.
  *
  *     path ─▶ route ─▶ method ─▶ who ─▶ query, body ─▶ handler ─▶ JSON
  *      404              405      401          400          what it says; 503, 500 when it throws
@@ -101,7 +101,7 @@ export class Router {
     const who = await this.#who(route, given);
     const query = readQuery(url.searchParams, route.query ?? {});
     const body = route.body === undefined ? {} : await readBody(request, route.body);
-    // What a client that has hung up asked for is not read on.
+    // The request of a client that has closed is not read further.
     const scoped = route.access === "user" && route.method === "GET"
       ? { ...mesher, storage: mesher.storage.until(request.signal) }
       : mesher;
@@ -140,7 +140,7 @@ export class Router {
     }
   }
 
-  /** What went wrong, in words that tell nothing of the inside. */
+  /** Returns the text of an error, without internals. */
   #failure(error: unknown, cors: Readonly<Record<string, string>>): Response {
     if (error instanceof HttpError) {
       const asks = error.status === 401 ? { "www-authenticate": "Bearer" } : {};
@@ -211,7 +211,7 @@ function newBranch(): Branch {
   return { fixed: new Map(), variable: undefined, routes: new Map() };
 }
 
-/** The parts of a path; a slash at its end is none. */
+/** Returns the parts of a path, without a trailing slash. */
 function partsOf(path: string): string[] {
   return path.replace(/^\/|\/$/g, "").split("/");
 }

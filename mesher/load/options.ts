@@ -1,5 +1,5 @@
 /**
- * What `mesher:load` is told.
+ * The options of `mesher:load`.
  *
  * @module
  */
@@ -27,7 +27,7 @@ export const LOAD_HELP: string = `Sends realistic events to Mesher
   --batch B       events in a request, 1 to 100         (10)
 `;
 
-/** Reads the arguments; or what is wrong with them. */
+/** Parses the arguments. Returns the options or an error. */
 export function readLoadOptions(
   args: readonly string[],
   env: Readonly<Record<string, string | undefined>>,

@@ -11,7 +11,7 @@ import type { LogLine } from "../log.ts";
 import type { NewEvent } from "../storage/events.ts";
 import type { Counters } from "./counters.ts";
 
-/** Validated, sampled, within its limit: its sender has been told 202. Plain, so that it travels. */
+/** A validated event, sampled and within its limit, which was answered with 202. Plain, so that it can be sent. */
 export interface Accepted {
   readonly projectId: string;
   readonly receivedAt: number;
@@ -31,7 +31,7 @@ export function rowOf({ projectId, receivedAt, event }: Accepted): NewEvent {
   return { projectId, fingerprint, title, culprit, receivedAt, event };
 }
 
-/** The rows of events. One that cannot be grouped is our mistake, and must not hold up the others. */
+/** Returns the rows of events. One that cannot be grouped is a bug, and must not block the others. */
 export function grouped(
   { counters, log }: { readonly counters: Counters; readonly log: LogLine },
   items: readonly Accepted[],

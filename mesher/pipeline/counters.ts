@@ -1,10 +1,10 @@
 /**
- * What a node has counted since it started. `/metrics` shows it, and the load monitor compares it.
+ * The counters of a node since its start. `/metrics` shows it, and the load monitor compares it.
  *
  * @module
  */
 
-/** What is counted. */
+/** The counters. */
 export const COUNTS = [
   "accepted",
   "sampled_out",
@@ -33,7 +33,7 @@ export type Count = typeof COUNTS[number];
 /** Names of one kind that are counted by themselves; the rest is counted as "other". */
 const LABELS_MAX = 64;
 
-/** What is counted by a name of its own: items that are not stored, and why something was rejected. */
+/** Counters by name: items that are not stored, and reasons of rejections. */
 export type Labelled = "ignored_items" | "rejected";
 
 /** The counters. */

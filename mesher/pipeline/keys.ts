@@ -1,6 +1,6 @@
 /**
- * Whose key is it: remembered for a moment, so that a busy client costs no query per request. A key that
- * was revoked is refused at once on the node that was told, and after `KEY_MS` on the others.
+ * Caches the projects of keys for a moment, so that a busy client costs no query per request. A revoked key is
+ * rejected at once on the node where it was revoked, and after `KEY_MS` on the others.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Live streams: who watches which events of a project, on any node, and how a node tells them.
+ * Live streams: the watchers of a project's events on all nodes, and broadcasts to them.
  *
  *     project:<id>                    everything but events: issues, counts, alerts
  *     events:<id>                     all its events
@@ -7,8 +7,8 @@
  *
  * A watcher is a member of the first room and of one of the others, so that nothing is filtered per
  * watcher: an event is broadcast to the at most four rooms whose filter it passes. The node's hub is a
- * member of a group of the same name as each room that somebody here is in, and groups are known
- * everywhere: what nobody in the cluster watches is not even encoded.
+ * member of a group for each room with a local watcher, and groups are known on all nodes: an event without a
+ * watcher in the cluster is not encoded.
  *
  * @module
  */
@@ -29,7 +29,7 @@ export class Live {
   readonly #rooms: Rooms;
   readonly #groups: Groups;
   readonly #counters: Counters;
-  /** Rooms that somebody here is in, and how many. */
+  /** The number of local watchers by room. */
   readonly #watched = new Map<string, number>();
   /** Represents this node in the groups; none while it is being started again. */
   #hub: Pid<never> | undefined;
@@ -57,7 +57,7 @@ export class Live {
     if (count === 0 && this.#hub !== undefined) this.#groups.join(room, this.#hub);
   }
 
-  /** A connection leaves a room, or is gone. */
+  /** A connection leaves a room, or has closed. */
   leave(conn: Connection<never>, room: string): void {
     conn.leave(room);
     const count = (this.#watched.get(room) ?? 0) - 1;
@@ -66,14 +66,14 @@ export class Live {
     if (this.#hub !== undefined) this.#groups.leave(room, this.#hub);
   }
 
-  /** Tells who watches that these were stored. */
+  /** Sends stored events to their watchers. */
   events(rows: readonly NewEvent[], outcomes: readonly (EventOutcome | undefined)[]): void {
     const watched = new Map<string, boolean>();
     /** The rooms that are watched, of each kind of event in the batch: there are few kinds. */
     const kinds = new Map<string, readonly string[]>();
     for (const [i, row] of rows.entries()) {
       const outcome = outcomes[i];
-      // Who watches events watches their project too.
+      // Watchers of events watch their project too.
       if (outcome?.kind !== "stored" || !this.#isProjectWatched(watched, row.projectId)) continue;
       const { level, environment } = row.event;
       const kind = `${row.projectId}/${level}/${environment ?? ""}`;
@@ -88,7 +88,7 @@ export class Live {
     }
   }
 
-  /** Tells who watches a project anything else. */
+  /** Sends other news of a project to its watchers. */
   tell(projectId: string, message: Readonly<Record<string, unknown>>): void {
     const room = projectRoom(projectId);
     if (this.#isWatched(room)) this.#broadcast(room, JSON.stringify(message));
@@ -124,7 +124,7 @@ export function eventRoom(projectId: string, { level, environment }: StreamFilte
   return `events:${projectId}:${level ?? ""}:${hash}`;
 }
 
-/** The rooms whose filter an event passes. */
+/** Returns the rooms whose filter an event passes. */
 function roomsOf(projectId: string, level: string, environment: string | null): string[] {
   const rooms = [eventRoom(projectId, {}), eventRoom(projectId, { level })];
   if (environment !== null) {

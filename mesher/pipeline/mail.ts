@@ -9,7 +9,7 @@ import type { Attempt } from "./webhook.ts";
 export interface MailConfig {
   /** `smtp://user:password@host:587`, or `smtps://…`. */
   readonly url: string;
-  /** Whom it is from. */
+  /** The sender. */
   readonly from: string;
 }
 
@@ -23,7 +23,7 @@ export interface Mail {
 /** A server that does not answer is not waited for longer. Milliseconds. */
 export const MAIL_MS_MAX = 15_000;
 
-/** Makes one attempt. Never rejects; what it says of a failure has no address or password in it. */
+/** Makes one attempt. Never rejects; the text of a failure contains no address or password. */
 export async function attemptMail(config: MailConfig | null, mail: Mail): Promise<Attempt> {
   if (config === null) return { kind: "failed", why: "MESHER_SMTP_URL is not set", again: false };
   try {

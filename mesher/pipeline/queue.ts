@@ -1,5 +1,5 @@
 /**
- * A bounded queue that whoever works on it may die of: what is taken stays here, on loan, until it is
+ * A bounded queue whose workers may crash: items that are taken stay here, on loan, until they are
  * settled. A worker that is started again takes back all loans of its predecessor.
  *
  *     push ─▶ waiting ──take──▶ on loan ──settle──▶ gone
@@ -9,7 +9,7 @@
  * @module
  */
 
-/** What a worker has taken. */
+/** The items of a worker. */
 export interface Loan<T> {
   readonly items: readonly T[];
 }
@@ -18,7 +18,7 @@ export interface Loan<T> {
 export class EventQueue<T> {
   /** Waiting and on loan together are never more than this; `push` refuses what would be. */
   readonly max: number;
-  /** Called when something waits and nobody was told yet. */
+  /** Called when items wait, once. */
   wake: (() => void) | undefined = undefined;
   #waiting: T[] = [];
   /** Where the first that waits is in `#waiting`; those before it are gone. */
@@ -68,7 +68,7 @@ export class EventQueue<T> {
     return loan;
   }
 
-  /** They are done with. False: the loan was taken back meanwhile, and is somebody else's business. */
+  /** Settles the loan. Returns false if it was taken back meanwhile. */
   settle(loan: Loan<T>): boolean {
     if (!this.#loans.delete(loan)) return false;
     this.#loaned -= loan.items.length;
@@ -84,7 +84,7 @@ export class EventQueue<T> {
     this.wake?.();
   }
 
-  /** Takes all loans back: who had them is no more. */
+  /** Takes all loans back, since their worker has crashed. */
   releaseAll(): void {
     for (const loan of [...this.#loans].reverse()) this.release(loan);
   }

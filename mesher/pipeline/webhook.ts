@@ -4,7 +4,7 @@
  * between the look and the connection is no way in. Redirects are not followed; of the answer nothing but the
  * status is read.
  *
- * What is said of a failure never has the address in it: it may be a secret.
+ * The text of a failure never contains the address, which may be a secret.
  *
  * @module
  */

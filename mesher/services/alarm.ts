@@ -15,7 +15,7 @@ import { iso } from "../pipeline/time.ts";
 
 /** Rules of a project are remembered for this long. Milliseconds. */
 const RULES_MS = 2_000;
-/** At most so many projects' rules; then all are forgotten. */
+/** The most cached projects; above it the cache is cleared. */
 const RULES_MAX = 10_000;
 
 /** Fires rules. */
@@ -50,7 +50,7 @@ export class Alarm {
     webhooks.cast(webhooks.at(node, WEBHOOKS)).post({ ruleId: rule.id, outgoing });
   }
 
-  /** Sends what an alert of the rule would look like, once, and says what came of it. */
+  /** Sends a test alert of the rule, once, and returns the result. */
   async test(rule: AlertRule): Promise<Attempt> {
     const text = `Test of the rule “${rule.name}”`;
     const json = { type: "alert", test: true, rule_id: rule.id, rule_name: rule.name };

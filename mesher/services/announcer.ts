@@ -1,8 +1,8 @@
 /**
- * Tells the world what was stored: live streams, the count of unresolved issues, and the alerts of new
+ * Announces stored events: to live streams, the count of unresolved issues, and the alerts of new
  * and returned issues. It is also the node's hub of live streams (`live.ts`).
  *
- * What it fails to tell is not told later; storing does not wait for it.
+ * A failed announcement is not repeated; storing does not wait for it.
  *
  * @module
  */
@@ -60,7 +60,7 @@ export const announcer: Service<Announcer> = service({
   },
 });
 
-/** Tells who watches how many issues are unresolved. */
+/** Sends the number of unresolved issues to the watchers. */
 export async function tellCount({ storage, live }: Parts, projectId: string): Promise<void> {
   const count = await storage.unresolvedCount(projectId);
   live.tell(projectId, { type: "issue_count", project_id: projectId, count });

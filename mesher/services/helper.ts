@@ -1,7 +1,7 @@
 /**
  * A processor for another node: it groups that node's events, has this node's writer store them, and
  * answers when they are stored. A loaded node starts it here by the name `HELPER`, linked, so that it
- * ends with the one who asked for it.
+ * ends with its requester.
  *
  * @module
  */
@@ -9,10 +9,10 @@ import { type CallApi, noReply, type Service, service, type ServicePid } from "@
 import type { Parts } from "../parts.ts";
 import { type Accepted, grouped } from "../pipeline/accepted.ts";
 
-/** What a node exposes it as. */
+/** The name under which a node exposes it. */
 export const HELPER = "event_processor_worker";
 
-/** For whom it works. */
+/** The node for which it works. */
 export interface HelperState {
   readonly parts: Parts;
   readonly node: string;

@@ -1,11 +1,11 @@
 /**
- * Says who comes and goes, and what may be missing then. Each node's monitor keeps what the others have
- * told it that they hold (`cluster/held.ts`); when one is gone, it says so in one line, and keeps it for
+ * Reports nodes that join and leave, and the events that may be missing. Each node's monitor keeps the announcements
+ * of the others (`cluster/held.ts`); when a node is lost, it logs one line, and keeps it for
  * the cluster's page (`cluster/losses.ts`):
  *
  *     nodedown b@host:9101 (closed): at most 128 events that it had accepted are not stored
  *
- * A monitor that is started asks all nodes that are there, and tells those that come later.
+ * A starting monitor asks all connected nodes, and sends its announcement to later ones.
  *
  * @module
  */
@@ -20,7 +20,7 @@ export const NODE_MONITOR = "node_monitor";
 const TICK_MS = 250;
 /** A peer that has not heard by then is not waited for, nor the next time. Milliseconds. */
 const HEARD_MS_MAX = 1_000;
-/** A peer whose monitor is not there is told again after this. Milliseconds. */
+/** The pause before an announcement to a peer without a monitor is repeated. Milliseconds. */
 const AGAIN_MS = 20;
 
 /** The state: `holdings` outlives the service. */
@@ -125,7 +125,7 @@ function learn(state: NodeMonitorState, name: string, holding: Holding): void {
   state.parts.losses.lives(name, holding.life);
 }
 
-/** Asks a peer what it holds; the answer comes as a message, in its turn. */
+/** Asks a peer for its announcement; the answer is a message. */
 async function ask({ node }: Parts, me: Pid<NodeNews>, peer: string): Promise<void> {
   try {
     const there = nodeMonitor.at(node, { name: NODE_MONITOR, node: peer });
@@ -155,7 +155,7 @@ async function tell({ node }: Pick<Parts, "node">, peer: string, own: Holding): 
   return false;
 }
 
-/** Tells all peers, and waits for those that answered the last time. */
+/** Sends to all peers, and waits for those that answered the last time. */
 export function tellerOf(parts: Pick<Parts, "node">): TellPeers {
   const late = new Set<string>();
   return async (holding) => {

@@ -25,7 +25,7 @@ export const PROCESS_EVENTS = 50;
 const LENT_BATCHES_MAX = 8;
 /** A helper that has not stored a batch by then is not relied upon. Milliseconds. */
 const HELPER_MS_MAX = 30_000;
-/** It looks again though nobody woke it. Milliseconds. */
+/** The interval of checks without a wake-up. Milliseconds. */
 const LOOK_MS = 250;
 
 /** Sent by the service to itself. */
@@ -61,7 +61,7 @@ export const processor: Service<Processor> = service({
       parts.node.send(me, "wake");
     };
     parts.inbox.wake = wake;
-    // Whoever had them is gone.
+    // Their worker has crashed.
     parts.inbox.releaseAll();
     self.sendInterval(me, "look", LOOK_MS);
     return { parts, helpers: [], lent: { batches: 0, turn: 0 }, woken };
@@ -93,7 +93,7 @@ function pump(state: ProcessorState): void {
   }
 }
 
-/** Whose turn it is: every other batch is ours. */
+/** Alternates: every other batch is processed here.  */
 function helperFor({ helpers, lent }: ProcessorState): ServicePid<Helper> | undefined {
   if (helpers.length === 0 || lent.batches >= LENT_BATCHES_MAX) return undefined;
   const turn = lent.turn++ % (helpers.length + 1);

@@ -16,7 +16,7 @@ import { RATE_LIMITER, type RateAnswer, rateLimiter } from "./rate_limiter.ts";
 
 /** An owner that is slower than this is not waited for. Milliseconds. */
 const OWNER_MS_MAX = 1_000;
-/** And is not asked again for so long. Milliseconds. */
+/** The pause before it is asked again. Milliseconds. */
 const SILENT_MS = 5_000;
 
 /** Questions that will be asked together. */
@@ -87,7 +87,7 @@ export class Rates {
     try {
       return await rateLimiter.call(rateLimiter.at(node, RATE_LIMITER)).take(projectId, wanted);
     } catch {
-      // It is just being started again: nobody is turned away for that.
+      // It is being restarted: no event is rejected because of that.
       return { granted: wanted, retryAfterMs: 0 };
     }
   }
@@ -101,7 +101,7 @@ export class Rates {
   }
 }
 
-/** Rendezvous hashing: of the nodes the one whose name goes best with the project. */
+/** Rendezvous hashing: the node with the highest hash for the project. */
 export function ownerOf(projectId: string, nodes: readonly string[]): string {
   let [best, most] = [nodes[0]!, ""];
   for (const node of nodes) {

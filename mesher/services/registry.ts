@@ -1,5 +1,5 @@
 /**
- * A node's card: what it is called, how loaded it is, what it holds. It is a global name,
+ * A node's card: its name, load and held events. It is a global name,
  * `mesher_registry@<node>`, so that every node finds every other's; the first of them has
  * `mesher_registry` besides, and another takes that over when its node is lost.
  *
@@ -60,7 +60,7 @@ export interface NodeCard extends NodeLoad {
 /** The state. */
 export interface RegistryState {
   readonly parts: Parts;
-  /** What the load monitor said last. */
+  /** The last report of the load monitor. */
   readonly recent: number;
   readonly helpers: readonly Help[];
 }
@@ -90,7 +90,7 @@ export const registry: Service<Registry> = service({
     const me = this.self.pid;
     // Not waited for: a peer that is slow to answer must not hold up the start.
     node.global.register(`${REGISTRY}@${node.name}`, me, { onConflict: "keep" }).catch(() => {});
-    // Tells who has the cluster's name, now and whenever it moves.
+    // Sends the holder of the cluster's name, now and whenever it changes.
     node.global.monitor(REGISTRY, me);
     return { parts, recent: 0, helpers: [] };
   },
@@ -152,7 +152,7 @@ async function answerCard(state: RegistryState, call: Call<unknown, NodeCard>): 
   });
 }
 
-/** Takes the cluster's name if nobody has it. */
+/** Registers the cluster's name if it is free. */
 function claim({ node }: Parts, me: ServicePid<Registry>): void {
   if (node.global.whereis(REGISTRY) !== undefined) return;
   node.global.register(REGISTRY, me, { onConflict: "keep" }).catch(() => {});
@@ -173,7 +173,7 @@ export function registries({ node }: Parts): Map<string, ServicePid<Registry>> {
   return found;
 }
 
-/** Asks every node how it is; who does not answer in a second is left out. */
+/** Asks every node for its state; those that do not answer within a second are left out. */
 export async function loads(parts: Parts): Promise<NodeLoad[]> {
   const asked = [...registries(parts).values()].map((pid) =>
     registry.call(pid, { timeout: 1_000 }).load().catch(() => null)
@@ -181,7 +181,7 @@ export async function loads(parts: Parts): Promise<NodeLoad[]> {
   return (await Promise.all(asked)).filter((load) => load !== null);
 }
 
-/** The cards of all nodes; who does not answer in two seconds is left out. */
+/** Returns the cards of all nodes; those that do not answer within two seconds are left out. */
 export async function cards(parts: Parts): Promise<NodeCard[]> {
   const asked = [...registries(parts).values()].map((pid) =>
     registry.call(pid, { timeout: 2_000 }).card().catch(() => null)

@@ -1,6 +1,6 @@
 /**
- * Keeps the supervision tree of a node alive. Who supervises the top of it? Nobody could, so when it ends
- * by whatever fault, it is started again after a pause; what was accepted waits in the queues meanwhile.
+ * Keeps the supervision tree of a node running. The top supervisor has no supervisor of its own, so when it exits it
+ * is restarted after a pause; accepted events wait in the queues meanwhile.
  *
  * @module
  */
@@ -15,7 +15,7 @@ const PAUSE_MS = 1_000;
 /** Stops the tree for good. */
 export type StopTree = () => Promise<void>;
 
-/** Starts the tree of a node, and starts it again whenever it ends before it is told to. */
+/** Starts the tree of a node, and restarts it whenever it exits before it is stopped. */
 export async function keepTree(parts: Parts): Promise<StopTree> {
   const { node, place, log } = parts;
   let isStopping = false;

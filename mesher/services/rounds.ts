@@ -1,5 +1,5 @@
 /**
- * What is to be done once in the whole cluster, every so often: each is a singleton, which moves to
+ * Periodic tasks that run once in the cluster: each is a singleton, which moves to
  * another node when its own is lost.
  *
  * @module

@@ -1,6 +1,6 @@
 /**
- * The supervision tree of a node. Each service may be killed at any time: what it had accepted is in the
- * queues of `Parts`, and its successor goes on with it.
+ * The supervision tree of a node. Each service may be killed at any time: the events that it had accepted are in the
+ * queues of `Parts`, and its successor continues.
  *
  *     mesher
  *     ├─ pipeline: storage_writer, notifier, stream_manager, event_processor
@@ -53,7 +53,7 @@ export async function startTree(parts: Parts): Promise<Supervisor> {
   return tree;
 }
 
-/** Has this node take part in what is not its own: it helps others, and competes for the rounds. */
+/** Lets this node help others, and take part in the singletons. */
 export async function joinCluster(parts: Parts): Promise<void> {
   const { node, lease, log } = parts;
   node.expose(helperOf(parts));

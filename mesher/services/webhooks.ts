@@ -2,7 +2,7 @@
  * Delivers alerts to webhooks, to Slack and Discord, and by mail. Each is delivered by an actor of its own, which tries again after pauses, so
  * that no receiver waits for another; what this node has not delivered when it ends is not delivered.
  *
- *     post ─▶ an actor: attempt ──failed──▶ pause ─▶ attempt … ─▶ given up, said in the log
+ *     post ─▶ an actor: attempt ──failed──▶ pause ─▶ attempt … ─▶ given up, logged
  *                          └──delivered──▶ end
  *
  * @module
@@ -19,16 +19,16 @@ import { type Attempt, attemptWebhook } from "../pipeline/webhook.ts";
 export const WEBHOOKS = "notifier";
 /** Pauses between attempts; after the last it is given up. Milliseconds. */
 export const PAUSES_MS: readonly number[] = [1_000, 5_000, 30_000, 120_000];
-/** At most so many are being delivered at once; what is more is dropped, and that is said. */
+/** The most deliveries at once; further ones are dropped and logged. */
 export const WEBHOOKS_MAX = 64;
 
-/** What is to be delivered. */
+/** A delivery. */
 export interface Delivery {
   readonly ruleId: string;
   readonly outgoing: Outgoing;
 }
 
-/** What it needs of its node. */
+/** The parts of the node that it needs. */
 export type WebhookParts = Pick<Parts, "config" | "counters" | "log">;
 
 /** The state. */

@@ -24,13 +24,13 @@ import { ANNOUNCER, announcer } from "./announcer.ts";
 
 /** Its name on each node. */
 export const WRITER = "storage_writer";
-/** So many are worth a write. */
+/** A write begins with this many events. */
 export const BATCH_EVENTS = 50;
 /** Fewer wait no longer than this. Milliseconds. */
 export const BATCH_MS = 250;
-/** And when more wait, so many go at once. */
+/** The most events of a write. */
 export const BATCH_EVENTS_MAX = 500;
-/** So many batches are under way at once. */
+/** The most concurrent batches. */
 export const WRITES_MAX = 2;
 /** Pauses before the same batch is tried again; the last one from then on. Milliseconds. */
 export const RETRY_MS: readonly number[] = [100, 500, 1_000, 2_000, 5_000];
@@ -42,7 +42,7 @@ export type WriterWake = "full" | "late" | "again";
 export interface WriterState {
   readonly parts: Parts;
   readonly me: Pid<WriterWake>;
-  /** Aborted when the service has ended: its successor goes on. */
+  /** Aborted when the service has exited: its successor continues. */
   readonly signal: AbortSignal;
   /** A wake is on its way because many wait. */
   isWoken: boolean;
@@ -135,7 +135,7 @@ function isDue({ parts: { outbox }, writes, isLate }: WriterState): boolean {
   return isLate || outbox.waiting >= (writes === 0 ? BATCH_EVENTS : BATCH_EVENTS_MAX);
 }
 
-/** Writes a batch, and goes on. Never rejects. */
+/** Writes a batch, then the next one. Never rejects. */
 async function store(state: WriterState, loan: Loan<Outgoing>): Promise<void> {
   const { outbox, inbox } = state.parts;
   const outcomes = await write(state, loan);
@@ -150,7 +150,7 @@ async function store(state: WriterState, loan: Loan<Outgoing>): Promise<void> {
   pump(state);
 }
 
-/** Writes a batch; undefined: it is to be tried again after a pause. */
+/** Writes a batch. Resolves to undefined if it must be tried again after a pause. */
 async function write(
   state: WriterState,
   loan: Loan<Outgoing>,

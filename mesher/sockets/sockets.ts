@@ -1,10 +1,10 @@
 /**
  * WebSockets: live streams out, events in.
  *
- *     /stream/projects/:id, /ws/stream/projects/:id   who has logged in sees a project's events
- *     /ingest, /ws/ingest                             who has a key sends events
+ *     /stream/projects/:id, /ws/stream/projects/:id   users with a session see a project's events
+ *     /ingest, /ws/ingest                             clients with a key send events
  *
- * What a stream's client may send: {"type":"subscribe","filters":{"level","environment"}}.
+ * Messages of a stream's client: {"type":"subscribe","filters":{"level","environment"}}.
  *
  * @module
  */
@@ -24,7 +24,7 @@ import { eventRoom, projectRoom, type StreamFilter } from "../pipeline/live.ts";
 import type { Project } from "../storage/projects.ts";
 import { Watch } from "./watch.ts";
 
-/** What a connection is for. */
+/** The kind of a connection. */
 export type Role =
   | {
     readonly kind: "stream";
@@ -82,7 +82,7 @@ export function socketHandlers(mesher: Mesher): Handlers {
   };
 }
 
-/** Decides who may connect, and as what. Throws a refusal. */
+/** Decides whether a client may connect, and as which kind. Throws a rejection. */
 async function admit(
   mesher: Mesher,
   request: Request,

@@ -1,5 +1,5 @@
 /**
- * Ends the streams of those who may not see them any more: who has logged out, or is not of the
+ * Ends streams whose user may not see them any more: after a logout, or when no longer of the
  * organisation now, sees no more of a project after `WATCH_MS` at the latest, on whatever node.
  *
  * @module
@@ -12,7 +12,7 @@ import type { Storage } from "../storage/storage.ts";
 /** Streams are looked at this often. Milliseconds. */
 export const WATCH_MS = 5_000;
 
-/** By what right somebody watches. */
+/** The permission of a watcher. */
 export interface Right {
   /** Of the session or token that opened the stream. */
   readonly secretHash: string;
@@ -24,7 +24,7 @@ export interface Ending {
   close(code: number, reason: string): void;
 }
 
-/** Looks after the streams of one node. */
+/** Checks the streams of one node. */
 export class Watch {
   readonly #storage: Storage;
   readonly #ms: number;
@@ -44,7 +44,7 @@ export class Watch {
     this.#timer ??= setInterval(() => this.#look(), this.#ms);
   }
 
-  /** It is gone. */
+  /** The stream has closed. */
   remove(stream: Ending): void {
     this.#streams.delete(stream);
     if (this.#streams.size > 0) return;

@@ -1,5 +1,5 @@
 /**
- * Alert rules: what is kept, and what may be asked.
+ * Alert rules: what is stored, and the queries.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Alerts, which are rules that fired: what is kept, and what may be asked.
+ * Alerts, which are rules that fired: what is stored, and the queries.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Keys for ingest: what is kept, and what may be asked.
+ * Keys for ingest: what is stored, and the queries.
  *
  * @module
  */

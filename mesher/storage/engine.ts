@@ -28,18 +28,18 @@ export interface Engine extends Database, Pick<Events, "writeEvents"> {
   readonly schema: number;
   /** Its partitions, if it has any. */
   readonly days: Days | undefined;
-  /** Gives some of what deletions have freed back to the file system; whether there is more. */
+  /** Returns some freed space to the file system. Resolves to whether there is more. */
   release?(): Promise<boolean>;
   /** Carries the log over into the file. */
   checkpoint?(): Promise<void>;
   close(): Promise<void>;
 }
 
-/** Without any project this is kept for so long. */
+/** How long events are kept without a project. */
 const RETENTION_DAYS = 90;
 const DAY_MS = 86_400_000;
 
-/** A deletion that is done within this is waited for; else it goes on in the background. Milliseconds. */
+/** How long a deletion is awaited; then it continues in the background. Milliseconds. */
 const PURGE_WAIT_MS = 250;
 
 /** The storage in a database that is open and has its tables. */
@@ -77,7 +77,7 @@ export function storageOn(engine: Engine): Storage {
   return on(engine);
 }
 
-/** Has what was deleted purged, and waits a little for it. */
+/** Purges deleted rows, and waits a short time for it. */
 async function waited(isDeleted: boolean, purger: Purger): Promise<boolean> {
   if (!isDeleted) return false;
   let timer: ReturnType<typeof setTimeout> | undefined;
@@ -113,7 +113,7 @@ async function upkeep(engine: Engine, purger: Purger, now: number): Promise<Upke
   };
 }
 
-/** Some at a time, so that nobody waits for all of it; the space is given back as it goes. */
+/** In small steps, so that no query waits for all of it; the space is freed step by step. */
 async function deleteBefore(engine: Engine, projectId: string, time: number): Promise<number> {
   let all = 0;
   for (let isLast = false; !isLast;) {

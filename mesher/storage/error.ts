@@ -1,5 +1,5 @@
 /**
- * The database failed, which nobody asked for.
+ * A failure of the database.
  *
  * @module
  */

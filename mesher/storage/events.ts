@@ -65,7 +65,7 @@ export interface EventDetail {
   readonly previousId: string | null;
 }
 
-/** Which events. What is absent is not asked. */
+/** Which events. Absent conditions are not applied. */
 export interface EventFilter {
   /** Words that the title, message or exceptions hold, all of them; the last may be a beginning. */
   readonly query?: string | undefined;

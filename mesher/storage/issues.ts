@@ -1,5 +1,5 @@
 /**
- * Issues: what is kept, and what may be asked.
+ * Issues: what is stored, and the queries.
  *
  * @module
  */
@@ -32,11 +32,11 @@ export interface Issue {
   readonly assignedTo: string | null;
 }
 
-/** Which issues. What is absent is not asked. */
+/** Which issues. Absent conditions are not applied. */
 export interface IssueFilter {
   readonly status?: IssueStatus | undefined;
   readonly level?: Level | undefined;
-  /** A user's id; null: assigned to nobody. */
+  /** A user's id; null: not assigned. */
   readonly assignedTo?: string | null | undefined;
   /** Words that the title has, all of them, in any case and with or without accents. */
   readonly query?: string | undefined;

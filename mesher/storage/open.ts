@@ -11,7 +11,7 @@ export interface ClosableLease extends Lease {
   close(): Promise<void>;
 }
 
-/** What the storage is to be. */
+/** Options of the storage. */
 export interface StorageConfig {
   /** `postgres://user:password@host:port/database`; absent: SQLite. */
   readonly databaseUrl?: string | undefined;
@@ -36,7 +36,7 @@ export async function openStorage(config: StorageConfig): Promise<Storage> {
   return await openPostgres({ url: databaseUrl, poolMax, now });
 }
 
-/** What decides which node runs what runs once. SQLite is for one machine: there is none. */
+/** The lease of singletons; none with SQLite, which is for one machine. */
 export async function openLease(
   { databaseUrl }: StorageConfig,
 ): Promise<ClosableLease | undefined> {

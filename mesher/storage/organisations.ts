@@ -1,5 +1,5 @@
 /**
- * Organisations, and who is a member of them: what is kept, and what may be asked.
+ * Organisations, and who is a member of them: what is stored, and the queries.
  *
  * @module
  */

@@ -2,7 +2,7 @@
  * Storage in PostgreSQL (15 or later), for several machines, with the driver `npm:postgres`.
  *
  * Every statement with a parameter is prepared by the server; connections, waits and statements have
- * limits, all named below. What was written survives whatever the server's own settings let it survive.
+ * limits, all named below. Durability is that of the server's settings.
  *
  * @module
  */
@@ -29,7 +29,7 @@ export interface PostgresOptions {
   readonly now?: (() => number) | undefined;
 }
 
-/** Connections of one process, unless it is told otherwise. */
+/** Connections of one process,, by default. */
 export const POOL_MAX = 10;
 /** At most this many calls may wait for a connection or an answer; one more rejects at once. */
 export const CALLS_MAX = 1_000;
@@ -51,7 +51,7 @@ const SCHEMA_LOCK = 0x6d736872;
 /** Whether the same call may succeed later, by the class or the code of SQLSTATE. */
 const RETRIED =
   /^(?:08|53|57P|40|25P03|55P03|57014|23514|CONNECT|ECONN|ENOTFOUND|EAI_|ETIMEDOUT|EPIPE)/;
-/** What a batch is written again for at once. */
+/** The errors after which a batch is repeated at once. */
 const WRITTEN_AGAIN = /^(?:40001|40P01|23514|55P03)$/;
 
 const DIALECT: Dialect = {
@@ -296,7 +296,7 @@ function bound(value: Value): Value {
   return typeof value === "string" ? cleanText(value) : value;
 }
 
-/** Turns what the driver throws into what storage throws. */
+/** Maps errors of the driver to those of the storage. */
 function storageErrorFrom(error: unknown): unknown {
   if (error instanceof StorageError) return error;
   const code = codeOf(error);
@@ -305,7 +305,7 @@ function storageErrorFrom(error: unknown): unknown {
   return new StorageError(`PostgreSQL: ${message || code}`, RETRIED.test(code), error);
 }
 
-/** SQLSTATE, the driver's word, or the system's; empty: it is none of theirs. */
+/** Returns the SQLSTATE, or the code of the driver or the system; empty for other errors. */
 function codeOf(error: unknown): string {
   const code = (error as { readonly code?: unknown } | null)?.code;
   return typeof code === "string" ? code : "";

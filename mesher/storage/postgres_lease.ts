@@ -19,7 +19,7 @@ import { StorageError } from "./error.ts";
 const LEASE_LOCK = 0x6d736c65;
 /** The lock under which the table is made. */
 const TABLE_LOCK = 0x6d736c74;
-/** Unless told otherwise. Milliseconds. */
+/** The default. Milliseconds. */
 const TTL_MS = 15_000;
 const CLOSE_SECONDS_MAX = 1;
 

@@ -1,5 +1,5 @@
 /**
- * Projects: what is kept, and what may be asked.
+ * Projects: what is stored, and the queries.
  *
  * @module
  */

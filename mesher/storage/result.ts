@@ -1,5 +1,5 @@
 /**
- * Something done, or why it was not: how storage refuses what it must expect.
+ * The result of an operation, or why it was rejected, for expected failures.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Logins and tokens: what is kept, and what may be asked.
+ * Logins and tokens: what is stored, and the queries.
  *
  * @module
  */
@@ -29,7 +29,7 @@ export interface Sessions {
       readonly expiresAt: number;
     },
   ): Promise<Result<Session, "no_user">>;
-  /** Who has this secret, unless it has expired. */
+  /** Returns the user of a secret, unless it has expired. */
   sessionBySecret(
     secretHash: string,
   ): Promise<{ readonly session: Session; readonly user: User } | null>;

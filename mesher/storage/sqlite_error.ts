@@ -22,17 +22,17 @@ export function guarded<T>(run: () => T): T {
   }
 }
 
-/** Whether somebody else holds the file just now. */
+/** Returns whether another process holds the file. */
 export function isBusy(error: unknown): boolean {
   return error instanceof StorageError && codeOf(error.cause) === SQLITE_BUSY;
 }
 
-/** What an error says. */
+/** Returns the message of an error. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** SQLite's own number of an error, without what it says beyond; undefined: it is none of SQLite's. */
+/** Returns SQLite's primary error code; undefined if it is not an error of SQLite. */
 function codeOf(error: unknown): number | undefined {
   const { code, errcode } = (error ?? {}) as {
     readonly code?: unknown;
@@ -40,6 +40,6 @@ function codeOf(error: unknown): number | undefined {
   };
   if (typeof errcode === "number") return errcode & 0xff;
   if (code !== "ERR_SQLITE_ERROR") return undefined;
-  // Deno's `exec` gives no number.
+  // Errors of Deno's `exec` have no code.
   return messageOf(error) === "database is locked" ? SQLITE_BUSY : SQLITE_ERROR;
 }

@@ -19,7 +19,7 @@ import type { EventColumns } from "./rows.ts";
 import type { SqliteFile } from "./sqlite_connection.ts";
 import { packRows, unpackOutcomes } from "./sqlite_pack.ts";
 
-/** What the thread is ordered to do. */
+/** A request to the thread. */
 export type Order =
   | {
     readonly kind: "write";
@@ -37,7 +37,7 @@ export type Order =
   | { readonly kind: "exec"; readonly id: number; readonly sql: string }
   | { readonly kind: "close" };
 
-/** What it reports. */
+/** A reply of the thread. */
 export type Report =
   | { readonly kind: "done"; readonly id: number; readonly value: unknown }
   | {
@@ -165,7 +165,7 @@ export class SqliteThread {
     this.#pump();
     if (report.kind === "done") running?.done(report.value);
     else {
-      // As SQLite's own number, for whoever waits and tries again.
+      // As SQLite's own code, for callers that try again.
       const cause = report.busy ? { errcode: 5 } : undefined;
       running?.fail(new StorageError(report.message, report.retry, cause));
     }

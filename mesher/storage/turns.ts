@@ -1,5 +1,5 @@
 /**
- * Who may use a thing when: many together, or one alone. First come, first served: who comes after one that
+ * A readers-writer lock: many shared, or one exclusive. First come, first served: a request after one that
  * wants it alone waits for that one.
  *
  * @module

@@ -1,10 +1,10 @@
 /**
- * The storage's own affairs: what is too old, how the database is, the end.
+ * Maintenance of the storage: retention, health, close.
  *
  * @module
  */
 
-/** What a round of upkeep did. */
+/** The result of a round of maintenance. */
 export interface UpkeepReport {
   readonly eventsDeleted: number;
   readonly sessionsDeleted: number;
@@ -21,7 +21,7 @@ export interface StorageHealth {
   readonly schema: number;
   /** How long one trivial query took. */
   readonly latencyMs: number;
-  /** What is wrong, if something is. */
+  /** The fault, if there is one. */
   readonly problem: string | null;
 }
 
@@ -35,6 +35,6 @@ export interface Upkeep {
   upkeep(now: number): Promise<UpkeepReport>;
   /** Never rejects. */
   health(): Promise<StorageHealth>;
-  /** Waits for what is under way, then closes. Later calls reject. */
+  /** Waits for pending calls, then closes. Later calls reject. */
   close(): Promise<void>;
 }

@@ -1,5 +1,5 @@
 /**
- * People who log in: what is kept, and what may be asked.
+ * People who log in: what is stored, and the queries.
  *
  * @module
  */
@@ -8,11 +8,11 @@ import type { Result } from "./result.ts";
 /** A person who logs in. */
 export interface User {
   readonly id: string;
-  /** As given; two that differ in case only are the same. */
+  /** As given; compared without case. */
   readonly email: string;
   readonly displayName: string;
   readonly createdAt: number;
-  /** Looks after this installation: sees its metrics and its cluster. */
+  /** An operator: may see the metrics and the cluster. */
   readonly isOperator: boolean;
 }
 
