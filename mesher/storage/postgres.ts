@@ -154,6 +154,8 @@ class Postgres implements Engine {
       onnotice: () => {},
       connection: {
         application_name: "mesher",
+        // Every statement has an index. PostgreSQL overestimates rare words, and would read a million events.
+        enable_seqscan: "off",
         statement_timeout: STATEMENT_MS_MAX,
         lock_timeout: LOCK_MS_MAX,
         idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_MS_MAX,

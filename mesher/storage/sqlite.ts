@@ -209,7 +209,8 @@ class Sqlite implements Engine {
       "SELECT freelist_count AS n FROM pragma_freelist_count, pragma_auto_vacuum WHERE auto_vacuum = 2",
     );
     if (free === undefined || free.n === 0) return false;
-    await this.#alone(() => this.#writer.exec(`PRAGMA incremental_vacuum(${VACUUM_PAGES})`));
+    // Each row that is read releases a page: `exec` of some runtimes reads the first only.
+    await this.#alone(() => this.#writer.rows(`PRAGMA incremental_vacuum(${VACUUM_PAGES})`, []));
     return free.n > VACUUM_PAGES;
   }
 

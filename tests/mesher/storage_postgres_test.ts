@@ -141,4 +141,53 @@ else {
         await storage.close();
       }
     }));
+
+  test("Searches, counts and deletions go by indexes, and read no day whole", () =>
+    withDatabase(async (url) => {
+      const storage = await openPostgres({ url, now: () => NOON });
+      try {
+        const { orgId, projectId } = await projectIn(storage);
+        for (let n = 0; n < 10; n++) {
+          await storage.writeEvents(
+            Array.from(
+              { length: 1_000 },
+              (_, i) =>
+                entryWith(projectId, NOON - (n * 1_000 + i) * 10, {
+                  message: `thing ${i % 50} failed`,
+                  release: "1.0",
+                  tags: { n: `${i % 7}` },
+                }),
+            ),
+          );
+        }
+        await cluster.run(url, "ANALYZE");
+        const read = async (): Promise<number> => {
+          await cluster.run(url, "SELECT pg_stat_force_next_flush()");
+          const [row] = await cluster.run(
+            url,
+            "SELECT sum(seq_tup_read)::int AS n FROM pg_stat_user_tables WHERE relname LIKE 'events_2%'",
+          );
+          return Number(row!["n"]);
+        };
+        // The pool's connections report what they did before they end.
+        await storage.close();
+        const before = await read();
+        const again = await openPostgres({ url, now: () => NOON });
+        const page = { limit: 25 };
+        assertEquals((await again.events(orgId, projectId, { query: "wombat" }, page)).rows, []);
+        assertEquals((await again.events(orgId, projectId, { release: "none" }, page)).rows, []);
+        assertEquals((await again.events(orgId, projectId, { tags: { n: "x" } }, page)).rows, []);
+        assertEquals((await again.projectUsage(orgId, projectId))?.events, 10_000);
+        const [issue] = (await again.issues(orgId, projectId, {}, { limit: 1 })).rows;
+        assertEquals((await again.issueEvents(orgId, issue!.id, page)).rows.length, 25);
+        await again.deleteProject(orgId, projectId);
+        await again.upkeep(NOON);
+        await again.close();
+        assertEquals(await read() - before, 0, "rows that were read one after the other");
+        const [left] = await cluster.run(url, "SELECT count(*)::int AS n FROM events");
+        assertEquals(left, { n: 0 });
+      } finally {
+        await storage.close();
+      }
+    }));
 }

@@ -1,0 +1,82 @@
+// deno-lint-ignore-file no-console
+/**
+ * A node answers while its database searches, counts, expires and deletes: with few events by default, with a
+ * million by FIRN_LONG=1. And a read whose client has gone ends.
+ */
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import { measureMany } from "../../bench/mesher/million.ts";
+import { openSqlite } from "../../mesher/storage/sqlite.ts";
+import { test } from "../kit/test.ts";
+import { party } from "./contract/world.ts";
+import { realisticEntry } from "./event.ts";
+
+const IS_LONG = process.env["FIRN_LONG"] === "1";
+
+test("A node answers in 50 ms while a million events are searched, expired and deleted", {
+  ignore: !IS_LONG,
+  timeout: 3_600_000,
+}, async () => {
+  for (const { what, took, timerP99, ingestP99 } of await measureMany(1_000_000)) {
+    console.log(`${what}: ${took.toFixed(0)} ms, ${timerP99.toFixed(1)}, ${ingestP99.toFixed(1)}`);
+    assert(timerP99 < 50 && ingestP99 < 50, what);
+  }
+});
+
+async function inFile(body: (path: string) => Promise<void>): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), "mesher-million-"));
+  try {
+    await body(join(folder, "mesher.db"));
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+test("SQLite deletes and searches on other threads, and gives space back", () =>
+  inFile(async (path) => {
+    const storage = await openSqlite({ path, fullSync: false });
+    const { orgId, project } = await party(storage, "anna");
+    const old = Date.now() - 100 * 86_400_000;
+    const entries = Array.from({ length: 3_000 }, (_, i) => realisticEntry(project.id, old + i, i));
+    await storage.writeEvents(entries);
+    assertEquals((await storage.projectUsage(orgId, project.id))?.events, 3_000);
+    // Turns of this thread meanwhile: none, if it did the work itself.
+    let turns = 0;
+    const timer = setInterval(() => turns++, 1);
+    const report = await storage.upkeep(Date.now());
+    clearInterval(timer);
+    assertEquals(report.eventsDeleted, 3_000);
+    assert(turns > 10, `${turns} turns`);
+    const usage = await storage.projectUsage(orgId, project.id);
+    assertEquals([usage?.events, usage?.bytes], [0, 0]);
+    await storage.close();
+    const { DatabaseSync } = await import("node:sqlite");
+    const db = new DatabaseSync(path, { readOnly: true });
+    const { free, pages } = db.prepare(
+      `SELECT freelist_count AS free, page_count AS pages
+       FROM pragma_freelist_count, pragma_page_count`,
+    ).get() as { free: number; pages: number };
+    db.close();
+    assert(free < pages / 2, `${free} of ${pages} pages are free`);
+  }));
+
+test("A read whose client has gone is not begun", () =>
+  inFile(async (path) => {
+    const storage = await openSqlite({ path, fullSync: false });
+    const { orgId, project } = await party(storage, "anna");
+    const entries = Array.from({ length: 500 }, (_, i) => realisticEntry(project.id, i + 1, i));
+    await storage.writeEvents(entries);
+    const gone = new AbortController();
+    const search = () => storage.until(gone.signal).events(orgId, project.id, {}, { limit: 100 });
+    const [first, second] = [search(), search()];
+    const ended = [first, second].map((one) => one.then(() => "done", () => "aborted"));
+    gone.abort();
+    // One of them may have been running.
+    assert((await Promise.all(ended)).includes("aborted"));
+    await assertRejects(search, DOMException);
+    assertEquals((await storage.events(orgId, project.id, {}, { limit: 100 })).rows.length, 100);
+    await storage.close();
+  }));
