@@ -276,6 +276,8 @@ class Manager {
       await this.#stop(STOP_MS);
       await this.#yield();
     }
+    // Before it tries to take the lock again, which lasts until all peers have answered or are given up.
+    if (this.#isStrict && !this.#names.holder()?.equals(pid)) await this.#stop(STOP_MS);
     if (isHandedOver || (this.#names.holder() === undefined && !this.#rests())) {
       await this.#compete(isHandedOver);
     }
