@@ -47,7 +47,14 @@ import {
   timerMs,
   type TimerRef,
 } from "./timer.ts";
-import { type Origin, track, TrackedPromise, type Tracker } from "./tracked_promise.ts";
+import {
+  type Deferred,
+  deferred,
+  type Origin,
+  track,
+  TrackedPromise,
+  type Tracker,
+} from "./tracked_promise.ts";
 import { Watchers } from "./watchers.ts";
 import { Wheel, type WheelTimer } from "./wheel.ts";
 
@@ -522,6 +529,11 @@ export class System implements ActorHome, TimerHost, Tracker {
     } catch (error) {
       return this.rejected(error, caller);
     }
+  }
+
+  /** Returns a tracked promise that an event will settle. */
+  deferred<T>(): Deferred<T> {
+    return deferred(this, this.running, this.#claim?.isSole === true);
   }
 
   /** Returns a rejected promise for an operation that `caller` requested. */

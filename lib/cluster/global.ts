@@ -95,7 +95,7 @@ export class Global {
    */
   register(name: string, pid: Pid<never>, options: GlobalOptions = {}): Promise<boolean> {
     checkPid(pid);
-    return this.#system.tracked(() => this.#register(name, pid, options, false));
+    return this.#register(name, pid, options, false);
   }
 
   /**
@@ -117,7 +117,7 @@ export class Global {
    */
   reregister(name: string, pid: Pid<never>, options: GlobalOptions = {}): Promise<boolean> {
     checkPid(pid);
-    return this.#system.tracked(() => this.#register(name, pid, options, true));
+    return this.#register(name, pid, options, true);
   }
 
   /**
@@ -255,6 +255,22 @@ export class Global {
   }
 
   #register(
+    name: string,
+    pid: Pid<never>,
+    options: GlobalOptions,
+    replace: boolean,
+  ): Promise<boolean> {
+    let answer: Promise<boolean>;
+    try {
+      answer = this.#answer(name, pid, options, replace);
+    } catch (error) {
+      return this.#system.rejected(error, this.#system.running);
+    }
+    // One that waits for peers is tracked already.
+    return answer === this.#registry.asking(name) ? answer : this.#system.tracked(() => answer);
+  }
+
+  #answer(
     name: string,
     pid: Pid<never>,
     options: GlobalOptions,

@@ -7,6 +7,7 @@
  * @module
  */
 import type { Chained } from "../actor/actor_ref.ts";
+import type { Deferred } from "../actor/tracked_promise.ts";
 import type { OnConflict, Resolve } from "./conflict.ts";
 import type { NameEntry } from "./names.ts";
 import type { Quorum } from "./quorum.ts";
@@ -35,8 +36,7 @@ export interface Asking {
   readonly waiting: Map<string, string | undefined>;
   /** How often the token was too low. */
   lows: number;
-  readonly done: (outcome: boolean | Error) => void;
-  readonly promise: Promise<boolean>;
+  readonly answer: Deferred<boolean>;
 }
 
 /** The name. It is attached to its actor, if that is local. */

@@ -217,7 +217,7 @@ export class Registry {
   ): Promise<boolean> {
     const mine = this.#own.get(name);
     if (mine !== undefined) {
-      if (mine.entry.pid.equals(pid)) return mine.asking?.promise ?? Promise.resolve(true);
+      if (mine.entry.pid.equals(pid)) return mine.asking?.answer.promise ?? Promise.resolve(true);
       if (!terms.replace || mine.asking !== undefined) return Promise.resolve(false);
       this.#withdraw(mine);
     } else {
@@ -267,6 +267,11 @@ export class Registry {
     const answer = this.#ask(own);
     this.#apply(change);
     return answer;
+  }
+
+  /** Returns the promise of a registration that waits for peers. It is tracked. */
+  asking(name: string): Promise<boolean> | undefined {
+    return this.#own.get(name)?.asking?.answer.promise;
   }
 
   /** Frees a name of this node. Returns whether it was one. */
@@ -427,7 +432,9 @@ export class Registry {
   }
 
   #allows(node: string, name: string): boolean {
-    return this.#options.allows?.(node, name.replaceAll(RESERVED, "")) ?? true;
+    const { allows } = this.#options;
+    if (allows === undefined) return true;
+    return allows(node, name.startsWith(RESERVED) ? name.replaceAll(RESERVED, "") : name);
   }
 
   /** Handles a REGISTERED. */
@@ -597,13 +604,10 @@ export class Registry {
       this.#hold(own);
       return Promise.resolve(true);
     }
-    let done!: (outcome: boolean | Error) => void;
-    const promise = new Promise<boolean>((resolve, reject) => {
-      done = (outcome) => typeof outcome === "boolean" ? resolve(outcome) : reject(outcome);
-    });
-    own.asking = { request: 0, waiting, lows: 0, done, promise };
+    const answer = this.#system.deferred<boolean>();
+    own.asking = { request: 0, waiting, lows: 0, answer };
     this.#askAll(own);
-    return promise;
+    return answer.promise;
   }
 
   #askAll(own: LocalName): void {
@@ -669,7 +673,8 @@ export class Registry {
     if (asking === undefined) return;
     own.asking = undefined;
     this.#asking.delete(asking.request);
-    asking.done(outcome);
+    if (typeof outcome === "boolean") asking.answer.resolve(outcome);
+    else asking.answer.reject(outcome);
   }
 
   /** Withdraws a name of this node from all nodes. */
@@ -701,6 +706,7 @@ export class Registry {
     for (const peer of this.#peers) {
       if (!peer.isSynced && peer.nodeLink.home.node !== owner) upAt = Math.max(upAt, peer.upAt);
     }
+    if (upAt === -Infinity && !lingers) return 0;
     const now = this.#system.now();
     const freshMs = lingers ? this.#freshMs(now) : 0;
     return Math.max(0, freshMs, upAt + SYNC_MS_MAX - now);
