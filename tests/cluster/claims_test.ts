@@ -79,7 +79,10 @@ test("Global.register: the earlier of two claims gets the name, though the later
     await new Promise((wake) => setTimeout(wake, 3));
     claim(b, "b");
     // C grants it to B, whose answer is on its way, and then hears of A.
-    await town.pass(2, 1);
+    await until("C has granted it to B", async () => {
+      await town.pass(2, 1);
+      return c.global.whereis("x")?.node === b.name;
+    });
     await town.pass(2, 0);
     assertEquals([answers, c.global.whereis("x")?.node], [{}, b.name]);
     town.weather.clear();
