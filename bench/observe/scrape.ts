@@ -1,0 +1,26 @@
+// deno-lint-ignore-file no-console -- prints what it measures
+/**
+ * Question: how much of its CPU does a node spend if it is scraped every second, by its number of actors? A
+ * scrape is done in portions with pauses, so what counts is the CPU time of the process, not the time elapsed.
+ *
+ *     deno run -A bench/observe/scrape.ts        bun bench/observe/scrape.ts
+ *
+ * @module
+ */
+import process from "node:process";
+import { Node } from "../../lib/node.ts";
+
+const SCRAPES = 20;
+
+const node = await Node.start({ cookie: "a cookie for benches on loopback", logLevel: "silent" });
+let actors = 0;
+for (const count of [1_000, 10_000, 100_000]) {
+  for (; actors < count; actors++) node.spawn(() => () => {});
+  for (let n = 0; n < 5; n++) await node.metrics();
+  const before = process.cpuUsage();
+  for (let n = 0; n < SCRAPES; n++) await node.metrics();
+  const { user, system } = process.cpuUsage(before);
+  const ms = (user + system) / 1_000 / SCRAPES;
+  console.log(`${count} actors: ${ms.toFixed(2)} ms of CPU a scrape, ${(ms / 10).toFixed(2)} %`);
+}
+await node.stop();
