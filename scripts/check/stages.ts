@@ -183,10 +183,10 @@ function hasPairs(file: string): boolean {
   return Deno.readTextFileSync(file).includes("PAIRS");
 }
 
-/** Tests that the suite on Bun leaves out: pairs of processes only, and most of Mesher's page in a browser. */
+/** Left out by the suite on Bun: pairs of processes, most of Mesher's page in a browser, the broken builds. */
 function isForDeno(file: string): boolean {
   if (!file.startsWith("tests/process/")) return false;
-  if (/mesher_page_\w+_test|pictures_test/.test(file)) return true;
+  if (/mesher_page_\w+_test|pictures_test|chaos\/broken_test/.test(file)) return true;
   return hasPairs(file) && !/^test\(/m.test(Deno.readTextFileSync(file));
 }
 
