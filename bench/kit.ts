@@ -16,7 +16,7 @@ import process from "node:process";
 export interface BenchOptions {
   /** Benches of one group are compared with each other. */
   group?: string;
-  /** The one that the others of its group are compared with. */
+  /** Whether the others of its group are compared with this one. */
   baseline?: boolean;
   /** How often to call it. */
   n?: number;

@@ -89,7 +89,7 @@ function groupsOf(stages: readonly Stage[]): Stage[][] {
   return groups;
 }
 
-/** Runs one stage, tells the person how it goes, and counts. `alone`: the line is its own meanwhile. */
+/** Runs one stage, prints its progress, and counts. `alone`: no other stage prints meanwhile. */
 async function runStage(
   stage: Stage,
   tools: Tools,

@@ -38,7 +38,7 @@ async function begin(cluster: Cluster, screen: Screen, options: Options): Promis
   const { nodes } = cluster;
   screen.title(`Firn demo cluster: ${nodes.length === 1 ? "1 node" : `${nodes.length} nodes`}`);
   cluster.tell = (event) => {
-    // That they start, and meet, is what the table will say.
+    // The table shows that they start and connect.
     if (event.kind !== "started" && event.kind !== "met") screen.event(event);
   };
   for (const node of nodes) cluster.start(node);
@@ -52,7 +52,7 @@ async function begin(cluster: Cluster, screen: Screen, options: Options): Promis
   if (options.json) printJson(cluster);
 }
 
-/** Lets everybody talk once, and shows who heard whom. */
+/** Runs one round of broadcasts, and prints which node received which. */
 async function talk(cluster: Cluster, screen: Screen): Promise<Round> {
   const round = await cluster.play();
   const { delivered, expected } = round;
@@ -63,7 +63,7 @@ async function talk(cluster: Cluster, screen: Screen): Promise<Round> {
   return round;
 }
 
-/** Lets everybody talk, kills and mends a node, ends everything, and says what was verified. */
+/** Runs a round, kills and restarts a node, stops all nodes, and prints what was verified. */
 async function once(cluster: Cluster, screen: Screen, startedAt: number): Promise<void> {
   const first = await talk(cluster, screen);
   const facts = await checkCluster(cluster, screen, first);
@@ -73,7 +73,7 @@ async function once(cluster: Cluster, screen: Screen, startedAt: number): Promis
   screen.good(`Verified in ${seconds} s: ${facts.join(", ")}; every process has ended.`);
 }
 
-/** Lets everybody talk, unless somebody is breaking it already. */
+/** Runs a round, unless a node is being killed. */
 async function greet(cluster: Cluster, screen: Screen): Promise<void> {
   try {
     await talk(cluster, screen);
@@ -83,7 +83,7 @@ async function greet(cluster: Cluster, screen: Screen): Promise<void> {
   }
 }
 
-/** Shows what can be done, and stays up until the person, or a signal, says otherwise. */
+/** Prints the keys, and runs until the user quits or a signal arrives. */
 async function stay(cluster: Cluster, screen: Screen, quit: Quit): Promise<void> {
   const pages = cluster.nodes.length > 1 ? "two of the pages" : "the page twice";
   screen.line(`  Open ${pages}, side by side, and talk. Then break something.`);
@@ -116,7 +116,7 @@ async function inTime(
     return await Promise.race([work.then(() => true), late, quit.promise.then(() => false)]);
   } finally {
     clearTimeout(timer);
-    // Who lost the race may still fail, once the cluster is stopped.
+    // The other promise may still reject once the cluster is stopped.
     work.catch(() => {});
   }
 }
@@ -157,7 +157,7 @@ function secondsSince(at: number): string {
   return ((performance.now() - at) / 1000).toFixed(2);
 }
 
-/** What to say of an error; one that nobody expected is thrown on. */
+/** Returns the text of an expected error; throws others again. */
 function wordsOf(error: unknown): string {
   if (error instanceof DemoError) return error.message;
   throw error;
@@ -180,7 +180,7 @@ async function main(): Promise<number> {
   const quit = Promise.withResolvers<void>();
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, quit.resolve);
   onRunnerGone(quit.resolve);
-  // Whoever read what we print has gone: `deno task cluster | head`.
+  // The reader of the output has closed it: `deno task cluster | head`.
   process.stdout.on("error", quit.resolve);
   try {
     return await run(asked.options, quit);
@@ -191,7 +191,7 @@ async function main(): Promise<number> {
 }
 
 const status = await main();
-// What was printed may still be on its way into a pipe.
+// The output may not have been written to the pipe yet.
 for (const output of [process.stdout, process.stderr]) {
   await new Promise<void>((flushed) => output.write("", () => flushed()));
 }

@@ -49,7 +49,7 @@ function readOptions(): { port: number; hostname: string } {
   return { port, hostname: options.hostname };
 }
 
-/** What goes on with a connection's messages once it has caught up. */
+/** Continues a connection's messages after a drain. */
 type GoOn = (() => void) | undefined;
 
 function echo(options: { port: number; hostname: string }): Promise<Server> {

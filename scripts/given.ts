@@ -1,5 +1,5 @@
 /**
- * What was typed behind a command.
+ * The arguments of a command.
  *
  * @module
  */

@@ -1,12 +1,12 @@
 /**
  * The task runner that has started this program: `deno task`, or npm. What ends it in order reaches this
- * program too; `kill -9` does not, and would leave behind what nobody knows of.
+ * program too; `kill -9` does not, and would leave processes behind.
  *
  * @module
  */
 import process from "node:process";
 
-/** It is looked for this often. Milliseconds. */
+/** The interval of checks. Milliseconds. */
 const LOOK_MS = 500;
 
 /**
@@ -14,7 +14,7 @@ const LOOK_MS = 500;
  * purpose.
  */
 export function onRunnerGone(gone: () => void): void {
-  // Both kinds of runner say where they were started.
+  // Both kinds of runner set the folder in which they were started.
   if (process.env["INIT_CWD"] === undefined) return;
   const { ppid } = process;
   const timer = setInterval(() => {

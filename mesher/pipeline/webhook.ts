@@ -16,7 +16,7 @@ import { addressFrom, type Allowed, bareHost, isInside } from "../domain/address
 /** A receiver that does not answer is not waited for longer, the look-up included. Milliseconds. */
 export const WEBHOOK_MS_MAX = 5_000;
 
-/** What came of it. */
+/** The result of an attempt. */
 export type Attempt =
   | { readonly kind: "delivered" }
   /** `again`: it may succeed later. */
@@ -54,7 +54,7 @@ export async function attemptWebhook(
   } finally {
     clearTimeout(timer);
     signal.removeEventListener("abort", end);
-    // Whatever is still under way.
+    // Cancels pending operations.
     over.abort();
   }
 }

@@ -1,5 +1,5 @@
 /**
- * Runs one program and keeps what it prints.
+ * Runs one program and collects its output.
  *
  * @module
  */
@@ -7,10 +7,10 @@
 /** A program that runs longer than this hangs: it is killed, and its stage fails. */
 const RUN_MS_MAX = 30 * 60_000;
 
-/** Of what a program prints, this much of the end is kept. */
+/** How much of the end of an output is kept. */
 const OUTPUT_CHARS_MAX = 1_000_000;
 
-/** A program, its arguments, and what it finds in its environment. */
+/** A program, its arguments and its environment. */
 export interface Command {
   readonly program: string;
   readonly args: readonly string[];
@@ -24,7 +24,7 @@ export interface Result {
   readonly output: string;
 }
 
-/** Runs the command to its end; `echo` also prints what it prints. */
+/** Runs the command to its end; `echo` also prints its output. */
 export async function run({ program, args, env }: Command, echo: boolean): Promise<Result> {
   let output = "";
   const child = new Deno.Command(program, {

@@ -10,7 +10,7 @@ export interface Stage {
   /** As `--only` has it. */
   readonly name: string;
   readonly title: string;
-  /** Who prints the counts. */
+  /** The format of the printed counts. */
   readonly counts: Counting;
   /** Left out by `--quick`, because it takes long. */
   readonly slow?: boolean;

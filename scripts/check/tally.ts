@@ -12,7 +12,7 @@ export interface Tally {
   readonly skipped: number;
 }
 
-/** Who prints the counts; `"whole"` is a stage that passes or fails as one. */
+/** The format of the printed counts; `"whole"` is a stage that passes or fails as one. */
 export type Counting = "whole" | "deno test" | "bun test";
 
 /** What one run counts for. A run that fails counts one failure at least. */
@@ -21,7 +21,7 @@ export function tallyOf(counting: Counting, { ok, output }: Result): Tally {
   return ok ? counts : { ...counts, failed: Math.max(1, counts.failed) };
 }
 
-/** What a failed run printed, without the lines that say that something passed. */
+/** Returns the output of a failed run without the lines of passed tests. */
 export function complaintOf({ output }: Result): string {
   const dull = /^(\(pass\) .*|.* \.\.\. ok \(.*\)|Check .*|)$/;
   return output.split("\n").filter((line) => !dull.test(line)).join("\n");
@@ -38,7 +38,7 @@ export function sentence({ passed, failed, skipped }: Tally): string {
   return `${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ""}`;
 }
 
-/** How each runner says it; `undefined` where it says nothing. */
+/** Parses the counts of each runner; `undefined` if there are none. */
 const COUNTS: Record<Counting, (output: string) => Tally | undefined> = {
   whole: () => undefined,
 

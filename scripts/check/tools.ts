@@ -16,7 +16,7 @@ export interface Tools {
   readonly deno: string;
   /** `undefined` if there is none, and none could be fetched. */
   readonly bun: string | undefined;
-  /** For a person: which versions are at work. */
+  /** The versions, for the first line of the output. */
   readonly versions: string;
   /** What children get on top of this process's environment. */
   readonly env: Readonly<Record<string, string>>;

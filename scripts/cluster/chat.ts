@@ -39,7 +39,7 @@ class Chat {
   readonly #node: Node;
   readonly #terms: Terms;
   readonly #page = readFileSync(new URL("./page.html", import.meta.url), "utf8");
-  /** Who asked to be told of the cluster. */
+  /** Connections that watch the cluster. */
   readonly #watchers = new Set<Connection>();
   /** Why each node was lost last. */
   readonly #losses = new Map<string, string>();

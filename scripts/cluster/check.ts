@@ -8,7 +8,7 @@ import type { Round } from "./round.ts";
 import { DemoError } from "./runtimes.ts";
 import type { Screen } from "./screen.ts";
 
-/** Kills the last node, brings it back, and gives what was seen as words. `first` was before. */
+/** Kills the last node, restarts it, and returns a description of what was observed. `first` was before. */
 export async function checkCluster(
   cluster: Cluster,
   screen: Screen,

@@ -13,9 +13,9 @@ const CONNECT_MS = 5_000;
 export class ChatClient {
   /** The node that it is connected to. */
   readonly node: string;
-  /** Told of each message, and when it came in milliseconds. */
+  /** Called with each message and its time in milliseconds. */
   heard: ((message: ServerMessage, at: number) => void) | undefined;
-  /** Told when the connection is lost. */
+  /** Called when the connection is lost. */
   lost: (() => void) | undefined;
   readonly #socket: WebSocket;
 
@@ -28,7 +28,7 @@ export class ChatClient {
     };
     socket.onclose = () => this.lost?.();
     socket.onerror = () => {
-      // The close that follows says it.
+      // The close event follows.
     };
   }
 

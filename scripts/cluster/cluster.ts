@@ -33,19 +33,19 @@ export type ClusterEvent =
 /** The cluster. */
 export class Cluster implements ProcessWatcher {
   readonly nodes: readonly NodeProcess[];
-  /** Told of everything that happens. */
+  /** Receives all events. */
   tell: (event: ClusterEvent) => void = () => {};
   readonly #clients = new Map<NodeProcess, ChatClient>();
   /** When something was last done to each node, by its name. */
   readonly #deeds = new Map<string, number>();
-  /** Why they said that they cannot start. */
+  /** Why nodes could not start. */
   readonly #reasons = new Map<NodeProcess, string>();
-  /** Those who were killed on purpose. */
+  /** Nodes that were killed on purpose. */
   readonly #killed = new Set<NodeProcess>();
-  /** Looks again whether what somebody waits for has come. */
+  /** Checks the pending waits again. */
   readonly #looks = new Set<() => void>();
   #broken: DemoError | undefined;
-  /** Everybody has seen everybody once. A node that ends before is one that cannot start. */
+  /** Whether all nodes were connected once. A node that exits before could not start. */
   #wasWhole = false;
   #rounds = 0;
   #stopping = false;
@@ -62,7 +62,7 @@ export class Cluster implements ProcessWatcher {
     });
   }
 
-  /** It was told to stop. */
+  /** Whether it is being stopped. */
   get isStopping(): boolean {
     return this.#stopping;
   }
@@ -82,7 +82,7 @@ export class Cluster implements ProcessWatcher {
     );
   }
 
-  /** Who is there, and how many each one sees. */
+  /** The running nodes, and how many peers each one has. */
   inWords(): string {
     const words = ({ short, state, peers }: NodeProcess): string =>
       `${short} is ${state}${state === "up" ? ` and sees ${peers.size}` : ""}`;
@@ -209,7 +209,7 @@ export class Cluster implements ProcessWatcher {
     return performance.now() - (this.#deeds.get(name) ?? 0);
   }
 
-  /** What happens between two nodes follows what was last done to one of them. */
+  /** Returns the cause of an event between two nodes: the last action on one of them. */
   #sinceEither(node: NodeProcess, other: string): number {
     return Math.min(this.#since(node.plan.name), this.#since(other));
   }
@@ -225,7 +225,7 @@ export class Cluster implements ProcessWatcher {
   }
 }
 
-/** Whether a line of a process's last words tells why it ended. */
+/** Returns whether a line of standard error states why the process exited. */
 function saysWhy(line: string): boolean {
   return /error|cannot|panic/i.test(line);
 }

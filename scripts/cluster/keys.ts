@@ -5,16 +5,16 @@
  */
 import process from "node:process";
 
-/** What a terminal sends for Ctrl-C and Ctrl-D. */
+/** The bytes of Ctrl-C and Ctrl-D. */
 const CTRL_C = "\x03";
 const CTRL_D = "\x04";
 
-/** Whether there is somebody to press keys. */
+/** Returns whether standard input is a terminal. */
 export function hasKeys(): boolean {
   return process.stdin.isTTY === true;
 }
 
-/** Calls `pressed` with each key, Ctrl-C and Ctrl-D as `q`; gives back what ends that. */
+/** Calls `pressed` with each key, Ctrl-C and Ctrl-D as `q`. Returns a function that stops it. */
 export function readKeys(pressed: (key: string) => void): () => void {
   const { stdin } = process;
   const take = (text: string): void => {

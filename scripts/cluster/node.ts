@@ -1,7 +1,7 @@
 /**
- * One node of the demo, as a process. Its parent says in one line of JSON on standard input what it
- * is to be; it reports in such lines on standard output. When its input ends so does it, so it never
- * outlives the one who started it.
+ * One node of the demo, as a process. Its parent sends its options as one line of JSON on standard
+ * input; it reports in such lines on standard output. It exits when its input ends, so it never outlives its
+ * parent.
  *
  * @module
  */
@@ -69,8 +69,8 @@ process.stdin.on("data", (text: string) => {
 });
 process.stdin.on("end", () => void end());
 process.stdout.on("error", () => {
-  // Nobody listens any more; the end of the input follows.
+  // The parent does not read any more; the end of the input follows.
 });
 process.on("SIGTERM", () => void end());
-// Ctrl-C goes to all processes of a terminal. The parent decides what it means.
+// Ctrl-C goes to all processes of a terminal. The parent handles it.
 process.on("SIGINT", () => {});

@@ -11,17 +11,17 @@ const NODES_MAX = 9;
 /** Where the pages are, unless that is taken. */
 export const PORT_DEFAULT = 8080;
 
-/** What is to be run. */
+/** The mode. */
 export interface Options {
   readonly nodes: number;
   readonly once: boolean;
   readonly bun: boolean;
-  /** The first page's; 0 for any; `undefined` if the user did not say. */
+  /** The first page's; 0 for any; `undefined` if it is not given. */
   readonly port: number | undefined;
   readonly json: boolean;
 }
 
-/** What the command line asks for. */
+/** The options of the command line. */
 export type Asked =
   | { readonly kind: "run"; readonly options: Options }
   | { readonly kind: "help" }

@@ -1,18 +1,18 @@
 /**
- * Ports that nobody listens on.
+ * Finds free ports.
  *
  * @module
  */
 import { createServer } from "node:net";
 
 /**
- * Where ports are looked for by chance: below those that systems give to outgoing connections. A
+ * The range in which ports are chosen at random: below those that systems give to outgoing connections. A
  * node that was killed must find its port free when it comes back.
  */
 const PORT_MIN = 10_240;
 const PORT_MAX = 32_000;
 
-/** So many ports are tried for each one that is wanted. */
+/** How many ports are tried for each one. */
 const TRIES_MAX = 100;
 
 /** Whether a port of this machine can be listened on. */
@@ -26,7 +26,7 @@ export function isFree(port: number): Promise<boolean> {
   });
 }
 
-/** That many free ports, by chance, and none of those that are had already. */
+/** Returns random free ports, except those that are taken already. */
 export async function freePorts(
   count: number,
   without: readonly number[] = [],

@@ -1,5 +1,5 @@
 /**
- * One node's process, as the one who started it sees it.
+ * One node's process, as seen by its parent.
  *
  *     down ──start──▶ starting ──ready──▶ up ◀──pause, resume──▶ paused
  *      ▲                  └───────────────┴───── the process is gone ──┘
@@ -15,10 +15,10 @@ import { TextLineStream } from "@std/streams/text-line-stream";
 import { type NodeCard, parseReport, type Report, shortName, type Terms } from "./report.ts";
 import { argumentsFor } from "./runtimes.ts";
 
-/** A process that was told to end is given this long; then it is killed. */
+/** How long a process may take to stop; then it is killed. */
 const END_MS = 4_000;
 
-/** Of what a process says on standard error, this much of the end is kept, to tell why it died. */
+/** How much of the end of standard error is kept, to report why a process exited. */
 const ERROR_CHARS_MAX = 4_000;
 
 /** The life of a process. */
@@ -27,13 +27,13 @@ export const PROCESS_STATES = ["down", "starting", "up", "paused"] as const;
 /** One of {@linkcode PROCESS_STATES}. */
 export type ProcessState = (typeof PROCESS_STATES)[number];
 
-/** What a process is started with. */
+/** The options of a process. */
 export interface ProcessPlan extends NodeCard {
   readonly port: number;
   readonly program: string;
 }
 
-/** Who is told what becomes of a process. */
+/** The callbacks of a process. */
 export interface ProcessWatcher {
   reported(process: NodeProcess, report: Report): void;
   /** `how` it ended: its exit status, or a signal's name; `lastWords` from its standard error. */
@@ -45,7 +45,7 @@ export class NodeProcess {
   readonly plan: ProcessPlan;
   /** Before the `@`. */
   readonly short: string;
-  /** The other nodes that it has said it sees. */
+  /** The peers that it has reported. */
   readonly peers: Set<string> = new Set();
   readonly #terms: Terms;
   readonly #watcher: ProcessWatcher;
@@ -97,7 +97,7 @@ export class NodeProcess {
     });
     const read = readLines(child.stdout!, (line) => this.#reported(parseReport(line)));
     child.stdin!.on("error", () => {
-      // It is gone, which `close` tells.
+      // It has exited, which `close` reports.
     });
     child.stdin!.write(`${JSON.stringify(this.#terms)}\n`);
     this.#ended = new Promise((ended) => {
@@ -113,7 +113,7 @@ export class NodeProcess {
     });
   }
 
-  /** Ends it without a word: kill -9. */
+  /** Kills it: kill -9. */
   kill(): void {
     this.#signal("SIGKILL");
   }
@@ -125,17 +125,17 @@ export class NodeProcess {
     this.#state = "paused";
   }
 
-  /** Lets it go on. */
+  /** Resumes it. */
   resume(): void {
     if (this.#state !== "paused") return;
     this.#state = "up";
     this.#signal("SIGCONT");
   }
 
-  /** Has it say goodbye and end; resolves when it is gone. */
+  /** Stops it in an orderly way. Resolves when it has exited. */
   async stop(): Promise<void> {
     if (this.#state === "down") return await this.#ended;
-    // Whoever paused it.
+    // It may be paused.
     this.#signal("SIGCONT");
     this.#child!.stdin!.end();
     const patience = setTimeout(() => this.kill(), END_MS);
@@ -185,7 +185,7 @@ export class NodeProcess {
   }
 }
 
-/** Reads what a process prints, line by line, until its end. */
+/** Reads the output of a process, line by line, until its end. */
 async function readLines(output: Readable, take: (line: string) => void): Promise<void> {
   const bytes = Readable.toWeb(output) as ReadableStream<BufferSource>;
   const lines = bytes.pipeThrough(new TextDecoderStream()).pipeThrough(new TextLineStream());

@@ -33,10 +33,10 @@ export const ROOM_BYTES_MAX = 255;
 /** Lists and objects in `data` may be nested this deep; for deeper ones there is an error. */
 export const DATA_DEPTH_MAX = 32;
 
-/** What a client may ask for. */
+/** The requests of a client. */
 export const REQUEST_TYPES = ["join", "leave", "broadcast", "broadcastFrom", "watch"] as const;
 
-/** What a client asks for. */
+/** A request of a client. */
 export type ClientMessage =
   | { readonly type: "join" | "leave"; readonly room: string }
   | { readonly type: "broadcast" | "broadcastFrom"; readonly room: string; readonly data: unknown }
@@ -52,7 +52,7 @@ export interface NodeStatus {
   readonly reason?: string;
 }
 
-/** What a client is sent. */
+/** A message to a client. */
 export type ServerMessage =
   | { readonly type: "joined" | "left"; readonly room: string }
   | {
@@ -75,7 +75,7 @@ export type Parsed =
   | { readonly ok: true; readonly message: ClientMessage }
   | { readonly ok: false; readonly why: string };
 
-/** Reads what a client sent. It never throws. */
+/** Parses a message of a client. Never throws. */
 export function parseMessage(data: string | Uint8Array): Parsed {
   if (typeof data !== "string") {
     return wrong("binary messages mean nothing here: send JSON as text");
@@ -121,7 +121,7 @@ function isRoom(room: unknown): room is string {
   return new TextEncoder().encode(room).length <= ROOM_BYTES_MAX;
 }
 
-/** Looks no deeper than `depth` itself, so it cannot be made to recurse for long. */
+/** Checks the nesting, without recursing deeper than `depth`. */
 function isDeeperThan(value: unknown, depth: number): boolean {
   if (typeof value !== "object" || value === null) return false;
   return depth === 0 || Object.values(value).some((inner) => isDeeperThan(inner, depth - 1));

@@ -1,5 +1,5 @@
 /**
- * What the demo's processes tell one another: the parent gives a node its terms as one line of JSON
+ * The messages between the demo's processes: the parent gives a node its terms as one line of JSON
  * on standard input, the node reports in such lines on standard output. Quiet.
  *
  * @module
@@ -15,7 +15,7 @@ export interface NodeCard {
   readonly runtime: "deno" | "bun";
 }
 
-/** What a node's process is told when it starts. Its input stays open; when it ends, so does it. */
+/** The options of a node's process. Its input stays open; the process exits when it ends. */
 export interface Terms {
   readonly name: string;
   readonly cookie: string;
@@ -25,7 +25,7 @@ export interface Terms {
   readonly nodes: readonly NodeCard[];
 }
 
-/** What a node's process reports. */
+/** A report of a node's process. */
 export type Report =
   | { readonly kind: "ready"; readonly pid: number; readonly version: string }
   /** It cannot start, and ends. */

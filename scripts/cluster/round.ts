@@ -12,13 +12,13 @@ import { DemoError } from "./runtimes.ts";
 /** A message that has not arrived after this long is lost. */
 const ARRIVAL_MS = 3_000;
 
-/** A round in which more broadcasts than this did not reach everybody is given up. */
+/** A round is given up if more broadcasts than this did not reach all nodes. */
 const LOSSES_MAX = 2;
 
-/** So many broadcasts of each node go untimed, while everything is still cold. */
+/** How many broadcasts of each node are not timed, to warm up. */
 const WARM_UPS = 5;
 
-/** So many are timed. */
+/** How many are timed. */
 const TIMED = 20;
 
 /** What came of a round. */
@@ -29,12 +29,12 @@ export interface Round {
   readonly micros: readonly (readonly number[])[];
   readonly timed: number;
   readonly room: string;
-  /** What each node said. */
+  /** The text of each node. */
   readonly words: readonly string[];
   /** Deliveries that there were, of those that there should have been. */
   readonly delivered: number;
   readonly expected: number;
-  /** What was heard that should not have been, in words. */
+  /** Descriptions of messages that should not have been received. */
   readonly faults: readonly string[];
 }
 
@@ -55,7 +55,7 @@ export async function playRound(clients: readonly ChatClient[], room: string): P
   }
 }
 
-/** Who has heard what. */
+/** The received messages by node. */
 class Ledger {
   delivered = 0;
   expected = 0;
@@ -66,13 +66,13 @@ class Ledger {
   #sent = 0;
   #from: ChatClient | undefined;
   #sentAt = 0;
-  /** Who has heard the last one, and when. */
+  /** The nodes that have received the last one, with the times. */
   #heard = new Map<ChatClient, number>();
-  /** Looks whether what is waited for has come. */
+  /** Checks the pending wait. */
   #look: () => void = () => {};
-  /** Broadcasts that did not reach everybody. */
+  /** Broadcasts that did not reach all nodes. */
   #losses = 0;
-  /** Who has lost its connection. */
+  /** The client that has lost its connection. */
   #lost: string | undefined;
 
   constructor(clients: readonly ChatClient[], room: string) {
@@ -90,7 +90,7 @@ class Ledger {
     }
   }
 
-  /** Has everybody talk in turn; gives the medians of each pair. */
+  /** Lets all clients broadcast in turn. Returns the median latency of each pair. */
   async fill(): Promise<number[][]> {
     for (const client of this.#clients) client.say({ type: "join", room: this.#room });
     await this.#until(() => this.#in.size === this.#clients.length);
@@ -115,7 +115,7 @@ class Ledger {
     for (const client of this.#clients) client.heard = client.lost = undefined;
   }
 
-  /** Has one client broadcast; gives the microseconds until each one heard it. */
+  /** Lets one client broadcast. Returns the microseconds until each one received it. */
   async #send(
     from: ChatClient,
     type: "broadcast" | "broadcastFrom",
@@ -156,7 +156,7 @@ class Ledger {
     return room === this.#room && number === this.#sent && from === this.#from?.node;
   }
 
-  /** Waits for that, but not for long. Rejects if somebody has lost its connection. */
+  /** Waits for a broadcast, for a limited time. Rejects if a client has lost its connection. */
   #until(condition: () => boolean): Promise<void> {
     return new Promise((done, failed) => {
       const patience = setTimeout(() => end(done), ARRIVAL_MS);
@@ -176,7 +176,7 @@ class Ledger {
   }
 }
 
-/** What a client says. */
+/** Returns the text of a broadcast. */
 function wordsOf(client: ChatClient): string {
   return `hello from ${shortName(client.node)}`;
 }

@@ -10,7 +10,7 @@ import process from "node:process";
 /** A runtime's name. */
 export type Runtime = "deno" | "bun";
 
-/** What a person calls it. */
+/** Its name for users. */
 export const RUNTIME_NAMES: Readonly<Record<Runtime, string>> = { deno: "Deno", bun: "Bun" };
 
 /** The runtime that runs this. */
@@ -21,12 +21,12 @@ const HOW_TO_INSTALL: Readonly<Record<Runtime, string>> = {
   bun: "npm install -g bun, or https://bun.com",
 };
 
-/** Something the demo expects to go wrong now and then. Its message is all there is to say. */
+/** An expected failure: only its message is printed. */
 export class DemoError extends Error {
   override readonly name = "DemoError";
 }
 
-/** The program of a runtime: this one's own, what `DENO_BIN` or `BUN_BIN` says, or on the PATH. */
+/** Returns the program of a runtime: the current one's, `DENO_BIN` or `BUN_BIN`, or the one on the PATH. */
 export function programOf(runtime: Runtime): string {
   if (runtime === ownRuntime) return process.execPath;
   const variable = runtime === "deno" ? "DENO_BIN" : "BUN_BIN";

@@ -88,7 +88,7 @@ export class Screen {
     });
   }
 
-  /** Who heard what, after how long. */
+  /** Prints the received broadcasts and their latencies. */
   round({ nodes, micros, timed, room, words }: Round): void {
     const names = nodes.map(shortName);
     const said = names.map((name, from) => `${name} says “${words[from]}”`);
@@ -141,7 +141,7 @@ export class Screen {
     this.line(`  ${this.#paint(DIM, `${time}.${fraction}`)}  ${name}  ${words}`);
   }
 
-  /** What the keys do. */
+  /** Prints the keys. */
   keys(count: number): void {
     const key = (text: string): string => this.#paint(BOLD, text.padEnd(8));
     const numbers = count === 1 ? "1" : `1 to ${count}`;
@@ -169,7 +169,7 @@ export class Screen {
   }
 }
 
-/** How long after what was done. */
+/** Returns the time since an action, as text. */
 function after(ms: number): string {
   return `(${ms < 10 ? ms.toFixed(1) : ms.toFixed(0)} ms)`;
 }

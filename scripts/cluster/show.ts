@@ -9,14 +9,14 @@ import type { Round } from "./round.ts";
 import { DemoError } from "./runtimes.ts";
 import type { Screen } from "./screen.ts";
 
-/** What the person at the keys can do. */
+/** The actions of the keys. */
 export class Show {
   readonly #cluster: Cluster;
   readonly #screen: Screen;
   readonly #quit: () => void;
   /** `p` was pressed: the next number pauses. */
   #pausing = false;
-  /** A round is being played. */
+  /** Whether a round is running. */
   #playing = false;
 
   constructor(cluster: Cluster, screen: Screen, quit: () => void) {
@@ -25,7 +25,7 @@ export class Show {
     this.#quit = quit;
   }
 
-  /** Does what a key says. */
+  /** Performs the action of a key. */
   press(key: string): void {
     const pausing = this.#pausing;
     this.#pausing = key === "p";

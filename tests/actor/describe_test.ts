@@ -44,7 +44,7 @@ for (const [term, text] of TERMS) {
   });
 }
 
-test("describe ends for a term that holds itself, is wide, deep, long or all of it", () => {
+test("describe terminates for a term that is cyclic, wide, deep, long or all of it", () => {
   const self: Record<string, unknown> = { name: "me" };
   self["self"] = self;
   self["pid"] = new Pid(HOME, 1, self);

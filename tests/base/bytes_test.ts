@@ -75,7 +75,7 @@ test("Reader reads back what Writer wrote, and nothing is left", () => {
   assertEquals([reader.ok, reader.left], [true, 0]);
 });
 
-test("Reader fails at every cut, and from there on gives zero and empty", () => {
+test("Reader fails at every cut, and returns zero and empty values from there on", () => {
   const whole = Uint8Array.fromHex(HEX);
   for (let cut = 0; cut < whole.length; cut++) {
     const reader = new Reader(whole.subarray(0, cut));

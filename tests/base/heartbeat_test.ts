@@ -41,7 +41,7 @@ test("Heartbeat hears what came before a tick at that tick, even at the deadline
   assertEquals(heartbeat.tick(300), "dead");
 });
 
-test("Heartbeat does not hold against the peer that its own ticks came late", () => {
+test("Heartbeat does not give a peer up because its own ticks were late", () => {
   const heartbeat = new Heartbeat(LIMITS, 10, 0);
   assertEquals(heartbeat.tick(10), "wait");
   // This process was stopped for an hour. Twenty of its milliseconds were due to happen.

@@ -3,7 +3,7 @@
  * looks up while it runs. Unlike time and the heap's size this is the same in every run.
  */
 
-/** What was counted. */
+/** The counts. */
 export interface Allocations {
   /** Objects made. */
   count: number;
@@ -21,7 +21,7 @@ const HEAD_BYTES = 32;
 
 type Constructor = new (...args: never[]) => object;
 
-/** Runs `body` and counts. What it throws is thrown on, with what was counted until then kept in `into`. */
+/** Runs `body` and counts into `into`, also if it throws. */
 export function counted(into: Allocations, body: () => void): void {
   const here = globalThis as unknown as Record<string, Constructor>;
   const names = ["Array", "Uint8Array", "DataView", "Map", "Set", "Date"];

@@ -6,7 +6,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { lineAt, type Source, sourceOf } from "./source.ts";
 
-/** What `lib/README.md` says. */
+/** The content of `lib/README.md`. */
 export interface Plan {
   /** The layer of each folder of `lib`; `lib/*.ts` and `mod.ts` are folders of their own here. */
   readonly layers: ReadonlyMap<string, number>;
@@ -192,7 +192,7 @@ export function quietProblems(files: readonly Source[], { loud }: Plan): string[
   }).concat(missing);
 }
 
-/** Folders and files of which `lib/README.md` does not tell the truth. */
+/** Folders and files that differ from `lib/README.md`. */
 export function planProblems(files: readonly Source[], plan: Plan): string[] {
   const folders = new Set(files.map(({ path }) => folder(path)));
   const paths = new Set(files.map(({ path }) => path));

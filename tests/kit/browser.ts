@@ -1,7 +1,7 @@
 // deno-lint-ignore-file no-console -- says why a test is skipped
 /**
  * Chromium, for tests that look at a page. It has to be on the machine; where it is not, or the
- * runtime cannot have the package that drives it, tests say so and are skipped.
+ * runtime does not have the package that drives it, tests are skipped with a message.
  */
 import { mkdirSync, mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -11,7 +11,7 @@ import type { Browser, BrowserContextOptions } from "playwright-core";
 import { findProgram } from "../../scripts/cluster/runtimes.ts";
 import { runtime } from "./test.ts";
 
-/** It stays on this machine and asks nobody about anything. */
+/** Options without access to the network and without prompts. */
 const ARGS = [
   "--no-sandbox",
   "--disable-gpu",
@@ -40,7 +40,7 @@ export const whyNoBrowser: string | undefined = runtime === "bun"
   ? "there is no Chromium on the PATH (apt-get install chromium)"
   : undefined;
 
-/** What a test that needs a browser is declared with; says why not, if it is skipped. */
+/** The options of a test that needs a browser; prints why it is skipped. */
 export function needsBrowser(file: string): { ignore: boolean } {
   if (whyNoBrowser !== undefined) console.log(`${file}: skipped, ${whyNoBrowser}`);
   return { ignore: whyNoBrowser !== undefined };
@@ -57,7 +57,7 @@ export async function withBrowser(body: (browser: Browser) => Promise<void>): Pr
   }
 }
 
-/** Where pictures go: what `FIRN_SCREENSHOTS` says, else a temporary folder. */
+/** The folder of screenshots: `FIRN_SCREENSHOTS`, else a temporary folder. */
 export function pictureFolder(): string {
   const asked = process.env["FIRN_SCREENSHOTS"];
   if (!asked) return mkdtempSync(join(tmpdir(), "firn-screenshots-"));

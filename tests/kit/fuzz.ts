@@ -7,10 +7,10 @@ import { concat } from "../../lib/base/bytes.ts";
 import { SeededRandom } from "../../lib/base/random.ts";
 import { pick } from "./seeds.ts";
 
-/** The one round that is to be made again. */
+/** The round to replay. */
 const ONLY = process.env["FIRN_FUZZ_SEED"];
 
-/** How much is to be tried: so much, unless told otherwise. */
+/** The number of rounds, by default `count`. */
 export function fuzzCount(count: number): number {
   return Number(process.env["FIRN_FUZZ"] ?? count);
 }
@@ -18,7 +18,7 @@ export function fuzzCount(count: number): number {
 /** How many rounds: so many, or for as long as it says so. */
 type Count = number | (() => boolean);
 
-/** Runs `body` once a round. Gives how many there were. */
+/** Runs `body` once per round. Returns the number of rounds. */
 export function rounds(count: Count, body: (random: SeededRandom) => void): number {
   let made = 0;
   for (const seed of seedsOf(count)) {

@@ -1,5 +1,5 @@
 /**
- * Takes responses apart that came one behind the other on a connection. It knows what a client knows,
+ * Parses consecutive responses on a connection. It knows what a client knows,
  * and throws where a client would be lost.
  */
 

@@ -80,7 +80,7 @@ class HeldStream implements Stream {
     this.#inner.abort();
   }
 
-  /** Hands on the first of what is held. */
+  /** Delivers the first held chunk. */
   pass(): void {
     this.waiting.shift()?.(this.handler);
   }
@@ -107,7 +107,7 @@ export class Weather {
   readonly #net = new MemoryNetwork();
   readonly #streams = new Set<HeldStream>();
   readonly #cut = new Set<string>();
-  /** Who is dialling in this very call. */
+  /** The node that is dialing in the current call. */
   #dialler = 0;
 
   /** The host of a node that listens on this port. */
@@ -143,7 +143,7 @@ export class Weather {
     for (const stream of [...this.#streams]) if (stream.owner === port) stream.abort();
   }
 
-  /** Hands on the next of a connection that `choose` picks. False: nothing is held. */
+  /** Delivers the next chunk of a connection that `choose` selects. Returns false if none is held. */
   pass(choose: (count: number) => number): boolean {
     const waiting = [...this.#streams].filter((stream) => stream.waiting.length > 0);
     if (waiting.length === 0) return false;
@@ -151,7 +151,7 @@ export class Weather {
     return true;
   }
 
-  /** Hands on all that is held for one node from another. */
+  /** Delivers all held chunks from one node to another. */
   passTo(owner: number, other: number): void {
     const link = pair(owner, other);
     for (const stream of [...this.#streams]) {

@@ -9,7 +9,7 @@ import { derOf } from "../../lib/mesh/certificate.ts";
 import { makeHost } from "./host.ts";
 import { hostWith } from "./mesh.ts";
 
-/** What is on its way to one end. */
+/** The chunks in flight to one end. */
 type Step = (handler: StreamHandler) => void;
 
 /** One end of a connection. */
@@ -62,7 +62,7 @@ class MemoryStream implements Stream {
     this.close({ kind: "aborted" });
   }
 
-  /** Hands something on in a later turn, behind all that came before. */
+  /** Delivers a chunk in a later turn, in order. */
   arrive(step: Step): void {
     this.#arrived.push(step);
     this.#schedule();
@@ -108,7 +108,7 @@ class MemoryStream implements Stream {
   }
 }
 
-/** Who listens where. */
+/** The listeners by address. */
 export class MemoryNetwork {
   readonly #listeners = new Map<
     number,

@@ -18,7 +18,7 @@ export interface Line {
   readonly line: string;
 }
 
-/** A node that writes down what it says. */
+/** A node that records its log and events. */
 export interface TestNode extends Parts {
   readonly name: string;
   readonly lines: Line[];
@@ -114,13 +114,13 @@ export function warnings(node: TestNode): string[] {
     .map(({ line }) => line);
 }
 
-/** Waits until a node has refused somebody, or been refused, and gives the one word for why. */
+/** Waits until a node has rejected a peer, or was rejected. Resolves with the reason. */
 export async function refusedBy(node: TestNode): Promise<string> {
   await until(`${node.name} refuses`, () => node.refused.length > 0);
   return node.refused[0]!.reason;
 }
 
-/** Joins the room "lobby" on a node; gives back how often it was sent something. */
+/** Joins the room "lobby" on a node. Returns a counter of received messages. */
 export function listen(node: TestNode, room: string = "lobby"): () => number {
   let heard = 0;
   node.rooms.join(room, { sendShared: () => heard++ });
@@ -203,7 +203,7 @@ export function countingHost(
   return { host, armed };
 }
 
-/** A port of this machine on which nobody listens, nor will before the test does. */
+/** Returns a free port that is not reused before the test listens on it. */
 export async function freePort(): Promise<number> {
   return (await freePorts(1))[0]!;
 }

@@ -62,7 +62,7 @@ export class TwoMachines {
     };
   }
 
-  /** Drops every packet between them, both ways, without a word to anybody. */
+  /** Drops every packet between them, in both directions, silently. */
   cut(): void {
     for (const [i, name] of this.#names.entries()) {
       const other = this.addresses[1 - i]!;
@@ -131,7 +131,7 @@ export class Machines {
     for (const i of this.#names.keys()) this.#iptables(i, "-F");
   }
 
-  /** Takes them away. Their processes must have ended. */
+  /** Removes the namespaces. Their processes must have exited. */
   remove(): void {
     for (const name of this.#names) ip("netns", "del", name);
   }

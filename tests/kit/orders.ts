@@ -1,5 +1,5 @@
 /**
- * The other end of `process.ts`: what a node in a process of its own says and is told, over standard input
+ * The other end of `process.ts`: the reports and requests of a node in its own process, over standard input
  * and output, one JSON value a line. The first line in is the node's options; every further one is an order
  * with an `id`, which is answered with the same `id`. What happens by itself goes out with `event`.
  *
@@ -8,13 +8,13 @@
 import process from "node:process";
 import type { NodeOptions } from "../../lib/start.ts";
 
-/** What the node is to do, and with what. */
+/** A request to the node, with its arguments. */
 export interface Order {
   readonly do: string;
   readonly [detail: string]: unknown;
 }
 
-/** Says something to the test. */
+/** Sends a report to the test. */
 export function tell(value: unknown): void {
   process.stdout.write(JSON.stringify(value) + "\n");
 }

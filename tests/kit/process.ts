@@ -17,7 +17,7 @@ export const PAIRS: readonly (readonly [Runtime, Runtime])[] = process.env["FIRN
   ? [["deno", "bun"], ["bun", "deno"]]
   : [[runtime, runtime]];
 
-/** Something that a node told by itself. */
+/** A report of a node. */
 export interface Told {
   readonly event: string;
   readonly node?: string;
@@ -91,7 +91,7 @@ export class NodeProcess {
     return result as T;
   }
 
-  /** How often it told this. */
+  /** Returns how often it reported an event. */
   count(event: string, node?: string, reason?: string): number {
     return this.told.filter((told) =>
       told.event === event && (node === undefined || told.node === node) &&
@@ -114,7 +114,7 @@ export class NodeProcess {
     return this.#child.ended;
   }
 
-  /** Ends it without a word and waits until it is gone. */
+  /** Kills it and waits until it has exited. */
   async kill(): Promise<void> {
     this.#child.signal("SIGKILL");
     await this.#child.ended;

@@ -13,12 +13,12 @@ import type { AddressInfo } from "node:net";
 /** One direction: towards the target, or from it. */
 export type Direction = "forth" | "back";
 
-/** At most so many bytes wait in one direction before its source is read no more. */
+/** How many bytes may wait in one direction before its source is paused. */
 const WAITING_BYTES_MAX = 1024 * 1024;
 
 /** A port that leads to another. */
 export class Proxy {
-  /** Where it leads. Nowhere: who dials is hung up on. */
+  /** The target. Without one, connections are closed. */
   target: number | undefined = undefined;
   /** The bytes that went through, both ways. */
   bytes = 0;
@@ -51,12 +51,12 @@ export class Proxy {
     return this.#tubes.size;
   }
 
-  /** Nothing passes in a direction any more; nobody is told. */
+  /** Blocks a direction silently. */
   block(direction: Direction): void {
     this.#blocked.add(direction);
   }
 
-  /** Everything passes again, first what was held back. */
+  /** Unblocks all, beginning with held bytes. */
   heal(): void {
     this.#blocked.clear();
     for (const tube of this.#tubes) tube.move();
@@ -163,7 +163,7 @@ class Flow {
   readonly #owner: TubeOwner;
   #waiting: Uint8Array[] = [];
   #bytes = 0;
-  /** The source has said its last, or is gone altogether. */
+  /** Whether the source has ended or closed. */
   #state: "open" | "ended" | "broken" = "open";
   #isShut = false;
 
@@ -171,7 +171,7 @@ class Flow {
     this.#owner = owner;
   }
 
-  /** The target knows that the source is gone. */
+  /** Whether the target was notified that the source has closed. */
   get isDone(): boolean {
     return this.#isShut && this.#state === "broken";
   }

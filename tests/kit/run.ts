@@ -2,7 +2,7 @@
 import { assertEquals } from "@std/assert";
 import { spawn } from "node:child_process";
 
-/** Runs a program that must end well; gives what it printed. */
+/** Runs a program that must succeed. Returns its output. */
 export async function outputOf(command: string, args: readonly string[]): Promise<string> {
   const child = spawn(command, args, { stdio: ["ignore", "pipe", "pipe"] });
   let [out, err] = ["", ""];

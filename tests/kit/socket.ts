@@ -1,6 +1,6 @@
 import { until } from "./test.ts";
 
-/** A real WebSocket client, the runtime's own, that keeps what it hears. */
+/** A real WebSocket client, the runtime's own, that records its messages. */
 export class Client {
   readonly heard: string[] = [];
   readonly #socket: WebSocket;

@@ -43,7 +43,7 @@ export function sourceOf(path: string, text: string): Source {
     code += piece;
     bare += visible ? piece : blank(piece);
   };
-  /** For each template that we are in the code of: how many braces are open. */
+  /** The number of open braces in each enclosing template. */
   const templates: number[] = [];
   const template = (): void => {
     const [, words = "", end = ""] = match(TEMPLATE, text, at) ?? [];

@@ -10,7 +10,7 @@ import { System, type SystemHost } from "../../lib/actor/system.ts";
 import type { Home, Pid } from "../../lib/term/pid.ts";
 import { makeHost } from "./host.ts";
 
-/** Rounds after which a system that will not come to rest is given up. */
+/** How many rounds a system may take to become idle. */
 const ROUNDS_MAX = 10_000;
 
 interface Armed extends Timer {
@@ -86,7 +86,7 @@ export class ManualClock implements Clock {
   }
 }
 
-/** The world of such a system: I/O has its turn when the test says so. */
+/** The host of such a system: the test decides when I/O runs. */
 export class ManualHost implements SystemHost {
   readonly random: Random = new SeededRandom(1);
   readonly clock: ManualClock;
@@ -123,7 +123,7 @@ export class ManualSystem extends System {
     this.clock = host.clock;
   }
 
-  /** How often I/O was given a turn. */
+  /** How often I/O has run. */
   yields = 0;
 
   /** Spawns an actor that no other is the parent of. */
@@ -140,7 +140,7 @@ export class ManualSystem extends System {
     return this.spawn(undefined, options, body, args);
   }
 
-  /** An actor that does nothing but keep what it is sent, and is moved from outside. */
+  /** An actor that only records its messages, and is controlled by the test. */
   puppet(options: SpawnOptions & { readonly trap?: boolean } = {}): Puppet {
     const got: unknown[] = [];
     const pid = this.spawn<unknown, []>(

@@ -3,12 +3,12 @@
  * numbers are Deno's own; under Bun it is `bun:test`.
  */
 
-/** What a test is given. */
+/** The argument of a test. */
 export interface TestContext {
   step(name: string, body: () => void | Promise<void>): Promise<boolean>;
 }
 
-/** How a test is to be run. */
+/** Options of a test. */
 export interface TestOptions {
   ignore?: boolean;
   only?: boolean;

@@ -9,7 +9,7 @@ import { until } from "./test.ts";
 /** The key of RFC 6455's example. */
 export const SAMPLE_KEY = "dGhlIHNhbXBsZSBub25jZQ==";
 
-/** The mask that frames have unless they say otherwise: that of RFC 6455's examples. */
+/** The default mask of frames: that of RFC 6455's examples. */
 export const SAMPLE_MASK: readonly number[] = [0x37, 0xfa, 0x21, 0x3d];
 
 /** A frame, right or wrong. */
@@ -36,7 +36,7 @@ export interface ReceivedFrame {
   readonly payload: Uint8Array;
 }
 
-/** The bytes that hex digits say; blanks do not matter. */
+/** Parses hex digits, with optional blanks. */
 export function hex(text: string): Uint8Array<ArrayBuffer> {
   const digits = text.replace(/\s/g, "");
   return Uint8Array.from(
@@ -82,7 +82,7 @@ export function buildFrame(shape: FrameShape = {}): Uint8Array {
   return join(Uint8Array.from([...head, ...mask]), masked);
 }
 
-/** Takes a server's frames apart; throws at what a server must not send. */
+/** Parses a server's frames. Throws at frames that a server must not send. */
 export function readFrames(bytes: Uint8Array): { frames: ReceivedFrame[]; rest: Uint8Array } {
   const frames: ReceivedFrame[] = [];
   let at = 0;
@@ -140,7 +140,7 @@ export class RawClient implements StreamHandler {
   polite = true;
   /** The server will send no more. */
   ended = false;
-  /** It is over, and how. */
+  /** How it has ended. */
   closed: StreamEnd | undefined;
   #chunks: Uint8Array[] = [];
   #read = 0;
@@ -237,7 +237,7 @@ export class RawClient implements StreamHandler {
     }
   }
 
-  /** Ends it now, and waits until it is over. */
+  /** Aborts it, and waits until it has closed. */
   async abort(): Promise<void> {
     this.stream.abort();
     await until("the stream is over", () => this.closed !== undefined);

@@ -98,7 +98,7 @@ test("FragmentReader puts together what FragmentWriter cut, of every length arou
   }
 });
 
-test("FragmentReader keeps what the host uses again", () => {
+test("FragmentReader copies bytes whose buffer the host reuses", () => {
   const fragments = new FragmentReader(1000);
   const rows = [bulk(1, 6, hex("770102")), fragment(1, hex("0304")), fragment(1, hex("05"))];
   const one = arriving(fragments.begin(rows[0]!));

@@ -23,7 +23,7 @@ test("HoldbackQueue holds for one addressee what comes behind a large message, a
   assertEquals([holds.count, holds.bytes, holds.isHeld(7)], [0, 0, false]);
 });
 
-test("HoldbackQueue keeps the order of large and small messages to one addressee, whichever is whole first", () => {
+test("HoldbackQueue keeps the order of large and small messages to one receiver, whichever is complete first", () => {
   for (const order of [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]]) {
     const holds = new HoldbackQueue();
     const ran: string[] = [];

@@ -301,7 +301,7 @@ test("Inbound.take: a number of a call may be used again when that call is over,
   void other;
 });
 
-test("Inbound.take makes nothing of a monitor or a call that was taken back while it was held", () => {
+test("Inbound.take ignores a monitor or call that was cancelled while it was held back", () => {
   const [one, other] = join();
   const near = one.actor({ name: "near" });
   const far = other.actor();

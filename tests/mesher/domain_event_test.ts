@@ -253,7 +253,7 @@ test("readEnvelope takes more than a hundred items, and counts those past its li
   assertEquals(Object.fromEntries(envelope.ignored), { too_many_items: 5 });
 });
 
-test("eventFromSentry takes an SDK's event whole", () => {
+test("eventFromSentry keeps all fields of an SDK's event", () => {
   const event = eventOf(eventFromSentry({
     event_id: "b".repeat(32),
     timestamp: NOW / 1000 - 1,

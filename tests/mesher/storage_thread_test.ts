@@ -94,7 +94,7 @@ test("SqliteThread waits while another connection writes", () =>
     assertEquals(await storage.eventCount(project.id, 0), 1);
   }));
 
-test("SqliteThread rejects what a file without tables cannot take, and may be asked again", async () => {
+test("SqliteThread rejects a batch for a file without tables, and continues to work", async () => {
   const folder = mkdtempSync(join(tmpdir(), "mesher-thread-"));
   const thread = new SqliteThread({ path: join(folder, "empty.db"), fullSync: false });
   const rows = [columnsOf(entryWith("p", NOW))];

@@ -209,7 +209,7 @@ test("Service.child: a supervisor waits for init there, restarts it, and stops i
   });
 });
 
-test("Service.at: speaks with whoever has the name on a node, this one too, from a node or an actor", async () => {
+test("Service.at: reaches the service with a name on a node, this one included, from a node or an actor", async () => {
   await withCounter(async ({ counter, ends, a, b }) => {
     for (const [from, node] of [[starter(a), b], [puppet(a), b], [starter(b), b]] as const) {
       const there = counter.at(from as never, { name: "hits", node: node.name });

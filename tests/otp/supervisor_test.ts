@@ -100,7 +100,7 @@ test("Supervisor.start: a start that fails does not end the actor that started i
   family.system.stop();
 });
 
-test("Supervisor.start: refuses options and children that cannot be", async () => {
+test("Supervisor.start: rejects invalid options and children", async () => {
   const family = new Family();
   const a = family.child("a");
   const refused: [object, string][] = [
@@ -553,7 +553,7 @@ test("Supervisor: the time that its start failed is none that a child was up", a
   family.system.stop();
 });
 
-test("Supervisor: siblings that share a fate end at once, and start when the pause is over", async () => {
+test("Supervisor: children that restart together stop at once, and start after the pause", async () => {
   const family = new Family();
   const tree = await family.supervise({
     strategy: "rest_for_one",
@@ -797,7 +797,7 @@ test("restartText: one report with the reason, the crash and what comes next", a
   family.system.stop();
 });
 
-test("treeText: draws supervisors of both kinds, and who restarts or does not run", async () => {
+test("treeText: draws supervisors of both kinds, and children that restart or do not run", async () => {
   const family = new Family();
   const pool: ChildSpec = {
     id: "pool",

@@ -28,7 +28,7 @@ export interface Promising {
   check(sim: Simulation): void | Promise<void>;
 }
 
-/** What makes promises for one simulation. */
+/** The workload and checker of a promise, for one simulation. */
 export type MakePromise = (stage: Stage) => Promising;
 
 /** What promises work on. */

@@ -207,7 +207,7 @@ test("Encoder defines a shape before it is used, also where it stands within its
   assertEquals(session.encode(other).length, 3);
 });
 
-test("Encoder keeps a shape's values in order where the walk leaves the tree late", () => {
+test("Encoder keeps the order of a shape's values when an object differs in a late key", () => {
   const session = new Session();
   session.pass({ a: 1, b: 2 });
   const term = { a: { x: "inner" }, b: ["list"], c: 3, d: { a: 4, b: 5 } };

@@ -38,7 +38,7 @@ test("BodyReader refuses a Content-Length over the limit before any of it has co
   );
 });
 
-test("BodyReader accepts a body byte by byte in no more than a moment, and holds it once", () => {
+test("BodyReader reads a body byte by byte quickly, and stores it once", () => {
   const length = 300_000;
   for (const [name, value] of [["content-length", `${length}`], ["transfer-encoding", "chunked"]]) {
     const reader = new BodyReader(head([name!, value!]), length, new BodyBudget(length));

@@ -87,7 +87,7 @@ test("Inflator accepts blocks that say that they are the last, up to 64, and rem
   inflator.close();
 });
 
-test("Inflator accepts a message without a byte for an empty one, and the next for what it is", () => {
+test("Inflator treats a message without bytes as empty, and inflates the next one correctly", () => {
   const inflator = new Inflator(true, 15, output);
   for (const digits of ["f2 48 cd c9 c9 07 00", "", "", "00", "f2 00 11 00 00"]) {
     const payload = inflator.inflate(hex(digits), 100);

@@ -84,7 +84,7 @@ test("Connection closes in the middle of a compressed message, and the next one 
   }
 });
 
-test("Connection returns the engine back that it was lent, when a message is whole and when it never is", () => {
+test("Connection returns a borrowed engine when a message is complete, and when it is aborted", () => {
   const lent = shop.lend();
   for (const ends of [true, false]) {
     shop.takeBack(lent);

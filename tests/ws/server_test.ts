@@ -486,7 +486,7 @@ test("serve tells a slow reader 1013 if it reads on", async () => {
   });
 });
 
-test("serve drops for a slow reader by policy, and tells it when it has caught up", async () => {
+test("serve drops messages for a slow reader by policy, and calls drain when it has caught up", async () => {
   let drained = 0;
   let conn: Connection | undefined;
   await serving({

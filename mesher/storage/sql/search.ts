@@ -20,7 +20,7 @@ import { jsonText, readJson } from "../json.ts";
 import type { Page, PageRequest } from "../page.ts";
 import { limitOf, narrowToPage, NO_ROWS, pageFrom } from "./page.ts";
 
-/** Matches of which all are read at once. */
+/** With at most this many matches all are read at once. */
 const RARE_MAX = 2_000;
 /** Events of the first slice, and of the largest. */
 const SLICE_EVENTS = 5_000;

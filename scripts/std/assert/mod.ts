@@ -12,7 +12,7 @@ import { inspect, isDeepStrictEqual } from "node:util";
 // deno-lint-ignore no-explicit-any
 type AnyClass<T> = abstract new (...args: any[]) => T;
 
-/** What a failed assertion throws. */
+/** The error of a failed assertion. */
 export class AssertionError extends Error {
   constructor(message: string, options?: ErrorOptions) {
     super(message, options);
@@ -110,7 +110,7 @@ export function assertLessOrEqual<T>(actual: T, expected: T, msg?: string): void
   throw new AssertionError(`Expected ${show(actual)} <= ${show(expected)}${suffix(msg)}`);
 }
 
-/** Fails unless `fn` throws; gives back what it threw. */
+/** Fails unless `fn` throws. Returns the error. */
 export function assertThrows(fn: () => unknown, msg?: string): unknown;
 /** Fails unless `fn` throws an instance of the class whose message contains `msgIncludes`. */
 export function assertThrows<E extends Error = Error>(
@@ -128,7 +128,7 @@ export function assertThrows(fn: () => unknown, ...rest: Expectation): unknown {
   throw new AssertionError(`Expected function to throw${suffix(textOf(rest))}`);
 }
 
-/** Fails unless the promise rejects; gives back the reason. */
+/** Fails unless the promise rejects. Returns the reason. */
 export function assertRejects(fn: () => PromiseLike<unknown>, msg?: string): Promise<unknown>;
 /** Fails unless the promise rejects with the class, its message containing `msgIncludes`. */
 export function assertRejects<E extends Error = Error>(

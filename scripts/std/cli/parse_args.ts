@@ -8,7 +8,7 @@
  * @module
  */
 
-/** What the command line said, by the full name of each option. */
+/** The values of the command line, by the full name of each option. */
 export type Args<Flags = Record<string, unknown>, DoubleDash = undefined> =
   & Record<string, unknown>
   & Flags
@@ -29,7 +29,7 @@ export interface ParseOptions<
 > {
   /** Options with a value. */
   string?: Names<Strings>;
-  /** Options without one; false unless given. */
+  /** Options without a value; false unless given. */
   boolean?: Names<Booleans>;
   /** Options whose every occurrence counts: a list, empty unless given. */
   collect?: Names<Collected>;
@@ -41,7 +41,7 @@ export interface ParseOptions<
   alias?: Readonly<Record<string, string | readonly string[]>>;
   /** Whether what follows `--` goes into a list of its own. */
   "--"?: DoubleDash;
-  /** Told of an argument that is no known option; `false` keeps it out of the result. */
+  /** Called with an unknown option; `false` keeps it out of the result. */
   unknown?: (arg: string, key?: string, value?: unknown) => unknown;
 }
 
