@@ -70,6 +70,9 @@ const SERVERS_STOP_MS = 5_000;
 /** How many actors that did not end in time are logged. */
 const LATE_LOGGED_MAX = 8;
 
+/** Clients of channels that are closed together come back within this. Milliseconds. */
+const SPREAD_MS = 250;
+
 /**
  * A node: one member of a cluster, with its sessions to the others and its rooms.
  *
@@ -780,6 +783,8 @@ export class Node {
    * ```
    */
   leave(options: LeaveOptions = {}): Promise<void> {
+    // Clients of channels come back spread over the time to the next batch.
+    this.#channelHub?.spread(Math.max(SPREAD_MS, options.batchInterval ?? 0));
     return this.#parts.system.tracked(() =>
       this.#left ??= leave(this.#parts, this.#parts.servers, options)
         .finally(() => this.#left = undefined)

@@ -161,8 +161,10 @@ export class History {
     const wish = wishOf(details);
     for (let tries = 1;; tries++) {
       await known.syncing;
-      if (wish.position === undefined && wish.recent === 0) {
-        return this.#resumed(known, undefined, undefined);
+      const wantsNone = wish.position === undefined && wish.recent === 0;
+      // Without a home, and so without a position, this node would not know what it receives next.
+      if (wantsNone || known.position === undefined) {
+        return this.#resumed(known, wish.position, undefined);
       }
       const { generation } = known;
       known.readers++;
@@ -187,9 +189,8 @@ export class History {
 
   /** Whether this node has received all that the answer to a client is based on, from the same home. */
   #follows(known: Subscription, answer: HomeAnswer, generation: number): boolean {
-    if (known.generation !== generation) return false;
-    if (known.home !== undefined && !answer.home.equals(known.home)) return false;
-    known.position ??= answer.position;
+    if (known.generation !== generation || known.position === undefined) return false;
+    if (!known.home?.equals(answer.home)) return false;
     for (const entry of answer.missed) {
       const isNext = entry.offset === known.position.offset + 1;
       if (isNext) this.#deliver(known, answer.position.epoch, entry);

@@ -26,7 +26,7 @@ import { ChannelError } from "./errors.ts";
 import type { History, Resumed } from "./history.ts";
 import type { HomeMessage } from "./history_home.ts";
 import { Presence, type PresenceEntry, type PresenceMessage } from "./presence.ts";
-import { encodeBroadcast, EVENT, isName } from "./wire.ts";
+import { encodeBroadcast, EVENT, isName, PHOENIX_TOPIC } from "./wire.ts";
 
 /** The scopes of the process groups. */
 const SCOPE = {
@@ -92,6 +92,7 @@ export class Hub {
   readonly #groups: GroupTable;
   readonly #channels: Channel[] = [];
   readonly #topics = new Map<string, Set<TopicClient>>();
+  readonly #connections = new Set<ClientConnection>();
   readonly #users = new Map<string, Set<ClientConnection>>();
   /** The hubs of other nodes. */
   readonly #peers = new Map<string, Pid>();
@@ -287,6 +288,7 @@ export class Hub {
 
   /** A connection has come. */
   entered(connection: ClientConnection): void {
+    this.#connections.add(connection);
     const { user } = connection;
     if (user === undefined) return;
     let connections = this.#users.get(user);
@@ -297,8 +299,16 @@ export class Hub {
     connections.add(connection);
   }
 
+  /** Asks all clients to connect again within `ms` after they are closed, each at a random moment. */
+  spread(ms: number): void {
+    for (const connection of this.#connections) {
+      connection.notify(PHOENIX_TOPIC, "firn_reconnect", { within: ms });
+    }
+  }
+
   /** A connection is over. */
   left(connection: ClientConnection): void {
+    this.#connections.delete(connection);
     const { user } = connection;
     const connections = user === undefined ? undefined : this.#users.get(user);
     if (connections === undefined || !connections.delete(connection) || connections.size > 0) {
