@@ -82,21 +82,19 @@ export class Pool<Args extends unknown[], Result> {
     const job = new PooledJob(id, args, (value) => result.resolve(value as Result), failed);
     job.accepted = accepted.resolve;
     for (const { promise } of [accepted, result] as const) promise.catch(() => {});
-    const stopped = (): void => {
-      if (job.isOver) return;
-      job.isOver = true;
-      failed(new JobError(id, "stopped", job.attempt));
-    };
+    this.#actor.jobs.add(job);
     const take = (): void => {
-      if (!system.isAlive(this.pid)) return stopped();
+      if (!system.isAlive(this.pid)) return this.#actor.abandon();
       system.send(this.pid as Pid<unknown>, new Added(job));
     };
     if (store === undefined) take();
     else {
       new Promise((resolve) => resolve(store.save(keyOf(name, id), jobBytes(args), 1, undefined)))
-        .then(take, (error) => failed(new JobError(id, "failed", 0, error)));
+        .then(take, (error) => {
+          this.#actor.jobs.delete(job);
+          failed(new JobError(id, "failed", 0, error));
+        });
     }
-    system.whenEnded(this.pid).then(stopped);
     const cancel = (): void => system.send(this.pid as Pid<unknown>, new Cancel(job));
     return { id, accepted: accepted.promise, result: result.promise, cancel };
   }
@@ -194,6 +192,7 @@ export function pool<Args extends unknown[], Result>(
       return (message) => actor.handle(message);
     });
     const system = systemOf(pid);
+    system.whenEnded(pid).then(() => actor.abandon());
     if (store !== undefined) {
       for (const key of await store.keys!(keyOf(name, ""))) {
         const stored = await store.load(key);

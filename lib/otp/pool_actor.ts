@@ -7,6 +7,7 @@
  *
  * @module
  */
+import { describe } from "../actor/describe.ts";
 import { Exit } from "../actor/exit.ts";
 import type { Self } from "../actor/self.ts";
 import { type System, systemOf } from "../actor/system.ts";
@@ -14,6 +15,7 @@ import type { TimerRef } from "../actor/timer.ts";
 import { Emitter } from "../base/emitter.ts";
 import { decodeTerm } from "../term/decode.ts";
 import { encodeTerm } from "../term/encode.ts";
+import type { ExitReason } from "../term/exit.ts";
 import type { Pid } from "../term/pid.ts";
 import {
   JobError,
@@ -136,6 +138,8 @@ export type Attempt = (
 /** One pool. */
 export class PoolActor {
   readonly events: Emitter<PoolEvents> = new Emitter();
+  /** Jobs that were added and have no result. */
+  readonly jobs: Set<PooledJob> = new Set();
   readonly self: Self<unknown>;
   readonly #system: System;
   readonly #definition: PoolDefinition<unknown[], unknown>;
@@ -291,6 +295,7 @@ export class PoolActor {
   #complete(job: PooledJob, result: unknown): void {
     const { id } = job;
     job.isOver = true;
+    this.jobs.delete(job);
     this.#forget(job);
     job.done(result);
     if (this.events.has("completed")) this.events.emit("completed", { id, result });
@@ -301,7 +306,7 @@ export class PoolActor {
     const job = this.#byPid.get(from.key);
     this.#byPid.delete(from.key);
     if (job === undefined || !job.pid?.equals(from)) {
-      if (from.equals(this.#system.pid)) this.#end();
+      if (from.equals(this.#system.pid)) endSelf(this.self, "shutdown");
       return;
     }
     const { ending } = job;
@@ -309,7 +314,7 @@ export class PoolActor {
     if (ending === "cancelled") this.#fail(job, ending, undefined);
     else if (ending !== undefined) this.#failedOnce(job, ending, undefined);
     else if (reason === "noconnection") this.#nodeLost(job);
-    else this.#failedOnce(job, "failed", reason instanceof Error ? reason : new Error(`${reason}`));
+    else this.#failedOnce(job, "failed", errorOf(reason));
     this.#dispatch();
   }
 
@@ -373,6 +378,7 @@ export class PoolActor {
     if (job.isOver) return;
     job.isOver = true;
     const error = new JobError(job.id, code, job.attempt, cause);
+    this.jobs.delete(job);
     this.#forget(job);
     job.failed(error);
     if (this.events.has("failed")) this.events.emit("failed", { id: job.id, error });
@@ -385,14 +391,13 @@ export class PoolActor {
     new Promise((resolve) => resolve(store.remove(keyOf(name, id), 1))).catch(() => {});
   }
 
-  /** Jobs that are not done stay in the store. */
-  #end(): void {
-    for (const job of [...this.#waiting, ...this.#delayed, ...this.#active.values()]) {
-      if (job.isOver) continue;
+  /** The pool has ended: its jobs have no result, and stay in the store. */
+  abandon(): void {
+    for (const job of this.jobs) {
       job.isOver = true;
       job.failed(new JobError(job.id, "stopped", job.attempt));
     }
-    endSelf(this.self, "shutdown");
+    this.jobs.clear();
   }
 }
 
@@ -404,4 +409,11 @@ export function keyOf(pool: string, id: string): string {
 /** What is stored of a job. */
 export function jobBytes(args: readonly unknown[]): Uint8Array {
   return encodeTerm(args);
+}
+
+/** Returns why an attempt ended without a report. */
+function errorOf(reason: ExitReason): Error {
+  if (reason instanceof Error) return reason;
+  if (reason === "normal") return new Error("its result cannot be sent to the node of its pool");
+  return new Error(`its actor ended: ${describe(reason)}`);
 }

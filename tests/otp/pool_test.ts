@@ -212,6 +212,32 @@ test("pool: with a store jobs outlive their pool's node, and are removed when th
   });
 });
 
+test("pool: the jobs of one that is killed reject, and so does what cannot be sent from another node", async () => {
+  await simulate({ seed: 1 }, async (sim) => {
+    const { node, jobs } = await started(sim, {}, async () => {
+      await sim.run(60_000);
+      return 1;
+    });
+    const added = [1, 2].map((n) => jobs.add(n));
+    await sim.run(10);
+    node.exit(jobs.pid, "kill");
+    assertEquals(await Promise.all(added.map(({ result }) => codeOf(result))), [
+      "stopped",
+      "stopped",
+    ]);
+    assertEquals(await codeOf(jobs.add(3).result), "stopped");
+    const b = await sim.start("b", { seeds: ["a"] });
+    const far = pool({ name: "far", nodes: () => [b.name], worker: () => Symbol("no term") });
+    b.expose(far);
+    await sim.until("it is known", () => node.exposed(b.name).length === 1);
+    const error = await assertRejects(
+      () => far.start(node).then((one) => one.add().result),
+      JobError,
+    );
+    assertEquals((error as JobError).code, "failed");
+  });
+});
+
 test("pool: rejects invalid options", () => {
   const bad = [
     { name: "" },
