@@ -90,6 +90,7 @@ per(
   "shards of this node, called",
   await rate(CALLS, (i) => all[0]!.call(here[i % here.length]!).add(1)),
 );
+per("one of them, called", await rate(CALLS, () => all[0]!.call(here[0]!).add(1)));
 per(
   "shards of other nodes, called",
   await rate(CALLS / 2, (i) => all[0]!.call(others[i % others.length]!).add(1)),

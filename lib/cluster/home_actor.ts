@@ -108,6 +108,8 @@ export class HomeActor {
   /** Keys whose home is another node, in the order in which they move. */
   readonly #moves = new Set<Resident>();
   #moving = 0;
+  /** How many may be moved until the next tick. */
+  #budget = 0;
   #moveTimer = false;
   /** What it waits for when it leaves, beside its keys: other nodes, and calls that were forwarded. */
   #pending = 0;
@@ -640,21 +642,23 @@ export class HomeActor {
 
   #moveTick(): void {
     this.#moveTimer = false;
-    const most = Math.max(1, this.#rules.movesPerSecond * MOVE_MS / 1000);
-    this.#moveNext(Math.min(most, MOVING_MAX - this.#moving));
+    const more = this.#rules.movesPerSecond * MOVE_MS / 1000;
+    // At low rates it is saved up; what was not used is lost.
+    this.#budget = Math.min(this.#budget + more, Math.max(1, more));
+    this.#moveSome();
     if (this.#moves.size === 0) return;
     this.#moveTimer = true;
     this.self.sendAfter(this.self.pid, MOVE, MOVE_MS);
   }
 
-  /** When this node leaves, keys move as fast as they can. */
+  /** Moves keys, within the limits. When this node leaves, they move as fast as they can. */
   #moveSome(): void {
-    if (this.#left !== undefined) this.#moveNext(MOVING_MAX - this.#moving);
-  }
-
-  #moveNext(count: number): void {
     for (const resident of this.#moves) {
-      if (count-- <= 0) return;
+      if (this.#moving >= MOVING_MAX) return;
+      if (this.#left === undefined) {
+        if (this.#budget < 1) return;
+        this.#budget--;
+      }
       this.#move(resident);
     }
   }

@@ -149,6 +149,8 @@ export class Shards<P extends ServiceProtocol> {
  *
  * const persist = { store: memoryStore() };
  * const [carts, same] = [a, b].map((node) => shards(node, "cart", { actor: cart, persist }));
+ * // Until the two have introduced themselves, each is the home of all keys.
+ * while (carts!.nodes().length + same!.nodes().length < 4) await new Promise((turn) => setTimeout(turn, 1));
  * assertEquals(await carts!.call("42").add("tea"), 1);
  * assertEquals(await same!.call("42").add("cups"), 2);
  * assertEquals(carts!.nodeOf("42"), same!.nodeOf("42"));

@@ -110,6 +110,27 @@ test("Home: a node that joins takes its part over with the states, while calls c
   }
 });
 
+test("Home: keys move at movesPerSecond, and one that is called moves at once", async () => {
+  await simulate({ seed: 1 }, async (sim) => {
+    const homes = await offered(sim, ["a"], { movesPerSecond: 2 });
+    const keys = Array.from({ length: 100 }, (_, i) => `k${i}`);
+    for (const key of keys) await homes[0]!.call(key, "add");
+    await sim.start("b", { seeds: ["a"] });
+    homes.push(offer(sim, "b"));
+    await untilKnown(sim, homes);
+    await sim.run(10_000);
+    const moved = homes[1]!.counts().movedIn;
+    assert(moved >= 15 && moved <= 22, `${moved} in 10 s`);
+    const waiting = keys.filter((key) =>
+      homes[0]!.nodeOf(key)!.startsWith("b") && homes[0]!.keys().includes(key)
+    );
+    assert(waiting.length > 5);
+    const began = sim.now;
+    for (const key of waiting) assertEquals(await homes[1]!.call(key, "add"), 2);
+    assert(sim.now - began < 1_000);
+  });
+});
+
 test("Home: a node that leaves hands its keys over, and forwards late calls", async () => {
   for (let seed = 1; seed <= 5; seed++) {
     await simulate({ seed }, async (sim) => {

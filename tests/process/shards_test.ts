@@ -55,11 +55,11 @@ for (const [one, other] of PAIRS) {
           const key = KEYS[random.below(KEYS.length)]!;
           const item = items++;
           // One that is killed answers no more.
-          const late = new Promise<boolean>((done) => setTimeout(done, 4_000, false));
-          const done = await Promise.race([
-            node.ask("add", { key, item }).then(() => true, () => false),
-            late,
-          ]);
+          let late!: ReturnType<typeof setTimeout>;
+          const isLate = new Promise<boolean>((done) => late = setTimeout(done, 4_000, false));
+          const asked = node.ask("add", { key, item }).then(() => true, () => false);
+          const done = await Promise.race([asked, isLate]);
+          clearTimeout(late);
           if (done) answered.get(key)!.push(item);
         }
       };
