@@ -116,7 +116,8 @@ export function deferred<T>(
   let resolve!: (value: T) => void;
   let refuse!: (error: unknown) => void;
   const settlers = (yes: typeof resolve, no: typeof refuse): void => {
-    [resolve, refuse] = [yes, no];
+    resolve = yes;
+    refuse = no;
   };
   const promise = isPlain ? new Promise<T>(settlers) : new TrackedPromise<T>(settlers);
   if (promise instanceof TrackedPromise) promise.origin = origin;
