@@ -601,8 +601,14 @@ export class Node {
    * @throws {ArgumentError} `code` "badarg": `to` is none of the three.
    */
   send<M>(to: Pid<M> | ActorName | string, message: M): void {
-    const { system, events, unsent } = this.#parts;
+    const { system } = this.#parts;
     if (!system.isStopped) return system.sendTo(to, message);
+    this.#sendsNothing(to, message);
+  }
+
+  /** Reports a message that is not sent because the node has been stopped. */
+  #sendsNothing(to: Pid<never> | ActorName | string, message: unknown): void {
+    const { events, unsent } = this.#parts;
     const error = new NodeStoppedError(this.name, "it sends nothing any more");
     if (events.has("deadletter")) events.emit("deadletter", { to, message, error });
     unsent(
@@ -688,6 +694,7 @@ export class Node {
    * @throws {ArgumentError} `code` "badarg": the time is above 24 days.
    */
   sendAfter<M>(to: Pid<M>, message: M, ms: number): TimerRef {
+    if (this.#parts.system.isStopped) this.#sendsNothing(to, message);
     return this.#parts.system.sendAfter(to, message, ms);
   }
 
@@ -697,6 +704,7 @@ export class Node {
    * @throws {ArgumentError} `code` "badarg": the time is above 24 days.
    */
   sendInterval<M>(to: Pid<M>, message: M, ms: number): TimerRef {
+    if (this.#parts.system.isStopped) this.#sendsNothing(to, message);
     return this.#parts.system.sendInterval(to, message, ms);
   }
 

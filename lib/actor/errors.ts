@@ -15,7 +15,26 @@ export class ArgumentError extends RangeError {
   readonly code = "badarg";
 }
 
-/** A handler or a body returned a value that its kind must not return. OTP's `bad_return_value`. */
+/**
+ * A handler or a body returned a value that its kind must not return. OTP's `bad_return_value`.
+ *
+ * @example
+ * ```ts
+ * import { CallExitError, Node, service } from "@firn/firn";
+ * import { BadReturnError } from "@firn/firn/actor";
+ * import { assertEquals, assertRejects } from "@std/assert";
+ *
+ * const forgetful = service<{ state: number; call: { next(): number } }>({
+ *   init: () => 0,
+ *   call: { next: (n) => n + 1 as never }, // should be [n, n + 1]
+ * });
+ *
+ * await using node = await Node.start({ logLevel: "silent" });
+ * const pid = await forgetful.start(node);
+ * const error = await assertRejects(() => forgetful.call(pid).next(), CallExitError);
+ * assertEquals(error.reason instanceof BadReturnError, true);
+ * ```
+ */
 export class BadReturnError extends TypeError {
   /** Name of the error class. */
   override readonly name = "BadReturnError";

@@ -6,7 +6,7 @@
  */
 import { checkPid } from "../actor/arguments.ts";
 import { setSystem } from "../actor/behind.ts";
-import { NameError } from "../actor/errors.ts";
+import { NameError, NodeStoppedError } from "../actor/errors.ts";
 import type { System } from "../actor/system.ts";
 import { patienceMs } from "../actor/timer.ts";
 import type { Pid } from "../term/pid.ts";
@@ -151,6 +151,7 @@ export class Global {
   }
 
   #waitFor<P extends Pid<never>>(name: string, options: WaitOptions): Promise<P> {
+    this.#checkRuns();
     if (!isName(name)) throw badName(name);
     const { timeout = WAIT_MS, signal } = options;
     const found = this.whereis<P>(name);
@@ -240,6 +241,7 @@ export class Global {
     options: SingletonOptions = {},
   ): Promise<Singleton> {
     return this.#system.tracked(() => {
+      this.#checkRuns();
       const lock = RESERVED + name;
       if (!isName(name) || !isKey(lock)) throw badName(name);
       if (this.#singletons.has(name)) {
@@ -252,6 +254,11 @@ export class Global {
       this.#system.whenEnded(singleton.pid).then(() => this.#singletons.delete(name));
       return settled.then(() => singleton);
     });
+  }
+
+  #checkRuns(): void {
+    const { isStopped, home } = this.#system;
+    if (isStopped) throw new NodeStoppedError(home.node, "it has no global names any more");
   }
 
   #register(
@@ -276,6 +283,7 @@ export class Global {
     options: GlobalOptions,
     replace: boolean,
   ): Promise<boolean> {
+    this.#checkRuns();
     if (!isName(name)) throw badName(name);
     const { onConflict = "exit", resolve, quorum } = options;
     checkQuorum(quorum);

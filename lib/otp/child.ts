@@ -12,7 +12,19 @@ import type { Pid } from "../term/pid.ts";
 import { Intensity } from "./intensity.ts";
 import { isNoChoice, type NodeChoice, PLACEMENTS } from "./placement.ts";
 
-/** When a child that has exited is restarted. */
+/**
+ * When a child that has exited is restarted.
+ *
+ * @example
+ * ```ts
+ * import { RESTARTS } from "@firn/firn/otp";
+ * import { assertEquals } from "@std/assert";
+ *
+ * // A setting that comes from outside is checked before it is used.
+ * const isRestart = (word: string): boolean => RESTARTS.includes(word as never);
+ * assertEquals([isRestart("transient"), isRestart("always")], [true, false]);
+ * ```
+ */
 export const RESTARTS = [
   "permanent", // always
   "transient", // unless it exited in order, with "normal", "shutdown" or { shutdown }
@@ -22,7 +34,17 @@ export const RESTARTS = [
 /** One of {@linkcode RESTARTS}. */
 export type Restart = (typeof RESTARTS)[number];
 
-/** What happens to a restartable remote child when its node is gone. */
+/**
+ * What happens to a restartable remote child when its node is gone.
+ *
+ * @example
+ * ```ts
+ * import { NODE_DOWN_POLICIES } from "@firn/firn/otp";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(NODE_DOWN_POLICIES, ["fail", "wait", "failover"]);
+ * ```
+ */
 export const NODE_DOWN_POLICIES = [
   "fail", // it counts as exited with "noconnection"; each attempt to start it counts
   "wait", // it is started when its node is back; nothing counts until then

@@ -21,7 +21,25 @@ export type SupervisorFault =
   | "max_children" // there are `maxChildren` already
   | "start_failed"; // its start function failed with `cause`
 
-/** A supervisor rejected a request, or could not start. */
+/**
+ * A supervisor rejected a request, or could not start.
+ *
+ * @example
+ * ```ts
+ * import { Node, Supervisor } from "@firn/firn";
+ * import { SupervisorError } from "@firn/firn/otp";
+ * import { assertEquals, assertRejects } from "@std/assert";
+ *
+ * await using node = await Node.start({ logLevel: "silent" });
+ * const tree = await Supervisor.start(node, {
+ *   children: [{ id: "worker", start: (self) => self.spawnLink(() => () => {}) }],
+ * });
+ * const again = () => tree.startChild({ id: "worker", start: (self) => self.spawnLink(() => () => {}) });
+ * const error = await assertRejects(again, SupervisorError);
+ * const [child] = await tree.whichChildren();
+ * assertEquals([error.code, error.pid], ["already_started", child!.pid]);
+ * ```
+ */
 export class SupervisorError extends Error {
   /** Name of the error class. */
   override readonly name = "SupervisorError";

@@ -24,16 +24,47 @@ import { type LocalChildSpec, type Restart, RESTARTS } from "./child.ts";
 import { STRATEGIES, type Strategy } from "./strategy.ts";
 import type { SupervisorOptions } from "./supervisor_actor.ts";
 
-/** Strategies, by their numbers. The last one is used as one_for_one. */
+/**
+ * Strategies, by their numbers. The last one is used as one_for_one.
+ *
+ * @example
+ * ```ts
+ * import { CONFIG_STRATEGIES } from "@firn/firn/otp/config";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(CONFIG_STRATEGIES.indexOf("rest_for_one"), 2);
+ * ```
+ */
 export const CONFIG_STRATEGIES: readonly (Strategy | "simple_one_for_one")[] = [
   ...STRATEGIES,
   "simple_one_for_one",
 ];
 
-/** The types of children, by their numbers. */
+/**
+ * The types of children, by their numbers.
+ *
+ * @example
+ * ```ts
+ * import { CHILD_TYPES } from "@firn/firn/otp/config";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(CHILD_TYPES, ["worker", "supervisor"]);
+ * ```
+ */
 export const CHILD_TYPES = ["worker", "supervisor"] as const;
 
-/** The most bytes of a config; more are rejected. */
+/**
+ * The most bytes of a config; more are rejected.
+ *
+ * @example
+ * ```ts
+ * import { CONFIG_BYTES_MAX, decodeConfig } from "@firn/firn/otp/config";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const decoded = decodeConfig(new Uint8Array(CONFIG_BYTES_MAX + 1));
+ * assertEquals(decoded.ok || decoded.fault, "size");
+ * ```
+ */
 export const CONFIG_BYTES_MAX: number = 16 * 1024 * 1024;
 
 /** The least bytes of a child: an empty id, and no tail. */
@@ -42,7 +73,19 @@ const CHILD_BYTES_LEAST = 4 + 3 * 8 + 1 + 1 + 8 + 1;
 /** All ones: no time limit. */
 const FOREVER = 0xffff_ffff_ffff_ffffn;
 
-/** Why a config was rejected. */
+/**
+ * Why a config was rejected.
+ *
+ * @example
+ * ```ts
+ * import { CONFIG_FAULTS, decodeConfig } from "@firn/firn/otp/config";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const decoded = decodeConfig(new Uint8Array(1));
+ * assertEquals(decoded.ok, false);
+ * if (!decoded.ok) assertEquals(CONFIG_FAULTS.includes(decoded.fault), true);
+ * ```
+ */
 export const CONFIG_FAULTS = [
   "size", // it is longer than CONFIG_BYTES_MAX
   "short", // it ends within this field, or counts more children than it has bytes for
@@ -106,7 +149,18 @@ export interface DecodeConfigOptions {
   readonly form?: ConfigForm | undefined;
 }
 
-/** A config cannot be encoded, or cannot be used: `code` "badconfig". */
+/**
+ * A config cannot be encoded, or cannot be used: `code` "badconfig".
+ *
+ * @example
+ * ```ts
+ * import { ConfigError, encodeConfig } from "@firn/firn/otp/config";
+ * import { assertThrows } from "@std/assert";
+ *
+ * const wrong = { strategy: "one_for_one", intensity: -1, period: 5_000, children: [] } as const;
+ * assertThrows(() => encodeConfig(wrong), ConfigError);
+ * ```
+ */
 export class ConfigError extends RangeError {
   /** The name of the class. */
   override readonly name = "ConfigError";

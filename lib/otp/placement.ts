@@ -15,7 +15,17 @@
  */
 import { unreachable } from "../base/assert.ts";
 
-/** How a node is chosen. */
+/**
+ * How a node is chosen.
+ *
+ * @example
+ * ```ts
+ * import { PLACEMENTS } from "@firn/firn/otp";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(PLACEMENTS, ["any", "least_loaded", "round_robin"]);
+ * ```
+ */
 export const PLACEMENTS = ["any", "least_loaded", "round_robin"] as const;
 
 /** One of {@linkcode PLACEMENTS}. */

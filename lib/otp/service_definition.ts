@@ -112,6 +112,18 @@ export interface Effects {
 /**
  * A new state and what else happens: returned by a handler in place of a state. Made by
  * {@linkcode noReply}, {@linkcode stopService} and {@linkcode continueWith}.
+ *
+ * @example
+ * ```ts
+ * import { stopService } from "@firn/firn";
+ * import { Outcome } from "@firn/firn/otp";
+ * import { assertEquals } from "@std/assert";
+ *
+ * // A test of a handler by itself.
+ * const done = (left: number) => left > 1 ? left - 1 : stopService("normal", 0);
+ * const last = done(1);
+ * assertEquals(last instanceof Outcome && last.effects.stop, { reason: "normal" });
+ * ```
  */
 export class Outcome<State> {
   /** The new state. */

@@ -11,7 +11,17 @@
  */
 import { unreachable } from "../base/assert.ts";
 
-/** Which siblings are restarted with a child that exited. */
+/**
+ * Which siblings are restarted with a child that exited.
+ *
+ * @example
+ * ```ts
+ * import { STRATEGIES } from "@firn/firn/otp";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(STRATEGIES, ["one_for_one", "one_for_all", "rest_for_one"]);
+ * ```
+ */
 export const STRATEGIES = ["one_for_one", "one_for_all", "rest_for_one"] as const;
 
 /** One of {@linkcode STRATEGIES}. */

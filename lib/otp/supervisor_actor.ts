@@ -17,7 +17,17 @@ import { Due, type Ending, type RestartPlan, SupervisorBase } from "./supervisor
 import { startFailed, SupervisorError } from "./child_info.ts";
 import { UnknownCallError } from "./unknown_call.ts";
 
-/** When the orderly exit of significant children ends the supervisor. */
+/**
+ * When the orderly exit of significant children ends the supervisor.
+ *
+ * @example
+ * ```ts
+ * import { AUTO_SHUTDOWNS } from "@firn/firn/otp";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(AUTO_SHUTDOWNS, ["never", "any_significant", "all_significant"]);
+ * ```
+ */
 export const AUTO_SHUTDOWNS = ["never", "any_significant", "all_significant"] as const;
 
 /** One of {@linkcode AUTO_SHUTDOWNS}. */

@@ -14,6 +14,8 @@ import {
   NoProcError,
   type Pid,
   type Self,
+  Supervisor,
+  task,
 } from "../../mod.ts";
 import { Client } from "../kit/socket.ts";
 import { test, until } from "../kit/test.ts";
@@ -224,4 +226,32 @@ test("node.on: a listener that throws or rejects is logged, and the node and oth
   assertEquals(heard, ["once", "always", "always"]);
   assertMatch(lines[0]!, /a listener of "exit" failed: Error: of a listener\n/);
   assert(lines.some((line) => line.includes('"exit" failed: Error: of an async listener')));
+});
+
+test("Node: what is asked of a node that has been stopped is refused, or logged, with words that say so", async () => {
+  const lines: string[] = [];
+  const node = await Node.start({ log: ({ line }) => void lines.push(line) });
+  const pid = node.spawn(() => () => {});
+  const lost: unknown[] = [];
+  node.on("deadletter", ({ message }) => lost.push(message));
+  await node.stop();
+  const child = { id: "late", start: (self: Self) => self.spawnLink(() => {}) };
+  const refused: Readonly<Record<string, () => Promise<unknown>>> = {
+    register: () => node.global.register("late", pid),
+    reregister: () => node.global.reregister("late", pid),
+    waitFor: () => node.global.waitFor("late"),
+    singleton: () => node.global.singleton("late", child),
+    call: () => node.call("late", 1),
+    task: () => task.await(task.async(node, () => 1)),
+    supervisor: () => Supervisor.start(node, { children: [child] }),
+  };
+  for (const [what, attempt] of Object.entries(refused)) {
+    await assertRejects(attempt, NodeStoppedError, "has been stopped", what);
+  }
+  assertThrows(() => node.spawn(() => {}), NodeStoppedError, "has been stopped");
+  node.send(pid, "sent");
+  assertEquals(node.cancelTimer(node.sendAfter(pid, "later", 5)), false);
+  node.sendInterval(pid, "again", 5);
+  assertEquals(lost, ["sent", "later", "again"]);
+  assertEquals(lines.filter((line) => line.includes("has been stopped")).length, 3);
 });
