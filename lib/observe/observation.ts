@@ -182,10 +182,12 @@ export class Observation implements Sys {
   }
 
   /** Returns the actors of a node that have most of something. */
-  async top(options: TopOptions = {}): Promise<TopActor[]> {
-    const { window } = checkTop(options);
-    const { node, ...rest } = options;
-    return await this.ask(node, "top", [rest], QUESTION_MS + window);
+  top(options: TopOptions = {}): Promise<TopActor[]> {
+    return this.#system.tracked(() => {
+      const { window } = checkTop(options);
+      const { node, ...rest } = options;
+      return this.#ask(node, "top", [rest], QUESTION_MS + window);
+    });
   }
 
   /** Returns the supervision trees of a node. */
@@ -212,9 +214,11 @@ export class Observation implements Sys {
     return this.ask(node, "whereis", [name]);
   }
 
-  async trace(pid: Pid<never>, options: TraceOptions = {}): Promise<TracedMessage[]> {
-    const { ms } = checkTrace(options);
-    return await this.ask(pid.node, "trace", [pid, options], ms + QUESTION_MS);
+  trace(pid: Pid<never>, options: TraceOptions = {}): Promise<TracedMessage[]> {
+    return this.#system.tracked(() => {
+      const { ms } = checkTrace(options);
+      return this.#ask(pid.node, "trace", [pid, options], ms + QUESTION_MS);
+    });
   }
 
   leave({ node }: OnNode = {}): Promise<boolean> {
@@ -234,11 +238,15 @@ export class Observation implements Sys {
   }
 
   /** Asks a node. Rejects with {@linkcode ObserveError}. */
-  async ask<T>(
+  ask<T>(node: string | undefined, method: string, args: readonly unknown[]): Promise<T> {
+    return this.#system.tracked(() => this.#ask(node, method, args, QUESTION_MS));
+  }
+
+  async #ask<T>(
     node: string | undefined,
     method: string,
     args: readonly unknown[],
-    timeout: number = QUESTION_MS,
+    timeout: number,
   ): Promise<T> {
     const there = node === undefined ? this.#system.home.node : normalName(node);
     if (there === this.#system.home.node) return await this.#run(method, args) as T;
@@ -307,8 +315,8 @@ export class Observation implements Sys {
     try {
       const found = name === undefined
         ? pid
-        : await this.ask<Pid | undefined>(pid.node, "whereis", [name], ACTIVITY_MS);
-      return found && await this.ask<ActorInfo>(found.node, "info", [found], ACTIVITY_MS);
+        : await this.#ask<Pid | undefined>(pid.node, "whereis", [name], ACTIVITY_MS);
+      return found && await this.#ask<ActorInfo>(found.node, "info", [found], ACTIVITY_MS);
     } catch {
       return undefined;
     }

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { trackedFor } from "../actor/behind.ts";
 import { ArgumentError } from "../actor/errors.ts";
 import type { Self } from "../actor/self.ts";
 import { systemOf } from "../actor/system.ts";
@@ -183,7 +184,7 @@ export function pool<Args extends unknown[], Result>(
       }
     },
   };
-  const start = async (from: Starter): Promise<Pool<Args, Result>> => {
+  const begin = async (from: Starter): Promise<Pool<Args, Result>> => {
     let actor!: PoolActor;
     const all = definition as unknown as PoolDefinition<unknown[], unknown>;
     const pid = await startAndWait<unknown>(from, `pool ${name}`, (self, starting) => {
@@ -202,6 +203,7 @@ export function pool<Args extends unknown[], Result>(
     }
     return new Pool(pid as Pid<never>, definition, actor);
   };
+  const start = (from: Starter): Promise<Pool<Args, Result>> => trackedFor(from, () => begin(from));
   return { ...spawnable(name, attempt as never), start };
 }
 

@@ -70,6 +70,12 @@ const RUNNING: Readonly<Record<string, Attempt>> = {
   "Supervisor.start": (node) => Supervisor.start(node, { children: [{ id: "" } as never] }),
   "DynamicSupervisor.start": (node) => DynamicSupervisor.start(node, { maxChildren: -1 }),
   "task.map": (node) => task.map(node, [], nothing),
+  "Node.info": (node) => node.info(dead),
+  "Node.top": (node) => node.top({ by: "nothing" as never }),
+  "Node.stats": (node) => node.stats({ node: "b@127.0.0.1:1" }),
+  "Node.tree": (node) => node.tree(),
+  "Node.metrics": (node) => node.metrics(),
+  "Sys.suspend": (node) => node.sys.suspend(dead),
 };
 
 const BOTH: Readonly<Record<string, Attempt>> = {
@@ -102,6 +108,7 @@ let late: Task<unknown>;
 
 test("Node: what ends at once, tried forever, keeps no timer from its turn", async () => {
   await using node = await Node.start({ logLevel: "silent" });
+  dead = node.spawn(nothing) as Pid<unknown>;
   await counter.startAs("taken", node);
   await node.global.register("taken", node.whereis("taken")!);
   for (const [name, attempt] of Object.entries({ ...RUNNING, ...BOTH })) {
