@@ -3,7 +3,7 @@
  * Prints the actors that are still alive, and the reports.
  */
 import process from "node:process";
-import { Node, type Self, service, Supervisor, task } from "../../mod.ts";
+import { DynamicSupervisor, Node, type Self, service, Supervisor, task } from "../../mod.ts";
 
 const cookie = "the same on both nodes";
 const open = (name: string): Promise<Node> =>
@@ -36,6 +36,9 @@ while (!node.exposed(other.name).includes("empty")) {
 const far = await empty.startAt(node, empty.on(other.name));
 const named = newer.at(node, { name: "empty", node: other.name });
 
+const dead = node.spawn(() => {});
+while (node.isAlive(dead)) await new Promise((turn) => setTimeout(turn, 1));
+
 /** What is forgotten, and what the error is called. */
 const FORGOTTEN: Readonly<Record<string, (self: Self) => unknown>> = {
   "connect NodeConnectError": () => node.connect("c@127.0.0.1:1"),
@@ -49,6 +52,16 @@ const FORGOTTEN: Readonly<Record<string, (self: Self) => unknown>> = {
   "Supervisor.start SupervisorError": () =>
     Supervisor.start(node, { children: [{ id: "child", start: boom }] }),
   "task.map TaskExitError": () => task.map(node, [1], boom),
+  "Supervisor.start ChildSpecError": () => Supervisor.start(node, { children: [{} as never] }),
+  "DynamicSupervisor.start ArgumentError": () => DynamicSupervisor.start(node, { intensity: -1 }),
+  "disconnect NodeNameError": () => node.disconnect("b"),
+  "drained NodeNameError": () => node.drained("b"),
+  "info ObserveError": () => node.info(dead),
+  "top ObserveError": () => node.top({ by: "nothing" as never }),
+  "stats ObserveError": () => node.stats({ node: "c@127.0.0.1:1" }),
+  "sys.suspend ObserveError": () => node.sys.suspend(dead),
+  "spawn SpawnError": (self) => self.spawn({ node: other.name, fn: "nothing" }),
+  "spawnMonitor SpawnError": (self) => self.spawnMonitor({ node: "c@127.0.0.1:1", fn: "nothing" }),
   "call by pid UnknownCallError": () => newer.call(far as never).more(),
   "call by name UnknownCallError": () => newer.call(named).more(),
 };
