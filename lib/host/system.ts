@@ -211,7 +211,9 @@ export function systemSecretFile(path: string, make: () => string): string {
 /** Returns the secret in a file, or `undefined` if the file does not exist. */
 function readSecret(path: string): string | undefined {
   try {
-    if ((statSync(path).mode & 0o077) !== 0) {
+    const found = statSync(path);
+    // Reading a folder fails with a message of its own.
+    if (!found.isDirectory() && (found.mode & 0o077) !== 0) {
       throw new Error(`others may read the secret in ${path}: run chmod 600 ${path}`);
     }
     return readFileSync(path, "utf8").trim();

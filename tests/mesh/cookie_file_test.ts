@@ -30,8 +30,11 @@ test("startNode rejects with a CookieError that names the file, whatever is wron
     assertStringIncludes((await refusal(file)).message, `chmod 600 ${file}`);
     assertStringIncludes((await refusal(join(file, "x"))).message, "not a folder");
     const inside = join(folder, "folder");
-    mkdirSync(inside, { mode: 0o700 });
-    assertStringIncludes((await refusal(inside)).message, "it is a folder");
+    mkdirSync(inside);
+    for (const mode of [0o700, 0o755]) {
+      chmodSync(inside, mode);
+      assertStringIncludes((await refusal(inside)).message, "it is a folder");
+    }
     assertStringIncludes((await refusal("/proc/none/x")).message, "cannot be made");
   } finally {
     rmSync(folder, { recursive: true });
