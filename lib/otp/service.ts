@@ -117,7 +117,8 @@ export interface Service<P extends ServiceProtocol>
   cast(service: ServiceTarget<P>): CastApi<P>;
   /**
    * Stops it. Resolves when it has ended, also if it had ended before. Rejects with `NoConnectionError` when
-   * its node cannot be reached: it may run on.
+   * its node cannot be reached: it may run on. A handler that awaits the stop of its own service fails with
+   * `CallingSelfError`: return `stopService` instead.
    */
   stop(service: ServiceTarget<P>, reason?: ExitReason): Promise<void>;
   /** Returns its state, for tests and operators. */
