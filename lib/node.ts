@@ -1,6 +1,8 @@
 /**
  * `Node`: the public API of a running system.
  *
+ * Longer than 400 lines: most of it is the documentation of the public API; each method passes on to a part.
+ *
  * @module
  */
 import type { ListenOptions } from "./base/emitter.ts";

@@ -7,6 +7,8 @@
  *
  * Not simulated: TLS (certificates have names and an issuer, and no signature), WebSockets, files, other processes, and execution time: code takes no virtual time.
  *
+ * Longer than 400 lines: half of it is the documented interface of a simulation.
+ *
  * @module
  */
 import { setImmediate } from "node:timers";

@@ -2,6 +2,8 @@
  * Starts a node from options: chooses the host, checks the options, derives the keys, and connects the parts. It
  * sets the ports by which rooms and actors reach other nodes.
  *
+ * Longer than 400 lines: half of it is the documented options; the rest checks them and connects the parts.
+ *
  * @module
  */
 import type { Timer } from "./base/clock.ts";

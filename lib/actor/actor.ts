@@ -18,6 +18,8 @@
  *
  * So a loop that catches every error stops at its next wait.
  *
+ * Longer than 400 lines: it is one state machine, with the methods of `self`.
+ *
  * @module
  */
 import { type Home, Pid, type Ref } from "../term/pid.ts";

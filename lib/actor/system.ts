@@ -1,6 +1,9 @@
 /**
  * A system: the actors of one node, their table, and their shared state.
  *
+ * Longer than 400 lines: it is the one object that all parts of a node share; names, signals, timers and turns are
+ * in separate files.
+ *
  * @module
  */
 import { assert } from "../base/assert.ts";

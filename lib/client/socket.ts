@@ -2,6 +2,8 @@
  * The client of channels, for browsers, Deno, Bun and Node. It imports nothing, and what is at its top level are
  * classes and types only, so that `clientSource` can serve it to pages without a build step.
  *
+ * Longer than 400 lines: it must import nothing, so that a browser can load it alone.
+ *
  * @module
  */
 

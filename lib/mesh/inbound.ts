@@ -5,6 +5,8 @@
  * that is out of date, such as the end of a link that was removed meanwhile, is ignored. An exit is accepted
  * only from an actor that is linked or monitored.
  *
+ * Longer than 400 lines: it has a method for each message of actors, all on the same reader.
+ *
  * @module
  */
 import { splitTrace } from "./trace_context.ts";

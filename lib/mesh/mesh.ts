@@ -8,6 +8,9 @@
  *                            │          nodeup, nodedown
  *                         refused
  *
+ * Longer than 400 lines: it connects the listener, dials, sessions and events of a node; the decisions are in
+ * separate files.
+ *
  * @module
  */
 import type { Emitter } from "../base/emitter.ts";

@@ -55,6 +55,8 @@
  * can add fields; after the handshake unknown tags are skipped. A u64 that identifies an actor is a pid as in
  * `term/pid.ts`; refs and requests are numbers of the node that made them. Terms and reasons fill the rest.
  *
+ * Longer than 400 lines: it is one table, with an encoder and a decoder for each row.
+ *
  * @module
  */
 import { concat, Reader, utf8, Writer } from "../base/bytes.ts";

@@ -4,6 +4,8 @@
  *
  * Messages are dropped when too much waits for the peer; signals never are.
  *
+ * Longer than 400 lines: it has a method for each message of actors, all on the same buffer.
+ *
  * @module
  */
 import { type TraceCarrier, withTrace } from "./trace_context.ts";

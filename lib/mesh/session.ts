@@ -9,6 +9,8 @@
  * Large messages in fragments are handled when they are complete. The handler names the receiver at the first
  * fragment; later messages for it wait in `holds`.
  *
+ * Longer than 400 lines: it is one state machine, with its documented types.
+ *
  * @module
  */
 import { Heartbeat, type HeartbeatLimits } from "../base/heartbeat.ts";

@@ -1,6 +1,8 @@
 /**
  * The spec of a supervisor's child: how to start, restart and stop it.
  *
+ * Longer than 400 lines: half of it is the documented types of a child spec.
+ *
  * @module
  */
 import { checkNames } from "../base/spelling.ts";

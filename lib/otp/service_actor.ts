@@ -8,6 +8,8 @@
  * One message at a time, in order; a handler's promise holds the next message back. A handler that throws,
  * or returns an invalid value, ends the service with an error that names the handler.
  *
+ * Longer than 400 lines: it is one state machine.
+ *
  * @module
  */
 import { Call, PendingCall } from "../actor/call.ts";

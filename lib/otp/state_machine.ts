@@ -9,6 +9,8 @@
  * even if it is in the mailbox already. Due times are kept with the state, so that a stored or moved machine
  * continues with them.
  *
+ * Longer than 400 lines: half of it is the documented types of a definition; the rest is one state machine.
+ *
  * @module
  */
 import type { Call } from "../actor/call.ts";

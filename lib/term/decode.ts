@@ -12,6 +12,8 @@
  * `tests/fuzz/allocations_test.ts` counts both. Keys of Maps and Sets that collide by construction
  * have a limit of their own, see `term/collisions`.
  *
+ * Longer than 400 lines: one loop reads all tags, for speed.
+ *
  * @module
  */
 import { assert } from "../base/assert.ts";

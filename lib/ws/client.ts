@@ -10,6 +10,8 @@
  * which lost a server at the same time do not reconnect at the same time. `connect` waits for the first
  * connection, and rejects if that fails.
  *
+ * Longer than 400 lines: half of it is the documented options; the rest is one state machine.
+ *
  * @module
  */
 import { Buffer } from "node:buffer";

@@ -14,6 +14,8 @@
  * `HELD_BYTES_MAX`, and then the socket is paused. So a peer that sends faster than the handler works is slowed
  * down, and messages stay in order. Pings and close frames among them are answered at once.
  *
+ * Longer than 400 lines: it is one state machine, with the public interface of a connection.
+ *
  * @module
  */
 import { unreachable } from "../base/assert.ts";

@@ -20,6 +20,8 @@
  * | `closeTimeout` | 5 s without progress after our close | the connection is closed |
  * | `perMessageDeflate` | off | a message that would inflate beyond `maxPayloadLength`: 1009 |
  *
+ * Longer than 400 lines: it is the documented list of options, and their checks.
+ *
  * @module
  */
 import type { LogSink } from "../base/log.ts";
