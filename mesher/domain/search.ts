@@ -42,7 +42,7 @@ export interface Search {
 
 /** Of a search only so many parts count. */
 const PARTS_MAX = 32;
-const PART = /([A-Za-z_][\w.-]{0,63}):(?:"([^"]*)"|([^\s"]+))|"([^"]*)"|[^\s"]+/g;
+const PART = /([A-Za-z_][\w.-]{0,63}):(?:"([^"]*)"|([^\s"]+))|"([^"]+)"|[^\s"]+|"+/g;
 
 /** Reads a search. */
 export function searchFrom(text: string): Search {

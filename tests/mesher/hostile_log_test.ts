@@ -4,6 +4,7 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { nodeLinkOf } from "../../mesher/log.ts";
+import type { Storage } from "../../mesher/storage/storage.ts";
 import { openStorage } from "../../mesher/storage/open.ts";
 import { StorageError } from "../../mesher/storage/error.ts";
 import { test, until } from "../kit/test.ts";
@@ -99,8 +100,9 @@ test("Nothing that a client sends is logged, wherever it puts it", async () => {
 
 test("A failure of the database says nothing of itself to the client, and stays one line of the log", async () => {
   const real = await openStorage({ sqlitePath: ":memory:" });
-  const storage = {
+  const storage: Storage = {
     ...real,
+    until: () => storage,
     issues: () => Promise.reject(new Error(`syntax error at '${MARK}' in SELECT`)),
     alerts: () => Promise.reject(new StorageError(`postgres://mesh:secret@db/ ${MARK}`, true)),
     health: async () => ({ ...await real.health(), ok: false, problem: "no user mesh at db" }),
