@@ -16,6 +16,8 @@ export function backUpSqlite(path: string, into: string): void {
   if (existsSync(into)) throw new StorageError(`${into} exists already`, false);
   const db = opened(path);
   try {
+    // The copy gives space back to the file system, although the original may be too old for that.
+    guarded(() => db.exec("PRAGMA auto_vacuum = INCREMENTAL"));
     guarded(() => db.prepare("VACUUM INTO ?").run(into));
     chmodSync(into, OWNER_ONLY);
   } finally {
