@@ -50,7 +50,7 @@ export interface WarningLimits {
    * costs two readings of the clock per message.
    */
   readonly slowTurn?: number | undefined;
-  /** Milliseconds that timers may fire late. Default 200. */
+  /** Milliseconds that timers may fire late. Default 500. */
   readonly eventLoopDelay?: number | undefined;
   /** Milliseconds that an actor may wait for a reply. Deadlocks are looked for from then on. Default 2000. */
   readonly longCall?: number | undefined;
@@ -62,7 +62,7 @@ export interface WarningLimits {
 export const WARNING_LIMITS: Readonly<Required<WarningLimits>> = {
   mailbox: 10_000,
   slowTurn: 200,
-  eventLoopDelay: 200,
+  eventLoopDelay: 500,
   longCall: 2_000,
   memory: 0.9,
 };

@@ -50,6 +50,8 @@ export async function withNodes(body: (start: Start) => Promise<void>): Promise<
         log: ({ level, line }) => void lines.push({ level, line }),
         // So that the listeners below hear of the first sessions too.
         joinTimeout: 0,
+        // The machine may be busy with other tests.
+        warnings: { eventLoopDelay: Infinity },
         ...options,
       },
       host ?? makeHost(),

@@ -17,6 +17,9 @@ export const PAIRS: readonly (readonly [Runtime, Runtime])[] = process.env["FIRN
   ? [["deno", "bun"], ["bun", "deno"]]
   : [[runtime, runtime]];
 
+/** The machine may be busy with other tests. JSON has no `Infinity`. */
+const UNHURRIED = { eventLoopDelay: 1e9 };
+
 /** A report of a node. */
 export interface Told {
   readonly event: string;
@@ -69,7 +72,7 @@ export class NodeProcess {
     launch: (runtime: Runtime, file: string) => Child = (runtime, file) =>
       makeHost().spawn({ runtime, file }),
   ): Promise<NodeProcess> {
-    const all = { name: `${short}@127.0.0.1:0`, cookie: COOKIE, ...options };
+    const all = { name: `${short}@127.0.0.1:0`, cookie: COOKIE, warnings: UNHURRIED, ...options };
     const node = new NodeProcess(runtime, all, program, launch);
     await until(`${short} is ready`, () => node.told.some(({ event }) => event !== "log"), 30_000);
     const ready = node.told.find(({ event }) => event === "ready");

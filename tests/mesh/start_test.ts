@@ -127,12 +127,13 @@ test("startNode listens at the given address, under the given name", async () =>
 });
 
 test("startNode generates a name, and the system chooses the port", async () => {
-  const { mesh } = await startNode(
+  const { mesh, system } = await startNode(
     { cookie: COOKIE, logLevel: "silent" },
     undefined,
     testKeys,
   );
   assertMatch(mesh.name, /^node-[0-9a-f]{6}@127\.0\.0\.1:[1-9]\d+$/);
+  system.stop();
   await mesh.stop();
 });
 
@@ -158,6 +159,7 @@ test("startNode makes the cookie file when it is not there, for its owner alone,
     const b = await startNode({ cookieFile, logLevel: "silent" });
     await b.mesh.connect(a.mesh.name);
     assertEquals(readFileSync(cookieFile, "utf8").trim(), cookie);
+    for (const { system } of [a, b]) system.stop();
     await Promise.all([a.mesh.stop(), b.mesh.stop()]);
     writeFileSync(cookieFile, "\n");
     await assertRejects(() => startNode({ cookieFile }), CookieError, "empty");
