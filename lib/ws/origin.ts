@@ -33,6 +33,8 @@ export function checkOrigin(head: RequestHead, origins: Origins): Refusal | unde
 function isSameHost(head: RequestHead, origin: string): boolean {
   const host = head.target.startsWith("/") ? headerOf(head, "host") : authorityOf(head.target);
   const url = new URL(origin);
+  // An application's own scheme (`capacitor://localhost`) is no page of this server's.
+  if (url.protocol !== "http:" && url.protocol !== "https:") return false;
   // With the page's scheme, because either side may omit the scheme's default port.
   const ours = `${url.protocol}//${host}`;
   return url.host !== "" && URL.canParse(ours) && new URL(ours).host === url.host;
