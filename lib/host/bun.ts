@@ -223,10 +223,15 @@ export class BunHost implements Host {
   }
 
   spawn(options: SpawnOptions): Child {
-    const args = options.args ?? [];
+    const { args = [], errors } = options;
+    const flags = options.flags ?? (options.runtime === "deno" ? ["-A"] : []);
     return options.runtime === "bun"
-      ? spawnChild(process.execPath, [options.file, ...args])
-      : spawnChild(process.env["DENO_BIN"] ?? "deno", ["run", "-A", options.file, ...args]);
+      ? spawnChild(process.execPath, [...flags, options.file, ...args], errors)
+      : spawnChild(
+        process.env["DENO_BIN"] ?? "deno",
+        ["run", ...flags, options.file, ...args],
+        errors,
+      );
   }
 
   lookup(hostname: string): Promise<string[]> {
@@ -299,7 +304,8 @@ class BunListener implements Listener {
       ? { hostname: this.#raw!.hostname, port: this.#raw!.port }
       : { hostname: unix, port: 0 };
     // Bun's listeners resume accepting on their own. Only listening again in `secure` may fail.
-    if (this.#tls === undefined) return;
+    // A connection to a shared port may reach another process.
+    if (this.#tls === undefined || this.#options.reusePort) return;
     this.#watchdog = new AcceptWatchdog(this.#clock, {
       address: () => this.#raw && this.#address,
       // deno-lint-ignore require-await -- a failure is a rejection here too
@@ -323,6 +329,7 @@ class BunListener implements Listener {
       this.#raw = this.#bun.listen({
         ...(unix === undefined ? { hostname, port } : { unix }),
         allowHalfOpen: true,
+        ...(this.#options.reusePort && { reusePort: true }),
         tls: secured && {
           cert: secured.cert,
           key: secured.key,

@@ -38,6 +38,7 @@ import type {
 } from "./host.ts";
 import { listenError } from "./listen_error.ts";
 import { NodeStream } from "./node_stream.ts";
+import { listenShared } from "./shared_listener.ts";
 import type { Address, Stream } from "./stream.ts";
 import { TlsListener } from "./tls_listener.ts";
 import { removeStaleSocket, UNIX_PEER } from "./unix_socket.ts";
@@ -96,7 +97,9 @@ export class DenoHost implements Host {
 
   listen(options: ListenOptions, accept: (stream: Stream) => void): Promise<Listener> {
     return options.tls === undefined
-      ? this.#listenPlain(options, accept)
+      ? options.reusePort
+        ? listenShared(this.#point, options, accept)
+        : this.#listenPlain(options, accept)
       : this.#listenTls(options, options.tls, accept);
   }
 
@@ -137,10 +140,11 @@ export class DenoHost implements Host {
   }
 
   spawn(options: SpawnOptions): Child {
-    const args = options.args ?? [];
+    const { args = [], errors } = options;
+    const flags = options.flags ?? (options.runtime === "deno" ? ["-A"] : []);
     return options.runtime === "deno"
-      ? spawnChild(Deno.execPath(), ["run", "-A", options.file, ...args])
-      : spawnChild(Deno.env.get("BUN_BIN") ?? "bun", [options.file, ...args]);
+      ? spawnChild(Deno.execPath(), ["run", ...flags, options.file, ...args], errors)
+      : spawnChild(Deno.env.get("BUN_BIN") ?? "bun", [...flags, options.file, ...args], errors);
   }
 
   lookup(hostname: string): Promise<string[]> {

@@ -47,6 +47,8 @@ export interface ListenOptions {
   /** Path of a Unix socket to listen on, instead of `hostname` and `port`. Without TLS. */
   readonly unix?: string | undefined;
   readonly tls?: ServerTls | undefined;
+  /** Other processes of this user may listen on the same port: the system spreads connections. */
+  readonly reusePort?: boolean | undefined;
   /** Limit of a TLS handshake. Milliseconds. */
   readonly handshakeMs?: number | undefined;
   /** Called with the client's address and the system's message when a TLS handshake fails. */
@@ -133,7 +135,14 @@ export interface SpawnOptions {
   readonly runtime: "deno" | "bun";
   readonly file: string;
   readonly args?: readonly string[] | undefined;
+  /** Options of the runtime. Default: `-A` for Deno, none for Bun. */
+  readonly flags?: readonly string[] | undefined;
+  /** Calls `errors` with every line of its standard error, which is this process's otherwise. */
+  readonly errors?: ((line: string) => void) | undefined;
 }
+
+/** Signals that are sent to processes. */
+export type ChildSignal = "SIGTERM" | "SIGKILL" | "SIGSTOP" | "SIGCONT" | "SIGINT" | "SIGUSR2";
 
 /** A started process. Its standard input ends when this process does, so that it can exit too. */
 export interface Child {
@@ -142,7 +151,7 @@ export interface Child {
   lines(each: (line: string) => void): void;
   /** Writes to its standard input. */
   write(text: string): void;
-  signal(name: "SIGTERM" | "SIGKILL" | "SIGSTOP" | "SIGCONT" | "SIGINT"): void;
+  signal(name: ChildSignal): void;
   /** Its exit status, or the name of the signal that ended it. */
   readonly ended: Promise<number | string>;
 }

@@ -1,22 +1,25 @@
 /**
- * A stream over a `node:tls` socket. Deno's own TLS cannot replace it for accepted sessions (no
+ * A stream over a socket of `node:tls`, or of `node:net` on a shared port. Deno's own TLS cannot replace it for accepted sessions (no
  * `setNoDelay`: Nagle's algorithm stalls spaced messages) or where both sides present certificates.
  *
  * @module
  */
+import type { Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
 import type { FlushPoint } from "./flush_point.ts";
 import { QueuedStream } from "./queued_stream.ts";
 import type { Address } from "./stream.ts";
 
-/** A TLS session of `node:tls`, client or server. */
+/** A session of `node:tls`, client or server, or a connection of `node:net`. */
 export class NodeStream extends QueuedStream {
-  readonly #socket: TLSSocket;
+  readonly #socket: Socket;
 
-  constructor(point: FlushPoint, socket: TLSSocket, remote: Address) {
+  constructor(point: FlushPoint, socket: TLSSocket | Socket, remote: Address) {
     super(point, remote);
     this.#socket = socket;
-    this.peerCertificate = socket.getPeerCertificate()?.raw;
+    if ("getPeerCertificate" in socket) {
+      this.peerCertificate = socket.getPeerCertificate()?.raw;
+    }
     socket.setNoDelay(true);
     socket.on("data", (bytes: Uint8Array) => {
       // A plain Uint8Array instead of a Buffer, whose methods cost more and behave differently.

@@ -18,13 +18,14 @@ import {
 } from "node:fs";
 import { totalmem } from "node:os";
 import { dirname } from "node:path";
+import type { Readable } from "node:stream";
 import process from "node:process";
 import { getHeapStatistics } from "node:v8";
 import { utf8 } from "../base/bytes.ts";
 import type { Clock, Timer } from "../base/clock.ts";
 import { LogEntry, type LogSink } from "../base/log.ts";
 import type { Random } from "../base/random.ts";
-import type { Child, MemoryUse } from "./host.ts";
+import type { Child, ChildSignal, MemoryUse } from "./host.ts";
 
 /** The machine's clock. `unref` keeps a timer from keeping the process alive. */
 export class SystemClock implements Clock {
@@ -92,17 +93,34 @@ export const systemLog: LogSink = ({ time: at, level, line }) => {
   }
 };
 
-/** Starts a process and reads its standard output by lines. */
-export function spawnChild(command: string, args: readonly string[]): Child {
-  return new SystemChild(
-    spawn(command, args as string[], { stdio: ["pipe", "pipe", "inherit"] }),
-  );
+/** Starts a process and reads its standard output by lines, and its errors if `errors` is set. */
+export function spawnChild(
+  command: string,
+  args: readonly string[],
+  errors?: (line: string) => void,
+): Child {
+  const stderr = errors === undefined ? "inherit" : "pipe";
+  const child = spawn(command, args as string[], { stdio: ["pipe", "pipe", stderr] });
+  if (errors !== undefined) readLines(child.stderr, errors);
+  return new SystemChild(child);
+}
+
+function readLines(stream: Readable | null, each: (line: string) => void): void {
+  let rest = "";
+  stream?.setEncoding("utf8");
+  stream?.on("data", (text: string) => {
+    const lines = (rest + text).split("\n");
+    rest = lines.pop() ?? "";
+    for (const line of lines) each(line);
+  });
+  stream?.on("end", () => {
+    if (rest !== "") each(rest);
+  });
 }
 
 class SystemChild implements Child {
   readonly ended: Promise<number | string>;
   readonly #child: ChildProcess;
-  #rest = "";
 
   constructor(child: ChildProcess) {
     this.#child = child;
@@ -120,19 +138,14 @@ class SystemChild implements Child {
   }
 
   lines(each: (line: string) => void): void {
-    this.#child.stdout?.setEncoding("utf8");
-    this.#child.stdout?.on("data", (text: string) => {
-      const lines = (this.#rest + text).split("\n");
-      this.#rest = lines.pop() ?? "";
-      for (const line of lines) each(line);
-    });
+    readLines(this.#child.stdout, each);
   }
 
   write(text: string): void {
     this.#child.stdin?.write(text);
   }
 
-  signal(name: "SIGTERM" | "SIGKILL" | "SIGSTOP" | "SIGCONT" | "SIGINT"): void {
+  signal(name: ChildSignal): void {
     // Not `child.kill`: on Deno that treats any signal as the end and closes the child's input.
     try {
       process.kill(this.pid, name);

@@ -5,7 +5,7 @@
  *
  * @module
  */
-import type { AddressInfo, Socket } from "node:net";
+import type { AddressInfo, ListenOptions as NetListenOptions, Socket } from "node:net";
 import tls, { type TLSSocket } from "node:tls";
 import type { Clock } from "../base/clock.ts";
 import { AcceptWatchdog } from "./accept_watchdog.ts";
@@ -61,7 +61,8 @@ export class TlsListener implements Listener {
     const bound = this.#server.address() as AddressInfo;
     this.#address = { hostname: bound.address, port: bound.port };
     // Without the permission to connect, the watchdog would cause a permission prompt.
-    if (!this.#mayConnect(this.#address)) return;
+    // A connection to a shared port may reach another process.
+    if (this.#options.reusePort || !this.#mayConnect(this.#address)) return;
     this.#watchdog = new AcceptWatchdog(this.#clock, {
       address: () => this.#server && this.#address,
       reopen: () => this.#reopen(),
@@ -119,7 +120,9 @@ export class TlsListener implements Listener {
     });
     await new Promise<void>((listening, fail) => {
       server.once("error", (error) => fail(listenError(error, at)));
-      server.listen(at.port, at.hostname, listening);
+      const { reusePort = false } = this.#options;
+      const options: NetListenOptions = { port: at.port, host: at.hostname, reusePort };
+      server.listen(options, listening);
     });
     // An error of an open listener must not end the process. The watchdog detects its consequences.
     server.on("error", () => {});

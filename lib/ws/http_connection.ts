@@ -221,6 +221,11 @@ export class HttpConnection<Data> implements StreamHandler {
     return this.#state === "proxy" || this.#state === "head";
   }
 
+  /** True until its first request has an answer or is a WebSocket's. */
+  get isOpening(): boolean {
+    return this.isSilent || this.#upgrading;
+  }
+
   /** Rejects with this status, in any state. */
   refuse(refusal: Refusal): void {
     if (this.#state === "leaving" || this.#state === "gone") return;

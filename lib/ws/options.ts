@@ -109,6 +109,11 @@ export interface ServeOptions<Data = undefined>
    * `"unix"`, also in `trustedProxies`. Not with `tls`.
    */
   readonly unix?: string | undefined;
+  /**
+   * Shares the port with other processes of the same user that set it too: the system spreads
+   * connections over them. Such a server accepts what waits for it before it stops. Default false.
+   */
+  readonly reusePort?: boolean | undefined;
   /** Certificate and key, PEM, for `wss` and `https` over TLS 1.2 or 1.3. Default: no TLS. */
   readonly tls?: {
     readonly cert: string;
@@ -274,6 +279,7 @@ const OPTIONS: Readonly<Record<keyof ServeOptions, true>> = {
   hostname: true,
   port: true,
   unix: true,
+  reusePort: true,
   ...SHARED_OPTIONS,
   rooms: true,
   origins: true,

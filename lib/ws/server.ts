@@ -38,6 +38,13 @@ import { Scratch } from "./scratch.ts";
 /** How many rejections with 503 may be in progress at once; further connections are aborted. */
 const TURNED_AWAY_MAX = 100;
 
+/** A server on a shared port accepts what waits for it: until this many turns bring nothing. */
+const QUEUE_TURNS = 3;
+const QUEUE_MS_MAX = 1_000;
+
+/** And gives this long for the requests of what it has accepted. Milliseconds. */
+const OPENING_MS_MAX = 1_000;
+
 /** The most bytes of incomplete WebSocket messages, unless a single one may have more. */
 const INCOMPLETE_BYTES_MAX: number = 256 * 1024 * 1024;
 
@@ -123,6 +130,10 @@ class WebSocketServer<Data> implements Server {
   readonly #connectionTerms: ConnectionTerms<Data>;
   #lastId = 0;
   #listener: Listener | undefined;
+  /** Connections that were accepted so far. */
+  #accepted = 0;
+  /** Aborts what is still accepted. */
+  #refuses = false;
   #sweep: { cancel(): void } | undefined;
   /** The promise of the first `stop`. */
   #stopped: Promise<void> | undefined;
@@ -225,6 +236,7 @@ class WebSocketServer<Data> implements Server {
     this.#listener = await this.#host.listen({
       hostname: this.#options.hostname ?? "127.0.0.1",
       port: this.#limits.port,
+      reusePort: this.#options.reusePort,
       unix: this.#options.unix,
       tls: listenerTls(this.#options.tls),
       handshakeMs: this.#limits.handshakeMs,
@@ -266,10 +278,11 @@ class WebSocketServer<Data> implements Server {
   }
 
   #arrive(stream: Stream): void {
+    this.#accepted++;
     const { size } = this.#arrivals;
     const { connectionsMax, connectionsPerAddressMax, trustedProxies } = this.#limits;
     const room = connectionsMax - this.#connections.size - size;
-    if (this.#stopped !== undefined || room <= -TURNED_AWAY_MAX) return stream.abort();
+    if (this.#refuses || room <= -TURNED_AWAY_MAX) return stream.abort();
     const { remote } = stream;
     const arrival = new HttpConnection(this.#arrivalTerms, stream);
     this.#arrivals.add(arrival);
@@ -343,7 +356,10 @@ class WebSocketServer<Data> implements Server {
     reason,
     timeout = 5000,
   }: StopOptions): Promise<void> {
+    if (this.#options.reusePort) await this.#drainQueue();
+    this.#refuses = true;
     const closed = this.#listener!.close();
+    if (this.#options.reusePort) await this.#awaitOpening();
     for (const arrival of this.#arrivals) arrival.dismiss();
     const left = [...this.#connections];
     let timer = IDLE;
@@ -359,6 +375,28 @@ class WebSocketServer<Data> implements Server {
     this.#sweep?.cancel();
     this.#connectionTerms.deflate?.close();
     await closed;
+  }
+
+  /**
+   * Accepts the connections that wait in the system's queue, which would be reset when the listener
+   * closes, unless `net.ipv4.tcp_migrate_req` is 1.
+   */
+  async #drainQueue(): Promise<void> {
+    const endAt = this.#host.clock.now() + QUEUE_MS_MAX;
+    for (let idle = 0; idle < QUEUE_TURNS && this.#host.clock.now() < endAt; idle++) {
+      const before = this.#accepted;
+      await new Promise<void>((later) => this.#host.yieldToIo(later));
+      if (this.#accepted > before) idle = 0;
+    }
+  }
+
+  /** Waits for the first request of connections that were accepted last. */
+  async #awaitOpening(): Promise<void> {
+    const endAt = this.#host.clock.now() + OPENING_MS_MAX;
+    const isOpening = (): boolean => [...this.#arrivals].some((arrival) => arrival.isOpening);
+    while (isOpening() && this.#host.clock.now() < endAt) {
+      await new Promise<void>((later) => this.#host.clock.after(OPENING_MS_MAX / 50, later));
+    }
   }
 
   get #isEmpty(): boolean {

@@ -1,0 +1,403 @@
+/**
+ * A node for each core of the machine: worker processes that share one port, and their parent, which
+ * restarts those that crash, kills those that are blocked, and replaces all of them one after the other
+ * for a new version of the program.
+ *
+ *     cores(file) ─┬─ worker 1: node core1@127.0.0.1:41001 ─┐
+ *                  ├─ worker 2: node core2@127.0.0.1:41002 ─┼─ one cluster, one port for clients
+ *                  └─ worker 3: node core3@127.0.0.1:41003 ─┘
+ *
+ * @module
+ */
+import os from "node:os";
+import process from "node:process";
+import { fileURLToPath } from "node:url";
+import type { Timer } from "../base/clock.ts";
+import type { Host } from "../host/host.ts";
+import { checkNames } from "../base/spelling.ts";
+import { systemHost } from "../start.ts";
+import { CoresError } from "./error.ts";
+import { Backoff } from "./protocol.ts";
+import { WorkerProcess } from "./worker_process.ts";
+
+export { type Core, core } from "./core.ts";
+export { CoresError } from "./error.ts";
+
+/** How to run a node for each core. */
+export interface CoresOptions {
+  /** Number of workers. Default: one for each processor that this process may use. */
+  readonly count?: number | undefined;
+  /** The port that the workers share. Default 0: a free one is chosen. */
+  readonly port?: number | undefined;
+  /** The name of the nodes, which their number follows. Default "core". */
+  readonly name?: string | undefined;
+  /** The address of the nodes. Default "127.0.0.1": they reach each other only. */
+  readonly hostname?: string | undefined;
+  /** The cluster's cookie. Default: one that only these workers have. */
+  readonly cookie?: string | readonly string[] | undefined;
+  /** Nodes of other machines. */
+  readonly seeds?: readonly string[] | undefined;
+  /**
+   * Options of the runtime for workers. Default: `["--allow-net"]` on Deno, none on Bun.
+   */
+  readonly flags?: readonly string[] | undefined;
+  /** Arguments of the workers' program. */
+  readonly args?: readonly string[] | undefined;
+  /** A worker whose event loop does not run for this long is killed and replaced. Default 5000 ms. */
+  readonly blockedAfter?: number | undefined;
+  /** A worker must be ready within this time. Default 30000 ms. */
+  readonly startTimeout?: number | undefined;
+  /** Time for a worker to leave, as the timeout of `Node.leave`. Default 25000 ms. */
+  readonly leaveTimeout?: number | undefined;
+  /** Whether SIGTERM, SIGINT and SIGHUP of this process stop and replace the workers. Default true. */
+  readonly signals?: boolean | undefined;
+  /** Takes the lines that workers print. Default: this process prints them behind the node's name. */
+  readonly print?: ((line: string, node: string, isError: boolean) => void) | undefined;
+}
+
+/** A worker of {@linkcode Cores}. */
+export interface CoreWorker {
+  /** Its number, from 1. */
+  readonly core: number;
+  /** The name of its node. */
+  readonly node: string;
+  /** The id of its process. */
+  readonly pid: number;
+  /** Whether its setup is done. */
+  readonly ready: boolean;
+}
+
+/** The workers that `cores` has started. */
+export interface Cores extends AsyncDisposable {
+  /** The port that they share. */
+  readonly port: number;
+  /** Returns the workers that are not leaving. */
+  workers(): CoreWorker[];
+  /**
+   * Replaces all workers, one after the other, as SIGHUP does: a new process starts with the program as
+   * it is now, and when it is ready the old one leaves. Rejects with a {@linkcode CoresError} if a new
+   * one does not become ready: then the old ones stay.
+   */
+  reload(): Promise<void>;
+  /** Has all workers leave. Resolves when their processes have ended. */
+  stop(): Promise<void>;
+}
+
+const OPTIONS: Readonly<Record<keyof CoresOptions, true>> = {
+  count: true,
+  port: true,
+  name: true,
+  hostname: true,
+  cookie: true,
+  seeds: true,
+  flags: true,
+  args: true,
+  blockedAfter: true,
+  startTimeout: true,
+  leaveTimeout: true,
+  signals: true,
+  print: true,
+};
+
+/** Workers report so often in `blockedAfter`. */
+const BEATS = 5;
+
+/** A worker that has not left this long after its time is killed. Milliseconds. */
+const LATE_MS = 2_000;
+
+/**
+ * Runs `file` in a process for each core. The program calls {@linkcode core}; its node is an ordinary
+ * member of one cluster, so rooms, names and groups span the workers, and each of them serves the same
+ * port. Resolves when all are ready.
+ *
+ * A worker that ends is started again, after 100 ms, then twice as long each time, up to 10 s. One whose
+ * event loop is blocked for `blockedAfter` is killed. SIGTERM and SIGINT have all leave; SIGHUP replaces
+ * them. While workers are replaced no connection is refused if the kernel hands connections over
+ * (`net.ipv4.tcp_migrate_req` is 1, Linux 5.14); the log says so if it is 0. On Deno this process needs
+ * `--allow-run`, and `--allow-net` for port 0.
+ *
+ * @throws {CoresError} `code` "badoption", or "nostart": the first worker has ended, or was not ready in
+ *   time.
+ *
+ * @example A program of two files
+ * ```ts ignore
+ * import { cores } from "@firn/firn/cores";
+ *
+ * await cores(new URL("./worker.ts", import.meta.url), { port: 8080 });
+ * ```
+ */
+export async function cores(file: string | URL, options: CoresOptions = {}): Promise<Cores> {
+  const group = new CoreGroup(systemHost(), pathOf(file), options);
+  try {
+    await group.start();
+  } catch (error) {
+    await group.stop();
+    throw error;
+  }
+  return group;
+}
+
+function pathOf(file: string | URL): string {
+  if (file instanceof URL) return fileURLToPath(file);
+  return file.startsWith("file:") ? fileURLToPath(file) : file;
+}
+
+/** One place for a worker. */
+interface Slot {
+  readonly core: number;
+  readonly backoff: Backoff;
+  worker: WorkerProcess | undefined;
+  restart: Timer | undefined;
+}
+
+class CoreGroup implements Cores {
+  port = 0;
+  readonly #host: Host;
+  readonly #file: string;
+  readonly #options: CoresOptions;
+  readonly #cookie: string | readonly string[];
+  readonly #slots: Slot[];
+  readonly #beatMs: number;
+  /** All processes that have not ended. */
+  readonly #processes = new Set<WorkerProcess>();
+  readonly #awaiting = new Map<WorkerProcess, PromiseWithResolvers<void>>();
+  #watch: Timer | undefined;
+  #watchedAt = 0;
+  #reloading: Promise<void> | undefined;
+  #reloadAgain = false;
+  #stopped: Promise<void> | undefined;
+  readonly #signals: [name: "SIGTERM" | "SIGINT" | "SIGHUP" | "SIGUSR2", listener: () => void][] = [
+    ["SIGTERM", () => void this.#exit()],
+    ["SIGINT", () => void this.#exit()],
+    ["SIGHUP", () => void this.#hangUp()],
+    ["SIGUSR2", () => this.#processes.forEach((each) => each.signal("SIGUSR2"))],
+  ];
+
+  constructor(host: Host, file: string, options: CoresOptions) {
+    checkNames(options, OPTIONS, (words) => new CoresError("badoption", words));
+    const { count = os.availableParallelism(), cookie } = options;
+    if (!(Number.isInteger(count) && count >= 1)) {
+      throw new CoresError("badoption", `option count is ${count}: use an integer of at least 1`);
+    }
+    this.#host = host;
+    this.#file = file;
+    this.#options = options;
+    this.#cookie = cookie ?? host.random.bytes(32).toHex();
+    this.#beatMs = this.#blockedMs / BEATS;
+    this.#slots = Array.from({ length: count }, (_, i) => ({
+      core: i + 1,
+      backoff: new Backoff(),
+      worker: undefined,
+      restart: undefined,
+    }));
+  }
+
+  get #blockedMs(): number {
+    return this.#options.blockedAfter ?? 5_000;
+  }
+
+  get #leaveMs(): number {
+    return this.#options.leaveTimeout ?? 25_000;
+  }
+
+  async start(): Promise<void> {
+    this.port = this.#options.port || await freePort(this.#host);
+    await this.#warnOfResets();
+    if (this.#options.signals !== false) {
+      for (const [name, listener] of this.#signals) process.on(name, listener);
+    }
+    this.#watchedAt = this.#host.clock.now();
+    this.#watch = this.#host.clock.every(this.#beatMs, () => this.#look());
+    // The first one is the seed of the others.
+    const [first, ...others] = this.#slots;
+    await this.#ready(first!.worker = this.#spawn(first!));
+    await Promise.all(others.map((slot) => this.#ready(slot.worker = this.#spawn(slot))));
+  }
+
+  workers(): CoreWorker[] {
+    return this.#slots.flatMap(({ core, worker }) =>
+      worker === undefined
+        ? []
+        : [{ core, node: worker.node, pid: worker.pid, ready: worker.state === "ready" }]
+    );
+  }
+
+  reload(): Promise<void> {
+    return this.#reloading ??= this.#reload().finally(() => {
+      this.#reloading = undefined;
+      if (this.#reloadAgain) this.#hangUp();
+    });
+  }
+
+  stop(): Promise<void> {
+    return this.#stopped ??= this.#stop();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
+  }
+
+  // What workers report.
+
+  printed({ node, core }: WorkerProcess, line: string, isError: boolean): void {
+    const { print } = this.#options;
+    if (print !== undefined) return print(line, node, isError);
+    const name = node.includes("@") ? node : `core ${core}`;
+    (isError ? process.stderr : process.stdout).write(`[${name}] ${line}\n`);
+  }
+
+  ready(worker: WorkerProcess): void {
+    this.#awaiting.get(worker)?.resolve();
+  }
+
+  ended(worker: WorkerProcess, how: number | string): void {
+    this.#processes.delete(worker);
+    const awaited = this.#awaiting.get(worker);
+    const words = `${worker.node} (process ${worker.pid}) has ended: ${how}`;
+    awaited?.reject(new CoresError("nostart", `${words}, before it was ready`));
+    const slot = this.#slots.find((each) => each.worker === worker);
+    if (slot === undefined) return;
+    slot.worker = undefined;
+    if (this.#stopped !== undefined) return;
+    const ms = slot.backoff.next(this.#host.clock.now() - worker.startedAt);
+    this.#log("error", `${words}; it is started again in ${ms} ms`);
+    slot.restart = this.#host.clock.after(ms, () => {
+      slot.worker = this.#spawn(slot);
+    });
+  }
+
+  // What the parent does.
+
+  #spawn(slot: Slot): WorkerProcess {
+    const options = this.#options;
+    const siblings = this.#slots.flatMap(({ worker }) =>
+      worker?.state === "ready" ? [worker.node] : []
+    );
+    const flags = options.flags ?? (this.#host.runtime === "deno" ? ["--allow-net"] : []);
+    const worker = new WorkerProcess(this.#host, this, this.#file, flags, options.args ?? [], {
+      token: this.#host.random.bytes(16).toHex(),
+      name: `${options.name ?? "core"}${slot.core}`,
+      hostname: options.hostname ?? "127.0.0.1",
+      cookie: this.#cookie,
+      seeds: [...options.seeds ?? [], ...siblings],
+      port: this.port,
+      core: slot.core,
+      count: this.#slots.length,
+      beatMs: this.#beatMs,
+      leaveMs: this.#leaveMs,
+    });
+    this.#processes.add(worker);
+    return worker;
+  }
+
+  /** Resolves when a worker is ready. Rejects if it ends before. */
+  async #ready(worker: WorkerProcess): Promise<void> {
+    const awaited = Promise.withResolvers<void>();
+    this.#awaiting.set(worker, awaited);
+    try {
+      await awaited.promise;
+    } finally {
+      this.#awaiting.delete(worker);
+    }
+  }
+
+  /** Kills what is blocked, or late. */
+  #look(): void {
+    const now = this.#host.clock.now();
+    const pausedMs = now - this.#watchedAt - this.#beatMs;
+    this.#watchedAt = now;
+    const startMs = this.#options.startTimeout ?? 30_000;
+    for (const worker of this.#processes) {
+      // While this process did not run, it has not read what workers reported.
+      if (pausedMs > this.#beatMs) worker.heardAt = now;
+      const { state } = worker;
+      if (state === "leaving") {
+        if (now - worker.leftAt > this.#leaveMs + LATE_MS) {
+          this.#kill(worker, "has not left in time");
+        }
+      } else if (state === "starting" && now - worker.startedAt > startMs) {
+        this.#kill(worker, `was not ready within ${startMs} ms`);
+      } else if (state === "ready" && now - worker.heardAt > this.#blockedMs) {
+        this.#kill(worker, `is blocked: its event loop has not run for ${this.#blockedMs} ms`);
+      }
+    }
+  }
+
+  #kill(worker: WorkerProcess, why: string): void {
+    this.#log("error", `${worker.node} (process ${worker.pid}) ${why}: killed`);
+    worker.kill();
+  }
+
+  async #reload(): Promise<void> {
+    for (const slot of this.#slots) {
+      if (this.#stopped !== undefined) return;
+      const old = slot.worker;
+      // One that is to be started again gets the new program anyway.
+      if (old === undefined) continue;
+      const next = this.#spawn(slot);
+      await this.#ready(next);
+      if (slot.worker !== old) {
+        // It has crashed meanwhile.
+        slot.restart?.cancel();
+        slot.worker?.leave();
+      }
+      slot.worker = next;
+      old.leave();
+      await old.ended;
+    }
+  }
+
+  async #hangUp(): Promise<void> {
+    this.#reloadAgain = this.#reloading !== undefined;
+    if (this.#reloadAgain || this.#stopped !== undefined) return;
+    this.#log("info", "SIGHUP: the workers are replaced, one after the other");
+    try {
+      await this.reload();
+      this.#log("info", "all workers have been replaced");
+    } catch (error) {
+      this.#log("error", `the workers are not replaced: ${(error as Error).message}`);
+    }
+  }
+
+  async #exit(): Promise<void> {
+    await this.stop();
+    process.exit(0);
+  }
+
+  async #stop(): Promise<void> {
+    for (const { restart } of this.#slots) restart?.cancel();
+    for (const worker of this.#processes) {
+      if (worker.state === "starting") worker.kill();
+      else worker.leave();
+    }
+    await Promise.all([...this.#processes].map(({ ended }) => ended));
+    this.#watch?.cancel();
+    for (const [name, listener] of this.#signals) process.off(name, listener);
+  }
+
+  async #warnOfResets(): Promise<void> {
+    const setting = await this.#host.readText(MIGRATE_FILE).catch(() => "");
+    if (setting.trim() !== "0") return;
+    this.#log(
+      "warn",
+      "net.ipv4.tcp_migrate_req is 0: a few connections may be reset when a worker ends; " +
+        "use sysctl -w net.ipv4.tcp_migrate_req=1",
+    );
+  }
+
+  #log(level: "info" | "warn" | "error", words: string): void {
+    this.#host.log(level, `cores: ${words}`);
+  }
+}
+
+/** Whether Linux hands connections in the queue of a closing socket over to another process. */
+const MIGRATE_FILE = "/proc/sys/net/ipv4/tcp_migrate_req";
+
+/** Returns a port that is free now. */
+async function freePort(host: Host): Promise<number> {
+  const options = { hostname: "127.0.0.1", port: 0 };
+  const listener = await host.listen(options, (stream) => stream.abort());
+  const { port } = listener.address;
+  await listener.close();
+  return port;
+}
