@@ -4,6 +4,7 @@
  *     deno task cluster             three nodes, until you quit
  *     deno task cluster --once      a check that ends by itself
  *     bun scripts/cluster.ts        the same on Bun
+ *     deno task cluster --cores     a node for each core, on one port
  *     deno task cluster --help      the options
  *
  * @module
@@ -11,6 +12,8 @@
 import process from "node:process";
 import { checkCluster } from "./cluster/check.ts";
 import { Cluster } from "./cluster/cluster.ts";
+import { runCores } from "./cluster/cores.ts";
+import { CoresError } from "../lib/cores/cores.ts";
 import { hasKeys, readKeys } from "./cluster/keys.ts";
 import { HELP, type Options, readOptions } from "./cluster/options.ts";
 import { makePlans } from "./cluster/plans.ts";
@@ -163,6 +166,18 @@ function wordsOf(error: unknown): string {
   throw error;
 }
 
+/** Signals end it. */
+async function stayOnCores(count: number, port: number | undefined): Promise<number> {
+  try {
+    await runCores(count || undefined, port);
+  } catch (error) {
+    if (!(error instanceof CoresError)) throw error;
+    process.stderr.write(`cluster: ${error.message}\n`);
+    return FAILED;
+  }
+  return await new Promise<never>(() => {});
+}
+
 async function main(): Promise<number> {
   const asked = readOptions(givenArguments());
   switch (asked.kind) {
@@ -177,6 +192,8 @@ async function main(): Promise<number> {
     default:
       asked satisfies never;
   }
+  const { cores, port } = asked.options;
+  if (cores !== undefined) return await stayOnCores(cores, port);
   const quit = Promise.withResolvers<void>();
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, quit.resolve);
   onRunnerGone(quit.resolve);

@@ -59,6 +59,7 @@ class Chat {
     const watch = observer(this.#node, { authorize: () => "control" });
     return this.#node.serve({
       port: this.#terms.port,
+      reusePort: this.#terms.reusePort,
       fetch: (request, remote) => {
         const { pathname } = new URL(request.url);
         if (pathname.startsWith("/observer")) return watch(request, remote);

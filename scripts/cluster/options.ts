@@ -14,6 +14,8 @@ export const PORT_DEFAULT = 8080;
 /** The mode. */
 export interface Options {
   readonly nodes: number;
+  /** A node for each core on one port, or as many as `--nodes` says: 0 for each core. */
+  readonly cores: number | undefined;
   readonly once: boolean;
   readonly bun: boolean;
   /** The first page's; 0 for any; `undefined` if it is not given. */
@@ -37,6 +39,8 @@ Usage: deno task cluster [options]
   --nodes <count>  how many nodes, 1 to ${NODES_MAX} (default 3)
   --port <port>    port of the first node's page, the others' follow; 0 for any
                    (default ${PORT_DEFAULT}, or free ones if those are taken)
+  --cores          a node for each core (or --nodes), as processes that share
+                   one port and are replaced when they crash, hang, or on SIGHUP
   --bun            the last node is a Bun process, the others are Deno's
   --once           check that it works, kill a node, bring it back, check again,
                    and end: exit status 0 if all of that went well, 1 if not
@@ -53,7 +57,7 @@ export function readOptions(args: readonly string[]): Asked {
   const strangers: string[] = [];
   const given = parseArgs([...args], {
     string: ["nodes", "port"],
-    boolean: ["once", "bun", "json", "help"],
+    boolean: ["cores", "once", "bun", "json", "help"],
     alias: { help: "h" },
     unknown: (arg) => {
       strangers.push(arg);
@@ -70,7 +74,11 @@ export function readOptions(args: readonly string[]): Asked {
     return wrong(`--port takes a number from 0 to ${portMax}, for ${nodes} nodes`);
   }
   const { once, bun, json } = given;
-  return { kind: "run", options: { nodes, once, bun, port, json } };
+  if (given.cores && (once || bun || json)) {
+    return wrong("--cores goes with --nodes and --port only");
+  }
+  const cores = !given.cores ? undefined : given.nodes === undefined ? 0 : nodes;
+  return { kind: "run", options: { nodes, cores, once, bun, port, json } };
 }
 
 function whole(text: string, least: number, most: number): number | undefined {

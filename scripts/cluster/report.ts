@@ -21,6 +21,8 @@ export interface Terms {
   readonly cookie: string;
   /** Of the page and the WebSocket. */
   readonly port: number;
+  /** Whether other nodes serve the same port. */
+  readonly reusePort?: boolean;
   /** All nodes of the demo, in order. */
   readonly nodes: readonly NodeCard[];
 }

@@ -12,7 +12,7 @@ await core(async (node, { port, core, count }) => {
       else if (data === "peers") conn.send(String(node.peers().length));
       else if (data === "join") conn.join("all");
       else if (data === "crash") process.exit(3);
-      else if (data === "block") for (;;);
+      else if (data === "block") { for (;;); }
       else node.rooms.broadcast("all", data);
     },
     fetch: () => new Response(node.name),

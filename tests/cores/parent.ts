@@ -1,0 +1,11 @@
+/** A parent as a program: it prints its workers whenever they are others. */
+import process from "node:process";
+import { fileURLToPath } from "node:url";
+import { cores } from "../../lib/cores/cores.ts";
+
+const group = await cores(fileURLToPath(new URL("./worker.ts", import.meta.url)), { count: 1 });
+let last = "";
+setInterval(() => {
+  const workers = JSON.stringify(group.workers());
+  if (workers !== last) process.stdout.write(`workers ${last = workers}\n`);
+}, 20);
