@@ -47,6 +47,7 @@ class Client {
 
   /** The answer, or `undefined` if the connection was closed before it. */
   ask(what: string): Promise<string | undefined> {
+    if (this.socket.readyState !== WebSocket.OPEN) return Promise.resolve(undefined);
     return new Promise((answer) => {
       this.#answer = answer;
       this.socket.send(what);
