@@ -13,6 +13,7 @@ import os from "node:os";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import type { Timer } from "../base/clock.ts";
+import { LogEntry } from "../base/log.ts";
 import type { Host } from "../host/host.ts";
 import { checkNames } from "../base/spelling.ts";
 import { systemHost } from "../start.ts";
@@ -386,7 +387,7 @@ class CoreGroup implements Cores {
   }
 
   #log(level: "info" | "warn" | "error", words: string): void {
-    this.#host.log(level, `cores: ${words}`);
+    this.#host.log(new LogEntry(this.#host.clock.wall(), level, "cores", words));
   }
 }
 

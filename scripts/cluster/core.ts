@@ -6,7 +6,7 @@
 import { core } from "../../lib/cores/cores.ts";
 import { serveChat } from "./chat.ts";
 
-const runtime = "Bun" in globalThis ? "bun" : "deno";
+const runtime: "deno" | "bun" = "Bun" in globalThis ? "bun" : "deno";
 
 await core((node, { port }) =>
   serveChat(node, {

@@ -15,7 +15,7 @@ export const PORT_DEFAULT = 8080;
 export interface Options {
   readonly nodes: number;
   /** A node for each core on one port, or as many as `--nodes` says: 0 for each core. */
-  readonly cores: number | undefined;
+  readonly cores?: number | undefined;
   readonly once: boolean;
   readonly bun: boolean;
   /** The first page's; 0 for any; `undefined` if it is not given. */
