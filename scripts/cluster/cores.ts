@@ -11,7 +11,10 @@ import { PORT_DEFAULT } from "./options.ts";
 const WORKER = fileURLToPath(new URL("./core.ts", import.meta.url));
 
 /** Starts the workers, and says what to do with them. They run until a signal stops them. */
-export async function runCores(count: number | undefined, port: number = PORT_DEFAULT): Promise<void> {
+export async function runCores(
+  count: number | undefined,
+  port: number = PORT_DEFAULT,
+): Promise<void> {
   const flags = "Bun" in globalThis ? [] : ["-P=demo"];
   const group = await cores(WORKER, { count, port, flags });
   const workers = group.workers().map(({ node, pid }) => `  ${node}  process ${pid}\n`).join("");
