@@ -52,6 +52,11 @@ export class LogEntry {
   get line(): string {
     return this.node === "" ? this.message : `${this.node}: ${this.message}`;
   }
+
+  /** The level and the line. */
+  toString(): string {
+    return `${this.level} ${this.line}`;
+  }
 }
 
 /** Receives one entry. Errors that it throws are ignored. */
