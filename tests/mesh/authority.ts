@@ -1,6 +1,6 @@
 /**
- * An organisation's own authority, which signs certificates with host names and addresses in them:
- * what users bring who do not want the cluster's.
+ * A certificate authority of the user's own, for tests that do not use the cluster's. It signs
+ * certificates for host names and IP addresses.
  */
 import { Buffer } from "node:buffer";
 import { utf8 } from "../../lib/base/bytes.ts";
@@ -28,7 +28,7 @@ export class OwnAuthority {
     return this.#authority.pem;
   }
 
-  /** What one node shows: a certificate for these host names and IPv4 addresses. */
+  /** Issues a certificate for these host names and IPv4 addresses, as one node's TLS options. */
   async issue(...hosts: string[]): Promise<OwnTls> {
     const pair = await crypto.subtle.generateKey(
       { name: "ECDSA", namedCurve: "P-256" },
@@ -65,7 +65,7 @@ export class OwnAuthority {
   }
 }
 
-/** A name for the certificate: dNSName, or iPAddress. */
+/** Encodes a subject alternative name: a dNSName or an iPAddress. */
 function alternative(host: string): Uint8Array {
   return /^[\d.]+$/.test(host)
     ? der.element(0x87, new Uint8Array(host.split(".").map(Number)))

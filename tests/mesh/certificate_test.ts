@@ -10,7 +10,7 @@ import { SeededRandom } from "../../lib/base/random.ts";
 import { derOf, makeAuthority, makeLeaf, SERVER_NAME } from "../../lib/mesh/certificate.ts";
 import { test } from "../kit/test.ts";
 
-/** Every certificate is valid in these years, whatever a node's clock shows. */
+/** Every certificate is valid from 1970, so that a node whose clock is wrong accepts it. */
 const FROM = Date.UTC(1970, 0, 1);
 const UNTIL = Date.UTC(9999, 11, 31, 23, 59, 59);
 const NAME = "alpha@[fd00::7]:9000";
@@ -40,7 +40,7 @@ test("makeAuthority makes an Ed25519 root of itself, for all times", () => {
   assertEquals(Number(cert.serialNumber), 1);
   assert(cert.verify(cert.publicKey));
   assertEquals(cert.publicKey.asymmetricKeyType, "ed25519");
-  // Computed apart, from the same seed.
+  // Computed independently, from the same seed.
   const x = "A6EHv_POEL4dcN0Y50vAmWfk1jCbpQ1fHdyGZBJVMbg";
   assertEquals(cert.publicKey.export({ format: "jwk" }).x, x);
   assertEquals(Date.parse(cert.validFrom), FROM);
@@ -69,7 +69,8 @@ test("makeLeaf is for the one server name, the node, both sides of TLS, and no c
   assertEquals(cert.checkHost(SERVER_NAME), SERVER_NAME);
   assertEquals(cert.checkHost("localhost"), undefined);
   assertEquals(cert.checkIP("127.0.0.1"), undefined);
-  // Each extension as it must stand there: use of the key (critical), and serverAuth and clientAuth.
+  // Each extension in its expected encoding: keyUsage (critical), then extendedKeyUsage with
+  // serverAuth and clientAuth.
   for (
     const extension of [
       "0603551d0f0101ff040403020780",

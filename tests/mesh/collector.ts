@@ -1,6 +1,4 @@
-/**
- * A sink that keeps what it is given, for tests of frames.
- */
+/** A sink that keeps every frame, for tests of frames. */
 import { concat } from "../../lib/base/bytes.ts";
 import { FrameReader, type FrameSink } from "../../lib/mesh/frame.ts";
 
@@ -10,7 +8,7 @@ export interface Frame {
   readonly body: Uint8Array;
 }
 
-/** Keeps every frame, up to `most`. */
+/** Keeps every frame, up to `most` of them. */
 export class Collector implements FrameSink {
   readonly frames: Frame[] = [];
   readonly #most: number;
@@ -30,7 +28,7 @@ export class Collector implements FrameSink {
   }
 }
 
-/** The one frame that these bytes are. */
+/** Decodes bytes that hold exactly one frame. */
 export function frameOf(bytes: Uint8Array): Frame {
   const collector = new Collector();
   const whole = new FrameReader(0xffff_ffff).push(bytes, collector);
@@ -38,17 +36,17 @@ export function frameOf(bytes: Uint8Array): Frame {
   return collector.frames[0]!;
 }
 
-/** Bytes from hex, with spaces for the reader's eyes. */
+/** Decodes hex; white space is ignored. */
 export function hex(text: string): Uint8Array {
   return Uint8Array.fromHex(text.replace(/\s/g, ""));
 }
 
-/** `bytes` with one bit turned over. */
+/** Returns a copy of `bytes` with one bit flipped. */
 export function flip(bytes: Uint8Array, at: number, mask = 1): Uint8Array {
   return bytes.with(at, bytes[at]! ^ mask);
 }
 
-/** Bytes one behind the other. */
+/** Concatenates bytes. */
 export function joined(...parts: Uint8Array[]): Uint8Array {
   return concat(parts);
 }

@@ -1,6 +1,4 @@
-/**
- * The change from one cookie to the next on running nodes.
- */
+/** Changing the cookie of running nodes. */
 import { assertEquals, assertRejects } from "@std/assert";
 import { NodeConnectError } from "../../lib/mesh/connect_waiters.ts";
 import { CookieError } from "../../lib/mesh/cookie.ts";
@@ -18,7 +16,7 @@ async function change(node: TestNode, ...cookies: string[]): Promise<void> {
   await node.mesh.changeKeys(use, accepted);
 }
 
-/** Whether two nodes can have a new session. */
+/** Returns whether two nodes can establish a new session. */
 async function meetAgain(one: TestNode, other: TestNode): Promise<void> {
   await one.mesh.disconnect(other.name);
   await until("they are apart", () => other.mesh.session(one.name) === undefined);
@@ -35,13 +33,13 @@ test("Mesh.changeKeys leads a cluster to another cookie in three rounds, and no 
     for (const node of nodes) await change(node, COOKIE, NEXT);
     await change(a, NEXT, COOKIE);
     assertEquals(downs(), []);
-    // Each way between a node that uses the next one and one that uses the current one.
+    // In each direction between a node with the next cookie and one with the current cookie.
     await meetAgain(a, b);
     await meetAgain(b, a);
     for (const node of [b, c]) await change(node, NEXT, COOKIE);
     await meetAgain(b, c);
     for (const node of nodes) await change(node, NEXT);
-    // The sessions with c were proved with the former cookie, and are proved again.
+    // The sessions with c were authenticated with the former cookie; they are authenticated again.
     await untilWhole(nodes);
     assertEquals(downs().filter((down) => !down.endsWith("disconnected")), []);
     assertEquals(nodes.flatMap(warnings), []);
@@ -86,7 +84,7 @@ test("Mesh.changeKeys ends the session of a peer that does not answer PROVE", as
     const a = await start("a", {}, hurried);
     const b = await start("b", { seeds: [a.name] });
     await untilWhole([a, b]);
-    // An older version skips what it does not know.
+    // An older version ignores the message, since it does not know it.
     b.mesh.prove = () => {};
     await change(a, NEXT);
     await until("b is gone", () => a.mesh.session(b.name) === undefined);

@@ -10,7 +10,7 @@ import { makeHost } from "../kit/host.ts";
 import { withNodes } from "../kit/mesh.ts";
 import { test, until } from "../kit/test.ts";
 
-/** Why a node with this cookie file does not start. */
+/** Returns the error with which a node with this cookie file fails to start. */
 async function refusal(cookieFile: string, host?: Host): Promise<CookieError> {
   const error = await assertRejects(() => startNode({ cookieFile, logLevel: "silent" }, host));
   assert(error instanceof CookieError, `${error}`);

@@ -39,7 +39,7 @@ const WEAK: readonly string[] = [
   "123456789012345678901234567890123456789",
   "5b1e0c97d24fa86d3379c0e15a8f42b", // one digit short
   "Zk3vQ9sXw2LpTb7RcYh5N", // one character short
-  "Zk3vQ9sXw2LpTb7RcYh5N==", // padding is no secret
+  "Zk3vQ9sXw2LpTb7RcYh5N==", // padding does not count
   "5b1e0c975b1e0c975b1e0c975b1e0c97",
   "Zk3vQ9sXZk3vQ9sXZk3vQ9sX",
   "deadbeefcafebabefeedfacebaadf00d",

@@ -5,7 +5,7 @@
  *     NAME ─▶   ◀─ CHALLENGE   REPLY(last session) ─▶   ◀─ ACK or DUPLICATE   CLOSE either way
  *
  * {@linkcode everyRun} tries every order in which messages can arrive, starts can happen and, if
- * wanted, one connection can break.
+ * configured, one connection can break.
  */
 import { assert } from "@std/assert";
 import { type DialPlan, DialQueue } from "../../lib/mesh/dial_queue.ts";
@@ -22,7 +22,7 @@ interface Wire {
   readonly acceptor: Side;
   readonly toDialler: Message[];
   readonly toAcceptor: Message[];
-  /** Who has closed it: says and hears nothing more. */
+  /** The sides that have closed it: they neither send nor receive any more. */
   readonly closed: Set<Side>;
 }
 
@@ -31,10 +31,10 @@ export class Side {
   readonly name: string;
   creation = 1;
   peers: Peers;
-  /** Its dial that is on its way. */
+  /** Its pending dial. */
   dial: Wire | undefined;
   session: Wire | undefined;
-  /** How often a session came up. */
+  /** How many times a session was established. */
   ups = 0;
   other!: Side;
 
@@ -44,27 +44,30 @@ export class Side {
   }
 }
 
-/** What a schedule may do next. */
+/** A step that a schedule may take next. */
 interface Choice {
   readonly what: string;
   readonly act: () => void;
 }
 
-/** Where a world begins. */
+/** The initial state of a world. */
 export interface Setting {
-  /** A connection may break once, at any moment. */
+  /** Whether one connection may break, once and at any moment. */
   readonly breaks?: boolean;
-  /** Whoever closes loses what it had sent and was not yet read. */
+  /** Whether closing loses the sent messages that the peer has not read. */
   readonly closeLoses?: boolean;
-  /** Up to this pause (the first by default) every order is tried; after it, one. */
+  /**
+   * The number of pauses (by default one) up to which every order is tried; after them, only one
+   * is.
+   */
   readonly rounds?: number;
-  /** Who dials by itself. */
+  /** The nodes that dial on their own. */
   readonly dials: readonly ("a" | "b")[];
-  /** What happened before. */
+  /** Prepares the world. */
   readonly before?: (world: World) => void;
 }
 
-/** Both nodes and what is between them. */
+/** Both nodes and the connections between them. */
 export class World {
   readonly a: Side = new Side("a@h:1");
   readonly b: Side = new Side("b@h:1");
@@ -83,21 +86,21 @@ export class World {
     for (const who of setting.dials) this[who].peers.add(this[who].other.name, "seed", this.now);
   }
 
-  /** A session that is up on both sides. */
+  /** Establishes a session on both sides. */
   join(): void {
     const wire = this.#wire(this.a);
     for (const side of [this.a, this.b]) this.#up(side, wire);
     this.a.ups = this.b.ups = 0;
   }
 
-  /** `side` sees its session break; the other side has not noticed yet. */
+  /** `side` loses its session; the other side has not noticed yet. */
   lose(side: Side): void {
     const wire = side.session!;
     this.#say(wire, side, { kind: "CLOSE" });
     this.#down(side, wire);
   }
 
-  /** `side` starts anew; the other side has not noticed yet. */
+  /** `side` restarts; the other side has not noticed yet. */
   restart(side: Side): void {
     const wire = side.session!;
     side.session = undefined;
@@ -106,7 +109,7 @@ export class World {
     this.#say(wire, side, { kind: "CLOSE" });
   }
 
-  /** What can happen next, in a fixed order. Empty: all is quiet at this time. */
+  /** Returns the possible next steps, in a fixed order; none if nothing can happen at this time. */
   choices(): Choice[] {
     const found: Choice[] = [];
     for (const side of [this.a, this.b]) {
@@ -130,7 +133,9 @@ export class World {
     return found;
   }
 
-  /** Lets the time pass until somebody has something to do. False: nobody ever has. */
+  /**
+   * Advances the time until a side has something to do. Returns `false` if there is no such time.
+   */
   pass(): boolean {
     const at = Math.min(...[this.a, this.b].map(({ peers }) => planOf(peers, this.now).wakeAt));
     if (at === Infinity) return false;
@@ -211,12 +216,12 @@ export class World {
     }
   }
 
-  /** As the mesh decides. */
+  /** Decides on a REPLY as the mesh does. */
   #replied(side: Side, wire: Wire, lastSession: bigint): void {
     const { other, peers } = side;
     let verdict = peers.judge(other.name, other.creation, lastSession);
     if (verdict === "probe") {
-      // The former incarnation is dead: nothing answers.
+      // The former incarnation does not answer the ping.
       verdict = peers.judge(other.name, other.creation, lastSession, side.session!.id);
       assert(verdict === "replace", `after the probe: ${verdict}`);
     }
@@ -255,7 +260,10 @@ function planOf(peers: Peers, now: number): DialPlan {
   return new DialQueue(peers).next(now);
 }
 
-/** Runs a setting in every possible order to its end; `check` judges each. Says how many there were. */
+/**
+ * Runs a setting in every possible order to its end, calls `check` after each run, and returns the
+ * number of runs.
+ */
 export function everyRun(setting: Setting, check: (world: World) => void): number {
   let runs = 0;
   let prefix: number[] = [];

@@ -1,6 +1,4 @@
-/**
- * Fair dialing: what is dialed first, and what is limited.
- */
+/** Fair dialing: which names are dialed first, and the limits. */
 import { assert, assertEquals } from "@std/assert";
 import {
   ADDRESS_DIALS_MAX,
@@ -16,7 +14,7 @@ const INFORMANT = "i@h:9";
 class Table {
   readonly peers = new Peers("self@h:1", () => 0.5);
   readonly queue = new DialQueue(this.peers);
-  /** Dials that were begun. */
+  /** The number of dials in progress. */
   count = 0;
 
   add(count: number, origin: PeerOrigin, name: (i: number) => string): void {
@@ -28,7 +26,7 @@ class Table {
     }
   }
 
-  /** Begins what is to be dialed. */
+  /** Starts the dials that are due, and returns their names. */
   dial(now: number): readonly string[] {
     const { names } = this.queue.next(now);
     for (const name of names) this.peers.dialling(name, now);
@@ -81,7 +79,7 @@ test("DialQueue dials one address twice at a time, unless the user waits for it"
   assertEquals(table.dial(1), ["w@h:2"]);
 });
 
-/** How many dials a list of names causes in 30 s if each is refused at once. */
+/** Returns how many dials a list of names causes in 30 s if each is refused at once. */
 function dialsIn30s(count: number, name: (i: number) => string): number {
   const table = new Table();
   table.add(count, "gossip", name);

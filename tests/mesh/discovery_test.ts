@@ -1,6 +1,6 @@
 /**
- * Seeds that are evaluated again and again: addresses, files and functions. Those of DNS are tested with a
- * DNS server in `tests/process/discovery_test.ts`.
+ * Seeds that are evaluated repeatedly: addresses, files and functions.
+ * `tests/process/discovery_test.ts` tests DNS seeds with a DNS server.
  */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -21,7 +21,7 @@ test("Node.start with the address of a node joins it, whatever its name, and res
     const c = await start("c", { seeds: [addressOf(a)], joinTimeout: 10_000 });
     assert(c.mesh.peers().includes(a.name));
     await untilWhole([a, b, c]);
-    // To ask for a name leaves no line in anybody's log.
+    // Asking for the name of an address logs no warning on either node.
     assertEquals([a, b, c].flatMap(warnings), []);
     assertEquals(a.refused, []);
   });

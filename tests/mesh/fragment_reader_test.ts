@@ -15,12 +15,12 @@ import { TAG } from "../../lib/mesh/message.ts";
 import { test } from "../kit/test.ts";
 import { frameOf, hex, joined } from "./collector.ts";
 
-/** Bytes that tell where they stand. */
+/** Returns bytes whose values are derived from their positions. */
 function counted(length: number): Uint8Array {
   return new Uint8Array(length).map((_, i) => (i * 7 + (i >>> 8)) & 0xff);
 }
 
-/** A BULK row's body. */
+/** Encodes the body of a BULK message. */
 function bulk(number: number, length: number, head: Uint8Array): Uint8Array {
   const row = new Uint8Array(8);
   new DataView(row.buffer).setUint32(0, number, true);
@@ -28,18 +28,18 @@ function bulk(number: number, length: number, head: Uint8Array): Uint8Array {
   return joined(row, head);
 }
 
-/** A FRAGMENT row's body. */
+/** Encodes the body of a FRAGMENT message. */
 function fragment(number: number, bytes: Uint8Array): Uint8Array {
   return joined(bulk(number, 0, new Uint8Array(0)).subarray(0, 4), bytes);
 }
 
-/** What is expected to have begun, or to go on. */
+/** Asserts that a message has begun or continued, and returns it. */
 function arriving(result: Arriving | string): Arriving {
   assert(result instanceof Arriving, `${result}`);
   return result;
 }
 
-/** The rows of a whole frame. */
+/** The messages of a whole frame. */
 function rowsOf(cut: FragmentWriter): Uint8Array[] {
   const rows = [cut.begin()];
   while (cut.left > 0) rows.push(joined(...cut.next()));
@@ -127,7 +127,7 @@ test("FragmentReader takes several at once, mixed in any way, and their numbers 
   ]);
 });
 
-/** What breaks a rule after `BULK 1`, of 6 bytes of which 2 came. */
+/** Violations after `BULK 1`, a message of 6 bytes of which 2 were received. */
 const BROKEN: readonly (readonly [rule: string, what: (fragments: FragmentReader) => unknown])[] = [
   ["a BULK that is too short", (f) => f.begin(hex("02000000 05000000"))],
   ["a BULK that is too short", (f) => f.begin(hex(""))],
@@ -214,7 +214,7 @@ test("FragmentReader bounds what all of them take together", () => {
   }
   assertEquals(refused, `messages in pieces of more than ${limit} bytes together`);
   assert(came <= limit && came > limit - 5000, `${came}`);
-  // The same where one grows.
+  // The same with a message that grows.
   const others = new FragmentReader(10_000);
   for (let i = 0; i < 100; i++) arriving(others.begin(bulk(i, 10_000, hex("7701"))));
   let last: unknown;

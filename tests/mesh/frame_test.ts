@@ -10,7 +10,7 @@ import {
 import { test } from "../kit/test.ts";
 import { Collector, hex, joined } from "./collector.ts";
 
-/** Frames of every kind, among them empty bodies and frames of length 0, which are skipped. */
+/** Frames of every kind, including empty bodies and frames of length 0, which are skipped. */
 const STREAM = hex(`
   01000000 f0
   00000000
@@ -21,7 +21,7 @@ const STREAM = hex(`
 `);
 const FRAMES = ["f0:", "1e:aabb", "01:0102030405", "20:"];
 
-/** The head of a frame whose length is announced as `length`. */
+/** Encodes a frame header that announces `length`. */
 function head(length: number): Uint8Array {
   const bytes = new Uint8Array(FRAME_HEAD_BYTES);
   new DataView(bytes.buffer).setUint32(0, length, true);
@@ -54,7 +54,7 @@ test("FrameReader finds the same frames at every two cuts", () => {
       const collector = new Collector();
       const reader = new FrameReader(100);
       for (const [from, to] of [[0, one], [one, two], [two, STREAM.length]] as const) {
-        // A host uses its memory again after the call.
+        // A host reuses its buffer after the call.
         const chunk = STREAM.slice(from, to);
         assert(reader.push(chunk, collector));
         chunk.fill(0xee);
@@ -113,7 +113,7 @@ test("FrameReader takes no memory for what was announced and has not come", () =
       reader.push(new Uint8Array(10), new Collector());
     }
   });
-  // 1,000 times 16 MiB were announced, 14 KB have come.
+  // 1,000 × 16 MiB were announced; 14 KB were received.
   assert(allocated < 1_000_000, `${allocated} bytes`);
 });
 
@@ -125,7 +125,7 @@ test("FrameReader's memory grows with what came, at most twofold", () => {
     reader.push(head(FRAME_BYTES_MAX), new Collector());
     for (; came < 1_000_000; came += chunk.length) reader.push(chunk, new Collector());
   });
-  // Doubling: all the sizes before it together are less than the last.
+  // Doubling: all earlier buffers together are smaller than the last.
   assert(allocated < 4 * came, `${allocated} bytes for ${came}`);
 });
 
@@ -134,7 +134,7 @@ test("FrameReader keeps a long frame's memory for no other frame", () => {
   const long = encodeFrame(1, new Uint8Array(1_000_000));
   reader.push(long.subarray(0, 100), new Collector());
   reader.push(long.subarray(100), new Collector());
-  // If it had kept it, it would need no more for this.
+  // If it had kept its buffer, this would allocate nothing more.
   const next = head(50);
   const allocated = countingAllocations(() => reader.push(next, new Collector()));
   assert(allocated > 0 && allocated <= 1024, `${allocated} bytes`);
@@ -164,7 +164,7 @@ test("FrameReader obeys a limit that changes within a chunk", () => {
   assertEquals(lengths, [0, 99]);
 });
 
-/** How many bytes `work` allocates in typed arrays by length. */
+/** Returns how many bytes `work` allocates in typed arrays constructed from a length. */
 function countingAllocations(work: () => void): number {
   const real = globalThis.Uint8Array;
   let bytes = 0;

@@ -1,18 +1,16 @@
-/**
- * Gossip: digests, lists, and what an exchange costs.
- */
+/** Gossip: digests, lists, and the cost of an exchange. */
 import { assert, assertEquals } from "@std/assert";
 import { digestOf, encodeDigest, EXCHANGE_MS, Gossip } from "../../lib/mesh/gossip.ts";
 import { decodeList, TAG } from "../../lib/mesh/message.ts";
 import { test } from "../kit/test.ts";
 import { frameOf } from "./collector.ts";
 
-/** Nodes that gossip, and who has a session with whom. */
+/** Nodes that gossip, and the sessions between them. */
 class Town {
   readonly sent: string[] = [];
   readonly nodes = new Map<string, Gossip>();
   readonly links: Record<string, string[]>;
-  /** What was named to each node. */
+  /** The names that each node has learned. */
   readonly heard = new Map<string, Set<string>>();
   now = 0;
 

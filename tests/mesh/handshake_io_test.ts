@@ -21,17 +21,17 @@ const CERTIFICATE = hex("30820000");
 const NEAR: Self = { name: "near@h:1", creation: 1, proofKey: KEY, exposed: [] };
 const FAR: Self = { name: "far@h:2", creation: 2, proofKey: KEY, exposed: [] };
 
-/** A deadline that no test reaches unless it means to. */
+/** A deadline that is not reached, except by tests of the deadline. */
 const LONG_MS = 60_000;
 
-/** Writes down how a greeting went. */
+/** Records the outcome of a handshake. */
 class Notes implements HandshakeOwner {
   met: Met | undefined;
   readonly ups: Opened[] = [];
   readonly failures: string[] = [];
   words = "";
   byPeer = false;
-  /** What came behind the handshake. */
+  /** The frames received after the handshake. */
   readonly after: Collector = new Collector();
   overlong = 0;
   gones = 0;
@@ -73,7 +73,7 @@ function dialler(self: Self, expected: string): Initiator {
   return new Initiator(self, expected, random.bytes(32), CERTIFICATE, () => 0n, () => undefined);
 }
 
-/** The first message of a dialler. */
+/** Returns the first message of an initiator. */
 function begun(machine: Initiator): Uint8Array {
   const step = machine.begin();
   assert(step.kind === "send");
@@ -86,7 +86,7 @@ interface Greeted extends Wire {
   readonly host: Host;
 }
 
-/** We accept: `far` is the dialler, played by the test. */
+/** Runs the responder; the test plays `far`, the initiator. */
 function accepting(
   body: (greeted: Greeted) => Promise<void>,
   deadlineMs: number = LONG_MS,
@@ -98,7 +98,7 @@ function accepting(
   });
 }
 
-/** We dial: `far` is the acceptor, played by the test. */
+/** Runs the initiator; the test plays `far`, the responder. */
 function dialling(
   body: (greeted: Greeted) => Promise<void>,
   deadlineMs: number = LONG_MS,
@@ -117,7 +117,7 @@ function frameIn(step: Step): Uint8Array {
   return step.frame;
 }
 
-/** Plays the dialler up to the frame of its REPLY, which it gives back unsent. */
+/** Plays the initiator up to its REPLY, and returns that frame unsent. */
 async function proving(
   far: Raw,
   machine: Initiator = dialler(FAR, NEAR.name),
@@ -133,7 +133,7 @@ async function untilFailed({ notes }: Greeted, failure: string): Promise<void> {
   assertEquals([notes.failures, notes.ups], [[failure], []]);
 }
 
-/** The other side was told why. */
+/** Asserts that the other side was sent the reason. */
 async function assertRejected({ far }: Greeted, reason: string): Promise<void> {
   await until("the other side hears the end", () => far.isOver);
   const { tag, body } = far.frames.at(-1)!;

@@ -45,13 +45,13 @@ interface Sides {
   readonly dialler?: Partial<Self>;
   readonly acceptor?: Partial<Self>;
   readonly expected?: string;
-  /** What the dialler reads; `null`: it cannot. */
+  /** What the initiator reads; `null` if it cannot read it. */
   readonly read?: Uint8Array | null;
   readonly shown?: Uint8Array;
   readonly lastSession?: bigint;
 }
 
-/** alpha dials beta. */
+/** Creates both sides: alpha dials beta. */
 function sides(with_: Sides = {}): { dialler: Initiator; acceptor: Responder } {
   const read = with_.read === null ? undefined : with_.read ?? CERTIFICATE;
   return {
@@ -71,7 +71,7 @@ function sides(with_: Sides = {}): { dialler: Initiator; acceptor: Responder } {
   };
 }
 
-/** What a step sends, as a frame. */
+/** Returns the frame that a step sends. */
 function sent(step: Step): Frame {
   assert(step.kind === "send" && step.frame !== undefined, `${step.kind}, not send`);
   return frameOf(step.frame);
@@ -81,7 +81,7 @@ function begun(dialler: Initiator): Frame {
   return sent(dialler.begin());
 }
 
-/** One message of a handshake on its way, by name. */
+/** A message of the handshake, by name. */
 type Way = "NAME" | "CHALLENGE" | "REPLY" | "ACK";
 
 interface Outcome {
@@ -89,7 +89,7 @@ interface Outcome {
   readonly acceptor: Step;
 }
 
-/** Runs a handshake; `meddle` may change each message on its way. Ends at the first failure. */
+/** Runs a handshake until it completes or fails; `meddle` may change each message in transit. */
 function run(
   { dialler, acceptor }: { dialler: Initiator; acceptor: Responder },
   meddle: (way: Way, frame: Frame) => Frame = (_, frame) => frame,
@@ -98,7 +98,7 @@ function run(
     const { tag, body } = meddle(way, frame);
     return side.receive(tag, body);
   };
-  /** The other side is told of a failure. */
+  /** Delivers a failure to the other side. */
   const told = (step: Step, other: Initiator | Responder): Step => {
     assert(step.kind === "fail", step.kind);
     assert(step.frame !== undefined);
@@ -122,7 +122,7 @@ function metOf(step: Step): Met {
   return step.met;
 }
 
-/** Both sides failed for this reason: one found out, the other was told. */
+/** Asserts that both sides failed with this reason: one detected it, the other was notified. */
 function assertRefused(
   outcome: Outcome,
   finder: "dialler" | "acceptor",
@@ -180,7 +180,7 @@ test("Initiator's session is the first 8 bytes of its nonce, and never 0", () =>
 
 test("Initiator with another cookie is not believed, nor is Responder", () => {
   const proofKey = random.bytes(32);
-  // The dialler is the first to see a proof.
+  // The initiator is the first to receive a proof.
   assertRefused(run(sides({ dialler: { proofKey } })), "dialler", "cookie");
   assertRefused(run(sides({ acceptor: { proofKey } })), "dialler", "cookie");
 });
@@ -206,7 +206,8 @@ test("Responder does not believe its own proof, sent back", () => {
 });
 
 test("Initiator does not believe a CHALLENGE that was made of its own NAME", () => {
-  // A node that is dialled back by whom it dials: its own answers are sent to it.
+  // A reflection: an attacker who is dialed by the initiator returns the initiator's own messages
+  // to it.
   const { dialler } = sides({ expected: alpha.name });
   const mirror = new Responder(
     { ...alpha, proofKey: new Uint8Array(32) },
@@ -234,7 +235,7 @@ test("Initiator and Responder do not believe what was recorded in another handsh
     };
     metOf(run(sides(), keep).acceptor);
     const again = run(sides(), (way, frame) => way === replayed ? recorded! : frame);
-    // A recorded NAME gets a CHALLENGE, which the dialler sees is not for it.
+    // A recorded NAME is answered with a CHALLENGE, which the initiator detects is not for it.
     assertRefused(again, replayed === "REPLY" ? "acceptor" : "dialler", "cookie");
   }
 });
@@ -369,7 +370,7 @@ test("Acceptor agrees on no feature that it has not", () => {
   assertEquals(body.subarray(at, at + 4).toHex(), "10000000");
 });
 
-/** Both machines in each of their states, made anew. */
+/** Creates both state machines in each of their states. */
 const STATES: Readonly<Record<string, () => { machine: Initiator | Responder; expects?: Way }>> = {
   "Dialler that waits for a challenge": () => {
     const { dialler } = sides();
@@ -417,7 +418,7 @@ const STATES: Readonly<Record<string, () => { machine: Initiator | Responder; ex
   },
 };
 
-/** A body that decodes, for every tag of the handshake. */
+/** A valid body for every tag of the handshake. */
 function bodies(): Readonly<Record<Way, Uint8Array>> {
   const kept: Partial<Record<Way, Uint8Array>> = {};
   run(sides(), (way, frame) => {
@@ -466,9 +467,9 @@ for (const [state, make] of Object.entries(STATES)) {
   test(`${state} survives every truncation of what it waits for, and gives nothing away`, () => {
     const { expects } = make();
     if (expects === undefined) return;
-    // What it would have accepted, from its own counterpart.
+    // What it would have accepted from its real counterpart.
     const whole = bodies()[expects];
-    // An older version does not send the time of its start at the end.
+    // An older version omits the start time at the end.
     const optional = expects === "REPLY" || expects === "ACK" ? 8 : 0;
     for (let length = 0; length < whole.length - optional; length++) {
       const { machine } = make();
@@ -500,7 +501,8 @@ test("Initiator asks for the last session when it sends its proof, not before", 
   assertEquals(asked, 0);
   sent(dialler.receive(TAG.CHALLENGE, named.body));
   assertEquals(asked, 1);
-  // And not at all for an acceptor that is not believed: the proof would be its to keep.
+  // It sends no proof at all to a responder that it has not authenticated: that responder could
+  // keep the proof.
   const other = sides({ acceptor: { proofKey: random.bytes(32) } });
   const unproven = new Initiator(alpha, beta.name, random.bytes(32), CERTIFICATE, () => {
     throw new Error("the proof was on its way");

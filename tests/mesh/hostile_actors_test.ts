@@ -1,6 +1,6 @@
 /**
- * Members of the cluster, by its cookie, that break the rules of actors: nothing crashes, nothing is kept
- * when their sessions are over, and what is between others is as it was.
+ * Authenticated members of the cluster that violate the actor protocol. Nothing crashes, nothing is
+ * kept once their sessions have ended, and relations between other actors are unaffected.
  */
 import process from "node:process";
 import { assert, assertEquals } from "@std/assert";
@@ -17,28 +17,28 @@ import { hex } from "./collector.ts";
 import { from, named, row, to } from "./rows.ts";
 import { joinAs, type Raw } from "./wire.ts";
 
-/** Open calls: 50,000 by FIRN_LONG=1. */
+/** Open calls: 50,000 with FIRN_LONG=1. */
 const CALLS = process.env["FIRN_LONG"] === "1" ? 50_000 : 10_000;
 
-/** Calls that are cancelled: a million by FIRN_LONG=1. */
+/** Cancelled calls: a million with FIRN_LONG=1. */
 const OVERS = process.env["FIRN_LONG"] === "1" ? 1_000_000 : 100_000;
 
 const HOSTILE = "hostile@127.0.0.1:1";
 
-/** A node may hold this much more than before the storm. */
+/** How much more memory a node may hold than before the storm. */
 const KEPT_BYTES_MAX = 8 * 1024 * 1024;
 
 const TERM = encodeTerm("a term");
 
-/** The tags of what answers a question. */
+/** The tags of replies. */
 const ANSWERS: readonly number[] = [TAG.EXIT, TAG.DOWN, TAG.ANSWER, TAG.UNLINKED, TAG.SPAWNED];
 const BYE = hex("05 0300000000000000 627965");
 
-/** Two nodes whose actors are bound to each other, and a peer of one of them that means no good. */
+/** Two nodes whose actors are linked and monitor each other, and a hostile peer of one of them. */
 interface Scene {
   readonly a: TestNode;
   readonly b: TestNode;
-  /** Of a and of b: linked, monitoring each other, calling. */
+  /** The actors of a and b: linked, monitoring each other, calling each other. */
   readonly near: Actor;
   readonly far: Actor;
   readonly raw: Raw;
@@ -72,7 +72,7 @@ async function withHostile(body: (scene: Scene) => Promise<void>): Promise<void>
 
     raw.stream.abort();
     await until("it is none", () => a.mesh.session(HOSTILE) === undefined);
-    // What is between others is as it was.
+    // Relations between the others are unaffected.
     assertEquals([near.links?.size, near.monitors?.size, near.watchers?.size], [1, 1, 1]);
     assertEquals([far.links?.size, far.watchers?.size, far.monitors?.size], [1, 1, 1]);
     assertEquals([a.system.size, a.system.externalCaller.chain], [size, undefined]);
@@ -85,7 +85,7 @@ async function withHostile(body: (scene: Scene) => Promise<void>): Promise<void>
   });
 }
 
-/** Writes frames, as many as there are, in large pieces. */
+/** Writes all frames, in large pieces. */
 async function storm(raw: Raw, frames: Iterable<Uint8Array>): Promise<void> {
   let piece: Uint8Array[] = [];
   for (const frame of frames) {
@@ -103,7 +103,7 @@ function* many(count: number, make: (i: number) => Uint8Array): Generator<Uint8A
   for (let i = 1; i <= count; i++) yield make(i);
 }
 
-/** Waits until the node has read what came before. */
+/** Waits until the node has read everything sent before. */
 async function untilRead({ raw }: Scene): Promise<void> {
   const pongs = (): number => raw.tags.filter((tag) => tag === TAG.PONG).length;
   const before = pongs();
@@ -111,7 +111,7 @@ async function untilRead({ raw }: Scene): Promise<void> {
   await until("it has read all", () => pongs() > before || raw.isOver, 30_000);
 }
 
-/** The session is over when it should be, and the memory comes back. */
+/** Tests that the session ends if it should, and that the memory is released. */
 function stormTest(
   name: string,
   frames: (scene: Scene) => Iterable<Uint8Array>,
@@ -252,10 +252,10 @@ stormTest(
 test("A node ends the session of a peer that nests terms forever, or lies about what they hold", async () => {
   const deep = new Uint8Array(1_000_000).fill(TERM[0]!);
   const terms = [
-    // Arrays in arrays: the tag of an array of one.
+    // Nested arrays: the tag of an array of one item.
     joinTerm(new Uint8Array(100_000).fill(arrayOfOne())),
     deep,
-    // Four billion items, of which none is there.
+    // An array of four billion items that has none of them.
     joinTerm(hex("ff ffffffff")),
   ];
   for (const term of terms) {
@@ -267,12 +267,12 @@ test("A node ends the session of a peer that nests terms forever, or lies about 
   }
 });
 
-/** The tag of an array of one item: what an empty one has, and one more. */
+/** The tag of an array of one item: that of an empty array plus one. */
 function arrayOfOne(): number {
   return encodeTerm([])[1]! + 1;
 }
 
-/** A term of these bytes: the version is in front. */
+/** A term with these bytes, after the version byte. */
 function joinTerm(bytes: Uint8Array): Uint8Array {
   return concat([TERM.subarray(0, 1), bytes]);
 }
@@ -283,7 +283,7 @@ test("A node lets a hostile peer signal its actors, as any peer may, and no more
     const victim = puppet(a, "victim");
     raw.send(TAG.EXIT_SIGNAL, row([from(1), to(victim.pid.id)], hex("08")));
     await until("it is killed", () => !victim.isAlive);
-    // Not the program, and nobody else.
+    // The exit signal reaches neither the system's own pid nor any other actor.
     raw.send(TAG.EXIT_SIGNAL, row([from(1), to(0)], hex("08")));
     raw.send(TAG.SEND, row([to(0)], TERM));
     raw.send(TAG.LINK, row([from(0), to(0)]));
@@ -323,7 +323,7 @@ test("A peer that answers no spawn and no call costs what was asked of it, until
     const codes = (await ends).map((end) => (end as PromiseRejectedResult).reason.code);
     assertEquals(new Set(codes), new Set(["noconnection"]));
     await until("its session is over", () => a.mesh.session(HOSTILE) === undefined);
-    // What hangs on it still is its call of the honest one.
+    // It is still linked only through its call of the honest actor.
     assert(near.chain !== undefined && near.chain.following === undefined);
     assertEquals(line.kept, 0);
   });

@@ -42,10 +42,10 @@ const NAME = {
   flags: 1,
 };
 
-/** What an intruder says behind its proof, in the hope to be heard. */
+/** What an intruder sends after its proof, trying to be accepted. */
 const SAID: readonly Uint8Array[] = [encodeRoomBroadcast("lobby", "from outside")];
 
-/** Nothing of it got in: no session, no message, no peer; and the node works. */
+/** Asserts that nothing was accepted (no session, no message, no peer), and that the node works. */
 async function assertUnharmed(
   node: TestNode,
   heard: () => number,
@@ -92,7 +92,7 @@ test("Mesh does not let in who plays back what it recorded of an honest node", a
     const heard = listen(a);
     const { proofKey } = await testKeys();
     const self = { name: NAME.name, creation: 1, proofKey, exposed: [] };
-    // What an honest dialler says, recorded in the clear, as only that dialler could.
+    // Messages of an honest initiator, recorded in plain text, as only the initiator itself could.
     const honest = await Intruder.secure(a.name);
     const machine = new Initiator(
       self,
@@ -335,14 +335,14 @@ test("Mesh raises no alarm at an honest dial that was given up for the other sid
       },
     })));
     const b = await start("b");
-    // Its dial hangs between TLS and NAME.
+    // Its dial is stuck between TLS and NAME.
     const a = await start("a", { seeds: [b.name] }, host);
     await until("a's dial is in TLS", () => dialled);
     await b.mesh.connect(a.name);
     await untilWhole([a, b]);
     through();
     await until("the dial is over", () => [...armed].every((what) => what.includes("every")));
-    // What b has to say of it, it has said before this.
+    // b has already logged about it before.
     const intruder = await Intruder.secure(b.name);
     intruder.send(0x99);
     assertEquals(await refusedBy(b), "protocol");
@@ -357,7 +357,7 @@ test("Mesh raises no alarm at an honest dial that was given up for the other sid
 test("Mesh ends the oldest handshake of an address that holds too many, and none of other addresses", async () => {
   await withNodes(async (start) => {
     const a = await start("a", {}, hurriedHost(60_000));
-    // The first of all, and as silent as the others: only its address distinguishes it.
+    // The first of all, and as silent as the others; only its address differs.
     const slow = await Intruder.secure(a.name, "127.0.0.3");
     const silent: Intruder[] = [];
     while (silent.length < UNPROVEN_MAX / 2 + 20) {

@@ -16,7 +16,7 @@ const TERM = encodeTerm("a term");
 const NORMAL = hex("00");
 const BYE = joined(hex("05"), row([3]), new TextEncoder().encode("bye"));
 
-/** An actor on each side, linked and monitoring each other, and a call that waits on each. */
+/** One actor on each side, linked and monitoring each other, and a pending call on each. */
 interface Household {
   readonly one: Side;
   readonly other: Side;
@@ -38,7 +38,7 @@ function household(): Household {
   return { one, other, near, far };
 }
 
-/** What one side knows of the other, and what came to its actor. */
+/** Returns what one side knows of the other, and the messages its actor received. */
 function view({ one, near }: Household): unknown {
   return [
     one.line.kept,
@@ -118,7 +118,7 @@ test("Inbound.take ends the session at a row that cannot be, and nothing came of
     const { size } = one.system;
     one.take(tag, body);
     assert(one.over?.startsWith("protocol: it sent row 0x"), `${what}: ${one.over}`);
-    // Its ends are those of a lost session: an exit and a down, and calls that are over.
+    // It ends like a lost session: an exit, a down, and failed calls.
     assertEquals([near.links?.size, near.monitors?.size, near.watchers?.size], [0, 0, 0], what);
     assertEquals([near.length, one.system.size], [length + 2, size], what);
     assertEquals(one.crashes, [], what);
@@ -126,7 +126,7 @@ test("Inbound.take ends the session at a row that cannot be, and nothing came of
 });
 
 test("Inbound.take ends the session at a row of actors that is cut off at any byte", () => {
-  // A row that is whole, of each tag.
+  // A complete message of each tag.
   const rows: readonly (readonly [tag: number, body: Uint8Array])[] = [
     [TAG.SEND, row([to(1)], TERM)],
     [TAG.SEND_NAMED, joined(named("near"), TERM)],
@@ -152,9 +152,9 @@ test("Inbound.take ends the session at a row of actors that is cut off at any by
     whole.one.take(tag, body);
     assertEquals(whole.one.over, undefined, `0x${tag.toString(16)}`);
     for (let length = 0; length < body.length; length++) {
-      // A SPAWNED that succeeded says nothing in its reason.
+      // A SPAWNED that reports success has no reason.
       if (tag === TAG.SPAWNED && length >= 17) continue;
-      // To a name that nobody has, and so from a piece of one.
+      // To an unregistered name; so likewise for a fragment of one.
       const { one } = household();
       one.take(tag, body.subarray(0, length));
       assert(one.over !== undefined, `0x${tag.toString(16)} cut at ${length}`);
@@ -214,7 +214,7 @@ test("Inbound.take makes nothing of what could have been, and is not", () => {
 test("Inbound.take lets nobody but the one who is watched say that it has ended", () => {
   const { one, near } = household();
   const { length } = near;
-  // The reference is right, the actor is not; and the other way round.
+  // The reference is right but the actor is not; then the reverse.
   one.take(TAG.DOWN, row([from(2), to(1), 1], BYE));
   one.take(TAG.EXIT, row([from(2), to(1)], BYE));
   assertEquals(near.length, length);
@@ -231,7 +231,7 @@ test("Inbound.take keeps the order of an UNLINKED and a LINK behind a large mess
   const [farPid, nearPid] = [one.pid(far), other.pid(near)];
   near.link(farPid);
   near.unlink(farPid);
-  // A large message is on its way when the other links too, and hears only then of the unlink.
+  // A large message is in transit when the other side links too; the unlink arrives only after it.
   far.send(nearPid as never, "x".repeat(400_000));
   far.link(nearPid);
   while (other.takeFrom(one));
@@ -254,7 +254,7 @@ test("Inbound.take holds what is for one actor behind a large message to it, and
   far.send({ name: "near", node: one.system.home.node }, { of: 1 });
   far.exit(nearPid, "signal");
   far.system.call(nearPid as never, 2, { timeout: Infinity }, far).catch(() => {});
-  // It is decoded first, and has the same keys as one that waits, which were new in that.
+  // It is decoded first. It uses the same keys as one that waits, which introduced them.
   far.send(other.pid(third) as never, { of: "another" });
   far.end("bye");
   other.actor().send(other.pid(third) as never, { new: "keys" });
@@ -315,10 +315,10 @@ test("Inbound.take ignores a monitor or call that was cancelled while it was hel
     far.call(other.pid(near) as never, 2, { signal }).catch(() => {});
     for (const ref of refs) far.demonitor(ref);
     cancel.abort("not any more");
-    // One that is not.
+    // An invalid one.
     if (round === 1) far.monitor(to);
     moveAll(one, other);
-    // The calls are messages all the same.
+    // The calls are messages as well.
     assertEquals([one.over, near.length], [undefined, 3 * (round + 1)]);
     assertEquals([near.watchers?.size ?? 0, near.chain, one.line.monitors], [
       round,
@@ -390,7 +390,7 @@ test("dispatch has a handler for every message between nodes", () => {
 
 const NO_NODE: NodeMessages = { exposed() {}, peerList() {}, roomSink: undefined };
 
-/** A session of which one side takes at most a few of each. */
+/** Creates a session in which one side accepts at most a few of each. */
 function limited(most: number): Side {
   const [one, other] = join();
   one.actor();
@@ -435,7 +435,7 @@ test("Inbound.take ends the session at a monitor, a call, a link or an actor too
     one.take(TAG.MONITOR, row([from(i), to(1), i]));
   }
   assertEquals(one.over, undefined);
-  // As many again, by links with which nothing is wrong otherwise.
+  // As many again, by links that are valid otherwise.
   for (let i = 101; i <= 250 && one.over === undefined; i++) {
     one.take(TAG.LINK, row([from(i), to(1)]));
   }

@@ -1,5 +1,6 @@
 /**
- * A client that keeps none of the rules: TLS that trusts anybody, or no TLS, and any bytes.
+ * A client that ignores all rules: TLS that trusts every certificate, or plain TCP, and arbitrary
+ * bytes.
  */
 import { Buffer } from "node:buffer";
 import { connect as connectTcp, createServer, type Server, type Socket } from "node:net";
@@ -9,12 +10,12 @@ import { parseName } from "../../lib/mesh/name.ts";
 import { until } from "../kit/test.ts";
 import { Collector, type Frame } from "./collector.ts";
 
-/** One connection of the intruder's. */
+/** One connection of the intruder. */
 export class Intruder {
   readonly socket: Socket;
-  /** The connection is over. */
+  /** Whether the connection has ended. */
   isOver = false;
-  /** Every byte that came. */
+  /** Every received chunk. */
   readonly bytes: Uint8Array[] = [];
   readonly #collector = new Collector();
   readonly #reader = new FrameReader(0xffff_ffff);
@@ -30,7 +31,7 @@ export class Intruder {
     socket.on("close", () => this.isOver = true);
   }
 
-  /** Connects to the node of that name, in plain TCP, from an address of this machine. */
+  /** Connects to the named node in plain TCP, from an address of this machine. */
   static async plain(name: string, localAddress?: string): Promise<Intruder> {
     const { hostname, port } = parseName(name)!;
     const socket = connectTcp({ host: hostname, port, ...(localAddress && { localAddress }) });
@@ -41,10 +42,10 @@ export class Intruder {
     return intruder;
   }
 
-  /** Connects to the node of that name in TLS, whatever certificate it shows. */
+  /** Connects to the named node by TLS, whatever certificate it presents. */
   static async secure(name: string, localAddress?: string): Promise<Intruder> {
     const { hostname, port } = parseName(name)!;
-    // On Bun, TLS over a socket of its own may never end when the listener changes its certificate.
+    // On Bun, TLS over a given socket may never end if the listener changes its certificate.
     const to = localAddress === undefined
       ? { host: hostname, port }
       : { socket: (await Intruder.plain(name, localAddress)).socket };
@@ -56,12 +57,12 @@ export class Intruder {
     return intruder;
   }
 
-  /** What the other side showed, in DER. */
+  /** The certificate of the other side, in DER. */
   get certificate(): Uint8Array | undefined {
     return (this.socket as tls.TLSSocket).getPeerCertificate().raw;
   }
 
-  /** Every frame that came. */
+  /** Every received frame. */
   get frames(): readonly Frame[] {
     return this.#collector.frames;
   }
@@ -74,7 +75,7 @@ export class Intruder {
     this.socket.write(Buffer.concat(parts));
   }
 
-  /** Waits for the frame number `index`. */
+  /** Waits for the frame with this index. */
   async frame(index: number): Promise<Frame> {
     await until(`frame ${index} came`, () => this.frames.length > index || this.isOver);
     const frame = this.frames[index];
@@ -87,25 +88,31 @@ export class Intruder {
   }
 }
 
-/** Somebody on the way between two nodes. */
+/** A man in the middle between two nodes. */
 export interface Middle {
   readonly port: number;
-  /** Everything that passed, both ways, as the one in the middle saw it. */
+  /** Everything that was forwarded, in both directions, as the man in the middle saw it. */
   readonly seen: Uint8Array[];
-  /** How many have come. */
+  /** The number of connections so far. */
   readonly count: number;
-  /** While true, nothing is passed on. */
+  /** While `true`, nothing is forwarded. */
   held: boolean;
   close(): Promise<void>;
 }
 
-/** What TLS the one in the middle speaks: its own to whoever dials, and trusting anybody. */
+/**
+ * The TLS of the man in the middle: its own certificate for clients, and no verification of the
+ * server.
+ */
 export interface MiddleTls {
   readonly cert: string;
   readonly key: string;
 }
 
-/** Passes on to the port `target` what comes: the TCP bytes, or out of one TLS into another. */
+/**
+ * Forwards connections to the port `target`: either the TCP bytes as they are, or decrypted and
+ * encrypted again.
+ */
 export async function startMiddle(
   target: number,
   own?: MiddleTls,

@@ -1,6 +1,4 @@
-/**
- * Joining: when a node has joined, and what is known then.
- */
+/** Joining: when a node has joined, and what it knows by then. */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { NodeConnectError } from "../../lib/mesh/connect_waiters.ts";
 import { cluster, freePort, withNodes } from "../kit/mesh.ts";
@@ -82,7 +80,7 @@ test("Node.start asks canDial for each node, and dials none that it does not all
     const c = await start("c", { seeds, canDial, joinTimeout: 10_000 });
     assertEquals(c.mesh.membership.stats().dials, 1);
     assert(asked.includes(`seed ${a!.name}`));
-    // b has heard of c, and may dial it.
+    // b has learned of c, and may dial it.
     await until("b has dialed it", () => c.mesh.peers().includes(b!.name));
     const error = await assertRejects(() => c.mesh.connect("x@127.0.0.1:1"), NodeConnectError);
     assertEquals(error.code, "denied");
@@ -112,7 +110,7 @@ test("A list of a thousand names of one port costs that port a few dials", async
 test("Mesh.connect reaches a live node though eighty seeds do not answer", async () => {
   await withNodes(async (start) => {
     const live = await start("live");
-    // Addresses of their own, so that no limit by address helps.
+    // Each with its own address, so that no limit per address applies.
     const servers = await Promise.all(
       Array.from({ length: 80 }, (_, i) => silentServer(`127.0.0.${i + 2}`)),
     );

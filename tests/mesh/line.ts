@@ -1,6 +1,6 @@
 /**
- * Two systems with a session between them whose frames move when the test says so, one by one. All of it
- * is real, the connections and what is above them, but for the stream.
+ * Two systems with a session between them whose frames move one by one, when the test decides.
+ * Everything is real except the stream.
  */
 import { assert } from "@std/assert";
 import type { Actor } from "../../lib/actor/actor.ts";
@@ -18,7 +18,7 @@ import { ManualHost } from "../kit/system.ts";
 import { Collector, type Frame } from "./collector.ts";
 import { metAs } from "./met.ts";
 
-/** A stream into a list of frames. */
+/** A stream that appends frames to a list. */
 class HandStream implements Stream {
   readonly isPaused = false;
   readonly remote = { hostname: "127.0.0.1", port: 1 };
@@ -48,14 +48,14 @@ const LIMITS: SessionLimits = {
   queueBytesMax: 64 * 1024 * 1024,
 };
 
-/** One node, and its end of the session. */
+/** One node and its end of the session. */
 export class Side {
   readonly system: System;
   readonly remote: RemoteNodes;
   readonly host: ManualHost;
   session!: Session;
   actors!: Inbound;
-  /** Why the session has ended, in words. */
+  /** The reason why the session ended, as text. */
   over: string | undefined;
   readonly crashes: Crash[] = [];
   #stream!: HandStream;
@@ -69,12 +69,12 @@ export class Side {
     this.system.events.on("crash", (crash) => void this.crashes.push(crash));
   }
 
-  /** The line to the other node. */
+  /** The outbound messages to the other node. */
   get line(): Outbound {
     return this.remote.nodeLink(this.session.met.name)!;
   }
 
-  /** What it has sent that has not been moved yet. */
+  /** The sent frames that have not been moved yet. */
   get waiting(): readonly Frame[] {
     this.flush();
     return this.#stream.collector.frames.slice(this.#moved);
@@ -105,12 +105,12 @@ export class Side {
     session.actors = this.actors;
   }
 
-  /** The end of a turn: what was written leaves. */
+  /** Ends a turn: flushes what was written. */
   flush(): void {
     while (this.#tasks.length > 0) for (const task of this.#tasks.splice(0)) task();
   }
 
-  /** Takes the first frame that the other side has sent. False: there is none. */
+  /** Takes the first frame that the other side has sent. Returns `false` if there is none. */
   takeFrom(other: Side): boolean {
     other.flush();
     const frame = other.#stream.collector.frames[other.#moved];
@@ -120,17 +120,17 @@ export class Side {
     return true;
   }
 
-  /** The first frame that it has sent is lost. */
+  /** Drops the first frame that it has sent. */
   skip(): void {
     this.#moved++;
   }
 
-  /** Takes a frame, whoever has made it. */
+  /** Takes a frame from any source. */
   take(tag: number, body: Uint8Array): void {
     if (this.over === undefined) this.#stream.handler.data(encodeFrame(tag, body));
   }
 
-  /** An actor that does nothing; what it is sent stays in its mailbox. */
+  /** Spawns an actor that does nothing: what it is sent stays in its mailbox. */
   actor(options: { readonly trap?: boolean; readonly name?: string } = {}): Actor {
     const name = options.name === undefined ? {} : { name: options.name };
     const pid = this.system.spawn(undefined, name, idle, []);
@@ -139,12 +139,12 @@ export class Side {
     return actor;
   }
 
-  /** An actor of the other node, as this one has it. */
+  /** Returns the pid of an actor of the other node, as this node represents it. */
   pid({ pid }: Actor): Pid {
     return this.line.pid(pid.id);
   }
 
-  /** The session breaks off. */
+  /** Breaks the session. */
   cut(): void {
     this.session.abort("closed", "cut");
   }
@@ -154,7 +154,7 @@ function idle(): Promise<void> {
   return new Promise(() => {});
 }
 
-/** Two nodes with a session. */
+/** Creates two nodes with a session. */
 export function join(): [Side, Side] {
   const one = new Side("one@h:1");
   const other = new Side("other@h:2", 2);
@@ -163,7 +163,7 @@ export function join(): [Side, Side] {
   return [one, other];
 }
 
-/** Moves everything that there is to move. */
+/** Moves all frames, until none is left. */
 export function moveAll(one: Side, other: Side): void {
   for (let i = 0;; i++) {
     assert(i < 1_000_000, "it never ends");

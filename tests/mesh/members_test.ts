@@ -1,6 +1,6 @@
 /**
- * What an authenticated member cannot do: take the memory of a node, fill its sessions and mailboxes, or do
- * what the option `authorize` forbids.
+ * What an authenticated member cannot do: exhaust the memory of a node, fill its sessions and
+ * mailboxes, or do what the option `authorize` forbids.
  */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { MailboxFullError } from "../../lib/actor/errors.ts";
@@ -20,7 +20,7 @@ function u32(value: number): Uint8Array {
   return new Uint8Array(new Uint32Array([value]).buffer);
 }
 
-/** Begins a message of 16 MiB and sends this much of it. */
+/** Begins a message of 16 MiB and sends this many bytes of it. */
 function sendIncomplete(raw: Raw, bytes: number): void {
   raw.send(TAG.BULK, concat([u32(1), u32(16 * 1024 * 1024), new Uint8Array([0x10, 0, 0])]));
   const piece = encodeFrame(TAG.FRAGMENT, concat([u32(1), new Uint8Array(32 * 1024)]));
@@ -64,7 +64,7 @@ test("ReceiveBudget ends the largest holder of an address, then of all, and coun
   budget.hold(one, 500);
   budget.hold(two, 300);
   assertEquals([budget.bytes, ended.length], [800, 0]);
-  // The one that grows is not the one that holds the most.
+  // The one that grows is not the one that holds most.
   budget.hold(two, 301);
   assertEquals([budget.bytes, one.bytes, ended], [301, 0, ["x"]]);
   budget.hold(three, 800);
@@ -93,7 +93,7 @@ test("Mesh rejects one session too many of an address, and accepts others when o
   });
 });
 
-/** Two nodes with a session. */
+/** Runs with two nodes with a session. */
 async function withTwo(
   options: NodeOptions,
   body: (a: Node, b: Node) => Promise<void>,
@@ -105,7 +105,7 @@ async function withTwo(
   await body(a, b);
 }
 
-/** A pid of `a`, as `b` knows it. */
+/** Returns a pid of `a` as `b` represents it. */
 async function seenBy<M>(b: Node, a: Node, pid: Pid<M>): Promise<Pid<M>> {
   assertEquals(await a.global.register("seen", pid), true);
   await until("the name has come", () => b.global.whereis("seen") !== undefined);
@@ -170,7 +170,7 @@ test("authorize decides on exit signals, links, spawns and names of other nodes"
     const mine = b.spawn(echo);
     assertEquals(await b.global.register("mine", mine), false);
     assertEquals(a.global.whereis("mine"), undefined);
-    // What this node asks of itself is not asked about.
+    // `authorize` is not called for the node's own requests.
     assertEquals(await a.global.register("own", here), true);
     assertEquals(asked, ["b exit pid", "b link pid", "b spawn echo", "b register mine"]);
 

@@ -40,7 +40,7 @@ test("Mesh.connect brings two nodes together, and both call the session alike", 
     assertEquals(b.mesh.session(a.name)!.met.creation, a.mesh.creation);
     assertEquals(b.mesh.session(a.name)!.dialled, true);
     assertEquals(a.mesh.session(b.name)!.dialled, false);
-    // Once more changes nothing.
+    // Connecting again changes nothing.
     await Promise.all([a.mesh.connect(b.name), b.mesh.connect(a.name)]);
     assertEquals([a.told.length, b.told.length], [1, 1]);
   });
@@ -62,7 +62,8 @@ test("Mesh ends with one session however often two nodes dial each other at once
   await withNodes(async (start) => {
     for (let round = 0; round < 50; round++) {
       const [a, b] = await Promise.all([start("a"), start("b")]);
-      // In one turn at first; then one of them later and later, by as much as a handshake takes.
+      // In the same turn at first; then one of them increasingly later, up to the duration of a
+      // handshake.
       const later = Math.max(0, round - 25) / 5;
       const first = a.mesh.connect(b.name);
       if (later > 0) await new Promise((wake) => setTimeout(wake, later));
@@ -77,7 +78,10 @@ test("Mesh ends with one session however often two nodes dial each other at once
 
 test("Mesh.disconnect is final on both sides, though one is the other's seed", async () => {
   const [one, other] = [countingHost(), countingHost()];
-  /** No dial is on its way, nor is one to come. The wait for a peer's names leaves the wheel's timer armed. */
+  /**
+   * No dial is pending or scheduled. Waiting for a peer's names leaves the timer of the timer wheel
+   * armed.
+   */
   const atRest = ({ armed }: { armed: ReadonlySet<string> }) =>
     [...armed].every((what) => what.includes("every") || what.includes("after 5000."));
   await withNodes(async (start) => {
@@ -93,7 +97,7 @@ test("Mesh.disconnect is final on both sides, though one is the other's seed", a
     assertEquals(b.told.at(-1), `down ${a.name} disconnected`);
     assertEquals(await b.mesh.disconnect(a.name), false);
     assertEquals([atRest(one), atRest(other)], [true, true]);
-    // A newcomer tells each of the other, and they stay apart all the same.
+    // A new node names each to the other, and they stay disconnected all the same.
     const d = await start("d", { seeds: [a.name] });
     await untilWhole([a, c, d]);
     await untilWhole([b, c, d]);
@@ -101,7 +105,7 @@ test("Mesh.disconnect is final on both sides, though one is the other's seed", a
       false,
       false,
     ]);
-    // The user may want it again.
+    // The user may connect again.
     await a.mesh.connect(b.name);
     await untilWhole([a, b, c, d]);
   });
@@ -227,7 +231,7 @@ test("Mesh with another cookie is refused, with one line on each side and nothin
     const from = performance.now();
     await Promise.all([refusedBy(a), refusedBy(b)]);
     assert(performance.now() - from < 1000);
-    // Its further dials are refused too, and are not news.
+    // Its further dials are refused too, and are not logged again.
     await until("b has dialled some more", () => a.refused.length > 3);
     assertEquals([warnings(a).length, warnings(b).length], [1, 1]);
     assertMatch(
@@ -250,7 +254,7 @@ test("Mesh accepts a node's new life at once, while it still thinks the old one 
     const a = await start("a");
     const port = await freePort();
     const name = `b@127.0.0.1:${port}`;
-    // The old life is silent for ever: nothing says that it has ended.
+    // The former incarnation is silent: nothing announces its end.
     const old = await joinAs(name, a.name, 1);
     await until("the old life is up", () => a.told.length === 1);
     const b = await start(name, { seeds: [a.name] });
@@ -331,12 +335,12 @@ test("Mesh.stop leaves no timer behind, whatever was under way", async () => {
     await until("the deaf one has been dialled", () => accepted.length === 1);
     assert(armed.size > 0);
     await a.mesh.stop();
-    // The wheel of the actors' timers and the watch of the node go on until the system stops.
+    // The timer wheel of the actors and the node's monitor run until the system stops.
     const ofMesh = [...armed].filter((what) =>
       !what.includes("after 5000.") && !what.endsWith(`every ${TICK_MS}`)
     );
     assertEquals(ofMesh.filter((what) => !what.includes("dial")), []);
-    // Long before the dial would have been given up by itself.
+    // Long before the dial would have timed out.
     const isLeft = (): boolean => [...armed].some((what) => what.includes("dial"));
     await until("no dial is left", () => !isLeft(), 1000);
     await Promise.all([dialling, gone]);
@@ -376,7 +380,10 @@ test("Mesh that is stopped by a listener of a node's new incarnation does not ac
   });
 });
 
-/** The serial number of the certificate that a node shows; `undefined`: it did not let us look. */
+/**
+ * Returns the serial number of the certificate that a node presents, or `undefined` if it rejected
+ * the connection.
+ */
 async function serialOf(name: string): Promise<string | undefined> {
   const intruder = await Intruder.secure(name);
   const certificate = (intruder.socket as TLSSocket).getPeerCertificate();
@@ -415,7 +422,7 @@ test("Mesh makes itself a new certificate every day; sessions continue, and new 
     assertEquals(await serialOf(a.name), before);
     renew!();
     await until("another is shown", async () => {
-      // A dial in the moment of the change may be cut: it is dialled again.
+      // A dial during the change may be cut: it is retried.
       const serial = await serialOf(a.name);
       return serial !== undefined && serial !== before;
     });

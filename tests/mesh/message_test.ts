@@ -47,11 +47,11 @@ const challenge = {
 };
 const reply = { lastSession: 0x0102030405060708n, exposed: ["f", ""], startedAt: 0x0102 };
 
-/** Each row of the table: its body in hex, what writes it, what reads it, and what that gives. */
+/** Each message of the table: its body in hex, its encoder, its decoder, and the decoded result. */
 const ROWS: readonly {
   readonly row: string;
   readonly body: string;
-  /** Bytes at its end that an older version does not send. */
+  /** The number of bytes at the end that an older version omits. */
   readonly older?: number;
   readonly encoded: Uint8Array;
   readonly decode: (body: Uint8Array) => unknown;
@@ -216,7 +216,7 @@ for (const { row, body, older = 0, encoded, decode, decoded } of ROWS) {
 test("REPLY and ACK of an older version have no time of the start", () => {
   assertEquals(decodeReply(encodeReply(PROOF, reply).slice(0, -8))?.message.startedAt, 0);
   assertEquals(decodeAck(hex("0000"))?.startedAt, 0);
-  // And one that no calendar has is none.
+  // A time beyond the range of `Date` is read as none.
   assertEquals(decodeAck(hex("0000 ffffffffffffffff"))?.startedAt, 0);
 });
 

@@ -1,7 +1,7 @@
-/** A node as it was met in the handshake. */
+/** A peer as known from the handshake. */
 import type { Met } from "../../lib/mesh/handshake.ts";
 
-/** One that says nothing remarkable. */
+/** Returns a peer with default fields. */
 export function metAs(name: string, creation: number = 1): Met {
   return {
     name,

@@ -1,13 +1,11 @@
-/**
- * Two nodes with one name: the live one stays.
- */
+/** Two nodes with one name: the running one stays. */
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { NodeConnectError } from "../../lib/mesh/connect_waiters.ts";
 import type { MeshEvents } from "../../lib/mesh/mesh.ts";
 import { freePort, untilWhole, warnings, withNodes } from "../kit/mesh.ts";
 import { test, until } from "../kit/test.ts";
 
-/** Names whose address is nobody's, and where the node listens instead. */
+/** Returns a name whose address is unused, and the address where the node listens instead. */
 async function nowhere(): Promise<{ name: string; listen: { hostname: string; port: number } }> {
   return {
     name: `app@127.0.0.1:${await freePort()}`,
@@ -51,7 +49,7 @@ test("Node.joined rejects, and the node reports it, if its name is found in use 
     await until("it is reported", () => events.length > 0);
     assertEquals([events[0]!.name, events[0]!.by], [name, c.name]);
     assert(twin.lines.some(({ level, line }) => level === "error" && line.includes("name in use")));
-    // It does not try again and again.
+    // It does not retry.
     assertEquals(c.told, [`up ${name}`]);
   });
 });

@@ -10,7 +10,7 @@ import {
 } from "../../lib/mesh/name.ts";
 import { test } from "../kit/test.ts";
 
-/** What a person may type, and the one spelling of it. */
+/** Valid input, and its normalised form. */
 const GOOD: readonly (readonly [typed: string, normal: string])[] = [
   ["a@h:1", "a@h:1"],
   ["alpha@10.0.0.7:9000", "alpha@10.0.0.7:9000"],

@@ -9,7 +9,7 @@ import { join, moveAll, Side } from "./line.ts";
 
 const HOME: Home = { node: "a@h:1", creation: 1, local: true };
 
-/** The tables of a session of `a` with `b`, and what was announced. */
+/** The tables of a session between `a` and `b`, and the announced nodes. */
 function tables(): { system: System; peer: RemoteIncarnation; homes: NodeTable; said: string[] } {
   const system = new System(HOME, new ManualHost());
   const peer = new RemoteIncarnation(system, "b@h:2", 2);
@@ -28,11 +28,11 @@ test("NodeTable.index is 0 for our own, 1 for the peer's, and announces others o
   ];
   assertEquals([homes.index(system.home), homes.index(peer)], [SENDER, RECEIVER]);
   assertEquals([homes.index(c), homes.index(d), homes.index(c)], [2, 3, 2]);
-  // Another object that stands for the same life, as another session has made it.
+  // Another object for the same incarnation, as another session creates it.
   assertEquals(homes.index(new RemoteIncarnation(system, "c@h:3", 3)), 2);
   assertEquals(homes.index(new RemoteIncarnation(system, "b@h:2", 2)), RECEIVER);
   assertEquals(homes.index(new RemoteIncarnation(system, "a@h:1", 1)), SENDER);
-  // Another life of each is another home.
+  // Another incarnation of each has its own index.
   assertEquals(homes.index(new RemoteIncarnation(system, "c@h:3", 33)), 4);
   assertEquals(homes.index(new RemoteIncarnation(system, "b@h:2", 22)), 5);
   assertEquals(homes.index(new RemoteIncarnation(system, "a@h:1", 11)), 6);
@@ -54,7 +54,7 @@ test("NodeTable.index keeps a bounded number of objects, however many stand for 
   const before = heapBytes();
   for (let i = 0; i < 600_000; i++) homes.index(new RemoteIncarnation(system, "c@h:3", 3));
   assertEquals([homes.index(new RemoteIncarnation(system, "c@h:3", 3)), said.length], [2, 1]);
-  // A tenth of them at the most.
+  // At most a tenth of them.
   await comesBack(before, 12 * 1024 * 1024);
   assertEquals(homes.index(system.home), SENDER);
 });
@@ -65,7 +65,7 @@ test("NodeTable.announced takes each index in its turn, and no other", () => {
     assertEquals(homes.announced(index, "c@h:3", 3), "a HOME out of turn");
   }
   for (let i = 2; i < 0x1_0000; i++) assertEquals(homes.announced(i, "c@h:3", i), undefined);
-  // All 16 bits are used: what would come next cannot be said.
+  // All 16 bits are used: no further node can be announced.
   assertEquals(homes.announced(2, "c@h:3", 2), "a HOME out of turn");
   assertEquals(homes.announced(0xffff, "c@h:3", 2), "a HOME out of turn");
 });
@@ -95,9 +95,9 @@ test("NodeTable.pid returns a pid of the announced node, of this incarnation or 
   assertEquals(homes.ref(1, 7)!.key, "a@h:1 7.1");
   assertEquals(homes.ref(3, 7)!.key, "a@h:1 7.1");
   assertEquals(homes.ref(4, 7)!.key, "a@h:1 7.9");
-  // The number 0 stands for the program itself, and a pid of ours that has ended for nobody.
+  // The number 0 is the system's own pid; the pid of an actor that has exited has no actor.
   assert(homes.pid(1, 0) === system.pid && homes.pid(3, 0) === system.pid);
-  // Whoever has a pid can tell what sends for it.
+  // Each pid has the sender for its node.
   for (const index of [0, 1, 2, 3, 4]) assert(homes.pid(index, 7)!.home.system === system);
   assert(homes.pid(4, 0) !== system.pid);
   assertEquals(system.isAlive(homes.pid(1, 7)!), false);
@@ -125,11 +125,14 @@ test("NodeTable.pid returns the same object for a live actor, local or remote", 
   assert(kept.equals(one.pid(far)) && before.equals(kept));
 });
 
-/** Three nodes, the second in the middle, and the two ends with a session too. */
+/**
+ * Creates three nodes; the second has sessions with both others, and these have one with each
+ * other.
+ */
 function three(): { a: Side; b: Side; c: Side; ends: [Side, Side] } {
   const [a, b] = join();
   const c = new Side("c@h:3", 3);
-  // Each `Side` has one session: b's other one is played by a second object on b's name.
+  // Each `Side` has one session: a second object with b's name plays b's other one.
   const [b2, c2] = [new Side("other@h:2", 2), c];
   b2.open(c2);
   c2.open(b2);

@@ -1,5 +1,6 @@
 /**
- * Nodes of one process behave like nodes on separate machines; and a call may be answered on another node.
+ * Nodes in one process behave like nodes on separate machines; and a call may be answered by
+ * another node.
  */
 import { assert, assertEquals, assertInstanceOf, assertRejects, assertThrows } from "@std/assert";
 import { Call } from "../../lib/actor/call.ts";
@@ -16,10 +17,10 @@ import { type Parts, startNode } from "../../lib/start.ts";
 import type { Pid } from "../../lib/term/pid.ts";
 import { test, until } from "../kit/test.ts";
 
-/** What the nodes here are made of. */
+/** The parts of each node. */
 const PARTS = new WeakMap<Node, Parts>();
 
-/** Runs with `count` nodes that are all connected. */
+/** Runs with `count` connected nodes. */
 async function withMesh(count: number, body: (...nodes: Node[]) => Promise<void>): Promise<void> {
   const nodes: Node[] = [];
   try {
@@ -41,7 +42,7 @@ async function withMesh(count: number, body: (...nodes: Node[]) => Promise<void>
   }
 }
 
-/** An actor that keeps what it gets. */
+/** Spawns an actor that keeps what it receives. */
 function keeper(node: Node): { pid: Pid<unknown>; got: unknown[]; self: () => Self } {
   const got: unknown[] = [];
   let own!: Self;
@@ -63,7 +64,7 @@ test("a pid of another node in the process is reached by the session only", asyn
     const sent = { text: "as it was" };
     a.send(there.pid, sent);
     assertEquals(await a.call(asked, "?"), "an answer");
-    // Copied, as from any node.
+    // Copied, as from any other node.
     assertEquals(there.got[0], sent);
     assert(there.got[0] !== sent);
     await until("both run", () => here.self() !== undefined);
@@ -100,7 +101,7 @@ test("a pid of this node that another one in the process has is that of its own 
     const echo = b.spawn((_self: Self<Call<Pid, Pid[]>>) => (call) => call.reply([call.request]));
     const [back] = await a.call(echo, pid as Pid);
     assertEquals([back, back === pid], [pid as Pid, true]);
-    // What b has made of it.
+    // The copy of it on b.
     let seen: Pid<unknown> | undefined;
     const eye = b.spawn((_self: Self<Call<Pid<unknown>, null>>) => (call) => {
       seen = call.request;
@@ -120,12 +121,12 @@ interface Order {
   readonly what: string;
 }
 
-/** A server that sends the calls it gets on, to the worker that the request names. */
+/** A server that forwards its calls to the worker that the request names. */
 function dispatcher(_self: Self<Call<Order, unknown>>): (call: Call<Order, unknown>) => void {
   return (call) => _self.send(call.request.worker, { job: call });
 }
 
-/** A worker that answers what it is sent on. */
+/** Spawns a worker that answers forwarded calls. */
 function worker(node: Node): Pid<unknown> {
   return node.spawn((_self: Self<{ job: Call<Order, unknown> }>) => ({ job }) => {
     assert(job instanceof Call);
@@ -142,7 +143,7 @@ function worker(node: Node): Pid<unknown> {
 test("a call is answered by whichever node it was sent on to", async () => {
   await withMesh(3, async (a, b, c) => {
     const nodes = [a, b, c];
-    // The caller, the one who is called, and the one who answers, on any of the nodes.
+    // The caller, the callee and the actor that answers, on every combination of nodes.
     for (const caller of nodes) {
       for (const server of nodes) {
         const called = server.spawn(dispatcher) as Pid<Call<Order, unknown>>;

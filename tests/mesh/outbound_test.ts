@@ -14,14 +14,14 @@ import type { ExitReason } from "../../lib/term/exit.ts";
 import { test } from "../kit/test.ts";
 import { join, moveAll, type Side } from "./line.ts";
 
-/** A value that the encoder asks for a property, which throws. */
+/** A value whose property throws when the encoder reads it. */
 const TRAP = {
   get property(): never {
     throw new RangeError("a getter");
   },
 };
 
-/** What cannot travel, of each kind. */
+/** One unencodable value of each kind. */
 const UNSENDABLE: readonly unknown[] = [() => {}, { deep: [Symbol("s")] }, TRAP, circle()];
 
 function circle(): object {
@@ -30,7 +30,7 @@ function circle(): object {
   return circle;
 }
 
-/** The dead letters of one side. */
+/** Returns the dead letters of one side. */
 function deadLetters(side: Side): string[] {
   const letters: string[] = [];
   side.system.events.on("deadletter", ({ to, error }) => {
@@ -53,7 +53,7 @@ test("Outbound.send reports a message that cannot be encoded, and no other is lo
   for (const term of UNSENDABLE) {
     one.system.send(pid as never, { a: 1, term } as never);
     one.system.sendTo({ name: "far", node: "other@h:2" }, { b: 2, term });
-    // Its keys were not learned by the peer, so they must be said again.
+    // The peer did not learn its keys, so they must be sent again.
     one.system.send(pid as never, { a: 1, term: 2 } as never);
     one.system.sendTo({ name: "far", node: "other@h:2" }, { b: 2, term: 3 });
   }
@@ -143,7 +143,7 @@ test("Outbound: the end of a call is sent, and the other side keeps nothing of i
   assertEquals(one.waiting.map(({ tag }) => tag), [TAG.CALL_OVER, TAG.CALL_OVER, TAG.CALL_OVER]);
   moveAll(one, other);
   assertEquals([far.chain, one.line.kept], [undefined, 0]);
-  // And the answers have nowhere to go.
+  // Its replies are dropped.
   for (const call of far.peek() as Call[]) call.reply("too late");
   assertEquals(other.waiting, []);
 });
@@ -184,7 +184,7 @@ test("Outbound: an exit is sent whatever its reason, and a reason that cannot be
     assertEquals(told.length, 2);
     for (const text of told) assert(expected.test(String(text)), `${text}`.slice(0, 200));
     assert(far.peek().some((message) => message instanceof Down));
-    // Those here are told of the reason itself, and ends still spread.
+    // Local actors receive the reason itself, and exits still propagate.
     assertEquals((also.peek()[0] as Exit).reason, reason);
     const last = one.actor();
     also.link(last.pid as never);
@@ -278,7 +278,7 @@ test("Outbound.lost: links, monitors, then calls of all actors there end with no
   assertEquals([near.links?.size, near.monitors?.size, near.watchers?.size], [0, 0, 0]);
   assertEquals(one.system.externalCaller.monitors?.size ?? 0, 0);
   assertEquals(one.remote.nodeLink("other@h:2"), undefined);
-  // The timer went with the cell.
+  // The timer was removed with the actor.
   assertEquals(one.system.wheel.size, 0);
 });
 

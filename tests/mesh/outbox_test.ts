@@ -22,14 +22,14 @@ const KIB = 1024;
 const MIB = 1024 * KIB;
 const LIMITS: OutboxLimits = { bytesMax: 64 * MIB, messageBytesMax: MESSAGE_BYTES_MAX };
 
-/** A stream that sends when the test says so. */
+/** A stream that sends when the test decides. */
 class Slow implements Stream {
   readonly isPaused = false;
   readonly remote = { hostname: "h", port: 1 };
   readonly peerCertificate = undefined;
   handler = IGNORE;
   ended = false;
-  /** What waits to be sent. */
+  /** The chunks that wait to be sent. */
   waiting: Uint8Array[] = [];
   unsent = 0;
 
@@ -48,7 +48,7 @@ class Slow implements Stream {
 
   abort(): void {}
 
-  /** All that waits is sent: gives it. */
+  /** Sends and returns everything that waits. */
   send(): Uint8Array {
     const bytes = concat([new Uint8Array(0), ...this.waiting]);
     this.waiting = [];
@@ -57,20 +57,23 @@ class Slow implements Stream {
   }
 }
 
-/** An outbox over a slow stream, with what its owner does and is told. */
+/** An outbox over a slow stream, with a recording of its owner's callbacks. */
 class Bench {
   readonly stream = new Slow();
   readonly told: string[] = [];
-  /** Frames that the peer got: those in pieces when they were whole, their pieces before. */
+  /**
+   * The frames that the peer received: a frame in fragments when it was complete, its fragments
+   * before.
+   */
   readonly came: Frame[] = [];
-  /** The rows that it got, as they came. */
+  /** The messages that it received, in order. */
   readonly rows: Frame[] = [];
   readonly outbox: SessionOutbox;
-  /** The peer says TAKEN. */
+  /** Whether the peer sends TAKEN. */
   takes = true;
   readonly #reader = new FrameReader(0xffff_ffff);
   readonly #fragments = new FragmentReader(MESSAGE_BYTES_MAX);
-  /** Bytes for which the peer has not said TAKEN. */
+  /** The number of bytes for which the peer has not sent TAKEN yet. */
   #owed = 0;
   #tasks: (() => void)[] = [];
 
@@ -82,7 +85,7 @@ class Bench {
     });
   }
 
-  /** Writes a data frame, as rows of actors are written. */
+  /** Writes a data frame, as messages of actors are written. */
   write(tag: number, length: number, vital = false): boolean {
     const out = this.outbox.begin(tag);
     out.reserve(length);
@@ -92,14 +95,14 @@ class Bench {
     return this.outbox.commit(vital);
   }
 
-  /** The turn ends. */
+  /** Ends the turn. */
   flush(): void {
     const tasks = this.#tasks;
     this.#tasks = [];
     for (const task of tasks) task();
   }
 
-  /** The stream sends what it has; the peer takes it. */
+  /** The stream sends what it has, and the peer takes it. */
   send(): void {
     const collector = new Collector();
     assert(this.#reader.push(this.stream.send(), collector));
@@ -107,13 +110,13 @@ class Bench {
     this.outbox.drain();
   }
 
-  /** Until there is nothing more. */
+  /** Sends until nothing is left. */
   sendAll(): void {
     this.flush();
     do this.send(); while (this.stream.unsent > 0);
   }
 
-  /** The tags of what came, as runs: `77×3`. */
+  /** The tags of the received frames, as runs: `77×3`. */
   get runs(): string[] {
     return runs(this.came.map(({ tag }) => tag));
   }
@@ -130,7 +133,7 @@ class Bench {
     if (this.takes) this.take(this.#owed);
   }
 
-  /** The peer says TAKEN: for so many bytes, or for all that it owes. */
+  /** The peer sends TAKEN, for this many bytes or for all that it owes. */
   take(bytes: number = this.#owed): void {
     this.#owed -= bytes;
     assert(this.outbox.taken(bytes));
@@ -280,7 +283,7 @@ test("SessionOutbox lets a small frame overtake a large one, and starves neither
   bench.send();
   bench.send();
   assertEquals(bench.runs, ["77×1"]);
-  // As much small as there may be, all the time.
+  // As many small messages as allowed, throughout.
   let small = 1;
   const place = () => bench.came.findLastIndex(({ tag }) => tag === 0x78);
   for (; place() === -1; bench.send()) {
@@ -307,7 +310,7 @@ test("SessionOutbox has no more large frames begun than a peer takes", () => {
   const bench = new Bench({ bytesMax: 1000 * MIB });
   for (let i = 0; i < 1500; i++) bench.write(0x77, 40_000);
   bench.write(0x79, 5);
-  // The peer's own limit is checked in taking them.
+  // Taking them checks the peer's own limit.
   bench.sendAll();
   assertEquals(bench.runs[0]!.startsWith("77×4"), true, bench.runs.join());
   assertEquals(bench.came.filter(({ tag }) => tag === 0x77).length, 1500);
@@ -337,7 +340,7 @@ test("SessionOutbox limits fragments in flight by TAKEN, and data is still sent"
 for (const turns of [1, 300]) {
   test(`SessionOutbox lets no more data pass a large frame than a peer would hold, in ${turns} turns`, () => {
     const bench = new Bench();
-    // Once more, for what has passed an earlier one does not count.
+    // Twice, since an earlier overtaking does not count.
     for (const round of [0, 1]) {
       const before = bench.came.length;
       bench.takes = false;
@@ -473,7 +476,7 @@ test("SessionOutbox.end sends what waits, then the last frame, and accepts no mo
   for (let i = 0; i < 1000; i++) bench.write(0x77, 995);
   bench.write(0x78, 2 * MIB);
   bench.write(0x79, 10);
-  // Nobody hears TAKEN any more.
+  // TAKEN is no longer received.
   bench.takes = false;
   bench.outbox.end(encodeFrame(TAG.GOODBYE, new Uint8Array(1)));
   assertEquals(bench.write(0x7a, 5, true), false);

@@ -19,7 +19,7 @@ import { Intruder } from "./intruder.ts";
 const authority = await OwnAuthority.make(31);
 const stranger = await OwnAuthority.make(32);
 
-/** The dial fails with this code, and no session is up on either side. */
+/** Asserts that the dial fails with this code, and that neither side has a session. */
 async function assertNoSession(from: TestNode, to: TestNode, code: string): Promise<void> {
   const error = await assertRejects(() => from.mesh.connect(to.name), NodeConnectError);
   assertEquals(error.code, code, error.message);
@@ -105,7 +105,7 @@ test("option tls.verifyPeer decides in place of the host, and is called on both 
       const error = await assertRejects(() => from.mesh.connect(to.name), NodeConnectError);
       assertEquals(error.code, "certificate");
     }
-    // Names are verifyPeer's; the authority is TLS's all the same.
+    // verifyPeer checks names, but TLS still checks the authority.
     const d = await start("d", { tls: { ...await stranger.issue("spiffe.example"), verifyPeer } });
     for (const [from, to] of [[a, d], [d, a]] as const) {
       const error = await assertRejects(() => from.mesh.connect(to.name), NodeConnectError);
@@ -126,7 +126,7 @@ test("Mesh with certificates of the user's own does not believe another authorit
     const a = await start("a", { tls: await authority.issue("127.0.0.1") });
     const b = await start("b", { tls: await stranger.issue("127.0.0.1") });
     await assertNoSession(b, a, "untrusted");
-    // Believed by the dialler, but not by the acceptor.
+    // The initiator accepts it, but the responder does not.
     const half = { ...await stranger.issue("127.0.0.1"), ca: authority.ca };
     const c = await start("c", { tls: half });
     const error = await assertRejects(() => c.mesh.connect(a.name), NodeConnectError);
@@ -146,7 +146,7 @@ test("Mesh with certificates of the user's own refuses who shows none", async ()
     const reason = await refusedBy(a);
     assert(["untrusted", "cookie"].includes(reason), reason);
     assertEquals(warnings(a).length, 1);
-    // A node of the same cookie without the certificates is refused too, from either side.
+    // A node with the same cookie but without the certificates is refused too, in both directions.
     const b = await start("b");
     const error = await assertRejects(() => b.mesh.connect(a.name), NodeConnectError);
     assertEquals(error.code, "untrusted");

@@ -17,14 +17,14 @@ import { test } from "../kit/test.ts";
 import { everyRun, type Setting, type World } from "./crossing.ts";
 
 const A = "a@h:1";
-const M = "m@h:1"; // ourselves, in the middle
+const M = "m@h:1"; // this node, the middle one in order
 const Z = "z@h:1";
 
 function peers(chance = 0.5): Peers {
   return new Peers(M, () => chance);
 }
 
-/** What is to be dialed. */
+/** Returns the names to be dialed. */
 function due(table: Peers, now: number): readonly string[] {
   return new DialQueue(table).next(now).names;
 }
@@ -55,7 +55,7 @@ test("Peers.judge answers as its table says, for every state, name, creation and
       for (const creation of [5, 6]) {
         for (const last of [0n, 76n, 77n]) {
           let expected: Verdict = "accept";
-          // Of two proofs the one of the lesser name wins: if that is theirs, we accept.
+          // Of two proofs that of the lesser name wins: if that is the peer's, this node accepts.
           if (state === "proving") expected = name === A ? "accept" : "duplicate";
           if (state === "up") {
             expected = creation === 6 ? "probe" : last === 77n ? "replace" : "duplicate";
@@ -148,7 +148,7 @@ test("Peers dials a newcomer at once and says when the next is due", () => {
   assertEquals([due(table, 20), wakeAt(table)], [[Z], 20]);
 });
 
-/** The pauses between the first `count` dials in vain. */
+/** Returns the pauses between the first `count` failed dials. */
 function pauses(chance: number, count: number): number[] {
   const table = peers(chance);
   table.add(A, "seed", 0);
@@ -379,7 +379,7 @@ test("Peers.proving names the session that was last up, forever", () => {
   }
 });
 
-/** Both have one session, and it is the same. */
+/** Asserts that both have one session, and that it is the same one. */
 function assertOneSession({ a, b }: World): void {
   assert(a.session !== undefined && b.session !== undefined, "there is no session");
   assertEquals(a.session.id, b.session.id);
@@ -398,7 +398,7 @@ test("Peers end with one session when two dial each other, in whatever order the
   }
 });
 
-/** What may have been before both dial. */
+/** The possible states before both dial. */
 const BEFORE: Readonly<Record<string, Setting>> = {
   "that have never met": { dials: ["a", "b"] },
   "of which one alone dials": { dials: ["b"] },

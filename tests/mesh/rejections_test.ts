@@ -31,12 +31,12 @@ test("Rejections remembers a bounded number of hosts", () => {
   const refusals = new Rejections(clockAt({ now: 0 }));
   for (let i = 0; i < 1024; i++) assert(refusals.isNews(`h${i}`, "cookie"));
   assertEquals(refusals.isNews("h0", "cookie"), false);
-  // The memory begins anew, so the first is told again.
+  // The memory was cleared, so the first is reported again.
   assert(refusals.isNews("h1024", "cookie"));
   assert(refusals.isNews("h0", "cookie"));
 });
 
-/** What the runtimes say, and what it means. */
+/** The messages of the runtimes, and their meanings. */
 const WORDS: readonly (readonly [message: string, reason: string])[] = [
   ["TLS handshake timeout", "timeout"],
   ["received fatal alert: UnknownCA", "cookie"],

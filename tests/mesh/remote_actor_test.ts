@@ -6,11 +6,12 @@ import { test } from "../kit/test.ts";
 import { join, moveAll, type Side } from "./line.ts";
 
 /**
- * What may happen: one of the two links, unlinks or ends; or the next frame of one arrives at the other.
+ * The possible steps: one of the two links, unlinks or exits, or receives its next frame from the
+ * other.
  */
 const STEPS = ["link", "unlink", "exit", "move"] as const;
 
-/** Two actors, on two nodes, and what has happened to them. */
+/** Two actors on two nodes, and their history. */
 class Couple {
   readonly sides: readonly [Side, Side];
   readonly actors: readonly [Actor, Actor];
@@ -21,7 +22,7 @@ class Couple {
     this.actors = [sides[0].actor({ trap: true }), sides[1].actor({ trap: true })];
   }
 
-  /** Takes a step. False: it cannot be taken, or changes nothing. */
+  /** Takes a step. Returns `false` if the step is impossible or changes nothing. */
   step(index: number): boolean {
     const who = index & 1;
     const what = STEPS[index >> 1]!;
@@ -35,7 +36,7 @@ class Couple {
     return true;
   }
 
-  /** Whether each has the other among those it is linked with. */
+  /** Returns whether each has the other among its links. */
   linked(): [boolean, boolean] {
     return this.actors.map((actor, who) => {
       const far = this.actors[1 - who]!;
@@ -43,14 +44,15 @@ class Couple {
     }) as [boolean, boolean];
   }
 
-  /** Everything has arrived: both must have the same view, whatever it is. */
+  /** Asserts that both have the same view, once every frame has arrived. */
   assertAgreed(): void {
     moveAll(...this.sides);
     const [one, other] = this.linked();
     assertEquals(one, other, `${this.done}: ${[one, other]}`);
     const alive = this.actors.every(({ isAlive }) => isAlive);
     if (one) assert(alive, `${this.done}: one of those that are linked has ended`);
-    // None is told of more ends of the other than there were, but for links made with nobody.
+    // Neither receives more exits of the other than there were, apart from links to an actor that
+    // had exited.
     const told = this.actors.map((actor) => actor.peek().map((exit) => (exit as Exit).reason));
     for (const reasons of told) {
       assert(reasons.filter((reason) => reason === "bye").length <= 1, `${this.done}: ${reasons}`);
@@ -68,7 +70,7 @@ class Couple {
   }
 }
 
-/** All sequences of so many steps of these. */
+/** All sequences of this many of these steps. */
 function* sequences(steps: readonly number[], length: number): Generator<number[]> {
   const at = new Array<number>(length).fill(0);
   while (true) {
@@ -84,7 +86,7 @@ function playAll(steps: readonly number[], length: number): number {
   let played = 0;
   for (const sequence of sequences(steps, length)) {
     const couple = new Couple(sides);
-    // What cannot be done is the same as a shorter sequence.
+    // A sequence with an impossible step equals a shorter one.
     if (sequence.every((step) => couple.step(step))) {
       played++;
       couple.assertAgreed();
@@ -113,7 +115,7 @@ test("RemoteActor: both sides agree on a link after many links and unlinks at ra
     const random = new SeededRandom(seed);
     const couple = new Couple(join());
     for (let i = 0; i < 40; i++) {
-      // Ends are rare.
+      // Exits are rare.
       const step = random.below(8);
       if ((step === 4 || step === 5) && random.below(20) > 0) continue;
       couple.step(step);

@@ -13,7 +13,7 @@ import { MemoryNetwork } from "../kit/memory_host.ts";
 import { type TestNode, untilApart, untilWhole, withNodes } from "../kit/mesh.ts";
 import { test, until } from "../kit/test.ts";
 
-/** Runs `body` with so many nodes on a network in memory, in a mesh, with puppets on each. */
+/** Runs `body` with this many connected nodes on an in-memory network, with puppets on each. */
 async function withStages(
   count: number,
   body: (nodes: TestNode[], network: MemoryNetwork) => Promise<void>,
@@ -53,7 +53,7 @@ test("A pid that is sent from A to B and on to C within a term is the same actor
     assertEquals(await middle.peek(), ["got {to: [Map[[who home]]]}"]);
     await middle.do("send", last, new Set([{ pid: home.pid, me: middle.pid }]));
     await until("it came", async () => (await last.peek()).length === 1);
-    // C does to it what can be done.
+    // C performs every operation on it.
     await last.do("link", home);
     scene.name("r", await last.do("monitor", home) as never);
     await last.do("send", home, "from afar");
@@ -97,7 +97,7 @@ test("A pid of a node with which there is no session is bound to by noconnection
       "failed NoConnectionError noconnection",
     ]);
     assertEquals(await far.peek(), []);
-    // As soon as there is one, it is reached: the pid is the same.
+    // Once there is a session, it is reached: the pid is the same.
     await b!.mesh.connect(c!.name);
     await untilWhole([a!, b!, c!]);
     await near.do("link", far);
@@ -130,7 +130,7 @@ test("A pid that was had of one session is the same over the next, and its old b
     near.link(pid);
     await until("both have come", () => far.length === 2 && far.links?.size === 1);
     assertEquals(far.peek()[1], "hello again");
-    // The end of one bond of theirs is told once, and not that of the earlier one again.
+    // The end of one of their links is reported once, and that of the earlier one is not repeated.
     far.end("done");
     await until("it is told", () => near.length === 3);
     const last = near.peek()[2] as Exit;
@@ -206,7 +206,7 @@ test("A call over two nodes that a full mailbox drops is refused as at home: by 
         }
       };
       const pid = b!.system.spawn(undefined, options, body, []);
-      // A pid as a has it, and a name.
+      // A pid as `a` represents it, and a name.
       const far = a!.remote.nodeLink(b!.name)!.pid(pid.id) as typeof pid;
       const to = [far, { name, node: b!.name }, far, { name, node: b!.name }];
       const calls = to.map((whom, i) => a!.system.call<number, string>(whom, i));
@@ -244,7 +244,7 @@ test("A call over two nodes that finds the queue to its node full is refused, an
     const text = "x".repeat(1024);
     const ask = () => a.system.call<string, string>(to, text).catch((error) => error);
     assertEquals(await ask(), text);
-    // All in one turn, in which nothing leaves.
+    // All in one turn, in which nothing is flushed.
     const outcomes = await Promise.all(Array.from({ length: 8 }, ask));
     const refused = outcomes.filter((outcome) => outcome !== text);
     assert(refused.length > 0 && refused.length < 8);

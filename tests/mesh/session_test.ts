@@ -15,13 +15,13 @@ const MET = metAs("far@h:1");
 
 const LIMITS: SessionLimits = { quietMs: 60_000, deadlineMs: 120_000, queueBytesMax: 1 << 20 };
 
-/** What a session's owner is told. */
+/** Records the callbacks of a session. */
 class Owner implements SessionHandler {
   readonly overs: string[] = [];
   words = "";
   readonly lists: (readonly string[])[] = [];
   readonly said: string[] = [];
-  /** Rows of the tests' own: the number of one that came in pieces, for whom, what, and its length. */
+  /** Test messages: the number of a fragmented one, its key, its content and its length. */
   readonly rows: string[] = [];
   readonly told: string[] = [];
 
@@ -56,7 +56,7 @@ class Owner implements SessionHandler {
     this.words = words;
   }
 
-  /** A row of the tests' own: a byte for whom, a byte what, and what fills it up. */
+  /** Decodes a test message: one byte for the key, one for the content, then padding. */
   #row({ holds }: Session, body: Uint8Array, bulk: number | undefined): string | undefined {
     const key = body[0]!;
     const run = () => void this.rows.push(line);
@@ -70,10 +70,10 @@ class Owner implements SessionHandler {
   }
 }
 
-/** A tag that nobody knows. */
+/** An unassigned tag. */
 const ROW = 0x77;
 
-/** A BULK of a row of the tests: number, length of tag and body, for whom, what. */
+/** Encodes a BULK with a test message: number, length of tag and body, key, content. */
 function bulk(number: number, length: number, key: number, what: number): Uint8Array {
   const body = new Uint8Array(11);
   const view = new DataView(body.buffer);
@@ -83,14 +83,14 @@ function bulk(number: number, length: number, key: number, what: number): Uint8A
   return encodeFrame(TAG.BULK, body);
 }
 
-/** A FRAGMENT with so many bytes. */
+/** Encodes a FRAGMENT with this many bytes. */
 function fragment(number: number, length: number): Uint8Array {
   const body = new Uint8Array(4 + length);
   new DataView(body.buffer).setUint32(0, number, true);
   return encodeFrame(TAG.FRAGMENT, body);
 }
 
-/** A small row of the tests. */
+/** Encodes a small test message. */
 function small(key: number, what: number, length = 2): Uint8Array {
   const body = new Uint8Array(length);
   body.set([key, what]);
@@ -102,7 +102,7 @@ interface Open extends Wire {
   readonly owner: Owner;
 }
 
-/** A session on our end of a wire, its handshake long past. */
+/** Runs with a session on our end of a wire, long after its handshake. */
 async function withSession(
   body: (open: Open) => Promise<void>,
   limits: Partial<SessionLimits> = {},
@@ -123,7 +123,10 @@ async function withSession(
   });
 }
 
-/** The peer does `what`: the session must end as "protocol", with these words, and be cut. */
+/**
+ * Asserts that the peer's action `what` ends the session as "protocol", with this text, and closes
+ * the connection.
+ */
 async function assertBreaks(what: (open: Open) => void, words: string): Promise<void> {
   await withSession(async (open) => {
     what(open);
@@ -131,7 +134,7 @@ async function assertBreaks(what: (open: Open) => void, words: string): Promise<
     assertEquals([open.owner.overs, open.owner.words], [["protocol"], words]);
     assert(open.session.isOver);
     await until("it is cut", () => open.far.isOver);
-    // What comes after it changes nothing.
+    // Later frames change nothing.
     assertEquals(open.owner.said, []);
   });
 }
@@ -186,7 +189,7 @@ for (const name of ["NAME", "CHALLENGE", "REPLY", "ACK", "REJECT"] as const) {
   });
 }
 
-/** What breaks a rule, and which. */
+/** Violations, and the rule that each breaks. */
 const BROKEN: readonly (readonly [what: string, frame: Uint8Array, rule: string])[] = [
   ["a short PING", encodeFrame(TAG.PING, hex("01020304050607")), "a PING that is too short"],
   ["an empty PING", encodeFrame(TAG.PING), "a PING that is too short"],
@@ -224,7 +227,7 @@ const BROKEN: readonly (readonly [what: string, frame: Uint8Array, rule: string]
   ],
 ];
 
-/** The same for what comes in pieces. */
+/** The same for fragments. */
 const BROKEN_PIECES: typeof BROKEN = [
   ["a BULK of nothing", encodeFrame(TAG.BULK), "a BULK that is too short"],
   ["a FRAGMENT of nothing", encodeFrame(TAG.FRAGMENT), "a FRAGMENT that is too short"],
@@ -381,7 +384,7 @@ test("Session bounds what a peer can make it remember by pinging without reading
       await until("it was read", () => owner.said.length > round);
       most = Math.max(most, session.unsent);
     }
-    // 6.5 MB of answers were asked for. What the system buffers is not ours.
+    // Answers of 6.5 MB were requested. The system's own buffers are not counted.
     assert(most < 64 * 1024 + ping.length, `${most} bytes`);
     assertEquals(owner.overs, []);
   });
@@ -391,7 +394,7 @@ test("Session gives up a peer that neither reads nor speaks, whatever it holds f
   await withSession(async ({ session, far, owner }) => {
     far.stream.pause();
     while (session.sendData(encodeRoomBroadcast("r", "x".repeat(60_000))));
-    // The system's own buffers take some of it; go on until they are full.
+    // The system's own buffers take some of it; continue until they are full.
     await until("nothing more is taken", async () => {
       await new Promise((wake) => setTimeout(wake, 5));
       return !session.sendData(encodeRoomBroadcast("r", "x".repeat(60_000)));
@@ -423,7 +426,7 @@ test("Session pings a silent peer, with a new number each time, and any answer w
   });
 });
 
-/** Two sessions, the two ends of one wire: what one sends the other gets. */
+/** Runs with two sessions, one on each end of a wire. */
 async function withPair(
   body: (near: Session, far: Session, there: Owner, here: Owner) => Promise<void>,
   limits: Partial<SessionLimits> = {},
@@ -436,12 +439,12 @@ async function withPair(
       return new Session(MET, false, opened, owners[index]!, all, 1000, host);
     });
     await body(here!, there!, owners[1]!, owners[0]!);
-    // Its stream has another handler now, which will not tell.
+    // Its stream has another handler now, which does not report it.
     far.closed = { kind: "closed" };
   });
 }
 
-/** Sends a row of the tests as rows of actors are sent. */
+/** Sends a test message as messages of actors are sent. */
 function sendRow({ outbox }: Session, key: number, what: number, length = 2): boolean {
   const out = outbox.begin(ROW);
   out.reserve(length);
@@ -558,7 +561,7 @@ test("Session.pressure reports how full the queue is, and drained waits until it
     const limit = 1 << 20;
     assertEquals(session.pressure(), { queued: 0, limit, dropped: 0, high: false });
     far.stream.pause();
-    // The system's buffers take what they take; go on until the queue is full for good.
+    // The system's buffers take some of it; continue until the queue stays full.
     let dropped = 0;
     await until("nothing more is taken", async () => {
       while (sendRow(session, 1, 1, 1000));
@@ -591,7 +594,7 @@ test("Session.drained resolves when the session is over", async () => {
       far.stream.resume();
       far.stream.abort();
       await leaving;
-      // A write that was under way on Deno may count as sent after its stream counts nothing.
+      // On Deno a pending write may count as sent once its stream has closed.
       assert(session.unsent <= 0, "what waited is kept");
     });
   }

@@ -16,7 +16,7 @@ import { join, moveAll, Side } from "./line.ts";
 
 const FN = { node: "other@h:2", fn: "fn" };
 
-/** What was spawned, with which arguments. */
+/** The spawned functions and their arguments. */
 interface Spawned {
   readonly self: Self<unknown>;
   readonly args: readonly unknown[];
@@ -36,12 +36,12 @@ function exposeOn(
   return spawned;
 }
 
-/** Gives actors their turns. */
+/** Lets actors run. */
 async function turns(): Promise<void> {
   for (let i = 0; i < 20; i++) await Promise.resolve();
 }
 
-/** How many actors there are on a side. */
+/** Returns the number of actors of a side. */
 function sizeOf(side: Side): number {
   return side.system.size;
 }
@@ -78,7 +78,7 @@ test("Spawner.spawn links and monitors in the step that spawns", async () => {
   const watched = near.spawnMonitor(FN) as unknown as Promise<[Pid, Ref]>;
   other.takeFrom(one);
   other.takeFrom(one);
-  // Before the answers are known, both are bound already.
+  // Before the answers arrive, both are bound already.
   await turns();
   const [first, second] = spawned.map(({ self }) => self as Actor) as [Actor, Actor];
   assertEquals([first.links?.size, second.watchers?.size], [1, 1]);
@@ -135,7 +135,7 @@ test("Spawner.spawn that is not answered in time fails, and what comes up late i
   assertEquals(error.message, 'cannot spawn "fn" on other@h:2: no answer in 30 ms');
   moveAll(one, other);
   assertEquals([sizeOf(other), one.line.kept, other.line.kept], [0, 0, 0]);
-  // Of its end nobody is told who was never told of its beginning.
+  // An actor that was not notified of its start is not notified of its exit.
   assertEquals([near.length, near.isAlive, one.system.wheel.size], [0, true, 0]);
 });
 
@@ -213,7 +213,7 @@ test("Spawner.spawn on a node without a session, or whose session is lost, fails
     );
   }
   assertEquals([near.length, near.chain, one.system.wheel.size], [0, undefined, 0]);
-  // The one that was to be linked is not left alone.
+  // The one that was to be linked is not orphaned.
   other.cut();
   await turns();
   assertEquals(sizeOf(other), 2);
@@ -260,7 +260,7 @@ test("Spawner.spawn on this node itself is a spawn of what it exposes", async ()
   const here = { node: "one@h:1", fn: "fn" };
   await assertFails(near.spawn(here) as never, "notexposed");
   const spawned = exposeOn(one, { allow: (node) => node === "one@h:1" });
-  // By reference, as at home, and so with what cannot travel.
+  // By reference, as for a local actor; so unencodable values are allowed.
   const callback = (): void => {};
   const pid = await near.spawnLink<unknown>(here, callback) as Pid;
   await turns();
@@ -387,7 +387,7 @@ test("Node.exposed: what changed between the first word of a handshake and its l
     for (const name of ["old", "stays"]) spawner.expose(name, () => {});
     const host = hostWith((real) => ({
       async connect(options) {
-        // The acceptor is there already, and says what was exposed then.
+        // The responder is connected already, and announces what it exposed at that time.
         const stream = await real.connect(options);
         spawner.unexpose("old");
         spawner.expose("new", () => {});
@@ -410,7 +410,7 @@ test("Node.exposed is right when a function was exposed, or was not any more, in
       await a.mesh.disconnect(b.name);
       const { spawner } = round % 2 === 0 ? a.remote : b.remote;
       const connecting = b.mesh.connect(a.name);
-      // At some time or other of the handshake.
+      // At any moment of the handshake.
       let left = round;
       while (left-- > 0) await new Promise<void>((wake) => setTimeout(wake, left % 2));
       spawner.expose(`fn ${round}`, idle);

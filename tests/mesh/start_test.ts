@@ -16,7 +16,7 @@ import { hostWith, withNodes } from "../kit/mesh.ts";
 import { COOKIE, testKeys } from "../kit/keys.ts";
 import { test } from "../kit/test.ts";
 
-/** Options that cannot be, the error that says so, and words that must be in it. */
+/** Invalid options, the error class, and words of its message. */
 const WRONG: readonly (readonly [
   options: NodeOptions,
   error: new (...args: never[]) => Error,
@@ -42,7 +42,7 @@ const WRONG: readonly (readonly [
     "too easy to guess",
   ],
   ...[
-    "a secret that every node of the cluster has", // what the README showed
+    "a secret that every node of the cluster has", // the README's example
     "changeme changeme changeme",
     "0123456789abcdef0123456789abcdef",
   ].map((cookie): (typeof WRONG)[number] => [

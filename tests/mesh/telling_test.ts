@@ -1,6 +1,6 @@
 /**
- * What a node says when something cannot be done and nobody waits for it, or the one who waits would
- * not know where to look.
+ * What a node logs if an operation fails and nothing awaits its result, or if the error alone would
+ * not be enough to find the cause.
  */
 import type { LogEntry } from "../../lib/base/log.ts";
 import { assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
@@ -19,7 +19,7 @@ test("Node.send of what cannot be sent is logged for each call site, now and the
   await b.connect(a.name);
   const deaf = await b.spawn({ node: a.name, fn: "deaf" }) as Pid<unknown>;
   for (let i = 0; i < 3; i++) b.send(deaf, { then: () => "a secret" });
-  // A block: Bun forgets who makes a tail call.
+  // A block, since Bun loses the caller of a tail call.
   const handler = b.spawn((self: Self) => () => {
     self.send(deaf, () => {});
   });

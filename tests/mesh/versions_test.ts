@@ -1,8 +1,7 @@
 /**
- * A mesh of two versions: peers that are newer, with fields, features and rows that this version does not
- * know, and peers that are older, which have none of the features. The rules stand in
- * `lib/guides/rolling_upgrades.md`. The proofs are computed here anew, so that this is a second
- * implementation of the handshake.
+ * A mesh of two versions: newer peers, with fields, features and messages that this version does
+ * not know, and older peers, with none of the features. `lib/guides/rolling_upgrades.md` has the
+ * rules. The proofs are computed here independently, as a second implementation of the handshake.
  */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { createHash, createHmac, randomBytes } from "node:crypto";
@@ -27,11 +26,11 @@ import { freePort, type TestNode, warnings, withNodes } from "../kit/mesh.ts";
 import { test, until } from "../kit/test.ts";
 import { Raw } from "./wire.ts";
 
-/** What a version says in its handshake. */
+/** What a version sends in its handshake. */
 interface Version {
   readonly version: number;
   readonly features: number;
-  /** What it adds to each message, behind the fields of today. */
+  /** The fields it appends to each message, after those of today. */
   readonly tail: Uint8Array;
 }
 
@@ -52,7 +51,7 @@ function prove(key: Uint8Array, role: string, transcript: Uint8Array): Uint8Arra
   return createHmac("sha256", key).update(role).update(transcript).digest();
 }
 
-/** Dials a node as a peer of another version, up to ACK. */
+/** Dials a node as a peer of another version, up to the ACK. */
 async function dialAs({ version, features, tail }: Version, name: string, target: string) {
   const { authority, proofKey } = await testKeys();
   const { hostname, port } = parseName(target)!;
@@ -102,7 +101,7 @@ async function listenAs(
     peers.push(raw);
     await until("NAME", () => raw.frames.length > 0 || raw.isOver);
     if (raw.isOver) return;
-    // The version of both is chosen by the acceptor: the lower of the two.
+    // The responder selects the version: the lower of the two.
     const nonce = new Uint8Array(randomBytes(32));
     const fields = encodeChallenge({ name, creation: 9, version: 1, features, nonce });
     const covered = concat([fields, tail]);
@@ -133,7 +132,7 @@ async function pongs(raw: Raw, node: TestNode): Promise<void> {
   assert(!raw.isOver, `the session is over: ${warnings(node)}`);
 }
 
-/** Rows that today's version does not know, or knows with fewer fields. */
+/** Sends messages that this version does not know, or knows with fewer fields. */
 function sendFuture(raw: Raw, tail: Uint8Array): void {
   const known = new Set<number>(Object.values(TAG));
   for (let tag = 0x20; tag <= 0xff; tag++) {
@@ -142,7 +141,7 @@ function sendFuture(raw: Raw, tail: Uint8Array): void {
   raw.send(TAG.PEER_LIST, concat([encodeList([]), tail]));
   raw.send(TAG.EXPOSED, concat([new Writer(8).u8(1).u16(1).text16("h").done(), tail]));
   raw.send(TAG.CLOCK, concat([new Writer(8).u64(BigInt(Date.now())).done(), tail]));
-  // An answer with a status that has no meaning yet.
+  // A SPAWNED with an unassigned status.
   raw.send(TAG.SPAWNED, new Writer(32).u64(99n).u8(200).u64(0n).done());
 }
 
@@ -156,7 +155,7 @@ test("Mesh accepts a newer peer that dials, and skips its fields, features and r
     sendFuture(raw, NEWER.tail);
     await pongs(raw, a);
     assertEquals(a.mesh.exposedBy("newer@127.0.0.1:1"), ["f", "h"]);
-    // A reason that is not known yet reads as the node's orderly end.
+    // An unassigned reason is read as an orderly stop.
     raw.send(TAG.GOODBYE, new Uint8Array([77, 1, 2, 3]));
     await until("it is down", () => a.mesh.peers().length === 0);
     assertEquals(a.told.at(-1), "down newer@127.0.0.1:1 shutdown");
@@ -208,7 +207,7 @@ test("Mesh takes part with an older peer, without the features that it has not",
     const a = await start("a");
     const raw = await dialAs(OLDER, "older@127.0.0.1:1", a.name);
     assertEquals(a.mesh.session("older@127.0.0.1:1")!.met.features, 0);
-    // It ends its list of names, and registers one by the row of that time.
+    // It ends its list of names, and registers a name with the longer message of that version.
     raw.send(TAG.GLOBAL_SYNC, new Writer(4).u32(0).done());
     const row = new Writer(64).text16("theirs").u64(3n).text16("older@127.0.0.1:1");
     raw.send(TAG.GLOBAL_REGISTER, row.u64(BigInt(Date.now()) * 1000n).u64(8n).done());

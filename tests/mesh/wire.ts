@@ -1,6 +1,4 @@
-/**
- * One connection over the real host on loopback, with a raw end in the hands of a test.
- */
+/** One loopback connection over the real host, whose other end the test plays. */
 import { concat } from "../../lib/base/bytes.ts";
 import type { Listener } from "../../lib/host/host.ts";
 import type { Stream, StreamEnd, StreamHandler } from "../../lib/host/stream.ts";
@@ -14,12 +12,12 @@ import { testKeys } from "../kit/keys.ts";
 import { until } from "../kit/test.ts";
 import { Collector, type Frame } from "./collector.ts";
 
-/** The end that a test plays: writes what it likes, and keeps every frame that comes. */
+/** The end that a test plays: writes arbitrary bytes and keeps every received frame. */
 export class Raw implements StreamHandler {
   readonly stream: Stream;
-  /** How the stream ended, from here. */
+  /** How the stream ended on this side. */
   closed: StreamEnd | undefined;
-  /** The other side says that no more will come. */
+  /** Whether the other side has announced its end. */
   ended = false;
   readonly #collector = new Collector();
   readonly #reader = new FrameReader(0xffff_ffff);
@@ -29,17 +27,17 @@ export class Raw implements StreamHandler {
     stream.handler = this;
   }
 
-  /** Every frame that came. */
+  /** Every received frame. */
   get frames(): readonly Frame[] {
     return this.#collector.frames;
   }
 
-  /** The tags of the frames that came. */
+  /** The tags of the received frames. */
   get tags(): number[] {
     return this.frames.map(({ tag }) => tag);
   }
 
-  /** No more will come from the other side. */
+  /** Whether nothing more will be received. */
   get isOver(): boolean {
     return this.ended || this.closed !== undefined;
   }
@@ -67,7 +65,7 @@ export class Raw implements StreamHandler {
   }
 }
 
-/** Joins the cluster as a member would; what it does then is the test's affair. */
+/** Joins the cluster like a member; the test decides what it does then. */
 export async function joinAs(name: string, target: string, creation: number = 1): Promise<Raw> {
   const { authority, proofKey } = await testKeys();
   const { hostname, port } = parseName(target)!;
@@ -99,13 +97,13 @@ export async function joinAs(name: string, target: string, creation: number = 1)
   }
 }
 
-/** Both ends of a TCP connection: ours, not yet handled by anybody, and the test's. */
+/** Both ends of a TCP connection: ours, without a handler yet, and the test's. */
 export interface Wire {
   readonly near: Stream;
   readonly far: Raw;
 }
 
-/** Has a connection for as long as `body` runs. */
+/** Runs `body` with a connection. */
 export async function withWire(
   body: (wire: Wire, host: ReturnType<typeof makeHost>) => Promise<void>,
 ): Promise<void> {
