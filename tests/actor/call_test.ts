@@ -15,14 +15,14 @@ import type { Pid } from "../../lib/term/pid.ts";
 import { HOME, ManualSystem, withSystem } from "../kit/system.ts";
 import { test } from "../kit/test.ts";
 
-/** A server that keeps the calls it gets, for the test to answer. */
+/** Starts a server that collects the calls it receives. The test replies to them. */
 function server(system: ManualSystem) {
   const calls: Call<unknown, unknown>[] = [];
   const pid = system.start(() => (call: Call<unknown, unknown>) => void calls.push(call));
   return { pid, calls, self: system.find(pid.id)! };
 }
 
-/** How a promise ends, without its being unhandled. */
+/** Records the outcome of a promise, and handles its rejection. */
 function outcome(promise: Promise<unknown>) {
   const seen: { value?: unknown; error?: Error } = {};
   promise.then((value) => seen.value = value, (error) => seen.error = error);
@@ -58,7 +58,7 @@ test("call rejects with CallTimeoutError when the time is over, after 5 seconds 
       `no answer from ${pid} in ${ms} ms (call of "?" from outside of actors)`,
     ]);
   }
-  // Late answers are dropped, and nothing is kept.
+  // Late replies are dropped, and no entry is left behind.
   for (const call of calls) call.reply("late");
   await system.settle();
   assertEquals([self.chain, system.wheel.size, calls.length], [undefined, 0, 3]);
@@ -239,7 +239,7 @@ test("a call of an actor that was answered hangs on neither", async () => {
   calls[0]!.reply("!");
   await system.settle();
   assertEquals([seen.value, self.chain, caller.self.chain], ["!", undefined, undefined]);
-  // To nobody, and to one that overflows at it.
+  // The target's mailbox overflows with this call, so the target exits.
   const small = system.startWith(
     { mailbox: { max: 1, policy: "exit" } },
     () => new Promise(() => {}),
@@ -258,7 +258,7 @@ test("a message that only looks like a call is not a Call", () => {
   assertEquals([fake instanceof Call, Object.create(fake) instanceof Call], [false, false]);
 });
 
-/** How an actor may come to call itself: from within `self.call`, from its handler, or by a name. */
+/** Ways in which an actor calls itself: with `self.call`, from its handler, or by name. */
 const SELF_CALLS: readonly [string, (self: Self, system: System) => Promise<unknown>][] = [
   ["by its pid", (self) => self.call(self.pid as Pid<Call<string, string>>, "?")],
   ["by its name", (self) => self.call("me", "?")],
@@ -295,7 +295,7 @@ for (const [policy, kept] of [["dropNewest", [0, 1]], ["dropOldest", [1, 2]]] as
         call.reply("done");
       },
     );
-    // Before its first turn, so that all three wait.
+    // Sent before the server's first turn, so that all three wait.
     const seen = [0, 1, 2].map((request) => outcome(system.call(pid, request)));
     await system.settle();
     assertEquals(got, [...kept]);
@@ -361,13 +361,13 @@ for (const [what, forget] of FORGETFUL) {
   });
 }
 
-/** Ways of awaiting one. */
+/** Ways of handling the rejection of a call. */
 const HANDLED: readonly [string, (call: Promise<unknown>) => unknown][] = [
   ["awaits it", async (call) => {
     try {
       await call;
     } catch {
-      // It is what it wanted to know.
+      // The rejection is ignored on purpose.
     }
   }],
   ["catches it", (call) => void call.catch(() => {})],
@@ -435,7 +435,7 @@ test("the error of a call has the stack of its caller", async () => {
   const system = new ManualSystem();
   const { pid } = server(system);
   function whoCallsHere() {
-    // Not returned as it is: Bun forgets who makes a tail call.
+    // Not a tail call: Bun leaves the caller of a tail call out of the stack.
     return [system.call(pid, "?", { timeout: 10 })] as const;
   }
   const seen = outcome(whoCallsHere()[0]);

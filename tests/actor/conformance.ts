@@ -1,11 +1,12 @@
 /**
- * What actors promise one another, wherever they are: one suite for both actors on one node, on two nodes
- * of a process, and on two processes. The same scenes, the same expectations, to the letter.
+ * Conformance suite for actors: links, monitors, exits, calls, names and messages. The same
+ * scenarios, with the same expected results, run with both actors on one node, on two nodes of one
+ * process, and on two processes.
  *
- * The actors of a scene are puppets, spawned by the name of their body on the side that the scene says.
- * They are moved by orders, and write down what comes to them; a clerk on each side reads that out, and
- * knows how they ended. What they wrote is compared as text, in which pids and references have the
- * names that the scene gave them.
+ * The actors of a scenario are puppets, spawned by function name on the node that the scenario
+ * chooses. A puppet executes orders and records what it receives. A clerk actor on each node
+ * returns these records and the exit reasons. Records are compared as text, in which pids and
+ * references are replaced by the labels that the scenario assigned.
  */
 import { assertEquals } from "@std/assert";
 import type { ActorFunction, Self } from "../../lib/actor/self.ts";
@@ -18,30 +19,30 @@ import type { ExitReason } from "../../lib/term/exit.ts";
 import { Pid, Ref } from "../../lib/term/pid.ts";
 import { test, until } from "../kit/test.ts";
 
-/** Something that a puppet is to do. */
+/** A command for a puppet. */
 interface Order {
   readonly order: string;
   readonly args: unknown[];
 }
 
-/** What a puppet's server side does with a request of the scene's. */
+/** A request that a puppet answers as a server. */
 interface Asked {
   readonly ask: "echo" | "refuse" | "twice" | "exit" | "throw" | "hold";
   readonly value?: unknown;
 }
 
-/** The end of a puppet, or that there was none. */
+/** The exit reason of a puppet, or its state. */
 type End = { readonly ended: ExitReason } | "alive" | "unknown";
 
 type Notes = unknown[][];
 
-/** What a node needs of its parts to have puppets. */
+/** The parts of a node that puppets need. */
 export interface Stage {
   readonly system: System;
   readonly remote: RemoteNodes;
 }
 
-/** Has puppets and a clerk on a node. */
+/** Exposes the puppet functions on a node and starts its clerk. */
 export function prepareStage({ system, remote }: Stage): void {
   const notes = new Map<string, Notes>();
   const ends = new Map<number, ExitReason>();
@@ -81,7 +82,7 @@ function endOf(id: number | undefined, ends: ReadonlyMap<number, ExitReason>): E
   return ends.has(id) ? { ended: ends.get(id) } : "alive";
 }
 
-/** Ends in its first turn. */
+/** Exits in its first turn. */
 function dies(self: Self<unknown>, reason: ExitReason): void {
   self.exit(reason);
 }
@@ -131,7 +132,7 @@ function answer(self: Self<unknown>, call: Call<Asked>, written: Notes, held: Ca
   }
 }
 
-/** Does what is ordered; what it gives is the answer to the order, if it was a call. */
+/** Executes an order. Returns the reply to it, if the order was a call. */
 function act(self: Self<unknown>, { order, args }: Order, written: Notes, held: Call[]): unknown {
   const [to, value, more] = args as [Pid<unknown>, unknown, unknown];
   switch (order) {
@@ -184,14 +185,14 @@ function act(self: Self<unknown>, { order, args }: Order, written: Notes, held: 
   }
 }
 
-/** What of a failed call does not depend on where things are. */
+/** Returns the parts of a failed call's error that do not depend on where the actors are. */
 function failure(error: unknown): unknown[] {
   if (!(error instanceof Error)) return [error];
   const { name, code, reason } = error as { name: string; code?: string; reason?: unknown };
   return code === undefined ? [error] : reason === undefined ? [name, code] : [name, code, reason];
 }
 
-/** Messages by pid and by name, signals between them, in one turn. */
+/** Sends messages by pid and by name, with exit signals between them, in one turn. */
 function burst(self: Self<unknown>, to: Pid<unknown>, name: ActorName, count: number): void {
   for (let i = 0; i < count; i++) {
     self.send(i % 2 === 0 ? to : name, i);
@@ -199,7 +200,7 @@ function burst(self: Self<unknown>, to: Pid<unknown>, name: ActorName, count: nu
   }
 }
 
-/** A `Down` that is in the mailbox already is taken out of it. */
+/** Removes a `Down` that is already in the mailbox, by `demonitor` with `flush`. */
 async function flush(self: Self<unknown>, to: Pid<unknown>): Promise<unknown> {
   const ref = self.monitor(to);
   const before = self.length;
@@ -208,7 +209,7 @@ async function flush(self: Self<unknown>, to: Pid<unknown>): Promise<unknown> {
   return [self.length - before, self.demonitor(ref, { flush: true }), self.length - before];
 }
 
-/** Compares long lists of lines: says where they part. */
+/** Compares long lists of lines and shows the first difference. */
 function assertLines(actual: readonly string[], expected: readonly string[]): void {
   const at = expected.findIndex((line, i) => line !== actual[i]);
   if (at < 0) return assertEquals(actual.length, expected.length);
@@ -217,7 +218,7 @@ function assertLines(actual: readonly string[], expected: readonly string[]): vo
   assertEquals([at, ...part(actual)], [at, ...part(expected)]);
 }
 
-/** A puppet, in the hands of a scene. */
+/** A puppet, as a scenario uses it. */
 export class Puppet {
   readonly label: string;
   readonly pid: Pid<unknown>;
@@ -233,30 +234,30 @@ export class Puppet {
     this.node = node;
   }
 
-  /** Has it do something, and gives what came of it. */
+  /** Sends an order and returns its result. */
   do<T = unknown>(order: string, ...args: unknown[]): Promise<T> {
     const { system } = this.#scene;
     return system.call<Order, T>(this.pid as never, { order, args: args.map(plain) });
   }
 
-  /** Has it do something from which it does not answer. */
+  /** Sends an order to which the puppet does not reply. */
   tell(order: string, ...args: unknown[]): void {
     this.#scene.system.send(this.pid, { order, args: args.map(plain) });
   }
 
-  /** What came to it, a line each. */
+  /** Returns what the puppet has received, one line per message, after all traffic has settled. */
   async notes(): Promise<string[]> {
     await this.#scene.settle();
     return await this.peek();
   }
 
-  /** The same, up to now. */
+  /** Returns what the puppet has received up to now. */
   async peek(): Promise<string[]> {
     const notes = await this.#scene.clerk<Notes>(this.node, "notes", this.#key);
     return notes.map((words) => words.map((word) => this.#scene.text(word)).join(" "));
   }
 
-  /** How it ended, or "alive". */
+  /** Returns the exit reason, or "alive". */
   async end(): Promise<string> {
     await this.#scene.settle();
     const end = await this.#scene.clerk<End>(this.node, "end", this.#key);
@@ -264,22 +265,22 @@ export class Puppet {
   }
 }
 
-/** In orders a puppet stands for its pid. */
+/** Replaces a puppet by its pid, for use in orders. */
 function plain(value: unknown): unknown {
   return value instanceof Puppet ? value.pid : value;
 }
 
-/** Where scenes are played. */
+/** The nodes on which scenarios run. */
 export interface World {
-  /** The system that the test is in. */
+  /** The system from which the test sends its orders. */
   readonly system: System;
-  /** The names of the nodes of the two sides; both may be one. */
+  /** The names of the two nodes. They are equal if both sides are one node. */
   readonly nodes: readonly [here: string, there: string];
 }
 
 let scenes = 0;
 
-/** One scene: its puppets and what they are called. */
+/** One scenario: its puppets and the labels of their pids. */
 export class Scene {
   readonly system: System;
   readonly here: string;
@@ -292,7 +293,7 @@ export class Scene {
     [this.here, this.there] = nodes;
   }
 
-  /** A puppet on a node. */
+  /** Spawns a puppet on a node. */
   async puppet(node: string, label: string, options: { trap?: boolean } = {}): Promise<Puppet> {
     const { trap = false } = options;
     const key = `${this.#number} ${label}`;
@@ -304,17 +305,17 @@ export class Scene {
     ]);
     this.name(label, pid);
     const puppet = new Puppet(this, key, label, pid, node);
-    // It has had its first turn.
+    // Wait for its first turn.
     await puppet.do("echoIsSelf", pid);
     return puppet;
   }
 
-  /** A puppet on each side, the second of which traps exits. */
+  /** Spawns a puppet on each node; the second one traps exits. */
   async pair(): Promise<[Puppet, Puppet]> {
     return [await this.puppet(this.here, "A"), await this.puppet(this.there, "B", { trap: true })];
   }
 
-  /** The pid of a puppet that has ended. */
+  /** Returns the pid of a puppet that has exited. */
   async dead(node: string): Promise<Pid<unknown>> {
     const puppet = await this.puppet(node, "dead");
     puppet.tell("exit", "normal");
@@ -322,12 +323,12 @@ export class Scene {
     return puppet.pid;
   }
 
-  /** A name that no other scene uses. */
+  /** Returns a name that is unique to this scenario. */
   word(word: string): string {
     return `${word} ${this.#number}`;
   }
 
-  /** Gives a pid or a reference a name in texts. */
+  /** Sets the label of a pid or a reference. */
   name<T extends Pid<unknown> | Ref>(label: string, handle: T): T {
     this.#names.set(keyOf(handle), label);
     return handle;
@@ -337,14 +338,17 @@ export class Scene {
     return this.system.call<unknown, T>({ name: "clerk", node }, request);
   }
 
-  /** Whatever was on its way, and what came of that, has arrived: it cannot be overtaken. */
+  /**
+   * Waits until all messages under way, and their consequences, have arrived. These calls take the
+   * same route, so they cannot overtake them.
+   */
   async settle(): Promise<void> {
     const { here, there } = this;
     await this.clerk(here, "pass", there, here, there, here, there, here);
     await this.clerk(there, "pass", here, there, here, there, here, there);
   }
 
-  /** A value as text; the same wherever it has come from. */
+  /** Returns a value as text that does not depend on the node it came from. */
   text(value: unknown): string {
     if (value instanceof Pid) {
       return this.#names.get(keyOf(value)) ?? (value.id === 0 ? "nobody" : "a stranger");
@@ -371,7 +375,7 @@ function keyOf(handle: Pid<unknown> | Ref): string {
   return `${handle instanceof Ref ? "reference" : "pid"} ${handle.key}`;
 }
 
-/** Reasons of every kind, as they are given. */
+/** Exit reasons of every kind. */
 const REASONS: readonly ExitReason[] = [
   "normal",
   "shutdown",
@@ -447,7 +451,7 @@ const LINKS: Record<string, Play> = {
     a.tell("link", dead);
     assertEquals(await b.notes(), ["exit dead noproc"]);
     assertEquals(await a.end(), "noproc");
-    // It is none: nothing is left to be taken back.
+    // No link was made, so `unlink` has nothing to remove.
     await b.do("link", await scene.puppet(scene.there, "C"));
     await b.do("unlink", dead);
     assertEquals(await b.notes(), ["exit dead noproc"]);
@@ -490,7 +494,7 @@ const LINKS: Record<string, Play> = {
   async "an unlink counts at once, whatever is on its way"(scene) {
     const a = await scene.puppet(scene.here, "A");
     const b = await scene.puppet(scene.there, "B", { trap: true });
-    // In one turn of A: linked, and not any more; B's end comes after that.
+    // A links and unlinks in one turn; B exits after that.
     a.tell("link", b);
     a.tell("unlink", b);
     await a.do("unlink", b);
@@ -687,7 +691,8 @@ const CALLS: Record<string, Play> = {
       const failed = `failed CallExitError exit${because}`;
       const [first, second, third] = await a.notes();
       assertEquals([first, second], [failed, failed]);
-      // It may have been sent before the end was known: both are what happened.
+      // The third call may have been sent before or after A learned of the exit. Both errors are
+      // correct.
       if (third !== failed) assertEquals(third, "failed NoProcError noproc");
     }
   },
@@ -818,7 +823,7 @@ const MESSAGES: Record<string, Play> = {
     await a.do("send", b, term);
     const text = "{deep: [Map[[1 Set[A B C]]]], x: {y: C}}";
     assertEquals(await b.notes(), [`got ${text}`]);
-    // What is done with one that came so is done to that actor.
+    // A pid received within a term reaches the same actor.
     await b.do("send", c, ["back", term.x.y]);
     assertEquals(await c.notes(), ["got [back C]"]);
   },
@@ -844,7 +849,7 @@ const MESSAGES: Record<string, Play> = {
   },
 };
 
-/** The scenes, by what they are about. */
+/** The scenarios by subject. */
 const SUITE: Record<string, Record<string, Play>> = {
   Links: LINKS,
   Monitors: MONITORS,
@@ -854,7 +859,7 @@ const SUITE: Record<string, Record<string, Play>> = {
   Messages: MESSAGES,
 };
 
-/** Declares the suite for a world: a test for each subject, with the sides as they are and exchanged. */
+/** Declares the suite: one test per subject, run with the two nodes in both orders. */
 export function conform(
   where: string,
   withWorld: (body: (world: World) => Promise<void>) => Promise<void>,

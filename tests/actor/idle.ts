@@ -1,6 +1,4 @@
-/**
- * A program whose actors all wait, for hours: nothing of that keeps it from its end.
- */
+/** A program in which every actor waits for hours. None of them keeps the process from exiting. */
 import { makeHost } from "../kit/host.ts";
 import { System } from "../../lib/actor/system.ts";
 

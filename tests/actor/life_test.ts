@@ -16,7 +16,7 @@ import { test, until } from "../kit/test.ts";
 
 const crash = new Error("a crash");
 
-/** Bodies that end, and the reason that they end with. */
+/** Bodies that end, and their exit reasons. */
 const BODIES: readonly [string, (self: Self) => unknown, unknown][] = [
   ["returns nothing", () => {}, "normal"],
   ["returns a value that is no handler", () => 42, "normal"],
@@ -70,7 +70,7 @@ for (const [how, body, reason] of BODIES) {
   });
 }
 
-/** What a handler does with its second message, and what it ends with. */
+/** What a handler does with its second message, and the exit reason. */
 const HANDLERS: readonly [string, (self: Self) => unknown, unknown][] = [
   ["throws", () => {
     throw crash;
@@ -136,7 +136,7 @@ test("a handler's promise holds the next message until it resolves", async () =>
   system.send(pid, 4);
   await system.settle();
   assertEquals(log.slice(3), ["end 2", "begin 3", "end 3", "begin 4"]);
-  // It can be killed while it waits, and what it waited for is then nothing to it.
+  // A kill takes effect while the actor waits; what it waited for is then ignored.
   const self = system.find(pid.id)!;
   system.send(pid, 5);
   assertEquals([self.length, system.scheduler.waiting], [1, 0]);
@@ -282,14 +282,14 @@ test("self has no effect, once its actor is dead and a loop has caught its error
   assertEquals(self.demonitorNode("nobody@127.0.0.1:1"), false);
   const spawned = [self.spawn(() => {}), self.spawnLink(() => {}), self.spawnMonitor(() => {})[0]];
   assertEquals(spawned.map((each) => system.isAlive(each)), [false, false, false]);
-  // To leave is to stop the code that follows.
+  // `exit` still throws, to stop the code that follows.
   assertThrows(() => self.exit("again"), ActorExitError);
   await system.advance(10);
   assertEquals([other.got, system.size, system.names.registered()], [[], 1, []]);
   system.stop();
 });
 
-/** What waits, and so never settles on a dead `self`. */
+/** Operations that wait, and so never settle on a dead `self`. */
 const WAITS: readonly [string, (self: Self, to: Pid<Call<number, number>>) => Promise<unknown>][] =
   [
     ["receive", (self) => self.receive()],
@@ -332,7 +332,7 @@ test("task.await settles no more for a loop around a task of an actor that is de
   system.stop();
 });
 
-/** Loops that catch every error, each around something that an actor waits for. */
+/** Loops that catch every error of an operation that waits. */
 const LOOPS: readonly [string, (self: Self) => unknown][] = [
   ["receive", (self) => self.receive()],
   ["a send, and receive", (self) => {
@@ -373,14 +373,14 @@ for (const [what, wait] of LOOPS) {
         try {
           await wait(self);
         } catch {
-          // It does not even look.
+          // The error is ignored on purpose.
         }
       }
     };
     const killed = node.spawn(loop);
     await until("it loops", () => rounds > 0);
     node.exit(killed, "kill");
-    // What it waits for rejects once, and `self` throws so often; then it waits.
+    // The pending wait rejects once and `self` throws `DEAD_USES_MAX` times; then the loop waits.
     const before = rounds;
     await new Promise((turn) => setTimeout(turn, 5));
     assert(rounds <= before + DEAD_USES_MAX + 1);
@@ -519,7 +519,10 @@ test("Node.stop ends its actors and leaves nothing running", async () => {
   assertEquals(await waiting, "exit");
 });
 
-/** What an actor of the many is, by its number. Together they use everything that an actor may leave. */
+/**
+ * Kinds of actors, chosen by the actor's number. Together they use everything that an exit must
+ * clean up.
+ */
 const KINDS: ((system: System, i: number, last: Pid | undefined) => Pid)[] = [
   (system) => system.spawn(undefined, undefined, () => () => {}, []),
   (system) => system.spawn(undefined, undefined, (self) => self.receive(), []),
@@ -560,7 +563,7 @@ const KINDS: ((system: System, i: number, last: Pid | undefined) => Pid)[] = [
   },
 ];
 
-/** Rounds of 50,000 actors: a million by FIRN_LONG=1. */
+/** Rounds of 50,000 actors each; `FIRN_LONG=1` runs a million actors in all. */
 const ROUNDS = process.env["FIRN_LONG"] === "1" ? 20 : 4;
 
 test("System spawns and ends many thousands of actors of all kinds, and releases their memory", async () => {
@@ -573,17 +576,18 @@ test("System spawns and ends many thousands of actors of all kinds, and releases
       await until("all have had their turn", () => system.scheduler.waiting === 0);
       assert(system.size > count / 2, `${system.size} of ${count} live`);
       for (const [i, pid] of pids.entries()) system.exit(pid, i % 3 === 0 ? "kill" : "over");
-      // Those that trap exits have a message to read; then they are killed.
+      // Those that trap exits got a message instead; kill them.
       for (const pid of system.pids()) system.exit(pid, "kill");
       await until("all have unwound", () => system.scheduler.waiting === 0);
       const { size, wheel, names } = system;
       assertEquals([size, wheel.size, names.registered().length], [0, 0, 0]);
     };
-    // Code and queues take their size first: they stay, however many actors there are.
+    // Warm up: compiled code and queues reach their final size, which does not depend on the number
+    // of actors.
     await round(50_000);
     const before = heapBytes();
     for (let i = 0; i < ROUNDS; i++) await round(50_000);
-    // A few bytes for each: nothing of any actor is left.
+    // A few bytes per actor: less than any object kept for one.
     await comesBack(before, Math.max(4_000_000, 400_000 * ROUNDS));
   });
 });

@@ -10,7 +10,8 @@ for (const seed of [1, 2, 3]) {
     const mailbox = new Mailbox();
     let model: number[] = [];
     for (let step = 0; step < 30_000; step++) {
-      // Long climbs and long falls by turns, so that it grows, wraps, runs empty and is given back.
+      // Long phases of growth and shrinking, so that the ring grows, wraps, empties and is
+      // released.
       const climbs = step % 3000 < 1500;
       const dice = random.next();
       const digit = random.below(12);
@@ -77,7 +78,7 @@ test("Mailbox.take bears a predicate that changes the mailbox", () => {
 });
 
 test("Mailbox keeps no reference to messages that were taken", () => {
-  // Seen in the ring itself, since a program cannot ask for the collector.
+  // Checked in the ring itself, since a program cannot force a garbage collection.
   const mailbox = new Mailbox();
   const held = (): number => {
     mailbox.length += 4;

@@ -58,7 +58,7 @@ test("Names.unregister frees a name, and returns whether an actor had it", () =>
   assertEquals(system.names.unregister("it"), true);
   assertEquals(system.names.unregister("it"), false);
   two.self.register("it");
-  // The name that one held before is not dropped with it.
+  // The exit of its former owner does not remove the name from its new owner.
   system.exit(one.pid, "kill");
   assertEquals(system.names.registered(), ["it"]);
   assertEquals(system.names.whereis("it"), two.pid);

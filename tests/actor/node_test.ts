@@ -1,6 +1,4 @@
-/**
- * The front door to actors: each of `Node`'s methods reaches what it promises.
- */
+/** `Node`: each method calls the feature that it documents. */
 import { assert, assertEquals, assertMatch, assertRejects, assertThrows } from "@std/assert";
 import { ArgumentError, NameError } from "../../lib/actor/errors.ts";
 import {
@@ -175,7 +173,7 @@ test("Node.serve gives its connections pids, to which any actor can send", async
 });
 
 test("Node rejects arguments of wrong types with an error that says what is wrong", async () => {
-  // deno-lint-ignore no-explicit-any -- what no types keep away
+  // deno-lint-ignore no-explicit-any -- passes arguments of wrong types
   const node: any = await start();
   const rows: readonly (readonly [() => unknown, string])[] = [
     [() => node.spawn(5), "cannot spawn 5: give a function, or { node, fn }"],

@@ -6,7 +6,7 @@ import type { ReceiveOptions, Self } from "../../lib/actor/self.ts";
 import { ManualSystem } from "../kit/system.ts";
 import { test } from "../kit/test.ts";
 
-/** An actor that receives as it is told to from outside. */
+/** Starts an actor whose `receive` the test calls from outside. */
 async function receiver(system: ManualSystem) {
   const pid = system.start(async (self: Self) => {
     await new Promise<void>((end) => self.signal.addEventListener("abort", () => end()));
@@ -151,7 +151,7 @@ test("receive with timeout gives a message that has waited for its turn when tim
   const system = new ManualSystem();
   const { pid, self, got, receive } = await receiver(system);
   receive({ timeout: 10 });
-  // Busy, so that the message has to wait for I/O to have its turn, and the timer is first.
+  // No credit left, so the message waits for I/O and the timer fires first.
   system.scheduler.credit = 0;
   system.clock.jump(10);
   system.send(pid, "it came");
@@ -198,12 +198,12 @@ test("receive rejects when its predicate throws; sender, scheduler and mailbox c
   const match = (): boolean => {
     throw new Error("a bad predicate");
   };
-  // Thrown while a message is sent.
+  // The predicate throws while a message is sent.
   receive({ match, timeout: 1000 });
   system.send(pid, 1);
   await system.settle();
   assertEquals([got, self.peek()], [["a bad predicate"], [1]]);
-  // In the actor's turn, which it waits for while I/O has one.
+  // The predicate throws in the actor's turn, which waits for I/O.
   system.send(pid, 2);
   system.scheduler.credit = 0;
   system.clock.jump(10);
@@ -211,7 +211,7 @@ test("receive rejects when its predicate throws; sender, scheduler and mailbox c
   assertEquals(got.length, 1);
   await system.settle();
   assertEquals([got, self.peek()], [["a bad predicate", "a bad predicate"], [1, 2]]);
-  // At once.
+  // The predicate throws within `receive` itself.
   assertThrows(() => self.receive({ match }), Error, "a bad predicate");
   assertEquals([self.peek(), system.wheel.size], [[1, 2], 0]);
   receive();
@@ -349,7 +349,9 @@ for (const waiting of [false, true]) {
   });
 }
 
-/** Sends an Exit, 1 to 5, a Down and 6 to an actor that has room for 3. */
+/**
+ * Sends an Exit, the messages 1 to 5, a Down and 6 to an actor whose mailbox holds three messages.
+ */
 async function overflow(policy: "dropNewest" | "dropOldest" | "exit", waiting: boolean) {
   const system = new ManualSystem();
   const told: number[] = [];
@@ -416,7 +418,7 @@ test("messages keep their order when some are handed over and some wait for a tu
   });
   const sender = system.start(() => () => system.send(receiver, "second"));
   await system.settle();
-  // No credit: the sender's turn and the receiver's wait, in this order, for I/O.
+  // No credit left: the turns of the sender and then of the receiver wait for I/O, in this order.
   system.scheduler.credit = 0;
   system.clock.jump(10);
   system.send<unknown>(sender, "go");
@@ -448,7 +450,7 @@ test("receive resolves a message with a then method, and a handler gets the mess
   await system.settle();
   receive();
   await system.settle();
-  // In an object it travels as it is.
+  // As a property of an object it is delivered unchanged.
   system.send(pid, { promise });
   receive();
   await system.settle();

@@ -7,7 +7,7 @@ import type { Pid } from "../../lib/term/pid.ts";
 import { ManualSystem } from "../kit/system.ts";
 import { test, until } from "../kit/test.ts";
 
-/** A system whose crashes are kept. */
+/** Creates a system and records its crashes. */
 function watched() {
   const system = new ManualSystem();
   const crashes: Crash[] = [];
@@ -124,7 +124,7 @@ test("a thrown value that is no Error, and a mailbox overflow, are reported unch
   await system.settle();
   const texts = crashes.map((crash) => crashText(crash));
   assertEquals(texts.length, 2);
-  // A function without a name is shown by its source, which the runtimes print differently.
+  // An anonymous function is described by its source, which the runtimes print differently.
   assertMatch(
     texts[0]!,
     /^actor <0\.2> \(\(\) ?=> ?\(\) ?=> ?\{\}\) crashed: \{ mailbox: "full" \}$/,

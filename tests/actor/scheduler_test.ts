@@ -11,7 +11,7 @@ import { makeHost } from "../kit/host.ts";
 import { ManualClock, ManualSystem, withSystem } from "../kit/system.ts";
 import { test, until } from "../kit/test.ts";
 
-/** All microtasks that are there, and those that they make. */
+/** Runs all pending microtasks, and those that they queue. */
 async function microtasks(): Promise<void> {
   for (let i = 0; i < 200; i++) await Promise.resolve();
 }
@@ -53,14 +53,14 @@ test("Scheduler yields to I/O when the slice is over, and does nothing until I/O
   };
   scheduler.ready(busy);
   await microtasks();
-  // 64 turns are 0.64 ms, so that the second look is past the first millisecond.
+  // 64 turns take 0.64 ms, so the second reading of the clock is past the first millisecond.
   assertEquals([turns, yielded.length], [128, 1]);
   assertEquals(scheduler.spend(), false);
   await microtasks();
   assertEquals([turns, yielded.length], [128, 1]);
   yielded.shift()!();
   assertEquals([turns, yielded.length], [256, 1]);
-  // The clock is read once in 64 turns.
+  // The clock is read once every 64 turns.
   assert(clock.readings < 12, `${clock.readings} readings`);
 });
 
@@ -79,7 +79,10 @@ test("Scheduler.spend gives and takes as much as a slice holds", () => {
   assertEquals(scheduler.spend(), true);
 });
 
-/** A system whose actor takes 5 ms for each of its messages: how many between two turns of I/O. */
+/**
+ * Runs an actor that takes 5 ms per message. Returns the number of messages handled in each slice,
+ * that is between two turns of I/O.
+ */
 async function slow(body: (clock: ManualClock, handled: () => void) => (self: Self) => unknown) {
   const system = new ManualSystem();
   let handled = 0;
@@ -141,7 +144,7 @@ test("Scheduler does not take idle time for slow turns", async () => {
     await system.settle();
     system.clock.jump(10);
   }
-  // One in 64 finds that its slice was over long ago, and waits for I/O.
+  // Only every 64th message reads the clock, finds the slice over, and waits for I/O.
   assert(system.yields < 40, `${system.yields} of 1,000 messages waited for I/O`);
   system.stop();
 });
@@ -159,7 +162,9 @@ test("an actor with many messages does not keep another from its turn", async ()
   system.stop();
 });
 
-/** How 1,000 actors are never idle. Each gives a count of what they have done. */
+/**
+ * Ways in which 1,000 actors are always busy. Each returns a function that counts completed work.
+ */
 const BUSY: readonly [string, (system: System) => () => number][] = [
   ["handlers that send to themselves", (system) => {
     let done = 0;
@@ -239,7 +244,7 @@ for (const [who, start] of BUSY) {
         await echo(stream, 20);
         await until("timers fire", () => ticks.count >= 10);
         const took = performance.now() - began;
-        // Some 10 ms when nobody else wants the machine; for ever if actors starve I/O.
+        // About 10 ms on an idle machine; without end if actors starve I/O.
         assert(took < 5000, `${took} ms for 20 echoes and 10 ticks`);
         assert(done() > 1000, `${done()} messages`);
       } finally {
@@ -252,7 +257,7 @@ for (const [who, start] of BUSY) {
   });
 }
 
-/** So many round trips, one after another. */
+/** Makes `times` round trips, one after another. */
 function echo(stream: Stream, times: number): Promise<void> {
   return new Promise((done, fail) => {
     let left = times;

@@ -8,7 +8,7 @@ import { test } from "../kit/test.ts";
 
 const crash = new Error("a crash");
 
-/** Every kind of reason that there is. */
+/** Exit reasons of every kind. */
 const REASONS: readonly ExitReason[] = [
   "normal",
   "shutdown",
@@ -23,10 +23,10 @@ const REASONS: readonly ExitReason[] = [
   0,
 ];
 
-/** What an actor may be when another bonds with it. */
+/** State of the target at the time of the link or monitor. */
 const LIVES = ["alive", "dead", "never"] as const;
 
-/** A system that remembers why its actors ended. */
+/** A system that records exit reasons. */
 class Ends extends ManualSystem {
   readonly #reasons = new Map<number, ExitReason>();
 
@@ -35,19 +35,19 @@ class Ends extends ManualSystem {
     this.events.on("exit", ({ pid, reason }) => void this.#reasons.set(pid.id, reason));
   }
 
-  /** Why it ended, in a list; an empty one if it lives. */
+  /** Returns the exit reason in a list, or an empty list if the actor is alive. */
   of({ pid }: Puppet): ExitReason[] {
     assertEquals(this.isAlive(pid), !this.#reasons.has(pid.id));
     return this.isAlive(pid) ? [] : [this.#reasons.get(pid.id)];
   }
 }
 
-/** It leaves, as its own code would. */
+/** Makes a puppet exit, as its own code would. */
 function leave({ self }: Puppet, reason: ExitReason): void {
   assertThrows(() => self.exit(reason), ActorExitError);
 }
 
-/** What came, without the classes: they are looked at elsewhere. */
+/** Returns the messages as plain arrays. Other tests check their classes. */
 function plain(messages: readonly unknown[]): unknown[] {
   return messages.map((message) => {
     if (message instanceof Exit) return ["EXIT", message.from.id, message.reason];
@@ -60,7 +60,7 @@ function name(reason: ExitReason): string {
   return reason instanceof Error ? "an Error" : JSON.stringify(reason);
 }
 
-/** A target in one of its lives, as far as it has come before the bond. */
+/** Returns a target in the given state. */
 async function targetOf(system: Ends, life: typeof LIVES[number]): Promise<Puppet> {
   if (life === "never") {
     return { pid: new Pid(system.home, 999_999, undefined), self: undefined as never, got: [] };
@@ -138,7 +138,7 @@ for (const reason of REASONS) {
   }
 }
 
-/** How an actor comes to its end, and the reason that others are told. */
+/** Ways in which an actor exits, and the reason that linked and monitoring actors receive. */
 const DEATHS: readonly [string, (target: Puppet, other: Puppet) => void, ExitReason][] = [
   ["returns", (target) => void target.self.system.sendTo(target.pid, "return"), "normal"],
   ["throws an Error", (target) => target.self.system.sendTo(target.pid, crash), crash],
@@ -343,7 +343,7 @@ test("an end passes through those that do not trap exits, and stops at one that 
   leave(a, crash);
   await system.settle();
   assertEquals([system.of(b), system.of(c), system.of(d)], [[crash], [], []]);
-  // From its neighbour, not from where it began.
+  // The exit comes from the linked actor, not from the one that crashed first.
   assertEquals(plain(c.got), [["EXIT", b.pid.id, crash]]);
   system.stop();
 });

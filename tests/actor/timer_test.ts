@@ -92,7 +92,7 @@ test("sendInterval keeps step with its beginning, and skips what a busy process 
   const timer = system.sendInterval(pid, "tick", 100);
   await system.advance(350);
   assertEquals(at, [100, 200, 300]);
-  // Busy for a while: one tick when it looks again, and the next one in step.
+  // After a pause of the process: one late tick, then the next one on schedule.
   system.clock.jump(577);
   await system.advance(0);
   await system.advance(200);
@@ -296,7 +296,7 @@ test("self.sendAfter, sendInterval and cancelTimer do as the system's own", asyn
 });
 
 test("sendAfter of the longest time sets no timer of the host beyond what it takes", async () => {
-  // A clock that does not stand at a whole millisecond.
+  // A clock that starts between two whole milliseconds.
   const system = new ManualSystem(0.5);
   const { pid, got } = system.puppet();
   await system.settle();
@@ -316,7 +316,7 @@ test("cancelTimer throws ArgumentError for a value that is no timer", () => {
     assertThrows(() => system.cancelTimer(timer as never), ArgumentError, "is no timer");
     assertThrows(() => self.cancelTimer(timer as never), ArgumentError, "is no timer");
   }
-  // One that has fired, and one of an actor that was not there.
+  // A timer for an actor that has exited.
   system.exit(pid, "kill");
   assertEquals(system.cancelTimer(system.sendAfter(pid, 1, 1)), false);
   system.stop();

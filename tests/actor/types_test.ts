@@ -1,6 +1,6 @@
 /**
- * What must not compile, does not: each `@ts-expect-error` is an error of the type checker when the
- * line below it is none. What must, does, and does what its types say.
+ * Types of actors. Each `@ts-expect-error` makes the type check fail if the line below it compiles.
+ * The other lines must compile and behave as their types state.
  */
 import { assertEquals } from "@std/assert";
 import type { Call } from "../../lib/actor/call.ts";
@@ -19,13 +19,13 @@ test("Pid accepts what its actor takes, and nothing else", async () => {
     got.push(message.toFixed(1));
   });
   system.send(numbers, 1);
-  // @ts-expect-error: it takes numbers
+  // @ts-expect-error: the actor accepts numbers
   const wrong = (): void => system.send(numbers, "one");
-  // @ts-expect-error: nor a number or a text
+  // @ts-expect-error: a union that includes numbers is not accepted either
   const either = (): void => system.send<string | number>(numbers, 1);
-  // @ts-expect-error: a timer sends no more than that either
+  // @ts-expect-error: a timer sends only messages that the actor accepts
   const later = (): unknown => system.sendAfter(numbers, "one", 1);
-  // @ts-expect-error: and it cannot be called
+  // @ts-expect-error: the actor accepts no calls
   const called = (): unknown => system.call(numbers, 1);
   assertEquals([wrong, either, later, called].length, 4);
   await system.settle();
@@ -38,9 +38,9 @@ test("Pid of an actor that takes more is one of an actor that takes less", () =>
   const both: Pid<number | string> = system.start((_self: Self<number | string>) => () => {});
   const numbers: Pid<number> = both;
   const nothing: Pid = numbers;
-  // @ts-expect-error: one that takes numbers does not take texts
+  // @ts-expect-error: a pid that accepts numbers is not one that accepts strings
   const texts: Pid<string> = numbers;
-  // @ts-expect-error: to one that takes nothing, nothing can be sent
+  // @ts-expect-error: nothing can be sent to a pid that accepts no messages
   const send = (): void => system.send(nothing, 1);
   assertEquals([texts, typeof send], [both, "function"]);
   system.stop();
@@ -50,19 +50,19 @@ test("Self of another type of message is another type of body", async () => {
   const system = new ManualSystem();
   const body: ActorFunction<number, [string]> = async (self, name) => {
     const message: number = await self.receive();
-    // @ts-expect-error: it is a number
+    // @ts-expect-error: the message is a number
     const text: string = message;
     const perhaps = await self.receive({ timeout: 1 });
-    // @ts-expect-error: the time may be over
+    // @ts-expect-error: the result is undefined after the timeout
     const surely: number = perhaps;
     return [name, text, surely];
   };
   const pid = system.start(body, "a name");
-  // @ts-expect-error: it needs its argument
+  // @ts-expect-error: the argument is missing
   const without = (): unknown => system.start(body);
-  // @ts-expect-error: and of that type
+  // @ts-expect-error: the argument has another type
   const wrong = (): unknown => system.start(body, 1);
-  // @ts-expect-error: its messages are numbers
+  // @ts-expect-error: the actor accepts numbers
   const texts: Pid<string> = pid;
   assertEquals([typeof without, typeof wrong, texts], ["function", "function", pid]);
   await system.settle();
@@ -80,9 +80,9 @@ test("call returns what the actor replies with, and asks only what it is asked",
   });
   system.send(counter, 42);
   const sum: number = await system.call(counter, "sum");
-  // @ts-expect-error: it is asked for the sum and nothing else
+  // @ts-expect-error: "sum" is the only request
   const product = (): unknown => system.call(counter, "product");
-  // @ts-expect-error: it replies with a number
+  // @ts-expect-error: the reply is a number
   const text = (): Promise<string> => system.call(counter, "sum");
   assertEquals([sum, typeof product, typeof text], [42, "function", "function"]);
   system.stop();
@@ -92,7 +92,7 @@ test("reply accepts what the caller waits for", async () => {
   const system = new ManualSystem();
   const pid = system.start((_self: Self<Call<string, number>>) => (call) => {
     const wrong = (): void => {
-      // @ts-expect-error: the caller waits for a number
+      // @ts-expect-error: the reply must be a number
       call.reply("4");
     };
     call.reply(call.request.length + 0 * wrong.length);
@@ -110,7 +110,7 @@ test("match is given the actor's messages, and links and monitors take any actor
     self.link(other);
     self.monitor(other);
     const b = await self.receive({ match: (message) => "kind" in message && message.kind === "b" });
-    // @ts-expect-error: its messages have no such kind
+    // @ts-expect-error: no message has this kind
     const never = "kind" in b && b.kind === "c";
     kinds.push(b, never);
     for await (const message of self) {
@@ -121,7 +121,7 @@ test("match is given the actor's messages, and links and monitors take any actor
   });
   system.send(pid, { kind: "a" });
   system.send(pid, { kind: "b" });
-  // @ts-expect-error: no such kind
+  // @ts-expect-error: no message has this kind
   system.send(system.start((_self: Self<{ kind: "a" }>) => () => {}), { kind: "x" });
   await system.settle();
   system.find(other.id)!.end("over");
@@ -139,7 +139,7 @@ test("an exit reason is any term, and Exit and Down are made by the runtime only
     self.exit(pid, { any: ["term", 1n] });
     self.exit(pid, new Error("or this"));
   };
-  // @ts-expect-error: what it needs for that, it cannot have
+  // @ts-expect-error: the constructor is not public
   const make = (): unknown => new Exit(pid, "normal");
   assertEquals([typeof exit, typeof make], ["function", "function"]);
   system.stop();

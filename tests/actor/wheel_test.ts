@@ -21,7 +21,10 @@ class Probe implements WheelTimer {
   }
 }
 
-/** Advances only when `nextDue` says so, as the system's alarm does. Gives how often that was. */
+/**
+ * Advances only when `nextDue` asks for it, as the system's alarm does. Returns the number of
+ * advances.
+ */
 function follow(wheel: Wheel, end: number): number {
   let wakes = 0;
   for (let due = wheel.nextDue(); due <= end; due = wheel.nextDue()) {
@@ -31,7 +34,10 @@ function follow(wheel: Wheel, end: number): number {
   return wakes;
 }
 
-/** A distance that reaches every level about as often, and their edges more often than that. */
+/**
+ * Returns a random delay, with all levels of the wheel about equally likely and their edges more
+ * so.
+ */
 function distance(random: SeededRandom): number {
   const level = 8 * (1 + random.below(4));
   if (random.next() < 0.2) return 2 ** level - 1 + random.below(3) - 1;
@@ -59,7 +65,7 @@ for (const seed of [1, 2, 3, 4]) {
     const fired: Probe[] = [];
     const hanging = new Set<Probe>();
     let now = random.below(2 ** 20);
-    let next = now; // the next tick that has not been looked at
+    let next = now; // the next tick to be processed
     const wheel = new Wheel(now);
     for (let step = 0; step < 5000; step++) {
       const dice = random.next();
@@ -76,7 +82,7 @@ for (const seed of [1, 2, 3, 4]) {
       } else {
         const first = Math.min(...[...hanging].map(({ due }) => due));
         assert(wheel.nextDue() <= first, `${wheel.nextDue()} is later than ${first}`);
-        // To the moment, to just before it, to an edge, or far beyond.
+        // Advance to `nextDue`, to just before it, to an edge of a level, or far beyond.
         const way = random.below(6);
         const target = way === 0
           ? wheel.nextDue()
@@ -121,7 +127,7 @@ test("Wheel.advance over years of nothing takes no time", () => {
   const fired: Probe[] = [];
   const wheel = new Wheel(0);
   const year = 365 * 24 * 3_600_000;
-  // A wheel that nothing hung in has not moved; a timer for soon is for soon all the same.
+  // An empty wheel has not advanced; a timer that is due soon is still on time.
   wheel.add(new Probe(fired), REACH_MS);
   const began = performance.now();
   for (let i = 0; i < 20; i++) {
@@ -183,7 +189,7 @@ test("Wheel lets a timer that fires add and remove others, and itself", () => {
   wheel.add(again, 11);
   wheel.add(new Probe(fired, () => wheel.add(late, 1)), 20);
   wheel.advance(19);
-  // What is hung again for the tick that fires is for the next one: no tick lasts for ever.
+  // A timer added for the tick that is firing fires in the next one, so that every tick ends.
   assertEquals([fired.length, fired[1], fired[2], again.due], [3, again, again, 12]);
   wheel.advance(21);
   assertEquals([fired.at(-1), late.due, wheel.size], [late, 21, 0]);
