@@ -1,6 +1,6 @@
 /**
- * Workers that nodes expose and supervisors of other nodes start, on nodes of one process, and a record
- * of what happened to them.
+ * Workers that nodes of one process expose and that supervisors on other nodes start, with a record
+ * of their starts and exits.
  */
 import { Call } from "../../lib/actor/call.ts";
 import { Exit } from "../../lib/actor/exit.ts";
@@ -15,14 +15,14 @@ import { type Start, type TestNode, untilWhole, withNodes } from "../kit/mesh.ts
 import { until } from "../kit/test.ts";
 import { LATE_MS, type Stopping, word } from "./family.ts";
 
-/** What a worker does when it is told to stop; "ignores": it traps exits, and ignores all of them. */
+/** How a worker reacts to a shutdown signal. "ignores": it traps exits and ignores all of them. */
 export type Manner = Stopping | "ignores";
 
-/** The nodes of a test, and what their workers did. */
+/** The nodes of a test, and a record of what their workers did. */
 export class Abroad {
   /** "start a@b", "end a@b shutdown", … in order. */
   record: string[] = [];
-  /** What supervisors told. */
+  /** The "restart" events of all nodes. */
   readonly told: Restarting[] = [];
   readonly #ids = new Map<Pid, string>();
   readonly #start: Start;
@@ -31,7 +31,7 @@ export class Abroad {
     this.#start = start;
   }
 
-  /** Starts a node that exposes "worker", in a mesh with others. `exposes` is false: not yet. */
+  /** Starts a node and connects it with `others`. It exposes "worker" unless `exposes` is false. */
   async node(short: string, others: readonly TestNode[] = [], exposes = true): Promise<TestNode> {
     const seeds = others.map(({ name }) => name);
     const hasty = { pingInterval: 50, pingTimeout: 5_000 };
@@ -49,7 +49,7 @@ export class Abroad {
     return node;
   }
 
-  /** Exposes "worker" on a node. */
+  /** Exposes a worker function on a node. */
   expose(node: TestNode, letter: string, name = "worker"): void {
     const worker = (self: Self, id: string, manner: Manner = "atOnce") => {
       this.#ids.set(self.pid as Pid, `${id}@${letter}`);
@@ -59,7 +59,7 @@ export class Abroad {
     node.remote.spawner.expose(name, worker as never);
   }
 
-  /** A child here that does the same. */
+  /** Returns the spec of a local child that behaves like a worker. */
   local(id: string, manner: Manner = "atOnce"): LocalChildSpec {
     const start = (self: Self): Pid<never> => {
       const pid = self.spawnLink(work, manner);
@@ -70,31 +70,31 @@ export class Abroad {
     return { id, start };
   }
 
-  /** What has been recorded since the last time. */
+  /** Returns what was recorded since the last call. */
   news(): string[] {
     const { record } = this;
     this.record = [];
     return record;
   }
 
-  /** The workers that live, on whatever node. */
+  /** The workers that are alive, on any node. */
   get living(): string[] {
     return [...this.#ids.values()].sort();
   }
 
-  /** The worker of this name, `a@b`. */
+  /** Returns the pid of the worker with this name, `a@b`. */
   pid(id: string): Pid<unknown> {
     for (const [pid, name] of this.#ids) if (name === id) return pid as Pid<unknown>;
     throw new Error(`${id} does not live`);
   }
 
-  /** Has one crash. */
+  /** Makes a worker crash. */
   crash(id: string): void {
     const pid = this.pid(id);
     systemOf(pid).send(pid, "crash");
   }
 
-  /** Waits until exactly these live. */
+  /** Waits until exactly these workers are alive. */
   untilLiving(...ids: string[]): Promise<void> {
     return until(`${ids.join(" ")} live`, () => this.living.join() === [...ids].sort().join())
       .catch((error) => {
@@ -103,12 +103,12 @@ export class Abroad {
   }
 }
 
-/** Runs a test with nodes, which are stopped at its end. */
+/** Runs a test with nodes, and stops them at its end. */
 export function abroad(body: (world: Abroad) => Promise<void>): Promise<void> {
   return withNodes((start) => body(new Abroad(start)));
 }
 
-/** Starts things on a node, from outside of its actors. */
+/** Returns an external caller of a node, which spawns, sends and calls. */
 export function starter({ system }: TestNode): Starter & RemoteStarter {
   return {
     spawn:

@@ -1,4 +1,4 @@
-/** A service that calls itself, and a loop around a promise of a node that is settled at once. */
+/** A service that calls itself, and a loop around a promise that the node settles at once. */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { CallExitError, CallingSelfError } from "../../lib/actor/errors.ts";
 import type { Self } from "../../lib/actor/self.ts";

@@ -30,7 +30,7 @@ const ONE: SupervisorConfig = {
   children: [CHILD],
 };
 
-/** Bytes from hex, with blanks wherever they help. */
+/** Returns the bytes of a hex string, which may contain spaces. */
 function hex(text: string): Uint8Array {
   return Uint8Array.from(text.replace(/\s/g, "").match(/../g) ?? [], (pair) => parseInt(pair, 16));
 }
@@ -103,13 +103,13 @@ test("decodeConfig: refuses every truncation, at the field that is cut", () => {
   const bytes = hex(HEADER + WORKER + TARGET);
   assertEquals(bytes.length, 93);
   for (let length = 0; length < bytes.length; length++) {
-    // Without any of its tail it is whole.
+    // Complete without the tail.
     const decoded = decodeConfig(bytes.subarray(0, length), { functions: 1 });
     if (length === 63) {
       assertEquals(decoded.ok && decoded.form, "plain");
       continue;
     }
-    // A count that there are not the bytes for is refused before any child is read.
+    // A count larger than the remaining bytes allow is rejected before any child is read.
     const cut = length >= 17 && length < 17 + 39 ? 13 : FIELDS.findLast((at) => at <= length)!;
     assertEquals(decoded, { ok: false, fault: "short", offset: cut }, `${length} bytes`);
   }
@@ -117,7 +117,7 @@ test("decodeConfig: refuses every truncation, at the field that is cut", () => {
 
 test("decodeConfig: refuses lengths that lie, texts that are none, numbers that are too large", () => {
   const rows: [string, ConfigFault | "", number][] = [
-    // Four billion children; one more than there are.
+    // A count of four billion children, and a count one too high.
     ["00 03000000 0500000000000000 ffffffff" + WORKER, "short", 13],
     ["00 03000000 0500000000000000 02000000" + WORKER, "short", 13],
     [HEADER + WORKER.replace("07000000", "ffffffff"), "short", 21],
@@ -159,7 +159,7 @@ test("decodeConfig: a shutdown of all ones is Infinity, and what else there is o
   }
 });
 
-/** A config of several children without tails, as it was written before there were any. */
+/** Returns a config of several children without tails, the format before tails existed. */
 function legacy(...ids: string[]): Uint8Array {
   const parts = ids.map((id) => {
     const name = utf8(id);
@@ -183,7 +183,8 @@ test("decodeConfig: several children without tails are read where the rule reads
 
 test("decodeConfig: several children without tails are ambiguous where the rule sees a tail", () => {
   const rows: [string[], number][] = [
-    // The length of an id of one letter looks like a target, that of none or of 256 like no target.
+    // The length of a one-letter id looks like a target; that of an empty or a 256-byte id does
+    // not.
     [["worker1", "b"], 63],
     [["worker1", ""], 63],
     [["worker1", "x".repeat(256)], 63],
@@ -195,19 +196,20 @@ test("decodeConfig: several children without tails are ambiguous where the rule 
     assertEquals(decodeConfig(bytes), { ok: false, fault: "ambiguous", offset });
     const told = decodeConfig(bytes, { form: "plain" });
     assertEquals(told.ok && told.config.children.map(({ id }) => id), ids);
-    // Whoever is told the wrong form may refuse it, but does not read something else.
+    // The wrong form may fail to decode, but does not return something else.
     assertEquals(decodeConfig(bytes, { form: "tailed" }).ok, false);
   }
 });
 
 test("decodeConfig: a config that is whole both ways is ambiguous, and each form reads its own", () => {
-  // The second id has 257 bytes: 01 01 00 00. As a tail: a node of one byte, a function of 126, and
-  // then a child whose id has 125, and which ends where the other does.
+  // The length of the second id, 257, is 01 01 00 00. Read as a tail, it is a node of one byte and
+  // a function of 126 bytes, followed by a child with an id of 125 bytes that ends at the same
+  // offset.
   const [start, inner] = ["f".repeat(126), "i".repeat(125)];
   const id = `\x7e\0${start}\x7d\0\0\0${inner}`;
   const bytes = legacy("worker1", id);
   assertEquals(decodeConfig(bytes), { ok: false, fault: "ambiguous", offset: 63 });
-  // It is told where the doubt begins, not where the next one does.
+  // The offset is that of the first ambiguity.
   const longer = decodeConfig(legacy("worker1", id, "b"));
   assertEquals(longer, { ok: false, fault: "ambiguous", offset: 63 });
   const readAs = (form: "plain" | "tailed") => {

@@ -9,14 +9,14 @@ import { comesBack, heapBytes } from "../kit/heap.ts";
 import { test } from "../kit/test.ts";
 import { BOOM, Family } from "./family.ts";
 
-/** Seeds, and crashes for each: 10,000 in all. */
+/** Seeds, each with 2,000 crashes: 10,000 in all. */
 const SEEDS = [1, 2, 3, 4, 5];
 const CRASHES = 2_000;
 
-/** Children of a supervisor, and supervisors of a supervisor. */
+/** Number of children of each supervisor. */
 const WIDTH = 3;
 
-/** A tree of three levels, whose workers are registered under the names of their places. */
+/** Returns the spec of a tree of three levels. Each worker is registered under its path. */
 function level(family: Family, path: string, depth: number, random: SeededRandom): ChildSpec {
   const id = path || "root";
   const children: ChildSpec[] = [];
@@ -42,13 +42,13 @@ function level(family: Family, path: string, depth: number, random: SeededRandom
     family.born(id, pid);
     return pid;
   };
-  // Those below a supervisor that was killed take their time to stop, and hold their names meanwhile.
+  // Descendants of a killed supervisor stop late and keep their names until then.
   return { id, type: "supervisor", start, backoff: { base: 20, cap: 100 } };
 }
 
 const REASONS = [BOOM, "kill", "normal", "shutdown", "bad"];
 
-/** Ends so many of them by chance, some at once, some while others are still stopped or started. */
+/** Crashes `count` random actors, some at once, some while others are being stopped or started. */
 async function crash(
   family: Family,
   ids: readonly string[],
@@ -89,14 +89,14 @@ for (const seed of SEEDS) {
     await family.system.advance(5_000);
 
     const replay = `seed ${seed}`;
-    // Exactly the specified children run, under their names, and nobody else.
+    // Exactly the specified children run, under their names.
     assertEquals(all.filter((id) => !family.runs(id)), [], replay);
     assertEquals(family.system.size, size, replay);
     assertEquals(family.system.names.registered().sort(), workers, replay);
     for (const id of workers) {
       assertEquals(family.system.names.whereis(id), family.pids.get(id), replay);
     }
-    // Nothing has been kept of those that are gone.
+    // No timer, link or monitor is left of the actors that exited.
     assertEquals(family.system.wheel.size, 0, replay);
     for (const pid of family.system.pids()) {
       const { links, monitors, watchers, length } = family.system.find(pid.id)!;
@@ -122,7 +122,7 @@ test("Supervisor: 10,000 random crashes leave nothing in memory", async () => {
     children: [level(family, "", 3, random)],
   });
   const all = [...family.pids.keys()];
-  // What is made once and kept, such as compiled code, is there after the first of them.
+  // Warm up, so that compiled code and the like are not counted.
   await crash(family, all, random, 10_000);
   await family.system.advance(5_000);
   family.forget();
@@ -130,7 +130,7 @@ test("Supervisor: 10,000 random crashes leave nothing in memory", async () => {
   await crash(family, all, random, 10_000);
   await family.system.advance(5_000);
   family.forget();
-  // Twenty bytes a crash, less than any object that could be kept of it. One pid each was a megabyte.
+  // 20 bytes per crash, less than any object kept for one. One pid per crash would be 1 MB.
   await comesBack(before, 200_000);
   assertEquals(family.system.size, 41);
   await Promise.all([tree.stop(), family.system.advance(5_000)]);

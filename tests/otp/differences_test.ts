@@ -1,5 +1,6 @@
 /**
- * The differences from OTP that `lib/otp/README.md` lists: a test for each, and each is listed.
+ * The differences from OTP that `lib/otp/README.md` lists. Each has a test, and each tested one is
+ * listed.
  */
 import { assert, assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
 import { readFileSync } from "node:fs";
@@ -15,7 +16,7 @@ import { BOOM, Family } from "./family.ts";
 
 const PAGE = readFileSync(new URL("../../lib/otp/README.md", import.meta.url), "utf8");
 
-/** A test of a difference, which the page must list. */
+/** Declares the test of a difference, and checks that the page lists it. */
 function difference(name: string, body: () => Promise<void>): void {
   test(`Difference from OTP: ${name}`, async () => {
     assert(PAGE.includes(`| ${name} `), `lib/otp/README.md does not list it: ${name}`);

@@ -69,7 +69,7 @@ test("DynamicSupervisor.stop: tells all at once, and kills each when its time is
   await family.system.settle();
   let ms = 0;
   for (const at of [0, 10, LATE_MS, 100]) {
-    // One millisecond before, nothing more has ended; a tick of the wheel after, it has.
+    // One millisecond before, no further child has exited; one tick of the wheel later, it has.
     if (at > ms) await family.system.advance(at - 1 - ms);
     if (at > 0) assertEquals(family.news(), []);
     if (at > 0) await family.system.advance(2);

@@ -1,6 +1,6 @@
 /**
- * Children that do as they are told, on a system whose clock the test moves, and a record of what
- * happened to them.
+ * Children that the test controls, on a system with a manual clock, and a record of their starts
+ * and exits.
  */
 import { describe } from "../../lib/actor/describe.ts";
 import { Exit } from "../../lib/actor/exit.ts";
@@ -15,27 +15,27 @@ import type { ExitReason } from "../../lib/term/exit.ts";
 import type { Pid } from "../../lib/term/pid.ts";
 import { ManualSystem } from "../kit/system.ts";
 
-/** What a child does when it is told to stop. */
+/** How a child reacts to a shutdown signal. */
 export type Stopping = "atOnce" | "late" | "never" | "crashes";
 
-/** How long the late ones take. Milliseconds. */
+/** How long a "late" child takes to stop, in milliseconds. */
 export const LATE_MS = 40;
 
-/** The error of those that crash. */
+/** The error with which children crash. */
 export const BOOM: Error = new Error("boom");
 
-/** A system with a family of actors in it. */
+/** A system with a manual clock, its children and a record of what they did. */
 export class Family {
   readonly system: ManualSystem = new ManualSystem();
   /** "start a", "end a shutdown", … in order. */
   record: string[] = [];
-  /** What supervisors told. */
+  /** The "restart" events. */
   readonly told: Restarting[] = [];
   readonly crashes: Crash[] = [];
   /** The child that runs under each id. */
   readonly pids: Map<string, Pid> = new Map();
   readonly #ids = new Map<Pid, string>();
-  /** Starts a thing from outside of any actor. */
+  /** Starts services and supervisors from outside of actors. */
   readonly outside: Starter = {
     spawn: (body, ...args) => this.system.start(body, ...args),
     call: (to, request, options) => this.system.call(to, request, options),
@@ -52,27 +52,27 @@ export class Family {
     this.system.events.on("crash", (crash) => this.crashes.push(crash));
   }
 
-  /** What has been recorded since the last time. */
+  /** Returns what was recorded since the last call. */
   news(): string[] {
     const { record } = this;
     this.record = [];
     return record;
   }
 
-  /** Drops what has been recorded and told. */
+  /** Drops all recorded starts, exits, restarts and crashes. */
   forget(): void {
     this.record = [];
     this.told.length = this.crashes.length = 0;
   }
 
-  /** Notes that an actor runs under an id. */
+  /** Records that an actor was started under an id. */
   born(id: string, pid: Pid<never>): void {
     this.record.push(`start ${id}`);
     this.pids.set(id, pid as Pid);
     this.#ids.set(pid as Pid, id);
   }
 
-  /** A child that is registered under its id, and ends as it is told: see {@linkcode end}. */
+  /** Returns the spec of a child that is registered under its id, and exits by {@linkcode end}. */
   child(
     id: string,
     options: Partial<LocalChildSpec> & { readonly stopping?: Stopping } = {},
@@ -91,34 +91,34 @@ export class Family {
     return this.run(Supervisor.start(from, options));
   }
 
-  /** Waits for a promise while the system runs. */
+  /** Settles the system, then waits for the promise. */
   async run<T>(promise: Promise<T>): Promise<T> {
     promise.catch(() => {});
     await this.system.settle();
     return await promise;
   }
 
-  /** Ends the child under an id, and lets everything follow. */
+  /** Makes a child exit, and lets the system settle. */
   async end(id: string, reason: ExitReason): Promise<void> {
     this.endNow(id, reason);
     await this.system.settle();
   }
 
-  /** Ends it, and lets nothing follow yet. */
+  /** Makes a child exit, without letting the system settle. */
   endNow(id: string, reason: ExitReason): void {
     const pid = this.pids.get(id)!;
     if (reason === "kill") this.system.exit(pid, "kill");
     else this.system.send(pid as Pid<unknown>, new Leave(reason));
   }
 
-  /** Whether the child under an id runs. */
+  /** Whether the child with this id is alive. */
   runs(id: string): boolean {
     const pid = this.pids.get(id);
     return pid !== undefined && this.system.isAlive(pid);
   }
 }
 
-/** Tells an obedient actor to end by itself. */
+/** Tells an obedient actor to exit with a reason. */
 class Leave {
   readonly reason: ExitReason;
 
@@ -129,7 +129,7 @@ class Leave {
 
 function obedient(self: Self, id: string, stopping: Stopping): (message: unknown) => void {
   self.register(id);
-  // The others end by the signal.
+  // "atOnce" exits by the signal itself.
   if (stopping !== "atOnce") self.trapExit = true;
   let leaving = false;
   return (message) => {
@@ -138,7 +138,7 @@ function obedient(self: Self, id: string, stopping: Stopping): (message: unknown
       self.exit(message.reason);
     }
     if (!(message instanceof Exit)) return;
-    // Its supervisor was killed: whoever comes after it is to find the name free.
+    // Its supervisor was killed. It exits at once, to free the name for its successor.
     if (stopping === "late" && message.reason === "killed") self.exit("killed");
     if (leaving) return;
     leaving = true;
@@ -147,7 +147,7 @@ function obedient(self: Self, id: string, stopping: Stopping): (message: unknown
   };
 }
 
-/** A reason in a word. */
+/** Returns an exit reason as a short text. */
 export function word(reason: ExitReason): string {
   if (reason instanceof Error) return reason.message;
   return typeof reason === "string" ? reason : describe(reason);

@@ -1,4 +1,6 @@
-/** Loops around what is over at once, and fails at once: timers and sockets have their turns. */
+/**
+ * Loops that retry an operation which settles or fails at once do not starve timers and sockets.
+ */
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { ArgumentError } from "../../lib/actor/errors.ts";
 import type { Self } from "../../lib/actor/self.ts";
@@ -17,10 +19,13 @@ const counter = service<{ state: number; call: { get(): number } }>({
   call: { get: (n) => [n, n] },
 });
 
-/** Runs a loop for ever that catches every error, while timers fire. Then makes it end. */
+/**
+ * Retries an operation without pause, catching every error, while timers are due. Returns whether
+ * the timers were starved.
+ */
 async function starves(attempt: () => unknown): Promise<boolean> {
   let tries = 0;
-  // Microtasks alone never get there within the test's patience; it must end by itself if they do.
+  // If microtasks starve the test's own timers, the deadline ends the loop.
   const deadline = performance.now() + 2_000;
   let isOver = false;
   const loop = (async () => {
@@ -29,11 +34,11 @@ async function starves(attempt: () => unknown): Promise<boolean> {
       try {
         await attempt();
       } catch {
-        // As careless programs do.
+        // The error is ignored on purpose.
       }
     }
   })();
-  // The timers of a node keep no process alive.
+  // The timers of a node do not keep the process alive.
   const alive = setInterval(() => {}, 1_000);
   const before = performance.now();
   for (let i = 0; i < 3; i++) await new Promise((fire) => setTimeout(fire, 1));
@@ -47,10 +52,10 @@ async function starves(attempt: () => unknown): Promise<boolean> {
 
 const nothing = (): void => {};
 const far = remote("far", (_self: Self) => {});
-/** An actor of the stopped node. */
+/** The pid of an actor of the stopped node. */
 let dead: Pid<unknown>;
 
-/** What may be tried for ever, on a node that runs, on one that has been stopped, or on both. */
+/** An operation to retry on a running node, on a stopped node, or on both. */
 type Attempt = (node: Node) => unknown;
 
 const RUNNING: Readonly<Record<string, Attempt>> = {
@@ -137,7 +142,7 @@ test("Server.stop, Client.close: called forever, keep no timer from its turn", a
 });
 
 test("service: a value that is no pid is refused where it is used, not by a rejection", () => {
-  // deno-lint-ignore no-explicit-any -- what no types keep away
+  // deno-lint-ignore no-explicit-any -- passes arguments of wrong types
   const any: any = counter;
   for (const what of [{}, undefined, "name", 5]) {
     assertThrows(() => any.stop(what), ArgumentError, "is no pid");

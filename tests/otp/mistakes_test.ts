@@ -1,12 +1,12 @@
 /**
- * Typical mistakes with services, children and remote spawns, and what the compiler says of each. A message
- * has to name the part that is wrong and what is expected; these are the words that a user reads.
+ * Typical mistakes with services, children and remote spawns, and the compiler's error messages. A
+ * message must name the part that is wrong and the expected type.
  */
 import { assert, assertEquals } from "@std/assert";
 import { compilerErrors } from "../kit/compile.ts";
 import { test } from "../kit/test.ts";
 
-/** What each program begins with. */
+/** The beginning of each program. */
 const HEAD = `
 import {
   Call, continueWith, DynamicSupervisor, Node, noReply, Pid, remote, type Self, type Service, service,
@@ -38,7 +38,7 @@ void [tree, pool, greeter, init, call, cast, pid, job];
 
 interface Mistake {
   readonly code: string;
-  /** Parts of the message. */
+  /** Texts that the error message contains. */
   readonly says: readonly string[];
 }
 
@@ -225,7 +225,7 @@ const MISTAKES: Readonly<Record<string, Mistake>> = {
   },
 };
 
-/** What a user may write. It must compile, with `isolatedDeclarations`. */
+/** Valid programs. They must compile with `isolatedDeclarations`. */
 const PROGRAMS: Readonly<Record<string, string>> = {
   "an exported service": `
 import { type Service, service } from "@firn/firn";

@@ -37,7 +37,7 @@ test("Placer.choose: round_robin rotates for each function, while nodes come and
   const choose = (fn: string, nodes = NODES) => placer.choose("round_robin", fn, nodes, 0);
   assertEquals([1, 2, 3, 4].map(() => choose("f")), ["a@h:1", "b@h:1", "c@h:1", "a@h:1"]);
   assertEquals(choose("g"), "a@h:1");
-  // The next is gone; one that is new is not left out.
+  // "b", the next in turn, has left; then "d", which is new, takes part in the rotation.
   assertEquals(choose("f", ["a@h:1", "c@h:1"]), "c@h:1");
   assertEquals(choose("f", ["b@h:1", "c@h:1", "d@h:1"]), "d@h:1");
   assertEquals(choose("f", ["b@h:1"]), "b@h:1");

@@ -100,7 +100,7 @@ test("Supervisor: remote children that crash too often end it, and it stops the 
   });
 });
 
-/** Manner and shutdown of a child, how it ends, and how long that takes at least. */
+/** Behaviour and shutdown of a child, its exit reason, and the minimum time until it exits. */
 const SHUTDOWNS: readonly [Manner, number | "brutalKill", string, number][] = [
   ["atOnce", 5000, "shutdown", 0],
   ["atOnce", "brutalKill", "killed", 0],
@@ -284,7 +284,7 @@ test("onNodeDown wait: a new life of its node is waited for until it exposes the
     await untilApart(a, b);
     const again = await world.node(b.name, [a], false);
     await until("it waits", async () => (await tree.whichChildren())[0]!.state === "waiting");
-    // Long enough for some looks.
+    // Long enough for several retries.
     await new Promise((wake) => setTimeout(wake, 250));
     assertEquals((await tree.whichChildren())[0]!.state, "waiting");
     world.news();
@@ -315,7 +315,7 @@ test("onNodeDown: a function that its node has exposed just now is found there a
     const b = await world.node("b", [a], false);
     for (const onNodeDown of NODE_DOWN_POLICIES) {
       world.expose(b, "b", onNodeDown);
-      // Nothing has been read from the network in between.
+      // Nothing has been read from the network since `expose`.
       const spec = { ...remote("w", b.name), fn: onNodeDown, onNodeDown };
       const tree = await Supervisor.start(starter(a), { children: [spec] });
       assertEquals(((await tree.whichChildren())[0]!.pid as Pid).node, b.name);
@@ -357,7 +357,7 @@ test("onNodeDown wait: one whose start fails for another reason keeps no other w
     b.remote.spawner.expose("worker", (() => {}) as never, { allow: [] });
     await a.mesh.connect(b.name);
     await until("it is refused", () => world.told.some(({ next }) => /tried again/.test(next)));
-    // Long enough for the next look.
+    // Long enough for the next retry.
     await new Promise((wake) => setTimeout(wake, 150));
     await a.mesh.connect(c.name);
     await world.untilLiving("w@c");
@@ -374,7 +374,7 @@ test("onNodeDown wait: the copy that was out of reach is killed before another i
     await a.mesh.disconnect(b.name);
     await until("it waits", async () => (await tree.whichChildren())[0]!.state === "waiting");
     world.news();
-    // It is busy when it is to look again, and hears of the node after that.
+    // The supervisor is busy when a retry is due, and learns of the node after that.
     let go = (_pid: Pid) => {};
     let self: Self | undefined;
     const start = (its: Self) => {
@@ -478,7 +478,7 @@ test("onNodeDown wait: a child that waits can be terminated, and is not started 
     });
     await a.mesh.disconnect(b.name);
     await until("it waits", async () => (await tree.whichChildren())[0]!.state === "waiting");
-    // Whether it has ended cannot be known here.
+    // The supervisor cannot know whether the child has exited.
     await assertRejects(() => tree.terminateChild("w"), NoConnectionError, "killed when");
     assertEquals((await tree.whichChildren())[0]!.pid, undefined);
     await a.mesh.connect(b.name);
@@ -512,7 +512,7 @@ for (const manner of ["atOnce", "ignores"] as const) {
       await a.mesh.connect(b.name);
       await world.untilLiving("w@c");
       await untilWhole([a, b, c]);
-      // It stays where it is, and the other node's is no more.
+      // The child stays on the other node; the copy on the first node is killed.
       const ended = a.system.whenEnded(tree.pid);
       world.crash("w@c");
       assertEquals(await ended, "shutdown", "that counts");
@@ -662,7 +662,7 @@ for (const onNodeDown of ["wait", "failover"] as const) {
       const pool = await DynamicSupervisor.start(starter(a), { intensity: 0 });
       await pool.startChild({ ...remote("y", b.name), onNodeDown });
       b.system.stop();
-      // Its sessions may be up for a while.
+      // Sessions of a stopping node may stay up for a while.
       await until("they wait", async () => {
         const infos = [...await tree.whichChildren(), ...await pool.whichChildren()];
         return infos.every(({ state }) => state === "waiting");
@@ -867,7 +867,7 @@ test("Supervisor.body: a supervisor on another node is a child that is waited fo
       "   └─ y",
     ]);
     assertEquals(await tree.countChildren(), { specs: 2, active: 2, supervisors: 1, workers: 1 });
-    // It gives up, and is started again by its own supervisor.
+    // The supervisor exceeds its restart intensity, exits, and is restarted by its own supervisor.
     b.system.exit(world.pid("x@here"), "kill");
     await until("all run again", () => world.record.length === 4);
     assertEquals(world.news(), [
@@ -911,7 +911,7 @@ for (const kind of [Supervisor, DynamicSupervisor]) {
         const b = await world.node("b", [a]);
         const tree = await kind.start(starter(a), {});
         await tree.startChild({ ...remote("w", b.name, manner), shutdown: 20 });
-        // It waits for a start function, and for nothing else.
+        // The supervisor waits for a start function, and for nothing else.
         const start = () => new Promise<never>(() => {});
         const starting = assertRejects(() => tree.startChild({ id: "never", start }), Error);
         await a.mesh.disconnect(b.name);
@@ -941,7 +941,7 @@ test("Supervisor: is spoken with from another node, by its pid", async () => {
     const tree = new Supervisor(there);
     const children = await tree.whichChildren();
     assertEquals(children.map(({ id }) => id), ["v", "w"]);
-    // What lives there is at home here.
+    // A pid of this node's actor is local again.
     assertEquals((children[0]!.pid as Pid).home.local, true);
     await tree.terminateChild("w");
     assertEquals(world.living, ["v@b"]);
@@ -950,7 +950,7 @@ test("Supervisor: is spoken with from another node, by its pid", async () => {
     assertEquals(world.living, []);
     assertNotEquals(await tree.restartChild("v"), pidOfV);
     assertEquals(world.living, ["v@b"]);
-    // It would be started in the name of the supervisor's node.
+    // The child would be started by the supervisor's node, which this node refuses.
     const refused = await assertRejects(
       () => tree.startChild(remote("x", b.name)),
       SupervisorError,

@@ -27,7 +27,9 @@ interface Counter {
   cast: { reset(): void };
 }
 
-/** A counter that records how it ended, and can start late or not at all. */
+/**
+ * Creates a counter service that records its exit reasons, and whose start can be delayed or fail.
+ */
 function makeCounter() {
   const ends: ExitReason[] = [];
   let open = () => {};
@@ -56,7 +58,7 @@ function makeCounter() {
   return { counter, ends, open: () => open() };
 }
 
-/** Runs a test with two nodes, the second of which exposes the counter. */
+/** Runs a test with two nodes, of which the second exposes the counter. */
 async function withCounter(
   body: (
     world: ReturnType<typeof makeCounter> & { a: TestNode; b: TestNode },
@@ -71,7 +73,7 @@ async function withCounter(
   });
 }
 
-/** An actor that does nothing of itself. */
+/** Spawns an actor that only records its messages. */
 function puppet({ system }: TestNode): Self & { readonly got: unknown[] } {
   const got: unknown[] = [];
   const pid = system.spawn(
@@ -120,7 +122,7 @@ test("Service.startAt: fails with what init threw, or why it ended, and with why
       );
       assertEquals((unknown as unknown as { code: string }).code, "notexposed");
     }
-    // One that has been asked says so at once, and is gone.
+    // A delayed start that fails rejects at once, and its actor exits.
     const began = performance.now();
     const late = assertRejects(
       () => counter.startAt(starter(a), there, 0, "fails late"),
@@ -133,7 +135,7 @@ test("Service.startAt: fails with what init threw, or why it ended, and with why
     await late;
     await until("it has ended", () => b.system.size === 0);
     assert(performance.now() - began < ASKED_MS);
-    // A start that fails is told by the rejection and by nothing else.
+    // A failed start is reported by the rejection only.
     assertEquals([a.system.isAlive(actor.pid), actor.got], [true, []]);
     await until("none is left", () => b.system.size === 0);
   });
@@ -198,7 +200,7 @@ test("Service.child: a supervisor waits for init there, restarts it, and stops i
       SupervisorError,
     );
     assertEquals((left.cause as ActorExitError).reason, { why: "left" });
-    // One that is told to end while it waits for init there does so, and leaves nobody.
+    // A stop while `init` is waiting ends the remote actor; none is left behind.
     const pool = await DynamicSupervisor.start(starter(a));
     const starting = pool.startChild(child("late")).catch((error) => error);
     await until("it is there", () => b.system.size === 1);
@@ -244,7 +246,7 @@ test("Service: what it refuses keeps its class and its code on the way to anothe
       const error = await assertRejects(() => other.call(target).nothing(), UnknownCallError);
       assertEquals([error.code, error.message], ["undef", "no such call: nothing"]);
     }
-    // A function does not travel, so nobody replaces the state of a service from outside.
+    // Functions cannot be sent, so `replace` works on the same node only.
     await assertRejects(() => counter.replace(pid, (state) => state), Error);
     const failed = await assertRejects(() => counter.call(pid).fails(), CallExitError);
     assertEquals([failed.code, (failed.reason as Error).message], ["exit", "boom"]);

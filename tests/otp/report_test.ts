@@ -48,7 +48,7 @@ test("Node: logs one report for one crash, of a child, of a start that failed, a
     assertEquals(report!.includes(part), true, part);
   }
 
-  // A start that fails is told by the supervisor only.
+  // A failed start is reported by the supervisor only.
   fails = 1;
   node.exit(at.pid, "kill");
   await until("both are told", () => lines.length === 2);
@@ -64,7 +64,7 @@ test("Node: logs one report for one crash, of a child, of a start that failed, a
   await until("it is told", () => lines.length > 0);
   assertEquals(lines.splice(0).map((line) => line.includes("crashed: Error: alone")), [true]);
 
-  // A child that ends in order and is started all the same is worth a warning.
+  // A child that exits normally but is restarted is reported as a warning.
   await fragile.stop(at);
   await until("it is told", () => lines.length > 0);
   assertEquals(lines.splice(0).map((line) => /^warn .*ended: normal/.test(line)), [true]);
@@ -84,7 +84,7 @@ test("crash: reports use names people know, and never call a function anonymous"
       return crashes.splice(0)[0]!;
     };
 
-    // An exposed function, under the name that other nodes use.
+    // An exposed function is reported under its exposed name.
     near.expose("resize", () => () => {
       throw new Error("boom");
     });
@@ -94,7 +94,8 @@ test("crash: reports use names people know, and never call a function anonymous"
     assertEquals(exposed.body, "resize");
     assertStringIncludes(crashText(exposed), "(resize) crashed: Error: boom");
 
-    // A service by its name, wherever it was started, and by its child id and supervisor.
+    // A service is reported by its name wherever it was started, and by its child id and
+    // supervisor.
     const counter = service<{ state: number; cast: { fail(): void } }>({
       name: "counter",
       init: () => 0,
@@ -131,7 +132,7 @@ test("crash: reports use names people know, and never call a function anonymous"
       /child "hits" <0\.\d+> of supervisor "counters" <0\.\d+> ended: Error: boom/,
     );
 
-    // A function without any name, by its source.
+    // An anonymous function is reported by its source.
     const nameless = near.spawn(() => () => {
       throw new Error("boom");
     });

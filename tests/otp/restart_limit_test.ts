@@ -1,5 +1,5 @@
 /**
- * A child with a restart limit of its own, which alone is given up when it is exceeded.
+ * A child with a restart limit of its own. If it exceeds the limit, only this child is given up.
  */
 import { assertEquals, assertThrows } from "@std/assert";
 import type { GivenUp } from "../../lib/actor/report.ts";
@@ -10,7 +10,7 @@ import type { Pid } from "../../lib/term/pid.ts";
 import { test } from "../kit/test.ts";
 import { BOOM, Family } from "./family.ts";
 
-/** A family that writes down who was given up. */
+/** Creates a family that records "givenup" events. */
 function makeFamily(): Family & { givenUp: GivenUp[] } {
   const family = new Family();
   const givenUp: GivenUp[] = [];
@@ -40,7 +40,7 @@ for (const strategy of STRATEGIES) {
       family.child("b", { restartLimit: { intensity: 2, period: 1_000 } }),
       family.child("c"),
     ];
-    // The supervisor itself would not stand one restart.
+    // A restart that counted would exceed the supervisor's own intensity.
     const tree = await family.supervise({ strategy, intensity: 0, children });
     for (let i = 0; i < 2; i++) await family.end("b", BOOM);
     assertEquals([family.runs("b"), family.givenUp.length], [true, 0]);
@@ -60,7 +60,7 @@ for (const strategy of STRATEGIES) {
       ["b", false],
       ["c", true],
     ]);
-    // It can be started again, and be forgotten.
+    // It can be started again, and deleted.
     await family.system.advance(2_000);
     await family.run(tree.restartChild("b"));
     assertEquals(family.runs("b"), true);
@@ -106,7 +106,7 @@ test("restartLimit: a start that fails counts, and those behind it start without
   await family.end("b", BOOM);
   assertEquals([family.runs("a"), family.runs("b"), family.runs("c")], [true, false, true]);
   assertEquals(family.givenUp.map(({ child, reason }) => [child, reason]), [["b", BOOM]]);
-  // Those before it are not stopped once more: the limit concerns the child alone.
+  // The other children are not stopped a second time: the limit concerns this child only.
   assertEquals(family.news().filter((line) => line === "start c"), ["start c"]);
 });
 

@@ -1,4 +1,4 @@
-/** What handlers may return: `continueWith` from any of them, and what happens when it is something else. */
+/** Return values of handlers: `continueWith` from any of them, and invalid values. */
 import { assert, assertEquals, assertInstanceOf, assertRejects, assertThrows } from "@std/assert";
 import { ArgumentError, BadReturnError, CallExitError } from "../../lib/actor/errors.ts";
 import type { Call } from "../../lib/actor/call.ts";
@@ -65,7 +65,7 @@ test("continueWith: runs continue after any handler, before the next message", a
   assertEquals((await seen()).slice(6), [
     ...["cast", "continue 0", "slow", "continue 0", "info message", "continue 0"],
   ]);
-  // The message that comes in between waits for the whole chain.
+  // A message that arrives meanwhile waits until the whole chain has run.
   worker.cast(pid).chain(2);
   family.system.send(pid, "last");
   assertEquals(await seen(), [
@@ -88,7 +88,7 @@ test("continueWith: a chain without an end lets other actors and timers run", as
   assertEquals(node.isAlive(pid), false);
 });
 
-/** Handlers that return something wrong, and what the report says. */
+/** Handlers that return something invalid, and what the report contains. */
 const WRONG: readonly (readonly [string, unknown, string])[] = [
   ["call", "ok", 'call handler get of service "odd" returned "ok": return [reply, state]'],
   ["call", 0, 'call handler get of service "odd" returned 0: return [reply, state]'],

@@ -23,7 +23,7 @@ import type { Pid } from "../../lib/term/pid.ts";
 import { test } from "../kit/test.ts";
 import { BOOM, Family } from "./family.ts";
 
-/** Something to throw that is no error. */
+/** A thrown value that is not an error. */
 const WORD: unknown = "a word";
 
 interface Counter {
@@ -79,11 +79,11 @@ test("service.call: knows the arguments and the reply of each handler", async ()
   const pid = await family.run(counter.start(family.outside, 1));
   const sum: number = await family.run(counter.call(pid).add(3));
   assertEquals(sum, 4);
-  // @ts-expect-error: it takes a number
+  // @ts-expect-error: the argument must be a number
   counter.call(pid).add("3").catch(() => {});
-  // @ts-expect-error: there is no such call
+  // @ts-expect-error: the service has no such call
   assertEquals(counter.call(pid).sub, undefined);
-  // @ts-expect-error: init takes a number
+  // @ts-expect-error: `init` accepts a number
   counter.start(family.outside, "1").catch(() => {});
   await family.system.settle();
   family.system.stop();
@@ -112,7 +112,7 @@ test("service.start: fails as init fails, by its rejection and by nothing else",
     const family = new Family();
     const got = await family.run(failing.start(family.outside).catch((error) => error));
     assertEquals(got instanceof ActorExitError ? got.reason : got, reason);
-    // An actor that starts it, linked, lives on.
+    // An actor that starts it linked survives.
     let caught: unknown;
     const parent = family.system.start(async (self: Self) => {
       await failing.start(self).catch((error) => caught = error);
@@ -291,7 +291,7 @@ test("service: a handler that throws refuses its caller at once, though terminat
       go();
       assertEquals(await family.run(ended), reason);
       assertEquals(family.crashes.length, 1);
-      // The report says what it was asked.
+      // The report contains the call.
       assertInstanceOf(family.crashes[0]!.message, Call);
     }
   }
@@ -330,7 +330,7 @@ test("service: a reply may come later, from any handler, and of many in any orde
         return waiting.slice(0, -1);
       },
       turnAway(waiting) {
-        // The call that was handled last is not this one's.
+        // `this.call` is not the call that was handled before.
         assertEquals((this as { call?: unknown }).call, undefined);
         waiting.at(-1)!.refuse(BOOM);
         return waiting.slice(0, -1);
@@ -386,7 +386,7 @@ test("service: stop with a reason ends it, with or without a reply, from any han
   assertEquals(await family.run(ended), "normal");
 });
 
-/** How a service can end, why, and whether its `terminate` is called. */
+/** How a service ends, its exit reason, and whether `terminate` is called. */
 const ENDS: readonly [string, ExitReason, boolean][] = [
   ["stop", "normal", true],
   ["stop for a reason", { shutdown: 1 }, true],
@@ -442,7 +442,7 @@ for (const slow of [false, true]) {
       }
       assertEquals(await family.run(ended), reason);
       assertEquals(terminated, called ? [["state", reason]] : []);
-      // By another's end it is taken along; only its own doing is reported.
+      // Only a service's own crash is reported, not an exit that came by a link or a signal.
       assertEquals(family.crashes.length, how === "a crash" ? 1 : 0);
       family.system.stop();
     });
@@ -668,7 +668,7 @@ test("service: idle comes when no message was handled for so long, and again, an
     assertEquals(family.system.wheel.size, 1);
   }
   assertEquals(idles, 0);
-  // Looking at it is not using it.
+  // Reading the state does not count as activity.
   await family.system.advance(60);
   await family.run(quiet.state(pid));
   await family.system.advance(41);

@@ -1,5 +1,6 @@
 /**
- * State machines: rules, timeouts that cannot fire late, postponed and internal events, stored and moved machines.
+ * State machines: rules, timeouts that cannot fire late, postponed and internal events, and
+ * machines that are stored or moved.
  */
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { ArgumentError, CallExitError } from "../../lib/actor/errors.ts";
@@ -142,7 +143,7 @@ test("stateMachine: a timeout in the mailbox behind the event that cancels it ha
     const pid = await slow.start(node);
     slow.cast(pid).hold();
     const left = slow.call(pid).leave();
-    // It is due while the machine is busy, and waits behind the call.
+    // The timeout is due while the machine is busy, and waits behind the call.
     await sim.run(200);
     release!();
     await left;

@@ -1,5 +1,6 @@
 /**
- * `node.stop()`: supervision trees end in order and by their rules, then everything else, in bounded time.
+ * `node.stop()`: supervision trees stop in order and by their shutdown rules, then everything else,
+ * in bounded time.
  */
 import {
   assert,
@@ -19,7 +20,7 @@ import { Supervisor } from "../../lib/otp/supervisor.ts";
 import { cluster, type TestNode, withNodes } from "../kit/mesh.ts";
 import { test, until } from "../kit/test.ts";
 
-/** Runs a test with a node and a record of what its services wrote when they ended. */
+/** Runs a test with a node, and records what its services wrote when they ended. */
 async function withNode(
   body: (world: { node: Node; parts: TestNode; ends: string[] }) => Promise<void>,
 ): Promise<void> {
@@ -29,7 +30,7 @@ async function withNode(
   });
 }
 
-/** A service that writes its state down when it ends, after a pause. */
+/** Creates a service that records its state when it ends, after a delay. */
 const makeBuffer = (ends: string[]) =>
   service<{
     state: { name: string; ms: number; lines: number };

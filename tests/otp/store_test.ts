@@ -1,6 +1,4 @@
-/**
- * Stores, and services whose state is in one.
- */
+/** Stores, and services that keep their state in one. */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -42,7 +40,7 @@ test("sqliteStore compares and sets versions, and keeps what it has in its file"
     await store.close();
     assertEquals([...await store.keys!("")], ["b%_"]);
     await using other = sqliteStore(path);
-    // Two processes: only one of two saves succeeds.
+    // With two processes, only one of two concurrent saves succeeds.
     const saved = await Promise.all(
       [store, other].map((one) => one.save("c", new Uint8Array([1]), 1, undefined)),
     );

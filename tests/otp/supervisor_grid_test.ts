@@ -7,14 +7,14 @@ import { BOOM, Family, LATE_MS, type Stopping, word } from "./family.ts";
 
 const REASONS: readonly ExitReason[] = ["normal", "shutdown", { shutdown: 1 }, BOOM, "kill"];
 
-/** Whether a child that ended for each of the reasons is started again. */
+/** Whether a child is restarted, for each exit reason. */
 const AGAIN: Record<Restart, readonly boolean[]> = {
   permanent: [true, true, true, true, true],
   transient: [false, false, false, true, true],
   temporary: [false, false, false, false, false],
 };
 
-/** Of the children a, b and c: what follows when one is started again, by its position. */
+/** What follows the restart of child a, b or c, by position. */
 const FOLLOWS: Record<Strategy, readonly (readonly string[])[]> = {
   one_for_one: [["start a"], ["start b"], ["start c"]],
   one_for_all: [
@@ -57,7 +57,7 @@ for (const [strategy, rows] of Object.entries(FOLLOWS) as [Strategy, string[][]]
             family.system.names.registered().sort(),
             IDS.filter((one) => family.runs(one)),
           );
-          // The supervisor, and those that run.
+          // The supervisor and its running children.
           assertEquals(family.system.size, 1 + known.filter(({ pid }) => pid !== undefined).length);
           family.system.stop();
         }
@@ -78,17 +78,17 @@ test("Supervisor: a temporary sibling that shares the fate of another is stopped
     await family.end("c", "normal");
     family.news();
     await family.end("a", BOOM);
-    // A transient child that had ended in order is started with the others.
+    // A transient child that had exited normally is started with the others.
     assertEquals(family.news(), ["end a boom", "end b shutdown", "start a", "start c"]);
     assertEquals((await family.run(tree.whichChildren())).map(({ id }) => id), ["a", "c"]);
     family.system.stop();
   }
 });
 
-/** After how many milliseconds, and for what reason. */
+/** The time of the exit in milliseconds, and its reason. Undefined: it does not exit. */
 type Outcome = readonly [number, string] | undefined;
 
-/** When a child ends, and how, by its shutdown rule and by what it does; undefined: never. */
+/** When and how a child exits, by its shutdown rule and its behaviour. */
 const STOPS: readonly [
   "brutalKill" | number,
   Record<Stopping, Outcome>,
@@ -136,7 +136,7 @@ for (const [shutdown, row] of STOPS) {
       await expectEnd(family, outcome, "c", "a");
       if (outcome === undefined) family.system.exit(tree.pid, "kill");
       await family.run(stopped);
-      // What stays deaf for ever with Infinity outlives even its supervisor, as in OTP.
+      // With Infinity, a child that ignores the signal outlives even its supervisor, as in OTP.
       assertEquals(family.system.size, outcome === undefined ? 1 : 0);
       family.system.stop();
     });
@@ -148,7 +148,7 @@ for (const [shutdown, row] of STOPS) {
       if (outcome === undefined) family.system.exit(family.pids.get("b")!, "kill");
       await family.run(terminated);
       assertEquals((await family.run(tree.countChildren())).active, 2);
-      // Nothing comes of it later: no restart, no end of the supervisor.
+      // There are no later effects: no restart, and no exit of the supervisor.
       family.news();
       await family.system.advance(10_000);
       assertEquals(family.news(), []);
@@ -158,7 +158,10 @@ for (const [shutdown, row] of STOPS) {
   }
 }
 
-/** Moves the clock to the end of b, which comes at its time and not before; `before` and `after` it. */
+/**
+ * Advances the clock to the exit of b, and checks that it does not exit before; `before` and
+ * `after` are the children that exit before and after b.
+ */
 async function expectEnd(
   family: Family,
   outcome: Outcome,

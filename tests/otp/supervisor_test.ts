@@ -18,14 +18,14 @@ import { BOOM, Family } from "./family.ts";
 
 const never = (): Promise<never> => new Promise(() => {});
 
-/** A start function's promise that the test keeps. */
+/** Returns a start function's promise, and `give`, which resolves it. */
 function held(): { start: Promise<Pid<never>>; give: (pid: Pid<never>) => void } {
   let give = (_pid: Pid<never>): void => {};
   const start = new Promise<Pid<never>>((resolve) => give = resolve);
   return { start, give };
 }
 
-/** An actor that starts a supervisor as its parent, and stays. */
+/** Starts an actor that starts a supervisor as its parent, and stays alive. */
 async function withParent(
   family: Family,
   children: ChildSpec[],
@@ -78,7 +78,7 @@ test("Supervisor.start: a start that fails stops those already started, last fir
     assertEquals(error.message, `child "c" could not be started: ${words}`);
     assertEquals(family.news(), ["start a", "start b", "end b shutdown", "end a shutdown"]);
     assertEquals(family.system.size, 0);
-    // That it is told by the rejection is enough.
+    // The rejection is the only report.
     assertEquals(family.crashes, []);
   }
 });
@@ -206,12 +206,12 @@ test("Supervisor: ends while a restart never settles, and while a started child 
     await family.run(tree.stop({ shutdown: "as told" }));
     if (hangs === "restart") assertEquals(await ended, { shutdown: "as told" });
     assertEquals(family.system.size, 0);
-    // The start that was given up is no end of a child.
+    // A cancelled start is not reported as the exit of a child.
     assertEquals(family.told.length, hangs === "restart" ? 1 : 0);
   }
 });
 
-/** A supervisor whose only child starts when `give` is given `late`. */
+/** Starts a supervisor whose only child is started when the test calls `give` with `late`. */
 async function halfStarted() {
   const family = new Family();
   const { start, give } = held();
@@ -239,7 +239,7 @@ test("Supervisor: a child that has started too late for it is ended", async () =
 
 test("Supervisor: a child that has started in the moment of the order to end is ended", async () => {
   const { family, supervisor, late, give } = await halfStarted();
-  // Both wait in the mailbox until I/O has had its turn.
+  // Both the signal and the pid wait in the mailbox until I/O has had its turn.
   family.system.clock.jump(10);
   family.system.scheduler.credit = 0;
   family.system.exit(supervisor, "shutdown");
@@ -273,7 +273,7 @@ test("Supervisor: ends when its parent does, in order or not", async () => {
     await family.system.settle();
     assertEquals(family.system.isAlive(tree.pid), false);
     assertEquals(family.system.size, 0);
-    // One fault, one report.
+    // One fault causes one report.
     assertEquals(family.crashes.length, reason === BOOM ? 1 : 0);
     assertEquals(family.told, []);
   }
@@ -427,7 +427,7 @@ test("Supervisor: children that crash together restart once each, or once for al
     const ends = ["end a boom", "end b boom", "end c boom"];
     assertEquals(family.news(), [...ends, ...follows]);
     assertEquals(family.told.at(-1)!.restarts, restarts);
-    // Nobody's crash goes untold because a sibling's was handled first.
+    // Every crash is reported, even if that of a sibling was handled first.
     assertEquals(family.told.map(({ child }) => child).sort(), ["a", "b", "c"]);
     assertEquals(family.told.map(({ reason }) => reason), [BOOM, BOOM, BOOM]);
     family.system.stop();
@@ -437,7 +437,7 @@ test("Supervisor: children that crash together restart once each, or once for al
 const SIGNIFICANT = { restart: "transient", significant: true } as const;
 
 test("Supervisor: significant children that end in order end it, as autoShutdown says", async () => {
-  // What becomes of it when a, then c, end for these reasons.
+  // Whether the supervisor is alive after a, then c, exit for these reasons.
   const grid: [("any" | "all"), (string | Error)[], boolean[]][] = [
     ["any", ["normal"], [false]],
     ["any", ["shutdown"], [false]],
@@ -571,7 +571,7 @@ test("Supervisor: children that restart together stop at once, and start after t
   const states = (await family.run(tree.whichChildren())).map(({ state }) => state);
   assertEquals(states, ["running", "restarting", "restarting", "restarting"]);
   await family.run(tree.terminateChild("c"));
-  // One that stands before them ends too: its pause is shorter, but b's is not forgotten.
+  // A child in front of them exits too: its delay is shorter, but b's is kept.
   await family.end("a", BOOM);
   assertEquals(family.news(), ["end a boom"]);
   await family.system.advance(999);
@@ -614,7 +614,7 @@ test("Supervisor: what was terminated while it waited for its restart is not sta
   await family.run(tree.restartChild("a"));
   await family.end("a", BOOM);
   family.news();
-  // The pause is now 200 ms; the timer of the first must not end it.
+  // The delay is now 200 ms; the timer of the first delay must not end it.
   await family.system.advance(199);
   assertEquals(family.news(), []);
   await family.system.advance(2);
@@ -754,7 +754,7 @@ test("restart: one event reports who ended, why, how often, and what comes next"
   );
   assertEquals(family.told[0]!.pid, first);
   assertEquals(family.told[0]!.supervisor, tree.pid);
-  // Its crash says that a supervisor will tell of it.
+  // The crash names the supervisor that reports the restart.
   assertEquals(family.crashes.map(({ pid, supervisor }) => [pid, supervisor]), [[first, tree.pid]]);
 });
 

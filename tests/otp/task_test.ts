@@ -5,10 +5,10 @@ import { task, TaskExitError, TaskTimeoutError } from "../../lib/otp/task.ts";
 import { test } from "../kit/test.ts";
 import { BOOM, Family } from "./family.ts";
 
-/** Promises that the test settles, by number. */
+/** Promises that the test resolves by number. */
 class Gates {
   readonly #open = new Map<number, () => void>();
-  /** How many wait now, and the most that did at once. */
+  /** The number that wait now, and the maximum so far. */
   waiting = 0;
   most = 0;
 
@@ -42,7 +42,7 @@ test("task.await: returns the result of the task that is asked for, in whatever 
   await family.system.settle();
   for (const n of gates.numbers.reverse()) gates.open(n);
   for (const n of [99, 0, 50, 1]) assertEquals(await family.run(task.await(tasks[n]!)), n);
-  // A result is kept, and may be awaited again.
+  // A result is kept, and can be awaited again.
   assertEquals(await task.await(tasks[50]!), 50);
   assertEquals(family.system.size, 0);
 });
@@ -210,7 +210,8 @@ test("task.map: runs at most so many at once, takes items as they are needed, an
 });
 
 test("task.map: the first failure cancels the others, starts no more, and is what it rejects with", async () => {
-  // One that ends well before, with or soon after it does not take another item that nobody cancels.
+  // A task that ends long before, at the same time as, or soon after the failure does not start
+  // another item, which would not be cancelled.
   for (let between = 0; between < 20; between++) {
     const family = new Family();
     const gates = new Gates();

@@ -1,5 +1,5 @@
 /**
- * What waits for an end must not take a lost node for one: the actor there may live on.
+ * Operations that wait for an exit do not take a lost node for one: the actor on it may be alive.
  */
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { ArgumentError, NoConnectionError } from "../../lib/actor/errors.ts";
@@ -25,7 +25,7 @@ const counter = service<{ state: number; call: { get(): number } }>({
   call: { get: (n) => [n, n] },
 });
 
-/** An actor that traps exits and ignores them: only a kill ends it. */
+/** An actor that traps exits and ignores them; only a kill ends it. */
 const deaf = (self: Self): () => void => {
   self.trapExit = true;
   return () => {};
@@ -39,7 +39,7 @@ test("Service.stop, Supervisor.stop: reject when the node is out of reach, and e
     b.system.names.register("counter", pid);
     b.system.names.register("tree", tree.pid);
     b.system.names.register("pool", pool.pid);
-    // Their pids as the other node knows them.
+    // The pids as the other node receives them.
     const seen = async (name: string) =>
       (await a.system.call({ name: "names", node: b.name }, name)) as typeof tree.pid;
     b.system.spawn(undefined, { name: "names" }, () => (call: never) => {
@@ -64,7 +64,7 @@ test("Service.stop, Supervisor.stop: reject when the node is out of reach, and e
     await far.tree.stop();
     await far.pool.stop();
     for (const ended of [pid, tree.pid, pool.pid]) assert(!b.system.isAlive(ended));
-    // What has ended is ended, whoever asks.
+    // Stopping what has already exited resolves.
     await counter.stop(far.counter);
     await far.tree.stop();
   });
@@ -127,7 +127,7 @@ test("terminateChild: rejects when the node of a remote child is out of reach, a
     const pool = await DynamicSupervisor.start(starter(a));
     const pid = await pool.startChild(remote);
     const before = b.system.size;
-    // The order to end is given, and ignored, before the session is lost.
+    // The stop signal is sent, and ignored, before the session is lost.
     const outcomes = [
       assertRejects(() => tree.terminateChild("deaf"), NoConnectionError, "killed when"),
       assertRejects(() => pool.terminateChild(pid), NoConnectionError, "killed when"),
