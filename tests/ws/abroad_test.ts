@@ -9,7 +9,7 @@ import { COOKIE, testKeys } from "../kit/keys.ts";
 import { test, until } from "../kit/test.ts";
 import { RawClient } from "../kit/ws_client.ts";
 
-/** Two nodes that know each other. */
+/** Runs a test with two connected nodes. */
 async function withPair(body: (a: Parts, b: Parts) => Promise<void>): Promise<void> {
   const start = (short: string, seeds: string[]): Promise<Parts> =>
     startNode(
@@ -41,7 +41,7 @@ test("Connection.pid is sent to, monitored and ended from another node", async (
     }, a.system);
     const client = await RawClient.open(a.host, server.port);
 
-    // Who is there on the other node gets the pid by a message, sends to it, and watches it.
+    // An actor on the other node receives the pid, monitors it, and sends to it.
     const told: unknown[] = [];
     b.system.spawn(undefined, { name: "keeper" }, (self) => (message: unknown) => {
       told.push(message);
@@ -92,7 +92,7 @@ test("Connection is closed with 1011 when the node is lost of an actor that it i
   });
 });
 
-/** How many an actor is linked with. */
+/** Returns the number of links of an actor. */
 function linksOf({ system }: Parts, pid: Pid): number {
   return system.find(pid.id)?.links?.size ?? 0;
 }

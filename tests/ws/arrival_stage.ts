@@ -1,4 +1,4 @@
-/** An arrival alone, with a stream whose other end is the test. */
+/** An HTTP connection on its own, over a stream that the test controls. */
 import { setImmediate } from "node:timers";
 import { HttpConnection } from "../../lib/ws/http_connection.ts";
 import { RequestOrigins } from "../../lib/ws/http_request.ts";
@@ -8,7 +8,7 @@ import { type HttpAnswer, readAnswers } from "../kit/http_answers.ts";
 import { bytesOf, join } from "../kit/ws_client.ts";
 import { FakeStream } from "./recorder.ts";
 
-/** An arrival whose stream is the test's. */
+/** An HTTP connection whose stream, clock and turns the test controls. */
 export class ArrivalStage {
   readonly stream: FakeStream = new FakeStream();
   readonly turns: (() => void)[] = [];
@@ -44,7 +44,7 @@ export class ArrivalStage {
     }, this.stream);
   }
 
-  /** Bytes come, in memory that the host uses again. */
+  /** Delivers bytes in memory that is overwritten afterwards, as a host does. */
   receive(data: string | Uint8Array): void {
     const bytes = bytesOf(data).slice();
     this.stream.handler.data(bytes);
@@ -55,26 +55,26 @@ export class ArrivalStage {
     return this.#resting.size;
   }
 
-  /** Others have their turn. */
+  /** Runs one task that was put off by `yieldToIo`. */
   async turn(): Promise<void> {
     await settle();
     this.turns.shift()?.();
     await settle();
   }
 
-  /** The answers that were written. */
+  /** Returns the responses that were written. */
   answers(methods?: readonly string[]): HttpAnswer[] {
     const text = new TextDecoder("latin1").decode(join(...this.stream.writes));
     return readAnswers(text, methods).answers;
   }
 
-  /** Their texts. */
+  /** The texts of these responses. */
   get texts(): string[] {
     return this.answers().map(({ text }) => text);
   }
 }
 
-/** Lets promises settle. */
+/** Waits until promises have settled. */
 export async function settle(): Promise<void> {
   for (let i = 0; i < 10; i++) await new Promise<void>((turn) => setImmediate(turn));
 }

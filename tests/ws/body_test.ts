@@ -51,7 +51,7 @@ test("BodyReader reads a body byte by byte quickly, and stores it once", () => {
     if (chunked) progress = reader.push(bytesOf("\r\n0\r\n\r\n"));
     assert(progress.state === "body" && progress.body.length === length);
     assert(progress.body.buffer.byteLength <= 2 * length);
-    // Copied anew for each byte, it would be 45 GB.
+    // Copying the body again for each byte would copy 45 GB.
     assert(performance.now() - start < 2000);
   }
 });

@@ -6,7 +6,9 @@ import { byteByByte } from "./recorder.ts";
 
 const BYTES_MAX = 1000;
 
-/** What a reader makes of a body: its data and what is behind it, or a status, or "more". */
+/**
+ * Reads a body. Returns its data and what follows it, separated by a bar; or a status; or "more".
+ */
 function read(...chunks: readonly Uint8Array[]): string | number {
   let data = "";
   const reader = new ChunkReader(BYTES_MAX, (bytes) => data += latin1(bytes));
@@ -25,7 +27,7 @@ function latin1(bytes: Uint8Array): string {
 
 const LONG = "x".repeat(100);
 
-/** Bodies, and what they are: the data up to a bar and what follows, a status, or "more". */
+/** Bodies and the results of `read`. */
 const BODIES: readonly (readonly [string, string, string | number])[] = [
   ["nothing", "", "more"],
   ["one chunk", "4\r\nWiki\r\n0\r\n\r\n", "Wiki|"],

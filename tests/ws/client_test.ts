@@ -102,7 +102,7 @@ test("connect rejects with the cause: options, no server, a rejection", async ()
   await assertRejects(() => connect(host, `ws://127.0.0.1:${port}/`), ConnectError);
 });
 
-/** Listens, and answers each request so. */
+/** Listens, and answers each request with `answer`. */
 async function answering(
   answer: (key: string) => string | Uint8Array,
   body: (url: string) => Promise<void>,
@@ -127,12 +127,12 @@ async function answering(
 
 const HEAD = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n";
 
-/** The right answer. */
+/** Returns a valid response. */
 function accept(key: string): string {
   return `${HEAD}Sec-WebSocket-Accept: ${acceptKey(key)}\r\n\r\n`;
 }
 
-/** Answers that a client must not take for a WebSocket. */
+/** Responses that a client must reject. */
 const LIES: readonly (readonly [title: string, answer: string, says: string])[] = [
   ["no accept key", `${HEAD}\r\n`, "does not fit"],
   [

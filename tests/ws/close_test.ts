@@ -9,7 +9,7 @@ import {
 import { closePayload, hex, toHex } from "../kit/ws_client.ts";
 import { test } from "../kit/test.ts";
 
-/** The grid: whole ranges, and what may be done with them. */
+/** Ranges of close codes, and whether they may be received and sent. */
 const CODES: readonly (readonly [from: number, to: number, received: boolean, sent: boolean])[] = [
   [0, 999, false, false],
   [1000, 1003, true, true],

@@ -11,7 +11,7 @@ import { closePayload, RawClient } from "../kit/ws_client.ts";
 
 const host = makeHost();
 
-/** Serves in a system of actors, with one client. */
+/** Runs a test with a server in a system of actors, and one client. */
 async function serving(
   options: ServeOptions,
   body: (client: RawClient, conn: Connection, system: System) => Promise<void>,
@@ -37,7 +37,7 @@ async function serving(
   }
 }
 
-/** Waits for the reason for which a pid ends. */
+/** Watches the actor of a connection. Returns a function that waits for its exit reason. */
 function watch(system: System, conn: Connection): () => Promise<unknown> {
   let reason: unknown;
   system.whenEnded(conn.pid!).then((why) => reason = why);
@@ -103,7 +103,7 @@ test("Connection takes its messages one at a time, as its handler settles", asyn
   });
 });
 
-/** How a socket ends, and the reason that the actor's monitors see. */
+/** How a socket closes, and the exit reason that the actor's monitors receive. */
 const SOCKET_ENDS: readonly (readonly [string, (client: RawClient) => unknown, unknown])[] = [
   [
     "a close frame",
@@ -151,7 +151,7 @@ test("Connection's actor ends with what a handler threw", async () => {
   });
 });
 
-/** How an actor ends, and the code that its client sees. */
+/** How an actor exits, and the close code that its client receives. */
 const ACTOR_ENDS: readonly (readonly [string, unknown, number])[] = [
   ["shutdown", "shutdown", 1001],
   ["a shutdown with words", { shutdown: "moving" }, 1001],

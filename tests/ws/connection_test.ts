@@ -19,11 +19,11 @@ import { termsWith } from "./terms.ts";
 const CLOSE_MS = 5000;
 const SILENCE = { quietMs: 10_000, deadlineMs: 20_000 };
 
-/** One connection, whose peer, clock and turns are the test. */
+/** One connection whose peer, clock and turns the test controls. */
 class Stage {
   readonly stream = new FakeStream();
   readonly log: string[] = [];
-  /** What the application's handlers were told, one line a call. */
+  /** Calls of the application's handlers, one line per call. */
   readonly told: string[] = [];
   readonly conn: WebSocketConnection<undefined>;
   readonly rooms: Rooms;
@@ -75,15 +75,15 @@ class Stage {
     this.conn.start(early);
   }
 
-  /** The peer sends these frames in one chunk. */
+  /** Delivers frames from the peer in one chunk. */
   receive(...shapes: readonly FrameShape[]): void {
     const chunk = join(...shapes.map((shape) => buildFrame(shape)));
     this.stream.handler.data(chunk);
-    // The memory is the host's, which uses it again.
+    // A host reuses this memory.
     chunk.fill(0xff);
   }
 
-  /** What was sent, with the end of our side. */
+  /** The frames that were sent, followed by "end" if our side has ended. */
   get sent(): string[] {
     return this.stream.ended ? [...this.stream.sent, "end"] : this.stream.sent;
   }
@@ -92,13 +92,13 @@ class Stage {
     for (let task = this.#tasks.shift(); task !== undefined; task = this.#tasks.shift()) task();
   }
 
-  /** Everything that promises do on their own. */
+  /** Waits until promises have settled, and ends the turn. */
   async settle(): Promise<void> {
     for (let i = 0; i < 10; i++) await Promise.resolve();
     this.endTurn();
   }
 
-  /** The peer has hung up too. */
+  /** Ends and closes the stream from the peer's side. */
   hangUp(): void {
     this.stream.handler.end();
     this.stream.handler.close({ kind: "closed" });
@@ -137,7 +137,7 @@ test("Connection.ping sends a ping, and refuses a long one", () => {
   assertThrows(() => stage.conn.ping(new Uint8Array(126)), PingError, "at most 125");
 });
 
-/** A peer that closes: its payload, what we answer, what the handler is told. */
+/** Close frames from a peer: their payload, our close frame, and the call of the close handler. */
 const CLOSES: readonly (readonly [what: string, Uint8Array, answer: string, told: string])[] = [
   ["1000", closePayload(1000), "8 1000", "close 1000"],
   ["1001 and a reason", closePayload(1001, "away"), "8 1001", "close 1001 away"],
@@ -430,7 +430,7 @@ test("Connection detects that its peer is alive, or not, while a handler works",
   stage.receive({ payload: "work" });
   for (let now = 1000; now < 100_000; now += 1000) {
     stage.conn.tick(now);
-    // It answers pings, which are read although its message is still being handled.
+    // Pongs are read although a message is still being handled.
     if (now % 10_000 === 0) stage.receive({ opcode: 10 });
   }
   assertEquals(stage.conn.state, "open");
@@ -463,7 +463,7 @@ test("Connection accepts very many small messages of one chunk as fast with prom
   const begun = performance.now();
   stage.stream.handler.data(chunk);
   while (handled < count) await stage.settle();
-  // With a copy of the rest for each it is some ten gigabytes.
+  // Copying the remaining bytes for each frame would copy about 10 GB.
   assertLess(performance.now() - begun, 1500);
   assertEquals(stage.conn.state, "open");
 });
@@ -488,7 +488,7 @@ for (const [what, first, next] of FLOODS) {
         assertEquals([turns.length, stage.stream.isPaused, stage.stream.ended], [1, true, false]);
         turns.shift()!();
       }
-      // 4096 frames or less in each.
+      // At most 4096 frames per turn.
       assertEquals([count, stage.stream.isPaused, stage.stream.ended], [4, false, true]);
       stage.hangUp();
     });
@@ -523,13 +523,13 @@ test("Connection that holds the most of messages in part closes with 1013 where 
   other!.receive(begin(300));
   const { code, words } = RULES.tooMuch;
   assertEquals([incomplete.bytes, large!.sent], [700, [`8 ${code} ${words}`, "end"]]);
-  // It takes no more of what it has begun.
+  // Further frames of the message are ignored.
   large!.receive(more(99));
   large!.receive({ payload: "later" });
   large!.hangUp();
   assertEquals(large!.told, ["open", `close ${code} ${words}`]);
   assertEquals(incomplete.bytes, 700);
-  // The one that needs more may be the one that holds the most.
+  // The connection that exceeds the budget may be the one that holds the most.
   other!.receive(more(690, false));
   small!.receive(more(300, false));
   assertEquals([other!.sent, small!.sent], [[`8 ${code} ${words}`, "end"], []]);

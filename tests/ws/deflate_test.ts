@@ -15,7 +15,7 @@ const output = makeOutput();
 const FLUSH = { finishFlush: zlib.constants.Z_SYNC_FLUSH };
 const MIB = 1024 * 1024;
 
-/** Text that repeats itself, from some way back too. */
+/** Returns text with repetitions, some of them far apart. */
 function prose(random: SeededRandom, length: number): Uint8Array {
   const words = Array.from({ length: 50 }, () => toHex(random.bytes(1 + random.below(6))));
   let text = "";
@@ -49,7 +49,7 @@ test("Deflator writes what the platform's own inflate reads, without the flush's
   const deflator = new Deflator(true, 15, {}, output);
   const hello = deflator.compress(bytesOf("Hello"));
   assertEquals(toHex(hello), "f2 48 cd c9 c9 07 00");
-  // RFC 7692, 7.2.3.2: the second refers to the first.
+  // RFC 7692, section 7.2.3.2: the second message refers to the first.
   assertEquals(toHex(deflator.compress(bytesOf("Hello"))), "f2 00 11 00 00");
   deflator.reset();
   assertEquals(toHex(deflator.compress(bytesOf("Hello"))), toHex(hello));
@@ -128,7 +128,7 @@ test("Inflator stops a bomb at the limit, and a message of the limit's length pa
   }
 });
 
-/** Two ends of one connection. */
+/** Returns both ends of one connection. */
 function pair(options: DeflateOptions, terms?: DeflateTerms): { server: Deflate; client: Deflate } {
   const shop = new DeflatePool(checkDeflate(options)!);
   const agreed = terms ?? shop.settings.wish;
@@ -138,7 +138,7 @@ function pair(options: DeflateOptions, terms?: DeflateTerms): { server: Deflate;
   };
 }
 
-/** What a frame of ours carries. */
+/** Returns the payload of a server's frame. */
 function payloadOf(frame: Uint8Array): Uint8Array {
   return frame.subarray(frame[1]! < 126 ? 2 : frame[1] === 126 ? 4 : 10);
 }

@@ -1,4 +1,6 @@
-/** Clients that hang up, read slowly, send slowly: what a server notices, and what it waits for. */
+/**
+ * Clients that hang up, read slowly or send slowly: what a server detects, and how long it waits.
+ */
 import { assert, assertEquals } from "@std/assert";
 import { Buffer } from "node:buffer";
 import net from "node:net";
@@ -8,7 +10,7 @@ import { test, until } from "../kit/test.ts";
 import { buildFrame, closePayload, readFrames, upgradeRequest } from "../kit/ws_client.ts";
 import { serving } from "./serving.ts";
 
-/** A socket whose reading and writing the test controls. */
+/** A client socket whose reading and writing the test controls. */
 class Peer {
   readonly socket: net.Socket;
   got = Buffer.alloc(0);
@@ -29,7 +31,7 @@ class Peer {
     return this.got.toString("latin1");
   }
 
-  /** The frames behind the 101. */
+  /** The frames after the 101 response. */
   get frames(): string[] {
     const end = this.got.indexOf("\r\n\r\n");
     if (end < 0) return [];
@@ -119,7 +121,7 @@ test("serve aborts the signal of a request whose body will never be complete, an
 
 test("serve sends a client that reads slowly but steadily all of a response, and then closes", async () => {
   const size = 6_000_000;
-  // Shorter than the whole takes, longer than the client's pauses.
+  // Shorter than the whole transfer, longer than the pauses of the client.
   const limits = { sendTimeout: 1500, closeTimeout: 400, handshakeTimeout: 500 };
   const fetch = (): Response => new Response(new Uint8Array(size));
   await serving({ fetch, ...limits }, async (server) => {
@@ -209,7 +211,7 @@ test("serve streams a request's body with backpressure, and fails it when its cl
     );
     peer.socket.write(new Uint8Array(size));
     await new Promise((wait) => setTimeout(wait, 300));
-    // The kernel's buffers hold some; the server must not have taken the rest.
+    // The kernel buffers some bytes; the server must not have read the rest.
     assert(peer.socket.writableLength > 0 || peer.socket.bytesWritten < size, "it is held back");
     go();
     await until("it has read all", () => parts.reduce((sum, each) => sum + each, 0) === size);

@@ -10,7 +10,7 @@ import { test } from "../kit/test.ts";
 
 const D = "permessage-deflate";
 
-/** Willing to do so much. */
+/** Returns the terms that a server is willing to accept. */
 function wish(server: boolean, client: boolean, serverBits = 15, clientBits = 15): DeflateTerms {
   return {
     server: { takeover: server, windowBits: serverBits },
@@ -42,7 +42,9 @@ test("parseExtensions reads names, parameters and quoted values, and nothing els
   }
 });
 
-/** An offer, what the server is willing to do, and what it answers; `undefined`: it declines. */
+/**
+ * An offer, the terms that the server accepts, and its response. Undefined: it declines the offer.
+ */
 const GRID: readonly (readonly [string, DeflateTerms, string | undefined])[] = [
   [D, wish(true, true), D],
   [D, wish(false, true), `${D}; server_no_context_takeover`],

@@ -15,7 +15,7 @@ import { toHex } from "../kit/ws_client.ts";
 import { test } from "../kit/test.ts";
 import { byteByByte, decode, feed, FrameRecorder } from "./recorder.ts";
 
-/** RFC 6455, section 5.7, and what the decoder tells of it. */
+/** Examples of RFC 6455, section 5.7, and the events of the decoder. */
 const EXAMPLES: readonly (readonly [what: string, bytes: string, lines: readonly string[]])[] = [
   ["a masked text", "81 85 37 fa 21 3d 7f 9f 4d 51 58", [
     "begin 1 fin 5",
@@ -53,7 +53,9 @@ const KINDS: readonly FrameShape[] = [
   { opcode: 10, payload: "" },
 ];
 
-/** The lines with pieces of one frame joined, so that it does not matter where it was cut. */
+/**
+ * Joins the pieces of each frame, so that the result does not depend on where the input was cut.
+ */
 function joined(lines: readonly string[]): string[] {
   const all: string[] = [];
   for (const line of lines) {
@@ -96,7 +98,7 @@ test("FrameDecoder reads a server's frames as a client", () => {
   ]);
 });
 
-/** What breaks each rule, up to the byte that makes it certain. */
+/** Violations of each rule, up to the byte that makes them certain. */
 const BROKEN: readonly (readonly [rule: Rule, what: string, bytes: string])[] = [
   ["reserved", "RSV1", "c1"],
   ["reserved", "RSV2", "a1"],
@@ -134,7 +136,7 @@ for (const [rule, what, bytes] of BROKEN) {
   test(`FrameDecoder refuses ${what} as ${rule}`, () => {
     const before = buildFrame({ payload: "ok" });
     const lines = decode([before]).lines;
-    // Lengths come whole; nothing but the last byte is missing from the others.
+    // A length is read as a whole. All other violations are detected at their last byte.
     const certain = hex(bytes);
     const wanted = rule === "lengthSign" ? join(certain, new Uint8Array(7)) : certain;
     for (const chunks of [[join(before, wanted)], byteByByte(join(before, wanted))]) {
@@ -189,7 +191,7 @@ test("RULES answer with codes that may stand in a frame, and reasons that fit", 
   }
 });
 
-/** Lengths on both sides of each border. */
+/** Lengths on both sides of each boundary. */
 const LENGTHS: readonly (readonly [length: number, header: number, bytes: string])[] = [
   [0, 2, "82 00"],
   [125, 2, "82 7d"],

@@ -33,7 +33,7 @@ function head(text: string): RequestHead {
   return progress.head;
 }
 
-/** The status that refuses a request, or "head" or "more". */
+/** Returns the status with which a request is refused, or "head", or "more". */
 function verdict(text: string | Uint8Array): number | string {
   const progress = push(text);
   return progress.state === "refused" ? progress.refusal.status : progress.state;
@@ -67,7 +67,7 @@ test("HeadReader passes over an empty line or two before the request", () => {
   assertEquals(verdict("\r\n\r\n\r\n"), 400);
 });
 
-/** Heads that are refused, or not. */
+/** Request heads, and the result of `verdict`. */
 const HEADS: readonly (readonly [string, string, number | string])[] = [
   ["HTTP/1.0 without Host", "GET / HTTP/1.0\r\n\r\n", "head"],
   ["an absolute target", "GET http://h/x HTTP/1.1\r\nHost: h\r\n\r\n", "head"],
@@ -193,7 +193,7 @@ test("checkUpgrade accepts the sample request, and tokens in any case and compan
   assertEquals(checkUpgrade(head(lists)), undefined);
 });
 
-/** Each header missing or wrong. */
+/** Requests with a header that is missing or wrong. */
 const UPGRADES: readonly (readonly [Record<string, string | undefined>, number])[] = [
   [{ Connection: undefined }, 400],
   [{ Connection: "keep-alive" }, 400],

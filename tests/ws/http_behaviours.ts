@@ -1,20 +1,21 @@
 /**
- * What a program that moves from `Deno.serve` or `Bun.serve` relies on: requests on the wire, and what
- * comes back. `http_behaviours_test.ts` runs each row against this runtime's own server and ours.
+ * HTTP behaviour that a program relies on when it moves from `Deno.serve` or `Bun.serve`: requests
+ * on the wire, and the responses. `http_behaviours_test.ts` runs each row against the runtime's own
+ * server and ours.
  */
 import { Buffer } from "node:buffer";
 import net from "node:net";
 
-/** One row. */
+/** One row of the table. */
 export interface Behaviour {
   readonly title: string;
-  /** What the client sends; the header Host is `h`. */
+  /** The bytes that the client sends. `h` is the Host header. */
   readonly send: string;
-  /** The client ends its side behind it. */
+  /** Whether the client ends its side afterwards. */
   readonly fin?: boolean;
-  /** What must come back: the answers, each in one line by {@linkcode brief}. */
+  /** The expected responses, each as one line of {@linkcode brief}. */
   readonly expect: readonly (string | RegExp)[];
-  /** Where the platform's own servers do otherwise, and why ours does not follow. */
+  /** How the runtime's own server differs, and why ours does not do the same. */
   readonly differs?: Partial<Record<"deno" | "bun", string>>;
 }
 
@@ -25,7 +26,7 @@ const form = (): FormData => {
   return data;
 };
 const bytes = (text: string): Uint8Array<ArrayBuffer> => new TextEncoder().encode(text);
-/** A body whose pieces take time. */
+/** Returns a body whose pieces arrive with delays. */
 function slow(pieces: readonly string[], events: string[] = []): ReadableStream<Uint8Array> {
   const rest = [...pieces];
   return new ReadableStream({
@@ -39,7 +40,7 @@ function slow(pieces: readonly string[], events: string[] = []): ReadableStream<
   });
 }
 
-/** The hook of all servers. `events` is what happened beside answers. */
+/** Returns the fetch hook of all servers. It records aborts and cancellations in `events`. */
 export function hook(events: string[]): (request: Request) => Response | Promise<Response> {
   return async (request) => {
     const url = new URL(request.url);
@@ -298,7 +299,7 @@ export const BEHAVIOURS: readonly Behaviour[] = [
   },
 ];
 
-/** What came back, in short, of one exchange. */
+/** Runs one row. Returns the responses in brief, or the events if the client ends its side. */
 export async function exchange(
   port: number,
   row: Behaviour,
@@ -310,7 +311,7 @@ export async function exchange(
     const socket = net.connect({ port, host: "127.0.0.1", allowHalfOpen: true }, () => {
       socket.write(row.send, "latin1");
       if (row.fin) {
-        // Behind the first byte of an answer, or when the hook has been asked.
+        // After the first byte of a response, or after the hook was called.
         setTimeout(() => socket.end(), 150);
       }
     });
@@ -319,7 +320,8 @@ export async function exchange(
       socket.destroy();
       settle(got);
     };
-    // It has come when nothing has for a while: some rows expect that nothing more does.
+    // An exchange ends when nothing has arrived for a while, since some rows expect no further
+    // bytes.
     const wait = (): void => {
       clearTimeout(quiet);
       quiet = setTimeout(done, row.fin ? 2000 : 400);
@@ -342,7 +344,7 @@ export async function exchange(
   return [...new Set(events)].sort();
 }
 
-/** Each response as status, type, framing and body. */
+/** Returns each response as its status, type, framing and body. */
 function brief(text: string): string[] {
   const lines: string[] = [];
   for (let rest = text; rest.length > 0;) {

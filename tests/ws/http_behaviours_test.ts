@@ -4,7 +4,7 @@ import { test } from "../kit/test.ts";
 import { serve } from "../../lib/ws/server.ts";
 import { type Behaviour, BEHAVIOURS, exchange, hook } from "./http_behaviours.ts";
 
-/** A server of the runtime's own, and how to stop it. */
+/** The runtime's own server, and how to stop it. */
 interface Platform {
   readonly port: number;
   stop(): Promise<unknown>;

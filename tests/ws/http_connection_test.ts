@@ -18,7 +18,7 @@ test("HttpConnection keeps a copy of what comes early up to 64 KiB, and then rea
   });
   const { stream } = stage;
   stage.receive(get("/a"));
-  // Nothing is early yet: a client that goes is noticed.
+  // No pipelined request yet, so reading continues and a disconnect is detected.
   assertEquals([asked, stream.isPaused], [["/a"], false]);
   stage.receive(get("/b").slice(0, 9));
   assert(!stream.isPaused);
@@ -71,7 +71,7 @@ test("HttpConnection puts what a host still gives behind what is early", async (
   const paths = Array.from({ length: 20 }, (_, i) => `/${i}`);
   stage.receive(paths.map((path) => get(path)).join(""));
   await settle();
-  // Sixteen are answered, and others have their turn.
+  // After 16 responses the connection yields to others.
   assertEquals([asked.length, stage.turns.length], [16, 1]);
   stage.receive(get("/last"));
   await stage.turn();
@@ -87,7 +87,7 @@ test("HttpConnection reads on in the middle of an early request", async () => {
   await settle();
   answers[1]!(new Response("B"));
   await settle();
-  // The rest of the third is to come.
+  // The rest of the third request is still to be read.
   assert(!stage.stream.isPaused);
   stage.receive(get("/c").slice(10));
   assertEquals(answers.length, 3);
@@ -194,7 +194,7 @@ test("HttpConnection is late with a request, with an answer, with the next reque
   await settle();
   tick(299);
   stage.receive("G");
-  // Its first byte begins its time; those that follow do not.
+  // The timeout of a request starts with its first byte, and is not extended by later ones.
   tick(99);
   stage.receive("E");
   assert(!stream.ended);
@@ -214,6 +214,6 @@ test("HttpConnection is late with a request, with an answer, with the next reque
   idle.arrival.tick(299);
   assert(!idle.stream.ended);
   idle.arrival.tick(300);
-  // Nobody asks: a 408 would be an answer to nothing.
+  // No request was begun, so there is no 408.
   assertEquals([idle.texts, idle.stream.ended], [["x"], true]);
 });

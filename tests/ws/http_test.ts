@@ -21,7 +21,7 @@ async function ask(server: Server, request: string | Uint8Array): Promise<RawCli
   return client;
 }
 
-/** A request after whose answer the server hangs up. */
+/** A request after whose response the server closes the connection. */
 const GET_AND_CLOSE = "GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n";
 
 function url(server: Server, path = "/"): string {
@@ -134,7 +134,7 @@ test("serve tells the length of a body that is at hand, whatever it was made of"
     await serving({ fetch: () => new Response(body) }, async (server) => {
       const client = await ask(server, GET_AND_CLOSE);
       const length = client.header("content-length");
-      // A stream may be slower than it looks.
+      // A stream may not have all of its bytes at once, and is then sent chunked.
       if (i !== 2) {
         assertEquals([length, client.header("transfer-encoding")], [
           `${client.text.length}`,
@@ -165,7 +165,7 @@ test("serve sends each piece of a body as it comes, and cancels it when its clie
     await until("the first piece comes", () => client.text === "3\r\naaa\r\n");
     await client.abort();
     await until("the body is cancelled", () => {
-      // Only what is written to it tells that a client is gone, and not merely done with sending.
+      // Only a failing write shows that the client is gone, and has not merely ended its side.
       if (!cancelled) body!.enqueue(new Uint8Array(3));
       return cancelled;
     });
@@ -279,7 +279,7 @@ test("serve aborts a client that does not read its response, and cancels the bod
 const POST = GET_AND_CLOSE.replace("GET", "POST").slice(0, -2);
 const CHUNKED = `${POST}Transfer-Encoding: chunked\r\n\r\n`;
 
-/** Requests and the status that answers them, with a fetch hook that would say 200. */
+/** Requests and their statuses. The fetch hook would answer 200. */
 const REQUESTS: readonly (readonly [string, string, number])[] = [
   ["a GET", GET_AND_CLOSE, 200],
   ["a GET by HTTP/1.0", "GET / HTTP/1.0\r\n\r\n", 200],
@@ -317,7 +317,7 @@ test("serve passes a hook the method that was sent, or answers 501", async () =>
     }
     assertEquals(methods, ["GET", "PATCH", "PROPFIND"]);
     const brew = await ask(server, GET_AND_CLOSE.replace("GET", "BREW"));
-    // Bun's class would make a GET of it.
+    // Bun's `Request` turns an unknown method into GET.
     assertEquals(
       [brew.status, methods.slice(3)],
       brew.status === 200 ? [200, ["BREW"]] : [501, []],

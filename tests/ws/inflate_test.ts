@@ -16,13 +16,15 @@ import { termsWith } from "./terms.ts";
 const MIB = 1024 * 1024;
 const shop = new DeflatePool(checkDeflate(true)!);
 
-/** A message, compressed, that stands alone. */
+/** Returns a compressed message that does not refer to earlier ones. */
 function packed(payload: Uint8Array): Uint8Array {
   const bytes = zlib.deflateRawSync(payload, { finishFlush: zlib.constants.Z_SYNC_FLUSH });
   return bytes.subarray(0, -4);
 }
 
-/** A connection on which compression was agreed, its stream, and what is told of it. */
+/**
+ * Opens a connection with compression. Returns its stream, its messages and the tasks it put off.
+ */
 function open(
   takeover: boolean,
   handle: (data: string | Uint8Array) => unknown = () => {},
@@ -58,7 +60,7 @@ for (const takeover of [false, true]) {
     const texts = ["a first text, ".repeat(40), "Grüße, 😀 ".repeat(500), ""];
     const all = [open(takeover), open(takeover)];
     for (const text of texts) {
-      // Every byte a fragment, in turn with the other connection's.
+      // Each byte is a fragment, and the two connections alternate.
       const bytes = packed(bytesOf(text));
       byteByByte(bytes).forEach((payload, i) => {
         const shape = { payload, fin: i === bytes.length - 1 };
@@ -112,7 +114,7 @@ test("Connection lets others have a turn when a few bytes have become many", asy
     const { stream, messages, turns } = open(false, handle);
     stream.handler.data(chunk.slice());
     for (let before = 0;; before = messages.length) {
-      // The promises of handlers settle within the turn.
+      // Let the promises of handlers settle within the turn.
       for (let i = 0; i < 100; i++) await Promise.resolve();
       const came = messages.length - before;
       assert(came <= 2, `${came} in one turn`);
@@ -137,7 +139,7 @@ test("Connection lets others have a turn in the middle of one message that becom
     assertEquals([turns.length, stream.isPaused], [1, true]);
     turns.shift()!();
   }
-  // No more than one piece of the frame in each.
+  // At most one piece of the frame per turn.
   assertEquals(count, 4);
   for (const turn of turns) turn();
   assertEquals([messages, stream.isPaused], [[payload], false]);
@@ -173,7 +175,7 @@ test("Inflator accepts a message in any pieces for the same, and no more than it
       inflator.reset();
     }
   }
-  // 65 blocks that say that they are the last are one too many, whatever the pieces.
+  // The limit is 64 final blocks, however the input is cut.
   const last = Uint8Array.of(0x03, 0x00);
   for (let i = 0; i < 65; i++) assert(Array.isArray(inflator.next(last, 10)));
   assertEquals(inflator.next(last, 10), "broken");

@@ -10,7 +10,7 @@ import { serving } from "./serving.ts";
 
 const host = makeHost();
 
-/** Answers with the method, the path and the body. */
+/** Answers with the method, the path and the body of the request. */
 async function tell(request: Request): Promise<Response> {
   const { pathname } = new URL(request.url);
   return new Response(`${request.method} ${pathname} ${await request.text()}`.trim());
@@ -25,14 +25,14 @@ function post(path: string, body: string): string {
   return `POST ${path} HTTP/1.1\r\nHost: h\r\nContent-Length: ${length}\r\n\r\n${body}`;
 }
 
-/** The responses that have come. */
+/** Returns the responses received so far. */
 function answersOf(client: RawClient, methods?: readonly string[]): HttpAnswer[] {
   return client.head === undefined
     ? []
     : readAnswers(`${client.head}\r\n\r\n${client.text}`, methods).answers;
 }
 
-/** Waits for so many responses; the texts of all that came. */
+/** Waits for `count` responses. Returns the texts of all responses received. */
 async function texts(client: RawClient, count: number): Promise<string[]> {
   await until(`${count} responses come`, () => answersOf(client).length >= count || client.ended);
   return answersOf(client).map(({ text }) => text);
@@ -63,7 +63,7 @@ test("serve answers requests that come at once in their order, and asks for one 
   let most = 0;
   const slow = async (request: Request): Promise<Response> => {
     most = Math.max(most, ++asked);
-    // The first takes longest.
+    // The first response takes longest.
     const turns = request.url.endsWith("/0") ? 20 : 1;
     for (let i = 0; i < turns; i++) await new Promise((wake) => setTimeout(wake, 1));
     asked--;
@@ -79,7 +79,7 @@ test("serve answers requests that come at once in their order, and asks for one 
     const expected = requests.map((_, i) => i % 3 ? `GET /${i}` : `POST /${i} e`);
     assertEquals(await texts(client, 20), expected);
     assertEquals(most, 1);
-    // And reads on.
+    // The connection continues to read requests.
     client.write(get("/20"));
     assertEquals((await texts(client, 21)).at(-1), "GET /20");
     await client.abort();
@@ -141,7 +141,7 @@ test("serve does not read an unread body as a request", async () => {
   });
 });
 
-/** Requests behind which nothing is read, and their statuses. */
+/** Requests after which the connection closes, and their statuses. */
 const LAST: readonly (readonly [string, string, number])[] = [
   ["Connection: close", get("/", "Connection: close\r\n"), 200],
   ["close among other words", get("/", "Connection: x, Close\r\n"), 200],
@@ -201,7 +201,7 @@ test("serve opens a WebSocket on a connection that has carried requests, early f
   }
 });
 
-/** True if the bytes end with an unmasked text frame that says "early". */
+/** Whether the received bytes end with an unmasked text frame "early". */
 function endsEarly(client: RawClient): boolean {
   const { body } = client;
   return body.length > 7 && body[body.length - 7] === 0x81 && body[body.length - 6] === 5;
@@ -215,7 +215,7 @@ test("serve closes a connection on which nothing comes for keepAliveTimeout", as
     await client.gone();
     assert(performance.now() - start >= 90);
     assertEquals(await texts(client, 1), ["GET /"]);
-    // Less than a second is not worth telling.
+    // A timeout below one second is not sent.
     assertEquals(answersOf(client)[0]!.headers.has("keep-alive"), false);
   });
 });
@@ -286,12 +286,12 @@ test("serve answers others while many kept connections send slowly, and frees th
       slowest = Math.max(slowest, performance.now() - start);
       return crowd.every((client) => client.ended);
     });
-    // Sooner than the crowd gives its places up.
+    // Faster than the timeout of the slow connections.
     assert(answered > 1 && slowest < 3000, `${answered} answered, the slowest in ${slowest} ms`);
     for (const client of crowd) {
       assertEquals(answersOf(client).map(({ status }) => status), [200, 408]);
     }
-    // There is room for as many again, once the server has seen them hang up.
+    // Their places are free once the server has seen them hang up.
     await honest.abort();
     await until("they are gone", () => crowd.every((client) => client.closed !== undefined));
     const next: RawClient[] = [];
@@ -365,12 +365,12 @@ test("serve counts kept connections, and returns the place of the longest idle t
       await RawClient.connect(host, server.port),
       await RawClient.connect(host, server.port),
     ];
-    // Both of the first wait for their answer: nobody can go.
+    // The first two wait for their responses, so neither can be closed.
     for (const client of [third, fourth]) {
       await client.gone();
       assertEquals(client.status, 503);
     }
-    // The second waits first, and then no more.
+    // The second becomes idle first, but then sends a request.
     second.write(get("/"));
     await texts(second, 1);
     first.write(get("/"));
@@ -477,7 +477,7 @@ test("serve answers 500 for a Response that somebody has read", async () => {
   await read.text();
   await serving({ fetch: () => read }, async (server, log) => {
     const client = await RawClient.connect(host, server.port);
-    // The connection is kept: behind a proxy it is for other clients too.
+    // The connection is kept open: behind a proxy other clients use it as well.
     client.write(get("/") + get("/"));
     await until("both are answered", () => answersOf(client).length === 2);
     assertEquals(answersOf(client).map(({ status }) => status), [500, 500]);
@@ -496,7 +496,7 @@ test("serve goes no further than a client reads its answers", async () => {
   await serving({ fetch, ...limits }, async (server) => {
     const client = await RawClient.connect(host, server.port);
     client.stream.pause();
-    // 160 MB of answers, if they were all given.
+    // All responses together would be 160 MB.
     client.write(get("/").repeat(20_000));
     await until("it is cut off, and its place is free", async () => {
       const other = await RawClient.connect(host, server.port);

@@ -25,7 +25,7 @@ async function inFolder(body: (folder: string) => Promise<void>): Promise<void> 
   }
 }
 
-/** The text that a server on a Unix socket answers. */
+/** Returns the response text of a server on a Unix socket. */
 function get(socketPath: string, headers: Record<string, string> = {}): Promise<string> {
   return new Promise((resolve, reject) => {
     const asked = askHttp({ socketPath, path: "/x", headers, agent: false }, (answer) => {
@@ -36,7 +36,7 @@ function get(socketPath: string, headers: Record<string, string> = {}): Promise<
   });
 }
 
-/** Sends bytes, and resolves with the first that come. */
+/** Sends bytes. Resolves with the first ones received. */
 function firstOf(socket: Socket, bytes: Uint8Array): Promise<string> {
   return new Promise((resolve, reject) => {
     socket.once("data", (data) => resolve(String(data)));
@@ -113,7 +113,7 @@ async function make(count: number): Promise<Made> {
   return { ca, leaves: await Promise.all(leaves) };
 }
 
-/** Dials, and resolves after the handshake; rejects if the server hangs up. */
+/** Connects by TLS. Resolves after the handshake; rejects if the server hangs up. */
 function dialled(port: number, options: ConnectionOptions): Promise<TLSSocket> {
   return new Promise((resolve, reject) => {
     const settings = { host: "127.0.0.1", port, rejectUnauthorized: false, ...options };

@@ -5,7 +5,7 @@ import { Scratch } from "../../lib/ws/scratch.ts";
 import { hex, toHex } from "../kit/ws_client.ts";
 import { test } from "../kit/test.ts";
 
-/** The key as a number, the first byte lowest. */
+/** Returns the masking key as a little-endian number. */
 function keyOf(bytes: Uint8Array): number {
   return bytes[0]! | (bytes[1]! << 8) | (bytes[2]! << 16) | (bytes[3]! << 24);
 }

@@ -12,14 +12,14 @@ function frames(...shapes: readonly FrameShape[]): Uint8Array {
   return join(...shapes.map((shape) => buildFrame(shape)));
 }
 
-/** Messages as text; binary ones in hex. */
+/** Returns the messages as text; binary ones in hex. */
 function shown(recorder: MessageRecorder): string[] {
   return recorder.messages.map((each) => typeof each === "string" ? each : `<${toHex(each)}>`);
 }
 
 const TEXT = "a é € 😀 z";
 
-/** Ways to send messages, and what they are. */
+/** Sequences of frames, and the messages that they carry. */
 const MESSAGES: readonly (readonly [string, readonly FrameShape[], readonly string[]])[] = [
   ["a text", [{ payload: TEXT }], [TEXT]],
   ["an empty text", [{}], [""]],
@@ -102,7 +102,7 @@ test("MessageReader returns bytes that no other holds", () => {
   assertEquals(shown(recorder), ["<01>", "<02>"]);
 });
 
-/** What breaks a rule of messages. */
+/** Sequences of frames that break a rule of messages. */
 const BROKEN: readonly (readonly [Rule, string, readonly FrameShape[]])[] = [
   ["continuation", "a continuation of nothing", [{ opcode: 0, payload: "x" }]],
   ["continuation", "a continuation after the end", [{ payload: "x" }, { opcode: 0 }]],
@@ -152,7 +152,7 @@ test("MessageReader refuses a text at the byte that makes it certain, not at its
 });
 
 test("MessageReader holds no more memory than the bytes that came, whatever is announced", () => {
-  // 4000 unfinished messages that each announce 16 MiB: 62 GiB if they were believed.
+  // 4000 unfinished messages that announce 16 MiB each, 62 GiB in all.
   const limit = 16 << 20;
   const start = buildFrame({ opcode: 2, claims: limit, payload: "x".repeat(100) });
   const scratch = new Scratch();
@@ -182,7 +182,7 @@ test("MessageReader is notified of a message while later frames of the chunk wai
   assertEquals(order, ["1", "control 9", "2"]);
 });
 
-/** Memory that was asked for, used or not. */
+/** Returns the allocated memory, whether used or not. */
 function memory(): number {
   const { rss, external } = process.memoryUsage();
   return Math.max(rss, external);
@@ -198,7 +198,7 @@ test("MessageReader accepts a message in very many fragments as fast as in few",
   const chunk = join(...frames);
   const begun = performance.now();
   const { messages } = read([chunk], 1 << 24);
-  // With a copy of all that has come for each fragment it is a minute.
+  // Copying the message again for each fragment would take about a minute.
   assertLess(performance.now() - begun, 5000);
   assertEquals([messages.length, messages[0]!.length], [1, count * 64]);
 });

@@ -46,7 +46,7 @@ test("checkOptions completes the defaults, in the units of the code", () => {
   assertEquals(checkOptions({ idleTimeout: 0.5 }).idleMs, 500);
 });
 
-/** Options that cannot be, and what the error must say. */
+/** Invalid options, and a part of the error message. */
 const WRONG: readonly (readonly [Record<string, unknown>, says: string])[] = [
   [{ port: -1 }, "option port is -1: use a whole number from 0 to 65535"],
   [{ port: 65536 }, "option port is 65536"],

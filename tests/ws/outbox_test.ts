@@ -92,7 +92,7 @@ test("ConnectionOutbox answers a ping of a peer that is behind once the last pon
   out.pong(bytesOf("first"));
   out.pong(bytesOf("second"));
   const before = stream.writes.length;
-  // Much was written since, and the first pong is among what left.
+  // More has been written since, and the first pong is among the bytes that have left.
   out.frames(new Uint8Array(BEHIND_BYTES + 1));
   stream.unsent = BEHIND_BYTES + 1;
   out.pong(bytesOf("third"));
@@ -100,7 +100,7 @@ test("ConnectionOutbox answers a ping of a peer that is behind once the last pon
   assertEquals(stream.writes.length, before + 2);
 });
 
-/** A frame of so many bytes that says which it is. */
+/** Returns a frame of `length` bytes that starts with a name. */
 function mark(name: string, length: number): Uint8Array {
   return encodeMessage(name + "-".repeat(length - 2 - name.length));
 }

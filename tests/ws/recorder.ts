@@ -1,4 +1,4 @@
-/** The ends of the quiet parts: what a decoder, a reader or a connection tells, written down. */
+/** Recorders for frame decoders, message readers and streams. */
 import type { Stream, StreamHandler } from "../../lib/host/stream.ts";
 import { IGNORE } from "../../lib/host/stream.ts";
 import { FrameDecoder, type FrameSink, type Rule } from "../../lib/ws/frame.ts";
@@ -6,11 +6,11 @@ import { MessageReader, type MessageSink } from "../../lib/ws/message.ts";
 import { Scratch, SCRATCH_BYTES } from "../../lib/ws/scratch.ts";
 import { join, readFrames, type ReceivedFrame, toHex } from "../kit/ws_client.ts";
 
-/** Writes down what a frame decoder tells, one line an event. */
+/** Records the events of a frame decoder, one line per event. */
 export class FrameRecorder implements FrameSink {
   paused = false;
   readonly lines: string[] = [];
-  /** How many payload bytes came. */
+  /** The number of payload bytes received. */
   bytes = 0;
 
   begin(opcode: number, fin: boolean, length: number): Rule | undefined {
@@ -32,7 +32,7 @@ export class FrameRecorder implements FrameSink {
   }
 }
 
-/** Writes down what a message reader tells. */
+/** Records the events of a message reader. */
 export class MessageRecorder implements MessageSink {
   paused = false;
   readonly messages: (string | Uint8Array)[] = [];
@@ -70,7 +70,7 @@ export function feed(
   }
 }
 
-/** The lines of a decoder that is fed these chunks. */
+/** Decodes these chunks. Returns the recorded events. */
 export function decode(
   chunks: readonly Uint8Array[],
   lengthMax: number = 1 << 20,
@@ -81,7 +81,7 @@ export function decode(
   return recorder;
 }
 
-/** What a server's reader makes of these chunks. */
+/** Reads these chunks as a server does. Returns the recorded messages. */
 export function read(chunks: readonly Uint8Array[], lengthMax: number = 1 << 20): MessageRecorder {
   const recorder = new MessageRecorder();
   feed(
@@ -92,12 +92,12 @@ export function read(chunks: readonly Uint8Array[], lengthMax: number = 1 << 20)
   return recorder;
 }
 
-/** Bytes, one array each. */
+/** Returns each byte as an array of its own. */
 export function byteByByte(bytes: Uint8Array): Uint8Array[] {
   return Array.from(bytes, (byte) => Uint8Array.of(byte));
 }
 
-/** A stream whose other end is the test. What is written waits until `flush`. */
+/** A stream whose other end is the test. Written bytes count as unsent until `flush`. */
 export class FakeStream implements Stream {
   readonly remote = { hostname: "192.0.2.1", port: 4711 };
   readonly peerCertificate = undefined;
@@ -106,7 +106,7 @@ export class FakeStream implements Stream {
   isPaused = false;
   ended = false;
   aborted = false;
-  /** Each write, as it was given. */
+  /** The arguments of `write`. */
   readonly writes: Uint8Array[] = [];
 
   write(bytes: Uint8Array): void {
@@ -133,7 +133,7 @@ export class FakeStream implements Stream {
     this.handler.close({ kind: "aborted" });
   }
 
-  /** Everything that was written has left. */
+  /** Marks all written bytes as sent, and calls `drain`. */
   flush(): void {
     this.unsent = 0;
     this.handler.drain();
@@ -144,7 +144,7 @@ export class FakeStream implements Stream {
     return readFrames(join(...this.writes)).frames;
   }
 
-  /** They in short: "1 hi", "8 1000 bye". */
+  /** The written frames in short: "1 hi", "8 1000 bye". */
   get sent(): string[] {
     return this.frames.map(({ opcode, payload }) => {
       if (opcode !== 8) return `${opcode} ${new TextDecoder().decode(payload)}`.trim();

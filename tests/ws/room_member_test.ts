@@ -11,19 +11,19 @@ import { test, until } from "../kit/test.ts";
 
 const IS_BUN = "Bun" in globalThis;
 
-/** Rooms whose turns end when the test says so. */
+/** Creates rooms whose turns the test ends. */
 function newRooms(): { rooms: Rooms; endTurn: () => void } {
   const tasks: (() => void)[] = [];
   const rooms = new Rooms({ atFlush: (task) => tasks.push(task) });
   return { rooms, endTurn: () => tasks.splice(0).forEach((task) => task()) };
 }
 
-/** Rooms whose turns end by themselves. */
+/** Creates rooms whose turns end in a microtask. */
 function liveRooms(): Rooms {
   return new Rooms({ atFlush: queueMicrotask });
 }
 
-/** What a client of `url` receives, of the messages that arrive in order; binary ones as `<hex>`. */
+/** Connects a client and collects its messages, in order; binary ones as `<hex>`. */
 async function client(url: string): Promise<{ got: string[]; close: () => Promise<void> }> {
   const socket = new WebSocket(url);
   socket.binaryType = "arraybuffer";
@@ -38,7 +38,7 @@ async function client(url: string): Promise<{ got: string[]; close: () => Promis
   return { got, close: () => (socket.close(), closed) };
 }
 
-/** Broadcasts to clients of a server whose sockets join room "lobby" of `rooms`. */
+/** Broadcasts to two clients of a server whose sockets join room "lobby" of `rooms`. */
 async function exchange(rooms: Rooms, url: string): Promise<void> {
   const [a, b] = [await client(url), await client(url)];
   await until("both have joined", () => rooms.members("lobby").size === 2);
@@ -76,11 +76,11 @@ test("roomMember lets sockets of Deno.serve join rooms", { ignore: IS_BUN }, asy
 test("roomMember lets sockets of Bun.serve join rooms", { ignore: !IS_BUN }, async () => {
   const rooms = liveRooms();
   const members = new Map<unknown, Member>();
-  // deno-lint-ignore no-explicit-any -- no types of Bun here
+  // deno-lint-ignore no-explicit-any -- Bun's types are not available here
   const server = (globalThis as any).Bun.serve({
     port: 0,
     hostname: "127.0.0.1",
-    // deno-lint-ignore no-explicit-any -- no types of Bun here
+    // deno-lint-ignore no-explicit-any -- Bun's types are not available here
     fetch: (request: Request, bun: any) => bun.upgrade(request) ? undefined : new Response("?"),
     websocket: {
       open(ws: MessageSocket) {
@@ -98,14 +98,14 @@ test("roomMember lets sockets of Bun.serve join rooms", { ignore: !IS_BUN }, asy
   await server.stop(true);
 });
 
-/** Loads Hono and its adapter of this runtime; undefined where npm cannot be reached. */
+/** Loads Hono and its adapter for this runtime. Resolves with undefined if npm is unreachable. */
 // deno-lint-ignore no-explicit-any -- the package may be absent
 async function hono(): Promise<any> {
   try {
     const adapter = IS_BUN ? "hono@4.13.19/bun" : "hono@4.13.19/deno";
     return { ...await importPackage("hono@4.13.19"), ...await importPackage(adapter) };
   } catch (error) {
-    // deno-lint-ignore no-console -- a test that is passed over says why
+    // deno-lint-ignore no-console -- says why the test is skipped
     console.warn(`room_member_test: without Hono: ${(error as Error).message}`);
     return undefined;
   }
@@ -133,7 +133,7 @@ test("roomMember lets sockets of Hono's upgradeWebSocket join rooms", {
     }),
   );
   if (IS_BUN) {
-    // deno-lint-ignore no-explicit-any -- no types of Bun here
+    // deno-lint-ignore no-explicit-any -- Bun's types are not available here
     const { Bun } = globalThis as any;
     const server = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: app.fetch, websocket });
     await exchange(rooms, `ws://127.0.0.1:${server.port}/ws`);

@@ -5,7 +5,7 @@ import { type Member, RoomError, type RoomMessage, Rooms } from "../../lib/ws/ro
 import { bytesOf, readFrames } from "../kit/ws_client.ts";
 import { test } from "../kit/test.ts";
 
-/** Keeps what it is handed. */
+/** A member that records the frames it is sent. */
 class Listener implements Member {
   readonly handed: Uint8Array[] = [];
 
@@ -24,7 +24,7 @@ class Listener implements Member {
   }
 }
 
-/** Rooms whose turn ends when the test says so. */
+/** Rooms whose turns the test ends. */
 class Stage {
   readonly tasks: (() => void)[] = [];
   readonly rooms: Rooms;
@@ -33,7 +33,7 @@ class Stage {
     this.rooms = new Rooms({ atFlush: (task) => this.tasks.push(task) }, { roomsMax });
   }
 
-  /** Members of room "r". */
+  /** Creates members of a room. */
   members(count: number, room: string = "r"): Listener[] {
     return Array.from({ length: count }, () => {
       const listener = new Listener();
@@ -220,7 +220,7 @@ test("Rooms keep, for every member, the order of one caller, whatever it does in
           rooms.leave(room, member);
           break;
         case 2:
-          // A direct send, as a connection does it.
+          // A direct send, in the same way as a connection does it.
           rooms.settle(member);
           member.handed.push(encodeMessage(message));
           expected[who]!.push(message);
@@ -281,7 +281,7 @@ test("Rooms.deliver sends bytes that are text as text, small and large, and othe
   assertEquals(a!.handed.at(-1)!.slice(-4), new Uint8Array([0x82, 2, 0xc3, 0xa9]));
 });
 
-/** Names, and whether they can be. */
+/** Room names, and whether they are valid. */
 const NAMES: readonly (readonly [name: string, ok: boolean])[] = [
   ["", false],
   ["x", true],
