@@ -14,7 +14,7 @@ const AGAIN: Record<Restart, readonly boolean[]> = {
   temporary: [false, false, false, false, false],
 };
 
-/** What follows the restart of child a, b or c, by position. */
+/** Events after child a, b or c has exited and is to be restarted, by its position. */
 const FOLLOWS: Record<Strategy, readonly (readonly string[])[]> = {
   one_for_one: [["start a"], ["start b"], ["start c"]],
   one_for_all: [
