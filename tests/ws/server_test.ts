@@ -32,7 +32,7 @@ const host = makeHost();
 
 const ECHO: ServeOptions = { message: (conn, data) => conn.send(data) };
 
-/** The runtime's own client. */
+/** The runtime's own WebSocket client. */
 class Client {
   readonly socket: WebSocket;
   readonly got: (string | Uint8Array)[] = [];
@@ -139,7 +139,7 @@ test("serve closes with 1011 when a handler throws, and others do not notice", a
   });
 });
 
-/** What a hostile client sends, and the code it is closed with. */
+/** Frames of a hostile client, and the close code it receives. */
 const HOSTILE: readonly (readonly [what: string, frames: readonly FrameShape[], code: number])[] = [
   ["an unmasked frame", [{ payload: "x", mask: false }], 1002],
   ["a reserved bit", [{ payload: "x", reserved: 4 }], 1002],
@@ -602,7 +602,7 @@ test("Server.stop aborts connections that do not close in time", async () => {
   let code = 0;
   let asked = false;
   const server = await serve(host, {
-    // Nothing but the stop would end them within the test.
+    // So long that only `stop` can end the connections within the test.
     closeTimeout: 600_000,
     handshakeTimeout: 600_000,
     fetch: () => {

@@ -1,10 +1,10 @@
-/** A server of WebSockets and plain HTTP for the time of a test. */
+/** A server for WebSockets and plain HTTP, for the duration of a test. */
 import { assertEquals } from "@std/assert";
 import type { ServeOptions } from "../../lib/ws/options.ts";
 import { serve, type Server } from "../../lib/ws/server.ts";
 import { makeHost } from "../kit/host.ts";
 
-/** Serves during a test, and stops after it; gives what was logged too. */
+/** Runs a test with a server and its log, and stops the server afterwards. */
 export async function serving<Data = undefined>(
   options: ServeOptions<Data>,
   body: (server: Server, log: string[]) => Promise<void>,

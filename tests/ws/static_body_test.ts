@@ -5,7 +5,7 @@ import { serving } from "./serving.ts";
 
 const BYTES = Uint8Array.of(0, 0xff, 0x80);
 
-/** Bodies at hand, and their bytes. */
+/** Responses with a body in memory, and the bytes of the body. */
 const BODIES: readonly (readonly [name: string, () => Response, Uint8Array<ArrayBuffer>])[] = [
   ["ascii", () => new Response("text"), new TextEncoder().encode("text")],
   ["empty", () => new Response(""), new Uint8Array()],
@@ -65,7 +65,7 @@ test("takeStaticBody accepts no stream, no blob, no body that was asked for, and
     void response.headers;
     return takeStaticBody(response);
   };
-  // Bun's class shows no body but as a stream.
+  // Bun's `Response` exposes its body only as a stream.
   const text = "Deno" in globalThis ? "a" : undefined;
   assertEquals(seen(new Response("a")), text);
   assertEquals(seen(new Response(new ReadableStream())), undefined);

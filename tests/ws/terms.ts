@@ -1,9 +1,12 @@
-/** What a connection is given, of which a test says only what matters to it. */
+/** Terms of a connection with defaults, so that a test sets only what it needs. */
 import type { ConnectionTerms } from "../../lib/ws/connection.ts";
 import { Rooms } from "../../lib/ws/rooms.ts";
 import { Scratch } from "../../lib/ws/scratch.ts";
 
-/** A server's terms: no time passes, what is put off is done at once, and nothing is compressed. */
+/**
+ * Returns a server's terms, with a clock that stands still, no compression, and tasks that run at
+ * once instead of later.
+ */
 export function termsWith(
   given: Partial<ConnectionTerms<undefined>>,
 ): ConnectionTerms<undefined> {

@@ -15,13 +15,16 @@ function isUtf8(bytes: Uint8Array): boolean {
   }
 }
 
-/** What the check says of these pieces, one after the other. */
+/** Returns whether these pieces together are valid UTF-8. */
 function check(...pieces: Uint8Array[]): boolean {
   const utf8 = new Utf8Check();
   return pieces.every((piece) => utf8.push(piece, 0, piece.length)) && utf8.whole;
 }
 
-/** Sequences that decoders have taken for text, and at which byte it is certain that they are not. */
+/**
+ * Invalid sequences that some decoders have accepted, and the number of bytes after which they are
+ * known to be invalid.
+ */
 const WRONG: readonly (readonly [string, string, number])[] = [
   ["a continuation byte alone", "80", 1],
   ["a continuation byte after a character", "c3 a9 bf", 3],
