@@ -10,7 +10,7 @@ import { runtime, test } from "../kit/test.ts";
 
 type Key = number | bigint | string;
 
-/** Keys of each kind whose hash V8 computes without a secret. */
+/** Kinds of keys whose hash V8 computes without a secret seed. */
 const KINDS: readonly (readonly [string, (i: number) => Key])[] = [
   ["integers", (i) => i],
   ["negative integers", (i) => -i - 1],
@@ -21,7 +21,7 @@ const KINDS: readonly (readonly [string, (i: number) => Key])[] = [
   ["strings that are array indices", (i) => String(100_000_000 + i)],
 ];
 
-/** Returns `count` keys that share the buckets of a table with up to `mask + 1` of them. */
+/** Returns `count` keys that collide in a table of up to `mask + 1` buckets. */
 function crafted(keyOf: (i: number) => Key, count: number, mask: number): Key[] {
   const keys: Key[] = [];
   const bucket = hashOf(keyOf(1)) & mask;
@@ -38,7 +38,7 @@ function hashOf(key: Key): number {
   return predictableHash(key, SCRATCH);
 }
 
-/** The bytes of a Set, or of a Map, that the encoder would reject. */
+/** Returns the bytes of a Set or Map of these keys. The encoder would reject it. */
 function bytesOf(keys: readonly Key[], tag: number): Uint8Array {
   const count = new Uint8Array(new Uint32Array([keys.length]).buffer);
   const parts: Uint8Array[] = [new Uint8Array([TAG.VERSION, tag]), count];
@@ -68,7 +68,7 @@ for (const [name, keyOf] of KINDS) {
     }
   });
 
-  // A hash function of another V8 is not the one that is counted: then this fails.
+  // Fails if another version of V8 uses another hash function than the decoder assumes.
   test(`predictableHash is V8's hash of ${name}`, { ignore: runtime !== "deno" }, () => {
     const keys = crafted(keyOf, 4_000, 2_047);
     const others = Array.from({ length: 4_000 }, (_, i) => i);
@@ -77,7 +77,7 @@ for (const [name, keyOf] of KINDS) {
   });
 }
 
-/** Returns the time that it takes to make a Set, in milliseconds. */
+/** Returns the time that it takes to create a Set, in milliseconds. */
 function insertion(keys: readonly Key[]): number {
   const before = performance.now();
   new Set(keys);
@@ -104,7 +104,7 @@ test("Decoder accepts Maps and Sets of any keys that do not collide by construct
     const set = new Set(Array.from({ length: 30_000 }, (_, i) => keyOf(i)));
     assertEquals((decodeTerm(encodeTerm(set)) as typeof set).size, set.size);
   }
-  // Few of these collide so much that they would cost more than other keys.
+  // Few of these keys collide, so they cost no more than other keys.
   const days = new Map(Array.from({ length: 5_000 }, (_, i) => [String(i * day), i]));
   assertEquals(decodeTerm(encodeTerm(days)), days);
   const high = new Set(Array.from({ length: 1_000 }, (_, i) => BigInt(i) << 64n));
@@ -128,7 +128,7 @@ test("KeyTable counts what an insertion has to pass, also after the table has gr
   let passed = 0;
   for (let i = 0; i < 64; i++) passed += table.add(BigInt(i + 1) << 64n);
   assertEquals(passed, 64 * 63 / 2);
-  // With more buckets, what only shared the lowest bits is apart.
+  // With more buckets, keys that share only their lowest bits are separated.
   const indices = new KeyTable(1_000);
   for (let i = 0; i < 64; i++) indices.add(String(1_000_000_000 + 32 * i));
   assert(indices.add(String(1_000_000_000 + 32 * 64)) < 40);

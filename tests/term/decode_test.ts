@@ -237,7 +237,8 @@ test("Decoder makes no more of hostile bytes than a small multiple of them", () 
     const term = new Decoder().decode(bytes) as unknown[];
     const made = used() - before;
     assertEquals(term.length, count);
-    // What the engine has not yet collected counts too; arrays full of holes would be 1e8 and more.
+    // Includes garbage that the engine has not collected yet. Sparse arrays would need 1e8 bytes
+    // and more.
     assert(made < 400 * bytes.length + 10e6, `${row}: ${made} from ${bytes.length}`);
   }
 });

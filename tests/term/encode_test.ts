@@ -25,7 +25,7 @@ function refused(value: unknown, session: Session = new Session()): TermError {
   return assertThrows(() => session.encode(value), TermError);
 }
 
-/** Lists in lists. */
+/** Returns nested arrays. */
 function nested(depth: number, innermost: unknown = 1): unknown {
   let value = innermost;
   for (let i = 0; i < depth; i++) value = [value];
@@ -123,7 +123,7 @@ test("Encoder refuses a term over its limit of bytes, and holds little more", ()
     assertEquals(error.code, "system_limit");
     assertEquals(error.message, "message is longer than 100 bytes");
   }
-  // A small thing that refers to itself many times over.
+  // A small value whose encoding grows exponentially, as it refers to itself many times over.
   let twice: unknown = "x";
   for (let i = 0; i < DEPTH_MAX; i++) twice = [twice, twice];
   assertEquals(refused(twice, session).code, "system_limit");
@@ -190,7 +190,7 @@ test("Encoder gives a shape a number the second time, in the next term too", () 
   const first = session.hex({ type: "inc", by: 1 });
   assertEquals(first, hex('f1 e9 0000 02 44"type" 42"by" 43"inc" 81').toHex());
   assertEquals(session.hex({ type: "inc", by: 2 }), hex('00 43"inc" 82').toHex());
-  // Other keys, fewer keys, the same keys in another order: other shapes.
+  // Other keys, fewer keys, or the same keys in another order are other shapes.
   assertEquals(session.hex({ type: 1, at: 2 }), hex('e9 0100 02 44"type" 42"at" 81 82').toHex());
   assertEquals(session.hex({ type: 1 }), hex('e9 0200 01 44"type" 81').toHex());
   assertEquals(session.hex({ by: 1, type: 2 }), hex('e9 0300 02 42"by" 44"type" 81 82').toHex());
@@ -223,7 +223,7 @@ test("Encoder takes back the shapes of a term that it refuses", () => {
   refused({ b: { c: 1 }, f() {} }, session);
   assertEquals(session.out.take().length, 0);
   assertEquals(session.hex({ b: 1 }), hex('e9 0100 01 41"b" 81').toHex());
-  // The first term of a session as well: the peer has not seen its version.
+  // Also in the first term of a session: the peer has not seen its version byte.
   const fresh = new Session();
   refused({ f() {} }, fresh);
   assertEquals(fresh.pass({ a: 1 }), { a: 1 });
@@ -288,7 +288,7 @@ test("Encoder begins anew when it has no number left, and both sides stay small"
     assertEquals(bytes[0] === 0xf1, i % SHAPES_MAX === 0);
     assertEquals(session.decoder.decode(bytes), term(i));
   }
-  // Within one term nothing can begin anew: the rest is spelled out.
+  // The shape table cannot be reset within one term: further shapes are sent in full.
   const many = Array.from({ length: SHAPES_MAX + 10 }, (_, i) => ({ ["m" + i]: i, ["n" + i]: i }));
   assertEquals(session.pass(many), many);
   assertEquals(session.encode({ a: 1 })[0], 0xf1);

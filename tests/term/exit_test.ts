@@ -25,14 +25,14 @@ function decode(bytes: Uint8Array, from = 0, to = bytes.length): ExitReason {
   return decodeExit(bytes, from, to, new Decoder(PIDS), PIDS);
 }
 
-/** An error that is nothing but its message. */
+/** Returns an error without a stack. */
 function messageOnly(message: string): Error {
   return Object.defineProperty(new Error(message), "stack", { value: undefined });
 }
 
 const PID = new Pid(THERE, 42, undefined);
 
-/** Each row of the table. */
+/** Each row of the table of exit reasons. */
 const ROWS: readonly (readonly [ExitReason, string])[] = [
   ["normal", "00"],
   [messageOnly("no"), '01 0200000000000000 "no"'],

@@ -18,7 +18,7 @@ test("Pid and Ref are their texts where a console shows them, and nothing of the
   const home = { ...HOME, system: { secret: "s3cret" } };
   const values = [new Pid(home, 42, { secret: "s3cret" }), new Ref(home, 7)];
   assertEquals(values.map((value) => inspect(value)), ["<0.42>", "#Ref<0.7>"]);
-  // What `console.log` itself makes of it, where it is not `inspect`.
+  // Deno's `console.log` uses its own function instead of `inspect`.
   const { Deno } = globalThis as { Deno?: { inspect(value: unknown): string } };
   if (Deno !== undefined) assertEquals(Deno.inspect(values), "[ <0.42>, #Ref<0.7> ]");
 });

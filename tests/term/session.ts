@@ -1,6 +1,4 @@
-/**
- * Both ends of a session, for tests of terms: what is sent here arrives there, by way of bytes.
- */
+/** Both ends of a session, for tests of terms: terms are encoded, and decoded at the other end. */
 import { TermBuffer } from "../../lib/term/buffer.ts";
 import { Decoder, type PidReader } from "../../lib/term/decode.ts";
 import { Encoder, type PidWriter } from "../../lib/term/encode.ts";
@@ -8,13 +6,13 @@ import { type Home, Pid, Ref } from "../../lib/term/pid.ts";
 
 /** The sender's node. */
 export const HERE: Home = { node: "a@h:1", creation: 7, local: true };
-/** Some third node. */
+/** A third node. */
 export const THERE: Home = { node: "c@h:3", creation: 9, local: false };
 
-/** Nodes that both ends know, by their index. */
+/** The nodes that both ends know, by index. */
 export const HOMES: readonly Home[] = [HERE, { node: "b@h:2", creation: 8, local: false }, THERE];
 
-/** The table of {@linkcode HOMES}. */
+/** Reads and writes pids by the indexes of {@linkcode HOMES}. */
 export const PIDS: PidWriter & PidReader = {
   index: (home) => HOMES.indexOf(home) < 0 ? undefined : HOMES.indexOf(home),
   pid: (index, id) => HOMES[index] && new Pid(HOMES[index], id, undefined),
@@ -31,24 +29,24 @@ export class Session {
     this.encoder = new Encoder(PIDS, bytesMax);
   }
 
-  /** The bytes of a term. */
+  /** Returns the bytes of a term. */
   encode(term: unknown): Uint8Array {
     this.encoder.encode(term, this.out);
     return this.out.take();
   }
 
-  /** The bytes of a term that need not be decoded, in hex. */
+  /** Returns the bytes of a term in hex, without decoding them. */
   hex(term: unknown): string {
     return this.encode(term).toHex();
   }
 
-  /** Sends a term: what arrives. */
+  /** Encodes and decodes a term. */
   pass(term: unknown): unknown {
     return this.decoder.decode(this.encode(term));
   }
 }
 
-/** Bytes of hex, which may have spaces, and text in double quotes for its characters. */
+/** Returns the bytes of hex digits, with optional spaces, and of ASCII text in double quotes. */
 export function hex(text: string): Uint8Array {
   const digits = text.replace(/"([^"]*)"/g, (_, chars: string) => {
     return [...chars].map((char) => char.charCodeAt(0).toString(16).padStart(2, "0")).join("");

@@ -1,6 +1,4 @@
-/**
- * Every row of the table in `term/tags`, in hex, both ways.
- */
+/** Every row of the tag table in `lib/term/tags.ts`, in hex, encoded and decoded. */
 import { assertEquals } from "@std/assert";
 import { decodeTerm } from "../../lib/term/decode.ts";
 import { encodeTerm } from "../../lib/term/encode.ts";
@@ -9,7 +7,7 @@ import { TAG } from "../../lib/term/tags.ts";
 import { test } from "../kit/test.ts";
 import { HERE, hex, Session, THERE } from "./session.ts";
 
-/** A value and its bytes behind the version, by row. */
+/** Values and their bytes after the version byte, by row. */
 const ROWS: Readonly<Record<keyof typeof TAG, readonly (readonly [unknown, string])[]>> = {
   SHAPE: [[[{ a: 1 }, { a: 2 }], 'c2 e9 0000 01 41"a" 81 00 82']],
   STRING: [
@@ -111,7 +109,7 @@ const ROWS: Readonly<Record<keyof typeof TAG, readonly (readonly [unknown, strin
   ],
 };
 
-/** An error whose stack is what is said, or none. */
+/** Returns an error with the given stack, or without one. */
 function bare(
   name: string,
   message: string,

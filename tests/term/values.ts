@@ -1,6 +1,4 @@
-/**
- * Terms of every kind from a seed, and how they are compared: bit by bit.
- */
+/** Random terms of every kind from a seed, and an exact comparison of terms. */
 import { inspect } from "node:util";
 import type { SeededRandom } from "../../lib/base/random.ts";
 import { Pid, Ref } from "../../lib/term/pid.ts";
@@ -38,7 +36,7 @@ const NAMES = [
 ]
   .concat(["", "1e3", "a b", "\u20ac", "k".repeat(70), "then"]);
 
-/** A term; `depth` bounds how deep it nests. */
+/** Returns a random term. `depth` limits its nesting. */
 export function randomTerm(random: SeededRandom, depth: number = 4): unknown {
   const kinds = depth > 0 ? KINDS : SCALARS;
   return kinds[random.below(kinds.length)]!(random, depth - 1);
@@ -136,7 +134,7 @@ function pick<T>(random: SeededRandom, items: readonly T[]): T {
   return items[random.below(items.length)]!;
 }
 
-/** Fails unless what arrived is what was sent, to the last bit, with the same kinds of objects. */
+/** Throws unless both values are equal to the last bit, with the same kinds of objects. */
 export function assertSame(actual: unknown, expected: unknown, path: string = "message"): void {
   const differ = (): never => {
     throw new Error(`${path}: ${inspect(actual)} arrived instead of ${inspect(expected)}`);
@@ -157,7 +155,7 @@ export function assertSame(actual: unknown, expected: unknown, path: string = "m
   wanted.forEach((part, i) => assertSame(found[i], part, `${path}/${i}`));
 }
 
-/** Everything about a value that must arrive, in order. */
+/** Returns all parts of a value that must be equal, in order. */
 function partsOf(value: object): unknown[] {
   if (value instanceof Date) return [value.getTime()];
   if (value instanceof Map || value instanceof Set) return [...value].flat(1);
