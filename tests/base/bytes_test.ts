@@ -3,7 +3,7 @@ import { AssertionFailure } from "../../lib/base/assert.ts";
 import { concat, EMPTY, Reader, utf8, utf8Text, Writer } from "../../lib/base/bytes.ts";
 import { test } from "../kit/test.ts";
 
-/** One field of each kind; `hé` is three bytes. */
+/** Writes one field of each kind. `hé` is three bytes. */
 function writeAll(writer: Writer): Uint8Array {
   return writer.u8(0x01).u16(0x0302).u32(0x07060504).u64(0x0f0e0d0c0b0a0908n)
     .text16("hé").bytes(new Uint8Array([0xfe, 0xff])).done();

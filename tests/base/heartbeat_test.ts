@@ -4,7 +4,10 @@ import { test } from "../kit/test.ts";
 
 const LIMITS = { quietMs: 50, deadlineMs: 150 };
 
-/** Ticks every 10 ms up to `end`, hearing at `hears`; what was advised but "wait", and when. */
+/**
+ * Ticks every 10 ms until `end`, with traffic at the times in `hears`. Returns each advice other
+ * than "wait", and its time.
+ */
 function play(end: number, hears: readonly number[] = []): [number, HeartbeatAdvice][] {
   const heartbeat = new Heartbeat(LIMITS, 10, 0);
   const advised: [number, HeartbeatAdvice][] = [];
@@ -44,7 +47,7 @@ test("Heartbeat hears what came before a tick at that tick, even at the deadline
 test("Heartbeat does not give a peer up because its own ticks were late", () => {
   const heartbeat = new Heartbeat(LIMITS, 10, 0);
   assertEquals(heartbeat.tick(10), "wait");
-  // This process was stopped for an hour. Twenty of its milliseconds were due to happen.
+  // This process was suspended for an hour, of which only 20 ms (two ticks) count.
   const back = 3_600_000;
   assertEquals(heartbeat.tick(back), "wait");
   const advised: [number, HeartbeatAdvice][] = [];
@@ -52,7 +55,7 @@ test("Heartbeat does not give a peer up because its own ticks were late", () => 
     const advice = heartbeat.tick(back + now);
     if (advice !== "wait") advised.push([now, advice]);
   }
-  // The 10 ms before, the 20 that were due, and 120 since: the deadline.
+  // 10 ms before, 20 ms that count, and 120 ms since then reach the deadline of 150 ms.
   assertEquals(advised, [[20, "ping"], [70, "ping"], [120, "dead"]]);
 });
 
@@ -66,7 +69,7 @@ test("Heartbeat forgives no lateness that is within two ticks", () => {
 test("Heartbeat that comes late again and again still ends with a silent peer", () => {
   const heartbeat = new Heartbeat(LIMITS, 10, 0);
   let ticks = 1;
-  // Each tick comes 1000 ms late, of which 20 count.
+  // Each tick is 1000 ms late, of which 20 ms count.
   while (ticks < 100 && heartbeat.tick(ticks * 1000) !== "dead") ticks++;
   assertEquals(ticks, 8);
 });

@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import { Log, LOG_LEVELS, type LogEntry, type LogLevel } from "../../lib/base/log.ts";
 import { test } from "../kit/test.ts";
 
-/** A log from `least` on, and where its lines go. */
+/** Returns a log with a minimum level, and the lines that it emits. */
 function heard(least: LogLevel) {
   const lines: [LogLevel, string][] = [];
   return {

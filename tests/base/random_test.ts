@@ -2,7 +2,9 @@ import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import { SeededRandom } from "../../lib/base/random.ts";
 import { test } from "../kit/test.ts";
 
-/** What seeds have always given: a simulation's seed must mean the same run on every runtime. */
+/**
+ * Fixed outputs: a simulation seed must produce the same run on every runtime and in every release.
+ */
 const KNOWN: readonly [seed: number, first: readonly number[], bytes: string][] = [
   [0, [2899526011, 769844623, 220372281], "fdf64e7a01ff65f8"],
   [1, [2420951833, 2513034076, 3847892949], "2258c12631022baf"],

@@ -36,7 +36,7 @@ test("Ring does as an array does, whatever is asked of it", () => {
   const ring = new Ring<number>(1);
   const array: number[] = [];
   for (let i = 0; i < 20_000; i++) {
-    // Long climbs and long falls by turns, so that it grows, wraps and runs empty.
+    // Long phases of growth and shrinking, so that the ring grows, wraps and empties.
     if (random.next() < (i % 2000 < 1000 ? 0.7 : 0.3)) {
       ring.push(i);
       array.push(i);
@@ -46,7 +46,7 @@ test("Ring does as an array does, whatever is asked of it", () => {
 });
 
 test("Ring releases what it gave away", () => {
-  // Seen by what peek finds in the place, since a program cannot ask for the collector.
+  // Checked with `peek`, since a program cannot force a garbage collection.
   const ring = new Ring<object>(2);
   ring.push({});
   ring.shift();
