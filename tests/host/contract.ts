@@ -1,6 +1,4 @@
-/**
- * What every host promises, as one suite. It runs for each host, over plain TCP and over TLS.
- */
+/** Conformance suite for hosts. It runs for each host, over plain TCP and over TLS. */
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -16,7 +14,7 @@ import { UNPROVEN_MAX } from "../../lib/host/unproven.ts";
 import { SeededRandom } from "../../lib/base/random.ts";
 import { test, until } from "../kit/test.ts";
 
-/** One end of a stream that writes down what happens to it. */
+/** One end of a stream. Records its events. */
 export class Recorder implements StreamHandler {
   text = "";
   bytes = 0;
@@ -63,7 +61,7 @@ async function authority(seed: number): Promise<{ ca: string; leaf: Leaf }> {
   return { ca: ca.pem, leaf };
 }
 
-/** TLS in the three ways that Firn uses it; `undefined` is plain TCP. */
+/** Returns the TLS settings that Firn uses. Undefined is plain TCP. */
 async function ways(): Promise<
   Record<"plain" | "cluster TLS" | "mutual TLS", Secured | undefined>
 > {
@@ -105,17 +103,17 @@ async function unpair({ near, far, listener }: Pair): Promise<void> {
   await until("both ends are closed", () => near.closes.length > 0 && far.closes.length > 0);
 }
 
-/** A listener, whom it has taken, and why not others. */
+/** A listener with the connections it accepted and those it refused. */
 interface Door {
   readonly address: Listener["address"];
   readonly accepted: Recorder[];
-  /** A line each: who, and why. */
+  /** One line per refused connection: its address and the reason. */
   readonly refused: string[];
-  /** Cuts whom it has taken, and listens no more. */
+  /** Aborts the accepted connections and closes the listener. */
   close(): Promise<void>;
 }
 
-/** Listens, and says nothing to anybody. */
+/** Listens, and sends nothing. */
 async function openDoor(host: Host, tls?: ServerTls): Promise<Door> {
   const accepted: Recorder[] = [];
   const refused: string[] = [];
@@ -186,7 +184,7 @@ export async function hostContract(makeHost: () => Host): Promise<void> {
       });
       const drains = both.near.drains;
       const before = both.far.bytes;
-      // What was under way when reading was paused may not be delivered either.
+      // Bytes that had arrived when reading was paused are not delivered either.
       assertEquals(before, 0);
       both.far.stream.resume();
       await until("all arrived", () => both.far.bytes === written, 30_000);
@@ -254,14 +252,15 @@ export async function hostContract(makeHost: () => Host): Promise<void> {
           const both = await pair(makeHost(), way);
           const paused = both[whom];
           const other = whom === "near" ? both.far : both.near;
-          // Once it speaks both ways nothing of a handshake is still to come.
+          // Wait for traffic in both directions, so that no part of the handshake is outstanding.
           other.stream.write(utf8("a"));
           await until("it speaks", () => paused.text === "a");
           paused.stream.pause();
           other.stream.write(new Uint8Array(size));
           other.stream.end();
           await until("it has left", () => other.stream.unsent === 0);
-          // What another stream wrote later has come: so has this, as far as it can.
+          // Bytes that another stream wrote later have arrived, so these have too, as far as they
+          // can.
           const later = await pair(makeHost(), way);
           later.near.stream.write(utf8("later"));
           await until("another stream's came", () => later.far.text === "later");
@@ -294,7 +293,7 @@ export async function hostContract(makeHost: () => Host): Promise<void> {
       const message = new Uint8Array(64);
       for (const [from, to] of [[both.near, both.far], [both.far, both.near]] as const) {
         const late: number[] = [];
-        // Two writes in two turns, with an answer in the middle: what Nagle and delayed ACK stall on.
+        // Two writes in two turns, with a reply in between: Nagle and delayed ACK would stall here.
         for (let i = 0; i < 40; i++) {
           const target = to.bytes + 2 * message.length;
           const began = performance.now();
@@ -321,7 +320,7 @@ export async function hostContract(makeHost: () => Host): Promise<void> {
       streams.push(stream);
     });
     const { port } = listener.address;
-    // From another process, and while we wait for it we accept nobody.
+    // Connect from another process. While this one waits for it, it accepts no connection.
     const script = `import { connect } from "node:net";
       await Promise.all(Array.from({ length: 300 }, () => new Promise((gone) => {
         const socket = connect(${port}, "127.0.0.1", () => socket.resetAndDestroy());
@@ -333,7 +332,7 @@ export async function hostContract(makeHost: () => Host): Promise<void> {
     const stream = await host.connect({ hostname: "127.0.0.1", port, timeoutMs: 5000 });
     const near = new Recorder(stream);
     await until("it is accepted", () => near.text === "hello");
-    // With a pause of 10 ms for each it is three seconds.
+    // A pause of 10 ms per connection would take three seconds.
     assert(performance.now() - begun < 1500);
     for (const each of [stream, ...streams]) each.abort();
     await listener.close();
@@ -361,7 +360,8 @@ export async function hostContract(makeHost: () => Host): Promise<void> {
       ConnectError,
     );
     assertEquals(error.code, "timeout");
-    // On Deno the first attempt's socket stays until the peer ends it; the second's does not.
+    // On Deno the socket of the first attempt stays open until the peer ends it; that of the second
+    // does not.
     await assertRejects(
       () => host.connect({ ...silent.address, tls, timeoutMs: 100 }),
       ConnectError,
@@ -409,7 +409,8 @@ export async function hostContract(makeHost: () => Host): Promise<void> {
       );
       assertEquals(error.code, "untrusted", error.message);
     }
-    // Some hosts refuse after the handshake: then the listener has a stream that ends at once.
+    // Some hosts reject the certificate after the handshake. Then the listener accepts a stream
+    // that ends at once.
     await until("both were noticed", () => refused.length + accepted.length === 2);
     await until("none is open", () => accepted.every((s) => s.ended || s.closes.length > 0));
     for (const { text } of accepted) assertEquals(text, "");
@@ -426,7 +427,8 @@ export async function hostContract(makeHost: () => Host): Promise<void> {
     const tls = { ca: ours.ca, serverName: SERVER_NAME };
     const diallers: Recorder[] = [];
     for (const own of [{}, { cert: theirs.leaf.cert, key: theirs.leaf.key }]) {
-      // Under TLS 1.3 the dialler may believe that it is in before the listener has judged it.
+      // With TLS 1.3 the initiator may complete the handshake before the listener has rejected its
+      // certificate.
       const stream = await host.connect({
         ...door.address,
         tls: { ...tls, ...own },
@@ -484,7 +486,7 @@ export async function hostContract(makeHost: () => Host): Promise<void> {
       await once(socket, "connect");
       return socket;
     };
-    // The first of all, and as silent as the others: only its address distinguishes it.
+    // The oldest connection, as silent as the others. Only its address differs.
     const slow = await dial("127.0.0.3");
     const silent: Socket[] = [];
     for (let i = 0; i < UNPROVEN_MAX; i++) silent.push(await dial("127.0.0.2"));

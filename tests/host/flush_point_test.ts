@@ -2,7 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { FlushPoint } from "../../lib/host/flush_point.ts";
 import { test } from "../kit/test.ts";
 
-/** A flush point whose turns and clock are the test's; each flush takes a millisecond. */
+/** A flush point whose turns and clock the test controls. Each flush takes 1 ms. */
 class Stage {
   now = 0;
   readonly runs: (() => void)[] = [];
@@ -61,7 +61,7 @@ test("FlushPoint flushes streams of later turns first, and earlier ones with the
   stage.runs.shift()!();
   assertEquals(tasks.length, 1);
   assertEquals(stage.flushed.slice(count, count + 3), [1000, 1001, count]);
-  // However many come, earlier ones go on.
+  // Earlier streams make progress, however many new ones follow.
   for (let turn = 0; stage.flushed.filter((id) => id < 100).length < 100; turn++) {
     assert(turn < 20, "an earlier stream waits for ever");
     stage.dirty(...ids(2000 + 100 * turn, 100));

@@ -3,7 +3,7 @@ import { clientKey } from "../../lib/host/client_key.ts";
 import { Unproven } from "../../lib/host/unproven.ts";
 import { test } from "../kit/test.ts";
 
-/** Adds `count` connections of a client and ends what it is told to. Returns what was ended. */
+/** Adds `count` connections of a client. Removes and returns those that `add` returned. */
 function flood(unproven: Unproven<string>, address: string, count: number): string[] {
   const ended: string[] = [];
   for (let i = 0; i < count; i++) {
