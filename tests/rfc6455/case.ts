@@ -1,8 +1,9 @@
 /**
- * What a case of the table is: what a client sends, and the only thing that the server may answer.
+ * A case of the table: what a client sends, and the only valid response of the server.
  *
- * The server under test echoes every message as one frame of the same kind. The verdict is strict:
- * these frames, in this order, byte for byte, then this end, and nothing behind it.
+ * The server under test echoes every message as one frame of the same kind. The comparison is
+ * strict: these frames, in this order, byte for byte, then the expected close, and no further
+ * bytes.
  */
 import { buildFrame, bytesOf, closePayload, type FrameShape } from "../kit/ws_client.ts";
 
@@ -14,24 +15,24 @@ export interface Expected {
 
 /** One row of the table. */
 export interface Case {
-  /** Group, section and number, as the public suite for RFC 6455 counts them. */
+  /** Group, section and number, as in the public test suite for RFC 6455. */
   readonly id: string;
-  /** What the client does. */
+  /** The title, which states what the client does. */
   readonly title: string;
-  /** What the client sends, frame by frame. */
+  /** The frames that the client sends. */
   readonly sends: readonly Uint8Array[];
-  /** The frames that come back, the close frame not among them. */
+  /** The frames that the server must send, without the close frame. */
   readonly expects: readonly Expected[];
   /**
-   * The code of the server's close frame; 1005: one without a code. `undefined`: the connection is
-   * alive, and ends when the client says goodbye.
+   * The code of the server's close frame; 1005 is a close frame without a code. Undefined: the
+   * connection stays open until the client closes it.
    */
   readonly close?: number;
-  /** Too large to go byte by byte. */
+  /** Too large to be sent byte by byte. */
   readonly large?: boolean;
 }
 
-/** Opcodes by name. */
+/** Opcodes of RFC 6455, section 5.2. */
 export const TEXT = 1;
 export const BINARY = 2;
 export const CONTINUATION = 0;
@@ -39,7 +40,7 @@ export const CLOSE = 8;
 export const PING = 9;
 export const PONG = 10;
 
-/** A frame from the client. */
+/** Returns a frame of the client. */
 export function frame(
   opcode: number,
   payload: string | Uint8Array = "",
@@ -48,7 +49,7 @@ export function frame(
   return buildFrame({ opcode, payload, ...shape });
 }
 
-/** A message in several frames. */
+/** Returns the frames of a fragmented message. */
 export function fragments(
   opcode: number,
   ...parts: readonly (string | Uint8Array)[]
@@ -58,27 +59,27 @@ export function fragments(
   );
 }
 
-/** A close frame from the client. */
+/** Returns a close frame of the client. */
 export function close(code?: number, reason: string | Uint8Array = ""): Uint8Array {
   return frame(CLOSE, code === undefined ? "" : closePayload(code, reason));
 }
 
-/** What the server says to a text. */
+/** Returns the server's echo of a text message. */
 export function text(payload: string | Uint8Array): Expected {
   return { opcode: TEXT, payload: bytesOf(payload) };
 }
 
-/** What the server says to binary. */
+/** Returns the server's echo of a binary message. */
 export function binary(payload: Uint8Array): Expected {
   return { opcode: BINARY, payload };
 }
 
-/** What the server says to a ping. */
+/** Returns the server's pong. */
 export function pong(payload: string | Uint8Array): Expected {
   return { opcode: PONG, payload: bytesOf(payload) };
 }
 
-/** Numbers the rows of one section. */
+/** Numbers the cases of one section. */
 export function section(
   id: string,
   rows: readonly Omit<Case, "id">[],

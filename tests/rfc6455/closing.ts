@@ -1,4 +1,4 @@
-/** Group 7: saying goodbye. */
+/** Group 7: closing a connection. */
 import { bytesOf, hex, join } from "../kit/ws_client.ts";
 import { type Case, CLOSE, close, CONTINUATION, frame, PING, section, TEXT, text } from "./case.ts";
 
@@ -57,7 +57,7 @@ const reasons: Case[] = section("7.5", [{
   close: 1007,
 }]);
 
-/** One case for each code: a right one comes back, a wrong one is a fault. */
+/** Returns one case for each code. A valid code is echoed; an invalid one is a protocol error. */
 function codes(id: string, answer: (code: number) => number, all: readonly number[]): Case[] {
   return section(
     id,
@@ -73,7 +73,7 @@ function codes(id: string, answer: (code: number) => number, all: readonly numbe
 const rights = [1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 3000, 3999, 4000, 4999];
 const wrongs = [0, 999, 1004, 1005, 1006, 1016, 1100, 2000, 2999];
 
-/** What the public suite leaves out. */
+/** Cases that the public suite does not have. */
 const beyond: Case[] = [
   ...codes("x.7", (code) => code, [1012, 1013, 1014]),
   ...codes("x.8", () => 1002, [1, 1015, 1999]),
@@ -93,7 +93,7 @@ const beyond: Case[] = [
   ]),
 ];
 
-/** All of them. */
+/** All cases of this group. */
 export const CLOSING: readonly Case[] = [
   ...order,
   ...payloads,

@@ -1,9 +1,9 @@
 /**
- * Groups 12 and 13: compressed messages. What the client offers, what the server must answer, and
- * messages of each length, alone and in fragments, compressed as agreed.
+ * Groups 12 and 13: compressed messages. The client's offer, the server's response, and messages of
+ * each length, whole and in fragments, compressed as negotiated.
  *
- * Group 12 is about what is sent, group 13 about what is agreed on. `x` are cases that the public
- * suite has not. That one sends a thousand messages in each case; we send fewer.
+ * Group 12 tests messages, group 13 the negotiation. Cases `x` are not in the public suite. The
+ * public suite sends a thousand messages per case; this one sends fewer.
  */
 import type { DeflateOptions } from "../../lib/ws/options.ts";
 import type { SeededRandom } from "../../lib/base/random.ts";
@@ -11,36 +11,36 @@ import { bytesOf } from "../kit/ws_client.ts";
 import { BINARY, TEXT } from "./case.ts";
 import { FULL } from "./volume.ts";
 
-/** One row: messages that are echoed. */
+/** One case: messages that the server echoes. */
 export interface DeflateCase {
   readonly id: string;
   readonly title: string;
-  /** What the server is told of compression. */
+  /** The server's compression options. */
   readonly server: DeflateOptions;
-  /** What the client offers. */
+  /** The client's offer. */
   readonly offer: string;
-  /** What the server must answer. */
+  /** The extension header that the server must answer. */
   readonly answer: string;
   readonly opcode: number;
-  /** How many messages, and of which length. */
+  /** The number of messages. Each has `length` bytes. */
   readonly count: number;
   readonly length: number;
-  /** The client cuts messages into frames of so many bytes. */
+  /** The client splits messages into frames of this many bytes. */
   readonly fragment: number;
-  /** The payload of a message. */
+  /** Returns the payload of a message. */
   readonly payload: (random: SeededRandom, length: number) => Uint8Array;
 }
 
 const NAME = "permessage-deflate";
 
-/** Remembers where it may, compresses everything. */
+/** Keeps the compression context where the client allows it, and compresses every message. */
 const WILLING: DeflateOptions = {
   threshold: 0,
   serverNoContextTakeover: false,
   clientNoContextTakeover: false,
 };
 
-/** Lengths, then the same in fragments: those of the public suite. */
+/** Lengths of the public suite, whole and in fragments. */
 const ALL_SIZES: readonly (readonly [length: number, fragment: number])[] = [
   ...[16, 64, 256, 1024, 4096, 8192, 16_384, 32_768, 65_536, 131_072].map((length) =>
     [length, Infinity] as const
@@ -49,7 +49,7 @@ const ALL_SIZES: readonly (readonly [length: number, fragment: number])[] = [
   ...[[131_072, 1024], [131_072, 8192], [131_072, 32_768]] as const,
 ];
 
-/** Unless `FIRN_RFC6455=full`: a few of them, and fewer messages of each. */
+/** Without `FIRN_RFC6455=full` only some lengths, and fewer messages of each. */
 const SIZES = FULL ? ALL_SIZES : [0, 3, 5, 9, 10, 16].map((i) => ALL_SIZES[i]!);
 const COUNT = FULL ? 12 : 4;
 
@@ -90,7 +90,7 @@ const KINDS = [
 
 const FORGETS = `${NAME}; server_no_context_takeover; client_no_context_takeover`;
 
-/** What is offered, what the server is willing to do beside, and the answer. */
+/** Offers, responses, and the server's options in addition to `WILLING`. */
 const AGREEMENTS: readonly (readonly [offer: string, answer: string, server?: DeflateOptions])[] = [
   [NAME, NAME],
   [`${NAME}; server_no_context_takeover`, `${NAME}; server_no_context_takeover`],
@@ -110,7 +110,7 @@ const AGREEMENTS: readonly (readonly [offer: string, answer: string, server?: De
   ],
 ];
 
-/** Beyond the public suite. */
+/** Negotiations that the public suite does not have. */
 const BEYOND: typeof AGREEMENTS = [
   [`${NAME}; client_max_window_bits`, NAME],
   [`${NAME}; client_max_window_bits`, `${NAME}; client_max_window_bits=9`, {
@@ -142,7 +142,7 @@ function agreements(group: string, all: typeof AGREEMENTS): DeflateCase[] {
   );
 }
 
-/** All of them. */
+/** All cases of these groups. */
 export const DEFLATE: readonly DeflateCase[] = [
   ...KINDS.flatMap(({ name, opcode, payload }, i) =>
     SIZES.map(([length, fragment], k) => ({

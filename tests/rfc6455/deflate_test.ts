@@ -1,6 +1,6 @@
 /**
- * Groups 12 and 13 against this server over real sockets: a client compresses by streams of the
- * platform's zlib, with a memory as it was agreed on, and reads what comes back in the same way.
+ * Groups 12 and 13 against this server over real sockets. The client compresses and inflates with
+ * the platform's zlib, with context takeover as negotiated.
  */
 import { assert, assertEquals } from "@std/assert";
 import zlib from "node:zlib";
@@ -18,7 +18,7 @@ import { type Wire, WIRES } from "./judge.ts";
 const host = makeHost();
 const TAIL = Uint8Array.of(0, 0, 0xff, 0xff);
 
-/** A stream of the platform's zlib, message by message. */
+/** A zlib stream that processes one message at a time. */
 class Flow {
   readonly #make: () => zlib.DeflateRaw | zlib.InflateRaw;
   readonly #takeover: boolean;
@@ -29,7 +29,7 @@ class Flow {
     this.#takeover = takeover;
   }
 
-  /** What comes out for what goes in. */
+  /** Returns the output for one message. */
   async run(input: Uint8Array): Promise<Uint8Array> {
     const stream = this.#stream ??= this.#make();
     const parts: Uint8Array[] = [];
@@ -52,12 +52,12 @@ class Flow {
   }
 }
 
-/** The value of a parameter in an answer. */
+/** Returns the window bits that a response sets for one side. */
 function bitsIn(answer: string, side: "server" | "client"): number {
   return Number(new RegExp(`${side}_max_window_bits=(\\d+)`).exec(answer)?.[1] ?? 15);
 }
 
-/** The frames of a message, compressed. */
+/** Returns the frames of a compressed message. */
 function framesOf({ opcode, fragment }: DeflateCase, bytes: Uint8Array): Uint8Array[] {
   const frames: Uint8Array[] = [];
   for (let at = 0; at === 0 || at < bytes.length; at += fragment) {
@@ -108,7 +108,7 @@ async function judgeOne(row: DeflateCase, server: Server, judge: Judge): Promise
 
 function checkFrame({ fin, opcode, reserved, payload }: Frame, row: DeflateCase, i: number): void {
   assert(fin && opcode === row.opcode && (reserved === 0 || reserved === 4), `frame ${i}`);
-  // What can be made smaller is; with a memory the second is far smaller than the first.
+  // Everything but noise must become smaller.
   const noise = row.title.startsWith("noise");
   if (row.length >= 256 && !noise) assert(payload.length < row.length, `frame ${i} is not packed`);
 }
@@ -153,7 +153,7 @@ for (const wire of WIRES) {
   }
 }
 
-/** Frames that break a rule of RFC 7692, and the code that answers them. */
+/** Frames that violate RFC 7692, and the close code. */
 const FAULTS: readonly (readonly [title: string, frames: Uint8Array[], code: number])[] = [
   ["the bit of compression on a ping", [buildFrame({ opcode: 9, reserved: 4 })], 1002],
   ["the bit on a close frame", [buildFrame({ opcode: 8, reserved: 4 })], 1002],
@@ -173,7 +173,8 @@ const FAULTS: readonly (readonly [title: string, frames: Uint8Array[], code: num
     [buildFrame({ payload: packed(Uint8Array.of(0x61, 0xff)), reserved: 4 })],
     1007,
   ],
-  // The message is not over when the wrong byte has come: the server must not wait for more.
+  // The message is not complete when the invalid byte arrives. The server must not wait for the
+  // rest.
   [
     "a text that is no UTF-8 in its first fragment, and no other",
     [buildFrame({ payload: packed(Uint8Array.of(0x61, 0xff)), reserved: 4, fin: false })],
@@ -230,7 +231,7 @@ function packed(payload: Uint8Array): Uint8Array {
   return bytes.subarray(0, -4);
 }
 
-/** The bytes as a block that is not compressed: all there as soon as they are. */
+/** Returns the bytes as a stored block, which the server can inflate as soon as they arrive. */
 function stored(bytes: Uint8Array): Uint8Array {
   return join(Uint8Array.of(0, bytes.length, 0, ~bytes.length & 0xff, 0xff), bytes);
 }

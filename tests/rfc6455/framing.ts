@@ -1,4 +1,4 @@
-/** Groups 1 to 5 and 10: messages of every length, pings, reserved bits and opcodes, fragments. */
+/** Groups 1 to 5 and 10: message lengths, pings, reserved bits and opcodes, fragments. */
 import {
   BINARY,
   binary,
@@ -19,7 +19,7 @@ const LENGTHS = [0, 125, 126, 127, 128, 65_535, 65_536, 65_536];
 const HELLO = "Hello, world!";
 const BYTES = Uint8Array.of(0x00, 0xff, 0xfe, 0xfd, 0xfc, 0xfb, 0x00, 0xff);
 
-/** Group 1: one frame of each form of the length. */
+/** Group 1: one frame for each form of the length. */
 const messages: Case[] = [
   ...section(
     "1.1",
@@ -72,7 +72,7 @@ const pings: Case[] = section("2", [
   },
 ]);
 
-/** Group 3: a reserved bit without an extension that uses it. */
+/** Group 3: a reserved bit that no extension uses. */
 const reserved: Case[] = section("3", [
   {
     title: "a text with bit 3",
@@ -106,7 +106,7 @@ const reserved: Case[] = section("3", [
   },
 ]);
 
-/** Group 4: opcodes that mean nothing yet. */
+/** Group 4: reserved opcodes. */
 const opcodes: Case[] = [["4.1", 3], ["4.2", 11]].flatMap(([id, first]) =>
   section(
     String(id),
@@ -127,7 +127,10 @@ const halves = fragments(TEXT, "fragment1", "fragment2");
 const whole = text("fragment1fragment2");
 const stray = (fin: boolean): Uint8Array => frame(CONTINUATION, "stray", { fin });
 
-/** Three cases of the same frames: the public suite cuts them in three ways, as our judge does anyway. */
+/**
+ * Returns three cases with the same frames. The public suite splits them in three ways; our client
+ * does this for every case.
+ */
 function thrice(row: Omit<Case, "id">): Omit<Case, "id">[] {
   return ["in one piece", "by frames", "by bytes"].map((how) => ({
     ...row,
@@ -218,7 +221,7 @@ const cut = Array.from(
   (_, i) => long.slice(1300 * i, 1300 * (i + 1)),
 );
 
-/** Group 10: a message whose frames a sender has cut by itself. */
+/** Group 10: a message that the sender fragments automatically. */
 const automatic: Case[] = section("10.1", [{
   title: "a text of 65536 bytes in frames of 1300",
   sends: fragments(TEXT, ...cut),
@@ -226,7 +229,7 @@ const automatic: Case[] = section("10.1", [{
   large: true,
 }]);
 
-/** What the public suite leaves out. */
+/** Cases that the public suite does not have. */
 const beyond: Case[] = section("x.1", [
   {
     title: "a frame without a mask",
@@ -298,7 +301,7 @@ const beyond: Case[] = section("x.1", [
   },
 ]);
 
-/** All of them. */
+/** All cases of these groups. */
 export const FRAMING: readonly Case[] = [
   ...messages,
   ...pings,

@@ -1,5 +1,6 @@
 /**
- * The client that judges: it sends what a case says, cut as it is told, and compares all that comes.
+ * The test client. Sends the frames of a case, split as configured, and compares everything it
+ * receives.
  */
 import { assert, assertEquals } from "@std/assert";
 import { Buffer } from "node:buffer";
@@ -12,19 +13,19 @@ import { until } from "../kit/test.ts";
 import { bytesOf, join, toHex, upgradeRequest } from "../kit/ws_client.ts";
 import { type Case, CLOSE, close, type Expected } from "./case.ts";
 
-/** How what is sent is cut into segments. */
+/** How the sent bytes are split into segments. */
 export const CUTS = ["one segment", "byte by byte", "random segments"] as const;
 
 /** One of {@linkcode CUTS}. */
 export type Cut = (typeof CUTS)[number];
 
-/** How the bytes travel. */
+/** Transports. */
 export const WIRES = ["plain", "TLS"] as const;
 
 /** One of {@linkcode WIRES}. */
 export type Wire = (typeof WIRES)[number];
 
-/** A certificate for a server, and what its clients must believe. */
+/** Returns a server's certificate and the settings of a client that trusts it. */
 export async function makeTls(): Promise<{ server: ServerTls; client: ClientTls }> {
   const random = new SeededRandom(7);
   const authority = await makeAuthority(random.bytes(32));
@@ -35,18 +36,18 @@ export async function makeTls(): Promise<{ server: ServerTls; client: ClientTls 
   };
 }
 
-/** A frame as it came. */
+/** A received frame. */
 export interface Frame extends Expected {
   readonly fin: boolean;
   /** The three reserved bits. */
   readonly reserved: number;
 }
 
-/** One connection of the judge's. */
+/** One connection of the test client. */
 export class Judge implements StreamHandler {
   /** The head of the response. */
   head = "";
-  /** Frames that came. */
+  /** The received frames. */
   readonly frames: Frame[] = [];
   readonly #stream: Stream;
   readonly #random: SeededRandom;
@@ -84,7 +85,7 @@ export class Judge implements StreamHandler {
     return judge;
   }
 
-  /** A header of the response. */
+  /** Returns a header of the response. */
   header(name: string): string | undefined {
     const line = this.head.split("\r\n").find((each) =>
       each.toLowerCase().startsWith(`${name.toLowerCase()}:`)
@@ -92,10 +93,10 @@ export class Judge implements StreamHandler {
     return line?.slice(name.length + 1).trim();
   }
 
-  /** Sends these frames, cut. */
+  /** Sends these frames, split as configured. */
   async send(frames: readonly Uint8Array[], large = false): Promise<void> {
     const bytes = join(...frames);
-    // What is large would take for ever byte by byte: there, segments of the size of a packet.
+    // Large messages would take too long byte by byte. They are split into segments of packet size.
     const most = this.#cut === "one segment"
       ? bytes.length
       : this.#cut === "byte by byte"
@@ -107,17 +108,20 @@ export class Judge implements StreamHandler {
       const random = this.#cut === "random segments" ? 1 + this.#random.below(most) : most;
       this.#stream.write(bytes.subarray(at, at + random));
       at += random;
-      // The stream would join what it is given before it has sent the last.
+      // Wait until the segment is sent, as the stream would join it with the next one.
       do await new Promise<void>((turn) => setImmediate(turn)); while (this.#stream.unsent > 0);
     }
   }
 
-  /** Waits for so many frames. */
+  /** Waits for `count` frames. */
   async until(count: number): Promise<void> {
     await until(`${count} frames come`, () => this.frames.length >= count || this.#ended, 30_000);
   }
 
-  /** Waits for the server's close frame and the end; nothing may come behind it. Gives its code. */
+  /**
+   * Waits for the server's close frame, after which no bytes may follow, and the end of the
+   * connection. Returns the close code.
+   */
   async over(): Promise<number> {
     await until("the server hangs up", () => this.#ended, 30_000);
     this.#stream.end();
@@ -131,7 +135,7 @@ export class Judge implements StreamHandler {
     return payload.length === 0 ? 1005 : payload[0]! * 256 + payload[1]!;
   }
 
-  /** Judges one case. */
+  /** Runs one case. */
   async judge(row: Case): Promise<void> {
     await this.send(row.sends, row.large);
     if (row.close === undefined) {
@@ -175,7 +179,7 @@ export class Judge implements StreamHandler {
     this.#length += bytes.length;
   }
 
-  /** Reads the frame at `#at`; gives the offset behind it, or 0 if it is not all there. */
+  /** Reads the frame at `#at`. Returns the offset after it, or 0 if it is incomplete. */
   #frame(): number {
     const bytes = this.#bytes.subarray(this.#at, this.#length);
     if (bytes.length < 2) return 0;
@@ -201,10 +205,10 @@ export class Judge implements StreamHandler {
   }
 }
 
-/** What proves that the server has read the key `dGhlIHNhbXBsZSBub25jZQ==`: the RFC's example. */
+/** The accept value for the key `dGhlIHNhbXBsZSBub25jZQ==`, from the RFC's example. */
 const ACCEPT = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
 
-/** Every frame is there, in its place, whole, without a reserved bit. */
+/** Throws unless the frames are the expected ones, unfragmented and without reserved bits. */
 function compare(frames: readonly Frame[], expects: readonly Expected[]): void {
   frames.forEach((frame, i) => {
     const expected = expects[i];
@@ -216,7 +220,7 @@ function compare(frames: readonly Frame[], expects: readonly Expected[]): void {
   assertEquals(frames.length, expects.length, "frames are missing");
 }
 
-/** True for the same bytes. */
+/** Whether both arrays have the same bytes. */
 export function equal(a: Uint8Array, b: Uint8Array): boolean {
   return Buffer.compare(a, b) === 0;
 }
@@ -225,7 +229,7 @@ function shown({ opcode, payload }: Expected): string {
   return `opcode ${opcode} with ${payload.length} bytes, ${toHex(payload.subarray(0, 20))}`;
 }
 
-/** Judges all cases, some at a time; what fails is told together. */
+/** Runs all cases, `atOnce` at a time, and reports all failures together. */
 export async function judgeAll<Row extends { id: string; title: string }>(
   rows: readonly Row[],
   judge: (row: Row) => Promise<void>,

@@ -1,9 +1,9 @@
 /**
- * The table of cases for RFC 6455, against this server over real sockets: every case, on a plain and
- * on a TLS connection, in one segment, byte by byte and in random segments, with a strict verdict.
- * The groups and numbers are those of the public suite; `x` are cases that it has not.
+ * The table of cases for RFC 6455 against this server over real sockets. Every case runs on plain
+ * and on TLS connections, in one segment, byte by byte and in random segments. Groups and numbers
+ * are those of the public test suite; cases `x` are not in it.
  *
- * Group 9 runs in a sixteenth of its size; `FIRN_RFC6455=full` runs all of it.
+ * Group 9 runs at a sixteenth of its size, or in full with `FIRN_RFC6455=full`.
  */
 import { assert, assertEquals } from "@std/assert";
 import { serve } from "../../lib/ws/server.ts";
@@ -32,7 +32,7 @@ async function judgeTable(table: readonly Case[], wire: Wire, cut: Cut): Promise
     await judgeAll(table, async (row) => {
       const judge = await Judge.open(host, server.port, tls?.client, cut);
       await judge.judge(row);
-      // Large messages one after the other: they are to be judged, not the machine.
+      // Large messages run one after another, so that the machine's load does not cause timeouts.
     }, FULL && table === VOLUME ? 1 : 32);
   } finally {
     await server.stop({ timeout: 1000 });
@@ -54,7 +54,7 @@ for (const wire of WIRES) {
 test("the table has every case once", () => {
   const ids = [...TABLE, ...VOLUME].map(({ id }) => id);
   assertEquals(new Set(ids).size, ids.length);
-  // The public suite counts 16 in group 1, 11 in 2, and so on; x are ours.
+  // The public suite has 16 cases in group 1, 11 in group 2, and so on.
   const count = (group: string): number => ids.filter((id) => id.split(".")[0] === group).length;
   assertEquals(["1", "2", "3", "4", "5", "6", "7", "9", "10"].map(count), [
     16,

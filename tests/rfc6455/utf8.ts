@@ -1,29 +1,29 @@
-/** Group 6: texts that are UTF-8, and texts that are not, which are found out as they arrive. */
+/** Group 6: valid UTF-8, and invalid UTF-8, which must be detected as it arrives. */
 import { bytesOf, hex, join } from "../kit/ws_client.ts";
 import { type Case, CONTINUATION, fragments, frame, section, TEXT, text } from "./case.ts";
 
 type Row = Omit<Case, "id">;
 
-/** Every byte a fragment. */
+/** Returns a message with one fragment per byte. */
 function bytewise(bytes: Uint8Array): Uint8Array[] {
   return fragments(TEXT, ...Array.from(bytes, (byte) => Uint8Array.of(byte)));
 }
 
-/** A right text, in one frame. */
+/** Returns a case with valid text in one frame. */
 function right(title: string, bytes: Uint8Array): Row {
   return { title, sends: [frame(TEXT, bytes)], expects: [text(bytes)] };
 }
 
-/** A wrong text, in one frame. */
+/** Returns a case with invalid text in one frame. */
 function wrong(title: string, bytes: Uint8Array): Row {
   return { title, sends: [frame(TEXT, bytes)], expects: [], close: 1007 };
 }
 
-/** Right or wrong, by hex. */
+/** Return a case with valid or invalid text from hex. */
 const good = (digits: string): Row => right(digits, hex(digits));
 const bad = (digits: string): Row => wrong(digits, hex(digits));
 
-/** A character by its number, as UTF-8 that nobody has looked at: surrogates are written too. */
+/** Encodes a code point as UTF-8 without validation, so that surrogates can be encoded too. */
 function character(code: number): Uint8Array {
   if (code < 0x80) return Uint8Array.of(code);
   const tail = (shift: number): number => 0x80 | ((code >> shift) & 0x3f);
@@ -40,7 +40,7 @@ const EDITED = bytesOf("edited");
 const invalid = join(KOSME, SURROGATE, EDITED);
 const wordBytes = bytesOf(WORD);
 
-/** A frame that is announced in full, and whose end never comes: whoever waits for it hangs. */
+/** Returns a frame whose last bytes are missing. A server that waits for them hangs. */
 function cutFrame(bytes: Uint8Array, sent: number): Uint8Array {
   const all = frame(TEXT, bytes);
   return all.subarray(0, all.length - (bytes.length - sent));
@@ -81,7 +81,9 @@ const invalids: Case[] = section("6.3", [
   },
 ]);
 
-/** The message is not over when the wrong byte has come: the server must not wait for more. */
+/**
+ * The message is not complete when the invalid byte arrives. The server must not wait for the rest.
+ */
 const early: Case[] = section("6.4", [
   {
     title: "a wrong fragment in the middle, and no last one",
@@ -124,7 +126,7 @@ const prefixes = (bytes: Uint8Array): Row[] =>
       : wrong(`the first ${i + 1} bytes of Greek`, part);
   });
 
-/** Texts at the borders of what UTF-8 is, and beyond. */
+/** Texts at the boundaries of valid UTF-8, and beyond. */
 const grid: Case[] = [
   ...section(
     "6.5",
@@ -224,7 +226,7 @@ const grid: Case[] = [
       )
     ),
   ),
-  // The last two characters of every plane mean nothing, and are UTF-8 nevertheless.
+  // The last two code points of every plane are noncharacters, and still valid UTF-8.
   ...section(
     "6.22",
     Array.from({ length: 17 }, (_, plane) =>
@@ -241,7 +243,7 @@ const grid: Case[] = [
   ),
 ];
 
-/** What the public suite leaves out: a character cut by the border of two frames, at every byte. */
+/** Cases that the public suite does not have: a character split between two frames at each byte. */
 const borders: Case[] = section(
   "x.6",
   [1, 2, 3].map((at) => {
@@ -258,7 +260,7 @@ const borders: Case[] = section(
   }),
 );
 
-/** All of them. */
+/** All cases of this group. */
 export const UTF8: readonly Case[] = [
   ...empties,
   ...valid,

@@ -1,6 +1,6 @@
 /**
- * Group 9: large messages, small fragments, many messages. `FIRN_RFC6455=full` runs them in the sizes
- * of the public suite; otherwise everything is a sixteenth of that.
+ * Group 9: large messages, small fragments, many messages. `FIRN_RFC6455=full` runs them in the
+ * sizes of the public suite; otherwise all sizes are a sixteenth of that.
  */
 import process from "node:process";
 import {
@@ -15,13 +15,13 @@ import {
   text,
 } from "./case.ts";
 
-/** The sizes are those of the public suite. */
+/** Whether the sizes are those of the public suite. */
 export const FULL: boolean = process.env["FIRN_RFC6455"] === "full";
 const SHRINK = FULL ? 1 : 16;
 const KIB = 1024;
 const MIB = KIB * KIB;
 
-/** A payload, and the frame that echoes it. */
+/** A kind of message, its payload, and the server's echo. */
 interface Kind {
   readonly opcode: number;
   readonly name: string;
@@ -101,10 +101,13 @@ function many({ opcode, name, payload, echo }: Kind, id: string): Case[] {
 }
 
 const GROWING = [64 * KIB, 256 * KIB, MIB, 4 * MIB, 8 * MIB, 16 * MIB];
-/** The public suite cuts these into segments of 64 to 2048 bytes; our judge cuts every case. */
+/**
+ * The public suite splits these into segments of 64 to 2048 bytes; our client does this for every
+ * case.
+ */
 const SEGMENTED: number[] = new Array(6).fill(MIB);
 
-/** All of them. */
+/** All cases of this group. */
 export const VOLUME: readonly Case[] = [
   ...inOne(TEXTS, "9.1", GROWING),
   ...inOne(BINARIES, "9.2", GROWING),
