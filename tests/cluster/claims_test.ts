@@ -1,6 +1,6 @@
 /**
- * Claims of global names: who is granted a name, when not all nodes are connected with all, when clocks are
- * wrong, and with a quorum.
+ * Claims of global names: which node is granted a name in an incomplete mesh, with wrong clocks,
+ * and with a quorum.
  */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { ArgumentError } from "../../lib/actor/errors.ts";
@@ -12,7 +12,7 @@ import { hostWith, type TestNode, untilApart, warnings, withNodes } from "../kit
 import { test, until } from "../kit/test.ts";
 import { found, idle, Town, turn, untilFound, withTown } from "./town.ts";
 
-/** Three nodes of which the first two are apart, and stay so. */
+/** Runs with three nodes, of which the first two are disconnected and stay so. */
 async function apart(
   body: (town: Town, a: TestNode, b: TestNode, c: TestNode) => Promise<void>,
 ): Promise<void> {
@@ -26,7 +26,7 @@ async function apart(
   });
 }
 
-/** A host whose wall clock is off. */
+/** Returns a wrapper for hosts that shifts the wall clock. */
 function skewed(ms: number): (host: Host) => Host {
   return (host) =>
     hostWith((real) => ({
@@ -59,7 +59,7 @@ test("Global.register: of two nodes that are apart at most one gets a name, if a
       const answers = await Promise.all(
         pair.map((node) => node!.global.register(`n${i}`, idle(node!))),
       );
-      // Nobody else asks: one of them gets it.
+      // Without competitors one of them gets it.
       assertEquals(answers.filter(Boolean).length, 1, `n${i}`);
       const owner = pair[answers.indexOf(true)]!;
       assertEquals(c.global.whereis(`n${i}`)?.node, owner.name);
@@ -78,7 +78,7 @@ test("Global.register: the earlier of two claims gets the name, though the later
     claim(a, "a");
     await new Promise((wake) => setTimeout(wake, 3));
     claim(b, "b");
-    // C grants it to B, whose answer is on its way, and then hears of A.
+    // C grants it to B, whose answer is in transit, and then receives A's request.
     await until("C has granted it to B", async () => {
       await town.pass(2, 1);
       return c.global.whereis("x")?.node === b.name;
@@ -87,7 +87,7 @@ test("Global.register: the earlier of two claims gets the name, though the later
     assertEquals([answers, c.global.whereis("x")?.node], [{}, b.name]);
     town.weather.clear();
     await until("both are answered", () => "a" in answers && "b" in answers);
-    // B may have held it when it was asked: else it has made room for A.
+    // B may have held it when it was asked; otherwise it has yielded to A.
     assertEquals([answers["a"], answers["b"]].filter(Boolean).length, 1);
     assertEquals(c.global.whereis("x")?.node, answers["a"] ? a.name : b.name);
   });
@@ -126,7 +126,7 @@ test("Global.register: a name that was asked for in a session that was lost is f
     await town.settled();
     town.weather.isHeld = true;
     const pid = idle(a);
-    // C does not answer while the session with B comes up: so B is asked, too.
+    // C does not answer while the session with B is being established, so B is asked too.
     const answer = a.global.register("x", pid);
     town.heal(0, 1);
     const connected = a.mesh.connect(b.name);
@@ -185,7 +185,7 @@ for (const hours of [-10, 10]) {
       town.heal(0, 1);
       town.heal(1, 2);
       await town.meet();
-      // In each case the one that was first, by a clock that is right.
+      // In each case the one that was first by a correct clock.
       await untilFound([a, b, c], "x", early);
       await untilFound([a, b, c], "y", mine);
       assertEquals([b.system.isAlive(late), c.system.isAlive(yours)], [false, false]);
@@ -209,12 +209,12 @@ test("Global.reregister: the name moves to another actor, here or elsewhere, and
       true,
       true,
     ]);
-    // Its end ends the name no more.
+    // Its exit no longer removes the name.
     a.system.exit(one, "kill");
     b.system.exit(two, "kill");
     await town.settled();
     assertEquals(c.global.whereis("x")?.key, three.key);
-    // A holder that is out of reach is not replaced.
+    // An unreachable holder is not replaced.
     town.cut(0, 1);
     await untilApart(a, b);
     assertEquals(await a.global.reregister("x", idle(a)), false);
@@ -273,7 +273,9 @@ test("Global: a resolver chooses who keeps a name, and the other ends", async ()
 
 const hasty = { pingInterval: 50, pingTimeout: 200, logLevel: "silent" } as const;
 
-/** Three nodes with short deadlines, each of which knows the two others from the beginning. */
+/**
+ * Runs with three nodes with short deadlines, each of which knows the two others from the start.
+ */
 async function trio(
   body: (town: Town, a: TestNode, b: TestNode, c: TestNode) => Promise<void>,
 ): Promise<void> {
@@ -313,7 +315,7 @@ test("Global.register: with a quorum, the side that has none withdraws its name,
       await assertRejects(() => a.global.register("y", idle(a), { quorum }), QuorumError);
       // Without a policy each side has its own.
       assertEquals(await a.global.register("y", idle(a)), true);
-      // The others may take it when the first must have noticed.
+      // The others may take it once the first must have noticed.
       const since = performance.now();
       const heir = idle(b);
       await until("it is free", async () => await b.global.register("x", heir, { quorum }));

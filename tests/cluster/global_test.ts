@@ -1,6 +1,6 @@
 /**
- * Global names on nodes of one process: over loopback TLS, and over a network in memory where races are
- * made on purpose.
+ * Global names on nodes of one process: over loopback TLS, and over an in-memory network that
+ * provokes races.
  */
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { Exit } from "../../lib/actor/exit.ts";
@@ -87,7 +87,7 @@ test("Global.register: a name in use keeps its holder; the same actor again is t
     assertEquals(await Promise.all(answers), [true, false, true]);
     assertEquals(await b!.global.register("x", first), false);
     assertEquals(found([a!, b!], "x"), [first.key, first.key]);
-    // One actor may have several names, and loses just the one that is taken back.
+    // One actor may have several names, and loses only the one that is unregistered.
     await a!.global.register("y", first);
     assertEquals([a!.global.unregister("x"), a!.global.unregister("x")], [true, false]);
     await untilFound([a!, b!], "x", undefined);
@@ -108,7 +108,8 @@ test("Global: names that were registered before the nodes met are known to both,
     }
     await town.meet();
     for (const [i, pid] of pids.entries()) await untilFound([a!, b!, c!], `of ${i}`, pid);
-    // Only one node sees another go: the third knows nothing of it, and nothing is lost there.
+    // Only one node loses the session with another: the third does not notice, and keeps
+    // everything.
     town.cut(0, 1);
     await untilApart(a!, b!);
     await untilApart(b!, a!);
@@ -153,7 +154,7 @@ test("Global.register: true, though a third node has not yet heard that the name
     await town.pass(2, 1);
     await town.pass(1, 0);
     await town.pass(1, 2);
-    // It said that it is taken; but by whom, is asked for nothing: that one has let go.
+    // The answer was "taken"; the holder has unregistered meanwhile, so it is not looked up.
     assertEquals([answer, c!.global.whereis("x")?.key], [undefined, old.key]);
     await town.pass(2, 0);
     assertEquals(c!.global.whereis("x")?.key, young.key);
@@ -204,7 +205,7 @@ test("Global.register: a peer that is lost is not waited for", async () => {
     await town.pass(1, 0);
     await town.pass(0, 1);
     assertEquals(answer, undefined);
-    // Who asks meanwhile is told the same.
+    // A second call meanwhile resolves to the same value.
     const again = a!.global.register("x", pid);
     assertEquals(await a!.global.register("x", idle(a!)), false);
     town.cut(0, 2);
@@ -225,7 +226,7 @@ test("Global.register: false, if it is taken back, or its actor ends, before all
     const second = a!.global.register("x", pid);
     a!.system.exit(pid, "kill");
     const third = a!.global.register("x", idle(a!));
-    // The answers to the first two are on their way when the third is asked for.
+    // The answers to the first two are in transit when the third is requested.
     town.weather.clear();
     assertEquals(await Promise.all([first, second, third]), [false, false, true]);
     await untilFound([a!, b!], "x", a!.global.whereis("x"));
@@ -259,7 +260,8 @@ test("Global.monitor reports that a name is registered, moved and freed, in orde
     assert(log.every((message) => message instanceof NameChange));
     const keys = (): (string | undefined)[] => log.map((change) => change.pid?.key);
     assertEquals(keys(), [undefined, undefined, pid.key, undefined]);
-    // A name that goes with its node, and is taken by who is told of another that goes with it.
+    // A name is removed with its node, and is registered by an actor that is notified of the loss
+    // of another.
     await a!.global.register("w", pid);
     await a!.global.register("x", pid);
     const heir = idle(b!);
@@ -278,7 +280,7 @@ test("Global.monitor reports that a name is registered, moved and freed, in orde
   });
 });
 
-/** Two nodes that are apart and hold one name. The first of them has it longer. */
+/** Runs with two disconnected nodes that hold the same name; the first has held it longer. */
 async function conflict(
   onConflict: OnConflict | undefined,
   body: (
@@ -296,7 +298,7 @@ async function conflict(
     const b = await town.add((host) => fastHost(host, hurry));
     const log: unknown[] = [];
     await a.global.register("x", scribe(a, heard));
-    // Stamps are of milliseconds, where nobody knows of another's.
+    // Stamps have a resolution of milliseconds, unless a node knows of a later one.
     await new Promise((wake) => setTimeout(wake, 2));
     assertEquals(await b.global.register("x", scribe(b, log), { onConflict }), true);
     await body(town, a, b, log);
@@ -333,7 +335,7 @@ test("Global: a loser with onConflict keep continues to run without its name", a
       await untilFound([a, b], "x", a.global.whereis("x"));
       await town.meet();
       assertEquals([log, b.system.isAlive(loser)], [[], true]);
-      // It does not come back when the winner goes.
+      // It does not come back when the winner unregisters.
       a.global.unregister("x");
       await untilFound([a, b], "x", undefined);
       assertEquals(await b.global.register("x", loser), true);
@@ -347,7 +349,7 @@ test("Global: a resolver may hand the loser's state to the winner before it ends
   const given = new Promise<void>((resolve) => give = resolve);
   let node!: TestNode;
   const merge = async ({ winner, name }: NameConflict): Promise<void> => {
-    // Nothing can be had by registering again.
+    // Registering again has no effect.
     assertEquals(await node.global.register(name, idle(node)), false);
     await given;
     node.system.send(winner as Pid<unknown>, "the loser's state");
@@ -469,7 +471,9 @@ test("Global.register: an actor of another node; the name goes with it, and with
   });
 });
 
-/** Registering an actor of another node that has ended gives a name for a moment at the most. */
+/**
+ * Asserts that a name is registered at most briefly for an actor of another node that has exited.
+ */
 async function assertNone(node: TestNode, pid: Pid<never>): Promise<void> {
   await node.global.register("x", pid).catch(() => {});
   await until("it has no name", () => node.global.whereis("x") === undefined);
@@ -483,7 +487,7 @@ test("Global: an actor that two nodes have registered under one name has lost no
     assertEquals(await a!.global.register("x", a!.global.whereis("post")!), true);
     const told: NameConflict[] = [];
     a!.events.on("nameconflict", (event) => told.push(event));
-    // As if the other had registered it long ago, where nobody could hear of it.
+    // As if the other node had registered it long ago, while disconnected.
     const row = new Writer().u32(1).text16("x").u64(BigInt(pid.id)).text16(b!.name).u64(1n);
     say(b!, a!, TAG.GLOBAL_SYNC, row.done());
     await town.settled();
@@ -526,7 +530,7 @@ test("Global: a long list is sent in portions while names change", async () => {
   });
 });
 
-/** The names that a node finds when it has just lost another. */
+/** Resolves to the names that a node finds right after it has lost another. */
 function namesAtLoss(node: TestNode): Promise<string[]> {
   return new Promise((lost) => {
     const stop = node.events.on("nodedown", () => {
@@ -576,7 +580,7 @@ test("Global: a peer that breaks a rule is disconnected, and its names are remov
     await c!.global.register("of c", idle(c!));
     for (const [tag, row, rule] of rules) {
       await b!.global.register("of b", idle(b!));
-      // They meet again by themselves, perhaps before anybody has looked: so the loss is listened for.
+      // They may reconnect before the test looks, so it waits for the event.
       const [gone, noticed] = [namesAtLoss(a!), namesAtLoss(b!)];
       say(b!, a!, tag, row(b!.name, c!.name).done());
       await until(`it breaks: ${rule}`, () => warnings(a!).some((line) => line.includes(rule)));
@@ -610,7 +614,7 @@ test("Global: answers for other nodes, or without a request, are ignored", async
     await town.pass(2, 0);
     await town.pass(0, 2);
     assertEquals(answer, true);
-    // Once it is answered nothing more can be said about it.
+    // Later messages for an answered request are ignored.
     for (let request = 0n; request < 9n; request++) {
       say(b!, a!, TAG.GLOBAL_REGISTERED, new Writer().u64(request).u8(1).text16(b!.name).done());
     }
@@ -633,7 +637,7 @@ test("Global: a clock far ahead stops no other: later stamps are later, to the l
       for (let i = 0; i < 3; i++) a!.global.unregister(`n${i}`);
       await until("none is", () => b!.global.names().length === 0);
     }
-    // Two REGISTERs of one request are two answers, and change nothing.
+    // Two REGISTERs with one request number are answered twice, and change nothing.
     say(b!, a!, TAG.GLOBAL_REGISTER, far("far", 1));
     say(b!, a!, TAG.GLOBAL_REGISTER, far("far", 1));
     await town.settled();
@@ -668,7 +672,7 @@ test("Global: the number of a node's names is limited, and a peer that announces
     };
     const register = (name: string): Uint8Array =>
       new Writer().text16(name).u64(7n).text16(b!.name).u64(1n).u64(1n).done();
-    // The same again is no more.
+    // Repeating them adds nothing.
     assertEquals(registry.sync(line, row("v", "w", "v")), undefined);
     assertEquals(registry.registering(line, register("w")), undefined);
     assertEquals(registry.registering(line, register("u")), "more than 2 names");
@@ -733,7 +737,7 @@ test("Global: messages of a session that is not up are ignored, and repeated one
     sent.length = 0;
     assertEquals([registry.sendMore(line), registry.sendMore(line)], [false, false]);
     assertEquals(sent.splice(0), [TAG.GLOBAL_SYNC]);
-    // A session that is lost has no more to tell.
+    // A lost session sends no more names.
     const synced = registry.synced(b!.name);
     registry.sync(line, list);
     assertEquals(global.names(), ["own", "x"]);
@@ -769,7 +773,7 @@ test("Global.register: each stamp is later than all that are known, though the c
     const line = a!.remote.nodeLink(b!.name)!;
     const stamps: number[] = [];
     line.row = (_: number, body: Uint8Array) => {
-      // Behind it is the request.
+      // The request follows it.
       if (body.length > 16) {
         const view = new DataView(body.buffer, body.byteOffset, body.byteLength);
         stamps.push(Number(view.getBigUint64(body.length - 16, true)));

@@ -88,7 +88,7 @@ test("Groups: joined before the nodes met, in several groups and scopes, known t
     groupsOf(a!).join("w", w);
     a!.system.exit(w, "kill");
     assertEquals(groupsOf(a!).members("w"), []);
-    // All of an actor's memberships go at once.
+    // All memberships of an actor are removed together.
     b!.system.exit(y, "kill");
     await until("only one is left", () => {
       return scopes.every((scope) => groupsOf(a!).scope(scope).members("g").length === 1);
@@ -158,7 +158,7 @@ test("Groups.join rejects actors of other nodes, and invalid names", async () =>
     const there = a!.global.whereis("far")!;
     const near = idle(a!);
     for (const pid of [there, there]) assertThrows(() => groupsOf(a!).join("g", pid), NoProcError);
-    // Its number is that of an actor here.
+    // Its number is also that of a local actor.
     groupsOf(a!).join("g", near);
     assertEquals([there.id === near.id, groupsOf(a!).leave("g", there)], [true, false]);
     assertEquals(groupsOf(a!).leave("h", near), false);
@@ -260,7 +260,7 @@ test("Groups: messages of a session that is not up are ignored, and no change is
     table.down(line);
     await turn();
     assertEquals([table.names("s"), log.length], [["own"], 1]);
-    // A session that comes up later is told of what there is, once.
+    // A session that is established later receives the present members, once.
     table.up(line);
     assertEquals([table.sendMore(line), table.sendMore(line)], [false, false]);
     assertEquals(sent.splice(0), [TAG.GROUP_JOIN]);

@@ -1,6 +1,6 @@
 /**
- * Homes of keys, in the simulator: they start on demand, move with their state, and lose no call on the way.
- * `tests/sim/promises/homes.ts` has the promises under faults.
+ * Homes of keys, in the simulator: they start on demand, move with their state, and lose no calls
+ * while they do. `tests/sim/promises/homes.ts` has the promises under faults.
  */
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { Call } from "../../lib/actor/call.ts";
@@ -18,7 +18,7 @@ function partsOf(sim: Simulation, short: string): Parts {
   return (sim as Simulation & { partsOf(short: string): Parts }).partsOf(short);
 }
 
-/** Counts its calls. "where": on which node it runs. "crash": it ends. */
+/** Counts its calls. `"where"` returns its node; `"crash"` crashes it. */
 function counter(self: Self<unknown>, first: number) {
   let count = first;
   return (message: unknown) => {
@@ -39,7 +39,7 @@ function offer(sim: Simulation, short: string, options: Partial<HomeOptions> = {
   });
 }
 
-/** Nodes that offer the kind, and know each other. */
+/** Starts nodes that offer the kind and know each other. */
 async function offered(
   sim: Simulation,
   shorts: readonly string[],

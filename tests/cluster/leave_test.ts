@@ -8,7 +8,7 @@ import { OptionError } from "../../lib/ws/options.ts";
 import { COOKIE } from "../kit/keys.ts";
 import { test, until } from "../kit/test.ts";
 
-/** Traps exits, and waits for messages again whatever comes. */
+/** Traps exits, and waits for messages again after each. */
 async function stubborn(self: Self<unknown>): Promise<void> {
   self.trapExit = true;
   for await (const _ of self);
@@ -44,7 +44,7 @@ test("Node.leave unexposes what the node exposes before anything ends, and refus
   a.expose("worker", () => () => {});
   await until("b sees it", () => b.exposed(a.name).includes("worker"));
   await assertRejects(() => b.leave({ timeout: -1 }), OptionError);
-  // Nothing was begun: it serves on.
+  // Leaving had not begun, so the node keeps running.
   await (await b.serve()).stop();
   const seen: string[][] = [];
   b.on("nodedown", () => seen.push(b.exposed(a.name)));
@@ -56,7 +56,7 @@ test("Node.leave unexposes what the node exposes before anything ends, and refus
 test("Node.leave: supervisors of the node that leaves still restart their children on it", async () => {
   const options = { cookie: COOKIE, logLevel: "silent" } as const;
   await using a = await Node.start({ name: "a@127.0.0.1:0", ...options });
-  // It does not stop, so that leaving takes half of its timeout.
+  // It does not stop, so leaving takes half of its timeout.
   const singleton = {
     id: "s",
     shutdown: Infinity,

@@ -1,8 +1,8 @@
 /**
- * Names and groups of five nodes over a network in memory, with real sessions: random registers,
- * unregisters, ends of actors and of nodes, partitions and heals, each session's messages in an order
- * of its own. Once it settles all nodes agree, every name leads to an actor that lives, and every
- * conflict had one winner. `FIRN_SEEDS=1000` runs more, `FIRN_SEED=n` replays one.
+ * Names and groups of five nodes over an in-memory network, with real sessions: random registers,
+ * unregisters, actor exits, node crashes, partitions and heals; sessions deliver in independent
+ * order. Once the network settles, all nodes agree, every name refers to a live actor, and every
+ * conflict had one winner. `FIRN_SEEDS=1000` runs more seeds, `FIRN_SEED=n` replays one.
  */
 import { assertEquals } from "@std/assert";
 import type { SeededRandom } from "../../lib/base/random.ts";
@@ -18,12 +18,15 @@ const PORT = 2000;
 const NAMES = ["x", "y"];
 const GROUPS = ["g", "h"];
 
-/** What has become of one call of `register`. */
+/** The outcome of one call of `register`. */
 interface Attempt {
   readonly name: string;
   readonly node: string;
   readonly key: string;
-  /** Of an actor of another node: it goes with the session to that, too. */
+  /**
+   * Whether the actor is on another node: the name is then also removed when the session with that
+   * node ends.
+   */
   readonly isFar: boolean;
   state: "pending" | "true" | "false" | "lost" | "withdrawn";
 }
@@ -32,7 +35,7 @@ class Town {
   readonly weather = new Weather();
   readonly nodes: (TestNode | undefined)[] = Array(COUNT).fill(undefined);
   readonly attempts: Attempt[] = [];
-  /** Actors of all nodes that were started. */
+  /** All actors that were started, on all nodes. */
   readonly actors: { readonly at: number; readonly pid: Pid }[] = [];
   readonly log: string[] = [];
   readonly #start: Start;
@@ -94,7 +97,7 @@ class Town {
     return pid;
   }
 
-  /** An actor of that node: a new one, or one that is there. */
+  /** Returns an actor of that node: a new or an existing one. */
   actor(at: number): Pid {
     const mine = this.actors.filter((one) =>
       one.at === at && this.nodes[at]!.system.isAlive(one.pid)
@@ -110,7 +113,7 @@ class Town {
       one.name === name && one.key === pid.key && one.node === node.name &&
       (one.state === "pending" || one.state === "true")
     );
-    // It has it already: the same answer as before, for the same entry.
+    // It has the name already: the same answer as before, for the same entry.
     if (known !== undefined) return;
     const onConflict = pick<OnConflict>(random, ["exit", "keep", () => {}, () => "keep"]);
     const attempt: Attempt = {
@@ -154,7 +157,7 @@ class Town {
       case 6:
         return this.register(at, pick(random, NAMES), this.actor(at));
       case 7: {
-        // One of another node, by another name that it has.
+        // An actor of another node, found by another name that it has.
         const far = node.global.whereis(pick(random, NAMES)) as Pid | undefined;
         if (far !== undefined && !far.home.local) this.register(at, pick(random, NAMES), far);
         return;
@@ -179,7 +182,7 @@ class Town {
         this.log.push(`cut n${at} n${other}`);
         return this.weather.cut(PORT + at, PORT + other);
       case 14: {
-        // A partition in two.
+        // Partitions the network in two.
         const side = this.nodes.map(() => random.below(2));
         this.log.push(`partition ${side}`);
         for (let i = 0; i < COUNT; i++) {
@@ -209,7 +212,7 @@ class Town {
     }
   }
 
-  /** All is healed: waits until all nodes have met, and everybody has been answered. */
+  /** Heals everything, and waits until all nodes have met and all calls have settled. */
   async settle(): Promise<void> {
     this.weather.clear();
     for (let at = 0; at < COUNT; at++) if (this.nodes[at] === undefined) await this.open(at);
@@ -229,7 +232,7 @@ class Town {
       "everybody has been answered",
       () => this.attempts.every(({ state }) => state !== "pending"),
     );
-    // What is on its way has arrived when an answer has come from everywhere.
+    // Once every node has answered, everything sent before has arrived.
     await until("all agree", () => {
       const views = this.live.map((node) => this.view(node));
       return views.every((view) => view === views[0]);
@@ -248,7 +251,7 @@ class Town {
     return this.live.some(({ system }) => system.pids().some((pid) => pid.key === key));
   }
 
-  /** What must be true now. */
+  /** Checks the invariants. */
   check(): void {
     for (const name of NAMES) {
       const found = this.live[0]!.global.whereis(name)?.key;
@@ -274,7 +277,7 @@ class Town {
     }
   }
 
-  /** Ends all actors: nothing may be left. */
+  /** Exits all actors, and checks that nothing is left. */
   async clear(): Promise<void> {
     for (const { system } of this.live) {
       for (const pid of system.pids()) system.exit(pid, "kill");
@@ -287,7 +290,7 @@ class Town {
   }
 }
 
-/** Everything that is ready has had a turn. */
+/** Waits until everything that is ready has run. */
 function turn(): Promise<void> {
   return new Promise((wake) => setTimeout(wake, 0));
 }

@@ -1,5 +1,6 @@
 /**
- * The replicated table of names, and lists that are told in portions: properties over seeds.
+ * The replicated table of names, and lists that are sent in portions: properties checked over
+ * seeds.
  */
 import { assertEquals } from "@std/assert";
 import type { SeededRandom } from "../../lib/base/random.ts";
@@ -20,13 +21,15 @@ function entry(owner: string, name: string, stamp: number, id: number = stamp): 
   return { name, owner, pid: pidOn(owner, id), stamp };
 }
 
-/** What an owner says. */
+/** A message of an owner. */
 type Said =
   | { readonly kind: "set"; readonly entry: NameEntry }
   | { readonly kind: "remove"; readonly name: string }
   | { readonly kind: "list"; readonly entries: readonly NameEntry[] };
 
-/** Owners that register, unregister, and now and then say all that they have, each in its own order. */
+/**
+ * Returns owners that register, unregister, and sometimes resend everything, each in its own order.
+ */
 function history(random: SeededRandom, size: number): Map<string, Said[]> {
   const said = new Map<string, Said[]>(OWNERS.map((owner) => [owner, []]));
   const truth = new Map<string, Map<string, NameEntry>>(OWNERS.map((owner) => [owner, new Map()]));
@@ -36,7 +39,7 @@ function history(random: SeededRandom, size: number): Map<string, Said[]> {
     const mine = truth.get(owner)!;
     const what = random.below(8);
     if (what < 4) {
-      // Few stamps, so that they tie.
+      // Few distinct stamps, so that there are ties.
       const one = entry(owner, name, random.below(6), i);
       mine.set(name, one);
       said.get(owner)!.push({ kind: "set", entry: one });
@@ -47,7 +50,7 @@ function history(random: SeededRandom, size: number): Map<string, Said[]> {
   return said;
 }
 
-/** A table, and what it has told, which must be the same. */
+/** A table, and the changes it has reported, which must be consistent. */
 class Replica {
   readonly table = new NameTable();
   readonly told = new Map<string, Pid>();
@@ -76,7 +79,7 @@ class Replica {
     else this.told.set(name, to.pid);
   }
 
-  /** Who is found under each name. */
+  /** The holder of each name. */
   get found(): Record<string, string | undefined> {
     return Object.fromEntries(NAMES.map((name) => {
       const found = this.table.find(name);
@@ -86,7 +89,7 @@ class Replica {
   }
 }
 
-/** Who is to be found, by the plainest means. */
+/** Computes the expected holders in the simplest way. */
 function model(said: ReadonlyMap<string, readonly Said[]>, gone: ReadonlySet<string>) {
   const entries = new Map<string, NameEntry>();
   for (const [owner, all] of said) {
@@ -120,7 +123,7 @@ test("NameTable: any order and duplication of the owners' messages ends in the s
           replica.hear(owner, all[next]!);
           if (random.below(3) === 0) replica.hear(owner, all[next]!);
           at.set(owner, next + 1);
-          // Its session is lost, and all of it is told again.
+          // Its session is lost, and everything is sent again.
           if (random.below(40) === 0) {
             for (const change of replica.table.drop(owner)) replica.apply(change);
             at.set(owner, 0);
@@ -180,10 +183,10 @@ test("NameTable: the earliest stamp wins, then the lesser node; all know the sam
   assertEquals(table.drop("c@h:1"), [{ name: "x", from: tied, to: late }]);
   assertEquals(table.drop("c@h:1"), []);
   assertEquals([table.names(), table.size, table.allOf("a@h:1")], [["x"], 1, [late]]);
-  // The same actor under a later stamp is no news, but it is the entry from now on.
+  // The same actor with a later stamp is not reported, but replaces the entry.
   const again = { ...late, stamp: 9 };
   assertEquals([table.set(again), table.find("x")], [undefined, again]);
-  // It may lose what it had by its old stamp.
+  // It may lose to another what it held with its older stamp.
   const other = entry("e@h:1", "x", 8);
   assertEquals(table.set(other)?.to, other);
 });

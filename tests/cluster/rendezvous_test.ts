@@ -1,6 +1,4 @@
-/**
- * Rendezvous hashing: the same on all nodes and runtimes, in the documented proportions.
- */
+/** Rendezvous hashing: the same result on all nodes and runtimes, in the documented proportions. */
 import { assert, assertEquals } from "@std/assert";
 import { hashOf, Rendezvous } from "../../lib/cluster/rendezvous.ts";
 import { test } from "../kit/test.ts";

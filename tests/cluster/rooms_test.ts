@@ -14,7 +14,7 @@ import { joinAs, type Raw } from "../mesh/wire.ts";
 import { cluster, freePort, type TestNode, untilWhole, warnings, withNodes } from "../kit/mesh.ts";
 import { test, until } from "../kit/test.ts";
 
-/** Somebody in a room, who writes down each WebSocket frame as `opcode:payload`. */
+/** A member of a room that records each WebSocket frame as `opcode:payload`. */
 class Listener implements Member {
   readonly heard: string[] = [];
   bytes = 0;
@@ -106,7 +106,7 @@ test("Rooms keeps the order of each sender, once each, with two nodes sending at
 test("RoomRelay sends nothing on that it was sent", async () => {
   await withNodes(async (start) => {
     const [a, b] = await cluster(start, 2);
-    // Two members who count what they get: one says something, the other must hear it from nobody.
+    // Two members that count what they receive: what one says must not reach the other.
     const name = (short: string, port: number) => `${short}@127.0.0.1:${port}`;
     const one = await joinAs(name("x", await freePort()), a!.name);
     const other = await joinAs(name("y", await freePort()), a!.name);
@@ -114,7 +114,7 @@ test("RoomRelay sends nothing on that it was sent", async () => {
     for (let i = 0; i < 10; i++) one.write(encodeRoomBroadcast("room", `${i}`));
     one.write(encodeRoomBroadcast("room", new Uint8Array([1])));
     await until("a's member hears it", () => here.heard.length === 11);
-    // What a says itself comes behind whatever it might have sent on.
+    // What `a` says itself arrives after anything it may have forwarded.
     a!.rooms.broadcast("room", "last");
     const rooms = (raw: Raw) =>
       raw.frames.filter(({ tag }) =>
@@ -237,7 +237,7 @@ test("RoomRelay sends to a node that came later, and no more to one that left", 
     await until("a knows", () => a!.mesh.session(b!.name) === undefined);
     a!.rooms.broadcast("room", "two");
     await until("it came", () => third.heard.length === 1);
-    // From c to b there is a way, which a's words must not have taken.
+    // c has a session with b, over which a's messages must not have been forwarded.
     c.rooms.broadcast("room", "three");
     await until("it came", () => second.heard.length === 2);
     assertEquals([second.heard, third.heard], [["one", "three"], ["two", "three"]]);

@@ -1,6 +1,4 @@
-/**
- * Shards: services by keys on all nodes, with and without a store, in the simulator.
- */
+/** Shards: services by key on all nodes, with and without a store, in the simulator. */
 import process from "node:process";
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { ArgumentError, CallExitError } from "../../lib/actor/errors.ts";
@@ -36,7 +34,7 @@ const cart = service<Cart>({
   cast: { add: (items, item) => [...items, item] },
 });
 
-/** Of the test of losses. */
+/** The number of seeds of the test of losses. */
 const SEEDS = process.env["FIRN_LONG"] === "1" ? 100 : 2;
 
 const KEYS = Array.from({ length: 40 }, (_, i) => `${i}`);
@@ -121,7 +119,7 @@ test("shards: both sides of a partition run a key, and the store lets one of the
     for (const key of moved) {
       const error = await assertRejects(() => a!.call(key).add("late"), CallExitError);
       assert(`${(error as CallExitError).reason}`.includes("stale"));
-      // Its next incarnation has loaded what the other side has written.
+      // Its next incarnation has loaded what the other side wrote.
       assertEquals(await a!.call(key).add("late"), 3);
     }
     sim.heal();
@@ -150,7 +148,7 @@ test("shards: a node of weight 0 has no keys, and calls those of others", async 
   });
 });
 
-/** Kills nodes while clients add to carts, and throws if an answered addition is missing. */
+/** Kills nodes while clients add to carts. Throws if an answered addition is missing. */
 async function losses(seed: number): Promise<void> {
   await simulate({ seed }, async (sim) => {
     const memory = memoryStore();
@@ -178,7 +176,7 @@ async function losses(seed: number): Promise<void> {
         const one = [...running.values()][sim.random.below(running.size)];
         const key = `${1 + sim.random.below(3)}`;
         const item = `${client}:${i}`;
-        // A node that is gone settles nothing any more.
+        // Calls of a crashed node never settle.
         const called = one?.call(key, { timeout: 500 }).add(item).then(() => true, () => false);
         const done = await Promise.race([called, sim.run(600).then(() => false)]);
         if (done) answered.get(key)!.push(item);

@@ -1,6 +1,4 @@
-/**
- * Singletons with a quorum or a lease, planned moves, and holders out of reach.
- */
+/** Singletons with a quorum or a lease, planned moves, and unreachable holders. */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { Call } from "../../lib/actor/call.ts";
 import { ArgumentError } from "../../lib/actor/errors.ts";
@@ -16,7 +14,7 @@ import { type TestNode, untilApart, withNodes } from "../kit/mesh.ts";
 import { test, until } from "../kit/test.ts";
 import { Town, withTown } from "./town.ts";
 
-/** What runs, and what ran. */
+/** The copies that run, and those that ran. */
 class Runs {
   readonly live = new Set<string>();
   readonly log: { node: string; token: number | undefined; state: unknown }[] = [];
@@ -44,7 +42,7 @@ class Runs {
     };
   }
 
-  /** Waits until exactly one runs, on one of these nodes. Returns the node. */
+  /** Waits until exactly one copy runs, on one of these nodes. Returns that node. */
   async one(nodes: readonly TestNode[], within = 10_000): Promise<TestNode> {
     const find = (): TestNode | undefined => nodes.find(({ name }) => this.live.has(name));
     await until("one runs", () => this.live.size === 1 && find() !== undefined, within);
@@ -52,7 +50,7 @@ class Runs {
   }
 }
 
-/** An authority in memory. */
+/** A lease authority in memory. */
 class Authority {
   token = 0;
   holder: string | undefined = undefined;
@@ -155,7 +153,7 @@ test("Global.singleton: a holder that only a third node reaches stays the only o
     const [part] = await join([b], runs, {});
     assertEquals([part!.isHere, part!.whereis()], [false, undefined]);
     assertEquals([runs.log.length, c.global.whereis("clock")?.node], [1, a.name]);
-    // It takes over when the third has lost it too.
+    // It takes over once the third has lost it too.
     town.cut(0, 2);
     await until("each side has one", () => runs.live.size === 2);
     assertEquals([...runs.live].sort(), [a.name, b.name]);
@@ -204,7 +202,7 @@ test("Singleton.stop: the state of the child reaches the next one, which no rest
     second.system.send(second.global.whereis<Pid<unknown>>("clock")!, "crash");
     await until("it is started again", () => runs.log.length === 3);
     assertEquals([runs.log[2]!.node, runs.log[2]!.state], [second.name, undefined]);
-    // A move that nobody planned has none.
+    // A move that was not planned has none.
     await runs.one(nodes);
     await second.mesh.stop();
     second.system.stop();
@@ -229,12 +227,12 @@ test("Global.singleton: with a lease the authority decides, on either side of a 
     assertEquals([[...runs.live], runs.most], [[first.name], 1]);
     for (const other of nodes) if (other !== first) town.heal(at, nodes.indexOf(other));
     await town.meet();
-    // The authority cannot be asked: the child stops when the lease is over, and not before.
+    // The authority is unreachable: the child stops when the lease expires, not before.
     authority.isDown = true;
     await until("it has stopped", () => runs.live.size === 0);
     authority.isDown = false;
     await runs.one(nodes);
-    // Another has it: it is lost at the next renewal.
+    // Another node holds it: it is lost at the next renewal.
     authority.token++;
     await until("it was lost", () => runs.log.length === 3);
     await runs.one(nodes);

@@ -15,10 +15,10 @@ import { seeds } from "../kit/seeds.ts";
 import { test, until } from "../kit/test.ts";
 import { idle, turn, withTown } from "./town.ts";
 
-/** Counts those that run on a node. */
+/** Counts the copies that run on a node. */
 class Census {
   readonly live = new Set<string>();
-  /** So many ran at once. */
+  /** The maximum number that ran at once. */
   most = 0;
   started = 0;
 
@@ -40,7 +40,7 @@ class Census {
   }
 }
 
-/** Waits until one runs, and all nodes find it. Gives its node. */
+/** Waits until one runs and all nodes find it. Returns its node. */
 async function untilOne(nodes: readonly TestNode[], census: Census): Promise<string> {
   await until("exactly one runs, and all find it", () => {
     const [where] = census.live;
@@ -140,7 +140,7 @@ test("Global.singleton: two that ran apart become one when the nodes meet", asyn
     const b = await start("b", quiet);
     const first = await a.global.singleton("clock", census.child(a));
     const second = await b.global.singleton("clock", census.child(b));
-    // The later lock's child was not started later: the child has its lock's age.
+    // The child of the later lock was not started later: a child is as old as its lock.
     a.system.send(a.global.whereis("clock") as Pid<string>, "crash");
     await until("a's is the youngest", () => census.started === 3);
     assertEquals([first.isHere, second.isHere], [true, true]);
@@ -206,7 +206,7 @@ test(
               break;
             }
             case 3: {
-              // All four may not be out at once: nobody would run it.
+              // Not all four may leave at once, since then none would run it.
               const part = parts.get(node);
               if (part === undefined || parts.size < 3) break;
               parts.delete(node);
@@ -240,7 +240,7 @@ test(
           return isWhole;
         });
         await untilOne(nodes, census);
-        // It stays that way.
+        // It stays so.
         for (let i = 0; i < 20; i++) await turn();
         await untilOne(nodes, census);
       });
@@ -334,12 +334,12 @@ test("Global.singleton: a manager that cannot get the lock of an unreachable hol
       if (tag === TAG.GLOBAL_REGISTER) asked++;
       row.call(line, tag, body);
     };
-    // The third still knows who has it.
+    // The third still knows the holder.
     town.cut(0, 1);
     await until("it was asked for", () => asked > 0);
     for (let i = 0; i < 50; i++) await turn();
     assertEquals([asked <= 2, census.started], [true, 1]);
-    // And has it as soon as that one lets go.
+    // It runs it as soon as the holder stops.
     town.cut(0, 2);
     await until("it runs on the other side, too", () => census.started === 2);
   });

@@ -1,5 +1,6 @@
 /**
- * Nodes on a network in memory whose connections can be held and cut, by their numbers.
+ * Nodes on an in-memory network whose connections can be held and cut. Nodes are identified by
+ * index.
  */
 import type { Self } from "../../lib/actor/self.ts";
 import type { Host } from "../../lib/host/host.ts";
@@ -11,7 +12,7 @@ import { until } from "../kit/test.ts";
 
 const PORT = 3000;
 
-/** Some nodes, and the network between them. */
+/** Some nodes and the network between them. */
 export class Town {
   readonly weather: Weather = new Weather();
   readonly nodes: TestNode[] = [];
@@ -21,7 +22,7 @@ export class Town {
     this.#start = start;
   }
 
-  /** Starts a node that knows of no other. */
+  /** Starts a node that knows no other. */
   async add(change: (host: Host) => Host = (host) => host): Promise<TestNode> {
     const port = PORT + this.nodes.length;
     const node = await this.#start(
@@ -33,7 +34,7 @@ export class Town {
     return node;
   }
 
-  /** Has all nodes meet. */
+  /** Connects all nodes with each other. */
   async meet(): Promise<void> {
     for (const one of this.nodes) {
       for (const other of this.nodes) {
@@ -44,7 +45,10 @@ export class Town {
     await this.settled();
   }
 
-  /** Until all that is on its way has arrived: what one tells another comes in order, and comes back. */
+  /**
+   * Waits until all messages in transit have arrived. Each session delivers in order, so a round
+   * trip is enough.
+   */
   async settled(): Promise<void> {
     for (let i = 0; i < 3; i++) {
       await Promise.all(
@@ -61,9 +65,9 @@ export class Town {
     );
   }
 
-  /** Hands on what is held for one node from another, and lets them act on it. */
+  /** Delivers what is held for one node from another, and waits until it has been handled. */
   async pass(to: number, from: number): Promise<void> {
-    // What was written leaves at the end of its turn, and arrives in a later one.
+    // A write is flushed at the end of its turn, and arrives in a later one.
     for (let i = 0; i < 4; i++) {
       await turn();
       this.weather.passTo(PORT + to, PORT + from);
@@ -96,17 +100,17 @@ export async function withTown(
   });
 }
 
-/** Everything that is ready has had a turn. */
+/** Waits until everything that is ready has run. */
 export function turn(): Promise<void> {
   return new Promise((wake) => setTimeout(wake, 0));
 }
 
-/** An actor that does nothing. */
+/** Spawns an actor that does nothing. */
 export function idle(node: TestNode): Pid {
   return node.system.spawn(undefined, undefined, () => () => {}, []) as Pid;
 }
 
-/** An actor that writes down what it gets. */
+/** Spawns an actor that records what it receives. */
 export function scribe<M>(node: TestNode, log: M[]): Pid<M> {
   return node.system.spawn(undefined, undefined, (self: Self<M>) => {
     self.trapExit = true;
@@ -114,17 +118,17 @@ export function scribe<M>(node: TestNode, log: M[]): Pid<M> {
   }, []) as Pid<M>;
 }
 
-/** Says a row as if the runtime had. */
+/** Sends a message as the runtime would. */
 export function say(from: TestNode, to: TestNode, tag: number, body: Uint8Array): void {
   from.mesh.session(to.name)!.sendData(encodeFrame(tag, body));
 }
 
-/** Who each node finds under a name. */
+/** Returns the key of the actor that each node finds under a name. */
 export function found(nodes: readonly TestNode[], name: string): (string | undefined)[] {
   return nodes.map(({ global }) => global.whereis(name)?.key);
 }
 
-/** Waits until all nodes find this actor under a name, or nobody. */
+/** Waits until all nodes find this actor under a name, or none. */
 export function untilFound(
   nodes: readonly TestNode[],
   name: string,
@@ -136,7 +140,7 @@ export function untilFound(
   );
 }
 
-/** A host on which time goes faster. */
+/** Returns a host whose time runs faster. */
 export function fastHost(host: Host, factor: number): Host {
   return hostWith((real) => ({
     clock: {
@@ -148,7 +152,7 @@ export function fastHost(host: Host, factor: number): Host {
   }), host);
 }
 
-/** Two digits for each byte. */
+/** Encodes bytes as hex. */
 export function hex(bytes: Uint8Array): string {
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

@@ -261,7 +261,7 @@ test("Inbound.take holds what is for one actor behind a large message to it, and
   while (third.length < 2) one.takeFrom(other);
   assertEquals([near.length, third.peek()], [0, [{ of: "another" }, { new: "keys" }]]);
   moveAll(one, other);
-  // Terms are decoded once: what was learned from the others stands.
+  // Terms are decoded once: the keys learned from the others are still known.
   other.actor().send(other.pid(third) as never, { new: "values" });
   moveAll(one, other);
   assertEquals([one.over, third.peek()[2]], [undefined, { new: "values" }]);
