@@ -1,19 +1,16 @@
-/**
- * The actors that work for the promises, in the simulator and in processes alike. They write down what they
- * see.
- */
+/** The actors of the promises, both in the simulator and in processes. They record facts. */
 import type { Call } from "../../lib/actor/call.ts";
 import { Down, Exit } from "../../lib/actor/exit.ts";
 import type { Self } from "../../lib/actor/self.ts";
 import type { Pid } from "../../lib/term/pid.ts";
 import type { Tell, Ways } from "./checkers/checker.ts";
 
-/** A message that tells which it is. */
+/** A message with its sender and number. */
 export interface Numbered {
-  /** Who sends: a life of a node. */
+  /** The sender: a node incarnation. */
   readonly from: string;
   readonly number: number;
-  /** To whom it was sent, if it was by pid. */
+  /** The receiver's pid, if it was sent by pid. */
   readonly to: string | undefined;
   readonly ballast: string;
 }
@@ -26,7 +23,9 @@ export function sink(self: Self<Numbered>, at: string, tell: Tell): (message: Nu
   };
 }
 
-/** Is watched, and outlives those who are linked with it: it traps their exits. */
+/**
+ * Is monitored and linked by others. It traps exits, so it survives those that are linked with it.
+ */
 export async function target(self: Self): Promise<void> {
   self.trapExit = true;
   for await (const message of self) if (!((message as unknown) instanceof Exit)) return;
@@ -46,16 +45,16 @@ export async function watcher(
   if (ways !== "link") self.monitor(there);
   for await (const message of self) {
     if (!(message instanceof Exit || message instanceof Down)) continue;
-    // Its node stops, or leaves.
+    // Its node stops or leaves.
     if (message instanceof Exit && !message.from.equals(there)) return;
     const kind = message instanceof Exit ? "exit" : "down";
-    // The node that stops sends every actor an exit signal: it is of no bond.
+    // A stopping node sends every actor an exit signal; it does not belong to a link.
     if (message instanceof Exit && message.from.key !== there.key) return;
     tell({ kind, bond, reason: String(message.reason) });
   }
 }
 
-/** A supervised child; it crashes when it is told to. */
+/** A supervised child that crashes on request. */
 export function child(
   self: Self<string>,
   id: string,
@@ -68,12 +67,14 @@ export function child(
     once: true,
   });
   return (message) => {
-    // A stack is the runtime's own: with it the bytes would differ from one to the other.
+    // Stacks differ between runtimes, and so would the encoded bytes.
     if (message === "crash") throw Object.assign(new Error(`${where}: as told`), { stack: "" });
   };
 }
 
-/** Is bound to another in every way at once. What is kept for all that must go when it ends. */
+/**
+ * Is bound to another actor in every way at once. All its records must be removed when it exits.
+ */
 export async function acquaintance(
   self: Self<unknown>,
   other: Pid | undefined,
@@ -96,7 +97,7 @@ export async function acquaintance(
 
 const decoder = new TextDecoder();
 
-/** A line as it is said in a room: who says it, and its number. */
+/** A line as it is said in a room: its speaker and its number. */
 export function spoken(from: string, number: number): string {
   return `<${from} ${number}>`;
 }

@@ -1,5 +1,6 @@
 /**
- * What the promises are worth: each of these builds is broken on purpose, and is found within a few seeds.
+ * Tests the checkers: each of these builds is broken on purpose, and is detected within a few
+ * seeds.
  */
 import { assert } from "@std/assert";
 import { test } from "../kit/test.ts";
@@ -7,7 +8,7 @@ import { chaos } from "./chaos.ts";
 import { PROMISES, promisesOf } from "./promises/all.ts";
 import { BROKEN } from "./sabotage.ts";
 
-/** A build is found within so many seeds. */
+/** The number of seeds within which a broken build must be detected. */
 const SEEDS = 40;
 
 for (const [promise, what, sabotage] of BROKEN) {

@@ -1,6 +1,6 @@
 /**
- * A random cluster under random faults, from a seed; and at its end, when everything is healed and at rest,
- * the promises are looked at.
+ * Runs a random cluster under random faults, from a seed. At the end, once everything is healed and
+ * idle, the promises are checked.
  */
 import type { Node } from "../../lib/node.ts";
 import type { Parts } from "../../lib/start.ts";
@@ -11,48 +11,48 @@ import {
   type SimulationResult,
 } from "../../lib/simulate.ts";
 
-/** A promise that Firn makes: work that goes on during the faults, and what must be true after them. */
+/** A guarantee of Firn: a workload that runs during the faults, and what must hold after them. */
 export interface Promising {
   readonly name: string;
-  /** A node is up, in a new life. */
+  /** A node has started, as a new incarnation. */
   up(short: string, node: Node): void;
-  /** It is gone, or about to stop. */
+  /** A node has crashed or is about to stop. */
   down(short: string): void;
-  /** It stands still from now on, or goes on. */
+  /** A node is paused or resumed. */
   paused?(short: string, isPaused: boolean): void;
-  /** Some time has passed: do something. */
+  /** Performs a step of the workload. */
   act(): void;
-  /** No faults any more, and all nodes are up: no more work either. */
+  /** Ends the workload: there are no more faults, and all nodes are up. */
   rest?(): void;
-  /** All is at rest: throws what was broken. */
+  /** Throws a description of what was broken, once everything is idle. */
   check(sim: Simulation): void | Promise<void>;
 }
 
-/** The workload and checker of a promise, for one simulation. */
+/** Creates the workload and checker of a promise for one simulation. */
 export type MakePromise = (stage: Stage) => Promising;
 
-/** What promises work on. */
+/** What a promise's workload may use. */
 export interface Stage {
   readonly sim: Simulation;
   /** The nodes that are up and not about to stop. */
   readonly nodes: ReadonlyMap<string, Node>;
-  /** What a node is made of. */
+  /** Returns the parts of a node. */
   parts(short: string): Parts | undefined;
-  /** One of some things, by chance. */
+  /** Returns a random item. */
   pick<T>(list: readonly T[]): T;
 }
 
-/** How wild it gets. */
+/** The extent of the faults. */
 export interface ChaosOptions extends SimulateOptions {
-  /** Virtual milliseconds of faults. */
+  /** The duration of the faults, in virtual milliseconds. */
   readonly ms?: number;
-  /** Without faults. */
+  /** Whether to run without faults. */
   readonly calm?: boolean;
 }
 
 const SETTINGS = { pingInterval: 500, pingTimeout: 2_000, joinTimeout: 200 } as const;
 
-/** Runs a seed. Gives the hash of what happened. */
+/** Runs a seed. Returns the hash of its history. */
 export async function chaos(
   seed: number,
   makers: readonly MakePromise[],
@@ -79,7 +79,7 @@ export async function chaos(
         if (a < b) sim.link(a, b, { delay: random.below(20), jitter: random.below(30) });
       }
     }
-    // A third of the clocks is wrong, by up to ten hours.
+    // A third of the clocks are wrong, by up to ten hours.
     for (const short of shorts) {
       if (random.below(3) === 0) sim.skew(short, random.below(72_000_000) - 36_000_000);
     }
@@ -135,7 +135,7 @@ export async function chaos(
           }
           break;
         case 9: {
-          // Two sides.
+          // A partition in two.
           const some = shorts.filter(() => random.below(2) === 0);
           sim.partition(some, shorts.filter((one) => !some.includes(one)));
           break;
@@ -160,7 +160,7 @@ export async function chaos(
     for (const short of shorts) {
       if (!nodes.has(short)) up(short, await sim.restart(short));
     }
-    // What was paused or cut may find out only now whom it has lost meanwhile.
+    // Nodes that were paused or cut off may only now notice which sessions they have lost.
     await sim.run(5_000);
     await sim.until(
       "the mesh is whole",

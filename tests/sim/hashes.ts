@@ -1,6 +1,4 @@
-/**
- * Prints the hash of each of some seeds, for a comparison of runtimes.
- */
+/** Prints the hash of each of some seeds, to compare runtimes. */
 import process from "node:process";
 import { chaos } from "./chaos.ts";
 import { PROMISES, promisesOf } from "./promises/all.ts";

@@ -1,6 +1,6 @@
 /**
- * The guarantees of membership, as `lib/mesh/README.md` states them: for each a history from a seed, and a
- * checker that throws if it was broken.
+ * The guarantees of membership as stated in `lib/mesh/README.md`: for each a history from a seed,
+ * and a checker that throws if the guarantee was broken.
  */
 import { NodeConnectError } from "../../lib/mesh/connect_waiters.ts";
 import { FORGET_MS } from "../../lib/mesh/peers.ts";
@@ -11,13 +11,19 @@ import type { Pid } from "../../lib/term/pid.ts";
 import type { Node } from "../../lib/node.ts";
 import { fullName, simulate, type Simulation } from "../../lib/simulate.ts";
 
-/** Nodes that can reach each other and share a peer are connected after this long. Milliseconds. */
+/**
+ * The time in milliseconds after which nodes that can reach each other and share a peer are
+ * connected.
+ */
 export const CONVERGE_MS = 75_000;
 
-/** Nodes that start at once and can reach each other are connected after this long. Milliseconds. */
+/**
+ * The time in milliseconds after which nodes that start at once and can reach each other are
+ * connected.
+ */
 const BOOT_MS = 1_000;
 
-/** How many seeds of each are run by default, of those that take long. */
+/** The default number of seeds for the guarantees that take long. */
 export const COSTLY: Readonly<Record<string, number>> = { churn: 4, fairness: 6, leaving: 6 };
 
 function require(isSo: boolean, words: string): void {
@@ -28,7 +34,7 @@ function isWhole(nodes: readonly Node[]): boolean {
   return nodes.every((node) => node.peers().length === nodes.length - 1);
 }
 
-/** Starts nodes at moments by chance; `seedsOf` says which others each knows. */
+/** Starts nodes at random times; `seedsOf` returns the names that each knows. */
 function startAll(
   sim: Simulation,
   shorts: readonly string[],
@@ -44,7 +50,7 @@ function shortsOf(count: number): string[] {
   return Array.from({ length: count }, (_, i) => `n${i}`);
 }
 
-/** Nodes that start at once, of which each knows one that others know too, form a full mesh. */
+/** Nodes that start at once, each of which knows one that others know too, form a full mesh. */
 export function boots(seed: number): Promise<unknown> {
   return simulate({ seed }, async (sim) => {
     const shorts = shortsOf(2 + sim.random.below(14));
@@ -57,7 +63,10 @@ export function boots(seed: number): Promise<unknown> {
   });
 }
 
-/** Some cannot dial others for a minute and more, in one direction or both: later they are connected. */
+/**
+ * Some nodes cannot dial others for a minute or more, in one or both directions; later they are
+ * connected.
+ */
 export function unreachable(seed: number): Promise<unknown> {
   return simulate({ seed }, async (sim) => {
     const shorts = shortsOf(3 + sim.random.below(5));
@@ -75,12 +84,12 @@ export function unreachable(seed: number): Promise<unknown> {
   });
 }
 
-/** A node that can be dialed by nobody is dialed by those that hear of it, and dials whom it hears of. */
+/** A node that no other can dial dials the nodes it learns of, and so is connected. */
 export function oneSided(seed: number): Promise<unknown> {
   return simulate({ seed }, async (sim) => {
     const shorts = shortsOf(3 + sim.random.below(5));
     const hidden = shorts.at(-1)!;
-    // Its name leads nowhere: others can wait for its dials only.
+    // Its name resolves to nothing: the others can only wait for its dials.
     const nodes = await startAll(sim, shorts.slice(0, -1), () => ["n0"]);
     const name = "hidden@nowhere.sim:9100";
     nodes.push(await sim.start(hidden, { name, seeds: ["n0"], joinTimeout: 0 }));
@@ -90,7 +99,7 @@ export function oneSided(seed: number): Promise<unknown> {
   });
 }
 
-/** A node that has joined knows the peers, the names and the groups of its seeds. */
+/** A node that has joined knows the peers, names and groups of its seeds. */
 export function joining(seed: number): Promise<unknown> {
   return simulate({ seed }, async (sim) => {
     const shorts = shortsOf(2 + sim.random.below(5));
@@ -111,7 +120,7 @@ export function joining(seed: number): Promise<unknown> {
   });
 }
 
-/** Nodes with names of their own come and go; those that stay forget them, and dial nobody. */
+/** Nodes with unique names come and go; those that stay forget them, and stop dialing them. */
 export function churn(seed: number, lifetimes = 25): Promise<unknown> {
   return simulate({ seed, limit: 10 * FORGET_MS }, async (sim) => {
     const stay = await Promise.all(
@@ -130,7 +139,7 @@ export function churn(seed: number, lifetimes = 25): Promise<unknown> {
     const before = stay.map((node) => node.membership().dials);
     await sim.run(60_000);
     for (const [i, node] of stay.entries()) {
-      // Each lost node is dialed about once a minute: never more than twice.
+      // Each lost node is dialed about once a minute, never more than twice.
       const dials = node.membership().dials - before[i]!;
       require(dials <= 2 * lifetimes, `${dials} dials a minute for ${lifetimes} lost nodes`);
     }
@@ -145,7 +154,7 @@ export function churn(seed: number, lifetimes = 25): Promise<unknown> {
   });
 }
 
-/** A node that says that it stops is not dialed again. */
+/** A node that announces that it stops is not dialed again. */
 export function stopped(seed: number): Promise<unknown> {
   return simulate({ seed }, async (sim) => {
     const nodes = await startAll(sim, shortsOf(4), () => ["n0"]);
@@ -160,7 +169,10 @@ export function stopped(seed: number): Promise<unknown> {
   });
 }
 
-/** Of two live nodes with one name the first stays; one that takes a dead node's place is let in at once. */
+/**
+ * Of two live nodes with one name the first stays; a node that replaces a dead one is accepted at
+ * once.
+ */
 export function duplicates(seed: number): Promise<unknown> {
   return simulate({ seed }, async (sim) => {
     const nodes = await startAll(sim, shortsOf(3), () => ["n0"]);
@@ -178,7 +190,7 @@ export function duplicates(seed: number): Promise<unknown> {
     }
     await sim.run(10_000);
     require(downs === 0 && first.peers().length === 3, `${downs} sessions were lost`);
-    // The first is gone, but nobody has noticed; or it is behind a partition.
+    // The first has crashed, which no node has noticed; or it is behind a partition.
     if (sim.random.next() < 0.5) sim.crash("app1");
     else sim.partition(["app1"], ["n0", "n1", "n2"]);
     await sim.run(sim.random.below(5_000));
@@ -189,7 +201,10 @@ export function duplicates(seed: number): Promise<unknown> {
   });
 }
 
-/** Clocks that are wrong by days neither keep nodes apart nor let two hold one name, and are reported. */
+/**
+ * Clocks that are wrong by days neither keep nodes disconnected nor let two hold one name, and they
+ * are reported.
+ */
 export function skewedClocks(seed: number): Promise<unknown> {
   return simulate({ seed }, async (sim) => {
     const shorts = shortsOf(2 + sim.random.below(5));
@@ -219,7 +234,10 @@ export function skewedClocks(seed: number): Promise<unknown> {
   });
 }
 
-/** Behind many names that do not answer, `connect` settles, and a node that comes back is dialed again. */
+/**
+ * Behind many names that do not answer, `connect` settles, and a node that comes back is dialed
+ * again.
+ */
 export function fairness(seed: number): Promise<unknown> {
   return simulate({ seed }, async (sim) => {
     const silent = Array.from({ length: 100 + sim.random.below(100) }, (_, i) => `s${i}`);
@@ -250,8 +268,9 @@ export function fairness(seed: number): Promise<unknown> {
 }
 
 /**
- * Nodes change from one cookie to the next in three rounds, at moments of their own, while sessions break and
- * nodes start anew: all stay connected, and then whoever has the former cookie only is not let in.
+ * Nodes change from one cookie to the next in three rounds, each at its own time, while sessions
+ * break and nodes restart. All stay connected, and afterwards a node that has only the former
+ * cookie is rejected.
  */
 export function rotation(seed: number): Promise<unknown> {
   return simulate({ seed }, async (sim) => {
@@ -288,12 +307,12 @@ export function rotation(seed: number): Promise<unknown> {
     }
     await sim.run(10_000);
     require(isWhole(nodes()), "a session was lost");
-    // Of nodes that were killed, and of sessions that were cut, also during a handshake.
+    // From killed nodes and cut sessions, also during a handshake.
     const wrong = reasons.filter((reason) => !/^(closed|refused: broken)$/.test(reason));
     require(wrong.length === 0, `${wrong}`);
     const late = await sim.start("late", { seeds: ["n0"], cookie: [former] });
     require(late.peers().length === 0, "the former cookie is still accepted");
-    // One that has missed the last round loses its sessions.
+    // A node that has missed the last round loses its sessions.
     const missed = sim.node(shorts[1]!)!;
     for (const short of shorts) {
       if (short !== shorts[1]) await sim.node(short)!.changeCookie("another cookie");
@@ -302,12 +321,15 @@ export function rotation(seed: number): Promise<unknown> {
   });
 }
 
-/** No singleton runs for at most this long when a node leaves. Milliseconds; a message takes up to 2. */
+/**
+ * The longest time in milliseconds without a singleton when a node leaves; a message takes up to 2
+ * ms.
+ */
 const GAP_MS = 50;
 
 /**
- * Nodes leave and come back under load: what a singleton has acknowledged is not lost, it never runs twice, and
- * a gap without it is short.
+ * Nodes leave and come back under load: nothing that a singleton has acknowledged is lost, it never
+ * runs twice, and a gap without it is short.
  */
 export function leaving(seed: number): Promise<unknown> {
   return simulate({ seed }, async (sim) => {

@@ -1,5 +1,6 @@
 /**
- * Membership keeps its guarantees over many seeds, and builds that are broken on purpose are found.
+ * Membership keeps its guarantees over many seeds, and builds that are broken on purpose are
+ * detected.
  */
 import process from "node:process";
 import { assert } from "@std/assert";
@@ -20,7 +21,7 @@ import { type Any, breaks } from "./sabotage.ts";
 
 const isLong = process.env["FIRN_LONG"] === "1";
 
-/** Seeds for each guarantee. */
+/** The number of seeds for each guarantee. */
 const SEEDS = isLong ? 1_000 : 12;
 
 for (const [name, run] of Object.entries(GUARANTEES)) {
@@ -34,7 +35,7 @@ test("membership forgets a thousand nodes that came and went", { timeout: 300_00
   await churn(1, isLong ? 1_000 : 60);
 });
 
-/** Which guarantee each breaks, and how. */
+/** The guarantee that each breaks, and how. */
 const BROKEN: readonly (readonly [guarantee: string, what: string, () => () => void])[] = [
   [
     "unreachable",
@@ -134,7 +135,7 @@ const BROKEN: readonly (readonly [guarantee: string, what: string, () => () => v
   [
     "fairness",
     "all dials have the same rank",
-    // What a queue sees of its peers: no difference.
+    // A queue that ranks all peers alike.
     () => {
       const real = Peers.prototype[Symbol.iterator];
       Peers.prototype[Symbol.iterator] = function* (this: Peers) {

@@ -1,6 +1,6 @@
 /**
- * Quorum: whatever is cut, frozen or started anew at the worst moment, no two copies of a singleton run at
- * once. Each history is found to be broken in a build without the rule that it is for.
+ * Quorum: no two copies of a singleton run at once, whatever is cut, paused or restarted at the
+ * worst moment. Each history detects a build without the rule that it tests.
  */
 import { assert } from "@std/assert";
 import type { Self } from "../../lib/actor/self.ts";
@@ -13,13 +13,16 @@ import { type Any, breaks } from "./sabotage.ts";
 
 const SETTINGS = { pingInterval: 500, pingTimeout: 2_000 } as const;
 
-/** A copy that was frozen may run this long after it goes on. Milliseconds: an eighth of the ping timeout, twice. */
+/**
+ * How long in milliseconds a paused copy may run after it resumes: twice an eighth of the ping
+ * timeout.
+ */
 const STALE_MS = 500;
 
-/** Three nodes of which the first, `a`, runs the singleton. */
+/** Three nodes, the first of which, `a`, runs the singleton. */
 class Trio {
   readonly sim: Simulation;
-  /** The copies that run, by node, and since when. A frozen one does not count. */
+  /** The running copies and their start times, by node. A paused one does not count. */
   readonly running = new Map<string, number>();
   readonly frozen = new Set<string>();
   tokens: number[] = [];
@@ -99,7 +102,7 @@ function history(run: (trio: Trio, sim: Simulation) => Promise<void>) {
 const others = (short: string): string[] => ["a", "b", "c"].filter((other) => other !== short);
 
 const HISTORIES: Readonly<Record<string, (seed: number) => Promise<unknown>>> = {
-  // The holder hears of the others longer than they hear of it.
+  // The holder receives from the others longer than they receive from it.
   "cut off": history(async (trio, sim) => {
     const { holder } = trio;
     sim.partition([holder], others(holder), { oneWay: true });
@@ -107,7 +110,7 @@ const HISTORIES: Readonly<Record<string, (seed: number) => Promise<unknown>>> = 
     sim.partition([holder], others(holder));
     await trio.movesFrom(holder);
   }),
-  // When it goes on it is cut off, so that it cannot hear that it was replaced.
+  // It is cut off when it resumes, so it cannot learn that it was replaced.
   "frozen": history(async (trio, sim) => {
     const { holder } = trio;
     trio.frozen.add(holder);
@@ -120,7 +123,7 @@ const HISTORIES: Readonly<Record<string, (seed: number) => Promise<unknown>>> = 
     if (trio.running.has(holder)) throw new Error("the stale copy still runs");
     trio.frozen.delete(holder);
   }),
-  // A node that has granted it starts anew, and cannot reach the holder, which has not noticed.
+  // A node that has granted it restarts, and cannot reach the holder, which has not noticed.
   "started anew": history(async (trio, sim) => {
     const { holder } = trio;
     const [grants, waits] = others(holder) as [string, string];
@@ -139,7 +142,7 @@ for (const [name, run] of Object.entries(HISTORIES)) {
   });
 }
 
-/** A build that is broken on purpose, and the history that finds it. */
+/** A build that is broken on purpose, and the history that detects it. */
 const BROKEN: readonly (readonly [history: string, what: string, () => () => void])[] = [
   [
     "cut off",

@@ -1,6 +1,4 @@
-/**
- * Builds that are broken on purpose, to show what the checkers are worth.
- */
+/** Builds that are broken on purpose, to test the checkers. */
 import { TopicLog } from "../../lib/channel/topic_log.ts";
 import { Actor } from "../../lib/actor/actor.ts";
 import { Inbound } from "../../lib/mesh/inbound.ts";
@@ -26,7 +24,7 @@ import { TAG } from "../../lib/mesh/message.ts";
 // deno-lint-ignore no-explicit-any -- methods of all kinds are put in place of others
 export type Any = any;
 
-/** Breaks a method, and gives back what mends it. */
+/** Replaces a method, and returns a function that restores it. */
 export function breaks(
   of: { prototype: Any },
   method: string,
@@ -39,7 +37,10 @@ export function breaks(
   };
 }
 
-/** Which promise each breaks, what is wrong with it, and what breaks it and gives back what mends it. */
+/**
+ * The promise that each breaks, the defect, and a function that introduces the defect and returns
+ * one that removes it.
+ */
 export const BROKEN: readonly (readonly [promise: string, what: string, () => () => void])[] = [
   [
     "messages",
@@ -194,7 +195,7 @@ export const BROKEN: readonly (readonly [promise: string, what: string, () => ()
         if (this.isAlive) return real.apply(this, args);
         const count = (rejected.get(this) ?? 0) + 1;
         rejected.set(this, count);
-        // Not for ever: the test is to go on.
+        // A limited number, so that the test ends.
         return count < 1_000 ? Promise.reject(new Error("it has ended")) : new Promise(() => {});
       };
     }),

@@ -1,6 +1,6 @@
 /**
- * The simulator itself: the same seed gives the same history, faults do what they say, and code that
- * reaches past it is found.
+ * Tests of the simulator: the same seed produces the same history, faults have the documented
+ * effects, and code that bypasses the simulator is detected.
  */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { simulate, SimulationError } from "../../lib/simulate.ts";

@@ -1,10 +1,8 @@
-/**
- * A short history that is told again and again: three nodes, a global name, a crash, another life.
- */
+/** A short history for repeated runs: three nodes, a global name, a crash, a restart. */
 import { simulate, type Simulation, type SimulationResult } from "../../lib/simulate.ts";
 import type { Node } from "../../lib/node.ts";
 
-/** Three nodes that have met. */
+/** Starts three connected nodes. */
 export async function three(sim: Simulation): Promise<[Node, Node, Node]> {
   const a = await sim.start("a");
   const b = await sim.start("b", { seeds: ["a"] });
@@ -13,7 +11,7 @@ export async function three(sim: Simulation): Promise<[Node, Node, Node]> {
   return [a, b, c];
 }
 
-/** The history of a seed. */
+/** Runs the history of a seed. */
 export function story(seed: number): Promise<SimulationResult<number>> {
   return simulate({ seed }, async (sim) => {
     const [a, b] = await three(sim);

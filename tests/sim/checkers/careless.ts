@@ -1,24 +1,24 @@
 /**
- * Checks: the code of an actor that has ended stops, even if it catches every error. What it waits for
- * rejects once; it comes to its next wait, and has no effect on others on the way.
+ * Checks that the code of an actor that has exited stops, even if it catches every error. What it
+ * awaits rejects once; it runs up to its next wait, and affects no other actor until then.
  */
 import { DEAD_USES_MAX } from "../../../lib/actor/actor.ts";
 import { throwBroken } from "./checker.ts";
 
-/** What is known of a loop that catches every error. */
+/** The state of a loop that catches every error. */
 export interface Loop {
   readonly name: string;
-  /** How often it has gone round. */
+  /** The number of rounds so far. */
   rounds: number;
-  /** How often it had when its actor ended; undefined while that lives. */
+  /** The number of rounds when its actor exited; `undefined` while the actor is alive. */
   roundsAtEnd: number | undefined;
-  /** Whether its `finally` has run since. */
+  /** Whether its `finally` block has run since. */
   cleaned: boolean;
-  /** Messages of it that have arrived and were sent after its end. */
+  /** The number of its messages that arrived though they were sent after its exit. */
   late: number;
 }
 
-/** Throws what was broken. */
+/** Throws a description of what was broken. */
 export function checkLoops(loops: readonly Loop[]): void {
   const broken: string[] = [];
   for (const { name, rounds, roundsAtEnd, cleaned, late } of loops) {

@@ -1,32 +1,32 @@
 /**
- * Checks the history of channels: a client that was told that it has recovered has each message exactly once, in
- * order; and all clients have the same message at the same place.
+ * Checks the history of channels: a client that was notified of a successful recovery has each
+ * message exactly once and in order, and all clients have the same message at the same offset.
  */
 import { throwBroken } from "./checker.ts";
 
-/** A place in a history, and what is there. */
+/** A position in a history, and the message there. */
 export interface Placed {
   readonly epoch: string;
   readonly offset: number;
   readonly message: number;
 }
 
-/** What one client has received since it last missed something. */
+/** What one client has received since it last missed a message. */
 class Received {
   epoch = "";
   last: number | undefined;
   readonly byOffset = new Map<number, number>();
 }
 
-/** Judges the history of one topic. */
+/** Checks the history of one topic. */
 export class ChannelChecker {
   readonly broken: string[] = [];
   readonly #places = new Map<string, number>();
   readonly #clients = new Map<string, Received>();
-  /** How many messages were received. */
+  /** The number of received messages. */
   count = 0;
 
-  /** A client has received a message. */
+  /** Records that a client has received a message. */
   received(client: string, placed: Placed): void {
     this.count++;
     const known = this.#of(client);
@@ -40,17 +40,20 @@ export class ChannelChecker {
     this.placed(client, placed);
   }
 
-  /** A client has joined again, and has missed nothing up to a position. */
+  /** Records that a client has joined again, and has missed nothing up to a position. */
   recovered(client: string, epoch: string): void {
     this.#moves(client, this.#of(client), epoch);
   }
 
-  /** A client was told that it has missed messages, or that it begins at a position. */
+  /**
+   * Records that a client was notified that it has missed messages, or that it begins at a
+   * position.
+   */
   lost(client: string): void {
     this.#clients.delete(client);
   }
 
-  /** A message has a place, as `source` was told. */
+  /** Records the position of a message as `source` learned it. */
   placed(source: string, { epoch, offset, message }: Placed): void {
     const place = `${epoch} ${offset}`;
     const known = this.#places.get(place);
@@ -60,7 +63,7 @@ export class ChannelChecker {
     }
   }
 
-  /** All is at rest. `owed`: messages that each of these clients must have. */
+  /** Checks the idle cluster. `owed` are the messages that each of these clients must have. */
   check(clients: readonly string[], owed: readonly number[]): void {
     throwBroken(this.broken);
     for (const client of clients) {
@@ -70,7 +73,7 @@ export class ChannelChecker {
     }
   }
 
-  /** What a client has belongs to the history of another epoch from now on. */
+  /** Assigns a client's messages to the history of another epoch from now on. */
   #moves(client: string, known: Received, epoch: string): void {
     if (known.epoch === epoch) return;
     known.epoch = epoch;

@@ -1,33 +1,41 @@
 /**
- * What all checkers share. Work goes on while things fail, and writes down what it does and what it sees:
- * facts. A checker reads the facts of all lives of all nodes, and at the end what is found on the nodes, and
- * says what was broken. So the same checker judges nodes in the simulator and nodes in processes, whose
- * facts are in files.
+ * What all checkers share. The workload runs during the faults, and records its actions and
+ * observations as facts. A checker reads the facts of all incarnations of all nodes, and the final
+ * state of the nodes, and reports what was broken. So the same checker works for nodes in the
+ * simulator and for nodes in processes, whose facts are in files.
  *
  *     work ──facts──▶ checker ◀──views── nodes at the end
  *
- * A life is one start of one node, such as `a2`; an actor stands by the key of its pid.
+ * An incarnation (`life`) is one start of a node, such as `a2`. Actors are identified by the keys of
+ * their pids.
  */
 import type { Pid } from "../../../lib/term/pid.ts";
 
-/** Something that was done or seen on a node. All facts are JSON. */
+/** An action or observation on a node. All facts can be encoded as JSON. */
 export type Fact =
-  /** A message is about to be sent to a node's sink. In `round`: when nothing is wrong, so it must arrive. */
+  /**
+   * A message is about to be sent to a node's sink. `round` is set when there are no faults, so
+   * that it must arrive.
+   */
   | { kind: "sent"; to: string; number: number; round?: number }
-  /** A sink, of the node `at`, got one; `to` is for whom it was, if it was sent by pid. */
+  /**
+   * A sink on the node `at` received a message; `to` is the receiver's pid if it was sent by pid.
+   */
   | { kind: "got"; sink: string; at: string; from: string; number: number; to?: string }
   /** An actor is about to link with another, to monitor it, or both. */
   | { kind: "bond"; bond: string; target: string; ways: Ways }
   | { kind: "exit"; bond: string; reason: string }
   | { kind: "down"; bond: string; reason: string }
-  /** An actor was told that it holds a global name. */
+  /** An actor's registration of a global name resolved to `true`. */
   | { kind: "holds"; name: string; pid: string }
-  /** The name was taken from whoever held it on this node. */
+  /** The name was unregistered on this node. */
   | { kind: "released"; name: string }
-  /** A line is about to be said in a room, when nothing is wrong: everybody must hear it. */
+  /**
+   * A line is about to be said in a room while there are no faults: every member must receive it.
+   */
   | { kind: "said"; line: string; round: number }
   | { kind: "heard"; from: string; number: number }
-  /** A supervisor is up; its children are `<tree> home` and `<tree> far`. */
+  /** A supervisor has started; its children are `<tree> home` and `<tree> far`. */
   | { kind: "tree"; tree: string }
   | { kind: "runs"; child: string; pid: string }
   | { kind: "ended"; child: string; pid: string };
@@ -35,39 +43,39 @@ export type Fact =
 /** How an actor is bound to another. */
 export type Ways = "link" | "monitor" | "both";
 
-/** Writes a fact down. */
+/** Records a fact. */
 export type Tell = (fact: Fact) => void;
 
-/** What is found at the end on a node that is up. */
+/** The final state of a node that is up. */
 export interface View {
   readonly life: string;
-  /** Who is found under the global names that the work uses. */
+  /** The holders of the global names that the workload uses. */
   readonly names: Readonly<Record<string, string>>;
-  /** Its actors. */
+  /** The keys of its actors. */
   readonly actors: readonly string[];
 }
 
-/** Judges one promise. */
+/** Checks one promise. */
 export interface Checker {
-  /** A life did or saw something. Each life's come in their order. */
+  /** Takes a fact of an incarnation. Facts of one incarnation arrive in order. */
   take(life: string, fact: Fact): void;
-  /** That life is over: what was there is gone with it. */
+  /** That incarnation has ended, and its actors with it. */
   gone(life: string): void;
-  /** All is at rest: throws what was broken. */
+  /** Throws a description of what was broken, once everything is idle. */
   check(views: readonly View[]): void;
 }
 
-/** The keys of all actors that live. */
+/** Returns the keys of all live actors. */
 export function livingOf(views: readonly View[]): Set<string> {
   return new Set(views.flatMap(({ actors }) => actors));
 }
 
-/** The keys of some pids. */
+/** Returns the keys of pids. */
 export function keysOf(pids: readonly Pid[]): string[] {
   return pids.map(({ key }) => key);
 }
 
-/** Throws the first few of what was broken, if anything was. */
+/** Throws the first few problems, if there are any. */
 export function throwBroken(broken: readonly string[]): void {
   if (broken.length > 0) throw new Error(broken.slice(0, 5).join("\n"));
 }

@@ -1,16 +1,16 @@
 /**
- * Checks: once the network has settled, exactly the children that supervisors specify are alive, each once,
- * whatever crashed meanwhile.
+ * Checks that once the network has settled, exactly the children that supervisors specify are
+ * alive, each once, whatever crashed before.
  */
 import type { Checker, Fact, View } from "./checker.ts";
 
-/** Judges supervisors. */
+/** Checks supervisors. */
 export class ChildChecker implements Checker {
-  /** Children that were started. */
+  /** The number of started children. */
   started = 0;
-  /** The lives on which a child's actors run, by the child and their pids. */
+  /** The incarnations on which a child's actors run, by child and pid. */
   readonly #running = new Map<string, Map<string, string>>();
-  /** The lives of the supervisors that are up. */
+  /** The incarnations of the supervisors that are up. */
   readonly #trees = new Map<string, string>();
   readonly #gone = new Set<string>();
 
@@ -28,7 +28,7 @@ export class ChildChecker implements Checker {
   gone(life: string): void {
     this.#gone.add(life);
     for (const [tree, home] of this.#trees) if (home === life) this.#trees.delete(tree);
-    // Its machine is gone, and what ran there was not told so.
+    // Its machine crashed, so the actors on it recorded no exit.
     for (const pids of this.#running.values()) {
       for (const [pid, home] of pids) if (home === life) pids.delete(pid);
     }

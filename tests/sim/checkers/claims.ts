@@ -1,26 +1,26 @@
 /**
- * Checks registrations while things fail. Of two that resolved to true at most one holds a name, if any
- * node has been connected with both. With a quorum there is one at the most, whoever is connected, and its
- * token is higher than all before.
+ * Checks registrations during faults. Of two that resolved to `true`, at most one holds a name if
+ * any node has been connected with both. With a quorum there is at most one, regardless of
+ * connections, and its token is higher than all before.
  */
 import { KNOWN_MS, type Sessions, TokenChecker } from "./sessions.ts";
 
-/** A registration that resolved to true. */
+/** A registration that resolved to `true`. */
 export interface Held {
   readonly name: string;
   readonly node: string;
   readonly pid: string;
-  /** When it was asked for. */
+  /** The time of the request. */
   readonly since: number;
   readonly token: number | undefined;
 }
 
-/** Judges registrations. */
+/** Checks registrations. */
 export class ClaimChecker {
   readonly #sessions: Sessions;
   #held: Held[] = [];
   readonly #tokens: TokenChecker;
-  /** What was broken. */
+  /** The problems found so far. */
   readonly broken: string[] = [];
 
   constructor(sessions: Sessions) {
@@ -28,7 +28,7 @@ export class ClaimChecker {
     this.#tokens = new TokenChecker(sessions);
   }
 
-  /** One has resolved to true. `needsQuorum`: only one may hold it. */
+  /** Records that one has resolved to `true`. With `needsQuorum` only one may hold the name. */
   take(held: Held, needsQuorum: boolean, now: number): void {
     const { name, node, token } = held;
     for (const other of this.#held) {
@@ -40,7 +40,8 @@ export class ClaimChecker {
         }
         continue;
       }
-      // Both were connected with it when they asked, or the one so long that it is known.
+      // A node was connected with both at their requests, or with one of them long enough to know
+      // its names.
       const since = Math.max(Math.min(other.since, held.since), held.since - KNOWN_MS);
       const known = this.#sessions.between(other.node, node, since);
       if (known !== undefined) this.broken.push(`${both}, and ${known} knew both, at ${now}`);
@@ -52,7 +53,9 @@ export class ClaimChecker {
     this.#held.push(held);
   }
 
-  /** It is held no more: withdrawn, lost in a conflict or with its actor. */
+  /**
+   * Records that it is no longer held: unregistered, lost in a conflict, or its actor has exited.
+   */
   release(node: string, name?: string, pid?: string): void {
     this.#held = this.#held.filter((held) =>
       held.node !== node || (name !== undefined && held.name !== name) ||
@@ -60,7 +63,7 @@ export class ClaimChecker {
     );
   }
 
-  /** Throws what was broken. */
+  /** Throws a description of what was broken. */
   check(): void {
     if (this.broken.length > 0) throw new Error(this.broken.slice(0, 5).join("\n"));
   }

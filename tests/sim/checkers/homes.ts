@@ -1,7 +1,7 @@
 /**
- * Checks homes: no key starts on a node while it runs on another if the two have each other's hello, or have
- * been connected for a while; with a quorum on no two nodes at once, with rising tokens; no request is handled twice, and none is answered that
- * was not handled.
+ * Checks homes. No key starts on a node while it runs on another if the two have each other's
+ * hello, or have been connected for a while. With a quorum it never runs on two nodes at once, and
+ * tokens rise. No request is handled twice, and every answered request was handled.
  */
 import { throwBroken } from "./checker.ts";
 import { KNOWN_MS, type Sessions, TokenChecker } from "./sessions.ts";
@@ -12,7 +12,7 @@ interface Run {
   readonly node: string;
 }
 
-/** Judges homes. */
+/** Checks homes. */
 export class HomeChecker {
   readonly #sessions: Sessions;
   readonly #runs = new Set<Run>();
@@ -21,7 +21,7 @@ export class HomeChecker {
   readonly #handled = new Set<number>();
   readonly broken: string[] = [];
 
-  /** `knows`: whether a node has the hello of another. */
+  /** `knows` returns whether a node has the hello of another. */
   constructor(
     sessions: Sessions,
     knows: (kind: string, node: string, other: string) => boolean,
@@ -31,7 +31,7 @@ export class HomeChecker {
     this.#tokens = new TokenChecker(sessions);
   }
 
-  /** The actor of a key starts. Returns what ends it. */
+  /** Records that the actor of a key starts. Returns a function that records its end. */
   start(
     kind: string,
     key: string,
@@ -57,23 +57,26 @@ export class HomeChecker {
     return () => void this.#runs.delete(run);
   }
 
-  /** A node is gone, with what ran there. */
+  /** Records that a node has crashed, with its actors. */
   end(node: string): void {
     for (const run of [...this.#runs]) if (run.node === node) this.#runs.delete(run);
   }
 
-  /** An actor handles a request. */
+  /** Records that an actor handles a request. */
   handle(request: number): void {
     if (this.#handled.has(request)) this.broken.push(`request ${request} is handled twice`);
     this.#handled.add(request);
   }
 
-  /** A request was answered. */
+  /** Records that a request was answered. */
   answer(request: number): void {
     if (!this.#handled.has(request)) this.broken.push(`request ${request} is answered unhandled`);
   }
 
-  /** All is at rest. `homes`: what each node takes for the home of each key. Throws what was broken. */
+  /**
+   * Checks the idle cluster: `homes` has each node's view of the home of each key. Throws a
+   * description of what was broken.
+   */
   check(homes: ReadonlyMap<string, readonly (string | undefined)[]>): void {
     throwBroken(this.broken);
     for (const [name, nodes] of homes) {

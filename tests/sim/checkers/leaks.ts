@@ -1,20 +1,20 @@
 /**
- * Checks: what ends leaves nothing behind, here and on other nodes: no cell, no call, no monitor, no name, no
- * timer.
+ * Checks that actors leave nothing behind when they exit, on their node and on others: no actor,
+ * call, monitor, name or timer.
  */
 import { DEFAULT_SCOPE, Groups } from "../../../lib/cluster/groups.ts";
 import type { Parts } from "../../../lib/start.ts";
 
-/** What a node still has. */
+/** What a node still holds. */
 export interface Left {
   readonly actors: number;
-  /** What is kept for actors of other nodes, where there is something, and their monitors. */
+  /** The sizes of the non-empty tables for actors of other nodes, and of their monitors. */
   readonly kept: readonly number[];
   readonly monitors: readonly number[];
   readonly timers: number;
   readonly names: readonly string[];
   readonly members: readonly string[];
-  /** More than there are other nodes, or fewer. */
+  /** The difference between the number of sessions and the number of other nodes. */
   readonly sessions: number;
 }
 
@@ -28,7 +28,7 @@ const NOTHING: Left = {
   sessions: 0,
 };
 
-/** What a node has beyond the actors that it had at first and a session with each of the others. */
+/** Returns what a node holds beyond its initial actors and a session with each of the others. */
 export function leftOf(parts: Parts, actors: number, others: number): Left {
   const { remote, system, mesh, global, groups } = parts;
   const peers = mesh.peers();
@@ -43,7 +43,7 @@ export function leftOf(parts: Parts, actors: number, others: number): Left {
   };
 }
 
-/** Throws if something is left on a node. */
+/** Throws if anything is left on a node. */
 export function checkLeft(who: string, left: Left): void {
   const text = JSON.stringify(left);
   if (text !== JSON.stringify(NOTHING)) throw new Error(`${who} still has ${text}`);

@@ -1,21 +1,22 @@
 /**
- * Checks: between two actors messages arrive in order and at most once, none that was not sent, and none of
- * an old life in a new one; and when nothing is wrong, all of them.
+ * Checks that between two actors messages arrive in order and at most once, that each was sent,
+ * that none of an old incarnation arrives in a new one, and that all arrive while there are no
+ * faults.
  */
 import { type Checker, type Fact, throwBroken, type View } from "./checker.ts";
 
-/** Judges messages. */
+/** Checks messages. */
 export class MessageChecker implements Checker {
   sent = 0;
   arrived = 0;
   readonly #broken: string[] = [];
-  /** The highest number that was sent, by life and node. */
+  /** The highest number that was sent, by incarnation and node. */
   readonly #sent = new Map<string, number>();
-  /** The last number that arrived, by sink and life. */
+  /** The last number that arrived, by sink and incarnation. */
   readonly #last = new Map<string, number>();
-  /** The highest that arrived on a node, by life and node. */
+  /** The highest number that arrived on a node, by incarnation and node. */
   readonly #most = new Map<string, number>();
-  /** What must arrive, of the last round. */
+  /** The messages of the last round, which must arrive. */
   #owed: { from: string; to: string; number: number }[] = [];
   #round = 0;
   readonly #got = new Set<string>();
@@ -38,7 +39,7 @@ export class MessageChecker implements Checker {
         throw new Error(`${from}>${to}: ${number} was sent when nothing was wrong, and is lost`);
       }
     }
-    // One of a hundred could have, even if nodes are away for most of the time.
+    // One of a hundred should arrive even if nodes are down most of the time.
     if (views.length > 1 && this.arrived === 0 && this.sent > 100) {
       throw new Error(`none of ${this.sent} messages has arrived`);
     }

@@ -1,15 +1,15 @@
 /**
- * Checks: once the network has settled, all nodes find the same actor under a global name, it lives, and of
- * those who hold a name by a true answer one is found.
+ * Checks that once the network has settled, all nodes find the same live actor under a global name,
+ * and that it is one whose registration resolved to `true`.
  */
 import { type Checker, type Fact, livingOf, type View } from "./checker.ts";
 
-/** The names that the work is about: few, so that there are conflicts. */
+/** The names that the workload uses: few, so that there are conflicts. */
 export const NAMES: readonly string[] = ["cart", "till", "shelf"];
 
-/** Judges global names. */
+/** Checks global names. */
 export class NameChecker implements Checker {
-  /** Who was told that it holds a name, and has not given it back. */
+  /** The actors whose registration resolved to `true`, and that have not unregistered. */
   #holders: { readonly life: string; readonly name: string; readonly pid: string }[] = [];
   readonly #gone = new Set<string>();
 
@@ -18,7 +18,7 @@ export class NameChecker implements Checker {
     if (fact.kind === "holds") {
       this.#holders.push({ life, name: fact.name, pid: fact.pid });
     } else if (fact.kind === "released") {
-      // Whoever of this node held it; those that have ended are no concern.
+      // Any holder on this node; those that have exited do not matter.
       this.#holders = this.#holders.filter((held) => held.life !== life || held.name !== fact.name);
     }
   }

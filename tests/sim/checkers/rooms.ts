@@ -1,18 +1,18 @@
 /**
- * Checks: what is said in a room arrives at most once at each member, in the order of who said it; and, when
- * nothing goes wrong, exactly once.
+ * Checks that what is said in a room arrives at each member at most once and in the order of its
+ * speaker, and exactly once while there are no faults.
  */
 import { type Checker, type Fact, throwBroken, type View } from "./checker.ts";
 
-/** Judges rooms. */
+/** Checks rooms. */
 export class RoomChecker implements Checker {
   heard = 0;
   readonly #broken: string[] = [];
-  /** The last number of each who spoke, by who heard it. */
+  /** The last number of each speaker, by listener. */
   readonly #last = new Map<string, number>();
-  /** How often each line was heard, by who heard it. */
+  /** The number of times each line was received, by listener. */
   readonly #logs = new Map<string, Map<string, number>>();
-  /** What everybody must hear, of the last round. */
+  /** The lines of the last round, which every member must receive. */
   #owed: string[] = [];
   #round = 0;
 

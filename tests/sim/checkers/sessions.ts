@@ -1,21 +1,19 @@
-/**
- * Who has been connected with whom, and since when; who runs, and who has just gone on.
- */
+/** Records which nodes are connected and since when, and which nodes run or have just resumed. */
 
-/** A node that goes on has this long to find out what it has missed. Milliseconds. */
+/** The time in milliseconds that a resumed node has for noticing what it has missed. */
 const STALE_MS = 500;
 
-/** A session is this old before a node knows all names of the other. Milliseconds. */
+/** The age in milliseconds of a session at which a node knows all names of the other. */
 export const KNOWN_MS = 6_000;
 
-/** Sessions as both sides see them, by full names. */
+/** Sessions as both sides see them, by full node names. */
 export class Sessions {
   readonly #since = new Map<string, Map<string, number>>();
   readonly #lives = new Map<string, number>();
   readonly #paused = new Set<string>();
   readonly #resumedAt = new Map<string, number>();
 
-  /** A node is up, in a new life. */
+  /** Records that a node has started, as a new incarnation. */
   start(node: string): void {
     this.#since.set(node, new Map());
     this.#lives.set(node, (this.#lives.get(node) ?? 0) + 1);
@@ -23,7 +21,7 @@ export class Sessions {
     this.#resumedAt.delete(node);
   }
 
-  /** It is gone. */
+  /** Records that it has ended. */
   end(node: string): void {
     this.#since.delete(node);
   }
@@ -41,12 +39,12 @@ export class Sessions {
     else if (this.#paused.delete(node)) this.#resumedAt.set(node, now);
   }
 
-  /** Whether it stands still, or has just gone on and cannot know yet what it has missed. */
+  /** Returns whether it is paused, or has just resumed and cannot know yet what it has missed. */
   isStale(node: string, now: number): boolean {
     return this.#paused.has(node) || now - (this.#resumedAt.get(node) ?? -Infinity) < STALE_MS;
   }
 
-  /** A node that has been connected with both since that moment, as all of them see it. */
+  /** Returns a node that has been connected with both since that moment, as all of them see it. */
   between(one: string, other: string, since: number): string | undefined {
     for (const node of this.#since.keys()) {
       if (this.isJoined(node, one, since) && this.isJoined(node, other, since)) return node;
@@ -54,7 +52,10 @@ export class Sessions {
     return undefined;
   }
 
-  /** The lives of a node and of all that it is connected with: they know what is granted there now. */
+  /**
+   * Returns the incarnations of a node and of all nodes it is connected with: they know what is
+   * granted there now.
+   */
   known(node: string): Set<string> {
     const nodes = [node];
     for (const other of this.#since.keys()) {
@@ -63,7 +64,7 @@ export class Sessions {
     return new Set(nodes.map((name) => `${name} ${this.#lives.get(name)}`));
   }
 
-  /** Whether two nodes have been connected since that moment, as both see it. */
+  /** Returns whether two nodes have been connected since that moment, as both see it. */
   isJoined(one: string, other: string, since: number): boolean {
     if (one === other) return true;
     const [here, there] = [this.#since.get(one)?.get(other), this.#since.get(other)?.get(one)];
@@ -71,7 +72,10 @@ export class Sessions {
   }
 }
 
-/** Tokens, and who knows of them. They are kept in memory: what all have forgotten may come again. */
+/**
+ * Tokens, and the nodes that know of them. They are kept in memory: a token that all have forgotten
+ * may be granted again.
+ */
 export class TokenChecker {
   readonly #sessions: Sessions;
   readonly #last = new Map<string, { token: number; known: Set<string> }>();
@@ -80,7 +84,10 @@ export class TokenChecker {
     this.#sessions = sessions;
   }
 
-  /** A token was granted. Returns what is wrong with it. `isAgain`: the same one may come again. */
+  /**
+   * Records a granted token. Returns what is wrong with it. With `isAgain` the same one may come
+   * again.
+   */
   take(
     name: string,
     node: string,

@@ -1,33 +1,36 @@
 /**
- * Checks: when a node is stopped in order, its supervision trees end the last started first, the children of
- * each last first, and every service has written down what it held.
+ * Checks that when a node is stopped in order, its supervision trees stop in reverse order of their
+ * start, as do the children of each, and every service has written what it held.
  */
 import { throwBroken } from "./checker.ts";
 
-/** What a service holds that is not written yet. */
+/** What a service holds and has not written yet. */
 interface Held {
   lines: number;
-  /** Why it was ended, as `terminate` was told; undefined while it runs. */
+  /** The reason passed to `terminate`; `undefined` while it runs. */
   reason: string | undefined;
 }
 
-/** Judges the shutdown of one incarnation of a node. Children are numbered in the order of their start. */
+/**
+ * Checks the shutdown of one incarnation of a node. Children are numbered in the order of their
+ * start.
+ */
 export class ShutdownChecker {
   readonly #held = new Map<string, Held>();
-  /** The children that have ended, in order. */
+  /** The children that have exited, in order. */
   readonly #ended: string[] = [];
 
-  /** A child has started, for the first time or again. */
+  /** Records that a child has started or restarted. */
   started(child: string): void {
     this.#held.set(child, { lines: 0, reason: undefined });
   }
 
-  /** A child holds one line more. */
+  /** Records that a child holds one line more. */
   added(child: string): void {
     this.#held.get(child)!.lines++;
   }
 
-  /** A child has written what it held, for it ends. */
+  /** Records that a child has written what it held, since it is terminating. */
   wrote(child: string, lines: number, reason: string): void {
     const held = this.#held.get(child)!;
     held.lines -= lines;
@@ -35,12 +38,15 @@ export class ShutdownChecker {
     this.#ended.push(child);
   }
 
-  /** The node is told to stop now: what ended before is not judged. */
+  /** Records that the node begins to stop: exits before this are not checked. */
   stopping(): void {
     this.#ended.length = 0;
   }
 
-  /** The node has stopped: throws what was broken. `children` is the order of their start. */
+  /**
+   * Checks the stopped node, and throws a description of what was broken. `children` is the order
+   * of their start.
+   */
   check(children: readonly string[]): void {
     const broken: string[] = [];
     const expected = children.toReversed();

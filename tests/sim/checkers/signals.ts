@@ -1,23 +1,23 @@
 /**
- * Checks: each link and each monitor gives exactly one signal, when its actor ends or cannot be reached any
- * more, and none twice.
+ * Checks that each link and each monitor yields exactly one signal, when its actor exits or becomes
+ * unreachable.
  */
 import { type Checker, type Fact, livingOf, type View, type Ways } from "./checker.ts";
 
 interface Bond {
   readonly target: string;
-  /** Where the watcher lives. */
+  /** The incarnation on which the watcher runs. */
   readonly life: string;
   readonly ways: Ways;
   exits: number;
   downs: number;
-  /** Why, if it was told that its actor has ended rather than that it cannot be reached. */
+  /** The reason, if the signal reported an exit rather than a lost connection. */
   end: string | undefined;
 }
 
-/** Judges links and monitors. */
+/** Checks links and monitors. */
 export class SignalChecker implements Checker {
-  /** Signals that were got. */
+  /** The number of received signals. */
   count = 0;
   readonly #bonds = new Map<string, Bond>();
   readonly #gone = new Set<string>();
@@ -31,7 +31,7 @@ export class SignalChecker implements Checker {
       const bond = this.#bonds.get(fact.bond)!;
       if (fact.kind === "exit") bond.exits++;
       else bond.downs++;
-      // "noproc" of one that lives: the watcher's node still took its node for an earlier life.
+      // "noproc" for a live actor: the watcher's node still had the node's former incarnation.
       if (fact.reason !== "noconnection" && fact.reason !== "noproc") bond.end = fact.reason;
     }
   }
@@ -46,9 +46,9 @@ export class SignalChecker implements Checker {
       const heard = `${life} (${ways}) heard ${exits} exits and ${downs} downs of ${target}`;
       const mostExits = ways === "monitor" ? 0 : 1;
       const mostDowns = ways === "link" ? 0 : 1;
-      // A session that was lost meanwhile tells as well, of one that lives on.
+      // A session that was lost meanwhile also yields one, for an actor that is alive.
       if (exits > mostExits || downs > mostDowns) throw new Error(heard);
-      // What watched there is gone with it, perhaps before it heard.
+      // The watchers there crashed with it, perhaps before they received it.
       if (this.#gone.has(life)) continue;
       if (living.has(target) && end !== undefined) {
         throw new Error(`${target} lives: ${life} heard that it has ended by ${end}`);

@@ -1,6 +1,6 @@
 /**
- * Checks singletons: while things fail, none starts beside one that a common neighbour reaches; with a
- * quorum at most one runs anywhere, with rising tokens. When all is at rest, exactly one runs.
+ * Checks singletons: during faults, none starts beside one that a common neighbour reaches; with a
+ * quorum at most one runs anywhere, with rising tokens. Once everything is idle, exactly one runs.
  */
 import { KNOWN_MS, type Sessions, TokenChecker } from "./sessions.ts";
 
@@ -10,7 +10,7 @@ interface Run {
   readonly at: number;
 }
 
-/** Judges singletons. */
+/** Checks singletons. */
 export class SingletonChecker {
   readonly #sessions: Sessions;
   readonly #runs = new Set<Run>();
@@ -22,7 +22,7 @@ export class SingletonChecker {
     this.#tokens = new TokenChecker(sessions);
   }
 
-  /** One starts. Returns what ends it. */
+  /** Records that one starts. Returns a function that records its end. */
   start(
     name: string,
     node: string,
@@ -41,7 +41,7 @@ export class SingletonChecker {
       }
     }
     if (needsQuorum) {
-      // A child that crashes is started again under the same token.
+      // A child that crashes is restarted with the same token.
       const wrong = this.#tokens.take(name, node, token, true);
       if (wrong !== undefined) this.broken.push(`${wrong}, at ${now}`);
     }
@@ -50,12 +50,12 @@ export class SingletonChecker {
     return () => void this.#runs.delete(run);
   }
 
-  /** A node is gone, with what ran there. */
+  /** Records that a node has crashed, with its actors. */
   end(node: string): void {
     for (const run of [...this.#runs]) if (run.node === node) this.#runs.delete(run);
   }
 
-  /** All is at rest: throws what was broken. */
+  /** Throws a description of what was broken, once everything is idle. */
   check(
     names: readonly string[],
     found: ReadonlyMap<string, readonly (string | undefined)[]>,

@@ -1,6 +1,4 @@
-/**
- * All promises that are simulated.
- */
+/** All simulated promises. */
 import type { MakePromise } from "../chaos.ts";
 import { channels } from "./channels.ts";
 import { claims } from "./claims.ts";
@@ -29,18 +27,18 @@ export const PROMISES: Readonly<Record<string, MakePromise>> = {
   children,
   membership,
   leaks,
-  // The last: they stop the nodes.
+  // Last, since they stop the nodes.
   careless: catchAll,
   shutdown,
 };
 
-/** One that looks at everything has a seed of five to itself. */
+/** A promise that checks everything runs alone in every fifth seed. */
 const ALONE = 5;
 
-/** These stop the nodes at the end, so that a seed has one of them. */
+/** These stop the nodes at the end, so each seed has at most one of them. */
 const STOPPING: readonly string[] = ["careless", "shutdown"];
 
-/** What is looked at with a seed, of those that are wanted. */
+/** Returns the promises to check with a seed, of those that are wanted. */
 export function promisesOf(seed: number, wanted: readonly string[]): MakePromise[] {
   const alone = wanted.includes("leaks") && (seed % ALONE === 0 || wanted.length === 1);
   if (alone) return [PROMISES["leaks"]!];

@@ -1,6 +1,6 @@
 /**
- * Promise: actors that catch every error end like all others, wherever they are and whatever they wait for,
- * and a node stops in bounded time though it has some.
+ * Promise: actors that catch every error exit like all others, wherever they run and whatever they
+ * await, and a node with such actors stops in bounded time.
  */
 import { Call } from "../../../lib/actor/call.ts";
 import type { Self } from "../../../lib/actor/self.ts";
@@ -10,10 +10,10 @@ import type { Pid } from "../../../lib/term/pid.ts";
 import type { MakePromise } from "../chaos.ts";
 import { checkLoops, type Loop } from "../checkers/careless.ts";
 
-/** So many loops run at a time. */
+/** The maximum number of loops at a time. */
 const RUNNING_MAX = 8;
 
-/** What a loop does again and again. `there` is the name of a node. */
+/** The possible rounds of a loop. `there` is the name of a node. */
 const ROUNDS: readonly ((self: Self, there: string) => unknown)[] = [
   (self) => self.receive(),
   (self) => self.receive({ timeout: 50 }),
@@ -23,7 +23,7 @@ const ROUNDS: readonly ((self: Self, there: string) => unknown)[] = [
   (self) => task.await(task.async(self, (own) => own.receive({ timeout: 20 }))),
 ];
 
-/** Goes round until its actor ends, and does not even look at what it catches. */
+/** Loops until its actor exits, and ignores the errors it catches. */
 async function careless(self: Self, loop: Loop, round: number, there: string): Promise<void> {
   self.signal.addEventListener("abort", () => loop.roundsAtEnd = loop.rounds, { once: true });
   for (;;) {
@@ -32,12 +32,12 @@ async function careless(self: Self, loop: Loop, round: number, there: string): P
       self.send("witness", loop);
       await ROUNDS[round]!(self, there);
     } catch {
-      // It does not look.
+      // It ignores the error.
     } finally {
       loop.cleaned ||= loop.roundsAtEnd !== undefined;
     }
     try {
-      // What fails at once is not tried again at once: here no time goes by meanwhile.
+      // What fails at once is not retried at once: no time passes meanwhile here.
       await self.receive({ timeout: 60 });
     } catch {
       // Nor here.
@@ -67,7 +67,7 @@ export const catchAll: MakePromise = ({ nodes, pick, sim }) => {
       });
     },
     down(short) {
-      // What was in flight there is gone with the machine.
+      // What was in flight there was lost with the machine.
       for (const { node, loop } of running) if (node === nodesBy.get(short)) loop.cleaned = true;
     },
     act() {
@@ -80,7 +80,7 @@ export const catchAll: MakePromise = ({ nodes, pick, sim }) => {
       const loop = begun(name);
       loops.push(loop);
       running.push({ node, loop, pid: node.spawn(careless, loop, round, there) as Pid });
-      // Most events of a seed are those of loops: few at a time, and each ends at some moment.
+      // Most events of a seed are those of loops: few run at a time, and each ends eventually.
       const ending = running.length > RUNNING_MAX ? running.shift()! : pick(running);
       if (running.length < RUNNING_MAX && sim.random.next() < 0.5) return;
       ending.node.exit(ending.pid, sim.random.next() < 0.5 ? "kill" : "shutdown");
@@ -93,7 +93,7 @@ export const catchAll: MakePromise = ({ nodes, pick, sim }) => {
       const last: Loop[] = [];
       for (const [short, node] of [...nodes]) {
         for (const round of ROUNDS.keys()) {
-          // What is in flight when its machine is gone is not waited for.
+          // Do not wait for what is in flight when its machine crashes.
           const loop: Loop = { ...begun(`${short} ${round}`), cleaned: true };
           last.push(loop);
           node.spawn(careless, loop, round, node.name);
@@ -111,10 +111,10 @@ export const catchAll: MakePromise = ({ nodes, pick, sim }) => {
   };
 };
 
-/** A loop that is about to begin. */
+/** Returns the state of a loop that is about to begin. */
 function begun(name: string): Loop {
   return { name, rounds: 0, roundsAtEnd: undefined, cleaned: false, late: 0 };
 }
 
-/** A node with actors that end at once may take so long to stop. Milliseconds. */
+/** The maximum time in milliseconds to stop a node whose actors exit at once. */
 const STOP_MS = 15_000;

@@ -1,6 +1,7 @@
 /**
- * Promise: a client of a topic with history that is told that it has recovered has missed nothing, whichever node
- * it comes back to; all clients have one order; and at rest each message reaches each of them once.
+ * Promise: a client of a topic with history that is notified of its recovery has missed nothing,
+ * whichever node it reconnects to; all clients have the same order; and with no faults each message
+ * reaches each of them once.
  */
 import { channel } from "../../../lib/channel/channel.ts";
 import { ChannelConnection } from "../../../lib/channel/connection.ts";
@@ -12,7 +13,7 @@ import { ChannelChecker } from "../checkers/channels.ts";
 
 const TOPIC = "log";
 const CLIENTS = ["ann", "bob", "eve"];
-/** Messages that are sent at rest. */
+/** The number of messages sent after the faults. */
 const AT_REST = 20;
 
 interface Place {
@@ -20,7 +21,7 @@ interface Place {
   readonly offset: number;
 }
 
-/** A client: it comes back to any node from where it was. */
+/** A client that reconnects to any node from its last position. */
 class Client {
   readonly name: string;
   readonly #checker: ChannelChecker;
@@ -28,7 +29,7 @@ class Client {
   #connection: ChannelConnection | undefined;
   #position: Place | undefined;
   #ref = 0;
-  /** Its last join was answered. */
+  /** Whether its last join was answered. */
   isJoined = false;
 
   constructor(name: string, checker: ChannelChecker) {
@@ -57,7 +58,7 @@ class Client {
     );
   }
 
-  /** The connection is over. The node need not be there any more. */
+  /** Ends the connection. The node need not exist any more. */
   leave(): void {
     this.isJoined = false;
     this.short = undefined;

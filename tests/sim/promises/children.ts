@@ -1,6 +1,6 @@
 /**
- * Promise: once the network has settled, exactly the children that supervisors specify are alive, each
- * once, whatever crashed meanwhile.
+ * Promise: once the network has settled, exactly the children that supervisors specify are alive,
+ * each once, whatever crashed before.
  */
 import type { Node } from "../../../lib/node.ts";
 import { Supervisor } from "../../../lib/otp/supervisor.ts";
@@ -16,7 +16,7 @@ import { Lives } from "./lives.ts";
 export const children: MakePromise = ({ nodes, pick, sim }) => {
   const checker = new ChildChecker();
   const lives = new Lives();
-  /** Who runs, by the child's id. */
+  /** The running actors, by child id. */
   const alive = new Map<string, Set<Pid>>();
 
   const expose = (short: string, node: Node): void => {
@@ -60,13 +60,13 @@ export const children: MakePromise = ({ nodes, pick, sim }) => {
         checker.take(id, { kind: "tree", tree: id });
         sim.note(`the tree ${id} is up`);
       }, (error) => {
-        // Its node was not there yet: no tree, no children.
+        // The node was not connected yet: no tree, no children.
         sim.note(`the tree ${id} could not start: ${error}`);
       });
     },
     down(short) {
       checker.gone(lives.of(short));
-      // Its machine is gone, and what ran there is not told so.
+      // Its machine crashed, so the actors on it record no exit.
       for (const pids of alive.values()) {
         for (const pid of [...pids]) if (pid.node === fullName(short)) pids.delete(pid);
       }

@@ -1,6 +1,6 @@
 /**
- * Promise: of two registrations of a name at most one resolves to true, if any node is connected with both;
- * with a quorum there is one holder at the most, and its token increases.
+ * Promise: of two registrations of a name at most one resolves to `true` if any node is connected
+ * with both; with a quorum there is at most one holder, and its token increases.
  */
 import type { Pid } from "../../../lib/term/pid.ts";
 import { fullName } from "../../../lib/simulate.ts";
@@ -44,7 +44,7 @@ export const claims: MakePromise = ({ nodes, pick, sim, parts }) => {
       if (shorts.length === 0) return;
       const needsQuorum = sim.random.below(2) === 0;
       const name = pick(needsQuorum ? QUORUM_NAMES : NAMES);
-      // Several at once, so that claims meet.
+      // Several at once, so that claims conflict.
       for (let i = sim.random.below(4); i > 0; i--) {
         const short = pick(shorts);
         const node = nodes.get(short)!;

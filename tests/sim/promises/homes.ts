@@ -1,6 +1,7 @@
 /**
- * Promise: a key of a kind has one actor on nodes that have introduced themselves to each other, and with a
- * quorum one in total; requests are handled at most once; at rest all nodes agree on each home.
+ * Promise: a key of a kind has one actor on nodes that have introduced themselves to each other,
+ * and with a quorum one in total; requests are handled at most once; once idle, all nodes agree on
+ * each home.
  */
 import { Call } from "../../../lib/actor/call.ts";
 import type { Self } from "../../../lib/actor/self.ts";
@@ -76,7 +77,7 @@ export const homes: MakePromise = ({ parts, pick, sim }) => {
       if (sim.random.next() < 0.05) home.cast(pick(KEYS), "crash");
     },
     async check(sim) {
-      // Everything that waits has been decided; each key is called from each node.
+      // All pending decisions are made; each key is called from each node.
       const deaf: string[] = [];
       const all = [...offered].flatMap(([short, kinds]) =>
         [...kinds].flatMap(([kind, home]) =>

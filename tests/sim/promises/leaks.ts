@@ -1,6 +1,6 @@
 /**
- * Promise: what ends leaves nothing behind, here and on other nodes: no cell, no call, no monitor, no name,
- * no timer. It looks at everything, so it is alone in its simulation.
+ * Promise: actors leave nothing behind when they exit, on their node and on others: no actor, call,
+ * monitor, name or timer. It checks everything, so it runs alone in its simulation.
  */
 import type { Self } from "../../../lib/actor/self.ts";
 import type { Node } from "../../../lib/node.ts";
@@ -18,9 +18,10 @@ export const leaks: MakePromise = ({ nodes, pick, sim }) => {
   return {
     name: "leaks",
     up(_short, node) {
-      // It never ends, so what is kept for those who monitored it must be given back by them.
+      // It never exits, so its monitors must be removed by the watchers.
       node.spawnWith({ name: "hub" }, () => () => {});
-      // One whose spawn is answered when the session is lost already is nobody's: it ends by itself.
+      // An actor whose spawn is answered after the session was lost has no owner: it exits by
+      // itself.
       node.expose("idle", async (self: Self) => void await self.receive({ timeout: 5_000 }));
     },
     down(short) {
@@ -51,14 +52,14 @@ export const leaks: MakePromise = ({ nodes, pick, sim }) => {
     },
     check() {
       for (const short of nodes.keys()) {
-        // The hub is there still.
+        // The hub is still there.
         checkLeft(short, leftOf(partsOf(sim, short), 1, nodes.size - 1));
       }
     },
   };
 };
 
-/** What a node is made of. */
+/** Returns the parts of a node. */
 function partsOf(sim: Simulation, short: string): Parts {
   return (sim as unknown as { partsOf(short: string): Parts }).partsOf(short);
 }

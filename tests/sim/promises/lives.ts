@@ -1,32 +1,30 @@
-/**
- * The lives of the nodes of a simulation, and what is found on those that are up.
- */
+/** The incarnations of the nodes of a simulation, and views of those that are up. */
 import type { Node } from "../../../lib/node.ts";
 import { keysOf, type View } from "../checkers/checker.ts";
 import { NAMES } from "../checkers/names.ts";
 
-/** Counts the lives of nodes. */
+/** Counts the incarnations of nodes. */
 export class Lives {
   readonly #counts = new Map<string, number>();
 
-  /** A node has a new life. Gives its name, such as `a2`. */
+  /** Starts a new incarnation of a node. Returns its name, such as `a2`. */
   up(short: string): string {
     this.#counts.set(short, (this.#counts.get(short) ?? 0) + 1);
     return this.of(short);
   }
 
-  /** The life that a node has, or had last. */
+  /** Returns the current or last incarnation of a node. */
   of(short: string): string {
     return `${short}${this.#counts.get(short)}`;
   }
 
-  /** What is found on nodes. */
+  /** Returns the views of nodes. */
   views(nodes: ReadonlyMap<string, Node>): View[] {
     return Array.from(nodes, ([short, node]) => viewOf(this.of(short), node));
   }
 }
 
-/** What is found on a node. */
+/** Returns the view of a node. */
 export function viewOf(life: string, node: Node): View {
   const names: Record<string, string> = {};
   for (const name of NAMES) {

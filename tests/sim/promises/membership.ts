@@ -1,6 +1,4 @@
-/**
- * Promise: once the network has settled, every node knows the others and nothing else, and dials nobody.
- */
+/** Promise: once the network has settled, every node knows exactly the others, and dials none. */
 import type { MakePromise } from "../chaos.ts";
 
 export const membership: MakePromise = ({ nodes }) => {

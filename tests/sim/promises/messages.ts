@@ -1,6 +1,6 @@
 /**
- * Promise: between two actors messages arrive in order and at most once, also behind large ones, and none
- * of an old life arrives in a new one.
+ * Promise: between two actors messages arrive in order and at most once, also after large ones, and
+ * none of an old incarnation arrives in a new one.
  */
 import { type Home, Pid } from "../../../lib/term/pid.ts";
 import type { Node } from "../../../lib/node.ts";
@@ -12,7 +12,7 @@ import { Lives } from "./lives.ts";
 export const messages: MakePromise = ({ nodes, pick, sim }) => {
   const checker = new MessageChecker();
   const sent = new Map<string, number>();
-  /** Pids of sinks that live or lived, wherever. */
+  /** Pids of all sinks, alive or exited, on any node. */
   const sinks: { short: string; pid: Pid<Numbered> }[] = [];
   const lives = new Lives();
 
@@ -38,7 +38,7 @@ export const messages: MakePromise = ({ nodes, pick, sim }) => {
         const node = nodes.get(short)!;
         const target = pick(sinks);
         const from = lives.of(short);
-        // A number for each pair, by pid or by name alike.
+        // One number per pair, whether by pid or by name.
         const pair = `${from}>${target.short}`;
         const number = sent.get(pair) ?? 0;
         sent.set(pair, number + 1);
@@ -52,7 +52,7 @@ export const messages: MakePromise = ({ nodes, pick, sim }) => {
             ballast,
           });
         } else {
-          // As it came over the wire, which is how a program has it.
+          // As decoded from the wire, which is how a program gets it.
           const there = copyOf(target.pid, node);
           node.send(there, { from, number, to: target.pid.key, ballast });
         }
@@ -64,17 +64,17 @@ export const messages: MakePromise = ({ nodes, pick, sim }) => {
   };
 };
 
-/** The pid as a node has it that got it over the wire: no shortcut through this process. */
+/** Returns the pid as a node decodes it from the wire: without a shortcut through this process. */
 export function copyOf<M>(pid: Pid<M>, node: Node): Pid<M> {
   const here = homeOf(node);
-  // One of this very life of the node is known to it by itself.
+  // The node itself resolves pids of its own incarnation.
   if (pid.home === here) return pid;
   const { node: name, creation } = pid.home;
   const home: Home = { node: name, creation, local: false, system: here.system };
   return new Pid<M>(home, pid.id, undefined);
 }
 
-/** A pid's home, where it is this life of a node: of an actor that ends at once. */
+/** Returns the node incarnation as a pid's home, taken from an actor that exits at once. */
 function homeOf(node: Node): Home {
   return node.spawn(() => {}).home;
 }

@@ -1,6 +1,6 @@
 /**
- * Promise: once the network has settled, all nodes find the same actor under a global name, it lives, and
- * of those who hold a name by a true answer one is found.
+ * Promise: once the network has settled, all nodes find the same live actor under a global name,
+ * and it is one whose registration resolved to `true`.
  */
 import type { Pid } from "../../../lib/term/pid.ts";
 import type { MakePromise } from "../chaos.ts";
@@ -10,9 +10,12 @@ import { Lives } from "./lives.ts";
 export const names: MakePromise = ({ nodes, pick, sim }) => {
   const checker = new NameChecker();
   const lives = new Lives();
-  /** Who was told that it holds a name, and has not given it back. */
+  /** The actors whose registration resolved to `true`, and that have not unregistered. */
   const holders: { short: string; name: string; pid: Pid }[] = [];
-  /** Pids whose names were given back: possibly before the true answer, which waits while a node is paused. */
+  /**
+   * Pids whose names were unregistered: possibly before `register` resolved, which waits while a
+   * node is paused.
+   */
   const released = new Set<string>();
 
   return {

@@ -1,6 +1,6 @@
 /**
- * Promise: what is said in a room arrives at most once at each member, in the order of who said it; and,
- * when nothing goes wrong, exactly once.
+ * Promise: what is said in a room arrives at each member at most once and in the order of its
+ * speaker, and exactly once while there are no faults.
  */
 import { listener, spoken } from "../actors.ts";
 import type { MakePromise } from "../chaos.ts";

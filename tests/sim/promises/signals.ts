@@ -1,6 +1,6 @@
 /**
- * Promise: each link and each monitor gives exactly one signal, when its actor ends or cannot be reached
- * any more, and none before.
+ * Promise: each link and each monitor yields exactly one signal, when its actor exits or becomes
+ * unreachable, and none before.
  */
 import type { Pid } from "../../../lib/term/pid.ts";
 import { target, watcher } from "../actors.ts";
