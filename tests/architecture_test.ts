@@ -1,6 +1,4 @@
-/**
- * The architecture rules hold, and each of them finds what breaks it.
- */
+/** The architecture rules hold, and each of them detects a violation. */
 import { assertEquals } from "@std/assert";
 import {
   cycleProblems,
@@ -22,7 +20,7 @@ import {
 import { sourceOf } from "./kit/source.ts";
 import { test } from "./kit/test.ts";
 
-/** Fails with a line for each problem. */
+/** Asserts that there are no problems; lists them otherwise. */
 function assertNone(problems: readonly string[]): void {
   if (problems.length > 0) throw new Error(`\n${problems.join("\n")}\n`);
 }
@@ -103,7 +101,7 @@ const base = sourceOf("lib/base/ring.ts", "");
 const peers = sourceOf("lib/mesh/peers.ts", "await 1;");
 const ws = sourceOf("lib/ws/frame.ts", "");
 
-/** A file in `lib/mesh` with this text, among the others. */
+/** Returns a tree with a file in `lib/mesh` with this text. */
 function mesh(text: string) {
   return [base, peers, ws, sourceOf("lib/mesh/frame.ts", text)];
 }

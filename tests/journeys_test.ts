@@ -1,6 +1,6 @@
 /**
- * The journeys in `lib/README.md` are those that the code takes: each step exists, mentions the next one, and the
- * stacks at the ends of two of them have the documented steps in that order.
+ * The journeys in `lib/README.md` match the code: each step exists and mentions the next one, and
+ * the stacks at the ends of two of them have the documented steps in that order.
  */
 import { assert, assertEquals } from "@std/assert";
 import { readFileSync } from "node:fs";
@@ -19,7 +19,7 @@ interface Step {
   readonly name: string;
 }
 
-/** The lists of steps of each journey. */
+/** Returns the lists of steps of each journey. */
 function journeys(): Map<string, Step[][]> {
   const page = readFileSync(new URL("../lib/README.md", import.meta.url), "utf8");
   const part = page.slice(page.indexOf("## Six journeys"), page.indexOf("## Quiet and loud files"));
@@ -46,7 +46,7 @@ function codeOf(file: string): string {
   return code;
 }
 
-/** The last part of a step's name, as code has it. */
+/** Returns the last part of a step's name, as it appears in code. */
 function last({ name }: Step): string {
   return name.slice(name.indexOf(".") + 1);
 }
@@ -73,7 +73,7 @@ test("lib/README.md has six journeys, and each of their steps exists and leads t
         const next = steps[at + 1];
         if (next === undefined) continue;
         const calls = new RegExp(`(?<![\\w#])${last(next)}\\??\\.?\\(|\\b${last(next)}\\(`);
-        // The step before may have got from this one what it calls next.
+        // The previous step may have received from this one the function that it calls next.
         const from = steps.slice(Math.max(0, at - 1), at + 1);
         assert(
           from.some(({ file }) => calls.test(codeOf(file))),
@@ -84,7 +84,7 @@ test("lib/README.md has six journeys, and each of their steps exists and leads t
   }
 });
 
-/** The names of the functions on a stack, outermost first. */
+/** Returns the names of the functions on a stack, outermost first. */
 function namesOn(stack: string): string[] {
   return stack.split("\n").map((line) =>
     /^\s*at (?:async )?(?:new )?(?:[\w$<>]+\.)*([#\w$]+)/.exec(line)?.[1] ??
@@ -92,7 +92,10 @@ function namesOn(stack: string): string[] {
   ).reverse();
 }
 
-/** Fails unless the steps are on the stack, in this order. On Bun tail calls leave no frame: not checked. */
+/**
+ * Asserts that the steps are on the stack, in this order. Not checked on Bun, where tail calls
+ * leave no frame.
+ */
 function assertOn(stack: string, steps: readonly Step[]): void {
   if (runtime === "bun") return;
   const names = namesOn(stack);
@@ -104,7 +107,7 @@ function assertOn(stack: string, steps: readonly Step[]): void {
   }
 }
 
-/** Calls `run` with a method that notes its stacks. */
+/** Calls `run` and returns the stacks at calls of a method. */
 async function stacksAt<T extends object>(
   prototype: T,
   method: keyof T & string,

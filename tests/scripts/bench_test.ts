@@ -1,6 +1,4 @@
-/**
- * `deno bench` as a newcomer types it in a fresh clone: without flags, with `-P`, and on Bun.
- */
+/** `deno bench` in a fresh clone: without flags, with `-P`, and on Bun. */
 import { execFile } from "node:child_process";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
@@ -12,7 +10,7 @@ const root = fileURLToPath(new URL("../../", import.meta.url));
 const ONE = "bench/base/ring_bench.ts";
 const NETWORK = "bench/mesh/call_bench.ts";
 
-/** Runs a program in the project's folder; resolves with its exit status and what it printed. */
+/** Runs a program in the project's folder. Resolves to its exit status and output. */
 function run(
   program: string,
   args: readonly string[],
@@ -36,8 +34,8 @@ const bun = findProgram("bun");
 test("deno bench loads every file without flags, runs its benches, and names what it skips", {
   ignore: deno === undefined,
 }, async () => {
-  // Every file is loaded; one bench runs.
-  // One flag, and no permission that matters: without any a Deno that starts this one would add -A.
+  // Loads every file, but runs only one bench. Deno adds -A to a Deno that it starts unless that
+  // has a permission flag, so an unimportant one is passed.
   const { status, text } = await run(deno!, [
     "bench",
     "--allow-env=NOTHING",

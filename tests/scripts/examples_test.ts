@@ -1,4 +1,4 @@
-/** The programs of `scripts/examples` do what they say, and stay short. */
+/** The programs in `scripts/examples` work as documented, and stay short. */
 import { assert, assertEquals } from "@std/assert";
 import { readdirSync, readFileSync } from "node:fs";
 import { countVisits } from "../../scripts/examples/counter.ts";

@@ -1,6 +1,4 @@
-/**
- * The examples, in the simulator: nodes are killed, and nothing that was answered is lost.
- */
+/** The examples, in the simulator: nodes are killed, and nothing that was acknowledged is lost. */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { memoryStore } from "../../lib/otp/store.ts";
 import { simulate, type Simulation } from "../../lib/simulate.ts";
@@ -20,7 +18,7 @@ async function three(sim: Simulation): Promise<[Node, Node, Node]> {
   return nodes as [Node, Node, Node];
 }
 
-/** Tries until it succeeds. A call from a node that is gone never settles. */
+/** Retries until it succeeds. A call from a crashed node never settles. */
 async function insist<T>(sim: Simulation, attempt: () => Promise<T>): Promise<T> {
   while (true) {
     const late = sim.run(6_000).then(() => undefined);

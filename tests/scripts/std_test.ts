@@ -1,5 +1,6 @@
 /**
- * The small local packages do what the genuine ones do: this passes with either.
+ * The local replacements for packages of the standard library behave like the originals: this test
+ * passes with either.
  */
 import {
   assertEquals,
@@ -13,7 +14,7 @@ import { parseArgs } from "@std/cli/parse-args";
 import { TextLineStream } from "@std/streams/text-line-stream";
 import { test } from "../kit/test.ts";
 
-/** Fails unless the assertion fails. */
+/** Asserts that the assertion fails. */
 function refuses(assertion: () => void): void {
   assertStrictEquals(assertThrows(assertion) instanceof AssertionError, true);
 }
