@@ -1,7 +1,7 @@
 /**
- * What decoding costs, counted and not timed: whatever a peer announces, memory and steps stay within a
- * multiple of the bytes that have come. Bombs that announce more than there is, random bytes and mutated
- * terms, in terms, between nodes and in WebSockets.
+ * The cost of decoding, counted instead of timed. Whatever lengths a peer announces, memory and
+ * steps stay within a multiple of the bytes received. Inputs are bombs that announce more than they
+ * contain, random bytes and mutated terms, for terms, node sessions and WebSockets.
  */
 import { assert, assertEquals } from "@std/assert";
 import { concat, utf8 } from "../../lib/base/bytes.ts";
@@ -29,13 +29,13 @@ import { test } from "../kit/test.ts";
 import { PIDS, Session } from "../term/session.ts";
 import { randomTerm } from "../term/values.ts";
 
-/** What a decoder may cost that has read nothing: its tables. */
+/** Allocations of a decoder before it has read anything, such as its tables. */
 const FIXED_BYTES = 16 * 1024;
 
-/** A bomb of this many bytes shows whether costs grow with the input or faster. */
+/** Large enough to show whether costs grow faster than the input, in bytes. */
 const BOMB_BYTES = 64 * 1024;
 
-/** Runs a decoder over `length` bytes and fails if it allocates or works too much. */
+/** Runs a decoder over `length` bytes. Throws if it allocates too much or takes too many steps. */
 function assertBounded(what: string, length: number, decode: () => void): void {
   const cost: Allocations = { count: 0, bytes: 0, steps: 0 };
   try {
@@ -53,7 +53,10 @@ function u32(value: number): Uint8Array {
   return new Uint8Array(new Uint32Array([value]).buffer);
 }
 
-/** Announces all that is left, again and again: `head` up to the number, `between` behind it. */
+/**
+ * Returns nested containers that each announce all remaining bytes. `head` comes before each count,
+ * `between` after it.
+ */
 function nested(head: readonly number[], between: readonly number[], half: boolean): Uint8Array {
   const step = head.length + 4 + between.length;
   const parts: Uint8Array[] = [new Uint8Array([TAG.VERSION])];
@@ -61,12 +64,12 @@ function nested(head: readonly number[], between: readonly number[], half: boole
     const left = BOMB_BYTES - 1 - depth * step - head.length - 4;
     parts.push(new Uint8Array(head), u32(half ? left >> 1 : left), new Uint8Array(between));
   }
-  // Small integers: whatever reads them finds values.
+  // One-byte values, so that the decoder finds elements.
   parts.push(new Uint8Array(BOMB_BYTES - 1 - 63 * step).fill(TAG.NULL));
   return concat(parts);
 }
 
-/** What announces elements in four bytes; a map's first key comes before the next map. */
+/** Containers with a four-byte count. In a map, the first key comes before the nested map. */
 const CONTAINERS: readonly (readonly [string, number, readonly number[], boolean])[] = [
   ["arrays", TAG.ARRAY32, [], false],
   ["objects", TAG.OBJECT32, [], true],
@@ -110,7 +113,7 @@ test("Decoder stays within its multiple for random bytes and mutated terms with 
   });
 });
 
-/** What the readers of WebSockets and HTTP take at most. */
+/** The maximum length of WebSocket messages and HTTP bodies. */
 const LENGTH_MAX = 0x0100_0000;
 const SCRATCH = new Scratch();
 const MESSAGES: MessageSink = {
@@ -121,7 +124,7 @@ const MESSAGES: MessageSink = {
   fail: () => {},
 };
 
-/** Everything that reads bytes of a peer, with a beginning that announces as much as it can. */
+/** All readers of a peer's bytes, with prefixes that announce as much as possible. */
 const READERS: readonly (readonly [string, (bytes: Uint8Array) => void, readonly Uint8Array[]])[] =
   [
     ["FrameReader", (bytes) => {
@@ -158,14 +161,14 @@ const READERS: readonly (readonly [string, (bytes: Uint8Array) => void, readonly
     ["MessageReader", (bytes) => {
       const decoder = new FrameDecoder("client", LENGTH_MAX);
       const reader = new MessageReader(MESSAGES, LENGTH_MAX);
-      // Each step is a piece that comes alone, so that a message is made of many.
+      // Each piece is decoded on its own, so that a message consists of many.
       for (let at = 0; at < bytes.length; at += 7) {
         const piece = bytes.subarray(at, at + 7);
         SCRATCH.bytes.set(piece);
         decoder.decode(SCRATCH, 0, piece.length, reader);
       }
     }, [
-      // Announces the longest message; the same in two frames; a compressed one.
+      // These announce the longest message, the same in two frames, and a compressed message.
       new Uint8Array([0x82, 127, 0, 0, 0, 0, 0, 0xff, 0xff, 0xff]),
       new Uint8Array([0x01, 1, 0x61, 0x80, 127, 0, 0, 0, 0, 0, 0xff, 0xff, 0x00]),
       new Uint8Array([0x02, 126, 0x00, 0x20]),

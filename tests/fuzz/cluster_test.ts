@@ -1,6 +1,6 @@
 /**
- * Random and mutated rows into everything that reads what peers say of names and groups: nothing throws,
- * what is read is within its limits, and tables stay whole.
+ * Random and mutated messages into every reader of names and groups. Nothing throws, values are
+ * within their limits, and tables stay consistent.
  */
 import { assert, assertEquals } from "@std/assert";
 import { System } from "../../lib/actor/system.ts";
@@ -39,7 +39,7 @@ import { test } from "../kit/test.ts";
 
 const ROUNDS = fuzzCount(10_000);
 
-/** A session with a node, in which it knows three nodes by index. */
+/** A session with a node. Both sides know three nodes by index. */
 class Line implements PeerLink {
   readonly home: Home;
   readonly rows: (readonly [tag: number, body: Uint8Array])[] = [];
@@ -53,7 +53,7 @@ class Line implements PeerLink {
   readonly homes = {
     index: (home: Home): number | undefined => {
       const at = this.#others.findIndex(({ node }) => node === home.node);
-      // As the other side has it.
+      // The peer's indexes of itself and of this node are swapped.
       return at < 0 ? undefined : at < 2 ? 1 - at : at;
     },
     pid: (index: number, id: number): Pid | undefined => {
@@ -81,7 +81,7 @@ function name(random: SeededRandom): string {
   return isKey(one) ? one : pick(random, ["x", "y"]);
 }
 
-/** A row as the peer would send it: its own side of the line has the indexes the other way round. */
+/** Returns a message as the peer sends it, with the peer's node indexes. */
 function sample(random: SeededRandom, line: Line): readonly [number, Uint8Array] {
   line.rows.length = 0;
   const owner = random.below(8) === 0 ? "third@h:1" : line.home.node;
@@ -217,7 +217,7 @@ test("Replicas: any rows of peers leave tables whole, and what a peer said goes 
             groups.join("x", "y", idle());
             break;
           default:
-            // Who breaks a rule is shown out.
+            // A peer that breaks a rule is disconnected.
             if (handled(replicas, line, tag, body) === undefined) continue;
             replicas.down(line.home.node);
             lines = lines.filter((other) => other !== line);

@@ -1,6 +1,6 @@
 /**
- * Large frames in pieces: random rows into what puts them together, and random traffic from an outbox
- * to a session's other end.
+ * Large frames in fragments: random messages into the fragment reader, and random traffic from an
+ * outbox to the other end of a session.
  */
 import { assert, assertEquals } from "@std/assert";
 import { concat } from "../../lib/base/bytes.ts";
@@ -23,7 +23,7 @@ import { test } from "../kit/test.ts";
 
 const FRAMES = fuzzCount(10_000);
 
-/** One of a few numbers, often a boundary. */
+/** Returns a random number, often a boundary value. */
 function anyNumber(random: SeededRandom, most: number): number {
   const some = [0, 1, 2, 8, 9, most - 1, most, most + 1, 0xffff_ffff];
   return random.below(3) === 0 ? some[random.below(some.length)]! : random.below(most);
@@ -61,7 +61,7 @@ test("FragmentReader accepts any rows, within its limits", () => {
   });
 });
 
-/** A stream that sends when the test says so. */
+/** A stream that sends when the test calls `send`. */
 class Slow implements Stream {
   readonly isPaused = false;
   readonly remote = { hostname: "h", port: 1 };
@@ -69,7 +69,7 @@ class Slow implements Stream {
   handler = IGNORE;
   waiting: Uint8Array[] = [];
   unsent = 0;
-  /** It was asked to end. */
+  /** Whether `end` was called. */
   ended = false;
 
   write(bytes: Uint8Array): void {
@@ -137,7 +137,9 @@ test("SessionOutbox to HoldbackQueue: all that was not dropped comes, whole, and
       return true;
     };
 
-    /** A row: whom for, its number, its length, filled with whom for. */
+    /**
+     * Writes a message: its addressee's key, its number, its length, and bytes filled with the key.
+     */
     const write = (): void => {
       const isLarge = random.below(6) === 0;
       const length = 9 + random.below(isLarge ? 200_000 : random.below(5) === 0 ? 40_000 : 200);

@@ -1,6 +1,6 @@
 /**
- * Random and mutated rows of actors, between rows that are right: nothing is thrown, a row is taken or
- * ends the session, actors that it does not concern are as before, and nothing is kept afterwards.
+ * Random and mutated actor messages between valid ones. Nothing throws, a message is accepted or
+ * ends the session, uninvolved actors are unaffected, and no state is left afterwards.
  */
 import { assert, assertEquals } from "@std/assert";
 import type { Actor } from "../../lib/actor/actor.ts";
@@ -16,10 +16,10 @@ import { test } from "../kit/test.ts";
 
 const ROWS = fuzzCount(10_000);
 
-/** So many rows come over one session, unless one of them ends it. */
+/** The number of messages per session, unless one of them ends it. */
 const SESSION_ROWS = 200;
 
-/** The tags that actors have a part in, and one that nobody knows. */
+/** The tags of actor messages, and one unknown tag. */
 const TAGS: readonly number[] = [
   TAG.SEND,
   TAG.SEND_NAMED,
@@ -42,7 +42,7 @@ const TAGS: readonly number[] = [
   0x77,
 ];
 
-/** Something that an actor does to one of the other side's. */
+/** Makes a random actor perform a random operation on an actor of the other side. */
 function act(random: SeededRandom, side: Side, actors: readonly Actor[], far: readonly Actor[]) {
   const living = actors.filter(({ isAlive }) => isAlive);
   const actor = living[random.below(living.length)];
@@ -88,7 +88,7 @@ function act(random: SeededRandom, side: Side, actors: readonly Actor[], far: re
   }
 }
 
-/** A row in place of one that was sent. */
+/** Returns a message that replaces a sent one: usually unchanged, sometimes mutated or random. */
 function anyRow(random: SeededRandom, { tag, body }: Frame): Frame {
   const kind = random.below(60);
   if (kind === 0) {
@@ -101,7 +101,10 @@ function anyRow(random: SeededRandom, { tag, body }: Frame): Frame {
   return kind < 6 ? { tag, body: mutated(random, body) } : { tag, body };
 }
 
-/** One session in which the rows of one side are tampered with. Gives how many were taken. */
+/**
+ * Runs one session in which the messages of one side are tampered with. Returns the number of
+ * messages accepted.
+ */
 function session(random: SeededRandom): number {
   const sides = join();
   const [one, other] = sides;
@@ -116,7 +119,8 @@ function session(random: SeededRandom): number {
     side.actor(),
   ];
   const [near, far] = [crowd(one), crowd(other)];
-  // Two that have to do with nobody there. A number may hit upon them all the same, and end one.
+  // Two actors without remote links or monitors. A random id may still match one of them and end
+  // it.
   const [bystander, friend] = [one.actor({ trap: true, name: "bystander" }), one.actor()];
   bystander.link(friend.pid as Pid);
   const lines = [one.line, other.line];
@@ -143,7 +147,7 @@ function session(random: SeededRandom): number {
       for (const kept of [actor.links, actor.monitors, actor.watchers]) {
         assertEquals(kept?.size ?? 0, 0, `${actor.pid} keeps something`);
       }
-      // Calls of those there hang no more; nor do its own.
+      // No call of or to the other side is left pending.
       assertEquals(actor.chain, undefined, `${actor.pid}: something hangs`);
     }
     assertEquals([side.system.wheel.size, side.system.externalCaller.chain], [0, undefined]);
@@ -157,7 +161,7 @@ test("Inbound.take accepts any row, between rows that are right, and keeps nothi
     taken += session(random);
   });
   if (taken < ROWS) return;
-  // Some rows end a session, and most do not.
+  // Some messages end a session, and most do not.
   const length = taken / sessions;
   assert(length > 10 && length < SESSION_ROWS, `${length} rows a session`);
 });

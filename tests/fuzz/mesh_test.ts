@@ -1,6 +1,6 @@
 /**
- * Random and mutated frames into everything of `mesh` that reads what peers send: nothing throws,
- * memory stays bounded, nobody gets in without the cookie.
+ * Random and mutated frames into every reader of `lib/mesh`. Nothing throws, memory stays bounded,
+ * and no peer is accepted without the cookie.
  */
 import { assert, assertEquals } from "@std/assert";
 import { SeededRandom } from "../../lib/base/random.ts";
@@ -34,7 +34,7 @@ const FRAMES = fuzzCount(10_000);
 const KEY = new SeededRandom(99).bytes(32);
 const NONCE = new SeededRandom(98).bytes(32);
 
-/** A well-formed body of each row, to begin from. */
+/** A valid body of each message, as a starting point. */
 const SAMPLES: readonly (readonly [tag: number, body: Uint8Array])[] = [
   [
     TAG.NAME,
@@ -65,7 +65,7 @@ const SAMPLES: readonly (readonly [tag: number, body: Uint8Array])[] = [
   [TAG.PONG, new Uint8Array(8)],
 ];
 
-/** A body that a peer might send: a sample, one that is mutated, or noise. */
+/** Returns the body of a message: valid, mutated, or random. */
 function anyBody(random: SeededRandom): readonly [tag: number, body: Uint8Array] {
   const [tag, body] = SAMPLES[random.below(SAMPLES.length)]!;
   if (random.below(8) === 0) return [random.below(256), random.bytes(random.below(300))];
@@ -163,7 +163,7 @@ test("FrameReader accepts any bytes in any pieces, and finds the frames that are
     });
     let stream = joined(...frames);
     if (random.below(3) === 0) stream = mutated(random, stream);
-    // One push of everything says what is right.
+    // The result of pushing all bytes at once is the expected result.
     const whole = new Collector();
     const wholeOk = new FrameReader(limit).push(stream, whole);
     const cut = new Collector();

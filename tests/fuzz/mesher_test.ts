@@ -1,7 +1,7 @@
 /**
- * Random and mutated input into everything of Mesher that reads what clients send: an answer comes out, in
- * the shape that it should have and within the limits, and nothing throws. `FIRN_FUZZ=200000` runs longer;
- * a failure names the seed that replays it.
+ * Random and mutated input into every reader of Mesher. Each returns a result of the specified
+ * shape and within its limits, and nothing throws. `FIRN_FUZZ=200000` runs longer. A failure prints
+ * the seed that replays it.
  */
 import { assert, assertEquals } from "@std/assert";
 import type { SeededRandom } from "../../lib/base/random.ts";
@@ -46,7 +46,7 @@ import { test } from "../kit/test.ts";
 const EVENTS = fuzzCount(4_000);
 const MOMENT = { now: 1_700_000_000_000, newId: () => "00000000-0000-7000-8000-000000000001" };
 
-/** Names that events have, and that objects have without being asked. */
+/** Property names of events, and names that every object inherits. */
 const NAMES: readonly string[] = [
   ...["id", "event_id", "timestamp", "level", "message", "exception", "exceptions", "breadcrumbs"],
   ...["tags", "user", "environment", "release", "platform", "server_name", "transaction", "logger"],
@@ -67,7 +67,7 @@ const NAMES: readonly string[] = [
   ...["__proto__", "constructor", "toString", "length", "", "\0", "cookie", "events"],
 ];
 
-/** Texts that mean something somewhere. */
+/** Texts with a special meaning in some context. */
 const WORDS: readonly string[] = [
   ...["error", "FATAL", "warn", "2024-02-30T99:99", "2024-01-01T00:00:00Z", "1e999", "NaN", ""],
   ...["0123456789abcdef0123456789abcdef", "01890000-0000-7000-8000-000000000000", "{{ default }}"],
@@ -89,7 +89,7 @@ const NUMBERS: readonly number[] = [
   ...[Infinity, -Infinity, NaN, MOMENT.now, MOMENT.now / 1000],
 ];
 
-/** Anything that JSON may be, and a little more. */
+/** Returns any JSON value, and a few values that JSON does not have. */
 function anything(random: SeededRandom, depth: number): unknown {
   switch (random.below(depth > 0 ? 8 : 5)) {
     case 0:
@@ -119,7 +119,7 @@ function anything(random: SeededRandom, depth: number): unknown {
   }
 }
 
-/** An object that is nearly an event. */
+/** Returns an object that resembles an event. */
 function nearly(random: SeededRandom): Record<string, unknown> {
   const event: [string, unknown][] = random.below(4) === 0 ? [] : [["message", "m"]];
   for (let i = random.below(8); i > 0; i--) event.push([pick(random, NAMES), anything(random, 4)]);
@@ -131,7 +131,7 @@ function depthOf(value: Json): number {
   return 1 + Math.max(0, ...Object.values(value).map(depthOf));
 }
 
-/** Everything that later steps believe of an event. */
+/** Throws unless the event has every property that later steps rely on. */
 function assertEvent(event: MesherEvent): void {
   assert(isId(event.id), event.id);
   assert(isLevel(event.level));
@@ -158,7 +158,7 @@ function assertEvent(event: MesherEvent): void {
     assert(depthOf(free) <= JSON_DEPTH_MAX);
   }
   if (event.request !== null) assert(!Object.hasOwn(event.request, "cookies"));
-  // It is plain: it survives a send and JSON.
+  // The event is plain data: it can be sent to an actor and written as JSON.
   assertEquals(JSON.stringify(structuredClone(event)), JSON.stringify(event));
   const clean = scrubbed(event);
   assertEquals(scrubbed(clean), clean, "what is removed is removed at once");
@@ -200,7 +200,7 @@ test("validateBulk judges every event of anything", () => {
   });
 });
 
-/** An envelope as an SDK sends it. */
+/** Returns an envelope as an SDK sends it. */
 function envelope(random: SeededRandom): Uint8Array {
   const lines: string[] = [JSON.stringify({ event_id: pick(random, WORDS), dsn: "https://a@b/1" })];
   for (let i = random.below(5); i > 0; i--) {

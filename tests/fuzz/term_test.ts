@@ -1,6 +1,6 @@
 /**
- * Random and mutated bytes into everything that reads terms: a value or a ProtocolError comes out,
- * within the bytes, and memory stays bounded.
+ * Random and mutated bytes into every reader of terms. Each returns a value or throws a
+ * ProtocolError, reads no further than its input, and uses bounded memory.
  */
 import { assert } from "@std/assert";
 import type { SeededRandom } from "../../lib/base/random.ts";
@@ -16,7 +16,7 @@ import { assertSame, randomTerm } from "../term/values.ts";
 
 const TERMS = fuzzCount(20_000);
 
-/** Whether the bytes were a value; anything but a value or a ProtocolError fails. */
+/** Whether the bytes decode to a value. Throws for any error other than a ProtocolError. */
 function survives(bytes: Uint8Array, decode: () => unknown): boolean {
   try {
     decode();
@@ -28,11 +28,11 @@ function survives(bytes: Uint8Array, decode: () => unknown): boolean {
   }
 }
 
-/** Random bytes that mostly begin as a term. */
+/** Returns random bytes that mostly begin as a term. */
 function noise(random: SeededRandom): Uint8Array {
   const bytes = random.bytes(random.below(80));
   if (bytes.length > 0 && random.below(10) > 0) bytes[0] = 0xf1;
-  // Small numbers make counts and lengths that fit.
+  // Small numbers produce counts and lengths that fit.
   for (let i = 1; i < bytes.length; i++) if (random.below(2) === 0) bytes[i]! &= 0x0f;
   return bytes;
 }
@@ -72,7 +72,7 @@ test("Decoder needs no more memory for lies than for what is there", () => {
   let most = 0;
   rounds(TERMS, (random) => {
     const bytes = noise(random);
-    // A tag with a length or a count, then a huge one.
+    // A tag with a length or a count, followed by a huge number.
     const at = 1 + random.below(4);
     if (bytes.length < at + 6) return;
     bytes[at] = 0xe0 + random.below(16);

@@ -1,7 +1,7 @@
 /**
- * Random bodies in chunks, right and damaged, cut at random: right ones come out as they went in, and
- * of the others every reader thinks the same however they are cut. `FIRN_FUZZ` and `FIRN_FUZZ_SEED` as
- * in `tests/kit/fuzz.ts`.
+ * Random chunked bodies, valid and damaged, split at random. Valid ones are read as they were sent.
+ * For damaged ones the result does not depend on how they are split. `FIRN_FUZZ` and
+ * `FIRN_FUZZ_SEED` as in `tests/kit/fuzz.ts`.
  */
 import { assert, assertEquals } from "@std/assert";
 import type { SeededRandom } from "../../lib/base/random.ts";
@@ -22,7 +22,7 @@ const HEAD: RequestHead = {
   headers: [["host", "h"], ["transfer-encoding", "chunked"]],
 };
 
-/** What came of a body: itself and what follows, or the refusal, or "more". */
+/** Returns the body and the bytes after it, or the refusal, or "more". */
 function read(chunks: readonly Uint8Array[]): unknown {
   const reader = new BodyReader(HEAD, BYTES_MAX, new BodyBudget(BYTES_MAX));
   for (const [i, chunk] of chunks.entries()) {
@@ -38,7 +38,7 @@ function read(chunks: readonly Uint8Array[]): unknown {
 
 const EXTENSIONS = [";a", ";a=b", ' ; a = "\\" ; b"', ";a;b\t=c"];
 
-/** A body, and how it is sent. */
+/** Returns a random body and its chunked encoding. */
 function randomBody(random: SeededRandom): { body: Uint8Array; sent: Uint8Array } {
   const parts: Uint8Array[] = [];
   const sent: Uint8Array[] = [];

@@ -1,7 +1,8 @@
 /**
- * Random requests one behind the other on a connection, cut at random: each is answered, in order, however
- * they are cut; damaged, they are answered up to a refusal, and what is asked of the hook is the same
- * however they are cut. `FIRN_FUZZ` and `FIRN_FUZZ_SEED` as in `tests/kit/fuzz.ts`.
+ * Random pipelined requests on one connection, split at random. Valid requests are all answered, in
+ * order. Damaged ones are answered up to a refusal, and the requests passed to the fetch hook do
+ * not depend on how the bytes are split. `FIRN_FUZZ` and `FIRN_FUZZ_SEED` as in
+ * `tests/kit/fuzz.ts`.
  */
 import { assert, assertEquals } from "@std/assert";
 import type { SeededRandom } from "../../lib/base/random.ts";
@@ -12,10 +13,10 @@ import { bytesOf, join } from "../kit/ws_client.ts";
 import { ArrivalStage } from "../ws/arrival_stage.ts";
 
 const ROUNDS = Math.ceil(fuzzCount(10_000) / 50);
-/** What bodies are full of: nobody must take it for a request. */
+/** Content of bodies, which must never be read as a request. */
 const TRAP = "GET /trap HTTP/1.1\r\nHost: h\r\n\r\n";
 
-/** A request, and what its hook is to see. */
+/** A request, and what its fetch hook must receive. */
 interface Sent {
   readonly method: string;
   readonly bytes: Uint8Array;
@@ -43,7 +44,10 @@ function randomRequest(random: SeededRandom, number: number): Sent {
   return { method, bytes: bytesOf(`${head}\r\n${sent}`), seen: `${method} ${path} ${body.length}` };
 }
 
-/** What a connection makes of bytes: what the hook was asked, and how it ended. */
+/**
+ * Feeds bytes to a connection. Returns the requests of its fetch hook, the responses, and whether
+ * the connection ended.
+ */
 async function run(random: SeededRandom, bytes: Uint8Array, methods?: readonly string[]) {
   const asked: string[] = [];
   const stage = new ArrivalStage({
@@ -61,7 +65,7 @@ async function run(random: SeededRandom, bytes: Uint8Array, methods?: readonly s
   });
   const most = random.below(2) ? 20 : bytes.length;
   for (let at = 0; at < bytes.length;) {
-    // A host that was told to pause gives no more.
+    // A paused host delivers no further bytes.
     if (stage.stream.isPaused || random.below(3) === 0) await stage.turn();
     if (stage.stream.isPaused && !stage.stream.ended) continue;
     const end = at + 1 + random.below(most);
@@ -90,7 +94,7 @@ test("Arrival answers every right request in its order, however they are cut", a
 test("Arrival has one opinion of damaged requests, however they are cut", async () => {
   await roundsInTurn(ROUNDS, async (random) => {
     const sent = Array.from({ length: 1 + random.below(4) }, (_, i) => {
-      // Without HEAD, whose answers only who knows the methods can read.
+      // Without HEAD: its responses can be read only if the methods of the requests are known.
       for (;;) {
         const request = randomRequest(random, i);
         if (request.method !== "HEAD") return request;

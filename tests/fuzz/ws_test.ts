@@ -1,6 +1,6 @@
 /**
- * Random frames into a connection and random requests into the handshake: nothing throws, nothing
- * hangs, and every outcome is a message or an end by the rules. `FIRN_FUZZ` and
+ * Random frames into a connection and random requests into the handshake. Nothing throws, nothing
+ * hangs, and every outcome is a message or a close that follows the rules. `FIRN_FUZZ` and
  * `FIRN_FUZZ_SEED` as in `tests/kit/fuzz.ts`.
  */
 import { assert, assertEquals } from "@std/assert";
@@ -28,7 +28,7 @@ const ROUNDS = Math.ceil(fuzzCount(10_000) / FRAMES_A_ROUND);
 const shop = new DeflatePool(checkDeflate(true)!);
 const scratches = { input: new Scratch(), output: new Scratch() };
 
-/** Everything that can be told of one connection. */
+/** Everything observed of one connection. */
 interface Outcome {
   readonly messages: (string | Uint8Array)[];
   readonly ends: { code: number; reason: string }[];
@@ -37,7 +37,7 @@ interface Outcome {
   readonly state: string;
 }
 
-/** A connection that is fed these chunks, and then ends. */
+/** Feeds these chunks to a connection, and then closes it. */
 function run(chunks: readonly Uint8Array[], deflate?: DeflateTerms): Outcome {
   const [messages, ends, log]: [(string | Uint8Array)[], Outcome["ends"], string[]] = [[], [], []];
   const stream = new FakeStream();
@@ -73,7 +73,7 @@ function randomText(random: SeededRandom): string {
   return text;
 }
 
-/** A message, and the frames that carry it, with control frames in between. */
+/** Returns a message, and its frames with control frames in between. */
 function randomMessage(random: SeededRandom): { data: string | Uint8Array; frames: Uint8Array[] } {
   const text = random.below(2) === 0;
   const data = text ? randomText(random) : random.bytes(random.below(random.below(4) ? 40 : 3000));
@@ -96,7 +96,7 @@ function randomMessage(random: SeededRandom): { data: string | Uint8Array; frame
   return { data, frames };
 }
 
-/** What holds of every connection, whatever it was sent. */
+/** Checks what holds for every connection, whatever it received. */
 function checkOutcome({ messages, ends, log, stream, state }: Outcome): void {
   assertEquals(log, []);
   assertEquals(ends.length, 1);
@@ -187,13 +187,13 @@ test("HeadReader returns a verdict on any request, and the same however it is cu
   });
 });
 
-/** Remembering or not, in windows of any size. */
+/** Returns random terms: context takeover or not, and any window size. */
 function randomTerms(random: SeededRandom): DeflateTerms {
   const direction = () => ({ takeover: random.below(2) === 0, windowBits: 8 + random.below(8) });
   return { server: direction(), client: direction() };
 }
 
-/** Messages, some compressed as agreed, in frames. */
+/** Returns messages, some of them compressed as negotiated, and their frames. */
 function packedMessages(
   random: SeededRandom,
   { client }: DeflateTerms,
