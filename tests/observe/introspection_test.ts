@@ -1,6 +1,4 @@
-/**
- * What can be known of the actors of this node, and of another one that permits it.
- */
+/** Observation of the actors of this node, and of another node that permits it. */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import type { Call } from "../../lib/actor/call.ts";
 import type { Self } from "../../lib/actor/self.ts";
@@ -28,7 +26,7 @@ const counter = service<{
   cast: { add: ({ sum }, n) => ({ sum: sum + n }) },
 });
 
-/** A node that a test started, or what it has of one. */
+/** Runs a test with a node. */
 async function withNode(body: (node: Node) => Promise<void>): Promise<void> {
   const node = await Node.start({ cookie: COOKIE, logLevel: "silent" });
   try {
@@ -38,7 +36,7 @@ async function withNode(body: (node: Node) => Promise<void>): Promise<void> {
   }
 }
 
-/** Two nodes in one process that are connected. */
+/** Runs a test with two connected nodes of one process. */
 async function withPair(
   observe: "none" | "read" | "control",
   body: (a: Node, b: Node) => Promise<void>,
@@ -225,14 +223,14 @@ test("sys suspends and resumes actors of all shapes, and reads states", async ()
     node.send(loop, 3);
     await until("and on", () => got.length === 3);
 
-    // A handler whose promise settles while it is suspended.
+    // A handler's promise settles while its actor is suspended.
     const answer = counter.call(pid).slow(20);
     await until("it awaits", async () => (await node.info(pid)).status === "awaiting");
     await node.sys.suspend(pid);
     assertEquals(await answer, 42);
     await node.sys.resume(pid);
     assertEquals(await counter.call(pid).get(), 42);
-    // A suspended actor still ends.
+    // A suspended actor can still be ended.
     await node.sys.suspend(pid);
     await node.sys.exit(pid);
     assertEquals(node.isAlive(pid), false);
@@ -284,7 +282,7 @@ test("node.info, top and tree work on another node, with pids that mean the same
     assert((await a.info(a.whereis("hits")!)).supervisor === tree.pid);
     const top = await b.top({ node: a.name, by: "rate", window: 50 });
     assert(Array.isArray(top));
-    // What is read of the pid that came back reaches the actor.
+    // The service's name on the other node reaches the actor.
     assertEquals(await b.call({ name: "hits", node: a.name }, { $call: "get", args: [] }), 1);
   });
 });
@@ -320,7 +318,7 @@ test("observe: none permits nothing, read no control, control all; local questio
   });
 });
 
-/** The pid by which a node reaches an actor of another by name. */
+/** Returns the pid, as `asker` sees it, of an actor that is registered on another node. */
 async function pidOn(asker: Node, owner: Node, name: string): Promise<Pid<never>> {
   return await asker.call({ name, node: owner.name }, { $state: "pid" }) as Pid<never>;
 }
@@ -358,7 +356,7 @@ test("the runtime's own name is not listed, and cannot be taken", async () => {
       code = (error as { code: string }).code;
     }
     assertEquals(code, "taken");
-    // A message to it that is no question has no effect.
+    // An unexpected message to it has no effect.
     node.send("$observe", "hello");
     assertEquals((await node.stats()).crashed, 0);
   });

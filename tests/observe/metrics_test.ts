@@ -19,7 +19,7 @@ if (!hasPromtool) {
   console.log("metrics_test: promtool is not installed (Debian: prometheus), so it checks nothing");
 }
 
-/** Two connected nodes, of which the first has something to count. */
+/** Runs a test with two connected nodes, of which the first has something to count. */
 async function withCounts(body: (node: Node) => Promise<void>): Promise<void> {
   const options = { cookie: COOKIE, logLevel: "silent", warnings: { mailbox: 10 } } as const;
   await using node = await Node.start(options);
@@ -33,7 +33,7 @@ async function withCounts(body: (node: Node) => Promise<void>): Promise<void> {
   await body(node);
 }
 
-/** The samples by name and labels. */
+/** Returns the samples by name and labels. */
 function samples(text: string): Map<string, number> {
   const found = new Map<string, number>();
   for (const line of text.split("\n")) {
@@ -85,13 +85,13 @@ test("node.metrics: promtool reads the OpenMetrics format", needsPromtool, async
   await withCounts(async (node) => {
     const folder = mkdtempSync(join(tmpdir(), "firn-metrics-"));
     try {
-      // This command wants a time with each sample; its parser is the one that scrapes use.
+      // This command requires timestamps. It uses the same parser as a scrape.
       const now = Math.floor(Date.now() / 1000);
       const text = (await node.metrics()).replaceAll(/^(firn_.*)$/gm, `$1 ${now}`);
       writeFileSync(join(folder, "metrics"), text);
       const args = ["tsdb", "create-blocks-from", "openmetrics", join(folder, "metrics"), folder];
       execFileSync("promtool", args, { stdio: "pipe" });
-      // It rejects what is not OpenMetrics.
+      // The parser rejects what is not OpenMetrics.
       writeFileSync(join(folder, "metrics"), text.replace("# EOF\n", ""));
       assert(spawnSync("promtool", args).status !== 0);
     } finally {

@@ -1,6 +1,4 @@
-/**
- * The live page: which requests it answers, and in a browser, what it shows.
- */
+/** The observer page: which requests it answers, and what it shows in a browser. */
 import { join } from "node:path";
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import type { Page } from "playwright-core";
@@ -22,7 +20,7 @@ const counter = service<{ state: number; call: { get(): number }; cast: { add(n:
   },
 );
 
-/** Two nodes, and the page of the first. */
+/** Runs a test with two nodes and the page of the first. */
 async function withPage(
   options: ObserverOptions,
   body: (base: string, a: Node, b: Node) => Promise<void>,
@@ -69,7 +67,7 @@ test("observer: without authorize only clients on this machine may read, and no 
     assertEquals(await ask(near, "10.0.0.7"), 403);
     assertEquals(await ask({ host: "evil.example:8080" }, "127.0.0.1"), 403);
     assertEquals(await ask({ ...near, "x-forwarded-for": "10.0.0.7" }, "127.0.0.1"), 403);
-    // Control is not granted by default, nor by a request that a page of another site can send.
+    // Control is neither granted by default nor to a request that another site's page can send.
     const kill = "/observer/api/kill?id=1";
     assertEquals(await ask({ ...near, "x-firn": "1" }, "127.0.0.1", kill, "POST"), 403);
     assertEquals(await ask(near, "127.0.0.1", kill), 405);
@@ -143,7 +141,7 @@ test(
           await shot(page, "cluster-light");
 
           await page.locator("#main").click({ position: { x: 2, y: 2 } });
-          // By keyboard: trees, and the other node's.
+          // By keyboard: the supervision trees, also of the other node.
           await page.keyboard.press("2");
           await page.getByRole("link", { name: "hits" }).waitFor();
           await page.selectOption("#node", b.name);
@@ -187,7 +185,7 @@ test(
       } finally {
         clearInterval(work);
       }
-      // deno-lint-ignore no-console -- says where pictures are
+      // deno-lint-ignore no-console -- prints where the screenshots are
       console.log(`observer_test: screenshots are in ${folder}`);
     });
   },

@@ -21,7 +21,7 @@ const counter = service<{ state: number; call: { get(): number }; cast: { add(n:
   },
 );
 
-/** Collects what is written. */
+/** A stream that collects the written text. */
 class Text extends Writable {
   text = "";
   override _write(chunk: unknown, _encoding: string, done: () => void): void {
@@ -41,7 +41,7 @@ async function withCluster(body: (a: Node, b: Node) => Promise<void>): Promise<v
   await body(a, b);
 }
 
-/** Runs commands, and returns the status and what was written. */
+/** Runs commands. Returns the exit status and the written text. */
 async function run(
   target: Node,
   commands: readonly string[],
@@ -163,7 +163,7 @@ test("a hidden node is not listed or gossiped, shares no names and rooms, and co
     assertEquals(hidden.peers(), [a.name]);
     assertEquals([a.peers(), b.peers()], [[b.name], [a.name]]);
     const pid = a.spawn((_self: Self<string>) => () => {});
-    // Two of two: the hidden node is no third.
+    // The majority is two of two: the hidden node does not count.
     assertEquals(await a.global.register("one", pid, { quorum: "majority" }), true);
     await until("beta knows it", () => b.global.whereis("one") !== undefined);
     assertEquals(hidden.global.names(), []);

@@ -1,5 +1,6 @@
 /**
- * Spans within one node, by an SDK of a few lines; trace contexts on the wire; events on diagnostics channels.
+ * Spans within one node with a minimal SDK, trace contexts on the wire, and events on diagnostics
+ * channels.
  */
 import { AsyncLocalStorage } from "node:async_hooks";
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
@@ -34,7 +35,7 @@ interface Span {
   failed: boolean;
 }
 
-/** Registers an SDK while `body` runs. */
+/** Runs `body` with the SDK registered. */
 async function traced(body: (node: Node, spans: Span[]) => Promise<void>): Promise<void> {
   const storage = new AsyncLocalStorage<Context>();
   const root = new Context(new Map());

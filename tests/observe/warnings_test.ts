@@ -134,7 +134,7 @@ test("warning: two services that call each other are reported as a deadlock", as
     assertEquals(new Set(pids), new Set<Pid>([a as never, b as never]));
     assertStringIncludes(message, "waits for call get of");
     await node.sys.exit(a);
-    // Its caller ends with it, since nothing handles that its call fails.
+    // The caller crashes too, since it does not handle the failed call.
     await until("the cycle is gone", () => !node.isAlive(b as Pid<never>));
     assertEquals(warnings.filter(({ kind }) => kind === "deadlock").length, 1);
   });
@@ -172,7 +172,7 @@ test("warning: a deadlock over two nodes is found, by pid and by name", async ()
         ? { a: { $name: "a" }, b: { $name: "b" } }
         : { a: await pidAt(nodeB, nodeA, "a"), b: await pidAt(nodeA, nodeB, "b") };
       if (byName) {
-        // Each asks by a loop of its own, since names of other nodes do not travel.
+        // Each calls in a loop of its own, since names on other nodes cannot be sent.
         for (const [node, name, peer] of [[nodeA, "x", nodeB], [nodeB, "y", nodeA]] as const) {
           node.spawnWith({ name }, async (self: Self<unknown>) => {
             await self.receive();
