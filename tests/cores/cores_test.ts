@@ -10,7 +10,7 @@ import { runtime, test, until } from "../kit/test.ts";
 
 const fileOf = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
 
-/** Workers of a test, and what they print. */
+/** Starts workers for a test. `printed` is their output. */
 async function start(options: CoresOptions = {}): Promise<{ group: Cores; printed: string[] }> {
   const printed: string[] = [];
   const group = await cores(fileOf("./worker.ts"), {
@@ -22,11 +22,11 @@ async function start(options: CoresOptions = {}): Promise<{ group: Cores; printe
   return { group, printed };
 }
 
-/** A client that asks one thing at a time. */
+/** A client that sends one request at a time. */
 class Client {
   readonly socket: WebSocket;
   readonly opened: Promise<void>;
-  /** The code of its close. */
+  /** Resolves with the close code. */
   readonly closed: Promise<number>;
   #answer: ((text: string | undefined) => void) | undefined;
 
@@ -45,7 +45,7 @@ class Client {
     this.socket.onmessage = ({ data }) => this.#answer?.(data);
   }
 
-  /** The answer, or `undefined` if the connection was closed before it. */
+  /** Resolves with the reply, or with undefined if the connection was closed before it. */
   ask(what: string): Promise<string | undefined> {
     if (this.socket.readyState !== WebSocket.OPEN) return Promise.resolve(undefined);
     return new Promise((answer) => {
@@ -60,7 +60,7 @@ class Client {
   }
 }
 
-/** A client of each worker. */
+/** Returns one client of each worker. */
 async function clientOfEach({ port }: Cores, count: number): Promise<Client[]> {
   const found = new Map<string, Client>();
   for (let tries = 0; found.size < count; tries++) {
@@ -88,7 +88,7 @@ test("parseLine finds a report behind what the program has printed", () => {
   const report = { kind: "ready" as const, node: "core1@127.0.0.1:4000" };
   assertEquals(parseLine("t1", line), { text: "", report });
   assertEquals(parseLine("t1", `half a line${line}`), { text: "half a line", report });
-  // Another worker's token, or none.
+  // The token of another worker.
   assertEquals(parseLine("t2", line), { text: line, report: undefined });
 });
 
@@ -107,7 +107,7 @@ test("cores runs nodes of one cluster on one port, and replaces those that crash
   const [one, two] = await clientOfEach(group, 2);
   assertMatch((await one!.ask("name"))!, /^core1@127\.0\.0\.1:\d+ 1\/2$/);
   await until("they are peers", async () => await two!.ask("peers") === "1");
-  // A room spans both.
+  // A room spans both workers.
   two!.socket.send("join");
   await two!.ask("name");
   const heard = new Promise<MessageEvent>((heard) => two!.socket.onmessage = heard);
@@ -136,7 +136,9 @@ test("cores runs nodes of one cluster on one port, and replaces those that crash
   for (const client of clients) await client.close();
 });
 
-/** Connects, asks and closes, until it is to stop. Counts what went wrong. */
+/**
+ * Connects, sends a request and closes, until `isOver` returns true. Counts successes and failures.
+ */
 async function load(port: number, isOver: () => boolean, count: Record<string, number>) {
   while (!isOver()) {
     await new Promise<void>((done) => {
@@ -161,7 +163,7 @@ test("Cores.reload replaces all workers under load, and connections are neither 
   let over = false;
   const count = { answered: 0, failed: 0 };
   const loads = Array.from({ length: 8 }, () => load(group.port, () => over, count));
-  // Clients that come back at once when they are told to.
+  // Clients that reconnect at once when the server asks them to.
   const codes: number[] = [];
   let acknowledged = 0;
   const talks = Array.from({ length: 20 }, async () => {
@@ -185,7 +187,8 @@ test("Cores.reload replaces all workers under load, and connections are neither 
   for (const { pid } of before) assert(!isAlive(pid) && after.every((each) => each.pid !== pid));
   assert(count.answered > 500 && acknowledged > 100, JSON.stringify({ ...count, acknowledged }));
   assertEquals(new Set(codes), new Set([1012]));
-  // Without `tcp_migrate_req` the kernel may reset one that comes in the instant of closing.
+  // Without `tcp_migrate_req` the kernel may reset a connection that arrives while the socket
+  // closes.
   assert(count.failed <= 1 + count.answered / 1_000, JSON.stringify(count));
 });
 
@@ -201,7 +204,7 @@ test("cores rejects where the worker fails, and so does reload, which leaves the
   await using _ = group;
   const [worker] = group.workers();
   const stopping = group.reload();
-  // The new one is killed before it is ready.
+  // The new worker is killed before it is ready.
   const failed = assertRejects(() => stopping, CoresError, "before it was ready");
   await group.stop();
   await failed;
@@ -222,7 +225,7 @@ test("cores and core say what is wrong with how they are called", async () => {
   assertEquals((await assertRejects(() => core(() => {}), CoresError)).code, "noparent");
 });
 
-/** A parent as a process of its own. */
+/** Starts a parent in a process of its own. */
 function startParent(): { child: Child; lines: string[]; workers: () => { pid: number }[] } {
   const lines: string[] = [];
   const child = systemHost().spawn({ runtime, file: fileOf("./parent.ts"), errors: () => {} });

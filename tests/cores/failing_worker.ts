@@ -1,4 +1,4 @@
-/** A worker that fails before it is ready. */
+/** A worker whose setup fails before it is ready. */
 import { core } from "../../lib/cores/cores.ts";
 
 await core(() => {

@@ -1,4 +1,4 @@
-/** A parent as a program: it prints its workers whenever they are others. */
+/** A parent program. Prints the list of its workers whenever it changes. */
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { cores } from "../../lib/cores/cores.ts";

@@ -1,4 +1,4 @@
-/** A worker whose clients can have it crash and be busy. */
+/** A worker that its clients can crash or block. */
 import process from "node:process";
 import { core } from "../../lib/cores/cores.ts";
 
