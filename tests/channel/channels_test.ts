@@ -9,7 +9,7 @@ import type { ChannelServeOptions } from "../../lib/channel/mount.ts";
 import { COOKIE } from "../kit/keys.ts";
 import { test, until } from "../kit/test.ts";
 
-/** Two connected nodes that serve channels, and sockets that are closed at the end. */
+/** Runs a test with two connected nodes that serve channels, and closes its sockets at the end. */
 async function withTwo(
   serve: ChannelServeOptions<{ user: string }>,
   body: (
@@ -103,7 +103,7 @@ test("Socket.channel: joins, pushes are answered, and broadcasts reach clients o
   });
 });
 
-/** Only for its type. */
+/** Used for its return type only. */
 function typed(socket: Socket) {
   return socket.channel<ReturnType<typeof room>>("room:1", { name: "x" });
 }
@@ -182,7 +182,7 @@ test("channel: presence is on both nodes, with metadata; a reconnect within the 
     assert(keys.every((each) => each.join() === "ann,bob"));
     ann.close();
     await until("ann has left", () => seen.presence.size === 1);
-    // Any actor can be shown, as long as it lives.
+    // Any actor can be tracked, until it exits.
     const actor = b.spawn((_self: Self<string>) => () => {});
     b.channels.track("lobby", "robot", { kind: "actor" }, actor);
     await until("it is shown", () => seen.presence.has("robot"));

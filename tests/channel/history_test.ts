@@ -1,6 +1,6 @@
 /**
- * History and resume on nodes of one process, with clients over real WebSockets that read what they receive as it
- * is on the wire.
+ * History and resume on nodes of one process, with clients over real WebSockets. The clients record
+ * every message they receive.
  */
 import { assertEquals } from "@std/assert";
 import { channel } from "@firn/firn/channels";
@@ -21,11 +21,11 @@ const log = channel("log:*", {
 interface Cluster {
   readonly nodes: Node[];
   readonly urls: string[];
-  /** Connects a user to one node, or with fail-over to some. */
+  /** Connects a user to one node, or to several for failover. */
   connect(user: string, ...at: number[]): Socket;
 }
 
-/** Some connected nodes that serve a channel with history. */
+/** Runs a test with connected nodes that serve a channel with history. */
 async function withNodes(count: number, body: (cluster: Cluster) => Promise<void>): Promise<void> {
   const nodes: Node[] = [];
   const sockets: Socket[] = [];
@@ -63,7 +63,7 @@ async function withNodes(count: number, body: (cluster: Cluster) => Promise<void
   }
 }
 
-/** What a client of a topic has received. */
+/** Joins a topic and records what the client receives. */
 function receiver(socket: Socket, topic: string, recent = 0) {
   const got: number[] = [];
   const lost: string[] = [];
@@ -125,7 +125,7 @@ test("channel with history: the home of a topic leaves, and nothing is lost", as
       await one.channel.push("add", ++sent);
     };
     while (sent < 10) await add();
-    // Those that have no client leave, one after the other; one of them may be the home.
+    // The nodes without clients leave one after another. One of them may be the topic's home.
     for (const node of nodes.splice(1)) {
       const left = node.leave({ timeout: 5_000 });
       while (sent % 10 !== 9) await add();
@@ -152,7 +152,7 @@ test("TopicLog: positions of other epochs, of dropped messages, and beyond the e
   assertEquals(missed("a", 7), []);
   assertEquals(missed("a", 2), ["m3", "m4", "m5", "m6", "m7"]);
   assertEquals([missed("a", 1), missed("b", 7), missed("a", 8)], ["expired", "lost", "diverged"]);
-  // Another node takes over from a copy that has all but the last.
+  // Another node takes over from a copy that lacks the last message.
   const copy = new TopicLog({ ...made.state(100), last: 0, entries: [] }, limits, 5_000);
   copy.extend(made.state(100).entries.slice(0, 4).map((e, i) => ({ ...e, offset: i + 1 })), 5_000);
   assertEquals(copy.last, 4);
@@ -162,6 +162,6 @@ test("TopicLog: positions of other epochs, of dropped messages, and beyond the e
   assertEquals(missed("a", 4, copy, 5_020), ["n5"]);
   assertEquals(missed("a", 5, copy, 5_020), "diverged");
   assertEquals(isAhead(copy.state(5_020), made.state(100)), true);
-  // Ages are kept when a log moves to a node whose clock differs.
+  // The age of entries is kept when a log moves to a node whose clock differs.
   assertEquals(missed("b", 4, copy, 7_000), "expired");
 });
