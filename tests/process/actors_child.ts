@@ -1,6 +1,4 @@
-/**
- * A node with puppets in a process of its own.
- */
+/** A node with puppets in its own process. */
 import process from "node:process";
 import { startNode } from "../../lib/start.ts";
 import { prepareStage } from "../actor/conformance.ts";

@@ -6,12 +6,12 @@ import { runtime, until } from "../kit/test.ts";
 /** The program of the other process. */
 const CHILD = "actors_child.ts";
 
-/** On which runtime the other side runs: this side is in this process. */
+/** The runtimes of the other side; this side runs in this process. */
 const OTHERS: readonly Runtime[] = PAIRS.filter(([one]) => one === runtime).map(([, other]) =>
   other
 );
 
-/** Waits until the node here has a session with that of another process, and it with this one. */
+/** Waits until the local node and that of another process each have a session with the other. */
 export async function untilMet(near: TestNode, far: NodeProcess): Promise<void> {
   await until("they have met", async () => {
     return near.mesh.session(far.name) !== undefined &&

@@ -1,9 +1,9 @@
 // deno-lint-ignore-file no-console -- says where pictures are
 /**
- * A browser, on the pages of the demo cluster: two people chat across nodes while one node dies.
+ * The pages of the demo cluster in a browser: two users chat across nodes while one node is killed.
  *
- * Needs Chromium on the machine, and is skipped without. `FIRN_SCREENSHOTS` says where the pictures
- * go; else they go to a temporary folder.
+ * Needs Chromium on the machine, and is skipped otherwise. Screenshots are written to
+ * `FIRN_SCREENSHOTS`, or to a temporary folder.
  */
 import { join } from "node:path";
 import { assertEquals } from "@std/assert";
@@ -15,12 +15,12 @@ import { DESK, needsBrowser, pictureFolder, withBrowser } from "../kit/browser.t
 import { test } from "../kit/test.ts";
 import { isMixed } from "./demo.ts";
 
-/** Someone at a page, with what a person does and sees. */
+/** A user of a page: actions, and checks of what it shows. */
 class Person {
   readonly page: Page;
-  /** What the page's script threw. */
+  /** The errors that the page's script threw. */
   readonly faults: string[] = [];
-  /** Where its pictures go. */
+  /** The folder for its screenshots. */
   readonly #folder: string;
 
   constructor(page: Page, folder: string) {
@@ -57,7 +57,7 @@ class Person {
     await this.page.locator(within).getByText(words, { exact: true }).first().waitFor();
   }
 
-  /** Waits until the list of nodes shows that one up, or down. */
+  /** Waits until the list of nodes shows a node as up or down. */
   async seesNode(name: string, state: "up" | "down"): Promise<void> {
     const up = state === "up";
     await this.page.locator(`#nodes [data-name="${name}"][data-up="${up}"]`).waitFor();
@@ -120,7 +120,7 @@ async function chat(browser: Browser, cluster: Cluster, folder: string): Promise
   await ada.says("<img src=x onerror=alert(1)> is only text, I hope");
   await grace.sees("<img src=x onerror=alert(1)> is only text, I hope");
 
-  // Somebody without a page.
+  // A user without a page.
   const guest = await ChatClient.open(second!.plan.name, second!.url);
   guest.say({ type: "broadcast", room: "lobby", data: "A plain text, from a program on node2." });
   guest.say({ type: "broadcast", room: "lobby", data: { load: 0.25 } });
@@ -128,7 +128,7 @@ async function chat(browser: Browser, cluster: Cluster, folder: string): Promise
   await ada.sees("A plain text, from a program on node2.");
   await ada.sees('{"load":0.25}');
 
-  // A room of their own, and a word that does not come back.
+  // A separate room, and a message that is not echoed.
   for (const person of [ada, grace]) await person.joins("workshop");
   await ada.picks("lobby");
   await grace.page.getByLabel("all but me").check({ force: true });
@@ -139,7 +139,7 @@ async function chat(browser: Browser, cluster: Cluster, folder: string): Promise
   await grace.sees("to the others");
   assertEquals(await grace.page.locator("#log").getByText("psst", { exact: true }).count(), 1);
   await grace.page.getByLabel("everyone").check({ force: true });
-  // And one where nobody has said anything.
+  // And a room without messages.
   await ada.joins("kitchen");
   for (const person of [ada, grace]) await person.picks("lobby");
 

@@ -1,6 +1,4 @@
-/**
- * A node with channels in a process of its own.
- */
+/** A node with channels in its own process. */
 import process from "node:process";
 import { channel } from "@firn/firn/channels";
 import { Node } from "@firn/firn";
@@ -11,7 +9,7 @@ const room = channel("room:*", {
   history: { size: 1_000, copies: 2 },
   join: (socket, params: { name?: string }) => params.name && socket.track(params.name),
   on: {
-    // The reply is sent when the message has its copies.
+    // The reply is sent once the message has been replicated.
     say: async (payload: unknown, socket) => (await socket.broadcast("said", payload))?.offset,
   },
 });

@@ -1,6 +1,4 @@
-/**
- * Channels over three processes that are killed and started again, with clients in this one.
- */
+/** Channels on three processes that are killed and restarted, with clients in this one. */
 import { assert, assertEquals } from "@std/assert";
 import { Socket } from "@firn/firn/client";
 import { type NodeProcess, PAIRS, untilWhole, withNodes } from "../kit/process.ts";
@@ -24,13 +22,13 @@ for (const [one, other] of PAIRS) {
           seeds,
           ...nodes[i] && { name: nodes[i]!.name },
         }, CHILD);
-        // Clients find it where it was.
+        // Restart on the same port, so that clients find it.
         const port = urls[i] === undefined ? 0 : new URL(urls[i]!).port;
         urls[i] = await nodes[i]!.ask<string>("serve", { port });
       };
       for (let i = 0; i < 3; i++) await begin(i);
       await untilWhole(...nodes);
-      // Each client knows all servers, and begins with another one.
+      // Each client knows all servers, and starts with a different one.
       const sockets = [0, 1, 2, 3].map((i) =>
         new Socket([0, 1, 2].map((at) => `${urls[(i + at) % 3]}socket`), {
           maxDelay: 200,
@@ -55,7 +53,7 @@ for (const [one, other] of PAIRS) {
         const acknowledged: number[] = [];
         let next = 0;
         let stop = false;
-        // A failed push may have been kept: its number is not used again.
+        // A failed push may have been stored, so its number is not reused.
         const talk = (async () => {
           while (!stop) {
             const number = ++next;
@@ -68,7 +66,7 @@ for (const [one, other] of PAIRS) {
         for (let round = 0; round < ROUNDS; round++) {
           const i = round % 3;
           const before = acknowledged.length;
-          // Every other one leaves in order, as in a rolling restart.
+          // Every second one leaves in order, as in a rolling restart.
           if (round % 2 === 1) await nodes[i]!.ask("leave");
           await nodes[i]!.kill();
           await until("messages go on", () => acknowledged.length > before + 20, 20_000);

@@ -1,5 +1,6 @@
 /**
- * The example of a chat: three servers in processes of their own, two people in a browser, a server that is killed.
+ * The chat example: three servers in separate processes, two users in a browser, and a server that
+ * is killed.
  */
 import { assertEquals } from "@std/assert";
 import { type ChildProcess, spawn } from "node:child_process";
@@ -16,7 +17,7 @@ test(
   "the chat example: no message is missing when a server is killed",
   needsBrowser("chat_test.ts"),
   async () => {
-    // That of a node is 1000 more than that of its page.
+    // A node's port is 1000 more than that of its page.
     const ports = (await freePorts(3)).map((port) => port < 63_000 ? port : port - 30_000);
     const servers: { child: ChildProcess; ended: Promise<unknown> }[] = [];
     const start = async (port: number): Promise<void> => {

@@ -1,6 +1,4 @@
-/**
- * A node in a process of its own, which serves rooms as a test orders.
- */
+/** A node in its own process that serves rooms on the test's commands. */
 import process from "node:process";
 import { startNode, systemHost } from "../../lib/start.ts";
 import { serve } from "../../lib/ws/server.ts";
@@ -17,7 +15,7 @@ interface Order {
 
 const decoder = new TextDecoder();
 
-/** When the members that `listen` made here got how many frames, and what was in them. */
+/** The arrival times and contents of the frames received by the members that `listen` created. */
 const heard = new Map<string, { at: number[]; bytes: number }>();
 
 takeOrders<Order>(async (options) => {

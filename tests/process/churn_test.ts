@@ -1,13 +1,11 @@
-/**
- * Nodes that come and go at random leave nothing behind: no session, no actor, no name of theirs.
- */
+/** Nodes that come and go at random leave nothing behind: no session, no actor, no name. */
 import process from "node:process";
 import { assert, assertEquals } from "@std/assert";
 import { SeededRandom } from "../../lib/base/random.ts";
 import { type NodeProcess, PAIRS, untilWhole, withNodes } from "../kit/process.ts";
 import { test, until } from "../kit/test.ts";
 
-/** How many times somebody goes: by FIRN_LONG=1 for some minutes. */
+/** The number of times a node stops; with FIRN_LONG=1 it takes some minutes. */
 const ROUNDS = process.env["FIRN_LONG"] === "1" ? 150 : 8;
 
 for (const [one, other] of PAIRS) {
@@ -27,7 +25,7 @@ for (const [one, other] of PAIRS) {
         const options = { ...hasty, seeds: [a.name], ...(name === undefined ? {} : { name }) };
         const node = await start(runtime, "n", options, "town.ts");
         others.push(node);
-        // Bonds of every kind, both ways.
+        // Links and monitors, in both directions.
         await until("it sees the hub", async () => (await node.ask<string[]>("peers")).length > 0);
         await node.ask("watch", { name: "hub", node: a.name }).catch(() => {});
         await node.ask("register", { name: `name-${others.length}` });
@@ -48,7 +46,7 @@ for (const [one, other] of PAIRS) {
           );
           await node!.kill();
         }
-        // The hub was linked with actors there, and has gone with the first: it is put up again.
+        // The hub was linked with actors there, and exited with the first: it is spawned again.
         await a.ask("counter", { name: "hub" }).catch(() => {});
         await join(random.next() < 0.5 ? node!.name : undefined);
         assert(others.length === 3, `seed ${seed}, round ${round}`);

@@ -1,6 +1,4 @@
-/**
- * Nodes whose clocks are wrong by days and years.
- */
+/** Nodes whose clocks are wrong by days or years. */
 import { assert, assertEquals } from "@std/assert";
 import { execFileSync } from "node:child_process";
 import process from "node:process";
@@ -8,7 +6,7 @@ import { spawnChild } from "../../lib/host/system.ts";
 import { PAIRS, type Runtime, untilWhole, withNodes } from "../kit/process.ts";
 import { test, until } from "../kit/test.ts";
 
-/** Starts a process whose time of day is another, and whose steady clock is the machine's. */
+/** Starts a process with another wall clock; its monotonic clock is the machine's. */
 function launchAt(time: string) {
   return (runtime: Runtime, file: string) => {
     const bin = process.env[runtime === "deno" ? "DENO_BIN" : "BUN_BIN"] ?? runtime;

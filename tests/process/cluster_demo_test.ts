@@ -1,7 +1,7 @@
 // deno-lint-ignore-file no-console -- says why a test is skipped
 /**
- * The demo cluster from outside, as a person or a program meets it: its options, its lines, its
- * protocol, and its end.
+ * The demo cluster as a user or a program meets it: its options, its output, its protocol, and its
+ * exit.
  */
 import { connect, createServer } from "node:net";
 import process from "node:process";
@@ -17,7 +17,7 @@ async function untilGone(nodes: readonly NodeLine[]): Promise<void> {
   await until("every process has ended", () => !nodes.some(({ pid }) => isAlive(pid)));
 }
 
-/** The first line with which a server answers a WebSocket's request. */
+/** Returns the status line with which a server answers a WebSocket request. */
 async function upgradeAnswer(url: string): Promise<string> {
   const { hostname, port, pathname } = new URL(url);
   const socket = connect(Number(port), hostname);
@@ -72,7 +72,7 @@ test("cluster.ts lets any WebSocket client take part", async () => {
   assertEquals(await ada.hears(), hello);
   assertEquals(await grace.hears(), hello);
 
-  // To all but the sender: what comes next at the sender is what comes after it.
+  // Sent to all but the sender: the next message at the sender is the one after it.
   ada.say({ type: "broadcastFrom", room: "tea", data: "psst" });
   ada.say({ type: "leave", room: "tea" });
   assertEquals(await grace.hears(), { ...hello, data: "psst" });
@@ -156,7 +156,7 @@ test("cluster.ts leaves no process behind when it is killed", async () => {
 
 test("cluster.ts ends when the task runner that has started it is killed", async () => {
   const command = [...DEMO_COMMAND, "--json", "--port", "0", ...MIXED];
-  // A runner waits for what it has started, and says where it was started itself.
+  // A runner (sh) waits for the process it has started, and prints its own process id.
   const runner = `${command.map((word) => `'${word}'`).join(" ")} & echo "runs as $!" >&2; wait`;
   await using demo = Demo.run("sh", ["-c", runner], { INIT_CWD: process.cwd() });
   const nodes = await demo.nodes(3);
@@ -200,7 +200,7 @@ test("cluster.ts reports which port is taken, and ends with status 1", async () 
   const server = createServer();
   await new Promise<void>((open) => server.listen(0, "127.0.0.1", open));
   const { port } = server.address() as { port: number };
-  // One node, so one port: who has the next ones is not this test's to say.
+  // Only one node, so only one port is needed: others may use the next ports.
   await using demo = Demo.start(["--nodes", "1", "--port", `${port}`]);
   assertEquals(await demo.ended, 1);
   await new Promise((closed) => server.close(closed));
@@ -228,7 +228,7 @@ test("cluster.ts obeys its keys on a terminal, and shows what follows", {
   await using demo = Demo.run(script!, args, { TERM: "xterm", NO_COLOR: "" });
   const shows = (what: RegExp): Promise<void> =>
     until(`it shows ${what}`, () => what.test(plain()));
-  /** Without the colours. */
+  /** Returns the output without colours. */
   const plain = (): string => {
     // deno-lint-ignore no-control-regex -- they are what is looked for
     return demo.out.replace(/\x1b\[\d*m/g, "");

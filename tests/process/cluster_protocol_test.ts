@@ -1,6 +1,4 @@
-/**
- * The demo's socket protocol, message by message.
- */
+/** The demo's socket protocol, message by message. */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import {
   type ClientMessage,
@@ -11,7 +9,7 @@ import {
 } from "../../scripts/cluster/protocol.ts";
 import { test } from "../kit/test.ts";
 
-/** Lists in lists, that many. */
+/** Returns arrays nested to this depth. */
 function nested(depth: number): string {
   return "[".repeat(depth) + "]".repeat(depth);
 }

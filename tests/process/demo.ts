@@ -1,5 +1,6 @@
 /**
- * The demo cluster as a process, for tests: what it prints, how it ends, who is left.
+ * The demo cluster as a process, for tests: its output, its exit status, and the processes it
+ * leaves.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
@@ -10,12 +11,12 @@ import { runtime, until } from "../kit/test.ts";
 
 const SCRIPT = fileURLToPath(new URL("../../scripts/cluster.ts", import.meta.url));
 
-/** The command line that runs the demo on the runtime that runs the tests. */
+/** The command line that runs the demo on the runtime of the tests. */
 export const DEMO_COMMAND: readonly string[] = runtime === "deno"
   ? [process.execPath, "run", "-A", SCRIPT]
   : [process.execPath, SCRIPT];
 
-/** Whether nodes of both runtimes are asked for. */
+/** Whether nodes of both runtimes are wanted. */
 export const isMixed: boolean = process.env["FIRN_PAIRS"] === "mixed";
 
 /** What `--json` prints for each node. */
@@ -28,12 +29,12 @@ export interface NodeLine {
   readonly runtime: string;
 }
 
-/** A demo that runs, or has run. */
+/** A running or finished demo. */
 export class Demo {
-  /** What it printed, so far. */
+  /** The output so far. */
   out = "";
   err = "";
-  /** Its exit status, or the signal that ended it. */
+  /** Resolves to its exit status, or to the signal that ended it. */
   readonly ended: Promise<number | string>;
   readonly #child: ChildProcess;
 
@@ -47,13 +48,13 @@ export class Demo {
     });
   }
 
-  /** Starts it with those options. */
+  /** Starts the demo with these options. */
   static start(args: readonly string[], env: Record<string, string> = {}): Demo {
     const [program, ...rest] = [...DEMO_COMMAND, ...args];
     return Demo.run(program!, rest, env);
   }
 
-  /** Starts whatever runs it. */
+  /** Starts another program that runs the demo. */
   static run(program: string, args: readonly string[], env: Record<string, string> = {}): Demo {
     const child = spawn(program, [...args], {
       stdio: ["pipe", "pipe", "pipe"],
@@ -62,13 +63,13 @@ export class Demo {
     return new Demo(child);
   }
 
-  /** The nodes, once they are printed. */
+  /** Waits until this many nodes are printed, and returns them. */
   async nodes(count: number): Promise<NodeLine[]> {
     await until("the nodes are printed", () => this.out.split("\n").length > count);
     return this.lines();
   }
 
-  /** The nodes that are printed. */
+  /** Returns the nodes printed so far. */
   lines(): NodeLine[] {
     return this.out.trimEnd().split("\n").map((line) => JSON.parse(line) as NodeLine);
   }
@@ -82,19 +83,19 @@ export class Demo {
     process.kill(this.#child.pid!, name);
   }
 
-  /** Ends it, however it is. For the end of a test that may have failed. */
+  /** Kills it if it is still running, as after a failed test. */
   async [Symbol.asyncDispose](): Promise<void> {
     try {
       if (this.#child.exitCode === null && this.#child.signalCode === null) this.signal("SIGTERM");
     } catch {
-      // It has ended in this moment.
+      // It has just exited.
     }
     await this.ended;
     this.#child.stdin!.destroy();
   }
 }
 
-/** Whether a process runs. One that is dead and not yet buried does not. */
+/** Returns whether a process runs. A zombie does not. */
 export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
@@ -104,17 +105,17 @@ export function isAlive(pid: number): boolean {
   try {
     return !/^State:\s*Z/m.test(readFileSync(`/proc/${pid}/status`, "utf8"));
   } catch {
-    // No such folder on this system: the signal's answer stands. Or it has ended in this moment.
+    // This system has no /proc, so the signal decides; or the process has just exited.
     return process.platform !== "linux";
   }
 }
 
-/** Ends what a test that has failed left behind. */
+/** Kills processes that a failed test has left. */
 export function endAll(pids: readonly number[]): void {
   for (const pid of pids.filter(isAlive)) process.kill(pid, "SIGKILL");
 }
 
-/** A WebSocket client that keeps what it hears. */
+/** A WebSocket client that keeps the messages it receives. */
 export class Guest {
   readonly heard: ServerMessage[] = [];
   readonly #socket: WebSocket;
@@ -124,7 +125,7 @@ export class Guest {
     socket.onmessage = ({ data }) => this.heard.push(JSON.parse(data as string));
   }
 
-  /** Connects. Rejects if it is refused. */
+  /** Connects. Rejects if the connection is refused. */
   static async at(url: string): Promise<Guest> {
     const socket = new WebSocket(url);
     await new Promise<void>((open, refused) => {
@@ -135,13 +136,13 @@ export class Guest {
     return new Guest(socket);
   }
 
-  /** Sends a value as JSON, or a text or bytes as they are. */
+  /** Sends a value as JSON, or a text or bytes unchanged. */
   say(what: unknown): void {
     const raw = typeof what === "string" || what instanceof Uint8Array;
     this.#socket.send(raw ? what as string : JSON.stringify(what));
   }
 
-  /** Waits for the next thing that it hears, and takes it away. */
+  /** Waits for the next message, and removes it from the queue. */
   async hears(): Promise<ServerMessage> {
     await until("something is heard", () => this.heard.length > 0);
     return this.heard.shift()!;

@@ -1,6 +1,4 @@
-/**
- * Nodes that run out of file descriptors, and dials that must give theirs back.
- */
+/** Nodes that run out of file descriptors, and dials that must release theirs. */
 import { assert, assertEquals } from "@std/assert";
 import { readdirSync } from "node:fs";
 import { connect, type Socket } from "node:net";
@@ -11,10 +9,10 @@ import { TwoMachines } from "../kit/netns.ts";
 import { type Runtime, withNodes } from "../kit/process.ts";
 import { runtime, test, until } from "../kit/test.ts";
 
-/** The node of the test may have so many open. */
+/** The maximum number of open descriptors of the tested node. */
 const DESCRIPTORS_MAX = 80;
 
-/** Starts a process that may have few descriptors. */
+/** Starts a process with a low limit of descriptors. */
 function launchPoor(runtime: Runtime, file: string) {
   const bin = process.env[runtime === "deno" ? "DENO_BIN" : "BUN_BIN"] ?? runtime;
   const run = runtime === "deno" ? "run -A --no-check" : "";
@@ -25,7 +23,7 @@ function launchPoor(runtime: Runtime, file: string) {
   ]);
 }
 
-/** Connections that say nothing. */
+/** Opens connections that send nothing. */
 function connectSilently(port: number, count: number): Socket[] {
   return Array.from({ length: count }, () => {
     const socket = connect({ host: "127.0.0.1", port });
@@ -34,7 +32,7 @@ function connectSilently(port: number, count: number): Socket[] {
   });
 }
 
-/** Counted from outside: without descriptors the process itself could not. */
+/** Counted from outside, since the process itself could not without descriptors. */
 function descriptorsOf(pid: number): number {
   return readdirSync(`/proc/${pid}/fd`).length;
 }
@@ -47,7 +45,7 @@ async function dialsTls(name: string): Promise<boolean> {
       await until("it is up", async () => (await other.ask<string[]>("peers")).includes(name));
       isUp = true;
     } catch {
-      // The caller says what that means.
+      // The caller handles it.
     }
   });
   return isUp;
@@ -57,7 +55,7 @@ test("Mesh's listener and a server's accept again after the process was out of d
   await withNodes(async (start) => {
     const node = await start(runtime, "poor", {}, "member_child.ts", launchPoor);
     const url = new URL(await node.ask<string>("serve"));
-    // Deno reads certificates at its first TLS handshake, and panics if it has no descriptor for that.
+    // Deno reads certificates at its first TLS handshake, and panics without a descriptor for them.
     assert(await dialsTls(node.name), "the mesh's listener does not accept");
     const pid = Number(node.told.find(({ event }) => event === "ready")!["pid"]);
     for (const port of [parseName(node.name)!.port, Number(url.port)]) {

@@ -1,6 +1,4 @@
-/**
- * Nodes that find one another by DNS alone, as pods behind a headless service do.
- */
+/** Nodes that discover each other by DNS alone, like pods behind a headless service. */
 import { assertEquals } from "@std/assert";
 import { NamedMachine } from "../kit/dns.ts";
 import { type NodeProcess, PAIRS, type Runtime, untilWhole, withNodes } from "../kit/process.ts";
@@ -16,7 +14,7 @@ for (const [one, other] of PAIRS) {
       const machine = new NamedMachine("--srv-host=_firn._tcp.nodes.test,fourth.test,9200");
       try {
         await withNodes(async (start) => {
-          // The name has no address yet: the first nodes have to wait for the name server.
+          // The name has no address yet: the first nodes must wait for the name server.
           const begin = (runtime: Runtime, short: string, at: string, seed: string) =>
             start(
               runtime,
@@ -37,7 +35,7 @@ for (const [one, other] of PAIRS) {
           );
           machine.addHost("nodes.test", "127.0.1.1", "127.0.1.2");
           await untilWhole(a, b);
-          // One that is not in the DNS finds the others, and by them is found.
+          // A node that is not in the DNS finds the others, and they learn of it from its dials.
           const c = await begin(one, "c", "127.0.1.3:9300", all);
           await untilWhole(a, b, c);
           const d = await begin(other, "d", "127.0.1.4:9200", all);

@@ -1,6 +1,4 @@
-/**
- * The echo server from outside, as a person meets it: its options, and what it echoes.
- */
+/** The echo server as a user meets it: its options, and what it echoes. */
 import { assertEquals, assertMatch } from "@std/assert";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
@@ -26,7 +24,7 @@ test("echo.ts reports where it is, and sends back what it is sent", async () => 
   const closed = new Promise((closed) => socket.onclose = closed);
   socket.close();
   await closed;
-  // Another cannot have its port, and says what to do.
+  // A second one cannot use its port, and prints what to do.
   await using second = echo("--port", new URL(url!).port);
   assertEquals(await second.ended, 1);
   assertMatch(second.err, /^echo: cannot listen on .*: choose another port, .*\n$/);

@@ -1,6 +1,6 @@
 /**
- * A peer that has stopped reading, and a million messages for it: a bounded amount of memory, and a word
- * about it.
+ * A peer that has stopped reading, and a million messages for it: memory stays bounded, and a
+ * warning is logged.
  */
 import { assert, assertEquals } from "@std/assert";
 import { PAIRS, untilWhole, withNodes } from "../kit/process.ts";
@@ -25,7 +25,7 @@ for (const [one, other] of PAIRS) {
       await untilWhole(a, b);
       await b.ask("counter", { name: "sink" });
       const there = { name: "sink", node: b.name };
-      // What is compiled and cached for it is there before the memory is looked at.
+      // Compiles code and fills caches before memory is measured.
       await a.ask("flood", { ...there, count: 20_000 });
       await until("they came", async () => await a.ask("count", there) === 20_000);
       const before = await a.ask<number>("memory");
@@ -38,7 +38,7 @@ for (const [one, other] of PAIRS) {
       const grown = await a.ask<number>("memory") - before;
       assert(grown < 10 * LIMIT, `grew by ${Math.round(grown / 2 ** 20)} MiB`);
       b.signal("SIGCONT");
-      // What was not dropped comes, and then the way is free again.
+      // What was not dropped arrives, and then messages are sent normally again.
       const sent = 20_000 + SENDS - after.dropped;
       await until("the rest came", async () => await a.ask("count", there) === sent, 30_000);
       await until("the pressure is off", () => a.count("pressure") === 2);

@@ -1,6 +1,6 @@
 /**
- * A program whose actors forget to await what nodes, services, supervisors and tasks return, and which lives on.
- * Prints the actors that are still alive, and the reports.
+ * A program whose actors do not await the results of nodes, services, supervisors and tasks, and
+ * which continues. Prints the actors that are still alive, and the log.
  */
 import process from "node:process";
 import { DynamicSupervisor, Node, type Self, service, Supervisor, task } from "../../mod.ts";
@@ -39,7 +39,7 @@ const named = newer.at(node, { name: "empty", node: other.name });
 const dead = node.spawn(() => {});
 while (node.isAlive(dead)) await new Promise((turn) => setTimeout(turn, 1));
 
-/** What is forgotten, and what the error is called. */
+/** The calls that are not awaited, and the names of their errors. */
 const FORGOTTEN: Readonly<Record<string, (self: Self) => unknown>> = {
   "connect NodeConnectError": () => node.connect("c@127.0.0.1:1"),
   "serve OptionError": () => plain.serve({ backpressureLimit: -1 }),
@@ -80,9 +80,9 @@ const until = async (count: number): Promise<void> => {
   }
 };
 const begin = (name: string, forget: (self: Self) => unknown): void => {
-  // Its name is that of what it forgets.
+  // The actor is named after what it does not await.
   const { [name]: body } = { [name]: (self: Self) => () => void forget(self) };
-  // The system that is asked is the one that knows whose turn it is.
+  // A call must be made through the system that knows which actor is running.
   const home = /^(serve|leave)/.test(name) ? plain : node;
   const pid = home.spawn(body!);
   pids.push(pid);

@@ -1,7 +1,7 @@
 /**
- * A program that forgets to await what fails, in every way, and lives on. Arguments: "listener" adds a
- * listener for rejections of its own; "other" forgets something that is no affair of a node's, which ends
- * the program.
+ * A program that does not await failing calls, in every way, and continues. Arguments: "listener"
+ * adds its own listener for rejections; "other" leaves a rejection that does not belong to a node,
+ * which ends the program.
  */
 import process from "node:process";
 import { type Call, Node, type Pid, type Self } from "../../mod.ts";
@@ -17,7 +17,7 @@ if (process.argv[2] === "listener") {
   process.on("unhandledRejection", (reason) => void heard.push(`${reason}`));
 }
 
-/** Answers nothing, or refuses with a reason that is no error. */
+/** Never answers, or refuses with a reason that is not an error. */
 const mute = node.spawn(() => (call: Call<string, never>) => {
   if (call.request.startsWith("refused")) call.refuse(call.request);
 });
@@ -31,7 +31,7 @@ const WAYS: readonly [string, (failing: Promise<unknown>) => unknown][] = [
   ["helper", (failing) => void (async () => await failing)()],
   ["all", (failing) => void Promise.all([failing])],
 ];
-/** Ways in which one fails: at once, later, and with a reason that is no object. */
+/** Ways in which a call fails: at once, later, or with a reason that is not an object. */
 const CALLS: readonly [string, (from: Self<string> | Node, name: string) => Promise<unknown>][] = [
   ["noproc", (from, name) => from.call("nobody", name)],
   ["late", (from, name) => from.call(mute, name, { timeout: 5 })],
@@ -50,7 +50,7 @@ for (const [how, call] of CALLS) {
     expected += 2;
   }
 }
-// One error for the calls of two: each ends.
+// One error for the calls of two actors: both exit.
 const shared = new AbortController();
 for (let i = 0; i < 2; i++) {
   const body = (self: Self<string>) => () =>
@@ -60,14 +60,14 @@ for (let i = 0; i < 2; i++) {
   expected++;
 }
 setTimeout(() => shared.abort(new Error("shared")), 5);
-// Those that are awaited in time end nothing.
+// Calls that are awaited in time have no effect.
 const careful = node.spawn((self: Self<string>) => async () => {
   const late = self.call(mute, "awaited", { timeout: 5 });
   await Promise.allSettled([late, self.call(mute, "refused and awaited")]);
   await late.catch(() => {});
 });
 node.send(careful, "go");
-// What a dead actor has called is over: nobody's failure.
+// The calls of an exited actor are over, and no failure is reported.
 const dead = node.spawn((self: Self<string>) => () => {
   self.call(mute, "of the dead");
   self.exit("normal");
@@ -85,7 +85,7 @@ if (process.argv[2] === "other") {
   await new Promise((turn) => setTimeout(turn, 100));
   process.stdout.write("it lives");
 }
-// What fails with the node ends nothing either.
+// A call that fails because its node stops has no effect either.
 node.call(mute, "at the end");
 await node.stop();
 await new Promise((turn) => setTimeout(turn, 20));

@@ -1,5 +1,6 @@
 /**
- * A forgotten await does not end the process, whatever was forgotten; other rejections do so as ever.
+ * A rejection that was not awaited does not end the process if it belongs to a node; other
+ * rejections do, as usual.
  */
 import { assert, assertEquals } from "@std/assert";
 import process from "node:process";
@@ -28,7 +29,7 @@ for (const listens of [false, true]) {
       assert(outside[0].includes("outside of actors did not await what failed"), outside[0]);
       assert(/actor <0\.\d+> .*did not await what failed/.test(inside[0]), inside[0]);
     }
-    // What a function has awaited that nothing awaits is a promise of its own. Deno keeps all of them.
+    // An async function that is not awaited has its own promise. Deno keeps all of them.
     const direct = heard.filter((reason: string) => !/ (helper|all)( outside)?\b/.test(reason));
     assertEquals(direct, []);
   });

@@ -1,6 +1,4 @@
-/**
- * A node with named actors in a process of its own.
- */
+/** A node with named actors in its own process. */
 import process from "node:process";
 import { Call } from "../../lib/actor/call.ts";
 import type { Self } from "../../lib/actor/self.ts";
@@ -12,7 +10,7 @@ import { startNode } from "../../lib/start.ts";
 import type { Pid } from "../../lib/term/pid.ts";
 import { now, takeOrders, tell } from "../kit/orders.ts";
 
-/** A number that can be asked for, and added to. */
+/** A number that can be read and added to. */
 function counter(_self: Self<number | Call<"sum", number>>, sum: number) {
   return (message: number | Call<"sum", number>): void => {
     if (message instanceof Call) message.reply(sum);

@@ -1,6 +1,4 @@
-/**
- * Global names, groups and singletons on three nodes, each a process of its own.
- */
+/** Global names, groups and singletons on three nodes in separate processes. */
 import { assert, assertEquals } from "@std/assert";
 import { type NodeProcess, PAIRS, type Runtime, untilWhole, withNodes } from "../kit/process.ts";
 import { test, until } from "../kit/test.ts";
@@ -16,7 +14,7 @@ function spawn(node: NodeProcess, label: string, sum = 0): Promise<string> {
   return node.ask<string>("spawn", { label, sum });
 }
 
-/** Waits until all nodes find this under a name, or nothing. */
+/** Waits until all nodes find this actor under a name, or none. */
 function untilFound(nodes: NodeProcess[], name: string, key: string | undefined): Promise<void> {
   return until(`all find ${name} at ${key}`, async () => {
     const found = await Promise.all(nodes.map((node) => whereis(node, name)));
@@ -24,7 +22,7 @@ function untilFound(nodes: NodeProcess[], name: string, key: string | undefined)
   });
 }
 
-/** Starts three nodes that know one another, the second on the other runtime. */
+/** Starts three nodes that know each other, the second on the other runtime. */
 async function startThree(
   start: typeof NodeProcess.start,
   one: Runtime,
@@ -75,14 +73,14 @@ for (const [one, other] of PAIRS) {
       await untilFound([a, c], "till", undefined);
       for (const node of [a, c]) assertEquals(await node.ask("names"), ["cart"]);
       for (const node of [a, c]) assertEquals(await members(node), [x]);
-      // Each node worked that out by itself: nobody told it.
+      // Each node computed that by itself, without a message.
       for (const node of [a, c]) {
         const told = node.told.filter(({ event, name }) => event === "name" && name === "till");
         assertEquals(told.map(({ key }) => key), [y, undefined]);
       }
       assert(z !== y);
 
-      // Another life of it knows what there is, and has none of what it had.
+      // Its next incarnation learns the present names, and has none of its former ones.
       const again = await start(other, "b", { name: b.name, seeds: [a.name] }, CHILD);
       await untilWhole(a, again, c);
       await until("it knows", async () => (await again.ask<string[]>("names")).length === 1);
@@ -130,7 +128,7 @@ for (const [one, other] of PAIRS) {
       await b.ask("register", { name: "alone", label: "alone" });
       b.signal("SIGSTOP");
       try {
-        // Who asks while it does not answer waits until it is given up.
+        // A request while it does not answer waits until the session is given up.
         await spawn(a, "patient");
         assertEquals(await a.ask("register", { name: "patient", label: "patient" }), true);
         for (const name of ["exit", "keep", "merge", "alone"]) {
@@ -152,14 +150,14 @@ for (const [one, other] of PAIRS) {
         const names = await Promise.all(all.map((node) => node.ask<string[]>("names")));
         return names.every((some) => some.join() === "alone,exit,keep,merge,patient");
       });
-      // Those of `c` were later: one has ended, one lives on, one has given what it had.
+      // Those of `c` were later: one has exited, one is alive, one has handed over its state.
       await until("two have ended", () => c.count("ended") === 2);
       const ended = c.told.filter(({ event }) => event === "ended");
       for (const kind of ["exit", "merge"]) {
         const { conflict, by } = ended.find((told) => told["label"] === kind)!;
         assertEquals([conflict, by], [kind, keys.get(`b ${kind}`)]);
       }
-      // What it gave comes from `c`, and our question from `a`: they overtake each other.
+      // The state is sent by `c`, the question by `a`, so either may arrive first.
       await until(
         "they are merged",
         async () => await a.ask<number>("sum", { name: "merge" }) === 42,
@@ -185,7 +183,7 @@ for (const [one, other] of PAIRS) {
       await untilFound([a, b, c], "x", x);
       await a.ask("disconnect", { node: b.name });
       await untilFound([a], "x", undefined);
-      // It is taken for all that, as one of us can tell.
+      // It is taken all the same, as this side can see.
       await spawn(a, "y");
       assertEquals(await a.ask("register", { name: "x", label: "y" }), false);
       assertEquals([await whereis(b, "x"), await whereis(c, "x")], [x, x]);
@@ -238,7 +236,7 @@ for (const [one, other] of PAIRS) {
       assertEquals([second.count("rests"), third.count("runs")], [0, 1]);
       second.signal("SIGCONT");
       await untilWhole(second, third);
-      // The stale copy ends, and not the one that took its place.
+      // The stale copy exits, not the one that replaced it.
       assertEquals(await untilOne(two), third);
       assertEquals([second.count("rests"), third.count("rests")], [1, 0]);
     });

@@ -8,10 +8,12 @@ import { type NodeProcess, PAIRS, untilWhole, withNodes } from "../kit/process.t
 import { Client } from "../kit/socket.ts";
 import { test, until } from "../kit/test.ts";
 
-/** A process may keep this much more than it had before the storm: what its allocator holds on to. */
+/**
+ * How much more memory a process may hold than before the storm, since its allocator keeps some.
+ */
 const KEPT_BYTES_MAX = 96 * 1024 * 1024;
 
-/** A member of the cluster, by its cookie, that means no good. */
+/** Joins as an authenticated but hostile member of the cluster. */
 async function hostile(node: NodeProcess): Promise<Raw> {
   const raw = await joinAs("hostile@127.0.0.1:1", node.name, 1 + Math.floor(Math.random() * 1e9));
   await until(
@@ -45,7 +47,7 @@ for (const [one, other] of PAIRS) {
       await untilWhole(a, b);
 
       for (const [name, frame] of FRAMES) {
-        // Cut: the session ends with the connection, and nothing was made of the piece.
+        // Truncated: the session ends with the connection, and the incomplete frame is dropped.
         for (let at = 0; at < frame.length; at++) {
           const raw = await hostile(a);
           raw.write(frame.subarray(0, at));
@@ -74,7 +76,7 @@ for (const [one, other] of PAIRS) {
         a.told.splice(0);
         await gone(raw, a);
       }
-      // Unknown tags are skipped: what comes behind them still counts.
+      // Unknown tags are skipped: the frames after them are handled.
       const client = await Client.member(a.url, "room");
       const raw = await hostile(a);
       const known = new Set<number>(Object.values(TAG));
@@ -105,7 +107,7 @@ for (const [one, other] of PAIRS) {
         sessions++;
         while (!raw.isOver && sent < 10_000) {
           for (let i = 0; i < 100 && sent < 10_000; i++, sent++) {
-            // Most have the form of a frame, some are made of one, some are noise to the last byte.
+            // Most are valid frames, some are truncated or altered, some are pure noise.
             const kind = random.below(20);
             const [, model] = FRAMES[random.below(FRAMES.length)]!;
             if (kind === 0) raw.write(random.bytes(random.below(64)));

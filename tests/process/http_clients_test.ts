@@ -1,7 +1,8 @@
 // deno-lint-ignore-file no-console -- says why a test is skipped
 /**
- * HTTP clients that others have written, each a process of its own, on kept connections: Node's agent,
- * the `fetch` of Node, Deno and Bun, npm's undici, Python's aiohttp, curl. What is not installed is said.
+ * Third-party HTTP clients on kept connections, each in its own process: Node's agent, the `fetch`
+ * of Node, Deno and Bun, npm's undici, Python's aiohttp, curl. Clients that are not installed are
+ * reported.
  */
 import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
@@ -17,7 +18,7 @@ const SCRIPT = fileURLToPath(new URL("./http_script.mjs", import.meta.url));
 const PYTHON_SCRIPT = fileURLToPath(new URL("./http_script.py", import.meta.url));
 const [deno, bun, node, curl] = ["deno", "bun", "node", "curl"].map(findProgram);
 
-/** True if a program ends well. */
+/** Returns whether a program exits with status 0. */
 function works(command: string | undefined, args: readonly string[]): boolean {
   if (command === undefined) return false;
   return spawnSync(command, args, { stdio: "ignore", timeout: 60_000 }).status === 0;
@@ -34,7 +35,7 @@ const hasUndici = works(deno, [
   'await import("npm:undici@6")',
 ]);
 
-/** What the server makes of each request. */
+/** The server's handler. */
 async function answer(request: Request): Promise<Response> {
   const { pathname } = new URL(request.url);
   switch (pathname) {
@@ -92,7 +93,7 @@ const CANDIDATES: readonly {
   readonly args: readonly string[];
   readonly how: "agent" | "fetch" | "undici";
   readonly script?: string;
-  /** On how many connections at the most, for 59 requests. Node's `fetch` likes to open another. */
+  /** The maximum number of connections for 59 requests. Node's `fetch` tends to open another. */
   readonly most: number;
 }[] = [
   { name: "Node's agent", command: node, args: [], how: "agent", most: 1 },

@@ -1,7 +1,7 @@
-// What real HTTP clients make of a server that keeps connections: `<how> <url>`, prints JSON.
+// How real HTTP clients work with a server that keeps connections: `<how> <url>`. Prints JSON.
 const [how, url] = process.argv.slice(2);
 
-/** What is asked: method, path, body. Of the paths the server knows what to do. */
+/** The requests: method, path, body. The server handles each path differently. */
 const REQUESTS = [
   ["GET", "/a", undefined],
   ["POST", "/b", "counted"],
@@ -31,7 +31,7 @@ async function byAgent() {
     });
   const answers = [];
   for (const [method, path, body] of REQUESTS) answers.push(await ask(method, path, body));
-  // Many at once wait for the one connection.
+  // Many requests at once wait for the one connection.
   const many = await Promise.all(Array.from({ length: 50 }, (_, i) => ask("GET", `/many/${i}`)));
   agent.destroy();
   return { answers, many: many.map(([, text]) => text) };

@@ -1,6 +1,4 @@
-/**
- * One address opens idle sockets on a node's port without end; another address joins all the same.
- */
+/** One address keeps opening idle sockets on a node's port; another address can still join. */
 import { assert, assertEquals } from "@std/assert";
 import { connect, type Socket } from "node:net";
 import tls from "node:tls";
@@ -8,21 +6,21 @@ import { parseName } from "../../lib/mesh/name.ts";
 import { PAIRS, withNodes } from "../kit/process.ts";
 import { test, until } from "../kit/test.ts";
 
-/** From where the idle sockets come; nodes come from 127.0.0.1. */
+/** The address of the idle sockets; nodes use 127.0.0.1. */
 const ATTACKER = "127.0.0.2";
 
-/** How many sockets are open at once: more than the node has places. */
+/** The number of sockets open at once: more than the node accepts. */
 const PLAIN = 600;
 const SECURE = 200;
 
-/** How long a node may take to join under the attack. Milliseconds. */
+/** The maximum time in milliseconds that a node may take to join during the attack. */
 const JOIN_MS = 1_000;
 
-/** Idle sockets to one port, opened again as soon as the node ends them. */
+/** Idle sockets to one port, reopened as soon as the node closes them. */
 class IdleSockets {
-  /** Connections that were made, TLS included where it is wanted. */
+  /** The number of connections made, including TLS if requested. */
   made = 0;
-  /** Those that the node ended. */
+  /** The number of connections that the node closed. */
   ended = 0;
   readonly #open = new Set<Socket>();
   readonly #port: number;

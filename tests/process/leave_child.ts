@@ -1,6 +1,6 @@
 /**
- * A node that takes part in a singleton, exposes a worker, and serves clients: each message is given to the
- * singleton, and acknowledged when that has applied it.
+ * A node that takes part in a singleton, exposes a worker, and serves clients: each message is
+ * passed to the singleton, and acknowledged once that has applied it.
  */
 import process from "node:process";
 import { Call } from "../../lib/actor/call.ts";
@@ -12,7 +12,7 @@ import type { NodeOptions } from "../../lib/start.ts";
 import type { Pid } from "../../lib/term/pid.ts";
 import { now, takeOrders, tell } from "../kit/orders.ts";
 
-/** Applies what it is asked to, and reports when it begins and ends. */
+/** Applies requests, and reports its start and its end. */
 async function ledger(self: Self<Call<string, string>>): Promise<void> {
   self.trapExit = true;
   tell({ event: "begins", at: now() });

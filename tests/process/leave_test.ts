@@ -1,15 +1,21 @@
 /**
- * A node that leaves under load: nothing that was acknowledged is lost, and the singleton is never away for
- * long.
+ * A node that leaves under load: nothing that was acknowledged is lost, and the gap without the
+ * singleton is short.
  */
 import { assert, assertEquals } from "@std/assert";
 import { type NodeProcess, PAIRS, untilWhole, withNodes } from "../kit/process.ts";
 import { test, until } from "../kit/test.ts";
 
-/** Milliseconds for which no node may run the singleton. On a machine that does nothing else it is below 50. */
+/**
+ * The maximum time in milliseconds without a running singleton. It is below 50 ms on an idle
+ * machine.
+ */
 const GAP_MS_MAX = 200;
 
-/** Sends message after message, the next when one is acknowledged; connects elsewhere when it is told to. */
+/**
+ * Sends messages one after another, each once the previous one is acknowledged; reconnects
+ * elsewhere when told to.
+ */
 class LoadClient {
   readonly acknowledged: string[] = [];
   readonly closes: string[] = [];
@@ -22,7 +28,7 @@ class LoadClient {
     this.#urls = urls;
   }
 
-  /** Resolves when `stop` has been called and the last message is acknowledged. */
+  /** Resolves once `stop` has been called and the last message is acknowledged. */
   async run(): Promise<void> {
     for (
       let url = this.#urls.shift();

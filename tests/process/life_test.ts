@@ -3,7 +3,7 @@ import { type NodeProcess, PAIRS, untilWhole, withNodes } from "../kit/process.t
 import { Client } from "../kit/socket.ts";
 import { test, until } from "../kit/test.ts";
 
-/** A message said on one node is heard on the other, both ways. */
+/** Asserts that a message sent on one node is received on the other, in both directions. */
 async function roomsWork(a: NodeProcess, b: NodeProcess): Promise<void> {
   for (const [here, there] of [[a, b], [b, a]] as const) {
     const client = await Client.member(there.url, "works");
@@ -95,13 +95,13 @@ for (const [one, other] of PAIRS) {
         seeds: [a.name],
       });
       await until("both refused", () => a.count("refused") > 0 && stranger.count("refused") > 0);
-      // It dials when it starts, and says that it is ready right after.
+      // It dials when it starts, and reports that it is ready right after.
       const readyAt = stranger.told.find(({ event }) => event === "ready")!.at!;
       for (const node of [a, stranger]) {
         const late = node.told.find(({ event }) => event === "refused")!.at! - readyAt;
         assert(late < 1000, `refused after ${late} ms`);
       }
-      // It goes on trying, and nobody's log fills.
+      // It keeps trying, and neither log grows.
       await until("it has tried again", () => a.count("refused") >= 4, 30_000);
       assertEquals(a.warnings().length, 1, a.warnings().join("\n"));
       assertEquals(stranger.warnings().length, 1, stranger.warnings().join("\n"));
@@ -119,7 +119,7 @@ for (const [one, other] of PAIRS) {
       const b = await start(other, "b", { seeds: [a.name] });
       await untilWhole(a, b);
       for (const [from, to] of [[a, b], [b, a]] as const) {
-        // A stall of Nagle's shows in every round; a busy machine does not.
+        // A delay by Nagle's algorithm shows in every round; that of a busy machine does not.
         const rounds: number[] = [];
         while (rounds.length < 5 && !rounds.some((ms) => ms < 5)) {
           const room = `spaced ${rounds.length}`;

@@ -1,6 +1,6 @@
 /**
- * A node is lost, in every way in which a node can be: what was bound to its actors ends, each once, in
- * the order links, monitors, calls and spawns, nodedown; and nothing is kept.
+ * A node is lost, in every possible way: everything bound to its actors ends exactly once, in the
+ * order links, monitors, calls and spawns, nodedown; and nothing is kept.
  */
 import { assert, assertEquals } from "@std/assert";
 import type { Actor } from "../../lib/actor/actor.ts";
@@ -15,26 +15,29 @@ import { runtime, test, until } from "../kit/test.ts";
 
 const CHILD = "actors_child.ts";
 
-/** On which runtime the other side runs: this side is in this process. */
+/** The runtimes of the other side; this side runs in this process. */
 const OTHERS: readonly Runtime[] = PAIRS.filter(([one]) => one === runtime).map(([, other]) =>
   other
 );
 
-/** What happens to a node whose actors are bound to ours. */
+/** Actors of this node that are bound to those of the lost node. */
 interface Bond {
   readonly near: TestNode;
   readonly far: NodeProcess;
   readonly start: typeof NodeProcess.start;
   readonly line: Outbound;
   readonly scene: Scene;
-  /** Of ours: traps exits; is linked with, monitors and calls those there; takes no message. */
+  /** Ours: traps exits; is linked with, monitors and calls actors there; takes no message. */
   readonly witness: Actor;
-  /** Of ours: linked with one there, and does not trap exits. */
+  /** Ours: linked with one there, and does not trap exits. */
   readonly weak: Actor;
-  /** Of theirs: linked with one of ours, and does not trap exits; and one that traps and monitors. */
+  /**
+   * Theirs: one that is linked with one of ours and does not trap exits, and one that traps exits
+   * and monitors.
+   */
   readonly farWeak: Puppet;
   readonly farWitness: Puppet;
-  /** What happened, in order. */
+  /** The recorded events, in order. */
   readonly told: string[];
 }
 
@@ -42,7 +45,7 @@ function idle(): Promise<void> {
   return new Promise(() => {});
 }
 
-/** Notes how something that waits ends. */
+/** Records how a promise settles. */
 function note(told: string[], what: string, promise: Promise<unknown>): void {
   promise.then(
     () => told.push(`${what}: done`),
@@ -82,20 +85,20 @@ async function bind(
     if (pid === weak.pid) told.push(`weak ended: ${reason}`);
   });
   near.mesh.events.on("nodedown", ({ reason }) => {
-    // Whatever hung on the witness, calls and spawns, is settled by now.
+    // Everything the witness waited for, calls and spawns, is settled by now.
     told.push(`nodedown ${reason}, kept ${line.kept}, ${hangs(witness)} hang`);
   });
   return { near, far, start, line, scene, witness, weak, farWeak, farWitness, told };
 }
 
-/** How much hangs on an actor: the wish to know of a node, calls and spawns. */
+/** Returns how much depends on an actor: monitors of nodes, calls and spawns. */
 function hangs(actor: Actor): number {
   let count = 0;
   for (let chained = actor.chain; chained !== undefined; chained = chained.following) count++;
   return count;
 }
 
-/** What is in the mailbox of the witness. */
+/** Returns the messages in the mailbox of the witness. */
 function mail({ witness, scene }: Bond): string[] {
   return witness.peek().map((message) => {
     if (message instanceof Exit) return `exit ${scene.text(message.from)} ${message.reason}`;
@@ -104,7 +107,10 @@ function mail({ witness, scene }: Bond): string[] {
   });
 }
 
-/** The session was lost with everything that hung on it: each was told of once, in order. */
+/**
+ * Asserts that the session was lost with everything that depended on it, each reported once and in
+ * order.
+ */
 async function assertLost(
   bond: Bond,
   end: string,
@@ -136,7 +142,7 @@ async function assertLost(
   assert(witness.isAlive);
 }
 
-/** The other side is back: its actors were told as much, and it keeps nothing. */
+/** Asserts that the other side, once it is back, has notified its actors too, and keeps nothing. */
 async function assertLostThere({ near, far, scene, farWeak, farWitness }: Bond): Promise<void> {
   await until("they have met again", async () => {
     return near.mesh.session(far.name) !== undefined &&
@@ -148,7 +154,7 @@ async function assertLostThere({ near, far, scene, farWeak, farWitness }: Bond):
   void scene;
 }
 
-/** Asks for an actor there that will never come up. */
+/** Requests an actor there that will never start. */
 function ask({ witness, far, told }: Bond): void {
   const there = { node: far.name, fn: "puppet", timeout: Infinity };
   note(told, "spawn", witness.spawnLink(there, "late", false));
@@ -194,7 +200,7 @@ for (const other of OTHERS) {
     ask(bond);
     await bond.near.mesh.disconnect(bond.far.name);
     await assertLost(bond, "disconnected", true);
-    // What came up late was not left alone.
+    // What started late was not orphaned.
     await bond.near.mesh.connect(bond.far.name);
     await assertLostThere(bond);
     assertEquals(await bond.far.ask("size"), 2);
@@ -223,7 +229,8 @@ for (const other of OTHERS) {
     await assertLost(bond, "restarted", true, ["nodeup undefined"]);
     const next = near.remote.nodeLink(far.name)!;
     assert(next !== line && next.isOpen);
-    // A pid of the earlier life reaches nobody, and nobody is told to be who has its number now.
+    // A pid of the earlier incarnation reaches no actor, in particular not the one that has its
+    // number now.
     const same = next.pid(victim.id);
     assert(!same.equals(victim) && victim.node === same.node);
     const before = witness.length;
@@ -292,7 +299,8 @@ for (const other of OTHERS) {
         await a.do("send", old, "for the old one");
         await a.do("exitTo", old, "kill");
         await a.do("call", old, { ask: "echo", value: 1 });
-        // It comes back from where it is no more: it means the earlier life still.
+        // It returns from the node where it no longer exists, and still refers to the earlier
+        // incarnation.
         await heir.do("send", a, ["of old", old.pid]);
         await heir.do("monitor", old);
         await heir.do("link", old);

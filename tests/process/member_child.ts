@@ -1,6 +1,6 @@
 /**
- * A node in a process of its own, as a program has it: with a server, and what the tests of joining and
- * leaving ask for.
+ * A node in its own process as a program has it: with a server, and with the commands that the
+ * tests of joining and leaving need.
  */
 import { readdirSync } from "node:fs";
 import process from "node:process";
@@ -13,7 +13,7 @@ function descriptors(): number {
   return readdirSync("/proc/self/fd").length;
 }
 
-/** Dials an address that does not answer, and returns how many descriptors were open when. */
+/** Dials an address that does not answer, and returns the number of open descriptors over time. */
 async function dialSilent(hostname: string, count: number, isTls: boolean) {
   const before = descriptors();
   const tls = isTls ? { ca: "", serverName: "node.firn.internal" } : undefined;
@@ -28,7 +28,8 @@ async function dialSilent(hostname: string, count: number, isTls: boolean) {
   return { before, during, codes: [...new Set(codes)] };
 }
 
-// Deno panics if it has no descriptor left when it sets up its signals, which it does late by default.
+// Deno panics if it has no descriptor left when it sets up its signals, which it does late by
+// default.
 process.on("SIGUSR2", () => {});
 
 takeOrders<Record<string, unknown>, NodeOptions>(async (options) => {

@@ -1,5 +1,6 @@
 /**
- * Three nodes of Mesher that share work: a loaded one is helped, a limit holds for all, names say who is who.
+ * Three nodes of Mesher that share work: others help a loaded one, a limit holds for all, and names
+ * identify nodes.
  */
 import { assert, assertEquals } from "@std/assert";
 import { test, until } from "../kit/test.ts";
@@ -9,7 +10,7 @@ import { type MesherTown, SQLITE, withTown } from "./mesher_town.ts";
 
 const WAIT_MS = 60_000;
 
-/** What `/api/v1/cluster` says, as far as it is looked at. */
+/** The fields of `/api/v1/cluster` that the tests use. */
 interface ClusterJson {
   readonly nodes: { name: string; load: number; counters: Record<string, number> }[];
   readonly processors: { for: string; on: string; pid: string }[];
@@ -20,12 +21,12 @@ async function clusterOf(user: Client): Promise<ClusterJson> {
   return (await user.get("/api/v1/cluster")).json;
 }
 
-/** Sends events to a node, some at a time with pauses, until it is stopped. */
+/** Sends events to a node in batches, with pauses, until it is stopped. */
 class Load {
   sent = 0;
   readonly #ended: Promise<void>;
   #isOver = false;
-  /** Why it stopped by itself. It is told to who stops it, not to the next test. */
+  /** The error that stopped it. `stop` throws it, so that the next test does not see it. */
   #failure: unknown;
 
   constructor(town: MesherTown, node: number, count: number, everyMs: number) {
@@ -108,7 +109,7 @@ test(
       assert(new RegExp(`the processor on ${names[2]} has ended`).test(said), said);
       assert(new RegExp(`the processor on ${names[1]} is let go`).test(said), said);
 
-      // What the helper that was killed had, and had not stored, was processed again.
+      // What the killed helper had received but not stored was processed again.
       const sent = heavy.sent + light.sent;
       await until(
         "all are stored",
@@ -139,7 +140,7 @@ test("mesher: one rate limit for three nodes; who is over it is notified when to
       const { status, headers, json } = await sender.post("/api/v1/events", { message: "more" });
       assertEquals([status, json.error], [429, "rate limited"]);
       const seconds = Number(headers.get("retry-after"));
-      // The limit is a minute's; its sliding window opens again after that.
+      // The limit is per minute; its sliding window allows more after that.
       assert(Number.isInteger(seconds) && seconds > 30 && seconds <= 62, `${seconds}`);
     }
     await until("they are stored", async () => (await database.stored()).ids.length === limit);

@@ -1,6 +1,4 @@
-/**
- * Nodes of Mesher as processes, started as a person starts them.
- */
+/** Nodes of Mesher as processes, started as a user starts them. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -12,16 +10,16 @@ import { until } from "../kit/test.ts";
 
 const MAIN = fileURLToPath(new URL("../../mesher/main.ts", import.meta.url));
 
-/** What the first start wrote to the file of the first login. */
+/** What the first start wrote to the file for the first login. */
 export interface Printed {
   readonly email: string;
   readonly password: string;
   readonly key: string;
 }
 
-/** A process. */
+/** A Mesher process. */
 export class MesherProcess {
-  /** All that it has said, on both outputs. */
+  /** Everything it has written, on both outputs. */
   said = "";
   readonly #child: ChildProcess;
   readonly ended: Promise<number | null>;
@@ -54,12 +52,12 @@ export class MesherProcess {
     );
   }
 
-  /** Where its first start writes what to log in with. */
+  /** The file with the credentials of the first login. */
   get loginFile(): string {
     return join(this.#folder, "login.txt");
   }
 
-  /** Waits until its page is there; the address. */
+  /** Waits until its page is served. Returns the URL. */
   async ready(): Promise<string> {
     const address = (): string | undefined => /Mesher is ready: (\S+)/.exec(this.said)?.[1];
     const isDecided = (): boolean => this.#isGone || address() !== undefined;
@@ -68,7 +66,7 @@ export class MesherProcess {
     return address()!;
   }
 
-  /** What its first start wrote to the file. */
+  /** The content of that file. */
   get printed(): Printed {
     if (this.#printed !== undefined) return this.#printed;
     const text = readFileSync(this.loginFile, "utf8");
@@ -81,19 +79,19 @@ export class MesherProcess {
   }
 
   signal(name: "SIGKILL" | "SIGTERM"): void {
-    // Not by the child's own `kill`: after that Deno tells no status of it.
+    // Not by the child's own `kill`: after that Deno reports no status.
     if (this.#isGone) return;
     process.kill(this.#child.pid!, name);
   }
 
-  /** Ends it in order; its status. */
+  /** Stops it in order. Returns its exit status. */
   stop(): Promise<number | null> {
     this.signal("SIGTERM");
     return this.ended;
   }
 }
 
-/** Runs a test with a folder of its own; what it starts is ended. */
+/** Runs a test with its own folder; ends the processes it starts. */
 export async function withProcesses(
   body: (
     start: (
@@ -119,9 +117,9 @@ export async function withProcesses(
   }
 }
 
-/** Somebody who watches a project's events. */
+/** A client that follows a project's events. */
 export class Watcher {
-  /** How often each event came, by its id. */
+  /** How many times each event was received, by id. */
   readonly seen: Map<string, number> = new Map();
   // deno-lint-ignore no-explicit-any -- whatever JSON it is
   readonly others: any[] = [];
@@ -160,7 +158,7 @@ export class Watcher {
   }
 }
 
-/** A watcher of a node, logged in. */
+/** Logs in to a node, and follows its events. */
 export async function watch(url: string, printed: Printed): Promise<Watcher> {
   const client = await loggedIn(url, printed.email, printed.password);
   const watcher = new Watcher(url, client.headers["cookie"]!);
@@ -168,7 +166,7 @@ export async function watch(url: string, printed: Printed): Promise<Watcher> {
   return watcher;
 }
 
-/** Who sends events with a key. */
+/** Returns a client that sends events with a key. */
 export function senderTo(url: string, { key }: Printed): Client {
   return new Client(url, { "x-api-key": key });
 }

@@ -1,5 +1,5 @@
 /**
- * `mesher:load` as a person starts it: with the right key, with a wrong one, and where nobody is.
+ * `mesher:load` as a user starts it: with the right key, with a wrong one, and without a server.
  */
 import { assertEquals, assertMatch } from "@std/assert";
 import process from "node:process";
@@ -11,7 +11,7 @@ import { withProcesses } from "./mesher_kit.ts";
 
 const LOAD = fileURLToPath(new URL("../../mesher/load.ts", import.meta.url));
 
-/** Runs it until it ends. */
+/** Runs it until it exits. */
 async function load(...args: readonly string[]): Promise<Demo> {
   const run = runtime === "deno" ? ["run", "-A", LOAD] : [LOAD];
   const demo = Demo.run(process.execPath, [...run, ...args]);

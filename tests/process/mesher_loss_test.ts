@@ -1,7 +1,7 @@
 /**
- * Three nodes of Mesher, of which one is killed with -9 in the middle of the work and started again: what is
- * lost is no more than what the others say, and everything else is stored, counted and streamed once.
- * 100,000 events by FIRN_LONG=1.
+ * Three nodes of Mesher, one of which is killed with -9 during the work and restarted. No more is
+ * lost than the others report, and everything else is stored, counted and streamed once. Sends
+ * 100,000 events with FIRN_LONG=1.
  */
 import { assert, assertEquals } from "@std/assert";
 import { DatabaseSync } from "node:sqlite";
@@ -11,17 +11,17 @@ import { senderTo, watch, type Watcher } from "./mesher_kit.ts";
 import { type Engine, type MesherTown, postgresEngine, SQLITE, withTown } from "./mesher_town.ts";
 
 const EVENTS = process.env["FIRN_LONG"] === "1" ? 100_000 : 9_000;
-/** Events of one request. */
+/** The number of events per request. */
 const BATCH = 50;
-/** Requests under way to one node. */
+/** The number of concurrent requests to one node. */
 const LANES = 4;
-/** Watchers may be so many events behind; then senders wait. */
+/** How many events watchers may be behind before senders wait. */
 const BEHIND_MAX = 2_000;
 const WAIT_MS = 120_000;
 
 const ENGINES = [SQLITE, await postgresEngine()];
 
-/** What a node says that another may have lost. */
+/** Returns how many events a node reports as possibly lost by another. */
 function reported(town: MesherTown, by: number, lost: number): number | undefined {
   const { said } = town.nodes[by]!;
   const line = new RegExp(`nodedown ${town.names[lost]} \\(\\S+\\): (?:at most (\\d+)|all)`);
@@ -29,7 +29,7 @@ function reported(town: MesherTown, by: number, lost: number): number | undefine
   return found === null ? undefined : Number(found[1] ?? 0);
 }
 
-/** Events of one request, and which node they are for at first. */
+/** The events of one request, and the first node they are sent to. */
 interface Batch {
   readonly node: number;
   readonly events: readonly { readonly id: string; readonly message: string }[];
@@ -56,10 +56,12 @@ async function lossOn(engine: Engine): Promise<void> {
         .map(({ node }: { node: string | null }) => node);
     assertEquals(await holders(), Array(4).fill(names[0]), "the first has all singletons");
 
-    /** Ids that were sent to the life that is killed; and those of them that it said 202 to. */
+    /**
+     * The ids sent to the incarnation that is killed, and those of them that it accepted with 202.
+     */
     const risked = new Set<string>();
     const promised = new Set<string>();
-    /** Ids that others said 202 to, and that were never sent to that life. */
+    /** The ids that others accepted with 202, and that were never sent to that incarnation. */
     const sure = new Set<string>();
     let sureSeen = 0;
     const watchers: Watcher[] = [];
@@ -98,7 +100,7 @@ async function lossOn(engine: Engine): Promise<void> {
         try {
           await send(batch, i);
         } catch (error) {
-          // The node is gone: whether it took them is not known.
+          // The node has died, so it is unknown whether it accepted them.
           if (i !== 0 || life === 2) throw error;
           unanswered.push(batch);
         }
@@ -139,7 +141,7 @@ async function lossOn(engine: Engine): Promise<void> {
       assert(missing.length <= most, `${missing.length} are missing, ${most} were reported`);
     }
 
-    // Who watched was told of each once; of those that the dead node had stored perhaps not at all.
+    // Watchers received each once; those that the dead node had stored possibly not at all.
     for (const watcher of living) {
       await until("they are seen", () => sure.isSubsetOf(watcher.seen), WAIT_MS);
     }
@@ -186,7 +188,7 @@ test("mesher: a survivor reports no less than what a killed node held, and not t
     };
     await bulk(10);
     await until("they are stored", async () => (await database.stored()).ids.length === 10);
-    // Nobody can write while we do.
+    // An open transaction blocks all other writers.
     const lock = new DatabaseSync(database.url);
     lock.exec("BEGIN IMMEDIATE");
     for (let i = 0; i < 7; i++) await bulk(100);
@@ -205,7 +207,7 @@ test("mesher: a survivor reports no less than what a killed node held, and not t
     assertEquals(others, []);
     assertEquals((await database.stored()).ids.length, 10);
 
-    // One that stops in order has stored all, and says so.
+    // A node that stops in order has stored everything, and reports it.
     await until("they have met", () => town.nodes[2]!.said.includes(`nodeup ${town.names[1]}`));
     await senderTo(town.urls[1]!, town.printed).post("/api/v1/events", { message: "the last" });
     assertEquals(await town.nodes[1]!.stop(), 0, town.nodes[1]!.said);

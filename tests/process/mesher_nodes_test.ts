@@ -1,6 +1,6 @@
 /**
- * `mesher --nodes 3`: one command, three processes, on each database. Where there is no PostgreSQL its part
- * says so and is passed over.
+ * `mesher --nodes 3`: one command, three processes, on each database. Without PostgreSQL its test
+ * reports that and is skipped.
  */
 import { assert, assertEquals } from "@std/assert";
 import { existsSync } from "node:fs";
@@ -13,10 +13,10 @@ import { endAll, isAlive } from "./demo.ts";
 import { type MesherProcess, senderTo, withProcesses } from "./mesher_kit.ts";
 import { postgresEngine } from "./mesher_town.ts";
 
-/** Before any test, because it outlives them. */
+/** Started before any test, because it outlives them. */
 const POSTGRES = await postgresEngine();
 
-/** Starts three, sends to each, and finds all on each. */
+/** Starts three, sends to each, and finds everything on each. */
 async function threeShare(all: MesherProcess): Promise<void> {
   const urls = (): string[] => [
     ...new Set([...all.said.matchAll(/Mesher is ready: (\S+)/g)].map(([, url]) => url!)),
@@ -69,7 +69,7 @@ test("mesher --nodes 3 in an empty folder: reports where its pages are, and shar
       assert((await got.text()).includes("<title>"), page);
       assertEquals(got.headers.get("content-type"), "text/html; charset=utf-8");
     }
-    // One that is killed is started again, in its place.
+    // A killed one is restarted in its place.
     const [, name, pid] = /(mesher2@\S+) is process (\d+)/.exec(all.said)!;
     process.kill(Number(pid), "SIGKILL");
     const ends = `${name} has ended: SIGKILL, and is started again`;
@@ -80,7 +80,7 @@ test("mesher --nodes 3 in an empty folder: reports where its pages are, and shar
   });
 });
 
-/** Three that are ready, and their processes. */
+/** Waits until three are ready. Returns their processes. */
 async function threeReady(all: MesherProcess): Promise<number[]> {
   await until("three are ready", () => all.said.match(/Mesher is ready/g)?.length === 3, 60_000);
   return [...all.said.matchAll(/ is process (\d+)/g)].map(([, pid]) => Number(pid));

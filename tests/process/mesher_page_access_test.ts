@@ -1,7 +1,4 @@
-/**
- * A browser, on who may get into Mesher: tokens that are shown once, sessions that are ended,
- * members.
- */
+/** Access to Mesher in a browser: tokens that are shown once, sessions that are ended, members. */
 import { assertEquals } from "@std/assert";
 import { DESK, needsBrowser } from "../kit/browser.ts";
 import { test, until } from "../kit/test.ts";
@@ -46,7 +43,7 @@ test(
       await other.getByRole("button", { name: "Sign out" }).click();
       await ada.page.getByRole("dialog").getByRole("button", { name: "Sign out" }).click();
       await other.waitFor({ state: "detached" });
-      // The other's live stream is ended by the server, and the page asks why.
+      // The server ends the other session's live stream, and its page asks for the reason.
       await lost.sees("Sign in to Mesher");
       assertEquals(ada.faults, []);
     });

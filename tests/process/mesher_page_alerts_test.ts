@@ -1,6 +1,6 @@
 /**
- * A browser, on Mesher's list of alerts: all that were seen are resolved at once, after a question, and what
- * fires meanwhile stays.
+ * Mesher's list of alerts in a browser: all that are shown are resolved at once, after a
+ * confirmation, and those that fire meanwhile stay.
  */
 import { assert, assertEquals } from "@std/assert";
 import { DESK, needsBrowser, PHONE } from "../kit/browser.ts";
@@ -11,14 +11,14 @@ import { crash, Person, report, type RunningMesher, withPage } from "./mesher_pe
 
 const needs = needsBrowser("mesher_page_alerts_test");
 
-/** Fires an alert for each name, once a rule is there. */
+/** Fires an alert for each name, by an existing rule. */
 async function fire(mesher: RunningMesher, ...names: readonly string[]): Promise<void> {
   for (const name of names) {
     await report(mesher, crash(name, { exception: [{ type: `${name}Error`, value: "a fault" }] }));
   }
 }
 
-/** Makes a rule that fires for every new issue; tells how many alerts there are. */
+/** Creates a rule that fires for every new issue. Returns a function that counts alerts. */
 async function withRule({ url, printed }: RunningMesher): Promise<() => Promise<number>> {
   const user = await loggedIn(url, printed.email, printed.password);
   const made = await user.post("/api/v1/projects/default/alert-rules", {
@@ -52,7 +52,7 @@ test(
       await ada.shoots("alerts-resolve-all-desk");
       assertEquals(await illegible(ada.page), []);
 
-      // Asked, and not done.
+      // Asks, and does nothing when cancelled.
       await all.click();
       await ada.sees("Resolve 3 alerts?", "dialog");
       await dialog.getByRole("button", { name: "Cancel" }).click();
@@ -67,10 +67,10 @@ test(
       await yes.click();
       await ada.sees("1 alert resolved", "#toasts");
       await all.waitFor({ state: "hidden" });
-      // The keyboard is not lost with the button.
+      // The keyboard focus is not lost with the button.
       await ada.page.locator("#alert-status:focus").waitFor();
 
-      // One more fires while the question is asked.
+      // Another fires while the confirmation is open.
       await ada.goes("#/alerts");
       await all.click();
       await ada.sees("Resolve 2 alerts?", "dialog");

@@ -1,6 +1,6 @@
 /**
- * A browser, on a Mesher of three nodes: an event that was reported to one is on the pages of the
- * others, and pages tell of a node that dies, even when it is their own.
+ * A Mesher of three nodes in a browser: an event reported to one is on the pages of the others, and
+ * pages report a dead node, even if it is their own.
  */
 import { assert, assertEquals } from "@std/assert";
 import { spawn } from "node:child_process";
@@ -20,12 +20,12 @@ const needs = needsBrowser("mesher_page_cluster_test");
 
 const CHILD = fileURLToPath(new URL("mesher_sentry_child.mjs", import.meta.url));
 const SDK = "npm:@sentry/deno@9.47.1";
-/** The program ends with this when the SDK cannot be had. */
+/** The program's exit status if the SDK is not available. */
 const MISSING = 3;
-/** A page tells of a node that was killed within this time. */
+/** The maximum time in milliseconds until a page reports a killed node. */
 const LOST_MS = 5_000;
 
-/** Runs a test on three nodes, whose pages keep their addresses when they are started again. */
+/** Runs a test on three nodes, whose pages keep their URLs when restarted. */
 async function withThree(
   body: (browser: Browser, town: MesherTown, pages: () => RunningMesher[]) => Promise<void>,
 ): Promise<void> {
@@ -43,7 +43,10 @@ async function withThree(
   });
 }
 
-/** Has a program report an exception by a genuine Sentry SDK; whether the SDK could be had. */
+/**
+ * Runs a program that reports an exception by the real Sentry SDK. Returns whether the SDK was
+ * available.
+ */
 async function reportBySdk({ url, printed }: RunningMesher): Promise<boolean> {
   const dsn = `${url.replace("://", `://${printed.key}@`)}/1`;
   const args = ["run", "-A", "--no-config", "--no-lock", CHILD, SDK, dsn];
@@ -113,9 +116,9 @@ test(
       await town.kill(2);
       await gone.waitFor({ timeout: LOST_MS });
       assertEquals(await up.count(), 2);
-      // How much may be missing is said where one looks, and stays when the node is back.
+      // The possible loss is shown where users look, and stays when the node is back.
       await ada.sees("nothing is missing", ".row.loss");
-      // What only one node does is done by another, and the names say so.
+      // What runs on only one node is moved to another, and the names show it.
       const registry = ada.page.locator(".row.name", { hasText: town.names[2]! });
       await registry.waitFor({ state: "detached" });
       await ada.shoots("cluster-lost");
@@ -149,7 +152,7 @@ test(
       assertEquals(await illegible(ada.page), []);
       await ada.shoots("node-gone");
 
-      // Ada goes where a link leads: another node, the same view, without signing in again.
+      // Ada follows a link to another node: the same view, without signing in again.
       await ada.page.locator(".trouble").getByRole("link", { name: "mesher0" }).click();
       await ada.page.locator(".live-note[data-state=open]").waitFor();
       assert(ada.page.url().startsWith(first.url), ada.page.url());

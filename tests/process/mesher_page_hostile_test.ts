@@ -1,6 +1,6 @@
 /**
- * A browser, on what hostile programs and people put into every field that Mesher shows: it is
- * text, wherever it appears, and nothing of it runs.
+ * Hostile input in every field that Mesher shows, in a browser: it is rendered as text everywhere,
+ * and nothing of it is executed.
  */
 import { assert, assertEquals } from "@std/assert";
 import { DESK, needsBrowser } from "../kit/browser.ts";
@@ -10,13 +10,13 @@ import { Person, report, type RunningMesher, withPage } from "./mesher_person.ts
 
 const needs = needsBrowser("mesher_page_hostile_test");
 
-/** What would tell by `hacked` that it ran; `mark` says where it stood. */
+/** Scripts that would set `hacked` if they were executed; `mark` identifies the field. */
 const SPELLS: readonly ((mark: string) => string)[] = [
   (mark) => `<img src=x onerror="hacked='${mark}'">${mark}`,
   (mark) => `"><script>hacked='${mark}'</script>${mark}`,
   (mark) => `'-(hacked='${mark}')-'<svg onload="hacked='${mark}'">${mark}`,
 ];
-/** What would run when it is followed. */
+/** Links that would be executed if followed. */
 const LINKS: readonly string[] = [
   "javascript:void(hacked='link')",
   "\tjava\nscript:void(hacked='link')",
@@ -24,7 +24,7 @@ const LINKS: readonly string[] = [
   "https://example.com/\"onmouseover=\"hacked='link'",
 ];
 
-/** An event all of whose fields are spells. */
+/** Returns an event with such a script in every field. */
 function hostileEvent(spell: (mark: string) => string, link: string): Record<string, unknown> {
   return {
     message: spell("message"),
@@ -71,7 +71,7 @@ function hostileEvent(spell: (mark: string) => string, link: string): Record<str
   };
 }
 
-/** Names of everything that people can name. */
+/** Creates one of everything that users can name, with such names. */
 async function nameAll({ url, printed }: RunningMesher, spell: (mark: string) => string) {
   const user = await loggedIn(url, printed.email, printed.password);
   const { organisations: [org] } = (await user.get("/api/v1/me")).json;
@@ -96,7 +96,7 @@ async function nameAll({ url, printed }: RunningMesher, spell: (mark: string) =>
   for (const { status, json } of done) assert(status < 300, JSON.stringify(json));
 }
 
-/** What is wrong with the page as it stands. */
+/** Finds what is wrong with the current page. */
 const WRONG = `(() => {
   const bad = [];
   if ("hacked" in window) bad.push("it ran: " + window.hacked);
@@ -157,7 +157,7 @@ test(
         await ada.goes(hash);
         await ada.sees("hacked='line'", ".source");
         await ada.sees("hacked='deep'");
-        // All of it, open.
+        // All of it, expanded.
         await ada.page.evaluate(
           "document.querySelectorAll('details').forEach((d) => d.open = true)",
         );

@@ -1,6 +1,6 @@
 /**
- * A browser, on Mesher's list of issues: many are picked and done with at once, and it is taken
- * back.
+ * Mesher's list of issues in a browser: many are selected and changed at once, and the change is
+ * undone.
  */
 import { assertEquals } from "@std/assert";
 import { DESK, needsBrowser } from "../kit/browser.ts";
@@ -12,7 +12,7 @@ const needs = needsBrowser("mesher_page_issues_test");
 
 const TITLES = ["first", "second", "third", "fourth", "fifth"];
 
-/** Who looks at a list of five issues. */
+/** Runs with a user who looks at a list of five issues. */
 async function withFive(body: (ada: Person) => Promise<void>): Promise<void> {
   await withPage(async (browser, mesher) => {
     // The last is on top.
@@ -28,9 +28,9 @@ async function withFive(body: (ada: Person) => Promise<void>): Promise<void> {
   });
 }
 
-/** The box of an issue. */
+/** Returns the checkbox of an issue. */
 const box = (ada: Person, name: string) => ada.page.getByLabel(`Select ${name}Error`);
-/** How many issues are in the list, once it has so many. */
+/** Waits until the list has this many issues. */
 const seesRows = async (ada: Person, count: number): Promise<void> => {
   const rows = ada.page.locator("[data-issue]");
   if (count > 0) await rows.nth(count - 1).waitFor();
@@ -89,7 +89,7 @@ test(
       await ada.goes("#/issues?status=discarded");
       await ada.sees("the third fault");
 
-      // The list of keys, and what "/" is.
+      // The list of keys, and the effect of "/".
       await ada.presses("?");
       await ada.sees("Select the issue", "dialog");
       await ada.presses("Escape", "/");

@@ -1,6 +1,4 @@
-/**
- * A browser, on Mesher's live stream: filters, pause, and how much of it stays.
- */
+/** Mesher's live stream in a browser: filters, pause, and how many events it keeps. */
 import { assert, assertEquals } from "@std/assert";
 import { DESK, needsBrowser } from "../kit/browser.ts";
 import { test, until } from "../kit/test.ts";
@@ -9,7 +7,7 @@ import { Person, report, withPage } from "./mesher_person.ts";
 
 const needs = needsBrowser("mesher_page_live_test");
 
-/** As many events stay on the page. */
+/** The number of events that the page keeps. */
 const EVENTS_MAX = 200;
 
 test(
@@ -18,7 +16,7 @@ test(
   async () => {
     await withPage(async (browser, mesher) => {
       const ada = await Person.inside(browser, mesher, DESK);
-      // The page's own stream hears everything, the view's what the server lets through.
+      // The page's own stream receives everything, the view's what the server filters.
       const heard: string[] = [];
       ada.page.on("websocket", (socket) => {
         socket.on("framereceived", ({ payload }) => heard.push(String(payload)));
@@ -33,7 +31,7 @@ test(
       await say("gamma waits", "warning", "production");
       await ada.sees("gamma waits");
 
-      // What is shown already goes too.
+      // What is shown already is filtered too.
       await ada.page.getByLabel("Level").selectOption("error");
       assertEquals(await ada.count("gamma waits"), 0);
       await ada.page.getByLabel("Environment").fill("production");
@@ -56,7 +54,7 @@ test(
       assertEquals(await ada.count("eta fails", ".live-rows .row:first-child"), 1);
       assertEquals(await ada.page.locator(".live-rows .row").count(), 2);
 
-      // The filters are in the address.
+      // The filters are in the URL.
       await ada.page.reload();
       await ada.page.locator(".live-note[data-state=open]").waitFor();
       assertEquals(await ada.page.getByLabel("Environment").inputValue(), "production");

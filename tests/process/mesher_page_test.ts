@@ -1,10 +1,10 @@
 // deno-lint-ignore-file no-console -- says where pictures are
 /**
- * A browser, on Mesher's page: somebody signs in, watches an event arrive, reads it, resolves its
- * issue, and looks at every view, light and dark, at a desk and on a phone.
+ * Mesher's page in a browser: a user signs in, watches an event arrive, reads it, resolves its
+ * issue, and opens every view, light and dark, at desktop and phone sizes.
  *
- * Needs Chromium on the machine, and is skipped without. `FIRN_SCREENSHOTS` says where the pictures
- * go; else they go to a temporary folder.
+ * Needs Chromium on the machine, and is skipped otherwise. Screenshots are written to
+ * `FIRN_SCREENSHOTS`, or to a temporary folder.
  */
 import { spawn } from "node:child_process";
 import { readdirSync } from "node:fs";
@@ -23,7 +23,7 @@ const PAGE = join(ROOT, "mesher", "page");
 
 const needs = needsBrowser("mesher_page_test");
 
-/** Every view that needs no id, by the name of its picture. */
+/** Every view that needs no id, by the name of its screenshot. */
 const VIEWS = {
   dashboard: "#/",
   issues: "#/issues",
@@ -45,7 +45,7 @@ test("Mesher's page shows an event live, its stack, and its issue resolved", nee
     await ada.signsIn();
     await ada.sees("Unresolved issues");
 
-    // Live, and only what the filter lets through.
+    // Live, and only what the filter matches.
     await ada.goes("#/live?level=error");
     await ada.page.locator(".live-note[data-state=open]").waitFor();
     await report(mesher, { message: "a warning nobody asked for", level: "warning" });
@@ -65,7 +65,7 @@ test("Mesher's page shows an event live, its stack, and its issue resolved", nee
     await ada.page.getByRole("button", { name: "Show 1 library line" }).click();
     await ada.sees("node_modules/express/router.js");
 
-    // The issue: assigned, resolved, and come back.
+    // The issue is assigned, resolved, and reopened.
     await ada.page.getByLabel("Assigned to").selectOption({ label: "Admin" });
     await ada.page.getByRole("button", { name: "Resolve" }).click();
     await ada.sees("Resolved", ".issue-head .status");
@@ -78,7 +78,7 @@ test("Mesher's page shows an event live, its stack, and its issue resolved", nee
     await ada.page.getByRole("button", { name: "New events came" }).click();
     await ada.sees("No issues here");
 
-    // Signing out ends it.
+    // Signing out ends the session.
     await ada.page.getByRole("button", { name: "Sign out" }).click();
     await ada.sees("Sign in to Mesher");
     assertEquals(ada.faults, []);

@@ -1,6 +1,6 @@
 /**
- * Somebody at Mesher's page, in a browser: what a person does there and sees. And a program that
- * reports its crashes, so that there is something to see.
+ * A user of Mesher's page in a browser: actions, and checks of what it shows. Also a program that
+ * reports crashes, so that there is something to see.
  */
 import { join } from "node:path";
 import { assertEquals } from "@std/assert";
@@ -8,13 +8,13 @@ import type { Browser, BrowserContextOptions, Page } from "playwright-core";
 import { pictureFolder, withBrowser } from "../kit/browser.ts";
 import { type Printed, withProcesses } from "./mesher_kit.ts";
 
-/** A node that runs, and what the first start printed. */
+/** A running node, and what its first start wrote. */
 export interface RunningMesher {
   readonly url: string;
   readonly printed: Printed;
 }
 
-/** The browser and a Mesher of one node that keeps nothing. */
+/** Runs with a browser and a Mesher of one node that stores nothing permanently. */
 export async function withPage(
   body: (browser: Browser, mesher: RunningMesher) => Promise<void>,
 ): Promise<void> {
@@ -25,11 +25,11 @@ export async function withPage(
   });
 }
 
-/** Somebody at the page of a node. */
+/** A user of a node's page. */
 export class Person {
   readonly page: Page;
   readonly mesher: RunningMesher;
-  /** What the page's scripts threw, complained about, or were forbidden. */
+  /** Errors of the page's scripts, console messages, and policy violations. */
   readonly faults: string[] = [];
 
   private constructor(page: Page, mesher: RunningMesher) {
@@ -43,7 +43,7 @@ export class Person {
     });
   }
 
-  /** Somebody new, with a browser of their own. */
+  /** Opens the page in a new browser context. */
   static async at(
     browser: Browser,
     mesher: RunningMesher,
@@ -55,7 +55,7 @@ export class Person {
     return person;
   }
 
-  /** Somebody who has signed in. */
+  /** Opens the page and signs in. */
   static async inside(
     browser: Browser,
     mesher: RunningMesher,
@@ -73,7 +73,7 @@ export class Person {
     await this.clicks("Sign in");
   }
 
-  /** Goes to a view, and waits until all of it has loaded. */
+  /** Opens a view, and waits until it has loaded completely. */
   async goes(hash: string): Promise<void> {
     await this.page.goto(`${this.mesher.url}/${hash}`);
     const there = JSON.stringify(await this.page.evaluate("location.hash"));
@@ -93,7 +93,7 @@ export class Person {
     }
   }
 
-  /** How often something is on the page. */
+  /** Returns how many times a text is on the page. */
   count(words: string, within: string = "main"): Promise<number> {
     return this.page.locator(within).getByText(words).count();
   }
@@ -102,18 +102,18 @@ export class Person {
     for (const key of keys) await this.page.keyboard.press(key);
   }
 
-  /** Takes a picture of the whole page. */
+  /** Takes a screenshot of the whole page. */
   async shoots(name: string, folder: string = pictureFolder()): Promise<void> {
     const path = join(folder, `mesher-${name}.png`);
     await this.page.screenshot({ path, fullPage: true, animations: "disabled" });
   }
 
-  /** By how many pixels the page is wider than its window. */
+  /** Returns by how many pixels the page is wider than its window. */
   async overflow(): Promise<number> {
     return await this.page.evaluate("document.documentElement.scrollWidth - innerWidth");
   }
 
-  /** Is gone, and their browser with them. */
+  /** Closes the browser context. */
   async leaves(): Promise<void> {
     await this.page.context().close();
   }
@@ -134,7 +134,7 @@ export async function report(
   }
 }
 
-/** An exception with a stack, breadcrumbs and tags. */
+/** Returns an exception with a stack, breadcrumbs and tags. */
 export function crash(value: string, more: Record<string, unknown> = {}): Record<string, unknown> {
   return {
     level: "error",

@@ -1,7 +1,8 @@
 /**
- * A program that reports its errors by a genuine Sentry SDK: `<package> <dsn>`. The package is a specifier
- * for Deno, or a file of Node's to start the search for `@sentry/node` at, so that nothing here depends on
- * it. Ends with 3 when it cannot be had. It is no TypeScript, because Node runs it too.
+ * A program that reports its errors by a real Sentry SDK: `<package> <dsn>`. The package is a
+ * specifier for Deno, or for Node a file at which the search for `@sentry/node` starts, so that
+ * nothing here depends on it. Exits with 3 if the SDK is not available. It is JavaScript because
+ * Node runs it too.
  */
 import { createRequire } from "node:module";
 import process from "node:process";
@@ -39,7 +40,7 @@ try {
   id = sentry.captureException(error);
 }
 const message = sentry.captureMessage("a plain message", "warning");
-// So long that it is worth compressing, to SDKs that do.
+// Long enough for SDKs that compress to do so.
 const long = sentry.captureException(new BasketError("a long one"), {
   extra: { basket: Array.from({ length: 4000 }, (_, i) => `plum ${i}`).join(", ") },
 });

@@ -1,7 +1,7 @@
 /**
- * Genuine Sentry SDKs pointed at a process of Mesher's: for Deno, for Node, for browsers. They are had from
- * npm; where that cannot be reached the tests say so and are passed over. Between an SDK and Mesher stands
- * a relay that reads along, so that it is known what they really send.
+ * Real Sentry SDKs against a Mesher process: for Deno, Node and browsers. They are installed from
+ * npm; if that is unreachable, the tests report it and are skipped. A relay between an SDK and
+ * Mesher records what the SDK really sends.
  */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { spawn } from "node:child_process";
@@ -27,7 +27,7 @@ const MISSING = 3;
 const deno = "Bun" in globalThis ? process.env["DENO_BIN"] ?? "deno" : process.execPath;
 const DENO_ARGS = ["run", "-A", "--no-config", "--no-lock"];
 
-/** What a program came to. */
+/** The result of a program. */
 interface Ended {
   readonly status: number | null;
   readonly printed: string;
@@ -45,7 +45,10 @@ function run(command: string, args: readonly string[], cwd?: string): Promise<En
   });
 }
 
-/** Puts a package where Node finds it, by Deno and its cache; false: it cannot be had. */
+/**
+ * Installs a package where Node finds it, by Deno and its cache. Returns `false` if it is not
+ * available.
+ */
 async function install(folder: string, specifier: string): Promise<boolean> {
   const at = specifier.lastIndexOf("@");
   const dependencies = { [specifier.slice(0, at)]: specifier.slice(at + 1) };
@@ -56,10 +59,10 @@ async function install(folder: string, specifier: string): Promise<boolean> {
   return status === 0;
 }
 
-/** A relay to a port that keeps what clients say. */
+/** A relay to a port that records what clients send. */
 interface Relay {
   readonly port: number;
-  /** All that was sent to the port, as Latin-1. */
+  /** Returns everything sent to the port, as Latin-1. */
   readonly heard: () => string;
   close(): Promise<void>;
 }
@@ -89,7 +92,7 @@ async function relayTo(port: number): Promise<Relay> {
   };
 }
 
-/** What a test is given: where to report to, who may look, what was said, and room for files. */
+/** What a test uses: a DSN, a logged-in client, the recording, and a folder. */
 interface Place {
   readonly dsn: string;
   readonly user: Client;
@@ -97,7 +100,7 @@ interface Place {
   readonly folder: string;
 }
 
-/** Runs a test with a process of Mesher's. */
+/** Runs a test with a Mesher process. */
 async function withMesher(body: (place: Place) => Promise<void>): Promise<void> {
   await withProcesses(async (start, folder) => {
     const mesher = start([], { DATABASE_URL: join(folder, "mesher.db") });
@@ -124,7 +127,7 @@ async function stored(user: Client, id: string): Promise<any> {
   return got.json.event;
 }
 
-/** What every SDK must have told of the same program. */
+/** Checks what every SDK must have reported of the same program. */
 async function checkReports(
   { status, printed, said }: Ended,
   { user }: Place,
@@ -174,7 +177,7 @@ test("mesher: Sentry's genuine SDK for Node does too, in chunks, and compressed 
     if (!await install(folder, NODE_SDK)) return;
     const node = findProgram("node");
     const args = [CHILD, join(folder, "package.json"), place.dsn];
-    // Without a Node, Deno takes the SDK for it by its name.
+    // Without Node, Deno loads the SDK by its name.
     const ended = node !== undefined
       ? await run(node, args)
       : await run(deno, [...DENO_ARGS, CHILD, `npm:${NODE_SDK}`, place.dsn]);
@@ -201,7 +204,7 @@ globalThis.flushed = () => sentry.flush(10000).then((done) => ({ done, id: sentr
 `;
 }
 
-/** A report with the key in a header, whose answer the page reads. */
+/** Returns a script that reports with the key in a header, and reads the response. */
 function reportByHand(dsn: string): string {
   const { username, origin } = new URL(dsn);
   const lines = [{}, { type: "event" }, { message: "by hand" }].map((each) => JSON.stringify(each));
@@ -242,7 +245,7 @@ test("mesher: Sentry's genuine SDK for browsers does too, from a page of another
         await page.click("#buy");
         const { done, id } = await page.evaluate("flushed()") as { done: boolean; id: string };
         assert(done);
-        // It shows its key in the URL, so nobody asked beforehand; one that shows it in a header is.
+        // A key in the URL needs no preflight request; one in a header does.
         const asked = await page.evaluate(reportByHand(dsn)) as { status: number; id: string };
         assertEquals(asked.status, 200);
         assertStringIncludes(relay.heard(), "OPTIONS /api/1/envelope/");

@@ -1,6 +1,4 @@
-/**
- * Mesher as processes: one node from nothing, and what it says of bad settings.
- */
+/** Mesher as processes: one node started from nothing, and its messages about bad settings. */
 import { assert, assertEquals } from "@std/assert";
 import { DatabaseSync } from "node:sqlite";
 import { existsSync, statSync, writeFileSync } from "node:fs";
@@ -10,7 +8,7 @@ import { test, until } from "../kit/test.ts";
 import { loggedIn } from "../mesher/end_to_end_kit.ts";
 import { senderTo, watch, withProcesses } from "./mesher_kit.ts";
 
-/** What is stored, by a look into the file. */
+/** Returns the stored events, by reading the database file. */
 function storedIn(file: string): string[] {
   const db = new DatabaseSync(file, { readOnly: true });
   try {
@@ -38,7 +36,7 @@ test("mesher: one node from nothing takes an event, stores it, shows it and stre
     const found = await user.get(`/api/v1/events/${sent.json.id}`);
     assertEquals(found.json.event.message, "from a process");
     await watcher.close();
-    // Accepted at the last moment: it is stored before the process ends.
+    // Accepted at the last moment: it is stored before the process exits.
     const last = await senderTo(url, printed).post("/api/v1/events", { message: "the last" });
     assertEquals(await one.stop(), 0, one.said);
     assert(storedIn(env.DATABASE_URL).includes(last.json.id));

@@ -1,6 +1,4 @@
-/**
- * Three nodes of Mesher as processes that know each other, on a database of their own.
- */
+/** Three nodes of Mesher as processes that know each other, on their own database. */
 import { DatabaseSync } from "node:sqlite";
 import { join } from "node:path";
 import { freePorts } from "../../scripts/cluster/ports.ts";
@@ -10,16 +8,16 @@ import { type Client, loggedIn } from "../mesher/end_to_end_kit.ts";
 import type { Cluster } from "../mesher/postgres.ts";
 import { type MesherProcess, type Printed, withProcesses } from "./mesher_kit.ts";
 
-/** What is stored, by a look into the database. */
+/** What is stored, as read from the database. */
 export interface Stored {
   readonly ids: readonly string[];
   /** By the issues' counters. */
   readonly counted: number;
 }
 
-/** A database of a test's own. */
+/** A database for one test. */
 export interface TestDatabase {
-  /** For `DATABASE_URL`. */
+  /** The value of `DATABASE_URL`. */
   readonly url: string;
   stored(): Promise<Stored>;
 }
@@ -27,7 +25,7 @@ export interface TestDatabase {
 /** A kind of database. */
 export interface Engine {
   readonly name: string;
-  /** Why there is none of it here. */
+  /** Why it is not available here. */
   readonly missing: string | undefined;
   with(folder: string, body: (database: TestDatabase) => Promise<void>): Promise<void>;
 }
@@ -35,7 +33,7 @@ export interface Engine {
 const IDS = "SELECT id FROM events";
 const COUNTED = "SELECT sum(event_count) AS counted FROM issues";
 
-/** A file of SQLite. */
+/** A SQLite file. */
 export const SQLITE: Engine = {
   name: "SQLite",
   missing: undefined,
@@ -55,7 +53,7 @@ export const SQLITE: Engine = {
   },
 };
 
-/** PostgreSQL, started here; await it before any test, because it outlives them. */
+/** Starts PostgreSQL. Await it before any test, because it outlives them. */
 export async function postgresEngine(): Promise<Engine> {
   const missing = await provideDriver();
   const found: Cluster | string = missing ??
@@ -79,7 +77,7 @@ export async function postgresEngine(): Promise<Engine> {
   };
 }
 
-/** The three. */
+/** The three nodes. */
 export class MesherTown {
   readonly names: readonly string[];
   readonly nodes: MesherProcess[] = [];
@@ -97,13 +95,13 @@ export class MesherTown {
     this.#start = start;
   }
 
-  /** What the first start printed. */
+  /** What the first start wrote. */
   get printed(): Printed {
     return this.#printed!;
   }
   #printed: Printed | undefined;
 
-  /** Starts a node, or starts it again. */
+  /** Starts or restarts a node. */
   async start(i: number): Promise<void> {
     const { names } = this;
     const node = this.#start({
@@ -117,14 +115,14 @@ export class MesherTown {
     this.#printed ??= node.printed;
   }
 
-  /** Starts all; the first is the first. */
+  /** Starts all nodes, the first one first. */
   async startAll(): Promise<void> {
     await this.start(0);
     await Promise.all([...this.names.keys()].slice(1).map((i) => this.start(i)));
     for (const i of this.names.keys()) await this.meet(i, this.names.length);
   }
 
-  /** Waits until a node sees so many. */
+  /** Waits until a node sees this many nodes. */
   async meet(i: number, count: number): Promise<void> {
     const user = await this.user(i);
     await until(
@@ -134,12 +132,12 @@ export class MesherTown {
     );
   }
 
-  /** Somebody who has logged in on a node. */
+  /** Returns a client that is logged in on a node. */
   user(i: number): Promise<Client> {
     return loggedIn(this.urls[i]!, this.printed.email, this.printed.password);
   }
 
-  /** Ends a node as the system would: at once. */
+  /** Kills a node with -9. */
   async kill(i: number): Promise<void> {
     this.nodes[i]!.signal("SIGKILL");
     await this.nodes[i]!.ended;

@@ -1,5 +1,6 @@
 /**
- * A node in a process of its own that develops faults on request, for the tests of what an operator sees.
+ * A node in its own process that develops faults on request, for the tests of what an operator
+ * sees.
  */
 import process from "node:process";
 import { Node } from "../../lib/node.ts";
@@ -31,7 +32,7 @@ takeOrders(async (options) => {
       case "peers":
         return node.peers();
       case "deadlock": {
-        // A service that asks one of another node, which asks back.
+        // A service that calls one of another node, which calls back.
         const { name, other, node: where } = order as unknown as Record<string, string>;
         node.spawnWith({ name: name! }, (self: Self) => async (message) => {
           if (typeof message !== "string") return;
@@ -43,7 +44,7 @@ takeOrders(async (options) => {
         node.send(String(order["name"]), "go");
         return true;
       case "leak": {
-        // A timer for each reminder, of which none is cancelled.
+        // One timer per reminder, none of which is cancelled.
         const pid = node.spawnWith({ name: "reminders" }, () => (_: unknown) => {});
         let timers = 0;
         const more = setInterval(() => {

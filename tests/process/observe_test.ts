@@ -1,6 +1,4 @@
-/**
- * What an operator sees of nodes in other processes.
- */
+/** What an operator sees of nodes in other processes. */
 import { execFile } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -46,7 +44,7 @@ for (const [one, other] of PAIRS) {
   });
 }
 
-/** Runs commands of the shell on a node; returns what it writes. */
+/** Runs shell commands on a node. Returns their output. */
 async function type(target: string, ...commands: string[]): Promise<string> {
   let text = "";
   const output = new Writable({
@@ -79,7 +77,7 @@ for (const [one, other] of PAIRS) {
       await Promise.all([a.ask("tell", { name: "orders" }), b.ask("tell", { name: "stock" })]);
       await b.ask("loop", { times: 12 });
 
-      // 1. Which node is in trouble, and with what?
+      // 1. Which node has which problem?
       let text = "";
       await until("all warnings are there", async () => {
         text = await type(a.name, "stats a", "stats b");
@@ -104,7 +102,7 @@ for (const [one, other] of PAIRS) {
       // 5. The busy loop: the actor that blocks the event loop.
       assertStringIncludes(text, "report blocked the event loop");
 
-      // 6. The slow link: c stands still, and what is sent to it waits.
+      // 6. The slow connection: c is paused, and messages for it wait.
       c.signal("SIGSTOP");
       await a.ask("flood", { node: c.name });
       await until("the link is reported", async () => {
@@ -156,7 +154,7 @@ for (const [one, other] of PAIRS) {
       await server.stop();
       c.signal("SIGCONT");
 
-      // Repair: the supervisor would start them again.
+      // Repair: the supervisor restarts them.
       await type(a.name, "kill orders", "kill full");
       await until(
         "nobody waits",

@@ -1,6 +1,6 @@
 /**
- * The npm package, as users install it: built, packed, and installed in empty projects of Bun, of Deno (from a
- * registry, which this test serves) and of Node, where it runs no further than one sentence.
+ * The npm package as users install it: built, packed, and installed in empty projects of Bun, of
+ * Deno (from a registry that this test serves) and of Node, where it prints one sentence and exits.
  */
 import { assertEquals, assertMatch } from "@std/assert";
 import { spawn } from "node:child_process";
@@ -28,7 +28,7 @@ console.log(await greeted.promise, typeof simulate, RESTARTS.length, CONFIG_BYTE
 await node.stop();
 `;
 
-/** A program's exit status and all that it wrote. */
+/** A program's exit status and all its output. */
 async function run(
   command: string,
   args: readonly string[],
@@ -85,7 +85,7 @@ async function withRegistry(
 
 const CAN_PACK = await has("npm") && await has("deno") && await has("bun");
 
-// The whole is one test for both runtimes: it installs on each of them, whichever runs it.
+// One test for both runtimes: it installs on each, whichever runs it.
 test(
   "The package installs from its tarball and runs on Bun and on Deno; Node is notified why not",
   {
@@ -116,7 +116,7 @@ test(
         const env = { NPM_CONFIG_REGISTRY: url, DENO_DIR: join(home, "cache"), NO_COLOR: "1" };
         const added = await run("deno", ["add", "npm:@firn/firn"], deno, env);
         assertEquals(added.code, 0, added.output);
-        // With types checked: the declarations are whole.
+        // With type checking, so that the declarations are complete.
         const onDeno = await run("deno", ["run", "--check", "-A", "program.ts"], deno, env);
         assertMatch(onDeno.output, /^hello function 3 true$/m);
         assertEquals(onDeno.code, 0, onDeno.output);

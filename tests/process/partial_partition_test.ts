@@ -1,6 +1,6 @@
 /**
- * Global names and singletons on three machines (namespaces of this one): links that are cut, holders that
- * stand still, clocks that are hours off, a quorum that is lost and comes back.
+ * Global names and singletons on three machines (network namespaces): links that are cut, paused
+ * holders, clocks that are hours off, and a quorum that is lost and restored.
  */
 import { assert, assertEquals } from "@std/assert";
 import { spawnSync } from "node:child_process";
@@ -18,7 +18,7 @@ interface Setup {
   readonly nodes: readonly [NodeProcess, NodeProcess, NodeProcess];
 }
 
-/** Three nodes, each on a machine of its own; the second may have a wrong clock. */
+/** Runs with three nodes, each on its own machine; the second may have a wrong clock. */
 async function withThree(
   pair: (typeof PAIRS)[number],
   body: (setup: Setup) => Promise<void>,
@@ -80,7 +80,7 @@ for (const pair of PAIRS) {
           if (answers[0] || answers[1]) granted++;
         }
         assertEquals(granted, 30);
-        // The holder is out of reach of one that takes part, and stays the only one.
+        // The holder is unreachable from one participant, and stays the only one.
         assertEquals(await b.ask("singleton", { name: "clock" }), true);
         assertEquals([runs(a), runs(b), b.count("runs")], [true, false, 0]);
         machines.heal();
@@ -112,7 +112,7 @@ for (const pair of PAIRS) {
         await untilWhole(...nodes);
         const second = rest.find(runs)!;
         assertEquals([second.count("runs"), nodes.filter(runs).length], [1, 1]);
-        // Each machine alone: nobody has a quorum.
+        // Each machine is isolated: none has a quorum.
         for (const [i, j] of [[0, 1], [0, 2], [1, 2]] as const) machines.cut(i, j);
         await until("none runs", () => !nodes.some(runs), 20_000);
         await spawn(first, "x");

@@ -1,5 +1,5 @@
 /**
- * A network that is cut without a word and healed, between two machines: two namespaces on this one.
+ * A network that silently drops packets and is healed, between two machines (network namespaces).
  */
 import process from "node:process";
 import { isDeepStrictEqual } from "node:util";
@@ -8,7 +8,10 @@ import { TwoMachines } from "../kit/netns.ts";
 import { type NodeProcess, PAIRS, untilWhole, withNodes } from "../kit/process.ts";
 import { test, until } from "../kit/test.ts";
 
-/** How long the cut lasts. 30 seconds by FIRN_LONG=1, else long enough for both to give up. */
+/**
+ * The duration of the cut: 30 seconds with FIRN_LONG=1, otherwise long enough for both pings to
+ * time out.
+ */
 const CUT_MS = process.env["FIRN_LONG"] === "1" ? 30_000 : 4_000;
 
 const heard = (node: NodeProcess, tag: string) =>
@@ -17,7 +20,7 @@ const heard = (node: NodeProcess, tag: string) =>
 
 for (const [one, other] of PAIRS) {
   const name = `a partition (${one}, ${other}) is told to both sides once, and healed by itself`;
-  // Not to others than root, nor without `ip` and `iptables`.
+  // Requires root, `ip` and `iptables`.
   test(name, { ignore: !TwoMachines.isPossible() }, async () => {
     const machines = new TwoMachines();
     try {
@@ -62,7 +65,7 @@ for (const [one, other] of PAIRS) {
         assertEquals(await b.ask("spawn", { node: a.name }), "noconnection");
         assertEquals(await b.ask("whereis", { name: "mine" }), undefined);
         const alive = [await actors(a), await actors(b)] as const;
-        // Each side takes a name that the other takes too.
+        // Both sides register the same name.
         assertEquals(await b.ask("register", { name: "torn" }), true);
         assertEquals(await a.ask("register", { name: "torn" }), true);
         await new Promise((wake) => setTimeout(wake, CUT_MS));
@@ -72,7 +75,7 @@ for (const [one, other] of PAIRS) {
         await untilWhole(a, b);
         assertEquals([a.count("nodedown"), b.count("nodedown")], [1, 1]);
         assertEquals(await a.ask("count", { name: "free", node: b.name }), 0);
-        // Those that were linked across the cut have ended by it.
+        // Actors linked across the cut have exited.
         assertEquals(await a.ask("count", { name: "of-b", node: b.name }), "noproc");
         assertEquals(await b.ask("count", { name: "of-a", node: a.name }), "noproc");
         const where = (node: NodeProcess, what: string) => node.ask("whereis", { name: what });
@@ -82,7 +85,7 @@ for (const [one, other] of PAIRS) {
             (await where(a, "torn")) === (await where(b, "torn")) &&
             (await where(a, "mine")) === (await where(b, "mine")),
         );
-        // One keeps it, and the other's actor has ended: who, is a matter of a millisecond.
+        // One side keeps it, and the other's actor has exited; which one depends on a millisecond.
         const keepsA = String(await where(a, "torn")).startsWith(a.name);
         const expected = keepsA ? [alive[0] + 1, alive[1]] : [alive[0], alive[1] + 1];
         await until(

@@ -1,5 +1,6 @@
 /**
- * The least that each program needs on Deno: nothing may ask for more than its set in `deno.json`.
+ * The fewest permissions that each program needs on Deno: none may request more than its set in
+ * `deno.json`.
  */
 import { assert, assertEquals } from "@std/assert";
 import { spawn } from "node:child_process";
@@ -12,7 +13,7 @@ import { runtime, test } from "../kit/test.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 
-/** What is not Deno has no permissions. */
+/** Only Deno has permissions. */
 const ignore = runtime !== "deno";
 
 interface Outcome {
@@ -20,10 +21,10 @@ interface Outcome {
   readonly code: number | null;
 }
 
-/** Runs Deno without prompts until it ends, or has printed `last`; then it is ended. */
+/** Runs Deno without prompts until it exits, or stops it once it has printed `last`. */
 function run(args: readonly string[], last?: RegExp, env: object = {}): Promise<Outcome> {
-  // Deno's node:child_process adds -A to a Deno without --allow flags, behind `env` too: a test of few
-  // permissions must pass at least one.
+  // Deno's node:child_process adds -A to a Deno without --allow flags, also after `env`: a test of
+  // few permissions must pass at least one.
   const command = [process.execPath, "run", "--no-check", "--no-prompt", ...args];
   const child = spawn("env", command, {
     cwd: ROOT,
@@ -34,7 +35,7 @@ function run(args: readonly string[], last?: RegExp, env: object = {}): Promise<
   let isTold = false;
   const take = (bytes: Uint8Array): void => {
     output += new TextDecoder().decode(bytes);
-    // Once: a second signal would end a program that is stopping in order.
+    // Only once: a second signal would kill a program that is stopping in order.
     if (isTold || !last?.test(output)) return;
     isTold = true;
     child.kill("SIGTERM");
@@ -44,7 +45,7 @@ function run(args: readonly string[], last?: RegExp, env: object = {}): Promise<
   return new Promise((ended) => child.on("close", (code) => ended({ output, code })));
 }
 
-/** A folder for a program that is not ours. */
+/** Runs with a folder outside the project. */
 async function withFolder(body: (folder: string) => Promise<void>): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), "firn-permissions-"));
   try {

@@ -1,5 +1,5 @@
 /**
- * The genuine client of Phoenix, with its Presence, against a server of Firn's: in this runtime, and in Chromium.
+ * Phoenix's own client, with its Presence, against a Firn server: in this runtime and in Chromium.
  */
 import { assertEquals } from "@std/assert";
 import { readFileSync } from "node:fs";
@@ -49,7 +49,7 @@ const ANSWERS = {
   state: "closed",
 };
 
-/** The package; undefined: it cannot be fetched. */
+/** Fetches the package. Returns `undefined` if it is not available. */
 async function phoenix(): Promise<Record<string, unknown> | undefined> {
   try {
     return await importPackage(PACKAGE);
@@ -101,7 +101,7 @@ test(
       return await talk(client, "/socket");
     })()`);
       assertEquals(answers, ANSWERS);
-      // Firn's own client comes from the server.
+      // The server serves Firn's own client.
       const reply = await page.evaluate(`(async () => {
       const { Socket } = await import("/socket/client.js");
       const socket = new Socket("/socket");

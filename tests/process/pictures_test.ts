@@ -1,6 +1,6 @@
 /**
- * The README's pictures: they are there, small, described, and not in the package. Where there is a
- * browser they are taken again, into a folder that is deleted.
+ * The README's pictures exist, are small, have alternative text, and are not in the package. With a
+ * browser they are also taken again, into a temporary folder.
  */
 import { assert, assertEquals } from "@std/assert";
 import { spawn } from "node:child_process";
@@ -15,7 +15,7 @@ import { test } from "../kit/test.ts";
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const PICTURES = "scripts/pictures";
 const BYTES_MAX = 150 * 1024;
-/** Fewer say nothing to who does not see the picture. */
+/** Fewer characters do not describe a picture. */
 const ALT_CHARS_MIN = 40;
 const PNG = [0x89, 0x50, 0x4e, 0x47];
 

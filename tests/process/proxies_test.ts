@@ -1,9 +1,9 @@
 // deno-lint-ignore-file no-console -- says why a test is skipped
 /**
- * Proxies that others have written, with the configurations of `lib/guides/behind_a_proxy.md`: HTTP,
- * WebSockets of a page, streams, clients that hang up. What is not installed is said.
+ * Third-party proxies, with the configurations of `lib/guides/behind_a_proxy.md`: HTTP, WebSockets
+ * of a page, streams, clients that hang up. Proxies that are not installed are reported.
  *
- * With `FIRN_LONG=1`, also an idle WebSocket for longer than each proxy's timeout of silence.
+ * With `FIRN_LONG=1`, also a WebSocket that is idle for longer than each proxy's timeout.
  */
 import { assert, assertEquals } from "@std/assert";
 import { type ChildProcess, spawn } from "node:child_process";
@@ -22,14 +22,14 @@ import { serving } from "../ws/serving.ts";
 const host = makeHost();
 const GUIDE = readFileSync(new URL("../../lib/guides/behind_a_proxy.md", import.meta.url), "utf8");
 
-/** Each proxy: its program, and how the guide's configuration is run on ports of the test. */
+/** A proxy: its program, and how the guide's configuration is run on the test's ports. */
 interface Proxy {
   readonly name: string;
   readonly program: string | undefined;
-  /** The whole file, and the arguments that run it in the foreground. */
+  /** Writes the whole configuration. Returns the arguments that run the proxy in the foreground. */
   files(config: string, folder: string): string;
   args(file: string): string[];
-  /** How its configuration names a Unix socket. */
+  /** Returns how its configuration names a Unix socket. */
   unix(path: string): string;
 }
 
@@ -75,7 +75,7 @@ const PROXIES: readonly Proxy[] = [
   },
 ];
 
-/** The guide's configuration of a proxy. */
+/** Returns the guide's configuration of a proxy. */
 function configOf(name: string): string {
   const fence = name === "caddy" ? "caddyfile" : name;
   const found = new RegExp(`\`\`\`${fence}\n([^]*?)\`\`\``).exec(GUIDE);
@@ -83,7 +83,7 @@ function configOf(name: string): string {
   return found[1]!;
 }
 
-/** A port that is free now. */
+/** Returns a free port. */
 async function freePort(): Promise<number> {
   const server = net.createServer();
   await new Promise<void>((up) => server.listen(0, "127.0.0.1", up));
@@ -92,7 +92,7 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-/** Runs a server behind a proxy, which reaches it at a port or at a Unix socket. */
+/** Runs a server behind a proxy, which connects to a port or to a Unix socket. */
 async function behind(
   proxy: Proxy,
   options: ServeOptions,
@@ -118,7 +118,7 @@ async function behind(
       await until(`${proxy.name} listens`, () => isOpen(front, child));
       await body(front);
     } finally {
-      // nginx's workers would outlive a master that is killed.
+      // nginx's workers would outlive a killed master.
       child.kill(proxy.name === "nginx" ? "SIGTERM" : "SIGKILL");
       await ended;
     }
@@ -171,11 +171,11 @@ for (const proxy of PROXIES) {
           const url = `http://127.0.0.1:${front}`;
           const text = async (path: string, init?: RequestInit): Promise<string> =>
             await (await fetch(url + path, init)).text();
-          // The port that the proxy does not name is 0; the address is that of the test.
+          // If the proxy does not send the port it is 0; the address is that of the test.
           assertEquals(await text("/"), `http: 127.0.0.1:${front} 127.0.0.1`);
           const body = "x".repeat(300_000);
           assertEquals(await text("/echo", { method: "POST", body }), body);
-          // A kept connection between proxy and server serves on behind a failure.
+          // A kept connection between proxy and server still works after a failure.
           for (let i = 0; i < 5; i++) {
             const failed = await fetch(`${url}/throws`);
             assertEquals([failed.status, await failed.text()], [500, "internal error\n"]);

@@ -1,7 +1,8 @@
 /**
- * A man in the middle between two nodes: he relays every byte out of one TLS session into another, with a
- * certificate that some authority of the process signed, or with the stolen leaf of a node, but without the
- * cookie. Both nodes must reject him, on each runtime and mixed.
+ * A man in the middle between two nodes: he relays every byte from one TLS session into another,
+ * with a certificate that an authority trusted by the process signed, or with the stolen
+ * certificate of a node, but without the cookie. Both nodes must reject him, on each runtime and
+ * mixed.
  */
 import { assert, assertEquals } from "@std/assert";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
@@ -17,7 +18,7 @@ import { test } from "../kit/test.ts";
 import { OwnAuthority } from "../mesh/authority.ts";
 import { type MiddleTls, startMiddle } from "../mesh/intruder.ts";
 
-/** Runs `body` while the processes that it starts trust one more authority, as behind a TLS proxy. */
+/** Runs `body` while the processes it starts trust one more authority, as behind a TLS proxy. */
 async function withTrusted(authority: OwnAuthority, body: () => Promise<void>): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), "firn-relay-"));
   const file = join(folder, "authority.pem");
@@ -36,7 +37,7 @@ async function withTrusted(authority: OwnAuthority, body: () => Promise<void>): 
   }
 }
 
-/** `a` dials `b` through the man in the middle, and rejects him. */
+/** Asserts that `a` dials `b` through the man in the middle, and rejects him. */
 async function assertRejected(a: NodeProcess, b: NodeProcess, code: RegExp): Promise<void> {
   const outcome = await a.ask<string>("connect", { name: b.name });
   assert(code.test(outcome), outcome);

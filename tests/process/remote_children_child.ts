@@ -1,5 +1,5 @@
 /**
- * A node in a process of its own, whose workers supervisors of other nodes start, and which supervises
+ * A node in its own process whose workers are supervised by other nodes, and which supervises
  * workers of other nodes itself.
  */
 import process from "node:process";

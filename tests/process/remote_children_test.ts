@@ -1,6 +1,6 @@
 /**
- * Supervised children on other nodes, between operating-system processes: what is promised when a child
- * crashes, when its node or its supervisor's is killed, stopped for a while, or comes back.
+ * Supervised children on other nodes, between processes: the guarantees when a child crashes, and
+ * when its node or its supervisor's node is killed, stopped, paused, or comes back.
  */
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import type { RemoteChildSpec } from "../../lib/otp/child.ts";
@@ -9,14 +9,14 @@ import { type NodeProcess, PAIRS, type Runtime, untilWhole, withNodes } from "..
 import type { Manner } from "../otp/abroad.ts";
 import { test, until } from "../kit/test.ts";
 
-/** A worker that lives, or a child that is known. */
+/** A live worker, or a known child. */
 interface Known {
   readonly id: string;
   readonly pid?: string;
   readonly node?: string;
 }
 
-/** Sessions are given up after a second of silence. */
+/** The ping timeout is one second. */
 const HASTY = { pingInterval: 200, pingTimeout: 1000 };
 
 /** Runs a test with a supervising node on one runtime, and others on the other. */
@@ -125,7 +125,7 @@ for (const pair of PAIRS) {
       const [after] = await which(a);
       assertNotEquals(after!.pid, before!.pid);
       assertEquals(await living(again), [{ id: "w", pid: after!.pid! }]);
-      // Nothing happened to the other, nor to the supervisor.
+      // The other child and the supervisor are unaffected.
       assertEquals([c.count("end"), starts(c), a.count("over")], [0, 1, 0]);
     });
   });
@@ -144,7 +144,7 @@ for (const pair of PAIRS) {
       const gone = a.told.find(({ event }) => event === "nodedown")!.at!;
       const begun = c.told.find(({ event }) => event === "start")!.at!;
       assert(begun - gone < 1000, `${begun - gone} ms later`);
-      // It stays when the first is back.
+      // It stays where it is when the first is back.
       const again = await start(b.name, c);
       await untilWhole(a, again, c);
       assertEquals([starts(again), starts(c), a.count("over")], [0, 1, 0]);

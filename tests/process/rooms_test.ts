@@ -58,7 +58,7 @@ for (const [one, other] of PAIRS) {
       await until("all hear all", () => clients.every(({ heard }) => heard.length === 3));
       for (const { heard } of clients) assertEquals(heard.toSorted(), all);
 
-      // A steady talk between a and c goes on while b stops.
+      // Steady traffic between a and c continues while b is paused.
       const before = onC.heard.length;
       await a.ask("say", { room: "r", text: "x", count: 100 });
       await b.ask("stop");

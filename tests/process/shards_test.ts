@@ -1,5 +1,6 @@
 /**
- * Stored shards on nodes in processes: kill -9 loses no operation that was answered. With FIRN_LONG=1 for two minutes.
+ * Stored shards on nodes in processes: kill -9 loses no acknowledged operation. Runs two minutes
+ * with FIRN_LONG=1.
  */
 import { assert, assertEquals } from "@std/assert";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -10,7 +11,7 @@ import { NodeProcess, PAIRS } from "../kit/process.ts";
 import { SeededRandom } from "../../lib/base/random.ts";
 import { test, until } from "../kit/test.ts";
 
-/** How long nodes are killed. Milliseconds. */
+/** The time in milliseconds during which nodes are killed. */
 const KILLING_MS = process.env["FIRN_LONG"] === "1" ? 120_000 : 4_000;
 
 const KEYS = ["a", "b", "c", "d", "e", "f"];
@@ -54,7 +55,7 @@ for (const [one, other] of PAIRS) {
           if (node === undefined) continue;
           const key = KEYS[random.below(KEYS.length)]!;
           const item = items++;
-          // One that is killed answers no more.
+          // A killed node never answers.
           let late!: ReturnType<typeof setTimeout>;
           const isLate = new Promise<boolean>((done) => late = setTimeout(done, 4_000, false));
           const asked = node.ask("add", { key, item }).then(() => true, () => false);

@@ -1,6 +1,4 @@
-/**
- * One seed is one history on every runtime.
- */
+/** One seed produces the same history on every runtime. */
 import { assertEquals } from "@std/assert";
 import { fileURLToPath } from "node:url";
 import { makeHost } from "../kit/host.ts";

@@ -1,6 +1,6 @@
 /**
- * What the runtime and the machine refuse is a rejection with words, whatever it is; a process whose
- * standard error has gone lives on.
+ * Failures of the runtime or the machine are rejections with a message; and a process whose
+ * standard error is closed continues.
  */
 import { execFile } from "node:child_process";
 import process from "node:process";
@@ -12,7 +12,7 @@ import { runtime, test } from "../kit/test.ts";
 const CHILD = fileURLToPath(new URL("survival_child.ts", import.meta.url));
 const deno = findProgram("deno");
 
-/** Runs a command in a shell; resolves with its exit status and its standard output. */
+/** Runs a command in a shell. Resolves to its exit status and standard output. */
 function sh(command: string): Promise<{ status: number; out: string }> {
   const env = { ...process.env, DENO_NO_PROMPT: "1", NO_COLOR: "1" };
   return new Promise((ended) => {
@@ -28,7 +28,7 @@ const withCookie = given({ cookie: "of the tests", logLevel: "silent" });
 
 for (
   const [flags, options, expected] of [
-    // Without any flag a Deno that starts this one would add -A.
+    // Deno adds -A to a Deno that it starts without permission flags.
     [
       "--allow-env=NOTHING",
       withCookie,

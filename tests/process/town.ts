@@ -1,6 +1,6 @@
 /**
- * A node in a process of its own, over the front door alone: counters, watchers, global names and floods,
- * as a test orders.
+ * A node in its own process that uses the public API only: counters, watchers, global names and
+ * floods, on the test's commands.
  */
 import process from "node:process";
 import { type Call, Down, Exit, Node, NodeChange, type Pid, type Self } from "../../mod.ts";
@@ -13,7 +13,7 @@ interface Order {
   readonly count: number;
 }
 
-/** Counts its messages, and says how many, or who it is. */
+/** Counts its messages, and replies with the count or its pid. */
 function counter(self: Self<unknown>): (message: unknown) => void {
   let count = 0;
   return (message) => {
@@ -28,7 +28,7 @@ function reasonOf(reason: unknown): string {
   return reason instanceof Error ? reason.message : String(reason);
 }
 
-/** Links with an actor, monitors it and its node, and tells what it hears. */
+/** Links with an actor, monitors it and its node, and reports what it receives. */
 async function watcher(self: Self<unknown>, who: Pid, tag: string): Promise<void> {
   self.trapExit = true;
   self.link(who);

@@ -1,13 +1,13 @@
 /**
- * A node of three whose services call each other, in a process that traces: with the genuine SDK of npm, or
- * with Deno's own, which exports by environment variables alone.
+ * One of three nodes whose services call each other, in a process that traces: with the real SDK
+ * from npm, or with Deno's own, which is configured by environment variables alone.
  */
 import process from "node:process";
 import type { Self } from "../../lib/actor/self.ts";
 import { Node } from "../../lib/node.ts";
 import { now, takeOrders, tell } from "../kit/orders.ts";
 
-/** A finished span, as far as the test looks at it. */
+/** The fields of a finished span that the test uses. */
 export interface SeenSpan {
   readonly name: string;
   readonly traceId: string;
@@ -18,7 +18,7 @@ export interface SeenSpan {
 
 const spans: SeenSpan[] = [];
 
-/** Registers the genuine SDK, as a program does. */
+/** Registers the real SDK, as a program does. */
 async function registerSdk(): Promise<void> {
   const { context, trace } = await import("@opentelemetry/api");
   const { AsyncLocalStorageContextManager } = await import("@opentelemetry/context-async-hooks");
@@ -66,7 +66,7 @@ takeOrders(async (options) => {
       case "peers":
         return node.peers();
       case "front": {
-        // A handler that calls the next node, and one that is an async loop there.
+        // A handler that calls the next node, and an async loop that does.
         const middle = { name: "middle", node: String(order["node"]) };
         node.spawnWith({ name: "front" }, (self: Self) => async (call) => {
           const { request } = call as { request: unknown };

@@ -1,6 +1,6 @@
 /**
- * One trace over three processes, with the genuine SDK of OpenTelemetry and with Deno's own exporter. The
- * packages are fetched by Deno only, so the suite on Deno runs this.
+ * One trace over three processes, with the real OpenTelemetry SDK and with Deno's own exporter.
+ * Only Deno fetches the packages, so this runs with the tests on Deno.
  */
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -13,7 +13,7 @@ import type { SeenSpan } from "./trace_child.ts";
 const needsDeno = { ignore: runtime !== "deno" };
 const CHILD = "trace_child.ts";
 
-/** Three nodes of which one calls the next; each gets the question that the first one is asked. */
+/** Starts three nodes, each of which calls the next, and sends the first a question. */
 async function askThrough(start: typeof NodeProcess.start): Promise<NodeProcess[]> {
   const a = await start("deno", "a", {}, CHILD);
   const b = await start("deno", "b", { seeds: [a.name] }, CHILD);
@@ -26,7 +26,10 @@ async function askThrough(start: typeof NodeProcess.start): Promise<NodeProcess[
   return [a, b, c];
 }
 
-/** All spans of the question are one trace: each has its parent, on the node before. */
+/**
+ * Asserts that all spans of the question form one trace, in which each has its parent on the
+ * previous node.
+ */
 function assertOneTrace(spans: readonly SeenSpan[], nodes: readonly NodeProcess[]): void {
   assertEquals(new Set(spans.map(({ traceId }) => traceId)).size, 1);
   assertEquals(new Set(spans.map(({ node }) => node)), new Set(nodes.map(({ name }) => name)));

@@ -1,10 +1,11 @@
 // deno-lint-ignore-file no-console -- says why a test is skipped
 /**
- * Clients that others have written, each a process of its own, against this server: echo of every
- * length, fragments, compression in each agreement, subprotocols, and closing from either side.
+ * Third-party clients, each in its own process, against this server: echo of every length,
+ * fragments, compression with all negotiated parameters, subprotocols, and closing from either
+ * side.
  *
- * Chromium, Node, Deno, Bun, npm's `ws`, Python's `websockets` and `aiohttp` are tried where they are installed;
- * what is missing is said.
+ * Chromium, Node, Deno, Bun, npm's `ws`, Python's `websockets` and `aiohttp` are tried if
+ * installed; missing ones are reported.
  */
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
@@ -22,26 +23,26 @@ const SCRIPT = fileURLToPath(new URL("./ws_script.mjs", import.meta.url));
 const AIOHTTP_SCRIPT = fileURLToPath(new URL("./ws_script_aiohttp.py", import.meta.url));
 const PYTHON_SCRIPT = fileURLToPath(new URL("./ws_script.py", import.meta.url));
 
-/** What a client has seen. */
+/** What a client observed. */
 interface Seen {
   readonly echoed: number;
-  /** What a message in fragments came to; empty if the client cannot send one. */
+  /** The echo of a fragmented message; empty if the client cannot send one. */
   readonly fragments: string;
   readonly extensions: string;
   readonly protocol: string;
-  /** How the server's close looked, and its own. */
+  /** How it saw the server's close, and its own. */
   readonly told: { code: number; reason: string; wasClean: boolean };
   readonly said: { code: number; reason: string; wasClean: boolean };
 }
 
-/** A client, if it is here. */
+/** A client, if available. */
 interface Candidate {
   readonly name: string;
-  /** Why it is not. */
+  /** Why it is not available. */
   readonly missing?: string | undefined;
-  /** It sends fragments. */
+  /** Whether it sends fragments. */
   readonly fragments: boolean;
-  /** It offers to compress. */
+  /** Whether it offers compression. */
   readonly deflates: boolean;
   talk(url: string): Promise<Seen>;
 }
@@ -51,7 +52,7 @@ async function run(command: string, args: readonly string[]): Promise<Seen> {
   return JSON.parse(await outputOf(command, args));
 }
 
-/** True if a program ends well. */
+/** Returns whether a program exits with status 0. */
 function works(command: string | undefined, args: readonly string[]): boolean {
   if (command === undefined) return false;
   return spawnSync(command, args, { stdio: "ignore", timeout: 60_000 }).status === 0;
@@ -60,7 +61,7 @@ function works(command: string | undefined, args: readonly string[]): boolean {
 const [deno, bun, node] = ["deno", "bun", "node"].map(findProgram);
 const DENO_ARGS = ["run", "-A", "-q", "--no-config", "--no-lock"];
 
-/** Node has a `WebSocket` of its own from 22 on, and behind a flag before. */
+/** Node has its own `WebSocket` since 22, and behind a flag before. */
 const nodeFlags = [[], ["--experimental-websocket"]]
   .find((flags) =>
     works(node, [...flags, "-e", "new WebSocket('ws://127.0.0.1:9').onerror = () => {}"])
@@ -87,7 +88,7 @@ const CANDIDATES: readonly Candidate[] = [
   {
     name: "Bun's own WebSocket",
     missing: bun === undefined ? "Bun" : undefined,
-    // It has `terminate` and `ping` too, and takes no notice of `fin`.
+    // It has `terminate` and `ping` too, and ignores `fin`.
     fragments: false,
     deflates: true,
     talk: (url) => run(bun!, [SCRIPT, url]),
@@ -149,7 +150,7 @@ async function inChromium(url: string): Promise<Seen> {
   });
   try {
     const page = await browser.newPage();
-    // The page comes from the server, so that its origin is one that is let in.
+    // The page is served by the server, so that its origin is accepted.
     await page.goto(url.replace("ws:", "http:"));
     const script = readFileSync(SCRIPT, "utf8").replace("export async", "async")
       .replace(/if \(typeof process[^]*$/, "");
@@ -186,7 +187,7 @@ async function serving(
   }
 }
 
-/** What the server is told of compression. */
+/** The server's compression options. */
 const AGREEMENTS: readonly (readonly [name: string, option: boolean | DeflateOptions])[] = [
   ["nothing compressed", false],
   ["compressed, both forgetting", { threshold: 0 }],
@@ -212,7 +213,7 @@ for (const candidate of CANDIDATES) {
     console.log(`ws_clients_test: ${name} skipped: it needs ${missing}`);
   }
   for (const [agreement, option] of AGREEMENTS) {
-    // One that never offers has nothing to agree on.
+    // A client that never offers compression has nothing to negotiate.
     if (!deflates && option !== false && option !== AGREEMENTS[1]![1]) continue;
     test(`serve suits ${name}: ${agreement}`, { ignore: missing !== undefined }, async () => {
       await serving(option, async (server, codes) => {
@@ -227,7 +228,7 @@ for (const candidate of CANDIDATES) {
         assertEquals(seen.said.code, 4001);
         assertEquals(seen.said.wasClean, true);
         await until("the server has seen both ends", () => codes.length === 2);
-        // Node answers our close without the reason.
+        // Node echoes our close without the reason.
         assertEquals(codes.map((each) => each.slice(0, 4)), ["4002", "4001"]);
         assertEquals(codes[1], "4001 done");
       });

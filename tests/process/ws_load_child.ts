@@ -1,18 +1,19 @@
 /**
- * A crowd for `ws_load_test.ts`, in a process of its own so that the server's memory is the server's:
+ * Many clients for `ws_load_test.ts`, in a separate process, so that only the server's memory is
+ * measured:
  *
- *     idle PORT COUNT      opens so many WebSockets and keeps them; prints "open"
- *     deaf PORT COUNT      the same, but they never read what comes behind the answer
- *     churn PORT A_SECOND SECONDS   opens and drops so many a second; prints "done COUNT"
+ *     idle PORT COUNT      opens COUNT WebSockets and keeps them; prints "open"
+ *     deaf PORT COUNT      the same, but they never read after the upgrade response
+ *     churn PORT A_SECOND SECONDS   opens and drops A_SECOND per second; prints "done COUNT"
  *
- * It ends when its standard input does.
+ * It exits at the end of its standard input.
  */
 import net from "node:net";
 import process from "node:process";
 
 const REQUEST = "GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
   "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
-/** So many dial at the same time. */
+/** The number of concurrent dials. */
 const AT_ONCE = 50;
 
 const [what, ...numbers] = process.argv.slice(2);
@@ -44,7 +45,7 @@ async function churn(aSecond: number, seconds: number): Promise<void> {
   const begun = Date.now();
   for (let count = 0; count < aSecond * seconds;) {
     const due = Math.min(aSecond * seconds, (Date.now() - begun) * aSecond / 1000);
-    // Every other one is rude: it vanishes without a word, some before the answer.
+    // Every second one disconnects without a close frame, some before the response.
     for (; count < due; count++) {
       if (count % 5 === 0) all.push(vanish());
       else all.push(open().then((socket) => void socket.resetAndDestroy(), () => {}));
@@ -55,7 +56,7 @@ async function churn(aSecond: number, seconds: number): Promise<void> {
   process.stdout.write(`done ${all.length}\n`);
 }
 
-/** Asks, and does not wait for the answer. */
+/** Sends a request, and does not wait for the response. */
 function vanish(): Promise<void> {
   return new Promise((gone) => {
     const socket = net.connect(port!, "127.0.0.1", () => {

@@ -1,10 +1,10 @@
 // deno-lint-ignore-file no-console -- reports what it has measured
 /**
- * Crowds: what an idle connection costs, what connections that come and go leave behind, whom slow and
- * hostile clients delay, and what slow readers cost.
+ * Many clients: the memory of an idle connection, what closed connections leave behind, the delays
+ * that slow and hostile clients cause, and the memory that slow readers use.
  *
- * Small unless told otherwise: `FIRN_IDLE=10000` opens that many connections, `FIRN_CHURN_S=60` lets
- * a thousand a second come and go for that long.
+ * Small by default: `FIRN_IDLE=10000` opens that many connections, `FIRN_CHURN_S=60` opens and
+ * closes a thousand connections per second for that many seconds.
  */
 import process from "node:process";
 import { fileURLToPath } from "node:url";
@@ -23,12 +23,12 @@ const CHURN_S = Number(process.env["FIRN_CHURN_S"] ?? 2);
 const CHURN_A_SECOND = 1000;
 const CROWD = fileURLToPath(new URL("./ws_load_child.ts", import.meta.url));
 
-/** What an idle connection may cost, in bytes of the heap. */
+/** The maximum size of an idle connection, in bytes of the heap. */
 const IDLE_BYTES_MAX = 4096;
-/** What does not grow with their number. */
+/** Memory that does not depend on their number. */
 const SLACK_BYTES = 700_000;
 
-/** Starts a crowd, and gives what it says. */
+/** Starts a crowd. Returns its process and its output. */
 function crowd(...args: readonly (string | number)[]): { child: Child; lines: string[] } {
   const child = host.spawn({ runtime, file: CROWD, args: args.map(String) });
   const lines: string[] = [];
@@ -43,7 +43,7 @@ test(
     await serving(
       { maxConnections: IDLE + 100, message: (conn, data) => conn.send(data) },
       async (server) => {
-        // The code is compiled, and the tables have their size.
+        // The code is compiled, and the tables have grown.
         const warm = crowd("idle", server.port, 50);
         await until("the first are open", () => warm.lines.length > 0);
         const before = heapBytes();
@@ -139,7 +139,7 @@ for (const backpressurePolicy of ["close", "drop", "latest"] as const) {
       for (const reader of readers) reader.stream.pause();
       const witness = await RawClient.open(host, server.port);
       const before = process.memoryUsage();
-      // Far more than the kernel takes for all of them.
+      // Far more than the kernel buffers for all of them.
       for (let i = 0; i < 400; i++) {
         server.rooms.broadcast("news", new Uint8Array(60_000));
         await until("the witness has it", () => witness.frames.length >= i + 1);
@@ -148,7 +148,7 @@ for (const backpressurePolicy of ["close", "drop", "latest"] as const) {
       heapBytes();
       const after = process.memoryUsage();
       const grown = after.heapUsed + after.external - before.heapUsed - before.external;
-      // Each has what waits and what is held; half as much again for the collector's sake.
+      // Each has its queue and what is in flight; half as much again for garbage.
       const allowed = 20 * limit * 3 + 8 * 1024 * 1024;
       assert(grown < allowed, `${grown} bytes, ${allowed} allowed`);
       if (backpressurePolicy === "close") {
@@ -159,7 +159,7 @@ for (const backpressurePolicy of ["close", "drop", "latest"] as const) {
   });
 }
 
-/** The longest time for which timers were not called while something went on. Milliseconds. */
+/** Returns the longest time in milliseconds for which timers were delayed during an operation. */
 async function longestWait(ms: number): Promise<number> {
   let last = performance.now();
   let longest = 0;
@@ -189,7 +189,7 @@ test("a broadcast to ten thousand members keeps other events waiting for 20 ms a
       server.rooms.broadcast("news", "x".repeat(64));
       waits.push(await longestWait(700));
     }
-    // The first rounds run code that is not compiled yet, and other processes have turns too.
+    // The first rounds run code that is not compiled yet, and other processes use the CPU too.
     const best = Math.min(...waits.slice(5));
     console.log(`ws_load_test: a broadcast to 10,000 keeps others waiting for ${best} ms`);
     assert(best <= 20, `${waits}`);
@@ -213,17 +213,17 @@ test("broadcasts to members that never read are kept once, not once for each", a
   }, async (server) => {
     const { child, lines } = crowd("deaf", server.port, members);
     await until("all are open", () => lines.includes("open"));
-    // Bytes count for the heap on one runtime, and beside it on the other.
+    // One runtime counts bytes as heap, the other as external memory.
     const bytes = (): number => Math.max(heapBytes(), process.memoryUsage().external);
     const before = bytes();
     await until("none can take more", () => {
-      // Several in one turn are joined for one write.
+      // Several in one turn are joined into one write.
       for (let i = 0; i < 4; i++) server.rooms.broadcast("news", new Uint8Array(60_000));
       return [...conns].every(({ buffered }) => buffered > limit - 240_000);
     }, 30_000);
     const unsent = [...conns].map(({ buffered }) => buffered);
     assert(unsent.every((each) => each <= limit), `${unsent}`);
-    // Deno writes from memory that it borrows: what is on its way is each member's own.
+    // Deno writes from borrowed memory: data in flight is copied per member.
     const inFlight = runtime === "deno" ? members * 256 * 1024 : 0;
     await until("what is not kept is collected", () => bytes() - before < 6 * limit + inFlight);
     assertEquals(server.connections, members);

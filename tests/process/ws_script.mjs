@@ -1,14 +1,15 @@
 /**
- * A client for `ws_clients_test.ts`, in the words that a browser's `WebSocket` and npm's `ws` share, run by
- * Deno, Bun, Node or a page:
+ * A client for `ws_clients_test.ts`, with the API that a browser's `WebSocket` and npm's `ws`
+ * share, run by Deno, Bun, Node or a page:
  *
  *     node ws_script.mjs URL [package]
  *
- * It sends texts and binary of many lengths, compares what comes back, then asks the server to close with
- * 4002, connects again and closes with 4001 itself. It prints what it saw, as one line of JSON.
+ * It sends texts and binary of many lengths, compares the echoes, then asks the server to close
+ * with 4002, reconnects and closes with 4001 itself. It prints its observations as one line of
+ * JSON.
  */
 
-/** Done with the platform's own `WebSocket`, or with one that is given. */
+/** Runs with the platform's own `WebSocket`, or with the given one. */
 export async function talk(url, Socket) {
   const open = async () => {
     const socket = new Socket(url, ["firn.1", "other"]);
@@ -53,7 +54,7 @@ export async function talk(url, Socket) {
     echoed++;
   }
   let fragments = "";
-  // Only npm's `ws` can be told to.
+  // Only npm's `ws` has this method.
   if (typeof first.socket.terminate === "function" && typeof first.socket.ping === "function") {
     first.socket.send("frag", { fin: false, compress: true });
     first.socket.send("ments", { fin: true, compress: true });

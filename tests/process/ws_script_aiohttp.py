@@ -26,12 +26,12 @@ async def talk(url, compress):
             protocol = socket.protocol
             await socket.send_str("close 4002 enough")
             end = await socket.receive()
-            # By itself it would answer any code with 1000.
+            # By default it answers any close code with 1000.
             await socket.close(code=end.data)
             told = {"code": end.data, "reason": end.extra, "wasClean": end.type == aiohttp.WSMsgType.CLOSE}
         second = await session.ws_connect(url, **options)
         await second.close(code=4001, message=b"done")
-        # Its `close_code` is what the server answered.
+        # Its `close_code` is the server's.
         said = {"code": second.close_code, "reason": "done", "wasClean": True}
     print(
         json.dumps(

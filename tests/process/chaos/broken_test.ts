@@ -1,6 +1,7 @@
 /**
- * What the checkers are worth to processes: each of these builds is broken on purpose, and is found within a
- * few seeds. With FIRN_LONG=1 all those that the simulator finds, each by itself.
+ * Tests the checkers on processes: each of these builds is broken on purpose, and is detected
+ * within a few seeds. With FIRN_LONG=1 each build that the simulator detects is tested, one at a
+ * time.
  */
 import process from "node:process";
 import { assertEquals } from "@std/assert";
@@ -8,10 +9,10 @@ import { runtime, test } from "../../kit/test.ts";
 import { BROKEN } from "../../sim/sabotage.ts";
 import { runChaos } from "./cluster.ts";
 
-/** A build is found with one of these seeds: mostly with the first. */
+/** A broken build is detected with one of these seeds, usually the first. */
 const SEEDS = [2, 3, 4, 5, 6];
 
-/** Builds that are broken in several ways, none of which hides another. */
+/** Builds with several defects, none of which hides another. */
 const QUICK: readonly (readonly string[])[] = [
   [
     "a message goes twice",

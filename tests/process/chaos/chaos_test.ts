@@ -1,8 +1,8 @@
 /**
- * Real processes over TLS on loopback, under kill -9, SIGSTOP, stops, restarts and a network that swallows
- * everything, judged by the checkers of the simulator.
+ * Real processes over TLS on loopback, under kill -9, SIGSTOP, stops, restarts and a network that
+ * drops everything, checked by the checkers of the simulator.
  *
- * 20 seconds of faults, and 2 minutes by FIRN_LONG=1. FIRN_SEED says which.
+ * Runs 20 seconds of faults, or 2 minutes with FIRN_LONG=1. FIRN_SEED sets the seed.
  */
 import process from "node:process";
 import { assert, assertEquals } from "@std/assert";
@@ -14,12 +14,12 @@ import { FAULTS } from "./plan.ts";
 const LONG = process.env["FIRN_LONG"] === "1";
 const MS = LONG ? 120_000 : 20_000;
 
-/** What the short run does must be the same each time; the long one is there to find something new. */
+/** The short run is reproducible; the long one looks for new failures. */
 const SEED = Number(process.env["FIRN_SEED"] ?? (LONG ? Date.now() % 1_000_000 : 9));
 
 const SHORTS = ["a", "b", "c", "d"];
 
-// One of the pairs will do: each life runs on the one or the other, by chance.
+// One pair is enough: each incarnation runs on a random one of its two runtimes.
 for (const [one, other] of PAIRS.slice(0, 1)) {
   test(
     `Node keeps its promises (${one}, ${other}) in processes that are killed, stopped and cut off`,
@@ -42,7 +42,7 @@ for (const [one, other] of PAIRS.slice(0, 1)) {
       progress(JSON.stringify({ faults, counts }));
       const text = [...broken].map(([promise, what]) => `${promise}: ${what}`).join("\n");
       assertEquals(text, "", replay(one, other, text));
-      // Something was at stake: nodes were given up for their silence, too.
+      // The faults were effective: nodes also lost sessions by the ping timeout.
       assertEquals(FAULTS.filter((kind) => !(kind in faults)), []);
       for (const what of ["messages arrived", "signals", "lines heard", "children started"]) {
         assert(counts[what]! > 50, `${counts[what]} ${what}`);

@@ -1,5 +1,5 @@
 /**
- * A cluster of processes, what is done to it, and what must be true of it afterwards.
+ * A cluster of processes, its faults, and the checks after them.
  *
  *     faults ─▶ heal ─▶ whole ─▶ rest ─▶ at rest: checkers ─▶ targets end: signals ─▶ clear: leaks
  */
@@ -16,58 +16,61 @@ import { Network } from "./network.ts";
 import type { ChaosOptions } from "./node.ts";
 import { type Fault, plan } from "./plan.ts";
 
-/** Silent nodes are given up soon, so that some faults last longer than that and others do not. */
+/** Short ping timeouts, so that some faults last longer than the timeout and others do not. */
 const PATIENCE = { pingInterval: 300, pingTimeout: 1_200 } as const;
 
-/** A graceful stop may take this long. Milliseconds. */
+/** The maximum duration of a graceful stop, in milliseconds. */
 const STOP_MS = 15_000;
 
-/** A busy machine may give up a session by itself, and what was said is not owed then; not so often. */
+/**
+ * A busy machine may lose a session without a fault, after which the messages of that round need
+ * not arrive; it may not happen in this many rounds.
+ */
 const ROUNDS_MAX = 10;
 
-/** What a node is asked to do takes no longer than this. Milliseconds. */
+/** The maximum time in milliseconds for an answer of a node. */
 const ANSWER_MS = 20_000;
 
-/** The mesh is whole again within this. Milliseconds. */
+/** The maximum time in milliseconds until the mesh is complete again. */
 const WHOLE_MS = 60_000;
 
-/** How the chaos is to be. */
+/** The settings of the chaos. */
 export interface ChaosSettings {
   readonly shorts: readonly string[];
-  /** On which each life runs, by chance. */
+  /** The runtimes; each incarnation runs on a random one. */
   readonly runtimes: readonly Runtime[];
   readonly seed: number;
-  /** Milliseconds of faults. */
+  /** The duration of the faults, in milliseconds. */
   readonly ms: number;
-  /** How long what was promised may take once nothing is wrong. Milliseconds. */
+  /** The maximum time in milliseconds until the promises hold after the last fault. */
   readonly settleMs: number;
-  /** What is broken on purpose, as `BROKEN` has it. */
+  /** The defects of this build: keys of `BROKEN`. */
   readonly sabotage: readonly string[];
-  /** Takes a line now and then. */
+  /** Called with a progress line every few seconds. */
   readonly progress: (line: string) => void;
 }
 
-/** What came of it. */
+/** The result of a run. */
 export interface Outcome {
-  /** What was broken, by promise. */
+  /** The problems, by promise. */
   readonly broken: ReadonlyMap<string, string>;
   readonly faults: Readonly<Record<string, number>>;
   readonly counts: Readonly<Record<string, number>>;
 }
 
-/** A node, in its present life or its last. */
+/** A node in its present or last incarnation. */
 interface Member {
   readonly short: string;
-  /** How many lives it has had. */
+  /** The number of its incarnations so far. */
   count: number;
-  /** The present one: undefined when it is down. */
+  /** The present one; `undefined` while it is down. */
   process: NodeProcess | undefined;
   life: Life | undefined;
-  /** Its last start has come to its end. */
+  /** Settles once its last start has completed. */
   started: Promise<void>;
 }
 
-/** Runs it all. What goes wrong with the promises is in the outcome; anything else throws. */
+/** Runs everything. Broken promises are in the outcome; any other error is thrown. */
 export async function runChaos(settings: ChaosSettings): Promise<Outcome> {
   const cluster = new Cluster(settings, await Network.open(settings.shorts));
   let isGood = false;
@@ -90,7 +93,7 @@ class Cluster {
   readonly #faults: Record<string, number> = {};
   readonly #began = Date.now();
   #told = Date.now();
-  /** What must not happen, and did. */
+  /** An error of the test itself. */
   #failure: Error | undefined;
 
   constructor(settings: ChaosSettings, network: Network) {
@@ -128,7 +131,7 @@ class Cluster {
     return await this.#look();
   }
 
-  /** Ends all that there is. The journals are kept if they are wanted. */
+  /** Stops all processes. With `isGood` the journals are deleted. */
   async end(isGood: boolean): Promise<void> {
     await Promise.all(this.#members.map(({ started }) => started.catch(() => {})));
     for (const member of this.#members) {
@@ -141,7 +144,7 @@ class Cluster {
     else this.#settings.progress(`the journals are in ${this.#folder}`);
   }
 
-  // What goes wrong.
+  // Faults.
 
   async #do(fault: Fault): Promise<void> {
     if (this.#failure !== undefined) throw this.#failure;
@@ -173,7 +176,7 @@ class Cluster {
     }
   }
 
-  /** A life begins. It is not waited for: others go on. */
+  /** Starts an incarnation, without waiting, since other faults continue. */
   #start(member: Member): void {
     const { short } = member;
     const { shorts, seed, runtimes, sabotage } = this.#settings;
@@ -219,7 +222,7 @@ class Cluster {
     member.started.catch((error) => this.#failure ??= error);
   }
 
-  /** A life is about to be over. */
+  /** Records that an incarnation is about to end. */
   #lose(member: Member): NodeProcess {
     const process = member.process!;
     member.process = undefined;
@@ -241,9 +244,9 @@ class Cluster {
     throw new Error(`${life!.life} was told to stop: ${status} after ${STOP_MS} ms`);
   }
 
-  // What must be true.
+  // Checks.
 
-  /** Each node has an answer of each other, of its present life. */
+  /** Waits until each node has an answer of each other's present incarnation. */
   async #untilWhole(): Promise<void> {
     await Promise.all(this.#members.map(({ started }) => started));
     const expected = JSON.stringify(this.#members.map(({ life }) => life!.life));
@@ -259,10 +262,10 @@ class Cluster {
     }
   }
 
-  /** No more faults. Who looks for leaks looks for what goes when all is well. */
+  /** Checks the promises after the faults. Leaks are checked last, and only if nothing is broken. */
   async #look(): Promise<Outcome> {
     const found = new Map((await this.#rest()).broken);
-    // All those who were watched end: now each bond has had its signals.
+    // All monitored actors exit: now each link and monitor has had its signals.
     await this.#ask("endTargets");
     const ended = await this.#settled(Infinity, ["messages", "signals", "rooms"]);
     for (const [promise, what] of ended.broken) found.set(promise, what);
@@ -278,7 +281,10 @@ class Cluster {
     return { broken: found, faults: this.#faults, counts };
   }
 
-  /** All rest, and say what everybody must hear: once more, if a session was lost meanwhile. */
+  /**
+   * Ends the workload, and sends what every member must receive; again, if a session was lost
+   * meanwhile.
+   */
   async #rest(): Promise<Verdict> {
     for (let round = 1; round <= ROUNDS_MAX; round++) {
       const since = Date.now();
@@ -290,7 +296,10 @@ class Cluster {
     throw new Error(`sessions were lost ${ROUNDS_MAX} times, though nothing was wrong`);
   }
 
-  /** What is true when the journals do not grow any more, and all is well or time is up. */
+  /**
+   * Returns the verdict once the journals stop growing, and either nothing is broken or the time is
+   * up.
+   */
   async #settled(since: number, only?: readonly string[]): Promise<Verdict> {
     const deadline = Date.now() + this.#settings.settleMs;
     for (let before = -1;;) {
@@ -309,7 +318,7 @@ class Cluster {
     }
   }
 
-  /** What is left on nodes that have nothing to do, if it does not go. */
+  /** Returns what is left on idle nodes, if it does not go away. */
   async #leftovers(): Promise<string | undefined> {
     const deadline = Date.now() + this.#settings.settleMs;
     for (;;) {
@@ -330,7 +339,7 @@ class Cluster {
     }
   }
 
-  /** Has all nodes do something. One that ends instead, or does not answer, fails the whole. */
+  /** Sends a command to all nodes. Throws if one exits or does not answer. */
   async #ask<T>(what: string, details: Record<string, unknown> = {}): Promise<T[]> {
     return await Promise.all(this.#members.map(async ({ process, life }) => {
       const ended = process!.ended.then((status) => {
@@ -350,7 +359,7 @@ class Cluster {
     }));
   }
 
-  /** A line every few seconds. */
+  /** Reports progress every few seconds. */
   #tell(what: string): void {
     if (Date.now() - this.#told < 5_000) return;
     this.#told = Date.now();

@@ -1,26 +1,26 @@
 /**
- * The journal of one life of a node: a file with a JSON value a line, written before anything else happens,
- * so that it has survived when the process is killed.
+ * The journal of one incarnation of a node: a file with one JSON value per line, each written
+ * before anything else happens, so that it survives the killing of the process.
  */
 import { openSync, readFileSync, writeSync } from "node:fs";
 import type { Fact } from "../../sim/checkers/checker.ts";
 
-/** What is in it: the facts, and what a person wants to know when something went wrong. */
+/** An entry: a fact, or a remark for a person who looks for the cause of a failure. */
 export type Entry = { at: number } & (Fact | Remark);
 
-/** Not for the checkers. */
+/** An entry that the checkers ignore. */
 export type Remark =
   | { kind: "met"; node: string }
   | { kind: "lost"; node: string; reason: string }
   | { kind: "log"; level: string; line: string };
 
-/** Opens a journal, and gives what writes in it. */
+/** Opens a journal. Returns a function that appends to it. */
 export function openJournal(file: string): (fact: Fact | Remark) => void {
   const opened = openSync(file, "a");
   return (fact) => void writeSync(opened, JSON.stringify({ at: Date.now(), ...fact }) + "\n");
 }
 
-/** What is in a journal. Of a life that was killed while it wrote, the last line may be a piece. */
+/** Reads a journal. If the process was killed during a write, the last line may be incomplete. */
 export function readJournal(file: string): Entry[] {
   const lines = readFileSync(file, "utf8").split("\n");
   lines.pop();

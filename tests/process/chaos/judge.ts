@@ -1,6 +1,4 @@
-/**
- * Has the journals of all lives looked at by the checkers, those of the simulator.
- */
+/** Passes the journals of all incarnations to the checkers of the simulator. */
 import type { Checker, View } from "../../sim/checkers/checker.ts";
 import { ChildChecker } from "../../sim/checkers/children.ts";
 import { MessageChecker } from "../../sim/checkers/messages.ts";
@@ -9,25 +7,25 @@ import { RoomChecker } from "../../sim/checkers/rooms.ts";
 import { SignalChecker } from "../../sim/checkers/signals.ts";
 import { type Entry, readJournal } from "./journal.ts";
 
-/** One life of a node. */
+/** One incarnation of a node. */
 export interface Life {
   readonly life: string;
   readonly journal: string;
   isOver: boolean;
 }
 
-/** What was found in the journals. */
+/** The result of the checks. */
 export interface Verdict {
-  /** What was broken, by promise. */
+  /** The problems, by promise. */
   readonly broken: ReadonlyMap<string, string>;
-  /** How many entries there are: journals at rest do not grow. */
+  /** The number of entries: the journals of an idle cluster do not grow. */
   readonly entries: number;
-  /** How often a session was lost since a moment. */
+  /** The number of sessions lost since a given time. */
   readonly lost: number;
   readonly counts: Readonly<Record<string, number>>;
 }
 
-/** Looks at everything so far. Sessions that are lost are counted from `since` on. */
+/** Checks everything so far. Counts the sessions lost since `since`. */
 export function judge(lives: readonly Life[], views: readonly View[], since: number): Verdict {
   const messages = new MessageChecker();
   const signals = new SignalChecker();

@@ -1,10 +1,10 @@
 /**
- * The network between the nodes of a test: a proxy for each that may dial and each that may be dialled, so
- * that each link can be broken by itself.
+ * The network between the nodes of a test: a proxy for each pair of initiator and responder, so
+ * that each direction can be broken separately.
  */
 import { Proxy } from "../../kit/proxy.ts";
 
-/** The ways between nodes, by their short names. */
+/** The routes between nodes, by their short names. */
 export class Network {
   readonly shorts: readonly string[];
   readonly #proxies = new Map<string, Proxy>();
@@ -13,7 +13,7 @@ export class Network {
     this.shorts = shorts;
   }
 
-  /** Opens all ways. */
+  /** Opens all routes. */
   static async open(shorts: readonly string[]): Promise<Network> {
     const network = new Network(shorts);
     for (const from of shorts) {
@@ -24,13 +24,15 @@ export class Network {
     return network;
   }
 
-  /** A node's full name: at a port that leads to it. Nobody dials it but by the routes. */
+  /**
+   * Returns a node's full name, with a port that leads to it. It is dialed only through the routes.
+   */
   nameOf(short: string): string {
     const other = this.shorts.find((other) => other !== short)!;
     return `${short}@127.0.0.1:${this.#way(other, short).port}`;
   }
 
-  /** From which port to go to which instead, for a node that dials another by its name. */
+  /** Returns the port to dial instead of the port in a name, for a node that dials another. */
   routesOf(short: string): Record<string, number> {
     const routes: Record<string, number> = {};
     for (const other of this.shorts) {
@@ -40,36 +42,36 @@ export class Network {
     return routes;
   }
 
-  /** Where a node listens really; nowhere, when it is down. */
+  /** Sets the port where a node listens; `undefined` while it is down. */
   lead(short: string, port: number | undefined): void {
     for (const other of this.shorts) {
       if (other !== short) this.#way(other, short).target = port;
     }
   }
 
-  /** Nothing comes from one to the other any more. */
+  /** Drops everything from one to the other. */
   block(from: string, to: string): void {
     this.#way(from, to).block("forth");
     this.#way(to, from).block("back");
   }
 
-  /** Everything passes everywhere. */
+  /** Removes all blocks. */
   heal(): void {
     for (const proxy of this.#proxies.values()) proxy.heal();
   }
 
-  /** The connections of two end. */
+  /** Ends the connections between two nodes. */
   cut(a: string, b: string): void {
     this.#way(a, b).cut();
     this.#way(b, a).cut();
   }
 
-  /** How many connections there are. */
+  /** The number of open connections. */
   get open(): number {
     return Array.from(this.#proxies.values(), ({ open }) => open).reduce((a, b) => a + b, 0);
   }
 
-  /** The bytes that went through. */
+  /** The number of forwarded bytes. */
   get bytes(): number {
     return Array.from(this.#proxies.values(), ({ bytes }) => bytes).reduce((a, b) => a + b, 0);
   }

@@ -1,5 +1,6 @@
 /**
- * The network between the processes does what is said of it: else what they survive is worth nothing.
+ * The network between the processes has the documented effects, without which the chaos test would
+ * prove nothing.
  */
 import { connect, createServer, type Socket } from "node:net";
 import type { AddressInfo } from "node:net";
@@ -7,7 +8,7 @@ import { assertEquals } from "@std/assert";
 import { test, until } from "../../kit/test.ts";
 import { Network } from "./network.ts";
 
-/** Two nodes' places: whoever dials `b` from `a` is answered by an echo. */
+/** Runs with two nodes' routes: an echo server answers connections from `a` to `b`. */
 async function withEcho(
   body: (network: Network, dial: () => Socket, got: () => string) => Promise<void>,
 ): Promise<void> {
@@ -37,7 +38,7 @@ async function withEcho(
   }
 }
 
-/** Long enough for what passes to have passed. Milliseconds. */
+/** Long enough in milliseconds for forwarded data to arrive. */
 const QUIET_MS = 100;
 
 const quiet = () => new Promise((wake) => setTimeout(wake, QUIET_MS));

@@ -1,7 +1,7 @@
 /**
- * A node in a process of its own that works for the promises until it is told to rest, and writes its
- * journal. The first line in is its options; every further one is a command with an `id`, answered with the
- * same `id`. It ends when its input does.
+ * A node in its own process that runs the workload of the promises until it is told to rest, and
+ * writes its journal. Its first input line has its options; each further line is a command with an
+ * `id`, answered with the same `id`. It exits at the end of its input.
  */
 import process from "node:process";
 import type { LogEntry } from "../../../lib/base/log.ts";
@@ -16,10 +16,10 @@ import { BROKEN } from "../../sim/sabotage.ts";
 import { openJournal } from "./journal.ts";
 import { Work } from "./work.ts";
 
-/** How often it does something. */
+/** The interval between steps of the workload. */
 const ACT_MS = 50;
 
-/** What it is told at first. */
+/** The first input line. */
 export interface ChaosOptions extends NodeOptions {
   readonly short: string;
   readonly life: string;
@@ -29,7 +29,7 @@ export interface ChaosOptions extends NodeOptions {
   readonly names: Readonly<Record<string, string>>;
   /** The port that leads to a node, by the port in its name. */
   readonly routes: Readonly<Record<string, number>>;
-  /** What is broken in this build, as `BROKEN` has it. */
+  /** The defects of this build: keys of `BROKEN`. */
   readonly sabotage: readonly string[];
 }
 
@@ -39,7 +39,7 @@ interface Command {
   readonly round: number;
 }
 
-/** The real host, behind a network that leads elsewhere. */
+/** Wraps the real host so that dials follow the routes. */
 function routed(routes: ChaosOptions["routes"], listening: (port: number) => void): Host {
   const host = systemHost();
   const { connect, listen } = host;

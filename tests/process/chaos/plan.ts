@@ -1,27 +1,27 @@
 /**
- * What goes wrong, and when: all of it from a seed, before anything begins.
+ * The plan of all faults and their times, computed from a seed before the run.
  *
  *     up ──kill, stop──▶ down ──restart──▶ up ──pause──▶ paused ──resume──▶ up, or killed
  */
 import type { SeededRandom } from "../../../lib/base/random.ts";
 import { pick } from "../../kit/seeds.ts";
 
-/** One thing that goes wrong, or well again. */
+/** A fault or a recovery. */
 export type Fault =
-  /** Of a node: kill -9, a graceful stop, another life, SIGSTOP, SIGCONT. */
+  /** On a node: kill -9, a graceful stop, a restart, SIGSTOP, SIGCONT. */
   | { readonly kind: "kill" | "stop" | "restart" | "pause" | "resume"; readonly node: string }
-  /** Nothing passes between two, or from one to the other only; or their connections end. */
+  /** Drops everything between two nodes, or in one direction; or ends their connections. */
   | { readonly kind: "block" | "blockOneWay" | "cut"; readonly from: string; readonly to: string }
-  /** Everything passes everywhere. */
+  /** Removes all blocks. */
   | { readonly kind: "heal" };
 
-/** A fault, so long after the beginning. */
+/** A fault and its time since the start. */
 export interface Step {
   readonly atMs: number;
   readonly fault: Fault;
 }
 
-/** How often each kind comes among so many. What mends is rare enough for what breaks to last. */
+/** The relative frequency of each kind. Recoveries are rare enough for faults to last. */
 const WEIGHTS: Readonly<Record<Fault["kind"], number>> = {
   kill: 2,
   stop: 1,
@@ -37,14 +37,14 @@ const WEIGHTS: Readonly<Record<Fault["kind"], number>> = {
 /** All kinds. */
 export const FAULTS: readonly Fault["kind"][] = Object.keys(WEIGHTS) as Fault["kind"][];
 
-/** Milliseconds from one fault to the next. */
+/** The time in milliseconds from one fault to the next. */
 const GAP_MS = { least: 50, most: 700 } as const;
 
-/** The faults of so many milliseconds. All nodes are up at the beginning. */
+/** Returns the faults of this many milliseconds. All nodes are up at the start. */
 export function plan(random: SeededRandom, shorts: readonly string[], ms: number): Step[] {
   const states = new Map(shorts.map((short) => [short, "up"]));
   const lots = FAULTS.flatMap((kind) => Array<Fault["kind"]>(WEIGHTS[kind]).fill(kind));
-  /** One of the nodes in a state passes into another. */
+  /** Moves a random node in one of the states `from` to the state `to`. */
   const move = (from: readonly string[], to: string): string | undefined => {
     const able = shorts.filter((short) => from.includes(states.get(short)!));
     if (able.length === 0) return undefined;
@@ -52,7 +52,10 @@ export function plan(random: SeededRandom, shorts: readonly string[], ms: number
     states.set(node, to);
     return node;
   };
-  /** As from a bag, so that none is long in coming; filled up when none of those in it can be. */
+  /**
+   * Kinds are drawn from a bag, so that none is delayed for long; the bag is refilled when none of
+   * its kinds is possible.
+   */
   const bag: Fault["kind"][] = [];
   const draw = (): Fault => {
     for (let tries = 0;; tries++) {

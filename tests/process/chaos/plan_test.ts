@@ -1,6 +1,4 @@
-/**
- * The plan: any seed's faults can be, and are of every kind.
- */
+/** The plan: for any seed the faults are possible, and of every kind. */
 import { assert, assertEquals } from "@std/assert";
 import { SeededRandom } from "../../../lib/base/random.ts";
 import { test } from "../../kit/test.ts";

@@ -1,7 +1,7 @@
 /**
- * The work that a node does for the promises while things fail: it sends, watches, names, says, supervises,
- * with its own actors and with those of others that it has heard of. Pids go from node to node in messages,
- * so those of lives long gone are among them.
+ * The workload of a node for the promises during faults: it sends, monitors, registers, broadcasts
+ * and supervises, with its own actors and with those of other nodes that it has learned of. Nodes
+ * exchange pids in messages, so those of earlier incarnations are among them.
  */
 import type { Call } from "../../../lib/actor/call.ts";
 import type { Self } from "../../../lib/actor/self.ts";
@@ -23,26 +23,26 @@ import {
 import type { Tell, Ways } from "../../sim/checkers/checker.ts";
 import { NAMES } from "../../sim/checkers/names.ts";
 
-/** So many pids of each kind are known; a new one takes the place of any. */
+/** The number of known pids of each kind; a new one replaces a random one. */
 const KNOWN_MAX = 48;
 
 /** How actors are bound to others. */
 const WAYS: readonly Ways[] = ["link", "monitor", "both"];
 
-/** Messages and lines that each node sends to all when nothing is wrong. */
+/** The number of messages and lines that each node sends to all while there are no faults. */
 const OWED = 20;
 
-/** What a node tells others of its actors. */
+/** A message that announces an actor of a node to another. */
 interface News {
   readonly what: "sink" | "target" | "acquaintance";
   readonly short: string;
   readonly pid: Pid;
 }
 
-/** Where the work is done. */
+/** What the workload runs on. */
 export interface Workplace {
   readonly node: Node;
-  /** All nodes by their short names, this one among them. */
+  /** All nodes by their short names, including this one. */
   readonly names: Readonly<Record<string, string>>;
   readonly short: string;
   readonly life: string;
@@ -50,7 +50,7 @@ export interface Workplace {
   readonly tell: Tell;
 }
 
-/** A node's work. */
+/** The workload of one node. */
 export class Work {
   readonly #place: Workplace;
   readonly #known: Record<News["what"], News[]> = { sink: [], target: [], acquaintance: [] };
@@ -58,7 +58,7 @@ export class Work {
   readonly #targets: Pid[] = [];
   readonly #acquaintances: Pid[] = [];
   readonly #holders: Pid[] = [];
-  /** Children that run here, of any node's supervisors. */
+  /** The children of any node's supervisors that run here. */
   readonly #children = new Set<Pid<string>>();
   #tree: Supervisor | undefined;
   #attempts = 0;
@@ -70,7 +70,7 @@ export class Work {
     this.#place = place;
   }
 
-  /** Puts up what the node has all its life. */
+  /** Starts the permanent actors of the node. */
   start(): void {
     const { node, tell, short, life } = this.#place;
     node.spawnWith({ name: "hub" }, () => () => {});
@@ -90,15 +90,15 @@ export class Work {
         if (fact.kind === "ended") this.#children.delete(self.pid);
       });
     });
-    // One whose spawn is answered when the session is lost already is nobody's: it ends by itself.
+    // An actor whose spawn is answered after the session was lost has no owner: it exits by itself.
     node.expose("idle", async (self: Self) => void await self.receive({ timeout: 5_000 }));
     node.rooms.join("square", listener(tell));
   }
 
-  /** The actors that `start` put up. */
+  /** The number of actors that `start` spawns. */
   static readonly ACTORS = 3;
 
-  /** Some time has passed: does something of everything. */
+  /** Performs a step: one action of each kind. */
   act(): void {
     if (this.#isResting) return;
     this.#gossip();
@@ -111,8 +111,8 @@ export class Work {
   }
 
   /**
-   * No more work. What is said now must arrive, children that crash now must come back, and those who are
-   * watched from now on are told to end later.
+   * Ends the workload. Messages sent now must arrive, and children that crash now must be
+   * restarted; actors monitored from now on exit later.
    */
   rest(round: number): void {
     this.#isResting = true;
@@ -131,7 +131,7 @@ export class Work {
     }
   }
 
-  /** Whether each other node answers, and in which life. */
+  /** Returns which other nodes answer, and their incarnations. */
   async lives(): Promise<string[]> {
     const { node, names } = this.#place;
     return await Promise.all(
@@ -142,7 +142,7 @@ export class Work {
     );
   }
 
-  /** Ends everybody whom others watch. */
+  /** Exits all actors that others monitor. */
   endTargets(): void {
     for (const pid of this.#targets) this.#place.node.exit(pid, "kill");
   }
@@ -152,7 +152,7 @@ export class Work {
     await this.#tree?.stop();
   }
 
-  /** Ends all but what was there at the beginning. */
+  /** Exits all actors except those spawned by `start`. */
   clear(): void {
     const { node } = this.#place;
     for (const pid of node.actors().slice(Work.ACTORS)) node.exit(pid, "kill");
@@ -164,7 +164,7 @@ export class Work {
     else known[this.#place.random.below(KNOWN_MAX)] = news;
   }
 
-  /** Tells another node of an actor: of a new one, or of any that this node has heard of. */
+  /** Announces an actor to another node: a new one, or a random one that this node knows. */
   #gossip(news?: News): void {
     const { node, names, random } = this.#place;
     const all = Object.values(this.#known).flat();
@@ -190,7 +190,7 @@ export class Work {
     for (let i = 0; i < 8; i++) {
       const known = pick(random, this.#known.sink);
       const to = random.next() < 0.75 ? known.short : pick(random, Object.keys(names));
-      // A number for each pair, by pid or by name alike.
+      // One number per pair, whether by pid or by name.
       const number = this.#number(to);
       const ballast = random.next() < 0.03 ? "x".repeat(100_000) : "";
       tell({ kind: "sent", to, number });
@@ -220,7 +220,7 @@ export class Work {
 
   #watch(pid: Pid): void {
     const { node, random, life, tell } = this.#place;
-    // Each by itself, too: the signal of a link may stand for that of a monitor beside it.
+    // Separately too, since the signal of a link may hide that of a monitor beside it.
     node.spawn(watcher, pid, `${life}.${this.#bonds++}`, pick(random, WAYS), tell);
   }
 
