@@ -1,5 +1,6 @@
 /**
- * Pools and jobs: bounded queues, attempts, cancellation, lost nodes, and jobs that outlive their pool.
+ * Pools and jobs: bounded queues, attempts, cancellation, lost nodes, and jobs that outlive their
+ * pool.
  */
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { ArgumentError } from "../../lib/actor/errors.ts";

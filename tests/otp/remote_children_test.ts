@@ -950,7 +950,7 @@ test("Supervisor: is spoken with from another node, by its pid", async () => {
     assertEquals(world.living, []);
     assertNotEquals(await tree.restartChild("v"), pidOfV);
     assertEquals(world.living, ["v@b"]);
-    // The child would be started by the supervisor's node, which this node refuses.
+    // Only the supervisor's own node may start children.
     const refused = await assertRejects(
       () => tree.startChild(remote("x", b.name)),
       SupervisorError,
