@@ -55,7 +55,7 @@ export class ArrivalStage {
     return this.#resting.size;
   }
 
-  /** Runs one task that was put off by `yieldToIo`. */
+  /** Runs one task that was deferred by `yieldToIo`. */
   async turn(): Promise<void> {
     await settle();
     this.turns.shift()?.();

@@ -23,7 +23,7 @@ function packed(payload: Uint8Array): Uint8Array {
 }
 
 /**
- * Opens a connection with compression. Returns its stream, its messages and the tasks it put off.
+ * Opens a connection with compression. Returns its stream, its messages and the tasks it deferred.
  */
 function open(
   takeover: boolean,
