@@ -1,5 +1,6 @@
 /**
- * Metrics, as Prometheus reads them. Debian's `promtool` checks both formats; without it that part is skipped.
+ * Metrics in the formats of Prometheus. `promtool` (Debian: prometheus) checks both; without it that
+ * part is skipped.
  */
 import { execFileSync, spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
