@@ -23,7 +23,7 @@ import type { ClientConnection, TopicClient } from "./client.ts";
 import { ChannelError } from "./errors.ts";
 import { type Hub, TOPICS_MAX } from "./hub.ts";
 import type { PresenceEntry } from "./presence.ts";
-import { TokenBucket } from "./token_bucket.ts";
+import { TokenBucket } from "../base/token_bucket.ts";
 import {
   type ClientMessage,
   encodePush,

@@ -11,7 +11,7 @@ import type { System } from "../actor/system.ts";
 import { patienceMs } from "../actor/timer.ts";
 import type { Pid } from "../term/pid.ts";
 import type { NameChange } from "./changes.ts";
-import type { OnConflict, Resolve } from "./conflict.ts";
+import type { OnConflict, Resolve } from "./lost_name.ts";
 import type { GroupTable } from "./groups.ts";
 import { checkQuorum, type Quorum } from "./quorum.ts";
 import { type Registry, RESERVED } from "./registry.ts";

@@ -8,7 +8,7 @@
  */
 import type { Chained } from "../actor/actor_ref.ts";
 import type { Deferred } from "../actor/tracked_promise.ts";
-import type { OnConflict, Resolve } from "./conflict.ts";
+import type { OnConflict, Resolve } from "./lost_name.ts";
 import type { NameEntry } from "./names.ts";
 import type { Quorum } from "./quorum.ts";
 

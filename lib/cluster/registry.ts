@@ -42,7 +42,7 @@ import {
   sendView,
 } from "./claim_rows.ts";
 import { type Claim, Claims } from "./claims.ts";
-import { type NameConflict, type OnConflict, RESOLVE_MS_MAX, settleConflict } from "./conflict.ts";
+import { type NameConflict, type OnConflict, RESOLVE_MS_MAX, settleConflict } from "./lost_name.ts";
 import { Lingering } from "./lingering.ts";
 import { LocalName, type RegisterTerms } from "./local_name.ts";
 import { Members } from "./members.ts";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-export type { NameConflict, OnConflict, Resolve } from "../cluster/conflict.ts";
+export type { NameConflict, OnConflict, Resolve } from "../cluster/lost_name.ts";
 export { type GlobalOptions, NameTimeoutError, type WaitOptions } from "../cluster/global.ts";
 export { type Quorum, QuorumError } from "../cluster/quorum.ts";
 export type { GlobalEvents } from "../cluster/registry.ts";

@@ -7,7 +7,7 @@ import type { Exception, MesherEvent } from "./event.ts";
 import { idOf } from "./id.ts";
 import { messageFrom } from "./message.ts";
 import { exceptionsFrom, framesFrom, levelFrom, plausibleTime, timeFrom } from "./parts.ts";
-import { surroundingsFrom } from "./surroundings.ts";
+import { surroundingsFrom } from "./event_fields.ts";
 import { listOf, objectOf, type Raw, refuse } from "./trim.ts";
 import type { Moment, Validated } from "./validate.ts";
 

@@ -23,7 +23,7 @@ import { LEVELS, type MesherEvent } from "./event.ts";
 import { idOf } from "./id.ts";
 import { BULK_EVENTS_MAX, MESSAGE_CHARS_MAX } from "./limits.ts";
 import { exceptionsFrom, levelFrom, plausibleTime, timeFrom } from "./parts.ts";
-import { surroundingsFrom } from "./surroundings.ts";
+import { surroundingsFrom } from "./event_fields.ts";
 import { objectOf, refuse, textOf } from "./trim.ts";
 
 /** An event, or an error. */

@@ -8,7 +8,7 @@ import { alertMessage, conditionJson, type Happening, isMet } from "../domain/al
 import type { Parts } from "../parts.ts";
 import { type Notification, outgoingOf } from "../domain/notification.ts";
 import type { Attempt } from "../pipeline/webhook.ts";
-import { attemptOutgoing, WEBHOOKS, webhooks } from "./webhooks.ts";
+import { attemptOutgoing, WEBHOOKS, webhooks } from "./notifier.ts";
 import type { AlertRule } from "../storage/alert_rules.ts";
 import type { Alert } from "../storage/alerts.ts";
 import { iso } from "../pipeline/time.ts";

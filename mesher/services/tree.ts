@@ -19,7 +19,7 @@ import { PROCESSOR, processor } from "./processor.ts";
 import { RATE_LIMITER, rateLimiter } from "./rate_limiter.ts";
 import { REGISTRY, registry } from "./registry.ts";
 import { roundChild, ROUNDS } from "./rounds.ts";
-import { WEBHOOKS, webhooks } from "./webhooks.ts";
+import { WEBHOOKS, webhooks } from "./notifier.ts";
 import { WRITER, writer } from "./writer.ts";
 
 /** More restarts than this in ten seconds, and the level above decides. */

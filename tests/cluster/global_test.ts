@@ -8,7 +8,7 @@ import type { Self } from "../../lib/actor/self.ts";
 import { ArgumentError, NameError, NoProcError } from "../../lib/actor/errors.ts";
 import { Writer } from "../../lib/base/bytes.ts";
 import { NameChange } from "../../lib/cluster/changes.ts";
-import type { NameConflict, OnConflict } from "../../lib/cluster/conflict.ts";
+import type { NameConflict, OnConflict } from "../../lib/cluster/lost_name.ts";
 import { Global } from "../../lib/cluster/global.ts";
 import { NAMES_MAX, Registry } from "../../lib/cluster/registry.ts";
 import { STAMP_MAX } from "../../lib/cluster/rows.ts";

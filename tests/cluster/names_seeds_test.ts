@@ -6,7 +6,7 @@
  */
 import { assertEquals } from "@std/assert";
 import type { SeededRandom } from "../../lib/base/random.ts";
-import type { OnConflict } from "../../lib/cluster/conflict.ts";
+import type { OnConflict } from "../../lib/cluster/lost_name.ts";
 import type { Pid } from "../../lib/term/pid.ts";
 import { Weather } from "../kit/memory_faults.ts";
 import { type Start, type TestNode, withNodes } from "../kit/mesh.ts";

@@ -14,7 +14,7 @@ import { RATE_LIMITER } from "../../mesher/services/rate_limiter.ts";
 import { REGISTRY } from "../../mesher/services/registry.ts";
 import { ROUNDS } from "../../mesher/services/rounds.ts";
 import { type TreeShape, treeShape } from "../../mesher/services/tree_shape.ts";
-import { WEBHOOKS } from "../../mesher/services/webhooks.ts";
+import { WEBHOOKS } from "../../mesher/services/notifier.ts";
 import { WRITER } from "../../mesher/services/writer.ts";
 import { openSqlite } from "../../mesher/storage/sqlite.ts";
 import { StorageError } from "../../mesher/storage/error.ts";

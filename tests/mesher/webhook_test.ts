@@ -15,7 +15,7 @@ import {
 } from "../../mesher/domain/address.ts";
 import { Counters } from "../../mesher/pipeline/counters.ts";
 import { type AttemptOptions, attemptWebhook } from "../../mesher/pipeline/webhook.ts";
-import { type Delivery, webhooks, WEBHOOKS_MAX } from "../../mesher/services/webhooks.ts";
+import { type Delivery, webhooks, WEBHOOKS_MAX } from "../../mesher/services/notifier.ts";
 import { test, until } from "../kit/test.ts";
 import { onStage } from "./end_to_end_kit.ts";
 import { withReceiver } from "./receiver.ts";

@@ -2,7 +2,7 @@
 import process from "node:process";
 import { Call } from "../../lib/actor/call.ts";
 import type { Self } from "../../lib/actor/self.ts";
-import type { OnConflict } from "../../lib/cluster/conflict.ts";
+import type { OnConflict } from "../../lib/cluster/lost_name.ts";
 import type { Quorum } from "../../lib/cluster/quorum.ts";
 import type { SingletonChild } from "../../lib/cluster/singleton.ts";
 import { DEFAULT_SCOPE, Groups } from "../../lib/cluster/groups.ts";
