@@ -8,7 +8,7 @@ import { Reader, Writer } from "../base/bytes.ts";
 import { TAG } from "../mesh/message.ts";
 import type { Pid } from "../term/pid.ts";
 import { MEMBERS_MAX } from "./members.ts";
-import type { NameEntry } from "./names.ts";
+import type { NameEntry } from "./winner.ts";
 import { isKey, packOn, type PeerLink, readNumber, readPid, STAMP_MAX } from "./rows.ts";
 
 /** The most bytes of a list of nodes. Further nodes are left out. */

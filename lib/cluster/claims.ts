@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { isEarlier, type NameEntry } from "./names.ts";
+import { isEarlier, type NameEntry } from "./winner.ts";
 import type { PeerLink } from "./rows.ts";
 
 /** A claim that waits. */

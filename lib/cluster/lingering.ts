@@ -6,7 +6,7 @@
  */
 import type { System } from "../actor/system.ts";
 import { Deadline } from "../actor/timer.ts";
-import type { NameEntry } from "./names.ts";
+import type { NameEntry } from "./winner.ts";
 
 /** Entries of lost nodes, until they expire. */
 export class Lingering {

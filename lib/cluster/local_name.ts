@@ -9,7 +9,7 @@
 import type { Chained } from "../actor/actor_ref.ts";
 import type { Deferred } from "../actor/tracked_promise.ts";
 import type { OnConflict, Resolve } from "./lost_name.ts";
-import type { NameEntry } from "./names.ts";
+import type { NameEntry } from "./winner.ts";
 import type { Quorum } from "./quorum.ts";
 
 /** Options of a registration. */

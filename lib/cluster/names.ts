@@ -2,7 +2,7 @@
  * The replicated table of global names. Each node owns the names that were registered on it; a replica is
  * a map from node to the names that it announced, so losing a node removes exactly its names.
  *
- *     "cart" ─ b@h:1: <b 42>, stamp 17   ◀── the winner: see `wins`
+ *     "cart" ─ b@h:1: <b 42>, stamp 17   ◀── the winner: see `winner.ts`
  *            └ c@h:1: <c  7>, stamp 18       until its owner withdraws it
  *
  * Two nodes may hold one name after a partition. Every node that knows both entries computes the same
@@ -10,45 +10,13 @@
  *
  * @module
  */
-import type { Pid } from "../term/pid.ts";
-
-/** One node's entry of a name. */
-export interface NameEntry {
-  readonly name: string;
-  /** The node on which it was registered. */
-  readonly owner: string;
-  readonly pid: Pid;
-  /** When, in microseconds of the cluster's time (`stamp_clock.ts`); unique for its owner and name. */
-  readonly stamp: number;
-  /** Fencing token of a name that is held by a quorum; otherwise absent. */
-  readonly token?: number | undefined;
-  /** Whether it is held by a quorum: when its node is lost, the name is not free at once. */
-  readonly lingers?: boolean | undefined;
-  /** Whether it may still be a claim, which some peer of its owner has not granted yet. */
-  isClaim?: boolean;
-}
+import { type NameEntry, wins } from "./winner.ts";
 
 /** The actor that is found under a name has changed. */
 export interface NameChanged {
   readonly name: string;
   readonly from: NameEntry | undefined;
   readonly to: NameEntry | undefined;
-}
-
-/**
- * Returns whether one entry wins over another of the same name: held over claimed, then the higher token, then
- * the earlier stamp, then the lesser node name.
- */
-export function wins(one: NameEntry, other: NameEntry): boolean {
-  const isClaim = one.isClaim ?? false;
-  if (isClaim !== (other.isClaim ?? false)) return !isClaim;
-  const [token = 0, otherToken = 0] = [one.token, other.token];
-  return token !== otherToken ? token > otherToken : isEarlier(one, other);
-}
-
-/** Returns whether one entry was made before another: the order of claims. */
-export function isEarlier(one: NameEntry, other: NameEntry): boolean {
-  return one.stamp < other.stamp || (one.stamp === other.stamp && one.owner < other.owner);
 }
 
 /** All names of all nodes. */

@@ -46,7 +46,8 @@ import { type NameConflict, type OnConflict, RESOLVE_MS_MAX, settleConflict } fr
 import { Lingering } from "./lingering.ts";
 import { LocalName, type RegisterTerms } from "./local_name.ts";
 import { Members } from "./members.ts";
-import { isEarlier, type NameChanged, type NameEntry, NameTable, wins } from "./names.ts";
+import { type NameChanged, NameTable } from "./names.ts";
+import { isEarlier, type NameEntry, wins } from "./winner.ts";
 import { PeerTable } from "./peer_table.ts";
 import { PauseWatch } from "./pause_watch.ts";
 import { type Quorum, QuorumError } from "./quorum.ts";

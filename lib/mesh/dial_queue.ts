@@ -19,7 +19,8 @@
  *
  * @module
  */
-import { BACKOFF_MS_MAX, BACKOFF_MS_MIN, type Peer } from "./peers.ts";
+import type { Peer } from "./peers.ts";
+import { redialPause } from "./redial.ts";
 
 /** How many dials of a rank and of all ranks below it may be in progress at once. */
 const SLOTS = { lost: 64, seed: 52, gossip: 40, silent: 24 } as const;
@@ -95,8 +96,7 @@ export class DialQueue {
   #mayAt({ origin, isWanted, address, informant }: Peer, usage: Usage): number {
     if (isWanted || origin !== "gossip") return 0;
     const { failures, triedAt } = usage.at(address);
-    const pause = Math.min(BACKOFF_MS_MAX, BACKOFF_MS_MIN * 2 ** Math.min(failures - 1, 16));
-    const addressAt = failures === 0 ? 0 : triedAt + pause;
+    const addressAt = failures === 0 ? 0 : triedAt + redialPause(failures);
     if (informant === undefined || !usage.isDistrusted(informant)) return addressAt;
     return Math.max(addressAt, this.#informants.get(informant) ?? 0);
   }

@@ -31,6 +31,7 @@
  */
 import { assert } from "../base/assert.ts";
 import { addressOf } from "./name.ts";
+import { BACKOFF_MS_MAX, BACKOFF_MS_MIN, redialPause, SEED_BACKOFF_MS_MAX } from "./redial.ts";
 
 /** How a node came to be known, the strongest first. */
 export const PEER_ORIGINS: readonly PeerOrigin[] = [
@@ -42,13 +43,6 @@ export const PEER_ORIGINS: readonly PeerOrigin[] = [
 
 /** One of {@linkcode PEER_ORIGINS}. */
 export type PeerOrigin = "seed" | "met" | "gossip" | "asked";
-
-/** The first pause between dials, doubled after each failure. Milliseconds; shortened at random by up to half. */
-export const BACKOFF_MS_MIN = 100;
-/** The longest pause between dials of a node that is no seed. */
-export const BACKOFF_MS_MAX = 60_000;
-/** The longest pause between dials of a seed. */
-export const SEED_BACKOFF_MS_MAX = 10_000;
 
 /** A node that a peer is connected with is dialed again this long after the last dial. Milliseconds. */
 export const REPORTED_RETRY_MS = 5_000;
@@ -322,9 +316,7 @@ export class Peers {
   /** Returns the pause: doubled with each failure up to a limit, shortened at random by up to half. */
   #pause({ origin, failures }: Entry, isFutile: boolean): number {
     const most = origin === "seed" ? SEED_BACKOFF_MS_MAX : BACKOFF_MS_MAX;
-    const full = isFutile
-      ? BACKOFF_MS_MAX
-      : Math.min(most, BACKOFF_MS_MIN * 2 ** Math.min(failures - 1, 16));
+    const full = isFutile ? BACKOFF_MS_MAX : redialPause(failures, most);
     return full * (1 - this.#chance() / 2);
   }
 

@@ -4,7 +4,8 @@
  */
 import { assertEquals } from "@std/assert";
 import type { SeededRandom } from "../../lib/base/random.ts";
-import { type NameChanged, type NameEntry, NameTable, wins } from "../../lib/cluster/names.ts";
+import { type NameChanged, NameTable } from "../../lib/cluster/names.ts";
+import { type NameEntry, wins } from "../../lib/cluster/winner.ts";
 import { SyncCursor } from "../../lib/cluster/sync_cursor.ts";
 import { Pid } from "../../lib/term/pid.ts";
 import { pick, seeds } from "../kit/seeds.ts";

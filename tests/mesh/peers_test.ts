@@ -1,17 +1,15 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { AssertionFailure } from "../../lib/base/assert.ts";
 import {
-  BACKOFF_MS_MAX,
-  BACKOFF_MS_MIN,
   FORGET_MS,
   GOSSIP_FORGET_MS,
   Peers,
   PEERS_MAX,
   REPORTED_RETRY_MS,
-  SEED_BACKOFF_MS_MAX,
   STOPPED_MS,
   type Verdict,
 } from "../../lib/mesh/peers.ts";
+import { BACKOFF_MS_MAX, BACKOFF_MS_MIN, SEED_BACKOFF_MS_MAX } from "../../lib/mesh/redial.ts";
 import { DialQueue } from "../../lib/mesh/dial_queue.ts";
 import { test } from "../kit/test.ts";
 import { everyRun, type Setting, type World } from "./crossing.ts";
