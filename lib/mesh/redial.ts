@@ -11,7 +11,7 @@ export const BACKOFF_MS_MAX = 60_000;
 /** The longest pause between dials of a seed. */
 export const SEED_BACKOFF_MS_MAX = 10_000;
 
-/** Returns the pause after so many failures in a row: doubled with each, up to `most`. Milliseconds. */
+/** Returns the pause after `failures` failures in a row: doubled with each, up to `most`. Milliseconds. */
 export function redialPause(failures: number, most: number = BACKOFF_MS_MAX): number {
   return Math.min(most, BACKOFF_MS_MIN * 2 ** Math.min(failures - 1, 16));
 }
