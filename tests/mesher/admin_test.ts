@@ -1,5 +1,5 @@
 /**
- * What an administrator does from the command line: a new password without data loss, a backup and its
+ * Administration from the command line: a new password without data loss, a backup and its
  * restoration.
  */
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
@@ -15,7 +15,7 @@ import { test } from "../kit/test.ts";
 import { party } from "./contract/world.ts";
 import { entryWith } from "./event.ts";
 
-/** Runs a command line, and returns what it prints. */
+/** Runs a command line, and returns its output. */
 async function admin(database: string, ...args: string[]): Promise<string> {
   const command = readCommand(["admin", ...args]);
   const config = readConfig({ DATABASE_URL: database }, command);

@@ -1,6 +1,4 @@
-/**
- * What a node is told: each setting's bad values, and the one sentence about each.
- */
+/** The configuration of a node: the invalid values of each setting, and the message for each. */
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import {
   type Config,
@@ -19,7 +17,7 @@ function config(env: Environment): Config {
   return readConfig(env, { memory: false });
 }
 
-/** What it says, which must be one line. */
+/** Returns the error message, which must be one line. */
 function refusal(body: () => unknown): string {
   const { message } = assertThrows(body, ConfigError);
   assert(!message.includes("\n"), message);
@@ -137,7 +135,7 @@ test("readCommand knows its arguments and no others, and --help names every sett
     const message = refusal(() => readCommand(args));
     assert(words.test(message), message);
   }
-  // Whatever it asks of the environment.
+  // Whatever environment variables it reads.
   const asked = new Set<string>(["MESHER_PEERS"]);
   const env = new Proxy({}, { get: (_, name) => void asked.add(String(name)) });
   config(env);

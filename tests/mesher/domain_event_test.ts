@@ -1,5 +1,6 @@
 /**
- * Events: what is taken, what is refused with which words, what is cut, and what is grouped together.
+ * Events: what is accepted, what is refused with which message, what is truncated, and what is
+ * grouped together.
  */
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import type { Exception, Frame, MesherEvent } from "../../mesher/domain/event.ts";
@@ -192,7 +193,7 @@ test("readEnvelope drops what is broken, at whatever byte, and keeps what came b
   const whole = `{"event_id":null}\n{"type":"event","length":15}\n{"message":"x"}\n`;
   for (let end = 0; end < whole.length; end++) {
     const envelope = readEnvelope(bytes(whole.slice(0, end)));
-    // Only where a line or the payload ends is what there is an envelope without a fault.
+    // Only a prefix that ends after a line or the payload is an envelope without problems.
     const isWhole = envelope.ok && envelope.problems.length === 0;
     assertEquals(isWhole, [17, 18, whole.length - 1].includes(end), `${end} bytes`);
   }

@@ -1,6 +1,4 @@
-/**
- * The rules of events: ids, words, cursors, secrets, passwords, rates, samples, spikes, alerts.
- */
+/** The rules of events: ids, text, cursors, secrets, passwords, rates, samples, spikes, alerts. */
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import {
   actionFrom,
@@ -139,7 +137,7 @@ test("takeRate lets the limit pass and says when the next may", () => {
   assertEquals(second.granted, 3, "a batch passes in part");
   const third = takeRate(second.state, 200, 1, LIMIT);
   assertEquals(third.granted, 0);
-  // Exactly then, and not a millisecond before.
+  // At exactly that time, not a millisecond earlier.
   const then = 200 + third.retryAfterMs;
   assertEquals(takeRate(third.state, then - 1, 1, LIMIT).granted, 0);
   assertEquals(takeRate(third.state, then, 1, LIMIT).granted, 1);
@@ -190,7 +188,7 @@ test("giveBackRate makes room for so many, in whichever window they were granted
   state = giveBackRate(state, 2);
   const again = takeRate(state, 0, 3, limit);
   assertEquals(again.granted, 2);
-  // They were granted in the window before.
+  // They were granted in the previous window.
   const later = takeRate(again.state, 1_000, 1, limit);
   assertEquals([later.granted, later.state.previous], [0, 3]);
   assertEquals(takeRate(giveBackRate(later.state, 1), 1_000, 2, limit).granted, 1);

@@ -1,6 +1,4 @@
-/**
- * PostgreSQL's driver for the tests of storage.
- */
+/** PostgreSQL's driver for the storage tests. */
 import { importPackage } from "../kit/npm.ts";
 import { runtime } from "../kit/test.ts";
 
@@ -11,7 +9,7 @@ export function provideDriver(): Promise<string | undefined> {
   return providePackage(DRIVER);
 }
 
-/** The same of any package with its version. */
+/** Does the same for any package with its version. */
 export async function providePackage(name: string): Promise<string | undefined> {
   if (runtime === "deno") return undefined;
   let exports: unknown;

@@ -1,6 +1,6 @@
 /**
- * A node of Mesher for tests: in memory, on ports of the system's choice, with a client that speaks its
- * API as a program would.
+ * A node of Mesher for tests: in memory, on free ports, with a client that uses its API as a
+ * program would.
  */
 import { assertEquals } from "@std/assert";
 import { type App, startApp } from "../../mesher/app.ts";
@@ -8,21 +8,21 @@ import { type Config, readConfig } from "../../mesher/config.ts";
 import type { FirstRun } from "../../mesher/first_run.ts";
 import type { Storage } from "../../mesher/storage/storage.ts";
 
-/** A config for tests. */
+/** Returns a config for tests. */
 export function testConfig(changes: Partial<Config> = {}): Config {
   const env = { MESHER_HTTP_PORT: "0", MESHER_WS_PORT: "0" };
   return { ...readConfig(env, { memory: true }), ...changes };
 }
 
-/** What a request came to. */
+/** A response. */
 export interface Got {
   readonly status: number;
   readonly headers: Headers;
-  // deno-lint-ignore no-explicit-any -- whatever JSON it is
+  // deno-lint-ignore no-explicit-any -- arbitrary JSON
   readonly json: any;
 }
 
-/** Somebody who asks. */
+/** An HTTP client of the API. */
 export class Client {
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
@@ -32,7 +32,7 @@ export class Client {
     this.headers = headers;
   }
 
-  /** The same with other headers. */
+  /** Returns the same client with other headers. */
   as(headers: Readonly<Record<string, string>>): Client {
     return new Client(this.url, headers);
   }
@@ -59,25 +59,25 @@ export class Client {
   }
 }
 
-/** Logs in; a client with the session's cookie. */
+/** Logs in. Returns a client with the session's cookie. */
 export async function loggedIn(url: string, email: string, password: string): Promise<Client> {
   const got = await new Client(url).post("/api/v1/login", { email, password });
   assertEquals(got.status, 200, JSON.stringify(got.json));
   return new Client(url, { cookie: got.headers.get("set-cookie")!.split(";")[0]! });
 }
 
-/** A node that runs, and who may ask it. */
+/** A running node and its clients. */
 export interface Stage {
   readonly app: App;
   readonly first: FirstRun;
   /** The first user. */
   readonly user: Client;
-  /** With the first project's key. */
+  /** A client with the first project's key. */
   readonly sender: Client;
   readonly lines: string[];
 }
 
-/** Runs a test on a node of its own. */
+/** Runs a test on a new node. */
 export async function onStage(
   body: (stage: Stage) => Promise<void>,
   changes: Partial<Config> = {},

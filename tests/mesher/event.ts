@@ -6,7 +6,7 @@ import { groupingOf } from "../../mesher/domain/fingerprint.ts";
 import { newId } from "../../mesher/domain/id.ts";
 import type { NewEvent } from "../../mesher/storage/events.ts";
 
-/** An event with a message and nothing else, but for what is given. */
+/** Returns an event with only a message, and the given fields. */
 export function eventWith(parts: Partial<MesherEvent> = {}): MesherEvent {
   return {
     id: newId(),
@@ -32,7 +32,7 @@ export function eventWith(parts: Partial<MesherEvent> = {}): MesherEvent {
   };
 }
 
-/** The same as the batch writer hands it over. */
+/** Returns the same as the batch writer passes it on. */
 export function entryWith(
   projectId: string,
   receivedAt: number,
@@ -43,7 +43,10 @@ export function entryWith(
   return { projectId, fingerprint, title, culprit, receivedAt, event };
 }
 
-/** An event as large as real ones: an exception with twenty frames, tags, breadcrumbs; about 4 kB. */
+/**
+ * Returns an event of a realistic size: an exception with twenty frames, tags and breadcrumbs;
+ * about 4 kB.
+ */
 export function realisticEntry(projectId: string, receivedAt: number, number: number): NewEvent {
   const frames = Array.from({ length: 20 }, (_, i) => ({
     file: `src/${["router", "store", "cart", "pay"][i % 4]}/step${i}.ts`,

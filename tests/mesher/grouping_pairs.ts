@@ -1,6 +1,4 @@
-/**
- * Pairs of events that are the same error, or two: what `fingerprint.ts` must say of each.
- */
+/** Pairs of events that are the same error or two: the expected results of `fingerprint.ts`. */
 
 /** An event in Sentry's form. */
 export type SentryEvent = Readonly<Record<string, unknown>>;

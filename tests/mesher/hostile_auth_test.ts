@@ -1,6 +1,6 @@
 /**
- * Who may do what, and for how long: cookies, pages of other sites, guesses at passwords, sessions, tokens
- * and keys that have ended, roles.
+ * Authentication and authorisation: cookies, cross-site requests, password guessing, expired
+ * sessions, tokens and keys, roles.
  */
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { startApp } from "../../mesher/app.ts";
@@ -29,7 +29,7 @@ import { home, stranger } from "./hostile_kit.ts";
 
 const EVA = { email: "eva@example.org", password: "a long enough one" };
 
-/** Another user in the first organisation; their membership and who they are. */
+/** Adds another user to the first organisation. Returns their membership and client. */
 async function joined(
   { user, app }: Stage,
   role: string,
@@ -79,7 +79,7 @@ test("Session cookies are bound to the host by themselves behind a proxy that sa
     const bare = value.replace("__Host-", "");
     assertEquals((await me({ cookie: bare, "x-forwarded-proto": "https" })).status, 401);
     assertEquals((await me({ cookie: value })).status, 401);
-    // What the client itself wrote stands before what the proxy appends.
+    // What the client itself sent precedes what the proxy appends.
     assertEquals((await me({ cookie: value, "x-forwarded-proto": "https, http" })).status, 401);
   }, { proxies });
   await onStage(async ({ user, first }) => {
@@ -116,13 +116,13 @@ test("A cookie changes nothing for a page of another site, of another port, or o
         {},
         { origin: `http://${host}` },
         { "sec-fetch-site": "none" },
-        // A proxy that gives us another name for ourselves: the browser knows better.
+        // A proxy passes a different host name; the browser's header is authoritative.
         { origin: "https://errors.example.org", "sec-fetch-site": "same-origin" },
       ]
     ) {
       assertEquals([headers, await change(headers as Record<string, string>)], [headers, 200]);
     }
-    // A token does not come by itself.
+    // Browsers do not send a token by themselves.
     const token = (await user.post("/api/v1/tokens", { label: "t" })).json.token;
     const program = user.as({ authorization: `Bearer ${token}`, origin: "https://evil.example" });
     assertEquals((await program.post("/api/v1/projects/default/settings", {})).status, 200);
@@ -173,7 +173,7 @@ test("Guesses at a password end after ten from one client, however the address i
     assertEquals([right.status, right.json], [429, { error: "too many attempts" }]);
     const seconds = Number(right.headers.get("retry-after"));
     assert(seconds > 0 && seconds <= 1_200, `${seconds}`);
-    // The same count holds for who has the session and guesses at the password.
+    // The same counter applies to password guesses from within a session.
     const change = { current: "guess", password: "another long one" };
     const got = await user.post("/api/v1/password", change);
     assertEquals([got.status, got.headers.has("retry-after")], [429, true]);
@@ -193,14 +193,14 @@ test("Guesses of others lock nobody out: neither another client nor a browser th
     for (let i = 0; i < 12; i++) await from("203.0.113.9").post("/api/v1/login", wrong);
     assertEquals((await from("203.0.113.9").post("/api/v1/login", right)).status, 429);
     assertEquals((await from("192.0.2.2").post("/api/v1/login", right)).status, 200);
-    // Guesses from very many addresses close the account to browsers that are not known.
+    // Guesses from very many addresses lock the account for unknown browsers.
     const { attempts } = app.mesher;
     for (let i = 0; i < ACCOUNT_FAILURES.limit; i++) {
       attempts.try({ email: first.email, client: `10.0.${i >> 8}.${i & 255}` }, Date.now());
     }
     assertEquals((await from("192.0.2.3").post("/api/v1/login", right)).status, 429);
     assertEquals((await from("203.0.113.9", known).post("/api/v1/login", right)).status, 200);
-    // It opens nothing by itself, is of no use to guess with, and is made for one account.
+    // The cookie alone grants no access, does not help with guessing, and is valid for one account.
     assertEquals((await from("192.0.2.4", known).get("/api/v1/me")).status, 401);
     const statuses: number[] = [];
     for (let i = 0; i < 12; i++) {
@@ -225,7 +225,7 @@ test("Attempts forgets no client that has none left, however many others are ask
   }
   assert(attempts.try({ email: "VICTIM@x ", client: "mallory" }, 2) > 0);
   assertEquals(attempts.watched, 100);
-  // Nor when all that are watched have none left: then a new one waits.
+  // Nor when no watched client has any attempts left: then a new one waits.
   const few = new Attempts(3);
   for (const email of ["a", "b", "c"]) {
     for (let i = 0; i < ATTEMPTS.limit; i++) few.try({ email, client: "1" }, 0);
@@ -246,17 +246,17 @@ test("Attempts counts a client's failures only, at whatever accounts, and a succ
   for (let i = 0; i < 100; i++) {
     assertEquals(attempts.try(at("own"), 1), 0);
     attempts.succeed(at("own"));
-    // Nobody looked, so nobody was told anything.
+    // No login was tried, so nothing was refused.
     assertEquals(attempts.try(at("other"), 1), 0);
     attempts.takeBack(at("other"));
   }
   assertEquals(attempts.isClientSpent("mallory", 1), false);
   fails(1, "last");
   assertEquals(attempts.isClientSpent("mallory", 1), true);
-  // One that waits uses up nothing of the account's, which everybody else may try.
+  // A client that waits uses up no attempts of the account, which others may still try.
   for (let i = 0; i < 100; i++) assert(attempts.try(at("ann"), 2) > 0);
   for (let i = 0; i < ATTEMPTS.limit; i++) assertEquals(attempts.try(at("ann", "ann's"), 2), 0);
-  // Nor does one that waits for the account use up anything of the client's.
+  // Nor does one that waits for the account use up attempts of the client.
   for (let i = 0; i < 100; i++) assert(attempts.try(at("ann", "ann's"), 2) > 0);
   assertEquals(attempts.isClientSpent("ann's", 2), false);
   assertEquals(attempts.try(at("bob", "ann's"), 2), 0);
@@ -268,7 +268,7 @@ test("Guesses at many accounts end after fifty for the client that makes them, a
   const proxies = rangesFrom(["127.0.0.1"]) as AddressRange[];
   await onStage(async ({ user, first, lines }) => {
     let made = 0;
-    // The proxy appends the client; what stands before it the client wrote.
+    // The proxy appends the client's address; the client sent what precedes it.
     const guess = async (client: string): Promise<number> => {
       const forwarded = { "x-forwarded-for": `198.51.100.${made % 250}, ${client}` };
       const body = { email: `user${made++}@example.org`, password: "the guess" };
@@ -285,11 +285,11 @@ test("Guesses at many accounts end after fifty for the client that makes them, a
     assertEquals([there.status, there.json], [429, { error: "too many attempts" }]);
     const seconds = Number(there.headers.get("retry-after"));
     assert(seconds > 0 && seconds <= 1_200, `${seconds}`);
-    // Nor may who has a session there guess at its password.
+    // Nor may the holder of a session there guess its password.
     const change = { current: "a guess", password: "another long one" };
     const headers = { ...user.headers, "x-forwarded-for": "203.0.113.9" };
     assertEquals((await user.as(headers).post("/api/v1/password", change)).status, 429);
-    // Everybody else goes on, at the accounts that were tried too.
+    // All others are unaffected, also for the accounts that were tried.
     assertEquals((await from("203.0.113.10").post("/api/v1/login", right)).status, 200);
     assertEquals(await guess("203.0.113.10"), 401);
     const warnings = lines.filter((line) => line.includes("too many wrong passwords"));
@@ -323,7 +323,7 @@ test("clientOf believes proxies in what they append, and counts a network of IPv
     ["2001:db8:2:3::ffff", null, "2001:db8:2:3::/64"],
     ["fe80::1%eth0", null, "fe80:0:0:0::/64"],
     ["", "203.0.113.9", ""],
-    // Who is no proxy of ours is the client, whatever it says.
+    // An address that is not a trusted proxy is the client, whatever headers it sends.
     ["203.0.113.9", "198.51.100.1", "203.0.113.9"],
     ["203.0.113.9", "10.0.0.2", "203.0.113.9"],
     ["10.0.0.1", null, "10.0.0.1"],
@@ -335,7 +335,7 @@ test("clientOf believes proxies in what they append, and counts a network of IPv
     ["10.0.0.1", "203.0.113.9:4711", "203.0.113.9"],
     ["10.0.0.1", "[2001:db8:2::1]:4711", "2001:db8:2:0::/64"],
     ["10.0.0.1", "[2001:db8:2::1]", "2001:db8:2:0::/64"],
-    // What is no address leads nowhere.
+    // An invalid address ends the search.
     ["10.0.0.1", "203.0.113.9, unknown", "10.0.0.1"],
     ["10.0.0.1", "", "10.0.0.1"],
     ["10.0.0.1", ",,,", "10.0.0.1"],
@@ -362,7 +362,7 @@ test("A manager who tries a list of addresses learns of twenty, and adds known u
     const leo = { ...EVA, email: "leo@example.org" };
     assertEquals((await eva.client.post(`${at}/users`, leo)).status, 201);
     for (let i = 0; i < TELLINGS.limit - 1; i++) {
-      // Those who are there count for nothing.
+      // Existing members do not count.
       assertEquals(await add(eva.client, "MAX@example.org"), 409);
       assertEquals(await add(eva.client, `nobody${i}@example.org`), 404);
     }
@@ -374,7 +374,7 @@ test("A manager who tries a list of addresses learns of twenty, and adds known u
     const made = await eva.client.post(`${at}/users`, { ...EVA, email: "new@example.org" });
     assertEquals([made.status, made.headers.has("retry-after")], [429, true]);
     assertEquals(await app.mesher.storage.credentials("new@example.org"), null);
-    // By id nothing is told of an address, and nobody else has to wait.
+    // By id nothing is revealed about an address, and no other client has to wait.
     const byId = await eva.client.post(`${at}/members`, { user_id: max.userId });
     assertEquals(byId.status, 201);
     assertEquals(await add(user, "nobody@example.org"), 404);
@@ -563,7 +563,7 @@ test("Members may look and work, managers manage, and only owners touch owners",
     const webhook = { type: "webhook", url: "https://hooks.example/" };
     const rule = { name: "r", condition: { condition_type: "new_issue" }, action: webhook };
     const ruleId = (await user.post("/api/v1/projects/default/alert-rules", rule)).json.id;
-    // What a member may not; an admin may all of it but what is marked.
+    // What a member may not do; an admin may do all of it except what is marked.
     const grid: [path: string, body: unknown, member: number, admin: number][] = [
       [`${at}/members`, { email: "x@y.z" }, 403, 404],
       [`${at}/users`, { ...EVA, role: "member" }, 403, 409],
@@ -585,7 +585,7 @@ test("Members may look and work, managers manage, and only owners touch owners",
       assertEquals([path, (await member.client.post(path, body)).status], [path, ofMember]);
       assertEquals([path, (await admin.client.post(path, body)).status], [path, ofAdmin]);
     }
-    // A role that is taken away is gone at once.
+    // Removing a role takes effect at once.
     await user.post(`${at}/members/${admin.id}/role`, { role: "member" });
     assertEquals((await admin.client.post(`${at}/projects`, { name: "Q" })).status, 403);
     assertEquals((await user.post(`${at}/members/${owner.id}/remove`)).status, 409);
@@ -622,13 +622,13 @@ test("Two owners who remove or demote each other at the same moment leave one ow
         user.post(`${at}/${other.id}/${verb}`, body),
         other.client.post(`${at}/${own}/${verb}`, body),
       ])).map(({ status }) => status).sort();
-      // Whoever was second is no owner any more, or no member.
+      // The second is no longer an owner, or no longer a member.
       assertEquals(statuses[0], 200, `${statuses}`);
       assert([403, 404, 409].includes(statuses[1]!), `${statuses}`);
       const { storage } = stage.app.mesher;
       const left = await storage.members(stage.first.organisationId);
       assertEquals(left.filter(({ role }) => role === "owner").length, 1);
-      // The first user is an owner for the next turn, whoever was faster.
+      // The first user is an owner in the next round, whichever request was faster.
       await storage.addMember(stage.first.organisationId, me, "owner");
       const again = (await storage.members(stage.first.organisationId))
         .find(({ userId }) => userId === me)!;
@@ -671,7 +671,8 @@ test("A slug that means projects of two organisations is refused, and an id is n
     const trap = await theirs.user.post(`/api/v1/orgs/${theirs.ids["org_id"]}/projects`, body);
     assertEquals(trap.status, 201);
     assertEquals((await mine.user.get("/api/v1/projects/default/settings")).status, 200);
-    // They make one a member, so that one's requests for "default" might go to theirs.
+    // They add the user as a member, so that the user's requests for "default" might reach their
+    // project.
     const added = await theirs.user.post(`/api/v1/orgs/${theirs.ids["org_id"]}/members`, {
       user_id: mine.userId,
     });
@@ -728,7 +729,7 @@ test("Users are made with an address that is one, and with a password that is lo
       ]
     ) {
       const got = await user.post(at, { email, password });
-      // Blanks around it are nobody's fault.
+      // Surrounding white space is trimmed.
       const isBlank = email === "a@b\n";
       assertEquals([email, got.status], [email, isBlank ? 201 : 400]);
     }
@@ -748,7 +749,7 @@ test("A slug that is another organisation's id is refused, and ids are looked up
       assertEquals((await theirs.user.post(at, { name: "A trap", slug })).status, 400);
       assertEquals((await theirs.user.post("/api/v1/orgs", { name: slug })).status, 400);
     }
-    // Even one that is there from before: it stands first in the list of names.
+    // Even one that existed before: it is first in the list of names.
     const { storage } = stage.app.mesher;
     const slug = mine.ids["org_id"]!;
     const trap = await storage.createOrganisation({ name: "AAA", slug, ownerId: mine.userId });
@@ -789,7 +790,7 @@ test("There is an end to what one may make", async () => {
       name: `r${i}`,
       condition: { condition_type: "new_issue" },
     }), QUOTAS["alert rules of one project"]);
-    // One each is there from the start.
+    // One of each exists from the start.
     await made(
       "/api/v1/projects/default/api-keys",
       () => ({}),
@@ -823,7 +824,7 @@ test("Metrics and the cluster are for operators, of whom one always stays", asyn
     assertEquals(await set(eva.client, first.email, false), 200);
     assertEquals(await statuses(user), [403, 403, 403]);
     assertEquals(await set(eva.client, EVA.email, false), 409);
-    // Two that remove each other at the same moment leave one.
+    // Two that remove each other at the same time leave one.
     assertEquals(await set(eva.client, first.email, true), 200);
     const both = await Promise.all([
       set(user, EVA.email, false),

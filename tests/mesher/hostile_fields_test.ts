@@ -1,6 +1,4 @@
-/**
- * Fields and bodies in hostile hands: the grid, and what does not fit into it.
- */
+/** Hostile values in fields and bodies: the grid, and cases that do not fit into it. */
 import { assert, assertEquals } from "@std/assert";
 import { test, until } from "../kit/test.ts";
 import { onStage } from "./end_to_end_kit.ts";

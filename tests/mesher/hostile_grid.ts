@@ -1,7 +1,7 @@
 /**
- * The grid of fields: every field of every operation of the document against every value that somebody might
- * try. What comes is one of the answers that the document knows, soon, and nothing is broken after. It is run
- * on either database.
+ * The grid of fields: every field of every operation in the API document, with every hostile value.
+ * Each response must be one that the document lists, and be fast, and the node must work
+ * afterwards. It is run on both databases.
  */
 import { assert, assertEquals } from "@std/assert";
 import type { Client, Stage } from "./end_to_end_kit.ts";
@@ -15,7 +15,7 @@ import {
   queryOf,
 } from "./hostile_kit.ts";
 
-/** Texts that have been the end of other servers. */
+/** Texts that have broken other servers. */
 const TEXTS: readonly string[] = [
   "",
   " ",
@@ -44,7 +44,7 @@ const TEXTS: readonly string[] = [
   "é".repeat(2_000),
 ];
 
-/** JSON that is no text, as it stands in a body. */
+/** JSON values other than texts, as they are in a body. */
 const VALUES: readonly string[] = [
   "null",
   "true",
@@ -67,10 +67,10 @@ const VALUES: readonly string[] = [
   '{"a":'.repeat(9_000) + "1" + "}".repeat(9_000),
 ];
 
-/** Nothing may take longer, on however busy a machine. Milliseconds. */
+/** The maximum time in milliseconds for a response, even on a busy machine. */
 const SLOW_MS = 5_000;
 
-/** Asks, and holds the answer against the document. */
+/** Sends a request, and checks the response against the document. */
 export async function asked(
   operation: Operation,
   ask: () => ReturnType<Client["get"]>,
@@ -88,7 +88,7 @@ export async function asked(
   return got.status;
 }
 
-/** Nothing of what was done to it has broken the node. */
+/** Asserts that the node still works. */
 export async function assertUnharmed(
   { lines, app }: Stage,
   { user, ids }: Camp,
@@ -102,7 +102,7 @@ export async function assertUnharmed(
   assertEquals((await app.mesher.storage.health()).problem, null);
 }
 
-/** Every value in every field of every body. */
+/** Tries every value in every field of every body. */
 export async function tryBodies(stage: Stage): Promise<void> {
   const camp = await home(stage);
   const values = [...TEXTS.map((text) => JSON.stringify(text)), ...VALUES];
@@ -115,7 +115,7 @@ export async function tryBodies(stage: Stage): Promise<void> {
         delete others[field];
         const body = `{${JSON.stringify(field)}:${value},${JSON.stringify(others).slice(1)}`
           .replace(/,\}$/, "}");
-        // Passwords that are right are slow by purpose, and end sessions.
+        // Correct passwords are slow by design, and end sessions.
         if (/password|login|users/.test(operation.path) && tried % 8 !== 0 && value !== "null") {
           tried++;
           continue;
@@ -129,7 +129,7 @@ export async function tryBodies(stage: Stage): Promise<void> {
   await assertUnharmed(stage, camp);
 }
 
-/** Every text in every field of every query. */
+/** Tries every text in every field of every query. */
 export async function tryQueries(stage: Stage): Promise<void> {
   const camp = await home(stage);
   const numbers = [

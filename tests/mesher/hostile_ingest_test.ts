@@ -1,6 +1,7 @@
 /**
- * What a key's holder may do to a node with events: bombs, lies about lengths, depth, mass, texts that are
- * slow to read. All of it is stored within the limits or refused, soon.
+ * What the holder of a key may send to a node: decompression bombs, false lengths, deep nesting,
+ * large amounts, texts that are slow to parse. All of it is stored within the limits or refused, in
+ * a short time.
  */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { Buffer } from "node:buffer";
@@ -24,11 +25,14 @@ import { eventWith } from "./event.ts";
 import { onStage, type Stage } from "./end_to_end_kit.ts";
 import { headOf, operationsOf, rawAsk } from "./hostile_kit.ts";
 
-/** Nothing may take longer, on however busy a machine. Milliseconds. */
+/** The maximum time in milliseconds for a response, even on a busy machine. */
 const SLOW_MS = 5_000;
 const KEY = `mshr_${"0123456789abcdef".repeat(3)}`;
 
-/** A gzip of so many MiB of zeros, of a thousandth of that size. Its checksum is never come to. */
+/**
+ * Returns a gzip of this many MiB of zeros, a thousandth of that size. Its checksum is never
+ * reached.
+ */
 function bomb(mebibytes: number): Uint8Array<ArrayBuffer> {
   const block = deflateRawSync(new Uint8Array(1_048_576), { finishFlush: constants.Z_FULL_FLUSH });
   const head = Uint8Array.from([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3]);
@@ -44,7 +48,7 @@ async function soon<T>(what: string, work: () => Promise<T> | T): Promise<T> {
   return result;
 }
 
-/** Events still come in and are stored. */
+/** Asserts that events are still accepted and stored. */
 async function assertOpen({ sender, user, lines }: Stage): Promise<void> {
   const { id } = (await sender.post("/api/v1/events", { message: "still here" })).json;
   await until(
@@ -408,7 +412,7 @@ test("Ingest by a key reaches its own project only, whatever the address says", 
     }
     await until("all are stored", () => app.mesher.counters.get("stored") === 5);
     assertEquals((await user.get(`/api/v1/projects/${other.id}/events`)).json.data, []);
-    // Two keys in one request are one key: the first that counts.
+    // With two keys in one request the first one counts.
     const both = { "x-api-key": first.key, authorization: `Bearer ${KEY}` };
     assertEquals((await sender.as(both).post("/api/v1/events", { message: "m" })).status, 202);
     const twice = `x-api-key: ${KEY}\r\nx-api-key: ${first.key}`;

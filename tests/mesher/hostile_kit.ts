@@ -1,7 +1,7 @@
 /**
- * For tests that mean harm: the operations of the API as its own document describes them, so that a new
- * route is tried by itself; two organisations that each have one of everything; and requests that no
- * decent client sends.
+ * For hostile tests: the operations of the API as its own document describes them, so that new
+ * routes are covered automatically; two organisations that each have one of everything; and
+ * requests that no ordinary client sends.
  */
 import { assert } from "@std/assert";
 import { Buffer } from "node:buffer";
@@ -9,38 +9,38 @@ import { connect } from "node:net";
 import { until } from "../kit/test.ts";
 import { Client, type Got, loggedIn, type Stage } from "./end_to_end_kit.ts";
 
-/** What the document says of a field. */
+/** A field's schema in the document. */
 export interface Schema {
   readonly type?: string | readonly string[];
   readonly enum?: readonly string[];
   readonly minimum?: number;
 }
 
-/** One operation of the document. */
+/** An operation of the document. */
 export interface Operation {
   readonly method: "GET" | "POST";
-  /** `{name}` is a variable part. */
+  /** `{name}` is a variable segment. */
   readonly path: string;
   readonly params: readonly string[];
   readonly query: Readonly<Record<string, Schema>>;
-  /** The fields of its JSON body, if it has some. */
+  /** The fields of its JSON body, if any. */
   readonly body: Readonly<Record<string, Schema>> | null;
-  /** Its body is events. */
+  /** Whether its body contains events. */
   readonly isIngest: boolean;
   readonly access: "public" | "key" | "user";
-  /** All statuses that it may answer with. */
+  /** All statuses that it may respond with. */
   readonly statuses: readonly number[];
 }
 
-/** Paths of operations that end what the others need, when it is meant well. */
+/** Paths of operations that delete what other operations need. */
 export const DESTRUCTIVE: RegExp = /\/(?:logout|end|delete|remove|discard|revoke|password)$/;
 
-/** The operations in the document that a node serves. */
+/** Returns the operations in the document that a node serves. */
 export async function operationsOf(url: string): Promise<Operation[]> {
   const document = (await new Client(url).get("/api/openapi.json")).json;
   const all: Operation[] = [];
   for (const [path, methods] of Object.entries(document.paths)) {
-    // deno-lint-ignore no-explicit-any -- JSON, of which the type is what is tested
+    // deno-lint-ignore no-explicit-any -- JSON whose type is tested
     for (const [method, of] of Object.entries(methods as any) as [string, any][]) {
       const named = (where: string): [string, Schema][] =>
         of.parameters.filter((one: { in: string }) => one.in === where)
@@ -62,15 +62,15 @@ export async function operationsOf(url: string): Promise<Operation[]> {
   return all;
 }
 
-/** An id that nothing has. */
+/** An id that does not exist. */
 export const NO_ID = "00000000-0000-7000-8000-000000000000";
 
-/** The path with these values in its variable parts. */
+/** Returns the path with these values in its variable segments. */
 export function pathOf({ path }: Operation, values: Readonly<Record<string, string>>): string {
   return path.replaceAll(/\{(\w+)\}/g, (_, name) => encodeURIComponent(values[name] ?? NO_ID));
 }
 
-/** A value that passes a field's checks. */
+/** Returns a valid value for a field. */
 export function fitting({ type, enum: values, minimum }: Schema): unknown {
   if (values !== undefined) return values.at(-1);
   switch (Array.isArray(type) ? type[0] : type) {
@@ -86,28 +86,28 @@ export function fitting({ type, enum: values, minimum }: Schema): unknown {
   }
 }
 
-/** A body that passes the checks of its fields. */
+/** Returns a valid body. */
 export function bodyOf({ body }: Operation): Record<string, unknown> {
   return Object.fromEntries(
     Object.entries(body ?? {}).map(([name, schema]) => [name, fitting(schema)]),
   );
 }
 
-/** A query that passes the checks of its fields. */
+/** Returns a valid query. */
 export function queryOf({ query }: Operation): string {
   const pairs = Object.entries(query).filter(([name]) => !/^cursor/.test(name))
     .map(([name, schema]): [string, string] => [name, String(fitting(schema))]);
   return pairs.length === 0 ? "" : `?${new URLSearchParams(pairs)}`;
 }
 
-/** Asks with a body that fits. */
+/** Sends a request with a valid body. */
 export function ask(client: Client, operation: Operation, path: string): Promise<Got> {
   const { method, isIngest } = operation;
   if (method === "GET") return client.get(path + queryOf(operation));
   return client.post(path, isIngest ? { message: "m" } : bodyOf(operation));
 }
 
-/** An organisation's own ids, by the names that paths have for them, and who is in it. */
+/** The ids of an organisation by their names in paths, and its clients. */
 export interface Camp {
   readonly user: Client;
   readonly sender: Client;
@@ -115,12 +115,12 @@ export interface Camp {
   readonly ids: Readonly<Record<string, string>>;
 }
 
-/** One of everything in the first organisation. */
+/** Creates one of everything in the first organisation. */
 export async function home({ user, sender, first }: Stage): Promise<Camp> {
   return await furnish(user, sender, first.organisationId, first.projectId);
 }
 
-/** Somebody else, with an organisation that has one of everything too. */
+/** Creates another user, with an organisation that has one of everything too. */
 export async function stranger({ app, user }: Stage): Promise<Camp> {
   const eva = { email: "eva@example.org", password: "a long enough one" };
   const made = await user.post("/api/v1/orgs/default/users", eva);
@@ -159,14 +159,17 @@ async function furnish(user: Client, sender: Client, org: string, project: strin
   return { user, sender, userId: (await user.get("/api/v1/me")).json.user.id, ids };
 }
 
-/** What came back over a socket. */
+/** A response read from a socket. */
 export interface RawAnswer {
   readonly status: number;
   readonly head: string;
   readonly body: string;
 }
 
-/** Sends these bytes, which may be no request at all, and reads until the server hangs up. */
+/**
+ * Sends these bytes, which may not be a valid request, and reads until the server closes the
+ * connection.
+ */
 export function rawAsk(url: string, request: string | Uint8Array): Promise<RawAnswer> {
   const { hostname, port } = new URL(url);
   return new Promise((resolve, reject) => {
@@ -188,7 +191,7 @@ export function rawAsk(url: string, request: string | Uint8Array): Promise<RawAn
   });
 }
 
-/** A request's head, with these lines, that asks for the connection to be closed. */
+/** Returns a request head with these headers and `connection: close`. */
 export function headOf(line: string, headers: Readonly<Record<string, string>> = {}): string {
   const lines = Object.entries({ host: "localhost", connection: "close", ...headers })
     .map(([name, value]) => `${name}: ${value}\r\n`);

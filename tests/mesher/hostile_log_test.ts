@@ -1,6 +1,6 @@
 /**
- * What came from outside stays where it belongs: not in the log, not in the headers of an answer, not in
- * the names of metrics, and in a page's data as data.
+ * External input does not break out of its context: not into other log lines, response headers or
+ * metric names, and in a page's data it is only data.
  */
 import { assert, assertEquals } from "@std/assert";
 import { nodeLinkOf } from "../../mesher/log.ts";
@@ -20,7 +20,7 @@ import {
   rawAsk,
 } from "./hostile_kit.ts";
 
-/** Would be a line of its own, red, turned round, and a header. */
+/** Would be a separate line, red, reversed, and a header. */
 const MARK =
   "MARK\r\n2026-01-01T00:00:00.000Z error \u001b[31mforged\u202e\u2028X-Forged: 1\r\n\r\n";
 

@@ -1,6 +1,6 @@
 // deno-lint-ignore-file no-console
 /**
- * The grid of fields on PostgreSQL, whose types, texts and numbers are stricter than SQLite's.
+ * The grid of fields on PostgreSQL, which is stricter than SQLite about types, texts and numbers.
  */
 import { openStorage } from "../../mesher/storage/open.ts";
 import { test } from "../kit/test.ts";

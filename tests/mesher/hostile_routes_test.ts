@@ -1,6 +1,6 @@
 /**
- * The grid: every operation of the document against every wrong credential, every stranger's id, every
- * wrong method and every body that is none.
+ * The grid of routes: every operation of the document with every wrong credential, every foreign
+ * id, every wrong method and every invalid body.
  */
 import { assert, assertEquals } from "@std/assert";
 import { openStorage } from "../../mesher/storage/open.ts";
@@ -40,7 +40,7 @@ test("Operations that are not public answer 401 without a credential, with a wro
       { authorization: `Basic ${btoa(`${first.email}:${first.password}`)}` },
       { authorization: `Bearer ${first.key.slice(0, -1)}`, "x-api-key": first.key.toUpperCase() },
     ];
-    // A project's key opens ingest only, and a session or token anything but.
+    // A project's key grants ingest only, and a session or token everything else.
     const key = [
       { authorization: `Bearer ${first.key}`, "x-api-key": first.key },
       { cookie: `mesher_session=${first.key}`, "x-sentry-auth": `Sentry sentry_key=${first.key}` },
@@ -92,7 +92,7 @@ test("Ids of another organisation are as if they did not exist, in every part of
       }
     }
     assert(tried > 40, `${tried} operations`);
-    // By their slugs too, and nothing of what was tried has changed anything.
+    // Also by their slugs; and none of the attempts has changed anything.
     assertEquals((await theirs.user.get("/api/v1/projects/default/issues")).status, 404);
     assertEquals((await theirs.user.get("/api/v1/orgs/default/members")).status, 404);
     const issue = (await mine.user.get(`/api/v1/issues/${mine.ids["issue_id"]}`)).json;
@@ -118,7 +118,8 @@ test("Ids of another organisation are as if they did not exist, in bodies and qu
       const list = await theirs.user.get(`${project}/issues?assigned_to=${id}`);
       assertEquals([list.status, list.json.data], [200, []]);
     }
-    // A cursor is a place and no row: one's own rows come, whoever has the row that it names.
+    // A cursor is a position, not a row: it returns only the user's own rows, whatever row it
+    // refers to.
     for (const id of [mine.ids["issue_id"]!, NO_ID]) {
       const query = `cursor=${Date.now() + 60_000}&cursor_id=${id}`;
       const issues = (await theirs.user.get(`${project}/issues?${query}`)).json.data;
@@ -126,7 +127,7 @@ test("Ids of another organisation are as if they did not exist, in bodies and qu
       const events = (await theirs.user.get(`${project}/events?${query}`)).json.data;
       assertEquals(events.map((event: { id: string }) => event.id), [theirs.ids["event_id"]]);
     }
-    // An event's id is its sender's own: the same one in two projects is two events.
+    // Senders choose event ids: the same one in two projects is two events.
     const id = mine.ids["event_id"]!;
     assertEquals((await theirs.sender.post("/api/v1/events", { id, message: "mine" })).status, 202);
     await until(
@@ -141,7 +142,7 @@ test("Ids of another organisation are as if they did not exist, in bodies and qu
 test("What is not one's own costs the same questions as what does not exist", async () => {
   const asked: string[] = [];
   const real = await openStorage({ sqlitePath: ":memory:" });
-  // Notes what is asked of the real storage, so that no clock has to tell the two apart.
+  // Records the calls of the real storage, so that the two cases can be compared without timing.
   const storage = new Proxy(real, {
     get(target, key: keyof Storage & string): unknown {
       // deno-lint-ignore no-explicit-any -- any method of it
@@ -160,7 +161,8 @@ test("What is not one's own costs the same questions as what does not exist", as
       const questions = async (operation: Operation, path: string): Promise<string[]> => {
         asked.length = 0;
         await ask(operation.access === "key" ? theirs.sender : theirs.user, operation, path);
-        // What the node does by itself meanwhile is no answer to anybody, and keys are remembered.
+        // Calls that the node makes by itself meanwhile do not belong to a request, and keys are
+        // cached.
         const own =
           /^(?:all|enabled|eventC|write|unresolved|upkeep|spike|fire|unarch|health|projectBy)/;
         return asked.filter((key) => !own.test(key));
@@ -168,7 +170,7 @@ test("What is not one's own costs the same questions as what does not exist", as
       for (const operation of await operationsOf(stage.app.url)) {
         for (const param of operation.params) {
           const at = (id: string): string => pathOf(operation, { ...theirs.ids, [param]: id });
-          // The key is remembered for a moment: it is asked about in neither case.
+          // The key is cached for a moment, so it is queried in neither case.
           await ask(theirs.sender, operation, at(NO_ID));
           const foreign = await questions(operation, at(mine.ids[param]!));
           assertEquals(foreign, await questions(operation, at(NO_ID)), name(operation));
@@ -198,7 +200,7 @@ test("Operations answer 405 to every other method, and report which there are", 
         assertEquals(got.json, { error: "method not allowed" });
       }
     }
-    // Pages of other sites may report events: their browser asks first.
+    // Pages of other sites may report events: their browser sends a preflight request first.
     const preflight = await sender.as({}).ask("OPTIONS", "/api/1/envelope/");
     const allow = preflight.headers.get("access-control-allow-origin");
     assertEquals([preflight.status, allow], [204, "*"]);
@@ -318,7 +320,7 @@ test("Paths written in strange ways lead nowhere else", async () => {
         }
       }
     }
-    // The URL's own rules: dots go up, and never into another answer than that path has.
+    // URL normalisation: dot segments go up, and never reach a response other than that path's.
     for (
       const path of [
         "/api/v1/projects/../orgs",

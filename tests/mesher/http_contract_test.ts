@@ -1,6 +1,6 @@
 /**
- * What holds for every route: a document that says what there is, and texts that stay texts. What else holds
- * for all of them is tried by those who mean harm: `hostile_*_test.ts`.
+ * What holds for every route: a document that lists all of them, and texts that stay texts.
+ * `hostile_*_test.ts` tests the rest.
  */
 import { assert, assertEquals } from "@std/assert";
 import { openApiOf } from "../../mesher/http/openapi.ts";
@@ -15,7 +15,7 @@ const MEMBERS = "/api/v1/orgs/{org_id}/members";
 const AFFECTED = ["status", "affected"];
 const PAGE = ["data", "has_more", "next_cursor", "next_cursor_id"];
 
-/** The 36 routes that Mesher began with: its status when all is well, a body, and the names in the answer. */
+/** The original 36 routes: the status of a success, a body, and the names in the response. */
 const ORIGINAL: readonly [string, number, unknown, readonly string[]][] = [
   ["POST /api/v1/events", 202, { message: "m" }, ["status"]],
   ["POST /api/v1/events/bulk", 202, [{ message: "m" }], ["status"]],
@@ -68,7 +68,7 @@ test("The original's 36 routes are all there, with its statuses and names", asyn
     const eva = { email: "eva@example.org", password: "a long enough one" };
     const made = (await user.post("/api/v1/orgs/default/users", eva)).json;
     await user.post(`/api/v1/orgs/default/members/${made.id}/remove`);
-    // Somebody who can be given a role and removed: the only owner cannot.
+    // A user who can be given a role and removed, unlike the only owner.
     const max = { email: "max@example.org", password: "a long enough one" };
     const membership = (await user.post("/api/v1/orgs/default/users", max)).json.id;
     const values: Record<string, string> = { ...ids, membership_id: membership };

@@ -1,6 +1,4 @@
-/**
- * The page's files, and nothing else's.
- */
+/** The page's files, and no others. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -10,7 +8,7 @@ import { test } from "../kit/test.ts";
 import { onStage } from "./end_to_end_kit.ts";
 import { headOf, rawAsk } from "./hostile_kit.ts";
 
-/** Asks for a file, maybe with what one has of it. */
+/** Requests a file, optionally with the tag of a cached version. */
 function look(
   files: PageFiles,
   path: string,
@@ -85,7 +83,7 @@ test("PageFiles says 304 to who has what is there, and sends it to everybody els
     const tag = first.headers.get("etag")!;
     assertMatch(tag, /^"[\w-]{43}"$/);
     assertEquals([first.headers.get("cache-control"), await first.text()], ["no-cache", "old"]);
-    // The page itself, under whatever address, is one thing, and another one than the script.
+    // The page itself has one tag under all addresses, different from that of the script.
     const page = (await look(files, "/")).headers.get("etag")!;
     assertEquals((await look(files, "/issues/17", { has: page })).status, 304);
     assert(page !== tag);
@@ -112,7 +110,7 @@ test("PageFiles says 304 to who has what is there, and sends it to everybody els
         const got = await look(files, "/app.js", { method, has });
         const isSent = status === 200 && method === "GET";
         assertEquals([has, got.status, await got.text()], [has, status, isSent ? "old" : ""]);
-        // Whatever is sent, one is told what it is, how long to keep it and what it may do.
+        // Each response has its type, its caching rules and its security policy.
         assertEquals([got.headers.get("etag"), got.headers.get("cache-control")], [
           tag,
           "no-cache",
@@ -123,7 +121,7 @@ test("PageFiles says 304 to who has what is there, and sends it to everybody els
     }
     assertEquals((await look(files, "/app.js", { method: "POST", has: tag })).status, 405);
     assertEquals((await look(files, "/none.js", { has: "*" })).status, 404);
-    // A new version of the same length is noticed, and known by its bytes alone.
+    // A new version of the same length is detected, by its bytes alone.
     const touch = (ms: number): void => utimesSync(join(folder, "app.js"), ms / 1000, ms / 1000);
     writeFileSync(join(folder, "app.js"), "new");
     touch(1_000_000);
@@ -156,7 +154,7 @@ test("A node answers who has the page with a 304 that ends at its head", async (
       const length = new TextEncoder().encode(body).length;
       assert(head.head.toLowerCase().includes(`content-length: ${length}`), head.head);
     }
-    // What changes from one look to the next has no tag.
+    // Responses that change on each request have no tag.
     const api = await fetch(`${app.url}/health`, { headers: { "if-none-match": "*" } });
     assertEquals([api.status, api.headers.get("etag")], [200, null]);
     await api.body?.cancel();

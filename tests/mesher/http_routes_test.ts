@@ -1,11 +1,11 @@
-/**
- * Every route once as it is meant: its status, and its body by name.
- */
+/** Every route once, used as intended: its status, and its body by name. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { test, until } from "../kit/test.ts";
 import { type Client, loggedIn, onStage, type Stage } from "./end_to_end_kit.ts";
 
-/** Sends an event with a stack, and waits until it is stored; its id and that of its issue. */
+/**
+ * Sends an event with a stack, and waits until it is stored. Returns its id and that of its issue.
+ */
 async function stored(
   { sender, user }: Stage,
   event: Record<string, unknown> = { message: "boom" },

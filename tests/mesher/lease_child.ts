@@ -1,6 +1,4 @@
-/**
- * A node with a singleton that writes into PostgreSQL under its fencing token, in a process of its own.
- */
+/** A node in its own process with a singleton that writes to PostgreSQL with its fencing token. */
 import process from "node:process";
 import postgres from "postgres@3.4.9";
 import type { Self } from "../../lib/actor/self.ts";

@@ -1,7 +1,7 @@
 // deno-lint-ignore-file no-console
 /**
- * Leases of PostgreSQL: taken over when the holder is killed or stands still; and a store that rejects what
- * a holder writes late.
+ * Leases of PostgreSQL: they are taken over when the holder is killed or paused; and a store
+ * rejects a former holder's late writes.
  */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import type { NodeOptions } from "../../lib/start.ts";
@@ -89,13 +89,13 @@ else {
           await until("another runs", () => runs(b) !== runs(c), 20_000);
           const [second, third] = runs(b) ? [b, c] : [c, b];
           assertEquals(await second.ask("write"), "written");
-          // It stands still: the database ends its lease.
+          // It is paused: the database ends its lease.
           second.signal("SIGSTOP");
           let writing: Promise<string>;
           try {
             await until("the third runs", () => runs(third), 20_000);
             assertEquals(await third.ask("write"), "written");
-            // What it does first when it goes on is to write.
+            // When it resumes, it writes first.
             writing = second.ask<string>("write");
           } finally {
             second.signal("SIGCONT");

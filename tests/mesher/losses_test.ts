@@ -1,6 +1,4 @@
-/**
- * What nodes keep of those that have gone, and what becomes of it when several tell.
- */
+/** What nodes remember of nodes that have gone, and how several reports are merged. */
 import { assertEquals } from "@std/assert";
 import { type Loss, Losses, LOSSES_MAX, united } from "../../mesher/cluster/losses.ts";
 import { test } from "../kit/test.ts";

@@ -1,7 +1,7 @@
 // deno-lint-ignore-file no-console
 /**
- * A node answers while its database searches, counts, expires and deletes: with few events by default, with a
- * million by FIRN_LONG=1. And a read whose client has gone ends.
+ * A node answers while its database searches, counts, expires and deletes: with few events by
+ * default, with a million with FIRN_LONG=1. And a read whose client has disconnected is aborted.
  */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -43,7 +43,7 @@ test("SQLite deletes and searches on other threads, and gives space back", () =>
     const entries = Array.from({ length: 3_000 }, (_, i) => realisticEntry(project.id, old + i, i));
     await storage.writeEvents(entries);
     assertEquals((await storage.projectUsage(orgId, project.id))?.events, 3_000);
-    // Turns of this thread meanwhile: none, if it did the work itself.
+    // The turns of this thread meanwhile: none if it did the work itself.
     let turns = 0;
     const timer = setInterval(() => turns++, 1);
     const report = await storage.upkeep(Date.now());

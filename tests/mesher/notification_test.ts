@@ -1,6 +1,7 @@
 // deno-lint-ignore-file no-console
 /**
- * Alerts that go out: the form of each channel, mail by a real SMTP server, cooldowns of issues, the test button.
+ * Outgoing alerts: the format of each channel, mail by a real SMTP server, cooldowns of issues, the
+ * test button.
  */
 import { assert, assertEquals } from "@std/assert";
 import { spawn } from "node:child_process";

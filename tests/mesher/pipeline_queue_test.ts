@@ -1,6 +1,4 @@
-/**
- * The queue that its workers may die of.
- */
+/** The queue whose workers may crash. */
 import { assert, assertEquals } from "@std/assert";
 import { EventQueue } from "../../mesher/pipeline/queue.ts";
 import { test } from "../kit/test.ts";

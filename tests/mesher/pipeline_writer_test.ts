@@ -1,6 +1,4 @@
-/**
- * The writer with two batches under way.
- */
+/** The writer with two batches in progress. */
 import { assertEquals } from "@std/assert";
 import type { MesherEvent } from "../../mesher/domain/event.ts";
 import {
@@ -19,14 +17,14 @@ import { test, until } from "../kit/test.ts";
 import { onStage, type Stage } from "./end_to_end_kit.ts";
 import { eventWith } from "./event.ts";
 
-/** A write that has begun, and is let go on or fail. */
+/** A started write that the test completes or fails. */
 interface Held {
   readonly size: number;
   pass(): Promise<void>;
   fail(error: Error): void;
 }
 
-/** A node whose writes wait to be let go. */
+/** Runs with a node whose writes wait for the test. */
 async function withHeldWrites(
   body: (stage: Stage, held: Held[], take: (count: number) => Promise<void>) => Promise<void>,
 ): Promise<void> {
@@ -64,10 +62,10 @@ async function withHeldWrites(
   );
 }
 
-/** Events of a batch that is worth a write and of one that is full. */
+/** The number of events in two batches: the minimum for a write, and a full one. */
 const TWO = BATCH_EVENTS + BATCH_EVENTS_MAX;
 
-/** Has two batches written. */
+/** Starts the writes of two batches. */
 async function takeTwo(held: Held[], take: (count: number) => Promise<void>): Promise<void> {
   await take(BATCH_EVENTS);
   await until("one is being written", () => held.length === 1);
@@ -103,7 +101,8 @@ test("Writer writes few events that waited while it was busy as soon as it is no
     await takeTwo(held, take);
     await take(1);
     await until("it is grouped", () => app.mesher.inbox.size === 0);
-    // A timer that begins after the writer's and takes longer: that one is over, and nobody could write.
+    // This timer starts after the writer's and takes longer: by then the writer's has fired without
+    // a free slot.
     await new Promise((wake) => setTimeout(wake, BATCH_MS + 20));
     assertEquals(held.length, WRITES_MAX);
     await held[0]!.pass();
@@ -139,7 +138,7 @@ test("Writer that has died takes nothing more, and what it was writing is stored
     await until("and the next", () => held.length === 3);
     await take(BATCH_EVENTS);
     await until("the last is grouped", () => app.mesher.inbox.size === 0);
-    // The dead one's write ends: the place at the database is not the dead one's to fill.
+    // The crashed writer's write ends; that writer must not start another.
     await held[0]!.pass();
     await new Promise((wake) => setTimeout(wake, 0));
     assertEquals(held.length, 3);

@@ -1,7 +1,7 @@
 /**
- * A PostgreSQL of the tests' own: a cluster in a temporary folder on a free port of the loopback, and in it
- * a new database for whoever asks. It ends with the process that started it, however that ends: a shell
- * stands by and waits for the end of its standard input.
+ * PostgreSQL for the tests: a cluster in a temporary folder on a free loopback port, with a new
+ * database for each caller. It ends with the process that started it, however that ends: a shell
+ * waits for the end of its standard input.
  */
 import { spawn, spawnSync } from "node:child_process";
 import { chmodSync, existsSync, mkdtempSync, readdirSync } from "node:fs";
@@ -14,13 +14,13 @@ import { until } from "../kit/test.ts";
 
 /** A running cluster. */
 export interface Cluster {
-  /** Makes an empty database; its address, and what deletes it. */
+  /** Creates an empty database. Returns its URL, and a function that deletes it. */
   newDatabase(): Promise<{ readonly url: string; drop(): Promise<void> }>;
   /** Runs statements in a database. */
   run(url: string, ...sql: string[]): Promise<readonly Record<string, unknown>[]>;
 }
 
-/** Starts one; or why there can be none. */
+/** Starts a cluster. Returns the reason if it cannot. */
 export async function startPostgres(): Promise<Cluster | string> {
   const bin = binFolder();
   if (bin === undefined) return "there is no PostgreSQL here";
@@ -89,7 +89,10 @@ export async function startPostgres(): Promise<Cluster | string> {
   };
 }
 
-/** Where Debian and others put the programs, the newest first; or the path's. */
+/**
+ * Returns the folder where Debian and others install the programs, newest version first, or that of
+ * the PATH.
+ */
 function binFolder(): string | undefined {
   const versions = existsSync("/usr/lib/postgresql") ? readdirSync("/usr/lib/postgresql") : [];
   const folders = versions.sort((a, b) => Number(b) - Number(a))
@@ -98,7 +101,7 @@ function binFolder(): string | undefined {
     .find((folder) => existsSync(join(folder, "initdb")) && existsSync(join(folder, "pg_ctl")));
 }
 
-/** What a command that failed said. */
+/** Runs a command. Returns its error output if it fails. */
 function run([program, ...args]: readonly string[]): string | undefined {
   const { status, stderr, error } = spawnSync(program!, args, { cwd: tmpdir(), encoding: "utf8" });
   return status === 0 ? undefined : error?.message ?? stderr.trim();

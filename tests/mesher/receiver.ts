@@ -4,16 +4,16 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { until } from "../kit/test.ts";
 
-/** A receiver, and what has come to it. */
+/** A receiver and its requests. */
 export interface Receiver {
   readonly url: string;
   readonly port: number;
   readonly got: { readonly url: string; readonly host: string; readonly body: string }[];
-  /** Connections that are open. */
+  /** Returns the number of open connections. */
   open(): number;
 }
 
-/** Runs a test with a receiver that answers as it is told. */
+/** Runs a test with a receiver that responds as configured. */
 export async function withReceiver(
   answer: (request: IncomingMessage, response: ServerResponse, count: number) => void,
   body: (receiver: Receiver) => Promise<void>,

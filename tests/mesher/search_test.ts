@@ -1,6 +1,4 @@
-/**
- * The language of searches, and that issues and events are found by it, whatever the accents.
- */
+/** The search language; issues and events are found by it regardless of accents. */
 import { assertEquals } from "@std/assert";
 import { searchFrom } from "../../mesher/domain/search.ts";
 import { folded, queryWords, wordsOf } from "../../mesher/domain/words.ts";

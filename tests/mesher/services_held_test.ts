@@ -1,5 +1,6 @@
 /**
- * What a node holds, and what the others know of it: in the simulator, killed at any moment.
+ * The events that a node holds, and what the others know of them: in the simulator, with nodes
+ * killed at any time.
  */
 import { assert, assertEquals } from "@std/assert";
 import process from "node:process";
@@ -55,10 +56,10 @@ test("Held is lowered after a tick in which less was needed, and never below wha
   assertEquals(told, [1_024, 128, 0]);
 });
 
-/** How many: by FIRN_LONG=1 for some minutes. */
+/** The number of seeds; with FIRN_LONG=1 it takes some minutes. */
 const SEEDS = process.env["FIRN_LONG"] === "1" ? 500 : 20;
 
-/** What a node said that another may have lost. */
+/** Returns how many events a node reported as possibly lost by another. */
 function reported({ lines }: SimStage, by: string, lost: string): number | undefined {
   const line = lines.get(by)!.find((text) => text.startsWith(`nodedown ${lost}@`));
   const [, most] = /: (?:at most (\d+) events|all )/.exec(line ?? "") ?? [];
@@ -79,7 +80,7 @@ test("A survivor reports no less than what a node held, whenever that is killed"
         while (sim.node("a") !== undefined) {
           const count = 1 + random.below(100);
           await stage.take("a", ...Array.from({ length: count }, () => eventWith()));
-          // What was promised after the end nobody has heard.
+          // An acceptance after the crash reached no client.
           if (sim.node("a") !== undefined) accepted += count;
           await sim.run(random.below(40));
         }
@@ -89,13 +90,13 @@ test("A survivor reports no less than what a node held, whenever that is killed"
       while (sim.now < end) {
         await sim.run(random.below(150));
         if (random.below(5) === 0) stage.isAway = !stage.isAway;
-        // A monitor that is started again knows what it was told, and asks what it was not.
+        // A restarted monitor knows what was reported to it, and asks for the rest.
         const watcher = sim.node(["b", "c"][random.below(2)]!)!;
         const pid = watcher.whereis(NODE_MONITOR);
         if (random.below(2) === 0 && pid !== undefined) watcher.exit(pid, "kill");
       }
       stage.isAway = random.below(2) === 0;
-      // What is on its way is lost too, or is not.
+      // What is in flight may or may not be lost too.
       if (random.below(2) === 0) sim.crash("a");
       else sim.kill("a");
       stage.isAway = false;
@@ -181,9 +182,9 @@ test("A peer that hangs holds up the first events, and the next by nothing", asy
     stage.isAway = true;
     sim.pause("b");
     const first = await take(100);
-    // Who counts for the project may be the one that hangs.
+    // The node that counts for the project may be the paused one.
     assert(first >= 1_000 && first < 2_100, `${first} ms`);
-    // More than ever, so that peers are told again.
+    // More than ever before, so that peers are notified again.
     for (const count of [300, 600, 1_200]) assert(await take(count) < 100, `${count}`);
     sim.resume("b");
     await sim.until(

@@ -1,6 +1,4 @@
-/**
- * The rate limit of a project, which is one for the whole cluster: three nodes in the simulator.
- */
+/** The rate limit of a project applies to the whole cluster: three nodes in the simulator. */
 import { assert, assertEquals } from "@std/assert";
 import { Intake } from "../../mesher/services/intake.ts";
 import { ownerOf } from "../../mesher/services/rates.ts";
@@ -12,7 +10,7 @@ import { NAMES, onSimStage, type SimStage } from "./sim_stage.ts";
 const LIMIT = 100;
 const WINDOW_MS = 60_000;
 
-/** Takes events on a node: how many were granted, and how long the others are to wait. */
+/** Takes events on a node. Returns how many were granted, and how long the others must wait. */
 type Take = (name: string, count: number) => Promise<{ granted: number; waitMs: number }>;
 
 async function onLimit(body: (stage: SimStage, take: Take) => Promise<void>): Promise<void> {
@@ -60,7 +58,7 @@ test("The rate limit says when the next event may pass, and it passes then, on a
       const { granted, waitMs } = await take("c", 1);
       assertEquals(granted, 0);
       assert(waitMs > 0 && waitMs <= WINDOW_MS, `${waitMs}`);
-      // Milliseconds are whole, and a question takes time.
+      // Times are whole milliseconds, and a request takes time.
       await sim.run(waitMs - 20);
       assertEquals((await take("a", 1)).granted, 0, `round ${round}: not yet`);
       await sim.run(20);
@@ -81,7 +79,7 @@ test("The rate limit resets: a steady sender gets it in every window, an idle on
     }
     const total = sum(passed);
     assert(total > 9 * LIMIT && total <= 11 * LIMIT, `${total} in ten windows`);
-    // By the sliding window's estimate; what really passed in any window is less than half more.
+    // By the estimate of the sliding window; the true number in any window is at most half more.
     for (const { at } of passed) {
       const inWindow = passed.filter((one) => one.at >= at && one.at < at + WINDOW_MS);
       assert(sum(inWindow) <= 1.5 * LIMIT, `${sum(inWindow)} from ${at} on`);
@@ -99,7 +97,7 @@ test("The rate limit is counted anew when the node that counts is lost, and is s
     const [one, two] = NAMES.filter((name) => name !== owner) as [string, string];
     assertEquals(sum([await take(one, 80), await take(owner, 20), await take(two, 1)]), LIMIT);
     sim.crash(owner);
-    // While its loss is not noticed each asks itself, which is said where it is done.
+    // Until its loss is noticed each node counts by itself, as documented there.
     await sim.until("it is gone", () => sim.node(one)!.peers().length === 1);
     await sim.until("both know", () => sim.node(two)!.peers().length === 1);
     assertEquals(sum(await Promise.all([take(one, 90), take(two, 90)])), LIMIT);

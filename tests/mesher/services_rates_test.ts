@@ -1,6 +1,4 @@
-/**
- * Which node counts for a project.
- */
+/** Which node counts for a project. */
 import { assert, assertEquals } from "@std/assert";
 import { ownerOf } from "../../mesher/services/rates.ts";
 import { test } from "../kit/test.ts";

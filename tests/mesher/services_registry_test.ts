@@ -1,6 +1,4 @@
-/**
- * The registry's counter of events: incremented, read and reset, by calls and over HTTP.
- */
+/** The registry's counter of events: incremented, read and reset, by calls and over HTTP. */
 import { assertEquals } from "@std/assert";
 import { REGISTRY, registry, registryCalls } from "../../mesher/services/registry.ts";
 import { test, until } from "../kit/test.ts";
@@ -13,7 +11,7 @@ test("The registry counts accepted events, and its counter outlives it", async (
     await sender.post("/api/v1/events/bulk", [{ message: "a" }, { message: "b" }]);
     assertEquals(await calls().getEventCount(), 2);
     assertEquals(await calls().incrementEventCount(), 3);
-    // Killed: its successor goes on counting.
+    // Killed: its successor continues counting.
     const before = mesher.node.whereis(REGISTRY)!;
     mesher.node.exit(before, "kill");
     await until("the registry is there again", () => {

@@ -1,6 +1,6 @@
 /**
- * What is to be done once in the whole cluster: three nodes of Mesher in the simulator, on one database, in
- * virtual time.
+ * Work that must be done once in the whole cluster: three nodes of Mesher in the simulator, on one
+ * database, in virtual time.
  */
 import { assert, assertEquals } from "@std/assert";
 import { ROUNDS } from "../../mesher/services/rounds.ts";
@@ -13,7 +13,7 @@ import { EVALUATOR, NAMES, onSimStage as onStage, type SimStage, SPIKES } from "
 
 const MINUTE_MS = 60_000;
 
-/** Makes a rule. */
+/** Creates a rule. */
 async function rule(
   { storage, party }: SimStage,
   condition: Parameters<Storage["createAlertRule"]>[1]["condition"],
@@ -29,7 +29,7 @@ async function rule(
   return valueOf(made).id;
 }
 
-/** When alerts fired, in minutes, rounded down. */
+/** Returns when alerts fired, in minutes, rounded down. */
 function minutes(alerts: readonly Alert[]): number[] {
   return alerts.map(({ triggeredAt }) => Math.floor((triggeredAt - NOON) / MINUTE_MS));
 }
@@ -56,7 +56,7 @@ test("Rounds move when their node is lost, by whatever end, and never run on two
       const lost = holder(EVALUATOR)!;
       await sim[ends[seed % 3]!](lost);
       const at = sim.now;
-      // Time to notice, and the first time.
+      // Time to notice, and the first run.
       const { firstMs } = ROUNDS.find(({ name }) => name === SPIKES)!;
       await sim.run(30_000 + firstMs);
       for (const { name } of ROUNDS) {
@@ -65,7 +65,7 @@ test("Rounds move when their node is lost, by whatever end, and never run on two
         const after = runsOf(name).filter((run) => run.at > at);
         assertEquals([...new Set(after.map(({ node }) => node))], [mover], name);
       }
-      // Who comes back takes nothing from who has it.
+      // A returning node does not take a singleton from its holder.
       const holders = ROUNDS.map(({ name }) => holder(name));
       await start(lost);
       await sim.run(10 * MINUTE_MS);
@@ -113,7 +113,7 @@ test("Alerts of new issues and of their return fire once in their cooldown, on w
     const issue = async (): Promise<string> =>
       (await storage.issues(party.orgId, party.project.id, {}, { limit: 10 })).rows
         .find(({ title }) => title === "one")!.id;
-    // The same new issue on three nodes at once: one of them makes it.
+    // The same new issue on three nodes at once: one of them creates it.
     await Promise.all(NAMES.map((name) => take(name, eventWith({ message: "one" }))));
     await sim.run(MINUTE_MS);
     assertEquals((await alerts()).map(({ message }) => message), Array(2).fill("New issue: one"));

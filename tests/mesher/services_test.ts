@@ -1,6 +1,4 @@
-/**
- * The services: killed, without a database, with a bad event, with watchers.
- */
+/** The services: killed, without a database, with a bad event, with watchers. */
 import { assert, assertEquals } from "@std/assert";
 import type { Pid } from "../../mod.ts";
 import { type App, INBOX_MAX } from "../../mesher/app.ts";
@@ -29,7 +27,7 @@ const SERVICES = [
   ...[RATE_LIMITER, REGISTRY, NODE_MONITOR, LOAD_MONITOR],
 ];
 
-/** An event, with an id of its own. */
+/** Returns an event with a unique id. */
 function anEvent(): MesherEvent {
   const moment = { now: Date.now(), newId: () => crypto.randomUUID() };
   const valid = validateEvent({ message: "m" }, moment);
@@ -37,7 +35,7 @@ function anEvent(): MesherEvent {
   return valid.event;
 }
 
-/** SQLite in memory, whose writes pass through `write`. */
+/** Opens SQLite in memory, with writes that pass through `write`. */
 async function storageThat(
   write: (batch: readonly NewEvent[], storage: Storage) => ReturnType<Storage["writeEvents"]>,
 ): Promise<Storage> {
@@ -45,7 +43,10 @@ async function storageThat(
   return { ...storage, writeEvents: (batch) => write(batch, storage) };
 }
 
-/** All actors of the tree that runs, by their places in it: supervisors, their top, and the singletons. */
+/**
+ * Returns all actors of the running tree by their places in it: supervisors, their root, and the
+ * singletons.
+ */
 async function treeOf({ mesher }: App): Promise<Map<string, string>> {
   const { place, node } = mesher;
   const found = new Map<string, string>();
@@ -53,7 +54,7 @@ async function treeOf({ mesher }: App): Promise<Map<string, string>> {
     if (shape.pid !== null) found.set(path, shape.pid);
     for (const child of shape.children) visit(child, `${path}/${child.id}`);
   };
-  // It may end while we look.
+  // It may exit during the inspection.
   const shape = place.tree && await treeShape("", place.tree).catch(() => null);
   if (shape !== null) visit(shape, "mesher");
   for (const { name } of ROUNDS) {

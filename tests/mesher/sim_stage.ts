@@ -1,6 +1,6 @@
 /**
- * Three nodes of Mesher in the simulator, on one database in memory, in virtual time: services and pipeline
- * are the real ones, without HTTP and sockets.
+ * Three nodes of Mesher in the simulator, on one in-memory database, in virtual time: services and
+ * pipeline are real, without HTTP and sockets.
  */
 import { assertEquals } from "@std/assert";
 import { simulate, type Simulation } from "../../lib/simulate.ts";
@@ -24,7 +24,7 @@ export const RETENTION: string = ROUNDS[0]!.name;
 export const EVALUATOR: string = ROUNDS[1]!.name;
 export const SPIKES: string = ROUNDS[2]!.name;
 
-/** One time that a round ran. */
+/** One run of a round. */
 export interface Run {
   readonly round: string;
   readonly node: string;
@@ -39,20 +39,20 @@ export interface SimStage {
   readonly runs: Run[];
   /** By short name. */
   readonly nodes: Map<string, Parts>;
-  /** What each has said. */
+  /** The log lines of each node. */
   readonly lines: Map<string, string[]>;
-  /** While it is set no node can write events. */
+  /** While `true`, no node can write events. */
   isAway: boolean;
   start(name: string): Promise<void>;
-  /** The short name of the node that has a singleton. */
+  /** Returns the short name of the node that has a singleton. */
   holder(round: string): string | undefined;
-  /** Its alerts, oldest first. */
+  /** Returns its alerts, oldest first. */
   alerts(): Promise<readonly Alert[]>;
   runsOf(round: string): Run[];
   take(name: string, ...events: MesherEvent[]): Promise<void>;
 }
 
-/** Runs a test; the rounds' visits to the database are noted on the way. */
+/** Runs a test, and records when the rounds use the database. */
 export async function onSimStage(
   body: (stage: SimStage) => Promise<void>,
   seed = 1,

@@ -1,7 +1,7 @@
 // deno-lint-ignore-file no-console
 /**
- * An SMTP server in a process of its own: prints its port, then each mail as a line of JSON. It takes the
- * password "right" only, and ends with its standard input.
+ * An SMTP server in its own process: prints its port, then each mail as a line of JSON. It accepts
+ * only the password "right", and exits at the end of its standard input.
  */
 import process from "node:process";
 

@@ -1,6 +1,4 @@
-/**
- * What every storage promises, as tests. `storage_test.ts` runs them on each engine.
- */
+/** The guarantees of every storage, as tests. `storage_test.ts` runs them on each engine. */
 import { accountsContract } from "./contract/accounts.ts";
 import { alertsContract } from "./contract/alerts.ts";
 import { hostileContract } from "./contract/hostile.ts";

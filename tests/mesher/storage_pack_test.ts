@@ -1,6 +1,4 @@
-/**
- * Batches on their way to the thread that writes them, and back.
- */
+/** Batches that are encoded for the writing thread, and their results. */
 import { assertEquals } from "@std/assert";
 import { columnsOf } from "../../mesher/storage/rows.ts";
 import {

@@ -1,6 +1,7 @@
 // deno-lint-ignore-file no-console
 /**
- * What PostgreSQL's storage does beyond the contract: its day partitions, and nodes that start at once.
+ * What PostgreSQL's storage does beyond the contract: daily partitions, and nodes that start at the
+ * same time.
  */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { StorageError } from "../../mesher/storage/error.ts";
@@ -91,7 +92,7 @@ else {
         assertEquals((await days(url)).slice(0, 2), [nameOf(NOON - 5 * DAY_MS), nameOf(NOON)]);
         const [ids] = await cluster.run(url, "SELECT count(*)::int AS count FROM event_ids");
         assertEquals(ids, { count: 1 });
-        // Three days on, three more days are ready.
+        // Three days later, three more days are prepared.
         assertEquals((await storage.upkeep(NOON + 3 * DAY_MS)).partitionsCreated, 3);
       } finally {
         await storage.close();
@@ -110,7 +111,7 @@ else {
         const old = () => entryWith(projectId, NOON - 9 * DAY_MS);
         await one.writeEvents([old()]);
         assertEquals((await two.upkeep(NOON)).partitionsDropped, 1);
-        // The first still believes that the day is there.
+        // The first still assumes that the day exists.
         assertEquals((await one.writeEvents([old()])).map(({ kind }) => kind), ["stored"]);
       } finally {
         await one.close();
@@ -129,7 +130,7 @@ else {
           `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
            WHERE application_name = 'mesher' AND datname = current_database()`,
         );
-        // The first call may meet the end of the old connection; it says that it may be tried again.
+        // The first call may fail with the old connection; its error is marked as retryable.
         const write = () => storage.writeEvents([entry]);
         const outcomes = await write().catch((error: unknown) => {
           assert(error instanceof StorageError && error.retry, String(error));
@@ -169,7 +170,7 @@ else {
           );
           return Number(row!["n"]);
         };
-        // The pool's connections report what they did before they end.
+        // The pool's connections report their statistics before they end.
         await storage.close();
         const before = await read();
         const again = await openPostgres({ url, now: () => NOON });

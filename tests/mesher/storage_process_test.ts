@@ -1,5 +1,6 @@
 /**
- * SQLite's file among processes: what one wrote before it was killed is there, and several write at once.
+ * SQLite's file shared by processes: what one wrote before it was killed is there, and several
+ * write at once.
  */
 import { assert, assertEquals } from "@std/assert";
 import { spawn } from "node:child_process";
@@ -38,15 +39,15 @@ async function withPlace(body: (place: Place) => Promise<void>): Promise<void> {
   }
 }
 
-/** What a child told before it ended. */
+/** What a child reported before it ended. */
 interface Told {
-  /** The number of the first event that it had not told to be written. */
+  /** The number of the first event that it had not reported as written. */
   readonly written: number;
   readonly stored: number;
   readonly complaint: string;
 }
 
-/** Runs a child; `killAt`: kills it with -9 once it has told that so many are written. */
+/** Runs a child. With `killAt` it is killed with -9 once it has reported this many as written. */
 async function write(place: Place, from: number, to: number, killAt = Infinity): Promise<Told> {
   const run = runtime === "deno" ? ["run", "-A", "--no-check", CHILD] : [CHILD];
   const args = [...run, place.path, place.projectId, `${from}`, `${to}`];
@@ -65,7 +66,7 @@ async function write(place: Place, from: number, to: number, killAt = Infinity):
   return { written, stored, complaint };
 }
 
-/** How many events the issues say there are. */
+/** Returns the number of events according to the issues. */
 async function counted({ storage, orgId, projectId }: Place): Promise<number> {
   const { rows } = await storage.issues(orgId, projectId, {}, { limit: 100 });
   return rows.reduce((sum, { eventCount }) => sum + eventCount, 0);
@@ -77,11 +78,11 @@ test("SQLite keeps what was written before a kill -9, and whole batches only", (
     const told = await write(place, 0, far, 20 * BATCH);
     assert(told.written >= 20 * BATCH && told.written < far, `${told.written} ${told.complaint}`);
     const stored = await place.storage.eventCount(place.projectId, 0);
-    // The batch that was under way may be there, or any that it had no time to tell of.
+    // The batch in progress may be stored, or any that it had no time to report.
     assert(stored >= told.written, `${stored} of ${told.written} are stored`);
     assertEquals(stored % BATCH, 0);
     assertEquals(await counted(place), stored);
-    // The same again, from the beginning: what was there is there once.
+    // The same again from the start: events that were stored are stored once.
     const again = await write(place, 0, stored + BATCH);
     assertEquals(again.stored, BATCH, again.complaint);
     assertEquals(await counted(place), stored + BATCH);

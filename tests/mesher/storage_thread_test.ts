@@ -1,5 +1,5 @@
 /**
- * SQLite's writing thread: batches in order, beside everything else, and when it fails.
+ * SQLite's writing thread: batches in order, concurrently with everything else, and its failures.
  */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
@@ -82,7 +82,7 @@ test("SqliteThread waits while another connection writes", () =>
     other.exec("BEGIN IMMEDIATE");
     let isWritten = false;
     const written = storage.writeEvents([entryWith(project.id, NOW)]).then(() => isWritten = true);
-    // Reads go on meanwhile.
+    // Reads continue meanwhile.
     for (let i = 0; i < 10; i++) {
       assertEquals(await storage.eventCount(project.id, 0), 0);
       await new Promise((wake) => setTimeout(wake, 10));

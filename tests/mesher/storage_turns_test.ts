@@ -1,16 +1,14 @@
-/**
- * Turns: together or alone, first come, first served.
- */
+/** Turns: shared or exclusive, first come, first served. */
 import { assertEquals, assertRejects } from "@std/assert";
 import { Turns } from "../../mesher/storage/turns.ts";
 import { test } from "../kit/test.ts";
 
-/** What has begun, and how each is ended. */
+/** Records what has begun, and ends each on request. */
 class Log {
   readonly begun: string[] = [];
   readonly #ends = new Map<string, () => void>();
 
-  /** Something that lasts until it is ended. */
+  /** Returns an operation that lasts until it is ended. */
   lasting(name: string): () => Promise<string> {
     return () => {
       this.begun.push(name);
@@ -20,7 +18,7 @@ class Log {
 
   async end(name: string): Promise<void> {
     this.#ends.get(name)!();
-    // All that follows from it has a chance to begin.
+    // Lets everything that follows from it begin.
     for (let i = 0; i < 20; i++) await Promise.resolve();
   }
 }

@@ -1,11 +1,9 @@
-/**
- * The fast way to a text's words beside the plain one.
- */
+/** The fast extraction of a text's words returns the same as the plain one. */
 import { assertEquals } from "@std/assert";
 import { asciiWordsOf, unicodeWordsOf, wordsOf } from "../../mesher/domain/words.ts";
 import { test } from "../kit/test.ts";
 
-/** The same dice every time. */
+/** Returns the same random numbers for a seed. */
 function dice(seed: number): () => number {
   let state = seed;
   return () => {

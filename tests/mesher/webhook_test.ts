@@ -1,7 +1,4 @@
-/**
- * Webhooks: where they must not go, what they do not wait for, when they are tried again, and that no log
- * has their address.
- */
+/** Webhooks: forbidden targets, timeouts, retries, and that no log has their URL. */
 import { assert, assertEquals } from "@std/assert";
 import type { ServerResponse } from "node:http";
 import { Node } from "../../mod.ts";
@@ -101,7 +98,7 @@ test("attemptWebhook refuses what is inside, by address and by name, and connect
       assert(came.kind === "failed" && !came.again, host);
       assert(/is inside this network/.test(came.why), came.why);
     }
-    // One address that is inside is enough, wherever it stands.
+    // One internal address is enough, wherever it is in the list.
     for (const addresses of [["1.1.1.1", "127.0.0.1"], ["127.0.0.1", "1.1.1.1"]]) {
       const lookup = () => Promise.resolve(addresses);
       const came = await attempt(`http://hooks.example:${port}/`, { lookup });
@@ -119,7 +116,7 @@ test("attemptWebhook connects to the addresses that it has checked, and looks on
     assertEquals(await attempt(url, { lookup, allowed: LOOPBACK }), { kind: "delivered" });
     assertEquals(looks, 1);
     assertEquals(got, [{ url: "/x?token=1", host: `hooks.example:${port}`, body: '{"a":1}' }]);
-    // By name, whatever it resolves to.
+    // Allowed by name, whatever it resolves to.
     const named = allowedFrom(["hooks.example"]) as Allowed;
     assertEquals(
       (await attempt(url, { lookup: () => Promise.resolve(["127.0.0.1"]), allowed: named })).kind,

@@ -1,11 +1,9 @@
-/**
- * The storage contract. Users, sessions, organisations, members.
- */
+/** The storage contract: users, sessions, organisations, members. */
 import { assertEquals } from "@std/assert";
 import { newId } from "../../../mesher/domain/id.ts";
 import { NOON, type Promised, valueOf } from "./world.ts";
 
-/** Declares them. */
+/** Declares the tests. */
 export function accountsContract(promise: Promised): void {
   promise("knows users by their address in any case", async ({ storage, a }) => {
     assertEquals(await storage.userCount(), 2);

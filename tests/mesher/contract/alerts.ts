@@ -1,11 +1,9 @@
-/**
- * The storage contract. Rules and alerts.
- */
+/** The storage contract: rules and alerts. */
 import { assertEquals, assertNotEquals } from "@std/assert";
 import { newId } from "../../../mesher/domain/id.ts";
 import { DAY_MS, NOON, type Promised, valueOf } from "./world.ts";
 
-/** Declares them. */
+/** Declares the tests. */
 export function alertsContract(promise: Promised): void {
   promise("fires a rule once in its cooldown, whoever asks at once", async (world) => {
     const { storage, a } = world;
@@ -121,7 +119,7 @@ export function alertsContract(promise: Promised): void {
       assertEquals(await numbered("active"), [3, 5]);
       clock.now = NOON + 80;
       assertEquals(await resolve({ until: NOON + 3 }), 1);
-      // Not by way of another organisation, nor of a project that is none.
+      // Neither through another organisation, nor with an unknown project.
       assertEquals(await storage.resolveAlerts(b.orgId, a.project.id, {}), 0);
       assertEquals(await storage.resolveAlerts(a.orgId, newId(), {}), 0);
       assertEquals(await storage.resolveAlerts(a.orgId, "shop", {}), 0);

@@ -1,12 +1,13 @@
 /**
- * The storage contract. Texts that are no part of a statement, and organisations that see nothing of each other.
+ * The storage contract: texts that must not become part of a statement, and organisations that see
+ * nothing of each other.
  */
 import { assert, assertEquals } from "@std/assert";
 import type { Storage } from "../../../mesher/storage/storage.ts";
 import { entryWith } from "../event.ts";
 import { issueOf, kinds, NOON, type Promised, valueOf } from "./world.ts";
 
-/** What has caused trouble in databases. */
+/** Texts that have caused trouble in databases. */
 const NASTY: readonly string[] = [
   "'; DROP TABLE events; --",
   `" OR ""="`,
@@ -23,10 +24,10 @@ const NASTY: readonly string[] = [
   "<script>alert(1)</script>",
 ];
 
-/** As it comes back. */
+/** Returns a text as it is read back. */
 const kept = (text: string): string => text.toWellFormed().replaceAll("\0", "\ufffd");
 
-/** Declares them. */
+/** Declares the tests. */
 export function hostileContract(promise: Promised): void {
   promise("keeps any text whole, in every field, and as no part of a statement", async (world) => {
     const { storage, a } = world;
@@ -114,7 +115,7 @@ export function hostileContract(promise: Promised): void {
       });
       assertEquals([alert?.message, alert?.ruleName], [kept(nasty), kept(nasty)]);
 
-      // As an id it names nothing, everywhere.
+      // As an id it matches nothing, in every operation.
       assertEquals(await storage.organisationOf(nasty, nasty), null);
       assertEquals(await storage.project(nasty, nasty), null);
       assertEquals(await storage.issue(org.id, nasty), null);
@@ -225,7 +226,7 @@ export function hostileContract(promise: Promised): void {
   });
 }
 
-/** JSON of a value with every text in it as it comes back. */
+/** Encodes a value as JSON, with every text in it as it is read back. */
 function keptJson(value: unknown): string {
   return JSON.stringify(value, (_key, inner) => {
     if (typeof inner === "string") return kept(inner);

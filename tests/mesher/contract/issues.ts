@@ -1,13 +1,11 @@
-/**
- * The storage contract. What people do with issues.
- */
+/** The storage contract: what users do with issues. */
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import { newId } from "../../../mesher/domain/id.ts";
 import type { Storage } from "../../../mesher/storage/storage.ts";
 import { entryWith } from "../event.ts";
 import { HOUR_MS, issueOf, NOON, type Promised, valueOf } from "./world.ts";
 
-/** Declares them. */
+/** Declares the tests. */
 export function issuesContract(promise: Promised): void {
   promise("assigns issues to members", async ({ storage, a, b }) => {
     const [first] = await storage.writeEvents([entryWith(a.project.id, NOON)]);

@@ -1,13 +1,11 @@
-/**
- * The storage contract. Retention, several at once, opening and closing.
- */
+/** The storage contract: retention, several nodes at once, opening and closing. */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { StorageError } from "../../../mesher/storage/error.ts";
 import type { Storage } from "../../../mesher/storage/storage.ts";
 import { entryWith } from "../event.ts";
 import { DAY_MS, type Engine, kinds, NOON, type Party, type Promised } from "./world.ts";
 
-/** Declares them. */
+/** Declares the tests. */
 export function lifeContract(promise: Promised, engine: Engine): void {
   promise("deletes what is older than its project keeps, and nothing else", async (world) => {
     const { storage, a, b, clock } = world;
@@ -41,7 +39,7 @@ export function lifeContract(promise: Promised, engine: Engine): void {
     assertEquals(issue?.eventCount, 6, "what was counted stays counted");
     const again = await storage.upkeep(NOON);
     assertEquals([again.eventsDeleted, again.sessionsDeleted], [0, 0]);
-    // What is gone may come again: its id is free, its day is made anew.
+    // A deleted event may be written again: its id is free, and its day is created again.
     assertEquals(kinds(await storage.writeEvents([entries[0]!])), ["stored"]);
     // Two nodes at once delete it once.
     const both = await Promise.all([storage.upkeep(NOON), storage.upkeep(NOON)]);
@@ -64,7 +62,7 @@ export function lifeContract(promise: Promised, engine: Engine): void {
                 }),
             ),
         );
-        // Each batch by both, in opposite orders of rows and of batches.
+        // Each batch is written by both, with opposite orders of rows and of batches.
         const write = (storage: Storage, batch: typeof batches[number]) =>
           storage.writeEvents(batch);
         const outcomes = await Promise.all([
@@ -80,7 +78,7 @@ export function lifeContract(promise: Promised, engine: Engine): void {
         assertEquals(rows.reduce((sum, { eventCount }) => sum + eventCount, 0), 480);
         assertEquals(await other.eventCount(a.project.id, 0), 480);
 
-        // A regression is told by one of them.
+        // One of them reports a regression.
         for (const { id } of rows) await storage.setIssueStatus(a.orgId, id, "resolved");
         const nodes = Array.from({ length: 12 }, (_, i) => i % 2 ? storage : other);
         const more = await Promise.all(nodes.map((node) =>
@@ -116,7 +114,7 @@ export function lifeContract(promise: Promised, engine: Engine): void {
       }
     };
     await Promise.all([write(), write(), remove()]);
-    // What was deleted may still be being purged.
+    // A purge of deleted rows may still be running.
     await storage.upkeep(NOON);
     const { rows } = await storage.issues(a.orgId, a.project.id, {}, { limit: 9 });
     const counted = rows.reduce((sum, { eventCount }) => sum + eventCount, 0);

@@ -1,6 +1,4 @@
-/**
- * The storage contract. Searching, paging, going from event to event, counting.
- */
+/** The storage contract: searching, paging, moving from event to event, counting. */
 import { assert, assertEquals } from "@std/assert";
 import type { Level } from "../../../mesher/domain/event.ts";
 import { newId } from "../../../mesher/domain/id.ts";
@@ -8,7 +6,7 @@ import type { Storage } from "../../../mesher/storage/storage.ts";
 import { entryWith } from "../event.ts";
 import { DAY_MS, HOUR_MS, issueOf, NOON, type Promised } from "./world.ts";
 
-/** Declares them. */
+/** Declares the tests. */
 export function listsContract(promise: Promised): void {
   promise("searches events by words, tags and columns", async ({ storage, a }) => {
     const write = (message: string, at: number, level: Level, tags: Record<string, string>) =>
@@ -60,7 +58,7 @@ export function listsContract(promise: Promised): void {
   });
 
   promise("pages through a list that grows, each row once", async ({ storage, a }) => {
-    // Many of one time: the id decides among them.
+    // Many with the same time: the id decides their order.
     const entries = Array.from(
       { length: 57 },
       (_, i) =>

@@ -1,12 +1,10 @@
-/**
- * The storage contract. Projects and their keys.
- */
+/** The storage contract: projects and their keys. */
 import { assertEquals } from "@std/assert";
 import { newId } from "../../../mesher/domain/id.ts";
 import { entryWith } from "../event.ts";
 import { kinds, NOON, type Promised, valueOf } from "./world.ts";
 
-/** Declares them. */
+/** Declares the tests. */
 export function projectsContract(promise: Promised): void {
   promise("finds projects in their organisation, by id and by slug", async (world) => {
     const { storage, a, b } = world;

@@ -1,6 +1,6 @@
 /**
- * The world of the storage contract: two organisations in an empty storage, and the words in which its tests
- * speak.
+ * The world of the storage contract: two organisations in an empty storage, and helpers for its
+ * tests.
  */
 import { assert } from "@std/assert";
 import type { EventOutcome } from "../../../mesher/storage/events.ts";
@@ -10,15 +10,15 @@ import type { Storage } from "../../../mesher/storage/storage.ts";
 import type { User } from "../../../mesher/storage/users.ts";
 import { test } from "../../kit/test.ts";
 
-/** An empty storage of its own for one test. */
+/** An empty storage for one test. */
 export interface Opened {
-  /** Opens it; each time another connection to the same data. */
+  /** Opens it; each call opens another connection to the same data. */
   open(): Promise<Storage>;
   /** Deletes it. */
   drop(): Promise<void>;
 }
 
-/** One engine. */
+/** A database engine. */
 export interface Engine {
   readonly name: string;
   /** Whether a second `open` sees the same data. */
@@ -30,10 +30,10 @@ export interface Engine {
 export const DAY_MS = 86_400_000;
 /** Milliseconds. */
 export const HOUR_MS = 3_600_000;
-/** Noon, so that the tests' hours lie in one day unless they mean to cross one. */
+/** Noon, so that the tests' hours lie in one day unless a test crosses one. */
 export const NOON: number = Math.floor(Date.now() / DAY_MS) * DAY_MS + DAY_MS / 2;
 
-/** What was done; fails when it was refused. */
+/** Returns the value of a result. Fails if it was refused. */
 export function valueOf<T>(result: Result<T, string>): T {
   if (!result.ok) throw new Error(`refused: ${result.reason}`);
   return result.value;
@@ -46,7 +46,7 @@ export interface Party {
   readonly project: Project;
 }
 
-/** Makes one. */
+/** Creates one. */
 export async function party(storage: Storage, name: string): Promise<Party> {
   const owner = valueOf(
     await storage.createUser({
@@ -64,20 +64,20 @@ export async function party(storage: Storage, name: string): Promise<Party> {
   return { orgId: org.id, owner, project };
 }
 
-/** What a test is given. */
+/** What a test uses. */
 export interface World {
   readonly storage: Storage;
   readonly opened: Opened;
   readonly a: Party;
   readonly b: Party;
-  /** The storage's time. */
+  /** The storage's clock. */
   readonly clock: { now: number };
 }
 
 /** Declares a test of an engine. */
 export type Promised = (what: string, body: (world: World) => Promise<void>) => void;
 
-/** Declares tests of this engine, each in a world of its own. */
+/** Returns a function that declares tests of this engine, each in a new world. */
 export function promisesOf(engine: Engine): Promised {
   return (what, body) =>
     test(`Storage on ${engine.name} ${what}`, async () => {
@@ -94,12 +94,12 @@ export function promisesOf(engine: Engine): Promised {
     });
 }
 
-/** What became of each event. */
+/** Returns the outcome of each event. */
 export function kinds(outcomes: readonly EventOutcome[]): EventOutcome["kind"][] {
   return outcomes.map(({ kind }) => kind);
 }
 
-/** The issue of an event that was stored. */
+/** Returns the issue of an event that was stored. */
 export function issueOf(outcome: EventOutcome | undefined): string {
   assert(outcome?.kind === "stored", `outcome ${outcome?.kind}`);
   return outcome.issueId;

@@ -1,13 +1,11 @@
 // deno-lint-ignore-file no-console
-/**
- * The storage contract. Batches of events, and what they do to issues.
- */
+/** The storage contract: batches of events, and their effects on issues. */
 import { assertEquals } from "@std/assert";
 import { newId } from "../../../mesher/domain/id.ts";
 import { entryWith, realisticEntry } from "../event.ts";
 import { DAY_MS, type Engine, issueOf, kinds, NOON, type Promised } from "./world.ts";
 
-/** Declares them. */
+/** Declares the tests. */
 export function writingContract(promise: Promised, engine: Engine): void {
   promise("gives back the event that was written", async ({ storage, a }) => {
     const entry = realisticEntry(a.project.id, NOON, 1);
@@ -46,7 +44,7 @@ export function writingContract(promise: Promised, engine: Engine): void {
     const [issue] = (await storage.issues(a.orgId, a.project.id, {}, { limit: 9 })).rows;
     assertEquals([issue?.eventCount, issue?.lastSeen], [1, NOON]);
     assertEquals(await storage.eventCount(a.project.id, 0), 1);
-    // Another project's event of the same id is another event.
+    // An event of another project with the same id is a different event.
     const other = { ...entry, projectId: b.project.id };
     assertEquals(kinds(await storage.writeEvents([other])), ["stored"]);
     assertEquals((await storage.event(b.orgId, entry.event.id))?.projectId, b.project.id);
@@ -83,7 +81,7 @@ export function writingContract(promise: Promised, engine: Engine): void {
       ]),
       [["one", 3, NOON + 2, NOON + 9, "fatal"], ["two", 1, NOON + 1, NOON + 1, "error"]],
     );
-    // One that is late moves neither the level nor the time.
+    // A late event changes neither the level nor the time.
     await storage.writeEvents([entryWith(a.project.id, NOON, { message: "one", level: "info" })]);
     const [issue] = (await storage.issues(a.orgId, a.project.id, {}, { limit: 1 })).rows;
     assertEquals([issue?.level, issue?.firstSeen, issue?.lastSeen], ["fatal", NOON, NOON + 9]);
@@ -105,12 +103,12 @@ export function writingContract(promise: Promised, engine: Engine): void {
       { kind: "stored", issueId: id, first: false, regressed: false },
     ]);
     assertEquals((await storage.issue(a.orgId, id))?.status, "unresolved");
-    // An archived one stays.
+    // An archived issue stays archived.
     await storage.setIssueStatus(a.orgId, id, "archived");
     const [later] = await storage.writeEvents([entryWith(a.project.id, NOON + 3)]);
     assertEquals(later, { kind: "stored", issueId: id, first: false, regressed: false });
     assertEquals((await storage.issue(a.orgId, id))?.status, "archived");
-    // A duplicate wakes nothing.
+    // A duplicate does not reopen an issue.
     const again = entryWith(a.project.id, NOON + 4);
     await storage.writeEvents([again]);
     await storage.setIssueStatus(a.orgId, id, "resolved");
