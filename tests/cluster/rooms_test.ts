@@ -106,7 +106,7 @@ test("Rooms keeps the order of each sender, once each, with two nodes sending at
 test("RoomRelay sends nothing on that it was sent", async () => {
   await withNodes(async (start) => {
     const [a, b] = await cluster(start, 2);
-    // Two members that count what they receive: what one says must not reach the other.
+    // Two members that count what they receive: what one broadcasts must not reach the other.
     const name = (short: string, port: number) => `${short}@127.0.0.1:${port}`;
     const one = await joinAs(name("x", await freePort()), a!.name);
     const other = await joinAs(name("y", await freePort()), a!.name);
@@ -114,7 +114,7 @@ test("RoomRelay sends nothing on that it was sent", async () => {
     for (let i = 0; i < 10; i++) one.write(encodeRoomBroadcast("room", `${i}`));
     one.write(encodeRoomBroadcast("room", new Uint8Array([1])));
     await until("a's member hears it", () => here.heard.length === 11);
-    // What `a` says itself arrives after anything it may have forwarded.
+    // A broadcast by `a` arrives after anything it may have forwarded.
     a!.rooms.broadcast("room", "last");
     const rooms = (raw: Raw) =>
       raw.frames.filter(({ tag }) =>

@@ -1,4 +1,4 @@
-// deno-lint-ignore-file no-console -- says where pictures are
+// deno-lint-ignore-file no-console -- prints the folder of the screenshots
 /**
  * The pages of the demo cluster in a browser: two users chat across nodes while one node is killed.
  *

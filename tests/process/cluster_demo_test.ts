@@ -1,4 +1,4 @@
-// deno-lint-ignore-file no-console -- says why a test is skipped
+// deno-lint-ignore-file no-console -- reports why a test is skipped
 /**
  * The demo cluster as a user or a program meets it: its options, its output, its protocol, and its
  * exit.
@@ -230,7 +230,7 @@ test("cluster.ts obeys its keys on a terminal, and shows what follows", {
     until(`it shows ${what}`, () => what.test(plain()));
   /** Returns the output without colours. */
   const plain = (): string => {
-    // deno-lint-ignore no-control-regex -- they are what is looked for
+    // deno-lint-ignore no-control-regex -- removes control sequences
     return demo.out.replace(/\x1b\[\d*m/g, "");
   };
   await shows(/q +quit/);

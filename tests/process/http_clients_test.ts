@@ -1,4 +1,4 @@
-// deno-lint-ignore-file no-console -- says why a test is skipped
+// deno-lint-ignore-file no-console -- reports why a test is skipped
 /**
  * Third-party HTTP clients on kept connections, each in its own process: Node's agent, the `fetch`
  * of Node, Deno and Bun, npm's undici, Python's aiohttp, curl. Clients that are not installed are

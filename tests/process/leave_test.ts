@@ -14,7 +14,7 @@ const GAP_MS_MAX = 200;
 
 /**
  * Sends messages one after another, each once the previous one is acknowledged; reconnects
- * elsewhere when told to.
+ * elsewhere on request.
  */
 class LoadClient {
   readonly acknowledged: string[] = [];

@@ -121,14 +121,14 @@ export async function withProcesses(
 export class Watcher {
   /** How many times each event was received, by id. */
   readonly seen: Map<string, number> = new Map();
-  // deno-lint-ignore no-explicit-any -- whatever JSON it is
+  // deno-lint-ignore no-explicit-any -- arbitrary JSON
   readonly others: any[] = [];
   readonly #socket: WebSocket;
   readonly opened: Promise<unknown>;
   readonly closed: Promise<unknown>;
   isClosed = false;
   /** Called for each event that comes. */
-  // deno-lint-ignore no-explicit-any -- whatever JSON it is
+  // deno-lint-ignore no-explicit-any -- arbitrary JSON
   onEvent: ((data: any) => void) | undefined;
 
   constructor(url: string, cookie: string, project: string = "default") {

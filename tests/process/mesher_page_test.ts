@@ -1,4 +1,4 @@
-// deno-lint-ignore-file no-console -- says where pictures are
+// deno-lint-ignore-file no-console -- prints the folder of the screenshots
 /**
  * Mesher's page in a browser: a user signs in, watches an event arrive, reads it, resolves its
  * issue, and opens every view, light and dark, at desktop and phone sizes.

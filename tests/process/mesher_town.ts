@@ -39,7 +39,7 @@ export const SQLITE: Engine = {
   missing: undefined,
   async with(folder, body) {
     const url = join(folder, "mesher.db");
-    // deno-lint-ignore require-await -- as the other has to
+    // deno-lint-ignore require-await -- the other engine is asynchronous
     const stored = async (): Promise<Stored> => {
       const db = new DatabaseSync(url, { readOnly: true });
       try {

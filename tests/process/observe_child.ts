@@ -26,7 +26,7 @@ takeOrders(async (options) => {
     children: [{ id: "hits", start: (self) => counter.startAs("hits", self) }],
   });
   tell({ event: "ready", at: now(), name: node.name, pid: process.pid });
-  // deno-lint-ignore require-await -- throws become rejections
+  // deno-lint-ignore require-await -- thrown errors become rejections
   return async (order) => {
     switch (order.do) {
       case "peers":

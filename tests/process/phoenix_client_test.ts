@@ -54,7 +54,7 @@ async function phoenix(): Promise<Record<string, unknown> | undefined> {
   try {
     return await importPackage(PACKAGE);
   } catch (error) {
-    // deno-lint-ignore no-console -- says why the test is skipped
+    // deno-lint-ignore no-console -- reports why the test is skipped
     console.log(`passed over, ${PACKAGE} cannot be fetched: ${error}`);
     return undefined;
   }

@@ -1,4 +1,4 @@
-// deno-lint-ignore-file no-console -- says why a test is skipped
+// deno-lint-ignore-file no-console -- reports why a test is skipped
 /**
  * Third-party proxies, with the configurations of `lib/guides/behind_a_proxy.md`: HTTP, WebSockets
  * of a page, streams, clients that hang up. Proxies that are not installed are reported.

@@ -1,4 +1,4 @@
-// deno-lint-ignore-file no-console -- says why a test is skipped
+// deno-lint-ignore-file no-console -- reports why a test is skipped
 /**
  * Third-party clients, each in its own process, against this server: echo of every length,
  * fragments, compression with all negotiated parameters, subprotocols, and closing from either

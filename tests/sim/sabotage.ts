@@ -21,7 +21,7 @@ import { System } from "../../lib/actor/system.ts";
 import { Signals } from "../../lib/actor/signals.ts";
 import { TAG } from "../../lib/mesh/message.ts";
 
-// deno-lint-ignore no-explicit-any -- methods of all kinds are put in place of others
+// deno-lint-ignore no-explicit-any -- replaces methods of any type
 export type Any = any;
 
 /** Replaces a method, and returns a function that restores it. */

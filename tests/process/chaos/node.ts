@@ -1,5 +1,5 @@
 /**
- * A node in its own process that runs the workload of the promises until it is told to rest, and
+ * A node in its own process that runs the workload of the promises until the command `rest`, and
  * writes its journal. Its first input line has its options; each further line is a command with an
  * `id`, answered with the same `id`. It exits at the end of its input.
  */
