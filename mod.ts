@@ -38,7 +38,8 @@ export type { LeaveOptions } from "./lib/leave.ts";
 export { type Environment, nodeOptionsFromEnv } from "./lib/env.ts";
 export { connect } from "./lib/connect.ts";
 export { serve } from "./lib/serve.ts";
-export { type NodeEvents, NodeOptionError, type NodeOptions } from "./lib/start.ts";
+export { NodeOptionError, type NodeOptions } from "./lib/node_options.ts";
+export type { NodeEvents } from "./lib/start.ts";
 export type { ActorFunction, Self } from "./lib/actor/self.ts";
 export { Call } from "./lib/actor/call.ts";
 export {

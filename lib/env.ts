@@ -5,7 +5,7 @@
  */
 import process from "node:process";
 import { parseName } from "./mesh/name.ts";
-import { NodeOptionError, type NodeOptions } from "./start.ts";
+import { NodeOptionError, type NodeOptions } from "./node_options.ts";
 
 /** The variables that are read. */
 const VARIABLES = [

@@ -10,7 +10,7 @@ import { Node } from "./node.ts";
 import { completions, SHELL_COMMANDS, type ShellContext } from "./observe/shell_commands.ts";
 import { ANSI, type Paint, PLAIN, shellJson, shellText } from "./observe/shell_text.ts";
 import { ObserveError } from "./observe/error.ts";
-import type { NodeOptions } from "./start.ts";
+import type { NodeOptions } from "./node_options.ts";
 
 /** How long the shell waits for a connection to each node. Milliseconds. */
 const CONNECT_MS = 5_000;

@@ -23,7 +23,8 @@ import { type LinkOptions, Network } from "./sim/network.ts";
 import { SimHost } from "./sim/sim_host.ts";
 import { Trace, type TraceLine, traceText } from "./sim/trace.ts";
 import { type Event, World } from "./sim/world.ts";
-import { type NodeOptions, type Parts, startNode } from "./start.ts";
+import type { NodeOptions } from "./node_options.ts";
+import { type Parts, startNode } from "./start.ts";
 
 export { SeededRandom, traceText };
 export type { LinkOptions, Random, TraceLine };

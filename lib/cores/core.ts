@@ -5,7 +5,8 @@
  */
 import process from "node:process";
 import { Node } from "../node.ts";
-import { type NodeOptions, systemHost } from "../start.ts";
+import type { NodeOptions } from "../node_options.ts";
+import { systemHost } from "../start.ts";
 import { CoresError } from "./error.ts";
 import { encodeReport, WORKER_ARGUMENT, type WorkerReport, type WorkerTerms } from "./protocol.ts";
 

@@ -6,7 +6,7 @@
  * The process ends when its input does, so no test leaves one behind.
  */
 import process from "node:process";
-import type { NodeOptions } from "../../lib/start.ts";
+import type { NodeOptions } from "../../lib/node_options.ts";
 
 /** A request to the node, with its arguments. */
 export interface Order {

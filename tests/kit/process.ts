@@ -4,7 +4,7 @@
 import { fileURLToPath } from "node:url";
 import process from "node:process";
 import type { Child } from "../../lib/host/host.ts";
-import type { NodeOptions } from "../../lib/start.ts";
+import type { NodeOptions } from "../../lib/node_options.ts";
 import { makeHost } from "./host.ts";
 import { COOKIE } from "./keys.ts";
 import { runtime, until } from "./test.ts";

@@ -1,6 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { nodeOptionsFromEnv } from "../../lib/env.ts";
-import { NodeOptionError } from "../../lib/start.ts";
+import { NodeOptionError } from "../../lib/node_options.ts";
 import { test } from "../kit/test.ts";
 
 test("nodeOptionsFromEnv reads every variable, and leaves out what is not set", () => {

@@ -10,7 +10,7 @@ import { encodeFrame } from "../../lib/mesh/frame.ts";
 import { SESSIONS_PER_ADDRESS_MAX } from "../../lib/mesh/mesh.ts";
 import { TAG } from "../../lib/mesh/message.ts";
 import { type Holder, ReceiveBudget } from "../../lib/base/receive_budget.ts";
-import type { NodeOptions } from "../../lib/start.ts";
+import type { NodeOptions } from "../../lib/node_options.ts";
 import { COOKIE } from "../kit/keys.ts";
 import { withNodes } from "../kit/mesh.ts";
 import { test, until } from "../kit/test.ts";

@@ -2,7 +2,7 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { deriveKeys } from "../../lib/mesh/identity.ts";
 import { NodeConnectError } from "../../lib/mesh/connect_waiters.ts";
 import type { OwnTls } from "../../lib/mesh/mesh.ts";
-import { NodeOptionError } from "../../lib/start.ts";
+import { NodeOptionError } from "../../lib/node_options.ts";
 import {
   listen,
   refusedBy,

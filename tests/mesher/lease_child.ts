@@ -2,7 +2,8 @@
 import process from "node:process";
 import postgres from "postgres@3.4.9";
 import type { Self } from "../../lib/actor/self.ts";
-import { type NodeOptions, startNode } from "../../lib/start.ts";
+import type { NodeOptions } from "../../lib/node_options.ts";
+import { startNode } from "../../lib/start.ts";
 import { fenced, PostgresLease } from "../../mesher/storage/postgres_lease.ts";
 import { takeOrders, tell } from "../kit/orders.ts";
 

@@ -4,7 +4,7 @@
  * rejects a former holder's late writes.
  */
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import type { NodeOptions } from "../../lib/start.ts";
+import type { NodeOptions } from "../../lib/node_options.ts";
 import { type NodeProcess, PAIRS, withNodes } from "../kit/process.ts";
 import { test, until } from "../kit/test.ts";
 import { provideDriver } from "./driver.ts";

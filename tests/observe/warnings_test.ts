@@ -8,7 +8,7 @@ import { Node } from "../../lib/node.ts";
 import type { Warning, WarningKind } from "../../lib/observe/warning.ts";
 import { type Service, service } from "../../lib/otp/service.ts";
 import type { ServiceTarget } from "../../lib/otp/service_name.ts";
-import type { NodeOptions } from "../../lib/start.ts";
+import type { NodeOptions } from "../../lib/node_options.ts";
 import type { Pid } from "../../lib/term/pid.ts";
 import { COOKIE } from "../kit/keys.ts";
 import { withNodes } from "../kit/mesh.ts";

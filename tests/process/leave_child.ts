@@ -8,7 +8,7 @@ import { Exit } from "../../lib/actor/exit.ts";
 import type { Self } from "../../lib/actor/self.ts";
 import { Node } from "../../lib/node.ts";
 import { Supervisor } from "../../lib/otp/supervisor.ts";
-import type { NodeOptions } from "../../lib/start.ts";
+import type { NodeOptions } from "../../lib/node_options.ts";
 import type { Pid } from "../../lib/term/pid.ts";
 import { now, takeOrders, tell } from "../kit/orders.ts";
 

@@ -5,7 +5,8 @@
 import { readdirSync } from "node:fs";
 import process from "node:process";
 import { Node } from "../../lib/node.ts";
-import { type NodeOptions, systemHost } from "../../lib/start.ts";
+import type { NodeOptions } from "../../lib/node_options.ts";
+import { systemHost } from "../../lib/start.ts";
 import type { Server } from "../../lib/ws/server.ts";
 import { now, takeOrders, tell } from "../kit/orders.ts";
 
