@@ -313,7 +313,7 @@ test("Global.register: with a quorum, the side that has none withdraws its name,
       await until("its actor has ended", () => !a.system.isAlive(pid));
       assertEquals([lost.sort(), a.system.isAlive(kept)], [["kept", "x"], true]);
       await assertRejects(() => a.global.register("y", idle(a), { quorum }), QuorumError);
-      // Without a policy each side has its own.
+      // Without a policy each side has its own holder.
       assertEquals(await a.global.register("y", idle(a)), true);
       // The others may take it once the first must have noticed.
       const since = performance.now();

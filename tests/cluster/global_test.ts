@@ -154,7 +154,7 @@ test("Global.register: true, though a third node has not yet heard that the name
     await town.pass(2, 1);
     await town.pass(1, 0);
     await town.pass(1, 2);
-    // The answer was "taken"; the holder has unregistered meanwhile, so it is not looked up.
+    // C's answer was "taken", but the holder that it named has unregistered already.
     assertEquals([answer, c!.global.whereis("x")?.key], [undefined, old.key]);
     await town.pass(2, 0);
     assertEquals(c!.global.whereis("x")?.key, young.key);
@@ -260,8 +260,8 @@ test("Global.monitor reports that a name is registered, moved and freed, in orde
     assert(log.every((message) => message instanceof NameChange));
     const keys = (): (string | undefined)[] => log.map((change) => change.pid?.key);
     assertEquals(keys(), [undefined, undefined, pid.key, undefined]);
-    // A name is removed with its node, and is registered by an actor that is notified of the loss
-    // of another.
+    // A name that is removed with its node is registered again by a listener, on the event of
+    // another name's removal.
     await a!.global.register("w", pid);
     await a!.global.register("x", pid);
     const heir = idle(b!);

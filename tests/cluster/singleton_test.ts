@@ -127,7 +127,7 @@ test("Singleton.stop: the child ends before another node takes over", async () =
       return census.live.size === 0 && nodes.every(({ global }) => !global.whereis("clock"));
     });
     assertEquals(census.most, 1);
-    // It may take part again.
+    // A node that has stopped taking part may do so again.
     await nodes[0].global.singleton("clock", census.child(nodes[0]));
     assertEquals(await untilOne(nodes, census), nodes[0].name);
   });
@@ -339,7 +339,7 @@ test("Global.singleton: a manager that cannot get the lock of an unreachable hol
     await until("it was asked for", () => asked > 0);
     for (let i = 0; i < 50; i++) await turn();
     assertEquals([asked <= 2, census.started], [true, 1]);
-    // It runs it as soon as the holder stops.
+    // It is started there as soon as the third has lost the holder too.
     town.cut(0, 2);
     await until("it runs on the other side, too", () => census.started === 2);
   });

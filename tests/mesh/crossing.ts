@@ -57,8 +57,7 @@ export interface Setting {
   /** Whether closing loses the sent messages that the peer has not read. */
   readonly closeLoses?: boolean;
   /**
-   * The number of pauses (by default one) up to which every order is tried; after them, only one
-   * is.
+   * The number of pauses, by default 1, before which every order is tried; later only one is.
    */
   readonly rounds?: number;
   /** The nodes that dial on their own. */

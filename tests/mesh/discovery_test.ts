@@ -21,7 +21,7 @@ test("Node.start with the address of a node joins it, whatever its name, and res
     const c = await start("c", { seeds: [addressOf(a)], joinTimeout: 10_000 });
     assert(c.mesh.peers().includes(a.name));
     await untilWhole([a, b, c]);
-    // Asking for the name of an address logs no warning on either node.
+    // Asking for the name of an address logs no warning on any node.
     assertEquals([a, b, c].flatMap(warnings), []);
     assertEquals(a.refused, []);
   });

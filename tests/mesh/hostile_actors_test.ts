@@ -283,7 +283,7 @@ test("A node lets a hostile peer signal its actors, as any peer may, and no more
     const victim = puppet(a, "victim");
     raw.send(TAG.EXIT_SIGNAL, row([from(1), to(victim.pid.id)], hex("08")));
     await until("it is killed", () => !victim.isAlive);
-    // The exit signal reaches neither the system's own pid nor any other actor.
+    // Signals to pid 0, the system's own, reach neither the program nor another actor.
     raw.send(TAG.EXIT_SIGNAL, row([from(1), to(0)], hex("08")));
     raw.send(TAG.SEND, row([to(0)], TERM));
     raw.send(TAG.LINK, row([from(0), to(0)]));
@@ -323,7 +323,7 @@ test("A peer that answers no spawn and no call costs what was asked of it, until
     const codes = (await ends).map((end) => (end as PromiseRejectedResult).reason.code);
     assertEquals(new Set(codes), new Set(["noconnection"]));
     await until("its session is over", () => a.mesh.session(HOSTILE) === undefined);
-    // It is still linked only through its call of the honest actor.
+    // Only its call of the honest actor is still pending.
     assert(near.chain !== undefined && near.chain.following === undefined);
     assertEquals(line.kept, 0);
   });

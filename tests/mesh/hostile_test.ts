@@ -202,7 +202,7 @@ test("Mesh lets honest nodes in at once while hundreds are silent, before TLS an
     await untilWhole([a, b]);
     const ms = performance.now() - from;
     assert(ms < 2000, `it took ${ms} ms`);
-    // Fewer than one address may have.
+    // They are fewer than the limit per address, so none was closed.
     assertEquals(silent.filter(({ isOver }) => isOver).length, 0);
     for (const intruder of silent) intruder.close();
   });

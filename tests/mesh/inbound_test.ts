@@ -154,7 +154,7 @@ test("Inbound.take ends the session at a row of actors that is cut off at any by
     for (let length = 0; length < body.length; length++) {
       // A SPAWNED that reports success has no reason.
       if (tag === TAG.SPAWNED && length >= 17) continue;
-      // To an unregistered name; so likewise for a fragment of one.
+      // A new session for each, since the first violation ends it.
       const { one } = household();
       one.take(tag, body.subarray(0, length));
       assert(one.over !== undefined, `0x${tag.toString(16)} cut at ${length}`);
@@ -315,7 +315,7 @@ test("Inbound.take ignores a monitor or call that was cancelled while it was hel
     far.call(other.pid(near) as never, 2, { signal }).catch(() => {});
     for (const ref of refs) far.demonitor(ref);
     cancel.abort("not any more");
-    // An invalid one.
+    // One that is not removed.
     if (round === 1) far.monitor(to);
     moveAll(one, other);
     // The calls are messages as well.

@@ -97,7 +97,7 @@ test("NodeTable.pid returns a pid of the announced node, of this incarnation or 
   assertEquals(homes.ref(4, 7)!.key, "a@h:1 7.9");
   // The number 0 is the system's own pid; the pid of an actor that has exited has no actor.
   assert(homes.pid(1, 0) === system.pid && homes.pid(3, 0) === system.pid);
-  // Each pid has the sender for its node.
+  // Every pid refers to the system that sends to it.
   for (const index of [0, 1, 2, 3, 4]) assert(homes.pid(index, 7)!.home.system === system);
   assert(homes.pid(4, 0) !== system.pid);
   assertEquals(system.isAlive(homes.pid(1, 7)!), false);

@@ -143,7 +143,7 @@ test("Outbound: the end of a call is sent, and the other side keeps nothing of i
   assertEquals(one.waiting.map(({ tag }) => tag), [TAG.CALL_OVER, TAG.CALL_OVER, TAG.CALL_OVER]);
   moveAll(one, other);
   assertEquals([far.chain, one.line.kept], [undefined, 0]);
-  // Its replies are dropped.
+  // Late replies are dropped.
   for (const call of far.peek() as Call[]) call.reply("too late");
   assertEquals(other.waiting, []);
 });

@@ -283,7 +283,7 @@ test("SessionOutbox lets a small frame overtake a large one, and starves neither
   bench.send();
   bench.send();
   assertEquals(bench.runs, ["77×1"]);
-  // As many small messages as allowed, throughout.
+  // Keeps the queue full of small messages throughout.
   let small = 1;
   const place = () => bench.came.findLastIndex(({ tag }) => tag === 0x78);
   for (; place() === -1; bench.send()) {
@@ -340,7 +340,7 @@ test("SessionOutbox limits fragments in flight by TAKEN, and data is still sent"
 for (const turns of [1, 300]) {
   test(`SessionOutbox lets no more data pass a large frame than a peer would hold, in ${turns} turns`, () => {
     const bench = new Bench();
-    // Twice, since an earlier overtaking does not count.
+    // Twice, since messages that overtook an earlier large frame do not count.
     for (const round of [0, 1]) {
       const before = bench.came.length;
       bench.takes = false;

@@ -27,7 +27,7 @@ function due(table: Peers, now: number): readonly string[] {
   return new DialQueue(table).next(now).names;
 }
 
-/** When the next dial is due. */
+/** Returns when the next dial is due. */
 function wakeAt(table: Peers): number {
   return new DialQueue(table).next(-1).wakeAt;
 }

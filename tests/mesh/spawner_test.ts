@@ -135,7 +135,7 @@ test("Spawner.spawn that is not answered in time fails, and what comes up late i
   assertEquals(error.message, 'cannot spawn "fn" on other@h:2: no answer in 30 ms');
   moveAll(one, other);
   assertEquals([sizeOf(other), one.line.kept, other.line.kept], [0, 0, 0]);
-  // An actor that was not notified of its start is not notified of its exit.
+  // The spawning actor never learned of the child, so it is not notified of its exit.
   assertEquals([near.length, near.isAlive, one.system.wheel.size], [0, true, 0]);
 });
 

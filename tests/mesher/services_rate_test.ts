@@ -97,7 +97,7 @@ test("The rate limit is counted anew when the node that counts is lost, and is s
     const [one, two] = NAMES.filter((name) => name !== owner) as [string, string];
     assertEquals(sum([await take(one, 80), await take(owner, 20), await take(two, 1)]), LIMIT);
     sim.crash(owner);
-    // Until its loss is noticed each node counts by itself, as documented there.
+    // Until its loss is noticed, each node counts by itself.
     await sim.until("it is gone", () => sim.node(one)!.peers().length === 1);
     await sim.until("both know", () => sim.node(two)!.peers().length === 1);
     assertEquals(sum(await Promise.all([take(one, 90), take(two, 90)])), LIMIT);

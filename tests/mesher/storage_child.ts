@@ -1,7 +1,7 @@
 // deno-lint-ignore-file no-console
 /**
- * A process that writes numbered events into a SQLite file, in batches of fifty, and prints the number of
- * the first event that is not written yet after each:
+ * Writes numbered events into a SQLite file, in batches of fifty, and prints after each batch the
+ * number of the first event that is not written yet:
  *
  *     storage_child.ts <file> <project id> <from> <to>
  */

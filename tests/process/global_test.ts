@@ -183,7 +183,7 @@ for (const [one, other] of PAIRS) {
       await untilFound([a, b, c], "x", x);
       await a.ask("disconnect", { node: b.name });
       await untilFound([a], "x", undefined);
-      // It is taken all the same, as this side can see.
+      // The name is still taken, as `a` learns from the third node.
       await spawn(a, "y");
       assertEquals(await a.ask("register", { name: "x", label: "y" }), false);
       assertEquals([await whereis(b, "x"), await whereis(c, "x")], [x, x]);

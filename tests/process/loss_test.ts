@@ -299,8 +299,7 @@ for (const other of OTHERS) {
         await a.do("send", old, "for the old one");
         await a.do("exitTo", old, "kill");
         await a.do("call", old, { ask: "echo", value: 1 });
-        // It returns from the node where it no longer exists, and still refers to the earlier
-        // incarnation.
+        // Its former node sends the pid back, which still refers to the earlier incarnation.
         await heir.do("send", a, ["of old", old.pid]);
         await heir.do("monitor", old);
         await heir.do("link", old);

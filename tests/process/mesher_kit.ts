@@ -127,7 +127,7 @@ export class Watcher {
   readonly opened: Promise<unknown>;
   readonly closed: Promise<unknown>;
   isClosed = false;
-  /** Called for each event that comes. */
+  /** Called for each received event. */
   // deno-lint-ignore no-explicit-any -- arbitrary JSON
   onEvent: ((data: any) => void) | undefined;
 

@@ -35,7 +35,7 @@ test("mesher:load sends events, says each second how it goes, and sums up", asyn
     assertEquals(await few.ended, 0, few.err);
     assertMatch(few.out, /^accepted +7,/m);
 
-    // Not to the end.
+    // It exits before the 10 seconds are over.
     const wrong = await load("--url", url, "--key", "mshr_wrong", "--seconds", "10");
     assertEquals(await wrong.ended, 1);
     assertMatch(wrong.err, /^mesher:load: the key is not known there: use the one .*\n$/);

@@ -11,7 +11,7 @@ import { type MesherProcess, type Printed, withProcesses } from "./mesher_kit.ts
 /** What is stored, as read from the database. */
 export interface Stored {
   readonly ids: readonly string[];
-  /** By the issues' counters. */
+  /** The number of events according to the issues' counters. */
   readonly counted: number;
 }
 

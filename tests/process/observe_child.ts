@@ -66,7 +66,7 @@ takeOrders(async (options) => {
         return true;
       }
       case "flood": {
-        // More than another node reads.
+        // Sends more than another node reads.
         const text = "x".repeat(64 * 1024);
         const to = { name: "hits", node: String(order["node"]) };
         let left = 20;

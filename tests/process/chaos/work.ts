@@ -220,7 +220,8 @@ export class Work {
 
   #watch(pid: Pid): void {
     const { node, random, life, tell } = this.#place;
-    // Separately too, since the signal of a link may hide that of a monitor beside it.
+    // Links and monitors are also tested separately: with both, the signal of one may hide the lack
+    // of the other.
     node.spawn(watcher, pid, `${life}.${this.#bonds++}`, pick(random, WAYS), tell);
   }
 
