@@ -1,17 +1,17 @@
 /**
- * Limits a rate: tokens fill up evenly, and each event takes one.
+ * A token bucket: limits a rate of events. Tokens are added evenly, and each event takes one.
  *
  * @module
  */
 
-/** Allows `events` in `per` milliseconds, all of them at once at most. */
+/** Allows `events` in `per` milliseconds, at most `events` at once. */
 export class TokenBucket {
   readonly #events: number;
   readonly #per: number;
   #tokens: number;
   #at: number;
 
-  /** `now`: the time, in milliseconds. */
+  /** `now` is the time in milliseconds. */
   constructor({ events, per = 1_000 }: { events: number; per?: number | undefined }, now: number) {
     this.#events = events;
     this.#per = per;
@@ -19,7 +19,7 @@ export class TokenBucket {
     this.#at = now;
   }
 
-  /** Takes a token. False: there is none. */
+  /** Takes a token. Returns false if there is none. */
   take(now: number): boolean {
     const filled = this.#tokens + (now - this.#at) / this.#per * this.#events;
     this.#tokens = Math.min(this.#events, filled);

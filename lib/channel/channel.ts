@@ -1,5 +1,5 @@
 /**
- * What a channel is: a kind of topics, who may join them, and what their events do.
+ * Channel definitions: a pattern of topics, and handlers of joins and events.
  *
  * @module
  */
@@ -8,12 +8,15 @@ import type { Connection } from "../ws/connection.ts";
 import { ChannelError } from "./errors.ts";
 import { isName } from "./wire.ts";
 
-/** Milliseconds for which the presence of a client that has lost its connection is kept, by default. */
+/**
+ * Default grace period: a client that lost its connection stays present for this time.
+ * Milliseconds.
+ */
 const GRACE_MS = 5_000;
 
-/** A validator, as Standard Schema (version 1) specifies it: zod, valibot, arktype and others have it. */
+/** A validator that implements Standard Schema, version 1, as zod, valibot and arktype do. */
 export interface Schema<Value = unknown> {
-  /** What the specification defines. */
+  /** The property that Standard Schema defines. */
   readonly "~standard": {
     readonly version: 1;
     readonly vendor: string;
@@ -22,7 +25,7 @@ export interface Schema<Value = unknown> {
   };
 }
 
-/** What a {@linkcode Schema} returns: the value, or what is wrong with it. */
+/** Result of a {@linkcode Schema}: the validated value, or the issues. */
 export type SchemaResult<Value> =
   | { readonly value: Value; readonly issues?: undefined }
   | { readonly issues: readonly { readonly message: string }[] };
@@ -30,42 +33,45 @@ export type SchemaResult<Value> =
 /** Presence metadata of a client or an actor: a JSON object, at most 4 KiB as text. */
 export type PresenceMeta = Readonly<Record<string, unknown>>;
 
-/** All that are present under one key: one entry for each connection or actor. */
+/** Presence entries by key: one entry for each connection or actor. */
 export type PresenceList<Meta = PresenceMeta> = Readonly<
   Record<string, { readonly metas: readonly (Meta & { readonly phx_ref: string })[] }>
 >;
 
-/** One client that has joined one topic, as its channel's handlers see it. */
+/** One client in one topic, as passed to the handlers of its channel. */
 export interface ChannelSocket<Data = unknown, State = unknown> {
   /** The topic, such as `"room:42"`. */
   readonly topic: string;
-  /** A number that no other joined client of this node has or had. */
+  /** Unique among all past and present clients of this node. */
   readonly id: number;
-  /** The user, as `channelUser` of `serve` returned it. */
+  /** The user, as returned by the option `channelUser` of `serve`. */
   readonly user: string | undefined;
-  /** The connection's `data`, which the upgrade hook returned. */
+  /** The connection's `data`, as returned by the upgrade hook. */
   readonly data: Data;
-  /** The connection; `undefined` for a client that uses the fallback without WebSockets. */
+  /** The connection. Undefined for a client that uses the fallback without WebSockets. */
   readonly connection: Connection<Data> | undefined;
-  /** What the channel keeps with this client: what `state` of the channel returned. */
+  /** State of this client, initially the return value of the channel's option `state`. */
   state: State;
   /** Sends an event to this client. */
   push(event: string, payload?: unknown): void;
-  /** Sends an event to all clients of the topic, on all nodes. Resolves as {@linkcode Channels.broadcast} does. */
+  /**
+   * Sends an event to all clients of the topic, on all nodes. Resolves as
+   * {@linkcode Channels.broadcast} does.
+   */
   broadcast(event: string, payload?: unknown): Promise<Position | undefined>;
   /** Sends an event to all clients of the topic but this one. */
   broadcastFrom(event: string, payload?: unknown): Promise<Position | undefined>;
-  /** Shows this client under a key in the topic's presence, until it leaves. Replaces what it had shown. */
+  /** Adds this client to the topic's presence until it leaves. Replaces its previous entry. */
   track(key: string, meta?: PresenceMeta): void;
-  /** Takes it out of the presence. */
+  /** Removes this client from the topic's presence. */
   untrack(): void;
-  /** All that are present in the topic, on all nodes. */
+  /** Returns the presence of the topic, on all nodes. */
   presence(): PresenceList;
-  /** Takes the client out of the topic; it is informed. Does not call the channel's `leave`. */
+  /** Removes the client from the topic, and notifies it. Does not call the channel's `leave`. */
   leave(): void;
 }
 
-/** The place of a message in a topic's history. */
+/** Position of a message in a topic's history. */
 export interface Position {
   /** Identifies an unbroken sequence of offsets. */
   readonly epoch: string;
@@ -75,72 +81,72 @@ export interface Position {
 
 /** How much history a topic keeps. */
 export interface HistoryOptions {
-  /** The number of messages that are kept. Default 100. */
+  /** Maximum number of messages that are kept. Default 100. */
   readonly size?: number | undefined;
   /** Milliseconds for which a message is kept. Default 5 minutes. */
   readonly ttl?: number | undefined;
-  /** The number of nodes that keep it, from 1 to 5. Default 2. */
+  /** Number of nodes that keep the history, 1 to 5. Default 2. */
   readonly copies?: number | undefined;
 }
 
-/** Handles an event from a client. What it returns is the reply. */
+/** Handles an event from a client. The return value is the reply. */
 export type EventHandler<Data, State> = (
   // deno-lint-ignore no-explicit-any
   payload: any,
   socket: ChannelSocket<Data, State>,
 ) => unknown;
 
-/** How a channel behaves. */
+/** Options of a channel. */
 export interface ChannelOptions<Data, State, Params, On, Events> {
   /**
-   * Called when a client joins a topic. What it returns is the client's answer; throw a
-   * {@linkcode ChannelError} to reject it with a reason. Default: everybody may join.
+   * Called when a client joins a topic. The return value is sent to the client; throw a
+   * {@linkcode ChannelError} to reject the join with a reason. Default: accepts all joins.
    */
   join?(socket: ChannelSocket<Data, State>, params: Params): unknown;
   /**
-   * Handlers by event. What they return is the reply that the client's `push` resolves with; a
-   * {@linkcode ChannelError} rejects it. Any other error takes the client out of the topic, and is logged. The
+   * Handlers by event. The client's `push` resolves with the return value; a
+   * {@linkcode ChannelError} rejects it. Any other error is logged, and removes the client from the topic. The
    * events of one client are handled one after another. An event without a handler is rejected.
    */
   readonly on?: On & Readonly<Record<string, EventHandler<Data, State>>>;
   /**
-   * Called when a client has left the topic: "left" (it asked for it), "closed" (its connection is over),
-   * "removed" (by this or another node), "crashed" (a handler has thrown).
+   * Called when a client has left the topic. Reasons: "left" (the client left), "closed" (its
+   * connection was closed), "removed" (by this or another node), "crashed" (a handler threw).
    */
   leave?(socket: ChannelSocket<Data, State>, reason: LeaveReason): unknown;
-  /** Returns what {@linkcode ChannelSocket.state} is at first. */
+  /** Returns the initial {@linkcode ChannelSocket.state}. */
   state?(): State;
   /** Validates the parameters of joins. */
   readonly params?: Schema<Params> | undefined;
   /** Validates payloads, by event. */
   readonly schemas?: { readonly [Event in keyof On]?: Schema } | undefined;
   /**
-   * Makes presence available. A client whose connection is lost stays present for `grace` milliseconds, so that
-   * others do not see it leave and come back. Default: none; `true`: with a grace period of 5 seconds.
+   * Enables presence. A client that loses its connection stays present for `grace` milliseconds, so
+   * that a quick reconnection is not reported. `true` uses 5 seconds. Default: no presence.
    */
   readonly presence?: boolean | { readonly grace?: number | undefined } | undefined;
-  /** Keeps messages for clients that come back. Default: none. */
+  /** Keeps messages for clients that reconnect. Default: no history. */
   readonly history?: boolean | HistoryOptions | undefined;
   /**
-   * The events that one client may send to one topic: `events` in `per` milliseconds. Further ones are rejected
-   * with the reason "rate_limited". Default: no limit.
+   * Limits the events that one client may send to one topic: `events` in `per` milliseconds. Events
+   * above the limit are rejected with the reason "rate_limited". Default: no limit.
    */
   readonly rate?: { readonly events: number; readonly per?: number | undefined } | undefined;
-  /** The types of what is broadcast and pushed, by event, for typed clients: `{} as { message: Message }`. */
+  /** Payload types of sent events, for typed clients: `{} as { message: Message }`. */
   readonly events?: Events;
 }
 
-/** Why a client is not in a topic any more. */
+/** Why a client left a topic. See {@linkcode ChannelOptions.leave}. */
 export type LeaveReason = "left" | "closed" | "removed" | "crashed";
 
-/** A kind of topics. Made by {@linkcode channel}. */
+/** A channel definition, returned by {@linkcode channel}. */
 export interface Channel<Params = unknown, On = unknown, Events = unknown> {
-  /** A topic, or the beginning of topics with `*` in place of the rest. */
+  /** A topic, or a prefix of topics followed by `*`. */
   readonly pattern: string;
-  /** How it behaves. */
+  /** Its options. */
   // deno-lint-ignore no-explicit-any
   readonly options: ChannelOptions<any, any, any, any, any>;
-  /** Types only: what a typed client infers from. There is no such property. */
+  /** Types only, for inference by typed clients. The property does not exist at run time. */
   readonly types?: { readonly params: Params; readonly on: On; readonly events: Events };
 }
 
@@ -158,8 +164,8 @@ const OPTIONS: Readonly<Record<keyof ChannelOptions<never, never, never, never, 
 };
 
 /**
- * Defines a channel. Pass it to `node.serve` as one of `channels`. The pattern is a topic, or ends with `*`,
- * which stands for any rest.
+ * Defines a channel. Pass it to `node.serve` as one of `channels`. The pattern is a topic, or a
+ * prefix of topics followed by `*`.
  *
  * @throws {ChannelError} `code` "badchannel": the pattern or an option is invalid.
  *
@@ -236,18 +242,18 @@ export function channel<
   return { pattern, options };
 }
 
-/** Whether a topic is one of a pattern. */
+/** Returns whether a topic matches a pattern. */
 export function matches(pattern: string, topic: string): boolean {
   return pattern.endsWith("*") ? topic.startsWith(pattern.slice(0, -1)) : topic === pattern;
 }
 
-/** Milliseconds for which lost clients stay present; `undefined`: the channel has no presence. */
+/** Returns the grace period in milliseconds, or undefined if the channel has no presence. */
 export function graceOf({ options: { presence } }: Channel): number | undefined {
   if (presence === undefined || presence === false) return undefined;
   return presence === true ? GRACE_MS : presence.grace ?? GRACE_MS;
 }
 
-/** The history options, complete; `undefined`: the channel has no history. */
+/** Returns the history options with defaults, or undefined if the channel has no history. */
 export function historyOf(
   history: boolean | HistoryOptions | undefined,
 ): Readonly<Required<{ size: number; ttl: number; copies: number }>> | undefined {

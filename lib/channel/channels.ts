@@ -1,5 +1,5 @@
 /**
- * Channels, as programs use them: `node.channels`.
+ * The public API of channels: `node.channels`.
  *
  * @module
  */
@@ -10,26 +10,26 @@ import { ChannelError } from "./errors.ts";
 import type { Hub, HubRequest, ListedClient, UserAction } from "./hub.ts";
 import { encodeBroadcast, isName } from "./wire.ts";
 
-/** Milliseconds that a query waits for other nodes, by default. */
+/** Default timeout of queries to other nodes. Milliseconds. */
 const QUERY_MS = 2_000;
 
-/** How to ask all nodes. */
+/** Options of a query to all nodes. */
 export interface QueryOptions {
-  /** Milliseconds after which nodes that have not answered are `missing`. Default 2000. */
+  /** Milliseconds after which nodes that did not answer are listed as `missing`. Default 2000. */
   readonly timeout?: number | undefined;
 }
 
 /** The connections of one user, on all nodes. Returned by {@linkcode Channels.user}. */
 export interface ChannelUser {
-  /** Sends an event about a topic to each of them, whether it has joined the topic or not. */
+  /** Sends an event of a topic to each connection, also to those that have not joined the topic. */
   push(topic: string, event: string, payload?: unknown): void;
-  /** Closes each of them. The code is 1000 or from 3000 to 4999; default 4000. */
+  /** Closes each connection. The code is 1000 or from 3000 to 4999; default 4000. */
   disconnect(options?: { readonly code?: number; readonly reason?: string }): void;
-  /** Invites each of them to a topic: Firn's client joins it if it listens for invitations. */
+  /** Invites each connection to a topic: emits the event "invite" of Firn's client. */
   invite(topic: string): void;
-  /** Takes each of them out of a topic, and informs it. */
+  /** Removes each connection from a topic, and notifies it. */
   leave(topic: string): void;
-  /** Counts them. `missing`: nodes that did not answer in time. */
+  /** Counts the connections. `missing` lists nodes that did not answer in time. */
   count(options?: QueryOptions): Promise<{ count: number; missing: string[] }>;
 }
 
@@ -51,14 +51,14 @@ export interface ChannelUser {
 export class Channels {
   readonly #hub: Hub;
 
-  /** For the runtime: programs use `node.channels`. */
+  /** Internal: programs use `node.channels`. */
   constructor(hub: Hub) {
     this.#hub = hub;
   }
 
   /**
-   * Makes channels known to this node, so that it can broadcast to them without serving them. `serve` does it
-   * for those that it is given.
+   * Defines channels on this node, so that it can broadcast to them without serving them. `serve`
+   * defines the channels that are passed to it.
    *
    * @throws {ChannelError} `code` "badchannel": there is another channel with that pattern.
    */
@@ -67,33 +67,34 @@ export class Channels {
   }
 
   /**
-   * Sends an event to all clients of a topic, on all nodes. At most once; in order for each sender. With history
-   * it resolves with the event's position when as many nodes have it as the channel says, and is in one order
-   * for all clients; without, it resolves at once.
+   * Sends an event to all clients of a topic, on all nodes, at most once and in order per sender.
+   * With history it resolves with the event's position when `copies` nodes have stored the event,
+   * and all clients receive events in the same order. Without history it resolves at once.
    *
-   * Rejects with {@linkcode ChannelError}: `code` "nochannel" (this node has no channel for the topic),
-   * "badtopic", "badpayload" (it is no JSON value, and no `Uint8Array`), "toolarge", "nohome" (no node keeps the
-   * history).
+   * Rejects with {@linkcode ChannelError}: `code` "nochannel" (this node has no channel for the
+   * topic), "badtopic", "badpayload" (neither a JSON value nor a `Uint8Array`), "toolarge",
+   * "nohome" (no node keeps the history).
    */
   broadcast(topic: string, event: string, payload?: unknown): Promise<Position | undefined> {
     return this.#hub.broadcast(topic, event, payload);
   }
 
-  /** All that are present in a topic, on all nodes: by key, the metadata of each connection or actor. */
+  /** Returns the presence of a topic on all nodes: metadata of each connection or actor, by key. */
   presence(topic: string): PresenceList {
     return this.#hub.presence.list(topic);
   }
 
   /**
-   * Shows an actor of this node in the presence of a topic, until it ends or the returned function is called.
+   * Adds an actor of this node to the presence of a topic until it exits or the returned function
+   * is called.
    *
-   * @throws {ChannelError} `code` "nochannel", "badchannel" (the channel has no presence), "toolarge".
+   * @throws {ChannelError} `code` "nochannel", "badchannel" (it has no presence), "toolarge".
    */
   track(topic: string, key: string, meta: PresenceMeta, pid: Pid<never>): () => void {
     return this.#hub.track(topic, key, meta, pid);
   }
 
-  /** The connections of a user, as `channelUser` of `serve` named it, on all nodes. */
+  /** Returns the connections of a user, as named by `channelUser` of `serve`, on all nodes. */
   user(id: string): ChannelUser {
     const hub = this.#hub;
     const to = (action: UserAction): void => hub.toUser(id, action);
@@ -119,7 +120,9 @@ export class Channels {
     };
   }
 
-  /** Counts the clients of a topic on all nodes. `missing`: nodes that did not answer in time. */
+  /**
+   * Counts the clients of a topic on all nodes. `missing` lists nodes that did not answer in time.
+   */
   async count(
     topic: string,
     options?: QueryOptions,
@@ -128,7 +131,7 @@ export class Channels {
     return { count: sum(values), missing };
   }
 
-  /** Lists clients of a topic on all nodes, at most `limit` of each node; default 1000. */
+  /** Lists clients of a topic on all nodes, at most `limit` per node. Default 1000. */
   async list(
     topic: string,
     { limit = 1000, ...options }: QueryOptions & { readonly limit?: number | undefined } = {},
@@ -138,7 +141,7 @@ export class Channels {
     return { clients: values.flat(), missing };
   }
 
-  /** Asks the hubs that have clients of a topic or a user. */
+  /** Queries the hubs that have clients of a topic or a user. */
   async #ask<Answer>(
     what: "topics" | "users",
     key: string,
@@ -158,7 +161,7 @@ export class Channels {
   }
 }
 
-/** Does nothing with connections but count them. */
+/** Counts connections without any other action. */
 const NO_ACTION = ["count"] as unknown as UserAction;
 
 function sum(counts: readonly number[]): number {

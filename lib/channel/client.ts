@@ -1,5 +1,5 @@
 /**
- * What the hub of a node knows of clients.
+ * Interfaces of clients and their connections, as the hub of a node uses them.
  *
  * @module
  */
@@ -8,23 +8,23 @@ import type { Member } from "../ws/rooms.ts";
 /** A client in a topic. */
 export interface TopicClient {
   readonly topic: string;
-  /** A number that no other client of this node has or had. */
+  /** Unique among all past and present clients of this node. */
   readonly id: number;
   readonly user: string | undefined;
-  /** What it is to rooms. */
+  /** The client as a member of rooms. */
   readonly member: Member;
-  /** Sends a frame, after what was broadcast before. */
+  /** Sends a frame, after all earlier broadcasts. */
   send(frame: string | Uint8Array): void;
 }
 
 /** A client's connection. */
 export interface ClientConnection {
   readonly user: string | undefined;
-  /** Sends a frame, after what was broadcast before. */
+  /** Sends a frame, after all earlier broadcasts. */
   send(frame: string | Uint8Array): void;
-  /** Sends an event about a topic that it need not have joined. */
+  /** Sends an event of a topic, whether the client has joined it or not. */
   notify(topic: string, event: string, payload: unknown): void;
-  /** Takes it out of a topic, and informs it. */
+  /** Removes the client from a topic, and notifies it. */
   removeFrom(topic: string): void;
   close(code: number, reason: string): void;
 }

@@ -1,9 +1,9 @@
 /**
- * One client's connection: the joined topics, and what its messages do.
+ * One client's connection: the joined topics, and the handling of its messages.
  *
  *     message ─▶ phx_join ─▶ join handler ─▶ subscribed, reply, missed messages, presence_state
  *             ─▶ event    ─▶ its handler  ─▶ reply
- *             ─▶ phx_leave, or the connection is over ─▶ leave handler
+ *             ─▶ phx_leave, or the connection is closed ─▶ leave handler
  *
  * @module
  */
@@ -37,12 +37,12 @@ import {
 /** RFC 6455 section 7.4.1: a message violates the receiver's policy. */
 const POLICY_VIOLATION = 1008;
 
-/** How messages reach a client: a WebSocket, or a stream of events. */
+/** Transport of messages to a client: a WebSocket, or a stream of events. */
 export interface Transport<Data = unknown> {
-  /** What it is to rooms. */
+  /** The transport as a member of rooms. */
   readonly member: Member;
   readonly data: Data;
-  /** The WebSocket, if it is one. */
+  /** The WebSocket, or undefined for a stream of events. */
   readonly connection: Connection<Data> | undefined;
   send(data: string | Uint8Array): unknown;
   close(code: number, reason: string): void;
@@ -59,7 +59,7 @@ export class JoinedSocket implements ChannelSocket, TopicClient {
   readonly joinedAt: number;
   state: unknown;
   entry: PresenceEntry | undefined;
-  /** It has joined, and has not left. */
+  /** Whether the client has joined, and has not left. */
   isJoined = false;
 
   constructor(of: ChannelConnection, id: number, channel: Channel, message: ClientMessage) {
@@ -158,7 +158,7 @@ export class ChannelConnection implements ClientConnection {
     this.send(encodePush(null, topic, event, payload));
   }
 
-  /** A message has arrived. A returned promise is awaited before the next one is handled. */
+  /** Handles a message. The caller awaits a returned promise before it passes the next message. */
   received(data: string | Uint8Array): void | Promise<void> {
     const message = readMessage(data);
     if (message === undefined) {
@@ -180,7 +180,7 @@ export class ChannelConnection implements ClientConnection {
     if (isCurrent(message, socket)) return this.#event(message, socket);
   }
 
-  /** The connection is over. */
+  /** Called when the connection has been closed. */
   closed(): void {
     if (!this.#isOpen) return;
     this.#isOpen = false;
@@ -188,7 +188,7 @@ export class ChannelConnection implements ClientConnection {
     this.hub.left(this);
   }
 
-  /** Takes a client out of a topic, and informs it. */
+  /** Removes a client from a topic, and notifies it. */
   remove(socket: JoinedSocket, reason: LeaveReason = "removed"): void {
     if (this.#joined.get(socket.topic) !== socket) return;
     this.#left(socket, reason);
@@ -307,7 +307,7 @@ export class ChannelConnection implements ClientConnection {
   }
 }
 
-/** Whether a message belongs to this join, and not to an earlier one. */
+/** Returns whether a message belongs to this join, and not to an earlier one. */
 function isCurrent({ joinRef }: ClientMessage, socket: JoinedSocket): boolean {
   return joinRef === null || joinRef === socket.joinRef;
 }
@@ -316,7 +316,7 @@ function closeOf({ joinRef, topic }: { joinRef: string | null; topic: string }):
   return JSON.stringify([joinRef, joinRef, topic, EVENT.CLOSE, {}]);
 }
 
-/** Returns what a schema makes of a value. Throws `ChannelError` with its issues. */
+/** Validates a value, and returns the output of the schema. Rejects with `ChannelError`. */
 async function validated(schema: Schema | undefined, value: unknown): Promise<unknown> {
   if (schema === undefined) return value;
   const result = await schema["~standard"].validate(value);

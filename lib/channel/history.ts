@@ -1,6 +1,6 @@
 /**
- * History, on every node: the messages of subscribed topics arrive from their homes, clients resume from any
- * position, and copies of topics are kept for other nodes.
+ * The part of history that runs on every node: receives the messages of subscribed topics from
+ * their home nodes, resumes clients from any position, and keeps copies of topics for other nodes.
  *
  *     publish ─▶ home of the topic ─▶ entries ─▶ this node: in order, without gaps ─▶ its clients
  *
@@ -20,57 +20,57 @@ import {
 import { type LogEntry, type LogState, TopicLog } from "./topic_log.ts";
 import { withDetails } from "./wire.ts";
 
-/** The most messages that a joining client may ask for. */
+/** Maximum number of earlier messages that a joining client may request. */
 const RECENT_MAX = 1_000;
 
-/** A failed subscription is tried again after this. Milliseconds. */
+/** Delay before a failed subscription is retried. Milliseconds. */
 const RETRY_MS = 500;
 
-/** A message for a home that has been replaced is sent to the next one, so often in all. */
+/** Maximum number of attempts to publish a message while the home of its topic changes. */
 const PUBLISH_TRIES = 5;
 
-/** A client that joins while the home of its topic changes is answered by the next one, after so many at most. */
+/** Maximum number of attempts to read missed messages while the home of the topic changes. */
 const READ_TRIES = 5;
 
-/** Homes of subscribed topics are kept awake this often. Milliseconds. */
+/** Interval at which the actors of subscribed topics are kept from being stopped. Milliseconds. */
 const KEEP_MS = 30_000;
 
-/** The event that tells a client a position, where no message could. */
+/** The event that sends a position to a client if there is no message to carry it. */
 const POSITION_EVENT = "firn_position";
 
-/** The event that tells a client that messages are missing. */
+/** The event that notifies a client of missing messages. */
 const LOST_EVENT = "firn_lost";
 
-/** What a client gets when it joins a topic with history. */
+/** Result of a join of a topic with history. */
 export interface Resumed {
-  /** What its reply says. */
+  /** History fields of the join reply. */
   readonly details: {
     readonly recovered?: boolean;
     readonly reason?: string | undefined;
     readonly epoch: string;
     readonly offset: number;
-    /** How many of the messages follow. */
+    /** Number of missed messages that follow. */
     readonly missed: number;
   };
-  /** The messages that it has missed. */
+  /** The encoded messages that the client missed. */
   readonly missed: readonly (string | Uint8Array)[];
 }
 
-/** What history needs of its hub. */
+/** Port from history to its hub. */
 export interface HistoryPorts {
   readonly me: Pid;
   readonly node: string;
   channelOf(topic: string): Channel | undefined;
-  /** Sends a request to the actor of a topic, which is started if need be. */
+  /** Calls the actor of a topic, which is started if it does not run. */
   call<Answer>(channel: Channel, topic: string, request: HomeRequest): Promise<Answer>;
   /** Keeps the actor of a topic from being stopped. */
   keep(channel: Channel, topic: string): void;
   cast(to: Pid, message: HomeCast): void;
-  /** Sends a frame to the clients here. */
+  /** Sends a frame to the clients of this node. */
   deliver(topic: string, frame: string | Uint8Array, except: TopicClient | undefined): void;
-  /** The client of this node with that number. */
+  /** Returns the client of this node with a number. */
   socket(topic: string, id: number): TopicClient | undefined;
-  /** Calls {@linkcode History.down} when an actor ends. */
+  /** Calls {@linkcode History.down} when an actor exits. */
   monitor(pid: Pid): void;
   after(ms: number, task: () => void): { cancel(): void };
   now(): number;
@@ -85,17 +85,17 @@ interface Subscription {
   position: Position | undefined;
   /** Settles when the messages up to the last one have arrived. */
   syncing: Promise<void> | undefined;
-  /** What has arrived meanwhile. */
+  /** Messages that arrived while synchronising. */
   held: { home: Pid; epoch: string; entry: LogEntry }[];
-  /** The messages that have arrived while clients read what they have missed. */
+  /** Messages that arrived while clients read their missed messages. */
   recent: LogEntry[];
   readers: number;
-  /** Increases when messages were lost for this node. */
+  /** Incremented each time this node has lost messages. */
   generation: number;
   isOver: boolean;
 }
 
-/** A copy of a topic that is kept for its home. */
+/** The copy of a topic, kept for the topic's home. */
 interface Copy {
   readonly log: TopicLog;
   readonly epoch: number;
@@ -115,7 +115,10 @@ export class History {
     this.#ports = ports;
   }
 
-  /** Sends a frame through the home of its topic. Resolves with its position when all copies have it. */
+  /**
+   * Sends a frame through the home of its topic. Resolves with its position when all copies have
+   * it.
+   */
   async publish(
     topic: string,
     frame: string | Uint8Array,
@@ -127,7 +130,7 @@ export class History {
       try {
         return await this.#ports.call<Position>(channel, topic, ["publish", frame, source]);
       } catch (error) {
-        // A home that ends because a later one is known has kept nothing that waited for copies.
+        // A home that exits as stale has not committed the message, so it can be published again.
         if (tries < PUBLISH_TRIES && isStale(error)) continue;
         const { message } = error as Error;
         const words = `${topic}: the message may not have been kept: ${message}`;
@@ -136,7 +139,7 @@ export class History {
     }
   }
 
-  /** Subscribes to a topic for a client, and returns what it has missed. */
+  /** Subscribes to a topic for a client, and returns the messages that it missed. */
   async subscribe(topic: string, details: unknown): Promise<Resumed | undefined> {
     const channel = this.#ports.channelOf(topic);
     if (channel === undefined || historyOf(channel.options.history) === undefined) return undefined;
@@ -162,7 +165,7 @@ export class History {
     for (let tries = 1;; tries++) {
       await known.syncing;
       const wantsNone = wish.position === undefined && wish.recent === 0;
-      // Without a home, and so without a position, this node would not know what it receives next.
+      // Without a position this node cannot detect gaps in the messages that follow.
       if (wantsNone || known.position === undefined) {
         return this.#resumed(known, wish.position, undefined);
       }
@@ -172,12 +175,12 @@ export class History {
         const request: HomeRequest = ["read", wish.position, wish.recent];
         const answer = await this.#ports.call<HomeAnswer>(channel, topic, request)
           .catch(() => undefined);
-        // All clients of the topic have left meanwhile.
+        // All clients have left the topic in the meantime.
         if (known.isOver) return undefined;
         if (answer === undefined || this.#follows(known, answer, generation)) {
           return this.#resumed(known, wish.position, answer);
         }
-        // The topic has another home now, or messages are on their way to this node: they come first.
+        // The home has changed, or messages are in flight to this node: process these first.
         if (tries === READ_TRIES) return this.#resumed(known, wish.position, undefined);
         this.#sync(known);
       } finally {
@@ -187,7 +190,7 @@ export class History {
     }
   }
 
-  /** Whether this node has received all that the answer to a client is based on, from the same home. */
+  /** Returns whether this node has received, from the same home, all messages up to the answer. */
   #follows(known: Subscription, answer: HomeAnswer, generation: number): boolean {
     if (known.generation !== generation || known.position === undefined) return false;
     if (!known.home?.equals(answer.home)) return false;
@@ -198,7 +201,7 @@ export class History {
     return known.position.offset >= answer.position.offset;
   }
 
-  /** No client of this node is in the topic any more. */
+  /** Called when the last client of this node has left a topic. */
   unsubscribe(topic: string): void {
     const known = this.#subscriptions.get(topic);
     if (known === undefined) return;
@@ -207,7 +210,7 @@ export class History {
     if (known.home !== undefined) this.#ports.cast(known.home, ["unsubscribe", this.#ports.me]);
   }
 
-  /** A message of a topic's home. */
+  /** Handles a message of a topic's home. */
   received(message: HomeMessage): void {
     const [kind, topic, home] = message;
     if (kind === "copy") return this.#copy(message);
@@ -217,12 +220,12 @@ export class History {
     for (const entry of entries) this.#arrived(known, home, epoch, entry);
   }
 
-  /** The copy of a topic that is kept here. */
+  /** Returns the copy of a topic that this node keeps. */
   copyOf(topic: string): LogState | undefined {
     return this.#copies.get(topic)?.log.state(this.#ports.now());
   }
 
-  /** An actor has ended: if it was the home of topics, they are subscribed again. */
+  /** Called when an actor has exited: subscribes again to the topics that it was the home of. */
   down(pid: Pid): void {
     this.#monitored.delete(pid.key);
     for (const known of this.#subscriptions.values()) {
@@ -230,7 +233,7 @@ export class History {
     }
   }
 
-  /** Ends all timers. */
+  /** Cancels all timers. */
   stop(): void {
     this.#sweep?.cancel();
     this.#keepAwake?.cancel();
@@ -245,7 +248,7 @@ export class History {
       : this.#ports.after(KEEP_MS, () => this.#keep());
   }
 
-  /** Subscribes at the home, and delivers what has been missed. */
+  /** Subscribes at the home, and delivers missed messages. */
   #sync(known: Subscription): void {
     known.home = undefined;
     known.syncing ??= this.#subscribeAtHome(known).finally(() => known.syncing = undefined);
@@ -268,7 +271,7 @@ export class History {
       } catch (error) {
         if (tries === 0) this.#ports.warn(`${topic}: no home yet: ${(error as Error).message}`);
         if (tries === 0 && known.position === undefined) {
-          // The clients that join now need not wait for it.
+          // Joins do not wait for the retry.
           return void this.#ports.after(RETRY_MS, () => !known.isOver && this.#sync(known));
         }
         await new Promise<void>((wake) => this.#ports.after(RETRY_MS, wake));
@@ -301,10 +304,10 @@ export class History {
       known.held.push({ home, epoch, entry });
       return;
     }
-    // A home that has been replaced, and does not know it yet.
+    // A replaced home that does not know of its replacement yet.
     if (!known.home?.equals(home)) return this.#ports.cast(home, ["unsubscribe", this.#ports.me]);
     if (position === undefined || entry.offset <= position.offset) return;
-    // Messages were lost on the way, as the connection was overloaded.
+    // Messages were dropped because the queue between the nodes was full.
     if (entry.offset > position.offset + 1) return this.#sync(known);
     this.#deliver(known, epoch, entry);
   }
@@ -326,7 +329,7 @@ export class History {
     else socket?.send(place);
   }
 
-  /** What a client that joins now has missed, when it was at `position`. */
+  /** Returns the messages that a joining client has missed since `position`. */
   #resumed(
     known: Subscription,
     position: Position | undefined,
@@ -355,7 +358,7 @@ export class History {
     };
   }
 
-  /** Messages to be kept for a home. */
+  /** Stores messages for a home. */
   #copy(
     [, topic, home, epoch, update]: Extract<HomeMessage, readonly ["copy", ...unknown[]]>,
   ): void {
@@ -380,7 +383,7 @@ export class History {
     this.#sweep ??= this.#ports.after(60_000, () => this.#expire());
   }
 
-  /** Drops the copies of topics in which nothing has happened for longer than messages are kept. */
+  /** Drops the copies of topics without a message for longer than the retention time. */
   #expire(): void {
     this.#sweep = undefined;
     const now = this.#ports.now();
@@ -393,14 +396,14 @@ export class History {
   }
 }
 
-/** Whether a home has ended because a later one is known. */
+/** Returns whether an error is that of a home that exited because a later epoch exists. */
 function isStale(error: unknown): boolean {
   const { reason } = error as { reason?: unknown };
   return typeof reason === "object" && reason !== null &&
     (reason as { shutdown?: unknown }).shutdown === STALE;
 }
 
-/** What a joining client asks for. What is malformed counts as nothing. */
+/** Reads what a joining client requests. Malformed parts are ignored. */
 function wishOf(details: unknown): { position: Position | undefined; recent: number } {
   if (typeof details !== "object" || details === null) return { position: undefined, recent: 0 };
   const { epoch, offset, recent } = details as Record<string, unknown>;

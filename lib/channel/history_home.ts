@@ -1,10 +1,11 @@
 /**
  * The actor that keeps the history of one topic, on the topic's home node.
  *
- *     publish ─▶ offset ─▶ copies on other nodes ─▶ acknowledged ─▶ subscribed nodes, and the publisher
+ *     publish ─▶ offset ─▶ copies on other nodes ─▶ acknowledged ─▶ subscribed nodes, publisher
  *
- * A message is sent to nobody before all copies have it. So whatever a client has seen, each copy has, and the
- * node that takes over from one continues behind it. A copy that does not answer is replaced.
+ * A message is delivered after all copies have acknowledged it. So each copy has all messages that
+ * any client has received, and a node that takes over continues after the last one. A copy that
+ * does not acknowledge in time is replaced.
  *
  * @module
  */
@@ -18,35 +19,35 @@ import { aged, isAhead, type LogEntry, type LogState, TopicLog } from "./topic_l
 /** Milliseconds after which a copy that has not acknowledged a message is replaced. */
 const COPY_MS = 2_000;
 
-/** Milliseconds that other nodes have to send their copies, when the actor starts. */
+/** Milliseconds within which other nodes must send their copies when the actor starts. */
 const COLLECT_MS = 2_000;
 
-/** Messages that wait for copies; a further one is rejected. */
+/** Maximum number of unacknowledged messages. Further ones are rejected. */
 const UNCOMMITTED_MAX = 10_000;
 
-/** What hubs ask the actor of a topic. */
+/** Requests of hubs to the actor of a topic. */
 export type HomeRequest =
   | readonly ["publish", frame: string | Uint8Array, except: LogEntry["except"]]
-  /** The hub receives messages after `position` from now on, or those after the last one. */
+  /** Subscribes the hub to the messages after `position`. Default: after the last one. */
   | readonly ["subscribe", hub: Pid, position: Position | undefined]
-  /** For a client: what it has missed, or the last messages. */
+  /** Reads the messages after a position, or the last messages, for a client. */
   | readonly ["read", position: Position | undefined, recent: number];
 
-/** What a subscription or a read returns. */
+/** The reply to a subscription or a read. */
 export interface HomeAnswer {
   readonly home: Pid;
-  /** The position of the last message that was sent to nodes. */
+  /** Position of the last message that was sent to nodes. */
   readonly position: Position;
   readonly recovered: boolean;
   readonly reason?: string | undefined;
   readonly missed: readonly LogEntry[];
 }
 
-/** What the actor sends to hubs. */
+/** Messages of the actor to hubs. */
 export type HomeMessage =
   /** Messages for the clients of a topic. */
   | readonly ["entries", topic: string, home: Pid, epoch: string, entries: readonly LogEntry[]]
-  /** Messages to be kept. With `state` they replace what is there. */
+  /** Messages to store in a copy. With `state` they replace its content. */
   | readonly [
     "copy",
     topic: string,
@@ -55,38 +56,38 @@ export type HomeMessage =
     update: LogState | readonly LogEntry[],
   ];
 
-/** What hubs send to the actor. */
+/** Messages of hubs to the actor. */
 export type HomeCast =
   | readonly ["copied", hub: Pid, last: number]
-  /** A later epoch is known there. */
+  /** The hub knows a later epoch. */
   | readonly ["stale", hub: Pid, epoch: number]
   | readonly ["unsubscribe", hub: Pid]
   | readonly ["keep"];
 
-/** What the actor needs. */
+/** Port from the actor to its node. */
 export interface HomePorts {
   readonly size: number;
   readonly ttl: number;
   readonly copies: number;
-  /** The time, in milliseconds. */
+  /** Returns the time in milliseconds. */
   now(): number;
-  /** An identifier that no other call returns, on any node. */
+  /** Returns an identifier that is unique in the cluster. */
   newId(): string;
-  /** The hubs of other nodes that may keep copies of a topic, the preferred ones first. */
+  /** Returns the hubs of other nodes that may keep copies of a topic, in order of preference. */
   hubs(topic: string): readonly Pid[];
-  /** The copy that this node keeps. */
+  /** Returns the copy that this node keeps. */
   ownCopy(topic: string): LogState | undefined;
   /** Sends to a hub. */
   tell(hub: Pid, message: HomeMessage): void;
-  /** Asks a hub for its copy of a topic. */
+  /** Fetches the copy of a topic from a hub. */
   fetchCopy(hub: Pid, topic: string, timeout: number): Promise<LogState | undefined>;
 }
 
 interface Copy {
   readonly hub: Pid;
-  /** The last message that it has. */
+  /** Offset of the last acknowledged message. */
   last: number;
-  /** Since when it owes an acknowledgement. */
+  /** Time of the oldest unacknowledged message. */
   since: number | undefined;
 }
 
@@ -98,7 +99,7 @@ class HistoryHome {
   readonly #log: TopicLog;
   readonly #subscribers = new Map<string, { hub: Pid; ref: Ref }>();
   readonly #copies = new Map<string, Copy>();
-  /** Nodes that did not acknowledge in time: they are not chosen again for a while. */
+  /** Nodes that did not acknowledge in time, with the time. They are avoided for a while. */
   readonly #slow = new Map<string, number>();
   readonly #waiting: { offset: number; call: Call<HomeRequest, unknown> }[] = [];
   #committed: number;
@@ -115,19 +116,19 @@ class HistoryHome {
     this.#topic = topic;
     this.#ports = ports;
     this.#log = new TopicLog(state, ports, ports.now());
-    // After a move too: if the answer to it was lost, the previous home may continue.
+    // Required after a move too: the previous home continues if the answer to the move was lost.
     this.#log.begin(ports.newId());
     this.#committed = this.#log.last;
     this.#chooseCopies();
   }
 
-  /** Replies with the state for the next home, when all messages have their copies. */
+  /** Replies with the state for the next home after all messages are acknowledged. */
   handOver(call: Call<unknown, LogState>): void {
     if (this.#waiting.length === 0) return call.reply(this.state());
     this.#handing = call;
   }
 
-  /** What the next home gets. */
+  /** Returns the state for the next home. */
   state(): LogState {
     return this.#log.state(this.#ports.now());
   }
@@ -206,7 +207,7 @@ class HistoryHome {
     return { home, position: last, ...answer, missed };
   }
 
-  /** Sends what all copies have to the subscribed nodes. */
+  /** Sends the messages that all copies have to the subscribed nodes. */
   #commit(): void {
     let to = this.#log.last;
     for (const { last } of this.#copies.values()) to = Math.min(to, last);
@@ -286,18 +287,18 @@ class HistoryHome {
   }
 }
 
-/** The actor ends with `{ shutdown: STALE }` when a later epoch is known. */
+/** The actor exits with `{ shutdown: STALE }` when another node knows a later epoch. */
 export const STALE = "stale";
 
-/** A message of the actor to itself. */
+/** Timer message of the actor to itself. */
 const CHECK = "check";
 
-/** A request for the state that the next home gets. */
+/** Request for the state for the next home. */
 export const HAND_OVER = "hand over";
 
 /**
- * The body of the actor. `handed`: the state that the previous home has handed over; without it, the copy that is
- * furthest ahead is taken. A new epoch begins.
+ * The body of the actor. `handed` is the state handed over by the previous home; without it the
+ * actor collects the copies and uses the one that is furthest ahead. Begins a new epoch.
  */
 export function historyHome(
   self: Self<unknown>,

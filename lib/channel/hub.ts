@@ -1,11 +1,11 @@
 /**
- * The channels of one node: which clients are in which topic here, and how events reach the other nodes.
+ * The channels of one node: the clients of each topic on this node, and broadcasts to other nodes.
  *
  *     broadcast ─┬─▶ clients here, by rooms of their own
  *                └─▶ the hub of each node that has clients in the topic ─▶ its clients
  *
- * The hub is an actor. It is in a process group for each topic and each user that it has clients of, so that
- * nodes without any receive nothing.
+ * The hub is an actor. It joins a process group for each topic and each user that has clients on
+ * its node, so that other nodes send it only what it has clients for.
  *
  * @module
  */
@@ -35,44 +35,44 @@ const SCOPE = {
   users: "\0channel users",
 } as const;
 
-/** A connection has joined at most this many topics. */
+/** Maximum number of joined topics per connection. */
 export const TOPICS_MAX = 1000;
 
-/** The one group of all hubs. */
+/** The group of all hubs. */
 const HUBS = "hubs";
 
 /** A client of a topic, as `Channels.list` returns it. */
 export interface ListedClient {
   /** The node that it is connected with. */
   readonly node: string;
-  /** A number that no other client of that node has or had. */
+  /** Unique among all past and present clients of that node. */
   readonly id: number;
-  /** Its user, if `channelUser` of `serve` has named one. */
+  /** Its user, if `channelUser` of `serve` returned one. */
   readonly user?: string | undefined;
 }
 
-/** What is done with the clients of a user. */
+/** An action on all connections of a user. */
 export type UserAction =
   | readonly ["push", topic: string, frame: string | Uint8Array]
   | readonly ["close", code: number, reason: string]
   | readonly ["leave", topic: string]
   | readonly ["invite", topic: string];
 
-/** What hubs send each other. */
+/** Messages between hubs. */
 type HubMessage =
   | readonly ["broadcast", topic: string, frame: string | Uint8Array]
   | readonly ["user", user: string, action: UserAction]
   | readonly ["presence", from: Pid, message: PresenceMessage]
   | readonly ["history", message: unknown];
 
-/** What hubs ask each other. */
+/** Requests between hubs. */
 export type HubRequest =
   | readonly ["count", topic: string]
   | readonly ["list", topic: string, most: number]
   | readonly ["user", user: string, action: UserAction]
   | readonly ["history", topic: string];
 
-/** What a hub needs of its node. */
+/** Port from a hub to its node. */
 export interface HubPorts {
   readonly system: System;
   readonly groups: GroupTable;
@@ -87,7 +87,7 @@ export class Hub {
   readonly presence: Presence;
   readonly system: System;
   readonly log: Log;
-  /** Keeps messages; set when a channel with history is defined. */
+  /** The history, set when the first channel with history is defined. */
   history: History | undefined;
   readonly #groups: GroupTable;
   readonly #channels: Channel[] = [];
@@ -96,7 +96,7 @@ export class Hub {
   readonly #users = new Map<string, Set<ClientConnection>>();
   /** The hubs of other nodes. */
   readonly #peers = new Map<string, Pid>();
-  /** Entries of actors, by their monitors. */
+  /** Presence entries of actors, by monitor. */
   readonly #tracked = new Map<Ref, PresenceEntry>();
   readonly #refs = new Map<PresenceEntry, Ref>();
   readonly #keeps: (channel: Channel) => History | undefined;
@@ -104,7 +104,9 @@ export class Hub {
   #self!: Self<unknown>;
   #ids = 0;
 
-  /** `keeps`: called with each channel that is defined; returns what keeps its history, if it has one. */
+  /**
+   * `keeps` is called with each defined channel, and returns the history if the channel has one.
+   */
   constructor(
     { system, groups, turn, messageBytesMax, log }: HubPorts,
     keeps: (channel: Channel) => History | undefined,
@@ -137,30 +139,30 @@ export class Hub {
     });
   }
 
-  /** The actor. */
+  /** The pid of the hub. */
   readonly pid: Pid<unknown>;
 
-  /** The hubs of the other nodes, by node. */
+  /** Returns the hubs of the other nodes, by node. */
   get peers(): ReadonlyMap<string, Pid> {
     return this.#peers;
   }
 
-  /** The time, in milliseconds. */
+  /** Returns the time in milliseconds. */
   now(): number {
     return this.system.now();
   }
 
-  /** A number that was not returned before. */
+  /** Returns a number that is unique on this node. */
   nextId(): number {
     return ++this.#ids;
   }
 
-  /** An identifier that no node has returned before. */
+  /** Returns an identifier that is unique in the cluster. */
   newId(): string {
     return `${this.#prefix}.${this.nextId().toString(36)}`;
   }
 
-  /** Informs the history when an actor ends. */
+  /** Monitors an actor, and notifies the history when it exits. */
   monitor(pid: Pid<never>): void {
     this.#self.monitor(pid);
   }
@@ -174,7 +176,7 @@ export class Hub {
     };
   }
 
-  /** Adds a channel; the same one again changes nothing. Throws `ChannelError`. */
+  /** Adds a channel. Adding the same one again has no effect. Throws `ChannelError`. */
   define(channel: Channel): void {
     if (this.#channels.includes(channel)) return;
     if (this.#channels.some(({ pattern }) => pattern === channel.pattern)) {
@@ -189,12 +191,12 @@ export class Hub {
     this.history = this.#keeps(channel) ?? this.history;
   }
 
-  /** The channel of a topic. */
+  /** Returns the channel of a topic, if any. */
   find(topic: string): Channel | undefined {
     return this.#channels.find(({ pattern }) => matches(pattern, topic));
   }
 
-  /** The channel of a topic. Throws `ChannelError` without one. */
+  /** Returns the channel of a topic. Throws `ChannelError` if there is none. */
   channelOf(topic: string): Channel {
     if (!isName(topic)) {
       throw new ChannelError(
@@ -212,7 +214,7 @@ export class Hub {
     );
   }
 
-  /** Encodes a payload. Throws `ChannelError` for one that is no JSON value. */
+  /** Encodes a payload. Throws `ChannelError` if it is not a JSON value. */
   encoded<Frame>(encode: () => Frame): Frame {
     try {
       return encode();
@@ -263,7 +265,7 @@ export class Hub {
     }
   }
 
-  /** A client has joined a topic; with history, what it has missed since a position. */
+  /** Adds a client to a topic. With history, resolves with the messages that it missed. */
   async subscribe(socket: TopicClient, details: unknown): Promise<Resumed | undefined> {
     const { topic } = socket;
     let sockets = this.#topics.get(topic);
@@ -275,7 +277,7 @@ export class Hub {
     return await this.history?.subscribe(topic, details);
   }
 
-  /** A client is not in a topic any more. */
+  /** Removes a client from a topic. */
   unsubscribe(socket: TopicClient): void {
     const { topic } = socket;
     this.rooms.leave(topic, socket.member);
@@ -286,7 +288,7 @@ export class Hub {
     this.history?.unsubscribe(topic);
   }
 
-  /** A connection has come. */
+  /** Adds a connection. */
   entered(connection: ClientConnection): void {
     this.#connections.add(connection);
     const { user } = connection;
@@ -299,14 +301,14 @@ export class Hub {
     connections.add(connection);
   }
 
-  /** Asks all clients to connect again within `ms` after they are closed, each at a random moment. */
+  /** Asks all clients to reconnect at a random time within `ms` after they are closed. */
   spread(ms: number): void {
     for (const connection of this.#connections) {
       connection.notify(PHOENIX_TOPIC, "firn_reconnect", { within: ms });
     }
   }
 
-  /** A connection is over. */
+  /** Removes a connection. */
   left(connection: ClientConnection): void {
     this.#connections.delete(connection);
     const { user } = connection;
@@ -318,17 +320,17 @@ export class Hub {
     this.#groups.leave(SCOPE.users, user!, this.pid);
   }
 
-  /** The clients of this node that are in a topic. */
+  /** Returns the clients of this node in a topic. */
   socketsOf(topic: string): Iterable<TopicClient> {
     return this.#topics.get(topic) ?? [];
   }
 
-  /** Whether a client of this node is in a topic. */
+  /** Returns whether any client of this node is in a topic. */
   has(topic: string): boolean {
     return this.#topics.has(topic);
   }
 
-  /** The hubs that have clients in a topic, or of a user: all, with this node's. */
+  /** Returns the hubs that have clients in a topic or of a user, including this one. */
   members(what: "topics" | "users", key: string): Pid[] {
     return this.#groups.members(SCOPE[what], key);
   }
@@ -341,7 +343,7 @@ export class Hub {
     }
   }
 
-  /** Does an action with this node's connections of a user. Returns their number. */
+  /** Applies an action to this node's connections of a user. Returns their number. */
   act(user: string, action: UserAction): number {
     const connections = [...this.#users.get(user) ?? []];
     for (const connection of connections) {
@@ -362,7 +364,7 @@ export class Hub {
     return connections.length;
   }
 
-  /** Shows an actor of this node in a topic's presence until it ends, or until the result is called. */
+  /** Adds an actor of this node to a topic's presence until it exits or the result is called. */
   track(topic: string, key: string, meta: object, pid: Pid<never>): () => void {
     const grace = graceOf(this.channelOf(topic));
     if (grace === undefined) throw new ChannelError("badchannel", `${topic} has no presence`);
@@ -377,7 +379,7 @@ export class Hub {
     };
   }
 
-  /** Logs what went wrong in the application's code. */
+  /** Logs an error of the application's code. */
   failed(what: string, error: unknown): void {
     this.log.error(`${what} failed: ${describeFully(error)}`);
   }
@@ -455,7 +457,7 @@ export class Hub {
     }
   }
 
-  /** The first `most` clients of this node in a topic. */
+  /** Returns the first `most` clients of this node in a topic. */
   clients(topic: string, most: number): ListedClient[] {
     const { node } = this.system.home;
     const clients: ListedClient[] = [];
@@ -482,7 +484,7 @@ export class Hub {
 
 const NOTHING: Promise<undefined> = Promise.resolve(undefined);
 
-/** Exact topics before patterns, long ones before short ones. */
+/** Returns the priority of a channel: exact topics first, then patterns by length. */
 function rank({ pattern }: Channel): number {
   return pattern.length * 2 + (pattern.endsWith("*") ? 0 : 1000);
 }

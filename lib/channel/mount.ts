@@ -1,6 +1,6 @@
 /**
- * Channels on a server: WebSockets at `/socket/websocket` speak the channel protocol, all others are the
- * application's.
+ * Adds channels to a server: WebSockets at `/socket/websocket` use the channel protocol, all others
+ * are passed to the application.
  *
  * @module
  */
@@ -16,11 +16,11 @@ export interface ChannelServeOptions<Data> {
   /** The channels that clients may join. Default: none. */
   readonly channels?: readonly Channel[] | undefined;
   /**
-   * Where clients connect, without the `/websocket` that Phoenix's and Firn's clients append. Default
-   * `"/socket"`.
+   * The path at which clients connect, without the suffix `/websocket` that Phoenix's and Firn's
+   * clients append. Default `"/socket"`.
    */
   readonly channelPath?: string | undefined;
-  /** Returns the user of a connection from its `data`, to be addressed by `node.channels.user`. */
+  /** Returns the user of a connection from its `data`, for `node.channels.user`. */
   channelUser?: ((data: Data) => string | undefined) | undefined;
 }
 

@@ -1,11 +1,12 @@
 /**
- * Presence: who is in a topic, on all nodes, in memory on every node.
+ * Presence: the clients and actors in each topic on all nodes, replicated in memory on every node.
  *
- * Each node owns the entries of its own clients and actors, and sends only those: all of them when a session is
- * up, and numbered changes after that. A missing number is answered with all of them again. The entries of a lost
- * node, and those of a lost client, stay for a grace period, or until the same key is present elsewhere.
+ * Each node owns the entries of its own clients and actors, and sends only those: all of them when
+ * a session is up, then numbered changes. A peer that detects a gap requests all entries again. The
+ * entries of a lost node or client stay for a grace period, or until the same key is present
+ * elsewhere.
  *
- *     track ─▶ own entry ─┬─▶ clients here: presence_diff
+ *     track ─▶ own entry ─┬─▶ local clients: presence_diff
  *                         └─▶ peers ─▶ their replica ─▶ their clients
  *
  * @module
@@ -13,31 +14,31 @@
 import type { PresenceList, PresenceMeta } from "./channel.ts";
 import { ChannelError } from "./errors.ts";
 
-/** The longest metadata, in characters of its JSON text. */
+/** Maximum length of metadata, in characters of its JSON text. */
 const META_LENGTH_MAX = 4_096;
 
-/** A node has at most this many entries. */
+/** Maximum number of entries per node. */
 export const ENTRIES_MAX: number = 2 ** 20;
 
-/** Entries in one message to a peer. */
+/** Maximum number of entries in one message to a peer. */
 const PORTION_COUNT = 500;
 
-/** Milliseconds after a change, at which peers are sent its number again: the change may have been lost. */
+/** Delay after a change until its number is sent again, to detect a lost change. Milliseconds. */
 const DIGEST_MS = 5_000;
 
 /** An entry on the wire: topic, key, ref, grace period, metadata. */
 export type PresenceRow = readonly [string, string, string, number, PresenceMeta];
 
-/** What nodes send each other about presence. */
+/** Messages between nodes about presence. */
 export type PresenceMessage =
-  /** Numbered changes: what came, and the topics and refs of what went. */
+  /** Numbered change: added entries, and topics and refs of removed ones. */
   | readonly ["presence", number, readonly PresenceRow[], readonly (readonly [string, string])[]]
-  /** Some of all entries; with the last come the number of changes that they contain. */
+  /** A part of all entries. The last part has the number of the last included change. */
   | readonly ["presences", readonly PresenceRow[], number | undefined]
-  /** A request for all entries. */
+  /** Requests all entries. */
   | readonly ["presences?"];
 
-/** What presence needs of its node. */
+/** Port from presence to its node. */
 export interface PresencePort {
   /** Sends to one node, or to all others. */
   send(node: string | undefined, message: PresenceMessage): void;
@@ -45,7 +46,7 @@ export interface PresencePort {
   deliver(topic: string, diff: { joins: PresenceList; leaves: PresenceList }): void;
   /** Runs a task after `ms`. */
   after(ms: number, task: () => void): { cancel(): void };
-  /** Runs a task when other events have had a turn. */
+  /** Runs a task in a later turn of the event loop. */
   soon(task: () => void): void;
 }
 
@@ -57,19 +58,19 @@ export interface PresenceEntry {
   readonly node: string;
   readonly grace: number;
   readonly meta: PresenceMeta;
-  /** Removes it, unless it comes back. */
+  /** The timer that removes the entry after its grace period. */
   departure: { cancel(): void } | undefined;
 }
 
-/** What is known of a peer. */
+/** State of a peer. */
 interface Peer {
-  /** The number of its last change that is known here; `undefined`: not all is known yet. */
+  /** Number of its last received change. Undefined until all entries were received. */
   number: number | undefined;
-  /** The refs that have come since all of them were asked for. */
+  /** The refs received since all entries were requested. */
   seen: Set<string> | undefined;
 }
 
-/** The refs of a topic's entries that have come, and gone, since clients were informed. */
+/** Refs of a topic's entries that were added and removed since the last presence_diff. */
 interface Diff {
   readonly joins: Map<string, PresenceEntry>;
   readonly leaves: Map<string, PresenceEntry>;
@@ -84,7 +85,7 @@ export class Presence {
   readonly #byNode = new Map<string, Map<string, PresenceEntry>>();
   readonly #peers = new Map<string, Peer>();
   readonly #diffs = new Map<string, Diff>();
-  /** Own changes that peers have not been sent. */
+  /** Own changes that have not been sent to peers. */
   #joins = new Map<string, PresenceRow>();
   #leaves: [string, string][] = [];
   #isFlushing = false;
@@ -92,7 +93,7 @@ export class Presence {
   #refs = 0;
   #digest: { cancel(): void } | undefined;
 
-  /** `prefix`: what makes refs of this start of the node differ from all others. */
+  /** `prefix` makes refs unique to this incarnation of the node. */
   constructor(me: string, prefix: string, port: PresencePort) {
     this.#me = me;
     this.#prefix = prefix;
@@ -134,7 +135,7 @@ export class Presence {
     entry.departure ??= this.#port.after(entry.grace, () => this.leave(entry));
   }
 
-  /** All that are present in a topic. */
+  /** Returns the presence of a topic. */
   list(topic: string): PresenceList {
     const list: Record<string, { metas: (PresenceMeta & { phx_ref: string })[] }> = {};
     for (const [key, entries] of this.#topics.get(topic) ?? []) {
@@ -143,13 +144,13 @@ export class Presence {
     return list;
   }
 
-  /** A node with channels is connected. */
+  /** Called when a node with channels is connected. */
   up(node: string): void {
     this.#peers.set(node, { number: undefined, seen: new Set() });
     this.#sendAll(node);
   }
 
-  /** A node is lost: its entries stay for their grace periods. */
+  /** Called when a node is lost. Its entries stay for their grace periods. */
   down(node: string): void {
     if (!this.#peers.delete(node)) return;
     const byGrace = new Map<number, PresenceEntry[]>();
@@ -162,13 +163,13 @@ export class Presence {
       const departure = this.#port.after(grace, () => {
         for (const entry of entries) if (entry.departure === departure) this.#remove(entry);
       });
-      // One timer for all: no entry cancels it.
+      // All entries share one timer, so no entry may cancel it.
       const shared = departure;
       for (const entry of entries) entry.departure = shared;
     }
   }
 
-  /** A message from a peer. */
+  /** Handles a message from a peer. */
   received(node: string, message: PresenceMessage): void {
     const peer = this.#peers.get(node);
     if (peer === undefined) return;
@@ -212,7 +213,7 @@ export class Presence {
     }
   }
 
-  /** Ends all timers. */
+  /** Cancels all timers. */
   stop(): void {
     this.#digest?.cancel();
     for (const entries of this.#byNode.values()) {
@@ -236,7 +237,7 @@ export class Presence {
     if (keys === undefined) this.#topics.set(entry.topic, keys = new Map());
     let entries = keys.get(entry.key);
     if (entries === undefined) keys.set(entry.key, entries = new Map());
-    // The client is back: what it had is not waited for any more.
+    // The client is back: remove its entries that are in their grace period.
     const stale = [...entries.values()].filter(({ departure }) => departure !== undefined);
     entries.set(entry.ref, entry);
     let own = this.#byNode.get(entry.node);
@@ -252,7 +253,7 @@ export class Presence {
     }
   }
 
-  /** Whether it was there. */
+  /** Removes an entry. Returns whether it existed. */
   #remove(entry: PresenceEntry): boolean {
     const { topic, key, ref, node } = entry;
     const own = this.#byNode.get(node);
@@ -282,7 +283,7 @@ export class Presence {
     this.#port.soon(() => this.#flush());
   }
 
-  /** Informs peers and clients of what has changed. */
+  /** Sends the changes to peers and clients. */
   #flush(): void {
     this.#isFlushing = false;
     if (this.#joins.size + this.#leaves.length > 0) {
@@ -341,7 +342,7 @@ function listOf(entries: ReadonlyMap<string, PresenceEntry>): PresenceList {
   return list;
 }
 
-/** Sets a property under any key, `__proto__` too. */
+/** Sets a property under any key, including `__proto__`. */
 function define<Value>(record: Record<string, Value>, key: string, value: Value): void {
   Object.defineProperty(record, key, {
     value,

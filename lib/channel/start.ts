@@ -1,5 +1,5 @@
 /**
- * Builds the channels of a node from its parts.
+ * Starts the channels of a node, and connects them with its other parts.
  *
  * @module
  */
@@ -18,10 +18,10 @@ import { HAND_OVER, historyHome, type HomeCast, type HomePorts } from "./history
 import { Hub, type HubRequest } from "./hub.ts";
 import type { LogState } from "./topic_log.ts";
 
-/** The history of a quiet topic without clients is dropped after this, or twice its `ttl`. Milliseconds. */
+/** Retention of the history of an unused topic, at least twice its `ttl`. Milliseconds. */
 const QUIET_MS = 120_000;
 
-/** The parts of a node that channels are built from. */
+/** The parts of a node that channels use. */
 export interface ChannelParts {
   readonly system: System;
   readonly groups: GroupTable;
@@ -79,7 +79,7 @@ export function startHub(parts: ChannelParts): Hub {
   return hub;
 }
 
-/** The hubs of other nodes in an order that depends on the topic. */
+/** Returns the hubs of other nodes in an order that depends on the topic. */
 function orderFor(topic: string, hubs: ReadonlyMap<string, Pid>): Pid[] {
   return [...hubs].map(([node, pid]) => ({ pid, score: hashOf(`${node} ${topic}`) }))
     .sort((a, b) => b.score - a.score).map(({ pid }) => pid);

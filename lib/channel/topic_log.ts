@@ -1,9 +1,10 @@
 /**
- * The messages that a topic keeps, and from which positions they continue.
+ * The log of a topic: its recent messages, and the epochs that their positions belong to.
  *
- * Offsets increase by one and never go back. An epoch is a part of them that one home has assigned. When another
- * node takes over, it begins a new epoch after the last message that the copy has. So a client that
- * has seen messages of the old epoch beyond that end, which the copy never got, is known to have diverged.
+ * Offsets increase by one. An epoch is the range of offsets that one home has assigned. A node that
+ * takes over begins a new epoch after the last message of its copy. So a client that has received
+ * messages of the old epoch after that offset, which the copy never received, is recognised as
+ * diverged.
  *
  *     epochs     a: 1 … 57         b: 58 … 60
  *     position   (a, 40): 41 … 60 are missing    (a, 58): diverged    (c, 7): lost
@@ -12,23 +13,23 @@
  */
 import type { Position } from "./channel.ts";
 
-/** Bytes of messages that one topic keeps. */
+/** Maximum bytes of messages per topic. */
 const BYTES_MAX = 16 * 1024 * 1024;
 
-/** The number of epochs that are remembered. */
+/** Maximum number of epochs per topic. */
 const EPOCHS_MAX = 64;
 
 /** A message. */
 export interface LogEntry {
   readonly offset: number;
-  /** When it was appended, by the clock of this node, in milliseconds; on the wire, its age. */
+  /** Time of the append by the clock of this node, on the wire its age. Milliseconds. */
   readonly at: number;
   readonly frame: string | Uint8Array;
-  /** The client that does not receive it: the node of its hub, and its number there. */
+  /** The client that is excluded from delivery: the node of its hub, and its number there. */
   readonly except: readonly [node: string, id: number] | undefined;
 }
 
-/** A part of the offsets: from its first one to that of the next epoch. */
+/** A range of offsets that ends at the first offset of the next epoch. */
 export interface Epoch {
   readonly id: string;
   /** Increases by one with each epoch. */
@@ -36,29 +37,29 @@ export interface Epoch {
   readonly from: number;
 }
 
-/** A log as nodes send it to each other. */
+/** A log as sent between nodes. */
 export interface LogState {
   readonly epochs: readonly Epoch[];
   readonly entries: readonly LogEntry[];
-  /** The offset of the last message, kept or not. */
+  /** The offset of the last message, even if it has expired. */
   readonly last: number;
 }
 
-/** Why a client's missing messages are not there. */
+/** Why a client's missed messages are unavailable. */
 export type LostReason =
-  /** They are not kept any more. */
+  /** They have expired. */
   | "expired"
-  /** No node that keeps the topic knows the client's epoch. */
+  /** The log does not contain the client's epoch. */
   | "lost"
-  /** The client has seen messages that the surviving copies never received. */
+  /** The client has received messages that the surviving copies never received. */
   | "diverged";
 
-/** The answer to a position. */
+/** The messages after a position, or why they are unavailable. */
 export type LogAnswer =
   | { readonly recovered: true; readonly missed: readonly LogEntry[] }
   | { readonly recovered: false; readonly reason: LostReason };
 
-/** The messages of one topic. */
+/** The log of one topic. */
 export class TopicLog {
   readonly #size: number;
   readonly #ttl: number;
@@ -67,7 +68,7 @@ export class TopicLog {
   #bytes = 0;
   #last: number;
 
-  /** `now`: the time of this node, in milliseconds. */
+  /** `now` is the time of this node in milliseconds. */
   constructor(state: LogState, { size, ttl }: { size: number; ttl: number }, now: number) {
     this.#size = size;
     this.#ttl = ttl;
@@ -77,17 +78,17 @@ export class TopicLog {
     for (const { frame } of this.#entries) this.#bytes += frame.length;
   }
 
-  /** The offset of the last message; 0: there was none. */
+  /** Returns the offset of the last message, or 0 if there was none. */
   get last(): number {
     return this.#last;
   }
 
-  /** The current epoch. */
+  /** Returns the current epoch. */
   get epoch(): Epoch {
     return this.#epochs.at(-1)!;
   }
 
-  /** The position of the last message. */
+  /** Returns the position of the last message. */
   get position(): Position {
     return { epoch: this.epoch.id, offset: this.#last };
   }
@@ -99,7 +100,7 @@ export class TopicLog {
     if (this.#epochs.length > EPOCHS_MAX) this.#epochs.shift();
   }
 
-  /** Adds a message. */
+  /** Appends a message. */
   append(frame: string | Uint8Array, at: number, except: LogEntry["except"]): LogEntry {
     const entry = { offset: ++this.#last, at, frame, except };
     this.#entries.push(entry);
@@ -108,7 +109,7 @@ export class TopicLog {
     return entry;
   }
 
-  /** Adds messages that the home has sent. Those before the last known one are ignored. */
+  /** Appends messages received from the home. Ignores messages that are already in the log. */
   extend(entries: readonly LogEntry[], now: number): void {
     for (const entry of aged(entries, now)) {
       if (entry.offset !== this.#last + 1) continue;
@@ -131,19 +132,19 @@ export class TopicLog {
     return { recovered: true, missed: this.slice(offset, to) };
   }
 
-  /** The last `count` messages up to `to`. */
+  /** Returns the last `count` messages up to `to`. */
   recent(count: number, to: number, now: number): readonly LogEntry[] {
     this.#trim(now);
     return this.slice(Math.max(0, to - count), to);
   }
 
-  /** The messages after an offset, up to `to`. */
+  /** Returns the messages after an offset, up to `to`. */
   slice(offset: number, to: number): readonly LogEntry[] {
     const first = this.#entries[0]?.offset ?? this.#last + 1;
     return this.#entries.slice(Math.max(0, offset + 1 - first), Math.max(0, to + 1 - first));
   }
 
-  /** All of it, for another node. */
+  /** Returns the log as sent to another node. */
   state(now: number): LogState {
     return { epochs: [...this.#epochs], entries: aged(this.#entries, now), last: this.#last };
   }
@@ -160,13 +161,13 @@ export class TopicLog {
   }
 }
 
-/** Of two copies of a log that which is ahead: of the later epoch, then with more messages. */
+/** Returns whether `one` is ahead of `other`: by epoch number, then by last offset. */
 export function isAhead(one: LogState, other: LogState): boolean {
   const [a, b] = [one.epochs.at(-1)?.number ?? 0, other.epochs.at(-1)?.number ?? 0];
   return a === b ? one.last > other.last : a > b;
 }
 
-/** Turns times into ages, and ages into times: the clocks of two nodes differ. */
+/** Converts times to ages and ages to times, because clocks of nodes differ. */
 export function aged(entries: readonly LogEntry[], now: number): LogEntry[] {
   return entries.map((entry) => ({ ...entry, at: now - entry.at }));
 }

@@ -1,9 +1,10 @@
 /**
- * Phoenix's channel protocol, version 2, as its public guide "Writing a Channels Client" describes it.
+ * Phoenix's channel protocol, version 2, as described in the Phoenix guide "Writing a Channels
+ * Client".
  *
- *     text     [join_ref, ref, topic, event, payload]           and what Firn adds, which other clients ignore:
- *              [join_ref, ref, topic, event, payload, details]
- *     binary   kind, then the lengths of the fields as a byte each, then the fields, then the payload:
+ *     text     [join_ref, ref, topic, event, payload]
+ *              [join_ref, ref, topic, event, payload, details]   Firn's extension
+ *     binary   kind (1 byte), the length of each field (1 byte each), the fields, the payload:
  *              0 push       join_ref, ref, topic, event         (from the server: without ref)
  *              1 reply      join_ref, ref, topic, status
  *              2 broadcast  topic, event
@@ -12,7 +13,7 @@
  */
 import { concat, utf8 } from "../base/bytes.ts";
 
-/** A topic or an event has at most this many bytes of UTF-8: the binary form has one byte for its length. */
+/** Maximum UTF-8 bytes of a topic or an event: its length is one byte in the binary form. */
 export const TOPIC_BYTES_MAX = 255;
 
 /** The events that the protocol defines. */
@@ -34,19 +35,19 @@ const KIND = { PUSH: 0, REPLY: 1, BROADCAST: 2 } as const;
 
 /** A message from a client. */
 export interface ClientMessage {
-  /** The number of the join that it belongs to. */
+  /** The `ref` of the join that the message belongs to. */
   readonly joinRef: string | null;
-  /** The number of the message, which its reply repeats. */
+  /** The number of the message, repeated by its reply. */
   readonly ref: string | null;
   readonly topic: string;
   readonly event: string;
   /** A JSON value, or bytes. */
   readonly payload: unknown;
-  /** What Firn's client adds: the position to resume from. */
+  /** Added by Firn's client: the position to resume from. */
   readonly details: unknown;
 }
 
-/** Reads a message from a client; `undefined`: it is malformed. */
+/** Decodes a message from a client. Returns undefined if it is malformed. */
 export function readMessage(data: string | Uint8Array): ClientMessage | undefined {
   return typeof data === "string" ? readText(data) : readBinary(data);
 }
@@ -80,7 +81,7 @@ function readBinary(bytes: Uint8Array): ClientMessage | undefined {
   return { joinRef: joinRef || null, ref: ref || null, topic, event, payload, details: undefined };
 }
 
-/** A message to one client. `payload`: a JSON value or bytes. */
+/** Encodes a message to one client. `payload` is a JSON value or bytes. */
 export function encodePush(
   joinRef: string | null,
   topic: string,
@@ -92,7 +93,7 @@ export function encodePush(
     : JSON.stringify([joinRef, null, topic, event, payload ?? {}]);
 }
 
-/** The reply to a message. `response`: a JSON value or bytes. */
+/** Encodes the reply to a message. `response` is a JSON value or bytes. */
 export function encodeReply(
   { joinRef, ref, topic }: Pick<ClientMessage, "joinRef" | "ref" | "topic">,
   status: "ok" | "error",
@@ -107,7 +108,7 @@ export function encodeReply(
   return JSON.stringify(row);
 }
 
-/** A message to all clients of a topic: its form is the same for each of them. */
+/** Encodes a message to all clients of a topic, once for all of them. */
 export function encodeBroadcast(
   topic: string,
   event: string,
@@ -118,12 +119,12 @@ export function encodeBroadcast(
     : JSON.stringify([null, null, topic, event, payload ?? {}]);
 }
 
-/** Adds details to a broadcast of {@linkcode encodeBroadcast} that is a text. */
+/** Adds details to a text broadcast returned by {@linkcode encodeBroadcast}. */
 export function withDetails(broadcast: string, details: unknown): string {
   return `${broadcast.slice(0, -1)},${JSON.stringify(details)}]`;
 }
 
-/** Whether a text may be a topic or an event: 1 to 255 bytes of UTF-8. */
+/** Returns whether a value is valid as a topic or an event: 1 to 255 bytes of UTF-8. */
 export function isName(text: unknown): text is string {
   return typeof text === "string" && text.length > 0 && text.length <= TOPIC_BYTES_MAX &&
     text.isWellFormed() && (text.length * 3 <= TOPIC_BYTES_MAX ||
